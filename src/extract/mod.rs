@@ -1,0 +1,112 @@
+//! Documents to entries: decides what a document is and reads it. Knows no store, no network and no clock.
+
+mod charset;
+mod codepages;
+pub mod date;
+mod feed;
+mod json_feed;
+mod xml;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use url::Url;
+
+use crate::model::feed::RawFeed;
+use crate::text::named_reference;
+
+/// A document as it was fetched or opened.
+#[derive(Debug, Clone, Copy)]
+pub struct Document<'a> {
+    pub bytes: &'a [u8],
+    /// The address that relative links are relative to.
+    pub url: Option<&'a Url>,
+    /// The Content-Type header, whole.
+    pub content_type: Option<&'a str>,
+}
+
+/// Why nothing could be read. The display is a sentence for the operator.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ExtractError {
+    #[error("the document is empty")]
+    Empty,
+    #[error("this is a web page, not a feed")]
+    WebPage,
+    #[error("this is neither a feed nor a web page that we can read")]
+    Unknown,
+    #[error("{0}")]
+    Json(String),
+    #[error("the document made the reader fail (a fault of courant: please report it)")]
+    Panicked,
+}
+
+/// Reads a feed of any format.
+///
+/// A panic in here, ours or a library's, costs this document only.
+pub fn read_feed(document: Document) -> Result<RawFeed, ExtractError> {
+    catch_unwind(AssertUnwindSafe(|| read_feed_unguarded(document))).unwrap_or(Err(ExtractError::Panicked))
+}
+
+fn read_feed_unguarded(document: Document) -> Result<RawFeed, ExtractError> {
+    let decoded = charset::decode(document.bytes, document.content_type.and_then(charset_parameter));
+    let text = decoded.text.trim_start_matches(['\u{FEFF}', '\0']);
+    if text.trim().is_empty() {
+        return Err(ExtractError::Empty);
+    }
+    let mut feed = if text.trim_start().starts_with(['{', '[']) {
+        json_feed::read_json_feed(text, document.url).map_err(ExtractError::Json)?
+    } else if looks_like_page(text) {
+        return Err(ExtractError::WebPage);
+    } else {
+        feed::read_feed(text, document.url.cloned()).ok_or(ExtractError::Unknown)?
+    };
+    feed.problems.splice(0..0, decoded.problem);
+    Ok(feed)
+}
+
+/// The `charset` parameter of a Content-Type header.
+fn charset_parameter(content_type: &str) -> Option<&str> {
+    content_type.split(';').skip(1).find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches(['"', '\'']))
+    })
+}
+
+/// A web page: its first element, past declarations and comments, is `html` (or what only HTML has), and no
+/// feed's root stands before it.
+fn looks_like_page(text: &str) -> bool {
+    let mut rest = text;
+    while let Some(at) = rest.find('<') {
+        rest = &rest[at + 1..];
+        if rest.starts_with("!--") {
+            rest = rest.find("-->").map_or("", |end| &rest[end + 3..]);
+        } else if rest.get(..12).is_some_and(|start| start.eq_ignore_ascii_case("!doctype htm")) {
+            return true;
+        } else if !rest.starts_with(['!', '?']) {
+            let name = rest.split(|c: char| !c.is_ascii_alphanumeric() && c != ':').next().unwrap_or("");
+            return ["html", "head", "body", "main", "article", "section", "div", "p", "ul", "table", "meta", "title"]
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(name));
+        }
+    }
+    false
+}
+
+/// Whether a text that was declared plain is HTML all the same: it has an end tag or a reference, and
+/// nothing in it that looks like a tag but is none.
+fn looks_like_html(text: &str) -> bool {
+    const INLINE: [&str; 44] = [
+        "a", "abbr", "acronym", "address", "b", "big", "blockquote", "br", "center", "cite", "code", "dd", "del", "div", "dl", "dt", "em", "font", "h1",
+        "h2", "h3", "h4", "hr", "i", "img", "ins", "li", "ol", "p", "pre", "q", "s", "small", "span", "strike", "strong", "sub", "sup", "table", "td",
+        "tr", "tt", "u", "ul",
+    ];
+    let has_reference = text.match_indices('&').any(|(at, _)| {
+        let name = text[at + 1..].split(';').next().unwrap_or("");
+        name.len() < 32 && name.len() + at + 1 < text.len() && (name.starts_with('#') || named_reference(name).is_some())
+    });
+    let mut tags = text.match_indices('<').map(|(at, _)| {
+        let name = text[at + 1..].trim_start_matches('/');
+        name.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or("").to_ascii_lowercase()
+    });
+    let has_end_tag = text.contains("</") || text.contains("/>") || text.to_ascii_lowercase().contains("<br");
+    (has_end_tag || has_reference) && tags.all(|name| INLINE.contains(&name.as_str()))
+}

@@ -1,0 +1,5 @@
+pub mod extract;
+pub mod model;
+pub mod normalize;
+pub mod probe;
+pub mod text;

@@ -1,0 +1,93 @@
+//! An entry as courant keeps it: cleaned, absolute, with an identity that outlives a fetch. Field comments say
+//! where each format has it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::feed::{Enclosure, Image, Person};
+
+/// What an entry is recognised by when its source is read again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Identity {
+    /// RSS `guid`, `atom:id`, `rdf:about`, JSON Feed `id`.
+    Guid(String),
+    /// No identifier given: the canonical form of its address.
+    Address(String),
+    /// Neither: a digest of its words. Such an entry cannot be followed through an edit.
+    Content(String),
+}
+
+impl Identity {
+    /// One string for the store; the kinds never collide.
+    pub fn key(&self) -> String {
+        match self {
+            Identity::Guid(value) => format!("guid:{value}"),
+            Identity::Address(value) => format!("url:{value}"),
+            Identity::Content(value) => format!("sha256:{value}"),
+        }
+    }
+}
+
+/// A version of the same story in another language (`hreflang`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alternate {
+    pub language: String,
+    pub url: String,
+}
+
+/// Where a syndicated entry says that it comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub title: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub feed_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub id: Option<String>,
+}
+
+/// A cleaned entry.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// Ours: a UUID made from the source and the identity, so the same on every machine.
+    pub id: String,
+    /// The id of the source in the configuration.
+    pub source: String,
+    /// The identifier as the source gave it.
+    pub guid: Option<String>,
+    pub identity: Identity,
+    /// The entry's own page: RSS `link`, `atom:link rel=alternate`.
+    pub url: Option<String>,
+    /// Plain text, one line. Empty where the source gave none.
+    pub title: String,
+    /// Plain text: `description`, `atom:summary`, or the start of the content.
+    pub summary: String,
+    /// The summary as safe HTML, where the source gave HTML.
+    pub summary_html: Option<String>,
+    /// Safe HTML: `content:encoded`, `atom:content`, `content_html`.
+    pub content_html: Option<String>,
+    /// BCP 47.
+    pub language: Option<String>,
+    /// As given: RSS `pubDate`, `atom:published`, `dc:date`. Never made up.
+    pub published: Option<Timestamp>,
+    /// As given: `atom:updated`, `dcterms:modified`.
+    pub updated: Option<Timestamp>,
+    pub authors: Vec<Person>,
+    /// The source's own categories.
+    pub tags: Vec<String>,
+    pub image: Option<Image>,
+    pub enclosures: Vec<Enclosure>,
+    pub alternates: Vec<Alternate>,
+    pub provenance: Option<Provenance>,
+    /// A digest of all that makes an edit; equal when nothing changed.
+    pub fingerprint: String,
+}
+
+impl Entry {
+    /// The day that the entry speaks for itself, if it has one.
+    pub fn date(&self) -> Option<Timestamp> {
+        self.published.or(self.updated)
+    }
+}

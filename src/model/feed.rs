@@ -1,0 +1,211 @@
+//! What a document says, before anything is cleaned: a feed or a page read into entries, with the problems
+//! met on the way. URLs are already absolute where the document allowed it; texts are as they came.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use url::Url;
+
+/// The format that a document turned out to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    #[default]
+    Unknown,
+    Atom,
+    Rss,
+    Rdf,
+    Cdf,
+    JsonFeed,
+    Page,
+}
+
+/// A text as its source gave it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RawText {
+    pub value: String,
+    pub is_html: bool,
+    /// What relative links in it are relative to (`xml:base`, else the document's own address).
+    pub base: Option<Url>,
+    /// `xml:lang` in force where it stood.
+    pub language: Option<String>,
+}
+
+/// `atom:author`, `dc:creator`, RSS `author` and `managingEditor`, JSON Feed `authors`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct Person {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub email: Option<String>,
+}
+
+impl Person {
+    /// Splits what one line says of a person: `Name (mail)`, `mail (Name)`, `Name <mail>` or only one.
+    /// `None` when there is nothing in it.
+    pub fn parse(line: &str) -> Option<Person> {
+        let line = line.trim();
+        let email = line
+            .split(|c: char| c.is_whitespace() || "()<>[],;\"".contains(c))
+            .map(|word| word.strip_prefix("mailto:").unwrap_or(word))
+            .find(|word| matches!(word.split_once('@'), Some((a, b)) if !a.is_empty() && b.contains('.') && !b.contains('@')));
+        let name = match email {
+            Some(email) => line.replacen(email, "", 1).replace("mailto:", "").replace("()", "").replace("<>", ""),
+            None => line.to_owned(),
+        };
+        let mut name = name.trim();
+        if email.is_some() {
+            name = name.trim_start_matches(['(', '<']).trim_end_matches([')', '>']).trim();
+        }
+        let person = Person {
+            name: (!name.is_empty()).then(|| name.to_owned()),
+            url: None,
+            email: email.map(str::to_owned),
+        };
+        (person != Person::default()).then_some(person)
+    }
+}
+
+/// `atom:link` (RFC 4287 section 4.2.7), and what other formats have like it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    pub href: String,
+    /// Lower case; `alternate` where none was given.
+    pub rel: String,
+    pub media_type: Option<String>,
+    pub hreflang: Option<String>,
+}
+
+/// RSS `enclosure`, `atom:link rel=enclosure`, `media:content`, JSON Feed `attachments`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct Enclosure {
+    pub url: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub mime_type: Option<String>,
+    /// In bytes, as declared.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub size_in_bytes: Option<u64>,
+}
+
+/// Where a syndicated entry came from: `atom:source`, RSS `source`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    pub title: Option<RawText>,
+    pub url: Option<String>,
+    pub feed_url: Option<String>,
+    pub id: Option<String>,
+}
+
+/// A picture that stands for the entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct Image {
+    pub url: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub alt: Option<String>,
+}
+
+/// One entry as its document gave it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RawEntry {
+    /// RSS `guid`, `atom:id`, `rdf:about`, JSON Feed `id`; never made up.
+    pub guid: Option<String>,
+    pub links: Vec<Link>,
+    pub title: Option<RawText>,
+    pub summary: Option<RawText>,
+    pub content: Option<RawText>,
+    pub authors: Vec<Person>,
+    pub tags: Vec<String>,
+    pub published: Option<Timestamp>,
+    pub updated: Option<Timestamp>,
+    pub language: Option<String>,
+    pub origin: Option<Origin>,
+    pub enclosures: Vec<Enclosure>,
+    pub image: Option<Image>,
+}
+
+impl RawEntry {
+    /// The address of the entry's own page: the HTML alternate, else any alternate.
+    pub fn url(&self) -> Option<&str> {
+        preferred_alternate(&self.links)
+    }
+}
+
+/// The alternate link that a reader should follow.
+pub fn preferred_alternate(links: &[Link]) -> Option<&str> {
+    let alternates = || links.iter().filter(|link| link.rel == "alternate");
+    let is_html = |link: &&Link| link.media_type.as_deref().is_none_or(|media_type| media_type.contains("html"));
+    alternates()
+        .find(|link| is_html(link) && link.hreflang.is_none())
+        .or_else(|| alternates().find(is_html))
+        .or_else(|| alternates().next())
+        .map(|link| link.href.as_str())
+}
+
+/// What a feed asks of those who poll it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PollHints {
+    /// RSS `ttl`, in minutes.
+    pub ttl_minutes: Option<u32>,
+    /// RSS `skipHours`, hours of the day in UTC.
+    pub skip_hours: Vec<u8>,
+    /// RSS `skipDays`, English day names.
+    pub skip_days: Vec<String>,
+    /// `sy:updatePeriod`, in seconds.
+    pub update_period_seconds: Option<u64>,
+    /// `sy:updateFrequency`: updates in one period.
+    pub update_frequency: Option<u32>,
+}
+
+impl PollHints {
+    /// The time between two updates by the syndication module, in seconds.
+    pub fn update_seconds(&self) -> Option<u64> {
+        let period = self.update_period_seconds.or(self.update_frequency.map(|_| 86_400))?;
+        Some(period / u64::from(self.update_frequency.unwrap_or(1).max(1)))
+    }
+}
+
+/// A document read into entries. Partial is normal: `problems` says what was lost or mended.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RawFeed {
+    pub format: Format,
+    pub title: Option<RawText>,
+    pub description: Option<RawText>,
+    pub links: Vec<Link>,
+    pub authors: Vec<Person>,
+    pub language: Option<String>,
+    pub updated: Option<Timestamp>,
+    pub published: Option<Timestamp>,
+    pub hints: PollHints,
+    pub entries: Vec<RawEntry>,
+    /// Sentences for the operator.
+    pub problems: Vec<String>,
+}
+
+impl RawFeed {
+    /// The site that the feed belongs to.
+    pub fn home_page_url(&self) -> Option<&str> {
+        preferred_alternate(&self.links)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_is_split_from_any_common_line() {
+        for (line, name, email) in [
+            ("Ana Pérez (ana@example.org)", Some("Ana Pérez"), Some("ana@example.org")),
+            ("ana@example.org (Ana Pérez)", Some("Ana Pérez"), Some("ana@example.org")),
+            ("Ana Pérez <ana@example.org>", Some("Ana Pérez"), Some("ana@example.org")),
+            ("ana@example.org", None, Some("ana@example.org")),
+            ("Ana (ILDA)", Some("Ana (ILDA)"), None),
+            ("é@x", Some("é@x"), None),
+        ] {
+            let person = Person::parse(line).unwrap();
+            assert_eq!((person.name.as_deref(), person.email.as_deref()), (name, email), "{line}");
+        }
+        assert_eq!(Person::parse("  "), None);
+    }
+}

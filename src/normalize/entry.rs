@@ -1,0 +1,175 @@
+//! One raw entry to one entry.
+
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use super::html::{SUMMARY_CHARS_MAX, Sanitizer, text_of_safe_html};
+use super::url::canonical_key;
+use crate::model::entry::{Alternate, Entry, Identity, Provenance};
+use crate::model::feed::{RawEntry, RawText};
+use crate::text::{one_line, push_escaped, shorten};
+
+/// What the source adds to what the entry says of itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The id of the source in the configuration.
+    pub source: &'a str,
+    /// The language of the source, where its documents do not say.
+    pub language: Option<&'a str>,
+    /// The address of the document, for what is still relative.
+    pub base: Option<&'a Url>,
+}
+
+/// What the entry is recognised by: what its source says, else where it is, else what it says.
+pub fn identity(raw: &RawEntry) -> Identity {
+    if let Some(guid) = raw.guid.as_deref().map(str::trim).filter(|guid| !guid.is_empty()) {
+        return Identity::Guid(guid.to_owned());
+    }
+    if let Some(url) = raw.url() {
+        return Identity::Address(canonical_key(url).unwrap_or_else(|| url.to_owned()));
+    }
+    let words = [&raw.title, &raw.summary, &raw.content].map(value_of);
+    Identity::Content(hash(&words))
+}
+
+/// The public id: a UUID (RFC 9562, version 8) over the source and the identity.
+pub fn entry_id(source: &str, identity: &Identity) -> String {
+    let digest = Sha256::digest(format!("{source}\0{}", identity.key()));
+    let mut bytes = [0u8; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    bytes[6] = (bytes[6] & 0x0F) | 0x80;
+    bytes[8] = (bytes[8] & 0x3F) | 0x80;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
+/// A digest of the raw entry: equal as long as nobody edited it. Cheap, so that the known can be passed over
+/// before anything is sanitised.
+pub fn fingerprint(raw: &RawEntry) -> String {
+    let dates = format!("{:?} {:?}", raw.published, raw.updated);
+    let links = raw.links.iter().map(|link| link.href.as_str()).collect::<Vec<_>>().join(" ");
+    let rest = format!("{:?} {:?} {:?} {:?}", raw.tags, raw.enclosures, raw.image, raw.authors);
+    hash(&[value_of(&raw.title), value_of(&raw.summary), value_of(&raw.content), &dates, &links, &rest])
+}
+
+fn value_of(text: &Option<RawText>) -> &str {
+    text.as_ref().map_or("", |text| text.value.as_str())
+}
+
+fn hash(parts: &[&str]) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hasher.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Cleans one entry.
+pub fn normalize(raw: &RawEntry, context: Context, sanitizer: &mut Sanitizer) -> Entry {
+    let identity = identity(raw);
+    let html = |text: &RawText, sanitizer: &mut Sanitizer| match text.is_html {
+        true => sanitizer.clean(&text.value, text.base.as_ref().or(context.base)),
+        false => escape(&text.value),
+    };
+    let content_html = raw.content.as_ref().map(|text| html(text, sanitizer)).filter(|html| !html.trim().is_empty());
+    let summary_html = raw.summary.as_ref().map(|text| html(text, sanitizer)).filter(|html| !html.trim().is_empty());
+    let summary = summary_html.as_deref().or(content_html.as_deref()).map(text_of_safe_html).unwrap_or_default();
+    let title = raw.title.as_ref().map(|title| plain(title, sanitizer)).unwrap_or_default();
+    Entry {
+        id: entry_id(context.source, &identity),
+        source: context.source.to_owned(),
+        guid: raw.guid.clone(),
+        identity,
+        url: raw.url().map(str::to_owned),
+        title,
+        summary: shorten(&summary, SUMMARY_CHARS_MAX),
+        summary_html: summary_html.filter(|_| raw.summary.as_ref().is_some_and(|summary| summary.is_html)),
+        content_html,
+        language: language(raw, context),
+        published: raw.published,
+        updated: raw.updated,
+        authors: raw.authors.clone(),
+        tags: raw.tags.clone(),
+        image: raw.image.clone(),
+        enclosures: raw.enclosures.clone(),
+        alternates: alternates(raw),
+        provenance: raw.origin.as_ref().map(|origin| Provenance {
+            title: origin.title.as_ref().map(|title| plain(title, sanitizer)),
+            url: origin.url.clone(),
+            feed_url: origin.feed_url.clone(),
+            id: origin.id.clone(),
+        }),
+        fingerprint: fingerprint(raw),
+    }
+}
+
+/// A text as plain words on one line.
+pub fn plain(text: &RawText, sanitizer: &mut Sanitizer) -> String {
+    if text.is_html { sanitizer.text(&text.value) } else { one_line(&text.value) }
+}
+
+fn language(raw: &RawEntry, context: Context) -> Option<String> {
+    raw.language.as_deref().or(context.language).map(|language| language.trim().replace('_', "-")).filter(|language| !language.is_empty())
+}
+
+fn alternates(raw: &RawEntry) -> Vec<Alternate> {
+    let hreflangs = raw.links.iter().filter(|link| link.rel == "alternate");
+    hreflangs.filter_map(|link| Some(Alternate { language: link.hreflang.clone()?, url: link.href.clone() })).collect()
+}
+
+/// Plain text as HTML.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    push_escaped(&mut out, text);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::feed::Link;
+
+    fn context() -> Context<'static> {
+        Context { source: "s", language: Some("fr"), base: None }
+    }
+
+    fn text(value: &str, is_html: bool) -> Option<RawText> {
+        Some(RawText { value: value.into(), is_html, ..RawText::default() })
+    }
+
+    fn link(href: &str) -> Link {
+        Link { href: href.into(), rel: "alternate".into(), media_type: None, hreflang: None }
+    }
+
+    #[test]
+    fn identity_is_guid_then_address_then_words_and_never_changes_between_reads() {
+        let mut raw = RawEntry { title: text("Boletín 41", false), ..RawEntry::default() };
+        assert!(matches!(identity(&raw), Identity::Content(_)));
+        assert_eq!(identity(&raw), identity(&raw.clone()));
+        raw.links.push(link("https://example.org/a/?utm_source=x"));
+        assert_eq!(identity(&raw), Identity::Address("example.org/a".into()));
+        raw.guid = Some(" tag:1 ".into());
+        assert_eq!(identity(&raw), Identity::Guid("tag:1".into()));
+    }
+
+    #[test]
+    fn an_edit_changes_the_fingerprint_and_not_the_id() {
+        let before = RawEntry { guid: Some("1".into()), title: text("a", false), ..RawEntry::default() };
+        let after = RawEntry { title: text("b", false), ..before.clone() };
+        assert_ne!(fingerprint(&before), fingerprint(&after));
+        let mut sanitizer = Sanitizer::default();
+        let ids = [&before, &after].map(|raw| normalize(raw, context(), &mut sanitizer).id);
+        assert_eq!(ids[0], ids[1]);
+        assert_eq!(ids[0].len(), 36);
+    }
+
+    #[test]
+    fn plain_text_is_not_read_as_html() {
+        let raw = RawEntry { title: text("1 < 2 & <b>3</b>", false), content: text("a <b> c", false), ..RawEntry::default() };
+        let entry = normalize(&raw, context(), &mut Sanitizer::default());
+        assert_eq!(entry.title, "1 < 2 & <b>3</b>");
+        assert_eq!(entry.content_html.as_deref(), Some("a &lt;b&gt; c"));
+        assert_eq!(entry.summary, "a <b> c");
+    }
+}

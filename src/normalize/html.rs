@@ -1,0 +1,180 @@
+//! Safe HTML and plain text. An allow-list (ammonia): what is not known to be harmless is gone.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use ammonia::{Builder, UrlRelative};
+use url::Url;
+
+use crate::text::{named_reference, one_line};
+
+/// Text kept of a summary, in characters: two or three sentences.
+pub const SUMMARY_CHARS_MAX: usize = 400;
+
+/// Cleans HTML. Building the tables costs more than cleaning a short text: make one and use it again.
+pub struct Sanitizer {
+    builder: Builder<'static>,
+    base: Option<Url>,
+}
+
+impl Default for Sanitizer {
+    fn default() -> Self {
+        let mut builder = Builder::default();
+        builder
+            .link_rel(Some("noopener nofollow ugc"))
+            .url_relative(UrlRelative::Deny)
+            .add_tags(["audio", "picture", "source", "track", "video"])
+            .add_tag_attributes("audio", ["controls", "src"])
+            .add_tag_attributes("video", ["controls", "height", "poster", "src", "width"])
+            .add_tag_attributes("source", ["src", "type"])
+            .add_tag_attributes("img", ["loading"])
+            .add_url_schemes(["data"])
+            .clean_content_tags(HashSet::from([
+                "script", "style", "noscript", "iframe", "embed", "template", "textarea", "select", "svg", "title", "noembed", "noframes", "xmp", "plaintext",
+            ]))
+            .attribute_filter(|element, attribute, value| {
+                let is_data = value.trim_start().get(..5).is_some_and(|start| start.eq_ignore_ascii_case("data:"));
+                if is_data && !(element == "img" && attribute == "src" && is_raster_data(value)) { None } else { Some(Cow::Borrowed(value)) }
+            });
+        Sanitizer { builder, base: None }
+    }
+}
+
+/// `data:` may carry a picture; SVG can carry script, so it is none.
+fn is_raster_data(value: &str) -> bool {
+    let lower = value.trim_start().get(..24).unwrap_or(value).to_ascii_lowercase();
+    ["png", "jpeg", "jpg", "gif", "webp", "avif"].iter().any(|kind| lower.starts_with(&format!("data:image/{kind};")))
+}
+
+impl Sanitizer {
+    /// Safe HTML, relative links resolved against `base`; without one they are dropped.
+    pub fn clean(&mut self, html: &str, base: Option<&Url>) -> String {
+        if !html.contains(['<', '&', '>']) {
+            return html.to_owned();
+        }
+        if self.base.as_ref() != base {
+            self.base = base.cloned();
+            self.builder.url_relative(match base {
+                Some(base) => UrlRelative::RewriteWithBase(base.clone()),
+                None => UrlRelative::Deny,
+            });
+        }
+        self.builder.clean(&mend_declarations(html)).to_string()
+    }
+
+    /// The words of untrusted HTML.
+    pub fn text(&mut self, html: &str) -> String {
+        if !html.contains(['<', '&', '>']) {
+            return one_line(html);
+        }
+        text_of_safe_html(&self.clean(html, None))
+    }
+}
+
+/// A browser swallows what follows a false `<!` up to the next `>`, and what follows a comment without an end up
+/// to the end of the text: the first is text, of the second only its tag is lost.
+fn mend_declarations(html: &str) -> Cow<'_, str> {
+    let mut out = String::new();
+    let mut done = 0;
+    for (at, _) in html.match_indices("<!").filter(|(at, _)| !is_declaration(&html[at + 2..])) {
+        if at < done {
+            continue;
+        }
+        out.push_str(&html[done..at]);
+        done = at + 2;
+        if html[done..].starts_with("--") {
+            done = html[done..].find('>').map_or(html.len(), |end| done + end + 1);
+        } else {
+            out.push_str("&lt;!");
+        }
+    }
+    if done == 0 {
+        return Cow::Borrowed(html);
+    }
+    out.push_str(&html[done..]);
+    Cow::Owned(out)
+}
+
+/// Whether what follows `<!` is a whole comment, a marked section or a document type.
+fn is_declaration(rest: &str) -> bool {
+    match rest.strip_prefix("--") {
+        Some(comment) => comment.contains("-->") || comment.starts_with('>'),
+        None => rest.starts_with('[') || rest.as_bytes().get(..7).is_some_and(|word| word.eq_ignore_ascii_case(b"doctype")),
+    }
+}
+
+/// The words of HTML that this module made: well-formed, with few references. Blocks are kept apart by a space.
+pub fn text_of_safe_html(html: &str) -> String {
+    const INLINE: [&str; 21] = [
+        "a", "abbr", "b", "bdi", "bdo", "cite", "code", "del", "dfn", "em", "i", "ins", "kbd", "mark", "q", "s", "small", "span", "strong", "sub", "sup",
+    ];
+    let mut out = String::with_capacity(html.len());
+    let mut rest = html;
+    while let Some(at) = rest.find(['<', '&']) {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        if let Some(tag) = rest.strip_prefix('<') {
+            let end = tag.find('>').unwrap_or(tag.len());
+            let name = tag.trim_start_matches('/').split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or("");
+            if !INLINE.contains(&name) {
+                out.push(' ');
+            }
+            rest = tag.get(end + 1..).unwrap_or("");
+        } else {
+            let end = rest.find(';').filter(|&end| end < 12);
+            let text = end.and_then(|end| named_reference(&rest[1..end]));
+            out.push_str(text.as_deref().unwrap_or("&"));
+            rest = if text.is_some() { &rest[end.map_or(1, |end| end + 1)..] } else { &rest[1..] };
+        }
+    }
+    out.push_str(rest);
+    one_line(&out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_active_survives() {
+        let mut sanitizer = Sanitizer::default();
+        let base = Url::parse("https://example.org/a/").unwrap();
+        for evil in [
+            "<script>alert(1)</script>x",
+            "<p onclick=\"alert(1)\">x</p>",
+            "<a href=\"javascript:alert(1)\">x</a>",
+            "<a href=\" java\nscript:alert(1)\">x</a>",
+            "<img src=\"data:image/svg+xml;base64,PHN2Zz4=\">x",
+            "<a href=\"data:text/html,<script>alert(1)</script>\">x</a>",
+            "<svg><script>alert(1)</script></svg>x",
+            "<math><a xlink:href=\"javascript:alert(1)\">y</a></math>x",
+            "<p style=\"background:url(javascript:alert(1))\">x</p>",
+            "<meta http-equiv=refresh content=\"0;url=javascript:alert(1)\">x",
+            "<form action=\"https://evil.example\"><input name=a>x</form>",
+            "<iframe src=\"https://evil.example\"></iframe>x",
+            "<base href=\"https://evil.example\">x",
+        ] {
+            let clean = sanitizer.clean(evil, Some(&base));
+            let lower = clean.to_lowercase();
+            for word in ["script", "onclick", "svg", "<math", "style", "http-equiv", "<form", "<input", "iframe", "<base", "data:"] {
+                assert!(!lower.contains(word), "{evil} left {clean}");
+            }
+            assert!(clean.contains('x'), "{evil} lost its text: {clean}");
+        }
+    }
+
+    #[test]
+    fn links_become_absolute_and_carry_rel() {
+        let base = Url::parse("https://example.org/a/").unwrap();
+        let clean = Sanitizer::default().clean("<a href=\"../b\">b</a><img src=\"c.png\" alt=\"c\">", Some(&base));
+        assert_eq!(clean, "<a href=\"https://example.org/b\" rel=\"noopener nofollow ugc\">b</a><img src=\"https://example.org/a/c.png\" alt=\"c\">");
+    }
+
+    #[test]
+    fn text_keeps_words_apart_and_typography_whole() {
+        let mut sanitizer = Sanitizer::default();
+        assert_eq!(sanitizer.text("<p>Un</p><p>deux&nbsp;: <b>tr</b>ois</p>"), "Un deux\u{A0}: trois");
+        assert_eq!(sanitizer.text("a &amp;lt; b <!' c"), "a &lt; b <!' c");
+        assert_eq!(sanitizer.text("AT&T  and\nmore"), "AT&T and more");
+    }
+}

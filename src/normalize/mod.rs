@@ -1,0 +1,5 @@
+//! Raw entries to entries: absolute addresses, safe HTML, plain titles, an identity. Pure; knows no store.
+
+pub mod entry;
+pub mod html;
+pub mod url;

@@ -1,0 +1,132 @@
+//! What courant reads in one document, for the operator's eyes: extract and normalize, nothing stored.
+
+use serde_json::{Map, Value, json};
+use url::Url;
+
+use crate::extract::{self, Document, ExtractError};
+use crate::model::entry::{Entry, Identity};
+use crate::model::feed::{Person, RawFeed};
+use crate::normalize::entry::{Context, normalize, plain};
+use crate::normalize::html::Sanitizer;
+use crate::text::shorten;
+
+/// A document read and cleaned.
+pub struct Reading {
+    pub feed: RawFeed,
+    pub entries: Vec<Entry>,
+    title: Option<String>,
+    description: Option<String>,
+}
+
+/// Reads a document as the pipeline would.
+///
+/// # Errors
+/// Where nothing in it can be read.
+pub fn read(document: Document) -> Result<Reading, ExtractError> {
+    Ok(clean(extract::read_feed(document)?, document.url))
+}
+
+/// Cleans what was extracted.
+pub fn clean(feed: RawFeed, base: Option<&Url>) -> Reading {
+    let mut sanitizer = Sanitizer::default();
+    let context = Context { source: "probe", language: None, base };
+    let entries = feed.entries.iter().map(|raw| normalize(raw, context, &mut sanitizer)).collect();
+    let title = feed.title.as_ref().map(|title| plain(title, &mut sanitizer));
+    let description = feed.description.as_ref().map(|text| plain(text, &mut sanitizer));
+    Reading { feed, entries, title, description }
+}
+
+impl Reading {
+    /// JSON Feed 1.1; what it has no field for stands under `_courant`.
+    pub fn to_json_feed(&self) -> Value {
+        let feed = &self.feed;
+        let mut root = Map::new();
+        root.insert("version".into(), json!("https://jsonfeed.org/version/1.1"));
+        put(&mut root, "title", self.title.as_deref());
+        put(&mut root, "home_page_url", feed.home_page_url());
+        put(&mut root, "description", self.description.as_deref());
+        put(&mut root, "language", feed.language.as_deref());
+        put(&mut root, "authors", persons(&feed.authors));
+        let mut extra = Map::new();
+        put(&mut extra, "format", Some(json!(feed.format)));
+        put(&mut extra, "date_modified", feed.updated.map(|date| date.to_string()));
+        put(&mut extra, "date_published", feed.published.map(|date| date.to_string()));
+        put(&mut extra, "problems", (!feed.problems.is_empty()).then_some(&feed.problems));
+        root.insert("_courant".into(), Value::Object(extra));
+        root.insert("items".into(), self.entries.iter().map(item).collect());
+        Value::Object(root)
+    }
+
+    /// A table for the terminal.
+    pub fn to_text(&self) -> String {
+        let mut out = format!("{}  ({:?}, {} entries)\n", self.title.as_deref().unwrap_or("(no title)"), self.feed.format, self.entries.len());
+        for problem in &self.feed.problems {
+            out.push_str(&format!("  ! {problem}\n"));
+        }
+        for entry in &self.entries {
+            let date = entry.date().map_or_else(|| "no date   ".to_owned(), |date| date.strftime("%Y-%m-%d").to_string());
+            out.push_str(&format!("\n{date}  {}\n", if entry.title.is_empty() { "(no title)" } else { &entry.title }));
+            for line in [entry.url.as_deref(), entry.image.as_ref().map(|image| image.url.as_str()), Some(shorten(&entry.summary, 160).as_str())].into_iter().flatten() {
+                if !line.is_empty() {
+                    out.push_str(&format!("            {line}\n"));
+                }
+            }
+        }
+        out
+    }
+}
+
+fn put(object: &mut Map<String, Value>, key: &str, value: Option<impl serde::Serialize>) {
+    if let Some(value) = value.and_then(|value| serde_json::to_value(value).ok()) {
+        object.insert(key.into(), value);
+    }
+}
+
+/// JSON Feed persons have no mail address: it goes under `_courant`, and stands for a missing URL.
+fn persons(persons: &[Person]) -> Option<Vec<Value>> {
+    let one = |person: &Person| {
+        let mut object = Map::new();
+        put(&mut object, "name", person.name.as_deref());
+        put(&mut object, "url", person.url.clone().or_else(|| person.email.as_ref().map(|email| format!("mailto:{email}"))));
+        if let Some(email) = &person.email {
+            object.insert("_courant".into(), json!({ "email": email }));
+        }
+        Value::Object(object)
+    };
+    (!persons.is_empty()).then(|| persons.iter().map(one).collect())
+}
+
+fn item(entry: &Entry) -> Value {
+    let mut object = Map::new();
+    let is_made_up = !matches!(entry.identity, Identity::Guid(_));
+    let id = match &entry.identity {
+        Identity::Guid(guid) => guid.clone(),
+        Identity::Address(_) => entry.url.clone().unwrap_or_default(),
+        Identity::Content(hash) => format!("urn:sha256:{hash}"),
+    };
+    put(&mut object, "id", Some(id));
+    put(&mut object, "url", entry.url.as_deref());
+    put(&mut object, "title", (!entry.title.is_empty()).then_some(&entry.title));
+    match (&entry.content_html, entry.summary.as_str()) {
+        (Some(html), _) => put(&mut object, "content_html", Some(html)),
+        (None, summary) => put(&mut object, "content_text", Some(summary)),
+    }
+    put(&mut object, "summary", (!entry.summary.is_empty()).then_some(&entry.summary));
+    put(&mut object, "image", entry.image.as_ref().map(|image| &image.url));
+    put(&mut object, "date_published", entry.published.map(|date| date.to_string()));
+    put(&mut object, "date_modified", entry.updated.map(|date| date.to_string()));
+    put(&mut object, "authors", persons(&entry.authors));
+    put(&mut object, "tags", (!entry.tags.is_empty()).then_some(&entry.tags));
+    put(&mut object, "language", entry.language.as_deref());
+    put(&mut object, "attachments", (!entry.enclosures.is_empty()).then_some(&entry.enclosures));
+    let mut extra = Map::new();
+    put(&mut extra, "summary_html", entry.summary_html.as_deref());
+    put(&mut extra, "source", entry.provenance.as_ref());
+    put(&mut extra, "alternates", (!entry.alternates.is_empty()).then_some(&entry.alternates));
+    put(&mut extra, "image_alt", entry.image.as_ref().and_then(|image| image.alt.as_deref()));
+    put(&mut extra, "id_made_up", is_made_up.then_some(true));
+    if !extra.is_empty() {
+        object.insert("_courant".into(), Value::Object(extra));
+    }
+    Value::Object(object)
+}
