@@ -3,3 +3,4 @@ pub mod model;
 pub mod normalize;
 pub mod probe;
 pub mod text;
+pub mod config;

@@ -1,0 +1,468 @@
+//! `feeds.toml`: read and validated whole, every fault at once. The only place, with the command line, that
+//! looks at the environment (for secrets).
+
+mod section;
+
+use std::path::{Path, PathBuf};
+
+use toml::de::{DeTable, DeValue};
+use url::Url;
+
+pub use section::Fault;
+use section::{Faults, Section};
+
+use crate::model::channel::Channel;
+use crate::model::digest::{Address, Digest};
+use crate::model::schedule::Schedule;
+use crate::model::source::{DateFrom, DateOrder, Select, Source, SourceKind};
+use crate::model::topic::Topic;
+
+/// The starter file that `courant init` writes.
+pub const STARTER: &str = include_str!("starter.toml");
+
+const DAY_SECONDS: u64 = 86_400;
+
+/// `[fetch]` and what `[defaults]` adds to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchConfig {
+    pub user_agent: String,
+    /// For connecting and for each wait on the server, in seconds.
+    pub timeout_seconds: u64,
+    /// For one request from its start to its last byte, in seconds.
+    pub deadline_seconds: u64,
+    /// A longer body, after decompression, is cut.
+    pub body_bytes_max: usize,
+    /// Connections to one host at a time.
+    pub per_host: usize,
+    /// Requests at a time.
+    pub concurrency: usize,
+    /// Addresses inside private networks that may be fetched all the same.
+    pub allow: Vec<String>,
+    pub interval_min_seconds: u64,
+    pub interval_max_seconds: u64,
+    pub proxy: Option<Url>,
+    pub ca_file: Option<PathBuf>,
+}
+
+/// How mail leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TransportConfig {
+    /// `file:outbox`: one `.eml` a delivery.
+    Directory(PathBuf),
+    /// `smtp://host:port` (STARTTLS where offered; `?tls=required` insists), `smtps://host:port`.
+    Smtp { url: Url, username: Option<String>, password: Option<Secret>, ca_file: Option<PathBuf> },
+}
+
+/// A secret by its place, `env:NAME` or `file:PATH`; never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl Secret {
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+/// `[mail]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailConfig {
+    pub transport: TransportConfig,
+    /// `Name <address>` or an address.
+    pub from: String,
+    pub reply_to: Option<String>,
+}
+
+/// The whole configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    pub channel: Channel,
+    /// `sqlite:PATH`, the path made absolute against the file's folder.
+    pub store_path: PathBuf,
+    pub publish_dir: PathBuf,
+    /// `templates/` beside the file: what stands there wins over what is compiled in.
+    pub templates_dir: PathBuf,
+    pub mail: MailConfig,
+    pub fetch: FetchConfig,
+    pub topics: Vec<Topic>,
+    pub digests: Vec<Digest>,
+    pub sources: Vec<Source>,
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("cannot read {path}: {cause} (start with `courant init`, or name the file with --config)")]
+    Unreadable { path: PathBuf, cause: std::io::Error },
+    #[error("{}", list_faults(.path, .faults))]
+    Faulty { path: PathBuf, faults: Vec<Fault> },
+}
+
+fn list_faults(path: &Path, faults: &[Fault]) -> String {
+    let lines: Vec<String> = faults.iter().map(|fault| format!("{}:{}: {}", path.display(), fault.line, fault.message)).collect();
+    lines.join("\n")
+}
+
+/// Where relative paths and secrets are looked up.
+pub struct Surroundings<'a> {
+    pub folder: &'a Path,
+    pub environment: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// Reads and validates a file.
+///
+/// # Errors
+/// When it cannot be read, or with all its faults.
+pub fn load(path: &Path) -> Result<Config, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable { path: path.to_owned(), cause })?;
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let folder = absolute.parent().unwrap_or(Path::new("."));
+    let surroundings = Surroundings { folder, environment: &|name| std::env::var(name).ok() };
+    parse(&text, &surroundings).map_err(|faults| ConfigError::Faulty { path: path.to_owned(), faults })
+}
+
+/// Validates the text of a file.
+///
+/// # Errors
+/// All faults, by line.
+pub fn parse(text: &str, surroundings: &Surroundings) -> Result<Config, Vec<Fault>> {
+    let faults = Faults::new(text);
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in errors {
+        faults.push(error.span().map_or(0, |span| span.start), error.message().replace('\n', ", "));
+    }
+    let config = read_root(&Section::root(&table, &faults), surroundings);
+    let found = faults.into_sorted();
+    if found.is_empty() { Ok(config) } else { Err(found) }
+}
+
+fn read_root(root: &Section, surroundings: &Surroundings) -> Config {
+    if root.number("version", 1, 0..=u64::MAX) != 1 {
+        root.fault(0, "version must be 1: this file was written for a later courant");
+    }
+    let defaults = root.table("defaults");
+    let fetch = read_fetch(root.table("fetch"), &defaults, surroundings);
+    let interval = defaults.parsed("interval", parse_duration).unwrap_or(6 * 3600);
+    let topics: Vec<Topic> = root.tables("topic").into_iter().map(read_topic).collect();
+    let config = Config {
+        channel: read_channel(root.table("channel")),
+        store_path: read_store(root.table("store"), surroundings),
+        publish_dir: read_publish(root.table("publish"), surroundings),
+        templates_dir: surroundings.folder.join("templates"),
+        mail: read_mail(root.table("mail"), surroundings),
+        digests: root.tables("digest").into_iter().map(|section| read_digest(section, &topics)).collect(),
+        sources: root.tables("source").into_iter().map(|section| read_source(section, interval, &fetch)).collect(),
+        topics,
+        fetch,
+    };
+    check_unique(root, "source", config.sources.iter().map(|source| source.id.as_str()));
+    check_unique(root, "topic", config.topics.iter().map(|topic| topic.id.as_str()));
+    check_unique(root, "digest", config.digests.iter().map(|digest| digest.id.as_str()));
+    config
+}
+
+fn check_unique<'a>(root: &Section, kind: &'static str, ids: impl Iterator<Item = &'a str>) {
+    let sections = root.tables(kind);
+    let mut seen = std::collections::HashSet::new();
+    for (id, section) in ids.zip(&sections) {
+        section.forget();
+        if !id.is_empty() && !seen.insert(id) {
+            section.fault(section.at, format!("the id \"{id}\" is taken by an earlier {kind}"));
+        }
+    }
+}
+
+fn read_channel(section: Section) -> Channel {
+    Channel {
+        title: section.string("title").unwrap_or_else(|| "courant".into()),
+        url: section.parsed("url", parse_web_url).map_or_else(|| "http://localhost:8080".into(), |url| url.as_str().trim_end_matches('/').to_owned()),
+        language: section.parsed("language", parse_language).unwrap_or_else(|| "en".into()),
+        description: section.string("description").unwrap_or_default(),
+        entries_max: section.number("max_entries", 100, 1..=100_000) as usize,
+        retention_seconds: section.parsed("retention", parse_duration).unwrap_or(2 * 365 * DAY_SECONDS),
+    }
+}
+
+fn read_store(section: Section, surroundings: &Surroundings) -> PathBuf {
+    let path = section.parsed("url", |url| match url.strip_prefix("sqlite:") {
+        Some(path) if !path.is_empty() => Ok(surroundings.folder.join(path.trim_start_matches("//"))),
+        _ => Err(format!("\"{}\" is no store that this courant knows: write \"sqlite:courant.db\"", hide_password(url))),
+    });
+    path.unwrap_or_else(|| surroundings.folder.join("courant.db"))
+}
+
+/// A database address without its password, fit to be printed.
+fn hide_password(url: &str) -> String {
+    match Url::parse(url) {
+        Ok(mut parsed) if parsed.password().is_some() => {
+            let _ = parsed.set_password(Some("…"));
+            parsed.to_string()
+        }
+        _ => url.to_owned(),
+    }
+}
+
+fn read_publish(section: Section, surroundings: &Surroundings) -> PathBuf {
+    surroundings.folder.join(section.string("dir").unwrap_or_else(|| "public".into()))
+}
+
+fn read_mail(section: Section, surroundings: &Surroundings) -> MailConfig {
+    let username = section.parsed("username", |text| secret_or_text(text, surroundings));
+    let password = section.parsed("password", |text| secret(text, surroundings).map(Secret));
+    let ca_file = section.string("ca_file").map(|path| surroundings.folder.join(path));
+    let transport = section.parsed("transport", |text| {
+        let text = secret_or_text(text, surroundings)?;
+        if let Some(path) = text.strip_prefix("file:") {
+            return Ok(TransportConfig::Directory(surroundings.folder.join(path)));
+        }
+        match Url::parse(&text) {
+            Ok(url) if matches!(url.scheme(), "smtp" | "smtps") && url.host_str().is_some_and(|host| !host.is_empty()) => {
+                Ok(TransportConfig::Smtp { url, username: username.clone(), password: password.clone(), ca_file: ca_file.clone() })
+            }
+            _ => Err("must be \"file:FOLDER\", \"smtp://HOST:PORT\" or \"smtps://HOST:PORT\"".into()),
+        }
+    });
+    let mailbox = |text: &str| match text.parse::<lettre::message::Mailbox>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err(format!("\"{text}\" is no mail address: write \"Name <name@example.org>\"")),
+    };
+    MailConfig {
+        transport: transport.unwrap_or_else(|| TransportConfig::Directory(surroundings.folder.join("outbox"))),
+        from: section.parsed("from", mailbox).unwrap_or_else(|| "courant@localhost.localdomain".into()),
+        reply_to: section.parsed("reply_to", mailbox),
+    }
+}
+
+/// `env:NAME` or `file:PATH`; a secret never stands in the configuration itself.
+fn secret(text: &str, surroundings: &Surroundings) -> Result<String, String> {
+    if let Some(name) = text.strip_prefix("env:") {
+        return (surroundings.environment)(name).ok_or_else(|| format!("the environment has no variable {name}"));
+    }
+    if let Some(path) = text.strip_prefix("file:") {
+        let path = surroundings.folder.join(path);
+        return std::fs::read_to_string(&path).map(|text| text.trim().to_owned()).map_err(|error| format!("cannot read {}: {error}", path.display()));
+    }
+    Err("a secret must not stand in this file: write \"env:NAME\" or \"file:PATH\"".into())
+}
+
+fn secret_or_text(text: &str, surroundings: &Surroundings) -> Result<String, String> {
+    if text.starts_with("env:") { secret(text, surroundings) } else { Ok(text.to_owned()) }
+}
+
+fn read_fetch(section: Section, defaults: &Section, surroundings: &Surroundings) -> FetchConfig {
+    let default_timeout = defaults.parsed("timeout", parse_duration);
+    FetchConfig {
+        user_agent: defaults.string("user_agent").unwrap_or_else(default_user_agent),
+        timeout_seconds: section.parsed("timeout", parse_duration).or(default_timeout).unwrap_or(20).max(1),
+        deadline_seconds: section.parsed("deadline", parse_duration).unwrap_or(60).max(1),
+        body_bytes_max: section.number("body_bytes_max", 16 << 20, 1024..=1 << 30) as usize,
+        per_host: section.number("per_host", 2, 1..=16) as usize,
+        concurrency: section.number("concurrency", 64, 1..=1024) as usize,
+        allow: section.list("allow", |text| Ok(text.to_owned())),
+        interval_min_seconds: section.parsed("interval_min", parse_duration).unwrap_or(15 * 60),
+        interval_max_seconds: section.parsed("interval_max", parse_duration).unwrap_or(7 * DAY_SECONDS),
+        proxy: section.parsed("proxy", |text| Url::parse(text).map_err(|_| format!("\"{text}\" is no address"))),
+        ca_file: section.string("ca_file").map(|path| surroundings.folder.join(path)),
+    }
+}
+
+fn default_user_agent() -> String {
+    concat!("courant/", env!("CARGO_PKG_VERSION"), " (+contact address not set: see [defaults] user_agent)").into()
+}
+
+fn read_topic(section: Section) -> Topic {
+    let texts = |value: &DeValue| value.as_array().map(|array| array.iter().filter_map(|item| item.get_ref().as_str().map(str::to_owned)).collect());
+    Topic {
+        id: section.required("id"),
+        label: section.by_language("label", |value| value.as_str().map(str::to_owned), "a text"),
+        keywords: section.by_language("keywords", texts, "a list of texts"),
+        is_fallback: section.boolean("fallback", false),
+    }
+}
+
+fn read_digest(section: Section, topics: &[Topic]) -> Digest {
+    let known_topic = |id: &str| match topics.iter().any(|topic| topic.id == id) {
+        true => Ok(id.to_owned()),
+        false => {
+            let nearest = topics.iter().min_by_key(|topic| strsim::osa_distance(&topic.id, id));
+            Err(format!("no [[topic]] has the id \"{id}\"{}", nearest.map(|topic| format!(": did you mean \"{}\"?", topic.id)).unwrap_or_default()))
+        }
+    };
+    if !section.has("schedule") {
+        section.fault(section.at, "schedule is missing: write schedule = \"Mon 08:00 Europe/Paris\"");
+    }
+    Digest {
+        id: section.required("id"),
+        title: section.string("title").unwrap_or_else(|| "Digest".into()),
+        language: section.parsed("language", parse_language).unwrap_or_else(|| "en".into()),
+        schedule: section.parsed("schedule", Schedule::parse).unwrap_or_else(Schedule::weekly),
+        topics: section.list("topics", known_topic),
+        entries_max: section.number("max_entries", 30, 1..=500) as usize,
+        recipients: section.list("recipients", Address::parse),
+    }
+}
+
+fn read_source(section: Section, interval: u64, fetch: &FetchConfig) -> Source {
+    let kind = section.parsed("kind", |text| match text {
+        "feed" => Ok(SourceKind::Feed),
+        "page" => Ok(SourceKind::Page),
+        "auto" => Ok(SourceKind::Auto),
+        _ => Err(format!("\"{text}\" is no kind of source: write \"feed\", \"page\" or \"auto\"")),
+    });
+    let url = section.parsed("url", parse_web_url);
+    if !section.has("url") {
+        section.fault(section.at, "url is missing");
+    }
+    let id = section.required("id");
+    let interval = section.parsed("interval", parse_duration).unwrap_or(interval);
+    Source {
+        partner: section.string("partner").unwrap_or_else(|| id.clone()),
+        kind: kind.unwrap_or(SourceKind::Auto),
+        url: url.unwrap_or_else(|| Url::parse("http://localhost/").expect("a constant")),
+        language: section.parsed("lang", parse_language),
+        tags: section.list("tags", |text| Ok(text.to_owned())),
+        interval_seconds: interval.clamp(fetch.interval_min_seconds, fetch.interval_max_seconds.max(fetch.interval_min_seconds)),
+        is_enabled: section.boolean("enabled", true),
+        date_from: section.parsed("date_from", parse_date_from).unwrap_or_default(),
+        date_order: section.parsed("date_order", parse_date_order).unwrap_or_default(),
+        select: section.has("select").then(|| read_select(section.table("select"))),
+        id,
+    }
+}
+
+fn parse_date_from(text: &str) -> Result<DateFrom, String> {
+    match text {
+        "card" => Ok(DateFrom::Card),
+        "item" => Ok(DateFrom::Item),
+        _ => Err(format!("\"{text}\" must be \"card\" or \"item\"")),
+    }
+}
+
+fn parse_date_order(text: &str) -> Result<DateOrder, String> {
+    match text {
+        "dmy" => Ok(DateOrder::Dmy),
+        "mdy" => Ok(DateOrder::Mdy),
+        "ymd" => Ok(DateOrder::Ymd),
+        _ => Err(format!("\"{text}\" must be \"dmy\", \"mdy\" or \"ymd\"")),
+    }
+}
+
+fn read_select(section: Section) -> Select {
+    let selector = |text: &str| match scraper::Selector::parse(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(format!("\"{text}\" is no CSS selector: {error}")),
+    };
+    if !section.has("item") {
+        section.fault(section.at, "item is missing: it selects one card of the listing");
+    }
+    Select {
+        item: section.parsed("item", selector).unwrap_or_default(),
+        title: section.parsed("title", selector),
+        link: section.parsed("link", selector),
+        summary: section.parsed("summary", selector),
+        date: section.parsed("date", selector),
+        image: section.parsed("image", selector),
+        next: section.parsed("next", selector),
+    }
+}
+
+fn parse_web_url(text: &str) -> Result<Url, String> {
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.host_str().is_some() => Ok(url),
+        Ok(url) => Err(format!("\"{text}\" must begin with http:// or https://, not {}:", url.scheme())),
+        Err(error) => Err(format!("\"{text}\" is no web address: {error}")),
+    }
+}
+
+fn parse_language(text: &str) -> Result<String, String> {
+    let is_tag = text.split('-').enumerate().all(|(at, part)| {
+        (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()) && (at > 0 || (2..=3).contains(&part.len()))
+    });
+    if is_tag { Ok(text.to_owned()) } else { Err(format!("\"{text}\" is no language: write fr, en, es or pt-BR")) }
+}
+
+/// `90s`, `30m`, `6h`, `1d`, `2w`, or several together: seconds.
+pub fn parse_duration(text: &str) -> Result<u64, String> {
+    let wrong = || format!("\"{text}\" is no length of time: write 30m, 6h or 1d");
+    let mut seconds = 0u64;
+    let mut rest = text.trim();
+    if rest.is_empty() {
+        return Err(wrong());
+    }
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let number: u64 = rest[..digits].parse().map_err(|_| wrong())?;
+        let unit_end = rest[digits..].find(|c: char| c.is_ascii_digit() || c.is_whitespace()).map_or(rest.len(), |end| digits + end);
+        let unit = match &rest[digits..unit_end] {
+            "s" | "sec" => 1,
+            "m" | "min" => 60,
+            "h" => 3600,
+            "d" => DAY_SECONDS,
+            "w" => 7 * DAY_SECONDS,
+            "y" => 365 * DAY_SECONDS,
+            _ => return Err(wrong()),
+        };
+        seconds = number.checked_mul(unit).and_then(|part| seconds.checked_add(part)).ok_or_else(wrong)?;
+        rest = rest[unit_end..].trim_start();
+    }
+    Ok(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str) -> Result<Config, Vec<Fault>> {
+        let environment = |name: &str| (name == "SMTP_PASSWORD").then(|| "geheim".to_owned());
+        parse(text, &Surroundings { folder: Path::new("/srv/courant"), environment: &environment })
+    }
+
+    fn messages(text: &str) -> Vec<String> {
+        check(text).unwrap_err().into_iter().map(|fault| format!("{}: {}", fault.line, fault.message)).collect()
+    }
+
+    #[test]
+    fn the_starter_is_valid() {
+        let config = check(STARTER).unwrap();
+        assert!(config.topics.len() >= 3 && !config.digests.is_empty() && !config.sources.is_empty());
+    }
+
+    #[test]
+    fn every_fault_is_reported_at_once_with_its_line() {
+        let faults = messages("version = 1\n[chanel]\ntitle = \"x\"\n[[source]]\nid = \"a\"\nurl = \"ftp://x\"\nkind = \"fed\"\nintervall = \"6h\"\n[[source]]\nid = \"a\"\nurl = \"https://x.org\"\n[source.select]\nitem = \"..\"\n");
+        for want in ["2: the file: unknown key \"chanel\": did you mean \"channel\"?", "6: [[source]] \"a\": url: \"ftp://x\" must begin", "7: [[source]] \"a\": kind: \"fed\" is no kind", "8: [[source]] \"a\": unknown key \"intervall\": did you mean \"interval\"?", "9: [[source]] \"a\": the id \"a\" is taken", "13: [select]: item: \"..\" is no CSS selector"] {
+            assert!(faults.iter().any(|fault| fault.starts_with(want)), "{want} is not in {faults:#?}");
+        }
+        assert_eq!(faults.len(), 6, "{faults:#?}");
+    }
+
+    #[test]
+    fn broken_toml_has_a_line_too() {
+        let faults = messages("version = 1\n[mail\nfrom = 3\n");
+        assert!(faults[0].starts_with("2: "), "{faults:?}");
+    }
+
+    #[test]
+    fn secrets_come_from_the_environment_or_a_file_only() {
+        let mail = |password: &str| format!("[mail]\ntransport = \"smtp://mail.example.org:587\"\nusername = \"u\"\npassword = \"{password}\"\n");
+        let config = check(&mail("env:SMTP_PASSWORD")).unwrap();
+        assert!(matches!(config.mail.transport, TransportConfig::Smtp { password: Some(ref secret), .. } if secret.expose() == "geheim"));
+        assert!(!format!("{config:?}").contains("geheim"));
+        assert!(messages(&mail("geheim"))[0].contains("must not stand in this file"));
+        assert!(messages(&mail("env:NOT_THERE"))[0].contains("no variable NOT_THERE"));
+    }
+
+    #[test]
+    fn durations_are_read() {
+        assert_eq!(parse_duration("6h"), Ok(21_600));
+        assert_eq!(parse_duration("1d 12h"), Ok(129_600));
+        for wrong in ["", "6", "h", "6 hours or so", "99999999999999999999d"] {
+            assert!(parse_duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

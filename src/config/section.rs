@@ -1,0 +1,216 @@
+//! A TOML table read key by key. What was asked for is what is known: all other keys are faults, each with the
+//! nearest known name. It knows no key of courant's.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// What is wrong in a configuration, and where.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fault {
+    /// Counted from 1.
+    pub line: usize,
+    pub message: String,
+}
+
+/// Collects the faults of one document.
+pub struct Faults<'a> {
+    text: &'a str,
+    found: RefCell<Vec<Fault>>,
+}
+
+impl<'a> Faults<'a> {
+    pub fn new(text: &'a str) -> Self {
+        Faults { text, found: RefCell::new(Vec::new()) }
+    }
+
+    /// Notes a fault at a place in the text, in bytes.
+    pub fn push(&self, at: usize, message: impl Into<String>) {
+        let line = self.text.as_bytes()[..at.min(self.text.len())].iter().filter(|byte| **byte == b'\n').count() + 1;
+        self.found.borrow_mut().push(Fault { line, message: message.into() });
+    }
+
+    /// All faults, in the order of their lines.
+    pub fn into_sorted(self) -> Vec<Fault> {
+        let mut found = self.found.into_inner();
+        found.sort();
+        found.dedup();
+        found
+    }
+}
+
+/// One table, with the keys that were asked of it; when it is dropped, those that nobody asked for are faults.
+pub struct Section<'a> {
+    /// As an operator would call it: `[mail]`, `[[source]] "ogp"`.
+    pub name: String,
+    /// Where it begins, in bytes.
+    pub at: usize,
+    table: Option<&'a DeTable<'a>>,
+    asked: RefCell<Vec<&'static str>>,
+    is_reported: Cell<bool>,
+    faults: &'a Faults<'a>,
+}
+
+impl<'a> Section<'a> {
+    pub fn root(table: &'a Spanned<DeTable<'a>>, faults: &'a Faults<'a>) -> Self {
+        Section { name: "the file".into(), at: 0, table: Some(table.get_ref()), asked: RefCell::default(), is_reported: Cell::default(), faults }
+    }
+
+    fn get(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
+        self.asked.borrow_mut().push(key);
+        self.table?.get(key)
+    }
+
+    pub fn fault(&self, at: usize, message: impl AsRef<str>) {
+        self.faults.push(at, format!("{}: {}", self.name, message.as_ref()));
+    }
+
+    fn wrong_type(&self, key: &str, value: &Spanned<DeValue>, want: &str) {
+        self.fault(value.span().start, format!("{key} must be {want}, not {}", value.get_ref().type_str()));
+    }
+
+    /// The table under a key; an absent one reads as empty.
+    pub fn table(&self, key: &'static str) -> Section<'a> {
+        let value = self.get(key);
+        let table = value.and_then(|value| value.get_ref().as_table());
+        if let Some(value) = value.filter(|_| table.is_none()) {
+            self.wrong_type(key, value, "a table");
+        }
+        let at = value.map_or(self.at, |value| value.span().start);
+        Section { name: format!("[{key}]"), at, table, asked: RefCell::default(), is_reported: Cell::default(), faults: self.faults }
+    }
+
+    pub fn has(&self, key: &'static str) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// The tables of an array of tables.
+    pub fn tables(&self, key: &'static str) -> Vec<Section<'a>> {
+        let Some(value) = self.get(key) else { return Vec::new() };
+        let Some(array) = value.get_ref().as_array() else {
+            self.wrong_type(key, value, "a list of tables");
+            return Vec::new();
+        };
+        let mut sections = Vec::new();
+        for item in array.iter() {
+            match item.get_ref().as_table() {
+                Some(table) => {
+                    let id = table.get("id").and_then(|id| id.get_ref().as_str()).map(|id| format!(" \"{id}\"")).unwrap_or_default();
+                    let name = format!("[[{key}]]{id}");
+                    sections.push(Section { name, at: item.span().start, table: Some(table), asked: RefCell::default(), is_reported: Cell::default(), faults: self.faults });
+                }
+                None => self.wrong_type(key, item, "a list of tables"),
+            }
+        }
+        sections
+    }
+
+    /// A value read by `parse`, whose error is a sentence.
+    pub fn parsed<T>(&self, key: &'static str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        let value = self.get(key)?;
+        let Some(text) = value.get_ref().as_str() else {
+            self.wrong_type(key, value, "a text in quotes");
+            return None;
+        };
+        parse(text).map_err(|message| self.fault(value.span().start, format!("{key}: {message}"))).ok()
+    }
+
+    pub fn string(&self, key: &'static str) -> Option<String> {
+        self.parsed(key, |text| Ok(text.to_owned()))
+    }
+
+    /// A text that must be there and say something.
+    pub fn required(&self, key: &'static str) -> String {
+        let has = self.has(key);
+        let value = self.parsed(key, |text| if text.trim().is_empty() { Err("is empty".into()) } else { Ok(text.to_owned()) });
+        if !has {
+            self.fault(self.at, format!("{key} is missing"));
+        }
+        value.unwrap_or_default()
+    }
+
+    pub fn boolean(&self, key: &'static str, default: bool) -> bool {
+        let Some(value) = self.get(key) else { return default };
+        value.get_ref().as_bool().unwrap_or_else(|| {
+            self.wrong_type(key, value, "true or false");
+            default
+        })
+    }
+
+    /// A whole number within bounds.
+    pub fn number(&self, key: &'static str, default: u64, range: std::ops::RangeInclusive<u64>) -> u64 {
+        let Some(value) = self.get(key) else { return default };
+        let Some(integer) = value.get_ref().as_integer() else {
+            self.wrong_type(key, value, "a whole number");
+            return default;
+        };
+        let number = u64::from_str_radix(integer.as_str(), integer.radix()).ok().filter(|number| range.contains(number));
+        number.unwrap_or_else(|| {
+            self.fault(value.span().start, format!("{key} must be from {} to {}", range.start(), range.end()));
+            default
+        })
+    }
+
+    /// A list of texts, each read by `parse`.
+    pub fn list<T>(&self, key: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
+        let Some(value) = self.get(key) else { return Vec::new() };
+        let Some(array) = value.get_ref().as_array() else {
+            self.wrong_type(key, value, "a list of texts");
+            return Vec::new();
+        };
+        let read = |item: &Spanned<DeValue>| match item.get_ref().as_str() {
+            Some(text) => parse(text).map_err(|message| self.fault(item.span().start, format!("{key}: {message}"))).ok(),
+            None => {
+                self.wrong_type(key, item, "a list of texts");
+                None
+            }
+        };
+        array.iter().filter_map(read).collect()
+    }
+
+    /// A table whose keys are languages.
+    pub fn by_language<T>(&self, key: &'static str, read: impl Fn(&DeValue) -> Option<T>, want: &str) -> BTreeMap<String, T> {
+        let Some(value) = self.get(key) else { return BTreeMap::new() };
+        let Some(table) = value.get_ref().as_table() else {
+            self.wrong_type(key, value, "a table of languages");
+            return BTreeMap::new();
+        };
+        let mut found = BTreeMap::new();
+        for (language, value) in table.iter() {
+            match read(value.get_ref()) {
+                Some(item) => drop(found.insert(language.get_ref().to_string(), item)),
+                None => self.wrong_type(key, value, want),
+            }
+        }
+        found
+    }
+
+    /// Leaves the keys alone: another section over the same table has asked for them.
+    pub fn forget(&self) {
+        self.is_reported.set(true);
+    }
+}
+
+impl Drop for Section<'_> {
+    /// Reports the keys that nobody asked for.
+    fn drop(&mut self) {
+        if self.is_reported.get() {
+            return;
+        }
+        let asked = self.asked.borrow();
+        for (key, _) in self.table.into_iter().flat_map(|table| table.iter()) {
+            let name: &str = key.get_ref();
+            if asked.contains(&name) {
+                continue;
+            }
+            let nearest = asked.iter().map(|known| (strsim::osa_distance(known, name), known)).min();
+            let hint = match nearest {
+                Some((distance, known)) if distance <= 3.max(name.len() / 3) => format!(": did you mean \"{known}\"?"),
+                _ => String::new(),
+            };
+            self.fault(key.span().start, format!("unknown key \"{name}\"{hint}"));
+        }
+    }
+}

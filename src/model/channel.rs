@@ -1,0 +1,16 @@
+//! A channel: the named merge of all sources that we publish.
+
+/// `[channel]` of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Channel {
+    pub title: String,
+    /// Where the channel will be found, without a final slash.
+    pub url: String,
+    /// BCP 47; the language that stories are shown in where a version of it exists.
+    pub language: String,
+    pub description: String,
+    /// Stories in the merged feed.
+    pub entries_max: usize,
+    /// How long an entry stays in the store after its source stopped listing it, in seconds.
+    pub retention_seconds: u64,
+}

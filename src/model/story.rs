@@ -1,0 +1,129 @@
+//! A story: all copies and translations of one piece of news, and which of them to show.
+
+use jiff::Timestamp;
+
+use super::entry::Entry;
+use super::topic::TopicMatch;
+
+/// How an entry belongs to its story.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relation {
+    /// The first that we saw.
+    First,
+    /// The same text from another source, or under another identifier.
+    Copy,
+    /// The same news in another language.
+    Translation,
+}
+
+impl Relation {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Relation::First => "first",
+            Relation::Copy => "copy",
+            Relation::Translation => "translation",
+        }
+    }
+}
+
+impl From<&str> for Relation {
+    fn from(text: &str) -> Self {
+        match text {
+            "copy" => Relation::Copy,
+            "translation" => Relation::Translation,
+            _ => Relation::First,
+        }
+    }
+}
+
+/// An entry with what the store knows of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredEntry {
+    pub entry: Entry,
+    pub partner: String,
+    pub first_seen: Timestamp,
+    /// When its text last changed under our eyes.
+    pub changed: Timestamp,
+    pub topics: Vec<TopicMatch>,
+    pub story: String,
+    pub relation: Relation,
+    /// Why it is in this story, in words.
+    pub reason: Option<String>,
+    /// How often it went out as news.
+    pub announced: u32,
+}
+
+impl StoredEntry {
+    /// What to sort by: its own date, but never one that has not come yet when we saw it.
+    pub fn sort_date(&self) -> Timestamp {
+        self.entry.date().map_or(self.first_seen, |date| date.min(self.first_seen))
+    }
+
+    /// `atom:updated`: the latest change that its source or we know of.
+    pub fn updated(&self) -> Timestamp {
+        let claimed = self.entry.updated.or(self.entry.published).unwrap_or(self.first_seen);
+        if self.changed > self.first_seen { claimed.max(self.changed) } else { claimed.min(self.first_seen) }
+    }
+
+    fn is_in(&self, language: &str) -> bool {
+        let primary = |tag: &str| tag.split('-').next().unwrap_or("").to_ascii_lowercase();
+        self.entry.language.as_deref().is_some_and(|own| primary(own) == primary(language))
+    }
+}
+
+/// One piece of news, its versions in the order in which we saw them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Story {
+    pub id: String,
+    pub versions: Vec<StoredEntry>,
+}
+
+impl Story {
+    /// The version to show to readers of `language`: theirs first, then the original before the syndicated, the
+    /// full before the teaser, the older before the younger.
+    ///
+    /// # Panics
+    /// Never for a story from the store: it holds one version at least.
+    pub fn version_for(&self, language: &str) -> &StoredEntry {
+        let rank = |at: usize, version: &StoredEntry| {
+            let text = version.entry.content_html.as_ref().map_or(version.entry.summary.len(), String::len);
+            (!version.is_in(language), version.entry.title.is_empty(), version.entry.provenance.is_some(), text < 200, at)
+        };
+        let best = self.versions.iter().enumerate().min_by_key(|(at, version)| rank(*at, version));
+        best.map(|(_, version)| version).expect("a story has a version")
+    }
+
+    /// The other versions that share its language: the places where the same text stands.
+    pub fn copies_of<'a>(&'a self, shown: &'a StoredEntry) -> impl Iterator<Item = &'a StoredEntry> {
+        let language = shown.entry.language.clone().unwrap_or_default();
+        self.versions.iter().filter(move |version| version.entry.id != shown.entry.id && version.is_in(&language))
+    }
+
+    /// One version for each other language.
+    pub fn translations_of(&self, shown: &StoredEntry) -> Vec<&StoredEntry> {
+        let mut seen: Vec<String> = shown.entry.language.iter().cloned().collect();
+        let mut translations = Vec::new();
+        for version in &self.versions {
+            let Some(language) = version.entry.language.clone() else { continue };
+            if version.entry.id != shown.entry.id && !seen.contains(&language) {
+                seen.push(language);
+                translations.push(version);
+            }
+        }
+        translations
+    }
+
+    /// Topics of all versions, the best first.
+    pub fn topics(&self) -> Vec<&TopicMatch> {
+        let mut all: Vec<&TopicMatch> = Vec::new();
+        for topic in self.versions.iter().flat_map(|version| &version.topics) {
+            match all.iter_mut().find(|known| known.topic == topic.topic) {
+                Some(known) if known.score < topic.score => *known = topic,
+                Some(_) => {}
+                None => all.push(topic),
+            }
+        }
+        all.sort_by_key(|topic| std::cmp::Reverse(topic.score));
+        all
+    }
+}
