@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use crate::extract::{self, Document, ExtractError};
+use crate::extract::{self, Document, ExtractError, PageRules};
 use crate::model::entry::{Entry, Identity};
 use crate::model::feed::{Person, RawFeed};
 use crate::normalize::entry::{Context, normalize, plain};
@@ -18,12 +18,16 @@ pub struct Reading {
     description: Option<String>,
 }
 
-/// Reads a document as the pipeline would.
+/// Reads a document as the pipeline would: a feed, else the cards of a page.
 ///
 /// # Errors
 /// Where nothing in it can be read.
-pub fn read(document: Document) -> Result<Reading, ExtractError> {
-    Ok(clean(extract::read_feed(document)?, document.url))
+pub fn read(document: Document, rules: &PageRules) -> Result<Reading, ExtractError> {
+    let feed = match extract::read_feed(document) {
+        Err(ExtractError::WebPage { .. }) => extract::read_page(document, rules)?,
+        result => result?,
+    };
+    Ok(clean(feed, document.url))
 }
 
 /// Cleans what was extracted.
@@ -66,7 +70,9 @@ impl Reading {
         for entry in &self.entries {
             let date = entry.date().map_or_else(|| "no date   ".to_owned(), |date| date.strftime("%Y-%m-%d").to_string());
             out.push_str(&format!("\n{date}  {}\n", if entry.title.is_empty() { "(no title)" } else { &entry.title }));
-            for line in [entry.url.as_deref(), entry.image.as_ref().map(|image| image.url.as_str()), Some(shorten(&entry.summary, 160).as_str())].into_iter().flatten() {
+            for line in
+                [entry.url.as_deref(), entry.image.as_ref().map(|image| image.url.as_str()), Some(shorten(&entry.summary, 160).as_str())].into_iter().flatten()
+            {
                 if !line.is_empty() {
                     out.push_str(&format!("            {line}\n"));
                 }

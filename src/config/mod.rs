@@ -36,8 +36,6 @@ pub struct FetchConfig {
     pub per_host: usize,
     /// Requests at a time.
     pub concurrency: usize,
-    /// Addresses inside private networks that may be fetched all the same.
-    pub allow: Vec<String>,
     pub interval_min_seconds: u64,
     pub interval_max_seconds: u64,
     pub proxy: Option<Url>,
@@ -263,11 +261,18 @@ fn read_fetch(section: Section, defaults: &Section, surroundings: &Surroundings)
         body_bytes_max: section.number("body_bytes_max", 16 << 20, 1024..=1 << 30) as usize,
         per_host: section.number("per_host", 2, 1..=16) as usize,
         concurrency: section.number("concurrency", 64, 1..=1024) as usize,
-        allow: section.list("allow", |text| Ok(text.to_owned())),
         interval_min_seconds: section.parsed("interval_min", parse_duration).unwrap_or(15 * 60),
         interval_max_seconds: section.parsed("interval_max", parse_duration).unwrap_or(7 * DAY_SECONDS),
         proxy: section.parsed("proxy", |text| Url::parse(text).map_err(|_| format!("\"{text}\" is no address"))),
         ca_file: section.string("ca_file").map(|path| surroundings.folder.join(path)),
+    }
+}
+
+impl Default for FetchConfig {
+    /// What an empty configuration means.
+    fn default() -> Self {
+        let surroundings = Surroundings { folder: Path::new("."), environment: &|_| None };
+        parse("", &surroundings).expect("an empty configuration is valid").fetch
     }
 }
 
@@ -380,9 +385,10 @@ fn parse_web_url(text: &str) -> Result<Url, String> {
 }
 
 fn parse_language(text: &str) -> Result<String, String> {
-    let is_tag = text.split('-').enumerate().all(|(at, part)| {
-        (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()) && (at > 0 || (2..=3).contains(&part.len()))
-    });
+    let is_tag = text
+        .split('-')
+        .enumerate()
+        .all(|(at, part)| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()) && (at > 0 || (2..=3).contains(&part.len())));
     if is_tag { Ok(text.to_owned()) } else { Err(format!("\"{text}\" is no language: write fr, en, es or pt-BR")) }
 }
 
@@ -434,8 +440,17 @@ mod tests {
 
     #[test]
     fn every_fault_is_reported_at_once_with_its_line() {
-        let faults = messages("version = 1\n[chanel]\ntitle = \"x\"\n[[source]]\nid = \"a\"\nurl = \"ftp://x\"\nkind = \"fed\"\nintervall = \"6h\"\n[[source]]\nid = \"a\"\nurl = \"https://x.org\"\n[source.select]\nitem = \"..\"\n");
-        for want in ["2: the file: unknown key \"chanel\": did you mean \"channel\"?", "6: [[source]] \"a\": url: \"ftp://x\" must begin", "7: [[source]] \"a\": kind: \"fed\" is no kind", "8: [[source]] \"a\": unknown key \"intervall\": did you mean \"interval\"?", "9: [[source]] \"a\": the id \"a\" is taken", "13: [select]: item: \"..\" is no CSS selector"] {
+        let faults = messages(
+            "version = 1\n[chanel]\ntitle = \"x\"\n[[source]]\nid = \"a\"\nurl = \"ftp://x\"\nkind = \"fed\"\nintervall = \"6h\"\n[[source]]\nid = \"a\"\nurl = \"https://x.org\"\n[source.select]\nitem = \"..\"\n",
+        );
+        for want in [
+            "2: the file: unknown key \"chanel\": did you mean \"channel\"?",
+            "6: [[source]] \"a\": url: \"ftp://x\" must begin",
+            "7: [[source]] \"a\": kind: \"fed\" is no kind",
+            "8: [[source]] \"a\": unknown key \"intervall\": did you mean \"interval\"?",
+            "9: [[source]] \"a\": the id \"a\" is taken",
+            "13: [select]: item: \"..\" is no CSS selector",
+        ] {
             assert!(faults.iter().any(|fault| fault.starts_with(want)), "{want} is not in {faults:#?}");
         }
         assert_eq!(faults.len(), 6, "{faults:#?}");

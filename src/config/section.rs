@@ -99,7 +99,14 @@ impl<'a> Section<'a> {
                 Some(table) => {
                     let id = table.get("id").and_then(|id| id.get_ref().as_str()).map(|id| format!(" \"{id}\"")).unwrap_or_default();
                     let name = format!("[[{key}]]{id}");
-                    sections.push(Section { name, at: item.span().start, table: Some(table), asked: RefCell::default(), is_reported: Cell::default(), faults: self.faults });
+                    sections.push(Section {
+                        name,
+                        at: item.span().start,
+                        table: Some(table),
+                        asked: RefCell::default(),
+                        is_reported: Cell::default(),
+                        faults: self.faults,
+                    });
                 }
                 None => self.wrong_type(key, item, "a list of tables"),
             }

@@ -299,8 +299,7 @@ mod tests {
     fn ebcdic_is_recognised_by_its_first_bytes() {
         let page = CODE_PAGES.iter().find(|p| p.labels.contains(&"ibm500")).unwrap();
         let text = "<?xml version=\"1.0\" encoding=\"cp500\"?><a>!</a>";
-        let bytes: Vec<u8> =
-            text.chars().map(|c| page.chars.chars().position(|p| p == c).unwrap() as u8).collect();
+        let bytes: Vec<u8> = text.chars().map(|c| page.chars.chars().position(|p| p == c).unwrap() as u8).collect();
         assert_eq!(decode(&bytes, None).text, text);
     }
 

@@ -104,7 +104,10 @@ fn split_time(text: &str) -> Option<(i64, &str)> {
     let end = text.find(|c: char| !(c.is_ascii_digit() || c == ':' || c == '.')).unwrap_or(text.len());
     let (clock, rest) = text.split_at(end);
     let mut fields: Vec<&str> = clock.split('.').next()?.split(':').filter(|field| !field.is_empty()).collect();
-    if let [compact] = fields[..] && compact.len() >= 4 && compact.len() % 2 == 0 {
+    if let [compact] = fields[..]
+        && compact.len() >= 4
+        && compact.len() % 2 == 0
+    {
         fields = (0..compact.len()).step_by(2).map(|at| &compact[at..at + 2]).collect();
     }
     let numbers: Vec<i64> = fields.iter().map(|field| field.parse().ok()).collect::<Option<_>>()?;
@@ -194,7 +197,9 @@ fn month_number(word: &str) -> Option<i64> {
 fn parse_words(text: &str) -> Option<Timestamp> {
     let spaced = text.replace(',', " ");
     let mut words: Vec<&str> = spaced.split_ascii_whitespace().collect();
-    words.retain(|word| !DAYS.iter().any(|day| word.get(..3).is_some_and(|start| start.eq_ignore_ascii_case(day)) && word.bytes().all(|b| b.is_ascii_alphabetic() || b == b'.')));
+    words.retain(|word| {
+        !DAYS.iter().any(|day| word.get(..3).is_some_and(|start| start.eq_ignore_ascii_case(day)) && word.bytes().all(|b| b.is_ascii_alphabetic() || b == b'.'))
+    });
     if words.first().is_some_and(|word| word.len() >= 8 && word.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'/' | b'-'))) {
         return parse_dated_words(&words);
     }
@@ -243,14 +248,52 @@ fn parse_dated_words(words: &[&str]) -> Option<Timestamp> {
 
 /// Month and half-day names of the Greek, Hungarian and Korean feeds in the wild.
 const NATIONAL: &[(&str, &str)] = &[
-    ("Ιαν", "Jan"), ("Ιάν", "Jan"), ("Φεβ", "Feb"), ("Μάώ", "Mar"), ("Μαώ", "Mar"), ("Μάρ", "Mar"), ("Μαρ", "Mar"),
-    ("Απρ", "Apr"), ("Μάι", "May"), ("Μαϊ", "May"), ("Μαι", "May"), ("Ιούλ", "Jul"), ("Ιολ", "Jul"), ("Ιουλ", "Jul"),
-    ("Ιούν", "Jun"), ("Ιον", "Jun"), ("Ιουν", "Jun"), ("Αύγ", "Aug"), ("Αυγ", "Aug"), ("Σεπ", "Sep"), ("Οκτ", "Oct"),
-    ("Νοέ", "Nov"), ("Νοε", "Nov"), ("Δεκ", "Dec"),
-    ("január", "01"), ("februári", "02"), ("február", "02"), ("március", "03"), ("április", "04"), ("máujus", "05"),
-    ("május", "05"), ("június", "06"), ("július", "07"), ("augusztus", "08"), ("szeptember", "09"), ("október", "10"),
-    ("november", "11"), ("december", "12"),
-    ("년", "-"), ("월", "-"), ("일", " "), ("오전", "AM"), ("오후", "PM"), ("시", ":"), ("분", ":"), ("초", " "),
+    ("Ιαν", "Jan"),
+    ("Ιάν", "Jan"),
+    ("Φεβ", "Feb"),
+    ("Μάώ", "Mar"),
+    ("Μαώ", "Mar"),
+    ("Μάρ", "Mar"),
+    ("Μαρ", "Mar"),
+    ("Απρ", "Apr"),
+    ("Μάι", "May"),
+    ("Μαϊ", "May"),
+    ("Μαι", "May"),
+    ("Ιούλ", "Jul"),
+    ("Ιολ", "Jul"),
+    ("Ιουλ", "Jul"),
+    ("Ιούν", "Jun"),
+    ("Ιον", "Jun"),
+    ("Ιουν", "Jun"),
+    ("Αύγ", "Aug"),
+    ("Αυγ", "Aug"),
+    ("Σεπ", "Sep"),
+    ("Οκτ", "Oct"),
+    ("Νοέ", "Nov"),
+    ("Νοε", "Nov"),
+    ("Δεκ", "Dec"),
+    ("január", "01"),
+    ("februári", "02"),
+    ("február", "02"),
+    ("március", "03"),
+    ("április", "04"),
+    ("máujus", "05"),
+    ("május", "05"),
+    ("június", "06"),
+    ("július", "07"),
+    ("augusztus", "08"),
+    ("szeptember", "09"),
+    ("október", "10"),
+    ("november", "11"),
+    ("december", "12"),
+    ("년", "-"),
+    ("월", "-"),
+    ("일", " "),
+    ("오전", "AM"),
+    ("오후", "PM"),
+    ("시", ":"),
+    ("분", ":"),
+    ("초", " "),
 ];
 
 fn national_to_english(text: &str) -> String {
@@ -306,7 +349,9 @@ mod tests {
 
     #[test]
     fn what_is_no_date_stays_without_one() {
-        for text in ["", "not a date", "yesterday", "12", "99/99/9999", "2022-13-01", "Thu, 99 Jan 2004", "January", "0000-00-00", "1.2.3", "é", "May the fourth"] {
+        for text in
+            ["", "not a date", "yesterday", "12", "99/99/9999", "2022-13-01", "Thu, 99 Jan 2004", "January", "0000-00-00", "1.2.3", "é", "May the fourth"]
+        {
             assert_eq!(parse_date(text), None, "{text}");
         }
     }

@@ -8,9 +8,7 @@ use url::Url;
 
 use super::date::parse_date;
 use super::xml::{Cursor, Element, TextMode, Vocabulary};
-use crate::model::feed::{
-    Enclosure, Format, Image, Link, Origin, Person, RawEntry, RawFeed, RawText, preferred_alternate,
-};
+use crate::model::feed::{Enclosure, Format, Image, Link, Origin, Person, RawEntry, RawFeed, RawText, preferred_alternate};
 
 /// Entries read from one document: the largest archives in the wild hold a few thousand.
 pub const ENTRIES_MAX: usize = 20_000;
@@ -109,7 +107,9 @@ impl<'a> Reader<'a> {
                 }
             }
             (Core, "language") | (DublinCore, "language") => self.feed.language = self.read_language(child),
-            (Core | Atom, "author" | "managingeditor" | "contributor" | "webmaster") | (DublinCore, "author" | "creator" | "publisher") | (Itunes, "author" | "owner") => {
+            (Core | Atom, "author" | "managingeditor" | "contributor" | "webmaster")
+            | (DublinCore, "author" | "creator" | "publisher")
+            | (Itunes, "author" | "owner") => {
                 if let Some(person) = self.read_person(child) {
                     push_bounded(&mut self.feed.authors, person);
                 }
@@ -186,7 +186,9 @@ impl<'a> Reader<'a> {
     }
 
     fn finish_entry(&mut self, mut entry: RawEntry, parts: EntryParts, language: Option<String>) {
-        if entry.url().is_none() && let Some(guid) = parts.permalink.filter(|guid| looks_like_url(guid)) {
+        if entry.url().is_none()
+            && let Some(guid) = parts.permalink.filter(|guid| looks_like_url(guid))
+        {
             entry.links.push(self.link(&guid));
         }
         entry.title = entry.title.or(parts.title);
@@ -230,7 +232,10 @@ impl<'a> Reader<'a> {
                 entry.updated = self.read_date(child).or(entry.updated);
             }
             (DublinCore, "language") | (Core, "language") => entry.language = self.read_language(child),
-            (Core | Atom, "category" | "tags" | "keywords") | (DublinCore, "subject") | (Itunes, "keywords" | "category") | (Media, "category" | "keywords") => {
+            (Core | Atom, "category" | "tags" | "keywords")
+            | (DublinCore, "subject")
+            | (Itunes, "keywords" | "category")
+            | (Media, "category" | "keywords") => {
                 self.read_tags(child, entry);
             }
             (Core | Atom, "source") => self.read_origin(child, entry),
@@ -308,19 +313,29 @@ impl<'a> Reader<'a> {
         let declared = self.cursor.attribute(element, "type").unwrap_or_default().trim().to_ascii_lowercase();
         let mode = self.cursor.attribute(element, "mode").unwrap_or_default();
         let is_atom = self.feed.format == Format::Atom;
-        let is_xhtml = declared == "xhtml" || declared.ends_with("xhtml+xml") || declared.ends_with("/xml") || declared.ends_with("+xml")
+        let is_xhtml = declared == "xhtml"
+            || declared.ends_with("xhtml+xml")
+            || declared.ends_with("/xml")
+            || declared.ends_with("+xml")
             || element.vocabulary == Vocabulary::Xhtml
             || (mode == "xml" && declared != "text/plain");
         let text_mode = if is_xhtml { TextMode::Escaped } else { TextMode::Resolved };
         let markup = self.cursor.read_markup(element, text_mode, &ENTRY_NAMES);
         let mut value = markup.value.trim().to_owned();
-        let is_text_type = matches!(declared.as_str(), "" | "text" | "html" | "xhtml") || declared.starts_with("text/") || declared.ends_with("xml") || declared.ends_with("/json");
+        let is_text_type = matches!(declared.as_str(), "" | "text" | "html" | "xhtml")
+            || declared.starts_with("text/")
+            || declared.ends_with("xml")
+            || declared.ends_with("/json");
         let is_mode_base64 = mode.eq_ignore_ascii_case("base64");
         let is_binary = !is_text_type && declared.contains('/');
-        if (is_mode_base64 || is_binary) && let Some(decoded) = decode_base64(&value) {
+        if (is_mode_base64 || is_binary)
+            && let Some(decoded) = decode_base64(&value)
+        {
             value = decoded;
         }
-        let is_html = markup.has_elements || is_xhtml || declared.contains("html")
+        let is_html = markup.has_elements
+            || is_xhtml
+            || declared.contains("html")
             || (html_by_default && (!is_atom || element.vocabulary != Vocabulary::Core))
             || ((!is_atom || is_binary && !is_mode_base64) && super::looks_like_html(&value));
         let is_html = is_html && !(is_atom && matches!(declared.as_str(), "text" | "text/plain") && !markup.has_elements);
@@ -380,16 +395,14 @@ impl<'a> Reader<'a> {
         }
         let named = person.name.take().and_then(|name| Person::parse(&name));
         let from_line = named.or_else(|| Person::parse(&line));
-        let person = Person {
-            name: from_line.as_ref().and_then(|p| p.name.clone()),
-            email: person.email.or_else(|| from_line.and_then(|p| p.email)),
-            url: person.url,
-        };
+        let person =
+            Person { name: from_line.as_ref().and_then(|p| p.name.clone()), email: person.email.or_else(|| from_line.and_then(|p| p.email)), url: person.url };
         (person != Person::default()).then_some(person)
     }
 
     fn read_tags(&mut self, element: &Element<'a>, entry: &mut RawEntry) {
-        let attribute = ["label", "term", "text", "value"].iter().find_map(|name| self.cursor.attribute(element, name).filter(|value| !value.trim().is_empty()));
+        let attribute =
+            ["label", "term", "text", "value"].iter().find_map(|name| self.cursor.attribute(element, name).filter(|value| !value.trim().is_empty()));
         let text = match &attribute {
             Some(_) => {
                 // itunes:category nests its sub-categories.

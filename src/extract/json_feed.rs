@@ -113,11 +113,8 @@ fn read_person(author: &Value, base: Option<&Url>) -> Option<Person> {
         return Person::parse(line);
     }
     let author = author.as_object()?;
-    let person = Person {
-        name: string_of(author, "name"),
-        url: string_of(author, "url").map(|url| resolve_against(base, &url)),
-        email: string_of(author, "email"),
-    };
+    let person =
+        Person { name: string_of(author, "name"), url: string_of(author, "url").map(|url| resolve_against(base, &url)), email: string_of(author, "email") };
     (person != Person::default()).then_some(person)
 }
 

@@ -5,13 +5,20 @@ mod codepages;
 pub mod date;
 mod feed;
 mod json_feed;
+mod listing;
+pub mod page;
+pub mod prose_date;
 mod xml;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use url::Url;
 
+use self::charset::Decoded;
+use self::page::{ItemPage, Page};
+use self::prose_date::DateRules;
 use crate::model::feed::RawFeed;
+use crate::model::source::Select;
 use crate::text::named_reference;
 
 /// A document as it was fetched or opened.
@@ -30,7 +37,7 @@ pub enum ExtractError {
     #[error("the document is empty")]
     Empty,
     #[error("this is a web page, not a feed")]
-    WebPage,
+    WebPage { feed_links: Vec<String> },
     #[error("this is neither a feed nor a web page that we can read")]
     Unknown,
     #[error("{0}")]
@@ -39,15 +46,58 @@ pub enum ExtractError {
     Panicked,
 }
 
+/// How to read a page.
+#[derive(Debug, Clone)]
+pub struct PageRules {
+    pub select: Option<Select>,
+    pub dates: DateRules,
+}
+
 /// Reads a feed of any format.
 ///
 /// A panic in here, ours or a library's, costs this document only.
 pub fn read_feed(document: Document) -> Result<RawFeed, ExtractError> {
-    catch_unwind(AssertUnwindSafe(|| read_feed_unguarded(document))).unwrap_or(Err(ExtractError::Panicked))
+    guarded(|| read_feed_unguarded(document))
+}
+
+/// Reads the cards of a listing page; a feed that stands in its place is read as one.
+///
+/// # Errors
+/// As `read_feed`.
+pub fn read_page(document: Document, rules: &PageRules) -> Result<RawFeed, ExtractError> {
+    guarded(|| {
+        let decoded = decode(document);
+        if decoded.text.trim().is_empty() {
+            return Err(ExtractError::Empty);
+        }
+        if !looks_like_page(&decoded.text) {
+            return read_feed_unguarded(document);
+        }
+        let page = Page::parse(&decoded.text, document.url);
+        let mut feed = match &rules.select {
+            Some(select) => page.read_cards(select, rules.dates),
+            None => page.mine_cards(rules.dates),
+        };
+        feed.problems.splice(0..0, decoded.problem);
+        Ok(feed)
+    })
+}
+
+/// Reads an entry's own page; what cannot be read is empty.
+pub fn read_item_page(document: Document, rules: DateRules) -> ItemPage {
+    guarded(|| Ok(Page::parse(&decode(document).text, document.url).read_item(rules))).unwrap_or_default()
+}
+
+fn guarded<T>(read: impl FnOnce() -> Result<T, ExtractError>) -> Result<T, ExtractError> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or(Err(ExtractError::Panicked))
+}
+
+fn decode(document: Document<'_>) -> Decoded<'_> {
+    charset::decode(document.bytes, document.content_type.and_then(charset_parameter))
 }
 
 fn read_feed_unguarded(document: Document) -> Result<RawFeed, ExtractError> {
-    let decoded = charset::decode(document.bytes, document.content_type.and_then(charset_parameter));
+    let decoded = decode(document);
     let text = decoded.text.trim_start_matches(['\u{FEFF}', '\0']);
     if text.trim().is_empty() {
         return Err(ExtractError::Empty);
@@ -55,7 +105,7 @@ fn read_feed_unguarded(document: Document) -> Result<RawFeed, ExtractError> {
     let mut feed = if text.trim_start().starts_with(['{', '[']) {
         json_feed::read_json_feed(text, document.url).map_err(ExtractError::Json)?
     } else if looks_like_page(text) {
-        return Err(ExtractError::WebPage);
+        return Err(ExtractError::WebPage { feed_links: Page::parse(text, document.url).feed_links() });
     } else {
         feed::read_feed(text, document.url.cloned()).ok_or(ExtractError::Unknown)?
     };
@@ -95,9 +145,50 @@ fn looks_like_page(text: &str) -> bool {
 /// nothing in it that looks like a tag but is none.
 fn looks_like_html(text: &str) -> bool {
     const INLINE: [&str; 44] = [
-        "a", "abbr", "acronym", "address", "b", "big", "blockquote", "br", "center", "cite", "code", "dd", "del", "div", "dl", "dt", "em", "font", "h1",
-        "h2", "h3", "h4", "hr", "i", "img", "ins", "li", "ol", "p", "pre", "q", "s", "small", "span", "strike", "strong", "sub", "sup", "table", "td",
-        "tr", "tt", "u", "ul",
+        "a",
+        "abbr",
+        "acronym",
+        "address",
+        "b",
+        "big",
+        "blockquote",
+        "br",
+        "center",
+        "cite",
+        "code",
+        "dd",
+        "del",
+        "div",
+        "dl",
+        "dt",
+        "em",
+        "font",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "hr",
+        "i",
+        "img",
+        "ins",
+        "li",
+        "ol",
+        "p",
+        "pre",
+        "q",
+        "s",
+        "small",
+        "span",
+        "strike",
+        "strong",
+        "sub",
+        "sup",
+        "table",
+        "td",
+        "tr",
+        "tt",
+        "u",
+        "ul",
     ];
     let has_reference = text.match_indices('&').any(|(at, _)| {
         let name = text[at + 1..].split(';').next().unwrap_or("");

@@ -48,9 +48,15 @@ fn vocabulary_of_uri(uri: &str) -> Option<Vocabulary> {
         "http://purl.org/rss/1.0/modules/syndication" => Vocabulary::Syndication,
         "http://www.w3.org/1999/02/22-rdf-syntax-ns#" => Vocabulary::Rdf,
         "http://www.w3.org/1999/xhtml" => Vocabulary::Xhtml,
-        "http://purl.org/rss/1.0" | "http://my.netscape.com/rdf/simple/0.9" | "http://channel.netscape.com/rdf/simple/0.9"
-        | "http://backend.userland.com/rss" | "http://backend.userland.com/rss2" | "http://blogs.law.harvard.edu/tech/rss"
-        | "http://backend.userland.com/rss191" | "http://purl.org/net/rss1.1#" | "http://cyber.law.harvard.edu/rss/rss.html" => Vocabulary::Core,
+        "http://purl.org/rss/1.0"
+        | "http://my.netscape.com/rdf/simple/0.9"
+        | "http://channel.netscape.com/rdf/simple/0.9"
+        | "http://backend.userland.com/rss"
+        | "http://backend.userland.com/rss2"
+        | "http://blogs.law.harvard.edu/tech/rss"
+        | "http://backend.userland.com/rss191"
+        | "http://purl.org/net/rss1.1#"
+        | "http://cyber.law.harvard.edu/rss/rss.html" => Vocabulary::Core,
         _ => return None,
     })
 }
@@ -305,11 +311,7 @@ impl<'a> Cursor<'a> {
         self.closes_at_once = is_empty;
         let (prefix, local) = name.split_once(':').unwrap_or(("", name));
         let local = local.rsplit(':').next().unwrap_or(local);
-        let lower = if local.bytes().any(|b| b.is_ascii_uppercase()) {
-            Cow::Owned(local.to_ascii_lowercase())
-        } else {
-            Cow::Borrowed(local)
-        };
+        let lower = if local.bytes().any(|b| b.is_ascii_uppercase()) { Cow::Owned(local.to_ascii_lowercase()) } else { Cow::Borrowed(local) };
         let vocabulary = self.vocabulary(prefix);
         Some(Element { vocabulary, name: lower, qualified: name, attributes, depth: self.open.len() })
     }
@@ -594,8 +596,7 @@ impl<'a> Iterator for Attributes<'a> {
 }
 
 fn write_end(element: &Element, out: &mut String) {
-    const VOID: [&str; 14] =
-        ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"];
+    const VOID: [&str; 14] = ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"];
     if !VOID.contains(&element.name.as_ref()) {
         out.push_str("</");
         out.push_str(&element.name);

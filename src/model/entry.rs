@@ -60,6 +60,8 @@ pub struct Entry {
     pub identity: Identity,
     /// The entry's own page: RSS `link`, `atom:link rel=alternate`.
     pub url: Option<String>,
+    /// Other addresses of the same text: `rel=canonical`, `rel=via`.
+    pub same_as: Vec<String>,
     /// Plain text, one line. Empty where the source gave none.
     pub title: String,
     /// Plain text: `description`, `atom:summary`, or the start of the content.

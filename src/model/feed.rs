@@ -58,11 +58,7 @@ impl Person {
         if email.is_some() {
             name = name.trim_start_matches(['(', '<']).trim_end_matches([')', '>']).trim();
         }
-        let person = Person {
-            name: (!name.is_empty()).then(|| name.to_owned()),
-            url: None,
-            email: email.map(str::to_owned),
-        };
+        let person = Person { name: (!name.is_empty()).then(|| name.to_owned()), url: None, email: email.map(str::to_owned) };
         (person != Person::default()).then_some(person)
     }
 }

@@ -117,7 +117,13 @@ mod tests {
 
     #[test]
     fn faults_are_explained() {
-        for (text, word) in [("Mon 25:00 UTC", "time of day"), ("Mon 08:00 Mars/Base", "time zone"), ("Moo 08:00 UTC", "day of the week"), ("", "no schedule"), ("monthly 40 08:00", "day of a month")] {
+        for (text, word) in [
+            ("Mon 25:00 UTC", "time of day"),
+            ("Mon 08:00 Mars/Base", "time zone"),
+            ("Moo 08:00 UTC", "day of the week"),
+            ("", "no schedule"),
+            ("monthly 40 08:00", "day of a month"),
+        ] {
             assert!(Schedule::parse(text).unwrap_err().contains(word), "{text}");
         }
     }

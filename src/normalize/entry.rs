@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::html::{SUMMARY_CHARS_MAX, Sanitizer, text_of_safe_html};
-use super::url::canonical_key;
+use crate::model::address::canonical_key;
 use crate::model::entry::{Alternate, Entry, Identity, Provenance};
 use crate::model::feed::{RawEntry, RawText};
 use crate::text::{one_line, push_escaped, shorten};
@@ -82,6 +82,7 @@ pub fn normalize(raw: &RawEntry, context: Context, sanitizer: &mut Sanitizer) ->
         guid: raw.guid.clone(),
         identity,
         url: raw.url().map(str::to_owned),
+        same_as: raw.links.iter().filter(|link| matches!(link.rel.as_str(), "canonical" | "via")).map(|link| link.href.clone()).collect(),
         title,
         summary: shorten(&summary, SUMMARY_CHARS_MAX),
         summary_html: summary_html.filter(|_| raw.summary.as_ref().is_some_and(|summary| summary.is_html)),

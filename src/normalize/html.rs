@@ -30,7 +30,20 @@ impl Default for Sanitizer {
             .add_tag_attributes("img", ["loading"])
             .add_url_schemes(["data"])
             .clean_content_tags(HashSet::from([
-                "script", "style", "noscript", "iframe", "embed", "template", "textarea", "select", "svg", "title", "noembed", "noframes", "xmp", "plaintext",
+                "script",
+                "style",
+                "noscript",
+                "iframe",
+                "embed",
+                "template",
+                "textarea",
+                "select",
+                "svg",
+                "title",
+                "noembed",
+                "noframes",
+                "xmp",
+                "plaintext",
             ]))
             .attribute_filter(|element, attribute, value| {
                 let is_data = value.trim_start().get(..5).is_some_and(|start| start.eq_ignore_ascii_case("data:"));
@@ -105,9 +118,8 @@ fn is_declaration(rest: &str) -> bool {
 
 /// The words of HTML that this module made: well-formed, with few references. Blocks are kept apart by a space.
 pub fn text_of_safe_html(html: &str) -> String {
-    const INLINE: [&str; 21] = [
-        "a", "abbr", "b", "bdi", "bdo", "cite", "code", "del", "dfn", "em", "i", "ins", "kbd", "mark", "q", "s", "small", "span", "strong", "sub", "sup",
-    ];
+    const INLINE: [&str; 21] =
+        ["a", "abbr", "b", "bdi", "bdo", "cite", "code", "del", "dfn", "em", "i", "ins", "kbd", "mark", "q", "s", "small", "span", "strong", "sub", "sup"];
     let mut out = String::with_capacity(html.len());
     let mut rest = html;
     while let Some(at) = rest.find(['<', '&']) {

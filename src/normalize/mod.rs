@@ -2,4 +2,3 @@
 
 pub mod entry;
 pub mod html;
-pub mod url;

@@ -5,8 +5,33 @@ use url::Url;
 
 /// Query parameters that say how a reader came, not what is shown.
 const TRACKING: [&str; 27] = [
-    "fbclid", "gclid", "dclid", "gbraid", "wbraid", "msclkid", "yclid", "igshid", "twclid", "ttclid", "mc_cid", "mc_eid", "_hsenc", "_hsmi", "hsctatracking",
-    "vero_id", "vero_conv", "oly_anon_id", "oly_enc_id", "wt_mc", "wtmc", "ns_campaign", "cmpid", "spm", "share", "amp", "replytocom",
+    "fbclid",
+    "gclid",
+    "dclid",
+    "gbraid",
+    "wbraid",
+    "msclkid",
+    "yclid",
+    "igshid",
+    "twclid",
+    "ttclid",
+    "mc_cid",
+    "mc_eid",
+    "_hsenc",
+    "_hsmi",
+    "hsctatracking",
+    "vero_id",
+    "vero_conv",
+    "oly_anon_id",
+    "oly_enc_id",
+    "wt_mc",
+    "wtmc",
+    "ns_campaign",
+    "cmpid",
+    "spm",
+    "share",
+    "amp",
+    "replytocom",
 ];
 
 /// Folds the scheme, `www.`, the port, letter case of the host, tracking parameters, fragment, index files and
@@ -26,7 +51,8 @@ pub fn canonical_key(address: &str) -> Option<String> {
     let path = ["/index.html", "/index.htm", "/index.php", "/default.aspx"].iter().find_map(|index| path.strip_suffix(index)).unwrap_or(path);
     let path = path.strip_suffix("/amp").unwrap_or(path);
     key.push_str(&normal_escapes(path));
-    let mut pairs: Vec<(String, String)> = url.query_pairs().map(|(k, v)| (k.into_owned(), v.into_owned())).filter(|(name, value)| !is_tracking(name, value)).collect();
+    let mut pairs: Vec<(String, String)> =
+        url.query_pairs().map(|(k, v)| (k.into_owned(), v.into_owned())).filter(|(name, value)| !is_tracking(name, value)).collect();
     if path.is_empty() && pairs.is_empty() {
         return None;
     }
@@ -94,7 +120,13 @@ mod tests {
     #[test]
     fn other_pages_keep_other_keys() {
         let want = canonical_key("https://example.org/news?id=1").unwrap();
-        for other in ["https://example.org/news?id=2", "https://example.org/news", "https://example.net/news?id=1", "https://example.org/News?id=1", "https://example.org/news?id=1&page=2"] {
+        for other in [
+            "https://example.org/news?id=2",
+            "https://example.org/news",
+            "https://example.net/news?id=1",
+            "https://example.org/News?id=1",
+            "https://example.org/news?id=1&page=2",
+        ] {
             assert_ne!(canonical_key(other), Some(want.clone()), "{other}");
         }
         assert_eq!(canonical_key("https://example.org/?utm_source=x"), None);

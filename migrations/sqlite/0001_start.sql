@@ -1,0 +1,96 @@
+-- Times are milliseconds since 1970 in UTC. Texts of JSON are written and read by src/store only.
+
+CREATE TABLE source (
+    id               TEXT PRIMARY KEY,
+    partner          TEXT NOT NULL,
+    etag             TEXT,
+    last_modified    TEXT,
+    last_attempt     INTEGER,
+    last_success     INTEGER,
+    last_error       TEXT,
+    warning          TEXT,
+    failures         INTEGER NOT NULL DEFAULT 0,
+    next_poll        INTEGER,
+    next_poll_reason TEXT,
+    feed_url         TEXT
+) STRICT;
+
+CREATE TABLE story (
+    pk INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE
+) STRICT;
+
+CREATE TABLE entry (
+    pk           INTEGER PRIMARY KEY,
+    id           TEXT NOT NULL UNIQUE,
+    source       TEXT NOT NULL REFERENCES source (id),
+    identity     TEXT NOT NULL,
+    guid         TEXT,
+    url          TEXT,
+    title        TEXT NOT NULL,
+    summary      TEXT NOT NULL,
+    summary_html TEXT,
+    content_html TEXT,
+    language     TEXT,
+    published    INTEGER,
+    updated      INTEGER,
+    first_seen   INTEGER NOT NULL,
+    last_seen    INTEGER NOT NULL,
+    changed      INTEGER NOT NULL,
+    fingerprint  TEXT NOT NULL,
+    details      TEXT NOT NULL, -- JSON: authors, tags, image, enclosures, alternates, provenance, same_as
+    topics       TEXT NOT NULL, -- JSON: topic, score, evidence
+    story        INTEGER NOT NULL REFERENCES story (pk),
+    relation     TEXT NOT NULL,
+    reason       TEXT,
+    announced    INTEGER NOT NULL,
+    sort_date    INTEGER NOT NULL,
+    UNIQUE (source, identity)
+) STRICT;
+
+CREATE INDEX entry_story ON entry (story);
+CREATE INDEX entry_sort_date ON entry (sort_date);
+
+-- What entries of one story have in common: addresses, mostly.
+CREATE TABLE entry_key (
+    key   TEXT NOT NULL,
+    entry INTEGER NOT NULL REFERENCES entry (pk) ON DELETE CASCADE,
+    kind  TEXT NOT NULL,
+    PRIMARY KEY (key, entry)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX entry_key_entry ON entry_key (entry);
+
+CREATE TABLE issue (
+    pk      INTEGER PRIMARY KEY,
+    digest  TEXT NOT NULL,
+    slot    INTEGER NOT NULL,
+    created INTEGER NOT NULL,
+    subject TEXT NOT NULL,
+    text    TEXT NOT NULL,
+    html    TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX issue_digest ON issue (digest, slot);
+
+-- A story goes out once in a digest.
+CREATE TABLE issue_story (
+    digest TEXT NOT NULL,
+    story  INTEGER NOT NULL REFERENCES story (pk),
+    issue  INTEGER NOT NULL REFERENCES issue (pk),
+    PRIMARY KEY (digest, story)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE delivery (
+    pk           INTEGER PRIMARY KEY,
+    issue        INTEGER NOT NULL REFERENCES issue (pk),
+    recipient    TEXT NOT NULL,
+    message_id   TEXT NOT NULL UNIQUE,
+    state        TEXT NOT NULL,
+    attempts     INTEGER NOT NULL DEFAULT 0,
+    next_attempt INTEGER NOT NULL,
+    last_error   TEXT,
+    UNIQUE (issue, recipient)
+) STRICT;
+
+CREATE INDEX delivery_due ON delivery (state, next_attempt);

@@ -1,0 +1,453 @@
+//! The command line: commands and wiring. The one place that builds everything.
+
+mod list;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::classify::Classifier;
+use crate::clock::Clock;
+use crate::config::{self, Config, ConfigError, TransportConfig};
+use crate::deliver::message::Sender;
+use crate::deliver::transport::{SmtpSettings, Transport};
+use crate::extract::prose_date::DateRules;
+use crate::extract::{Document, PageRules};
+use crate::fetch::client::{Answer, Client, Settings, Wanted};
+use crate::mailing::{self, Deliveries, Turn};
+use crate::model::source::{DateOrder, Validators};
+use crate::refresh::{Outcome, Refresher, Report};
+use crate::store::{EntryFilter, Store};
+use crate::templates::{BUILT_IN, Templates};
+use crate::view::Frame;
+use crate::worker::{self, Bounds, Selection};
+use crate::{demo, files, probe, site, web};
+
+/// How often `courant serve` looks at the clock.
+const TICK: Duration = Duration::from_secs(30);
+
+/// Gathers the news of many organisations, publishes one clean feed and mails digests.
+#[derive(Debug, Parser)]
+#[command(name = "courant", version)]
+struct Arguments {
+    /// The configuration.
+    #[arg(long, global = true, default_value = "feeds.toml", value_name = "FILE")]
+    config: PathBuf,
+    /// The time of the whole command, for replays: 2022-10-17T08:00:00Z.
+    #[arg(long, global = true, value_name = "RFC3339")]
+    now: Option<Timestamp>,
+    /// More log lines (twice: even more).
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    verbose: u8,
+    /// Only errors in the log.
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ProbeFormat {
+    Text,
+    Jsonfeed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ListFormat {
+    Text,
+    Jsonl,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write a commented starter configuration and the templates.
+    Init {
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+    },
+    /// Validate the whole configuration and report every fault.
+    Check,
+    /// Read the sources that are due.
+    Fetch {
+        /// Whatever the schedule says.
+        #[arg(long, conflicts_with = "source")]
+        all: bool,
+        /// Only this one.
+        #[arg(long, value_name = "ID")]
+        source: Option<String>,
+    },
+    /// Write the merged feed and the page.
+    Publish,
+    /// Send the digests now, whatever their schedule.
+    Digest {
+        #[arg(long, value_name = "ID")]
+        digest: Option<String>,
+        /// Show the issue; send and remember nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Fetch, publish and send what is due: the command for a timer.
+    Run,
+    /// Stay up: do the same on schedule and serve the published folder.
+    Serve {
+        #[arg(long, default_value = "127.0.0.1:8080")]
+        listen: String,
+    },
+    /// Show what courant reads in a document, without storing anything.
+    Probe {
+        /// A file or a web address.
+        document: String,
+        /// The address that a file was found at.
+        #[arg(long, value_name = "BASE")]
+        url: Option<String>,
+        #[arg(long, value_name = "CT")]
+        content_type: Option<String>,
+        #[arg(long, value_enum, default_value = "text")]
+        format: ProbeFormat,
+    },
+    /// List the stored entries.
+    Entries {
+        #[arg(long, value_enum, default_value = "text")]
+        format: ListFormat,
+        #[arg(long, value_name = "ID")]
+        source: Option<String>,
+        /// First seen at or after this time.
+        #[arg(long, value_name = "RFC3339")]
+        since: Option<Timestamp>,
+    },
+    /// List the sources: last success, last error, entries, next poll.
+    Sources,
+    /// Run everything on bundled example sites: no network, no set-up.
+    Demo {
+        /// Where to put the files (default: ./courant-demo).
+        #[arg(long, default_value = "courant-demo")]
+        dir: PathBuf,
+        /// Go on serving the result afterwards.
+        #[arg(long)]
+        keep_serving: bool,
+    },
+}
+
+/// Every source that was tried failed.
+#[derive(Debug, thiserror::Error)]
+#[error("every source failed")]
+struct EverySourceFailed;
+
+/// Bad usage that only shows when the configuration is known.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    crate::telemetry::start(arguments.verbose, arguments.quiet, matches!(arguments.log_format, LogFormat::Json));
+    // Fails only when a provider is set already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let result = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime cannot start").and_then(|runtime| {
+        let result = runtime.block_on(run(&arguments));
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        result
+    });
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    let is_broken_pipe = error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe));
+    if is_broken_pipe {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("{error:#}");
+    ExitCode::from(match () {
+        () if error.is::<ConfigError>() || error.is::<Usage>() => 2,
+        () if error.is::<EverySourceFailed>() => 3,
+        () => 1,
+    })
+}
+
+async fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let clock = arguments.now.map_or(Clock::System, Clock::Fixed);
+    match &arguments.command {
+        Command::Init { dir } => return init(dir),
+        Command::Demo { dir, keep_serving } => return demo::run(dir, *keep_serving, arguments.now).await,
+        Command::Probe { document, url, content_type, format } => {
+            return probe(arguments, document, url.as_deref(), content_type.as_deref(), *format, clock.now()).await;
+        }
+        _ => {}
+    }
+    let config = config::load(&arguments.config)?;
+    if let Command::Check = arguments.command {
+        println!(
+            "{} is valid: {} sources ({} enabled), {} topics, {} digests",
+            arguments.config.display(),
+            config.sources.len(),
+            config.sources.iter().filter(|s| s.is_enabled).count(),
+            config.topics.len(),
+            config.digests.len()
+        );
+        return Ok(());
+    }
+    let app = App::new(config, clock)?;
+    match &arguments.command {
+        Command::Fetch { all, source } => fetch(&app, *all, source.clone()).await,
+        Command::Publish => app.publish(),
+        Command::Digest { digest, dry_run } => digest_now(&app, digest.as_deref(), *dry_run).await,
+        Command::Run => app.cycle().await.and_then(|cycle| judge(&cycle.reports)),
+        Command::Serve { listen } => serve(app, listen).await,
+        Command::Entries { format, source, since } => {
+            let entries = app.store().entries(&EntryFilter { source: source.clone(), since: *since })?;
+            list::entries(&entries, *format == ListFormat::Jsonl)
+        }
+        Command::Sources => list::sources(&app.config.sources, &app.store().sources()?),
+        Command::Init { .. } | Command::Check | Command::Probe { .. } | Command::Demo { .. } => Ok(()),
+    }
+}
+
+/// Everything that a command over a configuration needs, built once.
+pub struct App {
+    pub config: Config,
+    pub refresher: Refresher,
+    templates: Templates,
+    transport: Transport,
+    sender: Sender,
+    clock: Clock,
+}
+
+/// What one cycle did.
+pub struct Cycle {
+    pub reports: Vec<Report>,
+    pub published: site::Published,
+    pub turns: Vec<(String, Turn)>,
+    pub deliveries: Deliveries,
+}
+
+impl App {
+    /// # Errors
+    /// When the store, a template or a CA file cannot be used.
+    pub fn new(config: Config, clock: Clock) -> anyhow::Result<App> {
+        let store = Arc::new(Mutex::new(Store::open(&config.store_path)?));
+        let refresher = Refresher {
+            client: client(&config.fetch)?,
+            store,
+            classifier: Arc::new(Classifier::new(&config.topics)),
+            interval_min_seconds: config.fetch.interval_min_seconds,
+            interval_max_seconds: config.fetch.interval_max_seconds,
+            retention: SignedDuration::from_secs(i64::try_from(config.channel.retention_seconds).unwrap_or(i64::MAX / 4).min(i64::MAX / 4)),
+        };
+        let templates = Templates::load(&config.templates_dir)?;
+        let transport = transport(&config.mail.transport)?;
+        let mailbox = |text: &str| text.parse().with_context(|| format!("\"{text}\" is no mail address"));
+        let sender = Sender {
+            from: mailbox(&config.mail.from)?,
+            reply_to: config.mail.reply_to.as_deref().map(mailbox).transpose()?,
+            channel: config.channel.title.clone(),
+        };
+        Ok(App { config, refresher, templates, transport, sender, clock })
+    }
+
+    pub fn store(&self) -> std::sync::MutexGuard<'_, Store> {
+        self.refresher.store()
+    }
+
+    fn frame(&self) -> Frame<'_> {
+        Frame { channel: &self.config.channel, topics: &self.config.topics, sources: &self.config.sources }
+    }
+
+    async fn fetch(&self, selection: &Selection) -> anyhow::Result<Vec<Report>> {
+        let bounds = Bounds { concurrency: self.config.fetch.concurrency, per_host: self.config.fetch.per_host };
+        worker::fetch(&self.refresher, &self.config.sources, selection, bounds, self.clock.now()).await
+    }
+
+    fn publish_now(&self) -> anyhow::Result<site::Published> {
+        site::publish(&self.store(), self.frame(), &self.templates, &self.config.publish_dir)
+    }
+
+    fn publish(&self) -> anyhow::Result<()> {
+        let published = self.publish_now()?;
+        println!("{} stories in {}, {} files written", published.stories, self.config.publish_dir.display(), published.written.len());
+        Ok(())
+    }
+
+    /// Fetch, publish and send what is due.
+    ///
+    /// # Errors
+    /// When the store, a template or the disk fails; a source or a mail server that fails is a result.
+    pub async fn cycle(&self) -> anyhow::Result<Cycle> {
+        let reports = self.fetch(&Selection::Due).await?;
+        let published = self.publish_now()?;
+        let mut turns = Vec::new();
+        for digest in &self.config.digests {
+            let turn = mailing::queue(&mut self.store(), self.frame(), digest, &self.templates, &self.sender, self.clock.now(), false)?;
+            turns.push((digest.id.clone(), turn));
+        }
+        let deliveries = mailing::deliver(&self.refresher.store, &self.transport, &self.sender, None, self.clock.now()).await?;
+        tracing::info!(sources = reports.len(), stories = published.stories, written = published.written.len(), sent = deliveries.sent.len(), "cycle done");
+        Ok(Cycle { reports, published, turns, deliveries })
+    }
+}
+
+fn client(fetch: &config::FetchConfig) -> anyhow::Result<Client> {
+    let read = |path: &PathBuf| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+    let settings = Settings {
+        user_agent: fetch.user_agent.clone(),
+        timeout: Duration::from_secs(fetch.timeout_seconds),
+        deadline: Duration::from_secs(fetch.deadline_seconds),
+        body_bytes_max: fetch.body_bytes_max,
+        proxy: fetch.proxy.clone(),
+        extra_roots_pem: fetch.ca_file.as_ref().map(read).transpose()?,
+    };
+    Client::new(settings).context("the HTTP client cannot be set up")
+}
+
+fn transport(config: &TransportConfig) -> anyhow::Result<Transport> {
+    match config {
+        TransportConfig::Directory(folder) => Ok(Transport::Directory(folder.clone())),
+        TransportConfig::Smtp { url, username, password, ca_file } => {
+            let read = |path: &PathBuf| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+            let extra_root_pem = ca_file.as_ref().map(read).transpose()?;
+            let settings = SmtpSettings { url, username: username.as_deref(), password: password.as_ref().map(|secret| secret.expose()), extra_root_pem };
+            Transport::smtp(settings).map_err(|reason| Usage(format!("[mail] transport: {reason}")).into())
+        }
+    }
+}
+
+/// Exit code 3 when not one of the sources tried could be read.
+fn judge(reports: &[Report]) -> anyhow::Result<()> {
+    let failed = reports.iter().filter(|report| matches!(report.outcome, Outcome::Failed(_))).count();
+    if failed > 0 && failed == reports.len() { Err(EverySourceFailed.into()) } else { Ok(()) }
+}
+
+fn init(dir: &Path) -> anyhow::Result<()> {
+    let config = dir.join("feeds.toml");
+    if config.exists() {
+        return Err(Usage(format!("{} is there already: it was left as it is", config.display())).into());
+    }
+    files::write_atomically(&config, config::STARTER.as_bytes()).with_context(|| format!("cannot write {}", config.display()))?;
+    println!("{}", config.display());
+    for (name, text) in BUILT_IN {
+        let path = dir.join("templates").join(name);
+        if !path.exists() {
+            files::write_atomically(&path, text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
+            println!("{}", path.display());
+        }
+    }
+    Ok(())
+}
+
+async fn fetch(app: &App, all: bool, source: Option<String>) -> anyhow::Result<()> {
+    let selection = match source {
+        Some(id) if app.config.sources.iter().any(|source| source.id == id) => Selection::One(id),
+        Some(id) => return Err(Usage(format!("no source has the id \"{id}\": `courant sources` lists them")).into()),
+        None if all => Selection::All,
+        None => Selection::Due,
+    };
+    let reports = app.fetch(&selection).await?;
+    list::reports(&reports)?;
+    judge(&reports)
+}
+
+async fn digest_now(app: &App, only: Option<&str>, is_dry: bool) -> anyhow::Result<()> {
+    let now = app.clock.now();
+    let chosen: Vec<_> = app.config.digests.iter().filter(|digest| only.is_none_or(|id| digest.id == id)).collect();
+    if let (Some(id), true) = (only, chosen.is_empty()) {
+        return Err(Usage(format!("no digest has the id \"{id}\"")).into());
+    }
+    for digest in chosen {
+        if is_dry {
+            let (stories, issue) = mailing::preview(&app.store(), app.frame(), digest, &app.templates, now)?;
+            println!("Digest: {} ({} stories, {} recipients)\nSubject: {}\n\n{}", digest.id, stories.len(), digest.recipients.len(), issue.subject, issue.text);
+            continue;
+        }
+        let turn = mailing::queue(&mut app.store(), app.frame(), digest, &app.templates, &app.sender, now, true)?;
+        println!("{}: {}", digest.id, list::turn(&turn));
+    }
+    if !is_dry {
+        list::deliveries(&mailing::deliver(&app.refresher.store, &app.transport, &app.sender, only, now).await?)?;
+    }
+    Ok(())
+}
+
+async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
+    let listener = tokio::net::TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+    eprintln!("serving {} on http://{}", app.config.publish_dir.display(), listener.local_addr()?);
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let mut for_server = stopped.clone();
+    let folder = app.config.publish_dir.clone();
+    let server = tokio::spawn(async move { web::server::serve(listener, &folder, async move { drop(for_server.wait_for(|stopped| *stopped).await) }).await });
+    let mut interrupt = std::pin::pin!(shutdown_signal());
+    loop {
+        tokio::select! {
+            result = app.cycle() => if let Err(error) = result { tracing::error!("cycle failed: {error:#}") },
+            () = &mut interrupt => break,
+        }
+        tokio::select! {
+            () = tokio::time::sleep(TICK) => {}
+            () = &mut interrupt => break,
+        }
+    }
+    stop.send_replace(true);
+    server.await??;
+    Ok(())
+}
+
+/// Ctrl-C, or SIGTERM from a service manager.
+pub(crate) async fn shutdown_signal() {
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}
+
+async fn probe(
+    arguments: &Arguments,
+    document: &str,
+    base: Option<&str>,
+    content_type: Option<&str>,
+    format: ProbeFormat,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    let base = base.map(|text| url::Url::parse(text).map_err(|error| Usage(format!("--url {text}: {error}")))).transpose()?;
+    let is_web = document.starts_with("http://") || document.starts_with("https://");
+    let (bytes, found_at, found_type) = if is_web {
+        let url = url::Url::parse(document).map_err(|error| Usage(format!("{document}: {error}")))?;
+        let fetch = match config::load(&arguments.config) {
+            Ok(config) => config.fetch,
+            Err(_) => config::FetchConfig::default(),
+        };
+        match client(&fetch)?.get(&url, &Validators::default(), Wanted::Feed, now).await? {
+            Answer::Document(fetched) => (fetched.bytes, Some(fetched.url), fetched.content_type),
+            Answer::NotModified(_) => bail!("{url} answers 304 to a first request"),
+        }
+    } else {
+        (std::fs::read(document).map_err(|error| Usage(format!("cannot read {document}: {error}")))?, None, None)
+    };
+    let url = base.or(found_at);
+    let today = Some(now.to_zoned_datetime(jiff::tz::TimeZone::UTC).date());
+    let select = config::load(&arguments.config)
+        .ok()
+        .and_then(|config| config.sources.into_iter().find(|source| Some(&source.url) == url.as_ref()).and_then(|source| source.select));
+    let rules = PageRules { select, dates: DateRules { order: DateOrder::Dmy, today } };
+    let reading = probe::read(Document { bytes: &bytes, url: url.as_ref(), content_type: content_type.or(found_type.as_deref()) }, &rules)
+        .with_context(|| document.to_owned())?;
+    match format {
+        ProbeFormat::Jsonfeed => println!("{}", reading.to_json_feed()),
+        ProbeFormat::Text => print!("{}", reading.to_text()),
+    }
+    Ok(())
+}

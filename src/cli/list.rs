@@ -1,0 +1,120 @@
+//! Results for people and for programs, on standard output.
+
+use std::io::Write;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::mailing::{Deliveries, Turn};
+use crate::model::source::Source;
+use crate::model::story::StoredEntry;
+use crate::refresh::{Outcome, Report};
+use crate::store::SourceRow;
+use crate::text::shorten;
+
+fn minute(time: Option<Timestamp>, never: &str) -> String {
+    time.map_or_else(|| never.to_owned(), |time| time.strftime("%Y-%m-%d %H:%MZ").to_string())
+}
+
+/// Seconds are enough for a feed.
+fn rfc3339(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// One line, or one JSON object, an entry.
+pub fn entries(entries: &[StoredEntry], as_json: bool) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for stored in entries {
+        let entry = &stored.entry;
+        if as_json {
+            let object = json!({
+                "id": entry.id,
+                "guid": entry.guid,
+                "source": entry.source,
+                "url": entry.url,
+                "title": entry.title,
+                "summary": entry.summary,
+                "language": entry.language,
+                "published": entry.published.map(rfc3339),
+                "updated": entry.updated.map(rfc3339),
+                "first_seen": rfc3339(stored.first_seen),
+                "topics": stored.topics.iter().map(|matched| matched.topic.as_str()).collect::<Vec<_>>(),
+                "story": stored.story,
+                "announced": stored.announced,
+            });
+            writeln!(out, "{object}")?;
+            continue;
+        }
+        let date = entry.date().map_or_else(|| "          ".to_owned(), |date| date.strftime("%Y-%m-%d").to_string());
+        writeln!(out, "{date}  {:<20}  {:<2}  {}", shorten(&entry.source, 20), entry.language.as_deref().unwrap_or(""), entry.title)?;
+        for matched in &stored.topics {
+            writeln!(out, "{:38}{}: {}", "", matched.topic, matched.evidence.join(", "))?;
+        }
+        if let Some(reason) = &stored.reason {
+            writeln!(out, "{:38}{reason}", "")?;
+        }
+    }
+    Ok(())
+}
+
+/// One row a source, those of the configuration first.
+pub fn sources(configured: &[Source], known: &[SourceRow]) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{:<24}  {:<17}  {:>7}  {:<17}  LAST ERROR", "SOURCE", "LAST SUCCESS", "ENTRIES", "NEXT POLL")?;
+    for source in configured {
+        let row = known.iter().find(|row| row.id == source.id);
+        let state = row.map(|row| row.state.clone()).unwrap_or_default();
+        let is_gone = state.last_attempt.is_some() && state.next_poll.is_none();
+        let next = match (source.is_enabled, is_gone) {
+            (false, _) => "disabled".to_owned(),
+            (true, true) => "never".to_owned(),
+            (true, false) => minute(state.next_poll, "now"),
+        };
+        let said = match (&state.last_error, &state.warning) {
+            (Some(error), _) if state.failures > 1 => format!("{error} ({} times in a row)", state.failures),
+            (Some(error), _) => error.clone(),
+            (None, Some(warning)) => format!("warning: {warning}"),
+            (None, None) => "-".to_owned(),
+        };
+        writeln!(out, "{:<24}  {:<17}  {:>7}  {:<17}  {}", source.id, minute(state.last_success, "never"), row.map_or(0, |row| row.entries), next, said)?;
+        if let Some(reason) = state.next_poll_reason.filter(|_| state.failures > 0 && source.is_enabled) {
+            writeln!(out, "{:<24}  next poll: {reason}", "")?;
+        }
+    }
+    for row in known.iter().filter(|row| configured.iter().all(|source| source.id != row.id)) {
+        writeln!(out, "{:<24}  {:<17}  {:>7}  {:<17}  no longer in the configuration", row.id, minute(row.state.last_success, "never"), row.entries, "never")?;
+    }
+    Ok(())
+}
+
+/// What a fetch did.
+pub fn reports(reports: &[Report]) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for report in reports {
+        let line = match &report.outcome {
+            Outcome::NotModified => "not modified".to_owned(),
+            Outcome::Read { new, changed, unchanged, .. } => format!("{new} new, {changed} changed, {unchanged} unchanged"),
+            Outcome::Failed(reason) => format!("failed: {reason}"),
+        };
+        writeln!(out, "{:<24}  {line}", report.source)?;
+    }
+    Ok(())
+}
+
+pub fn turn(turn: &Turn) -> String {
+    match turn {
+        Turn::NotDue => "not due".into(),
+        Turn::NothingNew => "nothing new, nothing sent".into(),
+        Turn::NoRecipients => "has no recipients".into(),
+        Turn::Queued { stories, recipients } => format!("{stories} stories to {recipients} recipients"),
+    }
+}
+
+pub fn deliveries(deliveries: &Deliveries) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{} sent, {} deferred, {} refused", deliveries.sent.len(), deliveries.deferred.len(), deliveries.refused.len())?;
+    for (id, reason) in deliveries.deferred.iter().chain(&deliveries.refused) {
+        writeln!(out, "  {id}: {reason}")?;
+    }
+    Ok(())
+}

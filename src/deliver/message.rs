@@ -1,0 +1,147 @@
+//! One delivery to one message (RFC 5322, `multipart/alternative`).
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use lettre::Message;
+use lettre::message::header::{ContentTransferEncoding, ContentType, Header, HeaderName, HeaderValue};
+use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
+use sha2::{Digest as _, Sha256};
+
+use crate::model::digest::Delivery;
+
+/// Whom the mail is from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sender {
+    pub from: Mailbox,
+    pub reply_to: Option<Mailbox>,
+    /// The channel's title, for List-Id.
+    pub channel: String,
+}
+
+/// Why a message cannot be made: it never will be.
+#[derive(Debug, thiserror::Error)]
+#[error("the message cannot be made: {0}")]
+pub struct MessageError(String);
+
+/// Builds the message. The same delivery gives the same bytes at every attempt.
+///
+/// # Errors
+/// When the recipient's address is none.
+pub fn build(sender: &Sender, delivery: &Delivery) -> Result<Message, MessageError> {
+    let to: Mailbox = delivery.recipient.parse().map_err(|_| MessageError(format!("\"{}\" is no mail address", delivery.recipient)))?;
+    let mut builder = Message::builder()
+        .from(sender.from.clone())
+        .to(to)
+        .date(UNIX_EPOCH + Duration::from_secs(delivery.created.as_second().max(0).unsigned_abs()))
+        .message_id(Some(format!("<{}>", delivery.message_id)))
+        .subject(&delivery.issue.subject)
+        .header(ListId(list_id(sender, &delivery.digest)));
+    if let Some(reply_to) = &sender.reply_to {
+        builder = builder.reply_to(reply_to.clone());
+    }
+    let body = MultiPart::alternative()
+        .boundary_from(&delivery.message_id)
+        .singlepart(part(ContentType::TEXT_PLAIN, &delivery.issue.text)?)
+        .singlepart(part(ContentType::TEXT_HTML, &delivery.issue.html)?);
+    builder.multipart(body).map_err(|error| MessageError(error.to_string()))
+}
+
+/// Quoted-printable keeps every line under the 998 bytes of RFC 5322 section 2.1.1, and a mail readable in the raw.
+fn part(content_type: ContentType, text: &str) -> Result<SinglePart, MessageError> {
+    let body =
+        Body::new_with_encoding(text.to_owned(), ContentTransferEncoding::QuotedPrintable).map_err(|_| MessageError("its text cannot be encoded".into()))?;
+    Ok(SinglePart::builder().header(content_type).body(body))
+}
+
+trait BoundaryFrom {
+    fn boundary_from(self, seed: &str) -> MultiPart;
+}
+
+impl BoundaryFrom for lettre::message::MultiPartBuilder {
+    /// A boundary that follows from the message, so that a replay gives the same bytes.
+    fn boundary_from(self, seed: &str) -> MultiPart {
+        let hex: String = Sha256::digest(seed.as_bytes()).iter().take(15).map(|byte| format!("{byte:02x}")).collect();
+        self.boundary(format!("courant-{hex}")).build()
+    }
+}
+
+/// RFC 2919.
+#[derive(Debug, Clone)]
+struct ListId(String);
+
+impl Header for ListId {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("List-Id")
+    }
+
+    fn parse(text: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(ListId(text.to_owned()))
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), self.0.clone())
+    }
+}
+
+fn list_id(sender: &Sender, digest: &str) -> String {
+    let label: String = digest.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    format!("{} <{label}.{}>", quoted(&sender.channel), sender.from.email.domain())
+}
+
+/// A phrase for a header: what is not plain ASCII text is left out.
+fn quoted(text: &str) -> String {
+    let safe: String = crate::text::fold(text).chars().filter(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '<' | '>') || *c == ' ').collect();
+    format!("\"{safe}\"")
+}
+
+/// The Message-ID of a delivery (RFC 5322 section 3.6.4): made from what it is, so the same in every replay.
+pub fn message_id(digest: &str, issue: u64, created: jiff::Timestamp, recipient: &str, domain: &str) -> String {
+    let digest = Sha256::digest(format!("{digest}\0{issue}\0{created}\0{recipient}"));
+    let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("{hex}@{domain}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::digest::Issue;
+
+    fn delivery(subject: &str) -> Delivery {
+        Delivery {
+            id: 1,
+            digest: "weekly".into(),
+            recipient: "ana@example.org".into(),
+            message_id: "abc@example.org".into(),
+            attempts: 0,
+            issue: Issue { subject: subject.into(), text: format!("é {}", "x".repeat(3000)), html: "<p>é</p>".into() },
+            created: "2022-10-17T06:00:00Z".parse().unwrap(),
+        }
+    }
+
+    fn formatted(subject: &str) -> String {
+        let sender = Sender { from: "Réseau <news@example.org>".parse().unwrap(), reply_to: None, channel: "Réseau \"ouvert\"".into() };
+        String::from_utf8(build(&sender, &delivery(subject)).unwrap().formatted()).unwrap()
+    }
+
+    #[test]
+    fn a_message_is_the_same_at_every_attempt_and_has_no_long_line() {
+        let mail = formatted("Été");
+        assert_eq!(mail, formatted("Été"));
+        assert!(mail.lines().all(|line| line.len() <= 998));
+        for want in [
+            "Message-ID: <abc@example.org>",
+            "Date: Mon, 17 Oct 2022 06:00:00 +0000",
+            "multipart/alternative",
+            "List-Id: \"reseau ouvert\" <weekly.example.org>",
+        ] {
+            assert!(mail.contains(want), "{want} is not in\n{mail}");
+        }
+    }
+
+    #[test]
+    fn a_title_cannot_smuggle_a_header() {
+        let mail = formatted("Hello\r\nBcc: evil@example.org");
+        let head = mail.split("\r\n\r\n").next().unwrap();
+        assert!(!head.lines().any(|line| line.starts_with("Bcc:")), "{head}");
+    }
+}

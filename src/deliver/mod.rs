@@ -1,0 +1,4 @@
+//! Issues to mailboxes: the message, and the ways that it can leave. Knows no store and no schedule.
+
+pub mod message;
+pub mod transport;

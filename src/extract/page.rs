@@ -1,0 +1,381 @@
+//! Web pages: the cards of a listing by CSS selectors, the feeds that a page names, and what an entry's own page
+//! says of it. Knows no network; the caller fetches further pages.
+
+use std::cell::OnceCell;
+
+use jiff::Timestamp;
+use scraper::{ElementRef, Html, Selector};
+use url::Url;
+
+use super::date::parse_date;
+use super::prose_date::{DateRules, find_date};
+use super::xml::resolve_against;
+use crate::model::feed::{Format, Image, Link, Person, RawEntry, RawFeed, RawText};
+use crate::model::source::Select;
+use crate::text::one_line;
+
+/// Cards read from one page.
+const CARDS_MAX: usize = 500;
+
+/// A parsed page with the address that its links are relative to.
+pub struct Page {
+    html: Html,
+    base: Option<Url>,
+    language: OnceCell<Option<String>>,
+}
+
+/// A selector of our own, known to be valid.
+fn selector(css: &str) -> Selector {
+    Selector::parse(css).expect("a selector of our own")
+}
+
+impl Page {
+    /// Parses a decoded page found at `url`; a `<base>` in it counts.
+    pub fn parse(text: &str, url: Option<&Url>) -> Page {
+        let html = Html::parse_document(text);
+        let base_href = html.select(&selector("base[href]")).next().and_then(|base| base.attr("href"));
+        let base = match (url, base_href) {
+            (Some(url), Some(href)) => url.join(href).ok().or_else(|| Some(url.clone())),
+            (Some(url), None) => Some(url.clone()),
+            (None, href) => href.and_then(|href| Url::parse(href).ok()),
+        };
+        Page { html, base, language: OnceCell::new() }
+    }
+
+    pub(super) fn html(&self) -> &Html {
+        &self.html
+    }
+
+    pub(super) fn base(&self) -> Option<&Url> {
+        self.base.as_ref()
+    }
+
+    fn first(&self, css: &str) -> Option<ElementRef<'_>> {
+        self.html.select(&selector(css)).next()
+    }
+
+    fn meta(&self, names: &[&str]) -> Option<String> {
+        names.iter().find_map(|name| {
+            let found = self.first(&format!("meta[property=\"{name}\"], meta[name=\"{name}\"], meta[itemprop=\"{name}\"]"));
+            found.and_then(|meta| meta.attr("content")).map(one_line).filter(|content| !content.is_empty())
+        })
+    }
+
+    /// `<html lang>`.
+    pub fn language(&self) -> Option<&str> {
+        let read = || self.html.root_element().attr("lang").map(|lang| lang.trim().replace('_', "-")).filter(|lang| !lang.is_empty());
+        self.language.get_or_init(read).as_deref()
+    }
+
+    /// The feeds that the page names (`link rel=alternate`), those of comments last.
+    pub fn feed_links(&self) -> Vec<String> {
+        let types = ["rss+xml", "atom+xml", "feed+json", "rdf+xml"];
+        let selector = selector("link[rel~=alternate][href][type]");
+        let links = self.html.select(&selector);
+        let is_feed = |link: &ElementRef| link.attr("type").is_some_and(|media_type| types.iter().any(|known| media_type.to_ascii_lowercase().contains(known)));
+        let mut found: Vec<(bool, String)> = links
+            .filter(is_feed)
+            .filter_map(|link| Some((link.attr("title").unwrap_or("").to_lowercase(), link.attr("href")?)))
+            .map(|(title, href)| (title.contains("comment") || href.contains("/comments/"), resolve_against(self.base.as_ref(), href)))
+            .collect();
+        found.sort_by_key(|(is_comments, _)| *is_comments);
+        found.into_iter().map(|(_, href)| href).collect()
+    }
+
+    /// What is said of the page as a whole.
+    pub(super) fn frame(&self) -> RawFeed {
+        let title = self.meta(&["og:site_name"]).or_else(|| self.first("title").map(|title| text_of(title)));
+        let plain = |value: String| RawText { value, ..RawText::default() };
+        let own = self.base.as_ref().map(|base| Link { href: base.to_string(), rel: "alternate".into(), media_type: None, hreflang: None });
+        RawFeed {
+            format: Format::Page,
+            title: title.filter(|title| !title.is_empty()).map(plain),
+            description: self.meta(&["og:description", "description"]).map(plain),
+            links: own.into_iter().collect(),
+            language: self.language().map(str::to_owned),
+            ..RawFeed::default()
+        }
+    }
+
+    /// Reads the cards that `select` names. Cards without a title or a link are passed over, with a problem.
+    pub fn read_cards(&self, select: &Select, rules: DateRules) -> RawFeed {
+        let mut feed = self.frame();
+        let css = |text: &Option<String>| text.as_deref().and_then(|text| Selector::parse(text).ok());
+        let Ok(item) = Selector::parse(&select.item) else {
+            feed.problems.push(format!("\"{}\" is no CSS selector", select.item));
+            return feed;
+        };
+        let parts = CardSelectors {
+            title: css(&select.title).unwrap_or_else(|| selector("h1, h2, h3, h4, h5, h6")),
+            link: css(&select.link),
+            summary: css(&select.summary),
+            date: css(&select.date).unwrap_or_else(|| selector("time")),
+            image: css(&select.image).unwrap_or_else(|| selector("img")),
+        };
+        let mut incomplete = 0;
+        for card in self.html.select(&item).take(CARDS_MAX) {
+            match self.read_card(card, &parts, rules) {
+                Some(entry) if !feed.entries.iter().any(|known| known.url() == entry.url()) => feed.entries.push(entry),
+                Some(_) => {}
+                None => incomplete += 1,
+            }
+        }
+        if incomplete > 0 {
+            feed.problems.push(format!("{incomplete} cards have no title or no link and were passed over"));
+        }
+        if feed.entries.is_empty() {
+            feed.problems.push(format!("the selector \"{}\" finds no entry: the page may have been redesigned", select.item));
+        }
+        let next = css(&select.next).and_then(|next| self.html.select(&next).next()).and_then(|next| next.attr("href"));
+        feed.links.extend(next.map(|href| Link { href: resolve_against(self.base.as_ref(), href), rel: "next".into(), media_type: None, hreflang: None }));
+        feed
+    }
+
+    fn read_card(&self, card: ElementRef, parts: &CardSelectors, rules: DateRules) -> Option<RawEntry> {
+        let title_element = card.select(&parts.title).find(|title| !text_of(*title).is_empty());
+        let link = parts.link.as_ref().and_then(|link| card.select(link).find_map(link_of)).or_else(|| default_link(card, title_element))?;
+        let title = title_element.map(text_of).or_else(|| longest_link_text(card, link))?;
+        let date = card.select(&parts.date).find_map(|date| date_of(date, rules));
+        let summary = parts.summary.as_ref().and_then(|summary| card.select(summary).map(text_of).find(|text| !text.is_empty()));
+        let plain = |value: String| RawText { value, base: self.base.clone(), ..RawText::default() };
+        let language = card.attr("lang").or_else(|| title_element.and_then(|title| title.attr("lang")));
+        Some(RawEntry {
+            links: vec![Link { href: resolve_against(self.base.as_ref(), link), rel: "alternate".into(), media_type: None, hreflang: None }],
+            title: Some(plain(title)),
+            summary: summary.map(plain),
+            published: date,
+            image: card.select(&parts.image).find_map(|image| image_of(image, self.base.as_ref())),
+            language: language.or(self.language()).map(str::to_owned),
+            ..RawEntry::default()
+        })
+    }
+}
+
+struct CardSelectors {
+    title: Selector,
+    link: Option<Selector>,
+    summary: Option<Selector>,
+    date: Selector,
+    image: Selector,
+}
+
+/// The words of an element on one line; blocks and breaks keep words apart.
+pub(super) fn text_of(element: ElementRef) -> String {
+    let mut text = String::new();
+    for node in element.descendants() {
+        if let Some(words) = node.value().as_text() {
+            let is_hidden =
+                node.parent().and_then(|parent| parent.value().as_element().map(|e| matches!(e.name(), "script" | "style" | "noscript" | "template")));
+            if is_hidden != Some(true) {
+                text.push_str(words);
+            }
+        } else if let Some(element) = node.value().as_element()
+            && matches!(element.name(), "p" | "br" | "div" | "li" | "h1" | "h2" | "h3" | "h4" | "td" | "tr" | "section" | "article" | "img" | "figure")
+        {
+            text.push(' ');
+        }
+    }
+    one_line(&text)
+}
+
+fn link_of<'a>(element: ElementRef<'a>) -> Option<&'a str> {
+    let own = element.attr("href");
+    let href = own.or_else(|| element.select(&selector("a[href]")).next().and_then(|link| link.attr("href")))?;
+    let is_page = !href.trim().is_empty() && !["#", "javascript:", "mailto:", "tel:"].iter().any(|start| href.trim().starts_with(start));
+    is_page.then_some(href)
+}
+
+/// The link of the title, in it or around it, else the card itself or the first link in it.
+fn default_link<'a>(card: ElementRef<'a>, title: Option<ElementRef<'a>>) -> Option<&'a str> {
+    let around = |title: ElementRef<'a>| {
+        let ancestors = title.ancestors().take_while(|node| node.id() != card.id());
+        ancestors.filter_map(ElementRef::wrap).find_map(|element| element.attr("href"))
+    };
+    title.and_then(|title| link_of(title).or_else(|| around(title))).or_else(|| link_of(card))
+}
+
+fn longest_link_text(card: ElementRef, href: &str) -> Option<String> {
+    let selector = selector("a[href]");
+    let links = card.select(&selector).filter(|link| link.attr("href") == Some(href));
+    links.map(text_of).filter(|text| !text.is_empty()).max_by_key(String::len)
+}
+
+/// The date that an element bears: in its attributes, else in its words.
+pub(super) fn date_of(element: ElementRef, rules: DateRules) -> Option<Timestamp> {
+    let attribute = ["datetime", "content", "data-date"].iter().find_map(|name| element.attr(name));
+    attribute.and_then(|value| parse_date(value).or_else(|| find_date(value, rules))).or_else(|| find_date(&text_of(element), rules))
+}
+
+/// The picture of an `img`, lazy or not: placeholders (`data:`) are none.
+pub(super) fn image_of(element: ElementRef, base: Option<&Url>) -> Option<Image> {
+    let element = if element.value().name() == "img" { element } else { element.select(&selector("img")).next()? };
+    let plain = ["data-src", "data-lazy-src", "data-original", "data-lazy"].iter().find_map(|name| element.attr(name));
+    let set = ["data-srcset", "data-lazy-srcset", "srcset"].iter().find_map(|name| element.attr(name)).and_then(widest);
+    let is_real = |url: &&str| !url.trim().is_empty() && !url.starts_with("data:");
+    let url = plain.filter(is_real).or(set.filter(is_real)).or_else(|| element.attr("src").filter(is_real))?;
+    let alt = element.attr("alt").map(one_line).filter(|alt| !alt.is_empty());
+    Some(Image { url: resolve_against(base, url), alt })
+}
+
+/// The widest candidate of a `srcset`.
+fn widest(srcset: &str) -> Option<&str> {
+    let width = |descriptor: Option<&str>| descriptor.and_then(|d| d.trim_end_matches(['w', 'x']).parse::<f64>().ok()).unwrap_or(1.0);
+    let candidates = srcset.split(", ").filter_map(|candidate| {
+        let mut words = candidate.trim().trim_end_matches(',').split_ascii_whitespace();
+        Some((words.next()?, width(words.next())))
+    });
+    candidates.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(url, _)| url)
+}
+
+/// What an entry's own page says of it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ItemPage {
+    pub published: Option<Timestamp>,
+    pub updated: Option<Timestamp>,
+    pub canonical: Option<String>,
+    /// Language and address.
+    pub alternates: Vec<(String, String)>,
+    pub language: Option<String>,
+    pub author: Option<Person>,
+    pub image: Option<Image>,
+}
+
+impl Page {
+    /// Reads an entry's own page: JSON-LD, `article:published_time`, `<time>`, visible text, in that order.
+    pub fn read_item(&self, rules: DateRules) -> ItemPage {
+        let linked = self.json_ld();
+        let from_json = |key: &str| linked.iter().find_map(|object| object.get(key).and_then(|value| value.as_str()));
+        let published = from_json("datePublished")
+            .and_then(parse_date)
+            .or_else(|| {
+                self.meta(&["article:published_time", "datePublished", "og:article:published_time", "DC.date.issued", "date", "pubdate"])
+                    .and_then(|date| parse_date(&date).or_else(|| find_date(&date, rules)))
+            })
+            .or_else(|| self.visible_date(rules));
+        let updated = from_json("dateModified")
+            .and_then(parse_date)
+            .or_else(|| self.meta(&["article:modified_time", "dateModified", "og:updated_time"]).and_then(|date| parse_date(&date)));
+        let author = self.meta(&["author", "article:author"]).filter(|author| !author.starts_with("http"));
+        let hreflang = selector("link[rel~=alternate][hreflang][href]");
+        let alternates = self.html.select(&hreflang);
+        ItemPage {
+            published,
+            updated,
+            canonical: self.first("link[rel~=canonical][href]").and_then(|link| link.attr("href")).map(|href| resolve_against(self.base.as_ref(), href)),
+            alternates: alternates
+                .filter_map(|link| Some((link.attr("hreflang")?.to_owned(), resolve_against(self.base.as_ref(), link.attr("href")?))))
+                .filter(|(language, _)| language != "x-default")
+                .take(32)
+                .collect(),
+            language: self.language().map(str::to_owned),
+            author: author.and_then(|author| Person::parse(&author)),
+            image: self.meta(&["og:image"]).map(|url| Image { url: resolve_against(self.base.as_ref(), &url), alt: self.meta(&["og:image:alt"]) }),
+        }
+    }
+
+    /// The objects of all JSON-LD blocks, graphs opened.
+    pub(super) fn json_ld(&self) -> Vec<serde_json::Value> {
+        let mut found = Vec::new();
+        for script in self.html.select(&selector("script[type=\"application/ld+json\"]")).take(20) {
+            let text: String = script.text().collect();
+            let Ok(value) = serde_json::from_str::<serde_json::Value>(text.trim()) else { continue };
+            let graph = value.get("@graph").cloned();
+            for value in [Some(value), graph].into_iter().flatten() {
+                match value {
+                    serde_json::Value::Array(items) => found.extend(items),
+                    other => found.push(other),
+                }
+            }
+        }
+        found
+    }
+
+    fn visible_date(&self, rules: DateRules) -> Option<Timestamp> {
+        let places = [
+            "article time, main time, time[itemprop], time.published, time.entry-date",
+            "time",
+            "[class*=date], [class*=Date], .meta, .entry-meta, .submitted, .byline, [class*=posted]",
+        ];
+        let in_places = places.iter().find_map(|css| self.html.select(&selector(css)).take(10).find_map(|element| date_of(element, rules)));
+        // No year is added here: a day without one in running text is seldom the day of publication.
+        let strict = DateRules { today: None, ..rules };
+        in_places.or_else(|| {
+            let heading = self.first("article h1, main h1, h1")?;
+            let after = heading.next_siblings().filter_map(ElementRef::wrap).take(3).find_map(|sibling| find_date(&text_of(sibling), strict));
+            after.or_else(|| heading.parent().and_then(ElementRef::wrap).and_then(|parent| find_date(&text_of(parent), strict)))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::source::DateOrder;
+
+    const RULES: DateRules = DateRules { order: DateOrder::Dmy, today: None };
+
+    fn page(text: &str) -> Page {
+        Page::parse(text, Some(&Url::parse("https://example.org/news/").unwrap()))
+    }
+
+    fn select(item: &str) -> Select {
+        Select { item: item.into(), ..Select::default() }
+    }
+
+    #[test]
+    fn a_card_gives_title_link_date_and_lazy_image() {
+        let text = "<html lang=fr><div class=c><img src='data:image/gif;base64,x' data-src='/a.jpg' alt=\"Une vue\"><p class=d>14/10/2022</p><h3><a href='../b'>Un\u{A0}titre</a></h3><p class=s>Extrait</p></div>";
+        let select = Select { summary: Some(".s".into()), date: Some(".d".into()), ..select(".c") };
+        let feed = page(text).read_cards(&select, RULES);
+        let entry = &feed.entries[0];
+        assert_eq!(entry.title.as_ref().unwrap().value, "Un\u{A0}titre");
+        assert_eq!(entry.url(), Some("https://example.org/b"));
+        assert_eq!(entry.published.unwrap().to_string(), "2022-10-14T00:00:00Z");
+        assert_eq!(entry.image, Some(Image { url: "https://example.org/a.jpg".into(), alt: Some("Une vue".into()) }));
+        assert_eq!(entry.summary.as_ref().unwrap().value, "Extrait");
+        assert_eq!(entry.language.as_deref(), Some("fr"));
+    }
+
+    #[test]
+    fn cards_without_a_link_are_told_and_not_invented() {
+        let feed = page("<div class=c><h3>A</h3></div><div class=c><h3><a href=x>B</a></h3></div>").read_cards(&select(".c"), RULES);
+        assert_eq!(feed.entries.len(), 1);
+        assert_eq!(feed.problems, ["1 cards have no title or no link and were passed over"]);
+        let none = page("<p>nothing</p>").read_cards(&select(".c"), RULES);
+        assert!(none.problems[0].contains("redesigned"));
+    }
+
+    #[test]
+    fn the_widest_picture_of_a_set_is_taken() {
+        let text = "<a class=c href=x><h2>T</h2><img srcset='a.jpg 300w, b.jpg 1200w, c.jpg 600w'></a>";
+        let entry = &page(text).read_cards(&select(".c"), RULES).entries[0];
+        assert_eq!(entry.image.as_ref().unwrap().url, "https://example.org/news/b.jpg");
+    }
+
+    #[test]
+    fn an_item_page_is_dated_by_the_best_that_it_has() {
+        let json = "<script type='application/ld+json'>{\"@graph\":[{\"@type\":\"Article\",\"datePublished\":\"2022-10-14T08:00:00+00:00\"}]}</script><meta property='article:published_time' content='2021-01-01'>";
+        let published = |text: &str| page(text).read_item(RULES).published.map(|date| date.strftime("%Y-%m-%d").to_string());
+        assert_eq!(published(json).as_deref(), Some("2022-10-14"));
+        assert_eq!(published("<meta property='article:published_time' content='2021-01-01T00:00:00Z'>").as_deref(), Some("2021-01-01"));
+        assert_eq!(published("<article><h1>T</h1><time>5 de octubre de 2022</time></article>").as_deref(), Some("2022-10-05"));
+        assert_eq!(published("<main><h1>T</h1><p>Publié le 14 octobre 2022</p></main>").as_deref(), Some("2022-10-14"));
+        assert_eq!(published("<main><h1>T</h1><p>Sans date</p></main>"), None);
+    }
+
+    #[test]
+    fn an_item_page_names_its_translations() {
+        let item = page(
+            "<html lang=fr><link rel=alternate hreflang=en href='/en/a'><link rel=alternate hreflang=x-default href='/'><link rel=canonical href='/fr/a'>",
+        )
+        .read_item(RULES);
+        assert_eq!(item.alternates, [("en".to_owned(), "https://example.org/en/a".to_owned())]);
+        assert_eq!(item.canonical.as_deref(), Some("https://example.org/fr/a"));
+    }
+
+    #[test]
+    fn feeds_that_a_page_names_are_found_comments_last() {
+        let links = page("<link rel=alternate type='application/rss+xml' title='Comments' href='/comments/feed/'><link rel=alternate type='application/atom+xml' href='/feed'>").feed_links();
+        assert_eq!(links, ["https://example.org/feed", "https://example.org/comments/feed/"]);
+    }
+}

@@ -1,0 +1,44 @@
+//! What entries of one story have in common, as the store keeps it and dedupe reads it.
+
+/// What a key says of the entry that bears it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeyKind {
+    /// The entry itself stands at this address.
+    Own,
+    /// A translation of it does (`hreflang`).
+    Alternate,
+}
+
+impl KeyKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            KeyKind::Own => "own",
+            KeyKind::Alternate => "alternate",
+        }
+    }
+}
+
+impl From<&str> for KeyKind {
+    fn from(text: &str) -> Self {
+        if text == "alternate" { KeyKind::Alternate } else { KeyKind::Own }
+    }
+}
+
+/// Something that entries of one story have in common.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    pub value: String,
+    pub kind: KeyKind,
+}
+
+/// An entry of the store that shares a key with the one at hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// The shared key, of the kind that it is for the stored entry.
+    pub key: Key,
+    pub entry_id: String,
+    pub story: String,
+    pub source: String,
+    pub language: Option<String>,
+    pub title: String,
+}

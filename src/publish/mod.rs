@@ -1,0 +1,4 @@
+//! Channel and stories to documents. Pure: bytes out, no file, no clock.
+
+pub mod atom;
+pub mod planet;

@@ -1,0 +1,101 @@
+//! Issues and deliveries: the outbox.
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, params};
+
+use super::{Result, Store, Work, millis, time};
+use crate::model::digest::{Delivery, DeliveryState, Issue};
+
+/// An issue to be queued.
+#[derive(Debug)]
+pub struct NewIssue<'a> {
+    pub digest: &'a str,
+    /// The slot of the schedule that it fills.
+    pub slot: Timestamp,
+    pub now: Timestamp,
+    pub issue: &'a Issue,
+    /// Ids of the stories that it tells.
+    pub stories: &'a [String],
+    pub deliveries: &'a [NewDelivery],
+}
+
+/// One recipient of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewDelivery {
+    pub recipient: String,
+    pub message_id: String,
+}
+
+impl Store {
+    /// The slot of the last issue of a digest.
+    pub fn last_slot(&self, digest: &str) -> Result<Option<Timestamp>> {
+        let slot: Option<i64> = self.connection.query_row("SELECT max(slot) FROM issue WHERE digest = ?1", [digest], |row| row.get(0))?;
+        Ok(slot.map(time))
+    }
+
+    /// How many issues a digest has had.
+    pub fn issue_count(&self, digest: &str) -> Result<u64> {
+        let count: i64 = self.connection.query_row("SELECT count(*) FROM issue WHERE digest = ?1", [digest], |row| row.get(0))?;
+        Ok(count as u64)
+    }
+
+    /// The deliveries whose time has come. One that is still `sending` when its lease has run out was cut off by a crash
+    /// after it was handed over: it is due again, under the same Message-ID.
+    pub fn due_deliveries(&self, now: Timestamp, digest: Option<&str>) -> Result<Vec<Delivery>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT delivery.pk, issue.digest, recipient, message_id, attempts, subject, text, html, created
+             FROM delivery JOIN issue ON issue.pk = delivery.issue
+             WHERE state IN ('pending', 'sending') AND next_attempt <= ?1 AND (?2 IS NULL OR issue.digest = ?2) ORDER BY delivery.pk",
+        )?;
+        let rows = statement.query_map(params![millis(now), digest], |row| {
+            Ok(Delivery {
+                id: row.get(0)?,
+                digest: row.get(1)?,
+                recipient: row.get(2)?,
+                message_id: row.get(3)?,
+                attempts: row.get(4)?,
+                issue: Issue { subject: row.get(5)?, text: row.get(6)?, html: row.get(7)? },
+                created: time(row.get(8)?),
+            })
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Claims a delivery until `lease_end`: only one process gets `true`.
+    pub fn claim_delivery(&mut self, delivery: &Delivery, lease_end: Timestamp) -> Result<bool> {
+        let claim = "UPDATE delivery SET state = 'sending', attempts = attempts + 1, next_attempt = ?3 WHERE pk = ?1 AND attempts = ?2 AND state IN ('pending', 'sending')";
+        Ok(self.connection.execute(claim, params![delivery.id, delivery.attempts, millis(lease_end)])? == 1)
+    }
+
+    /// Keeps what became of a delivery.
+    pub fn settle_delivery(&mut self, id: i64, state: DeliveryState, error: Option<&str>, next_attempt: Timestamp) -> Result<()> {
+        let settle = "UPDATE delivery SET state = ?2, last_error = ?3, next_attempt = ?4 WHERE pk = ?1";
+        self.connection.execute(settle, params![id, state.as_str(), error, millis(next_attempt)])?;
+        Ok(())
+    }
+}
+
+impl Work<'_> {
+    /// Queues an issue: its text, its stories and its deliveries, all at once. `false` when another process filled
+    /// the slot or took a story first.
+    pub fn queue_issue(&mut self, new: &NewIssue) -> Result<bool> {
+        let mut insert = self.transaction.prepare_cached("INSERT INTO issue (digest, slot, created, subject, text, html) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+        insert.execute(params![new.digest, millis(new.slot), millis(new.now), new.issue.subject, new.issue.text, new.issue.html])?;
+        let issue = self.transaction.last_insert_rowid();
+        let mut find = self.transaction.prepare_cached("SELECT pk FROM story WHERE id = ?1")?;
+        let mut mark = self.transaction.prepare_cached("INSERT OR IGNORE INTO issue_story (digest, story, issue) VALUES (?1, ?2, ?3)")?;
+        for story in new.stories {
+            let key: Option<i64> = find.query_row([story], |row| row.get(0)).optional()?;
+            let marked = key.map(|key| mark.execute(params![new.digest, key, issue])).transpose()?;
+            if marked != Some(1) {
+                return Ok(false);
+            }
+        }
+        let mut deliver =
+            self.transaction.prepare_cached("INSERT INTO delivery (issue, recipient, message_id, state, next_attempt) VALUES (?1, ?2, ?3, 'pending', ?4)")?;
+        for delivery in new.deliveries {
+            deliver.execute(params![issue, delivery.recipient, delivery.message_id, millis(new.now)])?;
+        }
+        Ok(true)
+    }
+}

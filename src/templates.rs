@@ -1,0 +1,86 @@
+//! Templates (Tera): compiled in, overridden one by one by the operator's folder. HTML is escaped.
+
+use std::path::Path;
+
+use serde::Serialize;
+use tera::{Context, Tera};
+
+/// Name and text of every template that we bring.
+pub const BUILT_IN: &[(&str, &str)] = &[
+    ("planet/index.html", include_str!("../templates/planet/index.html")),
+    ("digest/subject.txt", include_str!("../templates/digest/subject.txt")),
+    ("digest/body.txt", include_str!("../templates/digest/body.txt")),
+    ("digest/body.html", include_str!("../templates/digest/body.html")),
+];
+
+/// What is wrong with a template: which, and what Tera says of it.
+#[derive(Debug, thiserror::Error)]
+#[error("template {name}: {cause}")]
+pub struct TemplateError {
+    name: String,
+    cause: String,
+}
+
+/// The templates, parsed.
+pub struct Templates {
+    tera: Tera,
+}
+
+impl Templates {
+    /// Parses what we bring and what stands in `folder`, which may be missing.
+    ///
+    /// # Errors
+    /// When one of the operator's templates cannot be read or parsed.
+    pub fn load(folder: &Path) -> Result<Templates, TemplateError> {
+        let mut tera = Tera::default();
+        for (name, text) in BUILT_IN {
+            let path = folder.join(name);
+            let own = match std::fs::read_to_string(&path) {
+                Ok(own) => Some(own),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+                Err(error) => return Err(TemplateError { name: path.display().to_string(), cause: error.to_string() }),
+            };
+            let shown = own.as_ref().map_or_else(|| (*name).to_owned(), |_| path.display().to_string());
+            tera.add_raw_template(name, own.as_deref().unwrap_or(text)).map_err(|error| fault(&shown, &error))?;
+        }
+        Ok(Templates { tera })
+    }
+
+    /// Renders a template by its name.
+    ///
+    /// # Errors
+    /// When it names something that is not there.
+    pub fn render(&self, name: &str, data: &impl Serialize) -> Result<String, TemplateError> {
+        let context = Context::from_serialize(data).map_err(|error| fault(name, &error))?;
+        self.tera.render(name, &context).map_err(|error| fault(name, &error))
+    }
+}
+
+/// The whole chain of causes: Tera tells the line and the variable in the inner ones.
+fn fault(name: &str, error: &tera::Error) -> TemplateError {
+    let mut cause = error.to_string();
+    let mut inner = std::error::Error::source(error);
+    while let Some(error) = inner {
+        cause = format!("{cause}: {error}");
+        inner = error.source();
+    }
+    TemplateError { name: name.to_owned(), cause: crate::text::one_line(&cause) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_names_the_template_and_the_variable() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("digest")).unwrap();
+        std::fs::write(folder.path().join("digest/subject.txt"), "{{ nonsense }}").unwrap();
+        let templates = Templates::load(folder.path()).unwrap();
+        let error = templates.render("digest/subject.txt", &serde_json::json!({})).unwrap_err().to_string();
+        assert!(error.contains("digest/subject.txt") && error.contains("nonsense"), "{error}");
+        std::fs::write(folder.path().join("digest/subject.txt"), "a\n{% if %}").unwrap();
+        let error = Templates::load(folder.path()).err().unwrap().to_string();
+        assert!(error.contains("subject.txt") && error.contains("2:"), "{error}");
+    }
+}

@@ -1,0 +1,96 @@
+//! Stories as templates see them, on the page and in the digest. Knows no template and no output format.
+
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use crate::model::channel::Channel;
+use crate::model::source::Source;
+use crate::model::story::{StoredEntry, Story};
+use crate::model::topic::Topic;
+use crate::phrases::long_date;
+
+/// What all stories of a channel are shown with.
+#[derive(Debug, Clone, Copy)]
+pub struct Frame<'a> {
+    pub channel: &'a Channel,
+    pub topics: &'a [Topic],
+    pub sources: &'a [Source],
+}
+
+/// A story as templates see it, on the page and in the digest.
+#[derive(Debug, Clone, Serialize)]
+pub struct StoryView {
+    pub title: String,
+    pub url: Option<String>,
+    pub summary: String,
+    pub language: String,
+    pub partner: String,
+    /// RFC 3339 day, and as people write it.
+    pub day: String,
+    pub date: String,
+    pub image: Option<ImageView>,
+    pub topics: Vec<TopicView>,
+    /// Other places where the same text stands.
+    pub copies: Vec<LinkView>,
+    pub translations: Vec<LinkView>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct ImageView {
+    pub url: String,
+    pub alt: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct TopicView {
+    pub id: String,
+    pub label: String,
+    pub evidence: Vec<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct LinkView {
+    pub label: String,
+    pub language: String,
+    pub url: String,
+}
+
+/// Shows a story to readers of `language`.
+pub fn view(frame: Frame, story: &Story, language: &str) -> StoryView {
+    let shown = story.version_for(language);
+    let web = |url: &Option<String>| url.clone().filter(|url| url.starts_with("http://") || url.starts_with("https://"));
+    let links = |label: &dyn Fn(&StoredEntry) -> String, version: &StoredEntry| {
+        Some(LinkView { label: label(version), language: version.entry.language.clone().unwrap_or_default(), url: web(&version.entry.url)? })
+    };
+    let date = shown.sort_date().to_zoned_datetime(TimeZone::UTC).date();
+    let title = if shown.entry.title.is_empty() { crate::text::shorten(&shown.entry.summary, 80) } else { shown.entry.title.clone() };
+    StoryView {
+        title: if title.is_empty() { "…".into() } else { title },
+        url: web(&shown.entry.url),
+        summary: shown.entry.summary.clone(),
+        language: shown.entry.language.clone().unwrap_or_else(|| frame.channel.language.clone()),
+        partner: shown.partner.clone(),
+        day: date.to_string(),
+        date: long_date(date, language),
+        image: shown
+            .entry
+            .image
+            .as_ref()
+            .filter(|image| web(&Some(image.url.clone())).is_some())
+            .map(|image| ImageView { url: image.url.clone(), alt: image.alt.clone().unwrap_or_default() }),
+        topics: story
+            .topics()
+            .iter()
+            .map(|matched| {
+                let label = frame.topics.iter().find(|topic| topic.id == matched.topic).map_or(matched.topic.as_str(), |topic| topic.label(language));
+                TopicView { id: matched.topic.clone(), label: label.to_owned(), evidence: matched.evidence.clone() }
+            })
+            .collect(),
+        copies: story
+            .copies_of(shown)
+            .filter(|copy| copy.entry.url != shown.entry.url)
+            .filter_map(|copy| links(&|version| version.partner.clone(), copy))
+            .collect(),
+        translations: story.translations_of(shown).into_iter().filter_map(|version| links(&|version| version.entry.title.clone(), version)).collect(),
+    }
+}
