@@ -10,8 +10,8 @@ pub fn start(verbosity: u8, is_quiet: bool, as_json: bool) {
         (false, 1) => "info",
         (false, _) => "debug",
     };
-    // The parsers of pages complain about every broken tag of the Web.
-    let filter = EnvFilter::new(format!("{level},html5ever=error,selectors=error"));
+    // The parsers of pages complain about every broken tag of the Web; the mail library logs passwords and addresses.
+    let filter = EnvFilter::new(format!("{level},html5ever=error,selectors=error,lettre=off"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let _ = if as_json { builder.json().try_init() } else { builder.with_target(false).try_init() };
 }

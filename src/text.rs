@@ -1,5 +1,7 @@
 //! Characters and words: named references, white space, folding, cutting. Knows no format and no type of ours.
 
+use std::borrow::Cow;
+
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -36,12 +38,73 @@ pub fn shorten(text: &str, chars_max: usize) -> String {
     format!("{}…", head[..end].trim_end_matches([' ', ',', ';', ':', '.', '\u{A0}']))
 }
 
+/// Elements nested deeper are unwrapped: browsers stop at 512, and the parsers' time grows with the square of the depth.
+const NESTING_MAX: usize = 256;
+/// A tag with more attributes is dropped: they are compared pair by pair.
+const ATTRIBUTES_MAX: usize = 512;
+
+/// HTML whose nesting and attributes are bounded, so that parsing it takes time in proportion to its length. What is
+/// within bounds, all honest documents, comes back as it was.
+pub fn bound_nesting(html: &str) -> Cow<'_, str> {
+    /// Elements that never hold others, or end by themselves when the next one of their kind begins.
+    const UNCOUNTED: [&str; 29] = [
+        "area", "base", "body", "br", "col", "dd", "dt", "embed", "head", "hr", "html", "img", "input", "li", "link", "meta", "option", "p", "param", "source",
+        "tbody", "td", "tfoot", "th", "thead", "tr", "track", "wbr", "optgroup",
+    ];
+    let bytes = html.as_bytes();
+    let (mut depth, mut unwrapped) = (0usize, 0usize);
+    let (mut out, mut done) = (String::new(), 0);
+    let mut at = 0;
+    while let Some(found) = memchr::memchr(b'<', &bytes[at..]) {
+        let start = at + found;
+        at = start + 1;
+        let is_end = bytes.get(at) == Some(&b'/');
+        let name_start = at + usize::from(is_end);
+        let name_len = bytes[name_start..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+        if name_len == 0 || UNCOUNTED.iter().any(|name| name.as_bytes().eq_ignore_ascii_case(&bytes[name_start..name_start + name_len])) {
+            continue;
+        }
+        let end = memchr::memchr(b'>', &bytes[at..]).map_or(bytes.len(), |end| at + end + 1);
+        let has_too_many = end - start > 4 * ATTRIBUTES_MAX && memchr::memchr_iter(b' ', &bytes[start..end]).nth(ATTRIBUTES_MAX).is_some();
+        let is_dropped = if is_end {
+            let was_unwrapped = unwrapped > 0;
+            if was_unwrapped {
+                unwrapped -= 1;
+            } else {
+                depth = depth.saturating_sub(1);
+            }
+            was_unwrapped
+        } else if depth >= NESTING_MAX {
+            unwrapped += 1;
+            true
+        } else {
+            depth += usize::from(bytes.get(end.wrapping_sub(2)) != Some(&b'/'));
+            has_too_many
+        };
+        if is_dropped {
+            out.push_str(&html[done..start]);
+            done = end;
+            at = end;
+        }
+    }
+    if done == 0 {
+        return Cow::Borrowed(html);
+    }
+    out.push_str(&html[done..]);
+    Cow::Owned(out)
+}
+
 /// Lower case without accents: what two spellings of a word have in common.
 pub fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
     text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).collect()
+}
+
+/// Letters without their accents, case kept: for headers that hold ASCII only.
+pub fn without_accents(text: &str) -> String {
+    text.nfkd().filter(|c| !is_combining_mark(*c)).collect()
 }
 
 /// `& < > "` as references.
@@ -75,6 +138,17 @@ mod tests {
     fn a_summary_is_cut_between_words() {
         assert_eq!(shorten("one two three", 9), "one two…");
         assert_eq!(shorten("short", 9), "short");
+    }
+
+    #[test]
+    fn nesting_is_bounded_and_honest_html_is_left_alone() {
+        let honest = format!("<div class=\"a>b\">{}<p>x<p>y</div>", "<li><b>c</b>".repeat(2000));
+        assert!(matches!(bound_nesting(&honest), Cow::Borrowed(_)));
+        let deep = bound_nesting(&format!("{}x{}y", "<div>".repeat(10_000), "</div>".repeat(10_000))).into_owned();
+        assert_eq!((deep.matches("<div>").count(), deep.matches("</div>").count()), (NESTING_MAX, NESTING_MAX));
+        assert!(deep.contains('x') && deep.ends_with('y'));
+        let wide = format!("a<div {}>b", "x=1 ".repeat(5000));
+        assert_eq!(bound_nesting(&wide), "ab");
     }
 
     #[test]

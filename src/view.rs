@@ -9,6 +9,9 @@ use crate::model::story::{StoredEntry, Story};
 use crate::model::topic::Topic;
 use crate::phrases::long_date;
 
+/// A summary longer than this is shown cut, in characters: the story itself is one click away.
+const SUMMARY_CHARS_MAX: usize = 600;
+
 /// What all stories of a channel are shown with.
 #[derive(Debug, Clone, Copy)]
 pub struct Frame<'a> {
@@ -67,7 +70,7 @@ pub fn view(frame: Frame, story: &Story, language: &str) -> StoryView {
     StoryView {
         title: if title.is_empty() { "…".into() } else { title },
         url: web(&shown.entry.url),
-        summary: shown.entry.summary.clone(),
+        summary: crate::text::shorten(&shown.entry.summary, SUMMARY_CHARS_MAX),
         language: shown.entry.language.clone().unwrap_or_else(|| frame.channel.language.clone()),
         partner: shown.partner.clone(),
         day: date.to_string(),

@@ -90,7 +90,8 @@ fn list_id(sender: &Sender, digest: &str) -> String {
 
 /// A phrase for a header: what is not plain ASCII text is left out.
 fn quoted(text: &str) -> String {
-    let safe: String = crate::text::fold(text).chars().filter(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '<' | '>') || *c == ' ').collect();
+    let safe: String =
+        crate::text::without_accents(text).chars().filter(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '<' | '>') || *c == ' ').collect();
     format!("\"{safe}\"")
 }
 
@@ -132,7 +133,7 @@ mod tests {
             "Message-ID: <abc@example.org>",
             "Date: Mon, 17 Oct 2022 06:00:00 +0000",
             "multipart/alternative",
-            "List-Id: \"reseau ouvert\" <weekly.example.org>",
+            "List-Id: \"Reseau ouvert\" <weekly.example.org>",
         ] {
             assert!(mail.contains(want), "{want} is not in\n{mail}");
         }

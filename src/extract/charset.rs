@@ -163,8 +163,8 @@ fn charset_of(label: &str) -> Option<Charset> {
 /// The page number in labels such as `cspc8codepage437` and `cspc850multilingual`: the last run of
 /// three digits or more.
 fn plain_number(plain: &str, first_digits: &str) -> Option<u16> {
-    let runs = plain.split(|c: char| !c.is_ascii_digit());
-    runs.filter(|run| run.len() >= 3).next_back().unwrap_or(first_digits).parse().ok()
+    let mut runs = plain.split(|c: char| !c.is_ascii_digit());
+    runs.rfind(|run| run.len() >= 3).unwrap_or(first_digits).parse().ok()
 }
 
 fn dos_page(number: u16) -> Option<Charset> {

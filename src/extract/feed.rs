@@ -163,8 +163,8 @@ impl<'a> Reader<'a> {
             }
             return self.cursor.skip(item);
         }
-        let mut entry = RawEntry::default();
-        entry.guid = self.cursor.attribute(item, "about").filter(|about| item.vocabulary == Vocabulary::Core && !about.is_empty());
+        let guid = self.cursor.attribute(item, "about").filter(|about| item.vocabulary == Vocabulary::Core && !about.is_empty());
+        let mut entry = RawEntry { guid, ..RawEntry::default() };
         if let Some(href) = self.cursor.attribute(item, "href") {
             entry.links.push(self.link(&href));
         }

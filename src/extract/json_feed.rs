@@ -123,18 +123,13 @@ fn complete_items(text: &str) -> Option<Value> {
     let start = text.find("\"items\"").and_then(|at| text[at..].find('[').map(|open| at + open + 1))?;
     let mut stream = serde_json::Deserializer::from_str(&text[start..]).into_iter::<Value>();
     let (mut items, mut end) = (Vec::new(), 0);
-    loop {
-        match stream.next() {
-            Some(Ok(item)) => {
-                items.push(item);
-                end += stream.byte_offset();
-                let rest = text[start + end..].trim_start();
-                let Some(next) = rest.strip_prefix(',') else { break };
-                end = text.len() - start - next.len();
-                stream = serde_json::Deserializer::from_str(next).into_iter::<Value>();
-            }
-            _ => break,
-        }
+    while let Some(Ok(item)) = stream.next() {
+        items.push(item);
+        end += stream.byte_offset();
+        let rest = text[start + end..].trim_start();
+        let Some(next) = rest.strip_prefix(',') else { break };
+        end = text.len() - start - next.len();
+        stream = serde_json::Deserializer::from_str(next).into_iter::<Value>();
     }
     let mut root: Map<String, Value> = serde_json::from_str(&format!("{}]}}", &text[..start])).ok()?;
     root.insert("items".into(), Value::Array(items));

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::html::{SUMMARY_CHARS_MAX, Sanitizer, text_of_safe_html};
+use super::html::{EXCERPT_CHARS_MAX, SUMMARY_CHARS_MAX, Sanitizer, text_of_safe_html};
 use crate::model::address::canonical_key;
 use crate::model::entry::{Alternate, Entry, Identity, Provenance};
 use crate::model::feed::{RawEntry, RawText};
@@ -74,7 +74,11 @@ pub fn normalize(raw: &RawEntry, context: Context, sanitizer: &mut Sanitizer) ->
     };
     let content_html = raw.content.as_ref().map(|text| html(text, sanitizer)).filter(|html| !html.trim().is_empty());
     let summary_html = raw.summary.as_ref().map(|text| html(text, sanitizer)).filter(|html| !html.trim().is_empty());
-    let summary = summary_html.as_deref().or(content_html.as_deref()).map(text_of_safe_html).unwrap_or_default();
+    let summary = match (&summary_html, &content_html) {
+        (Some(summary), _) => shorten(&text_of_safe_html(summary), SUMMARY_CHARS_MAX),
+        (None, Some(content)) => shorten(&text_of_safe_html(content), EXCERPT_CHARS_MAX),
+        (None, None) => String::new(),
+    };
     let title = raw.title.as_ref().map(|title| plain(title, sanitizer)).unwrap_or_default();
     Entry {
         id: entry_id(context.source, &identity),
@@ -84,7 +88,7 @@ pub fn normalize(raw: &RawEntry, context: Context, sanitizer: &mut Sanitizer) ->
         url: raw.url().map(str::to_owned),
         same_as: raw.links.iter().filter(|link| matches!(link.rel.as_str(), "canonical" | "via")).map(|link| link.href.clone()).collect(),
         title,
-        summary: shorten(&summary, SUMMARY_CHARS_MAX),
+        summary,
         summary_html: summary_html.filter(|_| raw.summary.as_ref().is_some_and(|summary| summary.is_html)),
         content_html,
         language: language(raw, context),

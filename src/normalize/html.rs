@@ -6,10 +6,12 @@ use std::collections::HashSet;
 use ammonia::{Builder, UrlRelative};
 use url::Url;
 
-use crate::text::{named_reference, one_line};
+use crate::text::{bound_nesting, named_reference, one_line};
 
-/// Text kept of a summary, in characters: two or three sentences.
-pub const SUMMARY_CHARS_MAX: usize = 400;
+/// Text kept of a summary that the source wrote, in characters: more is the article itself.
+pub const SUMMARY_CHARS_MAX: usize = 4000;
+/// Text taken from the content where there is no summary, in characters: two or three sentences.
+pub const EXCERPT_CHARS_MAX: usize = 400;
 
 /// Cleans HTML. Building the tables costs more than cleaning a short text: make one and use it again.
 pub struct Sanitizer {
@@ -72,7 +74,7 @@ impl Sanitizer {
                 None => UrlRelative::Deny,
             });
         }
-        self.builder.clean(&mend_declarations(html)).to_string()
+        self.builder.clean(&bound_nesting(&mend_declarations(html))).to_string()
     }
 
     /// The words of untrusted HTML.

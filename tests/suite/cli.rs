@@ -1,0 +1,108 @@
+//! Commands, exit codes, and what is said to people.
+
+use crate::support::http::{Reply, Server};
+use crate::support::{App, rss};
+
+#[test]
+fn init_writes_a_configuration_that_check_accepts_and_never_overwrites_it() {
+    let app = App::new("");
+    let fresh = app.path("new");
+    let folder = fresh.to_str().unwrap();
+    assert!(app.ok(&["init", folder]).contains("feeds.toml"));
+    let config = format!("{folder}/feeds.toml");
+    assert!(app.ok(&["--config", &config, "check"]).contains("is valid"));
+    std::fs::write(&config, "version = 1\n").unwrap();
+    assert_eq!(app.run(&["init", folder]).code, 2);
+    assert_eq!(std::fs::read_to_string(&config).unwrap(), "version = 1\n");
+}
+
+#[test]
+fn the_configuration_that_we_ship_is_valid_and_knows_thirty_sources() {
+    let app = App::new("");
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/feeds.toml");
+    let said = app.ok(&["--config", shipped, "check"]);
+    let sources: usize = said.split("is valid: ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+    assert!(sources >= 30, "{said}");
+}
+
+#[test]
+fn check_reports_every_fault_at_once_with_line_and_suggestion() {
+    let app = App::new("");
+    app.write(
+        "feeds.toml",
+        "version = 1\n[chanel]\n[[source]]\nid = \"a\"\nurl = \"gopher://x\"\nintervall = \"1h\"\n[[digest]]\nid = \"d\"\nschedule = \"Mon 25:00\"\n",
+    );
+    let ran = app.run(&["check"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stdout.is_empty(), "{}", ran.stdout);
+    for want in ["feeds.toml:2:", "did you mean \"channel\"?", "feeds.toml:5:", "feeds.toml:6:", "did you mean \"interval\"?", "feeds.toml:9:"] {
+        assert!(ran.stderr.contains(want), "{want} is not in\n{}", ran.stderr);
+    }
+}
+
+#[test]
+fn exit_codes_tell_usage_from_failure() {
+    let app = App::new("");
+    assert_eq!(app.run(&["no-such-command"]).code, 2);
+    assert_eq!(app.run(&["--config", "absent.toml", "check"]).code, 2);
+    assert_eq!(app.run(&["fetch", "--source", "absent"]).code, 2);
+    assert_eq!(app.run(&["digest", "--digest", "absent"]).code, 2);
+    assert_eq!(app.run(&["probe", "absent.xml"]).code, 2);
+    app.write("not-a-feed.txt", "nothing");
+    assert_eq!(app.run(&["probe", "not-a-feed.txt"]).code, 1);
+}
+
+#[test]
+fn some_failed_sources_are_listed_and_all_failed_sources_are_code_3() {
+    let good = Server::always(Reply::ok(rss(&[("a", "One story here", 10, "text")])));
+    let bad = Server::always(Reply::new(500, "no"));
+    let source = |id: &str, url: String| format!("[[source]]\nid = \"{id}\"\nkind = \"feed\"\nurl = \"{url}\"\n");
+    let app = App::new(&(source("good", good.url("/")) + &source("bad", bad.url("/"))));
+    let ran = app.run(&["fetch"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stdout.contains("1 new") && ran.stdout.contains("the server answers 500"), "{}", ran.stdout);
+    assert_eq!(app.run(&["fetch", "--source", "bad"]).code, 3);
+}
+
+#[test]
+fn probe_reads_a_file_with_the_type_and_address_that_it_is_told() {
+    let app = App::new("");
+    // The declaration says UTF-8, the header knows better (RFC 7303).
+    app.write(
+        "feed.xml",
+        b"<?xml version=\"1.0\"?><rss version=\"2.0\"><channel><title>\xC9t\xE9</title><item><title>x</title><link>/a</link></item></channel></rss>",
+    );
+    let printed = app.ok(&["probe", "feed.xml", "--url", "https://x.example/feed", "--content-type", "text/xml; charset=iso-8859-1", "--format", "jsonfeed"]);
+    let feed: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(feed["version"], "https://jsonfeed.org/version/1.1");
+    assert_eq!(feed["title"], "Été");
+    assert_eq!(feed["items"][0]["url"], "https://x.example/a");
+    assert!(!app.path("courant.db").exists(), "probe stores nothing");
+}
+
+#[test]
+fn logs_go_to_standard_error_and_can_be_json() {
+    let server = Server::always(Reply::new(404, ""));
+    let app = App::new(&format!("[[source]]\nid = \"s\"\nurl = \"{}\"\n", server.url("/")));
+    let ran = app.run(&["--log-format", "json", "fetch"]);
+    let line = ran.stderr.lines().next().unwrap();
+    let log: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!(log["fields"]["source.id"], "s");
+    assert_eq!(app.run(&["-q", "fetch", "--all"]).stderr.lines().filter(|line| line.contains("WARN")).count(), 0);
+}
+
+#[test]
+fn the_demo_needs_nothing_and_its_second_cycle_transfers_and_sends_nothing() {
+    let app = App::new("");
+    let folder = app.path("demo");
+    let said = app.ok(&["demo", "--dir", folder.to_str().unwrap()]);
+    for want in ["11 answered 304, 0 sources read again, 0 bytes of documents", "0 files rewritten, 0 mails sent", "is a translation of", "is a copy of"] {
+        assert!(said.contains(want), "{want} is not in\n{said}");
+    }
+    assert!(folder.join("public/atom.xml").exists() && folder.join("public/index.html").exists());
+    assert_eq!(std::fs::read_dir(folder.join("outbox")).unwrap().count(), 2);
+    // A folder that holds somebody's configuration is not touched.
+    app.write("own/feeds.toml", "# mine\n");
+    assert_ne!(app.run(&["demo", "--dir", app.path("own").to_str().unwrap()]).code, 0);
+    assert_eq!(app.read("own/feeds.toml"), "# mine\n");
+}

@@ -1,0 +1,141 @@
+//! Digests to a real SMTP server, with STARTTLS, AUTH and refusals.
+
+use crate::support::App;
+use crate::support::http::{Reply, Server};
+use crate::support::rss;
+use crate::support::smtp::SmtpServer;
+
+fn config(server: &Server, mail: &str, recipients: &str) -> String {
+    // [mail] stands in the head of every configuration: its keys go on from there.
+    format!(
+        "[[source]]\nid = \"s\"\npartner = \"Partner\"\nlang = \"en\"\nurl = \"{}\"\n[[digest]]\nid = \"weekly\"\ntitle = \"The week\"\nlanguage = \"en\"\nschedule = \"Thu 08:00 UTC\"\nrecipients = [{recipients}]\n{mail}",
+        server.url("/")
+    )
+}
+
+/// An app whose mail goes to `smtp`.
+fn app(server: &Server, smtp: &SmtpServer, recipients: &str) -> App {
+    let app = App::new("");
+    let text = format!(
+        "version = 1\n[channel]\ntitle = \"Test\"\nurl = \"https://news.example.org\"\n[mail]\ntransport = \"smtp://localhost:{}?tls=required\"\nusername = \"courant\"\npassword = \"file:secret\"\nca_file = \"{}\"\nfrom = \"News <news@example.org>\"\nreply_to = \"desk@example.org\"\n{}",
+        smtp.port,
+        smtp.certificate().display(),
+        config(server, "", recipients)
+    );
+    app.write("feeds.toml", text);
+    app.write("secret", "geheim\n");
+    app
+}
+
+fn stories() -> Server {
+    Server::always(Reply::ok(rss(&[("a", "Budget transparency grows: été", 12, "Figures &amp;amp; tables"), ("b", "Open justice advances", 14, "Judges")])))
+}
+
+#[test]
+fn a_digest_goes_out_over_starttls_with_auth_and_reads_back_whole() {
+    let (server, smtp) = (stories(), SmtpServer::start());
+    let app = app(&server, &smtp, "\"ana@example.org\"");
+    app.ok(&["run"]);
+    let mails = smtp.mails();
+    assert_eq!(mails.len(), 1);
+    for want in [
+        "X-Envelope-To: ana@example.org",
+        "From: News <news@example.org>",
+        "Reply-To: desk@example.org",
+        "Subject: The week: Open justice advances",
+        "Date: Thu, 20 Oct 2022 08:00:00 +0000",
+        "MIME-Version: 1.0",
+        "multipart/alternative",
+        "text/plain; charset=utf-8",
+        "text/html; charset=utf-8",
+        "List-Id: \"Test\" <weekly.example.org>",
+    ] {
+        assert!(mails[0].contains(want), "{want} is not in\n{}", mails[0]);
+    }
+    assert!(mails[0].lines().all(|line| line.len() <= 998));
+}
+
+#[test]
+fn addresses_and_passwords_stay_out_of_the_log() {
+    let (server, smtp) = (stories(), SmtpServer::start());
+    let app = app(&server, &smtp, "\"ana@example.org\", \"bounce@example.org\"");
+    let ran = app.run(&["-v", "-v", "run"]);
+    assert_eq!(smtp.mails().len(), 1);
+    // "\0courant\0geheim" in base64 is how AUTH PLAIN says it.
+    for secret in ["ana@example.org", "geheim", "AGNvdXJhbnQAZ2VoZWlt"] {
+        assert!(!ran.stderr.contains(secret), "{secret} is in\n{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_refused_recipient_never_makes_the_others_get_it_twice() {
+    let (server, smtp) = (stories(), SmtpServer::start());
+    let mut app = app(&server, &smtp, "\"ana@example.org\", \"bounce@example.org\", \"tempfail@example.org\", \"drop@example.org\"");
+    app.ok(&["run"]);
+    assert_eq!(smtp.mails().len(), 1);
+    app.later(1).ok(&["run"]);
+    assert_eq!(smtp.mails().len(), 1, "a deferred delivery waits");
+    app.later(60).ok(&["run"]);
+    let mails = smtp.mails();
+    assert_eq!(mails.len(), 2);
+    assert!(mails[1].contains("X-Envelope-To: tempfail@example.org"));
+    for _ in 0..3 {
+        app.later(120).ok(&["run"]);
+    }
+    assert_eq!(smtp.mails().len(), 2);
+}
+
+#[test]
+fn a_server_without_the_right_certificate_or_password_gets_nothing() {
+    let (server, smtp) = (stories(), SmtpServer::start());
+    let mut app = app(&server, &smtp, "\"ana@example.org\"");
+    app.write("secret", "wrong\n");
+    app.ok(&["run"]);
+    assert!(smtp.mails().is_empty());
+    // The issue waits in the store: with the right password it goes out, once.
+    app.write("secret", "geheim\n");
+    app.later(30).ok(&["run"]);
+    app.later(30).ok(&["run"]);
+    assert_eq!(smtp.mails().len(), 1);
+    let trusted = app.read("feeds.toml");
+    app.write("feeds.toml", trusted.replace("ca_file", "# ca_file").replace("id = \"weekly\"", "id = \"other\""));
+    let ran = app.later(30).run(&["digest"]);
+    assert!(ran.stdout.contains("0 sent, 1 deferred"), "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(smtp.mails().len(), 1);
+}
+
+#[test]
+fn a_dry_run_shows_the_issue_and_changes_nothing() {
+    let server = stories();
+    let app = App::new(&config(&server, "", "\"ana@example.org\""));
+    app.ok(&["fetch"]);
+    let first = app.ok(&["digest", "--dry-run"]);
+    assert!(first.contains("2 stories") && first.contains("Budget transparency grows: été"), "{first}");
+    assert_eq!(app.ok(&["digest", "--dry-run"]), first);
+    assert!(app.outbox().is_empty());
+    app.ok(&["digest"]);
+    assert_eq!(app.outbox().len(), 1);
+    assert!(app.ok(&["digest"]).contains("nothing new"));
+    assert_eq!(app.outbox().len(), 1);
+}
+
+#[test]
+fn a_digest_prefers_its_language_and_groups_by_topic() {
+    let feed = |language: &str, title: &str| {
+        format!(
+            "<feed xmlns=\"http://www.w3.org/2005/Atom\" xml:lang=\"{language}\"><id>urn:{language}</id><title>T</title><updated>2022-10-14T00:00:00Z</updated><entry><title>{title}</title><id>urn:e:{language}</id><updated>2022-10-14T00:00:00Z</updated><link href=\"https://o.example/{language}\"/><link rel=\"alternate\" hreflang=\"fr\" href=\"https://o.example/fr\"/><link rel=\"alternate\" hreflang=\"en\" href=\"https://o.example/en\"/></entry></feed>"
+        )
+    };
+    let server = Server::start(move |request| {
+        if request.target == "/fr" { Reply::ok(feed("fr", "La justice ouverte progresse")) } else { Reply::ok(feed("en", "Open justice advances")) }
+    });
+    let app = App::new(&format!(
+        "[[source]]\nid = \"en\"\nurl = \"{}\"\n[[source]]\nid = \"fr\"\nurl = \"{}\"\n[[topic]]\nid = \"justice\"\nlabel = {{ fr = \"Justice ouverte\" }}\nkeywords = {{ fr = [\"justice\"], en = [\"justice\"] }}\n[[digest]]\nid = \"hebdo\"\ntitle = \"La semaine\"\nlanguage = \"fr\"\nschedule = \"Thu 08:00 UTC\"\ntopics = [\"justice\"]\nrecipients = [\"ana@example.org\"]\n",
+        server.url("/en"),
+        server.url("/fr")
+    ));
+    app.ok(&["fetch"]);
+    let issue = app.ok(&["digest", "--dry-run"]);
+    assert!(issue.contains("== Justice ouverte ==\n\nLa justice ouverte progresse"), "{issue}");
+    assert!(issue.contains("[en] Open justice advances: https://o.example/en"), "{issue}");
+}

@@ -1,0 +1,9 @@
+//! The program from outside: the real binary, a real SQLite file, HTTP and SMTP servers that misbehave on request.
+//! `tests/README.md` says how to add a test.
+
+mod cli;
+mod hostile;
+mod mail;
+mod pipeline;
+mod seed;
+mod support;

@@ -1,0 +1,146 @@
+//! What all tests share: a folder with a configuration, the binary run in it, and servers.
+
+pub mod http;
+pub mod smtp;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// The clock of a test that does not say another.
+pub const NOW: &str = "2022-10-20T08:00:00Z";
+
+/// A folder with a `feeds.toml`, and the binary run in it.
+pub struct App {
+    folder: tempfile::TempDir,
+    now: String,
+}
+
+/// What a run of the binary left.
+pub struct Ran {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl App {
+    /// A folder whose configuration is a small channel and `rest`.
+    pub fn new(rest: &str) -> App {
+        let app = App { folder: tempfile::tempdir().unwrap(), now: NOW.into() };
+        app.configure(rest);
+        app
+    }
+
+    /// Writes the configuration anew.
+    pub fn configure(&self, rest: &str) {
+        let head = "version = 1\n[channel]\ntitle = \"Test\"\nurl = \"https://news.example.org\"\nlanguage = \"en\"\n[mail]\nfrom = \"News <news@example.org>\"\n[defaults]\ninterval = \"1h\"\n";
+        self.write("feeds.toml", format!("{head}{rest}"));
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    /// Sets the clock of the runs that follow.
+    pub fn at(&mut self, now: &str) -> &mut App {
+        self.now = now.into();
+        self
+    }
+
+    /// Moves the clock.
+    pub fn later(&mut self, minutes: i64) -> &mut App {
+        let now: jiff::Timestamp = self.now.parse().unwrap();
+        self.now = (now + jiff::SignedDuration::from_mins(minutes)).to_string();
+        self
+    }
+
+    pub fn now(&self) -> jiff::Timestamp {
+        self.now.parse().unwrap()
+    }
+
+    /// The binary with the configuration and the clock, not yet started.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        // A run that hangs is a failure (code 124), not a wait.
+        let mut command = Command::new("timeout");
+        command
+            .args(["-k", "5", "60", env!("CARGO_BIN_EXE_courant")])
+            .current_dir(self.folder.path())
+            .env_remove("RUST_LOG")
+            .args(["--now", &self.now])
+            .args(arguments)
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        Ran::from(self.command(arguments).output().unwrap())
+    }
+
+    /// Runs what must succeed; answers standard output.
+    #[track_caller]
+    pub fn ok(&self, arguments: &[&str]) -> String {
+        let ran = self.run(arguments);
+        assert_eq!(ran.code, 0, "{arguments:?} said:\n{}{}", ran.stdout, ran.stderr);
+        ran.stdout
+    }
+
+    /// The stored entries as `courant entries` prints them.
+    #[track_caller]
+    pub fn entries(&self) -> Vec<Value> {
+        self.ok(&["entries", "--format", "jsonl"]).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// The titles of the stored entries, in the order in which they came.
+    #[track_caller]
+    pub fn titles(&self) -> Vec<String> {
+        self.entries().iter().map(|entry| entry["title"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// How often each title went out as news.
+    #[track_caller]
+    pub fn announced(&self) -> Vec<(String, u64)> {
+        self.entries().iter().map(|entry| (entry["title"].as_str().unwrap().to_owned(), entry["announced"].as_u64().unwrap())).collect()
+    }
+
+    /// The mails in `outbox/`, in the order of their names.
+    pub fn outbox(&self) -> Vec<String> {
+        let mut mails: Vec<PathBuf> = std::fs::read_dir(self.path("outbox")).into_iter().flatten().map(|file| file.unwrap().path()).collect();
+        mails.sort();
+        mails.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect()
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Ran {
+        Ran { code: output.status.code().unwrap_or(-1), stdout: String::from_utf8(output.stdout).unwrap(), stderr: String::from_utf8(output.stderr).unwrap() }
+    }
+}
+
+/// An RSS feed of items, each its guid, title, day (of October 2022) and text.
+pub fn rss(items: &[(&str, &str, u8, &str)]) -> String {
+    let items: String = items
+        .iter()
+        .map(|(guid, title, day, text)| {
+            format!(
+                "<item><guid isPermaLink=\"false\">{guid}</guid><link>https://partner.example/{guid}</link><title>{title}</title>\
+                 <pubDate>{day:02} Oct 2022 09:00:00 GMT</pubDate><description>{text}</description></item>\n"
+            )
+        })
+        .collect();
+    format!("<?xml version=\"1.0\"?><rss version=\"2.0\"><channel><title>Partner</title><link>https://partner.example/</link>{items}</channel></rss>")
+}
