@@ -73,11 +73,17 @@ impl Transport {
             Transport::Directory(folder) => write_eml(folder, message_id, &message.formatted()),
             Transport::Smtp(smtp) => match smtp.send(message).await {
                 Ok(_) => Ok(()),
-                Err(error) if error.is_permanent() => Err(DeliverError::Permanent(format!("the mail server refuses: {error}"))),
+                Err(error) if error.is_permanent() && !is_about_us(&error) => Err(DeliverError::Permanent(format!("the mail server refuses: {error}"))),
                 Err(error) => Err(DeliverError::Temporary(format!("the mail server cannot be used now: {}", causes(&error)))),
             },
         }
     }
+}
+
+/// A refusal of our login or of our way of speaking (RFC 4954 section 6, RFC 5321 section 4.2.3): the operator can
+/// mend it, and the message is to wait until then.
+fn is_about_us(error: &lettre::transport::smtp::Error) -> bool {
+    error.status().is_some_and(|code| matches!(u16::from(code), 500..=504 | 530 | 534 | 535 | 538))
 }
 
 fn causes(error: &dyn std::error::Error) -> String {
