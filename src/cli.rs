@@ -20,12 +20,13 @@ use crate::extract::prose_date::DateRules;
 use crate::extract::{Document, PageRules};
 use crate::fetch::client::{Answer, Client, Settings, Wanted};
 use crate::mailing::{self, Deliveries, Turn};
+use crate::model::guard::{Allowed, Guard};
 use crate::model::source::{DateOrder, Validators};
-use crate::refresh::{Outcome, Refresher, Report};
+use crate::refresh::{OriginLocks, Outcome, Refresher, Report};
 use crate::store::{EntryFilter, Store};
 use crate::templates::{BUILT_IN, Templates};
 use crate::view::Frame;
-use crate::worker::{self, Bounds, Selection};
+use crate::worker::{self, Bounds, Round, Selection};
 use crate::{demo, files, probe, site, web};
 
 /// How often `courant serve` looks at the clock.
@@ -146,6 +147,11 @@ enum Command {
 #[error("every source failed")]
 struct EverySourceFailed;
 
+/// Ctrl-C, or SIGTERM.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted: what was done until then is stored")]
+struct Interrupted;
+
 /// Bad usage that only shows when the configuration is known.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -171,6 +177,8 @@ pub fn main() -> ExitCode {
     ExitCode::from(match () {
         () if error.is::<ConfigError>() || error.is::<Usage>() => 2,
         () if error.is::<EverySourceFailed>() => 3,
+        // As a shell reports a program that Ctrl-C ended.
+        () if error.is::<Interrupted>() => 130,
         () => 1,
     })
 }
@@ -242,6 +250,7 @@ impl App {
             classifier: Arc::new(Classifier::new(&config.topics)),
             interval_min_seconds: config.fetch.interval_min_seconds,
             interval_max_seconds: config.fetch.interval_max_seconds,
+            robots_locks: OriginLocks::default(),
             retention: SignedDuration::from_secs(i64::try_from(config.channel.retention_seconds).unwrap_or(i64::MAX / 4).min(i64::MAX / 4)),
         };
         let templates = Templates::load(&config.templates_dir)?;
@@ -263,9 +272,19 @@ impl App {
         Frame { channel: &self.config.channel, topics: &self.config.topics, sources: &self.config.sources }
     }
 
-    async fn fetch(&self, selection: &Selection) -> anyhow::Result<Vec<Report>> {
+    /// Reads the selected sources, with a progress bar on a terminal; Ctrl-C ends it early.
+    async fn fetch(&self, selection: &Selection) -> anyhow::Result<Round> {
+        let now = self.clock.now();
         let bounds = Bounds { concurrency: self.config.fetch.concurrency, per_host: self.config.fetch.per_host };
-        worker::fetch(&self.refresher, &self.config.sources, selection, bounds, self.clock.now()).await
+        let chosen = worker::choose(&self.refresher, &self.config.sources, selection, now)?;
+        let bar = list::progress(chosen.len());
+        let round = worker::fetch(&self.refresher, chosen, bounds, now, shutdown_signal(), |report| {
+            bar.suspend(|| list::log(report));
+            bar.inc(1);
+        })
+        .await;
+        bar.finish_and_clear();
+        round
     }
 
     fn publish_now(&self) -> anyhow::Result<site::Published> {
@@ -283,7 +302,11 @@ impl App {
     /// # Errors
     /// When the store, a template or the disk fails; a source or a mail server that fails is a result.
     pub async fn cycle(&self) -> anyhow::Result<Cycle> {
-        let reports = self.fetch(&Selection::Due).await?;
+        let round = self.fetch(&Selection::Due).await?;
+        if round.is_interrupted {
+            return Err(Interrupted.into());
+        }
+        let reports = round.reports;
         let published = self.publish_now()?;
         let mut turns = Vec::new();
         for digest in &self.config.digests {
@@ -303,6 +326,8 @@ fn client(fetch: &config::FetchConfig) -> anyhow::Result<Client> {
         timeout: Duration::from_secs(fetch.timeout_seconds),
         deadline: Duration::from_secs(fetch.deadline_seconds),
         body_bytes_max: fetch.body_bytes_max,
+        per_host: fetch.per_host,
+        guard: Guard { allowed: fetch.allow.clone(), proxy_hosts: fetch.proxy_hosts.clone() },
         proxy: fetch.proxy.clone(),
         extra_roots_pem: fetch.ca_file.as_ref().map(read).transpose()?,
     };
@@ -351,9 +376,12 @@ async fn fetch(app: &App, all: bool, source: Option<String>) -> anyhow::Result<(
         None if all => Selection::All,
         None => Selection::Due,
     };
-    let reports = app.fetch(&selection).await?;
-    list::reports(&reports)?;
-    judge(&reports)
+    let round = app.fetch(&selection).await?;
+    list::reports(&round.reports)?;
+    if round.is_interrupted {
+        return Err(Interrupted.into());
+    }
+    judge(&round.reports)
 }
 
 async fn digest_now(app: &App, only: Option<&str>, is_dry: bool) -> anyhow::Result<()> {
@@ -426,10 +454,12 @@ async fn probe(
     let is_web = document.starts_with("http://") || document.starts_with("https://");
     let (bytes, found_at, found_type) = if is_web {
         let url = url::Url::parse(document).map_err(|error| Usage(format!("{document}: {error}")))?;
-        let fetch = match config::load(&arguments.config) {
+        let mut fetch = match config::load(&arguments.config) {
             Ok(config) => config.fetch,
             Err(_) => config::FetchConfig::default(),
         };
+        // What the operator types is the operator's own wish; where it redirects to is not.
+        fetch.allow.extend(Allowed::host_of(&url));
         match client(&fetch)?.get(&url, &Validators::default(), Wanted::Feed, now).await? {
             Answer::Document(fetched) => (fetched.bytes, Some(fetched.url), fetched.content_type),
             Answer::NotModified(_) => bail!("{url} answers 304 to a first request"),

@@ -1,8 +1,11 @@
 //! Which entries tell the same story. Pure: the pipeline looks up what the store knows under an entry's keys, and
 //! this decides. Series ("Boletín 41", "Boletín 42") share no key and stay apart.
 
+use std::collections::HashSet;
+
 use crate::model::address::canonical_key;
-use crate::model::entry::Entry;
+use crate::model::entry::{Entry, Identity, Known};
+use crate::model::feed::RawEntry;
 use crate::model::key::{Candidate, Key, KeyKind};
 use crate::model::story::Relation;
 use crate::text::fold;
@@ -35,8 +38,10 @@ pub fn keys(entry: &Entry) -> Vec<Key> {
         alternates.filter(|value| keys.iter().all(|own| own.value != *value)).map(|value| Key { value, kind: KeyKind::Alternate }).collect();
     keys.extend(alternates);
     let title = fold(&entry.title);
-    if let Some(date) = entry.date().filter(|_| title.chars().count() >= TITLE_CHARS_MIN) {
-        keys.push(Key { value: format!("title:{}:{}:{title}", entry.source, date.strftime("%Y-%m-%d")), kind: KeyKind::Own });
+    if title.chars().count() >= TITLE_CHARS_MIN {
+        // Without a date the whole text has to agree: a series often has one title for all its issues.
+        let when = entry.date().map_or_else(|| fold(&entry.summary), |date| date.strftime("%Y-%m-%d").to_string());
+        keys.push(Key { value: format!("title:{}:{when}:{title}", entry.source), kind: KeyKind::Own });
     }
     keys.sort();
     keys.dedup();
@@ -78,6 +83,35 @@ fn relation(entry: &Entry, candidate: &Candidate, both_own: bool) -> Option<Rela
     }
 }
 
+/// Words that two texts share, of all that either has: 0 to 1. Two empty texts share nothing.
+fn similarity(a: &str, b: &str) -> f64 {
+    let words = |text: &str| -> HashSet<String> {
+        fold(text).split(|c: char| !c.is_alphanumeric()).filter(|word| word.chars().count() > 2).map(str::to_owned).collect()
+    };
+    let (a, b) = (words(a), words(b));
+    let shared = a.intersection(&b).count();
+    let all = a.len() + b.len() - shared;
+    if all == 0 { 0.0 } else { shared as f64 / all as f64 }
+}
+
+/// Whether a source gave the identifier of one entry to another: neither title nor text agree, nor its address or date.
+/// Some sites give all their entries the address of the front page.
+pub fn is_reused(raw: &RawEntry, known: &Known) -> bool {
+    let (Some(_), Some(title)) = (&raw.guid, &raw.title) else { return false };
+    let summary = raw.summary.as_ref().or(raw.content.as_ref()).map_or("", |text| text.value.as_str());
+    let has_other_place = raw.url().and_then(canonical_key) != known.url.as_deref().and_then(canonical_key);
+    let has_other_date = raw.published.or(raw.updated) != known.date;
+    !known.title.is_empty() && similarity(&title.value, &known.title) < 0.2 && similarity(summary, &known.summary) < 0.3 && (has_other_place || has_other_date)
+}
+
+/// The identity of an entry whose identifier belongs to another one: that and its address, else that and its title.
+pub fn identity_of_reused(raw: &RawEntry, known: &Known) -> Identity {
+    let guid = raw.guid.as_deref().unwrap_or_default();
+    let place = raw.url().and_then(canonical_key).filter(|place| known.url.as_deref().and_then(canonical_key).as_ref() != Some(place));
+    let title = || raw.title.as_ref().map(|title| fold(&title.value)).unwrap_or_default();
+    Identity::Guid(format!("{guid}#{}", place.unwrap_or_else(title)))
+}
+
 fn reason(key: &str, both_own: bool) -> String {
     match (key.starts_with("title:"), both_own) {
         (true, _) => "same title and day in the same source".into(),
@@ -89,7 +123,8 @@ fn reason(key: &str, both_own: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::entry::{Alternate, Identity};
+    use crate::model::entry::Alternate;
+    use crate::model::feed::{Link, RawText};
 
     fn entry(source: &str, url: &str, title: &str, language: &str) -> Entry {
         Entry {
@@ -183,5 +218,23 @@ mod tests {
         let old = entry("a", "https://x.org/live", "Live: morning session", "en");
         let new = entry("a", "https://x.org/live", "Live: afternoon session", "en");
         assert_eq!(joined(&new, &old), None);
+    }
+
+    #[test]
+    fn an_identifier_that_is_used_again_is_noticed_and_an_edit_is_none() {
+        let raw = |title: &str, url: &str, day: &str| RawEntry {
+            guid: Some("https://x.org/".into()),
+            title: Some(RawText { value: title.into(), ..RawText::default() }),
+            links: vec![Link { href: url.into(), rel: "alternate".into(), media_type: None, hreflang: None }],
+            published: format!("{day}T00:00:00Z").parse().ok(),
+            ..RawEntry::default()
+        };
+        let known = Known::of(&raw("Open justice advances", "https://x.org/a", "2022-10-01"), "");
+        let other = raw("Budget figures for everyone", "https://x.org/b", "2022-10-08");
+        assert!(is_reused(&other, &known));
+        assert_eq!(identity_of_reused(&other, &known), Identity::Guid("https://x.org/#x.org/b".into()));
+        assert!(!is_reused(&raw("Open justice advances fast", "https://x.org/a", "2022-10-01"), &known), "an edited title");
+        assert!(!is_reused(&raw("Quite another headline", "https://x.org/a", "2022-10-01"), &known), "a new headline for the same page and day");
+        assert!(!is_reused(&raw("Open justice advances", "https://x.org/b", "2022-10-08"), &known), "a page that moved");
     }
 }

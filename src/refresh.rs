@@ -1,34 +1,32 @@
 //! The pipeline of one source: fetch, extract, normalize, dedupe, classify, store. It joins the stages and decides
 //! nothing that they could.
 
-use std::collections::HashSet;
+mod intake;
+mod pages;
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context as _;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
+use url::Url;
 
 use crate::classify::Classifier;
-use crate::dedupe::{self, Placement};
-use crate::extract::page::ItemPage;
 use crate::extract::prose_date::DateRules;
 use crate::extract::{self, Document, ExtractError, PageRules};
-use crate::fetch::client::{Answer, Client, FetchError, Fetched, Wanted};
-use crate::fetch::politeness::{self, NextPoll, Pace};
-use crate::model::entry::Entry;
-use crate::model::feed::{Link, RawEntry, RawFeed};
-use crate::model::source::{DateFrom, FetchState, Source, SourceKind, Validators};
-use crate::model::story::{Relation, StoredEntry};
-use crate::normalize::entry::{Context, entry_id, fingerprint, identity, normalize};
-use crate::normalize::html::Sanitizer;
-use crate::store::{Known, Store, Work};
+use crate::fetch::client::{Answer, Client, FetchError, Fetched, Meta, Wanted};
+use crate::fetch::politeness::{self, Asked, Pace};
+use crate::model::entry::Known;
+use crate::model::feed::{RawEntry, RawFeed};
+use crate::model::source::{FetchState, Hub, Move, Source, SourceKind, Validators};
+use crate::normalize::entry::{fingerprint, identity};
+use crate::store::Store;
 
-/// Further pages of a listing read in one refresh.
-const PAGES_MAX: usize = 5;
-/// Items' own pages fetched in one refresh: a partner's server is not ours.
-const ITEM_PAGES_MAX: usize = 30;
-/// What is older than this when a source that we know suddenly lists it is a replay, not news.
-const NEWS_AGE_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
+use self::intake::{Incoming, Intake};
+pub use self::pages::OriginLocks;
+use self::pages::PageBudget;
 
 /// What a refresh brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,22 +54,17 @@ pub struct Refresher {
     pub interval_max_seconds: u64,
     /// How long an entry is kept after its source dropped it.
     pub retention: SignedDuration,
+    pub robots_locks: OriginLocks,
 }
 
 /// A document read to its end, further pages and items included.
 struct Reading {
     feed: RawFeed,
     incoming: Vec<Incoming>,
-    validators: Validators,
+    meta: Meta,
     feed_url: Option<String>,
-    base: url::Url,
-}
-
-/// An entry on its way in. The fingerprint is of what the source lists, before the item's own page adds to it.
-struct Incoming {
-    raw: RawEntry,
-    key: String,
-    fingerprint: String,
+    base: Url,
+    crawl_delay_seconds: Option<u64>,
 }
 
 /// Why a source could not be read.
@@ -83,12 +76,16 @@ enum ReadError {
     Extract(#[from] ExtractError),
     #[error("{0}")]
     NoFeed(String),
+    #[error("robots.txt of {host} keeps us from this page: ask its owner, or look for a feed")]
+    Forbidden { host: String },
+    #[error("robots.txt of {host} asks for {seconds} s between two pages: the others are left for the next time")]
+    Postponed { host: String, seconds: u64 },
     #[error(transparent)]
     Internal(#[from] anyhow::Error),
 }
 
 enum Read {
-    NotModified(Validators),
+    NotModified(Meta),
     Reading(Box<Reading>),
 }
 
@@ -102,10 +99,11 @@ impl Refresher {
     ///
     /// # Errors
     /// Only when the store fails.
-    pub async fn refresh(&self, source: &Source, now: Timestamp) -> anyhow::Result<Report> {
-        let state = self.store().fetch_state(&source.id)?;
+    pub async fn refresh(&self, source: &Source, state: FetchState, now: Timestamp) -> anyhow::Result<Report> {
+        // Another address in the configuration is another document: what we knew of the old one says nothing of it.
+        let state = if state.url == source.url.as_str() { state } else { FetchState { url: source.url.to_string(), ..FetchState::default() } };
         let outcome = match self.read(source, &state, now).await {
-            Ok(Read::NotModified(validators)) => self.keep_not_modified(source, state, validators, now)?,
+            Ok(Read::NotModified(meta)) => self.keep_not_modified(source, state, meta, now)?,
             Ok(Read::Reading(reading)) => self.keep(source, state, *reading, now).with_context(|| format!("cannot keep what {} brought", source.id))?,
             Err(ReadError::Internal(error)) => return Err(error),
             Err(error) => self.keep_failure(source, state, &error, now)?,
@@ -114,19 +112,27 @@ impl Refresher {
     }
 
     async fn read(&self, source: &Source, state: &FetchState, now: Timestamp) -> Result<Read, ReadError> {
-        let remembered = state.feed_url.as_deref().and_then(|url| url::Url::parse(url).ok());
-        let address = remembered.unwrap_or_else(|| source.url.clone());
-        let wanted = if source.kind == SourceKind::Page { Wanted::Page } else { Wanted::Feed };
-        let fetched = match self.client.get(&address, &state.validators, wanted, now).await? {
-            Answer::NotModified(validators) => return Ok(Read::NotModified(validators)),
+        let address = state.address(&source.url);
+        let mut budget = PageBudget::default();
+        let is_page = source.kind == SourceKind::Page;
+        let answer = if is_page {
+            self.get_page(&address, &state.validators, &mut budget, now).await?
+        } else {
+            self.client.get(&address, &state.validators, Wanted::Feed, now).await?
+        };
+        let fetched = match answer {
+            Answer::NotModified(meta) => return Ok(Read::NotModified(meta)),
             Answer::Document(fetched) => *fetched,
         };
         let rules = page_rules(source, now);
-        let (feed, fetched, feed_url) = self.extract(source, fetched, &rules, state.feed_url.clone(), now).await?;
-        let mut reading = Reading { feed, incoming: Vec::new(), validators: fetched.validators, feed_url, base: fetched.url };
+        let (feed, fetched, feed_url) = self.extract(source, state, fetched, &rules, now).await?;
+        let mut reading = Reading { feed, incoming: Vec::new(), meta: fetched.meta, feed_url, base: fetched.url, crawl_delay_seconds: None };
+        reading.feed.is_cut |= fetched.cut.is_some();
         reading.feed.problems.extend(fetched.cut);
-        self.follow_pages(source, &mut reading, &rules, now).await?;
-        self.follow_items(source, &mut reading, rules.dates, now).await?;
+        self.follow_pages(source, &mut reading, &rules, &mut budget, now).await?;
+        self.identify(source, &mut reading)?;
+        self.follow_items(source, &mut reading, rules.dates, &mut budget, now).await?;
+        reading.crawl_delay_seconds = budget.crawl_delay_seconds();
         Ok(Read::Reading(Box::new(reading)))
     }
 
@@ -134,17 +140,19 @@ impl Refresher {
     async fn extract(
         &self,
         source: &Source,
+        state: &FetchState,
         fetched: Fetched,
         rules: &PageRules,
-        feed_url: Option<String>,
         now: Timestamp,
     ) -> Result<(RawFeed, Fetched, Option<String>), ReadError> {
         let is_listing = source.kind == SourceKind::Page || (source.kind == SourceKind::Auto && source.select.is_some());
         let (fetched, result) = extract_apart(fetched, rules.clone(), is_listing).await?;
         match result {
-            Ok(feed) => Ok((feed, fetched, feed_url)),
+            Ok(feed) => Ok((feed, fetched, state.feed_url.clone())),
             Err(ExtractError::WebPage { feed_links }) => {
-                let Some(link) = feed_links.first() else {
+                // A domain that was let go redirects to a page full of feeds, none of them ours.
+                let is_elsewhere = state.last_success.is_some() && fetched.url.host_str() != source.url.host_str();
+                let Some(link) = feed_links.first().filter(|_| !is_elsewhere) else {
                     return Err(ReadError::NoFeed("this is a web page that names no feed: use kind = \"page\" with a [source.select]".into()));
                 };
                 let url = fetched.url.join(link).map_err(|_| ReadError::NoFeed(format!("the page names a feed at \"{link}\", which is no address")))?;
@@ -159,109 +167,87 @@ impl Refresher {
         }
     }
 
-    /// Reads the further pages of a listing, until one brings nothing new.
-    async fn follow_pages(&self, source: &Source, reading: &mut Reading, rules: &PageRules, now: Timestamp) -> Result<(), ReadError> {
-        let mut visited = HashSet::from([reading.base.to_string()]);
-        for _ in 0..PAGES_MAX {
-            let Some(next) =
-                reading.feed.links.iter().position(|link| link.rel == "next" && source.select.as_ref().is_some_and(|select| select.next.is_some()))
-            else {
-                return Ok(());
-            };
-            let next = reading.feed.links.remove(next).href;
-            if self.known(source, &reading.feed.entries)?.len() == reading.feed.entries.len() || !visited.insert(next.clone()) {
-                return Ok(());
-            }
-            let Ok(url) = url::Url::parse(&next) else { return Ok(()) };
-            let page = match self.client.get(&url, &Validators::default(), Wanted::Page, now).await {
-                Ok(Answer::Document(page)) => extract_apart(*page, rules.clone(), true).await?.1,
-                Ok(Answer::NotModified(_)) => return Ok(()),
-                Err(error) => {
-                    reading.feed.problems.push(format!("the next page {url} could not be read: {error}"));
-                    return Ok(());
-                }
-            };
-            let Ok(page) = page else { return Ok(()) };
-            reading.feed.links.extend(page.links.into_iter().filter(|link| link.rel == "next"));
-            reading.feed.entries.extend(page.entries);
-        }
-        Ok(())
-    }
-
-    fn known(&self, source: &Source, entries: &[RawEntry]) -> anyhow::Result<std::collections::HashMap<String, Known>> {
+    fn known(&self, source: &Source, entries: &[RawEntry]) -> anyhow::Result<HashMap<String, Known>> {
         let keys: Vec<String> = entries.iter().map(|raw| identity(raw).key()).collect();
         Ok(self.store().known(&source.id, &keys)?)
     }
 
-    /// Moves the entries in, and fetches the items' own pages where the source wants it: once for what is new or edited.
-    async fn follow_items(&self, source: &Source, reading: &mut Reading, rules: DateRules, now: Timestamp) -> Result<(), ReadError> {
+    /// Moves the entries in, each under the identity that it is recognised by, and each once.
+    fn identify(&self, source: &Source, reading: &mut Reading) -> anyhow::Result<()> {
         let known = self.known(source, &reading.feed.entries)?;
-        let mut seen = HashSet::new();
-        let mut budget = ITEM_PAGES_MAX;
-        for mut raw in std::mem::take(&mut reading.feed.entries) {
-            let (key, fingerprint) = (identity(&raw).key(), fingerprint(&raw));
-            if !seen.insert(key.clone()) {
-                continue;
+        let mut seen: HashMap<String, usize> = HashMap::new();
+        for raw in std::mem::take(&mut reading.feed.entries) {
+            let own = identity(&raw);
+            let earlier = seen.get(&own.key()).map(|&at| &reading.incoming[at]).map(|incoming| Known::of(&incoming.raw, &incoming.fingerprint));
+            let fingerprint = fingerprint(&raw);
+            let identity = match known.get(&own.key()).or(earlier.as_ref()) {
+                Some(other) if crate::dedupe::is_reused(&raw, other) => crate::dedupe::identity_of_reused(&raw, other),
+                _ => own,
+            };
+            if let Entry::Vacant(vacant) = seen.entry(identity.key()) {
+                vacant.insert(reading.incoming.len());
+                reading.incoming.push(Incoming { raw, identity, fingerprint });
             }
-            let is_same = known.get(&key).is_some_and(|known| known.fingerprint == fingerprint);
-            if source.date_from == DateFrom::Item
-                && !is_same
-                && let Some(url) = raw.url().and_then(|url| url::Url::parse(url).ok())
-            {
-                if budget == 0 {
-                    reading.feed.problems.push(format!("more than {ITEM_PAGES_MAX} new items: the pages of the others are left for the next time"));
-                    break;
-                }
-                budget -= 1;
-                match self.read_item(&url, rules, now).await? {
-                    Ok(item) => add_item_page(&mut raw, item),
-                    Err(error) => reading.feed.problems.push(format!("the page of {url} could not be read, so it has no date: {error}")),
-                }
-            }
-            reading.incoming.push(Incoming { raw, key, fingerprint });
         }
         Ok(())
     }
 
-    async fn read_item(&self, url: &url::Url, rules: DateRules, now: Timestamp) -> anyhow::Result<Result<ItemPage, FetchError>> {
-        match self.client.get(url, &Validators::default(), Wanted::Page, now).await {
-            Ok(Answer::Document(page)) => Ok(Ok(tokio::task::spawn_blocking(move || extract::read_item_page(document(&page), rules)).await?)),
-            Ok(Answer::NotModified(_)) => Ok(Ok(ItemPage::default())),
-            Err(error) => Ok(Err(error)),
-        }
-    }
-
     fn pace(&self, source: &Source) -> Pace {
-        Pace { interval: source.interval_seconds, min: self.interval_min_seconds, max: self.interval_max_seconds }
+        Pace { interval: source.interval_seconds, min: self.interval_min_seconds, max: self.interval_max_seconds, is_fixed: source.is_interval_fixed }
     }
 
-    fn keep_not_modified(&self, source: &Source, state: FetchState, validators: Validators, now: Timestamp) -> anyhow::Result<Outcome> {
-        let validators =
-            Validators { etag: validators.etag.or(state.validators.etag), last_modified: validators.last_modified.or(state.validators.last_modified) };
-        let state = succeeded(
-            FetchState { validators, ..FetchState::default() },
-            state.warning,
-            state.feed_url,
-            politeness::after_success(now, self.pace(source)),
-            now,
-        );
+    fn keep_not_modified(&self, source: &Source, state: FetchState, meta: Meta, now: Timestamp) -> anyhow::Result<Outcome> {
+        let validators = Validators {
+            etag: meta.validators.etag.or(state.validators.etag),
+            last_modified: meta.validators.last_modified.or(state.validators.last_modified),
+        };
+        let fresh_seconds = meta.fresh_seconds.or(state.fresh_seconds);
+        let moved = seen_moved(state.moved, meta.moved_to.as_ref(), state.feed_url.is_some());
         let mut store = self.store();
+        let is_pushed = store.is_pushed(&source.id, now)?;
+        let rhythm = state.rhythm.after(now, false);
+        let asked = Asked { fresh_seconds, hints: Some(&state.hints), crawl_delay_seconds: None, is_pushed };
+        let next = politeness::after_success(now, self.pace(source), &rhythm, asked);
+        let state = FetchState {
+            validators,
+            fresh_seconds,
+            moved,
+            rhythm,
+            last_attempt: Some(now),
+            last_success: Some(now),
+            last_error: None,
+            failures: 0,
+            next_poll: next.at,
+            next_poll_reason: Some(next.reason),
+            ..state
+        };
         let mut work = store.begin()?;
         work.put_fetch_state(&source.id, &source.partner, &state)?;
         work.commit()?;
         Ok(Outcome::NotModified)
     }
 
-    fn keep_failure(&self, source: &Source, state: FetchState, error: &ReadError, now: Timestamp) -> anyhow::Result<Outcome> {
-        let failures = state.failures + 1;
-        let other = FetchError::Broken { host: String::new(), cause: String::new() };
-        let fetch_error = if let ReadError::Fetch(error) = error { error } else { &other };
-        let next = politeness::after_failure(now, self.pace(source), failures, fetch_error);
+    fn keep_failure(&self, source: &Source, mut state: FetchState, error: &ReadError, now: Timestamp) -> anyhow::Result<Outcome> {
+        let fetch_error = if let ReadError::Fetch(error) = error { Some(error) } else { None };
         let sentence = error.to_string();
+        let is_remembered = state.address(&source.url) != source.url;
+        let is_dead = match error {
+            ReadError::Fetch(FetchError::Status { status, .. }) => matches!(status, 404 | 410),
+            ReadError::Fetch(error) => matches!(error, FetchError::Gone | FetchError::Name { .. } | FetchError::Private { .. }),
+            _ => true,
+        };
+        if is_remembered && is_dead {
+            // What we remembered leads nowhere any more: the configured address is asked again.
+            state = FetchState { feed_url: None, moved: None, validators: Validators::default(), ..state };
+        }
+        let is_gone = matches!(error, ReadError::Fetch(FetchError::Gone)) && !is_remembered;
+        let failures = state.failures + 1;
+        let next = politeness::after_failure(now, self.pace(source), failures, fetch_error.filter(|error| is_gone || **error != FetchError::Gone));
         let state = FetchState {
             last_attempt: Some(now),
             last_error: Some(sentence.clone()),
             failures,
+            is_gone,
             next_poll: next.at,
             next_poll_reason: Some(next.reason),
             ..state
@@ -275,30 +261,19 @@ impl Refresher {
 
     /// Keeps a reading in one transaction: entries, stories and the state of the source.
     fn keep(&self, source: &Source, state: FetchState, reading: Reading, now: Timestamp) -> anyhow::Result<Outcome> {
+        let Reading { feed, incoming, meta, feed_url, base, crawl_delay_seconds } = reading;
         let mut store = self.store();
-        let keys: Vec<String> = reading.incoming.iter().map(|incoming| incoming.key.clone()).collect();
+        let keys: Vec<String> = incoming.iter().map(|incoming| incoming.identity.key()).collect();
         let known = store.known(&source.id, &keys)?;
-        // Nothing found where something was before: the validators of such a document must not hide the next one.
-        let is_empty = reading.incoming.is_empty() && !reading.feed.problems.is_empty();
-        let validators = if is_empty { Validators::default() } else { reading.validators };
-        let warning = (!reading.feed.problems.is_empty()).then(|| reading.feed.problems.join("; "));
-        let news_since = state.last_success.map(|last| last - NEWS_AGE_MAX);
-        let new_state =
-            succeeded(FetchState { validators, ..FetchState::default() }, warning, reading.feed_url, politeness::after_success(now, self.pace(source)), now);
-        let mut intake = Intake {
-            source,
-            classifier: &self.classifier,
-            base: &reading.base,
-            language: reading.feed.language.clone(),
-            news_since,
-            now,
-            sanitizer: Sanitizer::default(),
-        };
+        let is_pushed = store.is_pushed(&source.id, now)?;
+        let mut intake = Intake::new(source, &self.classifier, &base, feed.language.clone(), state.last_success, now);
+        intake.is_flood = state.last_success.is_some() && keys.len() - known.len() > intake::FLOOD_ENTRIES_MIN;
         let (mut new, mut changed, mut joined) = (0, 0, Vec::new());
         let mut work = store.begin()?;
-        work.put_fetch_state(&source.id, &source.partner, &new_state)?;
-        for incoming in &reading.incoming {
-            match known.get(&incoming.key) {
+        // The entries that follow refer to their source.
+        work.put_fetch_state(&source.id, &source.partner, &state)?;
+        for incoming in &incoming {
+            match known.get(&incoming.identity.key()) {
                 Some(known) if known.fingerprint == incoming.fingerprint => {}
                 Some(_) => {
                     intake.update(&mut work, incoming)?;
@@ -312,70 +287,55 @@ impl Refresher {
         }
         work.touch_entries(&source.id, &keys, now)?;
         work.forget_entries_unseen_since(&source.id, now - self.retention)?;
+        if is_pushed && intake.announced > 0 {
+            // The hub did not tell us of this: polling goes back to its own pace.
+            work.forget_push(&source.id)?;
+        }
+        let rhythm = state.rhythm.after(now, intake.announced > 0);
+        let asked = Asked { fresh_seconds: meta.fresh_seconds, hints: Some(&feed.hints), crawl_delay_seconds, is_pushed: is_pushed && intake.announced == 0 };
+        let next = politeness::after_success(now, self.pace(source), &rhythm, asked);
+        let hub = meta.hubs.first().cloned().or_else(|| link_of(&feed, "hub"));
+        let topic = meta.self_url.clone().or_else(|| link_of(&feed, "self")).unwrap_or_else(|| base.to_string());
+        // The validators of half a document, or of one in which nothing was found, must not hide the next one.
+        let is_whole = !feed.is_cut && !(keys.is_empty() && !feed.problems.is_empty());
+        let moved_to = meta.moved_to.as_ref().filter(|_| !keys.is_empty() && (known.is_empty() == state.last_success.is_none() || !known.is_empty()));
+        let new_state = FetchState {
+            url: state.url,
+            validators: if is_whole { meta.validators } else { Validators::default() },
+            last_attempt: Some(now),
+            last_success: Some(now),
+            last_error: None,
+            warning: (!feed.problems.is_empty()).then(|| feed.problems.join("; ")),
+            failures: 0,
+            next_poll: next.at,
+            next_poll_reason: Some(next.reason),
+            is_gone: false,
+            moved: seen_moved(state.moved, moved_to, feed_url.is_some()),
+            feed_url,
+            fresh_seconds: meta.fresh_seconds,
+            hints: feed.hints,
+            rhythm,
+            hub: hub.map(|url| Hub { url, topic }),
+        };
+        work.put_fetch_state(&source.id, &source.partner, &new_state)?;
         work.commit()?;
         Ok(Outcome::Read { new, changed, unchanged: keys.len() - new - changed, joined })
     }
 }
 
-/// What all entries of one reading share on their way into the store.
-struct Intake<'a> {
-    source: &'a Source,
-    classifier: &'a Classifier,
-    base: &'a url::Url,
-    language: Option<String>,
-    news_since: Option<Timestamp>,
-    now: Timestamp,
-    sanitizer: Sanitizer,
+fn link_of(feed: &RawFeed, rel: &str) -> Option<String> {
+    feed.links.iter().find(|link| link.rel == rel).map(|link| link.href.clone())
 }
 
-impl Intake<'_> {
-    fn entry(&mut self, incoming: &Incoming) -> Entry {
-        // The configuration knows better than a template that says "en" on every page.
-        let language = self.source.language.as_deref().or(self.language.as_deref());
-        let context = Context { source: &self.source.id, language, base: Some(self.base) };
-        let mut entry = normalize(&incoming.raw, context, &mut self.sanitizer);
-        entry.fingerprint.clone_from(&incoming.fingerprint);
-        entry
+/// Counts the polls that a permanent redirect led to the same good document. Asked directly, a proven one stays proven.
+fn seen_moved(old: Option<Move>, to: Option<&Url>, is_elsewhere: bool) -> Option<Move> {
+    match (old, to) {
+        (_, Some(_)) if is_elsewhere => None,
+        (Some(old), Some(to)) if old.to == to.as_str() => Some(Move { seen: old.seen.saturating_add(1), ..old }),
+        (_, Some(to)) => Some(Move { to: to.to_string(), seen: 1 }),
+        (Some(old), None) if old.seen >= crate::model::source::MOVE_SEEN_MIN => Some(old),
+        (_, None) => None,
     }
-
-    fn topics(&self, entry: &Entry) -> Vec<crate::model::topic::TopicMatch> {
-        self.classifier.classify(&entry.title, &entry.summary, entry.language.as_deref())
-    }
-
-    fn update(&mut self, work: &mut Work, incoming: &Incoming) -> anyhow::Result<()> {
-        let entry = self.entry(incoming);
-        let keys = dedupe::keys(&entry);
-        let topics = self.topics(&entry);
-        Ok(work.update_entry(&entry, &topics, &keys, self.now)?)
-    }
-
-    /// Keeps a new entry; answers why it is no story of its own, if it is none.
-    fn insert(&mut self, work: &mut Work, incoming: &Incoming) -> anyhow::Result<Option<String>> {
-        let entry = self.entry(incoming);
-        let keys = dedupe::keys(&entry);
-        let candidates = work.candidates(&entry.id, &keys)?;
-        let is_replay = matches!((self.news_since, entry.date()), (Some(since), Some(date)) if date < since);
-        let (story, relation, reason, announced) = match dedupe::place(&entry, &keys, &candidates) {
-            Placement::NewStory => {
-                let story = entry_id("story", &crate::model::entry::Identity::Guid(entry.id.clone()));
-                (story, Relation::First, None, u32::from(!is_replay))
-            }
-            Placement::Join { story, relation, reason, also } => {
-                work.merge_stories(&story, &also)?;
-                (story, relation, Some(reason), 0)
-            }
-        };
-        let line = reason.as_ref().map(|reason| format!("\"{}\" ({}) is a {reason}", entry.title, entry.source));
-        let topics = self.topics(&entry);
-        let stored =
-            StoredEntry { partner: self.source.partner.clone(), first_seen: self.now, changed: self.now, topics, story, relation, reason, announced, entry };
-        work.insert_entry(&stored, &keys)?;
-        Ok(line)
-    }
-}
-
-fn succeeded(state: FetchState, warning: Option<String>, feed_url: Option<String>, next: NextPoll, now: Timestamp) -> FetchState {
-    FetchState { last_attempt: Some(now), last_success: Some(now), warning, feed_url, next_poll: next.at, next_poll_reason: Some(next.reason), ..state }
 }
 
 fn page_rules(source: &Source, now: Timestamp) -> PageRules {
@@ -394,18 +354,4 @@ async fn extract_apart(fetched: Fetched, rules: PageRules, is_listing: bool) -> 
         (fetched, result)
     };
     Ok(tokio::task::spawn_blocking(task).await?)
-}
-
-/// What the item's own page knows better than the card, or alone.
-fn add_item_page(raw: &mut RawEntry, item: ItemPage) {
-    raw.published = item.published.or(raw.published);
-    raw.updated = item.updated.or(raw.updated);
-    raw.language = item.language.or(raw.language.take());
-    raw.image = raw.image.take().or(item.image);
-    if raw.authors.is_empty() {
-        raw.authors.extend(item.author);
-    }
-    let link = |href: String, rel: &str, hreflang: Option<String>| Link { href, rel: rel.into(), media_type: None, hreflang };
-    raw.links.extend(item.canonical.map(|href| link(href, "canonical", None)));
-    raw.links.extend(item.alternates.into_iter().map(|(language, href)| link(href, "alternate", Some(language))));
 }

@@ -1,6 +1,7 @@
 //! What is due by the clock, a bounded number at a time, no more than a few to one host.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -8,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::model::source::{FetchState, Source};
-use crate::refresh::{Outcome, Refresher, Report};
+use crate::refresh::{Refresher, Report};
 
 /// Which sources to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,59 +26,77 @@ pub struct Bounds {
     pub per_host: usize,
 }
 
-/// Whether a source is to be read now.
-pub fn is_due(source: &Source, state: &FetchState, now: Timestamp) -> bool {
-    let is_gone = state.next_poll.is_none() && state.last_attempt.is_some();
-    source.is_enabled && !is_gone && state.next_poll.is_none_or(|at| at <= now)
+/// What a round of fetching did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Round {
+    /// In the order of the configuration.
+    pub reports: Vec<Report>,
+    /// Stopped before its end; what was read until then is stored.
+    pub is_interrupted: bool,
 }
 
-/// Reads the selected sources; the reports come in the order of the configuration.
+/// Whether a source is to be read now.
+pub fn is_due(source: &Source, state: Option<&FetchState>, now: Timestamp) -> bool {
+    source.is_enabled && state.filter(|state| state.url == source.url.as_str()).is_none_or(|state| !state.is_gone && state.next_poll.is_none_or(|at| at <= now))
+}
+
+/// Reads the sources one beside the other, until all are done or `stop` is.
 ///
 /// # Errors
 /// Only when the store fails: a source that fails is a report.
-pub async fn fetch(refresher: &Refresher, sources: &[Source], selection: &Selection, bounds: Bounds, now: Timestamp) -> anyhow::Result<Vec<Report>> {
+pub async fn fetch(
+    refresher: &Refresher,
+    chosen: Vec<(&Source, FetchState)>,
+    bounds: Bounds,
+    now: Timestamp,
+    stop: impl Future<Output = ()>,
+    mut on_done: impl FnMut(&Report),
+) -> anyhow::Result<Round> {
     let everywhere = Arc::new(Semaphore::new(bounds.concurrency));
     let mut hosts: HashMap<String, Arc<Semaphore>> = HashMap::new();
     let mut tasks = JoinSet::new();
-    for (at, source) in selected(refresher, sources, selection, now)?.into_iter().enumerate() {
-        let host = source.url.host_str().unwrap_or_default().to_owned();
+    for (at, (source, state)) in chosen.into_iter().enumerate() {
+        let host = source.url.origin().ascii_serialization();
         let host = hosts.entry(host).or_insert_with(|| Arc::new(Semaphore::new(bounds.per_host))).clone();
         let (refresher, everywhere, source) = (refresher.clone(), everywhere.clone(), source.clone());
         tasks.spawn(async move {
             // The host first: a place among all is not to be held while waiting for a slow host.
             let _host = host.acquire_owned().await;
             let _place = everywhere.acquire_owned().await;
-            (at, refresher.refresh(&source, now).await)
+            // On the heap: ten thousand waiting tasks are to be small.
+            (at, Box::pin(refresher.refresh(&source, state, now)).await)
         });
     }
-    let mut reports = Vec::new();
-    while let Some(done) = tasks.join_next().await {
-        let (at, report) = done?;
+    let mut done = Vec::new();
+    let mut stop = std::pin::pin!(stop);
+    let is_interrupted = loop {
+        let next = tokio::select! {
+            next = tasks.join_next() => next,
+            () = &mut stop => break true,
+        };
+        let Some(next) = next else { break false };
+        let (at, report) = next?;
         let report = report?;
-        match &report.outcome {
-            Outcome::Failed(reason) => tracing::warn!(source.id = report.source, reason, "source failed"),
-            Outcome::NotModified => tracing::info!(source.id = report.source, "not modified"),
-            Outcome::Read { new, changed, unchanged, .. } => tracing::info!(source.id = report.source, new, changed, unchanged, "read"),
-        }
-        reports.push((at, report));
-    }
-    reports.sort_by_key(|(at, _)| *at);
-    Ok(reports.into_iter().map(|(_, report)| report).collect())
+        on_done(&report);
+        done.push((at, report));
+    };
+    tasks.shutdown().await;
+    done.sort_by_key(|(at, _)| *at);
+    Ok(Round { reports: done.into_iter().map(|(_, report)| report).collect(), is_interrupted })
 }
 
-fn selected<'a>(refresher: &Refresher, sources: &'a [Source], selection: &Selection, now: Timestamp) -> anyhow::Result<Vec<&'a Source>> {
-    if let Selection::One(id) = selection {
-        return Ok(sources.iter().filter(|source| source.id == *id).collect());
-    }
-    if *selection == Selection::All {
-        return Ok(sources.iter().filter(|source| source.is_enabled).collect());
-    }
-    let mut due = Vec::new();
-    for source in sources {
-        let state = refresher.store().fetch_state(&source.id)?;
-        if is_due(source, &state, now) {
-            due.push(source);
-        }
-    }
-    Ok(due)
+/// The sources of a selection, with what is known of them.
+///
+/// # Errors
+/// When the store fails.
+pub fn choose<'a>(refresher: &Refresher, sources: &'a [Source], selection: &Selection, now: Timestamp) -> anyhow::Result<Vec<(&'a Source, FetchState)>> {
+    let mut states = refresher.store().fetch_states()?;
+    let is_chosen = |source: &Source, state: Option<&FetchState>| match selection {
+        Selection::One(id) => source.id == *id,
+        // A source that the server called gone is asked again only by name.
+        Selection::All => source.is_enabled && state.is_none_or(|state| !state.is_gone || state.url != source.url.as_str()),
+        Selection::Due => is_due(source, state, now),
+    };
+    let chosen = sources.iter().filter_map(|source| is_chosen(source, states.get(&source.id)).then(|| (source, states.remove(&source.id).unwrap_or_default())));
+    Ok(chosen.collect())
 }

@@ -1,19 +1,16 @@
 -- Times are milliseconds since 1970 in UTC. Texts of JSON are written and read by src/store only.
 
 CREATE TABLE source (
-    id               TEXT PRIMARY KEY,
-    partner          TEXT NOT NULL,
-    etag             TEXT,
-    last_modified    TEXT,
-    last_attempt     INTEGER,
-    last_success     INTEGER,
-    last_error       TEXT,
-    warning          TEXT,
-    failures         INTEGER NOT NULL DEFAULT 0,
-    next_poll        INTEGER,
-    next_poll_reason TEXT,
-    feed_url         TEXT
+    id      TEXT PRIMARY KEY,
+    partner TEXT NOT NULL,
+    state   TEXT NOT NULL -- JSON: validators, errors, next poll, hints; read whole, never searched
 ) STRICT;
+
+CREATE TABLE robots (
+    origin  TEXT PRIMARY KEY,
+    text    TEXT, -- NULL: could not be had
+    expires INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE story (
     pk INTEGER PRIMARY KEY,
@@ -94,3 +91,15 @@ CREATE TABLE delivery (
 ) STRICT;
 
 CREATE INDEX delivery_due ON delivery (state, next_attempt);
+
+-- Subscriptions at hubs (WebSub).
+CREATE TABLE subscription (
+    source    TEXT PRIMARY KEY REFERENCES source (id),
+    token     TEXT NOT NULL UNIQUE,
+    hub       TEXT NOT NULL,
+    topic     TEXT NOT NULL,
+    secret    TEXT NOT NULL,
+    asked     INTEGER NOT NULL,
+    lease_end INTEGER,
+    last_push INTEGER
+) STRICT;

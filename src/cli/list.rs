@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -64,7 +65,7 @@ pub fn sources(configured: &[Source], known: &[SourceRow]) -> anyhow::Result<()>
     for source in configured {
         let row = known.iter().find(|row| row.id == source.id);
         let state = row.map(|row| row.state.clone()).unwrap_or_default();
-        let is_gone = state.last_attempt.is_some() && state.next_poll.is_none();
+        let is_gone = state.is_gone;
         let next = match (source.is_enabled, is_gone) {
             (false, _) => "disabled".to_owned(),
             (true, true) => "never".to_owned(),
@@ -77,7 +78,7 @@ pub fn sources(configured: &[Source], known: &[SourceRow]) -> anyhow::Result<()>
             (None, None) => "-".to_owned(),
         };
         writeln!(out, "{:<24}  {:<17}  {:>7}  {:<17}  {}", source.id, minute(state.last_success, "never"), row.map_or(0, |row| row.entries), next, said)?;
-        if let Some(reason) = state.next_poll_reason.filter(|_| state.failures > 0 && source.is_enabled) {
+        if let Some(reason) = state.next_poll_reason.filter(|_| source.is_enabled) {
             writeln!(out, "{:<24}  next poll: {reason}", "")?;
         }
     }
@@ -85,6 +86,21 @@ pub fn sources(configured: &[Source], known: &[SourceRow]) -> anyhow::Result<()>
         writeln!(out, "{:<24}  {:<17}  {:>7}  {:<17}  no longer in the configuration", row.id, minute(row.state.last_success, "never"), row.entries, "never")?;
     }
     Ok(())
+}
+
+/// A bar on a terminal, nothing elsewhere.
+pub fn progress(length: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} sources, {per_sec}, {eta} left").unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(length as u64).with_style(style)
+}
+
+/// One line in the log for each source, by what became of it.
+pub fn log(report: &Report) {
+    match &report.outcome {
+        Outcome::Failed(reason) => tracing::warn!(source.id = report.source, reason, "source failed"),
+        Outcome::NotModified => tracing::info!(source.id = report.source, "not modified"),
+        Outcome::Read { new, changed, unchanged, .. } => tracing::info!(source.id = report.source, new, changed, unchanged, "read"),
+    }
 }
 
 /// What a fetch did.

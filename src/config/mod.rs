@@ -13,6 +13,7 @@ use section::{Faults, Section};
 
 use crate::model::channel::Channel;
 use crate::model::digest::{Address, Digest};
+use crate::model::guard::Allowed;
 use crate::model::schedule::Schedule;
 use crate::model::source::{DateFrom, DateOrder, Select, Source, SourceKind};
 use crate::model::topic::Topic;
@@ -38,7 +39,11 @@ pub struct FetchConfig {
     pub concurrency: usize,
     pub interval_min_seconds: u64,
     pub interval_max_seconds: u64,
+    /// Private addresses that may be connected to.
+    pub allow: Vec<Allowed>,
     pub proxy: Option<Url>,
+    /// Names of all proxies in use, those of the environment included.
+    pub proxy_hosts: Vec<String>,
     pub ca_file: Option<PathBuf>,
 }
 
@@ -144,11 +149,12 @@ fn read_root(root: &Section, surroundings: &Surroundings) -> Config {
         root.fault(0, "version must be 1: this file was written for a later courant");
     }
     let defaults = root.table("defaults");
-    let fetch = read_fetch(root.table("fetch"), &defaults, surroundings);
+    let channel = read_channel(root.table("channel"));
+    let fetch = read_fetch(root.table("fetch"), &defaults, &channel.url, surroundings);
     let interval = defaults.parsed("interval", parse_duration).unwrap_or(6 * 3600);
     let topics: Vec<Topic> = root.tables("topic").into_iter().map(read_topic).collect();
     let config = Config {
-        channel: read_channel(root.table("channel")),
+        channel,
         store_path: read_store(root.table("store"), surroundings),
         publish_dir: read_publish(root.table("publish"), surroundings),
         templates_dir: surroundings.folder.join("templates"),
@@ -252,20 +258,33 @@ fn secret_or_text(text: &str, surroundings: &Surroundings) -> Result<String, Str
     if text.starts_with("env:") { secret(text, surroundings) } else { Ok(text.to_owned()) }
 }
 
-fn read_fetch(section: Section, defaults: &Section, surroundings: &Surroundings) -> FetchConfig {
+fn read_fetch(section: Section, defaults: &Section, channel_url: &str, surroundings: &Surroundings) -> FetchConfig {
     let default_timeout = defaults.parsed("timeout", parse_duration);
+    let proxy = section.parsed("proxy", |text| Url::parse(text).map_err(|_| format!("\"{text}\" is no address")));
     FetchConfig {
-        user_agent: defaults.string("user_agent").unwrap_or_else(default_user_agent),
+        user_agent: defaults.string("user_agent").unwrap_or_else(|| default_user_agent(channel_url)),
         timeout_seconds: section.parsed("timeout", parse_duration).or(default_timeout).unwrap_or(20).max(1),
         deadline_seconds: section.parsed("deadline", parse_duration).unwrap_or(60).max(1),
         body_bytes_max: section.number("body_bytes_max", 16 << 20, 1024..=1 << 30) as usize,
-        per_host: section.number("per_host", 2, 1..=16) as usize,
+        per_host: section.number("per_host", 2, 1..=1024) as usize,
         concurrency: section.number("concurrency", 64, 1..=1024) as usize,
         interval_min_seconds: section.parsed("interval_min", parse_duration).unwrap_or(15 * 60),
         interval_max_seconds: section.parsed("interval_max", parse_duration).unwrap_or(7 * DAY_SECONDS),
-        proxy: section.parsed("proxy", |text| Url::parse(text).map_err(|_| format!("\"{text}\" is no address"))),
+        allow: section.list("allow", Allowed::parse),
+        proxy_hosts: proxy_hosts(proxy.as_ref(), surroundings),
+        proxy,
         ca_file: section.string("ca_file").map(|path| surroundings.folder.join(path)),
     }
+}
+
+/// The proxies that the HTTP client will find by itself, and the configured one.
+fn proxy_hosts(proxy: Option<&Url>, surroundings: &Surroundings) -> Vec<String> {
+    let names = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+    let from_environment = names.iter().filter_map(|name| (surroundings.environment)(name)).filter_map(|text| Url::parse(&text).ok());
+    let mut hosts: Vec<String> = proxy.cloned().into_iter().chain(from_environment).filter_map(|url| url.host_str().map(str::to_owned)).collect();
+    hosts.sort();
+    hosts.dedup();
+    hosts
 }
 
 impl Default for FetchConfig {
@@ -276,8 +295,9 @@ impl Default for FetchConfig {
     }
 }
 
-fn default_user_agent() -> String {
-    concat!("courant/", env!("CARGO_PKG_VERSION"), " (+contact address not set: see [defaults] user_agent)").into()
+/// Who asks, and where its operator can be found: the page of the channel.
+fn default_user_agent(channel_url: &str) -> String {
+    format!("courant/{} (+{channel_url})", env!("CARGO_PKG_VERSION"))
 }
 
 fn read_topic(section: Section) -> Topic {
@@ -324,8 +344,10 @@ fn read_source(section: Section, interval: u64, fetch: &FetchConfig) -> Source {
         section.fault(section.at, "url is missing");
     }
     let id = section.required("id");
-    let interval = section.parsed("interval", parse_duration).unwrap_or(interval);
+    let own_interval = section.parsed("interval", parse_duration);
+    let interval = own_interval.unwrap_or(interval);
     Source {
+        is_interval_fixed: own_interval.is_some(),
         partner: section.string("partner").unwrap_or_else(|| id.clone()),
         kind: kind.unwrap_or(SourceKind::Auto),
         url: url.unwrap_or_else(|| Url::parse("http://localhost/").expect("a constant")),

@@ -24,6 +24,11 @@ pub fn read_feed(text: &str, base: Option<Url>) -> Option<RawFeed> {
         reader.read_root(&root);
     }
     let Reader { cursor, mut feed, has_root } = reader;
+    feed.is_cut = cursor.is_cut();
+    // Cut in the middle of a word: what is left of such an entry may lack its very identifier.
+    if cursor.open_inside(&ENTRY_NAMES).is_some_and(|inside| inside > 0) && feed.entries.len() > 1 {
+        feed.entries.pop();
+    }
     feed.problems.extend(cursor.into_problems());
     (has_root || !feed.entries.is_empty()).then_some(feed)
 }

@@ -31,6 +31,7 @@ pub fn read_json_feed(text: &str, base: Option<&Url>) -> Result<RawFeed, String>
         links: link_of(&root, "home_page_url", "alternate", base).into_iter().chain(link_of(&root, "feed_url", "self", base)).collect(),
         authors: persons_of(&root, base),
         language: string_of(&root, "language"),
+        is_cut: problem.is_some(),
         problems: problem.into_iter().collect(),
         ..RawFeed::default()
     };

@@ -165,6 +165,18 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// How many elements are open inside the outermost one of these names: at the end of a whole document, none.
+    pub fn open_inside(&self, names: &[&str]) -> Option<usize> {
+        let local = |open: &Open<'a>| open.name.rsplit(':').next().unwrap_or(open.name).to_ascii_lowercase();
+        let at = self.open.iter().position(|open| names.contains(&local(open).as_str()))?;
+        Some(self.open.len() - at - 1)
+    }
+
+    /// Whether the document ended inside an element.
+    pub fn is_cut(&self) -> bool {
+        !self.open.is_empty()
+    }
+
     /// What was mended so far, each fault once.
     pub fn into_problems(self) -> Vec<String> {
         let unclosed = self.open.last().map(|open| format!("the document ends inside <{}>: it was cut short", open.name));

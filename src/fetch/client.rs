@@ -1,6 +1,7 @@
 //! Conditional GET under limits (RFC 9110, RFC 9111). One request, its redirects followed by hand; the answer says
 //! what the pipeline does next.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -8,26 +9,50 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use reqwest::StatusCode;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION, RETRY_AFTER};
-use url::Url;
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, AGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, DATE, ETAG, EXPIRES, HeaderMap, HeaderName, HeaderValue,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LINK, LOCATION, RETRY_AFTER, SET_COOKIE,
+};
+use tokio::io::AsyncReadExt;
+use url::{Host, Url};
 
+use super::decode;
+use super::gate::Gates;
+use super::resolver::{GuardedResolver, PrivateAddress};
+use super::robots;
+use crate::model::guard::Guard;
 use crate::model::source::Validators;
 
 /// Redirects followed for one request, as browsers do less than half of.
 const REDIRECTS_MAX: usize = 8;
 /// A header longer than this is no validator, in bytes.
 const VALIDATOR_BYTES_MAX: usize = 1024;
+/// Cookies kept within one chain of redirects.
+const COOKIES_MAX: usize = 20;
+/// Read of a body that nobody wants, so that its connection can be used again, in bytes.
+const DRAIN_BYTES_MAX: usize = 64 * 1024;
+/// Before the one retry of a connection that broke.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
+const READ_BYTES: usize = 64 * 1024;
 
 const ACCEPT_FEED: &str = "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml;q=0.9, application/xml;q=0.8, text/xml;q=0.8, application/json;q=0.7, text/html;q=0.5, */*;q=0.1";
 const ACCEPT_PAGE: &str = "text/html, application/xhtml+xml, application/xml;q=0.8, */*;q=0.1";
+const ACCEPT_ROBOTS: &str = "text/plain, */*;q=0.1";
 
 /// Limits and identity of all requests.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// With a version and an address where its operator can be reached.
     pub user_agent: String,
+    /// For connecting and for each wait on the server.
     pub timeout: Duration,
+    /// For one request from its start to its last byte, redirects included.
     pub deadline: Duration,
+    /// A longer body, after decompression, is cut.
     pub body_bytes_max: usize,
+    /// Requests to one host at a time.
+    pub per_host: usize,
+    pub guard: Guard,
     pub proxy: Option<Url>,
     /// A PEM file of further certificate authorities, read.
     pub extra_roots_pem: Option<Vec<u8>>,
@@ -38,6 +63,31 @@ pub struct Settings {
 pub enum Wanted {
     Feed,
     Page,
+    Robots,
+}
+
+impl Wanted {
+    fn accept(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Wanted::Feed => ACCEPT_FEED,
+            Wanted::Page => ACCEPT_PAGE,
+            Wanted::Robots => ACCEPT_ROBOTS,
+        })
+    }
+}
+
+/// What an answer says beside its body.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Meta {
+    pub validators: Validators,
+    /// How long the answer stays fresh (RFC 9111 section 4.2.1), in seconds.
+    pub fresh_seconds: Option<u64>,
+    /// Where every hop of the way, all of them permanent (301, 308), led to.
+    pub moved_to: Option<Url>,
+    /// `Link` headers with `rel=hub` (WebSub section 4).
+    pub hubs: Vec<String>,
+    /// The `Link` header with `rel=self`.
+    pub self_url: Option<String>,
 }
 
 /// A document that came.
@@ -47,8 +97,8 @@ pub struct Fetched {
     /// Where it was found, after redirects.
     pub url: Url,
     pub content_type: Option<String>,
-    /// Empty when the body was cut: half a document must not be taken for the whole.
-    pub validators: Validators,
+    /// Without validators when the body was cut: half a document must not be taken for the whole.
+    pub meta: Meta,
     /// Why the body is not whole, in words.
     pub cut: Option<String>,
 }
@@ -58,7 +108,7 @@ pub struct Fetched {
 pub enum Answer {
     Document(Box<Fetched>),
     /// 304: what we have is current. The validators that came with it replace the old ones.
-    NotModified(Validators),
+    NotModified(Meta),
 }
 
 /// Why no document came; the display is a sentence for the operator.
@@ -68,7 +118,11 @@ pub enum FetchError {
     Name { host: String },
     #[error("{host} refuses the connection: the server is down, or the port is wrong")]
     Refused { host: String },
-    #[error("the secure connection to {host} failed ({cause}): its certificate may have expired or be unknown to this machine")]
+    #[error("{host} is a private address, where courant does not go by itself: if it is yours, name it in [fetch] allow")]
+    Private { host: String },
+    #[error(
+        "the secure connection to {host} failed ({cause}): its certificate may have expired, or be signed by one that this machine does not know (see [fetch] ca_file)"
+    )]
     Tls { host: String, cause: String },
     #[error("{host} did not answer within {seconds} s")]
     TimedOut { host: String, seconds: u64 },
@@ -101,8 +155,24 @@ fn explain(status: u16) -> &'static str {
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
-    settings: Settings,
+    settings: Arc<Settings>,
+    gates: Gates,
     body_bytes: Arc<AtomicU64>,
+}
+
+/// One hop of a request.
+enum Step {
+    Answer(Answer),
+    Redirect { to: Url, is_permanent: bool },
+}
+
+/// What a request carries from hop to hop.
+struct Chain<'a> {
+    validators: &'a Validators,
+    wanted: Wanted,
+    now: Timestamp,
+    /// Host, name and value; forgotten at the end of the chain.
+    cookies: Vec<(String, String, String)>,
 }
 
 impl Client {
@@ -113,6 +183,9 @@ impl Client {
             .user_agent(&settings.user_agent)
             .connect_timeout(settings.timeout)
             .read_timeout(settings.timeout)
+            .pool_max_idle_per_host(settings.per_host)
+            .pool_idle_timeout(Duration::from_secs(30))
+            .dns_resolver(Arc::new(GuardedResolver::new(Arc::new(settings.guard.clone()))))
             .redirect(reqwest::redirect::Policy::none())
             .referer(false);
         if let Some(proxy) = &settings.proxy {
@@ -121,7 +194,8 @@ impl Client {
         if let Some(pem) = &settings.extra_roots_pem {
             builder = builder.tls_certs_merge(reqwest::Certificate::from_pem_bundle(pem)?);
         }
-        Ok(Client { http: builder.build()?, settings, body_bytes: Arc::default() })
+        let gates = Gates::new(settings.per_host);
+        Ok(Client { http: builder.build()?, settings: Arc::new(settings), gates, body_bytes: Arc::default() })
     }
 
     /// Body bytes received so far, decompressed.
@@ -129,69 +203,158 @@ impl Client {
         self.body_bytes.load(Ordering::Relaxed)
     }
 
-    /// Fetches a document, unless it is what we have. `now` is for `Retry-After` given as a date.
+    /// Our product token in a robots.txt: the User-Agent up to its version.
+    pub fn product(&self) -> &str {
+        self.settings.user_agent.split(['/', ' ']).next().unwrap_or("courant")
+    }
+
+    /// Waits until `delay` has passed since the last page of this host was asked for.
+    pub async fn pace(&self, url: &Url, delay: Duration) {
+        self.gates.pace(url, delay).await;
+    }
+
+    /// Fetches a document, unless it is what we have. `now` is for dates in headers.
     ///
     /// # Errors
     /// When no document came.
     pub async fn get(&self, url: &Url, validators: &Validators, wanted: Wanted, now: Timestamp) -> Result<Answer, FetchError> {
         let seconds = self.settings.deadline.as_secs();
-        tokio::time::timeout(self.settings.deadline, self.get_within_deadline(url, validators, wanted, now))
-            .await
-            .unwrap_or(Err(FetchError::Deadline { seconds }))
-    }
-
-    async fn get_within_deadline(&self, url: &Url, validators: &Validators, wanted: Wanted, now: Timestamp) -> Result<Answer, FetchError> {
+        let mut remaining = self.settings.deadline;
         let mut url = url.clone();
-        for _ in 0..=REDIRECTS_MAX {
-            let mut request = self.http.get(url.clone()).header(ACCEPT, if wanted == Wanted::Feed { ACCEPT_FEED } else { ACCEPT_PAGE });
-            if let Some(etag) = &validators.etag {
-                request = request.header(IF_NONE_MATCH, etag);
-            }
-            if let Some(date) = &validators.last_modified {
-                request = request.header(IF_MODIFIED_SINCE, date);
-            }
-            let response = request.send().await.map_err(|error| self.explain(&url, &error))?;
-            let status = response.status();
-            match status {
-                StatusCode::NOT_MODIFIED => return Ok(Answer::NotModified(validators_of(response.headers()))),
-                StatusCode::GONE => return Err(FetchError::Gone),
-                StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND | StatusCode::SEE_OTHER | StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => {
-                    url = redirect_target(&url, response.headers())?;
+        let mut chain = Chain { validators, wanted, now, cookies: Vec::new() };
+        let (mut hops, mut is_permanent) = (0, true);
+        loop {
+            // Waiting for a place is our own doing: it does not count against the server.
+            let _place = self.gates.enter(&url).await;
+            let started = tokio::time::Instant::now();
+            let step = tokio::time::timeout(remaining, self.hop(&url, &mut chain)).await.unwrap_or(Err(FetchError::Deadline { seconds }))?;
+            remaining = remaining.saturating_sub(started.elapsed());
+            match step {
+                Step::Answer(mut answer) => {
+                    answer.meta_mut().moved_to = (hops > 0 && is_permanent).then_some(url);
+                    return Ok(answer);
                 }
-                _ if status.is_success() => return self.receive(url, response).await.map(|fetched| Answer::Document(Box::new(fetched))),
-                _ => return Err(FetchError::Status { status: status.as_u16(), retry_after_seconds: retry_after(response.headers(), now) }),
+                Step::Redirect { to, .. } if hops == REDIRECTS_MAX => return Err(FetchError::Redirects { to: to.to_string() }),
+                Step::Redirect { to, is_permanent: this_one } => {
+                    is_permanent &= this_one;
+                    hops += 1;
+                    url = to;
+                }
             }
         }
-        Err(FetchError::Redirects { to: url.to_string() })
     }
 
-    /// Reads the body as it comes, up to the limit.
-    async fn receive(&self, url: Url, response: reqwest::Response) -> Result<Fetched, FetchError> {
-        let validators = validators_of(response.headers());
+    /// One request and its answer; a connection that breaks before one is tried once more.
+    async fn hop(&self, url: &Url, chain: &mut Chain<'_>) -> Result<Step, FetchError> {
+        self.check_address(url).await?;
+        let response = match self.send(url, chain).await {
+            Err(FetchError::Broken { .. }) => {
+                tokio::time::sleep(RETRY_PAUSE).await;
+                self.send(url, chain).await?
+            }
+            result => result?,
+        };
+        // With a rule for some ports only, the connection itself has the last word; through a proxy it is not ours.
+        if let Some(peer) = response.remote_addr().filter(|_| self.settings.guard.has_port_rules() && self.settings.guard.proxy_hosts.is_empty())
+            && !self.settings.guard.permits(peer)
+        {
+            return Err(FetchError::Private { host: peer.to_string() });
+        }
+        let status = response.status();
+        match status {
+            StatusCode::NOT_MODIFIED => Ok(Step::Answer(Answer::NotModified(meta_of(response.headers(), url, chain.now)))),
+            StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND | StatusCode::SEE_OTHER | StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => {
+                let to = redirect_target(url, response.headers())?;
+                keep_cookies(&mut chain.cookies, url, response.headers());
+                drain(response).await;
+                Ok(Step::Redirect { to, is_permanent: matches!(status, StatusCode::MOVED_PERMANENTLY | StatusCode::PERMANENT_REDIRECT) })
+            }
+            _ if status.is_success() => Ok(Step::Answer(Answer::Document(Box::new(self.receive(url, response, chain).await?)))),
+            _ => {
+                let retry_after_seconds = retry_after(response.headers(), chain.now);
+                drain(response).await;
+                Err(if status == StatusCode::GONE { FetchError::Gone } else { FetchError::Status { status: status.as_u16(), retry_after_seconds } })
+            }
+        }
+    }
+
+    /// Addresses written as numbers pass no resolver, and a rule for some ports needs the port.
+    async fn check_address(&self, url: &Url) -> Result<(), FetchError> {
+        let guard = &self.settings.guard;
+        let port = url.port_or_known_default().unwrap_or_default();
+        let private = || FetchError::Private { host: url.host_str().unwrap_or_default().to_owned() };
+        let literal = match url.host() {
+            Some(Host::Ipv4(ip)) => Some(IpAddr::V4(ip)),
+            Some(Host::Ipv6(ip)) => Some(IpAddr::V6(ip)),
+            _ => None,
+        };
+        if let Some(ip) = literal {
+            return if guard.permits(SocketAddr::new(ip, port)) { Ok(()) } else { Err(private()) };
+        }
+        if !guard.has_port_rules() || !guard.proxy_hosts.is_empty() {
+            return Ok(());
+        }
+        let host = url.host_str().unwrap_or_default();
+        let found = tokio::net::lookup_host((host, port)).await.map_err(|_| FetchError::Name { host: host.to_owned() })?;
+        let mut found = found.peekable();
+        if found.peek().is_some() && !found.any(|address| guard.permits(address)) {
+            return Err(private());
+        }
+        Ok(())
+    }
+
+    async fn send(&self, url: &Url, chain: &Chain<'_>) -> Result<reqwest::Response, FetchError> {
+        let mut request = self.http.get(url.clone()).header(ACCEPT, chain.wanted.accept()).header(ACCEPT_ENCODING, decode::ACCEPT_ENCODING);
+        for (name, value) in [(IF_NONE_MATCH, &chain.validators.etag), (IF_MODIFIED_SINCE, &chain.validators.last_modified)] {
+            if let Some(value) = value.as_deref().and_then(header_value) {
+                request = request.header(name, value);
+            }
+        }
+        let host = url.host_str().unwrap_or_default();
+        let cookies: Vec<String> = chain.cookies.iter().filter(|(own, ..)| own == host).map(|(_, name, value)| format!("{name}={value}")).collect();
+        if let Some(value) = header_value(&cookies.join("; ")).filter(|_| !cookies.is_empty()) {
+            request = request.header(COOKIE, value);
+        }
+        request.send().await.map_err(|error| self.explain(url, &error))
+    }
+
+    /// Reads the body as it comes, decoded, up to the limit.
+    async fn receive(&self, url: &Url, response: reqwest::Response, chain: &Chain<'_>) -> Result<Fetched, FetchError> {
+        let mut meta = meta_of(response.headers(), url, chain.now);
         let content_type = header(response.headers(), &CONTENT_TYPE);
-        let mut bytes = Vec::new();
-        let mut cut = None;
-        let mut stream = response.bytes_stream();
-        while let Some(chunk) = stream.next().await {
-            match chunk {
-                Ok(chunk) => {
-                    self.body_bytes.fetch_add(chunk.len() as u64, Ordering::Relaxed);
-                    let room = self.settings.body_bytes_max - bytes.len();
-                    bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
-                    if chunk.len() > room {
-                        cut = Some(format!("the document is longer than {} bytes and was cut there", self.settings.body_bytes_max));
+        let content_encoding = header(response.headers(), &CONTENT_ENCODING).unwrap_or_default();
+        let bytes_max = if chain.wanted == Wanted::Robots { robots::BODY_BYTES_MAX } else { self.settings.body_bytes_max };
+        let broken = |error: &std::io::Error| match error.get_ref().and_then(|inner| inner.downcast_ref::<reqwest::Error>()) {
+            Some(error) => self.explain(url, error),
+            None => FetchError::Broken { host: url.host_str().unwrap_or_default().to_owned(), cause: error.to_string() },
+        };
+        let stream = response.bytes_stream().map(|chunk| chunk.map_err(std::io::Error::other));
+        let mut reader = decode::decoded(stream, &content_encoding).await.map_err(|error| broken(&error))?;
+        let (mut bytes, mut cut) = (Vec::new(), None);
+        let mut buffer = vec![0; READ_BYTES];
+        loop {
+            match reader.read(&mut buffer).await {
+                Ok(0) => break,
+                Ok(read) => {
+                    self.body_bytes.fetch_add(read as u64, Ordering::Relaxed);
+                    let room = bytes_max - bytes.len();
+                    bytes.extend_from_slice(&buffer[..read.min(room)]);
+                    if read > room {
+                        cut = Some(format!("the document is longer than {bytes_max} bytes and was cut there"));
                         break;
                     }
                 }
-                Err(error) if bytes.is_empty() => return Err(self.explain(&url, &error)),
+                Err(error) if bytes.is_empty() => return Err(broken(&error)),
                 Err(error) => {
-                    cut = Some(format!("the document came incomplete: {}", self.explain(&url, &error)));
+                    cut = Some(format!("the document came incomplete: {}", broken(&error)));
                     break;
                 }
             }
         }
-        let validators = if cut.is_some() { Validators::default() } else { validators };
-        Ok(Fetched { bytes, url, content_type, validators, cut })
+        if cut.is_some() {
+            meta.validators = Validators::default();
+        }
+        Ok(Fetched { bytes, url: url.clone(), content_type, meta, cut })
     }
 
     /// Says what went wrong, from the chain of causes.
@@ -205,6 +368,9 @@ impl Client {
                 && io.kind() == std::io::ErrorKind::ConnectionRefused
             {
                 return FetchError::Refused { host };
+            }
+            if inner.is::<PrivateAddress>() {
+                return FetchError::Private { host };
             }
             cause = inner.source();
         }
@@ -222,6 +388,26 @@ impl Client {
     }
 }
 
+impl Answer {
+    fn meta_mut(&mut self) -> &mut Meta {
+        match self {
+            Answer::Document(fetched) => &mut fetched.meta,
+            Answer::NotModified(meta) => meta,
+        }
+    }
+}
+
+/// Reads what is left of a short body, so that the connection can be used again.
+async fn drain(mut response: reqwest::Response) {
+    let mut read = 0;
+    while let Ok(Some(chunk)) = response.chunk().await {
+        read += chunk.len();
+        if read > DRAIN_BYTES_MAX {
+            break;
+        }
+    }
+}
+
 fn redirect_target(url: &Url, headers: &HeaderMap) -> Result<Url, FetchError> {
     let to = header(headers, &LOCATION).unwrap_or_default();
     match url.join(&to) {
@@ -230,14 +416,96 @@ fn redirect_target(url: &Url, headers: &HeaderMap) -> Result<Url, FetchError> {
     }
 }
 
+/// Some sites let nobody in who does not bring back the cookie of their redirect. It goes to the host that set it only.
+fn keep_cookies(cookies: &mut Vec<(String, String, String)>, url: &Url, headers: &HeaderMap) {
+    let host = url.host_str().unwrap_or_default();
+    for value in headers.get_all(SET_COOKIE) {
+        let Some((name, value)) = value.to_str().ok().and_then(|line| line.split(';').next()).and_then(|pair| pair.split_once('=')) else { continue };
+        cookies.retain(|(own, known, _)| !(own == host && known == name.trim()));
+        if cookies.len() < COOKIES_MAX {
+            cookies.push((host.to_owned(), name.trim().to_owned(), value.trim().to_owned()));
+        }
+    }
+}
+
 /// A header as text; bytes beyond ASCII are kept, one character each.
 fn header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers.get(name).map(|value| value.as_bytes().iter().map(|&byte| byte as char).collect())
 }
 
-fn validators_of(headers: &HeaderMap) -> Validators {
-    let sane = |value: &String| value.len() <= VALIDATOR_BYTES_MAX && value.is_ascii();
-    Validators { etag: header(headers, &ETAG).filter(sane), last_modified: header(headers, &LAST_MODIFIED).filter(sane) }
+/// The reverse of `header`.
+fn header_value(text: &str) -> Option<HeaderValue> {
+    let bytes: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(c).ok()).collect();
+    HeaderValue::from_bytes(&bytes?).ok()
+}
+
+fn meta_of(headers: &HeaderMap, url: &Url, now: Timestamp) -> Meta {
+    let sane = |value: &String| !value.is_empty() && value.len() <= VALIDATOR_BYTES_MAX;
+    let links = links(headers, url);
+    Meta {
+        validators: Validators { etag: header(headers, &ETAG).filter(sane), last_modified: header(headers, &LAST_MODIFIED).filter(sane) },
+        fresh_seconds: fresh_seconds(headers, now),
+        moved_to: None,
+        hubs: links.iter().filter(|(rel, _)| rel == "hub").map(|(_, href)| href.clone()).collect(),
+        self_url: links.into_iter().find(|(rel, _)| rel == "self").map(|(_, href)| href),
+    }
+}
+
+/// `Link` headers (RFC 8288): relation and address of each, one pair for each of several relations.
+fn links(headers: &HeaderMap, url: &Url) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for value in headers.get_all(LINK).iter().take(20) {
+        let text: String = value.as_bytes().iter().map(|&byte| byte as char).collect();
+        for part in text.split('<').skip(1) {
+            let Some((href, parameters)) = part.split_once('>') else { continue };
+            let rel = parameters.split(';').find_map(|parameter| {
+                let (name, value) = parameter.split_once('=')?;
+                name.trim().eq_ignore_ascii_case("rel").then(|| value.trim().trim_end_matches(',').trim().trim_matches('"').to_ascii_lowercase())
+            });
+            let Ok(href) = url.join(href.trim()) else { continue };
+            found.extend(rel.unwrap_or_default().split_ascii_whitespace().map(|rel| (rel.to_owned(), href.to_string())));
+        }
+    }
+    found
+}
+
+/// How long an answer stays fresh: `max-age` less its age, else `Expires`.
+fn fresh_seconds(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
+    let directives: Vec<String> = headers
+        .get_all(CACHE_CONTROL)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .map(|part| part.trim().to_ascii_lowercase())
+        .collect();
+    if directives.iter().any(|directive| directive == "no-store" || directive == "no-cache") {
+        return None;
+    }
+    // A number too large to hold is as good as the largest (RFC 9111 section 1.2.2).
+    let seconds = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u64>().unwrap_or(u64::MAX));
+    let max_age = directives.iter().find_map(|directive| seconds(directive.strip_prefix("max-age=")?.trim_matches('"')).filter(|_| directive.len() > 8));
+    if let Some(max_age) = max_age {
+        let age = header(headers, &AGE).and_then(|age| age.trim().parse::<u64>().ok()).unwrap_or(0);
+        return Some(max_age.saturating_sub(age));
+    }
+    let expires = http_date(headers, &EXPIRES)?;
+    Some(seconds_until(expires, headers, now))
+}
+
+fn http_date(headers: &HeaderMap, name: &HeaderName) -> Option<Timestamp> {
+    Timestamp::try_from(httpdate::parse_http_date(header(headers, name)?.trim()).ok()?).ok()
+}
+
+/// From the server's `Date`, or from now where that says nothing: the clocks differ, and a replay's most of all.
+fn seconds_until(date: Timestamp, headers: &HeaderMap, now: Timestamp) -> u64 {
+    const WEEK: i64 = 7 * 86_400;
+    let from_now = date.duration_since(now).as_secs();
+    let from_server = http_date(headers, &DATE).map(|server| date.duration_since(server).as_secs());
+    let seconds = match from_server {
+        Some(seconds) if (1..=WEEK).contains(&seconds) || !(1..=WEEK).contains(&from_now) => seconds,
+        _ => from_now,
+    };
+    u64::try_from(seconds).unwrap_or(0)
 }
 
 /// `Retry-After` (RFC 9110 section 10.2.3), in seconds from now.
@@ -246,7 +514,48 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
     if let Ok(seconds) = value.trim().parse() {
         return Some(seconds);
     }
-    let date = httpdate::parse_http_date(value.trim()).ok()?;
-    let until = Timestamp::try_from(date).ok()?.duration_since(now).as_secs();
-    u64::try_from(until).ok()
+    http_date(headers, &RETRY_AFTER).map(|date| seconds_until(date, headers, now))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&str, &str)]) -> HeaderMap {
+        lines.iter().map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    fn fresh(lines: &[(&str, &str)]) -> Option<u64> {
+        fresh_seconds(&headers(lines), "2022-10-20T08:00:00Z".parse().unwrap())
+    }
+
+    #[test]
+    fn freshness_is_max_age_else_expires() {
+        assert_eq!(fresh(&[("cache-control", "public, max-age=3600")]), Some(3600));
+        assert_eq!(fresh(&[("cache-control", "Max-Age=\"60\""), ("age", "20")]), Some(40));
+        assert_eq!(fresh(&[("cache-control", "max-age=99999999999999999999999")]), Some(u64::MAX));
+        assert_eq!(fresh(&[("cache-control", "no-cache, max-age=60")]), None);
+        assert_eq!(fresh(&[("expires", "Thu, 20 Oct 2022 10:00:00 GMT")]), Some(7200));
+        assert_eq!(fresh(&[("expires", "Thu, 20 Oct 2022 10:00:00 GMT"), ("date", "Thu, 20 Oct 2022 09:30:00 GMT")]), Some(1800));
+        // The server's clock is years away from ours.
+        assert_eq!(fresh(&[("expires", "Thu, 20 Oct 2022 10:00:00 GMT"), ("date", "Tue, 01 Oct 2024 00:00:00 GMT")]), Some(7200));
+        assert_eq!(fresh(&[("expires", "0")]), None);
+        assert_eq!(fresh(&[("expires", "Thu, 20 Oct 2022 07:00:00 GMT")]), Some(0));
+        assert_eq!(fresh(&[]), None);
+    }
+
+    #[test]
+    fn link_headers_name_hub_and_self() {
+        let url = Url::parse("https://example.org/a/feed").unwrap();
+        let headers = headers(&[("link", "<https://hub.example/>; rel=\"hub\", <feed.xml>; title=x; rel=self"), ("link", "<https://two.example/>;rel=hub")]);
+        let want = [("hub", "https://hub.example/"), ("self", "https://example.org/a/feed.xml"), ("hub", "https://two.example/")];
+        assert_eq!(links(&headers, &url), want.map(|(rel, href)| (rel.to_owned(), href.to_owned())));
+    }
+
+    #[test]
+    fn a_validator_comes_back_byte_for_byte() {
+        let odd = HeaderValue::from_bytes(b"W/\"\xE9 'x\"").unwrap();
+        let kept = header(&[(ETAG, odd.clone())].into_iter().collect(), &ETAG).unwrap();
+        assert_eq!(header_value(&kept).unwrap(), odd);
+    }
 }

@@ -1,4 +1,8 @@
-//! Documents from the web: conditional requests under limits, and when to come again. Knows no format and no store.
+//! Documents from the network: under limits, politely, and from where we may. Knows no feed and no store.
 
 pub mod client;
+mod decode;
+pub mod gate;
 pub mod politeness;
+mod resolver;
+pub mod robots;

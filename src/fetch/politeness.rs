@@ -1,8 +1,21 @@
 //! When to come again. Pure.
 
+use jiff::civil::Weekday;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::client::FetchError;
+use crate::model::feed::PollHints;
+use crate::model::source::Rhythm;
+
+/// Failures are asked after once a day at least, until they have lasted this long.
+const DAILY_FAILURES_MAX: u32 = 21;
+const DAY_SECONDS: u64 = 86_400;
+/// A source that was silent for longer is asked less often.
+const QUIET_SECONDS: u64 = 7 * DAY_SECONDS;
+/// How far from its configured interval a source's own rhythm may carry it, either way.
+const SLOWER_MAX: u64 = 4;
+const FASTER_MAX: u64 = 2;
 
 /// The bounds between two polls of a source, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +23,26 @@ pub struct Pace {
     pub interval: u64,
     pub min: u64,
     pub max: u64,
+    /// The interval was set for this very source: its rhythm does not change it.
+    pub is_fixed: bool,
+}
+
+impl Pace {
+    fn bounded(self, seconds: u64) -> u64 {
+        seconds.clamp(self.min, self.max.max(self.min))
+    }
+}
+
+/// What the last answer asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Asked<'a> {
+    /// `max-age` or `Expires`, in seconds.
+    pub fresh_seconds: Option<u64>,
+    pub hints: Option<&'a PollHints>,
+    /// `Crawl-delay`, in seconds.
+    pub crawl_delay_seconds: Option<u64>,
+    /// News is pushed to us (WebSub): polling is only a safety net.
+    pub is_pushed: bool,
 }
 
 /// A time and, in words, why it is that.
@@ -20,50 +53,171 @@ pub struct NextPoll {
     pub reason: String,
 }
 
-fn after(now: Timestamp, seconds: u64, reason: String) -> NextPoll {
+fn later(now: Timestamp, seconds: u64) -> Timestamp {
     let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
-    let at = now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX);
-    NextPoll { at: Some(at), reason }
+    now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
 }
 
-/// After a success.
-pub fn after_success(now: Timestamp, pace: Pace) -> NextPoll {
-    after(now, pace.interval.clamp(pace.min, pace.max.max(pace.min)), "the interval of the source".into())
-}
-
-/// After a failure: twice the interval for each failure in a row, or as the server asks; both within bounds.
-pub fn after_failure(now: Timestamp, pace: Pace, failures: u32, error: &FetchError) -> NextPoll {
-    match error {
-        FetchError::Gone => NextPoll { at: None, reason: "the server said that the source is gone for good".into() },
-        FetchError::Status { retry_after_seconds: Some(seconds), .. } => {
-            after(now, (*seconds).clamp(pace.min, pace.max), format!("the server asked us to wait {seconds} s"))
-        }
-        _ => {
-            let doubled = pace.interval.saturating_mul(1 << failures.saturating_sub(1).min(16));
-            after(now, doubled.clamp(pace.min, pace.max), format!("{failures} failures in a row"))
-        }
+/// After a success: the interval of the source, longer where the server or the feed asks for it.
+pub fn after_success(now: Timestamp, pace: Pace, rhythm: &Rhythm, asked: Asked) -> NextPoll {
+    let (interval, why) = own_interval(now, pace, rhythm);
+    let update_seconds = asked.hints.and_then(PollHints::update_seconds);
+    let ttl_seconds = asked.hints.and_then(|hints| hints.ttl_minutes).map(|minutes| u64::from(minutes) * 60);
+    let wishes = [
+        (Some(interval), why),
+        (asked.fresh_seconds, "the server says that its answer stays fresh so long"),
+        (ttl_seconds, "the feed's ttl asks for it"),
+        (update_seconds, "the feed says how often it is updated (sy:updatePeriod)"),
+        (asked.crawl_delay_seconds, "robots.txt asks for it (Crawl-delay)"),
+        (asked.is_pushed.then_some(DAY_SECONDS), "news is pushed to us (WebSub)"),
+    ];
+    let (seconds, why) = wishes
+        .into_iter()
+        .filter_map(|(seconds, why)| Some((pace.bounded(seconds?), why)))
+        .rev()
+        .max_by_key(|(seconds, _)| *seconds)
+        .unwrap_or((pace.interval, why));
+    let at = later(now, seconds);
+    match asked.hints.map_or(at, |hints| outside_of_skipped(at, hints)) {
+        moved if moved > at => NextPoll { at: Some(moved), reason: "the feed names hours or days to stay away (skipHours, skipDays)".into() },
+        at => NextPoll { at: Some(at), reason: why.into() },
     }
+}
+
+/// The configured interval, bent by how often the source really publishes.
+fn own_interval(now: Timestamp, pace: Pace, rhythm: &Rhythm) -> (u64, &'static str) {
+    let configured = (pace.interval, "the interval of the source");
+    if pace.is_fixed {
+        return configured;
+    }
+    let quiet = rhythm.news_at.or(rhythm.since).map_or(0, |since| u64::try_from(now.duration_since(since).as_secs()).unwrap_or(0));
+    if quiet > QUIET_SECONDS {
+        // Twice the interval after two silent weeks, four times after four.
+        let slower = pace.interval.saturating_mul((quiet / QUIET_SECONDS).clamp(1, SLOWER_MAX));
+        return (slower.min(pace.interval.max(DAY_SECONDS)), "the source has been silent for more than a week");
+    }
+    match rhythm.news_gap_seconds {
+        Some(gap) if rhythm.news_count >= 5 && gap / 2 < pace.interval => ((gap / 2).max(pace.interval / FASTER_MAX), "the source publishes often"),
+        _ => configured,
+    }
+}
+
+/// The first moment at or after `at` that no skipHours or skipDays forbids, by the hour, in UTC.
+fn outside_of_skipped(at: Timestamp, hints: &PollHints) -> Timestamp {
+    let is_skipped = |time: Timestamp| {
+        let time = time.to_zoned_datetime(TimeZone::UTC);
+        let day = day_name(time.weekday());
+        hints.skip_hours.contains(&time.hour().unsigned_abs()) || hints.skip_days.iter().any(|name| name.trim().eq_ignore_ascii_case(day))
+    };
+    if !is_skipped(at) {
+        return at;
+    }
+    let hour = at.as_second().div_euclid(3600);
+    let hours = (1..=8 * 24).filter_map(|hours| Timestamp::from_second((hour + hours) * 3600).ok());
+    // A feed that forbids every hour of the week asks for nonsense.
+    hours.into_iter().find(|time| !is_skipped(*time)).unwrap_or(at)
+}
+
+fn day_name(day: Weekday) -> &'static str {
+    match day {
+        Weekday::Monday => "Monday",
+        Weekday::Tuesday => "Tuesday",
+        Weekday::Wednesday => "Wednesday",
+        Weekday::Thursday => "Thursday",
+        Weekday::Friday => "Friday",
+        Weekday::Saturday => "Saturday",
+        Weekday::Sunday => "Sunday",
+    }
+}
+
+/// After a failure: twice as long for each failure in a row, or as the server asks; within bounds.
+pub fn after_failure(now: Timestamp, pace: Pace, failures: u32, error: Option<&FetchError>) -> NextPoll {
+    let is_unwelcome = match error {
+        Some(FetchError::Gone) => return NextPoll { at: None, reason: "the server said that the source is gone for good".into() },
+        Some(FetchError::Status { retry_after_seconds: Some(seconds), .. }) => {
+            let wait = pace.bounded((*seconds).max(pace.interval));
+            return NextPoll { at: Some(later(now, wait)), reason: format!("the server asked us to wait {seconds} s") };
+        }
+        Some(FetchError::Status { status, .. }) => matches!(status, 401 | 403 | 429),
+        _ => false,
+    };
+    // Who does not want us now is left alone for longer from the first time.
+    let doublings = failures.saturating_sub(u32::from(!is_unwelcome)).min(16);
+    let cap = if failures > DAILY_FAILURES_MAX { pace.max } else { pace.max.min(DAY_SECONDS.max(pace.interval)) };
+    let wait = pace.bounded(pace.interval.saturating_mul(1 << doublings).min(cap));
+    let times = if failures == 1 { "one failure".to_owned() } else { format!("{failures} failures in a row") };
+    NextPoll { at: Some(later(now, wait)), reason: times }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const PACE: Pace = Pace { interval: 3600, min: 900, max: 7200 };
+    const HOUR: u64 = 3600;
+    const PACE: Pace = Pace { interval: HOUR, min: 900, max: 7 * DAY_SECONDS, is_fixed: false };
 
-    fn seconds(next: NextPoll) -> Option<i64> {
-        next.at.map(|at| at.as_second())
+    fn now() -> Timestamp {
+        "2022-10-20T08:00:00Z".parse().unwrap()
+    }
+
+    fn wait(next: NextPoll) -> Option<u64> {
+        next.at.map(|at| at.duration_since(now()).as_secs().unsigned_abs())
+    }
+
+    fn after(asked: Asked) -> Option<u64> {
+        wait(after_success(now(), PACE, &Rhythm::default(), asked))
     }
 
     #[test]
-    fn failures_back_off_up_to_the_cap_and_gone_is_for_good() {
-        let now = Timestamp::UNIX_EPOCH;
-        let status = |retry_after_seconds| FetchError::Status { status: 503, retry_after_seconds };
-        assert_eq!(seconds(after_success(now, PACE)), Some(3600));
-        assert_eq!(seconds(after_failure(now, PACE, 1, &status(None))), Some(3600));
-        assert_eq!(seconds(after_failure(now, PACE, 2, &status(None))), Some(7200));
-        assert_eq!(seconds(after_failure(now, PACE, 40, &status(None))), Some(7200));
-        assert_eq!(seconds(after_failure(now, PACE, 1, &status(Some(5)))), Some(900));
-        assert_eq!(seconds(after_failure(now, PACE, 1, &FetchError::Gone)), None);
+    fn the_longest_wish_counts_within_bounds() {
+        assert_eq!(after(Asked::default()), Some(HOUR));
+        assert_eq!(after(Asked { fresh_seconds: Some(3 * HOUR), ..Asked::default() }), Some(3 * HOUR));
+        assert_eq!(after(Asked { fresh_seconds: Some(1), ..Asked::default() }), Some(HOUR));
+        assert_eq!(after(Asked { fresh_seconds: Some(u64::MAX), ..Asked::default() }), Some(7 * DAY_SECONDS), "an absurd max-age is capped at a week");
+        let hints = PollHints { ttl_minutes: Some(120), update_period_seconds: Some(DAY_SECONDS), update_frequency: Some(4), ..PollHints::default() };
+        assert_eq!(after(Asked { hints: Some(&hints), ..Asked::default() }), Some(6 * HOUR));
+        assert_eq!(after(Asked { is_pushed: true, ..Asked::default() }), Some(24 * HOUR));
+        let eager = Pace { interval: 1, ..PACE };
+        assert_eq!(wait(after_success(now(), eager, &Rhythm::default(), Asked::default())), Some(900), "the floor");
+    }
+
+    #[test]
+    fn skipped_hours_and_days_are_waited_out() {
+        let hints = PollHints { skip_hours: vec![9, 10], ..PollHints::default() };
+        assert_eq!(after(Asked { hints: Some(&hints), ..Asked::default() }), Some(3 * HOUR));
+        // 20 October 2022 is a Thursday.
+        let hints = PollHints { skip_days: vec!["thursday".into(), "Friday".into()], ..PollHints::default() };
+        assert_eq!(after(Asked { hints: Some(&hints), ..Asked::default() }), Some(40 * HOUR));
+        let hints = PollHints { skip_hours: (0..24).collect(), ..PollHints::default() };
+        assert_eq!(after(Asked { hints: Some(&hints), ..Asked::default() }), Some(HOUR), "forbidding every hour forbids none");
+    }
+
+    #[test]
+    fn the_rhythm_of_the_source_bends_its_interval() {
+        let quiet = |days: i64| Rhythm { news_at: Some(now() - SignedDuration::from_hours(24 * days)), ..Rhythm::default() };
+        let wait_of = |rhythm: &Rhythm, pace| wait(after_success(now(), pace, rhythm, Asked::default()));
+        assert_eq!(wait_of(&quiet(3), PACE), Some(HOUR));
+        assert_eq!(wait_of(&quiet(15), PACE), Some(2 * HOUR));
+        assert_eq!(wait_of(&quiet(300), PACE), Some(4 * HOUR));
+        assert_eq!(wait_of(&quiet(300), Pace { is_fixed: true, ..PACE }), Some(HOUR));
+        let busy = Rhythm { news_at: Some(now()), news_gap_seconds: Some(1800), news_count: 9, since: None };
+        assert_eq!(wait_of(&busy, PACE), Some(HOUR / 2));
+        assert_eq!(wait_of(&Rhythm { news_count: 2, ..busy }, PACE), Some(HOUR));
+    }
+
+    #[test]
+    fn failures_back_off_up_to_a_cap_and_gone_is_for_good() {
+        let status = |status, retry_after_seconds| FetchError::Status { status, retry_after_seconds };
+        let waits = |error: FetchError| (1..=8).map(|failures| wait(after_failure(now(), PACE, failures, Some(&error))).unwrap() / HOUR).collect::<Vec<_>>();
+        assert_eq!(waits(status(500, None)), [1, 2, 4, 8, 16, 24, 24, 24]);
+        assert_eq!(waits(status(404, None)), [1, 2, 4, 8, 16, 24, 24, 24]);
+        assert_eq!(waits(status(429, None))[..3], [2, 4, 8]);
+        assert_eq!(waits(status(403, None))[..3], [2, 4, 8]);
+        assert_eq!(waits(status(503, Some(5 * HOUR)))[..3], [5, 5, 5]);
+        assert_eq!(wait(after_failure(now(), PACE, 1, Some(&status(429, Some(60))))), Some(HOUR));
+        assert_eq!(wait(after_failure(now(), PACE, 1, Some(&status(503, Some(u64::MAX))))), Some(7 * DAY_SECONDS));
+        assert_eq!(wait(after_failure(now(), PACE, 40, Some(&status(404, None)))), Some(7 * DAY_SECONDS));
+        assert_eq!(wait(after_failure(now(), PACE, 1, Some(&FetchError::Gone))), None);
+        assert_eq!(wait(after_failure(now(), PACE, 1, None)), Some(HOUR));
     }
 }

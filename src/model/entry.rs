@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::feed::{Enclosure, Image, Person};
+use super::feed::{Enclosure, Image, Person, RawEntry, RawText};
 
 /// What an entry is recognised by when its source is read again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,31 @@ impl Identity {
             Identity::Guid(value) => format!("guid:{value}"),
             Identity::Address(value) => format!("url:{value}"),
             Identity::Content(value) => format!("sha256:{value}"),
+        }
+    }
+}
+
+/// What is known of an entry before it is read again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    pub fingerprint: String,
+    pub title: String,
+    pub summary: String,
+    pub url: Option<String>,
+    pub date: Option<Timestamp>,
+}
+
+impl Known {
+    /// What will be known of an entry that was just read.
+    pub fn of(raw: &RawEntry, fingerprint: &str) -> Known {
+        let text = |text: &Option<RawText>| text.as_ref().map(|text| text.value.clone()).unwrap_or_default();
+        let summary = if raw.summary.is_some() { &raw.summary } else { &raw.content };
+        Known {
+            fingerprint: fingerprint.to_owned(),
+            title: text(&raw.title),
+            summary: text(summary),
+            url: raw.url().map(str::to_owned),
+            date: raw.published.or(raw.updated),
         }
     }
 }

@@ -139,7 +139,7 @@ pub fn preferred_alternate(links: &[Link]) -> Option<&str> {
 }
 
 /// What a feed asks of those who poll it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct PollHints {
     /// RSS `ttl`, in minutes.
     pub ttl_minutes: Option<u32>,
@@ -176,6 +176,8 @@ pub struct RawFeed {
     pub entries: Vec<RawEntry>,
     /// Sentences for the operator.
     pub problems: Vec<String>,
+    /// The document ends too early: it must not be taken for the whole.
+    pub is_cut: bool,
 }
 
 impl RawFeed {

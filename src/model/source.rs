@@ -53,6 +53,8 @@ pub struct Source {
     pub language: Option<String>,
     pub tags: Vec<String>,
     pub interval_seconds: u64,
+    /// The interval stands at the source itself, not in `[defaults]`.
+    pub is_interval_fixed: bool,
     pub is_enabled: bool,
     pub date_from: DateFrom,
     pub date_order: DateOrder,
@@ -66,13 +68,55 @@ pub struct Validators {
     pub last_modified: Option<String>,
 }
 
+/// How often a source really publishes, as far as we have seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rhythm {
+    /// The first success.
+    pub since: Option<Timestamp>,
+    /// The last poll that brought news.
+    pub news_at: Option<Timestamp>,
+    /// The middling time between two such polls, in seconds.
+    pub news_gap_seconds: Option<u64>,
+    pub news_count: u32,
+}
+
+impl Rhythm {
+    /// The rhythm after a poll at `now`.
+    pub fn after(self, now: Timestamp, has_news: bool) -> Rhythm {
+        let since = self.since.or(Some(now));
+        if !has_news {
+            return Rhythm { since, ..self };
+        }
+        let gap = self.news_at.map(|last| u64::try_from(now.duration_since(last).as_secs()).unwrap_or(0));
+        let news_gap_seconds = match (self.news_gap_seconds, gap) {
+            (Some(old), Some(new)) => Some((old * 3 + new) / 4),
+            (old, new) => old.or(new),
+        };
+        Rhythm { since, news_at: Some(now), news_gap_seconds, news_count: self.news_count.saturating_add(1) }
+    }
+}
+
+/// A permanent redirect that is being watched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Move {
+    pub to: String,
+    /// Polls in a row that it led to a good document.
+    pub seen: u32,
+}
+
+/// Polls after which a permanent redirect is believed: sites are parked, and mended again.
+pub const MOVE_SEEN_MIN: u32 = 3;
+
 /// What we remember of a source between two readings.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct FetchState {
+    /// The address in the configuration that all this is about; with another one it starts anew.
+    pub url: String,
     pub validators: Validators,
     pub last_attempt: Option<Timestamp>,
     pub last_success: Option<Timestamp>,
-    /// A sentence; `None` after a success without a complaint.
+    /// A sentence; `None` after a success.
     pub last_error: Option<String>,
     /// What was wrong with a document that could be read all the same.
     pub warning: Option<String>,
@@ -81,6 +125,31 @@ pub struct FetchState {
     pub next_poll: Option<Timestamp>,
     /// Why the next poll is then.
     pub next_poll_reason: Option<String>,
+    /// The server said 410: nobody asks again until the address in the configuration changes.
+    pub is_gone: bool,
     /// A feed that the page at the source's address named.
     pub feed_url: Option<String>,
+    pub moved: Option<Move>,
+    /// Of the last answer, for the 304s that follow: `max-age` or `Expires`, in seconds.
+    pub fresh_seconds: Option<u64>,
+    pub hints: super::feed::PollHints,
+    pub rhythm: Rhythm,
+    /// Where the feed says that it is and who pushes it (WebSub).
+    pub hub: Option<Hub>,
+}
+
+/// What a feed says of its hub (WebSub section 4).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hub {
+    pub url: String,
+    pub topic: String,
+}
+
+impl FetchState {
+    /// The address to ask: the feed that the page named, the one that a proven redirect leads to, or the configured one.
+    pub fn address(&self, configured: &url::Url) -> url::Url {
+        let moved = self.moved.as_ref().filter(|moved| moved.seen >= MOVE_SEEN_MIN).map(|moved| &moved.to);
+        let remembered = self.feed_url.as_ref().or(moved);
+        remembered.and_then(|url| url::Url::parse(url).ok()).unwrap_or_else(|| configured.clone())
+    }
 }

@@ -7,18 +7,11 @@ use rusqlite::{OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
 use super::{Result, Store, StoreError, Work, millis, time};
-use crate::model::entry::{Alternate, Entry, Identity, Provenance};
+use crate::model::entry::{Alternate, Entry, Identity, Known, Provenance};
 use crate::model::feed::{Enclosure, Image, Person};
 use crate::model::key::{Candidate, Key};
 use crate::model::story::{Relation, StoredEntry, Story};
 use crate::model::topic::TopicMatch;
-
-/// What is known of an entry before it is read again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known {
-    pub fingerprint: String,
-    pub is_dated: bool,
-}
 
 /// Which entries to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -122,10 +115,20 @@ impl Store {
     pub fn known(&self, source: &str, identities: &[String]) -> Result<HashMap<String, Known>> {
         let mut statement = self
             .connection
-            .prepare_cached("SELECT fingerprint, published IS NOT NULL OR updated IS NOT NULL FROM entry WHERE source = ?1 AND identity = ?2")?;
+            .prepare_cached("SELECT fingerprint, title, summary, url, coalesce(published, updated) FROM entry WHERE source = ?1 AND identity = ?2")?;
         let mut known = HashMap::new();
         for identity in identities {
-            let row = statement.query_row([source, identity], |row| Ok(Known { fingerprint: row.get(0)?, is_dated: row.get(1)? })).optional()?;
+            let row = statement
+                .query_row([source, identity], |row| {
+                    Ok(Known {
+                        fingerprint: row.get(0)?,
+                        title: row.get(1)?,
+                        summary: row.get(2)?,
+                        url: row.get(3)?,
+                        date: row.get::<_, Option<i64>>(4)?.map(time),
+                    })
+                })
+                .optional()?;
             known.extend(row.map(|row| (identity.clone(), row)));
         }
         Ok(known)

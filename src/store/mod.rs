@@ -4,6 +4,7 @@
 mod entries;
 mod mail;
 mod sources;
+mod websub;
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -13,9 +14,9 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 
-pub use entries::{EntryFilter, Known};
+pub use entries::EntryFilter;
 pub use mail::{NewDelivery, NewIssue};
-pub use sources::SourceRow;
+pub use sources::{RobotsFile, SourceRow};
 
 /// Embedded and numbered by their order; one is never edited after a release.
 static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| Migrations::new(vec![M::up(include_str!("../../migrations/sqlite/0001_start.sql"))]));

@@ -16,7 +16,7 @@ fn one_bad_source_never_costs_another() {
         ("reset", Reply::ok("").sent(Manner::Reset), "the connection to 127.0.0.1 broke"),
     ];
     let servers: Vec<Server> = cases.iter().map(|(_, reply, _)| Server::always(reply.clone())).collect();
-    let mut config = format!("[fetch]\ntimeout = \"1s\"\n[[source]]\nid = \"good\"\nurl = \"{}\"\n", good.url("/"));
+    let mut config = format!("timeout = \"1s\"\n[[source]]\nid = \"good\"\nurl = \"{}\"\n", good.url("/"));
     for ((id, ..), server) in cases.iter().zip(&servers) {
         config += &format!("[[source]]\nid = \"{id}\"\nkind = \"feed\"\nurl = \"{}\"\n", server.url("/"));
     }
@@ -65,7 +65,7 @@ fn a_truncated_document_yields_what_was_whole_and_a_warning() {
 
 #[test]
 fn enormous_documents_are_cut_or_refused_without_eating_memory() {
-    let app = App::new("[fetch]\nbody_bytes_max = 1048576\n");
+    let app = App::new("body_bytes_max = 1048576\n");
     let mut documents: Vec<(&str, String)> = Vec::new();
     documents.push(("nested", format!("<rss version=\"2.0\"><channel><item><title>Deep</title>{}", "<a>".repeat(1_000_000))));
     let namespaces: String = (0..20_000).map(|n| format!(" xmlns:n{n}=\"urn:{n}\"")).collect();

@@ -17,7 +17,7 @@ fn config(server: &Server, mail: &str, recipients: &str) -> String {
 fn app(server: &Server, smtp: &SmtpServer, recipients: &str) -> App {
     let app = App::new("");
     let text = format!(
-        "version = 1\n[channel]\ntitle = \"Test\"\nurl = \"https://news.example.org\"\n[mail]\ntransport = \"smtp://localhost:{}?tls=required\"\nusername = \"courant\"\npassword = \"file:secret\"\nca_file = \"{}\"\nfrom = \"News <news@example.org>\"\nreply_to = \"desk@example.org\"\n{}",
+        "version = 1\n[channel]\ntitle = \"Test\"\nurl = \"https://news.example.org\"\n[fetch]\nallow = [\"127.0.0.1\"]\n[mail]\ntransport = \"smtp://localhost:{}?tls=required\"\nusername = \"courant\"\npassword = \"file:secret\"\nca_file = \"{}\"\nfrom = \"News <news@example.org>\"\nreply_to = \"desk@example.org\"\n{}",
         smtp.port,
         smtp.certificate().display(),
         config(server, "", recipients)

@@ -34,7 +34,7 @@ impl App {
 
     /// Writes the configuration anew.
     pub fn configure(&self, rest: &str) {
-        let head = "version = 1\n[channel]\ntitle = \"Test\"\nurl = \"https://news.example.org\"\nlanguage = \"en\"\n[mail]\nfrom = \"News <news@example.org>\"\n[defaults]\ninterval = \"1h\"\n";
+        let head = "version = 1\n[channel]\ntitle = \"Test\"\nurl = \"https://news.example.org\"\nlanguage = \"en\"\n[mail]\nfrom = \"News <news@example.org>\"\n[defaults]\ninterval = \"1h\"\n[fetch]\nallow = [\"127.0.0.1\"]\n";
         self.write("feeds.toml", format!("{head}{rest}"));
     }
 

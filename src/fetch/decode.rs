@@ -1,0 +1,57 @@
+//! Content-Encoding undone as the bytes come (RFC 9110 section 8.4): gzip, deflate in both its meanings, br, zstd.
+//! What is not encoded as it says is taken as it is.
+
+use std::io;
+use std::pin::Pin;
+
+use async_compression::tokio::bufread::{BrotliDecoder, DeflateDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder};
+use async_compression::zstd::DParameter;
+use bytes::Bytes;
+use futures_util::Stream;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, BufReader};
+use tokio_util::io::StreamReader;
+
+/// What we can undo.
+pub const ACCEPT_ENCODING: &str = "gzip, br, zstd, deflate";
+/// Encodings undone of one body: more than two are an attack.
+const LAYERS_MAX: usize = 2;
+/// RFC 8878 section 3.1.1.1.2 and RFC 9659: decoders on the Web need no window over 8 MB.
+const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+
+type Reader = Pin<Box<dyn AsyncBufRead + Send>>;
+
+/// A body as its bytes were before they were encoded.
+///
+/// # Errors
+/// When the body uses an encoding that we did not ask for, or its first bytes cannot be read.
+pub async fn decoded(body: impl Stream<Item = io::Result<Bytes>> + Send + 'static, content_encoding: &str) -> io::Result<Pin<Box<dyn AsyncRead + Send>>> {
+    let mut reader: Reader = Box::pin(StreamReader::new(body));
+    let encodings: Vec<String> =
+        content_encoding.split(',').map(|name| name.trim().to_ascii_lowercase()).filter(|name| !name.is_empty() && name != "identity").collect();
+    if encodings.len() > LAYERS_MAX {
+        return Err(io::Error::other(format!("the body is encoded {} times", encodings.len())));
+    }
+    for name in encodings.iter().rev() {
+        let head: Vec<u8> = reader.fill_buf().await?.iter().take(4).copied().collect();
+        reader = match (name.as_str(), head.as_slice()) {
+            ("gzip" | "x-gzip", [0x1F, 0x8B, ..]) => {
+                let mut decoder = GzipDecoder::new(reader);
+                decoder.multiple_members(true);
+                Box::pin(BufReader::new(decoder))
+            }
+            ("gzip" | "x-gzip", _) => reader,
+            // RFC 9110 section 8.4.1.2: zlib, though some servers send it bare.
+            ("deflate", [first, second, ..]) if first & 0x0F == 8 && (u16::from(*first) << 8 | u16::from(*second)) % 31 == 0 => {
+                Box::pin(BufReader::new(ZlibDecoder::new(reader)))
+            }
+            ("deflate", _) => Box::pin(BufReader::new(DeflateDecoder::new(reader))),
+            ("br", _) => Box::pin(BufReader::new(BrotliDecoder::new(reader))),
+            ("zstd", [0x28, 0xB5, 0x2F, 0xFD]) => {
+                Box::pin(BufReader::new(ZstdDecoder::with_params(reader, &[DParameter::window_log_max(ZSTD_WINDOW_LOG_MAX)])))
+            }
+            ("zstd", _) => reader,
+            (other, _) => return Err(io::Error::other(format!("the body is encoded as \"{other}\", which we did not ask for"))),
+        };
+    }
+    Ok(reader)
+}

@@ -1,0 +1,61 @@
+//! How many requests one host gets at a time, and how far apart. A host is a name with its port.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+use url::Url;
+
+/// The gates of all hosts.
+#[derive(Debug, Clone)]
+pub struct Gates {
+    per_host: usize,
+    hosts: Arc<Mutex<HashMap<String, Arc<Gate>>>>,
+}
+
+#[derive(Debug)]
+struct Gate {
+    places: Arc<Semaphore>,
+    /// When the next page may be asked for.
+    next_page: Mutex<Option<Instant>>,
+}
+
+/// A place at a host, held while a request is under way.
+#[derive(Debug)]
+pub struct Place {
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Gates {
+    pub fn new(per_host: usize) -> Gates {
+        Gates { per_host, hosts: Arc::default() }
+    }
+
+    fn gate(&self, url: &Url) -> Arc<Gate> {
+        let host = format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(Gate { places: Arc::new(Semaphore::new(self.per_host)), next_page: Mutex::default() });
+        hosts.entry(host).or_insert_with(new).clone()
+    }
+
+    /// Waits for a place at the host of `url`.
+    pub async fn enter(&self, url: &Url) -> Place {
+        // The semaphore is never closed: an error would only mean no limit.
+        Place { _permit: self.gate(url).places.clone().acquire_owned().await.ok() }
+    }
+
+    /// Waits until `delay` has passed since the last page of this host was asked for, in the order of the callers.
+    pub async fn pace(&self, url: &Url, delay: Duration) {
+        let at = {
+            let gate = self.gate(url);
+            let mut next = gate.next_page.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            let at = next.map_or(now, |next| next.max(now));
+            *next = Some(at + delay);
+            at
+        };
+        tokio::time::sleep_until(at).await;
+    }
+}

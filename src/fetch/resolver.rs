@@ -1,0 +1,43 @@
+//! Names to the addresses that may be connected to: the guard is asked after DNS, where the connection is made.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+use crate::model::guard::Guard;
+
+/// Resolves names and drops the addresses that may not be connected to.
+pub struct GuardedResolver {
+    guard: Arc<Guard>,
+}
+
+/// A name that leads only to addresses that are refused.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} leads to a private address")]
+pub struct PrivateAddress(pub String);
+
+impl GuardedResolver {
+    pub fn new(guard: Arc<Guard>) -> GuardedResolver {
+        GuardedResolver { guard }
+    }
+}
+
+impl Resolve for GuardedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let guard = self.guard.clone();
+        Box::pin(async move {
+            let host = name.as_str().to_owned();
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
+            if guard.proxy_hosts.contains(&host) {
+                return Ok(Box::new(found.into_iter()) as Addrs);
+            }
+            let has_any = !found.is_empty();
+            let permitted: Vec<SocketAddr> = found.into_iter().filter(|address| guard.permits_ip(address.ip(), None)).collect();
+            if permitted.is_empty() && has_any {
+                return Err(PrivateAddress(host).into());
+            }
+            Ok(Box::new(permitted.into_iter()) as Addrs)
+        })
+    }
+}

@@ -1,0 +1,147 @@
+//! robots.txt (RFC 9309): which pages a crawler may ask for, and how slowly. Pure. Feeds are made for programs: it is
+//! for pages only.
+
+/// Read of a robots.txt, in bytes: RFC 9309 section 2.5 asks for 500 KiB at least.
+pub const BODY_BYTES_MAX: usize = 512 * 1024;
+/// Rules kept of one file.
+const RULES_MAX: usize = 5_000;
+
+/// What a site lets us do.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Robots {
+    /// Pattern, and whether it allows.
+    rules: Vec<(String, bool)>,
+    /// `Crawl-delay`, in seconds.
+    pub crawl_delay_seconds: Option<f64>,
+    /// The file could not be had: nothing may be asked for (section 2.3.1.4).
+    is_closed: bool,
+}
+
+impl Robots {
+    /// The whole site is closed to us.
+    pub fn closed() -> Robots {
+        Robots { is_closed: true, ..Robots::default() }
+    }
+
+    /// Reads the group for `product` (our product token, in any case), else the one for `*`.
+    pub fn parse(text: &str, product: &str) -> Robots {
+        let mut own = Robots::default();
+        let mut others = Robots::default();
+        let (mut has_own, mut is_reading_agents) = (false, false);
+        let (mut in_own, mut in_others) = (false, false);
+        for line in text.lines() {
+            let line = line.split('#').next().unwrap_or("").trim().trim_start_matches('\u{FEFF}');
+            let Some((key, value)) = line.split_once(':') else { continue };
+            let (key, value) = (key.trim().to_ascii_lowercase(), value.trim());
+            if key == "user-agent" {
+                if !is_reading_agents {
+                    (in_own, in_others) = (false, false);
+                }
+                is_reading_agents = true;
+                let agent = value.split(['/', ' ']).next().unwrap_or("");
+                in_own |= agent.eq_ignore_ascii_case(product);
+                in_others |= agent == "*";
+                has_own |= in_own;
+                continue;
+            }
+            is_reading_agents = false;
+            for group in [(in_own, &mut own), (in_others, &mut others)].into_iter().filter_map(|(is_in, group)| is_in.then_some(group)) {
+                match key.as_str() {
+                    // An empty rule says nothing.
+                    "allow" | "disallow" if !value.is_empty() && group.rules.len() < RULES_MAX => group.rules.push((normal(value), key == "allow")),
+                    "crawl-delay" => group.crawl_delay_seconds = value.parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds > 0.0),
+                    _ => {}
+                }
+            }
+        }
+        if has_own { own } else { others }
+    }
+
+    /// Whether a path, with its query, may be asked for: the longest rule that fits decides, and of equals the one that
+    /// allows (section 2.2.2).
+    pub fn allows(&self, path_and_query: &str) -> bool {
+        if self.is_closed {
+            return false;
+        }
+        let path = normal(path_and_query);
+        let fitting = self.rules.iter().filter(|(pattern, _)| fits(pattern, &path));
+        fitting.max_by_key(|(pattern, allows)| (pattern.len(), *allows)).is_none_or(|(_, allows)| *allows)
+    }
+}
+
+/// Percent escapes in one spelling: upper-case hexadecimal, only where needed.
+fn normal(path: &str) -> String {
+    let bytes = path.as_bytes();
+    let mut out = String::with_capacity(path.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let hex = |byte: Option<&u8>| byte.and_then(|byte| (*byte as char).to_digit(16));
+        let byte = match (bytes[at], hex(bytes.get(at + 1)), hex(bytes.get(at + 2))) {
+            (b'%', Some(high), Some(low)) => {
+                at += 2;
+                (high * 16 + low) as u8
+            }
+            (byte, ..) => byte,
+        };
+        at += 1;
+        if byte.is_ascii_graphic() && byte != b'%' {
+            out.push(byte as char);
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+/// `*` stands for anything, `$` at the end for the end. Linear in practice, quadratic at worst: no backtracking over
+/// more than one star.
+fn fits(pattern: &str, path: &str) -> bool {
+    let (pattern, is_anchored) = pattern.strip_suffix('$').map_or((pattern, false), |pattern| (pattern, true));
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|first| path.strip_prefix(first)) else { return false };
+    let mut parts = parts.peekable();
+    if parts.peek().is_none() {
+        return !is_anchored || rest.is_empty();
+    }
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() && is_anchored {
+            return rest.ends_with(part);
+        }
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_rule_of_the_right_group_decides() {
+        let text = "User-agent: other\nDisallow: /\n\nUser-agent: *\nDisallow: /private\nAllow: /private/open\nDisallow: /*.pdf$\nCrawl-delay: 2.5\n";
+        let robots = Robots::parse(text, "courant");
+        assert_eq!(robots.crawl_delay_seconds, Some(2.5));
+        for (path, want) in [("/", true), ("/private/x", false), ("/private/open/x", true), ("/a.pdf", false), ("/a.pdf?x", true), ("/%70rivate", false)] {
+            assert_eq!(robots.allows(path), want, "{path}");
+        }
+        assert!(!Robots::parse(text, "OTHER").allows("/"));
+    }
+
+    #[test]
+    fn agents_share_a_group_and_an_own_group_hides_the_star() {
+        let text = "User-agent: a\nUser-agent: Courant/1.0\nDisallow: /a\nUser-agent: *\nDisallow: /\n";
+        let robots = Robots::parse(text, "courant");
+        assert!(!robots.allows("/a") && robots.allows("/b"));
+        assert!(!Robots::parse(text, "someone").allows("/b"));
+    }
+
+    #[test]
+    fn nothing_said_is_everything_allowed_and_a_closed_site_nothing() {
+        assert!(Robots::parse("", "courant").allows("/x"));
+        assert!(Robots::parse("User-agent: *\nDisallow:\n", "courant").allows("/x"));
+        assert!(!Robots::closed().allows("/"));
+    }
+}

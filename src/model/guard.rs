@@ -1,0 +1,170 @@
+//! Which addresses may be connected to. A feed's address comes from strangers, in redirects and in pages: without this
+//! they could make us ask the machines beside us (SSRF). Public addresses are allowed, all others only by
+//! `[fetch] allow`. Pure.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::RangeInclusive;
+
+use ipnet::IpNet;
+use url::{Host, Url};
+
+/// One entry of `[fetch] allow`: `10.0.0.0/8`, `127.0.0.1:8080`, `127.0.0.1:18110-18400`, `[::1]:8080`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allowed {
+    network: IpNet,
+    /// All, if none.
+    ports: Option<RangeInclusive<u16>>,
+}
+
+impl Allowed {
+    /// Reads an entry; the error says what is wrong.
+    pub fn parse(text: &str) -> Result<Allowed, String> {
+        let wrong = || format!("\"{text}\" is no address to allow: write \"10.0.0.0/8\", \"127.0.0.1:8080\" or \"[::1]:8000-8999\"");
+        let text = text.trim();
+        let (address, ports) = match (text.strip_prefix('['), text.rsplit_once(':')) {
+            (Some(bracketed), _) => {
+                let (address, rest) = bracketed.split_once(']').ok_or_else(wrong)?;
+                (address, rest.strip_prefix(':'))
+            }
+            (None, Some((address, ports))) if !address.contains(':') => (address, Some(ports)),
+            _ => (text, None),
+        };
+        let network = address.parse::<IpNet>().or_else(|_| address.parse::<IpAddr>().map(IpNet::from)).map_err(|_| wrong())?;
+        let ports = match ports.map(|ports| ports.split_once('-').unwrap_or((ports, ports))) {
+            Some((first, last)) => Some(first.parse().map_err(|_| wrong())?..=last.parse().map_err(|_| wrong())?),
+            None => None,
+        };
+        Ok(Allowed { network, ports })
+    }
+
+    /// The very address and port of a URL, where it is written as a number or is this machine.
+    pub fn host_of(url: &Url) -> Vec<Allowed> {
+        let port = url.port_or_known_default().unwrap_or_default();
+        let addresses: Vec<IpAddr> = match url.host() {
+            Some(Host::Ipv4(ip)) => vec![ip.into()],
+            Some(Host::Ipv6(ip)) => vec![ip.into()],
+            Some(Host::Domain("localhost")) => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            _ => Vec::new(),
+        };
+        addresses.into_iter().map(|address| Allowed { network: address.into(), ports: Some(port..=port) }).collect()
+    }
+}
+
+/// The rules of all connections.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Guard {
+    pub allowed: Vec<Allowed>,
+    /// Names of the proxies in use: the operator's own choice, wherever they stand.
+    pub proxy_hosts: Vec<String>,
+}
+
+impl Guard {
+    /// Whether a connection to this address and port may be made.
+    pub fn permits(&self, address: SocketAddr) -> bool {
+        self.permits_ip(address.ip(), Some(address.port()))
+    }
+
+    /// Without a port: whether any port of it may be connected to.
+    pub fn permits_ip(&self, ip: IpAddr, port: Option<u16>) -> bool {
+        let ip = ip.to_canonical();
+        is_public(ip)
+            || self
+                .allowed
+                .iter()
+                .any(|rule| rule.network.contains(&ip) && rule.ports.as_ref().is_none_or(|ports| port.is_none_or(|port| ports.contains(&port))))
+    }
+
+    /// Whether a rule depends on the port, which a resolver does not know.
+    pub fn has_port_rules(&self) -> bool {
+        self.allowed.iter().any(|rule| rule.ports.is_some())
+    }
+}
+
+/// Not on the public internet: the special-purpose registries of RFC 6890 and its successors.
+fn is_public(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => is_public_v4(ip),
+        IpAddr::V6(ip) => is_public_v6(ip),
+    }
+}
+
+fn is_public_v4(ip: Ipv4Addr) -> bool {
+    let [a, b, c, _] = ip.octets();
+    !(matches!(a, 0 | 10 | 127 | 224..=255)
+        || (a == 100 && (64..128).contains(&b))
+        || (a == 169 && b == 254)
+        || (a == 172 && (16..32).contains(&b))
+        || (a == 192 && b == 168)
+        || (a == 192 && b == 0 && matches!(c, 0 | 2))
+        || (a == 192 && b == 88 && c == 99)
+        || (a == 198 && matches!(b, 18 | 19))
+        || (a == 198 && b == 51 && c == 100)
+        || (a == 203 && b == 0 && c == 113))
+}
+
+fn is_public_v6(ip: Ipv6Addr) -> bool {
+    let embedded = |high: u16, low: u16| is_public_v4(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
+    match ip.segments() {
+        // NAT64 and 6to4 lead to the IPv4 address that they hold.
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => embedded(high, low),
+        [0x2002, high, low, ..] => embedded(high, low),
+        // Teredo, documentation, benchmarking and the rest of the protocol block.
+        [0x2001, second, ..] if second < 0x200 || second == 0xdb8 => false,
+        // Global unicast is 2000::/3; all else is local, multicast or reserved.
+        [first, ..] => (0x2000..0x4000).contains(&first),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guard(rules: &[&str]) -> Guard {
+        Guard { allowed: rules.iter().map(|rule| Allowed::parse(rule).unwrap()).collect(), proxy_hosts: Vec::new() }
+    }
+
+    #[test]
+    fn only_public_addresses_are_permitted_by_default() {
+        for private in [
+            "127.0.0.1:80",
+            "10.1.2.3:80",
+            "172.31.0.1:80",
+            "192.168.1.1:443",
+            "169.254.169.254:80",
+            "100.64.0.1:80",
+            "0.0.0.0:80",
+            "224.0.0.1:80",
+            "255.255.255.255:80",
+            "198.18.0.1:80",
+            "[::1]:80",
+            "[::]:80",
+            "[fe80::1]:80",
+            "[fd00::1]:80",
+            "[ff02::1]:80",
+            "[::ffff:127.0.0.1]:80",
+            "[64:ff9b::7f00:1]:80",
+            "[2002:7f00:1::]:80",
+            "[2001:db8::1]:80",
+            "[2001::1]:80",
+        ] {
+            assert!(!guard(&[]).permits(private.parse().unwrap()), "{private}");
+        }
+        for public in ["93.184.216.34:80", "172.32.0.1:80", "[2606:4700::1111]:443", "[2002:5db8:d822::]:80"] {
+            assert!(guard(&[]).permits(public.parse().unwrap()), "{public}");
+        }
+    }
+
+    #[test]
+    fn rules_open_networks_and_ports() {
+        let guard = guard(&["127.0.0.1:18110-18400", "10.0.0.0/8", "[::1]:8080", "fd00::/8"]);
+        for yes in ["127.0.0.1:18110", "127.0.0.1:18400", "10.9.9.9:1", "[::1]:8080", "[fd12::1]:443", "[::ffff:10.0.0.1]:80"] {
+            assert!(guard.permits(yes.parse().unwrap()), "{yes}");
+        }
+        for no in ["127.0.0.1:18109", "127.0.0.2:18110", "[::1]:8081", "192.168.0.1:80"] {
+            assert!(!guard.permits(no.parse().unwrap()), "{no}");
+        }
+        for wrong in ["", "localhost", "10.0.0.0/40", "127.0.0.1:x", "127.0.0.1:9-", "[::1", "999.0.0.1"] {
+            assert!(Allowed::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

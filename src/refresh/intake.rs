@@ -1,0 +1,106 @@
+//! Entries of one reading on their way into the store: cleaned, classified, placed in their stories.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::classify::Classifier;
+use crate::dedupe::{self, Placement};
+use crate::model::entry::{Entry, Identity};
+use crate::model::feed::RawEntry;
+use crate::model::source::Source;
+use crate::model::story::{Relation, StoredEntry};
+use crate::model::topic::TopicMatch;
+use crate::normalize::entry::{Context, entry_id, normalize};
+use crate::normalize::html::Sanitizer;
+use crate::store::Work;
+
+/// What is older than this when a source that we know suddenly lists it is a replay, not news.
+const NEWS_AGE_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// More new entries than this at once from a source that we know are a replay, all but the youngest.
+pub const FLOOD_ENTRIES_MIN: usize = 100;
+const FLOOD_AGE_MAX: SignedDuration = SignedDuration::from_hours(24);
+
+/// An entry on its way in. The fingerprint is of what the source lists, before the item's own page adds to it.
+pub struct Incoming {
+    pub raw: RawEntry,
+    pub identity: Identity,
+    pub fingerprint: String,
+}
+
+/// What all entries of one reading share.
+pub struct Intake<'a> {
+    source: &'a Source,
+    classifier: &'a Classifier,
+    base: &'a url::Url,
+    language: Option<String>,
+    last_success: Option<Timestamp>,
+    now: Timestamp,
+    sanitizer: Sanitizer,
+    pub is_flood: bool,
+    /// Entries that went out as news.
+    pub announced: usize,
+}
+
+impl<'a> Intake<'a> {
+    pub fn new(
+        source: &'a Source,
+        classifier: &'a Classifier,
+        base: &'a url::Url,
+        language: Option<String>,
+        last_success: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Self {
+        Intake { source, classifier, base, language, last_success, now, sanitizer: Sanitizer::default(), is_flood: false, announced: 0 }
+    }
+
+    fn entry(&mut self, incoming: &Incoming) -> Entry {
+        // The configuration knows better than a template that says "en" on every page.
+        let language = self.source.language.as_deref().or(self.language.as_deref());
+        let context = Context { source: &self.source.id, language, base: Some(self.base) };
+        let entry = normalize(&incoming.raw, context, &mut self.sanitizer);
+        Entry { id: entry_id(&self.source.id, &incoming.identity), identity: incoming.identity.clone(), fingerprint: incoming.fingerprint.clone(), ..entry }
+    }
+
+    fn topics(&self, entry: &Entry) -> Vec<TopicMatch> {
+        self.classifier.classify(&entry.title, &entry.summary, entry.language.as_deref())
+    }
+
+    pub fn update(&mut self, work: &mut Work, incoming: &Incoming) -> anyhow::Result<()> {
+        let entry = self.entry(incoming);
+        let keys = dedupe::keys(&entry);
+        let topics = self.topics(&entry);
+        Ok(work.update_entry(&entry, &topics, &keys, self.now)?)
+    }
+
+    /// Keeps a new entry; answers why it is no story of its own, if it is none.
+    pub fn insert(&mut self, work: &mut Work, incoming: &Incoming) -> anyhow::Result<Option<String>> {
+        let entry = self.entry(incoming);
+        let keys = dedupe::keys(&entry);
+        let candidates = work.candidates(&entry.id, &keys)?;
+        let (story, relation, reason, announced) = match dedupe::place(&entry, &keys, &candidates) {
+            Placement::NewStory => {
+                let story = entry_id("story", &Identity::Guid(entry.id.clone()));
+                (story, Relation::First, None, u32::from(self.is_news(&entry)))
+            }
+            Placement::Join { story, relation, reason, also } => {
+                work.merge_stories(&story, &also)?;
+                (story, relation, Some(reason), 0)
+            }
+        };
+        self.announced += announced as usize;
+        let line = reason.as_ref().map(|reason| format!("\"{}\" ({}) is a {reason}", entry.title, entry.source));
+        let topics = self.topics(&entry);
+        let stored =
+            StoredEntry { partner: self.source.partner.clone(), first_seen: self.now, changed: self.now, topics, story, relation, reason, announced, entry };
+        work.insert_entry(&stored, &keys)?;
+        Ok(line)
+    }
+
+    /// An old entry that a source suddenly lists is kept, and not announced.
+    fn is_news(&self, entry: &Entry) -> bool {
+        match (self.last_success, entry.date()) {
+            (None, _) => true,
+            (Some(last), Some(date)) => date >= last - if self.is_flood { FLOOD_AGE_MAX } else { NEWS_AGE_MAX },
+            (Some(_), None) => !self.is_flood,
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Pages of a listing and of its items: robots.txt first, at the pace that it asks for, within a budget.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use url::Url;
+
+use super::intake::Incoming;
+use super::{ReadError, Reading, Refresher, document, extract_apart};
+use crate::extract::page::ItemPage;
+use crate::extract::prose_date::DateRules;
+use crate::extract::{self, PageRules};
+use crate::fetch::client::{Answer, FetchError, Wanted};
+use crate::fetch::robots::Robots;
+use crate::model::feed::{Link, RawEntry};
+use crate::model::source::{DateFrom, Source, Validators};
+use crate::store::RobotsFile;
+
+/// Further pages of a listing read in one refresh.
+const PAGES_MAX: usize = 5;
+/// Items' own pages fetched in one refresh: a partner's server is not ours.
+const ITEM_PAGES_MAX: usize = 30;
+/// Spent on waiting for Crawl-delay in one refresh; a longer delay lets one page through a time.
+const PACE_SECONDS_MAX: f64 = 30.0;
+/// RFC 9309 section 2.4: a robots.txt is not used for longer without asking again.
+const ROBOTS_SECONDS_MAX: u64 = 86_400;
+const ROBOTS_SECONDS_MIN: u64 = 3_600;
+/// RFC 9309 section 2.3.1.4: how long an old one may stand in for one that cannot be had.
+const ROBOTS_STALE: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// One question at a time to each site for its robots.txt.
+#[derive(Debug, Clone, Default)]
+pub struct OriginLocks(Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>);
+
+impl OriginLocks {
+    fn of(&self, origin: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        locks.entry(origin.to_owned()).or_default().clone()
+    }
+}
+
+/// What one refresh may still spend on pages.
+#[derive(Debug, Default)]
+pub struct PageBudget {
+    paced_seconds: f64,
+    pages: usize,
+    delay_seconds: Option<f64>,
+}
+
+impl PageBudget {
+    /// The longest Crawl-delay met.
+    pub fn crawl_delay_seconds(&self) -> Option<u64> {
+        self.delay_seconds.map(|seconds| seconds.ceil() as u64)
+    }
+}
+
+impl Refresher {
+    /// Fetches a page if robots.txt lets us, at the pace that it asks for.
+    pub(super) async fn get_page(&self, url: &Url, validators: &Validators, budget: &mut PageBudget, now: Timestamp) -> Result<Answer, ReadError> {
+        let host = || url.host_str().unwrap_or_default().to_owned();
+        let robots = self.robots(url, now).await?;
+        if !robots.allows(&url[url::Position::BeforePath..url::Position::AfterQuery]) {
+            return Err(ReadError::Forbidden { host: host() });
+        }
+        if let Some(seconds) = robots.crawl_delay_seconds {
+            budget.delay_seconds = Some(budget.delay_seconds.map_or(seconds, |known| known.max(seconds)));
+            if budget.pages > 0 {
+                budget.paced_seconds += seconds;
+            }
+            if budget.paced_seconds > PACE_SECONDS_MAX {
+                return Err(ReadError::Postponed { host: host(), seconds: seconds.ceil() as u64 });
+            }
+            self.client.pace(url, Duration::from_secs_f64(seconds.min(PACE_SECONDS_MAX))).await;
+        }
+        budget.pages += 1;
+        Ok(self.client.get(url, validators, Wanted::Page, now).await?)
+    }
+
+    /// What the site of `url` lets us do, asked at most once a day.
+    async fn robots(&self, url: &Url, now: Timestamp) -> anyhow::Result<Robots> {
+        let origin = url.origin().ascii_serialization();
+        let lock = self.robots_locks.of(&origin);
+        let _one_at_a_time = lock.lock().await;
+        let kept = self.store().robots(&origin)?;
+        let file = match kept {
+            Some(file) if file.expires > now => file,
+            kept => {
+                let file = self.fetch_robots(url, kept, now).await;
+                self.store().put_robots(&origin, &file)?;
+                file
+            }
+        };
+        Ok(file.text.map_or_else(Robots::closed, |text| Robots::parse(&text, self.client.product())))
+    }
+
+    async fn fetch_robots(&self, url: &Url, kept: Option<RobotsFile>, now: Timestamp) -> RobotsFile {
+        let Ok(address) = url.join("/robots.txt") else { return RobotsFile { text: Some(String::new()), expires: now } };
+        let until = |seconds: u64| now + SignedDuration::from_secs(seconds.clamp(ROBOTS_SECONDS_MIN, ROBOTS_SECONDS_MAX) as i64);
+        match self.client.get(&address, &Validators::default(), Wanted::Robots, now).await {
+            Ok(Answer::Document(file)) => {
+                let expires = until(file.meta.fresh_seconds.unwrap_or(ROBOTS_SECONDS_MAX));
+                RobotsFile { text: Some(String::from_utf8_lossy(&file.bytes).into_owned()), expires }
+            }
+            // "Unavailable": everything is allowed. Too many requests is no such answer.
+            Err(
+                FetchError::Status { status: 400..=428 | 430..=499, .. } | FetchError::Gone | FetchError::Redirects { .. } | FetchError::BadRedirect { .. },
+            )
+            | Ok(Answer::NotModified(_)) => RobotsFile { text: Some(String::new()), expires: until(ROBOTS_SECONDS_MAX) },
+            // "Unreachable": nothing is allowed, unless we know what it said not long ago. Asked again at the next poll.
+            Err(_) => match kept {
+                Some(RobotsFile { text: Some(text), expires }) if expires + ROBOTS_STALE > now => RobotsFile { text: Some(text), expires },
+                _ => RobotsFile { text: None, expires: now },
+            },
+        }
+    }
+
+    /// Reads the further pages of a listing, until one brings nothing new.
+    pub(super) async fn follow_pages(
+        &self,
+        source: &Source,
+        reading: &mut Reading,
+        rules: &PageRules,
+        budget: &mut PageBudget,
+        now: Timestamp,
+    ) -> Result<(), ReadError> {
+        if source.select.as_ref().is_none_or(|select| select.next.is_none()) {
+            return Ok(());
+        }
+        let mut visited = HashSet::from([reading.base.to_string()]);
+        for _ in 0..PAGES_MAX {
+            let Some(next) = reading.feed.links.iter().position(|link| link.rel == "next") else { return Ok(()) };
+            let next = reading.feed.links.remove(next).href;
+            if self.known(source, &reading.feed.entries)?.len() == reading.feed.entries.len() || !visited.insert(next.clone()) {
+                return Ok(());
+            }
+            let Ok(url) = Url::parse(&next) else { return Ok(()) };
+            let page = match self.get_page(&url, &Validators::default(), budget, now).await {
+                Ok(Answer::Document(page)) => extract_apart(*page, rules.clone(), true).await?.1,
+                Ok(Answer::NotModified(_)) => return Ok(()),
+                Err(ReadError::Internal(error)) => return Err(error.into()),
+                Err(error) => {
+                    reading.feed.problems.push(format!("the next page {url} was not read: {error}"));
+                    return Ok(());
+                }
+            };
+            let Ok(page) = page else { return Ok(()) };
+            reading.feed.links.extend(page.links.into_iter().filter(|link| link.rel == "next"));
+            reading.feed.entries.extend(page.entries);
+        }
+        Ok(())
+    }
+
+    /// Fetches the items' own pages where the source wants it: once for what is new or edited.
+    pub(super) async fn follow_items(
+        &self,
+        source: &Source,
+        reading: &mut Reading,
+        rules: DateRules,
+        budget: &mut PageBudget,
+        now: Timestamp,
+    ) -> Result<(), ReadError> {
+        if source.date_from != DateFrom::Item {
+            return Ok(());
+        }
+        let keys: Vec<String> = reading.incoming.iter().map(|incoming| incoming.identity.key()).collect();
+        let known = self.store().known(&source.id, &keys).map_err(anyhow::Error::from)?;
+        let mut left = ITEM_PAGES_MAX;
+        let mut done: Vec<Incoming> = Vec::new();
+        for mut incoming in std::mem::take(&mut reading.incoming) {
+            let is_same = known.get(&incoming.identity.key()).is_some_and(|known| known.fingerprint == incoming.fingerprint);
+            let url = incoming.raw.url().and_then(|url| Url::parse(url).ok()).filter(|_| !is_same);
+            if let Some(url) = url {
+                if left == 0 {
+                    reading.feed.problems.push(format!("more than {ITEM_PAGES_MAX} new items: the pages of the others are left for the next time"));
+                    break;
+                }
+                left -= 1;
+                match self.read_item(&url, rules, budget, now).await {
+                    Ok(item) => add_item_page(&mut incoming.raw, item),
+                    Err(ReadError::Internal(error)) => return Err(error.into()),
+                    Err(error @ ReadError::Postponed { .. }) => {
+                        reading.feed.problems.push(error.to_string());
+                        break;
+                    }
+                    Err(error) => reading.feed.problems.push(format!("the page of {url} was not read, so its entry may have no date: {error}")),
+                }
+            }
+            done.push(incoming);
+        }
+        reading.incoming = done;
+        Ok(())
+    }
+
+    async fn read_item(&self, url: &Url, rules: DateRules, budget: &mut PageBudget, now: Timestamp) -> Result<ItemPage, ReadError> {
+        match self.get_page(url, &Validators::default(), budget, now).await? {
+            Answer::Document(page) => {
+                let task = tokio::task::spawn_blocking(move || extract::read_item_page(document(&page), rules));
+                Ok(task.await.map_err(anyhow::Error::from)?)
+            }
+            Answer::NotModified(_) => Ok(ItemPage::default()),
+        }
+    }
+}
+
+/// What the item's own page knows better than the card, or alone.
+fn add_item_page(raw: &mut RawEntry, item: ItemPage) {
+    raw.published = item.published.or(raw.published);
+    raw.updated = item.updated.or(raw.updated);
+    raw.language = item.language.or(raw.language.take());
+    raw.image = raw.image.take().or(item.image);
+    if raw.authors.is_empty() {
+        raw.authors.extend(item.author);
+    }
+    let link = |href: String, rel: &str, hreflang: Option<String>| Link { href, rel: rel.into(), media_type: None, hreflang };
+    raw.links.extend(item.canonical.map(|href| link(href, "canonical", None)));
+    raw.links.extend(item.alternates.into_iter().map(|(language, href)| link(href, "alternate", Some(language))));
+}
