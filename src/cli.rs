@@ -12,7 +12,7 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::classify::Classifier;
-use crate::clock::Clock;
+use crate::clock::{Clock, TokenSource};
 use crate::config::{self, Config, ConfigError, TransportConfig};
 use crate::deliver::message::Sender;
 use crate::deliver::transport::{SmtpSettings, Transport};
@@ -26,8 +26,9 @@ use crate::refresh::{OriginLocks, Outcome, Refresher, Report};
 use crate::store::{EntryFilter, Store};
 use crate::templates::{BUILT_IN, Templates};
 use crate::view::Frame;
+use crate::web::server::Hooks;
 use crate::worker::{self, Bounds, Round, Selection};
-use crate::{demo, files, probe, site, web};
+use crate::{demo, files, probe, site, web, websub};
 
 /// How often `courant serve` looks at the clock.
 const TICK: Duration = Duration::from_secs(30);
@@ -317,6 +318,17 @@ impl App {
         tracing::info!(sources = reports.len(), stories = published.stories, written = published.written.len(), sent = deliveries.sent.len(), "cycle done");
         Ok(Cycle { reports, published, turns, deliveries })
     }
+
+    /// One turn of the service: what fails is logged, and tried again at the next.
+    async fn tick(&self) {
+        if let Err(error) = self.cycle().await {
+            tracing::error!("cycle failed: {error:#}");
+        }
+        let Some(public) = self.config.public_url.as_deref() else { return };
+        if let Err(error) = websub::subscribe(&self.refresher, &self.config.sources, public, &TokenSource::System, self.clock.now()).await {
+            tracing::error!("hubs could not be asked: {error:#}");
+        }
+    }
 }
 
 fn client(fetch: &config::FetchConfig) -> anyhow::Result<Client> {
@@ -408,14 +420,15 @@ async fn digest_now(app: &App, only: Option<&str>, is_dry: bool) -> anyhow::Resu
 async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
     let listener = tokio::net::TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     eprintln!("serving {} on http://{}", app.config.publish_dir.display(), listener.local_addr()?);
-    let (stop, stopped) = tokio::sync::watch::channel(false);
-    let mut for_server = stopped.clone();
-    let folder = app.config.publish_dir.clone();
-    let server = tokio::spawn(async move { web::server::serve(listener, &folder, async move { drop(for_server.wait_for(|stopped| *stopped).await) }).await });
+    let (stop, mut stopped) = tokio::sync::watch::channel(false);
+    let hooks =
+        Hooks { refresher: app.refresher.clone(), sources: app.config.sources.clone(), clock: app.clock, body_bytes_max: app.config.fetch.body_bytes_max };
+    let shutdown = async move { drop(stopped.wait_for(|stopped| *stopped).await) };
+    let server = tokio::spawn(web::server::serve(listener, app.config.publish_dir.clone(), Some(Arc::new(hooks)), shutdown));
     let mut interrupt = std::pin::pin!(shutdown_signal());
     loop {
         tokio::select! {
-            result = app.cycle() => if let Err(error) = result { tracing::error!("cycle failed: {error:#}") },
+            () = app.tick() => {}
             () = &mut interrupt => break,
         }
         tokio::select! {

@@ -17,3 +17,22 @@ impl Clock {
         }
     }
 }
+
+/// Where what nobody may guess comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenSource {
+    /// The system's random numbers.
+    System,
+}
+
+impl TokenSource {
+    /// 160 bits in hexadecimal.
+    ///
+    /// # Errors
+    /// When the system has no random numbers.
+    pub fn token(&self) -> anyhow::Result<String> {
+        let mut bytes = [0u8; 20];
+        getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("this machine gives no random numbers: {error}"))?;
+        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}

@@ -170,7 +170,7 @@ pub async fn run(dir: &Path, keep_serving: bool, now: Option<Timestamp>) -> anyh
     if keep_serving {
         let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
         println!("\nServing the page on http://{}/ until Ctrl-C", listener.local_addr()?);
-        web::server::serve(listener, &later.config.publish_dir, shutdown_signal()).await?;
+        web::server::serve(listener, later.config.publish_dir.clone(), None, shutdown_signal()).await?;
     }
     Ok(())
 }

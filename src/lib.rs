@@ -23,4 +23,5 @@ pub mod templates;
 pub mod text;
 pub mod view;
 pub mod web;
+pub mod websub;
 pub mod worker;

@@ -65,6 +65,8 @@ struct Reading {
     feed_url: Option<String>,
     base: Url,
     crawl_delay_seconds: Option<u64>,
+    /// A hub brought it: it says nothing of when to poll.
+    is_push: bool,
 }
 
 /// Why a source could not be read.
@@ -111,6 +113,36 @@ impl Refresher {
         Ok(Report { source: source.id.clone(), outcome })
     }
 
+    /// Keeps what a hub pushed for a source (WebSub). A document that cannot be read is a warning in the log.
+    ///
+    /// # Errors
+    /// Only when the store fails.
+    pub async fn accept_push(&self, source: &Source, content_type: Option<&str>, bytes: &[u8], now: Timestamp) -> anyhow::Result<()> {
+        let state = self.store().fetch_state(&source.id)?;
+        let meta = Meta {
+            validators: state.validators.clone(),
+            fresh_seconds: state.fresh_seconds,
+            hubs: state.hub.iter().map(|hub| hub.url.clone()).collect(),
+            self_url: state.hub.as_ref().map(|hub| hub.topic.clone()),
+            moved_to: None,
+        };
+        let base = state.address(&source.url);
+        let pushed = Fetched { bytes: bytes.to_owned(), url: base.clone(), content_type: content_type.map(str::to_owned), meta: Meta::default(), cut: None };
+        let (_, feed) = extract_apart(pushed, page_rules(source, now), false).await?;
+        let mut feed = match feed {
+            Ok(feed) => feed,
+            Err(error) => {
+                tracing::warn!(source.id = source.id, "what the hub pushed cannot be read: {error}");
+                return Ok(());
+            }
+        };
+        feed.hints = state.hints.clone();
+        let mut reading = Reading { feed, incoming: Vec::new(), meta, feed_url: state.feed_url.clone(), base, crawl_delay_seconds: None, is_push: true };
+        self.identify(source, &mut reading)?;
+        self.keep(source, state, reading, now)?;
+        Ok(())
+    }
+
     async fn read(&self, source: &Source, state: &FetchState, now: Timestamp) -> Result<Read, ReadError> {
         let address = state.address(&source.url);
         let mut budget = PageBudget::default();
@@ -126,7 +158,7 @@ impl Refresher {
         };
         let rules = page_rules(source, now);
         let (feed, fetched, feed_url) = self.extract(source, state, fetched, &rules, now).await?;
-        let mut reading = Reading { feed, incoming: Vec::new(), meta: fetched.meta, feed_url, base: fetched.url, crawl_delay_seconds: None };
+        let mut reading = Reading { feed, incoming: Vec::new(), meta: fetched.meta, feed_url, base: fetched.url, crawl_delay_seconds: None, is_push: false };
         reading.feed.is_cut |= fetched.cut.is_some();
         reading.feed.problems.extend(fetched.cut);
         self.follow_pages(source, &mut reading, &rules, &mut budget, now).await?;
@@ -261,7 +293,7 @@ impl Refresher {
 
     /// Keeps a reading in one transaction: entries, stories and the state of the source.
     fn keep(&self, source: &Source, state: FetchState, reading: Reading, now: Timestamp) -> anyhow::Result<Outcome> {
-        let Reading { feed, incoming, meta, feed_url, base, crawl_delay_seconds } = reading;
+        let Reading { feed, incoming, meta, feed_url, base, crawl_delay_seconds, is_push } = reading;
         let mut store = self.store();
         let keys: Vec<String> = incoming.iter().map(|incoming| incoming.identity.key()).collect();
         let known = store.known(&source.id, &keys)?;
@@ -287,12 +319,17 @@ impl Refresher {
         }
         work.touch_entries(&source.id, &keys, now)?;
         work.forget_entries_unseen_since(&source.id, now - self.retention)?;
-        if is_pushed && intake.announced > 0 {
+        if is_pushed && !is_push && intake.announced > 0 {
             // The hub did not tell us of this: polling goes back to its own pace.
             work.forget_push(&source.id)?;
         }
         let rhythm = state.rhythm.after(now, intake.announced > 0);
-        let asked = Asked { fresh_seconds: meta.fresh_seconds, hints: Some(&feed.hints), crawl_delay_seconds, is_pushed: is_pushed && intake.announced == 0 };
+        let asked = Asked {
+            fresh_seconds: meta.fresh_seconds,
+            hints: Some(&feed.hints),
+            crawl_delay_seconds,
+            is_pushed: is_pushed && (is_push || intake.announced == 0),
+        };
         let next = politeness::after_success(now, self.pace(source), &rhythm, asked);
         let hub = meta.hubs.first().cloned().or_else(|| link_of(&feed, "hub"));
         let topic = meta.self_url.clone().or_else(|| link_of(&feed, "self")).unwrap_or_else(|| base.to_string());

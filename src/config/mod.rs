@@ -85,6 +85,8 @@ pub struct MailConfig {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     pub channel: Channel,
+    /// The channel's address where one was given: others can reach us there.
+    pub public_url: Option<String>,
     /// `sqlite:PATH`, the path made absolute against the file's folder.
     pub store_path: PathBuf,
     pub publish_dir: PathBuf,
@@ -149,11 +151,14 @@ fn read_root(root: &Section, surroundings: &Surroundings) -> Config {
         root.fault(0, "version must be 1: this file was written for a later courant");
     }
     let defaults = root.table("defaults");
-    let channel = read_channel(root.table("channel"));
+    let channel_section = root.table("channel");
+    let public_url = channel_section.has("url");
+    let channel = read_channel(channel_section);
     let fetch = read_fetch(root.table("fetch"), &defaults, &channel.url, surroundings);
     let interval = defaults.parsed("interval", parse_duration).unwrap_or(6 * 3600);
     let topics: Vec<Topic> = root.tables("topic").into_iter().map(read_topic).collect();
     let config = Config {
+        public_url: public_url.then(|| channel.url.clone()),
         channel,
         store_path: read_store(root.table("store"), surroundings),
         publish_dir: read_publish(root.table("publish"), surroundings),

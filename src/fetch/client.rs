@@ -244,6 +244,20 @@ impl Client {
         }
     }
 
+    /// Posts a form, to a hub.
+    ///
+    /// # Errors
+    /// When it was not accepted.
+    pub async fn post_form(&self, url: &Url, form: String) -> Result<(), FetchError> {
+        let _place = self.gates.enter(url).await;
+        self.check_address(url).await?;
+        let request = self.http.post(url.clone()).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form).timeout(self.settings.deadline);
+        let response = request.send().await.map_err(|error| self.explain(url, &error))?;
+        let status = response.status();
+        drain(response).await;
+        if status.is_success() { Ok(()) } else { Err(FetchError::Status { status: status.as_u16(), retry_after_seconds: None }) }
+    }
+
     /// One request and its answer; a connection that breaks before one is tried once more.
     async fn hop(&self, url: &Url, chain: &mut Chain<'_>) -> Result<Step, FetchError> {
         self.check_address(url).await?;
@@ -262,7 +276,7 @@ impl Client {
         }
         let status = response.status();
         match status {
-            StatusCode::NOT_MODIFIED => Ok(Step::Answer(Answer::NotModified(meta_of(response.headers(), url, chain.now)))),
+            StatusCode::NOT_MODIFIED => Ok(Step::Answer(Answer::NotModified(Meta::of(response.headers(), url, chain.now)))),
             StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND | StatusCode::SEE_OTHER | StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => {
                 let to = redirect_target(url, response.headers())?;
                 keep_cookies(&mut chain.cookies, url, response.headers());
@@ -320,7 +334,7 @@ impl Client {
 
     /// Reads the body as it comes, decoded, up to the limit.
     async fn receive(&self, url: &Url, response: reqwest::Response, chain: &Chain<'_>) -> Result<Fetched, FetchError> {
-        let mut meta = meta_of(response.headers(), url, chain.now);
+        let mut meta = Meta::of(response.headers(), url, chain.now);
         let content_type = header(response.headers(), &CONTENT_TYPE);
         let content_encoding = header(response.headers(), &CONTENT_ENCODING).unwrap_or_default();
         let bytes_max = if chain.wanted == Wanted::Robots { robots::BODY_BYTES_MAX } else { self.settings.body_bytes_max };
@@ -439,15 +453,18 @@ fn header_value(text: &str) -> Option<HeaderValue> {
     HeaderValue::from_bytes(&bytes?).ok()
 }
 
-fn meta_of(headers: &HeaderMap, url: &Url, now: Timestamp) -> Meta {
-    let sane = |value: &String| !value.is_empty() && value.len() <= VALIDATOR_BYTES_MAX;
-    let links = links(headers, url);
-    Meta {
-        validators: Validators { etag: header(headers, &ETAG).filter(sane), last_modified: header(headers, &LAST_MODIFIED).filter(sane) },
-        fresh_seconds: fresh_seconds(headers, now),
-        moved_to: None,
-        hubs: links.iter().filter(|(rel, _)| rel == "hub").map(|(_, href)| href.clone()).collect(),
-        self_url: links.into_iter().find(|(rel, _)| rel == "self").map(|(_, href)| href),
+impl Meta {
+    /// Reads the headers of an answer that came from `url`.
+    pub fn of(headers: &HeaderMap, url: &Url, now: Timestamp) -> Meta {
+        let sane = |value: &String| !value.is_empty() && value.len() <= VALIDATOR_BYTES_MAX;
+        let links = links(headers, url);
+        Meta {
+            validators: Validators { etag: header(headers, &ETAG).filter(sane), last_modified: header(headers, &LAST_MODIFIED).filter(sane) },
+            fresh_seconds: fresh_seconds(headers, now),
+            moved_to: None,
+            hubs: links.iter().filter(|(rel, _)| rel == "hub").map(|(_, href)| href.clone()).collect(),
+            self_url: links.into_iter().find(|(rel, _)| rel == "self").map(|(_, href)| href),
+        }
     }
 }
 
@@ -509,7 +526,7 @@ fn seconds_until(date: Timestamp, headers: &HeaderMap, now: Timestamp) -> u64 {
 }
 
 /// `Retry-After` (RFC 9110 section 10.2.3), in seconds from now.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
+pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
     let value = header(headers, &RETRY_AFTER)?;
     if let Ok(seconds) = value.trim().parse() {
         return Some(seconds);

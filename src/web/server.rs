@@ -1,19 +1,42 @@
-//! Serves the published folder over HTTP.
+//! The router: the published folder, and the callbacks of hubs.
 
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use axum::Router;
-use axum::http::{HeaderValue, header};
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path as PathParameter, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-/// The router over a folder.
-pub fn router(folder: &Path) -> Router {
+use crate::clock::Clock;
+use crate::model::source::Source;
+use crate::refresh::Refresher;
+use crate::websub::{self, Push, Verification};
+
+/// What the callbacks of hubs work on.
+pub struct Hooks {
+    pub refresher: Refresher,
+    pub sources: Vec<Source>,
+    pub clock: Clock,
+    /// A longer push is refused.
+    pub body_bytes_max: usize,
+}
+
+/// The router over a folder; with `hooks`, hubs may push to it.
+pub fn router(folder: &Path, hooks: Option<Arc<Hooks>>) -> Router {
     let policy =
         HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
-    Router::new()
-        .fallback_service(ServeDir::new(folder))
+    let mut router = Router::new().fallback_service(ServeDir::new(folder));
+    if let Some(hooks) = hooks {
+        let limit = DefaultBodyLimit::max(hooks.body_bytes_max);
+        router = router.merge(Router::new().route("/websub/{token}", get(verify).post(push)).layer(limit).with_state(hooks));
+    }
+    router
         .layer(SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, policy))
         .layer(SetResponseHeaderLayer::if_not_present(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
         .layer(SetResponseHeaderLayer::if_not_present(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")))
@@ -23,6 +46,37 @@ pub fn router(folder: &Path) -> Router {
 ///
 /// # Errors
 /// When the listener fails.
-pub async fn serve(listener: tokio::net::TcpListener, folder: &Path, shutdown: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
-    axum::serve(listener, router(folder)).with_graceful_shutdown(shutdown).await
+pub async fn serve(
+    listener: tokio::net::TcpListener,
+    folder: PathBuf,
+    hooks: Option<Arc<Hooks>>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    axum::serve(listener, router(&folder, hooks)).with_graceful_shutdown(shutdown).await
+}
+
+/// The cause goes to the log and never to the page.
+fn failed(error: &anyhow::Error) -> Response {
+    tracing::error!("a request failed: {error:#}");
+    StatusCode::INTERNAL_SERVER_ERROR.into_response()
+}
+
+async fn verify(State(hooks): State<Arc<Hooks>>, PathParameter(token): PathParameter<String>, Query(asked): Query<Verification>) -> Response {
+    match websub::verify(&mut hooks.refresher.store(), &token, &asked, hooks.clock.now()) {
+        Ok(Some(challenge)) => ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], challenge).into_response(),
+        Ok(None) => StatusCode::NOT_FOUND.into_response(),
+        Err(error) => failed(&error),
+    }
+}
+
+async fn push(State(hooks): State<Arc<Hooks>>, PathParameter(token): PathParameter<String>, headers: HeaderMap, body: Bytes) -> Response {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let result = websub::accept(&hooks.refresher, &hooks.sources, &token, text("x-hub-signature"), text("content-type"), &body, hooks.clock.now()).await;
+    match result {
+        Ok(Push::Accepted) => StatusCode::ACCEPTED.into_response(),
+        Ok(Push::Forged) => StatusCode::FORBIDDEN.into_response(),
+        // 410 tells the hub to forget us (section 7).
+        Ok(Push::Unknown) => StatusCode::GONE.into_response(),
+        Err(error) => failed(&error),
+    }
 }

@@ -2,8 +2,10 @@
 //! `tests/README.md` says how to add a test.
 
 mod cli;
+mod fetch;
 mod hostile;
 mod mail;
 mod pipeline;
 mod seed;
 mod support;
+mod websub;

@@ -56,12 +56,6 @@ impl App {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
 
-    /// Sets the clock of the runs that follow.
-    pub fn at(&mut self, now: &str) -> &mut App {
-        self.now = now.into();
-        self
-    }
-
     /// Moves the clock.
     pub fn later(&mut self, minutes: i64) -> &mut App {
         let now: jiff::Timestamp = self.now.parse().unwrap();

@@ -1,0 +1,116 @@
+//! Feeds that are pushed (WebSub), under `courant serve`.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use hmac::{Hmac, KeyInit, Mac};
+
+use crate::support::http::{Reply, Request, Server};
+use crate::support::{App, rss};
+
+/// A running `courant serve`.
+struct Service {
+    child: Child,
+    address: String,
+}
+
+impl Service {
+    fn start(app: &App) -> Service {
+        let mut child = app.command(&["-v", "serve", "--listen", "127.0.0.1:0"]).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let address = lines.find_map(|line| line.unwrap().split("on http://").nth(1).map(str::to_owned)).unwrap();
+        // The log must not fill the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        Service { child, address }
+    }
+
+    fn ask(&self, method: &str, target: &str, headers: &str, body: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(stream, "{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head[9..12].parse().unwrap(), body.to_owned())
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("kill").arg(self.child.id().to_string()).status();
+        let _ = self.child.wait();
+    }
+}
+
+fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(started.elapsed() < Duration::from_secs(20), "{what} never came");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn form(request: &Request) -> std::collections::HashMap<String, String> {
+    url::form_urlencoded::parse(&request.body).into_owned().collect()
+}
+
+#[test]
+fn a_hub_is_found_verified_and_believed_only_with_its_signature() {
+    let hub = Server::always(Reply::new(202, ""));
+    let hub_url = hub.url("/hub");
+    let in_header = format!("<{hub_url}>; rel=\"hub\", <https://partner.example/feed>; rel=\"self\"");
+    let server = Server::start(move |_| Reply::ok(rss(&[("a", "The story that was polled", 12, "text")])).with("Link", &in_header));
+    let in_feed = rss(&[("b", "The story of another source", 12, "text")]).replace("<channel>", &format!("<channel><link xmlns=\"http://www.w3.org/2005/Atom\" rel=\"hub\" href=\"{hub_url}\"/><link xmlns=\"http://www.w3.org/2005/Atom\" rel=\"self\" href=\"https://other.example/feed\"/>"));
+    let other = Server::always(Reply::ok(in_feed));
+    let mut app = App::new(&format!("[[source]]\nid = \"s\"\nurl = \"{}\"\n[[source]]\nid = \"o\"\nurl = \"{}\"\n", server.url("/"), other.url("/")));
+
+    let service = Service::start(&app);
+    let asked = wait_for("the hub's question", || Some(hub.requests()).filter(|requests| requests.len() >= 2));
+    let mut topics: Vec<String> = asked.iter().map(|request| form(request)["hub.topic"].clone()).collect();
+    topics.sort();
+    assert_eq!(topics, ["https://other.example/feed", "https://partner.example/feed"]);
+    let asked = asked.iter().map(form).find(|form| form["hub.topic"] == "https://partner.example/feed").unwrap();
+    assert_eq!(asked["hub.mode"], "subscribe");
+    let callback = asked["hub.callback"].strip_prefix("https://news.example.org").unwrap().to_owned();
+    let secret = asked["hub.secret"].clone();
+    assert!(secret.len() >= 32);
+
+    let verify =
+        |topic: &str| service.ask("GET", &format!("{callback}?hub.mode=subscribe&hub.topic={topic}&hub.challenge=c4a11&hub.lease_seconds=864000"), "", "");
+    assert_eq!(verify("https://evil.example/").0, 404, "a topic that we did not ask for");
+    assert_eq!(service.ask("GET", "/websub/guessed?hub.mode=subscribe&hub.topic=x&hub.challenge=y", "", "").0, 404);
+    assert_eq!(verify("https%3A%2F%2Fpartner.example%2Ffeed"), (200, "c4a11".to_owned()));
+
+    let news = rss(&[("n", "The story that was pushed", 19, "text")]);
+    let sign = |body: &str| {
+        let mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).unwrap().chain_update(body).finalize().into_bytes();
+        format!("X-Hub-Signature: sha256={}\r\n", mac.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    };
+    assert_eq!(service.ask("POST", &callback, "", &news).0, 403);
+    assert_eq!(service.ask("POST", &callback, &sign("another body"), &news).0, 403);
+    assert_eq!(service.ask("POST", "/websub/guessed", &sign(&news), &news).0, 410);
+    assert_eq!(app.titles().len(), 2, "forged pushes bring nothing");
+    let typed = format!("Content-Type: application/rss+xml\r\n{}", sign(&news));
+    assert_eq!(service.ask("POST", &callback, &typed, &news).0, 202);
+    assert!(app.titles().contains(&"The story that was pushed".to_owned()));
+    assert_eq!(app.entries().iter().filter(|entry| entry["announced"] == 1).count(), 3);
+    drop(service);
+
+    // While pushes arrive, polling is only a safety net.
+    let planned = app.ok(&["sources"]);
+    assert!(planned.contains("news is pushed to us"), "{planned}");
+    server.take_requests();
+    app.later(120).ok(&["fetch"]);
+    assert!(server.take_requests().is_empty(), "{planned}");
+
+    // The lease is renewed before it ends, under the same callback.
+    hub.take_requests();
+    app.later(9 * 24 * 60);
+    let _service = Service::start(&app);
+    let renewed = wait_for("the renewal", || hub.requests().iter().map(form).find(|form| form["hub.topic"] == "https://partner.example/feed"));
+    assert_eq!(renewed["hub.callback"], asked["hub.callback"]);
+}
