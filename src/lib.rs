@@ -1,27 +1,45 @@
-pub mod classify;
+//! Courant gathers the news of many organisations and brings it to people.
+//!
+//! ```text
+//! sources ─ fetch ─▶ Document ─ extract ─▶ RawFeed ─ normalize ─▶ Entry ─ dedupe, classify ─▶ store
+//!                                                                                              │
+//!                    merged feed, page ◀─ publish ─ Story ◀────────────────────────────────────┤
+//!                    mail ◀─ deliver ─ Delivery ◀─ digest ─ Story ◀────────────────────────────┘
+//! ```
+//!
+//! `ARCHITECTURE.md` says who may import whom, and what always holds.
+
+// The way in.
 pub mod cli;
-pub mod clock;
 pub mod config;
-pub mod dedupe;
-pub mod deliver;
 pub mod demo;
-pub mod digest;
-pub mod extract;
-pub mod fetch;
-pub mod files;
+pub mod telemetry;
+
+// Pipelines, and what drives them.
 pub mod mailing;
-pub mod model;
-pub mod normalize;
-pub mod phrases;
 pub mod probe;
-pub mod publish;
 pub mod refresh;
 pub mod site;
-pub mod store;
-pub mod telemetry;
-pub mod templates;
-pub mod text;
-pub mod view;
 pub mod web;
 pub mod websub;
 pub mod worker;
+
+// Stages.
+pub mod classify;
+pub mod dedupe;
+pub mod deliver;
+pub mod digest;
+pub mod extract;
+pub mod fetch;
+pub mod normalize;
+pub mod publish;
+pub mod store;
+
+// What stages share.
+pub mod clock;
+pub mod files;
+pub mod model;
+pub mod phrases;
+pub mod templates;
+pub mod text;
+pub mod view;

@@ -334,11 +334,12 @@ impl Refresher {
         let hub = meta.hubs.first().cloned().or_else(|| link_of(&feed, "hub"));
         let topic = meta.self_url.clone().or_else(|| link_of(&feed, "self")).unwrap_or_else(|| base.to_string());
         // The validators of half a document, or of one in which nothing was found, must not hide the next one.
-        let is_whole = !feed.is_cut && !(keys.is_empty() && !feed.problems.is_empty());
-        let moved_to = meta.moved_to.as_ref().filter(|_| !keys.is_empty() && (known.is_empty() == state.last_success.is_none() || !known.is_empty()));
+        let has_found_nothing = keys.is_empty() && !feed.problems.is_empty();
+        // Something else may stand at the new address: it is watched only if it is new to us, or holds what we know.
+        let moved_to = meta.moved_to.as_ref().filter(|_| !keys.is_empty() && (state.last_success.is_none() || !known.is_empty()));
         let new_state = FetchState {
             url: state.url,
-            validators: if is_whole { meta.validators } else { Validators::default() },
+            validators: if feed.is_cut || has_found_nothing { Validators::default() } else { meta.validators },
             last_attempt: Some(now),
             last_success: Some(now),
             last_error: None,

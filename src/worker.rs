@@ -97,6 +97,6 @@ pub fn choose<'a>(refresher: &Refresher, sources: &'a [Source], selection: &Sele
         Selection::All => source.is_enabled && state.is_none_or(|state| !state.is_gone || state.url != source.url.as_str()),
         Selection::Due => is_due(source, state, now),
     };
-    let chosen = sources.iter().filter_map(|source| is_chosen(source, states.get(&source.id)).then(|| (source, states.remove(&source.id).unwrap_or_default())));
-    Ok(chosen.collect())
+    let chosen: Vec<&Source> = sources.iter().filter(|source| is_chosen(source, states.get(&source.id))).collect();
+    Ok(chosen.into_iter().map(|source| (source, states.remove(&source.id).unwrap_or_default())).collect())
 }

@@ -1,0 +1,18 @@
+# What people do here, as commands.
+
+# What CI does: format, lints, tests.
+check:
+    ./.ci/run
+
+test *arguments:
+    ./scripts/test {{arguments}}
+
+demo:
+    cargo run --release -- demo
+
+bench:
+    cargo bench
+
+# The pictures of the README, anew.
+screenshots:
+    ./scripts/screenshots
