@@ -1,34 +1,31 @@
-//! The command line: commands and wiring. The one place that builds everything.
+//! The command line: what was asked, done, and said.
 
 mod list;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use crate::classify::Classifier;
-use crate::clock::{Clock, TokenSource};
-use crate::config::{self, Config, ConfigError, TransportConfig};
-use crate::deliver::message::Sender;
-use crate::deliver::transport::{SmtpSettings, Transport};
+use crate::app::{App, Interrupted, Usage, client, shutdown_signal};
+use crate::clock::Clock;
+use crate::config::{self, ConfigError};
 use crate::extract::prose_date::DateRules;
 use crate::extract::{Document, PageRules};
-use crate::fetch::client::{Answer, Client, Settings, Wanted};
-use crate::mailing::{self, Deliveries, Turn};
-use crate::model::guard::{Allowed, Guard};
+use crate::fetch::client::{Answer, Wanted};
+use crate::mailing;
+use crate::model::guard::Allowed;
 use crate::model::source::{DateOrder, Validators};
-use crate::refresh::{OriginLocks, Outcome, Refresher, Report};
-use crate::store::{EntryFilter, Store};
-use crate::templates::{BUILT_IN, Templates};
-use crate::view::Frame;
+use crate::refresh::{Outcome, Report};
+use crate::store::EntryFilter;
+use crate::templates::BUILT_IN;
 use crate::web::server::Hooks;
-use crate::worker::{self, Bounds, Round, Selection};
-use crate::{demo, files, probe, site, web, websub};
+use crate::worker::Selection;
+use crate::{demo, files, probe, web};
 
 /// How often `courant serve` looks at the clock.
 const TICK: Duration = Duration::from_secs(30);
@@ -148,16 +145,6 @@ enum Command {
 #[error("every source failed")]
 struct EverySourceFailed;
 
-/// Ctrl-C, or SIGTERM.
-#[derive(Debug, thiserror::Error)]
-#[error("interrupted: what was done until then is stored")]
-struct Interrupted;
-
-/// Bad usage that only shows when the configuration is known.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Usage(String);
-
 /// Runs the program.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -209,7 +196,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let app = App::new(config, clock)?;
     match &arguments.command {
         Command::Fetch { all, source } => fetch(&app, *all, source.clone()).await,
-        Command::Publish => app.publish(),
+        Command::Publish => publish(&app),
         Command::Digest { digest, dry_run } => digest_now(&app, digest.as_deref(), *dry_run).await,
         Command::Run => app.cycle().await.and_then(|cycle| judge(&cycle.reports)),
         Command::Serve { listen } => serve(app, listen).await,
@@ -219,142 +206,6 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }
         Command::Sources => list::sources(&app.config.sources, &app.store().sources()?),
         Command::Init { .. } | Command::Check | Command::Probe { .. } | Command::Demo { .. } => Ok(()),
-    }
-}
-
-/// Everything that a command over a configuration needs, built once.
-pub struct App {
-    pub config: Config,
-    pub refresher: Refresher,
-    templates: Templates,
-    transport: Transport,
-    sender: Sender,
-    clock: Clock,
-}
-
-/// What one cycle did.
-pub struct Cycle {
-    pub reports: Vec<Report>,
-    pub published: site::Published,
-    pub turns: Vec<(String, Turn)>,
-    pub deliveries: Deliveries,
-}
-
-impl App {
-    /// # Errors
-    /// When the store, a template or a CA file cannot be used.
-    pub fn new(config: Config, clock: Clock) -> anyhow::Result<App> {
-        let store = Arc::new(Mutex::new(Store::open(&config.store_path)?));
-        let refresher = Refresher {
-            client: client(&config.fetch)?,
-            store,
-            classifier: Arc::new(Classifier::new(&config.topics)),
-            interval_min_seconds: config.fetch.interval_min_seconds,
-            interval_max_seconds: config.fetch.interval_max_seconds,
-            robots_locks: OriginLocks::default(),
-            retention: SignedDuration::from_secs(i64::try_from(config.channel.retention_seconds).unwrap_or(i64::MAX / 4).min(i64::MAX / 4)),
-        };
-        let templates = Templates::load(&config.templates_dir)?;
-        let transport = transport(&config.mail.transport)?;
-        let mailbox = |text: &str| text.parse().with_context(|| format!("\"{text}\" is no mail address"));
-        let sender = Sender {
-            from: mailbox(&config.mail.from)?,
-            reply_to: config.mail.reply_to.as_deref().map(mailbox).transpose()?,
-            channel: config.channel.title.clone(),
-        };
-        Ok(App { config, refresher, templates, transport, sender, clock })
-    }
-
-    pub fn store(&self) -> std::sync::MutexGuard<'_, Store> {
-        self.refresher.store()
-    }
-
-    fn frame(&self) -> Frame<'_> {
-        Frame { channel: &self.config.channel, topics: &self.config.topics, sources: &self.config.sources }
-    }
-
-    /// Reads the selected sources, with a progress bar on a terminal; Ctrl-C ends it early.
-    async fn fetch(&self, selection: &Selection) -> anyhow::Result<Round> {
-        let now = self.clock.now();
-        let bounds = Bounds { concurrency: self.config.fetch.concurrency, per_host: self.config.fetch.per_host };
-        let chosen = worker::choose(&self.refresher, &self.config.sources, selection, now)?;
-        let bar = list::progress(chosen.len());
-        let round = worker::fetch(&self.refresher, chosen, bounds, now, shutdown_signal(), |report| {
-            bar.suspend(|| list::log(report));
-            bar.inc(1);
-        })
-        .await;
-        bar.finish_and_clear();
-        round
-    }
-
-    fn publish_now(&self) -> anyhow::Result<site::Published> {
-        site::publish(&self.store(), self.frame(), &self.templates, &self.config.publish_dir)
-    }
-
-    fn publish(&self) -> anyhow::Result<()> {
-        let published = self.publish_now()?;
-        println!("{} stories in {}, {} files written", published.stories, self.config.publish_dir.display(), published.written.len());
-        Ok(())
-    }
-
-    /// Fetch, publish and send what is due.
-    ///
-    /// # Errors
-    /// When the store, a template or the disk fails; a source or a mail server that fails is a result.
-    pub async fn cycle(&self) -> anyhow::Result<Cycle> {
-        let round = self.fetch(&Selection::Due).await?;
-        if round.is_interrupted {
-            return Err(Interrupted.into());
-        }
-        let reports = round.reports;
-        let published = self.publish_now()?;
-        let mut turns = Vec::new();
-        for digest in &self.config.digests {
-            let turn = mailing::queue(&mut self.store(), self.frame(), digest, &self.templates, &self.sender, self.clock.now(), false)?;
-            turns.push((digest.id.clone(), turn));
-        }
-        let deliveries = mailing::deliver(&self.refresher.store, &self.transport, &self.sender, None, self.clock.now()).await?;
-        tracing::info!(sources = reports.len(), stories = published.stories, written = published.written.len(), sent = deliveries.sent.len(), "cycle done");
-        Ok(Cycle { reports, published, turns, deliveries })
-    }
-
-    /// One turn of the service: what fails is logged, and tried again at the next.
-    async fn tick(&self) {
-        if let Err(error) = self.cycle().await {
-            tracing::error!("cycle failed: {error:#}");
-        }
-        let Some(public) = self.config.public_url.as_deref() else { return };
-        if let Err(error) = websub::subscribe(&self.refresher, &self.config.sources, public, &TokenSource::System, self.clock.now()).await {
-            tracing::error!("hubs could not be asked: {error:#}");
-        }
-    }
-}
-
-fn client(fetch: &config::FetchConfig) -> anyhow::Result<Client> {
-    let read = |path: &PathBuf| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
-    let settings = Settings {
-        user_agent: fetch.user_agent.clone(),
-        timeout: Duration::from_secs(fetch.timeout_seconds),
-        deadline: Duration::from_secs(fetch.deadline_seconds),
-        body_bytes_max: fetch.body_bytes_max,
-        per_host: fetch.per_host,
-        guard: Guard { allowed: fetch.allow.clone(), proxy_hosts: fetch.proxy_hosts.clone() },
-        proxy: fetch.proxy.clone(),
-        extra_roots_pem: fetch.ca_file.as_ref().map(read).transpose()?,
-    };
-    Client::new(settings).context("the HTTP client cannot be set up")
-}
-
-fn transport(config: &TransportConfig) -> anyhow::Result<Transport> {
-    match config {
-        TransportConfig::Directory(folder) => Ok(Transport::Directory(folder.clone())),
-        TransportConfig::Smtp { url, username, password, ca_file } => {
-            let read = |path: &PathBuf| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
-            let extra_root_pem = ca_file.as_ref().map(read).transpose()?;
-            let settings = SmtpSettings { url, username: username.as_deref(), password: password.as_ref().map(|secret| secret.expose()), extra_root_pem };
-            Transport::smtp(settings).map_err(|reason| Usage(format!("[mail] transport: {reason}")).into())
-        }
     }
 }
 
@@ -394,6 +245,12 @@ async fn fetch(app: &App, all: bool, source: Option<String>) -> anyhow::Result<(
         return Err(Interrupted.into());
     }
     judge(&round.reports)
+}
+
+fn publish(app: &App) -> anyhow::Result<()> {
+    let published = app.publish()?;
+    println!("{} stories in {}, {} files written", published.stories, app.config.publish_dir.display(), published.written.len());
+    Ok(())
 }
 
 async fn digest_now(app: &App, only: Option<&str>, is_dry: bool) -> anyhow::Result<()> {
@@ -439,20 +296,6 @@ async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
     stop.send_replace(true);
     server.await??;
     Ok(())
-}
-
-/// Ctrl-C, or SIGTERM from a service manager.
-pub(crate) async fn shutdown_signal() {
-    let terminated = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
-    }
 }
 
 async fn probe(

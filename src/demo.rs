@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::cli::{App, Cycle, shutdown_signal};
+use crate::app::{App, Cycle, shutdown_signal};
 use crate::clock::Clock;
 use crate::mailing::Turn;
 use crate::refresh::Outcome;

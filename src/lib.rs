@@ -10,6 +10,7 @@
 //! `ARCHITECTURE.md` says who may import whom, and what always holds.
 
 // The way in.
+pub mod app;
 pub mod cli;
 pub mod config;
 pub mod demo;

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -86,21 +85,6 @@ pub fn sources(configured: &[Source], known: &[SourceRow]) -> anyhow::Result<()>
         writeln!(out, "{:<24}  {:<17}  {:>7}  {:<17}  no longer in the configuration", row.id, minute(row.state.last_success, "never"), row.entries, "never")?;
     }
     Ok(())
-}
-
-/// A bar on a terminal, nothing elsewhere.
-pub fn progress(length: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} sources, {per_sec}, {eta} left").unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(length as u64).with_style(style)
-}
-
-/// One line in the log for each source, by what became of it.
-pub fn log(report: &Report) {
-    match &report.outcome {
-        Outcome::Failed(reason) => tracing::warn!(source.id = report.source, reason, "source failed"),
-        Outcome::NotModified => tracing::info!(source.id = report.source, "not modified"),
-        Outcome::Read { new, changed, unchanged, .. } => tracing::info!(source.id = report.source, new, changed, unchanged, "read"),
-    }
 }
 
 /// What a fetch did.

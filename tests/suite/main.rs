@@ -2,6 +2,7 @@
 //! `tests/README.md` says how to add a test.
 
 mod cli;
+mod crash;
 mod fetch;
 mod hostile;
 mod mail;

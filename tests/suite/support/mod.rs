@@ -111,9 +111,10 @@ impl App {
         self.entries().iter().map(|entry| (entry["title"].as_str().unwrap().to_owned(), entry["announced"].as_u64().unwrap())).collect()
     }
 
-    /// The mails in `outbox/`, in the order of their names.
+    /// The mails in `outbox/`, in the order of their names; a killed run may leave half of one beside them, under another.
     pub fn outbox(&self) -> Vec<String> {
         let mut mails: Vec<PathBuf> = std::fs::read_dir(self.path("outbox")).into_iter().flatten().map(|file| file.unwrap().path()).collect();
+        mails.retain(|path| path.extension().is_some_and(|extension| extension == "eml"));
         mails.sort();
         mails.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect()
     }

@@ -1,0 +1,205 @@
+//! The wiring: a configuration made into the parts that commands work with, and the turns of the pipelines.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::SignedDuration;
+
+use crate::classify::Classifier;
+use crate::clock::{Clock, TokenSource};
+use crate::config::{self, Config, TransportConfig};
+use crate::deliver::message::Sender;
+use crate::deliver::transport::{SmtpSettings, Transport};
+use crate::fetch::client::{Client, Settings};
+use crate::mailing::{self, Deliveries, Turn};
+use crate::model::guard::Guard;
+use crate::refresh::{OriginLocks, Outcome, Refresher, Report};
+use crate::site;
+use crate::store::Store;
+use crate::templates::Templates;
+use crate::view::Frame;
+use crate::websub;
+use crate::worker::{self, Bounds, Round, Selection};
+
+/// Ctrl-C, or SIGTERM.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted: what was done until then is stored")]
+pub struct Interrupted;
+
+/// Bad usage that only shows when the configuration is known.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// Everything that a command over a configuration needs, built once.
+pub struct App {
+    pub config: Config,
+    pub refresher: Refresher,
+    pub templates: Templates,
+    pub transport: Transport,
+    pub sender: Sender,
+    pub clock: Clock,
+}
+
+/// What one cycle did.
+pub struct Cycle {
+    pub reports: Vec<Report>,
+    pub published: site::Published,
+    pub turns: Vec<(String, Turn)>,
+    pub deliveries: Deliveries,
+}
+
+impl App {
+    /// # Errors
+    /// When the store, a template or a CA file cannot be used.
+    pub fn new(config: Config, clock: Clock) -> anyhow::Result<App> {
+        let store = Arc::new(Mutex::new(Store::open(&config.store_path)?));
+        let refresher = Refresher {
+            client: client(&config.fetch)?,
+            store,
+            classifier: Arc::new(Classifier::new(&config.topics)),
+            interval_min_seconds: config.fetch.interval_min_seconds,
+            interval_max_seconds: config.fetch.interval_max_seconds,
+            robots_locks: OriginLocks::default(),
+            retention: SignedDuration::from_secs(i64::try_from(config.channel.retention_seconds).unwrap_or(i64::MAX / 4).min(i64::MAX / 4)),
+        };
+        let templates = Templates::load(&config.templates_dir)?;
+        let transport = transport(&config.mail.transport)?;
+        let mailbox = |text: &str| text.parse().with_context(|| format!("\"{text}\" is no mail address"));
+        let sender = Sender {
+            from: mailbox(&config.mail.from)?,
+            reply_to: config.mail.reply_to.as_deref().map(mailbox).transpose()?,
+            channel: config.channel.title.clone(),
+        };
+        Ok(App { config, refresher, templates, transport, sender, clock })
+    }
+
+    pub fn store(&self) -> std::sync::MutexGuard<'_, Store> {
+        self.refresher.store()
+    }
+
+    pub fn frame(&self) -> Frame<'_> {
+        Frame { channel: &self.config.channel, topics: &self.config.topics, sources: &self.config.sources }
+    }
+
+    /// Reads the selected sources, with a progress bar on a terminal; Ctrl-C ends it early.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn fetch(&self, selection: &Selection) -> anyhow::Result<Round> {
+        let now = self.clock.now();
+        let bounds = Bounds { concurrency: self.config.fetch.concurrency, per_host: self.config.fetch.per_host };
+        let chosen = worker::choose(&self.refresher, &self.config.sources, selection, now)?;
+        let bar = progress(chosen.len());
+        let round = worker::fetch(&self.refresher, chosen, bounds, now, shutdown_signal(), |report| {
+            bar.suspend(|| log(report));
+            bar.inc(1);
+        })
+        .await;
+        bar.finish_and_clear();
+        round
+    }
+
+    /// Writes the channel's files.
+    ///
+    /// # Errors
+    /// When the store, a template or the disk fails.
+    pub fn publish(&self) -> anyhow::Result<site::Published> {
+        site::publish(&self.store(), self.frame(), &self.templates, &self.config.publish_dir)
+    }
+
+    /// Fetch, publish and send what is due.
+    ///
+    /// # Errors
+    /// When the store, a template or the disk fails; a source or a mail server that fails is a result.
+    pub async fn cycle(&self) -> anyhow::Result<Cycle> {
+        let round = self.fetch(&Selection::Due).await?;
+        if round.is_interrupted {
+            return Err(Interrupted.into());
+        }
+        let reports = round.reports;
+        let published = self.publish()?;
+        let mut turns = Vec::new();
+        for digest in &self.config.digests {
+            let turn = mailing::queue(&mut self.store(), self.frame(), digest, &self.templates, &self.sender, self.clock.now(), false)?;
+            turns.push((digest.id.clone(), turn));
+        }
+        let deliveries = mailing::deliver(&self.refresher.store, &self.transport, &self.sender, None, self.clock.now()).await?;
+        tracing::info!(sources = reports.len(), stories = published.stories, written = published.written.len(), sent = deliveries.sent.len(), "cycle done");
+        Ok(Cycle { reports, published, turns, deliveries })
+    }
+
+    /// One turn of the service: what fails is logged, and tried again at the next.
+    pub async fn tick(&self) {
+        if let Err(error) = self.cycle().await {
+            tracing::error!("cycle failed: {error:#}");
+        }
+        let Some(public) = self.config.public_url.as_deref() else { return };
+        if let Err(error) = websub::subscribe(&self.refresher, &self.config.sources, public, &TokenSource::System, self.clock.now()).await {
+            tracing::error!("hubs could not be asked: {error:#}");
+        }
+    }
+}
+
+/// The HTTP client as configured.
+///
+/// # Errors
+/// When a CA file cannot be read or the TLS part cannot be set up.
+pub fn client(fetch: &config::FetchConfig) -> anyhow::Result<Client> {
+    let read = |path: &PathBuf| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+    let settings = Settings {
+        user_agent: fetch.user_agent.clone(),
+        timeout: Duration::from_secs(fetch.timeout_seconds),
+        deadline: Duration::from_secs(fetch.deadline_seconds),
+        body_bytes_max: fetch.body_bytes_max,
+        per_host: fetch.per_host,
+        guard: Guard { allowed: fetch.allow.clone(), proxy_hosts: fetch.proxy_hosts.clone() },
+        proxy: fetch.proxy.clone(),
+        extra_roots_pem: fetch.ca_file.as_ref().map(read).transpose()?,
+    };
+    Client::new(settings).context("the HTTP client cannot be set up")
+}
+
+fn transport(config: &TransportConfig) -> anyhow::Result<Transport> {
+    match config {
+        TransportConfig::Directory(folder) => Ok(Transport::Directory(folder.clone())),
+        TransportConfig::Smtp { url, username, password, ca_file } => {
+            let read = |path: &PathBuf| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+            let extra_root_pem = ca_file.as_ref().map(read).transpose()?;
+            let settings = SmtpSettings { url, username: username.as_deref(), password: password.as_ref().map(|secret| secret.expose()), extra_root_pem };
+            Transport::smtp(settings).map_err(|reason| Usage(format!("[mail] transport: {reason}")).into())
+        }
+    }
+}
+
+/// A bar on a terminal, nothing elsewhere.
+fn progress(length: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} sources, {per_sec}, {eta} left").unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(length as u64).with_style(style)
+}
+
+/// One line in the log for each source, by what became of it.
+fn log(report: &Report) {
+    match &report.outcome {
+        Outcome::Failed(reason) => tracing::warn!(source.id = report.source, reason, "source failed"),
+        Outcome::NotModified => tracing::info!(source.id = report.source, "not modified"),
+        Outcome::Read { new, changed, unchanged, .. } => tracing::info!(source.id = report.source, new, changed, unchanged, "read"),
+    }
+}
+
+/// Ctrl-C, or SIGTERM from a service manager.
+pub async fn shutdown_signal() {
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}
