@@ -2,6 +2,7 @@
 
 mod list;
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -298,6 +299,24 @@ async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A document to be probed.
+struct Probed {
+    bytes: Vec<u8>,
+    url: Option<url::Url>,
+    content_type: Option<String>,
+    cut: Option<String>,
+}
+
+/// Reads a file as far as a document from the network would be read.
+fn read_file(name: &str, bytes_max: usize) -> anyhow::Result<Probed> {
+    let unreadable = |error: std::io::Error| Usage(format!("cannot read {name}: {error}"));
+    let mut bytes = Vec::new();
+    std::fs::File::open(name).map_err(unreadable)?.take(bytes_max as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    let cut = (bytes.len() > bytes_max).then(|| format!("the document is longer than {bytes_max} bytes and was cut there"));
+    bytes.truncate(bytes_max);
+    Ok(Probed { bytes, url: None, content_type: None, cut })
+}
+
 async fn probe(
     arguments: &Arguments,
     document: &str,
@@ -307,30 +326,27 @@ async fn probe(
     now: Timestamp,
 ) -> anyhow::Result<()> {
     let base = base.map(|text| url::Url::parse(text).map_err(|error| Usage(format!("--url {text}: {error}")))).transpose()?;
-    let is_web = document.starts_with("http://") || document.starts_with("https://");
-    let (bytes, found_at, found_type) = if is_web {
+    let config = config::load(&arguments.config).ok();
+    let mut fetch = config.as_ref().map(|config| config.fetch.clone()).unwrap_or_default();
+    let fetched = if document.starts_with("http://") || document.starts_with("https://") {
         let url = url::Url::parse(document).map_err(|error| Usage(format!("{document}: {error}")))?;
-        let mut fetch = match config::load(&arguments.config) {
-            Ok(config) => config.fetch,
-            Err(_) => config::FetchConfig::default(),
-        };
         // What the operator types is the operator's own wish; where it redirects to is not.
         fetch.allow.extend(Allowed::host_of(&url));
         match client(&fetch)?.get(&url, &Validators::default(), Wanted::Feed, now).await? {
-            Answer::Document(fetched) => (fetched.bytes, Some(fetched.url), fetched.content_type),
+            Answer::Document(fetched) => Probed { bytes: fetched.bytes, url: Some(fetched.url), content_type: fetched.content_type, cut: fetched.cut },
             Answer::NotModified(_) => bail!("{url} answers 304 to a first request"),
         }
     } else {
-        (std::fs::read(document).map_err(|error| Usage(format!("cannot read {document}: {error}")))?, None, None)
+        read_file(document, fetch.body_bytes_max)?
     };
-    let url = base.or(found_at);
+    let url = base.or(fetched.url);
+    let source = config.and_then(|config| config.sources.into_iter().find(|source| Some(&source.url) == url.as_ref()));
     let today = Some(now.to_zoned_datetime(jiff::tz::TimeZone::UTC).date());
-    let select = config::load(&arguments.config)
-        .ok()
-        .and_then(|config| config.sources.into_iter().find(|source| Some(&source.url) == url.as_ref()).and_then(|source| source.select));
-    let rules = PageRules { select, dates: DateRules { order: DateOrder::Dmy, today } };
-    let reading = probe::read(Document { bytes: &bytes, url: url.as_ref(), content_type: content_type.or(found_type.as_deref()) }, &rules)
-        .with_context(|| document.to_owned())?;
+    let order = source.as_ref().map_or(DateOrder::Dmy, |source| source.date_order);
+    let rules = PageRules { select: source.and_then(|source| source.select), dates: DateRules { order, today } };
+    let found = Document { bytes: &fetched.bytes, url: url.as_ref(), content_type: content_type.or(fetched.content_type.as_deref()) };
+    let mut reading = probe::read(found, &rules).with_context(|| document.to_owned())?;
+    reading.feed.problems.extend(fetched.cut);
     match format {
         ProbeFormat::Jsonfeed => println!("{}", reading.to_json_feed()),
         ProbeFormat::Text => print!("{}", reading.to_text()),

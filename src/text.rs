@@ -43,9 +43,12 @@ const NESTING_MAX: usize = 256;
 /// A tag with more attributes is dropped: they are compared pair by pair.
 const ATTRIBUTES_MAX: usize = 512;
 
-/// HTML whose nesting and attributes are bounded, so that parsing it takes time in proportion to its length. What is
-/// within bounds, all honest documents, comes back as it was.
-pub fn bound_nesting(html: &str) -> Cow<'_, str> {
+/// The text behind so many tags is dropped: a tree takes a hundred times the bytes of the tag.
+const TAGS_MAX: usize = 200_000;
+
+/// HTML whose nesting, attributes and tags are bounded, so that parsing it takes time in proportion to its length and a
+/// bounded multiple of its memory. What is within bounds, all honest documents, comes back as it was.
+pub fn bound_markup(html: &str) -> Cow<'_, str> {
     /// Elements that never hold others, or end by themselves when the next one of their kind begins.
     const UNCOUNTED: [&str; 29] = [
         "area", "base", "body", "br", "col", "dd", "dt", "embed", "head", "hr", "html", "img", "input", "li", "link", "meta", "option", "p", "param", "source",
@@ -54,10 +57,15 @@ pub fn bound_nesting(html: &str) -> Cow<'_, str> {
     let bytes = html.as_bytes();
     let (mut depth, mut unwrapped) = (0usize, 0usize);
     let (mut out, mut done) = (String::new(), 0);
-    let mut at = 0;
+    let (mut at, mut tags) = (0, 0);
     while let Some(found) = memchr::memchr(b'<', &bytes[at..]) {
         let start = at + found;
         at = start + 1;
+        tags += 1;
+        if tags > TAGS_MAX {
+            out.push_str(&html[done..start]);
+            return Cow::Owned(out);
+        }
         let is_end = bytes.get(at) == Some(&b'/');
         let name_start = at + usize::from(is_end);
         let name_len = bytes[name_start..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
@@ -143,12 +151,13 @@ mod tests {
     #[test]
     fn nesting_is_bounded_and_honest_html_is_left_alone() {
         let honest = format!("<div class=\"a>b\">{}<p>x<p>y</div>", "<li><b>c</b>".repeat(2000));
-        assert!(matches!(bound_nesting(&honest), Cow::Borrowed(_)));
-        let deep = bound_nesting(&format!("{}x{}y", "<div>".repeat(10_000), "</div>".repeat(10_000))).into_owned();
+        assert!(matches!(bound_markup(&honest), Cow::Borrowed(_)));
+        let deep = bound_markup(&format!("{}x{}y", "<div>".repeat(10_000), "</div>".repeat(10_000))).into_owned();
         assert_eq!((deep.matches("<div>").count(), deep.matches("</div>").count()), (NESTING_MAX, NESTING_MAX));
         assert!(deep.contains('x') && deep.ends_with('y'));
         let wide = format!("a<div {}>b", "x=1 ".repeat(5000));
-        assert_eq!(bound_nesting(&wide), "ab");
+        assert_eq!(bound_markup(&wide), "ab");
+        assert_eq!(bound_markup(&"<p>x".repeat(TAGS_MAX + 5)).len(), 4 * TAGS_MAX);
     }
 
     #[test]

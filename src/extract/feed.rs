@@ -11,7 +11,7 @@ use super::xml::{Cursor, Element, TextMode, Vocabulary};
 use crate::model::feed::{Enclosure, Format, Image, Link, Origin, Person, RawEntry, RawFeed, RawText, preferred_alternate};
 
 /// Entries read from one document: the largest archives in the wild hold a few thousand.
-pub const ENTRIES_MAX: usize = 20_000;
+pub const ENTRIES_MAX: usize = 10_000;
 /// Authors, tags, links and enclosures kept of one entry.
 const PARTS_MAX: usize = 64;
 
@@ -326,7 +326,7 @@ impl<'a> Reader<'a> {
             || (mode == "xml" && declared != "text/plain");
         let text_mode = if is_xhtml { TextMode::Escaped } else { TextMode::Resolved };
         let markup = self.cursor.read_markup(element, text_mode, &ENTRY_NAMES);
-        let mut value = markup.value.trim().to_owned();
+        let mut value = trimmed(markup.value);
         let is_text_type = matches!(declared.as_str(), "" | "text" | "html" | "xhtml")
             || declared.starts_with("text/")
             || declared.ends_with("xml")
@@ -349,7 +349,7 @@ impl<'a> Reader<'a> {
 
     /// The plain text of a simple element, white space trimmed.
     fn read_plain(&mut self, element: &Element<'a>) -> String {
-        self.cursor.read_markup(element, TextMode::Resolved, &ENTRY_NAMES).value.trim().to_owned()
+        trimmed(self.cursor.read_markup(element, TextMode::Resolved, &ENTRY_NAMES).value)
     }
 
     fn read_language(&mut self, element: &Element<'a>) -> Option<String> {
@@ -473,6 +473,14 @@ struct EntryParts {
     description: Option<RawText>,
     created: Option<jiff::Timestamp>,
     thumbnail: Option<Image>,
+}
+
+/// Without the white space around it, and without a copy: the text may be as long as the document.
+fn trimmed(mut text: String) -> String {
+    text.truncate(text.trim_end().len());
+    let start = text.len() - text.trim_start().len();
+    text.drain(..start);
+    text
 }
 
 fn keep_first<T>(slot: &mut Option<T>, value: Option<T>) {

@@ -1,6 +1,7 @@
 //! JSON Feed 1.0 and 1.1 (https://www.jsonfeed.org/version/1.1/), read field by field: a value of the wrong
 //! type costs that value, not the feed.
 
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -12,38 +13,123 @@ use crate::model::feed::{Enclosure, Format, Image, Link, Person, RawEntry, RawFe
 /// Reads a JSON Feed; the error is a sentence for the operator.
 pub fn read_json_feed(text: &str, base: Option<&Url>) -> Result<RawFeed, String> {
     let text = text.trim_start_matches('\u{FEFF}');
-    let (root, problem) = match serde_json::from_str::<Value>(text) {
-        Ok(root) => (root, None),
-        Err(error) => match complete_items(text) {
-            Some(root) => (root, Some(format!("the JSON is broken ({error}): the entries before the fault were kept"))),
-            None => return Err(format!("the JSON is broken: {error}")),
-        },
-    };
-    let Value::Object(root) = root else { return Err("the JSON is no feed: its root is no object".into()) };
-    let is_feed = root.get("version").and_then(Value::as_str).is_some_and(|version| version.contains("jsonfeed.org"));
-    let Some(items) = root.get("items").and_then(Value::as_array).or_else(|| is_feed.then_some(&EMPTY)) else {
-        return Err("the JSON is no JSON Feed: it has neither a version nor items".into());
-    };
+    let mut root = Root::default();
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let fault = (&mut root).deserialize(&mut reader).err();
+    if !root.is_object {
+        return Err(fault.map_or_else(|| "the JSON is no feed: its root is no object".into(), |error| format!("the JSON is broken: {error}")));
+    }
+    let is_feed = string_of(&root.head, "version").is_some_and(|version| version.contains("jsonfeed.org"));
+    if !root.has_items && !is_feed {
+        return Err(fault.map_or_else(|| "the JSON is no JSON Feed: it has neither a version nor items".into(), |error| format!("the JSON is broken: {error}")));
+    }
+    let Root { head, items, passed_over, .. } = root;
     let mut feed = RawFeed {
         format: Format::JsonFeed,
-        title: text_of(&root, "title", false, base),
-        description: text_of(&root, "description", false, base),
-        links: link_of(&root, "home_page_url", "alternate", base).into_iter().chain(link_of(&root, "feed_url", "self", base)).collect(),
-        authors: persons_of(&root, base),
-        language: string_of(&root, "language"),
-        is_cut: problem.is_some(),
-        problems: problem.into_iter().collect(),
+        title: text_of(&head, "title", false, base),
+        description: text_of(&head, "description", false, base),
+        links: link_of(&head, "home_page_url", "alternate", base)
+            .into_iter()
+            .chain(link_of(&head, "feed_url", "self", base))
+            .chain(hubs_of(&head, base))
+            .collect(),
+        authors: persons_of(&head, base),
+        language: string_of(&head, "language"),
+        is_cut: fault.is_some(),
+        problems: fault.map(|error| format!("the JSON is broken ({error}): the entries before the fault were kept")).into_iter().collect(),
+        entries: items.iter().map(|item| read_item(item, base)).collect(),
         ..RawFeed::default()
     };
-    feed.entries = items.iter().filter_map(Value::as_object).take(ENTRIES_MAX).map(|item| read_item(item, base)).collect();
-    let skipped = items.len() - feed.entries.len();
-    if skipped > 0 {
-        feed.problems.push(format!("{skipped} items are no objects or too many: they were passed over"));
+    if passed_over > 0 {
+        feed.problems.push(format!("{passed_over} items are no objects or too many: they were passed over"));
     }
     Ok(feed)
 }
 
-static EMPTY: Vec<Value> = Vec::new();
+/// The root object as it is read: the items one by one, so that what stands before a fault is kept, and no more of them
+/// are held than we want.
+#[derive(Default)]
+struct Root {
+    is_object: bool,
+    has_items: bool,
+    head: Map<String, Value>,
+    items: Vec<Map<String, Value>>,
+    passed_over: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for &mut Root {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for &mut Root {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        self.is_object = true;
+        while let Some(key) = map.next_key::<String>()? {
+            if key == "items" {
+                self.has_items = true;
+                map.next_value_seed(Items(self))?;
+            } else if HEAD_KEYS.contains(&key.as_str()) {
+                self.head.insert(key, map.next_value()?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is read of a feed beside its items.
+const HEAD_KEYS: [&str; 9] = ["version", "title", "description", "home_page_url", "feed_url", "language", "authors", "author", "hubs"];
+
+struct Items<'a>(&'a mut Root);
+
+impl<'de> DeserializeSeed<'de> for Items<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Items<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str("a list of items")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while self.0.items.len() < ENTRIES_MAX {
+            match items.next_element::<Value>()? {
+                Some(Value::Object(item)) => self.0.items.push(item),
+                Some(_) => self.0.passed_over += 1,
+                None => return Ok(()),
+            }
+        }
+        while items.next_element::<IgnoredAny>()?.is_some() {
+            self.0.passed_over += 1;
+        }
+        Ok(())
+    }
+}
+
+/// `hubs` (JSON Feed 1.1): those that speak WebSub.
+fn hubs_of(head: &Map<String, Value>, base: Option<&Url>) -> Vec<Link> {
+    let hubs = head.get("hubs").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object);
+    hubs.filter(|hub| string_of(hub, "type").is_some_and(|kind| kind.eq_ignore_ascii_case("websub")))
+        .filter_map(|hub| link_of(hub, "url", "hub", base))
+        .collect()
+}
 
 fn read_item(item: &Map<String, Value>, base: Option<&Url>) -> RawEntry {
     let mut links: Vec<Link> = link_of(item, "url", "alternate", base).into_iter().collect();
@@ -117,22 +203,4 @@ fn read_person(author: &Value, base: Option<&Url>) -> Option<Person> {
     let person =
         Person { name: string_of(author, "name"), url: string_of(author, "url").map(|url| resolve_against(base, &url)), email: string_of(author, "email") };
     (person != Person::default()).then_some(person)
-}
-
-/// What can be saved of a document that ends too early: everything up to the last item that is whole.
-fn complete_items(text: &str) -> Option<Value> {
-    let start = text.find("\"items\"").and_then(|at| text[at..].find('[').map(|open| at + open + 1))?;
-    let mut stream = serde_json::Deserializer::from_str(&text[start..]).into_iter::<Value>();
-    let (mut items, mut end) = (Vec::new(), 0);
-    while let Some(Ok(item)) = stream.next() {
-        items.push(item);
-        end += stream.byte_offset();
-        let rest = text[start + end..].trim_start();
-        let Some(next) = rest.strip_prefix(',') else { break };
-        end = text.len() - start - next.len();
-        stream = serde_json::Deserializer::from_str(next).into_iter::<Value>();
-    }
-    let mut root: Map<String, Value> = serde_json::from_str(&format!("{}]}}", &text[..start])).ok()?;
-    root.insert("items".into(), Value::Array(items));
-    Some(Value::Object(root))
 }

@@ -12,7 +12,7 @@ use super::prose_date::{DateRules, find_date};
 use super::xml::resolve_against;
 use crate::model::feed::{Format, Image, Link, Person, RawEntry, RawFeed, RawText};
 use crate::model::source::Select;
-use crate::text::{bound_nesting, one_line};
+use crate::text::{bound_markup, one_line};
 
 /// Cards read from one page.
 const CARDS_MAX: usize = 500;
@@ -32,7 +32,7 @@ fn selector(css: &str) -> Selector {
 impl Page {
     /// Parses a decoded page found at `url`; a `<base>` in it counts.
     pub fn parse(text: &str, url: Option<&Url>) -> Page {
-        let html = Html::parse_document(&bound_nesting(text));
+        let html = Html::parse_document(&bound_markup(text));
         let base_href = html.select(&selector("base[href]")).next().and_then(|base| base.attr("href"));
         let base = match (url, base_href) {
             (Some(url), Some(href)) => url.join(href).ok().or_else(|| Some(url.clone())),

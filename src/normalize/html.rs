@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use ammonia::{Builder, UrlRelative};
 use url::Url;
 
-use crate::text::{bound_nesting, named_reference, one_line};
+use crate::text::{bound_markup, named_reference, one_line};
 
 /// Text kept of a summary that the source wrote, in characters: more is the article itself.
 pub const SUMMARY_CHARS_MAX: usize = 4000;
@@ -74,7 +74,7 @@ impl Sanitizer {
                 None => UrlRelative::Deny,
             });
         }
-        self.builder.clean(&bound_nesting(&mend_declarations(html))).to_string()
+        self.builder.clean(&bound_markup(&mend_declarations(html))).to_string()
     }
 
     /// The words of untrusted HTML.
