@@ -2,7 +2,7 @@
 
 mod list;
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -348,7 +348,12 @@ async fn probe(
     let mut reading = probe::read(found, &rules).with_context(|| document.to_owned())?;
     reading.feed.problems.extend(fetched.cut);
     match format {
-        ProbeFormat::Jsonfeed => println!("{}", reading.to_json_feed()),
+        ProbeFormat::Jsonfeed => {
+            let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+            serde_json::to_writer(&mut out, &reading.to_json_feed()).map_err(std::io::Error::from)?;
+            writeln!(out)?;
+            out.flush()?;
+        }
         ProbeFormat::Text => print!("{}", reading.to_text()),
     }
     Ok(())

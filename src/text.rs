@@ -44,7 +44,7 @@ const NESTING_MAX: usize = 256;
 const ATTRIBUTES_MAX: usize = 512;
 
 /// The text behind so many tags is dropped: a tree takes a hundred times the bytes of the tag.
-const TAGS_MAX: usize = 200_000;
+const TAGS_MAX: usize = 100_000;
 
 /// HTML whose nesting, attributes and tags are bounded, so that parsing it takes time in proportion to its length and a
 /// bounded multiple of its memory. What is within bounds, all honest documents, comes back as it was.

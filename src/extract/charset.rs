@@ -65,6 +65,8 @@ fn decode_declared<'a>(bytes: &'a [u8], http_charset: Option<&str>) -> Decoded<'
         match charset_of(label) {
             // A declaration that was read as ASCII cannot be true when it says UTF-16.
             Some(Charset::Web(e)) if e == encoding_rs::UTF_16LE || e == encoding_rs::UTF_16BE => {}
+            // Who says ASCII and goes beyond it means nothing by it: UTF-8 is the likelier truth, if it can be.
+            Some(_) if is_ascii_label(label) && std::str::from_utf8(bytes).is_ok() => return guess(bytes),
             Some(charset) => {
                 if let Some(text) = try_decode(charset, bytes) {
                     return Decoded { text, problem: None };
@@ -79,6 +81,11 @@ fn decode_declared<'a>(bytes: &'a [u8], http_charset: Option<&str>) -> Decoded<'
         decoded.problem = Some(format!("unknown character set \"{label}\", read as best we could"));
     }
     decoded
+}
+
+fn is_ascii_label(label: &str) -> bool {
+    let plain: String = label.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    matches!(plain.as_str(), "ascii" | "usascii" | "646" | "ansix341968" | "iso646us")
 }
 
 /// The label that an XML or HTML document gives itself.

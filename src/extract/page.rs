@@ -39,6 +39,7 @@ impl Page {
             (Some(url), None) => Some(url.clone()),
             (None, href) => href.and_then(|href| Url::parse(href).ok()),
         };
+        let base = base.filter(|base| matches!(base.scheme(), "http" | "https"));
         Page { html, base, language: OnceCell::new() }
     }
 

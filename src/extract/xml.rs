@@ -330,10 +330,12 @@ impl<'a> Cursor<'a> {
 
     fn base_from(&mut self, value: &'a str) -> Option<Url> {
         let value = self.resolve_references(value).trim().to_owned();
-        match self.base() {
+        let base = match self.base() {
             Some(base) => base.join(&value).ok(),
             None => Url::parse(&value).ok(),
-        }
+        };
+        // Against a base like "data://x/" a harmless relative link would become an address that runs.
+        base.filter(|base| matches!(base.scheme(), "http" | "https"))
     }
 
     fn bind(&mut self, attribute: &'a str, uri: &str) {

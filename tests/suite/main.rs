@@ -6,6 +6,7 @@ mod crash;
 mod fetch;
 mod hostile;
 mod mail;
+mod oddities;
 mod pipeline;
 mod seed;
 mod support;
