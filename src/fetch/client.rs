@@ -35,7 +35,7 @@ const DRAIN_BYTES_MAX: usize = 64 * 1024;
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// Connections are kept for the next request of this round to the same host, which comes at once or not at all; ten
 /// thousand idle ones would be most of our memory.
-const IDLE: Duration = Duration::from_secs(2);
+const IDLE: Duration = Duration::from_millis(500);
 const READ_BYTES: usize = 64 * 1024;
 
 const ACCEPT_FEED: &str = "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml;q=0.9, application/xml;q=0.8, text/xml;q=0.8, application/json;q=0.7, text/html;q=0.5, */*;q=0.1";
