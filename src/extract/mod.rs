@@ -5,7 +5,7 @@ mod codepages;
 pub mod date;
 mod feed;
 mod json_feed;
-mod listing;
+pub mod listing;
 pub mod page;
 pub mod prose_date;
 mod xml;
@@ -76,7 +76,7 @@ pub fn read_page(document: Document, rules: &PageRules) -> Result<RawFeed, Extra
         let page = Page::parse(&decoded.text, document.url);
         let mut feed = match &rules.select {
             Some(select) => page.read_cards(select, rules.dates),
-            None => page.mine_cards(rules.dates),
+            None => page.mine(rules.dates).feed,
         };
         feed.problems.splice(0..0, decoded.problem);
         Ok(feed)

@@ -25,7 +25,7 @@ pub struct Page {
 }
 
 /// A selector of our own, known to be valid.
-fn selector(css: &str) -> Selector {
+pub(super) fn selector(css: &str) -> Selector {
     Selector::parse(css).expect("a selector of our own")
 }
 
@@ -41,6 +41,14 @@ impl Page {
         };
         let base = base.filter(|base| matches!(base.scheme(), "http" | "https"));
         Page { html, base, language: OnceCell::new() }
+    }
+
+    pub(super) fn html(&self) -> &Html {
+        &self.html
+    }
+
+    pub(super) fn base(&self) -> Option<&Url> {
+        self.base.as_ref()
     }
 
     fn first(&self, css: &str) -> Option<ElementRef<'_>> {

@@ -51,14 +51,21 @@ fn entry(frame: Frame, story: &Story) -> Entry {
         links: links(story, shown),
         source: Some(source(frame, shown)),
         summary: (!e.summary.is_empty()).then(|| plain(&e.summary, language)),
-        content: e.content_html.as_deref().map(|html| Content {
-            value: Some(xml_safe(html).into_owned()),
-            content_type: Some("html".into()),
-            lang: language.map(str::to_owned),
-            ..Content::default()
-        }),
+        content: content(shown),
         ..Entry::default()
     }
+}
+
+/// The source's own HTML. An entry that has neither that nor a page to link to says its summary (RFC 4287 section
+/// 4.1.2: one of the two must be there).
+fn content(shown: &StoredEntry) -> Option<Content> {
+    let e = &shown.entry;
+    let (value, content_type) = match (&e.content_html, &e.url) {
+        (Some(html), _) => (html, "html"),
+        (None, None) => (if e.summary.is_empty() { &e.title } else { &e.summary }, "text"),
+        (None, Some(_)) => return None,
+    };
+    Some(Content { value: Some(xml_safe(value).into_owned()), content_type: Some(content_type.into()), lang: e.language.clone(), ..Content::default() })
 }
 
 /// The alternate is the shown version, the translations have their language, every copy is a `via`.
@@ -81,7 +88,7 @@ fn links(story: &Story, shown: &StoredEntry) -> Vec<Link> {
 
 fn authors(shown: &StoredEntry) -> Vec<Person> {
     let named = shown.entry.authors.iter().filter_map(|person| {
-        let name = person.name.as_deref().or(person.email.as_deref()).or(person.url.as_deref())?;
+        let name = person.name.as_deref().or(person.url.as_deref())?;
         // A mail address is for the source's own readers, not for every harvester that reads the merged feed.
         Some(Person { name: xml_safe(name).into_owned(), uri: person.url.clone(), ..Person::default() })
     });

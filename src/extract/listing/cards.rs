@@ -1,0 +1,269 @@
+//! The cards of a listing, and what each says: title, date, picture, excerpt.
+
+use std::collections::HashMap;
+
+use ego_tree::NodeId;
+use jiff::Timestamp;
+use scraper::ElementRef;
+
+use super::groups::{Listing, is_call};
+use crate::extract::page::{Page, date_of, image_of, selector, text_of};
+use crate::extract::prose_date::{DateRules, find_date};
+use crate::model::feed::{Link, RawEntry, RawText};
+
+/// Elements beside a link that may still be its card's.
+const NEIGHBOURS_MAX: usize = 5;
+/// A text that is mostly a date is not longer, in characters.
+const DATE_CHARS_MAX: usize = 60;
+/// A shorter text is no excerpt, in characters.
+const EXCERPT_CHARS_MIN: usize = 40;
+
+/// One entry on the page: the links that lead to it and the largest element that holds no other entry's link, with the
+/// neighbours that belong to it where the page is flat.
+pub struct Card<'a> {
+    pub href: String,
+    pub anchors: Vec<(ElementRef<'a>, String)>,
+    pub record: ElementRef<'a>,
+    neighbours: Vec<ElementRef<'a>>,
+}
+
+/// The cards of a listing, in the order of the page.
+pub fn cards<'a>(_page: &'a Page, listing: &Listing<'a>) -> Vec<Card<'a>> {
+    let mut owners: HashMap<NodeId, Option<&str>> = HashMap::new();
+    for anchor in &listing.anchors {
+        for node in std::iter::once(*anchor.element).chain(anchor.element.ancestors()) {
+            let owner = owners.entry(node.id()).or_insert(Some(&anchor.key));
+            if owner.is_some_and(|known| known != anchor.key) {
+                *owner = None;
+            }
+        }
+    }
+    let is_own = |element: &ElementRef, key: &str| owners.get(&element.id()).is_some_and(|owner| *owner == Some(key));
+    let mut cards: Vec<Card> = Vec::new();
+    let mut by_key: HashMap<&str, usize> = HashMap::new();
+    for anchor in &listing.anchors {
+        if let Some(&at) = by_key.get(anchor.key.as_str()) {
+            cards[at].anchors.push((anchor.element, anchor.text.clone()));
+            let is_better = !is_call(&anchor.text) && cards[at].anchors.iter().all(|(element, text)| element.id() == anchor.element.id() || is_call(text))
+                || is_heading_link(anchor.element) && !cards[at].has_heading();
+            if is_better && !cards[at].record.descendants().any(|node| node.id() == anchor.element.id()) {
+                cards[at].record = climb(anchor.element, |element| is_own(element, &anchor.key));
+            }
+            continue;
+        }
+        by_key.insert(&anchor.key, cards.len());
+        let record = climb(anchor.element, |element| is_own(element, &anchor.key));
+        cards.push(Card { href: anchor.href.clone(), anchors: vec![(anchor.element, anchor.text.clone())], record, neighbours: Vec::new() });
+    }
+    add_neighbours(&mut cards, &owners);
+    cards
+}
+
+fn climb<'a>(element: ElementRef<'a>, is_own: impl Fn(&ElementRef<'a>) -> bool) -> ElementRef<'a> {
+    let above = element
+        .ancestors()
+        .filter_map(ElementRef::wrap)
+        .take_while(|ancestor| is_own(ancestor) && !matches!(ancestor.value().name(), "body" | "html" | "main"));
+    above.last().unwrap_or(element)
+}
+
+fn is_heading(element: ElementRef) -> bool {
+    matches!(element.value().name(), "h1" | "h2" | "h3" | "h4" | "h5" | "h6")
+}
+
+fn is_heading_link(element: ElementRef) -> bool {
+    element.ancestors().filter_map(ElementRef::wrap).take(3).any(is_heading) || element.descendants().filter_map(ElementRef::wrap).any(is_heading)
+}
+
+/// On a flat page a card is a heading and what follows it up to the next one, or what stands before it.
+fn add_neighbours(cards: &mut [Card], owners: &HashMap<NodeId, Option<&str>>) {
+    let is_free =
+        |element: &ElementRef| !owners.contains_key(&element.id()) && !matches!(element.value().name(), "script" | "style" | "nav" | "footer" | "form");
+    let run = |elements: &mut dyn Iterator<Item = ElementRef<'_>>| -> usize { elements.take_while(is_free).take(NEIGHBOURS_MAX).count() };
+    let Some(first) = cards.first().map(|card| card.record) else { return };
+    let before = run(&mut first.prev_siblings().filter_map(ElementRef::wrap));
+    let is_before = before > 0 && cards.last().is_some_and(|last| run(&mut last.record.next_siblings().filter_map(ElementRef::wrap)) == 0);
+    for card in cards {
+        card.neighbours = if is_before {
+            card.record.prev_siblings().filter_map(ElementRef::wrap).take_while(is_free).take(NEIGHBOURS_MAX).collect()
+        } else {
+            card.record
+                .next_siblings()
+                .filter_map(ElementRef::wrap)
+                .take_while(|element| is_free(element) && !is_heading(*element))
+                .take(NEIGHBOURS_MAX)
+                .collect()
+        };
+    }
+}
+
+impl<'a> Card<'a> {
+    fn parts(&self) -> impl Iterator<Item = ElementRef<'a>> + '_ {
+        std::iter::once(self.record).chain(self.neighbours.iter().copied())
+    }
+
+    fn elements(&self) -> impl Iterator<Item = ElementRef<'a>> + '_ {
+        self.parts().flat_map(|part| part.descendants().filter_map(ElementRef::wrap))
+    }
+
+    fn heading(&self) -> Option<ElementRef<'a>> {
+        let around = self.anchors.iter().find_map(|(anchor, _)| anchor.ancestors().filter_map(ElementRef::wrap).take(3).find(|element| is_heading(*element)));
+        let is_title = |element: &ElementRef| is_heading(*element) && !is_call(&text_of(*element));
+        around.filter(|heading| !is_call(&text_of(*heading))).or_else(|| self.record.descendants().filter_map(ElementRef::wrap).find(is_title))
+    }
+
+    pub fn has_heading(&self) -> bool {
+        self.heading().is_some()
+    }
+
+    pub fn has_image(&self) -> bool {
+        self.elements().any(|element| element.value().name() == "img")
+    }
+
+    pub fn has_date(&self) -> bool {
+        let rules = DateRules { order: crate::model::source::DateOrder::Dmy, today: None };
+        self.elements().any(|element| element.value().name() == "time") || self.date(rules).is_some()
+    }
+
+    pub fn has_excerpt(&self) -> bool {
+        self.excerpt("").is_some()
+    }
+
+    /// The date that the card bears: in a `time`, in what is named a date, in a short text that is one, in the address.
+    pub fn date(&self, rules: DateRules) -> Option<Timestamp> {
+        let strict = DateRules { today: None, ..rules };
+        let times =
+            || self.elements().filter(|element| element.value().name() == "time" || element.attr("itemprop").is_some_and(|name| name == "datePublished"));
+        let named = || self.elements().filter(|element| element.value().classes().any(is_date_name));
+        let from_short = || {
+            self.elements().filter(|element| !matches!(element.value().name(), "script" | "style" | "a") || element.descendants().nth(2).is_none()).find_map(
+                |element| {
+                    let own: String = element.children().filter_map(|child| child.value().as_text().map(|text| text.to_string())).collect();
+                    let own = crate::text::one_line(&own);
+                    let is_short = !own.is_empty() && own.chars().count() <= DATE_CHARS_MAX;
+                    is_short.then(|| find_date(&own, strict)).flatten()
+                },
+            )
+        };
+        times()
+            .find_map(|time| date_of(time, rules))
+            .or_else(|| named().filter(|element| text_of(*element).chars().count() <= 2 * DATE_CHARS_MAX).find_map(|element| date_of(element, rules)))
+            .or_else(from_short)
+            .or_else(|| self.parts().map(text_of).filter(|text| text.chars().count() <= DATE_CHARS_MAX * 2).find_map(|text| find_date(&text, strict)))
+            .or_else(|| date_in_address(&self.href))
+    }
+
+    /// The element that the date stands in, where it stands in one.
+    pub fn date_element(&self) -> Option<ElementRef<'a>> {
+        let is_date = |element: &ElementRef| element.value().name() == "time" || element.value().classes().any(is_date_name);
+        self.record.descendants().filter_map(ElementRef::wrap).find(is_date)
+    }
+
+    /// The element of the excerpt.
+    pub fn excerpt_element(&self) -> Option<ElementRef<'a>> {
+        self.excerpts("").next()
+    }
+
+    fn excerpt(&self, title: &str) -> Option<String> {
+        self.excerpts(title).next().map(text_of)
+    }
+
+    fn excerpts<'b>(&'b self, title: &'b str) -> impl Iterator<Item = ElementRef<'a>> + 'b {
+        let blocks = self.elements().filter(|element| matches!(element.value().name(), "p" | "div" | "span" | "dd" | "td" | "section"));
+        let leaves = blocks.filter(|element| {
+            !element
+                .descendants()
+                .skip(1)
+                .filter_map(ElementRef::wrap)
+                .any(|inner| matches!(inner.value().name(), "p" | "div" | "section" | "ul" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "img"))
+        });
+        leaves.filter(move |element| {
+            let text = text_of(*element);
+            text.chars().count() >= EXCERPT_CHARS_MIN && text != title && !is_call(&text)
+        })
+    }
+}
+
+fn is_date_name(class: &str) -> bool {
+    let lower = class.to_ascii_lowercase();
+    lower.split(['-', '_']).any(|part| matches!(part, "date" | "fecha" | "time" | "published" | "posted" | "datetime" | "submitted" | "created" | "pubdate"))
+        || lower.ends_with("date")
+}
+
+/// `/2022/10/14/`, `/2022-10-14-`, `20221014_`.
+pub fn date_in_address(href: &str) -> Option<Timestamp> {
+    let path = href.split_once("://").map_or(href, |(_, rest)| rest).split(['?', '#']).next()?;
+    let numbers: Vec<(usize, &str)> =
+        path.split(|c: char| !c.is_ascii_digit()).filter(|run| !run.is_empty()).map(|run| (run.as_ptr() as usize - path.as_ptr() as usize, run)).collect();
+    let date = |year: &str, month: &str, day: &str| -> Option<Timestamp> {
+        let year: i16 = year.parse().ok().filter(|year| (1990..=2100).contains(year))?;
+        let date = jiff::civil::Date::new(year, month.parse().ok()?, day.parse().ok()?).ok()?;
+        jiff::tz::Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok()
+    };
+    let close = |a: (usize, &str), b: (usize, &str)| b.0 == a.0 + a.1.len() + 1 && matches!(path.as_bytes()[b.0 - 1], b'/' | b'-' | b'_' | b'.');
+    let triple = numbers.windows(3).find_map(|run| {
+        let is_date = run[0].1.len() == 4 && run[1].1.len() <= 2 && run[2].1.len() <= 2 && close(run[0], run[1]) && close(run[1], run[2]);
+        is_date.then(|| date(run[0].1, run[1].1, run[2].1)).flatten()
+    });
+    triple.or_else(|| numbers.iter().filter(|(_, run)| run.len() == 8).find_map(|(_, run)| date(&run[..4], &run[4..6], &run[6..])))
+}
+
+/// The title of a card: its heading, else the longest text of its links; never a call to read on, a number, a date, or
+/// what stands for a picture.
+pub fn title(card: &Card) -> Option<String> {
+    let is_title = |text: &String| text.chars().any(char::is_alphabetic) && !is_call(text) && !is_date_alone(text);
+    let heading = card.heading().map(text_of).filter(is_title).filter(|text| text.chars().count() <= 300);
+    let links = || card.anchors.iter().map(|(_, text)| text.clone()).filter(is_title);
+    let named = || {
+        let names = card
+            .record
+            .descendants()
+            .filter_map(ElementRef::wrap)
+            .filter(|element| element.value().classes().any(|class| class.to_ascii_lowercase().contains("title")));
+        names.map(text_of).find(is_title)
+    };
+    let attribute =
+        || card.anchors.iter().find_map(|(anchor, _)| anchor.attr("title").or_else(|| anchor.attr("aria-label")).map(str::to_owned)).filter(is_title);
+    let longest = || links().max_by_key(String::len);
+    heading
+        .or_else(|| longest().filter(|text| text.chars().count() <= 160))
+        .or_else(named)
+        .or_else(|| card.anchors.iter().find_map(|(anchor, _)| first_block(*anchor)).filter(is_title))
+        .or_else(longest)
+        .or_else(attribute)
+}
+
+/// The first of the texts that a link around a whole card holds.
+fn first_block(anchor: ElementRef) -> Option<String> {
+    let blocks = anchor
+        .descendants()
+        .skip(1)
+        .filter_map(ElementRef::wrap)
+        .filter(|element| element.children().any(|child| child.value().as_text().is_some_and(|text| !text.trim().is_empty())));
+    blocks.map(text_of).find(|text| text.chars().count() > 3 && !is_date_alone(text) && !is_call(text))
+}
+
+fn is_date_alone(text: &str) -> bool {
+    let rules = DateRules { order: crate::model::source::DateOrder::Dmy, today: None };
+    text.chars().count() <= 24 && find_date(text, rules).is_some() && text.split_whitespace().count() <= 4
+}
+
+/// The entries of the cards; cards without a title are passed over.
+pub fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawEntry> {
+    let plain = |value: String| RawText { value, base: page.base().cloned(), ..RawText::default() };
+    let image = selector("img");
+    let entry = |card: &Card| {
+        let title = title(card)?;
+        let language = card.record.attr("lang").map(str::to_owned).or_else(|| page.language().map(str::to_owned));
+        Some(RawEntry {
+            links: vec![Link { href: card.href.clone(), rel: "alternate".into(), media_type: None, hreflang: None }],
+            summary: card.excerpt(&title).map(plain),
+            published: card.date(rules),
+            image: card.parts().find_map(|part| part.select(&image).find_map(|image| image_of(image, page.base()))),
+            title: Some(plain(title)),
+            language,
+            ..RawEntry::default()
+        })
+    };
+    cards.iter().filter_map(entry).collect()
+}
