@@ -181,7 +181,7 @@ fn numeric_zone(text: &str) -> Option<i64> {
         },
     };
     let (hours, minutes): (i64, i64) = (hours, minutes);
-    (hours <= 26 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
+    ((0..=26).contains(&hours) && (0..60).contains(&minutes)).then(|| sign * (hours * 3600 + minutes * 60))
 }
 
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];

@@ -20,18 +20,18 @@ pub struct DateRules {
 const CHARS_MAX: usize = 400;
 
 const MONTHS: [&[&str]; 12] = [
-    &["janvier", "janv", "january", "jan", "enero", "ene"],
-    &["fevrier", "fevr", "fev", "february", "feb", "febrero"],
-    &["mars", "march", "mar", "marzo"],
-    &["avril", "avr", "april", "apr", "abril", "abr"],
-    &["mai", "may", "mayo"],
-    &["juin", "june", "jun", "junio"],
-    &["juillet", "juil", "july", "jul", "julio"],
-    &["aout", "august", "aug", "agosto", "ago"],
-    &["septembre", "september", "sept", "sep", "septiembre", "setiembre", "set"],
-    &["octobre", "october", "oct", "octubre"],
-    &["novembre", "november", "nov", "noviembre"],
-    &["decembre", "december", "dec", "diciembre", "dic"],
+    &["janvier", "janv", "january", "jan", "enero", "ene", "januar", "janeiro", "gennaio"],
+    &["fevrier", "fevr", "fev", "february", "feb", "febrero", "februar", "fevereiro", "febbraio"],
+    &["mars", "march", "mar", "marzo", "marz", "maerz", "marco"],
+    &["avril", "avr", "april", "apr", "abril", "abr", "aprile"],
+    &["mai", "may", "mayo", "maio", "maggio"],
+    &["juin", "june", "jun", "junio", "juni", "junho", "giugno"],
+    &["juillet", "juil", "july", "jul", "julio", "juli", "julho", "luglio"],
+    &["aout", "august", "aug", "agosto", "ago", "aou"],
+    &["septembre", "september", "sept", "sep", "septiembre", "setiembre", "set", "setembro", "settembre"],
+    &["octobre", "october", "oct", "octubre", "oktober", "okt", "outubro", "ottobre"],
+    &["novembre", "november", "nov", "noviembre", "novembro"],
+    &["decembre", "december", "dec", "diciembre", "dic", "dezember", "dez", "dezembro", "dicembre"],
 ];
 
 /// The first date in a text, at midnight UTC.
@@ -64,6 +64,89 @@ fn tokens(text: &str) -> Vec<&str> {
         rest = &rest[end..];
     }
     tokens
+}
+
+/// Whether a text says nothing but a day, a month, a year or a time of day.
+pub fn is_date_only(text: &str) -> bool {
+    const DAYS: [&str; 40] = [
+        "lundi",
+        "mardi",
+        "mercredi",
+        "jeudi",
+        "vendredi",
+        "samedi",
+        "dimanche",
+        "lun",
+        "mer",
+        "jeu",
+        "ven",
+        "sam",
+        "dim",
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+        "mon",
+        "tue",
+        "wed",
+        "thu",
+        "fri",
+        "sat",
+        "sun",
+        "lunes",
+        "martes",
+        "miercoles",
+        "jueves",
+        "viernes",
+        "sabado",
+        "domingo",
+        "mie",
+        "jue",
+        "vie",
+        "sab",
+        "dom",
+        "am",
+    ];
+    const FILLERS: [&str; 24] = [
+        "le",
+        "de",
+        "del",
+        "du",
+        "el",
+        "on",
+        "at",
+        "a",
+        "er",
+        "st",
+        "nd",
+        "rd",
+        "th",
+        "of",
+        "pm",
+        "h",
+        "publie",
+        "posted",
+        "published",
+        "publicado",
+        "date",
+        "fecha",
+        "utc",
+        "z",
+    ];
+    let folded = fold(text);
+    let words: Vec<&str> = folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let is_part = |word: &&str| {
+        word.bytes().all(|b| b.is_ascii_digit())
+            || month(word).is_some()
+            || DAYS.contains(word)
+            || FILLERS.contains(word)
+            || word.trim_end_matches(|c: char| c.is_ascii_alphabetic()).bytes().all(|b| b.is_ascii_digit())
+                && FILLERS.contains(&word.trim_start_matches(|c: char| c.is_ascii_digit()))
+    };
+    words.iter().all(is_part)
 }
 
 fn month(token: &str) -> Option<i8> {

@@ -8,7 +8,7 @@ use scraper::ElementRef;
 
 use super::groups::{Listing, is_call};
 use crate::extract::page::{Page, date_of, image_of, selector, text_of};
-use crate::extract::prose_date::{DateRules, find_date};
+use crate::extract::prose_date::{DateRules, find_date, is_date_only};
 use crate::model::feed::{Link, RawEntry, RawText};
 
 /// Elements beside a link that may still be its card's.
@@ -108,7 +108,7 @@ impl<'a> Card<'a> {
 
     fn heading(&self) -> Option<ElementRef<'a>> {
         let around = self.anchors.iter().find_map(|(anchor, _)| anchor.ancestors().filter_map(ElementRef::wrap).take(3).find(|element| is_heading(*element)));
-        let is_title = |element: &ElementRef| is_heading(*element) && !is_call(&text_of(*element));
+        let is_title = |element: &ElementRef| is_heading(*element) && !is_call(&text_of(*element)) && !is_date_only(&text_of(*element));
         around.filter(|heading| !is_call(&text_of(*heading))).or_else(|| self.record.descendants().filter_map(ElementRef::wrap).find(is_title))
     }
 
@@ -141,7 +141,9 @@ impl<'a> Card<'a> {
                     let own: String = element.children().filter_map(|child| child.value().as_text().map(|text| text.to_string())).collect();
                     let own = crate::text::one_line(&own);
                     let is_short = !own.is_empty() && own.chars().count() <= DATE_CHARS_MAX;
-                    is_short.then(|| find_date(&own, strict)).flatten()
+                    // "08.08.2025 • Donzdorf …": a date in figures at the very start.
+                    let start = || own.split_whitespace().next().filter(|word| word.starts_with(|c: char| c.is_ascii_digit()) && word.len() >= 8);
+                    if is_short { find_date(&own, strict) } else { start().and_then(|word| find_date(word, strict)) }
                 },
             )
         };
@@ -208,44 +210,77 @@ pub fn date_in_address(href: &str) -> Option<Timestamp> {
     triple.or_else(|| numbers.iter().filter(|(_, run)| run.len() == 8).find_map(|(_, run)| date(&run[..4], &run[4..6], &run[6..])))
 }
 
-/// The title of a card: its heading, else the longest text of its links; never a call to read on, a number, a date, or
-/// what stands for a picture.
+/// The title of a card: its heading, else the text of its links; never a call to read on, a number, a date, or what
+/// stands for a picture.
 pub fn title(card: &Card) -> Option<String> {
-    let is_title = |text: &String| text.chars().any(char::is_alphabetic) && !is_call(text) && !is_date_alone(text);
-    let heading = card.heading().map(text_of).filter(is_title).filter(|text| text.chars().count() <= 300);
-    let links = || card.anchors.iter().map(|(_, text)| text.clone()).filter(is_title);
+    let is_title = |text: &String| text.chars().any(char::is_alphabetic) && !is_call(text) && !is_date_only(text);
+    let short = |text: &String| is_title(text) && text.chars().count() <= TITLE_CHARS_MAX;
+    let around = card.anchors.iter().find_map(|(anchor, _)| anchor.ancestors().filter_map(ElementRef::wrap).take(3).find(|element| is_heading(*element)));
+    let inside = || card.record.descendants().filter_map(ElementRef::wrap).filter(|element| is_heading(*element)).map(words_of).find(short);
+    let heading = around.map(words_of).filter(short).or_else(inside);
+    let simple = || card.anchors.iter().filter(|(anchor, _)| !holds_blocks(*anchor)).map(|(anchor, _)| words_of(*anchor)).filter(short).max_by_key(String::len);
     let named = || {
         let names = card
             .record
             .descendants()
             .filter_map(ElementRef::wrap)
             .filter(|element| element.value().classes().any(|class| class.to_ascii_lowercase().contains("title")));
-        names.map(text_of).find(is_title)
+        names.map(words_of).find(short)
     };
-    let attribute =
-        || card.anchors.iter().find_map(|(anchor, _)| anchor.attr("title").or_else(|| anchor.attr("aria-label")).map(str::to_owned)).filter(is_title);
-    let longest = || links().max_by_key(String::len);
-    heading
-        .or_else(|| longest().filter(|text| text.chars().count() <= 160))
-        .or_else(named)
-        .or_else(|| card.anchors.iter().find_map(|(anchor, _)| first_block(*anchor)).filter(is_title))
-        .or_else(longest)
-        .or_else(attribute)
+    let block = || card.anchors.iter().filter_map(|(anchor, _)| first_block(*anchor, &is_title)).next();
+    let attribute = || card.anchors.iter().find_map(|(anchor, _)| anchor.attr("title").or_else(|| anchor.attr("aria-label")).map(str::to_owned)).filter(short);
+    let longest = || card.anchors.iter().map(|(anchor, _)| words_of(*anchor)).filter(is_title).max_by_key(String::len);
+    heading.or_else(simple).or_else(named).or_else(block).or_else(longest).or_else(attribute)
 }
 
-/// The first of the texts that a link around a whole card holds.
-fn first_block(anchor: ElementRef) -> Option<String> {
-    let blocks = anchor
+/// A longer text is no title, in characters.
+const TITLE_CHARS_MAX: usize = 300;
+
+fn holds_blocks(element: ElementRef) -> bool {
+    element
         .descendants()
         .skip(1)
         .filter_map(ElementRef::wrap)
-        .filter(|element| element.children().any(|child| child.value().as_text().is_some_and(|text| !text.trim().is_empty())));
-    blocks.map(text_of).find(|text| text.chars().count() > 3 && !is_date_alone(text) && !is_call(text))
+        .any(|inner| matches!(inner.value().name(), "div" | "p" | "section" | "article" | "ul" | "figure" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6"))
 }
 
-fn is_date_alone(text: &str) -> bool {
-    let rules = DateRules { order: crate::model::source::DateOrder::Dmy, today: None };
-    text.chars().count() <= 24 && find_date(text, rules).is_some() && text.split_whitespace().count() <= 4
+/// The words of an element without the dates that stand in parts of their own.
+fn words_of(element: ElementRef) -> String {
+    let is_date = |part: &ElementRef| part.value().name() == "time" || is_date_only(&text_of(*part)) && !text_of(*part).is_empty();
+    let parts: Vec<ElementRef> = element.children().filter_map(ElementRef::wrap).collect();
+    if !parts.iter().any(is_date) {
+        return text_of(element);
+    }
+    let kept = element.children().filter_map(|child| match ElementRef::wrap(child) {
+        Some(part) if is_date(&part) => None,
+        Some(part) => Some(text_of(part)),
+        None => child.value().as_text().map(|text| text.to_string()),
+    });
+    crate::text::one_line(&kept.collect::<Vec<_>>().join(" "))
+}
+
+/// The first of the texts that a link around a whole card holds.
+fn first_block(anchor: ElementRef, is_title: &dyn Fn(&String) -> bool) -> Option<String> {
+    let holds_text = |element: &ElementRef| element.children().any(|child| child.value().as_text().is_some_and(|text| !text.trim().is_empty()));
+    anchor.descendants().skip(1).filter_map(ElementRef::wrap).filter(holds_text).map(text_of).find(|text| text.chars().count() > 3 && is_title(text))
+}
+
+/// `Helix (3)`: how many entries stand behind a link, where all links say so.
+fn without_counts(titles: &mut [RawEntry]) {
+    let split = |entry: &RawEntry| -> Option<(String, String)> {
+        let (head, count) = entry.title.as_ref()?.value.strip_suffix(')')?.rsplit_once(" (")?;
+        (!head.is_empty() && count.bytes().all(|b| b.is_ascii_digit()) && count.len() <= 4).then(|| (head.to_owned(), count.to_owned()))
+    };
+    let counted: Vec<Option<(String, String)>> = titles.iter().map(split).collect();
+    let distinct = counted.iter().flatten().map(|(head, _)| head).collect::<std::collections::HashSet<_>>().len();
+    // A series, "Part (1)", "Part (2)", has one head for all.
+    if titles.len() >= 3 && counted.iter().all(Option::is_some) && distinct == titles.len() {
+        for (entry, head) in titles.iter_mut().zip(counted.into_iter().flatten().map(|(head, _)| head)) {
+            if let Some(title) = &mut entry.title {
+                title.value = head;
+            }
+        }
+    }
 }
 
 /// The entries of the cards; cards without a title are passed over.
@@ -265,5 +300,7 @@ pub fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawEntry> {
             ..RawEntry::default()
         })
     };
-    cards.iter().filter_map(entry).collect()
+    let mut entries: Vec<RawEntry> = cards.iter().filter_map(entry).collect();
+    without_counts(&mut entries);
+    entries
 }

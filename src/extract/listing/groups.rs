@@ -387,18 +387,20 @@ fn merge_by_address(anchors: Vec<Anchor>) -> Vec<Listing> {
     listings.into_iter().map(|(.., listing)| listing).collect()
 }
 
-/// The address up to its last part.
-fn directory_of(key: &str) -> &str {
-    key.split(['?', '#']).next().unwrap_or(key).rsplit_once('/').map_or("", |(directory, _)| directory)
+/// The address up to its last part, numbers made alike: `site.org/blog/#/#`.
+fn directory_of(key: &str) -> String {
+    let directory = key.split(['?', '#']).next().unwrap_or(key).rsplit_once('/').map_or("", |(directory, _)| directory);
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    directory.split('/').map(|part| if is_number(part) { "#" } else { part }).collect::<Vec<_>>().join("/")
 }
 
 /// The directory, deeper than the front page, that all but a few addresses share.
 fn common_directory(listing: &Listing) -> Option<String> {
     let keys = listing.keys();
-    let mut counts: HashMap<&str, usize> = HashMap::new();
+    let mut counts: HashMap<String, usize> = HashMap::new();
     keys.iter().for_each(|key| *counts.entry(directory_of(key)).or_default() += 1);
     let (directory, count) = counts.into_iter().max_by_key(|(_, count)| *count)?;
-    (directory.contains('/') && count * 10 >= keys.len() * 7).then(|| directory.to_owned())
+    (directory.contains('/') && count * 10 >= keys.len() * 7).then_some(directory)
 }
 
 /// How much a listing reads like news; nothing for what is no listing at all.
@@ -415,7 +417,7 @@ fn score(page: &Page, listing: &Listing) -> f64 {
     let distinct = titles.iter().collect::<HashSet<_>>().len() as f64 / titles.len().max(1) as f64;
     let untitled = titles.iter().filter(|title| title.is_empty()).count() as f64 / titles.len().max(1) as f64;
     let slugs = keys.iter().filter(|key| key.rsplit('/').next().is_some_and(|slug| slug.matches(['-', '_']).count() >= 2)).count() as f64 / count as f64;
-    let directories: HashSet<&str> = keys.iter().map(|key| directory_of(key)).collect();
+    let directories: HashSet<String> = keys.iter().map(|key| directory_of(key)).collect();
     let coherence = 1.0 - (directories.len() as f64 - 1.0) / count as f64;
     let features = 0.1
         + 1.2 * words

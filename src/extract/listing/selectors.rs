@@ -49,7 +49,8 @@ fn item_candidates(cards: &[Card]) -> Vec<String> {
     let name = first.value().name();
     let shared = |element: ElementRef, up: usize| -> Vec<String> {
         let records = cards.iter().map(|card| card.record);
-        let all: Vec<ElementRef> = records.filter_map(|record| std::iter::once(record).chain(record.ancestors().filter_map(ElementRef::wrap)).nth(up)).collect();
+        let all: Vec<ElementRef> =
+            records.filter_map(|record| std::iter::once(record).chain(record.ancestors().filter_map(ElementRef::wrap)).nth(up)).collect();
         let classes = element.value().classes().filter(|class| is_stable_class(class));
         classes
             .filter(|class| all.iter().filter(|other| other.value().classes().any(|known| known == *class)).count() * 10 >= all.len() * 9)
