@@ -1,32 +1,27 @@
 //! The command line: what was asked, done, and said.
 
 mod list;
+mod probing;
 
-use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-use crate::app::{App, Interrupted, Usage, client, shutdown_signal};
+use crate::app::{App, Interrupted, Usage, shutdown_signal};
 use crate::clock::Clock;
 use crate::config::{self, ConfigError};
-use crate::extract::prose_date::DateRules;
-use crate::extract::{Document, PageRules};
-use crate::fetch::client::{Answer, Wanted};
 use crate::mailing;
-use crate::model::guard::Allowed;
-use crate::model::source::{DateOrder, Validators};
 use crate::refresh::{Outcome, Report};
 use crate::store::EntryFilter;
 use crate::templates::BUILT_IN;
 use crate::web::server::Hooks;
 use crate::worker::Selection;
-use crate::{demo, files, probe, web};
+use crate::{demo, files, web};
 
 /// How often `courant serve` looks at the clock.
 const TICK: Duration = Duration::from_secs(30);
@@ -57,12 +52,6 @@ struct Arguments {
 enum LogFormat {
     Text,
     Json,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ProbeFormat {
-    Text,
-    Jsonfeed,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -106,18 +95,8 @@ enum Command {
         #[arg(long, default_value = "127.0.0.1:8080")]
         listen: String,
     },
-    /// Show what courant reads in a document, without storing anything.
-    Probe {
-        /// A file or a web address.
-        document: String,
-        /// The address that a file was found at.
-        #[arg(long, value_name = "BASE")]
-        url: Option<String>,
-        #[arg(long, value_name = "CT")]
-        content_type: Option<String>,
-        #[arg(long, value_enum, default_value = "text")]
-        format: ProbeFormat,
-    },
+    /// Show what courant reads in a document, and how, without storing anything.
+    Probe(probing::Arguments),
     /// List the stored entries.
     Entries {
         #[arg(long, value_enum, default_value = "text")]
@@ -177,9 +156,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.command {
         Command::Init { dir } => return init(dir),
         Command::Demo { dir, keep_serving } => return demo::run(dir, *keep_serving, arguments.now).await,
-        Command::Probe { document, url, content_type, format } => {
-            return probe(arguments, document, url.as_deref(), content_type.as_deref(), *format, clock.now()).await;
-        }
+        Command::Probe(wanted) => return probing::probe(wanted, &arguments.config, clock.now()).await,
         _ => {}
     }
     let config = config::load(&arguments.config)?;
@@ -206,7 +183,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
             list::entries(&entries, *format == ListFormat::Jsonl)
         }
         Command::Sources => list::sources(&app.config.sources, &app.store().sources()?),
-        Command::Init { .. } | Command::Check | Command::Probe { .. } | Command::Demo { .. } => Ok(()),
+        Command::Init { .. } | Command::Check | Command::Probe(_) | Command::Demo { .. } => Ok(()),
     }
 }
 
@@ -296,65 +273,5 @@ async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
     }
     stop.send_replace(true);
     server.await??;
-    Ok(())
-}
-
-/// A document to be probed.
-struct Probed {
-    bytes: Vec<u8>,
-    url: Option<url::Url>,
-    content_type: Option<String>,
-    cut: Option<String>,
-}
-
-/// Reads a file as far as a document from the network would be read.
-fn read_file(name: &str, bytes_max: usize) -> anyhow::Result<Probed> {
-    let unreadable = |error: std::io::Error| Usage(format!("cannot read {name}: {error}"));
-    let mut bytes = Vec::new();
-    std::fs::File::open(name).map_err(unreadable)?.take(bytes_max as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    let cut = (bytes.len() > bytes_max).then(|| format!("the document is longer than {bytes_max} bytes and was cut there"));
-    bytes.truncate(bytes_max);
-    Ok(Probed { bytes, url: None, content_type: None, cut })
-}
-
-async fn probe(
-    arguments: &Arguments,
-    document: &str,
-    base: Option<&str>,
-    content_type: Option<&str>,
-    format: ProbeFormat,
-    now: Timestamp,
-) -> anyhow::Result<()> {
-    let base = base.map(|text| url::Url::parse(text).map_err(|error| Usage(format!("--url {text}: {error}")))).transpose()?;
-    let config = config::load(&arguments.config).ok();
-    let mut fetch = config.as_ref().map(|config| config.fetch.clone()).unwrap_or_default();
-    let fetched = if document.starts_with("http://") || document.starts_with("https://") {
-        let url = url::Url::parse(document).map_err(|error| Usage(format!("{document}: {error}")))?;
-        // What the operator types is the operator's own wish; where it redirects to is not.
-        fetch.allow.extend(Allowed::host_of(&url));
-        match client(&fetch)?.get(&url, &Validators::default(), Wanted::Feed, now).await? {
-            Answer::Document(fetched) => Probed { bytes: fetched.bytes, url: Some(fetched.url), content_type: fetched.content_type, cut: fetched.cut },
-            Answer::NotModified(_) => bail!("{url} answers 304 to a first request"),
-        }
-    } else {
-        read_file(document, fetch.body_bytes_max)?
-    };
-    let url = base.or(fetched.url);
-    let source = config.and_then(|config| config.sources.into_iter().find(|source| Some(&source.url) == url.as_ref()));
-    let today = Some(now.to_zoned_datetime(jiff::tz::TimeZone::UTC).date());
-    let order = source.as_ref().map_or(DateOrder::Dmy, |source| source.date_order);
-    let rules = PageRules { select: source.and_then(|source| source.select), dates: DateRules { order, today } };
-    let found = Document { bytes: &fetched.bytes, url: url.as_ref(), content_type: content_type.or(fetched.content_type.as_deref()) };
-    let mut reading = probe::read(found, &rules).with_context(|| document.to_owned())?;
-    reading.feed.problems.extend(fetched.cut);
-    match format {
-        ProbeFormat::Jsonfeed => {
-            let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-            serde_json::to_writer(&mut out, &reading.to_json_feed()).map_err(std::io::Error::from)?;
-            writeln!(out)?;
-            out.flush()?;
-        }
-        ProbeFormat::Text => print!("{}", reading.to_text()),
-    }
     Ok(())
 }

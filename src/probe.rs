@@ -3,12 +3,40 @@
 use serde_json::{Map, Value, json};
 use url::Url;
 
+use crate::classify::Classifier;
+use crate::extract::prose_date::DateRules;
 use crate::extract::{self, Document, ExtractError, PageRules};
 use crate::model::entry::{Entry, Identity};
 use crate::model::feed::{Person, RawFeed};
+use crate::model::filter::{Filter, Verdict};
+use crate::model::source::Select;
 use crate::normalize::entry::{Context, normalize, plain};
 use crate::normalize::html::Sanitizer;
 use crate::text::shorten;
+
+/// What was found in a document, and how.
+pub struct Found {
+    pub feed: RawFeed,
+    pub way: &'static str,
+    /// Selectors that find the same; for pages.
+    pub select: Option<Select>,
+    /// What a page names for machines.
+    pub endpoints: Vec<String>,
+}
+
+/// Reads a document as the pipeline would: a feed, else the cards of a page.
+///
+/// # Errors
+/// Where nothing in it can be read.
+pub fn find(document: Document, rules: &PageRules) -> Result<Found, ExtractError> {
+    match extract::read_feed(document) {
+        Err(ExtractError::WebPage { endpoints }) => {
+            let page = extract::read_page(document, rules)?;
+            Ok(Found { feed: page.feed, way: page.way.map_or("nothing", |way| way.name()), select: page.select, endpoints })
+        }
+        result => Ok(Found { feed: result?, way: "feed", select: None, endpoints: Vec::new() }),
+    }
+}
 
 /// A document read and cleaned.
 pub struct Reading {
@@ -16,28 +44,57 @@ pub struct Reading {
     pub entries: Vec<Entry>,
     title: Option<String>,
     description: Option<String>,
-}
-
-/// Reads a document as the pipeline would: a feed, else the cards of a page.
-///
-/// # Errors
-/// Where nothing in it can be read.
-pub fn read(document: Document, rules: &PageRules) -> Result<Reading, ExtractError> {
-    let feed = match extract::read_feed(document) {
-        Err(ExtractError::WebPage { .. }) => extract::read_page(document, rules)?,
-        result => result?,
-    };
-    Ok(clean(feed, document.url))
+    way: Option<&'static str>,
+    select: Option<Select>,
+    /// For each entry, the rules of its source that did something, the one that drops it last.
+    rules: Vec<Vec<String>>,
 }
 
 /// Cleans what was extracted.
 pub fn clean(feed: RawFeed, base: Option<&Url>) -> Reading {
     let mut sanitizer = Sanitizer::default();
     let context = Context { source: "probe", language: None, base };
-    let entries = feed.entries.iter().map(|raw| normalize(raw, context, &mut sanitizer)).collect();
+    let entries: Vec<Entry> = feed.entries.iter().map(|raw| normalize(raw, context, &mut sanitizer)).collect();
     let title = feed.title.as_ref().map(|title| plain(title, &mut sanitizer));
     let description = feed.description.as_ref().map(|text| plain(text, &mut sanitizer));
-    Reading { feed, entries, title, description }
+    Reading { feed, title, description, way: None, select: None, rules: vec![Vec::new(); entries.len()], entries }
+}
+
+/// Cleans what was found, and applies the rules of its source.
+pub fn clean_found(found: Found, base: Option<&Url>, filter: &Filter, classifier: &Classifier) -> Reading {
+    let Found { feed, way, select, .. } = found;
+    let mut reading = Reading { way: Some(way), select, ..clean(feed, base) };
+    for (entry, rules) in reading.entries.iter_mut().zip(&mut reading.rules) {
+        let (title, used) = filter.rewritten(&entry.title);
+        entry.title = title;
+        rules.extend(used);
+        let topics = classifier.classify(&entry.title, &entry.summary, entry.language.as_deref());
+        if let Verdict::Dropped(rule) = filter.verdict(entry, &topics) {
+            rules.push(format!("dropped: {rule}"));
+        }
+    }
+    reading
+}
+
+/// An item's own page as JSON Feed 1.1, its article as the one item.
+pub fn article(document: Document, dates: DateRules) -> Value {
+    let article = extract::article::read_article(document, dates);
+    let html = article.html.as_deref().map(|html| Sanitizer::default().clean(html, document.url));
+    let mut object = Map::new();
+    let own = document.url.map(Url::to_string).or(article.item.canonical.clone());
+    put(&mut object, "id", own.clone().or_else(|| Some("article".into())));
+    put(&mut object, "url", own);
+    put(&mut object, "title", article.title);
+    put(&mut object, "content_html", html);
+    put(&mut object, "content_text", Some(article.text));
+    put(&mut object, "image", article.item.image.map(|image| image.url));
+    put(&mut object, "date_published", article.item.published.map(|date| date.to_string()));
+    put(&mut object, "date_modified", article.item.updated.map(|date| date.to_string()));
+    put(&mut object, "authors", article.item.author.as_ref().and_then(|author| persons(std::slice::from_ref(author))));
+    put(&mut object, "language", article.item.language);
+    let alternates: Vec<Value> = article.item.alternates.iter().map(|(language, url)| json!({ "language": language, "url": url })).collect();
+    object.insert("_courant".into(), json!({ "canonical": article.item.canonical, "alternates": alternates }));
+    json!({ "version": "https://jsonfeed.org/version/1.1", "title": "article", "items": [object] })
 }
 
 impl Reading {
@@ -55,19 +112,24 @@ impl Reading {
         put(&mut extra, "format", Some(json!(feed.format)));
         put(&mut extra, "date_modified", feed.updated.map(|date| date.to_string()));
         put(&mut extra, "date_published", feed.published.map(|date| date.to_string()));
+        put(&mut extra, "way", self.way);
+        put(&mut extra, "select", self.select.as_ref());
         put(&mut extra, "problems", (!feed.problems.is_empty()).then_some(&feed.problems));
         root.insert("_courant".into(), Value::Object(extra));
-        root.insert("items".into(), self.entries.iter().map(item).collect());
+        root.insert("items".into(), self.entries.iter().zip(&self.rules).map(|(entry, rules)| item(entry, rules)).collect());
         Value::Object(root)
     }
 
     /// A table for the terminal.
     pub fn to_text(&self) -> String {
         let mut out = format!("{}  ({:?}, {} entries)\n", self.title.as_deref().unwrap_or("(no title)"), self.feed.format, self.entries.len());
+        if let Some(way) = self.way {
+            out.push_str(&format!("  read by: {way}\n"));
+        }
         for problem in &self.feed.problems {
             out.push_str(&format!("  ! {problem}\n"));
         }
-        for entry in &self.entries {
+        for (entry, rules) in self.entries.iter().zip(&self.rules) {
             let date = entry.date().map_or_else(|| "no date   ".to_owned(), |date| date.strftime("%Y-%m-%d").to_string());
             out.push_str(&format!("\n{date}  {}\n", if entry.title.is_empty() { "(no title)" } else { &entry.title }));
             for line in
@@ -77,9 +139,36 @@ impl Reading {
                     out.push_str(&format!("            {line}\n"));
                 }
             }
+            rules.iter().for_each(|rule| out.push_str(&format!("            * {rule}\n")));
+        }
+        if let Some(select) = &self.select {
+            out.push_str(&format!("\n[source.select]\n{}", select_toml(select)));
         }
         out
     }
+
+    /// The selectors that were found or used.
+    pub fn select(&self) -> Option<&Select> {
+        self.select.as_ref()
+    }
+}
+
+/// The keys of a `[source.select]`, in the order in which an operator reads them.
+pub fn select_keys(select: &Select) -> Vec<(&'static str, &str)> {
+    let optional = [
+        ("title", &select.title),
+        ("link", &select.link),
+        ("summary", &select.summary),
+        ("date", &select.date),
+        ("image", &select.image),
+        ("next", &select.next),
+    ];
+    std::iter::once(("item", select.item.as_str())).chain(optional.into_iter().filter_map(|(key, value)| Some((key, value.as_deref()?)))).collect()
+}
+
+fn select_toml(select: &Select) -> String {
+    // A JSON string is a TOML string too.
+    select_keys(select).into_iter().map(|(key, value)| format!("{key} = {}\n", json!(value))).collect()
 }
 
 fn put(object: &mut Map<String, Value>, key: &str, value: Option<impl serde::Serialize>) {
@@ -102,7 +191,7 @@ fn persons(persons: &[Person]) -> Option<Vec<Value>> {
     (!persons.is_empty()).then(|| persons.iter().map(one).collect())
 }
 
-fn item(entry: &Entry) -> Value {
+fn item(entry: &Entry, rules: &[String]) -> Value {
     let mut object = Map::new();
     let is_made_up = !matches!(entry.identity, Identity::Guid(_));
     let id = match &entry.identity {
@@ -130,6 +219,7 @@ fn item(entry: &Entry) -> Value {
     put(&mut extra, "source", entry.provenance.as_ref());
     put(&mut extra, "alternates", (!entry.alternates.is_empty()).then_some(&entry.alternates));
     put(&mut extra, "image_alt", entry.image.as_ref().and_then(|image| image.alt.as_deref()));
+    put(&mut extra, "rules", (!rules.is_empty()).then_some(rules));
     put(&mut extra, "id_made_up", is_made_up.then_some(true));
     if !extra.is_empty() {
         object.insert("_courant".into(), Value::Object(extra));

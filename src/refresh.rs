@@ -1,11 +1,13 @@
 //! The pipeline of one source: fetch, extract, normalize, dedupe, classify, store. It joins the stages and decides
 //! nothing that they could.
 
+pub mod explore;
 mod intake;
+mod listing;
 mod pages;
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context as _;
@@ -18,13 +20,16 @@ use crate::extract::prose_date::DateRules;
 use crate::extract::{self, Document, ExtractError, PageRules};
 use crate::fetch::client::{Answer, Client, FetchError, Fetched, Meta, Wanted};
 use crate::fetch::politeness::{self, Asked, Pace};
+use crate::model::address::canonical_key;
 use crate::model::entry::Known;
 use crate::model::feed::{RawEntry, RawFeed};
-use crate::model::source::{FetchState, Hub, Move, Source, SourceKind, Validators};
+use crate::model::source::{FetchState, Hub, Move, PageMemory, Source, SourceKind, Validators};
 use crate::normalize::entry::{fingerprint, identity};
 use crate::store::Store;
 
+use self::explore::Endpoint;
 use self::intake::{Incoming, Intake};
+use self::listing::Listing;
 pub use self::pages::OriginLocks;
 use self::pages::PageBudget;
 
@@ -67,6 +72,37 @@ struct Reading {
     crawl_delay_seconds: Option<u64>,
     /// A hub brought it: it says nothing of when to poll.
     is_push: bool,
+    /// What the page looked like.
+    page: PageMemory,
+    /// The selectors were learned again: what seems new may only have been out of sight.
+    is_mended: bool,
+}
+
+impl Reading {
+    fn new(mut feed: RawFeed, fetched: Fetched, feed_url: Option<String>, page: PageMemory) -> Reading {
+        feed.is_cut |= fetched.cut.is_some();
+        feed.problems.extend(fetched.cut);
+        Reading {
+            feed,
+            incoming: Vec::new(),
+            meta: fetched.meta,
+            feed_url,
+            base: fetched.url,
+            crawl_delay_seconds: None,
+            is_push: false,
+            page,
+            is_mended: false,
+        }
+    }
+
+    fn of_listing(listing: Listing, fetched: Fetched) -> Reading {
+        Reading { is_mended: listing.is_mended, ..Reading::new(listing.feed, fetched, None, listing.memory) }
+    }
+
+    fn of_endpoint(endpoint: Endpoint, page: &PageMemory) -> Reading {
+        let page = PageMemory { way: Some(explore::way(endpoint.feed.format).to_owned()), ..page.clone() };
+        Reading::new(endpoint.feed, endpoint.fetched, Some(endpoint.url), page)
+    }
 }
 
 /// Why a source could not be read.
@@ -128,7 +164,7 @@ impl Refresher {
         };
         let base = state.address(&source.url);
         let pushed = Fetched { bytes: bytes.to_owned(), url: base.clone(), content_type: content_type.map(str::to_owned), meta: Meta::default(), cut: None };
-        let (_, feed) = extract_apart(pushed, page_rules(source, now), false).await?;
+        let (_, feed) = extract_apart(pushed).await?;
         let mut feed = match feed {
             Ok(feed) => feed,
             Err(error) => {
@@ -137,7 +173,17 @@ impl Refresher {
             }
         };
         feed.hints = state.hints.clone();
-        let mut reading = Reading { feed, incoming: Vec::new(), meta, feed_url: state.feed_url.clone(), base, crawl_delay_seconds: None, is_push: true };
+        let mut reading = Reading {
+            feed,
+            incoming: Vec::new(),
+            meta,
+            feed_url: state.feed_url.clone(),
+            base,
+            crawl_delay_seconds: None,
+            is_push: true,
+            page: state.page.clone(),
+            is_mended: false,
+        };
         self.identify(source, &mut reading)?;
         self.keep(source, state, reading, now)?;
         Ok(())
@@ -157,10 +203,7 @@ impl Refresher {
             Answer::Document(fetched) => *fetched,
         };
         let rules = page_rules(source, now);
-        let (feed, fetched, feed_url) = self.extract(source, state, fetched, &rules, now).await?;
-        let mut reading = Reading { feed, incoming: Vec::new(), meta: fetched.meta, feed_url, base: fetched.url, crawl_delay_seconds: None, is_push: false };
-        reading.feed.is_cut |= fetched.cut.is_some();
-        reading.feed.problems.extend(fetched.cut);
+        let mut reading = self.extract(source, state, fetched, &rules, &mut budget, now).await?;
         self.follow_pages(source, &mut reading, &rules, &mut budget, now).await?;
         self.identify(source, &mut reading)?;
         self.follow_items(source, &mut reading, rules.dates, &mut budget, now).await?;
@@ -168,35 +211,66 @@ impl Refresher {
         Ok(Read::Reading(Box::new(reading)))
     }
 
-    /// Reads the document; a web page where a feed was expected is asked for the feed that it names.
+    /// Reads the document: a feed, a page by selectors, or a page that is asked what it offers to machines first.
     async fn extract(
         &self,
         source: &Source,
         state: &FetchState,
         fetched: Fetched,
         rules: &PageRules,
+        budget: &mut PageBudget,
         now: Timestamp,
-    ) -> Result<(RawFeed, Fetched, Option<String>), ReadError> {
-        let is_listing = source.kind == SourceKind::Page || (source.kind == SourceKind::Auto && source.select.is_some());
-        let (fetched, result) = extract_apart(fetched, rules.clone(), is_listing).await?;
-        match result {
-            Ok(feed) => Ok((feed, fetched, state.feed_url.clone())),
-            Err(ExtractError::WebPage { feed_links }) => {
-                // A domain that was let go redirects to a page full of feeds, none of them ours.
-                let is_elsewhere = state.last_success.is_some() && fetched.url.host_str() != source.url.host_str();
-                let Some(link) = feed_links.first().filter(|_| !is_elsewhere) else {
-                    return Err(ReadError::NoFeed("this is a web page that names no feed: use kind = \"page\" with a [source.select]".into()));
-                };
-                let url = fetched.url.join(link).map_err(|_| ReadError::NoFeed(format!("the page names a feed at \"{link}\", which is no address")))?;
-                let Answer::Document(document) = self.client.get(&url, &Validators::default(), Wanted::Feed, now).await? else {
-                    return Err(ReadError::NoFeed(format!("the feed {url} answers 304 to a first request")));
-                };
-                let (document, result) = extract_apart(*document, rules.clone(), false).await?;
-                let feed = result.map_err(|error| ReadError::NoFeed(format!("the page names the feed {url}, but there {error}")))?;
-                Ok((feed, document, Some(url.to_string())))
-            }
-            Err(error) => Err(error.into()),
+    ) -> Result<Reading, ReadError> {
+        if source.kind != SourceKind::Feed && source.select.is_some() && state.feed_url.is_none() {
+            let (listing, fetched) = self.read_listing(source, &state.page, fetched, rules, now).await?;
+            return Ok(Reading::of_listing(listing, fetched));
         }
+        let (fetched, result) = extract_apart(fetched).await?;
+        let endpoints = match result {
+            Ok(feed) => return Ok(Reading::new(feed, fetched, state.feed_url.clone(), state.page.clone())),
+            Err(ExtractError::WebPage { endpoints }) => endpoints,
+            Err(error) => return Err(error.into()),
+        };
+        if source.kind == SourceKind::Feed {
+            // A domain that was let go redirects to a page full of feeds, none of them ours.
+            let is_elsewhere = state.last_success.is_some() && fetched.url.host_str() != source.url.host_str();
+            let endpoints = if is_elsewhere { &[] } else { endpoints.as_slice() };
+            let endpoint = explore::named_feed(&self.client, endpoints, &fetched, now).await?;
+            return Ok(Reading::of_endpoint(endpoint, &state.page));
+        }
+        self.read_unknown_page(source, state, fetched, endpoints, rules, budget, now).await
+    }
+
+    /// A page without configured selectors: feeds, WordPress, a news sitemap, then the page itself.
+    #[expect(clippy::too_many_arguments)]
+    async fn read_unknown_page(
+        &self,
+        source: &Source,
+        state: &FetchState,
+        fetched: Fetched,
+        mut endpoints: Vec<String>,
+        rules: &PageRules,
+        budget: &mut PageBudget,
+        now: Timestamp,
+    ) -> Result<Reading, ReadError> {
+        let robots = self.robots(&fetched.url, now).await?;
+        if source.kind == SourceKind::Auto {
+            // It was asked for as a feed; now that it is a page, robots.txt has a say.
+            self.check_robots(&robots, &fetched.url, budget)?;
+        }
+        let listing = self.read_listing(source, &state.page, fetched.clone(), rules, now).await;
+        if !state.page.is_explored {
+            endpoints.extend(robots.sitemaps.into_iter().filter(|sitemap| sitemap.contains("news")));
+            let listed: Option<HashSet<String>> =
+                listing.as_ref().ok().map(|(listing, _)| listing.feed.entries.iter().filter_map(|entry| canonical_key(entry.url()?)).collect());
+            let must_share = listed.filter(|_| source.kind == SourceKind::Page);
+            if let Some(endpoint) = explore::explore(&self.client, &endpoints, &fetched, must_share.as_ref(), now).await? {
+                return Ok(Reading::of_endpoint(endpoint, &state.page));
+            }
+        }
+        let (mut listing, fetched) = listing?;
+        listing.memory.is_explored = true;
+        Ok(Reading::of_listing(listing, fetched))
     }
 
     fn known(&self, source: &Source, entries: &[RawEntry]) -> anyhow::Result<HashMap<String, Known>> {
@@ -270,7 +344,8 @@ impl Refresher {
         };
         if is_remembered && is_dead {
             // What we remembered leads nowhere any more: the configured address is asked again.
-            state = FetchState { feed_url: None, moved: None, validators: Validators::default(), ..state };
+            let page = PageMemory { is_explored: false, ..state.page };
+            state = FetchState { feed_url: None, moved: None, validators: Validators::default(), page, ..state };
         }
         let is_gone = matches!(error, ReadError::Fetch(FetchError::Gone)) && !is_remembered;
         let failures = state.failures + 1;
@@ -293,13 +368,16 @@ impl Refresher {
 
     /// Keeps a reading in one transaction: entries, stories and the state of the source.
     fn keep(&self, source: &Source, state: FetchState, reading: Reading, now: Timestamp) -> anyhow::Result<Outcome> {
-        let Reading { feed, incoming, meta, feed_url, base, crawl_delay_seconds, is_push } = reading;
+        let Reading { feed, incoming, meta, feed_url, base, crawl_delay_seconds, is_push, page, is_mended } = reading;
         let mut store = self.store();
         let keys: Vec<String> = incoming.iter().map(|incoming| incoming.identity.key()).collect();
         let known = store.known(&source.id, &keys)?;
         let is_pushed = store.is_pushed(&source.id, now)?;
         let mut intake = Intake::new(source, &self.classifier, &base, feed.language.clone(), state.last_success, now);
         intake.is_flood = state.last_success.is_some() && keys.len() - known.len() > intake::FLOOD_ENTRIES_MIN;
+        if is_mended {
+            intake.known_titles = store.known_items(&source.id)?.1;
+        }
         let (mut new, mut changed, mut joined) = (0, 0, Vec::new());
         let mut work = store.begin()?;
         // The entries that follow refer to their source.
@@ -354,6 +432,7 @@ impl Refresher {
             hints: feed.hints,
             rhythm,
             hub: hub.map(|url| Hub { url, topic }),
+            page,
         };
         work.put_fetch_state(&source.id, &source.partner, &new_state)?;
         work.commit()?;
@@ -386,9 +465,9 @@ fn document(fetched: &Fetched) -> Document<'_> {
 }
 
 /// Extraction is pure work: it runs beside the network's threads.
-async fn extract_apart(fetched: Fetched, rules: PageRules, is_listing: bool) -> anyhow::Result<(Fetched, Result<RawFeed, ExtractError>)> {
+async fn extract_apart(fetched: Fetched) -> anyhow::Result<(Fetched, Result<RawFeed, ExtractError>)> {
     let task = move || {
-        let result = if is_listing { extract::read_page(document(&fetched), &rules) } else { extract::read_feed(document(&fetched)) };
+        let result = extract::read_feed(document(&fetched));
         (fetched, result)
     };
     Ok(tokio::task::spawn_blocking(task).await?)

@@ -74,6 +74,7 @@ pub fn sources(configured: &[Source], known: &[SourceRow]) -> anyhow::Result<()>
             (Some(error), _) if state.failures > 1 => format!("{error} ({} times in a row)", state.failures),
             (Some(error), _) => error.clone(),
             (None, Some(warning)) => format!("warning: {warning}"),
+            (None, None) if state.page.mended.is_some() => state.page.mended.clone().unwrap_or_default(),
             (None, None) => "-".to_owned(),
         };
         writeln!(out, "{:<24}  {:<17}  {:>7}  {:<17}  {}", source.id, minute(state.last_success, "never"), row.map_or(0, |row| row.entries), next, said)?;

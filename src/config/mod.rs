@@ -5,6 +5,7 @@ mod section;
 
 use std::path::{Path, PathBuf};
 
+use regex::Regex;
 use toml::de::{DeTable, DeValue};
 use url::Url;
 
@@ -13,6 +14,7 @@ use section::{Faults, Section};
 
 use crate::model::channel::Channel;
 use crate::model::digest::{Address, Digest};
+use crate::model::filter::{Field, Filter, Rule};
 use crate::model::guard::Allowed;
 use crate::model::schedule::Schedule;
 use crate::model::source::{DateFrom, DateOrder, Select, Source, SourceKind};
@@ -82,7 +84,7 @@ pub struct MailConfig {
 }
 
 /// The whole configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Config {
     pub channel: Channel,
     /// The channel's address where one was given: others can reach us there.
@@ -363,8 +365,35 @@ fn read_source(section: Section, interval: u64, fetch: &FetchConfig) -> Source {
         date_from: section.parsed("date_from", parse_date_from).unwrap_or_default(),
         date_order: section.parsed("date_order", parse_date_order).unwrap_or_default(),
         select: section.has("select").then(|| read_select(section.table("select"))),
+        has_full_text: section.boolean("full_text", false),
+        filter: Filter {
+            keep: read_rules(section.table("keep")),
+            drop: read_rules(section.table("drop")),
+            rewrite: section.tables("rewrite").into_iter().filter_map(read_rewrite).collect(),
+        },
         id,
     }
+}
+
+fn parse_pattern(text: &str) -> Result<Regex, String> {
+    Regex::new(text).map_err(|error| format!("\"{text}\" is no regular expression: {}", error.to_string().lines().last().unwrap_or_default()))
+}
+
+/// `[source.keep]` and `[source.drop]`: a pattern, or several, for each field.
+fn read_rules(section: Section) -> Vec<Rule> {
+    let of = |(name, field): &(&'static str, Field)| {
+        section.one_or_more(name, parse_pattern).into_iter().map(|pattern| Rule { field: *field, pattern }).collect::<Vec<_>>()
+    };
+    Field::ALL.iter().flat_map(of).collect()
+}
+
+/// One of `rewrite = [{ title = "PATTERN", with = "TEXT" }]`.
+fn read_rewrite(section: Section) -> Option<(Regex, String)> {
+    let with = section.string("with").unwrap_or_default();
+    if !section.has("title") {
+        section.fault(section.at, "title is missing: the pattern to rewrite");
+    }
+    Some((section.parsed("title", parse_pattern)?, with))
 }
 
 fn parse_date_from(text: &str) -> Result<DateFrom, String> {

@@ -177,6 +177,14 @@ impl<'a> Section<'a> {
         array.iter().filter_map(read).collect()
     }
 
+    /// A text or a list of texts, each read by `parse`.
+    pub fn one_or_more<T>(&self, key: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
+        match self.get(key) {
+            Some(value) if value.get_ref().as_str().is_some() => self.parsed(key, parse).into_iter().collect(),
+            _ => self.list(key, parse),
+        }
+    }
+
     /// A table whose keys are languages.
     pub fn by_language<T>(&self, key: &'static str, read: impl Fn(&DeValue) -> Option<T>, want: &str) -> BTreeMap<String, T> {
         let Some(value) = self.get(key) else { return BTreeMap::new() };

@@ -1,5 +1,6 @@
 //! Documents to entries: decides what a document is and reads it. Knows no store, no network and no clock.
 
+pub mod article;
 mod charset;
 mod codepages;
 pub mod date;
@@ -8,6 +9,9 @@ mod json_feed;
 pub mod listing;
 pub mod page;
 pub mod prose_date;
+mod sitemap;
+mod wall;
+mod wordpress;
 mod xml;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -36,8 +40,12 @@ pub struct Document<'a> {
 pub enum ExtractError {
     #[error("the document is empty")]
     Empty,
+    /// With the documents that the page names for machines, the best first.
     #[error("this is a web page, not a feed")]
-    WebPage { feed_links: Vec<String> },
+    WebPage { endpoints: Vec<String> },
+    /// Something stands in the page's place.
+    #[error("{0}")]
+    Wall(&'static str),
     #[error("this is neither a feed nor a web page that we can read")]
     Unknown,
     #[error("{0}")]
@@ -53,6 +61,37 @@ pub struct PageRules {
     pub dates: DateRules,
 }
 
+/// What was read on a page, and how.
+#[derive(Debug, Clone, Default)]
+pub struct PageReading {
+    pub feed: RawFeed,
+    /// `None` for a feed that stood in the page's place, and where nothing was found.
+    pub way: Option<Way>,
+    /// Selectors that find these cards; none where no selector says it.
+    pub select: Option<Select>,
+}
+
+/// How the entries of a page were found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    Selectors,
+    /// JSON-LD, microdata or h-feed.
+    StructuredData,
+    /// Links that stand alike.
+    Records,
+}
+
+impl Way {
+    /// For the operator.
+    pub fn name(self) -> &'static str {
+        match self {
+            Way::Selectors => "selectors",
+            Way::StructuredData => "structured data",
+            Way::Records => "record mining",
+        }
+    }
+}
+
 /// Reads a feed of any format.
 ///
 /// A panic in here, ours or a library's, costs this document only.
@@ -64,23 +103,37 @@ pub fn read_feed(document: Document) -> Result<RawFeed, ExtractError> {
 ///
 /// # Errors
 /// As `read_feed`.
-pub fn read_page(document: Document, rules: &PageRules) -> Result<RawFeed, ExtractError> {
+pub fn read_page(document: Document, rules: &PageRules) -> Result<PageReading, ExtractError> {
     guarded(|| {
         let decoded = decode(document);
         if decoded.text.trim().is_empty() {
             return Err(ExtractError::Empty);
         }
         if !looks_like_page(&decoded.text) {
-            return read_feed_unguarded(document);
+            return read_feed_unguarded(document).map(|feed| PageReading { feed, way: None, select: None });
         }
         let page = Page::parse(&decoded.text, document.url);
-        let mut feed = match &rules.select {
-            Some(select) => page.read_cards(select, rules.dates),
-            None => page.mine(rules.dates).feed,
+        let mut reading = match &rules.select {
+            Some(select) => PageReading { feed: page.read_cards(select, rules.dates), way: Some(Way::Selectors), select: Some(select.clone()) },
+            None => page.mine(rules.dates),
         };
-        feed.problems.splice(0..0, decoded.problem);
-        Ok(feed)
+        if reading.feed.entries.is_empty()
+            && let Some(wall) = wall::wall(&page)
+        {
+            return Err(ExtractError::Wall(wall));
+        }
+        reading.feed.problems.splice(0..0, decoded.problem);
+        Ok(reading)
     })
+}
+
+/// Whether a page holds an element that a CSS selector names.
+pub fn page_has(document: Document, css: &str) -> bool {
+    guarded(|| {
+        let page = Page::parse(&decode(document).text, document.url);
+        Ok(scraper::Selector::parse(css).is_ok_and(|selector| page.html().select(&selector).next().is_some()))
+    })
+    .unwrap_or(false)
 }
 
 /// Reads an entry's own page; what cannot be read is empty.
@@ -102,10 +155,16 @@ fn read_feed_unguarded(document: Document) -> Result<RawFeed, ExtractError> {
     if text.trim().is_empty() {
         return Err(ExtractError::Empty);
     }
-    let mut feed = if text.trim_start().starts_with(['{', '[']) {
+    let start = text.trim_start();
+    let is_sitemap = start.chars().take(1024).collect::<String>().contains("<urlset");
+    let mut feed = if start.starts_with('[') {
+        wordpress::read_posts(text, document.url).ok_or_else(|| ExtractError::Json("the JSON is a list, but not of WordPress posts".into()))?
+    } else if start.starts_with('{') {
         json_feed::read_json_feed(text, document.url).map_err(ExtractError::Json)?
+    } else if is_sitemap {
+        sitemap::read_news(text, document.url.cloned()).ok_or(ExtractError::Unknown)?
     } else if looks_like_page(text) {
-        return Err(ExtractError::WebPage { feed_links: Page::parse(text, document.url).feed_links() });
+        return Err(ExtractError::WebPage { endpoints: Page::parse(text, document.url).endpoints() });
     } else {
         feed::read_feed(text, document.url.cloned()).ok_or(ExtractError::Unknown)?
     };

@@ -24,6 +24,10 @@ pub struct Page {
     language: OnceCell<Option<String>>,
 }
 
+fn ensure_slash(address: &str) -> String {
+    if address.ends_with('/') { address.to_owned() } else { format!("{address}/") }
+}
+
 /// A selector of our own, known to be valid.
 pub(super) fn selector(css: &str) -> Selector {
     Selector::parse(css).expect("a selector of our own")
@@ -81,6 +85,24 @@ impl Page {
             .collect();
         found.sort_by_key(|(is_comments, _)| *is_comments);
         found.into_iter().map(|(_, href)| href).collect()
+    }
+
+    /// The documents that the page names for machines: feeds, then the posts that WordPress lists for it.
+    pub fn endpoints(&self) -> Vec<String> {
+        let mut endpoints = self.feed_links();
+        let api = self.first("link[rel=\"https://api.w.org/\"][href]").and_then(|link| link.attr("href"));
+        if let Some(api) = api {
+            let fields = "per_page=20&_fields=id,guid,link,title,excerpt,content,date_gmt,modified_gmt";
+            // An archive of a category or a tag names itself in the API.
+            let own = self.first("link[rel~=alternate][type=\"application/json\"][href*=\"/wp/v2/\"]").and_then(|link| link.attr("href"));
+            let filter = own.and_then(|own| {
+                let (kind, id) = own.trim_end_matches('/').rsplit_once("/wp/v2/")?.1.split_once('/')?;
+                (matches!(kind, "categories" | "tags") && id.bytes().all(|b| b.is_ascii_digit())).then(|| format!("&{kind}={id}"))
+            });
+            let joint = if api.contains('?') { '&' } else { '?' };
+            endpoints.push(resolve_against(self.base.as_ref(), &format!("{}wp/v2/posts{joint}{fields}{}", ensure_slash(api), filter.unwrap_or_default())));
+        }
+        endpoints
     }
 
     /// What is said of the page as a whole.

@@ -13,6 +13,8 @@ pub struct Robots {
     rules: Vec<(String, bool)>,
     /// `Crawl-delay`, in seconds.
     pub crawl_delay_seconds: Option<f64>,
+    /// `Sitemap` lines, of whatever group.
+    pub sitemaps: Vec<String>,
     /// The file could not be had: nothing may be asked for (section 2.3.1.4).
     is_closed: bool,
 }
@@ -29,6 +31,7 @@ impl Robots {
         let mut others = Robots::default();
         let (mut has_own, mut is_reading_agents) = (false, false);
         let (mut in_own, mut in_others) = (false, false);
+        let mut sitemaps = Vec::new();
         for line in text.lines() {
             let line = line.split('#').next().unwrap_or("").trim().trim_start_matches('\u{FEFF}');
             let Some((key, value)) = line.split_once(':') else { continue };
@@ -44,6 +47,12 @@ impl Robots {
                 has_own |= in_own;
                 continue;
             }
+            if key == "sitemap" {
+                if sitemaps.len() < 20 {
+                    sitemaps.push(value.to_owned());
+                }
+                continue;
+            }
             is_reading_agents = false;
             for group in [(in_own, &mut own), (in_others, &mut others)].into_iter().filter_map(|(is_in, group)| is_in.then_some(group)) {
                 match key.as_str() {
@@ -54,7 +63,7 @@ impl Robots {
                 }
             }
         }
-        if has_own { own } else { others }
+        Robots { sitemaps, ..if has_own { own } else { others } }
     }
 
     /// Whether a path, with its query, may be asked for: the longest rule that fits decides, and of equals the one that

@@ -16,6 +16,10 @@ pub enum Format {
     Rdf,
     Cdf,
     JsonFeed,
+    /// The list of posts of a WordPress site.
+    WordPress,
+    /// A news sitemap.
+    Sitemap,
     Page,
 }
 

@@ -6,6 +6,7 @@ pub mod channel;
 pub mod digest;
 pub mod entry;
 pub mod feed;
+pub mod filter;
 pub mod guard;
 pub mod key;
 pub mod schedule;

@@ -32,7 +32,8 @@ pub enum DateOrder {
 }
 
 /// `[source.select]`: CSS selectors over a listing page, each but `item` and `next` relative to the item.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Select {
     pub item: String,
     pub title: Option<String>,
@@ -44,7 +45,7 @@ pub struct Select {
 }
 
 /// `[[source]]` of the configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Source {
     pub id: String,
     pub partner: String,
@@ -59,6 +60,9 @@ pub struct Source {
     pub date_from: DateFrom,
     pub date_order: DateOrder,
     pub select: Option<Select>,
+    /// The items' own pages are fetched and their articles kept.
+    pub has_full_text: bool,
+    pub filter: super::filter::Filter,
 }
 
 /// HTTP validators (RFC 9110 section 8.8), sent back exactly as they came.
@@ -136,6 +140,27 @@ pub struct FetchState {
     pub rhythm: Rhythm,
     /// Where the feed says that it is and who pushes it (WebSub).
     pub hub: Option<Hub>,
+    /// What was learned of a page.
+    pub page: PageMemory,
+}
+
+/// What a page looked like when it was read well: a collapse is told by it, and what was learned is used again.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PageMemory {
+    /// How its entries were found, in words.
+    pub way: Option<String>,
+    /// Learned by ourselves: for a page without configured selectors, or in the place of those that broke.
+    pub learned: Option<Select>,
+    /// The configured selectors that `learned` stands in for.
+    pub instead_of: Option<Select>,
+    /// Documents for machines were looked for.
+    pub is_explored: bool,
+    /// Of the last good reading.
+    pub count: usize,
+    pub dated: usize,
+    /// What was mended and when, in words.
+    pub mended: Option<String>,
 }
 
 /// What a feed says of its hub (WebSub section 4).

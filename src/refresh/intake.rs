@@ -1,17 +1,21 @@
 //! Entries of one reading on their way into the store: cleaned, classified, placed in their stories.
 
+use std::collections::HashSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::classify::Classifier;
 use crate::dedupe::{self, Placement};
 use crate::model::entry::{Entry, Identity};
 use crate::model::feed::RawEntry;
+use crate::model::filter::Verdict;
 use crate::model::source::Source;
 use crate::model::story::{Relation, StoredEntry};
 use crate::model::topic::TopicMatch;
 use crate::normalize::entry::{Context, entry_id, normalize};
 use crate::normalize::html::Sanitizer;
 use crate::store::Work;
+use crate::text::fold;
 
 /// What is older than this when a source that we know suddenly lists it is a replay, not news.
 const NEWS_AGE_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -36,6 +40,8 @@ pub struct Intake<'a> {
     now: Timestamp,
     sanitizer: Sanitizer,
     pub is_flood: bool,
+    /// After a redesign: folded titles that are no news, whatever address they have now.
+    pub known_titles: HashSet<String>,
     /// Entries that went out as news.
     pub announced: usize,
 }
@@ -49,7 +55,18 @@ impl<'a> Intake<'a> {
         last_success: Option<Timestamp>,
         now: Timestamp,
     ) -> Self {
-        Intake { source, classifier, base, language, last_success, now, sanitizer: Sanitizer::default(), is_flood: false, announced: 0 }
+        Intake {
+            source,
+            classifier,
+            base,
+            language,
+            last_success,
+            now,
+            sanitizer: Sanitizer::default(),
+            is_flood: false,
+            known_titles: HashSet::new(),
+            announced: 0,
+        }
     }
 
     fn entry(&mut self, incoming: &Incoming) -> Entry {
@@ -57,7 +74,14 @@ impl<'a> Intake<'a> {
         let language = self.source.language.as_deref().or(self.language.as_deref());
         let context = Context { source: &self.source.id, language, base: Some(self.base) };
         let entry = normalize(&incoming.raw, context, &mut self.sanitizer);
-        Entry { id: entry_id(&self.source.id, &incoming.identity), identity: incoming.identity.clone(), fingerprint: incoming.fingerprint.clone(), ..entry }
+        let (title, _) = self.source.filter.rewritten(&entry.title);
+        Entry {
+            title,
+            id: entry_id(&self.source.id, &incoming.identity),
+            identity: incoming.identity.clone(),
+            fingerprint: incoming.fingerprint.clone(),
+            ..entry
+        }
     }
 
     fn topics(&self, entry: &Entry) -> Vec<TopicMatch> {
@@ -74,6 +98,11 @@ impl<'a> Intake<'a> {
     /// Keeps a new entry; answers why it is no story of its own, if it is none.
     pub fn insert(&mut self, work: &mut Work, incoming: &Incoming) -> anyhow::Result<Option<String>> {
         let entry = self.entry(incoming);
+        let topics = self.topics(&entry);
+        if let Verdict::Dropped(rule) = self.source.filter.verdict(&entry, &topics) {
+            tracing::debug!(source.id = self.source.id, entry.id = entry.id, rule, "dropped");
+            return Ok(None);
+        }
         let keys = dedupe::keys(&entry);
         let candidates = work.candidates(&entry.id, &keys)?;
         let (story, relation, reason, announced) = match dedupe::place(&entry, &keys, &candidates) {
@@ -97,6 +126,9 @@ impl<'a> Intake<'a> {
 
     /// An old entry that a source suddenly lists is kept, and not announced.
     fn is_news(&self, entry: &Entry) -> bool {
+        if self.known_titles.contains(&fold(&entry.title)) {
+            return false;
+        }
         match (self.last_success, entry.date()) {
             (None, _) => true,
             (Some(last), Some(date)) => date >= last - if self.is_flood { FLOOD_AGE_MAX } else { NEWS_AGE_MAX },

@@ -8,13 +8,14 @@ use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
 use super::intake::Incoming;
-use super::{ReadError, Reading, Refresher, document, extract_apart};
+use super::{ReadError, Reading, Refresher, document};
+use crate::extract::article::Article;
 use crate::extract::page::ItemPage;
 use crate::extract::prose_date::DateRules;
 use crate::extract::{self, PageRules};
 use crate::fetch::client::{Answer, FetchError, Wanted};
 use crate::fetch::robots::Robots;
-use crate::model::feed::{Link, RawEntry};
+use crate::model::feed::{Link, RawEntry, RawText};
 use crate::model::source::{DateFrom, Source, Validators};
 use crate::store::RobotsFile;
 
@@ -61,11 +62,8 @@ impl Refresher {
     pub(super) async fn get_page(&self, url: &Url, validators: &Validators, budget: &mut PageBudget, now: Timestamp) -> Result<Answer, ReadError> {
         let host = || url.host_str().unwrap_or_default().to_owned();
         let robots = self.robots(url, now).await?;
-        if !robots.allows(&url[url::Position::BeforePath..url::Position::AfterQuery]) {
-            return Err(ReadError::Forbidden { host: host() });
-        }
+        self.check_robots(&robots, url, budget)?;
         if let Some(seconds) = robots.crawl_delay_seconds {
-            budget.delay_seconds = Some(budget.delay_seconds.map_or(seconds, |known| known.max(seconds)));
             if budget.pages > 0 {
                 budget.paced_seconds += seconds;
             }
@@ -78,8 +76,20 @@ impl Refresher {
         Ok(self.client.get(url, validators, Wanted::Page, now).await?)
     }
 
+    /// Whether a page may be read; its Crawl-delay is kept in mind.
+    pub(super) fn check_robots(&self, robots: &Robots, url: &Url, budget: &mut PageBudget) -> Result<(), ReadError> {
+        if let Some(seconds) = robots.crawl_delay_seconds {
+            budget.delay_seconds = Some(budget.delay_seconds.map_or(seconds, |known| known.max(seconds)));
+        }
+        if robots.allows(&url[url::Position::BeforePath..url::Position::AfterQuery]) {
+            Ok(())
+        } else {
+            Err(ReadError::Forbidden { host: url.host_str().unwrap_or_default().to_owned() })
+        }
+    }
+
     /// What the site of `url` lets us do, asked at most once a day.
-    async fn robots(&self, url: &Url, now: Timestamp) -> anyhow::Result<Robots> {
+    pub(super) async fn robots(&self, url: &Url, now: Timestamp) -> anyhow::Result<Robots> {
         let origin = url.origin().ascii_serialization();
         let lock = self.robots_locks.of(&origin);
         let _one_at_a_time = lock.lock().await;
@@ -137,7 +147,10 @@ impl Refresher {
             }
             let Ok(url) = Url::parse(&next) else { return Ok(()) };
             let page = match self.get_page(&url, &Validators::default(), budget, now).await {
-                Ok(Answer::Document(page)) => extract_apart(*page, rules.clone(), true).await?.1,
+                Ok(Answer::Document(page)) => {
+                    let rules = rules.clone();
+                    tokio::task::spawn_blocking(move || extract::read_page(document(&page), &rules)).await.map_err(anyhow::Error::from)?.map(|page| page.feed)
+                }
                 Ok(Answer::NotModified(_)) => return Ok(()),
                 Err(ReadError::Internal(error)) => return Err(error.into()),
                 Err(error) => {
@@ -161,7 +174,7 @@ impl Refresher {
         budget: &mut PageBudget,
         now: Timestamp,
     ) -> Result<(), ReadError> {
-        if source.date_from != DateFrom::Item {
+        if source.date_from != DateFrom::Item && !source.has_full_text {
             return Ok(());
         }
         let keys: Vec<String> = reading.incoming.iter().map(|incoming| incoming.identity.key()).collect();
@@ -177,8 +190,8 @@ impl Refresher {
                     break;
                 }
                 left -= 1;
-                match self.read_item(&url, rules, budget, now).await {
-                    Ok(item) => add_item_page(&mut incoming.raw, item),
+                match self.read_item(&url, source.has_full_text, rules, budget, now).await {
+                    Ok(article) => add_article(&mut incoming.raw, article, &url),
                     Err(ReadError::Internal(error)) => return Err(error.into()),
                     Err(error @ ReadError::Postponed { .. }) => {
                         reading.feed.problems.push(error.to_string());
@@ -193,15 +206,29 @@ impl Refresher {
         Ok(())
     }
 
-    async fn read_item(&self, url: &Url, rules: DateRules, budget: &mut PageBudget, now: Timestamp) -> Result<ItemPage, ReadError> {
+    async fn read_item(&self, url: &Url, has_full_text: bool, rules: DateRules, budget: &mut PageBudget, now: Timestamp) -> Result<Article, ReadError> {
         match self.get_page(url, &Validators::default(), budget, now).await? {
             Answer::Document(page) => {
-                let task = tokio::task::spawn_blocking(move || extract::read_item_page(document(&page), rules));
-                Ok(task.await.map_err(anyhow::Error::from)?)
+                let task = move || match has_full_text {
+                    true => extract::article::read_article(document(&page), rules),
+                    false => Article { item: extract::read_item_page(document(&page), rules), ..Article::default() },
+                };
+                Ok(tokio::task::spawn_blocking(task).await.map_err(anyhow::Error::from)?)
             }
-            Answer::NotModified(_) => Ok(ItemPage::default()),
+            Answer::NotModified(_) => Ok(Article::default()),
         }
     }
+}
+
+/// An article shorter than what the feed or the card already says is a wall or a wrong guess, in characters.
+const ARTICLE_CHARS_MIN: usize = 200;
+
+fn add_article(raw: &mut RawEntry, article: Article, url: &Url) {
+    let own = raw.content.as_ref().map_or(0, |content| content.value.len());
+    if let Some(html) = article.html.filter(|html| article.text.chars().count() >= ARTICLE_CHARS_MIN && html.len() > own) {
+        raw.content = Some(RawText { value: html, is_html: true, base: Some(url.clone()), language: article.item.language.clone() });
+    }
+    add_item_page(raw, article.item);
 }
 
 /// What the item's own page knows better than the card, or alone.

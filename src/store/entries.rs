@@ -1,17 +1,19 @@
 //! Entries, their keys and their stories.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
 use super::{Result, Store, StoreError, Work, millis, time};
+use crate::model::address::canonical_key;
 use crate::model::entry::{Alternate, Entry, Identity, Known, Provenance};
 use crate::model::feed::{Enclosure, Image, Person};
 use crate::model::key::{Candidate, Key};
 use crate::model::story::{Relation, StoredEntry, Story};
 use crate::model::topic::TopicMatch;
+use crate::text::fold;
 
 /// Which entries to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -132,6 +134,15 @@ impl Store {
             known.extend(row.map(|row| (identity.clone(), row)));
         }
         Ok(known)
+    }
+
+    /// The addresses and titles of a source's latest entries, in the form that they are compared in.
+    pub fn known_items(&self, source: &str) -> Result<(HashSet<String>, HashSet<String>)> {
+        let mut statement = self.connection.prepare_cached("SELECT url, title FROM entry WHERE source = ?1 ORDER BY pk DESC LIMIT 1000")?;
+        let rows = statement.query_map([source], |row| Ok((row.get::<_, Option<String>>(0)?, row.get::<_, String>(1)?)))?;
+        let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+        let addresses = rows.iter().filter_map(|(url, _)| canonical_key(url.as_deref()?)).collect();
+        Ok((addresses, rows.iter().map(|(_, title)| fold(title)).collect()))
     }
 
     /// Entries in the order in which they were first seen.

@@ -9,30 +9,11 @@ mod structured;
 
 use super::page::Page;
 use super::prose_date::DateRules;
-use crate::model::feed::RawFeed;
-use crate::model::source::Select;
-
-/// What was found on a page, and how.
-#[derive(Debug, Clone, Default)]
-pub struct Mined {
-    pub feed: RawFeed,
-    pub way: Option<Way>,
-    /// Selectors that find the same cards; none where no selector says it.
-    pub select: Option<Select>,
-}
-
-/// How the entries of a page were found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
-    /// JSON-LD, microdata or h-feed.
-    StructuredData,
-    /// Links that stand alike.
-    Records,
-}
+use super::{PageReading, Way};
 
 impl Page {
     /// Finds the cards of a listing by itself.
-    pub fn mine(&self, rules: DateRules) -> Mined {
+    pub fn mine(&self, rules: DateRules) -> PageReading {
         let mut feed = self.frame();
         let listing = groups::best_listing(self);
         let cards = listing.as_ref().map(|listing| cards::cards(self, listing)).unwrap_or_default();
@@ -40,14 +21,14 @@ impl Page {
         let structured = structured::entries(self, rules);
         if structured.len() >= 3 && structured.len() * 10 >= mined.len() * 8 {
             feed.entries = structured;
-            return Mined { feed, way: Some(Way::StructuredData), select: None };
+            return PageReading { feed, way: Some(Way::StructuredData), select: None };
         }
         if mined.is_empty() {
             feed.problems.push("no listing was found on this page: it needs a [source.select]".into());
-            return Mined { feed, way: None, select: None };
+            return PageReading { feed, way: None, select: None };
         }
         let select = selectors::freeze(self, &cards, &mined, rules);
         feed.entries = mined;
-        Mined { feed, way: Some(Way::Records), select }
+        PageReading { feed, way: Some(Way::Records), select }
     }
 }

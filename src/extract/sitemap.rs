@@ -1,0 +1,46 @@
+//! News sitemaps: `urlset` with `news:news`, which gives each address a title and a date.
+
+use url::Url;
+
+use super::date::parse_date;
+use super::feed::ENTRIES_MAX;
+use super::xml::{Cursor, Element, TextMode};
+use crate::model::feed::{Format, Link, RawEntry, RawFeed, RawText};
+
+/// Reads the entries that have a news title; `None` when the document is no sitemap or names no news.
+pub fn read_news(text: &str, base: Option<Url>) -> Option<RawFeed> {
+    let mut cursor = Cursor::new(text, base);
+    let root = cursor.next_child(0).filter(|root| root.name == "urlset")?;
+    let mut feed = RawFeed { format: Format::Sitemap, ..RawFeed::default() };
+    while let Some(url) = cursor.next_child(root.depth) {
+        let mut entry = RawEntry::default();
+        read_parts(&mut cursor, &url, &mut entry);
+        if entry.title.is_some() && !entry.links.is_empty() && feed.entries.len() < ENTRIES_MAX {
+            feed.entries.push(entry);
+        }
+    }
+    feed.is_cut = cursor.is_cut();
+    (!feed.entries.is_empty()).then_some(feed)
+}
+
+fn read_parts<'a>(cursor: &mut Cursor<'a>, parent: &Element<'a>, entry: &mut RawEntry) {
+    while let Some(child) = cursor.next_child(parent.depth) {
+        let name = child.name.clone().into_owned();
+        if matches!(name.as_str(), "news" | "publication") {
+            read_parts(cursor, &child, entry);
+            continue;
+        }
+        let value = cursor.read_markup(&child, TextMode::Resolved, &[]).value.trim().to_owned();
+        match name.as_str() {
+            "loc" if entry.links.is_empty() => {
+                entry.links.push(Link { href: cursor.resolve(&value), rel: "alternate".into(), media_type: None, hreflang: None })
+            }
+            "title" => entry.title = Some(RawText { value, ..RawText::default() }),
+            "publication_date" => entry.published = parse_date(&value),
+            "lastmod" => entry.updated = parse_date(&value),
+            "language" => entry.language = Some(value).filter(|language| !language.is_empty()),
+            "keywords" => entry.tags = value.split(',').map(|tag| tag.trim().to_owned()).filter(|tag| !tag.is_empty()).take(20).collect(),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Rules of a source: which entries to keep or drop, and what to strip from titles.
+
+use regex::Regex;
+
+use super::entry::Entry;
+use super::topic::TopicMatch;
+
+/// What a rule looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    Title,
+    Url,
+    Content,
+    Author,
+    Topic,
+}
+
+impl Field {
+    pub const ALL: [(&'static str, Field); 5] =
+        [("title", Field::Title), ("url", Field::Url), ("content", Field::Content), ("author", Field::Author), ("topic", Field::Topic)];
+}
+
+/// A pattern over one field.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    pub field: Field,
+    pub pattern: Regex,
+}
+
+impl std::fmt::Display for Rule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = Field::ALL.iter().find(|(_, field)| *field == self.field).map_or("", |(name, _)| name);
+        write!(f, "{name} = \"{}\"", self.pattern)
+    }
+}
+
+/// `[source.keep]`, `[source.drop]`, `[source.rewrite]`.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Where there are any, an entry must fit one.
+    pub keep: Vec<Rule>,
+    pub drop: Vec<Rule>,
+    /// Stripped from titles, in this order.
+    pub rewrite: Vec<(Regex, String)>,
+}
+
+/// What the rules say of an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    Kept,
+    /// With the rule, in words.
+    Dropped(String),
+}
+
+impl Filter {
+    /// The title after all rewriting, and the patterns that changed it.
+    pub fn rewritten(&self, title: &str) -> (String, Vec<String>) {
+        let mut title = title.to_owned();
+        let mut used = Vec::new();
+        for (pattern, with) in &self.rewrite {
+            let changed = pattern.replace_all(&title, with.as_str()).trim().to_owned();
+            // A title is never rewritten to nothing.
+            if changed != title && !changed.is_empty() {
+                used.push(format!("rewrite \"{pattern}\""));
+                title = changed;
+            }
+        }
+        (title, used)
+    }
+
+    pub fn verdict(&self, entry: &Entry, topics: &[TopicMatch]) -> Verdict {
+        let fits = |rule: &&Rule| match rule.field {
+            Field::Title => rule.pattern.is_match(&entry.title),
+            Field::Url => entry.url.as_deref().is_some_and(|url| rule.pattern.is_match(url)),
+            Field::Content => rule.pattern.is_match(&entry.summary) || entry.content_html.as_deref().is_some_and(|html| rule.pattern.is_match(html)),
+            Field::Author => entry.authors.iter().any(|author| author.name.as_deref().is_some_and(|name| rule.pattern.is_match(name))),
+            Field::Topic => topics.iter().any(|topic| rule.pattern.is_match(&topic.topic)),
+        };
+        if let Some(rule) = self.drop.iter().find(fits) {
+            return Verdict::Dropped(format!("drop {rule}"));
+        }
+        if !self.keep.is_empty() && !self.keep.iter().any(|rule| fits(&rule)) {
+            return Verdict::Dropped("no rule of keep fits".into());
+        }
+        Verdict::Kept
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_are_stripped_and_never_to_nothing() {
+        let filter =
+            Filter { rewrite: vec![(Regex::new(r" [|–] OGP$").unwrap(), String::new()), (Regex::new("^.*$").unwrap(), String::new())], ..Filter::default() };
+        assert_eq!(filter.rewritten("Open justice | OGP"), ("Open justice".into(), vec!["rewrite \" [|–] OGP$\"".into()]));
+        assert_eq!(filter.rewritten("Open justice").0, "Open justice");
+    }
+}
