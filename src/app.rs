@@ -127,6 +127,7 @@ impl App {
             let turn = mailing::queue(&mut self.store(), self.frame(), digest, &self.templates, &self.sender, self.clock.now(), false)?;
             turns.push((digest.id.clone(), turn));
         }
+        mailing::queue_notices(&mut self.store(), self.frame(), &self.config.mail.operators, &self.templates, &self.sender, self.clock.now())?;
         let deliveries = mailing::deliver(&self.refresher.store, &self.transport, &self.sender, None, self.clock.now()).await?;
         tracing::info!(sources = reports.len(), stories = published.stories, written = published.written.len(), sent = deliveries.sent.len(), "cycle done");
         Ok(Cycle { reports, published, turns, deliveries })

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::deliver::message::{Sender, build, message_id};
 use crate::deliver::transport::{DeliverError, Transport};
 use crate::digest;
-use crate::model::digest::{Delivery, DeliveryState, Digest, Issue};
+use crate::model::digest::{Address, Delivery, DeliveryState, Digest, Issue, Notice};
 use crate::model::story::Story;
 use crate::store::{NewDelivery, NewIssue, Store};
 use crate::templates::Templates;
@@ -80,6 +80,46 @@ pub fn preview(store: &Store, frame: Frame, digest: &Digest, templates: &Templat
     let stories = digest::pick(digest, store.unsent_stories(&digest.id)?);
     let issue = digest::render(frame, digest, &stories, now, templates)?;
     Ok((stories, issue))
+}
+
+/// The id of the operator's own digest; configured digests cannot have it.
+const OPERATOR: &str = "_operator";
+
+#[derive(serde::Serialize)]
+struct NoticeData<'a> {
+    title: &'a str,
+    date: String,
+    notices: &'a [Notice],
+}
+
+/// Queues what the operator has to know of the sources, if there is anything. Answers how many notices went into it.
+///
+/// # Errors
+/// When the store or a template fails; nothing is queued then.
+pub fn queue_notices(store: &mut Store, frame: Frame, operators: &[Address], templates: &Templates, sender: &Sender, now: Timestamp) -> anyhow::Result<usize> {
+    let notices = if operators.is_empty() { Vec::new() } else { store.notices()? };
+    if notices.is_empty() {
+        return Ok(0);
+    }
+    let data = NoticeData { title: &frame.channel.title, date: now.strftime("%Y-%m-%d").to_string(), notices: &notices };
+    let issue = Issue {
+        subject: crate::text::one_line(&templates.render("operator/subject.txt", &data)?),
+        text: templates.render("operator/body.txt", &data)?,
+        html: templates.render("operator/body.html", &data)?,
+    };
+    let number = store.issue_count(OPERATOR)? + 1;
+    let deliveries: Vec<NewDelivery> = operators
+        .iter()
+        .map(|operator| NewDelivery {
+            recipient: operator.as_str().to_owned(),
+            message_id: message_id(OPERATOR, number, now, operator.as_str(), sender.from.email.domain()),
+        })
+        .collect();
+    let mut work = store.begin()?;
+    work.forget_notices(notices.len())?;
+    work.queue_issue(&NewIssue { digest: OPERATOR, slot: now, now, issue: &issue, stories: &[], deliveries: &deliveries })?;
+    work.commit()?;
+    Ok(notices.len())
 }
 
 /// Sends what is due: each delivery is claimed, sent and settled by itself.

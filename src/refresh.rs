@@ -33,6 +33,10 @@ use self::listing::Listing;
 pub use self::pages::OriginLocks;
 use self::pages::PageBudget;
 
+/// The operator hears of a source that failed so often in a row: once is an accident.
+const FAILURES_TOLD: u32 = 3;
+const WORKS_AGAIN: &str = "works again";
+
 /// What a refresh brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -312,6 +316,7 @@ impl Refresher {
         let mut store = self.store();
         let is_pushed = store.is_pushed(&source.id, now)?;
         let rhythm = state.rhythm.after(now, false);
+        let was_broken = state.failures >= FAILURES_TOLD;
         let asked = Asked { fresh_seconds, hints: Some(&state.hints), crawl_delay_seconds: None, is_pushed };
         let next = politeness::after_success(now, self.pace(source), &rhythm, asked);
         let state = FetchState {
@@ -329,6 +334,9 @@ impl Refresher {
         };
         let mut work = store.begin()?;
         work.put_fetch_state(&source.id, &source.partner, &state)?;
+        if was_broken {
+            work.put_notice(&source.id, WORKS_AGAIN, now)?;
+        }
         work.commit()?;
         Ok(Outcome::NotModified)
     }
@@ -362,6 +370,11 @@ impl Refresher {
         let mut store = self.store();
         let mut work = store.begin()?;
         work.put_fetch_state(&source.id, &source.partner, &state)?;
+        if is_gone {
+            work.put_notice(&source.id, &sentence, now)?;
+        } else if failures == FAILURES_TOLD {
+            work.put_notice(&source.id, &format!("failed {failures} times in a row: {sentence}"), now)?;
+        }
         work.commit()?;
         Ok(Outcome::Failed(sentence))
     }
@@ -435,6 +448,12 @@ impl Refresher {
             page,
         };
         work.put_fetch_state(&source.id, &source.partner, &new_state)?;
+        if let Some(mended) = new_state.page.mended.as_ref().filter(|_| is_mended) {
+            work.put_notice(&source.id, mended, now)?;
+        }
+        if state.failures >= FAILURES_TOLD {
+            work.put_notice(&source.id, WORKS_AGAIN, now)?;
+        }
         work.commit()?;
         Ok(Outcome::Read { new, changed, unchanged: keys.len() - new - changed, joined })
     }

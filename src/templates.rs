@@ -11,6 +11,9 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("digest/subject.txt", include_str!("../templates/digest/subject.txt")),
     ("digest/body.txt", include_str!("../templates/digest/body.txt")),
     ("digest/body.html", include_str!("../templates/digest/body.html")),
+    ("operator/subject.txt", include_str!("../templates/operator/subject.txt")),
+    ("operator/body.txt", include_str!("../templates/operator/body.txt")),
+    ("operator/body.html", include_str!("../templates/operator/body.html")),
 ];
 
 /// What is wrong with a template: which, and what Tera says of it.

@@ -103,3 +103,11 @@ CREATE TABLE subscription (
     lease_end INTEGER,
     last_push INTEGER
 ) STRICT;
+
+-- What the operator has to know of the sources, until it was put into a mail.
+CREATE TABLE notice (
+    pk     INTEGER PRIMARY KEY,
+    source TEXT NOT NULL,
+    at     INTEGER NOT NULL,
+    text   TEXT NOT NULL
+) STRICT;

@@ -81,6 +81,8 @@ pub struct MailConfig {
     /// `Name <address>` or an address.
     pub from: String,
     pub reply_to: Option<String>,
+    /// Who is told of sources that break, are mended, or work again.
+    pub operators: Vec<Address>,
 }
 
 /// The whole configuration.
@@ -246,6 +248,7 @@ fn read_mail(section: Section, surroundings: &Surroundings) -> MailConfig {
         transport: transport.unwrap_or_else(|| TransportConfig::Directory(surroundings.folder.join("outbox"))),
         from: section.parsed("from", mailbox).unwrap_or_else(|| "courant@localhost.localdomain".into()),
         reply_to: section.parsed("reply_to", mailbox),
+        operators: section.list("operator", Address::parse),
     }
 }
 

@@ -41,6 +41,13 @@ pub struct Issue {
     pub html: String,
 }
 
+/// Something that the operator has to know of a source: it broke, it was mended, it works again.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Notice {
+    pub source: String,
+    pub text: String,
+}
+
 /// What became of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryState {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use super::{Result, Store, Work, millis, time};
-use crate::model::digest::{Delivery, DeliveryState, Issue};
+use crate::model::digest::{Delivery, DeliveryState, Issue, Notice};
 
 /// An issue to be queued.
 #[derive(Debug)]
@@ -67,6 +67,12 @@ impl Store {
         Ok(self.connection.execute(claim, params![delivery.id, delivery.attempts, millis(lease_end)])? == 1)
     }
 
+    /// What the operator was not told yet, the oldest first.
+    pub fn notices(&self) -> Result<Vec<Notice>> {
+        let mut statement = self.connection.prepare_cached("SELECT source, text FROM notice ORDER BY pk")?;
+        Ok(statement.query_map([], |row| Ok(Notice { source: row.get(0)?, text: row.get(1)? }))?.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// Keeps what became of a delivery.
     pub fn settle_delivery(&mut self, id: i64, state: DeliveryState, error: Option<&str>, next_attempt: Timestamp) -> Result<()> {
         let settle = "UPDATE delivery SET state = ?2, last_error = ?3, next_attempt = ?4 WHERE pk = ?1";
@@ -76,6 +82,18 @@ impl Store {
 }
 
 impl Work<'_> {
+    /// Keeps something for the operator.
+    pub fn put_notice(&mut self, source: &str, text: &str, now: Timestamp) -> Result<()> {
+        self.transaction.prepare_cached("INSERT INTO notice (source, at, text) VALUES (?1, ?2, ?3)")?.execute(params![source, millis(now), text])?;
+        Ok(())
+    }
+
+    /// Forgets the oldest notices: they stand in an issue now.
+    pub fn forget_notices(&mut self, count: usize) -> Result<()> {
+        self.transaction.execute("DELETE FROM notice WHERE pk IN (SELECT pk FROM notice ORDER BY pk LIMIT ?1)", [count as i64])?;
+        Ok(())
+    }
+
     /// Queues an issue: its text, its stories and its deliveries, all at once. `false` when another process filled
     /// the slot or took a story first.
     pub fn queue_issue(&mut self, new: &NewIssue) -> Result<bool> {

@@ -1,0 +1,312 @@
+//! Pages without a feed: found by themselves, mended by themselves.
+
+use serde_json::Value;
+
+use crate::support::App;
+use crate::support::http::{Reply, Request, Server};
+
+const SEED: &str = include_str!("../fixtures/ogp-fr-listing.txt");
+const PAGE: &str = include_str!("../../demo/sites/ogp-fr.html");
+
+fn probe(app: &App, page: &str, url: &str) -> Value {
+    app.write("page.html", page);
+    serde_json::from_str(&app.ok(&["probe", "page.html", "--url", url, "--format", "jsonfeed"])).unwrap()
+}
+
+/// Every class name a hash, as a build makes them; no ids either.
+fn hashed(page: &str) -> String {
+    let class = regex::Regex::new("class=\"([^\"]*)\"").unwrap();
+    let hash = |name: &str| format!("_{:x}", name.bytes().fold(5381u32, |hash, byte| hash.wrapping_mul(33) ^ u32::from(byte)));
+    let page = class.replace_all(page, |found: &regex::Captures| format!("class=\"{}\"", found[1].split(' ').map(hash).collect::<Vec<_>>().join(" ")));
+    regex::Regex::new(" id=\"post-[0-9]+\"").unwrap().replace_all(&page, "").into_owned()
+}
+
+#[test]
+fn the_seed_and_its_hashed_sibling_give_six_stories_without_selectors() {
+    let paragraphs: Vec<&str> = SEED.split("\n\n").map(str::trim_end).filter(|paragraph| !paragraph.is_empty()).collect();
+    let stories: Vec<&[&str]> = paragraphs[2..paragraphs.len() - 1].chunks(3).collect();
+    let app = App::new("");
+    let page = PAGE.replace("{{origin}}", "https://ogp.example");
+    for (name, page) in [("the seed", page.clone()), ("hashed", hashed(&page))] {
+        let feed = probe(&app, &page, "https://ogp.example/fr/list/");
+        let items = feed["items"].as_array().unwrap();
+        assert_eq!(items.len(), 6, "{name}: {feed:#}");
+        for (item, story) in items.iter().zip(&stories) {
+            assert_eq!((&item["title"], &item["summary"]), (&story[1].into(), &story[2].into()), "{name}");
+            assert!(item["date_published"].is_null(), "{name}");
+        }
+        assert_eq!(feed["_courant"]["way"], "record mining");
+        assert!(feed["_courant"]["select"]["item"].is_string(), "{name}: {feed:#}");
+    }
+}
+
+/// A listing of `count` stories from `first` on, in the manner of a redesign.
+fn listing(style: &str, first: usize, count: usize) -> String {
+    let cards: String = (first..first + count)
+        .rev()
+        .map(|n| match style {
+            "old" => format!("<article class=\"card\"><h3 class=\"card-title\"><a href=\"/news/the-story-number-{n}\">The story that has number {n}</a></h3><p class=\"card-date\">{:02}/10/2022</p><p class=\"card-text\">What happened in the story with the number {n}, at some length.</p></article>", n % 28 + 1),
+            "new" => format!("<div class=\"teaser\"><a class=\"teaser-link\" href=\"/news/the-story-number-{n}/\"><div class=\"teaser-head\">The story that has number {n}</div></a><time datetime=\"2022-10-{:02}\">a day</time><div class=\"teaser-body\">What happened in the story with the number {n}, at some length.</div></div>", n % 28 + 1),
+            _ => format!("<li><a href=\"/2023/{n}-moved\"><b>The story that has number {n}</b></a></li>"),
+        })
+        .collect();
+    format!(
+        "<html lang=en><head><title>Partner</title></head><body><nav><a href=/about>About our organisation</a><a href=/team>The people of the team</a><a href=/contact>Contact</a></nav><main id=\"main\"><div class=\"list\">{cards}</div></main><footer><a href=/imprint>Imprint and legal notice</a></footer></body></html>"
+    )
+}
+
+fn page_source(url: &str, more: &str) -> String {
+    format!("[[source]]\nid = \"s\"\nkind = \"page\"\nurl = \"{url}\"\n{more}")
+}
+
+const SELECT: &str = "[source.select]\nitem = \".list > article.card\"\ndate = \".card-date\"\nsummary = \".card-text\"\n";
+
+/// Serves a page, and no robots.txt.
+fn page_server(page: String) -> Server {
+    Server::start(serving(page))
+}
+
+fn serving(page: String) -> impl Fn(&Request) -> Reply + Send + Sync + 'static {
+    move |request| if request.target == "/robots.txt" { Reply::new(404, "") } else { Reply::html(page.clone()) }
+}
+
+#[test]
+fn a_redesign_is_mended_told_and_announces_nothing_old() {
+    for (what, select) in [("configured selectors", SELECT), ("learned ones", "")] {
+        for style in ["new", "moved"] {
+            let server = page_server(listing("old", 1, 8));
+            let mut app = App::new(&page_source(&server.url("/news"), select));
+            let config = app.read("feeds.toml").replace("[mail]\n", "[mail]\noperator = [\"ops@example.org\"]\n");
+            app.write("feeds.toml", config);
+            app.ok(&["run"]);
+            assert_eq!(app.titles().len(), 8, "{what}");
+            // Two stories are new, and everything looks different.
+            server.answer(serving(listing(style, 3, 8)));
+            app.later(61).ok(&["run"]);
+            let announced: Vec<(String, u64)> = app.announced().into_iter().filter(|(_, times)| *times > 0).collect();
+            assert_eq!(announced.len(), 10, "{what}, {style}: {announced:?}");
+            let listed = app.ok(&["sources"]);
+            assert!(listed.contains("mended on 2022-10-20: the page was redesigned"), "{what}, {style}: {listed}");
+            let mails = app.outbox();
+            assert_eq!(mails.len(), 1, "{what}, {style}");
+            assert!(mails[0].contains("ops@example.org") && mails[0].contains("redesigned"), "{}", mails[0]);
+            // The learned selectors go on working, and nothing is told twice.
+            server.answer(serving(listing(style, 4, 8)));
+            app.later(61).ok(&["run"]);
+            assert!(app.titles().contains(&"The story that has number 11".to_owned()), "{what}, {style}");
+            assert_eq!(app.outbox().len(), 1);
+        }
+    }
+}
+
+#[test]
+fn three_breakdowns_are_told_apart_and_none_is_published() {
+    let empty = "<html><body><nav><a href=/about>About our organisation</a></nav><main><div class=list><p>No news at present.</p></div></main></body></html>"
+        .to_owned();
+    let unknown: String = (0..6).map(|n| format!("<section><h2><a href=\"/products/a-fine-product-number-{n}\">A fine product with the number {n}</a></h2><p>It does everything that a product of its number can do.</p></section>")).collect();
+    let gone = format!("<html><body><main>{unknown}</main></body></html>");
+    let wall = "<html><head><title>Just a moment...</title></head><body><h1>Checking your browser before accessing the site</h1><div class=cf-challenge></div></body></html>".to_owned();
+    let shell = "<html><body><div id=root></div><noscript>You need to enable JavaScript to run this app.</noscript><script src=/app.js></script></body></html>"
+        .to_owned();
+    let cookies = "<html><body><h1>We value your privacy</h1><p>We use cookies. <button>Accept all</button></p></body></html>".to_owned();
+    for (page, want) in [
+        (empty, "warning: the page is empty"),
+        (gone, "the container of the entries is gone"),
+        (wall, "a bot wall answered"),
+        (shell, "this page needs a browser"),
+        (cookies, "a cookie wall answered"),
+    ] {
+        let server = page_server(listing("old", 1, 8));
+        let mut app = App::new(&page_source(&server.url("/news"), SELECT));
+        app.ok(&["run"]);
+        let atom = app.read("public/atom.xml");
+        server.answer(serving(page));
+        app.later(61).run(&["run"]);
+        let listed = app.ok(&["sources"]);
+        assert!(listed.contains(want), "{want} is not in\n{listed}");
+        assert_eq!(app.titles().len(), 8, "{want}");
+        assert_eq!(app.read("public/atom.xml"), atom, "{want}: nothing changes for readers");
+    }
+}
+
+#[test]
+fn drifting_and_reordered_listings_cause_no_duplicates_and_no_dates_are_made_up() {
+    let undated = |order: &[usize]| {
+        let cards: String =
+            order.iter().map(|n| format!("<li><h2><a href=\"/story-about-number-{n}?utm_source=list\">The story about number {n}</a></h2></li>")).collect();
+        format!("<html><body><main><ul>{cards}</ul></main></body></html>")
+    };
+    let server = page_server(undated(&[1, 2, 3, 4, 5]));
+    let mut app = App::new(&page_source(&server.url("/news/page/5/"), ""));
+    app.ok(&["fetch"]);
+    for order in [[5, 4, 3, 2, 1], [3, 4, 5, 6, 7], [6, 7, 1, 2, 3]] {
+        server.answer(serving(undated(&order)));
+        app.later(61).ok(&["fetch"]);
+    }
+    let entries = app.entries();
+    assert_eq!(entries.len(), 7);
+    assert!(entries.iter().all(|entry| entry["published"].is_null() && entry["announced"] == 1), "{entries:#?}");
+}
+
+#[test]
+fn a_page_is_asked_for_its_feed_its_wordpress_and_its_news_sitemap_first() {
+    let page = |head: &str| listing("old", 1, 5).replace("<head>", &format!("<head>{head}"));
+    let feed =
+        "<rss version=\"2.0\"><channel><item><title>From the feed itself</title><link>/news/the-story-number-1</link><guid>f</guid></item></channel></rss>";
+    let posts = "[{\"id\":1,\"guid\":{\"rendered\":\"w\"},\"link\":\"/news/the-story-number-2\",\"date_gmt\":\"2022-10-05T10:00:00\",\"title\":{\"rendered\":\"From WordPress &#8217;s API\"},\"excerpt\":{\"rendered\":\"<p>x</p>\"},\"content\":{\"rendered\":\"<p>whole</p>\"}}]";
+    let news = "<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\" xmlns:news=\"http://www.google.com/schemas/sitemap-news/0.9\"><url><loc>/news/the-story-number-3</loc><news:news><news:publication_date>2022-10-06</news:publication_date><news:title>From the news sitemap</news:title></news:news></url></urlset>";
+    let api = "<link rel=\"https://api.w.org/\" href=\"/wp-json/\">";
+    let rss = "<link rel=alternate type=application/rss+xml href=/feed.xml>";
+    let cases = [
+        (page(&format!("{api}{rss}")), "feed autodiscovery", vec!["From the feed itself"]),
+        (page(api), "WordPress REST", vec!["From WordPress ’s API"]),
+        (page(""), "news sitemap", vec!["From the news sitemap"]),
+    ];
+    for (page, way, titles) in cases {
+        let has_sitemap = way == "news sitemap";
+        let server = Server::start(move |request: &Request| match request.target.split('?').next().unwrap() {
+            "/robots.txt" if has_sitemap => Reply::new(200, "Sitemap: /sitemap-news.xml\n"),
+            "/news" => Reply::html(page.clone()),
+            "/feed.xml" => Reply::ok(feed),
+            "/wp-json/wp/v2/posts" => Reply::new(200, posts).with("Content-Type", "application/json"),
+            "/sitemap-news.xml" if has_sitemap => Reply::new(200, news).with("Content-Type", "application/xml"),
+            _ => Reply::new(404, ""),
+        });
+        for kind in ["page", "auto"] {
+            let mut app = App::new(&page_source(&server.url("/news"), "").replace("\"page\"", &format!("\"{kind}\"")));
+            app.ok(&["fetch"]);
+            assert_eq!(app.titles(), titles, "{way}, {kind}");
+            server.take_requests();
+            app.later(61).ok(&["fetch"]);
+            let again: Vec<String> = server.take_requests().into_iter().map(|request| request.target).filter(|target| target != "/robots.txt").collect();
+            assert!(again.len() == 1 && !again[0].ends_with("/news"), "{way}, {kind}: what was found is remembered: {again:?}");
+        }
+        if way != "news sitemap" {
+            let app = App::new("");
+            assert!(app.ok(&["probe", &server.url("/news")]).contains(&format!("read by: {way}")));
+        }
+    }
+    // A site's feed that tells of other things does not stand for one of its pages.
+    let server = Server::start(move |request: &Request| match request.target.as_str() {
+        "/news" => Reply::html(listing("old", 1, 5).replace("<head>", "<head><link rel=alternate type=application/rss+xml href=/feed.xml>")),
+        "/feed.xml" => Reply::ok(feed.replace("/news/the-story-number-1", "/other/thing")),
+        _ => Reply::new(404, ""),
+    });
+    let app = App::new(&page_source(&server.url("/news"), ""));
+    app.ok(&["fetch"]);
+    assert_eq!(app.titles().len(), 5);
+}
+
+#[test]
+fn structured_data_comes_before_records() {
+    let items: String = (1..=4).map(|n| format!("{{\"@type\":\"ListItem\",\"position\":{n},\"item\":{{\"@type\":\"NewsArticle\",\"url\":\"/a/{n}\",\"headline\":\"Headline for machines {n}\",\"datePublished\":\"2022-10-0{n}\"}}}},")).collect();
+    let page = format!(
+        "<html><head><script type=\"application/ld+json\">{{\"@type\":\"ItemList\",\"itemListElement\":[{}]}}</script></head><body><div><a href=/a/1>x</a><a href=/a/2>y</a></div></body></html>",
+        items.trim_end_matches(',')
+    );
+    let feed = probe(&App::new(""), &page, "https://x.example/news");
+    assert_eq!(feed["_courant"]["way"], "structured data");
+    assert_eq!((&feed["items"][3]["title"], &feed["items"][3]["date_published"]), (&"Headline for machines 4".into(), &"2022-10-04T00:00:00Z".into()));
+}
+
+#[test]
+fn probe_prints_selectors_that_work_and_writes_them_with_comments_kept() {
+    let app = App::new("# my partners\n[[source]]\nid = \"s\"          # the first\nkind = \"page\"\nurl = \"https://partner.example/news\"\n\n# the end\n");
+    app.write("page.html", listing("old", 1, 6));
+    let said = app.ok(&["probe", "page.html", "--url", "https://partner.example/news", "--write"]);
+    assert!(said.contains("read by: record mining") && said.contains("[source.select]\nitem = "), "{said}");
+    let written = app.read("feeds.toml");
+    for kept in ["# my partners", "id = \"s\"          # the first", "# the end", "[source.select]"] {
+        assert!(written.contains(kept), "{kept} is not in\n{written}");
+    }
+    app.ok(&["check"]);
+    let again: Value = serde_json::from_str(&app.ok(&["probe", "page.html", "--url", "https://partner.example/news", "--format", "jsonfeed"])).unwrap();
+    assert_eq!(again["_courant"]["way"], "selectors");
+    assert_eq!(again["items"].as_array().unwrap().len(), 6);
+    assert_eq!(again["items"][0]["title"], "The story that has number 6");
+    assert_eq!(again["items"][0]["date_published"], "2022-10-07T00:00:00Z");
+    // A page that no source has yet becomes one.
+    app.ok(&["probe", "page.html", "--url", "https://other.example/news", "--write"]);
+    assert!(app.read("feeds.toml").contains("url = \"https://other.example/news\""));
+    app.ok(&["check"]);
+}
+
+#[test]
+fn full_text_is_fetched_once_and_cleaned() {
+    let body: String = (0..6)
+        .map(|n| format!("<p>Paragraph {n} of the article says something that is long enough to be worth reading, with a comma, and more.</p>"))
+        .collect();
+    let article = format!(
+        "<html lang=es><head><title>Una historia | Sitio</title><link rel=canonical href=/news/the-story-number-1><link rel=alternate hreflang=en href=/en/story><meta name=author content=\"Ana Pérez\"></head><body><nav><a href=/a>Menu entry one</a></nav><article><h1>Una historia</h1><time datetime=2022-10-05>5 oct</time>{body}<script>evil()</script></article><footer>Imprint and all that</footer></body></html>"
+    );
+    let server = Server::start({
+        let article = article.clone();
+        move |request: &Request| match request.target.as_str() {
+            "/news" => Reply::html(listing("old", 1, 3)),
+            "/news/the-story-number-1" => Reply::html(article.clone()),
+            "/robots.txt" => Reply::new(200, "User-agent: *\nDisallow: /news/the-story-number-2"),
+            _ => Reply::html("<html><body><p>Subscribe to continue</p></body></html>"),
+        }
+    });
+    let mut app = App::new(&(page_source(&server.url("/news"), "full_text = true\n") + SELECT));
+    app.ok(&["run"]);
+    let atom = app.read("public/atom.xml");
+    assert!(
+        atom.contains("Paragraph 5 of the article") && !atom.contains("evil()") && !atom.contains("Menu entry") && atom.contains("<name>Ana Pérez</name>"),
+        "{atom}"
+    );
+    assert!(!atom.contains("Subscribe to continue"), "a paywall is no article");
+    let asked: Vec<String> = server.take_requests().into_iter().map(|request| request.target).collect();
+    assert!(!asked.contains(&"/news/the-story-number-2".to_owned()), "robots.txt holds for items too");
+    app.later(61).ok(&["fetch"]);
+    assert_eq!(server.take_requests().iter().filter(|request| request.target.starts_with("/news/")).count(), 0, "once");
+    app.write("article.html", article);
+    let read: Value =
+        serde_json::from_str(&app.ok(&["probe", "--article", "article.html", "--url", "https://x.example/news/1", "--format", "jsonfeed"])).unwrap();
+    let item = &read["items"][0];
+    let text = item["content_text"].as_str().unwrap();
+    assert!(text.contains("Paragraph 0 of") && text.contains("Paragraph 5 of") && !text.contains("Menu entry") && !text.contains("Imprint"), "{item:#}");
+    assert_eq!((&item["language"], &item["authors"][0]["name"], &item["date_published"]), (&"es".into(), &"Ana Pérez".into(), &"2022-10-05T00:00:00Z".into()));
+    assert_eq!(item["_courant"]["alternates"][0]["url"], "https://x.example/en/story");
+}
+
+#[test]
+fn rules_keep_drop_and_rewrite_and_probe_shows_them() {
+    let item = |title: &str, n: u8| format!("<item><title>{title}</title><guid isPermaLink=\"false\">{n}</guid><link>https://x.example/{n}</link></item>");
+    let feed = format!(
+        "<rss version=\"2.0\"><channel>{}{}{}</channel></rss>",
+        item("Budget figures for all | Partner", 1),
+        item("Job offer: budget officer", 2),
+        item("Something else entirely", 3)
+    );
+    let server = Server::always(Reply::ok(feed));
+    let app = App::new(&format!(
+        "[[source]]\nid = \"s\"\nurl = \"{}\"\nkeep = {{ title = \"(?i)budget\" }}\ndrop = {{ title = [\"^Job offer\", \"^Ad:\"] }}\nrewrite = [{{ title = \" [|] Partner$\" }}]\n",
+        server.url("/")
+    ));
+    app.ok(&["fetch"]);
+    assert_eq!(app.titles(), ["Budget figures for all"]);
+    let said = app.ok(&["probe", &server.url("/")]);
+    for want in ["* rewrite \" [|] Partner$\"", "* dropped: drop title = \"^Job offer\"", "* dropped: no rule of keep fits"] {
+        assert!(said.contains(want), "{want} is not in\n{said}");
+    }
+    app.configure("[[source]]\nid = \"s\"\nurl = \"https://x.example/\"\nkeep = { title = \"(\", titel = \"x\" }\n");
+    let ran = app.run(&["check"]);
+    assert!(ran.stderr.contains("no regular expression") && ran.stderr.contains("did you mean \"title\"?"), "{}", ran.stderr);
+}
+
+#[test]
+fn hopeless_pages_cost_little_and_say_so() {
+    let app = App::new("");
+    let big = format!("<html><body>{}</body></html>", "<p>Nothing but words in a very long page, and no link at all.</p>".repeat(800_000));
+    let deep = format!("<html><body>{}", "<div><b><i>".repeat(350_000));
+    for (name, page) in [("50 MB", big), ("a million deep", deep), ("no html", "just words".to_owned())] {
+        app.write("page.html", page);
+        let ran = app.run(&["probe", "page.html", "--url", "https://x.example/"]);
+        assert!(ran.code == 1 || ran.stdout.contains("no listing was found"), "{name}: {} {}", ran.stdout, ran.stderr);
+    }
+    let latin: Vec<u8> =
+        listing("old", 1, 3).replace("The story", "L\u{e9} r\u{e9}cit").replace("<head>", "<head><meta charset=utf-8>").chars().map(|c| c as u8).collect();
+    app.write("latin.html", latin);
+    assert!(app.ok(&["probe", "latin.html", "--url", "https://x.example/"]).contains("Lé récit that has number 3"), "a wrong charset");
+}
