@@ -163,7 +163,8 @@ impl<'a> Card<'a> {
 
     /// The element of the excerpt.
     pub fn excerpt_element(&self) -> Option<ElementRef<'a>> {
-        self.excerpts("").next()
+        let title = title(self).unwrap_or_default();
+        self.excerpts(&title).next()
     }
 
     fn excerpt(&self, title: &str) -> Option<String> {
@@ -181,9 +182,15 @@ impl<'a> Card<'a> {
         });
         leaves.filter(move |element| {
             let text = text_of(*element);
-            text.chars().count() >= EXCERPT_CHARS_MIN && text != title && !is_call(&text)
+            text.chars().count() >= EXCERPT_CHARS_MIN && text != title && !is_call(&text) && !is_byline(&text)
         })
     }
+}
+
+/// "Congress, Local governance - 14/10/2022": a line of labels and a date, not a sentence.
+fn is_byline(text: &str) -> bool {
+    let strict = DateRules { order: crate::model::source::DateOrder::Dmy, today: None };
+    text.chars().count() <= 100 && !text.ends_with(['.', '…', '!', '?']) && find_date(text, strict).is_some() && text.split_whitespace().count() <= 14
 }
 
 fn is_date_name(class: &str) -> bool {

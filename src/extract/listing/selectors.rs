@@ -6,7 +6,7 @@ use scraper::{ElementRef, Selector};
 
 use super::cards::Card;
 use super::groups::is_stable_class;
-use crate::extract::page::Page;
+use crate::extract::page::{Page, text_of};
 use crate::extract::prose_date::DateRules;
 use crate::model::feed::RawEntry;
 use crate::model::source::Select;
@@ -27,7 +27,7 @@ pub fn freeze(page: &Page, cards: &[Card], entries: &[RawEntry], rules: DateRule
     }
     candidates.sort();
     for (_, _, item) in candidates.into_iter().take(6) {
-        let select = with_parts(page, cards, &Select { item, ..Select::default() });
+        let select = with_parts(cards, item);
         let read = page.read_cards(&select, rules);
         let got: Vec<(&str, &str)> = read.entries.iter().map(summary).collect();
         let agreeing = want.iter().filter(|entry| got.contains(entry)).count();
@@ -82,49 +82,73 @@ fn item_candidates(cards: &[Card]) -> Vec<String> {
 }
 
 /// Adds selectors for the parts that the defaults would not find.
-fn with_parts(page: &Page, cards: &[Card], base: &Select) -> Select {
-    let _ = page;
-    let mut select = base.clone();
-    let title = |card: &Card| super::cards::title(card);
-    // The heading is found by default; a title that stands in a link is told by it.
+fn with_parts(cards: &[Card], item: String) -> Select {
+    // The heading is found by default; a title that stands elsewhere is told.
     let has_headings = cards.iter().filter(|card| card.has_heading()).count() * 10 >= cards.len() * 9;
-    if !has_headings {
-        let holder = cards.iter().find_map(|card| {
-            let wanted = title(card)?;
-            let inner = card.record.descendants().filter_map(ElementRef::wrap).filter(|element| crate::extract::page::text_of(*element) == wanted).last()?;
-            Some(css_of(inner))
-        });
-        select.title = holder;
+    let titled = |card: &Card<'_>| -> Option<ego_tree::NodeId> {
+        let wanted = super::cards::title(card)?;
+        let inner = card.record.descendants().filter_map(ElementRef::wrap).filter(|element| text_of(*element) == wanted);
+        inner.last().map(|element| element.id())
+    };
+    Select {
+        item,
+        title: if has_headings { None } else { part(cards, &titled) },
+        summary: part(cards, &|card| card.excerpt_element().map(|element| element.id())),
+        date: part(cards, &|card| card.date_element().map(|element| element.id())).filter(|css| css != "time"),
+        ..Select::default()
     }
-    let excerpts: Vec<String> = cards.iter().filter_map(|card| card.excerpt_element()).map(css_of).collect();
-    select.summary = most_common(excerpts);
-    let dates: Vec<String> = cards.iter().filter_map(|card| card.date_element()).map(css_of).collect();
-    select.date = most_common(dates).filter(|css| css != "time");
-    select
 }
 
-/// A short selector for an element inside a card.
-fn css_of(element: ElementRef) -> String {
+/// A selector that finds the same part in nearly all cards that have it: by a class, else by its place.
+fn part(cards: &[Card], wanted: &dyn Fn(&Card) -> Option<ego_tree::NodeId>) -> Option<String> {
+    let found: Vec<(ElementRef, ElementRef)> = cards
+        .iter()
+        .filter_map(|card| {
+            let id = wanted(card)?;
+            let element = card.record.descendants().filter_map(ElementRef::wrap).find(|element| element.id() == id)?;
+            Some((card.record, element))
+        })
+        .collect();
+    let mut candidates: Vec<String> = Vec::new();
+    for (record, element) in found.iter().take(3) {
+        for css in by_class(*element).into_iter().chain([place_of(*record, *element)]) {
+            if !css.is_empty() && !candidates.contains(&css) {
+                candidates.push(css);
+            }
+        }
+    }
+    let hits = |css: &str| {
+        let selector = Selector::parse(css).ok()?;
+        Some(found.iter().filter(|(record, element)| record.select(&selector).next().is_some_and(|first| first.id() == element.id())).count())
+    };
+    // Of equals the first: classes before places.
+    let scored = candidates.into_iter().rev().filter_map(|css| Some((hits(&css)?, css)));
+    let (count, css) = scored.max_by_key(|(count, _)| *count)?;
+    (count * 10 >= found.len() * 7).then_some(css)
+}
+
+/// Short selectors for an element inside a card: by its own classes, by those of its parent, by its name.
+fn by_class(element: ElementRef) -> Vec<String> {
     let name = element.value().name();
-    match element.value().classes().find(|class| is_stable_class(class)) {
-        Some(class) => format!("{name}.{class}"),
-        None => {
-            let above = element.parent().and_then(ElementRef::wrap).and_then(|parent| {
-                let class = parent.value().classes().find(|class| is_stable_class(class))?;
-                Some(format!("{}.{class} > {name}", parent.value().name()))
-            });
-            above.unwrap_or_else(|| name.to_owned())
-        }
-    }
+    let stable = |element: ElementRef| {
+        element.value().classes().filter(|class| is_stable_class(class)).map(|class| format!("{}.{class}", element.value().name())).collect::<Vec<_>>()
+    };
+    let mut all = stable(element);
+    all.extend(element.parent().and_then(ElementRef::wrap).into_iter().flat_map(stable).map(|parent| format!("{parent} > {name}")));
+    all.push(name.to_owned());
+    all
 }
 
-fn most_common(all: Vec<String>) -> Option<String> {
-    let mut counted: Vec<(usize, String)> = Vec::new();
-    for css in all {
-        match counted.iter_mut().find(|(_, known)| *known == css) {
-            Some((count, _)) => *count += 1,
-            None => counted.push((1, css)),
-        }
+/// The way from a card down to an element, by position.
+fn place_of(record: ElementRef, element: ElementRef) -> String {
+    let mut steps = Vec::new();
+    let mut current = element;
+    while current.id() != record.id() && steps.len() < STEPS_MAX {
+        let position = current.prev_siblings().filter_map(ElementRef::wrap).count() + 1;
+        steps.push(format!("{}:nth-child({position})", current.value().name()));
+        let Some(parent) = current.parent().and_then(ElementRef::wrap) else { break };
+        current = parent;
     }
-    counted.into_iter().max_by_key(|(count, _)| *count).map(|(_, css)| css)
+    steps.reverse();
+    steps.join(" > ")
 }
