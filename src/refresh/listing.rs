@@ -1,7 +1,7 @@
 //! A page as a source: read by its selectors or by what was learned of it; when they break, learned again from what is
 //! known. Three breakdowns are told apart: the page is empty, the container is gone, something stands in its place.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
@@ -9,7 +9,7 @@ use super::{ReadError, Refresher, document};
 use crate::extract::{self, ExtractError, PageReading, PageRules};
 use crate::fetch::client::Fetched;
 use crate::model::address::canonical_key;
-use crate::model::feed::RawFeed;
+use crate::model::feed::{RawEntry, RawFeed};
 use crate::model::source::{PageMemory, Select, Source};
 use crate::text::fold;
 
@@ -22,7 +22,7 @@ pub struct KnownItems {
 
 impl KnownItems {
     fn knows(&self, feed: &RawFeed) -> usize {
-        let is_known = |entry: &&crate::model::feed::RawEntry| {
+        let is_known = |entry: &&RawEntry| {
             let address = entry.url().and_then(canonical_key);
             address.is_some_and(|address| self.addresses.contains(&address))
                 || entry.title.as_ref().is_some_and(|title| self.titles.contains(&fold(&title.value)))
@@ -61,11 +61,15 @@ impl Refresher {
                 Ok((learn(source, memory, reading), fetched))
             };
         }
-        if !has_collapsed(&reading.feed, memory) {
+        let is_good = !has_collapsed(&reading.feed, memory);
+        if is_good && source.select.is_some() {
             return Ok((keep(memory, reading), fetched));
         }
         let (fetched, mined) = extract_listing(fetched, PageRules { select: None, ..rules.clone() }).await?;
         let mined = mined.unwrap_or_default();
+        if is_good {
+            return Ok((keep(memory, with_details(reading, mined)), fetched));
+        }
         let (addresses, titles) = self.store().known_items(&source.id).map_err(anyhow::Error::from)?;
         let known = KnownItems { addresses, titles };
         let recognised = known.knows(&mined.feed);
@@ -114,6 +118,17 @@ fn keep(memory: &PageMemory, reading: PageReading) -> Listing {
     let (count, dated) = if reading.feed.entries.is_empty() { (memory.count, memory.dated) } else { (reading.feed.entries.len(), dated(&reading.feed)) };
     let memory = PageMemory { count, dated, way: reading.way.map(|way| way.name().to_owned()), ..memory.clone() };
     Listing { feed: reading.feed, memory, is_mended: false }
+}
+
+/// What we learned ourselves says which entries there are; mining knows more of each than selectors can say.
+fn with_details(mut reading: PageReading, mined: PageReading) -> PageReading {
+    let mut details: HashMap<String, RawEntry> = mined.feed.entries.into_iter().filter_map(|entry| Some((entry.url()?.to_owned(), entry))).collect();
+    for entry in &mut reading.feed.entries {
+        if let Some(detail) = entry.url().and_then(|url| details.remove(url)) {
+            *entry = detail;
+        }
+    }
+    reading
 }
 
 /// A first reading without selectors: what was found is frozen.

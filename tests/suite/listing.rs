@@ -100,6 +100,17 @@ fn a_redesign_is_mended_told_and_announces_nothing_old() {
 }
 
 #[test]
+fn what_was_learned_reads_the_same_again() {
+    let server = page_server(listing("new", 1, 8));
+    let mut app = App::new(&page_source(&server.url("/news"), ""));
+    app.ok(&["fetch"]);
+    let before = app.entries();
+    assert!(app.later(61).ok(&["fetch"]).contains("0 new, 0 changed, 8 unchanged"));
+    assert_eq!(app.entries(), before);
+    assert!(before.iter().all(|entry| !entry["published"].is_null() && !entry["summary"].as_str().unwrap().is_empty()));
+}
+
+#[test]
 fn three_breakdowns_are_told_apart_and_none_is_published() {
     let empty = "<html><body><nav><a href=/about>About our organisation</a></nav><main><div class=list><p>No news at present.</p></div></main></body></html>"
         .to_owned();

@@ -6,7 +6,7 @@ use ego_tree::NodeId;
 use jiff::Timestamp;
 use scraper::ElementRef;
 
-use super::groups::{Listing, is_call};
+use super::links::{Listing, is_call};
 use crate::extract::page::{Page, date_of, image_of, selector, text_of};
 use crate::extract::prose_date::{DateRules, find_date, is_date_only};
 use crate::model::feed::{Link, RawEntry, RawText};

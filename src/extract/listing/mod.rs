@@ -4,6 +4,7 @@
 
 mod cards;
 mod groups;
+mod links;
 mod selectors;
 mod structured;
 

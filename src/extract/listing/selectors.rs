@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use scraper::{ElementRef, Selector};
 
 use super::cards::Card;
-use super::groups::is_stable_class;
+use super::links::is_stable_class;
 use crate::extract::page::{Page, text_of};
 use crate::extract::prose_date::DateRules;
 use crate::model::feed::RawEntry;
