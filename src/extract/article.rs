@@ -36,7 +36,8 @@ pub fn read_article(document: Document, rules: DateRules) -> Article {
                 text: lines(&found.text_content),
                 item,
             },
-            Err(_) => Article { item, ..Article::default() },
+            // No article to be told from the rest: the words of the page's main part, which nobody takes for HTML to keep.
+            Err(_) => Article { text: Page::parse(&decoded.text, document.url).main_text(), item, ..Article::default() },
         })
     })
     .unwrap_or_default()

@@ -296,6 +296,12 @@ impl Page {
         }
     }
 
+    /// The words of the part that the page calls its main one, else of all of it.
+    pub(super) fn main_text(&self) -> String {
+        let main = ["article", "main, [role=main]", "body"].iter().find_map(|css| self.first(css));
+        main.map(text_of).unwrap_or_default()
+    }
+
     /// The objects of all JSON-LD blocks, graphs opened.
     pub(super) fn json_ld(&self) -> Vec<serde_json::Value> {
         let mut found = Vec::new();

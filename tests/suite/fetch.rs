@@ -4,6 +4,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use crate::support::http::{Manner, Reply, Request, Server};
+use crate::support::python::HttpsServer;
 use crate::support::{App, rss};
 
 const ITEMS: &[(&str, &str, u8, &str)] = &[("a", "Budget transparency grows", 12, "Figures"), ("b", "Open justice advances", 14, "Judges")];
@@ -727,4 +728,16 @@ fn a_proxy_is_used_where_one_is_configured() {
     let by_environment = App::new(&source("s", "http://feeds.partner.example/feed"));
     assert!(by_environment.command(&["fetch"]).env("http_proxy", proxy.url("")).status().unwrap().success());
     assert_eq!(by_environment.titles().len(), 2);
+}
+
+#[test]
+fn a_certificate_that_nobody_knows_is_refused_in_words_and_a_ca_file_helps() {
+    let server = HttpsServer::start(&rss(ITEMS));
+    let app = App::new(&source("s", &server.url("/feed")));
+    assert_eq!(app.run(&["fetch"]).code, 3);
+    let listed = app.ok(&["sources"]);
+    assert!(listed.contains("the secure connection to localhost failed") && listed.contains("see [fetch] ca_file"), "{listed}");
+    app.configure(&format!("ca_file = \"{}\"\n{}", server.certificate().display(), source("s", &server.url("/feed"))));
+    app.ok(&["fetch", "--source", "s"]);
+    assert_eq!(app.titles().len(), 2);
 }

@@ -2,8 +2,8 @@
 
 use crate::support::App;
 use crate::support::http::{Reply, Server};
+use crate::support::python::SmtpServer;
 use crate::support::rss;
-use crate::support::smtp::SmtpServer;
 
 fn config(server: &Server, mail: &str, recipients: &str) -> String {
     // [mail] stands in the head of every configuration: its keys go on from there.

@@ -1,7 +1,7 @@
 //! What all tests share: a folder with a configuration, the binary run in it, and servers.
 
 pub mod http;
-pub mod smtp;
+pub mod python;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -34,7 +34,7 @@ impl App {
 
     /// Writes the configuration anew.
     pub fn configure(&self, rest: &str) {
-        let head = "version = 1\n[channel]\ntitle = \"Test\"\nurl = \"https://news.example.org\"\nlanguage = \"en\"\n[mail]\nfrom = \"News <news@example.org>\"\n[defaults]\ninterval = \"1h\"\n[fetch]\nallow = [\"127.0.0.1\"]\n";
+        let head = "version = 1\n[channel]\ntitle = \"Test\"\nurl = \"https://news.example.org\"\nlanguage = \"en\"\n[mail]\nfrom = \"News <news@example.org>\"\n[defaults]\ninterval = \"1h\"\n[fetch]\nallow = [\"127.0.0.1\", \"::1\"]\n";
         self.write("feeds.toml", format!("{head}{rest}"));
     }
 

@@ -1,0 +1,105 @@
+//! Servers in Python (`tests/smtp_server.py`, `tests/https_server.py`), each with a certificate of its own.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// A running server; it ends when this is dropped.
+struct Running {
+    child: Child,
+    folder: tempfile::TempDir,
+    port: u16,
+}
+
+impl Running {
+    /// Starts a script with a certificate for this machine and one more argument.
+    ///
+    /// # Panics
+    /// When Python or a package is missing: `scripts/test` brings them.
+    fn start(script: &str, argument: impl FnOnce(&Path) -> PathBuf) -> Running {
+        let folder = tempfile::tempdir().unwrap();
+        let issued = rcgen::generate_simple_self_signed(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+        std::fs::write(folder.path().join("cert.pem"), issued.cert.pem()).unwrap();
+        std::fs::write(folder.path().join("key.pem"), issued.signing_key.serialize_pem()).unwrap();
+        let python = std::env::var("COURANT_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
+        let mut child = Command::new(python)
+            .args(["-W", "ignore"])
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(script))
+            .args([folder.path().join("cert.pem"), folder.path().join("key.pem"), argument(folder.path())])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let port = line.trim().parse().expect("the server did not start: ./scripts/test installs what it needs");
+        Running { child, folder, port }
+    }
+
+    fn certificate(&self) -> PathBuf {
+        self.folder.path().join("cert.pem")
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An SMTP server with STARTTLS and AUTH.
+pub struct SmtpServer {
+    running: Running,
+    pub port: u16,
+}
+
+impl SmtpServer {
+    pub fn start() -> SmtpServer {
+        let running = Running::start("smtp_server.py", |folder| {
+            let mails = folder.join("mails");
+            std::fs::create_dir(&mails).unwrap();
+            mails
+        });
+        SmtpServer { port: running.port, running }
+    }
+
+    /// The certificate, for `[mail] ca_file`.
+    pub fn certificate(&self) -> PathBuf {
+        self.running.certificate()
+    }
+
+    /// The messages taken so far.
+    pub fn mails(&self) -> Vec<String> {
+        let mut paths: Vec<PathBuf> = std::fs::read_dir(self.running.folder.path().join("mails")).unwrap().map(|file| file.unwrap().path()).collect();
+        paths.sort();
+        paths.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect()
+    }
+}
+
+/// A web server that speaks TLS and serves one document.
+pub struct HttpsServer {
+    running: Running,
+}
+
+impl HttpsServer {
+    pub fn start(document: &str) -> HttpsServer {
+        let running = Running::start("https_server.py", |folder| {
+            let path = folder.join("document");
+            std::fs::write(&path, document).unwrap();
+            path
+        });
+        HttpsServer { running }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("https://localhost:{}{path}", self.running.port)
+    }
+
+    /// The certificate, for `[fetch] ca_file`.
+    pub fn certificate(&self) -> PathBuf {
+        self.running.certificate()
+    }
+}
