@@ -10,11 +10,12 @@ use jiff::SignedDuration;
 
 use crate::classify::Classifier;
 use crate::clock::{Clock, TokenSource};
-use crate::config::{self, Config, TransportConfig};
+use crate::config::{self, Config, MailConfig, TransportConfig};
 use crate::deliver::message::Sender;
-use crate::deliver::transport::{SmtpSettings, Transport};
+use crate::deliver::smtp::{self, Rates, Smtp};
+use crate::deliver::transport::Transport;
 use crate::fetch::client::{Client, Settings};
-use crate::mailing::{self, Deliveries, Turn};
+use crate::mailing::{self, Deliveries, Pace, Progress, Turn};
 use crate::model::guard::Guard;
 use crate::refresh::{OriginLocks, Outcome, Refresher, Report};
 use crate::site;
@@ -67,7 +68,7 @@ impl App {
             retention: SignedDuration::from_secs(i64::try_from(config.channel.retention_seconds).unwrap_or(i64::MAX / 4).min(i64::MAX / 4)),
         };
         let templates = Templates::load(&config.templates_dir)?;
-        let transport = transport(&config.mail.transport)?;
+        let transport = transport(&config.mail)?;
         let mailbox = |text: &str| text.parse().with_context(|| format!("\"{text}\" is no mail address"));
         let sender = Sender {
             from: mailbox(&config.mail.from)?,
@@ -93,7 +94,7 @@ impl App {
         let now = self.clock.now();
         let bounds = Bounds { concurrency: self.config.fetch.concurrency, per_host: self.config.fetch.per_host };
         let chosen = worker::choose(&self.refresher, &self.config.sources, selection, now)?;
-        let bar = progress(chosen.len());
+        let bar = progress(chosen.len() as u64, "sources");
         let round = worker::fetch(&self.refresher, chosen, bounds, now, shutdown_signal(), |report| {
             bar.suspend(|| log(report));
             bar.inc(1);
@@ -128,9 +129,25 @@ impl App {
             turns.push((digest.id.clone(), turn));
         }
         mailing::queue_notices(&mut self.store(), self.frame(), &self.config.mail.operators, &self.templates, &self.sender, self.clock.now())?;
-        let deliveries = mailing::deliver(&self.refresher.store, &self.transport, &self.sender, None, self.clock.now()).await?;
+        let deliveries = self.deliver(None).await?;
         tracing::info!(sources = reports.len(), stories = published.stories, written = published.written.len(), sent = deliveries.sent.len(), "cycle done");
         Ok(Cycle { reports, published, turns, deliveries })
+    }
+
+    /// Sends what is due, with a progress bar on a terminal.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn deliver(&self, digest: Option<&str>) -> anyhow::Result<Deliveries> {
+        let bar = progress(0, "messages");
+        let pace = Pace { connections: self.config.mail.connections, on_uncertain: self.config.mail.on_uncertain };
+        let on_done = |progress| match progress {
+            Progress::Total(total) => bar.set_length(total),
+            Progress::One => bar.inc(1),
+        };
+        let done = mailing::deliver(&self.refresher.store, &self.transport, &self.sender, digest, pace, self.clock.now(), on_done).await;
+        bar.finish_and_clear();
+        done
     }
 
     /// One turn of the service: what fails is logged, and tried again at the next.
@@ -164,22 +181,31 @@ pub fn client(fetch: &config::FetchConfig) -> anyhow::Result<Client> {
     Client::new(settings).context("the HTTP client cannot be set up")
 }
 
-fn transport(config: &TransportConfig) -> anyhow::Result<Transport> {
-    match config {
+fn transport(mail: &MailConfig) -> anyhow::Result<Transport> {
+    match &mail.transport {
         TransportConfig::Directory(folder) => Ok(Transport::Directory(folder.clone())),
-        TransportConfig::Smtp { url, username, password, ca_file } => {
+        TransportConfig::Smtp { urls, username, password, ca_file } => {
             let read = |path: &PathBuf| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
-            let extra_root_pem = ca_file.as_ref().map(read).transpose()?;
-            let settings = SmtpSettings { url, username: username.as_deref(), password: password.as_ref().map(|secret| secret.expose()), extra_root_pem };
-            Transport::smtp(settings).map_err(|reason| Usage(format!("[mail] transport: {reason}")).into())
+            let root = ca_file.as_ref().map(read).transpose()?;
+            let settings = |url| smtp::Settings {
+                url,
+                username: username.as_deref(),
+                password: password.as_ref().map(|secret| secret.expose()),
+                extra_root_pem: root.as_deref(),
+            };
+            let servers: Vec<smtp::Settings> = urls.iter().map(settings).collect();
+            let rates = Rates { total: mail.rate as f64, per_domain: mail.rate_per_domain as f64 };
+            let smtp = Smtp::new(&servers, rates).map_err(|reason| Usage(format!("[mail] transport: {reason}")))?;
+            Ok(Transport::Smtp(Box::new(smtp)))
         }
     }
 }
 
 /// A bar on a terminal, nothing elsewhere.
-fn progress(length: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} sources, {per_sec}, {eta} left").unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(length as u64).with_style(style)
+fn progress(length: u64, what: &str) -> ProgressBar {
+    let style =
+        ProgressStyle::with_template(&format!("{{bar:30}} {{pos}}/{{len}} {what}, {{per_sec}}, {{eta}} left")).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(length).with_style(style)
 }
 
 /// One line in the log for each source, by what became of it.

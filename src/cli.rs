@@ -247,7 +247,7 @@ async fn digest_now(app: &App, only: Option<&str>, is_dry: bool) -> anyhow::Resu
         println!("{}: {}", digest.id, list::turn(&turn));
     }
     if !is_dry {
-        list::deliveries(&mailing::deliver(&app.refresher.store, &app.transport, &app.sender, only, now).await?)?;
+        list::deliveries(&app.deliver(only).await?)?;
     }
     Ok(())
 }

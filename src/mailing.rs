@@ -2,12 +2,15 @@
 //! one transaction before anything is sent. SMTP cannot promise exactly-once: a crash between the server's answer
 //! and our commit sends that one message again, under the same Message-ID.
 
+use std::sync::{Mutex, PoisonError};
+
+use futures_util::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::deliver::message::{Sender, build, message_id};
 use crate::deliver::transport::{DeliverError, Transport};
 use crate::digest;
-use crate::model::digest::{Address, Delivery, DeliveryState, Digest, Issue, Notice};
+use crate::model::digest::{Address, Delivery, DeliveryState, Digest, Issue, Notice, OnUncertain};
 use crate::model::story::Story;
 use crate::store::{NewDelivery, NewIssue, Store};
 use crate::templates::Templates;
@@ -17,7 +20,7 @@ use crate::view::Frame;
 const RETRY_SECONDS: i64 = 300;
 /// How long a delivery belongs to the process that claimed it: longer than any SMTP dialogue.
 const LEASE: SignedDuration = SignedDuration::from_mins(10);
-/// Given up after this many attempts: some 42 hours.
+/// Given up after this many attempts: some 43 hours after the first, one more and it would be twice as much.
 const ATTEMPTS_MAX: u32 = 10;
 
 /// What a digest's turn brought.
@@ -122,35 +125,87 @@ pub fn queue_notices(store: &mut Store, frame: Frame, operators: &[Address], tem
     Ok(notices.len())
 }
 
-/// Sends what is due: each delivery is claimed, sent and settled by itself.
+/// How deliveries are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Messages under way at a time; each has a connection of its own.
+    pub connections: usize,
+    pub on_uncertain: OnUncertain,
+}
+
+/// Deliveries read at a time: memory does not grow with the number of recipients.
+const BATCH: usize = 1_000;
+
+/// Sends what is due, several at a time: each delivery is claimed, sent and settled by itself. `on_total` hears how many
+/// there are, `on_done` of each one.
 ///
 /// # Errors
 /// Only when the store fails; a refusal is a result.
 pub async fn deliver(
-    store: &std::sync::Mutex<Store>,
+    store: &Mutex<Store>,
     transport: &Transport,
     sender: &Sender,
     digest: Option<&str>,
+    pace: Pace,
     now: Timestamp,
+    mut on_done: impl FnMut(Progress),
 ) -> anyhow::Result<Deliveries> {
-    let lock = || store.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let due = lock().due_deliveries(now, digest)?;
-    let mut done = Deliveries::default();
-    for delivery in due {
-        if !lock().claim_delivery(&delivery, now + LEASE)? {
-            continue;
+    let lock = || store.lock().unwrap_or_else(PoisonError::into_inner);
+    if pace.on_uncertain == OnUncertain::Skip {
+        let skipped = lock().skip_uncertain(now)?;
+        if skipped > 0 {
+            tracing::warn!(skipped, "deliveries that a killed run had handed over are not sent again");
         }
-        let result = match build(sender, &delivery) {
-            Ok(message) => transport.send(message, &delivery.message_id).await,
-            Err(error) => Err(DeliverError::Permanent(error.to_string())),
-        };
-        settle(&mut lock(), &delivery, result, now, &mut done)?;
     }
-    Ok(done)
+    on_done(Progress::Total(lock().due_count(now, digest)?));
+    let mut done = Deliveries::default();
+    loop {
+        let due = lock().due_deliveries(now, digest, BATCH)?;
+        let is_last = due.len() < BATCH;
+        let mut sends = futures_util::stream::iter(due.into_iter().map(|delivery| async move {
+            if !lock().claim_delivery(&delivery, now + LEASE)? {
+                return anyhow::Ok(None);
+            }
+            let result = match build(sender, &delivery) {
+                Ok(message) => transport.send(&message, &delivery.message_id).await,
+                Err(error) => Err(DeliverError::Permanent(error.to_string())),
+            };
+            Ok(Some((delivery, result)))
+        }))
+        .buffer_unordered(pace.connections);
+        let mut claimed = 0;
+        while let Some(sent) = sends.next().await {
+            if let Some((delivery, result)) = sent? {
+                settle(&mut lock(), &delivery, result, pace.on_uncertain, now, &mut done)?;
+                claimed += 1;
+                on_done(Progress::One);
+            }
+        }
+        // Where another process claims them all, there is nothing to wait for.
+        if is_last || claimed == 0 {
+            transport.close().await;
+            return Ok(done);
+        }
+    }
 }
 
-fn settle(store: &mut Store, delivery: &Delivery, result: Result<(), DeliverError>, now: Timestamp, done: &mut Deliveries) -> anyhow::Result<()> {
+/// How far the deliveries are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    Total(u64),
+    One,
+}
+
+fn settle(
+    store: &mut Store,
+    delivery: &Delivery,
+    result: Result<(), DeliverError>,
+    on_uncertain: OnUncertain,
+    now: Timestamp,
+    done: &mut Deliveries,
+) -> anyhow::Result<()> {
     let attempts = delivery.attempts + 1;
+    let is_given_up = matches!(result, Err(DeliverError::Uncertain(_))) && on_uncertain == OnUncertain::Skip;
     let id = delivery.message_id.clone();
     match result {
         Ok(()) => {
@@ -158,7 +213,7 @@ fn settle(store: &mut Store, delivery: &Delivery, result: Result<(), DeliverErro
             tracing::info!(delivery.id = id, "delivered");
             done.sent.push(id);
         }
-        Err(DeliverError::Temporary(reason)) if attempts < ATTEMPTS_MAX => {
+        Err(DeliverError::Temporary(reason)) | Err(DeliverError::Uncertain(reason)) if attempts < ATTEMPTS_MAX && !is_given_up => {
             let pause = SignedDuration::from_secs(RETRY_SECONDS << (attempts - 1).min(16));
             store.settle_delivery(delivery.id, DeliveryState::Pending, Some(&reason), now + pause)?;
             tracing::warn!(delivery.id = id, reason, "delivery deferred");

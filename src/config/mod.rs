@@ -13,7 +13,7 @@ pub use section::Fault;
 use section::{Faults, Section};
 
 use crate::model::channel::Channel;
-use crate::model::digest::{Address, Digest};
+use crate::model::digest::{Address, Digest, OnUncertain};
 use crate::model::filter::{Field, Filter, Rule};
 use crate::model::guard::Allowed;
 use crate::model::schedule::Schedule;
@@ -55,7 +55,8 @@ pub enum TransportConfig {
     /// `file:outbox`: one `.eml` a delivery.
     Directory(PathBuf),
     /// `smtp://host:port` (STARTTLS where offered; `?tls=required` insists), `smtps://host:port`.
-    Smtp { url: Url, username: Option<String>, password: Option<Secret>, ca_file: Option<PathBuf> },
+    /// Several share the load by their `weight` and stand in for each other.
+    Smtp { urls: Vec<Url>, username: Option<String>, password: Option<Secret>, ca_file: Option<PathBuf> },
 }
 
 /// A secret by its place, `env:NAME` or `file:PATH`; never printed.
@@ -83,6 +84,12 @@ pub struct MailConfig {
     pub reply_to: Option<String>,
     /// Who is told of sources that break, are mended, or work again.
     pub operators: Vec<Address>,
+    /// Messages under way at a time.
+    pub connections: usize,
+    /// Messages a second, in all and to one domain; 0 for no limit.
+    pub rate: u64,
+    pub rate_per_domain: u64,
+    pub on_uncertain: OnUncertain,
 }
 
 /// The whole configuration.
@@ -228,18 +235,25 @@ fn read_mail(section: Section, surroundings: &Surroundings) -> MailConfig {
     let username = section.parsed("username", |text| secret_or_text(text, surroundings));
     let password = section.parsed("password", |text| secret(text, surroundings).map(Secret));
     let ca_file = section.string("ca_file").map(|path| surroundings.folder.join(path));
-    let transport = section.parsed("transport", |text| {
+    let ways = section.one_or_more("transport", |text| {
         let text = secret_or_text(text, surroundings)?;
         if let Some(path) = text.strip_prefix("file:") {
-            return Ok(TransportConfig::Directory(surroundings.folder.join(path)));
+            return Ok(Err(surroundings.folder.join(path)));
         }
         match Url::parse(&text) {
-            Ok(url) if matches!(url.scheme(), "smtp" | "smtps") && url.host_str().is_some_and(|host| !host.is_empty()) => {
-                Ok(TransportConfig::Smtp { url, username: username.clone(), password: password.clone(), ca_file: ca_file.clone() })
-            }
+            Ok(url) if matches!(url.scheme(), "smtp" | "smtps") && url.host_str().is_some_and(|host| !host.is_empty()) => Ok(Ok(url)),
             _ => Err("must be \"file:FOLDER\", \"smtp://HOST:PORT\" or \"smtps://HOST:PORT\"".into()),
         }
     });
+    let transport = match ways.as_slice() {
+        [] => None,
+        [Err(folder)] => Some(TransportConfig::Directory(folder.clone())),
+        ways if ways.iter().all(Result::is_ok) => Some(TransportConfig::Smtp { urls: ways.iter().flatten().cloned().collect(), username, password, ca_file }),
+        _ => {
+            section.fault(section.at, "transport: a folder stands alone, only mail servers stand beside each other");
+            None
+        }
+    };
     let mailbox = |text: &str| match text.parse::<lettre::message::Mailbox>() {
         Ok(_) => Ok(text.to_owned()),
         Err(_) => Err(format!("\"{text}\" is no mail address: write \"Name <name@example.org>\"")),
@@ -249,6 +263,10 @@ fn read_mail(section: Section, surroundings: &Surroundings) -> MailConfig {
         from: section.parsed("from", mailbox).unwrap_or_else(|| "courant@localhost.localdomain".into()),
         reply_to: section.parsed("reply_to", mailbox),
         operators: section.list("operator", Address::parse),
+        connections: section.number("connections", 8, 1..=64) as usize,
+        rate: section.number("rate", 0, 0..=100_000),
+        rate_per_domain: section.number("rate_per_domain", 0, 0..=100_000),
+        on_uncertain: section.parsed("on_uncertain", parse_on_uncertain).unwrap_or_default(),
     }
 }
 
@@ -375,6 +393,14 @@ fn read_source(section: Section, interval: u64, fetch: &FetchConfig) -> Source {
             rewrite: section.tables("rewrite").into_iter().filter_map(read_rewrite).collect(),
         },
         id,
+    }
+}
+
+fn parse_on_uncertain(text: &str) -> Result<OnUncertain, String> {
+    match text {
+        "resend" => Ok(OnUncertain::Resend),
+        "skip" => Ok(OnUncertain::Skip),
+        _ => Err(format!("\"{text}\" must be \"resend\" or \"skip\"")),
     }
 }
 

@@ -114,7 +114,7 @@ mod tests {
             recipient: "ana@example.org".into(),
             message_id: "abc@example.org".into(),
             attempts: 0,
-            issue: Issue { subject: subject.into(), text: format!("é {}", "x".repeat(3000)), html: "<p>é</p>".into() },
+            issue: std::sync::Arc::new(Issue { subject: subject.into(), text: format!("é {}", "x".repeat(3000)), html: "<p>é</p>".into() }),
             created: "2022-10-17T06:00:00Z".parse().unwrap(),
         }
     }

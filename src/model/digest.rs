@@ -48,6 +48,16 @@ pub struct Notice {
     pub text: String,
 }
 
+/// What to do with a delivery that a killed run had handed over, whose answer it never saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnUncertain {
+    /// Once too often rather than not at all.
+    #[default]
+    Resend,
+    /// Not at all rather than once too often.
+    Skip,
+}
+
 /// What became of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryState {
@@ -80,7 +90,8 @@ pub struct Delivery {
     /// RFC 5322 Message-ID without angle brackets: the same at every attempt, so that a mailbox can tell a repeat.
     pub message_id: String,
     pub attempts: u32,
-    pub issue: Issue,
+    /// Shared by all deliveries of the issue.
+    pub issue: std::sync::Arc<Issue>,
     /// The Date header: when the issue was made.
     pub created: jiff::Timestamp,
 }

@@ -1,5 +1,8 @@
 //! Issues and deliveries: the outbox.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
@@ -39,26 +42,55 @@ impl Store {
         Ok(count as u64)
     }
 
-    /// The deliveries whose time has come. One that is still `sending` when its lease has run out was cut off by a crash
-    /// after it was handed over: it is due again, under the same Message-ID.
-    pub fn due_deliveries(&self, now: Timestamp, digest: Option<&str>) -> Result<Vec<Delivery>> {
+    /// Some of the deliveries whose time has come, the oldest first. One that is still `sending` when its lease has run
+    /// out was cut off by a crash after it was handed over: it is due again, under the same Message-ID.
+    pub fn due_deliveries(&self, now: Timestamp, digest: Option<&str>, deliveries_max: usize) -> Result<Vec<Delivery>> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT delivery.pk, issue.digest, recipient, message_id, attempts, subject, text, html, created
+            "SELECT delivery.pk, issue.digest, recipient, message_id, attempts, issue.pk, created
              FROM delivery JOIN issue ON issue.pk = delivery.issue
-             WHERE state IN ('pending', 'sending') AND next_attempt <= ?1 AND (?2 IS NULL OR issue.digest = ?2) ORDER BY delivery.pk",
+             WHERE state IN ('pending', 'sending') AND next_attempt <= ?1 AND (?2 IS NULL OR issue.digest = ?2) ORDER BY delivery.pk LIMIT ?3",
         )?;
-        let rows = statement.query_map(params![millis(now), digest], |row| {
-            Ok(Delivery {
+        let mut issues: HashMap<i64, Arc<Issue>> = HashMap::new();
+        let mut rows = statement.query(params![millis(now), digest, deliveries_max as i64])?;
+        let mut due = Vec::new();
+        while let Some(row) = rows.next()? {
+            let key: i64 = row.get(5)?;
+            let issue = match issues.get(&key) {
+                Some(issue) => issue.clone(),
+                None => {
+                    let issue = Arc::new(self.issue(key)?);
+                    issues.insert(key, issue.clone());
+                    issue
+                }
+            };
+            due.push(Delivery {
                 id: row.get(0)?,
                 digest: row.get(1)?,
                 recipient: row.get(2)?,
                 message_id: row.get(3)?,
                 attempts: row.get(4)?,
-                issue: Issue { subject: row.get(5)?, text: row.get(6)?, html: row.get(7)? },
-                created: time(row.get(8)?),
-            })
-        })?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+                issue,
+                created: time(row.get(6)?),
+            });
+        }
+        Ok(due)
+    }
+
+    /// How many deliveries are due.
+    pub fn due_count(&self, now: Timestamp, digest: Option<&str>) -> Result<u64> {
+        let sql = "SELECT count(*) FROM delivery JOIN issue ON issue.pk = delivery.issue WHERE state IN ('pending', 'sending') AND next_attempt <= ?1 AND (?2 IS NULL OR issue.digest = ?2)";
+        Ok(self.connection.query_row(sql, params![millis(now), digest], |row| row.get::<_, i64>(0))?.unsigned_abs())
+    }
+
+    /// Gives up the deliveries whose fate a killed run left open; answers how many.
+    pub fn skip_uncertain(&mut self, now: Timestamp) -> Result<usize> {
+        let skip = "UPDATE delivery SET state = 'failed', last_error = 'handed over by a run that was cut off: it may have arrived, and is not sent again' WHERE state = 'sending' AND next_attempt <= ?1";
+        Ok(self.connection.execute(skip, [millis(now)])?)
+    }
+
+    fn issue(&self, key: i64) -> Result<Issue> {
+        let mut statement = self.connection.prepare_cached("SELECT subject, text, html FROM issue WHERE pk = ?1")?;
+        Ok(statement.query_row([key], |row| Ok(Issue { subject: row.get(0)?, text: row.get(1)?, html: row.get(2)? }))?)
     }
 
     /// Claims a delivery until `lease_end`: only one process gets `true`.

@@ -8,6 +8,7 @@ mod hostile;
 mod listing;
 mod mail;
 mod oddities;
+mod outbox;
 mod pipeline;
 mod seed;
 mod support;

@@ -1,0 +1,124 @@
+//! The outbox: thousands of deliveries, kills at random moments, servers that come and go.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::support::http::{Reply, Server};
+use crate::support::sink::{Sink, Whim};
+use crate::support::{App, rss};
+
+/// A channel with one story, and a digest of it for `recipients` people.
+fn app(server: &Server, mail: &str, recipients: usize) -> App {
+    let app = App::new("");
+    let list: Vec<String> = (0..recipients).map(|n| format!("\"person-{n}@example-{}.org\"", n % 7)).collect();
+    app.write(
+        "feeds.toml",
+        format!(
+            "version = 1\n[fetch]\nallow = [\"127.0.0.1\"]\n[mail]\nfrom = \"news@example.org\"\n{mail}\n[[source]]\nid = \"s\"\nurl = \"{}\"\n[[digest]]\nid = \"d\"\nschedule = \"Thu 08:00 UTC\"\nrecipients = [{}]\n",
+            server.url("/"),
+            list.join(",")
+        ),
+    );
+    app
+}
+
+fn story() -> Server {
+    Server::always(Reply::ok(rss(&[("a", "A story for everyone here", 12, "text")])))
+}
+
+#[test]
+fn two_hundred_kills_in_a_send_of_five_thousand_lose_nobody_and_repeat_only_what_was_in_flight() {
+    const RECIPIENTS: usize = 5_000;
+    const CONNECTIONS: usize = 4;
+    let (server, sink) = (story(), Sink::start());
+    // Slowly enough for two hundred kills: some 25 messages between two of them.
+    let mut app = app(&server, &format!("transport = \"{}\"\nconnections = {CONNECTIONS}\nrate = 400", sink.url()), RECIPIENTS);
+    app.ok(&["fetch"]);
+    let mut random = 12345u64;
+    let mut kills = 0;
+    while kills < 200 && sink.taken().len() < RECIPIENTS {
+        let command = app.command(&["-q", "run"]);
+        let own: Vec<_> = command.get_args().skip(3).collect();
+        let mut child = Command::new(own[0]).args(&own[1..]).current_dir(app.folder()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        std::thread::sleep(Duration::from_millis(30 + (random >> 33) % 60));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        kills += 1;
+        // What the killed run had claimed is due again.
+        app.later(11);
+    }
+    let before_the_end = sink.taken().len();
+    let config = app.read("feeds.toml").replace("rate = 400", "");
+    app.write("feeds.toml", config);
+    app.later(11).ok(&["-q", "run"]);
+    app.later(11).ok(&["-q", "run"]);
+    let taken = sink.taken();
+    assert_eq!(taken.len(), RECIPIENTS, "everybody got it");
+    let repeats: usize = taken.values().map(|times| times - 1).sum();
+    assert!(repeats <= kills * CONNECTIONS, "{repeats} repeats after {kills} kills with {CONNECTIONS} connections");
+    assert!(kills == 200 || before_the_end == RECIPIENTS, "{kills} kills");
+    println!("{kills} kills, {repeats} repeats, {before_the_end} of {RECIPIENTS} sent until the last kill");
+}
+
+#[test]
+fn on_uncertain_skip_never_repeats() {
+    let (server, sink) = (story(), Sink::start());
+    let mut app = app(&server, &format!("transport = \"{}\"\nconnections = 4\nrate = 400\non_uncertain = \"skip\"", sink.url()), 300);
+    app.ok(&["fetch"]);
+    for _ in 0..8 {
+        let command = app.command(&["-q", "run"]);
+        let own: Vec<_> = command.get_args().skip(3).collect();
+        let mut child = Command::new(own[0]).args(&own[1..]).current_dir(app.folder()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(90));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        app.later(11);
+    }
+    app.later(11).ok(&["-q", "run"]);
+    let taken = sink.taken();
+    assert!(taken.values().all(|times| *times == 1));
+    assert!(taken.len() >= 300 - 8 * 4, "{} of 300", taken.len());
+}
+
+#[test]
+fn two_processes_never_send_the_same_delivery() {
+    let (server, sink) = (story(), Sink::start());
+    let app = app(&server, &format!("transport = \"{}\"", sink.url()), 600);
+    app.ok(&["fetch"]);
+    let start = || app.command(&["-q", "run"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut both = [start(), start(), start()];
+    for child in &mut both {
+        assert!(child.wait().unwrap().success());
+    }
+    let taken = sink.taken();
+    assert_eq!(taken.len(), 600);
+    assert!(taken.values().all(|times| *times == 1));
+}
+
+#[test]
+fn a_server_that_is_down_costs_nothing_and_one_that_misbehaves_only_time() {
+    let (server, sink) = (story(), Sink::start());
+    let mut app = app(&server, &format!("transport = [\"smtp://127.0.0.1:9?tls=none&weight=3\", \"{}\"]", sink.url()), 40);
+    for whim in [Whim::DropInData, Whim::Defer] {
+        sink.whim(whim);
+        app.later(30).ok(&["-q", "run"]);
+        assert!(sink.taken().is_empty(), "{whim:?}");
+    }
+    sink.whim(Whim::HangUp);
+    app.later(60).ok(&["-q", "run"]);
+    assert_eq!(sink.taken().values().filter(|times| **times == 1).count(), 40);
+}
+
+#[test]
+fn connections_are_kept_and_rates_are_held() {
+    let (server, sink) = (story(), Sink::start());
+    let app = app(&server, &format!("transport = \"{}\"\nconnections = 3\nrate_per_domain = 10", sink.url()), 70);
+    app.ok(&["fetch"]);
+    let started = std::time::Instant::now();
+    app.ok(&["-q", "run"]);
+    // Seven domains, ten recipients each: nine waits of a tenth of a second.
+    assert!(started.elapsed() >= Duration::from_millis(850), "{:?}", started.elapsed());
+    assert_eq!(sink.taken().len(), 70);
+    assert!(sink.connections() <= 3, "{} connections", sink.connections());
+}
