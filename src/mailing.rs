@@ -2,12 +2,13 @@
 //! one transaction before anything is sent. SMTP cannot promise exactly-once: a crash between the server's answer
 //! and our commit sends that one message again, under the same Message-ID.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::deliver::message::{Sender, build, message_id};
+use crate::deliver::message::{MessageError, Prepared, Sender, build, message_id, prepare};
 use crate::deliver::transport::{DeliverError, Transport};
 use crate::digest;
 use crate::model::digest::{Address, Delivery, DeliveryState, Digest, Issue, Notice, OnUncertain};
@@ -162,13 +163,23 @@ pub async fn deliver(
     loop {
         let due = lock().due_deliveries(now, digest, BATCH)?;
         let is_last = due.len() < BATCH;
-        let mut sends = futures_util::stream::iter(due.into_iter().map(|delivery| async move {
+        let mut prepared: HashMap<*const Issue, Arc<Result<Prepared, MessageError>>> = HashMap::new();
+        let due: Vec<_> = due
+            .into_iter()
+            .map(|delivery| {
+                let body = prepared.entry(Arc::as_ptr(&delivery.issue)).or_insert_with(|| Arc::new(prepare(&delivery.issue))).clone();
+                (delivery, body)
+            })
+            .collect();
+        let mut sends = futures_util::stream::iter(due.into_iter().map(|(delivery, body)| async move {
             if !lock().claim_delivery(&delivery, now + LEASE)? {
                 return anyhow::Ok(None);
             }
-            let result = match build(sender, &delivery) {
+            let message =
+                body.as_ref().as_ref().map_err(ToString::to_string).and_then(|body| build(sender, &delivery, body).map_err(|error| error.to_string()));
+            let result = match message {
                 Ok(message) => transport.send(&message, &delivery.message_id).await,
-                Err(error) => Err(DeliverError::Permanent(error.to_string())),
+                Err(reason) => Err(DeliverError::Permanent(reason)),
             };
             Ok(Some((delivery, result)))
         }))

@@ -3,11 +3,11 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use lettre::Message;
-use lettre::message::header::{ContentTransferEncoding, ContentType, Header, HeaderName, HeaderValue};
+use lettre::message::header::{ContentTransferEncoding, ContentType, Header, HeaderName, HeaderValue, MIME_VERSION_1_0};
 use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
 use sha2::{Digest as _, Sha256};
 
-use crate::model::digest::Delivery;
+use crate::model::digest::{Delivery, Issue};
 
 /// Whom the mail is from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,11 +23,35 @@ pub struct Sender {
 #[error("the message cannot be made: {0}")]
 pub struct MessageError(String);
 
+/// The body of an issue, encoded once for all its deliveries.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    content_type: ContentType,
+    body: Vec<u8>,
+}
+
+/// Encodes the body of an issue.
+///
+/// # Errors
+/// When its text cannot be encoded.
+pub fn prepare(issue: &Issue) -> Result<Prepared, MessageError> {
+    // The boundary follows from the issue, so that a replay gives the same bytes.
+    let hex: String = Sha256::new().chain_update(&issue.text).chain_update(&issue.html).finalize().iter().take(15).map(|byte| format!("{byte:02x}")).collect();
+    let parts = MultiPart::alternative()
+        .boundary(format!("courant-{hex}"))
+        .singlepart(part(ContentType::TEXT_PLAIN, &issue.text)?)
+        .singlepart(part(ContentType::TEXT_HTML, &issue.html)?);
+    let content_type = parts.headers().get::<ContentType>().ok_or_else(|| MessageError("it has no content type".into()))?;
+    let formatted = parts.formatted();
+    let headers_end = memchr::memmem::find(&formatted, b"\r\n\r\n").map_or(0, |end| end + 4);
+    Ok(Prepared { content_type, body: formatted[headers_end..].to_vec() })
+}
+
 /// Builds the message. The same delivery gives the same bytes at every attempt.
 ///
 /// # Errors
 /// When the recipient's address is none.
-pub fn build(sender: &Sender, delivery: &Delivery) -> Result<Message, MessageError> {
+pub fn build(sender: &Sender, delivery: &Delivery, prepared: &Prepared) -> Result<Message, MessageError> {
     let to: Mailbox = delivery.recipient.parse().map_err(|_| MessageError(format!("\"{}\" is no mail address", delivery.recipient)))?;
     let mut builder = Message::builder()
         .from(sender.from.clone())
@@ -35,15 +59,15 @@ pub fn build(sender: &Sender, delivery: &Delivery) -> Result<Message, MessageErr
         .date(UNIX_EPOCH + Duration::from_secs(delivery.created.as_second().max(0).unsigned_abs()))
         .message_id(Some(format!("<{}>", delivery.message_id)))
         .subject(&delivery.issue.subject)
-        .header(ListId(list_id(sender, &delivery.digest)));
+        .header(ListId(list_id(sender, &delivery.digest)))
+        .header(MIME_VERSION_1_0)
+        .header(prepared.content_type.clone());
     if let Some(reply_to) = &sender.reply_to {
         builder = builder.reply_to(reply_to.clone());
     }
-    let body = MultiPart::alternative()
-        .boundary_from(&delivery.message_id)
-        .singlepart(part(ContentType::TEXT_PLAIN, &delivery.issue.text)?)
-        .singlepart(part(ContentType::TEXT_HTML, &delivery.issue.html)?);
-    builder.multipart(body).map_err(|error| MessageError(error.to_string()))
+    // Quoted-printable parts are ASCII in short lines: the whole is 7bit (RFC 2045 section 6.4).
+    let body = Body::dangerous_pre_encoded(prepared.body.clone(), ContentTransferEncoding::SevenBit);
+    builder.body(body).map_err(|error| MessageError(error.to_string()))
 }
 
 /// Quoted-printable keeps every line under the 998 bytes of RFC 5322 section 2.1.1, and a mail readable in the raw.
@@ -51,18 +75,6 @@ fn part(content_type: ContentType, text: &str) -> Result<SinglePart, MessageErro
     let body =
         Body::new_with_encoding(text.to_owned(), ContentTransferEncoding::QuotedPrintable).map_err(|_| MessageError("its text cannot be encoded".into()))?;
     Ok(SinglePart::builder().header(content_type).body(body))
-}
-
-trait BoundaryFrom {
-    fn boundary_from(self, seed: &str) -> MultiPart;
-}
-
-impl BoundaryFrom for lettre::message::MultiPartBuilder {
-    /// A boundary that follows from the message, so that a replay gives the same bytes.
-    fn boundary_from(self, seed: &str) -> MultiPart {
-        let hex: String = Sha256::digest(seed.as_bytes()).iter().take(15).map(|byte| format!("{byte:02x}")).collect();
-        self.boundary(format!("courant-{hex}")).build()
-    }
 }
 
 /// RFC 2919.
@@ -105,7 +117,6 @@ pub fn message_id(digest: &str, issue: u64, created: jiff::Timestamp, recipient:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::digest::Issue;
 
     fn delivery(subject: &str) -> Delivery {
         Delivery {
@@ -121,7 +132,10 @@ mod tests {
 
     fn formatted(subject: &str) -> String {
         let sender = Sender { from: "Réseau <news@example.org>".parse().unwrap(), reply_to: None, channel: "Réseau \"ouvert\"".into() };
-        String::from_utf8(build(&sender, &delivery(subject)).unwrap().formatted()).unwrap()
+        {
+            let delivery = delivery(subject);
+            String::from_utf8(build(&sender, &delivery, &prepare(&delivery.issue).unwrap()).unwrap().formatted()).unwrap()
+        }
     }
 
     #[test]

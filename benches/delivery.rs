@@ -1,0 +1,170 @@
+//! Mail from the outbox to a sink on loopback: courant as a process, from the claim in the store to the settled delivery,
+//! beside lettre's own connection with TCP_NODELAY and messages built before. Messages of some 40 kB.
+//!
+//! `cargo bench --bench delivery`.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use lettre::message::{MultiPart, SinglePart};
+use lettre::transport::smtp::client::AsyncSmtpConnection;
+use lettre::transport::smtp::extension::ClientId;
+
+const MESSAGES: usize = 3_000;
+const STORIES: usize = 36;
+const CONNECTIONS: [usize; 3] = [1, 4, 16];
+
+/// Takes everything, fast.
+fn sink(stream: &TcpStream) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut out = stream;
+    let mut reader = BufReader::with_capacity(64 * 1024, stream);
+    out.write_all(b"220 sink\r\n")?;
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        if reader.read_until(b'\n', &mut line)? == 0 {
+            return Ok(());
+        }
+        let answer: &[u8] = match line.get(..4).unwrap_or_default() {
+            b"EHLO" => b"250-sink\r\n250 8BITMIME\r\n",
+            b"DATA" => {
+                out.write_all(b"354 go on\r\n")?;
+                loop {
+                    line.clear();
+                    if reader.read_until(b'\n', &mut line)? == 0 {
+                        return Ok(());
+                    }
+                    if line == b".\r\n" {
+                        break;
+                    }
+                }
+                b"250 taken\r\n"
+            }
+            b"QUIT" => {
+                out.write_all(b"221 bye\r\n")?;
+                return Ok(());
+            }
+            _ => b"250 ok\r\n",
+        };
+        out.write_all(answer)?;
+    }
+}
+
+fn serve() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    println!("{}", listener.local_addr().expect("an address").port());
+    for stream in listener.incoming() {
+        let stream = stream.expect("a connection");
+        std::thread::spawn(move || drop(sink(&stream)));
+    }
+}
+
+fn start_sink() -> (Child, u16) {
+    let mut child = Command::new(std::env::current_exe().expect("ourselves")).arg("sink").stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
+    (child, line.trim().parse().expect("a port"))
+}
+
+/// The yardstick, in messages a second.
+fn plain(port: u16, connections: usize, html: &str) -> f64 {
+    let message = lettre::Message::builder()
+        .from("news@example.org".parse().expect("an address"))
+        .to("a@example.org".parse().expect("an address"))
+        .subject("The week")
+        .multipart(MultiPart::alternative().singlepart(SinglePart::plain(html.to_owned())).singlepart(SinglePart::html(html.to_owned())))
+        .expect("a message");
+    let (envelope, bytes) = (message.envelope().clone(), message.formatted());
+    println!("         {} bytes a message", bytes.len());
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let started = Instant::now();
+    runtime.block_on(async {
+        let mut tasks = tokio::task::JoinSet::new();
+        for number in 0..connections {
+            let (envelope, bytes) = (envelope.clone(), bytes.clone());
+            tasks.spawn(async move {
+                let stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.expect("a connection");
+                stream.set_nodelay(true).expect("an option");
+                let mut connection = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &ClientId::default()).await.expect("a greeting");
+                for _ in (number..MESSAGES).step_by(connections) {
+                    connection.send(&envelope, &bytes).await.expect("it is taken");
+                }
+            });
+        }
+        while let Some(done) = tasks.join_next().await {
+            done.expect("no panic");
+        }
+    });
+    MESSAGES as f64 / started.elapsed().as_secs_f64()
+}
+
+/// A channel whose feed is a file server's, a digest, and its issue queued; then the deliveries alone are timed.
+fn courant(folder: &Path, port: u16, connections: usize, feed: u16) -> f64 {
+    let recipients: Vec<String> = (0..MESSAGES).map(|n| format!("\"person-{n}@example.org\"")).collect();
+    let config = |transport: &str| {
+        format!(
+            "version = 1\n[fetch]\nallow = [\"127.0.0.1\"]\n[mail]\ntransport = \"{transport}\"\nconnections = {connections}\n[[source]]\nid = \"s\"\nurl = \"http://127.0.0.1:{feed}/\"\n[[digest]]\nid = \"d\"\nschedule = \"Thu 08:00 UTC\"\nmax_entries = 500\nrecipients = [{}]\n",
+            recipients.join(",")
+        )
+    };
+    let run = |arguments: &[&str]| {
+        let status = Command::new(env!("CARGO_BIN_EXE_courant"))
+            .current_dir(folder)
+            .args(["-q", "--now", "2022-10-20T08:00:00Z"])
+            .args(arguments)
+            .stdout(Stdio::null())
+            .status();
+        assert!(status.expect("courant runs").success());
+    };
+    std::fs::write(folder.join("feeds.toml"), config(&format!("smtp://127.0.0.1:{port}?tls=none"))).expect("a file");
+    run(&["fetch", "--all"]);
+    let started = Instant::now();
+    run(&["digest"]);
+    MESSAGES as f64 / started.elapsed().as_secs_f64()
+}
+
+fn feed() -> String {
+    let words = "Local governments adopted a political declaration at the end of the congress, after five days of debate on budgets, justice and open data. ";
+    let items: String = (0..STORIES).map(|n| format!("<item><guid>g{n}</guid><link>https://partner.example/stories/{n}</link><title>The story that bears the number {n} in this feed</title><description>{}</description></item>", words.repeat(3))).collect();
+    format!("<rss version=\"2.0\"><channel><title>T</title>{items}</channel></rss>")
+}
+
+/// Serves the feed once for each connection.
+fn start_feed() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let body = feed();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            let mut line = String::new();
+            let mut reader = BufReader::new(stream.try_clone().expect("a handle"));
+            while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
+                line.clear();
+            }
+            let _ = write!(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        }
+    });
+    port
+}
+
+fn main() {
+    if std::env::args().nth(1).as_deref() == Some("sink") {
+        return serve();
+    }
+    let (mut server, port) = start_sink();
+    let feed = start_feed();
+    let html = "<p>Local governments adopted a political declaration at the end of the congress, after five days of debate.</p>\n".repeat(180);
+    for connections in CONNECTIONS {
+        let plain = plain(port, connections, &html);
+        let folder = tempfile::tempdir().expect("a folder");
+        let ours = courant(folder.path(), port, connections, feed);
+        println!("{connections:>2} connections: courant {ours:.0} messages/s, lettre with TCP_NODELAY {plain:.0}: {:.2} of it", ours / plain);
+    }
+    server.kill().expect("the sink ends");
+    server.wait().expect("the sink ends");
+}
