@@ -11,12 +11,13 @@ use jiff::SignedDuration;
 use crate::classify::Classifier;
 use crate::clock::{Clock, TokenSource};
 use crate::config::{self, Config, MailConfig, TransportConfig};
-use crate::deliver::message::Sender;
+use crate::deliver::message::{self, Sender};
 use crate::deliver::smtp::{self, Rates, Smtp};
 use crate::deliver::transport::Transport;
 use crate::fetch::client::{Client, Settings};
 use crate::mailing::{self, Deliveries, Pace, Progress, Turn};
 use crate::model::guard::Guard;
+use crate::model::token::SigningKey;
 use crate::refresh::{OriginLocks, Outcome, Refresher, Report};
 use crate::site;
 use crate::store::Store;
@@ -57,7 +58,9 @@ impl App {
     /// # Errors
     /// When the store, a template or a CA file cannot be used.
     pub fn new(config: Config, clock: Clock) -> anyhow::Result<App> {
-        let store = Arc::new(Mutex::new(Store::open(&config.store_path)?));
+        let mut store = Store::open(&config.store_path)?;
+        let key = SigningKey::new(store.secret("signing", &TokenSource::System.token()?)?);
+        let store = Arc::new(Mutex::new(store));
         let refresher = Refresher {
             client: client(&config.fetch)?,
             store,
@@ -74,6 +77,9 @@ impl App {
             from: mailbox(&config.mail.from)?,
             reply_to: config.mail.reply_to.as_deref().map(mailbox).transpose()?,
             channel: config.channel.title.clone(),
+            public_url: config.public_url.clone(),
+            key,
+            dkim: config.mail.dkim.iter().map(dkim).collect::<anyhow::Result<_>>()?,
         };
         Ok(App { config, refresher, templates, transport, sender, clock })
     }
@@ -179,6 +185,11 @@ pub fn client(fetch: &config::FetchConfig) -> anyhow::Result<Client> {
         extra_roots_pem: fetch.ca_file.as_ref().map(read).transpose()?,
     };
     Client::new(settings).context("the HTTP client cannot be set up")
+}
+
+fn dkim(config: &config::DkimSettings) -> anyhow::Result<Arc<lettre::message::dkim::DkimConfig>> {
+    let key = message::DkimKey { domain: &config.domain, selector: &config.selector, key: config.key.expose(), is_ed25519: config.is_ed25519 };
+    Ok(message::dkim(&key).map_err(|reason| Usage(format!("[[mail.dkim]]: {reason}")))?)
 }
 
 fn transport(mail: &MailConfig) -> anyhow::Result<Transport> {

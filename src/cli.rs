@@ -256,8 +256,15 @@ async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
     let listener = tokio::net::TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     eprintln!("serving {} on http://{}", app.config.publish_dir.display(), listener.local_addr()?);
     let (stop, mut stopped) = tokio::sync::watch::channel(false);
-    let hooks =
-        Hooks { refresher: app.refresher.clone(), sources: app.config.sources.clone(), clock: app.clock, body_bytes_max: app.config.fetch.body_bytes_max };
+    let hooks = Hooks {
+        refresher: app.refresher.clone(),
+        sources: app.config.sources.clone(),
+        clock: app.clock,
+        body_bytes_max: app.config.fetch.body_bytes_max,
+        key: app.sender.key.clone(),
+        templates: app.templates.clone(),
+        channel_title: app.config.channel.title.clone(),
+    };
     let shutdown = async move { drop(stopped.wait_for(|stopped| *stopped).await) };
     let server = tokio::spawn(web::server::serve(listener, app.config.publish_dir.clone(), Some(Arc::new(hooks)), shutdown));
     let mut interrupt = std::pin::pin!(shutdown_signal());

@@ -13,6 +13,7 @@ use crate::deliver::transport::{DeliverError, Transport};
 use crate::digest;
 use crate::model::digest::{Address, Delivery, DeliveryState, Digest, Issue, Notice, OnUncertain};
 use crate::model::story::Story;
+use crate::model::token::SigningKey;
 use crate::store::{NewDelivery, NewIssue, Store};
 use crate::templates::Templates;
 use crate::view::Frame;
@@ -62,7 +63,13 @@ pub fn queue(store: &mut Store, frame: Frame, digest: &Digest, templates: &Templ
         return Ok(Turn::NothingNew);
     }
     let domain = sender.from.email.domain();
-    let recipients = digest.recipients.iter().filter(|_| !is_empty);
+    let mut wanted = Vec::new();
+    for recipient in digest.recipients.iter().filter(|_| !is_empty) {
+        if store.suppression(recipient.as_str(), &digest.id)?.is_none() {
+            wanted.push(recipient);
+        }
+    }
+    let recipients = wanted.into_iter();
     let deliveries: Vec<NewDelivery> = recipients
         .map(|recipient| NewDelivery { recipient: recipient.as_str().to_owned(), message_id: message_id(&digest.id, number, now, recipient.as_str(), domain) })
         .collect();
@@ -124,6 +131,24 @@ pub fn queue_notices(store: &mut Store, frame: Frame, operators: &[Address], tem
     work.queue_issue(&NewIssue { digest: OPERATOR, slot: now, now, issue: &issue, stories: &[], deliveries: &deliveries })?;
     work.commit()?;
     Ok(notices.len())
+}
+
+/// What tokens in List-Unsubscribe are for.
+pub const UNSUBSCRIBE: &str = "unsubscribe";
+
+/// Ends a recipient's digest by the token of one of its mails. `false` when the token is none of ours.
+///
+/// # Errors
+/// When the store fails.
+pub fn unsubscribe(store: &mut Store, key: &SigningKey, token: &str, now: Timestamp) -> anyhow::Result<bool> {
+    let Some((digest, address)) =
+        key.verify(UNSUBSCRIBE, token).and_then(|payload| payload.split_once(' ').map(|(digest, address)| (digest.to_owned(), address.to_owned())))
+    else {
+        return Ok(false);
+    };
+    store.suppress(&address, &digest, "unsubscribed", now)?;
+    tracing::info!(digest.id = digest, "a recipient unsubscribed");
+    Ok(true)
 }
 
 /// How deliveries are made.

@@ -22,6 +22,25 @@ const PHRASES: &[(&str, [&str; 3])] = &[
             "Recibe este mensaje porque su dirección está inscrita en este boletín.",
         ],
     ),
+    ("lang", ["fr", "en", "es"]),
+    ("unsubscribe", ["Se désabonner", "Unsubscribe", "Darse de baja"]),
+    ("unsubscribe_button", ["Me désabonner", "Unsubscribe me", "Darme de baja"]),
+    (
+        "unsubscribe_ask",
+        ["Voulez-vous ne plus recevoir cette lettre ?", "Do you want to receive this newsletter no more?", "¿Quiere dejar de recibir este boletín?"],
+    ),
+    (
+        "unsubscribed",
+        ["C’est fait : vous ne recevrez plus cette lettre.", "Done: you will not receive this newsletter any more.", "Listo: ya no recibirá este boletín."],
+    ),
+    (
+        "unsubscribe_unknown",
+        [
+            "Ce lien n’est pas valable : copiez-le en entier depuis le message.",
+            "This link is not valid: copy the whole of it from the message.",
+            "Este enlace no es válido: cópielo entero desde el mensaje.",
+        ],
+    ),
     ("sources", ["Sources", "Sources", "Fuentes"]),
 ];
 

@@ -11,6 +11,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("digest/subject.txt", include_str!("../templates/digest/subject.txt")),
     ("digest/body.txt", include_str!("../templates/digest/body.txt")),
     ("digest/body.html", include_str!("../templates/digest/body.html")),
+    ("web/message.html", include_str!("../templates/web/message.html")),
     ("operator/subject.txt", include_str!("../templates/operator/subject.txt")),
     ("operator/body.txt", include_str!("../templates/operator/body.txt")),
     ("operator/body.html", include_str!("../templates/operator/body.html")),
@@ -25,6 +26,7 @@ pub struct TemplateError {
 }
 
 /// The templates, parsed.
+#[derive(Clone)]
 pub struct Templates {
     tera: Tera,
 }

@@ -111,3 +111,18 @@ CREATE TABLE notice (
     at     INTEGER NOT NULL,
     text   TEXT NOT NULL
 ) STRICT;
+
+-- Secrets of this installation, made at first use.
+CREATE TABLE secret (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Who is not to get a digest any more; digest '' is all of them.
+CREATE TABLE suppression (
+    address TEXT NOT NULL, -- lower case
+    digest  TEXT NOT NULL,
+    reason  TEXT NOT NULL,
+    at      INTEGER NOT NULL,
+    PRIMARY KEY (address, digest)
+) STRICT, WITHOUT ROWID;

@@ -90,6 +90,16 @@ pub struct MailConfig {
     pub rate: u64,
     pub rate_per_domain: u64,
     pub on_uncertain: OnUncertain,
+    pub dkim: Vec<DkimSettings>,
+}
+
+/// `[[mail.dkim]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DkimSettings {
+    pub domain: String,
+    pub selector: String,
+    pub key: Secret,
+    pub is_ed25519: bool,
 }
 
 /// The whole configuration.
@@ -267,6 +277,24 @@ fn read_mail(section: Section, surroundings: &Surroundings) -> MailConfig {
         rate: section.number("rate", 0, 0..=100_000),
         rate_per_domain: section.number("rate_per_domain", 0, 0..=100_000),
         on_uncertain: section.parsed("on_uncertain", parse_on_uncertain).unwrap_or_default(),
+        dkim: section.tables("dkim").into_iter().map(|section| read_dkim(section, surroundings)).collect(),
+    }
+}
+
+fn read_dkim(section: Section, surroundings: &Surroundings) -> DkimSettings {
+    let algorithm = section.parsed("algorithm", |text| match text {
+        "rsa" => Ok(false),
+        "ed25519" => Ok(true),
+        _ => Err(format!("\"{text}\" must be \"rsa\" or \"ed25519\"")),
+    });
+    if !section.has("key") {
+        section.fault(section.at, "key is missing: write key = \"file:dkim.pem\"");
+    }
+    DkimSettings {
+        domain: section.required("domain"),
+        selector: section.required("selector"),
+        key: section.parsed("key", |text| secret(text, surroundings).map(Secret)).unwrap_or_else(|| Secret(String::new())),
+        is_ed25519: algorithm.unwrap_or(false),
     }
 }
 

@@ -1,21 +1,72 @@
 //! One delivery to one message (RFC 5322, `multipart/alternative`).
 
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use lettre::Message;
-use lettre::message::header::{ContentTransferEncoding, ContentType, Header, HeaderName, HeaderValue, MIME_VERSION_1_0};
+use lettre::message::dkim::{DkimCanonicalization, DkimCanonicalizationType, DkimConfig, DkimSigningAlgorithm, DkimSigningKey, dkim_sign};
+use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue, MIME_VERSION_1_0};
 use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
 use sha2::{Digest as _, Sha256};
 
 use crate::model::digest::{Delivery, Issue};
+use crate::model::token::SigningKey;
 
 /// Whom the mail is from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Sender {
     pub from: Mailbox,
     pub reply_to: Option<Mailbox>,
     /// The channel's title, for List-Id.
     pub channel: String,
+    /// Where people reach us, without a final slash; none, and mails name no web address to leave at.
+    pub public_url: Option<String>,
+    /// Signs the links to leave by.
+    pub key: SigningKey,
+    /// Signatures that each mail bears.
+    pub dkim: Vec<Arc<DkimConfig>>,
+}
+
+/// One DKIM key (RFC 6376).
+pub struct DkimKey<'a> {
+    pub domain: &'a str,
+    pub selector: &'a str,
+    /// PKCS#1 in PEM for RSA, 32 bytes in base64 for Ed25519.
+    pub key: &'a str,
+    pub is_ed25519: bool,
+}
+
+/// Signed headers. Both List-Unsubscribe headers must be among them (RFC 8058 section 4); Content-Type must not, for lettre
+/// folds it after signing.
+const SIGNED: [&str; 15] = [
+    "From",
+    "Reply-To",
+    "To",
+    "Subject",
+    "Date",
+    "Message-ID",
+    "MIME-Version",
+    "List-Id",
+    "List-Unsubscribe",
+    "List-Unsubscribe-Post",
+    "List-Archive",
+    "List-Help",
+    "Precedence",
+    "Auto-Submitted",
+    "Feedback-ID",
+];
+
+/// Makes a signing configuration.
+///
+/// # Errors
+/// When the key is none.
+pub fn dkim(key: &DkimKey) -> Result<Arc<DkimConfig>, String> {
+    let algorithm = if key.is_ed25519 { DkimSigningAlgorithm::Ed25519 } else { DkimSigningAlgorithm::Rsa };
+    let private = DkimSigningKey::new(key.key.trim(), algorithm).map_err(|error| format!("the DKIM key of {} is none: {error}", key.domain))?;
+    let headers = SIGNED.iter().map(|name| HeaderName::new_from_ascii_str(name)).collect();
+    // The default, simple/relaxed, does not verify.
+    let canonicalization = DkimCanonicalization { header: DkimCanonicalizationType::Relaxed, body: DkimCanonicalizationType::Relaxed };
+    Ok(Arc::new(DkimConfig::new(key.selector.to_owned(), key.domain.to_owned(), private, headers, canonicalization)))
 }
 
 /// Why a message cannot be made: it never will be.
@@ -59,7 +110,6 @@ pub fn build(sender: &Sender, delivery: &Delivery, prepared: &Prepared) -> Resul
         .date(UNIX_EPOCH + Duration::from_secs(delivery.created.as_second().max(0).unsigned_abs()))
         .message_id(Some(format!("<{}>", delivery.message_id)))
         .subject(&delivery.issue.subject)
-        .header(ListId(list_id(sender, &delivery.digest)))
         .header(MIME_VERSION_1_0)
         .header(prepared.content_type.clone());
     if let Some(reply_to) = &sender.reply_to {
@@ -67,7 +117,36 @@ pub fn build(sender: &Sender, delivery: &Delivery, prepared: &Prepared) -> Resul
     }
     // Quoted-printable parts are ASCII in short lines: the whole is 7bit (RFC 2045 section 6.4).
     let body = Body::dangerous_pre_encoded(prepared.body.clone(), ContentTransferEncoding::SevenBit);
-    builder.body(body).map_err(|error| MessageError(error.to_string()))
+    let mut message = builder.body(body).map_err(|error| MessageError(error.to_string()))?;
+    for (name, value) in list_headers(sender, delivery) {
+        message.headers_mut().insert_raw(HeaderValue::new(HeaderName::new_from_ascii_str(name), value));
+    }
+    sender.dkim.iter().for_each(|config| dkim_sign(&mut message, config));
+    Ok(message)
+}
+
+/// What makes a mail one of a list: RFC 2369, 2919, 8058, 3834, and what mailbox providers ask for.
+fn list_headers(sender: &Sender, delivery: &Delivery) -> Vec<(&'static str, String)> {
+    let address = sender.from.email.to_string();
+    let token = sender.key.sign("unsubscribe", &format!("{} {}", delivery.digest, delivery.recipient));
+    let by_mail = format!("<mailto:{address}?subject=unsubscribe%20{token}>");
+    let mut headers = vec![("List-Id", list_id(sender, &delivery.digest)), ("List-Help", format!("<mailto:{address}?subject=help>"))];
+    match &sender.public_url {
+        Some(public) => {
+            headers.push(("List-Unsubscribe", format!("<{public}/unsubscribe/{token}>, {by_mail}")));
+            // One click needs https (RFC 8058 section 3.1).
+            if public.starts_with("https://") {
+                headers.push(("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".into()));
+            }
+            headers.push(("List-Archive", format!("<{public}/>")));
+        }
+        None => headers.push(("List-Unsubscribe", by_mail)),
+    }
+    headers.push(("Precedence", "bulk".into()));
+    headers.push(("Auto-Submitted", "auto-generated".into()));
+    let label: String = delivery.digest.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    headers.push(("Feedback-ID", format!("{label}:digest:courant:{}", sender.from.email.domain())));
+    headers
 }
 
 /// Quoted-printable keeps every line under the 998 bytes of RFC 5322 section 2.1.1, and a mail readable in the raw.
@@ -78,23 +157,6 @@ fn part(content_type: ContentType, text: &str) -> Result<SinglePart, MessageErro
 }
 
 /// RFC 2919.
-#[derive(Debug, Clone)]
-struct ListId(String);
-
-impl Header for ListId {
-    fn name() -> HeaderName {
-        HeaderName::new_from_ascii_str("List-Id")
-    }
-
-    fn parse(text: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(ListId(text.to_owned()))
-    }
-
-    fn display(&self) -> HeaderValue {
-        HeaderValue::new(Self::name(), self.0.clone())
-    }
-}
-
 fn list_id(sender: &Sender, digest: &str) -> String {
     let label: String = digest.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
     format!("{} <{label}.{}>", quoted(&sender.channel), sender.from.email.domain())
@@ -131,7 +193,14 @@ mod tests {
     }
 
     fn formatted(subject: &str) -> String {
-        let sender = Sender { from: "Réseau <news@example.org>".parse().unwrap(), reply_to: None, channel: "Réseau \"ouvert\"".into() };
+        let sender = Sender {
+            from: "Réseau <news@example.org>".parse().unwrap(),
+            reply_to: None,
+            channel: "Réseau \"ouvert\"".into(),
+            public_url: Some("https://news.example.org".into()),
+            key: SigningKey::new("k".into()),
+            dkim: Vec::new(),
+        };
         {
             let delivery = delivery(subject);
             String::from_utf8(build(&sender, &delivery, &prepare(&delivery.issue).unwrap()).unwrap().formatted()).unwrap()

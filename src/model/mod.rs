@@ -13,4 +13,5 @@ pub mod schedule;
 pub mod source;
 pub mod story;
 pub mod subscription;
+pub mod token;
 pub mod topic;

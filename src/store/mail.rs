@@ -99,6 +99,25 @@ impl Store {
         Ok(self.connection.execute(claim, params![delivery.id, delivery.attempts, millis(lease_end)])? == 1)
     }
 
+    /// A secret of this installation; `fresh` is kept where there is none yet.
+    pub fn secret(&mut self, name: &str, fresh: &str) -> Result<String> {
+        self.connection.execute("INSERT INTO secret (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING", [name, fresh])?;
+        Ok(self.connection.query_row("SELECT value FROM secret WHERE name = ?1", [name], |row| row.get(0))?)
+    }
+
+    /// Keeps that an address is not to get a digest any more; `digest` is empty for all.
+    pub fn suppress(&mut self, address: &str, digest: &str, reason: &str, now: Timestamp) -> Result<()> {
+        let sql = "INSERT INTO suppression (address, digest, reason, at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+        self.connection.execute(sql, params![address.to_lowercase(), digest, reason, millis(now)])?;
+        Ok(())
+    }
+
+    /// Why an address is not to get a digest, if it is not.
+    pub fn suppression(&self, address: &str, digest: &str) -> Result<Option<String>> {
+        let mut statement = self.connection.prepare_cached("SELECT reason FROM suppression WHERE address = ?1 AND digest IN (?2, '') LIMIT 1")?;
+        Ok(statement.query_row([&address.to_lowercase(), digest], |row| row.get(0)).optional()?)
+    }
+
     /// What the operator was not told yet, the oldest first.
     pub fn notices(&self) -> Result<Vec<Notice>> {
         let mut statement = self.connection.prepare_cached("SELECT source, text FROM notice ORDER BY pk")?;

@@ -1,3 +1,4 @@
-//! The web part. It serves what was published; it reads no store.
+//! The web part. It serves what was published, takes pushes from hubs, and lets people leave.
 
 pub mod server;
+mod subscriptions;

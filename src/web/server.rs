@@ -13,9 +13,12 @@ use axum::routing::get;
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use super::subscriptions;
 use crate::clock::Clock;
 use crate::model::source::Source;
+use crate::model::token::SigningKey;
 use crate::refresh::Refresher;
+use crate::templates::Templates;
 use crate::websub::{self, Push, Verification};
 
 /// What the callbacks of hubs work on.
@@ -25,16 +28,23 @@ pub struct Hooks {
     pub clock: Clock,
     /// A longer push is refused.
     pub body_bytes_max: usize,
+    pub key: SigningKey,
+    pub templates: Templates,
+    pub channel_title: String,
 }
 
 /// The router over a folder; with `hooks`, hubs may push to it.
 pub fn router(folder: &Path, hooks: Option<Arc<Hooks>>) -> Router {
     let policy =
-        HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+        HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'");
     let mut router = Router::new().fallback_service(ServeDir::new(folder));
     if let Some(hooks) = hooks {
         let limit = DefaultBodyLimit::max(hooks.body_bytes_max);
-        router = router.merge(Router::new().route("/websub/{token}", get(verify).post(push)).layer(limit).with_state(hooks));
+        let leave = Router::new()
+            .route("/unsubscribe/{token}", get(subscriptions::show).post(subscriptions::leave))
+            .layer(DefaultBodyLimit::max(16 * 1024))
+            .with_state(hooks.clone());
+        router = router.merge(leave).merge(Router::new().route("/websub/{token}", get(verify).post(push)).layer(limit).with_state(hooks));
     }
     router
         .layer(SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, policy))
@@ -56,7 +66,7 @@ pub async fn serve(
 }
 
 /// The cause goes to the log and never to the page.
-fn failed(error: &anyhow::Error) -> Response {
+pub(super) fn failed(error: &anyhow::Error) -> Response {
     tracing::error!("a request failed: {error:#}");
     StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
