@@ -200,6 +200,10 @@ pub async fn deliver(
             if !lock().claim_delivery(&delivery, now + LEASE)? {
                 return anyhow::Ok(None);
             }
+            // Asked now and not when the issue was queued: people leave in the meantime.
+            if let Some(reason) = lock().suppression(&delivery.recipient, &delivery.digest)? {
+                return Ok(Some((delivery, Err(DeliverError::Permanent(format!("not sent: {reason}"))))));
+            }
             let message =
                 body.as_ref().as_ref().map_err(ToString::to_string).and_then(|body| build(sender, &delivery, body).map_err(|error| error.to_string()));
             let result = match message {

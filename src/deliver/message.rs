@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use lettre::Message;
+use lettre::address::Envelope;
 use lettre::message::dkim::{DkimCanonicalization, DkimCanonicalizationType, DkimConfig, DkimSigningAlgorithm, DkimSigningKey, dkim_sign};
-use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue, MIME_VERSION_1_0};
+use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue, Headers, MIME_VERSION_1_0};
 use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
 use sha2::{Digest as _, Sha256};
 
@@ -102,7 +103,7 @@ pub fn prepare(issue: &Issue) -> Result<Prepared, MessageError> {
 ///
 /// # Errors
 /// When the recipient's address is none.
-pub fn build(sender: &Sender, delivery: &Delivery, prepared: &Prepared) -> Result<Message, MessageError> {
+pub fn build(sender: &Sender, delivery: &Delivery, prepared: &Prepared) -> Result<Built, MessageError> {
     let to: Mailbox = delivery.recipient.parse().map_err(|_| MessageError(format!("\"{}\" is no mail address", delivery.recipient)))?;
     let mut builder = Message::builder()
         .from(sender.from.clone())
@@ -121,8 +122,28 @@ pub fn build(sender: &Sender, delivery: &Delivery, prepared: &Prepared) -> Resul
     for (name, value) in list_headers(sender, delivery) {
         message.headers_mut().insert_raw(HeaderValue::new(HeaderName::new_from_ascii_str(name), value));
     }
-    sender.dkim.iter().for_each(|config| dkim_sign(&mut message, config));
-    Ok(message)
+    let mut bytes = Vec::with_capacity(prepared.body.len() + 4096);
+    // A message of lettre's holds one signature: each is made on a copy, and all stand in front.
+    for config in &sender.dkim {
+        let mut signed = message.clone();
+        dkim_sign(&mut signed, config);
+        if let Some(value) = signed.headers().get_raw(DKIM_SIGNATURE) {
+            let mut own = Headers::new();
+            own.insert_raw(HeaderValue::new(HeaderName::new_from_ascii_str(DKIM_SIGNATURE), value.to_owned()));
+            bytes.extend_from_slice(own.to_string().as_bytes());
+        }
+    }
+    bytes.extend_from_slice(&message.formatted());
+    Ok(Built { envelope: message.envelope().clone(), bytes })
+}
+
+const DKIM_SIGNATURE: &str = "DKIM-Signature";
+
+/// A message ready to leave.
+#[derive(Debug, Clone)]
+pub struct Built {
+    pub envelope: Envelope,
+    pub bytes: Vec<u8>,
 }
 
 /// What makes a mail one of a list: RFC 2369, 2919, 8058, 3834, and what mailbox providers ask for.
@@ -203,7 +224,7 @@ mod tests {
         };
         {
             let delivery = delivery(subject);
-            String::from_utf8(build(&sender, &delivery, &prepare(&delivery.issue).unwrap()).unwrap().formatted()).unwrap()
+            String::from_utf8(build(&sender, &delivery, &prepare(&delivery.issue).unwrap()).unwrap().bytes).unwrap()
         }
     }
 

@@ -2,8 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use lettre::Message;
-
+use super::message::Built;
 use super::smtp::Smtp;
 use crate::files::write_atomically;
 
@@ -32,10 +31,10 @@ impl Transport {
     ///
     /// # Errors
     /// By what to do next.
-    pub async fn send(&self, message: &Message, message_id: &str) -> Result<(), DeliverError> {
+    pub async fn send(&self, message: &Built, message_id: &str) -> Result<(), DeliverError> {
         match self {
-            Transport::Directory(folder) => write_eml(folder, message_id, &message.formatted()),
-            Transport::Smtp(smtp) => smtp.send(message.envelope(), &message.formatted()).await,
+            Transport::Directory(folder) => write_eml(folder, message_id, &message.bytes),
+            Transport::Smtp(smtp) => smtp.send(&message.envelope, &message.bytes).await,
         }
     }
 

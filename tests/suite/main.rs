@@ -5,6 +5,7 @@ mod cli;
 mod crash;
 mod fetch;
 mod hostile;
+mod leaving;
 mod listing;
 mod mail;
 mod oddities;

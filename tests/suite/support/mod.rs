@@ -2,6 +2,7 @@
 
 pub mod http;
 pub mod python;
+pub mod service;
 pub mod sink;
 
 use std::path::{Path, PathBuf};
