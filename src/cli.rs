@@ -16,6 +16,7 @@ use crate::app::{App, Interrupted, Usage, shutdown_signal};
 use crate::clock::Clock;
 use crate::config::{self, ConfigError};
 use crate::mailing;
+use crate::model::digest::UNSUBSCRIBE_PLACE;
 use crate::refresh::{Outcome, Report};
 use crate::store::EntryFilter;
 use crate::templates::BUILT_IN;
@@ -240,7 +241,8 @@ async fn digest_now(app: &App, only: Option<&str>, is_dry: bool) -> anyhow::Resu
     for digest in chosen {
         if is_dry {
             let (stories, issue) = mailing::preview(&app.store(), app.frame(), digest, &app.templates, now)?;
-            println!("Digest: {} ({} stories, {} recipients)\nSubject: {}\n\n{}", digest.id, stories.len(), digest.recipients.len(), issue.subject, issue.text);
+            let text = issue.text.replace(UNSUBSCRIBE_PLACE, "(a link of each recipient's own)");
+            println!("Digest: {} ({} stories, {} recipients)\nSubject: {}\n\n{text}", digest.id, stories.len(), digest.recipients.len(), issue.subject);
             continue;
         }
         let turn = mailing::queue(&mut app.store(), app.frame(), digest, &app.templates, &app.sender, now, true)?;

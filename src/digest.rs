@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use crate::model::digest::{Digest, Issue};
+use crate::model::digest::{Digest, Issue, UNSUBSCRIBE_PLACE};
 use crate::model::story::Story;
 use crate::phrases::{long_date, phrases};
 use crate::templates::{TemplateError, Templates};
@@ -27,6 +27,8 @@ struct Data<'a> {
     /// Stories that found no room.
     more: usize,
     web: String,
+    /// The place where each recipient's own address to leave by goes.
+    unsubscribe: &'static str,
     t: BTreeMap<&'static str, &'static str>,
 }
 
@@ -58,6 +60,7 @@ pub fn render(frame: Frame, digest: &Digest, stories: &[Story], now: Timestamp, 
         groups: group(frame, digest, views, t["other_topics"]),
         more: stories.len().saturating_sub(digest.entries_max),
         web: format!("{}/", frame.channel.url),
+        unsubscribe: UNSUBSCRIBE_PLACE,
         t,
     };
     Ok(Issue {

@@ -261,6 +261,10 @@ fn settle(
         }
         Err(error) => {
             store.settle_delivery(delivery.id, DeliveryState::Failed, Some(&error.to_string()), now)?;
+            if matches!(error, DeliverError::NoMailbox(_)) {
+                // A hard bounce: writing there again would cost us our name with the mailbox providers.
+                store.suppress(&delivery.recipient, "", "bounced", now)?;
+            }
             tracing::warn!(delivery.id = id, reason = error.to_string(), "delivery refused");
             done.refused.push((id, error.to_string()));
         }

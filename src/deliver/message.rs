@@ -10,7 +10,7 @@ use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, 
 use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
 use sha2::{Digest as _, Sha256};
 
-use crate::model::digest::{Delivery, Issue};
+use crate::model::digest::{Delivery, Issue, UNSUBSCRIBE_PLACE};
 use crate::model::token::SigningKey;
 
 /// Whom the mail is from.
@@ -79,7 +79,58 @@ pub struct MessageError(String);
 #[derive(Debug, Clone)]
 pub struct Prepared {
     content_type: ContentType,
-    body: Vec<u8>,
+    /// What stands between the places where each recipient's own link goes.
+    pieces: Vec<Vec<u8>>,
+}
+
+/// Of a line in quoted-printable, in bytes: RFC 2045 section 6.7 allows 76 with the soft break.
+const LINE_BYTES_MAX: usize = 72;
+
+/// Cuts an encoded body at the places for links; soft line breaks may run through them.
+fn pieces(body: &[u8]) -> Vec<Vec<u8>> {
+    let place = UNSUBSCRIBE_PLACE.as_bytes();
+    let (mut pieces, mut piece_start, mut at) = (Vec::new(), 0, 0);
+    while let Some(found) = memchr::memchr(place[0], &body[at..]) {
+        let start = at + found;
+        let (mut end, mut matched) = (start, 0);
+        while matched < place.len() && end < body.len() {
+            if body[end..].starts_with(b"=\r\n") {
+                end += 3;
+            } else if body[end] == place[matched] {
+                end += 1;
+                matched += 1;
+            } else {
+                break;
+            }
+        }
+        if matched == place.len() {
+            pieces.push(body[piece_start..start].to_vec());
+            piece_start = end;
+            at = end;
+        } else {
+            at = start + 1;
+        }
+    }
+    pieces.push(body[piece_start..].to_vec());
+    pieces
+}
+
+/// An address in quoted-printable, on lines of its own that are none in the text.
+fn encoded_link(link: &str) -> Vec<u8> {
+    let mut out = b"=\r\n".to_vec();
+    let escaped = link.replace('=', "=3D");
+    let mut rest = escaped.as_str();
+    while !rest.is_empty() {
+        let mut cut = rest.len().min(LINE_BYTES_MAX);
+        // Not through an escape.
+        if let Some(escape) = rest[..cut].rfind('=').filter(|escape| escape + 3 > cut && rest.len() > cut) {
+            cut = escape;
+        }
+        out.extend_from_slice(&rest.as_bytes()[..cut]);
+        out.extend_from_slice(b"=\r\n");
+        rest = &rest[cut..];
+    }
+    out
 }
 
 /// Encodes the body of an issue.
@@ -96,7 +147,7 @@ pub fn prepare(issue: &Issue) -> Result<Prepared, MessageError> {
     let content_type = parts.headers().get::<ContentType>().ok_or_else(|| MessageError("it has no content type".into()))?;
     let formatted = parts.formatted();
     let headers_end = memchr::memmem::find(&formatted, b"\r\n\r\n").map_or(0, |end| end + 4);
-    Ok(Prepared { content_type, body: formatted[headers_end..].to_vec() })
+    Ok(Prepared { content_type, pieces: pieces(&formatted[headers_end..]) })
 }
 
 /// Builds the message. The same delivery gives the same bytes at every attempt.
@@ -117,12 +168,13 @@ pub fn build(sender: &Sender, delivery: &Delivery, prepared: &Prepared) -> Resul
         builder = builder.reply_to(reply_to.clone());
     }
     // Quoted-printable parts are ASCII in short lines: the whole is 7bit (RFC 2045 section 6.4).
-    let body = Body::dangerous_pre_encoded(prepared.body.clone(), ContentTransferEncoding::SevenBit);
+    let link = encoded_link(&leaving(sender, delivery).0);
+    let body = Body::dangerous_pre_encoded(prepared.pieces.join(link.as_slice()), ContentTransferEncoding::SevenBit);
     let mut message = builder.body(body).map_err(|error| MessageError(error.to_string()))?;
     for (name, value) in list_headers(sender, delivery) {
         message.headers_mut().insert_raw(HeaderValue::new(HeaderName::new_from_ascii_str(name), value));
     }
-    let mut bytes = Vec::with_capacity(prepared.body.len() + 4096);
+    let mut bytes = Vec::new();
     // A message of lettre's holds one signature: each is made on a copy, and all stand in front.
     for config in &sender.dkim {
         let mut signed = message.clone();
@@ -146,15 +198,23 @@ pub struct Built {
     pub bytes: Vec<u8>,
 }
 
+/// Where a recipient leaves: on the web, else by mail; and by mail in any case.
+fn leaving(sender: &Sender, delivery: &Delivery) -> (String, String) {
+    let token = sender.key.sign("unsubscribe", &format!("{} {}", delivery.digest, delivery.recipient));
+    let by_mail = format!("mailto:{}?subject=unsubscribe%20{token}", sender.from.email);
+    let link = sender.public_url.as_ref().map(|public| format!("{public}/unsubscribe/{token}"));
+    (link.unwrap_or_else(|| by_mail.clone()), by_mail)
+}
+
 /// What makes a mail one of a list: RFC 2369, 2919, 8058, 3834, and what mailbox providers ask for.
 fn list_headers(sender: &Sender, delivery: &Delivery) -> Vec<(&'static str, String)> {
     let address = sender.from.email.to_string();
-    let token = sender.key.sign("unsubscribe", &format!("{} {}", delivery.digest, delivery.recipient));
-    let by_mail = format!("<mailto:{address}?subject=unsubscribe%20{token}>");
+    let (link, by_mail) = leaving(sender, delivery);
+    let by_mail = format!("<{by_mail}>");
     let mut headers = vec![("List-Id", list_id(sender, &delivery.digest)), ("List-Help", format!("<mailto:{address}?subject=help>"))];
     match &sender.public_url {
         Some(public) => {
-            headers.push(("List-Unsubscribe", format!("<{public}/unsubscribe/{token}>, {by_mail}")));
+            headers.push(("List-Unsubscribe", format!("<{link}>, {by_mail}")));
             // One click needs https (RFC 8058 section 3.1).
             if public.starts_with("https://") {
                 headers.push(("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".into()));
@@ -225,6 +285,20 @@ mod tests {
         {
             let delivery = delivery(subject);
             String::from_utf8(build(&sender, &delivery, &prepare(&delivery.issue).unwrap()).unwrap().bytes).unwrap()
+        }
+    }
+
+    #[test]
+    fn each_recipient_has_a_link_of_their_own_wherever_the_place_stands() {
+        for before in 0..90 {
+            let text = format!("{}{UNSUBSCRIBE_PLACE} end é\n{UNSUBSCRIBE_PLACE}", "x".repeat(before));
+            let issue = Issue { subject: "s".into(), text: text.clone(), html: format!("<a href=\"{UNSUBSCRIBE_PLACE}\">é</a>") };
+            let prepared = prepare(&issue).unwrap();
+            let body = prepared.pieces.join(encoded_link("https://x.example/a?b=c").as_slice());
+            let joined = String::from_utf8(body.clone()).unwrap().replace("=\r\n", "");
+            assert_eq!(joined.matches("https://x.example/a?b=3Dc").count(), 3, "{before}: {joined}");
+            assert!(!joined.contains("UNSUBSCRIBE"));
+            assert!(String::from_utf8(body).unwrap().lines().all(|line| line.len() <= 76 || line.starts_with("Content-")), "{before}");
         }
     }
 

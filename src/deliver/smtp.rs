@@ -334,7 +334,11 @@ async fn tell(connection: &mut AsyncSmtpConnection, envelope: &Envelope) -> Resu
 
 /// What a refusal means for the message.
 fn judged(error: &lettre::transport::smtp::Error) -> DeliverError {
-    if error.is_permanent() && !is_about_us(error) {
+    let code = error.status().map_or(0, u16::from);
+    if matches!(code, 550 | 551 | 553) && !error.to_string().contains("5.7.") {
+        // Enhanced code 5.7.x (RFC 3463) is about policy: about us, not about the mailbox.
+        DeliverError::NoMailbox(format!("the mail server knows no such mailbox: {error}"))
+    } else if error.is_permanent() && !is_about_us(error) {
         DeliverError::Permanent(format!("the mail server refuses: {error}"))
     } else {
         DeliverError::Temporary(format!("the mail server does not take it now: {}", causes(error)))

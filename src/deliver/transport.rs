@@ -15,6 +15,9 @@ pub enum DeliverError {
     /// It may have been taken, or not: the server's last answer never came.
     #[error("{0}")]
     Uncertain(String),
+    /// Never, nor any other mail: there is no such mailbox (550, 551, 553).
+    #[error("{0}")]
+    NoMailbox(String),
     /// Never: the server refused this message or this recipient.
     #[error("{0}")]
     Permanent(String),

@@ -33,7 +33,10 @@ impl Address {
     }
 }
 
-/// One rendered digest, the same for all its recipients.
+/// Stands in a rendered issue for the address to leave by, which is each recipient's own.
+pub const UNSUBSCRIBE_PLACE: &str = "@@UNSUBSCRIBE@@";
+
+/// One rendered digest, the same for all its recipients but for the address to leave by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issue {
     pub subject: String,

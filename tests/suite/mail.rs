@@ -83,6 +83,31 @@ fn a_refused_recipient_never_makes_the_others_get_it_twice() {
         app.later(120).ok(&["run"]);
     }
     assert_eq!(smtp.mails().len(), 2);
+    // A mailbox that does not exist is never written to again; one whose server was in trouble is.
+    server.answer(|_| Reply::ok(rss(&[("c", "A third story for all", 20, "text")])));
+    let ran = app.later(7 * 24 * 60).run(&["-v", "digest"]);
+    assert!(ran.stdout.contains("weekly: 0 stories") || ran.stdout.contains("nothing new"), "{}", ran.stdout);
+    app.ok(&["fetch", "--all"]);
+    assert!(app.ok(&["digest"]).contains("1 stories to 3 recipients"));
+}
+
+#[test]
+fn every_mail_shows_its_own_way_out() {
+    let (server, smtp) = (stories(), SmtpServer::start());
+    let app = app(&server, &smtp, "\"ana@example.org\", \"bo@example.org\"");
+    app.ok(&["run"]);
+    let links: Vec<String> = smtp
+        .mails()
+        .iter()
+        .map(|mail| {
+            let joined = mail.replace("=\r\n", "").replace("=\n", "");
+            let link = joined.split("List-Unsubscribe: <").nth(1).unwrap().split('>').next().unwrap().to_owned();
+            assert!(joined.contains(&format!("Unsubscribe: {link}")) && joined.contains(&format!("href=3D\"{link}\"")), "{joined}");
+            assert!(!joined.contains("@@"), "{joined}");
+            link
+        })
+        .collect();
+    assert_ne!(links[0], links[1]);
 }
 
 #[test]
