@@ -20,7 +20,7 @@ use crate::model::digest::UNSUBSCRIBE_PLACE;
 use crate::refresh::{Outcome, Report};
 use crate::store::EntryFilter;
 use crate::templates::BUILT_IN;
-use crate::web::server::Hooks;
+use crate::web::hooks::Hooks;
 use crate::worker::Selection;
 use crate::{demo, files, web};
 

@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::deliver::DeliverError;
 use crate::deliver::message::{MessageError, Prepared, Sender, build, message_id, prepare};
-use crate::deliver::transport::{DeliverError, Transport};
+use crate::deliver::transport::Transport;
 use crate::digest;
 use crate::model::digest::{Address, Delivery, DeliveryState, Digest, Issue, Notice, OnUncertain};
 use crate::model::story::Story;

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 use url::Url;
 
-use super::transport::DeliverError;
+use super::DeliverError;
 
 /// For connecting, with TLS and AUTH.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);

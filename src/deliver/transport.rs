@@ -2,26 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use super::DeliverError;
 use super::message::Built;
 use super::smtp::Smtp;
 use crate::files::write_atomically;
-
-/// Why a message did not leave, by what to do next.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DeliverError {
-    /// Try again later.
-    #[error("{0}")]
-    Temporary(String),
-    /// It may have been taken, or not: the server's last answer never came.
-    #[error("{0}")]
-    Uncertain(String),
-    /// Never, nor any other mail: there is no such mailbox (550, 551, 553).
-    #[error("{0}")]
-    NoMailbox(String),
-    /// Never: the server refused this message or this recipient.
-    #[error("{0}")]
-    Permanent(String),
-}
 
 /// A way out.
 pub enum Transport {

@@ -13,25 +13,9 @@ use axum::routing::get;
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use super::hooks::{Hooks, failed};
 use super::subscriptions;
-use crate::clock::Clock;
-use crate::model::source::Source;
-use crate::model::token::SigningKey;
-use crate::refresh::Refresher;
-use crate::templates::Templates;
 use crate::websub::{self, Push, Verification};
-
-/// What the callbacks of hubs work on.
-pub struct Hooks {
-    pub refresher: Refresher,
-    pub sources: Vec<Source>,
-    pub clock: Clock,
-    /// A longer push is refused.
-    pub body_bytes_max: usize,
-    pub key: SigningKey,
-    pub templates: Templates,
-    pub channel_title: String,
-}
 
 /// The router over a folder; with `hooks`, hubs may push to it.
 pub fn router(folder: &Path, hooks: Option<Arc<Hooks>>) -> Router {
@@ -63,12 +47,6 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     axum::serve(listener, router(&folder, hooks)).with_graceful_shutdown(shutdown).await
-}
-
-/// The cause goes to the log and never to the page.
-pub(super) fn failed(error: &anyhow::Error) -> Response {
-    tracing::error!("a request failed: {error:#}");
-    StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
 
 async fn verify(State(hooks): State<Arc<Hooks>>, PathParameter(token): PathParameter<String>, Query(asked): Query<Verification>) -> Response {

@@ -7,7 +7,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::server::{Hooks, failed};
+use super::hooks::{Hooks, failed};
 use crate::mailing;
 
 #[derive(Debug, Default, serde::Deserialize)]
