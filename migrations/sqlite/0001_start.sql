@@ -47,6 +47,7 @@ CREATE TABLE entry (
 
 CREATE INDEX entry_story ON entry (story);
 CREATE INDEX entry_sort_date ON entry (sort_date);
+CREATE INDEX entry_last_seen ON entry (source, last_seen);
 
 -- What entries of one story have in common: addresses, mostly.
 CREATE TABLE entry_key (

@@ -176,7 +176,7 @@ fn read_root(root: &Section, surroundings: &Surroundings) -> Config {
     let public_url = channel_section.has("url");
     let channel = read_channel(channel_section);
     let fetch = read_fetch(root.table("fetch"), &defaults, &channel.url, surroundings);
-    let interval = defaults.parsed("interval", parse_duration).unwrap_or(6 * 3600);
+    let interval = defaults.seconds("interval", parse_duration).unwrap_or(6 * 3600);
     let topics: Vec<Topic> = root.tables("topic").into_iter().map(read_topic).collect();
     let config = Config {
         public_url: public_url.then(|| channel.url.clone()),
@@ -214,7 +214,7 @@ fn read_channel(section: Section) -> Channel {
         language: section.parsed("language", parse_language).unwrap_or_else(|| "en".into()),
         description: section.string("description").unwrap_or_default(),
         entries_max: section.number("max_entries", 100, 1..=100_000) as usize,
-        retention_seconds: section.parsed("retention", parse_duration).unwrap_or(2 * 365 * DAY_SECONDS),
+        retention_seconds: section.seconds("retention", parse_duration).unwrap_or(2 * 365 * DAY_SECONDS),
     }
 }
 
@@ -315,17 +315,17 @@ fn secret_or_text(text: &str, surroundings: &Surroundings) -> Result<String, Str
 }
 
 fn read_fetch(section: Section, defaults: &Section, channel_url: &str, surroundings: &Surroundings) -> FetchConfig {
-    let default_timeout = defaults.parsed("timeout", parse_duration);
+    let default_timeout = defaults.seconds("timeout", parse_duration);
     let proxy = section.parsed("proxy", |text| Url::parse(text).map_err(|_| format!("\"{text}\" is no address")));
     FetchConfig {
         user_agent: defaults.string("user_agent").unwrap_or_else(|| default_user_agent(channel_url)),
-        timeout_seconds: section.parsed("timeout", parse_duration).or(default_timeout).unwrap_or(20).max(1),
-        deadline_seconds: section.parsed("deadline", parse_duration).unwrap_or(60).max(1),
+        timeout_seconds: section.seconds("timeout", parse_duration).or(default_timeout).unwrap_or(20).max(1),
+        deadline_seconds: section.seconds("deadline", parse_duration).unwrap_or(60).max(1),
         body_bytes_max: section.number("body_bytes_max", 16 << 20, 1024..=1 << 30) as usize,
         per_host: section.number("per_host", 2, 1..=1024) as usize,
         concurrency: section.number("concurrency", 64, 1..=1024) as usize,
-        interval_min_seconds: section.parsed("interval_min", parse_duration).unwrap_or(15 * 60),
-        interval_max_seconds: section.parsed("interval_max", parse_duration).unwrap_or(7 * DAY_SECONDS),
+        interval_min_seconds: section.seconds("interval_min", parse_duration).unwrap_or(15 * 60),
+        interval_max_seconds: section.seconds("interval_max", parse_duration).unwrap_or(7 * DAY_SECONDS),
         allow: section.list("allow", Allowed::parse),
         proxy_hosts: proxy_hosts(proxy.as_ref(), surroundings),
         proxy,
@@ -400,7 +400,7 @@ fn read_source(section: Section, interval: u64, fetch: &FetchConfig) -> Source {
         section.fault(section.at, "url is missing");
     }
     let id = section.required("id");
-    let own_interval = section.parsed("interval", parse_duration);
+    let own_interval = section.seconds("interval", parse_duration);
     let interval = own_interval.unwrap_or(interval);
     Source {
         is_interval_fixed: own_interval.is_some(),
@@ -583,6 +583,13 @@ mod tests {
         assert!(!format!("{config:?}").contains("geheim"));
         assert!(messages(&mail("geheim"))[0].contains("must not stand in this file"));
         assert!(messages(&mail("env:NOT_THERE"))[0].contains("no variable NOT_THERE"));
+    }
+
+    #[test]
+    fn a_length_of_time_may_be_a_number_of_seconds() {
+        let config = check("[fetch]\ntimeout = 5\ndeadline = \"1m\"\n[defaults]\ninterval = 1800\n").unwrap();
+        assert_eq!((config.fetch.timeout_seconds, config.fetch.deadline_seconds), (5, 60));
+        assert!(messages("[fetch]\ntimeout = -5\n")[0].contains("from 0"));
     }
 
     #[test]

@@ -124,6 +124,14 @@ impl<'a> Section<'a> {
         parse(text).map_err(|message| self.fault(value.span().start, format!("{key}: {message}"))).ok()
     }
 
+    /// A length of time: a text that `parse` reads, or a number of seconds.
+    pub fn seconds(&self, key: &'static str, parse: impl FnOnce(&str) -> Result<u64, String>) -> Option<u64> {
+        match self.get(key) {
+            Some(value) if value.get_ref().as_integer().is_some() => Some(self.number(key, 0, 0..=u64::from(u32::MAX))),
+            _ => self.parsed(key, parse),
+        }
+    }
+
     pub fn string(&self, key: &'static str) -> Option<String> {
         self.parsed(key, |text| Ok(text.to_owned()))
     }

@@ -283,10 +283,14 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Forgets the entries that their source dropped before `limit`; what was sent of them stays known by the story.
+    /// Forgets the entries that their source dropped before `limit`. The last one of a story stays, without its text:
+    /// it is how the story is recognised should somebody list it again.
     pub fn forget_entries_unseen_since(&mut self, source: &str, limit: Timestamp) -> Result<usize> {
         let gone = "DELETE FROM entry WHERE source = ?1 AND last_seen < ?2 AND (SELECT count(*) FROM entry AS other WHERE other.story = entry.story) > 1";
-        Ok(self.transaction.execute(gone, params![source, millis(limit)])?)
+        let emptied = "UPDATE entry SET content_html = NULL, summary_html = NULL WHERE source = ?1 AND last_seen < ?2 AND (content_html IS NOT NULL OR summary_html IS NOT NULL)";
+        let gone = self.transaction.prepare_cached(gone)?.execute(params![source, millis(limit)])?;
+        self.transaction.prepare_cached(emptied)?.execute(params![source, millis(limit)])?;
+        Ok(gone)
     }
 
     /// Notes that a source still lists these entries.

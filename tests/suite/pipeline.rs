@@ -189,3 +189,20 @@ fn what_is_published_is_well_formed_and_safe_whatever_the_source_says() {
     // Every entry has a date of some kind (RFC 4287 section 4.2.15), also one whose source gave none.
     assert!(feed["items"].as_array().unwrap().iter().all(|item| item["date_modified"].is_string()), "{feed}");
 }
+
+#[test]
+fn what_its_source_dropped_long_ago_loses_its_text_and_is_still_known() {
+    let server = Server::always(Reply::ok(rss(TWO)));
+    let mut app = App::new(&source("s", &server.url("/"), ""));
+    let config = app.read("feeds.toml").replace("[mail]", "retention = \"30d\"\n[mail]");
+    app.write("feeds.toml", config);
+    app.ok(&["fetch"]);
+    server.answer(|_| Reply::ok(rss(&[TWO[1]])));
+    for _ in 0..3 {
+        app.later(20 * 24 * 60).ok(&["fetch"]);
+    }
+    assert_eq!(app.titles().len(), 2);
+    server.answer(|_| Reply::ok(rss(TWO)));
+    app.later(24 * 60).ok(&["fetch"]);
+    assert!(app.announced().iter().all(|(_, times)| *times == 1), "{:?}", app.announced());
+}
