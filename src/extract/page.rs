@@ -253,6 +253,8 @@ fn widest(srcset: &str) -> Option<&str> {
 /// What an entry's own page says of it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ItemPage {
+    /// For a card that had none.
+    pub title: Option<String>,
     pub published: Option<Timestamp>,
     pub updated: Option<Timestamp>,
     pub canonical: Option<String>,
@@ -281,7 +283,9 @@ impl Page {
         let author = self.meta(&["author", "article:author"]).filter(|author| !author.starts_with("http"));
         let hreflang = selector("link[rel~=alternate][hreflang][href]");
         let alternates = self.html.select(&hreflang);
+        let title = self.meta(&["og:title", "twitter:title"]).or_else(|| self.first("article h1, main h1, h1").map(text_of)).filter(|title| !title.is_empty());
         ItemPage {
+            title,
             published,
             updated,
             canonical: self.first("link[rel~=canonical][href]").and_then(|link| link.attr("href")).map(|href| resolve_against(self.base.as_ref(), href)),

@@ -15,7 +15,7 @@ use crate::extract::prose_date::DateRules;
 use crate::extract::{self, PageRules};
 use crate::fetch::client::{Answer, FetchError, Wanted};
 use crate::fetch::robots::Robots;
-use crate::model::feed::{Link, RawEntry, RawText};
+use crate::model::feed::{Format, Link, RawEntry, RawText};
 use crate::model::source::{DateFrom, Source, Validators};
 use crate::store::RobotsFile;
 
@@ -174,7 +174,10 @@ impl Refresher {
         budget: &mut PageBudget,
         now: Timestamp,
     ) -> Result<(), ReadError> {
-        if source.date_from != DateFrom::Item && !source.has_full_text {
+        let is_wanted = source.date_from == DateFrom::Item || source.has_full_text;
+        // A card without a title has one on its own page.
+        let has_untitled = reading.feed.format == Format::Page && reading.incoming.iter().any(|incoming| incoming.raw.title.is_none());
+        if !is_wanted && !has_untitled {
             return Ok(());
         }
         let keys: Vec<String> = reading.incoming.iter().map(|incoming| incoming.identity.key()).collect();
@@ -183,7 +186,7 @@ impl Refresher {
         let mut done: Vec<Incoming> = Vec::new();
         for mut incoming in std::mem::take(&mut reading.incoming) {
             let is_same = known.get(&incoming.identity.key()).is_some_and(|known| known.fingerprint == incoming.fingerprint);
-            let url = incoming.raw.url().and_then(|url| Url::parse(url).ok()).filter(|_| !is_same);
+            let url = incoming.raw.url().and_then(|url| Url::parse(url).ok()).filter(|_| !is_same && (is_wanted || incoming.raw.title.is_none()));
             if let Some(url) = url {
                 if left == 0 {
                     reading.feed.problems.push(format!("more than {ITEM_PAGES_MAX} new items: the pages of the others are left for the next time"));
@@ -233,6 +236,9 @@ fn add_article(raw: &mut RawEntry, article: Article, url: &Url) {
 
 /// What the item's own page knows better than the card, or alone.
 fn add_item_page(raw: &mut RawEntry, item: ItemPage) {
+    if raw.title.is_none() {
+        raw.title = item.title.map(|value| RawText { value, ..RawText::default() });
+    }
     raw.published = item.published.or(raw.published);
     raw.updated = item.updated.or(raw.updated);
     raw.language = item.language.or(raw.language.take());

@@ -208,6 +208,122 @@ fn a_page_is_asked_for_its_feed_its_wordpress_and_its_news_sitemap_first() {
     assert_eq!(app.titles().len(), 5);
 }
 
+const TITLES: [&str; 5] = [
+    "Open budgets in six African cities",
+    "La société civile face au numérique : bilan",
+    "Judges and journalists: a new pact",
+    "Datos abiertos para la justicia climática",
+    "What the new law on lobbying changes",
+];
+const EXCERPT: &str = "This is the excerpt of the story, which goes on for a while and says what happened, when, and to whom.";
+
+/// A page whose cards `card` makes, between a menu and a footer that are plain `div`s.
+fn site(card: impl Fn(usize, &str) -> String) -> String {
+    let cards: String = TITLES.iter().enumerate().map(|(n, title)| card(n, title)).collect();
+    format!(
+        "<html><body><div class=top><ul><li><a href=/about>About us and our work</a></li><li><a href=/programmes/justice>The justice programme</a></li><li><a href=/programmes/data>The data programme</a></li></ul></div><div class=list>{cards}</div><div class=foot><a href=/privacy>Privacy notice</a></div></body></html>"
+    )
+}
+
+#[test]
+fn listings_of_many_makes_are_read() {
+    let pages = [
+        (
+            "a flat page, the date in front of each heading",
+            site(|n, title| format!("<p>September {}, 2020</p><h4><a href=\"/news/{n}-story\">{title}</a></h4><p>in Geneva</p><p>{EXCERPT}</p>", 20 - n)),
+        ),
+        (
+            "author and topic links in each card",
+            site(|n, title| {
+                format!(
+                    "<div class=post><span>September {}, 2020</span><h2><a href=\"/news/{n}-story\">{title}</a></h2>by <a href=/author/ana>Ana Pérez</a> in <a href=/topics/land>Land and environment</a><p>{EXCERPT} <a href=\"/news/{n}-story\">Read more</a></p></div>",
+                    20 - n
+                )
+            }),
+        ),
+        (
+            "whole bodies with links of their own",
+            site(|n, title| {
+                format!(
+                    "<article><h2><a href=\"/news/{n}-story\">{title}</a></h2><time datetime=2020-09-{}>x</time><p>{EXCERPT}</p><p>See <a href=\"/files/{n}\">the document of the meeting</a>.</p></article>",
+                    20 - n
+                )
+            }),
+        ),
+        (
+            "each title twice, once for a picture",
+            site(|n, title| {
+                format!(
+                    "<div class=row><a href=\"/news/{n}-story\"><img alt=\"Some photo {n}\" src=/{n}.png></a><div><a href=\"/news/{n}-story\">{title}</a><span> — Sep {}, 2020</span><div>{EXCERPT}</div></div></div>",
+                    20 - n
+                )
+            }),
+        ),
+        (
+            "a table, two rows a story",
+            format!(
+                "<html><body><table>{}</table></body></html>",
+                TITLES
+                    .iter()
+                    .enumerate()
+                    .map(|(n, title)| format!(
+                        "<tr><td><a href=\"/news/{n}-story\">{title}</a></td><td>September {}, 2020</td></tr><tr><td colspan=2>{EXCERPT}</td></tr>",
+                        20 - n
+                    ))
+                    .collect::<String>()
+            ),
+        ),
+        (
+            "nothing but divs, a label first",
+            site(|n, title| {
+                format!(
+                    "<div><div><div><a href=/tag/justicia>Justicia</a></div><a href=\"/news/{n}-story\"><div><div>{title}</div></div></a><div>{} de septiembre de 2020</div><div>{EXCERPT}</div></div></div>",
+                    20 - n
+                )
+            }),
+        ),
+        (
+            "a date as a picture of itself",
+            site(|n, title| {
+                format!(
+                    "<a href=\"/news/2020-09-{}-story-{n}\"><div><h3>SEP</h3><h2>{}</h2></div><div class=title_text>{title}</div><div>{EXCERPT}</div></a>",
+                    20 - n,
+                    20 - n
+                )
+            }),
+        ),
+    ];
+    let app = App::new("");
+    for (make, page) in pages {
+        let feed = probe(&app, &page, "https://x.example/news");
+        let items = feed["items"].as_array().unwrap();
+        let titles: Vec<&str> = items.iter().map(|item| item["title"].as_str().unwrap_or("")).collect();
+        assert_eq!(titles, TITLES, "{make}");
+        for (n, item) in items.iter().enumerate() {
+            assert!(item["url"].as_str().unwrap().contains("/news/"), "{make}: {item}");
+            assert_eq!(item["date_published"], format!("2020-09-{}T00:00:00Z", 20 - n), "{make}");
+            assert_eq!(item["summary"].as_str().unwrap_or("")[..40], EXCERPT[..40], "{make}");
+        }
+    }
+}
+
+#[test]
+fn a_title_that_is_only_in_a_picture_comes_from_the_items_own_page() {
+    let page = site(|n, title| {
+        format!(
+            "<div class=row><a href=\"/news/{n}-story\"><img alt=\"{title}\" src=/{n}.png></a><div>{EXCERPT} {n}</div><a href=\"/news/{n}-story\">Read More</a></div>"
+        )
+    });
+    let server = Server::start(move |request: &Request| match request.target.as_str() {
+        "/news" => Reply::html(page.clone()),
+        "/robots.txt" => Reply::new(404, ""),
+        other => Reply::html(format!("<html><head><meta property=og:title content=\"The title of {other}\"></head></html>")),
+    });
+    let app = App::new(&page_source(&server.url("/news"), ""));
+    app.ok(&["fetch"]);
+    assert_eq!(app.titles(), (0..5).map(|n| format!("The title of /news/{n}-story")).collect::<Vec<_>>());
+}
+
 #[test]
 fn structured_data_comes_before_records() {
     let items: String = (1..=4).map(|n| format!("{{\"@type\":\"ListItem\",\"position\":{n},\"item\":{{\"@type\":\"NewsArticle\",\"url\":\"/a/{n}\",\"headline\":\"Headline for machines {n}\",\"datePublished\":\"2022-10-0{n}\"}}}},")).collect();

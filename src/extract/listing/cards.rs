@@ -75,25 +75,34 @@ fn is_heading_link(element: ElementRef) -> bool {
     element.ancestors().filter_map(ElementRef::wrap).take(3).any(is_heading) || element.descendants().filter_map(ElementRef::wrap).any(is_heading)
 }
 
-/// On a flat page a card is a heading and what follows it up to the next one, or what stands before it.
+/// On a flat page a card is a heading and what follows it up to the next one; a date may stand in front.
 fn add_neighbours(cards: &mut [Card], owners: &HashMap<NodeId, Option<&str>>) {
     let is_free =
         |element: &ElementRef| !owners.contains_key(&element.id()) && !matches!(element.value().name(), "script" | "style" | "nav" | "footer" | "form");
-    let run = |elements: &mut dyn Iterator<Item = ElementRef<'_>>| -> usize { elements.take_while(is_free).take(NEIGHBOURS_MAX).count() };
+    let strict = DateRules { order: crate::model::source::DateOrder::Dmy, today: None };
+    let is_date_line = |element: ElementRef| {
+        let text = text_of(element);
+        text.chars().count() <= DATE_CHARS_MAX && find_date(&text, strict).is_some()
+    };
     let Some(first) = cards.first().map(|card| card.record) else { return };
-    let before = run(&mut first.prev_siblings().filter_map(ElementRef::wrap));
-    let is_before = before > 0 && cards.last().is_some_and(|last| run(&mut last.record.next_siblings().filter_map(ElementRef::wrap)) == 0);
-    for card in cards {
-        card.neighbours = if is_before {
-            card.record.prev_siblings().filter_map(ElementRef::wrap).take_while(is_free).take(NEIGHBOURS_MAX).collect()
-        } else {
-            card.record
-                .next_siblings()
-                .filter_map(ElementRef::wrap)
-                .take_while(|element| is_free(element) && !is_heading(*element))
-                .take(NEIGHBOURS_MAX)
-                .collect()
-        };
+    let in_front = first.prev_siblings().filter_map(ElementRef::wrap).take_while(is_free).next().is_some_and(is_date_line);
+    let last = cards.len() - 1;
+    for (at, card) in cards.iter_mut().enumerate() {
+        let mut after: Vec<ElementRef> = card
+            .record
+            .next_siblings()
+            .filter_map(ElementRef::wrap)
+            .take_while(|element| is_free(element) && !is_heading(*element))
+            .take(NEIGHBOURS_MAX)
+            .collect();
+        if in_front {
+            // The date before the next heading is the next card's.
+            if at < last && after.len() < NEIGHBOURS_MAX && after.last().is_some_and(|element| is_date_line(*element)) {
+                after.pop();
+            }
+            card.neighbours.extend(card.record.prev_siblings().filter_map(ElementRef::wrap).next().filter(|element| is_free(element)));
+        }
+        card.neighbours.extend(after);
     }
 }
 
@@ -132,33 +141,43 @@ impl<'a> Card<'a> {
     /// The date that the card bears: in a `time`, in what is named a date, in a short text that is one, in the address.
     pub fn date(&self, rules: DateRules) -> Option<Timestamp> {
         let strict = DateRules { today: None, ..rules };
-        let times =
-            || self.elements().filter(|element| element.value().name() == "time" || element.attr("itemprop").is_some_and(|name| name == "datePublished"));
-        let named = || self.elements().filter(|element| element.value().classes().any(is_date_name));
-        let from_short = || {
-            self.elements().filter(|element| !matches!(element.value().name(), "script" | "style" | "a") || element.descendants().nth(2).is_none()).find_map(
-                |element| {
-                    let own: String = element.children().filter_map(|child| child.value().as_text().map(|text| text.to_string())).collect();
-                    let own = crate::text::one_line(&own);
-                    let is_short = !own.is_empty() && own.chars().count() <= DATE_CHARS_MAX;
-                    // "08.08.2025 • Donzdorf …": a date in figures at the very start.
-                    let start = || own.split_whitespace().next().filter(|word| word.starts_with(|c: char| c.is_ascii_digit()) && word.len() >= 8);
-                    if is_short { find_date(&own, strict) } else { start().and_then(|word| find_date(word, strict)) }
-                },
-            )
-        };
-        times()
-            .find_map(|time| date_of(time, rules))
-            .or_else(|| named().filter(|element| text_of(*element).chars().count() <= 2 * DATE_CHARS_MAX).find_map(|element| date_of(element, rules)))
-            .or_else(from_short)
+        self.dated(rules)
+            .map(|(date, _)| date)
             .or_else(|| self.parts().map(text_of).filter(|text| text.chars().count() <= DATE_CHARS_MAX * 2).find_map(|text| find_date(&text, strict)))
             .or_else(|| date_in_address(&self.href))
     }
 
+    /// The date with the element that it stands in.
+    fn dated(&self, rules: DateRules) -> Option<(Timestamp, ElementRef<'a>)> {
+        let strict = DateRules { today: None, ..rules };
+        let is_time = |element: &ElementRef| element.value().name() == "time" || element.attr("itemprop").is_some_and(|name| name == "datePublished");
+        let is_named = |element: &ElementRef| element.value().classes().any(is_date_name) && text_of(*element).chars().count() <= 2 * DATE_CHARS_MAX;
+        let is_text = |element: &ElementRef| !matches!(element.value().name(), "script" | "style" | "a") || element.descendants().nth(2).is_none();
+        let own_date = |element: ElementRef<'a>| {
+            let own: String = element.children().filter_map(|child| child.value().as_text().map(|text| text.to_string())).collect();
+            let own = crate::text::one_line(&own);
+            let is_short = !own.is_empty() && own.chars().count() <= DATE_CHARS_MAX;
+            // "08.08.2025 • Donzdorf …": a date in figures at the very start.
+            let start = || own.split_whitespace().next().filter(|word| word.starts_with(|c: char| c.is_ascii_digit()) && word.len() >= 8);
+            if is_short { find_date(&own, strict) } else { start().and_then(|word| find_date(word, strict)) }
+        };
+        let with = |element: ElementRef<'a>, date: Option<Timestamp>| date.map(|date| (date, element));
+        self.elements()
+            .filter(is_time)
+            .find_map(|element| with(element, date_of(element, rules)))
+            .or_else(|| self.elements().filter(is_named).find_map(|element| with(element, date_of(element, rules))))
+            .or_else(|| self.elements().filter(is_text).find_map(|element| with(element, own_date(element))))
+    }
+
     /// The element that the date stands in, where it stands in one.
     pub fn date_element(&self) -> Option<ElementRef<'a>> {
-        let is_date = |element: &ElementRef| element.value().name() == "time" || element.value().classes().any(is_date_name);
-        self.record.descendants().filter_map(ElementRef::wrap).find(is_date)
+        let rules = DateRules { order: crate::model::source::DateOrder::Dmy, today: None };
+        self.dated(rules).map(|(_, element)| element)
+    }
+
+    /// One of its links is a heading or stands in one: it is this card that the heading is of.
+    pub fn is_headline(&self) -> bool {
+        self.anchors.iter().any(|(anchor, _)| is_heading_link(*anchor))
     }
 
     /// The element of the excerpt.
@@ -295,14 +314,19 @@ pub fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawEntry> {
     let plain = |value: String| RawText { value, base: page.base().cloned(), ..RawText::default() };
     let image = selector("img");
     let entry = |card: &Card| {
-        let title = title(card)?;
+        // Without a title in the page's text the item's own page has one; a picture and a link alone are no entry.
+        let title = title(card);
+        let excerpt = card.excerpt(title.as_deref().unwrap_or_default());
+        if title.is_none() && excerpt.is_none() {
+            return None;
+        }
         let language = card.record.attr("lang").map(str::to_owned).or_else(|| page.language().map(str::to_owned));
         Some(RawEntry {
             links: vec![Link { href: card.href.clone(), rel: "alternate".into(), media_type: None, hreflang: None }],
-            summary: card.excerpt(&title).map(plain),
+            summary: excerpt.map(plain),
             published: card.date(rules),
             image: card.parts().find_map(|part| part.select(&image).find_map(|image| image_of(image, page.base()))),
-            title: Some(plain(title)),
+            title: title.map(plain),
             language,
             ..RawEntry::default()
         })

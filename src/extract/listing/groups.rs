@@ -104,13 +104,21 @@ fn score(page: &Page, listing: &Listing) -> f64 {
     let coherence = 1.0 - (directories.len() as f64 - 1.0) / count as f64;
     let features = 0.1
         + 1.2 * words
-        + 1.0 * part(&|card| card.has_heading())
+        + 0.5 * part(&|card| card.has_heading())
+        + 0.7 * part(&|card| card.is_headline())
         + 0.9 * part(&|card| card.has_date())
         + 0.4 * part(&|card| card.has_image())
         + 0.7 * part(&|card| card.has_excerpt())
         + 0.5 * slugs
         + 0.3 * coherence;
+    // Cards whose title is only in a picture still have their excerpt.
+    let untitled = untitled * (1.0 - 0.6 * part(&|card| card.has_excerpt() && card.has_image()));
+    let distinct = distinct.max(if untitled < 1.0 { 0.5 * part(&|card| card.has_excerpt() && card.has_image()) } else { 0.0 });
     let mut score = features * (1.0 + count as f64).ln().min(3.5) * distinct * (1.0 - untitled);
+    // Bare links are what menus are made of.
+    if part(&|card| card.has_heading() || card.has_date() || card.has_image() || card.has_excerpt()) < 0.2 {
+        score *= 0.5;
+    }
     if listing.anchors.iter().all(|anchor| anchor.is_set_aside) {
         score *= 0.08;
     }
