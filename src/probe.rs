@@ -7,7 +7,7 @@ use crate::classify::Classifier;
 use crate::extract::prose_date::DateRules;
 use crate::extract::{self, Document, ExtractError, PageRules};
 use crate::model::entry::{Entry, Identity};
-use crate::model::feed::{Person, RawFeed};
+use crate::model::feed::{Person, RawEntry, RawFeed};
 use crate::model::filter::{Filter, Verdict};
 use crate::model::source::Select;
 use crate::normalize::entry::{Context, normalize, plain};
@@ -52,12 +52,33 @@ pub struct Reading {
 
 /// Cleans what was extracted.
 pub fn clean(feed: RawFeed, base: Option<&Url>) -> Reading {
-    let mut sanitizer = Sanitizer::default();
     let context = Context { source: "probe", language: None, base };
-    let entries: Vec<Entry> = feed.entries.iter().map(|raw| normalize(raw, context, &mut sanitizer)).collect();
+    let entries = normalize_all(&feed.entries, context);
+    let mut sanitizer = Sanitizer::default();
     let title = feed.title.as_ref().map(|title| plain(title, &mut sanitizer));
     let description = feed.description.as_ref().map(|text| plain(text, &mut sanitizer));
     Reading { feed, title, description, way: None, select: None, rules: vec![Vec::new(); entries.len()], entries }
+}
+
+/// Fewer entries are not worth a thread.
+const ENTRIES_PER_THREAD: usize = 64;
+
+/// Sanitising is nearly all of the work and knows no order: each processor gets its share.
+fn normalize_all(raws: &[RawEntry], context: Context) -> Vec<Entry> {
+    let clean = |raws: &[RawEntry]| {
+        let mut sanitizer = Sanitizer::default();
+        raws.iter().map(|raw| normalize(raw, context, &mut sanitizer)).collect::<Vec<Entry>>()
+    };
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let share = raws.len().div_ceil(processors).max(ENTRIES_PER_THREAD);
+    if raws.len() <= share {
+        return clean(raws);
+    }
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = raws.chunks(share).map(|share| (share, scope.spawn(move || clean(share)))).collect();
+        // A thread that panicked is worth another try: the panic then has its place and its message.
+        threads.into_iter().flat_map(|(share, thread)| thread.join().unwrap_or_else(|_| clean(share))).collect()
+    })
 }
 
 /// Cleans what was found, and applies the rules of its source.

@@ -20,12 +20,15 @@ struct Gate {
     places: Arc<Semaphore>,
     /// When the next page may be asked for.
     next_page: Mutex<Option<Instant>>,
+    /// When a place became free last.
+    released: Mutex<Option<Instant>>,
 }
 
 /// A place at a host, held while a request is under way.
 #[derive(Debug)]
 pub struct Place {
-    permit: Option<OwnedSemaphorePermit>,
+    gate: Arc<Gate>,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 /// After an answer its connection needs a moment to be ready for the next request; asked sooner, the client would open
@@ -34,12 +37,7 @@ const GRACE: Duration = Duration::from_millis(10);
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let (Some(permit), Ok(runtime)) = (self.permit.take(), tokio::runtime::Handle::try_current()) {
-            runtime.spawn(async move {
-                tokio::time::sleep(GRACE).await;
-                drop(permit);
-            });
-        }
+        *self.gate.released.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 }
 
@@ -51,14 +49,20 @@ impl Gates {
     fn gate(&self, url: &Url) -> Arc<Gate> {
         let host = format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Arc::new(Gate { places: Arc::new(Semaphore::new(self.per_host)), next_page: Mutex::default() });
+        let new = || Arc::new(Gate { places: Arc::new(Semaphore::new(self.per_host)), next_page: Mutex::default(), released: Mutex::default() });
         hosts.entry(host).or_insert_with(new).clone()
     }
 
     /// Waits for a place at the host of `url`.
     pub async fn enter(&self, url: &Url) -> Place {
+        let gate = self.gate(url);
         // The semaphore is never closed: an error would only mean no limit.
-        Place { permit: self.gate(url).places.clone().acquire_owned().await.ok() }
+        let permit = gate.places.clone().acquire_owned().await.ok();
+        let ready = gate.released.lock().unwrap_or_else(PoisonError::into_inner).map(|released| released + GRACE);
+        if let Some(ready) = ready.filter(|ready| *ready > Instant::now()) {
+            tokio::time::sleep_until(ready).await;
+        }
+        Place { gate, _permit: permit }
     }
 
     /// Waits until `delay` has passed since the last page of this host was asked for, in the order of the callers.
