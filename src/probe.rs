@@ -51,9 +51,10 @@ pub struct Reading {
 }
 
 /// Cleans what was extracted.
-pub fn clean(feed: RawFeed, base: Option<&Url>) -> Reading {
+pub fn clean(mut feed: RawFeed, base: Option<&Url>) -> Reading {
     let context = Context { source: "probe", language: None, base };
-    let entries = normalize_all(&feed.entries, context);
+    // The raw entries go: a document may be as long as memory allows.
+    let entries = normalize_all(&std::mem::take(&mut feed.entries), context);
     let mut sanitizer = Sanitizer::default();
     let title = feed.title.as_ref().map(|title| plain(title, &mut sanitizer));
     let description = feed.description.as_ref().map(|text| plain(text, &mut sanitizer));

@@ -74,6 +74,7 @@ pub async fn probe(wanted: &Arguments, config_path: &Path, now: Timestamp) -> an
     // With --write the page is learned anew, whatever selectors stand there.
     let select = source.and_then(|source| source.select.clone()).filter(|_| !wanted.write);
     let mut found = probe::find(document, &PageRules { select, dates }).with_context(|| wanted.document.clone())?;
+    fetched.bytes = Vec::new();
     if let Some(client) = &client {
         found = ask_endpoints(client, found, &fetched, source, now).await?;
     }
