@@ -52,6 +52,13 @@ pub struct Report {
     pub outcome: Outcome,
 }
 
+/// What a 304 leaves to be kept: many together cost what one does, and a run that is killed in between asks again.
+pub struct Unsaved {
+    source: String,
+    partner: String,
+    state: FetchState,
+}
+
 /// All that a refresh needs, shared by those that run at the same time.
 #[derive(Clone)]
 pub struct Refresher {
@@ -137,20 +144,37 @@ impl Refresher {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads a source and keeps what it brought. A source that fails is an outcome.
+    /// Keeps what several refreshes left, in one transaction.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn save(&self, unsaved: &mut Vec<Unsaved>) -> anyhow::Result<()> {
+        let mut store = self.store();
+        let mut work = store.begin()?;
+        for Unsaved { source, partner, state } in unsaved.drain(..) {
+            work.put_fetch_state(&source, &partner, &state)?;
+        }
+        Ok(work.commit()?)
+    }
+
+    /// Reads a source and keeps what it brought; the little that a 304 changes is left to `save`. A source that fails is
+    /// an outcome.
     ///
     /// # Errors
     /// Only when the store fails.
-    pub async fn refresh(&self, source: &Source, state: FetchState, now: Timestamp) -> anyhow::Result<Report> {
+    pub async fn refresh(&self, source: &Source, state: FetchState, now: Timestamp) -> anyhow::Result<(Report, Option<Unsaved>)> {
         // Another address in the configuration is another document: what we knew of the old one says nothing of it.
         let state = if state.url == source.url.as_str() { state } else { FetchState { url: source.url.to_string(), ..FetchState::default() } };
         let outcome = match self.read(source, &state, now).await {
-            Ok(Read::NotModified(meta)) => self.keep_not_modified(source, state, meta, now)?,
+            Ok(Read::NotModified(meta)) => {
+                let unsaved = self.keep_not_modified(source, state, meta, now)?;
+                return Ok((Report { source: source.id.clone(), outcome: Outcome::NotModified }, unsaved));
+            }
             Ok(Read::Reading(reading)) => self.keep(source, state, *reading, now).with_context(|| format!("cannot keep what {} brought", source.id))?,
             Err(ReadError::Internal(error)) => return Err(error),
             Err(error) => self.keep_failure(source, state, &error, now)?,
         };
-        Ok(Report { source: source.id.clone(), outcome })
+        Ok((Report { source: source.id.clone(), outcome }, None))
     }
 
     /// Keeps what a hub pushed for a source (WebSub). A document that cannot be read is a warning in the log.
@@ -306,15 +330,15 @@ impl Refresher {
         Pace { interval: source.interval_seconds, min: self.interval_min_seconds, max: self.interval_max_seconds, is_fixed: source.is_interval_fixed }
     }
 
-    fn keep_not_modified(&self, source: &Source, state: FetchState, meta: Meta, now: Timestamp) -> anyhow::Result<Outcome> {
+    fn keep_not_modified(&self, source: &Source, state: FetchState, meta: Meta, now: Timestamp) -> anyhow::Result<Option<Unsaved>> {
         let validators = Validators {
             etag: meta.validators.etag.or(state.validators.etag),
             last_modified: meta.validators.last_modified.or(state.validators.last_modified),
         };
         let fresh_seconds = meta.fresh_seconds.or(state.fresh_seconds);
         let moved = seen_moved(state.moved, meta.moved_to.as_ref(), state.feed_url.is_some());
-        let mut store = self.store();
-        let is_pushed = store.is_pushed(&source.id, now)?;
+        // Only a source with a hub can be pushed.
+        let is_pushed = state.hub.is_some() && self.store().is_pushed(&source.id, now)?;
         let rhythm = state.rhythm.after(now, false);
         let was_broken = state.failures >= FAILURES_TOLD;
         let asked = Asked { fresh_seconds, hints: Some(&state.hints), crawl_delay_seconds: None, is_pushed };
@@ -332,13 +356,15 @@ impl Refresher {
             next_poll_reason: Some(next.reason),
             ..state
         };
+        if !was_broken {
+            return Ok(Some(Unsaved { source: source.id.clone(), partner: source.partner.clone(), state }));
+        }
+        let mut store = self.store();
         let mut work = store.begin()?;
         work.put_fetch_state(&source.id, &source.partner, &state)?;
-        if was_broken {
-            work.put_notice(&source.id, WORKS_AGAIN, now)?;
-        }
+        work.put_notice(&source.id, WORKS_AGAIN, now)?;
         work.commit()?;
-        Ok(Outcome::NotModified)
+        Ok(None)
     }
 
     fn keep_failure(&self, source: &Source, mut state: FetchState, error: &ReadError, now: Timestamp) -> anyhow::Result<Outcome> {
@@ -385,7 +411,7 @@ impl Refresher {
         let mut store = self.store();
         let keys: Vec<String> = incoming.iter().map(|incoming| incoming.identity.key()).collect();
         let known = store.known(&source.id, &keys)?;
-        let is_pushed = store.is_pushed(&source.id, now)?;
+        let is_pushed = state.hub.is_some() && store.is_pushed(&source.id, now)?;
         let mut intake = Intake::new(source, &self.classifier, &base, feed.language.clone(), state.last_success, now);
         intake.is_flood = state.last_success.is_some() && keys.len() - known.len() > intake::FLOOD_ENTRIES_MIN;
         if is_mended {

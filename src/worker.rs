@@ -19,6 +19,9 @@ pub enum Selection {
     One(String),
 }
 
+/// Kept together in one transaction.
+const UNSAVED_MAX: usize = 64;
+
 /// How many at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
@@ -67,7 +70,7 @@ pub async fn fetch(
             (at, Box::pin(refresher.refresh(&source, state, now)).await)
         });
     }
-    let mut done = Vec::new();
+    let (mut done, mut unsaved) = (Vec::new(), Vec::new());
     let mut stop = std::pin::pin!(stop);
     let is_interrupted = loop {
         let next = tokio::select! {
@@ -76,11 +79,16 @@ pub async fn fetch(
         };
         let Some(next) = next else { break false };
         let (at, report) = next?;
-        let report = report?;
+        let (report, left) = report?;
+        unsaved.extend(left);
+        if unsaved.len() >= UNSAVED_MAX {
+            refresher.save(&mut unsaved)?;
+        }
         on_done(&report);
         done.push((at, report));
     };
     tasks.shutdown().await;
+    refresher.save(&mut unsaved)?;
     done.sort_by_key(|(at, _)| *at);
     Ok(Round { reports: done.into_iter().map(|(_, report)| report).collect(), is_interrupted })
 }
