@@ -14,7 +14,7 @@ use crate::deliver::transport::Transport;
 use crate::digest;
 use crate::model::digest::{Address, Delivery, DeliveryState, Digest, Issue, Notice, OnUncertain};
 use crate::model::story::Story;
-use crate::model::token::SigningKey;
+use crate::model::token::{SigningKey, UNSUBSCRIBE};
 use crate::store::{NewDelivery, NewIssue, Store};
 use crate::templates::Templates;
 use crate::view::Frame;
@@ -133,9 +133,6 @@ pub fn queue_notices(store: &mut Store, frame: Frame, operators: &[Address], tem
     work.commit()?;
     Ok(notices.len())
 }
-
-/// What tokens in List-Unsubscribe are for.
-pub const UNSUBSCRIBE: &str = "unsubscribe";
 
 /// Ends a recipient's digest by the token of one of its mails. `false` when the token is none of ours.
 ///

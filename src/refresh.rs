@@ -134,7 +134,8 @@ enum ReadError {
 }
 
 enum Read {
-    NotModified(Meta),
+    /// With the Crawl-delay that robots.txt asks for, in seconds.
+    NotModified(Box<Meta>, Option<u64>),
     Reading(Box<Reading>),
 }
 
@@ -166,8 +167,8 @@ impl Refresher {
         // Another address in the configuration is another document: what we knew of the old one says nothing of it.
         let state = if state.url == source.url.as_str() { state } else { FetchState { url: source.url.to_string(), ..FetchState::default() } };
         let outcome = match self.read(source, &state, now).await {
-            Ok(Read::NotModified(meta)) => {
-                let unsaved = self.keep_not_modified(source, state, meta, now)?;
+            Ok(Read::NotModified(meta, crawl_delay_seconds)) => {
+                let unsaved = self.keep_not_modified(source, state, *meta, crawl_delay_seconds, now)?;
                 return Ok((Report { source: source.id.clone(), outcome: Outcome::NotModified }, unsaved));
             }
             Ok(Read::Reading(reading)) => self.keep(source, state, *reading, now).with_context(|| format!("cannot keep what {} brought", source.id))?,
@@ -227,7 +228,7 @@ impl Refresher {
             self.client.get(&address, &state.validators, Wanted::Feed, now).await?
         };
         let fetched = match answer {
-            Answer::NotModified(meta) => return Ok(Read::NotModified(meta)),
+            Answer::NotModified(meta) => return Ok(Read::NotModified(Box::new(meta), budget.crawl_delay_seconds())),
             Answer::Document(fetched) => *fetched,
         };
         let rules = page_rules(source, now);
@@ -263,7 +264,7 @@ impl Refresher {
             // A domain that was let go redirects to a page full of feeds, none of them ours.
             let is_elsewhere = state.last_success.is_some() && fetched.url.host_str() != source.url.host_str();
             let endpoints = if is_elsewhere { &[] } else { endpoints.as_slice() };
-            let endpoint = explore::named_feed(&self.client, endpoints, &fetched, now).await?;
+            let endpoint = explore::named_feed(&self.client, endpoints, &fetched.url, now).await?;
             return Ok(Reading::of_endpoint(endpoint, &state.page));
         }
         self.read_unknown_page(source, state, fetched, endpoints, rules, budget, now).await
@@ -286,13 +287,14 @@ impl Refresher {
             // It was asked for as a feed; now that it is a page, robots.txt has a say.
             self.check_robots(&robots, &fetched.url, budget)?;
         }
-        let listing = self.read_listing(source, &state.page, fetched.clone(), rules, now).await;
+        let page = fetched.url.clone();
+        let listing = self.read_listing(source, &state.page, fetched, rules, now).await;
         if !state.page.is_explored {
             endpoints.extend(robots.sitemaps.into_iter().filter(|sitemap| sitemap.contains("news")));
             let listed: Option<HashSet<String>> =
                 listing.as_ref().ok().map(|(listing, _)| listing.feed.entries.iter().filter_map(|entry| canonical_key(entry.url()?)).collect());
             let must_share = listed.filter(|_| source.kind == SourceKind::Page);
-            if let Some(endpoint) = explore::explore(&self.client, &endpoints, &fetched, must_share.as_ref(), now).await? {
+            if let Some(endpoint) = explore::explore(&self.client, &endpoints, &page, must_share.as_ref(), now).await? {
                 return Ok(Reading::of_endpoint(endpoint, &state.page));
             }
         }
@@ -330,7 +332,14 @@ impl Refresher {
         Pace { interval: source.interval_seconds, min: self.interval_min_seconds, max: self.interval_max_seconds, is_fixed: source.is_interval_fixed }
     }
 
-    fn keep_not_modified(&self, source: &Source, state: FetchState, meta: Meta, now: Timestamp) -> anyhow::Result<Option<Unsaved>> {
+    fn keep_not_modified(
+        &self,
+        source: &Source,
+        state: FetchState,
+        meta: Meta,
+        crawl_delay_seconds: Option<u64>,
+        now: Timestamp,
+    ) -> anyhow::Result<Option<Unsaved>> {
         let validators = Validators {
             etag: meta.validators.etag.or(state.validators.etag),
             last_modified: meta.validators.last_modified.or(state.validators.last_modified),
@@ -341,7 +350,7 @@ impl Refresher {
         let is_pushed = state.hub.is_some() && self.store().is_pushed(&source.id, now)?;
         let rhythm = state.rhythm.after(now, false);
         let was_broken = state.failures >= FAILURES_TOLD;
-        let asked = Asked { fresh_seconds, hints: Some(&state.hints), crawl_delay_seconds: None, is_pushed };
+        let asked = Asked { fresh_seconds, hints: Some(&state.hints), crawl_delay_seconds, is_pushed };
         let next = politeness::after_success(now, self.pace(source), &rhythm, asked);
         let state = FetchState {
             validators,

@@ -135,7 +135,7 @@ async fn ask_endpoints(client: &Client, found: Found, page: &Fetched, source: Op
     }
     let listed: HashSet<String> = found.feed.entries.iter().filter_map(|entry| canonical_key(entry.url()?)).collect();
     let must_share = source.is_some_and(|source| source.kind == SourceKind::Page).then_some(&listed);
-    Ok(match explore::explore(client, &found.endpoints, page, must_share, now).await? {
+    Ok(match explore::explore(client, &found.endpoints, &page.url, must_share, now).await? {
         Some(endpoint) => Found { way: explore::way(endpoint.feed.format), feed: endpoint.feed, select: found.select, endpoints: found.endpoints },
         None => found,
     })

@@ -11,7 +11,7 @@ use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
 use sha2::{Digest as _, Sha256};
 
 use crate::model::digest::{Delivery, Issue, UNSUBSCRIBE_PLACE};
-use crate::model::token::SigningKey;
+use crate::model::token::{SigningKey, UNSUBSCRIBE};
 
 /// Whom the mail is from.
 #[derive(Debug, Clone)]
@@ -200,7 +200,7 @@ pub struct Built {
 
 /// Where a recipient leaves: on the web, else by mail; and by mail in any case.
 fn leaving(sender: &Sender, delivery: &Delivery) -> (String, String) {
-    let token = sender.key.sign("unsubscribe", &format!("{} {}", delivery.digest, delivery.recipient));
+    let token = sender.key.sign(UNSUBSCRIBE, &format!("{} {}", delivery.digest, delivery.recipient));
     let by_mail = format!("mailto:{}?subject=unsubscribe%20{token}", sender.from.email);
     let link = sender.public_url.as_ref().map(|public| format!("{public}/unsubscribe/{token}"));
     (link.unwrap_or_else(|| by_mail.clone()), by_mail)

@@ -5,6 +5,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+/// The purpose of the tokens that mails are left by.
+pub const UNSUBSCRIBE: &str = "unsubscribe";
+
 /// Of the signature, in bytes: 128 bits cannot be guessed, and keep the address short.
 const MAC_BYTES: usize = 16;
 

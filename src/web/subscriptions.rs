@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::hooks::{Hooks, failed};
 use crate::mailing;
+use crate::model::token::UNSUBSCRIBE;
 
 #[derive(Debug, Default, serde::Deserialize)]
 pub struct Language {
@@ -26,7 +27,7 @@ fn page(hooks: &Hooks, status: StatusCode, language: &str, key: &str, has_button
 }
 
 pub async fn show(State(hooks): State<Arc<Hooks>>, Path(token): Path<String>, Query(language): Query<Language>) -> Response {
-    match hooks.key.verify(mailing::UNSUBSCRIBE, &token) {
+    match hooks.key.verify(UNSUBSCRIBE, &token) {
         Some(_) => page(&hooks, StatusCode::OK, &language.l, "unsubscribe_ask", true),
         None => page(&hooks, StatusCode::NOT_FOUND, &language.l, "unsubscribe_unknown", false),
     }

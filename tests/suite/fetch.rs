@@ -587,6 +587,16 @@ fn crawl_delay_spaces_the_pages_out() {
     slow.run(&["fetch"]);
     assert_eq!(targets(&server), ["/robots.txt", "/news"]);
     assert_eq!(minutes_planned(&slow), 120);
+    // Nor does a 304 make the next visit come sooner.
+    let mut unchanged = App::new(&page_source(&server.url("/news"), ""));
+    server.answer(|request: &Request| match (request.target.as_str(), request.header("if-none-match")) {
+        ("/robots.txt", _) => Reply::new(200, "User-agent: *\nCrawl-delay: 7200"),
+        (_, Some(_)) => Reply::new(304, ""),
+        _ => Reply::html(LISTING).with("ETag", "\"1\""),
+    });
+    unchanged.run(&["fetch"]);
+    unchanged.later(121).run(&["fetch"]);
+    assert_eq!(minutes_planned(&unchanged), 120);
 }
 
 #[test]
