@@ -15,8 +15,10 @@ use crate::deliver::message::{self, Sender};
 use crate::deliver::smtp::{self, Rates, Smtp};
 use crate::deliver::transport::Transport;
 use crate::fetch::client::{Client, Settings};
-use crate::mailing::{self, Deliveries, Pace, Progress, Turn};
+use crate::mailing::queue::{self, PersonalTurn, Turn};
+use crate::mailing::{self, Deliveries, Pace, Press, Progress};
 use crate::model::guard::Guard;
+use crate::model::subscriber::Offer;
 use crate::model::token::SigningKey;
 use crate::refresh::{OriginLocks, Outcome, Refresher, Report};
 use crate::site;
@@ -51,6 +53,7 @@ pub struct Cycle {
     pub reports: Vec<Report>,
     pub published: site::Published,
     pub turns: Vec<(String, Turn)>,
+    pub personal: PersonalTurn,
     pub deliveries: Deliveries,
 }
 
@@ -60,6 +63,7 @@ impl App {
     pub fn new(config: Config, clock: Clock) -> anyhow::Result<App> {
         let mut store = Store::open(&config.store_path)?;
         let key = SigningKey::new(store.secret("signing", &TokenSource::System.token()?)?);
+        store.hash_suppressions(|address| key.hash(address))?;
         let store = Arc::new(Mutex::new(store));
         let refresher = Refresher {
             client: client(&config.fetch)?,
@@ -78,6 +82,7 @@ impl App {
             reply_to: config.mail.reply_to.as_deref().map(mailbox).transpose()?,
             channel: config.channel.title.clone(),
             public_url: config.public_url.clone(),
+            bounces: config.mail.bounces.clone(),
             key,
             dkim: config.mail.dkim.iter().map(dkim).collect::<anyhow::Result<_>>()?,
         };
@@ -90,6 +95,19 @@ impl App {
 
     pub fn frame(&self) -> Frame<'_> {
         Frame { channel: &self.config.channel, topics: &self.config.topics, sources: &self.config.sources }
+    }
+
+    /// What mail is made with, now.
+    pub fn press(&self) -> Press<'_> {
+        Press { frame: self.frame(), newsletter: &self.config.newsletter, templates: &self.templates, sender: &self.sender, now: self.clock.now() }
+    }
+
+    /// What people can choose from.
+    pub fn offer(&self) -> Offer {
+        let mut partners: Vec<String> = self.config.sources.iter().filter(|source| source.is_enabled).map(|source| source.partner.clone()).collect();
+        partners.sort();
+        partners.dedup();
+        Offer { topics: self.config.topics.iter().map(|topic| topic.id.clone()).collect(), partners }
     }
 
     /// Reads the selected sources, with a progress bar on a terminal; Ctrl-C ends it early.
@@ -115,7 +133,18 @@ impl App {
     /// # Errors
     /// When the store, a template or the disk fails.
     pub fn publish(&self) -> anyhow::Result<site::Published> {
-        site::publish(&self.store(), self.frame(), &self.templates, &self.config.publish_dir)
+        let published = site::publish(&self.store(), self.frame(), &self.config.newsletter, &self.templates, &self.config.publish_dir)?;
+        self.archive()?;
+        Ok(published)
+    }
+
+    /// Writes the web versions of new issues.
+    ///
+    /// # Errors
+    /// When the store, a template or the disk fails.
+    pub fn archive(&self) -> anyhow::Result<usize> {
+        let digests: Vec<(&str, &str)> = self.config.digests.iter().map(|digest| (digest.id.as_str(), digest.title.as_str())).collect();
+        site::archive(&mut self.store(), self.frame(), &digests, &self.templates, &self.config.publish_dir)
     }
 
     /// Fetch, publish and send what is due.
@@ -131,13 +160,15 @@ impl App {
         let published = self.publish()?;
         let mut turns = Vec::new();
         for digest in &self.config.digests {
-            let turn = mailing::queue(&mut self.store(), self.frame(), digest, &self.templates, &self.sender, self.clock.now(), false)?;
-            turns.push((digest.id.clone(), turn));
+            turns.push((digest.id.clone(), queue::queue(&mut self.store(), self.press(), digest, false)?));
         }
-        mailing::queue_notices(&mut self.store(), self.frame(), &self.config.mail.operators, &self.templates, &self.sender, self.clock.now())?;
+        let personal = queue::queue_personal(&mut self.store(), self.press())?;
+        queue::queue_notices(&mut self.store(), self.press(), &self.config.mail.operators)?;
+        // The web version stands before the mail that links to it.
+        self.archive()?;
         let deliveries = self.deliver(None).await?;
         tracing::info!(sources = reports.len(), stories = published.stories, written = published.written.len(), sent = deliveries.sent.len(), "cycle done");
-        Ok(Cycle { reports, published, turns, deliveries })
+        Ok(Cycle { reports, published, turns, personal, deliveries })
     }
 
     /// Sends what is due, with a progress bar on a terminal.
@@ -190,6 +221,19 @@ pub fn client(fetch: &config::FetchConfig) -> anyhow::Result<Client> {
 fn dkim(config: &config::DkimSettings) -> anyhow::Result<Arc<lettre::message::dkim::DkimConfig>> {
     let key = message::DkimKey { domain: &config.domain, selector: &config.selector, key: config.key.expose(), is_ed25519: config.is_ed25519 };
     Ok(message::dkim(&key).map_err(|reason| Usage(format!("[[mail.dkim]]: {reason}")))?)
+}
+
+/// TLS to mail servers, trusting what this machine trusts and the operator's own authority.
+///
+/// # Errors
+/// When a certificate cannot be read.
+pub fn mail_tls(mail: &MailConfig) -> anyhow::Result<Arc<rustls::ClientConfig>> {
+    let ca_file = match &mail.transport {
+        TransportConfig::Smtp { ca_file, .. } => ca_file.as_ref(),
+        TransportConfig::Directory(_) => None,
+    };
+    let root = ca_file.map(|path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))).transpose()?;
+    smtp::client_config(root.as_deref()).map_err(|reason| Usage(format!("[mail] ca_file: {reason}")).into())
 }
 
 fn transport(mail: &MailConfig) -> anyhow::Result<Transport> {

@@ -1,6 +1,7 @@
 //! The command line: what was asked, done, and said.
 
 mod list;
+mod people;
 mod probing;
 
 use std::path::{Path, PathBuf};
@@ -11,16 +12,20 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
+use tokio::sync::Notify;
 
 use crate::app::{App, Interrupted, Usage, shutdown_signal};
 use crate::clock::Clock;
 use crate::config::{self, ConfigError};
-use crate::mailing;
-use crate::model::digest::UNSUBSCRIBE_PLACE;
+use crate::deliver::message::{Built, build, message_id, prepare};
+use crate::mailing::queue;
+use crate::model::digest::{CONFIRMATION, Delivery, Digest, Issue, PERSONAL, PREFERENCES_PLACE, UNSUBSCRIBE_PLACE};
+use crate::model::mail_address::Address;
 use crate::refresh::{Outcome, Report};
-use crate::store::EntryFilter;
+use crate::store::{EntryFilter, Store};
 use crate::templates::BUILT_IN;
 use crate::web::hooks::Hooks;
+use crate::web::limits::Limits;
 use crate::worker::Selection;
 use crate::{demo, files, web};
 
@@ -86,8 +91,29 @@ enum Command {
         #[arg(long, value_name = "ID")]
         digest: Option<String>,
         /// Show the issue; send and remember nothing.
-        #[arg(long)]
+        #[arg(long, conflicts_with_all = ["preview", "test"])]
         dry_run: bool,
+        /// Write what a subscriber or recipient would get now, as files; send and remember nothing.
+        #[arg(long, value_name = "ADDRESS", conflicts_with = "test")]
+        preview: Option<String>,
+        /// With --preview: show it in the browser.
+        #[arg(long, requires = "preview")]
+        open: bool,
+        /// Send it to an address to look at: what its subscriber would get, else the digest; nothing is remembered.
+        #[arg(long, value_name = "ADDRESS")]
+        test: Option<String>,
+    },
+    /// The list of subscribers.
+    #[command(subcommand)]
+    Subscribers(people::Subscribers),
+    /// Read what came back: bounces, complaints, wishes to leave.
+    Bounces {
+        /// A file (mail or mbox) or a folder of them, - for standard input, imap[s]://USER@HOST/FOLDER, or lmtp.
+        #[arg(value_name = "FILE|-|imap://…|lmtp")]
+        place: String,
+        /// Where lmtp listens.
+        #[arg(long, default_value = "127.0.0.1:2424")]
+        listen: String,
     },
     /// Fetch, publish and send what is due: the command for a timer.
     Run,
@@ -176,7 +202,11 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.command {
         Command::Fetch { all, source } => fetch(&app, *all, source.clone()).await,
         Command::Publish => publish(&app),
-        Command::Digest { digest, dry_run } => digest_now(&app, digest.as_deref(), *dry_run).await,
+        Command::Digest { digest, preview: Some(address), open, .. } => preview(&app, digest.as_deref(), address, *open),
+        Command::Digest { digest, test: Some(address), .. } => send_test(&app, digest.as_deref(), address).await,
+        Command::Digest { digest, dry_run, .. } => digest_now(&app, digest.as_deref(), *dry_run).await,
+        Command::Subscribers(wanted) => people::subscribers(&app, wanted),
+        Command::Bounces { place, listen } => people::bounces(&app, place, listen, &arguments.config).await,
         Command::Run => app.cycle().await.and_then(|cycle| judge(&cycle.reports)),
         Command::Serve { listen } => serve(app, listen).await,
         Command::Entries { format, source, since } => {
@@ -232,53 +262,164 @@ fn publish(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn digest_now(app: &App, only: Option<&str>, is_dry: bool) -> anyhow::Result<()> {
-    let now = app.clock.now();
+fn chosen_digests<'a>(app: &'a App, only: Option<&str>) -> anyhow::Result<Vec<&'a Digest>> {
     let chosen: Vec<_> = app.config.digests.iter().filter(|digest| only.is_none_or(|id| digest.id == id)).collect();
     if let (Some(id), true) = (only, chosen.is_empty()) {
         return Err(Usage(format!("no digest has the id \"{id}\"")).into());
     }
-    for digest in chosen {
+    Ok(chosen)
+}
+
+async fn digest_now(app: &App, only: Option<&str>, is_dry: bool) -> anyhow::Result<()> {
+    for digest in chosen_digests(app, only)? {
         if is_dry {
-            let (stories, issue) = mailing::preview(&app.store(), app.frame(), digest, &app.templates, now)?;
-            let text = issue.text.replace(UNSUBSCRIBE_PLACE, "(a link of each recipient's own)");
+            let (stories, issue) = queue::preview(&app.store(), app.press(), digest)?;
+            let text = shown(&issue.text);
             println!("Digest: {} ({} stories, {} recipients)\nSubject: {}\n\n{text}", digest.id, stories.len(), digest.recipients.len(), issue.subject);
             continue;
         }
-        let turn = mailing::queue(&mut app.store(), app.frame(), digest, &app.templates, &app.sender, now, true)?;
+        let turn = queue::queue(&mut app.store(), app.press(), digest, true)?;
         println!("{}: {}", digest.id, list::turn(&turn));
     }
     if !is_dry {
+        app.archive()?;
         list::deliveries(&app.deliver(only).await?)?;
     }
     Ok(())
 }
 
+/// A text without the places of links.
+fn shown(text: &str) -> String {
+    text.replace(UNSUBSCRIBE_PLACE, "(a link of each recipient's own)").replace(PREFERENCES_PLACE, "(a link of each recipient's own)")
+}
+
+/// What somebody would get now: a digest of their own, else the configured one that they are a recipient of. The id of the
+/// digest, its issue if there is anything new, and why not where there is not.
+fn would_get(app: &App, only: Option<&str>, address: &Address) -> anyhow::Result<Option<(String, Result<Issue, String>)>> {
+    let store = app.store();
+    if let Some(subscriber) = store.subscriber(&app.sender.key.hash(address.as_str()))?.filter(|_| only.is_none()) {
+        let issue = queue::preview_personal(&store, app.press(), &subscriber.preferences, subscriber.seen)?;
+        let issue = issue.ok_or_else(|| format!("nothing is new for {address} ({}): they would get no mail now", people::since(&subscriber)));
+        return Ok(Some((PERSONAL.to_owned(), issue)));
+    }
+    for digest in chosen_digests(app, only)? {
+        if digest.recipients.contains(address) {
+            return Ok(Some((digest.id.clone(), digest_issue(app, &store, digest)?)));
+        }
+    }
+    Ok(None)
+}
+
+fn digest_issue(app: &App, store: &Store, digest: &Digest) -> anyhow::Result<Result<Issue, String>> {
+    let (stories, issue) = queue::preview(store, app.press(), digest)?;
+    Ok(if stories.is_empty() { Err(format!("nothing is new for the digest \"{}\": no mail would go out now", digest.id)) } else { Ok(issue) })
+}
+
+/// The message as it would leave, without having been queued.
+fn message(app: &App, digest: String, address: &Address, issue: Issue) -> anyhow::Result<(Built, Delivery)> {
+    let now = app.clock.now();
+    let message_id = message_id(&format!("test {digest}"), 0, now, address.as_str(), app.sender.from.email.domain());
+    let delivery = Delivery { id: 0, digest, recipient: address.as_str().into(), message_id, attempts: 0, issue: Arc::new(issue), created: now };
+    Ok((build(&app.sender, &delivery, &prepare(&delivery.issue)?)?, delivery))
+}
+
+fn preview(app: &App, only: Option<&str>, address: &str, is_open: bool) -> anyhow::Result<()> {
+    let address = Address::parse(address).map_err(Usage)?;
+    let Some((digest, issue)) = would_get(app, only, &address)? else {
+        return Err(Usage(format!("{address} is neither a subscriber nor a recipient: `courant subscribers list` shows who is")).into());
+    };
+    let issue = match issue {
+        Ok(issue) => issue,
+        Err(why) => {
+            println!("{why}");
+            return Ok(());
+        }
+    };
+    let folder = PathBuf::from("preview");
+    let (html, text) = (shown(&issue.html), shown(&issue.text));
+    println!("Subject: {}", issue.subject);
+    let (built, _) = message(app, digest, &address, issue)?;
+    for (name, bytes) in [("digest.html", html.as_bytes()), ("digest.txt", text.as_bytes()), ("digest.eml", &built.bytes)] {
+        let path = folder.join(name);
+        files::write_atomically(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+        println!("{}", path.display());
+    }
+    if is_open {
+        let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+        let opened =
+            std::process::Command::new(opener).arg(folder.join("digest.html")).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn();
+        if let Err(error) = opened {
+            eprintln!("the browser could not be started with {opener}: {error}");
+        }
+    }
+    Ok(())
+}
+
+async fn send_test(app: &App, only: Option<&str>, address: &str) -> anyhow::Result<()> {
+    let address = Address::parse(address).map_err(Usage)?;
+    let wanted = match would_get(app, only, &address)? {
+        Some(wanted) => wanted,
+        // Anybody may look at a digest.
+        None => {
+            let digest = *chosen_digests(app, only)?.first().ok_or_else(|| Usage(format!("{address} is no subscriber, and there is no [[digest]]")))?;
+            (digest.id.clone(), digest_issue(app, &app.store(), digest)?)
+        }
+    };
+    let (digest, issue) = match wanted {
+        (digest, Ok(issue)) => (digest, issue),
+        (_, Err(why)) => {
+            println!("{why}");
+            return Ok(());
+        }
+    };
+    let (built, delivery) = message(app, digest, &address, issue)?;
+    let sent = app.transport.send(&built, &delivery.message_id).await;
+    app.transport.close().await;
+    sent.with_context(|| format!("the test to {address} did not leave"))?;
+    println!("sent to {address}: {}", delivery.issue.subject);
+    Ok(())
+}
+
 async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
+    let mail_waits = Arc::new(Notify::new());
     let listener = tokio::net::TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     eprintln!("serving {} on http://{}", app.config.publish_dir.display(), listener.local_addr()?);
     let (stop, mut stopped) = tokio::sync::watch::channel(false);
     let hooks = Hooks {
         refresher: app.refresher.clone(),
+        channel: app.config.channel.clone(),
+        topics: app.config.topics.clone(),
         sources: app.config.sources.clone(),
+        newsletter: app.config.newsletter.clone(),
+        offer: app.offer(),
+        sender: app.sender.clone(),
+        templates: app.templates.clone(),
         clock: app.clock,
         body_bytes_max: app.config.fetch.body_bytes_max,
-        key: app.sender.key.clone(),
-        templates: app.templates.clone(),
-        channel_title: app.config.channel.title.clone(),
+        limits: Limits::default(),
+        mail_waits: mail_waits.clone(),
     };
     let shutdown = async move { drop(stopped.wait_for(|stopped| *stopped).await) };
     let server = tokio::spawn(web::server::serve(listener, app.config.publish_dir.clone(), Some(Arc::new(hooks)), shutdown));
-    let mut interrupt = std::pin::pin!(shutdown_signal());
-    loop {
-        tokio::select! {
-            () = app.tick() => {}
-            () = &mut interrupt => break,
+    // Who signs up looks out for a mail now, not at the next turn.
+    let confirmations = async {
+        loop {
+            mail_waits.notified().await;
+            if let Err(error) = app.deliver(Some(CONFIRMATION)).await {
+                tracing::error!("confirmations could not be sent: {error:#}");
+            }
         }
-        tokio::select! {
-            () = tokio::time::sleep(TICK) => {}
-            () = &mut interrupt => break,
+    };
+    let turns = async {
+        loop {
+            app.tick().await;
+            tokio::time::sleep(TICK).await;
         }
+    };
+    tokio::select! {
+        () = confirmations => {}
+        () = turns => {}
+        () = shutdown_signal() => {}
     }
     stop.send_replace(true);
     server.await??;

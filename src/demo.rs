@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use crate::app::{App, Cycle, shutdown_signal};
 use crate::clock::Clock;
-use crate::mailing::Turn;
+use crate::mailing::queue::Turn;
 use crate::refresh::Outcome;
 use crate::store::EntryFilter;
 use crate::{config, files, web};

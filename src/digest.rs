@@ -1,34 +1,81 @@
 //! Stories to one issue of a digest: subject, text and HTML. Pure; it sends nothing and remembers nothing.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use crate::model::digest::{Digest, Issue, UNSUBSCRIBE_PLACE};
+use crate::model::digest::{Digest, Issue, PREFERENCES_PLACE, UNSUBSCRIBE_PLACE};
 use crate::model::story::Story;
+use crate::model::subscriber::Tastes;
 use crate::phrases::{long_date, phrases};
 use crate::templates::{TemplateError, Templates};
 use crate::text::{one_line, shorten};
-use crate::view::{Frame, StoryView, view};
+use crate::view::{Frame, LinkView, StoryView, view_among};
 
 /// A subject longer than this is cut by most mail programs, in characters.
 const LEAD_CHARS_MAX: usize = 90;
+/// Mail is skimmed: the story itself is one click away. In characters.
+const SUMMARY_CHARS_MAX: usize = 320;
+const TITLE_CHARS_MAX: usize = 240;
+const PREVIEW_CHARS_MAX: usize = 140;
+/// Links to other places of one story; and an address longer than this is no link.
+const LINKS_MAX: usize = 6;
+const URL_BYTES_MAX: usize = 1_000;
+/// Gmail cuts the HTML of a mail at 102 kB. Counted as it travels, in quoted-printable, with room for the links of each
+/// recipient, so that it holds however a mailbox provider counts.
+const HTML_BYTES_MAX: usize = 96_000;
+
+/// What an issue is made for.
+#[derive(Debug, Clone, Copy)]
+pub struct Edition<'a> {
+    pub title: &'a str,
+    /// BCP 47.
+    pub language: &'a str,
+    pub tastes: &'a Tastes,
+    /// Stories in one issue; the rest is counted and linked.
+    pub entries_max: usize,
+    /// Its recipients have preferences that they can change.
+    pub is_personal: bool,
+    /// Of its web version; empty where there is none.
+    pub name: &'a str,
+    /// Others reach us at the channel's address: there is a place for links of our own.
+    pub is_public: bool,
+    /// Who answers for the mail, with a postal address.
+    pub controller: Option<&'a str>,
+}
+
+/// The tastes of a configured digest.
+pub fn tastes(digest: &Digest) -> Tastes {
+    Tastes { topics: digest.topics.clone(), ..Tastes::default() }
+}
 
 #[derive(Serialize)]
 struct Data<'a> {
     title: &'a str,
     language: &'a str,
+    /// `ltr` or `rtl`.
+    dir: &'static str,
+    channel: &'a str,
     date: String,
     /// The title of the first story, for the subject.
     lead: String,
+    /// What mail programs show after the subject.
+    preview: String,
     groups: Vec<Group>,
     /// Stories that found no room.
     more: usize,
     web: String,
-    /// The place where each recipient's own address to leave by goes.
+    /// The address of the web version.
+    online: Option<String>,
+    /// The places where each recipient's own addresses go.
     unsubscribe: &'static str,
+    preferences: Option<&'static str>,
+    privacy: Option<String>,
+    is_public: bool,
+    controller: Option<&'a str>,
     t: BTreeMap<&'static str, &'static str>,
 }
 
@@ -39,45 +86,119 @@ struct Group {
     stories: Vec<StoryView>,
 }
 
-/// The stories of a digest: those of its topics, all if it names none.
-pub fn pick(digest: &Digest, stories: Vec<Story>) -> Vec<Story> {
-    let is_wanted = |story: &Story| digest.topics.is_empty() || story.topics().iter().any(|matched| digest.topics.contains(&matched.topic));
-    stories.into_iter().filter(is_wanted).collect()
+/// The stories for these tastes that became so after the entry `seen.start` and not after `seen.end`, the best first: what
+/// several partners tell and what fits the topics, then the newest.
+pub fn pick<'a>(tastes: &Tastes, seen: Range<i64>, stories: &'a [Story]) -> Vec<&'a Story> {
+    let is_new = |since: i64| since > seen.start && since <= seen.end;
+    let mut picked: Vec<&Story> = stories.iter().filter(|story| story.wanted_since(tastes).is_some_and(is_new)).collect();
+    // Stable: among equals they stay as they came, the newest first.
+    picked.sort_by_cached_key(|story| std::cmp::Reverse(story.weight(tastes)));
+    picked
 }
 
-/// Renders an issue over the stories picked, the newest first.
+/// Renders an issue over the stories picked, the best first, as many as find room.
 ///
 /// # Errors
 /// When a template of the operator's is at fault.
-pub fn render(frame: Frame, digest: &Digest, stories: &[Story], now: Timestamp, templates: &Templates) -> Result<Issue, TemplateError> {
-    let views: Vec<StoryView> = stories.iter().take(digest.entries_max).map(|story| view(frame, story, &digest.language)).collect();
-    let t = phrases(&digest.language);
-    let data = Data {
-        title: &digest.title,
-        language: &digest.language,
-        date: long_date(now.to_zoned_datetime(TimeZone::UTC).date(), &digest.language),
-        lead: views.first().map(|story| shorten(&story.title, LEAD_CHARS_MAX)).unwrap_or_default(),
-        groups: group(frame, digest, views, t["other_topics"]),
-        more: stories.len().saturating_sub(digest.entries_max),
-        web: format!("{}/", frame.channel.url),
-        unsubscribe: UNSUBSCRIBE_PLACE,
-        t,
-    };
-    Ok(Issue {
-        subject: one_line(&templates.render("digest/subject.txt", &data)?),
-        text: templates.render("digest/body.txt", &data)?,
-        html: templates.render("digest/body.html", &data)?,
-    })
+pub fn render(frame: Frame, edition: Edition, stories: &[&Story], now: Timestamp, templates: &Templates) -> Result<Issue, TemplateError> {
+    let mut room = edition.entries_max.min(stories.len());
+    loop {
+        let views = stories.iter().take(room).map(|story| brief(view_among(frame, story, edition.language, edition.tastes))).collect();
+        let data = data(frame, edition, views, stories.len() - room, now);
+        let html = templates.render("digest/body.html", &data)?;
+        let bytes = quoted_printable_bytes(&html);
+        if bytes > HTML_BYTES_MAX && room > 1 {
+            // Stories are of one size, nearly: one step is mostly enough.
+            room = (room * HTML_BYTES_MAX / bytes).clamp(1, room - 1);
+            continue;
+        }
+        return Ok(Issue {
+            subject: one_line(&templates.render("digest/subject.txt", &data)?),
+            text: templates.render("digest/body.txt", &data)?,
+            html,
+            name: edition.name.to_owned(),
+        });
+    }
 }
 
-/// Each story once, under the best of its topics that the digest has, in the order of the configuration.
-fn group(frame: Frame, digest: &Digest, views: Vec<StoryView>, other: &str) -> Vec<Group> {
-    let has = |id: &str| digest.topics.is_empty() || digest.topics.iter().any(|topic| topic == id);
+fn data<'a>(frame: Frame<'a>, edition: Edition<'a>, views: Vec<StoryView>, more: usize, now: Timestamp) -> Data<'a> {
+    let public = &frame.channel.url;
+    let t = phrases(edition.language);
+    // The subject names the first story; the preview goes on from there.
+    let others: Vec<&str> = views.iter().skip(1).take(3).map(|story| story.title.as_str()).collect();
+    let preview = if others.is_empty() { views.first().map(|story| story.summary.clone()).unwrap_or_default() } else { others.join(" · ") };
+    Data {
+        title: edition.title,
+        language: edition.language,
+        dir: direction(edition.language),
+        channel: &frame.channel.title,
+        date: long_date(now.to_zoned_datetime(TimeZone::UTC).date(), edition.language),
+        lead: views.first().map(|story| shorten(&story.title, LEAD_CHARS_MAX)).unwrap_or_default(),
+        preview: shorten(&preview, PREVIEW_CHARS_MAX),
+        groups: group(frame, edition, views, t["other_topics"]),
+        more,
+        web: format!("{public}/"),
+        online: (edition.is_public && !edition.name.is_empty()).then(|| format!("{public}/{}", archive_path(edition.name))),
+        unsubscribe: UNSUBSCRIBE_PLACE,
+        preferences: (edition.is_personal && edition.is_public).then_some(PREFERENCES_PLACE),
+        privacy: edition.is_public.then(|| format!("{public}/{}", privacy_path(edition.language))),
+        is_public: edition.is_public,
+        controller: edition.controller,
+        t,
+    }
+}
+
+/// Where the web version of an issue stands under the address of the channel.
+pub fn archive_path(name: &str) -> String {
+    format!("issues/{name}.html")
+}
+
+/// Where the data-protection page stands.
+pub fn privacy_path(language: &str) -> String {
+    format!("privacy/{}.html", phrases(language)["lang"])
+}
+
+/// The issue as everybody may see it: the recipient's own links lead to the sign-up.
+pub fn web_version(issue: &Issue, public: &str) -> String {
+    let subscribe = format!("{public}/subscribe");
+    issue.html.replace(UNSUBSCRIBE_PLACE, &subscribe).replace(PREFERENCES_PLACE, &subscribe)
+}
+
+/// `rtl` for the scripts that are written so.
+fn direction(language: &str) -> &'static str {
+    let primary = language.split('-').next().unwrap_or_default();
+    if matches!(primary, "ar" | "fa" | "he" | "ur" | "ps" | "sd" | "yi" | "dv" | "ckb" | "ug") { "rtl" } else { "ltr" }
+}
+
+/// As much of a story as a mail has room for.
+fn brief(mut story: StoryView) -> StoryView {
+    let links = |links: Vec<LinkView>| {
+        let fits = links.into_iter().filter(|link| link.url.len() <= URL_BYTES_MAX);
+        fits.take(LINKS_MAX).map(|link| LinkView { label: shorten(&link.label, TITLE_CHARS_MAX), ..link }).collect()
+    };
+    story.title = shorten(&story.title, TITLE_CHARS_MAX);
+    story.summary = shorten(&story.summary, SUMMARY_CHARS_MAX);
+    story.url = story.url.filter(|url| url.len() <= URL_BYTES_MAX);
+    story.dir = direction(&story.language);
+    story.copies = links(std::mem::take(&mut story.copies));
+    story.translations = links(std::mem::take(&mut story.translations));
+    story
+}
+
+/// The size of a text in quoted-printable (RFC 2045 section 6.7), with its soft line breaks.
+fn quoted_printable_bytes(text: &str) -> usize {
+    let bytes: usize = text.bytes().map(|byte| if byte == b'=' || !(b' '..=b'~').contains(&byte) && byte != b'\n' { 3 } else { 1 }).sum();
+    bytes + bytes / 70 * 3
+}
+
+/// Each story once, under the best of its topics that the edition has, in the order of the configuration.
+fn group(frame: Frame, edition: Edition, views: Vec<StoryView>, other: &str) -> Vec<Group> {
+    let has = |id: &str| edition.tastes.has_topic(id);
     let mut groups: Vec<Group> = frame
         .topics
         .iter()
         .filter(|topic| has(&topic.id))
-        .map(|topic| Group { id: topic.id.clone(), label: topic.label(&digest.language).to_owned(), stories: Vec::new() })
+        .map(|topic| Group { id: topic.id.clone(), label: topic.label(edition.language).to_owned(), stories: Vec::new() })
         .collect();
     groups.push(Group { id: String::new(), label: other.to_owned(), stories: Vec::new() });
     for story in views {
@@ -86,11 +207,5 @@ fn group(frame: Frame, digest: &Digest, views: Vec<StoryView>, other: &str) -> V
         groups[at].stories.push(story);
     }
     groups.retain(|group| !group.stories.is_empty());
-    if let [only] = groups.as_mut_slice()
-        && only.id.is_empty()
-    {
-        // With no topic at all, a heading "other topics" would say nothing.
-        only.label = digest.title.clone();
-    }
     groups
 }

@@ -34,6 +34,8 @@ pub mod extract;
 pub mod fetch;
 pub mod normalize;
 pub mod publish;
+pub mod returns;
+pub mod roster;
 pub mod store;
 
 // What stages share.

@@ -6,8 +6,9 @@ use serde::Serialize;
 use crate::model::channel::Channel;
 use crate::model::source::Source;
 use crate::model::story::{StoredEntry, Story};
+use crate::model::subscriber::Tastes;
 use crate::model::topic::Topic;
-use crate::phrases::long_date;
+use crate::phrases::{language_name, long_date};
 
 /// A summary longer than this is shown cut, in characters: the story itself is one click away.
 const SUMMARY_CHARS_MAX: usize = 600;
@@ -27,6 +28,8 @@ pub struct StoryView {
     pub url: Option<String>,
     pub summary: String,
     pub language: String,
+    /// `ltr` or `rtl`.
+    pub dir: &'static str,
     pub partner: String,
     /// RFC 3339 day, and as people write it.
     pub day: String,
@@ -55,15 +58,23 @@ pub struct TopicView {
 pub struct LinkView {
     pub label: String,
     pub language: String,
+    /// As the readers call it.
+    pub language_name: String,
     pub url: String,
 }
 
 /// Shows a story to readers of `language`.
 pub fn view(frame: Frame, story: &Story, language: &str) -> StoryView {
-    let shown = story.version_for(language);
+    view_among(frame, story, language, &Tastes::default())
+}
+
+/// The same, in a version that fits the tastes of a reader where there is one.
+pub fn view_among(frame: Frame, story: &Story, language: &str, tastes: &Tastes) -> StoryView {
+    let shown = story.version_among(language, tastes);
     let web = |url: &Option<String>| url.clone().filter(|url| url.starts_with("http://") || url.starts_with("https://"));
     let links = |label: &dyn Fn(&StoredEntry) -> String, version: &StoredEntry| {
-        Some(LinkView { label: label(version), language: version.entry.language.clone().unwrap_or_default(), url: web(&version.entry.url)? })
+        let own = version.entry.language.clone().unwrap_or_default();
+        Some(LinkView { label: label(version), language_name: language_name(&own, language), language: own, url: web(&version.entry.url)? })
     };
     let date = shown.sort_date().to_zoned_datetime(TimeZone::UTC).date();
     let title = if shown.entry.title.is_empty() { crate::text::shorten(&shown.entry.summary, 80) } else { shown.entry.title.clone() };
@@ -72,6 +83,7 @@ pub fn view(frame: Frame, story: &Story, language: &str) -> StoryView {
         url: web(&shown.entry.url),
         summary: crate::text::shorten(&shown.entry.summary, SUMMARY_CHARS_MAX),
         language: shown.entry.language.clone().unwrap_or_else(|| frame.channel.language.clone()),
+        dir: "ltr",
         partner: shown.partner.clone(),
         day: date.to_string(),
         date: long_date(date, language),

@@ -5,7 +5,8 @@ use std::io::Write;
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::mailing::{Deliveries, Turn};
+use crate::mailing::Deliveries;
+use crate::mailing::queue::Turn;
 use crate::model::source::Source;
 use crate::model::story::StoredEntry;
 use crate::refresh::{Outcome, Report};

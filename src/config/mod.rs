@@ -13,9 +13,10 @@ pub use section::Fault;
 use section::{Faults, Section};
 
 use crate::model::channel::Channel;
-use crate::model::digest::{Address, Digest, OnUncertain};
+use crate::model::digest::{Digest, Newsletter, OnUncertain};
 use crate::model::filter::{Field, Filter, Rule};
 use crate::model::guard::Allowed;
+use crate::model::mail_address::Address;
 use crate::model::schedule::Schedule;
 use crate::model::source::{DateFrom, DateOrder, Select, Source, SourceKind};
 use crate::model::topic::Topic;
@@ -84,6 +85,8 @@ pub struct MailConfig {
     pub reply_to: Option<String>,
     /// Who is told of sources that break, are mended, or work again.
     pub operators: Vec<Address>,
+    /// Where mail comes back to: each delivery has a return path under it (VERP).
+    pub bounces: Option<Address>,
     /// Messages under way at a time.
     pub connections: usize,
     /// Messages a second, in all and to one domain; 0 for no limit.
@@ -114,6 +117,7 @@ pub struct Config {
     /// `templates/` beside the file: what stands there wins over what is compiled in.
     pub templates_dir: PathBuf,
     pub mail: MailConfig,
+    pub newsletter: Newsletter,
     pub fetch: FetchConfig,
     pub topics: Vec<Topic>,
     pub digests: Vec<Digest>,
@@ -185,6 +189,7 @@ fn read_root(root: &Section, surroundings: &Surroundings) -> Config {
         publish_dir: read_publish(root.table("publish"), surroundings),
         templates_dir: surroundings.folder.join("templates"),
         mail: read_mail(root.table("mail"), surroundings),
+        newsletter: read_newsletter(root.table("newsletter")),
         digests: root.tables("digest").into_iter().map(|section| read_digest(section, &topics)).collect(),
         sources: root.tables("source").into_iter().map(|section| read_source(section, interval, &fetch)).collect(),
         topics,
@@ -273,11 +278,22 @@ fn read_mail(section: Section, surroundings: &Surroundings) -> MailConfig {
         from: section.parsed("from", mailbox).unwrap_or_else(|| "courant@localhost.localdomain".into()),
         reply_to: section.parsed("reply_to", mailbox),
         operators: section.list("operator", Address::parse),
+        bounces: section.parsed("bounces", Address::parse),
         connections: section.number("connections", 8, 1..=64) as usize,
         rate: section.number("rate", 0, 0..=100_000),
         rate_per_domain: section.number("rate_per_domain", 0, 0..=100_000),
         on_uncertain: section.parsed("on_uncertain", parse_on_uncertain).unwrap_or_default(),
         dkim: section.tables("dkim").into_iter().map(|section| read_dkim(section, surroundings)).collect(),
+    }
+}
+
+fn read_newsletter(section: Section) -> Newsletter {
+    Newsletter {
+        titles: section.by_language("title", |value| value.as_str().map(str::to_owned), "a text"),
+        entries_max: section.number("max_entries", 30, 1..=500) as usize,
+        is_open: section.boolean("open", true),
+        controller: section.string("controller"),
+        contact: section.parsed("contact", Address::parse),
     }
 }
 
@@ -296,6 +312,14 @@ fn read_dkim(section: Section, surroundings: &Surroundings) -> DkimSettings {
         key: section.parsed("key", |text| secret(text, surroundings).map(Secret)).unwrap_or_else(|| Secret(String::new())),
         is_ed25519: algorithm.unwrap_or(false),
     }
+}
+
+/// A secret by its place, relative to a folder.
+///
+/// # Errors
+/// When it is not there, in words.
+pub fn secret_at(text: &str, folder: &Path) -> Result<Secret, String> {
+    secret(text, &Surroundings { folder, environment: &|name| std::env::var(name).ok() }).map(Secret)
 }
 
 /// `env:NAME` or `file:PATH`; a secret never stands in the configuration itself.
@@ -377,8 +401,12 @@ fn read_digest(section: Section, topics: &[Topic]) -> Digest {
     if !section.has("schedule") {
         section.fault(section.at, "schedule is missing: write schedule = \"Mon 08:00 Europe/Paris\"");
     }
+    let id = section.required("id");
+    if id.starts_with('_') {
+        section.fault(section.at, "an id that begins with _ is courant's own: write another");
+    }
     Digest {
-        id: section.required("id"),
+        id,
         title: section.string("title").unwrap_or_else(|| "Digest".into()),
         language: section.parsed("language", parse_language).unwrap_or_else(|| "en".into()),
         schedule: section.parsed("schedule", Schedule::parse).unwrap_or_else(Schedule::weekly),

@@ -10,8 +10,9 @@ use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, 
 use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
 use sha2::{Digest as _, Sha256};
 
-use crate::model::digest::{Delivery, Issue, UNSUBSCRIBE_PLACE};
-use crate::model::token::{SigningKey, UNSUBSCRIBE};
+use crate::model::digest::{CONFIRMATION, Delivery, Issue, PREFERENCES_PLACE, UNSUBSCRIBE_PLACE};
+use crate::model::mail_address::Address;
+use crate::model::token::{BOUNCE, PREFERENCES, SigningKey, UNSUBSCRIBE};
 
 /// Whom the mail is from.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub struct Sender {
     pub channel: String,
     /// Where people reach us, without a final slash; none, and mails name no web address to leave at.
     pub public_url: Option<String>,
+    /// Where mail comes back to that cannot be delivered: each delivery has a return path of its own under it (VERP).
+    pub bounces: Option<Address>,
     /// Signs the links to leave by.
     pub key: SigningKey,
     /// Signatures that each mail bears.
@@ -79,40 +82,72 @@ pub struct MessageError(String);
 #[derive(Debug, Clone)]
 pub struct Prepared {
     content_type: ContentType,
-    /// What stands between the places where each recipient's own link goes.
-    pieces: Vec<Vec<u8>>,
+    /// What stands before each place where a link of the recipient's own goes, and the place.
+    pieces: Vec<(Vec<u8>, Place)>,
+    end: Vec<u8>,
 }
+
+/// Where a link of a recipient's own goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Unsubscribe,
+    Preferences,
+}
+
+const PLACES: [(Place, &str); 2] = [(Place::Unsubscribe, UNSUBSCRIBE_PLACE), (Place::Preferences, PREFERENCES_PLACE)];
 
 /// Of a line in quoted-printable, in bytes: RFC 2045 section 6.7 allows 76 with the soft break.
 const LINE_BYTES_MAX: usize = 72;
 
 /// Cuts an encoded body at the places for links; soft line breaks may run through them.
-fn pieces(body: &[u8]) -> Vec<Vec<u8>> {
-    let place = UNSUBSCRIBE_PLACE.as_bytes();
+fn cut(content_type: ContentType, body: &[u8]) -> Prepared {
     let (mut pieces, mut piece_start, mut at) = (Vec::new(), 0, 0);
-    while let Some(found) = memchr::memchr(place[0], &body[at..]) {
+    // All places begin alike.
+    while let Some(found) = memchr::memchr(b'@', &body[at..]) {
         let start = at + found;
-        let (mut end, mut matched) = (start, 0);
-        while matched < place.len() && end < body.len() {
-            if body[end..].starts_with(b"=\r\n") {
-                end += 3;
-            } else if body[end] == place[matched] {
-                end += 1;
-                matched += 1;
-            } else {
-                break;
+        match PLACES.iter().find_map(|(place, text)| Some((*place, place_end(&body[start..], text.as_bytes())?))) {
+            Some((place, bytes)) => {
+                pieces.push((body[piece_start..start].to_vec(), place));
+                at = start + bytes;
+                piece_start = at;
             }
-        }
-        if matched == place.len() {
-            pieces.push(body[piece_start..start].to_vec());
-            piece_start = end;
-            at = end;
-        } else {
-            at = start + 1;
+            None => at = start + 1,
         }
     }
-    pieces.push(body[piece_start..].to_vec());
-    pieces
+    Prepared { content_type, pieces, end: body[piece_start..].to_vec() }
+}
+
+/// How many bytes a place takes up at the start of `body`, if it stands there.
+fn place_end(body: &[u8], place: &[u8]) -> Option<usize> {
+    let (mut end, mut matched) = (0, 0);
+    while matched < place.len() {
+        if body[end..].starts_with(b"=\r\n") {
+            end += 3;
+        } else if body.get(end) == Some(&place[matched]) {
+            end += 1;
+            matched += 1;
+        } else {
+            return None;
+        }
+    }
+    Some(end)
+}
+
+impl Prepared {
+    /// The body with a recipient's own links.
+    fn with_links(&self, unsubscribe: &[u8], preferences: &[u8]) -> Vec<u8> {
+        let pieces: usize = self.pieces.iter().map(|(piece, _)| piece.len()).sum();
+        let mut body = Vec::with_capacity(pieces + self.end.len() + self.pieces.len() * unsubscribe.len().max(preferences.len()));
+        for (piece, place) in &self.pieces {
+            body.extend_from_slice(piece);
+            body.extend_from_slice(match place {
+                Place::Unsubscribe => unsubscribe,
+                Place::Preferences => preferences,
+            });
+        }
+        body.extend_from_slice(&self.end);
+        body
+    }
 }
 
 /// An address in quoted-printable, on lines of its own that are none in the text.
@@ -147,7 +182,7 @@ pub fn prepare(issue: &Issue) -> Result<Prepared, MessageError> {
     let content_type = parts.headers().get::<ContentType>().ok_or_else(|| MessageError("it has no content type".into()))?;
     let formatted = parts.formatted();
     let headers_end = memchr::memmem::find(&formatted, b"\r\n\r\n").map_or(0, |end| end + 4);
-    Ok(Prepared { content_type, pieces: pieces(&formatted[headers_end..]) })
+    Ok(cut(content_type, &formatted[headers_end..]))
 }
 
 /// Builds the message. The same delivery gives the same bytes at every attempt.
@@ -168,10 +203,12 @@ pub fn build(sender: &Sender, delivery: &Delivery, prepared: &Prepared) -> Resul
         builder = builder.reply_to(reply_to.clone());
     }
     // Quoted-printable parts are ASCII in short lines: the whole is 7bit (RFC 2045 section 6.4).
-    let link = encoded_link(&leaving(sender, delivery).0);
-    let body = Body::dangerous_pre_encoded(prepared.pieces.join(link.as_slice()), ContentTransferEncoding::SevenBit);
+    let hash = sender.key.hash(&delivery.recipient);
+    let links = links(sender, delivery, &hash);
+    let body = prepared.with_links(&encoded_link(links.web.as_ref().unwrap_or(&links.by_mail)), &encoded_link(&links.preferences));
+    let body = Body::dangerous_pre_encoded(body, ContentTransferEncoding::SevenBit);
     let mut message = builder.body(body).map_err(|error| MessageError(error.to_string()))?;
-    for (name, value) in list_headers(sender, delivery) {
+    for (name, value) in list_headers(sender, delivery, &links) {
         message.headers_mut().insert_raw(HeaderValue::new(HeaderName::new_from_ascii_str(name), value));
     }
     let mut bytes = Vec::new();
@@ -186,7 +223,7 @@ pub fn build(sender: &Sender, delivery: &Delivery, prepared: &Prepared) -> Resul
         }
     }
     bytes.extend_from_slice(&message.formatted());
-    Ok(Built { envelope: message.envelope().clone(), bytes })
+    Ok(Built { envelope: envelope(sender, delivery, message.envelope())?, bytes })
 }
 
 const DKIM_SIGNATURE: &str = "DKIM-Signature";
@@ -198,35 +235,57 @@ pub struct Built {
     pub bytes: Vec<u8>,
 }
 
-/// Where a recipient leaves: on the web, else by mail; and by mail in any case.
-fn leaving(sender: &Sender, delivery: &Delivery) -> (String, String) {
-    let token = sender.key.sign(UNSUBSCRIBE, &format!("{} {}", delivery.digest, delivery.recipient));
-    let by_mail = format!("mailto:{}?subject=unsubscribe%20{token}", sender.from.email);
-    let link = sender.public_url.as_ref().map(|public| format!("{public}/unsubscribe/{token}"));
-    (link.unwrap_or_else(|| by_mail.clone()), by_mail)
+/// Where a recipient leaves: on the web where we are there, by mail in any case; and where they change what they get.
+struct Links {
+    web: Option<String>,
+    by_mail: String,
+    preferences: String,
 }
 
-/// What makes a mail one of a list: RFC 2369, 2919, 8058, 3834, and what mailbox providers ask for.
-fn list_headers(sender: &Sender, delivery: &Delivery) -> Vec<(&'static str, String)> {
+fn links(sender: &Sender, delivery: &Delivery, hash: &str) -> Links {
+    let token = sender.key.sign(UNSUBSCRIBE, &format!("{} {hash}", delivery.digest));
+    let public = sender.public_url.as_deref();
+    Links {
+        web: public.map(|public| format!("{public}/unsubscribe/{token}")),
+        // Where returns are read, mails to leave by are read too.
+        by_mail: format!("mailto:{}?subject=unsubscribe%20{token}", sender.bounces.as_ref().map_or(sender.from.email.to_string(), Address::to_string)),
+        preferences: format!("{}/preferences/{}", public.unwrap_or_default(), sender.key.sign(PREFERENCES, hash)),
+    }
+}
+
+/// Each delivery comes back to an address of its own (VERP), so that what comes back needs not be understood to be known.
+fn envelope(sender: &Sender, delivery: &Delivery, plain: &Envelope) -> Result<Envelope, MessageError> {
+    let Some(bounces) = &sender.bounces else { return Ok(plain.clone()) };
+    let (local, domain) = bounces.as_str().rsplit_once('@').unwrap_or_default();
+    let path = format!("{local}+{}@{domain}", sender.key.sign_short(BOUNCE, delivery.id));
+    let path = path.parse().map_err(|_| MessageError(format!("\"{path}\" is no return path")))?;
+    Envelope::new(Some(path), plain.to().to_vec()).map_err(|error| MessageError(error.to_string()))
+}
+
+/// What makes a mail one of a list: RFC 2369, 2919, 8058, 3834, and what mailbox providers ask for. A confirmation goes to
+/// somebody who is in no list yet.
+fn list_headers(sender: &Sender, delivery: &Delivery, links: &Links) -> Vec<(&'static str, String)> {
+    let automatic = ("Auto-Submitted", "auto-generated".to_owned());
+    if delivery.digest == CONFIRMATION {
+        return vec![automatic];
+    }
     let address = sender.from.email.to_string();
-    let (link, by_mail) = leaving(sender, delivery);
-    let by_mail = format!("<{by_mail}>");
+    let by_mail = format!("<{}>", links.by_mail);
     let mut headers = vec![("List-Id", list_id(sender, &delivery.digest)), ("List-Help", format!("<mailto:{address}?subject=help>"))];
-    match &sender.public_url {
-        Some(public) => {
+    match (&sender.public_url, &links.web) {
+        (Some(public), Some(link)) => {
             headers.push(("List-Unsubscribe", format!("<{link}>, {by_mail}")));
             // One click needs https (RFC 8058 section 3.1).
             if public.starts_with("https://") {
                 headers.push(("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".into()));
             }
-            headers.push(("List-Archive", format!("<{public}/>")));
+            headers.push(("List-Archive", format!("<{public}/issues/>")));
         }
-        None => headers.push(("List-Unsubscribe", by_mail)),
+        _ => headers.push(("List-Unsubscribe", by_mail)),
     }
     headers.push(("Precedence", "bulk".into()));
-    headers.push(("Auto-Submitted", "auto-generated".into()));
-    let label: String = delivery.digest.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    headers.push(("Feedback-ID", format!("{label}:digest:courant:{}", sender.from.email.domain())));
+    headers.push(automatic);
+    headers.push(("Feedback-ID", format!("{}:digest:courant:{}", label(&delivery.digest), sender.from.email.domain())));
     headers
 }
 
@@ -239,8 +298,12 @@ fn part(content_type: ContentType, text: &str) -> Result<SinglePart, MessageErro
 
 /// RFC 2919.
 fn list_id(sender: &Sender, digest: &str) -> String {
-    let label: String = digest.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
-    format!("{} <{label}.{}>", quoted(&sender.channel), sender.from.email.domain())
+    format!("{} <{}.{}>", quoted(&sender.channel), label(digest), sender.from.email.domain())
+}
+
+/// The id of a digest as a label of a domain name.
+fn label(digest: &str) -> String {
+    digest.trim_start_matches('_').chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
 }
 
 /// A phrase for a header: what is not plain ASCII text is left out.
@@ -268,7 +331,12 @@ mod tests {
             recipient: "ana@example.org".into(),
             message_id: "abc@example.org".into(),
             attempts: 0,
-            issue: std::sync::Arc::new(Issue { subject: subject.into(), text: format!("é {}", "x".repeat(3000)), html: "<p>é</p>".into() }),
+            issue: std::sync::Arc::new(Issue {
+                subject: subject.into(),
+                text: format!("é {}", "x".repeat(3000)),
+                html: "<p>é</p>".into(),
+                name: String::new(),
+            }),
             created: "2022-10-17T06:00:00Z".parse().unwrap(),
         }
     }
@@ -279,6 +347,7 @@ mod tests {
             reply_to: None,
             channel: "Réseau \"ouvert\"".into(),
             public_url: Some("https://news.example.org".into()),
+            bounces: None,
             key: SigningKey::new("k".into()),
             dkim: Vec::new(),
         };
@@ -292,12 +361,18 @@ mod tests {
     fn each_recipient_has_a_link_of_their_own_wherever_the_place_stands() {
         for before in 0..90 {
             let text = format!("{}{UNSUBSCRIBE_PLACE} end é\n{UNSUBSCRIBE_PLACE}", "x".repeat(before));
-            let issue = Issue { subject: "s".into(), text: text.clone(), html: format!("<a href=\"{UNSUBSCRIBE_PLACE}\">é</a>") };
+            let issue = Issue {
+                subject: "s".into(),
+                text: text.clone(),
+                html: format!("<a href=\"{UNSUBSCRIBE_PLACE}\">é</a> a@@b {PREFERENCES_PLACE}"),
+                name: String::new(),
+            };
             let prepared = prepare(&issue).unwrap();
-            let body = prepared.pieces.join(encoded_link("https://x.example/a?b=c").as_slice());
+            let body = prepared.with_links(&encoded_link("https://x.example/a?b=c"), &encoded_link("https://y.example/"));
             let joined = String::from_utf8(body.clone()).unwrap().replace("=\r\n", "");
             assert_eq!(joined.matches("https://x.example/a?b=3Dc").count(), 3, "{before}: {joined}");
-            assert!(!joined.contains("UNSUBSCRIBE"));
+            assert_eq!(joined.matches("a@@b https://y.example/").count(), 1, "{before}: {joined}");
+            assert!(!joined.contains("UNSUBSCRIBE") && !joined.contains("PREFERENCES"));
             assert!(String::from_utf8(body).unwrap().lines().all(|line| line.len() <= 76 || line.starts_with("Content-")), "{before}");
         }
     }

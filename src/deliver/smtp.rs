@@ -278,7 +278,10 @@ fn server(settings: &Settings) -> Result<Server, String> {
 }
 
 /// TLS from the first byte, trusting what this machine trusts and the operator's own authority.
-fn client_config(extra_root_pem: Option<&[u8]>) -> Result<Arc<rustls::ClientConfig>, String> {
+///
+/// # Errors
+/// When the authority is none, in words.
+pub fn client_config(extra_root_pem: Option<&[u8]>) -> Result<Arc<rustls::ClientConfig>, String> {
     use rustls::pki_types::{CertificateDer, pem::PemObject};
     let mut roots = rustls::RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

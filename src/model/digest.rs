@@ -1,5 +1,7 @@
 //! A digest (a schedule over the channel), an issue of it, and a delivery (one issue to one recipient).
 
+use super::channel::Channel;
+use super::mail_address::Address;
 use super::schedule::Schedule;
 
 /// `[[digest]]` of the configuration.
@@ -17,31 +19,49 @@ pub struct Digest {
     pub recipients: Vec<Address>,
 }
 
-/// A mail address that a mail server would take.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Address(String);
+/// `[newsletter]` of the configuration: the digests that subscribers choose for themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Newsletter {
+    /// Language to title; the channel's title where there is none.
+    pub titles: std::collections::BTreeMap<String, String>,
+    /// Stories in one issue; the rest is counted and linked.
+    pub entries_max: usize,
+    /// Whether people can sign up by themselves.
+    pub is_open: bool,
+    /// Who answers for the data that are kept, with a postal address.
+    pub controller: Option<String>,
+    /// Where questions about them go.
+    pub contact: Option<Address>,
+}
 
-impl Address {
-    /// Reads `ana@example.org`; the error says what is wrong.
-    pub fn parse(text: &str) -> Result<Address, String> {
-        let text = text.trim();
-        text.parse::<lettre::Address>().map(|address| Address(address.to_string())).map_err(|_| format!("\"{text}\" is no mail address"))
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
+impl Newsletter {
+    /// The title in a language; the channel's where there is none.
+    pub fn title<'a>(&'a self, language: &str, channel: &'a Channel) -> &'a str {
+        let primary = language.split('-').next().unwrap_or(language);
+        self.titles.get(language).or_else(|| self.titles.get(primary)).map_or(channel.title.as_str(), String::as_str)
     }
 }
 
 /// Stands in a rendered issue for the address to leave by, which is each recipient's own.
 pub const UNSUBSCRIBE_PLACE: &str = "@@UNSUBSCRIBE@@";
+/// Stands for the address of a subscriber's preferences.
+pub const PREFERENCES_PLACE: &str = "@@PREFERENCES@@";
 
-/// One rendered digest, the same for all its recipients but for the address to leave by.
+/// The id of the subscribers' own digests; configured ones cannot begin with a `_`.
+pub const PERSONAL: &str = "_personal";
+/// The id of the operator's own digest.
+pub const OPERATOR: &str = "_operator";
+/// The id of confirmation mails: they go to people who are in no list.
+pub const CONFIRMATION: &str = "_confirm";
+
+/// One rendered digest, the same for all its recipients but for the places of their own links.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issue {
     pub subject: String,
     pub text: String,
     pub html: String,
+    /// Of its web version; empty where there is none.
+    pub name: String,
 }
 
 /// Something that the operator has to know of a source: it broke, it was mended, it works again.

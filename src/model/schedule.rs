@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use jiff::civil::{Time, Weekday};
+use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
@@ -13,16 +13,33 @@ enum Days {
     Weekly(Vec<Weekday>),
     /// A day of the month; in shorter months their last day.
     Monthly(i8),
+    Cron(CronDays),
 }
 
-/// `Mon 08:00 Europe/Paris`, `Mon,Thu 18:30 UTC`, `daily 07:00 America/Bogota`, `monthly 1 08:00 Europe/Madrid`.
+/// The last three fields of a cron line, a bit for each value. As cron has it, a day fits by either of day and weekday where
+/// both are restricted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct CronDays {
+    days: u64,
+    months: u64,
+    weekdays: u64,
+    is_day_free: bool,
+    is_weekday_free: bool,
+}
+
+/// `Mon 08:00 Europe/Paris`, `Mon,Thu 18:30 UTC`, `daily 07:00 America/Bogota`, `monthly 1 08:00 Europe/Madrid`, or as cron has
+/// it, with a zone at its end: `*/30 8-18 * * mon-fri Europe/Paris`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
     days: Days,
-    time: Time,
+    /// Ascending, at least one.
+    times: Vec<Time>,
     zone: TimeZone,
     text: String,
 }
+
+/// Days looked at for a slot: 29 February may be eight years away.
+const DAYS_MAX: i64 = 8 * 366;
 
 impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -33,12 +50,20 @@ impl fmt::Display for Schedule {
 impl Schedule {
     /// Mondays at eight, UTC.
     pub fn weekly() -> Schedule {
-        Schedule { days: Days::Weekly(vec![Weekday::Monday]), time: Time::constant(8, 0, 0, 0), zone: TimeZone::UTC, text: "Mon 08:00 UTC".into() }
+        Schedule { days: Days::Weekly(vec![Weekday::Monday]), times: vec![Time::constant(8, 0, 0, 0)], zone: TimeZone::UTC, text: "Mon 08:00 UTC".into() }
     }
 
     /// Reads a schedule; the error says what is wrong with it. Without a zone it is UTC.
     pub fn parse(text: &str) -> Result<Schedule, String> {
         let words: Vec<&str> = text.split_whitespace().collect();
+        if let [minutes, hours, days, months, weekdays, zone @ ..] = words.as_slice()
+            && zone.len() <= 1
+            && !words[1].contains(':')
+        {
+            let (days, times) = cron([minutes, hours, days, months, weekdays])?;
+            let zone = read_zone(zone.first().copied().unwrap_or("UTC"))?;
+            return Ok(Schedule { days, times, zone, text: words.join(" ") });
+        }
         let (days, rest) = match words.as_slice() {
             ["monthly", day, rest @ ..] => {
                 let day = day.parse::<i8>().ok().filter(|day| (1..=31).contains(day));
@@ -55,8 +80,21 @@ impl Schedule {
         };
         let parsed = time.split_once(':').and_then(|(h, m)| Time::new(h.parse().ok()?, m.parse().ok()?, 0, 0).ok());
         let time = parsed.ok_or_else(|| format!("\"{time}\" is no time of day: write it as 08:00"))?;
-        let zone = TimeZone::get(zone).map_err(|_| format!("\"{zone}\" is no time zone: write it as Europe/Paris"))?;
-        Ok(Schedule { days, time, zone, text: text.to_owned() })
+        Ok(Schedule { days, times: vec![time], zone: read_zone(zone)?, text: words.join(" ") })
+    }
+
+    /// `daily`, `weekly` or `monthly`, whichever is nearest.
+    pub fn name(&self) -> &'static str {
+        match &self.days {
+            Days::Daily | Days::Cron(_) => "daily",
+            Days::Weekly(_) => "weekly",
+            Days::Monthly(_) => "monthly",
+        }
+    }
+
+    /// The hour of the first time of the day, and the zone.
+    pub fn hour_and_zone(&self) -> (i8, String) {
+        (self.times.first().map_or(8, |time| time.hour()), self.zone.iana_name().unwrap_or("UTC").to_owned())
     }
 
     /// The last slot at or before `now`; none only before the year 1.
@@ -64,18 +102,90 @@ impl Schedule {
     /// On the night when clocks change, a slot in the missing hour falls right after it, and one in the repeated
     /// hour on its first pass.
     pub fn last_slot(&self, now: Timestamp) -> Option<Timestamp> {
-        let today = now.to_zoned_datetime(self.zone.clone()).date();
-        (0..=62).find_map(|days_back| {
-            let date = today.checked_sub(days_back.days()).ok()?;
-            let fits = match &self.days {
-                Days::Daily => true,
-                Days::Weekly(days) => days.contains(&date.weekday()),
-                Days::Monthly(day) => date.day() == (*day).min(date.days_in_month()),
-            };
-            let slot = self.zone.to_timestamp(date.to_datetime(self.time)).ok()?;
-            (fits && slot <= now).then_some(slot)
-        })
+        // A day ahead: the gap of a night can move a slot over midnight.
+        let first = now.to_zoned_datetime(self.zone.clone()).date().checked_add(1.day()).ok()?;
+        (0..=DAYS_MAX).find_map(|days_back| self.slots(first.checked_sub(days_back.days()).ok()?).filter(|slot| *slot <= now).max())
     }
+
+    /// The first slot after `now`; none only at the end of time.
+    pub fn next_slot(&self, now: Timestamp) -> Option<Timestamp> {
+        let first = now.to_zoned_datetime(self.zone.clone()).date().checked_sub(1.day()).ok()?;
+        (0..=DAYS_MAX).find_map(|days_on| self.slots(first.checked_add(days_on.days()).ok()?).filter(|slot| *slot > now).min())
+    }
+
+    /// The slots of a day, in no order.
+    fn slots(&self, date: Date) -> impl Iterator<Item = Timestamp> {
+        let times = if self.days.fit(date) { self.times.as_slice() } else { &[] };
+        times.iter().filter_map(move |time| self.zone.to_timestamp(date.to_datetime(*time)).ok())
+    }
+}
+
+impl Days {
+    fn fit(&self, date: Date) -> bool {
+        match self {
+            Days::Daily => true,
+            Days::Weekly(days) => days.contains(&date.weekday()),
+            Days::Monthly(day) => date.day() == (*day).min(date.days_in_month()),
+            Days::Cron(cron) => {
+                let has = |bits: u64, value: i8| bits & (1 << value) != 0;
+                let (day, weekday) = (has(cron.days, date.day()), has(cron.weekdays, date.weekday().to_sunday_zero_offset()));
+                let is_day = if cron.is_day_free || cron.is_weekday_free { day && weekday } else { day || weekday };
+                has(cron.months, date.month()) && is_day
+            }
+        }
+    }
+}
+
+fn read_zone(zone: &str) -> Result<TimeZone, String> {
+    TimeZone::get(zone).map_err(|_| format!("\"{zone}\" is no time zone: write it as Europe/Paris"))
+}
+
+const MONTH_NAMES: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+const DAY_NAMES: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
+
+/// The five fields of a cron line.
+fn cron(fields: [&str; 5]) -> Result<(Days, Vec<Time>), String> {
+    let [minutes, hours, days, months, weekdays] = fields;
+    let weekday_bits = cron_field(weekdays, 0, 7, &DAY_NAMES)?;
+    let cron = CronDays {
+        days: cron_field(days, 1, 31, &[])?,
+        months: cron_field(months, 1, 12, &MONTH_NAMES)?,
+        // 7 is Sunday too.
+        weekdays: weekday_bits | (weekday_bits >> 7 & 1),
+        is_day_free: days.starts_with('*'),
+        is_weekday_free: weekdays.starts_with('*'),
+    };
+    let (minutes, hours) = (cron_field(minutes, 0, 59, &[])?, cron_field(hours, 0, 23, &[])?);
+    let times = (0..24i8).filter(|hour| hours & (1 << hour) != 0);
+    let times = times.flat_map(|hour| (0..60i8).filter(|minute| minutes & (1 << minute) != 0).filter_map(move |minute| Time::new(hour, minute, 0, 0).ok()));
+    Ok((Days::Cron(cron), times.collect()))
+}
+
+/// One field: `*`, `5`, `1-5`, `*/15`, `mon,wed`; a bit for each value.
+fn cron_field(field: &str, min: u32, max: u32, names: &[&str]) -> Result<u64, String> {
+    let wrong = || format!("\"{field}\" is no field of a cron line: write numbers from {min} to {max}, as in 5, 1-5, */2 or 1,3");
+    let number = |text: &str| {
+        let by_name = names.iter().position(|name| name.eq_ignore_ascii_case(text)).and_then(|at| u32::try_from(at).ok());
+        // Months are counted from 1, days of the week from 0.
+        let number = by_name.map(|at| at + min).or_else(|| text.parse().ok());
+        number.filter(|number| (min..=max).contains(number)).ok_or_else(wrong)
+    };
+    let mut bits = 0u64;
+    for part in field.split(',') {
+        let (range, step) = part.split_once('/').map_or((part, None), |(range, step)| (range, Some(step)));
+        let step_by: u32 = step.map_or(Ok(1), |step| step.parse().ok().filter(|step| (1..=max).contains(step)).ok_or_else(wrong))?;
+        let (from, to) = match range.split_once('-') {
+            _ if range == "*" => (min, max),
+            Some((from, to)) => (number(from)?, number(to)?),
+            None if step.is_some() => (number(range)?, max),
+            None => (number(range)?, number(range)?),
+        };
+        if from > to {
+            return Err(wrong());
+        }
+        (from..=to).step_by(step_by as usize).for_each(|value| bits |= 1 << value);
+    }
+    Ok(bits)
 }
 
 fn weekdays(names: &str) -> Result<Vec<Weekday>, String> {
@@ -116,8 +226,34 @@ mod tests {
     }
 
     #[test]
+    fn the_next_slot_is_the_first_after_now() {
+        let next = |schedule: &str, now: &str| Schedule::parse(schedule).unwrap().next_slot(now.parse().unwrap()).unwrap().to_string();
+        assert_eq!(next("Mon 08:00 Europe/Paris", "2022-10-17T06:00:00Z"), "2022-10-24T06:00:00Z");
+        assert_eq!(next("daily 02:30 Europe/Paris", "2022-03-26T12:00:00Z"), "2022-03-27T01:30:00Z");
+        assert_eq!(next("daily 02:30 Europe/Paris", "2022-03-27T01:30:00Z"), "2022-03-28T00:30:00Z");
+        // The second pass of the repeated hour brings no second slot.
+        assert_eq!(next("daily 02:30 Europe/Paris", "2022-10-30T00:30:00Z"), "2022-10-31T01:30:00Z");
+    }
+
+    #[test]
+    fn cron_lines_are_read() {
+        assert_eq!(slot("*/30 8-18 * * mon-fri Europe/Paris", "2022-10-15T12:00:00Z"), "2022-10-14T16:30:00Z");
+        assert_eq!(slot("0 9 1,15 * * UTC", "2022-10-20T00:00:00Z"), "2022-10-15T09:00:00Z");
+        // Day or weekday, where both are restricted.
+        assert_eq!(slot("0 9 13 * 5", "2022-10-20T00:00:00Z"), "2022-10-14T09:00:00Z");
+        assert_eq!(slot("0 9 13 * 7", "2022-10-15T00:00:00Z"), "2022-10-13T09:00:00Z");
+        assert_eq!(slot("0 0 29 feb *", "2023-01-01T00:00:00Z"), "2020-02-29T00:00:00Z");
+        // In the missing hour, two slots become one.
+        let schedule = Schedule::parse("30 2,3 * * * Europe/Paris").unwrap();
+        let first = schedule.next_slot("2022-03-27T00:00:00Z".parse().unwrap()).unwrap();
+        assert_eq!((first.to_string().as_str(), schedule.next_slot(first).unwrap().to_string().as_str()), ("2022-03-27T01:30:00Z", "2022-03-28T00:30:00Z"));
+    }
+
+    #[test]
     fn faults_are_explained() {
         for (text, word) in [
+            ("61 8 * * * UTC", "cron line"),
+            ("0 8 * * mon Mars/Base", "time zone"),
             ("Mon 25:00 UTC", "time of day"),
             ("Mon 08:00 Mars/Base", "time zone"),
             ("Moo 08:00 UTC", "day of the week"),

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::entry::Entry;
+use super::subscriber::Tastes;
 use super::topic::TopicMatch;
 
 /// How an entry belongs to its story.
@@ -51,6 +52,8 @@ pub struct StoredEntry {
     pub reason: Option<String>,
     /// How often it went out as news.
     pub announced: u32,
+    /// Its place in the order in which we first saw entries; 0 until it is stored.
+    pub order: i64,
 }
 
 impl StoredEntry {
@@ -65,11 +68,23 @@ impl StoredEntry {
         if self.changed > self.first_seen { claimed.max(self.changed) } else { claimed.min(self.first_seen) }
     }
 
+    /// Whether a reader with these tastes wants this version; topics are the story's to match. What says no language is for all.
+    fn fits(&self, tastes: &Tastes) -> bool {
+        let speaks = tastes.languages.is_empty() || self.entry.language.is_none() || tastes.languages.iter().any(|language| self.is_in(language));
+        speaks && (tastes.partners.is_empty() || tastes.partners.contains(&self.partner))
+    }
+
     fn is_in(&self, language: &str) -> bool {
         let primary = |tag: &str| tag.split('-').next().unwrap_or("").to_ascii_lowercase();
         self.entry.language.as_deref().is_some_and(|own| primary(own) == primary(language))
     }
 }
+
+/// What another partner that tells a story is worth, in points of a topic's score; and how many count.
+const PARTNER_WEIGHT: u32 = 3;
+const PARTNERS_MAX: u32 = 4;
+/// Many matches of a topic are worth no more than a few: long texts have many.
+const FIT_MAX: u32 = 6;
 
 /// One piece of news, its versions in the order in which we saw them.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,12 +100,39 @@ impl Story {
     /// # Panics
     /// Never for a story from the store: it holds one version at least.
     pub fn version_for(&self, language: &str) -> &StoredEntry {
+        self.version_among(language, &Tastes::default())
+    }
+
+    /// The same, of the versions that fit some tastes; of all where none does.
+    ///
+    /// # Panics
+    /// Never for a story from the store.
+    pub fn version_among(&self, language: &str, tastes: &Tastes) -> &StoredEntry {
         let rank = |at: usize, version: &StoredEntry| {
             let text = version.entry.content_html.as_ref().map_or(version.entry.summary.len(), String::len);
-            (!version.is_in(language), version.entry.title.is_empty(), version.entry.provenance.is_some(), text < 200, at)
+            (!version.fits(tastes), !version.is_in(language), version.entry.title.is_empty(), version.entry.provenance.is_some(), text < 200, at)
         };
         let best = self.versions.iter().enumerate().min_by_key(|(at, version)| rank(*at, version));
         best.map(|(_, version)| version).expect("a story has a version")
+    }
+
+    /// The place in the order of entries at which this story became one for a reader with these tastes; `None` while it is not.
+    pub fn wanted_since(&self, tastes: &Tastes) -> Option<i64> {
+        let topics = self.topics();
+        // What is of no topic is wanted by those who chose none.
+        let is_on_topic = if topics.is_empty() { tastes.topics.is_empty() } else { topics.iter().any(|matched| tastes.has_topic(&matched.topic)) };
+        self.versions.iter().filter(|version| is_on_topic && version.fits(tastes)).map(|version| version.order).min()
+    }
+
+    /// How much there is for a reader with these tastes in a story, to put the best first: several partners tell it, and it is
+    /// of the topics that they asked for, for many reasons.
+    pub fn weight(&self, tastes: &Tastes) -> u32 {
+        let mut partners: Vec<&str> = self.versions.iter().map(|version| version.partner.as_str()).collect();
+        partners.sort_unstable();
+        partners.dedup();
+        let others = u32::try_from(partners.len().saturating_sub(1)).unwrap_or(u32::MAX).min(PARTNERS_MAX);
+        let fit = self.topics().iter().filter(|matched| tastes.has_topic(&matched.topic)).map(|matched| matched.score).max();
+        others * PARTNER_WEIGHT + fit.unwrap_or(0).min(FIT_MAX)
     }
 
     /// The other versions that share its language: the places where the same text stands.

@@ -5,8 +5,16 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// The purpose of the tokens that mails are left by.
+/// The purpose of the tokens that mails are left by: a digest and the hash of an address.
 pub const UNSUBSCRIBE: &str = "unsubscribe";
+/// Of those that open a subscriber's preferences: the hash of an address.
+pub const PREFERENCES: &str = "preferences";
+/// Of those that confirm a sign-up: all that was chosen, and until when.
+pub const CONFIRM: &str = "confirm";
+/// Of those that a form carries: when it was shown.
+pub const FORM: &str = "form";
+/// Of return paths (VERP): a delivery.
+pub const BOUNCE: &str = "bounce";
 
 /// Of the signature, in bytes: 128 bits cannot be guessed, and keep the address short.
 const MAC_BYTES: usize = 16;
@@ -23,6 +31,24 @@ impl SigningKey {
     fn mac(&self, purpose: &str, payload: &str) -> Option<Vec<u8>> {
         let mac = Hmac::<Sha256>::new_from_slice(self.0.as_bytes()).ok()?;
         Some(mac.chain_update(purpose).chain_update([0]).chain_update(payload).finalize().into_bytes()[..MAC_BYTES].to_vec())
+    }
+
+    /// What stands for an address where the address itself must not: in links and in suppressions. 128 bits in hexadecimal.
+    pub fn hash(&self, address: &str) -> String {
+        hex(&self.mac("address", &address.to_lowercase()).unwrap_or_default())
+    }
+
+    /// A token of lower-case letters and digits, short enough for the local part of a mail address.
+    pub fn sign_short(&self, purpose: &str, number: i64) -> String {
+        format!("{number}-{}", hex(&self.mac(purpose, &number.to_string()).unwrap_or_default()[..SHORT_MAC_BYTES]))
+    }
+
+    /// The number of a short token, if it is ours and for this purpose. Mail servers may have changed its case.
+    pub fn verify_short(&self, purpose: &str, token: &str) -> Option<i64> {
+        let number = token.split_once('-')?.0.parse().ok()?;
+        let mac = Hmac::<Sha256>::new_from_slice(self.0.as_bytes()).ok()?.chain_update(purpose).chain_update([0]).chain_update(i64::to_string(&number));
+        let given = unhex(&token.split_once('-')?.1.to_ascii_lowercase())?;
+        (given.len() == SHORT_MAC_BYTES && mac.verify_truncated_left(&given).is_ok()).then_some(number)
     }
 
     /// A token for one purpose: it is worth nothing for another.
@@ -42,6 +68,18 @@ impl SigningKey {
     }
 }
 
+/// A return path is worth less than a link: 80 bits.
+const SHORT_MAC_BYTES: usize = 10;
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u32>> = text.chars().map(|c| c.to_digit(16)).collect();
+    Some(digits?.chunks_exact(2).filter_map(|pair| u8::try_from(pair[0] * 16 + pair[1]).ok()).collect())
+}
+
 impl std::fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("SigningKey(…)")
@@ -51,6 +89,18 @@ impl std::fmt::Debug for SigningKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_short_token_survives_a_change_of_case_and_no_forgery() {
+        let key = SigningKey::new("secret".into());
+        let token = key.sign_short("bounce", 4711);
+        assert!(token.len() <= 30 && token.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'), "{token}");
+        assert_eq!(key.verify_short("bounce", &token.to_uppercase()), Some(4711));
+        for forged in ["", "-", "4711-", &token.replacen("4711", "4712", 1), &token[..token.len() - 2], "4711-é"] {
+            assert_eq!(key.verify_short("bounce", forged), None, "{forged}");
+        }
+        assert_eq!(key.hash("Ana@Example.org"), key.hash("ana@example.org"));
+    }
 
     #[test]
     fn a_token_is_ours_whole_and_for_one_purpose() {

@@ -118,8 +118,18 @@ impl<'a> Intake<'a> {
         self.announced += announced as usize;
         let line = reason.as_ref().map(|reason| format!("\"{}\" ({}) is a {reason}", entry.title, entry.source));
         let topics = self.topics(&entry);
-        let stored =
-            StoredEntry { partner: self.source.partner.clone(), first_seen: self.now, changed: self.now, topics, story, relation, reason, announced, entry };
+        let stored = StoredEntry {
+            partner: self.source.partner.clone(),
+            first_seen: self.now,
+            changed: self.now,
+            topics,
+            story,
+            relation,
+            reason,
+            announced,
+            entry,
+            order: 0,
+        };
         work.insert_entry(&stored, &keys)?;
         Ok(line)
     }

@@ -60,7 +60,7 @@ fn topics_of(topics: &[TopicMatch]) -> String {
 }
 
 const COLUMNS: &str = "entry.id, entry.source, source.partner, entry.identity, guid, url, title, summary, summary_html, content_html, language, published, \
-                       updated, first_seen, changed, fingerprint, details, topics, story.id, relation, reason, announced";
+                       updated, first_seen, changed, fingerprint, details, topics, story.id, relation, reason, announced, entry.pk";
 const TABLES: &str = "entry JOIN source ON source.id = entry.source JOIN story ON story.pk = entry.story";
 
 fn stored(row: &Row) -> rusqlite::Result<StoredEntry> {
@@ -100,6 +100,7 @@ fn stored(row: &Row) -> rusqlite::Result<StoredEntry> {
         relation: Relation::from(relation.as_str()),
         reason: row.get(20)?,
         announced: row.get(21)?,
+        order: row.get(22)?,
     })
 }
 
@@ -168,6 +169,26 @@ impl Store {
         let mut statement = self.connection.prepare_cached(sql)?;
         let keys = statement.query_map([digest], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
         keys.into_iter().map(|key| self.story(key)).collect()
+    }
+
+    /// Stories that were announced, of which a version was first seen after the entry `seen`; the newest, the newest first.
+    pub fn stories_since(&self, seen: i64, stories_max: usize) -> Result<Vec<Story>> {
+        let sql = "SELECT story FROM entry WHERE pk > ?1 AND EXISTS (SELECT 1 FROM entry AS told WHERE told.story = entry.story AND told.announced > 0)
+                   GROUP BY story ORDER BY min(sort_date) DESC, story DESC LIMIT ?2";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let keys = statement.query_map(params![seen, stories_max as i64], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
+        keys.into_iter().map(|key| self.story(key)).collect()
+    }
+
+    /// The last entry that was first seen before a time: the stories after it are new to somebody who was there until then.
+    pub fn last_entry_before(&self, time: Timestamp) -> Result<i64> {
+        let sql = "SELECT coalesce((SELECT min(pk) - 1 FROM entry WHERE first_seen >= ?1), (SELECT max(pk) FROM entry), 0)";
+        Ok(self.connection.query_row(sql, [millis(time)], |row| row.get(0))?)
+    }
+
+    /// The last entry of all.
+    pub fn last_entry(&self) -> Result<i64> {
+        Ok(self.connection.query_row("SELECT coalesce(max(pk), 0) FROM entry", [], |row| row.get(0))?)
     }
 
     fn story(&self, key: i64) -> Result<Story> {
@@ -283,10 +304,12 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Forgets the entries that their source dropped before `limit`. The last one of a story stays, without its text:
-    /// it is how the story is recognised should somebody list it again.
+    /// Forgets the entries that their source dropped before `limit`. The first one of a story stays, without its text: it is how
+    /// the story is recognised should somebody list it again, and what tells who was told of it. So does the last of all, for
+    /// the order of entries goes on from it.
     pub fn forget_entries_unseen_since(&mut self, source: &str, limit: Timestamp) -> Result<usize> {
-        let gone = "DELETE FROM entry WHERE source = ?1 AND last_seen < ?2 AND (SELECT count(*) FROM entry AS other WHERE other.story = entry.story) > 1";
+        let gone = "DELETE FROM entry WHERE source = ?1 AND last_seen < ?2
+                    AND pk > (SELECT min(pk) FROM entry AS other WHERE other.story = entry.story) AND pk < (SELECT max(pk) FROM entry)";
         let emptied = "UPDATE entry SET content_html = NULL, summary_html = NULL WHERE source = ?1 AND last_seen < ?2 AND (content_html IS NOT NULL OR summary_html IS NOT NULL)";
         let gone = self.transaction.prepare_cached(gone)?.execute(params![source, millis(limit)])?;
         self.transaction.prepare_cached(emptied)?.execute(params![source, millis(limit)])?;

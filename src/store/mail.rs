@@ -89,8 +89,23 @@ impl Store {
     }
 
     fn issue(&self, key: i64) -> Result<Issue> {
-        let mut statement = self.connection.prepare_cached("SELECT subject, text, html FROM issue WHERE pk = ?1")?;
-        Ok(statement.query_row([key], |row| Ok(Issue { subject: row.get(0)?, text: row.get(1)?, html: row.get(2)? }))?)
+        let mut statement = self.connection.prepare_cached("SELECT subject, text, html, name FROM issue WHERE pk = ?1")?;
+        Ok(statement.query_row([key], |row| Ok(Issue { subject: row.get(0)?, text: row.get(1)?, html: row.get(2)?, name: row.get(3)? }))?)
+    }
+
+    /// Some of the issues whose web version does not stand yet.
+    pub fn unarchived_issues(&self, issues_max: usize) -> Result<Vec<(i64, Issue)>> {
+        let mut statement = self.connection.prepare_cached("SELECT pk FROM issue WHERE is_archived = 0 ORDER BY pk LIMIT ?1")?;
+        let keys = statement.query_map([issues_max as i64], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
+        keys.into_iter().map(|key| Ok((key, self.issue(key)?))).collect()
+    }
+
+    /// Name, subject and time of the last issues of a digest, the newest first.
+    pub fn last_issues(&self, digest: &str, issues_max: usize) -> Result<Vec<(String, String, Timestamp)>> {
+        let sql = "SELECT name, subject, created FROM issue WHERE digest = ?1 AND name <> '' ORDER BY pk DESC LIMIT ?2";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map(params![digest, issues_max as i64], |row| Ok((row.get(0)?, row.get(1)?, time(row.get(2)?))))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     /// Claims a delivery until `lease_end`: only one process gets `true`.
@@ -103,19 +118,6 @@ impl Store {
     pub fn secret(&mut self, name: &str, fresh: &str) -> Result<String> {
         self.connection.execute("INSERT INTO secret (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING", [name, fresh])?;
         Ok(self.connection.query_row("SELECT value FROM secret WHERE name = ?1", [name], |row| row.get(0))?)
-    }
-
-    /// Keeps that an address is not to get a digest any more; `digest` is empty for all.
-    pub fn suppress(&mut self, address: &str, digest: &str, reason: &str, now: Timestamp) -> Result<()> {
-        let sql = "INSERT INTO suppression (address, digest, reason, at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
-        self.connection.execute(sql, params![address.to_lowercase(), digest, reason, millis(now)])?;
-        Ok(())
-    }
-
-    /// Why an address is not to get a digest, if it is not.
-    pub fn suppression(&self, address: &str, digest: &str) -> Result<Option<String>> {
-        let mut statement = self.connection.prepare_cached("SELECT reason FROM suppression WHERE address = ?1 AND digest IN (?2, '') LIMIT 1")?;
-        Ok(statement.query_row([&address.to_lowercase(), digest], |row| row.get(0)).optional()?)
     }
 
     /// What the operator was not told yet, the oldest first.
@@ -145,12 +147,22 @@ impl Work<'_> {
         Ok(())
     }
 
+    pub(super) fn put_issue(&self, digest: &str, slot: Timestamp, now: Timestamp, issue: &Issue) -> Result<i64> {
+        let sql = "INSERT INTO issue (digest, slot, created, subject, text, html, name, is_archived) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7 = '')";
+        self.transaction.prepare_cached(sql)?.execute(params![digest, millis(slot), millis(now), issue.subject, issue.text, issue.html, issue.name])?;
+        Ok(self.transaction.last_insert_rowid())
+    }
+
+    /// Notes that the web version of an issue stands.
+    pub fn set_archived(&mut self, key: i64) -> Result<()> {
+        self.transaction.prepare_cached("UPDATE issue SET is_archived = 1 WHERE pk = ?1")?.execute([key])?;
+        Ok(())
+    }
+
     /// Queues an issue: its text, its stories and its deliveries, all at once. `false` when another process filled
     /// the slot or took a story first.
     pub fn queue_issue(&mut self, new: &NewIssue) -> Result<bool> {
-        let mut insert = self.transaction.prepare_cached("INSERT INTO issue (digest, slot, created, subject, text, html) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
-        insert.execute(params![new.digest, millis(new.slot), millis(new.now), new.issue.subject, new.issue.text, new.issue.html])?;
-        let issue = self.transaction.last_insert_rowid();
+        let issue = self.put_issue(new.digest, new.slot, new.now, new.issue)?;
         let mut find = self.transaction.prepare_cached("SELECT pk FROM story WHERE id = ?1")?;
         let mut mark = self.transaction.prepare_cached("INSERT OR IGNORE INTO issue_story (digest, story, issue) VALUES (?1, ?2, ?3)")?;
         for story in new.stories {

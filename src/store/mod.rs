@@ -4,6 +4,7 @@
 mod entries;
 mod mail;
 mod sources;
+mod subscribers;
 mod websub;
 
 use std::path::Path;
@@ -17,9 +18,12 @@ use rusqlite_migration::{M, Migrations};
 pub use entries::EntryFilter;
 pub use mail::{NewDelivery, NewIssue};
 pub use sources::{RobotsFile, SourceRow};
+pub use subscribers::{Group, GroupIssue};
 
 /// Embedded and numbered by their order; one is never edited after a release.
-static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| Migrations::new(vec![M::up(include_str!("../../migrations/sqlite/0001_start.sql"))]));
+static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| {
+    Migrations::new(vec![M::up(include_str!("../../migrations/sqlite/0001_start.sql")), M::up(include_str!("../../migrations/sqlite/0002_newsletter.sql"))])
+});
 
 /// How long a second process waits for the first to finish writing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);

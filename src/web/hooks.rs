@@ -1,24 +1,55 @@
 //! What requests that change something work on.
 
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+use tokio::sync::Notify;
 
+use super::limits::Limits;
 use crate::clock::Clock;
+use crate::deliver::message::Sender;
+use crate::mailing::Press;
+use crate::model::channel::Channel;
+use crate::model::digest::Newsletter;
 use crate::model::source::Source;
-use crate::model::token::SigningKey;
+use crate::model::subscriber::Offer;
+use crate::model::topic::Topic;
 use crate::refresh::Refresher;
 use crate::templates::Templates;
+use crate::view::Frame;
 
 /// Shared by all of them.
 pub struct Hooks {
     pub refresher: Refresher,
+    pub channel: Channel,
+    pub topics: Vec<Topic>,
     pub sources: Vec<Source>,
+    pub newsletter: Newsletter,
+    pub offer: Offer,
+    pub sender: Sender,
+    pub templates: Templates,
     pub clock: Clock,
     /// A longer push is refused.
     pub body_bytes_max: usize,
-    pub key: SigningKey,
-    pub templates: Templates,
-    pub channel_title: String,
+    pub limits: Limits,
+    /// Rung when a mail waits that somebody is looking out for.
+    pub mail_waits: std::sync::Arc<Notify>,
+}
+
+impl Hooks {
+    /// What mail is made with, now.
+    pub fn press(&self) -> Press<'_> {
+        let frame = Frame { channel: &self.channel, topics: &self.topics, sources: &self.sources };
+        Press { frame, newsletter: &self.newsletter, templates: &self.templates, sender: &self.sender, now: self.clock.now() }
+    }
+
+    /// A page from a template; never kept by a cache, for it is somebody's own.
+    pub(super) fn page(&self, status: StatusCode, template: &str, data: &Value) -> Response {
+        match self.templates.render(template, data) {
+            Ok(html) => (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-store")], html).into_response(),
+            Err(error) => failed(&error.into()),
+        }
+    }
 }
 
 /// The cause goes to the log and never to the page.

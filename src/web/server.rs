@@ -1,6 +1,7 @@
 //! The router: the published folder, and the callbacks of hubs.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,13 +10,16 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path as PathParameter, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::hooks::{Hooks, failed};
 use super::subscriptions;
 use crate::websub::{self, Push, Verification};
+
+/// Nobody chooses so much.
+const FORM_BYTES_MAX: usize = 64 * 1024;
 
 /// The router over a folder; with `hooks`, hubs may push to it.
 pub fn router(folder: &Path, hooks: Option<Arc<Hooks>>) -> Router {
@@ -24,11 +28,16 @@ pub fn router(folder: &Path, hooks: Option<Arc<Hooks>>) -> Router {
     let mut router = Router::new().fallback_service(ServeDir::new(folder));
     if let Some(hooks) = hooks {
         let limit = DefaultBodyLimit::max(hooks.body_bytes_max);
-        let leave = Router::new()
-            .route("/unsubscribe/{token}", get(subscriptions::show).post(subscriptions::leave))
-            .layer(DefaultBodyLimit::max(16 * 1024))
+        let people = Router::new()
+            .route("/subscribe", get(subscriptions::show_form).post(subscriptions::send_form))
+            .route("/api/subscriptions", post(subscriptions::api))
+            .route("/confirm/{token}", get(subscriptions::show_confirm).post(subscriptions::confirm))
+            .route("/preferences/{token}", get(subscriptions::show_preferences).post(subscriptions::change_preferences))
+            .route("/preferences/{token}/data", get(subscriptions::data))
+            .route("/unsubscribe/{token}", get(subscriptions::show_leave).post(subscriptions::leave))
+            .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
             .with_state(hooks.clone());
-        router = router.merge(leave).merge(Router::new().route("/websub/{token}", get(verify).post(push)).layer(limit).with_state(hooks));
+        router = router.merge(people).merge(Router::new().route("/websub/{token}", get(verify).post(push)).layer(limit).with_state(hooks));
     }
     router
         .layer(SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, policy))
@@ -46,7 +55,8 @@ pub async fn serve(
     hooks: Option<Arc<Hooks>>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router(&folder, hooks)).with_graceful_shutdown(shutdown).await
+    let service = router(&folder, hooks).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(shutdown).await
 }
 
 async fn verify(State(hooks): State<Arc<Hooks>>, PathParameter(token): PathParameter<String>, Query(asked): Query<Verification>) -> Response {

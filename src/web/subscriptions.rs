@@ -1,43 +1,349 @@
-//! Leaving: the one-click POST of RFC 8058, and the page behind the link. A GET changes nothing, for mail scanners follow
-//! every link.
+//! Signing up, confirming, changing and leaving. A GET changes nothing, for mail scanners follow every link; nothing says
+//! whether an address is known.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, State};
-use axum::http::{StatusCode, header};
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
 
+use super::forms::{self, Form};
 use super::hooks::{Hooks, failed};
-use crate::mailing;
-use crate::model::token::UNSUBSCRIBE;
+use super::limits::network;
+use crate::mailing::people::{self, Left};
+use crate::model::mail_address::Address;
+use crate::model::subscriber::{Choice, Preferences, Subscriber, SubscriberState};
+use crate::model::token::{FORM, UNSUBSCRIBE};
+use crate::phrases::phrases;
 
+/// Sign-ups from one network in an hour, and to one mail domain.
+const SIGN_UPS_PER_NETWORK: u32 = 10;
+const SIGN_UPS_PER_DOMAIN: u32 = 100;
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+/// How long a form may be open.
+const FORM_OPEN: SignedDuration = SignedDuration::from_hours(24);
+
+type Shared = State<Arc<Hooks>>;
+
+/// `?l=fr`, and which topic a link is about.
 #[derive(Debug, Default, serde::Deserialize)]
-pub struct Language {
+pub struct Asked {
     #[serde(default)]
     l: String,
+    topic: Option<String>,
 }
 
-fn page(hooks: &Hooks, status: StatusCode, language: &str, key: &str, has_button: bool) -> Response {
-    let t = crate::phrases::phrases(language);
-    let data = serde_json::json!({ "title": hooks.channel_title, "language": if t["lang"].is_empty() { "en" } else { t["lang"] }, "text": t[key], "button": if has_button { t["unsubscribe_button"] } else { "" } });
-    match hooks.templates.render("web/message.html", &data) {
-        Ok(html) => (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-store")], html).into_response(),
-        Err(error) => failed(&error.into()),
+/// The language of a page: asked for, else of the browser, else of the channel.
+fn language(hooks: &Hooks, asked: &str, headers: &HeaderMap) -> &'static str {
+    let browser = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let wanted = std::iter::once(asked).chain(browser.split(',')).chain(std::iter::once(hooks.channel.language.as_str()));
+    let primary = |tag: &str| forms::LANGUAGES.into_iter().find(|(known, _)| tag.trim().get(..2).is_some_and(|tag| tag.eq_ignore_ascii_case(known)));
+    wanted.filter_map(primary).map(|(known, _)| known).next().unwrap_or("en")
+}
+
+/// What all pages are made with.
+fn frame(hooks: &Hooks, language: &str, heading: &str) -> Value {
+    let t = phrases(language);
+    json!({
+        "title": hooks.newsletter.title(language, &hooks.channel),
+        "heading": heading,
+        "language": language,
+        "is_private": true,
+        "privacy": crate::digest::privacy_path(language),
+        "t": t,
+    })
+}
+
+fn with(mut page: Value, more: Value) -> Value {
+    if let (Some(page), Value::Object(more)) = (page.as_object_mut(), more) {
+        page.extend(more);
+    }
+    page
+}
+
+fn message(hooks: &Hooks, status: StatusCode, language: &str, key: &str, more: Value) -> Response {
+    let page = frame(hooks, language, hooks.newsletter.title(language, &hooks.channel));
+    hooks.page(status, "web/message.html", &with(page, with(json!({ "text": phrases(language)[key] }), more)))
+}
+
+/// Whether a request may come from a page of somebody else's (CSRF): browsers say so.
+fn is_foreign(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    match text("sec-fetch-site") {
+        Some(site) => !matches!(site, "same-origin" | "none"),
+        // Browsers of before 2023 name the origin only.
+        None => text("origin").is_some_and(|origin| origin.split("://").nth(1) != text("x-forwarded-host").or(text("host"))),
     }
 }
 
-pub async fn show(State(hooks): State<Arc<Hooks>>, Path(token): Path<String>, Query(language): Query<Language>) -> Response {
-    match hooks.key.verify(UNSUBSCRIBE, &token) {
-        Some(_) => page(&hooks, StatusCode::OK, &language.l, "unsubscribe_ask", true),
-        None => page(&hooks, StatusCode::NOT_FOUND, &language.l, "unsubscribe_unknown", false),
-    }
+/// Who asks. A proxy on this machine names its client last in X-Forwarded-For; from elsewhere the header is anybody's word.
+fn client(peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
+    let forwarded = headers.get("x-forwarded-for").and_then(|value| value.to_str().ok()).and_then(|value| value.rsplit(',').next()?.trim().parse().ok());
+    forwarded.filter(|_| peer.ip().is_loopback()).unwrap_or(peer.ip())
 }
 
-pub async fn leave(State(hooks): State<Arc<Hooks>>, Path(token): Path<String>, Query(language): Query<Language>) -> Response {
+/// Why a sign-up goes no further.
+enum Stop {
+    TooMany,
+    Closed,
+}
+
+/// Queues the confirmation within the limits. That the address is known, suppressed or asked for too often makes no difference
+/// that could be seen.
+fn sign_up(hooks: &Hooks, ip: IpAddr, address: &Address, preferences: &Preferences) -> Result<Option<Stop>, anyhow::Error> {
+    let press = hooks.press();
+    if !hooks.newsletter.is_open || press.sender.public_url.is_none() {
+        return Ok(Some(Stop::Closed));
+    }
+    let allow = |key: String, times| hooks.limits.allow(key, times, HOUR, press.now);
+    if !allow(format!("network {}", network(ip)), SIGN_UPS_PER_NETWORK) || !allow(format!("domain {}", address.domain()), SIGN_UPS_PER_DOMAIN) {
+        return Ok(Some(Stop::TooMany));
+    }
+    if people::sign_up(&mut hooks.refresher.store(), press, address, preferences)? {
+        hooks.mail_waits.notify_one();
+    }
+    Ok(None)
+}
+
+/// The form to sign up.
+pub async fn show_form(State(hooks): Shared, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
+    let language = language(&hooks, &asked.l, &headers);
+    let choice = Choice { language: language.into(), timezone: forms::zone_of(language).into(), ..Choice::default() };
+    form_page(&hooks, StatusCode::OK, language, "", &choice, &[], None)
+}
+
+fn form_page(hooks: &Hooks, status: StatusCode, language: &str, address: &str, choice: &Choice, faults: &[&str], hint: Option<String>) -> Response {
+    let languages: Vec<Value> = forms::LANGUAGES.iter().map(|(tag, name)| json!({ "value": tag, "label": name })).collect();
+    let page = frame(hooks, language, phrases(language)["subscribe"]);
+    let more = json!({
+        "is_private": false,
+        "languages": languages,
+        "address": address,
+        "faults": faults,
+        "hint": hint,
+        "form": forms::fields(hooks, choice, language),
+        "form_token": hooks.sender.key.sign(FORM, &hooks.clock.now().as_second().to_string()),
+    });
+    hooks.page(status, "web/subscribe.html", &with(page, more))
+}
+
+/// The form, sent.
+pub async fn send_form(State(hooks): Shared, ConnectInfo(peer): ConnectInfo<SocketAddr>, headers: HeaderMap, body: Bytes) -> Response {
+    let form = Form::read(&body);
+    let language = language(&hooks, form.one("l"), &headers);
+    let (address_text, choice) = (form.one("address").to_owned(), forms::choice(&form, &hooks.offer));
+    let shown = form.one("form");
     let now = hooks.clock.now();
-    match mailing::unsubscribe(&mut hooks.refresher.store(), &hooks.key, &token, now) {
-        Ok(true) => page(&hooks, StatusCode::OK, &language.l, "unsubscribed", false),
-        Ok(false) => page(&hooks, StatusCode::NOT_FOUND, &language.l, "unsubscribe_unknown", false),
+    let opened = hooks.sender.key.verify(FORM, shown).and_then(|seconds| seconds.parse::<i64>().ok());
+    let is_open = opened.is_some_and(|opened| now.as_second() - opened <= FORM_OPEN.as_secs());
+    let again = |status, key, hint| form_page(&hooks, status, language, &address_text, &choice, &[phrases(language)[key]], hint);
+    if is_foreign(&headers) || !is_open {
+        return again(StatusCode::FORBIDDEN, "form_expired", None);
+    }
+    if !form.one("website").is_empty() {
+        // A program filled in what people do not see: it is told what it wants to hear.
+        return message(&hooks, StatusCode::OK, language, "check_mail", json!({}));
+    }
+    let Ok(address) = Address::parse(&address_text) else { return again(StatusCode::UNPROCESSABLE_ENTITY, "wrong_address", None) };
+    let preferences = match hooks.offer.preferences(&choice, language) {
+        Ok(preferences) => preferences,
+        Err(faults) => {
+            let is_zone = faults.iter().any(|(field, _)| *field == "timezone");
+            return again(StatusCode::UNPROCESSABLE_ENTITY, if is_zone { "wrong_timezone" } else { "wrong_choice" }, None);
+        }
+    };
+    if let Some(hint) = address.hint().filter(|_| form.one("sure").is_empty()) {
+        return form_page(&hooks, StatusCode::OK, language, &address_text, &choice, &[], Some(hint));
+    }
+    match sign_up(&hooks, client(peer, &headers), &address, &preferences) {
+        Ok(None) => message(&hooks, StatusCode::OK, language, "check_mail", json!({})),
+        Ok(Some(Stop::TooMany)) => message(&hooks, StatusCode::TOO_MANY_REQUESTS, language, "too_many", json!({})),
+        Ok(Some(Stop::Closed)) => message(&hooks, StatusCode::FORBIDDEN, language, "form_closed", json!({})),
+        Err(error) => failed(&error),
+    }
+}
+
+/// `POST /api/subscriptions`: the form for programs. JSON cannot be sent by a page of another site without asking first.
+pub async fn api(State(hooks): Shared, ConnectInfo(peer): ConnectInfo<SocketAddr>, headers: HeaderMap, body: Bytes) -> Response {
+    #[derive(serde::Deserialize)]
+    struct Request {
+        address: String,
+        #[serde(flatten)]
+        choice: Value,
+    }
+    let answer = |status: StatusCode, body: Value| {
+        (status, [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], body.to_string()).into_response()
+    };
+    let fault = |field: &str, message: &str| json!({ "errors": [{ "field": field, "message": message }] });
+    let is_json = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|kind| kind.starts_with("application/json"));
+    if !is_json || is_foreign(&headers) {
+        return answer(StatusCode::UNSUPPORTED_MEDIA_TYPE, fault("", "send application/json"));
+    }
+    let read = serde_json::from_slice::<Request>(&body).and_then(|request| Ok((request.address, serde_json::from_value::<Choice>(request.choice)?)));
+    let (address, choice) = match read {
+        Ok(read) => read,
+        Err(error) => return answer(StatusCode::BAD_REQUEST, fault("", &error.to_string())),
+    };
+    let (address, preferences) = match (Address::parse(&address), hooks.offer.preferences(&choice, &hooks.channel.language)) {
+        (Ok(address), Ok(preferences)) => (address, preferences),
+        (address, preferences) => {
+            let mut faults: Vec<Value> = address.err().into_iter().map(|error| json!({ "field": "address", "message": error })).collect();
+            faults.extend(preferences.err().into_iter().flatten().map(|(field, error)| json!({ "field": field, "message": error })));
+            return answer(StatusCode::UNPROCESSABLE_ENTITY, json!({ "errors": faults }));
+        }
+    };
+    match sign_up(&hooks, client(peer, &headers), &address, &preferences) {
+        Ok(None) => answer(StatusCode::ACCEPTED, json!({ "status": "confirm by mail", "hint": address.hint() })),
+        Ok(Some(Stop::TooMany)) => {
+            let mut response = answer(StatusCode::TOO_MANY_REQUESTS, fault("", "too many requests: try again later"));
+            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("3600"));
+            response
+        }
+        Ok(Some(Stop::Closed)) => answer(StatusCode::FORBIDDEN, fault("", "sign-up is closed")),
+        Err(error) => failed(&error),
+    }
+}
+
+/// The page behind the link of a confirmation mail: it asks, for a scanner that follows the link must not confirm.
+pub async fn show_confirm(State(hooks): Shared, Path(token): Path<String>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
+    match people::confirmable(&hooks.sender.key, &token, hooks.clock.now()) {
+        Some(chosen) => {
+            let language = language(&hooks, &chosen, &headers);
+            message(&hooks, StatusCode::OK, language, "confirm_ask", json!({ "button": phrases(language)["confirm_button"] }))
+        }
+        None => message(&hooks, StatusCode::NOT_FOUND, language(&hooks, &asked.l, &headers), "link_dead", json!({})),
+    }
+}
+
+pub async fn confirm(State(hooks): Shared, Path(token): Path<String>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
+    let language = language(&hooks, &asked.l, &headers);
+    let confirmed = people::confirm(&mut hooks.refresher.store(), &hooks.sender.key, &token, hooks.clock.now());
+    match confirmed {
+        Ok(Some(_)) => message(&hooks, StatusCode::OK, language, "confirmed", json!({})),
+        Ok(None) => message(&hooks, StatusCode::NOT_FOUND, language, "link_dead", json!({})),
+        Err(error) => failed(&error),
+    }
+}
+
+pub async fn show_leave(State(hooks): Shared, Path(token): Path<String>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
+    let language = language(&hooks, &asked.l, &headers);
+    let t = phrases(language);
+    match (hooks.sender.key.verify(UNSUBSCRIBE, &token), asked.topic) {
+        (Some(_), None) => message(&hooks, StatusCode::OK, language, "unsubscribe_ask", json!({ "button": t["unsubscribe_button"] })),
+        (Some(_), Some(_)) => message(&hooks, StatusCode::OK, language, "leave_topic_ask", json!({ "button": t["leave_topic_button"] })),
+        (None, _) => message(&hooks, StatusCode::NOT_FOUND, language, "unsubscribe_unknown", json!({})),
+    }
+}
+
+/// The one-click POST of RFC 8058, and the button of the page.
+pub async fn leave(State(hooks): Shared, Path(token): Path<String>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
+    let language = language(&hooks, &asked.l, &headers);
+    let topic = asked.topic.as_deref().filter(|topic| hooks.offer.topics.iter().any(|known| known == topic));
+    let left = people::unsubscribe(&mut hooks.refresher.store(), &hooks.sender.key, &token, topic, hooks.clock.now());
+    match left {
+        Ok(Left::All) => message(&hooks, StatusCode::OK, language, "unsubscribed", json!({})),
+        Ok(Left::Topic) => message(&hooks, StatusCode::OK, language, "left_topic", json!({})),
+        Ok(Left::Unknown) => message(&hooks, StatusCode::NOT_FOUND, language, "unsubscribe_unknown", json!({})),
+        Err(error) => failed(&error),
+    }
+}
+
+/// The preference centre.
+pub async fn show_preferences(State(hooks): Shared, Path(token): Path<String>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
+    let language = language(&hooks, &asked.l, &headers);
+    let found = people::by_link(&hooks.refresher.store(), &hooks.sender.key, &token);
+    match found {
+        Ok(Some((_, subscriber))) => preferences_page(&hooks, StatusCode::OK, language, &token, &subscriber, None, &[]),
+        Ok(None) => message(&hooks, StatusCode::NOT_FOUND, language, "link_dead", json!({})),
+        Err(error) => failed(&error),
+    }
+}
+
+fn preferences_page(
+    hooks: &Hooks,
+    status: StatusCode,
+    language: &str,
+    token: &str,
+    subscriber: &Subscriber,
+    notice: Option<&str>,
+    faults: &[&str],
+) -> Response {
+    let t = phrases(language);
+    let state = format!("state_{}", subscriber.state.as_str());
+    let more = json!({
+        "address": subscriber.address.as_str(),
+        "state": t[state.as_str()],
+        "is_active": subscriber.state == SubscriberState::Active,
+        "notice": notice.map(|key| t[key]),
+        "faults": faults.iter().map(|key| t[*key]).collect::<Vec<_>>(),
+        "form": forms::fields(hooks, &forms::of_preferences(&subscriber.preferences), language),
+        "data": format!("/preferences/{token}/data"),
+    });
+    hooks.page(status, "web/preferences.html", &with(frame(hooks, language, t["preferences"]), more))
+}
+
+pub async fn change_preferences(State(hooks): Shared, Path(token): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
+    let form = Form::read(&body);
+    let language = language(&hooks, form.one("l"), &headers);
+    if is_foreign(&headers) {
+        return message(&hooks, StatusCode::FORBIDDEN, language, "form_expired", json!({}));
+    }
+    match change(&hooks, &token, language, &form) {
+        Ok(Some(response)) => response,
+        Ok(None) => message(&hooks, StatusCode::NOT_FOUND, language, "link_dead", json!({})),
+        Err(error) => failed(&error),
+    }
+}
+
+fn change(hooks: &Hooks, token: &str, language: &str, form: &Form) -> anyhow::Result<Option<Response>> {
+    let (key, now) = (&hooks.sender.key, hooks.clock.now());
+    let mut store = hooks.refresher.store();
+    let Some((hash, subscriber)) = people::by_link(&store, key, token)? else { return Ok(None) };
+    let consent = crate::model::subscriber::Consent { source: "came back by the link of a mail".into(), at: now };
+    let (preferences, state) = match form.one("do") {
+        "unsubscribe" => {
+            people::suppress(&mut store, &hash, SubscriberState::Unsubscribed, now)?;
+            return Ok(Some(message(hooks, StatusCode::OK, language, "unsubscribed", json!({}))));
+        }
+        "erase" if !form.one("sure").is_empty() => {
+            people::erase(&mut store, key, &subscriber.address, now)?;
+            return Ok(Some(message(hooks, StatusCode::OK, language, "erased", json!({}))));
+        }
+        "erase" => return Ok(Some(preferences_page(hooks, StatusCode::UNPROCESSABLE_ENTITY, language, token, &subscriber, None, &[]))),
+        "pause" => (subscriber.preferences.clone(), SubscriberState::Paused),
+        "resume" => (subscriber.preferences.clone(), SubscriberState::Active),
+        _ => match hooks.offer.preferences(&forms::choice(form, &hooks.offer), language) {
+            Ok(preferences) => (preferences, subscriber.state),
+            Err(faults) => {
+                let key = if faults.iter().any(|(field, _)| *field == "timezone") { "wrong_timezone" } else { "wrong_choice" };
+                return Ok(Some(preferences_page(hooks, StatusCode::UNPROCESSABLE_ENTITY, language, token, &subscriber, None, &[key])));
+            }
+        },
+    };
+    let changed = people::put(&mut store, key, subscriber.address, preferences, consent, state, now)?;
+    let language = if form.one("do") == "save" { changed.preferences.language.clone() } else { language.to_owned() };
+    Ok(Some(preferences_page(hooks, StatusCode::OK, &language, token, &changed, Some("saved"), &[])))
+}
+
+/// All that is held about somebody, for themselves.
+pub async fn data(State(hooks): Shared, Path(token): Path<String>) -> Response {
+    let store = hooks.refresher.store();
+    let found = people::by_link(&store, &hooks.sender.key, &token);
+    let everything = found.and_then(|found| found.map(|(_, subscriber)| people::everything(&store, &hooks.sender.key, &subscriber.address)).transpose());
+    match everything {
+        Ok(Some(data)) => {
+            let headers = [
+                (header::CONTENT_TYPE, "application/json"),
+                (header::CONTENT_DISPOSITION, "attachment; filename=\"my-data.json\""),
+                (header::CACHE_CONTROL, "no-store"),
+            ];
+            (headers, format!("{data:#}")).into_response()
+        }
+        Ok(None) => StatusCode::NOT_FOUND.into_response(),
         Err(error) => failed(&error),
     }
 }

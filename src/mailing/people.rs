@@ -1,0 +1,252 @@
+//! Who is in the list: signing up (double opt-in), preferences, leaving, and what the operator does for them.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{Press, queue};
+use crate::deliver::message::message_id;
+use crate::model::digest::{CONFIRMATION, PERSONAL};
+use crate::model::mail_address::Address;
+use crate::model::subscriber::{Consent, Preferences, Subscriber, SubscriberState};
+use crate::model::token::{CONFIRM, PREFERENCES, SigningKey, UNSUBSCRIBE};
+use crate::store::{NewDelivery, NewIssue, Store};
+
+/// How long a sign-up can be confirmed.
+const CONFIRM_WITHIN: SignedDuration = SignedDuration::from_hours(48);
+/// Confirmations to one address: whoever types the address of somebody else sends no more than these.
+const CONFIRMATIONS_A_DAY: u64 = 3;
+/// A first issue brings the stories of the week before.
+const WELCOME: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// What a confirmation link says. Nothing is stored of somebody who has not confirmed, but the mail that asks them to.
+#[derive(Debug, Serialize, Deserialize)]
+struct SignUp {
+    address: String,
+    preferences: Preferences,
+    /// Seconds since 1970.
+    expires: i64,
+}
+
+#[derive(Serialize)]
+struct MailData<'a> {
+    title: &'a str,
+    language: &'a str,
+    is_known: bool,
+    link: String,
+    controller: Option<&'a str>,
+    t: std::collections::BTreeMap<&'static str, &'static str>,
+}
+
+/// Queues the mail that asks somebody to confirm; one who is in the list already gets the link to their preferences. Answers
+/// whether a mail was queued: that is for the log and never for the page, which says the same to all.
+///
+/// # Errors
+/// When the store or a template fails, or courant has no public address.
+pub fn sign_up(store: &mut Store, press: Press, address: &Address, preferences: &Preferences) -> anyhow::Result<bool> {
+    let public = press.sender.public_url.as_deref().ok_or_else(|| anyhow::anyhow!("[channel] url is missing: a sign-up cannot be confirmed"))?;
+    let (key, now) = (&press.sender.key, press.now);
+    let a_day_ago = now.saturating_sub(SignedDuration::from_hours(24))?;
+    if store.queued_since(address.as_str(), CONFIRMATION, a_day_ago)? >= CONFIRMATIONS_A_DAY {
+        return Ok(false);
+    }
+    let hash = key.hash(address.as_str());
+    let is_known = store.subscriber(&hash)?.is_some_and(|known| matches!(known.state, SubscriberState::Active | SubscriberState::Paused));
+    let link = if is_known {
+        format!("{public}/preferences/{}", key.sign(PREFERENCES, &hash))
+    } else {
+        let sign_up = SignUp { address: address.as_str().into(), preferences: preferences.clone(), expires: (now + CONFIRM_WITHIN).as_second() };
+        format!("{public}/confirm/{}", key.sign(CONFIRM, &serde_json::to_string(&sign_up)?))
+    };
+    let language = preferences.language.as_str();
+    let data = MailData {
+        title: press.newsletter.title(language, press.frame.channel),
+        language,
+        is_known,
+        link: format!("{link}?l={language}"),
+        controller: press.newsletter.controller.as_deref(),
+        t: crate::phrases::phrases(language),
+    };
+    let issue = queue::mail(press, "confirm", &data)?;
+    let number = store.issue_count(CONFIRMATION)? + 1;
+    let message_id = message_id(CONFIRMATION, number, now, address.as_str(), press.sender.from.email.domain());
+    let deliveries = [NewDelivery { recipient: address.as_str().into(), message_id }];
+    let mut work = store.begin()?;
+    work.forget_private_mail(now.saturating_sub(CONFIRM_WITHIN)?)?;
+    work.queue_issue(&NewIssue { digest: CONFIRMATION, slot: now, now, issue: &issue, stories: &[], deliveries: &deliveries })?;
+    work.commit()?;
+    Ok(true)
+}
+
+/// Whether a confirmation token is good; the language that was chosen with it.
+pub fn confirmable(key: &SigningKey, token: &str, now: Timestamp) -> Option<String> {
+    read_sign_up(key, token, now).map(|(_, preferences)| preferences.language)
+}
+
+fn read_sign_up(key: &SigningKey, token: &str, now: Timestamp) -> Option<(Address, Preferences)> {
+    let sign_up: SignUp = serde_json::from_str(&key.verify(CONFIRM, token)?).ok()?;
+    (sign_up.expires >= now.as_second()).then_some(())?;
+    Some((Address::parse(&sign_up.address).ok()?, sign_up.preferences))
+}
+
+/// Puts somebody who confirmed into the list. `None` when the token is none of ours, or too old.
+///
+/// # Errors
+/// When the store fails.
+pub fn confirm(store: &mut Store, key: &SigningKey, token: &str, now: Timestamp) -> anyhow::Result<Option<Subscriber>> {
+    let Some((address, preferences)) = read_sign_up(key, token, now) else { return Ok(None) };
+    let consent = Consent { source: "signed up on the web, confirmed by mail".into(), at: now };
+    let subscriber = put(store, key, address, preferences, consent, SubscriberState::Active, now)?;
+    tracing::info!("a subscriber confirmed");
+    Ok(Some(subscriber))
+}
+
+/// Puts somebody into the list or changes what they chose; what was suppressed before is lifted. Who is new gets the stories
+/// of the last week in a first issue, whoever was there gets what came since their last one.
+///
+/// # Errors
+/// When the store fails.
+pub fn put(
+    store: &mut Store,
+    key: &SigningKey,
+    address: Address,
+    preferences: Preferences,
+    consent: Consent,
+    state: SubscriberState,
+    now: Timestamp,
+) -> anyhow::Result<Subscriber> {
+    let hash = key.hash(address.as_str());
+    let known = store.subscriber(&hash)?;
+    // A pause is not made up for with months of stories.
+    let welcome = store.last_entry_before(now.saturating_sub(WELCOME)?)?;
+    let subscriber = match known {
+        Some(known) => Subscriber {
+            seen: if known.state == SubscriberState::Active { known.seen } else { known.seen.max(welcome) },
+            state,
+            preferences,
+            // Consent stays what it was while somebody only changes preferences.
+            consent: if known.state == SubscriberState::Active && state == SubscriberState::Active { known.consent.clone() } else { consent },
+            ..known
+        },
+        None => Subscriber { address, state, preferences, consent, created: now, last_issue: None, seen: welcome },
+    };
+    let next_slot = subscriber.preferences.cadence.next_after(now);
+    let mut work = store.begin()?;
+    work.put_subscriber(&hash, &subscriber, next_slot)?;
+    if matches!(state, SubscriberState::Active | SubscriberState::Paused) {
+        work.lift_suppression(&hash)?;
+    }
+    work.commit()?;
+    Ok(subscriber)
+}
+
+/// The subscriber whom a link to preferences belongs to, with the hash of the address.
+///
+/// # Errors
+/// When the store fails.
+pub fn by_link(store: &Store, key: &SigningKey, token: &str) -> anyhow::Result<Option<(String, Subscriber)>> {
+    let Some(hash) = key.verify(PREFERENCES, token) else { return Ok(None) };
+    Ok(store.subscriber(&hash)?.map(|subscriber| (hash, subscriber)))
+}
+
+/// What leaving did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// Nothing of this digest comes any more.
+    All,
+    Topic,
+    /// The token is none of ours.
+    Unknown,
+}
+
+/// Ends a recipient's digest, or one topic of it, by the token of one of its mails.
+///
+/// # Errors
+/// When the store fails.
+pub fn unsubscribe(store: &mut Store, key: &SigningKey, token: &str, topic: Option<&str>, now: Timestamp) -> anyhow::Result<Left> {
+    let payload = key.verify(UNSUBSCRIBE, token);
+    let Some((digest, hash)) = payload.as_deref().and_then(|payload| payload.split_once(' ')) else { return Ok(Left::Unknown) };
+    // Mails of an earlier courant have the address itself in their links.
+    let hash = if hash.contains('@') { key.hash(hash) } else { hash.to_owned() };
+    if digest == PERSONAL
+        && let Some(topic) = topic
+        && let Some(subscriber) = store.subscriber(&hash)?
+        && let Some(tastes) = subscriber.preferences.tastes.clone().leave_topic(topic)
+    {
+        let preferences = Preferences { tastes, ..subscriber.preferences };
+        put(store, key, subscriber.address, preferences, subscriber.consent, subscriber.state, now)?;
+        return Ok(Left::Topic);
+    }
+    if digest == PERSONAL {
+        suppress(store, &hash, SubscriberState::Unsubscribed, now)?;
+    } else {
+        store.suppress(&hash, digest, SubscriberState::Unsubscribed.as_str(), now)?;
+    }
+    tracing::info!(digest.id = digest, "a recipient unsubscribed");
+    Ok(Left::All)
+}
+
+/// Keeps that nothing is to be sent to an address any more, and why. Who unsubscribes leaves the newsletter; who bounces or
+/// complains is left alone by all digests.
+///
+/// # Errors
+/// When the store fails.
+pub fn suppress(store: &mut Store, hash: &str, why: SubscriberState, now: Timestamp) -> anyhow::Result<()> {
+    let digest = if why == SubscriberState::Unsubscribed { PERSONAL } else { "" };
+    store.suppress(hash, digest, why.as_str(), now)?;
+    let mut work = store.begin()?;
+    work.set_subscriber_state(hash, why)?;
+    Ok(work.commit()?)
+}
+
+/// Takes somebody out of the list, as if they had never been in it. `false` when they were not.
+///
+/// # Errors
+/// When the store fails.
+pub fn remove(store: &mut Store, key: &SigningKey, address: &Address) -> anyhow::Result<bool> {
+    let mut work = store.begin()?;
+    let was_there = work.delete_subscriber(&key.hash(address.as_str()))?;
+    work.commit()?;
+    Ok(was_there)
+}
+
+/// Forgets all that is known of an address, and keeps a keyed hash of it, so that no import brings it back. `false` when
+/// nothing was known.
+///
+/// # Errors
+/// When the store fails.
+pub fn erase(store: &mut Store, key: &SigningKey, address: &Address, now: Timestamp) -> anyhow::Result<bool> {
+    let hash = key.hash(address.as_str());
+    let was_known = store.has_recipient(address.as_str())?;
+    store.suppress(&hash, "", "erased", now)?;
+    let mut work = store.begin()?;
+    let was_there = work.delete_subscriber(&hash)?;
+    work.delete_deliveries(address.as_str())?;
+    work.commit()?;
+    Ok(was_there || was_known)
+}
+
+/// All that is held about an address, for the one whose it is.
+///
+/// # Errors
+/// When the store fails.
+pub fn everything(store: &Store, key: &SigningKey, address: &Address) -> anyhow::Result<serde_json::Value> {
+    let hash = key.hash(address.as_str());
+    let subscriber = store.subscriber(&hash)?.map(|subscriber| {
+        json!({
+            "address": subscriber.address.as_str(),
+            "state": subscriber.state.as_str(),
+            "preferences": subscriber.preferences,
+            "consent": subscriber.consent,
+            "created": subscriber.created,
+            "last_issue": subscriber.last_issue,
+        })
+    });
+    let deliveries = store.deliveries_to(address.as_str())?;
+    let deliveries: Vec<_> = deliveries
+        .into_iter()
+        .map(|[digest, subject, time, state, error]| json!({ "digest": digest, "subject": subject, "queued": time, "state": state, "error": error }))
+        .collect();
+    let marks: Vec<_> = store.marks_of(&hash)?.into_iter().map(|[what, why, at]| json!({ "what": what.trim(), "why": why, "at": at })).collect();
+    Ok(json!({ "address": address.as_str(), "subscriber": subscriber, "deliveries": deliveries, "marks": marks }))
+}

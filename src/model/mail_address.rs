@@ -1,0 +1,147 @@
+//! Mail addresses that a mail server would take, and the typing errors that people make in them.
+
+/// A mail address. Its domain is in lower case and ASCII (RFC 5891); what stands before the `@` is the mailbox's own affair.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Address(String);
+
+/// RFC 5321 section 4.5.3.1, in bytes.
+const LOCAL_BYTES_MAX: usize = 64;
+const ADDRESS_BYTES_MAX: usize = 254;
+
+/// Where most private mailboxes are: a domain that is nearly one of these was meant to be it.
+const COMMON_DOMAINS: [&str; 22] = [
+    "gmail.com",
+    "googlemail.com",
+    "hotmail.com",
+    "hotmail.fr",
+    "hotmail.es",
+    "outlook.com",
+    "outlook.fr",
+    "outlook.es",
+    "live.com",
+    "yahoo.com",
+    "yahoo.fr",
+    "yahoo.es",
+    "icloud.com",
+    "protonmail.com",
+    "proton.me",
+    "orange.fr",
+    "wanadoo.fr",
+    "laposte.net",
+    "free.fr",
+    "sfr.fr",
+    "gmx.net",
+    "aol.com",
+];
+
+/// Real ones that are a letter away from those.
+const NEIGHBOURS: [&str; 12] =
+    ["mail.com", "ymail.com", "email.com", "fmail.com", "gmx.com", "gmx.de", "hotmail.it", "hotmail.de", "yahoo.it", "outlook.de", "outlook.it", "live.fr"];
+
+/// Top-level domains that are typing errors more often than not.
+const WRONG_ENDINGS: [(&str, &str); 6] = [(".con", ".com"), (".cmo", ".com"), (".ocm", ".com"), (".comm", ".com"), (".ogr", ".org"), (".rog", ".org")];
+
+impl Address {
+    /// Reads `ana@example.org`; the error says what is wrong.
+    pub fn parse(text: &str) -> Result<Address, String> {
+        let text = text.trim();
+        let wrong = |why: &str| Err(format!("\"{text}\" is no mail address: {why}"));
+        let Some((local, domain)) = text.rsplit_once('@') else { return wrong("it has no @") };
+        if local.is_empty() || local.len() > LOCAL_BYTES_MAX {
+            return wrong("before the @ stand 1 to 64 characters");
+        }
+        let domain = if domain.starts_with('[') {
+            domain.to_owned()
+        } else {
+            match url::Host::parse(domain.trim_end_matches('.')) {
+                Ok(url::Host::Domain(domain)) => domain,
+                _ => return wrong("after the @ stands no domain"),
+            }
+        };
+        let whole = format!("{local}@{domain}");
+        if whole.len() > ADDRESS_BYTES_MAX || whole.parse::<lettre::Address>().is_err() {
+            return wrong("write it as name@example.org");
+        }
+        Ok(Address(whole))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn domain(&self) -> &str {
+        self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
+    }
+
+    /// What was probably meant, where the domain looks like a slip of the finger.
+    pub fn hint(&self) -> Option<String> {
+        let (local, domain) = self.0.rsplit_once('@')?;
+        if COMMON_DOMAINS.contains(&domain) || NEIGHBOURS.contains(&domain) {
+            return None;
+        }
+        let near = COMMON_DOMAINS.iter().find(|common| common.len() > 6 && strsim::osa_distance(domain, common) == 1 && ending(domain) == ending(common));
+        let near =
+            near.or_else(|| COMMON_DOMAINS.iter().find(|common| common.len() > 8 && ending(common) == "com" && strsim::osa_distance(domain, common) == 1));
+        let ending = WRONG_ENDINGS.iter().find_map(|(wrong, right)| Some(format!("{}{right}", domain.strip_suffix(wrong)?)));
+        near.map(|near| (*near).to_owned()).or(ending).map(|domain| format!("{local}@{domain}"))
+    }
+
+    /// The address in a form that does not tell it: for results that may end in a log.
+    pub fn masked(&self) -> String {
+        let first = self.0.chars().next().unwrap_or('…');
+        format!("{first}…@{}", self.domain())
+    }
+}
+
+fn ending(domain: &str) -> &str {
+    domain.rsplit('.').next().unwrap_or_default()
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_with_their_domains_in_ascii() {
+        for (text, want) in [
+            (" ana@Example.ORG ", "ana@example.org"),
+            ("ana+news@example.org", "ana+news@example.org"),
+            ("ana@bücher.example", "ana@xn--bcher-kva.example"),
+            ("José@españa.example", "José@xn--espaa-rta.example"),
+            ("o'brien@example.org", "o'brien@example.org"),
+        ] {
+            assert_eq!(Address::parse(text).unwrap().as_str(), want);
+        }
+        for text in [
+            "",
+            "ana",
+            "@example.org",
+            "ana@",
+            "ana@ex ample.org",
+            "a b@example.org",
+            "ana@example..org",
+            "ana\r\nBcc: x@example.org",
+            "ana@example.org, bob@example.org",
+        ] {
+            assert!(Address::parse(text).unwrap_err().contains("no mail address"), "{text}");
+        }
+    }
+
+    #[test]
+    fn slips_of_the_finger_are_hinted_and_nothing_else() {
+        let hint = |text: &str| Address::parse(text).unwrap().hint();
+        assert_eq!(hint("ana@gmial.com").as_deref(), Some("ana@gmail.com"));
+        assert_eq!(hint("ana@hotmal.com").as_deref(), Some("ana@hotmail.com"));
+        assert_eq!(hint("ana@yahoo.con").as_deref(), Some("ana@yahoo.com"));
+        assert_eq!(hint("ana@opengov.ogr").as_deref(), Some("ana@opengov.org"));
+        for right in ["ana@gmail.com", "ana@gmx.de", "ana@mail.com", "ana@example.org", "ana@ymail.com", "ana@yahoo.com.mx"] {
+            assert_eq!(hint(right), None, "{right}");
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! A subscriber: who gets a digest of their own, of what, when, and how we know that they want it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::mail_address::Address;
+use super::schedule::Schedule;
+
+/// Whether mail goes to a subscriber.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SubscriberState {
+    Active,
+    /// By their own wish or the operator's; nothing is sent until they go on.
+    Paused,
+    Unsubscribed,
+    /// Their mailbox does not exist, or refused a series of mails.
+    Bounced,
+    /// They told their mailbox provider that our mail is spam.
+    Complained,
+}
+
+impl SubscriberState {
+    pub const ALL: [SubscriberState; 5] =
+        [SubscriberState::Active, SubscriberState::Paused, SubscriberState::Unsubscribed, SubscriberState::Bounced, SubscriberState::Complained];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SubscriberState::Active => "active",
+            SubscriberState::Paused => "paused",
+            SubscriberState::Unsubscribed => "unsubscribed",
+            SubscriberState::Bounced => "bounced",
+            SubscriberState::Complained => "complained",
+        }
+    }
+
+    /// Reads a state by its name.
+    pub fn parse(text: &str) -> Option<SubscriberState> {
+        SubscriberState::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+}
+
+/// Which stories a subscriber wants. An empty list means all. Lists are sorted, so that equal tastes are equal texts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Tastes {
+    /// BCP 47 primary languages that a story must exist in.
+    #[serde(default)]
+    pub languages: Vec<String>,
+    /// Topic ids.
+    #[serde(default)]
+    pub topics: Vec<String>,
+    /// Topic ids that are not wanted where all others are.
+    #[serde(default)]
+    pub without: Vec<String>,
+    /// Partners as `[[source]] partner` names them.
+    #[serde(default)]
+    pub partners: Vec<String>,
+}
+
+impl Tastes {
+    /// Equal tastes as equal values.
+    pub fn sorted(mut self) -> Tastes {
+        for list in [&mut self.languages, &mut self.topics, &mut self.without, &mut self.partners] {
+            list.sort();
+            list.dedup();
+        }
+        self
+    }
+
+    /// Whether a topic is one of those wanted.
+    pub fn has_topic(&self, id: &str) -> bool {
+        let is_in = |list: &[String]| list.iter().any(|topic| topic == id);
+        if self.topics.is_empty() { !is_in(&self.without) } else { is_in(&self.topics) }
+    }
+
+    /// The tastes without a topic; `None` when nothing is left.
+    pub fn leave_topic(mut self, id: &str) -> Option<Tastes> {
+        if self.topics.is_empty() {
+            self.without.push(id.to_owned());
+            return Some(self.sorted());
+        }
+        self.topics.retain(|topic| topic != id);
+        (!self.topics.is_empty()).then_some(self)
+    }
+}
+
+/// When a subscriber gets an issue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Cadence {
+    /// As it happens, a few stories together.
+    Instant,
+    Scheduled(Schedule),
+}
+
+/// Between two issues of a subscriber who wants stories as they happen.
+const INSTANT_PAUSE: jiff::SignedDuration = jiff::SignedDuration::from_mins(15);
+
+impl Cadence {
+    /// `instant`, or a schedule.
+    pub fn parse(text: &str) -> Result<Cadence, String> {
+        if text.trim() == "instant" { Ok(Cadence::Instant) } else { Schedule::parse(text).map(Cadence::Scheduled) }
+    }
+
+    /// A cadence by its name, an hour of the day and a time zone; weekly ones come on Mondays, monthly ones on the first.
+    ///
+    /// # Errors
+    /// The field that is wrong, and a sentence.
+    pub fn of(name: &str, hour: &str, zone: &str) -> Result<Cadence, FieldFault> {
+        let hour = if hour.trim().is_empty() { "8" } else { hour.trim() };
+        let time = if hour.contains(':') { hour.to_owned() } else { format!("{hour}:00") };
+        let zone = if zone.trim().is_empty() { "UTC" } else { zone.trim() };
+        let days = match name.trim() {
+            "instant" => return Ok(Cadence::Instant),
+            "daily" => "daily",
+            "weekly" | "" => "Mon",
+            "monthly" => "monthly 1",
+            other => return Err(("cadence", format!("\"{other}\" is no cadence: write instant, daily, weekly or monthly"))),
+        };
+        let parsed = Schedule::parse(&format!("{days} {time} {zone}"));
+        parsed.map(Cadence::Scheduled).map_err(|error| (if error.contains("time zone") { "timezone" } else { "hour" }, error))
+    }
+
+    /// The parts that a form shows: name, hour, zone. A schedule of another kind is shown by the nearest name.
+    pub fn parts(&self) -> (&'static str, String, String) {
+        let Cadence::Scheduled(schedule) = self else { return ("instant", "8".into(), "UTC".into()) };
+        let (hour, zone) = schedule.hour_and_zone();
+        (schedule.name(), hour.to_string(), zone)
+    }
+
+    /// The first moment after `now` that an issue is due at. Counted from `now`, so that missed slots are caught up once, and a
+    /// clock that steps back brings none again.
+    pub fn next_after(&self, now: Timestamp) -> Timestamp {
+        match self {
+            Cadence::Instant => now + INSTANT_PAUSE,
+            Cadence::Scheduled(schedule) => schedule.next_slot(now).unwrap_or(Timestamp::MAX),
+        }
+    }
+}
+
+impl TryFrom<String> for Cadence {
+    type Error = String;
+    fn try_from(text: String) -> Result<Cadence, String> {
+        Cadence::parse(&text)
+    }
+}
+
+impl From<Cadence> for String {
+    fn from(cadence: Cadence) -> String {
+        cadence.to_string()
+    }
+}
+
+impl std::fmt::Display for Cadence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Cadence::Instant => f.write_str("instant"),
+            Cadence::Scheduled(schedule) => schedule.fmt(f),
+        }
+    }
+}
+
+/// What can be chosen: the topics and partners of the configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Offer {
+    pub topics: Vec<String>,
+    pub partners: Vec<String>,
+}
+
+/// What somebody chose, as texts: of a form, an API, a row of a table or the command line.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Choice {
+    pub language: String,
+    pub languages: Vec<String>,
+    pub topics: Vec<String>,
+    pub without: Vec<String>,
+    pub partners: Vec<String>,
+    /// `instant`, `daily`, `weekly` or `monthly`.
+    pub cadence: String,
+    /// Of the day, `8` or `08:30`.
+    pub hour: String,
+    /// `Europe/Paris`.
+    pub timezone: String,
+    /// A whole schedule instead of the three above.
+    pub schedule: String,
+}
+
+/// What is wrong with a choice: the field, and a sentence.
+pub type FieldFault = (&'static str, String);
+
+impl Offer {
+    /// Reads a choice.
+    ///
+    /// # Errors
+    /// All its faults.
+    pub fn preferences(&self, choice: &Choice, language: &str) -> Result<Preferences, Vec<FieldFault>> {
+        let mut faults = Vec::new();
+        let own = choice.language.trim();
+        let language = if own.is_empty() { language } else { own };
+        for (field, tags) in [("language", std::slice::from_ref(&language.to_owned())), ("languages", choice.languages.as_slice())] {
+            faults.extend(tags.iter().filter(|tag| !is_language(tag)).map(|tag| (field, format!("\"{tag}\" is no language: write fr, en or es"))));
+        }
+        for (field, chosen, known) in
+            [("topics", &choice.topics, &self.topics), ("without", &choice.without, &self.topics), ("partners", &choice.partners, &self.partners)]
+        {
+            for name in chosen.iter().filter(|name| !known.contains(name)) {
+                let near = known.iter().min_by_key(|known| strsim::osa_distance(known, name)).map(|near| format!(": did you mean \"{near}\"?"));
+                faults.push((field, format!("\"{name}\" is not among those that there are{}", near.unwrap_or_default())));
+            }
+        }
+        let cadence = if choice.schedule.trim().is_empty() {
+            Cadence::of(&choice.cadence, &choice.hour, &choice.timezone)
+        } else {
+            Cadence::parse(&choice.schedule).map_err(|error| ("schedule", error))
+        };
+        match cadence {
+            Ok(cadence) if faults.is_empty() => {
+                let tastes = Tastes {
+                    languages: choice.languages.clone(),
+                    topics: choice.topics.clone(),
+                    without: if choice.topics.is_empty() { choice.without.clone() } else { Vec::new() },
+                    partners: choice.partners.clone(),
+                };
+                Ok(Preferences { language: language.to_owned(), tastes: tastes.sorted(), cadence })
+            }
+            Ok(_) => Err(faults),
+            Err(fault) => {
+                faults.push(fault);
+                Err(faults)
+            }
+        }
+    }
+}
+
+fn is_language(tag: &str) -> bool {
+    let mut parts = tag.split('-');
+    let is_part = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    parts.next().is_some_and(|primary| (2..=3).contains(&primary.len()) && is_part(primary)) && parts.all(is_part)
+}
+
+/// What a subscriber chooses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preferences {
+    /// BCP 47: of the mail itself, and of stories that exist in several.
+    pub language: String,
+    pub tastes: Tastes,
+    pub cadence: Cadence,
+}
+
+/// How we know that somebody wants our mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Consent {
+    pub source: String,
+    pub at: Timestamp,
+}
+
+/// Somebody who is in the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscriber {
+    pub address: Address,
+    pub state: SubscriberState,
+    pub preferences: Preferences,
+    pub consent: Consent,
+    pub created: Timestamp,
+    pub last_issue: Option<Timestamp>,
+    /// Entries up to this row of the store were looked at for an issue of theirs.
+    pub seen: i64,
+}

@@ -1,0 +1,116 @@
+//! LMTP (RFC 2033): a mail server hands returned mail over as it comes. Each recipient is answered for itself.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+
+use super::mailbox::MESSAGE_BYTES_MAX;
+
+const LINE_BYTES_MAX: u64 = 4_096;
+const CONNECTIONS_MAX: usize = 32;
+const RECIPIENTS_MAX: usize = 100;
+/// RFC 5321 section 4.5.3.2.7.
+const IDLE: Duration = Duration::from_secs(300);
+
+/// Takes one message for these recipients; `false` asks the server to come again.
+pub type Taker = dyn Fn(&[u8], &[String]) -> bool + Send + Sync;
+
+/// Serves until `shutdown` is done.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(listener: TcpListener, take: Arc<Taker>, shutdown: impl Future<Output = ()>) -> std::io::Result<()> {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        let (stream, _) = tokio::select! {
+            accepted = listener.accept() => accepted?,
+            () = &mut shutdown => return Ok(()),
+        };
+        let (take, places) = (take.clone(), places.clone());
+        tokio::spawn(async move {
+            let _place = places.acquire_owned().await;
+            // Whoever breaks off says it again.
+            let _ = tokio::time::timeout(4 * IDLE, talk(stream, &*take)).await;
+        });
+    }
+}
+
+async fn talk(stream: TcpStream, take: &Taker) -> std::io::Result<()> {
+    let (reader, mut writer) = stream.into_split();
+    let mut reader = BufReader::new(reader);
+    writer.write_all(b"220 courant LMTP\r\n").await?;
+    let mut recipients: Vec<String> = Vec::new();
+    loop {
+        let mut line = Vec::new();
+        let read = tokio::time::timeout(IDLE, (&mut reader).take(LINE_BYTES_MAX).read_until(b'\n', &mut line)).await??;
+        if read == 0 {
+            return Ok(());
+        }
+        let line = String::from_utf8_lossy(&line).trim().to_owned();
+        let upper = line.to_ascii_uppercase();
+        let answer = match upper.split([' ', ':']).next().unwrap_or_default() {
+            "LHLO" => "250-courant\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8",
+            "MAIL" | "RSET" => {
+                recipients.clear();
+                "250 2.0.0 ok"
+            }
+            "RCPT" if recipients.len() >= RECIPIENTS_MAX => "452 4.5.3 too many recipients",
+            "RCPT" => {
+                let address = line.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map(|(address, _)| address);
+                recipients.push(address.unwrap_or_default().to_owned());
+                "250 2.1.5 ok"
+            }
+            "DATA" if recipients.is_empty() => "503 5.5.1 no valid recipients",
+            "DATA" => {
+                writer.write_all(b"354 go on\r\n").await?;
+                let message = data(&mut reader).await?;
+                let is_taken = message.as_ref().is_some_and(|message| take(message, &recipients));
+                let said: &[u8] = match (&message, is_taken) {
+                    (None, _) => b"552 5.3.4 too large\r\n",
+                    (_, true) => b"250 2.0.0 taken\r\n",
+                    (_, false) => b"451 4.3.0 come again\r\n",
+                };
+                for _ in recipients.drain(..) {
+                    writer.write_all(said).await?;
+                }
+                continue;
+            }
+            "NOOP" => "250 2.0.0 ok",
+            "QUIT" => return writer.write_all(b"221 2.0.0 bye\r\n").await,
+            _ => "500 5.5.2 not understood: this is LMTP",
+        };
+        writer.write_all(answer.as_bytes()).await?;
+        writer.write_all(b"\r\n").await?;
+    }
+}
+
+/// The message up to its final dot, without the dots that were put in (RFC 5321 section 4.5.2); `None` when it is too long,
+/// read to its end all the same.
+async fn data(reader: &mut BufReader<tokio::net::tcp::OwnedReadHalf>) -> std::io::Result<Option<Vec<u8>>> {
+    let mut message = Vec::new();
+    let mut is_too_long = false;
+    loop {
+        let start = message.len();
+        let read = tokio::time::timeout(IDLE, reader.take(1 << 20).read_until(b'\n', &mut message)).await??;
+        if read == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        match &message[start..] {
+            b".\r\n" | b".\n" => {
+                message.truncate(start);
+                return Ok((!is_too_long).then_some(message));
+            }
+            line if line.starts_with(b".") => drop(message.remove(start)),
+            _ => {}
+        }
+        if message.len() as u64 > MESSAGE_BYTES_MAX {
+            is_too_long = true;
+            message.clear();
+        }
+    }
+}

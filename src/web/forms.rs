@@ -1,0 +1,127 @@
+//! Forms: what was sent, and the fields with what is chosen in them.
+
+use serde::Serialize;
+
+use super::hooks::Hooks;
+use crate::model::subscriber::{Choice, Offer, Preferences};
+use crate::phrases::{language_name, phrases};
+
+/// The languages of our pages and mails, as their readers call them, and a time zone that many of them live in.
+pub const LANGUAGES: [(&str, &str); 3] = [("fr", "Français"), ("en", "English"), ("es", "Español")];
+
+/// A guess for somebody who reads a language; a form can be changed.
+pub fn zone_of(language: &str) -> &'static str {
+    match language {
+        "fr" => "Europe/Paris",
+        "es" => "America/Bogota",
+        _ => "UTC",
+    }
+}
+
+/// The value of the box for stories of no topic.
+const OTHER: &str = "_other";
+
+/// `application/x-www-form-urlencoded`, names repeated for lists.
+pub struct Form(Vec<(String, String)>);
+
+impl Form {
+    pub fn read(body: &[u8]) -> Form {
+        Form(url::form_urlencoded::parse(body).into_owned().collect())
+    }
+
+    /// The first value of a name; empty where there is none.
+    pub fn one(&self, name: &str) -> &str {
+        self.0.iter().find(|(own, _)| own == name).map_or("", |(_, value)| value.trim())
+    }
+
+    fn all(&self, name: &str) -> Vec<String> {
+        self.0.iter().filter(|(own, value)| own == name && !value.is_empty()).map(|(_, value)| value.clone()).collect()
+    }
+}
+
+/// What a form says. All topics are wanted while the box for the rest is ticked, but for those that are not.
+pub fn choice(form: &Form, offer: &Offer) -> Choice {
+    let mut topics = form.all("topics");
+    let (mut without, has_other) = (Vec::new(), topics.iter().any(|topic| topic == OTHER));
+    if has_other {
+        without = offer.topics.iter().filter(|topic| !topics.contains(topic)).cloned().collect();
+        topics.clear();
+    }
+    Choice {
+        language: form.one("language").into(),
+        languages: form.all("languages"),
+        topics,
+        without,
+        partners: form.all("partners"),
+        cadence: form.one("cadence").into(),
+        hour: form.one("hour").into(),
+        timezone: form.one("timezone").into(),
+        schedule: form.one("schedule").into(),
+    }
+}
+
+/// The choice that somebody made before.
+pub fn of_preferences(preferences: &Preferences) -> Choice {
+    let (cadence, hour, zone) = preferences.cadence.parts();
+    let tastes = preferences.tastes.clone();
+    Choice {
+        language: preferences.language.clone(),
+        languages: tastes.languages,
+        topics: tastes.topics,
+        without: tastes.without,
+        partners: tastes.partners,
+        cadence: cadence.into(),
+        hour,
+        timezone: zone,
+        schedule: String::new(),
+    }
+}
+
+#[derive(Serialize)]
+struct Field {
+    value: String,
+    label: String,
+    is_chosen: bool,
+}
+
+/// The fields of a form, as the template shows them.
+#[derive(Serialize)]
+pub struct Fields {
+    language: Vec<Field>,
+    languages: Vec<Field>,
+    topics: Vec<Field>,
+    partners: Vec<Field>,
+    cadence: Vec<Field>,
+    hour: Vec<Field>,
+    timezone: String,
+    zones: Vec<String>,
+}
+
+/// Shows a choice to somebody who reads `language`.
+pub fn fields(hooks: &Hooks, choice: &Choice, language: &str) -> Fields {
+    let t = phrases(language);
+    let field = |value: &str, label: &str, is_chosen: bool| Field { value: value.into(), label: label.into(), is_chosen };
+    let primary = choice.language.split('-').next().unwrap_or_default();
+    let mut spoken: Vec<&str> = hooks.sources.iter().filter_map(|source| source.language.as_deref()?.split('-').next()).collect();
+    spoken.extend(LANGUAGES.iter().map(|(tag, _)| *tag));
+    spoken.sort_unstable();
+    spoken.dedup();
+    let has_topic =
+        |id: &str| if choice.topics.is_empty() { !choice.without.iter().any(|topic| topic == id) } else { choice.topics.iter().any(|topic| topic == id) };
+    let mut topics: Vec<Field> = hooks.topics.iter().map(|topic| field(&topic.id, topic.label(language), has_topic(&topic.id))).collect();
+    if !topics.is_empty() {
+        topics.push(field(OTHER, t["other_topics"], choice.topics.is_empty()));
+    }
+    let cadence = if choice.cadence.is_empty() { "weekly" } else { &choice.cadence };
+    let hour = choice.hour.split(':').next().and_then(|hour| hour.parse().ok()).unwrap_or(8);
+    Fields {
+        language: LANGUAGES.iter().map(|(tag, name)| field(tag, name, *tag == primary)).collect(),
+        languages: spoken.iter().map(|tag| field(tag, &language_name(tag, language), choice.languages.iter().any(|own| own == tag))).collect(),
+        topics,
+        partners: hooks.offer.partners.iter().map(|partner| field(partner, partner, choice.partners.contains(partner))).collect(),
+        cadence: ["instant", "daily", "weekly", "monthly"].into_iter().map(|name| field(name, t[name], name == cadence)).collect(),
+        hour: (0..24).map(|number: u8| field(&number.to_string(), &format!("{number:02}:00"), number == hour)).collect(),
+        timezone: if choice.timezone.is_empty() { "UTC".into() } else { choice.timezone.clone() },
+        zones: jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect(),
+    }
+}

@@ -1,0 +1,64 @@
+//! How often something may be asked: a sliding count for each key, in memory, bounded.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+
+/// Keys remembered; when there are more, those whose time is over are forgotten, then all.
+const KEYS_MAX: usize = 100_000;
+
+/// Counts of what was asked within a while.
+#[derive(Debug, Default)]
+pub struct Limits {
+    asked: Mutex<HashMap<String, (Timestamp, u32)>>,
+}
+
+impl Limits {
+    /// Whether `key` may ask once more: at most `times` within `span` of the first.
+    pub fn allow(&self, key: String, times: u32, span: SignedDuration, now: Timestamp) -> bool {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_over = |since: Timestamp| now.duration_since(since) >= span || since > now;
+        if asked.len() >= KEYS_MAX {
+            asked.retain(|_, (since, _)| !is_over(*since));
+            if asked.len() >= KEYS_MAX {
+                asked.clear();
+            }
+        }
+        let (since, count) = asked.entry(key).or_insert((now, 0));
+        if is_over(*since) {
+            (*since, *count) = (now, 0);
+        }
+        *count = count.saturating_add(1);
+        *count <= times
+    }
+}
+
+/// Who asks: an IPv4 address, or the network that one customer of IPv6 has (RFC 6177).
+pub fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let s = address.segments();
+            format!("{:x}:{:x}:{:x}:{:x}::/64", s[0], s[1], s[2], s[3])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_may_ask_so_often_and_again_after_a_while() {
+        let (limits, hour) = (Limits::default(), SignedDuration::from_hours(1));
+        let now: Timestamp = "2022-10-17T08:00:00Z".parse().unwrap();
+        assert!(limits.allow("a".into(), 2, hour, now) && limits.allow("a".into(), 2, hour, now));
+        assert!(!limits.allow("a".into(), 2, hour, now));
+        assert!(limits.allow("b".into(), 2, hour, now));
+        assert!(limits.allow("a".into(), 2, hour, now + hour));
+        assert_eq!(network("2001:db8:1:2:3::4".parse().unwrap()), "2001:db8:1:2::/64");
+        assert_eq!(network("::ffff:192.0.2.1".parse().unwrap()), "192.0.2.1");
+    }
+}
