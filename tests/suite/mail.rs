@@ -102,7 +102,7 @@ fn every_mail_shows_its_own_way_out() {
         .map(|mail| {
             let joined = mail.replace("=\r\n", "").replace("=\n", "");
             let link = joined.split("List-Unsubscribe: <").nth(1).unwrap().split('>').next().unwrap().to_owned();
-            assert!(joined.contains(&format!("Unsubscribe: {link}")) && joined.contains(&format!("href=3D\"{link}\"")), "{joined}");
+            assert!(joined.contains(&format!("Unsubscribe: {link}?l=3Den")) && joined.contains(&format!("href=3D\"{link}?l=3Den\"")), "{joined}");
             assert!(!joined.contains("@@"), "{joined}");
             link
         })
@@ -162,7 +162,7 @@ fn a_digest_prefers_its_language_and_groups_by_topic() {
     app.ok(&["fetch"]);
     let issue = app.ok(&["digest", "--dry-run"]);
     assert!(issue.contains("== Justice ouverte ==\n\nLa justice ouverte progresse"), "{issue}");
-    assert!(issue.contains("[en] Open justice advances: https://o.example/en"), "{issue}");
+    assert!(issue.contains("en anglais: Open justice advances https://o.example/en"), "{issue}");
 }
 
 #[test]
