@@ -82,6 +82,8 @@ struct Data<'a> {
 #[derive(Serialize)]
 struct Group {
     id: String,
+    /// The id as a query has it.
+    query: String,
     label: String,
     stories: Vec<StoryView>,
 }
@@ -164,6 +166,10 @@ pub fn web_version(issue: &Issue, public: &str) -> String {
     issue.html.replace(UNSUBSCRIBE_PLACE, &subscribe).replace(PREFERENCES_PLACE, &subscribe)
 }
 
+fn encoded(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
 /// `rtl` for the scripts that are written so.
 fn direction(language: &str) -> &'static str {
     let primary = language.split('-').next().unwrap_or_default();
@@ -198,9 +204,9 @@ fn group(frame: Frame, edition: Edition, views: Vec<StoryView>, other: &str) -> 
         .topics
         .iter()
         .filter(|topic| has(&topic.id))
-        .map(|topic| Group { id: topic.id.clone(), label: topic.label(edition.language).to_owned(), stories: Vec::new() })
+        .map(|topic| Group { id: topic.id.clone(), query: encoded(&topic.id), label: topic.label(edition.language).to_owned(), stories: Vec::new() })
         .collect();
-    groups.push(Group { id: String::new(), label: other.to_owned(), stories: Vec::new() });
+    groups.push(Group { id: String::new(), query: String::new(), label: other.to_owned(), stories: Vec::new() });
     for story in views {
         let topic = story.topics.iter().find(|topic| has(&topic.id)).map_or("", |topic| topic.id.as_str());
         let at = groups.iter().position(|group| group.id == topic).unwrap_or(groups.len() - 1);

@@ -223,6 +223,7 @@ pub fn erase(store: &mut Store, key: &SigningKey, address: &Address, now: Timest
     let was_there = work.delete_subscriber(&hash)?;
     work.delete_deliveries(address.as_str())?;
     work.commit()?;
+    store.settle()?;
     Ok(was_there || was_known)
 }
 

@@ -61,10 +61,19 @@ impl Store {
         }
         let mut connection = Connection::open(path).map_err(|cause| StoreError::Open { path: shown(), cause })?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
-        let pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;";
+        // What is erased is to be gone from the file too.
+        let pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;";
         connection.execute_batch(pragmas).map_err(|cause| StoreError::Open { path: shown(), cause })?;
         MIGRATIONS.to_latest(&mut connection).map_err(|cause| StoreError::Migrate { path: shown(), cause })?;
         Ok(Store { connection })
+    }
+
+    /// Writes everything into the one file and empties the log beside it, where erased rows may still stand.
+    ///
+    /// # Errors
+    /// When the disk fails. Another process that reads at the time only puts it off.
+    pub fn settle(&self) -> Result<()> {
+        Ok(self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
     }
 
     /// Begins a unit of work: all of it is kept, or nothing.

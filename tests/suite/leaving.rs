@@ -2,16 +2,10 @@
 
 use crate::support::http::{Reply, Server};
 use crate::support::service::Service;
-use crate::support::{App, rss};
+use crate::support::{App, header, rss};
 
 fn stories(number: u8) -> String {
     rss(&[(&format!("g{number}"), &format!("The story that has number {number}"), 10 + number, "text")])
-}
-
-/// A mail as a program sees it: header lines unfolded.
-fn header(mail: &str, name: &str) -> String {
-    let head = mail.split("\r\n\r\n").next().unwrap().replace("\r\n ", " ").replace("\r\n\t", " ");
-    head.lines().find_map(|line| line.strip_prefix(&format!("{name}: "))).unwrap_or_default().to_owned()
 }
 
 #[test]

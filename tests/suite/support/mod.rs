@@ -65,6 +65,12 @@ impl App {
         self
     }
 
+    /// Sets the clock.
+    pub fn at(&mut self, now: &str) -> &mut App {
+        self.now = now.into();
+        self
+    }
+
     pub fn now(&self) -> jiff::Timestamp {
         self.now.parse().unwrap()
     }
@@ -140,4 +146,23 @@ pub fn rss(items: &[(&str, &str, u8, &str)]) -> String {
         })
         .collect();
     format!("<?xml version=\"1.0\"?><rss version=\"2.0\"><channel><title>Partner</title><link>https://partner.example/</link>{items}</channel></rss>")
+}
+
+/// A header of a mail, unfolded.
+pub fn header(mail: &str, name: &str) -> String {
+    let head = mail.split("\r\n\r\n").next().unwrap().replace("\r\n ", " ").replace("\r\n\t", " ");
+    head.lines().find_map(|line| line.strip_prefix(&format!("{name}: "))).unwrap_or_default().to_owned()
+}
+
+/// The text part of a mail, decoded from quoted-printable.
+pub fn text_part(mail: &str) -> String {
+    let part = mail.split("Content-Type: text/plain").nth(1).unwrap().split("\r\n\r\n").skip(1).collect::<Vec<_>>().join("\r\n\r\n");
+    let part = part.split("\r\n--courant-").next().unwrap().replace("=\r\n", "").replace("\r\n", "\n");
+    let (mut bytes, mut rest) = (Vec::new(), part.as_bytes());
+    while let Some((first, more)) = rest.split_first() {
+        let escaped = (*first == b'=').then(|| u8::from_str_radix(std::str::from_utf8(&more[..2]).unwrap(), 16).unwrap());
+        bytes.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() { &more[2..] } else { more };
+    }
+    String::from_utf8(bytes).unwrap()
 }
