@@ -13,5 +13,6 @@ mod oddities;
 mod outbox;
 mod pipeline;
 mod seed;
+mod signup;
 mod support;
 mod websub;

@@ -1,0 +1,207 @@
+//! Signing up on the web, and what the links of the mails open.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::http::{Reply, Server};
+use crate::support::service::Service;
+use crate::support::{App, header, rss, text_part};
+
+const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
+const JSON: &str = "Content-Type: application/json\r\n";
+
+fn app() -> (Server, App) {
+    let server = Server::always(Reply::ok(rss(&[("a", "A justice story of the day", 19, "x"), ("b", "A budget story of the day", 18, "x")])));
+    let app = App::new(&format!(
+        "[[source]]\nid = \"s\"\npartner = \"Partner\"\nlang = \"en\"\nurl = \"{}\"\n[[topic]]\nid = \"justice\"\nlabel = {{ en = \"Justice\" }}\nkeywords = {{ en = [\"justice\"] }}\n[[topic]]\nid = \"budget\"\nlabel = {{ en = \"Budgets\" }}\nkeywords = {{ en = [\"budget\"] }}\n[newsletter]\ncontroller = \"The Network, 1 Main Street\"\ncontact = \"privacy@example.org\"\n",
+        server.url("/")
+    ));
+    (server, app)
+}
+
+/// The mails in the outbox, once there are as many: the service sends them by itself.
+#[track_caller]
+fn wait_for_mails(app: &App, count: usize) -> Vec<String> {
+    let started = Instant::now();
+    loop {
+        let mails = app.outbox();
+        if mails.len() >= count || started.elapsed() > Duration::from_secs(20) {
+            assert_eq!(mails.len(), count);
+            return mails;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn form_token(service: &Service) -> String {
+    let (status, page) = service.ask("GET", "/subscribe?l=en", "", "");
+    assert_eq!(status, 200);
+    page.split("name=\"form\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+}
+
+/// The path of the first link of a mail that begins so.
+fn link(mail: &str, begin: &str) -> String {
+    let text = text_part(mail);
+    let at = text.find(&format!("https://news.example.org{begin}")).unwrap_or_else(|| panic!("no {begin} in {text}"));
+    text[at + "https://news.example.org".len()..].split_whitespace().next().unwrap().to_owned()
+}
+
+#[test]
+fn whoever_signs_up_confirms_changes_and_leaves_by_links() {
+    let (_server, mut app) = app();
+    let service = Service::start(&app);
+    let token = form_token(&service);
+    let (status, page) = service.ask(
+        "POST",
+        "/subscribe",
+        FORM,
+        &format!("l=en&form={token}&address=ana%40example.org&language=en&topics=justice&cadence=daily&hour=6&timezone=Europe%2FParis"),
+    );
+    assert!(status == 200 && page.contains("a mail is on its way"), "{status} {page}");
+    let mail = wait_for_mails(&app, 1).remove(0);
+    assert_eq!((header(&mail, "To").as_str(), header(&mail, "Subject").as_str()), ("ana@example.org", "Confirm your subscription: Test"));
+    assert_eq!((header(&mail, "List-Unsubscribe"), header(&mail, "Auto-Submitted")), (String::new(), "auto-generated".into()));
+    let confirm = link(&mail, "/confirm/");
+    // Looking is not confirming.
+    assert!(service.ask("GET", &confirm, "", "").1.contains("Confirm the subscription?"));
+    assert!(app.ok(&["subscribers", "list"]).contains("nobody yet"));
+    assert_eq!(service.ask("POST", "/confirm/forged.token", FORM, "").0, 404);
+    assert_eq!(service.ask("POST", &confirm, FORM, "").0, 200);
+    let list = app.ok(&["subscribers", "list"]);
+    assert!(list.contains("ana@example.org") && list.contains("daily 6:00 Europe/Paris") && list.contains("1 active"), "{list}");
+    drop(service);
+
+    app.later(24 * 60).ok(&["run"]);
+    let mail = app.outbox().into_iter().find(|mail| mail.contains("justice story")).unwrap();
+    assert!(!text_part(&mail).contains("budget story"));
+    let preferences = link(&mail, "/preferences/");
+    let unsubscribe = link(&mail, "/unsubscribe/");
+    let service = Service::start(&app);
+    let (status, page) = service.ask("GET", &preferences, "", "");
+    assert!(
+        status == 200 && page.contains("ana@example.org") && page.contains("value=\"justice\" checked") && !page.contains("value=\"budget\" checked"),
+        "{page}"
+    );
+    let target = preferences.split('?').next().unwrap();
+    let changed = "l=en&do=save&language=es&topics=justice&topics=budget&topics=_other&cadence=monthly&hour=9&timezone=America%2FBogota";
+    assert_eq!(service.ask("POST", target, &format!("{FORM}Sec-Fetch-Site: cross-site\r\n"), changed).0, 403);
+    assert_eq!(service.ask("POST", target, &format!("{FORM}Origin: https://evil.example\r\n"), changed).0, 403);
+    let (status, page) = service.ask("POST", target, FORM, changed);
+    assert!(status == 200 && page.contains("Guardado."), "{status} {page}");
+    let data: Value = serde_json::from_str(&service.ask("GET", &format!("{target}/data"), "", "").1).unwrap();
+    assert_eq!(data["subscriber"]["preferences"]["cadence"], "monthly 1 9:00 America/Bogota");
+    assert_eq!(data["subscriber"]["consent"]["source"], "signed up on the web, confirmed by mail");
+    assert_eq!(data["subscriber"]["preferences"]["tastes"]["topics"], serde_json::json!([]), "all topics and the rest are all");
+    // One topic less, by the link under it.
+    let leave_topic = format!("{}&topic=budget", unsubscribe.split('&').next().unwrap());
+    assert_eq!(service.ask("GET", &leave_topic, "", "").0, 200);
+    assert!(service.ask("POST", &leave_topic, FORM, "List-Unsubscribe=One-Click").1.contains("this topic any more"));
+    let data: Value = serde_json::from_str(&service.ask("GET", &format!("{target}/data"), "", "").1).unwrap();
+    assert_eq!(data["subscriber"]["preferences"]["tastes"]["without"], serde_json::json!(["budget"]));
+    for (what, state) in [("pause", "paused"), ("resume", "active"), ("unsubscribe", "unsubscribed")] {
+        assert_eq!(service.ask("POST", target, FORM, &format!("do={what}")).0, 200);
+        assert!(app.ok(&["subscribers", "list"]).contains(&format!("1 {state}")), "{what}");
+    }
+    // Back again by a new sign-up, and gone for good.
+    let token = form_token(&service);
+    service.ask("POST", "/subscribe", FORM, &format!("form={token}&address=ana%40example.org&language=en"));
+    let mail = wait_for_mails(&app, 3)
+        .into_iter()
+        .filter(|mail| mail.contains("Confirm your subscription"))
+        .map(|mail| link(&mail, "/confirm/"))
+        .find(|link| *link != confirm)
+        .unwrap();
+    assert_eq!(service.ask("POST", &mail, FORM, "").0, 200);
+    assert!(app.ok(&["subscribers", "list"]).contains("1 active"));
+    assert_eq!(service.ask("POST", target, FORM, "do=erase").0, 422, "not without being sure");
+    assert_eq!(service.ask("POST", target, FORM, "do=erase&sure=1").0, 200);
+    assert_eq!(service.ask("GET", target, "", "").0, 404);
+    assert!(app.ok(&["subscribers", "list"]).contains("nobody yet"));
+}
+
+#[test]
+fn nobody_learns_whether_an_address_is_known() {
+    let (_server, app) = app();
+    app.ok(&["subscribers", "add", "known@example.org"]);
+    app.ok(&["subscribers", "add", "left@example.org"]);
+    app.ok(&["subscribers", "remove", "left@example.org"]);
+    app.ok(&["subscribers", "erase", "erased@example.org"]);
+    let service = Service::start(&app);
+    let answers: Vec<(u16, String)> = ["known", "left", "erased", "stranger"]
+        .iter()
+        .map(|name| service.ask("POST", "/api/subscriptions", JSON, &format!("{{\"address\": \"{name}@example.org\", \"language\": \"fr\"}}")))
+        .collect();
+    assert!(answers.iter().all(|answer| *answer == answers[0] && answer.0 == 202), "{answers:?}");
+    let mails = wait_for_mails(&app, 4);
+    let known = mails.iter().find(|mail| header(mail, "To") == "known@example.org").unwrap();
+    assert!(text_part(known).contains("/preferences/") && !text_part(known).contains("/confirm/"));
+}
+
+#[test]
+fn sign_ups_are_limited_by_address_network_and_to_people() {
+    let (_server, app) = app();
+    let service = Service::start(&app);
+    let api = |address: &str, from: &str| {
+        service.ask("POST", "/api/subscriptions", &format!("{JSON}X-Forwarded-For: 198.51.100.1, {from}\r\n"), &format!("{{\"address\": \"{address}\"}}")).0
+    };
+    // One address: three mails a day, and the same answer all the same.
+    assert!((0..6).all(|n| api("victim@example.org", &format!("203.0.113.{n}")) == 202));
+    wait_for_mails(&app, 3);
+    // One network: ten an hour.
+    let statuses: Vec<u16> = (0..12).map(|n| api(&format!("person-{n}@example.net"), "203.0.113.77")).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 202).count(), 10, "{statuses:?}");
+    assert_eq!(statuses[11], 429);
+    let token = form_token(&service);
+    let sent = app.outbox().len().max(13);
+    wait_for_mails(&app, sent);
+    // What people do not see is filled in by programs.
+    let (status, page) = service.ask("POST", "/subscribe", FORM, &format!("l=en&form={token}&address=bot%40example.org&website=x"));
+    assert!(status == 200 && page.contains("a mail is on its way"));
+    // A form of another site, or of nobody.
+    for (head, body) in [
+        (format!("{FORM}Sec-Fetch-Site: cross-site\r\n"), format!("form={token}&address=a%40example.org")),
+        (FORM.to_owned(), "form=x.y&address=a%40example.org".to_owned()),
+    ] {
+        assert_eq!(service.ask("POST", "/subscribe", &head, &body).0, 403);
+    }
+    assert_eq!(service.ask("POST", "/api/subscriptions", FORM, "address=a%40example.org").0, 415);
+    assert_eq!(app.outbox().len(), sent);
+}
+
+#[test]
+fn what_was_typed_wrong_is_said_at_its_field() {
+    let (_server, app) = app();
+    let service = Service::start(&app);
+    let token = form_token(&service);
+    let send = |body: &str| service.ask("POST", "/subscribe", FORM, &format!("l=fr&form={token}&{body}"));
+    assert!(send("address=nobody").1.contains("pas une adresse"));
+    assert!(send("address=a%40example.org&timezone=Mars%2FBase").1.contains("fuseau horaire"));
+    let (status, page) = send("address=a%40gmial.com&cadence=weekly");
+    assert!(status == 200 && page.contains("a@gmail.com") && page.contains("name=\"sure\""), "{page}");
+    assert!(app.outbox().is_empty());
+    assert!(send("address=a%40gmial.com&sure=1").1.contains("un message y arrive"));
+    wait_for_mails(&app, 1);
+    let (status, body) = service.ask("POST", "/api/subscriptions", JSON, "{\"address\": \"nobody\", \"topics\": [\"justise\"], \"timezone\": \"Mars/Base\"}");
+    assert!(status == 422 && ["address", "topics", "timezone"].iter().all(|field| body.contains(&format!("\"field\":\"{field}\""))), "{body}");
+    assert_eq!(service.ask("POST", "/api/subscriptions", JSON, "{\"adress\": 1}").0, 400);
+    let privacy = service.ask("GET", "/privacy/fr.html", "", "").1;
+    assert!(privacy.contains("The Network, 1 Main Street") && privacy.contains("mailto:privacy@example.org") && privacy.contains("RGPD"), "{privacy}");
+}
+
+#[test]
+fn a_confirmation_expires_and_the_address_is_forgotten() {
+    let (_server, mut app) = app();
+    let service = Service::start(&app);
+    assert_eq!(service.ask("POST", "/api/subscriptions", JSON, "{\"address\": \"slow@example.org\"}").0, 202);
+    let confirm = link(&wait_for_mails(&app, 1)[0], "/confirm/");
+    drop(service);
+    app.later(49 * 60);
+    let service = Service::start(&app);
+    assert_eq!(service.ask("POST", &confirm, FORM, "").0, 404);
+    assert_eq!(service.ask("POST", "/api/subscriptions", JSON, "{\"address\": \"other@example.org\"}").0, 202);
+    wait_for_mails(&app, 2);
+    drop(service);
+    let held = app.ok(&["subscribers", "export", "--address", "slow@example.org"]);
+    assert!(held.contains("\"deliveries\": []") && held.contains("\"subscriber\": null"), "{held}");
+}
