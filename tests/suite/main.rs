@@ -12,6 +12,7 @@ mod newsletter;
 mod oddities;
 mod outbox;
 mod pipeline;
+mod returns;
 mod seed;
 mod signup;
 mod support;

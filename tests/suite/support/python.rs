@@ -103,3 +103,28 @@ impl HttpsServer {
         self.running.certificate()
     }
 }
+
+/// An IMAP server with STARTTLS and one mailbox.
+pub struct ImapServer {
+    running: Running,
+    pub port: u16,
+}
+
+impl ImapServer {
+    /// Its INBOX holds these messages, unread.
+    pub fn start(messages: &[String]) -> ImapServer {
+        let running = Running::start("imap_server.py", |folder| {
+            let mails = folder.join("mails");
+            std::fs::create_dir(&mails).unwrap();
+            for (number, message) in messages.iter().enumerate() {
+                std::fs::write(mails.join(format!("{number:04}.eml")), message).unwrap();
+            }
+            mails
+        });
+        ImapServer { port: running.port, running }
+    }
+
+    pub fn certificate(&self) -> PathBuf {
+        self.running.certificate()
+    }
+}

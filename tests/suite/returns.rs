@@ -1,0 +1,214 @@
+//! What comes back: bounces in the clothes of many servers, complaints, wishes to leave; from files, IMAP and LMTP.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::Stdio;
+
+use crate::support::http::{Reply, Server};
+use crate::support::python::ImapServer;
+use crate::support::{App, header, rss, text_part};
+
+/// A list of people, and a mail to each of them in the outbox.
+fn app(mail: &str) -> (Server, App) {
+    let server = Server::always(Reply::ok(rss(&[("a", "A story of the day", 19, "x")])));
+    let mut app = App::new(&format!("[[source]]\nid = \"s\"\nlang = \"en\"\nurl = \"{}\"\n", server.url("/")));
+    let config = app.read("feeds.toml").replace("[mail]\n", &format!("[mail]\n{mail}\n"));
+    app.write("feeds.toml", config);
+    for name in ["ana", "bo", "cy"] {
+        app.ok(&["subscribers", "add", "--cadence", "daily", &format!("{name}@example.org")]);
+    }
+    app.later(24 * 60).ok(&["run"]);
+    (server, app)
+}
+
+#[track_caller]
+fn read(app: &App, text: &str) -> String {
+    app.write("report.eml", text.replace('\n', "\r\n"));
+    app.ok(&["bounces", "report.eml"])
+}
+
+#[track_caller]
+fn state(app: &App, name: &str) -> String {
+    let list = app.ok(&["subscribers", "list"]);
+    list.lines().find(|line| line.starts_with(&format!("{name}@"))).unwrap().split_whitespace().nth(1).unwrap().to_owned()
+}
+
+fn dsn(recipient: &str, action: &str, status: &str, diagnostic: &str) -> String {
+    format!(
+        "From: MAILER-DAEMON@mx.example.net\nTo: news@example.org\nSubject: Undelivered Mail Returned to Sender\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=delivery-status; boundary=\"b\"\n\n--b\nContent-Type: text/plain\n\nI'm sorry to have to inform you.\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example.net\n\nFinal-Recipient: rfc822; {recipient}\nAction: {action}\nStatus: {status}\nDiagnostic-Code: smtp; {diagnostic}\n\n--b--\n"
+    )
+}
+
+/// The same in prose, from a daemon.
+fn prose(subject: &str, text: &str) -> String {
+    format!("Return-Path: <>\nFrom: Mail Delivery System <MAILER-DAEMON@mx.example.net>\nTo: news@example.org\nSubject: {subject}\n\n{text}\n")
+}
+
+#[test]
+fn hard_bounces_suppress_at_once_in_the_words_of_many_servers() {
+    let hard = [
+        ("postfix", dsn("ana@example.org", "failed", "5.1.1", "550 5.1.1 <ana@example.org>: Recipient address rejected: User unknown in virtual mailbox table")),
+        ("a folded field and another case", dsn("ana@example.org", "Failed", "5.0.0", "550\n  No such user here")),
+        ("a domain that does not exist", dsn("ana@example.org", "failed", "5.4.4", "Host or domain name not found. Name service error")),
+        ("a policy code for an unknown user", dsn("ana@example.org", "failed", "5.7.1", "550 5.7.1 Recipient unknown")),
+        (
+            "qmail",
+            prose(
+                "failure notice",
+                "Hi. This is the qmail-send program at mx.example.net.\nI'm afraid I wasn't able to deliver your message to the following addresses.\nThis is a permanent error; I've given up. Sorry it didn't work out.\n\n<ana@example.org>:\n192.0.2.1 does not like recipient.\nRemote host said: 550 no mailbox by that name is currently available\n\n--- Below this line is a copy of the message.\n\nReturn-Path: <news@example.org>\nTo: bo@example.org",
+            ),
+        ),
+        (
+            "exim",
+            prose("Mail delivery failed: returning message to sender", "This message was created automatically by mail delivery software.\n\n  ana@example.org\n    Unrouteable address\n\n------ This is a copy of the message, including all the headers. ------\n\nTo: bo@example.org")
+                .replace("Subject:", "X-Failed-Recipients: ana@example.org\nSubject:"),
+        ),
+        ("french", prose("Échec de la remise (Non remis)", "Votre message n'a pas pu être remis :\n\nana@example.org : l'utilisateur n'existe pas (550)")),
+    ];
+    for (name, report) in hard {
+        let (_server, app) = app("");
+        let said = read(&app, &report);
+        assert!(said.starts_with("hard bounce: a…@example.org, never written to again"), "{name}: {said}");
+        assert_eq!((state(&app, "ana").as_str(), state(&app, "bo").as_str()), ("bounced", "active"), "{name}");
+    }
+}
+
+#[test]
+fn what_may_pass_counts_and_what_is_no_bounce_is_left_alone() {
+    let (_server, mut app) = app("");
+    for left_alone in [
+        dsn("ana@example.org", "delayed", "4.4.1", "connection timed out"),
+        dsn("ana@example.org", "delivered", "2.0.0", "ok"),
+        dsn("stranger@example.com", "failed", "5.1.1", "550 user unknown"),
+        prose("Warning: message 1x delayed 24 hours", "ana@example.org: the message has not yet been delivered; it will be retried."),
+        "From: ana@example.org\nTo: news@example.org\nSubject: Out of office: back on Monday\nAuto-Submitted: auto-replied\n\n550 user unknown ana@example.org\n".to_owned(),
+        "From: bo@example.org\nTo: news@example.org\nSubject: Thank you\n\nLovely. No such user ever was so glad.\n".to_owned(),
+        String::new(),
+    ] {
+        let said = read(&app, &left_alone);
+        assert!(said.contains("left alone"), "{said}\n{left_alone}");
+    }
+    assert_eq!(state(&app, "ana"), "active");
+    let full = dsn("ana@example.org", "failed", "5.2.2", "552 5.2.2 mailbox full");
+    assert!(read(&app, &full).starts_with("soft bounce: a…@example.org, 1 of 3"));
+    assert!(read(&app, &full).contains("read before"), "the same report twice is one");
+    assert!(read(&app.later(60), &full.replace("full", "full again")).contains("2 of 3"));
+    // Long after, a new series begins.
+    app.later(70 * 24 * 60);
+    for (number, want) in [(1, "1 of 3"), (2, "2 of 3"), (3, "never written to again")] {
+        let said = read(&app, &dsn("ana@example.org", "failed", "4.2.2", &format!("over quota, the {number}th")));
+        assert!(said.contains(want), "{said}");
+    }
+    assert_eq!(state(&app, "ana"), "bounced");
+}
+
+#[test]
+fn a_return_path_of_its_own_knows_whose_mail_it_was() {
+    let (_server, app) = app("bounces = \"returns@example.org\"");
+    let mails = app.outbox();
+    let mail = mails.iter().find(|mail| header(mail, "To") == "bo@example.org").unwrap();
+    // A report that names nobody whom we know (forwarded mail), with the Message-ID of our mail in it.
+    let original = format!("--b\nContent-Type: text/rfc822-headers\n\nMessage-ID: {}\nTo: bo@example.org\n\n--b--", header(mail, "Message-ID"));
+    let report = dsn("forwarded@other.example", "failed", "5.1.1", "550 user unknown").replace("--b--", &original);
+    assert!(read(&app, &report).starts_with("hard bounce: b…@example.org"));
+    assert_eq!(state(&app, "bo"), "bounced");
+    // Without anything of ours it is worth less: anybody could have written it.
+    assert!(read(&app, &dsn("ana@example.org", "failed", "5.1.1", "550 user unknown")).starts_with("soft bounce: a…@example.org, 1 of 3"));
+    assert!(header(mail, "List-Unsubscribe").contains("<mailto:returns@example.org?subject=unsubscribe%20"));
+}
+
+#[test]
+fn a_complaint_ends_everything_also_when_the_address_is_hidden() {
+    let (_server, mut app) = app("");
+    let mails = app.outbox();
+    let mail = mails.iter().find(|mail| header(mail, "To") == "cy@example.org").unwrap();
+    let arf = |kind: &str, recipient: &str| {
+        format!(
+            "From: feedback@provider.example\nTo: news@example.org\nSubject: abuse report\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=feedback-report; boundary=\"b\"\n\n--b\nContent-Type: text/plain\n\nThis is an email abuse report.\n--b\nContent-Type: message/feedback-report\n\nFeedback-Type: {kind}\nUser-Agent: X/1\nVersion: 1\nOriginal-Rcpt-To: {recipient}\n\n--b\nContent-Type: message/rfc822\n\nFrom: news@example.org\nTo: redacted\nList-Unsubscribe: {}\nSubject: x\n\nx\n--b--\n",
+            header(mail, "List-Unsubscribe")
+        )
+    };
+    assert!(read(&app, &arf("not-spam", "redacted@provider.example")).contains("left alone"));
+    assert!(read(&app, &arf("abuse", "redacted@provider.example")).starts_with("complaint: c…@example.org"));
+    assert_eq!(state(&app, "cy"), "complained");
+    app.later(24 * 60).ok(&["run"]);
+    app.write("again.csv", "address\ncy@example.org\n");
+    assert!(app.run(&["subscribers", "import", "again.csv", "--consent", "x"]).stderr.contains("left out: complained"));
+}
+
+#[test]
+fn people_leave_by_mail_too() {
+    let (_server, app) = app("");
+    let mails = app.outbox();
+    let mail = mails.iter().find(|mail| header(mail, "To") == "ana@example.org").unwrap();
+    let token = header(mail, "List-Unsubscribe").split("unsubscribe%20").nth(1).unwrap().trim_end_matches('>').to_owned();
+    // From another address of hers: the token says who she is.
+    let said = read(&app, &format!("From: ana.private@example.com\nTo: news@example.org\nSubject: unsubscribe {token}\n\n"));
+    assert!(said.starts_with("unsubscribed by mail"), "{said}");
+    assert_eq!(state(&app, "ana"), "unsubscribed");
+    let said = read(&app, "From: Bo <BO@example.org>\nTo: news@example.org\nSubject: Re: se désabonner\n\nmerci\n");
+    assert!(said.starts_with("unsubscribed by mail: B…@example.org"), "{said}");
+    assert_eq!((state(&app, "bo").as_str(), state(&app, "cy").as_str()), ("unsubscribed", "active"));
+    assert!(text_part(mail).contains("/unsubscribe/"));
+}
+
+#[test]
+fn reports_come_from_an_mbox_a_folder_standard_input_and_imap() {
+    let (_server, app) = app("");
+    let report = |name: &str| dsn(&format!("{name}@example.org"), "failed", "5.1.1", "550 user unknown");
+    app.write("mbox", format!("From MAILER-DAEMON Thu Oct 20 08:00:00 2022\n{}\nFrom x Thu Oct 20 08:00:00 2022\nSubject: hello\n\nhello\n", report("ana")));
+    assert!(app.ok(&["bounces", "mbox"]).contains("2 messages read"));
+    assert_eq!(state(&app, "ana"), "bounced");
+    app.write("maildir/new/1", report("bo"));
+    assert!(app.ok(&["bounces", "maildir"]).contains("hard bounce: b…@example.org"));
+    let mut child = app.command(&["bounces", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(report("cy").as_bytes()).unwrap();
+    let mut said = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(child.wait().unwrap().success() && said.contains("hard bounce: c…@example.org"), "{said}");
+
+    app.ok(&["subscribers", "add", "dee@example.org"]);
+    let imap = ImapServer::start(&[report("dee").replace('\n', "\r\n"), "Subject: hello\r\n\r\nhello\r\n".to_owned()]);
+    let config =
+        app.read("feeds.toml").replace("[mail]\n", &format!("[mail]\ntransport = \"smtp://127.0.0.1:9\"\nca_file = \"{}\"\n", imap.certificate().display()));
+    app.write("feeds.toml", config);
+    app.write("imap-password", "demopass\n");
+    let url = format!("imap://demouser@localhost:{}/INBOX?password=file:imap-password", imap.port);
+    let said = app.ok(&["bounces", &url]);
+    assert!(said.contains("hard bounce: d…@example.org") && said.contains("2 messages read"), "{said}");
+    assert!(app.ok(&["bounces", &url]).contains("0 messages read"), "read ones are marked");
+    app.write("imap-password", "wrong\n");
+    let ran = app.run(&["bounces", &url]);
+    assert!(ran.code == 1 && ran.stderr.contains("refuses the login") && !ran.stderr.contains("wrong"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_mail_server_hands_reports_over_by_lmtp() {
+    let (_server, app) = app("bounces = \"returns@example.org\"");
+    let mut child = app.command(&["bounces", "lmtp", "--listen", "127.0.0.1:0"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    let stream = TcpStream::connect(line.trim().rsplit(' ').next().unwrap()).unwrap();
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut say = |text: &str, answers: usize| -> Vec<String> {
+        (&stream).write_all(text.as_bytes()).unwrap();
+        (0..answers)
+            .map(|_| {
+                let mut answer = String::new();
+                reader.read_line(&mut answer).unwrap();
+                answer
+            })
+            .collect()
+    };
+    say("LHLO x\r\n", 5);
+    say("MAIL FROM:<>\r\nRCPT TO:<returns@example.org>\r\nRCPT TO:<other@example.org>\r\nDATA\r\n", 4);
+    let report = format!("{}.\r\n", dsn("ana@example.org", "failed", "5.1.1", "550 user unknown").replace('\n', "\r\n"));
+    let answers = say(&report, 2);
+    assert!(answers.iter().all(|answer| answer.starts_with("250 ")), "an answer for each recipient: {answers:?}");
+    say("QUIT\r\n", 1);
+    // It was said by nobody who had our mail: it counts as a soft one.
+    let held = app.ok(&["subscribers", "export", "--address", "ana@example.org"]);
+    assert!(held.contains("\"returned\"") && held.contains("\"soft\""), "{held}");
+    std::process::Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    child.wait().unwrap();
+}
