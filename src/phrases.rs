@@ -8,9 +8,11 @@ use jiff::civil::Date;
 const PHRASES: &[(&str, [&str; 3])] = &[
     ("also_on", ["Aussi sur", "Also on", "También en"]),
     ("other_languages", ["En d’autres langues", "In other languages", "En otros idiomas"]),
+    // French sets a space that does not break before it.
+    ("colon", ["\u{a0}:", ":", ":"]),
     ("more_before", ["et", "and", "y"]),
     ("more", ["de plus sur la page web", "more on the web page", "más en la página web"]),
-    ("leave_topic", ["Ne plus recevoir :", "No more of:", "No recibir más:"]),
+    ("leave_topic", ["Ne plus recevoir", "No more of", "No recibir más de"]),
     ("preferences", ["Vos préférences", "Your preferences", "Sus preferencias"]),
     ("privacy", ["Protection des données", "Data protection", "Protección de datos"]),
     ("read_online", ["Lire en ligne", "Read online", "Leer en línea"]),

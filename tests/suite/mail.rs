@@ -161,8 +161,8 @@ fn a_digest_prefers_its_language_and_groups_by_topic() {
     ));
     app.ok(&["fetch"]);
     let issue = app.ok(&["digest", "--dry-run"]);
-    assert!(issue.contains("== Justice ouverte ==\n\nLa justice ouverte progresse"), "{issue}");
-    assert!(issue.contains("en anglais: Open justice advances https://o.example/en"), "{issue}");
+    assert!(issue.contains("## Justice ouverte\n\nLa justice ouverte progresse"), "{issue}");
+    assert!(issue.contains("en anglais\u{a0}: Open justice advances https://o.example/en"), "{issue}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod hostile;
 mod leaving;
 mod listing;
 mod mail;
+mod message;
 mod newsletter;
 mod oddities;
 mod outbox;

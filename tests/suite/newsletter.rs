@@ -115,7 +115,7 @@ fn a_translation_that_comes_later_is_news_only_to_those_who_could_not_read_it() 
     let mail = mails_to(&mails, "french@example.org");
     assert_eq!(mail.len(), 1);
     assert!(
-        text_part(mail[0]).contains("\nLes tribunaux ouverts avancent\n") && text_part(mail[0]).contains("en anglais: Open courts advance"),
+        text_part(mail[0]).contains("\nLes tribunaux ouverts avancent\n") && text_part(mail[0]).contains("en anglais\u{a0}: Open courts advance"),
         "{}",
         text_part(mail[0])
     );
