@@ -15,8 +15,9 @@ use crate::deliver::message::{self, Sender};
 use crate::deliver::smtp::{self, Rates, Smtp};
 use crate::deliver::transport::Transport;
 use crate::fetch::client::{Client, Settings};
+use crate::mailing::Press;
+use crate::mailing::outbox::{Deliveries, Office, Pace, Progress};
 use crate::mailing::queue::{self, PersonalTurn, Turn};
-use crate::mailing::{self, Deliveries, Pace, Press, Progress};
 use crate::model::guard::Guard;
 use crate::model::subscriber::Offer;
 use crate::model::token::SigningKey;
@@ -43,8 +44,8 @@ pub struct App {
     pub config: Config,
     pub refresher: Refresher,
     pub templates: Templates,
-    pub transport: Transport,
-    pub sender: Sender,
+    pub transport: Arc<Transport>,
+    pub sender: Arc<Sender>,
     pub clock: Clock,
 }
 
@@ -75,9 +76,9 @@ impl App {
             retention: SignedDuration::from_secs(i64::try_from(config.channel.retention_seconds).unwrap_or(i64::MAX / 4).min(i64::MAX / 4)),
         };
         let templates = Templates::load(&config.templates_dir)?;
-        let transport = transport(&config.mail)?;
+        let transport = Arc::new(transport(&config.mail)?);
         let mailbox = |text: &str| text.parse().with_context(|| format!("\"{text}\" is no mail address"));
-        let sender = Sender {
+        let sender = Arc::new(Sender {
             from: mailbox(&config.mail.from)?,
             reply_to: config.mail.reply_to.as_deref().map(mailbox).transpose()?,
             channel: config.channel.title.clone(),
@@ -85,7 +86,7 @@ impl App {
             bounces: config.mail.bounces.clone(),
             key,
             dkim: config.mail.dkim.iter().map(dkim).collect::<anyhow::Result<_>>()?,
-        };
+        });
         Ok(App { config, refresher, templates, transport, sender, clock })
     }
 
@@ -167,7 +168,7 @@ impl App {
         // The web version stands before the mail that links to it.
         self.archive()?;
         let deliveries = self.deliver(None).await?;
-        tracing::info!(sources = reports.len(), stories = published.stories, written = published.written.len(), sent = deliveries.sent.len(), "cycle done");
+        tracing::info!(sources = reports.len(), stories = published.stories, written = published.written.len(), sent = deliveries.sent, "cycle done");
         Ok(Cycle { reports, published, turns, personal, deliveries })
     }
 
@@ -182,7 +183,9 @@ impl App {
             Progress::Total(total) => bar.set_length(total),
             Progress::One => bar.inc(1),
         };
-        let done = mailing::deliver(&self.refresher.store, &self.transport, &self.sender, digest, pace, self.clock.now(), on_done).await;
+        let office =
+            Office { store: self.refresher.store.clone(), transport: self.transport.clone(), sender: self.sender.clone(), pace, now: self.clock.now() };
+        let done = office.deliver(digest, on_done).await;
         bar.finish_and_clear();
         done
     }

@@ -392,7 +392,7 @@ async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
         sources: app.config.sources.clone(),
         newsletter: app.config.newsletter.clone(),
         offer: app.offer(),
-        sender: app.sender.clone(),
+        sender: app.sender.as_ref().clone(),
         templates: app.templates.clone(),
         clock: app.clock,
         body_bytes_max: app.config.fetch.body_bytes_max,

@@ -211,7 +211,7 @@ fn report_first(cycle: &Cycle, (requests, _): (usize, usize), bytes: u64) {
     }
     for (id, turn) in &cycle.turns {
         if let Turn::Queued { stories, recipients } = turn {
-            println!("\nDigest \"{id}\": {stories} stories to {recipients} recipients, {} sent", cycle.deliveries.sent.len());
+            println!("\nDigest \"{id}\": {stories} stories to {recipients} recipients, {} sent", cycle.deliveries.sent);
         }
     }
 }
@@ -223,7 +223,7 @@ fn report_second(cycle: &Cycle, before: (usize, usize), after: (usize, usize), b
         after.0 - before.0,
         after.1 - before.1,
         cycle.published.written.len(),
-        cycle.deliveries.sent.len()
+        cycle.deliveries.sent
     );
 }
 

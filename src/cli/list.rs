@@ -5,7 +5,7 @@ use std::io::Write;
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::mailing::Deliveries;
+use crate::mailing::outbox::Deliveries;
 use crate::mailing::queue::Turn;
 use crate::model::source::Source;
 use crate::model::story::StoredEntry;
@@ -114,8 +114,8 @@ pub fn turn(turn: &Turn) -> String {
 
 pub fn deliveries(deliveries: &Deliveries) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{} sent, {} deferred, {} refused", deliveries.sent.len(), deliveries.deferred.len(), deliveries.refused.len())?;
-    for (id, reason) in deliveries.deferred.iter().chain(&deliveries.refused) {
+    writeln!(out, "{} sent, {} deferred, {} refused", deliveries.sent, deliveries.deferred, deliveries.refused)?;
+    for (id, reason) in &deliveries.failures {
         writeln!(out, "  {id}: {reason}")?;
     }
     Ok(())

@@ -42,44 +42,42 @@ impl Store {
         Ok(count as u64)
     }
 
-    /// Some of the deliveries whose time has come, the oldest first. One that is still `sending` when its lease has run
+    /// The numbers of the deliveries whose time has come, the oldest first. One that is still `sending` when its lease has run
     /// out was cut off by a crash after it was handed over: it is due again, under the same Message-ID.
-    pub fn due_deliveries(&self, now: Timestamp, digest: Option<&str>, deliveries_max: usize) -> Result<Vec<Delivery>> {
+    pub fn due_deliveries(&self, now: Timestamp, digest: Option<&str>) -> Result<Vec<i64>> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT delivery.pk, issue.digest, recipient, message_id, attempts, issue.pk, created
-             FROM delivery JOIN issue ON issue.pk = delivery.issue
-             WHERE state IN ('pending', 'sending') AND next_attempt <= ?1 AND (?2 IS NULL OR issue.digest = ?2) ORDER BY delivery.pk LIMIT ?3",
+            "SELECT delivery.pk FROM delivery JOIN issue ON issue.pk = delivery.issue
+             WHERE state IN ('pending', 'sending') AND next_attempt <= ?1 AND (?2 IS NULL OR issue.digest = ?2) ORDER BY delivery.pk",
+        )?;
+        Ok(statement.query_map(params![millis(now), digest], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Deliveries by their numbers, each issue read once; `known` is one that was read before.
+    pub fn deliveries(&self, numbers: &[i64], known: Option<&Arc<Issue>>) -> Result<Vec<Delivery>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT issue.digest, recipient, message_id, attempts, issue.pk, created FROM delivery JOIN issue ON issue.pk = delivery.issue WHERE delivery.pk = ?1",
         )?;
         let mut issues: HashMap<i64, Arc<Issue>> = HashMap::new();
-        let mut rows = statement.query(params![millis(now), digest, deliveries_max as i64])?;
-        let mut due = Vec::new();
-        while let Some(row) = rows.next()? {
-            let key: i64 = row.get(5)?;
+        let mut deliveries = Vec::with_capacity(numbers.len());
+        for number in numbers {
+            let row = statement.query_row([number], |row| {
+                let texts: (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                Ok((texts, row.get::<_, u32>(3)?, row.get::<_, i64>(4)?, time(row.get(5)?)))
+            });
+            // Erased in the meantime: it is gone.
+            let Some(((digest, recipient, message_id), attempts, key, created)) = row.optional()? else { continue };
             let issue = match issues.get(&key) {
                 Some(issue) => issue.clone(),
                 None => {
-                    let issue = Arc::new(self.issue(key)?);
+                    let read = self.issue(key)?;
+                    let issue = known.filter(|known| ***known == read).cloned().unwrap_or_else(|| Arc::new(read));
                     issues.insert(key, issue.clone());
                     issue
                 }
             };
-            due.push(Delivery {
-                id: row.get(0)?,
-                digest: row.get(1)?,
-                recipient: row.get(2)?,
-                message_id: row.get(3)?,
-                attempts: row.get(4)?,
-                issue,
-                created: time(row.get(6)?),
-            });
+            deliveries.push(Delivery { id: *number, digest, recipient, message_id, attempts, issue, created });
         }
-        Ok(due)
-    }
-
-    /// How many deliveries are due.
-    pub fn due_count(&self, now: Timestamp, digest: Option<&str>) -> Result<u64> {
-        let sql = "SELECT count(*) FROM delivery JOIN issue ON issue.pk = delivery.issue WHERE state IN ('pending', 'sending') AND next_attempt <= ?1 AND (?2 IS NULL OR issue.digest = ?2)";
-        Ok(self.connection.query_row(sql, params![millis(now), digest], |row| row.get::<_, i64>(0))?.unsigned_abs())
+        Ok(deliveries)
     }
 
     /// Gives up the deliveries whose fate a killed run left open; answers how many.
@@ -108,12 +106,6 @@ impl Store {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Claims a delivery until `lease_end`: only one process gets `true`.
-    pub fn claim_delivery(&mut self, delivery: &Delivery, lease_end: Timestamp) -> Result<bool> {
-        let claim = "UPDATE delivery SET state = 'sending', attempts = attempts + 1, next_attempt = ?3 WHERE pk = ?1 AND attempts = ?2 AND state IN ('pending', 'sending')";
-        Ok(self.connection.execute(claim, params![delivery.id, delivery.attempts, millis(lease_end)])? == 1)
-    }
-
     /// A secret of this installation; `fresh` is kept where there is none yet.
     pub fn secret(&mut self, name: &str, fresh: &str) -> Result<String> {
         self.connection.execute("INSERT INTO secret (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING", [name, fresh])?;
@@ -125,16 +117,22 @@ impl Store {
         let mut statement = self.connection.prepare_cached("SELECT source, text FROM notice ORDER BY pk")?;
         Ok(statement.query_map([], |row| Ok(Notice { source: row.get(0)?, text: row.get(1)? }))?.collect::<rusqlite::Result<_>>()?)
     }
-
-    /// Keeps what became of a delivery.
-    pub fn settle_delivery(&mut self, id: i64, state: DeliveryState, error: Option<&str>, next_attempt: Timestamp) -> Result<()> {
-        let settle = "UPDATE delivery SET state = ?2, last_error = ?3, next_attempt = ?4 WHERE pk = ?1";
-        self.connection.execute(settle, params![id, state.as_str(), error, millis(next_attempt)])?;
-        Ok(())
-    }
 }
 
 impl Work<'_> {
+    /// Claims a delivery until `lease_end`, if nobody did since it had so many `attempts`: only one process gets `true`.
+    pub fn claim_delivery(&mut self, number: i64, attempts: u32, lease_end: Timestamp) -> Result<bool> {
+        let claim = "UPDATE delivery SET state = 'sending', attempts = attempts + 1, next_attempt = ?3 WHERE pk = ?1 AND attempts = ?2 AND state IN ('pending', 'sending')";
+        Ok(self.transaction.prepare_cached(claim)?.execute(params![number, attempts, millis(lease_end)])? == 1)
+    }
+
+    /// Keeps what became of a delivery.
+    pub fn settle_delivery(&mut self, number: i64, state: DeliveryState, error: Option<&str>, next_attempt: Timestamp) -> Result<()> {
+        let settle = "UPDATE delivery SET state = ?2, last_error = ?3, next_attempt = ?4 WHERE pk = ?1";
+        self.transaction.prepare_cached(settle)?.execute(params![number, state.as_str(), error, millis(next_attempt)])?;
+        Ok(())
+    }
+
     /// Keeps something for the operator.
     pub fn put_notice(&mut self, source: &str, text: &str, now: Timestamp) -> Result<()> {
         self.transaction.prepare_cached("INSERT INTO notice (source, at, text) VALUES (?1, ?2, ?3)")?.execute(params![source, millis(now), text])?;

@@ -66,6 +66,11 @@ fn tastes_text(tastes: &Tastes) -> String {
     serde_json::to_string(tastes).unwrap_or_default()
 }
 
+fn suppression(connection: &rusqlite::Connection, hash: &str, digest: &str) -> Result<Option<String>> {
+    let mut statement = connection.prepare_cached("SELECT reason FROM suppression WHERE address = ?1 AND digest IN (?2, '') ORDER BY digest LIMIT 1")?;
+    Ok(statement.query_row([hash, digest], |row| row.get(0)).optional()?)
+}
+
 impl Store {
     /// The subscriber whose address has this hash.
     pub fn subscriber(&self, hash: &str) -> Result<Option<Subscriber>> {
@@ -185,6 +190,11 @@ impl Store {
 }
 
 impl Work<'_> {
+    /// Why an address is not to get a digest, if it is not.
+    pub fn suppression(&self, hash: &str, digest: &str) -> Result<Option<String>> {
+        suppression(&self.transaction, hash, digest)
+    }
+
     /// Keeps a subscriber, new or changed; a first issue is due at `next_slot`.
     pub fn put_subscriber(&mut self, hash: &str, subscriber: &Subscriber, next_slot: Timestamp) -> Result<()> {
         let sql = "INSERT INTO subscriber (address, hash, state, language, tastes, schedule, seen, next_slot, created, consent_source, consent_at)

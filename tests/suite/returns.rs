@@ -92,7 +92,7 @@ fn what_may_pass_counts_and_what_is_no_bounce_is_left_alone() {
     let full = dsn("ana@example.org", "failed", "5.2.2", "552 5.2.2 mailbox full");
     assert!(read(&app, &full).starts_with("soft bounce: a…@example.org, 1 of 3"));
     assert!(read(&app, &full).contains("read before"), "the same report twice is one");
-    assert!(read(&app.later(60), &full.replace("full", "full again")).contains("2 of 3"));
+    assert!(read(app.later(60), &full.replace("full", "full again")).contains("2 of 3"));
     // Long after, a new series begins.
     app.later(70 * 24 * 60);
     for (number, want) in [(1, "1 of 3"), (2, "2 of 3"), (3, "never written to again")] {

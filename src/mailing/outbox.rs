@@ -1,0 +1,353 @@
+//! The outbox: each delivery is claimed, sent and settled. An issue was queued with its stories and deliveries in one
+//! transaction before. SMTP cannot promise exactly-once: a crash between the server's answer and our commit sends that one
+//! message again, under the same Message-ID; there are no more such messages than connections.
+//!
+//! ```text
+//! reader ─ delivery and encoded body ─▶ senders, one a connection ─ settled, next claim ─▶ ledger (one transaction for all that wait)
+//! ```
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+
+use super::{people, returns};
+use crate::deliver::DeliverError;
+use crate::deliver::message::{Built, Prepared, Sender, build, prepare};
+use crate::deliver::transport::Transport;
+use crate::model::digest::{CONFIRMATION, Delivery, DeliveryState, Issue, OnUncertain};
+use crate::model::subscriber::SubscriberState;
+use crate::store::Store;
+
+/// The first pause after a temporary failure; it doubles.
+const RETRY_SECONDS: i64 = 300;
+/// How long a delivery belongs to the process that claimed it: longer than any SMTP dialogue.
+const LEASE: SignedDuration = SignedDuration::from_mins(10);
+/// Given up after this many attempts: some 43 hours after the first, one more and it would be twice as much.
+const ATTEMPTS_MAX: u32 = 10;
+/// Deliveries read at a time, with their issues: memory does not grow with the number of recipients.
+const CHUNK: usize = 200;
+/// Deliveries that wait for a sender.
+const WAITING_MAX: usize = 64;
+/// Failures told one by one; the rest is counted.
+const TOLD_MAX: usize = 1_000;
+
+/// How deliveries are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Messages under way at a time; each has a connection of its own.
+    pub connections: usize,
+    pub on_uncertain: OnUncertain,
+}
+
+/// What became of the deliveries that were due.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Deliveries {
+    pub sent: u64,
+    pub deferred: u64,
+    pub refused: u64,
+    /// Message-ID and reason of the first that were not sent.
+    pub failures: Vec<(String, String)>,
+}
+
+/// How far the deliveries are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    Total(u64),
+    One,
+}
+
+/// What sends.
+#[derive(Clone)]
+pub struct Office {
+    pub store: Arc<Mutex<Store>>,
+    pub transport: Arc<Transport>,
+    pub sender: Arc<Sender>,
+    pub pace: Pace,
+    pub now: Timestamp,
+}
+
+type Body = Arc<Result<Prepared, String>>;
+type Queue = Arc<tokio::sync::Mutex<mpsc::Receiver<(Delivery, Body)>>>;
+
+impl Office {
+    fn store(&self) -> std::sync::MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends what is due. `on_done` hears how many there are, then of each one.
+    ///
+    /// # Errors
+    /// Only when the store fails; a refusal is a result.
+    pub async fn deliver(&self, digest: Option<&str>, mut on_done: impl FnMut(Progress)) -> anyhow::Result<Deliveries> {
+        if self.pace.on_uncertain == OnUncertain::Skip {
+            let skipped = self.store().skip_uncertain(self.now)?;
+            if skipped > 0 {
+                tracing::warn!(skipped, "deliveries that a killed run had handed over are not sent again");
+            }
+        }
+        let due = self.store().due_deliveries(self.now, digest)?;
+        on_done(Progress::Total(due.len() as u64));
+        if due.is_empty() {
+            return Ok(Deliveries::default());
+        }
+        let (waiting, queue) = mpsc::channel(WAITING_MAX);
+        let queue: Queue = Arc::new(tokio::sync::Mutex::new(queue));
+        let (ledger, entries) = mpsc::channel(self.pace.connections);
+        let (told, mut outcomes) = mpsc::channel(WAITING_MAX);
+        let mut tasks = JoinSet::new();
+        for _ in 0..self.pace.connections.min(due.len()) {
+            let (office, queue, ledger, told) = (self.clone(), queue.clone(), Ledger(ledger.clone()), told.clone());
+            tasks.spawn(async move { office.send_all(&queue, &ledger, &told).await });
+        }
+        drop((queue, ledger, told));
+        let reader = self.clone();
+        tasks.spawn(async move { reader.read_all(&due, &waiting).await });
+        let keeper = self.clone();
+        let kept = tokio::task::spawn_blocking(move || keeper.keep_ledger(entries));
+        let mut done = Deliveries::default();
+        while let Some(outcome) = outcomes.recv().await {
+            done.count(outcome);
+            on_done(Progress::One);
+        }
+        while let Some(task) = tasks.join_next().await {
+            task??;
+        }
+        kept.await?;
+        self.transport.close().await;
+        Ok(done)
+    }
+
+    /// Reads what is due, a chunk at a time. The body of an issue is encoded once for all who get it.
+    async fn read_all(&self, due: &[i64], waiting: &mpsc::Sender<(Delivery, Body)>) -> anyhow::Result<()> {
+        let mut bodies: HashMap<usize, Body> = HashMap::new();
+        let mut last: Option<Arc<Issue>> = None;
+        for chunk in due.chunks(CHUNK) {
+            let deliveries = self.store().deliveries(chunk, last.as_ref())?;
+            bodies.retain(|issue, _| last.as_ref().is_some_and(|last| address(last) == *issue));
+            for delivery in deliveries {
+                let encode = || Arc::new(prepare(&delivery.issue).map_err(|error| error.to_string()));
+                let body = bodies.entry(address(&delivery.issue)).or_insert_with(encode).clone();
+                last = Some(delivery.issue.clone());
+                if waiting.send((delivery, body)).await.is_err() {
+                    // All senders are gone: one of them says why.
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One connection's work. What is settled goes to the ledger with the next claim, in one transaction.
+    async fn send_all(&self, queue: &Queue, ledger: &Ledger, told: &mpsc::Sender<Outcome>) -> anyhow::Result<()> {
+        let mut settled: Option<Settled> = None;
+        loop {
+            let next = queue.lock().await.recv().await;
+            let Some((delivery, body)) = next else { break };
+            let built = self.built(&delivery, &body);
+            match ledger.turn(settled.take(), Some(self.wanted(&delivery))).await? {
+                Claim::Refused => continue,
+                Claim::Suppressed(reason) => settled = Some(self.judged(&delivery, Err(DeliverError::Permanent(format!("not sent: {reason}"))))),
+                Claim::Ours => {
+                    let result = match built {
+                        Ok(message) => self.transport.send(&message, &delivery.message_id).await,
+                        Err(reason) => Err(DeliverError::Permanent(reason)),
+                    };
+                    settled = Some(self.judged(&delivery, result));
+                }
+            }
+            if let Some(settled) = &settled {
+                settled.log();
+                // Whoever counts may be gone: the work goes on.
+                let _ = told.send(settled.outcome.clone()).await;
+            }
+        }
+        if settled.is_some() {
+            ledger.turn(settled, None).await?;
+        }
+        Ok(())
+    }
+
+    fn built(&self, delivery: &Delivery, body: &Body) -> Result<Built, String> {
+        build(&self.sender, delivery, body.as_ref().as_ref().map_err(Clone::clone)?).map_err(|error| error.to_string())
+    }
+
+    fn wanted(&self, delivery: &Delivery) -> Wanted {
+        Wanted { id: delivery.id, attempts: delivery.attempts, digest: delivery.digest.clone(), hash: self.sender.key.hash(&delivery.recipient) }
+    }
+
+    /// What is to be kept of a result.
+    fn judged(&self, delivery: &Delivery, result: Result<(), DeliverError>) -> Settled {
+        let attempts = delivery.attempts + 1;
+        let id = delivery.message_id.clone();
+        let hash = || self.sender.key.hash(&delivery.recipient);
+        let is_given_up = matches!(result, Err(DeliverError::Uncertain(_))) && self.pace.on_uncertain == OnUncertain::Skip;
+        let (outcome, next_attempt, follow) = match result {
+            Ok(()) => (Outcome::Sent(id), self.now, Follow::Nothing),
+            Err(DeliverError::Temporary(reason)) | Err(DeliverError::Uncertain(reason)) if attempts < ATTEMPTS_MAX && !is_given_up => {
+                let pause = SignedDuration::from_secs(RETRY_SECONDS << (attempts - 1).min(16));
+                (Outcome::Deferred(id, reason), self.now + pause, Follow::Nothing)
+            }
+            Err(DeliverError::NoMailbox(reason)) => (Outcome::Refused(id, reason), self.now, Follow::HardBounce(hash())),
+            Err(DeliverError::Temporary(reason)) => (Outcome::Refused(id.clone(), reason), self.now, Follow::SoftBounce(hash(), id)),
+            Err(error) => (Outcome::Refused(id, error.to_string()), self.now, Follow::Nothing),
+        };
+        Settled { id: delivery.id, outcome, next_attempt, follow }
+    }
+
+    /// Keeps the ledger until all senders are gone: whatever waits at a time goes into one transaction.
+    fn keep_ledger(&self, mut entries: mpsc::Receiver<Entry>) {
+        while let Some(first) = entries.blocking_recv() {
+            let mut batch = vec![first];
+            while let Ok(more) = entries.try_recv() {
+                batch.push(more);
+            }
+            let claims = self.keep(&batch);
+            match claims {
+                Ok(claims) => batch.into_iter().zip(claims).for_each(|(entry, claim)| drop(entry.answer.send(Ok(claim)))),
+                Err(error) => batch.into_iter().for_each(|entry| drop(entry.answer.send(Err(anyhow::anyhow!("{error:#}"))))),
+            }
+        }
+    }
+
+    fn keep(&self, batch: &[Entry]) -> anyhow::Result<Vec<Claim>> {
+        let mut store = self.store();
+        let mut work = store.begin()?;
+        let mut claims = Vec::with_capacity(batch.len());
+        for entry in batch {
+            if let Some(settled) = &entry.settled {
+                let (state, reason) = settled.outcome.state();
+                work.settle_delivery(settled.id, state, reason, settled.next_attempt)?;
+            }
+            let Some(wanted) = &entry.wanted else {
+                claims.push(Claim::Refused);
+                continue;
+            };
+            claims.push(if !work.claim_delivery(wanted.id, wanted.attempts, self.now + LEASE)? {
+                Claim::Refused
+            } else {
+                // Asked now and not when the issue was queued: people leave in the meantime.
+                work.suppression(&wanted.hash, &wanted.digest)?.filter(|reason| bars(reason, &wanted.digest)).map_or(Claim::Ours, Claim::Suppressed)
+            });
+        }
+        work.commit()?;
+        for settled in batch.iter().filter_map(|entry| entry.settled.as_ref()) {
+            match &settled.follow {
+                Follow::Nothing => {}
+                // Writing there again would cost us our name with the mailbox providers.
+                Follow::HardBounce(hash) => people::suppress(&mut store, hash, SubscriberState::Bounced, self.now)?,
+                Follow::SoftBounce(hash, id) => drop(returns::note_soft(&mut store, hash, &format!("given up: {id}"), self.now)?),
+            }
+        }
+        Ok(claims)
+    }
+}
+
+/// Issues that are one value are one in memory while they are read.
+fn address(issue: &Arc<Issue>) -> usize {
+    Arc::as_ptr(issue) as usize
+}
+
+/// A confirmation goes to whoever asks for it, also to one who left before; not to one who complained of us.
+fn bars(reason: &str, digest: &str) -> bool {
+    digest != CONFIRMATION || reason == SubscriberState::Complained.as_str()
+}
+
+/// A delivery that a sender wants.
+struct Wanted {
+    id: i64,
+    attempts: u32,
+    digest: String,
+    hash: String,
+}
+
+enum Claim {
+    Ours,
+    /// Another process has it.
+    Refused,
+    /// Ours, and not to be sent.
+    Suppressed(String),
+}
+
+#[derive(Clone)]
+enum Outcome {
+    Sent(String),
+    Deferred(String, String),
+    Refused(String, String),
+}
+
+impl Outcome {
+    fn state(&self) -> (DeliveryState, Option<&str>) {
+        match self {
+            Outcome::Sent(_) => (DeliveryState::Sent, None),
+            Outcome::Deferred(_, reason) => (DeliveryState::Pending, Some(reason)),
+            Outcome::Refused(_, reason) => (DeliveryState::Failed, Some(reason)),
+        }
+    }
+}
+
+/// What a result means for the recipient's other mail.
+enum Follow {
+    Nothing,
+    HardBounce(String),
+    SoftBounce(String, String),
+}
+
+struct Settled {
+    id: i64,
+    outcome: Outcome,
+    next_attempt: Timestamp,
+    follow: Follow,
+}
+
+impl Settled {
+    fn log(&self) {
+        match &self.outcome {
+            Outcome::Sent(id) => tracing::info!(delivery.id = id, "delivered"),
+            Outcome::Deferred(id, reason) => tracing::warn!(delivery.id = id, reason, "delivery deferred"),
+            Outcome::Refused(id, reason) => tracing::warn!(delivery.id = id, reason, "delivery refused"),
+        }
+    }
+}
+
+struct Entry {
+    settled: Option<Settled>,
+    wanted: Option<Wanted>,
+    answer: oneshot::Sender<anyhow::Result<Claim>>,
+}
+
+/// The way to the ledger.
+struct Ledger(mpsc::Sender<Entry>);
+
+impl Ledger {
+    async fn turn(&self, settled: Option<Settled>, wanted: Option<Wanted>) -> anyhow::Result<Claim> {
+        let (answer, answered) = oneshot::channel();
+        let gone = || anyhow::anyhow!("the ledger of deliveries is closed");
+        self.0.send(Entry { settled, wanted, answer }).await.map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?
+    }
+}
+
+impl Deliveries {
+    fn count(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Sent(_) => self.sent += 1,
+            Outcome::Deferred(id, reason) => {
+                self.deferred += 1;
+                self.tell(id, reason);
+            }
+            Outcome::Refused(id, reason) => {
+                self.refused += 1;
+                self.tell(id, reason);
+            }
+        }
+    }
+
+    fn tell(&mut self, id: String, reason: String) {
+        if self.failures.len() < TOLD_MAX {
+            self.failures.push((id, reason));
+        }
+    }
+}
