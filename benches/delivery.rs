@@ -13,7 +13,7 @@ use lettre::message::{MultiPart, SinglePart};
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::extension::ClientId;
 
-const MESSAGES: usize = 3_000;
+const MESSAGES: usize = 10_000;
 const STORIES: usize = 36;
 const CONNECTIONS: [usize; 3] = [1, 4, 16];
 

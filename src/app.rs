@@ -253,7 +253,7 @@ fn transport(mail: &MailConfig) -> anyhow::Result<Transport> {
             };
             let servers: Vec<smtp::Settings> = urls.iter().map(settings).collect();
             let rates = Rates { total: mail.rate as f64, per_domain: mail.rate_per_domain as f64 };
-            let smtp = Smtp::new(&servers, rates).map_err(|reason| Usage(format!("[mail] transport: {reason}")))?;
+            let smtp = Smtp::new(&servers, rates, Duration::from_secs(mail.timeout_seconds)).map_err(|reason| Usage(format!("[mail] transport: {reason}")))?;
             Ok(Transport::Smtp(Box::new(smtp)))
         }
     }

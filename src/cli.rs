@@ -339,7 +339,7 @@ fn preview(app: &App, only: Option<&str>, address: &str, is_open: bool) -> anyho
     let (html, text) = (shown(&issue.html), shown(&issue.text));
     println!("Subject: {}", issue.subject);
     let (built, _) = message(app, digest, &address, issue)?;
-    for (name, bytes) in [("digest.html", html.as_bytes()), ("digest.txt", text.as_bytes()), ("digest.eml", &built.bytes)] {
+    for (name, bytes) in [("digest.html", html.as_bytes()), ("digest.txt", text.as_bytes()), ("digest.eml", built.text.as_bytes())] {
         let path = folder.join(name);
         files::write_atomically(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
         println!("{}", path.display());

@@ -92,6 +92,8 @@ pub struct MailConfig {
     /// Messages a second, in all and to one domain; 0 for no limit.
     pub rate: u64,
     pub rate_per_domain: u64,
+    /// For each answer of a mail server, in seconds.
+    pub timeout_seconds: u64,
     pub on_uncertain: OnUncertain,
     pub dkim: Vec<DkimSettings>,
 }
@@ -282,6 +284,8 @@ fn read_mail(section: Section, surroundings: &Surroundings) -> MailConfig {
         connections: section.number("connections", 8, 1..=64) as usize,
         rate: section.number("rate", 0, 0..=100_000),
         rate_per_domain: section.number("rate_per_domain", 0, 0..=100_000),
+        // RFC 5321 section 4.5.3.2 allows ten minutes after the final dot; no server worth waiting for takes two.
+        timeout_seconds: section.seconds("timeout", parse_duration).unwrap_or(120).max(1),
         on_uncertain: section.parsed("on_uncertain", parse_on_uncertain).unwrap_or_default(),
         dkim: section.tables("dkim").into_iter().map(|section| read_dkim(section, surroundings)).collect(),
     }

@@ -223,7 +223,8 @@ pub fn build(sender: &Sender, delivery: &Delivery, prepared: &Prepared) -> Resul
         }
     }
     bytes.extend_from_slice(&message.formatted());
-    Ok(Built { envelope: envelope(sender, delivery, message.envelope())?, bytes })
+    let text = String::from_utf8(bytes).map_err(|_| MessageError("it is no text".into()))?;
+    Ok(Built { envelope: envelope(sender, delivery, message.envelope())?, text })
 }
 
 const DKIM_SIGNATURE: &str = "DKIM-Signature";
@@ -232,7 +233,8 @@ const DKIM_SIGNATURE: &str = "DKIM-Signature";
 #[derive(Debug, Clone)]
 pub struct Built {
     pub envelope: Envelope,
-    pub bytes: Vec<u8>,
+    /// ASCII, but for the addresses of mailboxes that are not.
+    pub text: String,
 }
 
 /// Where a recipient leaves: on the web where we are there, by mail in any case; and where they change what they get.
@@ -353,7 +355,7 @@ mod tests {
         };
         {
             let delivery = delivery(subject);
-            String::from_utf8(build(&sender, &delivery, &prepare(&delivery.issue).unwrap()).unwrap().bytes).unwrap()
+            build(&sender, &delivery, &prepare(&delivery.issue).unwrap()).unwrap().text
         }
     }
 

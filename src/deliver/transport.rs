@@ -20,8 +20,8 @@ impl Transport {
     /// By what to do next.
     pub async fn send(&self, message: &Built, message_id: &str) -> Result<(), DeliverError> {
         match self {
-            Transport::Directory(folder) => write_eml(folder, message_id, &message.bytes),
-            Transport::Smtp(smtp) => smtp.send(&message.envelope, &message.bytes).await,
+            Transport::Directory(folder) => write_eml(folder, message_id, message.text.as_bytes()),
+            Transport::Smtp(smtp) => smtp.send(&message.envelope, &message.text).await,
         }
     }
 
