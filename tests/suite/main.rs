@@ -3,6 +3,7 @@
 
 mod cli;
 mod crash;
+mod exim;
 mod fetch;
 mod hostile;
 mod leaving;

@@ -111,6 +111,22 @@ fn a_server_that_is_down_costs_nothing_and_one_that_misbehaves_only_time() {
 }
 
 #[test]
+fn a_server_that_never_answers_is_given_up_in_time_and_a_refusal_is_final() {
+    let (server, sink) = (story(), Sink::start());
+    let mut app = app(&server, &format!("transport = \"{}\"\ntimeout = \"1s\"", sink.url()), 3);
+    sink.whim(Whim::Stall);
+    let said = app.ok(&["digest"]);
+    app.ok(&["fetch"]);
+    let said = format!("{said}{}", app.ok(&["digest"]));
+    assert!(said.contains("0 sent, 3 deferred, 0 refused") && said.contains("did not say within 1 s whether it took the message"), "{said}");
+    sink.whim(Whim::Refuse);
+    app.later(30).ok(&["run"]);
+    sink.whim(Whim::Take);
+    app.later(60).ok(&["run"]);
+    assert!(sink.taken().is_empty(), "a message that was refused for good is not sent again");
+}
+
+#[test]
 fn connections_are_kept_and_rates_are_held() {
     let (server, sink) = (story(), Sink::start());
     let app = app(&server, &format!("transport = \"{}\"\nconnections = 3\nrate_per_domain = 10", sink.url()), 70);

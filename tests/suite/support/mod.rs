@@ -1,6 +1,8 @@
 //! What all tests share: a folder with a configuration, the binary run in it, and servers.
 
+pub mod exim;
 pub mod http;
+pub mod mail;
 pub mod python;
 pub mod service;
 pub mod sink;

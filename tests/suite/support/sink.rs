@@ -18,6 +18,10 @@ pub enum Whim {
     Defer,
     /// It says good-bye after each message.
     HangUp,
+    /// It takes the message and never says so.
+    Stall,
+    /// 554 at the end of the message.
+    Refuse,
 }
 
 #[derive(Default)]
@@ -109,7 +113,14 @@ fn serve(stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
                     return Ok(());
                 }
             }
-            if whim == Whim::Defer {
+            if whim == Whim::Stall {
+                std::thread::sleep(std::time::Duration::from_secs(30));
+                return Ok(());
+            }
+            if whim == Whim::Refuse {
+                recipients.clear();
+                b"554 5.7.1 no\r\n"
+            } else if whim == Whim::Defer {
                 recipients.clear();
                 b"451 4.7.1 greylisted, come again\r\n"
             } else {
