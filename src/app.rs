@@ -134,7 +134,14 @@ impl App {
     /// # Errors
     /// When the store, a template or the disk fails.
     pub fn publish(&self) -> anyhow::Result<site::Published> {
-        let published = site::publish(&self.store(), self.frame(), &self.config.newsletter, &self.templates, &self.config.publish_dir)?;
+        let published = site::publish(
+            &self.store(),
+            self.frame(),
+            &self.config.newsletter,
+            self.config.mail.retention_seconds / 86_400,
+            &self.templates,
+            &self.config.publish_dir,
+        )?;
         self.archive()?;
         Ok(published)
     }
@@ -168,8 +175,23 @@ impl App {
         // The web version stands before the mail that links to it.
         self.archive()?;
         let deliveries = self.deliver(None).await?;
+        self.forget()?;
         tracing::info!(sources = reports.len(), stories = published.stories, written = published.written.len(), sent = deliveries.sent, "cycle done");
         Ok(Cycle { reports, published, turns, personal, deliveries })
+    }
+
+    /// Forgets which mail went to whom, after a while.
+    fn forget(&self) -> anyhow::Result<()> {
+        let retention = SignedDuration::from_secs(i64::try_from(self.config.mail.retention_seconds).unwrap_or(i64::MAX / 4).min(i64::MAX / 4));
+        let Ok(limit) = self.clock.now().checked_sub(retention) else { return Ok(()) };
+        let mut store = self.store();
+        let mut work = store.begin()?;
+        let gone = work.forget_deliveries(limit)?;
+        work.commit()?;
+        if gone > 0 {
+            tracing::info!(gone, "old deliveries are forgotten");
+        }
+        Ok(())
     }
 
     /// Sends what is due, with a progress bar on a terminal.

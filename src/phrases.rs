@@ -68,7 +68,7 @@ const PHRASES: &[(&str, [&str; 3])] = &[
     ),
     ("form_address", ["Adresse électronique", "E-mail address", "Dirección de correo"]),
     ("form_language", ["Langue de la lettre", "Language of the newsletter", "Idioma del boletín"]),
-    ("form_languages", ["Articles en", "Stories in", "Noticias en"]),
+    ("form_languages", ["Articles", "Stories", "Noticias"]),
     ("form_topics", ["Sujets", "Topics", "Temas"]),
     ("form_partners", ["Partenaires", "Partners", "Socios"]),
     ("form_none_is_all", ["Rien de coché : tout.", "None ticked: all.", "Ninguna marcada: todas."]),

@@ -35,12 +35,12 @@ const BATCH: usize = 100;
 ///
 /// # Errors
 /// When the store, a template or the disk fails; what was published before stays.
-pub fn publish(store: &Store, frame: Frame, newsletter: &Newsletter, templates: &Templates, folder: &Path) -> anyhow::Result<Published> {
+pub fn publish(store: &Store, frame: Frame, newsletter: &Newsletter, retention_days: u64, templates: &Templates, folder: &Path) -> anyhow::Result<Published> {
     let stories = store.newest_stories(frame.channel.entries_max)?;
     let mut renditions =
         vec![(atom::PATH.to_owned(), atom::render(frame, &stories)?), (planet::PATH.to_owned(), planet::render(frame, &stories, templates)?.into_bytes())];
     for language in LANGUAGES {
-        renditions.push((digest::privacy_path(language), privacy(frame, newsletter, templates, language)?.into_bytes()));
+        renditions.push((digest::privacy_path(language), privacy(frame, newsletter, retention_days, templates, language)?.into_bytes()));
     }
     let mut written = Vec::new();
     for (name, bytes) in renditions {
@@ -53,7 +53,7 @@ pub fn publish(store: &Store, frame: Frame, newsletter: &Newsletter, templates: 
 }
 
 /// The data-protection page, as the configuration has it.
-fn privacy(frame: Frame, newsletter: &Newsletter, templates: &Templates, language: &str) -> anyhow::Result<String> {
+fn privacy(frame: Frame, newsletter: &Newsletter, retention_days: u64, templates: &Templates, language: &str) -> anyhow::Result<String> {
     let data = json!({
         "title": newsletter.title(language, frame.channel),
         "heading": phrases(language)["privacy"],
@@ -61,7 +61,7 @@ fn privacy(frame: Frame, newsletter: &Newsletter, templates: &Templates, languag
         "is_private": false,
         "controller": newsletter.controller,
         "contact": newsletter.contact.as_ref().map(Address::as_str),
-        "servers": "",
+        "retention_days": retention_days,
         "t": phrases(language),
     });
     Ok(templates.render("web/privacy.html", &data)?)

@@ -95,6 +95,8 @@ pub struct MailConfig {
     /// For each answer of a mail server, in seconds.
     pub timeout_seconds: u64,
     pub on_uncertain: OnUncertain,
+    /// How long it is kept which mail went to whom, in seconds.
+    pub retention_seconds: u64,
     pub dkim: Vec<DkimSettings>,
 }
 
@@ -180,7 +182,9 @@ fn read_root(root: &Section, surroundings: &Surroundings) -> Config {
     let defaults = root.table("defaults");
     let channel_section = root.table("channel");
     let public_url = channel_section.has("url");
-    let channel = read_channel(channel_section);
+    let newsletter = read_newsletter(root.table("newsletter"));
+    // Whoever serves static files only writes no [newsletter]: a link to a form would lead nowhere.
+    let channel = Channel { has_sign_up: root.has("newsletter") && newsletter.is_open, ..read_channel(channel_section) };
     let fetch = read_fetch(root.table("fetch"), &defaults, &channel.url, surroundings);
     let interval = defaults.seconds("interval", parse_duration).unwrap_or(6 * 3600);
     let topics: Vec<Topic> = root.tables("topic").into_iter().map(read_topic).collect();
@@ -191,7 +195,7 @@ fn read_root(root: &Section, surroundings: &Surroundings) -> Config {
         publish_dir: read_publish(root.table("publish"), surroundings),
         templates_dir: surroundings.folder.join("templates"),
         mail: read_mail(root.table("mail"), surroundings),
-        newsletter: read_newsletter(root.table("newsletter")),
+        newsletter,
         digests: root.tables("digest").into_iter().map(|section| read_digest(section, &topics)).collect(),
         sources: root.tables("source").into_iter().map(|section| read_source(section, interval, &fetch)).collect(),
         topics,
@@ -221,6 +225,7 @@ fn read_channel(section: Section) -> Channel {
         language: section.parsed("language", parse_language).unwrap_or_else(|| "en".into()),
         description: section.string("description").unwrap_or_default(),
         entries_max: section.number("max_entries", 100, 1..=100_000) as usize,
+        has_sign_up: false,
         retention_seconds: section.seconds("retention", parse_duration).unwrap_or(2 * 365 * DAY_SECONDS),
     }
 }
@@ -287,6 +292,7 @@ fn read_mail(section: Section, surroundings: &Surroundings) -> MailConfig {
         // RFC 5321 section 4.5.3.2 allows ten minutes after the final dot; no server worth waiting for takes two.
         timeout_seconds: section.seconds("timeout", parse_duration).unwrap_or(120).max(1),
         on_uncertain: section.parsed("on_uncertain", parse_on_uncertain).unwrap_or_default(),
+        retention_seconds: section.seconds("retention", parse_duration).unwrap_or(90 * DAY_SECONDS),
         dkim: section.tables("dkim").into_iter().map(|section| read_dkim(section, surroundings)).collect(),
     }
 }

@@ -18,6 +18,7 @@ struct Page<'a> {
     description: &'a str,
     language: &'a str,
     feed: &'static str,
+    has_sign_up: bool,
     days: Vec<Day>,
     t: BTreeMap<&'static str, &'static str>,
 }
@@ -42,6 +43,14 @@ pub fn render(frame: Frame, stories: &[Story], templates: &Templates) -> Result<
             _ => days.push(Day { day: story.day.clone(), date: story.date.clone(), stories: vec![story] }),
         }
     }
-    let page = Page { title: &frame.channel.title, description: &frame.channel.description, language, feed: super::atom::PATH, days, t: phrases(language) };
+    let page = Page {
+        title: &frame.channel.title,
+        description: &frame.channel.description,
+        language,
+        feed: super::atom::PATH,
+        has_sign_up: frame.channel.has_sign_up,
+        days,
+        t: phrases(language),
+    };
     templates.render("planet/index.html", &page)
 }

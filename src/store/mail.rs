@@ -133,6 +133,19 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// Forgets the deliveries that were settled before a time, and the texts of issues that were for them: their web versions
+    /// stand. Answers how many deliveries are gone.
+    pub fn forget_deliveries(&mut self, limit: Timestamp) -> Result<usize> {
+        let limit = millis(limit);
+        let gone = self.transaction.execute("DELETE FROM delivery WHERE state IN ('sent', 'failed') AND next_attempt < ?1", [limit])?;
+        self.transaction.execute(
+            "UPDATE issue SET text = '', html = '' WHERE created < ?1 AND html <> '' AND is_archived = 1
+             AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.issue = issue.pk)",
+            [limit],
+        )?;
+        Ok(gone)
+    }
+
     /// Keeps something for the operator.
     pub fn put_notice(&mut self, source: &str, text: &str, now: Timestamp) -> Result<()> {
         self.transaction.prepare_cached("INSERT INTO notice (source, at, text) VALUES (?1, ?2, ?3)")?.execute(params![source, millis(now), text])?;

@@ -38,6 +38,14 @@ fn digests_pass_through_exim_signed_and_what_it_refuses_or_defers_is_known() {
         let signed = &mail[mail.find("DKIM-Signature:").unwrap()..];
         assert_eq!(keys.verify(&app, signed), ["ed25519-sha256 True True", "rsa-sha256 True True"]);
     }
+    // What comes back to the return path of a mail is known without being understood.
+    let mail = mails.iter().find(|mail| mail.contains("To: bo@example.net")).unwrap();
+    let path = mail.split("Return-path: <").nth(1).unwrap().split('>').next().unwrap();
+    app.write(
+        "report.eml",
+        format!("Return-Path: <>\r\nFrom: MAILER-DAEMON@other.example\r\nTo: {}\r\nSubject: Delivery failure\r\n\r\nUser unknown.\r\n", path.to_uppercase()),
+    );
+    assert!(app.ok(&["bounces", "report.eml"]).starts_with("hard bounce: b…@example.net"));
     let list = app.ok(&["subscribers", "list"]);
     assert!(list.lines().any(|line| line.starts_with("bounce-1@example.net") && line.contains("bounced")), "{list}");
     assert!(list.lines().any(|line| line.starts_with("tempfail-1@example.net") && line.contains("active")), "{list}");

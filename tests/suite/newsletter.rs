@@ -215,12 +215,19 @@ fn erased_is_forgotten_and_stays_out() {
         assert!(!text.contains("ana@example.org"), "{file} still has the address");
     }
     app.write("list.csv", "address\nana@example.org\nbo@example.org\n");
+    app.ok(&["subscribers", "add", "--cadence", "daily", "cy@example.org"]);
+    app.later(24 * 60).ok(&["run"]);
+    let held = |app: &App| app.ok(&["subscribers", "export", "--address", "cy@example.org"]);
+    assert!(held(&app).contains("\"sent\""));
+    app.later(91 * 24 * 60).ok(&["run"]);
+    assert!(held(&app).contains("\"deliveries\": []"), "after three months it is forgotten which mail went to whom: {}", held(&app));
+    app.ok(&["subscribers", "remove", "cy@example.org"]);
     let ran = app.run(&["subscribers", "import", "list.csv", "--consent", "an old copy"]);
     assert!(ran.stdout.contains("1 imported, 1 left out") && ran.stderr.contains("left out: erased"), "{}{}", ran.stdout, ran.stderr);
     assert_eq!(app.run(&["subscribers", "pause", "ana@example.org"]).code, 2);
     app.ok(&["subscribers", "pause", "bo@example.org"]);
     app.later(24 * 60).ok(&["run"]);
-    assert_eq!(app.outbox().len(), 1, "who is paused gets nothing");
+    assert_eq!(app.outbox().len(), 2, "who is paused gets nothing");
     app.ok(&["subscribers", "remove", "bo@example.org"]);
     assert!(app.ok(&["subscribers", "list"]).contains("nobody yet"));
 }
