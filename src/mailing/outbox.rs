@@ -225,7 +225,7 @@ impl Office {
                 claims.push(Claim::Refused);
                 continue;
             };
-            claims.push(if !work.claim_delivery(wanted.id, wanted.attempts, self.now + LEASE)? {
+            claims.push(if !work.claim_delivery(wanted.id, wanted.attempts, self.now, self.now + LEASE)? {
                 Claim::Refused
             } else {
                 // Asked now and not when the issue was queued: people leave in the meantime.

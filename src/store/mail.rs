@@ -120,10 +120,12 @@ impl Store {
 }
 
 impl Work<'_> {
-    /// Claims a delivery until `lease_end`, if nobody did since it had so many `attempts`: only one process gets `true`.
-    pub fn claim_delivery(&mut self, number: i64, attempts: u32, lease_end: Timestamp) -> Result<bool> {
-        let claim = "UPDATE delivery SET state = 'sending', attempts = attempts + 1, next_attempt = ?3 WHERE pk = ?1 AND attempts = ?2 AND state IN ('pending', 'sending')";
-        Ok(self.transaction.prepare_cached(claim)?.execute(params![number, attempts, millis(lease_end)])? == 1)
+    /// Claims a delivery until `lease_end`, if it is still due and nobody did since it had so many `attempts`: only one process
+    /// gets `true`.
+    pub fn claim_delivery(&mut self, number: i64, attempts: u32, now: Timestamp, lease_end: Timestamp) -> Result<bool> {
+        let claim = "UPDATE delivery SET state = 'sending', attempts = attempts + 1, next_attempt = ?4
+                     WHERE pk = ?1 AND attempts = ?2 AND state IN ('pending', 'sending') AND next_attempt <= ?3";
+        Ok(self.transaction.prepare_cached(claim)?.execute(params![number, attempts, millis(now), millis(lease_end)])? == 1)
     }
 
     /// Keeps what became of a delivery.

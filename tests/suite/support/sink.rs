@@ -69,6 +69,11 @@ impl Sink {
         self.shared.taken.lock().unwrap().clone()
     }
 
+    /// How many messages it took in all.
+    pub fn count(&self) -> usize {
+        self.shared.taken.lock().unwrap().values().sum()
+    }
+
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
     }
