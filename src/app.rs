@@ -19,10 +19,11 @@ use crate::mailing::Press;
 use crate::mailing::outbox::{Deliveries, Office, Pace, Progress};
 use crate::mailing::queue::{self, PersonalTurn, Turn};
 use crate::model::guard::Guard;
+use crate::model::outlet::{self, Outlet};
 use crate::model::subscriber::Offer;
 use crate::model::token::SigningKey;
 use crate::refresh::{OriginLocks, Outcome, Refresher, Report};
-use crate::site;
+use crate::site::{Published, Site};
 use crate::store::Store;
 use crate::templates::Templates;
 use crate::view::Frame;
@@ -46,13 +47,16 @@ pub struct App {
     pub templates: Templates,
     pub transport: Arc<Transport>,
     pub sender: Arc<Sender>,
+    pub outlets: Vec<Outlet>,
+    /// The address of the hub that tells of changes.
+    pub hub: Option<String>,
     pub clock: Clock,
 }
 
 /// What one cycle did.
 pub struct Cycle {
     pub reports: Vec<Report>,
-    pub published: site::Published,
+    pub published: Published,
     pub turns: Vec<(String, Turn)>,
     pub personal: PersonalTurn,
     pub deliveries: Deliveries,
@@ -87,7 +91,10 @@ impl App {
             key,
             dkim: config.mail.dkim.iter().map(dkim).collect::<anyhow::Result<_>>()?,
         });
-        Ok(App { config, refresher, templates, transport, sender, clock })
+        let outlets = outlet::outlets(&config.channel, &config.topics, &config.sources, &config.feeds);
+        let own_hub = || config.public_url.as_ref().map(|public| format!("{public}/hub"));
+        let hub = config.publish.hub.as_deref().and_then(|hub| if hub == "self" { own_hub() } else { Some(hub.to_owned()) });
+        Ok(App { config, refresher, templates, transport, sender, outlets, hub, clock })
     }
 
     pub fn store(&self) -> std::sync::MutexGuard<'_, Store> {
@@ -133,17 +140,24 @@ impl App {
     ///
     /// # Errors
     /// When the store, a template or the disk fails.
-    pub fn publish(&self) -> anyhow::Result<site::Published> {
-        let published = site::publish(
-            &self.store(),
-            self.frame(),
-            &self.config.newsletter,
-            self.config.mail.retention_seconds / 86_400,
-            &self.templates,
-            &self.config.publish_dir,
-        )?;
+    pub fn publish(&self) -> anyhow::Result<Published> {
+        let published = self.site().publish(&mut self.store())?;
         self.archive()?;
         Ok(published)
+    }
+
+    /// What is published, where to, and with what.
+    pub fn site(&self) -> Site<'_> {
+        Site {
+            frame: self.frame(),
+            outlets: &self.outlets,
+            newsletter: &self.config.newsletter,
+            retention_days: self.config.mail.retention_seconds / 86_400,
+            templates: &self.templates,
+            folder: &self.config.publish.dir,
+            has_images: self.config.publish.has_images,
+            hub: self.hub.as_deref(),
+        }
     }
 
     /// Writes the web versions of new issues.
@@ -152,7 +166,7 @@ impl App {
     /// When the store, a template or the disk fails.
     pub fn archive(&self) -> anyhow::Result<usize> {
         let digests: Vec<(&str, &str)> = self.config.digests.iter().map(|digest| (digest.id.as_str(), digest.title.as_str())).collect();
-        site::archive(&mut self.store(), self.frame(), &digests, &self.templates, &self.config.publish_dir)
+        self.site().archive_issues(&mut self.store(), &digests)
     }
 
     /// Fetch, publish and send what is due.
@@ -176,7 +190,7 @@ impl App {
         self.archive()?;
         let deliveries = self.deliver(None).await?;
         self.forget()?;
-        tracing::info!(sources = reports.len(), stories = published.stories, written = published.written.len(), sent = deliveries.sent, "cycle done");
+        tracing::info!(sources = reports.len(), stories = published.stories, written = published.written, sent = deliveries.sent, "cycle done");
         Ok(Cycle { reports, published, turns, personal, deliveries })
     }
 

@@ -258,7 +258,7 @@ async fn fetch(app: &App, all: bool, source: Option<String>) -> anyhow::Result<(
 
 fn publish(app: &App) -> anyhow::Result<()> {
     let published = app.publish()?;
-    println!("{} stories in {}, {} files written", published.stories, app.config.publish_dir.display(), published.written.len());
+    println!("{} stories in {}, {} files written", published.stories, app.config.publish.dir.display(), published.written);
     Ok(())
 }
 
@@ -383,7 +383,7 @@ async fn send_test(app: &App, only: Option<&str>, address: &str) -> anyhow::Resu
 async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
     let mail_waits = Arc::new(Notify::new());
     let listener = tokio::net::TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
-    eprintln!("serving {} on http://{}", app.config.publish_dir.display(), listener.local_addr()?);
+    eprintln!("serving {} on http://{}", app.config.publish.dir.display(), listener.local_addr()?);
     let (stop, mut stopped) = tokio::sync::watch::channel(false);
     let hooks = Hooks {
         refresher: app.refresher.clone(),
@@ -400,7 +400,7 @@ async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
         mail_waits: mail_waits.clone(),
     };
     let shutdown = async move { drop(stopped.wait_for(|stopped| *stopped).await) };
-    let server = tokio::spawn(web::server::serve(listener, app.config.publish_dir.clone(), Some(Arc::new(hooks)), shutdown));
+    let server = tokio::spawn(web::server::serve(listener, app.config.publish.dir.clone(), Some(Arc::new(hooks)), shutdown));
     // Who signs up looks out for a mail now, not at the next turn.
     let confirmations = async {
         loop {

@@ -170,7 +170,7 @@ pub async fn run(dir: &Path, keep_serving: bool, now: Option<Timestamp>) -> anyh
     if keep_serving {
         let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
         println!("\nServing the page on http://{}/ until Ctrl-C", listener.local_addr()?);
-        web::server::serve(listener, later.config.publish_dir.clone(), None, shutdown_signal()).await?;
+        web::server::serve(listener, later.config.publish.dir.clone(), None, shutdown_signal()).await?;
     }
     Ok(())
 }
@@ -222,13 +222,13 @@ fn report_second(cycle: &Cycle, before: (usize, usize), after: (usize, usize), b
         "\nSecond cycle, two hours later: {} requests, {} answered 304, {read} sources read again, {bytes} bytes of documents,\n  {} files rewritten, {} mails sent",
         after.0 - before.0,
         after.1 - before.1,
-        cycle.published.written.len(),
+        cycle.published.written,
         cycle.deliveries.sent
     );
 }
 
 fn report_files(app: &App) -> anyhow::Result<()> {
-    let folder = std::path::absolute(&app.config.publish_dir)?;
+    let folder = std::path::absolute(&app.config.publish.dir)?;
     println!("\nMerged feed  {}\nPage         {}", folder.join("atom.xml").display(), folder.join("index.html").display());
     let outbox = folder.with_file_name("outbox");
     let mut mails: Vec<_> = std::fs::read_dir(&outbox).into_iter().flatten().flatten().map(|mail| mail.path()).collect();

@@ -48,6 +48,13 @@ const PHRASES: &[(&str, [&str; 3])] = &[
         ],
     ),
     ("sources", ["Sources", "Sources", "Fuentes"]),
+    ("all_days", ["Tous les jours", "All days", "Todos los días"]),
+    ("search", ["Chercher", "Search", "Buscar"]),
+    ("search_label", ["Mots à chercher", "Words to look for", "Palabras que buscar"]),
+    ("nothing_found", ["Rien de tel.", "Nothing like that.", "Nada parecido."]),
+    ("navigation", ["Rubriques", "Sections", "Secciones"]),
+    ("selections", ["Sélections", "Selections", "Selecciones"]),
+    ("form_languages_nav", ["Langues", "Languages", "Idiomas"]),
     ("issues", ["Numéros parus", "Past issues", "Números anteriores"]),
     ("subscribe", ["S’abonner", "Subscribe", "Suscribirse"]),
     (
@@ -191,6 +198,36 @@ const LANGUAGES: &[(&str, [&str; 3])] = &[
 pub fn language_name(tag: &str, language: &str) -> String {
     let primary = tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
     LANGUAGES.iter().find(|(known, _)| *known == primary).map_or_else(|| tag.to_owned(), |(_, names)| names[column(language)].to_owned())
+}
+
+/// Languages as their own readers call them.
+const OWN_NAMES: &[(&str, &str)] = &[
+    ("fr", "français"),
+    ("en", "English"),
+    ("es", "español"),
+    ("pt", "português"),
+    ("ar", "العربية"),
+    ("de", "Deutsch"),
+    ("it", "italiano"),
+    ("ca", "català"),
+    ("nl", "Nederlands"),
+    ("ru", "русский"),
+    ("uk", "українська"),
+    ("zh", "中文"),
+    ("id", "Bahasa Indonesia"),
+    ("sw", "Kiswahili"),
+];
+
+/// What the readers of a language call it; the tag itself where it is not known.
+pub fn language_of(tag: &str) -> &str {
+    let primary = tag.split('-').next().unwrap_or_default();
+    OWN_NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(primary)).map_or(tag, |(_, name)| name)
+}
+
+/// The text with a capital at its start.
+pub fn capitalized(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
 const MONTHS: [[&str; 12]; 3] = [

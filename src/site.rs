@@ -1,116 +1,351 @@
-//! The pipeline of the channel: read, render, write only what changed.
+//! The pipeline of the channel: what changed is put into its outlets, what is behind is rendered, and only files whose bytes
+//! changed are written. Work grows with the change, not with what was published before.
+//!
+//! ```text
+//! dirty stories ─ outlets, archives, days that they belong to ─▶ files that are behind ─ render, write ─▶ even
+//! ```
+//!
+//! Each arrow is a transaction: a run that is killed leaves the rest to the next.
 
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
 use crate::digest;
 use crate::files::write_if_changed;
 use crate::model::digest::Newsletter;
 use crate::model::mail_address::Address;
+use crate::model::outlet::Outlet;
+use crate::model::story::Story;
 use crate::phrases::{long_date, phrases};
-use crate::publish::{atom, planet};
-use crate::store::Store;
+use crate::publish::planet::Setting;
+use crate::publish::{ATOM, JSON, PAGE, RSS};
+use crate::publish::{Place, archive_name, atom, json_feed, lists, planet, rss};
+use crate::store::{DirtyStory, Store};
 use crate::templates::Templates;
 use crate::view::Frame;
 
 /// What a publication did.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Published {
+    /// In the merged feed.
     pub stories: usize,
     /// Files that were written; the others held the same bytes already.
-    pub written: Vec<PathBuf>,
+    pub written: usize,
 }
 
+/// What is published, where to, and with what.
+#[derive(Clone, Copy)]
+pub struct Site<'a> {
+    pub frame: Frame<'a>,
+    pub outlets: &'a [Outlet],
+    pub newsletter: &'a Newsletter,
+    /// How long it is kept which mail went to whom, for the data-protection page.
+    pub retention_days: u64,
+    pub templates: &'a Templates,
+    pub folder: &'a Path,
+    pub has_images: bool,
+    /// The address of a hub that tells of changes.
+    pub hub: Option<&'a str>,
+}
+
+/// Stories looked at in one transaction.
+const DIRTY: usize = 1_000;
+/// Stories in an archive document: it is cut when there are so many more, and never changes (RFC 5005 section 4).
+const ARCHIVE: i64 = 50;
+/// Files noted as even in one transaction.
+const EVEN: usize = 200;
 /// Languages of the pages that are ours.
 const LANGUAGES: [&str; 3] = ["fr", "en", "es"];
 /// Issues of a digest in the list of them.
 const ISSUES_MAX: usize = 100;
 /// Issues read at a time.
 const BATCH: usize = 100;
+/// Files that stand for lists of the whole.
+const OPML: &str = "opml.xml";
+const SITEMAP: &str = "sitemap.xml";
+const FAVICON: &str = "favicon.svg";
+/// In the list of outlets, what stands around the stories of all.
+const AROUND: &str = "#";
 
-/// Publishes the channel into `folder`.
-///
-/// # Errors
-/// When the store, a template or the disk fails; what was published before stays.
-pub fn publish(store: &Store, frame: Frame, newsletter: &Newsletter, retention_days: u64, templates: &Templates, folder: &Path) -> anyhow::Result<Published> {
-    let stories = store.newest_stories(frame.channel.entries_max)?;
-    let mut renditions =
-        vec![(atom::PATH.to_owned(), atom::render(frame, &stories)?), (planet::PATH.to_owned(), planet::render(frame, &stories, templates)?.into_bytes())];
-    for language in LANGUAGES {
-        renditions.push((digest::privacy_path(language), privacy(frame, newsletter, retention_days, templates, language)?.into_bytes()));
+impl Site<'_> {
+    /// Publishes what changed.
+    ///
+    /// # Errors
+    /// When the store, a template or the disk fails; what was published before stays.
+    pub fn publish(&self, store: &mut Store) -> anyhow::Result<Published> {
+        self.settle_outlets(store)?;
+        loop {
+            let dirty = store.dirty_stories(DIRTY)?;
+            if dirty.is_empty() {
+                break;
+            }
+            self.place(store, &dirty)?;
+        }
+        let mut published = Published { written: self.archive_feeds(store)?, ..Published::default() };
+        published.written += self.render_behind(store)?;
+        published.written += self.render_fixed()?;
+        published.stories = usize::try_from(store.last_published("")?).unwrap_or(0).min(self.frame.channel.entries_max);
+        Ok(published)
     }
-    let mut written = Vec::new();
-    for (name, bytes) in renditions {
-        let path = folder.join(&name);
-        if write_if_changed(&path, &bytes).with_context(|| format!("cannot write {}", path.display()))? {
-            written.push(path);
-        }
-    }
-    Ok(Published { stories: stories.len(), written })
-}
 
-/// The data-protection page, as the configuration has it.
-fn privacy(frame: Frame, newsletter: &Newsletter, retention_days: u64, templates: &Templates, language: &str) -> anyhow::Result<String> {
-    let data = json!({
-        "title": newsletter.title(language, frame.channel),
-        "heading": phrases(language)["privacy"],
-        "language": language,
-        "is_private": false,
-        "controller": newsletter.controller,
-        "contact": newsletter.contact.as_ref().map(Address::as_str),
-        "retention_days": retention_days,
-        "t": phrases(language),
-    });
-    Ok(templates.render("web/privacy.html", &data)?)
-}
-
-/// Writes the web versions of issues that have none yet, and the list of the configured digests' (id and title). Answers how
-/// many were written.
-///
-/// # Errors
-/// When the store, a template or the disk fails; what was written stays, and what was not is written the next time.
-pub fn archive(store: &mut Store, frame: Frame, digests: &[(&str, &str)], templates: &Templates, folder: &Path) -> anyhow::Result<usize> {
-    let mut count = 0;
-    loop {
-        let issues = store.unarchived_issues(BATCH)?;
-        if issues.is_empty() {
-            break;
+    /// Outlets that are new, or of something else than before, are behind as a whole.
+    fn settle_outlets(&self, store: &mut Store) -> anyhow::Result<()> {
+        let known: HashMap<String, String> = store.outlets()?.into_iter().map(|(path, contents, _)| (path, contents)).collect();
+        for outlet in self.outlets {
+            let contents = serde_json::to_string(&json!({ "tastes": outlet.tastes, "language": outlet.language }))?;
+            if known.get(&outlet.path) != Some(&contents) {
+                let mut work = store.begin()?;
+                work.put_outlet(&outlet.path, &contents)?;
+                for file in outlet_files(outlet) {
+                    work.put_behind(&file)?;
+                }
+                work.commit()?;
+            }
         }
-        for (_, issue) in &issues {
-            let path = folder.join(digest::archive_path(&issue.name));
-            write_if_changed(&path, digest::web_version(issue, &frame.channel.url).as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
+        // All is behind as well when what stands around the stories changed, or when files were taken away.
+        let around = self.around()?;
+        let is_changed = known.get(AROUND) != Some(&around);
+        let is_gone = |outlet: &Outlet| !self.folder.join(&outlet.path).join(PAGE).exists();
+        if !is_changed && !self.outlets.iter().any(is_gone) {
+            return Ok(());
         }
+        let days = store.published_days()?;
         let mut work = store.begin()?;
-        for (key, _) in &issues {
-            work.set_archived(*key)?;
+        for file in self.outlets.iter().filter(|outlet| is_changed || is_gone(outlet)).flat_map(outlet_files) {
+            work.put_behind(&file)?;
         }
-        work.commit()?;
-        count += issues.len();
+        for path in days.iter().map(|(day, _)| planet::day_path(day)).chain([planet::DAYS.to_owned(), SITEMAP.to_owned()]) {
+            work.put_behind(&path)?;
+        }
+        work.put_outlet_contents(AROUND, &around)?;
+        Ok(work.commit()?)
     }
-    let path = folder.join("issues/index.html");
-    if count > 0 || !path.exists() {
-        write_if_changed(&path, issues_page(store, frame, digests, templates)?.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
+
+    /// A digest of all that pages show beside stories.
+    fn around(&self) -> anyhow::Result<String> {
+        let channel = self.frame.channel;
+        let topics: Vec<_> = self.frame.topics.iter().map(|topic| (&topic.id, &topic.label)).collect();
+        let sources: Vec<_> = self.frame.sources.iter().map(|source| (&source.id, source.url.as_str(), &source.partner, &source.language)).collect();
+        let outlets: Vec<_> = self.outlets.iter().map(|outlet| (&outlet.path, &outlet.name)).collect();
+        let channel = (&channel.title, &channel.url, &channel.language, &channel.description, channel.entries_max, channel.has_sign_up);
+        let all = serde_json::to_string(&json!([
+            channel,
+            topics,
+            sources,
+            outlets,
+            self.has_images,
+            self.hub,
+            self.templates.fingerprint(),
+            env!("CARGO_PKG_VERSION")
+        ]))?;
+        Ok(Sha256::digest(all).iter().map(|byte| format!("{byte:02x}")).collect())
     }
-    Ok(count)
+
+    /// Puts stories that changed into the outlets that they belong to, and notes what is behind for it.
+    fn place(&self, store: &mut Store, dirty: &[DirtyStory]) -> anyhow::Result<()> {
+        let mut behind: BTreeSet<String> = BTreeSet::new();
+        let mut work = store.begin()?;
+        for DirtyStory { key, story } in dirty {
+            let Some(story) = story else {
+                for outlet in work.withdraw_story(*key)? {
+                    behind.extend(self.outlets.iter().filter(|known| known.path == outlet).flat_map(outlet_files));
+                }
+                work.set_clean(*key)?;
+                continue;
+            };
+            let sort_date = story_date(story);
+            for outlet in self.outlets.iter().filter(|outlet| story.wanted_since(&outlet.tastes).is_some()) {
+                let before = work.publish_story(&outlet.path, *key, sort_date)?;
+                behind.extend(outlet_files(outlet));
+                if outlet.path.is_empty() {
+                    behind.extend([before, Some(sort_date)].into_iter().flatten().map(|date| planet::day_path(&day_of(date))));
+                    if before.is_none_or(|before| day_of(before) != day_of(sort_date)) {
+                        behind.extend([planet::DAYS.to_owned(), SITEMAP.to_owned()]);
+                    }
+                }
+            }
+            work.index_words(story)?;
+            work.set_clean(*key)?;
+        }
+        for path in &behind {
+            work.put_behind(path)?;
+        }
+        Ok(work.commit()?)
+    }
+
+    /// Cuts the archive documents that are full; answers how many were written.
+    fn archive_feeds(&self, store: &mut Store) -> anyhow::Result<usize> {
+        let archived: HashMap<String, i64> = store.outlets()?.into_iter().map(|(path, _, archived)| (path, archived)).collect();
+        let mut written = 0;
+        for outlet in self.outlets {
+            let done = archived.get(&outlet.path).copied().unwrap_or(0);
+            // The last ones stay in the feed itself.
+            let full = (store.last_published(&outlet.path)? - 1).max(0) / ARCHIVE;
+            for number in done + 1..=full {
+                let stories = store.published_between(&outlet.path, (number - 1) * ARCHIVE + 1, number * ARCHIVE)?;
+                let place = Place { outlet, archive: Some(number), before: number - 1, hub: None };
+                let path = format!("{}{}", outlet.path, archive_name(number));
+                written += usize::from(self.write(&path, &atom::render(self.frame, place, &stories)?)?);
+                if number % 100 == 0 || number == full {
+                    let mut work = store.begin()?;
+                    work.set_archives(&outlet.path, number)?;
+                    work.commit()?;
+                }
+            }
+        }
+        Ok(written)
+    }
+
+    /// Renders the files that are behind; answers how many were written.
+    fn render_behind(&self, store: &mut Store) -> anyhow::Result<usize> {
+        let archived: HashMap<String, i64> = store.outlets()?.into_iter().map(|(path, _, archived)| (path, archived)).collect();
+        let by_file: HashMap<String, &Outlet> = self.outlets.iter().flat_map(|outlet| outlet_files(outlet).map(move |file| (file, outlet))).collect();
+        let setting = self.setting();
+        let mut written = 0;
+        // Files of one outlet stand together: its stories are read once.
+        let mut last: Option<(&str, Vec<Story>)> = None;
+        let behind = store.behind()?;
+        for chunk in behind.chunks(EVEN) {
+            for path in chunk {
+                let bytes = if let Some(outlet) = by_file.get(path) {
+                    let before = archived.get(&outlet.path).copied().unwrap_or(0);
+                    if last.as_ref().is_none_or(|(known, _)| *known != outlet.path) {
+                        last = Some((&outlet.path, store.published_newest(&outlet.path, self.frame.channel.entries_max, before * ARCHIVE)?));
+                    }
+                    let stories = last.as_ref().map_or(&[][..], |(_, stories)| stories);
+                    let place = Place { outlet, archive: None, before, hub: self.hub };
+                    match path.rsplit('/').next().unwrap_or_default() {
+                        ATOM => atom::render(self.frame, place, stories)?,
+                        RSS => rss::render(self.frame, place, stories),
+                        JSON => json_feed::render(self.frame, place, stories),
+                        _ => planet::outlet(setting, outlet, stories, self.templates)?.into_bytes(),
+                    }
+                } else if path == planet::DAYS {
+                    planet::days(setting, &store.published_days()?, self.templates)?.into_bytes()
+                } else if path == SITEMAP {
+                    lists::sitemap(self.frame, self.outlets, &store.published_days()?)
+                } else if let Some((from, to, day)) = day_in(path) {
+                    planet::day(setting, &day, &store.published_within(from, to)?, self.templates)?.into_bytes()
+                } else {
+                    // Of an outlet that the configuration has no more: it stays as it was.
+                    continue;
+                };
+                written += usize::from(self.write(path, &bytes)?);
+            }
+            let mut work = store.begin()?;
+            work.set_even(chunk)?;
+            work.commit()?;
+        }
+        Ok(written)
+    }
+
+    /// Pages that follow from the configuration alone.
+    fn render_fixed(&self) -> anyhow::Result<usize> {
+        let mut written = usize::from(self.write(OPML, &lists::opml(self.frame))?);
+        written += usize::from(self.write(FAVICON, self.templates.text("planet/favicon.svg")?.as_bytes())?);
+        for language in LANGUAGES {
+            written += usize::from(self.write(&digest::privacy_path(language), self.privacy(language)?.as_bytes())?);
+        }
+        Ok(written)
+    }
+
+    /// How pages are made.
+    pub fn setting(&self) -> Setting<'_> {
+        Setting { frame: self.frame, outlets: self.outlets, has_images: self.has_images }
+    }
+
+    fn write(&self, path: &str, bytes: &[u8]) -> anyhow::Result<bool> {
+        let path: PathBuf = self.folder.join(path);
+        write_if_changed(&path, bytes).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// The data-protection page, as the configuration has it.
+    fn privacy(&self, language: &str) -> anyhow::Result<String> {
+        let data = json!({
+            "title": self.newsletter.title(language, self.frame.channel),
+            "heading": phrases(language)["privacy"],
+            "language": language,
+            "is_private": false,
+            "controller": self.newsletter.controller,
+            "contact": self.newsletter.contact.as_ref().map(Address::as_str),
+            "retention_days": self.retention_days,
+            "t": phrases(language),
+        });
+        Ok(self.templates.render("web/privacy.html", &data)?)
+    }
+
+    /// Writes the web versions of issues that have none yet, and the list of the configured digests' (id and title). Answers how
+    /// many were written.
+    ///
+    /// # Errors
+    /// When the store, a template or the disk fails; what was written stays, and what was not is written the next time.
+    pub fn archive_issues(&self, store: &mut Store, digests: &[(&str, &str)]) -> anyhow::Result<usize> {
+        let mut count = 0;
+        loop {
+            let issues = store.unarchived_issues(BATCH)?;
+            if issues.is_empty() {
+                break;
+            }
+            for (_, issue) in &issues {
+                self.write(&digest::archive_path(&issue.name), digest::web_version(issue, &self.frame.channel.url).as_bytes())?;
+            }
+            let mut work = store.begin()?;
+            for (key, _) in &issues {
+                work.set_archived(*key)?;
+            }
+            work.commit()?;
+            count += issues.len();
+        }
+        let path = "issues/index.html";
+        if count > 0 || !self.folder.join(path).exists() {
+            self.write(path, self.issues_page(store, digests)?.as_bytes())?;
+        }
+        Ok(count)
+    }
+
+    fn issues_page(&self, store: &Store, digests: &[(&str, &str)]) -> anyhow::Result<String> {
+        let language = self.frame.channel.language.as_str();
+        let t = phrases(language);
+        let mut lists = Vec::new();
+        for (id, title) in digests {
+            let issues = store.last_issues(id, ISSUES_MAX)?;
+            let issues: Vec<_> = issues
+                .into_iter()
+                .map(|(name, subject, at)| json!({ "name": name, "subject": subject, "date": long_date(at.to_zoned_datetime(TimeZone::UTC).date(), language) }))
+                .collect();
+            if !issues.is_empty() {
+                lists.push(json!({ "title": title, "issues": issues }));
+            }
+        }
+        let data = json!({ "title": self.frame.channel.title, "heading": t["issues"], "language": t["lang"], "is_private": false, "digests": lists, "t": t });
+        Ok(self.templates.render("web/issues.html", &data)?)
+    }
 }
 
-fn issues_page(store: &Store, frame: Frame, digests: &[(&str, &str)], templates: &Templates) -> anyhow::Result<String> {
-    let language = frame.channel.language.as_str();
-    let t = phrases(language);
-    let mut lists = Vec::new();
-    for (id, title) in digests {
-        let issues = store.last_issues(id, ISSUES_MAX)?;
-        let issues: Vec<_> = issues
-            .into_iter()
-            .map(|(name, subject, at)| json!({ "name": name, "subject": subject, "date": long_date(at.to_zoned_datetime(TimeZone::UTC).date(), language) }))
-            .collect();
-        if !issues.is_empty() {
-            lists.push(json!({ "title": title, "issues": issues }));
-        }
-    }
-    let data = json!({ "title": frame.channel.title, "heading": t["issues"], "language": t["lang"], "is_private": false, "digests": lists, "t": t });
-    Ok(templates.render("web/issues.html", &data)?)
+/// The files of an outlet that change with its stories.
+fn outlet_files(outlet: &Outlet) -> [String; 4] {
+    [ATOM, RSS, JSON, PAGE].map(|file| format!("{}{file}", outlet.path))
+}
+
+/// What a story is sorted by: the date of its earliest version.
+fn story_date(story: &Story) -> Timestamp {
+    story.versions.iter().map(|version| version.sort_date()).min().unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+fn day_of(date: Timestamp) -> String {
+    date.to_zoned_datetime(TimeZone::UTC).date().to_string()
+}
+
+/// The bounds of the day that a path is of, and its name.
+fn day_in(path: &str) -> Option<(Timestamp, Timestamp, String)> {
+    let day = path.strip_prefix("days/")?.strip_suffix(".html")?;
+    let date: jiff::civil::Date = day.parse().ok()?;
+    let at = |date: jiff::civil::Date| TimeZone::UTC.to_timestamp(date.to_datetime(jiff::civil::Time::midnight())).ok();
+    Some((at(date)?, at(date.checked_add(1.day()).ok()?)?, day.to_owned()))
 }

@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 use tera::{Context, Tera};
 
 /// Name and text of every template that we bring.
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("planet/index.html", include_str!("../templates/planet/index.html")),
+    ("planet/favicon.svg", include_str!("../templates/planet/favicon.svg")),
     ("digest/subject.txt", include_str!("../templates/digest/subject.txt")),
     ("digest/body.txt", include_str!("../templates/digest/body.txt")),
     ("digest/body.html", include_str!("../templates/digest/body.html")),
@@ -39,6 +41,7 @@ pub struct TemplateError {
 #[derive(Clone)]
 pub struct Templates {
     tera: Tera,
+    fingerprint: String,
 }
 
 impl Templates {
@@ -48,6 +51,7 @@ impl Templates {
     /// When one of the operator's templates cannot be read or parsed.
     pub fn load(folder: &Path) -> Result<Templates, TemplateError> {
         let mut tera = Tera::default();
+        let mut digest = Sha256::new();
         for (name, text) in BUILT_IN {
             let path = folder.join(name);
             let own = match std::fs::read_to_string(&path) {
@@ -56,9 +60,23 @@ impl Templates {
                 Err(error) => return Err(TemplateError { name: path.display().to_string(), cause: error.to_string() }),
             };
             let shown = own.as_ref().map_or_else(|| (*name).to_owned(), |_| path.display().to_string());
+            digest.update(own.as_deref().unwrap_or(text));
             tera.add_raw_template(name, own.as_deref().unwrap_or(text)).map_err(|error| fault(&shown, &error))?;
         }
-        Ok(Templates { tera })
+        Ok(Templates { tera, fingerprint: digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect() })
+    }
+
+    /// Equal for equal templates.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// A template that has no places to fill.
+    ///
+    /// # Errors
+    /// When it has.
+    pub fn text(&self, name: &str) -> Result<String, TemplateError> {
+        self.render(name, &serde_json::Map::new())
     }
 
     /// Renders a template by its name.

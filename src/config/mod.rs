@@ -17,8 +17,10 @@ use crate::model::digest::{Digest, Newsletter, OnUncertain};
 use crate::model::filter::{Field, Filter, Rule};
 use crate::model::guard::Allowed;
 use crate::model::mail_address::Address;
+use crate::model::outlet::FeedChoice;
 use crate::model::schedule::Schedule;
 use crate::model::source::{DateFrom, DateOrder, Select, Source, SourceKind};
+use crate::model::subscriber::Tastes;
 use crate::model::topic::Topic;
 
 /// The starter file that `courant init` writes.
@@ -48,6 +50,16 @@ pub struct FetchConfig {
     /// Names of all proxies in use, those of the environment included.
     pub proxy_hosts: Vec<String>,
     pub ca_file: Option<PathBuf>,
+}
+
+/// `[publish]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishConfig {
+    pub dir: PathBuf,
+    /// Pictures of stories are shown, from where they are: that makes browsers ask other hosts.
+    pub has_images: bool,
+    /// A hub that is told of changes (WebSub); `self` is our own, under `courant serve`.
+    pub hub: Option<String>,
 }
 
 /// How mail leaves.
@@ -117,7 +129,6 @@ pub struct Config {
     pub public_url: Option<String>,
     /// `sqlite:PATH`, the path made absolute against the file's folder.
     pub store_path: PathBuf,
-    pub publish_dir: PathBuf,
     /// `templates/` beside the file: what stands there wins over what is compiled in.
     pub templates_dir: PathBuf,
     pub mail: MailConfig,
@@ -125,6 +136,8 @@ pub struct Config {
     pub fetch: FetchConfig,
     pub topics: Vec<Topic>,
     pub digests: Vec<Digest>,
+    pub feeds: Vec<FeedChoice>,
+    pub publish: PublishConfig,
     pub sources: Vec<Source>,
 }
 
@@ -192,7 +205,8 @@ fn read_root(root: &Section, surroundings: &Surroundings) -> Config {
         public_url: public_url.then(|| channel.url.clone()),
         channel,
         store_path: read_store(root.table("store"), surroundings),
-        publish_dir: read_publish(root.table("publish"), surroundings),
+        publish: read_publish(root.table("publish"), surroundings),
+        feeds: root.tables("feed").into_iter().map(|section| read_feed(section, &topics)).collect(),
         templates_dir: surroundings.folder.join("templates"),
         mail: read_mail(root.table("mail"), surroundings),
         newsletter,
@@ -203,6 +217,7 @@ fn read_root(root: &Section, surroundings: &Surroundings) -> Config {
     };
     check_unique(root, "source", config.sources.iter().map(|source| source.id.as_str()));
     check_unique(root, "topic", config.topics.iter().map(|topic| topic.id.as_str()));
+    check_unique(root, "feed", config.feeds.iter().map(|feed| feed.id.as_str()));
     check_unique(root, "digest", config.digests.iter().map(|digest| digest.id.as_str()));
     config
 }
@@ -249,8 +264,42 @@ fn hide_password(url: &str) -> String {
     }
 }
 
-fn read_publish(section: Section, surroundings: &Surroundings) -> PathBuf {
-    surroundings.folder.join(section.string("dir").unwrap_or_else(|| "public".into()))
+fn read_publish(section: Section, surroundings: &Surroundings) -> PublishConfig {
+    let images = section.parsed("images", |text| match text {
+        "omit" => Ok(false),
+        "direct" => Ok(true),
+        _ => Err(format!("\"{text}\" must be \"omit\" or \"direct\"")),
+    });
+    let hub = |text: &str| if text == "self" { Ok(text.to_owned()) } else { parse_web_url(text).map(|url| url.to_string()) };
+    PublishConfig {
+        dir: surroundings.folder.join(section.string("dir").unwrap_or_else(|| "public".into())),
+        has_images: images.unwrap_or(false),
+        hub: section.parsed("hub", hub),
+    }
+}
+
+fn read_feed(section: Section, topics: &[Topic]) -> FeedChoice {
+    let id = section.required("id");
+    let tastes = Tastes {
+        languages: section.list("languages", parse_language),
+        topics: section.list("topics", |id| known_topic(topics, id)),
+        without: section.list("without", |id| known_topic(topics, id)),
+        partners: section.list("partners", |name| Ok(name.to_owned())),
+    };
+    FeedChoice {
+        title: section.string("title").unwrap_or_else(|| id.clone()),
+        language: section.parsed("language", parse_language),
+        tastes: tastes.sorted(),
+        id,
+    }
+}
+
+fn known_topic(topics: &[Topic], id: &str) -> Result<String, String> {
+    if topics.iter().any(|topic| topic.id == id) {
+        return Ok(id.to_owned());
+    }
+    let nearest = topics.iter().min_by_key(|topic| strsim::osa_distance(&topic.id, id));
+    Err(format!("no [[topic]] has the id \"{id}\"{}", nearest.map(|topic| format!(": did you mean \"{}\"?", topic.id)).unwrap_or_default()))
 }
 
 fn read_mail(section: Section, surroundings: &Surroundings) -> MailConfig {
@@ -401,13 +450,6 @@ fn read_topic(section: Section) -> Topic {
 }
 
 fn read_digest(section: Section, topics: &[Topic]) -> Digest {
-    let known_topic = |id: &str| match topics.iter().any(|topic| topic.id == id) {
-        true => Ok(id.to_owned()),
-        false => {
-            let nearest = topics.iter().min_by_key(|topic| strsim::osa_distance(&topic.id, id));
-            Err(format!("no [[topic]] has the id \"{id}\"{}", nearest.map(|topic| format!(": did you mean \"{}\"?", topic.id)).unwrap_or_default()))
-        }
-    };
     if !section.has("schedule") {
         section.fault(section.at, "schedule is missing: write schedule = \"Mon 08:00 Europe/Paris\"");
     }
@@ -420,7 +462,7 @@ fn read_digest(section: Section, topics: &[Topic]) -> Digest {
         title: section.string("title").unwrap_or_else(|| "Digest".into()),
         language: section.parsed("language", parse_language).unwrap_or_else(|| "en".into()),
         schedule: section.parsed("schedule", Schedule::parse).unwrap_or_else(Schedule::weekly),
-        topics: section.list("topics", known_topic),
+        topics: section.list("topics", |id| known_topic(topics, id)),
         entries_max: section.number("max_entries", 30, 1..=500) as usize,
         recipients: section.list("recipients", Address::parse),
     }

@@ -10,6 +10,7 @@ pub mod filter;
 pub mod guard;
 pub mod key;
 pub mod mail_address;
+pub mod outlet;
 pub mod schedule;
 pub mod source;
 pub mod story;

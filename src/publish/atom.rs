@@ -1,46 +1,55 @@
-//! The merged feed: Atom (RFC 4287), one entry a story.
+//! A feed as Atom (RFC 4287), one entry a story; with archives (RFC 5005).
 
-use std::borrow::Cow;
+use std::collections::BTreeMap;
 
+use atom_syndication::extension::{Extension, ExtensionMap};
 use atom_syndication::{Category, Content, Entry, Feed, FixedDateTime, Generator, Link, Person, Source as AtomSource, Text, TextType};
 use jiff::Timestamp;
 
+use super::{ATOM, Place, xml_safe};
 use crate::model::story::{StoredEntry, Story};
 use crate::view::Frame;
 
-/// Where the feed stands under the address of the channel.
-pub const PATH: &str = "atom.xml";
+const FEED_HISTORY: &str = "http://purl.org/syndication/history/1.0";
+const MEDIA: &str = "http://search.yahoo.com/mrss/";
 
 /// Renders the feed. It depends on nothing but its arguments: the same stories give the same bytes.
 ///
 /// # Errors
 /// When the writer fails, which it does not in memory.
-pub fn render(frame: Frame, stories: &[Story]) -> Result<Vec<u8>, atom_syndication::Error> {
-    let channel = frame.channel;
+pub fn render(frame: Frame, place: Place, stories: &[Story]) -> Result<Vec<u8>, atom_syndication::Error> {
+    let (channel, language) = (frame.channel, &place.outlet.language);
     let updated = stories.iter().flat_map(|story| &story.versions).map(StoredEntry::updated).max().unwrap_or(Timestamp::UNIX_EPOCH);
+    let mut links: Vec<Link> = place.links(frame, ATOM).iter().map(|(rel, href)| link(href, rel, "application/atom+xml", None)).collect();
+    links.push(link(&place.address(frame, ""), "alternate", "text/html", Some(language)));
     let feed = Feed {
-        title: plain(&channel.title, None),
+        title: plain(&place.title(frame), None),
         subtitle: (!channel.description.is_empty()).then(|| plain(&channel.description, None)),
-        id: format!("{}/{PATH}", channel.url),
+        id: place.address(frame, ATOM),
         updated: date(updated),
         authors: vec![Person { name: xml_safe(&channel.title).into_owned(), ..Person::default() }],
-        links: vec![
-            link(&format!("{}/{PATH}", channel.url), "self", "application/atom+xml", None),
-            link(&format!("{}/", channel.url), "alternate", "text/html", Some(&channel.language)),
-        ],
+        links,
         generator: Some(Generator { value: "courant".into(), uri: None, version: Some(env!("CARGO_PKG_VERSION").into()) }),
-        lang: Some(channel.language.clone()),
-        entries: stories.iter().map(|story| entry(frame, story)).collect(),
+        lang: Some(language.clone()),
+        entries: stories.iter().map(|story| entry(frame, place, story)).collect(),
+        extensions: if place.archive.is_some() { extension("fh", "archive", BTreeMap::new()) } else { ExtensionMap::new() },
+        namespaces: [("fh".to_owned(), FEED_HISTORY.to_owned()), ("media".to_owned(), MEDIA.to_owned())].into(),
         ..Feed::default()
     };
     feed.write_to(Vec::new())
 }
 
-fn entry(frame: Frame, story: &Story) -> Entry {
-    let shown = story.version_for(&frame.channel.language);
+fn extension(prefix: &str, name: &str, attrs: BTreeMap<String, String>) -> ExtensionMap {
+    let extension = Extension { name: format!("{prefix}:{name}"), attrs, ..Extension::default() };
+    [(prefix.to_owned(), [(name.to_owned(), vec![extension])].into())].into()
+}
+
+fn entry(frame: Frame, place: Place, story: &Story) -> Entry {
+    let shown = story.version_among(&place.outlet.language, &place.outlet.tastes);
     let e = &shown.entry;
     let language = e.language.as_deref();
     let title = if e.title.is_empty() { crate::text::shorten(&e.summary, 80) } else { e.title.clone() };
+    let thumbnail = e.image.as_ref().map(|image| extension("media", "thumbnail", [("url".to_owned(), image.url.clone())].into()));
     Entry {
         title: plain(if title.is_empty() { "(untitled)" } else { &title }, language),
         id: format!("urn:uuid:{}", story.id),
@@ -52,6 +61,7 @@ fn entry(frame: Frame, story: &Story) -> Entry {
         source: Some(source(frame, shown)),
         summary: (!e.summary.is_empty()).then(|| plain(&e.summary, language)),
         content: content(shown),
+        extensions: thumbnail.unwrap_or_default(),
         ..Entry::default()
     }
 }
@@ -130,10 +140,4 @@ fn plain(text: &str, language: Option<&str>) -> Text {
 fn date(time: Timestamp) -> FixedDateTime {
     let text = time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     FixedDateTime::parse_from_rfc3339(&text).unwrap_or_default()
-}
-
-/// XML 1.0 has no way to write most control characters: they are dropped.
-fn xml_safe(text: &str) -> Cow<'_, str> {
-    let is_safe = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..);
-    if text.chars().all(is_safe) { Cow::Borrowed(text) } else { Cow::Owned(text.chars().filter(|c| is_safe(*c)).collect()) }
 }

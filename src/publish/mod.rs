@@ -1,4 +1,70 @@
-//! Channel and stories to documents. Pure: bytes out, no file, no clock.
+//! The channel as others read it: feeds in three formats, pages, lists. Pure; what is written where is for `site` to know.
 
 pub mod atom;
+pub mod json_feed;
+pub mod lists;
 pub mod planet;
+pub mod rss;
+
+use std::borrow::Cow;
+
+use crate::model::outlet::Outlet;
+use crate::view::Frame;
+
+/// File names within an outlet.
+pub const ATOM: &str = "atom.xml";
+pub const RSS: &str = "rss.xml";
+pub const JSON: &str = "feed.json";
+pub const PAGE: &str = "index.html";
+
+/// Where a document of an outlet stands, and its neighbours (RFC 5005).
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    pub outlet: &'a Outlet,
+    /// The number of an archive document; `None` for the feed itself, which changes.
+    pub archive: Option<i64>,
+    /// The newest archive document before this one; 0 when there is none.
+    pub before: i64,
+    /// A hub that tells of changes (WebSub), by its address.
+    pub hub: Option<&'a str>,
+}
+
+/// Where an archive document stands within its outlet.
+pub fn archive_name(number: i64) -> String {
+    format!("archive/{number}.xml")
+}
+
+impl Place<'_> {
+    /// The address of a file of the outlet.
+    fn address(&self, frame: Frame, file: &str) -> String {
+        format!("{}/{}{file}", frame.channel.url, self.outlet.path)
+    }
+
+    /// Relation and address of the links that all formats have: this document, the one that changes, the archive before it.
+    fn links(&self, frame: Frame, head: &str) -> Vec<(&'static str, String)> {
+        let current = self.address(frame, head);
+        let mut links = match self.archive {
+            Some(number) => vec![("self", self.address(frame, &archive_name(number))), ("current", current.clone())],
+            None => vec![("self", current.clone())],
+        };
+        links.push(("first", current));
+        if self.before > 0 {
+            links.push(("prev-archive", self.address(frame, &archive_name(self.before))));
+        }
+        if let Some(hub) = self.hub.filter(|_| self.archive.is_none()) {
+            links.push(("hub", hub.to_owned()));
+        }
+        links
+    }
+
+    fn title(&self, frame: Frame) -> String {
+        let channel = &frame.channel.title;
+        if self.outlet.name.is_empty() { channel.clone() } else { format!("{channel} · {}", self.outlet.name) }
+    }
+}
+
+/// XML 1.0 has no way to write most control characters: they are dropped.
+fn xml_safe(text: &str) -> Cow<'_, str> {
+    let is_safe = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..);
+    if text.chars().all(is_safe) { Cow::Borrowed(text) } else { Cow::Owned(text.chars().filter(|c| is_safe(*c)).collect()) }
+}

@@ -1,26 +1,76 @@
-//! The planet: the channel as a web page.
+//! The planet: the channel as web pages, which need no script. A page for each outlet, one for each day, and the search.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::{ATOM, JSON, RSS};
+use crate::model::outlet::{Outlet, OutletKind};
 use crate::model::story::Story;
-use crate::phrases::phrases;
+use crate::model::subscriber::Tastes;
+use crate::phrases::{capitalized, language_of, long_date, phrases};
 use crate::templates::{TemplateError, Templates};
-use crate::view::{Frame, StoryView, view};
+use crate::view::{Frame, StoryView, view_among};
 
-/// Where the page stands under the address of the channel.
-pub const PATH: &str = "index.html";
+/// Where the list of days stands.
+pub const DAYS: &str = "days/index.html";
+
+/// Where the page of a day (`2022-10-13`) stands.
+pub fn day_path(day: &str) -> String {
+    format!("days/{day}.html")
+}
+
+/// How pages are made: for whom, and with what around the stories.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting<'a> {
+    pub frame: Frame<'a>,
+    pub outlets: &'a [Outlet],
+    /// Pictures are shown, from where they are.
+    pub has_images: bool,
+}
 
 #[derive(Serialize)]
 struct Page<'a> {
     title: &'a str,
+    heading: String,
     description: &'a str,
-    language: &'a str,
-    feed: &'static str,
+    /// Of the interface: one of ours.
+    language: &'static str,
+    /// Back to the folder of the channel: empty, or `../` as often as needed.
+    root: String,
+    /// The address of this page.
+    address: String,
+    /// Files of the feeds of this page; empty where it has none.
+    feeds: Vec<FeedLink>,
     has_sign_up: bool,
+    has_images: bool,
+    navigation: Vec<Section>,
     days: Vec<Day>,
+    list: Vec<DayLink>,
+    query: &'a str,
+    is_search: bool,
     t: BTreeMap<&'static str, &'static str>,
+}
+
+#[derive(Serialize)]
+struct FeedLink {
+    file: &'static str,
+    media_type: &'static str,
+    name: &'static str,
+}
+
+#[derive(Serialize)]
+struct Section {
+    label: &'static str,
+    links: Vec<Link>,
+}
+
+#[derive(Serialize)]
+struct Link {
+    path: String,
+    name: String,
+    language: Option<String>,
+    is_here: bool,
 }
 
 #[derive(Serialize)]
@@ -30,27 +80,139 @@ struct Day {
     stories: Vec<StoryView>,
 }
 
-/// Renders the page.
+#[derive(Serialize)]
+struct DayLink {
+    path: String,
+    date: String,
+    count: u64,
+}
+
+const FEEDS: [FeedLink; 3] = [
+    FeedLink { file: ATOM, media_type: "application/atom+xml", name: "Atom" },
+    FeedLink { file: RSS, media_type: "application/rss+xml", name: "RSS" },
+    FeedLink { file: JSON, media_type: "application/feed+json", name: "JSON Feed" },
+];
+
+/// Renders the page of an outlet.
 ///
 /// # Errors
 /// When a template of the operator's is at fault.
-pub fn render(frame: Frame, stories: &[Story], templates: &Templates) -> Result<String, TemplateError> {
-    let language = frame.channel.language.as_str();
+pub fn outlet(setting: Setting, outlet: &Outlet, stories: &[Story], templates: &Templates) -> Result<String, TemplateError> {
+    let mut page = page(setting, &outlet.language, &outlet.path);
+    page.heading = match outlet.kind {
+        OutletKind::Channel => String::new(),
+        OutletKind::Language => capitalized(language_of(&outlet.name)),
+        _ => outlet.name.clone(),
+    };
+    page.feeds = FEEDS.into();
+    page.days = by_day(setting.frame, &outlet.language, &outlet.tastes, stories);
+    for link in page.navigation.iter_mut().flat_map(|section| &mut section.links) {
+        link.is_here = link.path == outlet.path;
+    }
+    templates.render("planet/index.html", &page)
+}
+
+/// Renders the page of a day.
+///
+/// # Errors
+/// When a template of the operator's is at fault.
+pub fn day(setting: Setting, day: &str, stories: &[Story], templates: &Templates) -> Result<String, TemplateError> {
+    let language = &setting.frame.channel.language;
+    let mut page = page(setting, language, &day_path(day));
+    page.heading = day.parse().map_or_else(|_| day.to_owned(), |date| long_date(date, language));
+    page.days = by_day(setting.frame, language, &Tastes::default(), stories);
+    templates.render("planet/index.html", &page)
+}
+
+/// Renders the list of days that have stories.
+///
+/// # Errors
+/// When a template of the operator's is at fault.
+pub fn days(setting: Setting, days: &[(String, u64)], templates: &Templates) -> Result<String, TemplateError> {
+    let language = &setting.frame.channel.language;
+    let mut page = page(setting, language, DAYS);
+    page.heading = page.t["all_days"].to_owned();
+    let link = |(day, count): &(String, u64)| DayLink {
+        path: format!("{day}.html"),
+        date: day.parse().map_or_else(|_| day.clone(), |date| long_date(date, language)),
+        count: *count,
+    };
+    page.list = days.iter().map(link).collect();
+    templates.render("planet/index.html", &page)
+}
+
+/// Renders what a search found.
+///
+/// # Errors
+/// When a template of the operator's is at fault.
+pub fn search(setting: Setting, query: &str, language: &str, stories: &[Story], templates: &Templates) -> Result<String, TemplateError> {
+    let mut page = page(setting, language, "search");
+    page.heading = page.t["search"].to_owned();
+    (page.query, page.is_search) = (query, true);
+    let views = stories.iter().map(|story| view_among(setting.frame, story, language, &Tastes::default())).collect::<Vec<_>>();
+    if !views.is_empty() {
+        page.days = vec![Day { day: String::new(), date: String::new(), stories: views }];
+    }
+    templates.render("planet/index.html", &page)
+}
+
+fn page<'a>(setting: Setting<'a>, language: &str, path: &str) -> Page<'a> {
+    let channel = setting.frame.channel;
+    let t = phrases(language);
+    let section = |kind: OutletKind, label: &str| Section {
+        label: t[label],
+        links: setting
+            .outlets
+            .iter()
+            .filter(|outlet| outlet.kind == kind)
+            .map(|outlet| Link {
+                path: outlet.path.clone(),
+                name: if kind == OutletKind::Language { capitalized(language_of(&outlet.name)) } else { named(setting.frame, outlet, language) },
+                language: (kind == OutletKind::Language).then(|| outlet.name.clone()),
+                is_here: false,
+            })
+            .collect(),
+    };
+    let mut navigation = vec![
+        section(OutletKind::Language, "form_languages_nav"),
+        section(OutletKind::Topic, "form_topics"),
+        section(OutletKind::Feed, "selections"),
+        section(OutletKind::Partner, "form_partners"),
+    ];
+    navigation.retain(|section| !section.links.is_empty());
+    Page {
+        title: &channel.title,
+        heading: String::new(),
+        description: &channel.description,
+        language: t["lang"],
+        root: "../".repeat(path.matches('/').count()),
+        address: format!("{}/{path}", channel.url),
+        feeds: Vec::new(),
+        has_sign_up: channel.has_sign_up,
+        has_images: setting.has_images,
+        navigation,
+        days: Vec::new(),
+        list: Vec::new(),
+        query: "",
+        is_search: false,
+        t,
+    }
+}
+
+/// Topics are called by their label in the language of the page.
+fn named(frame: Frame, outlet: &Outlet, language: &str) -> String {
+    let topic = outlet.tastes.topics.first().filter(|_| outlet.kind == OutletKind::Topic);
+    let topic = topic.and_then(|id| frame.topics.iter().find(|topic| topic.id == *id));
+    topic.map_or_else(|| outlet.name.clone(), |topic| topic.label(language).to_owned())
+}
+
+fn by_day(frame: Frame, language: &str, tastes: &Tastes, stories: &[Story]) -> Vec<Day> {
     let mut days: Vec<Day> = Vec::new();
-    for story in stories.iter().map(|story| view(frame, story, language)) {
+    for story in stories.iter().map(|story| view_among(frame, story, language, tastes)) {
         match days.last_mut() {
             Some(day) if day.day == story.day => day.stories.push(story),
             _ => days.push(Day { day: story.day.clone(), date: story.date.clone(), stories: vec![story] }),
         }
     }
-    let page = Page {
-        title: &frame.channel.title,
-        description: &frame.channel.description,
-        language,
-        feed: super::atom::PATH,
-        has_sign_up: frame.channel.has_sign_up,
-        days,
-        t: phrases(language),
-    };
-    templates.render("planet/index.html", &page)
+    days
 }

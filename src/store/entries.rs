@@ -154,14 +154,6 @@ impl Store {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// The newest stories, whole, the newest first.
-    pub fn newest_stories(&self, stories_max: usize) -> Result<Vec<Story>> {
-        let sql = "SELECT story FROM entry GROUP BY story ORDER BY min(sort_date) DESC, story DESC LIMIT ?1";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let keys = statement.query_map([stories_max as i64], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
-        keys.into_iter().map(|key| self.story(key)).collect()
-    }
-
     /// Stories that were announced and never went out in a digest, the newest first.
     pub fn unsent_stories(&self, digest: &str) -> Result<Vec<Story>> {
         let sql = "SELECT story FROM entry WHERE NOT EXISTS (SELECT 1 FROM issue_story WHERE issue_story.digest = ?1 AND issue_story.story = entry.story)
@@ -192,11 +184,34 @@ impl Store {
     }
 
     fn story(&self, key: i64) -> Result<Story> {
+        self.story_if_there(key)?.ok_or_else(|| StoreError::Corrupt("a story without an entry".into()))
+    }
+
+    pub(super) fn story_if_there(&self, key: i64) -> Result<Option<Story>> {
         let mut statement = self.connection.prepare_cached(&format!("SELECT {COLUMNS} FROM {TABLES} WHERE entry.story = ?1 ORDER BY entry.pk"))?;
         let versions = statement.query_map([key], stored)?.collect::<rusqlite::Result<Vec<_>>>()?;
         let id = versions.first().map(|version| version.story.clone());
-        Ok(Story { id: id.ok_or_else(|| StoreError::Corrupt("a story without an entry".into()))?, versions })
+        Ok(id.map(|id| Story { id, versions }))
     }
+}
+
+/// Published stories, whole, by one query: `condition` and `order` are over the table `publication`.
+pub(super) fn stories_from(connection: &rusqlite::Connection, condition: &str, order: &str, parameters: &[&dyn rusqlite::ToSql]) -> Result<Vec<Story>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM publication JOIN entry ON entry.story = publication.story JOIN source ON source.id = entry.source JOIN story ON story.pk = entry.story
+         WHERE {condition} ORDER BY {order}, entry.pk"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(parameters)?;
+    let mut stories: Vec<Story> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let version = stored(row)?;
+        match stories.last_mut() {
+            Some(story) if story.id == version.story => story.versions.push(version),
+            _ => stories.push(Story { id: version.story.clone(), versions: vec![version] }),
+        }
+    }
+    Ok(stories)
 }
 
 impl Work<'_> {
@@ -259,6 +274,7 @@ impl Work<'_> {
             millis(entry.sort_date()),
         ])?;
         let key = self.transaction.last_insert_rowid();
+        self.mark_dirty(story)?;
         self.put_keys(key, keys)
     }
 
@@ -284,7 +300,9 @@ impl Work<'_> {
             details_of(entry),
             topics_of(topics),
         ])?;
-        let key: i64 = self.transaction.query_row("SELECT pk FROM entry WHERE id = ?1", [&entry.id], |row| row.get(0))?;
+        let find = "SELECT pk, story FROM entry WHERE id = ?1";
+        let (key, story) = self.transaction.prepare_cached(find)?.query_row([&entry.id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        self.mark_dirty(story)?;
         self.put_keys(key, keys)
     }
 
@@ -296,6 +314,8 @@ impl Work<'_> {
             if other == into {
                 continue;
             }
+            self.mark_dirty(into)?;
+            self.mark_dirty(other)?;
             self.transaction.execute("UPDATE entry SET story = ?1 WHERE story = ?2", [into, other])?;
             self.transaction.execute("UPDATE OR IGNORE issue_story SET story = ?1 WHERE story = ?2", [into, other])?;
             self.transaction.execute("DELETE FROM issue_story WHERE story = ?1", [other])?;

@@ -3,6 +3,7 @@
 
 mod entries;
 mod mail;
+mod publications;
 mod sources;
 mod subscribers;
 mod websub;
@@ -17,12 +18,17 @@ use rusqlite_migration::{M, Migrations};
 
 pub use entries::EntryFilter;
 pub use mail::{NewDelivery, NewIssue};
+pub use publications::DirtyStory;
 pub use sources::{RobotsFile, SourceRow};
 pub use subscribers::{Group, GroupIssue};
 
 /// Embedded and numbered by their order; one is never edited after a release.
 static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| {
-    Migrations::new(vec![M::up(include_str!("../../migrations/sqlite/0001_start.sql")), M::up(include_str!("../../migrations/sqlite/0002_newsletter.sql"))])
+    Migrations::new(vec![
+        M::up(include_str!("../../migrations/sqlite/0001_start.sql")),
+        M::up(include_str!("../../migrations/sqlite/0002_newsletter.sql")),
+        M::up(include_str!("../../migrations/sqlite/0003_publications.sql")),
+    ])
 });
 
 /// How long a second process waits for the first to finish writing.

@@ -1,0 +1,94 @@
+//! A feed as JSON Feed 1.1, one item a story.
+
+use serde_json::{Map, Value, json};
+
+use super::{JSON, Place};
+use crate::model::story::{StoredEntry, Story};
+use crate::view::Frame;
+
+/// Renders the feed.
+pub fn render(frame: Frame, place: Place, stories: &[Story]) -> Vec<u8> {
+    let mut feed = json!({
+        "version": "https://jsonfeed.org/version/1.1",
+        "title": place.title(frame),
+        "home_page_url": place.address(frame, ""),
+        "feed_url": place.address(frame, JSON),
+        "language": place.outlet.language,
+        "authors": [{ "name": frame.channel.title }],
+        "items": stories.iter().map(|story| item(frame, place, story)).collect::<Vec<_>>(),
+    });
+    if !frame.channel.description.is_empty() {
+        feed["description"] = json!(frame.channel.description);
+    }
+    if let Some(hub) = place.hub {
+        feed["hubs"] = json!([{ "type": "WebSub", "url": hub }]);
+    }
+    let mut bytes = serde_json::to_vec_pretty(&feed).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
+}
+
+fn item(frame: Frame, place: Place, story: &Story) -> Value {
+    let shown = story.version_among(&place.outlet.language, &place.outlet.tastes);
+    let e = &shown.entry;
+    let mut item = Map::new();
+    let mut put = |key: &str, value: Value| {
+        if !value.is_null() && value.as_str() != Some("") && value.as_array().is_none_or(|list| !list.is_empty()) {
+            item.insert(key.to_owned(), value);
+        }
+    };
+    put("id", json!(format!("urn:uuid:{}", story.id)));
+    put("url", json!(e.url));
+    put("title", json!(e.title));
+    put("summary", json!(e.summary));
+    // One of the two must be there.
+    match &e.content_html {
+        Some(html) => put("content_html", json!(html)),
+        None => put("content_text", json!(if e.summary.is_empty() { if e.title.is_empty() { "…" } else { &e.title } } else { &e.summary })),
+    }
+    put("image", json!(e.image.as_ref().map(|image| &image.url)));
+    put("date_published", json!(e.published.map(date)));
+    put("date_modified", json!(date(shown.updated())));
+    put("language", json!(e.language));
+    put("authors", authors(shown));
+    let label = |topic: &str| {
+        let known = frame.topics.iter().find(|known| known.id == topic);
+        known.map_or_else(|| topic.to_owned(), |known| known.label(&place.outlet.language).to_owned())
+    };
+    put("tags", json!(story.topics().iter().map(|matched| label(&matched.topic)).collect::<Vec<_>>()));
+    let attachment = |enclosure: &crate::model::feed::Enclosure| {
+        let mut attachment = json!({ "url": enclosure.url, "mime_type": enclosure.mime_type.as_deref().unwrap_or("application/octet-stream") });
+        if let Some(size) = enclosure.size_in_bytes {
+            attachment["size_in_bytes"] = json!(size);
+        }
+        attachment
+    };
+    put("attachments", json!(e.enclosures.iter().map(attachment).collect::<Vec<_>>()));
+    let version = |version: &StoredEntry| json!({ "url": version.entry.url, "language": version.entry.language, "title": version.entry.title, "partner": version.partner });
+    let translations: Vec<Value> = story.translations_of(shown).into_iter().map(version).collect();
+    let copies: Vec<Value> = story.copies_of(shown).map(version).collect();
+    // An extension of ours: its name begins with an underscore (JSON Feed 1.1, "Extensions").
+    put(
+        "_courant",
+        json!({ "about": "https://jsonfeed.org/version/1.1#extensions", "partner": shown.partner, "translations": translations, "copies": copies }),
+    );
+    Value::Object(item)
+}
+
+fn date(time: jiff::Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// A mail address is for the source's own readers.
+fn authors(shown: &StoredEntry) -> Value {
+    let named = shown.entry.authors.iter().filter_map(|person| {
+        let name = person.name.as_deref().or(person.url.as_deref())?;
+        let mut author = json!({ "name": name });
+        if let Some(url) = &person.url {
+            author["url"] = json!(url);
+        }
+        Some(author)
+    });
+    let named: Vec<Value> = named.collect();
+    if named.is_empty() { json!([{ "name": shown.partner }]) } else { Value::Array(named) }
+}

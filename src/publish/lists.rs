@@ -1,0 +1,41 @@
+//! Lists for programs: the sources as OPML 2.0, the pages as a sitemap.
+
+use crate::model::outlet::Outlet;
+use crate::text::escaped;
+use crate::view::Frame;
+
+/// Renders the sources that are read, by partner.
+pub fn opml(frame: Frame) -> Vec<u8> {
+    let mut out = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<opml version=\"2.0\">\n<head><title>{}</title></head>\n<body>\n",
+        escaped(&super::xml_safe(&frame.channel.title))
+    );
+    for source in frame.sources.iter().filter(|source| source.is_enabled) {
+        let name = escaped(&super::xml_safe(&source.partner));
+        let url = escaped(source.url.as_str());
+        let language = source.language.as_ref().map(|language| format!(" language=\"{}\"", escaped(language))).unwrap_or_default();
+        // What is no feed is a link (OPML 2.0, "Other attributes").
+        let kind = match source.kind {
+            crate::model::source::SourceKind::Feed => format!("type=\"rss\" xmlUrl=\"{url}\""),
+            _ => format!("type=\"link\" url=\"{url}\""),
+        };
+        out.push_str(&format!("<outline text=\"{name}\" title=\"{name}\" {kind}{language}/>\n"));
+    }
+    out.push_str("</body>\n</opml>\n");
+    out.into_bytes()
+}
+
+/// Addresses in one sitemap, as its protocol allows.
+const ADDRESSES_MAX: usize = 50_000;
+
+/// Renders the pages: one of each outlet, one of each day that has stories.
+pub fn sitemap(frame: Frame, outlets: &[Outlet], days: &[(String, u64)]) -> Vec<u8> {
+    let pages = outlets.iter().map(|outlet| outlet.path.clone());
+    let days = days.iter().map(|(day, _)| super::planet::day_path(day));
+    let mut out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">\n".to_owned();
+    for page in pages.chain(days).take(ADDRESSES_MAX) {
+        out.push_str(&format!("<url><loc>{}</loc></url>\n", escaped(&format!("{}/{page}", frame.channel.url))));
+    }
+    out.push_str("</urlset>\n");
+    out.into_bytes()
+}

@@ -1,0 +1,85 @@
+//! A feed as RSS 2.0, one item a story.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use rss::extension::atom::{AtomExtension, Link};
+use rss::extension::{Extension, ExtensionMap};
+use rss::{Category, Channel, Enclosure, Guid, Item, Source};
+
+use super::{Place, RSS, xml_safe};
+use crate::model::story::{StoredEntry, Story};
+use crate::view::Frame;
+
+const MEDIA: &str = "http://search.yahoo.com/mrss/";
+
+/// Renders the feed.
+pub fn render(frame: Frame, place: Place, stories: &[Story]) -> Vec<u8> {
+    let updated = stories.iter().flat_map(|story| &story.versions).map(StoredEntry::updated).max();
+    let link = |(rel, href): &(&str, String)| Link {
+        rel: (*rel).to_owned(),
+        href: href.clone(),
+        mime_type: Some(if *rel == "prev-archive" { "application/atom+xml" } else { "application/rss+xml" }.into()),
+        ..Link::default()
+    };
+    let links = place.links(frame, RSS);
+    let description = if frame.channel.description.is_empty() { place.title(frame) } else { frame.channel.description.clone() };
+    let channel = Channel {
+        title: safe(&place.title(frame)),
+        link: place.address(frame, ""),
+        description: safe(&description),
+        language: Some(place.outlet.language.clone()),
+        last_build_date: updated.map(date),
+        generator: Some(concat!("courant ", env!("CARGO_PKG_VERSION")).into()),
+        docs: Some("https://www.rssboard.org/rss-specification".into()),
+        atom_ext: Some(AtomExtension { links: links.iter().map(link).collect() }),
+        items: stories.iter().map(|story| item(frame, place, story)).collect(),
+        namespaces: [("media".to_owned(), MEDIA.to_owned())].into(),
+        ..Channel::default()
+    };
+    channel.to_string().into_bytes()
+}
+
+fn safe(text: &str) -> String {
+    xml_safe(text).into_owned()
+}
+
+/// RFC 822 with a year of four digits, as RSS 2.0 asks for.
+fn date(time: Timestamp) -> String {
+    time.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
+}
+
+fn item(frame: Frame, place: Place, story: &Story) -> Item {
+    let shown = story.version_among(&place.outlet.language, &place.outlet.tastes);
+    let e = &shown.entry;
+    let title = if e.title.is_empty() { crate::text::shorten(&e.summary, 80) } else { e.title.clone() };
+    let category = |matched: &&crate::model::topic::TopicMatch| {
+        let known = frame.topics.iter().find(|topic| topic.id == matched.topic);
+        let name = known.map_or(matched.topic.as_str(), |topic| topic.label(&place.outlet.language));
+        Category { name: safe(name), domain: Some(format!("{}/topics/", frame.channel.url)) }
+    };
+    let source = frame.sources.iter().find(|source| source.id == e.source);
+    Item {
+        title: Some(safe(if title.is_empty() { "(untitled)" } else { &title })),
+        link: e.url.clone(),
+        description: (!e.summary.is_empty()).then(|| safe(&crate::text::escaped(&e.summary))),
+        content: e.content_html.as_deref().map(safe),
+        guid: Some(Guid { value: format!("urn:uuid:{}", story.id), permalink: false }),
+        pub_date: Some(date(e.published.or(e.updated).unwrap_or(shown.first_seen))),
+        categories: story.topics().iter().map(category).collect(),
+        // One enclosure is what RSS 2.0 has room for.
+        enclosure: e.enclosures.first().map(|enclosure| Enclosure {
+            url: enclosure.url.clone(),
+            length: enclosure.size_in_bytes.unwrap_or(0).to_string(),
+            mime_type: enclosure.mime_type.clone().unwrap_or_else(|| "application/octet-stream".into()),
+        }),
+        source: source.map(|source| Source { url: source.url.to_string(), title: Some(safe(&shown.partner)) }),
+        extensions: e.image.as_ref().map(|image| thumbnail(&image.url)).unwrap_or_default(),
+        ..Item::default()
+    }
+}
+
+fn thumbnail(url: &str) -> ExtensionMap {
+    let extension = Extension { name: "media:thumbnail".into(), attrs: [("url".to_owned(), url.to_owned())].into(), ..Extension::default() };
+    BTreeMap::from([("media".to_owned(), BTreeMap::from([("thumbnail".to_owned(), vec![extension])]))])
+}
