@@ -30,6 +30,9 @@ use crate::view::Frame;
 use crate::websub;
 use crate::worker::{self, Bounds, Round, Selection};
 
+/// Entries whose words are put into the search in one transaction.
+const INDEXED: usize = 2_000;
+
 /// Ctrl-C, or SIGTERM.
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted: what was done until then is stored")]
@@ -190,8 +193,22 @@ impl App {
         self.archive()?;
         let deliveries = self.deliver(None).await?;
         self.forget()?;
+        self.index()?;
         tracing::info!(sources = reports.len(), stories = published.stories, written = published.written, sent = deliveries.sent, "cycle done");
         Ok(Cycle { reports, published, turns, personal, deliveries })
+    }
+
+    /// Brings the search up to date, a part at a time: others have their turn in between.
+    fn index(&self) -> anyhow::Result<()> {
+        loop {
+            let mut store = self.store();
+            let mut work = store.begin()?;
+            let count = work.index_words(INDEXED)?;
+            work.commit()?;
+            if count < INDEXED {
+                return Ok(());
+            }
+        }
     }
 
     /// Forgets which mail went to whom, after a while.

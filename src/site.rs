@@ -80,11 +80,8 @@ impl Site<'_> {
     /// When the store, a template or the disk fails; what was published before stays.
     pub fn publish(&self, store: &mut Store) -> anyhow::Result<Published> {
         self.settle_outlets(store)?;
-        loop {
-            let dirty = store.dirty_stories(DIRTY)?;
-            if dirty.is_empty() {
-                break;
-            }
+        for keys in store.dirty_stories()?.chunks(DIRTY) {
+            let dirty = store.stories_by_key(keys)?;
             self.place(store, &dirty)?;
         }
         let mut published = Published { written: self.archive_feeds(store)?, ..Published::default() };
@@ -170,7 +167,6 @@ impl Site<'_> {
                     }
                 }
             }
-            work.index_words(story)?;
             work.set_clean(*key)?;
         }
         for path in &behind {

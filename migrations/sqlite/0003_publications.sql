@@ -23,5 +23,8 @@ CREATE TABLE behind (path TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 
 INSERT INTO dirty_story SELECT pk FROM story;
 
--- Titles and summaries, for the search page.
+-- Titles and summaries, for the search page; and the entries whose words are not in it yet.
+CREATE TABLE unindexed (entry INTEGER PRIMARY KEY) STRICT;
+INSERT INTO unindexed SELECT pk FROM entry;
+
 CREATE VIRTUAL TABLE entry_text USING fts5 (title, summary, content = '', contentless_delete = 1, tokenize = "unicode61 remove_diacritics 2", prefix = '3');

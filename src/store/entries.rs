@@ -275,6 +275,7 @@ impl Work<'_> {
         ])?;
         let key = self.transaction.last_insert_rowid();
         self.mark_dirty(story)?;
+        self.mark_unindexed(key)?;
         self.put_keys(key, keys)
     }
 
@@ -303,6 +304,7 @@ impl Work<'_> {
         let find = "SELECT pk, story FROM entry WHERE id = ?1";
         let (key, story) = self.transaction.prepare_cached(find)?.query_row([&entry.id], |row| Ok((row.get(0)?, row.get(1)?)))?;
         self.mark_dirty(story)?;
+        self.mark_unindexed(key)?;
         self.put_keys(key, keys)
     }
 

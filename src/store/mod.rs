@@ -68,7 +68,8 @@ impl Store {
         let mut connection = Connection::open(path).map_err(|cause| StoreError::Open { path: shown(), cause })?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         // What is erased is to be gone from the file too.
-        let pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;";
+        let pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;
+                       PRAGMA cache_size = -16000; PRAGMA mmap_size = 67108864;";
         connection.execute_batch(pragmas).map_err(|cause| StoreError::Open { path: shown(), cause })?;
         MIGRATIONS.to_latest(&mut connection).map_err(|cause| StoreError::Migrate { path: shown(), cause })?;
         Ok(Store { connection })

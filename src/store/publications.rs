@@ -16,17 +16,16 @@ pub struct DirtyStory {
 }
 
 impl Store {
-    /// Some of the stories that changed since they were published, the oldest first.
-    pub fn dirty_stories(&self, stories_max: usize) -> Result<Vec<DirtyStory>> {
-        let keys = "SELECT dirty_story.story FROM dirty_story LEFT JOIN entry ON entry.story = dirty_story.story GROUP BY dirty_story.story ORDER BY min(sort_date), dirty_story.story LIMIT ?1";
+    /// The stories that changed since they were published, the oldest first.
+    pub fn dirty_stories(&self) -> Result<Vec<i64>> {
+        let keys = "SELECT dirty_story.story FROM dirty_story LEFT JOIN entry ON entry.story = dirty_story.story GROUP BY dirty_story.story ORDER BY min(sort_date), dirty_story.story";
         let mut statement = self.connection.prepare_cached(keys)?;
-        let keys = statement.query_map([stories_max as i64], |row| row.get::<_, i64>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
-        keys.into_iter().map(|key| Ok(DirtyStory { key, story: self.story_if_there(key)? })).collect()
+        Ok(statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// How many stories changed since they were published.
-    pub fn dirty_count(&self) -> Result<u64> {
-        Ok(self.connection.query_row("SELECT count(*) FROM dirty_story", [], |row| row.get::<_, i64>(0))?.unsigned_abs())
+    /// Stories by their keys; what went into another story is `None`.
+    pub fn stories_by_key(&self, keys: &[i64]) -> Result<Vec<DirtyStory>> {
+        keys.iter().map(|key| Ok(DirtyStory { key: *key, story: self.story_if_there(*key)? })).collect()
     }
 
     /// The outlets that are known: path, contents, archive documents.
@@ -82,6 +81,12 @@ impl Store {
 }
 
 impl Work<'_> {
+    /// Notes that the words of an entry changed.
+    pub(super) fn mark_unindexed(&self, entry: i64) -> Result<()> {
+        self.transaction.prepare_cached("INSERT OR IGNORE INTO unindexed (entry) VALUES (?1)")?.execute([entry])?;
+        Ok(())
+    }
+
     /// Notes that a story is to be published again.
     pub(super) fn mark_dirty(&self, story: i64) -> Result<()> {
         self.transaction.prepare_cached("INSERT OR IGNORE INTO dirty_story (story) VALUES (?1)")?.execute([story])?;
@@ -149,14 +154,23 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Brings the words of a story's entries up to date for the search.
-    pub fn index_words(&mut self, story: &Story) -> Result<()> {
+    /// Brings the words of some entries up to date for the search; answers how many.
+    pub fn index_words(&mut self, entries_max: usize) -> Result<usize> {
+        let select = "SELECT unindexed.entry, entry.title, entry.summary FROM unindexed LEFT JOIN entry ON entry.pk = unindexed.entry LIMIT ?1";
+        let mut select = self.transaction.prepare_cached(select)?;
+        let rows =
+            select.query_map([entries_max as i64], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<String>>(1)?, row.get::<_, Option<String>>(2)?)))?;
+        let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
         let mut delete = self.transaction.prepare_cached("DELETE FROM entry_text WHERE rowid = ?1")?;
         let mut insert = self.transaction.prepare_cached("INSERT INTO entry_text (rowid, title, summary) VALUES (?1, ?2, ?3)")?;
-        for version in &story.versions {
-            delete.execute([version.order])?;
-            insert.execute(params![version.order, version.entry.title, version.entry.summary])?;
+        let mut done = self.transaction.prepare_cached("DELETE FROM unindexed WHERE entry = ?1")?;
+        for (key, title, summary) in &rows {
+            delete.execute([key])?;
+            if title.is_some() {
+                insert.execute(params![key, title, summary])?;
+            }
+            done.execute([key])?;
         }
-        Ok(())
+        Ok(rows.len())
     }
 }
