@@ -25,6 +25,7 @@ use crate::model::token::SigningKey;
 use crate::refresh::{OriginLocks, Outcome, Refresher, Report};
 use crate::site::{Published, Site};
 use crate::store::Store;
+use crate::telemetry::METRICS;
 use crate::templates::Templates;
 use crate::view::Frame;
 use crate::websub;
@@ -240,12 +241,16 @@ impl App {
             Office { store: self.refresher.store.clone(), transport: self.transport.clone(), sender: self.sender.clone(), pace, now: self.clock.now() };
         let done = office.deliver(digest, on_done).await;
         bar.finish_and_clear();
-        done
+        let done = done?;
+        METRICS.delivered(done.sent, done.deferred, done.refused);
+        Ok(done)
     }
 
     /// One turn of the service: what fails is logged, and tried again at the next.
     pub async fn tick(&self) {
-        if let Err(error) = self.cycle().await {
+        let cycle = self.cycle().await;
+        METRICS.turned(cycle.is_ok(), self.clock.now().as_second());
+        if let Err(error) = cycle {
             tracing::error!("cycle failed: {error:#}");
         }
         let Some(public) = self.config.public_url.as_deref() else { return };

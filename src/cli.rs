@@ -390,6 +390,8 @@ async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
         channel: app.config.channel.clone(),
         topics: app.config.topics.clone(),
         sources: app.config.sources.clone(),
+        outlets: app.outlets.clone(),
+        has_images: app.config.publish.has_images,
         newsletter: app.config.newsletter.clone(),
         offer: app.offer(),
         sender: app.sender.as_ref().clone(),

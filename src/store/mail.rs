@@ -112,6 +112,13 @@ impl Store {
         Ok(self.connection.query_row("SELECT value FROM secret WHERE name = ?1", [name], |row| row.get(0))?)
     }
 
+    /// How many deliveries are in each state.
+    pub fn delivery_counts(&self) -> Result<Vec<(String, u64)>> {
+        let mut statement = self.connection.prepare_cached("SELECT state, count(*) FROM delivery GROUP BY state ORDER BY state")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// What the operator was not told yet, the oldest first.
     pub fn notices(&self) -> Result<Vec<Notice>> {
         let mut statement = self.connection.prepare_cached("SELECT source, text FROM notice ORDER BY pk")?;

@@ -11,9 +11,11 @@ use crate::deliver::message::Sender;
 use crate::mailing::Press;
 use crate::model::channel::Channel;
 use crate::model::digest::Newsletter;
+use crate::model::outlet::Outlet;
 use crate::model::source::Source;
 use crate::model::subscriber::Offer;
 use crate::model::topic::Topic;
+use crate::publish::planet::Setting;
 use crate::refresh::Refresher;
 use crate::templates::Templates;
 use crate::view::Frame;
@@ -24,6 +26,9 @@ pub struct Hooks {
     pub channel: Channel,
     pub topics: Vec<Topic>,
     pub sources: Vec<Source>,
+    pub outlets: Vec<Outlet>,
+    /// Pictures of stories are shown, from where they are.
+    pub has_images: bool,
     pub newsletter: Newsletter,
     pub offer: Offer,
     pub sender: Sender,
@@ -41,6 +46,12 @@ impl Hooks {
     pub fn press(&self) -> Press<'_> {
         let frame = Frame { channel: &self.channel, topics: &self.topics, sources: &self.sources };
         Press { frame, newsletter: &self.newsletter, templates: &self.templates, sender: &self.sender, now: self.clock.now() }
+    }
+
+    /// How pages of the planet are made.
+    pub fn setting(&self) -> Setting<'_> {
+        let frame = Frame { channel: &self.channel, topics: &self.topics, sources: &self.sources };
+        Setting { frame, outlets: &self.outlets, has_images: self.has_images }
     }
 
     /// A page from a template; never kept by a cache, for it is somebody's own.

@@ -1,8 +1,11 @@
 //! The web part. It serves what was published, takes pushes from hubs, and lets people sign up, change
 //! what they get, and leave.
 
+pub mod files;
 mod forms;
+mod health;
 pub mod hooks;
 pub mod limits;
+mod search;
 pub mod server;
 mod subscriptions;

@@ -1,31 +1,47 @@
 //! The router: the published folder, and the callbacks of hubs.
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path as PathParameter, Query, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Path as PathParameter, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use tower_http::services::ServeDir;
-use tower_http::set_header::SetResponseHeaderLayer;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::sync::Semaphore;
+use tower::Service;
 
+use super::files::Files;
 use super::hooks::{Hooks, failed};
-use super::subscriptions;
+use super::{health, search, subscriptions};
+use crate::telemetry::METRICS;
 use crate::websub::{self, Push, Verification};
 
 /// Nobody chooses so much.
 const FORM_BYTES_MAX: usize = 64 * 1024;
 
-/// The router over a folder; with `hooks`, hubs may push to it.
+/// For the head of a request: whoever takes longer holds a place that others need.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections at a time; one that is more waits for a place.
+const CONNECTIONS_MAX: usize = 8_192;
+/// Between two tries to take a connection when the machine has no room for one.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Requests under way are finished within this when the service ends.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// The router over a folder; with `hooks`, people and machines may ask for more.
 pub fn router(folder: &Path, hooks: Option<Arc<Hooks>>) -> Router {
-    let policy =
-        HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'");
-    let mut router = Router::new().fallback_service(ServeDir::new(folder));
+    let images = if hooks.as_ref().is_some_and(|hooks| hooks.has_images) { "img-src 'self' https: http:" } else { "img-src 'self'" };
+    let policy = format!("default-src 'none'; style-src 'unsafe-inline'; {images}; base-uri 'none'; form-action 'self'; frame-ancestors 'none'");
+    let policy = HeaderValue::try_from(policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"));
+    let files = Arc::new(Files::new(folder));
+    let mut router = Router::new().fallback(move |request: Request| async move { files.answer(request.method(), request.uri().path(), request.headers()) });
     if let Some(hooks) = hooks {
         let limit = DefaultBodyLimit::max(hooks.body_bytes_max);
         let people = Router::new()
@@ -35,14 +51,28 @@ pub fn router(folder: &Path, hooks: Option<Arc<Hooks>>) -> Router {
             .route("/preferences/{token}", get(subscriptions::show_preferences).post(subscriptions::change_preferences))
             .route("/preferences/{token}/data", get(subscriptions::data))
             .route("/unsubscribe/{token}", get(subscriptions::show_leave).post(subscriptions::leave))
+            .route("/search", get(search::search))
+            .route("/healthz", get(health::alive))
+            .route("/readyz", get(health::ready))
+            .route("/metrics", get(health::metrics))
             .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
             .with_state(hooks.clone());
         router = router.merge(people).merge(Router::new().route("/websub/{token}", get(verify).post(push)).layer(limit).with_state(hooks));
     }
-    router
-        .layer(SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, policy))
-        .layer(SetResponseHeaderLayer::if_not_present(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
-        .layer(SetResponseHeaderLayer::if_not_present(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")))
+    router.layer(axum::middleware::map_response(move |response| std::future::ready(guarded(response, policy.clone()))))
+}
+
+/// The headers that every answer has, and its count.
+fn guarded(mut response: Response, policy: HeaderValue) -> Response {
+    METRICS.answered(response.status().as_u16());
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
+    headers.insert("permissions-policy", HeaderValue::from_static("camera=(), geolocation=(), microphone=()"));
+    response
 }
 
 /// Serves until `shutdown` is done; requests under way are finished.
@@ -55,8 +85,44 @@ pub async fn serve(
     hooks: Option<Arc<Hooks>>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let service = router(&folder, hooks).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(shutdown).await
+    let router = router(&folder, hooks);
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    let graceful = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        let place = tokio::select! {
+            place = places.clone().acquire_owned() => place,
+            () = &mut shutdown => break,
+        };
+        let (stream, peer) = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                // No room for a socket now: those that are open go on.
+                Err(_) => {
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            },
+            () = &mut shutdown => break,
+        };
+        // Small answers are not to wait for an acknowledgement.
+        let _ = stream.set_nodelay(true);
+        let router = router.clone();
+        let service = hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            router.clone().call(request)
+        });
+        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(async move {
+            // Whoever breaks off is nobody's fault.
+            let _ = connection.await;
+            drop(place);
+        });
+    }
+    let _ = tokio::time::timeout(FAREWELL, graceful.shutdown()).await;
+    Ok(())
 }
 
 async fn verify(State(hooks): State<Arc<Hooks>>, PathParameter(token): PathParameter<String>, Query(asked): Query<Verification>) -> Response {

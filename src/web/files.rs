@@ -1,0 +1,348 @@
+//! The published folder, from memory: each file is read once, with its entity tag and, for whoever takes them, its compressed
+//! forms (RFC 9110). A file that changed on disk is seen at the next request.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::SystemTime;
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use sha2::{Digest, Sha256};
+
+/// Held in memory at most, in bytes; beyond it all is let go, and read again as it is asked for.
+const HELD_BYTES_MAX: usize = 128 << 20;
+/// A larger file is none of ours.
+const FILE_BYTES_MAX: u64 = 32 << 20;
+/// Smaller ones gain nothing from compression.
+const COMPRESSED_BYTES_MIN: usize = 512;
+/// Readers ask again after so many seconds; what never changes is theirs to keep.
+const FRESH: &str = "public, max-age=60";
+const FOREVER: &str = "public, max-age=31536000, immutable";
+
+/// The published folder.
+pub struct Files {
+    folder: PathBuf,
+    held: RwLock<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    files: HashMap<String, Arc<File>>,
+    bytes: usize,
+}
+
+/// A file as it is served.
+struct File {
+    modified: SystemTime,
+    length: u64,
+    media_type: HeaderValue,
+    cache_control: HeaderValue,
+    last_modified: HeaderValue,
+    plain: Form,
+    gzip: OnceLock<Option<Form>>,
+    brotli: OnceLock<Option<Form>>,
+    zstd: OnceLock<Option<Form>>,
+}
+
+/// One form of a file, with the strong entity tag that is its own.
+struct Form {
+    bytes: Bytes,
+    etag: HeaderValue,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    Identity,
+    Gzip,
+    Brotli,
+    Zstd,
+}
+
+impl Files {
+    pub fn new(folder: &Path) -> Files {
+        Files { folder: folder.to_owned(), held: RwLock::default() }
+    }
+
+    /// Answers a GET or a HEAD.
+    pub fn answer(&self, method: &Method, path: &str, headers: &HeaderMap) -> Response<Body> {
+        if !matches!(*method, Method::GET | Method::HEAD) {
+            return plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are allowed here\n");
+        }
+        let Some(name) = file_name(path) else { return plain(StatusCode::NOT_FOUND, "there is nothing at this address\n") };
+        let full = self.folder.join(&name);
+        let Ok(metadata) = std::fs::metadata(&full) else { return plain(StatusCode::NOT_FOUND, "there is nothing at this address\n") };
+        if metadata.is_dir() {
+            // A folder is its index, at the address that links within it are relative to.
+            return redirect(&format!("/{}/", name.trim_end_matches('/')));
+        }
+        let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+        let known = self.held.read().unwrap_or_else(PoisonError::into_inner).files.get(&name).cloned();
+        let file = match known.filter(|file| file.modified == modified && file.length == metadata.len()) {
+            Some(file) => file,
+            None if metadata.len() > FILE_BYTES_MAX => return plain(StatusCode::NOT_FOUND, "this file is too large to be one of ours\n"),
+            None => match std::fs::read(&full) {
+                Ok(bytes) => self.hold(name, File::new(bytes, modified, metadata.len(), path)),
+                Err(_) => return plain(StatusCode::NOT_FOUND, "there is nothing at this address\n"),
+            },
+        };
+        file.answer(method, headers)
+    }
+
+    fn hold(&self, name: String, file: File) -> Arc<File> {
+        let file = Arc::new(file);
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        // A rough count: the compressed forms are a third of the plain one.
+        let bytes = file.plain.bytes.len() * 2;
+        if held.bytes + bytes > HELD_BYTES_MAX {
+            *held = Held::default();
+        }
+        held.bytes += bytes;
+        held.files.insert(name, file.clone());
+        file
+    }
+}
+
+/// The file that a path names, relative to the folder; `None` for what leads out of it, or into what is hidden.
+fn file_name(path: &str) -> Option<String> {
+    let decoded = percent_decoded(path)?;
+    let mut name = decoded.trim_start_matches('/').to_owned();
+    if name.is_empty() || name.ends_with('/') {
+        name.push_str("index.html");
+    }
+    let is_plain = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains(['\\', '\0', ':']);
+    name.split('/').all(is_plain).then_some(name)
+}
+
+fn percent_decoded(path: &str) -> Option<String> {
+    if !path.contains('%') {
+        return Some(path.to_owned());
+    }
+    let (mut bytes, mut rest) = (Vec::with_capacity(path.len()), path.as_bytes());
+    while let Some((first, more)) = rest.split_first() {
+        if *first == b'%' {
+            let hex = std::str::from_utf8(more.get(..2)?).ok()?;
+            bytes.push(u8::from_str_radix(hex, 16).ok()?);
+            rest = &more[2..];
+        } else {
+            bytes.push(*first);
+            rest = more;
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+fn media_type(path: &str) -> &'static str {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    match name {
+        "atom.xml" => "application/atom+xml; charset=utf-8",
+        "rss.xml" => "application/rss+xml; charset=utf-8",
+        "feed.json" => "application/feed+json; charset=utf-8",
+        "opml.xml" => "text/x-opml; charset=utf-8",
+        _ if path.contains("/archive/") => "application/atom+xml; charset=utf-8",
+        _ => match name.rsplit('.').next().unwrap_or_default() {
+            "html" | "" => "text/html; charset=utf-8",
+            "xml" => "application/xml; charset=utf-8",
+            "json" => "application/json",
+            "svg" => "image/svg+xml",
+            "txt" => "text/plain; charset=utf-8",
+            "png" => "image/png",
+            "jpg" | "jpeg" => "image/jpeg",
+            "webp" => "image/webp",
+            "css" => "text/css; charset=utf-8",
+            "js" => "text/javascript; charset=utf-8",
+            "ico" => "image/x-icon",
+            _ if path.ends_with('/') => "text/html; charset=utf-8",
+            _ => "application/octet-stream",
+        },
+    }
+}
+
+impl File {
+    fn new(bytes: Vec<u8>, modified: SystemTime, length: u64, path: &str) -> File {
+        let digest: String = Sha256::digest(&bytes).iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+        File {
+            modified,
+            length,
+            media_type: HeaderValue::from_static(media_type(path)),
+            cache_control: HeaderValue::from_static(if path.contains("/archive/") { FOREVER } else { FRESH }),
+            last_modified: HeaderValue::try_from(httpdate::fmt_http_date(modified)).unwrap_or_else(|_| HeaderValue::from_static("")),
+            plain: Form { bytes: Bytes::from(bytes), etag: etag(&digest, "") },
+            gzip: OnceLock::new(),
+            brotli: OnceLock::new(),
+            zstd: OnceLock::new(),
+        }
+    }
+
+    /// The form in a coding, made when it is first asked for; the plain one where it would not be smaller.
+    fn form(&self, coding: Coding) -> (&Form, Coding) {
+        let is_text = {
+            let kind = self.media_type.to_str().unwrap_or_default();
+            kind.starts_with("text/") || kind.contains("xml") || kind.contains("json")
+        };
+        if !is_text || self.plain.bytes.len() < COMPRESSED_BYTES_MIN {
+            return (&self.plain, Coding::Identity);
+        }
+        let made = match coding {
+            Coding::Identity => return (&self.plain, coding),
+            Coding::Gzip => self.gzip.get_or_init(|| self.compressed(coding)),
+            Coding::Brotli => self.brotli.get_or_init(|| self.compressed(coding)),
+            Coding::Zstd => self.zstd.get_or_init(|| self.compressed(coding)),
+        };
+        made.as_ref().map_or((&self.plain, Coding::Identity), |form| (form, coding))
+    }
+
+    fn compressed(&self, coding: Coding) -> Option<Form> {
+        let plain = &self.plain.bytes;
+        let bytes = match coding {
+            Coding::Gzip => {
+                let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+                encoder.write_all(plain).ok()?;
+                encoder.finish().ok()?
+            }
+            Coding::Brotli => {
+                let mut out = Vec::new();
+                let parameters = brotli::enc::BrotliEncoderParams { quality: 5, ..Default::default() };
+                brotli::BrotliCompress(&mut plain.as_ref(), &mut out, &parameters).ok()?;
+                out
+            }
+            Coding::Zstd => zstd::encode_all(plain.as_ref(), 6).ok()?,
+            Coding::Identity => return None,
+        };
+        let own = self.plain.etag.to_str().ok()?.trim_matches('"').to_owned();
+        (bytes.len() < plain.len()).then(|| Form { bytes: Bytes::from(bytes), etag: etag(&own, coding.name()) })
+    }
+
+    fn answer(&self, method: &Method, headers: &HeaderMap) -> Response<Body> {
+        let (form, coding) = self.form(accepted(headers));
+        let is_known = match headers.get(header::IF_NONE_MATCH) {
+            Some(tags) => matches_tag(tags, &form.etag),
+            None => headers.get(header::IF_MODIFIED_SINCE).is_some_and(|since| is_unmodified(since, self.modified)),
+        };
+        let mut response = Response::new(match (is_known, method) {
+            (false, &Method::GET) => Body::from(form.bytes.clone()),
+            _ => Body::empty(),
+        });
+        let out = response.headers_mut();
+        out.insert(header::ETAG, form.etag.clone());
+        out.insert(header::CACHE_CONTROL, self.cache_control.clone());
+        out.insert(header::LAST_MODIFIED, self.last_modified.clone());
+        out.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+        if is_known {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            return response;
+        }
+        out.insert(header::CONTENT_TYPE, self.media_type.clone());
+        out.insert(header::CONTENT_LENGTH, HeaderValue::from(form.bytes.len()));
+        if coding != Coding::Identity {
+            out.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
+        }
+        response
+    }
+}
+
+impl Coding {
+    fn name(self) -> &'static str {
+        match self {
+            Coding::Identity => "identity",
+            Coding::Gzip => "gzip",
+            Coding::Brotli => "br",
+            Coding::Zstd => "zstd",
+        }
+    }
+}
+
+fn etag(digest: &str, coding: &str) -> HeaderValue {
+    let text = if coding.is_empty() { format!("\"{digest}\"") } else { format!("\"{digest}-{coding}\"") };
+    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
+}
+
+/// The coding that a client likes best, of those that it takes (RFC 9110 section 12.5.3); among equals the smallest.
+fn accepted(headers: &HeaderMap) -> Coding {
+    let Some(accepted) = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()) else { return Coding::Identity };
+    let mut best = (0, Coding::Identity);
+    for item in accepted.split(',') {
+        let mut parts = item.split(';');
+        let name = parts.next().unwrap_or_default().trim();
+        let weight = parts.find_map(|part| part.trim().strip_prefix("q=")).map_or(1.0, |weight| weight.trim().parse::<f32>().unwrap_or(0.0));
+        let (rank, coding) = match name {
+            "br" => (3, Coding::Brotli),
+            "zstd" => (2, Coding::Zstd),
+            "gzip" | "x-gzip" | "*" => (1, Coding::Gzip),
+            _ => continue,
+        };
+        let score = (weight.clamp(0.0, 1.0) * 1000.0) as u32 * 4 + rank;
+        if weight > 0.0 && score > best.0 {
+            best = (score, coding);
+        }
+    }
+    best.1
+}
+
+/// Weak comparison, as RFC 9110 section 13.1.2 asks for.
+fn matches_tag(tags: &HeaderValue, own: &HeaderValue) -> bool {
+    let (Ok(tags), Ok(own)) = (tags.to_str(), own.to_str()) else { return false };
+    tags.trim() == "*" || tags.split(',').any(|tag| tag.trim().trim_start_matches("W/") == own)
+}
+
+fn is_unmodified(since: &HeaderValue, modified: SystemTime) -> bool {
+    let Some(since) = since.to_str().ok().and_then(|text| httpdate::parse_http_date(text).ok()) else { return false };
+    // The header has whole seconds.
+    modified.duration_since(since).map_or(true, |later| later.as_secs() == 0)
+}
+
+fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    }
+    response
+}
+
+fn redirect(to: &str) -> Response<Body> {
+    let mut response = plain(StatusCode::MOVED_PERMANENTLY, "moved\n");
+    if let Ok(location) = HeaderValue::try_from(to) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_leads_out_of_the_folder() {
+        for (path, want) in [
+            ("/", Some("index.html")),
+            ("/topics/x/", Some("topics/x/index.html")),
+            ("/a%20b.xml", Some("a b.xml")),
+            ("/../etc/passwd", None),
+            ("/%2e%2e/etc/passwd", None),
+            ("/a/..%2f..%2fetc/passwd", None),
+            ("//etc/passwd", Some("etc/passwd")),
+            ("/a//b", None),
+            ("/.git/config", None),
+            ("/a\\..\\b", None),
+            ("/%00", None),
+            ("/%", None),
+            ("/%ff", None),
+            ("/c:/x", None),
+        ] {
+            assert_eq!(file_name(path).as_deref(), want, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_best_coding_that_is_taken_is_given() {
+        let of = |text: &'static str| accepted(&HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(text))]));
+        assert_eq!(of("gzip, deflate, br, zstd"), Coding::Brotli);
+        assert_eq!(of("gzip;q=1, br;q=0.5"), Coding::Gzip);
+        assert_eq!(of("br;q=0, gzip"), Coding::Gzip);
+        assert_eq!(of("identity"), Coding::Identity);
+        assert_eq!(accepted(&HeaderMap::new()), Coding::Identity);
+    }
+}
