@@ -4,12 +4,14 @@
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 
 /// Held in memory at most, in bytes; beyond it all is let go, and read again as it is asked for.
 const HELD_BYTES_MAX: usize = 128 << 20;
@@ -17,6 +19,8 @@ const HELD_BYTES_MAX: usize = 128 << 20;
 const FILE_BYTES_MAX: u64 = 32 << 20;
 /// Smaller ones gain nothing from compression.
 const COMPRESSED_BYTES_MIN: usize = 512;
+/// The disk is asked again whether a file changed after this.
+const LOOK_AGAIN_MILLIS: u64 = 200;
 /// Readers ask again after so many seconds; what never changes is theirs to keep.
 const FRESH: &str = "public, max-age=60";
 const FOREVER: &str = "public, max-age=31536000, immutable";
@@ -25,6 +29,7 @@ const FOREVER: &str = "public, max-age=31536000, immutable";
 pub struct Files {
     folder: PathBuf,
     held: RwLock<Held>,
+    started: Instant,
 }
 
 #[derive(Default)]
@@ -37,13 +42,21 @@ struct Held {
 struct File {
     modified: SystemTime,
     length: u64,
+    /// When the disk was last asked whether it is still this, in milliseconds since the start.
+    looked_at: AtomicU64,
     media_type: HeaderValue,
+    is_text: bool,
     cache_control: HeaderValue,
     last_modified: HeaderValue,
     plain: Form,
     gzip: OnceLock<Option<Form>>,
     brotli: OnceLock<Option<Form>>,
     zstd: OnceLock<Option<Form>>,
+}
+
+/// Only to tell a moment from a longer while: nothing that is answered depends on it.
+fn millis_since(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// One form of a file, with the strong entity tag that is its own.
@@ -62,13 +75,19 @@ enum Coding {
 
 impl Files {
     pub fn new(folder: &Path) -> Files {
-        Files { folder: folder.to_owned(), held: RwLock::default() }
+        Files { folder: folder.to_owned(), held: RwLock::default(), started: Instant::now() }
     }
 
     /// Answers a GET or a HEAD.
     pub fn answer(&self, method: &Method, path: &str, headers: &HeaderMap) -> Response<Body> {
         if !matches!(*method, Method::GET | Method::HEAD) {
             return plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are allowed here\n");
+        }
+        let known = self.held.read().unwrap_or_else(PoisonError::into_inner).files.get(path).cloned();
+        if let Some(file) = &known
+            && file.is_fresh(self.started)
+        {
+            return file.answer(method, headers);
         }
         let Some(name) = file_name(path) else { return plain(StatusCode::NOT_FOUND, "there is nothing at this address\n") };
         let full = self.folder.join(&name);
@@ -78,15 +97,15 @@ impl Files {
             return redirect(&format!("/{}/", name.trim_end_matches('/')));
         }
         let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        let known = self.held.read().unwrap_or_else(PoisonError::into_inner).files.get(&name).cloned();
         let file = match known.filter(|file| file.modified == modified && file.length == metadata.len()) {
             Some(file) => file,
             None if metadata.len() > FILE_BYTES_MAX => return plain(StatusCode::NOT_FOUND, "this file is too large to be one of ours\n"),
             None => match std::fs::read(&full) {
-                Ok(bytes) => self.hold(name, File::new(bytes, modified, metadata.len(), path)),
+                Ok(bytes) => self.hold(path.to_owned(), File::new(bytes, modified, metadata.len(), path)),
                 Err(_) => return plain(StatusCode::NOT_FOUND, "there is nothing at this address\n"),
             },
         };
+        file.looked_at.store(millis_since(self.started), Ordering::Relaxed);
         file.answer(method, headers)
     }
 
@@ -165,7 +184,9 @@ impl File {
         File {
             modified,
             length,
+            looked_at: AtomicU64::new(0),
             media_type: HeaderValue::from_static(media_type(path)),
+            is_text: ["text/", "xml", "json"].iter().any(|part| media_type(path).contains(part)),
             cache_control: HeaderValue::from_static(if path.contains("/archive/") { FOREVER } else { FRESH }),
             last_modified: HeaderValue::try_from(httpdate::fmt_http_date(modified)).unwrap_or_else(|_| HeaderValue::from_static("")),
             plain: Form { bytes: Bytes::from(bytes), etag: etag(&digest, "") },
@@ -175,13 +196,14 @@ impl File {
         }
     }
 
+    /// Whether the disk was asked a moment ago.
+    fn is_fresh(&self, started: Instant) -> bool {
+        millis_since(started).saturating_sub(self.looked_at.load(Ordering::Relaxed)) < LOOK_AGAIN_MILLIS
+    }
+
     /// The form in a coding, made when it is first asked for; the plain one where it would not be smaller.
     fn form(&self, coding: Coding) -> (&Form, Coding) {
-        let is_text = {
-            let kind = self.media_type.to_str().unwrap_or_default();
-            kind.starts_with("text/") || kind.contains("xml") || kind.contains("json")
-        };
-        if !is_text || self.plain.bytes.len() < COMPRESSED_BYTES_MIN {
+        if coding == Coding::Identity || !self.is_text || self.plain.bytes.len() < COMPRESSED_BYTES_MIN {
             return (&self.plain, Coding::Identity);
         }
         let made = match coding {

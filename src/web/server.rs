@@ -1,5 +1,6 @@
 //! The router: the published folder, and the callbacks of hubs.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Path as PathParameter, Query, Request, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Path as PathParameter, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -30,41 +31,69 @@ const FORM_BYTES_MAX: usize = 64 * 1024;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connections at a time; one that is more waits for a place.
 const CONNECTIONS_MAX: usize = 8_192;
+/// Of a connection, as the kernel counts it (twice as much).
+const SEND_BUFFER_BYTES: usize = 256 << 10;
 /// Between two tries to take a connection when the machine has no room for one.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Requests under way are finished within this when the service ends.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// The router over a folder; with `hooks`, people and machines may ask for more.
-pub fn router(folder: &Path, hooks: Option<Arc<Hooks>>) -> Router {
-    let images = if hooks.as_ref().is_some_and(|hooks| hooks.has_images) { "img-src 'self' https: http:" } else { "img-src 'self'" };
-    let policy = format!("default-src 'none'; style-src 'unsafe-inline'; {images}; base-uri 'none'; form-action 'self'; frame-ancestors 'none'");
-    let policy = HeaderValue::try_from(policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"));
-    let files = Arc::new(Files::new(folder));
-    let mut router = Router::new().fallback(move |request: Request| async move { files.answer(request.method(), request.uri().path(), request.headers()) });
-    if let Some(hooks) = hooks {
-        let limit = DefaultBodyLimit::max(hooks.body_bytes_max);
-        let people = Router::new()
-            .route("/subscribe", get(subscriptions::show_form).post(subscriptions::send_form))
-            .route("/api/subscriptions", post(subscriptions::api))
-            .route("/confirm/{token}", get(subscriptions::show_confirm).post(subscriptions::confirm))
-            .route("/preferences/{token}", get(subscriptions::show_preferences).post(subscriptions::change_preferences))
-            .route("/preferences/{token}/data", get(subscriptions::data))
-            .route("/unsubscribe/{token}", get(subscriptions::show_leave).post(subscriptions::leave))
-            .route("/search", get(search::search))
-            .route("/healthz", get(health::alive))
-            .route("/readyz", get(health::ready))
-            .route("/metrics", get(health::metrics))
-            .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
-            .with_state(hooks.clone());
-        router = router.merge(people).merge(Router::new().route("/websub/{token}", get(verify).post(push)).layer(limit).with_state(hooks));
+/// What begins so is no file.
+const ASKED: [&str; 11] =
+    ["/subscribe", "/api/", "/confirm/", "/preferences/", "/unsubscribe/", "/search", "/healthz", "/readyz", "/metrics", "/websub/", "/hub"];
+
+/// What answers: the published folder, and with `hooks`, what people and machines may ask for beside it.
+#[derive(Clone)]
+struct Site {
+    files: Arc<Files>,
+    router: Option<Router>,
+    policy: HeaderValue,
+}
+
+impl Site {
+    fn new(folder: &Path, hooks: Option<Arc<Hooks>>) -> Site {
+        let images = if hooks.as_ref().is_some_and(|hooks| hooks.has_images) { "img-src 'self' https: http:" } else { "img-src 'self'" };
+        let policy = format!("default-src 'none'; style-src 'unsafe-inline'; {images}; base-uri 'none'; form-action 'self'; frame-ancestors 'none'");
+        let policy = HeaderValue::try_from(policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"));
+        Site { files: Arc::new(Files::new(folder)), router: hooks.map(router), policy }
     }
-    router.layer(axum::middleware::map_response(move |response| std::future::ready(guarded(response, policy.clone()))))
+
+    /// Files are answered at once: they are what is asked for most.
+    async fn answer(mut self, request: hyper::Request<hyper::body::Incoming>) -> Result<Response, Infallible> {
+        let path = request.uri().path();
+        let response = match &mut self.router {
+            Some(router) if ASKED.iter().any(|begin| path.starts_with(begin)) => router.call(request).await?,
+            _ => self.files.answer(request.method(), path, request.headers()),
+        };
+        Ok(guarded(response, self.policy))
+    }
+}
+
+fn router(hooks: Arc<Hooks>) -> Router {
+    let limit = DefaultBodyLimit::max(hooks.body_bytes_max);
+    let people = Router::new()
+        .route("/subscribe", get(subscriptions::show_form).post(subscriptions::send_form))
+        .route("/api/subscriptions", post(subscriptions::api))
+        .route("/confirm/{token}", get(subscriptions::show_confirm).post(subscriptions::confirm))
+        .route("/preferences/{token}", get(subscriptions::show_preferences).post(subscriptions::change_preferences))
+        .route("/preferences/{token}/data", get(subscriptions::data))
+        .route("/unsubscribe/{token}", get(subscriptions::show_leave).post(subscriptions::leave))
+        .route("/search", get(search::search))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+        .with_state(hooks.clone());
+    people.merge(Router::new().route("/websub/{token}", get(verify).post(push)).layer(limit).with_state(hooks))
 }
 
 /// The headers that every answer has, and its count.
 fn guarded(mut response: Response, policy: HeaderValue) -> Response {
     METRICS.answered(response.status().as_u16());
+    if response.status() == StatusCode::NOT_MODIFIED {
+        // Those of the first answer go on (RFC 9111 section 4.3.4).
+        return response;
+    }
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -85,7 +114,7 @@ pub async fn serve(
     hooks: Option<Arc<Hooks>>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let router = router(&folder, hooks);
+    let site = Site::new(&folder, hooks);
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     let graceful = GracefulShutdown::new();
@@ -109,10 +138,12 @@ pub async fn serve(
         };
         // Small answers are not to wait for an acknowledgement.
         let _ = stream.set_nodelay(true);
-        let router = router.clone();
+        // A whole feed fits: it is handed over at once, and not in parts that each wait for room.
+        let _ = socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES);
+        let site = site.clone();
         let service = hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
-            router.clone().call(request)
+            site.clone().answer(request)
         });
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
