@@ -15,6 +15,7 @@ use crate::deliver::message::{self, Sender};
 use crate::deliver::smtp::{self, Rates, Smtp};
 use crate::deliver::transport::Transport;
 use crate::fetch::client::{Client, Settings};
+use crate::hub::{self, Telling};
 use crate::mailing::Press;
 use crate::mailing::outbox::{Deliveries, Office, Pace, Progress};
 use crate::mailing::queue::{self, PersonalTurn, Turn};
@@ -164,6 +165,22 @@ impl App {
         }
     }
 
+    /// Tells the hub, or as the hub everybody, what changed.
+    async fn tell(&self) -> anyhow::Result<()> {
+        let (Some(public), Some(hub)) = (self.config.public_url.as_deref(), self.hub.as_deref()) else { return Ok(()) };
+        let telling = Telling { public, hub, is_own: self.is_own_hub(), folder: &self.config.publish.dir };
+        let told = hub::tell(&self.refresher.store, &self.refresher.client, telling, self.clock.now()).await?;
+        if told > 0 {
+            tracing::info!(told, "told that feeds changed");
+        }
+        Ok(())
+    }
+
+    /// Whether we are the hub of our own feeds.
+    pub fn is_own_hub(&self) -> bool {
+        self.config.publish.hub.as_deref() == Some("self") && self.hub.is_some()
+    }
+
     /// Writes the web versions of new issues.
     ///
     /// # Errors
@@ -184,6 +201,7 @@ impl App {
         }
         let reports = round.reports;
         let published = self.publish()?;
+        self.tell().await?;
         let mut turns = Vec::new();
         for digest in &self.config.digests {
             turns.push((digest.id.clone(), queue::queue(&mut self.store(), self.press(), digest, false)?));

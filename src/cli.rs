@@ -399,6 +399,8 @@ async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
         clock: app.clock,
         body_bytes_max: app.config.fetch.body_bytes_max,
         limits: Limits::default(),
+        is_hub: app.is_own_hub(),
+        verifying: web::hubs::places(),
         mail_waits: mail_waits.clone(),
     };
     let shutdown = async move { drop(stopped.wait_for(|stopped| *stopped).await) };

@@ -17,6 +17,7 @@ pub mod demo;
 pub mod telemetry;
 
 // Pipelines, and what drives them.
+pub mod hub;
 pub mod mailing;
 pub mod probe;
 pub mod refresh;

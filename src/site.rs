@@ -207,6 +207,7 @@ impl Site<'_> {
         // Files of one outlet stand together: its stories are read once.
         let mut last: Option<(&str, Vec<Story>)> = None;
         let behind = store.behind()?;
+        let mut changed: Vec<&String> = Vec::new();
         for chunk in behind.chunks(EVEN) {
             for path in chunk {
                 let bytes = if let Some(outlet) = by_file.get(path) {
@@ -232,9 +233,16 @@ impl Site<'_> {
                     // Of an outlet that the configuration has no more: it stays as it was.
                     continue;
                 };
-                written += usize::from(self.write(path, &bytes)?);
+                let is_changed = self.write(path, &bytes)?;
+                written += usize::from(is_changed);
+                if is_changed && self.hub.is_some() && !path.ends_with(PAGE) && by_file.contains_key(path) {
+                    changed.push(path);
+                }
             }
             let mut work = store.begin()?;
+            for path in changed.drain(..) {
+                work.put_changed_feed(path)?;
+            }
             work.set_even(chunk)?;
             work.commit()?;
         }

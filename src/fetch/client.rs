@@ -36,6 +36,8 @@ const RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// Connections are kept for the next request of this round to the same host, which comes at once or not at all; ten
 /// thousand idle ones would be most of our memory.
 const IDLE: Duration = Duration::from_millis(500);
+/// Of an answer to a question, in bytes.
+const ANSWER_BYTES_MAX: usize = 4 * 1024;
 const READ_BYTES: usize = 64 * 1024;
 
 const ACCEPT_FEED: &str = "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml;q=0.9, application/xml;q=0.8, text/xml;q=0.8, application/json;q=0.7, text/html;q=0.5, */*;q=0.1";
@@ -259,6 +261,47 @@ impl Client {
         let status = response.status();
         drain(response).await;
         if status.is_success() { Ok(()) } else { Err(FetchError::Status { status: status.as_u16(), retry_after_seconds: None }) }
+    }
+
+    /// Posts a body, and wants nothing back.
+    ///
+    /// # Errors
+    /// When it was not accepted.
+    pub async fn post(&self, url: &Url, headers: &[(&'static str, String)], body: Vec<u8>) -> Result<(), FetchError> {
+        let _place = self.gates.enter(url).await;
+        self.check_address(url).await?;
+        let request = self.http.post(url.clone()).body(body).timeout(self.settings.deadline);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
+        let response = request.send().await.map_err(|error| self.explain(url, &error))?;
+        let status = response.status();
+        drain(response).await;
+        match status {
+            StatusCode::GONE => Err(FetchError::Gone),
+            _ if status.is_success() => Ok(()),
+            _ => Err(FetchError::Status { status: status.as_u16(), retry_after_seconds: None }),
+        }
+    }
+
+    /// A short answer to a question, without redirects.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn ask(&self, url: &Url) -> Result<Vec<u8>, FetchError> {
+        let _place = self.gates.enter(url).await;
+        self.check_address(url).await?;
+        let response = self.http.get(url.clone()).timeout(self.settings.deadline).send().await.map_err(|error| self.explain(url, &error))?;
+        let status = response.status();
+        if !status.is_success() {
+            return Err(FetchError::Status { status: status.as_u16(), retry_after_seconds: None });
+        }
+        let (mut answer, mut chunks) = (Vec::new(), response.bytes_stream());
+        while let Some(chunk) = chunks.next().await {
+            answer.extend_from_slice(&chunk.map_err(|error| self.explain(url, &error))?);
+            if answer.len() > ANSWER_BYTES_MAX {
+                break;
+            }
+        }
+        Ok(answer)
     }
 
     /// One request and its answer; a connection that breaks before one is tried once more.

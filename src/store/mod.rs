@@ -2,6 +2,7 @@
 //! nothing outside this folder and `migrations/` speaks SQL. It decides nothing.
 
 mod entries;
+mod hub;
 mod mail;
 mod publications;
 mod sources;
@@ -17,6 +18,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 
 pub use entries::EntryFilter;
+pub use hub::Push;
 pub use mail::{NewDelivery, NewIssue};
 pub use publications::DirtyStory;
 pub use sources::{RobotsFile, SourceRow};
@@ -28,6 +30,7 @@ static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| {
         M::up(include_str!("../../migrations/sqlite/0001_start.sql")),
         M::up(include_str!("../../migrations/sqlite/0002_newsletter.sql")),
         M::up(include_str!("../../migrations/sqlite/0003_publications.sql")),
+        M::up(include_str!("../../migrations/sqlite/0004_hub.sql")),
     ])
 });
 

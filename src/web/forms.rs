@@ -34,6 +34,11 @@ impl Form {
         self.0.iter().find(|(own, _)| own == name).map_or("", |(_, value)| value.trim())
     }
 
+    /// All names and values, as they came.
+    pub fn pairs(&self) -> &[(String, String)] {
+        &self.0
+    }
+
     fn all(&self, name: &str) -> Vec<String> {
         self.0.iter().filter(|(own, value)| own == name && !value.is_empty()).map(|(_, value)| value.clone()).collect()
     }

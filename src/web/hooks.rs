@@ -37,6 +37,9 @@ pub struct Hooks {
     /// A longer push is refused.
     pub body_bytes_max: usize,
     pub limits: Limits,
+    /// We are the hub of our own feeds.
+    pub is_hub: bool,
+    pub verifying: std::sync::Arc<tokio::sync::Semaphore>,
     /// Rung when a mail waits that somebody is looking out for.
     pub mail_waits: std::sync::Arc<Notify>,
 }

@@ -5,6 +5,7 @@ pub mod files;
 mod forms;
 mod health;
 pub mod hooks;
+pub mod hubs;
 pub mod limits;
 mod search;
 pub mod server;

@@ -20,7 +20,7 @@ use tower::Service;
 
 use super::files::Files;
 use super::hooks::{Hooks, failed};
-use super::{health, search, subscriptions};
+use super::{health, hubs, search, subscriptions};
 use crate::telemetry::METRICS;
 use crate::websub::{self, Push, Verification};
 
@@ -78,6 +78,7 @@ fn router(hooks: Arc<Hooks>) -> Router {
         .route("/preferences/{token}", get(subscriptions::show_preferences).post(subscriptions::change_preferences))
         .route("/preferences/{token}/data", get(subscriptions::data))
         .route("/unsubscribe/{token}", get(subscriptions::show_leave).post(subscriptions::leave))
+        .route("/hub", post(hubs::wish))
         .route("/search", get(search::search))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

@@ -81,7 +81,7 @@ fn is_foreign(headers: &HeaderMap) -> bool {
 }
 
 /// Who asks. A proxy on this machine names its client last in X-Forwarded-For; from elsewhere the header is anybody's word.
-fn client(peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
+pub(super) fn client(peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
     let forwarded = headers.get("x-forwarded-for").and_then(|value| value.to_str().ok()).and_then(|value| value.rsplit(',').next()?.trim().parse().ok());
     forwarded.filter(|_| peer.ip().is_loopback()).unwrap_or(peer.ip())
 }

@@ -6,6 +6,7 @@ mod crash;
 mod exim;
 mod fetch;
 mod hostile;
+mod hub;
 mod leaving;
 mod listing;
 mod mail;

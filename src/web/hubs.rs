@@ -1,0 +1,54 @@
+//! Our own hub (WebSub section 5.1): wishes are taken at once and verified afterwards.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use jiff::SignedDuration;
+
+use super::forms::Form;
+use super::hooks::{Hooks, failed};
+use super::limits::network;
+use super::subscriptions::client;
+use crate::clock::TokenSource;
+use crate::hub;
+
+/// Wishes from one network in an hour: a reader has a few hundred feeds at most.
+const WISHES_PER_NETWORK: u32 = 300;
+/// Verifications under way at a time.
+const VERIFYING_MAX: usize = 32;
+
+/// Takes a wish.
+pub async fn wish(State(hooks): State<Arc<Hooks>>, ConnectInfo(peer): ConnectInfo<SocketAddr>, headers: HeaderMap, body: Bytes) -> Response {
+    let now = hooks.clock.now();
+    let Some(public) = hooks.sender.public_url.as_deref().filter(|_| hooks.is_hub) else { return StatusCode::NOT_FOUND.into_response() };
+    if !hooks.limits.allow(format!("hub {}", network(client(peer, &headers))), WISHES_PER_NETWORK, SignedDuration::from_hours(1), now) {
+        return (StatusCode::TOO_MANY_REQUESTS, "too many wishes: come again later\n").into_response();
+    }
+    let wish = match hub::read_wish(Form::read(&body).pairs(), &hub::topics(public, &hooks.outlets)) {
+        Ok(wish) => wish,
+        Err(why) => return (StatusCode::BAD_REQUEST, format!("{why}\n")).into_response(),
+    };
+    let challenge = match TokenSource::System.token() {
+        Ok(challenge) => challenge,
+        Err(error) => return failed(&error),
+    };
+    let Ok(place) = hooks.verifying.clone().try_acquire_owned() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "busy: come again later\n").into_response();
+    };
+    tokio::spawn(async move {
+        let _place = place;
+        if let Err(error) = hub::verify(&hooks.refresher.store, &hooks.refresher.client, &wish, &challenge, now).await {
+            tracing::error!("a wish could not be kept: {error:#}");
+        }
+    });
+    StatusCode::ACCEPTED.into_response()
+}
+
+/// As many verifications as may be under way.
+pub fn places() -> Arc<tokio::sync::Semaphore> {
+    Arc::new(tokio::sync::Semaphore::new(VERIFYING_MAX))
+}
