@@ -6,6 +6,8 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use tera::{Context, Tera};
 
+use crate::text;
+
 /// Name and text of every template that we bring.
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("planet/index.html", include_str!("../templates/planet/index.html")),
@@ -51,6 +53,8 @@ impl Templates {
     /// When one of the operator's templates cannot be read or parsed.
     pub fn load(folder: &Path) -> Result<Templates, TemplateError> {
         let mut tera = Tera::default();
+        // Tera's own also turns slashes into references, which makes every address three times as long.
+        tera.set_escape_fn(|text| text::escaped(text).replace('\'', "&#39;"));
         let mut digest = Sha256::new();
         for (name, text) in BUILT_IN {
             let path = folder.join(name);

@@ -83,7 +83,13 @@ fn links(story: &Story, shown: &StoredEntry) -> Vec<Link> {
     let mut links = Vec::new();
     let own = |version: &StoredEntry, rel: &str| version.entry.url.as_deref().map(|url| link(url, rel, "text/html", version.entry.language.as_deref()));
     links.extend(own(shown, "alternate"));
-    links.extend(story.translations_of(shown).into_iter().filter_map(|version| own(version, "alternate")));
+    let translations: Vec<Link> = story.translations_of(shown).into_iter().filter_map(|version| own(version, "alternate")).collect();
+    if let Some(url) = shown.entry.url.as_deref().filter(|_| !translations.is_empty()) {
+        // Some readers follow the first alternate, some the last: both are the shown version. Without a language it is another
+        // one to RFC 4287 section 4.1.1.
+        links.extend(translations);
+        links.push(link(url, "alternate", "text/html", None));
+    }
     for version in story.versions.iter().filter_map(|version| own(version, "via")) {
         if !links.iter().any(|known| known.rel == "via" && known.href == version.href) {
             links.push(version);

@@ -60,7 +60,7 @@ fn item(frame: Frame, place: Place, story: &Story) -> Item {
     };
     let source = frame.sources.iter().find(|source| source.id == e.source);
     Item {
-        title: Some(safe(if title.is_empty() { "(untitled)" } else { &title })),
+        title: Some(safe(&if title.is_empty() { "(untitled)".into() } else { unmistakable(&title) })),
         link: e.url.clone(),
         description: (!e.summary.is_empty()).then(|| safe(&crate::text::escaped(&e.summary))),
         content: e.content_html.as_deref().map(safe),
@@ -77,6 +77,17 @@ fn item(frame: Frame, place: Place, story: &Story) -> Item {
         extensions: e.image.as_ref().map(|image| thumbnail(&image.url)).unwrap_or_default(),
         ..Item::default()
     }
+}
+
+/// RSS does not say whether a title is HTML, and readers guess: what looks like markup is escaped once more.
+fn unmistakable(title: &str) -> String {
+    let follows = |at: usize, wanted: fn(char) -> bool| title[at + 1..].chars().next().is_some_and(wanted);
+    let is_tag = title.match_indices('<').any(|(at, _)| follows(at, |c| c.is_ascii_alphabetic() || matches!(c, '/' | '!' | '?')));
+    let is_reference = title.match_indices('&').any(|(at, _)| {
+        let name = title[at + 1..].split(';').next().unwrap_or_default();
+        !name.is_empty() && name.len() < title.len() - at - 1 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '#')
+    });
+    if is_tag || is_reference { crate::text::escaped(title) } else { title.to_owned() }
 }
 
 fn thumbnail(url: &str) -> ExtensionMap {

@@ -15,6 +15,7 @@ mod newsletter;
 mod oddities;
 mod outbox;
 mod pipeline;
+mod publishing;
 mod returns;
 mod seed;
 mod signup;

@@ -22,6 +22,10 @@ impl Service {
         Service { child, address }
     }
 
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// One request on a connection of its own: status and body.
     pub fn ask(&self, method: &str, target: &str, headers: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
