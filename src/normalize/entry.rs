@@ -6,7 +6,7 @@ use url::Url;
 use super::html::{EXCERPT_CHARS_MAX, SUMMARY_CHARS_MAX, Sanitizer, text_of_safe_html};
 use crate::model::address::canonical_key;
 use crate::model::entry::{Alternate, Entry, Identity, Provenance};
-use crate::model::feed::{RawEntry, RawText};
+use crate::model::feed::{Person, RawEntry, RawText};
 use crate::text::{one_line, push_escaped, shorten};
 
 /// What the source adds to what the entry says of itself.
@@ -85,8 +85,13 @@ pub fn normalize(raw: &RawEntry, context: Context, sanitizer: &mut Sanitizer) ->
         source: context.source.to_owned(),
         guid: raw.guid.clone(),
         identity,
-        url: raw.url().map(str::to_owned),
-        same_as: raw.links.iter().filter(|link| matches!(link.rel.as_str(), "canonical" | "via")).map(|link| link.href.clone()).collect(),
+        url: raw.url().filter(|url| is_harmless(url)).map(str::to_owned),
+        same_as: raw
+            .links
+            .iter()
+            .filter(|link| matches!(link.rel.as_str(), "canonical" | "via") && is_harmless(&link.href))
+            .map(|link| link.href.clone())
+            .collect(),
         title,
         summary,
         summary_html: summary_html.filter(|_| raw.summary.as_ref().is_some_and(|summary| summary.is_html)),
@@ -94,18 +99,26 @@ pub fn normalize(raw: &RawEntry, context: Context, sanitizer: &mut Sanitizer) ->
         language: language(raw, context),
         published: raw.published,
         updated: raw.updated,
-        authors: raw.authors.clone(),
+        authors: raw.authors.iter().map(|author| Person { url: author.url.clone().filter(|url| is_harmless(url)), ..author.clone() }).collect(),
         tags: raw.tags.clone(),
-        image: raw.image.clone(),
-        enclosures: raw.enclosures.clone(),
+        image: raw.image.clone().filter(|image| is_harmless(&image.url)),
+        enclosures: raw.enclosures.iter().filter(|enclosure| is_harmless(&enclosure.url)).cloned().collect(),
         alternates: alternates(raw),
         provenance: raw.origin.as_ref().map(|origin| Provenance {
             title: origin.title.as_ref().map(|title| plain(title, sanitizer)),
-            url: origin.url.clone(),
+            url: origin.url.clone().filter(|url| is_harmless(url)),
             feed_url: origin.feed_url.clone(),
             id: origin.id.clone(),
         }),
         fingerprint: fingerprint(raw),
+    }
+}
+
+/// Whether following an address runs nothing: a `javascript:` link is code of somebody else's.
+fn is_harmless(address: &str) -> bool {
+    match Url::parse(address.trim()) {
+        Ok(url) => matches!(url.scheme(), "http" | "https" | "ftp" | "mailto" | "magnet" | "tel" | "xmpp" | "gemini"),
+        Err(error) => error == url::ParseError::RelativeUrlWithoutBase,
     }
 }
 
@@ -119,7 +132,7 @@ fn language(raw: &RawEntry, context: Context) -> Option<String> {
 }
 
 fn alternates(raw: &RawEntry) -> Vec<Alternate> {
-    let hreflangs = raw.links.iter().filter(|link| link.rel == "alternate");
+    let hreflangs = raw.links.iter().filter(|link| link.rel == "alternate" && is_harmless(&link.href));
     hreflangs.filter_map(|link| Some(Alternate { language: link.hreflang.clone()?, url: link.href.clone() })).collect()
 }
 
@@ -167,6 +180,18 @@ mod tests {
         let ids = [&before, &after].map(|raw| normalize(raw, context(), &mut sanitizer).id);
         assert_eq!(ids[0], ids[1]);
         assert_eq!(ids[0].len(), 36);
+    }
+
+    #[test]
+    fn an_address_that_would_run_something_is_none() {
+        for address in
+            ["javascript:alert(1)", " JavaScript:alert(1)", "java\tscript:alert(1)", "data:text/html,x", "vbscript:x", "blob:x", "\u{1}javascript:alert(1)"]
+        {
+            let raw = RawEntry { links: vec![link(address)], authors: vec![Person { url: Some(address.into()), ..Person::default() }], ..RawEntry::default() };
+            let entry = normalize(&raw, context(), &mut Sanitizer::default());
+            assert_eq!((entry.url, &entry.authors[0].url), (None, &None), "{address:?}");
+        }
+        assert!(is_harmless("https://example.org/") && is_harmless("story/1"));
     }
 
     #[test]

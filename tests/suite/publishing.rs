@@ -51,6 +51,10 @@ fn network() -> (Server, App) {
         source("copy", "Partner C"),
         source("rest", "Partner B")
     ));
+    // Whose version of a story came first is not left to chance.
+    for id in ["fr", "en", "copy", "rest"] {
+        app.ok(&["fetch", "--source", id]);
+    }
     app.ok(&["run"]);
     (server, app)
 }
