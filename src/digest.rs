@@ -1,6 +1,5 @@
 //! Stories to one issue of a digest: subject, text and HTML. Pure; it sends nothing and remembers nothing.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use jiff::Timestamp;
@@ -10,7 +9,7 @@ use serde::Serialize;
 use crate::model::digest::{Digest, Issue, PREFERENCES_PLACE, UNSUBSCRIBE_PLACE};
 use crate::model::story::Story;
 use crate::model::subscriber::Tastes;
-use crate::phrases::{long_date, phrases};
+use crate::phrases::{Phrases, counted, long_date, phrases};
 use crate::templates::{TemplateError, Templates};
 use crate::text::{one_line, shorten};
 use crate::view::{Frame, LinkView, StoryView, view_among};
@@ -67,6 +66,8 @@ struct Data<'a> {
     groups: Vec<Group>,
     /// Stories that found no room.
     more: usize,
+    /// How many those are, in words.
+    more_text: String,
     web: String,
     /// The address of the web version.
     online: Option<String>,
@@ -76,7 +77,7 @@ struct Data<'a> {
     privacy: Option<String>,
     is_public: bool,
     controller: Option<&'a str>,
-    t: BTreeMap<&'static str, &'static str>,
+    t: &'static Phrases,
 }
 
 #[derive(Serialize)]
@@ -139,6 +140,7 @@ fn data<'a>(frame: Frame<'a>, edition: Edition<'a>, views: Vec<StoryView>, more:
         preview: shorten(&preview, PREVIEW_CHARS_MAX),
         groups: group(frame, edition, views, t["other_topics"]),
         more,
+        more_text: counted("more_stories", more, edition.language),
         web: format!("{public}/"),
         online: (edition.is_public && !edition.name.is_empty()).then(|| format!("{public}/{}", archive_path(edition.name))),
         unsubscribe: UNSUBSCRIBE_PLACE,

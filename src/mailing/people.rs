@@ -35,7 +35,7 @@ struct MailData<'a> {
     is_known: bool,
     link: String,
     controller: Option<&'a str>,
-    t: std::collections::BTreeMap<&'static str, &'static str>,
+    t: &'static crate::phrases::Phrases,
 }
 
 /// Queues the mail that asks somebody to confirm; one who is in the list already gets the link to their preferences. Answers

@@ -1,14 +1,12 @@
 //! The planet: the channel as web pages, which need no script. A page for each outlet, one for each day, and the search.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use super::{ATOM, JSON, RSS};
 use crate::model::outlet::{Outlet, OutletKind};
 use crate::model::story::Story;
 use crate::model::subscriber::Tastes;
-use crate::phrases::{capitalized, language_of, long_date, phrases};
+use crate::phrases::{Phrases, capitalized, language_of, long_date, phrases};
 use crate::templates::{TemplateError, Templates};
 use crate::view::{Frame, StoryView, view_among};
 
@@ -49,7 +47,7 @@ struct Page<'a> {
     list: Vec<DayLink>,
     query: &'a str,
     is_search: bool,
-    t: BTreeMap<&'static str, &'static str>,
+    t: &'static Phrases,
 }
 
 #[derive(Serialize)]
