@@ -10,6 +10,9 @@ CREATE TABLE publication (
 CREATE UNIQUE INDEX publication_story ON publication (story, outlet);
 CREATE INDEX publication_date ON publication (outlet, sort_date);
 
+-- How many stories of the whole channel each day has.
+CREATE TABLE published_day (day TEXT PRIMARY KEY, stories INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
 -- A feed that is published, what it is of, and how many archive documents of it stand.
 CREATE TABLE outlet (
     path     TEXT PRIMARY KEY,

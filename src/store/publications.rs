@@ -53,8 +53,18 @@ impl Store {
 
     /// The newest stories of an outlet and all those after the number `after`, the newest first.
     pub fn published_newest(&self, outlet: &str, stories_max: usize, after: i64) -> Result<Vec<Story>> {
-        let condition = "publication.outlet = ?1 AND (publication.seq > ?2 OR publication.seq IN (SELECT seq FROM publication WHERE outlet = ?1 ORDER BY sort_date DESC LIMIT ?3))";
-        stories_from(&self.connection, condition, "publication.sort_date DESC, publication.story DESC", params![outlet, after, stories_max as i64])
+        // Two questions, for one with an "or" would look at all that was ever published.
+        let newest = "SELECT seq FROM publication WHERE outlet = ?1 ORDER BY sort_date DESC LIMIT ?2";
+        let later = "SELECT seq FROM publication WHERE outlet = ?1 AND seq > ?2";
+        let sql = format!("SELECT seq FROM ({newest}) UNION {}", later.replace("?2", "?3"));
+        let numbers = {
+            let mut statement = self.connection.prepare_cached(&sql)?;
+            let numbers = statement.query_map(params![outlet, stories_max as i64, after], |row| row.get::<_, i64>(0))?;
+            numbers.collect::<rusqlite::Result<Vec<_>>>()?
+        };
+        let numbers = serde_json::to_string(&numbers).unwrap_or_default();
+        let condition = "publication.outlet = ?1 AND publication.seq IN (SELECT value FROM json_each(?2))";
+        stories_from(&self.connection, condition, "publication.sort_date DESC, publication.story DESC", params![outlet, numbers])
     }
 
     /// The stories of the channel with a date in `[from, to)`, the newest first.
@@ -65,7 +75,7 @@ impl Store {
 
     /// The days of the channel that have stories, in UTC, and how many; the newest first.
     pub fn published_days(&self) -> Result<Vec<(String, u64)>> {
-        let sql = "SELECT date(sort_date / 1000, 'unixepoch'), count(*) FROM publication WHERE outlet = '' GROUP BY 1 ORDER BY 1 DESC";
+        let sql = "SELECT day, stories FROM published_day ORDER BY day DESC";
         let mut statement = self.connection.prepare_cached(sql)?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -96,6 +106,9 @@ impl Work<'_> {
     /// A feed is of this from now on; what it held as something else is forgotten, and all stories are looked at again.
     pub fn put_outlet(&mut self, path: &str, contents: &str) -> Result<()> {
         self.transaction.execute("DELETE FROM publication WHERE outlet = ?1", [path])?;
+        if path.is_empty() {
+            self.transaction.execute("DELETE FROM published_day", [])?;
+        }
         self.transaction.execute("INSERT OR REPLACE INTO outlet (path, contents, archived) VALUES (?1, ?2, 0)", [path, contents])?;
         self.transaction.execute("INSERT OR IGNORE INTO dirty_story SELECT pk FROM story", [])?;
         Ok(())
@@ -111,6 +124,10 @@ impl Work<'_> {
     pub fn publish_story(&mut self, outlet: &str, story: i64, sort_date: Timestamp) -> Result<Option<Timestamp>> {
         let known = "SELECT sort_date FROM publication WHERE story = ?1 AND outlet = ?2";
         let known: Option<i64> = self.transaction.prepare_cached(known)?.query_row(params![story, outlet], |row| row.get(0)).optional()?;
+        if outlet.is_empty() && known != Some(millis(sort_date)) {
+            self.count_day(known, -1)?;
+            self.count_day(Some(millis(sort_date)), 1)?;
+        }
         if known.is_some_and(|known| known != millis(sort_date)) {
             let update = "UPDATE publication SET sort_date = ?3 WHERE story = ?1 AND outlet = ?2";
             self.transaction.prepare_cached(update)?.execute(params![story, outlet, millis(sort_date)])?;
@@ -121,8 +138,20 @@ impl Work<'_> {
         Ok(known.map(time))
     }
 
+    /// Keeps how many stories a day has.
+    fn count_day(&self, date: Option<i64>, step: i64) -> Result<()> {
+        let Some(date) = date else { return Ok(()) };
+        let count = "INSERT INTO published_day (day, stories) VALUES (date(?1 / 1000, 'unixepoch'), ?2) ON CONFLICT DO UPDATE SET stories = stories + ?2";
+        self.transaction.prepare_cached(count)?.execute(params![date, step])?;
+        self.transaction.prepare_cached("DELETE FROM published_day WHERE day = date(?1 / 1000, 'unixepoch') AND stories <= 0")?.execute([date])?;
+        Ok(())
+    }
+
     /// Takes a story that is no more out of all outlets.
     pub fn withdraw_story(&mut self, story: i64) -> Result<Vec<String>> {
+        let date = "SELECT sort_date FROM publication WHERE story = ?1 AND outlet = ''";
+        let date = self.transaction.prepare_cached(date)?.query_row([story], |row| row.get(0)).optional()?;
+        self.count_day(date, -1)?;
         let mut statement = self.transaction.prepare_cached("DELETE FROM publication WHERE story = ?1 RETURNING outlet")?;
         Ok(statement.query_map([story], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
     }
