@@ -160,7 +160,8 @@ impl App {
             retention_days: self.config.mail.retention_seconds / 86_400,
             templates: &self.templates,
             folder: &self.config.publish.dir,
-            has_images: self.config.publish.has_images,
+            images: self.config.publish.images,
+            key: &self.sender.key,
             hub: self.hub.as_deref(),
         }
     }

@@ -26,6 +26,7 @@ use crate::store::{EntryFilter, Store};
 use crate::templates::BUILT_IN;
 use crate::web::hooks::Hooks;
 use crate::web::limits::Limits;
+use crate::web::pictures::Pictures;
 use crate::worker::Selection;
 use crate::{demo, files, web};
 
@@ -391,7 +392,8 @@ async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
         topics: app.config.topics.clone(),
         sources: app.config.sources.clone(),
         outlets: app.outlets.clone(),
-        has_images: app.config.publish.has_images,
+        images: app.config.publish.images,
+        pictures: Pictures::default(),
         newsletter: app.config.newsletter.clone(),
         offer: app.offer(),
         sender: app.sender.as_ref().clone(),

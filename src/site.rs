@@ -20,8 +20,9 @@ use crate::digest;
 use crate::files::write_if_changed;
 use crate::model::digest::Newsletter;
 use crate::model::mail_address::Address;
-use crate::model::outlet::Outlet;
+use crate::model::outlet::{Images, Outlet};
 use crate::model::story::Story;
+use crate::model::token::SigningKey;
 use crate::phrases::{long_date, phrases};
 use crate::publish::planet::Setting;
 use crate::publish::{ATOM, JSON, PAGE, RSS};
@@ -49,7 +50,9 @@ pub struct Site<'a> {
     pub retention_days: u64,
     pub templates: &'a Templates,
     pub folder: &'a Path,
-    pub has_images: bool,
+    pub images: Images,
+    /// Signs the addresses of pictures that we hand on.
+    pub key: &'a SigningKey,
     /// The address of a hub that tells of changes.
     pub hub: Option<&'a str>,
 }
@@ -136,7 +139,7 @@ impl Site<'_> {
             topics,
             sources,
             outlets,
-            self.has_images,
+            format!("{:?}", self.images),
             self.hub,
             self.templates.fingerprint(),
             env!("CARGO_PKG_VERSION")
@@ -261,7 +264,7 @@ impl Site<'_> {
 
     /// How pages are made.
     pub fn setting(&self) -> Setting<'_> {
-        Setting { frame: self.frame, outlets: self.outlets, has_images: self.has_images }
+        Setting { frame: self.frame, outlets: self.outlets, images: self.images, key: self.key }
     }
 
     fn write(&self, path: &str, bytes: &[u8]) -> anyhow::Result<bool> {

@@ -1,5 +1,6 @@
 //! Templates (Tera): compiled in, overridden one by one by the operator's folder. HTML is escaped.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
@@ -43,6 +44,8 @@ pub struct TemplateError {
 #[derive(Clone)]
 pub struct Templates {
     tera: Tera,
+    /// Name to where it stands, as people call it, and its text.
+    sources: BTreeMap<&'static str, (String, String)>,
     fingerprint: String,
 }
 
@@ -56,6 +59,7 @@ impl Templates {
         // Tera's own also turns slashes into references, which makes every address three times as long.
         tera.set_escape_fn(|text| text::escaped(text).replace('\'', "&#39;"));
         let mut digest = Sha256::new();
+        let mut sources = BTreeMap::new();
         for (name, text) in BUILT_IN {
             let path = folder.join(name);
             let own = match std::fs::read_to_string(&path) {
@@ -65,9 +69,11 @@ impl Templates {
             };
             let shown = own.as_ref().map_or_else(|| (*name).to_owned(), |_| path.display().to_string());
             digest.update(own.as_deref().unwrap_or(text));
-            tera.add_raw_template(name, own.as_deref().unwrap_or(text)).map_err(|error| fault(&shown, &error))?;
+            let text = own.as_deref().unwrap_or(text);
+            tera.add_raw_template(name, text).map_err(|error| fault(&shown, &error))?;
+            sources.insert(*name, (shown, text.to_owned()));
         }
-        Ok(Templates { tera, fingerprint: digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect() })
+        Ok(Templates { tera, sources, fingerprint: digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect() })
     }
 
     /// Equal for equal templates.
@@ -89,7 +95,19 @@ impl Templates {
     /// When it names something that is not there.
     pub fn render(&self, name: &str, data: &impl Serialize) -> Result<String, TemplateError> {
         let context = Context::from_serialize(data).map_err(|error| fault(name, &error))?;
-        self.tera.render(name, &context).map_err(|error| fault(name, &error))
+        self.tera.render(name, &context).map_err(|error| self.located(name, &error))
+    }
+
+    /// Tera says which variable of which template failed, but not where: the first line that names it.
+    fn located(&self, name: &str, error: &tera::Error) -> TemplateError {
+        let found = fault(name, error);
+        let quoted = |begin: &str, mark: char| found.cause.split(begin).nth(1).and_then(|rest| rest.split(mark).next());
+        let of = quoted("while rendering '", '\'').or_else(|| quoted("Failed to render '", '\'')).unwrap_or(name);
+        let Some((shown, text)) = self.sources.get(of) else { return found };
+        let variable = quoted("Variable `", '`').or_else(|| quoted("Filter '", '\'')).or_else(|| quoted("call '", '\''));
+        let line = variable.and_then(|variable| text.lines().position(|line| line.contains(variable)));
+        let place = line.map_or_else(|| shown.clone(), |line| format!("{shown}, line {}", line + 1));
+        TemplateError { name: place, cause: found.cause }
     }
 }
 
@@ -112,10 +130,10 @@ mod tests {
     fn a_fault_names_the_template_and_the_variable() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("digest")).unwrap();
-        std::fs::write(folder.path().join("digest/subject.txt"), "{{ nonsense }}").unwrap();
+        std::fs::write(folder.path().join("digest/subject.txt"), "a\n\n{{ nonsense }}").unwrap();
         let templates = Templates::load(folder.path()).unwrap();
         let error = templates.render("digest/subject.txt", &serde_json::json!({})).unwrap_err().to_string();
-        assert!(error.contains("digest/subject.txt") && error.contains("nonsense"), "{error}");
+        assert!(error.contains("digest/subject.txt, line 3") && error.contains("nonsense"), "{error}");
         std::fs::write(folder.path().join("digest/subject.txt"), "a\n{% if %}").unwrap();
         let error = Templates::load(folder.path()).err().unwrap().to_string();
         assert!(error.contains("subject.txt") && error.contains("2:"), "{error}");

@@ -17,7 +17,7 @@ use crate::model::digest::{Digest, Newsletter, OnUncertain};
 use crate::model::filter::{Field, Filter, Rule};
 use crate::model::guard::Allowed;
 use crate::model::mail_address::Address;
-use crate::model::outlet::FeedChoice;
+use crate::model::outlet::{FeedChoice, Images};
 use crate::model::schedule::Schedule;
 use crate::model::source::{DateFrom, DateOrder, Select, Source, SourceKind};
 use crate::model::subscriber::Tastes;
@@ -56,8 +56,7 @@ pub struct FetchConfig {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishConfig {
     pub dir: PathBuf,
-    /// Pictures of stories are shown, from where they are: that makes browsers ask other hosts.
-    pub has_images: bool,
+    pub images: Images,
     /// A hub that is told of changes (WebSub); `self` is our own, under `courant serve`.
     pub hub: Option<String>,
 }
@@ -266,14 +265,15 @@ fn hide_password(url: &str) -> String {
 
 fn read_publish(section: Section, surroundings: &Surroundings) -> PublishConfig {
     let images = section.parsed("images", |text| match text {
-        "omit" => Ok(false),
-        "direct" => Ok(true),
-        _ => Err(format!("\"{text}\" must be \"omit\" or \"direct\"")),
+        "omit" => Ok(Images::Omit),
+        "direct" => Ok(Images::Direct),
+        "proxy" => Ok(Images::Proxy),
+        _ => Err(format!("\"{text}\" must be \"omit\", \"proxy\" or \"direct\"")),
     });
     let hub = |text: &str| if text == "self" { Ok(text.to_owned()) } else { parse_web_url(text).map(|url| url.to_string()) };
     PublishConfig {
         dir: surroundings.folder.join(section.string("dir").unwrap_or_else(|| "public".into())),
-        has_images: images.unwrap_or(false),
+        images: images.unwrap_or_default(),
         hub: section.parsed("hub", hub),
     }
 }

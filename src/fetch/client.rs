@@ -287,6 +287,14 @@ impl Client {
     /// # Errors
     /// When there is none.
     pub async fn ask(&self, url: &Url) -> Result<Vec<u8>, FetchError> {
+        self.take(url, ANSWER_BYTES_MAX).await
+    }
+
+    /// What stands at an address, whole or not at all; without redirects.
+    ///
+    /// # Errors
+    /// When it cannot be had, or is longer than `bytes_max`.
+    pub async fn take(&self, url: &Url, bytes_max: usize) -> Result<Vec<u8>, FetchError> {
         let _place = self.gates.enter(url).await;
         self.check_address(url).await?;
         let response = self.http.get(url.clone()).timeout(self.settings.deadline).send().await.map_err(|error| self.explain(url, &error))?;
@@ -297,8 +305,8 @@ impl Client {
         let (mut answer, mut chunks) = (Vec::new(), response.bytes_stream());
         while let Some(chunk) = chunks.next().await {
             answer.extend_from_slice(&chunk.map_err(|error| self.explain(url, &error))?);
-            if answer.len() > ANSWER_BYTES_MAX {
-                break;
+            if answer.len() > bytes_max {
+                return Err(FetchError::Status { status: StatusCode::PAYLOAD_TOO_LARGE.as_u16(), retry_after_seconds: None });
             }
         }
         Ok(answer)

@@ -16,6 +16,18 @@ pub enum OutletKind {
     Feed,
 }
 
+/// What is done with the pictures of stories (`[publish] images`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Images {
+    /// None is shown: no reader's browser asks another host.
+    #[default]
+    Omit,
+    /// Shown from where they are.
+    Direct,
+    /// Fetched and handed on by us, under `courant serve`.
+    Proxy,
+}
+
 /// A feed in all its formats, and the page of the same stories.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outlet {

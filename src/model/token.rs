@@ -13,6 +13,8 @@ pub const PREFERENCES: &str = "preferences";
 pub const CONFIRM: &str = "confirm";
 /// Of those that a form carries: when it was shown.
 pub const FORM: &str = "form";
+/// Of pictures that we show in their sources' stead: their address.
+pub const IMAGE: &str = "image";
 /// Of return paths (VERP): a delivery.
 pub const BOUNCE: &str = "bounce";
 

@@ -49,7 +49,10 @@ impl Place<'_> {
         };
         links.push(("first", current));
         if self.before > 0 {
-            links.push(("prev-archive", self.address(frame, &archive_name(self.before))));
+            let before = self.address(frame, &archive_name(self.before));
+            // For readers of pages (section 3) and of archives (section 4): older stories are the same way.
+            links.push(("next", before.clone()));
+            links.push(("prev-archive", before));
         }
         if let Some(hub) = self.hub.filter(|_| self.archive.is_none()) {
             links.push(("hub", hub.to_owned()));

@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use super::{ATOM, JSON, RSS};
-use crate::model::outlet::{Outlet, OutletKind};
+use crate::model::outlet::{Images, Outlet, OutletKind};
 use crate::model::story::Story;
 use crate::model::subscriber::Tastes;
+use crate::model::token::{IMAGE, SigningKey};
 use crate::phrases::{Phrases, capitalized, language_of, long_date, phrases};
 use crate::templates::{TemplateError, Templates};
 use crate::view::{Frame, StoryView, view_among};
@@ -23,8 +24,9 @@ pub fn day_path(day: &str) -> String {
 pub struct Setting<'a> {
     pub frame: Frame<'a>,
     pub outlets: &'a [Outlet],
-    /// Pictures are shown, from where they are.
-    pub has_images: bool,
+    pub images: Images,
+    /// Signs the addresses of pictures that we hand on.
+    pub key: &'a SigningKey,
 }
 
 #[derive(Serialize)]
@@ -103,7 +105,7 @@ pub fn outlet(setting: Setting, outlet: &Outlet, stories: &[Story], templates: &
         _ => outlet.name.clone(),
     };
     page.feeds = FEEDS.into();
-    page.days = by_day(setting.frame, &outlet.language, &outlet.tastes, stories);
+    page.days = by_day(setting, &outlet.language, &outlet.tastes, &page.root, stories);
     for link in page.navigation.iter_mut().flat_map(|section| &mut section.links) {
         link.is_here = link.path == outlet.path;
     }
@@ -118,7 +120,7 @@ pub fn day(setting: Setting, day: &str, stories: &[Story], templates: &Templates
     let language = &setting.frame.channel.language;
     let mut page = page(setting, language, &day_path(day));
     page.heading = day.parse().map_or_else(|_| day.to_owned(), |date| long_date(date, language));
-    page.days = by_day(setting.frame, language, &Tastes::default(), stories);
+    page.days = by_day(setting, language, &Tastes::default(), &page.root, stories);
     templates.render("planet/index.html", &page)
 }
 
@@ -147,7 +149,7 @@ pub fn search(setting: Setting, query: &str, language: &str, stories: &[Story], 
     let mut page = page(setting, language, "search");
     page.heading = page.t["search"].to_owned();
     (page.query, page.is_search) = (query, true);
-    let views = stories.iter().map(|story| view_among(setting.frame, story, language, &Tastes::default())).collect::<Vec<_>>();
+    let views = stories.iter().map(|story| shown(setting, story, language, &Tastes::default(), &page.root)).collect::<Vec<_>>();
     if !views.is_empty() {
         page.days = vec![Day { day: String::new(), date: String::new(), stories: views }];
     }
@@ -187,7 +189,7 @@ fn page<'a>(setting: Setting<'a>, language: &str, path: &str) -> Page<'a> {
         address: format!("{}/{path}", channel.url),
         feeds: Vec::new(),
         has_sign_up: channel.has_sign_up,
-        has_images: setting.has_images,
+        has_images: setting.images != Images::Omit,
         navigation,
         days: Vec::new(),
         list: Vec::new(),
@@ -204,9 +206,21 @@ fn named(frame: Frame, outlet: &Outlet, language: &str) -> String {
     topic.map_or_else(|| outlet.name.clone(), |topic| topic.label(language).to_owned())
 }
 
-fn by_day(frame: Frame, language: &str, tastes: &Tastes, stories: &[Story]) -> Vec<Day> {
+/// Where pictures that we hand on stand; a token follows.
+pub const IMAGES: &str = "image/";
+
+/// A story with its picture where readers are to get it.
+fn shown(setting: Setting, story: &Story, language: &str, tastes: &Tastes, root: &str) -> StoryView {
+    let mut view = view_among(setting.frame, story, language, tastes);
+    if let Some(image) = view.image.as_mut().filter(|_| setting.images == Images::Proxy) {
+        image.url = format!("{root}{IMAGES}{}", setting.key.sign(IMAGE, &image.url));
+    }
+    view
+}
+
+fn by_day(setting: Setting, language: &str, tastes: &Tastes, root: &str, stories: &[Story]) -> Vec<Day> {
     let mut days: Vec<Day> = Vec::new();
-    for story in stories.iter().map(|story| view_among(frame, story, language, tastes)) {
+    for story in stories.iter().map(|story| shown(setting, story, language, tastes, root)) {
         match days.last_mut() {
             Some(day) if day.day == story.day => day.stories.push(story),
             _ => days.push(Day { day: story.day.clone(), date: story.date.clone(), stories: vec![story] }),

@@ -19,7 +19,7 @@ pub fn render(frame: Frame, place: Place, stories: &[Story]) -> Vec<u8> {
     let link = |(rel, href): &(&str, String)| Link {
         rel: (*rel).to_owned(),
         href: href.clone(),
-        mime_type: Some(if *rel == "prev-archive" { "application/atom+xml" } else { "application/rss+xml" }.into()),
+        mime_type: Some(if matches!(*rel, "prev-archive" | "next") { "application/atom+xml" } else { "application/rss+xml" }.into()),
         ..Link::default()
     };
     let links = place.links(frame, RSS);

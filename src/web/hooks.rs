@@ -6,12 +6,13 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::limits::Limits;
+use super::pictures::Pictures;
 use crate::clock::Clock;
 use crate::deliver::message::Sender;
 use crate::mailing::Press;
 use crate::model::channel::Channel;
 use crate::model::digest::Newsletter;
-use crate::model::outlet::Outlet;
+use crate::model::outlet::{Images, Outlet};
 use crate::model::source::Source;
 use crate::model::subscriber::Offer;
 use crate::model::topic::Topic;
@@ -27,8 +28,8 @@ pub struct Hooks {
     pub topics: Vec<Topic>,
     pub sources: Vec<Source>,
     pub outlets: Vec<Outlet>,
-    /// Pictures of stories are shown, from where they are.
-    pub has_images: bool,
+    pub images: Images,
+    pub pictures: Pictures,
     pub newsletter: Newsletter,
     pub offer: Offer,
     pub sender: Sender,
@@ -54,7 +55,7 @@ impl Hooks {
     /// How pages of the planet are made.
     pub fn setting(&self) -> Setting<'_> {
         let frame = Frame { channel: &self.channel, topics: &self.topics, sources: &self.sources };
-        Setting { frame, outlets: &self.outlets, has_images: self.has_images }
+        Setting { frame, outlets: &self.outlets, images: self.images, key: &self.sender.key }
     }
 
     /// A page from a template; never kept by a cache, for it is somebody's own.

@@ -7,6 +7,7 @@ mod health;
 pub mod hooks;
 pub mod hubs;
 pub mod limits;
+pub mod pictures;
 mod search;
 pub mod server;
 mod subscriptions;

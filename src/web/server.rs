@@ -20,7 +20,8 @@ use tower::Service;
 
 use super::files::Files;
 use super::hooks::{Hooks, failed};
-use super::{health, hubs, search, subscriptions};
+use super::{health, hubs, pictures, search, subscriptions};
+use crate::model::outlet::Images;
 use crate::telemetry::METRICS;
 use crate::websub::{self, Push, Verification};
 
@@ -39,8 +40,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const FAREWELL: Duration = Duration::from_secs(5);
 
 /// What begins so is no file.
-const ASKED: [&str; 11] =
-    ["/subscribe", "/api/", "/confirm/", "/preferences/", "/unsubscribe/", "/search", "/healthz", "/readyz", "/metrics", "/websub/", "/hub"];
+const ASKED: [&str; 12] =
+    ["/image/", "/subscribe", "/api/", "/confirm/", "/preferences/", "/unsubscribe/", "/search", "/healthz", "/readyz", "/metrics", "/websub/", "/hub"];
 
 /// What answers: the published folder, and with `hooks`, what people and machines may ask for beside it.
 #[derive(Clone)]
@@ -52,7 +53,7 @@ struct Site {
 
 impl Site {
     fn new(folder: &Path, hooks: Option<Arc<Hooks>>) -> Site {
-        let images = if hooks.as_ref().is_some_and(|hooks| hooks.has_images) { "img-src 'self' https: http:" } else { "img-src 'self'" };
+        let images = if hooks.as_ref().is_some_and(|hooks| hooks.images == Images::Direct) { "img-src 'self' https: http:" } else { "img-src 'self'" };
         let policy = format!("default-src 'none'; style-src 'unsafe-inline'; {images}; base-uri 'none'; form-action 'self'; frame-ancestors 'none'");
         let policy = HeaderValue::try_from(policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"));
         Site { files: Arc::new(Files::new(folder)), router: hooks.map(router), policy }
@@ -79,6 +80,7 @@ fn router(hooks: Arc<Hooks>) -> Router {
         .route("/preferences/{token}/data", get(subscriptions::data))
         .route("/unsubscribe/{token}", get(subscriptions::show_leave).post(subscriptions::leave))
         .route("/hub", post(hubs::wish))
+        .route("/image/{token}", get(pictures::picture))
         .route("/search", get(search::search))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

@@ -366,3 +366,43 @@ fn paths_heads_and_slow_clients_change_nothing_for_others() {
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     drop(slow);
 }
+
+#[test]
+fn pictures_are_left_out_handed_on_or_shown_as_the_operator_wants() {
+    let own = b"\x89PNG\r\n\x1A\nrest".to_vec();
+    let server = Server::always(Reply::ok(""));
+    let feed = format!(
+        "<rss version=\"2.0\" xmlns:media=\"http://search.yahoo.com/mrss/\"><channel><title>T</title>{}</channel></rss>",
+        ["a", "b"]
+            .map(|name| format!(
+                "<item><guid>{name}</guid><title>The story {name} of the day</title><media:thumbnail url=\"{}\"/></item>",
+                server.url(&format!("/{name}.png"))
+            ))
+            .concat()
+    );
+    let (a, b) = (own.clone(), own);
+    server.answer(move |request| match request.target.as_str() {
+        "/a.png" => Reply::ok(a.clone()).with("Content-Type", "image/png"),
+        "/b.png" => Reply::ok("<script>alert(1)</script>").with("Content-Type", "image/png"),
+        _ => Reply::ok(feed.clone()),
+    });
+    let source = format!("[[source]]\nid = \"s\"\nlang = \"en\"\nurl = \"{}\"\n", server.url("/feed"));
+    let app = App::new(&source);
+    app.ok(&["run"]);
+    assert!(!app.read("public/index.html").contains("<img"));
+    app.configure(&format!("[publish]\nimages = \"direct\"\n{source}"));
+    app.ok(&["publish"]);
+    let page = app.read("public/index.html");
+    assert!(page.contains(&format!("src=\"{}\"", server.url("/a.png"))) && page.contains("width=\"160\" height=\"90\" loading=\"lazy\""), "{page}");
+    app.configure(&format!("[publish]\nimages = \"proxy\"\n{source}"));
+    app.ok(&["publish"]);
+    let page = app.read("public/index.html");
+    assert!(!page.contains(&server.url("/a.png")));
+    let links: Vec<String> = page.split("src=\"image/").skip(1).map(|rest| format!("/image/{}", rest.split('"').next().unwrap())).collect();
+    let service = Service::start(&app);
+    let answers: Vec<Vec<u8>> = links.iter().map(|link| raw(&service, &format!("GET {link} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))).collect();
+    let pictures = answers.iter().filter(|answer| answer.starts_with(b"HTTP/1.1 200") && answer.ends_with(&b)).count();
+    let refused = answers.iter().filter(|answer| answer.starts_with(b"HTTP/1.1 415")).count();
+    assert_eq!((links.len(), pictures, refused), (2, 1, 1));
+    assert_eq!(service.ask("GET", "/image/forged.token", "", "").0, 404);
+}
