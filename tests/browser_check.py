@@ -52,7 +52,7 @@ with sync_playwright() as playwright:
                 nodes = "; ".join(node["html"][:120] for node in violation["nodes"][:2])
                 problems.append(f"{path} ({scheme}): {violation['id']}: {violation['help']}: {nodes}")
             context.close()
-        for width in (320, 375, 768, 1280, 1920, 3840):
+        for width in (320, 3840) if path == PATHS[0] else (320, 375, 768, 1280, 1920, 3840):
             context, page = open_page(path, viewport={"width": width, "height": 900})
             over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             if over > 0:

@@ -6,6 +6,7 @@ mod forms;
 mod health;
 pub mod hooks;
 pub mod hubs;
+mod images;
 pub mod limits;
 pub mod pictures;
 mod search;

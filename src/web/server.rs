@@ -20,7 +20,7 @@ use tower::Service;
 
 use super::files::Files;
 use super::hooks::{Hooks, failed};
-use super::{health, hubs, pictures, search, subscriptions};
+use super::{health, hubs, images, search, subscriptions};
 use crate::model::outlet::Images;
 use crate::telemetry::METRICS;
 use crate::websub::{self, Push, Verification};
@@ -80,7 +80,7 @@ fn router(hooks: Arc<Hooks>) -> Router {
         .route("/preferences/{token}/data", get(subscriptions::data))
         .route("/unsubscribe/{token}", get(subscriptions::show_leave).post(subscriptions::leave))
         .route("/hub", post(hubs::wish))
-        .route("/image/{token}", get(pictures::picture))
+        .route("/image/{token}", get(images::picture))
         .route("/search", get(search::search))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

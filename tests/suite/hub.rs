@@ -1,23 +1,12 @@
 //! Our feeds pushed to whoever subscribes at our hub, and a word to another hub.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 
 use crate::support::http::{Reply, Request, Server};
 use crate::support::service::Service;
-use crate::support::{App, rss};
-
-fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let started = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(started.elapsed() < Duration::from_secs(20), "{what} never came");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
+use crate::support::{App, rss, wait_for};
 
 /// A subscriber that confirms what is asked of it, and answers pushes with a status.
 fn subscriber(push_status: u16) -> Server {

@@ -1,23 +1,10 @@
 //! Feeds that are pushed (WebSub), under `courant serve`.
 
-use std::time::{Duration, Instant};
-
 use hmac::{Hmac, KeyInit, Mac};
 
 use crate::support::http::{Reply, Request, Server};
 use crate::support::service::Service;
-use crate::support::{App, rss};
-
-fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let started = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(started.elapsed() < Duration::from_secs(20), "{what} never came");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
+use crate::support::{App, rss, wait_for};
 
 fn form(request: &Request) -> std::collections::HashMap<String, String> {
     url::form_urlencoded::parse(&request.body).into_owned().collect()

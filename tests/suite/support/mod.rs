@@ -79,10 +79,15 @@ impl App {
 
     /// The binary with the configuration and the clock, not yet started.
     pub fn command(&self, arguments: &[&str]) -> Command {
+        self.command_within("60", arguments)
+    }
+
+    /// The same, ended after so many seconds.
+    pub fn command_within(&self, seconds: &str, arguments: &[&str]) -> Command {
         // A run that hangs is a failure (code 124), not a wait.
         let mut command = Command::new("timeout");
         command
-            .args(["-k", "5", "60", env!("CARGO_BIN_EXE_courant")])
+            .args(["-k", "5", seconds, env!("CARGO_BIN_EXE_courant")])
             .current_dir(self.folder.path())
             .env_remove("RUST_LOG")
             .args(["--now", &self.now])
@@ -167,4 +172,17 @@ pub fn text_part(mail: &str) -> String {
         rest = if escaped.is_some() { &more[2..] } else { more };
     }
     String::from_utf8(bytes).unwrap()
+}
+
+/// What `look` finds, once it does: services work by themselves.
+#[track_caller]
+pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let started = std::time::Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(started.elapsed() < std::time::Duration::from_secs(20), "{what} never came");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
 }

@@ -1,0 +1,49 @@
+//! Pictures of stories, fetched and handed on: readers' browsers ask no other host, and no source learns who reads.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use url::Url;
+
+use super::hooks::Hooks;
+use crate::model::outlet::Images;
+use crate::model::token::IMAGE;
+
+/// A larger picture is no thumbnail, in bytes.
+const PICTURE_BYTES_MAX: usize = 2 << 20;
+
+/// Pictures that only show something: SVG can do more, and is left out.
+const KINDS: [(&str, &[u8]); 6] = [
+    ("image/jpeg", b"\xFF\xD8\xFF"),
+    ("image/png", b"\x89PNG\r\n\x1A\n"),
+    ("image/gif", b"GIF8"),
+    ("image/webp", b"RIFF"),
+    ("image/avif", b"\0\0\0"),
+    ("image/bmp", b"BM"),
+];
+
+/// A picture by the token that a page of ours has: nobody else decides what we fetch.
+pub async fn picture(State(hooks): State<Arc<Hooks>>, Path(token): Path<String>) -> Response {
+    let address = hooks.sender.key.verify(IMAGE, &token).filter(|_| hooks.images == Images::Proxy);
+    let Some((address, url)) = address.and_then(|address| Some((address.clone(), Url::parse(&address).ok()?))) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    if let Some((kind, bytes)) = hooks.pictures.get(&address) {
+        return shown(kind, bytes);
+    }
+    let Ok(bytes) = hooks.refresher.client.take(&url, PICTURE_BYTES_MAX).await else { return StatusCode::BAD_GATEWAY.into_response() };
+    // By its first bytes, not by what its server says of it.
+    let Some((kind, _)) = KINDS.iter().find(|(_, start)| bytes.starts_with(start)) else { return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response() };
+    let bytes = Bytes::from(bytes);
+    hooks.pictures.keep(&address, kind, bytes.clone());
+    shown(kind, bytes)
+}
+
+fn shown(kind: &'static str, bytes: Bytes) -> Response {
+    let headers =
+        [(header::CONTENT_TYPE, HeaderValue::from_static(kind)), (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=604800, immutable"))];
+    (headers, bytes).into_response()
+}
