@@ -20,7 +20,7 @@ use crate::digest;
 use crate::files::write_if_changed;
 use crate::model::digest::Newsletter;
 use crate::model::mail_address::Address;
-use crate::model::outlet::{Images, Outlet};
+use crate::model::outlet::{Images, Outlet, OutletKind};
 use crate::model::story::Story;
 use crate::model::token::SigningKey;
 use crate::phrases::{long_date, phrases};
@@ -97,16 +97,23 @@ impl Site<'_> {
     /// Outlets that are new, or of something else than before, are behind as a whole.
     fn settle_outlets(&self, store: &mut Store) -> anyhow::Result<()> {
         let known: HashMap<String, String> = store.outlets()?.into_iter().map(|(path, contents, _)| (path, contents)).collect();
+        let mut new = Vec::new();
         for outlet in self.outlets {
             let contents = serde_json::to_string(&json!({ "tastes": outlet.tastes, "language": outlet.language }))?;
             if known.get(&outlet.path) != Some(&contents) {
-                let mut work = store.begin()?;
+                new.push((outlet, contents));
+            }
+        }
+        if !new.is_empty() {
+            let mut work = store.begin()?;
+            for (outlet, contents) in new {
                 work.put_outlet(&outlet.path, &contents)?;
                 for file in outlet_files(outlet) {
                     work.put_behind(&file)?;
                 }
-                work.commit()?;
             }
+            work.mark_all_dirty()?;
+            work.commit()?;
         }
         // All is behind as well when what stands around the stories changed, or when files were taken away.
         let around = self.around()?;
@@ -150,6 +157,10 @@ impl Site<'_> {
     /// Puts stories that changed into the outlets that they belong to, and notes what is behind for it.
     fn place(&self, store: &mut Store, dirty: &[DirtyStory]) -> anyhow::Result<()> {
         let mut behind: BTreeSet<String> = BTreeSet::new();
+        // A network of ten thousand partners has as many outlets: a story is asked only about its own.
+        let (of_partners, others): (Vec<&Outlet>, Vec<&Outlet>) = self.outlets.iter().partition(|outlet| outlet.kind == OutletKind::Partner);
+        let of_partners: HashMap<&str, &Outlet> =
+            of_partners.into_iter().filter_map(|outlet| Some((outlet.tastes.partners.first()?.as_str(), outlet))).collect();
         let mut work = store.begin()?;
         for DirtyStory { key, story } in dirty {
             let Some(story) = story else {
@@ -160,7 +171,9 @@ impl Site<'_> {
                 continue;
             };
             let sort_date = story_date(story);
-            for outlet in self.outlets.iter().filter(|outlet| story.wanted_since(&outlet.tastes).is_some()) {
+            let partners: BTreeSet<&str> = story.versions.iter().map(|version| version.partner.as_str()).collect();
+            let own = partners.iter().filter_map(|partner| of_partners.get(partner).copied());
+            for outlet in others.iter().copied().chain(own).filter(|outlet| story.wanted_since(&outlet.tastes).is_some()) {
                 let before = work.publish_story(&outlet.path, *key, sort_date)?;
                 behind.extend(outlet_files(outlet));
                 if outlet.path.is_empty() {

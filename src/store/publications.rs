@@ -103,13 +103,17 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// A feed is of this from now on; what it held as something else is forgotten, and all stories are looked at again.
+    /// A feed is of this from now on; what it held as something else is forgotten.
     pub fn put_outlet(&mut self, path: &str, contents: &str) -> Result<()> {
         self.transaction.execute("DELETE FROM publication WHERE outlet = ?1", [path])?;
         if path.is_empty() {
             self.transaction.execute("DELETE FROM published_day", [])?;
         }
-        self.transaction.execute("INSERT OR REPLACE INTO outlet (path, contents, archived) VALUES (?1, ?2, 0)", [path, contents])?;
+        self.put_outlet_contents(path, contents)
+    }
+
+    /// All stories are looked at again.
+    pub fn mark_all_dirty(&mut self) -> Result<()> {
         self.transaction.execute("INSERT OR IGNORE INTO dirty_story SELECT pk FROM story", [])?;
         Ok(())
     }
