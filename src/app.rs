@@ -89,7 +89,7 @@ impl App {
         let mailbox = |text: &str| text.parse().with_context(|| format!("\"{text}\" is no mail address"));
         let sender = Arc::new(Sender {
             from: mailbox(&config.mail.from)?,
-            reply_to: config.mail.reply_to.as_deref().map(mailbox).transpose()?,
+            reply_to: Some(mailbox(config.mail.reply_to.as_deref().unwrap_or(&config.mail.from))?),
             channel: config.channel.title.clone(),
             public_url: config.public_url.clone(),
             bounces: config.mail.bounces.clone(),
