@@ -131,11 +131,15 @@ impl Store {
 
     /// Suppressions that an earlier courant kept by address are kept by hash from now on.
     pub fn hash_suppressions(&mut self, hash: impl Fn(&str) -> String) -> Result<()> {
-        let work = self.begin()?;
         let clear = {
-            let mut statement = work.transaction.prepare("SELECT address FROM suppression WHERE address LIKE '%@%'")?;
+            let mut statement = self.connection.prepare("SELECT address FROM suppression WHERE address LIKE '%@%'")?;
             statement.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?
         };
+        if clear.is_empty() {
+            // A command that only reads is not to wait for one that writes.
+            return Ok(());
+        }
+        let work = self.begin()?;
         for address in &clear {
             work.transaction.execute("UPDATE OR REPLACE suppression SET address = ?2 WHERE address = ?1", [address, &hash(address)])?;
         }

@@ -206,3 +206,29 @@ fn what_its_source_dropped_long_ago_loses_its_text_and_is_still_known() {
     app.later(24 * 60).ok(&["fetch"]);
     assert!(app.announced().iter().all(|(_, times)| *times == 1), "{:?}", app.announced());
 }
+
+#[test]
+fn a_store_of_the_first_version_is_brought_up_to_date_with_all_that_it_holds() {
+    let app = App::new(
+        "[[source]]\nid = \"s\"\nurl = \"https://192.0.2.1/\"\nenabled = false\n[[digest]]\nid = \"d\"\nschedule = \"daily 08:00 UTC\"\nrecipients = [\"ana@example.org\", \"bo@example.org\"]\n",
+    );
+    let old = rusqlite::Connection::open(app.path("courant.db")).unwrap();
+    old.execute_batch(include_str!("../../migrations/sqlite/0001_start.sql")).unwrap();
+    old.execute_batch(
+        "PRAGMA user_version = 1;
+         INSERT INTO source VALUES ('s', 'Partner', '{}');
+         INSERT INTO story (id) VALUES ('11111111-1111-1111-1111-111111111111');
+         INSERT INTO entry (id, source, identity, url, title, summary, language, first_seen, last_seen, changed, fingerprint, details, topics, story, relation, announced, sort_date)
+         VALUES ('e', 's', 'guid:1', 'https://x.example/1', 'A story of the old days', 'words', 'en', 1666000000000, 1666000000000, 1666000000000, 'f', '{}', '[]', 1, 'first', 1, 1666000000000);
+         INSERT INTO suppression VALUES ('ana@example.org', 'd', 'unsubscribed', 1);",
+    )
+    .unwrap();
+    drop(old);
+    app.ok(&["run"]);
+    assert!(app.read("public/atom.xml").contains("A story of the old days") && app.read("public/feed.json").contains("A story of the old days"));
+    let mails = app.outbox();
+    assert_eq!(mails.len(), 1, "who left before stays away");
+    assert!(mails[0].contains("To: bo@example.org"));
+    let service = crate::support::service::Service::start(&app);
+    assert!(service.ask("GET", "/search?q=old+days", "", "").1.contains("A story of the old days"));
+}
