@@ -3,8 +3,10 @@
 usage: imap_server.py CERT KEY FOLDER
 Puts the messages of FOLDER (*.eml) into the INBOX of "demouser" (password "demopass"), unread, and prints its port.
 """
+import ctypes
 import imaplib
 import pathlib
+import signal
 import socket
 import ssl
 import subprocess
@@ -15,9 +17,16 @@ CERT, KEY, FOLDER = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
 with socket.socket() as free:
     free.bind(("127.0.0.1", 0))
     port = free.getsockname()[1]
+
+
+def end_with_us():
+    # The test may kill us: the server is not to live on (prctl PR_SET_PDEATHSIG).
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
 command = "import sys; from pymap.main import main; sys.exit(main())"
 server = subprocess.Popen([sys.executable, "-c", command, "--host", "127.0.0.1", "--port", str(port), "--cert", CERT, "--key", KEY,
-                           "dict", "--demo-data"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                           "dict", "--demo-data"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=end_with_us)
 try:
     for _ in range(200):
         try:
