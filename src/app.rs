@@ -82,7 +82,7 @@ impl App {
             interval_min_seconds: config.fetch.interval_min_seconds,
             interval_max_seconds: config.fetch.interval_max_seconds,
             robots_locks: OriginLocks::default(),
-            retention: SignedDuration::from_secs(i64::try_from(config.channel.retention_seconds).unwrap_or(i64::MAX / 4).min(i64::MAX / 4)),
+            retention: duration(config.channel.retention_seconds),
         };
         let templates = Templates::load(&config.templates_dir)?;
         let transport = Arc::new(transport(&config.mail)?);
@@ -201,7 +201,7 @@ impl App {
             return Err(Interrupted.into());
         }
         let reports = round.reports;
-        let published = self.publish()?;
+        let published = self.site().publish(&mut self.store())?;
         self.tell().await?;
         let mut turns = Vec::new();
         for digest in &self.config.digests {
@@ -233,8 +233,7 @@ impl App {
 
     /// Forgets which mail went to whom, after a while.
     fn forget(&self) -> anyhow::Result<()> {
-        let retention = SignedDuration::from_secs(i64::try_from(self.config.mail.retention_seconds).unwrap_or(i64::MAX / 4).min(i64::MAX / 4));
-        let Ok(limit) = self.clock.now().checked_sub(retention) else { return Ok(()) };
+        let Ok(limit) = self.clock.now().checked_sub(duration(self.config.mail.retention_seconds)) else { return Ok(()) };
         let mut store = self.store();
         let mut work = store.begin()?;
         let gone = work.forget_deliveries(limit)?;
@@ -279,12 +278,20 @@ impl App {
     }
 }
 
+/// A configured length of time; one beyond all time is as long as can be counted with.
+fn duration(seconds: u64) -> SignedDuration {
+    SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX).min(i64::MAX / 4))
+}
+
+fn read(path: &PathBuf) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
 /// The HTTP client as configured.
 ///
 /// # Errors
 /// When a CA file cannot be read or the TLS part cannot be set up.
 pub fn client(fetch: &config::FetchConfig) -> anyhow::Result<Client> {
-    let read = |path: &PathBuf| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
     let settings = Settings {
         user_agent: fetch.user_agent.clone(),
         timeout: Duration::from_secs(fetch.timeout_seconds),
@@ -312,7 +319,7 @@ pub fn mail_tls(mail: &MailConfig) -> anyhow::Result<Arc<rustls::ClientConfig>> 
         TransportConfig::Smtp { ca_file, .. } => ca_file.as_ref(),
         TransportConfig::Directory(_) => None,
     };
-    let root = ca_file.map(|path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))).transpose()?;
+    let root = ca_file.map(read).transpose()?;
     smtp::client_config(root.as_deref()).map_err(|reason| Usage(format!("[mail] ca_file: {reason}")).into())
 }
 
@@ -320,7 +327,6 @@ fn transport(mail: &MailConfig) -> anyhow::Result<Transport> {
     match &mail.transport {
         TransportConfig::Directory(folder) => Ok(Transport::Directory(folder.clone())),
         TransportConfig::Smtp { urls, username, password, ca_file } => {
-            let read = |path: &PathBuf| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
             let root = ca_file.as_ref().map(read).transpose()?;
             let settings = |url| smtp::Settings {
                 url,
