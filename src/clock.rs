@@ -33,6 +33,6 @@ impl TokenSource {
     pub fn token(&self) -> anyhow::Result<String> {
         let mut bytes = [0u8; 20];
         getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("this machine gives no random numbers: {error}"))?;
-        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(crate::text::hex(&bytes))
     }
 }

@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::fetch::client::{Client, FetchError};
 use crate::model::outlet::Outlet;
-use crate::publish::{ATOM, JSON, RSS};
+use crate::publish::{self, ATOM, JSON, RSS};
 use crate::store::{Push, Store};
 
 /// Leases in seconds: asked for, granted at most, granted where none is asked for.
@@ -177,14 +177,10 @@ async fn one(client: &Client, telling: Telling<'_>, push: &Push) -> Result<(), F
     let Some(secret) = &push.secret else { return Err(FetchError::Gone) };
     let path = push.topic.strip_prefix(telling.public).unwrap_or_default().trim_start_matches('/');
     let Ok(body) = tokio::fs::read(telling.folder.join(path)).await else { return Err(FetchError::Gone) };
-    let media_type = match path.rsplit('/').next().unwrap_or_default() {
-        RSS => "application/rss+xml",
-        JSON => "application/feed+json",
-        _ => "application/atom+xml",
-    };
+    let media_type = publish::media_type(path.rsplit('/').next().unwrap_or_default()).unwrap_or("application/octet-stream");
     let mut headers = vec![("content-type", media_type.to_owned()), ("link", format!("<{}>; rel=\"hub\", <{}>; rel=\"self\"", telling.hub, push.topic))];
     if let Some(mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok().filter(|_| !secret.is_empty()) {
-        let hex: String = mac.chain_update(&body).finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = crate::text::hex(&mac.chain_update(&body).finalize().into_bytes());
         headers.push(("x-hub-signature", format!("sha256={hex}")));
     }
     client.post(&callback, &headers, body).await

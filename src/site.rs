@@ -25,7 +25,7 @@ use crate::model::story::Story;
 use crate::model::token::SigningKey;
 use crate::phrases::{long_date, phrases};
 use crate::publish::planet::Setting;
-use crate::publish::{ATOM, JSON, PAGE, RSS};
+use crate::publish::{ATOM, JSON, OPML, PAGE, RSS};
 use crate::publish::{Place, archive_name, atom, json_feed, lists, planet, rss};
 use crate::store::{DirtyStory, Store};
 use crate::templates::Templates;
@@ -70,7 +70,6 @@ const ISSUES_MAX: usize = 100;
 /// Issues read at a time.
 const BATCH: usize = 100;
 /// Files that stand for lists of the whole.
-const OPML: &str = "opml.xml";
 const SITEMAP: &str = "sitemap.xml";
 const FAVICON: &str = "favicon.svg";
 /// In the list of outlets, what stands around the stories of all.
@@ -151,7 +150,7 @@ impl Site<'_> {
             self.templates.fingerprint(),
             env!("CARGO_PKG_VERSION")
         ]))?;
-        Ok(Sha256::digest(all).iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(crate::text::hex(&Sha256::digest(all)))
     }
 
     /// Puts stories that changed into the outlets that they belong to, and notes what is behind for it.

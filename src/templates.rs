@@ -73,7 +73,7 @@ impl Templates {
             tera.add_raw_template(name, text).map_err(|error| fault(&shown, &error))?;
             sources.insert(*name, (shown, text.to_owned()));
         }
-        Ok(Templates { tera, sources, fingerprint: digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect() })
+        Ok(Templates { tera, sources, fingerprint: text::hex(&digest.finalize()) })
     }
 
     /// Equal for equal templates.

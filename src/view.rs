@@ -21,6 +21,16 @@ pub struct Frame<'a> {
     pub sources: &'a [Source],
 }
 
+impl<'a> Frame<'a> {
+    /// What a topic is called in a language; its id where the configuration has it no more.
+    pub fn topic_label<'b>(&self, id: &'b str, language: &str) -> &'b str
+    where
+        'a: 'b,
+    {
+        self.topics.iter().find(|topic| topic.id == id).map_or(id, |topic| topic.label(language))
+    }
+}
+
 /// A story as templates see it, on the page and in the digest.
 #[derive(Debug, Clone, Serialize)]
 pub struct StoryView {
@@ -77,7 +87,7 @@ pub fn view_among(frame: Frame, story: &Story, language: &str, tastes: &Tastes) 
         Some(LinkView { label: label(version), language_name: language_name(&own, language), language: own, url: web(&version.entry.url)? })
     };
     let date = shown.sort_date().to_zoned_datetime(TimeZone::UTC).date();
-    let title = if shown.entry.title.is_empty() { crate::text::shorten(&shown.entry.summary, 80) } else { shown.entry.title.clone() };
+    let title = shown.entry.headline();
     StoryView {
         title: if title.is_empty() { "…".into() } else { title },
         url: web(&shown.entry.url),
@@ -97,7 +107,7 @@ pub fn view_among(frame: Frame, story: &Story, language: &str, tastes: &Tastes) 
             .topics()
             .iter()
             .map(|matched| {
-                let label = frame.topics.iter().find(|topic| topic.id == matched.topic).map_or(matched.topic.as_str(), |topic| topic.label(language));
+                let label = frame.topic_label(&matched.topic, language);
                 TopicView { id: matched.topic.clone(), label: label.to_owned(), evidence: matched.evidence.clone() }
             })
             .collect(),

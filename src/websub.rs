@@ -154,9 +154,7 @@ fn is_signed(secret: &str, signature: &str, body: &[u8]) -> bool {
         M::new_from_slice(secret.as_bytes()).is_ok_and(|own| own.chain_update(body).verify_slice(mac).is_ok())
     }
     let Some((method, hex)) = signature.split_once('=') else { return false };
-    let digits: Option<Vec<u8>> =
-        hex.trim().as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok())).collect();
-    let Some(mac) = digits else { return false };
+    let Some(mac) = crate::text::unhex(hex.trim()) else { return false };
     match method.trim().to_ascii_lowercase().as_str() {
         "sha1" => check::<Hmac<sha1::Sha1>>(secret, body, &mac),
         "sha256" => check::<Hmac<sha2::Sha256>>(secret, body, &mac),

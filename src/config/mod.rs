@@ -578,11 +578,7 @@ fn parse_web_url(text: &str) -> Result<Url, String> {
 }
 
 fn parse_language(text: &str) -> Result<String, String> {
-    let is_tag = text
-        .split('-')
-        .enumerate()
-        .all(|(at, part)| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()) && (at > 0 || (2..=3).contains(&part.len())));
-    if is_tag { Ok(text.to_owned()) } else { Err(format!("\"{text}\" is no language: write fr, en, es or pt-BR")) }
+    if crate::text::is_language_tag(text) { Ok(text.to_owned()) } else { Err(format!("\"{text}\" is no language: write fr, en, es or pt-BR")) }
 }
 
 /// `90s`, `30m`, `6h`, `1d`, `2w`, or several together: seconds.

@@ -174,7 +174,7 @@ fn encoded_link(link: &str) -> Vec<u8> {
 /// When its text cannot be encoded.
 pub fn prepare(issue: &Issue) -> Result<Prepared, MessageError> {
     // The boundary follows from the issue, so that a replay gives the same bytes.
-    let hex: String = Sha256::new().chain_update(&issue.text).chain_update(&issue.html).finalize().iter().take(15).map(|byte| format!("{byte:02x}")).collect();
+    let hex = crate::text::hex(&Sha256::new().chain_update(&issue.text).chain_update(&issue.html).finalize()[..15]);
     let parts = MultiPart::alternative()
         .boundary(format!("courant-{hex}"))
         .singlepart(part(ContentType::TEXT_PLAIN, &issue.text)?)
@@ -318,7 +318,7 @@ fn quoted(text: &str) -> String {
 /// The Message-ID of a delivery (RFC 5322 section 3.6.4): made from what it is, so the same in every replay.
 pub fn message_id(digest: &str, issue: u64, created: jiff::Timestamp, recipient: &str, domain: &str) -> String {
     let digest = Sha256::digest(format!("{digest}\0{issue}\0{created}\0{recipient}"));
-    let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let hex = crate::text::hex(&digest[..16]);
     format!("{hex}@{domain}")
 }
 

@@ -156,7 +156,7 @@ fn personal_issue(press: Press, (language, tastes): (&String, &Tastes), seen: Ra
     }
     let newsletter = press.newsletter;
     let hash = Sha256::digest(format!("{language}\0{}\0{}\0{}", serde_json::to_string(tastes)?, seen.start, press.now));
-    let name: String = hash.iter().take(10).map(|byte| format!("{byte:02x}")).collect();
+    let name = crate::text::hex(&hash[..10]);
     let edition = Edition {
         title: newsletter.title(language, press.frame.channel),
         language,

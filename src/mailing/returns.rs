@@ -27,7 +27,7 @@ struct Concerned {
 /// When the store fails: the message has to be read again.
 pub fn take(store: &mut Store, key: &SigningKey, has_return_paths: bool, bytes: &[u8], recipients: &[String], now: Timestamp) -> anyhow::Result<Vec<String>> {
     let report = returns::read(bytes, recipients);
-    let id: String = Sha256::digest(bytes).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let id = crate::text::hex(&Sha256::digest(bytes)[..16]);
     match &report.what {
         Return::Other(why) => Ok(vec![format!("left alone: {why}")]),
         Return::Leave(from) => Ok(vec![leave(store, key, &report, from.as_deref(), now)?]),

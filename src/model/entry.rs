@@ -73,6 +73,9 @@ pub struct Provenance {
     pub id: Option<String>,
 }
 
+/// Of words that stand for a title.
+const HEADLINE_CHARS_MAX: usize = 80;
+
 /// A cleaned entry.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
@@ -113,6 +116,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// What to call it: its title, else the start of its words; empty where it has neither.
+    pub fn headline(&self) -> String {
+        if self.title.is_empty() { crate::text::shorten(&self.summary, HEADLINE_CHARS_MAX) } else { self.title.clone() }
+    }
+
     /// The day that the entry speaks for itself, if it has one.
     pub fn date(&self) -> Option<Timestamp> {
         self.published.or(self.updated)

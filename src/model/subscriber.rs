@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::mail_address::Address;
 use super::schedule::Schedule;
+use crate::text::is_language_tag;
 
 /// Whether mail goes to a subscriber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -199,7 +200,7 @@ impl Offer {
         let own = choice.language.trim();
         let language = if own.is_empty() { language } else { own };
         for (field, tags) in [("language", std::slice::from_ref(&language.to_owned())), ("languages", choice.languages.as_slice())] {
-            faults.extend(tags.iter().filter(|tag| !is_language(tag)).map(|tag| (field, format!("\"{tag}\" is no language: write fr, en or es"))));
+            faults.extend(tags.iter().filter(|tag| !is_language_tag(tag)).map(|tag| (field, format!("\"{tag}\" is no language: write fr, en or es"))));
         }
         for (field, chosen, known) in
             [("topics", &choice.topics, &self.topics), ("without", &choice.without, &self.topics), ("partners", &choice.partners, &self.partners)]
@@ -231,12 +232,6 @@ impl Offer {
             }
         }
     }
-}
-
-fn is_language(tag: &str) -> bool {
-    let mut parts = tag.split('-');
-    let is_part = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    parts.next().is_some_and(|primary| (2..=3).contains(&primary.len()) && is_part(primary)) && parts.all(is_part)
 }
 
 /// What a subscriber chooses.

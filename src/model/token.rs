@@ -5,6 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use crate::text::{hex, unhex};
+
 /// The purpose of the tokens that mails are left by: a digest and the hash of an address.
 pub const UNSUBSCRIBE: &str = "unsubscribe";
 /// Of those that open a subscriber's preferences: the hash of an address.
@@ -72,15 +74,6 @@ impl SigningKey {
 
 /// A return path is worth less than a link: 80 bits.
 const SHORT_MAC_BYTES: usize = 10;
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u32>> = text.chars().map(|c| c.to_digit(16)).collect();
-    Some(digits?.chunks_exact(2).filter_map(|pair| u8::try_from(pair[0] * 16 + pair[1]).ok()).collect())
-}
 
 impl std::fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -48,7 +48,7 @@ fn entry(frame: Frame, place: Place, story: &Story) -> Entry {
     let shown = story.version_among(&place.outlet.language, &place.outlet.tastes);
     let e = &shown.entry;
     let language = e.language.as_deref();
-    let title = if e.title.is_empty() { crate::text::shorten(&e.summary, 80) } else { e.title.clone() };
+    let title = e.headline();
     let thumbnail = e.image.as_ref().map(|image| extension("media", "thumbnail", [("url".to_owned(), image.url.clone())].into()));
     Entry {
         title: plain(if title.is_empty() { "(untitled)" } else { &title }, language),

@@ -51,11 +51,7 @@ fn item(frame: Frame, place: Place, story: &Story) -> Value {
     put("date_modified", json!(date(shown.updated())));
     put("language", json!(e.language));
     put("authors", authors(shown));
-    let label = |topic: &str| {
-        let known = frame.topics.iter().find(|known| known.id == topic);
-        known.map_or_else(|| topic.to_owned(), |known| known.label(&place.outlet.language).to_owned())
-    };
-    put("tags", json!(story.topics().iter().map(|matched| label(&matched.topic)).collect::<Vec<_>>()));
+    put("tags", json!(story.topics().iter().map(|matched| frame.topic_label(&matched.topic, &place.outlet.language)).collect::<Vec<_>>()));
     let attachment = |enclosure: &crate::model::feed::Enclosure| {
         let mut attachment = json!({ "url": enclosure.url, "mime_type": enclosure.mime_type.as_deref().unwrap_or("application/octet-stream") });
         if let Some(size) = enclosure.size_in_bytes {

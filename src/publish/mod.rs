@@ -16,6 +16,18 @@ pub const ATOM: &str = "atom.xml";
 pub const RSS: &str = "rss.xml";
 pub const JSON: &str = "feed.json";
 pub const PAGE: &str = "index.html";
+/// The list of sources, under the address of the channel.
+pub const OPML: &str = "opml.xml";
+
+/// The media type of a feed, by the name of its file.
+pub fn media_type(file: &str) -> Option<&'static str> {
+    match file {
+        ATOM => Some("application/atom+xml"),
+        RSS => Some("application/rss+xml"),
+        JSON => Some("application/feed+json"),
+        _ => None,
+    }
+}
 
 /// Where a document of an outlet stands, and its neighbours (RFC 5005).
 #[derive(Debug, Clone, Copy)]

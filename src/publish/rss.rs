@@ -52,10 +52,9 @@ fn date(time: Timestamp) -> String {
 fn item(frame: Frame, place: Place, story: &Story) -> Item {
     let shown = story.version_among(&place.outlet.language, &place.outlet.tastes);
     let e = &shown.entry;
-    let title = if e.title.is_empty() { crate::text::shorten(&e.summary, 80) } else { e.title.clone() };
+    let title = e.headline();
     let category = |matched: &&crate::model::topic::TopicMatch| {
-        let known = frame.topics.iter().find(|topic| topic.id == matched.topic);
-        let name = known.map_or(matched.topic.as_str(), |topic| topic.label(&place.outlet.language));
+        let name = frame.topic_label(&matched.topic, &place.outlet.language);
         Category { name: safe(name), domain: Some(format!("{}/topics/", frame.channel.url)) }
     };
     let source = frame.sources.iter().find(|source| source.id == e.source);

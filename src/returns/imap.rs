@@ -9,6 +9,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use url::Url;
 
+use crate::text::percent_decoded;
+
 /// For each step of the dialogue.
 const STEP_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -27,7 +29,7 @@ pub async fn each_unread(
     mut visit: impl FnMut(&[u8]) -> anyhow::Result<()>,
 ) -> anyhow::Result<usize> {
     let mut session = step(login(url, password, tls)).await?;
-    let folder = percent_decoded(url.path().trim_start_matches('/'));
+    let folder = percent_decoded(url.path().trim_start_matches('/')).unwrap_or_default();
     step(async { Ok(session.select(if folder.is_empty() { "INBOX" } else { &folder }).await?) }).await?;
     let mut unread: Vec<u32> = step(async { Ok(session.uid_search("UNSEEN").await?) }).await?.into_iter().collect();
     unread.sort_unstable();
@@ -63,12 +65,6 @@ async fn login(url: &Url, password: &str, tls: Arc<rustls::ClientConfig>) -> any
         client.run_command_and_check_ok("STARTTLS", None).await?;
         client = Client::new(Box::new(connector.connect(name, client.into_inner()).await?));
     }
-    let user = percent_decoded(url.username());
+    let user = percent_decoded(url.username()).unwrap_or_default();
     client.login(user, password).await.map_err(|(error, _)| anyhow::anyhow!("the mailbox refuses the login: {error}"))
-}
-
-fn percent_decoded(text: &str) -> String {
-    // Decodes as a query does, but for the plus sign.
-    let text = text.replace('+', "%2B");
-    url::form_urlencoded::parse(text.as_bytes()).map(|(name, _)| name.into_owned()).next().unwrap_or_default()
 }

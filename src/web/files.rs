@@ -13,6 +13,9 @@ use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
+use crate::publish;
+use crate::text::{hex, percent_decoded};
+
 /// Held in memory at most, in bytes; beyond it all is let go, and read again as it is asked for.
 const HELD_BYTES_MAX: usize = 128 << 20;
 /// A larger file is none of ours.
@@ -134,60 +137,47 @@ fn file_name(path: &str) -> Option<String> {
     name.split('/').all(is_plain).then_some(name)
 }
 
-fn percent_decoded(path: &str) -> Option<String> {
-    if !path.contains('%') {
-        return Some(path.to_owned());
-    }
-    let (mut bytes, mut rest) = (Vec::with_capacity(path.len()), path.as_bytes());
-    while let Some((first, more)) = rest.split_first() {
-        if *first == b'%' {
-            let hex = std::str::from_utf8(more.get(..2)?).ok()?;
-            bytes.push(u8::from_str_radix(hex, 16).ok()?);
-            rest = &more[2..];
-        } else {
-            bytes.push(*first);
-            rest = more;
-        }
-    }
-    String::from_utf8(bytes).ok()
+/// Whether a path is of an archive document, which never changes: `…/archive/12.xml`. A topic may be called so too.
+fn is_archive(path: &str) -> bool {
+    let number = path.rsplit_once("/archive/").and_then(|(_, name)| name.strip_suffix(".xml"));
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-fn media_type(path: &str) -> &'static str {
+fn media_type(path: &str) -> String {
     let name = path.rsplit('/').next().unwrap_or_default();
-    match name {
-        "atom.xml" => "application/atom+xml; charset=utf-8",
-        "rss.xml" => "application/rss+xml; charset=utf-8",
-        "feed.json" => "application/feed+json; charset=utf-8",
-        "opml.xml" => "text/x-opml; charset=utf-8",
-        _ if path.contains("/archive/") => "application/atom+xml; charset=utf-8",
-        _ => match name.rsplit('.').next().unwrap_or_default() {
-            "html" | "" => "text/html; charset=utf-8",
-            "xml" => "application/xml; charset=utf-8",
-            "json" => "application/json",
-            "svg" => "image/svg+xml",
-            "txt" => "text/plain; charset=utf-8",
-            "png" => "image/png",
-            "jpg" | "jpeg" => "image/jpeg",
-            "webp" => "image/webp",
-            "css" => "text/css; charset=utf-8",
-            "js" => "text/javascript; charset=utf-8",
-            "ico" => "image/x-icon",
-            _ if path.ends_with('/') => "text/html; charset=utf-8",
-            _ => "application/octet-stream",
-        },
+    let feed = if is_archive(path) { publish::media_type(publish::ATOM) } else { publish::media_type(name) };
+    if let Some(feed) = feed {
+        return format!("{feed}; charset=utf-8");
     }
+    let other = match name.rsplit('.').next().unwrap_or_default() {
+        _ if name == publish::OPML => "text/x-opml; charset=utf-8",
+        "html" | "" => "text/html; charset=utf-8",
+        "xml" => "application/xml; charset=utf-8",
+        "json" => "application/json",
+        "svg" => "image/svg+xml",
+        "txt" => "text/plain; charset=utf-8",
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        "webp" => "image/webp",
+        "css" => "text/css; charset=utf-8",
+        "js" => "text/javascript; charset=utf-8",
+        "ico" => "image/x-icon",
+        _ => "application/octet-stream",
+    };
+    other.to_owned()
 }
 
 impl File {
     fn new(bytes: Vec<u8>, modified: SystemTime, length: u64, path: &str) -> File {
-        let digest: String = Sha256::digest(&bytes).iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+        let digest = hex(&Sha256::digest(&bytes)[..12]);
+        let kind = media_type(path);
         File {
             modified,
             length,
             looked_at: AtomicU64::new(0),
-            media_type: HeaderValue::from_static(media_type(path)),
-            is_text: ["text/", "xml", "json"].iter().any(|part| media_type(path).contains(part)),
-            cache_control: HeaderValue::from_static(if path.contains("/archive/") { FOREVER } else { FRESH }),
+            is_text: ["text/", "xml", "json"].iter().any(|part| kind.contains(part)),
+            media_type: HeaderValue::try_from(kind).unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream")),
+            cache_control: HeaderValue::from_static(if is_archive(path) { FOREVER } else { FRESH }),
             last_modified: HeaderValue::try_from(httpdate::fmt_http_date(modified)).unwrap_or_else(|_| HeaderValue::from_static("")),
             plain: Form { bytes: Bytes::from(bytes), etag: etag(&digest, "") },
             gzip: OnceLock::new(),
@@ -356,6 +346,14 @@ mod tests {
         ] {
             assert_eq!(file_name(path).as_deref(), want, "{path}");
         }
+    }
+
+    #[test]
+    fn only_archive_documents_are_for_ever() {
+        assert!(is_archive("/archive/1.xml") && is_archive("/topics/archive/archive/12.xml"));
+        assert!(!is_archive("/topics/archive/atom.xml") && !is_archive("/topics/archive/") && !is_archive("/archive/.xml"));
+        assert_eq!(media_type("/topics/archive/rss.xml"), "application/rss+xml; charset=utf-8");
+        assert_eq!((media_type("/"), media_type("/archive/2.xml")), ("text/html; charset=utf-8".into(), "application/atom+xml; charset=utf-8".into()));
     }
 
     #[test]
