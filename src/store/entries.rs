@@ -174,7 +174,7 @@ impl Store {
 
     /// The last entry that was first seen before a time: the stories after it are new to somebody who was there until then.
     pub fn last_entry_before(&self, time: Timestamp) -> Result<i64> {
-        let sql = "SELECT coalesce((SELECT min(pk) - 1 FROM entry WHERE first_seen >= ?1), (SELECT max(pk) FROM entry), 0)";
+        let sql = "SELECT coalesce((SELECT pk FROM entry WHERE first_seen < ?1 ORDER BY first_seen DESC, pk DESC LIMIT 1), 0)";
         Ok(self.connection.query_row(sql, [millis(time)], |row| row.get(0))?)
     }
 
