@@ -163,8 +163,10 @@ impl Site<'_> {
         let mut work = store.begin()?;
         for DirtyStory { key, story } in dirty {
             let Some(story) = story else {
-                for outlet in work.withdraw_story(*key)? {
-                    behind.extend(self.outlets.iter().filter(|known| known.path == outlet).flat_map(outlet_files));
+                let (outlets, date) = work.withdraw_story(*key)?;
+                behind.extend(self.outlets.iter().filter(|known| outlets.contains(&known.path)).flat_map(outlet_files));
+                if let Some(date) = date {
+                    behind.extend([planet::day_path(&day_of(date)), planet::DAYS.to_owned(), SITEMAP.to_owned()]);
                 }
                 work.set_clean(*key)?;
                 continue;

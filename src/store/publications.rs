@@ -151,13 +151,13 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Takes a story that is no more out of all outlets.
-    pub fn withdraw_story(&mut self, story: i64) -> Result<Vec<String>> {
-        let date = "SELECT sort_date FROM publication WHERE story = ?1 AND outlet = ''";
-        let date = self.transaction.prepare_cached(date)?.query_row([story], |row| row.get(0)).optional()?;
+    /// Takes a story that is no more out of all outlets; answers which those were, and the date that it was sorted by.
+    pub fn withdraw_story(&mut self, story: i64) -> Result<(Vec<String>, Option<Timestamp>)> {
+        let mut statement = self.transaction.prepare_cached("DELETE FROM publication WHERE story = ?1 RETURNING outlet, sort_date")?;
+        let rows = statement.query_map([story], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?.collect::<rusqlite::Result<Vec<_>>>()?;
+        let date = rows.iter().find(|(outlet, _)| outlet.is_empty()).map(|(_, date)| *date);
         self.count_day(date, -1)?;
-        let mut statement = self.transaction.prepare_cached("DELETE FROM publication WHERE story = ?1 RETURNING outlet")?;
-        Ok(statement.query_map([story], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+        Ok((rows.into_iter().map(|(outlet, _)| outlet).collect(), date.map(time)))
     }
 
     /// Notes that a story is published as it is.

@@ -406,3 +406,38 @@ fn pictures_are_left_out_handed_on_or_shown_as_the_operator_wants() {
     assert_eq!((links.len(), pictures, refused), (2, 1, 1));
     assert_eq!(service.ask("GET", "/image/forged.token", "", "").0, 404);
 }
+
+#[test]
+fn a_story_that_went_into_another_is_on_no_page_any_more() {
+    let entry = |name: &str, title: &str, day: u8, alternates: &str| {
+        format!(
+            "<feed xmlns=\"http://www.w3.org/2005/Atom\"><id>urn:{name}</id><title>T</title><updated>2022-10-19T00:00:00Z</updated><entry><title>{title}</title><id>urn:e:{name}</id><published>2022-10-{day}T09:00:00Z</published><updated>2022-10-{day}T09:00:00Z</updated><link href=\"https://{name}.example/1\"/>{alternates}</entry></feed>"
+        )
+    };
+    let both = "<link rel=\"alternate\" hreflang=\"en\" href=\"https://en.example/1\"/><link rel=\"alternate\" hreflang=\"fr\" href=\"https://fr.example/1\"/>";
+    let server = Server::always(Reply::ok(""));
+    let empty = "<feed xmlns=\"http://www.w3.org/2005/Atom\"><id>urn:x</id><title>T</title><updated>2022-10-19T00:00:00Z</updated></feed>";
+    let answer = move |has_third: bool| {
+        move |request: &crate::support::http::Request| match request.target.as_str() {
+            "/en" => Reply::ok(entry("en", "Courts open their doors", 17, "")),
+            "/fr" => Reply::ok(entry("fr", "Les tribunaux ouvrent leurs portes", 18, "")),
+            _ if has_third => Reply::ok(entry("es", "Los tribunales abren sus puertas", 19, both)),
+            _ => Reply::ok(empty),
+        }
+    };
+    server.answer(answer(false));
+    let source = |id: &str| format!("[[source]]\nid = \"{id}\"\nlang = \"{id}\"\nurl = \"{}\"\n", server.url(&format!("/{id}")));
+    let mut app = App::new(&format!("{}{}{}", source("en"), source("fr"), source("es")));
+    app.ok(&["run"]);
+    assert!(app.read("public/days/2022-10-18.html").contains("Les tribunaux ouvrent leurs portes"));
+    server.answer(answer(true));
+    app.later(61).ok(&["run"]);
+    let day = app.read("public/days/2022-10-17.html");
+    assert!(
+        day.contains("Courts open their doors") && day.contains("Les tribunaux ouvrent leurs portes") && day.contains("Los tribunales abren sus puertas"),
+        "{day}"
+    );
+    assert!(!app.read("public/days/2022-10-18.html").contains("Les tribunaux ouvrent leurs portes"), "it is told with the other");
+    assert!(!app.read("public/days/index.html").contains("2022-10-18"));
+    assert_eq!(app.read("public/atom.xml").matches("<entry>").count(), 1);
+}
