@@ -25,8 +25,9 @@ use crate::store::Store;
 const RETRY_SECONDS: i64 = 300;
 /// How long a delivery belongs to the process that claimed it: longer than any SMTP dialogue.
 const LEASE: SignedDuration = SignedDuration::from_mins(10);
-/// Given up after this many attempts: some 43 hours after the first, one more and it would be twice as much.
-const ATTEMPTS_MAX: u32 = 10;
+/// Given up after this many attempts. The pauses between the first ten come to 42 h 35 min; the last one makes them 48 hours.
+const ATTEMPTS_MAX: u32 = 11;
+const LAST_PAUSE_SECONDS: i64 = 48 * 3_600 - RETRY_SECONDS * ((1 << 9) - 1);
 /// Deliveries read at a time, with their issues: memory does not grow with the number of recipients.
 const CHUNK: usize = 200;
 /// Deliveries that wait for a sender.
@@ -187,7 +188,8 @@ impl Office {
         let (outcome, next_attempt, follow) = match result {
             Ok(()) => (Outcome::Sent(id), self.now, Follow::Nothing),
             Err(DeliverError::Temporary(reason)) | Err(DeliverError::Uncertain(reason)) if attempts < ATTEMPTS_MAX && !is_given_up => {
-                let pause = SignedDuration::from_secs(RETRY_SECONDS << (attempts - 1).min(16));
+                let seconds = if attempts + 1 == ATTEMPTS_MAX { LAST_PAUSE_SECONDS } else { RETRY_SECONDS << (attempts - 1).min(16) };
+                let pause = SignedDuration::from_secs(seconds);
                 (Outcome::Deferred(id, reason), self.now + pause, Follow::Nothing)
             }
             Err(DeliverError::NoMailbox(reason)) => (Outcome::Refused(id, reason), self.now, Follow::HardBounce(hash())),

@@ -136,6 +136,30 @@ fn a_server_that_never_answers_is_given_up_in_time_and_a_refusal_is_final() {
 }
 
 #[test]
+fn a_server_that_defers_is_asked_for_forty_eight_hours() {
+    let (server, sink) = (story(), Sink::start());
+    let mut app = app(&server, &format!("transport = \"{}\"", sink.url()), 1);
+    sink.whim(Whim::Defer);
+    let state = |app: &App| {
+        let held: serde_json::Value = serde_json::from_str(&app.ok(&["subscribers", "export", "--address", "person-0@example-0.org"])).unwrap();
+        held["deliveries"][0]["state"].as_str().unwrap().to_owned()
+    };
+    app.ok(&["run"]);
+    // The pauses double: 5 minutes, 10, … 1,280, and what is left to 48 hours.
+    let pauses: Vec<i64> = (0..9).map(|n| 5 << n).collect();
+    let last = 48 * 60 - pauses.iter().sum::<i64>();
+    for pause in pauses.into_iter().chain([last]) {
+        assert_eq!(state(&app), "pending");
+        let before = sink.deferred();
+        app.later(pause - 1).ok(&["run"]);
+        assert_eq!(sink.deferred(), before, "not a minute before its time");
+        app.later(1).ok(&["run"]);
+        assert_eq!(sink.deferred(), before + 1);
+    }
+    assert_eq!((state(&app).as_str(), sink.deferred()), ("failed", 11));
+}
+
+#[test]
 fn connections_are_kept_and_rates_are_held() {
     let (server, sink) = (story(), Sink::start());
     let app = app(&server, &format!("transport = \"{}\"\nconnections = 3\nrate_per_domain = 10", sink.url()), 70);

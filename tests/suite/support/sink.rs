@@ -30,6 +30,7 @@ struct Shared {
     taken: Mutex<HashMap<String, usize>>,
     whim: Mutex<Whim>,
     connections: AtomicUsize,
+    deferred: AtomicUsize,
     stopped: AtomicBool,
 }
 
@@ -72,6 +73,11 @@ impl Sink {
     /// How many messages it took in all.
     pub fn count(&self) -> usize {
         self.shared.taken.lock().unwrap().values().sum()
+    }
+
+    /// How many messages it deferred.
+    pub fn deferred(&self) -> usize {
+        self.shared.deferred.load(Ordering::SeqCst)
     }
 
     pub fn connections(&self) -> usize {
@@ -127,6 +133,7 @@ fn serve(stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
                 b"554 5.7.1 no\r\n"
             } else if whim == Whim::Defer {
                 recipients.clear();
+                shared.deferred.fetch_add(1, Ordering::SeqCst);
                 b"451 4.7.1 greylisted, come again\r\n"
             } else {
                 // Counted before the answer: what a client may believe, or not have heard of.
