@@ -22,6 +22,8 @@ const HELD_BYTES_MAX: usize = 128 << 20;
 const FILE_BYTES_MAX: u64 = 32 << 20;
 /// Smaller ones gain nothing from compression.
 const COMPRESSED_BYTES_MIN: usize = 512;
+/// Headers of an answer, those of the server included.
+const HEADERS: usize = 16;
 /// The disk is asked again whether a file changed after this.
 const LOOK_AGAIN_MILLIS: u64 = 200;
 /// Readers ask again after so many seconds; what never changes is theirs to keep.
@@ -237,6 +239,8 @@ impl File {
             _ => Body::empty(),
         });
         let out = response.headers_mut();
+        // Room for all headers of an answer: they are not to be moved one after the other.
+        out.reserve(HEADERS);
         out.insert(header::ETAG, form.etag.clone());
         out.insert(header::CACHE_CONTROL, self.cache_control.clone());
         out.insert(header::LAST_MODIFIED, self.last_modified.clone());

@@ -44,9 +44,8 @@ const ASKED: [&str; 12] =
     ["/image/", "/subscribe", "/api/", "/confirm/", "/preferences/", "/unsubscribe/", "/search", "/healthz", "/readyz", "/metrics", "/websub/", "/hub"];
 
 /// What answers: the published folder, and with `hooks`, what people and machines may ask for beside it.
-#[derive(Clone)]
 struct Site {
-    files: Arc<Files>,
+    files: Files,
     router: Option<Router>,
     policy: HeaderValue,
 }
@@ -56,17 +55,17 @@ impl Site {
         let images = if hooks.as_ref().is_some_and(|hooks| hooks.images == Images::Direct) { "img-src 'self' https: http:" } else { "img-src 'self'" };
         let policy = format!("default-src 'none'; style-src 'unsafe-inline'; {images}; base-uri 'none'; form-action 'self'; frame-ancestors 'none'");
         let policy = HeaderValue::try_from(policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"));
-        Site { files: Arc::new(Files::new(folder)), router: hooks.map(router), policy }
+        Site { files: Files::new(folder), router: hooks.map(router), policy }
     }
 
     /// Files are answered at once: they are what is asked for most.
-    async fn answer(mut self, request: hyper::Request<hyper::body::Incoming>) -> Result<Response, Infallible> {
+    async fn answer(self: Arc<Self>, request: hyper::Request<hyper::body::Incoming>) -> Result<Response, Infallible> {
         let path = request.uri().path();
-        let response = match &mut self.router {
-            Some(router) if ASKED.iter().any(|begin| path.starts_with(begin)) => router.call(request).await?,
+        let response = match &self.router {
+            Some(router) if ASKED.iter().any(|begin| path.starts_with(begin)) => router.clone().call(request).await?,
             _ => self.files.answer(request.method(), path, request.headers()),
         };
-        Ok(guarded(response, self.policy))
+        Ok(guarded(response, &self.policy))
     }
 }
 
@@ -91,14 +90,14 @@ fn router(hooks: Arc<Hooks>) -> Router {
 }
 
 /// The headers that every answer has, and its count.
-fn guarded(mut response: Response, policy: HeaderValue) -> Response {
+fn guarded(mut response: Response, policy: &HeaderValue) -> Response {
     METRICS.answered(response.status().as_u16());
     if response.status() == StatusCode::NOT_MODIFIED {
         // Those of the first answer go on (RFC 9111 section 4.3.4).
         return response;
     }
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
@@ -117,7 +116,7 @@ pub async fn serve(
     hooks: Option<Arc<Hooks>>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let site = Site::new(&folder, hooks);
+    let site = Arc::new(Site::new(&folder, hooks));
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     let graceful = GracefulShutdown::new();
