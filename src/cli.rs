@@ -3,6 +3,7 @@
 mod list;
 mod people;
 mod probing;
+mod stories;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -135,6 +136,12 @@ enum Command {
         #[arg(long, value_name = "RFC3339")]
         since: Option<Timestamp>,
     },
+    /// Put the entries of a file into stories: one JSON object a line in, id, cluster, relation and reason out.
+    Cluster {
+        /// JSON lines, - for standard input.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
     /// List the sources: last success, last error, entries, next poll.
     Sources,
     /// Run everything on bundled example sites: no network, no set-up.
@@ -184,6 +191,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.command {
         Command::Init { dir } => return init(dir),
         Command::Demo { dir, keep_serving } => return demo::run(dir, *keep_serving, arguments.now).await,
+        Command::Cluster { file } => return stories::cluster(file),
         Command::Probe(wanted) => return probing::probe(wanted, &arguments.config, clock.now()).await,
         _ => {}
     }
@@ -215,7 +223,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
             list::entries(&entries, *format == ListFormat::Jsonl)
         }
         Command::Sources => list::sources(&app.config.sources, &app.store().sources()?),
-        Command::Init { .. } | Command::Check | Command::Probe(_) | Command::Demo { .. } => Ok(()),
+        Command::Init { .. } | Command::Check | Command::Probe(_) | Command::Cluster { .. } | Command::Demo { .. } => Ok(()),
     }
 }
 

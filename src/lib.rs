@@ -12,6 +12,7 @@
 // The way in.
 pub mod app;
 pub mod cli;
+pub mod cluster;
 pub mod config;
 pub mod demo;
 pub mod telemetry;

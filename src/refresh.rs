@@ -5,6 +5,7 @@ pub mod explore;
 mod intake;
 mod listing;
 mod pages;
+pub mod placing;
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -317,7 +318,7 @@ impl Refresher {
             let earlier = seen.get(&own.key()).map(|&at| &reading.incoming[at]).map(|incoming| Known::of(&incoming.raw, &incoming.fingerprint));
             let fingerprint = fingerprint(&raw);
             let identity = match known.get(&own.key()).or(earlier.as_ref()) {
-                Some(other) if crate::dedupe::is_reused(&raw, other) => crate::dedupe::identity_of_reused(&raw, other),
+                Some(other) if crate::dedupe::keys::is_reused(&raw, other) => crate::dedupe::keys::identity_of_reused(&raw, other),
                 _ => own,
             };
             if let Entry::Vacant(vacant) = seen.entry(identity.key()) {

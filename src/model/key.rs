@@ -30,15 +30,3 @@ pub struct Key {
     pub value: String,
     pub kind: KeyKind,
 }
-
-/// An entry of the store that shares a key with the one at hand.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate {
-    /// The shared key, of the kind that it is for the stored entry.
-    pub key: Key,
-    pub entry_id: String,
-    pub story: String,
-    pub source: String,
-    pub language: Option<String>,
-    pub title: String,
-}

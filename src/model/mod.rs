@@ -12,6 +12,7 @@ pub mod key;
 pub mod mail_address;
 pub mod outlet;
 pub mod schedule;
+pub mod sketch;
 pub mod source;
 pub mod story;
 pub mod subscriber;

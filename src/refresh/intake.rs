@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::classify::Classifier;
-use crate::dedupe::{self, Placement};
+use crate::dedupe::place::{Applicant, place};
 use crate::model::entry::{Entry, Identity};
 use crate::model::feed::RawEntry;
 use crate::model::filter::Verdict;
@@ -14,7 +14,9 @@ use crate::model::story::{Relation, StoredEntry};
 use crate::model::topic::TopicMatch;
 use crate::normalize::entry::{Context, entry_id, normalize};
 use crate::normalize::html::Sanitizer;
-use crate::store::Work;
+use crate::store::{Marks, Work};
+
+use super::placing::{Shelf, keys_of, sketch_of};
 use crate::text::fold;
 
 /// What is older than this when a source that we know suddenly lists it is a replay, not news.
@@ -90,9 +92,9 @@ impl<'a> Intake<'a> {
 
     pub fn update(&mut self, work: &mut Work, incoming: &Incoming) -> anyhow::Result<()> {
         let entry = self.entry(incoming);
-        let keys = dedupe::keys(&entry);
+        let (keys, sketch) = (keys_of(&entry), sketch_of(&entry, self.now));
         let topics = self.topics(&entry);
-        Ok(work.update_entry(&entry, &topics, &keys, self.now)?)
+        Ok(work.update_entry(&entry, &topics, &Marks { keys: &keys, sketch: &sketch }, self.now)?)
     }
 
     /// Keeps a new entry; answers why it is no story of its own, if it is none.
@@ -103,16 +105,20 @@ impl<'a> Intake<'a> {
             tracing::debug!(source.id = self.source.id, entry.id = entry.id, rule, "dropped");
             return Ok(None);
         }
-        let keys = dedupe::keys(&entry);
-        let candidates = work.candidates(&entry.id, &keys)?;
-        let (story, relation, reason, announced) = match dedupe::place(&entry, &keys, &candidates) {
-            Placement::NewStory => {
+        let (keys, sketch) = (keys_of(&entry), sketch_of(&entry, self.now));
+        let placing = place(Applicant { keys: &keys, sketch: &sketch }, &mut Shelf { work, entry: &entry.id })?;
+        let (story, relation, reason, announced) = match placing.decision() {
+            None => {
                 let story = entry_id("story", &Identity::Guid(entry.id.clone()));
                 (story, Relation::First, None, u32::from(self.is_news(&entry)))
             }
-            Placement::Join { story, relation, reason, also } => {
+            Some(decision) => {
+                let (title, source) = work.title_of(decision.entry)?;
+                let story = work.story_id(decision.story)?;
+                let also = placing.also.iter().map(|other| work.story_id(*other)).collect::<Result<Vec<_>, _>>()?;
                 work.merge_stories(&story, &also)?;
-                (story, relation, Some(reason), 0)
+                let reason = format!("{} of \"{title}\" ({source}): {}", decision.relation.as_str(), decision.reason);
+                (story, decision.relation, Some(reason), 0)
             }
         };
         self.announced += announced as usize;
@@ -130,7 +136,7 @@ impl<'a> Intake<'a> {
             entry,
             order: 0,
         };
-        work.insert_entry(&stored, &keys)?;
+        work.insert_entry(&stored, &Marks { keys: &keys, sketch: &sketch })?;
         Ok(line)
     }
 

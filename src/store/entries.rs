@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
-use super::{Result, Store, StoreError, Work, millis, time};
+use super::{Marks, Result, Store, StoreError, Work, millis, time};
 use crate::model::address::canonical_key;
 use crate::model::entry::{Alternate, Entry, Identity, Known, Provenance};
 use crate::model::feed::{Enclosure, Image, Person};
-use crate::model::key::{Candidate, Key};
+use crate::model::key::Key;
 use crate::model::story::{Relation, StoredEntry, Story};
 use crate::model::topic::TopicMatch;
 use crate::text::fold;
@@ -215,33 +215,8 @@ pub(super) fn stories_from(connection: &rusqlite::Connection, condition: &str, o
 }
 
 impl Work<'_> {
-    /// The stored entries that share a key with the one at hand, the oldest first; never itself.
-    pub fn candidates(&self, entry_id: &str, keys: &[Key]) -> Result<Vec<Candidate>> {
-        let mut statement = self.transaction.prepare_cached(
-            "SELECT entry_key.kind, entry.id, story.id, entry.source, entry.language, entry.title
-             FROM entry_key JOIN entry ON entry.pk = entry_key.entry JOIN story ON story.pk = entry.story
-             WHERE entry_key.key = ?1 AND entry.id <> ?2 ORDER BY entry.pk LIMIT 50",
-        )?;
-        let mut candidates = Vec::new();
-        for key in keys {
-            let rows = statement.query_map([&key.value, entry_id], |row| {
-                let kind: String = row.get(0)?;
-                Ok(Candidate {
-                    key: Key { value: key.value.clone(), kind: kind.as_str().into() },
-                    entry_id: row.get(1)?,
-                    story: row.get(2)?,
-                    source: row.get(3)?,
-                    language: row.get(4)?,
-                    title: row.get(5)?,
-                })
-            })?;
-            candidates.extend(rows.collect::<rusqlite::Result<Vec<_>>>()?);
-        }
-        Ok(candidates)
-    }
-
     /// Keeps a new entry in a story, which is made where it is missing.
-    pub fn insert_entry(&mut self, entry: &StoredEntry, keys: &[Key]) -> Result<()> {
+    pub fn insert_entry(&mut self, entry: &StoredEntry, marks: &Marks) -> Result<()> {
         let story = self.story_key(&entry.story)?;
         let e = &entry.entry;
         let mut statement = self.transaction.prepare_cached(
@@ -276,11 +251,11 @@ impl Work<'_> {
         let key = self.transaction.last_insert_rowid();
         self.mark_dirty(story)?;
         self.mark_unindexed(key)?;
-        self.put_keys(key, keys)
+        self.put_marks(key, marks)
     }
 
     /// Keeps an edit: text and dates change; first sight, announcements and the story stay.
-    pub fn update_entry(&mut self, entry: &Entry, topics: &[TopicMatch], keys: &[Key], now: Timestamp) -> Result<()> {
+    pub fn update_entry(&mut self, entry: &Entry, topics: &[TopicMatch], marks: &Marks, now: Timestamp) -> Result<()> {
         let mut statement = self.transaction.prepare_cached(
             "UPDATE entry SET guid = ?2, url = ?3, title = ?4, summary = ?5, summary_html = ?6, content_html = ?7, language = ?8, published = coalesce(?9, published),
                  updated = coalesce(?10, updated), last_seen = ?11, changed = ?11, fingerprint = ?12, details = ?13, topics = ?14 WHERE id = ?1",
@@ -305,7 +280,7 @@ impl Work<'_> {
         let (key, story) = self.transaction.prepare_cached(find)?.query_row([&entry.id], |row| Ok((row.get(0)?, row.get(1)?)))?;
         self.mark_dirty(story)?;
         self.mark_unindexed(key)?;
-        self.put_keys(key, keys)
+        self.put_marks(key, marks)
     }
 
     /// Makes one story of several: all entries, and what was sent of them, go to `into`.
@@ -333,6 +308,7 @@ impl Work<'_> {
         let gone = "DELETE FROM entry WHERE source = ?1 AND last_seen < ?2
                     AND pk > (SELECT min(pk) FROM entry AS other WHERE other.story = entry.story) AND pk < (SELECT max(pk) FROM entry)";
         let emptied = "UPDATE entry SET content_html = NULL, summary_html = NULL WHERE source = ?1 AND last_seen < ?2 AND (content_html IS NOT NULL OR summary_html IS NOT NULL)";
+        self.forget_traits_unseen_since(source, limit)?;
         let gone = self.transaction.prepare_cached(gone)?.execute(params![source, millis(limit)])?;
         self.transaction.prepare_cached(emptied)?.execute(params![source, millis(limit)])?;
         Ok(gone)
@@ -347,14 +323,14 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn story_key(&self, id: &str) -> Result<i64> {
+    pub(super) fn story_key(&self, id: &str) -> Result<i64> {
         let mut insert = self.transaction.prepare_cached("INSERT INTO story (id) VALUES (?1) ON CONFLICT DO NOTHING")?;
         insert.execute([id])?;
         let mut select = self.transaction.prepare_cached("SELECT pk FROM story WHERE id = ?1")?;
         Ok(select.query_row([id], |row| row.get(0))?)
     }
 
-    fn put_keys(&self, entry: i64, keys: &[Key]) -> Result<()> {
+    pub(super) fn put_keys(&self, entry: i64, keys: &[Key]) -> Result<()> {
         self.transaction.prepare_cached("DELETE FROM entry_key WHERE entry = ?1")?.execute([entry])?;
         let mut statement = self.transaction.prepare_cached("INSERT OR IGNORE INTO entry_key (key, entry, kind) VALUES (?1, ?2, ?3)")?;
         for key in keys {

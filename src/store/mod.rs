@@ -6,6 +6,7 @@ mod hub;
 mod mail;
 mod publications;
 mod sources;
+mod stories;
 mod subscribers;
 mod websub;
 
@@ -22,6 +23,7 @@ pub use hub::Push;
 pub use mail::{NewDelivery, NewIssue};
 pub use publications::DirtyStory;
 pub use sources::{RobotsFile, SourceRow};
+pub use stories::{Marks, Shelved};
 pub use subscribers::{Group, GroupIssue};
 
 /// Embedded and numbered by their order; one is never edited after a release.
@@ -31,6 +33,7 @@ static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| {
         M::up(include_str!("../../migrations/sqlite/0002_newsletter.sql")),
         M::up(include_str!("../../migrations/sqlite/0003_publications.sql")),
         M::up(include_str!("../../migrations/sqlite/0004_hub.sql")),
+        M::up(include_str!("../../migrations/sqlite/0005_stories.sql")),
     ])
 });
 

@@ -1,0 +1,363 @@
+//! Two sketches beside each other: is one a copy of the other, or its translation? Every answer says why.
+
+use std::fmt;
+
+use crate::model::sketch::{Marked, NO_DAY, Part, Sketch, WordKind};
+
+use super::sketch::is_in_lead;
+
+/// Why two entries are one story, or are not. Shares are of 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Evidence {
+    Text { share: f32, shared: usize },
+    Title,
+    Translation { share: f32, shared: usize },
+    FewPhrases { share: f32, shared: usize },
+    TitleNumbers,
+    OtherTitle,
+    TitleFrame,
+    Figures { share: f32 },
+    OtherText,
+    ShortTitle,
+    Days(i32),
+    Unlike { share: f32 },
+    Mates { rival: f32 },
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent = |share: &f32| (share * 100.0).round();
+        match self {
+            Evidence::Text { share, shared } => {
+                write!(f, "{} % of the rare phrases of the shorter text stand in the other ({shared} looked at)", percent(share))
+            }
+            Evidence::Title => f.write_str("the same title"),
+            Evidence::Translation { share, shared } => {
+                write!(f, "{} % of names, figures and subjects are the same in both languages ({shared} of them)", percent(share))
+            }
+            Evidence::FewPhrases { share, shared } => write!(f, "only {} % of the rare phrases are shared ({shared})", percent(share)),
+            Evidence::TitleNumbers => f.write_str("the titles differ in a number or a date, as in a series"),
+            Evidence::OtherTitle => f.write_str("one source gave them different titles"),
+            Evidence::TitleFrame => f.write_str("the titles are of one pattern with other words in it"),
+            Evidence::Figures { share } => write!(f, "only {} % of the figures and names of the shorter text stand in the other", percent(share)),
+            Evidence::OtherText => f.write_str("the titles are the same, the texts are not"),
+            Evidence::ShortTitle => f.write_str("the title alone says too little"),
+            Evidence::Days(days) => write!(f, "they are {days} days apart"),
+            Evidence::Unlike { share } => write!(f, "only {} % of names, figures and subjects are shared", percent(share)),
+            Evidence::Mates { rival } => write!(f, "another story is as near ({} %)", percent(rival)),
+        }
+    }
+}
+
+/// An answer, with a score from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Verdict {
+    pub is_same: bool,
+    pub score: f32,
+    pub evidence: Evidence,
+}
+
+fn yes(score: f32, evidence: Evidence) -> Verdict {
+    Verdict { is_same: true, score, evidence }
+}
+
+fn no(score: f32, evidence: Evidence) -> Verdict {
+    Verdict { is_same: false, score, evidence }
+}
+
+/// How two titles stand to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Titles {
+    Missing,
+    Equal,
+    /// One has words more than the other.
+    Within,
+    /// Alike but for a number, a month, a day.
+    NumbersDiffer,
+    /// Of one pattern, with other words in some places.
+    Frame,
+    Apart,
+}
+
+/// How the words of two titles stand to each other.
+pub fn titles(a: &Sketch, b: &Sketch) -> Titles {
+    if a.title_hash == 0 || b.title_hash == 0 {
+        return Titles::Missing;
+    }
+    if a.title_hash == b.title_hash {
+        return Titles::Equal;
+    }
+    let (ours, theirs): (Vec<Marked>, Vec<Marked>) = (a.title().collect(), b.title().collect());
+    let common = common_words(&ours, &theirs);
+    let (rest_a, rest_b) = (rest(&ours, &common, |&(at, _)| at), rest(&theirs, &common, |&(_, at)| at));
+    let longest = ours.len().max(theirs.len());
+    // Half of the words in the same order: a pattern, be it of a series.
+    let is_frame = common.len() * 2 >= longest && !common.is_empty();
+    let is_number = |word: &Marked| matches!(word.kind(), WordKind::Number | WordKind::Calendar);
+    if is_frame && (rest_a.iter().any(is_number) || rest_b.iter().any(is_number)) {
+        return Titles::NumbersDiffer;
+    }
+    match (is_frame, rest_a.is_empty() || rest_b.is_empty()) {
+        (true, true) => Titles::Within,
+        (true, false) => Titles::Frame,
+        (false, true) if common.len() >= 3 => Titles::Within,
+        (false, _) => Titles::Apart,
+    }
+}
+
+/// The longest run of words that both have in the same order, as places in both.
+fn common_words(a: &[Marked], b: &[Marked]) -> Vec<(usize, usize)> {
+    let width = b.len() + 1;
+    let mut table = vec![0u8; (a.len() + 1) * width];
+    for i in (0..a.len()).rev() {
+        for j in (0..b.len()).rev() {
+            table[i * width + j] =
+                if a[i].word() == b[j].word() { table[(i + 1) * width + j + 1] + 1 } else { table[(i + 1) * width + j].max(table[i * width + j + 1]) };
+        }
+    }
+    let (mut i, mut j, mut common) = (0, 0, Vec::new());
+    while i < a.len() && j < b.len() {
+        if a[i].word() == b[j].word() {
+            common.push((i, j));
+            (i, j) = (i + 1, j + 1);
+        } else if table[(i + 1) * width + j] >= table[i * width + j + 1] {
+            i += 1;
+        } else {
+            j += 1;
+        }
+    }
+    common
+}
+
+fn rest(words: &[Marked], common: &[(usize, usize)], place: impl Fn(&(usize, usize)) -> usize) -> Vec<Marked> {
+    let taken: Vec<usize> = common.iter().map(place).collect();
+    words.iter().enumerate().filter(|(at, _)| !taken.contains(at)).map(|(_, word)| *word).collect()
+}
+
+/// What two texts share of their rare shingles.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Overlap {
+    /// Of the shorter one's, 0 to 1.
+    pub share: f32,
+    pub shared: usize,
+    /// Shingles of the shorter one that could have been shared.
+    pub looked_at: usize,
+}
+
+/// Words up to which a text is a teaser: its start is compared with the other's start.
+const TEASER_WORDS: u32 = 80;
+/// Shingles of a sample that say something.
+const SAMPLE_SAYS: usize = 6;
+
+/// How much of the shorter text stands in the longer one.
+pub fn overlap(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Overlap {
+    let (short, long) = if a.words <= b.words { (a, b) } else { (b, a) };
+    let limit = short.threshold.min(long.threshold);
+    let of = |shingles: &mut dyn Iterator<Item = u32>| {
+        let (mut shared, mut looked_at) = (0, 0);
+        for shingle in shingles {
+            looked_at += 1;
+            shared += usize::from(long.has_shingle(shingle));
+        }
+        (shared, looked_at)
+    };
+    let lead = of(&mut short.part(Part::Lead).iter().copied().filter(|&shingle| is_rare(shingle)));
+    let sample = of(&mut short.part(Part::Sample).iter().copied().filter(|&shingle| shingle <= limit && is_rare(shingle)));
+    let share = |(shared, looked_at): (usize, usize)| if looked_at == 0 { 0.0 } else { shared as f32 / looked_at as f32 };
+    // The start of a teaser is the start of its text; the sample knows the whole of both.
+    let is_lead_better = share(lead) >= share(sample) && short.words <= TEASER_WORDS;
+    let best = if is_lead_better || sample.1 < SAMPLE_SAYS { lead } else { sample };
+    let all = short.shingles().filter(|&shingle| (is_in_lead(&shingle) || shingle <= limit) && is_rare(shingle) && long.has_shingle(shingle)).count();
+    Overlap { share: share(best), shared: all, looked_at: best.1 }
+}
+
+/// How far the figures of two texts agree, 0 to 1. Short titles and those of one pattern are often those of series.
+fn figures(a: &Sketch, b: &Sketch, titles: Titles) -> f32 {
+    let (short, long) = if a.words <= b.words { (a, b) } else { (b, a) };
+    let is_pattern = a.source == b.source || titles == Titles::Frame || (titles == Titles::Equal && a.title().count() < TITLE_WORDS_MIN);
+    agreement(short, long, is_pattern)
+}
+
+/// Whether two texts are two, whatever identifiers and titles say.
+pub fn are_two_texts(a: &Sketch, b: &Sketch) -> bool {
+    a.words.min(b.words) >= TEXT_WORDS_MIN && (overlap(a, b, |_| true).share < OTHER_SHARE || figures(a, b, Titles::Equal) < FIGURES_SHARE)
+}
+
+/// How far figures, and where texts are of one pattern names as well, of the shorter text stand in the longer one, 0 to 1. Sources
+/// put figures of their own around a text: one alone says nothing, nor does a text that is a small part of the other.
+fn agreement(short: &Sketch, long: &Sketch, is_pattern: bool) -> f32 {
+    let numbers = contained(short.part(Part::Numbers), long.part(Part::Numbers));
+    if is_pattern {
+        let names = contained(short.part(Part::Names), long.part(Part::Names)).map_or(1.0, |(shared, of)| if shared * 2 >= of { 1.0 } else { 0.0 });
+        return numbers.map_or(1.0_f32, |(shared, of)| if shared * 5 >= of * 3 { 1.0 } else { 0.0 }).min(names);
+    }
+    match numbers {
+        Some((shared, of)) if of >= 2 && short.words * 2 >= long.words => shared as f32 / of as f32,
+        _ => 1.0,
+    }
+}
+
+/// How many of what the first has the second has too, and of how many; `None` where the first has nothing, or the second was cut.
+fn contained(short: &[u32], long: &[u32]) -> Option<(usize, usize)> {
+    let is_cut = long.len() >= super::sketch::NAMES_MAX;
+    (!short.is_empty() && !is_cut).then(|| (short.iter().filter(|item| long.binary_search(item).is_ok()).count(), short.len()))
+}
+
+/// Days between two entries, where both have one.
+pub fn days_between(a: &Sketch, b: &Sketch) -> Option<i32> {
+    (a.day != NO_DAY && b.day != NO_DAY).then(|| (a.day - b.day).abs())
+}
+
+/// A title with so many words can be told from all others.
+const TITLE_WORDS_MIN: usize = 5;
+/// What a text has to have to be compared at all, in words.
+const TEXT_WORDS_MIN: u32 = 8;
+/// Two stories of one title are within so many days.
+const TITLE_DAYS_MAX: i32 = 4;
+const LONG_TITLE_WORDS: usize = 7;
+const LONG_TITLE_DAYS_MAX: i32 = 10;
+/// Of the shorter text's rare shingles, this share makes a copy; with other words in the same pattern of title, that one.
+const COPY_SHARE: f32 = 0.45;
+/// So much where the texts are about as long: no teaser then.
+const WHOLE_SHARE: f32 = 0.6;
+/// A copy comes within so many days, or says nearly all the same.
+const COPY_DAYS_MAX: i32 = 7;
+const FEW_PHRASES: usize = 7;
+const FEW_SHARE: f32 = 0.65;
+const MANY_PHRASES: usize = 20;
+const FRAME_SHARE: f32 = 0.75;
+/// Two versions of one source are nearer, in text and in time.
+const VERSION_SHARE: f32 = 0.6;
+const VERSION_DAYS_MAX: i32 = 2;
+const SERIES_SHARE: f32 = 0.8;
+const SHARED_MIN: usize = 3;
+/// Below this, two texts of one title are two texts.
+const OTHER_SHARE: f32 = 0.15;
+/// Of figures and names of the shorter one, so many stand in the longer one.
+const FIGURES_SHARE: f32 = 0.5;
+
+/// Whether one is a copy of the other. `is_rare` tells shingles that few stories have, and that are none of a source's boilerplate.
+pub fn copy(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Verdict {
+    let is_same_source = a.source == b.source;
+    let titles = titles(a, b);
+    let mut overlap = overlap(a, b, is_rare);
+    if titles == Titles::Equal && !is_same_source {
+        // An issue of a series that another source took over: all of the text counts, what the series has in common as well.
+        let whole = self::overlap(a, b, |_| true);
+        overlap = if whole.share >= SERIES_SHARE { whole } else { overlap };
+    }
+    let (short, long) = if a.words <= b.words { (a, b) } else { (b, a) };
+    let has_texts = short.words >= TEXT_WORDS_MIN;
+    let text = Evidence::Text { share: overlap.share, shared: overlap.looked_at };
+    let few = Evidence::FewPhrases { share: overlap.share, shared: overlap.shared };
+    if titles == Titles::NumbersDiffer {
+        return no(overlap.share, Evidence::TitleNumbers);
+    }
+    if is_same_source && !matches!(titles, Titles::Equal | Titles::Within | Titles::Missing) {
+        return no(overlap.share, Evidence::OtherTitle);
+    }
+    if has_texts && overlap.looked_at > 0 {
+        let figures = figures(a, b, titles);
+        let is_far = days_between(a, b).is_some_and(|days| days > if is_same_source { VERSION_DAYS_MAX } else { COPY_DAYS_MAX });
+        let is_whole = short.words * 10 >= long.words * 6;
+        let needed = match (is_same_source, titles) {
+            // Issues of a series come at intervals, and have much of their text in common.
+            _ if is_far => SERIES_SHARE,
+            (false, Titles::Frame) => FRAME_SHARE,
+            (true, _) => VERSION_SHARE,
+            (false, _) if is_whole => WHOLE_SHARE,
+            (false, _) => COPY_SHARE,
+        };
+        // A few phrases say something only together.
+        let needed = if overlap.looked_at < FEW_PHRASES { FEW_SHARE.max(needed) } else { needed };
+        let is_enough = overlap.share >= needed && overlap.shared >= SHARED_MIN.min(overlap.looked_at);
+        let is_beyond_doubt = !is_same_source && overlap.share >= SERIES_SHARE && overlap.looked_at >= MANY_PHRASES;
+        if is_enough && figures < FIGURES_SHARE && !is_beyond_doubt {
+            return no(overlap.share, Evidence::Figures { share: figures });
+        }
+        if is_enough {
+            return yes(overlap.share, text);
+        }
+        if titles != Titles::Equal {
+            return no(overlap.share, if titles == Titles::Frame && overlap.share >= COPY_SHARE { Evidence::TitleFrame } else { few });
+        }
+        if overlap.share < OTHER_SHARE {
+            return no(overlap.share, Evidence::OtherText);
+        }
+    }
+    same_title(a, b, titles, overlap)
+}
+
+/// Entries of which one has no text that could be compared.
+fn same_title(a: &Sketch, b: &Sketch, titles: Titles, overlap: Overlap) -> Verdict {
+    if titles != Titles::Equal {
+        return no(overlap.share, Evidence::FewPhrases { share: overlap.share, shared: overlap.shared });
+    }
+    let count = a.title().count();
+    if count < TITLE_WORDS_MIN {
+        return no(0.5, Evidence::ShortTitle);
+    }
+    match days_between(a, b) {
+        Some(days) if days > if count < LONG_TITLE_WORDS { TITLE_DAYS_MAX } else { LONG_TITLE_DAYS_MAX } || (days > 0 && a.source == b.source) => {
+            no(0.5, Evidence::Days(days))
+        }
+        None if a.source == b.source => no(0.5, Evidence::ShortTitle),
+        _ => yes(0.9, Evidence::Title),
+    }
+}
+
+/// A translation is within so many days of its original.
+pub const TRANSLATION_DAYS_MAX: i32 = 14;
+/// What a concept weighs by its kind: a name is a name in all languages, a figure is nearly as good.
+pub const CONCEPT_WEIGHTS: [f32; 4] = [1.0, 2.0, 0.7, 2.5];
+/// Shared links and pictures, each as good as so many words.
+const LINK_WEIGHT: f32 = 4.0;
+const TRANSLATION_SHARE: f32 = 0.42;
+const TRANSLATION_WEIGHT_MIN: f32 = 5.0;
+
+/// How near two entries of different languages are: the share of the weight that they have in common, what that weighs, and of how
+/// many concepts it is.
+pub fn nearness(a: &Sketch, b: &Sketch, rarity: impl Fn(Marked) -> f32) -> (f32, f32, usize) {
+    let weight = |concept: Marked| CONCEPT_WEIGHTS[concept.kind() as usize] * rarity(concept);
+    let total = |sketch: &Sketch| sketch.concepts().map(&weight).sum::<f32>();
+    let theirs: Vec<Marked> = b.concepts().collect();
+    let (mut shared, mut count) = (0.0, 0);
+    for concept in a.concepts() {
+        if let Ok(at) = theirs.binary_search_by_key(&concept.word(), |other| other.word()) {
+            shared += weight(concept).max(weight(theirs[at]));
+            count += 1;
+        }
+    }
+    let links = a.part(Part::Links).iter().filter(|link| b.part(Part::Links).binary_search(link).is_ok()).count() as f32;
+    let (ours, theirs) = (total(a), total(b));
+    let (shorter, longer) = (ours.min(theirs), ours.max(theirs));
+    // A teaser has less to share than its text: more of the shorter one counts, but not that alone.
+    let of = shorter * 0.7 + longer.min(shorter * 3.0) * 0.3;
+    let share = if of > 0.0 { (shared + links * LINK_WEIGHT) / (of + links * LINK_WEIGHT) } else { 0.0 };
+    (share.min(1.0), shared + links * LINK_WEIGHT, count)
+}
+
+/// Whether two entries of different languages tell the same news.
+pub fn translation(a: &Sketch, b: &Sketch, rarity: impl Fn(Marked) -> f32) -> Verdict {
+    let (share, weight, count) = nearness(a, b, rarity);
+    if let Some(days) = days_between(a, b).filter(|&days| days > TRANSLATION_DAYS_MAX) {
+        return no(share, Evidence::Days(days));
+    }
+    if numbers_of_titles_differ(a, b) {
+        return no(share, Evidence::TitleNumbers);
+    }
+    if share >= TRANSLATION_SHARE && weight >= TRANSLATION_WEIGHT_MIN {
+        yes(share, Evidence::Translation { share, shared: count })
+    } else {
+        no(share, Evidence::Unlike { share })
+    }
+}
+
+/// Whether both titles have numbers or dates of their own, and not one in common: issues of a series.
+fn numbers_of_titles_differ(a: &Sketch, b: &Sketch) -> bool {
+    let numbers = |sketch: &Sketch| -> Vec<u32> {
+        sketch.title().filter(|word| matches!(word.kind(), WordKind::Number | WordKind::Calendar)).map(Marked::word).collect()
+    };
+    let (ours, theirs) = (numbers(a), numbers(b));
+    !ours.is_empty() && !theirs.is_empty() && (ours.iter().any(|number| !theirs.contains(number)) && theirs.iter().any(|number| !ours.contains(number)))
+}

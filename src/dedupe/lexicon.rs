@@ -1,0 +1,216 @@
+//! What single words mean, whatever their language: months, numbers, what stands in `lexicon.tsv`, and for the rest the letters
+//! that two languages leave alike. Also the little words that tell a language.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use super::words::hash;
+use crate::model::sketch::hash_all;
+
+/// What is known of a word by its letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Special {
+    /// A month or a day of the week, with the hash that all languages share.
+    Calendar(u32),
+    /// A number in words, with the hash of its digits.
+    Number(u32),
+    /// A word without a subject; a bit for each language of `LANGUAGES` that has it.
+    Little(u8),
+}
+
+/// The languages whose little words are known.
+pub const LANGUAGES: [&str; 4] = ["en", "fr", "es", "pt"];
+
+/// January is the first line, Monday the thirteenth. Folded; a word of two languages means the same in both.
+const CALENDAR: [&str; 19] = [
+    "january janvier enero janeiro",
+    "february fevrier febrero fevereiro",
+    "march mars marzo marco",
+    "april avril abril",
+    "may mai mayo maio",
+    "june juin junio junho",
+    "july juillet julio julho",
+    "august aout agosto",
+    "september septembre septiembre setembro",
+    "october octobre octubre outubro",
+    "november novembre noviembre novembro",
+    "december decembre diciembre dezembro",
+    "monday lundi lunes",
+    "tuesday mardi martes",
+    "wednesday mercredi miercoles",
+    "thursday jeudi jueves",
+    "friday vendredi viernes",
+    "saturday samedi sabado",
+    "sunday dimanche domingo",
+];
+
+/// Two is the first line: "one" is an article in too many languages.
+const NUMBERS: [&str; 11] = [
+    "two deux dos dois",
+    "three trois tres",
+    "four quatre cuatro",
+    "five cinq cinco",
+    "six seis",
+    "seven sept siete sete",
+    "eight huit ocho oito",
+    "nine neuf nueve nove",
+    "ten dix diez dez",
+    "eleven onze",
+    "twelve douze doce",
+];
+
+const LITTLE: [&str; 4] = [
+    "the of and to in is are was were be been being has have had do does did for on with that this these those it its by from at as an a or not but which who \
+     whose their them his her he she they we our us you your i will would can could should may might about into over after before more most than also all what \
+     when how where why there here if so no up out now just only other some any such s t",
+    "le la les l d un une des du de et en est sont ete etre etait a au aux pour par sur avec dans que qui quoi ce cet cette ces son sa ses leur leurs il elle ils \
+     elles nous vous on ne pas plus ou mais comme dont ont avait avoir si se sans sous entre aussi tout tous toute toutes notre nos votre vos y c n s j qu m t \
+     comment quand lors apres avant depuis ainsi afin chez",
+    "el la los las un una unos unas de del y e en es son fue fueron ser ha han para por sobre con que se su sus al lo le les como mas pero o u sin este esta estos \
+     estas ese esa eso esto entre tambien ya muy hay cuando donde quien cual nos nuestro nuestra nuestros nuestras si no ni desde hasta durante tras a ante bajo",
+    "o a os as um uma uns umas de do da dos das e em no na nos nas sao foi foram ser tem para por pelo pela sobre com que se seu sua seus suas ao aos mais como mas \
+     ou nao sem este esta esse essa isso entre tambem ja muito ha quando onde quem qual nosso nossa nossos desde ate apos",
+];
+
+static SPECIAL: LazyLock<Vec<(u32, Special)>> = LazyLock::new(|| {
+    let mut table: HashMap<u32, Special> = HashMap::new();
+    for (language, words) in LITTLE.iter().enumerate() {
+        for word in words.split_whitespace() {
+            let entry = table.entry(hash(word.as_bytes())).or_insert(Special::Little(0));
+            if let Special::Little(bits) = entry {
+                *bits |= 1 << language;
+            }
+        }
+    }
+    for (at, words) in CALENDAR.iter().enumerate() {
+        table.extend(words.split(' ').map(|word| (hash(word.as_bytes()), Special::Calendar(hash(&[b'c', at as u8])))));
+    }
+    for (at, words) in NUMBERS.iter().enumerate() {
+        table.extend(words.split(' ').map(|word| (hash(word.as_bytes()), Special::Number(hash((at + 2).to_string().as_bytes())))));
+    }
+    let mut table: Vec<(u32, Special)> = table.into_iter().collect();
+    table.sort_by_key(|(hash, _)| *hash);
+    table
+});
+
+/// What a word is known for, by the hash of its folded letters.
+pub fn special(word: u32) -> Option<Special> {
+    SPECIAL.binary_search_by_key(&word, |(hash, _)| *hash).ok().map(|at| SPECIAL[at].1)
+}
+
+/// Whole words and beginnings of words, by hash, to the number of their line.
+struct Lexicon {
+    whole: HashMap<u32, u32>,
+    begins: HashMap<u32, u32>,
+}
+
+static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| {
+    let mut lexicon = Lexicon { whole: HashMap::new(), begins: HashMap::new() };
+    for (number, line) in include_str!("lexicon.tsv").lines().enumerate().filter(|(_, line)| !line.starts_with('#')) {
+        for word in line.split_whitespace() {
+            match word.strip_suffix('*') {
+                Some(begin) => lexicon.begins.entry(hash(begin.as_bytes())).or_insert(number as u32),
+                None => lexicon.whole.entry(hash(word.as_bytes())).or_insert(number as u32),
+            };
+        }
+    }
+    lexicon
+});
+
+/// The shortest beginning in the lexicon, in letters.
+const BEGIN_MIN: usize = 2;
+/// Letters of a word that languages share: endings differ.
+const STEM_MAX: usize = 6;
+
+/// What a word means: a line of the lexicon, else its first letters in a spelling that languages share.
+pub fn concept(letters: &str) -> u32 {
+    let whole = |letters: &str| LEXICON.whole.get(&hash(letters.as_bytes()));
+    let whole = whole(letters).or_else(|| whole(letters.strip_suffix('s')?));
+    let begins = (BEGIN_MIN..=letters.len()).rev().filter_map(|end| LEXICON.begins.get(&hash(letters.get(..end)?.as_bytes())));
+    match whole.or_else(|| begins.into_iter().next()) {
+        Some(line) => hash_all([0x1E71, *line]),
+        None => hash(stem(letters).as_bytes()),
+    }
+}
+
+/// The beginning of a word as related languages would write it: "philosophy" and "filosofía" have one.
+fn stem(letters: &str) -> String {
+    let mut out = String::with_capacity(STEM_MAX + 2);
+    let mut rest = letters.chars().peekable();
+    while let Some(c) = rest.next() {
+        let next = rest.peek().copied();
+        let c = match (c, next) {
+            ('p', Some('h')) => {
+                rest.next();
+                'f'
+            }
+            ('t' | 'r' | 'c' | 'k', Some('h')) => {
+                rest.next();
+                if c == 'c' { 'k' } else { c }
+            }
+            ('q', Some('u')) => {
+                rest.next();
+                'k'
+            }
+            ('c', Some('e' | 'i' | 'y')) | ('z' | 'ç', _) => 's',
+            ('c' | 'q', _) => 'k',
+            ('y', _) => 'i',
+            ('j', _) => 'g',
+            ('w', _) => 'v',
+            ('œ', _) => 'e',
+            _ => c,
+        };
+        // "es" before a consonant is how Spanish and French begin what others begin with "s".
+        if out.is_empty() && c == 'e' && next == Some('s') && letters.chars().nth(2).is_some_and(|third| !"aeiou".contains(third)) {
+            continue;
+        }
+        if !out.ends_with(c) {
+            out.push(c);
+        }
+        if out.len() >= STEM_MAX {
+            break;
+        }
+    }
+    // A short word's last vowel is its ending: "Rome", "Roma".
+    if out.len() > 3 && out.len() < STEM_MAX {
+        out.truncate(out.trim_end_matches(['a', 'e', 'i', 'o', 's']).len().max(3));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_one_meaning_are_one_concept() {
+        for (a, b) in [
+            ("governments", "gobiernos"),
+            ("mayors", "maires"),
+            ("democratie", "democracy"),
+            ("transparence", "transparencia"),
+            ("rome", "roma"),
+            ("statistics", "estadisticas"),
+            ("quality", "calidad"),
+            ("philosophie", "filosofia"),
+            ("onu", "un"),
+            ("paraguay", "paraguay"),
+            ("participation", "participacion"),
+            ("algorithms", "algoritmos"),
+            ("nigeria", "nigeria"),
+            ("kyrgyz", "kyrgyz"),
+        ] {
+            assert_eq!(concept(a), concept(b), "{a} {} and {b} {}", stem(a), stem(b));
+        }
+        assert_ne!(concept("corruption"), concept("congress"));
+        assert_ne!(concept("kenya"), concept("ghana"));
+    }
+
+    #[test]
+    fn little_words_tell_their_languages() {
+        assert_eq!(special(hash(b"the")), Some(Special::Little(1)));
+        assert_eq!(special(hash(b"de")), Some(Special::Little(0b1110)));
+        assert_eq!(special(hash(b"octubre")), special(hash(b"october")));
+        assert_eq!(special(hash(b"corruption")), None);
+    }
+}

@@ -1,0 +1,538 @@
+//! Where an entry belongs: the stages of the decision in their order, over whatever holds the known entries.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use crate::model::key::{Key, KeyKind};
+use crate::model::sketch::{Marked, Sketch};
+use crate::model::story::Relation;
+
+use super::compare::{self, Evidence, Titles, Verdict};
+
+/// An entry that has something in common with the one at hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bearer {
+    pub entry: i64,
+    pub story: i64,
+    pub source: u32,
+    /// As in a sketch.
+    pub language: u32,
+    /// Whether it is in its story already; others only count.
+    pub is_placed: bool,
+}
+
+/// An entry that is known.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Known {
+    pub entry: i64,
+    pub story: i64,
+    pub sketch: Sketch,
+}
+
+/// Entries that share a trait are asked for up to this number: a trait of more stories tells none of them.
+pub const BEARERS_MAX: usize = 12;
+
+/// What holds the known entries. Nothing here is ever asked for the entry at hand itself.
+pub trait Library {
+    type Error;
+
+    /// Who bears a key, the oldest first, and as what.
+    ///
+    /// # Errors
+    /// When the library cannot be read; so with the others.
+    fn bearers_of_key(&mut self, key: &str) -> Result<Vec<(Bearer, KeyKind)>, Self::Error>;
+
+    /// Who bears each of these traits, `BEARERS_MAX` of them at most.
+    fn bearers(&mut self, traits: &[u32]) -> Result<Vec<Vec<Bearer>>, Self::Error>;
+
+    /// An entry, if it is still there.
+    fn known(&mut self, entry: i64) -> Result<Option<Known>, Self::Error>;
+
+    /// The entries of a story, a bounded number of them.
+    fn members(&mut self, story: i64) -> Result<Vec<i64>, Self::Error>;
+
+    /// Whether an operator said that the entry at hand is none of this story.
+    fn is_kept_out(&mut self, story: i64) -> Result<bool, Self::Error>;
+
+    /// Whether an operator said that these are two stories.
+    fn are_kept_apart(&mut self, a: i64, b: i64) -> Result<bool, Self::Error>;
+}
+
+/// The entry at hand.
+#[derive(Debug, Clone, Copy)]
+pub struct Applicant<'a> {
+    pub keys: &'a [Key],
+    pub sketch: &'a Sketch,
+}
+
+/// Why two entries are one story, or are not.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reason {
+    SameAddress(String),
+    SameGuid,
+    SameDay,
+    Hreflang(String),
+    SharedAddress(String),
+    Compared(Evidence),
+    KeptApart,
+    /// Another entry of the story stands against it.
+    Member(Evidence),
+    HasLanguage,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::SameAddress(address) => write!(f, "same address {address}"),
+            Reason::SameGuid => f.write_str("same guid in the same source"),
+            Reason::SameDay => f.write_str("same title and day in the same source"),
+            Reason::Hreflang(address) => write!(f, "hreflang {address}"),
+            Reason::SharedAddress(address) => write!(f, "the same address {address}, but another title and another text"),
+            Reason::Compared(evidence) => evidence.fmt(f),
+            Reason::KeptApart => f.write_str("kept apart by hand"),
+            Reason::Member(evidence) => write!(f, "another version of that story stands against it: {evidence}"),
+            Reason::HasLanguage => f.write_str("that story has another text in this language"),
+        }
+    }
+}
+
+/// How the entry at hand stands to a known one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Opinion {
+    pub entry: i64,
+    pub story: i64,
+    pub relation: Relation,
+    pub is_same: bool,
+    /// From 0 to 1.
+    pub score: f32,
+    pub reason: Reason,
+}
+
+/// All opinions on an entry: those for a common story first, the strongest first in both parts.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Placing {
+    pub opinions: Vec<Opinion>,
+    /// Other stories that turn out to be the one of the first opinion.
+    pub also: Vec<i64>,
+}
+
+impl Placing {
+    /// The opinion that decides; `None` for an entry that begins a story of its own.
+    pub fn decision(&self) -> Option<&Opinion> {
+        self.opinions.first().filter(|opinion| opinion.is_same)
+    }
+}
+
+/// A shingle of more stories than this is no sign of any.
+const RARE_STORIES_MAX: usize = 8;
+/// A shingle of more stories of one source than this is its boilerplate.
+const OF_ONE_SOURCE_MAX: usize = 2;
+/// Known entries that are compared, by text and as translations.
+const COPIES_MAX: usize = 6;
+const TRANSLATIONS_MAX: usize = 6;
+/// Of one story, so many entries are compared.
+const OF_STORY_MAX: usize = 2;
+/// Entries of a story that may stand against another one.
+const MEMBERS_MAX: usize = 12;
+/// Stories that are there already become one by text of this share only.
+const MERGE_SHARE: f32 = 0.6;
+/// A translation that another story is nearly as near to is none of both.
+const RIVAL_MARGIN: f32 = 0.08;
+/// A story that has a text of another source in this language takes a second one only if it is this near.
+const SECOND_SHARE: f32 = 0.6;
+
+/// Decides where an entry belongs.
+///
+/// # Errors
+/// When the library fails.
+pub fn place<L: Library>(new: Applicant, library: &mut L) -> Result<Placing, L::Error> {
+    let mut judge = Judge { new, library, opinions: Vec::new(), seen: HashMap::new() };
+    judge.by_keys()?;
+    judge.by_text()?;
+    judge.by_language()?;
+    judge.settle()
+}
+
+struct Judge<'a, L> {
+    new: Applicant<'a>,
+    library: &'a mut L,
+    opinions: Vec<Opinion>,
+    /// Traits whose bearers were asked for: in how many stories, and in how many of the source that has the most.
+    seen: HashMap<u32, (usize, usize)>,
+}
+
+impl<L: Library> Judge<'_, L> {
+    fn say(&mut self, known: &Known, relation: Relation, verdict: (bool, f32), reason: Reason) {
+        let (is_same, score) = verdict;
+        match self.opinions.iter_mut().find(|opinion| opinion.entry == known.entry) {
+            Some(opinion) if opinion.is_same || !is_same => {}
+            Some(opinion) => *opinion = Opinion { relation, is_same, score, reason, ..opinion.clone() },
+            None => self.opinions.push(Opinion { entry: known.entry, story: known.story, relation, is_same, score, reason }),
+        }
+    }
+
+    /// Identifiers and addresses, the entry's own and those that it names.
+    fn by_keys(&mut self) -> Result<(), L::Error> {
+        for key in self.new.keys {
+            let bearers = self.library.bearers_of_key(&key.value)?;
+            for (bearer, kind) in &bearers {
+                let both_own = key.kind == KeyKind::Own && *kind == KeyKind::Own;
+                // What several stories of one language name as their translation is a front page.
+                let rivals = bearers.iter().filter(|(other, _)| other.language == bearer.language && other.story != bearer.story).count();
+                if !both_own && rivals > 0 {
+                    continue;
+                }
+                let Some(known) = self.library.known(bearer.entry)? else { continue };
+                if let Some((relation, is_same, reason)) = by_key(self.new.sketch, &known.sketch, &key.value, both_own) {
+                    self.say(&known, relation, (is_same, 1.0), reason);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Text that one has of the other.
+    fn by_text(&mut self) -> Result<(), L::Error> {
+        let sketch = self.new.sketch;
+        let mut traits: Vec<u32> = sketch.shingles().collect();
+        let title = sketch.title_trait();
+        traits.extend(title);
+        let bearers = self.ask(&traits)?;
+        let mut votes: HashMap<i64, (f32, Bearer)> = HashMap::new();
+        for (handle, bearers) in traits.iter().zip(&bearers) {
+            let is_title = Some(*handle) == title;
+            if !is_title && !self.is_rare(*handle) {
+                continue;
+            }
+            let weight = if is_title { 3.0 } else { 1.0 / bearers.len().max(1) as f32 + 0.5 };
+            for bearer in bearers.iter().filter(|bearer| bearer.is_placed) {
+                votes.entry(bearer.entry).or_insert((0.0, *bearer)).0 += weight;
+            }
+        }
+        for entry in best(votes, COPIES_MAX, 1.2) {
+            let Some(known) = self.library.known(entry)? else { continue };
+            if known.sketch.words < sketch.words {
+                // It is the known one's phrases that count then.
+                let unknown: Vec<u32> = known.sketch.shingles().filter(|handle| !self.seen.contains_key(handle)).collect();
+                self.ask(&unknown)?;
+            }
+            let verdict = compare::copy(sketch, &known.sketch, |shingle| self.is_rare(shingle));
+            let differs = sketch.language != known.sketch.language && sketch.language != 0 && known.sketch.language != 0;
+            let relation = if differs && verdict.evidence == Evidence::Title { Relation::Translation } else { Relation::Copy };
+            self.say(&known, relation, (verdict.is_same, verdict.score), Reason::Compared(verdict.evidence));
+        }
+        Ok(())
+    }
+
+    /// The same news in another language.
+    fn by_language(&mut self) -> Result<(), L::Error> {
+        let sketch = self.new.sketch;
+        if sketch.language == 0 || self.opinions.iter().any(|opinion| opinion.is_same) {
+            return Ok(());
+        }
+        let traits: Vec<u32> = sketch.anchors().collect();
+        let concepts: HashMap<u32, f32> = sketch.anchors().zip(sketch.concepts()).map(|(anchor, concept)| (anchor, kind_weight(concept))).collect();
+        let bearers = self.ask(&traits)?;
+        let mut votes: HashMap<i64, (f32, Bearer)> = HashMap::new();
+        for (anchor, bearers) in traits.iter().zip(&bearers) {
+            let weight = concepts.get(anchor).copied().unwrap_or(4.0) * rarity(self.seen.get(anchor).map_or(0, |seen| seen.0));
+            for bearer in bearers.iter().filter(|bearer| bearer.is_placed && bearer.language != 0 && bearer.language != sketch.language) {
+                votes.entry(bearer.entry).or_insert((0.0, *bearer)).0 += weight;
+            }
+        }
+        let mut verdicts: Vec<(Known, Verdict)> = Vec::new();
+        for entry in best(votes, TRANSLATIONS_MAX, 2.5) {
+            let Some(known) = self.library.known(entry)? else { continue };
+            let unknown: Vec<u32> = known.sketch.anchors().filter(|anchor| !self.seen.contains_key(anchor)).collect();
+            self.ask(&unknown)?;
+            let verdict = compare::translation(sketch, &known.sketch, |concept| self.rarity_of(concept));
+            verdicts.push((known, verdict));
+        }
+        let best_share = verdicts
+            .iter()
+            .filter(|(_, verdict)| verdict.is_same)
+            .max_by(|(_, a), (_, b)| a.score.total_cmp(&b.score))
+            .map(|(known, verdict)| (known.story, verdict.score));
+        for (known, verdict) in &verdicts {
+            // The nearest that is another story, be it near enough or not.
+            let rival = verdicts.iter().filter(|(other, _)| other.story != known.story).map(|(_, other)| other.score).fold(0.0, f32::max);
+            let is_nearest = best_share.is_none_or(|(story, _)| story == known.story);
+            let is_same = verdict.is_same && is_nearest && verdict.score >= rival + RIVAL_MARGIN;
+            let evidence = if verdict.is_same && !is_same { Evidence::Mates { rival } } else { verdict.evidence };
+            self.say(known, Relation::Translation, (is_same, verdict.score), Reason::Compared(evidence));
+        }
+        Ok(())
+    }
+
+    /// Asks who bears traits, and remembers how many.
+    fn ask(&mut self, traits: &[u32]) -> Result<Vec<Vec<Bearer>>, L::Error> {
+        let bearers = self.library.bearers(traits)?;
+        for (one, bearers) in traits.iter().zip(&bearers) {
+            let mut pairs: Vec<(u32, i64)> = bearers.iter().map(|bearer| (bearer.source, bearer.story)).collect();
+            pairs.sort_unstable();
+            pairs.dedup();
+            let of_one_source = pairs.chunk_by(|a, b| a.0 == b.0).map(<[_]>::len).max().unwrap_or(0);
+            let mut stories: Vec<i64> = pairs.iter().map(|(_, story)| *story).collect();
+            stories.sort_unstable();
+            stories.dedup();
+            let stories = if bearers.len() >= BEARERS_MAX { stories.len().max(RARE_STORIES_MAX + 1) } else { stories.len() };
+            self.seen.insert(*one, (stories, of_one_source));
+        }
+        Ok(bearers)
+    }
+
+    fn is_rare(&self, shingle: u32) -> bool {
+        self.seen.get(&shingle).is_none_or(|&(stories, of_one_source)| stories <= RARE_STORIES_MAX && of_one_source <= OF_ONE_SOURCE_MAX)
+    }
+
+    fn rarity_of(&self, concept: Marked) -> f32 {
+        rarity(self.seen.get(&concept.anchor()).map_or(1, |seen| seen.0))
+    }
+
+    /// Puts the opinions in order, and asks the other entries of the stories and the operator.
+    fn settle(mut self) -> Result<Placing, L::Error> {
+        self.opinions.sort_by(|a, b| {
+            let rank = |opinion: &Opinion| (!opinion.is_same, opinion.relation != Relation::Copy, !is_by_key(&opinion.reason));
+            rank(a).cmp(&rank(b)).then(b.score.total_cmp(&a.score)).then(a.entry.cmp(&b.entry))
+        });
+        let mut objections: HashMap<i64, Option<Reason>> = HashMap::new();
+        for at in 0..self.opinions.len() {
+            let opinion = self.opinions[at].clone();
+            if !opinion.is_same {
+                break;
+            }
+            if !objections.contains_key(&opinion.story) {
+                let objection = self.objection(&opinion)?;
+                objections.insert(opinion.story, objection);
+            }
+            if let Some(Some(reason)) = objections.get(&opinion.story) {
+                self.opinions[at] = Opinion { is_same: false, reason: reason.clone(), ..opinion };
+            }
+        }
+        self.opinions.sort_by_key(|opinion| !opinion.is_same);
+        let mut also: Vec<i64> = Vec::new();
+        if let Some(first) = self.opinions.first().filter(|opinion| opinion.is_same).cloned() {
+            for opinion in self.opinions.iter().filter(|opinion| opinion.is_same && opinion.story != first.story) {
+                let is_sure = is_by_key(&opinion.reason) || (opinion.relation == Relation::Copy && opinion.score >= MERGE_SHARE);
+                if is_sure && !also.contains(&opinion.story) && !self.library.are_kept_apart(first.story, opinion.story)? {
+                    also.push(opinion.story);
+                }
+            }
+        }
+        also.sort_unstable();
+        Ok(Placing { opinions: self.opinions, also })
+    }
+
+    /// What stands against joining a story: the operator, or another entry of it.
+    fn objection(&mut self, opinion: &Opinion) -> Result<Option<Reason>, L::Error> {
+        if self.library.is_kept_out(opinion.story)? {
+            return Ok(Some(Reason::KeptApart));
+        }
+        if is_by_key(&opinion.reason) && opinion.relation == Relation::Copy {
+            return Ok(None);
+        }
+        let sketch = self.new.sketch;
+        for entry in self.library.members(opinion.story)?.into_iter().take(MEMBERS_MAX).filter(|&entry| entry != opinion.entry) {
+            let Some(member) = self.library.known(entry)? else { continue };
+            let is_same_source = member.sketch.source == sketch.source;
+            let is_same_language = member.sketch.language == sketch.language;
+            let titles = compare::titles(sketch, &member.sketch);
+            if is_same_source && is_same_language && titles == Titles::NumbersDiffer {
+                return Ok(Some(Reason::Member(Evidence::TitleNumbers)));
+            }
+            let is_other = is_same_language && matches!(titles, Titles::Frame | Titles::Apart);
+            if !is_other {
+                continue;
+            }
+            let share = compare::overlap(sketch, &member.sketch, |_| true).share;
+            if opinion.relation == Relation::Copy && is_same_source && share < MERGE_SHARE {
+                return Ok(Some(Reason::Member(Evidence::OtherTitle)));
+            }
+            if opinion.relation == Relation::Translation
+                && !is_by_key(&opinion.reason)
+                && share < MERGE_SHARE
+                && (is_same_source || opinion.score < SECOND_SHARE)
+            {
+                return Ok(Some(Reason::HasLanguage));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// What a shared key says: nothing, or how the two belong together, or that they do not although they share it.
+fn by_key(new: &Sketch, known: &Sketch, key: &str, both_own: bool) -> Option<(Relation, bool, Reason)> {
+    let differs = new.language != 0 && known.language != 0 && new.language != known.language;
+    let is_same_source = new.source == known.source;
+    let titles = compare::titles(new, known);
+    if !both_own {
+        // Two entries of one source in one language are no translations, whatever their pages claim.
+        let is_link = differs || (!is_same_source && !matches!(titles, Titles::NumbersDiffer | Titles::Frame));
+        return is_link.then(|| (if differs { Relation::Translation } else { Relation::Copy }, true, Reason::Hreflang(key.to_owned())));
+    }
+    if differs && titles != Titles::Equal {
+        return Some((Relation::Translation, true, Reason::SameAddress(key.to_owned())));
+    }
+    let has_texts = new.words.min(known.words) >= 8;
+    let is_contradicted = match titles {
+        Titles::Equal | Titles::Missing => key.starts_with("title:") && compare::are_two_texts(new, known),
+        Titles::Within => false,
+        _ if has_texts => compare::overlap(new, known, |_| true).share < 0.15,
+        Titles::NumbersDiffer | Titles::Frame => is_same_source,
+        Titles::Apart => false,
+    };
+    let reason = match key.split(':').next() {
+        Some("title") => Reason::SameDay,
+        Some("guid") => Reason::SameGuid,
+        _ => Reason::SameAddress(key.to_owned()),
+    };
+    if is_contradicted {
+        return Some((Relation::Copy, false, Reason::SharedAddress(key.to_owned())));
+    }
+    Some((Relation::Copy, true, reason))
+}
+
+fn is_by_key(reason: &Reason) -> bool {
+    matches!(reason, Reason::SameAddress(_) | Reason::SameGuid | Reason::SameDay | Reason::Hreflang(_))
+}
+
+/// The entries with the most votes, few of each story.
+fn best(votes: HashMap<i64, (f32, Bearer)>, count_max: usize, votes_min: f32) -> Vec<i64> {
+    let mut votes: Vec<(f32, Bearer)> = votes.into_values().filter(|(votes, _)| *votes >= votes_min).collect();
+    votes.sort_by(|(a, one), (b, other)| b.total_cmp(a).then(one.entry.cmp(&other.entry)));
+    let mut of_story: HashMap<i64, usize> = HashMap::new();
+    let is_wanted = |(_, bearer): &(f32, Bearer)| {
+        let count = of_story.entry(bearer.story).or_insert(0);
+        *count += 1;
+        *count <= OF_STORY_MAX
+    };
+    votes.into_iter().filter(is_wanted).take(count_max).map(|(_, bearer)| bearer.entry).collect()
+}
+
+/// What a concept of so many known stories is worth: from 1 down.
+fn rarity(stories: usize) -> f32 {
+    1.0 / (1.0 + stories as f32 * 0.25)
+}
+
+fn kind_weight(concept: Marked) -> f32 {
+    compare::CONCEPT_WEIGHTS[concept.kind() as usize]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dedupe::keys::{Names, keys};
+    use crate::dedupe::memory::Memory;
+    use crate::dedupe::sketch::{Parts, sketch};
+    use crate::model::entry::Alternate;
+
+    #[derive(Clone, Copy, Default)]
+    struct Item<'a> {
+        source: &'a str,
+        url: &'a str,
+        title: &'a str,
+        text: &'a str,
+        language: &'a str,
+        french: Option<&'a str>,
+        day: i32,
+    }
+
+    /// The stories of entries that come one after the other, and the relation of each to what was there.
+    fn placed(items: &[Item]) -> Vec<(usize, Relation)> {
+        let mut memory = Memory::default();
+        let keys_of = |item: &Item| {
+            let alternates: Vec<Alternate> = item.french.iter().map(|url| Alternate { language: "fr".into(), url: (*url).into() }).collect();
+            let date = jiff::Timestamp::from_second(i64::from(item.day) * 86_400).ok();
+            keys(&Names { source: item.source, url: Some(item.url), title: item.title, summary: item.text, alternates: &alternates, date, ..Names::default() })
+        };
+        let mut relations = Vec::new();
+        for (number, item) in items.iter().enumerate() {
+            let parts = Parts { source: item.source, title: item.title, text: item.text, language: Some(item.language), day: Some(item.day), links: &[] };
+            let (keys, sketch) = (keys_of(item), sketch(&parts));
+            memory.add(sketch.clone(), &keys);
+            memory.begin(number);
+            let Ok(placing) = place(Applicant { keys: &keys, sketch: &sketch }, &mut memory);
+            relations.push(placing.decision().map_or(Relation::First, |decision| decision.relation));
+            for story in placing.decision().iter().map(|decision| decision.story).chain(placing.also.iter().copied()) {
+                memory.join(story as usize, number);
+            }
+        }
+        relations.into_iter().enumerate().map(|(number, relation)| (memory.story(number), relation)).collect()
+    }
+
+    const A: Item = Item { source: "a", url: "https://x.org/story/", title: "Open justice advances", text: "", language: "en", french: None, day: 0 };
+    const TEXT: &str = "The city council of Rome adopted on Thursday a participatory budget of three million euros for the schools of the outer \
+                        districts, after six months of public debate in which more than twelve thousand residents took part, the mayor told reporters.";
+
+    #[test]
+    fn one_address_in_two_sources_is_one_story() {
+        let other = Item { source: "b", url: "http://www.x.org/story?utm_source=rss#top", title: "Open justice advances (via X)", ..A };
+        assert_eq!(placed(&[A, other])[1], (0, Relation::Copy));
+    }
+
+    #[test]
+    fn hreflang_links_translations_both_ways() {
+        let fr = Item { url: "https://x.org/fr/histoire", title: "La justice ouverte progresse", language: "fr", ..A };
+        let en = Item { source: "b", french: Some(fr.url), ..A };
+        assert_eq!(placed(&[en, fr])[1], (0, Relation::Translation));
+        assert_eq!(placed(&[fr, en])[1], (0, Relation::Translation));
+    }
+
+    #[test]
+    fn a_series_never_collapses() {
+        let issue = |url, title, day| Item { url, title, language: "es", day, ..A };
+        let series = [issue("https://x.org/boletin-41", "Boletín número 41", 0), issue("https://x.org/boletin-42", "Boletín número 42", 7)];
+        assert_eq!(placed(&series)[1].0, 1);
+        // Nor when the site points every page's hreflang at the same front page.
+        let front = series.map(|item| Item { french: Some("https://x.org/fr/bulletin"), ..item });
+        assert_eq!(placed(&front)[1].0, 1);
+        // Nor when all the text is the same but for what the issue is about.
+        let months = ["March", "April", "May"].map(|month| format!("Local Roundup | {month}"));
+        let roundup: Vec<Item> =
+            months.iter().zip(["https://x.org/1", "https://x.org/2", "https://x.org/3"]).map(|(title, url)| Item { url, title, text: TEXT, ..A }).collect();
+        assert_eq!(placed(&roundup).iter().map(|(story, _)| *story).collect::<Vec<_>>(), [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_source_that_changes_all_its_addresses_is_recognised() {
+        let moved = Item { url: "https://x.org/2022/open-justice", ..A };
+        assert_eq!(placed(&[A, moved])[1], (0, Relation::Copy));
+        assert_eq!(placed(&[A, Item { source: "b", url: "https://y.org/open-justice", ..A }])[1].0, 1, "three words say too little elsewhere");
+    }
+
+    #[test]
+    fn two_items_of_one_source_may_share_an_address() {
+        let live = |title| Item { url: "https://x.org/live", title, ..A };
+        assert_eq!(placed(&[live("Live: morning session"), live("Live: afternoon session")])[1].0, 1);
+    }
+
+    #[test]
+    fn a_teaser_and_a_retitled_copy_are_one_story_with_their_text() {
+        let full = Item { text: TEXT, ..A };
+        let teaser = Item { source: "b", url: "https://y.org/1", title: "Rome lets residents decide", text: &TEXT[..130], day: 1, ..A };
+        let other = Item {
+            source: "c",
+            url: "https://z.org/1",
+            title: "Schools to get three million",
+            text: "The city council of Milan rejected a plan for new bicycle lanes along the ring road on Thursday.",
+            ..A
+        };
+        assert_eq!(placed(&[full, teaser, other]).iter().map(|(story, _)| *story).collect::<Vec<_>>(), [0, 0, 2]);
+        assert_eq!(placed(&[teaser, full])[1], (0, Relation::Copy), "whichever comes first");
+    }
+
+    #[test]
+    fn a_translation_is_linked_without_hreflang() {
+        let en = Item { title: "Rome adopts participatory budget for schools", text: TEXT, ..A };
+        let fr = Item {
+            source: "b",
+            url: "https://y.org/fr",
+            title: "Rome adopte un budget participatif pour les écoles",
+            text: "Le conseil municipal de Rome a adopté jeudi un budget participatif de trois millions d’euros pour les écoles des quartiers périphériques, après six mois de débat public.",
+            language: "fr",
+            ..A
+        };
+        let unlike = Item { source: "b", url: "https://y.org/2", title: "Milan rejette un plan pour les pistes cyclables", language: "fr", ..A };
+        assert_eq!(placed(&[en, fr, unlike]), [(0, Relation::First), (0, Relation::Translation), (2, Relation::First)]);
+    }
+}

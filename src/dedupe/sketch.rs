@@ -1,0 +1,180 @@
+//! A text made into a sketch.
+
+use super::lexicon::{LANGUAGES, concept};
+use super::words::{Word, Words, hash};
+use crate::model::sketch::{Head, Marked, NO_DAY, Sketch, WordKind, hash_all};
+
+/// Words in a shingle: fewer are found in any two texts, more are lost to every small edit.
+pub const SHINGLE: usize = 4;
+/// Words of a text that are looked at: more is a book.
+const WORDS_MAX: usize = 4_000;
+/// Words at the start that teasers are cut from: of their shingles, half are kept.
+const LEAD_WORDS: usize = 44;
+/// Shingles kept of the whole text, those with the smallest hashes; and how small they are to be.
+const SAMPLE_MAX: usize = 40;
+const SAMPLE_HASH_MAX: u32 = u32::MAX / 5;
+const TITLE_WORDS_MAX: usize = 24;
+/// Numbers, and names, that are kept.
+pub const NAMES_MAX: usize = 48;
+/// Words at the start that concepts are taken from.
+const CONCEPT_WORDS: usize = 70;
+const CONCEPTS_MAX: usize = 56;
+const LINKS_MAX: usize = 12;
+/// A word that bears a subject has so many letters at least.
+const CONCEPT_LETTERS_MIN: usize = 3;
+/// Little words that one language has to have more than any other before it is believed.
+const LITTLE_LEAD: usize = 2;
+
+/// What a sketch is made from.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Parts<'a> {
+    pub source: &'a str,
+    /// Plain text.
+    pub title: &'a str,
+    /// Plain text.
+    pub text: &'a str,
+    /// As declared, BCP 47.
+    pub language: Option<&'a str>,
+    /// Days since 1970.
+    pub day: Option<i32>,
+    /// In their canonical form: what it links to, its pictures.
+    pub links: &'a [String],
+}
+
+/// The hash that a source is known by.
+pub fn source_hash(source: &str) -> u32 {
+    hash(source.as_bytes())
+}
+
+/// Two letters as a number.
+pub fn language_code(tag: &str) -> u32 {
+    let primary = tag.split(['-', '_']).next().unwrap_or_default();
+    primary.bytes().take(3).fold(0, |code, byte| code << 8 | u32::from(byte.to_ascii_lowercase()))
+}
+
+/// The sketch of an entry.
+pub fn sketch(parts: &Parts) -> Sketch {
+    let title = Words::of(parts.title, TITLE_WORDS_MAX);
+    let text = Words::of(parts.text, WORDS_MAX);
+    let shingles: Vec<u32> = text.words.windows(SHINGLE).map(|words| hash_all(words.iter().map(|word| word.hash))).collect();
+    let lead: Vec<u32> = shingles.iter().take(LEAD_WORDS).copied().filter(is_in_lead).collect();
+    let (sample, threshold) = sample(&shingles);
+    let of_kind = |kind: WordKind, count_max: usize| sorted(text.words.iter().filter(|word| word.kind == kind).map(|word| word.hash), count_max);
+    let links = sorted(parts.links.iter().map(|link| hash(link.as_bytes())), LINKS_MAX);
+    let language = parts.language.map(language_code).filter(|&code| code != 0).unwrap_or_else(|| spoken(&title, &text));
+    let head = Head {
+        source: source_hash(parts.source),
+        title_hash: if title.words.is_empty() { 0 } else { hash_all(title.words.iter().map(|word| word.hash)) | 1 },
+        language,
+        day: parts.day.unwrap_or(NO_DAY),
+        words: u32::try_from(text.words.len()).unwrap_or(u32::MAX),
+        threshold,
+    };
+    let title_words: Vec<u32> = title.words.iter().map(|word| Marked::new(word.hash, word.kind).0).collect();
+    Sketch::new(
+        head,
+        [
+            &title_words,
+            &sorted(lead.into_iter(), LEAD_WORDS),
+            &sample,
+            &of_kind(WordKind::Number, NAMES_MAX),
+            &of_kind(WordKind::Name, NAMES_MAX),
+            &concepts(&title, &text),
+            &links,
+        ],
+    )
+}
+
+/// Whether a shingle is one of the half that leads keep: the same half in every text.
+pub fn is_in_lead(shingle: &u32) -> bool {
+    shingle & 1 == 0
+}
+
+/// The shingles with the smallest hashes, and how small they are.
+fn sample(shingles: &[u32]) -> (Vec<u32>, u32) {
+    let mut sample: Vec<u32> = shingles.iter().copied().filter(|&shingle| shingle <= SAMPLE_HASH_MAX).collect();
+    sample.sort_unstable();
+    sample.dedup();
+    sample.truncate(SAMPLE_MAX);
+    let threshold = if sample.len() == SAMPLE_MAX { sample[SAMPLE_MAX - 1] } else { SAMPLE_HASH_MAX };
+    (sample, threshold)
+}
+
+fn sorted(hashes: impl Iterator<Item = u32>, count_max: usize) -> Vec<u32> {
+    let mut kept: Vec<u32> = Vec::new();
+    for hash in hashes {
+        if kept.len() == count_max {
+            break;
+        }
+        if !kept.contains(&hash) {
+            kept.push(hash);
+        }
+    }
+    kept.sort_unstable();
+    kept
+}
+
+/// What title and first words are about. A name in one place is a name in the other: headlines capitalise as they like.
+fn concepts(title: &Words, text: &Words) -> Vec<u32> {
+    let of = |words: &Words, word: &Word| match word.kind {
+        WordKind::Number | WordKind::Calendar => word.hash,
+        WordKind::Word | WordKind::Name => concept(words.letters(word)),
+    };
+    let bears = |words: &Words, word: &Word| {
+        word.little == 0 && (matches!(word.kind, WordKind::Number) || words.letters(word).len() >= CONCEPT_LETTERS_MIN || word.kind == WordKind::Name)
+    };
+    let mut kept: Vec<Marked> = Vec::new();
+    let title_words = title.words.iter().map(|word| (title, word));
+    let text_words = text.words.iter().take(CONCEPT_WORDS).map(|word| (text, word));
+    for (words, word) in title_words.chain(text_words).filter(|(words, word)| bears(words, word)) {
+        let marked = Marked::new(of(words, word), word.kind);
+        match kept.iter().position(|known| known.word() == marked.word()) {
+            // The lowest kind that was seen: what is written small somewhere is no name.
+            Some(at) => kept[at] = kept[at].min(marked),
+            None if kept.len() < CONCEPTS_MAX => kept.push(marked),
+            None => break,
+        }
+    }
+    kept.sort_unstable();
+    kept.into_iter().map(|marked| marked.0).collect()
+}
+
+/// The language that the little words speak, where they speak clearly.
+fn spoken(title: &Words, text: &Words) -> u32 {
+    let mut counts = [0usize; LANGUAGES.len()];
+    for word in title.words.iter().chain(text.words.iter().take(200)) {
+        for (language, count) in counts.iter_mut().enumerate() {
+            *count += usize::from(word.little >> language & 1);
+        }
+    }
+    let mut order: Vec<usize> = (0..LANGUAGES.len()).collect();
+    order.sort_by_key(|&language| std::cmp::Reverse(counts[language]));
+    if counts[order[0]] >= counts[order[1]] + LITTLE_LEAD { language_code(LANGUAGES[order[0]]) } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_teaser_is_found_by_shingles_of_its_text() {
+        let text = "Le conseil municipal de Rome a approuvé jeudi un budget participatif de trois millions d’euros pour les écoles de la ville, \
+                    après six mois de débats publics dans les quartiers, a annoncé le maire devant la presse réunie au Capitole.";
+        let full = sketch(&Parts { title: "Budget", text: &text.repeat(3), ..Parts::default() });
+        let teaser = sketch(&Parts { title: "Rome", text: &text[..120], ..Parts::default() });
+        let shared = teaser.shingles().filter(|&shingle| full.has_shingle(shingle)).count();
+        assert!(shared >= 5 && shared == teaser.shingles().count(), "{shared} of {}", teaser.shingles().count());
+        assert_eq!(full.language, language_code("fr-CA"));
+    }
+
+    #[test]
+    fn concepts_of_translations_meet() {
+        let of = |title: &str| sketch(&Parts { title, ..Parts::default() });
+        let (en, es) = (
+            of("Mayors of 40 cities sign an open government declaration in Rome"),
+            of("Alcaldes de 40 ciudades firman en Roma una declaración de gobierno abierto"),
+        );
+        let shared = en.concepts().filter(|a| es.concepts().any(|b| a.word() == b.word())).count();
+        assert!(shared >= 7, "{shared}");
+    }
+}
