@@ -7,7 +7,7 @@ use hashbrown::HashTable;
 use crate::model::key::{Key, KeyKind};
 use crate::model::sketch::{Part, Sketch};
 
-use super::place::{BEARERS_MAX, Bearer, Known, Library};
+use super::place::{BEARERS_MAX, Bearer, Bearers, Known, Library};
 
 /// Entries in a generation: two of them are held.
 pub const GENERATION: usize = 1 << 19;
@@ -151,18 +151,22 @@ impl Library for Memory {
         Ok(found)
     }
 
-    fn bearers(&mut self, traits: &[u32]) -> Result<Vec<Vec<Bearer>>, Infallible> {
+    fn bearers(&mut self, traits: &[u32]) -> Result<Vec<Bearers>, Infallible> {
         let find = |one: &u32| {
             let mut found: Vec<Bearer> = Vec::new();
             for generation in &self.generations {
-                for (_, place) in generation.bearers.iter_hash(spread(u64::from(*one))).filter(|(other, _)| other == one) {
+                let places = || generation.bearers.iter_hash(spread(u64::from(*one))).filter(|(other, _)| other == one);
+                if places().count() >= BEARERS_MAX {
+                    return Bearers::Many;
+                }
+                for (_, place) in places() {
                     let number = generation.start + *place as usize;
                     if number != self.at {
                         found.push(self.bearer(number, &generation.sketches[*place as usize]));
                     }
                 }
             }
-            found
+            Bearers::Few(found)
         };
         Ok(traits.iter().map(find).collect())
     }

@@ -1,7 +1,8 @@
 //! Where an entry belongs: the stages of the decision in their order, over whatever holds the known entries.
 
-use std::collections::HashMap;
 use std::fmt;
+
+use hashbrown::HashMap;
 
 use crate::model::key::{Key, KeyKind};
 use crate::model::sketch::{Marked, Sketch};
@@ -29,8 +30,16 @@ pub struct Known {
     pub sketch: Sketch,
 }
 
-/// Entries that share a trait are asked for up to this number: a trait of more stories tells none of them.
-pub const BEARERS_MAX: usize = 12;
+/// Who bears a trait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bearers {
+    Few(Vec<Bearer>),
+    /// More than can be told apart by it.
+    Many,
+}
+
+/// Entries that share a trait are looked at up to this number: a trait of more tells none of them.
+pub const BEARERS_MAX: usize = 16;
 
 /// What holds the known entries. Nothing here is ever asked for the entry at hand itself.
 pub trait Library {
@@ -42,8 +51,8 @@ pub trait Library {
     /// When the library cannot be read; so with the others.
     fn bearers_of_key(&mut self, key: &str) -> Result<Vec<(Bearer, KeyKind)>, Self::Error>;
 
-    /// Who bears each of these traits, `BEARERS_MAX` of them at most.
-    fn bearers(&mut self, traits: &[u32]) -> Result<Vec<Vec<Bearer>>, Self::Error>;
+    /// Who bears each of these traits: `BEARERS_MAX` of them at most, or of more stories than are rare.
+    fn bearers(&mut self, traits: &[u32]) -> Result<Vec<Bearers>, Self::Error>;
 
     /// An entry, if it is still there.
     fn known(&mut self, entry: i64) -> Result<Option<Known>, Self::Error>;
@@ -124,7 +133,7 @@ impl Placing {
 }
 
 /// A shingle of more stories than this is no sign of any.
-const RARE_STORIES_MAX: usize = 8;
+pub const RARE_STORIES_MAX: usize = 8;
 /// A shingle of more stories of one source than this is its boilerplate.
 const OF_ONE_SOURCE_MAX: usize = 2;
 /// Known entries that are compared, by text and as translations.
@@ -136,6 +145,8 @@ const OF_STORY_MAX: usize = 2;
 const MEMBERS_MAX: usize = 12;
 /// Stories that are there already become one by text of this share only.
 const MERGE_SHARE: f32 = 0.6;
+/// What shares less than this is not looked at twice.
+const NEAR_MIN: f32 = 0.2;
 /// A translation that another story is nearly as near to is none of both.
 const RIVAL_MARGIN: f32 = 0.08;
 /// A story that has a text of another source in this language takes a second one only if it is this near.
@@ -243,6 +254,9 @@ impl<L: Library> Judge<'_, L> {
         let mut verdicts: Vec<(Known, Verdict)> = Vec::new();
         for entry in best(votes, TRANSLATIONS_MAX, 2.5) {
             let Some(known) = self.library.known(entry)? else { continue };
+            if compare::nearness(sketch, &known.sketch, |_| 1.0).0 < NEAR_MIN {
+                continue;
+            }
             let unknown: Vec<u32> = known.sketch.anchors().filter(|anchor| !self.seen.contains_key(anchor)).collect();
             self.ask(&unknown)?;
             let verdict = compare::translation(sketch, &known.sketch, |concept| self.rarity_of(concept));
@@ -266,19 +280,17 @@ impl<L: Library> Judge<'_, L> {
 
     /// Asks who bears traits, and remembers how many.
     fn ask(&mut self, traits: &[u32]) -> Result<Vec<Vec<Bearer>>, L::Error> {
-        let bearers = self.library.bearers(traits)?;
-        for (one, bearers) in traits.iter().zip(&bearers) {
-            let mut pairs: Vec<(u32, i64)> = bearers.iter().map(|bearer| (bearer.source, bearer.story)).collect();
-            pairs.sort_unstable();
-            pairs.dedup();
-            let of_one_source = pairs.chunk_by(|a, b| a.0 == b.0).map(<[_]>::len).max().unwrap_or(0);
-            let mut stories: Vec<i64> = pairs.iter().map(|(_, story)| *story).collect();
-            stories.sort_unstable();
-            stories.dedup();
-            let stories = if bearers.len() >= BEARERS_MAX { stories.len().max(RARE_STORIES_MAX + 1) } else { stories.len() };
-            self.seen.insert(*one, (stories, of_one_source));
+        let mut found = Vec::with_capacity(traits.len());
+        for (one, bearers) in traits.iter().zip(self.library.bearers(traits)?) {
+            let (count, bearers) = match bearers {
+                Bearers::Many => ((usize::MAX, usize::MAX), Vec::new()),
+                Bearers::Few(bearers) if bearers.len() < 2 => ((bearers.len(), bearers.len()), bearers),
+                Bearers::Few(bearers) => (count(&bearers), bearers),
+            };
+            self.seen.insert(*one, count);
+            found.push(bearers);
         }
-        Ok(bearers)
+        Ok(found)
     }
 
     fn is_rare(&self, shingle: u32) -> bool {
@@ -396,6 +408,23 @@ fn is_by_key(reason: &Reason) -> bool {
     matches!(reason, Reason::SameAddress(_) | Reason::SameGuid | Reason::SameDay | Reason::Hreflang(_))
 }
 
+/// In how many stories these are, and in how many of the source that has the most.
+fn count(bearers: &[Bearer]) -> (usize, usize) {
+    let mut pairs: Vec<(u32, i64)> = bearers.iter().map(|bearer| (bearer.source, bearer.story)).collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    let of_one_source = pairs.chunk_by(|a, b| a.0 == b.0).map(<[_]>::len).max().unwrap_or(0);
+    (stories(bearers), of_one_source)
+}
+
+/// In how many stories these are.
+pub fn stories(bearers: &[Bearer]) -> usize {
+    let mut stories: Vec<i64> = bearers.iter().map(|bearer| bearer.story).collect();
+    stories.sort_unstable();
+    stories.dedup();
+    stories.len()
+}
+
 /// The entries with the most votes, few of each story.
 fn best(votes: HashMap<i64, (f32, Bearer)>, count_max: usize, votes_min: f32) -> Vec<i64> {
     let mut votes: Vec<(f32, Bearer)> = votes.into_values().filter(|(votes, _)| *votes >= votes_min).collect();
@@ -411,7 +440,7 @@ fn best(votes: HashMap<i64, (f32, Bearer)>, count_max: usize, votes_min: f32) ->
 
 /// What a concept of so many known stories is worth: from 1 down.
 fn rarity(stories: usize) -> f32 {
-    1.0 / (1.0 + stories as f32 * 0.25)
+    1.0 / (1.0 + stories.min(BEARERS_MAX) as f32 * 0.25)
 }
 
 fn kind_weight(concept: Marked) -> f32 {

@@ -1,7 +1,7 @@
 //! The known entries of the store, as those see them who decide where a new one belongs.
 
 use crate::dedupe::keys::{Names, keys};
-use crate::dedupe::place::{BEARERS_MAX, Bearer, Known, Library};
+use crate::dedupe::place::{BEARERS_MAX, Bearer, Bearers, Known, Library, RARE_STORIES_MAX, stories};
 use crate::dedupe::sketch::{Parts, language_code, sketch, source_hash};
 use crate::model::address::canonical_key;
 use crate::model::entry::Entry;
@@ -58,8 +58,13 @@ impl Library for Shelf<'_, '_> {
         Ok(bearers.into_iter().map(|(shelved, kind)| (bearer(shelved), kind)).collect())
     }
 
-    fn bearers(&mut self, traits: &[u32]) -> Result<Vec<Vec<Bearer>>, StoreError> {
-        traits.iter().map(|one| Ok(self.work.bearers(*one, self.entry, BEARERS_MAX)?.into_iter().map(bearer).collect())).collect()
+    fn bearers(&mut self, traits: &[u32]) -> Result<Vec<Bearers>, StoreError> {
+        let find = |one: &u32| {
+            let found: Vec<Bearer> = self.work.bearers(*one, self.entry, BEARERS_MAX)?.into_iter().map(bearer).collect();
+            // A story that everybody syndicates has many bearers, and is one.
+            Ok(if found.len() >= BEARERS_MAX && stories(&found) > RARE_STORIES_MAX { Bearers::Many } else { Bearers::Few(found) })
+        };
+        traits.iter().map(find).collect()
     }
 
     fn known(&mut self, entry: i64) -> Result<Option<Known>, StoreError> {
