@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::dedupe::keys::{Names, guid_key, keys};
 use crate::dedupe::memory::Memory;
-use crate::dedupe::place::{Applicant, place};
+use crate::dedupe::place::{Applicant, Placing, place};
 use crate::dedupe::sketch::{Parts, sketch};
 use crate::extract::date::parse_date;
 use crate::model::address::canonical_key;
@@ -130,18 +130,23 @@ impl Clustering {
             self.memory.begin(number);
             let Some(sketch) = self.memory.sketch(number).cloned() else { continue };
             let Ok(placing) = place(Applicant { keys, sketch: &sketch }, &mut self.memory);
-            let Some(opinion) = placing.opinions.first() else { continue };
-            let other = self.decisions[opinion.entry as usize].id.to_string();
-            let other = other.trim_matches('"');
-            let Some(decision) = placing.decision() else {
-                self.decisions[number].reason = Some(format!("{ALONE}; not with {other}: {}", opinion.reason).into());
-                continue;
-            };
-            self.decisions[number].relation = decision.relation;
-            self.decisions[number].reason = Some(format!("{} of {other}: {}", decision.relation.as_str(), decision.reason).into());
-            for story in std::iter::once(decision.story).chain(placing.also.iter().copied()) {
-                self.memory.join(story as usize, number);
-            }
+            self.keep(number, &placing);
+            self.memory.end(number);
+        }
+    }
+
+    fn keep(&mut self, number: usize, placing: &Placing) {
+        let Some(opinion) = placing.opinions.first() else { return };
+        let other = self.decisions[opinion.entry as usize].id.to_string();
+        let other = other.trim_matches('"');
+        let Some(decision) = placing.decision() else {
+            self.decisions[number].reason = Some(format!("{ALONE}; not with {other}: {}", opinion.reason).into());
+            return;
+        };
+        self.decisions[number].relation = decision.relation;
+        self.decisions[number].reason = Some(format!("{} of {other}: {}", decision.relation.as_str(), decision.reason).into());
+        for story in std::iter::once(decision.story).chain(placing.also.iter().copied()) {
+            self.memory.join(story as usize, number);
         }
     }
 

@@ -312,8 +312,9 @@ pub const TRANSLATION_DAYS_MAX: i32 = 14;
 pub const CONCEPT_WEIGHTS: [f32; 4] = [1.0, 2.0, 0.7, 2.5];
 /// Shared links and pictures, each as good as so many words.
 const LINK_WEIGHT: f32 = 4.0;
-const TRANSLATION_SHARE: f32 = 0.42;
-const TRANSLATION_WEIGHT_MIN: f32 = 5.0;
+/// The share that makes a translation, and what it has to weigh: a few words in common are none.
+const TRANSLATION_SHARE: f32 = 0.38;
+const TRANSLATION_WEIGHT_MIN: f32 = 2.5;
 
 /// How near two entries of different languages are: the share of the weight that they have in common, what that weighs, and of how
 /// many concepts it is.
@@ -346,11 +347,20 @@ pub fn translation(a: &Sketch, b: &Sketch, rarity: impl Fn(Marked) -> f32) -> Ve
     if numbers_of_titles_differ(a, b) {
         return no(share, Evidence::TitleNumbers);
     }
+    if have_nothing_in_common(a, b, Part::Numbers, 2) || have_nothing_in_common(a, b, Part::Names, 4) {
+        return no(share, Evidence::Figures { share: 0.0 });
+    }
     if share >= TRANSLATION_SHARE && weight >= TRANSLATION_WEIGHT_MIN {
         yes(share, Evidence::Translation { share, shared: count })
     } else {
         no(share, Evidence::Unlike { share })
     }
+}
+
+/// Whether both texts have so many figures, or names, and not one of them is in both.
+fn have_nothing_in_common(a: &Sketch, b: &Sketch, part: Part, count_min: usize) -> bool {
+    let (ours, theirs) = (a.part(part), b.part(part));
+    ours.len().min(theirs.len()) >= count_min && ours.iter().all(|item| theirs.binary_search(item).is_err())
 }
 
 /// Whether both titles have numbers or dates of their own, and not one in common: issues of a series.

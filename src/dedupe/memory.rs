@@ -24,6 +24,21 @@ struct Generation {
     keys: HashTable<(u64, u32, KeyKind)>,
 }
 
+impl Generation {
+    /// Notes that an entry bears a trait, unless too many do, or one that stands for it.
+    fn bear(&mut self, one: u32, place: u32, stands_for: impl Fn(&Sketch) -> bool) {
+        let hash = spread(u64::from(one));
+        let (mut count, mut is_stood_for) = (0, false);
+        for (_, other) in self.bearers.iter_hash(hash).filter(|(other, _)| *other == one) {
+            count += 1;
+            is_stood_for |= self.sketches.get(*other as usize).is_some_and(&stands_for);
+        }
+        if count < BEARERS_MAX && !is_stood_for {
+            self.bearers.insert_unique(hash, (one, place), |(other, _)| spread(u64::from(*other)));
+        }
+    }
+}
+
 /// The entries of a stream by number, and the stories that they are in.
 #[derive(Default)]
 pub struct Memory {
@@ -32,6 +47,8 @@ pub struct Memory {
     parents: Vec<u32>,
     /// The next entry of the same story; itself at the end.
     next: Vec<u32>,
+    /// Languages that entries are in.
+    languages: Vec<u32>,
     /// Entries placed so far: others are known by their traits only.
     placed: usize,
     /// The entry that is being placed.
@@ -48,7 +65,7 @@ fn spread(hash: u64) -> u64 {
 }
 
 impl Memory {
-    /// Takes an entry in: it is known by its traits, and in a story of its own until it is placed.
+    /// Takes an entry in: it is known by its text and its keys, and in a story of its own until it is placed.
     pub fn add(&mut self, sketch: Sketch, keys: &[Key]) {
         let number = self.parents.len();
         self.parents.push(number as u32);
@@ -57,28 +74,34 @@ impl Memory {
             self.generations.swap(0, 1);
             self.generations[1] = Generation { start: number, ..Generation::default() };
         }
-        let [older, newer] = &mut self.generations;
+        if sketch.language != 0 && !self.languages.contains(&sketch.language) {
+            self.languages.push(sketch.language);
+        }
+        let newer = &mut self.generations[1];
         let place = (number - newer.start) as u32;
-        for one in sketch.traits() {
-            let hash = spread(u64::from(one));
-            let count = older.bearers.iter_hash(hash).filter(|(other, _)| *other == one).count();
-            let mut count = count;
-            let mut is_syndicated = false;
-            for (_, other) in newer.bearers.iter_hash(hash).filter(|(other, _)| *other == one) {
-                count += 1;
-                let other = &newer.sketches[*other as usize];
+        for one in sketch.shingles().chain(sketch.title_trait()) {
+            newer.bear(one, place, |other| {
                 // One title in several sources is one story: the first stands for all.
-                is_syndicated |= sketch.title_hash != 0 && other.title_hash == sketch.title_hash && other.source != sketch.source;
-            }
-            if count < BEARERS_MAX && !is_syndicated {
-                newer.bearers.insert_unique(hash, (one, place), |(other, _)| spread(u64::from(*other)));
-            }
+                sketch.title_hash != 0 && other.title_hash == sketch.title_hash && other.source != sketch.source
+            });
         }
         for key in keys {
             let hash = key_hash(&key.value);
             newer.keys.insert_unique(spread(hash), (hash, place, key.kind), |(other, ..)| spread(*other));
         }
         newer.sketches.push(sketch);
+    }
+
+    /// Ends the placing of an entry: from now on it is found by translations too.
+    pub fn end(&mut self, number: usize) {
+        self.placed = number + 1;
+        for generation in self.generations.iter_mut().filter(|generation| number >= generation.start) {
+            let place = number - generation.start;
+            let Some(anchors) = generation.sketches.get(place).map(|sketch| sketch.anchors().collect::<Vec<_>>()) else { continue };
+            for anchor in anchors {
+                generation.bear(anchor, place as u32, |_| false);
+            }
+        }
     }
 
     /// Entries taken in.
@@ -187,6 +210,10 @@ impl Library for Memory {
                 return Ok(members);
             }
         }
+    }
+
+    fn has_other_languages(&mut self, language: u32) -> Result<bool, Infallible> {
+        Ok(self.languages.iter().any(|other| *other != language))
     }
 
     fn is_kept_out(&mut self, _: i64) -> Result<bool, Infallible> {

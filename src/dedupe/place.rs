@@ -60,6 +60,9 @@ pub trait Library {
     /// The entries of a story, a bounded number of them.
     fn members(&mut self, story: i64) -> Result<Vec<i64>, Self::Error>;
 
+    /// Whether there is an entry in another language than this, as far as that is easily known.
+    fn has_other_languages(&mut self, language: u32) -> Result<bool, Self::Error>;
+
     /// Whether an operator said that the entry at hand is none of this story.
     fn is_kept_out(&mut self, story: i64) -> Result<bool, Self::Error>;
 
@@ -150,7 +153,7 @@ const NEAR_MIN: f32 = 0.2;
 /// A translation that another story is nearly as near to is none of both.
 const RIVAL_MARGIN: f32 = 0.08;
 /// A story that has a text of another source in this language takes a second one only if it is this near.
-const SECOND_SHARE: f32 = 0.6;
+const SECOND_SHARE: f32 = 0.55;
 
 /// Decides where an entry belongs.
 ///
@@ -238,7 +241,7 @@ impl<L: Library> Judge<'_, L> {
     /// The same news in another language.
     fn by_language(&mut self) -> Result<(), L::Error> {
         let sketch = self.new.sketch;
-        if sketch.language == 0 || self.opinions.iter().any(|opinion| opinion.is_same) {
+        if sketch.language == 0 || self.opinions.iter().any(|opinion| opinion.is_same) || !self.library.has_other_languages(sketch.language)? {
             return Ok(());
         }
         let traits: Vec<u32> = sketch.anchors().collect();
@@ -262,16 +265,11 @@ impl<L: Library> Judge<'_, L> {
             let verdict = compare::translation(sketch, &known.sketch, |concept| self.rarity_of(concept));
             verdicts.push((known, verdict));
         }
-        let best_share = verdicts
-            .iter()
-            .filter(|(_, verdict)| verdict.is_same)
-            .max_by(|(_, a), (_, b)| a.score.total_cmp(&b.score))
-            .map(|(known, verdict)| (known.story, verdict.score));
         for (known, verdict) in &verdicts {
-            // The nearest that is another story, be it near enough or not.
-            let rival = verdicts.iter().filter(|(other, _)| other.story != known.story).map(|(_, other)| other.score).fold(0.0, f32::max);
-            let is_nearest = best_share.is_none_or(|(story, _)| story == known.story);
-            let is_same = verdict.is_same && is_nearest && verdict.score >= rival + RIVAL_MARGIN;
+            // The nearest other story in the same language, be it near enough or not: of two that are as near, neither is it.
+            let others = verdicts.iter().filter(|(other, _)| other.story != known.story && other.sketch.language == known.sketch.language);
+            let rival = others.map(|(_, other)| other.score).fold(0.0, f32::max);
+            let is_same = verdict.is_same && verdict.score >= rival + RIVAL_MARGIN;
             let evidence = if verdict.is_same && !is_same { Evidence::Mates { rival } } else { verdict.evidence };
             self.say(known, Relation::Translation, (is_same, verdict.score), Reason::Compared(evidence));
         }
@@ -325,7 +323,7 @@ impl<L: Library> Judge<'_, L> {
         let mut also: Vec<i64> = Vec::new();
         if let Some(first) = self.opinions.first().filter(|opinion| opinion.is_same).cloned() {
             for opinion in self.opinions.iter().filter(|opinion| opinion.is_same && opinion.story != first.story) {
-                let is_sure = is_by_key(&opinion.reason) || (opinion.relation == Relation::Copy && opinion.score >= MERGE_SHARE);
+                let is_sure = is_by_key(&opinion.reason) || opinion.score >= if opinion.relation == Relation::Copy { MERGE_SHARE } else { SECOND_SHARE };
                 if is_sure && !also.contains(&opinion.story) && !self.library.are_kept_apart(first.story, opinion.story)? {
                     also.push(opinion.story);
                 }
@@ -485,6 +483,7 @@ mod tests {
             for story in placing.decision().iter().map(|decision| decision.story).chain(placing.also.iter().copied()) {
                 memory.join(story as usize, number);
             }
+            memory.end(number);
         }
         relations.into_iter().enumerate().map(|(number, relation)| (memory.story(number), relation)).collect()
     }

@@ -75,6 +75,10 @@ impl Library for Shelf<'_, '_> {
         self.work.members(story, MEMBERS_MAX)
     }
 
+    fn has_other_languages(&mut self, _: u32) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
     fn is_kept_out(&mut self, story: i64) -> Result<bool, StoreError> {
         self.work.is_kept_out(self.entry, story)
     }
