@@ -100,7 +100,7 @@ fn atom(number: usize) -> String {
 /// Bytes to normalised, sanitised entries.
 fn by_courant(document: &str, url: &url::Url) -> usize {
     let feed = extract::read_feed(Document { bytes: document.as_bytes(), url: Some(url), content_type: None }).expect("a good feed");
-    let reading = clean(feed, Some(url));
+    let reading = clean(feed, Some(url), None);
     reading.entries.iter().map(|entry| entry.content_html.as_ref().map_or(0, String::len)).sum()
 }
 

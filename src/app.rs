@@ -7,14 +7,17 @@ use std::time::Duration;
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::SignedDuration;
+use sha2::{Digest as _, Sha256};
 
 use crate::classify::Classifier;
+use crate::classify::model::Model;
 use crate::clock::{Clock, TokenSource};
 use crate::config::{self, Config, MailConfig, TransportConfig};
 use crate::deliver::message::{self, Sender};
 use crate::deliver::smtp::{self, Rates, Smtp};
 use crate::deliver::transport::Transport;
 use crate::fetch::client::{Client, Settings};
+use crate::history::{self, Desk};
 use crate::hub::{self, Telling};
 use crate::mailing::Press;
 use crate::mailing::outbox::{Deliveries, Office, Pace, Progress};
@@ -23,6 +26,7 @@ use crate::model::guard::Guard;
 use crate::model::outlet::{self, Outlet};
 use crate::model::subscriber::Offer;
 use crate::model::token::SigningKey;
+use crate::normalize::language::Linguist;
 use crate::refresh::{OriginLocks, Outcome, Refresher, Report};
 use crate::site::{Published, Site};
 use crate::store::Store;
@@ -55,6 +59,8 @@ pub struct App {
     pub outlets: Vec<Outlet>,
     /// The address of the hub that tells of changes.
     pub hub: Option<String>,
+    /// Of the rules and the model that say what entries are about.
+    pub topics_fingerprint: String,
     pub clock: Clock,
 }
 
@@ -75,10 +81,12 @@ impl App {
         let key = SigningKey::new(store.secret("signing", &TokenSource::System.token()?)?);
         store.hash_suppressions(|address| key.hash(address))?;
         let store = Arc::new(Mutex::new(store));
+        let (classifier, topics_fingerprint) = classifier(&config)?;
         let refresher = Refresher {
             client: client(&config.fetch)?,
             store,
-            classifier: Arc::new(Classifier::new(&config.topics)),
+            classifier: Arc::new(classifier),
+            linguist: Arc::new(Linguist::new(&config.languages())),
             interval_min_seconds: config.fetch.interval_min_seconds,
             interval_max_seconds: config.fetch.interval_max_seconds,
             robots_locks: OriginLocks::default(),
@@ -99,7 +107,7 @@ impl App {
         let outlets = outlet::outlets(&config.channel, &config.topics, &config.sources, &config.feeds);
         let own_hub = || config.public_url.as_ref().map(|public| format!("{public}/hub"));
         let hub = config.publish.hub.as_deref().and_then(|hub| if hub == "self" { own_hub() } else { Some(hub.to_owned()) });
-        Ok(App { config, refresher, templates, transport, sender, outlets, hub, clock })
+        Ok(App { config, refresher, templates, transport, sender, outlets, hub, topics_fingerprint, clock })
     }
 
     pub fn store(&self) -> std::sync::MutexGuard<'_, Store> {
@@ -129,6 +137,11 @@ impl App {
     /// When the store fails.
     pub async fn fetch(&self, selection: &Selection) -> anyhow::Result<Round> {
         let now = self.clock.now();
+        // Stories of an older version are to be recognised in what comes.
+        let count = history::sketch_missing(&mut self.store())?;
+        if count > 0 {
+            tracing::info!(count, "entries were made ready to be compared");
+        }
         let bounds = Bounds { concurrency: self.config.fetch.concurrency, per_host: self.config.fetch.per_host };
         let chosen = worker::choose(&self.refresher, &self.config.sources, selection, now)?;
         let bar = progress(chosen.len() as u64, "sources");
@@ -149,6 +162,11 @@ impl App {
         let published = self.site().publish(&mut self.store())?;
         self.archive()?;
         Ok(published)
+    }
+
+    /// What says what entries are about.
+    pub fn desk(&self) -> Desk<'_> {
+        Desk { classifier: &self.refresher.classifier, sources: &self.config.sources, digests: &self.config.digests }
     }
 
     /// What is published, where to, and with what.
@@ -278,6 +296,21 @@ impl App {
     }
 }
 
+/// Rules and model as configured, and a digest of both.
+///
+/// # Errors
+/// When the model cannot be read.
+pub fn classifier(config: &Config) -> anyhow::Result<(Classifier, String)> {
+    let rules = Classifier::new(&config.topics);
+    let mut digest = Sha256::new();
+    digest.update(format!("{:?} {} {}", config.topics, config.classify.margin, env!("CARGO_PKG_VERSION")));
+    let Some(path) = &config.classify.model else { return Ok((rules, crate::text::hex(&digest.finalize()))) };
+    let bytes = read(path).context("[classify] model: train it with `courant classify train`, or take the key away")?;
+    digest.update(&bytes);
+    let model = Model::from_bytes(&bytes).with_context(|| format!("[classify] model: {} cannot be used", path.display()))?;
+    Ok((rules.with_model(model, config.classify.margin), crate::text::hex(&digest.finalize())))
+}
+
 /// A configured length of time; one beyond all time is as long as can be counted with.
 fn duration(seconds: u64) -> SignedDuration {
     SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX).min(i64::MAX / 4))
@@ -343,7 +376,7 @@ fn transport(mail: &MailConfig) -> anyhow::Result<Transport> {
 }
 
 /// A bar on a terminal, nothing elsewhere.
-fn progress(length: u64, what: &str) -> ProgressBar {
+pub fn progress(length: u64, what: &str) -> ProgressBar {
     let style =
         ProgressStyle::with_template(&format!("{{bar:30}} {{pos}}/{{len}} {what}, {{per_sec}}, {{eta}} left")).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(length).with_style(style)

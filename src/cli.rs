@@ -4,6 +4,7 @@ mod list;
 mod people;
 mod probing;
 mod stories;
+mod topics;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -142,6 +143,35 @@ enum Command {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Why an entry is in its story, and why the nearest others are not.
+    Explain {
+        /// Its id or the beginning of it, its address, or its guid.
+        entry: String,
+    },
+    /// Two entries tell one story, whatever their texts say.
+    Merge { entry: String, other: String },
+    /// An entry is none of its story's: it leaves, and stays out.
+    Split { entry: String },
+    /// Put all entries into stories anew. Nothing is announced again.
+    Recluster {
+        /// Only say how many would move.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// The model that knows topics from labelled texts.
+    #[command(subcommand)]
+    Classify(topics::Classify),
+    /// Say what an entry is about: it stands, and teaches the next model.
+    Label {
+        entry: String,
+        #[arg(value_name = "TOPIC", required_unless_present = "forget")]
+        topics: Vec<String>,
+        /// Take back what was said: rules and model decide again.
+        #[arg(long, conflicts_with = "topics")]
+        forget: bool,
+    },
+    /// Ask rules and model about all entries again. Nothing is announced again.
+    Reclassify,
     /// List the sources: last success, last error, entries, next poll.
     Sources,
     /// Run everything on bundled example sites: no network, no set-up.
@@ -192,6 +222,8 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Init { dir } => return init(dir),
         Command::Demo { dir, keep_serving } => return demo::run(dir, *keep_serving, arguments.now).await,
         Command::Cluster { file } => return stories::cluster(file),
+        // A model can be trained and asked where nothing else is set up.
+        Command::Classify(wanted) if !arguments.config.exists() => return topics::classify(wanted, None),
         Command::Probe(wanted) => return probing::probe(wanted, &arguments.config, clock.now()).await,
         _ => {}
     }
@@ -222,6 +254,13 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
             let entries = app.store().entries(&EntryFilter { source: source.clone(), since: *since })?;
             list::entries(&entries, *format == ListFormat::Jsonl)
         }
+        Command::Explain { entry } => stories::explain(&app, entry),
+        Command::Merge { entry, other } => stories::merge(&app, entry, other),
+        Command::Split { entry } => stories::split(&app, entry),
+        Command::Recluster { dry_run } => stories::recluster(&app, *dry_run),
+        Command::Classify(wanted) => topics::classify(wanted, Some(&app)),
+        Command::Label { entry, topics, forget } => topics::label(&app, entry, topics, *forget),
+        Command::Reclassify => topics::reclassify(&app),
         Command::Sources => list::sources(&app.config.sources, &app.store().sources()?),
         Command::Init { .. } | Command::Check | Command::Probe(_) | Command::Cluster { .. } | Command::Demo { .. } => Ok(()),
     }

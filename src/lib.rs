@@ -18,6 +18,7 @@ pub mod demo;
 pub mod telemetry;
 
 // Pipelines, and what drives them.
+pub mod history;
 pub mod hub;
 pub mod mailing;
 pub mod probe;

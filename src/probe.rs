@@ -12,6 +12,7 @@ use crate::model::filter::{Filter, Verdict};
 use crate::model::source::Select;
 use crate::normalize::entry::{Context, normalize, plain};
 use crate::normalize::html::Sanitizer;
+use crate::normalize::language::Linguist;
 use crate::text::shorten;
 
 /// What was found in a document, and how.
@@ -51,8 +52,8 @@ pub struct Reading {
 }
 
 /// Cleans what was extracted.
-pub fn clean(mut feed: RawFeed, base: Option<&Url>) -> Reading {
-    let context = Context { source: "probe", language: None, base };
+pub fn clean(mut feed: RawFeed, base: Option<&Url>, linguist: Option<&Linguist>) -> Reading {
+    let context = Context { source: "probe", language: None, base, linguist };
     // The raw entries go: a document may be as long as memory allows.
     let entries = normalize_all(&std::mem::take(&mut feed.entries), context);
     let mut sanitizer = Sanitizer::default();
@@ -83,14 +84,14 @@ fn normalize_all(raws: &[RawEntry], context: Context) -> Vec<Entry> {
 }
 
 /// Cleans what was found, and applies the rules of its source.
-pub fn clean_found(found: Found, base: Option<&Url>, filter: &Filter, classifier: &Classifier) -> Reading {
+pub fn clean_found(found: Found, base: Option<&Url>, filter: &Filter, classifier: &Classifier, linguist: Option<&Linguist>) -> Reading {
     let Found { feed, way, select, .. } = found;
-    let mut reading = Reading { way: Some(way), select, ..clean(feed, base) };
+    let mut reading = Reading { way: Some(way), select, ..clean(feed, base, linguist) };
     for (entry, rules) in reading.entries.iter_mut().zip(&mut reading.rules) {
         let (title, used) = filter.rewritten(&entry.title);
         entry.title = title;
         rules.extend(used);
-        let topics = classifier.classify(&entry.title, &entry.summary, entry.language.as_deref());
+        let topics = classifier.classify(&entry.title, &entry.summary, &entry.tags, entry.language.as_deref());
         if let Verdict::Dropped(rule) = filter.verdict(entry, &topics) {
             rules.push(format!("dropped: {rule}"));
         }

@@ -26,6 +26,7 @@ use crate::model::entry::Known;
 use crate::model::feed::{RawEntry, RawFeed};
 use crate::model::source::{FetchState, Hub, Move, PageMemory, Source, SourceKind, Validators};
 use crate::normalize::entry::{fingerprint, identity};
+use crate::normalize::language::Linguist;
 use crate::store::Store;
 
 use self::explore::Endpoint;
@@ -66,6 +67,7 @@ pub struct Refresher {
     pub client: Client,
     pub store: Arc<Mutex<Store>>,
     pub classifier: Arc<Classifier>,
+    pub linguist: Arc<Linguist>,
     /// Bounds between two polls, in seconds.
     pub interval_min_seconds: u64,
     pub interval_max_seconds: u64,
@@ -422,7 +424,7 @@ impl Refresher {
         let keys: Vec<String> = incoming.iter().map(|incoming| incoming.identity.key()).collect();
         let known = store.known(&source.id, &keys)?;
         let is_pushed = state.hub.is_some() && store.is_pushed(&source.id, now)?;
-        let mut intake = Intake::new(source, &self.classifier, &base, feed.language.clone(), state.last_success, now);
+        let mut intake = Intake::new(source, (&self.classifier, &self.linguist), &base, feed.language.clone(), state.last_success, now);
         intake.is_flood = state.last_success.is_some() && keys.len() - known.len() > intake::FLOOD_ENTRIES_MIN;
         if is_mended {
             intake.known_titles = store.known_items(&source.id)?.1;

@@ -23,7 +23,7 @@ fuzz_target!(|bytes: &[u8]| {
     let url = url::Url::parse("https://example.org/feed").expect("a constant");
     let content_type = [None, Some("text/xml; charset=utf-16"), Some("application/json")][bytes.len() % 3];
     let Ok(feed) = extract::read_feed(Document { bytes, url: Some(&url), content_type }) else { return };
-    let reading = clean(feed, Some(&url));
+    let reading = clean(feed, Some(&url), None);
     for entry in &reading.entries {
         for html in [&entry.content_html, &entry.summary_html].into_iter().flatten() {
             assert_safe(html);

@@ -20,6 +20,7 @@ use crate::files;
 use crate::model::address::canonical_key;
 use crate::model::guard::Allowed;
 use crate::model::source::{DateOrder, Select, Source, SourceKind, Validators};
+use crate::normalize::language::Linguist;
 use crate::probe::{self, Found};
 use crate::refresh::explore;
 
@@ -79,9 +80,10 @@ pub async fn probe(wanted: &Arguments, config_path: &Path, now: Timestamp) -> an
         found = ask_endpoints(client, found, &fetched, source, now).await?;
     }
     found.feed.problems.extend(fetched.cut.take());
-    let classifier = Classifier::new(config.as_ref().map_or(&[], |config| &config.topics));
+    let classifier = config.as_ref().map_or_else(|| Ok(Classifier::new(&[])), |config| crate::app::classifier(config).map(|(classifier, _)| classifier))?;
+    let linguist = config.as_ref().map(|config| Linguist::new(&config.languages())).unwrap_or_default();
     let filter = source.map(|source| source.filter.clone()).unwrap_or_default();
-    let reading = probe::clean_found(found, url.as_ref(), &filter, &classifier);
+    let reading = probe::clean_found(found, url.as_ref(), &filter, &classifier, Some(&linguist));
     match wanted.format {
         Format::Jsonfeed => print_json(&reading.to_json_feed())?,
         Format::Text => print!("{}", reading.to_text()),

@@ -6,7 +6,12 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde_json::json;
 
+use crate::app::{App, Usage, progress};
 use crate::cluster::Clustering;
+use crate::dedupe::place::Opinion;
+use crate::history;
+use crate::model::story::StoredEntry;
+use crate::store::Store;
 
 /// Bytes read and written at a time.
 const BUFFER: usize = 1 << 20;
@@ -30,4 +35,118 @@ pub fn cluster(file: &Path) -> anyhow::Result<()> {
         writeln!(out, "{line}")?;
     }
     Ok(out.flush()?)
+}
+
+/// Entries that one name may stand for before it is called unclear.
+const NAMESAKES_MAX: usize = 10;
+
+/// The entry that somebody means by an id or its beginning, an address, or a guid.
+pub fn find(store: &Store, name: &str) -> anyhow::Result<StoredEntry> {
+    let mut found = store.find_entries(name.trim(), NAMESAKES_MAX)?;
+    match found.len() {
+        0 => Err(Usage(format!("no entry is called \"{name}\": write its id, of which six characters are enough, its address or its guid; `courant entries --format jsonl` shows them")).into()),
+        1 => Ok(found.remove(0)),
+        _ => {
+            let lines: Vec<String> = found.iter().map(line).collect();
+            Err(Usage(format!("\"{name}\" stands for several entries, write the id of one:\n{}", lines.join("\n"))).into())
+        }
+    }
+}
+
+fn line(stored: &StoredEntry) -> String {
+    let entry = &stored.entry;
+    let date = entry.date().map_or_else(|| "no date".to_owned(), |date| date.strftime("%Y-%m-%d").to_string());
+    format!("  {}  {date}  {:<2}  {}  \"{}\"", entry.id, entry.language.as_deref().unwrap_or("?"), entry.source, entry.headline())
+}
+
+fn opinion(stored: &StoredEntry, opinion: &Opinion) -> String {
+    format!("{}\n      {}: {} ({} %)", line(stored), opinion.relation.as_str(), opinion.reason, (opinion.score * 100.0).round())
+}
+
+/// `courant explain`.
+pub fn explain(app: &App, name: &str) -> anyhow::Result<()> {
+    let mut store = app.store();
+    let entry = find(&store, name)?;
+    let explanation = history::explain(&mut store, &entry)?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", line(&entry))?;
+    if let Some(url) = &entry.entry.url {
+        writeln!(out, "      {url}")?;
+    }
+    if let Some(confidence) = entry.entry.language_confidence {
+        writeln!(out, "      language: {} ({} % sure)", entry.entry.language.as_deref().unwrap_or("?"), (confidence * 100.0).round())?;
+    }
+    for topic in &entry.topics {
+        writeln!(out, "      topic {}: {}", topic.topic, topic.reasons())?;
+    }
+    let versions = &explanation.story.versions;
+    writeln!(
+        out,
+        "\nIts story ({}), {}:",
+        entry.story,
+        if versions.len() == 1 { "of which it is the only entry".to_owned() } else { format!("{} entries", versions.len()) }
+    )?;
+    for version in versions {
+        writeln!(out, "{}\n      {}", line(version), version.reason.as_deref().unwrap_or("the first that was seen"))?;
+    }
+    let language = entry.entry.language.as_deref().unwrap_or(&app.config.channel.language);
+    let shown = explanation.story.version_for(language);
+    writeln!(out, "      readers of \"{language}\" see {} ({})", shown.entry.id, shown.entry.source)?;
+    if !explanation.own.is_empty() {
+        writeln!(out, "\nWhat it has in common with them:")?;
+        for (stored, said) in &explanation.own {
+            writeln!(out, "{}", opinion(stored, said))?;
+        }
+    }
+    writeln!(
+        out,
+        "\n{}",
+        if explanation.others.is_empty() {
+            "No entry of another story is near."
+        } else {
+            "The nearest entries of other stories, and why they are not with it:"
+        }
+    )?;
+    for (stored, said) in &explanation.others {
+        writeln!(out, "{}", opinion(stored, said))?;
+    }
+    Ok(())
+}
+
+/// `courant merge`.
+pub fn merge(app: &App, one: &str, other: &str) -> anyhow::Result<()> {
+    let mut store = app.store();
+    let (one, other) = (find(&store, one)?, find(&store, other)?);
+    if one.order == other.order {
+        return Err(Usage("this is one entry: two are needed".into()).into());
+    }
+    history::merge(&mut store, &one, &other, app.clock.now())?;
+    let story = store.story_of(one.order)?;
+    println!("one story of {} entries, and it stays so:", story.versions.len());
+    story.versions.iter().for_each(|version| println!("{}", line(version)));
+    Ok(())
+}
+
+/// `courant split`.
+pub fn split(app: &App, name: &str) -> anyhow::Result<()> {
+    let mut store = app.store();
+    let entry = find(&store, name)?;
+    match history::split(&mut store, &entry, app.clock.now())? {
+        0 => println!("it was alone in its story"),
+        count => println!("{}\nis a story of its own now, and stays apart from {count} others", line(&entry)),
+    }
+    Ok(())
+}
+
+/// `courant recluster`.
+pub fn recluster(app: &App, is_dry: bool) -> anyhow::Result<()> {
+    let mut store = app.store();
+    history::sketch_missing(&mut store)?;
+    let bar = progress(store.entry_count()?, "entries");
+    let changes = history::recluster(&mut store, is_dry, |count| bar.inc(count as u64));
+    bar.finish_and_clear();
+    let changes = changes?;
+    let moved = if is_dry { "would move" } else { "moved" };
+    println!("{} entries looked at, {} {moved} to another story; nothing is announced again", changes.entries, changes.changed);
+    Ok(())
 }

@@ -120,9 +120,22 @@ pub struct DkimSettings {
     pub is_ed25519: bool,
 }
 
+/// At this lead nine answers of ten are right on the labelled stories that ship with the program.
+const MARGIN: f32 = 0.3;
+
+/// `[classify]`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ClassifyConfig {
+    /// What `courant classify train` wrote.
+    pub model: Option<PathBuf>,
+    /// Below this lead of its best topic, the model abstains.
+    pub margin: f32,
+}
+
 /// The whole configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
+    pub classify: ClassifyConfig,
     pub channel: Channel,
     /// The channel's address where one was given: others can reach us there.
     pub public_url: Option<String>,
@@ -158,6 +171,22 @@ fn list_faults(path: &Path, faults: &[Fault]) -> String {
 pub struct Surroundings<'a> {
     pub folder: &'a Path,
     pub environment: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl Config {
+    /// The languages that entries are told apart by: those of `[channel] languages`, else all that the configuration names.
+    pub fn languages(&self) -> Vec<String> {
+        if !self.channel.languages.is_empty() {
+            return self.channel.languages.clone();
+        }
+        let of_topics = self.topics.iter().flat_map(|topic| topic.keywords.keys().chain(topic.label.keys()));
+        let of_feeds = self.feeds.iter().flat_map(|feed| feed.language.iter().chain(&feed.tastes.languages));
+        let others = self.sources.iter().filter_map(|source| source.language.as_ref()).chain(self.digests.iter().map(|digest| &digest.language));
+        let mut languages: Vec<String> = others.chain(of_topics).chain(of_feeds).chain(std::iter::once(&self.channel.language)).cloned().collect();
+        languages.sort();
+        languages.dedup();
+        languages
+    }
 }
 
 /// Reads and validates a file.
@@ -201,6 +230,7 @@ fn read_root(root: &Section, surroundings: &Surroundings) -> Config {
     let interval = defaults.seconds("interval", parse_duration).unwrap_or(6 * 3600);
     let topics: Vec<Topic> = root.tables("topic").into_iter().map(read_topic).collect();
     let config = Config {
+        classify: read_classify(root.table("classify"), surroundings),
         public_url: public_url.then(|| channel.url.clone()),
         channel,
         store_path: read_store(root.table("store"), surroundings),
@@ -221,6 +251,11 @@ fn read_root(root: &Section, surroundings: &Surroundings) -> Config {
     config
 }
 
+fn read_classify(section: Section, surroundings: &Surroundings) -> ClassifyConfig {
+    let margin = |text: &str| text.parse().ok().filter(|margin: &f32| (0.0..=100.0).contains(margin)).ok_or(format!("\"{text}\" is no lead: write \"0.3\""));
+    ClassifyConfig { model: section.string("model").map(|path| surroundings.folder.join(path)), margin: section.parsed("margin", margin).unwrap_or(MARGIN) }
+}
+
 fn check_unique<'a>(root: &Section, kind: &'static str, ids: impl Iterator<Item = &'a str>) {
     let sections = root.tables(kind);
     let mut seen = std::collections::HashSet::new();
@@ -239,6 +274,7 @@ fn read_channel(section: Section) -> Channel {
         language: section.parsed("language", parse_language).unwrap_or_else(|| "en".into()),
         description: section.string("description").unwrap_or_default(),
         entries_max: section.number("max_entries", 100, 1..=100_000) as usize,
+        languages: section.list("languages", parse_language),
         has_sign_up: false,
         retention_seconds: section.seconds("retention", parse_duration).unwrap_or(2 * 365 * DAY_SECONDS),
     }
@@ -445,6 +481,9 @@ fn read_topic(section: Section) -> Topic {
         id: section.required("id"),
         label: section.by_language("label", |value| value.as_str().map(str::to_owned), "a text"),
         keywords: section.by_language("keywords", texts, "a list of texts"),
+        negative: section.by_language("negative", texts, "a list of texts"),
+        tags: section.list("tags", |text| Ok(text.to_owned())),
+        title_weight: section.number("title_weight", 3, 0..=100) as u32,
         is_fallback: section.boolean("fallback", false),
     }
 }

@@ -47,6 +47,8 @@ pub struct Memory {
     parents: Vec<u32>,
     /// The next entry of the same story; itself at the end.
     next: Vec<u32>,
+    /// Entries that are kept apart by hand.
+    apart: Vec<(usize, usize)>,
     /// Languages that entries are in.
     languages: Vec<u32>,
     /// Entries placed so far: others are known by their traits only.
@@ -102,6 +104,11 @@ impl Memory {
                 generation.bear(anchor, place as u32, |_| false);
             }
         }
+    }
+
+    /// Two entries are two stories, whatever they say.
+    pub fn keep_apart(&mut self, one: usize, other: usize) {
+        self.apart.push((one, other));
     }
 
     /// Entries taken in.
@@ -216,11 +223,13 @@ impl Library for Memory {
         Ok(self.languages.iter().any(|other| *other != language))
     }
 
-    fn is_kept_out(&mut self, _: i64) -> Result<bool, Infallible> {
-        Ok(false)
+    fn is_kept_out(&mut self, story: i64) -> Result<bool, Infallible> {
+        let other = |&(a, b): &(usize, usize)| if a == self.at { Some(b) } else { (b == self.at).then_some(a) };
+        Ok(self.apart.iter().filter_map(other).any(|other| self.story(other) as i64 == story))
     }
 
-    fn are_kept_apart(&mut self, _: i64, _: i64) -> Result<bool, Infallible> {
-        Ok(false)
+    fn are_kept_apart(&mut self, a: i64, b: i64) -> Result<bool, Infallible> {
+        let stories = |&(one, other): &(usize, usize)| (self.story(one) as i64, self.story(other) as i64);
+        Ok(self.apart.iter().map(stories).any(|pair| pair == (a, b) || pair == (b, a)))
     }
 }

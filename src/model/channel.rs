@@ -11,6 +11,8 @@ pub struct Channel {
     pub description: String,
     /// Stories in the merged feed.
     pub entries_max: usize,
+    /// That entries may be in; empty: all that the configuration names.
+    pub languages: Vec<String>,
     /// People can sign up at `/subscribe` under its address.
     pub has_sign_up: bool,
     /// How long an entry stays in the store after its source stopped listing it, in seconds.

@@ -98,8 +98,10 @@ pub struct Entry {
     pub summary_html: Option<String>,
     /// Safe HTML: `content:encoded`, `atom:content`, `content_html`.
     pub content_html: Option<String>,
-    /// BCP 47.
+    /// BCP 47: as declared, unless the words speak another language.
     pub language: Option<String>,
+    /// How sure the words are of it, 0 to 1; `None` where they were too few to ask.
+    pub language_confidence: Option<f32>,
     /// As given: RSS `pubDate`, `atom:published`, `dc:date`. Never made up.
     pub published: Option<Timestamp>,
     /// As given: `atom:updated`, `dcterms:modified`.

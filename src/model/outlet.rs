@@ -112,6 +112,7 @@ mod tests {
             description: String::new(),
             entries_max: 10,
             has_sign_up: false,
+            languages: Vec::new(),
             retention_seconds: 1,
         };
         let topic = |id: &str| Topic { id: id.into(), ..Topic::default() };

@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::html::{EXCERPT_CHARS_MAX, SUMMARY_CHARS_MAX, Sanitizer, text_of_safe_html};
+use super::language::{Linguist, language_in_address};
 use crate::model::address::canonical_key;
 use crate::model::entry::{Alternate, Entry, Identity, Provenance};
 use crate::model::feed::{Person, RawEntry, RawText};
@@ -18,6 +19,8 @@ pub struct Context<'a> {
     pub language: Option<&'a str>,
     /// The address of the document, for what is still relative.
     pub base: Option<&'a Url>,
+    /// Who checks the language by the words.
+    pub linguist: Option<&'a Linguist>,
 }
 
 /// What the entry is recognised by: what its source says, else where it is, else what it says.
@@ -80,6 +83,11 @@ pub fn normalize(raw: &RawEntry, context: Context, sanitizer: &mut Sanitizer) ->
         (None, None) => String::new(),
     };
     let title = raw.title.as_ref().map(|title| plain(title, sanitizer)).unwrap_or_default();
+    let declared = language(raw, context);
+    let (language, language_confidence) = match context.linguist {
+        Some(linguist) => linguist.judge(declared.as_deref(), &format!("{title}. {summary}")),
+        None => (declared, None),
+    };
     Entry {
         id: entry_id(context.source, &identity),
         source: context.source.to_owned(),
@@ -96,7 +104,8 @@ pub fn normalize(raw: &RawEntry, context: Context, sanitizer: &mut Sanitizer) ->
         summary,
         summary_html: summary_html.filter(|_| raw.summary.as_ref().is_some_and(|summary| summary.is_html)),
         content_html,
-        language: language(raw, context),
+        language,
+        language_confidence,
         published: raw.published,
         updated: raw.updated,
         authors: raw.authors.iter().map(|author| Person { url: author.url.clone().filter(|url| is_harmless(url)), ..author.clone() }).collect(),
@@ -127,8 +136,11 @@ pub fn plain(text: &RawText, sanitizer: &mut Sanitizer) -> String {
     if text.is_html { sanitizer.text(&text.value) } else { one_line(&text.value) }
 }
 
+/// What is declared: by the entry, by its source, by its address.
 fn language(raw: &RawEntry, context: Context) -> Option<String> {
-    raw.language.as_deref().or(context.language).map(|language| language.trim().replace('_', "-")).filter(|language| !language.is_empty())
+    let said = raw.language.as_deref().or(context.language).map(|language| language.trim().replace('_', "-")).filter(|language| !language.is_empty());
+    // Without somebody who looks at the words, an address alone is too little.
+    said.or_else(|| context.linguist.and_then(|_| language_in_address(raw.url()?)))
 }
 
 fn alternates(raw: &RawEntry) -> Vec<Alternate> {
@@ -149,7 +161,7 @@ mod tests {
     use crate::model::feed::Link;
 
     fn context() -> Context<'static> {
-        Context { source: "s", language: Some("fr"), base: None }
+        Context { source: "s", language: Some("fr"), base: None, linguist: None }
     }
 
     fn text(value: &str, is_html: bool) -> Option<RawText> {

@@ -14,9 +14,10 @@ use crate::model::story::{Relation, StoredEntry};
 use crate::model::topic::TopicMatch;
 use crate::normalize::entry::{Context, entry_id, normalize};
 use crate::normalize::html::Sanitizer;
+use crate::normalize::language::Linguist;
 use crate::store::{Marks, Work};
 
-use super::placing::{Shelf, keys_of, sketch_of};
+use super::placing::{Shelves, keys_of, sketch_of};
 use crate::text::fold;
 
 /// What is older than this when a source that we know suddenly lists it is a replay, not news.
@@ -36,6 +37,7 @@ pub struct Incoming {
 pub struct Intake<'a> {
     source: &'a Source,
     classifier: &'a Classifier,
+    linguist: &'a Linguist,
     base: &'a url::Url,
     language: Option<String>,
     last_success: Option<Timestamp>,
@@ -51,7 +53,7 @@ pub struct Intake<'a> {
 impl<'a> Intake<'a> {
     pub fn new(
         source: &'a Source,
-        classifier: &'a Classifier,
+        (classifier, linguist): (&'a Classifier, &'a Linguist),
         base: &'a url::Url,
         language: Option<String>,
         last_success: Option<Timestamp>,
@@ -60,6 +62,7 @@ impl<'a> Intake<'a> {
         Intake {
             source,
             classifier,
+            linguist,
             base,
             language,
             last_success,
@@ -74,7 +77,7 @@ impl<'a> Intake<'a> {
     fn entry(&mut self, incoming: &Incoming) -> Entry {
         // The configuration knows better than a template that says "en" on every page.
         let language = self.source.language.as_deref().or(self.language.as_deref());
-        let context = Context { source: &self.source.id, language, base: Some(self.base) };
+        let context = Context { source: &self.source.id, language, base: Some(self.base), linguist: Some(self.linguist) };
         let entry = normalize(&incoming.raw, context, &mut self.sanitizer);
         let (title, _) = self.source.filter.rewritten(&entry.title);
         Entry {
@@ -87,13 +90,15 @@ impl<'a> Intake<'a> {
     }
 
     fn topics(&self, entry: &Entry) -> Vec<TopicMatch> {
-        self.classifier.classify(&entry.title, &entry.summary, entry.language.as_deref())
+        let tags: Vec<String> = entry.tags.iter().chain(&self.source.tags).cloned().collect();
+        self.classifier.classify(&entry.title, &entry.summary, &tags, entry.language.as_deref())
     }
 
     pub fn update(&mut self, work: &mut Work, incoming: &Incoming) -> anyhow::Result<()> {
         let entry = self.entry(incoming);
         let (keys, sketch) = (keys_of(&entry), sketch_of(&entry, self.now));
-        let topics = self.topics(&entry);
+        // What a person said stands.
+        let topics = work.label(&entry.id)?.map_or_else(|| self.topics(&entry), |topics| self.classifier.labelled(&topics));
         Ok(work.update_entry(&entry, &topics, &Marks { keys: &keys, sketch: &sketch }, self.now)?)
     }
 
@@ -106,7 +111,7 @@ impl<'a> Intake<'a> {
             return Ok(None);
         }
         let (keys, sketch) = (keys_of(&entry), sketch_of(&entry, self.now));
-        let placing = place(Applicant { keys: &keys, sketch: &sketch }, &mut Shelf { work, entry: &entry.id })?;
+        let placing = place(Applicant { keys: &keys, sketch: &sketch }, &mut Shelves { work, entry: &entry.id })?;
         let (story, relation, reason, announced) = match placing.decision() {
             None => {
                 let story = entry_id("story", &Identity::Guid(entry.id.clone()));
@@ -123,7 +128,6 @@ impl<'a> Intake<'a> {
         };
         self.announced += announced as usize;
         let line = reason.as_ref().map(|reason| format!("\"{}\" ({}) is a {reason}", entry.title, entry.source));
-        let topics = self.topics(&entry);
         let stored = StoredEntry {
             partner: self.source.partner.clone(),
             first_seen: self.now,

@@ -39,7 +39,7 @@ fn addresses(html: &str) -> Vec<String> {
 }
 
 /// What the store knows, for one entry.
-pub struct Shelf<'a, 'w> {
+pub struct Shelves<'a, 'w> {
     pub work: &'a Work<'w>,
     /// Our id of the entry at hand: it is never its own neighbour.
     pub entry: &'a str,
@@ -50,7 +50,7 @@ fn bearer(shelved: Shelved) -> Bearer {
     Bearer { entry, story, source: source_hash(&source), language: language.as_deref().map_or(0, language_code), is_placed: true }
 }
 
-impl Library for Shelf<'_, '_> {
+impl Library for Shelves<'_, '_> {
     type Error = StoreError;
 
     fn bearers_of_key(&mut self, key: &str) -> Result<Vec<(Bearer, KeyKind)>, StoreError> {

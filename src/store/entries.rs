@@ -40,6 +40,8 @@ struct Details {
     provenance: Option<Provenance>,
     #[serde(default)]
     same_as: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    language_confidence: Option<f32>,
 }
 
 fn details_of(entry: &Entry) -> String {
@@ -51,6 +53,7 @@ fn details_of(entry: &Entry) -> String {
         alternates: entry.alternates.clone(),
         provenance: entry.provenance.clone(),
         same_as: entry.same_as.clone(),
+        language_confidence: entry.language_confidence,
     };
     serde_json::to_string(&details).unwrap_or_default()
 }
@@ -82,6 +85,7 @@ fn stored(row: &Row) -> rusqlite::Result<StoredEntry> {
             summary_html: row.get(8)?,
             content_html: row.get(9)?,
             language: row.get(10)?,
+            language_confidence: details.language_confidence,
             published: at(11)?,
             updated: at(12)?,
             authors: details.authors,
@@ -152,6 +156,31 @@ impl Store {
         let mut statement = self.connection.prepare(&sql)?;
         let rows = statement.query_map(params![filter.source, filter.since.map(millis)], stored)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// One entry, by its place in the order.
+    pub fn stored_entry(&self, key: i64) -> Result<StoredEntry> {
+        self.stored_entry_if_there(key)?.ok_or_else(|| StoreError::Corrupt("an entry that is not there".into()))
+    }
+
+    /// The same, of an entry that may be gone.
+    pub fn stored_entry_if_there(&self, key: i64) -> Result<Option<StoredEntry>> {
+        let sql = format!("SELECT {COLUMNS} FROM {TABLES} WHERE entry.pk = ?1");
+        Ok(self.connection.prepare_cached(&sql)?.query_row([key], stored).optional()?)
+    }
+
+    /// The entries after a place in the order.
+    pub fn entries_after(&self, after: i64, entries_max: usize) -> Result<Vec<StoredEntry>> {
+        let sql = format!("SELECT {COLUMNS} FROM {TABLES} WHERE entry.pk > ?1 ORDER BY entry.pk LIMIT ?2");
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let rows = statement.query_map(params![after, entries_max as i64], stored)?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The story that an entry is in.
+    pub fn story_of(&self, entry: i64) -> Result<Story> {
+        let key = self.connection.prepare_cached("SELECT story FROM entry WHERE pk = ?1")?.query_row([entry], |row| row.get(0))?;
+        self.story(key)
     }
 
     /// Stories that were announced and never went out in a digest, the newest first.

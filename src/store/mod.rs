@@ -23,7 +23,7 @@ pub use hub::Push;
 pub use mail::{NewDelivery, NewIssue};
 pub use publications::DirtyStory;
 pub use sources::{RobotsFile, SourceRow};
-pub use stories::{Marks, Shelved};
+pub use stories::{Marks, Shelf, Shelved};
 pub use subscribers::{Group, GroupIssue};
 
 /// Embedded and numbered by their order; one is never edited after a release.

@@ -3,9 +3,12 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use super::{Result, Store, Work, millis};
+use super::{Result, Store, StoreError, Work, millis};
+use crate::model::address::canonical_key;
 use crate::model::key::{Key, KeyKind};
 use crate::model::sketch::Sketch;
+use crate::model::story::{Relation, StoredEntry};
+use crate::model::topic::TopicMatch;
 
 /// What an entry is found by.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +26,20 @@ pub struct Shelved {
     pub language: Option<String>,
 }
 
+/// Where an entry stands, with all that decides it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shelf {
+    pub entry: i64,
+    pub story: i64,
+    pub relation: Relation,
+    pub reason: Option<String>,
+    pub sketch: Sketch,
+    pub keys: Vec<Key>,
+}
+
+/// The beginning of an id that is taken for one, in characters.
+const ID_CHARS_MIN: usize = 6;
+
 fn shelved(row: &rusqlite::Row) -> rusqlite::Result<Shelved> {
     Ok(Shelved { entry: row.get(0)?, story: row.get(1)?, source: row.get(2)?, language: row.get(3)? })
 }
@@ -35,7 +52,156 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Entries that somebody may mean: by our id or its beginning, by address, by guid.
+    pub fn find_entries(&self, text: &str, entries_max: usize) -> Result<Vec<StoredEntry>> {
+        let key = canonical_key(text);
+        let is_id = text.len() >= ID_CHARS_MIN && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        let sql = "SELECT pk FROM entry WHERE id = ?1 OR (?2 AND id >= ?1 AND id < ?1 || 'g') OR pk IN (SELECT entry FROM entry_key WHERE key = ?3 AND kind = 'own') OR guid = ?1
+                   ORDER BY pk LIMIT ?4";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let keys = statement.query_map(params![text, is_id, key, entries_max as i64], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
+        keys.into_iter().map(|key| self.stored_entry(key)).collect()
+    }
+
+    /// What is known of each entry's place, from the one after `after` on.
+    pub fn shelf_after(&self, after: i64, entries_max: usize) -> Result<Vec<Shelf>> {
+        let sql = "SELECT entry.pk, entry.story, entry.relation, entry.reason, sketch.sketch FROM entry LEFT JOIN sketch ON sketch.entry = entry.pk
+                   WHERE entry.pk > ?1 ORDER BY entry.pk LIMIT ?2";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map(params![after, entries_max as i64], |row| {
+            let sketch: Option<Vec<u8>> = row.get(4)?;
+            let relation: String = row.get(2)?;
+            Ok(Shelf {
+                entry: row.get(0)?,
+                story: row.get(1)?,
+                relation: Relation::from(relation.as_str()),
+                reason: row.get(3)?,
+                sketch: sketch.and_then(|bytes| Sketch::from_bytes(&bytes)).unwrap_or_default(),
+                keys: Vec::new(),
+            })
+        })?;
+        let mut shelves = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+        let mut keys = self.connection.prepare_cached("SELECT key, kind FROM entry_key WHERE entry = ?1")?;
+        for shelf in &mut shelves {
+            let rows = keys.query_map([shelf.entry], |row| Ok(Key { value: row.get(0)?, kind: row.get::<_, String>(1)?.as_str().into() }))?;
+            shelf.keys = rows.collect::<rusqlite::Result<_>>()?;
+        }
+        Ok(shelves)
+    }
+
+    /// What operators said: two entries, and whether they are one story.
+    pub fn rulings(&self) -> Result<Vec<(i64, i64, bool)>> {
+        let mut statement = self.connection.prepare_cached("SELECT a, b, is_same FROM ruling ORDER BY a, b")?;
+        Ok(statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The labels that people gave: title and summary of each entry, and its topics.
+    pub fn labels(&self) -> Result<Vec<(String, String, Vec<String>)>> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT title, summary, label.topics FROM label JOIN entry ON entry.pk = label.entry ORDER BY label.entry")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?)))?;
+        rows.map(|row| row.map(|(title, summary, topics)| (title, summary, serde_json::from_str(&topics).unwrap_or_default())).map_err(StoreError::from))
+            .collect()
+    }
+
+    /// How many entries there are.
+    pub fn entry_count(&self) -> Result<u64> {
+        Ok(self.connection.query_row("SELECT count(*) FROM entry", [], |row| row.get::<_, i64>(0))?.unsigned_abs())
+    }
+
+    /// How far a job has come that was left at the state that is given; 0 for one that was not begun, or with another state.
+    pub fn job(&self, name: &str, state: &str) -> Result<i64> {
+        let sql = "SELECT coalesce((SELECT done FROM job WHERE name = ?1 AND state = ?2), 0)";
+        Ok(self.connection.query_row(sql, [name, state], |row| row.get(0))?)
+    }
+}
+
 impl Work<'_> {
+    /// Keeps how far a job has come.
+    pub fn put_job(&mut self, name: &str, state: &str, done: i64) -> Result<()> {
+        let sql = "INSERT OR REPLACE INTO job (name, done, state) VALUES (?1, ?2, ?3)";
+        self.transaction.prepare_cached(sql)?.execute(params![name, done, state])?;
+        Ok(())
+    }
+
+    /// Forgets a job that is done.
+    pub fn end_job(&mut self, name: &str) -> Result<()> {
+        self.transaction.execute("DELETE FROM job WHERE name = ?1", [name])?;
+        Ok(())
+    }
+
+    /// Keeps the topics that a person gave; none takes them back.
+    pub fn put_label(&mut self, entry: i64, topics: Option<&[String]>, now: Timestamp) -> Result<()> {
+        match topics {
+            Some(topics) => {
+                let topics = serde_json::to_string(topics).unwrap_or_default();
+                self.transaction.execute("INSERT OR REPLACE INTO label (entry, topics, at) VALUES (?1, ?2, ?3)", params![entry, topics, millis(now)])?
+            }
+            None => self.transaction.execute("DELETE FROM label WHERE entry = ?1", [entry])?,
+        };
+        Ok(())
+    }
+
+    /// The topics that a person gave an entry.
+    pub fn label(&self, entry_id: &str) -> Result<Option<Vec<String>>> {
+        let sql = "SELECT label.topics FROM label JOIN entry ON entry.pk = label.entry WHERE entry.id = ?1";
+        let topics: Option<String> = self.transaction.prepare_cached(sql)?.query_row([entry_id], |row| row.get(0)).optional()?;
+        Ok(topics.map(|topics| serde_json::from_str(&topics).unwrap_or_default()))
+    }
+
+    /// Gives an entry other topics.
+    pub fn set_topics(&mut self, entry: i64, topics: &[TopicMatch]) -> Result<()> {
+        let sql = "UPDATE entry SET topics = ?2 WHERE pk = ?1 RETURNING story";
+        let topics = serde_json::to_string(topics).unwrap_or_else(|_| "[]".into());
+        let story = self.transaction.prepare_cached(sql)?.query_row(params![entry, topics], |row| row.get(0))?;
+        self.mark_dirty(story)
+    }
+
+    /// Notes that digests told a story, without telling it: it was there, and not for them, when they last went out.
+    pub fn set_told(&mut self, digest: &str, story_id: &str) -> Result<()> {
+        let sql = "INSERT OR IGNORE INTO issue_story (digest, story, issue)
+                   SELECT issue.digest, story.pk, max(issue.pk) FROM issue, story WHERE issue.digest = ?1 AND story.id = ?2 AND issue.created >= (SELECT min(first_seen) FROM entry WHERE entry.story = story.pk) GROUP BY issue.digest, story.pk";
+        self.transaction.prepare_cached(sql)?.execute([digest, story_id])?;
+        Ok(())
+    }
+
+    /// Says how an entry belongs to its story.
+    pub fn set_relation(&mut self, entry: i64, relation: Relation, reason: Option<&str>) -> Result<()> {
+        let sql = "UPDATE entry SET relation = ?2, reason = ?3 WHERE pk = ?1";
+        self.transaction.prepare_cached(sql)?.execute(params![entry, relation.as_str(), reason])?;
+        Ok(())
+    }
+
+    /// Moves an entry into a story, which is made where it is missing. Who was told of the one it leaves was told of this one; a
+    /// story that is left empty is gone.
+    pub fn move_entry(&mut self, entry: i64, story_id: &str) -> Result<()> {
+        let to = self.story_key(story_id)?;
+        let from: i64 = self.transaction.prepare_cached("SELECT story FROM entry WHERE pk = ?1")?.query_row([entry], |row| row.get(0))?;
+        if from == to {
+            return Ok(());
+        }
+        self.transaction.prepare_cached("UPDATE entry SET story = ?1 WHERE pk = ?2")?.execute([to, entry])?;
+        let told = "INSERT OR IGNORE INTO issue_story (digest, story, issue) SELECT digest, ?1, issue FROM issue_story WHERE story = ?2";
+        self.transaction.prepare_cached(told)?.execute([to, from])?;
+        self.mark_dirty(from)?;
+        self.mark_dirty(to)?;
+        let is_empty = "SELECT NOT EXISTS (SELECT 1 FROM entry WHERE story = ?1)";
+        if self.transaction.prepare_cached(is_empty)?.query_row([from], |row| row.get(0))? {
+            self.transaction.prepare_cached("DELETE FROM issue_story WHERE story = ?1")?.execute([from])?;
+            self.transaction.prepare_cached("DELETE FROM story WHERE pk = ?1")?.execute([from])?;
+        }
+        Ok(())
+    }
+
+    /// Takes back what was said of the entries of two stories.
+    pub fn forget_rulings(&mut self, one: i64, other: i64) -> Result<()> {
+        let sql = "DELETE FROM ruling WHERE (a IN (SELECT pk FROM entry WHERE story = ?1) AND b IN (SELECT pk FROM entry WHERE story = ?2))
+                                         OR (b IN (SELECT pk FROM entry WHERE story = ?1) AND a IN (SELECT pk FROM entry WHERE story = ?2))";
+        self.transaction.execute(sql, [one, other])?;
+        Ok(())
+    }
+
     /// Who bears a key, the oldest first, and as what; not the entry with the id `but`.
     pub fn bearers_of_key(&self, key: &str, but: &str, bearers_max: usize) -> Result<Vec<(Shelved, KeyKind)>> {
         let mut statement = self.transaction.prepare_cached(
@@ -118,6 +284,12 @@ impl Work<'_> {
         for one in sketch.traits() {
             statement.execute(params![one, entry])?;
         }
+        self.transaction.prepare_cached("DELETE FROM unsketched WHERE entry = ?1")?.execute([entry])?;
+        Ok(())
+    }
+
+    /// An entry is gone before its sketch was made.
+    pub fn forget_unsketched(&self, entry: i64) -> Result<()> {
         self.transaction.prepare_cached("DELETE FROM unsketched WHERE entry = ?1")?.execute([entry])?;
         Ok(())
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 fn read(bytes: &[u8], content_type: Option<&str>) -> Value {
     let url = url::Url::parse("https://x.example/feed").unwrap();
     let feed = extract::read_feed(Document { bytes, url: Some(&url), content_type }).unwrap();
-    clean(feed, Some(&url)).to_json_feed()
+    clean(feed, Some(&url), None).to_json_feed()
 }
 
 #[track_caller]

@@ -1,13 +1,14 @@
-//! Topics by keywords: per language, case and accents folded, whole words. Pure; every topic comes with the words
-//! that gave it.
+//! Topics by rules: words, phrases and beginnings of words per language, case and accents folded; words that speak against a
+//! topic; tags of the source. Every topic comes with the words that gave it.
 
 use std::collections::HashMap;
 
 use crate::model::topic::{Topic, TopicMatch};
 use crate::text::fold;
 
-const TITLE_WEIGHT: u32 = 3;
 const SUMMARY_WEIGHT: u32 = 1;
+/// What a tag of the source is worth: as much as a word of the title, in the usual weight.
+const TAG_WEIGHT: u32 = 3;
 
 /// One keyword: its words, the last of them perhaps a prefix.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ struct Keyword {
     topic: usize,
     words: Vec<String>,
     is_prefix: bool,
+    /// It speaks against the topic.
+    is_negative: bool,
 }
 
 /// The keywords of all topics, found by their first word.
@@ -25,56 +28,110 @@ struct Index {
     prefixes: Vec<Keyword>,
 }
 
-/// Keyword rules made ready.
+/// What is kept of a topic beside its keywords.
 #[derive(Debug)]
-pub struct Classifier {
-    topics: Vec<(String, bool)>,
+struct Rule {
+    id: String,
+    is_fallback: bool,
+    title_weight: u32,
+    /// Folded.
+    tags: Vec<String>,
+}
+
+/// Rules made ready.
+#[derive(Debug)]
+pub struct Rules {
+    topics: Vec<Rule>,
     by_language: HashMap<String, Index>,
 }
 
-impl Classifier {
+/// What was found for a topic.
+#[derive(Debug, Clone, Default)]
+struct Found {
+    score: u32,
+    is_denied: bool,
+    evidence: Vec<(String, u32)>,
+}
+
+impl Found {
+    fn add(&mut self, words: &str, weight: u32) {
+        self.score += weight;
+        match self.evidence.iter_mut().find(|(known, _)| known == words) {
+            Some((_, sum)) => *sum += weight,
+            None if weight > 0 => self.evidence.push((words.to_owned(), weight)),
+            None => {}
+        }
+    }
+}
+
+impl Rules {
     pub fn new(topics: &[Topic]) -> Self {
         let mut by_language: HashMap<String, Index> = HashMap::new();
         for (at, topic) in topics.iter().enumerate() {
-            for (language, keywords) in &topic.keywords {
-                let index = by_language.entry(primary(language)).or_default();
-                keywords.iter().for_each(|keyword| index.add(at, keyword));
+            for (words, is_negative) in [(&topic.keywords, false), (&topic.negative, true)] {
+                for (language, keywords) in words {
+                    let index = by_language.entry(primary(language)).or_default();
+                    keywords.iter().for_each(|keyword| index.add(at, keyword, is_negative));
+                }
             }
         }
-        Classifier { topics: topics.iter().map(|topic| (topic.id.clone(), topic.is_fallback)).collect(), by_language }
+        let rule = |topic: &Topic| Rule {
+            id: topic.id.clone(),
+            is_fallback: topic.is_fallback,
+            title_weight: topic.title_weight,
+            tags: topic.tags.iter().map(|tag| fold(tag)).collect(),
+        };
+        Rules { topics: topics.iter().map(rule).collect(), by_language }
     }
 
     /// The topics of a text, the best first; ties in the order of the configuration. Where the language is not
     /// known or has no keywords, those of all languages count.
-    pub fn classify(&self, title: &str, summary: &str, language: Option<&str>) -> Vec<TopicMatch> {
+    pub fn classify(&self, title: &str, summary: &str, tags: &[String], language: Option<&str>) -> Vec<TopicMatch> {
         let own = language.and_then(|language| self.by_language.get(&primary(language)));
         let indexes: Vec<&Index> = own.map_or_else(|| self.by_language.values().collect(), |index| vec![index]);
-        let mut matches: Vec<TopicMatch> = self.topics.iter().map(|(id, _)| TopicMatch { topic: id.clone(), score: 0, evidence: Vec::new() }).collect();
-        for (text, weight) in [(title, TITLE_WEIGHT), (summary, SUMMARY_WEIGHT)] {
+        let mut found: Vec<Found> = vec![Found::default(); self.topics.len()];
+        for (text, is_title) in [(title, true), (summary, false)] {
             let folded = fold(text);
             let words = words(&folded);
-            for (topic, found) in indexes.iter().flat_map(|index| index.find(&words)) {
-                let weight = if self.topics[topic].1 { u32::from(weight == TITLE_WEIGHT) } else { weight };
-                matches[topic].score += weight;
-                if weight > 0 && !matches[topic].evidence.contains(&found) {
-                    matches[topic].evidence.push(found);
+            for (keyword, text) in indexes.iter().flat_map(|index| index.find(&words)) {
+                let rule = &self.topics[keyword.topic];
+                let weight = match (rule.is_fallback, is_title) {
+                    (true, _) => u32::from(is_title),
+                    (false, true) => rule.title_weight,
+                    (false, false) => SUMMARY_WEIGHT,
+                };
+                found[keyword.topic].is_denied |= keyword.is_negative;
+                if !keyword.is_negative {
+                    found[keyword.topic].add(&text, weight);
                 }
             }
         }
-        matches.retain(|topic| topic.score > 0);
+        let tags: Vec<String> = tags.iter().map(|tag| fold(tag)).collect();
+        for (rule, found) in self.topics.iter().zip(&mut found) {
+            for tag in rule.tags.iter().filter(|tag| tags.contains(tag)) {
+                found.add(&format!("tag {tag}"), TAG_WEIGHT);
+            }
+        }
+        let given = self.topics.iter().zip(found).filter(|(_, found)| found.score > 0 && !found.is_denied);
+        let mut matches: Vec<TopicMatch> = given
+            .map(|(rule, found)| {
+                let (evidence, weights) = found.evidence.into_iter().map(|(words, weight)| (words, weight as f32)).unzip();
+                TopicMatch { topic: rule.id.clone(), score: found.score, evidence, weights }
+            })
+            .collect();
         matches.sort_by_key(|topic| std::cmp::Reverse(topic.score));
         matches
     }
 }
 
 impl Index {
-    fn add(&mut self, topic: usize, keyword: &str) {
+    fn add(&mut self, topic: usize, keyword: &str, is_negative: bool) {
         let is_prefix = keyword.trim_end().ends_with('*');
         let folded = fold(keyword);
         let words: Vec<String> = words(&folded).into_iter().map(str::to_owned).collect();
         let Some(first) = words.first().cloned() else { return };
         let is_short = words.len() == 1;
-        let keyword = Keyword { topic, words, is_prefix };
+        let keyword = Keyword { topic, words, is_prefix, is_negative };
         if is_prefix && is_short {
             self.prefixes.push(keyword);
         } else {
@@ -83,7 +140,7 @@ impl Index {
     }
 
     /// Each keyword that stands in the text, once, with the words that it was found by.
-    fn find(&self, words: &[&str]) -> Vec<(usize, String)> {
+    fn find(&self, words: &[&str]) -> Vec<(&Keyword, String)> {
         let mut seen: Vec<(&Keyword, String)> = Vec::new();
         for at in 0..words.len() {
             let here = self.by_first_word.get(words[at]).into_iter().flatten().chain(&self.prefixes);
@@ -93,7 +150,7 @@ impl Index {
                 }
             }
         }
-        seen.into_iter().map(|(keyword, found)| (keyword.topic, found)).collect()
+        seen
     }
 }
 
@@ -125,13 +182,13 @@ mod tests {
     }
 
     fn topics(title: &str, summary: &str, language: Option<&str>) -> Vec<(String, u32, String)> {
-        let classifier = Classifier::new(&[
+        let rules = Rules::new(&[
             topic("justice", "fr", &["justice ouverte", "judiciaire*"], false),
             topic("local", "fr", &["gouvernements locaux", "municipal*"], false),
             topic("data", "es", &["datos abiertos"], false),
             topic("events", "fr", &["webinaire"], true),
         ]);
-        classifier.classify(title, summary, language).into_iter().map(|t| (t.topic, t.score, t.evidence.join(", "))).collect()
+        rules.classify(title, summary, &[], language).into_iter().map(|t| (t.topic, t.score, t.evidence.join(", "))).collect()
     }
 
     #[test]
@@ -153,5 +210,22 @@ mod tests {
         let found = topics("Webinaire sur la justice ouverte", "Un webinaire", Some("fr"));
         assert_eq!(found.iter().map(|f| (f.0.as_str(), f.1)).collect::<Vec<_>>(), [("justice", 3), ("events", 1)]);
         assert!(topics("Rien", "Un webinaire", Some("fr")).is_empty());
+    }
+
+    #[test]
+    fn words_against_a_topic_and_tags_of_the_source_count() {
+        let sports = Topic {
+            negative: [("fr".to_owned(), vec!["football".to_owned()])].into(),
+            tags: vec!["Justice & droit".into()],
+            ..topic("justice", "fr", &["justice"], false)
+        };
+        let rules = Rules::new(&[sports]);
+        let found = |title: &str, tags: &[&str]| {
+            let tags: Vec<String> = tags.iter().map(|tag| tag.to_string()).collect();
+            rules.classify(title, "", &tags, Some("fr")).into_iter().map(|t| (t.score, t.evidence, t.weights)).collect::<Vec<_>>()
+        };
+        assert_eq!(found("La justice au quotidien", &[]), [(3, vec!["justice".into()], vec![3.0])]);
+        assert!(found("La justice du football", &[]).is_empty());
+        assert_eq!(found("Rapport annuel", &["justice & Droit"]), [(3, vec!["tag justice & droit".into()], vec![3.0])]);
     }
 }

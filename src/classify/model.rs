@@ -1,0 +1,536 @@
+//! A linear model of topics: hashed n-grams of words and letters, weighed by support vector machines, one a topic against all
+//! others. It is trained in seconds on what people labelled, and says which words decided.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::text::fold;
+
+/// Bits of a bucket's number: more take memory, fewer make words collide.
+const BUCKET_BITS: u32 = 19;
+const BUCKETS: usize = 1 << BUCKET_BITS;
+/// Letters of a text that are looked at: a title and a few paragraphs.
+const TEXT_BYTES_MAX: usize = 4_000;
+/// Letters in an n-gram.
+const LETTERS: std::ops::RangeInclusive<usize> = 2..=5;
+/// How much a wrong example costs, against a simple model.
+const COST: f32 = 1.0;
+const ROUNDS_MAX: usize = 200;
+/// Training ends when no example would change the weights by more than this.
+const TOLERANCE: f32 = 0.01;
+/// Words that are shown as evidence.
+const EVIDENCE_MAX: usize = 4;
+const MAGIC: &[u8; 8] = b"courant1";
+/// Topics of a model, and bytes of a topic's name.
+const LABELS_MAX: usize = 1_000;
+const LABEL_BYTES_MAX: usize = 1_000;
+
+/// Why a model cannot be made or read.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ModelError {
+    #[error("there is nothing to learn from: a line is a label, a tab and a text")]
+    NoExamples,
+    #[error("all examples have the label \"{0}\": a second one is needed to tell it from")]
+    OneLabel(String),
+    #[error("this is no model that courant wrote: train it again with `courant classify train`")]
+    NotAModel,
+}
+
+/// A text with what it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Example {
+    pub labels: Vec<String>,
+    pub text: String,
+}
+
+/// What a model says of a text: its topics from the most to the least likely, with scores that are greater than 0 where it says yes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prediction {
+    pub label: String,
+    pub score: f32,
+    /// By how much it leads the next one.
+    pub margin: f32,
+    /// The words that spoke for it, and how much.
+    pub evidence: Vec<(String, f32)>,
+}
+
+/// A trained model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    labels: Vec<String>,
+    bias: Vec<f32>,
+    /// For each bucket how rare it is, 0 if it was never seen, then a weight for each label.
+    rows: Vec<f32>,
+}
+
+/// A bucket of a text, and its weight in it.
+type Feature = (u32, f32);
+
+/// Counts the buckets of one text after the other.
+struct Counter {
+    /// The text that a bucket was last seen in, and where its count is.
+    seen: Vec<(u32, u32)>,
+    text: u32,
+    /// Buckets of words, then of letters; counts.
+    words: Vec<Feature>,
+    letters: Vec<Feature>,
+}
+
+fn hash_step(state: u64, byte: u8) -> u64 {
+    (state ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
+}
+
+fn bucket(state: u64) -> u32 {
+    (state.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - BUCKET_BITS)) as u32
+}
+
+const WORD_SEED: u64 = 0xCBF2_9CE4_8422_2325;
+const LETTER_SEED: u64 = 0x8422_2325_CBF2_9CE4;
+
+fn words_of(folded: &str) -> impl Iterator<Item = &str> {
+    folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty())
+}
+
+/// The part of a text that counts, folded.
+fn prepared(text: &str) -> String {
+    let mut end = text.len().min(TEXT_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    fold(&text[..end])
+}
+
+/// Calls `on_bucket` for each n-gram of a folded text, with the number of its word, and whether it is one of words.
+fn buckets(folded: &str, mut on_bucket: impl FnMut(u32, usize, bool)) {
+    let mut before: Option<u64> = None;
+    let mut padded: Vec<char> = Vec::new();
+    for (number, word) in words_of(folded).enumerate() {
+        let own = word.bytes().fold(WORD_SEED, hash_step);
+        on_bucket(bucket(own), number, true);
+        if let Some(before) = before {
+            on_bucket(bucket(word.bytes().fold(hash_step(before, b' '), hash_step)), number, true);
+        }
+        before = Some(own);
+        padded.clear();
+        padded.push(' ');
+        padded.extend(word.chars());
+        padded.push(' ');
+        for start in 0..padded.len() {
+            let mut state = LETTER_SEED;
+            for (count, &letter) in padded[start..].iter().take(*LETTERS.end()).enumerate() {
+                let code = letter as u32;
+                state = if code < 0x80 { hash_step(state, code as u8) } else { hash_step(hash_step(state, code as u8), (code >> 8) as u8) };
+                if count + 1 >= *LETTERS.start() {
+                    on_bucket(bucket(state), number, false);
+                }
+            }
+        }
+    }
+}
+
+impl Counter {
+    fn new() -> Counter {
+        Counter { seen: vec![(0, 0); BUCKETS], text: 0, words: Vec::new(), letters: Vec::new() }
+    }
+
+    /// The buckets of a text with how often they occur: words and letters apart.
+    fn count(&mut self, folded: &str) {
+        self.text += 1;
+        self.words.clear();
+        self.letters.clear();
+        let Counter { seen, text, words, letters } = self;
+        buckets(folded, |bucket, _, is_word| {
+            let list = if is_word { &mut *words } else { &mut *letters };
+            let (last, at) = &mut seen[bucket as usize];
+            // One bucket may be one of words and one of letters: the second list's place is then another.
+            if *last == *text && list.get(*at as usize).is_some_and(|(known, _)| *known == bucket) {
+                list[*at as usize].1 += 1.0;
+            } else {
+                (*last, *at) = (*text, list.len() as u32);
+                list.push((bucket, 1.0));
+            }
+        });
+    }
+
+    /// The buckets of a text, weighed by how rare they are; words and letters each of length 1.
+    fn features(&mut self, folded: &str, rarity: impl Fn(u32) -> f32) -> Vec<Feature> {
+        self.count(folded);
+        let mut features = Vec::with_capacity(self.words.len() + self.letters.len());
+        for list in [&self.words, &self.letters] {
+            let start = features.len();
+            let mut square = 0.0;
+            for &(bucket, count) in list {
+                let rarity = rarity(bucket);
+                if rarity > 0.0 {
+                    let value = (if count == 1.0 { 1.0 } else { 1.0 + count.ln() }) * rarity;
+                    square += value * value;
+                    features.push((bucket, value));
+                }
+            }
+            let norm = square.sqrt();
+            features[start..].iter_mut().for_each(|(_, value)| *value /= norm.max(f32::MIN_POSITIVE));
+        }
+        features
+    }
+}
+
+impl Model {
+    /// Learns from examples; the same examples make the same model.
+    ///
+    /// # Errors
+    /// When there is nothing to tell apart.
+    pub fn train(examples: &[Example]) -> Result<Model, ModelError> {
+        let mut labels: Vec<String> = examples.iter().flat_map(|example| example.labels.iter().cloned()).collect();
+        labels.sort();
+        labels.dedup();
+        match labels.as_slice() {
+            [] => return Err(ModelError::NoExamples),
+            [only] => return Err(ModelError::OneLabel(only.clone())),
+            _ => {}
+        }
+        let folded: Vec<String> = examples.iter().map(|example| prepared(&example.text)).collect();
+        let mut counter = Counter::new();
+        let mut documents = vec![0u32; BUCKETS];
+        for text in &folded {
+            counter.count(text);
+            // A bucket in both lists counts twice: it is that common.
+            counter.words.iter().chain(&counter.letters).for_each(|(bucket, _)| documents[*bucket as usize] += 1);
+        }
+        let total = examples.len() as f32;
+        let rarity = |bucket: u32| match documents[bucket as usize] {
+            0 => 0.0,
+            count => ((1.0 + total) / (1.0 + count as f32)).ln().max(0.0) + 1.0,
+        };
+        let vectors: Vec<Vec<Feature>> = folded.iter().map(|text| counter.features(text, rarity)).collect();
+        let width = labels.len() + 1;
+        let mut rows = vec![0f32; BUCKETS * width];
+        (0..BUCKETS).for_each(|bucket| rows[bucket * width] = rarity(bucket as u32));
+        let mut bias = vec![0f32; labels.len()];
+        for (label, (weights, own_bias)) in train_all(&labels, examples, &vectors).into_iter().enumerate() {
+            bias[label] = own_bias;
+            weights.iter().enumerate().for_each(|(bucket, weight)| rows[bucket * width + 1 + label] = *weight);
+        }
+        Ok(Model { labels, bias, rows })
+    }
+
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    /// What a text is about: as many topics as `labels_max`, the likeliest first.
+    pub fn predict(&self, text: &str, labels_max: usize) -> Vec<Prediction> {
+        let folded = prepared(text);
+        let mut predictor = Predictor::new(self);
+        let scores = predictor.scores(&folded);
+        let mut order: Vec<usize> = (0..self.labels.len()).collect();
+        order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
+        let of = |(place, &label): (usize, &usize)| Prediction {
+            label: self.labels[label].clone(),
+            score: scores[label],
+            margin: scores[label] - order.get(place + 1).map_or(f32::MIN, |next| scores[*next]),
+            evidence: predictor.evidence(&folded, label),
+        };
+        order.iter().enumerate().take(labels_max).map(of).collect()
+    }
+
+    /// Who predicts many texts with this model.
+    pub fn predictor(&self) -> Predictor<'_> {
+        Predictor::new(self)
+    }
+
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = MAGIC.to_vec();
+        out.extend(BUCKET_BITS.to_le_bytes());
+        out.extend((self.labels.len() as u32).to_le_bytes());
+        for label in &self.labels {
+            out.extend((label.len() as u32).to_le_bytes());
+            out.extend(label.as_bytes());
+        }
+        self.bias.iter().for_each(|bias| out.extend(bias.to_le_bytes()));
+        // Most buckets are never seen: only the others are written, each behind its number.
+        let width = self.labels.len() + 1;
+        for (bucket, row) in self.rows.chunks_exact(width).enumerate().filter(|(_, row)| row[0] > 0.0) {
+            out.extend((bucket as u32).to_le_bytes());
+            row.iter().for_each(|value| out.extend(value.to_le_bytes()));
+        }
+        out
+    }
+
+    /// # Errors
+    /// For bytes that `to_bytes` did not make.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Model, ModelError> {
+        Self::read(bytes).ok_or(ModelError::NotAModel)
+    }
+
+    fn read(bytes: &[u8]) -> Option<Model> {
+        fn number(rest: &mut &[u8]) -> Option<[u8; 4]> {
+            let (first, more) = rest.split_first_chunk::<4>()?;
+            *rest = more;
+            Some(*first)
+        }
+        let mut rest = bytes.strip_prefix(MAGIC)?;
+        if u32::from_le_bytes(number(&mut rest)?) != BUCKET_BITS {
+            return None;
+        }
+        let count = u32::from_le_bytes(number(&mut rest)?) as usize;
+        if !(2..=LABELS_MAX).contains(&count) {
+            return None;
+        }
+        let mut labels = Vec::with_capacity(count);
+        for _ in 0..count {
+            let length = u32::from_le_bytes(number(&mut rest)?) as usize;
+            let (label, more) = rest.split_at_checked(length).filter(|_| length <= LABEL_BYTES_MAX)?;
+            labels.push(String::from_utf8(label.to_vec()).ok()?);
+            rest = more;
+        }
+        let mut bias = Vec::with_capacity(count);
+        for _ in 0..count {
+            bias.push(f32::from_le_bytes(number(&mut rest)?));
+        }
+        let width = count + 1;
+        let mut rows = vec![0f32; BUCKETS * width];
+        while !rest.is_empty() {
+            let bucket = u32::from_le_bytes(number(&mut rest)?) as usize;
+            let row = rows.get_mut(bucket * width..(bucket + 1) * width)?;
+            for value in row {
+                *value = Some(f32::from_le_bytes(number(&mut rest)?)).filter(|value| value.is_finite())?;
+            }
+        }
+        Some(Model { labels, bias, rows })
+    }
+}
+
+/// A model with the tables that a prediction needs, used again and again.
+pub struct Predictor<'a> {
+    model: &'a Model,
+    counter: Counter,
+}
+
+impl Predictor<'_> {
+    fn new(model: &Model) -> Predictor<'_> {
+        Predictor { model, counter: Counter::new() }
+    }
+
+    /// A score for each label of a folded text.
+    fn scores(&mut self, folded: &str) -> Vec<f32> {
+        let width = self.model.labels.len() + 1;
+        let rows = &self.model.rows;
+        let features = self.counter.features(folded, |bucket| rows[bucket as usize * width]);
+        let mut scores = self.model.bias.clone();
+        for (bucket, value) in features {
+            let start = bucket as usize * width + 1;
+            for (score, weight) in scores.iter_mut().zip(&rows[start..start + width - 1]) {
+                *score += value * weight;
+            }
+        }
+        scores
+    }
+
+    /// The likeliest label of a text, and by how much it leads the next one.
+    pub fn best(&mut self, text: &str) -> (&str, f32) {
+        let scores = self.scores(&prepared(text));
+        let mut best = (0, f32::MIN, f32::MIN);
+        for (label, &score) in scores.iter().enumerate() {
+            best = if score > best.1 { (label, score, best.1) } else { (best.0, best.1, best.2.max(score)) };
+        }
+        (&self.model.labels[best.0], best.1 - best.2)
+    }
+
+    /// The words that speak most for a label.
+    fn evidence(&self, folded: &str, label: usize) -> Vec<(String, f32)> {
+        let width = self.model.labels.len() + 1;
+        let words: Vec<&str> = words_of(folded).collect();
+        let mut by_word = vec![0f32; words.len()];
+        let norm = |list: &[Feature]| {
+            let square: f32 = list.iter().map(|(bucket, _)| self.model.rows[*bucket as usize * width].powi(2)).sum();
+            square.sqrt().max(f32::MIN_POSITIVE)
+        };
+        let (word_norm, letter_norm) = (norm(&self.counter.words), norm(&self.counter.letters));
+        buckets(folded, |bucket, number, is_word| {
+            let row = &self.model.rows[bucket as usize * width..(bucket as usize + 1) * width];
+            by_word[number] += row[0] * row[1 + label] / if is_word { word_norm } else { letter_norm };
+        });
+        let mut sums: HashMap<&str, f32> = HashMap::new();
+        words.iter().zip(by_word).for_each(|(word, weight)| *sums.entry(word).or_default() += weight);
+        let mut sums: Vec<(&str, f32)> = sums.into_iter().filter(|(_, weight)| *weight > 0.0).collect();
+        sums.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(b.0)));
+        sums.into_iter().take(EVIDENCE_MAX).map(|(word, weight)| (word.to_owned(), weight)).collect()
+    }
+}
+
+/// The weights and the bias of each label, on all processors.
+fn train_all(labels: &[String], examples: &[Example], vectors: &[Vec<Feature>]) -> Vec<(Vec<f32>, f32)> {
+    let trained: Vec<Mutex<Option<(Vec<f32>, f32)>>> = labels.iter().map(|_| Mutex::new(None)).collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        loop {
+            let label = next.fetch_add(1, Ordering::Relaxed);
+            let Some(place) = trained.get(label) else { return };
+            let signs: Vec<f32> = examples.iter().map(|example| if example.labels.contains(&labels[label]) { 1.0 } else { -1.0 }).collect();
+            *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(train_one(&signs, vectors));
+        }
+    };
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    std::thread::scope(|scope| (0..processors).for_each(|_| drop(scope.spawn(work))));
+    trained.into_iter().map(|place| place.into_inner().unwrap_or_else(PoisonError::into_inner).unwrap_or_default()).collect()
+}
+
+/// Dual coordinate descent for a support vector machine with squared loss (Hsieh and others, 2008), as liblinear does it.
+fn train_one(signs: &[f32], vectors: &[Vec<Feature>]) -> (Vec<f32>, f32) {
+    let mut weights = vec![0f32; BUCKETS];
+    let mut bias = 0f32;
+    let mut alphas = vec![0f32; signs.len()];
+    let diagonal = 0.5 / COST;
+    let squares: Vec<f32> = vectors.iter().map(|vector| vector.iter().map(|(_, value)| value * value).sum::<f32>() + 1.0 + diagonal).collect();
+    let mut order: Vec<usize> = (0..signs.len()).collect();
+    let mut random = 0x2545_F491_4F6C_DD1Du64;
+    for _ in 0..ROUNDS_MAX {
+        for at in (1..order.len()).rev() {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            order.swap(at, (random % (at as u64 + 1)) as usize);
+        }
+        let mut largest = 0f32;
+        for &at in &order {
+            let product: f32 = vectors[at].iter().map(|&(bucket, value)| weights[bucket as usize] * value).sum::<f32>() + bias;
+            let gradient = signs[at] * product - 1.0 + diagonal * alphas[at];
+            let projected = if alphas[at] == 0.0 { gradient.min(0.0) } else { gradient };
+            largest = largest.max(projected.abs());
+            if projected.abs() > 1e-12 {
+                let old = alphas[at];
+                alphas[at] = (old - gradient / squares[at]).max(0.0);
+                let step = (alphas[at] - old) * signs[at];
+                vectors[at].iter().for_each(|&(bucket, value)| weights[bucket as usize] += step * value);
+                bias += step;
+            }
+        }
+        if largest < TOLERANCE {
+            break;
+        }
+    }
+    (weights, bias)
+}
+
+/// How well a model does: for each label, what it gave that was right, what it gave, and what there was.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Score {
+    pub by_label: std::collections::BTreeMap<String, (usize, usize, usize)>,
+    /// Texts, and those for which it did not abstain.
+    pub texts: usize,
+    pub answered: usize,
+}
+
+impl Score {
+    /// Counts one text: what was given, if anything, and what is right.
+    pub fn count(&mut self, given: Option<&str>, right: &[String]) {
+        self.texts += 1;
+        for label in right {
+            self.by_label.entry(label.clone()).or_default().2 += 1;
+        }
+        let Some(given) = given else { return };
+        self.answered += 1;
+        let entry = self.by_label.entry(given.to_owned()).or_default();
+        entry.1 += 1;
+        entry.0 += usize::from(right.iter().any(|label| label == given));
+    }
+
+    /// F1 of one label, 0 to 1.
+    pub fn f1(&self, label: &str) -> f64 {
+        let (right, given, there) = self.by_label.get(label).copied().unwrap_or_default();
+        if given + there == 0 { 0.0 } else { 2.0 * right as f64 / (given + there) as f64 }
+    }
+
+    /// The mean F1 of all labels that occur.
+    pub fn macro_f1(&self) -> f64 {
+        let labels: Vec<&String> = self.by_label.iter().filter(|(_, (_, given, there))| given + there > 0).map(|(label, _)| label).collect();
+        labels.iter().map(|label| self.f1(label)).sum::<f64>() / labels.len().max(1) as f64
+    }
+
+    /// The share of answers that are right.
+    pub fn precision(&self) -> f64 {
+        self.by_label.values().map(|(right, ..)| right).sum::<usize>() as f64 / self.answered.max(1) as f64
+    }
+}
+
+/// Trains on all parts but one and asks about that one, for each of `folds` parts. Every part has its share of each label, and
+/// examples of a label that stand together stay together: of translations of one story, none is asked what another told.
+///
+/// # Errors
+/// When there is too little to learn from.
+pub fn cross_validate(examples: &[Example], folds: usize, margin_min: f32) -> Result<Score, ModelError> {
+    let mut totals: HashMap<&[String], usize> = HashMap::new();
+    examples.iter().for_each(|example| *totals.entry(&example.labels).or_default() += 1);
+    let mut seen: HashMap<&[String], usize> = HashMap::new();
+    let mut part_of = Vec::with_capacity(examples.len());
+    for example in examples {
+        let place = seen.entry(&example.labels).or_default();
+        part_of.push(*place * folds / totals[example.labels.as_slice()]);
+        *place += 1;
+    }
+    let mut score = Score::default();
+    for part in 0..folds {
+        let of_part = |is_in: bool| examples.iter().zip(&part_of).filter(move |(_, own)| (**own == part) == is_in).map(|(example, _)| example);
+        let rest: Vec<Example> = of_part(false).cloned().collect();
+        let model = Model::train(&rest)?;
+        let mut predictor = model.predictor();
+        for example in of_part(true) {
+            let (label, margin) = predictor.best(&example.text);
+            score.count((margin >= margin_min).then_some(label), &example.labels);
+        }
+    }
+    Ok(score)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn examples() -> Vec<Example> {
+        let lines = [
+            ("justice", "The court published its rulings"),
+            ("justice", "Le tribunal publie ses décisions"),
+            ("justice", "Judges answer questions about a court case"),
+            ("climate", "Emissions fall as the climate plan works"),
+            ("climate", "Le climat et les émissions des villes"),
+            ("climate", "A law on climate and clean air"),
+        ];
+        lines.map(|(label, text)| Example { labels: vec![label.into()], text: text.into() }).to_vec()
+    }
+
+    #[test]
+    fn a_model_learns_and_shows_which_words_decided() {
+        let model = Model::train(&examples()).unwrap();
+        let found = model.predict("The judges of the court", 1);
+        assert_eq!(found[0].label, "justice");
+        assert!(found[0].margin > 0.2, "{found:?}");
+        assert!(found[0].evidence.iter().any(|(word, weight)| word == "court" && *weight > 0.0), "{found:?}");
+        assert_eq!(model.predictor().best("climatique").0, "climate", "by its letters");
+    }
+
+    #[test]
+    fn a_model_is_the_same_each_time_and_survives_as_bytes() {
+        let model = Model::train(&examples()).unwrap();
+        assert!(model == Model::train(&examples()).unwrap());
+        let bytes = model.to_bytes();
+        assert!(Model::from_bytes(&bytes).unwrap() == model);
+        for broken in [&bytes[..bytes.len() - 3], &bytes[..20], b"courant1", b"", b"PK\x03\x04"] {
+            assert_eq!(Model::from_bytes(broken).err(), Some(ModelError::NotAModel));
+        }
+    }
+
+    #[test]
+    fn too_little_is_said_to_be_too_little() {
+        assert_eq!(Model::train(&[]).err(), Some(ModelError::NoExamples));
+        assert_eq!(Model::train(&examples()[..3]).err(), Some(ModelError::OneLabel("justice".into())));
+    }
+
+    #[test]
+    fn texts_without_words_are_no_trouble() {
+        let model = Model::train(&examples()).unwrap();
+        for text in ["", "   ", "\u{0}", "💥", &"a".repeat(100_000), &"é".repeat(5_000)] {
+            assert_eq!(model.predict(text, 2).len(), 2);
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Commands about topics: the model that learns them, and what people say of single entries.
+
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Subcommand;
+
+use super::stories::find;
+use crate::app::{App, Usage, progress};
+use crate::classify::model::{Example, Model, Score, cross_validate};
+use crate::classify::text_of;
+use crate::files::write_atomically;
+use crate::history;
+
+/// Parts of a cross-validation.
+const FOLDS: usize = 5;
+/// Leads at which an evaluation shows what abstaining brings.
+const MARGINS: [f32; 4] = [0.0, 0.1, 0.3, 0.5];
+
+#[derive(Debug, Subcommand)]
+pub enum Classify {
+    /// Learn topics from labelled texts, and from what `courant label` corrected.
+    Train {
+        /// Lines of a label, a tab and a text; several labels are joined by a bar.
+        #[arg(value_name = "LABELS.tsv")]
+        labels: PathBuf,
+        model: PathBuf,
+    },
+    /// Print a label for each line of a file of the same form; what stands before the tab is not looked at.
+    Predict {
+        model: PathBuf,
+        #[arg(value_name = "FILE.tsv")]
+        file: PathBuf,
+        /// Print an empty line where the best label does not lead by so much.
+        #[arg(long, default_value_t = 0.0)]
+        margin: f32,
+        /// Print the lead and the words that decided behind the label.
+        #[arg(long)]
+        evidence: bool,
+    },
+    /// How well a model does on labelled texts; without one, how well it would do on those that it did not learn from.
+    Eval {
+        #[arg(value_name = "LABELS.tsv")]
+        labels: PathBuf,
+        #[arg(long)]
+        model: Option<PathBuf>,
+    },
+}
+
+/// The examples of a file; a line without a tab is an error, for it would be a label lost.
+fn examples(path: &Path) -> anyhow::Result<Vec<Example>> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = String::from_utf8_lossy(&bytes);
+    let mut examples = Vec::new();
+    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let Some((labels, text)) = line.split_once('\t') else {
+            return Err(Usage(format!("{}, line {}: there is no tab between label and text", path.display(), number + 1)).into());
+        };
+        let labels = labels.trim_start_matches('\u{FEFF}').split('|').map(|label| label.trim().to_owned()).filter(|label| !label.is_empty()).collect();
+        examples.push(Example { labels, text: text.to_owned() });
+    }
+    Ok(examples)
+}
+
+fn read_model(path: &Path) -> anyhow::Result<Model> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Model::from_bytes(&bytes).with_context(|| format!("{} cannot be used", path.display()))
+}
+
+/// `courant classify`. `app` is there where there is a configuration.
+pub fn classify(wanted: &Classify, app: Option<&App>) -> anyhow::Result<()> {
+    match wanted {
+        Classify::Train { labels, model } => train(labels, model, app),
+        Classify::Predict { model, file, margin, evidence } => predict(&read_model(model)?, file, *margin, *evidence),
+        Classify::Eval { labels, model } => eval(labels, model.as_deref()),
+    }
+}
+
+fn train(labels: &Path, path: &Path, app: Option<&App>) -> anyhow::Result<()> {
+    let mut examples = examples(labels)?;
+    let from_file = examples.len();
+    if let Some(app) = app {
+        let corrections = app.store().labels()?;
+        examples.extend(corrections.into_iter().map(|(title, summary, labels)| Example { labels, text: text_of(&title, &summary) }));
+    }
+    let model = Model::train(&examples)?;
+    let bytes = model.to_bytes();
+    write_atomically(path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
+    println!(
+        "{}: {} topics learned from {from_file} lines and {} corrections, {} kB",
+        path.display(),
+        model.labels().len(),
+        examples.len() - from_file,
+        bytes.len() / 1000
+    );
+    Ok(())
+}
+
+fn predict(model: &Model, file: &Path, margin_min: f32, has_evidence: bool) -> anyhow::Result<()> {
+    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let text = String::from_utf8_lossy(&bytes);
+    let texts: Vec<&str> = text.lines().map(|line| line.split_once('\t').map_or(line, |(_, text)| text)).collect();
+    let answer = |texts: &[&str]| {
+        let mut predictor = model.predictor();
+        let mut out = String::new();
+        for text in texts {
+            let (label, margin) = predictor.best(text);
+            if margin >= margin_min {
+                out.push_str(label);
+            }
+            if has_evidence {
+                let evidence = model.predict(text, 1).into_iter().flat_map(|best| best.evidence);
+                let words: Vec<String> = evidence.map(|(word, weight)| format!("{word} ({weight:.2})")).collect();
+                out.push_str(&format!("\t{margin:.2}\t{}", words.join(", ")));
+            }
+            out.push('\n');
+        }
+        out
+    };
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let share = texts.len().div_ceil(processors).max(256);
+    let parts: Vec<String> = std::thread::scope(|scope| {
+        let threads: Vec<_> = texts.chunks(share).map(|texts| (texts, scope.spawn(move || answer(texts)))).collect();
+        threads.into_iter().map(|(texts, thread)| thread.join().unwrap_or_else(|_| answer(texts))).collect()
+    });
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    parts.iter().try_for_each(|part| out.write_all(part.as_bytes()))?;
+    Ok(out.flush()?)
+}
+
+fn eval(labels: &Path, model: Option<&Path>) -> anyhow::Result<()> {
+    let examples = examples(labels)?;
+    let scores = |margin: f32| -> anyhow::Result<Score> {
+        let Some(path) = model else { return Ok(cross_validate(&examples, FOLDS, margin)?) };
+        let model = read_model(path)?;
+        let mut predictor = model.predictor();
+        let mut score = Score::default();
+        for example in &examples {
+            let (label, lead) = predictor.best(&example.text);
+            score.count((lead >= margin).then_some(label), &example.labels);
+        }
+        Ok(score)
+    };
+    let whole = scores(0.0)?;
+    println!("{:<24}  {:>5}  {:>9}  {:>6}  {:>5}", "topic", "texts", "precision", "recall", "F1");
+    for (label, (right, given, there)) in &whole.by_label {
+        let share = |of: usize| *right as f64 / of.max(1) as f64;
+        println!("{label:<24}  {there:>5}  {:>9.3}  {:>6.3}  {:>5.3}", share(*given), share(*there), whole.f1(label));
+    }
+    println!("{:<24}  {:>5}  {:>9.3}  {:>6}  {:>5.3}", "all (F1: mean of topics)", whole.texts, whole.precision(), "", whole.macro_f1());
+    println!();
+    for margin in MARGINS {
+        let score = scores(margin)?;
+        println!(
+            "lead of {margin:.1}: answers {:.1} %, of which right {:.1} %",
+            100.0 * score.answered as f64 / score.texts.max(1) as f64,
+            100.0 * score.precision()
+        );
+    }
+    Ok(())
+}
+
+/// `courant label`.
+pub fn label(app: &App, name: &str, topics: &[String], is_forgotten: bool) -> anyhow::Result<()> {
+    let known: Vec<&str> = app.config.topics.iter().map(|topic| topic.id.as_str()).collect();
+    if let Some(topic) = topics.iter().find(|topic| !known.contains(&topic.as_str())) {
+        return Err(Usage(format!("no [[topic]] has the id \"{topic}\": there are {}", known.join(", "))).into());
+    }
+    let mut store = app.store();
+    let entry = find(&store, name)?;
+    let matches = history::label(&mut store, app.desk(), &entry, (!is_forgotten).then_some(topics), app.clock.now())?;
+    println!("\"{}\" ({}):", entry.entry.headline(), entry.entry.source);
+    matches.iter().for_each(|matched| println!("  {}: {}", matched.topic, matched.reasons()));
+    if matches.is_empty() {
+        println!("  no topic");
+    }
+    Ok(())
+}
+
+/// `courant reclassify`.
+pub fn reclassify(app: &App) -> anyhow::Result<()> {
+    let mut store = app.store();
+    let bar = progress(store.entry_count()?, "entries");
+    let changes = history::reclassify(&mut store, app.desk(), &app.topics_fingerprint, |count| bar.inc(count as u64));
+    bar.finish_and_clear();
+    let changes = changes?;
+    println!("{} entries looked at, {} have other topics; nothing is announced again", changes.entries, changes.changed);
+    Ok(())
+}
