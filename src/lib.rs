@@ -20,6 +20,7 @@ pub mod telemetry;
 // Pipelines, and what drives them.
 pub mod history;
 pub mod hub;
+pub mod little_words;
 pub mod mailing;
 pub mod probe;
 pub mod refresh;

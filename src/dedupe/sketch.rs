@@ -1,7 +1,8 @@
 //! A text made into a sketch.
 
-use super::lexicon::{LANGUAGES, concept};
+use super::lexicon::concept;
 use super::words::{Word, Words, hash};
+use crate::little_words::LANGUAGES;
 use crate::model::sketch::{Head, Marked, NO_DAY, Sketch, WordKind, hash_all};
 
 /// Words in a shingle: fewer are found in any two texts, more are lost to every small edit.

@@ -4,15 +4,19 @@ use std::sync::OnceLock;
 
 use lingua::{IsoCode639_1, Language, LanguageDetector, LanguageDetectorBuilder};
 
-use crate::text::one_line;
+use crate::little_words::{LANGUAGES, languages_of};
+use crate::text::{fold, one_line};
 
 /// What is declared gives way to words that are so sure.
 const SURE: f32 = 0.97;
 /// Where nothing is declared, this will do.
-const LIKELY: f32 = 0.5;
+const LIKELY: f32 = 0.4;
+/// What a little word of one language alone is worth, and what is left of a language that the tables exclude.
+const OWN_WORD_WORTH: f64 = 6.0;
+const FLOOR: f64 = 0.01;
 /// Fewer words do not speak against a declaration; fewer letters speak no language.
 const WORDS_MIN: usize = 5;
-const LETTERS_MIN: usize = 8;
+const LETTERS_MIN: usize = 5;
 /// Letters that are looked at.
 const TEXT_CHARS_MAX: usize = 400;
 /// The languages to tell apart where the configuration names fewer than two.
@@ -62,8 +66,16 @@ impl Linguist {
             return None;
         }
         let detector = self.detector.get_or_init(|| Detector(LanguageDetectorBuilder::from_languages(&self.languages).build()));
-        let (language, confidence) = detector.0.compute_language_confidence_values(one_line(&text)).into_iter().next()?;
-        (confidence > 0.0).then(|| (language.iso_code_639_1().to_string().to_lowercase(), confidence as f32))
+        let likely = detector.0.compute_language_confidence_values(one_line(&text));
+        let own_words = own_words(&text, likely.iter().map(|(language, _)| *language).collect());
+        let weigh = |(language, confidence): &(Language, f64)| {
+            let count = own_words.iter().find(|(own, _)| own == language).map_or(0, |(_, count)| *count);
+            (*language, (confidence + FLOOR) * OWN_WORD_WORTH.powi(count))
+        };
+        let weighed: Vec<(Language, f64)> = likely.iter().map(weigh).collect();
+        let total: f64 = weighed.iter().map(|(_, weight)| weight).sum();
+        let (language, weight) = weighed.into_iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
+        Some((code(language), (weight / total) as f32))
     }
 
     /// The language of an entry: as declared, unless it has words enough that surely speak another. With how sure the words are of
@@ -83,6 +95,19 @@ impl Linguist {
             None => (None, None),
         }
     }
+}
+
+fn code(language: Language) -> String {
+    language.iso_code_639_1().to_string().to_lowercase()
+}
+
+/// How many little words of a text are of one of the languages alone.
+fn own_words(text: &str, languages: Vec<Language>) -> Vec<(Language, i32)> {
+    let bit = |language: &Language| LANGUAGES.iter().position(|tag| *tag == code(*language)).map_or(0, |at| 1u8 << at);
+    let asked = languages.iter().fold(0, |bits, language| bits | bit(language));
+    let folded = fold(text);
+    let words: Vec<u8> = folded.split(|c: char| !c.is_alphanumeric()).map(|word| languages_of(word) & asked).collect();
+    languages.iter().map(|language| (*language, words.iter().filter(|&&bits| bits != 0 && bits == bit(language)).count() as i32)).collect()
 }
 
 fn primary(tag: &str) -> String {
