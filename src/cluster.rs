@@ -20,8 +20,10 @@ use crate::model::sketch::Sketch;
 use crate::model::story::Relation;
 use crate::text::bound_markup;
 
-/// Entries that are looked at together: what is boilerplate shows in them before the first is placed.
-const CHUNK: usize = 1 << 14;
+/// Entries that are looked at together: of the first ones many, for what is boilerplate is to show before the first is placed;
+/// then few, which are still in the processor's cache when they are placed.
+const FIRST_CHUNK: usize = 1 << 14;
+const CHUNK: usize = 1 << 8;
 /// A longer line is left out, in bytes.
 const LINE_BYTES_MAX: usize = 64 << 20;
 
@@ -85,7 +87,8 @@ impl Clustering {
         let mut is_at_end = false;
         while !is_at_end {
             let mut lines: Vec<(usize, Vec<u8>)> = Vec::new();
-            while lines.len() < CHUNK {
+            let chunk = if self.memory.is_empty() { FIRST_CHUNK } else { CHUNK };
+            while lines.len() < chunk {
                 let mut line = Vec::new();
                 if file.read_until(b'\n', &mut line)? == 0 {
                     is_at_end = true;
