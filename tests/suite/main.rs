@@ -20,5 +20,7 @@ mod publishing;
 mod returns;
 mod seed;
 mod signup;
+mod stories;
 mod support;
+mod topics;
 mod websub;
