@@ -43,8 +43,10 @@ impl Random {
 }
 
 fn spelled(mut number: usize) -> String {
-    const SYLLABLES: [&str; 24] =
-        ["ba", "ce", "di", "fo", "gu", "la", "me", "ni", "po", "ru", "sa", "te", "vi", "tran", "ment", "pro", "con", "al", "er", "is", "or", "qua", "ple", "stra"];
+    const SYLLABLES: [&str; 24] = [
+        "ba", "ce", "di", "fo", "gu", "la", "me", "ni", "po", "ru", "sa", "te", "vi", "tran", "ment", "pro", "con", "al", "er", "is", "or", "qua", "ple",
+        "stra",
+    ];
     let mut word = String::new();
     loop {
         word.push_str(SYLLABLES[number % SYLLABLES.len()]);
@@ -150,7 +152,9 @@ fn main() {
     group.bench_function("sketch", |bencher| {
         bencher.iter(|| texts.iter().map(|(title, text)| sketch(&Parts { title, text, ..Parts::default() }).words as usize).sum::<usize>())
     });
-    group.bench_function("topics by rules", |bencher| bencher.iter(|| texts.iter().map(|(title, text)| rules.classify(title, text, &[], Some("en")).len()).sum::<usize>()));
+    group.bench_function("topics by rules", |bencher| {
+        bencher.iter(|| texts.iter().map(|(title, text)| rules.classify(title, text, &[], Some("en")).len()).sum::<usize>())
+    });
     group.throughput(Throughput::Elements(examples.len() as u64));
     group.bench_function("topics by model", |bencher| {
         let mut predictor = model.predictor();

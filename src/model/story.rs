@@ -74,6 +74,17 @@ impl StoredEntry {
         speaks && (tastes.partners.is_empty() || tastes.partners.contains(&self.partner))
     }
 
+    fn text_bytes(&self) -> usize {
+        self.entry.content_html.as_ref().map_or(0, String::len).max(self.entry.summary.len())
+    }
+
+    /// Whether it says itself that it comes from elsewhere: by its `atom:source`, or by a canonical address on another site.
+    fn is_syndicated(&self) -> bool {
+        let host = |address: &str| url::Url::parse(address).ok().and_then(|url| Some(url.host_str()?.trim_start_matches("www.").to_owned()));
+        let own = self.entry.url.as_deref().and_then(host);
+        self.entry.provenance.is_some() || self.entry.same_as.iter().any(|address| own.is_some() && host(address).is_some_and(|other| Some(other) != own))
+    }
+
     fn is_in(&self, language: &str) -> bool {
         let primary = |tag: &str| tag.split('-').next().unwrap_or("").to_ascii_lowercase();
         self.entry.language.as_deref().is_some_and(|own| primary(own) == primary(language))
@@ -108,9 +119,10 @@ impl Story {
     /// # Panics
     /// Never for a story from the store.
     pub fn version_among(&self, language: &str, tastes: &Tastes) -> &StoredEntry {
+        let longest = self.versions.iter().map(StoredEntry::text_bytes).max().unwrap_or(0);
         let rank = |at: usize, version: &StoredEntry| {
-            let text = version.entry.content_html.as_ref().map_or(version.entry.summary.len(), String::len);
-            (!version.fits(tastes), !version.is_in(language), version.entry.title.is_empty(), version.entry.provenance.is_some(), text < 200, at)
+            let is_teaser = version.text_bytes() * 2 < longest;
+            (!version.fits(tastes), !version.is_in(language), version.entry.title.is_empty(), version.is_syndicated(), is_teaser, at)
         };
         let best = self.versions.iter().enumerate().min_by_key(|(at, version)| rank(*at, version));
         best.map(|(_, version)| version).expect("a story has a version")

@@ -28,7 +28,10 @@ fn clusters(items: &[Value]) -> Vec<String> {
 fn pairs(names: &[String], groups: &[String]) -> HashSet<(String, String)> {
     let mut by_group: BTreeMap<&String, Vec<&String>> = BTreeMap::new();
     names.iter().zip(groups).for_each(|(name, group)| by_group.entry(group).or_default().push(name));
-    by_group.values().flat_map(|group| group.iter().enumerate().flat_map(move |(at, a)| group[..at].iter().map(move |b| ((*b).clone(), (*a).clone())))).collect()
+    by_group
+        .values()
+        .flat_map(|group| group.iter().enumerate().flat_map(move |(at, a)| group[..at].iter().map(move |b| ((*b).clone(), (*a).clone()))))
+        .collect()
 }
 
 #[test]
@@ -37,7 +40,9 @@ fn translations_of_the_labelled_stories_are_linked_without_hreflang() {
     rows.sort_by_key(|row| row[3]);
     let items: Vec<Value> = rows
         .iter()
-        .map(|row| json!({ "id": format!("{}-{}", row[0], row[2]), "source": row[4], "title": row[5], "text": row[6], "published": row[3], "language": row[2] }))
+        .map(
+            |row| json!({ "id": format!("{}-{}", row[0], row[2]), "source": row[4], "title": row[5], "text": row[6], "published": row[3], "language": row[2] }),
+        )
         .collect();
     let names: Vec<String> = items.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect();
     let stories: Vec<String> = rows.iter().map(|row| row[0].to_owned()).collect();
@@ -107,7 +112,11 @@ fn series_and_templates_never_collapse() {
         add("title", "Weekly roundup".into(), format!("{TEXT} In issue {at} we wrote about {} and more.", spelled(at)));
         add("empty", format!("Opening hours in {month}"), String::new());
         let (high, low) = (20 + at, 3 + 2 * at);
-        add("weather", "Weather for Rome".into(), format!("Today in Rome expect a high of {high} and a low of {low} degrees, winds of {} km/h and a {} percent chance of rain.", 5 + 3 * at, 7 * at));
+        add(
+            "weather",
+            "Weather for Rome".into(),
+            format!("Today in Rome expect a high of {high} and a low of {low} degrees, winds of {} km/h and a {} percent chance of rain.", 5 + 3 * at, 7 * at),
+        );
     }
     let ids: Vec<String> = items.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect();
     assert_eq!(clusters(&items), ids);
@@ -126,7 +135,8 @@ fn network() -> (Server, App) {
         "/teaser" => Reply::ok(rss(&[("2", "Residents decide, says the mayor", 13, &TEXT[..150])])),
         _ => Reply::ok(rss(&[("3", "Milan rejects new bicycle lanes", 13, "The council of Milan rejected new bicycle lanes along the ring road on Friday.")])),
     });
-    let source = |id: &str| format!("[[source]]\nid = \"{id}\"\npartner = \"P {id}\"\nkind = \"feed\"\nurl = \"{}\"\nlang = \"en\"\n", server.url(&format!("/{id}")));
+    let source =
+        |id: &str| format!("[[source]]\nid = \"{id}\"\npartner = \"P {id}\"\nkind = \"feed\"\nurl = \"{}\"\nlang = \"en\"\n", server.url(&format!("/{id}")));
     let digest = "[[digest]]\nid = \"weekly\"\ntitle = \"The week\"\nlanguage = \"en\"\nschedule = \"Thu 08:00 UTC\"\nrecipients = [\"ana@example.org\"]\n";
     let app = App::new(&(SOURCES.map(source).concat() + digest));
     // One after the other: the order in which they are seen is part of the story.
@@ -152,7 +162,11 @@ fn a_teaser_joins_its_story_and_explain_says_why() {
     assert_ne!(places[0], places[2]);
     assert_eq!(app.announced().iter().map(|(_, times)| times).sum::<u64>(), 2, "{:?}", app.announced());
     let told = app.ok(&["explain", &id(&app, "teaser")[..8]]);
-    for want in ["2 entries", "copy of \"Rome adopts a budget for its schools\" (full): 100 % of the rare phrases of the shorter text stand in the other", "the first that was seen"] {
+    for want in [
+        "2 entries",
+        "copy of \"Rome adopts a budget for its schools\" (full): 100 % of the rare phrases of the shorter text stand in the other",
+        "the first that was seen",
+    ] {
         assert!(told.contains(want), "{want} is not in\n{told}");
     }
     let told = app.ok(&["explain", &id(&app, "other")]);
@@ -242,7 +256,8 @@ fn a_language_that_is_declared_wrongly_is_corrected_by_the_words() {
     let config = format!("[[source]]\nid = \"s\"\nkind = \"feed\"\nurl = \"{}\"\nlang = \"en\"\n", server.url("/"));
     let app = App::new(&config);
     app.ok(&["fetch"]);
-    let languages: BTreeMap<String, Value> = app.entries().iter().map(|entry| (entry["title"].as_str().unwrap()[..5].to_owned(), entry["language"].clone())).collect();
+    let languages: BTreeMap<String, Value> =
+        app.entries().iter().map(|entry| (entry["title"].as_str().unwrap()[..5].to_owned(), entry["language"].clone())).collect();
     assert_eq!(languages["Les g"], "fr");
     assert_eq!(languages["Local"], "en");
     assert!(app.ok(&["explain", &id(&app, "s")]).contains("% sure"));

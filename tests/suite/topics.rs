@@ -1,7 +1,10 @@
 //! What entries are about: rules first, then a model, then what people say.
 
+use std::time::Duration;
+
 use serde_json::json;
 
+use crate::crash::kill_after;
 use crate::support::http::{Reply, Server};
 use crate::support::{App, rss};
 
@@ -41,9 +44,11 @@ fn a_model_is_trained_asked_and_judged() {
     assert!(right * 2 > asked.lines().count(), "{right} of {}", asked.lines().count());
     // It abstains rather than guess, and then it is right.
     let sure = app.ok(&["classify", "predict", "topics.model", "asked.tsv", "--margin", "0.4"]);
-    let (answered, right) = sure.lines().zip(asked.lines()).filter(|(answer, _)| !answer.is_empty()).fold((0, 0), |(answered, right), (answer, line)| {
-        (answered + 1, right + usize::from(line.starts_with(&format!("{answer}\t"))))
-    });
+    let (answered, right) = sure
+        .lines()
+        .zip(asked.lines())
+        .filter(|(answer, _)| !answer.is_empty())
+        .fold((0, 0), |(answered, right), (answer, line)| (answered + 1, right + usize::from(line.starts_with(&format!("{answer}\t")))));
     assert!(answered > 10 && answered < 90 && right * 5 >= answered * 4, "{right} of {answered}");
     let evidence = app.ok(&["classify", "predict", "topics.model", "asked.tsv", "--evidence"]);
     let first: Vec<&str> = evidence.lines().next().unwrap().split('\t').collect();
@@ -157,13 +162,18 @@ fn a_reclassification_that_is_killed_goes_on_where_it_was() {
     app.ok(&["fetch"]);
     let text = app.read("feeds.toml");
     app.write("feeds.toml", text.replace("\"court\"", "\"court\", \"rulings\""));
-    for pause in 0..12 {
-        let mut child = app.command(&["reclassify"]).stdout(std::process::Stdio::null()).spawn().unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(40 + 10 * pause));
-        // The time limit's process is ours to end; the one under it ends with it.
-        let _ = child.kill();
-        child.wait().unwrap();
+    let done = |app: &App| topics(app).iter().filter(|topics| **topics == json!(["open-justice"])).count();
+    let mut steps = vec![0];
+    // Longer and longer, until one of them has done it all.
+    for pause in 2..100 {
+        kill_after(&app, &["reclassify"], Duration::from_millis(5 * pause));
+        steps.push(done(&app));
+        if steps.ends_with(&[4_000]) {
+            break;
+        }
     }
+    assert!(steps.is_sorted(), "what was done stays: {steps:?}");
+    assert!(steps.iter().any(|&count| count > 0 && count < 4_000), "no run was killed half way: {steps:?}");
     app.ok(&["reclassify"]);
     assert!(topics(&app).iter().all(|topics| *topics == json!(["open-justice"])));
     assert!(app.ok(&["reclassify"]).contains("4000 entries looked at, 0 have other topics"));
