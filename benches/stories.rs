@@ -62,7 +62,7 @@ fn lines(count: usize) -> Vec<String> {
     let words: Vec<String> = (0..VOCABULARY).map(spelled).collect();
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
     let mut last: Option<(String, String)> = None;
-    let mut text_of = |random: &mut Random, length: usize| {
+    let text_of = |random: &mut Random, length: usize| {
         let mut text = String::new();
         for at in 0..length {
             let word = &words[random.word()];

@@ -2,8 +2,6 @@
 //! others. It is trained in seconds on what people labelled, and says which words decided.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use crate::text::fold;
 
@@ -359,25 +357,25 @@ impl Predictor<'_> {
     }
 }
 
-/// The weights and the bias of each label, on all processors.
-fn train_all(labels: &[String], examples: &[Example], vectors: &[Vec<Feature>]) -> Vec<(Vec<f32>, f32)> {
-    let trained: Vec<Mutex<Option<(Vec<f32>, f32)>>> = labels.iter().map(|_| Mutex::new(None)).collect();
-    let next = AtomicUsize::new(0);
-    let work = || {
-        loop {
-            let label = next.fetch_add(1, Ordering::Relaxed);
-            let Some(place) = trained.get(label) else { return };
-            let signs: Vec<f32> = examples.iter().map(|example| if example.labels.contains(&labels[label]) { 1.0 } else { -1.0 }).collect();
-            *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(train_one(&signs, vectors));
-        }
+/// The weights of each bucket, and the bias.
+type Weights = (Vec<f32>, f32);
+
+/// Those of each label, on all processors.
+fn train_all(labels: &[String], examples: &[Example], vectors: &[Vec<Feature>]) -> Vec<Weights> {
+    let train = |labels: &[String]| -> Vec<Weights> {
+        let sign = |example: &Example, label: &String| if example.labels.contains(label) { 1.0 } else { -1.0 };
+        labels.iter().map(|label| train_one(&examples.iter().map(|example| sign(example, label)).collect::<Vec<f32>>(), vectors)).collect()
     };
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    std::thread::scope(|scope| (0..processors).for_each(|_| drop(scope.spawn(work))));
-    trained.into_iter().map(|place| place.into_inner().unwrap_or_else(PoisonError::into_inner).unwrap_or_default()).collect()
+    let share = labels.len().div_ceil(processors);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = labels.chunks(share).map(|labels| (labels, scope.spawn(move || train(labels)))).collect();
+        threads.into_iter().flat_map(|(labels, thread)| thread.join().unwrap_or_else(|_| train(labels))).collect()
+    })
 }
 
 /// Dual coordinate descent for a support vector machine with squared loss (Hsieh and others, 2008), as liblinear does it.
-fn train_one(signs: &[f32], vectors: &[Vec<Feature>]) -> (Vec<f32>, f32) {
+fn train_one(signs: &[f32], vectors: &[Vec<Feature>]) -> Weights {
     let mut weights = vec![0f32; BUCKETS];
     let mut bias = 0f32;
     let mut alphas = vec![0f32; signs.len()];

@@ -5,9 +5,8 @@ use std::sync::LazyLock;
 
 use hashbrown::HashMap;
 
-use super::words::hash;
 use crate::little_words::LITTLE_WORDS;
-use crate::model::sketch::hash_all;
+use crate::model::sketch::{hash, hash_all};
 
 /// What is known of a word by its letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +113,7 @@ pub fn concept(letters: &str) -> u32 {
     let whole = whole(letters).or_else(|| whole(letters.strip_suffix('s')?));
     let begins = || {
         let ends = letters.char_indices().map(|(at, c)| at + c.len_utf8()).filter(|&end| end >= BEGIN_MIN).rev();
-        ends.into_iter().find_map(|end| LEXICON.begins.get(&hash(letters[..end].as_bytes())))
+        ends.into_iter().find_map(|end| LEXICON.begins.get(&hash(&letters.as_bytes()[..end])))
     };
     match whole.or_else(begins) {
         Some(line) => hash_all([0x1E71, *line]),

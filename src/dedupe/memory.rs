@@ -7,7 +7,7 @@ use hashbrown::HashTable;
 use crate::model::key::{Key, KeyKind};
 use crate::model::sketch::{Part, Sketch};
 
-use super::place::{BEARERS_MAX, Bearer, Bearers, Known, Library};
+use super::library::{BEARERS_MAX, Bearer, Bearers, Known, Library};
 
 /// Entries in a generation: two of them are held.
 pub const GENERATION: usize = 1 << 19;

@@ -5,6 +5,7 @@
 pub mod compare;
 pub mod keys;
 pub mod lexicon;
+pub mod library;
 pub mod memory;
 pub mod place;
 pub mod sketch;

@@ -9,66 +9,7 @@ use crate::model::sketch::{Marked, Sketch};
 use crate::model::story::Relation;
 
 use super::compare::{self, Evidence, Titles, Verdict};
-
-/// An entry that has something in common with the one at hand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bearer {
-    pub entry: i64,
-    pub story: i64,
-    pub source: u32,
-    /// As in a sketch.
-    pub language: u32,
-    /// Whether it is in its story already; others only count.
-    pub is_placed: bool,
-}
-
-/// An entry that is known.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Known {
-    pub entry: i64,
-    pub story: i64,
-    pub sketch: Sketch,
-}
-
-/// Who bears a trait.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Bearers {
-    Few(Vec<Bearer>),
-    /// More than can be told apart by it.
-    Many,
-}
-
-/// Entries that share a trait are looked at up to this number: a trait of more tells none of them.
-pub const BEARERS_MAX: usize = 16;
-
-/// What holds the known entries. Nothing here is ever asked for the entry at hand itself.
-pub trait Library {
-    type Error;
-
-    /// Who bears a key, the oldest first, and as what.
-    ///
-    /// # Errors
-    /// When the library cannot be read; so with the others.
-    fn bearers_of_key(&mut self, key: &str) -> Result<Vec<(Bearer, KeyKind)>, Self::Error>;
-
-    /// Who bears each of these traits: `BEARERS_MAX` of them at most, or of more stories than are rare.
-    fn bearers(&mut self, traits: &[u32]) -> Result<Vec<Bearers>, Self::Error>;
-
-    /// An entry, if it is still there.
-    fn known(&mut self, entry: i64) -> Result<Option<Known>, Self::Error>;
-
-    /// The entries of a story, a bounded number of them.
-    fn members(&mut self, story: i64) -> Result<Vec<i64>, Self::Error>;
-
-    /// Whether there is an entry in another language than this, as far as that is easily known.
-    fn has_other_languages(&mut self, language: u32) -> Result<bool, Self::Error>;
-
-    /// Whether an operator said that the entry at hand is none of this story.
-    fn is_kept_out(&mut self, story: i64) -> Result<bool, Self::Error>;
-
-    /// Whether an operator said that these are two stories.
-    fn are_kept_apart(&mut self, a: i64, b: i64) -> Result<bool, Self::Error>;
-}
+use super::library::{BEARERS_MAX, Bearer, Bearers, Known, Library, RARE_STORIES_MAX, stories};
 
 /// The entry at hand.
 #[derive(Debug, Clone, Copy)]
@@ -135,8 +76,6 @@ impl Placing {
     }
 }
 
-/// A shingle of more stories than this is no sign of any.
-pub const RARE_STORIES_MAX: usize = 8;
 /// A shingle of more stories of one source than this is its boilerplate.
 const OF_ONE_SOURCE_MAX: usize = 2;
 /// Known entries that are compared, by text and as translations.
@@ -413,14 +352,6 @@ fn count(bearers: &[Bearer]) -> (usize, usize) {
     pairs.dedup();
     let of_one_source = pairs.chunk_by(|a, b| a.0 == b.0).map(<[_]>::len).max().unwrap_or(0);
     (stories(bearers), of_one_source)
-}
-
-/// In how many stories these are.
-pub fn stories(bearers: &[Bearer]) -> usize {
-    let mut stories: Vec<i64> = bearers.iter().map(|bearer| bearer.story).collect();
-    stories.sort_unstable();
-    stories.dedup();
-    stories.len()
 }
 
 /// The entries with the most votes, few of each story.

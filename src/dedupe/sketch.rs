@@ -1,9 +1,9 @@
 //! A text made into a sketch.
 
 use super::lexicon::concept;
-use super::words::{Word, Words, hash};
+use super::words::{Word, Words};
 use crate::little_words::LANGUAGES;
-use crate::model::sketch::{Head, Marked, NO_DAY, Sketch, WordKind, hash_all};
+use crate::model::sketch::{Head, Marked, NO_DAY, Sketch, WordKind, hash, hash_all};
 
 /// Words in a shingle: fewer are found in any two texts, more are lost to every small edit.
 pub const SHINGLE: usize = 4;

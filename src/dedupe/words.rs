@@ -1,7 +1,7 @@
 //! A text as words: folded, hashed, and told apart by what they are.
 
 use super::lexicon::{Special, special};
-use crate::model::sketch::WordKind;
+use crate::model::sketch::{WordKind, hash};
 use crate::text::fold_into;
 
 /// One word of a text.
@@ -21,12 +21,6 @@ pub struct Word {
 pub struct Words {
     letters: String,
     pub words: Vec<Word>,
-}
-
-/// FNV-1a: words are short, and the hash is the same on every machine.
-pub fn hash(bytes: &[u8]) -> u32 {
-    let state = bytes.iter().fold(0xCBF2_9CE4_8422_2325u64, |state, byte| (state ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01B3));
-    (state ^ (state >> 32)) as u32
 }
 
 impl Words {

@@ -3,6 +3,12 @@
 /// Day of an entry without a date.
 pub const NO_DAY: i32 = i32::MIN;
 
+/// FNV-1a: words are short, and the hash is the same on every machine.
+pub fn hash(bytes: &[u8]) -> u32 {
+    let state = bytes.iter().fold(0xCBF2_9CE4_8422_2325u64, |state, byte| (state ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01B3));
+    (state ^ (state >> 32)) as u32
+}
+
 /// The hash of words that follow each other.
 pub fn hash_all(words: impl IntoIterator<Item = u32>) -> u32 {
     let mut state = 0x9E37_79B9_7F4A_7C15u64;

@@ -1,7 +1,7 @@
 //! The known entries of the store, as those see them who decide where a new one belongs.
 
 use crate::dedupe::keys::{Names, keys};
-use crate::dedupe::place::{BEARERS_MAX, Bearer, Bearers, Known, Library, RARE_STORIES_MAX, stories};
+use crate::dedupe::library::{BEARERS_MAX, Bearer, Bearers, Known, Library, RARE_STORIES_MAX, stories};
 use crate::dedupe::sketch::{Parts, language_code, sketch, source_hash};
 use crate::model::address::canonical_key;
 use crate::model::entry::Entry;

@@ -1,0 +1,75 @@
+//! What those who decide ask of whatever holds the known entries.
+
+use crate::model::key::KeyKind;
+use crate::model::sketch::Sketch;
+
+/// An entry that has something in common with the one at hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bearer {
+    pub entry: i64,
+    pub story: i64,
+    pub source: u32,
+    /// As in a sketch.
+    pub language: u32,
+    /// Whether it is in its story already; others only count.
+    pub is_placed: bool,
+}
+
+/// An entry that is known.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Known {
+    pub entry: i64,
+    pub story: i64,
+    pub sketch: Sketch,
+}
+
+/// Who bears a trait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bearers {
+    Few(Vec<Bearer>),
+    /// More than can be told apart by it.
+    Many,
+}
+
+/// Entries that share a trait are looked at up to this number: a trait of more tells none of them.
+pub const BEARERS_MAX: usize = 16;
+
+/// What holds the known entries. Nothing here is ever asked for the entry at hand itself.
+pub trait Library {
+    type Error;
+
+    /// Who bears a key, the oldest first, and as what.
+    ///
+    /// # Errors
+    /// When the library cannot be read; so with the others.
+    fn bearers_of_key(&mut self, key: &str) -> Result<Vec<(Bearer, KeyKind)>, Self::Error>;
+
+    /// Who bears each of these traits: `BEARERS_MAX` of them at most, or of more stories than are rare.
+    fn bearers(&mut self, traits: &[u32]) -> Result<Vec<Bearers>, Self::Error>;
+
+    /// An entry, if it is still there.
+    fn known(&mut self, entry: i64) -> Result<Option<Known>, Self::Error>;
+
+    /// The entries of a story, a bounded number of them.
+    fn members(&mut self, story: i64) -> Result<Vec<i64>, Self::Error>;
+
+    /// Whether there is an entry in another language than this, as far as that is easily known.
+    fn has_other_languages(&mut self, language: u32) -> Result<bool, Self::Error>;
+
+    /// Whether an operator said that the entry at hand is none of this story.
+    fn is_kept_out(&mut self, story: i64) -> Result<bool, Self::Error>;
+
+    /// Whether an operator said that these are two stories.
+    fn are_kept_apart(&mut self, a: i64, b: i64) -> Result<bool, Self::Error>;
+}
+
+/// A shingle of more stories than this is no sign of any.
+pub const RARE_STORIES_MAX: usize = 8;
+
+/// In how many stories these are.
+pub fn stories(bearers: &[Bearer]) -> usize {
+    let mut stories: Vec<i64> = bearers.iter().map(|bearer| bearer.story).collect();
+    stories.sort_unstable();
+    stories.dedup();
+    stories.len()
+}
