@@ -142,6 +142,8 @@ pub struct Overlap {
     pub shared: usize,
     /// Shingles of the shorter one that could have been shared.
     pub looked_at: usize,
+    /// Of the shorter one's start, 0 to 1: a teaser begins as its text does, background that two stories share stands elsewhere.
+    pub lead: f32,
 }
 
 /// Words up to which a text is a teaser: its start is compared with the other's start.
@@ -168,7 +170,7 @@ pub fn overlap(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Overlap
     let is_lead_better = share(lead) >= share(sample) && short.words <= TEASER_WORDS;
     let best = if is_lead_better || sample.1 < SAMPLE_SAYS { lead } else { sample };
     let all = short.shingles().filter(|&shingle| (is_in_lead(&shingle) || shingle <= limit) && is_rare(shingle) && long.has_shingle(shingle)).count();
-    Overlap { share: share(best), shared: all, looked_at: best.1 }
+    Overlap { share: share(best), shared: all, looked_at: best.1, lead: share(lead) }
 }
 
 /// How far the figures of two texts agree, 0 to 1. Short titles and those of one pattern are often those of series.
@@ -230,7 +232,10 @@ const FRAME_SHARE: f32 = 0.75;
 const VERSION_SHARE: f32 = 0.6;
 const VERSION_DAYS_MAX: i32 = 2;
 const SERIES_SHARE: f32 = 0.8;
-const SHARED_MIN: usize = 3;
+/// So many phrases at least, where titles say nothing.
+const SHARED_MIN: usize = 4;
+/// Of a teaser's own start, so much stands in its text.
+const LEAD_SHARE: f32 = 0.3;
 /// Below this, two texts of one title are two texts.
 const OTHER_SHARE: f32 = 0.15;
 /// Of figures and names of the shorter one, so many stand in the longer one.
@@ -266,11 +271,13 @@ pub fn copy(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Verdict {
             (false, Titles::Frame) => FRAME_SHARE,
             (true, _) => VERSION_SHARE,
             (false, _) if is_whole => WHOLE_SHARE,
+            (false, Titles::Apart) if overlap.lead < LEAD_SHARE => FRAME_SHARE,
             (false, _) => COPY_SHARE,
         };
         // A few phrases say something only together.
         let needed = if overlap.looked_at < FEW_PHRASES { FEW_SHARE.max(needed) } else { needed };
-        let is_enough = overlap.share >= needed && overlap.shared >= SHARED_MIN.min(overlap.looked_at);
+        let shared_min = if titles == Titles::Apart { SHARED_MIN } else { SHARED_MIN.min(overlap.looked_at) };
+        let is_enough = overlap.share >= needed && overlap.shared >= shared_min;
         let is_beyond_doubt = !is_same_source && overlap.share >= SERIES_SHARE && overlap.looked_at >= MANY_PHRASES;
         if is_enough && figures < FIGURES_SHARE && !is_beyond_doubt {
             return no(overlap.share, Evidence::Figures { share: figures });
