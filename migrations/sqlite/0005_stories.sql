@@ -11,6 +11,9 @@ CREATE TABLE entry_trait (
     PRIMARY KEY (trait, entry)
 ) STRICT, WITHOUT ROWID;
 
+-- The languages of sketches, as they have them.
+CREATE TABLE sketch_language (language INTEGER PRIMARY KEY) STRICT;
+
 -- Entries whose sketch is not made yet, or not after their last edit.
 CREATE TABLE unsketched (entry INTEGER PRIMARY KEY) STRICT;
 INSERT INTO unsketched SELECT pk FROM entry;

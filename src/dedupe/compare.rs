@@ -318,7 +318,7 @@ pub const TRANSLATION_DAYS_MAX: i32 = 14;
 /// What a concept weighs by its kind: a name is a name in all languages, a figure is nearly as good.
 pub const CONCEPT_WEIGHTS: [f32; 4] = [1.0, 2.0, 0.7, 2.5];
 /// Shared links and pictures, each as good as so many words.
-const LINK_WEIGHT: f32 = 4.0;
+pub const LINK_WEIGHT: f32 = 4.0;
 /// The share that makes a translation, and what it has to weigh: a few words in common are none.
 const TRANSLATION_SHARE: f32 = 0.38;
 const TRANSLATION_WEIGHT_MIN: f32 = 2.5;

@@ -53,8 +53,8 @@ pub trait Library {
     /// The entries of a story, a bounded number of them.
     fn members(&mut self, story: i64) -> Result<Vec<i64>, Self::Error>;
 
-    /// Whether there is an entry in another language than this, as far as that is easily known.
-    fn has_other_languages(&mut self, language: u32) -> Result<bool, Self::Error>;
+    /// The languages that entries are in, as in a sketch; a few of them.
+    fn languages(&mut self) -> Result<Vec<u32>, Self::Error>;
 
     /// Whether an operator said that the entry at hand is none of this story.
     fn is_kept_out(&mut self, story: i64) -> Result<bool, Self::Error>;

@@ -99,7 +99,7 @@ impl Memory {
         self.placed = number + 1;
         for generation in self.generations.iter_mut().filter(|generation| number >= generation.start) {
             let place = number - generation.start;
-            let Some(anchors) = generation.sketches.get(place).map(|sketch| sketch.anchors().collect::<Vec<_>>()) else { continue };
+            let Some(anchors) = generation.sketches.get(place).map(|sketch| sketch.own_anchors().collect::<Vec<_>>()) else { continue };
             for anchor in anchors {
                 generation.bear(anchor, place as u32, |_| false);
             }
@@ -219,8 +219,8 @@ impl Library for Memory {
         }
     }
 
-    fn has_other_languages(&mut self, language: u32) -> Result<bool, Infallible> {
-        Ok(self.languages.iter().any(|other| *other != language))
+    fn languages(&mut self) -> Result<Vec<u32>, Infallible> {
+        Ok(self.languages.clone())
     }
 
     fn is_kept_out(&mut self, story: i64) -> Result<bool, Infallible> {

@@ -87,6 +87,10 @@ const OF_STORY_MAX: usize = 2;
 const MEMBERS_MAX: usize = 12;
 /// Stories that are there already become one by text of this share only.
 const MERGE_SHARE: f32 = 0.6;
+/// Languages that translations are sought in.
+const LANGUAGES_MAX: usize = 6;
+/// Shared anchors that make a look worth it, by their weight.
+const VOTES_MIN: f32 = 2.0;
 /// What shares less than this is not looked at twice.
 const NEAR_MIN: f32 = 0.2;
 /// A translation that another story is nearly as near to is none of both.
@@ -180,33 +184,43 @@ impl<L: Library> Judge<'_, L> {
     /// The same news in another language.
     fn by_language(&mut self) -> Result<(), L::Error> {
         let sketch = self.new.sketch;
-        if sketch.language == 0 || self.opinions.iter().any(|opinion| opinion.is_same) || !self.library.has_other_languages(sketch.language)? {
+        if sketch.language == 0 || self.opinions.iter().any(|opinion| opinion.is_same) {
             return Ok(());
         }
-        let traits: Vec<u32> = sketch.anchors().collect();
-        let concepts: HashMap<u32, f32> = sketch.anchors().zip(sketch.concepts()).map(|(anchor, concept)| (anchor, kind_weight(concept))).collect();
+        let languages = self.library.languages()?;
+        for language in languages.into_iter().filter(|language| *language != 0 && *language != sketch.language).take(LANGUAGES_MAX) {
+            self.in_language(language)?;
+        }
+        Ok(())
+    }
+
+    fn in_language(&mut self, language: u32) -> Result<(), L::Error> {
+        let sketch = self.new.sketch;
+        let traits: Vec<u32> = sketch.anchors(language).collect();
+        let weights = sketch.concepts().map(kind_weight).chain(std::iter::repeat(compare::LINK_WEIGHT));
         let bearers = self.ask(&traits)?;
         let mut votes: HashMap<i64, (f32, Bearer)> = HashMap::new();
-        for (anchor, bearers) in traits.iter().zip(&bearers) {
-            let weight = concepts.get(anchor).copied().unwrap_or(4.0) * rarity(self.seen.get(anchor).map_or(0, |seen| seen.0));
-            for bearer in bearers.iter().filter(|bearer| bearer.is_placed && bearer.language != 0 && bearer.language != sketch.language) {
+        for ((anchor, bearers), weight) in traits.iter().zip(&bearers).zip(weights) {
+            let weight = weight * rarity(self.seen.get(anchor).map_or(0, |seen| seen.0));
+            for bearer in bearers.iter().filter(|bearer| bearer.is_placed) {
                 votes.entry(bearer.entry).or_insert((0.0, *bearer)).0 += weight;
             }
         }
         let mut verdicts: Vec<(Known, Verdict)> = Vec::new();
-        for entry in best(votes, TRANSLATIONS_MAX, 2.5) {
+        for entry in best(votes, TRANSLATIONS_MAX, VOTES_MIN) {
             let Some(known) = self.library.known(entry)? else { continue };
             if compare::nearness(sketch, &known.sketch, |_| 1.0).0 < NEAR_MIN {
                 continue;
             }
-            let unknown: Vec<u32> = known.sketch.anchors().filter(|anchor| !self.seen.contains_key(anchor)).collect();
+            let unknown: Vec<u32> = known.sketch.anchors(language).filter(|anchor| !self.seen.contains_key(anchor)).collect();
             self.ask(&unknown)?;
-            let verdict = compare::translation(sketch, &known.sketch, |concept| self.rarity_of(concept));
+            let rarity_of = |concept: Marked| rarity(self.seen.get(&concept.anchor(language)).map_or(1, |seen| seen.0));
+            let verdict = compare::translation(sketch, &known.sketch, rarity_of);
             verdicts.push((known, verdict));
         }
         for (known, verdict) in &verdicts {
-            // The nearest other story in the same language, be it near enough or not: of two that are as near, neither is it.
-            let others = verdicts.iter().filter(|(other, _)| other.story != known.story && other.sketch.language == known.sketch.language);
+            // The nearest other story, be it near enough or not: of two that are as near, neither is it.
+            let others = verdicts.iter().filter(|(other, _)| other.story != known.story);
             let rival = others.map(|(_, other)| other.score).fold(0.0, f32::max);
             let is_same = verdict.is_same && verdict.score >= rival + RIVAL_MARGIN;
             let evidence = if verdict.is_same && !is_same { Evidence::Mates { rival } } else { verdict.evidence };
@@ -232,10 +246,6 @@ impl<L: Library> Judge<'_, L> {
 
     fn is_rare(&self, shingle: u32) -> bool {
         self.seen.get(&shingle).is_none_or(|&(stories, of_one_source)| stories <= RARE_STORIES_MAX && of_one_source <= OF_ONE_SOURCE_MAX)
-    }
-
-    fn rarity_of(&self, concept: Marked) -> f32 {
-        rarity(self.seen.get(&concept.anchor()).map_or(1, |seen| seen.0))
     }
 
     /// Puts the opinions in order, and asks the other entries of the stories and the operator.

@@ -52,9 +52,9 @@ impl Marked {
         self.0 & !3
     }
 
-    /// What entries that bear this concept are found by.
-    pub fn anchor(self) -> u32 {
-        hash_all([0xA2C4, self.word()])
+    /// What entries of a language that bear this concept are found by.
+    pub fn anchor(self, language: u32) -> u32 {
+        hash_all([0xA2C4, self.word(), language])
     }
 }
 
@@ -155,14 +155,19 @@ impl Sketch {
         (self.title_hash != 0).then(|| hash_all([0x7171, self.title_hash]))
     }
 
-    /// What translations are found by: concepts in their order, then links. No shingle is like one of them.
-    pub fn anchors(&self) -> impl Iterator<Item = u32> + '_ {
-        self.concepts().map(Marked::anchor).chain(self.part(Part::Links).iter().map(|&link| hash_all([0x117C, link])))
+    /// What translations into a language are found by: concepts in their order, then links. No shingle is like one of them.
+    pub fn anchors(&self, language: u32) -> impl Iterator<Item = u32> + '_ {
+        self.concepts().map(move |concept| concept.anchor(language)).chain(self.part(Part::Links).iter().map(move |&link| hash_all([0x117C, link, language])))
+    }
+
+    /// Those that the entry itself is found by: none while its language is not known.
+    pub fn own_anchors(&self) -> impl Iterator<Item = u32> + '_ {
+        self.anchors(self.language).filter(|_| self.language != 0)
     }
 
     /// All traits that the entry is found by, sorted.
     pub fn traits(&self) -> Vec<u32> {
-        let mut traits: Vec<u32> = self.shingles().chain(self.title_trait()).chain(self.anchors()).collect();
+        let mut traits: Vec<u32> = self.shingles().chain(self.title_trait()).chain(self.own_anchors()).collect();
         traits.sort_unstable();
         traits.dedup();
         traits

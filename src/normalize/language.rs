@@ -18,7 +18,7 @@ const FLOOR: f64 = 0.01;
 const WORDS_MIN: usize = 5;
 const LETTERS_MIN: usize = 5;
 /// Letters that are looked at.
-const TEXT_CHARS_MAX: usize = 400;
+const TEXT_CHARS_MAX: usize = 200;
 /// The languages to tell apart where the configuration names fewer than two.
 const DEFAULT: [&str; 3] = ["fr", "en", "es"];
 

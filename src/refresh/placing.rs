@@ -75,8 +75,8 @@ impl Library for Shelves<'_, '_> {
         self.work.members(story, MEMBERS_MAX)
     }
 
-    fn has_other_languages(&mut self, _: u32) -> Result<bool, StoreError> {
-        Ok(true)
+    fn languages(&mut self) -> Result<Vec<u32>, StoreError> {
+        self.work.sketch_languages()
     }
 
     fn is_kept_out(&mut self, story: i64) -> Result<bool, StoreError> {

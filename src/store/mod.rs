@@ -37,6 +37,8 @@ static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| {
     ])
 });
 
+/// Statements kept ready.
+const STATEMENTS_MAX: usize = 128;
 /// How long a second process waits for the first to finish writing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -77,6 +79,8 @@ impl Store {
         let pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;
                        PRAGMA cache_size = -16000; PRAGMA mmap_size = 67108864;";
         connection.execute_batch(pragmas).map_err(|cause| StoreError::Open { path: shown(), cause })?;
+        // More statements than the default has room for are used for each entry.
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         MIGRATIONS.to_latest(&mut connection).map_err(|cause| StoreError::Migrate { path: shown(), cause })?;
         Ok(Store { connection })
     }

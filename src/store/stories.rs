@@ -202,6 +202,12 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// The languages of all sketches that were ever made.
+    pub fn sketch_languages(&self) -> Result<Vec<u32>> {
+        let mut statement = self.transaction.prepare_cached("SELECT language FROM sketch_language")?;
+        Ok(statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// Who bears a key, the oldest first, and as what; not the entry with the id `but`.
     pub fn bearers_of_key(&self, key: &str, but: &str, bearers_max: usize) -> Result<Vec<(Shelved, KeyKind)>> {
         let mut statement = self.transaction.prepare_cached(
@@ -284,6 +290,7 @@ impl Work<'_> {
         for one in sketch.traits() {
             statement.execute(params![one, entry])?;
         }
+        self.transaction.prepare_cached("INSERT OR IGNORE INTO sketch_language (language) VALUES (?1)")?.execute([sketch.language])?;
         self.transaction.prepare_cached("DELETE FROM unsketched WHERE entry = ?1")?.execute([entry])?;
         Ok(())
     }
