@@ -75,7 +75,7 @@ pub fn explain(store: &mut Store, entry: &StoredEntry) -> anyhow::Result<Explana
     let placing = {
         // Never committed: nothing is written.
         let work = store.begin()?;
-        place(Applicant { keys: &keys, sketch: &sketch }, &mut Shelves { work: &work, entry: &entry.entry.id })?
+        place(Applicant { keys: &keys, sketch: &sketch }, &mut Shelves::new(&work, &entry.entry.id))?
     };
     let mut explanation = Explanation { story, others: Vec::new(), own: Vec::new() };
     for opinion in placing.opinions {

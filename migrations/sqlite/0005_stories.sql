@@ -8,6 +8,7 @@ CREATE TABLE sketch (
 CREATE TABLE entry_trait (
     trait INTEGER NOT NULL,
     entry INTEGER NOT NULL,
+    day   INTEGER NOT NULL, -- of the entry, since 1970
     PRIMARY KEY (trait, entry)
 ) STRICT, WITHOUT ROWID;
 

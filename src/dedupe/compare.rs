@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::model::sketch::{Marked, NO_DAY, Part, Sketch, WordKind};
 
+use super::library::DAYS_MAX;
 use super::sketch::is_in_lead;
 
 /// Why two entries are one story, or are not. Shares are of 1.
@@ -313,8 +314,6 @@ fn same_title(a: &Sketch, b: &Sketch, titles: Titles, overlap: Overlap) -> Verdi
     }
 }
 
-/// A translation is within so many days of its original.
-pub const TRANSLATION_DAYS_MAX: i32 = 14;
 /// What a concept weighs by its kind: a name is a name in all languages, a figure is nearly as good.
 pub const CONCEPT_WEIGHTS: [f32; 4] = [1.0, 2.0, 0.7, 2.5];
 /// Shared links and pictures, each as good as so many words.
@@ -348,7 +347,7 @@ pub fn nearness(a: &Sketch, b: &Sketch, rarity: impl Fn(Marked) -> f32) -> (f32,
 /// Whether two entries of different languages tell the same news.
 pub fn translation(a: &Sketch, b: &Sketch, rarity: impl Fn(Marked) -> f32) -> Verdict {
     let (share, weight, count) = nearness(a, b, rarity);
-    if let Some(days) = days_between(a, b).filter(|&days| days > TRANSLATION_DAYS_MAX) {
+    if let Some(days) = days_between(a, b).filter(|&days| days > DAYS_MAX) {
         return no(share, Evidence::Days(days));
     }
     if numbers_of_titles_differ(a, b) {

@@ -34,6 +34,9 @@ pub enum Bearers {
 /// Entries that share a trait are looked at up to this number: a trait of more tells none of them.
 pub const BEARERS_MAX: usize = 16;
 
+/// A translation is within so many days of its original.
+pub const DAYS_MAX: i32 = 14;
+
 /// What holds the known entries. Nothing here is ever asked for the entry at hand itself.
 pub trait Library {
     type Error;
@@ -44,8 +47,9 @@ pub trait Library {
     /// When the library cannot be read; so with the others.
     fn bearers_of_key(&mut self, key: &str) -> Result<Vec<(Bearer, KeyKind)>, Self::Error>;
 
-    /// Who bears each of these traits: `BEARERS_MAX` of them at most, or of more stories than are rare.
-    fn bearers(&mut self, traits: &[u32]) -> Result<Vec<Bearers>, Self::Error>;
+    /// Who bears each of these traits: `BEARERS_MAX` of them at most, or of more stories than are rare. With a day, only those
+    /// within `DAYS_MAX` of it, and those without a day.
+    fn bearers(&mut self, traits: &[u32], around: Option<i32>) -> Result<Vec<Bearers>, Self::Error>;
 
     /// An entry, if it is still there.
     fn known(&mut self, entry: i64) -> Result<Option<Known>, Self::Error>;

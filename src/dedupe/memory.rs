@@ -5,9 +5,9 @@ use std::convert::Infallible;
 use hashbrown::HashTable;
 
 use crate::model::key::{Key, KeyKind};
-use crate::model::sketch::{Part, Sketch};
+use crate::model::sketch::{NO_DAY, Part, Sketch};
 
-use super::library::{BEARERS_MAX, Bearer, Bearers, Known, Library};
+use super::library::{BEARERS_MAX, Bearer, Bearers, DAYS_MAX, Known, Library};
 
 /// Entries in a generation: two of them are held.
 pub const GENERATION: usize = 1 << 19;
@@ -35,6 +35,23 @@ impl Generation {
         }
         if count < BEARERS_MAX && !is_stood_for {
             self.bearers.insert_unique(hash, (one, place), |(other, _)| spread(u64::from(*other)));
+        }
+    }
+}
+
+impl Generation {
+    /// Notes that an entry bears a trait, in the place of the oldest where many do: translations come soon, or never.
+    fn bear_lately(&mut self, one: u32, place: u32) {
+        let hash = spread(u64::from(one));
+        let (mut count, mut oldest) = (0, u32::MAX);
+        for (_, other) in self.bearers.iter_hash(hash).filter(|(other, _)| *other == one) {
+            count += 1;
+            oldest = oldest.min(*other);
+        }
+        if count < BEARERS_MAX {
+            self.bearers.insert_unique(hash, (one, place), |(other, _)| spread(u64::from(*other)));
+        } else if let Some(entry) = self.bearers.find_mut(hash, |entry| *entry == (one, oldest)) {
+            entry.1 = place;
         }
     }
 }
@@ -101,7 +118,7 @@ impl Memory {
             let place = number - generation.start;
             let Some(anchors) = generation.sketches.get(place).map(|sketch| sketch.own_anchors().collect::<Vec<_>>()) else { continue };
             for anchor in anchors {
-                generation.bear(anchor, place as u32, |_| false);
+                generation.bear_lately(anchor, place as u32);
             }
         }
     }
@@ -181,22 +198,24 @@ impl Library for Memory {
         Ok(found)
     }
 
-    fn bearers(&mut self, traits: &[u32]) -> Result<Vec<Bearers>, Infallible> {
+    fn bearers(&mut self, traits: &[u32], around: Option<i32>) -> Result<Vec<Bearers>, Infallible> {
         let find = |one: &u32| {
             let mut found: Vec<Bearer> = Vec::new();
             for generation in &self.generations {
                 let places = || generation.bearers.iter_hash(spread(u64::from(*one))).filter(|(other, _)| other == one);
-                if places().count() >= BEARERS_MAX {
+                if around.is_none() && places().count() >= BEARERS_MAX {
                     return Bearers::Many;
                 }
                 for (_, place) in places() {
                     let number = generation.start + *place as usize;
-                    if number != self.at {
-                        found.push(self.bearer(number, &generation.sketches[*place as usize]));
+                    let sketch = &generation.sketches[*place as usize];
+                    let is_near = around.is_none_or(|day| sketch.day == NO_DAY || sketch.day.abs_diff(day) <= DAYS_MAX.unsigned_abs());
+                    if number != self.at && is_near {
+                        found.push(self.bearer(number, sketch));
                     }
                 }
             }
-            Bearers::Few(found)
+            if found.len() >= BEARERS_MAX { Bearers::Many } else { Bearers::Few(found) }
         };
         Ok(traits.iter().map(find).collect())
     }

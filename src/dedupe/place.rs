@@ -5,7 +5,7 @@ use std::fmt;
 use hashbrown::HashMap;
 
 use crate::model::key::{Key, KeyKind};
-use crate::model::sketch::{Marked, Sketch};
+use crate::model::sketch::{Marked, NO_DAY, Sketch};
 use crate::model::story::Relation;
 
 use super::compare::{self, Evidence, Titles, Verdict};
@@ -154,7 +154,7 @@ impl<L: Library> Judge<'_, L> {
         let mut traits: Vec<u32> = sketch.shingles().collect();
         let title = sketch.title_trait();
         traits.extend(title);
-        let bearers = self.ask(&traits)?;
+        let bearers = self.ask(&traits, None)?;
         let mut votes: HashMap<i64, (f32, Bearer)> = HashMap::new();
         for (handle, bearers) in traits.iter().zip(&bearers) {
             let is_title = Some(*handle) == title;
@@ -171,7 +171,7 @@ impl<L: Library> Judge<'_, L> {
             if known.sketch.words < sketch.words {
                 // It is the known one's phrases that count then.
                 let unknown: Vec<u32> = known.sketch.shingles().filter(|handle| !self.seen.contains_key(handle)).collect();
-                self.ask(&unknown)?;
+                self.ask(&unknown, None)?;
             }
             let verdict = compare::copy(sketch, &known.sketch, |shingle| self.is_rare(shingle));
             let differs = sketch.language != known.sketch.language && sketch.language != 0 && known.sketch.language != 0;
@@ -198,7 +198,8 @@ impl<L: Library> Judge<'_, L> {
         let sketch = self.new.sketch;
         let traits: Vec<u32> = sketch.anchors(language).collect();
         let weights = sketch.concepts().map(kind_weight).chain(std::iter::repeat(compare::LINK_WEIGHT));
-        let bearers = self.ask(&traits)?;
+        let around = Some(sketch.day).filter(|day| *day != NO_DAY);
+        let bearers = self.ask(&traits, around)?;
         let mut votes: HashMap<i64, (f32, Bearer)> = HashMap::new();
         for ((anchor, bearers), weight) in traits.iter().zip(&bearers).zip(weights) {
             let weight = weight * rarity(self.seen.get(anchor).map_or(0, |seen| seen.0));
@@ -213,7 +214,7 @@ impl<L: Library> Judge<'_, L> {
                 continue;
             }
             let unknown: Vec<u32> = known.sketch.anchors(language).filter(|anchor| !self.seen.contains_key(anchor)).collect();
-            self.ask(&unknown)?;
+            self.ask(&unknown, around)?;
             let rarity_of = |concept: Marked| rarity(self.seen.get(&concept.anchor(language)).map_or(1, |seen| seen.0));
             let verdict = compare::translation(sketch, &known.sketch, rarity_of);
             verdicts.push((known, verdict));
@@ -230,9 +231,9 @@ impl<L: Library> Judge<'_, L> {
     }
 
     /// Asks who bears traits, and remembers how many.
-    fn ask(&mut self, traits: &[u32]) -> Result<Vec<Vec<Bearer>>, L::Error> {
+    fn ask(&mut self, traits: &[u32], around: Option<i32>) -> Result<Vec<Vec<Bearer>>, L::Error> {
         let mut found = Vec::with_capacity(traits.len());
-        for (one, bearers) in traits.iter().zip(self.library.bearers(traits)?) {
+        for (one, bearers) in traits.iter().zip(self.library.bearers(traits, around)?) {
             let (count, bearers) = match bearers {
                 Bearers::Many => ((usize::MAX, usize::MAX), Vec::new()),
                 Bearers::Few(bearers) if bearers.len() < 2 => ((bearers.len(), bearers.len()), bearers),

@@ -111,7 +111,7 @@ impl<'a> Intake<'a> {
             return Ok(None);
         }
         let (keys, sketch) = (keys_of(&entry), sketch_of(&entry, self.now));
-        let placing = place(Applicant { keys: &keys, sketch: &sketch }, &mut Shelves { work, entry: &entry.id })?;
+        let placing = place(Applicant { keys: &keys, sketch: &sketch }, &mut Shelves::new(work, &entry.id))?;
         let (story, relation, reason, announced) = match placing.decision() {
             None => {
                 let story = entry_id("story", &Identity::Guid(entry.id.clone()));

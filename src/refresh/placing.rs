@@ -1,7 +1,9 @@
 //! The known entries of the store, as those see them who decide where a new one belongs.
 
+use std::collections::HashMap;
+
 use crate::dedupe::keys::{Names, keys};
-use crate::dedupe::library::{BEARERS_MAX, Bearer, Bearers, Known, Library, RARE_STORIES_MAX, stories};
+use crate::dedupe::library::{BEARERS_MAX, Bearer, Bearers, DAYS_MAX, Known, Library, RARE_STORIES_MAX, stories};
 use crate::dedupe::sketch::{Parts, language_code, sketch, source_hash};
 use crate::model::address::canonical_key;
 use crate::model::entry::Entry;
@@ -40,10 +42,37 @@ fn addresses(html: &str) -> Vec<String> {
 
 /// What the store knows, for one entry.
 pub struct Shelves<'a, 'w> {
-    pub work: &'a Work<'w>,
+    work: &'a Work<'w>,
     /// Our id of the entry at hand: it is never its own neighbour.
-    pub entry: &'a str,
+    entry: &'a str,
+    /// Those that were looked up: one entry bears many traits.
+    seen: HashMap<i64, Option<Bearer>>,
 }
+
+impl<'a, 'w> Shelves<'a, 'w> {
+    pub fn new(work: &'a Work<'w>, entry: &'a str) -> Self {
+        Shelves { work, entry, seen: HashMap::new() }
+    }
+
+    fn look_up(&mut self, entries: Vec<i64>) -> Result<Vec<Bearer>, StoreError> {
+        let mut found = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let known = match self.seen.get(&entry) {
+                Some(known) => *known,
+                None => {
+                    let known = self.work.shelved(entry, self.entry)?.map(bearer);
+                    self.seen.insert(entry, known);
+                    known
+                }
+            };
+            found.extend(known);
+        }
+        Ok(found)
+    }
+}
+
+/// Days that an entry may be seen before the day that it bears.
+const EARLY_DAYS: i32 = 60;
 
 fn bearer(shelved: Shelved) -> Bearer {
     let Shelved { entry, story, source, language } = shelved;
@@ -58,13 +87,24 @@ impl Library for Shelves<'_, '_> {
         Ok(bearers.into_iter().map(|(shelved, kind)| (bearer(shelved), kind)).collect())
     }
 
-    fn bearers(&mut self, traits: &[u32]) -> Result<Vec<Bearers>, StoreError> {
-        let find = |one: &u32| {
-            let found: Vec<Bearer> = self.work.bearers(*one, self.entry, BEARERS_MAX)?.into_iter().map(bearer).collect();
+    fn bearers(&mut self, traits: &[u32], around: Option<i32>) -> Result<Vec<Bearers>, StoreError> {
+        let mut all = Vec::with_capacity(traits.len());
+        if let Some(day) = around {
+            let (after, days) = (self.work.last_entry_before_day(day - EARLY_DAYS)?, (day - DAYS_MAX, day + DAYS_MAX));
+            for one in traits {
+                // One more, for the entry at hand may be among them.
+                let found = self.work.bearers_of_days(*one, after, days, BEARERS_MAX + 1)?;
+                all.push(if found.len() > BEARERS_MAX { Bearers::Many } else { Bearers::Few(self.look_up(found)?) });
+            }
+            return Ok(all);
+        }
+        for one in traits {
+            let found = self.work.bearers(*one, BEARERS_MAX + 1)?;
+            let found = self.look_up(found)?;
             // A story that everybody syndicates has many bearers, and is one.
-            Ok(if found.len() >= BEARERS_MAX && stories(&found) > RARE_STORIES_MAX { Bearers::Many } else { Bearers::Few(found) })
-        };
-        traits.iter().map(find).collect()
+            all.push(if found.len() >= BEARERS_MAX && stories(&found) > RARE_STORIES_MAX { Bearers::Many } else { Bearers::Few(found) });
+        }
+        Ok(all)
     }
 
     fn known(&mut self, entry: i64) -> Result<Option<Known>, StoreError> {

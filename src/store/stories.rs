@@ -37,6 +37,8 @@ pub struct Shelf {
     pub keys: Vec<Key>,
 }
 
+/// Bearers of a trait that are looked at for their days.
+const LATEST: i64 = 256;
 /// The beginning of an id that is taken for one, in characters.
 const ID_CHARS_MIN: usize = 6;
 
@@ -210,22 +212,42 @@ impl Work<'_> {
 
     /// Who bears a key, the oldest first, and as what; not the entry with the id `but`.
     pub fn bearers_of_key(&self, key: &str, but: &str, bearers_max: usize) -> Result<Vec<(Shelved, KeyKind)>> {
-        let mut statement = self.transaction.prepare_cached(
+        let sql = format!(
             "SELECT entry.pk, entry.story, entry.source, entry.language, entry_key.kind FROM entry_key JOIN entry ON entry.pk = entry_key.entry
-             WHERE entry_key.key = ?1 AND entry.id <> ?2 ORDER BY entry.pk LIMIT ?3",
-        )?;
-        let rows = statement.query_map(params![key, but, bearers_max as i64], |row| Ok((shelved(row)?, KeyKind::from(row.get::<_, String>(4)?.as_str()))))?;
+             WHERE entry_key.key = ?1 AND entry.id <> ?2 ORDER BY entry.pk LIMIT {bearers_max}"
+        );
+        let mut statement = self.transaction.prepare_cached(&sql)?;
+        let rows = statement.query_map([key, but], |row| Ok((shelved(row)?, KeyKind::from(row.get::<_, String>(4)?.as_str()))))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Who bears a trait, the latest first; not the entry with the id `but`.
-    pub fn bearers(&self, one: u32, but: &str, bearers_max: usize) -> Result<Vec<Shelved>> {
-        let mut statement = self.transaction.prepare_cached(
-            "SELECT entry.pk, entry.story, entry.source, entry.language FROM entry_trait JOIN entry ON entry.pk = entry_trait.entry
-             WHERE entry_trait.trait = ?1 AND entry.id <> ?2 ORDER BY entry_trait.entry DESC LIMIT ?3",
-        )?;
-        let rows = statement.query_map(params![one, but, bearers_max as i64], shelved)?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    /// Who bears a trait, the latest first.
+    pub fn bearers(&self, one: u32, bearers_max: usize) -> Result<Vec<i64>> {
+        // A limit that is bound would have SQLite prepare the statement anew each time.
+        let sql = format!("SELECT entry FROM entry_trait WHERE trait = ?1 ORDER BY entry DESC LIMIT {bearers_max}");
+        Ok(self.transaction.prepare_cached(&sql)?.query_map([one], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The same, of those after an entry whose day is among some days; of the latest `LATEST` only.
+    pub fn bearers_of_days(&self, one: u32, after: i64, days: (i32, i32), bearers_max: usize) -> Result<Vec<i64>> {
+        let sql = format!(
+            "SELECT entry FROM (SELECT entry, day FROM entry_trait WHERE trait = ?1 AND entry > ?2 ORDER BY entry DESC LIMIT {LATEST})
+             WHERE day BETWEEN ?3 AND ?4 LIMIT {bearers_max}"
+        );
+        let rows = self.transaction.prepare_cached(&sql)?.query_map(params![one, after, days.0, days.1], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        Ok(rows)
+    }
+
+    /// What is to be known of an entry to count it; `None` for the one with the id `but`, and for one that is gone.
+    pub fn shelved(&self, entry: i64, but: &str) -> Result<Option<Shelved>> {
+        let sql = "SELECT pk, story, source, language FROM entry WHERE pk = ?1 AND id <> ?2";
+        Ok(self.transaction.prepare_cached(sql)?.query_row(params![entry, but], shelved).optional()?)
+    }
+
+    /// The last entry that was first seen before a day (since 1970).
+    pub fn last_entry_before_day(&self, day: i32) -> Result<i64> {
+        let sql = "SELECT coalesce((SELECT pk FROM entry WHERE first_seen < ?1 ORDER BY first_seen DESC, pk DESC LIMIT 1), 0)";
+        Ok(self.transaction.prepare_cached(sql)?.query_row([i64::from(day) * 86_400_000], |row| row.get(0))?)
     }
 
     /// The story of an entry and its sketch, if that is made.
@@ -237,8 +259,8 @@ impl Work<'_> {
 
     /// The entries of a story, the oldest first.
     pub fn members(&self, story: i64, members_max: usize) -> Result<Vec<i64>> {
-        let mut statement = self.transaction.prepare_cached("SELECT pk FROM entry WHERE story = ?1 ORDER BY pk LIMIT ?2")?;
-        Ok(statement.query_map([story, members_max as i64], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+        let sql = format!("SELECT pk FROM entry WHERE story = ?1 ORDER BY pk LIMIT {members_max}");
+        Ok(self.transaction.prepare_cached(&sql)?.query_map([story], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
     }
 
     /// The id of a story.
@@ -286,9 +308,9 @@ impl Work<'_> {
         let old = self.transaction.prepare_cached("SELECT sketch FROM sketch WHERE entry = ?1")?.query_row([entry], |row| row.get(0)).optional()?;
         self.forget_traits(entry, old)?;
         self.transaction.prepare_cached("INSERT OR REPLACE INTO sketch (entry, sketch) VALUES (?1, ?2)")?.execute(params![entry, sketch.to_bytes()])?;
-        let mut statement = self.transaction.prepare_cached("INSERT OR IGNORE INTO entry_trait (trait, entry) VALUES (?1, ?2)")?;
+        let mut statement = self.transaction.prepare_cached("INSERT OR IGNORE INTO entry_trait (trait, entry, day) VALUES (?1, ?2, ?3)")?;
         for one in sketch.traits() {
-            statement.execute(params![one, entry])?;
+            statement.execute(params![one, entry, sketch.day])?;
         }
         self.transaction.prepare_cached("INSERT OR IGNORE INTO sketch_language (language) VALUES (?1)")?.execute([sketch.language])?;
         self.transaction.prepare_cached("DELETE FROM unsketched WHERE entry = ?1")?.execute([entry])?;
