@@ -143,7 +143,8 @@ pub struct Overlap {
     pub shared: usize,
     /// Shingles of the shorter one that could have been shared.
     pub looked_at: usize,
-    /// Of the shorter one's start, 0 to 1: a teaser begins as its text does, background that two stories share stands elsewhere.
+    /// Of the shorter one's start, what stands at the other's start, 0 to 1: a teaser begins as its text does; background that two
+    /// stories share stands elsewhere, and so does a story in a roundup of many.
     pub lead: f32,
 }
 
@@ -166,12 +167,16 @@ pub fn overlap(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Overlap
     };
     let lead = of(&mut short.part(Part::Lead).iter().copied().filter(|&shingle| is_rare(shingle)));
     let sample = of(&mut short.part(Part::Sample).iter().copied().filter(|&shingle| shingle <= limit && is_rare(shingle)));
+    let starts = {
+        let own: Vec<u32> = short.part(Part::Lead).iter().copied().filter(|&shingle| is_rare(shingle)).collect();
+        (own.iter().filter(|shingle| long.part(Part::Lead).binary_search(shingle).is_ok()).count(), own.len())
+    };
     let share = |(shared, looked_at): (usize, usize)| if looked_at == 0 { 0.0 } else { shared as f32 / looked_at as f32 };
     // The start of a teaser is the start of its text; the sample knows the whole of both.
     let is_lead_better = share(lead) >= share(sample) && short.words <= TEASER_WORDS;
     let best = if is_lead_better || sample.1 < SAMPLE_SAYS { lead } else { sample };
     let all = short.shingles().filter(|&shingle| (is_in_lead(&shingle) || shingle <= limit) && is_rare(shingle) && long.has_shingle(shingle)).count();
-    Overlap { share: share(best), shared: all, looked_at: best.1, lead: share(lead) }
+    Overlap { share: share(best), shared: all, looked_at: best.1, lead: share(starts) }
 }
 
 /// How far the figures of two texts agree, 0 to 1. Short titles and those of one pattern are often those of series.
@@ -181,9 +186,28 @@ fn figures(a: &Sketch, b: &Sketch, titles: Titles) -> f32 {
     agreement(short, long, is_pattern)
 }
 
+/// Whether both have a text, and hardly a phrase in common.
+pub fn are_far_apart(a: &Sketch, b: &Sketch) -> bool {
+    have_texts(a, b) && overlap(a, b, |_| true).share < OTHER_SHARE
+}
+
+/// Whether both have a text that can be compared.
+pub fn have_texts(a: &Sketch, b: &Sketch) -> bool {
+    a.words.min(b.words) >= TEXT_WORDS_MIN
+}
+
+/// Whether two titles speak against one story: issues of a series, or two headlines of one source.
+pub fn titles_part(a: &Sketch, b: &Sketch) -> bool {
+    match titles(a, b) {
+        Titles::NumbersDiffer => true,
+        Titles::Frame | Titles::Apart => a.source == b.source && a.language == b.language,
+        Titles::Missing | Titles::Equal | Titles::Within => false,
+    }
+}
+
 /// Whether two texts are two, whatever identifiers and titles say.
 pub fn are_two_texts(a: &Sketch, b: &Sketch) -> bool {
-    a.words.min(b.words) >= TEXT_WORDS_MIN && (overlap(a, b, |_| true).share < OTHER_SHARE || figures(a, b, Titles::Equal) < FIGURES_SHARE)
+    are_far_apart(a, b) || (have_texts(a, b) && figures(a, b, Titles::Equal) < FIGURES_SHARE)
 }
 
 /// How far figures, and where texts are of one pattern names as well, of the shorter text stand in the longer one, 0 to 1. Sources
@@ -237,6 +261,8 @@ const SERIES_SHARE: f32 = 0.8;
 const SHARED_MIN: usize = 4;
 /// Of a teaser's own start, so much stands in its text.
 const LEAD_SHARE: f32 = 0.3;
+/// More than all.
+const NEVER: f32 = 1.1;
 /// Below this, two texts of one title are two texts.
 const OTHER_SHARE: f32 = 0.15;
 /// Of figures and names of the shorter one, so many stand in the longer one.
@@ -253,7 +279,6 @@ pub fn copy(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Verdict {
         overlap = if whole.share >= SERIES_SHARE { whole } else { overlap };
     }
     let (short, long) = if a.words <= b.words { (a, b) } else { (b, a) };
-    let has_texts = short.words >= TEXT_WORDS_MIN;
     let text = Evidence::Text { share: overlap.share, shared: overlap.looked_at };
     let few = Evidence::FewPhrases { share: overlap.share, shared: overlap.shared };
     if titles == Titles::NumbersDiffer {
@@ -262,17 +287,19 @@ pub fn copy(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Verdict {
     if is_same_source && !matches!(titles, Titles::Equal | Titles::Within | Titles::Missing) {
         return no(overlap.share, Evidence::OtherTitle);
     }
-    if has_texts && overlap.looked_at > 0 {
+    if have_texts(a, b) && overlap.looked_at > 0 {
         let figures = figures(a, b, titles);
         let is_far = days_between(a, b).is_some_and(|days| days > if is_same_source { VERSION_DAYS_MAX } else { COPY_DAYS_MAX });
         let is_whole = short.words * 10 >= long.words * 6;
+        let is_large = short.words * 10 >= long.words * 4;
         let needed = match (is_same_source, titles) {
             // Issues of a series come at intervals, and have much of their text in common.
             _ if is_far => SERIES_SHARE,
             (false, Titles::Frame) => FRAME_SHARE,
             (true, _) => VERSION_SHARE,
-            (false, _) if is_whole => WHOLE_SHARE,
+            (false, Titles::Apart) if overlap.lead < LEAD_SHARE && !is_large => NEVER,
             (false, Titles::Apart) if overlap.lead < LEAD_SHARE => FRAME_SHARE,
+            (false, _) if is_whole => WHOLE_SHARE,
             (false, _) => COPY_SHARE,
         };
         // A few phrases say something only together.

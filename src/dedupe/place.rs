@@ -272,15 +272,26 @@ impl<L: Library> Judge<'_, L> {
         self.opinions.sort_by_key(|opinion| !opinion.is_same);
         let mut also: Vec<i64> = Vec::new();
         if let Some(first) = self.opinions.first().filter(|opinion| opinion.is_same).cloned() {
-            for opinion in self.opinions.iter().filter(|opinion| opinion.is_same && opinion.story != first.story) {
+            let others: Vec<Opinion> = self.opinions.iter().filter(|opinion| opinion.is_same && opinion.story != first.story).cloned().collect();
+            for opinion in &others {
                 let is_sure = is_by_key(&opinion.reason) || opinion.score >= if opinion.relation == Relation::Copy { MERGE_SHARE } else { SECOND_SHARE };
-                if is_sure && !also.contains(&opinion.story) && !self.library.are_kept_apart(first.story, opinion.story)? {
+                if is_sure && !also.contains(&opinion.story) && !self.are_parted(&first, opinion)? {
                     also.push(opinion.story);
                 }
             }
         }
         also.sort_unstable();
         Ok(Placing { opinions: self.opinions, also })
+    }
+
+    /// Whether two stories stay two although the entry at hand could be of both: by hand, or by the titles of what it is near to.
+    fn are_parted(&mut self, one: &Opinion, other: &Opinion) -> Result<bool, L::Error> {
+        if self.library.are_kept_apart(one.story, other.story)? {
+            return Ok(true);
+        }
+        let (Some(a), Some(b)) = (self.library.known(one.entry)?, self.library.known(other.entry)?) else { return Ok(true) };
+        let is_by_keys = is_by_key(&one.reason) && is_by_key(&other.reason);
+        Ok(!is_by_keys && compare::titles_part(&a.sketch, &b.sketch))
     }
 
     /// What stands against joining a story: the operator, or another entry of it.
@@ -333,11 +344,10 @@ fn by_key(new: &Sketch, known: &Sketch, key: &str, both_own: bool) -> Option<(Re
     if differs && titles != Titles::Equal {
         return Some((Relation::Translation, true, Reason::SameAddress(key.to_owned())));
     }
-    let has_texts = new.words.min(known.words) >= 8;
     let is_contradicted = match titles {
         Titles::Equal | Titles::Missing => key.starts_with("title:") && compare::are_two_texts(new, known),
         Titles::Within => false,
-        _ if has_texts => compare::overlap(new, known, |_| true).share < 0.15,
+        _ if compare::have_texts(new, known) => compare::are_far_apart(new, known),
         Titles::NumbersDiffer | Titles::Frame => is_same_source,
         Titles::Apart => false,
     };
