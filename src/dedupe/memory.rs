@@ -18,6 +18,9 @@ struct Generation {
     /// The number of the first entry.
     start: usize,
     sketches: Vec<Sketch>,
+    /// Of each sketch what is asked most, by itself: so little that it stays in the processor's cache.
+    days: Vec<i32>,
+    owners: Vec<(u32, u32)>,
     /// Trait and the place of who bears it: several for a trait.
     bearers: HashTable<(u32, u32)>,
     /// Hashes of keys.
@@ -108,6 +111,8 @@ impl Memory {
             let hash = key_hash(&key.value);
             newer.keys.insert_unique(spread(hash), (hash, place, key.kind), |(other, ..)| spread(*other));
         }
+        newer.days.push(sketch.day);
+        newer.owners.push((sketch.source, sketch.language));
         newer.sketches.push(sketch);
     }
 
@@ -167,15 +172,18 @@ impl Memory {
         self.next.swap(first, second);
     }
 
-    fn bearer(&self, number: usize, sketch: &Sketch) -> Bearer {
-        // Entries to come are told apart by title and text.
+    fn bearer(&self, generation: &Generation, place: usize) -> Bearer {
+        let number = generation.start + place;
         let is_placed = number < self.placed;
         let story = if is_placed {
             self.story(number) as i64
         } else {
+            // Entries to come are told apart by title and text.
+            let sketch = &generation.sketches[place];
             i64::from(sketch.title_hash) << 31 | i64::from(sketch.part(Part::Sample).first().copied().unwrap_or(0) >> 1) | 1 << 62
         };
-        Bearer { entry: number as i64, story, source: sketch.source, language: sketch.language, is_placed }
+        let (source, language) = generation.owners[place];
+        Bearer { entry: number as i64, story, source, language, is_placed }
     }
 }
 
@@ -189,7 +197,7 @@ impl Library for Memory {
             for (_, place, kind) in generation.keys.iter_hash(spread(hash)).filter(|(other, ..)| *other == hash) {
                 let number = generation.start + *place as usize;
                 if number < self.at {
-                    found.push((self.bearer(number, &generation.sketches[*place as usize]), *kind));
+                    found.push((self.bearer(generation, *place as usize), *kind));
                 }
             }
         }
@@ -208,10 +216,10 @@ impl Library for Memory {
                 }
                 for (_, place) in places() {
                     let number = generation.start + *place as usize;
-                    let sketch = &generation.sketches[*place as usize];
-                    let is_near = around.is_none_or(|day| sketch.day == NO_DAY || sketch.day.abs_diff(day) <= DAYS_MAX.unsigned_abs());
+                    let own = generation.days[*place as usize];
+                    let is_near = around.is_none_or(|day| own == NO_DAY || own.abs_diff(day) <= DAYS_MAX.unsigned_abs());
                     if number != self.at && is_near {
-                        found.push(self.bearer(number, sketch));
+                        found.push(self.bearer(generation, *place as usize));
                     }
                 }
             }
