@@ -95,8 +95,10 @@ const VOTES_MIN: f32 = 2.0;
 const NEAR_MIN: f32 = 0.2;
 /// A translation that another story is nearly as near to is none of both.
 const RIVAL_MARGIN: f32 = 0.08;
-/// A story that has a text of another source in this language takes a second one only if it is this near.
+/// Stories in two languages become one by an entry in a third that is this near to both.
 const SECOND_SHARE: f32 = 0.55;
+/// A story that has a text in this language takes another one, which is no copy of it, only if it is this near.
+const SECOND_TEXT_SHARE: f32 = 0.8;
 
 /// Decides where an entry belongs.
 ///
@@ -322,7 +324,7 @@ impl<L: Library> Judge<'_, L> {
             if opinion.relation == Relation::Translation
                 && !is_by_key(&opinion.reason)
                 && share < MERGE_SHARE
-                && (is_same_source || opinion.score < SECOND_SHARE)
+                && (is_same_source || opinion.score < SECOND_TEXT_SHARE)
             {
                 return Ok(Some(Reason::HasLanguage));
             }
