@@ -346,7 +346,7 @@ pub const CONCEPT_WEIGHTS: [f32; 4] = [1.0, 2.0, 0.7, 2.5];
 /// Shared links and pictures, each as good as so many words.
 pub const LINK_WEIGHT: f32 = 4.0;
 /// The share that makes a translation, and what it has to weigh: a few words in common are none.
-const TRANSLATION_SHARE: f32 = 0.42;
+const TRANSLATION_SHARE: f32 = 0.38;
 const TRANSLATION_WEIGHT_MIN: f32 = 2.5;
 
 /// How near two entries of different languages are: the share of the weight that they have in common, what that weighs, and of how
