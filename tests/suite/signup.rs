@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::http::{Reply, Server};
 use crate::support::service::Service;
-use crate::support::{App, header, rss, text_part};
+use crate::support::{App, header, rss, text_part, wait_for};
 
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
 const JSON: &str = "Content-Type: application/json\r\n";
@@ -185,7 +185,8 @@ fn what_was_typed_wrong_is_said_at_its_field() {
     let (status, body) = service.ask("POST", "/api/subscriptions", JSON, "{\"address\": \"nobody\", \"topics\": [\"justise\"], \"timezone\": \"Mars/Base\"}");
     assert!(status == 422 && ["address", "topics", "timezone"].iter().all(|field| body.contains(&format!("\"field\":\"{field}\""))), "{body}");
     assert_eq!(service.ask("POST", "/api/subscriptions", JSON, "{\"adress\": 1}").0, 400);
-    let privacy = service.ask("GET", "/privacy/fr.html", "", "").1;
+    // It is written by the first cycle, which runs beside the forms.
+    let privacy = wait_for("the page of data protection", || Some(service.ask("GET", "/privacy/fr.html", "", "")).filter(|(status, _)| *status == 200)).1;
     assert!(privacy.contains("The Network, 1 Main Street") && privacy.contains("mailto:privacy@example.org") && privacy.contains("RGPD"), "{privacy}");
 }
 
