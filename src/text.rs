@@ -104,10 +104,9 @@ pub fn bound_markup(html: &str) -> Cow<'_, str> {
 
 /// Lower case without accents: what two spellings of a word have in common.
 pub fn fold(text: &str) -> String {
-    if text.is_ascii() {
-        return text.to_ascii_lowercase();
-    }
-    text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).collect()
+    let mut out = String::with_capacity(text.len());
+    fold_into(&mut out, text);
+    out
 }
 
 /// Adds a folded text to another.

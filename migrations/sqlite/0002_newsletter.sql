@@ -18,9 +18,6 @@ CREATE TABLE subscriber (
 CREATE INDEX subscriber_due ON subscriber (state, next_slot);
 CREATE INDEX subscriber_group ON subscriber (tastes, language, seen);
 
--- From which entry on a new subscriber gets stories.
-CREATE INDEX entry_first_seen ON entry (first_seen);
-
 -- The web version of an issue stands under this name; empty for mails that have none.
 ALTER TABLE issue ADD COLUMN name TEXT NOT NULL DEFAULT '';
 ALTER TABLE issue ADD COLUMN is_archived INTEGER NOT NULL DEFAULT 0;

@@ -1,3 +1,6 @@
+-- From which entry on a new subscriber gets stories, and from which on translations are sought.
+CREATE INDEX IF NOT EXISTS entry_first_seen ON entry (first_seen);
+
 -- What entries look like to those that may be copies or translations of them.
 CREATE TABLE sketch (
     entry  INTEGER PRIMARY KEY REFERENCES entry (pk) ON DELETE CASCADE,

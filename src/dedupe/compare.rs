@@ -157,20 +157,11 @@ const SAMPLE_SAYS: usize = 6;
 pub fn overlap(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Overlap {
     let (short, long) = if a.words <= b.words { (a, b) } else { (b, a) };
     let limit = short.threshold.min(long.threshold);
-    let of = |shingles: &mut dyn Iterator<Item = u32>| {
-        let (mut shared, mut looked_at) = (0, 0);
-        for shingle in shingles {
-            looked_at += 1;
-            shared += usize::from(long.has_shingle(shingle));
-        }
-        (shared, looked_at)
-    };
-    let lead = of(&mut short.part(Part::Lead).iter().copied().filter(|&shingle| is_rare(shingle)));
-    let sample = of(&mut short.part(Part::Sample).iter().copied().filter(|&shingle| shingle <= limit && is_rare(shingle)));
-    let starts = {
-        let own: Vec<u32> = short.part(Part::Lead).iter().copied().filter(|&shingle| is_rare(shingle)).collect();
-        (own.iter().filter(|shingle| long.part(Part::Lead).binary_search(shingle).is_ok()).count(), own.len())
-    };
+    let rare = |part: Part, limit: u32| -> Vec<u32> { short.part(part).iter().copied().filter(|&shingle| shingle <= limit && is_rare(shingle)).collect() };
+    let (lead, sample) = (rare(Part::Lead, u32::MAX), rare(Part::Sample, limit));
+    let starts = (lead.iter().filter(|shingle| long.part(Part::Lead).binary_search(shingle).is_ok()).count(), lead.len());
+    let shared = |own: &[u32]| (own.iter().filter(|shingle| long.has_shingle(**shingle)).count(), own.len());
+    let (lead, sample) = (shared(&lead), shared(&sample));
     let share = |(shared, looked_at): (usize, usize)| if looked_at == 0 { 0.0 } else { shared as f32 / looked_at as f32 };
     // The start of a teaser is the start of its text; the sample knows the whole of both.
     let is_lead_better = share(lead) >= share(sample) && short.words <= TEASER_WORDS;
