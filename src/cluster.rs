@@ -23,7 +23,7 @@ use crate::text::bound_markup;
 /// Entries that are looked at together: of the first ones many, for what is boilerplate is to show before the first is placed;
 /// then few, which are still in the processor's cache when they are placed.
 const FIRST_CHUNK: usize = 1 << 14;
-const CHUNK: usize = 1 << 8;
+const CHUNK: usize = 1 << 5;
 /// A longer line is left out, in bytes.
 const LINE_BYTES_MAX: usize = 64 << 20;
 
@@ -121,7 +121,7 @@ impl Clustering {
         for ready in prepare(lines) {
             match ready {
                 Ok(Ready { id, sketch, keys }) => {
-                    self.memory.add(sketch, &keys);
+                    self.memory.add(&sketch, &keys);
                     all_keys.push(keys);
                     self.decisions.push(Decision { id, relation: Relation::First, reason: None });
                 }
@@ -131,7 +131,7 @@ impl Clustering {
         for (at, keys) in all_keys.iter().enumerate() {
             let number = first + at;
             self.memory.begin(number);
-            let Some(sketch) = self.memory.sketch(number).cloned() else { continue };
+            let Some(sketch) = self.memory.sketch(number) else { continue };
             let Ok(placing) = place(Applicant { keys, sketch: &sketch }, &mut self.memory);
             self.keep(number, &placing);
             self.memory.end(number);
@@ -176,6 +176,9 @@ fn prepare(lines: &[(usize, Vec<u8>)]) -> Vec<Result<Ready, String>> {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let share = lines.len().div_ceil(processors).max(64);
     let read = |lines: &[(usize, Vec<u8>)]| lines.iter().map(|(number, line)| ready(*number, line)).collect::<Vec<_>>();
+    if lines.len() <= share {
+        return read(lines);
+    }
     std::thread::scope(|scope| {
         let threads: Vec<_> = lines.chunks(share).map(|lines| (lines, scope.spawn(move || read(lines)))).collect();
         threads.into_iter().flat_map(|(lines, thread)| thread.join().unwrap_or_else(|_| read(lines))).collect()

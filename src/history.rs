@@ -154,7 +154,7 @@ pub fn recluster(store: &mut Store, is_dry: bool, mut on_step: impl FnMut(usize)
             break;
         }
         for mut shelf in batch {
-            memory.add(std::mem::take(&mut shelf.sketch), &shelf.keys);
+            memory.add(&std::mem::take(&mut shelf.sketch), &shelf.keys);
             shelves.push(shelf);
         }
     }
@@ -167,7 +167,7 @@ pub fn recluster(store: &mut Store, is_dry: bool, mut on_step: impl FnMut(usize)
     let mut decisions: Vec<Option<(Relation, usize, String)>> = Vec::with_capacity(shelves.len());
     for (number, shelf) in shelves.iter().enumerate() {
         memory.begin(number);
-        let Some(sketch) = memory.sketch(number).cloned() else {
+        let Some(sketch) = memory.sketch(number) else {
             // Too old to be compared with what came last: it stays with whom it was.
             decisions.push(None);
             continue;

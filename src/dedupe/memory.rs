@@ -8,61 +8,72 @@ use crate::model::key::{Key, KeyKind};
 use crate::model::sketch::{NO_DAY, Part, Sketch};
 
 use super::library::{BEARERS_MAX, Bearer, Bearers, DAYS_MAX, Known, Library};
+use super::traits::{Mark, PLACES_MAX, Traits, Window};
 
 /// Entries in a generation: two of them are held.
 pub const GENERATION: usize = 1 << 19;
+const _: () = assert!(2 * GENERATION <= PLACES_MAX);
+
+/// What is asked most of an entry, apart from its sketch: so little that it stays in the processor's cache.
+#[derive(Clone, Copy)]
+struct Brief {
+    day: i32,
+    source: u32,
+    language: u32,
+    title_hash: u32,
+    /// One of the shingles of its text.
+    shingle: u32,
+}
+
+impl Brief {
+    fn of(sketch: &Sketch) -> Brief {
+        let shingle = sketch.part(Part::Sample).first().copied().unwrap_or(0);
+        Brief { day: sketch.day, source: sketch.source, language: sketch.language, title_hash: sketch.title_hash, shingle }
+    }
+}
+
+/// Sketches in one piece of memory: a million pieces would be far from each other, and slow to get.
+#[derive(Default)]
+struct Sketches {
+    numbers: Vec<u32>,
+    ends: Vec<u32>,
+}
+
+impl Sketches {
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    fn push(&mut self, sketch: &Sketch) {
+        self.numbers.extend(sketch.numbers());
+        self.ends.push(self.numbers.len() as u32);
+    }
+
+    fn get(&self, place: usize) -> Option<Sketch> {
+        let end = *self.ends.get(place)? as usize;
+        let start = place.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
+        Sketch::from_numbers(&self.numbers[start..end])
+    }
+}
 
 /// Entries that came at about the same time.
 #[derive(Default)]
 struct Generation {
     /// The number of the first entry.
     start: usize,
-    sketches: Vec<Sketch>,
-    /// Of each sketch what is asked most, by itself: so little that it stays in the processor's cache.
-    days: Vec<i32>,
-    owners: Vec<(u32, u32)>,
-    /// Trait and the place of who bears it: several for a trait.
-    bearers: HashTable<(u32, u32)>,
+    sketches: Sketches,
+    /// Of each sketch.
+    briefs: Vec<Brief>,
     /// Hashes of keys.
     keys: HashTable<(u64, u32, KeyKind)>,
-}
-
-impl Generation {
-    /// Notes that an entry bears a trait, unless too many do, or one that stands for it.
-    fn bear(&mut self, one: u32, place: u32, stands_for: impl Fn(&Sketch) -> bool) {
-        let hash = spread(u64::from(one));
-        let (mut count, mut is_stood_for) = (0, false);
-        for (_, other) in self.bearers.iter_hash(hash).filter(|(other, _)| *other == one) {
-            count += 1;
-            is_stood_for |= self.sketches.get(*other as usize).is_some_and(&stands_for);
-        }
-        if count < BEARERS_MAX && !is_stood_for {
-            self.bearers.insert_unique(hash, (one, place), |(other, _)| spread(u64::from(*other)));
-        }
-    }
-}
-
-impl Generation {
-    /// Notes that an entry bears a trait, in the place of the oldest where many do: translations come soon, or never.
-    fn bear_lately(&mut self, one: u32, place: u32) {
-        let hash = spread(u64::from(one));
-        let (mut count, mut oldest) = (0, u32::MAX);
-        for (_, other) in self.bearers.iter_hash(hash).filter(|(other, _)| *other == one) {
-            count += 1;
-            oldest = oldest.min(*other);
-        }
-        if count < BEARERS_MAX {
-            self.bearers.insert_unique(hash, (one, place), |(other, _)| spread(u64::from(*other)));
-        } else if let Some(entry) = self.bearers.find_mut(hash, |entry| *entry == (one, oldest)) {
-            entry.1 = place;
-        }
-    }
 }
 
 /// The entries of a stream by number, and the stories that they are in.
 #[derive(Default)]
 pub struct Memory {
     generations: [Generation; 2],
+    /// Of both generations, by place: the number of an entry, counted from the first that is held.
+    traits: Traits,
     /// For each entry the one that it belongs to, down to the first of its story.
     parents: Vec<u32>,
     /// The next entry of the same story; itself at the end.
@@ -88,44 +99,81 @@ fn spread(hash: u64) -> u64 {
 
 impl Memory {
     /// Takes an entry in: it is known by its text and its keys, and in a story of its own until it is placed.
-    pub fn add(&mut self, sketch: Sketch, keys: &[Key]) {
+    pub fn add(&mut self, sketch: &Sketch, keys: &[Key]) {
         let number = self.parents.len();
         self.parents.push(number as u32);
         self.next.push(number as u32);
         if self.generations[1].sketches.len() >= GENERATION {
+            self.traits.forget((self.generations[1].start - self.generations[0].start) as u32);
             self.generations.swap(0, 1);
             self.generations[1] = Generation { start: number, ..Generation::default() };
         }
         if sketch.language != 0 && !self.languages.contains(&sketch.language) {
             self.languages.push(sketch.language);
         }
+        let own = Brief::of(sketch);
+        let mark = Mark::new((number - self.generations[0].start) as u32, sketch.day);
+        let traits: Vec<u32> = sketch.shingles().chain(sketch.title_trait()).collect();
+        self.traits.warm(&traits);
+        for one in traits {
+            self.bear(one, mark, own);
+        }
         let newer = &mut self.generations[1];
         let place = (number - newer.start) as u32;
-        for one in sketch.shingles().chain(sketch.title_trait()) {
-            newer.bear(one, place, |other| {
-                // One title in several sources is one story: the first stands for all.
-                sketch.title_hash != 0 && other.title_hash == sketch.title_hash && other.source != sketch.source
-            });
-        }
         for key in keys {
             let hash = key_hash(&key.value);
             newer.keys.insert_unique(spread(hash), (hash, place, key.kind), |(other, ..)| spread(*other));
         }
-        newer.days.push(sketch.day);
-        newer.owners.push((sketch.source, sketch.language));
+        newer.briefs.push(own);
         newer.sketches.push(sketch);
+    }
+
+    /// Notes that an entry bears a trait, unless too many do, or one that stands for it: one title in several sources is one story,
+    /// and the first stands for all.
+    fn bear(&mut self, one: u32, mark: Mark, own: Brief) {
+        let stands_for = |other: &Brief| own.title_hash != 0 && other.title_hash == own.title_hash && other.source != own.source;
+        let (mut count, mut is_stood_for) = (0, false);
+        self.traits.each(one, Window::ALL, |other| {
+            count += 1;
+            is_stood_for |= other != mark && stands_for(self.brief(self.number(other)));
+        });
+        if count < BEARERS_MAX && !is_stood_for {
+            self.traits.insert(one, mark);
+        }
+    }
+
+    /// Notes that an entry bears a trait, in the place of the oldest where many do: translations come soon, or never.
+    fn bear_lately(&mut self, one: u32, mark: Mark) {
+        let (mut count, mut oldest) = (0, mark);
+        self.traits.each(one, Window::ALL, |other| {
+            count += 1;
+            oldest = if other.place < oldest.place { other } else { oldest };
+        });
+        if count < BEARERS_MAX {
+            self.traits.insert(one, mark);
+        } else {
+            self.traits.replace(one, oldest, mark);
+        }
+    }
+
+    fn number(&self, mark: Mark) -> usize {
+        self.generations[0].start + mark.place as usize
+    }
+
+    /// Of an entry that is held.
+    fn brief(&self, number: usize) -> &Brief {
+        let [older, newer] = &self.generations;
+        if number < newer.start { &older.briefs[number - older.start] } else { &newer.briefs[number - newer.start] }
     }
 
     /// Ends the placing of an entry: from now on it is found by translations too.
     pub fn end(&mut self, number: usize) {
         self.placed = number + 1;
-        for generation in self.generations.iter_mut().filter(|generation| number >= generation.start) {
-            let place = number - generation.start;
-            let Some(anchors) = generation.sketches.get(place).map(|sketch| sketch.own_anchors().collect::<Vec<_>>()) else { continue };
-            for anchor in anchors {
-                generation.bear_lately(anchor, place as u32);
-            }
-        }
+        let Some(sketch) = self.sketch(number) else { return };
+        let mark = Mark::new((number - self.generations[0].start) as u32, sketch.day);
+        let anchors: Vec<u32> = sketch.own_anchors().collect();
+        self.traits.warm(&anchors);
+        anchors.into_iter().for_each(|anchor| self.bear_lately(anchor, mark));
     }
 
     /// Two entries are two stories, whatever they say.
@@ -142,7 +190,7 @@ impl Memory {
         self.parents.is_empty()
     }
 
-    pub fn sketch(&self, number: usize) -> Option<&Sketch> {
+    pub fn sketch(&self, number: usize) -> Option<Sketch> {
         self.generations.iter().find_map(|generation| generation.sketches.get(number.checked_sub(generation.start)?))
     }
 
@@ -172,17 +220,11 @@ impl Memory {
         self.next.swap(first, second);
     }
 
-    fn bearer(&self, generation: &Generation, place: usize) -> Bearer {
-        let number = generation.start + place;
+    fn bearer(&self, number: usize) -> Bearer {
+        let Brief { source, language, title_hash, shingle, .. } = *self.brief(number);
         let is_placed = number < self.placed;
-        let story = if is_placed {
-            self.story(number) as i64
-        } else {
-            // Entries to come are told apart by title and text.
-            let sketch = &generation.sketches[place];
-            i64::from(sketch.title_hash) << 31 | i64::from(sketch.part(Part::Sample).first().copied().unwrap_or(0) >> 1) | 1 << 62
-        };
-        let (source, language) = generation.owners[place];
+        // Entries to come are told apart by title and text.
+        let story = if is_placed { self.story(number) as i64 } else { i64::from(title_hash) << 31 | i64::from(shingle >> 1) | 1 << 62 };
         Bearer { entry: number as i64, story, source, language, is_placed }
     }
 }
@@ -197,7 +239,7 @@ impl Library for Memory {
             for (_, place, kind) in generation.keys.iter_hash(spread(hash)).filter(|(other, ..)| *other == hash) {
                 let number = generation.start + *place as usize;
                 if number < self.at {
-                    found.push((self.bearer(generation, *place as usize), *kind));
+                    found.push((self.bearer(number), *kind));
                 }
             }
         }
@@ -207,30 +249,26 @@ impl Library for Memory {
     }
 
     fn bearers(&mut self, traits: &[u32], around: Option<i32>) -> Result<Vec<Bearers>, Infallible> {
+        self.traits.warm(traits);
+        let window = around.map_or(Window::ALL, |day| Window::around(day, DAYS_MAX));
+        let is_near = |own: i32| around.is_none_or(|day| own == NO_DAY || own.abs_diff(day) <= DAYS_MAX.unsigned_abs());
         let find = |one: &u32| {
-            let mut found: Vec<Bearer> = Vec::new();
-            for generation in &self.generations {
-                let places = || generation.bearers.iter_hash(spread(u64::from(*one))).filter(|(other, _)| other == one);
-                if around.is_none() && places().count() >= BEARERS_MAX {
-                    return Bearers::Many;
+            let (mut few, mut count) = (Vec::new(), 0);
+            self.traits.each(*one, window, |mark| {
+                count += 1;
+                let number = self.number(mark);
+                if number != self.at && is_near(self.brief(number).day) {
+                    few.push(self.bearer(number));
                 }
-                for (_, place) in places() {
-                    let number = generation.start + *place as usize;
-                    let own = generation.days[*place as usize];
-                    let is_near = around.is_none_or(|day| own == NO_DAY || own.abs_diff(day) <= DAYS_MAX.unsigned_abs());
-                    if number != self.at && is_near {
-                        found.push(self.bearer(generation, *place as usize));
-                    }
-                }
-            }
-            if found.len() >= BEARERS_MAX { Bearers::Many } else { Bearers::Few(found) }
+            });
+            if few.len() >= BEARERS_MAX || (around.is_none() && count >= BEARERS_MAX) { Bearers::Many } else { Bearers::Few(few) }
         };
         Ok(traits.iter().map(find).collect())
     }
 
     fn known(&mut self, entry: i64) -> Result<Option<Known>, Infallible> {
         let number = usize::try_from(entry).ok().filter(|&number| number < self.placed);
-        Ok(number.and_then(|number| Some(Known { entry, story: self.story(number) as i64, sketch: self.sketch(number)?.clone() })))
+        Ok(number.and_then(|number| Some(Known { entry, story: self.story(number) as i64, sketch: self.sketch(number)? })))
     }
 
     fn members(&mut self, story: i64) -> Result<Vec<i64>, Infallible> {

@@ -9,4 +9,5 @@ pub mod library;
 pub mod memory;
 pub mod place;
 pub mod sketch;
+mod traits;
 mod words;

@@ -430,7 +430,7 @@ mod tests {
         for (number, item) in items.iter().enumerate() {
             let parts = Parts { source: item.source, title: item.title, text: item.text, language: Some(item.language), day: Some(item.day), links: &[] };
             let (keys, sketch) = (keys_of(item), sketch(&parts));
-            memory.add(sketch.clone(), &keys);
+            memory.add(&sketch, &keys);
             memory.begin(number);
             let Ok(placing) = place(Applicant { keys: &keys, sketch: &sketch }, &mut memory);
             relations.push(placing.decision().map_or(Relation::First, |decision| decision.relation));

@@ -78,7 +78,7 @@ pub enum Part {
 }
 
 const PARTS: usize = 7;
-/// Numbers before the parts when a sketch is bytes: six of its own, and where each part ends.
+/// Numbers before the parts when a sketch is numbers: six of its own, and where each part ends.
 const HEAD_NUMBERS: usize = 6 + PARTS;
 
 /// What an entry looks like.
@@ -173,21 +173,31 @@ impl Sketch {
         traits
     }
 
-    pub fn to_bytes(&self) -> Vec<u8> {
+    /// The sketch as numbers: its head, the ends of its parts, the parts.
+    pub fn numbers(&self) -> impl Iterator<Item = u32> + '_ {
         let head = [self.source, self.title_hash, self.language, self.day as u32, self.words, self.threshold];
-        head.iter().chain(&self.ends).chain(&*self.data).flat_map(|number| number.to_le_bytes()).collect()
+        head.into_iter().chain(self.ends).chain(self.data.iter().copied())
+    }
+
+    /// `None` for numbers that are no sketch.
+    pub fn from_numbers(numbers: &[u32]) -> Option<Sketch> {
+        let (head, data) = numbers.split_at_checked(HEAD_NUMBERS)?;
+        let ends: [u32; PARTS] = head[6..].try_into().ok()?;
+        let is_sound = ends.is_sorted() && ends[PARTS - 1] as usize == data.len();
+        let [source, title_hash, language, day, words, threshold] = head[..6].try_into().ok()?;
+        let own = Head { source, title_hash, language, day: day as i32, words, threshold };
+        is_sound.then(|| Sketch { head: own, ends, data: data.into() })
+    }
+
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.numbers().flat_map(u32::to_le_bytes).collect()
     }
 
     /// `None` for bytes that `to_bytes` did not make.
     pub fn from_bytes(bytes: &[u8]) -> Option<Sketch> {
         let (numbers, rest) = bytes.as_chunks::<4>();
         let numbers: Vec<u32> = numbers.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect();
-        let (head, data) = numbers.split_at_checked(HEAD_NUMBERS)?;
-        let ends: [u32; PARTS] = head[6..].try_into().ok()?;
-        let is_sound = rest.is_empty() && ends.is_sorted() && ends[PARTS - 1] as usize == data.len();
-        let [source, title_hash, language, day, words, threshold] = head[..6].try_into().ok()?;
-        let own = Head { source, title_hash, language, day: day as i32, words, threshold };
-        is_sound.then(|| Sketch { head: own, ends, data: data.into() })
+        Sketch::from_numbers(&numbers).filter(|_| rest.is_empty())
     }
 }
 
