@@ -336,35 +336,59 @@ fn same_title(a: &Sketch, b: &Sketch, titles: Titles, overlap: Overlap) -> Verdi
 pub const CONCEPT_WEIGHTS: [f32; 4] = [1.0, 2.0, 0.7, 2.5];
 /// Shared links and pictures, each as good as so many words.
 pub const LINK_WEIGHT: f32 = 4.0;
-/// The share that makes a translation, and what it has to weigh: a few words in common are none.
-const TRANSLATION_SHARE: f32 = 0.38;
+/// What makes a translation, and what it has to weigh: a few words in common are none.
+const TRANSLATION_SHARE: f32 = 0.42;
 const TRANSLATION_WEIGHT_MIN: f32 = 2.5;
+/// All stories of one event have its names and figures in common: what they are about counts by itself as well. The share of all, of
+/// words, and of names and figures.
+const NEARNESS_WEIGHTS: [f32; 3] = [0.5, 0.375, 0.125];
 
-/// How near two entries of different languages are: the share of the weight that they have in common, what that weighs, and of how
-/// many concepts it is.
-pub fn nearness(a: &Sketch, b: &Sketch, rarity: impl Fn(Marked) -> f32) -> (f32, f32, usize) {
+/// How near two entries of different languages are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Nearness {
+    /// From 0 to 1.
+    pub score: f32,
+    /// What they have in common weighs so much, and is so many concepts.
+    pub weight: f32,
+    pub count: usize,
+}
+
+/// How near two entries of different languages are, by what they have in common of all that they are about.
+pub fn nearness(a: &Sketch, b: &Sketch, rarity: impl Fn(Marked) -> f32) -> Nearness {
     let weight = |concept: Marked| CONCEPT_WEIGHTS[concept.kind() as usize] * rarity(concept);
-    let total = |sketch: &Sketch| sketch.concepts().map(&weight).sum::<f32>();
+    let is_name = |concept: Marked| usize::from(concept.kind() != WordKind::Word);
+    // Of words first, then of names and figures.
+    let totals = |sketch: &Sketch| {
+        let mut totals = [0.0, 0.0];
+        sketch.concepts().for_each(|concept| totals[is_name(concept)] += weight(concept));
+        totals
+    };
     let theirs: Vec<Marked> = b.concepts().collect();
-    let (mut shared, mut count) = (0.0, 0);
+    let (mut shared, mut count) = ([0.0, 0.0], 0);
     for concept in a.concepts() {
         if let Ok(at) = theirs.binary_search_by_key(&concept.word(), |other| other.word()) {
-            shared += weight(concept).max(weight(theirs[at]));
+            let heavier = if weight(concept) < weight(theirs[at]) { theirs[at] } else { concept };
+            shared[is_name(heavier)] += weight(heavier);
             count += 1;
         }
     }
-    let links = a.part(Part::Links).iter().filter(|link| b.part(Part::Links).binary_search(link).is_ok()).count() as f32;
-    let (ours, theirs) = (total(a), total(b));
-    let (shorter, longer) = (ours.min(theirs), ours.max(theirs));
-    // A teaser has less to share than its text: more of the shorter one counts, but not that alone.
-    let of = shorter * 0.7 + longer.min(shorter * 3.0) * 0.3;
-    let share = if of > 0.0 { (shared + links * LINK_WEIGHT) / (of + links * LINK_WEIGHT) } else { 0.0 };
-    (share.min(1.0), shared + links * LINK_WEIGHT, count)
+    let links = a.part(Part::Links).iter().filter(|link| b.part(Part::Links).binary_search(link).is_ok()).count() as f32 * LINK_WEIGHT;
+    let (ours, theirs) = (totals(a), totals(b));
+    let share = |ours: f32, theirs: f32, shared: f32, links: f32| {
+        let (shorter, longer) = (ours.min(theirs), ours.max(theirs));
+        // A teaser has less to share than its text: more of the shorter one counts, but not that alone.
+        let of = shorter * 0.7 + longer.min(shorter * 3.0) * 0.3;
+        (of > 0.0).then(|| ((shared + links) / (of + links)).min(1.0))
+    };
+    let all = share(ours[0] + ours[1], theirs[0] + theirs[1], shared[0] + shared[1], links).unwrap_or(0.0);
+    let [words, names] = [0, 1].map(|kind| share(ours[kind], theirs[kind], shared[kind], links).unwrap_or(all));
+    let score = [all, words, names].iter().zip(NEARNESS_WEIGHTS).map(|(share, weight)| share * weight).sum();
+    Nearness { score, weight: shared[0] + shared[1] + links, count }
 }
 
 /// Whether two entries of different languages tell the same news.
 pub fn translation(a: &Sketch, b: &Sketch, rarity: impl Fn(Marked) -> f32) -> Verdict {
-    let (share, weight, count) = nearness(a, b, rarity);
+    let Nearness { score: share, weight, count } = nearness(a, b, rarity);
     if let Some(days) = days_between(a, b).filter(|&days| days > DAYS_MAX) {
         return no(share, Evidence::Days(days));
     }

@@ -212,7 +212,7 @@ impl<L: Library> Judge<'_, L> {
         let mut verdicts: Vec<(Known, Verdict)> = Vec::new();
         for entry in best(votes, TRANSLATIONS_MAX, VOTES_MIN) {
             let Some(known) = self.library.known(entry)? else { continue };
-            if compare::nearness(sketch, &known.sketch, |_| 1.0).0 < NEAR_MIN {
+            if compare::nearness(sketch, &known.sketch, |_| 1.0).score < NEAR_MIN {
                 continue;
             }
             let unknown: Vec<u32> = known.sketch.anchors(language).filter(|anchor| !self.seen.contains_key(anchor)).collect();
