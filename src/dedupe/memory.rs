@@ -11,7 +11,7 @@ use super::library::{BEARERS_MAX, Bearer, Bearers, DAYS_MAX, Known, Library};
 use super::traits::{Mark, PLACES_MAX, Traits, Window};
 
 /// Entries in a generation: two of them are held.
-pub const GENERATION: usize = 1 << 19;
+const GENERATION: usize = 1 << 19;
 const _: () = assert!(2 * GENERATION <= PLACES_MAX);
 
 /// What is asked most of an entry, apart from its sketch: so little that it stays in the processor's cache.
@@ -69,9 +69,10 @@ struct Generation {
 }
 
 /// The entries of a stream by number, and the stories that they are in.
-#[derive(Default)]
 pub struct Memory {
     generations: [Generation; 2],
+    /// Entries in a generation.
+    size: usize,
     /// Of both generations, by place: the number of an entry, counted from the first that is held.
     traits: Traits,
     /// For each entry the one that it belongs to, down to the first of its story.
@@ -97,13 +98,25 @@ fn spread(hash: u64) -> u64 {
     hash.wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
+impl Default for Memory {
+    fn default() -> Memory {
+        Memory::with_generations_of(GENERATION)
+    }
+}
+
 impl Memory {
+    /// A memory that holds between so many entries and twice as many: the last ones.
+    fn with_generations_of(size: usize) -> Memory {
+        let generations = Default::default();
+        Memory { generations, size, traits: Traits::default(), parents: vec![], next: vec![], apart: vec![], languages: vec![], placed: 0, at: 0 }
+    }
+
     /// Takes an entry in: it is known by its text and its keys, and in a story of its own until it is placed.
     pub fn add(&mut self, sketch: &Sketch, keys: &[Key]) {
         let number = self.parents.len();
         self.parents.push(number as u32);
         self.next.push(number as u32);
-        if self.generations[1].sketches.len() >= GENERATION {
+        if self.generations[1].sketches.len() >= self.size {
             self.traits.forget((self.generations[1].start - self.generations[0].start) as u32);
             self.generations.swap(0, 1);
             self.generations[1] = Generation { start: number, ..Generation::default() };
@@ -296,5 +309,33 @@ impl Library for Memory {
     fn are_kept_apart(&mut self, a: i64, b: i64) -> Result<bool, Infallible> {
         let stories = |&(one, other): &(usize, usize)| (self.story(one) as i64, self.story(other) as i64);
         Ok(self.apart.iter().map(stories).any(|pair| pair == (a, b) || pair == (b, a)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dedupe::sketch::{Parts, sketch};
+
+    #[test]
+    fn what_is_too_old_is_forgotten_and_the_rest_is_found() {
+        let mut memory = Memory::with_generations_of(10);
+        let of =
+            |number: usize| sketch(&Parts { source: "a", title: &format!("Title of the story number {number}"), day: Some(number as i32), ..Parts::default() });
+        for number in 0..47 {
+            memory.add(&of(number), &[Key { value: format!("x.org/{number}"), kind: KeyKind::Own }]);
+            memory.end(number);
+        }
+        memory.begin(47);
+        for number in 0..47 {
+            let title = of(number).title_trait().unwrap();
+            let found = memory.bearers(&[title], Some(number as i32)).unwrap();
+            let Bearers::Few(found) = &found[0] else { panic!("{found:?}") };
+            // Forty was the first of its generation: the one before it is held as well.
+            let wanted = if number < 30 { vec![] } else { vec![number as i64] };
+            assert_eq!(found.iter().map(|bearer| bearer.entry).collect::<Vec<_>>(), wanted);
+            assert_eq!(memory.sketch(number), (number >= 30).then(|| of(number)));
+            assert_eq!(memory.bearers_of_key(&format!("x.org/{number}")).unwrap().len(), wanted.len());
+        }
     }
 }
