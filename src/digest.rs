@@ -11,7 +11,7 @@ use crate::model::story::Story;
 use crate::model::subscriber::Tastes;
 use crate::phrases::{Phrases, counted, long_date, phrases};
 use crate::templates::{TemplateError, Templates};
-use crate::text::{one_line, shorten};
+use crate::text::{one_line, primary_language, shorten};
 use crate::view::{Frame, LinkView, StoryView, view_among};
 
 /// A subject longer than this is cut by most mail programs, in characters.
@@ -174,8 +174,7 @@ fn encoded(text: &str) -> String {
 
 /// `rtl` for the scripts that are written so.
 fn direction(language: &str) -> &'static str {
-    let primary = language.split('-').next().unwrap_or_default();
-    if matches!(primary, "ar" | "fa" | "he" | "ur" | "ps" | "sd" | "yi" | "dv" | "ckb" | "ug") { "rtl" } else { "ltr" }
+    if matches!(primary_language(language), "ar" | "fa" | "he" | "ur" | "ps" | "sd" | "yi" | "dv" | "ckb" | "ug") { "rtl" } else { "ltr" }
 }
 
 /// As much of a story as a mail has room for.

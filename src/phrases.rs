@@ -8,6 +8,8 @@ use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource};
 use jiff::civil::Date;
 
+use crate::text::primary_language;
+
 /// What can be said in one language, by its name.
 pub type Phrases = BTreeMap<&'static str, &'static str>;
 
@@ -84,7 +86,7 @@ const LANGUAGES: &[(&str, [&str; 3])] = &[
 
 /// What readers of `language` call another language, as it stands before a title; the tag itself where it is not known.
 pub fn language_name(tag: &str, language: &str) -> String {
-    let primary = tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
+    let primary = primary_language(tag).to_ascii_lowercase();
     LANGUAGES.iter().find(|(known, _)| *known == primary).map_or_else(|| tag.to_owned(), |(_, names)| names[column(language)].to_owned())
 }
 
@@ -108,7 +110,7 @@ const OWN_NAMES: &[(&str, &str)] = &[
 
 /// What the readers of a language call it; the tag itself where it is not known.
 pub fn language_of(tag: &str) -> &str {
-    let primary = tag.split('-').next().unwrap_or_default();
+    let primary = primary_language(tag);
     OWN_NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(primary)).map_or(tag, |(_, name)| name)
 }
 

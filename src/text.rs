@@ -177,6 +177,11 @@ pub fn percent_decoded(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+/// The language of a tag without its script and region (BCP 47, and what some write for it): "fr" of "fr-CA".
+pub fn primary_language(tag: &str) -> &str {
+    tag.split(['-', '_']).next().unwrap_or(tag)
+}
+
 /// Whether a text has the form of a language tag (BCP 47): `fr`, `pt-BR`.
 pub fn is_language_tag(text: &str) -> bool {
     let is_part = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::model::topic::{Topic, TopicMatch};
-use crate::text::fold;
+use crate::text::{fold, primary_language};
 
 const SUMMARY_WEIGHT: u32 = 1;
 /// What a tag of the source is worth: as much as a word of the title, in the usual weight.
@@ -169,7 +169,7 @@ fn words(folded: &str) -> Vec<&str> {
 }
 
 fn primary(language: &str) -> String {
-    language.split(['-', '_']).next().unwrap_or(language).to_ascii_lowercase()
+    primary_language(language).to_ascii_lowercase()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::lexicon::concept;
 use super::words::{Word, Words};
 use crate::little_words::LANGUAGES;
 use crate::model::sketch::{Head, Marked, NO_DAY, Sketch, WordKind, hash, hash_all};
+use crate::text::primary_language;
 
 /// Words in a shingle: fewer are found in any two texts, more are lost to every small edit.
 pub const SHINGLE: usize = 4;
@@ -49,8 +50,7 @@ pub fn source_hash(source: &str) -> u32 {
 
 /// Two letters as a number.
 pub fn language_code(tag: &str) -> u32 {
-    let primary = tag.split(['-', '_']).next().unwrap_or_default();
-    primary.bytes().take(3).fold(0, |code, byte| code << 8 | u32::from(byte.to_ascii_lowercase()))
+    primary_language(tag).bytes().take(3).fold(0, |code, byte| code << 8 | u32::from(byte.to_ascii_lowercase()))
 }
 
 /// The sketch of an entry.

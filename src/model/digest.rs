@@ -4,6 +4,8 @@ use super::channel::Channel;
 use super::mail_address::Address;
 use super::schedule::Schedule;
 
+use crate::text::primary_language;
+
 /// `[[digest]]` of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Digest {
@@ -37,8 +39,7 @@ pub struct Newsletter {
 impl Newsletter {
     /// The title in a language; the channel's where there is none.
     pub fn title<'a>(&'a self, language: &str, channel: &'a Channel) -> &'a str {
-        let primary = language.split('-').next().unwrap_or(language);
-        self.titles.get(language).or_else(|| self.titles.get(primary)).map_or(channel.title.as_str(), String::as_str)
+        self.titles.get(language).or_else(|| self.titles.get(primary_language(language))).map_or(channel.title.as_str(), String::as_str)
     }
 }
 

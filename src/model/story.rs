@@ -6,6 +6,8 @@ use super::entry::Entry;
 use super::subscriber::Tastes;
 use super::topic::TopicMatch;
 
+use crate::text::primary_language;
+
 /// How an entry belongs to its story.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Relation {
@@ -86,8 +88,7 @@ impl StoredEntry {
     }
 
     fn is_in(&self, language: &str) -> bool {
-        let primary = |tag: &str| tag.split('-').next().unwrap_or("").to_ascii_lowercase();
-        self.entry.language.as_deref().is_some_and(|own| primary(own) == primary(language))
+        self.entry.language.as_deref().is_some_and(|own| primary_language(own).eq_ignore_ascii_case(primary_language(language)))
     }
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::primary_language;
+
 /// `[[topic]]` of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topic {
@@ -39,8 +41,7 @@ impl Default for Topic {
 impl Topic {
     /// The label in a language, else in any, else the id.
     pub fn label(&self, language: &str) -> &str {
-        let primary = language.split('-').next().unwrap_or(language);
-        let label = self.label.get(language).or_else(|| self.label.get(primary)).or_else(|| self.label.get("en"));
+        let label = self.label.get(language).or_else(|| self.label.get(primary_language(language))).or_else(|| self.label.get("en"));
         label.or_else(|| self.label.values().next()).map_or(self.id.as_str(), String::as_str)
     }
 }

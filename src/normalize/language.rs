@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use lingua::{IsoCode639_1, Language, LanguageDetector, LanguageDetectorBuilder};
 
 use crate::little_words::{LANGUAGES, languages_of};
-use crate::text::{fold, one_line};
+use crate::text::{fold, one_line, primary_language};
 
 /// What is declared gives way to words that are so sure.
 const SURE: f32 = 0.97;
@@ -111,7 +111,7 @@ fn own_words(text: &str, languages: Vec<Language>) -> Vec<(Language, i32)> {
 }
 
 fn primary(tag: &str) -> String {
-    tag.split(['-', '_']).next().unwrap_or(tag).to_ascii_lowercase()
+    primary_language(tag).to_ascii_lowercase()
 }
 
 fn language_of(tag: &str) -> Option<Language> {

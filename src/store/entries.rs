@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
+use super::stories::last_entry_before;
 use super::{Marks, Result, Store, StoreError, Work, millis, time};
 use crate::model::address::canonical_key;
 use crate::model::entry::{Alternate, Entry, Identity, Known, Provenance};
@@ -203,8 +204,7 @@ impl Store {
 
     /// The last entry that was first seen before a time: the stories after it are new to somebody who was there until then.
     pub fn last_entry_before(&self, time: Timestamp) -> Result<i64> {
-        let sql = "SELECT coalesce((SELECT pk FROM entry WHERE first_seen < ?1 ORDER BY first_seen DESC, pk DESC LIMIT 1), 0)";
-        Ok(self.connection.query_row(sql, [millis(time)], |row| row.get(0))?)
+        last_entry_before(&self.connection, millis(time))
     }
 
     /// The last entry of all.

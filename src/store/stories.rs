@@ -42,6 +42,12 @@ const LATEST: i64 = 256;
 /// The beginning of an id that is taken for one, in characters.
 const ID_CHARS_MIN: usize = 6;
 
+/// The last entry that was first seen before a time, in milliseconds since 1970; 0 where there is none.
+pub(super) fn last_entry_before(connection: &rusqlite::Connection, time: i64) -> Result<i64> {
+    let sql = "SELECT coalesce((SELECT pk FROM entry WHERE first_seen < ?1 ORDER BY first_seen DESC, pk DESC LIMIT 1), 0)";
+    Ok(connection.prepare_cached(sql)?.query_row([time], |row| row.get(0))?)
+}
+
 fn shelved(row: &rusqlite::Row) -> rusqlite::Result<Shelved> {
     Ok(Shelved { entry: row.get(0)?, story: row.get(1)?, source: row.get(2)?, language: row.get(3)? })
 }
@@ -246,8 +252,7 @@ impl Work<'_> {
 
     /// The last entry that was first seen before a day (since 1970).
     pub fn last_entry_before_day(&self, day: i32) -> Result<i64> {
-        let sql = "SELECT coalesce((SELECT pk FROM entry WHERE first_seen < ?1 ORDER BY first_seen DESC, pk DESC LIMIT 1), 0)";
-        Ok(self.transaction.prepare_cached(sql)?.query_row([i64::from(day) * 86_400_000], |row| row.get(0))?)
+        last_entry_before(&self.transaction, i64::from(day) * 86_400_000)
     }
 
     /// The story of an entry and its sketch, if that is made.

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::hooks::Hooks;
 use crate::model::subscriber::{Choice, Offer, Preferences};
 use crate::phrases::{language_name, phrases};
+use crate::text::primary_language;
 
 /// The languages of our pages and mails, as their readers call them, and a time zone that many of them live in.
 pub const LANGUAGES: [(&str, &str); 3] = [("fr", "Français"), ("en", "English"), ("es", "Español")];
@@ -106,7 +107,7 @@ pub struct Fields {
 pub fn fields(hooks: &Hooks, choice: &Choice, language: &str) -> Fields {
     let t = phrases(language);
     let field = |value: &str, label: &str, is_chosen: bool| Field { value: value.into(), label: label.into(), is_chosen };
-    let primary = choice.language.split('-').next().unwrap_or_default();
+    let primary = primary_language(&choice.language);
     let mut spoken: Vec<&str> = hooks.sources.iter().filter_map(|source| source.language.as_deref()?.split('-').next()).collect();
     spoken.extend(LANGUAGES.iter().map(|(tag, _)| *tag));
     spoken.sort_unstable();
