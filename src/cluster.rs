@@ -117,24 +117,23 @@ impl Clustering {
 
     fn place(&mut self, lines: &[(usize, Vec<u8>)]) {
         let first = self.memory.len();
-        let mut all_keys = Vec::new();
+        let mut entries = Vec::new();
         for ready in prepare(lines) {
             match ready {
                 Ok(Ready { id, sketch, keys }) => {
                     self.memory.add(&sketch, &keys);
-                    all_keys.push(keys);
+                    entries.push((sketch, keys));
                     self.decisions.push(Decision { id, relation: Relation::First, reason: None });
                 }
                 Err(problem) => self.problems.push(problem),
             }
         }
-        for (at, keys) in all_keys.iter().enumerate() {
+        for (at, (sketch, keys)) in entries.iter().enumerate() {
             let number = first + at;
             self.memory.begin(number);
-            let Some(sketch) = self.memory.sketch(number) else { continue };
-            let Ok(placing) = place(Applicant { keys, sketch: &sketch }, &mut self.memory);
+            let Ok(placing) = place(Applicant { keys, sketch }, &mut self.memory);
             self.keep(number, &placing);
-            self.memory.end(number);
+            self.memory.end(number, sketch);
         }
     }
 

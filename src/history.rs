@@ -180,7 +180,7 @@ pub fn recluster(store: &mut Store, is_dry: bool, mut on_step: impl FnMut(usize)
         for (a, b, _) in rulings.iter().filter(|(_, b, is_same)| *is_same && *b == number) {
             memory.join(*a, *b);
         }
-        memory.end(number);
+        memory.end(number, &sketch);
         on_step(1);
     }
     apply(store, &memory, &shelves, &decisions, is_dry)

@@ -70,7 +70,7 @@ impl Rules {
         for (at, topic) in topics.iter().enumerate() {
             for (words, is_negative) in [(&topic.keywords, false), (&topic.negative, true)] {
                 for (language, keywords) in words {
-                    let index = by_language.entry(primary(language)).or_default();
+                    let index = by_language.entry(primary_language(language).to_ascii_lowercase()).or_default();
                     keywords.iter().for_each(|keyword| index.add(at, keyword, is_negative));
                 }
             }
@@ -87,7 +87,7 @@ impl Rules {
     /// The topics of a text, the best first; ties in the order of the configuration. Where the language is not
     /// known or has no keywords, those of all languages count.
     pub fn classify(&self, title: &str, summary: &str, tags: &[String], language: Option<&str>) -> Vec<TopicMatch> {
-        let own = language.and_then(|language| self.by_language.get(&primary(language)));
+        let own = language.and_then(|language| self.by_language.get(&primary_language(language).to_ascii_lowercase()));
         let indexes: Vec<&Index> = own.map_or_else(|| self.by_language.values().collect(), |index| vec![index]);
         let mut found: Vec<Found> = vec![Found::default(); self.topics.len()];
         for (text, is_title) in [(title, true), (summary, false)] {
@@ -166,10 +166,6 @@ impl Keyword {
 
 fn words(folded: &str) -> Vec<&str> {
     folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect()
-}
-
-fn primary(language: &str) -> String {
-    primary_language(language).to_ascii_lowercase()
 }
 
 #[cfg(test)]

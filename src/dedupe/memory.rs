@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use hashbrown::HashTable;
 
 use crate::model::key::{Key, KeyKind};
-use crate::model::sketch::{NO_DAY, Part, Sketch};
+use crate::model::sketch::{NO_DAY, Part, Sketch, hash64};
 
 use super::library::{BEARERS_MAX, Bearer, Bearers, DAYS_MAX, Known, Library};
 use super::traits::{Mark, PLACES_MAX, Traits, Window};
@@ -89,10 +89,6 @@ pub struct Memory {
     at: usize,
 }
 
-fn key_hash(key: &str) -> u64 {
-    key.bytes().fold(0xCBF2_9CE4_8422_2325u64, |state, byte| (state ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3))
-}
-
 /// Spreads the bits of a hash that is good enough to be told apart, not to be a place.
 fn spread(hash: u64) -> u64 {
     hash.wrapping_mul(0x9E37_79B9_7F4A_7C15)
@@ -125,7 +121,7 @@ impl Memory {
             self.languages.push(sketch.language);
         }
         let own = Brief::of(sketch);
-        let mark = Mark::new((number - self.generations[0].start) as u32, sketch.day);
+        let mark = self.mark(number, sketch.day);
         let traits: Vec<u32> = sketch.shingles().chain(sketch.title_trait()).collect();
         self.traits.warm(&traits);
         for one in traits {
@@ -134,7 +130,7 @@ impl Memory {
         let newer = &mut self.generations[1];
         let place = (number - newer.start) as u32;
         for key in keys {
-            let hash = key_hash(&key.value);
+            let hash = hash64(key.value.as_bytes());
             newer.keys.insert_unique(spread(hash), (hash, place, key.kind), |(other, ..)| spread(*other));
         }
         newer.briefs.push(own);
@@ -169,6 +165,11 @@ impl Memory {
         }
     }
 
+    /// Of an entry that is held.
+    fn mark(&self, number: usize, day: i32) -> Mark {
+        Mark::new((number - self.generations[0].start) as u32, day)
+    }
+
     fn number(&self, mark: Mark) -> usize {
         self.generations[0].start + mark.place as usize
     }
@@ -180,10 +181,9 @@ impl Memory {
     }
 
     /// Ends the placing of an entry: from now on it is found by translations too.
-    pub fn end(&mut self, number: usize) {
+    pub fn end(&mut self, number: usize, sketch: &Sketch) {
         self.placed = number + 1;
-        let Some(sketch) = self.sketch(number) else { return };
-        let mark = Mark::new((number - self.generations[0].start) as u32, sketch.day);
+        let mark = self.mark(number, sketch.day);
         let anchors: Vec<u32> = sketch.own_anchors().collect();
         self.traits.warm(&anchors);
         anchors.into_iter().for_each(|anchor| self.bear_lately(anchor, mark));
@@ -246,7 +246,7 @@ impl Library for Memory {
     type Error = Infallible;
 
     fn bearers_of_key(&mut self, key: &str) -> Result<Vec<(Bearer, KeyKind)>, Infallible> {
-        let hash = key_hash(key);
+        let hash = hash64(key.as_bytes());
         let mut found = Vec::new();
         for generation in &self.generations {
             for (_, place, kind) in generation.keys.iter_hash(spread(hash)).filter(|(other, ..)| *other == hash) {
@@ -324,7 +324,7 @@ mod tests {
             |number: usize| sketch(&Parts { source: "a", title: &format!("Title of the story number {number}"), day: Some(number as i32), ..Parts::default() });
         for number in 0..47 {
             memory.add(&of(number), &[Key { value: format!("x.org/{number}"), kind: KeyKind::Own }]);
-            memory.end(number);
+            memory.end(number, &of(number));
         }
         memory.begin(47);
         for number in 0..47 {

@@ -437,7 +437,7 @@ mod tests {
             for story in placing.decision().iter().map(|decision| decision.story).chain(placing.also.iter().copied()) {
                 memory.join(story as usize, number);
             }
-            memory.end(number);
+            memory.end(number, &sketch);
         }
         relations.into_iter().enumerate().map(|(number, relation)| (memory.story(number), relation)).collect()
     }

@@ -80,6 +80,11 @@ fn home(one: u32, lines: usize) -> usize {
     ((u64::from(one.wrapping_mul(0x9E37_79B1)) * lines as u64) >> 32) as usize
 }
 
+/// The line after one, in a ring.
+fn next(at: usize, lines: usize) -> usize {
+    if at + 1 == lines { 0 } else { at + 1 }
+}
+
 impl Traits {
     /// Brings what is known of these into the processor's cache, all at once: one after the other, each would be waited for.
     pub fn warm(&self, traits: &[u32]) {
@@ -87,11 +92,10 @@ impl Traits {
         if count == 0 {
             return;
         }
-        let next = |at: usize| if at + 1 == count { 0 } else { at + 1 };
         std::hint::black_box(traits.iter().fold(0, |seen, one| seen ^ self.lines[home(*one, count)].0[0]));
         // What many bear stands in the next line as well.
         let full = traits.iter().map(|one| home(*one, count)).filter(|&at| self.lines[at].0[SLOTS - 1] != 0);
-        std::hint::black_box(full.fold(0, |seen, at| seen ^ self.lines[next(at)].0[0]));
+        std::hint::black_box(full.fold(0, |seen, at| seen ^ self.lines[next(at, count)].0[0]));
     }
 
     /// Calls for each who bears a trait, and is of these days.
@@ -110,7 +114,7 @@ impl Traits {
             if slots[SLOTS - 1] == 0 {
                 return;
             }
-            at = if at + 1 == count { 0 } else { at + 1 };
+            at = next(at, count);
         }
     }
 
@@ -148,7 +152,7 @@ impl Traits {
             if slots[SLOTS - 1] == 0 {
                 return;
             }
-            at = if at + 1 == count { 0 } else { at + 1 };
+            at = next(at, count);
         }
     }
 }
@@ -162,7 +166,7 @@ fn put(lines: &mut [Line], slot: Slot) {
             *free = slot;
             return;
         }
-        at = if at + 1 == count { 0 } else { at + 1 };
+        at = next(at, count);
     }
 }
 

@@ -1,10 +1,10 @@
 //! A digest (a schedule over the channel), an issue of it, and a delivery (one issue to one recipient).
 
+use crate::text::primary_language;
+
 use super::channel::Channel;
 use super::mail_address::Address;
 use super::schedule::Schedule;
-
-use crate::text::primary_language;
 
 /// `[[digest]]` of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]

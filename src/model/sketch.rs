@@ -4,8 +4,13 @@
 pub const NO_DAY: i32 = i32::MIN;
 
 /// FNV-1a: words are short, and the hash is the same on every machine.
+pub fn hash64(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xCBF2_9CE4_8422_2325, |state, byte| (state ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01B3))
+}
+
+/// The same in half of the space.
 pub fn hash(bytes: &[u8]) -> u32 {
-    let state = bytes.iter().fold(0xCBF2_9CE4_8422_2325u64, |state, byte| (state ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01B3));
+    let state = hash64(bytes);
     (state ^ (state >> 32)) as u32
 }
 

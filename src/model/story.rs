@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 
+use crate::text::primary_language;
+
 use super::entry::Entry;
 use super::subscriber::Tastes;
 use super::topic::TopicMatch;
-
-use crate::text::primary_language;
 
 /// How an entry belongs to its story.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

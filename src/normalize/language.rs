@@ -88,7 +88,7 @@ impl Linguist {
         }
         let Some((spoken, confidence)) = self.detect(text) else { return (declared, None) };
         match declared {
-            Some(tag) if primary(&tag) == spoken => (Some(tag), Some(confidence)),
+            Some(tag) if primary_language(&tag).eq_ignore_ascii_case(&spoken) => (Some(tag), Some(confidence)),
             Some(_) if confidence >= SURE && text.split_whitespace().count() >= WORDS_MIN => (Some(spoken), Some(confidence)),
             Some(tag) => (Some(tag), Some(1.0 - confidence)),
             None if confidence >= LIKELY => (Some(spoken), Some(confidence)),
@@ -110,12 +110,8 @@ fn own_words(text: &str, languages: Vec<Language>) -> Vec<(Language, i32)> {
     languages.iter().map(|language| (*language, words.iter().filter(|&&bits| bits != 0 && bits == bit(language)).count() as i32)).collect()
 }
 
-fn primary(tag: &str) -> String {
-    primary_language(tag).to_ascii_lowercase()
-}
-
 fn language_of(tag: &str) -> Option<Language> {
-    let code: IsoCode639_1 = primary(tag).parse().ok()?;
+    let code: IsoCode639_1 = primary_language(tag).to_ascii_lowercase().parse().ok()?;
     Some(Language::from_iso_code_639_1(&code))
 }
 
