@@ -164,15 +164,30 @@ pub fn recluster(store: &mut Store, is_dry: bool, mut on_step: impl FnMut(usize)
     for (a, b, _) in rulings.iter().filter(|(_, _, is_same)| !is_same) {
         memory.keep_apart(*a, *b);
     }
-    let mut decisions: Vec<Option<(Relation, usize, String)>> = Vec::with_capacity(shelves.len());
+    let decisions = decide(&mut memory, &shelves, &rulings, &mut on_step);
+    apply(store, &memory, &shelves, &decisions, is_dry)
+}
+
+/// How an entry belongs to an earlier one, and why; `None` for those that begin a story, or stay as they are.
+type Decision = Option<(Relation, usize, String)>;
+
+/// Places all entries, one after the other.
+fn decide(memory: &mut Memory, shelves: &[Shelf], rulings: &[(usize, usize, bool)], on_step: &mut impl FnMut(usize)) -> Vec<Decision> {
+    let mut decisions = Vec::with_capacity(shelves.len());
+    // Of stories that began too long ago to be compared, the first entry: what is not found elsewhere stays with it.
+    let mut old: HashMap<i64, usize> = HashMap::new();
     for (number, shelf) in shelves.iter().enumerate() {
         memory.begin(number);
         let Some(sketch) = memory.sketch(number) else {
-            // Too old to be compared with what came last: it stays with whom it was.
+            memory.join(*old.entry(shelf.story).or_insert(number), number);
             decisions.push(None);
+            on_step(1);
             continue;
         };
-        let Ok(placing) = place(Applicant { keys: &shelf.keys, sketch: &sketch }, &mut memory);
+        let Ok(placing) = place(Applicant { keys: &shelf.keys, sketch: &sketch }, memory);
+        if let (None, Some(first)) = (placing.decision(), old.get(&shelf.story)) {
+            memory.join(*first, number);
+        }
         decisions.push(placing.decision().map(|decision| (decision.relation, decision.entry as usize, decision.reason.to_string())));
         for story in placing.decision().iter().map(|decision| decision.story).chain(placing.also.iter().copied()) {
             memory.join(story as usize, number);
@@ -183,11 +198,11 @@ pub fn recluster(store: &mut Store, is_dry: bool, mut on_step: impl FnMut(usize)
         memory.end(number, &sketch);
         on_step(1);
     }
-    apply(store, &memory, &shelves, &decisions, is_dry)
+    decisions
 }
 
 /// Moves the entries whose story changed, a batch at a time.
-fn apply(store: &mut Store, memory: &Memory, shelves: &[Shelf], decisions: &[Option<(Relation, usize, String)>], is_dry: bool) -> anyhow::Result<Changes> {
+fn apply(store: &mut Store, memory: &Memory, shelves: &[Shelf], decisions: &[Decision], is_dry: bool) -> anyhow::Result<Changes> {
     // A story stays with the first of its entries; what else it held gets a name of its own.
     let mut heirs: HashMap<i64, usize> = HashMap::new();
     for (number, shelf) in shelves.iter().enumerate() {
@@ -324,4 +339,29 @@ pub fn reclassify(store: &mut Store, desk: Desk, fingerprint: &str, mut on_step:
     work.end_job(RECLASSIFY)?;
     work.commit()?;
     Ok(changes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dedupe::sketch::{Parts, sketch};
+
+    #[test]
+    fn what_is_too_old_to_be_compared_stays_with_whom_it_was() {
+        let titles =
+            ["Rome opens its budget", "Quite another headline", "Dakar mends its roads", "Lima plants trees", "Oslo counts its votes", "A third headline"];
+        let stories = [1, 1, 3, 3, 5, 1];
+        let mut memory = Memory::with_generations_of(2);
+        let shelf = |(title, story): (&&str, i64)| {
+            let sketch = sketch(&Parts { source: "a", title, ..Parts::default() });
+            Shelf { entry: 0, story, relation: Relation::First, reason: None, sketch, keys: Vec::new() }
+        };
+        let shelves: Vec<Shelf> = titles.iter().zip(stories).map(shelf).collect();
+        shelves.iter().for_each(|shelf| memory.add(&shelf.sketch, &shelf.keys));
+        let mut steps = 0;
+        assert_eq!(decide(&mut memory, &shelves, &[], &mut |step| steps += step), vec![None; 6]);
+        // Only the first two are gone: the others are told apart by what they say, but for the one whose story began with those.
+        assert_eq!((0..6).map(|number| memory.story(number)).collect::<Vec<_>>(), [0, 0, 2, 3, 4, 0]);
+        assert_eq!(steps, 6);
+    }
 }

@@ -102,7 +102,7 @@ impl Default for Memory {
 
 impl Memory {
     /// A memory that holds between so many entries and twice as many: the last ones.
-    fn with_generations_of(size: usize) -> Memory {
+    pub(crate) fn with_generations_of(size: usize) -> Memory {
         let generations = Default::default();
         Memory { generations, size, traits: Traits::default(), parents: vec![], next: vec![], apart: vec![], languages: vec![], placed: 0, at: 0 }
     }
