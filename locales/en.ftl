@@ -19,6 +19,7 @@ unsubscribe_unknown = This link is not valid: copy the whole of it from the mess
 sources = Sources
 all_days = All days
 search = Search
+search_too_slow = The search took too long. Try again with more words, or rarer ones.
 search_label = Words to look for
 nothing_found = Nothing like that.
 navigation = Sections

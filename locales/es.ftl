@@ -19,6 +19,7 @@ unsubscribe_unknown = Este enlace no es válido: cópielo entero desde el mensaj
 sources = Fuentes
 all_days = Todos los días
 search = Buscar
+search_too_slow = La búsqueda ha tardado demasiado. Pruebe con más palabras, o con otras menos frecuentes.
 search_label = Palabras que buscar
 nothing_found = Nada parecido.
 navigation = Secciones

@@ -19,6 +19,7 @@ unsubscribe_unknown = Ce lien n’est pas valable : copiez-le en entier depuis l
 sources = Sources
 all_days = Tous les jours
 search = Chercher
+search_too_slow = La recherche a pris trop de temps. Essayez avec plus de mots, ou des mots plus rares.
 search_label = Mots à chercher
 nothing_found = Rien de tel.
 navigation = Rubriques

@@ -1,13 +1,15 @@
 //! The wiring: a configuration made into the parts that commands work with, and the turns of the pipelines.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::classify::Classifier;
 use crate::classify::model::Model;
@@ -20,16 +22,18 @@ use crate::fetch::client::{Client, Settings};
 use crate::history::{self, Desk};
 use crate::hub::{self, Telling};
 use crate::mailing::Press;
-use crate::mailing::outbox::{Deliveries, Office, Pace, Progress};
+use crate::mailing::outbox::{self, Deliveries, Office, Pace, Progress};
+use crate::mailing::people;
 use crate::mailing::queue::{self, PersonalTurn, Turn};
 use crate::model::guard::Guard;
 use crate::model::outlet::{self, Outlet};
+use crate::model::source::Source;
 use crate::model::subscriber::Offer;
 use crate::model::token::SigningKey;
 use crate::normalize::language::Linguist;
 use crate::refresh::{OriginLocks, Outcome, Refresher, Report};
 use crate::site::{Published, Site};
-use crate::store::Store;
+use crate::store::{Lease, Queue, Store};
 use crate::telemetry::METRICS;
 use crate::templates::Templates;
 use crate::view::Frame;
@@ -39,10 +43,16 @@ use crate::worker::{self, Bounds, Round, Selection};
 /// Entries whose words are put into the search in one transaction.
 const INDEXED: usize = 2_000;
 
-/// Ctrl-C, or SIGTERM.
-#[derive(Debug, thiserror::Error)]
-#[error("interrupted: what was done until then is stored")]
-pub struct Interrupted;
+/// A third of a lease.
+const RENEWED_AFTER: Duration = Duration::from_secs(200);
+/// After a signal, whatever is still under way is left.
+const ENDED_WITHIN: Duration = Duration::from_millis(1_500);
+/// As a shell reports a program that Ctrl-C ended.
+pub const INTERRUPTED_CODE: i32 = 130;
+/// Between two looks at whether another process is done with the published folder.
+const PUBLISHER_PAUSE: Duration = Duration::from_millis(100);
+
+pub use crate::clock::Interrupted;
 
 /// Bad usage that only shows when the configuration is known.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +72,8 @@ pub struct App {
     /// Of the rules and the model that say what entries are about.
     pub topics_fingerprint: String,
     pub clock: Clock,
+    /// Set by Ctrl-C or SIGTERM: every phase ends where it is.
+    pub stop: CancellationToken,
 }
 
 /// What one cycle did.
@@ -77,10 +89,9 @@ impl App {
     /// # Errors
     /// When the store, a template or a CA file cannot be used.
     pub fn new(config: Config, clock: Clock) -> anyhow::Result<App> {
-        let mut store = Store::open(&config.store_path)?;
-        let key = SigningKey::new(store.secret("signing", &TokenSource::System.token()?)?);
-        store.hash_suppressions(|address| key.hash(address))?;
-        let store = Arc::new(Mutex::new(store));
+        let store = Store::open(&config.store_path, &TokenSource::System.token()?)?;
+        let key = SigningKey::new(secret(&store)?);
+        people::hash_suppressions(&store, &key)?;
         let (classifier, topics_fingerprint) = classifier(&config)?;
         let refresher = Refresher {
             client: client(&config.fetch)?,
@@ -90,7 +101,7 @@ impl App {
             interval_min_seconds: config.fetch.interval_min_seconds,
             interval_max_seconds: config.fetch.interval_max_seconds,
             robots_locks: OriginLocks::default(),
-            retention: duration(config.channel.retention_seconds),
+            cores: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
         };
         let templates = Templates::load(&config.templates_dir)?;
         let transport = Arc::new(transport(&config.mail)?);
@@ -107,11 +118,13 @@ impl App {
         let outlets = outlet::outlets(&config.channel, &config.topics, &config.sources, &config.feeds);
         let own_hub = || config.public_url.as_ref().map(|public| format!("{public}/hub"));
         let hub = config.publish.hub.as_deref().and_then(|hub| if hub == "self" { own_hub() } else { Some(hub.to_owned()) });
-        Ok(App { config, refresher, templates, transport, sender, outlets, hub, topics_fingerprint, clock })
+        let app = App { config, refresher, templates, transport, sender, outlets, hub, topics_fingerprint, clock, stop: CancellationToken::new() };
+        app.keep_leases();
+        Ok(app)
     }
 
-    pub fn store(&self) -> std::sync::MutexGuard<'_, Store> {
-        self.refresher.store()
+    pub fn store(&self) -> &Store {
+        &self.refresher.store
     }
 
     pub fn frame(&self) -> Frame<'_> {
@@ -136,16 +149,16 @@ impl App {
     /// # Errors
     /// When the store fails.
     pub async fn fetch(&self, selection: &Selection) -> anyhow::Result<Round> {
-        let now = self.clock.now();
+        self.take_over()?;
         // Stories of an older version are to be recognised in what comes.
-        let count = history::sketch_missing(&mut self.store())?;
+        let count = history::make_ready(self.store())?;
         if count > 0 {
             tracing::info!(count, "entries were made ready to be compared");
         }
         let bounds = Bounds { concurrency: self.config.fetch.concurrency, per_host: self.config.fetch.per_host };
-        let chosen = worker::choose(&self.refresher, &self.config.sources, selection, now)?;
-        let bar = progress(chosen.len() as u64, "sources");
-        let round = worker::fetch(&self.refresher, chosen, bounds, now, shutdown_signal(), |report| {
+        let sources: Vec<Arc<Source>> = self.config.sources.iter().cloned().map(Arc::new).collect();
+        let bar = progress(sources.len() as u64, "sources");
+        let round = worker::fetch(&self.refresher, &sources, selection, bounds, self.clock, self.stop.cancelled(), |report| {
             bar.suspend(|| log(report));
             bar.inc(1);
         })
@@ -154,14 +167,76 @@ impl App {
         round
     }
 
+    /// From now on Ctrl-C and SIGTERM end the work where it is. A phase that does not come to an end is left: what it had not
+    /// stored it does again.
+    pub fn heed_signals(&self) {
+        let stop = self.stop.clone();
+        tokio::spawn(async move {
+            shutdown_signal().await;
+            stop.cancel();
+            tokio::time::sleep(ENDED_WITHIN).await;
+            eprintln!("{Interrupted}");
+            std::process::exit(INTERRUPTED_CODE);
+        });
+    }
+
+    fn go_on(&self) -> Result<(), Interrupted> {
+        if self.stop.is_cancelled() { Err(Interrupted) } else { Ok(()) }
+    }
+
+    /// Frees what processes held that are no more.
+    fn take_over(&self) -> anyhow::Result<()> {
+        let gone = self.store().take_over_from_the_dead(self.clock.now())?;
+        if gone > 0 {
+            tracing::warn!(gone, "processes ended in the middle of their work, which goes on here");
+        }
+        Ok(())
+    }
+
+    /// Renews what this process holds, for as long as it lives. With a fixed clock no lease ends.
+    fn keep_leases(&self) {
+        let (store, clock) = (self.store().clone(), self.clock);
+        if clock != Clock::System {
+            return;
+        }
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(RENEWED_AFTER).await;
+                if let Err(error) = store.write(|w| w.leases().renew(store.worker(), clock.now())) {
+                    tracing::warn!("leases could not be renewed: {error}");
+                }
+            }
+        });
+    }
+
     /// Writes the channel's files.
     ///
     /// # Errors
     /// When the store, a template or the disk fails.
-    pub fn publish(&self) -> anyhow::Result<Published> {
-        let published = self.site().publish(&mut self.store())?;
-        self.archive()?;
-        Ok(published)
+    pub async fn publish(&self) -> anyhow::Result<Published> {
+        self.take_over()?;
+        let lease = self.publisher().await?;
+        let published = tokio::task::block_in_place(|| {
+            let published = self.site().publish(self.store())?;
+            self.archive()?;
+            Ok(published)
+        });
+        self.store().write(|w| w.leases().settle(&lease, self.store().worker()))?;
+        published
+    }
+
+    /// The published folder is one process's at a time: waits for another one to be done with it.
+    async fn publisher(&self) -> anyhow::Result<Lease> {
+        let wanted = ["public".to_owned()];
+        loop {
+            let store = self.store();
+            let got = store.write(|w| w.leases().claim(Queue::Publisher, &wanted, store.worker(), self.clock.now()))?;
+            if let Some(lease) = got.into_iter().next() {
+                return Ok(lease);
+            }
+            tokio::time::sleep(PUBLISHER_PAUSE).await;
+            self.take_over()?;
+        }
     }
 
     /// What says what entries are about.
@@ -181,6 +256,7 @@ impl App {
             images: self.config.publish.images,
             key: &self.sender.key,
             hub: self.hub.as_deref(),
+            stop: &self.stop,
         }
     }
 
@@ -188,7 +264,7 @@ impl App {
     async fn tell(&self) -> anyhow::Result<()> {
         let (Some(public), Some(hub)) = (self.config.public_url.as_deref(), self.hub.as_deref()) else { return Ok(()) };
         let telling = Telling { public, hub, is_own: self.is_own_hub(), folder: &self.config.publish.dir };
-        let told = hub::tell(&self.refresher.store, &self.refresher.client, telling, self.clock.now()).await?;
+        let told = hub::tell(self.store(), &self.refresher.client, telling, self.clock).await?;
         if told > 0 {
             tracing::info!(told, "told that feeds changed");
         }
@@ -206,7 +282,7 @@ impl App {
     /// When the store, a template or the disk fails.
     pub fn archive(&self) -> anyhow::Result<usize> {
         let digests: Vec<(&str, &str)> = self.config.digests.iter().map(|digest| (digest.id.as_str(), digest.title.as_str())).collect();
-        self.site().archive_issues(&mut self.store(), &digests)
+        self.site().archive_issues(self.store(), &digests)
     }
 
     /// Fetch, publish and send what is due.
@@ -219,47 +295,46 @@ impl App {
             return Err(Interrupted.into());
         }
         let reports = round.reports;
-        let published = self.site().publish(&mut self.store())?;
+        let published = self.publish().await?;
         self.tell().await?;
-        let mut turns = Vec::new();
-        for digest in &self.config.digests {
-            turns.push((digest.id.clone(), queue::queue(&mut self.store(), self.press(), digest, false)?));
-        }
-        let personal = queue::queue_personal(&mut self.store(), self.press())?;
-        queue::queue_notices(&mut self.store(), self.press(), &self.config.mail.operators)?;
+        self.go_on()?;
+        let (turns, personal) = tokio::task::block_in_place(|| self.queue())?;
         // The web version stands before the mail that links to it.
         self.archive()?;
         let deliveries = self.deliver(None).await?;
-        self.forget()?;
-        self.index()?;
+        self.go_on()?;
+        tokio::task::block_in_place(|| self.maintain())?;
         tracing::info!(sources = reports.len(), stories = published.stories, written = published.written, sent = deliveries.sent, "cycle done");
         Ok(Cycle { reports, published, turns, personal, deliveries })
     }
 
-    /// Brings the search up to date, a part at a time: others have their turn in between.
-    fn index(&self) -> anyhow::Result<()> {
-        loop {
-            let mut store = self.store();
-            let mut work = store.begin()?;
-            let count = work.index_words(INDEXED)?;
-            work.commit()?;
-            if count < INDEXED {
-                return Ok(());
-            }
+    /// Queues what is due for whom.
+    fn queue(&self) -> anyhow::Result<(Vec<(String, Turn)>, PersonalTurn)> {
+        let mut turns = Vec::new();
+        for digest in &self.config.digests {
+            self.go_on()?;
+            turns.push((digest.id.clone(), queue::queue(self.store(), self.press(), digest, false)?));
         }
+        let personal = queue::queue_personal(self.store(), self.press(), &self.stop)?;
+        queue::queue_notices(self.store(), self.press(), &self.config.mail.operators)?;
+        Ok((turns, personal))
     }
 
-    /// Forgets which mail went to whom, after a while.
-    fn forget(&self) -> anyhow::Result<()> {
-        let Ok(limit) = self.clock.now().checked_sub(duration(self.config.mail.retention_seconds)) else { return Ok(()) };
-        let mut store = self.store();
-        let mut work = store.begin()?;
-        let gone = work.forget_deliveries(limit)?;
-        work.commit()?;
+    /// What can wait: the search is brought up to date, and what is too old is forgotten. All in small parts, so that others have
+    /// their turn in between.
+    fn maintain(&self) -> anyhow::Result<()> {
+        let now = self.clock.now();
+        while self.store().write(|w| w.publishing().index_words(INDEXED))? == INDEXED {}
+        let configured: Vec<&str> = self.config.sources.iter().map(|source| source.id.as_str()).collect();
+        let gone = history::forget_entries(self.store(), &configured, duration(self.config.channel.retention_seconds), now)?;
+        if gone > 0 {
+            tracing::info!(gone, "entries that their sources dropped long ago are forgotten");
+        }
+        let gone = outbox::forget(self.store(), duration(self.config.mail.retention_seconds), now)?;
         if gone > 0 {
             tracing::info!(gone, "old deliveries are forgotten");
         }
-        Ok(())
+        Ok(self.store().give_back_space()?)
     }
 
     /// Sends what is due, with a progress bar on a terminal.
@@ -273,8 +348,15 @@ impl App {
             Progress::Total(total) => bar.set_length(total),
             Progress::One => bar.inc(1),
         };
-        let office =
-            Office { store: self.refresher.store.clone(), transport: self.transport.clone(), sender: self.sender.clone(), pace, now: self.clock.now() };
+        self.take_over()?;
+        let office = Office {
+            store: self.store().clone(),
+            transport: self.transport.clone(),
+            sender: self.sender.clone(),
+            pace,
+            clock: self.clock,
+            stop: self.stop.clone(),
+        };
         let done = office.deliver(digest, on_done).await;
         bar.finish_and_clear();
         let done = done?;
@@ -285,15 +367,32 @@ impl App {
     /// One turn of the service: what fails is logged, and tried again at the next.
     pub async fn tick(&self) {
         let cycle = self.cycle().await;
-        METRICS.turned(cycle.is_ok(), self.clock.now().as_second());
-        if let Err(error) = cycle {
-            tracing::error!("cycle failed: {error:#}");
+        METRICS.turned(!cycle.as_ref().is_err_and(|error| !error.is::<Interrupted>()), self.clock.now().as_second());
+        match cycle {
+            Err(error) if error.is::<Interrupted>() => return,
+            Err(error) => tracing::error!("cycle failed: {error:#}"),
+            Ok(_) => {}
         }
         let Some(public) = self.config.public_url.as_deref() else { return };
         if let Err(error) = websub::subscribe(&self.refresher, &self.config.sources, public, &TokenSource::System, self.clock.now()).await {
             tracing::error!("hubs could not be asked: {error:#}");
         }
     }
+}
+
+/// The secret of this installation that links are signed with, made at first use.
+fn secret(store: &Store) -> anyhow::Result<String> {
+    const NAME: &str = "signing";
+    // Read first: a command that only reads is not to wait for one that writes.
+    if let Some(known) = store.read(|r| r.mailing().secret(NAME))? {
+        return Ok(known);
+    }
+    let fresh = TokenSource::System.token()?;
+    let kept = store.write(|w| {
+        w.mailing().put_secret(NAME, &fresh)?;
+        w.mailing().secret(NAME)
+    })?;
+    kept.context("the secret of this installation could not be kept")
 }
 
 /// Rules and model as configured, and a digest of both.
@@ -387,6 +486,7 @@ fn log(report: &Report) {
     match &report.outcome {
         Outcome::Failed(reason) => tracing::warn!(source.id = report.source, reason, "source failed"),
         Outcome::NotModified => tracing::info!(source.id = report.source, "not modified"),
+        Outcome::TakenOver => tracing::info!(source.id = report.source, "another process reads it"),
         Outcome::Read { new, changed, unchanged, .. } => tracing::info!(source.id = report.source, new, changed, unchanged, "read"),
     }
 }

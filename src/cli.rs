@@ -16,15 +16,15 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use crate::app::{App, Interrupted, Usage, shutdown_signal};
+use crate::app::{App, INTERRUPTED_CODE, Interrupted, Usage, shutdown_signal};
 use crate::clock::Clock;
 use crate::config::{self, ConfigError};
 use crate::deliver::message::{Built, build, message_id, prepare};
-use crate::mailing::queue;
+use crate::mailing::queue::{self, Preview};
 use crate::model::digest::{CONFIRMATION, Delivery, Digest, Issue, PERSONAL, PREFERENCES_PLACE, UNSUBSCRIBE_PLACE};
 use crate::model::mail_address::Address;
 use crate::refresh::{Outcome, Report};
-use crate::store::{EntryFilter, Store};
+use crate::store::EntryFilter;
 use crate::templates::BUILT_IN;
 use crate::web::hooks::Hooks;
 use crate::web::limits::Limits;
@@ -34,6 +34,8 @@ use crate::{demo, files, web};
 
 /// How often `courant serve` looks at the clock.
 const TICK: Duration = Duration::from_secs(30);
+/// After a signal, what is under way has so long to end.
+const FAREWELL: Duration = Duration::from_millis(1_800);
 
 /// Gathers the news of many organisations, publishes one clean feed and mails digests.
 #[derive(Debug, Parser)]
@@ -185,6 +187,13 @@ enum Command {
     },
 }
 
+impl Command {
+    /// What ends in order when it is told to; all else may end anywhere, for every unit of work is whole.
+    fn heeds_signals(&self) -> bool {
+        matches!(self, Command::Fetch { .. } | Command::Publish | Command::Digest { .. } | Command::Run)
+    }
+}
+
 /// Every source that was tried failed.
 #[derive(Debug, thiserror::Error)]
 #[error("every source failed")]
@@ -211,7 +220,7 @@ pub fn main() -> ExitCode {
         () if error.is::<ConfigError>() || error.is::<Usage>() => 2,
         () if error.is::<EverySourceFailed>() => 3,
         // As a shell reports a program that Ctrl-C ended.
-        () if error.is::<Interrupted>() => 130,
+        () if error.is::<Interrupted>() => INTERRUPTED_CODE as u8,
         () => 1,
     })
 }
@@ -240,9 +249,12 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         return Ok(());
     }
     let app = App::new(config, clock)?;
+    if arguments.command.heeds_signals() {
+        app.heed_signals();
+    }
     match &arguments.command {
         Command::Fetch { all, source } => fetch(&app, *all, source.clone()).await,
-        Command::Publish => publish(&app),
+        Command::Publish => publish(&app).await,
         Command::Digest { digest, preview: Some(address), open, .. } => preview(&app, digest.as_deref(), address, *open),
         Command::Digest { digest, test: Some(address), .. } => send_test(&app, digest.as_deref(), address).await,
         Command::Digest { digest, dry_run, .. } => digest_now(&app, digest.as_deref(), *dry_run).await,
@@ -251,8 +263,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Run => app.cycle().await.and_then(|cycle| judge(&cycle.reports)),
         Command::Serve { listen } => serve(app, listen).await,
         Command::Entries { format, source, since } => {
-            let entries = app.store().entries(&EntryFilter { source: source.clone(), since: *since })?;
-            list::entries(&entries, *format == ListFormat::Jsonl)
+            list::entries(app.store(), &EntryFilter { source: source.clone(), since: *since }, *format == ListFormat::Jsonl)
         }
         Command::Explain { entry } => stories::explain(&app, entry),
         Command::Merge { entry, other } => stories::merge(&app, entry, other),
@@ -261,7 +272,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Classify(wanted) => topics::classify(wanted, Some(&app)),
         Command::Label { entry, topics, forget } => topics::label(&app, entry, topics, *forget),
         Command::Reclassify => topics::reclassify(&app),
-        Command::Sources => list::sources(&app.config.sources, &app.store().sources()?),
+        Command::Sources => list::sources(&app.config.sources, &app.store().read(|r| r.sources().list())?),
         Command::Init { .. } | Command::Check | Command::Probe(_) | Command::Cluster { .. } | Command::Demo { .. } => Ok(()),
     }
 }
@@ -304,8 +315,8 @@ async fn fetch(app: &App, all: bool, source: Option<String>) -> anyhow::Result<(
     judge(&round.reports)
 }
 
-fn publish(app: &App) -> anyhow::Result<()> {
-    let published = app.publish()?;
+async fn publish(app: &App) -> anyhow::Result<()> {
+    let published = app.publish().await?;
     println!("{} stories in {}, {} files written", published.stories, app.config.publish.dir.display(), published.written);
     Ok(())
 }
@@ -321,12 +332,12 @@ fn chosen_digests<'a>(app: &'a App, only: Option<&str>) -> anyhow::Result<Vec<&'
 async fn digest_now(app: &App, only: Option<&str>, is_dry: bool) -> anyhow::Result<()> {
     for digest in chosen_digests(app, only)? {
         if is_dry {
-            let (stories, issue) = queue::preview(&app.store(), app.press(), digest)?;
+            let Preview { stories, issue, .. } = queue::preview(app.store(), app.press(), digest)?;
             let text = shown(&issue.text);
             println!("Digest: {} ({} stories, {} recipients)\nSubject: {}\n\n{text}", digest.id, stories.len(), digest.recipients.len(), issue.subject);
             continue;
         }
-        let turn = queue::queue(&mut app.store(), app.press(), digest, true)?;
+        let turn = queue::queue(app.store(), app.press(), digest, true)?;
         println!("{}: {}", digest.id, list::turn(&turn));
     }
     if !is_dry {
@@ -345,21 +356,21 @@ fn shown(text: &str) -> String {
 /// digest, its issue if there is anything new, and why not where there is not.
 fn would_get(app: &App, only: Option<&str>, address: &Address) -> anyhow::Result<Option<(String, Result<Issue, String>)>> {
     let store = app.store();
-    if let Some(subscriber) = store.subscriber(&app.sender.key.hash(address.as_str()))?.filter(|_| only.is_none()) {
-        let issue = queue::preview_personal(&store, app.press(), &subscriber.preferences, subscriber.seen)?;
+    if let Some(subscriber) = store.read(|r| r.subscribers().get(&app.sender.key.hash(address.as_str())))?.filter(|_| only.is_none()) {
+        let issue = queue::preview_personal(store, app.press(), &subscriber.preferences, subscriber.seen)?;
         let issue = issue.ok_or_else(|| format!("nothing is new for {address} ({}): they would get no mail now", people::since(&subscriber)));
         return Ok(Some((PERSONAL.to_owned(), issue)));
     }
     for digest in chosen_digests(app, only)? {
         if digest.recipients.contains(address) {
-            return Ok(Some((digest.id.clone(), digest_issue(app, &store, digest)?)));
+            return Ok(Some((digest.id.clone(), digest_issue(app, digest)?)));
         }
     }
     Ok(None)
 }
 
-fn digest_issue(app: &App, store: &Store, digest: &Digest) -> anyhow::Result<Result<Issue, String>> {
-    let (stories, issue) = queue::preview(store, app.press(), digest)?;
+fn digest_issue(app: &App, digest: &Digest) -> anyhow::Result<Result<Issue, String>> {
+    let Preview { stories, issue, .. } = queue::preview(app.store(), app.press(), digest)?;
     Ok(if stories.is_empty() { Err(format!("nothing is new for the digest \"{}\": no mail would go out now", digest.id)) } else { Ok(issue) })
 }
 
@@ -410,7 +421,7 @@ async fn send_test(app: &App, only: Option<&str>, address: &str) -> anyhow::Resu
         // Anybody may look at a digest.
         None => {
             let digest = *chosen_digests(app, only)?.first().ok_or_else(|| Usage(format!("{address} is no subscriber, and there is no [[digest]]")))?;
-            (digest.id.clone(), digest_issue(app, &app.store(), digest)?)
+            (digest.id.clone(), digest_issue(app, digest)?)
         }
     };
     let (digest, issue) = match wanted {
@@ -432,7 +443,6 @@ async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
     let mail_waits = Arc::new(Notify::new());
     let listener = tokio::net::TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     eprintln!("serving {} on http://{}", app.config.publish.dir.display(), listener.local_addr()?);
-    let (stop, mut stopped) = tokio::sync::watch::channel(false);
     let hooks = Hooks {
         refresher: app.refresher.clone(),
         channel: app.config.channel.clone(),
@@ -450,31 +460,38 @@ async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
         limits: Limits::default(),
         is_hub: app.is_own_hub(),
         verifying: web::hubs::places(),
+        searching: web::search::places(),
         mail_waits: mail_waits.clone(),
     };
-    let shutdown = async move { drop(stopped.wait_for(|stopped| *stopped).await) };
+    let stop = app.stop.clone();
+    let shutdown = stop.clone().cancelled_owned();
     let server = tokio::spawn(web::server::serve(listener, app.config.publish.dir.clone(), Some(Arc::new(hooks)), shutdown));
+    let app = Arc::new(app);
     // Who signs up looks out for a mail now, not at the next turn.
-    let confirmations = async {
+    let confirming = app.clone();
+    let confirmations = tokio::spawn(async move {
         loop {
             mail_waits.notified().await;
-            if let Err(error) = app.deliver(Some(CONFIRMATION)).await {
+            if let Err(error) = confirming.deliver(Some(CONFIRMATION)).await {
                 tracing::error!("confirmations could not be sent: {error:#}");
             }
         }
-    };
-    let turns = async {
-        loop {
-            app.tick().await;
+    });
+    let turning = app.clone();
+    let turns = tokio::spawn(async move {
+        while !turning.stop.is_cancelled() {
+            turning.tick().await;
             tokio::time::sleep(TICK).await;
         }
-    };
+    });
     tokio::select! {
-        () = confirmations => {}
-        () = turns => {}
-        () = shutdown_signal() => {}
+        () = stop.cancelled() => {}
+        () = shutdown_signal() => stop.cancel(),
     }
-    stop.send_replace(true);
-    server.await??;
+    confirmations.abort();
+    let ended = tokio::time::timeout(FAREWELL, async { (server.await, turns.await) }).await;
+    if let Ok((server, _)) = ended {
+        server??;
+    }
     Ok(())
 }

@@ -2,6 +2,11 @@
 
 use jiff::Timestamp;
 
+/// Ctrl-C, or SIGTERM.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("interrupted: what was done until then is stored")]
+pub struct Interrupted;
+
 /// Where commands get the time from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clock {

@@ -21,7 +21,6 @@ use crate::app::{App, Cycle, shutdown_signal};
 use crate::clock::Clock;
 use crate::mailing::queue::Turn;
 use crate::refresh::Outcome;
-use crate::store::EntryFilter;
 use crate::{config, files, web};
 
 /// The day of the demo: a Thursday after the stories of the first listing.
@@ -200,7 +199,7 @@ fn report_first(cycle: &Cycle, (requests, _): (usize, usize), bytes: u64) {
         match &report.outcome {
             Outcome::Read { new, .. } => println!("  {:<12} {new} entries", report.source),
             Outcome::Failed(reason) => println!("  {:<12} failed, and the run went on: {reason}", report.source),
-            Outcome::NotModified => println!("  {:<12} not modified", report.source),
+            Outcome::NotModified | Outcome::TakenOver => println!("  {:<12} not modified", report.source),
         }
     }
     println!("\nMerged into {} stories, because:", cycle.published.stories);
@@ -236,7 +235,7 @@ fn report_files(app: &App) -> anyhow::Result<()> {
     for mail in mails {
         println!("Mail         {}", mail.display());
     }
-    let entries = app.store().entries(&EntryFilter::default())?;
-    println!("Store        {} ({} entries)", app.config.store_path.display(), entries.len());
+    let entries = app.store().read(|r| r.entries().count())?;
+    println!("Store        {} ({entries} entries)", app.config.store_path.display());
     Ok(())
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::classify::Classifier;
 use crate::dedupe::memory::Memory;
@@ -11,15 +11,21 @@ use crate::dedupe::place::{Applicant, Opinion, place};
 use crate::digest;
 use crate::model::digest::Digest;
 use crate::model::entry::Identity;
+use crate::model::key::Key;
 use crate::model::source::Source;
 use crate::model::story::{Relation, StoredEntry, Story};
 use crate::model::topic::TopicMatch;
 use crate::normalize::entry::entry_id;
-use crate::refresh::placing::{Shelves, keys_of, sketch_of};
-use crate::store::{Shelf, Store};
+use crate::refresh::index::StoreIndex;
+use crate::refresh::prepare::{keys_of, sketch_of};
+use crate::store::{Markup, Store, StoreError, Unit, Write};
 
 /// Entries read, or changed in one transaction, at a time: others have their turn in between.
 const BATCH: usize = 500;
+/// Sketches put into the index of features in one unit of work.
+const REBUILT: usize = 2_000;
+/// That an entry is still listed is noted to the day.
+const SEEN_WITHIN: SignedDuration = SignedDuration::from_hours(25);
 const BY_HAND: &str = "by hand";
 /// The job of `reclassify`, in the store.
 const RECLASSIFY: &str = "reclassify";
@@ -41,103 +47,144 @@ pub struct Changes {
     pub changed: usize,
 }
 
-/// Makes the sketches that are missing, of entries of older versions or edited ones; answers how many.
+/// Makes what is missing to find the neighbours of an entry: sketches of entries of older versions, and the index of their
+/// features. Answers how many entries it was missing for.
 ///
 /// # Errors
 /// When the store fails; what was done stays.
-pub fn sketch_missing(store: &mut Store) -> anyhow::Result<usize> {
+pub fn make_ready(store: &Store) -> anyhow::Result<usize> {
     let mut count = 0;
     loop {
-        let missing = store.unsketched(BATCH)?;
+        let missing = store.read(|r| {
+            let keys = r.placing().unsketched(BATCH)?;
+            keys.into_iter().map(|key| Ok((key, r.entries().get_if_there(key)?))).collect::<Result<Vec<_>, StoreError>>()
+        })?;
         if missing.is_empty() {
-            return Ok(count);
+            break;
         }
-        let entries = missing.iter().map(|key| store.stored_entry_if_there(*key)).collect::<Result<Vec<_>, _>>()?;
-        let work = store.begin()?;
-        for (key, stored) in missing.iter().zip(&entries) {
-            match stored {
-                Some(stored) => work.put_sketch(*key, &sketch_of(&stored.entry, stored.first_seen))?,
-                None => work.forget_unsketched(*key)?,
-            }
-        }
-        work.commit()?;
+        let sketches: Vec<_> = missing.iter().map(|(key, stored)| (*key, stored.as_ref().map(|stored| sketch_of(&stored.entry, stored.first_seen)))).collect();
+        store.write(|w| {
+            sketches.iter().try_for_each(|(key, sketch)| match sketch {
+                Some(sketch) => w.placing().put_sketch(*key, sketch, true),
+                None => w.placing().forget_unsketched(*key),
+            })
+        })?;
         count += missing.len();
     }
+    loop {
+        let added = store.write(|w| w.placing().rebuild_features(REBUILT))?;
+        count += added;
+        if added == 0 {
+            return Ok(count);
+        }
+    }
+}
+
+/// Forgets entries that their sources dropped longer ago than `retention`, a part at a time; answers how many. A source that
+/// cannot be read, or that says that nothing changed, drops nothing; what a source brought that is not `configured` any more is
+/// dropped as a whole.
+///
+/// # Errors
+/// When the store fails; what was forgotten stays so.
+pub fn forget_entries(store: &Store, configured: &[&str], retention: SignedDuration, now: Timestamp) -> anyhow::Result<usize> {
+    let Ok(limit) = now.checked_sub(retention) else { return Ok(0) };
+    let states = store.read(|r| r.sources().states())?;
+    let mut gone = 0;
+    for (source, state) in &states {
+        let read_at = state.read_at.or(state.last_success).unwrap_or(Timestamp::MIN);
+        // Its last document was seen to the day only.
+        let dropped = if configured.contains(&source.as_str()) { read_at.saturating_sub(SEEN_WITHIN)? } else { now };
+        loop {
+            let count = store.write(|w| w.entries().forget_unseen(source, limit.min(dropped), BATCH))?;
+            gone += count;
+            if count < BATCH {
+                break;
+            }
+        }
+    }
+    Ok(gone)
 }
 
 /// Why an entry is with whom it is, and why the nearest others are not.
 ///
 /// # Errors
 /// When the store fails.
-pub fn explain(store: &mut Store, entry: &StoredEntry) -> anyhow::Result<Explanation> {
-    let story = store.story_of(entry.order)?;
+pub fn explain(store: &Store, entry: &StoredEntry) -> anyhow::Result<Explanation> {
     let (keys, sketch) = (keys_of(&entry.entry), sketch_of(&entry.entry, entry.first_seen));
-    let placing = {
-        // Never committed: nothing is written.
-        let work = store.begin()?;
-        place(Applicant { keys: &keys, sketch: &sketch }, &mut Shelves::new(&work, &entry.entry.id))?
-    };
-    let mut explanation = Explanation { story, others: Vec::new(), own: Vec::new() };
-    for opinion in placing.opinions {
-        let other = store.stored_entry(opinion.entry)?;
-        let is_own = other.story == entry.story;
-        if is_own { explanation.own.push((other, opinion)) } else { explanation.others.push((other, opinion)) }
-    }
-    Ok(explanation)
+    store.try_out(|w| {
+        let story = w.entries().story_of(entry.order)?;
+        let placing = place(Applicant { keys: &keys, sketch: &sketch }, &mut StoreIndex::but(w, entry.order, &entry.entry.id)?)?;
+        let mut explanation = Explanation { story, others: Vec::new(), own: Vec::new() };
+        for opinion in placing.opinions {
+            let other = w.entries().get(opinion.entry)?;
+            let is_own = other.story == entry.story;
+            if is_own { explanation.own.push((other, opinion)) } else { explanation.others.push((other, opinion)) }
+        }
+        Ok(explanation)
+    })
 }
 
 /// Two entries' stories become one, and stay it.
 ///
 /// # Errors
 /// When the store fails; nothing is changed then.
-pub fn merge(store: &mut Store, one: &StoredEntry, other: &StoredEntry, now: Timestamp) -> anyhow::Result<()> {
+pub fn merge(store: &Store, one: &StoredEntry, other: &StoredEntry, now: Timestamp) -> anyhow::Result<()> {
     let (first, second) = if one.order <= other.order { (one, other) } else { (other, one) };
-    let mut work = store.begin()?;
-    let (into, from) = (work.sketched(first.order)?, work.sketched(second.order)?);
-    if let (Some((into, _)), Some((from, _))) = (into, from) {
-        work.forget_rulings(into, from)?;
-    }
-    work.put_ruling(first.order, second.order, true, now)?;
     let differs = first.entry.language.is_some() && second.entry.language.is_some() && first.entry.language != second.entry.language;
     let relation = if differs { Relation::Translation } else { Relation::Copy };
     let reason = format!("{} of \"{}\" ({}): {BY_HAND}", relation.as_str(), first.entry.title, first.entry.source);
-    work.set_relation(second.order, relation, Some(&reason))?;
-    work.merge_stories(&first.story, std::slice::from_ref(&second.story))?;
-    Ok(work.commit()?)
+    store.write(|w| {
+        let (into, from) = (w.placing().story_key_of(first.order)?, w.placing().story_key_of(second.order)?);
+        let (Some(into), Some(from)) = (into, from) else { return Err(gone()) };
+        w.stories().forget_rulings(into, from)?;
+        w.stories().put_ruling(first.order, second.order, true, now)?;
+        w.stories().set_relation(second.order, relation, Some(&reason))?;
+        Ok(w.placing().merge_stories(into, &[from])?)
+    })
+}
+
+fn gone() -> anyhow::Error {
+    anyhow::anyhow!("the entry was forgotten in the meantime: try again")
 }
 
 /// An entry leaves its story, and stays out of it. Answers from how many it was parted.
 ///
 /// # Errors
 /// When the store fails; nothing is changed then.
-pub fn split(store: &mut Store, entry: &StoredEntry, now: Timestamp) -> anyhow::Result<usize> {
-    let story = store.story_of(entry.order)?;
-    let rest: Vec<&StoredEntry> = story.versions.iter().filter(|version| version.order != entry.order).collect();
-    let Some(eldest) = rest.first() else { return Ok(0) };
+pub fn split(store: &Store, entry: &StoredEntry, now: Timestamp) -> anyhow::Result<usize> {
     let own = story_named_after(&entry.entry.id);
-    let mut work = store.begin()?;
-    for other in &rest {
-        work.put_ruling(entry.order, other.order, false, now)?;
-    }
-    if own == story.id {
-        // The story bears its name: it keeps it, and the others move out together.
-        let theirs = story_named_after(&eldest.entry.id);
+    store.write(|w| {
+        let story = w.entries().story_of(entry.order)?;
+        let rest: Vec<&StoredEntry> = story.versions.iter().filter(|version| version.order != entry.order).collect();
+        let Some(eldest) = rest.first() else { return Ok(0) };
         for other in &rest {
-            work.move_entry(other.order, &theirs)?;
+            w.stories().put_ruling(entry.order, other.order, false, now)?;
         }
-    } else {
-        work.move_entry(entry.order, &own)?;
-    }
-    work.set_relation(entry.order, Relation::First, Some(&format!("parted {BY_HAND}")))?;
-    if eldest.order > entry.order {
-        work.set_relation(eldest.order, Relation::First, None)?;
-    }
-    work.commit()?;
-    Ok(rest.len())
+        if own == story.id {
+            // The story bears its name: it keeps it, and the others move out together.
+            let theirs = story_named_after(&eldest.entry.id);
+            rest.iter().try_for_each(|other| w.stories().move_entry(other.order, &theirs))?;
+        } else {
+            w.stories().move_entry(entry.order, &own)?;
+        }
+        w.stories().set_relation(entry.order, Relation::First, Some(&format!("parted {BY_HAND}")))?;
+        if eldest.order > entry.order {
+            w.stories().set_relation(eldest.order, Relation::First, None)?;
+        }
+        Ok(rest.len())
+    })
 }
 
 fn story_named_after(entry_id_of_first: &str) -> String {
     entry_id("story", &Identity::Guid(entry_id_of_first.to_owned()))
+}
+
+/// Where an entry stands, and what it is found by.
+#[derive(Debug, Clone, PartialEq)]
+struct Stood {
+    entry: i64,
+    story: i64,
+    keys: Vec<Key>,
 }
 
 /// Puts all entries into stories anew, in the order in which they came, and moves those that belong elsewhere. A run that is killed
@@ -145,47 +192,53 @@ fn story_named_after(entry_id_of_first: &str) -> String {
 ///
 /// # Errors
 /// When the store fails; what was moved stays moved.
-pub fn recluster(store: &mut Store, is_dry: bool, mut on_step: impl FnMut(usize)) -> anyhow::Result<Changes> {
+pub fn recluster(store: &Store, is_dry: bool, mut on_step: impl FnMut(usize)) -> anyhow::Result<Changes> {
     let mut memory = Memory::default();
-    let mut shelves: Vec<Shelf> = Vec::new();
+    let mut stood: Vec<Stood> = Vec::new();
     loop {
-        let batch = store.shelf_after(shelves.last().map_or(0, |shelf| shelf.entry), BATCH)?;
+        let after = stood.last().map_or(0, |last| last.entry);
+        let batch = store.read(|r| {
+            let entries = r.entries().after(after, BATCH, Markup::Without)?;
+            entries.into_iter().map(|entry| Ok((r.placing().sketched(entry.order)?, entry))).collect::<Result<Vec<_>, StoreError>>()
+        })?;
         if batch.is_empty() {
             break;
         }
-        for mut shelf in batch {
-            memory.add(&std::mem::take(&mut shelf.sketch), &shelf.keys);
-            shelves.push(shelf);
+        for (sketched, entry) in batch {
+            let Some((story, sketch)) = sketched else { continue };
+            let keys = keys_of(&entry.entry);
+            memory.add(&sketch.unwrap_or_default(), &keys);
+            stood.push(Stood { entry: entry.order, story, keys });
         }
     }
-    let numbers: HashMap<i64, usize> = shelves.iter().enumerate().map(|(number, shelf)| (shelf.entry, number)).collect();
-    let rulings: Vec<(usize, usize, bool)> =
-        store.rulings()?.iter().filter_map(|(a, b, is_same)| Some((*numbers.get(a)?, *numbers.get(b)?, *is_same))).collect();
+    let numbers: HashMap<i64, usize> = stood.iter().enumerate().map(|(number, stood)| (stood.entry, number)).collect();
+    let rulings = store.read(|r| r.stories().rulings())?;
+    let rulings: Vec<(usize, usize, bool)> = rulings.iter().filter_map(|(a, b, is_same)| Some((*numbers.get(a)?, *numbers.get(b)?, *is_same))).collect();
     for (a, b, _) in rulings.iter().filter(|(_, _, is_same)| !is_same) {
         memory.keep_apart(*a, *b);
     }
-    let decisions = decide(&mut memory, &shelves, &rulings, &mut on_step);
-    apply(store, &memory, &shelves, &decisions, is_dry)
+    let decisions = decide(&mut memory, &stood, &rulings, &mut on_step);
+    apply(store, &memory, &stood, &decisions, is_dry)
 }
 
 /// How an entry belongs to an earlier one, and why; `None` for those that begin a story, or stay as they are.
 type Decision = Option<(Relation, usize, String)>;
 
 /// Places all entries, one after the other.
-fn decide(memory: &mut Memory, shelves: &[Shelf], rulings: &[(usize, usize, bool)], on_step: &mut impl FnMut(usize)) -> Vec<Decision> {
-    let mut decisions = Vec::with_capacity(shelves.len());
+fn decide(memory: &mut Memory, stood: &[Stood], rulings: &[(usize, usize, bool)], on_step: &mut impl FnMut(usize)) -> Vec<Decision> {
+    let mut decisions = Vec::with_capacity(stood.len());
     // Of stories that began too long ago to be compared, the first entry: what is not found elsewhere stays with it.
     let mut old: HashMap<i64, usize> = HashMap::new();
-    for (number, shelf) in shelves.iter().enumerate() {
+    for (number, own) in stood.iter().enumerate() {
         memory.begin(number);
         let Some(sketch) = memory.sketch(number) else {
-            memory.join(*old.entry(shelf.story).or_insert(number), number);
+            memory.join(*old.entry(own.story).or_insert(number), number);
             decisions.push(None);
             on_step(1);
             continue;
         };
-        let Ok(placing) = place(Applicant { keys: &shelf.keys, sketch: &sketch }, memory);
-        if let (None, Some(first)) = (placing.decision(), old.get(&shelf.story)) {
+        let Ok(placing) = place(Applicant { keys: &own.keys, sketch: &sketch }, memory);
+        if let (None, Some(first)) = (placing.decision(), old.get(&own.story)) {
             memory.join(*first, number);
         }
         decisions.push(placing.decision().map(|decision| (decision.relation, decision.entry as usize, decision.reason.to_string())));
@@ -202,55 +255,46 @@ fn decide(memory: &mut Memory, shelves: &[Shelf], rulings: &[(usize, usize, bool
 }
 
 /// Moves the entries whose story changed, a batch at a time.
-fn apply(store: &mut Store, memory: &Memory, shelves: &[Shelf], decisions: &[Decision], is_dry: bool) -> anyhow::Result<Changes> {
+fn apply(store: &Store, memory: &Memory, stood: &[Stood], decisions: &[Decision], is_dry: bool) -> anyhow::Result<Changes> {
     // A story stays with the first of its entries; what else it held gets a name of its own.
     let mut heirs: HashMap<i64, usize> = HashMap::new();
-    for (number, shelf) in shelves.iter().enumerate() {
-        heirs.entry(shelf.story).or_insert_with(|| memory.story(number));
+    for (number, own) in stood.iter().enumerate() {
+        heirs.entry(own.story).or_insert_with(|| memory.story(number));
     }
     let mut moves: BTreeMap<usize, usize> = BTreeMap::new();
-    for (number, shelf) in shelves.iter().enumerate() {
+    for (number, own) in stood.iter().enumerate() {
         let first = memory.story(number);
-        let keeps = shelves[first].story == shelf.story && heirs.get(&shelf.story) == Some(&first);
+        let keeps = stood[first].story == own.story && heirs.get(&own.story) == Some(&first);
         if !keeps {
             moves.insert(number, first);
         }
     }
-    let changes = Changes { entries: shelves.len(), changed: moves.len() };
+    let changes = Changes { entries: stood.len(), changed: moves.len() };
     if is_dry {
         return Ok(changes);
     }
     let moves: Vec<(usize, usize)> = moves.into_iter().collect();
     for batch in moves.chunks(BATCH) {
-        let mut titles = HashMap::new();
-        let mut names = HashMap::new();
-        for (number, first) in batch {
-            let shelf = &shelves[*first];
-            if heirs.get(&shelf.story) != Some(first) && !names.contains_key(first) {
-                names.insert(*first, story_named_after(&store.stored_entry(shelf.entry)?.entry.id));
-            }
-            if let Some((_, other, _)) = &decisions[*number] {
-                let other = store.stored_entry(shelves[*other].entry)?.entry;
-                titles.insert(*number, format!("\"{}\" ({})", other.title, other.source));
-            }
-        }
-        let mut work = store.begin()?;
-        for (number, first) in batch {
-            let name = match names.get(first) {
-                Some(name) => name.clone(),
-                None => work.story_id(shelves[*first].story)?,
-            };
-            work.move_entry(shelves[*number].entry, &name)?;
-            let (relation, reason) = match (&decisions[*number], titles.get(number)) {
-                (Some((relation, _, reason)), Some(title)) if number != first => (*relation, Some(format!("{} of {title}: {reason}", relation.as_str()))),
-                _ if number == first => (Relation::First, None),
-                _ => (Relation::Copy, Some(format!("copy: {BY_HAND}"))),
-            };
-            work.set_relation(shelves[*number].entry, relation, reason.as_deref())?;
-        }
-        work.commit()?;
+        store.write(|w| batch.iter().try_for_each(|(number, first)| move_one(w, stood, &heirs, decisions, *number, *first)))?;
     }
     Ok(changes)
+}
+
+/// Moves one entry into the story of its first. One of either that was forgotten in the meantime is left out.
+fn move_one(unit: &Unit<Write>, stood: &[Stood], heirs: &HashMap<i64, usize>, decisions: &[Decision], number: usize, first: usize) -> Result<(), StoreError> {
+    let (own, eldest) = (stood[number].entry, &stood[first]);
+    let (Some(_), Some(head)) = (unit.placing().story_key_of(own)?, unit.entries().get_if_there(eldest.entry)?) else { return Ok(()) };
+    let name = if heirs.get(&eldest.story) == Some(&first) { head.story } else { story_named_after(&head.entry.id) };
+    unit.stories().move_entry(own, &name)?;
+    let other = decisions[number].as_ref().map(|(_, other, _)| unit.entries().get_if_there(stood[*other].entry)).transpose()?.flatten();
+    let (relation, reason) = match (&decisions[number], other) {
+        (Some((relation, _, reason)), Some(other)) if number != first => {
+            (*relation, Some(format!("{} of \"{}\" ({}): {reason}", relation.as_str(), other.entry.title, other.entry.source)))
+        }
+        _ if number == first => (Relation::First, None),
+        _ => (Relation::Copy, Some(format!("copy: {BY_HAND}"))),
+    };
+    unit.stories().set_relation(own, relation, reason.as_deref())
 }
 
 /// What says what entries are about.
@@ -286,16 +330,15 @@ impl Desk<'_> {
 ///
 /// # Errors
 /// When the store fails; nothing is changed then.
-pub fn label(store: &mut Store, desk: Desk, entry: &StoredEntry, topics: Option<&[String]>, now: Timestamp) -> anyhow::Result<Vec<TopicMatch>> {
+pub fn label(store: &Store, desk: Desk, entry: &StoredEntry, topics: Option<&[String]>, now: Timestamp) -> anyhow::Result<Vec<TopicMatch>> {
     let matches = topics.map_or_else(|| desk.topics(entry), |topics| desk.classifier.labelled(topics));
-    let story = store.story_of(entry.order)?;
-    let mut work = store.begin()?;
-    work.put_label(entry.order, topics, now)?;
-    work.set_topics(entry.order, &matches)?;
-    for digest in desk.newly_wanting(&story, entry.order, &matches) {
-        work.set_told(&digest.id, &story.id)?;
-    }
-    work.commit()?;
+    store.write(|w| {
+        let story = w.entries().story_of(entry.order)?;
+        w.stories().put_label(entry.order, topics, now)?;
+        w.stories().set_topics(entry.order, &matches)?;
+        let digests = desk.newly_wanting(&story, entry.order, &matches);
+        digests.iter().try_for_each(|digest| w.stories().set_told(&digest.id, &story.id))
+    })?;
     Ok(matches)
 }
 
@@ -304,40 +347,34 @@ pub fn label(store: &mut Store, desk: Desk, entry: &StoredEntry, topics: Option<
 ///
 /// # Errors
 /// When the store fails; what was done stays.
-pub fn reclassify(store: &mut Store, desk: Desk, fingerprint: &str, mut on_step: impl FnMut(usize)) -> anyhow::Result<Changes> {
-    let mut after = store.job(RECLASSIFY, fingerprint)?;
+pub fn reclassify(store: &Store, desk: Desk, fingerprint: &str, mut on_step: impl FnMut(usize)) -> anyhow::Result<Changes> {
+    let mut after = store.read(|r| r.stories().job(RECLASSIFY, fingerprint))?;
     let mut changes = Changes::default();
     loop {
-        let entries = store.entries_after(after, BATCH)?;
+        let entries = store.read(|r| r.entries().after(after, BATCH, Markup::Without))?;
         let Some(last) = entries.last() else { break };
         after = last.order;
-        let mut changed = Vec::new();
-        for stored in &entries {
-            let topics = desk.topics(stored);
-            if topics != stored.topics {
-                changed.push((stored, topics, store.story_of(stored.order)?));
+        let asked: Vec<(&StoredEntry, Vec<TopicMatch>)> = entries.iter().map(|stored| (stored, desk.topics(stored))).collect();
+        changes.changed += store.write(|w| {
+            let mut changed = 0;
+            for (stored, topics) in asked.iter().filter(|(stored, topics)| *topics != stored.topics) {
+                // What a person said stands, and what is gone is gone.
+                if w.placing().label(&stored.entry.id)?.is_some() || w.placing().story_key_of(stored.order)?.is_none() {
+                    continue;
+                }
+                changed += 1;
+                let story = w.entries().story_of(stored.order)?;
+                w.stories().set_topics(stored.order, topics)?;
+                let digests = desk.newly_wanting(&story, stored.order, topics);
+                digests.iter().try_for_each(|digest| w.stories().set_told(&digest.id, &story.id))?;
             }
-        }
-        let mut work = store.begin()?;
-        for (stored, topics, story) in &changed {
-            // What a person said stands.
-            if work.label(&stored.entry.id)?.is_some() {
-                continue;
-            }
-            changes.changed += 1;
-            work.set_topics(stored.order, topics)?;
-            for digest in desk.newly_wanting(story, stored.order, topics) {
-                work.set_told(&digest.id, &story.id)?;
-            }
-        }
-        work.put_job(RECLASSIFY, fingerprint, after)?;
-        work.commit()?;
+            w.stories().put_job(RECLASSIFY, fingerprint, after)?;
+            Ok::<_, StoreError>(changed)
+        })?;
         changes.entries += entries.len();
         on_step(entries.len());
     }
-    let mut work = store.begin()?;
-    work.end_job(RECLASSIFY)?;
-    work.commit()?;
+    store.write(|w| w.stories().end_job(RECLASSIFY))?;
     Ok(changes)
 }
 
@@ -352,14 +389,10 @@ mod tests {
             ["Rome opens its budget", "Quite another headline", "Dakar mends its roads", "Lima plants trees", "Oslo counts its votes", "A third headline"];
         let stories = [1, 1, 3, 3, 5, 1];
         let mut memory = Memory::with_generations_of(2);
-        let shelf = |(title, story): (&&str, i64)| {
-            let sketch = sketch(&Parts { source: "a", title, ..Parts::default() });
-            Shelf { entry: 0, story, relation: Relation::First, reason: None, sketch, keys: Vec::new() }
-        };
-        let shelves: Vec<Shelf> = titles.iter().zip(stories).map(shelf).collect();
-        shelves.iter().for_each(|shelf| memory.add(&shelf.sketch, &shelf.keys));
+        let stood: Vec<Stood> = stories.map(|story| Stood { entry: 0, story, keys: Vec::new() }).into();
+        titles.iter().for_each(|title| memory.add(&sketch(&Parts { source: "a", title, ..Parts::default() }), &[]));
         let mut steps = 0;
-        assert_eq!(decide(&mut memory, &shelves, &[], &mut |step| steps += step), vec![None; 6]);
+        assert_eq!(decide(&mut memory, &stood, &[], &mut |step| steps += step), vec![None; 6]);
         // Only the first two are gone: the others are told apart by what they say, but for the one whose story began with those.
         assert_eq!((0..6).map(|number| memory.story(number)).collect::<Vec<_>>(), [0, 0, 2, 3, 4, 0]);
         assert_eq!(steps, 6);

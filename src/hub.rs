@@ -2,7 +2,6 @@
 //! hub, or, being the hub ourselves, the feed to everybody who subscribed.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::StreamExt;
 use hmac::{Hmac, KeyInit, Mac};
@@ -10,10 +9,11 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::Sha256;
 use url::Url;
 
+use crate::clock::Clock;
 use crate::fetch::client::{Client, FetchError};
 use crate::model::outlet::Outlet;
 use crate::publish::{self, ATOM, JSON, RSS};
-use crate::store::{Push, Store};
+use crate::store::{Push, Store, StoreError};
 
 /// Leases in seconds: asked for, granted at most, granted where none is asked for.
 const LEASE_MIN: i64 = 300;
@@ -75,11 +75,10 @@ pub fn topics(public: &str, outlets: &[Outlet]) -> Vec<String> {
 ///
 /// # Errors
 /// When the store fails.
-pub async fn verify(store: &Mutex<Store>, client: &Client, wish: &Wish, challenge: &str, now: Timestamp) -> anyhow::Result<bool> {
-    let lock = || store.lock().unwrap_or_else(PoisonError::into_inner);
+pub async fn verify(store: &Store, client: &Client, wish: &Wish, challenge: &str, now: Timestamp) -> anyhow::Result<bool> {
     let callback = wish.callback.as_str();
-    if wish.is_subscribing && !lock().has_hub_subscriber(callback, &wish.topic)? {
-        let (all, own) = lock().hub_subscriber_counts(&wish.callback.origin().ascii_serialization())?;
+    if wish.is_subscribing && !store.read(|r| r.hub().has_subscriber(callback, &wish.topic))? {
+        let (all, own) = store.read(|r| r.hub().subscriber_counts(&wish.callback.origin().ascii_serialization()))?;
         if all >= SUBSCRIBERS_MAX || own >= SUBSCRIBERS_PER_HOST_MAX {
             tracing::warn!("the hub is full: a subscription was left out");
             return Ok(false);
@@ -100,9 +99,10 @@ pub async fn verify(store: &Mutex<Store>, client: &Client, wish: &Wish, challeng
         }
     };
     if is_meant && wish.is_subscribing {
-        lock().put_hub_subscriber(callback, &wish.topic, &wish.secret, now + SignedDuration::from_secs(wish.lease_seconds))?;
+        let lease_end = now + SignedDuration::from_secs(wish.lease_seconds);
+        store.write(|w| w.hub().put_subscriber(callback, &wish.topic, &wish.secret, lease_end))?;
     } else if is_meant {
-        lock().delete_hub_subscriber(callback, &wish.topic)?;
+        store.write(|w| w.hub().delete_subscriber(callback, &wish.topic))?;
     }
     Ok(is_meant)
 }
@@ -124,22 +124,19 @@ pub struct Telling<'a> {
 ///
 /// # Errors
 /// When the store fails; whoever does not answer is tried again at a later turn.
-pub async fn tell(store: &Arc<Mutex<Store>>, client: &Client, telling: Telling<'_>, now: Timestamp) -> anyhow::Result<usize> {
-    let lock = || store.lock().unwrap_or_else(PoisonError::into_inner);
-    let pushes = {
-        let mut store = lock();
-        let mut work = store.begin()?;
-        for path in work.take_changed_feeds()? {
+pub async fn tell(store: &Store, client: &Client, telling: Telling<'_>, clock: Clock) -> anyhow::Result<usize> {
+    let pushes = store.write(|w| {
+        let now = clock.now();
+        for path in w.hub().take_changed_feeds()? {
             let topic = format!("{}/{path}", telling.public);
             if telling.is_own {
-                work.put_pushes(&topic, now)?;
+                w.hub().put_pushes(&topic, now)?;
             } else {
-                work.put_word(telling.hub, &topic, now)?;
+                w.hub().put_word(telling.hub, &topic, now)?;
             }
         }
-        work.commit()?;
-        store.due_pushes(now, PUSHES_MAX)?
-    };
+        w.hub().claim_pushes(store.worker(), now, PUSHES_MAX)
+    })?;
     let mut told = 0;
     let mut sends = futures_util::stream::iter(pushes.into_iter().map(|push| async move {
         let result = one(client, telling, &push).await;
@@ -147,24 +144,27 @@ pub async fn tell(store: &Arc<Mutex<Store>>, client: &Client, telling: Telling<'
     }))
     .buffer_unordered(CONCURRENCY);
     while let Some((push, result)) = sends.next().await {
-        match (result, PAUSES_MINUTES.get(push.attempts as usize)) {
-            (Ok(()), _) => {
-                told += 1;
-                lock().delete_push(&push)?;
-            }
-            // Section 7: it does not want to hear of it any more.
-            (Err(FetchError::Gone), _) => lock().delete_hub_subscriber(&push.callback, &push.topic)?,
-            (Err(error), Some(minutes)) => {
-                tracing::info!("a push of {} failed, and is tried again in {minutes} min: {error}", push.topic);
-                lock().defer_push(&push, now + SignedDuration::from_mins(*minutes))?;
-            }
-            (Err(error), None) => {
-                tracing::warn!("a push of {} is given up: {error}", push.topic);
-                lock().delete_push(&push)?;
-            }
-        }
+        told += usize::from(result.is_ok());
+        settle(store, &push, result, clock.now())?;
     }
     Ok(told)
+}
+
+/// Keeps what became of a push.
+fn settle(store: &Store, push: &Push, result: Result<(), FetchError>, now: Timestamp) -> Result<(), StoreError> {
+    match (result, PAUSES_MINUTES.get(push.attempts as usize)) {
+        (Ok(()), _) => store.write(|w| w.hub().delete_push(push)),
+        // Section 7: it does not want to hear of it any more.
+        (Err(FetchError::Gone), _) => store.write(|w| w.hub().delete_subscriber(&push.callback, &push.topic)),
+        (Err(error), Some(minutes)) => {
+            tracing::info!("a push of {} failed, and is tried again in {minutes} min: {error}", push.topic);
+            store.write(|w| w.hub().defer_push(push, now + SignedDuration::from_mins(*minutes)))
+        }
+        (Err(error), None) => {
+            tracing::warn!("a push of {} is given up: {error}", push.topic);
+            store.write(|w| w.hub().delete_push(push))
+        }
+    }
 }
 
 async fn one(client: &Client, telling: Telling<'_>, push: &Push) -> Result<(), FetchError> {

@@ -15,7 +15,9 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
+use tokio_util::sync::CancellationToken;
 
+use crate::clock::Interrupted;
 use crate::digest;
 use crate::files::write_if_changed;
 use crate::model::digest::Newsletter;
@@ -55,6 +57,8 @@ pub struct Site<'a> {
     pub key: &'a SigningKey,
     /// The address of a hub that tells of changes.
     pub hub: Option<&'a str>,
+    /// Set when the work is to end: what is done by then stands, the rest is left to the next run.
+    pub stop: &'a CancellationToken,
 }
 
 /// Stories looked at in one transaction.
@@ -80,22 +84,22 @@ impl Site<'_> {
     ///
     /// # Errors
     /// When the store, a template or the disk fails; what was published before stays.
-    pub fn publish(&self, store: &mut Store) -> anyhow::Result<Published> {
+    pub fn publish(&self, store: &Store) -> anyhow::Result<Published> {
         self.settle_outlets(store)?;
-        for keys in store.dirty_stories()?.chunks(DIRTY) {
-            let dirty = store.stories_by_key(keys)?;
-            self.place(store, &dirty)?;
+        for keys in store.read(|r| r.publishing().dirty_keys())?.chunks(DIRTY) {
+            self.go_on()?;
+            self.place(store, keys)?;
         }
         let mut published = Published { written: self.archive_feeds(store)?, ..Published::default() };
         published.written += self.render_behind(store)?;
         published.written += self.render_fixed()?;
-        published.stories = usize::try_from(store.last_published("")?).unwrap_or(0).min(self.frame.channel.entries_max);
+        published.stories = usize::try_from(store.read(|r| r.publishing().last(""))?).unwrap_or(0).min(self.frame.channel.entries_max);
         Ok(published)
     }
 
     /// Outlets that are new, or of something else than before, are behind as a whole.
-    fn settle_outlets(&self, store: &mut Store) -> anyhow::Result<()> {
-        let known: HashMap<String, String> = store.outlets()?.into_iter().map(|(path, contents, _)| (path, contents)).collect();
+    fn settle_outlets(&self, store: &Store) -> anyhow::Result<()> {
+        let known: HashMap<String, String> = store.read(|r| r.publishing().outlets())?.into_iter().map(|(path, contents, _)| (path, contents)).collect();
         let mut new = Vec::new();
         for outlet in self.outlets {
             let contents = serde_json::to_string(&json!({ "tastes": outlet.tastes, "language": outlet.language }))?;
@@ -104,15 +108,13 @@ impl Site<'_> {
             }
         }
         if !new.is_empty() {
-            let mut work = store.begin()?;
-            for (outlet, contents) in new {
-                work.put_outlet(&outlet.path, &contents)?;
-                for file in outlet_files(outlet) {
-                    work.put_behind(&file)?;
+            store.write(|w| {
+                for (outlet, contents) in &new {
+                    w.publishing().put_outlet(&outlet.path, contents)?;
+                    outlet_files(outlet).iter().try_for_each(|file| w.publishing().put_behind(file))?;
                 }
-            }
-            work.mark_all_dirty()?;
-            work.commit()?;
+                w.publishing().mark_all_dirty()
+            })?;
         }
         // All is behind as well when what stands around the stories changed, or when files were taken away.
         let around = self.around()?;
@@ -121,16 +123,14 @@ impl Site<'_> {
         if !is_changed && !self.outlets.iter().any(is_gone) {
             return Ok(());
         }
-        let days = store.published_days()?;
-        let mut work = store.begin()?;
-        for file in self.outlets.iter().filter(|outlet| is_changed || is_gone(outlet)).flat_map(outlet_files) {
-            work.put_behind(&file)?;
-        }
-        for path in days.iter().map(|(day, _)| planet::day_path(day)).chain([planet::DAYS.to_owned(), SITEMAP.to_owned()]) {
-            work.put_behind(&path)?;
-        }
-        work.put_outlet_contents(AROUND, &around)?;
-        Ok(work.commit()?)
+        store.write(|w| {
+            let days = w.publishing().days()?;
+            let files = self.outlets.iter().filter(|outlet| is_changed || is_gone(outlet)).flat_map(outlet_files);
+            let pages = days.iter().map(|(day, _)| planet::day_path(day)).chain([planet::DAYS.to_owned(), SITEMAP.to_owned()]);
+            files.chain(pages).try_for_each(|path| w.publishing().put_behind(&path))?;
+            w.publishing().put_contents(AROUND, &around)
+        })?;
+        Ok(())
     }
 
     /// A digest of all that pages show beside stories.
@@ -154,61 +154,59 @@ impl Site<'_> {
     }
 
     /// Puts stories that changed into the outlets that they belong to, and notes what is behind for it.
-    fn place(&self, store: &mut Store, dirty: &[DirtyStory]) -> anyhow::Result<()> {
+    fn place(&self, store: &Store, keys: &[i64]) -> anyhow::Result<()> {
         let mut behind: BTreeSet<String> = BTreeSet::new();
         // A network of ten thousand partners has as many outlets: a story is asked only about its own.
         let (of_partners, others): (Vec<&Outlet>, Vec<&Outlet>) = self.outlets.iter().partition(|outlet| outlet.kind == OutletKind::Partner);
         let of_partners: HashMap<&str, &Outlet> =
             of_partners.into_iter().filter_map(|outlet| Some((outlet.tastes.partners.first()?.as_str(), outlet))).collect();
-        let mut work = store.begin()?;
-        for DirtyStory { key, story } in dirty {
-            let Some(story) = story else {
-                let (outlets, date) = work.withdraw_story(*key)?;
-                behind.extend(self.outlets.iter().filter(|known| outlets.contains(&known.path)).flat_map(outlet_files));
-                if let Some(date) = date {
-                    behind.extend([planet::day_path(&day_of(date)), planet::DAYS.to_owned(), SITEMAP.to_owned()]);
-                }
-                work.set_clean(*key)?;
-                continue;
-            };
-            let sort_date = story_date(story);
-            let partners: BTreeSet<&str> = story.versions.iter().map(|version| version.partner.as_str()).collect();
-            let own = partners.iter().filter_map(|partner| of_partners.get(partner).copied());
-            for outlet in others.iter().copied().chain(own).filter(|outlet| story.wanted_since(&outlet.tastes).is_some()) {
-                let before = work.publish_story(&outlet.path, *key, sort_date)?;
-                behind.extend(outlet_files(outlet));
-                if outlet.path.is_empty() {
-                    behind.extend([before, Some(sort_date)].into_iter().flatten().map(|date| planet::day_path(&day_of(date))));
-                    if before.is_none_or(|before| day_of(before) != day_of(sort_date)) {
-                        behind.extend([planet::DAYS.to_owned(), SITEMAP.to_owned()]);
+        store.write(|w| {
+            for DirtyStory { key, story } in w.publishing().dirty_stories(keys)? {
+                let Some(story) = story else {
+                    let (outlets, date) = w.publishing().withdraw_story(key)?;
+                    behind.extend(self.outlets.iter().filter(|known| outlets.contains(&known.path)).flat_map(outlet_files));
+                    if let Some(date) = date {
+                        behind.extend([planet::day_path(&day_of(date)), planet::DAYS.to_owned(), SITEMAP.to_owned()]);
+                    }
+                    w.publishing().set_clean(key)?;
+                    continue;
+                };
+                let sort_date = story_date(&story);
+                let partners: BTreeSet<&str> = story.versions.iter().map(|version| version.partner.as_str()).collect();
+                let own = partners.iter().filter_map(|partner| of_partners.get(partner).copied());
+                for outlet in others.iter().copied().chain(own).filter(|outlet| story.wanted_since(&outlet.tastes).is_some()) {
+                    let before = w.publishing().publish_story(&outlet.path, key, sort_date)?;
+                    behind.extend(outlet_files(outlet));
+                    if outlet.path.is_empty() {
+                        behind.extend([before, Some(sort_date)].into_iter().flatten().map(|date| planet::day_path(&day_of(date))));
+                        if before.is_none_or(|before| day_of(before) != day_of(sort_date)) {
+                            behind.extend([planet::DAYS.to_owned(), SITEMAP.to_owned()]);
+                        }
                     }
                 }
+                w.publishing().set_clean(key)?;
             }
-            work.set_clean(*key)?;
-        }
-        for path in &behind {
-            work.put_behind(path)?;
-        }
-        Ok(work.commit()?)
+            behind.iter().try_for_each(|path| w.publishing().put_behind(path))
+        })?;
+        Ok(())
     }
 
     /// Cuts the archive documents that are full; answers how many were written.
-    fn archive_feeds(&self, store: &mut Store) -> anyhow::Result<usize> {
-        let archived: HashMap<String, i64> = store.outlets()?.into_iter().map(|(path, _, archived)| (path, archived)).collect();
+    fn archive_feeds(&self, store: &Store) -> anyhow::Result<usize> {
+        let archived: HashMap<String, i64> = store.read(|r| r.publishing().outlets())?.into_iter().map(|(path, _, archived)| (path, archived)).collect();
         let mut written = 0;
         for outlet in self.outlets {
             let done = archived.get(&outlet.path).copied().unwrap_or(0);
             // The last ones stay in the feed itself.
-            let full = (store.last_published(&outlet.path)? - 1).max(0) / ARCHIVE;
+            let full = (store.read(|r| r.publishing().last(&outlet.path))? - 1).max(0) / ARCHIVE;
             for number in done + 1..=full {
-                let stories = store.published_between(&outlet.path, (number - 1) * ARCHIVE + 1, number * ARCHIVE)?;
+                self.go_on()?;
+                let stories = store.read(|r| r.publishing().between(&outlet.path, (number - 1) * ARCHIVE + 1, number * ARCHIVE))?;
                 let place = Place { outlet, archive: Some(number), before: number - 1, hub: None };
                 let path = format!("{}{}", outlet.path, archive_name(number));
                 written += usize::from(self.write(&path, &atom::render(self.frame, place, &stories)?)?);
                 if number % 100 == 0 || number == full {
-                    let mut work = store.begin()?;
-                    work.set_archives(&outlet.path, number)?;
-                    work.commit()?;
+                    store.write(|w| w.publishing().set_archives(&outlet.path, number))?;
                 }
             }
         }
@@ -216,21 +214,23 @@ impl Site<'_> {
     }
 
     /// Renders the files that are behind; answers how many were written.
-    fn render_behind(&self, store: &mut Store) -> anyhow::Result<usize> {
-        let archived: HashMap<String, i64> = store.outlets()?.into_iter().map(|(path, _, archived)| (path, archived)).collect();
+    fn render_behind(&self, store: &Store) -> anyhow::Result<usize> {
+        let archived: HashMap<String, i64> = store.read(|r| r.publishing().outlets())?.into_iter().map(|(path, _, archived)| (path, archived)).collect();
         let by_file: HashMap<String, &Outlet> = self.outlets.iter().flat_map(|outlet| outlet_files(outlet).map(move |file| (file, outlet))).collect();
         let setting = self.setting();
         let mut written = 0;
         // Files of one outlet stand together: its stories are read once.
         let mut last: Option<(&str, Vec<Story>)> = None;
-        let behind = store.behind()?;
+        let behind = store.read(|r| r.publishing().behind())?;
         let mut changed: Vec<&String> = Vec::new();
         for chunk in behind.chunks(EVEN) {
             for path in chunk {
+                self.go_on()?;
                 let bytes = if let Some(outlet) = by_file.get(path) {
                     let before = archived.get(&outlet.path).copied().unwrap_or(0);
                     if last.as_ref().is_none_or(|(known, _)| *known != outlet.path) {
-                        last = Some((&outlet.path, store.published_newest(&outlet.path, self.frame.channel.entries_max, before * ARCHIVE)?));
+                        let newest = store.read(|r| r.publishing().newest(&outlet.path, self.frame.channel.entries_max, before * ARCHIVE))?;
+                        last = Some((&outlet.path, newest));
                     }
                     let stories = last.as_ref().map_or(&[][..], |(_, stories)| stories);
                     let place = Place { outlet, archive: None, before, hub: self.hub };
@@ -241,11 +241,11 @@ impl Site<'_> {
                         _ => planet::outlet(setting, outlet, stories, self.templates)?.into_bytes(),
                     }
                 } else if path == planet::DAYS {
-                    planet::days(setting, &store.published_days()?, self.templates)?.into_bytes()
+                    planet::days(setting, &store.read(|r| r.publishing().days())?, self.templates)?.into_bytes()
                 } else if path == SITEMAP {
-                    lists::sitemap(self.frame, self.outlets, &store.published_days()?)
+                    lists::sitemap(self.frame, self.outlets, &store.read(|r| r.publishing().days())?)
                 } else if let Some((from, to, day)) = day_in(path) {
-                    planet::day(setting, &day, &store.published_within(from, to)?, self.templates)?.into_bytes()
+                    planet::day(setting, &day, &store.read(|r| r.publishing().within(from, to))?, self.templates)?.into_bytes()
                 } else {
                     // Of an outlet that the configuration has no more: it stays as it was.
                     continue;
@@ -256,12 +256,11 @@ impl Site<'_> {
                     changed.push(path);
                 }
             }
-            let mut work = store.begin()?;
-            for path in changed.drain(..) {
-                work.put_changed_feed(path)?;
-            }
-            work.set_even(chunk)?;
-            work.commit()?;
+            store.write(|w| {
+                changed.iter().try_for_each(|path| w.hub().put_changed_feed(path))?;
+                w.publishing().set_even(chunk)
+            })?;
+            changed.clear();
         }
         Ok(written)
     }
@@ -274,6 +273,10 @@ impl Site<'_> {
             written += usize::from(self.write(&digest::privacy_path(language), self.privacy(language)?.as_bytes())?);
         }
         Ok(written)
+    }
+
+    fn go_on(&self) -> Result<(), Interrupted> {
+        if self.stop.is_cancelled() { Err(Interrupted) } else { Ok(()) }
     }
 
     /// How pages are made.
@@ -306,21 +309,17 @@ impl Site<'_> {
     ///
     /// # Errors
     /// When the store, a template or the disk fails; what was written stays, and what was not is written the next time.
-    pub fn archive_issues(&self, store: &mut Store, digests: &[(&str, &str)]) -> anyhow::Result<usize> {
+    pub fn archive_issues(&self, store: &Store, digests: &[(&str, &str)]) -> anyhow::Result<usize> {
         let mut count = 0;
         loop {
-            let issues = store.unarchived_issues(BATCH)?;
+            let issues = store.read(|r| r.mailing().unarchived_issues(BATCH))?;
             if issues.is_empty() {
                 break;
             }
             for (_, issue) in &issues {
                 self.write(&digest::archive_path(&issue.name), digest::web_version(issue, &self.frame.channel.url).as_bytes())?;
             }
-            let mut work = store.begin()?;
-            for (key, _) in &issues {
-                work.set_archived(*key)?;
-            }
-            work.commit()?;
+            store.write(|w| issues.iter().try_for_each(|(key, _)| w.mailing().set_archived(*key)))?;
             count += issues.len();
         }
         let path = "issues/index.html";
@@ -335,7 +334,7 @@ impl Site<'_> {
         let t = phrases(language);
         let mut lists = Vec::new();
         for (id, title) in digests {
-            let issues = store.last_issues(id, ISSUES_MAX)?;
+            let issues = store.read(|r| r.mailing().last_issues(id, ISSUES_MAX))?;
             let issues: Vec<_> = issues
                 .into_iter()
                 .map(|(name, subject, at)| json!({ "name": name, "subject": subject, "date": long_date(at.to_zoned_datetime(TimeZone::UTC).date(), language) }))

@@ -11,7 +11,7 @@ use crate::fetch::client::Client;
 use crate::model::source::Source;
 use crate::model::subscription::Subscription;
 use crate::refresh::Refresher;
-use crate::store::Store;
+use crate::store::{Store, StoreError, Unit, Write};
 
 /// Where hubs find us, under the address of the channel; a token follows.
 pub const CALLBACK: &str = "/websub/";
@@ -43,10 +43,7 @@ pub struct Verification {
 /// # Errors
 /// When the store fails; a hub that fails is logged and asked again later.
 pub async fn subscribe(refresher: &Refresher, sources: &[Source], public: &str, tokens: &TokenSource, now: Timestamp) -> anyhow::Result<usize> {
-    let (states, known) = {
-        let store = refresher.store();
-        (store.fetch_states()?, store.subscriptions()?)
-    };
+    let (states, known) = refresher.store.read(|r| Ok::<_, StoreError>((r.sources().states()?, r.subscriptions().list()?)))?;
     let mut asked = 0;
     for source in sources.iter().filter(|source| source.is_enabled) {
         let Some(hub) = states.get(&source.id).and_then(|state| state.hub.clone()) else { continue };
@@ -62,7 +59,7 @@ pub async fn subscribe(refresher: &Refresher, sources: &[Source], public: &str, 
             }
         };
         // Before the request: the hub may verify while it still holds our question.
-        refresher.store().put_subscription(&new)?;
+        refresher.store.write(|w| w.subscriptions().put(&new))?;
         asked += 1;
         if let Err(error) = ask(&refresher.client, &new, public).await {
             tracing::warn!(source.id = source.id, "the hub {} was asked in vain: {error:#}", new.hub);
@@ -93,19 +90,23 @@ async fn ask(client: &Client, subscription: &Subscription, public: &str) -> anyh
 ///
 /// # Errors
 /// When the store fails.
-pub fn verify(store: &mut Store, token: &str, asked: &Verification, now: Timestamp) -> anyhow::Result<Option<String>> {
-    let Some(mut known) = store.subscription(token)?.filter(|known| known.topic == asked.topic) else { return Ok(None) };
+pub fn verify(store: &Store, token: &str, asked: &Verification, now: Timestamp) -> anyhow::Result<Option<String>> {
+    store.write(|w| verified(w, token, asked, now))
+}
+
+fn verified(unit: &Unit<Write>, token: &str, asked: &Verification, now: Timestamp) -> anyhow::Result<Option<String>> {
+    let Some(mut known) = unit.subscriptions().get(token)?.filter(|known| known.topic == asked.topic) else { return Ok(None) };
     match asked.mode.as_str() {
         "subscribe" => {
             let lease = asked.lease_seconds.unwrap_or(LEASE_SECONDS).clamp(60, LEASE_SECONDS_MAX);
             known.lease_end = Some(now + SignedDuration::from_secs(lease));
-            store.put_subscription(&known)?;
+            unit.subscriptions().put(&known)?;
             tracing::info!(source.id = known.source, lease_seconds = lease, "the hub pushes this source to us");
             Ok(Some(asked.challenge.clone()))
         }
         "denied" => {
             known.lease_end = None;
-            store.put_subscription(&known)?;
+            unit.subscriptions().put(&known)?;
             tracing::warn!(source.id = known.source, "the hub refuses to push this source to us");
             Ok(Some(String::new()))
         }
@@ -137,13 +138,13 @@ pub async fn accept(
     body: &[u8],
     now: Timestamp,
 ) -> anyhow::Result<Push> {
-    let Some(known) = refresher.store().subscription(token)? else { return Ok(Push::Unknown) };
+    let Some(known) = refresher.store.read(|r| r.subscriptions().get(token))? else { return Ok(Push::Unknown) };
     let Some(source) = sources.iter().find(|source| source.id == known.source && source.is_enabled) else { return Ok(Push::Unknown) };
     if !signature.is_some_and(|signature| is_signed(&known.secret, signature, body)) {
         tracing::warn!(source.id = source.id, "a push without the right signature was refused");
         return Ok(Push::Forged);
     }
-    refresher.store().put_subscription(&Subscription { last_push: Some(now), ..known })?;
+    refresher.store.write(|w| w.subscriptions().put(&Subscription { last_push: Some(now), ..known }))?;
     refresher.accept_push(source, content_type, body, now).await?;
     Ok(Push::Accepted)
 }

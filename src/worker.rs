@@ -1,15 +1,19 @@
-//! What is due by the clock, a bounded number at a time, no more than a few to one host.
+//! What is due by the clock, a bounded number at a time, no more than a few to one host. Hosts are claimed before their sources
+//! are read, so that several processes share the work and no server is asked twice.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
+use crate::clock::Clock;
 use crate::model::source::{FetchState, Source};
-use crate::refresh::{Refresher, Report};
+use crate::refresh::{Job, Outcome, Prepared, Refresher, Report};
+use crate::store::{Lease, Queue};
 
 /// Which sources to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +23,15 @@ pub enum Selection {
     One(String),
 }
 
-/// Kept together in one transaction.
-const UNSAVED_MAX: usize = 64;
+/// Hosts claimed at a time: the rest is for whoever comes next.
+const HOSTS_CLAIMED: usize = 256;
+/// Kept together in one unit of work: so many refreshes, or so many entries that are new or changed.
+const REFRESHES_KEPT: usize = 128;
+const ENTRIES_KEPT: usize = 1_000;
+/// What is done waits no longer for company: a run that is killed in between asks again.
+const KEPT_WITHIN: Duration = Duration::from_millis(500);
+/// No rule puts a poll further ahead than its bound and the days that a feed may name: one that is was written under a wrong clock.
+const SKIPPED_DAYS_MAX: SignedDuration = SignedDuration::from_hours(9 * 24);
 
 /// How many at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,72 +50,245 @@ pub struct Round {
 }
 
 /// Whether a source is to be read now.
-pub fn is_due(source: &Source, state: Option<&FetchState>, now: Timestamp) -> bool {
-    source.is_enabled && state.filter(|state| state.url == source.url.as_str()).is_none_or(|state| !state.is_gone && state.next_poll.is_none_or(|at| at <= now))
+fn is_due(refresher: &Refresher, source: &Source, state: Option<&FetchState>, now: Timestamp) -> bool {
+    let seconds = refresher.interval_max_seconds.max(source.interval_seconds).max(86_400);
+    let ahead_max = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX / 4)) + SKIPPED_DAYS_MAX;
+    let is_believed = |at: Timestamp| at.duration_since(now) <= ahead_max;
+    let is_waiting = |at: Timestamp| at > now && is_believed(at);
+    source.is_enabled && state.filter(|state| state.url == source.url.as_str()).is_none_or(|state| !state.is_gone && !state.next_poll.is_some_and(is_waiting))
 }
 
-/// Reads the sources one beside the other, until all are done or `stop` is.
+fn is_chosen(refresher: &Refresher, selection: &Selection, source: &Source, state: Option<&FetchState>, now: Timestamp) -> bool {
+    match selection {
+        Selection::One(id) => source.id == *id,
+        // A source that the server called gone is asked again only by name.
+        Selection::All => source.is_enabled && state.is_none_or(|state| !state.is_gone || state.url != source.url.as_str()),
+        Selection::Due => is_due(refresher, source, state, now),
+    }
+}
+
+/// Sources of one host, by their places in the configuration.
+struct Host {
+    name: String,
+    sources: Vec<usize>,
+}
+
+/// The hosts of the chosen sources, in the order of the configuration.
+fn hosts(refresher: &Refresher, sources: &[Arc<Source>], selection: &Selection, now: Timestamp) -> anyhow::Result<VecDeque<Host>> {
+    let states = refresher.store.read(|r| r.sources().states())?;
+    let mut hosts: VecDeque<Host> = VecDeque::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for (at, source) in sources.iter().enumerate().filter(|(_, source)| is_chosen(refresher, selection, source, states.get(&source.id), now)) {
+        let name = source.url.origin().ascii_serialization();
+        let place = *places.entry(name.clone()).or_insert_with(|| {
+            hosts.push_back(Host { name, sources: Vec::new() });
+            hosts.len() - 1
+        });
+        hosts[place].sources.push(at);
+    }
+    Ok(hosts)
+}
+
+/// The sources of a claimed host that are still to be read, with what is known of them.
+type Claimed = (Lease, Vec<(usize, FetchState)>);
+
+/// Claims hosts, and looks again which of their sources are to be read: another process may just have done so. Answers also the
+/// sources whose hosts others have.
+fn claim(
+    refresher: &Refresher,
+    sources: &[Arc<Source>],
+    selection: &Selection,
+    hosts: Vec<Host>,
+    now: Timestamp,
+) -> anyhow::Result<(Vec<Claimed>, Vec<usize>)> {
+    let worker = refresher.store.worker();
+    let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
+    refresher.store.write(|w| {
+        let leases: HashMap<String, Lease> = w.leases().claim(Queue::Host, &names, worker, now)?.into_iter().map(|lease| (lease.id.clone(), lease)).collect();
+        let (mut claimed, mut elsewhere) = (Vec::new(), Vec::new());
+        for host in &hosts {
+            let Some(lease) = leases.get(&host.name) else {
+                elsewhere.extend(&host.sources);
+                continue;
+            };
+            let mut jobs = Vec::new();
+            for at in &host.sources {
+                let state = w.sources().state(&sources[*at].id)?;
+                if is_chosen(refresher, selection, &sources[*at], Some(&state), now) {
+                    jobs.push((*at, state));
+                }
+            }
+            if jobs.is_empty() {
+                w.leases().settle(lease, worker)?;
+            } else {
+                claimed.push((lease.clone(), jobs));
+            }
+        }
+        Ok((claimed, elsewhere))
+    })
+}
+
+/// One round of fetching.
+struct Fetching<'a, F> {
+    refresher: &'a Refresher,
+    clock: Clock,
+    per_host: usize,
+    everywhere: Arc<Semaphore>,
+    tasks: JoinSet<(usize, anyhow::Result<Prepared>)>,
+    /// Sources of each claimed host that are not kept yet.
+    left: HashMap<Lease, usize>,
+    /// Done, and to be kept.
+    waiting: Vec<(usize, Prepared)>,
+    keeping: Option<JoinHandle<anyhow::Result<Vec<(usize, Report)>>>>,
+    reports: Vec<(usize, Report)>,
+    on_done: F,
+}
+
+/// Reads the chosen sources one beside the other, until all are done or `stop` is.
 ///
 /// # Errors
 /// Only when the store fails: a source that fails is a report.
 pub async fn fetch(
     refresher: &Refresher,
-    chosen: Vec<(&Source, FetchState)>,
+    sources: &[Arc<Source>],
+    selection: &Selection,
     bounds: Bounds,
-    now: Timestamp,
+    clock: Clock,
     stop: impl Future<Output = ()>,
-    mut on_done: impl FnMut(&Report),
+    on_done: impl FnMut(&Report),
 ) -> anyhow::Result<Round> {
-    let everywhere = Arc::new(Semaphore::new(bounds.concurrency));
-    let mut hosts: HashMap<String, Arc<Semaphore>> = HashMap::new();
-    let mut tasks = JoinSet::new();
-    for (at, (source, state)) in chosen.into_iter().enumerate() {
-        let host = source.url.origin().ascii_serialization();
-        let host = hosts.entry(host).or_insert_with(|| Arc::new(Semaphore::new(bounds.per_host))).clone();
-        let (refresher, everywhere, source) = (refresher.clone(), everywhere.clone(), source.clone());
-        tasks.spawn(async move {
-            // The host first: a place among all is not to be held while waiting for a slow host.
-            let _host = host.acquire_owned().await;
-            let _place = everywhere.acquire_owned().await;
-            // On the heap: ten thousand waiting tasks are to be small.
-            (at, Box::pin(refresher.refresh(&source, state, now)).await)
-        });
-    }
-    let (mut done, mut unsaved) = (Vec::new(), Vec::new());
+    let mut hosts = hosts(refresher, sources, selection, clock.now())?;
+    let mut fetching = Fetching {
+        refresher,
+        clock,
+        per_host: bounds.per_host,
+        everywhere: Arc::new(Semaphore::new(bounds.concurrency)),
+        tasks: JoinSet::new(),
+        left: HashMap::new(),
+        waiting: Vec::new(),
+        keeping: None,
+        reports: Vec::new(),
+        on_done,
+    };
     let mut stop = std::pin::pin!(stop);
     let is_interrupted = loop {
-        let next = tokio::select! {
-            next = tasks.join_next() => next,
-            () = &mut stop => break true,
-        };
-        let Some(next) = next else { break false };
-        let (at, report) = next?;
-        let (report, left) = report?;
-        unsaved.extend(left);
-        if unsaved.len() >= UNSAVED_MAX {
-            refresher.save(&mut unsaved)?;
+        while !hosts.is_empty() && fetching.tasks.len() < 2 * bounds.concurrency {
+            let some: Vec<Host> = hosts.drain(..hosts.len().min(HOSTS_CLAIMED)).collect();
+            let (claimed, elsewhere) = claim(refresher, sources, selection, some, clock.now())?;
+            claimed.into_iter().for_each(|(lease, jobs)| fetching.begin(sources, &lease, jobs));
+            for at in elsewhere {
+                fetching.report(at, Report { source: sources[at].id.clone(), outcome: Outcome::TakenOver });
+            }
         }
-        on_done(&report);
-        done.push((at, report));
+        tokio::select! {
+            is_at_work = fetching.step() => {
+                if !is_at_work? && hosts.is_empty() {
+                    break false;
+                }
+            }
+            () = &mut stop => break true,
+        }
     };
-    tasks.shutdown().await;
-    refresher.save(&mut unsaved)?;
-    done.sort_by_key(|(at, _)| *at);
-    Ok(Round { reports: done.into_iter().map(|(_, report)| report).collect(), is_interrupted })
+    fetching.end().await?;
+    fetching.reports.sort_by_key(|(at, _)| *at);
+    Ok(Round { reports: fetching.reports.into_iter().map(|(_, report)| report).collect(), is_interrupted })
 }
 
-/// The sources of a selection, with what is known of them.
-///
-/// # Errors
-/// When the store fails.
-pub fn choose<'a>(refresher: &Refresher, sources: &'a [Source], selection: &Selection, now: Timestamp) -> anyhow::Result<Vec<(&'a Source, FetchState)>> {
-    let mut states = refresher.store().fetch_states()?;
-    let is_chosen = |source: &Source, state: Option<&FetchState>| match selection {
-        Selection::One(id) => source.id == *id,
-        // A source that the server called gone is asked again only by name.
-        Selection::All => source.is_enabled && state.is_none_or(|state| !state.is_gone || state.url != source.url.as_str()),
-        Selection::Due => is_due(source, state, now),
-    };
-    let chosen: Vec<&Source> = sources.iter().filter(|source| is_chosen(source, states.get(&source.id))).collect();
-    Ok(chosen.into_iter().map(|source| (source, states.remove(&source.id).unwrap_or_default())).collect())
+impl<F: FnMut(&Report)> Fetching<'_, F> {
+    fn begin(&mut self, sources: &[Arc<Source>], lease: &Lease, jobs: Vec<(usize, FetchState)>) {
+        let host = Arc::new(Semaphore::new(self.per_host));
+        self.left.insert(lease.clone(), jobs.len());
+        for (at, state) in jobs {
+            let (refresher, everywhere, host, clock) = (self.refresher.clone(), self.everywhere.clone(), host.clone(), self.clock);
+            let job = Job { source: sources[at].clone(), state, lease: Some(lease.clone()) };
+            self.tasks.spawn(async move {
+                // The host first: a place among all is not to be held while waiting for a slow host.
+                let _host = host.acquire_owned().await;
+                let _place = everywhere.acquire_owned().await;
+                // On the heap: thousands of waiting tasks are to be small.
+                (at, Box::pin(refresher.refresh(job, clock.now())).await)
+            });
+        }
+    }
+
+    /// Waits until something happens; `false` when nothing is under way any more.
+    async fn step(&mut self) -> anyhow::Result<bool> {
+        let is_enough = || {
+            let weight: usize = self.waiting.iter().map(|(_, prepared)| prepared.weight()).sum();
+            self.tasks.is_empty() || self.waiting.len() >= REFRESHES_KEPT || weight >= ENTRIES_KEPT
+        };
+        if self.keeping.is_none() && !self.waiting.is_empty() && is_enough() {
+            self.keep();
+        }
+        if self.tasks.is_empty() && self.keeping.is_none() {
+            return Ok(false);
+        }
+        // Nothing waits for long, and no more waits than is kept at a time.
+        let is_full = self.waiting.len() >= 2 * REFRESHES_KEPT;
+        let is_waiting = !self.waiting.is_empty();
+        tokio::select! {
+            Some(done) = self.tasks.join_next(), if !is_full => {
+                let (at, prepared) = done?;
+                self.waiting.push((at, prepared?));
+            }
+            kept = async { self.keeping.as_mut().expect("it is asked only where it is").await }, if self.keeping.is_some() => {
+                self.keeping = None;
+                self.tell(kept??);
+            }
+            () = tokio::time::sleep(KEPT_WITHIN), if is_waiting && self.keeping.is_none() => self.keep(),
+        }
+        Ok(true)
+    }
+
+    /// Begins to keep what waits, on a thread of its own; the next refreshes go on beside it.
+    fn keep(&mut self) {
+        let mut weight = 0;
+        let fits = |(_, prepared): &&(usize, Prepared)| {
+            weight += prepared.weight();
+            weight <= ENTRIES_KEPT
+        };
+        // One that is larger than all that fit goes alone.
+        let count = self.waiting.iter().take(REFRESHES_KEPT).take_while(fits).count().max(1);
+        let (places, batch): (Vec<usize>, Vec<Prepared>) = self.waiting.drain(..count).unzip();
+        let mut done = Vec::new();
+        for lease in batch.iter().filter_map(|prepared| prepared.lease.as_ref()) {
+            let Some(left) = self.left.get_mut(lease) else { continue };
+            *left -= 1;
+            if *left == 0 {
+                self.left.remove(lease);
+                done.push(lease.clone());
+            }
+        }
+        let refresher = self.refresher.clone();
+        self.keeping = Some(tokio::task::spawn_blocking(move || Ok(places.into_iter().zip(refresher.keep(&batch, &done)?).collect())));
+    }
+
+    fn tell(&mut self, reports: Vec<(usize, Report)>) {
+        for (at, report) in reports {
+            self.report(at, report);
+        }
+    }
+
+    fn report(&mut self, at: usize, report: Report) {
+        (self.on_done)(&report);
+        self.reports.push((at, report));
+    }
+
+    /// Ends what is under way, keeps what is done, and gives back the rest.
+    async fn end(&mut self) -> anyhow::Result<()> {
+        self.tasks.abort_all();
+        // What was done when it was told to end is worth keeping; what was not is asked for again.
+        while let Some(done) = self.tasks.join_next().await {
+            if let Ok((at, Ok(prepared))) = done {
+                self.waiting.push((at, prepared));
+            }
+        }
+        while self.step().await? {}
+        let worker = self.refresher.store.worker();
+        let left: Vec<Lease> = self.left.drain().map(|(lease, _)| lease).collect();
+        if !left.is_empty() {
+            self.refresher.store.write(|w| left.iter().try_for_each(|lease| w.leases().settle(lease, worker).map(drop)))?;
+        }
+        Ok(())
+    }
 }

@@ -1,6 +1,6 @@
 //! Results for people and for programs, on standard output.
 
-use std::io::Write;
+use std::io::{BufWriter, Write};
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -10,7 +10,7 @@ use crate::mailing::queue::Turn;
 use crate::model::source::Source;
 use crate::model::story::StoredEntry;
 use crate::refresh::{Outcome, Report};
-use crate::store::SourceRow;
+use crate::store::{EntryFilter, Markup, SourceRow, Store};
 use crate::text::shorten;
 
 fn minute(time: Option<Timestamp>, never: &str) -> String {
@@ -23,37 +23,39 @@ fn rfc3339(time: Timestamp) -> String {
 }
 
 /// One line, or one JSON object, an entry.
-pub fn entries(entries: &[StoredEntry], as_json: bool) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    for stored in entries {
-        let entry = &stored.entry;
-        if as_json {
-            let object = json!({
-                "id": entry.id,
-                "guid": entry.guid,
-                "source": entry.source,
-                "url": entry.url,
-                "title": entry.title,
-                "summary": entry.summary,
-                "language": entry.language,
-                "published": entry.published.map(rfc3339),
-                "updated": entry.updated.map(rfc3339),
-                "first_seen": rfc3339(stored.first_seen),
-                "topics": stored.topics.iter().map(|matched| matched.topic.as_str()).collect::<Vec<_>>(),
-                "story": stored.story,
-                "announced": stored.announced,
-            });
-            writeln!(out, "{object}")?;
-            continue;
-        }
-        let date = entry.date().map_or_else(|| "          ".to_owned(), |date| date.strftime("%Y-%m-%d").to_string());
-        writeln!(out, "{date}  {:<20}  {:<2}  {}", shorten(&entry.source, 20), entry.language.as_deref().unwrap_or(""), entry.title)?;
-        for matched in &stored.topics {
-            writeln!(out, "{:38}{}: {}", "", matched.topic, matched.evidence.join(", "))?;
-        }
-        if let Some(reason) = &stored.reason {
-            writeln!(out, "{:38}{reason}", "")?;
-        }
+pub fn entries(store: &Store, filter: &EntryFilter, as_json: bool) -> anyhow::Result<()> {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    store.read(|r| r.entries().each(filter, Markup::Without, |stored| entry(&mut out, &stored, as_json)))?;
+    Ok(out.flush()?)
+}
+
+fn entry(out: &mut impl Write, stored: &StoredEntry, as_json: bool) -> anyhow::Result<()> {
+    let entry = &stored.entry;
+    if as_json {
+        let object = json!({
+            "id": entry.id,
+            "guid": entry.guid,
+            "source": entry.source,
+            "url": entry.url,
+            "title": entry.title,
+            "summary": entry.summary,
+            "language": entry.language,
+            "published": entry.published.map(rfc3339),
+            "updated": entry.updated.map(rfc3339),
+            "first_seen": rfc3339(stored.first_seen),
+            "topics": stored.topics.iter().map(|matched| matched.topic.as_str()).collect::<Vec<_>>(),
+            "story": stored.story,
+            "announced": stored.announced,
+        });
+        return Ok(writeln!(out, "{object}")?);
+    }
+    let date = entry.date().map_or_else(|| "          ".to_owned(), |date| date.strftime("%Y-%m-%d").to_string());
+    writeln!(out, "{date}  {:<20}  {:<2}  {}", shorten(&entry.source, 20), entry.language.as_deref().unwrap_or(""), entry.title)?;
+    for matched in &stored.topics {
+        writeln!(out, "{:38}{}: {}", "", matched.topic, matched.evidence.join(", "))?;
+    }
+    if let Some(reason) = &stored.reason {
+        writeln!(out, "{:38}{reason}", "")?;
     }
     Ok(())
 }
@@ -97,6 +99,7 @@ pub fn reports(reports: &[Report]) -> anyhow::Result<()> {
             Outcome::NotModified => "not modified".to_owned(),
             Outcome::Read { new, changed, unchanged, .. } => format!("{new} new, {changed} changed, {unchanged} unchanged"),
             Outcome::Failed(reason) => format!("failed: {reason}"),
+            Outcome::TakenOver => "another process is reading it".to_owned(),
         };
         writeln!(out, "{:<24}  {line}", report.source)?;
     }

@@ -16,6 +16,10 @@ use crate::model::mail_address::Address;
 use crate::model::subscriber::{Choice, Consent, Subscriber, SubscriberState};
 use crate::returns::{imap, lmtp, mailbox};
 use crate::roster;
+use crate::store::{Unit, Write as Writes};
+
+/// Rows of a table kept in one unit of work.
+const IMPORTED: usize = 1_000;
 
 #[derive(Debug, Subcommand)]
 pub enum Subscribers {
@@ -132,7 +136,7 @@ pub fn subscribers(app: &App, wanted: &Subscribers) -> anyhow::Result<()> {
                 eprintln!("{address}: did they mean {hint}?");
             }
             let consent = Consent { source: consent.clone(), at: now };
-            let added = people::put(&mut app.store(), key, address, preferences, consent, SubscriberState::Active, now)?;
+            let added = people::put(app.store(), key, address, preferences, consent, SubscriberState::Active, now)?;
             println!("{} gets {}, {}", added.address, added.preferences.language, added.preferences.cadence);
             Ok(())
         }
@@ -143,11 +147,11 @@ pub fn subscribers(app: &App, wanted: &Subscribers) -> anyhow::Result<()> {
                 _ => Box::new(std::io::stdout().lock()),
             };
             match wanted {
-                Some(text) => writeln!(out, "{:#}", people::everything(&app.store(), key, &address(text)?)?)?,
+                Some(text) => writeln!(out, "{:#}", people::everything(app.store(), key, &address(text)?)?)?,
                 None => {
                     let mut table = csv::Writer::from_writer(out);
                     roster::write_head(&mut table)?;
-                    app.store().for_each_subscriber(|subscriber| roster::write(&mut table, &subscriber))??;
+                    app.store().read(|r| r.subscribers().each(|subscriber| Ok::<_, anyhow::Error>(roster::write(&mut table, &subscriber)?)))?;
                     table.flush()?;
                 }
             }
@@ -157,7 +161,7 @@ pub fn subscribers(app: &App, wanted: &Subscribers) -> anyhow::Result<()> {
         Subscribers::Resume { address: text } => set_state(app, &address(text)?, SubscriberState::Active),
         Subscribers::Remove { address: text } => {
             let address = address(text)?;
-            if !people::remove(&mut app.store(), key, &address)? {
+            if !people::remove(app.store(), key, &address)? {
                 return Err(not_there(&address));
             }
             println!("{address} is out of the list");
@@ -165,7 +169,7 @@ pub fn subscribers(app: &App, wanted: &Subscribers) -> anyhow::Result<()> {
         }
         Subscribers::Erase { address: text } => {
             let address = address(text)?;
-            let was_known = people::erase(&mut app.store(), key, &address, now)?;
+            let was_known = people::erase(app.store(), key, &address, now)?;
             println!(
                 "{}",
                 if was_known { "erased: only a keyed hash of the address is left" } else { "nothing was known of this address; a keyed hash keeps it out" }
@@ -177,9 +181,9 @@ pub fn subscribers(app: &App, wanted: &Subscribers) -> anyhow::Result<()> {
 
 fn set_state(app: &App, address: &Address, state: SubscriberState) -> anyhow::Result<()> {
     let key = &app.sender.key;
-    let known = app.store().subscriber(&key.hash(address.as_str()))?.ok_or_else(|| not_there(address))?;
+    let known = app.store().read(|r| r.subscribers().get(&key.hash(address.as_str())))?.ok_or_else(|| not_there(address))?;
     let Subscriber { address, preferences, consent, .. } = known;
-    let changed = people::put(&mut app.store(), key, address, preferences, consent, state, app.clock.now())?;
+    let changed = people::put(app.store(), key, address, preferences, consent, state, app.clock.now())?;
     println!("{} is {}", changed.address, changed.state.as_str());
     Ok(())
 }
@@ -188,7 +192,7 @@ fn list(app: &App, state: Option<&str>, format: super::ListFormat) -> anyhow::Re
     let wanted = state.map(|text| SubscriberState::parse(text).ok_or_else(|| Usage(format!("no state is called \"{text}\"")))).transpose()?;
     let mut out = std::io::stdout().lock();
     let is_json = format == super::ListFormat::Jsonl;
-    app.store().for_each_subscriber(|subscriber| -> anyhow::Result<()> {
+    let row = |subscriber: Subscriber| -> anyhow::Result<()> {
         if wanted.is_some_and(|wanted| wanted != subscriber.state) {
             return Ok(());
         }
@@ -197,12 +201,22 @@ fn list(app: &App, state: Option<&str>, format: super::ListFormat) -> anyhow::Re
             let object = serde_json::json!({ "address": address.as_str(), "state": state.as_str(), "preferences": preferences, "consent": consent, "created": created, "last_issue": last_issue });
             return Ok(writeln!(out, "{object}")?);
         }
-        let tastes = [&preferences.tastes.languages, &preferences.tastes.topics, &preferences.tastes.partners].map(|list| if list.is_empty() { "all".to_owned() } else { list.join(",") });
+        let tastes = [&preferences.tastes.languages, &preferences.tastes.topics, &preferences.tastes.partners]
+            .map(|list| if list.is_empty() { "all".to_owned() } else { list.join(",") });
         let last = last_issue.map_or_else(|| "never".to_owned(), |at| at.strftime("%Y-%m-%d").to_string());
-        Ok(writeln!(out, "{:<32}  {:<12}  {:<5}  {:<28}  {last:<10}  {}", address, state.as_str(), preferences.language, preferences.cadence.to_string(), tastes.join(" · "))?)
-    })??;
+        Ok(writeln!(
+            out,
+            "{:<32}  {:<12}  {:<5}  {:<28}  {last:<10}  {}",
+            address,
+            state.as_str(),
+            preferences.language,
+            preferences.cadence.to_string(),
+            tastes.join(" · ")
+        )?)
+    };
+    app.store().read(|r| r.subscribers().each(row))?;
     if !is_json {
-        let counts: Vec<String> = app.store().subscriber_counts()?.into_iter().map(|(state, count)| format!("{count} {state}")).collect();
+        let counts: Vec<String> = app.store().read(|r| r.subscribers().counts())?.into_iter().map(|(state, count)| format!("{count} {state}")).collect();
         writeln!(
             out,
             "{}",
@@ -234,19 +248,26 @@ fn import(app: &App, file: &Path, consent: Option<&str>, is_dry: bool, skips_fau
         );
     }
     let (mut added, mut kept_out) = (0, 0);
-    for row in table.rows {
-        let mut store = app.store();
-        // Who left, bounced, complained or was erased is not brought back by a table.
-        if let Some(reason) = store.suppression(&key.hash(row.address.as_str()), PERSONAL)? {
-            eprintln!("{}:{}: left out: {reason}", file.display(), row.line);
-            kept_out += 1;
-            continue;
-        }
-        added += 1;
-        if !is_dry {
-            let consent = row.consent.unwrap_or_else(|| Consent { source: consent.unwrap_or_default().to_owned(), at: now });
-            people::put(&mut store, key, row.address, row.preferences, consent, row.state, now)?;
-        }
+    let fallback = consent.unwrap_or_default();
+    for rows in table.rows.chunks(IMPORTED) {
+        let imported = |w: &Unit<Writes>| -> anyhow::Result<(usize, Vec<String>)> {
+            let (mut added, mut left_out) = (0, Vec::new());
+            for row in rows {
+                // Who left, bounced, complained or was erased is not brought back by a table.
+                if let Some(reason) = w.subscribers().suppression(&key.hash(row.address.as_str()), PERSONAL)? {
+                    left_out.push(format!("{}:{}: left out: {reason}", file.display(), row.line));
+                    continue;
+                }
+                added += 1;
+                let consent = row.consent.clone().unwrap_or_else(|| Consent { source: fallback.to_owned(), at: now });
+                people::put_within(w, key, row.address.clone(), row.preferences.clone(), consent, row.state, now)?;
+            }
+            Ok((added, left_out))
+        };
+        let (count, left_out) = if is_dry { app.store().try_out(imported)? } else { app.store().write(imported)? };
+        left_out.iter().for_each(|line| eprintln!("{line}"));
+        added += count;
+        kept_out += left_out.len();
     }
     println!("{added} {}, {kept_out} left out, {} faulty", if is_dry { "would be imported" } else { "imported" }, table.faults.len());
     Ok(())
@@ -283,24 +304,21 @@ pub async fn bounces(app: &App, place: &str, listen: &str, config_path: &Path) -
 }
 
 fn take_one(app: &App, bytes: &[u8], recipients: &[String]) -> anyhow::Result<Vec<String>> {
-    returned::take(&mut app.store(), &app.sender.key, app.sender.bounces.is_some(), bytes, recipients, app.clock.now())
+    returned::take(app.store(), &app.sender.key, app.sender.bounces.is_some(), bytes, recipients, app.clock.now())
 }
 
 async fn hand_over(app: &App, listen: &str) -> anyhow::Result<()> {
     let listener = tokio::net::TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     eprintln!("LMTP on {}", listener.local_addr()?);
     let (store, key, clock, has_return_paths) = (app.refresher.store.clone(), app.sender.key.clone(), app.clock, app.sender.bounces.is_some());
-    let take = move |bytes: &[u8], recipients: &[String]| {
-        let mut store = store.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match returned::take(&mut store, &key, has_return_paths, bytes, recipients, clock.now()) {
-            Ok(lines) => {
-                lines.iter().for_each(|line| println!("{line}"));
-                true
-            }
-            Err(error) => {
-                tracing::error!("a returned message could not be dealt with: {error:#}");
-                false
-            }
+    let take = move |bytes: &[u8], recipients: &[String]| match returned::take(&store, &key, has_return_paths, bytes, recipients, clock.now()) {
+        Ok(lines) => {
+            lines.iter().for_each(|line| println!("{line}"));
+            true
+        }
+        Err(error) => {
+            tracing::error!("a returned message could not be dealt with: {error:#}");
+            false
         }
     };
     lmtp::serve(listener, Arc::new(take), shutdown_signal()).await?;

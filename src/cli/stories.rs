@@ -42,7 +42,7 @@ const NAMESAKES_MAX: usize = 10;
 
 /// The entry that somebody means by an id or its beginning, an address, or a guid.
 pub fn find(store: &Store, name: &str) -> anyhow::Result<StoredEntry> {
-    let mut found = store.find_entries(name.trim(), NAMESAKES_MAX)?;
+    let mut found = store.read(|r| r.entries().find(name.trim(), NAMESAKES_MAX))?;
     match found.len() {
         0 => Err(Usage(format!("no entry is called \"{name}\": write its id, of which six characters are enough, its address or its guid; `courant entries --format jsonl` shows them")).into()),
         1 => Ok(found.remove(0)),
@@ -65,9 +65,9 @@ fn opinion(stored: &StoredEntry, opinion: &Opinion) -> String {
 
 /// `courant explain`.
 pub fn explain(app: &App, name: &str) -> anyhow::Result<()> {
-    let mut store = app.store();
-    let entry = find(&store, name)?;
-    let explanation = history::explain(&mut store, &entry)?;
+    let store = app.store();
+    let entry = find(store, name)?;
+    let explanation = history::explain(store, &entry)?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", line(&entry))?;
     if let Some(url) = &entry.entry.url {
@@ -115,13 +115,13 @@ pub fn explain(app: &App, name: &str) -> anyhow::Result<()> {
 
 /// `courant merge`.
 pub fn merge(app: &App, one: &str, other: &str) -> anyhow::Result<()> {
-    let mut store = app.store();
-    let (one, other) = (find(&store, one)?, find(&store, other)?);
+    let store = app.store();
+    let (one, other) = (find(store, one)?, find(store, other)?);
     if one.order == other.order {
         return Err(Usage("this is one entry: two are needed".into()).into());
     }
-    history::merge(&mut store, &one, &other, app.clock.now())?;
-    let story = store.story_of(one.order)?;
+    history::merge(store, &one, &other, app.clock.now())?;
+    let story = store.read(|r| r.entries().story_of(one.order))?;
     println!("one story of {} entries, and it stays so:", story.versions.len());
     story.versions.iter().for_each(|version| println!("{}", line(version)));
     Ok(())
@@ -129,9 +129,9 @@ pub fn merge(app: &App, one: &str, other: &str) -> anyhow::Result<()> {
 
 /// `courant split`.
 pub fn split(app: &App, name: &str) -> anyhow::Result<()> {
-    let mut store = app.store();
-    let entry = find(&store, name)?;
-    match history::split(&mut store, &entry, app.clock.now())? {
+    let store = app.store();
+    let entry = find(store, name)?;
+    match history::split(store, &entry, app.clock.now())? {
         0 => println!("it was alone in its story"),
         count => println!("{}\nis a story of its own now, and stays apart from {count} others", line(&entry)),
     }
@@ -140,10 +140,10 @@ pub fn split(app: &App, name: &str) -> anyhow::Result<()> {
 
 /// `courant recluster`.
 pub fn recluster(app: &App, is_dry: bool) -> anyhow::Result<()> {
-    let mut store = app.store();
-    history::sketch_missing(&mut store)?;
-    let bar = progress(store.entry_count()?, "entries");
-    let changes = history::recluster(&mut store, is_dry, |count| bar.inc(count as u64));
+    let store = app.store();
+    history::make_ready(store)?;
+    let bar = progress(store.read(|r| r.entries().count())?, "entries");
+    let changes = history::recluster(store, is_dry, |count| bar.inc(count as u64));
     bar.finish_and_clear();
     let changes = changes?;
     let moved = if is_dry { "would move" } else { "moved" };

@@ -81,7 +81,7 @@ fn train(labels: &Path, path: &Path, app: Option<&App>) -> anyhow::Result<()> {
     let mut examples = examples(labels)?;
     let from_file = examples.len();
     if let Some(app) = app {
-        let corrections = app.store().labels()?;
+        let corrections = app.store().read(|r| r.stories().labels())?;
         examples.extend(corrections.into_iter().map(|(title, summary, labels)| Example { labels, text: text_of(&title, &summary) }));
     }
     let model = Model::train(&examples)?;
@@ -167,9 +167,9 @@ pub fn label(app: &App, name: &str, topics: &[String], is_forgotten: bool) -> an
     if let Some(topic) = topics.iter().find(|topic| !known.contains(&topic.as_str())) {
         return Err(Usage(format!("no [[topic]] has the id \"{topic}\": there are {}", known.join(", "))).into());
     }
-    let mut store = app.store();
-    let entry = find(&store, name)?;
-    let matches = history::label(&mut store, app.desk(), &entry, (!is_forgotten).then_some(topics), app.clock.now())?;
+    let store = app.store();
+    let entry = find(store, name)?;
+    let matches = history::label(store, app.desk(), &entry, (!is_forgotten).then_some(topics), app.clock.now())?;
     println!("\"{}\" ({}):", entry.entry.headline(), entry.entry.source);
     matches.iter().for_each(|matched| println!("  {}: {}", matched.topic, matched.reasons()));
     if matches.is_empty() {
@@ -180,9 +180,9 @@ pub fn label(app: &App, name: &str, topics: &[String], is_forgotten: bool) -> an
 
 /// `courant reclassify`.
 pub fn reclassify(app: &App) -> anyhow::Result<()> {
-    let mut store = app.store();
-    let bar = progress(store.entry_count()?, "entries");
-    let changes = history::reclassify(&mut store, app.desk(), &app.topics_fingerprint, |count| bar.inc(count as u64));
+    let store = app.store();
+    let bar = progress(store.read(|r| r.entries().count())?, "entries");
+    let changes = history::reclassify(store, app.desk(), &app.topics_fingerprint, |count| bar.inc(count as u64));
     bar.finish_and_clear();
     let changes = changes?;
     println!("{} entries looked at, {} have other topics; nothing is announced again", changes.entries, changes.changed);

@@ -7,29 +7,31 @@
 //! ```
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::{people, returns};
+use crate::clock::Clock;
 use crate::deliver::DeliverError;
 use crate::deliver::message::{Built, Prepared, Sender, build, prepare};
 use crate::deliver::transport::Transport;
 use crate::model::digest::{CONFIRMATION, Delivery, DeliveryState, Issue, OnUncertain};
 use crate::model::subscriber::SubscriberState;
-use crate::store::Store;
+use crate::store::{Claimed, Store, StoreError, Unit, Write};
 
 /// The first pause after a temporary failure; it doubles.
 const RETRY_SECONDS: i64 = 300;
-/// How long a delivery belongs to the process that claimed it: longer than any SMTP dialogue.
-const LEASE: SignedDuration = SignedDuration::from_mins(10);
 /// Given up after this many attempts. The pauses between the first ten come to 42 h 35 min; the last one makes them 48 hours.
 const ATTEMPTS_MAX: u32 = 11;
 const LAST_PAUSE_SECONDS: i64 = 48 * 3_600 - RETRY_SECONDS * ((1 << 9) - 1);
 /// Deliveries read at a time, with their issues: memory does not grow with the number of recipients.
 const CHUNK: usize = 200;
+/// Deliveries forgotten in one unit of work.
+const FORGOTTEN: usize = 2_000;
 /// Deliveries that wait for a sender.
 const WAITING_MAX: usize = 64;
 /// Failures told one by one; the rest is counted.
@@ -63,33 +65,31 @@ pub enum Progress {
 /// What sends.
 #[derive(Clone)]
 pub struct Office {
-    pub store: Arc<Mutex<Store>>,
+    pub store: Store,
     pub transport: Arc<Transport>,
     pub sender: Arc<Sender>,
     pub pace: Pace,
-    pub now: Timestamp,
+    pub clock: Clock,
+    /// Set when the work is to end: what is handed over by then is settled, the rest waits for the next run.
+    pub stop: CancellationToken,
 }
 
 type Body = Arc<Result<Prepared, String>>;
 type Queue = Arc<tokio::sync::Mutex<mpsc::Receiver<(Delivery, Body)>>>;
 
 impl Office {
-    fn store(&self) -> std::sync::MutexGuard<'_, Store> {
-        self.store.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Sends what is due. `on_done` hears how many there are, then of each one.
     ///
     /// # Errors
     /// Only when the store fails; a refusal is a result.
     pub async fn deliver(&self, digest: Option<&str>, mut on_done: impl FnMut(Progress)) -> anyhow::Result<Deliveries> {
         if self.pace.on_uncertain == OnUncertain::Skip {
-            let skipped = self.store().skip_uncertain(self.now)?;
+            let skipped = self.store.write(|w| w.mailing().skip_uncertain(self.clock.now()))?;
             if skipped > 0 {
                 tracing::warn!(skipped, "deliveries that a killed run had handed over are not sent again");
             }
         }
-        let due = self.store().due_deliveries(self.now, digest)?;
+        let due = self.store.read(|r| r.mailing().due(self.clock.now(), digest))?;
         on_done(Progress::Total(due.len() as u64));
         if due.is_empty() {
             return Ok(Deliveries::default());
@@ -126,7 +126,7 @@ impl Office {
         let mut bodies: HashMap<usize, Body> = HashMap::new();
         let mut last: Option<Arc<Issue>> = None;
         for chunk in due.chunks(CHUNK) {
-            let deliveries = self.store().deliveries(chunk, last.as_ref())?;
+            let deliveries = self.store.read(|r| r.mailing().deliveries(chunk, last.as_ref()))?;
             bodies.retain(|issue, _| last.as_ref().is_some_and(|last| address(last) == *issue));
             for delivery in deliveries {
                 let encode = || Arc::new(prepare(&delivery.issue).map_err(|error| error.to_string()));
@@ -145,18 +145,23 @@ impl Office {
     async fn send_all(&self, queue: &Queue, ledger: &Ledger, told: &mpsc::Sender<Outcome>) -> anyhow::Result<()> {
         let mut settled: Option<Settled> = None;
         loop {
-            let next = queue.lock().await.recv().await;
+            let next = tokio::select! {
+                next = async { queue.lock().await.recv().await } => next,
+                () = self.stop.cancelled() => None,
+            };
             let Some((delivery, body)) = next else { break };
             let built = self.built(&delivery, &body);
             match ledger.turn(settled.take(), Some(self.wanted(&delivery))).await? {
                 Claim::Refused => continue,
-                Claim::Suppressed(reason) => settled = Some(self.judged(&delivery, Err(DeliverError::Permanent(format!("not sent: {reason}"))))),
-                Claim::Ours => {
+                Claim::Suppressed(claimed, reason) => {
+                    settled = Some(self.judged(&delivery, claimed, Err(DeliverError::Permanent(format!("not sent: {reason}")))));
+                }
+                Claim::Ours(claimed) => {
                     let result = match built {
                         Ok(message) => self.transport.send(&message, &delivery.message_id).await,
                         Err(reason) => Err(DeliverError::Permanent(reason)),
                     };
-                    settled = Some(self.judged(&delivery, result));
+                    settled = Some(self.judged(&delivery, claimed, result));
                 }
             }
             if let Some(settled) = &settled {
@@ -180,23 +185,25 @@ impl Office {
     }
 
     /// What is to be kept of a result.
-    fn judged(&self, delivery: &Delivery, result: Result<(), DeliverError>) -> Settled {
-        let attempts = delivery.attempts + 1;
+    fn judged(&self, delivery: &Delivery, claimed: Claimed, result: Result<(), DeliverError>) -> Settled {
+        // Pauses count from now: a run may have been under way for hours.
+        let now = self.clock.now();
+        let attempts = claimed.attempt;
         let id = delivery.message_id.clone();
         let hash = || self.sender.key.hash(&delivery.recipient);
         let is_given_up = matches!(result, Err(DeliverError::Uncertain(_))) && self.pace.on_uncertain == OnUncertain::Skip;
         let (outcome, next_attempt, follow) = match result {
-            Ok(()) => (Outcome::Sent(id), self.now, Follow::Nothing),
+            Ok(()) => (Outcome::Sent(id), now, Follow::Nothing),
             Err(DeliverError::Temporary(reason)) | Err(DeliverError::Uncertain(reason)) if attempts < ATTEMPTS_MAX && !is_given_up => {
                 let seconds = if attempts + 1 == ATTEMPTS_MAX { LAST_PAUSE_SECONDS } else { RETRY_SECONDS << (attempts - 1).min(16) };
                 let pause = SignedDuration::from_secs(seconds);
-                (Outcome::Deferred(id, reason), self.now + pause, Follow::Nothing)
+                (Outcome::Deferred(id, reason), now + pause, Follow::Nothing)
             }
-            Err(DeliverError::NoMailbox(reason)) => (Outcome::Refused(id, reason), self.now, Follow::HardBounce(hash())),
-            Err(DeliverError::Temporary(reason)) => (Outcome::Refused(id.clone(), reason), self.now, Follow::SoftBounce(hash(), id)),
-            Err(error) => (Outcome::Refused(id, error.to_string()), self.now, Follow::Nothing),
+            Err(DeliverError::NoMailbox(reason)) => (Outcome::Refused(id, reason), now, Follow::HardBounce(hash())),
+            Err(DeliverError::Temporary(reason)) => (Outcome::Refused(id.clone(), reason), now, Follow::SoftBounce(hash(), id)),
+            Err(error) => (Outcome::Refused(id, error.to_string()), now, Follow::Nothing),
         };
-        Settled { id: delivery.id, outcome, next_attempt, follow }
+        Settled { claimed, outcome, next_attempt, follow }
     }
 
     /// Keeps the ledger until all senders are gone: whatever waits at a time goes into one transaction.
@@ -215,36 +222,64 @@ impl Office {
     }
 
     fn keep(&self, batch: &[Entry]) -> anyhow::Result<Vec<Claim>> {
-        let mut store = self.store();
-        let mut work = store.begin()?;
-        let mut claims = Vec::with_capacity(batch.len());
-        for entry in batch {
-            if let Some(settled) = &entry.settled {
-                let (state, reason) = settled.outcome.state();
-                work.settle_delivery(settled.id, state, reason, settled.next_attempt)?;
+        self.store.write(|w| {
+            let now = self.clock.now();
+            let mut claims = Vec::with_capacity(batch.len());
+            for entry in batch {
+                if let Some(settled) = &entry.settled {
+                    self.settle(w, settled, now)?;
+                }
+                claims.push(match &entry.wanted {
+                    Some(wanted) => self.claim(w, wanted, now)?,
+                    None => Claim::Refused,
+                });
             }
-            let Some(wanted) = &entry.wanted else {
-                claims.push(Claim::Refused);
-                continue;
-            };
-            claims.push(if !work.claim_delivery(wanted.id, wanted.attempts, self.now, self.now + LEASE)? {
-                Claim::Refused
-            } else {
-                // Asked now and not when the issue was queued: people leave in the meantime.
-                work.suppression(&wanted.hash, &wanted.digest)?.filter(|reason| bars(reason, &wanted.digest)).map_or(Claim::Ours, Claim::Suppressed)
-            });
-        }
-        work.commit()?;
-        for settled in batch.iter().filter_map(|entry| entry.settled.as_ref()) {
-            match &settled.follow {
-                Follow::Nothing => {}
-                // Writing there again would cost us our name with the mailbox providers.
-                Follow::HardBounce(hash) => people::suppress(&mut store, hash, SubscriberState::Bounced, self.now)?,
-                Follow::SoftBounce(hash, id) => drop(returns::note_soft(&mut store, hash, &format!("given up: {id}"), self.now)?),
-            }
-        }
-        Ok(claims)
+            Ok(claims)
+        })
     }
+
+    fn settle(&self, unit: &Unit<Write>, settled: &Settled, now: Timestamp) -> anyhow::Result<()> {
+        let (state, reason) = settled.outcome.state();
+        if !unit.mailing().settle(settled.claimed, state, reason, settled.next_attempt)? {
+            // Our lease had ended, or the delivery was erased: whoever has it now says what became of it.
+            tracing::warn!(delivery.number = settled.claimed.number, "a delivery was taken over while it was under way");
+            return Ok(());
+        }
+        match &settled.follow {
+            Follow::Nothing => {}
+            // Writing there again would cost us our name with the mailbox providers.
+            Follow::HardBounce(hash) => people::suppress_within(unit, hash, SubscriberState::Bounced, now)?,
+            Follow::SoftBounce(hash, id) => drop(returns::note_soft(unit, hash, &format!("given up: {id}"), now)?),
+        }
+        Ok(())
+    }
+
+    fn claim(&self, unit: &Unit<Write>, wanted: &Wanted, now: Timestamp) -> Result<Claim, StoreError> {
+        let Some(claimed) = unit.mailing().claim(wanted.id, wanted.attempts, self.store.worker(), now)? else { return Ok(Claim::Refused) };
+        // Asked now and not when the issue was queued: people leave in the meantime.
+        let reason = unit.subscribers().suppression(&wanted.hash, &wanted.digest)?.filter(|reason| bars(reason, &wanted.digest));
+        Ok(reason.map_or(Claim::Ours(claimed), |reason| Claim::Suppressed(claimed, reason)))
+    }
+}
+
+/// Forgets the deliveries that were settled longer ago than `retention`, a part at a time; answers how many.
+///
+/// # Errors
+/// When the store fails.
+pub fn forget(store: &Store, retention: SignedDuration, now: Timestamp) -> anyhow::Result<usize> {
+    let Ok(limit) = now.checked_sub(retention) else { return Ok(0) };
+    let mut gone = 0;
+    loop {
+        let count = store.write(|w| w.mailing().forget_deliveries(limit, FORGOTTEN))?;
+        gone += count;
+        if count < FORGOTTEN {
+            break;
+        }
+    }
+    if gone > 0 {
+        store.write(|w| w.mailing().forget_issue_texts(limit))?;
+    }
+    Ok(gone)
 }
 
 /// Issues that are one value are one in memory while they are read.
@@ -266,11 +301,11 @@ struct Wanted {
 }
 
 enum Claim {
-    Ours,
+    Ours(Claimed),
     /// Another process has it.
     Refused,
     /// Ours, and not to be sent.
-    Suppressed(String),
+    Suppressed(Claimed, String),
 }
 
 #[derive(Clone)]
@@ -298,7 +333,7 @@ enum Follow {
 }
 
 struct Settled {
-    id: i64,
+    claimed: Claimed,
     outcome: Outcome,
     next_attempt: Timestamp,
     follow: Follow,

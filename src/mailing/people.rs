@@ -10,7 +10,7 @@ use crate::model::digest::{CONFIRMATION, PERSONAL};
 use crate::model::mail_address::Address;
 use crate::model::subscriber::{Consent, Preferences, Subscriber, SubscriberState};
 use crate::model::token::{CONFIRM, PREFERENCES, SigningKey, UNSUBSCRIBE};
-use crate::store::{NewDelivery, NewIssue, Store};
+use crate::store::{NewIssue, Store, StoreError, Unit, Write};
 
 /// How long a sign-up can be confirmed.
 const CONFIRM_WITHIN: SignedDuration = SignedDuration::from_hours(48);
@@ -43,15 +43,17 @@ struct MailData<'a> {
 ///
 /// # Errors
 /// When the store or a template fails, or courant has no public address.
-pub fn sign_up(store: &mut Store, press: Press, address: &Address, preferences: &Preferences) -> anyhow::Result<bool> {
+pub fn sign_up(store: &Store, press: Press, address: &Address, preferences: &Preferences) -> anyhow::Result<bool> {
     let public = press.sender.public_url.as_deref().ok_or_else(|| anyhow::anyhow!("[channel] url is missing: a sign-up cannot be confirmed"))?;
     let (key, now) = (&press.sender.key, press.now);
     let a_day_ago = now.saturating_sub(SignedDuration::from_hours(24))?;
-    if store.queued_since(address.as_str(), CONFIRMATION, a_day_ago)? >= CONFIRMATIONS_A_DAY {
+    let hash = key.hash(address.as_str());
+    let (queued, known) =
+        store.read(|r| Ok::<_, StoreError>((r.subscribers().queued_since(address.as_str(), CONFIRMATION, a_day_ago)?, r.subscribers().get(&hash)?)))?;
+    if queued >= CONFIRMATIONS_A_DAY {
         return Ok(false);
     }
-    let hash = key.hash(address.as_str());
-    let is_known = store.subscriber(&hash)?.is_some_and(|known| matches!(known.state, SubscriberState::Active | SubscriberState::Paused));
+    let is_known = known.is_some_and(|known| matches!(known.state, SubscriberState::Active | SubscriberState::Paused));
     let link = if is_known {
         format!("{public}/preferences/{}", key.sign(PREFERENCES, &hash))
     } else {
@@ -68,14 +70,18 @@ pub fn sign_up(store: &mut Store, press: Press, address: &Address, preferences: 
         t: crate::phrases::phrases(language),
     };
     let issue = queue::mail(press, "confirm", &data)?;
-    let number = store.issue_count(CONFIRMATION)? + 1;
-    let message_id = message_id(CONFIRMATION, number, now, address.as_str(), press.sender.from.email.domain());
-    let deliveries = [NewDelivery { recipient: address.as_str().into(), message_id }];
-    let mut work = store.begin()?;
-    work.forget_private_mail(now.saturating_sub(CONFIRM_WITHIN)?)?;
-    work.queue_issue(&NewIssue { digest: CONFIRMATION, slot: now, now, issue: &issue, stories: &[], deliveries: &deliveries })?;
-    work.commit()?;
-    Ok(true)
+    let recipients = [address.as_str().to_owned()];
+    let domain = press.sender.from.email.domain();
+    store.write(|w| {
+        // Counted again: many may ask at once.
+        if w.subscribers().queued_since(address.as_str(), CONFIRMATION, a_day_ago)? >= CONFIRMATIONS_A_DAY {
+            return Ok(false);
+        }
+        w.subscribers().forget_private_mail(now.saturating_sub(CONFIRM_WITHIN)?)?;
+        let new = NewIssue { digest: CONFIRMATION, slot: None, now, issue: &issue, stories: &[], recipients: &recipients };
+        w.mailing().queue_issue(&new, |number, recipient| message_id(CONFIRMATION, number, now, recipient, domain))?;
+        Ok(true)
+    })
 }
 
 /// Whether a confirmation token is good; the language that was chosen with it.
@@ -93,7 +99,7 @@ fn read_sign_up(key: &SigningKey, token: &str, now: Timestamp) -> Option<(Addres
 ///
 /// # Errors
 /// When the store fails.
-pub fn confirm(store: &mut Store, key: &SigningKey, token: &str, now: Timestamp) -> anyhow::Result<Option<Subscriber>> {
+pub fn confirm(store: &Store, key: &SigningKey, token: &str, now: Timestamp) -> anyhow::Result<Option<Subscriber>> {
     let Some((address, preferences)) = read_sign_up(key, token, now) else { return Ok(None) };
     let consent = Consent { source: "signed up on the web, confirmed by mail".into(), at: now };
     let subscriber = put(store, key, address, preferences, consent, SubscriberState::Active, now)?;
@@ -107,7 +113,23 @@ pub fn confirm(store: &mut Store, key: &SigningKey, token: &str, now: Timestamp)
 /// # Errors
 /// When the store fails.
 pub fn put(
-    store: &mut Store,
+    store: &Store,
+    key: &SigningKey,
+    address: Address,
+    preferences: Preferences,
+    consent: Consent,
+    state: SubscriberState,
+    now: Timestamp,
+) -> anyhow::Result<Subscriber> {
+    store.write(|w| put_within(w, key, address, preferences, consent, state, now))
+}
+
+/// The same within a unit of work.
+///
+/// # Errors
+/// When the store fails.
+pub fn put_within(
+    unit: &Unit<Write>,
     key: &SigningKey,
     address: Address,
     preferences: Preferences,
@@ -116,9 +138,9 @@ pub fn put(
     now: Timestamp,
 ) -> anyhow::Result<Subscriber> {
     let hash = key.hash(address.as_str());
-    let known = store.subscriber(&hash)?;
+    let known = unit.subscribers().get(&hash)?;
     // A pause is not made up for with months of stories.
-    let welcome = store.last_entry_before(now.saturating_sub(WELCOME)?)?;
+    let welcome = unit.entries().last_before(now.saturating_sub(WELCOME)?)?;
     let subscriber = match known {
         Some(known) => Subscriber {
             seen: if known.state == SubscriberState::Active { known.seen } else { known.seen.max(welcome) },
@@ -131,12 +153,10 @@ pub fn put(
         None => Subscriber { address, state, preferences, consent, created: now, last_issue: None, seen: welcome },
     };
     let next_slot = subscriber.preferences.cadence.next_after(now);
-    let mut work = store.begin()?;
-    work.put_subscriber(&hash, &subscriber, next_slot)?;
+    unit.subscribers().put(&hash, &subscriber, next_slot)?;
     if matches!(state, SubscriberState::Active | SubscriberState::Paused) {
-        work.lift_suppression(&hash)?;
+        unit.subscribers().lift_suppression(&hash)?;
     }
-    work.commit()?;
     Ok(subscriber)
 }
 
@@ -146,7 +166,7 @@ pub fn put(
 /// When the store fails.
 pub fn by_link(store: &Store, key: &SigningKey, token: &str) -> anyhow::Result<Option<(String, Subscriber)>> {
     let Some(hash) = key.verify(PREFERENCES, token) else { return Ok(None) };
-    Ok(store.subscriber(&hash)?.map(|subscriber| (hash, subscriber)))
+    Ok(store.read(|r| r.subscribers().get(&hash))?.map(|subscriber| (hash, subscriber)))
 }
 
 /// What leaving did.
@@ -163,26 +183,33 @@ pub enum Left {
 ///
 /// # Errors
 /// When the store fails.
-pub fn unsubscribe(store: &mut Store, key: &SigningKey, token: &str, topic: Option<&str>, now: Timestamp) -> anyhow::Result<Left> {
+pub fn unsubscribe(store: &Store, key: &SigningKey, token: &str, topic: Option<&str>, now: Timestamp) -> anyhow::Result<Left> {
     let payload = key.verify(UNSUBSCRIBE, token);
     let Some((digest, hash)) = payload.as_deref().and_then(|payload| payload.split_once(' ')) else { return Ok(Left::Unknown) };
     // Mails of an earlier courant have the address itself in their links.
     let hash = if hash.contains('@') { key.hash(hash) } else { hash.to_owned() };
+    let left = store.write(|w| leave(w, key, digest, &hash, topic, now))?;
+    if left == Left::All {
+        tracing::info!(digest.id = digest, "a recipient unsubscribed");
+    }
+    Ok(left)
+}
+
+fn leave(unit: &Unit<Write>, key: &SigningKey, digest: &str, hash: &str, topic: Option<&str>, now: Timestamp) -> anyhow::Result<Left> {
     if digest == PERSONAL
         && let Some(topic) = topic
-        && let Some(subscriber) = store.subscriber(&hash)?
+        && let Some(subscriber) = unit.subscribers().get(hash)?
         && let Some(tastes) = subscriber.preferences.tastes.clone().leave_topic(topic)
     {
         let preferences = Preferences { tastes, ..subscriber.preferences };
-        put(store, key, subscriber.address, preferences, subscriber.consent, subscriber.state, now)?;
+        put_within(unit, key, subscriber.address, preferences, subscriber.consent, subscriber.state, now)?;
         return Ok(Left::Topic);
     }
     if digest == PERSONAL {
-        suppress(store, &hash, SubscriberState::Unsubscribed, now)?;
+        suppress_within(unit, hash, SubscriberState::Unsubscribed, now)?;
     } else {
-        store.suppress(&hash, digest, SubscriberState::Unsubscribed.as_str(), now)?;
+        unit.subscribers().suppress(hash, digest, SubscriberState::Unsubscribed.as_str(), now)?;
     }
-    tracing::info!(digest.id = digest, "a recipient unsubscribed");
     Ok(Left::All)
 }
 
@@ -191,23 +218,41 @@ pub fn unsubscribe(store: &mut Store, key: &SigningKey, token: &str, topic: Opti
 ///
 /// # Errors
 /// When the store fails.
-pub fn suppress(store: &mut Store, hash: &str, why: SubscriberState, now: Timestamp) -> anyhow::Result<()> {
+pub fn suppress(store: &Store, hash: &str, why: SubscriberState, now: Timestamp) -> anyhow::Result<()> {
+    Ok(store.write(|w| suppress_within(w, hash, why, now))?)
+}
+
+/// The same within a unit of work.
+///
+/// # Errors
+/// When the store fails.
+pub fn suppress_within(unit: &Unit<Write>, hash: &str, why: SubscriberState, now: Timestamp) -> Result<(), StoreError> {
     let digest = if why == SubscriberState::Unsubscribed { PERSONAL } else { "" };
-    store.suppress(hash, digest, why.as_str(), now)?;
-    let mut work = store.begin()?;
-    work.set_subscriber_state(hash, why)?;
-    Ok(work.commit()?)
+    unit.subscribers().suppress(hash, digest, why.as_str(), now)?;
+    unit.subscribers().set_state(hash, why).map(drop)
+}
+
+/// What an earlier courant kept by address is kept by hash from now on.
+///
+/// # Errors
+/// When the store fails.
+pub fn hash_suppressions(store: &Store, key: &SigningKey) -> Result<(), StoreError> {
+    // A command that only reads is not to wait for one that writes.
+    if store.read(|r| r.subscribers().clear_suppressions())?.is_empty() {
+        return Ok(());
+    }
+    store.write(|w| {
+        let addresses = w.subscribers().clear_suppressions()?;
+        addresses.iter().try_for_each(|address| w.subscribers().rename_suppression(address, &key.hash(address)))
+    })
 }
 
 /// Takes somebody out of the list, as if they had never been in it. `false` when they were not.
 ///
 /// # Errors
 /// When the store fails.
-pub fn remove(store: &mut Store, key: &SigningKey, address: &Address) -> anyhow::Result<bool> {
-    let mut work = store.begin()?;
-    let was_there = work.delete_subscriber(&key.hash(address.as_str()))?;
-    work.commit()?;
-    Ok(was_there)
+pub fn remove(store: &Store, key: &SigningKey, address: &Address) -> anyhow::Result<bool> {
+    Ok(store.write(|w| w.subscribers().delete(&key.hash(address.as_str())))?)
 }
 
 /// Forgets all that is known of an address, and keeps a keyed hash of it, so that no import brings it back. `false` when
@@ -215,16 +260,17 @@ pub fn remove(store: &mut Store, key: &SigningKey, address: &Address) -> anyhow:
 ///
 /// # Errors
 /// When the store fails.
-pub fn erase(store: &mut Store, key: &SigningKey, address: &Address, now: Timestamp) -> anyhow::Result<bool> {
+pub fn erase(store: &Store, key: &SigningKey, address: &Address, now: Timestamp) -> anyhow::Result<bool> {
     let hash = key.hash(address.as_str());
-    let was_known = store.has_recipient(address.as_str())?;
-    store.suppress(&hash, "", "erased", now)?;
-    let mut work = store.begin()?;
-    let was_there = work.delete_subscriber(&hash)?;
-    work.delete_deliveries(address.as_str())?;
-    work.commit()?;
+    let was_known = store.write(|w| {
+        let was_known = w.subscribers().has_recipient(address.as_str())?;
+        w.subscribers().suppress(&hash, "", "erased", now)?;
+        let was_there = w.subscribers().delete(&hash)?;
+        w.subscribers().delete_deliveries(address.as_str())?;
+        Ok::<_, StoreError>(was_known || was_there)
+    })?;
     store.settle()?;
-    Ok(was_there || was_known)
+    Ok(was_known)
 }
 
 /// All that is held about an address, for the one whose it is.
@@ -233,7 +279,11 @@ pub fn erase(store: &mut Store, key: &SigningKey, address: &Address, now: Timest
 /// When the store fails.
 pub fn everything(store: &Store, key: &SigningKey, address: &Address) -> anyhow::Result<serde_json::Value> {
     let hash = key.hash(address.as_str());
-    let subscriber = store.subscriber(&hash)?.map(|subscriber| {
+    let (subscriber, deliveries, marks) = store.read(|r| {
+        let list = r.subscribers();
+        Ok::<_, StoreError>((list.get(&hash)?, list.deliveries_to(address.as_str())?, list.marks_of(&hash)?))
+    })?;
+    let subscriber = subscriber.map(|subscriber| {
         json!({
             "address": subscriber.address.as_str(),
             "state": subscriber.state.as_str(),
@@ -243,11 +293,10 @@ pub fn everything(store: &Store, key: &SigningKey, address: &Address) -> anyhow:
             "last_issue": subscriber.last_issue,
         })
     });
-    let deliveries = store.deliveries_to(address.as_str())?;
     let deliveries: Vec<_> = deliveries
         .into_iter()
         .map(|[digest, subject, time, state, error]| json!({ "digest": digest, "subject": subject, "queued": time, "state": state, "error": error }))
         .collect();
-    let marks: Vec<_> = store.marks_of(&hash)?.into_iter().map(|[what, why, at]| json!({ "what": what.trim(), "why": why, "at": at })).collect();
+    let marks: Vec<_> = marks.into_iter().map(|[what, why, at]| json!({ "what": what.trim(), "why": why, "at": at })).collect();
     Ok(json!({ "address": address.as_str(), "subscriber": subscriber, "deliveries": deliveries, "marks": marks }))
 }

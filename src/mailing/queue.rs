@@ -3,20 +3,24 @@
 use std::ops::Range;
 
 use sha2::{Digest as _, Sha256};
+use tokio_util::sync::CancellationToken;
 
 use super::Press;
+use crate::clock::Interrupted;
 use crate::deliver::message::message_id;
 use crate::digest::{self, Edition};
 use crate::model::digest::{Digest, Issue, Notice, OPERATOR, PERSONAL};
 use crate::model::mail_address::Address;
 use crate::model::story::Story;
 use crate::model::subscriber::{Preferences, Tastes};
-use crate::store::{GroupIssue, NewDelivery, NewIssue, Store};
+use crate::store::{Group, GroupIssue, NewIssue, PAGE, Store, StoreError, Unit, Write};
 
 /// Stories looked at for one issue: months of a large network.
 const STORIES_MAX: usize = 5_000;
 /// Groups read at a time.
 const GROUPS: usize = 2_000;
+/// Groups served in one unit of work.
+const GROUPS_SERVED: usize = 50;
 
 /// What a digest's turn brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,48 +35,73 @@ pub enum Turn {
 ///
 /// # Errors
 /// When the store or a template fails; nothing is queued then.
-pub fn queue(store: &mut Store, press: Press, digest: &Digest, force: bool) -> anyhow::Result<Turn> {
+pub fn queue(store: &Store, press: Press, digest: &Digest, force: bool) -> anyhow::Result<Turn> {
     if digest.recipients.is_empty() {
         return Ok(Turn::NoRecipients);
     }
     let (sender, now) = (press.sender, press.now);
     let slot = digest.schedule.last_slot(now).unwrap_or(now);
-    if !force && store.last_slot(&digest.id)?.is_some_and(|last| last >= slot) {
+    if !force && store.read(|r| r.mailing().last_slot(&digest.id, now))?.is_some_and(|last| last >= slot) {
         return Ok(Turn::NotDue);
     }
-    let (stories, issue) = preview(store, press, digest)?;
+    let Preview { stories, issue, last } = preview(store, press, digest)?;
     // A slot that found nothing new is filled all the same: the next story waits for the next slot.
-    let number = store.issue_count(&digest.id)? + 1;
     let is_empty = stories.is_empty();
     if is_empty && force {
         return Ok(Turn::NothingNew);
     }
-    let mut deliveries = Vec::new();
-    for recipient in digest.recipients.iter().filter(|_| !is_empty) {
-        if store.suppression(&sender.key.hash(recipient.as_str()), &digest.id)?.is_none() {
-            let message_id = message_id(&digest.id, number, now, recipient.as_str(), sender.from.email.domain());
-            deliveries.push(NewDelivery { recipient: recipient.as_str().to_owned(), message_id });
+    let ids: Vec<String> = stories.into_iter().map(|story| story.id).collect();
+    let message_id = |number: u64, recipient: &str| message_id(&digest.id, number, now, recipient, sender.from.email.domain());
+    let queued = store.write(|w| {
+        let mut recipients = Vec::new();
+        for recipient in digest.recipients.iter().filter(|_| !is_empty) {
+            if w.subscribers().suppression(&sender.key.hash(recipient.as_str()), &digest.id)?.is_none() {
+                recipients.push(recipient.as_str().to_owned());
+            }
         }
-    }
-    let ids: Vec<String> = stories.iter().map(|story| story.id.clone()).collect();
-    let mut work = store.begin()?;
-    if !work.queue_issue(&NewIssue { digest: &digest.id, slot, now, issue: &issue, stories: &ids, deliveries: &deliveries })? {
+        let slot = if force { None } else { Some(slot) };
+        let new = NewIssue { digest: &digest.id, slot, now, issue: &issue, stories: &ids, recipients: &recipients };
+        let count = w.mailing().queue_issue(&new, message_id)?.ok_or(Unqueued::Taken)?;
+        w.mailing().put_digest_mark(&digest.id, last)?;
+        Ok(count)
+    });
+    match queued {
+        Ok(_) if is_empty => Ok(Turn::NothingNew),
+        Ok(recipients) => Ok(Turn::Queued { stories: ids.len(), recipients }),
         // Another process took the slot between our look and our hand: its issue stands.
-        return Ok(Turn::NotDue);
+        Err(Unqueued::Taken) => Ok(Turn::NotDue),
+        Err(Unqueued::Store(error)) => Err(error.into()),
     }
-    work.commit()?;
-    Ok(if is_empty { Turn::NothingNew } else { Turn::Queued { stories: ids.len(), recipients: deliveries.len() } })
+}
+
+/// Why an issue was not queued.
+#[derive(Debug, thiserror::Error)]
+enum Unqueued {
+    #[error("another process was first")]
+    Taken,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The issue of a configured digest that would go out now.
+pub struct Preview {
+    pub stories: Vec<Story>,
+    pub issue: Issue,
+    /// The last entry that was looked at.
+    last: i64,
 }
 
 /// The issue of a configured digest that would go out now.
 ///
 /// # Errors
 /// When the store or a template fails.
-pub fn preview(store: &Store, press: Press, digest: &Digest) -> anyhow::Result<(Vec<Story>, Issue)> {
-    let stories = store.unsent_stories(&digest.id)?;
+pub fn preview(store: &Store, press: Press, digest: &Digest) -> anyhow::Result<Preview> {
+    let (seen, last, stories) = store.read(|r| {
+        let seen = r.mailing().digest_mark(&digest.id)?.unwrap_or(0);
+        Ok::<_, StoreError>((seen, r.entries().last()?, r.entries().stories_since(seen, Some(&digest.id), STORIES_MAX)?))
+    })?;
     let tastes = digest::tastes(digest);
-    // What was sent is known by the story here, not by its place in the order.
-    let picked = digest::pick(&tastes, i64::MIN..i64::MAX, &stories);
+    let picked = digest::pick(&tastes, seen..last, &stories);
     let id: String = digest.id.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     let name = if picked.is_empty() { String::new() } else { format!("{id}-{}", press.now.strftime("%Y%m%d-%H%M%S")) };
     let edition = Edition {
@@ -86,7 +115,7 @@ pub fn preview(store: &Store, press: Press, digest: &Digest) -> anyhow::Result<(
         controller: press.newsletter.controller.as_deref(),
     };
     let issue = digest::render(press.frame, edition, &picked, press.now, press.templates)?;
-    Ok((picked.into_iter().cloned().collect(), issue))
+    Ok(Preview { stories: picked.into_iter().cloned().collect(), issue, last })
 }
 
 /// What the subscribers' turn brought.
@@ -100,44 +129,58 @@ pub struct PersonalTurn {
     pub issues: usize,
 }
 
-/// Queues what is due for subscribers, each group of equal tastes in one transaction.
+/// Queues what is due for subscribers: some groups of equal tastes in each unit of work, rendered before.
 ///
 /// # Errors
-/// When the store or a template fails; the groups before it stay queued.
-pub fn queue_personal(store: &mut Store, press: Press) -> anyhow::Result<PersonalTurn> {
+/// When the store or a template fails, or `stop` is set; the groups before it stay queued.
+pub fn queue_personal(store: &Store, press: Press, stop: &CancellationToken) -> anyhow::Result<PersonalTurn> {
     let mut turn = PersonalTurn::default();
     // Looked up before the stories: an entry that comes in between is for the next issue.
-    let last = store.last_entry()?;
+    let last = store.read(|r| r.entries().last())?;
     let (mut stories, mut since) = (Vec::new(), i64::MAX);
     loop {
-        let groups = store.due_groups(press.now, GROUPS)?;
+        let groups = store.read(|r| r.subscribers().due_groups(press.now, GROUPS))?;
         if groups.is_empty() {
             return Ok(turn);
         }
-        for group in &groups {
-            if group.seen < since {
-                stories = store.stories_since(group.seen, STORIES_MAX)?;
-                since = group.seen;
+        for some in groups.chunks(GROUPS_SERVED) {
+            if stop.is_cancelled() {
+                return Err(Interrupted.into());
             }
-            let preferences = (&group.language, &group.tastes);
-            let issue = personal_issue(press, preferences, group.seen..last, &stories)?;
-            let domain = press.sender.from.email.domain();
-            let id = |issue: i64, address: &str| message_id(PERSONAL, issue.unsigned_abs(), press.now, address, domain);
-            let mut work = store.begin()?;
-            let new = GroupIssue { digest: PERSONAL, issue: issue.as_ref(), seen: last.max(group.seen), now: press.now };
-            let members = work.fill_group(group, &new, id)?;
-            if members == 0 {
-                // Another process served them all: an issue for nobody is dropped.
-                continue;
+            let mut issues = Vec::with_capacity(some.len());
+            for group in some {
+                if group.seen < since {
+                    stories = store.read(|r| r.entries().stories_since(group.seen, None, STORIES_MAX))?;
+                    since = group.seen;
+                }
+                issues.push(personal_issue(press, (&group.language, &group.tastes), group.seen..last, &stories)?);
             }
-            work.commit()?;
-            turn.due += members;
-            if issue.is_some() {
-                turn.served += members;
-                turn.issues += 1;
-            }
+            serve(store, press, some, &issues, last, &mut turn)?;
         }
     }
+}
+
+/// Gives some groups their issues, or a slot without one; a large group takes more than one unit of work.
+fn serve(store: &Store, press: Press, groups: &[Group], issues: &[Option<Issue>], last: i64, turn: &mut PersonalTurn) -> anyhow::Result<()> {
+    let mut left: Vec<(&Group, Option<&Issue>)> = groups.iter().zip(issues).map(|(group, issue)| (group, issue.as_ref())).collect();
+    while !left.is_empty() {
+        let counts = store.write(|w| left.iter().map(|(group, issue)| fill(w, press, group, *issue, last)).collect::<Result<Vec<usize>, _>>())?;
+        for ((_, issue), count) in left.iter().zip(&counts) {
+            turn.due += count;
+            turn.served += if issue.is_some() { *count } else { 0 };
+            turn.issues += usize::from(issue.is_some() && *count > 0);
+        }
+        let mut counts = counts.into_iter();
+        left.retain(|_| counts.next() == Some(PAGE));
+    }
+    Ok(())
+}
+
+fn fill(unit: &Unit<Write>, press: Press, group: &Group, issue: Option<&Issue>, last: i64) -> Result<usize, StoreError> {
+    let domain = press.sender.from.email.domain();
+    let message_id = |number: u64, address: &str| message_id(PERSONAL, number, press.now, address, domain);
+    let new = GroupIssue { digest: PERSONAL, issue, seen: last.max(group.seen), now: press.now };
+    unit.subscribers().fill_group(group, &new, message_id)
 }
 
 /// The issue that somebody would get now who has seen the entries up to `seen`; `None` when there is nothing new.
@@ -145,7 +188,7 @@ pub fn queue_personal(store: &mut Store, press: Press) -> anyhow::Result<Persona
 /// # Errors
 /// When the store or a template fails.
 pub fn preview_personal(store: &Store, press: Press, preferences: &Preferences, seen: i64) -> anyhow::Result<Option<Issue>> {
-    let stories = store.stories_since(seen, STORIES_MAX)?;
+    let stories = store.read(|r| r.entries().stories_since(seen, None, STORIES_MAX))?;
     personal_issue(press, (&preferences.language, &preferences.tastes), seen..i64::MAX, &stories)
 }
 
@@ -181,23 +224,25 @@ struct NoticeData<'a> {
 ///
 /// # Errors
 /// When the store or a template fails; nothing is queued then.
-pub fn queue_notices(store: &mut Store, press: Press, operators: &[Address]) -> anyhow::Result<usize> {
-    let notices = if operators.is_empty() { Vec::new() } else { store.notices()? };
+pub fn queue_notices(store: &Store, press: Press, operators: &[Address]) -> anyhow::Result<usize> {
+    let notices = if operators.is_empty() { Vec::new() } else { store.read(|r| r.mailing().notices())? };
     if notices.is_empty() {
         return Ok(0);
     }
     let now = press.now;
     let data = NoticeData { title: &press.frame.channel.title, date: now.strftime("%Y-%m-%d").to_string(), notices: &notices };
     let issue = mail(press, "operator", &data)?;
-    let number = store.issue_count(OPERATOR)? + 1;
     let domain = press.sender.from.email.domain();
-    let delivery =
-        |operator: &Address| NewDelivery { recipient: operator.as_str().to_owned(), message_id: message_id(OPERATOR, number, now, operator.as_str(), domain) };
-    let deliveries: Vec<NewDelivery> = operators.iter().map(delivery).collect();
-    let mut work = store.begin()?;
-    work.forget_notices(notices.len())?;
-    work.queue_issue(&NewIssue { digest: OPERATOR, slot: now, now, issue: &issue, stories: &[], deliveries: &deliveries })?;
-    work.commit()?;
+    let recipients: Vec<String> = operators.iter().map(|operator| operator.as_str().to_owned()).collect();
+    store.write(|w| {
+        // Another process may have told them in the meantime.
+        if w.mailing().notices()?.len() < notices.len() {
+            return Ok(());
+        }
+        w.mailing().forget_notices(notices.len())?;
+        let new = NewIssue { digest: OPERATOR, slot: None, now, issue: &issue, stories: &[], recipients: &recipients };
+        w.mailing().queue_issue(&new, |number, recipient| message_id(OPERATOR, number, now, recipient, domain)).map(drop)
+    })?;
     Ok(notices.len())
 }
 

@@ -120,6 +120,8 @@ pub struct FetchState {
     pub validators: Validators,
     pub last_attempt: Option<Timestamp>,
     pub last_success: Option<Timestamp>,
+    /// The last document that was read, whatever 304s came after it.
+    pub read_at: Option<Timestamp>,
     /// A sentence; `None` after a success.
     pub last_error: Option<String>,
     /// What was wrong with a document that could be read all the same.

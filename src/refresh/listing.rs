@@ -70,7 +70,7 @@ impl Refresher {
         if is_good {
             return Ok((keep(memory, with_details(reading, mined)), fetched));
         }
-        let (addresses, titles) = self.store().known_items(&source.id).map_err(anyhow::Error::from)?;
+        let (addresses, titles) = self.store.read(|r| r.placing().known_items(&source.id)).map_err(anyhow::Error::from)?;
         let known = KnownItems { addresses, titles };
         let recognised = known.knows(&mined.feed);
         let wanted = (known.addresses.len().min(mined.feed.entries.len()) * 3 / 10).max(2);

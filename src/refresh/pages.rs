@@ -7,8 +7,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
-use super::intake::Incoming;
-use super::{ReadError, Reading, Refresher, document};
+use super::prepare::Listed;
+use super::{Found, ReadError, Refresher, document};
 use crate::extract::article::Article;
 use crate::extract::page::ItemPage;
 use crate::extract::prose_date::DateRules;
@@ -28,6 +28,7 @@ const PACE_SECONDS_MAX: f64 = 30.0;
 /// RFC 9309 section 2.4: a robots.txt is not used for longer without asking again.
 const ROBOTS_SECONDS_MAX: u64 = 86_400;
 const ROBOTS_SECONDS_MIN: u64 = 3_600;
+const ROBOTS_AHEAD_MAX: SignedDuration = SignedDuration::from_hours(25);
 /// RFC 9309 section 2.3.1.4: how long an old one may stand in for one that cannot be had.
 const ROBOTS_STALE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
@@ -93,12 +94,13 @@ impl Refresher {
         let origin = url.origin().ascii_serialization();
         let lock = self.robots_locks.of(&origin);
         let _one_at_a_time = lock.lock().await;
-        let kept = self.store().robots(&origin)?;
+        let kept = self.store.read(|r| r.sources().robots(&origin))?;
         let file = match kept {
-            Some(file) if file.expires > now => file,
+            // One that is fresh for longer than any is was read under a wrong clock.
+            Some(file) if file.expires > now && file.expires <= now + ROBOTS_AHEAD_MAX => file,
             kept => {
                 let file = self.fetch_robots(url, kept, now).await;
-                self.store().put_robots(&origin, &file)?;
+                self.store.write(|w| w.sources().put_robots(&origin, &file))?;
                 file
             }
         };
@@ -127,86 +129,86 @@ impl Refresher {
     }
 
     /// Reads the further pages of a listing, until one brings nothing new.
-    pub(super) async fn follow_pages(
+    pub(super) async fn with_further_pages(
         &self,
         source: &Source,
-        reading: &mut Reading,
+        mut found: Found,
         rules: &PageRules,
         budget: &mut PageBudget,
         now: Timestamp,
-    ) -> Result<(), ReadError> {
+    ) -> Result<Found, ReadError> {
         if source.select.as_ref().is_none_or(|select| select.next.is_none()) {
-            return Ok(());
+            return Ok(found);
         }
-        let mut visited = HashSet::from([reading.base.to_string()]);
+        let mut visited = HashSet::from([found.base.to_string()]);
+        let mut last_page = 0;
         for _ in 0..PAGES_MAX {
-            let Some(next) = reading.feed.links.iter().position(|link| link.rel == "next") else { return Ok(()) };
-            let next = reading.feed.links.remove(next).href;
-            if self.known(source, &reading.feed.entries)?.len() == reading.feed.entries.len() || !visited.insert(next.clone()) {
-                return Ok(());
+            let Some(next) = found.feed.links.iter().position(|link| link.rel == "next") else { break };
+            let next = found.feed.links.remove(next).href;
+            let latest = &found.feed.entries[last_page..];
+            if self.known(source, latest)?.len() == latest.len() || !visited.insert(next.clone()) {
+                break;
             }
-            let Ok(url) = Url::parse(&next) else { return Ok(()) };
+            let Ok(url) = Url::parse(&next) else { break };
             let page = match self.get_page(&url, &Validators::default(), budget, now).await {
                 Ok(Answer::Document(page)) => {
                     let rules = rules.clone();
                     tokio::task::spawn_blocking(move || extract::read_page(document(&page), &rules)).await.map_err(anyhow::Error::from)?.map(|page| page.feed)
                 }
-                Ok(Answer::NotModified(_)) => return Ok(()),
+                Ok(Answer::NotModified(_)) => break,
                 Err(ReadError::Internal(error)) => return Err(error.into()),
                 Err(error) => {
-                    reading.feed.problems.push(format!("the next page {url} was not read: {error}"));
-                    return Ok(());
+                    found.feed.problems.push(format!("the next page {url} was not read: {error}"));
+                    break;
                 }
             };
-            let Ok(page) = page else { return Ok(()) };
-            reading.feed.links.extend(page.links.into_iter().filter(|link| link.rel == "next"));
-            reading.feed.entries.extend(page.entries);
+            let Ok(page) = page else { break };
+            last_page = found.feed.entries.len();
+            found.feed.links.extend(page.links.into_iter().filter(|link| link.rel == "next"));
+            found.feed.entries.extend(page.entries);
         }
-        Ok(())
+        Ok(found)
     }
 
     /// Fetches the items' own pages where the source wants it: once for what is new or edited.
-    pub(super) async fn follow_items(
+    pub(super) async fn with_item_pages(
         &self,
         source: &Source,
-        reading: &mut Reading,
+        mut found: Found,
+        listed: Vec<Listed>,
         rules: DateRules,
         budget: &mut PageBudget,
         now: Timestamp,
-    ) -> Result<(), ReadError> {
+    ) -> Result<(Found, Vec<Listed>), ReadError> {
         let is_wanted = source.date_from == DateFrom::Item || source.has_full_text;
         // A card without a title has one on its own page.
-        let has_untitled = reading.feed.format == Format::Page && reading.incoming.iter().any(|incoming| incoming.raw.title.is_none());
+        let has_untitled = found.feed.format == Format::Page && listed.iter().any(|listed| listed.raw.title.is_none());
         if !is_wanted && !has_untitled {
-            return Ok(());
+            return Ok((found, listed));
         }
-        let keys: Vec<String> = reading.incoming.iter().map(|incoming| incoming.identity.key()).collect();
-        let known = self.store().known(&source.id, &keys).map_err(anyhow::Error::from)?;
         let mut left = ITEM_PAGES_MAX;
-        let mut done: Vec<Incoming> = Vec::new();
-        for mut incoming in std::mem::take(&mut reading.incoming) {
-            let is_same = known.get(&incoming.identity.key()).is_some_and(|known| known.fingerprint == incoming.fingerprint);
-            let url = incoming.raw.url().and_then(|url| Url::parse(url).ok()).filter(|_| !is_same && (is_wanted || incoming.raw.title.is_none()));
+        let mut done: Vec<Listed> = Vec::with_capacity(listed.len());
+        for mut listed in listed {
+            let url = listed.raw.url().and_then(|url| Url::parse(url).ok()).filter(|_| !listed.is_same && (is_wanted || listed.raw.title.is_none()));
             if let Some(url) = url {
                 if left == 0 {
-                    reading.feed.problems.push(format!("more than {ITEM_PAGES_MAX} new items: the pages of the others are left for the next time"));
+                    found.feed.problems.push(format!("more than {ITEM_PAGES_MAX} new items: the pages of the others are left for the next time"));
                     break;
                 }
                 left -= 1;
                 match self.read_item(&url, source.has_full_text, rules, budget, now).await {
-                    Ok(article) => add_article(&mut incoming.raw, article, &url),
+                    Ok(article) => add_article(&mut listed.raw, article, &url),
                     Err(ReadError::Internal(error)) => return Err(error.into()),
                     Err(error @ ReadError::Postponed { .. }) => {
-                        reading.feed.problems.push(error.to_string());
+                        found.feed.problems.push(error.to_string());
                         break;
                     }
-                    Err(error) => reading.feed.problems.push(format!("the page of {url} was not read, so its entry may have no date: {error}")),
+                    Err(error) => found.feed.problems.push(format!("the page of {url} was not read, so its entry may have no date: {error}")),
                 }
             }
-            done.push(incoming);
+            done.push(listed);
         }
-        reading.incoming = done;
-        Ok(())
+        Ok((found, done))
     }
 
     async fn read_item(&self, url: &Url, has_full_text: bool, rules: DateRules, budget: &mut PageBudget, now: Timestamp) -> Result<Article, ReadError> {

@@ -1,20 +1,19 @@
-//! Entries, their keys and their stories.
+//! Entries as they are listed and looked up, alone and as stories.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
 
-use super::stories::last_entry_before;
-use super::{Marks, Result, Store, StoreError, Work, millis, time};
+use super::unit::{Entries, Write};
+use super::{Result, StoreError, millis, optional_time, time};
 use crate::model::address::canonical_key;
-use crate::model::entry::{Alternate, Entry, Identity, Known, Provenance};
+use crate::model::entry::{Alternate, Entry, Identity, Provenance};
 use crate::model::feed::{Enclosure, Image, Person};
-use crate::model::key::Key;
+use crate::model::sketch::hash64;
 use crate::model::story::{Relation, StoredEntry, Story};
 use crate::model::topic::TopicMatch;
-use crate::text::fold;
 
 /// Which entries to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,6 +22,18 @@ pub struct EntryFilter {
     /// First seen at or after.
     pub since: Option<Timestamp>,
 }
+
+/// Whether the HTML of entries is read as well: most of what is stored, and little of what is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Markup {
+    With,
+    Without,
+}
+
+/// The beginning of an id that is taken for one, in characters.
+const ID_CHARS_MIN: usize = 6;
+/// Of what is new, so many entries are looked at, the newest: for whoever has seen nothing yet, that is history enough.
+const NEW_ENTRIES_MAX: usize = 50_000;
 
 /// The parts of an entry that are never searched by.
 #[derive(Serialize, Deserialize, Default)]
@@ -45,7 +56,7 @@ struct Details {
     language_confidence: Option<f32>,
 }
 
-fn details_of(entry: &Entry) -> String {
+pub(super) fn details_of(entry: &Entry) -> String {
     let details = Details {
         authors: entry.authors.clone(),
         tags: entry.tags.clone(),
@@ -59,16 +70,18 @@ fn details_of(entry: &Entry) -> String {
     serde_json::to_string(&details).unwrap_or_default()
 }
 
-fn topics_of(topics: &[TopicMatch]) -> String {
+pub(super) fn topics_of(topics: &[TopicMatch]) -> String {
     serde_json::to_string(topics).unwrap_or_else(|_| "[]".into())
 }
 
-const COLUMNS: &str = "entry.id, entry.source, source.partner, entry.identity, guid, url, title, summary, summary_html, content_html, language, published, \
-                       updated, first_seen, changed, fingerprint, details, topics, story.id, relation, reason, announced, entry.pk";
+const BEGINNING: &str = "entry.id, entry.source, source.partner, entry.identity, guid, url, title, summary";
+const MARKUP: &str = "summary_html, content_html";
+const NO_MARKUP: &str = "NULL, NULL";
+const REST: &str = "language, published, updated, first_seen, changed, fingerprint, details, topics, story.id, relation, reason, announced, entry.pk";
 const TABLES: &str = "entry JOIN source ON source.id = entry.source JOIN story ON story.pk = entry.story";
 
 fn stored(row: &Row) -> rusqlite::Result<StoredEntry> {
-    let at = |column: usize| -> rusqlite::Result<Option<Timestamp>> { Ok(row.get::<_, Option<i64>>(column)?.map(time)) };
+    let at = |column: usize| -> rusqlite::Result<Option<Timestamp>> { Ok(optional_time(row.get(column)?)) };
     let identity: String = row.get(3)?;
     // Written by us; a row that was tampered with reads with these parts empty.
     let details: Details = serde_json::from_str(&row.get::<_, String>(16)?).unwrap_or_default();
@@ -118,252 +131,187 @@ fn identity_from(key: &str) -> Identity {
     }
 }
 
-impl Store {
-    /// What is known of the entries of a source, by identity key.
-    pub fn known(&self, source: &str, identities: &[String]) -> Result<HashMap<String, Known>> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT fingerprint, title, summary, url, coalesce(published, updated) FROM entry WHERE source = ?1 AND identity = ?2")?;
-        let mut known = HashMap::new();
-        for identity in identities {
-            let row = statement
-                .query_row([source, identity], |row| {
-                    Ok(Known {
-                        fingerprint: row.get(0)?,
-                        title: row.get(1)?,
-                        summary: row.get(2)?,
-                        url: row.get(3)?,
-                        date: row.get::<_, Option<i64>>(4)?.map(time),
-                    })
-                })
-                .optional()?;
-            known.extend(row.map(|row| (identity.clone(), row)));
+/// The columns of an entry, as `stored` reads them.
+fn columns(markup: Markup) -> String {
+    format!("{BEGINNING}, {}, {REST}", if markup == Markup::With { MARKUP } else { NO_MARKUP })
+}
+
+impl<A> Entries<'_, A> {
+    /// All that fit, in the order in which they were first seen, one by one.
+    pub fn each<E: From<StoreError>>(
+        &self,
+        filter: &EntryFilter,
+        markup: Markup,
+        mut visit: impl FnMut(StoredEntry) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        let columns = columns(markup);
+        let read = |row: &Row| visit(stored(row).map_err(StoreError::from)?);
+        // Two texts: with an "or" the planner would look at all entries for those of one source.
+        match &filter.source {
+            Some(source) => {
+                let sql = format!("SELECT {columns} FROM {TABLES} WHERE entry.source = ?1 AND first_seen >= ?2 ORDER BY entry.pk");
+                self.db.each(&sql, params![source, filter.since.map_or(i64::MIN, millis)], read)
+            }
+            None => {
+                let sql = format!("SELECT {columns} FROM {TABLES} WHERE entry.pk > ?1 AND first_seen >= ?2 ORDER BY entry.pk");
+                let after = filter.since.map_or(Ok(0), |since| self.first_since(since))?;
+                self.db.each(&sql, params![after - 1, filter.since.map_or(i64::MIN, millis)], read)
+            }
         }
-        Ok(known)
     }
 
-    /// The addresses and titles of a source's latest entries, in the form that they are compared in.
-    pub fn known_items(&self, source: &str) -> Result<(HashSet<String>, HashSet<String>)> {
-        let mut statement = self.connection.prepare_cached("SELECT url, title FROM entry WHERE source = ?1 ORDER BY pk DESC LIMIT 1000")?;
-        let rows = statement.query_map([source], |row| Ok((row.get::<_, Option<String>>(0)?, row.get::<_, String>(1)?)))?;
-        let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
-        let addresses = rows.iter().filter_map(|(url, _)| canonical_key(url.as_deref()?)).collect();
-        Ok((addresses, rows.iter().map(|(_, title)| fold(title)).collect()))
-    }
-
-    /// Entries in the order in which they were first seen.
-    pub fn entries(&self, filter: &EntryFilter) -> Result<Vec<StoredEntry>> {
-        let sql = format!("SELECT {COLUMNS} FROM {TABLES} WHERE (?1 IS NULL OR entry.source = ?1) AND (?2 IS NULL OR first_seen >= ?2) ORDER BY entry.pk");
-        let mut statement = self.connection.prepare(&sql)?;
-        let rows = statement.query_map(params![filter.source, filter.since.map(millis)], stored)?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    /// The first entry in the order that was first seen at a time or later.
+    fn first_since(&self, since: Timestamp) -> Result<i64> {
+        let sql = "SELECT coalesce(min(pk), 0) FROM entry WHERE first_seen >= ?1";
+        self.db.one(sql, [millis(since)], |row| row.get(0))
     }
 
     /// One entry, by its place in the order.
-    pub fn stored_entry(&self, key: i64) -> Result<StoredEntry> {
-        self.stored_entry_if_there(key)?.ok_or_else(|| StoreError::Corrupt("an entry that is not there".into()))
+    pub fn get(&self, key: i64) -> Result<StoredEntry> {
+        self.get_if_there(key)?.ok_or_else(|| StoreError::Corrupt("an entry that is not there".into()))
     }
 
     /// The same, of an entry that may be gone.
-    pub fn stored_entry_if_there(&self, key: i64) -> Result<Option<StoredEntry>> {
-        let sql = format!("SELECT {COLUMNS} FROM {TABLES} WHERE entry.pk = ?1");
-        Ok(self.connection.prepare_cached(&sql)?.query_row([key], stored).optional()?)
+    pub fn get_if_there(&self, key: i64) -> Result<Option<StoredEntry>> {
+        self.db.row(&format!("SELECT {} FROM {TABLES} WHERE entry.pk = ?1", columns(Markup::With)), [key], stored)
     }
 
     /// The entries after a place in the order.
-    pub fn entries_after(&self, after: i64, entries_max: usize) -> Result<Vec<StoredEntry>> {
-        let sql = format!("SELECT {COLUMNS} FROM {TABLES} WHERE entry.pk > ?1 ORDER BY entry.pk LIMIT ?2");
-        let mut statement = self.connection.prepare_cached(&sql)?;
-        let rows = statement.query_map(params![after, entries_max as i64], stored)?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    pub fn after(&self, after: i64, entries_max: usize, markup: Markup) -> Result<Vec<StoredEntry>> {
+        let sql = format!("SELECT {} FROM {TABLES} WHERE entry.pk > ?1 ORDER BY entry.pk LIMIT {entries_max}", columns(markup));
+        self.db.rows(&sql, [after], stored)
+    }
+
+    /// Entries that somebody may mean: by our id or its beginning, by address, by guid.
+    pub fn find(&self, text: &str, entries_max: usize) -> Result<Vec<StoredEntry>> {
+        let is_id = text.len() >= ID_CHARS_MIN && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        let beginning = format!("SELECT pk FROM entry WHERE id >= ?1 AND id < ?1 || 'g' ORDER BY id LIMIT {entries_max}");
+        let mut keys = if is_id { self.db.rows(&beginning, [text], |row| row.get::<_, i64>(0))? } else { Vec::new() };
+        if let Some(key) = canonical_key(text) {
+            let own = "SELECT entry FROM entry_key WHERE hash = ?1 AND is_alternate = 0";
+            keys.extend(self.db.rows(own, [hash64(key.as_bytes()) as i64], |row| row.get::<_, i64>(0))?);
+        }
+        let named = "SELECT pk FROM entry WHERE id = ?1 OR guid = ?1";
+        keys.extend(self.db.rows(named, [text], |row| row.get::<_, i64>(0))?);
+        keys.sort_unstable();
+        keys.dedup();
+        keys.truncate(entries_max);
+        keys.into_iter().map(|key| self.get(key)).collect()
+    }
+
+    /// The last entry of all; 0 while there is none.
+    pub fn last(&self) -> Result<i64> {
+        self.db.one("SELECT coalesce(max(pk), 0) FROM entry", [], |row| row.get(0))
+    }
+
+    /// How many entries there are.
+    pub fn count(&self) -> Result<u64> {
+        Ok(self.db.one("SELECT count(*) FROM entry", [], |row| row.get::<_, i64>(0))?.unsigned_abs())
+    }
+
+    /// The last entry that was first seen before a time: the stories after it are new to somebody who was there until then.
+    pub fn last_before(&self, time: Timestamp) -> Result<i64> {
+        let sql = "SELECT coalesce((SELECT pk FROM entry WHERE first_seen < ?1 ORDER BY first_seen DESC, pk DESC LIMIT 1), 0)";
+        self.db.one(sql, [millis(time)], |row| row.get(0))
     }
 
     /// The story that an entry is in.
     pub fn story_of(&self, entry: i64) -> Result<Story> {
-        let key = self.connection.prepare_cached("SELECT story FROM entry WHERE pk = ?1")?.query_row([entry], |row| row.get(0))?;
-        self.story(key)
+        let key: i64 = self.db.one("SELECT story FROM entry WHERE pk = ?1", [entry], |row| row.get(0))?;
+        self.stories(&[key], Markup::With)?.pop().ok_or_else(|| StoreError::Corrupt("a story without an entry".into()))
     }
 
-    /// Stories that were announced and never went out in a digest, the newest first.
-    pub fn unsent_stories(&self, digest: &str) -> Result<Vec<Story>> {
-        let sql = "SELECT story FROM entry WHERE NOT EXISTS (SELECT 1 FROM issue_story WHERE issue_story.digest = ?1 AND issue_story.story = entry.story)
-                   GROUP BY story HAVING max(announced) > 0 ORDER BY min(sort_date) DESC, story DESC";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let keys = statement.query_map([digest], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
-        keys.into_iter().map(|key| self.story(key)).collect()
+    /// Stories by their keys, in that order; those that went into another one are left out.
+    pub fn stories(&self, keys: &[i64], markup: Markup) -> Result<Vec<Story>> {
+        let mut stories: HashMap<i64, Story> = self.stories_by_key(keys, markup)?;
+        Ok(keys.iter().filter_map(|key| stories.remove(key)).collect())
     }
 
-    /// Stories that were announced, of which a version was first seen after the entry `seen`; the newest, the newest first.
-    pub fn stories_since(&self, seen: i64, stories_max: usize) -> Result<Vec<Story>> {
-        let sql = "SELECT story FROM entry WHERE pk > ?1 AND EXISTS (SELECT 1 FROM entry AS told WHERE told.story = entry.story AND told.announced > 0)
-                   GROUP BY story ORDER BY min(sort_date) DESC, story DESC LIMIT ?2";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let keys = statement.query_map(params![seen, stories_max as i64], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
-        keys.into_iter().map(|key| self.story(key)).collect()
+    /// The same, by key.
+    pub(super) fn stories_by_key(&self, keys: &[i64], markup: Markup) -> Result<HashMap<i64, Story>> {
+        let sql = format!(
+            "SELECT {}, entry.story FROM json_each(?1) AS wanted JOIN entry ON entry.story = wanted.value JOIN source ON source.id = entry.source
+             JOIN story ON story.pk = entry.story ORDER BY entry.story, entry.pk",
+            columns(markup)
+        );
+        let mut stories: HashMap<i64, Story> = HashMap::with_capacity(keys.len());
+        self.db.each(&sql, [keys_text(keys)], |row| {
+            let version = stored(row)?;
+            let story = stories.entry(row.get(23)?).or_insert_with(|| Story { id: version.story.clone(), versions: Vec::new() });
+            story.versions.push(version);
+            Ok::<_, StoreError>(())
+        })?;
+        Ok(stories)
     }
 
-    /// The last entry that was first seen before a time: the stories after it are new to somebody who was there until then.
-    pub fn last_entry_before(&self, time: Timestamp) -> Result<i64> {
-        last_entry_before(&self.connection, millis(time))
-    }
-
-    /// The last entry of all.
-    pub fn last_entry(&self) -> Result<i64> {
-        Ok(self.connection.query_row("SELECT coalesce(max(pk), 0) FROM entry", [], |row| row.get(0))?)
-    }
-
-    fn story(&self, key: i64) -> Result<Story> {
-        self.story_if_there(key)?.ok_or_else(|| StoreError::Corrupt("a story without an entry".into()))
-    }
-
-    pub(super) fn story_if_there(&self, key: i64) -> Result<Option<Story>> {
-        let mut statement = self.connection.prepare_cached(&format!("SELECT {COLUMNS} FROM {TABLES} WHERE entry.story = ?1 ORDER BY entry.pk"))?;
-        let versions = statement.query_map([key], stored)?.collect::<rusqlite::Result<Vec<_>>>()?;
-        let id = versions.first().map(|version| version.story.clone());
-        Ok(id.map(|id| Story { id, versions }))
+    /// Stories that were announced, of which a version was first seen after the entry `seen`; the newest, the newest first, and
+    /// without their HTML. With a digest, those that it told are left out.
+    pub fn stories_since(&self, seen: i64, digest: Option<&str>, stories_max: usize) -> Result<Vec<Story>> {
+        let sql = format!(
+            "SELECT new.story FROM (SELECT story, sort_date FROM entry WHERE pk > ?1 ORDER BY pk DESC LIMIT {NEW_ENTRIES_MAX}) AS new
+             WHERE EXISTS (SELECT 1 FROM entry AS told WHERE told.story = new.story AND told.announced > 0)
+             AND NOT EXISTS (SELECT 1 FROM issue_story WHERE issue_story.digest = ?2 AND issue_story.story = new.story)
+             GROUP BY new.story ORDER BY min(new.sort_date) DESC, new.story DESC LIMIT {stories_max}"
+        );
+        let keys: Vec<i64> = self.db.rows(&sql, params![seen, digest], |row| row.get(0))?;
+        self.stories(&keys, Markup::Without)
     }
 }
 
+/// Keys as one parameter: a statement for any number of them.
+pub(super) fn keys_text(keys: &[i64]) -> String {
+    let numbers: Vec<String> = keys.iter().map(i64::to_string).collect();
+    format!("[{}]", numbers.join(","))
+}
+
 /// Published stories, whole, by one query: `condition` and `order` are over the table `publication`.
-pub(super) fn stories_from(connection: &rusqlite::Connection, condition: &str, order: &str, parameters: &[&dyn rusqlite::ToSql]) -> Result<Vec<Story>> {
+pub(super) fn published(db: &super::driver::Db, condition: &str, order: &str, parameters: &[&dyn rusqlite::ToSql]) -> Result<Vec<Story>> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM publication JOIN entry ON entry.story = publication.story JOIN source ON source.id = entry.source JOIN story ON story.pk = entry.story
-         WHERE {condition} ORDER BY {order}, entry.pk"
+        "SELECT {} FROM publication JOIN entry ON entry.story = publication.story JOIN source ON source.id = entry.source JOIN story ON story.pk = entry.story
+         WHERE {condition} ORDER BY {order}, entry.pk",
+        columns(Markup::With)
     );
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query(parameters)?;
     let mut stories: Vec<Story> = Vec::new();
-    while let Some(row) = rows.next()? {
+    db.each(&sql, parameters, |row| {
         let version = stored(row)?;
         match stories.last_mut() {
             Some(story) if story.id == version.story => story.versions.push(version),
             _ => stories.push(Story { id: version.story.clone(), versions: vec![version] }),
         }
-    }
+        Ok::<_, StoreError>(())
+    })?;
     Ok(stories)
 }
 
-impl Work<'_> {
-    /// Keeps a new entry in a story, which is made where it is missing.
-    pub fn insert_entry(&mut self, entry: &StoredEntry, marks: &Marks) -> Result<()> {
-        let story = self.story_key(&entry.story)?;
-        let e = &entry.entry;
-        let mut statement = self.transaction.prepare_cached(
-            "INSERT INTO entry (id, source, identity, guid, url, title, summary, summary_html, content_html, language, published, updated, first_seen, last_seen,
-                 changed, fingerprint, details, topics, story, relation, reason, announced, sort_date)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
-        )?;
-        statement.execute(params![
-            e.id,
-            e.source,
-            e.identity.key(),
-            e.guid,
-            e.url,
-            e.title,
-            e.summary,
-            e.summary_html,
-            e.content_html,
-            e.language,
-            e.published.map(millis),
-            e.updated.map(millis),
-            millis(entry.first_seen),
-            millis(entry.changed),
-            e.fingerprint,
-            details_of(e),
-            topics_of(&entry.topics),
-            story,
-            entry.relation.as_str(),
-            entry.reason,
-            entry.announced,
-            millis(entry.sort_date()),
-        ])?;
-        let key = self.transaction.last_insert_rowid();
-        self.mark_dirty(story)?;
-        self.mark_unindexed(key)?;
-        self.put_marks(key, marks)
-    }
-
-    /// Keeps an edit: text and dates change; first sight, announcements and the story stay.
-    pub fn update_entry(&mut self, entry: &Entry, topics: &[TopicMatch], marks: &Marks, now: Timestamp) -> Result<()> {
-        let mut statement = self.transaction.prepare_cached(
-            "UPDATE entry SET guid = ?2, url = ?3, title = ?4, summary = ?5, summary_html = ?6, content_html = ?7, language = ?8, published = coalesce(?9, published),
-                 updated = coalesce(?10, updated), last_seen = ?11, changed = ?11, fingerprint = ?12, details = ?13, topics = ?14 WHERE id = ?1",
-        )?;
-        statement.execute(params![
-            entry.id,
-            entry.guid,
-            entry.url,
-            entry.title,
-            entry.summary,
-            entry.summary_html,
-            entry.content_html,
-            entry.language,
-            entry.published.map(millis),
-            entry.updated.map(millis),
-            millis(now),
-            entry.fingerprint,
-            details_of(entry),
-            topics_of(topics),
-        ])?;
-        let find = "SELECT pk, story FROM entry WHERE id = ?1";
-        let (key, story) = self.transaction.prepare_cached(find)?.query_row([&entry.id], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        self.mark_dirty(story)?;
-        self.mark_unindexed(key)?;
-        self.put_marks(key, marks)
-    }
-
-    /// Makes one story of several: all entries, and what was sent of them, go to `into`.
-    pub fn merge_stories(&mut self, into: &str, others: &[String]) -> Result<()> {
-        let into = self.story_key(into)?;
-        for other in others {
-            let other = self.story_key(other)?;
-            if other == into {
-                continue;
-            }
-            self.mark_dirty(into)?;
-            self.mark_dirty(other)?;
-            self.transaction.execute("UPDATE entry SET story = ?1 WHERE story = ?2", [into, other])?;
-            self.transaction.execute("UPDATE OR IGNORE issue_story SET story = ?1 WHERE story = ?2", [into, other])?;
-            self.transaction.execute("DELETE FROM issue_story WHERE story = ?1", [other])?;
-            self.transaction.execute("DELETE FROM story WHERE pk = ?1", [other])?;
+impl Entries<'_, Write> {
+    /// Forgets some entries of a source that it listed last before `limit`; answers how many. What a story was is forgotten with its
+    /// last entry. The last entry of all stays, for the order goes on from it.
+    pub fn forget_unseen(&self, source: &str, limit: Timestamp, entries_max: usize) -> Result<usize> {
+        let sql = format!(
+            "SELECT pk, story FROM entry WHERE source = ?1 AND last_seen < ?2 AND pk < (SELECT max(pk) FROM entry) ORDER BY last_seen LIMIT {entries_max}"
+        );
+        let gone: Vec<(i64, i64)> = self.db.rows(&sql, params![source, millis(limit)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        for (entry, story) in &gone {
+            self.db.execute("DELETE FROM unindexed WHERE entry = ?1", [entry])?;
+            self.db.execute("DELETE FROM unsketched WHERE entry = ?1", [entry])?;
+            self.db.execute("DELETE FROM entry_text WHERE rowid = ?1", [entry])?;
+            self.db.execute("DELETE FROM entry WHERE pk = ?1", [entry])?;
+            self.forget_if_empty(*story)?;
         }
-        Ok(())
-    }
-
-    /// Forgets the entries that their source dropped before `limit`. The first one of a story stays, without its text: it is how
-    /// the story is recognised should somebody list it again, and what tells who was told of it. So does the last of all, for
-    /// the order of entries goes on from it.
-    pub fn forget_entries_unseen_since(&mut self, source: &str, limit: Timestamp) -> Result<usize> {
-        let gone = "DELETE FROM entry WHERE source = ?1 AND last_seen < ?2
-                    AND pk > (SELECT min(pk) FROM entry AS other WHERE other.story = entry.story) AND pk < (SELECT max(pk) FROM entry)";
-        let emptied = "UPDATE entry SET content_html = NULL, summary_html = NULL WHERE source = ?1 AND last_seen < ?2 AND (content_html IS NOT NULL OR summary_html IS NOT NULL)";
-        self.forget_traits_unseen_since(source, limit)?;
-        let gone = self.transaction.prepare_cached(gone)?.execute(params![source, millis(limit)])?;
-        self.transaction.prepare_cached(emptied)?.execute(params![source, millis(limit)])?;
-        Ok(gone)
-    }
-
-    /// Notes that a source still lists these entries.
-    pub fn touch_entries(&mut self, source: &str, identities: &[String], now: Timestamp) -> Result<()> {
-        let mut statement = self.transaction.prepare_cached("UPDATE entry SET last_seen = ?3 WHERE source = ?1 AND identity = ?2")?;
-        for identity in identities {
-            statement.execute(params![source, identity, millis(now)])?;
+        if let Some(index) = self.index {
+            index.borrow_mut().remove(gone.iter().map(|(entry, _)| *entry));
         }
-        Ok(())
+        Ok(gone.len())
     }
 
-    pub(super) fn story_key(&self, id: &str) -> Result<i64> {
-        let mut insert = self.transaction.prepare_cached("INSERT INTO story (id) VALUES (?1) ON CONFLICT DO NOTHING")?;
-        insert.execute([id])?;
-        let mut select = self.transaction.prepare_cached("SELECT pk FROM story WHERE id = ?1")?;
-        Ok(select.query_row([id], |row| row.get(0))?)
-    }
-
-    pub(super) fn put_keys(&self, entry: i64, keys: &[Key]) -> Result<()> {
-        self.transaction.prepare_cached("DELETE FROM entry_key WHERE entry = ?1")?.execute([entry])?;
-        let mut statement = self.transaction.prepare_cached("INSERT OR IGNORE INTO entry_key (key, entry, kind) VALUES (?1, ?2, ?3)")?;
-        for key in keys {
-            statement.execute(params![key.value, entry, key.kind.as_str()])?;
+    /// A story without entries is no more. What was published of it stays: archives never change.
+    fn forget_if_empty(&self, story: i64) -> Result<()> {
+        let is_empty: bool = self.db.one("SELECT NOT EXISTS (SELECT 1 FROM entry WHERE story = ?1)", [story], |row| row.get(0))?;
+        if is_empty {
+            self.db.execute("DELETE FROM dirty_story WHERE story = ?1", [story])?;
+            self.db.execute("DELETE FROM publication WHERE story = ?1", [story])?;
+            self.db.execute("DELETE FROM issue_story WHERE story = ?1", [story])?;
+            self.db.execute("DELETE FROM story WHERE pk = ?1", [story])?;
         }
         Ok(())
     }

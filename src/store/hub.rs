@@ -1,9 +1,11 @@
 //! Subscribers of our own hub, and what is to be told to whom.
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
-use super::{Result, Store, Work, millis};
+use super::leases::LEASE;
+use super::unit::{Hub, Write};
+use super::{Result, millis};
 
 /// A push to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,90 +17,93 @@ pub struct Push {
     /// `None` when nobody of ours is behind the callback: it is another hub, or has left.
     pub secret: Option<String>,
     pub attempts: u32,
+    /// How many times it was claimed: whoever was overtaken is told by it.
+    pub claim: i64,
 }
 
-impl Store {
+impl<A> Hub<'_, A> {
+    /// How many subscribers there are in all, and how many whose callback begins so.
+    pub fn subscriber_counts(&self, origin: &str) -> Result<(u64, u64)> {
+        let sql = "SELECT count(*), count(*) FILTER (WHERE substr(callback, 1, length(?1)) = ?1) FROM hub_subscriber";
+        self.db.one(sql, [origin], |row| Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get::<_, i64>(1)?.unsigned_abs())))
+    }
+
+    /// Whether somebody is a subscriber.
+    pub fn has_subscriber(&self, callback: &str, topic: &str) -> Result<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM hub_subscriber WHERE callback = ?1 AND topic = ?2)";
+        self.db.one(sql, [callback, topic], |row| row.get(0))
+    }
+}
+
+impl Hub<'_, Write> {
     /// Keeps a subscriber, or a new lease of one.
-    pub fn put_hub_subscriber(&mut self, callback: &str, topic: &str, secret: &str, lease_end: Timestamp) -> Result<()> {
-        let sql = "INSERT OR REPLACE INTO hub_subscriber (callback, topic, secret, lease_end) VALUES (?1, ?2, ?3, ?4)";
-        self.connection.execute(sql, params![callback, topic, secret, millis(lease_end)])?;
+    pub fn put_subscriber(&self, callback: &str, topic: &str, secret: &str, lease_end: Timestamp) -> Result<()> {
+        let sql = "INSERT INTO hub_subscriber (callback, topic, secret, lease_end) VALUES (?1, ?2, ?3, ?4)
+                   ON CONFLICT (callback, topic) DO UPDATE SET secret = ?3, lease_end = ?4";
+        self.db.execute(sql, params![callback, topic, secret, millis(lease_end)])?;
         Ok(())
     }
 
     /// Forgets a subscriber, and what was to be pushed to it.
-    pub fn delete_hub_subscriber(&mut self, callback: &str, topic: &str) -> Result<()> {
-        self.connection.execute("DELETE FROM hub_subscriber WHERE callback = ?1 AND topic = ?2", [callback, topic])?;
-        self.connection.execute("DELETE FROM hub_push WHERE callback = ?1 AND topic = ?2", [callback, topic])?;
+    pub fn delete_subscriber(&self, callback: &str, topic: &str) -> Result<()> {
+        self.db.execute("DELETE FROM hub_subscriber WHERE callback = ?1 AND topic = ?2", [callback, topic])?;
+        self.db.execute("DELETE FROM hub_push WHERE callback = ?1 AND topic = ?2", [callback, topic])?;
         Ok(())
     }
 
-    /// How many subscribers there are in all, and how many whose callback begins so.
-    pub fn hub_subscriber_counts(&self, origin: &str) -> Result<(u64, u64)> {
-        let sql = "SELECT count(*), count(*) FILTER (WHERE substr(callback, 1, length(?1)) = ?1) FROM hub_subscriber";
-        Ok(self.connection.query_row(sql, [origin], |row| Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get::<_, i64>(1)?.unsigned_abs())))?)
+    /// Claims some of the pushes whose time has come: until they are settled or their lease ends they are this worker's.
+    pub fn claim_pushes(&self, worker: &str, now: Timestamp, pushes_max: usize) -> Result<Vec<Push>> {
+        let due = format!("SELECT callback, topic FROM hub_push WHERE next_attempt <= ?1 ORDER BY next_attempt LIMIT {pushes_max}");
+        let sql = format!(
+            "UPDATE hub_push SET worker = ?2, claims = claims + 1, next_attempt = ?3 WHERE (callback, topic) IN ({due}) RETURNING callback, topic, attempts, claims,
+                 (SELECT secret FROM hub_subscriber WHERE hub_subscriber.callback = hub_push.callback AND hub_subscriber.topic = hub_push.topic)"
+        );
+        self.db.rows(&sql, params![millis(now), worker, millis(now + LEASE)], |row| {
+            Ok(Push { callback: row.get(0)?, topic: row.get(1)?, attempts: row.get(2)?, claim: row.get(3)?, secret: row.get(4)? })
+        })
     }
 
-    /// Whether somebody is a subscriber.
-    pub fn has_hub_subscriber(&self, callback: &str, topic: &str) -> Result<bool> {
-        let sql = "SELECT 1 FROM hub_subscriber WHERE callback = ?1 AND topic = ?2";
-        Ok(self.connection.query_row(sql, [callback, topic], |_| Ok(())).optional()?.is_some())
-    }
-
-    /// The pushes whose time has come.
-    pub fn due_pushes(&self, now: Timestamp, pushes_max: usize) -> Result<Vec<Push>> {
-        let sql = "SELECT hub_push.callback, hub_push.topic, secret, attempts FROM hub_push LEFT JOIN hub_subscriber USING (callback, topic) WHERE next_attempt <= ?1 LIMIT ?2";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let rows = statement.query_map(params![millis(now), pushes_max as i64], |row| {
-            Ok(Push { callback: row.get(0)?, topic: row.get(1)?, secret: row.get(2)?, attempts: row.get(3)? })
-        })?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
-    }
-
-    /// A push is done, or given up.
-    pub fn delete_push(&mut self, push: &Push) -> Result<()> {
-        self.connection.execute("DELETE FROM hub_push WHERE callback = ?1 AND topic = ?2", [&push.callback, &push.topic])?;
+    /// A push is done, or given up. What changed while it was under way is pushed again.
+    pub fn delete_push(&self, push: &Push) -> Result<()> {
+        self.db.execute("DELETE FROM hub_push WHERE callback = ?1 AND topic = ?2 AND claims = ?3", params![push.callback, push.topic, push.claim])?;
         Ok(())
     }
 
     /// A push failed, and is made again at a time.
-    pub fn defer_push(&mut self, push: &Push, next_attempt: Timestamp) -> Result<()> {
-        let sql = "UPDATE hub_push SET attempts = attempts + 1, next_attempt = ?3 WHERE callback = ?1 AND topic = ?2";
-        self.connection.execute(sql, params![push.callback, push.topic, millis(next_attempt)])?;
+    pub fn defer_push(&self, push: &Push, next_attempt: Timestamp) -> Result<()> {
+        let sql = "UPDATE hub_push SET attempts = attempts + 1, next_attempt = ?4, worker = NULL WHERE callback = ?1 AND topic = ?2 AND claims = ?3";
+        self.db.execute(sql, params![push.callback, push.topic, push.claim, millis(next_attempt)])?;
         Ok(())
     }
-}
 
-impl Work<'_> {
     /// Notes that the bytes of a feed changed.
-    pub fn put_changed_feed(&mut self, path: &str) -> Result<()> {
-        self.transaction.prepare_cached("INSERT OR IGNORE INTO changed_feed (path) VALUES (?1)")?.execute([path])?;
+    pub fn put_changed_feed(&self, path: &str) -> Result<()> {
+        self.db.execute("INSERT INTO changed_feed (path) VALUES (?1) ON CONFLICT DO NOTHING", [path])?;
         Ok(())
     }
 
     /// Takes the feeds that changed, in the order of their paths.
-    pub fn take_changed_feeds(&mut self) -> Result<Vec<String>> {
-        let mut paths = {
-            let mut statement = self.transaction.prepare_cached("DELETE FROM changed_feed RETURNING path")?;
-            statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?
-        };
+    pub fn take_changed_feeds(&self) -> Result<Vec<String>> {
+        let mut paths: Vec<String> = self.db.rows("DELETE FROM changed_feed RETURNING path", [], |row| row.get(0))?;
         paths.sort();
         Ok(paths)
     }
 
     /// Puts down that all subscribers of a feed are to get it; leases that ran out are forgotten. A push that waits already is
-    /// made with what is new by then.
-    pub fn put_pushes(&mut self, topic: &str, now: Timestamp) -> Result<()> {
-        self.transaction.execute("DELETE FROM hub_subscriber WHERE lease_end < ?1", [millis(now)])?;
+    /// made with what is new by then, one that is under way is made once more.
+    pub fn put_pushes(&self, topic: &str, now: Timestamp) -> Result<()> {
+        self.db.execute("DELETE FROM hub_subscriber WHERE lease_end < ?1", [millis(now)])?;
         let sql = "INSERT INTO hub_push (callback, topic, next_attempt) SELECT callback, topic, ?2 FROM hub_subscriber WHERE topic = ?1
-                   ON CONFLICT DO UPDATE SET attempts = 0, next_attempt = ?2";
-        self.transaction.execute(sql, params![topic, millis(now)])?;
+                   ON CONFLICT (callback, topic) DO UPDATE SET attempts = 0, claims = hub_push.claims + 1, worker = NULL, next_attempt = ?2";
+        self.db.execute(sql, params![topic, millis(now)])?;
         Ok(())
     }
 
     /// Puts down that another hub is to hear of a feed.
-    pub fn put_word(&mut self, hub: &str, topic: &str, now: Timestamp) -> Result<()> {
-        let sql = "INSERT INTO hub_push (callback, topic, next_attempt) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET attempts = 0, next_attempt = ?3";
-        self.transaction.execute(sql, params![hub, topic, millis(now)])?;
+    pub fn put_word(&self, hub: &str, topic: &str, now: Timestamp) -> Result<()> {
+        let sql = "INSERT INTO hub_push (callback, topic, next_attempt) VALUES (?1, ?2, ?3)
+                   ON CONFLICT (callback, topic) DO UPDATE SET attempts = 0, claims = hub_push.claims + 1, worker = NULL, next_attempt = ?3";
+        self.db.execute(sql, params![hub, topic, millis(now)])?;
         Ok(())
     }
 }

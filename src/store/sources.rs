@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
-use super::{Result, Store, Work, millis, time};
+use super::unit::{Sources, Write};
+use super::{Result, millis, time};
 use crate::model::source::FetchState;
 
 /// One source as `courant sources` shows it.
@@ -30,53 +31,57 @@ fn state_from(json: &str) -> FetchState {
     serde_json::from_str(json).unwrap_or_default()
 }
 
-impl Store {
+impl<A> Sources<'_, A> {
     /// The state of a source; a new one's is empty.
-    pub fn fetch_state(&self, source: &str) -> Result<FetchState> {
-        let mut statement = self.connection.prepare_cached("SELECT state FROM source WHERE id = ?1")?;
-        let json: Option<String> = statement.query_row([source], |row| row.get(0)).optional()?;
+    pub fn state(&self, source: &str) -> Result<FetchState> {
+        let json = self.db.row("SELECT state FROM source WHERE id = ?1", [source], |row| row.get::<_, String>(0))?;
         Ok(json.as_deref().map(state_from).unwrap_or_default())
     }
 
     /// The states of all sources that were ever read.
-    pub fn fetch_states(&self) -> Result<HashMap<String, FetchState>> {
-        let mut statement = self.connection.prepare("SELECT id, state FROM source")?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, state_from(&row.get::<_, String>(1)?))))?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    pub fn states(&self) -> Result<HashMap<String, FetchState>> {
+        let rows = self.db.rows("SELECT id, state FROM source", [], |row| Ok((row.get(0)?, state_from(&row.get::<_, String>(1)?))))?;
+        Ok(rows.into_iter().collect())
     }
 
     /// All sources that were ever read.
-    pub fn sources(&self) -> Result<Vec<SourceRow>> {
-        let mut statement = self.connection.prepare("SELECT id, (SELECT count(*) FROM entry WHERE entry.source = source.id), state FROM source ORDER BY id")?;
-        let rows = statement.query_map([], |row| {
-            Ok(SourceRow { id: row.get(0)?, entries: row.get::<_, i64>(1)?.unsigned_abs(), state: state_from(&row.get::<_, String>(2)?) })
-        })?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    pub fn list(&self) -> Result<Vec<SourceRow>> {
+        let sql = "SELECT id, (SELECT count(*) FROM entry WHERE entry.source = source.id), state FROM source ORDER BY id";
+        self.db
+            .rows(sql, [], |row| Ok(SourceRow { id: row.get(0)?, entries: row.get::<_, i64>(1)?.unsigned_abs(), state: state_from(&row.get::<_, String>(2)?) }))
     }
 
     /// The robots.txt of an origin, however old.
     pub fn robots(&self, origin: &str) -> Result<Option<RobotsFile>> {
-        let mut statement = self.connection.prepare_cached("SELECT text, expires FROM robots WHERE origin = ?1")?;
-        Ok(statement.query_row([origin], |row| Ok(RobotsFile { text: row.get(0)?, expires: time(row.get(1)?) })).optional()?)
-    }
-
-    /// Keeps a robots.txt.
-    pub fn put_robots(&mut self, origin: &str, file: &RobotsFile) -> Result<()> {
-        let mut statement = self
-            .connection
-            .prepare_cached("INSERT INTO robots (origin, text, expires) VALUES (?1, ?2, ?3) ON CONFLICT (origin) DO UPDATE SET text = ?2, expires = ?3")?;
-        statement.execute(params![origin, file.text, millis(file.expires)])?;
-        Ok(())
+        let sql = "SELECT text, expires FROM robots WHERE origin = ?1";
+        self.db.row(sql, [origin], |row| Ok(RobotsFile { text: row.get(0)?, expires: time(row.get(1)?) }))
     }
 }
 
-impl Work<'_> {
+impl Sources<'_, Write> {
+    /// Keeps a robots.txt.
+    pub fn put_robots(&self, origin: &str, file: &RobotsFile) -> Result<()> {
+        let sql = "INSERT INTO robots (origin, text, expires) VALUES (?1, ?2, ?3) ON CONFLICT (origin) DO UPDATE SET text = ?2, expires = ?3";
+        self.db.execute(sql, params![origin, file.text, millis(file.expires)])?;
+        Ok(())
+    }
+
+    /// Makes a source known, for what refers to it.
+    pub fn ensure(&self, source: &str, partner: &str) -> Result<()> {
+        self.db.execute("INSERT INTO source (id, partner, state) VALUES (?1, ?2, '{}') ON CONFLICT DO NOTHING", [source, partner])?;
+        Ok(())
+    }
+
     /// Keeps the state of a source.
-    pub fn put_fetch_state(&mut self, source: &str, partner: &str, state: &FetchState) -> Result<()> {
-        let mut statement = self
-            .transaction
-            .prepare_cached("INSERT INTO source (id, partner, state) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET partner = ?2, state = ?3")?;
-        statement.execute(params![source, partner, serde_json::to_string(state).unwrap_or_default()])?;
+    pub fn put_state(&self, source: &str, partner: &str, state: &FetchState) -> Result<()> {
+        let sql = "INSERT INTO source (id, partner, state) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET partner = ?2, state = ?3";
+        self.db.execute(sql, params![source, partner, serde_json::to_string(state).unwrap_or_default()])?;
+        Ok(())
+    }
+
+    /// Keeps something for the operator.
+    pub fn put_notice(&self, source: &str, text: &str, now: Timestamp) -> Result<()> {
+        self.db.execute("INSERT INTO notice (source, at, text) VALUES (?1, ?2, ?3)", params![source, millis(now), text])?;
         Ok(())
     }
 }

@@ -1,9 +1,10 @@
 //! Subscribers, suppressions and what came back.
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Row, params};
 
-use super::{Result, Store, StoreError, Work, millis, time};
+use super::unit::{Subscribers, Write};
+use super::{Result, StoreError, Unit, millis, time};
 use crate::model::digest::Issue;
 use crate::model::mail_address::Address;
 use crate::model::subscriber::{Cadence, Consent, Preferences, Subscriber, SubscriberState, Tastes};
@@ -30,8 +31,8 @@ pub struct GroupIssue<'a> {
     pub now: Timestamp,
 }
 
-/// Subscribers read at a time: memory does not grow with their number.
-const PAGE: i64 = 2_000;
+/// Members of a group served in one unit: others have their turn in between.
+pub const PAGE: usize = 2_000;
 
 const COLUMNS: &str = "pk, address, state, language, tastes, schedule, seen, last_issue, created, consent_source, consent_at";
 
@@ -66,145 +67,125 @@ fn tastes_text(tastes: &Tastes) -> String {
     serde_json::to_string(tastes).unwrap_or_default()
 }
 
-fn suppression(connection: &rusqlite::Connection, hash: &str, digest: &str) -> Result<Option<String>> {
-    let mut statement = connection.prepare_cached("SELECT reason FROM suppression WHERE address = ?1 AND digest IN (?2, '') ORDER BY digest LIMIT 1")?;
-    Ok(statement.query_row([hash, digest], |row| row.get(0)).optional()?)
-}
+/// No cadence puts a slot further ahead: one that is was written under a wrong clock.
+const SLOT_AHEAD_MAX: SignedDuration = SignedDuration::from_hours(62 * 24);
 
-impl Store {
+impl<A> Subscribers<'_, A> {
     /// The subscriber whose address has this hash.
-    pub fn subscriber(&self, hash: &str) -> Result<Option<Subscriber>> {
-        let mut statement = self.connection.prepare_cached(&format!("SELECT {COLUMNS} FROM subscriber WHERE hash = ?1"))?;
-        let found = statement.query_row([hash], subscriber).optional()?;
+    pub fn get(&self, hash: &str) -> Result<Option<Subscriber>> {
+        let found = self.db.row(&format!("SELECT {COLUMNS} FROM subscriber WHERE hash = ?1"), [hash], subscriber)?;
         found.transpose().map(|found| found.map(|(_, subscriber)| subscriber)).map_err(StoreError::Corrupt)
     }
 
     /// All subscribers in the order in which they came, one by one.
-    pub fn for_each_subscriber<E>(&self, mut visit: impl FnMut(Subscriber) -> std::result::Result<(), E>) -> Result<std::result::Result<(), E>> {
-        let mut statement = self.connection.prepare(&format!("SELECT {COLUMNS} FROM subscriber ORDER BY pk"))?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let (_, subscriber) = subscriber(row)?.map_err(StoreError::Corrupt)?;
-            if let Err(error) = visit(subscriber) {
-                return Ok(Err(error));
-            }
-        }
-        Ok(Ok(()))
+    pub fn each<E: From<StoreError>>(&self, mut visit: impl FnMut(Subscriber) -> std::result::Result<(), E>) -> std::result::Result<(), E> {
+        self.db.each(&format!("SELECT {COLUMNS} FROM subscriber ORDER BY pk"), [], |row| {
+            let (_, subscriber) = subscriber(row).map_err(StoreError::from)?.map_err(StoreError::Corrupt)?;
+            visit(subscriber)
+        })
     }
 
     /// How many subscribers are in each state.
-    pub fn subscriber_counts(&self) -> Result<Vec<(String, u64)>> {
-        let mut statement = self.connection.prepare_cached("SELECT state, count(*) FROM subscriber GROUP BY state ORDER BY state")?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    pub fn counts(&self) -> Result<Vec<(String, u64)>> {
+        let sql = "SELECT state, count(*) FROM subscriber GROUP BY state ORDER BY state";
+        self.db.rows(sql, [], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))
     }
 
     /// Some of the groups of subscribers that are due, those that waited longest first.
     pub fn due_groups(&self, now: Timestamp, groups_max: usize) -> Result<Vec<Group>> {
-        let sql =
-            "SELECT language, tastes, seen FROM subscriber WHERE state = 'active' AND next_slot <= ?1 GROUP BY seen, tastes, language ORDER BY seen LIMIT ?2";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let rows = statement.query_map(params![millis(now), groups_max as i64], |row| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?)))?;
-        let mut groups = Vec::new();
-        for row in rows {
-            let (language, tastes_text, seen) = row?;
+        let due = |limit: &str| format!("SELECT language, tastes, seen FROM subscriber WHERE state = 'active' AND next_slot {limit}");
+        let sql = format!(
+            "SELECT language, tastes, seen FROM ({} UNION ALL {}) GROUP BY seen, tastes, language ORDER BY seen LIMIT {groups_max}",
+            due("<= ?1"),
+            due("> ?2")
+        );
+        let rows = self.db.rows(&sql, params![millis(now), millis(now + SLOT_AHEAD_MAX)], |row| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?)))?;
+        let group = |(language, tastes_text, seen): (String, String, i64)| {
             let tastes = serde_json::from_str(&tastes_text).map_err(|error| StoreError::Corrupt(format!("a subscriber's tastes: {error}")))?;
-            groups.push(Group { language, tastes, seen, tastes_text });
-        }
-        Ok(groups)
-    }
-
-    /// Keeps that an address is not to get a digest any more; `digest` is empty for all.
-    pub fn suppress(&mut self, hash: &str, digest: &str, reason: &str, now: Timestamp) -> Result<()> {
-        let sql =
-            "INSERT INTO suppression (address, digest, reason, at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (address, digest) DO UPDATE SET reason = ?3, at = ?4";
-        self.connection.prepare_cached(sql)?.execute(params![hash, digest, reason, millis(now)])?;
-        Ok(())
+            Ok(Group { language, tastes, seen, tastes_text })
+        };
+        rows.into_iter().map(group).collect()
     }
 
     /// Why an address is not to get a digest, if it is not.
     pub fn suppression(&self, hash: &str, digest: &str) -> Result<Option<String>> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT reason FROM suppression WHERE address = ?1 AND digest IN (?2, '') ORDER BY digest LIMIT 1")?;
-        Ok(statement.query_row([hash, digest], |row| row.get(0)).optional()?)
+        let sql = "SELECT reason FROM suppression WHERE address = ?1 AND digest IN (?2, '') ORDER BY digest LIMIT 1";
+        self.db.row(sql, [hash, digest], |row| row.get(0))
     }
 
-    /// Suppressions that an earlier courant kept by address are kept by hash from now on.
-    pub fn hash_suppressions(&mut self, hash: impl Fn(&str) -> String) -> Result<()> {
-        let clear = {
-            let mut statement = self.connection.prepare("SELECT address FROM suppression WHERE address LIKE '%@%'")?;
-            statement.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?
-        };
-        if clear.is_empty() {
-            // A command that only reads is not to wait for one that writes.
-            return Ok(());
-        }
-        let work = self.begin()?;
-        for address in &clear {
-            work.transaction.execute("UPDATE OR REPLACE suppression SET address = ?2 WHERE address = ?1", [address, &hash(address)])?;
-        }
-        work.commit()
-    }
-
-    /// Keeps what came back, once; answers how many of its kind came since `since`, or `None` when this one is known.
-    pub fn put_bounce(&mut self, id: &str, hash: &str, kind: &str, now: Timestamp, since: Timestamp) -> Result<Option<u64>> {
-        let put = "INSERT INTO bounce (id, hash, kind, at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
-        if self.connection.prepare_cached(put)?.execute(params![id, hash, kind, millis(now)])? == 0 {
-            return Ok(None);
-        }
-        let count = "SELECT count(*) FROM bounce WHERE hash = ?1 AND kind = ?2 AND at >= ?3";
-        Ok(Some(self.connection.prepare_cached(count)?.query_row(params![hash, kind, millis(since)], |row| row.get::<_, i64>(0))?.unsigned_abs()))
+    /// Suppressions that an earlier courant kept by address.
+    pub fn clear_suppressions(&self) -> Result<Vec<String>> {
+        self.db.rows("SELECT address FROM suppression WHERE address LIKE '%@%'", [], |row| row.get(0))
     }
 
     /// Whose a delivery was, by its number or its Message-ID: the recipient and the digest.
     pub fn delivery_recipient(&self, number: Option<i64>, message_id: Option<&str>) -> Result<Option<(String, String)>> {
         let sql = "SELECT recipient, issue.digest FROM delivery JOIN issue ON issue.pk = delivery.issue WHERE delivery.pk = ?1 OR message_id = ?2 LIMIT 1";
-        Ok(self.connection.prepare_cached(sql)?.query_row(params![number, message_id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+        self.db.row(sql, params![number, message_id], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
     /// Whether anything was ever sent to an address, or is to be.
     pub fn has_recipient(&self, address: &str) -> Result<bool> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM delivery WHERE recipient = ?1 COLLATE NOCASE)";
-        Ok(self.connection.query_row(sql, [address], |row| row.get(0))?)
+        self.db.one("SELECT EXISTS (SELECT 1 FROM delivery WHERE recipient = ?1 COLLATE NOCASE)", [address], |row| row.get(0))
     }
 
     /// How many mails of a digest were queued for an address since a time.
     pub fn queued_since(&self, address: &str, digest: &str, since: Timestamp) -> Result<u64> {
-        let sql =
-            "SELECT count(*) FROM delivery JOIN issue ON issue.pk = delivery.issue WHERE recipient = ?1 COLLATE NOCASE AND issue.digest = ?2 AND created >= ?3";
-        Ok(self.connection.query_row(sql, params![address, digest, millis(since)], |row| row.get::<_, i64>(0))?.unsigned_abs())
+        let sql = "SELECT count(*) FROM delivery JOIN issue ON issue.pk = delivery.issue
+                   WHERE recipient = ?1 COLLATE NOCASE AND issue.digest = ?2 AND created >= ?3";
+        Ok(self.db.one(sql, params![address, digest, millis(since)], |row| row.get::<_, i64>(0))?.unsigned_abs())
     }
 
     /// The deliveries to an address: digest, subject, time, state, last error.
     pub fn deliveries_to(&self, address: &str) -> Result<Vec<[String; 5]>> {
         let sql = "SELECT issue.digest, subject, created, delivery.state, coalesce(last_error, '') FROM delivery JOIN issue ON issue.pk = delivery.issue
                    WHERE recipient = ?1 COLLATE NOCASE ORDER BY delivery.pk";
-        let mut statement = self.connection.prepare(sql)?;
-        let rows = statement.query_map([address], |row| Ok([row.get(0)?, row.get(1)?, time(row.get(2)?).to_string(), row.get(3)?, row.get(4)?]))?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        self.db.rows(sql, [address], |row| Ok([row.get(0)?, row.get(1)?, time(row.get(2)?).to_string(), row.get(3)?, row.get(4)?]))
     }
 
     /// The suppressions and the returns of an address: what, why or of which kind, when.
     pub fn marks_of(&self, hash: &str) -> Result<Vec<[String; 3]>> {
-        let sql = "SELECT 'suppressed ' || digest, reason, at FROM suppression WHERE address = ?1 UNION ALL SELECT 'returned', kind, at FROM bounce WHERE hash = ?1 ORDER BY 3";
-        let mut statement = self.connection.prepare(sql)?;
-        let rows = statement.query_map([hash], |row| Ok([row.get(0)?, row.get(1)?, time(row.get(2)?).to_string()]))?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        let sql = "SELECT 'suppressed ' || digest, reason, at FROM suppression WHERE address = ?1
+                   UNION ALL SELECT 'returned', kind, at FROM bounce WHERE hash = ?1 ORDER BY 3";
+        self.db.rows(sql, [hash], |row| Ok([row.get(0)?, row.get(1)?, time(row.get(2)?).to_string()]))
     }
 }
 
-impl Work<'_> {
-    /// Why an address is not to get a digest, if it is not.
-    pub fn suppression(&self, hash: &str, digest: &str) -> Result<Option<String>> {
-        suppression(&self.transaction, hash, digest)
+impl Subscribers<'_, Write> {
+    /// Keeps that an address is not to get a digest any more; `digest` is empty for all.
+    pub fn suppress(&self, hash: &str, digest: &str, reason: &str, now: Timestamp) -> Result<()> {
+        let sql =
+            "INSERT INTO suppression (address, digest, reason, at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (address, digest) DO UPDATE SET reason = ?3, at = ?4";
+        self.db.execute(sql, params![hash, digest, reason, millis(now)])?;
+        Ok(())
+    }
+
+    /// What an earlier courant kept by address is kept by hash from now on.
+    pub fn rename_suppression(&self, address: &str, hash: &str) -> Result<()> {
+        self.db.execute(
+            "DELETE FROM suppression WHERE address = ?2 AND digest IN (SELECT digest FROM suppression AS other WHERE other.address = ?1)",
+            [address, hash],
+        )?;
+        self.db.execute("UPDATE suppression SET address = ?2 WHERE address = ?1", [address, hash])?;
+        Ok(())
+    }
+
+    /// Keeps what came back, once; answers how many of its kind came since `since`, or `None` when this one is known.
+    pub fn put_bounce(&self, id: &str, hash: &str, kind: &str, now: Timestamp, since: Timestamp) -> Result<Option<u64>> {
+        let put = "INSERT INTO bounce (id, hash, kind, at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+        if self.db.execute(put, params![id, hash, kind, millis(now)])? == 0 {
+            return Ok(None);
+        }
+        let count = "SELECT count(*) FROM bounce WHERE hash = ?1 AND kind = ?2 AND at >= ?3";
+        Ok(Some(self.db.one(count, params![hash, kind, millis(since)], |row| row.get::<_, i64>(0))?.unsigned_abs()))
     }
 
     /// Keeps a subscriber, new or changed; a first issue is due at `next_slot`.
-    pub fn put_subscriber(&mut self, hash: &str, subscriber: &Subscriber, next_slot: Timestamp) -> Result<()> {
+    pub fn put(&self, hash: &str, subscriber: &Subscriber, next_slot: Timestamp) -> Result<()> {
         let sql = "INSERT INTO subscriber (address, hash, state, language, tastes, schedule, seen, next_slot, created, consent_source, consent_at)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
                    ON CONFLICT (hash) DO UPDATE SET state = ?3, language = ?4, tastes = ?5, schedule = ?6, seen = ?7, next_slot = ?8, consent_source = ?10, consent_at = ?11";
-        self.transaction.prepare_cached(sql)?.execute(params![
+        let parameters = params![
             subscriber.address.as_str(),
             hash,
             subscriber.state.as_str(),
@@ -216,75 +197,75 @@ impl Work<'_> {
             millis(subscriber.created),
             subscriber.consent.source,
             millis(subscriber.consent.at),
-        ])?;
+        ];
+        self.db.execute(sql, parameters)?;
         Ok(())
     }
 
     /// Keeps only that a subscriber is in another state now; `false` when there is no such one.
-    pub fn set_subscriber_state(&mut self, hash: &str, state: SubscriberState) -> Result<bool> {
-        Ok(self.transaction.prepare_cached("UPDATE subscriber SET state = ?2 WHERE hash = ?1")?.execute([hash, state.as_str()])? == 1)
+    pub fn set_state(&self, hash: &str, state: SubscriberState) -> Result<bool> {
+        Ok(self.db.execute("UPDATE subscriber SET state = ?2 WHERE hash = ?1", [hash, state.as_str()])? == 1)
     }
 
     /// Takes a subscriber out of the list; `false` when there is no such one.
-    pub fn delete_subscriber(&mut self, hash: &str) -> Result<bool> {
-        Ok(self.transaction.execute("DELETE FROM subscriber WHERE hash = ?1", [hash])? == 1)
+    pub fn delete(&self, hash: &str) -> Result<bool> {
+        // What is erased is to be gone from the file too.
+        self.db.batch("PRAGMA secure_delete = ON")?;
+        Ok(self.db.execute("DELETE FROM subscriber WHERE hash = ?1", [hash])? == 1)
     }
 
     /// Forgets all deliveries to an address, and the mails that were for nobody else.
-    pub fn delete_deliveries(&mut self, address: &str) -> Result<()> {
-        self.transaction.execute("DELETE FROM delivery WHERE recipient = ?1 COLLATE NOCASE", [address])?;
+    pub fn delete_deliveries(&self, address: &str) -> Result<()> {
+        self.db.batch("PRAGMA secure_delete = ON")?;
+        self.db.execute("DELETE FROM delivery WHERE recipient = ?1 COLLATE NOCASE", [address])?;
         self.delete_private_issues("created <= ?1", i64::MAX)
     }
 
     /// Forgets the mails of one recipient each (confirmations) that were settled before a time: they hold an address.
-    pub fn forget_private_mail(&mut self, limit: Timestamp) -> Result<()> {
+    pub fn forget_private_mail(&self, limit: Timestamp) -> Result<()> {
+        self.db.batch("PRAGMA secure_delete = ON")?;
         let settled = "DELETE FROM delivery WHERE state IN ('sent', 'failed') AND issue IN (SELECT pk FROM issue WHERE digest = '_confirm' AND created < ?1)";
-        self.transaction.execute(settled, [millis(limit)])?;
+        self.db.execute(settled, [millis(limit)])?;
         self.delete_private_issues("created < ?1", millis(limit))
     }
 
-    fn delete_private_issues(&mut self, condition: &str, limit: i64) -> Result<()> {
+    fn delete_private_issues(&self, condition: &str, limit: i64) -> Result<()> {
         let sql =
             format!("DELETE FROM issue WHERE digest = '_confirm' AND {condition} AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.issue = issue.pk)");
-        self.transaction.execute(&sql, [limit])?;
+        self.db.execute(&sql, [limit])?;
         Ok(())
     }
 
     /// Lifts a suppression: somebody came back by their own will.
-    pub fn lift_suppression(&mut self, hash: &str) -> Result<()> {
-        self.transaction.execute("DELETE FROM suppression WHERE address = ?1", [hash])?;
-        self.transaction.execute("DELETE FROM bounce WHERE hash = ?1", [hash])?;
+    pub fn lift_suppression(&self, hash: &str) -> Result<()> {
+        self.db.execute("DELETE FROM suppression WHERE address = ?1", [hash])?;
+        self.db.execute("DELETE FROM bounce WHERE hash = ?1", [hash])?;
         Ok(())
     }
 
-    /// Gives a group its issue, or a slot without one: the issue, a delivery for each member and their places in the order of
-    /// entries, all at once. Answers how many there were; a member whom another process served in the meantime is none.
-    pub fn fill_group(&mut self, group: &Group, new: &GroupIssue, message_id: impl Fn(i64, &str) -> String) -> Result<usize> {
-        let issue = new.issue.map(|issue| self.put_issue(new.digest, new.now, new.now, issue)).transpose()?;
-        let transaction = &self.transaction;
-        let mut select = transaction.prepare_cached(
-            "SELECT pk, address, schedule FROM subscriber WHERE tastes = ?1 AND language = ?2 AND seen = ?3 AND state = 'active' AND next_slot <= ?4 AND pk > ?5 ORDER BY pk LIMIT ?6",
-        )?;
-        let mut deliver =
-            transaction.prepare_cached("INSERT INTO delivery (issue, recipient, message_id, state, next_attempt) VALUES (?1, ?2, ?3, 'pending', ?4)")?;
-        let mut mark = transaction.prepare_cached("UPDATE subscriber SET seen = ?2, next_slot = ?3, last_issue = coalesce(?4, last_issue) WHERE pk = ?1")?;
-        let (mut count, mut last) = (0, 0i64);
-        loop {
-            let parameters = params![group.tastes_text, group.language, group.seen, millis(new.now), last, PAGE];
-            let members = select.query_map(parameters, |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)))?;
-            let members = members.collect::<rusqlite::Result<Vec<_>>>()?;
-            let Some((end, ..)) = members.last() else { break };
-            last = *end;
-            for (key, address, schedule) in &members {
-                // What cannot be read was tampered with: it waits a day instead of coming at every turn.
-                let next = Cadence::parse(schedule).map_or(new.now + SignedDuration::from_hours(24), |cadence| cadence.next_after(new.now));
-                if let Some(issue) = issue {
-                    deliver.execute(params![issue, address, message_id(issue, address), millis(new.now)])?;
-                }
-                mark.execute(params![key, new.seen, millis(next), issue.map(|_| millis(new.now))])?;
+    /// Gives some members of a group their issue, or a slot without one: the issue, a delivery for each and their places in the
+    /// order of entries. Answers how many there were, `PAGE` when there may be more; a member whom another process served in
+    /// the meantime is none.
+    pub fn fill_group(&self, group: &Group, new: &GroupIssue, message_id: impl Fn(u64, &str) -> String) -> Result<usize> {
+        let sql = format!(
+            "SELECT pk, address, schedule FROM subscriber WHERE tastes = ?1 AND language = ?2 AND seen = ?3 AND state = 'active'
+             AND (next_slot <= ?4 OR next_slot > ?5) ORDER BY pk LIMIT {PAGE}"
+        );
+        let parameters = params![group.tastes_text, group.language, group.seen, millis(new.now), millis(new.now + SLOT_AHEAD_MAX)];
+        let members = self.db.rows(&sql, parameters, |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)))?;
+        // An issue for nobody is none.
+        let Some(_) = members.first() else { return Ok(0) };
+        let unit: Unit<Write> = Unit::new(self.db, self.index);
+        let issue = new.issue.map(|issue| unit.mailing().put_issue(new.digest, new.now, new.now, issue)).transpose()?;
+        for (key, address, schedule) in &members {
+            // What cannot be read was tampered with: it waits a day instead of coming at every turn.
+            let next = Cadence::parse(schedule).map_or(new.now + SignedDuration::from_hours(24), |cadence| cadence.next_after(new.now));
+            if let Some(issue) = issue {
+                unit.mailing().put_delivery(issue, address, &message_id(issue.unsigned_abs(), address), new.now)?;
             }
-            count += members.len();
+            let mark = "UPDATE subscriber SET seen = ?2, next_slot = ?3, last_issue = coalesce(?4, last_issue) WHERE pk = ?1";
+            self.db.execute(mark, params![key, new.seen, millis(next), issue.map(|_| millis(new.now))])?;
         }
-        Ok(count)
+        Ok(members.len())
     }
 }

@@ -1,9 +1,10 @@
 //! Subscriptions at hubs (WebSub, W3C Recommendation of 23 January 2018).
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Row, params};
 
-use super::{Result, Store, Work, millis, time};
+use super::unit::{Subscriptions, Write};
+use super::{Result, millis, optional_time, time};
 use crate::model::subscription::Subscription;
 
 /// A hub that has told us nothing for longer is not relied upon.
@@ -12,7 +13,7 @@ const PUSH_FRESH: SignedDuration = SignedDuration::from_hours(7 * 24);
 const COLUMNS: &str = "source, token, hub, topic, secret, asked, lease_end, last_push";
 
 fn subscription(row: &Row) -> rusqlite::Result<Subscription> {
-    let at = |column: usize| -> rusqlite::Result<Option<Timestamp>> { Ok(row.get::<_, Option<i64>>(column)?.map(time)) };
+    let at = |column: usize| -> rusqlite::Result<Option<Timestamp>> { Ok(optional_time(row.get(column)?)) };
     Ok(Subscription {
         source: row.get(0)?,
         token: row.get(1)?,
@@ -25,48 +26,37 @@ fn subscription(row: &Row) -> rusqlite::Result<Subscription> {
     })
 }
 
-impl Store {
-    pub fn subscriptions(&self) -> Result<Vec<Subscription>> {
-        let mut statement = self.connection.prepare_cached(&format!("SELECT {COLUMNS} FROM subscription ORDER BY source"))?;
-        Ok(statement.query_map([], subscription)?.collect::<rusqlite::Result<_>>()?)
+impl<A> Subscriptions<'_, A> {
+    pub fn list(&self) -> Result<Vec<Subscription>> {
+        self.db.rows(&format!("SELECT {COLUMNS} FROM subscription ORDER BY source"), [], subscription)
     }
 
     /// The subscription whose callback address ends in this token.
-    pub fn subscription(&self, token: &str) -> Result<Option<Subscription>> {
-        let mut statement = self.connection.prepare_cached(&format!("SELECT {COLUMNS} FROM subscription WHERE token = ?1"))?;
-        Ok(statement.query_row([token], subscription).optional()?)
-    }
-
-    /// Keeps a subscription; a source has one.
-    pub fn put_subscription(&mut self, new: &Subscription) -> Result<()> {
-        let mut statement = self.connection.prepare_cached(
-            "INSERT INTO subscription (source, token, hub, topic, secret, asked, lease_end, last_push) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-             ON CONFLICT (source) DO UPDATE SET token = ?2, hub = ?3, topic = ?4, secret = ?5, asked = ?6, lease_end = ?7, last_push = ?8",
-        )?;
-        statement.execute(params![
-            new.source,
-            new.token,
-            new.hub,
-            new.topic,
-            new.secret,
-            millis(new.asked),
-            new.lease_end.map(millis),
-            new.last_push.map(millis)
-        ])?;
-        Ok(())
+    pub fn get(&self, token: &str) -> Result<Option<Subscription>> {
+        self.db.row(&format!("SELECT {COLUMNS} FROM subscription WHERE token = ?1"), [token], subscription)
     }
 
     /// Whether a hub has lately pushed what this source brings, and still means to.
     pub fn is_pushed(&self, source: &str, now: Timestamp) -> Result<bool> {
-        let mut statement = self.connection.prepare_cached("SELECT 1 FROM subscription WHERE source = ?1 AND lease_end > ?2 AND last_push > ?3")?;
-        Ok(statement.exists(params![source, millis(now), millis(now - PUSH_FRESH)])?)
+        let sql = "SELECT EXISTS (SELECT 1 FROM subscription WHERE source = ?1 AND lease_end > ?2 AND last_push > ?3)";
+        self.db.one(sql, params![source, millis(now), millis(now - PUSH_FRESH)], |row| row.get(0))
     }
 }
 
-impl Work<'_> {
+impl Subscriptions<'_, Write> {
+    /// Keeps a subscription; a source has one.
+    pub fn put(&self, new: &Subscription) -> Result<()> {
+        let sql = "INSERT INTO subscription (source, token, hub, topic, secret, asked, lease_end, last_push) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                   ON CONFLICT (source) DO UPDATE SET token = ?2, hub = ?3, topic = ?4, secret = ?5, asked = ?6, lease_end = ?7, last_push = ?8";
+        let parameters =
+            params![new.source, new.token, new.hub, new.topic, new.secret, millis(new.asked), new.lease_end.map(millis), new.last_push.map(millis)];
+        self.db.execute(sql, parameters)?;
+        Ok(())
+    }
+
     /// Polling found what the hub should have told.
-    pub fn forget_push(&mut self, source: &str) -> Result<()> {
-        self.transaction.execute("UPDATE subscription SET last_push = NULL WHERE source = ?1", [source])?;
+    pub fn forget_push(&self, source: &str) -> Result<()> {
+        self.db.execute("UPDATE subscription SET last_push = NULL WHERE source = ?1", [source])?;
         Ok(())
     }
 }

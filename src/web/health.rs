@@ -8,6 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::hooks::{Hooks, failed};
+use crate::store::StoreError;
 use crate::telemetry::METRICS;
 
 /// The process answers.
@@ -17,7 +18,7 @@ pub async fn alive() -> &'static str {
 
 /// The store answers, and the last turn of the pipeline went well.
 pub async fn ready(State(hooks): State<Arc<Hooks>>) -> Response {
-    if let Err(error) = hooks.refresher.store().last_entry() {
+    if let Err(error) = hooks.refresher.store.read(|r| r.entries().last()) {
         tracing::error!("not ready: {error}");
         return (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response();
     }
@@ -37,8 +38,9 @@ pub async fn metrics(State(hooks): State<Arc<Hooks>>) -> Response {
 
 fn text(hooks: &Hooks) -> anyhow::Result<String> {
     let mut out = METRICS.text();
-    let store = hooks.refresher.store();
-    let states = store.fetch_states()?;
+    let (states, last, stories, subscribers, deliveries) = hooks.refresher.store.read(|r| {
+        Ok::<_, StoreError>((r.sources().states()?, r.entries().last()?, r.publishing().last("")?, r.subscribers().counts()?, r.mailing().delivery_counts()?))
+    })?;
     let of = |id: &str| states.get(id);
     let enabled: Vec<_> = hooks.sources.iter().filter(|source| source.is_enabled).collect();
     let failing = enabled.iter().filter(|source| of(&source.id).is_some_and(|state| state.last_error.is_some())).count();
@@ -51,10 +53,10 @@ fn text(hooks: &Hooks) -> anyhow::Result<String> {
         "Sources that are read, by how they are.",
         &[("{state=\"ok\"}".into(), (enabled.len() - failing) as u64), ("{state=\"failing\"}".into(), failing as u64)],
     )?;
-    gauge("courant_entries_last", "The number of the last entry.", &[(String::new(), store.last_entry()?.unsigned_abs())])?;
-    gauge("courant_stories", "Stories in the merged feed and its archives.", &[(String::new(), store.last_published("")?.unsigned_abs())])?;
+    gauge("courant_entries_last", "The number of the last entry.", &[(String::new(), last.unsigned_abs())])?;
+    gauge("courant_stories", "Stories in the merged feed and its archives.", &[(String::new(), stories.unsigned_abs())])?;
     let labelled = |rows: Vec<(String, u64)>| rows.into_iter().map(|(state, count)| (format!("{{state=\"{state}\"}}"), count)).collect::<Vec<_>>();
-    gauge("courant_subscribers", "Subscribers by state.", &labelled(store.subscriber_counts()?))?;
-    gauge("courant_deliveries", "Deliveries by state.", &labelled(store.delivery_counts()?))?;
+    gauge("courant_subscribers", "Subscribers by state.", &labelled(subscribers))?;
+    gauge("courant_deliveries", "Deliveries by state.", &labelled(deliveries))?;
     Ok(out)
 }

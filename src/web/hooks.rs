@@ -41,6 +41,7 @@ pub struct Hooks {
     /// We are the hub of our own feeds.
     pub is_hub: bool,
     pub verifying: std::sync::Arc<tokio::sync::Semaphore>,
+    pub searching: tokio::sync::Semaphore,
     /// Rung when a mail waits that somebody is looking out for.
     pub mail_waits: std::sync::Arc<Notify>,
 }

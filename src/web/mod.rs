@@ -9,6 +9,6 @@ pub mod hubs;
 mod images;
 pub mod limits;
 pub mod pictures;
-mod search;
+pub mod search;
 pub mod server;
 mod subscriptions;

@@ -1,16 +1,24 @@
 //! The search page: words in titles and summaries.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde_json::json;
 
 use super::hooks::{Hooks, failed};
+use crate::phrases::phrases;
 use crate::publish::planet;
+use crate::store::StoreError;
 
 const STORIES_MAX: usize = 50;
 const WORDS_MAX: usize = 12;
+/// Searches under way at a time, how long one may take, and how long it may wait for its turn.
+const SEARCHES_MAX: usize = 2;
+const SEARCH_MAX: Duration = Duration::from_secs(2);
+const WAIT_MAX: Duration = Duration::from_secs(4);
 const QUERY_CHARS_MAX: usize = 200;
 
 #[derive(Debug, Default, serde::Deserialize)]
@@ -25,14 +33,32 @@ pub async fn search(State(hooks): State<Arc<Hooks>>, Query(asked): Query<Asked>)
     let query: String = asked.q.chars().take(QUERY_CHARS_MAX).collect();
     let language = if asked.l.is_empty() { hooks.channel.language.clone() } else { asked.l.chars().take(8).collect() };
     let found = match expression(&query) {
-        Some(expression) => hooks.refresher.store().search(&expression, STORIES_MAX),
+        Some(expression) => {
+            let Ok(_place) = tokio::time::timeout(WAIT_MAX, hooks.searching.acquire()).await else { return too_slow(&hooks, &language) };
+            hooks.refresher.store.read_within(SEARCH_MAX, |r| r.publishing().search(&expression, STORIES_MAX))
+        }
         None => Ok(Vec::new()),
     };
+    if let Err(StoreError::TooSlow) = found {
+        return too_slow(&hooks, &language);
+    }
     let page = found.map_err(anyhow::Error::from).and_then(|stories| Ok(planet::search(hooks.setting(), query.trim(), &language, &stories, &hooks.templates)?));
     match page {
         Ok(page) => (StatusCode::OK, [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-store")], page).into_response(),
         Err(error) => failed(&error),
     }
+}
+
+/// Said to people as it is: fewer stories have all of more words.
+fn too_slow(hooks: &Hooks, language: &str) -> Response {
+    let t = phrases(language);
+    let page = json!({ "title": hooks.channel.title, "heading": t["search"], "language": t["lang"], "is_private": true, "text": t["search_too_slow"], "t": t });
+    hooks.page(StatusCode::SERVICE_UNAVAILABLE, "web/message.html", &page)
+}
+
+/// As many searches as may be under way.
+pub fn places() -> tokio::sync::Semaphore {
+    tokio::sync::Semaphore::new(SEARCHES_MAX)
 }
 
 /// Words as an expression of FTS5: all of them, the last one perhaps not typed to its end. `None` without a word.

@@ -37,7 +37,7 @@ const SEND_BUFFER_BYTES: usize = 256 << 10;
 /// Between two tries to take a connection when the machine has no room for one.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Requests under way are finished within this when the service ends.
-const FAREWELL: Duration = Duration::from_secs(5);
+const FAREWELL: Duration = Duration::from_millis(1_500);
 
 /// What begins so is no file.
 const ASKED: [&str; 12] =
@@ -159,7 +159,7 @@ pub async fn serve(
 }
 
 async fn verify(State(hooks): State<Arc<Hooks>>, PathParameter(token): PathParameter<String>, Query(asked): Query<Verification>) -> Response {
-    match websub::verify(&mut hooks.refresher.store(), &token, &asked, hooks.clock.now()) {
+    match websub::verify(&hooks.refresher.store, &token, &asked, hooks.clock.now()) {
         Ok(Some(challenge)) => ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], challenge).into_response(),
         Ok(None) => StatusCode::NOT_FOUND.into_response(),
         Err(error) => failed(&error),

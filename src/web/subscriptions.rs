@@ -103,7 +103,7 @@ fn sign_up(hooks: &Hooks, ip: IpAddr, address: &Address, preferences: &Preferenc
     if !allow(format!("network {}", network(ip)), SIGN_UPS_PER_NETWORK) || !allow(format!("domain {}", address.domain()), SIGN_UPS_PER_DOMAIN) {
         return Ok(Some(Stop::TooMany));
     }
-    if people::sign_up(&mut hooks.refresher.store(), press, address, preferences)? {
+    if people::sign_up(&hooks.refresher.store, press, address, preferences)? {
         hooks.mail_waits.notify_one();
     }
     Ok(None)
@@ -221,7 +221,7 @@ pub async fn show_confirm(State(hooks): Shared, Path(token): Path<String>, Query
 
 pub async fn confirm(State(hooks): Shared, Path(token): Path<String>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
     let language = language(&hooks, &asked.l, &headers);
-    let confirmed = people::confirm(&mut hooks.refresher.store(), &hooks.sender.key, &token, hooks.clock.now());
+    let confirmed = people::confirm(&hooks.refresher.store, &hooks.sender.key, &token, hooks.clock.now());
     match confirmed {
         Ok(Some(_)) => message(&hooks, StatusCode::OK, language, "confirmed", json!({})),
         Ok(None) => message(&hooks, StatusCode::NOT_FOUND, language, "link_dead", json!({})),
@@ -243,7 +243,7 @@ pub async fn show_leave(State(hooks): Shared, Path(token): Path<String>, Query(a
 pub async fn leave(State(hooks): Shared, Path(token): Path<String>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
     let language = language(&hooks, &asked.l, &headers);
     let topic = asked.topic.as_deref().filter(|topic| hooks.offer.topics.iter().any(|known| known == topic));
-    let left = people::unsubscribe(&mut hooks.refresher.store(), &hooks.sender.key, &token, topic, hooks.clock.now());
+    let left = people::unsubscribe(&hooks.refresher.store, &hooks.sender.key, &token, topic, hooks.clock.now());
     match left {
         Ok(Left::All) => message(&hooks, StatusCode::OK, language, "unsubscribed", json!({})),
         Ok(Left::Topic) => message(&hooks, StatusCode::OK, language, "left_topic", json!({})),
@@ -255,7 +255,7 @@ pub async fn leave(State(hooks): Shared, Path(token): Path<String>, Query(asked)
 /// The preference centre.
 pub async fn show_preferences(State(hooks): Shared, Path(token): Path<String>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
     let language = language(&hooks, &asked.l, &headers);
-    let found = people::by_link(&hooks.refresher.store(), &hooks.sender.key, &token);
+    let found = people::by_link(&hooks.refresher.store, &hooks.sender.key, &token);
     match found {
         Ok(Some((_, subscriber))) => preferences_page(&hooks, StatusCode::OK, language, &token, &subscriber, None, &[]),
         Ok(None) => message(&hooks, StatusCode::NOT_FOUND, language, "link_dead", json!({})),
@@ -301,16 +301,16 @@ pub async fn change_preferences(State(hooks): Shared, Path(token): Path<String>,
 
 fn change(hooks: &Hooks, token: &str, language: &str, form: &Form) -> anyhow::Result<Option<Response>> {
     let (key, now) = (&hooks.sender.key, hooks.clock.now());
-    let mut store = hooks.refresher.store();
-    let Some((hash, subscriber)) = people::by_link(&store, key, token)? else { return Ok(None) };
+    let store = &hooks.refresher.store;
+    let Some((hash, subscriber)) = people::by_link(store, key, token)? else { return Ok(None) };
     let consent = crate::model::subscriber::Consent { source: "came back by the link of a mail".into(), at: now };
     let (preferences, state) = match form.one("do") {
         "unsubscribe" => {
-            people::suppress(&mut store, &hash, SubscriberState::Unsubscribed, now)?;
+            people::suppress(store, &hash, SubscriberState::Unsubscribed, now)?;
             return Ok(Some(message(hooks, StatusCode::OK, language, "unsubscribed", json!({}))));
         }
         "erase" if !form.one("sure").is_empty() => {
-            people::erase(&mut store, key, &subscriber.address, now)?;
+            people::erase(store, key, &subscriber.address, now)?;
             return Ok(Some(message(hooks, StatusCode::OK, language, "erased", json!({}))));
         }
         "erase" => return Ok(Some(preferences_page(hooks, StatusCode::UNPROCESSABLE_ENTITY, language, token, &subscriber, None, &[]))),
@@ -324,16 +324,16 @@ fn change(hooks: &Hooks, token: &str, language: &str, form: &Form) -> anyhow::Re
             }
         },
     };
-    let changed = people::put(&mut store, key, subscriber.address, preferences, consent, state, now)?;
+    let changed = people::put(store, key, subscriber.address, preferences, consent, state, now)?;
     let language = if form.one("do") == "save" { changed.preferences.language.clone() } else { language.to_owned() };
     Ok(Some(preferences_page(hooks, StatusCode::OK, &language, token, &changed, Some("saved"), &[])))
 }
 
 /// All that is held about somebody, for themselves.
 pub async fn data(State(hooks): Shared, Path(token): Path<String>) -> Response {
-    let store = hooks.refresher.store();
-    let found = people::by_link(&store, &hooks.sender.key, &token);
-    let everything = found.and_then(|found| found.map(|(_, subscriber)| people::everything(&store, &hooks.sender.key, &subscriber.address)).transpose());
+    let store = &hooks.refresher.store;
+    let found = people::by_link(store, &hooks.sender.key, &token);
+    let everything = found.and_then(|found| found.map(|(_, subscriber)| people::everything(store, &hooks.sender.key, &subscriber.address)).transpose());
     match everything {
         Ok(Some(data)) => {
             let headers = [

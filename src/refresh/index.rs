@@ -1,0 +1,131 @@
+//! The known entries of the store, as those see them who decide where a new one belongs.
+
+use hashbrown::HashMap;
+
+use crate::dedupe::library::{BEARERS_MAX, Bearer, Bearers, DAYS_MAX, Known, Library, RARE_STORIES_MAX, stories};
+use crate::dedupe::sketch::{language_code, source_hash};
+use crate::model::key::KeyKind;
+use crate::store::{Holder, Postings, StoreError, Unit, Write};
+
+/// Entries that share an address: more are those of a front page.
+const HOLDERS_OF_KEY_MAX: usize = 50;
+/// Entries of a story that are asked.
+const MEMBERS_MAX: usize = 12;
+
+/// What the store knows, within one unit of work.
+pub struct StoreIndex<'u, 'w> {
+    unit: &'u Unit<'w, Write>,
+    /// The entry at hand, where it is stored already: it is never its own neighbour.
+    entry: Option<(i64, &'u str)>,
+    /// Stories of entries that were looked up; `None` for what is gone. Many features lead to the same entries.
+    stories: HashMap<i64, Option<i64>>,
+    has_rulings: bool,
+    /// What was asked for last: its memory is used again.
+    postings: Postings,
+}
+
+impl<'u, 'w> StoreIndex<'u, 'w> {
+    /// For new entries, one after the other.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn new(unit: &'u Unit<'w, Write>) -> Result<Self, StoreError> {
+        Ok(StoreIndex { unit, entry: None, stories: HashMap::new(), has_rulings: unit.placing().has_rulings()?, postings: Postings::default() })
+    }
+
+    /// For an entry that is stored already, by its key and our id of it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn but(unit: &'u Unit<'w, Write>, entry: i64, id: &'u str) -> Result<Self, StoreError> {
+        Ok(StoreIndex { entry: Some((entry, id)), ..StoreIndex::new(unit)? })
+    }
+
+    /// Stories were made one: what was looked up before is not to be believed.
+    pub fn forget(&mut self) {
+        self.stories.clear();
+    }
+
+    fn is_own(&self, entry: i64) -> bool {
+        self.entry.is_some_and(|(own, _)| own == entry)
+    }
+
+    /// Looks up the stories of all these entries together.
+    fn look_up(&mut self, entries: impl Iterator<Item = i64>) -> Result<(), StoreError> {
+        let mut unknown: Vec<i64> = entries.filter(|entry| !self.stories.contains_key(entry)).collect();
+        unknown.sort_unstable();
+        unknown.dedup();
+        match unknown[..] {
+            [] => {}
+            [entry] => drop(self.stories.insert(entry, self.unit.placing().story_key_of(entry)?)),
+            _ => {
+                self.stories.extend(unknown.iter().map(|entry| (*entry, None)));
+                let found = self.unit.placing().stories_of(&unknown)?;
+                self.stories.extend(found.into_iter().map(|(entry, story)| (entry, Some(story))));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn bearer(holder: Holder) -> Bearer {
+    let Holder { entry, story, source, language } = holder;
+    Bearer { entry, story, source: source_hash(&source), language: language.as_deref().map_or(0, language_code), is_placed: true }
+}
+
+impl Library for StoreIndex<'_, '_> {
+    type Error = StoreError;
+
+    fn bearers_of_key(&mut self, key: &str) -> Result<Vec<(Bearer, KeyKind)>, StoreError> {
+        let holders = self.unit.placing().holders_of_key(key, HOLDERS_OF_KEY_MAX)?;
+        Ok(holders.into_iter().filter(|(holder, _)| !self.is_own(holder.entry)).map(|(holder, kind)| (bearer(holder), kind)).collect())
+    }
+
+    fn bearers(&mut self, features: &[u32], around: Option<i32>) -> Result<Vec<Bearers>, StoreError> {
+        let days = around.map(|day| (day - DAYS_MAX, day + DAYS_MAX));
+        // One more, for the entry at hand may be among them.
+        let mut found = std::mem::take(&mut self.postings);
+        self.unit.placing().postings(features, days, BEARERS_MAX + 1, &mut found);
+        self.look_up(found.iter().flatten().map(|posting| posting.entry))?;
+        let bearers = found.iter().map(|postings| {
+            let placed = postings.iter().filter(|posting| !self.is_own(posting.entry)).filter_map(|posting| {
+                let story = self.stories.get(&posting.entry).copied().flatten()?;
+                Some(Bearer { entry: posting.entry, story, source: posting.source, language: posting.language, is_placed: true })
+            });
+            let bearers: Vec<Bearer> = placed.collect();
+            let is_common = match around {
+                Some(_) => bearers.len() > BEARERS_MAX,
+                // A story that everybody syndicates has many bearers, and is one.
+                None => bearers.len() >= BEARERS_MAX && stories(&bearers) > RARE_STORIES_MAX,
+            };
+            if is_common { Bearers::Many } else { Bearers::Few(bearers) }
+        });
+        let bearers = bearers.collect();
+        self.postings = found;
+        Ok(bearers)
+    }
+
+    fn known(&mut self, entry: i64) -> Result<Option<Known>, StoreError> {
+        Ok(self.unit.placing().sketched(entry)?.and_then(|(story, sketch)| Some(Known { entry, story, sketch: sketch? })))
+    }
+
+    fn members(&mut self, story: i64) -> Result<Vec<i64>, StoreError> {
+        self.unit.placing().members(story, MEMBERS_MAX)
+    }
+
+    fn languages(&mut self) -> Result<Vec<u32>, StoreError> {
+        self.unit.placing().sketch_languages()
+    }
+
+    fn is_kept_out(&mut self, story: i64) -> Result<bool, StoreError> {
+        match self.entry {
+            Some((_, id)) if self.has_rulings => self.unit.placing().is_kept_out(id, story),
+            // Nobody said anything yet of an entry that is only coming in.
+            _ => Ok(false),
+        }
+    }
+
+    fn are_kept_apart(&mut self, a: i64, b: i64) -> Result<bool, StoreError> {
+        if self.has_rulings { self.unit.placing().are_kept_apart(a, b) } else { Ok(false) }
+    }
+}

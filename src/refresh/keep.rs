@@ -1,0 +1,179 @@
+//! The end of a refresh: one unit of work for many sources. It reads what is stored, asks the decider, and writes what that
+//! intends, each source in a savepoint, so that the fault of one is its own.
+
+use std::collections::HashSet;
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+
+use super::decide::{self, Consequence, Intent, Stored};
+use super::index::StoreIndex;
+use super::prepare::{Candidate, Cleaned};
+use super::{Brought, Document, Outcome, Prepared, ReadError, Refresher, Report};
+use crate::dedupe::place::{Applicant, place};
+use crate::model::entry::Identity;
+use crate::model::source::Source;
+use crate::model::story::{Relation, StoredEntry};
+use crate::normalize::entry::entry_id;
+use crate::store::{Features, Lease, StoreError, Unit, Write};
+
+impl Refresher {
+    /// Keeps what several refreshes brought, and gives back the leases that are done with.
+    ///
+    /// # Errors
+    /// When the store fails altogether; what one source brought and cannot be kept is that source's failure.
+    pub fn keep(&self, prepared: &[Prepared], done: &[Lease]) -> anyhow::Result<Vec<Report>> {
+        self.store.write(|unit| {
+            let mut index = StoreIndex::new(unit)?;
+            let mut reports = Vec::with_capacity(prepared.len());
+            for one in prepared {
+                let outcome = self.keep_one(unit, &mut index, one)?;
+                reports.push(Report { source: one.source.id.clone(), outcome });
+            }
+            for lease in done {
+                unit.leases().settle(lease, self.store.worker())?;
+            }
+            Ok(reports)
+        })
+    }
+
+    fn keep_one(&self, unit: &Unit<Write>, index: &mut StoreIndex, prepared: &Prepared) -> anyhow::Result<Outcome> {
+        if let Some(lease) = &prepared.lease
+            && !unit.leases().holds(lease, self.store.worker())?
+        {
+            // It took so long that another process took it over: that one keeps what it brings.
+            return Ok(Outcome::TakenOver);
+        }
+        let kept = unit.savepoint(|| match &prepared.brought {
+            Brought::NotModified(meta, crawl_delay_seconds) => {
+                // Only a source with a hub can be pushed.
+                let is_pushed = prepared.state.hub.is_some() && unit.subscriptions().is_pushed(&prepared.source.id, prepared.now)?;
+                let pace = self.pace(&prepared.source);
+                let after = decide::after_not_modified(&prepared.state, meta, *crawl_delay_seconds, is_pushed, pace, prepared.now);
+                follow(unit, &prepared.source, &after, prepared.now)?;
+                Ok(Outcome::NotModified)
+            }
+            Brought::Document(document) => self.keep_document(unit, index, prepared, document),
+            Brought::Failure(error) => self.keep_failure(unit, prepared, error),
+        });
+        let error = match kept {
+            Ok(outcome) => return Ok(outcome),
+            Err(error) => error,
+        };
+        index.forget();
+        match error.downcast_ref::<StoreError>() {
+            // Not this source's fault: the others could not be kept either.
+            Some(StoreError::Full | StoreError::Busy | StoreError::Open { .. } | StoreError::Features(_)) => Err(error),
+            _ => self.keep_failure(unit, prepared, &ReadError::Kept(format!("{error:#}"))),
+        }
+    }
+
+    fn keep_failure(&self, unit: &Unit<Write>, prepared: &Prepared, error: &ReadError) -> anyhow::Result<Outcome> {
+        let after = decide::after_failure(&prepared.source, &prepared.state, error, self.pace(&prepared.source), prepared.now);
+        follow(unit, &prepared.source, &after, prepared.now)?;
+        Ok(Outcome::Failed(error.to_string()))
+    }
+
+    fn keep_document(&self, unit: &Unit<Write>, index: &mut StoreIndex, prepared: &Prepared, document: &Document) -> anyhow::Result<Outcome> {
+        let (source, now) = (&*prepared.source, prepared.now);
+        let stored = self.stored(unit, prepared, document)?;
+        // The entries that follow refer to their source.
+        unit.sources().ensure(&source.id, &source.partner)?;
+        let (mut new, mut changed, mut announced, mut joined) = (0, 0, 0, Vec::new());
+        let intents = decide::intents(&stored, &document.candidates);
+        for (intent, candidate) in intents.iter().zip(&document.candidates) {
+            match intent {
+                Intent::Insert { cleaned, is_news } => {
+                    let placed = insert(unit, index, source, cleaned, *is_news, now).with_context(|| format!("the entry {}", candidate.key))?;
+                    announced += usize::from(placed.is_announced);
+                    joined.extend(placed.joined);
+                    new += 1;
+                }
+                Intent::Update(cleaned) => {
+                    self.update(unit, cleaned, now)?;
+                    changed += 1;
+                }
+                Intent::Drop(rule) => {
+                    tracing::debug!(source.id = source.id, entry.key = candidate.key, rule, "dropped");
+                    new += 1;
+                }
+                Intent::Same | Intent::Later => {}
+            }
+        }
+        let listed: Vec<String> = document.candidates.iter().map(|candidate| candidate.key.clone()).filter(|key| stored.known.contains_key(key)).collect();
+        unit.placing().touch(&source.id, &listed, now)?;
+        let after = decide::after_document(&stored, document, announced, self.pace(source), now);
+        follow(unit, source, &after, now)?;
+        Ok(Outcome::Read { new, changed, unchanged: document.candidates.len() - new - changed, joined })
+    }
+
+    /// What is stored of the source now, whatever it was when the document was asked for.
+    fn stored(&self, unit: &Unit<Write>, prepared: &Prepared, document: &Document) -> Result<Stored, StoreError> {
+        let source = &prepared.source;
+        let state = unit.sources().state(&source.id)?;
+        // Another address in the configuration is another document: what we knew of the old one says nothing of it.
+        let state = if state.url == source.url.as_str() { state } else { prepared.state.clone() };
+        let keys: Vec<String> = document.candidates.iter().map(|candidate: &Candidate| candidate.key.clone()).collect();
+        let known = unit.placing().known(&source.id, &keys)?;
+        let is_pushed = state.hub.is_some() && unit.subscriptions().is_pushed(&source.id, prepared.now)?;
+        let known_titles = if document.is_mended { unit.placing().known_items(&source.id)?.1 } else { HashSet::new() };
+        Ok(Stored { state, known, is_pushed, known_titles })
+    }
+
+    fn update(&self, unit: &Unit<Write>, cleaned: &Cleaned, now: Timestamp) -> Result<(), StoreError> {
+        let Cleaned { entry, topics, keys, sketch, .. } = cleaned;
+        // What a person said stands.
+        let label = unit.placing().label(&entry.id)?.map(|topics| self.classifier.labelled(&topics));
+        unit.placing().update(entry, label.as_ref().unwrap_or(topics), &Features { keys, sketch }, now)
+    }
+}
+
+fn follow(unit: &Unit<Write>, source: &Source, after: &Consequence, now: Timestamp) -> Result<(), StoreError> {
+    if after.forgets_push {
+        unit.subscriptions().forget_push(&source.id)?;
+    }
+    for notice in &after.notices {
+        unit.sources().put_notice(&source.id, notice, now)?;
+    }
+    unit.sources().put_state(&source.id, &source.partner, &after.state)
+}
+
+/// Where a new entry went.
+struct Inserted {
+    is_announced: bool,
+    /// Why it is no story of its own, if it is none.
+    joined: Option<String>,
+}
+
+fn insert(unit: &Unit<Write>, index: &mut StoreIndex, source: &Source, cleaned: &Cleaned, is_news: bool, now: Timestamp) -> Result<Inserted, StoreError> {
+    let Cleaned { entry, topics, keys, sketch, .. } = cleaned;
+    let placing = place(Applicant { keys, sketch }, index)?;
+    let (story, relation, reason) = match placing.decision() {
+        None => (entry_id("story", &Identity::Guid(entry.id.clone())), Relation::First, None),
+        Some(decision) => {
+            let (title, source) = unit.placing().title_of(decision.entry)?;
+            if !placing.also.is_empty() {
+                unit.placing().merge_stories(decision.story, &placing.also)?;
+                index.forget();
+            }
+            let reason = format!("{} of \"{title}\" ({source}): {}", decision.relation.as_str(), decision.reason);
+            (unit.placing().story_id(decision.story)?, decision.relation, Some(reason))
+        }
+    };
+    let is_announced = reason.is_none() && is_news;
+    let joined = reason.as_ref().map(|reason| format!("\"{}\" ({}) is a {reason}", entry.title, entry.source));
+    let stored = StoredEntry {
+        partner: source.partner.clone(),
+        first_seen: now,
+        changed: now,
+        topics: topics.clone(),
+        story,
+        relation,
+        reason,
+        announced: u32::from(is_announced),
+        entry: entry.clone(),
+        order: 0,
+    };
+    unit.placing().insert(&stored, &Features { keys, sketch })?;
+    Ok(Inserted { is_announced, joined })
+}

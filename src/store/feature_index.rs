@@ -1,0 +1,935 @@
+//! Which entries have a feature: a cache in files beside the database, made again from the sketches whenever it cannot be trusted.
+//!
+//! A folder holds an index file, which says what is valid, and segments. A segment is a file of a fixed size: a head, a table of cache
+//! lines of which each answers for a feature by itself, and the records of its entries. Entries are added to the newest segment, which
+//! is small: after each time that the system has written a page to the disk, the next change to it costs a fault, and another writing.
+//! When it is full, segments of equal size become one of twice the size, in the order of their tables, and the oldest of the largest
+//! is dropped where there are too many. All files are mapped.
+//!
+//! Everything but `open` happens while the caller holds the write transaction of the database: so there is one at a time, over all
+//! processes. What a killed process has written stays in the page cache, so postings are never missing while the machine is up; after
+//! a restart of the machine nothing is trusted. A unit that is rolled back leaves entries that the database does not have:
+//! `truncate_after` takes those back whose keys are to come again. Edits and removals that are rolled back are not taken back; they
+//! come again when the same document is read again.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use memmap2::{MmapOptions, MmapRaw};
+
+use crate::model::sketch::{NO_DAY, hash_all, hash64};
+
+/// Read as a number: where bytes have another order, it is another number.
+const MAGIC: u64 = u64::from_be_bytes(*b"features");
+const VERSION: u64 = 1;
+/// Entries of a segment that a feature leads to.
+pub const POSTINGS_OF_SEGMENT_MAX: usize = 16;
+/// Slots of a line of the table: 64 bytes, what a processor reads at a time.
+const SLOTS: usize = 8;
+/// A segment takes no more entries when its table is this full.
+const FULL_PERCENT: usize = 65;
+/// Slots for each record there is room for: entries of few features fill the records before the table.
+const SLOTS_OF_RECORD: usize = 48;
+/// Lines that are looked at for a feature; what finds no room in them is left out.
+const LINES_OF_FEATURE_MAX: usize = 64;
+/// Lines that are brought into the processor's cache together: half of what its nearest one holds.
+const LINES_TOGETHER: usize = 256;
+/// Words that are written to a file at a time.
+const WORDS_TOGETHER: usize = 1 << 14;
+
+/// How large segments are, and how many of the largest are held.
+#[derive(Debug, Clone, Copy)]
+struct Sizes {
+    /// Of both, the second is the first times a power of two.
+    slots_first: usize,
+    slots_max: usize,
+    largest_max: usize,
+}
+
+/// More than a million entries of a hundred features. Larger segments are fewer to search, and the unit that makes one takes longer.
+const SIZES: Sizes = Sizes { slots_first: 1 << 17, slots_max: 1 << 24, largest_max: 10 };
+
+/// What is kept of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EntryMark {
+    /// The key of the entry in the database: greater than 0.
+    pub entry: i64,
+    /// Days since 1970, or `NO_DAY`.
+    pub day: i32,
+    pub source: u32,
+    /// As in a sketch; so with the title's hash.
+    pub language: u32,
+    pub title_hash: u32,
+    /// The first shingle of the sample; 0 where there is none.
+    pub sample: u32,
+}
+
+/// An entry that has a feature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Posting {
+    pub entry: i64,
+    /// Days since 1970, or `NO_DAY`.
+    pub day: i32,
+    pub source: u32,
+    pub language: u32,
+}
+
+/// The postings of several features, in one piece of memory that can be used again.
+#[derive(Debug, Default)]
+pub struct Postings {
+    all: Vec<Posting>,
+    ends: Vec<usize>,
+    /// Of the features that are looked for together: where records stand, and how many there are for each feature.
+    places: Vec<Place>,
+    counts: Vec<usize>,
+}
+
+/// A segment, by its place among those that are held, and a record of it.
+type Place = (u32, u32);
+
+impl Postings {
+    /// Those of each feature, in the order in which the features were asked for.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[Posting]> {
+        self.ends.iter().enumerate().map(|(at, end)| &self.all[at.checked_sub(1).map_or(0, |before| self.ends[before])..*end])
+    }
+}
+
+/// The lower half of a slot: the mark of a day above a place, which is counted from 1. The upper half is the feature; 0 is a free slot.
+const PLACE_BITS: u32 = 21;
+const PLACES_MAX: usize = (1 << PLACE_BITS) - 1;
+/// Days that have marks of their own: then the marks come again.
+const DAY_MARKS: u32 = 1 << 9;
+/// The mark of no day.
+const NO_DAY_MARK: u32 = DAY_MARKS;
+/// The mark of a slot that leads from the key of an entry to its record, and is no posting.
+const KEY_MARK: u32 = DAY_MARKS + 1;
+/// A bit above the marks: the feature is an anchor.
+const ANCHOR_BIT: u32 = 1 << 31;
+
+fn slot(feature: u32, mark: u32, place: usize) -> u64 {
+    u64::from(feature) << 32 | u64::from(mark << PLACE_BITS) | (place as u64 + 1)
+}
+
+fn day_mark(day: i32) -> u32 {
+    if day == NO_DAY { NO_DAY_MARK } else { day as u32 % DAY_MARKS }
+}
+
+fn mark_of(slot: u64) -> u32 {
+    (slot as u32 & !ANCHOR_BIT) >> PLACE_BITS
+}
+
+fn place_of(slot: u64) -> usize {
+    (slot as u32 as usize & PLACES_MAX).wrapping_sub(1)
+}
+
+/// What the slot of an entry's key stands under.
+fn key_feature(entry: i64) -> u32 {
+    hash_all([0xE517, entry as u32, (entry >> 32) as u32])
+}
+
+/// Where a feature stands in a table of so many lines.
+fn home(feature: u32, lines: usize) -> usize {
+    ((u64::from(feature.wrapping_mul(0x9E37_79B1)) * lines as u64) >> 32) as usize
+}
+
+/// Days that are asked for: first by their marks, then by themselves.
+#[derive(Clone, Copy)]
+struct Days {
+    range: Option<(i32, i32)>,
+    first: u32,
+    width: u32,
+}
+
+impl Days {
+    fn new(range: Option<(i32, i32)>) -> Days {
+        let width = range.map_or(DAY_MARKS, |(first, last)| last.saturating_sub(first).max(0).unsigned_abs().min(DAY_MARKS));
+        Days { range, first: range.map_or(0, |(first, _)| first as u32 % DAY_MARKS), width }
+    }
+
+    fn may_have(self, slot: u64) -> bool {
+        let mark = mark_of(slot);
+        mark == NO_DAY_MARK || (mark < DAY_MARKS && mark.wrapping_sub(self.first) % DAY_MARKS <= self.width)
+    }
+
+    /// Whether a segment that has these days has some that are asked for.
+    fn may_be_in(self, segment: &Segment) -> bool {
+        let is_set = |mark: u32| segment.words()[DAYS + mark as usize / 64].load(Relaxed) >> (mark % 64) & 1 == 1;
+        self.width >= DAY_MARKS || is_set(NO_DAY_MARK) || (0..=self.width).any(|day| is_set((self.first + day) % DAY_MARKS))
+    }
+
+    fn has(self, day: i32) -> bool {
+        day == NO_DAY || self.range.is_none_or(|(first, last)| (first..=last).contains(&day))
+    }
+}
+
+type Line = [AtomicU64; SLOTS];
+
+/// Words of a segment's head, by their place; those up to `RECORDS` never change.
+const HEAD_WORDS: usize = 32;
+const SLOTS_USED: usize = 6;
+const RECORDS_USED: usize = 7;
+const RECORDS_GONE: usize = 8;
+const LAST_ENTRY: usize = 9;
+/// A bit for each mark of a day that an entry of the segment has.
+const DAYS: usize = 10;
+/// Words of a record: the key of the entry, which is 0 once it is gone, and what is kept of it.
+const RECORD_WORDS: usize = 4;
+
+struct Segment {
+    number: u64,
+    file: MmapRaw,
+    slots: usize,
+}
+
+/// What is known of a feature before an entry is added to those that have it.
+#[derive(Default)]
+struct Chain<'a> {
+    count: usize,
+    is_stood_for: bool,
+    /// Of the posting with the lowest key.
+    oldest: Option<(i64, &'a AtomicU64)>,
+    /// Where a posting can be put: a slot whose entry is gone, else a free one.
+    room: Option<&'a AtomicU64>,
+}
+
+impl Segment {
+    /// The part of the head that tells what the file is.
+    fn head(epoch: u64, slots: usize) -> [u64; 5] {
+        [MAGIC, VERSION, epoch, slots as u64, (slots / SLOTS_OF_RECORD) as u64]
+    }
+
+    fn bytes(slots: usize) -> usize {
+        8 * (HEAD_WORDS + slots + slots / SLOTS_OF_RECORD * RECORD_WORDS)
+    }
+
+    /// An empty segment in memory.
+    fn new(number: u64, epoch: u64, slots: usize) -> io::Result<Segment> {
+        let segment = Segment { number, file: MmapOptions::new().len(Segment::bytes(slots)).map_anon()?.into(), slots };
+        segment.words().iter().zip(Segment::head(epoch, slots)).for_each(|(word, value)| word.store(value, Relaxed));
+        Ok(segment)
+    }
+
+    /// Makes a file of it. All of its blocks are written: a disk that is full shows here, and not when the mapping is used.
+    fn write(&self, path: &Path) -> io::Result<()> {
+        let new = path.with_extension("new");
+        let write = || {
+            let mut file = File::create(&new)?;
+            for words in self.words().chunks(WORDS_TOGETHER) {
+                let bytes: Vec<[u8; 8]> = words.iter().map(|word| word.load(Relaxed).to_ne_bytes()).collect();
+                file.write_all(bytes.as_flattened())?;
+            }
+            fs::rename(&new, path)
+        };
+        write().inspect_err(|_| drop(fs::remove_file(&new)))
+    }
+
+    /// # Errors
+    /// `InvalidData` for a file that is no segment of this epoch.
+    fn open(path: &Path, number: u64, epoch: u64) -> io::Result<Segment> {
+        let file = File::options().read(true).write(true).open(path)?;
+        if file.metadata()?.len() < 8 * HEAD_WORDS as u64 {
+            return Err(ErrorKind::InvalidData.into());
+        }
+        let mut segment = Segment { number, file: MmapOptions::new().map_raw(&file)?, slots: 0 };
+        let slots = usize::try_from(segment.words()[3].load(Relaxed)).unwrap_or(0);
+        let is_sound = (SLOTS..=PLACES_MAX * SLOTS_OF_RECORD).contains(&slots)
+            && slots.is_multiple_of(SLOTS)
+            && segment.file.len() == Segment::bytes(slots)
+            && Segment::head(epoch, slots).iter().zip(segment.words()).all(|(wanted, word)| word.load(Relaxed) == *wanted)
+            && segment.get(RECORDS_USED) <= slots / SLOTS_OF_RECORD;
+        segment.slots = slots;
+        if is_sound { Ok(segment) } else { Err(ErrorKind::InvalidData.into()) }
+    }
+
+    fn words(&self) -> &[AtomicU64] {
+        // SAFETY: a mapping begins at a page, so words are aligned; it is this long and stays as long as `self`. Any bytes are a valid
+        // word, and as all words are atomic, in every process that maps the file, others may write to them meanwhile.
+        #[allow(unsafe_code)]
+        unsafe {
+            std::slice::from_raw_parts(self.file.as_mut_ptr().cast(), self.file.len() / 8)
+        }
+    }
+
+    fn get(&self, word: usize) -> usize {
+        self.words()[word].load(Relaxed) as usize
+    }
+
+    fn set(&self, word: usize, value: usize) {
+        self.words()[word].store(value as u64, Relaxed);
+    }
+
+    fn last_entry(&self) -> i64 {
+        self.words()[LAST_ENTRY].load(Relaxed) as i64
+    }
+
+    fn lines(&self) -> &[Line] {
+        self.words()[HEAD_WORDS..HEAD_WORDS + self.slots].as_chunks().0
+    }
+
+    fn records(&self) -> &[[AtomicU64; RECORD_WORDS]] {
+        self.words()[HEAD_WORDS + self.slots..].as_chunks().0
+    }
+
+    /// The entry of a record; `None` when it is gone, or was never there.
+    fn mark(&self, place: usize) -> Option<EntryMark> {
+        let [entry, first, second, third] = self.records().get(place)?.each_ref().map(|word| word.load(Relaxed));
+        let high = |word: u64| (word >> 32) as u32;
+        let (day, language) = (first as u32 as i32, second as u32);
+        (entry != 0).then(|| EntryMark { entry: entry as i64, day, source: high(first), language, title_hash: high(second), sample: third as u32 })
+    }
+
+    /// Calls for each slot of a feature. The line that is given back has a free slot.
+    fn each<'a>(&'a self, feature: u32, mut call: impl FnMut(u64, &'a AtomicU64)) -> Option<&'a Line> {
+        let lines = self.lines();
+        let mut at = home(feature, lines.len());
+        for _ in 0..LINES_OF_FEATURE_MAX.min(lines.len()) {
+            let line = &lines[at];
+            let slots = line.each_ref().map(|slot| slot.load(Relaxed));
+            // First which slots, then what they say: all comparisons without a jump.
+            let is_wanted = |slot: u64| ((slot >> 32) as u32 == feature) & (slot as u32 != 0);
+            let mut found = slots.iter().rev().fold(0u32, |found, slot| found << 1 | u32::from(is_wanted(*slot)));
+            while found != 0 {
+                let one = found.trailing_zeros() as usize;
+                call(slots[one], &line[one]);
+                found &= found - 1;
+            }
+            // Slots fill from the first to the last, and none is freed.
+            if slots[SLOTS - 1] == 0 {
+                return Some(line);
+            }
+            at = if at + 1 == lines.len() { 0 } else { at + 1 };
+        }
+        None
+    }
+
+    /// Touches the lines of features, all at once: one after the other, each would be waited for.
+    fn warm(&self, features: &[u32]) {
+        let lines = self.lines();
+        std::hint::black_box(features.iter().fold(0, |seen, feature| seen ^ lines[home(*feature, lines.len())][0].load(Relaxed)));
+    }
+
+    /// The place of an entry's record.
+    fn find(&self, entry: i64) -> Option<usize> {
+        let mut found = None;
+        self.each(key_feature(entry), |slot, _| {
+            let place = place_of(slot);
+            if mark_of(slot) == KEY_MARK && self.mark(place).is_some_and(|mark| mark.entry == entry) {
+                found = Some(place);
+            }
+        });
+        found
+    }
+
+    fn has_room(&self, features: usize) -> bool {
+        let used = self.get(SLOTS_USED);
+        let is_table_full = (used + features) * 100 > self.slots * FULL_PERCENT && used > 0;
+        !is_table_full && self.get(RECORDS_USED) < self.slots / SLOTS_OF_RECORD
+    }
+
+    /// Writes the record of an entry, and the slot that leads to it. `None` where there is no room for that.
+    fn begin(&self, mark: &EntryMark) -> Option<usize> {
+        let feature = key_feature(mark.entry);
+        let chain = self.chain(feature, |slot| mark_of(slot) == KEY_MARK, |_, _| false);
+        let (room, place) = (chain.room?, self.get(RECORDS_USED));
+        let pair = |low: u32, high: u32| u64::from(high) << 32 | u64::from(low);
+        let words = [mark.entry as u64, pair(mark.day as u32, mark.source), pair(mark.language, mark.title_hash), u64::from(mark.sample)];
+        self.records().get(place)?.iter().zip(words).for_each(|(word, value)| word.store(value, Relaxed));
+        let day = day_mark(mark.day);
+        self.words()[DAYS + day as usize / 64].fetch_or(1 << (day % 64), Relaxed);
+        // Before anything leads to it: a killed process leaves no slot to a record that is written once more.
+        self.set(RECORDS_USED, place + 1);
+        self.words()[LAST_ENTRY].fetch_max(mark.entry as u64, Relaxed);
+        self.put(room, slot(feature, KEY_MARK, place));
+        Some(place)
+    }
+
+    fn chain(&self, feature: u32, is_of_kind: impl Fn(u64) -> bool, stands_for: impl Fn(usize, &EntryMark) -> bool) -> Chain<'_> {
+        let mut chain = Chain::default();
+        let end = self.each(feature, |slot, at| {
+            if !is_of_kind(slot) {
+                return;
+            }
+            let place = place_of(slot);
+            let Some(other) = self.mark(place) else {
+                chain.room = Some(at);
+                return;
+            };
+            chain.count += 1;
+            chain.is_stood_for |= stands_for(place, &other);
+            if chain.oldest.is_none_or(|(entry, _)| other.entry < entry) {
+                chain.oldest = Some((other.entry, at));
+            }
+        });
+        chain.room = chain.room.or_else(|| end?.iter().find(|slot| slot.load(Relaxed) == 0));
+        chain
+    }
+
+    fn put(&self, room: &AtomicU64, slot: u64) {
+        if room.swap(slot, Relaxed) == 0 {
+            self.set(SLOTS_USED, self.get(SLOTS_USED) + 1);
+        }
+    }
+
+    /// Notes that the entry of a record has a feature. What is kept of it is only looked up where others have the feature too.
+    fn put_posting(&self, slot: u64, place: usize, own: impl Fn() -> Option<EntryMark>) {
+        let is_text = slot as u32 & ANCHOR_BIT == 0;
+        // One title in several sources is one story, and the first entry that has the phrase stands for all.
+        let is_same_title =
+            |other: &EntryMark| is_text && other.title_hash != 0 && own().is_some_and(|own| other.title_hash == own.title_hash && other.source != own.source);
+        let chain = self.chain((slot >> 32) as u32, |slot| mark_of(slot) != KEY_MARK, |at, other| at == place || is_same_title(other));
+        let room = if chain.is_stood_for {
+            None
+        } else if chain.count < POSTINGS_OF_SEGMENT_MAX {
+            chain.room
+        } else {
+            // Translations come soon, or never: what many have leads to the latest of them.
+            chain.oldest.filter(|(entry, _)| !is_text && own().is_some_and(|own| *entry < own.entry)).map(|(_, at)| at)
+        };
+        if let Some(room) = room {
+            self.put(room, slot);
+        }
+    }
+
+    /// Adds what another segment holds, as if its entries were added once more.
+    fn take(&self, other: &Segment) {
+        let places: Vec<Option<u32>> = (0..other.get(RECORDS_USED)).map(|place| self.begin(&other.mark(place)?).map(|place| place as u32)).collect();
+        for slot in other.lines().iter().flatten().map(|slot| slot.load(Relaxed)).filter(|slot| *slot != 0 && mark_of(*slot) != KEY_MARK) {
+            // Features keep their order in a table of any size, so this goes through memory from the beginning to the end.
+            if let Some(place) = places.get(place_of(slot)).copied().flatten().map(|place| place as usize) {
+                self.put_posting((slot & !(PLACES_MAX as u64)) | (place as u64 + 1), place, || self.mark(place));
+            }
+        }
+    }
+
+    fn remove(&self, place: usize) {
+        self.words()[HEAD_WORDS + self.slots + place * RECORD_WORDS].store(0, Relaxed);
+        self.set(RECORDS_GONE, self.get(RECORDS_GONE) + 1);
+    }
+}
+
+fn bytes_of(words: &[u64]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_ne_bytes()).collect()
+}
+
+/// What the index file says. Without an epoch, there is nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct State {
+    /// Which making of the index this is: no other has the same.
+    epoch: u64,
+    is_trusted: bool,
+    made_to: i64,
+    /// The number of the next segment: none comes again.
+    next: u64,
+    /// The segments by number, the oldest first.
+    segments: Vec<u64>,
+}
+
+/// The entries of a database by their features.
+pub struct FeatureIndex {
+    folder: PathBuf,
+    /// Hashes of what the files belong to: the database, and the time since the machine was started.
+    store: u64,
+    boot: u64,
+    sizes: Sizes,
+    state: State,
+    /// The oldest first.
+    segments: Vec<Segment>,
+}
+
+impl FeatureIndex {
+    /// Opens the index of a database, which is known by a name that no other has. Files that are missing, broken, of another database
+    /// or from before a restart of the machine are an empty index, which is not trusted. Nothing is written.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn open(folder: &Path, store_id: &str) -> io::Result<FeatureIndex> {
+        // Where the system does not tell when it was started, an index lasts as long as the process.
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_else(|_| format!("process {}", std::process::id()));
+        FeatureIndex::with(folder, store_id, &boot, SIZES)
+    }
+
+    fn with(folder: &Path, store_id: &str, boot: &str, sizes: Sizes) -> io::Result<FeatureIndex> {
+        let (store, boot) = (hash64(store_id.as_bytes()), hash64(boot.as_bytes()));
+        let mut index = FeatureIndex { folder: folder.to_path_buf(), store, boot, sizes, state: State::default(), segments: Vec::new() };
+        index.refresh()?;
+        Ok(index)
+    }
+
+    /// Sees what other processes did: to be called at the beginning of each unit of work.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn refresh(&mut self) -> io::Result<()> {
+        let state = self.read_state()?;
+        if state == self.state {
+            return Ok(());
+        }
+        let is_broken = |error: &io::Error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidData);
+        let mut held = std::mem::take(&mut self.segments);
+        held.retain(|_| state.epoch == self.state.epoch);
+        let mut open = |number: &u64| match held.iter().position(|segment| segment.number == *number) {
+            Some(at) => Ok(held.swap_remove(at)),
+            None => Segment::open(&self.path(*number), *number, state.epoch),
+        };
+        match state.segments.iter().map(&mut open).collect() {
+            Ok(segments) => (self.segments, self.state) = (segments, state),
+            Err(error) => {
+                self.state = State::default();
+                return if is_broken(&error) { Ok(()) } else { Err(error) };
+            }
+        }
+        Ok(())
+    }
+
+    fn path(&self, number: u64) -> PathBuf {
+        self.folder.join(format!("{number:010}.segment"))
+    }
+
+    fn read_state(&self) -> io::Result<State> {
+        let bytes = match fs::read(self.folder.join("index")) {
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(State::default()),
+            read => read?,
+        };
+        let words: Vec<u64> = bytes.as_chunks().0.iter().map(|word| u64::from_ne_bytes(*word)).collect();
+        let [_, _, _, _, epoch, is_trusted, made_to, next, ref segments @ .., _] = words[..] else { return Ok(State::default()) };
+        let state = State { epoch, is_trusted: is_trusted == 1, made_to: made_to as i64, next, segments: segments.to_vec() };
+        Ok(if bytes == self.state_bytes(&state) { state } else { State::default() })
+    }
+
+    fn state_bytes(&self, state: &State) -> Vec<u8> {
+        let State { epoch, is_trusted, made_to, next, segments } = state;
+        let words = [MAGIC, VERSION, self.store, self.boot, *epoch, u64::from(*is_trusted), *made_to as u64, *next];
+        let mut bytes = [bytes_of(&words), bytes_of(segments)].concat();
+        bytes.extend(hash64(&bytes).to_ne_bytes());
+        bytes
+    }
+
+    fn write_state(&mut self, state: State) -> io::Result<()> {
+        let bytes = self.state_bytes(&state);
+        let mut file = File::options().write(true).create(true).truncate(false).open(self.folder.join("index"))?;
+        file.write_all(&bytes)?;
+        file.set_len(bytes.len() as u64)?;
+        self.state = state;
+        Ok(())
+    }
+
+    /// Whether all entries of the database are in the index, as far back as it goes. If not, the caller adds them again, from the one
+    /// after `made_to` on, and then calls `set_trusted`.
+    pub fn is_trusted(&self) -> bool {
+        self.state.is_trusted
+    }
+
+    /// The entry up to which a making of the index has come, by whichever process: 0 at its beginning.
+    pub fn made_to(&self) -> i64 {
+        self.state.made_to
+    }
+
+    /// Notes how far the making of the index has come.
+    ///
+    /// # Errors
+    /// When the disk fails; so with the others.
+    pub fn set_made_to(&mut self, entry: i64) -> io::Result<()> {
+        self.start()?;
+        self.write_state(State { made_to: entry, ..self.state.clone() })
+    }
+
+    /// Notes that all entries are in the index.
+    pub fn set_trusted(&mut self) -> io::Result<()> {
+        self.start()?;
+        self.write_state(State { is_trusted: true, ..self.state.clone() })
+    }
+
+    /// Begins anew: an empty index that is not trusted. Files that are there, of whatever origin, are removed.
+    pub fn clear(&mut self) -> io::Result<()> {
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        let old = std::mem::take(&mut self.state);
+        self.segments.clear();
+        fs::create_dir_all(&self.folder)?;
+        for file in fs::read_dir(&self.folder)? {
+            let path = file?.path();
+            if path.extension().is_some_and(|extension| extension == "segment" || extension == "new") {
+                fs::remove_file(path)?;
+            }
+        }
+        let name = format!("{} {} {}", std::process::id(), MADE.fetch_add(1, Relaxed), old.epoch);
+        self.write_state(State { epoch: hash64(name.as_bytes()).max(1), next: old.next, ..State::default() })
+    }
+
+    fn start(&mut self) -> io::Result<()> {
+        if self.state.epoch == 0 { self.clear() } else { Ok(()) }
+    }
+
+    /// Makes one segment of those at the end that are equal, begins the next, and drops the oldest where there are too many.
+    fn grow(&mut self) -> io::Result<()> {
+        let Sizes { slots_first, slots_max, largest_max } = self.sizes;
+        let (mut start, mut slots) = (self.segments.len().saturating_sub(1), slots_first);
+        while start > 0 && self.segments[start - 1].slots == slots && slots < slots_max {
+            start -= 1;
+            slots *= 2;
+        }
+        let mut state = self.state.clone();
+        let mut made = Vec::new();
+        let merged = if slots > slots_first { &self.segments[start..] } else { &[] };
+        for slots in (!merged.is_empty()).then_some(slots).into_iter().chain([slots_first]) {
+            let (path, segment) = (self.path(state.next), Segment::new(state.next, state.epoch, slots)?);
+            if slots > slots_first {
+                merged.iter().for_each(|other| segment.take(other));
+            }
+            segment.write(&path)?;
+            made.push(Segment::open(&path, state.next, state.epoch)?);
+            state.next += 1;
+        }
+        let kept = self.segments.len() - merged.len();
+        let largest = self.segments[..kept].iter().chain(&made).filter(|segment| segment.slots == slots_max).count();
+        // The largest are the oldest.
+        let dropped = largest.saturating_sub(largest_max);
+        let numbers = |segments: &[Segment]| segments.iter().map(|segment| segment.number).collect::<Vec<u64>>();
+        state.segments = [numbers(&self.segments[dropped..kept]), numbers(&made)].concat();
+        self.write_state(state)?;
+        let gone = self.segments.drain(kept..).chain(made).collect::<Vec<_>>();
+        let (old, new): (Vec<_>, Vec<_>) = gone.into_iter().partition(|segment| !self.state.segments.contains(&segment.number));
+        self.segments.extend(new);
+        // One that stays is not read again, and removed with the next `clear`.
+        self.segments.drain(..dropped).collect::<Vec<_>>().iter().chain(&old).for_each(|segment| drop(fs::remove_file(self.path(segment.number))));
+        Ok(())
+    }
+
+    /// The greatest key of an entry since `truncate_after`; 0 in an empty index. Where the database has sketches of later entries, the
+    /// files are older than it, as after a copy, and are to be made again.
+    pub fn last_entry(&self) -> i64 {
+        self.segments.iter().map(Segment::last_entry).max().unwrap_or(0)
+    }
+
+    /// Removes entries with greater keys, which are of units that were rolled back: to be called at the beginning of each unit with the
+    /// greatest key of the database, before it is given out again.
+    pub fn truncate_after(&mut self, last_entry: i64) {
+        for segment in self.segments.iter().filter(|segment| segment.last_entry() > last_entry) {
+            let is_later = |place: &usize| segment.mark(*place).is_some_and(|mark| mark.entry > last_entry);
+            (0..segment.get(RECORDS_USED)).filter(is_later).for_each(|place| segment.remove(place));
+            segment.words()[LAST_ENTRY].store(last_entry.max(0) as u64, Relaxed);
+        }
+    }
+
+    /// Adds an entry, in the place of what was known of it: before the unit that keeps it is committed. Of the features of its text,
+    /// those are left out that many have, or an entry of the same title in another source; an anchor leads to the latest only.
+    ///
+    /// # Errors
+    /// When the disk is full: the unit is to be rolled back, or the index cleared.
+    pub fn add(&mut self, mark: &EntryMark, text_features: &[u32], anchors: &[u32]) -> io::Result<()> {
+        self.start()?;
+        if mark.entry <= self.last_entry() {
+            self.remove([mark.entry]);
+        }
+        let features = text_features.len() + anchors.len() + 1;
+        let (segment, place) = loop {
+            let newest = self.segments.last().filter(|segment| segment.has_room(features));
+            if let Some(place) = newest.and_then(|segment| segment.begin(mark)) {
+                break (&self.segments[self.segments.len() - 1], place);
+            }
+            self.grow()?;
+        };
+        for (features, is_text) in [(text_features, true), (anchors, false)] {
+            segment.warm(features);
+            let kind = if is_text { 0 } else { u64::from(ANCHOR_BIT) };
+            features.iter().for_each(|feature| segment.put_posting(slot(*feature, day_mark(mark.day), place) | kind, place, || Some(*mark)));
+        }
+        Ok(())
+    }
+
+    /// Removes entries, and says how many of them were there.
+    pub fn remove(&mut self, entries: impl IntoIterator<Item = i64>) -> usize {
+        let mut count = 0;
+        for entry in entries {
+            for segment in &self.segments {
+                if let Some(place) = segment.find(entry) {
+                    segment.remove(place);
+                    count += 1;
+                }
+            }
+        }
+        count
+    }
+
+    /// What is kept of an entry, if it is there.
+    pub fn mark(&self, entry: i64) -> Option<EntryMark> {
+        self.segments.iter().rev().find_map(|segment| segment.mark(segment.find(entry)?))
+    }
+
+    /// Notes where the records of entries that have a feature stand, those that were added last first.
+    fn find(&self, feature: u32, days: Days, is_asked: u32, out: &mut Vec<Place>) {
+        for (at, segment) in self.segments.iter().enumerate().rev().filter(|(at, _)| is_asked >> at & 1 == 1) {
+            let start = out.len();
+            segment.each(feature, |slot, _| {
+                if days.may_have(slot) {
+                    out.push((at as u32, place_of(slot) as u32));
+                }
+            });
+            out[start..].sort_unstable_by(|a, b| b.cmp(a));
+        }
+    }
+
+    /// Which segments may have entries of some days, as bits.
+    fn asked(&self, days: Days) -> u32 {
+        self.segments.iter().enumerate().fold(0, |asked, (at, segment)| asked | u32::from(days.may_be_in(segment)) << at)
+    }
+
+    fn read(&self, places: &[Place], days: Days, postings_max: usize, out: &mut Vec<Posting>) {
+        let marks = places.iter().filter_map(|(segment, place)| self.segments[*segment as usize].mark(*place as usize));
+        let found = marks.filter(|mark| days.has(mark.day)).take(postings_max);
+        out.extend(found.map(|EntryMark { entry, day, source, language, .. }| Posting { entry, day, source, language }));
+    }
+
+    /// Appends the entries that have a feature, those that were added last first. With days, only those of the first to the last of
+    /// them, and those without a day.
+    pub fn postings(&self, feature: u32, days: Option<(i32, i32)>, postings_max: usize, out: &mut Vec<Posting>) {
+        let (days, mut places) = (Days::new(days), Vec::new());
+        self.find(feature, days, self.asked(days), &mut places);
+        self.read(&places, days, postings_max, out);
+    }
+
+    /// The same for many features, which costs far less than to ask for each; what was in `out` is gone.
+    pub fn postings_of(&self, features: &[u32], days: Option<(i32, i32)>, postings_max: usize, out: &mut Postings) {
+        let Postings { all, ends, places, counts } = out;
+        all.clear();
+        ends.clear();
+        let days = Days::new(days);
+        let asked = self.asked(days);
+        for features in features.chunks(LINES_TOGETHER / asked.count_ones().max(1) as usize) {
+            let segments = self.segments.iter().enumerate().filter(|(at, _)| asked >> at & 1 == 1);
+            segments.for_each(|(_, segment)| segment.warm(features));
+            places.clear();
+            counts.clear();
+            for feature in features {
+                let start = places.len();
+                self.find(*feature, days, asked, places);
+                counts.push(places.len() - start);
+            }
+            // All records too, before the first is read.
+            let first = |(segment, place): &Place| self.segments[*segment as usize].records().get(*place as usize).map_or(0, |record| record[0].load(Relaxed));
+            std::hint::black_box(places.iter().fold(0, |seen, place| seen ^ first(place)));
+            let mut start = 0;
+            for count in counts.iter() {
+                self.read(&places[start..start + count], days, postings_max, all);
+                ends.push(all.len());
+                start += count;
+            }
+        }
+    }
+
+    /// Entries that are found.
+    pub fn len(&self) -> usize {
+        self.segments.iter().map(|segment| segment.get(RECORDS_USED)).sum::<usize>().saturating_sub(self.gone())
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Entries that were removed, or replaced by later ones, and still take room.
+    pub fn gone(&self) -> usize {
+        self.segments.iter().map(|segment| segment.get(RECORDS_GONE)).sum()
+    }
+
+    /// The share of the room that is lost to them, from 0 to 1: half of it is a reason to make the index again.
+    pub fn gone_share(&self) -> f64 {
+        self.gone() as f64 / (self.len() + self.gone()).max(1) as f64
+    }
+
+    /// Bytes of all segments on the disk.
+    pub fn bytes(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.file.len() as u64).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: Sizes = Sizes { slots_first: 1 << 11, slots_max: 1 << 13, largest_max: 3 };
+
+    fn open(folder: &Path) -> FeatureIndex {
+        FeatureIndex::with(folder, "one", "boot", SMALL).unwrap()
+    }
+
+    /// Each entry is of a source and a title of its own.
+    fn mark(entry: i64) -> EntryMark {
+        EntryMark { entry, day: entry as i32, source: entry as u32, language: 7, title_hash: entry as u32 | 1 << 31, sample: 3 }
+    }
+
+    fn own(entry: i64) -> Vec<u32> {
+        (0..40).map(|number| hash_all([entry as u32, number])).collect()
+    }
+
+    fn add(index: &mut FeatureIndex, entries: impl IntoIterator<Item = i64>) {
+        entries.into_iter().for_each(|entry| index.add(&mark(entry), &own(entry)[..15], &own(entry)[15..]).unwrap());
+    }
+
+    fn found(index: &FeatureIndex, feature: u32) -> Vec<i64> {
+        let mut out = Vec::new();
+        index.postings(feature, None, 100, &mut out);
+        out.iter().map(|posting| posting.entry).collect()
+    }
+
+    /// Whether an entry is found by all of its features, and alone.
+    fn has(index: &FeatureIndex, entry: i64) -> bool {
+        let mut out = Postings::default();
+        index.postings_of(&own(entry), Some((entry as i32, entry as i32)), 100, &mut out);
+        let lists: Vec<Vec<i64>> = out.iter().map(|list| list.iter().map(|posting| posting.entry).collect()).collect();
+        assert!(lists.len() == 40 && lists.iter().all(|list| *list == lists[0]), "{lists:?}");
+        lists[0] == [entry]
+    }
+
+    #[test]
+    fn entries_are_found_while_segments_are_added_and_until_the_oldest_is_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut index = open(&folder.path().join("missing").join("a.features"));
+        assert!((index.is_empty(), index.is_trusted(), index.last_entry()) == (true, false, 0));
+        add(&mut index, 1..=350);
+        assert!(index.segments.len() >= 3 && (1..=350).all(|entry| has(&index, entry)) && !has(&index, 351));
+        assert_eq!((index.len(), index.mark(77), index.mark(351)), (350, Some(mark(77)), None));
+        add(&mut index, 351..=2_000);
+        let first = (1..).find(|entry| has(&index, *entry)).unwrap();
+        assert!((1_450..1_650).contains(&first) && (first..=2_000).all(|entry| has(&index, entry)), "{first}");
+        assert_eq!(index.len() as i64, 2_001 - first);
+        assert_eq!(fs::read_dir(&index.folder).unwrap().count(), index.segments.len() + 1);
+        assert_eq!(index.bytes(), index.segments.iter().map(|segment| fs::metadata(index.path(segment.number)).unwrap().len()).sum::<u64>());
+    }
+
+    #[test]
+    fn what_many_have_leads_to_the_first_by_text_and_to_the_latest_by_anchor() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut index = open(folder.path());
+        (1..=20).for_each(|entry| index.add(&mark(entry), &[5, 0], &[6, 6]).unwrap());
+        assert_eq!((found(&index, 5), found(&index, 6)), ((1..=16).rev().collect(), (5..=20).rev().collect()));
+        assert_eq!(found(&index, 0), found(&index, 5));
+        // An older one takes no room from later ones; room that is left is taken again.
+        index.add(&mark(2), &[5], &[6]).unwrap();
+        assert_eq!((found(&index, 5)[..2].to_vec(), found(&index, 6).contains(&2)), (vec![2, 16], false));
+        let used = index.segments[0].get(SLOTS_USED);
+        assert_eq!(index.remove([1, 2, 3, 4, 99]), 4);
+        (21..=24).for_each(|entry| index.add(&mark(entry), &[5], &[]).unwrap());
+        assert_eq!((found(&index, 5).len(), index.segments[0].get(SLOTS_USED)), (16, used + 4));
+        // One title in two sources.
+        index.add(&EntryMark { title_hash: 1, ..mark(30) }, &[8], &[9]).unwrap();
+        index.add(&EntryMark { title_hash: 1, ..mark(31) }, &[8], &[9]).unwrap();
+        index.add(&EntryMark { title_hash: 1, source: 30, ..mark(32) }, &[8], &[9]).unwrap();
+        assert_eq!((found(&index, 8), found(&index, 9)), (vec![32, 30], vec![32, 31, 30]));
+    }
+
+    #[test]
+    fn days_and_the_number_of_postings_are_bounded() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut index = open(folder.path());
+        for (entry, day) in [(1, 100), (2, 100 + 512), (3, NO_DAY), (4, -1), (5, 103)] {
+            index.add(&EntryMark { day, ..mark(entry) }, &[5], &[]).unwrap();
+        }
+        for (days, wanted) in [((90, 102), vec![3, 1]), ((-5, 103), vec![5, 4, 3, 1]), ((i32::MIN, i32::MAX), vec![5, 4, 3, 2, 1]), ((9, 8), vec![3])] {
+            let mut out = Vec::new();
+            index.postings(5, Some(days), 9, &mut out);
+            assert_eq!(out.iter().map(|posting| posting.entry).collect::<Vec<_>>(), wanted, "{days:?}");
+        }
+        let mut out = Vec::new();
+        index.postings(5, None, 1, &mut out);
+        index.postings(5, None, 2, &mut out);
+        assert_eq!(out.iter().map(|posting| posting.entry).collect::<Vec<_>>(), [5, 5, 4]);
+        assert_eq!(out[0], Posting { entry: 5, day: 103, source: 5, language: 7 });
+    }
+
+    #[test]
+    fn edits_removals_and_units_that_were_rolled_back_leave_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut index = open(folder.path());
+        add(&mut index, 1..=200);
+        index.add(&mark(10), &own(1_010), &[]).unwrap();
+        assert_eq!((found(&index, own(10)[0]), found(&index, own(1_010)[0])), (vec![], vec![10]));
+        assert_eq!((index.len(), index.gone(), index.remove([20, 20, 500])), (200, 1, 1));
+        assert!(!has(&index, 20) && has(&index, 19) && index.gone_share() > 0.0);
+        index.truncate_after(200);
+        assert_eq!((index.len(), index.last_entry()), (199, 200));
+        index.truncate_after(150);
+        index.truncate_after(150);
+        assert_eq!((index.len(), index.last_entry()), (149, 150));
+        assert!((151..=200).all(|entry| !has(&index, entry)) && has(&index, 150));
+        // A key comes again, for another entry.
+        index.add(&mark(151), &own(9_151), &[]).unwrap();
+        assert_eq!((found(&index, own(151)[0]), found(&index, own(9_151)[0])), (vec![], vec![151]));
+        (0..2_000).for_each(|_| add(&mut index, [151]));
+        assert!(has(&index, 151) && index.len() <= 150);
+    }
+
+    #[test]
+    fn two_handles_see_what_each_other_did() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut a, mut b) = (open(folder.path()), open(folder.path()));
+        let turn = |index: &mut FeatureIndex, entries: std::ops::RangeInclusive<i64>| {
+            index.refresh().unwrap();
+            index.truncate_after(entries.start() - 1);
+            add(index, entries);
+        };
+        for step in 0..20 {
+            turn(&mut a, step * 100 + 1..=step * 100 + 50);
+            turn(&mut b, step * 100 + 51..=step * 100 + 100);
+        }
+        a.refresh().unwrap();
+        assert!(a.len() == b.len() && a.len() > 350 && (1_650..=2_000).all(|entry| has(&a, entry) && has(&b, entry)));
+        // Both make the index together; the state goes with it.
+        a.clear().unwrap();
+        assert!(a.is_empty());
+        add(&mut a, 1..=10);
+        a.set_made_to(10).unwrap();
+        b.refresh().unwrap();
+        assert_eq!((b.len(), b.made_to(), b.is_trusted()), (10, 10, false));
+        add(&mut b, 11..=100);
+        b.set_trusted().unwrap();
+        a.refresh().unwrap();
+        assert!(a.is_trusted() && (1..=100).all(|entry| has(&a, entry)));
+    }
+
+    #[test]
+    fn what_is_foreign_old_or_broken_is_empty_and_not_trusted() {
+        let folder = tempfile::tempdir().unwrap();
+        let make = || {
+            let mut index = open(folder.path());
+            index.clear().unwrap();
+            add(&mut index, 1..=100);
+            index.set_trusted().unwrap();
+            let again = open(folder.path());
+            assert!(again.is_trusted() && (1..=100).all(|entry| has(&again, entry)));
+            index.path(index.state.segments[0])
+        };
+        make();
+        for (store, boot) in [("other", "boot"), ("one", "later")] {
+            let index = FeatureIndex::with(folder.path(), store, boot, SMALL).unwrap();
+            assert_eq!((index.len(), index.is_trusted(), has(&index, 1)), (0, false, false));
+        }
+        let garbage: Vec<u8> = (0..9_000u32).map(|number| hash_all([number]) as u8).collect();
+        for damage in 0..6 {
+            let segment = make();
+            match damage {
+                0 => fs::write(folder.path().join("index"), &garbage).unwrap(),
+                1 => fs::write(folder.path().join("index"), [7; 80]).unwrap(),
+                2 => fs::remove_file(folder.path().join("index")).unwrap(),
+                3 => fs::write(&segment, &garbage).unwrap(),
+                4 => File::options().write(true).open(&segment).unwrap().set_len(100).unwrap(),
+                _ => fs::remove_file(&segment).unwrap(),
+            }
+            let mut index = open(folder.path());
+            assert_eq!((index.len(), index.is_trusted(), has(&index, 1)), (0, false, false), "{damage}");
+            add(&mut index, 1..=5);
+            index.set_trusted().unwrap();
+            let again = open(folder.path());
+            assert!(again.is_trusted() && again.len() == 5 && has(&again, 5), "{damage}");
+        }
+        // Garbage behind a head that is sound is not known as such: it is harmless.
+        let path = open(folder.path()).path(open(folder.path()).state.segments[0]);
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[8 * HEAD_WORDS..].iter_mut().zip(garbage.iter().cycle()).for_each(|(byte, other)| *byte = *other);
+        fs::write(&path, bytes).unwrap();
+        let mut index = open(folder.path());
+        (1..=100).for_each(|entry| drop(found(&index, own(entry)[0])));
+        add(&mut index, 6..=50);
+        assert!(has(&index, 50));
+    }
+}

@@ -1,0 +1,144 @@
+//! Who has which work, until when. A lease that ends is anybody's; one of a process that is no more is taken over at once.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::params;
+
+use super::pool::beside;
+use super::unit::{Leases, Write};
+use super::{Result, millis};
+
+/// Work that stands in the table of leases. Deliveries and hub pushes, of which there are many, are leased in their own rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Queue {
+    /// All sources of one origin.
+    Host,
+    /// The published folder.
+    Publisher,
+}
+
+impl Queue {
+    fn as_str(self) -> &'static str {
+        match self {
+            Queue::Host => "host",
+            Queue::Publisher => "publisher",
+        }
+    }
+}
+
+/// Work that is this process's until the lease ends.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Lease {
+    pub queue: Queue,
+    pub id: String,
+    /// How many times it was taken: whoever was overtaken is told by it.
+    pub attempt: i64,
+}
+
+/// How long a lease holds. It is renewed at a third of this for as long as the process lives.
+pub const LEASE: SignedDuration = SignedDuration::from_mins(10);
+/// A lease that ends later than this was written under a wrong clock.
+const LEASE_MAX: SignedDuration = SignedDuration::from_mins(30);
+
+impl<A> Leases<'_, A> {
+    /// The workers that hold something.
+    pub fn workers(&self) -> Result<Vec<String>> {
+        let sql = "SELECT worker FROM lease WHERE lease_end > 0 UNION SELECT worker FROM delivery WHERE worker IS NOT NULL
+                   UNION SELECT worker FROM hub_push WHERE worker IS NOT NULL";
+        self.db.rows(sql, [], |row| row.get(0))
+    }
+}
+
+impl Leases<'_, Write> {
+    /// Takes some of the work with these ids: what nobody has. Answers what was got, in the order of `ids`.
+    pub fn claim(&self, queue: Queue, ids: &[String], worker: &str, now: Timestamp) -> Result<Vec<Lease>> {
+        let sql = "INSERT INTO lease (queue, id, worker, attempt, lease_end) VALUES (?1, ?2, ?3, 1, ?4)
+                   ON CONFLICT (queue, id) DO UPDATE SET worker = ?3, attempt = attempt + 1, lease_end = ?4 WHERE lease_end <= ?5 OR lease_end > ?6 RETURNING attempt";
+        let (end, latest) = (millis(now + LEASE), millis(now + LEASE_MAX));
+        let mut claimed = Vec::with_capacity(ids.len());
+        for id in ids {
+            let attempt = self.db.row(sql, params![queue.as_str(), id, worker, end, millis(now), latest], |row| row.get(0))?;
+            claimed.extend(attempt.map(|attempt| Lease { queue, id: id.clone(), attempt }));
+        }
+        Ok(claimed)
+    }
+
+    /// Whether work is still this worker's.
+    pub fn holds(&self, lease: &Lease, worker: &str) -> Result<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM lease WHERE queue = ?1 AND id = ?2 AND worker = ?3 AND attempt = ?4)";
+        self.db.one(sql, params![lease.queue.as_str(), lease.id, worker, lease.attempt], |row| row.get(0))
+    }
+
+    /// Work is done; `false` when somebody else had taken it over.
+    pub fn settle(&self, lease: &Lease, worker: &str) -> Result<bool> {
+        let sql = "UPDATE lease SET lease_end = 0 WHERE queue = ?1 AND id = ?2 AND worker = ?3 AND attempt = ?4";
+        Ok(self.db.execute(sql, params![lease.queue.as_str(), lease.id, worker, lease.attempt])? == 1)
+    }
+
+    /// Renews all that a worker holds.
+    pub fn renew(&self, worker: &str, now: Timestamp) -> Result<()> {
+        let end = millis(now + LEASE);
+        self.db.execute("UPDATE lease SET lease_end = ?2 WHERE worker = ?1 AND lease_end > 0", params![worker, end])?;
+        self.db.execute("UPDATE delivery SET next_attempt = ?2 WHERE worker = ?1", params![worker, end])?;
+        self.db.execute("UPDATE hub_push SET next_attempt = ?2 WHERE worker = ?1", params![worker, end])?;
+        Ok(())
+    }
+
+    /// Gives back what a worker holds, and forgets what was given back long ago. Deliveries stay: whether they
+    /// left is not known, and their leases end by themselves.
+    pub fn release(&self, worker: &str) -> Result<()> {
+        self.db.execute("UPDATE lease SET lease_end = 0 WHERE worker = ?1", [worker])?;
+        Ok(())
+    }
+
+    /// What a worker held that is no more is free: its deliveries and pushes are due, as when their lease ends.
+    pub fn take_over(&self, worker: &str, now: Timestamp) -> Result<()> {
+        self.release(worker)?;
+        self.db.execute("UPDATE delivery SET next_attempt = min(next_attempt, ?2), worker = NULL WHERE worker = ?1", params![worker, millis(now)])?;
+        self.db.execute("UPDATE hub_push SET next_attempt = min(next_attempt, ?2), worker = NULL WHERE worker = ?1", params![worker, millis(now)])?;
+        Ok(())
+    }
+}
+
+/// The sign that a worker lives: a file beside the database that it holds a lock on. The kernel gives the lock up with the process.
+pub(super) struct Alive {
+    path: PathBuf,
+    // Held, not read.
+    _lock: File,
+}
+
+impl Alive {
+    /// `None` where files cannot be locked: leases end by their time alone then.
+    pub fn new(store: &Path, worker: &str) -> Option<Alive> {
+        let folder = beside(store, "workers");
+        std::fs::create_dir_all(&folder).ok()?;
+        let path = folder.join(worker);
+        let lock = File::create(&path).ok()?;
+        lock.try_lock().ok()?;
+        Some(Alive { path, _lock: lock })
+    }
+}
+
+/// Whether nobody holds the file of a worker. The names come from our own rows, and are only ever hexadecimal.
+pub(super) fn is_free(store: &Path, worker: &str) -> bool {
+    if worker.is_empty() || !worker.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return false;
+    }
+    let path = beside(store, "workers").join(worker);
+    match File::open(&path) {
+        Ok(file) if file.try_lock().is_ok() => {
+            let _ = std::fs::remove_file(&path);
+            true
+        }
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+        Ok(_) => false,
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}

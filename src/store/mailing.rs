@@ -1,0 +1,221 @@
+//! Issues and deliveries: the outbox.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::params;
+
+use super::leases::LEASE;
+use super::unit::{Mailing, Write};
+use super::{Result, millis, time};
+use crate::model::digest::{Delivery, DeliveryState, Issue, Notice};
+
+/// An issue to be queued.
+#[derive(Debug)]
+pub struct NewIssue<'a> {
+    pub digest: &'a str,
+    /// The slot of the schedule that it fills; `None` for what is sent outside of one.
+    pub slot: Option<Timestamp>,
+    pub now: Timestamp,
+    pub issue: &'a Issue,
+    /// Ids of the stories that it tells.
+    pub stories: &'a [String],
+    pub recipients: &'a [String],
+}
+
+/// A delivery that is this worker's until it settles it or its lease ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claimed {
+    pub number: i64,
+    /// How many attempts there were with this one: whoever was overtaken is told by it.
+    pub attempt: u32,
+}
+
+/// No pause between two attempts is longer: a delivery that waits for later than this was written under a wrong clock.
+const PAUSE_MAX: SignedDuration = SignedDuration::from_hours(4 * 24);
+
+impl<A> Mailing<'_, A> {
+    /// The last slot of a digest that was filled until now. One in the future was filled under a wrong clock.
+    pub fn last_slot(&self, digest: &str, now: Timestamp) -> Result<Option<Timestamp>> {
+        let sql = "SELECT max(slot) FROM issue WHERE digest = ?1 AND slot <= ?2";
+        Ok(self.db.one(sql, params![digest, millis(now)], |row| row.get::<_, Option<i64>>(0))?.map(time))
+    }
+
+    /// Up to which entry a digest looked for stories; `None` for one that had no issue yet.
+    pub fn digest_mark(&self, digest: &str) -> Result<Option<i64>> {
+        self.db.row("SELECT seen FROM digest_mark WHERE digest = ?1", [digest], |row| row.get(0))
+    }
+
+    /// The numbers of the deliveries whose time has come, the oldest first. One that is still `sending` when its lease has run
+    /// out was cut off after it was handed over: it is due again, under the same Message-ID.
+    pub fn due(&self, now: Timestamp, digest: Option<&str>) -> Result<Vec<i64>> {
+        let of_state = |state: &str, limit: &str| {
+            format!(
+                "SELECT delivery.pk FROM delivery JOIN issue ON issue.pk = delivery.issue
+                 WHERE state = '{state}' AND next_attempt {limit} AND (?3 IS NULL OR issue.digest = ?3)"
+            )
+        };
+        let parts: Vec<String> = ["pending", "sending"].iter().flat_map(|state| ["<= ?1", "> ?2"].map(|limit| of_state(state, limit))).collect();
+        let sql = format!("{} ORDER BY 1", parts.join(" UNION ALL "));
+        self.db.rows(&sql, params![millis(now), millis(now + PAUSE_MAX), digest], |row| row.get(0))
+    }
+
+    /// Deliveries by their numbers, each issue read once; `known` is one that was read before.
+    pub fn deliveries(&self, numbers: &[i64], known: Option<&Arc<Issue>>) -> Result<Vec<Delivery>> {
+        let sql = "SELECT issue.digest, recipient, message_id, attempts, issue.pk, created, delivery.pk
+                   FROM json_each(?1) AS wanted JOIN delivery ON delivery.pk = wanted.value JOIN issue ON issue.pk = delivery.issue ORDER BY wanted.key";
+        type Row = ((String, String, String), u32, i64, Timestamp, i64);
+        // Those that were erased in the meantime are gone.
+        let rows: Vec<Row> = self.db.rows(sql, [super::entries::keys_text(numbers)], |row| {
+            Ok(((row.get(0)?, row.get(1)?, row.get(2)?), row.get(3)?, row.get(4)?, time(row.get(5)?), row.get(6)?))
+        })?;
+        let mut issues: HashMap<i64, Arc<Issue>> = HashMap::new();
+        let mut deliveries = Vec::with_capacity(rows.len());
+        for ((digest, recipient, message_id), attempts, key, created, id) in rows {
+            let issue = match issues.get(&key) {
+                Some(issue) => issue.clone(),
+                None => {
+                    let read = self.issue(key)?;
+                    let issue = known.filter(|known| ***known == read).cloned().unwrap_or_else(|| Arc::new(read));
+                    issues.insert(key, issue.clone());
+                    issue
+                }
+            };
+            deliveries.push(Delivery { id, digest, recipient, message_id, attempts, issue, created });
+        }
+        Ok(deliveries)
+    }
+
+    fn issue(&self, key: i64) -> Result<Issue> {
+        let sql = "SELECT subject, text, html, name FROM issue WHERE pk = ?1";
+        self.db.one(sql, [key], |row| Ok(Issue { subject: row.get(0)?, text: row.get(1)?, html: row.get(2)?, name: row.get(3)? }))
+    }
+
+    /// Some of the issues whose web version does not stand yet.
+    pub fn unarchived_issues(&self, issues_max: usize) -> Result<Vec<(i64, Issue)>> {
+        let sql = format!("SELECT pk, subject, text, html, name FROM issue WHERE is_archived = 0 ORDER BY pk LIMIT {issues_max}");
+        self.db.rows(&sql, [], |row| Ok((row.get(0)?, Issue { subject: row.get(1)?, text: row.get(2)?, html: row.get(3)?, name: row.get(4)? })))
+    }
+
+    /// Name, subject and time of the last issues of a digest, the newest first.
+    pub fn last_issues(&self, digest: &str, issues_max: usize) -> Result<Vec<(String, String, Timestamp)>> {
+        let sql = format!("SELECT name, subject, created FROM issue WHERE digest = ?1 AND name <> '' ORDER BY slot DESC, pk DESC LIMIT {issues_max}");
+        self.db.rows(&sql, [digest], |row| Ok((row.get(0)?, row.get(1)?, time(row.get(2)?))))
+    }
+
+    /// A secret of this installation, if it was made.
+    pub fn secret(&self, name: &str) -> Result<Option<String>> {
+        self.db.row("SELECT value FROM secret WHERE name = ?1", [name], |row| row.get(0))
+    }
+
+    /// How many deliveries are in each state.
+    pub fn delivery_counts(&self) -> Result<Vec<(String, u64)>> {
+        let sql = "SELECT state, count(*) FROM delivery GROUP BY state ORDER BY state";
+        self.db.rows(sql, [], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))
+    }
+
+    /// What the operator was not told yet, the oldest first.
+    pub fn notices(&self) -> Result<Vec<Notice>> {
+        self.db.rows("SELECT source, text FROM notice ORDER BY pk", [], |row| Ok(Notice { source: row.get(0)?, text: row.get(1)? }))
+    }
+}
+
+impl Mailing<'_, Write> {
+    /// Keeps a secret where there is none yet.
+    pub fn put_secret(&self, name: &str, fresh: &str) -> Result<()> {
+        self.db.execute("INSERT INTO secret (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING", [name, fresh])?;
+        Ok(())
+    }
+
+    /// Gives up the deliveries whose fate a process that is no more left open; answers how many. What another one has under
+    /// way is not touched: its lease has not ended.
+    pub fn skip_uncertain(&self, now: Timestamp) -> Result<usize> {
+        let sql = "UPDATE delivery SET state = 'failed', worker = NULL,
+                       last_error = 'handed over by a run that was cut off: it may have arrived, and is not sent again' WHERE state = 'sending' AND next_attempt <= ?1";
+        self.db.execute(sql, [millis(now)])
+    }
+
+    /// Claims a delivery, if it is still due and nobody did since it had so many `attempts`: only one process gets it.
+    pub fn claim(&self, number: i64, attempts: u32, worker: &str, now: Timestamp) -> Result<Option<Claimed>> {
+        let sql = "UPDATE delivery SET state = 'sending', attempts = attempts + 1, next_attempt = ?4, worker = ?5
+                   WHERE pk = ?1 AND attempts = ?2 AND state IN ('pending', 'sending') AND (next_attempt <= ?3 OR next_attempt > ?6)";
+        let parameters = params![number, attempts, millis(now), millis(now + LEASE), worker, millis(now + PAUSE_MAX)];
+        Ok((self.db.execute(sql, parameters)? == 1).then_some(Claimed { number, attempt: attempts + 1 }))
+    }
+
+    /// Keeps what became of a delivery; `false` when another process had taken it over.
+    pub fn settle(&self, claimed: Claimed, state: DeliveryState, error: Option<&str>, next_attempt: Timestamp) -> Result<bool> {
+        let sql = "UPDATE delivery SET state = ?3, last_error = ?4, next_attempt = ?5, worker = NULL WHERE pk = ?1 AND attempts = ?2 AND state = 'sending'";
+        Ok(self.db.execute(sql, params![claimed.number, claimed.attempt, state.as_str(), error, millis(next_attempt)])? == 1)
+    }
+
+    /// Forgets some deliveries that were settled before a time; answers how many.
+    pub fn forget_deliveries(&self, limit: Timestamp, deliveries_max: usize) -> Result<usize> {
+        // Who got what is somebody's own: it is to be gone from the file too.
+        self.db.batch("PRAGMA secure_delete = ON")?;
+        let of_state = |state: &str| format!("SELECT pk FROM delivery WHERE state = '{state}' AND next_attempt < ?1");
+        let sql = format!("DELETE FROM delivery WHERE pk IN ({} UNION ALL {} LIMIT {deliveries_max})", of_state("sent"), of_state("failed"));
+        self.db.execute(&sql, [millis(limit)])
+    }
+
+    /// Forgets the texts of issues that were for deliveries which are forgotten: their web versions stand.
+    pub fn forget_issue_texts(&self, limit: Timestamp) -> Result<()> {
+        let sql = "UPDATE issue SET text = '', html = '' WHERE created < ?1 AND html <> '' AND is_archived = 1
+                   AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.issue = issue.pk)";
+        self.db.execute(sql, [millis(limit)])?;
+        Ok(())
+    }
+
+    /// Forgets the oldest notices: they stand in an issue now.
+    pub fn forget_notices(&self, count: usize) -> Result<()> {
+        self.db.execute(&format!("DELETE FROM notice WHERE pk IN (SELECT pk FROM notice ORDER BY pk LIMIT {count})"), [])?;
+        Ok(())
+    }
+
+    pub(super) fn put_issue(&self, digest: &str, slot: Timestamp, now: Timestamp, issue: &Issue) -> Result<i64> {
+        let sql = "INSERT INTO issue (digest, slot, created, subject, text, html, name, is_archived) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7 = '')";
+        self.db.execute(sql, params![digest, millis(slot), millis(now), issue.subject, issue.text, issue.html, issue.name])?;
+        Ok(self.db.last_key())
+    }
+
+    /// Notes that the web version of an issue stands.
+    pub fn set_archived(&self, key: i64) -> Result<()> {
+        self.db.execute("UPDATE issue SET is_archived = 1 WHERE pk = ?1", [key])?;
+        Ok(())
+    }
+
+    /// Keeps up to which entry a digest looked for stories.
+    pub fn put_digest_mark(&self, digest: &str, seen: i64) -> Result<()> {
+        let sql = "INSERT INTO digest_mark (digest, seen) VALUES (?1, ?2) ON CONFLICT (digest) DO UPDATE SET seen = max(digest_mark.seen, ?2)";
+        self.db.execute(sql, params![digest, seen])?;
+        Ok(())
+    }
+
+    /// Queues an issue: its text, its stories and its deliveries. `None` when the slot was filled or a story was told in the
+    /// meantime: the unit is to be given up then. `message_id` gets the issue's number and the recipient.
+    pub fn queue_issue(&self, new: &NewIssue, message_id: impl Fn(u64, &str) -> String) -> Result<Option<usize>> {
+        if let Some(slot) = new.slot
+            && self.last_slot(new.digest, new.now)?.is_some_and(|last| last >= slot)
+        {
+            return Ok(None);
+        }
+        let issue = self.put_issue(new.digest, new.slot.unwrap_or(new.now), new.now, new.issue)?;
+        let mark = "INSERT INTO issue_story (digest, story, issue) SELECT ?1, pk, ?3 FROM story WHERE id = ?2 ON CONFLICT DO NOTHING";
+        for story in new.stories {
+            if self.db.execute(mark, params![new.digest, story, issue])? != 1 {
+                return Ok(None);
+            }
+        }
+        for recipient in new.recipients {
+            self.put_delivery(issue, recipient, &message_id(issue.unsigned_abs(), recipient), new.now)?;
+        }
+        Ok(Some(new.recipients.len()))
+    }
+
+    pub(super) fn put_delivery(&self, issue: i64, recipient: &str, message_id: &str, now: Timestamp) -> Result<()> {
+        let sql = "INSERT INTO delivery (issue, recipient, message_id, state, next_attempt) VALUES (?1, ?2, ?3, 'pending', ?4)";
+        self.db.execute(sql, params![issue, recipient, message_id, millis(now)])?;
+        Ok(())
+    }
+}

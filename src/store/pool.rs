@@ -1,0 +1,274 @@
+//! The connections of one process: one that writes, a few that read beside it.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::driver::Db;
+use super::feature_index::FeatureIndex;
+use super::unit::{Read, Unit, Write};
+use super::{Result, StoreError, leases, schema};
+
+/// Readers beside each other; one more waits.
+const READERS_MAX: usize = 4;
+/// A second process waits so long for the first to finish writing: a unit takes a fraction of a second, and twenty may queue.
+const BUSY_MAX: Duration = Duration::from_secs(120);
+/// Between two tries. Everybody waits a little differently, so that nobody always comes second.
+const BUSY_PAUSE_MILLIS: u64 = 2;
+/// Pages of the log that are brought into the file together: fewer, larger writes.
+const CHECKPOINT_PAGES: u32 = 8_000;
+/// Of the writer and of each reader, in kibibytes.
+const WRITER_CACHE_KIB: u32 = 64 << 10;
+const READER_CACHE_KIB: u32 = 8 << 10;
+/// Of the file, as memory.
+const MAP_BYTES: u32 = 128 << 20;
+/// Steps of SQLite's machine between two looks at the time.
+const STEPS_BETWEEN_LOOKS: i32 = 20_000;
+/// Pages given back to the disk at a time.
+const PAGES_GIVEN_BACK: u32 = 2_000;
+
+/// The writing connection and what belongs to it.
+struct Writer {
+    db: Db,
+    index: RefCell<FeatureIndex>,
+}
+
+/// All connections of this process to one file.
+pub(super) struct Pool {
+    path: PathBuf,
+    writer: Mutex<Writer>,
+    readers: Mutex<Readers>,
+    is_free: Condvar,
+    worker: String,
+    /// Locked while this process lives: leases of a worker whose file is free are nobody's.
+    alive: Option<leases::Alive>,
+}
+
+#[derive(Default)]
+struct Readers {
+    idle: Vec<Db>,
+    open: usize,
+}
+
+impl Pool {
+    pub fn open(path: &Path, worker: &str) -> Result<Pool> {
+        if let Some(folder) = path.parent() {
+            // A failure shows when the file is opened, with a better message.
+            let _ = std::fs::create_dir_all(folder);
+        }
+        let mut connection = connect(path, WRITER_CACHE_KIB)?;
+        let said = |step: usize, steps: usize| eprintln!("bringing the database up to date: step {step} of {steps}");
+        schema::migrate(&mut connection, said)?;
+        let alive = leases::Alive::new(path, worker);
+        let db = Db::new(connection);
+        let index = FeatureIndex::open(&beside(path, "features"), &store_id(&db)?).map_err(StoreError::Features)?;
+        let writer = Mutex::new(Writer { db, index: RefCell::new(index) });
+        Ok(Pool { path: path.to_owned(), writer, readers: Mutex::default(), is_free: Condvar::new(), worker: worker.to_owned(), alive })
+    }
+
+    pub fn worker(&self) -> &str {
+        &self.worker
+    }
+
+    /// Whether the process of this name is no more. Where files cannot be locked nobody is known to be dead.
+    pub fn is_dead(&self, worker: &str) -> bool {
+        self.alive.is_some() && leases::is_free(&self.path, worker)
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        // A panic elsewhere leaves no half-written state: its transaction was rolled back.
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn write<T, E: From<StoreError>>(&self, is_kept: bool, work: impl FnOnce(&Unit<Write>) -> std::result::Result<T, E>) -> std::result::Result<T, E> {
+        let writer = self.writer();
+        let transaction = Transaction::begin(&writer.db, "BEGIN IMMEDIATE")?;
+        let unit = Unit::new(&writer.db, Some(&writer.index));
+        writer.index.borrow_mut().refresh().map_err(StoreError::Features)?;
+        unit.forget_rolled_back()?;
+        let result = work(&unit)?;
+        if is_kept {
+            transaction.commit()?;
+        }
+        Ok(result)
+    }
+
+    pub fn read<T, E: From<StoreError>>(
+        &self,
+        limit: Option<Duration>,
+        work: impl FnOnce(&Unit<Read>) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        let reader = Reader { pool: self, db: Some(self.take_reader()?) };
+        let Some(db) = &reader.db else { return Err(StoreError::Busy.into()) };
+        let transaction = Transaction::begin(db, "BEGIN")?;
+        if let Some(limit) = limit {
+            let end = Instant::now() + limit;
+            db.connection().progress_handler(STEPS_BETWEEN_LOOKS, Some(move || Instant::now() >= end)).map_err(StoreError::from)?;
+        }
+        let result = work(&Unit::new(db, None));
+        if limit.is_some() {
+            db.connection().progress_handler(0, None::<fn() -> bool>).map_err(StoreError::from)?;
+        }
+        drop(transaction);
+        result
+    }
+
+    fn take_reader(&self) -> Result<Db> {
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(db) = readers.idle.pop() {
+                return Ok(db);
+            }
+            if readers.open < READERS_MAX {
+                readers.open += 1;
+                break;
+            }
+            readers = self.is_free.wait(readers).unwrap_or_else(PoisonError::into_inner);
+        }
+        drop(readers);
+        let opened = connect(&self.path, READER_CACHE_KIB).and_then(|connection| {
+            connection.pragma_update(None, "query_only", true)?;
+            Ok(Db::new(connection))
+        });
+        if opened.is_err() {
+            self.readers.lock().unwrap_or_else(PoisonError::into_inner).open -= 1;
+            self.is_free.notify_one();
+        }
+        opened
+    }
+
+    pub fn settle(&self) -> Result<()> {
+        Ok(self.writer().db.connection().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
+    }
+
+    pub fn give_back_space(&self) -> Result<()> {
+        loop {
+            let writer = self.writer();
+            let free: u32 = writer.db.connection().pragma_query_value(None, "freelist_count", |row| row.get(0))?;
+            let pages: u32 = writer.db.connection().pragma_query_value(None, "page_count", |row| row.get(0))?;
+            // A tenth is kept: what is given back now is asked for again at the next run.
+            if free <= (pages / 10).max(PAGES_GIVEN_BACK) {
+                return Ok(());
+            }
+            let mut statement = writer.db.connection().prepare(&format!("PRAGMA incremental_vacuum({PAGES_GIVEN_BACK})"))?;
+            let given = statement.query_map([], |_| Ok(()))?.count();
+            let left: u32 = writer.db.connection().pragma_query_value(None, "freelist_count", |row| row.get(0))?;
+            if given == 0 && left >= free {
+                // A file of before this was possible.
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        // Leases of a process that ends in order are free at once; a failure only makes others wait.
+        if let Ok(writer) = self.writer.get_mut() {
+            let unit: Unit<Write> = Unit::new(&writer.db, Some(&writer.index));
+            let _ = unit.leases().release(&self.worker);
+        }
+        drop(self.alive.take());
+    }
+}
+
+/// A reader on loan.
+struct Reader<'a> {
+    pool: &'a Pool,
+    db: Option<Db>,
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        self.pool.readers.lock().unwrap_or_else(PoisonError::into_inner).idle.extend(self.db.take());
+        self.pool.is_free.notify_one();
+    }
+}
+
+/// A transaction; dropped without `commit`, it leaves no trace.
+struct Transaction<'a> {
+    db: &'a Db,
+    is_open: bool,
+}
+
+impl<'a> Transaction<'a> {
+    fn begin(db: &'a Db, sql: &str) -> Result<Transaction<'a>> {
+        db.batch(sql)?;
+        Ok(Transaction { db, is_open: true })
+    }
+
+    fn commit(mut self) -> Result<()> {
+        self.db.batch("COMMIT")?;
+        self.is_open = false;
+        Ok(())
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        // A full disk ends a transaction by itself.
+        if self.is_open && !self.db.connection().is_autocommit() {
+            let _ = self.db.batch("ROLLBACK");
+        }
+    }
+}
+
+/// A path beside the database, by an ending.
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{ending}"));
+    name.into()
+}
+
+/// What tells this database from another one that stood under its name.
+fn store_id(db: &Db) -> Result<String> {
+    let id = db.row("SELECT value FROM secret WHERE name = 'store'", [], |row| row.get(0))?;
+    if let Some(id) = id {
+        return Ok(id);
+    }
+    db.execute("INSERT INTO secret (name, value) VALUES ('store', lower(hex(randomblob(16)))) ON CONFLICT DO NOTHING", [])?;
+    db.one("SELECT value FROM secret WHERE name = 'store'", [], |row| row.get(0))
+}
+
+fn connect(path: &Path, cache_kib: u32) -> Result<Connection> {
+    let open = |cause| StoreError::Open { path: path.display().to_string(), cause };
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(open)?;
+    connection.busy_handler(Some(wait_for_others)).map_err(open)?;
+    let is_new = connection.query_row("PRAGMA page_count", [], |row| row.get::<_, i64>(0)).map_err(open)? == 0;
+    if is_new {
+        // Only a file without pages takes this: freed pages can be given back.
+        connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL").map_err(open)?;
+    }
+    use_log(&connection).map_err(open)?;
+    // Freed parts of pages are overwritten; who erases people asks for more (`Subscribers::erase`).
+    let pragmas = format!(
+        "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = FAST; PRAGMA cache_size = -{cache_kib};
+         PRAGMA mmap_size = {MAP_BYTES}; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}; PRAGMA temp_store = MEMORY;"
+    );
+    connection.execute_batch(&pragmas).map_err(open)?;
+    Ok(connection)
+}
+
+/// A log beside the file lets others read while one writes. Two processes that make a file at once are in each other's way
+/// here, where SQLite asks no busy handler.
+fn use_log(connection: &Connection) -> rusqlite::Result<()> {
+    let mut tries = 0;
+    loop {
+        match connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())) {
+            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) && wait_for_others(tries) => tries += 1,
+            result => return result,
+        }
+    }
+}
+
+/// Whether to try again after a pause, when others had the database so many times.
+fn wait_for_others(tries: i32) -> bool {
+    let own = u64::from(std::process::id()) % 7;
+    let pause = Duration::from_millis(BUSY_PAUSE_MILLIS + (tries.unsigned_abs() as u64).min(8) + own);
+    std::thread::sleep(pause);
+    pause * tries.unsigned_abs() < BUSY_MAX
+}

@@ -1,0 +1,202 @@
+//! What is published where, and what is behind.
+
+use jiff::Timestamp;
+use rusqlite::params;
+
+use super::entries::{Markup, published};
+use super::unit::{Publishing, Write};
+use super::{Result, Unit, millis, optional_time, time};
+use crate::model::story::Story;
+
+/// A story that changed since it was published.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DirtyStory {
+    pub key: i64,
+    /// `None` when it went into another one.
+    pub story: Option<Story>,
+}
+
+impl<A> Publishing<'_, A> {
+    /// The stories that changed since they were published, the oldest first.
+    pub fn dirty_keys(&self) -> Result<Vec<i64>> {
+        let sql = "SELECT dirty_story.story FROM dirty_story LEFT JOIN entry ON entry.story = dirty_story.story
+                   GROUP BY dirty_story.story ORDER BY min(sort_date), dirty_story.story";
+        self.db.rows(sql, [], |row| row.get(0))
+    }
+
+    /// Stories by their keys, without their HTML.
+    pub fn dirty_stories(&self, keys: &[i64]) -> Result<Vec<DirtyStory>> {
+        let unit: Unit<A> = Unit::new(self.db, self.index);
+        let mut stories = unit.entries().stories_by_key(keys, Markup::Without)?;
+        Ok(keys.iter().map(|key| DirtyStory { key: *key, story: stories.remove(key) }).collect())
+    }
+
+    /// The outlets that are known: path, contents, archive documents.
+    pub fn outlets(&self) -> Result<Vec<(String, String, i64)>> {
+        self.db.rows("SELECT path, contents, archived FROM outlet", [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+    }
+
+    /// The files that are behind.
+    pub fn behind(&self) -> Result<Vec<String>> {
+        self.db.rows("SELECT path FROM behind ORDER BY path", [], |row| row.get(0))
+    }
+
+    /// The number of the last story of an outlet; 0 while there is none.
+    pub fn last(&self, outlet: &str) -> Result<i64> {
+        Ok(self.db.row("SELECT published FROM outlet WHERE path = ?1", [outlet], |row| row.get(0))?.unwrap_or(0))
+    }
+
+    /// The stories of an outlet whose numbers are from `first` to `last`, in that order.
+    pub fn between(&self, outlet: &str, first: i64, last: i64) -> Result<Vec<Story>> {
+        let condition = "publication.outlet = ?1 AND publication.seq BETWEEN ?2 AND ?3";
+        published(self.db, condition, "publication.seq", params![outlet, first, last])
+    }
+
+    /// The newest stories of an outlet and all those after the number `after`, the newest first.
+    pub fn newest(&self, outlet: &str, stories_max: usize, after: i64) -> Result<Vec<Story>> {
+        // Two questions, for one with an "or" would look at all that was ever published.
+        let newest = format!("SELECT seq FROM publication WHERE outlet = ?1 ORDER BY sort_date DESC LIMIT {stories_max}");
+        let mut numbers: Vec<i64> = self.db.rows(&newest, [outlet], |row| row.get(0))?;
+        numbers.extend(self.db.rows("SELECT seq FROM publication WHERE outlet = ?1 AND seq > ?2", params![outlet, after], |row| row.get::<_, i64>(0))?);
+        numbers.sort_unstable();
+        numbers.dedup();
+        // The plus keeps the planner from walking all of the outlet by date, where a few numbers are wanted.
+        let condition = "publication.outlet = ?1 AND publication.seq IN (SELECT value FROM json_each(?2))";
+        published(self.db, condition, "+publication.sort_date DESC, publication.story DESC", params![outlet, super::entries::keys_text(&numbers)])
+    }
+
+    /// The stories of the channel with a date in `[from, to)`, the newest first.
+    pub fn within(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Story>> {
+        let condition = "publication.outlet = '' AND publication.sort_date >= ?1 AND publication.sort_date < ?2";
+        published(self.db, condition, "publication.sort_date DESC, publication.story DESC", params![millis(from), millis(to)])
+    }
+
+    /// The days of the channel that have stories, in UTC, and how many; the newest first.
+    pub fn days(&self) -> Result<Vec<(String, u64)>> {
+        let sql = "SELECT day, stories FROM published_day ORDER BY day DESC";
+        self.db.rows(sql, [], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))
+    }
+
+    /// The stories that a search finds, the best first, without their HTML.
+    pub fn search(&self, query: &str, stories_max: usize) -> Result<Vec<Story>> {
+        let sql = format!(
+            "SELECT story FROM (SELECT entry.story AS story, found.rank AS rank
+                                FROM (SELECT rowid AS entry, rank FROM entry_text WHERE entry_text MATCH ?1 ORDER BY rank LIMIT {}) AS found
+                                JOIN entry ON entry.pk = found.entry)
+             GROUP BY story ORDER BY min(rank) LIMIT {stories_max}",
+            stories_max * 4
+        );
+        let keys: Vec<i64> = self.db.rows(&sql, [query], |row| row.get(0))?;
+        let unit: Unit<A> = Unit::new(self.db, self.index);
+        unit.entries().stories(&keys, Markup::Without)
+    }
+}
+
+impl Publishing<'_, Write> {
+    /// A feed is of this from now on; what it held as something else is forgotten.
+    pub fn put_outlet(&self, path: &str, contents: &str) -> Result<()> {
+        self.db.execute("DELETE FROM publication WHERE outlet = ?1", [path])?;
+        if path.is_empty() {
+            self.db.execute("DELETE FROM published_day", [])?;
+        }
+        self.put_contents(path, contents)
+    }
+
+    /// All stories are looked at again.
+    pub fn mark_all_dirty(&self) -> Result<()> {
+        self.db.execute("INSERT INTO dirty_story SELECT pk FROM story WHERE true ON CONFLICT DO NOTHING", [])?;
+        Ok(())
+    }
+
+    /// Keeps what stands under a name that is no outlet's.
+    pub fn put_contents(&self, name: &str, contents: &str) -> Result<()> {
+        let sql =
+            "INSERT INTO outlet (path, contents, archived) VALUES (?1, ?2, 0) ON CONFLICT (path) DO UPDATE SET contents = ?2, archived = 0, published = 0";
+        self.db.execute(sql, [name, contents])?;
+        Ok(())
+    }
+
+    /// Puts a story into an outlet, at its end if it was not there; answers the date that it was sorted by before.
+    pub fn publish_story(&self, outlet: &str, story: i64, sort_date: Timestamp) -> Result<Option<Timestamp>> {
+        let date = millis(sort_date);
+        let known = "SELECT sort_date FROM publication WHERE story = ?1 AND outlet = ?2";
+        let known: Option<i64> = self.db.row(known, params![story, outlet], |row| row.get(0))?;
+        if outlet.is_empty() && known != Some(date) {
+            self.count_day(known, -1)?;
+            self.count_day(Some(date), 1)?;
+        }
+        match known {
+            Some(known) if known == date => {}
+            Some(_) => {
+                self.db.execute("UPDATE publication SET sort_date = ?3 WHERE story = ?1 AND outlet = ?2", params![story, outlet, date])?;
+            }
+            None => {
+                let next = "UPDATE outlet SET published = published + 1 WHERE path = ?1 RETURNING published";
+                let seq: i64 = self.db.one(next, [outlet], |row| row.get(0))?;
+                let insert = "INSERT INTO publication (outlet, seq, story, sort_date) VALUES (?1, ?2, ?3, ?4)";
+                self.db.execute(insert, params![outlet, seq, story, date])?;
+            }
+        }
+        Ok(optional_time(known))
+    }
+
+    /// Keeps how many stories a day has.
+    fn count_day(&self, date: Option<i64>, step: i64) -> Result<()> {
+        let Some(date) = date else { return Ok(()) };
+        let day = time(date).to_zoned_datetime(jiff::tz::TimeZone::UTC).date().to_string();
+        let count = "INSERT INTO published_day (day, stories) VALUES (?1, ?2) ON CONFLICT (day) DO UPDATE SET stories = published_day.stories + ?2";
+        self.db.execute(count, params![day, step])?;
+        self.db.execute("DELETE FROM published_day WHERE day = ?1 AND stories <= 0", [day])?;
+        Ok(())
+    }
+
+    /// Takes a story that is no more out of all outlets; answers which those were, and the date that it was sorted by.
+    pub fn withdraw_story(&self, story: i64) -> Result<(Vec<String>, Option<Timestamp>)> {
+        let sql = "DELETE FROM publication WHERE story = ?1 RETURNING outlet, sort_date";
+        let rows = self.db.rows(sql, [story], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+        let date = rows.iter().find(|(outlet, _)| outlet.is_empty()).map(|(_, date)| *date);
+        self.count_day(date, -1)?;
+        Ok((rows.into_iter().map(|(outlet, _)| outlet).collect(), date.map(time)))
+    }
+
+    /// Notes that a story is published as it is.
+    pub fn set_clean(&self, story: i64) -> Result<()> {
+        self.db.execute("DELETE FROM dirty_story WHERE story = ?1", [story])?;
+        Ok(())
+    }
+
+    /// Notes that a file is behind.
+    pub fn put_behind(&self, path: &str) -> Result<()> {
+        self.db.execute("INSERT INTO behind (path) VALUES (?1) ON CONFLICT DO NOTHING", [path])?;
+        Ok(())
+    }
+
+    /// Notes that files stand as they should.
+    pub fn set_even(&self, paths: &[String]) -> Result<()> {
+        for path in paths {
+            self.db.execute("DELETE FROM behind WHERE path = ?1", [path])?;
+        }
+        Ok(())
+    }
+
+    /// Notes how many archive documents of an outlet stand.
+    pub fn set_archives(&self, outlet: &str, count: i64) -> Result<()> {
+        self.db.execute("UPDATE outlet SET archived = ?2 WHERE path = ?1", params![outlet, count])?;
+        Ok(())
+    }
+
+    /// Brings the words of some entries up to date for the search; answers how many.
+    pub fn index_words(&self, entries_max: usize) -> Result<usize> {
+        let select =
+            format!("SELECT unindexed.entry, entry.title, entry.summary FROM unindexed LEFT JOIN entry ON entry.pk = unindexed.entry LIMIT {entries_max}");
+        let rows = self.db.rows(&select, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<String>>(1)?, row.get::<_, Option<String>>(2)?)))?;
+        for (key, title, summary) in &rows {
+            self.db.execute("DELETE FROM entry_text WHERE rowid = ?1", [key])?;
+            if title.is_some() {
+                self.db.execute("INSERT INTO entry_text (rowid, title, summary) VALUES (?1, ?2, ?3)", params![key, title, summary])?;
+            }
+            self.db.execute("DELETE FROM unindexed WHERE entry = ?1", [key])?;
+        }
+        Ok(rows.len())
+    }
+}

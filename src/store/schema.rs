@@ -1,0 +1,58 @@
+//! The schema and how a store of an earlier version is brought up to date. Each step is a transaction of its own that also
+//! counts it, so a process that is killed leaves a whole number of steps; two processes that open a store at once wait for
+//! each other.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::StoreError;
+use crate::model::sketch::hash64;
+
+/// Embedded and numbered by their order; one is never edited after a release.
+const STEPS: [&str; 6] = [
+    include_str!("../../migrations/sqlite/0001_start.sql"),
+    include_str!("../../migrations/sqlite/0002_newsletter.sql"),
+    include_str!("../../migrations/sqlite/0003_publications.sql"),
+    include_str!("../../migrations/sqlite/0004_hub.sql"),
+    include_str!("../../migrations/sqlite/0005_stories.sql"),
+    include_str!("../../migrations/sqlite/0006_hands.sql"),
+];
+
+/// How many steps were taken.
+fn version(connection: &Connection) -> rusqlite::Result<usize> {
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    // A negative one was written by nobody of ours.
+    Ok(usize::try_from(version).unwrap_or(usize::MAX))
+}
+
+/// Takes the steps that are missing. `on_step` hears of each before it is taken, of how many there are.
+///
+/// # Errors
+/// When the store comes from a later version or is none of ours, or when the disk fails; steps that were taken stay.
+pub(super) fn migrate(connection: &mut Connection, on_step: impl Fn(usize, usize)) -> Result<(), StoreError> {
+    let before = version(connection)?;
+    if before == STEPS.len() {
+        return Ok(());
+    }
+    // Keys of entries are kept as hashes from the sixth step on.
+    connection.create_scalar_function("hash64", 1, rusqlite::functions::FunctionFlags::SQLITE_DETERMINISTIC, |context| {
+        Ok(hash64(context.get_raw(0).as_bytes().unwrap_or_default()) as i64)
+    })?;
+    loop {
+        // The lock first, then the look: whoever waited for another process finds the step taken.
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let at = version(&transaction)?;
+        let Some(step) = STEPS.get(at) else {
+            return if at == STEPS.len() { Ok(()) } else { Err(StoreError::Later) };
+        };
+        let is_foreign = at == 0 && transaction.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0))?;
+        if is_foreign {
+            return Err(StoreError::Foreign);
+        }
+        if before > 0 {
+            on_step(at + 1, STEPS.len());
+        }
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "user_version", (at + 1) as i64)?;
+        transaction.commit()?;
+    }
+}
