@@ -1,9 +1,10 @@
 //! Characters and words: named references, white space, folding, cutting. Knows no format and no type of ours.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
+use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
 /// The characters that a named reference of HTML stands for, its semicolon left out.
 pub fn named_reference(name: &str) -> Option<String> {
@@ -111,12 +112,48 @@ pub fn fold(text: &str) -> String {
 
 /// Adds a folded text to another.
 pub fn fold_into(out: &mut String, text: &str) {
-    if text.is_ascii() {
-        out.extend(text.bytes().map(|byte| byte.to_ascii_lowercase() as char));
-    } else {
-        out.extend(text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase));
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| !byte.is_ascii()) {
+        push_lower(out, &rest[..at]);
+        let end = rest.as_bytes()[at..].iter().position(u8::is_ascii).map_or(rest.len(), |length| at + length);
+        rest[at..end].chars().for_each(|c| fold_char(out, c));
+        rest = &rest[end..];
+    }
+    push_lower(out, rest);
+}
+
+fn push_lower(out: &mut String, ascii: &str) {
+    let start = out.len();
+    out.push_str(ascii);
+    out[start..].make_ascii_lowercase();
+}
+
+/// Each character by itself: what decomposition puts into another order are marks, and those go.
+fn fold_char(out: &mut String, c: char) {
+    match FOLDED.get(c as usize) {
+        Some(&folded) if folded != NOT_ONE => out.push(folded),
+        _ => decompose_compatible(c, |part| {
+            if !is_combining_mark(part) {
+                out.extend(part.to_lowercase());
+            }
+        }),
     }
 }
+
+/// In the place of a character that does not fold to a single one.
+const NOT_ONE: char = '\0';
+
+/// What the characters up to the punctuation of books fold to: looking up a decomposition takes far longer.
+static FOLDED: LazyLock<Vec<char>> = LazyLock::new(|| {
+    let fold = |c: char| {
+        let mut folded = [c].into_iter().nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase);
+        match (folded.next(), folded.next()) {
+            (Some(one), None) => one,
+            _ => NOT_ONE,
+        }
+    };
+    ('\0'..'\u{2070}').map(fold).collect()
+});
 
 /// Letters without their accents, case kept: for headers that hold ASCII only.
 pub fn without_accents(text: &str) -> String {
@@ -220,6 +257,17 @@ mod tests {
     #[test]
     fn folding_drops_case_and_accents() {
         assert_eq!(fold("Élections À ŒUVRER"), "elections a œuvrer");
+        assert_eq!(fold("½ ﬁn, e\u{301}té, İzmir, ΟΔΟΣ, 한국, ㎏"), "1⁄2 fin, ete, izmir, οδοσ, 한국".nfd().collect::<String>() + ", kg");
+    }
+
+    #[test]
+    fn folding_letter_by_letter_is_folding_the_whole() {
+        let whole = |text: &str| -> String { text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).collect() };
+        let chars: Vec<char> = ('\0'..=char::MAX).collect();
+        for chars in chars.chunks(64) {
+            let text: String = chars.iter().flat_map(|c| [*c, 'é', '\u{327}']).collect();
+            assert_eq!(fold(&text), whole(&text), "{:x}", chars[0] as u32);
+        }
     }
 
     #[test]
