@@ -20,15 +20,71 @@ pub fn named_reference(name: &str) -> Option<String> {
 
 /// Runs of white space and control characters become one space; no-break spaces are typography and stay.
 pub fn one_line(text: &str) -> String {
-    let is_space = |c: char| (c.is_whitespace() && !matches!(c, '\u{A0}' | '\u{202F}' | '\u{2007}')) || c.is_control();
-    let mut out = String::with_capacity(text.len());
-    for word in text.split(is_space).filter(|word| !word.is_empty()) {
-        if !out.is_empty() {
-            out.push(' ');
-        }
-        out.push_str(word);
+    let mut line = Line::with_capacity(text.len());
+    line.push(text);
+    line.text
+}
+
+/// A text that becomes one line while it is put together.
+#[derive(Debug, Default)]
+pub struct Line {
+    pub text: String,
+    /// White space was seen behind what is there.
+    is_parted: bool,
+}
+
+impl Line {
+    pub fn with_capacity(bytes: usize) -> Line {
+        Line { text: String::with_capacity(bytes), is_parted: false }
     }
-    out
+
+    /// Adds what follows: with nothing between, if neither side has a space there.
+    pub fn push(&mut self, more: &str) {
+        let bytes = more.as_bytes();
+        let mut at = 0;
+        loop {
+            let start = at + spaces(&more[at..]);
+            self.is_parted |= start > at;
+            if start == bytes.len() {
+                return;
+            }
+            // Single spaces between words stay as they are: most of a text is copied in one go.
+            at = start;
+            loop {
+                at += bytes[at..].iter().position(|byte| MAY_BE_SPACE[usize::from(*byte)]).unwrap_or(bytes.len() - at);
+                let is_between_words = bytes.get(at) == Some(&b' ') && bytes.get(at + 1).is_some_and(|next| !MAY_BE_SPACE[usize::from(*next)]);
+                match more[at..].chars().next() {
+                    Some(c) if is_between_words || !is_space(c) => at += c.len_utf8(),
+                    _ => break,
+                }
+            }
+            if self.is_parted && !self.text.is_empty() {
+                self.text.push(' ');
+            }
+            self.is_parted = false;
+            self.text.push_str(&more[start..at]);
+        }
+    }
+}
+
+/// The bytes that a white space or control character begins with, in UTF-8.
+static MAY_BE_SPACE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = byte <= 0x20 || matches!(byte, 0x7F | 0xC2 | 0xE1..=0xE3);
+        byte += 1;
+    }
+    table
+};
+
+fn is_space(c: char) -> bool {
+    (c.is_whitespace() && !matches!(c, '\u{A0}' | '\u{202F}' | '\u{2007}')) || c.is_control()
+}
+
+/// How many bytes of white space a text begins with.
+fn spaces(text: &str) -> usize {
+    text.char_indices().find(|(_, c)| !is_space(*c)).map_or(text.len(), |(at, _)| at)
 }
 
 /// Cuts at a word's end and marks the cut.
@@ -50,11 +106,6 @@ const TAGS_MAX: usize = 100_000;
 /// HTML whose nesting, attributes and tags are bounded, so that parsing it takes time in proportion to its length and a
 /// bounded multiple of its memory. What is within bounds, all honest documents, comes back as it was.
 pub fn bound_markup(html: &str) -> Cow<'_, str> {
-    /// Elements that never hold others, or end by themselves when the next one of their kind begins.
-    const UNCOUNTED: [&str; 29] = [
-        "area", "base", "body", "br", "col", "dd", "dt", "embed", "head", "hr", "html", "img", "input", "li", "link", "meta", "option", "p", "param", "source",
-        "tbody", "td", "tfoot", "th", "thead", "tr", "track", "wbr", "optgroup",
-    ];
     let bytes = html.as_bytes();
     let (mut depth, mut unwrapped) = (0usize, 0usize);
     let (mut out, mut done) = (String::new(), 0);
@@ -70,7 +121,7 @@ pub fn bound_markup(html: &str) -> Cow<'_, str> {
         let is_end = bytes.get(at) == Some(&b'/');
         let name_start = at + usize::from(is_end);
         let name_len = bytes[name_start..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
-        if name_len == 0 || UNCOUNTED.iter().any(|name| name.as_bytes().eq_ignore_ascii_case(&bytes[name_start..name_start + name_len])) {
+        if name_len == 0 || is_uncounted(&bytes[name_start..name_start + name_len]) {
             continue;
         }
         let end = memchr::memchr(b'>', &bytes[at..]).map_or(bytes.len(), |end| at + end + 1);
@@ -101,6 +152,21 @@ pub fn bound_markup(html: &str) -> Cow<'_, str> {
     }
     out.push_str(&html[done..]);
     Cow::Owned(out)
+}
+
+/// Whether elements of a name never hold others, or end by themselves when the next one of their kind begins.
+fn is_uncounted(name: &[u8]) -> bool {
+    let mut lower = [0; "optgroup".len()];
+    let Some(lower) = lower.get_mut(..name.len()) else { return false };
+    lower.copy_from_slice(name);
+    lower.make_ascii_lowercase();
+    #[rustfmt::skip]
+    let is_uncounted = matches!(
+        &*lower,
+        b"area" | b"base" | b"body" | b"br" | b"col" | b"dd" | b"dt" | b"embed" | b"head" | b"hr" | b"html" | b"img" | b"input" | b"li" | b"link" | b"meta"
+            | b"option" | b"p" | b"param" | b"source" | b"tbody" | b"td" | b"tfoot" | b"th" | b"thead" | b"tr" | b"track" | b"wbr" | b"optgroup"
+    );
+    is_uncounted
 }
 
 /// Lower case without accents: what two spellings of a word have in common.
@@ -273,5 +339,17 @@ mod tests {
     #[test]
     fn typography_survives_one_line() {
         assert_eq!(one_line(" Un\n deux\u{A0}: trois "), "Un deux\u{A0}: trois");
+        let split = |text: &str| text.split(is_space).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+        for c in '\0'..=char::MAX {
+            let text = format!("{c}a{c}b {c}{c} c{c} d {c}");
+            assert_eq!(one_line(&text), split(&text), "{:x}", c as u32);
+        }
+    }
+
+    #[test]
+    fn a_line_is_put_together_from_pieces() {
+        let mut line = Line::default();
+        [" one", "two ", " ", "", "th", "ree", "\n"].iter().for_each(|piece| line.push(piece));
+        assert_eq!(line.text, "onetwo three");
     }
 }
