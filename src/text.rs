@@ -251,7 +251,8 @@ pub fn escaped(text: &str) -> String {
 
 /// Bytes in hexadecimal, lower case.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// The bytes of a text in hexadecimal.
@@ -318,6 +319,13 @@ mod tests {
         let wide = format!("a<div {}>b", "x=1 ".repeat(5000));
         assert_eq!(bound_markup(&wide), "ab");
         assert_eq!(bound_markup(&"<p>x".repeat(TAGS_MAX + 5)).len(), 4 * TAGS_MAX);
+    }
+
+    #[test]
+    fn hexadecimal_is_read_as_it_is_written() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        assert!(hex(&bytes).starts_with("000102") && hex(&bytes).ends_with("fdfeff"));
+        assert_eq!(unhex(&hex(&bytes)), Some(bytes));
     }
 
     #[test]
