@@ -106,6 +106,11 @@ const TAGS_MAX: usize = 100_000;
 /// HTML whose nesting, attributes and tags are bounded, so that parsing it takes time in proportion to its length and a
 /// bounded multiple of its memory. What is within bounds, all honest documents, comes back as it was.
 pub fn bound_markup(html: &str) -> Cow<'_, str> {
+    /// Elements that never hold others, or end by themselves when the next one of their kind begins.
+    const UNCOUNTED: [&str; 29] = [
+        "area", "base", "body", "br", "col", "dd", "dt", "embed", "head", "hr", "html", "img", "input", "li", "link", "meta", "option", "p", "param", "source",
+        "tbody", "td", "tfoot", "th", "thead", "tr", "track", "wbr", "optgroup",
+    ];
     let bytes = html.as_bytes();
     let (mut depth, mut unwrapped) = (0usize, 0usize);
     let (mut out, mut done) = (String::new(), 0);
@@ -121,7 +126,7 @@ pub fn bound_markup(html: &str) -> Cow<'_, str> {
         let is_end = bytes.get(at) == Some(&b'/');
         let name_start = at + usize::from(is_end);
         let name_len = bytes[name_start..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
-        if name_len == 0 || is_uncounted(&bytes[name_start..name_start + name_len]) {
+        if name_len == 0 || UNCOUNTED.iter().any(|name| name.as_bytes().eq_ignore_ascii_case(&bytes[name_start..name_start + name_len])) {
             continue;
         }
         let end = memchr::memchr(b'>', &bytes[at..]).map_or(bytes.len(), |end| at + end + 1);
@@ -152,21 +157,6 @@ pub fn bound_markup(html: &str) -> Cow<'_, str> {
     }
     out.push_str(&html[done..]);
     Cow::Owned(out)
-}
-
-/// Whether elements of a name never hold others, or end by themselves when the next one of their kind begins.
-fn is_uncounted(name: &[u8]) -> bool {
-    let mut lower = [0; "optgroup".len()];
-    let Some(lower) = lower.get_mut(..name.len()) else { return false };
-    lower.copy_from_slice(name);
-    lower.make_ascii_lowercase();
-    #[rustfmt::skip]
-    let is_uncounted = matches!(
-        &*lower,
-        b"area" | b"base" | b"body" | b"br" | b"col" | b"dd" | b"dt" | b"embed" | b"head" | b"hr" | b"html" | b"img" | b"input" | b"li" | b"link" | b"meta"
-            | b"option" | b"p" | b"param" | b"source" | b"tbody" | b"td" | b"tfoot" | b"th" | b"thead" | b"tr" | b"track" | b"wbr" | b"optgroup"
-    );
-    is_uncounted
 }
 
 /// Lower case without accents: what two spellings of a word have in common.

@@ -124,20 +124,26 @@ fn is_declaration(rest: &str) -> bool {
 
 /// The words of HTML that this module made: well-formed, with few references. Blocks are kept apart by a space.
 pub fn text_of_safe_html(html: &str) -> String {
-    text_until(html, |_| false)
+    text_until(html, usize::MAX)
 }
 
 /// The start of the words of safe HTML, cut as `shorten` cuts: of a long article, what follows is not read.
 pub fn start_of_safe_html(html: &str, chars_max: usize) -> String {
-    shorten(&text_until(html, |text| text.len() > chars_max && text.chars().count() > chars_max), chars_max)
+    shorten(&text_until(html, chars_max), chars_max)
 }
 
-fn text_until(html: &str, is_enough: impl Fn(&str) -> bool) -> String {
+/// The words of safe HTML, to the piece that makes them more than so many characters.
+fn text_until(html: &str, chars_max: usize) -> String {
+    const INLINE: [&str; 21] =
+        ["a", "abbr", "b", "bdi", "bdo", "cite", "code", "del", "dfn", "em", "i", "ins", "kbd", "mark", "q", "s", "small", "span", "strong", "sub", "sup"];
     let mut out = Line::default();
+    let (mut counted, mut chars) = (0, 0);
     let mut rest = html;
     while let Some(at) = memchr::memchr2(b'<', b'&', rest.as_bytes()) {
         out.push(&rest[..at]);
-        if is_enough(&out.text) {
+        chars += out.text[counted..].chars().count();
+        counted = out.text.len();
+        if chars > chars_max {
             return out.text;
         }
         rest = &rest[at..];
@@ -145,7 +151,7 @@ fn text_until(html: &str, is_enough: impl Fn(&str) -> bool) -> String {
             let end = memchr::memchr(b'>', tag.as_bytes()).unwrap_or(tag.len());
             let name = tag.trim_start_matches('/');
             let length = name.bytes().take_while(u8::is_ascii_alphanumeric).count();
-            if !is_inline(&name.as_bytes()[..length]) {
+            if !INLINE.contains(&&name[..length]) {
                 out.push(" ");
             }
             rest = tag.get(end + 1..).unwrap_or("");
@@ -173,17 +179,6 @@ fn referred(name: &str) -> Option<Cow<'static, str>> {
         "nbsp" => "\u{A0}",
         _ => return named_reference(name).map(Cow::Owned),
     }))
-}
-
-/// Elements whose words go on with those around them.
-fn is_inline(name: &[u8]) -> bool {
-    #[rustfmt::skip]
-    let is_inline = matches!(
-        name,
-        b"a" | b"abbr" | b"b" | b"bdi" | b"bdo" | b"cite" | b"code" | b"del" | b"dfn" | b"em" | b"i" | b"ins" | b"kbd" | b"mark" | b"q" | b"s" | b"small" | b"span"
-            | b"strong" | b"sub" | b"sup"
-    );
-    is_inline
 }
 
 #[cfg(test)]
