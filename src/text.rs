@@ -1,9 +1,10 @@
 //! Characters and words: named references, white space, folding, cutting. Knows no format and no type of ours.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
+use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
 /// The characters that a named reference of HTML stands for, its semicolon left out.
 pub fn named_reference(name: &str) -> Option<String> {
@@ -19,15 +20,71 @@ pub fn named_reference(name: &str) -> Option<String> {
 
 /// Runs of white space and control characters become one space; no-break spaces are typography and stay.
 pub fn one_line(text: &str) -> String {
-    let is_space = |c: char| (c.is_whitespace() && !matches!(c, '\u{A0}' | '\u{202F}' | '\u{2007}')) || c.is_control();
-    let mut out = String::with_capacity(text.len());
-    for word in text.split(is_space).filter(|word| !word.is_empty()) {
-        if !out.is_empty() {
-            out.push(' ');
-        }
-        out.push_str(word);
+    let mut line = Line::with_capacity(text.len());
+    line.push(text);
+    line.text
+}
+
+/// A text that becomes one line while it is put together.
+#[derive(Debug, Default)]
+pub struct Line {
+    pub text: String,
+    /// White space was seen behind what is there.
+    is_parted: bool,
+}
+
+impl Line {
+    pub fn with_capacity(bytes: usize) -> Line {
+        Line { text: String::with_capacity(bytes), is_parted: false }
     }
-    out
+
+    /// Adds what follows: with nothing between, if neither side has a space there.
+    pub fn push(&mut self, more: &str) {
+        let bytes = more.as_bytes();
+        let mut at = 0;
+        loop {
+            let start = at + spaces(&more[at..]);
+            self.is_parted |= start > at;
+            if start == bytes.len() {
+                return;
+            }
+            // Single spaces between words stay as they are: most of a text is copied in one go.
+            at = start;
+            loop {
+                at += bytes[at..].iter().position(|byte| MAY_BE_SPACE[usize::from(*byte)]).unwrap_or(bytes.len() - at);
+                let is_between_words = bytes.get(at) == Some(&b' ') && bytes.get(at + 1).is_some_and(|next| !MAY_BE_SPACE[usize::from(*next)]);
+                match more[at..].chars().next() {
+                    Some(c) if is_between_words || !is_space(c) => at += c.len_utf8(),
+                    _ => break,
+                }
+            }
+            if self.is_parted && !self.text.is_empty() {
+                self.text.push(' ');
+            }
+            self.is_parted = false;
+            self.text.push_str(&more[start..at]);
+        }
+    }
+}
+
+/// The bytes that a white space or control character begins with, in UTF-8.
+static MAY_BE_SPACE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = byte <= 0x20 || matches!(byte, 0x7F | 0xC2 | 0xE1..=0xE3);
+        byte += 1;
+    }
+    table
+};
+
+fn is_space(c: char) -> bool {
+    (c.is_whitespace() && !matches!(c, '\u{A0}' | '\u{202F}' | '\u{2007}')) || c.is_control()
+}
+
+/// How many bytes of white space a text begins with.
+fn spaces(text: &str) -> usize {
+    text.char_indices().find(|(_, c)| !is_space(*c)).map_or(text.len(), |(at, _)| at)
 }
 
 /// Cuts at a word's end and marks the cut.
@@ -111,12 +168,48 @@ pub fn fold(text: &str) -> String {
 
 /// Adds a folded text to another.
 pub fn fold_into(out: &mut String, text: &str) {
-    if text.is_ascii() {
-        out.extend(text.bytes().map(|byte| byte.to_ascii_lowercase() as char));
-    } else {
-        out.extend(text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase));
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| !byte.is_ascii()) {
+        push_lower(out, &rest[..at]);
+        let end = rest.as_bytes()[at..].iter().position(u8::is_ascii).map_or(rest.len(), |length| at + length);
+        rest[at..end].chars().for_each(|c| fold_char(out, c));
+        rest = &rest[end..];
+    }
+    push_lower(out, rest);
+}
+
+fn push_lower(out: &mut String, ascii: &str) {
+    let start = out.len();
+    out.push_str(ascii);
+    out[start..].make_ascii_lowercase();
+}
+
+/// Each character by itself: what decomposition puts into another order are marks, and those go.
+fn fold_char(out: &mut String, c: char) {
+    match FOLDED.get(c as usize) {
+        Some(&folded) if folded != NOT_ONE => out.push(folded),
+        _ => decompose_compatible(c, |part| {
+            if !is_combining_mark(part) {
+                out.extend(part.to_lowercase());
+            }
+        }),
     }
 }
+
+/// In the place of a character that does not fold to a single one.
+const NOT_ONE: char = '\0';
+
+/// What the characters up to the punctuation of books fold to: looking up a decomposition takes far longer.
+static FOLDED: LazyLock<Vec<char>> = LazyLock::new(|| {
+    let fold = |c: char| {
+        let mut folded = [c].into_iter().nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase);
+        match (folded.next(), folded.next()) {
+            (Some(one), None) => one,
+            _ => NOT_ONE,
+        }
+    };
+    ('\0'..'\u{2070}').map(fold).collect()
+});
 
 /// Letters without their accents, case kept: for headers that hold ASCII only.
 pub fn without_accents(text: &str) -> String {
@@ -148,7 +241,8 @@ pub fn escaped(text: &str) -> String {
 
 /// Bytes in hexadecimal, lower case.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// The bytes of a text in hexadecimal.
@@ -218,12 +312,42 @@ mod tests {
     }
 
     #[test]
+    fn hexadecimal_is_read_as_it_is_written() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        assert!(hex(&bytes).starts_with("000102") && hex(&bytes).ends_with("fdfeff"));
+        assert_eq!(unhex(&hex(&bytes)), Some(bytes));
+    }
+
+    #[test]
     fn folding_drops_case_and_accents() {
         assert_eq!(fold("Élections À ŒUVRER"), "elections a œuvrer");
+        assert_eq!(fold("½ ﬁn, e\u{301}té, İzmir, ΟΔΟΣ, 한국, ㎏"), "1⁄2 fin, ete, izmir, οδοσ, 한국".nfd().collect::<String>() + ", kg");
+    }
+
+    #[test]
+    fn folding_letter_by_letter_is_folding_the_whole() {
+        let whole = |text: &str| -> String { text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).collect() };
+        let chars: Vec<char> = ('\0'..=char::MAX).collect();
+        for chars in chars.chunks(64) {
+            let text: String = chars.iter().flat_map(|c| [*c, 'é', '\u{327}']).collect();
+            assert_eq!(fold(&text), whole(&text), "{:x}", chars[0] as u32);
+        }
     }
 
     #[test]
     fn typography_survives_one_line() {
         assert_eq!(one_line(" Un\n deux\u{A0}: trois "), "Un deux\u{A0}: trois");
+        let split = |text: &str| text.split(is_space).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+        for c in '\0'..=char::MAX {
+            let text = format!("{c}a{c}b {c}{c} c{c} d {c}");
+            assert_eq!(one_line(&text), split(&text), "{:x}", c as u32);
+        }
+    }
+
+    #[test]
+    fn a_line_is_put_together_from_pieces() {
+        let mut line = Line::default();
+        [" one", "two ", " ", "", "th", "ree", "\n"].iter().for_each(|piece| line.push(piece));
+        assert_eq!(line.text, "onetwo three");
     }
 }

@@ -2,6 +2,7 @@
 //! others. It is trained in seconds on what people labelled, and says which words decided.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::text::fold;
 
@@ -73,6 +74,12 @@ struct Counter {
     /// Buckets of words, then of letters; counts.
     words: Vec<Feature>,
     letters: Vec<Feature>,
+}
+
+/// Counters at rest, as many as ever counted at the same time: to make one for a single text takes longer than to count it.
+fn spare_counters() -> MutexGuard<'static, Vec<Counter>> {
+    static SPARE: Mutex<Vec<Counter>> = Mutex::new(Vec::new());
+    SPARE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn hash_step(state: u64, byte: u8) -> u64 {
@@ -219,7 +226,8 @@ impl Model {
     /// What a text is about: as many topics as `labels_max`, the likeliest first.
     pub fn predict(&self, text: &str, labels_max: usize) -> Vec<Prediction> {
         let folded = prepared(text);
-        let mut predictor = Predictor::new(self);
+        let spare = spare_counters().pop();
+        let mut predictor = Predictor { model: self, counter: spare.unwrap_or_else(Counter::new) };
         let scores = predictor.scores(&folded);
         let mut order: Vec<usize> = (0..self.labels.len()).collect();
         order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
@@ -229,7 +237,9 @@ impl Model {
             margin: scores[label] - order.get(place + 1).map_or(f32::MIN, |next| scores[*next]),
             evidence: predictor.evidence(&folded, label),
         };
-        order.iter().enumerate().take(labels_max).map(of).collect()
+        let predictions = order.iter().enumerate().take(labels_max).map(of).collect();
+        spare_counters().push(predictor.counter);
+        predictions
     }
 
     /// Who predicts many texts with this model.

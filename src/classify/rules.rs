@@ -1,7 +1,7 @@
 //! Topics by rules: words, phrases and beginnings of words per language, case and accents folded; words that speak against a
 //! topic; tags of the source. Every topic comes with the words that gave it.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use crate::model::topic::{Topic, TopicMatch};
 use crate::text::{fold, primary_language};
@@ -24,8 +24,8 @@ struct Keyword {
 #[derive(Debug, Default)]
 struct Index {
     by_first_word: HashMap<String, Vec<Keyword>>,
-    /// One-word prefixes, which no whole word finds.
-    prefixes: Vec<Keyword>,
+    /// One-word prefixes, which no whole word finds, by their first byte.
+    prefixes: HashMap<u8, Vec<Keyword>>,
 }
 
 /// What is kept of a topic beside its keywords.
@@ -133,7 +133,7 @@ impl Index {
         let is_short = words.len() == 1;
         let keyword = Keyword { topic, words, is_prefix, is_negative };
         if is_prefix && is_short {
-            self.prefixes.push(keyword);
+            self.prefixes.entry(first.as_bytes()[0]).or_default().push(keyword);
         } else {
             self.by_first_word.entry(first).or_default().push(keyword);
         }
@@ -143,7 +143,8 @@ impl Index {
     fn find(&self, words: &[&str]) -> Vec<(&Keyword, String)> {
         let mut seen: Vec<(&Keyword, String)> = Vec::new();
         for at in 0..words.len() {
-            let here = self.by_first_word.get(words[at]).into_iter().flatten().chain(&self.prefixes);
+            let prefixes = self.prefixes.get(&words[at].as_bytes()[0]);
+            let here = self.by_first_word.get(words[at]).into_iter().chain(prefixes).flatten();
             for keyword in here.filter(|keyword| keyword.stands_at(&words[at..])) {
                 if !seen.iter().any(|(known, _)| std::ptr::eq(*known, keyword)) {
                     seen.push((keyword, words[at..at + keyword.words.len()].join(" ")));

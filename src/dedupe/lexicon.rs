@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use hashbrown::HashMap;
 
 use crate::little_words::LITTLE_WORDS;
-use crate::model::sketch::{hash, hash_all};
+use crate::model::sketch::{hash, hash_all, hash64};
 
 /// What is known of a word by its letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,8 +57,8 @@ const NUMBERS: [&str; 11] = [
     "twelve douze doce",
 ];
 
-static SPECIAL: LazyLock<Vec<(u32, Special)>> = LazyLock::new(|| {
-    let mut table: HashMap<u32, Special> = HashMap::new();
+static SPECIAL: LazyLock<HashMap<u32, Special, ByHash>> = LazyLock::new(|| {
+    let mut table: HashMap<u32, Special, ByHash> = HashMap::default();
     for (language, words) in LITTLE_WORDS.iter().enumerate() {
         for word in words.split_whitespace() {
             let entry = table.entry(hash(word.as_bytes())).or_insert(Special::Little(0));
@@ -73,28 +73,58 @@ static SPECIAL: LazyLock<Vec<(u32, Special)>> = LazyLock::new(|| {
     for (at, words) in NUMBERS.iter().enumerate() {
         table.extend(words.split(' ').map(|word| (hash(word.as_bytes()), Special::Number(hash((at + 2).to_string().as_bytes())))));
     }
-    let mut table: Vec<(u32, Special)> = table.into_iter().collect();
-    table.sort_by_key(|(hash, _)| *hash);
     table
 });
 
 /// What a word is known for, by the hash of its folded letters.
 pub fn special(word: u32) -> Option<Special> {
-    SPECIAL.binary_search_by_key(&word, |(hash, _)| *hash).ok().map(|at| SPECIAL[at].1)
+    SPECIAL.get(&word).copied()
+}
+
+/// For tables whose keys are hashes already: of our words, which nobody picks to collide.
+#[derive(Debug, Clone, Copy, Default)]
+struct ByHash(u64);
+
+impl std::hash::Hasher for ByHash {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = hash64(bytes);
+    }
+
+    fn write_u32(&mut self, hash: u32) {
+        // The table looks at the lowest bits and at the highest.
+        self.0 = u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+impl std::hash::BuildHasher for ByHash {
+    type Hasher = ByHash;
+
+    fn build_hasher(&self) -> ByHash {
+        ByHash(0)
+    }
 }
 
 /// Whole words and beginnings of words, by hash, to the number of their line.
 struct Lexicon {
-    whole: HashMap<u32, u32>,
-    begins: HashMap<u32, u32>,
+    whole: HashMap<u32, u32, ByHash>,
+    begins: HashMap<u32, u32, ByHash>,
+    /// Bytes of the longest beginning.
+    begin_max: usize,
 }
 
 static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| {
-    let mut lexicon = Lexicon { whole: HashMap::new(), begins: HashMap::new() };
+    let mut lexicon = Lexicon { whole: HashMap::default(), begins: HashMap::default(), begin_max: 0 };
     for (number, line) in include_str!("lexicon.tsv").lines().enumerate().filter(|(_, line)| !line.starts_with('#')) {
         for word in line.split_whitespace() {
             match word.strip_suffix('*') {
-                Some(begin) => lexicon.begins.entry(hash(begin.as_bytes())).or_insert(number as u32),
+                Some(begin) => {
+                    lexicon.begin_max = lexicon.begin_max.max(begin.len());
+                    lexicon.begins.entry(hash(begin.as_bytes())).or_insert(number as u32)
+                }
                 None => lexicon.whole.entry(hash(word.as_bytes())).or_insert(number as u32),
             };
         }
@@ -109,16 +139,26 @@ const STEM_MAX: usize = 6;
 
 /// What a word means: a line of the lexicon, else its first letters in a spelling that languages share.
 pub fn concept(letters: &str) -> u32 {
-    let whole = |letters: &str| LEXICON.whole.get(&hash(letters.as_bytes()));
+    let lexicon = &*LEXICON;
+    let whole = |letters: &str| lexicon.whole.get(&hash(letters.as_bytes()));
     let whole = whole(letters).or_else(|| whole(letters.strip_suffix('s')?));
     let begins = || {
-        let ends = letters.char_indices().map(|(at, c)| at + c.len_utf8()).filter(|&end| end >= BEGIN_MIN).rev();
-        ends.into_iter().find_map(|end| LEXICON.begins.get(&hash(&letters.as_bytes()[..end])))
+        let starts = hashes_of_starts(letters.as_bytes()).zip(1..).take(lexicon.begin_max);
+        starts.filter(|(_, end)| *end >= BEGIN_MIN && letters.is_char_boundary(*end)).filter_map(|(start, _)| lexicon.begins.get(&start)).last()
     };
     match whole.or_else(begins) {
         Some(line) => hash_all([0x1E71, *line]),
         None => hash(stem(letters).as_bytes()),
     }
+}
+
+/// `hash` of the first byte, of the first two, and so on: each goes on from the one before.
+fn hashes_of_starts(bytes: &[u8]) -> impl Iterator<Item = u32> {
+    const FNV_PRIME: u64 = 0x0000_0100_0000_01B3;
+    bytes.iter().scan(hash64(&[]), |state, byte| {
+        *state = (*state ^ u64::from(*byte)).wrapping_mul(FNV_PRIME);
+        Some((*state ^ (*state >> 32)) as u32)
+    })
 }
 
 /// The beginning of a word as related languages would write it: "philosophy" and "filosofía" have one.
@@ -191,6 +231,13 @@ mod tests {
         }
         assert_ne!(concept("corruption"), concept("congress"));
         assert_ne!(concept("kenya"), concept("ghana"));
+    }
+
+    #[test]
+    fn starts_are_hashed_like_words() {
+        let word = "élections";
+        let starts: Vec<u32> = (1..=word.len()).map(|end| hash(&word.as_bytes()[..end])).collect();
+        assert_eq!(hashes_of_starts(word.as_bytes()).collect::<Vec<_>>(), starts);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! A text as words: folded, hashed, and told apart by what they are.
 
+use std::ops::Range;
+
 use super::lexicon::{Special, special};
 use crate::model::sketch::{WordKind, hash};
 use crate::text::fold_into;
@@ -36,39 +38,44 @@ impl Words {
     }
 
     fn read(&mut self, text: &str, words_max: usize) {
-        let bytes = text.as_bytes();
+        // Words of ASCII stand in the text's own place; what folds to other letters is added behind.
+        self.letters = text.to_ascii_lowercase();
+        self.words.reserve((text.len() / WORD_BYTES).min(words_max));
         let mut at = 0;
         let mut is_sentence_start = true;
-        while at < bytes.len() && self.words.len() < words_max {
-            let Some(c) = text[at..].chars().next() else { return };
+        while self.words.len() < words_max {
+            let Some(c) = char_at(text, at) else { return };
             if !c.is_alphanumeric() {
                 is_sentence_start |= matches!(c, '.' | '!' | '?' | ':' | '\n' | '¿' | '¡' | '«' | '"' | '“' | '•' | '|');
                 at += c.len_utf8();
                 continue;
             }
             let end = if c.is_ascii_digit() { number_end(text, at) } else { word_end(text, at) };
-            self.push(&text[at..end], is_sentence_start);
+            self.push(text, at..end, is_sentence_start);
             is_sentence_start = false;
             at = end;
         }
     }
 
-    fn push(&mut self, raw: &str, is_sentence_start: bool) {
-        let start = self.letters.len();
-        if raw.as_bytes()[0].is_ascii_digit() {
-            push_number(&mut self.letters, raw);
+    fn push(&mut self, text: &str, place: Range<usize>, is_sentence_start: bool) {
+        let raw = &text[place.clone()];
+        let is_number = raw.as_bytes()[0].is_ascii_digit();
+        let place = if raw.is_ascii() && !is_number {
+            place
         } else {
-            fold_into(&mut self.letters, raw);
-        }
-        let letters = &self.letters[start..];
+            let start = self.letters.len();
+            if is_number {
+                push_number(&mut self.letters, raw);
+            } else {
+                fold_into(&mut self.letters, raw);
+            }
+            start..self.letters.len()
+        };
+        let own = hash(&self.letters.as_bytes()[place.clone()]);
         let mut little = 0;
-        let (hash, kind) = if raw.as_bytes()[0].is_ascii_digit() || is_roman(raw) {
-            (hash(letters.as_bytes()), WordKind::Number)
+        let (hash, kind) = if is_number || is_roman(raw) {
+            (own, WordKind::Number)
         } else {
-            let own = hash(letters.as_bytes());
-            let has_capital = raw.chars().next().is_some_and(char::is_uppercase);
-            let is_acronym = raw.len() >= 2 && raw.chars().all(|c| c.is_uppercase() || c.is_ascii_digit());
-            let is_name = is_acronym || (has_capital && !is_sentence_start);
             match special(own) {
                 Some(Special::Calendar(hash)) => (hash, WordKind::Calendar),
                 Some(Special::Number(hash)) => (hash, WordKind::Number),
@@ -76,17 +83,41 @@ impl Words {
                     little = bits;
                     (own, WordKind::Word)
                 }
-                None => (own, if is_name { WordKind::Name } else { WordKind::Word }),
+                None => (own, if is_name(raw, is_sentence_start) { WordKind::Name } else { WordKind::Word }),
             }
         };
-        self.words.push(Word { hash, kind, little, start: start as u32, end: self.letters.len() as u32 });
+        self.words.push(Word { hash, kind, little, start: place.start as u32, end: place.end as u32 });
     }
+}
+
+/// Bytes of a word and what parts it from the next, in the languages with the shortest words.
+const WORD_BYTES: usize = 6;
+
+/// With a capital where no sentence begins, or all in capitals.
+fn is_name(raw: &str, is_sentence_start: bool) -> bool {
+    let is_acronym = || raw.len() >= 2 && raw.chars().all(|c| c.is_uppercase() || c.is_ascii_digit());
+    raw.chars().next().is_some_and(char::is_uppercase) && (!is_sentence_start || is_acronym())
 }
 
 /// Letters and digits; an apostrophe parts what it stands between ("l’État"), save in English ("don't", "city's"), where the end goes.
 fn word_end(text: &str, start: usize) -> usize {
-    let rest = &text[start..];
-    rest.find(|c: char| !c.is_alphanumeric()).map_or(text.len(), |end| start + end)
+    let bytes = text.as_bytes();
+    let mut end = start;
+    loop {
+        end += bytes[end..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+        match char_at(text, end) {
+            Some(c) if c.is_alphanumeric() => end += c.len_utf8(),
+            _ => return end,
+        }
+    }
+}
+
+/// The character at a place; most are ASCII, and need no decoding.
+fn char_at(text: &str, at: usize) -> Option<char> {
+    match text.as_bytes().get(at) {
+        Some(byte) if byte.is_ascii() => Some(char::from(*byte)),
+        _ => text.get(at..)?.chars().next(),
+    }
 }
 
 /// Digits with the points, commas and spaces that group them, and the letters of an ordinal.
@@ -156,6 +187,15 @@ mod tests {
         let want = [("l", Word), ("etat", Name), ("de", Word), ("kaduna", Name), ("publie", Word), ("en", Word), ("octobre", Calendar), ("son", Word)];
         assert_eq!(found[..8], want.map(|(word, kind)| (word.to_owned(), kind)));
         assert_eq!(found[found.len() - 2..], [("3", Number), ("ogp", Name)].map(|(word, kind)| (word.to_owned(), kind)));
+    }
+
+    #[test]
+    fn words_keep_their_letters_wherever_they_stand() {
+        let text = "Über 1,200 DÉPUTÉS, the Députés' VOTES in naïveté²";
+        let letters: Vec<String> = words(text).into_iter().map(|(letters, _)| letters).collect();
+        assert_eq!(letters, ["uber", "1200", "deputes", "the", "deputes", "votes", "in", "naivete2"]);
+        let hashes = Words::of(text, 9).words;
+        assert_eq!((hashes[2].hash, hashes[5].hash), (hash(b"deputes"), hash(b"votes")));
     }
 
     #[test]

@@ -3,12 +3,12 @@
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::html::{EXCERPT_CHARS_MAX, SUMMARY_CHARS_MAX, Sanitizer, text_of_safe_html};
+use super::html::{EXCERPT_CHARS_MAX, SUMMARY_CHARS_MAX, Sanitizer, start_of_safe_html};
 use super::language::{Linguist, language_in_address};
 use crate::model::address::canonical_key;
 use crate::model::entry::{Alternate, Entry, Identity, Provenance};
 use crate::model::feed::{Person, RawEntry, RawText};
-use crate::text::{one_line, push_escaped, shorten};
+use crate::text::{one_line, push_escaped};
 
 /// What the source adds to what the entry says of itself.
 #[derive(Debug, Clone, Copy)]
@@ -78,8 +78,8 @@ pub fn normalize(raw: &RawEntry, context: Context, sanitizer: &mut Sanitizer) ->
     let content_html = raw.content.as_ref().map(|text| html(text, sanitizer)).filter(|html| !html.trim().is_empty());
     let summary_html = raw.summary.as_ref().map(|text| html(text, sanitizer)).filter(|html| !html.trim().is_empty());
     let summary = match (&summary_html, &content_html) {
-        (Some(summary), _) => shorten(&text_of_safe_html(summary), SUMMARY_CHARS_MAX),
-        (None, Some(content)) => shorten(&text_of_safe_html(content), EXCERPT_CHARS_MAX),
+        (Some(summary), _) => start_of_safe_html(summary, SUMMARY_CHARS_MAX),
+        (None, Some(content)) => start_of_safe_html(content, EXCERPT_CHARS_MAX),
         (None, None) => String::new(),
     };
     let title = raw.title.as_ref().map(|title| plain(title, sanitizer)).unwrap_or_default();

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use ammonia::{Builder, UrlRelative};
 use url::Url;
 
-use crate::text::{bound_markup, named_reference, one_line};
+use crate::text::{Line, bound_markup, named_reference, one_line, shorten};
 
 /// Text kept of a summary that the source wrote, in characters: more is the article itself.
 pub const SUMMARY_CHARS_MAX: usize = 4000;
@@ -64,7 +64,7 @@ fn is_raster_data(value: &str) -> bool {
 impl Sanitizer {
     /// Safe HTML, relative links resolved against `base`; without one they are dropped.
     pub fn clean(&mut self, html: &str, base: Option<&Url>) -> String {
-        if !html.contains(['<', '&', '>']) {
+        if !has_markup(html) {
             return html.to_owned();
         }
         if self.base.as_ref() != base {
@@ -79,11 +79,15 @@ impl Sanitizer {
 
     /// The words of untrusted HTML.
     pub fn text(&mut self, html: &str) -> String {
-        if !html.contains(['<', '&', '>']) {
+        if !has_markup(html) {
             return one_line(html);
         }
         text_of_safe_html(&self.clean(html, None))
     }
+}
+
+fn has_markup(html: &str) -> bool {
+    memchr::memchr3(b'<', b'&', b'>', html.as_bytes()).is_some()
 }
 
 /// A browser swallows what follows a false `<!` up to the next `>`, and what follows a comment without an end up
@@ -91,7 +95,7 @@ impl Sanitizer {
 fn mend_declarations(html: &str) -> Cow<'_, str> {
     let mut out = String::new();
     let mut done = 0;
-    for (at, _) in html.match_indices("<!").filter(|(at, _)| !is_declaration(&html[at + 2..])) {
+    for at in memchr::memmem::find_iter(html.as_bytes(), "<!").filter(|at| !is_declaration(&html[at + 2..])) {
         if at < done {
             continue;
         }
@@ -120,29 +124,61 @@ fn is_declaration(rest: &str) -> bool {
 
 /// The words of HTML that this module made: well-formed, with few references. Blocks are kept apart by a space.
 pub fn text_of_safe_html(html: &str) -> String {
+    text_until(html, usize::MAX)
+}
+
+/// The start of the words of safe HTML, cut as `shorten` cuts: of a long article, what follows is not read.
+pub fn start_of_safe_html(html: &str, chars_max: usize) -> String {
+    shorten(&text_until(html, chars_max), chars_max)
+}
+
+/// The words of safe HTML, to the piece that makes them more than so many characters.
+fn text_until(html: &str, chars_max: usize) -> String {
     const INLINE: [&str; 21] =
         ["a", "abbr", "b", "bdi", "bdo", "cite", "code", "del", "dfn", "em", "i", "ins", "kbd", "mark", "q", "s", "small", "span", "strong", "sub", "sup"];
-    let mut out = String::with_capacity(html.len());
+    let mut out = Line::default();
+    let (mut counted, mut chars) = (0, 0);
     let mut rest = html;
-    while let Some(at) = rest.find(['<', '&']) {
-        out.push_str(&rest[..at]);
+    while let Some(at) = memchr::memchr2(b'<', b'&', rest.as_bytes()) {
+        out.push(&rest[..at]);
+        chars += out.text[counted..].chars().count();
+        counted = out.text.len();
+        if chars > chars_max {
+            return out.text;
+        }
         rest = &rest[at..];
         if let Some(tag) = rest.strip_prefix('<') {
-            let end = tag.find('>').unwrap_or(tag.len());
-            let name = tag.trim_start_matches('/').split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or("");
-            if !INLINE.contains(&name) {
-                out.push(' ');
+            let end = memchr::memchr(b'>', tag.as_bytes()).unwrap_or(tag.len());
+            let name = tag.trim_start_matches('/');
+            let length = name.bytes().take_while(u8::is_ascii_alphanumeric).count();
+            if !INLINE.contains(&&name[..length]) {
+                out.push(" ");
             }
             rest = tag.get(end + 1..).unwrap_or("");
         } else {
-            let end = rest.find(';').filter(|&end| end < 12);
-            let text = end.and_then(|end| named_reference(&rest[1..end]));
-            out.push_str(text.as_deref().unwrap_or("&"));
+            let end = rest.bytes().take(REFERENCE_BYTES_MAX).position(|byte| byte == b';');
+            let text = end.and_then(|end| referred(&rest[1..end]));
+            out.push(text.as_deref().unwrap_or("&"));
             rest = if text.is_some() { &rest[end.map_or(1, |end| end + 1)..] } else { &rest[1..] };
         }
     }
-    out.push_str(rest);
-    one_line(&out)
+    out.push(rest);
+    out.text
+}
+
+/// A reference with its ampersand and semicolon is no longer.
+const REFERENCE_BYTES_MAX: usize = 12;
+
+/// What a named reference stands for; those that ammonia writes are not looked up.
+fn referred(name: &str) -> Option<Cow<'static, str>> {
+    Some(Cow::Borrowed(match name {
+        "amp" => "&",
+        "lt" => "<",
+        "gt" => ">",
+        "quot" => "\"",
+        "nbsp" => "\u{A0}",
+        _ => return named_reference(name).map(Cow::Owned),
+    }))
 }
 
 #[cfg(test)]
@@ -190,5 +226,14 @@ mod tests {
         assert_eq!(sanitizer.text("<p>Un</p><p>deux&nbsp;: <b>tr</b>ois</p>"), "Un deux\u{A0}: trois");
         assert_eq!(sanitizer.text("a &amp;lt; b <!' c"), "a &lt; b <!' c");
         assert_eq!(sanitizer.text("AT&T  and\nmore"), "AT&T and more");
+    }
+
+    #[test]
+    fn the_start_of_a_text_is_the_whole_cut() {
+        let html = "<p>Un&nbsp;<b>dé</b>but &amp; <em>deux</em></p><ul><li>trois</li> <li>qua&lt;tre</li></ul>".repeat(3);
+        let whole = text_of_safe_html(&html);
+        for chars_max in 0..=whole.chars().count() + 1 {
+            assert_eq!(start_of_safe_html(&html, chars_max), shorten(&whole, chars_max), "{chars_max}");
+        }
     }
 }

@@ -1,18 +1,23 @@
-//! The language of a text: what is declared, checked by the words.
+//! The language of a text: what is declared, checked by the words. The little words answer alone where they speak clearly; the
+//! large models, which take fifty times as long, are asked in doubt only.
 
 use std::sync::OnceLock;
 
 use lingua::{IsoCode639_1, Language, LanguageDetector, LanguageDetectorBuilder};
 
-use crate::little_words::{LANGUAGES, languages_of};
-use crate::text::{fold, one_line, primary_language};
+use crate::little_words::{TOLD, languages_of};
+use crate::text::{fold_into, one_line, primary_language};
 
 /// What is declared gives way to words that are so sure.
 const SURE: f32 = 0.97;
 /// Where nothing is declared, this will do.
 const LIKELY: f32 = 0.4;
-/// What a little word of one language alone is worth, and what is left of a language that the tables exclude.
-const OWN_WORD_WORTH: f64 = 6.0;
+/// Where nothing is declared, little words that are less sure are no answer.
+const CLEAR: f32 = 0.95;
+/// In a text of a language, so many of its words at least are little: one in so many.
+const LITTLE_SHARE: usize = 6;
+/// What a little word is worth to its languages, and what is left of a language that the models exclude.
+const LITTLE_WORD_WORTH: f64 = 6.0;
 const FLOOR: f64 = 0.01;
 /// Fewer words do not speak against a declaration; fewer letters speak no language.
 const WORDS_MIN: usize = 5;
@@ -30,11 +35,21 @@ impl std::fmt::Debug for Detector {
     }
 }
 
-/// Tells languages apart, of those that are configured only. Its tables are read when it is first asked.
+/// Tells languages apart, of those that are configured only. Its models are read when they are first asked.
 #[derive(Debug)]
 pub struct Linguist {
     languages: Vec<Language>,
+    /// Where each of them stands in `TOLD`, if its little words are known.
+    told: Vec<Option<usize>>,
     detector: OnceLock<Detector>,
+}
+
+/// The start of a text, and what its little words say.
+struct Start<'a> {
+    text: &'a str,
+    words: usize,
+    /// Little words of each language of `TOLD`.
+    little: [i32; TOLD.len()],
 }
 
 impl Default for Linguist {
@@ -56,58 +71,114 @@ impl Linguist {
         if languages.len() < 2 {
             languages = known(&mut tags.iter().map(String::as_str).chain(DEFAULT));
         }
-        Linguist { languages, detector: OnceLock::new() }
+        let told = languages.iter().map(|language| TOLD.iter().position(|tag| *tag == code(*language))).collect();
+        Linguist { languages, told, detector: OnceLock::new() }
     }
 
     /// The language of a text and how sure that is, 0 to 1; `None` for what has too few letters.
     pub fn detect(&self, text: &str) -> Option<(String, f32)> {
-        let text: String = text.chars().take(TEXT_CHARS_MAX).collect();
-        if text.chars().filter(|c| c.is_alphabetic()).count() < LETTERS_MIN {
-            return None;
-        }
-        let detector = self.detector.get_or_init(|| Detector(LanguageDetectorBuilder::from_languages(&self.languages).build()));
-        let likely = detector.0.compute_language_confidence_values(one_line(&text));
-        let own_words = own_words(&text, likely.iter().map(|(language, _)| *language).collect());
-        let weigh = |(language, confidence): &(Language, f64)| {
-            let count = own_words.iter().find(|(own, _)| own == language).map_or(0, |(_, count)| *count);
-            (*language, (confidence + FLOOR) * OWN_WORD_WORTH.powi(count))
-        };
-        let weighed: Vec<(Language, f64)> = likely.iter().map(weigh).collect();
-        let total: f64 = weighed.iter().map(|(_, weight)| weight).sum();
-        let (language, weight) = weighed.into_iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
-        Some((code(language), (weight / total) as f32))
+        let start = Start::of(text)?;
+        self.by_little_words(&start).or_else(|| self.by_models(&start))
     }
 
     /// The language of an entry: as declared, unless it has words enough that surely speak another. With how sure the words are of
-    /// the answer; `None` where they were not asked, or not understood.
+    /// the answer; `None` where they were not asked, or not understood, or too few to change it.
     pub fn judge(&self, declared: Option<&str>, text: &str) -> (Option<String>, Option<f32>) {
-        let declared = declared.map(str::to_owned);
+        let Some(tag) = declared else {
+            return match self.detect(text) {
+                Some((spoken, confidence)) if confidence >= LIKELY => (Some(spoken), Some(confidence)),
+                _ => (None, None),
+            };
+        };
+        let declared = Some(tag.to_owned());
         // A language that is not among those to tell apart would be taken for one of them.
-        if declared.as_deref().is_some_and(|tag| language_of(tag).is_none_or(|language| !self.languages.contains(&language))) {
+        let Some(own) = language_of(tag).and_then(|own| self.languages.iter().position(|language| *language == own)) else { return (declared, None) };
+        let Some(start) = Start::of(text) else { return (declared, None) };
+        if let Some(confidence) = self.agreement(&start, own) {
+            return (declared, Some(confidence));
+        }
+        // Read to its end: the start of a text in long words has few.
+        if text.split_whitespace().take(WORDS_MIN).count() < WORDS_MIN {
             return (declared, None);
         }
-        let Some((spoken, confidence)) = self.detect(text) else { return (declared, None) };
-        match declared {
-            Some(tag) if primary_language(&tag).eq_ignore_ascii_case(&spoken) => (Some(tag), Some(confidence)),
-            Some(_) if confidence >= SURE && text.split_whitespace().count() >= WORDS_MIN => (Some(spoken), Some(confidence)),
-            Some(tag) => (Some(tag), Some(1.0 - confidence)),
-            None if confidence >= LIKELY => (Some(spoken), Some(confidence)),
-            None => (None, None),
+        match self.by_models(&start) {
+            Some((spoken, confidence)) if primary_language(tag).eq_ignore_ascii_case(&spoken) => (declared, Some(confidence)),
+            Some((spoken, confidence)) if confidence >= SURE => (Some(spoken), Some(confidence)),
+            Some((_, confidence)) => (declared, Some(1.0 - confidence)),
+            None => (declared, None),
         }
+    }
+
+    /// How sure the little words are of what is declared, where it has more of them than any other language. The models cannot
+    /// outvote that and need not be asked: `FLOOR` and the lead of a single word keep every other language below `SURE`.
+    fn agreement(&self, start: &Start, own: usize) -> Option<f32> {
+        let count = |at: &usize| start.little(self.told[*at]);
+        let leads = (0..self.languages.len()).filter(|at| *at != own).all(|at| count(&own) > count(&at));
+        leads.then(|| {
+            let weighed = self.weighed(start, |_| 1.0);
+            share(weighed[own].1, &weighed)
+        })
+    }
+
+    /// What the little words say alone, where there are enough of them and they are clear. Those of languages that are not among
+    /// ours count too: words of two languages speak neither, and a third may be meant.
+    fn by_little_words(&self, start: &Start) -> Option<(String, f32)> {
+        let (at, count) = start.little.iter().enumerate().max_by_key(|(_, count)| **count)?;
+        let own = self.told.iter().position(|told| *told == Some(at))?;
+        let weighed = self.weighed(start, |_| 1.0);
+        let confidence = share(weighed[own].1, &weighed);
+        let is_clear = confidence >= CLEAR && *count as usize * LITTLE_SHARE >= start.words;
+        is_clear.then(|| (code(self.languages[own]), confidence))
+    }
+
+    /// What the models say, weighed by the little words.
+    fn by_models(&self, start: &Start) -> Option<(String, f32)> {
+        let detector = self.detector.get_or_init(|| Detector(LanguageDetectorBuilder::from_languages(&self.languages).build()));
+        let likely = detector.0.compute_language_confidence_values(one_line(start.text));
+        let confidence = |language| likely.iter().find(|(known, _)| *known == language).map_or(0.0, |(_, confidence)| *confidence);
+        let weighed = self.weighed(start, |language| confidence(language) + FLOOR);
+        let (language, weight) = weighed.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
+        Some((code(*language), share(*weight, &weighed)))
+    }
+
+    /// Each language with its weight: what it has without little words, times what they are worth.
+    fn weighed(&self, start: &Start, weight: impl Fn(Language) -> f64) -> Vec<(Language, f64)> {
+        let weighed = self.languages.iter().zip(&self.told);
+        weighed.map(|(language, told)| (*language, weight(*language) * LITTLE_WORD_WORTH.powi(start.little(*told)))).collect()
+    }
+}
+
+/// A weight as a part of all.
+fn share(weight: f64, weighed: &[(Language, f64)]) -> f32 {
+    (weight / weighed.iter().map(|(_, weight)| weight).sum::<f64>()) as f32
+}
+
+impl Start<'_> {
+    /// `None` for what has too few letters.
+    fn of(text: &str) -> Option<Start<'_>> {
+        let end = text.char_indices().nth(TEXT_CHARS_MAX).map_or(text.len(), |(end, _)| end);
+        let text = &text[..end];
+        if text.chars().filter(|c| c.is_alphabetic()).take(LETTERS_MIN).count() < LETTERS_MIN {
+            return None;
+        }
+        let mut folded = String::with_capacity(text.len());
+        fold_into(&mut folded, text);
+        let mut start = Start { text, words: 0, little: [0; TOLD.len()] };
+        for word in folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+            let languages = languages_of(word);
+            start.words += 1;
+            start.little.iter_mut().enumerate().for_each(|(at, count)| *count += i32::from(languages >> at & 1));
+        }
+        Some(start)
+    }
+
+    fn little(&self, told: Option<usize>) -> i32 {
+        told.map_or(0, |at| self.little[at])
     }
 }
 
 fn code(language: Language) -> String {
     language.iso_code_639_1().to_string().to_lowercase()
-}
-
-/// How many little words of a text are of one of the languages alone.
-fn own_words(text: &str, languages: Vec<Language>) -> Vec<(Language, i32)> {
-    let bit = |language: &Language| LANGUAGES.iter().position(|tag| *tag == code(*language)).map_or(0, |at| 1u8 << at);
-    let asked = languages.iter().fold(0, |bits, language| bits | bit(language));
-    let folded = fold(text);
-    let words: Vec<u8> = folded.split(|c: char| !c.is_alphanumeric()).map(|word| languages_of(word) & asked).collect();
-    languages.iter().map(|language| (*language, words.iter().filter(|&&bits| bits != 0 && bits == bit(language)).count() as i32)).collect()
 }
 
 fn language_of(tag: &str) -> Option<Language> {
@@ -141,6 +212,69 @@ mod tests {
         assert_eq!(judged(Some("en"), "Congrès de CGLU").as_deref(), Some("en"), "three words are too few to speak against it");
         assert_eq!(judged(Some("sw"), french).as_deref(), Some("sw"), "what cannot be told apart is believed");
         assert_eq!(judged(None, "2022"), None);
+    }
+
+    const FRENCH: &str = "Les gouvernements locaux adoptent une déclaration politique à la fin du congrès";
+
+    fn linguist() -> Linguist {
+        Linguist::new(&["fr".into(), "en".into(), "es".into()])
+    }
+
+    #[test]
+    fn clear_little_words_answer_without_the_models() {
+        let linguist = linguist();
+        let all_seven = Linguist::new(&TOLD.map(String::from));
+        let german = "Die Gemeinden haben sich auf einen Plan für die nächsten fünf Jahre geeinigt, der nun vom Rat geprüft wird";
+        for (linguist, declared, text, want) in [
+            (&linguist, None, FRENCH, "fr"),
+            (&linguist, Some("fr-CA"), FRENCH, "fr-CA"),
+            (&linguist, Some("es"), "Alcaldes firman en Roma una declaración", "es"),
+            (&all_seven, None, german, "de"),
+            (&all_seven, Some("fr"), "Congrès de Rome : les villes et leurs données", "fr"),
+        ] {
+            let (language, confidence) = linguist.judge(declared, text);
+            assert_eq!(language.as_deref(), Some(want), "{text}");
+            assert!(confidence.is_some_and(|confidence| (0.7..=1.0).contains(&confidence)), "{confidence:?} for {text}");
+            assert!(linguist.detector.get().is_none(), "models were asked about {text}");
+        }
+    }
+
+    #[test]
+    fn a_lead_of_few_words_is_less_sure() {
+        let confidence = |text: &str| linguist().judge(Some("fr"), text).1.unwrap();
+        let (few, many) = (confidence("Congrès mondial pour Bruxelles"), confidence(FRENCH));
+        assert!(few < many && many > CLEAR, "{few} {many}");
+    }
+
+    #[test]
+    fn the_models_are_asked_in_doubt() {
+        for (declared, text, want) in
+            [(Some("en"), FRENCH, "fr"), (None, "Gouvernements locaux, déclaration politique", "fr"), (Some("en"), "Three mayors debate Rome accords", "en")]
+        {
+            let linguist = linguist();
+            let (language, confidence) = linguist.judge(declared, text);
+            assert!(linguist.detector.get().is_some(), "models were not asked about {text}");
+            assert_eq!(language.as_deref(), Some(want), "{text}");
+            assert!(confidence.is_some());
+        }
+        // Its "in", "so" and "die" are English too, and it is not English that it speaks most.
+        let linguist = linguist();
+        linguist.detect("In so einem Fall will die Stadt in Rom nicht mehr warten");
+        assert!(linguist.detector.get().is_some());
+    }
+
+    #[test]
+    fn what_cannot_change_the_answer_is_not_asked() {
+        let linguist = linguist();
+        assert_eq!(linguist.judge(Some("en"), "Congrès mondial"), (Some("en".into()), None));
+        assert_eq!(linguist.judge(Some("sw"), FRENCH), (Some("sw".into()), None));
+        assert!(linguist.detector.get().is_none());
+    }
+
+    #[test]
+    fn the_lead_of_one_word_is_more_than_the_models_can_outvote() {
+        let (most, least) = (1.0 + FLOOR, FLOOR * LITTLE_WORD_WORTH);
+        assert!(((most / (most + least)) as f32) < SURE);
     }
 
     #[test]
