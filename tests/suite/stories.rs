@@ -257,7 +257,7 @@ fn history_is_clustered_again_without_being_announced_again() {
     let apart = "INSERT INTO story (id) SELECT 'old-' || entry.id FROM entry WHERE source = 'teaser';
                  UPDATE entry SET story = (SELECT max(pk) FROM story), relation = 'first', reason = NULL, announced = 1 WHERE source = 'teaser';
                  INSERT INTO issue_story (digest, story, issue) SELECT 'weekly', (SELECT max(pk) FROM story), min(pk) FROM issue;
-                 DELETE FROM sketch; DELETE FROM entry_trait; INSERT OR IGNORE INTO unsketched SELECT pk FROM entry;";
+                 DELETE FROM sketch; INSERT OR IGNORE INTO unsketched SELECT pk FROM entry;";
     database.execute_batch(apart).unwrap();
     drop(database);
     assert_ne!(stories(&app), right);
