@@ -8,7 +8,7 @@ struct Language {
     little: &'static str,
     /// The most frequent words with a meaning.
     subjects: &'static str,
-    /// All others are a beginning and an ending.
+    /// All others are one of `PREFIXES`, a beginning and an ending.
     beginnings: &'static str,
     endings: &'static str,
     more: &'static str,
@@ -41,9 +41,12 @@ const LANGUAGES: [Language; 3] = [
     },
 ];
 
+const PREFIXES: [&str; 10] = ["", "re", "inter", "co", "pre", "sub", "trans", "multi", "anti", "contra"];
 const GIVEN: &str = "Amina Beatriz Carlos Delphine Esteban Fatou Gabriel Hélène Ibrahim Joaquín Karim Lucía Mariana Nadège Olivier Paula Quentin Rosa Samuel Teresa Ulrich Valentina Wambui Ximena Yasmine Zoé Adriana Baptiste Cecilia Diego";
 const FAMILY: &str = "Abad Benítez Cissé Delacroix Echeverría Fofana Gutiérrez Hamilton Ibáñez Jansen Kouassi Lefebvre Mendoza Ndiaye Ortega Peterson Quiroga Rousseau Salazar Traoré Urrutia Vargas Whitfield Yamamoto Zambrano Achebe Bouchard Castellanos Duarte Engström";
 const PLACES: &str = "Abidjan Bogotá Cotonou Dakar Esmeraldas Fribourg Guadalajara Hamburg Iquitos Johannesburg Kinshasa Lyon Montevideo Nairobi Ouagadougou Paris Quito Rosario Santiago Tunis Utrecht Valparaíso Windhoek Yaoundé Zaragoza Antananarivo Bamako Cochabamba Durban Edinburgh";
+const FAMILY_ENDINGS: [&str; 9] = ["", "son", "ez", "eau", "ova", "sen", "ini", "escu", "ides"];
+const PLACE_ENDINGS: [&str; 9] = ["", "ville", "ton", "burg", "ito", "nova", "port", "feld", "mare"];
 /// The dates lie within this many seconds before `LAST`.
 const SPAN_SECONDS: i64 = 2 * 365 * 86_400;
 /// 2022-10-20T06:00:00Z.
@@ -125,32 +128,37 @@ impl Story {
     }
 }
 
+fn split(words: &'static str) -> Vec<&'static str> {
+    words.split(' ').collect()
+}
+
+/// Each with each, the first endings first.
+fn ended(beginnings: &[&str], endings: &[&str]) -> Vec<String> {
+    endings.iter().flat_map(|ending| beginnings.iter().map(move |beginning| format!("{beginning}{ending}"))).collect()
+}
+
 /// Who writes.
 pub struct Writer {
     tongues: Vec<Tongue>,
     given: Vec<&'static str>,
-    family: Vec<&'static str>,
-    places: Vec<&'static str>,
+    family: Vec<String>,
+    places: Zipf,
 }
 
 impl Writer {
     pub fn new() -> Writer {
-        let split = |words: &'static str| words.split(' ').collect::<Vec<_>>();
         let tongue = |language: &'static Language| {
-            let endings = split(language.endings);
-            let of_ending = |ending: &&'static str| {
-                let ending = *ending;
-                split(language.beginnings).into_iter().map(move |beginning| format!("{beginning}{ending}"))
-            };
-            let mut made: Vec<String> = endings.iter().flat_map(of_ending).collect();
+            let mut roots = ended(&split(language.beginnings), &split(language.endings));
             // Shuffled, so that not all of one ending are frequent.
-            let mut random = Random::of([made.len() as u64, 0, 0]);
-            (1..made.len()).for_each(|at| made.swap(at, random.below(at + 1)));
+            let mut random = Random::of([roots.len() as u64, 0, 0]);
+            (1..roots.len()).for_each(|at| roots.swap(at, random.below(at + 1)));
+            let made = PREFIXES.iter().flat_map(|prefix| roots.iter().map(move |root| format!("{prefix}{root}")));
             let little = split(language.little).into_iter().map(str::to_owned).collect();
             let subjects = split(language.subjects).into_iter().map(str::to_owned).chain(made).collect();
-            Tongue { language, little: Zipf::new(little, 2.0), subjects: Zipf::new(subjects, 12.0) }
+            Tongue { language, little: Zipf::new(little, 2.0), subjects: Zipf::new(subjects, 3.0) }
         };
-        Writer { tongues: LANGUAGES.iter().map(tongue).collect(), given: split(GIVEN), family: split(FAMILY), places: split(PLACES) }
+        let places = Zipf::new(ended(&split(PLACES), &PLACE_ENDINGS), 20.0);
+        Writer { tongues: LANGUAGES.iter().map(tongue).collect(), given: split(GIVEN), family: ended(&split(FAMILY), &FAMILY_ENDINGS), places }
     }
 
     fn tongue(&self, source: u64) -> &Tongue {
@@ -191,7 +199,7 @@ impl Writer {
     }
 
     fn name(&self, random: &mut Random) -> String {
-        format!("{} {}", random.one_of(&self.given), random.one_of(&self.family))
+        format!("{} {}", random.one_of(&self.given), self.family[random.below(self.family.len())])
     }
 
     fn figure(random: &mut Random) -> String {
@@ -206,7 +214,7 @@ impl Writer {
     fn title(&self, tongue: &Tongue, random: &mut Random) -> String {
         let mut title = self.sentence(tongue, random, 8);
         title.pop();
-        format!("{}: {title}", random.one_of(&self.places))
+        if random.below(3) == 0 { format!("{}: {title}", self.places.word(random)) } else { title }
     }
 
     /// Some words with a full stop.
@@ -223,7 +231,7 @@ impl Writer {
             let start = out.len();
             match random.below(40) {
                 0 => out.push_str(&self.name(random)),
-                1 => out.push_str(random.one_of(&self.places)),
+                1 => out.push_str(self.places.word(random)),
                 2 if !is_first => out.push_str(&Writer::figure(random)),
                 dice if dice % 2 == 0 || was_little => {
                     out.push_str(tongue.subjects.word(random));
@@ -248,7 +256,7 @@ impl Writer {
 
     fn paragraph(&self, tongue: &Tongue, random: &mut Random) -> String {
         let sentences = 2 + random.below(3);
-        (0..sentences).map(|_| self.sentence(tongue, random, 18)).collect::<Vec<_>>().join(" ")
+        (0..sentences).map(|_| self.sentence(tongue, random, 15)).collect::<Vec<_>>().join(" ")
     }
 
     /// Some 3.5 kB of an article as a content management system writes it.
