@@ -347,7 +347,9 @@ fn a_signal_ends_a_fetch_and_keeps_what_came_until_then() {
 fn a_signal_ends_publishing_and_the_next_one_completes_it() {
     for signal in ["TERM", "INT"] {
         let sources = Sources::start(12, 40);
-        let app = sources.app("");
+        // Some hundred files.
+        let feeds: String = (0..30).map(|n| format!("[[feed]]\nid = \"f{n}\"\ntitle = \"Feed {n}\"\npartners = [\"s{}\"]\n", n % 12)).collect();
+        let app = sources.app(&feeds);
         app.ok(&["fetch"]);
         let child = alone(&app, &["publish"]);
         wait_for("the first file", || (!files(&app, "public").is_empty()).then_some(()));
