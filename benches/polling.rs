@@ -3,24 +3,23 @@
 //!
 //! `cargo bench --bench polling`. The sources are addresses of 127.0.0.0/8, served by a process of their own.
 
-use std::io::{BufRead, BufReader};
+mod support;
+
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use tokio::task::JoinSet;
 
+use support::{Cost, ourselves, run, runtime, serve, start_server, url};
+
 const LATENCY: Duration = Duration::from_millis(100);
 const CONCURRENCY: usize = 256;
 const COUNTS: [usize; 3] = [100, 1_000, 10_000];
 const FEED: &str = "<rss version=\"2.0\"><channel><title>T</title><item><title>A story about something</title><guid>g</guid></item></channel></rss>";
-
-fn url(number: usize, port: u16) -> String {
-    format!("http://127.1.{}.{}:{port}/feed/{number}", number / 250, number % 250 + 1)
-}
 
 async fn answer(headers: HeaderMap) -> axum::response::Response {
     tokio::time::sleep(LATENCY).await;
@@ -28,12 +27,6 @@ async fn answer(headers: HeaderMap) -> axum::response::Response {
         return (StatusCode::NOT_MODIFIED, [(header::ETAG, "\"1\"")]).into_response();
     }
     ([(header::CONTENT_TYPE, "application/rss+xml"), (header::ETAG, "\"1\"")], FEED).into_response()
-}
-
-async fn serve() {
-    let listener = tokio::net::TcpListener::bind("0.0.0.0:0").await.expect("a port");
-    println!("{}", listener.local_addr().expect("an address").port());
-    axum::serve(listener, axum::Router::new().fallback(answer)).await.expect("the server runs");
 }
 
 /// The yardstick: every source asked with its validator, a bounded number at a time, the answer kept in SQLite.
@@ -70,26 +63,6 @@ async fn plain_loop(count: usize, port: u16, database: &Path) {
     }
 }
 
-/// CPU in seconds, memory in MB, and wall time in seconds of one process.
-struct Cost {
-    cpu: f64,
-    memory: f64,
-    wall: f64,
-}
-
-fn run(mut command: Command) -> Cost {
-    let started = Instant::now();
-    // Waited for below, by the call that also counts what it cost.
-    #[expect(clippy::zombie_processes)]
-    let child = command.stdout(Stdio::null()).spawn().expect("it starts");
-    // SAFETY: both structures are plain numbers, for which zero is a value; the process is our own child.
-    let (mut status, mut usage) = (0, unsafe { std::mem::zeroed::<libc::rusage>() });
-    let waited = unsafe { libc::wait4(child.id() as i32, &mut status, 0, &mut usage) };
-    assert!(waited > 0 && status == 0, "it failed");
-    let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
-    Cost { cpu: seconds(usage.ru_utime) + seconds(usage.ru_stime), memory: usage.ru_maxrss as f64 / 1024.0, wall: started.elapsed().as_secs_f64() }
-}
-
 fn courant(folder: &Path, now: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_courant"));
     command.current_dir(folder).args(["-q", "--now", now, "fetch", "--all"]);
@@ -97,8 +70,8 @@ fn courant(folder: &Path, now: &str) -> Command {
 }
 
 fn yardstick(count: usize, port: u16, database: &Path) -> Command {
-    let mut command = Command::new(std::env::current_exe().expect("ourselves"));
-    command.args(["plain-loop", &count.to_string(), &port.to_string()]).arg(database);
+    let mut command = ourselves("plain-loop");
+    command.args([count.to_string(), port.to_string()]).arg(database);
     command
 }
 
@@ -131,19 +104,11 @@ fn compare(count: usize, port: u16) {
     );
 }
 
-fn start_server() -> (Child, u16) {
-    let mut child = Command::new(std::env::current_exe().expect("ourselves")).arg("serve").stdout(Stdio::piped()).spawn().expect("it starts");
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
-    (child, line.trim().parse().expect("a port"))
-}
-
 fn main() {
-    let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let arguments: Vec<String> = std::env::args().collect();
     let _ = rustls::crypto::ring::default_provider().install_default();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [_, "serve"] => runtime().block_on(serve()),
+        [_, "serve"] => runtime().block_on(serve(axum::Router::new().fallback(answer))),
         [_, "plain-loop", count, port, database] => {
             runtime().block_on(plain_loop(count.parse().expect("a number"), port.parse().expect("a port"), Path::new(database)))
         }

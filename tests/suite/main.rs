@@ -22,5 +22,6 @@ mod seed;
 mod signup;
 mod stories;
 mod support;
+mod together;
 mod topics;
 mod websub;
