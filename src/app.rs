@@ -254,6 +254,7 @@ impl App {
             templates: &self.templates,
             folder: &self.config.publish.dir,
             images: self.config.publish.images,
+            archives: self.config.publish.archives,
             key: &self.sender.key,
             hub: self.hub.as_deref(),
             stop: &self.stop,

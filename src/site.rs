@@ -22,7 +22,7 @@ use crate::digest;
 use crate::files::write_if_changed;
 use crate::model::digest::Newsletter;
 use crate::model::mail_address::Address;
-use crate::model::outlet::{Images, Outlet, OutletKind};
+use crate::model::outlet::{Archives, Images, Outlet, OutletKind};
 use crate::model::story::Story;
 use crate::model::token::SigningKey;
 use crate::phrases::{long_date, phrases};
@@ -53,6 +53,7 @@ pub struct Site<'a> {
     pub templates: &'a Templates,
     pub folder: &'a Path,
     pub images: Images,
+    pub archives: Archives,
     /// Signs the addresses of pictures that we hand on.
     pub key: &'a SigningKey,
     /// The address of a hub that tells of changes.
@@ -145,7 +146,7 @@ impl Site<'_> {
             topics,
             sources,
             outlets,
-            format!("{:?}", self.images),
+            format!("{:?} {:?}", self.images, self.archives),
             self.hub,
             self.templates.fingerprint(),
             env!("CARGO_PKG_VERSION")
@@ -195,7 +196,7 @@ impl Site<'_> {
     fn archive_feeds(&self, store: &Store) -> anyhow::Result<usize> {
         let archived: HashMap<String, i64> = store.read(|r| r.publishing().outlets())?.into_iter().map(|(path, _, archived)| (path, archived)).collect();
         let mut written = 0;
-        for outlet in self.outlets {
+        for outlet in self.outlets.iter().filter(|outlet| self.archives.has(outlet)) {
             let done = archived.get(&outlet.path).copied().unwrap_or(0);
             // The last ones stay in the feed itself.
             let full = (store.read(|r| r.publishing().last(&outlet.path))? - 1).max(0) / ARCHIVE;
@@ -227,9 +228,12 @@ impl Site<'_> {
             for path in chunk {
                 self.go_on()?;
                 let bytes = if let Some(outlet) = by_file.get(path) {
-                    let before = archived.get(&outlet.path).copied().unwrap_or(0);
+                    let has_archives = self.archives.has(outlet);
+                    let before = archived.get(&outlet.path).copied().filter(|_| has_archives).unwrap_or(0);
                     if last.as_ref().is_none_or(|(known, _)| *known != outlet.path) {
-                        let newest = store.read(|r| r.publishing().newest(&outlet.path, self.frame.channel.entries_max, before * ARCHIVE))?;
+                        // What is not in an archive is in the feed itself, where there are archives.
+                        let after = if has_archives { before * ARCHIVE } else { i64::MAX };
+                        let newest = store.read(|r| r.publishing().newest(&outlet.path, self.frame.channel.entries_max, after))?;
                         last = Some((&outlet.path, newest));
                     }
                     let stories = last.as_ref().map_or(&[][..], |(_, stories)| stories);

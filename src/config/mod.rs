@@ -17,7 +17,7 @@ use crate::model::digest::{Digest, Newsletter, OnUncertain};
 use crate::model::filter::{Field, Filter, Rule};
 use crate::model::guard::Allowed;
 use crate::model::mail_address::Address;
-use crate::model::outlet::{FeedChoice, Images};
+use crate::model::outlet::{Archives, FeedChoice, Images};
 use crate::model::schedule::Schedule;
 use crate::model::source::{DateFrom, DateOrder, Select, Source, SourceKind};
 use crate::model::subscriber::Tastes;
@@ -57,6 +57,7 @@ pub struct FetchConfig {
 pub struct PublishConfig {
     pub dir: PathBuf,
     pub images: Images,
+    pub archives: Archives,
     /// A hub that is told of changes (WebSub); `self` is our own, under `courant serve`.
     pub hub: Option<String>,
 }
@@ -306,10 +307,16 @@ fn read_publish(section: Section, surroundings: &Surroundings) -> PublishConfig 
         "proxy" => Ok(Images::Proxy),
         _ => Err(format!("\"{text}\" must be \"omit\", \"proxy\" or \"direct\"")),
     });
+    let archives = section.parsed("archives", |text| match text {
+        "channel" => Ok(Archives::Channel),
+        "all" => Ok(Archives::All),
+        _ => Err(format!("\"{text}\" must be \"channel\" or \"all\"")),
+    });
     let hub = |text: &str| if text == "self" { Ok(text.to_owned()) } else { parse_web_url(text).map(|url| url.to_string()) };
     PublishConfig {
         dir: surroundings.folder.join(section.string("dir").unwrap_or_else(|| "public".into())),
         images: images.unwrap_or_default(),
+        archives: archives.unwrap_or_default(),
         hub: section.parsed("hub", hub),
     }
 }

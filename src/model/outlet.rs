@@ -28,6 +28,22 @@ pub enum Images {
     Proxy,
 }
 
+/// Which feeds have archive documents (`[publish] archives`, RFC 5005 section 4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Archives {
+    /// The feed of the whole channel: every story is in it, and stands on the disk once.
+    #[default]
+    Channel,
+    /// All feeds: each holds the texts of its own stories once more.
+    All,
+}
+
+impl Archives {
+    pub fn has(self, outlet: &Outlet) -> bool {
+        self == Archives::All || outlet.kind == OutletKind::Channel
+    }
+}
+
 /// A feed in all its formats, and the page of the same stories.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outlet {

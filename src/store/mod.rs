@@ -9,6 +9,8 @@ mod hub;
 mod leases;
 mod mailing;
 mod placing;
+#[cfg(test)]
+mod plans;
 mod pool;
 mod publishing;
 mod schema;

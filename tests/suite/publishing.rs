@@ -142,7 +142,7 @@ fn archives_hold_what_is_no_more_in_the_feed_and_never_change() {
     };
     let server = Server::always(Reply::ok(stories(0..120)));
     let mut app = App::new(&format!("[[source]]\nid = \"s\"\nlang = \"en\"\nurl = \"{}\"\n", server.url("/")));
-    let config = app.read("feeds.toml").replace("[mail]", "max_entries = 10\n[mail]");
+    let config = app.read("feeds.toml").replace("[mail]", "max_entries = 10\n[publish]\narchives = \"all\"\n[mail]");
     app.write("feeds.toml", config);
     app.ok(&["run"]);
     // A reader that was away follows prev-archive from the feed to the first document (RFC 5005 section 4.2).

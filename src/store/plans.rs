@@ -1,0 +1,312 @@
+//! Every statement of the store is put to the planner: none may scan a table that grows.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::driver::plans;
+use super::*;
+use crate::model::digest::{DeliveryState, Issue};
+use crate::model::entry::{Entry, Identity};
+use crate::model::key::{Key, KeyKind};
+use crate::model::mail_address::Address;
+use crate::model::sketch::Sketch;
+use crate::model::source::FetchState;
+use crate::model::story::{Relation, StoredEntry};
+use crate::model::subscriber::{Cadence, Consent, Preferences, Subscriber, SubscriberState, Tastes};
+use crate::model::subscription::Subscription;
+
+/// Tables whose rows grow with time, or with the number of people. Sources, outlets, hosts and what an operator said are bounded
+/// by what somebody wrote.
+const GROWING: [&str; 13] =
+    ["entry", "entry_key", "sketch", "story", "publication", "delivery", "issue", "issue_story", "subscriber", "suppression", "bounce", "told", "new"];
+
+/// Statements that look at all of something on purpose, and why.
+const WHOLE: [(&str, &str); 9] = [
+    ("SELECT count(*) FROM entry", "how many entries there are, for a progress bar"),
+    ("FROM subscriber ORDER BY pk", "the list of subscribers, for whoever asks for it"),
+    ("FROM subscriber GROUP BY state", "the metrics: over an index, one small key a subscriber"),
+    ("FROM delivery GROUP BY state", "the metrics: over an index, one small key a delivery"),
+    ("FROM suppression WHERE address LIKE", "once in the life of a process: addresses of an earlier version"),
+    ("INSERT INTO dirty_story SELECT pk FROM story", "another outlet was configured: all stories are looked at again"),
+    ("UPDATE issue SET text = ''", "once a run, and only when deliveries were forgotten: one row an issue"),
+    ("SELECT coalesce(max(pk), 0) FROM entry", "the end of the table, not the table"),
+    ("SELECT coalesce(max(entry), 0) FROM sketch", "the end of the table, not the table"),
+];
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(seconds).unwrap()
+}
+
+fn entry(number: i64) -> StoredEntry {
+    let entry = Entry {
+        id: format!("{number:08x}-entry"),
+        source: "s".into(),
+        guid: Some(format!("guid-{number}")),
+        identity: Identity::Guid(format!("guid-{number}")),
+        url: Some(format!("https://x.example/{number}")),
+        same_as: Vec::new(),
+        title: format!("Title {number}"),
+        summary: "Words".into(),
+        summary_html: None,
+        content_html: None,
+        language: Some("en".into()),
+        language_confidence: None,
+        published: Some(at(number)),
+        updated: None,
+        authors: Vec::new(),
+        tags: Vec::new(),
+        image: None,
+        enclosures: Vec::new(),
+        alternates: Vec::new(),
+        provenance: None,
+        fingerprint: "f".into(),
+    };
+    StoredEntry {
+        entry,
+        partner: "p".into(),
+        first_seen: at(number),
+        changed: at(number),
+        topics: Vec::new(),
+        story: format!("story-{number}"),
+        relation: Relation::First,
+        reason: None,
+        announced: 1,
+        order: 0,
+    }
+}
+
+fn subscriber() -> Subscriber {
+    let preferences = Preferences { language: "en".into(), tastes: Tastes::default(), cadence: Cadence::parse("Mon 08:00 UTC").unwrap() };
+    Subscriber {
+        address: Address::parse("a@x.example").unwrap(),
+        state: SubscriberState::Active,
+        preferences,
+        seen: 0,
+        last_issue: None,
+        created: at(0),
+        consent: Consent { source: "test".into(), at: at(0) },
+    }
+}
+
+/// Calls every method of every view.
+fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
+    let (now, key) = (at(1_000), Key { value: "x.example/1".into(), kind: KeyKind::Own });
+    let sketch = Sketch::default();
+    let features = Features { keys: std::slice::from_ref(&key), sketch: &sketch };
+    let issue = Issue { subject: "S".into(), text: "T".into(), html: "H".into(), name: "n".into() };
+    store.write(|w| {
+        w.sources().ensure("s", "p")?;
+        w.sources().put_state("s", "p", &FetchState::default())?;
+        w.sources().put_robots("o", &RobotsFile { text: None, expires: now })?;
+        w.sources().put_notice("s", "n", now)?;
+        (1..=3).try_for_each(|number| w.placing().insert(&entry(number), &features))?;
+        w.placing().update(&entry(1).entry, &[], &features, now)?;
+        w.placing().touch("s", &["guid:guid-1".into()], now)?;
+        w.placing().forget_unsketched(1)?;
+        while w.placing().rebuild_features(10)? > 0 {}
+        w.placing().merge_stories(1, &[2])?;
+        w.stories().put_job("j", "s", 1)?;
+        w.stories().end_job("j")?;
+        w.stories().put_label(1, Some(&["t".to_owned()]), now)?;
+        w.stories().set_topics(1, &[])?;
+        w.stories().set_told("d", "story-1")?;
+        w.stories().put_ruling(1, 3, false, now)?;
+        w.stories().forget_rulings(7, 8)?;
+        w.stories().set_relation(1, Relation::First, None)?;
+        w.stories().move_entry(3, "story-other")?;
+        w.stories().put_label(1, None, now)?;
+        w.publishing().put_outlet("", "c")?;
+        w.publishing().put_contents("#", "c")?;
+        w.publishing().mark_all_dirty()?;
+        w.publishing().publish_story("", 1, at(1))?;
+        w.publishing().publish_story("", 1, at(90_000))?;
+        w.publishing().set_clean(1)?;
+        w.publishing().put_behind("a")?;
+        w.publishing().set_even(&["a".to_owned()])?;
+        w.publishing().set_archives("", 0)?;
+        w.publishing().index_words(10)?;
+        w.mailing().put_secret("n", "v")?;
+        let recipients = ["a@x.example".to_owned(), "b@x.example".to_owned()];
+        let new = NewIssue { digest: "d", slot: Some(now), now, issue: &issue, stories: &["story-1".to_owned()], recipients: &recipients };
+        w.mailing().queue_issue(&new, |number, recipient| format!("{number}{recipient}"))?;
+        w.mailing().put_digest_mark("d", 3)?;
+        let claimed = w.mailing().claim(1, 0, "w", now)?.ok_or(StoreError::Busy)?;
+        w.leases().renew("w", now)?;
+        w.mailing().settle(claimed, DeliveryState::Sent, None, now)?;
+        w.mailing().skip_uncertain(now)?;
+        w.mailing().forget_notices(1)?;
+        w.subscribers().put("h", &subscriber(), at(0))?;
+        w.subscribers().set_state("h", SubscriberState::Active)?;
+        w.subscribers().suppress("x", "", "r", now)?;
+        w.subscribers().rename_suppression("x", "y")?;
+        w.subscribers().put_bounce("b", "h", "soft", now, at(0))?;
+        w.subscribers().lift_suppression("y")?;
+        for group in w.subscribers().due_groups(now, 10)? {
+            let new = GroupIssue { digest: "_personal", issue: Some(&issue), seen: 3, now };
+            w.subscribers().fill_group(&group, &new, |number, recipient| format!("p{number}{recipient}"))?;
+        }
+        w.hub().put_subscriber("c", "t", "s", at(5_000))?;
+        w.hub().put_changed_feed("atom.xml")?;
+        w.hub().take_changed_feeds()?;
+        w.hub().put_pushes("t", now)?;
+        w.hub().put_word("hub", "t", now)?;
+        for push in w.hub().claim_pushes("w", now, 10)? {
+            w.hub().defer_push(&push, now)?;
+            w.hub().delete_push(&push)?;
+        }
+        w.hub().delete_subscriber("c", "t")?;
+        let subscription = Subscription {
+            source: "s".into(),
+            token: "t".into(),
+            hub: "h".into(),
+            topic: "t".into(),
+            secret: "s".into(),
+            asked: now,
+            lease_end: None,
+            last_push: None,
+        };
+        w.subscriptions().put(&subscription)?;
+        w.subscriptions().forget_push("s")?;
+        let leases = w.leases().claim(Queue::Host, &["h".to_owned()], "w", now)?;
+        w.leases().holds(&leases[0], "w")?;
+        w.leases().settle(&leases[0], "w")?;
+        w.leases().take_over("w", now)
+    })?;
+    store.read(|r| {
+        r.sources().state("s")?;
+        r.sources().states()?;
+        r.sources().list()?;
+        r.sources().robots("o")?;
+        let nothing = |_: StoredEntry| Ok::<_, StoreError>(());
+        r.entries().each(&EntryFilter::default(), Markup::With, nothing)?;
+        r.entries().each(&EntryFilter { source: Some("s".into()), since: Some(at(0)) }, Markup::Without, nothing)?;
+        r.entries().each(&EntryFilter { source: None, since: Some(at(0)) }, Markup::Without, nothing)?;
+        r.entries().after(0, 10, Markup::With)?;
+        r.entries().find("00000001", 10)?;
+        r.entries().find("https://x.example/1", 10)?;
+        r.entries().last_before(now)?;
+        r.entries().count()?;
+        r.entries().story_of(1)?;
+        r.entries().stories_since(0, Some("d"), 10)?;
+        r.placing().known("s", &["guid:guid-1".to_owned()])?;
+        r.placing().known_items("s")?;
+        r.placing().unsketched(10)?;
+        r.placing().label("00000001-entry")?;
+        r.placing().sketch_languages()?;
+        r.placing().holders_of_key("x.example/1", 10)?;
+        r.placing().stories_of(&[1, 2])?;
+        r.placing().story_key_of(1)?;
+        r.placing().sketched(1)?;
+        r.placing().members(1, 10)?;
+        r.placing().story_id(1)?;
+        r.placing().title_of(1)?;
+        r.placing().has_rulings()?;
+        r.placing().is_kept_out("00000001-entry", 1)?;
+        r.placing().are_kept_apart(1, 2)?;
+        r.stories().rulings()?;
+        r.stories().labels()?;
+        r.stories().job("j", "s")?;
+        r.publishing().dirty_keys()?;
+        r.publishing().dirty_stories(&[1])?;
+        r.publishing().outlets()?;
+        r.publishing().behind()?;
+        r.publishing().last("")?;
+        r.publishing().between("", 1, 9)?;
+        r.publishing().newest("", 10, 0)?;
+        r.publishing().within(at(0), now)?;
+        r.publishing().days()?;
+        r.publishing().search("\"title\"*", 10)?;
+        r.mailing().last_slot("d", now)?;
+        r.mailing().digest_mark("d")?;
+        r.mailing().due(now, None)?;
+        r.mailing().deliveries(&[1, 2], Some(&Arc::new(issue.clone())))?;
+        r.mailing().unarchived_issues(10)?;
+        r.mailing().last_issues("d", 10)?;
+        r.mailing().secret("n")?;
+        r.mailing().delivery_counts()?;
+        r.mailing().notices()?;
+        r.subscribers().get("h")?;
+        r.subscribers().each(|_| Ok::<_, StoreError>(()))?;
+        r.subscribers().counts()?;
+        r.subscribers().suppression("h", "d")?;
+        r.subscribers().clear_suppressions()?;
+        r.subscribers().delivery_recipient(Some(1), None)?;
+        r.subscribers().delivery_recipient(None, Some("m"))?;
+        r.subscribers().has_recipient("a@x.example")?;
+        r.subscribers().queued_since("a@x.example", "d", at(0))?;
+        r.subscribers().deliveries_to("a@x.example")?;
+        r.subscribers().marks_of("h")?;
+        r.hub().subscriber_counts("o")?;
+        r.hub().has_subscriber("c", "t")?;
+        r.subscriptions().list()?;
+        r.subscriptions().get("t")?;
+        r.subscriptions().is_pushed("s", now)?;
+        r.leases().workers().map(drop)
+    })?;
+    // What forgets, last.
+    store.write(|w| {
+        w.publishing().withdraw_story(1)?;
+        w.mailing().set_archived(1)?;
+        w.mailing().forget_deliveries(now + SignedDuration::from_hours(1), 10)?;
+        w.mailing().forget_issue_texts(now + SignedDuration::from_hours(1))?;
+        w.subscribers().delete_deliveries("a@x.example")?;
+        w.subscribers().forget_private_mail(now)?;
+        w.subscribers().delete("h")?;
+        w.entries().forget_unseen("s", at(5_000), 10).map(drop)
+    })
+}
+
+/// Lines of the store's sources that run a statement.
+fn call_sites() -> Vec<(String, u32)> {
+    let files = [
+        ("entries", include_str!("entries.rs")),
+        ("hub", include_str!("hub.rs")),
+        ("leases", include_str!("leases.rs")),
+        ("mailing", include_str!("mailing.rs")),
+        ("placing", include_str!("placing.rs")),
+        ("publishing", include_str!("publishing.rs")),
+        ("sources", include_str!("sources.rs")),
+        ("stories", include_str!("stories.rs")),
+        ("subscribers", include_str!("subscribers.rs")),
+        ("websub", include_str!("websub.rs")),
+    ];
+    let is_call = |line: &str| ["execute(", "row(", "one(", "rows(", "each("].iter().any(|method| line.contains(&format!("db.{method}")));
+    let lines = |(name, text): (&str, &str)| {
+        let numbers: Vec<(String, u32)> =
+            (1u32..).zip(text.lines()).filter(|(_, line)| is_call(line)).map(|(number, _)| (format!("src/store/{name}.rs"), number)).collect();
+        numbers
+    };
+    files.into_iter().flat_map(lines).collect()
+}
+
+#[test]
+fn no_statement_scans_a_table_that_grows() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("courant.db");
+    let store = Store::open(&path, "w").unwrap();
+    use_all(&store).unwrap();
+    let seen = plans::seen();
+    let unseen: Vec<_> = call_sites().into_iter().filter(|site| !seen.iter().any(|(file, line, _)| (file, line) == (&site.0, &site.1))).collect();
+    assert!(unseen.is_empty(), "these run statements that this test does not reach: {unseen:?}");
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let mut faults = Vec::new();
+    for (file, line, sql) in &seen {
+        if WHOLE.iter().any(|(part, _)| sql.contains(part)) {
+            continue;
+        }
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let count = statement.parameter_count();
+        let nothing = rusqlite::params_from_iter(vec![rusqlite::types::Null; count]);
+        let plan: Vec<String> = statement.query_map(nothing, |row| row.get(3)).unwrap().collect::<rusqlite::Result<_>>().unwrap();
+        // A walk in the order of an index that a LIMIT ends is no scan.
+        let is_bounded = sql.contains("LIMIT") && !plan.iter().any(|step| step.contains("TEMP B-TREE"));
+        for step in plan.iter().filter(|_| !is_bounded) {
+            let table = step.strip_prefix("SCAN ").and_then(|rest| rest.split(' ').next());
+            if table.is_some_and(|table| GROWING.contains(&table)) {
+                faults.push(format!("{file}:{line}: {step}: {sql}"));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
