@@ -180,7 +180,9 @@ impl App {
         });
     }
 
-    fn go_on(&self) -> Result<(), Interrupted> {
+    /// # Errors
+    /// When the work is to end.
+    pub fn go_on(&self) -> Result<(), Interrupted> {
         if self.stop.is_cancelled() { Err(Interrupted) } else { Ok(()) }
     }
 

@@ -343,6 +343,7 @@ async fn digest_now(app: &App, only: Option<&str>, is_dry: bool) -> anyhow::Resu
     if !is_dry {
         app.archive()?;
         list::deliveries(&app.deliver(only).await?)?;
+        app.go_on()?;
     }
     Ok(())
 }

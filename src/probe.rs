@@ -53,7 +53,7 @@ pub struct Reading {
 
 /// Cleans what was extracted.
 pub fn clean(mut feed: RawFeed, base: Option<&Url>, linguist: Option<&Linguist>) -> Reading {
-    let context = Context { source: "probe", language: None, base, linguist };
+    let context = Context { source: "probe", language: None, base, linguist, listed: None };
     // The raw entries go: a document may be as long as memory allows.
     let entries = normalize_all(&std::mem::take(&mut feed.entries), context);
     let mut sanitizer = Sanitizer::default();

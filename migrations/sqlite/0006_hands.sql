@@ -40,3 +40,10 @@ DROP TABLE entry_trait;
 -- The number of the last story of an outlet: it goes on from there when stories are forgotten.
 ALTER TABLE outlet ADD COLUMN published INTEGER NOT NULL DEFAULT 0;
 UPDATE outlet SET published = coalesce((SELECT max(seq) FROM publication WHERE publication.outlet = outlet.path), 0);
+
+-- A story or an issue that goes is looked for in here.
+CREATE INDEX issue_story_story ON issue_story (story);
+CREATE INDEX issue_story_issue ON issue_story (issue);
+
+-- Nothing asks for entries by their date alone.
+DROP INDEX entry_sort_date;

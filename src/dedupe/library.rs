@@ -72,8 +72,5 @@ pub const RARE_STORIES_MAX: usize = 8;
 
 /// In how many stories these are.
 pub fn stories(bearers: &[Bearer]) -> usize {
-    let mut stories: Vec<i64> = bearers.iter().map(|bearer| bearer.story).collect();
-    stories.sort_unstable();
-    stories.dedup();
-    stories.len()
+    (0..bearers.len()).filter(|&at| bearers[..at].iter().all(|other| other.story != bearers[at].story)).count()
 }

@@ -370,11 +370,10 @@ fn is_by_key(reason: &Reason) -> bool {
 
 /// In how many stories these are, and in how many of the source that has the most.
 fn count(bearers: &[Bearer]) -> (usize, usize) {
-    let mut pairs: Vec<(u32, i64)> = bearers.iter().map(|bearer| (bearer.source, bearer.story)).collect();
-    pairs.sort_unstable();
-    pairs.dedup();
-    let of_one_source = pairs.chunk_by(|a, b| a.0 == b.0).map(<[_]>::len).max().unwrap_or(0);
-    (stories(bearers), of_one_source)
+    // They are few: looking back is cheaper than sorting.
+    let is_first = |at: &usize| bearers[..*at].iter().all(|other| (other.source, other.story) != (bearers[*at].source, bearers[*at].story));
+    let of_source = |source: u32| (0..bearers.len()).filter(|&at| bearers[at].source == source).filter(is_first).count();
+    (stories(bearers), bearers.iter().map(|bearer| of_source(bearer.source)).max().unwrap_or(0))
 }
 
 /// The entries with the most votes, few of each story.

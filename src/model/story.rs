@@ -58,10 +58,15 @@ pub struct StoredEntry {
     pub order: i64,
 }
 
+/// What an entry is sorted by: its own date, but never one that had not come yet when it was first seen.
+pub fn sort_date(entry: &Entry, first_seen: Timestamp) -> Timestamp {
+    entry.date().map_or(first_seen, |date| date.min(first_seen))
+}
+
 impl StoredEntry {
     /// What to sort by: its own date, but never one that has not come yet when we saw it.
     pub fn sort_date(&self) -> Timestamp {
-        self.entry.date().map_or(self.first_seen, |date| date.min(self.first_seen))
+        sort_date(&self.entry, self.first_seen)
     }
 
     /// `atom:updated`: the latest change that its source or we know of.

@@ -21,6 +21,8 @@ pub struct Context<'a> {
     pub base: Option<&'a Url>,
     /// Who checks the language by the words.
     pub linguist: Option<&'a Linguist>,
+    /// The identity and the fingerprint under which it is known already: of what was listed, whatever was added since.
+    pub listed: Option<(&'a Identity, &'a str)>,
 }
 
 /// What the entry is recognised by: what its source says, else where it is, else what it says.
@@ -70,7 +72,8 @@ fn hash(parts: &[&str]) -> String {
 
 /// Cleans one entry.
 pub fn normalize(raw: &RawEntry, context: Context, sanitizer: &mut Sanitizer) -> Entry {
-    let identity = identity(raw);
+    let (identity, fingerprint) =
+        context.listed.map_or_else(|| (identity(raw), fingerprint(raw)), |(identity, fingerprint)| (identity.clone(), fingerprint.to_owned()));
     let html = |text: &RawText, sanitizer: &mut Sanitizer| match text.is_html {
         true => sanitizer.clean(&text.value, text.base.as_ref().or(context.base)),
         false => escape(&text.value),
@@ -119,7 +122,7 @@ pub fn normalize(raw: &RawEntry, context: Context, sanitizer: &mut Sanitizer) ->
             feed_url: origin.feed_url.clone(),
             id: origin.id.clone(),
         }),
-        fingerprint: fingerprint(raw),
+        fingerprint,
     }
 }
 
@@ -161,7 +164,7 @@ mod tests {
     use crate::model::feed::Link;
 
     fn context() -> Context<'static> {
-        Context { source: "s", language: Some("fr"), base: None, linguist: None }
+        Context { source: "s", language: Some("fr"), base: None, linguist: None, listed: None }
     }
 
     fn text(value: &str, is_html: bool) -> Option<RawText> {

@@ -19,6 +19,9 @@ pub struct StoreIndex<'u, 'w> {
     entry: Option<(i64, &'u str)>,
     /// Stories of entries that were looked up; `None` for what is gone. Many features lead to the same entries.
     stories: HashMap<i64, Option<i64>>,
+    /// Entries that were compared: the same ones come near to many.
+    known: HashMap<i64, Option<Known>>,
+    languages: Option<Vec<u32>>,
     has_rulings: bool,
     /// What was asked for last: its memory is used again.
     postings: Postings,
@@ -30,7 +33,15 @@ impl<'u, 'w> StoreIndex<'u, 'w> {
     /// # Errors
     /// When the store fails.
     pub fn new(unit: &'u Unit<'w, Write>) -> Result<Self, StoreError> {
-        Ok(StoreIndex { unit, entry: None, stories: HashMap::new(), has_rulings: unit.placing().has_rulings()?, postings: Postings::default() })
+        Ok(StoreIndex {
+            unit,
+            entry: None,
+            stories: HashMap::new(),
+            known: HashMap::new(),
+            languages: None,
+            has_rulings: unit.placing().has_rulings()?,
+            postings: Postings::default(),
+        })
     }
 
     /// For an entry that is stored already, by its key and our id of it.
@@ -41,9 +52,17 @@ impl<'u, 'w> StoreIndex<'u, 'w> {
         Ok(StoreIndex { entry: Some((entry, id)), ..StoreIndex::new(unit)? })
     }
 
+    /// An entry was added that is in this language.
+    pub fn note_language(&mut self, language: u32) {
+        if let Some(languages) = self.languages.as_mut().filter(|languages| !languages.contains(&language)) {
+            languages.push(language);
+        }
+    }
+
     /// Stories were made one: what was looked up before is not to be believed.
     pub fn forget(&mut self) {
         self.stories.clear();
+        self.known.clear();
     }
 
     fn is_own(&self, entry: i64) -> bool {
@@ -106,7 +125,12 @@ impl Library for StoreIndex<'_, '_> {
     }
 
     fn known(&mut self, entry: i64) -> Result<Option<Known>, StoreError> {
-        Ok(self.unit.placing().sketched(entry)?.and_then(|(story, sketch)| Some(Known { entry, story, sketch: sketch? })))
+        if let Some(known) = self.known.get(&entry) {
+            return Ok(known.clone());
+        }
+        let known = self.unit.placing().sketched(entry)?.and_then(|(story, sketch)| Some(Known { entry, story, sketch: sketch? }));
+        self.known.insert(entry, known.clone());
+        Ok(known)
     }
 
     fn members(&mut self, story: i64) -> Result<Vec<i64>, StoreError> {
@@ -114,7 +138,10 @@ impl Library for StoreIndex<'_, '_> {
     }
 
     fn languages(&mut self) -> Result<Vec<u32>, StoreError> {
-        self.unit.placing().sketch_languages()
+        match &self.languages {
+            Some(languages) => Ok(languages.clone()),
+            None => Ok(self.languages.insert(self.unit.placing().sketch_languages()?).clone()),
+        }
     }
 
     fn is_kept_out(&mut self, story: i64) -> Result<bool, StoreError> {

@@ -13,9 +13,9 @@ use super::{Brought, Document, Outcome, Prepared, ReadError, Refresher, Report};
 use crate::dedupe::place::{Applicant, place};
 use crate::model::entry::Identity;
 use crate::model::source::Source;
-use crate::model::story::{Relation, StoredEntry};
+use crate::model::story::Relation;
 use crate::normalize::entry::entry_id;
-use crate::store::{Features, Lease, StoreError, Unit, Write};
+use crate::store::{Features, Lease, Placement, StoreError, Unit, Write};
 
 impl Refresher {
     /// Keeps what several refreshes brought, and gives back the leases that are done with.
@@ -84,7 +84,7 @@ impl Refresher {
         for (intent, candidate) in intents.iter().zip(&document.candidates) {
             match intent {
                 Intent::Insert { cleaned, is_news } => {
-                    let placed = insert(unit, index, source, cleaned, *is_news, now).with_context(|| format!("the entry {}", candidate.key))?;
+                    let placed = insert(unit, index, cleaned, *is_news, now).with_context(|| format!("the entry {}", candidate.key))?;
                     announced += usize::from(placed.is_announced);
                     joined.extend(placed.joined);
                     new += 1;
@@ -145,7 +145,7 @@ struct Inserted {
     joined: Option<String>,
 }
 
-fn insert(unit: &Unit<Write>, index: &mut StoreIndex, source: &Source, cleaned: &Cleaned, is_news: bool, now: Timestamp) -> Result<Inserted, StoreError> {
+fn insert(unit: &Unit<Write>, index: &mut StoreIndex, cleaned: &Cleaned, is_news: bool, now: Timestamp) -> Result<Inserted, StoreError> {
     let Cleaned { entry, topics, keys, sketch, .. } = cleaned;
     let placing = place(Applicant { keys, sketch }, index)?;
     let (story, relation, reason) = match placing.decision() {
@@ -162,18 +162,8 @@ fn insert(unit: &Unit<Write>, index: &mut StoreIndex, source: &Source, cleaned: 
     };
     let is_announced = reason.is_none() && is_news;
     let joined = reason.as_ref().map(|reason| format!("\"{}\" ({}) is a {reason}", entry.title, entry.source));
-    let stored = StoredEntry {
-        partner: source.partner.clone(),
-        first_seen: now,
-        changed: now,
-        topics: topics.clone(),
-        story,
-        relation,
-        reason,
-        announced: u32::from(is_announced),
-        entry: entry.clone(),
-        order: 0,
-    };
-    unit.placing().insert(&stored, &Features { keys, sketch })?;
+    let placement = Placement { story, relation, reason, is_announced, topics, first_seen: now };
+    unit.placing().insert(entry, &placement, &Features { keys, sketch })?;
+    index.note_language(sketch.language);
     Ok(Inserted { is_announced, joined })
 }

@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::classify::Classifier;
 use crate::dedupe::keys::{self, Names, identity_of_reused};
-use crate::dedupe::sketch::{Parts, sketch};
+use crate::dedupe::sketch::{LINKS_MAX, Parts, sketch};
 use crate::model::address::canonical_key;
 use crate::model::entry::{Entry, Identity, Known};
 use crate::model::feed::RawEntry;
@@ -18,7 +18,7 @@ use crate::model::key::Key;
 use crate::model::sketch::Sketch;
 use crate::model::source::Source;
 use crate::model::topic::TopicMatch;
-use crate::normalize::entry::{Context, entry_id, fingerprint, identity, normalize};
+use crate::normalize::entry::{Context, fingerprint, identity, normalize};
 use crate::normalize::html::{Sanitizer, text_of_safe_html};
 use crate::normalize::language::Linguist;
 
@@ -100,16 +100,16 @@ impl Preparation<'_> {
     fn clean(&self, listed: &Listed, sanitizer: &mut Sanitizer) -> Cleaned {
         // The configuration knows better than a template that says "en" on every page.
         let language = self.source.language.as_deref().or(self.language);
-        let context = Context { source: &self.source.id, language, base: Some(self.base), linguist: Some(self.linguist) };
+        let context = Context {
+            source: &self.source.id,
+            language,
+            base: Some(self.base),
+            linguist: Some(self.linguist),
+            listed: Some((&listed.identity, &listed.fingerprint)),
+        };
         let entry = normalize(&listed.raw, context, sanitizer);
         let (title, _) = self.source.filter.rewritten(&entry.title);
-        let entry = Entry {
-            title,
-            id: entry_id(&self.source.id, &listed.identity),
-            identity: listed.identity.clone(),
-            fingerprint: listed.fingerprint.clone(),
-            ..entry
-        };
+        let entry = Entry { title, ..entry };
         let tags: Vec<String> = entry.tags.iter().chain(&self.source.tags).cloned().collect();
         let topics = self.classifier.classify(&entry.title, &entry.summary, &tags, entry.language.as_deref());
         let dropped_by = match self.source.filter.verdict(&entry, &topics) {
@@ -129,16 +129,24 @@ pub fn keys_of(entry: &Entry) -> Vec<Key> {
 pub fn sketch_of(entry: &Entry, first_seen: Timestamp) -> Sketch {
     let content = entry.content_html.as_deref().map(text_of_safe_html);
     let text = content.as_deref().filter(|text| text.len() > entry.summary.len()).unwrap_or(&entry.summary);
-    let links: Vec<String> =
-        entry.image.iter().filter_map(|image| canonical_key(&image.url)).chain(entry.content_html.iter().flat_map(|html| addresses(html))).collect();
     let own = entry.url.as_deref().and_then(canonical_key);
-    let links: Vec<String> = links.into_iter().filter(|link| Some(link) != own.as_ref()).collect();
+    let image = entry.image.iter().filter_map(|image| canonical_key(&image.url));
+    let mut links: Vec<String> = Vec::new();
+    for link in image.chain(entry.content_html.iter().flat_map(|html| addresses(html))).filter(|link| Some(link) != own.as_ref()) {
+        // A sketch has room for no more: the rest need not be read.
+        if links.len() == LINKS_MAX {
+            break;
+        }
+        if !links.contains(&link) {
+            links.push(link);
+        }
+    }
     let day = entry.date().unwrap_or(first_seen).as_second().div_euclid(86_400);
     sketch(&Parts { source: &entry.source, title: &entry.title, text, language: entry.language.as_deref(), day: i32::try_from(day).ok(), links: &links })
 }
 
 /// Addresses in HTML that we made: links and pictures.
-fn addresses(html: &str) -> Vec<String> {
+fn addresses(html: &str) -> impl Iterator<Item = String> + '_ {
     let parts = html.split(" href=\"").skip(1).chain(html.split(" src=\"").skip(1));
-    parts.filter_map(|rest| canonical_key(&rest.split('"').next()?.replace("&amp;", "&"))).collect()
+    parts.filter_map(|rest| canonical_key(&rest.split('"').next()?.replace("&amp;", "&")))
 }

@@ -191,8 +191,9 @@ impl<A> Entries<'_, A> {
             let own = "SELECT entry FROM entry_key WHERE hash = ?1 AND is_alternate = 0";
             keys.extend(self.db.rows(own, [hash64(key.as_bytes()) as i64], |row| row.get::<_, i64>(0))?);
         }
-        let named = "SELECT pk FROM entry WHERE id = ?1 OR guid = ?1";
-        keys.extend(self.db.rows(named, [text], |row| row.get::<_, i64>(0))?);
+        keys.extend(self.db.row("SELECT pk FROM entry WHERE id = ?1", [text], |row| row.get::<_, i64>(0))?);
+        let named = "SELECT entry.pk FROM source CROSS JOIN entry ON entry.source = source.id AND entry.identity = ?1";
+        keys.extend(self.db.rows(named, [Identity::Guid(text.to_owned()).key()], |row| row.get::<_, i64>(0))?);
         keys.sort_unstable();
         keys.dedup();
         keys.truncate(entries_max);

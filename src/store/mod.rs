@@ -31,7 +31,7 @@ pub use feature_index::Postings;
 pub use hub::Push;
 pub use leases::{Lease, Queue};
 pub use mailing::{Claimed, NewIssue};
-pub use placing::{Features, Holder};
+pub use placing::{Features, Holder, Placement};
 pub use publishing::DirtyStory;
 pub use sources::{RobotsFile, SourceRow};
 pub use subscribers::{Group, GroupIssue, PAGE};

@@ -13,7 +13,7 @@ use crate::model::address::canonical_key;
 use crate::model::entry::{Entry, Known};
 use crate::model::key::{Key, KeyKind};
 use crate::model::sketch::{Part, Sketch, hash64};
-use crate::model::story::StoredEntry;
+use crate::model::story::{Relation, sort_date};
 use crate::model::topic::TopicMatch;
 use crate::text::fold;
 
@@ -22,6 +22,18 @@ use crate::text::fold;
 pub struct Features<'a> {
     pub keys: &'a [Key],
     pub sketch: &'a Sketch,
+}
+
+/// Where a new entry belongs, and since when it is known.
+#[derive(Debug)]
+pub struct Placement<'a> {
+    /// The id of the story, which is made where it is missing.
+    pub story: String,
+    pub relation: Relation,
+    pub reason: Option<String>,
+    pub is_announced: bool,
+    pub topics: &'a [TopicMatch],
+    pub first_seen: Timestamp,
 }
 
 /// An entry that shares something with another.
@@ -69,11 +81,6 @@ impl<A> Placing<'_, A> {
         let sql = "SELECT label.topics FROM entry JOIN label ON label.entry = entry.pk WHERE entry.id = ?1";
         let topics: Option<String> = self.db.row(sql, [entry_id], |row| row.get(0))?;
         Ok(topics.map(|topics| serde_json::from_str(&topics).unwrap_or_default()))
-    }
-
-    /// Our key of an entry that is stored already.
-    pub fn key_of(&self, entry_id: &str) -> Result<Option<i64>> {
-        self.db.row("SELECT pk FROM entry WHERE id = ?1", [entry_id], |row| row.get(0))
     }
 
     /// The languages of all sketches that were ever made.
@@ -166,9 +173,8 @@ impl Placing<'_, Write> {
     }
 
     /// Keeps a new entry in a story, which is made where it is missing.
-    pub fn insert(&self, entry: &StoredEntry, features: &Features) -> Result<()> {
+    pub fn insert(&self, e: &Entry, entry: &Placement, features: &Features) -> Result<()> {
         let story = self.story_key(&entry.story)?;
-        let e = &entry.entry;
         let sql = "INSERT INTO entry (id, source, identity, guid, url, title, summary, summary_html, content_html, language, published, updated, first_seen,
                        last_seen, changed, fingerprint, details, topics, story, relation, reason, announced, sort_date)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
@@ -186,15 +192,15 @@ impl Placing<'_, Write> {
             e.published.map(millis),
             e.updated.map(millis),
             millis(entry.first_seen),
-            millis(entry.changed),
+            millis(entry.first_seen),
             e.fingerprint,
             details_of(e),
-            topics_of(&entry.topics),
+            topics_of(entry.topics),
             story,
             entry.relation.as_str(),
             entry.reason,
-            entry.announced,
-            millis(entry.sort_date()),
+            entry.is_announced,
+            millis(sort_date(e, entry.first_seen)),
         ];
         self.db.execute(sql, parameters)?;
         let key = self.db.last_key();
@@ -256,7 +262,10 @@ impl Placing<'_, Write> {
     }
 
     pub(super) fn story_key(&self, id: &str) -> Result<i64> {
-        let made = self.db.row("INSERT INTO story (id) VALUES (?1) ON CONFLICT DO NOTHING RETURNING pk", [id], |row| row.get(0))?;
+        // A key is never given twice while something still refers to it: a story that is gone may be published yet.
+        let sql = "INSERT INTO story (pk, id) VALUES (1 + max(coalesce((SELECT max(pk) FROM story), 0), coalesce((SELECT max(story) FROM dirty_story), 0),
+                       coalesce((SELECT max(story) FROM publication), 0)), ?1) ON CONFLICT DO NOTHING RETURNING pk";
+        let made = self.db.row(sql, [id], |row| row.get(0))?;
         match made {
             Some(key) => Ok(key),
             None => self.db.one("SELECT pk FROM story WHERE id = ?1", [id], |row| row.get(0)),
