@@ -652,11 +652,6 @@ impl FeatureIndex {
         count
     }
 
-    /// What is kept of an entry, if it is there.
-    pub fn mark(&self, entry: i64) -> Option<EntryMark> {
-        self.segments.iter().rev().find_map(|segment| segment.mark(segment.find(entry)?))
-    }
-
     /// Notes where the records of entries that have a feature stand, those that were added last first.
     fn find(&self, feature: u32, days: Days, is_asked: u32, out: &mut Vec<Place>) {
         for (at, segment) in self.segments.iter().enumerate().rev().filter(|(at, _)| is_asked >> at & 1 == 1) {
@@ -681,15 +676,8 @@ impl FeatureIndex {
         out.extend(found.map(|EntryMark { entry, day, source, language, .. }| Posting { entry, day, source, language }));
     }
 
-    /// Appends the entries that have a feature, those that were added last first. With days, only those of the first to the last of
-    /// them, and those without a day.
-    pub fn postings(&self, feature: u32, days: Option<(i32, i32)>, postings_max: usize, out: &mut Vec<Posting>) {
-        let (days, mut places) = (Days::new(days), Vec::new());
-        self.find(feature, days, self.asked(days), &mut places);
-        self.read(&places, days, postings_max, out);
-    }
-
-    /// The same for many features, which costs far less than to ask for each; what was in `out` is gone.
+    /// The entries that have each of these features, those that were added last first; what was in `out` is gone. With days, only those
+    /// of the first to the last of them, and those without a day.
     pub fn postings_of(&self, features: &[u32], days: Option<(i32, i32)>, postings_max: usize, out: &mut Postings) {
         let Postings { all, ends, places, counts } = out;
         all.clear();
@@ -717,35 +705,45 @@ impl FeatureIndex {
             }
         }
     }
-
-    /// Entries that are found.
-    pub fn len(&self) -> usize {
-        self.segments.iter().map(|segment| segment.get(RECORDS_USED)).sum::<usize>().saturating_sub(self.gone())
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Entries that were removed, or replaced by later ones, and still take room.
-    pub fn gone(&self) -> usize {
-        self.segments.iter().map(|segment| segment.get(RECORDS_GONE)).sum()
-    }
-
-    /// The share of the room that is lost to them, from 0 to 1: half of it is a reason to make the index again.
-    pub fn gone_share(&self) -> f64 {
-        self.gone() as f64 / (self.len() + self.gone()).max(1) as f64
-    }
-
-    /// Bytes of all segments on the disk.
-    pub fn bytes(&self) -> u64 {
-        self.segments.iter().map(|segment| segment.file.len() as u64).sum()
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl FeatureIndex {
+        /// What is kept of an entry, if it is there.
+        pub fn mark(&self, entry: i64) -> Option<EntryMark> {
+            self.segments.iter().rev().find_map(|segment| segment.mark(segment.find(entry)?))
+        }
+
+        /// Appends the entries that have a feature, those that were added last first. With days, only those of the first to the last of
+        /// them, and those without a day.
+        pub fn postings(&self, feature: u32, days: Option<(i32, i32)>, postings_max: usize, out: &mut Vec<Posting>) {
+            let (days, mut places) = (Days::new(days), Vec::new());
+            self.find(feature, days, self.asked(days), &mut places);
+            self.read(&places, days, postings_max, out);
+        }
+
+        /// Entries that are found.
+        pub fn len(&self) -> usize {
+            self.segments.iter().map(|segment| segment.get(RECORDS_USED)).sum::<usize>().saturating_sub(self.gone())
+        }
+
+        pub fn is_empty(&self) -> bool {
+            self.len() == 0
+        }
+
+        /// Entries that were removed, or replaced by later ones, and still take room.
+        pub fn gone(&self) -> usize {
+            self.segments.iter().map(|segment| segment.get(RECORDS_GONE)).sum()
+        }
+
+        /// Bytes of all segments on the disk.
+        pub fn bytes(&self) -> u64 {
+            self.segments.iter().map(|segment| segment.file.len() as u64).sum()
+        }
+    }
 
     const SMALL: Sizes = Sizes { slots_first: 1 << 11, slots_max: 1 << 13, largest_max: 3 };
 
@@ -845,7 +843,7 @@ mod tests {
         index.add(&mark(10), &own(1_010), &[]).unwrap();
         assert_eq!((found(&index, own(10)[0]), found(&index, own(1_010)[0])), (vec![], vec![10]));
         assert_eq!((index.len(), index.gone(), index.remove([20, 20, 500])), (200, 1, 1));
-        assert!(!has(&index, 20) && has(&index, 19) && index.gone_share() > 0.0);
+        assert!(!has(&index, 20) && has(&index, 19) && index.gone() > 0);
         index.truncate_after(200);
         assert_eq!((index.len(), index.last_entry()), (199, 200));
         index.truncate_after(150);
