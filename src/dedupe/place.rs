@@ -370,10 +370,16 @@ fn is_by_key(reason: &Reason) -> bool {
 
 /// In how many stories these are, and in how many of the source that has the most.
 fn count(bearers: &[Bearer]) -> (usize, usize) {
-    // They are few: looking back is cheaper than sorting.
-    let is_first = |at: &usize| bearers[..*at].iter().all(|other| (other.source, other.story) != (bearers[*at].source, bearers[*at].story));
-    let of_source = |source: u32| (0..bearers.len()).filter(|&at| bearers[at].source == source).filter(is_first).count();
-    (stories(bearers), bearers.iter().map(|bearer| of_source(bearer.source)).max().unwrap_or(0))
+    // More are never handed over; on the stack, for this is asked for each feature of each entry.
+    let mut pairs = [(0u32, 0i64); BEARERS_MAX + 1];
+    let count = bearers.len().min(pairs.len());
+    for (pair, bearer) in pairs.iter_mut().zip(bearers) {
+        *pair = (bearer.source, bearer.story);
+    }
+    let pairs = &mut pairs[..count];
+    pairs.sort_unstable();
+    let of_source = |pairs: &[(u32, i64)]| 1 + pairs.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    (stories(bearers), pairs.chunk_by(|a, b| a.0 == b.0).map(of_source).max().unwrap_or(0))
 }
 
 /// The entries with the most votes, few of each story.
