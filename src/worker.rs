@@ -128,6 +128,9 @@ fn claim(
     })
 }
 
+/// Reports with the places of their sources in the configuration.
+type Reports = Vec<(usize, Report)>;
+
 /// One round of fetching.
 struct Fetching<'a, F> {
     refresher: &'a Refresher,
@@ -139,8 +142,8 @@ struct Fetching<'a, F> {
     left: HashMap<Lease, usize>,
     /// Done, and to be kept.
     waiting: Vec<(usize, Prepared)>,
-    keeping: Option<JoinHandle<anyhow::Result<Vec<(usize, Report)>>>>,
-    reports: Vec<(usize, Report)>,
+    keeping: Option<JoinHandle<anyhow::Result<Reports>>>,
+    reports: Reports,
     on_done: F,
 }
 
@@ -263,7 +266,7 @@ impl<F: FnMut(&Report)> Fetching<'_, F> {
         self.keeping = Some(tokio::task::spawn_blocking(move || Ok(places.into_iter().zip(refresher.keep(&batch, &done)?).collect())));
     }
 
-    fn tell(&mut self, reports: Vec<(usize, Report)>) {
+    fn tell(&mut self, reports: Reports) {
         for (at, report) in reports {
             self.report(at, report);
         }
