@@ -50,8 +50,9 @@ pub enum Intent<'a> {
 }
 
 /// One intent for each candidate, in their order.
-pub fn intents<'a>(stored: &Stored, candidates: &'a [Candidate]) -> Vec<Intent<'a>> {
-    let last_success = stored.state.last_success;
+pub fn intents<'a>(stored: &Stored, candidates: &'a [Candidate], now: Timestamp) -> Vec<Intent<'a>> {
+    // A success that is still to come was noted under a wrong clock.
+    let last_success = stored.state.last_success.map(|last| last.min(now));
     let unknown = candidates.iter().filter(|candidate| !stored.known.contains_key(&candidate.key)).count();
     let is_flood = last_success.is_some() && unknown > FLOOD_ENTRIES_MIN;
     let is_news = |entry: &Entry| is_news(entry, last_success, is_flood, &stored.known_titles);

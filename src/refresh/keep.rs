@@ -80,7 +80,7 @@ impl Refresher {
         // The entries that follow refer to their source.
         unit.sources().ensure(&source.id, &source.partner)?;
         let (mut new, mut changed, mut announced, mut joined) = (0, 0, 0, Vec::new());
-        let intents = decide::intents(&stored, &document.candidates);
+        let intents = decide::intents(&stored, &document.candidates, now);
         for (intent, candidate) in intents.iter().zip(&document.candidates) {
             match intent {
                 Intent::Insert { cleaned, is_news } => {

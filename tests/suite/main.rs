@@ -20,6 +20,7 @@ mod publishing;
 mod returns;
 mod seed;
 mod signup;
+mod store;
 mod stories;
 mod support;
 mod together;
