@@ -100,12 +100,15 @@ const SECOND_SHARE: f32 = 0.55;
 /// A story that has a text in this language takes another one, which is no copy of it, only if it is this near.
 const SECOND_TEXT_SHARE: f32 = 0.8;
 
+/// Features that are asked for an entry in two or three languages, about: the table of them need not grow.
+const FEATURES_ASKED: usize = 220;
+
 /// Decides where an entry belongs.
 ///
 /// # Errors
 /// When the library fails.
 pub fn place<L: Library>(new: Applicant, library: &mut L) -> Result<Placing, L::Error> {
-    let mut judge = Judge { new, library, opinions: Vec::new(), seen: HashMap::new() };
+    let mut judge = Judge { new, library, opinions: Vec::new(), seen: HashMap::with_capacity(FEATURES_ASKED) };
     judge.by_keys()?;
     judge.by_text()?;
     judge.by_language()?;

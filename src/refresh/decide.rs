@@ -203,3 +203,89 @@ fn seen_moved(old: Option<Move>, to: Option<&Url>, is_elsewhere: bool) -> Option
         (_, None) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::entry::Identity;
+    use crate::model::sketch::Sketch;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn candidate(key: &str, fingerprint: &str, published: Option<&str>) -> Candidate {
+        let entry = Entry {
+            id: key.into(),
+            source: "s".into(),
+            guid: None,
+            identity: Identity::Guid(key.into()),
+            url: None,
+            same_as: Vec::new(),
+            title: format!("Title of {key}"),
+            summary: String::new(),
+            summary_html: None,
+            content_html: None,
+            language: None,
+            language_confidence: None,
+            published: published.map(at),
+            updated: None,
+            authors: Vec::new(),
+            tags: Vec::new(),
+            image: None,
+            enclosures: Vec::new(),
+            alternates: Vec::new(),
+            provenance: None,
+            fingerprint: fingerprint.into(),
+        };
+        let cleaned = Cleaned { entry, topics: Vec::new(), keys: Vec::new(), sketch: Sketch::default(), dropped_by: None };
+        Candidate { identity: Identity::Guid(key.into()), key: key.into(), fingerprint: fingerprint.into(), cleaned: Some(Box::new(cleaned)) }
+    }
+
+    fn stored(known: &[(&str, &str)], last_success: Option<&str>) -> Stored {
+        let known = known.iter().map(|(key, fingerprint)| {
+            let known = Known { fingerprint: (*fingerprint).into(), title: String::new(), summary: String::new(), url: None, date: None };
+            ((*key).to_owned(), known)
+        });
+        Stored {
+            state: FetchState { last_success: last_success.map(at), ..FetchState::default() },
+            known: known.collect(),
+            is_pushed: false,
+            known_titles: HashSet::new(),
+        }
+    }
+
+    fn said(stored: &Stored, candidates: &[Candidate]) -> Vec<&'static str> {
+        let word = |intent: &Intent| match intent {
+            Intent::Insert { is_news: true, .. } => "news",
+            Intent::Insert { .. } => "kept",
+            Intent::Update(_) => "edit",
+            Intent::Same => "same",
+            Intent::Drop(_) => "drop",
+            Intent::Later => "later",
+        };
+        intents(stored, candidates, at("2022-10-20T08:00:00Z")).iter().map(word).collect()
+    }
+
+    #[test]
+    fn what_is_stored_by_the_time_of_the_unit_decides_and_not_what_was_seen_before() {
+        let unseen = Candidate { cleaned: None, ..candidate("gone", "f", None) };
+        let mut dropped = candidate("dropped", "f", None);
+        dropped.cleaned.as_mut().unwrap().dropped_by = Some("a rule".into());
+        let candidates = [candidate("a", "f", None), candidate("b", "f", None), candidate("c", "f", None), unseen, dropped];
+        let stored = stored(&[("a", "f"), ("b", "older")], None);
+        assert_eq!(said(&stored, &candidates), ["same", "edit", "news", "later", "drop"]);
+    }
+
+    #[test]
+    fn replays_and_floods_are_kept_and_not_announced() {
+        let (fresh, old) = (candidate("fresh", "f", Some("2022-10-19T08:00:00Z")), candidate("old", "f", Some("2022-08-01T08:00:00Z")));
+        let known = stored(&[], Some("2022-10-18T08:00:00Z"));
+        assert_eq!(said(&known, &[fresh, old]), ["news", "kept"]);
+        let flood: Vec<Candidate> = (0..=FLOOD_ENTRIES_MIN).map(|n| candidate(&n.to_string(), "f", Some("2022-10-15T08:00:00Z"))).collect();
+        assert!(said(&known, &flood).iter().all(|word| *word == "kept"));
+        assert!(said(&stored(&[], None), &flood).iter().all(|word| *word == "news"), "a source that is new to us is all news");
+        // A success that is still to come was noted under a wrong clock.
+        assert_eq!(said(&stored(&[], Some("2023-10-18T08:00:00Z")), &[candidate("x", "f", Some("2022-10-19T08:00:00Z"))]), ["news"]);
+    }
+}

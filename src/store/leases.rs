@@ -43,6 +43,11 @@ pub const LEASE: SignedDuration = SignedDuration::from_mins(10);
 const LEASE_MAX: SignedDuration = SignedDuration::from_mins(30);
 
 impl<A> Leases<'_, A> {
+    /// Whether a worker holds anything in the table of leases.
+    pub(super) fn has_any(&self, worker: &str) -> Result<bool> {
+        self.db.one("SELECT EXISTS (SELECT 1 FROM lease WHERE worker = ?1 AND lease_end > 0)", [worker], |row| row.get(0))
+    }
+
     /// The workers that hold something.
     pub fn workers(&self) -> Result<Vec<String>> {
         let sql = "SELECT worker FROM lease WHERE lease_end > 0 UNION SELECT worker FROM delivery WHERE worker IS NOT NULL

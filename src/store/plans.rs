@@ -164,6 +164,7 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         w.subscriptions().put(&subscription)?;
         w.subscriptions().forget_push("s")?;
         w.leases().workers()?;
+        w.leases().has_any("w")?;
         let leases = w.leases().claim(Queue::Host, &["h".to_owned()], "w", now)?;
         w.leases().holds(&leases[0], "w")?;
         w.leases().settle(&leases[0], "w")?;

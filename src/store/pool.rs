@@ -24,7 +24,7 @@ const CHECKPOINT_PAGES: u32 = 8_000;
 const WRITER_CACHE_KIB: u32 = 64 << 10;
 const READER_CACHE_KIB: u32 = 8 << 10;
 /// Of the file, as memory.
-const MAP_BYTES: u32 = 128 << 20;
+const MAP_BYTES: u32 = 64 << 20;
 /// Steps of SQLite's machine between two looks at the time.
 const STEPS_BETWEEN_LOOKS: i32 = 20_000;
 /// Pages given back to the disk at a time.
@@ -169,7 +169,10 @@ impl Drop for Pool {
         // Leases of a process that ends in order are free at once; a failure only makes others wait.
         if let Ok(writer) = self.writer.get_mut() {
             let unit: Unit<Write> = Unit::new(&writer.db, Some(&writer.index));
-            let _ = unit.leases().release(&self.worker);
+            // A command that only read is not to wait for one that writes.
+            if unit.leases().has_any(&self.worker).unwrap_or(false) {
+                let _ = unit.leases().release(&self.worker);
+            }
         }
         drop(self.alive.take());
     }
