@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::clock::Clock;
@@ -137,7 +137,8 @@ struct Fetching<'a, F> {
     clock: Clock,
     per_host: usize,
     everywhere: Arc<Semaphore>,
-    tasks: JoinSet<(usize, anyhow::Result<Prepared>)>,
+    /// With the place among all: what is done waits in memory until it is taken.
+    tasks: JoinSet<(usize, anyhow::Result<Prepared>, OwnedSemaphorePermit)>,
     /// Sources of each claimed host that are not kept yet.
     left: HashMap<Lease, usize>,
     /// Done, and to be kept.
@@ -207,31 +208,28 @@ impl<F: FnMut(&Report)> Fetching<'_, F> {
             self.tasks.spawn(async move {
                 // The host first: a place among all is not to be held while waiting for a slow host.
                 let _host = host.acquire_owned().await;
-                let _place = everywhere.acquire_owned().await;
+                let Ok(place) = everywhere.acquire_owned().await else { std::future::pending().await };
                 // On the heap: thousands of waiting tasks are to be small.
-                (at, Box::pin(refresher.refresh(job, clock.now())).await)
+                (at, Box::pin(refresher.refresh(job, clock.now())).await, place)
             });
         }
     }
 
     /// Waits until something happens; `false` when nothing is under way any more.
     async fn step(&mut self) -> anyhow::Result<bool> {
-        let is_enough = || {
-            let weight: usize = self.waiting.iter().map(|(_, prepared)| prepared.weight()).sum();
-            self.tasks.is_empty() || self.waiting.len() >= REFRESHES_KEPT || weight >= ENTRIES_KEPT
-        };
-        if self.keeping.is_none() && !self.waiting.is_empty() && is_enough() {
+        let is_enough = self.tasks.is_empty() || self.waiting.len() >= REFRESHES_KEPT || self.weight() >= ENTRIES_KEPT;
+        if self.keeping.is_none() && !self.waiting.is_empty() && is_enough {
             self.keep();
         }
         if self.tasks.is_empty() && self.keeping.is_none() {
             return Ok(false);
         }
         // Nothing waits for long, and no more waits than is kept at a time.
-        let is_full = self.waiting.len() >= 2 * REFRESHES_KEPT;
+        let is_full = self.waiting.len() >= 2 * REFRESHES_KEPT || self.weight() >= 2 * ENTRIES_KEPT;
         let is_waiting = !self.waiting.is_empty();
         tokio::select! {
             Some(done) = self.tasks.join_next(), if !is_full => {
-                let (at, prepared) = done?;
+                let (at, prepared, _place) = done?;
                 self.waiting.push((at, prepared?));
             }
             kept = async { self.keeping.as_mut().expect("it is asked only where it is").await }, if self.keeping.is_some() => {
@@ -241,6 +239,11 @@ impl<F: FnMut(&Report)> Fetching<'_, F> {
             () = tokio::time::sleep(KEPT_WITHIN), if is_waiting && self.keeping.is_none() => self.keep(),
         }
         Ok(true)
+    }
+
+    /// Entries of what waits that are new or changed.
+    fn weight(&self) -> usize {
+        self.waiting.iter().map(|(_, prepared)| prepared.weight()).sum()
     }
 
     /// Begins to keep what waits, on a thread of its own; the next refreshes go on beside it.
@@ -282,7 +285,7 @@ impl<F: FnMut(&Report)> Fetching<'_, F> {
         self.tasks.abort_all();
         // What was done when it was told to end is worth keeping; what was not is asked for again.
         while let Some(done) = self.tasks.join_next().await {
-            if let Ok((at, Ok(prepared))) = done {
+            if let Ok((at, Ok(prepared), _)) = done {
                 self.waiting.push((at, prepared));
             }
         }

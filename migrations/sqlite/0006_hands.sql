@@ -41,6 +41,10 @@ DROP TABLE entry_trait;
 ALTER TABLE outlet ADD COLUMN published INTEGER NOT NULL DEFAULT 0;
 UPDATE outlet SET published = coalesce((SELECT max(seq) FROM publication WHERE publication.outlet = outlet.path), 0);
 
+-- How many entries of a source are stored: counting them takes as long as there are many.
+ALTER TABLE source ADD COLUMN entries INTEGER NOT NULL DEFAULT 0;
+UPDATE source SET entries = (SELECT count(*) FROM entry WHERE entry.source = source.id);
+
 -- A story or an issue that goes is looked for in here.
 CREATE INDEX issue_story_story ON issue_story (story);
 CREATE INDEX issue_story_issue ON issue_story (issue);

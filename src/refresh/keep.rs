@@ -100,6 +100,10 @@ impl Refresher {
                 Intent::Same | Intent::Later => {}
             }
         }
+        let inserted = intents.iter().filter(|intent| matches!(intent, Intent::Insert { .. })).count();
+        if inserted > 0 {
+            unit.placing().count_new(&source.id, inserted)?;
+        }
         let listed: Vec<String> = document.candidates.iter().map(|candidate| candidate.key.clone()).filter(|key| stored.known.contains_key(key)).collect();
         unit.placing().touch(&source.id, &listed, now)?;
         let after = decide::after_document(&stored, document, announced, self.pace(source), now);

@@ -299,6 +299,7 @@ impl Entries<'_, Write> {
             self.db.execute("DELETE FROM entry WHERE pk = ?1", [entry])?;
             self.forget_if_empty(*story)?;
         }
+        self.db.execute("UPDATE source SET entries = max(0, entries - ?2) WHERE id = ?1", params![source, gone.len() as i64])?;
         if let Some(index) = self.index {
             index.borrow_mut().remove(gone.iter().map(|(entry, _)| *entry));
         }

@@ -209,6 +209,12 @@ impl Placing<'_, Write> {
         self.put_sketch(key, features.sketch, false)
     }
 
+    /// Counts new entries of a source.
+    pub fn count_new(&self, source: &str, entries: usize) -> Result<()> {
+        self.db.execute("UPDATE source SET entries = entries + ?2 WHERE id = ?1", params![source, entries as i64])?;
+        Ok(())
+    }
+
     /// Keeps an edit: text and dates change; first sight, announcements and the story stay.
     pub fn update(&self, entry: &Entry, topics: &[TopicMatch], features: &Features, now: Timestamp) -> Result<()> {
         let sql = "UPDATE entry SET guid = ?2, url = ?3, title = ?4, summary = ?5, summary_html = ?6, content_html = ?7, language = ?8,

@@ -96,6 +96,7 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         (1..=3).try_for_each(|number| insert(w, number, &features))?;
         w.placing().update(&entry(1), &[], &features, now)?;
         w.placing().touch("s", &["guid:guid-1".into()], now)?;
+        w.placing().count_new("s", 3)?;
         w.placing().forget_unsketched(1)?;
         while w.placing().rebuild_features(10)? > 0 {}
         w.placing().rebuild_features(10)?;

@@ -48,11 +48,13 @@ pub(super) fn migrate(connection: &mut Connection, on_step: impl Fn(usize, usize
         if is_foreign {
             return Err(StoreError::Foreign);
         }
-        if before > 0 {
+        // A new store is made whole: nobody sees it half made, and there is nothing to tell.
+        let steps = if at == 0 { &STEPS[..] } else { std::slice::from_ref(step) };
+        if at > 0 {
             on_step(at + 1, STEPS.len());
         }
-        transaction.execute_batch(step)?;
-        transaction.pragma_update(None, "user_version", (at + 1) as i64)?;
+        steps.iter().try_for_each(|step| transaction.execute_batch(step))?;
+        transaction.pragma_update(None, "user_version", (at + steps.len()) as i64)?;
         transaction.commit()?;
     }
 }

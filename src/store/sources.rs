@@ -46,7 +46,7 @@ impl<A> Sources<'_, A> {
 
     /// All sources that were ever read.
     pub fn list(&self) -> Result<Vec<SourceRow>> {
-        let sql = "SELECT id, (SELECT count(*) FROM entry WHERE entry.source = source.id), state FROM source ORDER BY id";
+        let sql = "SELECT id, entries, state FROM source ORDER BY id";
         self.db
             .rows(sql, [], |row| Ok(SourceRow { id: row.get(0)?, entries: row.get::<_, i64>(1)?.unsigned_abs(), state: state_from(&row.get::<_, String>(2)?) }))
     }

@@ -54,6 +54,9 @@ fn retention_bounds_the_store_for_ten_times_its_span() {
     let entries = app.entries().len();
     assert!((150..=300).contains(&entries), "{entries} entries are left of a span of five days with thirty a day");
     assert!(sizes[49] <= sizes[12] + sizes[12] / 10, "{sizes:?}");
+    let listed = app.ok(&["sources"]);
+    let counted: usize = listed.lines().find(|line| line.starts_with("s ")).unwrap().split_whitespace().nth(3).unwrap().parse().unwrap();
+    assert_eq!(counted, entries, "{listed}");
     let database = Connection::open(app.path("courant.db")).unwrap();
     for table in ["sketch", "entry_text", "story", "publication"] {
         let rows: i64 = database.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap();
