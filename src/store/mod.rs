@@ -157,10 +157,16 @@ impl Store {
     pub fn take_over_from_the_dead(&self, now: Timestamp) -> Result<usize> {
         let workers = self.read(|r| r.leases().workers())?;
         let dead: Vec<String> = workers.into_iter().filter(|worker| worker != self.worker() && self.0.is_dead(worker)).collect();
-        if !dead.is_empty() {
-            self.write(|w| dead.iter().try_for_each(|worker| w.leases().take_over(worker, now)))?;
+        if dead.is_empty() {
+            return Ok(0);
         }
-        Ok(dead.len())
+        self.write(|w| {
+            // Whoever ended in order since we looked has given all back, and is not among them any more.
+            let holding = w.leases().workers()?;
+            let dead = dead.iter().filter(|worker| holding.contains(worker));
+            dead.clone().try_for_each(|worker| w.leases().take_over(worker, now))?;
+            Ok(dead.count())
+        })
     }
 
     /// The name of this process in leases.
