@@ -35,7 +35,11 @@ use crate::{demo, files, web};
 /// How often `courant serve` looks at the clock.
 const TICK: Duration = Duration::from_secs(30);
 /// After a signal, what is under way has so long to end.
-const FAREWELL: Duration = Duration::from_millis(1_800);
+const FAREWELL: Duration = Duration::from_millis(1_200);
+/// What blocks a thread then is left.
+const LEFT_AFTER: Duration = Duration::from_millis(300);
+/// Threads that answer readers.
+const WEB_THREADS: usize = 2;
 
 /// Gathers the news of many organisations, publishes one clean feed and mails digests.
 #[derive(Debug, Parser)]
@@ -207,7 +211,7 @@ pub fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let result = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime cannot start").and_then(|runtime| {
         let result = runtime.block_on(run(&arguments));
-        runtime.shutdown_timeout(Duration::from_secs(1));
+        runtime.shutdown_timeout(LEFT_AFTER);
         result
     });
     let Err(error) = result else { return ExitCode::SUCCESS };
@@ -442,7 +446,8 @@ async fn send_test(app: &App, only: Option<&str>, address: &str) -> anyhow::Resu
 
 async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
     let mail_waits = Arc::new(Notify::new());
-    let listener = tokio::net::TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+    let listener = tokio::net::TcpListener::bind(listen).await.and_then(tokio::net::TcpListener::into_std);
+    let listener = listener.with_context(|| format!("cannot listen on {listen}"))?;
     eprintln!("serving {} on http://{}", app.config.publish.dir.display(), listener.local_addr()?);
     let hooks = Hooks {
         refresher: app.refresher.clone(),
@@ -466,7 +471,13 @@ async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
     };
     let stop = app.stop.clone();
     let shutdown = stop.clone().cancelled_owned();
-    let server = tokio::spawn(web::server::serve(listener, app.config.publish.dir.clone(), Some(Arc::new(hooks)), shutdown));
+    // Readers are answered by threads of their own: thousands of mails or documents at work do not stand before them.
+    let readers = tokio::runtime::Builder::new_multi_thread().worker_threads(WEB_THREADS).thread_name("web").enable_all().build()?;
+    let folder = app.config.publish.dir.clone();
+    let server = readers.spawn(async move {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        web::server::serve(listener, folder, Some(Arc::new(hooks)), shutdown).await
+    });
     let app = Arc::new(app);
     // Who signs up looks out for a mail now, not at the next turn.
     let confirming = app.clone();
@@ -482,7 +493,10 @@ async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
     let turns = tokio::spawn(async move {
         while !turning.stop.is_cancelled() {
             turning.tick().await;
-            tokio::time::sleep(TICK).await;
+            tokio::select! {
+                () = tokio::time::sleep(TICK) => {}
+                () = turning.stop.cancelled() => {}
+            }
         }
     });
     tokio::select! {
@@ -491,6 +505,7 @@ async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
     }
     confirmations.abort();
     let ended = tokio::time::timeout(FAREWELL, async { (server.await, turns.await) }).await;
+    readers.shutdown_background();
     if let Ok((server, _)) = ended {
         server??;
     }

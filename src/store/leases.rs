@@ -1,12 +1,8 @@
 //! Who has which work, until when. A lease that ends is anybody's; one of a process that is no more is taken over at once.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
-
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::params;
 
-use super::pool::beside;
 use super::unit::{Leases, Write};
 use super::{Result, millis};
 
@@ -104,46 +100,5 @@ impl Leases<'_, Write> {
         self.db.execute("UPDATE delivery SET next_attempt = min(next_attempt, ?2), worker = NULL WHERE worker = ?1", params![worker, millis(now)])?;
         self.db.execute("UPDATE hub_push SET next_attempt = min(next_attempt, ?2), worker = NULL WHERE worker = ?1", params![worker, millis(now)])?;
         Ok(())
-    }
-}
-
-/// The sign that a worker lives: a file beside the database that it holds a lock on. The kernel gives the lock up with the process.
-pub(super) struct Alive {
-    path: PathBuf,
-    // Held, not read.
-    _lock: File,
-}
-
-impl Alive {
-    /// `None` where files cannot be locked: leases end by their time alone then.
-    pub fn new(store: &Path, worker: &str) -> Option<Alive> {
-        let folder = beside(store, "workers");
-        std::fs::create_dir_all(&folder).ok()?;
-        let path = folder.join(worker);
-        let lock = File::create(&path).ok()?;
-        lock.try_lock().ok()?;
-        Some(Alive { path, _lock: lock })
-    }
-}
-
-/// Whether nobody holds the file of a worker. The names come from our own rows, and are only ever hexadecimal.
-pub(super) fn is_free(store: &Path, worker: &str) -> bool {
-    if worker.is_empty() || !worker.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        return false;
-    }
-    let path = beside(store, "workers").join(worker);
-    match File::open(&path) {
-        Ok(file) if file.try_lock().is_ok() => {
-            let _ = std::fs::remove_file(&path);
-            true
-        }
-        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
-        Ok(_) => false,
-    }
-}
-
-impl Drop for Alive {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
     }
 }

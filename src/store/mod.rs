@@ -19,6 +19,7 @@ mod stories;
 mod subscribers;
 mod unit;
 mod websub;
+mod workers;
 
 use std::path::Path;
 use std::sync::Arc;

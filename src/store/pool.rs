@@ -10,7 +10,8 @@ use rusqlite::{Connection, OpenFlags};
 use super::driver::Db;
 use super::feature_index::FeatureIndex;
 use super::unit::{Read, Unit, Write};
-use super::{Result, StoreError, leases, schema};
+use super::workers::{Alive, beside, is_free};
+use super::{Result, StoreError, schema};
 
 /// Readers beside each other; one more waits.
 const READERS_MAX: usize = 4;
@@ -44,7 +45,7 @@ pub(super) struct Pool {
     is_free: Condvar,
     worker: String,
     /// Locked while this process lives: leases of a worker whose file is free are nobody's.
-    alive: Option<leases::Alive>,
+    alive: Option<Alive>,
 }
 
 #[derive(Default)]
@@ -62,7 +63,7 @@ impl Pool {
         let mut connection = connect(path, WRITER_CACHE_KIB)?;
         let said = |step: usize, steps: usize| eprintln!("bringing the database up to date: step {step} of {steps}");
         schema::migrate(&mut connection, said)?;
-        let alive = leases::Alive::new(path, worker);
+        let alive = Alive::new(path, worker);
         let db = Db::new(connection);
         let index = FeatureIndex::open(&beside(path, "features"), &store_id(&db)?).map_err(StoreError::Features)?;
         let writer = Mutex::new(Writer { db, index: RefCell::new(index) });
@@ -75,7 +76,7 @@ impl Pool {
 
     /// Whether the process of this name is no more. Where files cannot be locked nobody is known to be dead.
     pub fn is_dead(&self, worker: &str) -> bool {
-        self.alive.is_some() && leases::is_free(&self.path, worker)
+        self.alive.is_some() && is_free(&self.path, worker)
     }
 
     fn writer(&self) -> MutexGuard<'_, Writer> {
@@ -217,13 +218,6 @@ impl Drop for Transaction<'_> {
             let _ = self.db.batch("ROLLBACK");
         }
     }
-}
-
-/// A path beside the database, by an ending.
-pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{ending}"));
-    name.into()
 }
 
 /// What tells this database from another one that stood under its name.

@@ -37,7 +37,7 @@ const SEND_BUFFER_BYTES: usize = 256 << 10;
 /// Between two tries to take a connection when the machine has no room for one.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Requests under way are finished within this when the service ends.
-const FAREWELL: Duration = Duration::from_millis(1_500);
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// What begins so is no file.
 const ASKED: [&str; 12] =
