@@ -195,6 +195,15 @@ impl App {
         Ok(())
     }
 
+    /// A service lives on after a turn that failed: what that left under way is not to be renewed for ever.
+    fn abandon_if_failed<T>(&self, result: &anyhow::Result<T>) {
+        if result.is_err()
+            && let Err(error) = self.store().write(|w| w.leases().abandon(self.store().worker()))
+        {
+            tracing::warn!("what was under way is kept until this process ends: {error}");
+        }
+    }
+
     /// Renews what this process holds, for as long as it lives. With a fixed clock no lease ends.
     fn keep_leases(&self) {
         let (store, clock) = (self.store().clone(), self.clock);
@@ -267,7 +276,9 @@ impl App {
     async fn tell(&self) -> anyhow::Result<()> {
         let (Some(public), Some(hub)) = (self.config.public_url.as_deref(), self.hub.as_deref()) else { return Ok(()) };
         let telling = Telling { public, hub, is_own: self.is_own_hub(), folder: &self.config.publish.dir };
-        let told = hub::tell(self.store(), &self.refresher.client, telling, self.clock).await?;
+        let told = hub::tell(self.store(), &self.refresher.client, telling, self.clock).await;
+        self.abandon_if_failed(&told);
+        let told = told?;
         if told > 0 {
             tracing::info!(told, "told that feeds changed");
         }
@@ -362,6 +373,7 @@ impl App {
         };
         let done = office.deliver(digest, on_done).await;
         bar.finish_and_clear();
+        self.abandon_if_failed(&done);
         let done = done?;
         METRICS.delivered(done.sent, done.deferred, done.refused);
         Ok(done)

@@ -490,7 +490,7 @@ async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
         }
     });
     let turning = app.clone();
-    let turns = tokio::spawn(async move {
+    let mut turns = tokio::spawn(async move {
         while !turning.stop.is_cancelled() {
             turning.tick().await;
             tokio::select! {
@@ -502,6 +502,11 @@ async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
     tokio::select! {
         () = stop.cancelled() => {}
         () = shutdown_signal() => stop.cancel(),
+        // A service that does its work no more is to be seen to end.
+        ended = &mut turns => {
+            readers.shutdown_background();
+            return Ok(ended?);
+        }
     }
     confirmations.abort();
     let ended = tokio::time::timeout(FAREWELL, async { (server.await, turns.await) }).await;

@@ -144,6 +144,8 @@ struct Fetching<'a, F> {
     /// Done, and to be kept.
     waiting: Vec<(usize, Prepared)>,
     keeping: Option<JoinHandle<anyhow::Result<Reports>>>,
+    /// Given back by the unit of work that is under way.
+    releasing: Vec<Lease>,
     reports: Reports,
     on_done: F,
 }
@@ -171,34 +173,50 @@ pub async fn fetch(
         left: HashMap::new(),
         waiting: Vec::new(),
         keeping: None,
+        releasing: Vec::new(),
         reports: Vec::new(),
         on_done,
     };
-    let mut stop = std::pin::pin!(stop);
-    let is_interrupted = loop {
-        while !hosts.is_empty() && fetching.tasks.len() < 2 * bounds.concurrency {
-            let some: Vec<Host> = hosts.drain(..hosts.len().min(HOSTS_CLAIMED)).collect();
-            let (claimed, elsewhere) = claim(refresher, sources, selection, some, clock.now())?;
-            claimed.into_iter().for_each(|(lease, jobs)| fetching.begin(sources, &lease, jobs));
-            for at in elsewhere {
-                fetching.report(at, Report { source: sources[at].id.clone(), outcome: Outcome::TakenOver });
-            }
-        }
-        tokio::select! {
-            is_at_work = fetching.step() => {
-                if !is_at_work? && hosts.is_empty() {
-                    break false;
-                }
-            }
-            () = &mut stop => break true,
-        }
-    };
-    fetching.end().await?;
+    let ended = fetching.run(sources, selection, &mut hosts, bounds.concurrency, stop).await;
+    // Whatever went wrong, what was done is kept, and no host stays taken.
+    let kept = fetching.end().await;
+    let is_interrupted = ended?;
+    kept?;
     fetching.reports.sort_by_key(|(at, _)| *at);
     Ok(Round { reports: fetching.reports.into_iter().map(|(_, report)| report).collect(), is_interrupted })
 }
 
 impl<F: FnMut(&Report)> Fetching<'_, F> {
+    /// Claims and reads until all is done; answers whether `stop` ended it.
+    async fn run(
+        &mut self,
+        sources: &[Arc<Source>],
+        selection: &Selection,
+        hosts: &mut VecDeque<Host>,
+        concurrency: usize,
+        stop: impl Future<Output = ()>,
+    ) -> anyhow::Result<bool> {
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            while !hosts.is_empty() && self.tasks.len() < 2 * concurrency {
+                let some: Vec<Host> = hosts.drain(..hosts.len().min(HOSTS_CLAIMED)).collect();
+                let (claimed, elsewhere) = claim(self.refresher, sources, selection, some, self.clock.now())?;
+                claimed.into_iter().for_each(|(lease, jobs)| self.begin(sources, &lease, jobs));
+                for at in elsewhere {
+                    self.report(at, Report { source: sources[at].id.clone(), outcome: Outcome::TakenOver });
+                }
+            }
+            tokio::select! {
+                is_at_work = self.step() => {
+                    if !is_at_work? && hosts.is_empty() {
+                        return Ok(false);
+                    }
+                }
+                () = &mut stop => return Ok(true),
+            }
+        }
+    }
+
     fn begin(&mut self, sources: &[Arc<Source>], lease: &Lease, jobs: Vec<(usize, FetchState)>) {
         let host = Arc::new(Semaphore::new(self.per_host));
         self.left.insert(lease.clone(), jobs.len());
@@ -235,6 +253,7 @@ impl<F: FnMut(&Report)> Fetching<'_, F> {
             kept = async { self.keeping.as_mut().expect("it is asked only where it is").await }, if self.keeping.is_some() => {
                 self.keeping = None;
                 self.tell(kept??);
+                self.releasing.drain(..).for_each(|lease| drop(self.left.remove(&lease)));
             }
             () = tokio::time::sleep(KEPT_WITHIN), if is_waiting && self.keeping.is_none() => self.keep(),
         }
@@ -261,10 +280,10 @@ impl<F: FnMut(&Report)> Fetching<'_, F> {
             let Some(left) = self.left.get_mut(lease) else { continue };
             *left -= 1;
             if *left == 0 {
-                self.left.remove(lease);
                 done.push(lease.clone());
             }
         }
+        self.releasing.clone_from(&done);
         let refresher = self.refresher.clone();
         self.keeping = Some(tokio::task::spawn_blocking(move || Ok(places.into_iter().zip(refresher.keep(&batch, &done)?).collect())));
     }
@@ -289,12 +308,17 @@ impl<F: FnMut(&Report)> Fetching<'_, F> {
                 self.waiting.push((at, prepared));
             }
         }
-        while self.step().await? {}
+        let kept = self.keep_rest().await;
         let worker = self.refresher.store.worker();
         let left: Vec<Lease> = self.left.drain().map(|(lease, _)| lease).collect();
         if !left.is_empty() {
             self.refresher.store.write(|w| left.iter().try_for_each(|lease| w.leases().settle(lease, worker).map(drop)))?;
         }
+        kept
+    }
+
+    async fn keep_rest(&mut self) -> anyhow::Result<()> {
+        while self.step().await? {}
         Ok(())
     }
 }

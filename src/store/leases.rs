@@ -87,10 +87,17 @@ impl Leases<'_, Write> {
         Ok(())
     }
 
-    /// Gives back what a worker holds, and forgets what was given back long ago. Deliveries stay: whether they
-    /// left is not known, and their leases end by themselves.
+    /// Gives back what a worker holds in the table of leases. Deliveries stay: whether they left is not known, and their leases
+    /// end by themselves.
     pub fn release(&self, worker: &str) -> Result<()> {
         self.db.execute("UPDATE lease SET lease_end = 0 WHERE worker = ?1", [worker])?;
+        Ok(())
+    }
+
+    /// Deliveries and pushes that a worker left under way when its work failed are renewed no more: their leases end by themselves.
+    pub fn abandon(&self, worker: &str) -> Result<()> {
+        self.db.execute("UPDATE delivery SET worker = NULL WHERE worker = ?1", [worker])?;
+        self.db.execute("UPDATE hub_push SET worker = NULL WHERE worker = ?1", [worker])?;
         Ok(())
     }
 

@@ -166,6 +166,7 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         w.subscriptions().forget_push("s")?;
         w.leases().workers()?;
         w.leases().has_any("w")?;
+        w.leases().abandon("w")?;
         let leases = w.leases().claim(Queue::Host, &["h".to_owned()], "w", now)?;
         w.leases().holds(&leases[0], "w")?;
         w.leases().settle(&leases[0], "w")?;
