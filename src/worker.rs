@@ -253,7 +253,9 @@ impl<F: FnMut(&Report)> Fetching<'_, F> {
             kept = async { self.keeping.as_mut().expect("it is asked only where it is").await }, if self.keeping.is_some() => {
                 self.keeping = None;
                 self.tell(kept??);
-                self.releasing.drain(..).for_each(|lease| drop(self.left.remove(&lease)));
+                for lease in self.releasing.drain(..) {
+                    self.left.remove(&lease);
+                }
             }
             () = tokio::time::sleep(KEPT_WITHIN), if is_waiting && self.keeping.is_none() => self.keep(),
         }
