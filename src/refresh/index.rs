@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use crate::dedupe::library::{BEARERS_MAX, Bearer, Bearers, DAYS_MAX, Known, Library, RARE_STORIES_MAX, stories};
 use crate::dedupe::sketch::{language_code, source_hash};
 use crate::model::key::KeyKind;
-use crate::store::{Holder, Postings, StoreError, Unit, Write};
+use crate::store::{Holder, Posting, Postings, StoreError, Unit, Write};
 
 /// Entries that share an address: more are those of a front page.
 const HOLDERS_OF_KEY_MAX: usize = 50;
@@ -105,8 +105,14 @@ impl Library for StoreIndex<'_, '_> {
         // One more, for the entry at hand may be among them.
         let mut found = std::mem::take(&mut self.postings);
         self.unit.placing().postings(features, days, BEARERS_MAX + 1, &mut found);
-        self.look_up(found.iter().flatten().map(|posting| posting.entry))?;
-        let bearers = found.iter().map(|postings| {
+        // In a span of days, so many are too many whatever their stories: those need not be looked up.
+        let is_full = |postings: &[Posting]| {
+            around.is_some() && postings.len() > BEARERS_MAX && self.entry.is_none_or(|(own, _)| postings.iter().all(|posting| posting.entry != own))
+        };
+        let few: Vec<Option<&[Posting]>> = found.iter().map(|postings| postings.filter(|postings| !is_full(postings))).collect();
+        self.look_up(few.iter().flatten().copied().flatten().map(|posting| posting.entry))?;
+        let bearers = few.iter().map(|postings| {
+            let Some(postings) = postings else { return Bearers::Many };
             let placed = postings.iter().filter(|posting| !self.is_own(posting.entry)).filter_map(|posting| {
                 let story = self.stories.get(&posting.entry).copied().flatten()?;
                 Some(Bearer { entry: posting.entry, story, source: posting.source, language: posting.language, is_placed: true })

@@ -1,7 +1,8 @@
 //! Which entries have a feature: a cache in files beside the database, made again from the sketches whenever it cannot be trusted.
 //!
-//! A folder holds an index file, which says what is valid, and segments. A segment is a file of a fixed size: a head, a table of cache
-//! lines of which each answers for a feature by itself, and the records of its entries. Entries are added to the newest segment, which
+//! A folder holds an index file, which says what is valid, and segments. A segment is a file of a fixed size: a head, a byte for each
+//! slot of a table, the slots, and the records of its entries. Most features that are asked for are nobody's, and their bytes tell
+//! that; those of a feature stand in one cache line. Entries are added to the newest segment, which
 //! is small: after each time that the system has written a page to the disk, the next change to it costs a fault, and another writing.
 //! When it is full, segments of equal size become one of twice the size, in the order of their tables, and the oldest of the largest
 //! is dropped where there are too many. All files are mapped.
@@ -23,19 +24,20 @@ use crate::model::sketch::{NO_DAY, hash_all, hash64};
 
 /// Read as a number: where bytes have another order, it is another number.
 const MAGIC: u64 = u64::from_be_bytes(*b"features");
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 /// Entries of a segment that a feature leads to.
 pub const POSTINGS_OF_SEGMENT_MAX: usize = 16;
-/// Slots of a line of the table: 64 bytes, what a processor reads at a time.
+/// Slots of which a word holds the bytes.
 const SLOTS: usize = 8;
 /// A segment takes no more entries when its table is this full.
-const FULL_PERCENT: usize = 65;
+const FULL_PERCENT: usize = 75;
 /// Slots for each record there is room for: entries of few features fill the records before the table.
 const SLOTS_OF_RECORD: usize = 48;
-/// Lines that are looked at for a feature; what finds no room in them is left out.
-const LINES_OF_FEATURE_MAX: usize = 64;
-/// Lines that are brought into the processor's cache together: half of what its nearest one holds.
-const LINES_TOGETHER: usize = 256;
+/// Words of bytes that are looked at for a feature; what finds no room in their slots is left out.
+const WORDS_OF_FEATURE_MAX: usize = 64;
+/// Features that are looked for together, so that what they touch is brought into the processor's cache at once: half of what its
+/// nearest one holds.
+const FEATURES_TOGETHER: usize = 256;
 /// Words that are written to a file at a time.
 const WORDS_TOGETHER: usize = 1 << 14;
 
@@ -79,22 +81,47 @@ pub struct Posting {
 /// The postings of several features, in one piece of memory that can be used again.
 #[derive(Debug, Default)]
 pub struct Postings {
+    /// A row of room for each feature.
     all: Vec<Posting>,
-    ends: Vec<usize>,
-    /// Of the features that are looked for together: where records stand, and how many there are for each feature.
-    places: Vec<Place>,
+    row: usize,
+    /// How many there are of each feature, or `MANY`.
     counts: Vec<usize>,
+    /// Of the features that are looked for together in one segment: which they are, what they stand under, where records stand,
+    /// and how many for each.
+    open: Vec<u32>,
+    asked: Vec<(u32, u32)>,
+    seen: Vec<Seen>,
+    places: Vec<u32>,
+    found: Vec<(u32, usize)>,
 }
 
-/// A segment, by its place among those that are held, and a record of it.
-type Place = (u32, u32);
+/// A slot that may have a feature, and which of the features that are looked for it is.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    at: u32,
+    feature: u32,
+    slot: u32,
+}
 
 impl Postings {
-    /// Those of each feature, in the order in which the features were asked for.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[Posting]> {
-        self.ends.iter().enumerate().map(|(at, end)| &self.all[at.checked_sub(1).map_or(0, |before| self.ends[before])..*end])
+    /// Those of each feature, in the order in which the features were asked for; `None` where there are more than can be told apart.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Option<&[Posting]>> {
+        self.counts.iter().enumerate().map(|(at, count)| (*count != MANY).then(|| &self.all[at * self.row..][..*count]))
+    }
+
+    fn start(&mut self, features: usize, postings_max: usize) {
+        const NONE: Posting = Posting { entry: 0, day: NO_DAY, source: 0, language: 0 };
+        self.row = postings_max;
+        self.counts.clear();
+        self.counts.resize(features, 0);
+        // What stands behind the counts is never read, so it need not be cleared.
+        if self.all.len() < features * postings_max {
+            self.all.resize(features * postings_max, NONE);
+        }
     }
 }
+
+const MANY: usize = usize::MAX;
 
 /// The lower half of a slot: the mark of a day above a place, which is counted from 1. The upper half is the feature; 0 is a free slot.
 const PLACE_BITS: u32 = 21;
@@ -105,11 +132,18 @@ const DAY_MARKS: u32 = 1 << 9;
 const NO_DAY_MARK: u32 = DAY_MARKS;
 /// The mark of a slot that leads from the key of an entry to its record, and is no posting.
 const KEY_MARK: u32 = DAY_MARKS + 1;
+/// The mark of a slot that stands for all entries of a span that have an anchor: more than can be told apart by it.
+const MANY_MARK: u32 = DAY_MARKS + 2;
 /// A bit above the marks: the feature is an anchor.
 const ANCHOR_BIT: u32 = 1 << 31;
 
 fn slot(feature: u32, mark: u32, place: usize) -> u64 {
     u64::from(feature) << 32 | u64::from(mark << PLACE_BITS) | (place as u64 + 1)
+}
+
+/// What stands in the place of a slot when there are too many like it.
+fn many_slot(slot: u64) -> u64 {
+    (slot & !u64::from(u32::MAX & !ANCHOR_BIT)) | u64::from(MANY_MARK << PLACE_BITS) | 1
 }
 
 fn day_mark(day: i32) -> u32 {
@@ -129,9 +163,40 @@ fn key_feature(entry: i64) -> u32 {
     hash_all([0xE517, entry as u32, (entry >> 32) as u32])
 }
 
-/// Where a feature stands in a table of so many lines.
-fn home(feature: u32, lines: usize) -> usize {
-    ((u64::from(feature.wrapping_mul(0x9E37_79B1)) * lines as u64) >> 32) as usize
+/// Days of which anchors stand together: whoever asks for a month touches two such places, however long others have had the anchor.
+/// An anchor that more entries of a span have than are handed over leads to none of them any more.
+const SPAN_DAYS: i32 = 32;
+
+/// The span of a day; days that are not known have one of their own.
+fn span(day: i32) -> i32 {
+    if day == NO_DAY { NO_DAY } else { day.div_euclid(SPAN_DAYS) }
+}
+
+/// What an anchor of a span stands under.
+fn anchor_feature(anchor: u32, span: i32) -> u32 {
+    hash_all([0xA5B0, anchor, span as u32])
+}
+
+/// Where a feature stands in a table of so many words of bytes.
+fn home(feature: u32, words: usize) -> usize {
+    ((u64::from(feature.wrapping_mul(0x9E37_79B1)) * words as u64) >> 32) as usize
+}
+
+/// The byte of a slot that has a feature; that of a free slot is 0.
+fn tag(feature: u32) -> u8 {
+    ((feature.wrapping_mul(0x85EB_CA6B) >> 24) as u8).max(1)
+}
+
+/// Which bytes of a word are like one, as their highest bits. Above the first that is, others may be taken for it.
+fn like(word: u64, byte: u8) -> u64 {
+    const LOW: u64 = u64::from_ne_bytes([1; 8]);
+    let differing = word ^ (LOW * u64::from(byte));
+    differing.wrapping_sub(LOW) & !differing & (LOW << 7)
+}
+
+/// The first byte that `like` found.
+fn first_like(found: u64) -> usize {
+    found.trailing_zeros() as usize / 8
 }
 
 /// Days that are asked for: first by their marks, then by themselves.
@@ -148,6 +213,12 @@ impl Days {
         Days { range, first: range.map_or(0, |(first, _)| first as u32 % DAY_MARKS), width }
     }
 
+    /// The spans of anchors that are asked for in a segment.
+    fn spans(self, segment: &Segment) -> impl Iterator<Item = i32> {
+        let unknown = segment.has_day(NO_DAY_MARK).then_some(NO_DAY);
+        self.range.into_iter().flat_map(|(first, last)| span(first)..=span(last)).chain(unknown)
+    }
+
     fn may_have(self, slot: u64) -> bool {
         let mark = mark_of(slot);
         mark == NO_DAY_MARK || (mark < DAY_MARKS && mark.wrapping_sub(self.first) % DAY_MARKS <= self.width)
@@ -155,16 +226,13 @@ impl Days {
 
     /// Whether a segment that has these days has some that are asked for.
     fn may_be_in(self, segment: &Segment) -> bool {
-        let is_set = |mark: u32| segment.words()[DAYS + mark as usize / 64].load(Relaxed) >> (mark % 64) & 1 == 1;
-        self.width >= DAY_MARKS || is_set(NO_DAY_MARK) || (0..=self.width).any(|day| is_set((self.first + day) % DAY_MARKS))
+        self.width >= DAY_MARKS || segment.has_day(NO_DAY_MARK) || (0..=self.width).any(|day| segment.has_day((self.first + day) % DAY_MARKS))
     }
 
     fn has(self, day: i32) -> bool {
         day == NO_DAY || self.range.is_none_or(|(first, last)| (first..=last).contains(&day))
     }
 }
-
-type Line = [AtomicU64; SLOTS];
 
 /// Words of a segment's head, by their place; those up to `RECORDS` never change.
 const HEAD_WORDS: usize = 32;
@@ -185,13 +253,13 @@ struct Segment {
 
 /// What is known of a feature before an entry is added to those that have it.
 #[derive(Default)]
-struct Chain<'a> {
+struct Chain {
     count: usize,
     is_stood_for: bool,
-    /// Of the posting with the lowest key.
-    oldest: Option<(i64, &'a AtomicU64)>,
-    /// Where a posting can be put: a slot whose entry is gone, else a free one.
-    room: Option<&'a AtomicU64>,
+    is_many: bool,
+    first: Option<usize>,
+    /// Where a posting can be put: a slot of the feature whose entry is gone, else a free one.
+    room: Option<usize>,
 }
 
 impl Segment {
@@ -201,7 +269,7 @@ impl Segment {
     }
 
     fn bytes(slots: usize) -> usize {
-        8 * (HEAD_WORDS + slots + slots / SLOTS_OF_RECORD * RECORD_WORDS)
+        8 * (HEAD_WORDS + slots / SLOTS + slots + slots / SLOTS_OF_RECORD * RECORD_WORDS)
     }
 
     /// An empty segment in memory.
@@ -264,12 +332,22 @@ impl Segment {
         self.words()[LAST_ENTRY].load(Relaxed) as i64
     }
 
-    fn lines(&self) -> &[Line] {
-        self.words()[HEAD_WORDS..HEAD_WORDS + self.slots].as_chunks().0
+    /// Whether an entry has a day of this mark.
+    fn has_day(&self, mark: u32) -> bool {
+        self.words()[DAYS + mark as usize / 64].load(Relaxed) >> (mark % 64) & 1 == 1
+    }
+
+    /// The bytes of the slots, eight in a word.
+    fn tags(&self) -> &[AtomicU64] {
+        &self.words()[HEAD_WORDS..][..self.slots / SLOTS]
+    }
+
+    fn slots(&self) -> &[AtomicU64] {
+        &self.words()[HEAD_WORDS + self.slots / SLOTS..][..self.slots]
     }
 
     fn records(&self) -> &[[AtomicU64; RECORD_WORDS]] {
-        self.words()[HEAD_WORDS + self.slots..].as_chunks().0
+        self.words()[HEAD_WORDS + self.slots / SLOTS + self.slots..].as_chunks().0
     }
 
     /// The entry of a record; `None` when it is gone, or was never there.
@@ -280,34 +358,99 @@ impl Segment {
         (entry != 0).then(|| EntryMark { entry: entry as i64, day, source: high(first), language, title_hash: high(second), sample: third as u32 })
     }
 
-    /// Calls for each slot of a feature. The line that is given back has a free slot.
-    fn each<'a>(&'a self, feature: u32, mut call: impl FnMut(u64, &'a AtomicU64)) -> Option<&'a Line> {
-        let lines = self.lines();
-        let mut at = home(feature, lines.len());
-        for _ in 0..LINES_OF_FEATURE_MAX.min(lines.len()) {
-            let line = &lines[at];
-            let slots = line.each_ref().map(|slot| slot.load(Relaxed));
-            // First which slots, then what they say: all comparisons without a jump.
-            let is_wanted = |slot: u64| ((slot >> 32) as u32 == feature) & (slot as u32 != 0);
-            let mut found = slots.iter().rev().fold(0u32, |found, slot| found << 1 | u32::from(is_wanted(*slot)));
+    /// Calls for each slot that may have a feature, until the call says no. Gives back the first free slot behind them.
+    fn walk(&self, feature: u32, mut call: impl FnMut(usize) -> bool) -> Option<usize> {
+        let tags = self.tags();
+        let mut at = home(feature, tags.len());
+        for _ in 0..WORDS_OF_FEATURE_MAX.min(tags.len()) {
+            let word = tags[at].load(Relaxed);
+            let mut found = like(word, tag(feature));
             while found != 0 {
-                let one = found.trailing_zeros() as usize;
-                call(slots[one], &line[one]);
+                if !call(at * SLOTS + first_like(found)) {
+                    return None;
+                }
                 found &= found - 1;
             }
             // Slots fill from the first to the last, and none is freed.
-            if slots[SLOTS - 1] == 0 {
-                return Some(line);
+            let free = like(word, 0);
+            if free != 0 {
+                return Some(at * SLOTS + first_like(free));
             }
-            at = if at + 1 == lines.len() { 0 } else { at + 1 };
+            at = if at + 1 == tags.len() { 0 } else { at + 1 };
         }
         None
     }
 
-    /// Touches the lines of features, all at once: one after the other, each would be waited for.
-    fn warm(&self, features: &[u32]) {
-        let lines = self.lines();
-        std::hint::black_box(features.iter().fold(0, |seen, feature| seen ^ lines[home(*feature, lines.len())][0].load(Relaxed)));
+    /// The same for those that have it.
+    fn each(&self, feature: u32, mut call: impl FnMut(u64, usize) -> bool) -> Option<usize> {
+        let slots = self.slots();
+        self.walk(feature, |at| {
+            let slot = slots[at].load(Relaxed);
+            (slot >> 32) as u32 != feature || slot as u32 == 0 || call(slot, at)
+        })
+    }
+
+    /// Touches the bytes of features, all at once: one after the other, each would be waited for.
+    fn warm(&self, features: impl Iterator<Item = u32>) {
+        let tags = self.tags();
+        std::hint::black_box(features.fold(0, |seen, feature| seen ^ tags[home(feature, tags.len())].load(Relaxed)));
+    }
+
+    /// Appends the postings of the features of `out.open`, the last first, where there is room. With days they are anchors.
+    fn read(&self, features: &[u32], days: Days, out: &mut Postings) {
+        let Postings { all, row, counts, open, asked, seen, places, found } = out;
+        asked.clear();
+        for at in open.iter() {
+            let feature = features[*at as usize];
+            match days.range {
+                None => asked.push((*at, feature)),
+                Some(_) => asked.extend(days.spans(self).map(|span| (*at, anchor_feature(feature, span)))),
+            }
+        }
+        self.warm(asked.iter().map(|(_, feature)| *feature));
+        seen.clear();
+        for (at, feature) in asked.iter() {
+            self.walk(*feature, |slot| {
+                seen.push(Seen { at: *at, feature: *feature, slot: slot as u32 });
+                true
+            });
+        }
+        // All slots, and then all records, before the first is read.
+        let (slots, records) = (self.slots(), self.records());
+        std::hint::black_box(seen.iter().fold(0, |known, one| known ^ slots[one.slot as usize].load(Relaxed)));
+        places.clear();
+        found.clear();
+        for of_one in seen.chunk_by(|a, b| a.at == b.at) {
+            let (start, at) = (places.len(), of_one[0].at);
+            for one in of_one {
+                let slot = slots[one.slot as usize].load(Relaxed);
+                if (slot >> 32) as u32 != one.feature {
+                    continue;
+                }
+                if mark_of(slot) == MANY_MARK {
+                    counts[at as usize] = MANY;
+                    places.truncate(start);
+                    break;
+                }
+                if days.may_have(slot) {
+                    places.push(place_of(slot) as u32);
+                }
+            }
+            places[start..].sort_unstable_by(|a, b| b.cmp(a));
+            found.push((at, places.len() - start));
+        }
+        let first = |place: &u32| records.get(*place as usize).map_or(0, |record| record[0].load(Relaxed));
+        std::hint::black_box(places.iter().fold(0, |known, place| known ^ first(place)));
+        let mut rest = &places[..];
+        for (at, found) in found.iter().filter(|(_, found)| *found > 0) {
+            let (own, others) = rest.split_at(*found);
+            rest = others;
+            let at = *at as usize;
+            let room = &mut all[at * *row..][counts[at]..*row];
+            let marks = own.iter().filter_map(|place| self.mark(*place as usize)).filter(|mark| days.has(mark.day));
+            let put = room.iter_mut().zip(marks).map(|(room, EntryMark { entry, day, source, language, .. })| *room = Posting { entry, day, source, language });
+            counts[at] += put.count();
+        }
     }
 
     /// The place of an entry's record.
@@ -318,6 +461,7 @@ impl Segment {
             if mark_of(slot) == KEY_MARK && self.mark(place).is_some_and(|mark| mark.entry == entry) {
                 found = Some(place);
             }
+            true
         });
         found
     }
@@ -345,29 +489,36 @@ impl Segment {
         Some(place)
     }
 
-    fn chain(&self, feature: u32, is_of_kind: impl Fn(u64) -> bool, stands_for: impl Fn(usize, &EntryMark) -> bool) -> Chain<'_> {
+    fn chain(&self, feature: u32, is_of_kind: impl Fn(u64) -> bool, stands_for: impl Fn(usize, &EntryMark) -> bool) -> Chain {
         let mut chain = Chain::default();
         let end = self.each(feature, |slot, at| {
             if !is_of_kind(slot) {
-                return;
+                return true;
+            }
+            chain.first = chain.first.or(Some(at));
+            chain.is_many = mark_of(slot) == MANY_MARK;
+            if chain.is_many {
+                return false;
             }
             let place = place_of(slot);
-            let Some(other) = self.mark(place) else {
-                chain.room = Some(at);
-                return;
-            };
-            chain.count += 1;
-            chain.is_stood_for |= stands_for(place, &other);
-            if chain.oldest.is_none_or(|(entry, _)| other.entry < entry) {
-                chain.oldest = Some((other.entry, at));
+            match self.mark(place) {
+                None => chain.room = Some(at),
+                Some(other) => {
+                    chain.count += 1;
+                    chain.is_stood_for |= stands_for(place, &other);
+                }
             }
+            true
         });
-        chain.room = chain.room.or_else(|| end?.iter().find(|slot| slot.load(Relaxed) == 0));
+        chain.room = chain.room.or(end);
         chain
     }
 
-    fn put(&self, room: &AtomicU64, slot: u64) {
-        if room.swap(slot, Relaxed) == 0 {
+    fn put(&self, room: usize, slot: u64) {
+        self.slots()[room].store(slot, Relaxed);
+        // After the slot: a killed process leaves no byte that tells of nothing.
+        let byte = u64::from(tag((slot >> 32) as u32)) << (room % SLOTS * 8);
+        if self.tags()[room / SLOTS].fetch_or(byte, Relaxed) >> (room % SLOTS * 8) as u8 & 0xFF == 0 {
             self.set(SLOTS_USED, self.get(SLOTS_USED) + 1);
         }
     }
@@ -379,32 +530,37 @@ impl Segment {
         let is_same_title =
             |other: &EntryMark| is_text && other.title_hash != 0 && own().is_some_and(|own| other.title_hash == own.title_hash && other.source != own.source);
         let chain = self.chain((slot >> 32) as u32, |slot| mark_of(slot) != KEY_MARK, |at, other| at == place || is_same_title(other));
-        let room = if chain.is_stood_for {
-            None
-        } else if chain.count < POSTINGS_OF_SEGMENT_MAX {
-            chain.room
-        } else {
-            // Translations come soon, or never: what many have leads to the latest of them.
-            chain.oldest.filter(|(entry, _)| !is_text && own().is_some_and(|own| *entry < own.entry)).map(|(_, at)| at)
-        };
-        if let Some(room) = room {
-            self.put(room, slot);
+        if chain.is_stood_for || chain.is_many {
+            return;
         }
+        if chain.count < POSTINGS_OF_SEGMENT_MAX {
+            chain.room.into_iter().for_each(|room| self.put(room, slot));
+        } else if !is_text {
+            chain.first.into_iter().for_each(|first| self.put(first, many_slot(slot)));
+        }
+    }
+
+    /// Notes that many entries of a span have an anchor. What stands behind it is left out when this segment becomes part of a larger one.
+    fn put_many(&self, slot: u64) {
+        let chain = self.chain((slot >> 32) as u32, |slot| mark_of(slot) != KEY_MARK, |_, _| false);
+        chain.first.or(chain.room).into_iter().for_each(|room| self.put(room, slot));
     }
 
     /// Adds what another segment holds, as if its entries were added once more.
     fn take(&self, other: &Segment) {
         let places: Vec<Option<u32>> = (0..other.get(RECORDS_USED)).map(|place| self.begin(&other.mark(place)?).map(|place| place as u32)).collect();
-        for slot in other.lines().iter().flatten().map(|slot| slot.load(Relaxed)).filter(|slot| *slot != 0 && mark_of(*slot) != KEY_MARK) {
+        for slot in other.slots().iter().map(|slot| slot.load(Relaxed)).filter(|slot| *slot != 0 && mark_of(*slot) != KEY_MARK) {
             // Features keep their order in a table of any size, so this goes through memory from the beginning to the end.
-            if let Some(place) = places.get(place_of(slot)).copied().flatten().map(|place| place as usize) {
+            if mark_of(slot) == MANY_MARK {
+                self.put_many(slot);
+            } else if let Some(place) = places.get(place_of(slot)).copied().flatten().map(|place| place as usize) {
                 self.put_posting((slot & !(PLACES_MAX as u64)) | (place as u64 + 1), place, || self.mark(place));
             }
         }
     }
 
     fn remove(&self, place: usize) {
-        self.words()[HEAD_WORDS + self.slots + place * RECORD_WORDS].store(0, Relaxed);
+        self.records()[place][0].store(0, Relaxed);
         self.set(RECORDS_GONE, self.get(RECORDS_GONE) + 1);
     }
 }
@@ -613,7 +769,7 @@ impl FeatureIndex {
     }
 
     /// Adds an entry, in the place of what was known of it: before the unit that keeps it is committed. Of the features of its text,
-    /// those are left out that many have, or an entry of the same title in another source; an anchor leads to the latest only.
+    /// those are left out that many have, or an entry of the same title in another source; an anchor that many have leads to none.
     ///
     /// # Errors
     /// When the disk is full: the unit is to be rolled back, or the index cleared.
@@ -630,9 +786,9 @@ impl FeatureIndex {
             }
             self.grow()?;
         };
-        for (features, is_text) in [(text_features, true), (anchors, false)] {
-            segment.warm(features);
-            let kind = if is_text { 0 } else { u64::from(ANCHOR_BIT) };
+        let anchors: Vec<u32> = anchors.iter().map(|anchor| anchor_feature(*anchor, span(mark.day))).collect();
+        for (features, kind) in [(text_features, 0), (&anchors, u64::from(ANCHOR_BIT))] {
+            segment.warm(features.iter().copied());
             features.iter().for_each(|feature| segment.put_posting(slot(*feature, day_mark(mark.day), place) | kind, place, || Some(*mark)));
         }
         Ok(())
@@ -652,56 +808,25 @@ impl FeatureIndex {
         count
     }
 
-    /// Notes where the records of entries that have a feature stand, those that were added last first.
-    fn find(&self, feature: u32, days: Days, is_asked: u32, out: &mut Vec<Place>) {
-        for (at, segment) in self.segments.iter().enumerate().rev().filter(|(at, _)| is_asked >> at & 1 == 1) {
-            let start = out.len();
-            segment.each(feature, |slot, _| {
-                if days.may_have(slot) {
-                    out.push((at as u32, place_of(slot) as u32));
-                }
-            });
-            out[start..].sort_unstable_by(|a, b| b.cmp(a));
-        }
-    }
-
     /// Which segments may have entries of some days, as bits.
     fn asked(&self, days: Days) -> u32 {
         self.segments.iter().enumerate().fold(0, |asked, (at, segment)| asked | u32::from(days.may_be_in(segment)) << at)
     }
 
-    fn read(&self, places: &[Place], days: Days, postings_max: usize, out: &mut Vec<Posting>) {
-        let marks = places.iter().filter_map(|(segment, place)| self.segments[*segment as usize].mark(*place as usize));
-        let found = marks.filter(|mark| days.has(mark.day)).take(postings_max);
-        out.extend(found.map(|EntryMark { entry, day, source, language, .. }| Posting { entry, day, source, language }));
-    }
-
-    /// The entries that have each of these features, those that were added last first; what was in `out` is gone. With days, only those
-    /// of the first to the last of them, and those without a day.
+    /// The entries that have each of these features, those that were added last first; what was in `out` is gone. Features of texts are
+    /// asked for without days; anchors with the first and the last day of a span, and those without a day are found as well.
     pub fn postings_of(&self, features: &[u32], days: Option<(i32, i32)>, postings_max: usize, out: &mut Postings) {
-        let Postings { all, ends, places, counts } = out;
-        all.clear();
-        ends.clear();
+        out.start(features.len(), postings_max);
         let days = Days::new(days);
         let asked = self.asked(days);
-        for features in features.chunks(LINES_TOGETHER / asked.count_ones().max(1) as usize) {
-            let segments = self.segments.iter().enumerate().filter(|(at, _)| asked >> at & 1 == 1);
-            segments.for_each(|(_, segment)| segment.warm(features));
-            places.clear();
-            counts.clear();
-            for feature in features {
-                let start = places.len();
-                self.find(*feature, days, asked, places);
-                counts.push(places.len() - start);
-            }
-            // All records too, before the first is read.
-            let first = |(segment, place): &Place| self.segments[*segment as usize].records().get(*place as usize).map_or(0, |record| record[0].load(Relaxed));
-            std::hint::black_box(places.iter().fold(0, |seen, place| seen ^ first(place)));
-            let mut start = 0;
-            for count in counts.iter() {
-                self.read(&places[start..start + count], days, postings_max, all);
-                ends.push(all.len());
-                start += count;
+        let segments = self.segments.iter().enumerate().rev().filter(|(at, _)| asked >> at & 1 == 1).map(|(_, segment)| segment);
+        for segment in segments {
+            // What has enough is not looked for any further: most of what many have is found in the newest segments.
+            for start in (0..features.len()).step_by(FEATURES_TOGETHER) {
+                let end = features.len().min(start + FEATURES_TOGETHER);
+                out.open.clear();
+                out.open.extend((start..end).filter(|at| out.counts[*at] < postings_max).map(|at| at as u32));
+                segment.read(features, days, out);
             }
         }
     }
@@ -717,12 +842,11 @@ mod tests {
             self.segments.iter().rev().find_map(|segment| segment.mark(segment.find(entry)?))
         }
 
-        /// Appends the entries that have a feature, those that were added last first. With days, only those of the first to the last of
-        /// them, and those without a day.
+        /// Appends the entries that have a feature, as `postings_of` finds them.
         pub fn postings(&self, feature: u32, days: Option<(i32, i32)>, postings_max: usize, out: &mut Vec<Posting>) {
-            let (days, mut places) = (Days::new(days), Vec::new());
-            self.find(feature, days, self.asked(days), &mut places);
-            self.read(&places, days, postings_max, out);
+            let mut found = Postings::default();
+            self.postings_of(&[feature], days, postings_max, &mut found);
+            out.extend(found.iter().flatten().flatten());
         }
 
         /// Entries that are found.
@@ -770,11 +894,20 @@ mod tests {
         out.iter().map(|posting| posting.entry).collect()
     }
 
+    fn found_within(index: &FeatureIndex, anchor: u32, days: (i32, i32)) -> Vec<i64> {
+        let mut out = Vec::new();
+        index.postings(anchor, Some(days), 100, &mut out);
+        out.iter().map(|posting| posting.entry).collect()
+    }
+
     /// Whether an entry is found by all of its features, and alone.
     fn has(index: &FeatureIndex, entry: i64) -> bool {
-        let mut out = Postings::default();
-        index.postings_of(&own(entry), Some((entry as i32, entry as i32)), 100, &mut out);
-        let lists: Vec<Vec<i64>> = out.iter().map(|list| list.iter().map(|posting| posting.entry).collect()).collect();
+        let mut lists: Vec<Vec<i64>> = Vec::new();
+        for (features, days) in [(&own(entry)[..15], None), (&own(entry)[15..], Some((entry as i32, entry as i32)))] {
+            let mut out = Postings::default();
+            index.postings_of(features, days, 100, &mut out);
+            lists.extend(out.iter().map(|list| list.unwrap().iter().map(|posting| posting.entry).collect::<Vec<i64>>()));
+        }
         assert!(lists.len() == 40 && lists.iter().all(|list| *list == lists[0]), "{lists:?}");
         lists[0] == [entry]
     }
@@ -796,24 +929,33 @@ mod tests {
     }
 
     #[test]
-    fn what_many_have_leads_to_the_first_by_text_and_to_the_latest_by_anchor() {
+    fn what_many_have_leads_to_the_first_by_text_and_to_none_by_anchor() {
         let folder = tempfile::tempdir().unwrap();
         let mut index = open(folder.path());
-        (1..=20).for_each(|entry| index.add(&mark(entry), &[5, 0], &[6, 6]).unwrap());
-        assert_eq!((found(&index, 5), found(&index, 6)), ((1..=16).rev().collect(), (5..=20).rev().collect()));
-        assert_eq!(found(&index, 0), found(&index, 5));
-        // An older one takes no room from later ones; room that is left is taken again.
+        let month = (0, SPAN_DAYS - 1);
+        (1..=16).for_each(|entry| index.add(&mark(entry), &[5, 0], &[6, 6]).unwrap());
+        assert_eq!((found(&index, 5), found_within(&index, 6, month)), ((1..=16).rev().collect(), (1..=16).rev().collect()));
+        (17..=20).for_each(|entry| index.add(&mark(entry), &[5, 0], &[6, 6]).unwrap());
+        let mut out = Postings::default();
+        index.postings_of(&[7, 6], Some(month), 100, &mut out);
+        assert!(out.iter().eq([Some(&[][..]), None]));
+        assert_eq!((found(&index, 5), found(&index, 0)), ((1..=16).rev().collect(), (1..=16).rev().collect()));
+        // An edit takes no room from others; room that is left is taken again.
         index.add(&mark(2), &[5], &[6]).unwrap();
-        assert_eq!((found(&index, 5)[..2].to_vec(), found(&index, 6).contains(&2)), (vec![2, 16], false));
+        assert_eq!(found(&index, 5)[..2], [2, 16]);
         let used = index.segments[0].get(SLOTS_USED);
         assert_eq!(index.remove([1, 2, 3, 4, 99]), 4);
         (21..=24).for_each(|entry| index.add(&mark(entry), &[5], &[]).unwrap());
         assert_eq!((found(&index, 5).len(), index.segments[0].get(SLOTS_USED)), (16, used + 4));
         // One title in two sources.
-        index.add(&EntryMark { title_hash: 1, ..mark(30) }, &[8], &[9]).unwrap();
-        index.add(&EntryMark { title_hash: 1, ..mark(31) }, &[8], &[9]).unwrap();
-        index.add(&EntryMark { title_hash: 1, source: 30, ..mark(32) }, &[8], &[9]).unwrap();
-        assert_eq!((found(&index, 8), found(&index, 9)), (vec![32, 30], vec![32, 31, 30]));
+        let of_title = |entry: i64, source: u32| EntryMark { title_hash: 1, day: 3, source, ..mark(entry) };
+        index.add(&of_title(30, 30), &[8], &[9]).unwrap();
+        index.add(&of_title(31, 31), &[8], &[9]).unwrap();
+        index.add(&of_title(32, 30), &[8], &[9]).unwrap();
+        assert_eq!((found(&index, 8), found_within(&index, 9, month)), (vec![32, 30], vec![32, 31, 30]));
+        // What others of another month have takes no room from it.
+        (40..=53).for_each(|entry| index.add(&EntryMark { day: 900, ..mark(entry) }, &[], &[9]).unwrap());
+        assert_eq!((found_within(&index, 9, month), found_within(&index, 9, (880, 908)).len()), (vec![32, 31, 30], 14));
     }
 
     #[test]
@@ -821,13 +963,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut index = open(folder.path());
         for (entry, day) in [(1, 100), (2, 100 + 512), (3, NO_DAY), (4, -1), (5, 103)] {
-            index.add(&EntryMark { day, ..mark(entry) }, &[5], &[]).unwrap();
+            index.add(&EntryMark { day, ..mark(entry) }, &[5], &[5]).unwrap();
         }
-        for (days, wanted) in [((90, 102), vec![3, 1]), ((-5, 103), vec![5, 4, 3, 1]), ((i32::MIN, i32::MAX), vec![5, 4, 3, 2, 1]), ((9, 8), vec![3])] {
-            let mut out = Vec::new();
-            index.postings(5, Some(days), 9, &mut out);
-            assert_eq!(out.iter().map(|posting| posting.entry).collect::<Vec<_>>(), wanted, "{days:?}");
+        for (days, wanted) in [((90, 102), vec![3, 1]), ((-5, 103), vec![5, 4, 3, 1]), ((-9_999, 9_999), vec![5, 4, 3, 2, 1]), ((9, 8), vec![3])] {
+            assert_eq!(found_within(&index, 5, days), wanted, "{days:?}");
         }
+        assert_eq!(found(&index, 5), [5, 4, 3, 2, 1]);
         let mut out = Vec::new();
         index.postings(5, None, 1, &mut out);
         index.postings(5, None, 2, &mut out);

@@ -28,7 +28,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use entries::{EntryFilter, Markup};
-pub use feature_index::Postings;
+pub use feature_index::{Posting, Postings};
 pub use hub::Push;
 pub use leases::{Lease, Queue};
 pub use mailing::{Claimed, NewIssue};
