@@ -22,6 +22,7 @@ use crate::config::{self, ConfigError};
 use crate::deliver::message::{Built, build, message_id, prepare};
 use crate::mailing::queue::{self, Preview};
 use crate::model::digest::{CONFIRMATION, Delivery, Digest, Issue, PERSONAL, PREFERENCES_PLACE, UNSUBSCRIBE_PLACE};
+use crate::model::keys::{DeliveryKey, IssueKey};
 use crate::model::mail_address::Address;
 use crate::refresh::{Outcome, Report};
 use crate::store::EntryFilter;
@@ -382,8 +383,9 @@ fn digest_issue(app: &App, digest: &Digest) -> anyhow::Result<Result<Issue, Stri
 /// The message as it would leave, without having been queued.
 fn message(app: &App, digest: String, address: &Address, issue: Issue) -> anyhow::Result<(Built, Delivery)> {
     let now = app.clock.now();
-    let message_id = message_id(&format!("test {digest}"), 0, now, address.as_str(), app.sender.from.email.domain());
-    let delivery = Delivery { id: 0, digest, recipient: address.as_str().into(), message_id, attempts: 0, issue: Arc::new(issue), created: now };
+    let message_id = message_id(&format!("test {digest}"), IssueKey::default(), now, address.as_str(), app.sender.from.email.domain());
+    let delivery =
+        Delivery { id: DeliveryKey::default(), digest, recipient: address.as_str().into(), message_id, attempts: 0, issue: Arc::new(issue), created: now };
     Ok((build(&app.sender, &delivery, &prepare(&delivery.issue)?)?, delivery))
 }
 

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::model::digest::{Digest, Issue, PREFERENCES_PLACE, UNSUBSCRIBE_PLACE};
+use crate::model::keys::EntryKey;
 use crate::model::story::Story;
 use crate::model::subscriber::Tastes;
 use crate::phrases::{Phrases, counted, long_date, phrases};
@@ -91,8 +92,8 @@ struct Group {
 
 /// The stories for these tastes that became so after the entry `seen.start` and not after `seen.end`, the best first: what
 /// several partners tell and what fits the topics, then the newest.
-pub fn pick<'a>(tastes: &Tastes, seen: Range<i64>, stories: &'a [Story]) -> Vec<&'a Story> {
-    let is_new = |since: i64| since > seen.start && since <= seen.end;
+pub fn pick<'a>(tastes: &Tastes, seen: Range<EntryKey>, stories: &'a [Story]) -> Vec<&'a Story> {
+    let is_new = |since: EntryKey| since > seen.start && since <= seen.end;
     let mut picked: Vec<&Story> = stories.iter().filter(|story| story.wanted_since(tastes).is_some_and(is_new)).collect();
     // Stable: among equals they stay as they came, the newest first.
     picked.sort_by_cached_key(|story| std::cmp::Reverse(story.weight(tastes)));

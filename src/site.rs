@@ -21,6 +21,7 @@ use crate::clock::Interrupted;
 use crate::digest;
 use crate::files::write_if_changed;
 use crate::model::digest::Newsletter;
+use crate::model::keys::{Seq, StoryKey};
 use crate::model::mail_address::Address;
 use crate::model::outlet::{Archives, Images, Outlet, OutletKind};
 use crate::model::story::Story;
@@ -94,7 +95,7 @@ impl Site<'_> {
         let mut published = Published { written: self.archive_feeds(store)?, ..Published::default() };
         published.written += self.render_behind(store)?;
         published.written += self.render_fixed()?;
-        published.stories = usize::try_from(store.read(|r| r.publishing().last(""))?).unwrap_or(0).min(self.frame.channel.entries_max);
+        published.stories = usize::try_from(store.read(|r| r.publishing().last(""))?.0).unwrap_or(0).min(self.frame.channel.entries_max);
         Ok(published)
     }
 
@@ -155,7 +156,7 @@ impl Site<'_> {
     }
 
     /// Puts stories that changed into the outlets that they belong to, and notes what is behind for it.
-    fn place(&self, store: &Store, keys: &[i64]) -> anyhow::Result<()> {
+    fn place(&self, store: &Store, keys: &[StoryKey]) -> anyhow::Result<()> {
         let mut behind: BTreeSet<String> = BTreeSet::new();
         // A network of ten thousand partners has as many outlets: a story is asked only about its own.
         let (of_partners, others): (Vec<&Outlet>, Vec<&Outlet>) = self.outlets.iter().partition(|outlet| outlet.kind == OutletKind::Partner);
@@ -199,10 +200,11 @@ impl Site<'_> {
         for outlet in self.outlets.iter().filter(|outlet| self.archives.has(outlet)) {
             let done = archived.get(&outlet.path).copied().unwrap_or(0);
             // The last ones stay in the feed itself.
-            let full = (store.read(|r| r.publishing().last(&outlet.path))? - 1).max(0) / ARCHIVE;
+            let full = (store.read(|r| r.publishing().last(&outlet.path))?.0 - 1).max(0) / ARCHIVE;
             for number in done + 1..=full {
                 self.go_on()?;
-                let stories = store.read(|r| r.publishing().between(&outlet.path, (number - 1) * ARCHIVE + 1, number * ARCHIVE))?;
+                let (first, last) = (Seq((number - 1) * ARCHIVE + 1), Seq(number * ARCHIVE));
+                let stories = store.read(|r| r.publishing().between(&outlet.path, first, last))?;
                 let place = Place { outlet, archive: Some(number), before: number - 1, hub: None };
                 let path = format!("{}{}", outlet.path, archive_name(number));
                 written += usize::from(self.write(&path, &atom::render(self.frame, place, &stories)?)?);
@@ -232,7 +234,7 @@ impl Site<'_> {
                     let before = archived.get(&outlet.path).copied().filter(|_| has_archives).unwrap_or(0);
                     if last.as_ref().is_none_or(|(known, _)| *known != outlet.path) {
                         // What is not in an archive is in the feed itself, where there are archives.
-                        let after = if has_archives { before * ARCHIVE } else { i64::MAX };
+                        let after = has_archives.then_some(Seq(before * ARCHIVE));
                         let newest = store.read(|r| r.publishing().newest(&outlet.path, self.frame.channel.entries_max, after))?;
                         last = Some((&outlet.path, newest));
                     }

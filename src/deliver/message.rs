@@ -11,6 +11,7 @@ use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
 use sha2::{Digest as _, Sha256};
 
 use crate::model::digest::{CONFIRMATION, Delivery, Issue, PREFERENCES_PLACE, UNSUBSCRIBE_PLACE};
+use crate::model::keys::IssueKey;
 use crate::model::mail_address::Address;
 use crate::model::token::{BOUNCE, PREFERENCES, SigningKey, UNSUBSCRIBE};
 
@@ -259,7 +260,7 @@ fn links(sender: &Sender, delivery: &Delivery, hash: &str) -> Links {
 fn envelope(sender: &Sender, delivery: &Delivery, plain: &Envelope) -> Result<Envelope, MessageError> {
     let Some(bounces) = &sender.bounces else { return Ok(plain.clone()) };
     let (local, domain) = bounces.as_str().rsplit_once('@').unwrap_or_default();
-    let path = format!("{local}+{}@{domain}", sender.key.sign_short(BOUNCE, delivery.id));
+    let path = format!("{local}+{}@{domain}", sender.key.sign_short(BOUNCE, delivery.id.0));
     let path = path.parse().map_err(|_| MessageError(format!("\"{path}\" is no return path")))?;
     Envelope::new(Some(path), plain.to().to_vec()).map_err(|error| MessageError(error.to_string()))
 }
@@ -316,7 +317,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// The Message-ID of a delivery (RFC 5322 section 3.6.4): made from what it is, so the same in every replay.
-pub fn message_id(digest: &str, issue: u64, created: jiff::Timestamp, recipient: &str, domain: &str) -> String {
+pub fn message_id(digest: &str, issue: IssueKey, created: jiff::Timestamp, recipient: &str, domain: &str) -> String {
     let digest = Sha256::digest(format!("{digest}\0{issue}\0{created}\0{recipient}"));
     let hex = crate::text::hex(&digest[..16]);
     format!("{hex}@{domain}")
@@ -325,10 +326,11 @@ pub fn message_id(digest: &str, issue: u64, created: jiff::Timestamp, recipient:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::keys::DeliveryKey;
 
     fn delivery(subject: &str) -> Delivery {
         Delivery {
-            id: 1,
+            id: DeliveryKey(1),
             digest: "weekly".into(),
             recipient: "ana@example.org".into(),
             message_id: "abc@example.org".into(),

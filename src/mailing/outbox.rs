@@ -20,6 +20,7 @@ use crate::deliver::DeliverError;
 use crate::deliver::message::{Built, Prepared, Sender, build, prepare};
 use crate::deliver::transport::Transport;
 use crate::model::digest::{CONFIRMATION, Delivery, DeliveryState, Issue, OnUncertain};
+use crate::model::keys::DeliveryKey;
 use crate::model::subscriber::SubscriberState;
 use crate::store::{Claimed, Store, StoreError, Unit, Write};
 
@@ -122,7 +123,7 @@ impl Office {
     }
 
     /// Reads what is due, a chunk at a time. The body of an issue is encoded once for all who get it.
-    async fn read_all(&self, due: &[i64], waiting: &mpsc::Sender<(Delivery, Body)>) -> anyhow::Result<()> {
+    async fn read_all(&self, due: &[DeliveryKey], waiting: &mpsc::Sender<(Delivery, Body)>) -> anyhow::Result<()> {
         let mut bodies: HashMap<usize, Body> = HashMap::new();
         let mut last: Option<Arc<Issue>> = None;
         for chunk in due.chunks(CHUNK) {
@@ -242,7 +243,7 @@ impl Office {
         let (state, reason) = settled.outcome.state();
         if !unit.mailing().settle(settled.claimed, state, reason, settled.next_attempt)? {
             // Our lease had ended, or the delivery was erased: whoever has it now says what became of it.
-            tracing::warn!(delivery.number = settled.claimed.number, "a delivery was taken over while it was under way");
+            tracing::warn!(delivery.number = settled.claimed.number.0, "a delivery was taken over while it was under way");
             return Ok(());
         }
         match &settled.follow {
@@ -294,7 +295,7 @@ fn bars(reason: &str, digest: &str) -> bool {
 
 /// A delivery that a sender wants.
 struct Wanted {
-    id: i64,
+    id: DeliveryKey,
     attempts: u32,
     digest: String,
     hash: String,

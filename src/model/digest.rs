@@ -3,6 +3,7 @@
 use crate::text::primary_language;
 
 use super::channel::Channel;
+use super::keys::DeliveryKey;
 use super::mail_address::Address;
 use super::schedule::Schedule;
 
@@ -108,7 +109,7 @@ impl DeliveryState {
 /// A delivery to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
-    pub id: i64,
+    pub id: DeliveryKey,
     pub digest: String,
     pub recipient: String,
     /// RFC 5322 Message-ID without angle brackets: the same at every attempt, so that a mailbox can tell a repeat.

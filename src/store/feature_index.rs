@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use memmap2::{MmapOptions, MmapRaw};
 
+use crate::model::keys::EntryKey;
 use crate::model::sketch::{NO_DAY, hash_all, hash64};
 
 /// Read as a number: where bytes have another order, it is another number.
@@ -55,7 +56,7 @@ const SIZES: Sizes = Sizes { slots_first: 1 << 17, slots_max: 1 << 24, largest_m
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EntryMark {
     /// The key of the entry in the database: greater than 0.
-    pub entry: i64,
+    pub entry: EntryKey,
     /// Days since 1970, or `NO_DAY`.
     pub day: i32,
     pub source: u32,
@@ -69,7 +70,7 @@ pub struct EntryMark {
 /// An entry that has a feature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Posting {
-    pub entry: i64,
+    pub entry: EntryKey,
     /// Days since 1970, or `NO_DAY`.
     pub day: i32,
     pub source: u32,
@@ -125,7 +126,7 @@ fn place_of(slot: u64) -> usize {
 }
 
 /// What the slot of an entry's key stands under.
-fn key_feature(entry: i64) -> u32 {
+fn key_feature(EntryKey(entry): EntryKey) -> u32 {
     hash_all([0xE517, entry as u32, (entry >> 32) as u32])
 }
 
@@ -189,7 +190,7 @@ struct Chain<'a> {
     count: usize,
     is_stood_for: bool,
     /// Of the posting with the lowest key.
-    oldest: Option<(i64, &'a AtomicU64)>,
+    oldest: Option<(EntryKey, &'a AtomicU64)>,
     /// Where a posting can be put: a slot whose entry is gone, else a free one.
     room: Option<&'a AtomicU64>,
 }
@@ -260,8 +261,8 @@ impl Segment {
         self.words()[word].store(value as u64, Relaxed);
     }
 
-    fn last_entry(&self) -> i64 {
-        self.words()[LAST_ENTRY].load(Relaxed) as i64
+    fn last_entry(&self) -> EntryKey {
+        EntryKey(self.words()[LAST_ENTRY].load(Relaxed) as i64)
     }
 
     fn lines(&self) -> &[Line] {
@@ -277,7 +278,7 @@ impl Segment {
         let [entry, first, second, third] = self.records().get(place)?.each_ref().map(|word| word.load(Relaxed));
         let high = |word: u64| (word >> 32) as u32;
         let (day, language) = (first as u32 as i32, second as u32);
-        (entry != 0).then(|| EntryMark { entry: entry as i64, day, source: high(first), language, title_hash: high(second), sample: third as u32 })
+        (entry != 0).then(|| EntryMark { entry: EntryKey(entry as i64), day, source: high(first), language, title_hash: high(second), sample: third as u32 })
     }
 
     /// Calls for each slot of a feature. The line that is given back has a free slot.
@@ -311,7 +312,7 @@ impl Segment {
     }
 
     /// The place of an entry's record.
-    fn find(&self, entry: i64) -> Option<usize> {
+    fn find(&self, entry: EntryKey) -> Option<usize> {
         let mut found = None;
         self.each(key_feature(entry), |slot, _| {
             let place = place_of(slot);
@@ -334,13 +335,13 @@ impl Segment {
         let chain = self.chain(feature, |slot| mark_of(slot) == KEY_MARK, |_, _| false);
         let (room, place) = (chain.room?, self.get(RECORDS_USED));
         let pair = |low: u32, high: u32| u64::from(high) << 32 | u64::from(low);
-        let words = [mark.entry as u64, pair(mark.day as u32, mark.source), pair(mark.language, mark.title_hash), u64::from(mark.sample)];
+        let words = [mark.entry.0 as u64, pair(mark.day as u32, mark.source), pair(mark.language, mark.title_hash), u64::from(mark.sample)];
         self.records().get(place)?.iter().zip(words).for_each(|(word, value)| word.store(value, Relaxed));
         let day = day_mark(mark.day);
         self.words()[DAYS + day as usize / 64].fetch_or(1 << (day % 64), Relaxed);
         // Before anything leads to it: a killed process leaves no slot to a record that is written once more.
         self.set(RECORDS_USED, place + 1);
-        self.words()[LAST_ENTRY].fetch_max(mark.entry as u64, Relaxed);
+        self.words()[LAST_ENTRY].fetch_max(mark.entry.0 as u64, Relaxed);
         self.put(room, slot(feature, KEY_MARK, place));
         Some(place)
     }
@@ -419,7 +420,7 @@ struct State {
     /// Which making of the index this is: no other has the same.
     epoch: u64,
     is_trusted: bool,
-    made_to: i64,
+    made_to: EntryKey,
     /// The number of the next segment: none comes again.
     next: u64,
     /// The segments by number, the oldest first.
@@ -494,13 +495,13 @@ impl FeatureIndex {
         };
         let words: Vec<u64> = bytes.as_chunks().0.iter().map(|word| u64::from_ne_bytes(*word)).collect();
         let [_, _, _, _, epoch, is_trusted, made_to, next, ref segments @ .., _] = words[..] else { return Ok(State::default()) };
-        let state = State { epoch, is_trusted: is_trusted == 1, made_to: made_to as i64, next, segments: segments.to_vec() };
+        let state = State { epoch, is_trusted: is_trusted == 1, made_to: EntryKey(made_to as i64), next, segments: segments.to_vec() };
         Ok(if bytes == self.state_bytes(&state) { state } else { State::default() })
     }
 
     fn state_bytes(&self, state: &State) -> Vec<u8> {
         let State { epoch, is_trusted, made_to, next, segments } = state;
-        let words = [MAGIC, VERSION, self.store, self.boot, *epoch, u64::from(*is_trusted), *made_to as u64, *next];
+        let words = [MAGIC, VERSION, self.store, self.boot, *epoch, u64::from(*is_trusted), made_to.0 as u64, *next];
         let mut bytes = [bytes_of(&words), bytes_of(segments)].concat();
         bytes.extend(hash64(&bytes).to_ne_bytes());
         bytes
@@ -521,8 +522,8 @@ impl FeatureIndex {
         self.state.is_trusted
     }
 
-    /// The entry up to which a making of the index has come, by whichever process: 0 at its beginning.
-    pub fn made_to(&self) -> i64 {
+    /// The entry up to which a making of the index has come, by whichever process: `BEFORE_ALL` at its beginning.
+    pub fn made_to(&self) -> EntryKey {
         self.state.made_to
     }
 
@@ -530,7 +531,7 @@ impl FeatureIndex {
     ///
     /// # Errors
     /// When the disk fails; so with the others.
-    pub fn set_made_to(&mut self, entry: i64) -> io::Result<()> {
+    pub fn set_made_to(&mut self, entry: EntryKey) -> io::Result<()> {
         self.start()?;
         self.write_state(State { made_to: entry, ..self.state.clone() })
     }
@@ -596,19 +597,19 @@ impl FeatureIndex {
         Ok(())
     }
 
-    /// The greatest key of an entry since `truncate_after`; 0 in an empty index. Where the database has sketches of later entries, the
-    /// files are older than it, as after a copy, and are to be made again.
-    pub fn last_entry(&self) -> i64 {
-        self.segments.iter().map(Segment::last_entry).max().unwrap_or(0)
+    /// The greatest key of an entry since `truncate_after`; `BEFORE_ALL` in an empty index. Where the database has sketches of later
+    /// entries, the files are older than it, as after a copy, and are to be made again.
+    pub fn last_entry(&self) -> EntryKey {
+        self.segments.iter().map(Segment::last_entry).max().unwrap_or(EntryKey::BEFORE_ALL)
     }
 
     /// Removes entries with greater keys, which are of units that were rolled back: to be called at the beginning of each unit with the
     /// greatest key of the database, before it is given out again.
-    pub fn truncate_after(&mut self, last_entry: i64) {
+    pub fn truncate_after(&mut self, last_entry: EntryKey) {
         for segment in self.segments.iter().filter(|segment| segment.last_entry() > last_entry) {
             let is_later = |place: &usize| segment.mark(*place).is_some_and(|mark| mark.entry > last_entry);
             (0..segment.get(RECORDS_USED)).filter(is_later).for_each(|place| segment.remove(place));
-            segment.words()[LAST_ENTRY].store(last_entry.max(0) as u64, Relaxed);
+            segment.words()[LAST_ENTRY].store(last_entry.0.max(0) as u64, Relaxed);
         }
     }
 
@@ -639,7 +640,7 @@ impl FeatureIndex {
     }
 
     /// Removes entries, and says how many of them were there.
-    pub fn remove(&mut self, entries: impl IntoIterator<Item = i64>) -> usize {
+    pub fn remove(&mut self, entries: impl IntoIterator<Item = EntryKey>) -> usize {
         let mut count = 0;
         for entry in entries {
             for segment in &self.segments {
@@ -714,7 +715,7 @@ mod tests {
     impl FeatureIndex {
         /// What is kept of an entry, if it is there.
         pub fn mark(&self, entry: i64) -> Option<EntryMark> {
-            self.segments.iter().rev().find_map(|segment| segment.mark(segment.find(entry)?))
+            self.segments.iter().rev().find_map(|segment| segment.mark(segment.find(EntryKey(entry))?))
         }
 
         /// Appends the entries that have a feature, those that were added last first. With days, only those of the first to the last of
@@ -753,7 +754,7 @@ mod tests {
 
     /// Each entry is of a source and a title of its own.
     fn mark(entry: i64) -> EntryMark {
-        EntryMark { entry, day: entry as i32, source: entry as u32, language: 7, title_hash: entry as u32 | 1 << 31, sample: 3 }
+        EntryMark { entry: EntryKey(entry), day: entry as i32, source: entry as u32, language: 7, title_hash: entry as u32 | 1 << 31, sample: 3 }
     }
 
     fn own(entry: i64) -> Vec<u32> {
@@ -767,14 +768,14 @@ mod tests {
     fn found(index: &FeatureIndex, feature: u32) -> Vec<i64> {
         let mut out = Vec::new();
         index.postings(feature, None, 100, &mut out);
-        out.iter().map(|posting| posting.entry).collect()
+        out.iter().map(|posting| posting.entry.0).collect()
     }
 
     /// Whether an entry is found by all of its features, and alone.
     fn has(index: &FeatureIndex, entry: i64) -> bool {
         let mut out = Postings::default();
         index.postings_of(&own(entry), Some((entry as i32, entry as i32)), 100, &mut out);
-        let lists: Vec<Vec<i64>> = out.iter().map(|list| list.iter().map(|posting| posting.entry).collect()).collect();
+        let lists: Vec<Vec<i64>> = out.iter().map(|list| list.iter().map(|posting| posting.entry.0).collect()).collect();
         assert!(lists.len() == 40 && lists.iter().all(|list| *list == lists[0]), "{lists:?}");
         lists[0] == [entry]
     }
@@ -783,7 +784,7 @@ mod tests {
     fn entries_are_found_while_segments_are_added_and_until_the_oldest_is_dropped() {
         let folder = tempfile::tempdir().unwrap();
         let mut index = open(&folder.path().join("missing").join("a.features"));
-        assert!((index.is_empty(), index.is_trusted(), index.last_entry()) == (true, false, 0));
+        assert!((index.is_empty(), index.is_trusted(), index.last_entry()) == (true, false, EntryKey::BEFORE_ALL));
         add(&mut index, 1..=350);
         assert!(index.segments.len() >= 3 && (1..=350).all(|entry| has(&index, entry)) && !has(&index, 351));
         assert_eq!((index.len(), index.mark(77), index.mark(351)), (350, Some(mark(77)), None));
@@ -806,7 +807,7 @@ mod tests {
         index.add(&mark(2), &[5], &[6]).unwrap();
         assert_eq!((found(&index, 5)[..2].to_vec(), found(&index, 6).contains(&2)), (vec![2, 16], false));
         let used = index.segments[0].get(SLOTS_USED);
-        assert_eq!(index.remove([1, 2, 3, 4, 99]), 4);
+        assert_eq!(index.remove([1, 2, 3, 4, 99].map(EntryKey)), 4);
         (21..=24).for_each(|entry| index.add(&mark(entry), &[5], &[]).unwrap());
         assert_eq!((found(&index, 5).len(), index.segments[0].get(SLOTS_USED)), (16, used + 4));
         // One title in two sources.
@@ -826,13 +827,13 @@ mod tests {
         for (days, wanted) in [((90, 102), vec![3, 1]), ((-5, 103), vec![5, 4, 3, 1]), ((i32::MIN, i32::MAX), vec![5, 4, 3, 2, 1]), ((9, 8), vec![3])] {
             let mut out = Vec::new();
             index.postings(5, Some(days), 9, &mut out);
-            assert_eq!(out.iter().map(|posting| posting.entry).collect::<Vec<_>>(), wanted, "{days:?}");
+            assert_eq!(out.iter().map(|posting| posting.entry.0).collect::<Vec<_>>(), wanted, "{days:?}");
         }
         let mut out = Vec::new();
         index.postings(5, None, 1, &mut out);
         index.postings(5, None, 2, &mut out);
-        assert_eq!(out.iter().map(|posting| posting.entry).collect::<Vec<_>>(), [5, 5, 4]);
-        assert_eq!(out[0], Posting { entry: 5, day: 103, source: 5, language: 7 });
+        assert_eq!(out.iter().map(|posting| posting.entry.0).collect::<Vec<_>>(), [5, 5, 4]);
+        assert_eq!(out[0], Posting { entry: EntryKey(5), day: 103, source: 5, language: 7 });
     }
 
     #[test]
@@ -842,13 +843,13 @@ mod tests {
         add(&mut index, 1..=200);
         index.add(&mark(10), &own(1_010), &[]).unwrap();
         assert_eq!((found(&index, own(10)[0]), found(&index, own(1_010)[0])), (vec![], vec![10]));
-        assert_eq!((index.len(), index.gone(), index.remove([20, 20, 500])), (200, 1, 1));
+        assert_eq!((index.len(), index.gone(), index.remove([20, 20, 500].map(EntryKey))), (200, 1, 1));
         assert!(!has(&index, 20) && has(&index, 19) && index.gone() > 0);
-        index.truncate_after(200);
-        assert_eq!((index.len(), index.last_entry()), (199, 200));
-        index.truncate_after(150);
-        index.truncate_after(150);
-        assert_eq!((index.len(), index.last_entry()), (149, 150));
+        index.truncate_after(EntryKey(200));
+        assert_eq!((index.len(), index.last_entry().0), (199, 200));
+        index.truncate_after(EntryKey(150));
+        index.truncate_after(EntryKey(150));
+        assert_eq!((index.len(), index.last_entry().0), (149, 150));
         assert!((151..=200).all(|entry| !has(&index, entry)) && has(&index, 150));
         // A key comes again, for another entry.
         index.add(&mark(151), &own(9_151), &[]).unwrap();
@@ -863,7 +864,7 @@ mod tests {
         let (mut a, mut b) = (open(folder.path()), open(folder.path()));
         let turn = |index: &mut FeatureIndex, entries: std::ops::RangeInclusive<i64>| {
             index.refresh().unwrap();
-            index.truncate_after(entries.start() - 1);
+            index.truncate_after(EntryKey(entries.start() - 1));
             add(index, entries);
         };
         for step in 0..20 {
@@ -876,9 +877,9 @@ mod tests {
         a.clear().unwrap();
         assert!(a.is_empty());
         add(&mut a, 1..=10);
-        a.set_made_to(10).unwrap();
+        a.set_made_to(EntryKey(10)).unwrap();
         b.refresh().unwrap();
-        assert_eq!((b.len(), b.made_to(), b.is_trusted()), (10, 10, false));
+        assert_eq!((b.len(), b.made_to().0, b.is_trusted()), (10, 10, false));
         add(&mut b, 11..=100);
         b.set_trusted().unwrap();
         a.refresh().unwrap();

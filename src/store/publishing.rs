@@ -5,27 +5,29 @@ use rusqlite::params;
 
 use super::entries::{Markup, published};
 use super::unit::{Publishing, Write};
+use super::values::keys_text;
 use super::{Result, Unit, millis, optional_time, time};
+use crate::model::keys::{EntryKey, Seq, StoryKey};
 use crate::model::story::Story;
 
 /// A story that changed since it was published.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DirtyStory {
-    pub key: i64,
+    pub key: StoryKey,
     /// `None` when it went into another one.
     pub story: Option<Story>,
 }
 
 impl<A> Publishing<'_, A> {
     /// The stories that changed since they were published, the oldest first.
-    pub fn dirty_keys(&self) -> Result<Vec<i64>> {
+    pub fn dirty_keys(&self) -> Result<Vec<StoryKey>> {
         let sql = "SELECT dirty_story.story FROM dirty_story LEFT JOIN entry ON entry.story = dirty_story.story
                    GROUP BY dirty_story.story ORDER BY min(sort_date), dirty_story.story";
         self.db.rows(sql, [], |row| row.get(0))
     }
 
     /// Stories by their keys, without their HTML.
-    pub fn dirty_stories(&self, keys: &[i64]) -> Result<Vec<DirtyStory>> {
+    pub fn dirty_stories(&self, keys: &[StoryKey]) -> Result<Vec<DirtyStory>> {
         let unit: Unit<A> = Unit::new(self.db, self.index);
         let mut stories = unit.entries().stories_by_key(keys, Markup::Without)?;
         Ok(keys.iter().map(|key| DirtyStory { key: *key, story: stories.remove(key) }).collect())
@@ -41,28 +43,31 @@ impl<A> Publishing<'_, A> {
         self.db.rows("SELECT path FROM behind ORDER BY path", [], |row| row.get(0))
     }
 
-    /// The number of the last story of an outlet; 0 while there is none.
-    pub fn last(&self, outlet: &str) -> Result<i64> {
-        Ok(self.db.row("SELECT published FROM outlet WHERE path = ?1", [outlet], |row| row.get(0))?.unwrap_or(0))
+    /// The number of the last story of an outlet; `BEFORE_ALL` while there is none.
+    pub fn last(&self, outlet: &str) -> Result<Seq> {
+        Ok(self.db.row("SELECT published FROM outlet WHERE path = ?1", [outlet], |row| row.get(0))?.unwrap_or(Seq::BEFORE_ALL))
     }
 
     /// The stories of an outlet whose numbers are from `first` to `last`, in that order.
-    pub fn between(&self, outlet: &str, first: i64, last: i64) -> Result<Vec<Story>> {
+    pub fn between(&self, outlet: &str, first: Seq, last: Seq) -> Result<Vec<Story>> {
         let condition = "publication.outlet = ?1 AND publication.seq BETWEEN ?2 AND ?3";
         published(self.db, condition, "publication.seq", params![outlet, first, last])
     }
 
-    /// The newest stories of an outlet and all those after the number `after`, the newest first.
-    pub fn newest(&self, outlet: &str, stories_max: usize, after: i64) -> Result<Vec<Story>> {
+    /// The newest stories of an outlet, and with `after` all those after that number, the newest first.
+    pub fn newest(&self, outlet: &str, stories_max: usize, after: Option<Seq>) -> Result<Vec<Story>> {
         // Two questions, for one with an "or" would look at all that was ever published.
         let newest = format!("SELECT seq FROM publication WHERE outlet = ?1 ORDER BY sort_date DESC LIMIT {stories_max}");
-        let mut numbers: Vec<i64> = self.db.rows(&newest, [outlet], |row| row.get(0))?;
-        numbers.extend(self.db.rows("SELECT seq FROM publication WHERE outlet = ?1 AND seq > ?2", params![outlet, after], |row| row.get::<_, i64>(0))?);
+        let mut numbers: Vec<Seq> = self.db.rows(&newest, [outlet], |row| row.get(0))?;
+        if let Some(after) = after {
+            let later = "SELECT seq FROM publication WHERE outlet = ?1 AND seq > ?2";
+            numbers.extend(self.db.rows(later, params![outlet, after], |row| row.get::<_, Seq>(0))?);
+        }
         numbers.sort_unstable();
         numbers.dedup();
         // The plus keeps the planner from walking all of the outlet by date, where a few numbers are wanted.
         let condition = "publication.outlet = ?1 AND publication.seq IN (SELECT value FROM json_each(?2))";
-        published(self.db, condition, "+publication.sort_date DESC, publication.story DESC", params![outlet, super::entries::keys_text(&numbers)])
+        published(self.db, condition, "+publication.sort_date DESC, publication.story DESC", params![outlet, keys_text(&numbers)])
     }
 
     /// The stories of the channel with a date in `[from, to)`, the newest first.
@@ -86,7 +91,7 @@ impl<A> Publishing<'_, A> {
              GROUP BY story ORDER BY min(rank) LIMIT {stories_max}",
             stories_max * 4
         );
-        let keys: Vec<i64> = self.db.rows(&sql, [query], |row| row.get(0))?;
+        let keys: Vec<StoryKey> = self.db.rows(&sql, [query], |row| row.get(0))?;
         let unit: Unit<A> = Unit::new(self.db, self.index);
         unit.entries().stories(&keys, Markup::Without)
     }
@@ -117,7 +122,7 @@ impl Publishing<'_, Write> {
     }
 
     /// Puts a story into an outlet, at its end if it was not there; answers the date that it was sorted by before.
-    pub fn publish_story(&self, outlet: &str, story: i64, sort_date: Timestamp) -> Result<Option<Timestamp>> {
+    pub fn publish_story(&self, outlet: &str, story: StoryKey, sort_date: Timestamp) -> Result<Option<Timestamp>> {
         let date = millis(sort_date);
         let known = "SELECT sort_date FROM publication WHERE story = ?1 AND outlet = ?2";
         let known: Option<i64> = self.db.row(known, params![story, outlet], |row| row.get(0))?;
@@ -132,7 +137,7 @@ impl Publishing<'_, Write> {
             }
             None => {
                 let next = "UPDATE outlet SET published = published + 1 WHERE path = ?1 RETURNING published";
-                let seq: i64 = self.db.one(next, [outlet], |row| row.get(0))?;
+                let seq: Seq = self.db.one(next, [outlet], |row| row.get(0))?;
                 let insert = "INSERT INTO publication (outlet, seq, story, sort_date) VALUES (?1, ?2, ?3, ?4)";
                 self.db.execute(insert, params![outlet, seq, story, date])?;
             }
@@ -151,7 +156,7 @@ impl Publishing<'_, Write> {
     }
 
     /// Takes a story that is no more out of all outlets; answers which those were, and the date that it was sorted by.
-    pub fn withdraw_story(&self, story: i64) -> Result<(Vec<String>, Option<Timestamp>)> {
+    pub fn withdraw_story(&self, story: StoryKey) -> Result<(Vec<String>, Option<Timestamp>)> {
         let sql = "DELETE FROM publication WHERE story = ?1 RETURNING outlet, sort_date";
         let rows = self.db.rows(sql, [story], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
         let date = rows.iter().find(|(outlet, _)| outlet.is_empty()).map(|(_, date)| *date);
@@ -160,7 +165,7 @@ impl Publishing<'_, Write> {
     }
 
     /// Notes that a story is published as it is.
-    pub fn set_clean(&self, story: i64) -> Result<()> {
+    pub fn set_clean(&self, story: StoryKey) -> Result<()> {
         self.db.execute("DELETE FROM dirty_story WHERE story = ?1", [story])?;
         Ok(())
     }
@@ -189,7 +194,7 @@ impl Publishing<'_, Write> {
     pub fn index_words(&self, entries_max: usize) -> Result<usize> {
         let select =
             format!("SELECT unindexed.entry, entry.title, entry.summary FROM unindexed LEFT JOIN entry ON entry.pk = unindexed.entry LIMIT {entries_max}");
-        let rows = self.db.rows(&select, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<String>>(1)?, row.get::<_, Option<String>>(2)?)))?;
+        let rows = self.db.rows(&select, [], |row| Ok((row.get::<_, EntryKey>(0)?, row.get::<_, Option<String>>(1)?, row.get::<_, Option<String>>(2)?)))?;
         for (key, title, summary) in &rows {
             self.db.execute("DELETE FROM entry_text WHERE rowid = ?1", [key])?;
             if title.is_some() {

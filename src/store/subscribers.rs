@@ -6,6 +6,7 @@ use rusqlite::{Row, params};
 use super::unit::{Subscribers, Write};
 use super::{Result, StoreError, Unit, millis, time};
 use crate::model::digest::Issue;
+use crate::model::keys::{DeliveryKey, EntryKey, IssueKey};
 use crate::model::mail_address::Address;
 use crate::model::subscriber::{Cadence, Consent, Preferences, Subscriber, SubscriberState, Tastes};
 
@@ -15,7 +16,7 @@ pub struct Group {
     pub language: String,
     pub tastes: Tastes,
     /// Their last issue looked at the entries up to this one.
-    pub seen: i64,
+    pub seen: EntryKey,
     /// The tastes as they are stored.
     tastes_text: String,
 }
@@ -27,7 +28,7 @@ pub struct GroupIssue<'a> {
     /// `None` when there is nothing new: their slot is filled all the same.
     pub issue: Option<&'a Issue>,
     /// Entries up to this one were looked at.
-    pub seen: i64,
+    pub seen: EntryKey,
     pub now: Timestamp,
 }
 
@@ -100,7 +101,7 @@ impl<A> Subscribers<'_, A> {
             due("> ?2")
         );
         let rows = self.db.rows(&sql, params![millis(now), millis(now + SLOT_AHEAD_MAX)], |row| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?)))?;
-        let group = |(language, tastes_text, seen): (String, String, i64)| {
+        let group = |(language, tastes_text, seen): (String, String, EntryKey)| {
             let tastes = serde_json::from_str(&tastes_text).map_err(|error| StoreError::Corrupt(format!("a subscriber's tastes: {error}")))?;
             Ok(Group { language, tastes, seen, tastes_text })
         };
@@ -119,7 +120,7 @@ impl<A> Subscribers<'_, A> {
     }
 
     /// Whose a delivery was, by its number or its Message-ID: the recipient and the digest.
-    pub fn delivery_recipient(&self, number: Option<i64>, message_id: Option<&str>) -> Result<Option<(String, String)>> {
+    pub fn delivery_recipient(&self, number: Option<DeliveryKey>, message_id: Option<&str>) -> Result<Option<(String, String)>> {
         let sql = "SELECT recipient, issue.digest FROM delivery JOIN issue ON issue.pk = delivery.issue WHERE delivery.pk = ?1 OR message_id = ?2 LIMIT 1";
         self.db.row(sql, params![number, message_id], |row| Ok((row.get(0)?, row.get(1)?)))
     }
@@ -246,7 +247,7 @@ impl Subscribers<'_, Write> {
     /// Gives some members of a group their issue, or a slot without one: the issue, a delivery for each and their places in the
     /// order of entries. Answers how many there were, `PAGE` when there may be more; a member whom another process served in
     /// the meantime is none.
-    pub fn fill_group(&self, group: &Group, new: &GroupIssue, message_id: impl Fn(u64, &str) -> String) -> Result<usize> {
+    pub fn fill_group(&self, group: &Group, new: &GroupIssue, message_id: impl Fn(IssueKey, &str) -> String) -> Result<usize> {
         let sql = format!(
             "SELECT pk, address, schedule FROM subscriber WHERE tastes = ?1 AND language = ?2 AND seen = ?3 AND state = 'active'
              AND (next_slot <= ?4 OR next_slot > ?5) ORDER BY pk LIMIT {PAGE}"
@@ -261,7 +262,7 @@ impl Subscribers<'_, Write> {
             // What cannot be read was tampered with: it waits a day instead of coming at every turn.
             let next = Cadence::parse(schedule).map_or(new.now + SignedDuration::from_hours(24), |cadence| cadence.next_after(new.now));
             if let Some(issue) = issue {
-                unit.mailing().put_delivery(issue, address, &message_id(issue.unsigned_abs(), address), new.now)?;
+                unit.mailing().put_delivery(issue, address, &message_id(issue, address), new.now)?;
             }
             let mark = "UPDATE subscriber SET seen = ?2, next_slot = ?3, last_issue = coalesce(?4, last_issue) WHERE pk = ?1";
             self.db.execute(mark, params![key, new.seen, millis(next), issue.map(|_| millis(new.now))])?;

@@ -53,8 +53,8 @@ fn text(hooks: &Hooks) -> anyhow::Result<String> {
         "Sources that are read, by how they are.",
         &[("{state=\"ok\"}".into(), (enabled.len() - failing) as u64), ("{state=\"failing\"}".into(), failing as u64)],
     )?;
-    gauge("courant_entries_last", "The number of the last entry.", &[(String::new(), last.unsigned_abs())])?;
-    gauge("courant_stories", "Stories in the merged feed and its archives.", &[(String::new(), stories.unsigned_abs())])?;
+    gauge("courant_entries_last", "The number of the last entry.", &[(String::new(), last.0.unsigned_abs())])?;
+    gauge("courant_stories", "Stories in the merged feed and its archives.", &[(String::new(), stories.0.unsigned_abs())])?;
     let labelled = |rows: Vec<(String, u64)>| rows.into_iter().map(|(state, count)| (format!("{{state=\"{state}\"}}"), count)).collect::<Vec<_>>();
     gauge("courant_subscribers", "Subscribers by state.", &labelled(subscribers))?;
     gauge("courant_deliveries", "Deliveries by state.", &labelled(deliveries))?;
