@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Interrupted;
 use crate::digest;
 use crate::files::write_if_changed;
-use crate::model::digest::Newsletter;
+use crate::model::digest::{Digest, Newsletter};
 use crate::model::keys::{Seq, StoryKey};
 use crate::model::mail_address::Address;
 use crate::model::outlet::{Archives, Images, Outlet, OutletKind};
@@ -310,12 +310,12 @@ impl Site<'_> {
         Ok(self.templates.render("web/privacy.html", &data)?)
     }
 
-    /// Writes the web versions of issues that have none yet, and the list of the configured digests' (id and title). Answers how
-    /// many were written.
+    /// Writes the web versions of issues that have none yet, and the list of the configured digests'. Answers how many were
+    /// written.
     ///
     /// # Errors
     /// When the store, a template or the disk fails; what was written stays, and what was not is written the next time.
-    pub fn archive_issues(&self, store: &Store, digests: &[(&str, &str)]) -> anyhow::Result<usize> {
+    pub fn archive_issues(&self, store: &Store, digests: &[Digest]) -> anyhow::Result<usize> {
         let mut count = 0;
         loop {
             let issues = store.read(|r| r.mailing().unarchived_issues(BATCH))?;
@@ -335,18 +335,18 @@ impl Site<'_> {
         Ok(count)
     }
 
-    fn issues_page(&self, store: &Store, digests: &[(&str, &str)]) -> anyhow::Result<String> {
+    fn issues_page(&self, store: &Store, digests: &[Digest]) -> anyhow::Result<String> {
         let language = self.frame.channel.language.as_str();
         let t = phrases(language);
         let mut lists = Vec::new();
-        for (id, title) in digests {
-            let issues = store.read(|r| r.mailing().last_issues(id, ISSUES_MAX))?;
+        for digest in digests {
+            let issues = store.read(|r| r.mailing().last_issues(&digest.id, ISSUES_MAX))?;
             let issues: Vec<_> = issues
                 .into_iter()
                 .map(|(name, subject, at)| json!({ "name": name, "subject": subject, "date": long_date(at.to_zoned_datetime(TimeZone::UTC).date(), language) }))
                 .collect();
             if !issues.is_empty() {
-                lists.push(json!({ "title": title, "issues": issues }));
+                lists.push(json!({ "title": digest.title, "issues": issues }));
             }
         }
         let data = json!({ "title": self.frame.channel.title, "heading": t["issues"], "language": t["lang"], "is_private": false, "digests": lists, "t": t });

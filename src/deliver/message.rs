@@ -10,7 +10,7 @@ use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, 
 use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
 use sha2::{Digest as _, Sha256};
 
-use crate::model::digest::{CONFIRMATION, Delivery, Issue, PREFERENCES_PLACE, UNSUBSCRIBE_PLACE};
+use crate::model::digest::{Delivery, DigestId, Issue, PREFERENCES_PLACE, UNSUBSCRIBE_PLACE};
 use crate::model::keys::IssueKey;
 use crate::model::mail_address::Address;
 use crate::model::token::{BOUNCE, PREFERENCES, SigningKey, UNSUBSCRIBE};
@@ -269,7 +269,7 @@ fn envelope(sender: &Sender, delivery: &Delivery, plain: &Envelope) -> Result<En
 /// somebody who is in no list yet.
 fn list_headers(sender: &Sender, delivery: &Delivery, links: &Links) -> Vec<(&'static str, String)> {
     let automatic = ("Auto-Submitted", "auto-generated".to_owned());
-    if delivery.digest == CONFIRMATION {
+    if delivery.digest == DigestId::Confirmation {
         return vec![automatic];
     }
     let address = sender.from.email.to_string();
@@ -300,13 +300,13 @@ fn part(content_type: ContentType, text: &str) -> Result<SinglePart, MessageErro
 }
 
 /// RFC 2919.
-fn list_id(sender: &Sender, digest: &str) -> String {
+fn list_id(sender: &Sender, digest: &DigestId) -> String {
     format!("{} <{}.{}>", quoted(&sender.channel), label(digest), sender.from.email.domain())
 }
 
 /// The id of a digest as a label of a domain name.
-fn label(digest: &str) -> String {
-    digest.trim_start_matches('_').chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
+fn label(digest: &DigestId) -> String {
+    digest.as_str().trim_start_matches('_').chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
 }
 
 /// A phrase for a header: what is not plain ASCII text is left out.

@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::deliver::DeliverError;
 use crate::deliver::message::{Built, Prepared, Sender, build, prepare};
 use crate::deliver::transport::Transport;
-use crate::model::digest::{CONFIRMATION, Delivery, DeliveryState, Issue, OnUncertain};
+use crate::model::digest::{Delivery, DeliveryState, DigestId, Issue, OnUncertain};
 use crate::model::keys::DeliveryKey;
 use crate::model::subscriber::SubscriberState;
 use crate::store::{Claimed, Store, StoreError, Unit, Write};
@@ -83,7 +83,7 @@ impl Office {
     ///
     /// # Errors
     /// Only when the store fails; a refusal is a result.
-    pub async fn deliver(&self, digest: Option<&str>, mut on_done: impl FnMut(Progress)) -> anyhow::Result<Deliveries> {
+    pub async fn deliver(&self, digest: Option<&DigestId>, mut on_done: impl FnMut(Progress)) -> anyhow::Result<Deliveries> {
         if self.pace.on_uncertain == OnUncertain::Skip {
             let skipped = self.store.write(|w| w.mailing().skip_uncertain(self.clock.now()))?;
             if skipped > 0 {
@@ -289,15 +289,15 @@ fn address(issue: &Arc<Issue>) -> usize {
 }
 
 /// A confirmation goes to whoever asks for it, also to one who left before; not to one who complained of us.
-fn bars(reason: &str, digest: &str) -> bool {
-    digest != CONFIRMATION || reason == SubscriberState::Complained.as_str()
+fn bars(reason: &str, digest: &DigestId) -> bool {
+    *digest != DigestId::Confirmation || reason == SubscriberState::Complained.as_str()
 }
 
 /// A delivery that a sender wants.
 struct Wanted {
     id: DeliveryKey,
     attempts: u32,
-    digest: String,
+    digest: DigestId,
     hash: String,
 }
 

@@ -9,7 +9,7 @@ use super::Press;
 use crate::clock::Interrupted;
 use crate::deliver::message::message_id;
 use crate::digest::{self, Edition};
-use crate::model::digest::{Digest, Issue, Notice, OPERATOR, PERSONAL};
+use crate::model::digest::{Digest, DigestId, Issue, Notice};
 use crate::model::keys::{EntryKey, IssueKey};
 use crate::model::mail_address::Address;
 use crate::model::story::Story;
@@ -52,7 +52,7 @@ pub fn queue(store: &Store, press: Press, digest: &Digest, force: bool) -> anyho
         return Ok(Turn::NothingNew);
     }
     let ids: Vec<String> = stories.into_iter().map(|story| story.id).collect();
-    let message_id = |number: IssueKey, recipient: &str| message_id(&digest.id, number, now, recipient, sender.from.email.domain());
+    let message_id = |number: IssueKey, recipient: &str| message_id(digest.id.as_str(), number, now, recipient, sender.from.email.domain());
     let queued = store.write(|w| {
         let mut recipients = Vec::new();
         for recipient in digest.recipients.iter().filter(|_| !is_empty) {
@@ -103,7 +103,7 @@ pub fn preview(store: &Store, press: Press, digest: &Digest) -> anyhow::Result<P
     })?;
     let tastes = digest::tastes(digest);
     let picked = digest::pick(&tastes, seen..last, &stories);
-    let id: String = digest.id.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let id: String = digest.id.as_str().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     let name = if picked.is_empty() { String::new() } else { format!("{id}-{}", press.now.strftime("%Y%m%d-%H%M%S")) };
     let edition = Edition {
         title: &digest.title,
@@ -179,8 +179,8 @@ fn serve(store: &Store, press: Press, groups: &[Group], issues: &[Option<Issue>]
 
 fn fill(unit: &Unit<Write>, press: Press, group: &Group, issue: Option<&Issue>, last: EntryKey) -> Result<usize, StoreError> {
     let domain = press.sender.from.email.domain();
-    let message_id = |number: IssueKey, address: &str| message_id(PERSONAL, number, press.now, address, domain);
-    let new = GroupIssue { digest: PERSONAL, issue, seen: last.max(group.seen), now: press.now };
+    let message_id = |number: IssueKey, address: &str| message_id(DigestId::Personal.as_str(), number, press.now, address, domain);
+    let new = GroupIssue { digest: &DigestId::Personal, issue, seen: last.max(group.seen), now: press.now };
     unit.subscribers().fill_group(group, &new, message_id)
 }
 
@@ -241,8 +241,8 @@ pub fn queue_notices(store: &Store, press: Press, operators: &[Address]) -> anyh
             return Ok(());
         }
         w.mailing().forget_notices(notices.len())?;
-        let new = NewIssue { digest: OPERATOR, slot: None, now, issue: &issue, stories: &[], recipients: &recipients };
-        w.mailing().queue_issue(&new, |number, recipient| message_id(OPERATOR, number, now, recipient, domain)).map(drop)
+        let new = NewIssue { digest: &DigestId::Operator, slot: None, now, issue: &issue, stories: &[], recipients: &recipients };
+        w.mailing().queue_issue(&new, |number, recipient| message_id(DigestId::Operator.as_str(), number, now, recipient, domain)).map(drop)
     })?;
     Ok(notices.len())
 }

@@ -10,6 +10,7 @@ use super::unit::{Entries, Write};
 use super::values::keys_text;
 use super::{Result, StoreError, millis, optional_time, time};
 use crate::model::address::canonical_key;
+use crate::model::digest::DigestId;
 use crate::model::entry::{Alternate, Entry, Identity, Provenance};
 use crate::model::feed::{Enclosure, Image, Person};
 use crate::model::keys::{EntryKey, StoryKey};
@@ -249,7 +250,7 @@ impl<A> Entries<'_, A> {
 
     /// Stories that were announced, of which a version was first seen after the entry `seen`; the newest, the newest first, and
     /// without their HTML. With a digest, those that it told are left out.
-    pub fn stories_since(&self, seen: EntryKey, digest: Option<&str>, stories_max: usize) -> Result<Vec<Story>> {
+    pub fn stories_since(&self, seen: EntryKey, digest: Option<&DigestId>, stories_max: usize) -> Result<Vec<Story>> {
         let sql = format!(
             "SELECT new.story FROM (SELECT story, sort_date FROM entry WHERE pk > ?1 ORDER BY pk DESC LIMIT {NEW_ENTRIES_MAX}) AS new
              WHERE EXISTS (SELECT 1 FROM entry AS told WHERE told.story = new.story AND told.announced > 0)

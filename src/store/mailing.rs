@@ -10,13 +10,13 @@ use super::leases::LEASE;
 use super::unit::{Mailing, Write};
 use super::values::keys_text;
 use super::{Result, millis, time};
-use crate::model::digest::{Delivery, DeliveryState, Issue, Notice};
+use crate::model::digest::{Delivery, DeliveryState, DigestId, Issue, Notice};
 use crate::model::keys::{DeliveryKey, EntryKey, IssueKey};
 
 /// An issue to be queued.
 #[derive(Debug)]
 pub struct NewIssue<'a> {
-    pub digest: &'a str,
+    pub digest: &'a DigestId,
     /// The slot of the schedule that it fills; `None` for what is sent outside of one.
     pub slot: Option<Timestamp>,
     pub now: Timestamp,
@@ -39,19 +39,19 @@ const PAUSE_MAX: SignedDuration = SignedDuration::from_hours(4 * 24);
 
 impl<A> Mailing<'_, A> {
     /// The last slot of a digest that was filled until now. One in the future was filled under a wrong clock.
-    pub fn last_slot(&self, digest: &str, now: Timestamp) -> Result<Option<Timestamp>> {
+    pub fn last_slot(&self, digest: &DigestId, now: Timestamp) -> Result<Option<Timestamp>> {
         let sql = "SELECT max(slot) FROM issue WHERE digest = ?1 AND slot <= ?2";
         Ok(self.db.one(sql, params![digest, millis(now)], |row| row.get::<_, Option<i64>>(0))?.map(time))
     }
 
     /// Up to which entry a digest looked for stories; `None` for one that had no issue yet.
-    pub fn digest_mark(&self, digest: &str) -> Result<Option<EntryKey>> {
+    pub fn digest_mark(&self, digest: &DigestId) -> Result<Option<EntryKey>> {
         self.db.row("SELECT seen FROM digest_mark WHERE digest = ?1", [digest], |row| row.get(0))
     }
 
     /// The numbers of the deliveries whose time has come, the oldest first. One that is still `sending` when its lease has run
     /// out was cut off after it was handed over: it is due again, under the same Message-ID.
-    pub fn due(&self, now: Timestamp, digest: Option<&str>) -> Result<Vec<DeliveryKey>> {
+    pub fn due(&self, now: Timestamp, digest: Option<&DigestId>) -> Result<Vec<DeliveryKey>> {
         let of_state = |state: &str, limit: &str| {
             format!(
                 "SELECT delivery.pk FROM delivery JOIN issue ON issue.pk = delivery.issue
@@ -67,7 +67,7 @@ impl<A> Mailing<'_, A> {
     pub fn deliveries(&self, numbers: &[DeliveryKey], known: Option<&Arc<Issue>>) -> Result<Vec<Delivery>> {
         let sql = "SELECT issue.digest, recipient, message_id, attempts, issue.pk, created, delivery.pk
                    FROM json_each(?1) AS wanted JOIN delivery ON delivery.pk = wanted.value JOIN issue ON issue.pk = delivery.issue ORDER BY wanted.key";
-        type Row = ((String, String, String), u32, IssueKey, Timestamp, DeliveryKey);
+        type Row = ((DigestId, String, String), u32, IssueKey, Timestamp, DeliveryKey);
         // Those that were erased in the meantime are gone.
         let read = |row: &rusqlite::Row| Ok(((row.get(0)?, row.get(1)?, row.get(2)?), row.get(3)?, row.get(4)?, time(row.get(5)?), row.get(6)?));
         let rows: Vec<Row> = self.db.rows(sql, [keys_text(numbers)], read)?;
@@ -100,7 +100,7 @@ impl<A> Mailing<'_, A> {
     }
 
     /// Name, subject and time of the last issues of a digest, the newest first.
-    pub fn last_issues(&self, digest: &str, issues_max: usize) -> Result<Vec<(String, String, Timestamp)>> {
+    pub fn last_issues(&self, digest: &DigestId, issues_max: usize) -> Result<Vec<(String, String, Timestamp)>> {
         let sql = format!("SELECT name, subject, created FROM issue WHERE digest = ?1 AND name <> '' ORDER BY slot DESC, pk DESC LIMIT {issues_max}");
         self.db.rows(&sql, [digest], |row| Ok((row.get(0)?, row.get(1)?, time(row.get(2)?))))
     }
@@ -174,7 +174,7 @@ impl Mailing<'_, Write> {
         Ok(())
     }
 
-    pub(super) fn put_issue(&self, digest: &str, slot: Timestamp, now: Timestamp, issue: &Issue) -> Result<IssueKey> {
+    pub(super) fn put_issue(&self, digest: &DigestId, slot: Timestamp, now: Timestamp, issue: &Issue) -> Result<IssueKey> {
         let sql = "INSERT INTO issue (digest, slot, created, subject, text, html, name, is_archived) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7 = '')";
         self.db.execute(sql, params![digest, millis(slot), millis(now), issue.subject, issue.text, issue.html, issue.name])?;
         Ok(IssueKey(self.db.last_key()))
@@ -187,7 +187,7 @@ impl Mailing<'_, Write> {
     }
 
     /// Keeps up to which entry a digest looked for stories.
-    pub fn put_digest_mark(&self, digest: &str, seen: EntryKey) -> Result<()> {
+    pub fn put_digest_mark(&self, digest: &DigestId, seen: EntryKey) -> Result<()> {
         let sql = "INSERT INTO digest_mark (digest, seen) VALUES (?1, ?2) ON CONFLICT (digest) DO UPDATE SET seen = max(digest_mark.seen, ?2)";
         self.db.execute(sql, params![digest, seen])?;
         Ok(())

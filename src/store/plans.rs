@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::driver::plans;
 use super::*;
-use crate::model::digest::{DeliveryState, Issue};
+use crate::model::digest::{DeliveryState, DigestId, Issue, Scope};
 use crate::model::entry::{Entry, Identity};
 use crate::model::key::{Key, KeyKind};
 use crate::model::keys::{DeliveryKey, EntryKey, IssueKey, Seq, StoryKey};
@@ -87,6 +87,7 @@ fn insert(unit: &Unit<Write>, number: i64, features: &Features) -> Result<()> {
 fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
     let (now, key) = (at(1_000), Key { value: "x.example/1".into(), kind: KeyKind::Own });
     let sketch = Sketch::default();
+    let digest = DigestId::from("d");
     let features = Features { keys: std::slice::from_ref(&key), sketch: &sketch };
     let issue = Issue { subject: "S".into(), text: "T".into(), html: "H".into(), name: "n".into() };
     store.write(|w| {
@@ -106,7 +107,7 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         w.stories().end_job("j")?;
         w.stories().put_label(EntryKey(1), Some(&["t".to_owned()]), now)?;
         w.stories().set_topics(EntryKey(1), &[])?;
-        w.stories().set_told("d", "story-1")?;
+        w.stories().set_told(&digest, "story-1")?;
         w.stories().put_ruling(EntryKey(1), EntryKey(3), false, now)?;
         w.stories().forget_rulings(StoryKey(7), StoryKey(8))?;
         w.stories().set_relation(EntryKey(1), Relation::First, None)?;
@@ -125,9 +126,9 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         w.publishing().index_words(10)?;
         w.mailing().put_secret("n", "v")?;
         let recipients = ["a@x.example".to_owned(), "b@x.example".to_owned()];
-        let new = NewIssue { digest: "d", slot: Some(now), now, issue: &issue, stories: &["story-1".to_owned()], recipients: &recipients };
+        let new = NewIssue { digest: &digest, slot: Some(now), now, issue: &issue, stories: &["story-1".to_owned()], recipients: &recipients };
         w.mailing().queue_issue(&new, |number, recipient| format!("{number}{recipient}"))?;
-        w.mailing().put_digest_mark("d", EntryKey(3))?;
+        w.mailing().put_digest_mark(&digest, EntryKey(3))?;
         let claimed = w.mailing().claim(DeliveryKey(1), 0, "w", now)?.ok_or(StoreError::Busy)?;
         w.leases().renew("w", now)?;
         w.mailing().settle(claimed, DeliveryState::Sent, None, now)?;
@@ -135,12 +136,12 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         w.mailing().forget_notices(1)?;
         w.subscribers().put("h", &subscriber(), at(0))?;
         w.subscribers().set_state("h", SubscriberState::Active)?;
-        w.subscribers().suppress("x", "", "r", now)?;
+        w.subscribers().suppress("x", &Scope::All, "r", now)?;
         w.subscribers().rename_suppression("x", "y")?;
         w.subscribers().put_bounce("b", "h", "soft", now, at(0))?;
         w.subscribers().lift_suppression("y")?;
         for group in w.subscribers().due_groups(now, 10)? {
-            let new = GroupIssue { digest: "_personal", issue: Some(&issue), seen: EntryKey(3), now };
+            let new = GroupIssue { digest: &DigestId::Personal, issue: Some(&issue), seen: EntryKey(3), now };
             w.subscribers().fill_group(&group, &new, |number, recipient| format!("p{number}{recipient}"))?;
         }
         w.hub().put_subscriber("c", "t", "s", at(5_000))?;
@@ -188,7 +189,7 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         r.entries().last_before(now)?;
         r.entries().count()?;
         r.entries().story_of(EntryKey(1))?;
-        r.entries().stories_since(EntryKey::BEFORE_ALL, Some("d"), 10)?;
+        r.entries().stories_since(EntryKey::BEFORE_ALL, Some(&digest), 10)?;
         r.placing().known("s", &["guid:guid-1".to_owned()])?;
         r.placing().known_items("s")?;
         r.placing().unsketched(10)?;
@@ -217,24 +218,24 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         r.publishing().within(at(0), now)?;
         r.publishing().days()?;
         r.publishing().search("\"title\"*", 10)?;
-        r.mailing().last_slot("d", now)?;
-        r.mailing().digest_mark("d")?;
+        r.mailing().last_slot(&digest, now)?;
+        r.mailing().digest_mark(&digest)?;
         r.mailing().due(now, None)?;
         r.mailing().deliveries(&[DeliveryKey(1), DeliveryKey(2)], Some(&Arc::new(issue.clone())))?;
         r.mailing().unarchived_issues(10)?;
-        r.mailing().last_issues("d", 10)?;
+        r.mailing().last_issues(&digest, 10)?;
         r.mailing().secret("n")?;
         r.mailing().delivery_counts()?;
         r.mailing().notices()?;
         r.subscribers().get("h")?;
         r.subscribers().each(|_| Ok::<_, StoreError>(()))?;
         r.subscribers().counts()?;
-        r.subscribers().suppression("h", "d")?;
+        r.subscribers().suppression("h", &digest)?;
         r.subscribers().clear_suppressions()?;
         r.subscribers().delivery_recipient(Some(DeliveryKey(1)), None)?;
         r.subscribers().delivery_recipient(None, Some("m"))?;
         r.subscribers().has_recipient("a@x.example")?;
-        r.subscribers().queued_since("a@x.example", "d", at(0))?;
+        r.subscribers().queued_since("a@x.example", &digest, at(0))?;
         r.subscribers().deliveries_to("a@x.example")?;
         r.subscribers().marks_of("h")?;
         r.hub().subscriber_counts("o")?;

@@ -5,6 +5,7 @@ use rusqlite::params;
 
 use super::unit::{Stories, Write};
 use super::{Result, Unit, millis};
+use crate::model::digest::DigestId;
 use crate::model::keys::{EntryKey, StoryKey};
 use crate::model::story::Relation;
 use crate::model::topic::TopicMatch;
@@ -69,11 +70,11 @@ impl Stories<'_, Write> {
     }
 
     /// Notes that digests told a story, without telling it: it was there, and not for them, when they last went out.
-    pub fn set_told(&self, digest: &str, story_id: &str) -> Result<()> {
+    pub fn set_told(&self, digest: &DigestId, story_id: &str) -> Result<()> {
         let sql = "INSERT INTO issue_story (digest, story, issue)
                    SELECT issue.digest, story.pk, max(issue.pk) FROM story JOIN issue ON issue.digest = ?1 WHERE story.id = ?2
                        AND issue.created >= (SELECT min(first_seen) FROM entry WHERE entry.story = story.pk) GROUP BY issue.digest, story.pk ON CONFLICT DO NOTHING";
-        self.db.execute(sql, [digest, story_id])?;
+        self.db.execute(sql, params![digest, story_id])?;
         Ok(())
     }
 

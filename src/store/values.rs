@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
+use crate::model::digest::{DigestId, Scope};
 use crate::model::keys::{DeliveryKey, EntryKey, IssueKey, Seq, StoryKey};
 
 /// What a row is known by: a number.
@@ -30,6 +31,24 @@ macro_rules! keys {
 }
 
 keys!(EntryKey, StoryKey, IssueKey, DeliveryKey, Seq);
+
+impl ToSql for DigestId {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        self.as_str().to_sql()
+    }
+}
+
+impl FromSql for DigestId {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_str().map(DigestId::from)
+    }
+}
+
+impl ToSql for Scope {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        self.as_str().to_sql()
+    }
+}
 
 /// Keys as one parameter: a statement for any number of them.
 pub(super) fn keys_text<K: RowKey>(keys: &[K]) -> String {
