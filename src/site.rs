@@ -322,8 +322,8 @@ impl Site<'_> {
             if issues.is_empty() {
                 break;
             }
-            for (_, issue) in &issues {
-                self.write(&digest::archive_path(&issue.name), digest::web_version(issue, &self.frame.channel.url).as_bytes())?;
+            for (name, issue) in issues.iter().filter_map(|(_, issue)| Some((issue.name.as_deref()?, issue))) {
+                self.write(&digest::archive_path(name), digest::web_version(issue, &self.frame.channel.url).as_bytes())?;
             }
             store.write(|w| issues.iter().try_for_each(|(key, _)| w.mailing().set_archived(*key)))?;
             count += issues.len();

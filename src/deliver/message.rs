@@ -335,12 +335,7 @@ mod tests {
             recipient: "ana@example.org".into(),
             message_id: "abc@example.org".into(),
             attempts: 0,
-            issue: std::sync::Arc::new(Issue {
-                subject: subject.into(),
-                text: format!("é {}", "x".repeat(3000)),
-                html: "<p>é</p>".into(),
-                name: String::new(),
-            }),
+            issue: std::sync::Arc::new(Issue { subject: subject.into(), text: format!("é {}", "x".repeat(3000)), html: "<p>é</p>".into(), name: None }),
             created: "2022-10-17T06:00:00Z".parse().unwrap(),
         }
     }
@@ -365,12 +360,8 @@ mod tests {
     fn each_recipient_has_a_link_of_their_own_wherever_the_place_stands() {
         for before in 0..90 {
             let text = format!("{}{UNSUBSCRIBE_PLACE} end é\n{UNSUBSCRIBE_PLACE}", "x".repeat(before));
-            let issue = Issue {
-                subject: "s".into(),
-                text: text.clone(),
-                html: format!("<a href=\"{UNSUBSCRIBE_PLACE}\">é</a> a@@b {PREFERENCES_PLACE}"),
-                name: String::new(),
-            };
+            let issue =
+                Issue { subject: "s".into(), text: text.clone(), html: format!("<a href=\"{UNSUBSCRIBE_PLACE}\">é</a> a@@b {PREFERENCES_PLACE}"), name: None };
             let prepared = prepare(&issue).unwrap();
             let body = prepared.with_links(&encoded_link("https://x.example/a?b=c"), &encoded_link("https://y.example/"));
             let joined = String::from_utf8(body.clone()).unwrap().replace("=\r\n", "");

@@ -104,14 +104,14 @@ pub fn preview(store: &Store, press: Press, digest: &Digest) -> anyhow::Result<P
     let tastes = digest::tastes(digest);
     let picked = digest::pick(&tastes, seen..last, &stories);
     let id: String = digest.id.as_str().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    let name = if picked.is_empty() { String::new() } else { format!("{id}-{}", press.now.strftime("%Y%m%d-%H%M%S")) };
+    let name = (!picked.is_empty()).then(|| format!("{id}-{}", press.now.strftime("%Y%m%d-%H%M%S")));
     let edition = Edition {
         title: &digest.title,
         language: &digest.language,
         tastes: &tastes,
         entries_max: digest.entries_max,
         is_personal: false,
-        name: &name,
+        name: name.as_deref(),
         is_public: press.sender.public_url.is_some(),
         controller: press.newsletter.controller.as_deref(),
     };
@@ -207,7 +207,7 @@ fn personal_issue(press: Press, (language, tastes): (&String, &Tastes), seen: Ra
         tastes,
         entries_max: newsletter.entries_max,
         is_personal: true,
-        name: &name,
+        name: Some(&name),
         is_public: press.sender.public_url.is_some(),
         controller: newsletter.controller.as_deref(),
     };
@@ -253,6 +253,6 @@ pub(super) fn mail(press: Press, folder: &str, data: &impl serde::Serialize) -> 
         subject: crate::text::one_line(&press.templates.render(&format!("{folder}/subject.txt"), data)?),
         text: press.templates.render(&format!("{folder}/body.txt"), data)?,
         html: press.templates.render(&format!("{folder}/body.html"), data)?,
-        name: String::new(),
+        name: None,
     })
 }

@@ -115,8 +115,8 @@ pub struct Issue {
     pub subject: String,
     pub text: String,
     pub html: String,
-    /// Of its web version; empty where there is none.
-    pub name: String,
+    /// Of its web version, where there is one.
+    pub name: Option<String>,
 }
 
 /// Something that the operator has to know of a source: it broke, it was mended, it works again.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 use super::leases::LEASE;
 use super::unit::{Mailing, Write};
@@ -37,6 +37,12 @@ pub struct Claimed {
 /// No pause between two attempts is longer: a delivery that waits for later than this was written under a wrong clock.
 const PAUSE_MAX: SignedDuration = SignedDuration::from_hours(4 * 24);
 
+/// A row's first columns: subject, text, HTML and the name, which is empty for an issue without a web version.
+fn issue(row: &Row) -> rusqlite::Result<Issue> {
+    let name: String = row.get(3)?;
+    Ok(Issue { subject: row.get(0)?, text: row.get(1)?, html: row.get(2)?, name: (!name.is_empty()).then_some(name) })
+}
+
 impl<A> Mailing<'_, A> {
     /// The last slot of a digest that was filled until now. One in the future was filled under a wrong clock.
     pub fn last_slot(&self, digest: &DigestId, now: Timestamp) -> Result<Option<Timestamp>> {
@@ -67,10 +73,10 @@ impl<A> Mailing<'_, A> {
     pub fn deliveries(&self, numbers: &[DeliveryKey], known: Option<&Arc<Issue>>) -> Result<Vec<Delivery>> {
         let sql = "SELECT issue.digest, recipient, message_id, attempts, issue.pk, created, delivery.pk
                    FROM json_each(?1) AS wanted JOIN delivery ON delivery.pk = wanted.value JOIN issue ON issue.pk = delivery.issue ORDER BY wanted.key";
-        type Row = ((DigestId, String, String), u32, IssueKey, Timestamp, DeliveryKey);
+        type Parts = ((DigestId, String, String), u32, IssueKey, Timestamp, DeliveryKey);
         // Those that were erased in the meantime are gone.
-        let read = |row: &rusqlite::Row| Ok(((row.get(0)?, row.get(1)?, row.get(2)?), row.get(3)?, row.get(4)?, time(row.get(5)?), row.get(6)?));
-        let rows: Vec<Row> = self.db.rows(sql, [keys_text(numbers)], read)?;
+        let read = |row: &Row| Ok(((row.get(0)?, row.get(1)?, row.get(2)?), row.get(3)?, row.get(4)?, time(row.get(5)?), row.get(6)?));
+        let rows: Vec<Parts> = self.db.rows(sql, [keys_text(numbers)], read)?;
         let mut issues: HashMap<IssueKey, Arc<Issue>> = HashMap::new();
         let mut deliveries = Vec::with_capacity(rows.len());
         for ((digest, recipient, message_id), attempts, key, created, id) in rows {
@@ -90,13 +96,13 @@ impl<A> Mailing<'_, A> {
 
     fn issue(&self, key: IssueKey) -> Result<Issue> {
         let sql = "SELECT subject, text, html, name FROM issue WHERE pk = ?1";
-        self.db.one(sql, [key], |row| Ok(Issue { subject: row.get(0)?, text: row.get(1)?, html: row.get(2)?, name: row.get(3)? }))
+        self.db.one(sql, [key], issue)
     }
 
     /// Some of the issues whose web version does not stand yet.
     pub fn unarchived_issues(&self, issues_max: usize) -> Result<Vec<(IssueKey, Issue)>> {
-        let sql = format!("SELECT pk, subject, text, html, name FROM issue WHERE is_archived = 0 ORDER BY pk LIMIT {issues_max}");
-        self.db.rows(&sql, [], |row| Ok((row.get(0)?, Issue { subject: row.get(1)?, text: row.get(2)?, html: row.get(3)?, name: row.get(4)? })))
+        let sql = format!("SELECT subject, text, html, name, pk FROM issue WHERE is_archived = 0 ORDER BY pk LIMIT {issues_max}");
+        self.db.rows(&sql, [], |row| Ok((row.get(4)?, issue(row)?)))
     }
 
     /// Name, subject and time of the last issues of a digest, the newest first.
@@ -176,7 +182,7 @@ impl Mailing<'_, Write> {
 
     pub(super) fn put_issue(&self, digest: &DigestId, slot: Timestamp, now: Timestamp, issue: &Issue) -> Result<IssueKey> {
         let sql = "INSERT INTO issue (digest, slot, created, subject, text, html, name, is_archived) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7 = '')";
-        self.db.execute(sql, params![digest, millis(slot), millis(now), issue.subject, issue.text, issue.html, issue.name])?;
+        self.db.execute(sql, params![digest, millis(slot), millis(now), issue.subject, issue.text, issue.html, issue.name.as_deref().unwrap_or_default()])?;
         Ok(IssueKey(self.db.last_key()))
     }
 

@@ -89,7 +89,7 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
     let sketch = Sketch::default();
     let digest = DigestId::from("d");
     let features = Features { keys: std::slice::from_ref(&key), sketch: &sketch };
-    let issue = Issue { subject: "S".into(), text: "T".into(), html: "H".into(), name: "n".into() };
+    let issue = Issue { subject: "S".into(), text: "T".into(), html: "H".into(), name: Some("n".into()) };
     store.write(|w| {
         w.sources().ensure("s", "p")?;
         w.sources().put_state("s", "p", &FetchState::default())?;
