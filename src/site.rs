@@ -23,14 +23,14 @@ use crate::files::write_if_changed;
 use crate::model::digest::{Digest, Newsletter};
 use crate::model::keys::{Seq, StoryKey};
 use crate::model::mail_address::Address;
-use crate::model::outlet::{Archives, Images, Outlet, OutletKind};
+use crate::model::outlet::{Archives, Images, Outlet, OutletKey, OutletKind};
 use crate::model::story::Story;
 use crate::model::token::SigningKey;
 use crate::phrases::{long_date, phrases};
 use crate::publish::planet::Setting;
 use crate::publish::{ATOM, JSON, OPML, PAGE, RSS};
 use crate::publish::{Place, archive_name, atom, json_feed, lists, planet, rss};
-use crate::store::{DirtyStory, Store};
+use crate::store::{DirtyStory, Store, StoreError};
 use crate::templates::Templates;
 use crate::view::Frame;
 
@@ -78,8 +78,6 @@ const BATCH: usize = 100;
 /// Files that stand for lists of the whole.
 const SITEMAP: &str = "sitemap.xml";
 const FAVICON: &str = "favicon.svg";
-/// In the list of outlets, what stands around the stories of all.
-const AROUND: &str = "#";
 
 impl Site<'_> {
     /// Publishes what changed.
@@ -95,13 +93,14 @@ impl Site<'_> {
         let mut published = Published { written: self.archive_feeds(store)?, ..Published::default() };
         published.written += self.render_behind(store)?;
         published.written += self.render_fixed()?;
-        published.stories = usize::try_from(store.read(|r| r.publishing().last(""))?.0).unwrap_or(0).min(self.frame.channel.entries_max);
+        published.stories = usize::try_from(store.read(|r| r.publishing().last(&OutletKey::Channel))?.0).unwrap_or(0).min(self.frame.channel.entries_max);
         Ok(published)
     }
 
     /// Outlets that are new, or of something else than before, are behind as a whole.
     fn settle_outlets(&self, store: &Store) -> anyhow::Result<()> {
-        let known: HashMap<String, String> = store.read(|r| r.publishing().outlets())?.into_iter().map(|(path, contents, _)| (path, contents)).collect();
+        let (known, known_around) = store.read(|r| Ok::<_, StoreError>((r.publishing().outlets()?, r.publishing().around()?)))?;
+        let known: HashMap<OutletKey, String> = known.into_iter().map(|(outlet, contents, _)| (outlet, contents)).collect();
         let mut new = Vec::new();
         for outlet in self.outlets {
             let contents = serde_json::to_string(&json!({ "tastes": outlet.tastes, "language": outlet.language }))?;
@@ -120,8 +119,8 @@ impl Site<'_> {
         }
         // All is behind as well when what stands around the stories changed, or when files were taken away.
         let around = self.around()?;
-        let is_changed = known.get(AROUND) != Some(&around);
-        let is_gone = |outlet: &Outlet| !self.folder.join(&outlet.path).join(PAGE).exists();
+        let is_changed = known_around.as_ref() != Some(&around);
+        let is_gone = |outlet: &Outlet| !self.folder.join(outlet.path.as_str()).join(PAGE).exists();
         if !is_changed && !self.outlets.iter().any(is_gone) {
             return Ok(());
         }
@@ -130,7 +129,7 @@ impl Site<'_> {
             let files = self.outlets.iter().filter(|outlet| is_changed || is_gone(outlet)).flat_map(outlet_files);
             let pages = days.iter().map(|(day, _)| planet::day_path(day)).chain([planet::DAYS.to_owned(), SITEMAP.to_owned()]);
             files.chain(pages).try_for_each(|path| w.publishing().put_behind(&path))?;
-            w.publishing().put_contents(AROUND, &around)
+            w.publishing().put_around(&around)
         })?;
         Ok(())
     }
@@ -140,7 +139,7 @@ impl Site<'_> {
         let channel = self.frame.channel;
         let topics: Vec<_> = self.frame.topics.iter().map(|topic| (&topic.id, &topic.label)).collect();
         let sources: Vec<_> = self.frame.sources.iter().map(|source| (&source.id, source.url.as_str(), &source.partner, &source.language)).collect();
-        let outlets: Vec<_> = self.outlets.iter().map(|outlet| (&outlet.path, &outlet.name)).collect();
+        let outlets: Vec<_> = self.outlets.iter().map(|outlet| (outlet.path.as_str(), &outlet.name)).collect();
         let channel = (&channel.title, &channel.url, &channel.language, &channel.description, channel.entries_max, channel.has_sign_up);
         let all = serde_json::to_string(&json!([
             channel,
@@ -179,7 +178,7 @@ impl Site<'_> {
                 for outlet in others.iter().copied().chain(own).filter(|outlet| story.wanted_since(&outlet.tastes).is_some()) {
                     let before = w.publishing().publish_story(&outlet.path, key, sort_date)?;
                     behind.extend(outlet_files(outlet));
-                    if outlet.path.is_empty() {
+                    if outlet.path == OutletKey::Channel {
                         behind.extend([before, Some(sort_date)].into_iter().flatten().map(|date| planet::day_path(&day_of(date))));
                         if before.is_none_or(|before| day_of(before) != day_of(sort_date)) {
                             behind.extend([planet::DAYS.to_owned(), SITEMAP.to_owned()]);
@@ -195,7 +194,7 @@ impl Site<'_> {
 
     /// Cuts the archive documents that are full; answers how many were written.
     fn archive_feeds(&self, store: &Store) -> anyhow::Result<usize> {
-        let archived: HashMap<String, i64> = store.read(|r| r.publishing().outlets())?.into_iter().map(|(path, _, archived)| (path, archived)).collect();
+        let archived: HashMap<OutletKey, i64> = store.read(|r| r.publishing().outlets())?.into_iter().map(|(outlet, _, archived)| (outlet, archived)).collect();
         let mut written = 0;
         for outlet in self.outlets.iter().filter(|outlet| self.archives.has(outlet)) {
             let done = archived.get(&outlet.path).copied().unwrap_or(0);
@@ -218,12 +217,12 @@ impl Site<'_> {
 
     /// Renders the files that are behind; answers how many were written.
     fn render_behind(&self, store: &Store) -> anyhow::Result<usize> {
-        let archived: HashMap<String, i64> = store.read(|r| r.publishing().outlets())?.into_iter().map(|(path, _, archived)| (path, archived)).collect();
+        let archived: HashMap<OutletKey, i64> = store.read(|r| r.publishing().outlets())?.into_iter().map(|(outlet, _, archived)| (outlet, archived)).collect();
         let by_file: HashMap<String, &Outlet> = self.outlets.iter().flat_map(|outlet| outlet_files(outlet).map(move |file| (file, outlet))).collect();
         let setting = self.setting();
         let mut written = 0;
         // Files of one outlet stand together: its stories are read once.
-        let mut last: Option<(&str, Vec<Story>)> = None;
+        let mut last: Option<(&OutletKey, Vec<Story>)> = None;
         let behind = store.read(|r| r.publishing().behind())?;
         let mut changed: Vec<&String> = Vec::new();
         for chunk in behind.chunks(EVEN) {
@@ -232,7 +231,7 @@ impl Site<'_> {
                 let bytes = if let Some(outlet) = by_file.get(path) {
                     let has_archives = self.archives.has(outlet);
                     let before = archived.get(&outlet.path).copied().filter(|_| has_archives).unwrap_or(0);
-                    if last.as_ref().is_none_or(|(known, _)| *known != outlet.path) {
+                    if last.as_ref().is_none_or(|(known, _)| **known != outlet.path) {
                         // What is not in an archive is in the feed itself, where there are archives.
                         let after = has_archives.then_some(Seq(before * ARCHIVE));
                         let newest = store.read(|r| r.publishing().newest(&outlet.path, self.frame.channel.entries_max, after))?;

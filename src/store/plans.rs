@@ -11,6 +11,7 @@ use crate::model::entry::{Entry, Identity};
 use crate::model::key::{Key, KeyKind};
 use crate::model::keys::{DeliveryKey, EntryKey, IssueKey, Seq, StoryKey};
 use crate::model::mail_address::Address;
+use crate::model::outlet::OutletKey;
 use crate::model::sketch::Sketch;
 use crate::model::source::FetchState;
 use crate::model::story::{Relation, StoredEntry};
@@ -87,7 +88,7 @@ fn insert(unit: &Unit<Write>, number: i64, features: &Features) -> Result<()> {
 fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
     let (now, key) = (at(1_000), Key { value: "x.example/1".into(), kind: KeyKind::Own });
     let sketch = Sketch::default();
-    let digest = DigestId::from("d");
+    let (digest, channel) = (DigestId::from("d"), OutletKey::Channel);
     let features = Features { keys: std::slice::from_ref(&key), sketch: &sketch };
     let issue = Issue { subject: "S".into(), text: "T".into(), html: "H".into(), name: Some("n".into()) };
     store.write(|w| {
@@ -114,15 +115,15 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         w.stories().move_entry(EntryKey(3), "story-other")?;
         w.stories().move_entry(EntryKey(3), "story-1")?;
         w.stories().put_label(EntryKey(1), None, now)?;
-        w.publishing().put_outlet("", "c")?;
-        w.publishing().put_contents("#", "c")?;
+        w.publishing().put_outlet(&channel, "c")?;
+        w.publishing().put_around("c")?;
         w.publishing().mark_all_dirty()?;
-        w.publishing().publish_story("", StoryKey(1), at(1))?;
-        w.publishing().publish_story("", StoryKey(1), at(90_000))?;
+        w.publishing().publish_story(&channel, StoryKey(1), at(1))?;
+        w.publishing().publish_story(&channel, StoryKey(1), at(90_000))?;
         w.publishing().set_clean(StoryKey(1))?;
         w.publishing().put_behind("a")?;
         w.publishing().set_even(&["a".to_owned()])?;
-        w.publishing().set_archives("", 0)?;
+        w.publishing().set_archives(&channel, 0)?;
         w.publishing().index_words(10)?;
         w.mailing().put_secret("n", "v")?;
         let recipients = ["a@x.example".to_owned(), "b@x.example".to_owned()];
@@ -211,10 +212,11 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         r.publishing().dirty_keys()?;
         r.publishing().dirty_stories(&[StoryKey(1)])?;
         r.publishing().outlets()?;
+        r.publishing().around()?;
         r.publishing().behind()?;
-        r.publishing().last("")?;
-        r.publishing().between("", Seq(1), Seq(9))?;
-        r.publishing().newest("", 10, Some(Seq::BEFORE_ALL))?;
+        r.publishing().last(&channel)?;
+        r.publishing().between(&channel, Seq(1), Seq(9))?;
+        r.publishing().newest(&channel, 10, Some(Seq::BEFORE_ALL))?;
         r.publishing().within(at(0), now)?;
         r.publishing().days()?;
         r.publishing().search("\"title\"*", 10)?;

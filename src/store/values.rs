@@ -6,6 +6,7 @@ use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
 use crate::model::digest::{DigestId, Scope};
 use crate::model::keys::{DeliveryKey, EntryKey, IssueKey, Seq, StoryKey};
+use crate::model::outlet::OutletKey;
 
 /// What a row is known by: a number.
 pub(super) trait RowKey: Display {}
@@ -47,6 +48,18 @@ impl FromSql for DigestId {
 impl ToSql for Scope {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         self.as_str().to_sql()
+    }
+}
+
+impl ToSql for OutletKey {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        self.as_str().to_sql()
+    }
+}
+
+impl FromSql for OutletKey {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_str().map(OutletKey::from)
     }
 }
 

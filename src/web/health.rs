@@ -8,6 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::hooks::{Hooks, failed};
+use crate::model::outlet::OutletKey;
 use crate::store::StoreError;
 use crate::telemetry::METRICS;
 
@@ -39,7 +40,13 @@ pub async fn metrics(State(hooks): State<Arc<Hooks>>) -> Response {
 fn text(hooks: &Hooks) -> anyhow::Result<String> {
     let mut out = METRICS.text();
     let (states, last, stories, subscribers, deliveries) = hooks.refresher.store.read(|r| {
-        Ok::<_, StoreError>((r.sources().states()?, r.entries().last()?, r.publishing().last("")?, r.subscribers().counts()?, r.mailing().delivery_counts()?))
+        Ok::<_, StoreError>((
+            r.sources().states()?,
+            r.entries().last()?,
+            r.publishing().last(&OutletKey::Channel)?,
+            r.subscribers().counts()?,
+            r.mailing().delivery_counts()?,
+        ))
     })?;
     let of = |id: &str| states.get(id);
     let enabled: Vec<_> = hooks.sources.iter().filter(|source| source.is_enabled).collect();
