@@ -25,6 +25,7 @@ use crate::mailing::Press;
 use crate::mailing::outbox::{self, Deliveries, Office, Pace, Progress};
 use crate::mailing::people;
 use crate::mailing::queue::{self, PersonalTurn, Turn};
+use crate::model::digest::DigestId;
 use crate::model::guard::Guard;
 use crate::model::outlet::{self, Outlet};
 use crate::model::source::Source;
@@ -80,7 +81,7 @@ pub struct App {
 pub struct Cycle {
     pub reports: Vec<Report>,
     pub published: Published,
-    pub turns: Vec<(String, Turn)>,
+    pub turns: Vec<(DigestId, Turn)>,
     pub personal: PersonalTurn,
     pub deliveries: Deliveries,
 }
@@ -295,8 +296,7 @@ impl App {
     /// # Errors
     /// When the store, a template or the disk fails.
     pub fn archive(&self) -> anyhow::Result<usize> {
-        let digests: Vec<(&str, &str)> = self.config.digests.iter().map(|digest| (digest.id.as_str(), digest.title.as_str())).collect();
-        self.site().archive_issues(self.store(), &digests)
+        self.site().archive_issues(self.store(), &self.config.digests)
     }
 
     /// Fetch, publish and send what is due.
@@ -323,7 +323,7 @@ impl App {
     }
 
     /// Queues what is due for whom.
-    fn queue(&self) -> anyhow::Result<(Vec<(String, Turn)>, PersonalTurn)> {
+    fn queue(&self) -> anyhow::Result<(Vec<(DigestId, Turn)>, PersonalTurn)> {
         let mut turns = Vec::new();
         for digest in &self.config.digests {
             self.go_on()?;
@@ -355,7 +355,7 @@ impl App {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn deliver(&self, digest: Option<&str>) -> anyhow::Result<Deliveries> {
+    pub async fn deliver(&self, digest: Option<&DigestId>) -> anyhow::Result<Deliveries> {
         let bar = progress(0, "messages");
         let pace = Pace { connections: self.config.mail.connections, on_uncertain: self.config.mail.on_uncertain };
         let on_done = |progress| match progress {

@@ -21,7 +21,8 @@ use crate::clock::Clock;
 use crate::config::{self, ConfigError};
 use crate::deliver::message::{Built, build, message_id, prepare};
 use crate::mailing::queue::{self, Preview};
-use crate::model::digest::{CONFIRMATION, Delivery, Digest, Issue, PERSONAL, PREFERENCES_PLACE, UNSUBSCRIBE_PLACE};
+use crate::model::digest::{Delivery, Digest, DigestId, Issue, PREFERENCES_PLACE, UNSUBSCRIBE_PLACE};
+use crate::model::keys::{DeliveryKey, IssueKey};
 use crate::model::mail_address::Address;
 use crate::refresh::{Outcome, Report};
 use crate::store::EntryFilter;
@@ -326,7 +327,7 @@ async fn publish(app: &App) -> anyhow::Result<()> {
 }
 
 fn chosen_digests<'a>(app: &'a App, only: Option<&str>) -> anyhow::Result<Vec<&'a Digest>> {
-    let chosen: Vec<_> = app.config.digests.iter().filter(|digest| only.is_none_or(|id| digest.id == id)).collect();
+    let chosen: Vec<_> = app.config.digests.iter().filter(|digest| only.is_none_or(|id| digest.id.as_str() == id)).collect();
     if let (Some(id), true) = (only, chosen.is_empty()) {
         return Err(Usage(format!("no digest has the id \"{id}\"")).into());
     }
@@ -346,7 +347,7 @@ async fn digest_now(app: &App, only: Option<&str>, is_dry: bool) -> anyhow::Resu
     }
     if !is_dry {
         app.archive()?;
-        list::deliveries(&app.deliver(only).await?)?;
+        list::deliveries(&app.deliver(only.map(DigestId::from).as_ref()).await?)?;
         app.go_on()?;
     }
     Ok(())
@@ -359,12 +360,12 @@ fn shown(text: &str) -> String {
 
 /// What somebody would get now: a digest of their own, else the configured one that they are a recipient of. The id of the
 /// digest, its issue if there is anything new, and why not where there is not.
-fn would_get(app: &App, only: Option<&str>, address: &Address) -> anyhow::Result<Option<(String, Result<Issue, String>)>> {
+fn would_get(app: &App, only: Option<&str>, address: &Address) -> anyhow::Result<Option<(DigestId, Result<Issue, String>)>> {
     let store = app.store();
     if let Some(subscriber) = store.read(|r| r.subscribers().get(&app.sender.key.hash(address.as_str())))?.filter(|_| only.is_none()) {
         let issue = queue::preview_personal(store, app.press(), &subscriber.preferences, subscriber.seen)?;
         let issue = issue.ok_or_else(|| format!("nothing is new for {address} ({}): they would get no mail now", people::since(&subscriber)));
-        return Ok(Some((PERSONAL.to_owned(), issue)));
+        return Ok(Some((DigestId::Personal, issue)));
     }
     for digest in chosen_digests(app, only)? {
         if digest.recipients.contains(address) {
@@ -380,10 +381,11 @@ fn digest_issue(app: &App, digest: &Digest) -> anyhow::Result<Result<Issue, Stri
 }
 
 /// The message as it would leave, without having been queued.
-fn message(app: &App, digest: String, address: &Address, issue: Issue) -> anyhow::Result<(Built, Delivery)> {
+fn message(app: &App, digest: DigestId, address: &Address, issue: Issue) -> anyhow::Result<(Built, Delivery)> {
     let now = app.clock.now();
-    let message_id = message_id(&format!("test {digest}"), 0, now, address.as_str(), app.sender.from.email.domain());
-    let delivery = Delivery { id: 0, digest, recipient: address.as_str().into(), message_id, attempts: 0, issue: Arc::new(issue), created: now };
+    let message_id = message_id(&format!("test {digest}"), IssueKey::default(), now, address.as_str(), app.sender.from.email.domain());
+    let delivery =
+        Delivery { id: DeliveryKey::default(), digest, recipient: address.as_str().into(), message_id, attempts: 0, issue: Arc::new(issue), created: now };
     Ok((build(&app.sender, &delivery, &prepare(&delivery.issue)?)?, delivery))
 }
 
@@ -484,7 +486,7 @@ async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
     let confirmations = tokio::spawn(async move {
         loop {
             mail_waits.notified().await;
-            if let Err(error) = confirming.deliver(Some(CONFIRMATION)).await {
+            if let Err(error) = confirming.deliver(Some(&DigestId::Confirmation)).await {
                 tracing::error!("confirmations could not be sent: {error:#}");
             }
         }

@@ -139,7 +139,7 @@ impl Clustering {
 
     fn keep(&mut self, number: usize, placing: &Placing) {
         let Some(opinion) = placing.opinions.first() else { return };
-        let other = self.decisions[opinion.entry as usize].id.to_string();
+        let other = self.decisions[opinion.entry.0 as usize].id.to_string();
         let other = other.trim_matches('"');
         let Some(decision) = placing.decision() else {
             self.decisions[number].reason = Some(format!("{ALONE}; not with {other}: {}", opinion.reason).into());
@@ -148,7 +148,7 @@ impl Clustering {
         self.decisions[number].relation = decision.relation;
         self.decisions[number].reason = Some(format!("{} of {other}: {}", decision.relation.as_str(), decision.reason).into());
         for story in std::iter::once(decision.story).chain(placing.also.iter().copied()) {
-            self.memory.join(story as usize, number);
+            self.memory.join(story.0 as usize, number);
         }
     }
 

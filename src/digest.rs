@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::model::digest::{Digest, Issue, PREFERENCES_PLACE, UNSUBSCRIBE_PLACE};
+use crate::model::keys::EntryKey;
 use crate::model::story::Story;
 use crate::model::subscriber::Tastes;
 use crate::phrases::{Phrases, counted, long_date, phrases};
@@ -38,8 +39,8 @@ pub struct Edition<'a> {
     pub entries_max: usize,
     /// Its recipients have preferences that they can change.
     pub is_personal: bool,
-    /// Of its web version; empty where there is none.
-    pub name: &'a str,
+    /// Of its web version, where there is one.
+    pub name: Option<&'a str>,
     /// Others reach us at the channel's address: there is a place for links of our own.
     pub is_public: bool,
     /// Who answers for the mail, with a postal address.
@@ -91,8 +92,8 @@ struct Group {
 
 /// The stories for these tastes that became so after the entry `seen.start` and not after `seen.end`, the best first: what
 /// several partners tell and what fits the topics, then the newest.
-pub fn pick<'a>(tastes: &Tastes, seen: Range<i64>, stories: &'a [Story]) -> Vec<&'a Story> {
-    let is_new = |since: i64| since > seen.start && since <= seen.end;
+pub fn pick<'a>(tastes: &Tastes, seen: Range<EntryKey>, stories: &'a [Story]) -> Vec<&'a Story> {
+    let is_new = |since: EntryKey| since > seen.start && since <= seen.end;
     let mut picked: Vec<&Story> = stories.iter().filter(|story| story.wanted_since(tastes).is_some_and(is_new)).collect();
     // Stable: among equals they stay as they came, the newest first.
     picked.sort_by_cached_key(|story| std::cmp::Reverse(story.weight(tastes)));
@@ -119,7 +120,7 @@ pub fn render(frame: Frame, edition: Edition, stories: &[&Story], now: Timestamp
             subject: one_line(&templates.render("digest/subject.txt", &data)?),
             text: templates.render("digest/body.txt", &data)?,
             html,
-            name: edition.name.to_owned(),
+            name: edition.name.map(str::to_owned),
         });
     }
 }
@@ -142,7 +143,7 @@ fn data<'a>(frame: Frame<'a>, edition: Edition<'a>, views: Vec<StoryView>, more:
         more,
         more_text: counted("more_stories", more, edition.language),
         web: format!("{public}/"),
-        online: (edition.is_public && !edition.name.is_empty()).then(|| format!("{public}/{}", archive_path(edition.name))),
+        online: edition.name.filter(|_| edition.is_public).map(|name| format!("{public}/{}", archive_path(name))),
         unsubscribe: UNSUBSCRIBE_PLACE,
         preferences: (edition.is_personal && edition.is_public).then_some(PREFERENCES_PLACE),
         privacy: edition.is_public.then(|| format!("{public}/{}", privacy_path(edition.language))),

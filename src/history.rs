@@ -12,6 +12,7 @@ use crate::digest;
 use crate::model::digest::Digest;
 use crate::model::entry::Identity;
 use crate::model::key::Key;
+use crate::model::keys::{EntryKey, StoryKey};
 use crate::model::source::Source;
 use crate::model::story::{Relation, StoredEntry, Story};
 use crate::model::topic::TopicMatch;
@@ -182,8 +183,8 @@ fn story_named_after(entry_id_of_first: &str) -> String {
 /// Where an entry stands, and what it is found by.
 #[derive(Debug, Clone, PartialEq)]
 struct Stood {
-    entry: i64,
-    story: i64,
+    entry: EntryKey,
+    story: StoryKey,
     keys: Vec<Key>,
 }
 
@@ -196,7 +197,7 @@ pub fn recluster(store: &Store, is_dry: bool, mut on_step: impl FnMut(usize)) ->
     let mut memory = Memory::default();
     let mut stood: Vec<Stood> = Vec::new();
     loop {
-        let after = stood.last().map_or(0, |last| last.entry);
+        let after = stood.last().map_or(EntryKey::BEFORE_ALL, |last| last.entry);
         let batch = store.read(|r| {
             let entries = r.entries().after(after, BATCH, Markup::Without)?;
             entries.into_iter().map(|entry| Ok((r.placing().sketched(entry.order)?, entry))).collect::<Result<Vec<_>, StoreError>>()
@@ -211,7 +212,7 @@ pub fn recluster(store: &Store, is_dry: bool, mut on_step: impl FnMut(usize)) ->
             stood.push(Stood { entry: entry.order, story, keys });
         }
     }
-    let numbers: HashMap<i64, usize> = stood.iter().enumerate().map(|(number, stood)| (stood.entry, number)).collect();
+    let numbers: HashMap<EntryKey, usize> = stood.iter().enumerate().map(|(number, stood)| (stood.entry, number)).collect();
     let rulings = store.read(|r| r.stories().rulings())?;
     let rulings: Vec<(usize, usize, bool)> = rulings.iter().filter_map(|(a, b, is_same)| Some((*numbers.get(a)?, *numbers.get(b)?, *is_same))).collect();
     for (a, b, _) in rulings.iter().filter(|(_, _, is_same)| !is_same) {
@@ -228,7 +229,7 @@ type Decision = Option<(Relation, usize, String)>;
 fn decide(memory: &mut Memory, stood: &[Stood], rulings: &[(usize, usize, bool)], on_step: &mut impl FnMut(usize)) -> Vec<Decision> {
     let mut decisions = Vec::with_capacity(stood.len());
     // Of stories that began too long ago to be compared, the first entry: what is not found elsewhere stays with it.
-    let mut old: HashMap<i64, usize> = HashMap::new();
+    let mut old: HashMap<StoryKey, usize> = HashMap::new();
     for (number, own) in stood.iter().enumerate() {
         memory.begin(number);
         let Some(sketch) = memory.sketch(number) else {
@@ -241,9 +242,9 @@ fn decide(memory: &mut Memory, stood: &[Stood], rulings: &[(usize, usize, bool)]
         if let (None, Some(first)) = (placing.decision(), old.get(&own.story)) {
             memory.join(*first, number);
         }
-        decisions.push(placing.decision().map(|decision| (decision.relation, decision.entry as usize, decision.reason.to_string())));
+        decisions.push(placing.decision().map(|decision| (decision.relation, decision.entry.0 as usize, decision.reason.to_string())));
         for story in placing.decision().iter().map(|decision| decision.story).chain(placing.also.iter().copied()) {
-            memory.join(story as usize, number);
+            memory.join(story.0 as usize, number);
         }
         for (a, b, _) in rulings.iter().filter(|(_, b, is_same)| *is_same && *b == number) {
             memory.join(*a, *b);
@@ -257,7 +258,7 @@ fn decide(memory: &mut Memory, stood: &[Stood], rulings: &[(usize, usize, bool)]
 /// Moves the entries whose story changed, a batch at a time.
 fn apply(store: &Store, memory: &Memory, stood: &[Stood], decisions: &[Decision], is_dry: bool) -> anyhow::Result<Changes> {
     // A story stays with the first of its entries; what else it held gets a name of its own.
-    let mut heirs: HashMap<i64, usize> = HashMap::new();
+    let mut heirs: HashMap<StoryKey, usize> = HashMap::new();
     for (number, own) in stood.iter().enumerate() {
         heirs.entry(own.story).or_insert_with(|| memory.story(number));
     }
@@ -281,7 +282,14 @@ fn apply(store: &Store, memory: &Memory, stood: &[Stood], decisions: &[Decision]
 }
 
 /// Moves one entry into the story of its first. One of either that was forgotten in the meantime is left out.
-fn move_one(unit: &Unit<Write>, stood: &[Stood], heirs: &HashMap<i64, usize>, decisions: &[Decision], number: usize, first: usize) -> Result<(), StoreError> {
+fn move_one(
+    unit: &Unit<Write>,
+    stood: &[Stood],
+    heirs: &HashMap<StoryKey, usize>,
+    decisions: &[Decision],
+    number: usize,
+    first: usize,
+) -> Result<(), StoreError> {
     let (own, eldest) = (stood[number].entry, &stood[first]);
     let (Some(_), Some(head)) = (unit.placing().story_key_of(own)?, unit.entries().get_if_there(eldest.entry)?) else { return Ok(()) };
     let name = if heirs.get(&eldest.story) == Some(&first) { head.story } else { story_named_after(&head.entry.id) };
@@ -316,7 +324,7 @@ impl Desk<'_> {
     }
 
     /// The digests that a story was not for, and is with other topics of one entry.
-    fn newly_wanting(&self, story: &Story, entry: i64, topics: &[TopicMatch]) -> Vec<&Digest> {
+    fn newly_wanting(&self, story: &Story, entry: EntryKey, topics: &[TopicMatch]) -> Vec<&Digest> {
         let mut after = story.clone();
         for version in after.versions.iter_mut().filter(|version| version.order == entry) {
             version.topics = topics.to_vec();
@@ -389,7 +397,7 @@ mod tests {
             ["Rome opens its budget", "Quite another headline", "Dakar mends its roads", "Lima plants trees", "Oslo counts its votes", "A third headline"];
         let stories = [1, 1, 3, 3, 5, 1];
         let mut memory = Memory::with_generations_of(2);
-        let stood: Vec<Stood> = stories.map(|story| Stood { entry: 0, story, keys: Vec::new() }).into();
+        let stood: Vec<Stood> = stories.map(|story| Stood { entry: EntryKey::BEFORE_ALL, story: StoryKey(story), keys: Vec::new() }).into();
         titles.iter().for_each(|title| memory.add(&sketch(&Parts { source: "a", title, ..Parts::default() }), &[]));
         let mut steps = 0;
         assert_eq!(decide(&mut memory, &stood, &[], &mut |step| steps += step), vec![None; 6]);

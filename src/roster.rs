@@ -169,6 +169,7 @@ fn harmless(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::keys::EntryKey;
 
     fn offer() -> Offer {
         Offer { topics: vec!["justice".into(), "climate".into()], partners: vec!["OGP".into(), "UCLG, the network".into()] }
@@ -210,7 +211,7 @@ mod tests {
             consent: row.consent.clone().unwrap(),
             created: "2022-10-17T08:00:00Z".parse().unwrap(),
             last_issue: None,
-            seen: 0,
+            seen: EntryKey::BEFORE_ALL,
         };
         let mut out = csv::Writer::from_writer(Vec::new());
         write_head(&mut out).unwrap();

@@ -20,16 +20,17 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Interrupted;
 use crate::digest;
 use crate::files::write_if_changed;
-use crate::model::digest::Newsletter;
+use crate::model::digest::{Digest, Newsletter};
+use crate::model::keys::{Seq, StoryKey};
 use crate::model::mail_address::Address;
-use crate::model::outlet::{Archives, Images, Outlet, OutletKind};
+use crate::model::outlet::{Archives, Images, Outlet, OutletKey, OutletKind};
 use crate::model::story::Story;
 use crate::model::token::SigningKey;
 use crate::phrases::{long_date, phrases};
 use crate::publish::planet::Setting;
 use crate::publish::{ATOM, JSON, OPML, PAGE, RSS};
 use crate::publish::{Place, archive_name, atom, json_feed, lists, planet, rss};
-use crate::store::{DirtyStory, Store};
+use crate::store::{DirtyStory, Store, StoreError};
 use crate::templates::Templates;
 use crate::view::Frame;
 
@@ -77,8 +78,6 @@ const BATCH: usize = 100;
 /// Files that stand for lists of the whole.
 const SITEMAP: &str = "sitemap.xml";
 const FAVICON: &str = "favicon.svg";
-/// In the list of outlets, what stands around the stories of all.
-const AROUND: &str = "#";
 
 impl Site<'_> {
     /// Publishes what changed.
@@ -94,13 +93,14 @@ impl Site<'_> {
         let mut published = Published { written: self.archive_feeds(store)?, ..Published::default() };
         published.written += self.render_behind(store)?;
         published.written += self.render_fixed()?;
-        published.stories = usize::try_from(store.read(|r| r.publishing().last(""))?).unwrap_or(0).min(self.frame.channel.entries_max);
+        published.stories = usize::try_from(store.read(|r| r.publishing().last(&OutletKey::Channel))?.0).unwrap_or(0).min(self.frame.channel.entries_max);
         Ok(published)
     }
 
     /// Outlets that are new, or of something else than before, are behind as a whole.
     fn settle_outlets(&self, store: &Store) -> anyhow::Result<()> {
-        let known: HashMap<String, String> = store.read(|r| r.publishing().outlets())?.into_iter().map(|(path, contents, _)| (path, contents)).collect();
+        let (known, known_around) = store.read(|r| Ok::<_, StoreError>((r.publishing().outlets()?, r.publishing().around()?)))?;
+        let known: HashMap<OutletKey, String> = known.into_iter().map(|(outlet, contents, _)| (outlet, contents)).collect();
         let mut new = Vec::new();
         for outlet in self.outlets {
             let contents = serde_json::to_string(&json!({ "tastes": outlet.tastes, "language": outlet.language }))?;
@@ -119,8 +119,8 @@ impl Site<'_> {
         }
         // All is behind as well when what stands around the stories changed, or when files were taken away.
         let around = self.around()?;
-        let is_changed = known.get(AROUND) != Some(&around);
-        let is_gone = |outlet: &Outlet| !self.folder.join(&outlet.path).join(PAGE).exists();
+        let is_changed = known_around.as_ref() != Some(&around);
+        let is_gone = |outlet: &Outlet| !self.folder.join(outlet.path.as_str()).join(PAGE).exists();
         if !is_changed && !self.outlets.iter().any(is_gone) {
             return Ok(());
         }
@@ -129,7 +129,7 @@ impl Site<'_> {
             let files = self.outlets.iter().filter(|outlet| is_changed || is_gone(outlet)).flat_map(outlet_files);
             let pages = days.iter().map(|(day, _)| planet::day_path(day)).chain([planet::DAYS.to_owned(), SITEMAP.to_owned()]);
             files.chain(pages).try_for_each(|path| w.publishing().put_behind(&path))?;
-            w.publishing().put_contents(AROUND, &around)
+            w.publishing().put_around(&around)
         })?;
         Ok(())
     }
@@ -139,7 +139,7 @@ impl Site<'_> {
         let channel = self.frame.channel;
         let topics: Vec<_> = self.frame.topics.iter().map(|topic| (&topic.id, &topic.label)).collect();
         let sources: Vec<_> = self.frame.sources.iter().map(|source| (&source.id, source.url.as_str(), &source.partner, &source.language)).collect();
-        let outlets: Vec<_> = self.outlets.iter().map(|outlet| (&outlet.path, &outlet.name)).collect();
+        let outlets: Vec<_> = self.outlets.iter().map(|outlet| (outlet.path.as_str(), &outlet.name)).collect();
         let channel = (&channel.title, &channel.url, &channel.language, &channel.description, channel.entries_max, channel.has_sign_up);
         let all = serde_json::to_string(&json!([
             channel,
@@ -155,7 +155,7 @@ impl Site<'_> {
     }
 
     /// Puts stories that changed into the outlets that they belong to, and notes what is behind for it.
-    fn place(&self, store: &Store, keys: &[i64]) -> anyhow::Result<()> {
+    fn place(&self, store: &Store, keys: &[StoryKey]) -> anyhow::Result<()> {
         let mut behind: BTreeSet<String> = BTreeSet::new();
         // A network of ten thousand partners has as many outlets: a story is asked only about its own.
         let (of_partners, others): (Vec<&Outlet>, Vec<&Outlet>) = self.outlets.iter().partition(|outlet| outlet.kind == OutletKind::Partner);
@@ -178,7 +178,7 @@ impl Site<'_> {
                 for outlet in others.iter().copied().chain(own).filter(|outlet| story.wanted_since(&outlet.tastes).is_some()) {
                     let before = w.publishing().publish_story(&outlet.path, key, sort_date)?;
                     behind.extend(outlet_files(outlet));
-                    if outlet.path.is_empty() {
+                    if outlet.path == OutletKey::Channel {
                         behind.extend([before, Some(sort_date)].into_iter().flatten().map(|date| planet::day_path(&day_of(date))));
                         if before.is_none_or(|before| day_of(before) != day_of(sort_date)) {
                             behind.extend([planet::DAYS.to_owned(), SITEMAP.to_owned()]);
@@ -194,15 +194,16 @@ impl Site<'_> {
 
     /// Cuts the archive documents that are full; answers how many were written.
     fn archive_feeds(&self, store: &Store) -> anyhow::Result<usize> {
-        let archived: HashMap<String, i64> = store.read(|r| r.publishing().outlets())?.into_iter().map(|(path, _, archived)| (path, archived)).collect();
+        let archived: HashMap<OutletKey, i64> = store.read(|r| r.publishing().outlets())?.into_iter().map(|(outlet, _, archived)| (outlet, archived)).collect();
         let mut written = 0;
         for outlet in self.outlets.iter().filter(|outlet| self.archives.has(outlet)) {
             let done = archived.get(&outlet.path).copied().unwrap_or(0);
             // The last ones stay in the feed itself.
-            let full = (store.read(|r| r.publishing().last(&outlet.path))? - 1).max(0) / ARCHIVE;
+            let full = (store.read(|r| r.publishing().last(&outlet.path))?.0 - 1).max(0) / ARCHIVE;
             for number in done + 1..=full {
                 self.go_on()?;
-                let stories = store.read(|r| r.publishing().between(&outlet.path, (number - 1) * ARCHIVE + 1, number * ARCHIVE))?;
+                let (first, last) = (Seq((number - 1) * ARCHIVE + 1), Seq(number * ARCHIVE));
+                let stories = store.read(|r| r.publishing().between(&outlet.path, first, last))?;
                 let place = Place { outlet, archive: Some(number), before: number - 1, hub: None };
                 let path = format!("{}{}", outlet.path, archive_name(number));
                 written += usize::from(self.write(&path, &atom::render(self.frame, place, &stories)?)?);
@@ -216,12 +217,12 @@ impl Site<'_> {
 
     /// Renders the files that are behind; answers how many were written.
     fn render_behind(&self, store: &Store) -> anyhow::Result<usize> {
-        let archived: HashMap<String, i64> = store.read(|r| r.publishing().outlets())?.into_iter().map(|(path, _, archived)| (path, archived)).collect();
+        let archived: HashMap<OutletKey, i64> = store.read(|r| r.publishing().outlets())?.into_iter().map(|(outlet, _, archived)| (outlet, archived)).collect();
         let by_file: HashMap<String, &Outlet> = self.outlets.iter().flat_map(|outlet| outlet_files(outlet).map(move |file| (file, outlet))).collect();
         let setting = self.setting();
         let mut written = 0;
         // Files of one outlet stand together: its stories are read once.
-        let mut last: Option<(&str, Vec<Story>)> = None;
+        let mut last: Option<(&OutletKey, Vec<Story>)> = None;
         let behind = store.read(|r| r.publishing().behind())?;
         let mut changed: Vec<&String> = Vec::new();
         for chunk in behind.chunks(EVEN) {
@@ -230,9 +231,9 @@ impl Site<'_> {
                 let bytes = if let Some(outlet) = by_file.get(path) {
                     let has_archives = self.archives.has(outlet);
                     let before = archived.get(&outlet.path).copied().filter(|_| has_archives).unwrap_or(0);
-                    if last.as_ref().is_none_or(|(known, _)| *known != outlet.path) {
+                    if last.as_ref().is_none_or(|(known, _)| **known != outlet.path) {
                         // What is not in an archive is in the feed itself, where there are archives.
-                        let after = if has_archives { before * ARCHIVE } else { i64::MAX };
+                        let after = has_archives.then_some(Seq(before * ARCHIVE));
                         let newest = store.read(|r| r.publishing().newest(&outlet.path, self.frame.channel.entries_max, after))?;
                         last = Some((&outlet.path, newest));
                     }
@@ -308,20 +309,20 @@ impl Site<'_> {
         Ok(self.templates.render("web/privacy.html", &data)?)
     }
 
-    /// Writes the web versions of issues that have none yet, and the list of the configured digests' (id and title). Answers how
-    /// many were written.
+    /// Writes the web versions of issues that have none yet, and the list of the configured digests'. Answers how many were
+    /// written.
     ///
     /// # Errors
     /// When the store, a template or the disk fails; what was written stays, and what was not is written the next time.
-    pub fn archive_issues(&self, store: &Store, digests: &[(&str, &str)]) -> anyhow::Result<usize> {
+    pub fn archive_issues(&self, store: &Store, digests: &[Digest]) -> anyhow::Result<usize> {
         let mut count = 0;
         loop {
             let issues = store.read(|r| r.mailing().unarchived_issues(BATCH))?;
             if issues.is_empty() {
                 break;
             }
-            for (_, issue) in &issues {
-                self.write(&digest::archive_path(&issue.name), digest::web_version(issue, &self.frame.channel.url).as_bytes())?;
+            for (name, issue) in issues.iter().filter_map(|(_, issue)| Some((issue.name.as_deref()?, issue))) {
+                self.write(&digest::archive_path(name), digest::web_version(issue, &self.frame.channel.url).as_bytes())?;
             }
             store.write(|w| issues.iter().try_for_each(|(key, _)| w.mailing().set_archived(*key)))?;
             count += issues.len();
@@ -333,18 +334,18 @@ impl Site<'_> {
         Ok(count)
     }
 
-    fn issues_page(&self, store: &Store, digests: &[(&str, &str)]) -> anyhow::Result<String> {
+    fn issues_page(&self, store: &Store, digests: &[Digest]) -> anyhow::Result<String> {
         let language = self.frame.channel.language.as_str();
         let t = phrases(language);
         let mut lists = Vec::new();
-        for (id, title) in digests {
-            let issues = store.read(|r| r.mailing().last_issues(id, ISSUES_MAX))?;
+        for digest in digests {
+            let issues = store.read(|r| r.mailing().last_issues(&digest.id, ISSUES_MAX))?;
             let issues: Vec<_> = issues
                 .into_iter()
                 .map(|(name, subject, at)| json!({ "name": name, "subject": subject, "date": long_date(at.to_zoned_datetime(TimeZone::UTC).date(), language) }))
                 .collect();
             if !issues.is_empty() {
-                lists.push(json!({ "title": title, "issues": issues }));
+                lists.push(json!({ "title": digest.title, "issues": issues }));
             }
         }
         let data = json!({ "title": self.frame.channel.title, "heading": t["issues"], "language": t["lang"], "is_private": false, "digests": lists, "t": t });

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::app::{self, App, Usage, shutdown_signal};
 use crate::config;
 use crate::mailing::{people, returns as returned};
-use crate::model::digest::PERSONAL;
+use crate::model::digest::DigestId;
 use crate::model::mail_address::Address;
 use crate::model::subscriber::{Choice, Consent, Subscriber, SubscriberState};
 use crate::returns::{imap, lmtp, mailbox};
@@ -254,7 +254,7 @@ fn import(app: &App, file: &Path, consent: Option<&str>, is_dry: bool, skips_fau
             let (mut added, mut left_out) = (0, Vec::new());
             for row in rows {
                 // Who left, bounced, complained or was erased is not brought back by a table.
-                if let Some(reason) = w.subscribers().suppression(&key.hash(row.address.as_str()), PERSONAL)? {
+                if let Some(reason) = w.subscribers().suppression(&key.hash(row.address.as_str()), &DigestId::Personal)? {
                     left_out.push(format!("{}:{}: left out: {reason}", file.display(), row.line));
                     continue;
                 }

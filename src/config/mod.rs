@@ -13,7 +13,7 @@ pub use section::Fault;
 use section::{Faults, Section};
 
 use crate::model::channel::Channel;
-use crate::model::digest::{Digest, Newsletter, OnUncertain};
+use crate::model::digest::{Digest, DigestId, Newsletter, OnUncertain};
 use crate::model::filter::{Field, Filter, Rule};
 use crate::model::guard::Allowed;
 use crate::model::mail_address::Address;
@@ -504,7 +504,7 @@ fn read_digest(section: Section, topics: &[Topic]) -> Digest {
         section.fault(section.at, "an id that begins with _ is courant's own: write another");
     }
     Digest {
-        id,
+        id: DigestId::Configured(id),
         title: section.string("title").unwrap_or_else(|| "Digest".into()),
         language: section.parsed("language", parse_language).unwrap_or_else(|| "en".into()),
         schedule: section.parsed("schedule", Schedule::parse).unwrap_or_else(Schedule::weekly),

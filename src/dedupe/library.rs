@@ -1,13 +1,14 @@
 //! What those who decide ask of whatever holds the known entries.
 
 use crate::model::key::KeyKind;
+use crate::model::keys::{EntryKey, StoryKey};
 use crate::model::sketch::Sketch;
 
 /// An entry that has something in common with the one at hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bearer {
-    pub entry: i64,
-    pub story: i64,
+    pub entry: EntryKey,
+    pub story: StoryKey,
     pub source: u32,
     /// As in a sketch.
     pub language: u32,
@@ -18,8 +19,8 @@ pub struct Bearer {
 /// An entry that is known.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Known {
-    pub entry: i64,
-    pub story: i64,
+    pub entry: EntryKey,
+    pub story: StoryKey,
     pub sketch: Sketch,
 }
 
@@ -52,19 +53,19 @@ pub trait Library {
     fn bearers(&mut self, traits: &[u32], around: Option<i32>) -> Result<Vec<Bearers>, Self::Error>;
 
     /// An entry, if it is still there.
-    fn known(&mut self, entry: i64) -> Result<Option<Known>, Self::Error>;
+    fn known(&mut self, entry: EntryKey) -> Result<Option<Known>, Self::Error>;
 
     /// The entries of a story, a bounded number of them.
-    fn members(&mut self, story: i64) -> Result<Vec<i64>, Self::Error>;
+    fn members(&mut self, story: StoryKey) -> Result<Vec<EntryKey>, Self::Error>;
 
     /// The languages that entries are in, as in a sketch; a few of them.
     fn languages(&mut self) -> Result<Vec<u32>, Self::Error>;
 
     /// Whether an operator said that the entry at hand is none of this story.
-    fn is_kept_out(&mut self, story: i64) -> Result<bool, Self::Error>;
+    fn is_kept_out(&mut self, story: StoryKey) -> Result<bool, Self::Error>;
 
     /// Whether an operator said that these are two stories.
-    fn are_kept_apart(&mut self, a: i64, b: i64) -> Result<bool, Self::Error>;
+    fn are_kept_apart(&mut self, a: StoryKey, b: StoryKey) -> Result<bool, Self::Error>;
 }
 
 /// A shingle of more stories than this is no sign of any.

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use hashbrown::HashTable;
 
 use crate::model::key::{Key, KeyKind};
+use crate::model::keys::{EntryKey, StoryKey};
 use crate::model::sketch::{NO_DAY, Part, Sketch, hash64};
 
 use super::library::{BEARERS_MAX, Bearer, Bearers, DAYS_MAX, Known, Library};
@@ -233,12 +234,16 @@ impl Memory {
         self.next.swap(first, second);
     }
 
+    fn story_key(&self, number: usize) -> StoryKey {
+        StoryKey(self.story(number) as i64)
+    }
+
     fn bearer(&self, number: usize) -> Bearer {
         let Brief { source, language, title_hash, shingle, .. } = *self.brief(number);
         let is_placed = number < self.placed;
         // Entries to come are told apart by title and text.
-        let story = if is_placed { self.story(number) as i64 } else { i64::from(title_hash) << 31 | i64::from(shingle >> 1) | 1 << 62 };
-        Bearer { entry: number as i64, story, source, language, is_placed }
+        let story = if is_placed { self.story_key(number) } else { StoryKey(i64::from(title_hash) << 31 | i64::from(shingle >> 1) | 1 << 62) };
+        Bearer { entry: EntryKey(number as i64), story, source, language, is_placed }
     }
 }
 
@@ -279,17 +284,17 @@ impl Library for Memory {
         Ok(traits.iter().map(find).collect())
     }
 
-    fn known(&mut self, entry: i64) -> Result<Option<Known>, Infallible> {
-        let number = usize::try_from(entry).ok().filter(|&number| number < self.placed);
-        Ok(number.and_then(|number| Some(Known { entry, story: self.story(number) as i64, sketch: self.sketch(number)? })))
+    fn known(&mut self, entry: EntryKey) -> Result<Option<Known>, Infallible> {
+        let number = usize::try_from(entry.0).ok().filter(|&number| number < self.placed);
+        Ok(number.and_then(|number| Some(Known { entry, story: self.story_key(number), sketch: self.sketch(number)? })))
     }
 
-    fn members(&mut self, story: i64) -> Result<Vec<i64>, Infallible> {
-        let Ok(first) = usize::try_from(story) else { return Ok(Vec::new()) };
+    fn members(&mut self, story: StoryKey) -> Result<Vec<EntryKey>, Infallible> {
+        let Ok(first) = usize::try_from(story.0) else { return Ok(Vec::new()) };
         let mut members = Vec::new();
         let mut at = first;
         loop {
-            members.push(at as i64);
+            members.push(EntryKey(at as i64));
             at = self.next[at] as usize;
             if at == first || members.len() >= BEARERS_MAX {
                 return Ok(members);
@@ -301,13 +306,13 @@ impl Library for Memory {
         Ok(self.languages.clone())
     }
 
-    fn is_kept_out(&mut self, story: i64) -> Result<bool, Infallible> {
+    fn is_kept_out(&mut self, story: StoryKey) -> Result<bool, Infallible> {
         let other = |&(a, b): &(usize, usize)| if a == self.at { Some(b) } else { (b == self.at).then_some(a) };
-        Ok(self.apart.iter().filter_map(other).any(|other| self.story(other) as i64 == story))
+        Ok(self.apart.iter().filter_map(other).any(|other| self.story_key(other) == story))
     }
 
-    fn are_kept_apart(&mut self, a: i64, b: i64) -> Result<bool, Infallible> {
-        let stories = |&(one, other): &(usize, usize)| (self.story(one) as i64, self.story(other) as i64);
+    fn are_kept_apart(&mut self, a: StoryKey, b: StoryKey) -> Result<bool, Infallible> {
+        let stories = |&(one, other): &(usize, usize)| (self.story_key(one), self.story_key(other));
         Ok(self.apart.iter().map(stories).any(|pair| pair == (a, b) || pair == (b, a)))
     }
 }
@@ -332,7 +337,7 @@ mod tests {
             let found = memory.bearers(&[title], Some(number as i32)).unwrap();
             let Bearers::Few(found) = &found[0] else { panic!("{found:?}") };
             // Forty was the first of its generation: the one before it is held as well.
-            let wanted = if number < 30 { vec![] } else { vec![number as i64] };
+            let wanted = if number < 30 { vec![] } else { vec![EntryKey(number as i64)] };
             assert_eq!(found.iter().map(|bearer| bearer.entry).collect::<Vec<_>>(), wanted);
             assert_eq!(memory.sketch(number), (number >= 30).then(|| of(number)));
             assert_eq!(memory.bearers_of_key(&format!("x.org/{number}")).unwrap().len(), wanted.len());

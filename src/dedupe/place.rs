@@ -5,6 +5,7 @@ use std::fmt;
 use hashbrown::HashMap;
 
 use crate::model::key::{Key, KeyKind};
+use crate::model::keys::{EntryKey, StoryKey};
 use crate::model::sketch::{Marked, NO_DAY, Sketch};
 use crate::model::story::Relation;
 
@@ -52,8 +53,8 @@ impl fmt::Display for Reason {
 /// How the entry at hand stands to a known one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Opinion {
-    pub entry: i64,
-    pub story: i64,
+    pub entry: EntryKey,
+    pub story: StoryKey,
     pub relation: Relation,
     pub is_same: bool,
     /// From 0 to 1.
@@ -66,7 +67,7 @@ pub struct Opinion {
 pub struct Placing {
     pub opinions: Vec<Opinion>,
     /// Other stories that turn out to be the one of the first opinion.
-    pub also: Vec<i64>,
+    pub also: Vec<StoryKey>,
 }
 
 impl Placing {
@@ -160,7 +161,7 @@ impl<L: Library> Judge<'_, L> {
         let title = sketch.title_trait();
         traits.extend(title);
         let bearers = self.ask(&traits, None)?;
-        let mut votes: HashMap<i64, (f32, Bearer)> = HashMap::new();
+        let mut votes: HashMap<EntryKey, (f32, Bearer)> = HashMap::new();
         for (handle, bearers) in traits.iter().zip(&bearers) {
             let is_title = Some(*handle) == title;
             if !is_title && !self.is_rare(*handle) {
@@ -205,7 +206,7 @@ impl<L: Library> Judge<'_, L> {
         let weights = sketch.concepts().map(kind_weight).chain(std::iter::repeat(compare::LINK_WEIGHT));
         let around = Some(sketch.day).filter(|day| *day != NO_DAY);
         let bearers = self.ask(&traits, around)?;
-        let mut votes: HashMap<i64, (f32, Bearer)> = HashMap::new();
+        let mut votes: HashMap<EntryKey, (f32, Bearer)> = HashMap::new();
         for ((anchor, bearers), weight) in traits.iter().zip(&bearers).zip(weights) {
             let weight = weight * rarity(self.seen.get(anchor).map_or(0, |seen| seen.0));
             for bearer in bearers.iter().filter(|bearer| bearer.is_placed) {
@@ -260,7 +261,7 @@ impl<L: Library> Judge<'_, L> {
             let rank = |opinion: &Opinion| (!opinion.is_same, opinion.relation != Relation::Copy, !is_by_key(&opinion.reason));
             rank(a).cmp(&rank(b)).then(b.score.total_cmp(&a.score)).then(a.entry.cmp(&b.entry))
         });
-        let mut objections: HashMap<i64, Option<Reason>> = HashMap::new();
+        let mut objections: HashMap<StoryKey, Option<Reason>> = HashMap::new();
         for at in 0..self.opinions.len() {
             let opinion = self.opinions[at].clone();
             if !opinion.is_same {
@@ -275,7 +276,7 @@ impl<L: Library> Judge<'_, L> {
             }
         }
         self.opinions.sort_by_key(|opinion| !opinion.is_same);
-        let mut also: Vec<i64> = Vec::new();
+        let mut also: Vec<StoryKey> = Vec::new();
         if let Some(first) = self.opinions.first().filter(|opinion| opinion.is_same).cloned() {
             let others: Vec<Opinion> = self.opinions.iter().filter(|opinion| opinion.is_same && opinion.story != first.story).cloned().collect();
             for opinion in &others {
@@ -374,22 +375,22 @@ fn is_by_key(reason: &Reason) -> bool {
 /// In how many stories these are, and in how many of the source that has the most.
 fn count(bearers: &[Bearer]) -> (usize, usize) {
     // More are never handed over; on the stack, for this is asked for each feature of each entry.
-    let mut pairs = [(0u32, 0i64); BEARERS_MAX + 1];
+    let mut pairs = [(0, StoryKey::default()); BEARERS_MAX + 1];
     let count = bearers.len().min(pairs.len());
     for (pair, bearer) in pairs.iter_mut().zip(bearers) {
         *pair = (bearer.source, bearer.story);
     }
     let pairs = &mut pairs[..count];
     pairs.sort_unstable();
-    let of_source = |pairs: &[(u32, i64)]| 1 + pairs.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    let of_source = |pairs: &[(u32, StoryKey)]| 1 + pairs.windows(2).filter(|pair| pair[0] != pair[1]).count();
     (stories(bearers), pairs.chunk_by(|a, b| a.0 == b.0).map(of_source).max().unwrap_or(0))
 }
 
 /// The entries with the most votes, few of each story.
-fn best(votes: HashMap<i64, (f32, Bearer)>, count_max: usize, votes_min: f32) -> Vec<i64> {
+fn best(votes: HashMap<EntryKey, (f32, Bearer)>, count_max: usize, votes_min: f32) -> Vec<EntryKey> {
     let mut votes: Vec<(f32, Bearer)> = votes.into_values().filter(|(votes, _)| *votes >= votes_min).collect();
     votes.sort_by(|(a, one), (b, other)| b.total_cmp(a).then(one.entry.cmp(&other.entry)));
-    let mut of_story: HashMap<i64, usize> = HashMap::new();
+    let mut of_story: HashMap<StoryKey, usize> = HashMap::new();
     let is_wanted = |(_, bearer): &(f32, Bearer)| {
         let count = of_story.entry(bearer.story).or_insert(0);
         *count += 1;
@@ -443,7 +444,7 @@ mod tests {
             let Ok(placing) = place(Applicant { keys: &keys, sketch: &sketch }, &mut memory);
             relations.push(placing.decision().map_or(Relation::First, |decision| decision.relation));
             for story in placing.decision().iter().map(|decision| decision.story).chain(placing.also.iter().copied()) {
-                memory.join(story as usize, number);
+                memory.join(story.0 as usize, number);
             }
             memory.end(number, &sketch);
         }

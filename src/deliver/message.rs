@@ -10,7 +10,8 @@ use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, 
 use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
 use sha2::{Digest as _, Sha256};
 
-use crate::model::digest::{CONFIRMATION, Delivery, Issue, PREFERENCES_PLACE, UNSUBSCRIBE_PLACE};
+use crate::model::digest::{Delivery, DigestId, Issue, PREFERENCES_PLACE, UNSUBSCRIBE_PLACE};
+use crate::model::keys::IssueKey;
 use crate::model::mail_address::Address;
 use crate::model::token::{BOUNCE, PREFERENCES, SigningKey, UNSUBSCRIBE};
 
@@ -259,7 +260,7 @@ fn links(sender: &Sender, delivery: &Delivery, hash: &str) -> Links {
 fn envelope(sender: &Sender, delivery: &Delivery, plain: &Envelope) -> Result<Envelope, MessageError> {
     let Some(bounces) = &sender.bounces else { return Ok(plain.clone()) };
     let (local, domain) = bounces.as_str().rsplit_once('@').unwrap_or_default();
-    let path = format!("{local}+{}@{domain}", sender.key.sign_short(BOUNCE, delivery.id));
+    let path = format!("{local}+{}@{domain}", sender.key.sign_short(BOUNCE, delivery.id.0));
     let path = path.parse().map_err(|_| MessageError(format!("\"{path}\" is no return path")))?;
     Envelope::new(Some(path), plain.to().to_vec()).map_err(|error| MessageError(error.to_string()))
 }
@@ -268,7 +269,7 @@ fn envelope(sender: &Sender, delivery: &Delivery, plain: &Envelope) -> Result<En
 /// somebody who is in no list yet.
 fn list_headers(sender: &Sender, delivery: &Delivery, links: &Links) -> Vec<(&'static str, String)> {
     let automatic = ("Auto-Submitted", "auto-generated".to_owned());
-    if delivery.digest == CONFIRMATION {
+    if delivery.digest == DigestId::Confirmation {
         return vec![automatic];
     }
     let address = sender.from.email.to_string();
@@ -299,13 +300,13 @@ fn part(content_type: ContentType, text: &str) -> Result<SinglePart, MessageErro
 }
 
 /// RFC 2919.
-fn list_id(sender: &Sender, digest: &str) -> String {
+fn list_id(sender: &Sender, digest: &DigestId) -> String {
     format!("{} <{}.{}>", quoted(&sender.channel), label(digest), sender.from.email.domain())
 }
 
 /// The id of a digest as a label of a domain name.
-fn label(digest: &str) -> String {
-    digest.trim_start_matches('_').chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
+fn label(digest: &DigestId) -> String {
+    digest.as_str().trim_start_matches('_').chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
 }
 
 /// A phrase for a header: what is not plain ASCII text is left out.
@@ -316,7 +317,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// The Message-ID of a delivery (RFC 5322 section 3.6.4): made from what it is, so the same in every replay.
-pub fn message_id(digest: &str, issue: u64, created: jiff::Timestamp, recipient: &str, domain: &str) -> String {
+pub fn message_id(digest: &str, issue: IssueKey, created: jiff::Timestamp, recipient: &str, domain: &str) -> String {
     let digest = Sha256::digest(format!("{digest}\0{issue}\0{created}\0{recipient}"));
     let hex = crate::text::hex(&digest[..16]);
     format!("{hex}@{domain}")
@@ -325,20 +326,16 @@ pub fn message_id(digest: &str, issue: u64, created: jiff::Timestamp, recipient:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::keys::DeliveryKey;
 
     fn delivery(subject: &str) -> Delivery {
         Delivery {
-            id: 1,
+            id: DeliveryKey(1),
             digest: "weekly".into(),
             recipient: "ana@example.org".into(),
             message_id: "abc@example.org".into(),
             attempts: 0,
-            issue: std::sync::Arc::new(Issue {
-                subject: subject.into(),
-                text: format!("é {}", "x".repeat(3000)),
-                html: "<p>é</p>".into(),
-                name: String::new(),
-            }),
+            issue: std::sync::Arc::new(Issue { subject: subject.into(), text: format!("é {}", "x".repeat(3000)), html: "<p>é</p>".into(), name: None }),
             created: "2022-10-17T06:00:00Z".parse().unwrap(),
         }
     }
@@ -363,12 +360,8 @@ mod tests {
     fn each_recipient_has_a_link_of_their_own_wherever_the_place_stands() {
         for before in 0..90 {
             let text = format!("{}{UNSUBSCRIBE_PLACE} end é\n{UNSUBSCRIBE_PLACE}", "x".repeat(before));
-            let issue = Issue {
-                subject: "s".into(),
-                text: text.clone(),
-                html: format!("<a href=\"{UNSUBSCRIBE_PLACE}\">é</a> a@@b {PREFERENCES_PLACE}"),
-                name: String::new(),
-            };
+            let issue =
+                Issue { subject: "s".into(), text: text.clone(), html: format!("<a href=\"{UNSUBSCRIBE_PLACE}\">é</a> a@@b {PREFERENCES_PLACE}"), name: None };
             let prepared = prepare(&issue).unwrap();
             let body = prepared.with_links(&encoded_link("https://x.example/a?b=c"), &encoded_link("https://y.example/"));
             let joined = String::from_utf8(body.clone()).unwrap().replace("=\r\n", "");

@@ -19,7 +19,8 @@ use crate::clock::Clock;
 use crate::deliver::DeliverError;
 use crate::deliver::message::{Built, Prepared, Sender, build, prepare};
 use crate::deliver::transport::Transport;
-use crate::model::digest::{CONFIRMATION, Delivery, DeliveryState, Issue, OnUncertain};
+use crate::model::digest::{Delivery, DeliveryState, DigestId, Issue, OnUncertain};
+use crate::model::keys::DeliveryKey;
 use crate::model::subscriber::SubscriberState;
 use crate::store::{Claimed, Store, StoreError, Unit, Write};
 
@@ -82,7 +83,7 @@ impl Office {
     ///
     /// # Errors
     /// Only when the store fails; a refusal is a result.
-    pub async fn deliver(&self, digest: Option<&str>, mut on_done: impl FnMut(Progress)) -> anyhow::Result<Deliveries> {
+    pub async fn deliver(&self, digest: Option<&DigestId>, mut on_done: impl FnMut(Progress)) -> anyhow::Result<Deliveries> {
         if self.pace.on_uncertain == OnUncertain::Skip {
             let skipped = self.store.write(|w| w.mailing().skip_uncertain(self.clock.now()))?;
             if skipped > 0 {
@@ -122,7 +123,7 @@ impl Office {
     }
 
     /// Reads what is due, a chunk at a time. The body of an issue is encoded once for all who get it.
-    async fn read_all(&self, due: &[i64], waiting: &mpsc::Sender<(Delivery, Body)>) -> anyhow::Result<()> {
+    async fn read_all(&self, due: &[DeliveryKey], waiting: &mpsc::Sender<(Delivery, Body)>) -> anyhow::Result<()> {
         let mut bodies: HashMap<usize, Body> = HashMap::new();
         let mut last: Option<Arc<Issue>> = None;
         for chunk in due.chunks(CHUNK) {
@@ -242,7 +243,7 @@ impl Office {
         let (state, reason) = settled.outcome.state();
         if !unit.mailing().settle(settled.claimed, state, reason, settled.next_attempt)? {
             // Our lease had ended, or the delivery was erased: whoever has it now says what became of it.
-            tracing::warn!(delivery.number = settled.claimed.number, "a delivery was taken over while it was under way");
+            tracing::warn!(delivery.number = settled.claimed.number.0, "a delivery was taken over while it was under way");
             return Ok(());
         }
         match &settled.follow {
@@ -288,15 +289,15 @@ fn address(issue: &Arc<Issue>) -> usize {
 }
 
 /// A confirmation goes to whoever asks for it, also to one who left before; not to one who complained of us.
-fn bars(reason: &str, digest: &str) -> bool {
-    digest != CONFIRMATION || reason == SubscriberState::Complained.as_str()
+fn bars(reason: &str, digest: &DigestId) -> bool {
+    *digest != DigestId::Confirmation || reason == SubscriberState::Complained.as_str()
 }
 
 /// A delivery that a sender wants.
 struct Wanted {
-    id: i64,
+    id: DeliveryKey,
     attempts: u32,
-    digest: String,
+    digest: DigestId,
     hash: String,
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Press, queue};
 use crate::deliver::message::message_id;
-use crate::model::digest::{CONFIRMATION, PERSONAL};
+use crate::model::digest::{DigestId, Scope};
 use crate::model::mail_address::Address;
 use crate::model::subscriber::{Consent, Preferences, Subscriber, SubscriberState};
 use crate::model::token::{CONFIRM, PREFERENCES, SigningKey, UNSUBSCRIBE};
@@ -48,8 +48,8 @@ pub fn sign_up(store: &Store, press: Press, address: &Address, preferences: &Pre
     let (key, now) = (&press.sender.key, press.now);
     let a_day_ago = now.saturating_sub(SignedDuration::from_hours(24))?;
     let hash = key.hash(address.as_str());
-    let (queued, known) =
-        store.read(|r| Ok::<_, StoreError>((r.subscribers().queued_since(address.as_str(), CONFIRMATION, a_day_ago)?, r.subscribers().get(&hash)?)))?;
+    let (queued, known) = store
+        .read(|r| Ok::<_, StoreError>((r.subscribers().queued_since(address.as_str(), &DigestId::Confirmation, a_day_ago)?, r.subscribers().get(&hash)?)))?;
     if queued >= CONFIRMATIONS_A_DAY {
         return Ok(false);
     }
@@ -74,12 +74,12 @@ pub fn sign_up(store: &Store, press: Press, address: &Address, preferences: &Pre
     let domain = press.sender.from.email.domain();
     store.write(|w| {
         // Counted again: many may ask at once.
-        if w.subscribers().queued_since(address.as_str(), CONFIRMATION, a_day_ago)? >= CONFIRMATIONS_A_DAY {
+        if w.subscribers().queued_since(address.as_str(), &DigestId::Confirmation, a_day_ago)? >= CONFIRMATIONS_A_DAY {
             return Ok(false);
         }
         w.subscribers().forget_private_mail(now.saturating_sub(CONFIRM_WITHIN)?)?;
-        let new = NewIssue { digest: CONFIRMATION, slot: None, now, issue: &issue, stories: &[], recipients: &recipients };
-        w.mailing().queue_issue(&new, |number, recipient| message_id(CONFIRMATION, number, now, recipient, domain))?;
+        let new = NewIssue { digest: &DigestId::Confirmation, slot: None, now, issue: &issue, stories: &[], recipients: &recipients };
+        w.mailing().queue_issue(&new, |number, recipient| message_id(DigestId::Confirmation.as_str(), number, now, recipient, domain))?;
         Ok(true)
     })
 }
@@ -188,15 +188,16 @@ pub fn unsubscribe(store: &Store, key: &SigningKey, token: &str, topic: Option<&
     let Some((digest, hash)) = payload.as_deref().and_then(|payload| payload.split_once(' ')) else { return Ok(Left::Unknown) };
     // Mails of an earlier courant have the address itself in their links.
     let hash = if hash.contains('@') { key.hash(hash) } else { hash.to_owned() };
-    let left = store.write(|w| leave(w, key, digest, &hash, topic, now))?;
+    let digest = DigestId::from(digest);
+    let left = store.write(|w| leave(w, key, &digest, &hash, topic, now))?;
     if left == Left::All {
-        tracing::info!(digest.id = digest, "a recipient unsubscribed");
+        tracing::info!(digest.id = digest.as_str(), "a recipient unsubscribed");
     }
     Ok(left)
 }
 
-fn leave(unit: &Unit<Write>, key: &SigningKey, digest: &str, hash: &str, topic: Option<&str>, now: Timestamp) -> anyhow::Result<Left> {
-    if digest == PERSONAL
+fn leave(unit: &Unit<Write>, key: &SigningKey, digest: &DigestId, hash: &str, topic: Option<&str>, now: Timestamp) -> anyhow::Result<Left> {
+    if *digest == DigestId::Personal
         && let Some(topic) = topic
         && let Some(subscriber) = unit.subscribers().get(hash)?
         && let Some(tastes) = subscriber.preferences.tastes.clone().leave_topic(topic)
@@ -205,10 +206,10 @@ fn leave(unit: &Unit<Write>, key: &SigningKey, digest: &str, hash: &str, topic: 
         put_within(unit, key, subscriber.address, preferences, subscriber.consent, subscriber.state, now)?;
         return Ok(Left::Topic);
     }
-    if digest == PERSONAL {
+    if *digest == DigestId::Personal {
         suppress_within(unit, hash, SubscriberState::Unsubscribed, now)?;
     } else {
-        unit.subscribers().suppress(hash, digest, SubscriberState::Unsubscribed.as_str(), now)?;
+        unit.subscribers().suppress(hash, &Scope::Digest(digest.clone()), SubscriberState::Unsubscribed.as_str(), now)?;
     }
     Ok(Left::All)
 }
@@ -227,8 +228,8 @@ pub fn suppress(store: &Store, hash: &str, why: SubscriberState, now: Timestamp)
 /// # Errors
 /// When the store fails.
 pub fn suppress_within(unit: &Unit<Write>, hash: &str, why: SubscriberState, now: Timestamp) -> Result<(), StoreError> {
-    let digest = if why == SubscriberState::Unsubscribed { PERSONAL } else { "" };
-    unit.subscribers().suppress(hash, digest, why.as_str(), now)?;
+    let scope = if why == SubscriberState::Unsubscribed { Scope::Digest(DigestId::Personal) } else { Scope::All };
+    unit.subscribers().suppress(hash, &scope, why.as_str(), now)?;
     unit.subscribers().set_state(hash, why).map(drop)
 }
 
@@ -264,7 +265,7 @@ pub fn erase(store: &Store, key: &SigningKey, address: &Address, now: Timestamp)
     let hash = key.hash(address.as_str());
     let was_known = store.write(|w| {
         let was_known = w.subscribers().has_recipient(address.as_str())?;
-        w.subscribers().suppress(&hash, "", "erased", now)?;
+        w.subscribers().suppress(&hash, &Scope::All, "erased", now)?;
         let was_there = w.subscribers().delete(&hash)?;
         w.subscribers().delete_deliveries(address.as_str())?;
         Ok::<_, StoreError>(was_known || was_there)

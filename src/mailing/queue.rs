@@ -9,7 +9,8 @@ use super::Press;
 use crate::clock::Interrupted;
 use crate::deliver::message::message_id;
 use crate::digest::{self, Edition};
-use crate::model::digest::{Digest, Issue, Notice, OPERATOR, PERSONAL};
+use crate::model::digest::{Digest, DigestId, Issue, Notice};
+use crate::model::keys::{EntryKey, IssueKey};
 use crate::model::mail_address::Address;
 use crate::model::story::Story;
 use crate::model::subscriber::{Preferences, Tastes};
@@ -51,7 +52,7 @@ pub fn queue(store: &Store, press: Press, digest: &Digest, force: bool) -> anyho
         return Ok(Turn::NothingNew);
     }
     let ids: Vec<String> = stories.into_iter().map(|story| story.id).collect();
-    let message_id = |number: u64, recipient: &str| message_id(&digest.id, number, now, recipient, sender.from.email.domain());
+    let message_id = |number: IssueKey, recipient: &str| message_id(digest.id.as_str(), number, now, recipient, sender.from.email.domain());
     let queued = store.write(|w| {
         let mut recipients = Vec::new();
         for recipient in digest.recipients.iter().filter(|_| !is_empty) {
@@ -88,7 +89,7 @@ pub struct Preview {
     pub stories: Vec<Story>,
     pub issue: Issue,
     /// The last entry that was looked at.
-    last: i64,
+    last: EntryKey,
 }
 
 /// The issue of a configured digest that would go out now.
@@ -97,20 +98,20 @@ pub struct Preview {
 /// When the store or a template fails.
 pub fn preview(store: &Store, press: Press, digest: &Digest) -> anyhow::Result<Preview> {
     let (seen, last, stories) = store.read(|r| {
-        let seen = r.mailing().digest_mark(&digest.id)?.unwrap_or(0);
+        let seen = r.mailing().digest_mark(&digest.id)?.unwrap_or(EntryKey::BEFORE_ALL);
         Ok::<_, StoreError>((seen, r.entries().last()?, r.entries().stories_since(seen, Some(&digest.id), STORIES_MAX)?))
     })?;
     let tastes = digest::tastes(digest);
     let picked = digest::pick(&tastes, seen..last, &stories);
-    let id: String = digest.id.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    let name = if picked.is_empty() { String::new() } else { format!("{id}-{}", press.now.strftime("%Y%m%d-%H%M%S")) };
+    let id: String = digest.id.as_str().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let name = (!picked.is_empty()).then(|| format!("{id}-{}", press.now.strftime("%Y%m%d-%H%M%S")));
     let edition = Edition {
         title: &digest.title,
         language: &digest.language,
         tastes: &tastes,
         entries_max: digest.entries_max,
         is_personal: false,
-        name: &name,
+        name: name.as_deref(),
         is_public: press.sender.public_url.is_some(),
         controller: press.newsletter.controller.as_deref(),
     };
@@ -137,7 +138,7 @@ pub fn queue_personal(store: &Store, press: Press, stop: &CancellationToken) -> 
     let mut turn = PersonalTurn::default();
     // Looked up before the stories: an entry that comes in between is for the next issue.
     let last = store.read(|r| r.entries().last())?;
-    let (mut stories, mut since) = (Vec::new(), i64::MAX);
+    let (mut stories, mut since) = (Vec::new(), EntryKey::MAX);
     loop {
         let groups = store.read(|r| r.subscribers().due_groups(press.now, GROUPS))?;
         if groups.is_empty() {
@@ -161,7 +162,7 @@ pub fn queue_personal(store: &Store, press: Press, stop: &CancellationToken) -> 
 }
 
 /// Gives some groups their issues, or a slot without one; a large group takes more than one unit of work.
-fn serve(store: &Store, press: Press, groups: &[Group], issues: &[Option<Issue>], last: i64, turn: &mut PersonalTurn) -> anyhow::Result<()> {
+fn serve(store: &Store, press: Press, groups: &[Group], issues: &[Option<Issue>], last: EntryKey, turn: &mut PersonalTurn) -> anyhow::Result<()> {
     let mut left: Vec<(&Group, Option<&Issue>)> = groups.iter().zip(issues).map(|(group, issue)| (group, issue.as_ref())).collect();
     while !left.is_empty() {
         let counts = store.write(|w| left.iter().map(|(group, issue)| fill(w, press, group, *issue, last)).collect::<Result<Vec<usize>, _>>())?;
@@ -176,10 +177,10 @@ fn serve(store: &Store, press: Press, groups: &[Group], issues: &[Option<Issue>]
     Ok(())
 }
 
-fn fill(unit: &Unit<Write>, press: Press, group: &Group, issue: Option<&Issue>, last: i64) -> Result<usize, StoreError> {
+fn fill(unit: &Unit<Write>, press: Press, group: &Group, issue: Option<&Issue>, last: EntryKey) -> Result<usize, StoreError> {
     let domain = press.sender.from.email.domain();
-    let message_id = |number: u64, address: &str| message_id(PERSONAL, number, press.now, address, domain);
-    let new = GroupIssue { digest: PERSONAL, issue, seen: last.max(group.seen), now: press.now };
+    let message_id = |number: IssueKey, address: &str| message_id(DigestId::Personal.as_str(), number, press.now, address, domain);
+    let new = GroupIssue { digest: &DigestId::Personal, issue, seen: last.max(group.seen), now: press.now };
     unit.subscribers().fill_group(group, &new, message_id)
 }
 
@@ -187,12 +188,12 @@ fn fill(unit: &Unit<Write>, press: Press, group: &Group, issue: Option<&Issue>, 
 ///
 /// # Errors
 /// When the store or a template fails.
-pub fn preview_personal(store: &Store, press: Press, preferences: &Preferences, seen: i64) -> anyhow::Result<Option<Issue>> {
+pub fn preview_personal(store: &Store, press: Press, preferences: &Preferences, seen: EntryKey) -> anyhow::Result<Option<Issue>> {
     let stories = store.read(|r| r.entries().stories_since(seen, None, STORIES_MAX))?;
-    personal_issue(press, (&preferences.language, &preferences.tastes), seen..i64::MAX, &stories)
+    personal_issue(press, (&preferences.language, &preferences.tastes), seen..EntryKey::MAX, &stories)
 }
 
-fn personal_issue(press: Press, (language, tastes): (&String, &Tastes), seen: Range<i64>, stories: &[Story]) -> anyhow::Result<Option<Issue>> {
+fn personal_issue(press: Press, (language, tastes): (&String, &Tastes), seen: Range<EntryKey>, stories: &[Story]) -> anyhow::Result<Option<Issue>> {
     let picked = digest::pick(tastes, seen.clone(), stories);
     if picked.is_empty() {
         return Ok(None);
@@ -206,7 +207,7 @@ fn personal_issue(press: Press, (language, tastes): (&String, &Tastes), seen: Ra
         tastes,
         entries_max: newsletter.entries_max,
         is_personal: true,
-        name: &name,
+        name: Some(&name),
         is_public: press.sender.public_url.is_some(),
         controller: newsletter.controller.as_deref(),
     };
@@ -240,8 +241,8 @@ pub fn queue_notices(store: &Store, press: Press, operators: &[Address]) -> anyh
             return Ok(());
         }
         w.mailing().forget_notices(notices.len())?;
-        let new = NewIssue { digest: OPERATOR, slot: None, now, issue: &issue, stories: &[], recipients: &recipients };
-        w.mailing().queue_issue(&new, |number, recipient| message_id(OPERATOR, number, now, recipient, domain)).map(drop)
+        let new = NewIssue { digest: &DigestId::Operator, slot: None, now, issue: &issue, stories: &[], recipients: &recipients };
+        w.mailing().queue_issue(&new, |number, recipient| message_id(DigestId::Operator.as_str(), number, now, recipient, domain)).map(drop)
     })?;
     Ok(notices.len())
 }
@@ -252,6 +253,6 @@ pub(super) fn mail(press: Press, folder: &str, data: &impl serde::Serialize) -> 
         subject: crate::text::one_line(&press.templates.render(&format!("{folder}/subject.txt"), data)?),
         text: press.templates.render(&format!("{folder}/body.txt"), data)?,
         html: press.templates.render(&format!("{folder}/body.html"), data)?,
-        name: String::new(),
+        name: None,
     })
 }

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use super::people::{self, Left};
+use crate::model::keys::DeliveryKey;
 use crate::model::mail_address::Address;
 use crate::model::subscriber::SubscriberState;
 use crate::model::token::{BOUNCE, SigningKey, UNSUBSCRIBE};
@@ -68,7 +69,7 @@ fn concerned(unit: &Unit<Write>, key: &SigningKey, report: &Report, addresses: &
     let list = unit.subscribers();
     let mut recipient = None;
     for number in report.return_tokens.iter().filter_map(|token| key.verify_short(BOUNCE, token)) {
-        recipient = recipient.or(list.delivery_recipient(Some(number), None)?);
+        recipient = recipient.or(list.delivery_recipient(Some(DeliveryKey(number)), None)?);
     }
     for message_id in &report.message_ids {
         if recipient.is_none() {

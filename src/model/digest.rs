@@ -3,13 +3,14 @@
 use crate::text::primary_language;
 
 use super::channel::Channel;
+use super::keys::DeliveryKey;
 use super::mail_address::Address;
 use super::schedule::Schedule;
 
 /// `[[digest]]` of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Digest {
-    pub id: String,
+    pub id: DigestId,
     pub title: String,
     /// BCP 47.
     pub language: String,
@@ -48,12 +49,65 @@ pub const UNSUBSCRIBE_PLACE: &str = "@@UNSUBSCRIBE@@";
 /// Stands for the address of a subscriber's preferences.
 pub const PREFERENCES_PLACE: &str = "@@PREFERENCES@@";
 
-/// The id of the subscribers' own digests; configured ones cannot begin with a `_`.
-pub const PERSONAL: &str = "_personal";
-/// The id of the operator's own digest.
-pub const OPERATOR: &str = "_operator";
-/// The id of confirmation mails: they go to people who are in no list.
-pub const CONFIRMATION: &str = "_confirm";
+/// What a mail is an issue of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DigestId {
+    /// `[[digest]]` of the configuration, by its id, which cannot begin with a `_`.
+    Configured(String),
+    /// The subscribers' own digests.
+    Personal,
+    /// The operator's own digest.
+    Operator,
+    /// Confirmation mails: they go to people who are in no list.
+    Confirmation,
+}
+
+impl DigestId {
+    pub fn as_str(&self) -> &str {
+        match self {
+            DigestId::Configured(id) => id,
+            DigestId::Personal => "_personal",
+            DigestId::Operator => "_operator",
+            DigestId::Confirmation => "_confirm",
+        }
+    }
+}
+
+impl From<String> for DigestId {
+    fn from(text: String) -> Self {
+        let own = [DigestId::Personal, DigestId::Operator, DigestId::Confirmation];
+        own.into_iter().find(|id| id.as_str() == text).unwrap_or(DigestId::Configured(text))
+    }
+}
+
+impl From<&str> for DigestId {
+    fn from(text: &str) -> Self {
+        DigestId::from(text.to_owned())
+    }
+}
+
+impl std::fmt::Display for DigestId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What somebody is not to get any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// No mail of ours at all.
+    All,
+    Digest(DigestId),
+}
+
+impl Scope {
+    pub fn as_str(&self) -> &str {
+        match self {
+            Scope::All => "",
+            Scope::Digest(id) => id.as_str(),
+        }
+    }
+}
 
 /// One rendered digest, the same for all its recipients but for the places of their own links.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,8 +115,8 @@ pub struct Issue {
     pub subject: String,
     pub text: String,
     pub html: String,
-    /// Of its web version; empty where there is none.
-    pub name: String,
+    /// Of its web version, where there is one.
+    pub name: Option<String>,
 }
 
 /// Something that the operator has to know of a source: it broke, it was mended, it works again.
@@ -108,8 +162,8 @@ impl DeliveryState {
 /// A delivery to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
-    pub id: i64,
-    pub digest: String,
+    pub id: DeliveryKey,
+    pub digest: DigestId,
     pub recipient: String,
     /// RFC 5322 Message-ID without angle brackets: the same at every attempt, so that a mailbox can tell a repeat.
     pub message_id: String,
@@ -118,4 +172,16 @@ pub struct Delivery {
     pub issue: std::sync::Arc<Issue>,
     /// The Date header: when the issue was made.
     pub created: jiff::Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_read_as_it_was_written() {
+        for id in [DigestId::Personal, DigestId::Operator, DigestId::Confirmation, DigestId::Configured("weekly".into())] {
+            assert_eq!(DigestId::from(id.as_str()), id);
+        }
+    }
 }

@@ -9,6 +9,7 @@ pub mod feed;
 pub mod filter;
 pub mod guard;
 pub mod key;
+pub mod keys;
 pub mod mail_address;
 pub mod outlet;
 pub mod schedule;

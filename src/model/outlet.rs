@@ -44,12 +44,42 @@ impl Archives {
     }
 }
 
+/// Which outlet it is, by where it stands under the address of the channel.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum OutletKey {
+    /// The whole channel, at that address itself.
+    Channel,
+    /// A part of it, with a slash at the end.
+    Path(String),
+}
+
+impl OutletKey {
+    /// The path: empty for the channel.
+    pub fn as_str(&self) -> &str {
+        match self {
+            OutletKey::Channel => "",
+            OutletKey::Path(path) => path,
+        }
+    }
+}
+
+impl From<&str> for OutletKey {
+    fn from(path: &str) -> Self {
+        if path.is_empty() { OutletKey::Channel } else { OutletKey::Path(path.to_owned()) }
+    }
+}
+
+impl std::fmt::Display for OutletKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// A feed in all its formats, and the page of the same stories.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outlet {
     pub kind: OutletKind,
-    /// Under the address of the channel: empty, or with a slash at its end.
-    pub path: String,
+    pub path: OutletKey,
     /// Its own name; empty for the channel.
     pub name: String,
     /// BCP 47; stories are shown in it where a version of them exists.
@@ -69,18 +99,19 @@ pub struct FeedChoice {
 /// All outlets of a channel: itself, each topic, each partner, each language of a source, and what `[[feed]]` names.
 pub fn outlets(channel: &Channel, topics: &[Topic], sources: &[Source], feeds: &[FeedChoice]) -> Vec<Outlet> {
     let language = &channel.language;
-    let outlet = |kind, path: String, name: &str, language: &str, tastes| Outlet { kind, path, name: name.to_owned(), language: language.to_owned(), tastes };
-    let mut all = vec![outlet(OutletKind::Channel, String::new(), "", language, Tastes::default())];
+    let outlet = |kind, path, name: &str, language: &str, tastes| Outlet { kind, path, name: name.to_owned(), language: language.to_owned(), tastes };
+    let part = |folder: &str, name: &str| OutletKey::Path(format!("{folder}/{}/", slug(name)));
+    let mut all = vec![outlet(OutletKind::Channel, OutletKey::Channel, "", language, Tastes::default())];
     for topic in topics {
         let tastes = Tastes { topics: vec![topic.id.clone()], ..Tastes::default() };
-        all.push(outlet(OutletKind::Topic, format!("topics/{}/", slug(&topic.id)), topic.label(language), language, tastes));
+        all.push(outlet(OutletKind::Topic, part("topics", &topic.id), topic.label(language), language, tastes));
     }
     let mut partners: Vec<&str> = sources.iter().map(|source| source.partner.as_str()).collect();
     partners.sort_unstable();
     partners.dedup();
     for partner in partners {
         let tastes = Tastes { partners: vec![partner.to_owned()], ..Tastes::default() };
-        all.push(outlet(OutletKind::Partner, format!("partners/{}/", slug(partner)), partner, language, tastes));
+        all.push(outlet(OutletKind::Partner, part("partners", partner), partner, language, tastes));
     }
     let mut spoken: Vec<String> = sources.iter().filter_map(|source| Some(source.language.as_deref()?.split('-').next()?.to_ascii_lowercase())).collect();
     spoken.push(language.split('-').next().unwrap_or(language).to_ascii_lowercase());
@@ -88,11 +119,11 @@ pub fn outlets(channel: &Channel, topics: &[Topic], sources: &[Source], feeds: &
     spoken.dedup();
     for spoken in spoken {
         let tastes = Tastes { languages: vec![spoken.clone()], ..Tastes::default() };
-        all.push(outlet(OutletKind::Language, format!("languages/{}/", slug(&spoken)), &spoken, &spoken, tastes));
+        all.push(outlet(OutletKind::Language, part("languages", &spoken), &spoken, &spoken, tastes));
     }
     for feed in feeds {
         let own = feed.language.as_deref().unwrap_or(language);
-        all.push(outlet(OutletKind::Feed, format!("feeds/{}/", slug(&feed.id)), &feed.title, own, feed.tastes.clone()));
+        all.push(outlet(OutletKind::Feed, part("feeds", &feed.id), &feed.title, own, feed.tastes.clone()));
     }
     // Names that are alike without their accents and signs share no path.
     let mut seen = std::collections::HashSet::new();
@@ -100,7 +131,7 @@ pub fn outlets(channel: &Channel, topics: &[Topic], sources: &[Source], feeds: &
         let (mut number, path) = (1, outlet.path.clone());
         while !seen.insert(outlet.path.clone()) {
             number += 1;
-            outlet.path = format!("{}-{number}/", path.trim_end_matches('/'));
+            outlet.path = OutletKey::Path(format!("{}-{number}/", path.as_str().trim_end_matches('/')));
         }
     }
     all

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::text::primary_language;
 
 use super::entry::Entry;
+use super::keys::EntryKey;
 use super::subscriber::Tastes;
 use super::topic::TopicMatch;
 
@@ -54,8 +55,8 @@ pub struct StoredEntry {
     pub reason: Option<String>,
     /// How often it went out as news.
     pub announced: u32,
-    /// Its place in the order in which we first saw entries; 0 until it is stored.
-    pub order: i64,
+    /// Its place in the order in which we first saw entries.
+    pub order: EntryKey,
 }
 
 /// What an entry is sorted by: its own date, but never one that had not come yet when it was first seen.
@@ -135,7 +136,7 @@ impl Story {
     }
 
     /// The place in the order of entries at which this story became one for a reader with these tastes; `None` while it is not.
-    pub fn wanted_since(&self, tastes: &Tastes) -> Option<i64> {
+    pub fn wanted_since(&self, tastes: &Tastes) -> Option<EntryKey> {
         let topics = self.topics();
         // What is of no topic is wanted by those who chose none.
         let is_on_topic = if topics.is_empty() { tastes.topics.is_empty() } else { topics.iter().any(|matched| tastes.has_topic(&matched.topic)) };

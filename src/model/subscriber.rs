@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::keys::EntryKey;
 use super::mail_address::Address;
 use super::schedule::Schedule;
 use crate::text::is_language_tag;
@@ -260,5 +261,5 @@ pub struct Subscriber {
     pub created: Timestamp,
     pub last_issue: Option<Timestamp>,
     /// Entries up to this row of the store were looked at for an issue of theirs.
-    pub seen: i64,
+    pub seen: EntryKey,
 }

@@ -30,7 +30,7 @@ const ADDRESSES_MAX: usize = 50_000;
 
 /// Renders the pages: one of each outlet, one of each day that has stories.
 pub fn sitemap(frame: Frame, outlets: &[Outlet], days: &[(String, u64)]) -> Vec<u8> {
-    let pages = outlets.iter().map(|outlet| outlet.path.clone());
+    let pages = outlets.iter().map(|outlet| outlet.path.as_str().to_owned());
     let days = days.iter().map(|(day, _)| super::planet::day_path(day));
     let mut out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">\n".to_owned();
     for page in pages.chain(days).take(ADDRESSES_MAX) {

@@ -98,7 +98,7 @@ const FEEDS: [FeedLink; 3] = [
 /// # Errors
 /// When a template of the operator's is at fault.
 pub fn outlet(setting: Setting, outlet: &Outlet, stories: &[Story], templates: &Templates) -> Result<String, TemplateError> {
-    let mut page = page(setting, &outlet.language, &outlet.path);
+    let mut page = page(setting, &outlet.language, outlet.path.as_str());
     page.heading = match outlet.kind {
         OutletKind::Channel => String::new(),
         OutletKind::Language => capitalized(language_of(&outlet.name)),
@@ -107,7 +107,7 @@ pub fn outlet(setting: Setting, outlet: &Outlet, stories: &[Story], templates: &
     page.feeds = FEEDS.into();
     page.days = by_day(setting, &outlet.language, &outlet.tastes, &page.root, stories);
     for link in page.navigation.iter_mut().flat_map(|section| &mut section.links) {
-        link.is_here = link.path == outlet.path;
+        link.is_here = link.path == outlet.path.as_str();
     }
     templates.render("planet/index.html", &page)
 }
@@ -166,7 +166,7 @@ fn page<'a>(setting: Setting<'a>, language: &str, path: &str) -> Page<'a> {
             .iter()
             .filter(|outlet| outlet.kind == kind)
             .map(|outlet| Link {
-                path: outlet.path.clone(),
+                path: outlet.path.as_str().to_owned(),
                 name: if kind == OutletKind::Language { capitalized(language_of(&outlet.name)) } else { named(setting.frame, outlet, language) },
                 language: (kind == OutletKind::Language).then(|| outlet.name.clone()),
                 is_here: false,

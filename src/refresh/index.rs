@@ -5,6 +5,7 @@ use hashbrown::HashMap;
 use crate::dedupe::library::{BEARERS_MAX, Bearer, Bearers, DAYS_MAX, Known, Library, RARE_STORIES_MAX, stories};
 use crate::dedupe::sketch::{language_code, source_hash};
 use crate::model::key::KeyKind;
+use crate::model::keys::{EntryKey, StoryKey};
 use crate::store::{Holder, Posting, Postings, StoreError, Unit, Write};
 
 /// Entries that share an address: more are those of a front page.
@@ -16,11 +17,11 @@ const MEMBERS_MAX: usize = 12;
 pub struct StoreIndex<'u, 'w> {
     unit: &'u Unit<'w, Write>,
     /// The entry at hand, where it is stored already: it is never its own neighbour.
-    entry: Option<(i64, &'u str)>,
+    entry: Option<(EntryKey, &'u str)>,
     /// Stories of entries that were looked up; `None` for what is gone. Many features lead to the same entries.
-    stories: HashMap<i64, Option<i64>>,
+    stories: HashMap<EntryKey, Option<StoryKey>>,
     /// Entries that were compared: the same ones come near to many.
-    known: HashMap<i64, Option<Known>>,
+    known: HashMap<EntryKey, Option<Known>>,
     languages: Option<Vec<u32>>,
     has_rulings: bool,
     /// What was asked for last: its memory is used again.
@@ -48,7 +49,7 @@ impl<'u, 'w> StoreIndex<'u, 'w> {
     ///
     /// # Errors
     /// When the store fails.
-    pub fn but(unit: &'u Unit<'w, Write>, entry: i64, id: &'u str) -> Result<Self, StoreError> {
+    pub fn but(unit: &'u Unit<'w, Write>, entry: EntryKey, id: &'u str) -> Result<Self, StoreError> {
         Ok(StoreIndex { entry: Some((entry, id)), ..StoreIndex::new(unit)? })
     }
 
@@ -65,13 +66,13 @@ impl<'u, 'w> StoreIndex<'u, 'w> {
         self.known.clear();
     }
 
-    fn is_own(&self, entry: i64) -> bool {
+    fn is_own(&self, entry: EntryKey) -> bool {
         self.entry.is_some_and(|(own, _)| own == entry)
     }
 
     /// Looks up the stories of all these entries together.
-    fn look_up(&mut self, entries: impl Iterator<Item = i64>) -> Result<(), StoreError> {
-        let mut unknown: Vec<i64> = entries.filter(|entry| !self.stories.contains_key(entry)).collect();
+    fn look_up(&mut self, entries: impl Iterator<Item = EntryKey>) -> Result<(), StoreError> {
+        let mut unknown: Vec<EntryKey> = entries.filter(|entry| !self.stories.contains_key(entry)).collect();
         unknown.sort_unstable();
         unknown.dedup();
         match unknown[..] {
@@ -130,7 +131,7 @@ impl Library for StoreIndex<'_, '_> {
         Ok(bearers)
     }
 
-    fn known(&mut self, entry: i64) -> Result<Option<Known>, StoreError> {
+    fn known(&mut self, entry: EntryKey) -> Result<Option<Known>, StoreError> {
         if let Some(known) = self.known.get(&entry) {
             return Ok(known.clone());
         }
@@ -139,7 +140,7 @@ impl Library for StoreIndex<'_, '_> {
         Ok(known)
     }
 
-    fn members(&mut self, story: i64) -> Result<Vec<i64>, StoreError> {
+    fn members(&mut self, story: StoryKey) -> Result<Vec<EntryKey>, StoreError> {
         self.unit.placing().members(story, MEMBERS_MAX)
     }
 
@@ -150,7 +151,7 @@ impl Library for StoreIndex<'_, '_> {
         }
     }
 
-    fn is_kept_out(&mut self, story: i64) -> Result<bool, StoreError> {
+    fn is_kept_out(&mut self, story: StoryKey) -> Result<bool, StoreError> {
         match self.entry {
             Some((_, id)) if self.has_rulings => self.unit.placing().is_kept_out(id, story),
             // Nobody said anything yet of an entry that is only coming in.
@@ -158,7 +159,7 @@ impl Library for StoreIndex<'_, '_> {
         }
     }
 
-    fn are_kept_apart(&mut self, a: i64, b: i64) -> Result<bool, StoreError> {
+    fn are_kept_apart(&mut self, a: StoryKey, b: StoryKey) -> Result<bool, StoreError> {
         if self.has_rulings { self.unit.placing().are_kept_apart(a, b) } else { Ok(false) }
     }
 }

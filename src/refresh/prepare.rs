@@ -147,6 +147,6 @@ pub fn sketch_of(entry: &Entry, first_seen: Timestamp) -> Sketch {
 
 /// Addresses in HTML that we made: links and pictures.
 fn addresses(html: &str) -> impl Iterator<Item = String> + '_ {
-    let parts = html.split(" href=\"").skip(1).chain(html.split(" src=\"").skip(1));
-    parts.filter_map(|rest| canonical_key(&rest.split('"').next()?.replace("&amp;", "&")))
+    let after = |name: &'static str| memchr::memmem::find_iter(html.as_bytes(), name).map(move |at| &html[at + name.len()..]);
+    after(" href=\"").chain(after(" src=\"")).filter_map(|rest| canonical_key(&rest[..memchr::memchr(b'"', rest.as_bytes())?].replace("&amp;", "&")))
 }

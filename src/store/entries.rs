@@ -7,10 +7,13 @@ use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
 
 use super::unit::{Entries, Write};
+use super::values::keys_text;
 use super::{Result, StoreError, millis, optional_time, time};
 use crate::model::address::canonical_key;
+use crate::model::digest::DigestId;
 use crate::model::entry::{Alternate, Entry, Identity, Provenance};
 use crate::model::feed::{Enclosure, Image, Person};
+use crate::model::keys::{EntryKey, StoryKey};
 use crate::model::sketch::hash64;
 use crate::model::story::{Relation, StoredEntry, Story};
 use crate::model::topic::TopicMatch;
@@ -154,30 +157,30 @@ impl<A> Entries<'_, A> {
             }
             None => {
                 let sql = format!("SELECT {columns} FROM {TABLES} WHERE entry.pk > ?1 AND first_seen >= ?2 ORDER BY entry.pk");
-                let after = filter.since.map_or(Ok(0), |since| self.first_since(since))?;
-                self.db.each(&sql, params![after - 1, filter.since.map_or(i64::MIN, millis)], read)
+                let after = filter.since.map_or(Ok(EntryKey::BEFORE_ALL), |since| self.last_not_since(since))?;
+                self.db.each(&sql, params![after, filter.since.map_or(i64::MIN, millis)], read)
             }
         }
     }
 
-    /// The first entry in the order that was first seen at a time or later.
-    fn first_since(&self, since: Timestamp) -> Result<i64> {
-        let sql = "SELECT coalesce(min(pk), 0) FROM entry WHERE first_seen >= ?1";
+    /// The place in the order before the first entry that was first seen at a time or later.
+    fn last_not_since(&self, since: Timestamp) -> Result<EntryKey> {
+        let sql = "SELECT coalesce(min(pk) - 1, 0) FROM entry WHERE first_seen >= ?1";
         self.db.one(sql, [millis(since)], |row| row.get(0))
     }
 
     /// One entry, by its place in the order.
-    pub fn get(&self, key: i64) -> Result<StoredEntry> {
+    pub fn get(&self, key: EntryKey) -> Result<StoredEntry> {
         self.get_if_there(key)?.ok_or_else(|| StoreError::Corrupt("an entry that is not there".into()))
     }
 
     /// The same, of an entry that may be gone.
-    pub fn get_if_there(&self, key: i64) -> Result<Option<StoredEntry>> {
+    pub fn get_if_there(&self, key: EntryKey) -> Result<Option<StoredEntry>> {
         self.db.row(&format!("SELECT {} FROM {TABLES} WHERE entry.pk = ?1", columns(Markup::With)), [key], stored)
     }
 
     /// The entries after a place in the order.
-    pub fn after(&self, after: i64, entries_max: usize, markup: Markup) -> Result<Vec<StoredEntry>> {
+    pub fn after(&self, after: EntryKey, entries_max: usize, markup: Markup) -> Result<Vec<StoredEntry>> {
         let sql = format!("SELECT {} FROM {TABLES} WHERE entry.pk > ?1 ORDER BY entry.pk LIMIT {entries_max}", columns(markup));
         self.db.rows(&sql, [after], stored)
     }
@@ -186,22 +189,22 @@ impl<A> Entries<'_, A> {
     pub fn find(&self, text: &str, entries_max: usize) -> Result<Vec<StoredEntry>> {
         let is_id = text.len() >= ID_CHARS_MIN && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
         let beginning = format!("SELECT pk FROM entry WHERE id >= ?1 AND id < ?1 || 'g' ORDER BY id LIMIT {entries_max}");
-        let mut keys = if is_id { self.db.rows(&beginning, [text], |row| row.get::<_, i64>(0))? } else { Vec::new() };
+        let mut keys = if is_id { self.db.rows(&beginning, [text], |row| row.get::<_, EntryKey>(0))? } else { Vec::new() };
         if let Some(key) = canonical_key(text) {
             let own = "SELECT entry FROM entry_key WHERE hash = ?1 AND is_alternate = 0";
-            keys.extend(self.db.rows(own, [hash64(key.as_bytes()) as i64], |row| row.get::<_, i64>(0))?);
+            keys.extend(self.db.rows(own, [hash64(key.as_bytes()) as i64], |row| row.get::<_, EntryKey>(0))?);
         }
-        keys.extend(self.db.row("SELECT pk FROM entry WHERE id = ?1", [text], |row| row.get::<_, i64>(0))?);
+        keys.extend(self.db.row("SELECT pk FROM entry WHERE id = ?1", [text], |row| row.get::<_, EntryKey>(0))?);
         let named = "SELECT entry.pk FROM source CROSS JOIN entry ON entry.source = source.id AND entry.identity = ?1";
-        keys.extend(self.db.rows(named, [Identity::Guid(text.to_owned()).key()], |row| row.get::<_, i64>(0))?);
+        keys.extend(self.db.rows(named, [Identity::Guid(text.to_owned()).key()], |row| row.get::<_, EntryKey>(0))?);
         keys.sort_unstable();
         keys.dedup();
         keys.truncate(entries_max);
         keys.into_iter().map(|key| self.get(key)).collect()
     }
 
-    /// The last entry of all; 0 while there is none.
-    pub fn last(&self) -> Result<i64> {
+    /// The last entry of all; `BEFORE_ALL` while there is none.
+    pub fn last(&self) -> Result<EntryKey> {
         self.db.one("SELECT coalesce(max(pk), 0) FROM entry", [], |row| row.get(0))
     }
 
@@ -211,31 +214,31 @@ impl<A> Entries<'_, A> {
     }
 
     /// The last entry that was first seen before a time: the stories after it are new to somebody who was there until then.
-    pub fn last_before(&self, time: Timestamp) -> Result<i64> {
+    pub fn last_before(&self, time: Timestamp) -> Result<EntryKey> {
         let sql = "SELECT coalesce((SELECT pk FROM entry WHERE first_seen < ?1 ORDER BY first_seen DESC, pk DESC LIMIT 1), 0)";
         self.db.one(sql, [millis(time)], |row| row.get(0))
     }
 
     /// The story that an entry is in.
-    pub fn story_of(&self, entry: i64) -> Result<Story> {
-        let key: i64 = self.db.one("SELECT story FROM entry WHERE pk = ?1", [entry], |row| row.get(0))?;
+    pub fn story_of(&self, entry: EntryKey) -> Result<Story> {
+        let key: StoryKey = self.db.one("SELECT story FROM entry WHERE pk = ?1", [entry], |row| row.get(0))?;
         self.stories(&[key], Markup::With)?.pop().ok_or_else(|| StoreError::Corrupt("a story without an entry".into()))
     }
 
     /// Stories by their keys, in that order; those that went into another one are left out.
-    pub fn stories(&self, keys: &[i64], markup: Markup) -> Result<Vec<Story>> {
-        let mut stories: HashMap<i64, Story> = self.stories_by_key(keys, markup)?;
+    pub fn stories(&self, keys: &[StoryKey], markup: Markup) -> Result<Vec<Story>> {
+        let mut stories: HashMap<StoryKey, Story> = self.stories_by_key(keys, markup)?;
         Ok(keys.iter().filter_map(|key| stories.remove(key)).collect())
     }
 
     /// The same, by key.
-    pub(super) fn stories_by_key(&self, keys: &[i64], markup: Markup) -> Result<HashMap<i64, Story>> {
+    pub(super) fn stories_by_key(&self, keys: &[StoryKey], markup: Markup) -> Result<HashMap<StoryKey, Story>> {
         let sql = format!(
             "SELECT {}, entry.story FROM json_each(?1) AS wanted JOIN entry ON entry.story = wanted.value JOIN source ON source.id = entry.source
              JOIN story ON story.pk = entry.story ORDER BY entry.story, entry.pk",
             columns(markup)
         );
-        let mut stories: HashMap<i64, Story> = HashMap::with_capacity(keys.len());
+        let mut stories: HashMap<StoryKey, Story> = HashMap::with_capacity(keys.len());
         self.db.each(&sql, [keys_text(keys)], |row| {
             let version = stored(row)?;
             let story = stories.entry(row.get(23)?).or_insert_with(|| Story { id: version.story.clone(), versions: Vec::new() });
@@ -247,22 +250,16 @@ impl<A> Entries<'_, A> {
 
     /// Stories that were announced, of which a version was first seen after the entry `seen`; the newest, the newest first, and
     /// without their HTML. With a digest, those that it told are left out.
-    pub fn stories_since(&self, seen: i64, digest: Option<&str>, stories_max: usize) -> Result<Vec<Story>> {
+    pub fn stories_since(&self, seen: EntryKey, digest: Option<&DigestId>, stories_max: usize) -> Result<Vec<Story>> {
         let sql = format!(
             "SELECT new.story FROM (SELECT story, sort_date FROM entry WHERE pk > ?1 ORDER BY pk DESC LIMIT {NEW_ENTRIES_MAX}) AS new
              WHERE EXISTS (SELECT 1 FROM entry AS told WHERE told.story = new.story AND told.announced > 0)
              AND NOT EXISTS (SELECT 1 FROM issue_story WHERE issue_story.digest = ?2 AND issue_story.story = new.story)
              GROUP BY new.story ORDER BY min(new.sort_date) DESC, new.story DESC LIMIT {stories_max}"
         );
-        let keys: Vec<i64> = self.db.rows(&sql, params![seen, digest], |row| row.get(0))?;
+        let keys: Vec<StoryKey> = self.db.rows(&sql, params![seen, digest], |row| row.get(0))?;
         self.stories(&keys, Markup::Without)
     }
-}
-
-/// Keys as one parameter: a statement for any number of them.
-pub(super) fn keys_text(keys: &[i64]) -> String {
-    let numbers: Vec<String> = keys.iter().map(i64::to_string).collect();
-    format!("[{}]", numbers.join(","))
 }
 
 /// Published stories, whole, by one query: `condition` and `order` are over the table `publication`.
@@ -291,7 +288,7 @@ impl Entries<'_, Write> {
         let sql = format!(
             "SELECT pk, story FROM entry WHERE source = ?1 AND last_seen < ?2 AND pk < (SELECT max(pk) FROM entry) ORDER BY last_seen LIMIT {entries_max}"
         );
-        let gone: Vec<(i64, i64)> = self.db.rows(&sql, params![source, millis(limit)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let gone: Vec<(EntryKey, StoryKey)> = self.db.rows(&sql, params![source, millis(limit)], |row| Ok((row.get(0)?, row.get(1)?)))?;
         for (entry, story) in &gone {
             self.db.execute("DELETE FROM unindexed WHERE entry = ?1", [entry])?;
             self.db.execute("DELETE FROM unsketched WHERE entry = ?1", [entry])?;
@@ -307,7 +304,7 @@ impl Entries<'_, Write> {
     }
 
     /// A story without entries is no more. What was published of it stays: archives never change.
-    fn forget_if_empty(&self, story: i64) -> Result<()> {
+    fn forget_if_empty(&self, story: StoryKey) -> Result<()> {
         let is_empty: bool = self.db.one("SELECT NOT EXISTS (SELECT 1 FROM entry WHERE story = ?1)", [story], |row| row.get(0))?;
         if is_empty {
             self.db.execute("DELETE FROM dirty_story WHERE story = ?1", [story])?;

@@ -20,13 +20,16 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use memmap2::{MmapOptions, MmapRaw};
 
+use crate::model::keys::EntryKey;
 use crate::model::sketch::{NO_DAY, hash_all, hash64};
 
 /// Read as a number: where bytes have another order, it is another number.
 const MAGIC: u64 = u64::from_be_bytes(*b"features");
 const VERSION: u64 = 2;
-/// Entries of a segment that a feature leads to.
+/// Entries of a segment that a feature of texts leads to.
 pub const POSTINGS_OF_SEGMENT_MAX: usize = 16;
+/// Entries of a segment and a span that an anchor leads to: what more have in a month hardly tells one from another.
+const POSTINGS_OF_SPAN_MAX: usize = 8;
 /// Slots of which a word holds the bytes.
 const SLOTS: usize = 8;
 /// A segment takes no more entries when its table is this full.
@@ -57,7 +60,7 @@ const SIZES: Sizes = Sizes { slots_first: 1 << 17, slots_max: 1 << 24, largest_m
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EntryMark {
     /// The key of the entry in the database: greater than 0.
-    pub entry: i64,
+    pub entry: EntryKey,
     /// Days since 1970, or `NO_DAY`.
     pub day: i32,
     pub source: u32,
@@ -71,7 +74,7 @@ pub struct EntryMark {
 /// An entry that has a feature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Posting {
-    pub entry: i64,
+    pub entry: EntryKey,
     /// Days since 1970, or `NO_DAY`.
     pub day: i32,
     pub source: u32,
@@ -110,7 +113,7 @@ impl Postings {
     }
 
     fn start(&mut self, features: usize, postings_max: usize) {
-        const NONE: Posting = Posting { entry: 0, day: NO_DAY, source: 0, language: 0 };
+        const NONE: Posting = Posting { entry: EntryKey::BEFORE_ALL, day: NO_DAY, source: 0, language: 0 };
         self.row = postings_max;
         self.counts.clear();
         self.counts.resize(features, 0);
@@ -159,7 +162,7 @@ fn place_of(slot: u64) -> usize {
 }
 
 /// What the slot of an entry's key stands under.
-fn key_feature(entry: i64) -> u32 {
+fn key_feature(EntryKey(entry): EntryKey) -> u32 {
     hash_all([0xE517, entry as u32, (entry >> 32) as u32])
 }
 
@@ -328,8 +331,8 @@ impl Segment {
         self.words()[word].store(value as u64, Relaxed);
     }
 
-    fn last_entry(&self) -> i64 {
-        self.words()[LAST_ENTRY].load(Relaxed) as i64
+    fn last_entry(&self) -> EntryKey {
+        EntryKey(self.words()[LAST_ENTRY].load(Relaxed) as i64)
     }
 
     /// Whether an entry has a day of this mark.
@@ -355,7 +358,7 @@ impl Segment {
         let [entry, first, second, third] = self.records().get(place)?.each_ref().map(|word| word.load(Relaxed));
         let high = |word: u64| (word >> 32) as u32;
         let (day, language) = (first as u32 as i32, second as u32);
-        (entry != 0).then(|| EntryMark { entry: entry as i64, day, source: high(first), language, title_hash: high(second), sample: third as u32 })
+        (entry != 0).then(|| EntryMark { entry: EntryKey(entry as i64), day, source: high(first), language, title_hash: high(second), sample: third as u32 })
     }
 
     /// Calls for each slot that may have a feature, until the call says no. Gives back the first free slot behind them.
@@ -454,7 +457,7 @@ impl Segment {
     }
 
     /// The place of an entry's record.
-    fn find(&self, entry: i64) -> Option<usize> {
+    fn find(&self, entry: EntryKey) -> Option<usize> {
         let mut found = None;
         self.each(key_feature(entry), |slot, _| {
             let place = place_of(slot);
@@ -478,13 +481,13 @@ impl Segment {
         let chain = self.chain(feature, |slot| mark_of(slot) == KEY_MARK, |_, _| false);
         let (room, place) = (chain.room?, self.get(RECORDS_USED));
         let pair = |low: u32, high: u32| u64::from(high) << 32 | u64::from(low);
-        let words = [mark.entry as u64, pair(mark.day as u32, mark.source), pair(mark.language, mark.title_hash), u64::from(mark.sample)];
+        let words = [mark.entry.0 as u64, pair(mark.day as u32, mark.source), pair(mark.language, mark.title_hash), u64::from(mark.sample)];
         self.records().get(place)?.iter().zip(words).for_each(|(word, value)| word.store(value, Relaxed));
         let day = day_mark(mark.day);
         self.words()[DAYS + day as usize / 64].fetch_or(1 << (day % 64), Relaxed);
         // Before anything leads to it: a killed process leaves no slot to a record that is written once more.
         self.set(RECORDS_USED, place + 1);
-        self.words()[LAST_ENTRY].fetch_max(mark.entry as u64, Relaxed);
+        self.words()[LAST_ENTRY].fetch_max(mark.entry.0 as u64, Relaxed);
         self.put(room, slot(feature, KEY_MARK, place));
         Some(place)
     }
@@ -533,7 +536,8 @@ impl Segment {
         if chain.is_stood_for || chain.is_many {
             return;
         }
-        if chain.count < POSTINGS_OF_SEGMENT_MAX {
+        let count_max = if is_text { POSTINGS_OF_SEGMENT_MAX } else { POSTINGS_OF_SPAN_MAX };
+        if chain.count < count_max {
             chain.room.into_iter().for_each(|room| self.put(room, slot));
         } else if !is_text {
             chain.first.into_iter().for_each(|first| self.put(first, many_slot(slot)));
@@ -575,7 +579,7 @@ struct State {
     /// Which making of the index this is: no other has the same.
     epoch: u64,
     is_trusted: bool,
-    made_to: i64,
+    made_to: EntryKey,
     /// The number of the next segment: none comes again.
     next: u64,
     /// The segments by number, the oldest first.
@@ -650,13 +654,13 @@ impl FeatureIndex {
         };
         let words: Vec<u64> = bytes.as_chunks().0.iter().map(|word| u64::from_ne_bytes(*word)).collect();
         let [_, _, _, _, epoch, is_trusted, made_to, next, ref segments @ .., _] = words[..] else { return Ok(State::default()) };
-        let state = State { epoch, is_trusted: is_trusted == 1, made_to: made_to as i64, next, segments: segments.to_vec() };
+        let state = State { epoch, is_trusted: is_trusted == 1, made_to: EntryKey(made_to as i64), next, segments: segments.to_vec() };
         Ok(if bytes == self.state_bytes(&state) { state } else { State::default() })
     }
 
     fn state_bytes(&self, state: &State) -> Vec<u8> {
         let State { epoch, is_trusted, made_to, next, segments } = state;
-        let words = [MAGIC, VERSION, self.store, self.boot, *epoch, u64::from(*is_trusted), *made_to as u64, *next];
+        let words = [MAGIC, VERSION, self.store, self.boot, *epoch, u64::from(*is_trusted), made_to.0 as u64, *next];
         let mut bytes = [bytes_of(&words), bytes_of(segments)].concat();
         bytes.extend(hash64(&bytes).to_ne_bytes());
         bytes
@@ -677,8 +681,8 @@ impl FeatureIndex {
         self.state.is_trusted
     }
 
-    /// The entry up to which a making of the index has come, by whichever process: 0 at its beginning.
-    pub fn made_to(&self) -> i64 {
+    /// The entry up to which a making of the index has come, by whichever process: `BEFORE_ALL` at its beginning.
+    pub fn made_to(&self) -> EntryKey {
         self.state.made_to
     }
 
@@ -686,7 +690,7 @@ impl FeatureIndex {
     ///
     /// # Errors
     /// When the disk fails; so with the others.
-    pub fn set_made_to(&mut self, entry: i64) -> io::Result<()> {
+    pub fn set_made_to(&mut self, entry: EntryKey) -> io::Result<()> {
         self.start()?;
         self.write_state(State { made_to: entry, ..self.state.clone() })
     }
@@ -752,19 +756,19 @@ impl FeatureIndex {
         Ok(())
     }
 
-    /// The greatest key of an entry since `truncate_after`; 0 in an empty index. Where the database has sketches of later entries, the
-    /// files are older than it, as after a copy, and are to be made again.
-    pub fn last_entry(&self) -> i64 {
-        self.segments.iter().map(Segment::last_entry).max().unwrap_or(0)
+    /// The greatest key of an entry since `truncate_after`; `BEFORE_ALL` in an empty index. Where the database has sketches of later
+    /// entries, the files are older than it, as after a copy, and are to be made again.
+    pub fn last_entry(&self) -> EntryKey {
+        self.segments.iter().map(Segment::last_entry).max().unwrap_or(EntryKey::BEFORE_ALL)
     }
 
     /// Removes entries with greater keys, which are of units that were rolled back: to be called at the beginning of each unit with the
     /// greatest key of the database, before it is given out again.
-    pub fn truncate_after(&mut self, last_entry: i64) {
+    pub fn truncate_after(&mut self, last_entry: EntryKey) {
         for segment in self.segments.iter().filter(|segment| segment.last_entry() > last_entry) {
             let is_later = |place: &usize| segment.mark(*place).is_some_and(|mark| mark.entry > last_entry);
             (0..segment.get(RECORDS_USED)).filter(is_later).for_each(|place| segment.remove(place));
-            segment.words()[LAST_ENTRY].store(last_entry.max(0) as u64, Relaxed);
+            segment.words()[LAST_ENTRY].store(last_entry.0.max(0) as u64, Relaxed);
         }
     }
 
@@ -795,7 +799,7 @@ impl FeatureIndex {
     }
 
     /// Removes entries, and says how many of them were there.
-    pub fn remove(&mut self, entries: impl IntoIterator<Item = i64>) -> usize {
+    pub fn remove(&mut self, entries: impl IntoIterator<Item = EntryKey>) -> usize {
         let mut count = 0;
         for entry in entries {
             for segment in &self.segments {
@@ -839,7 +843,7 @@ mod tests {
     impl FeatureIndex {
         /// What is kept of an entry, if it is there.
         pub fn mark(&self, entry: i64) -> Option<EntryMark> {
-            self.segments.iter().rev().find_map(|segment| segment.mark(segment.find(entry)?))
+            self.segments.iter().rev().find_map(|segment| segment.mark(segment.find(EntryKey(entry))?))
         }
 
         /// Appends the entries that have a feature, as `postings_of` finds them.
@@ -877,7 +881,7 @@ mod tests {
 
     /// Each entry is of a source and a title of its own.
     fn mark(entry: i64) -> EntryMark {
-        EntryMark { entry, day: entry as i32, source: entry as u32, language: 7, title_hash: entry as u32 | 1 << 31, sample: 3 }
+        EntryMark { entry: EntryKey(entry), day: entry as i32, source: entry as u32, language: 7, title_hash: entry as u32 | 1 << 31, sample: 3 }
     }
 
     fn own(entry: i64) -> Vec<u32> {
@@ -891,13 +895,13 @@ mod tests {
     fn found(index: &FeatureIndex, feature: u32) -> Vec<i64> {
         let mut out = Vec::new();
         index.postings(feature, None, 100, &mut out);
-        out.iter().map(|posting| posting.entry).collect()
+        out.iter().map(|posting| posting.entry.0).collect()
     }
 
     fn found_within(index: &FeatureIndex, anchor: u32, days: (i32, i32)) -> Vec<i64> {
         let mut out = Vec::new();
         index.postings(anchor, Some(days), 100, &mut out);
-        out.iter().map(|posting| posting.entry).collect()
+        out.iter().map(|posting| posting.entry.0).collect()
     }
 
     /// Whether an entry is found by all of its features, and alone.
@@ -906,7 +910,7 @@ mod tests {
         for (features, days) in [(&own(entry)[..15], None), (&own(entry)[15..], Some((entry as i32, entry as i32)))] {
             let mut out = Postings::default();
             index.postings_of(features, days, 100, &mut out);
-            lists.extend(out.iter().map(|list| list.unwrap().iter().map(|posting| posting.entry).collect::<Vec<i64>>()));
+            lists.extend(out.iter().map(|list| list.unwrap().iter().map(|posting| posting.entry.0).collect::<Vec<i64>>()));
         }
         assert!(lists.len() == 40 && lists.iter().all(|list| *list == lists[0]), "{lists:?}");
         lists[0] == [entry]
@@ -916,7 +920,7 @@ mod tests {
     fn entries_are_found_while_segments_are_added_and_until_the_oldest_is_dropped() {
         let folder = tempfile::tempdir().unwrap();
         let mut index = open(&folder.path().join("missing").join("a.features"));
-        assert!((index.is_empty(), index.is_trusted(), index.last_entry()) == (true, false, 0));
+        assert!((index.is_empty(), index.is_trusted(), index.last_entry()) == (true, false, EntryKey::BEFORE_ALL));
         add(&mut index, 1..=350);
         assert!(index.segments.len() >= 3 && (1..=350).all(|entry| has(&index, entry)) && !has(&index, 351));
         assert_eq!((index.len(), index.mark(77), index.mark(351)), (350, Some(mark(77)), None));
@@ -933,9 +937,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut index = open(folder.path());
         let month = (0, SPAN_DAYS - 1);
-        (1..=16).for_each(|entry| index.add(&mark(entry), &[5, 0], &[6, 6]).unwrap());
-        assert_eq!((found(&index, 5), found_within(&index, 6, month)), ((1..=16).rev().collect(), (1..=16).rev().collect()));
-        (17..=20).for_each(|entry| index.add(&mark(entry), &[5, 0], &[6, 6]).unwrap());
+        (1..=8).for_each(|entry| index.add(&mark(entry), &[5, 0], &[6, 6]).unwrap());
+        assert_eq!((found(&index, 5), found_within(&index, 6, month)), ((1..=8).rev().collect(), (1..=8).rev().collect()));
+        (9..=20).for_each(|entry| index.add(&mark(entry), &[5, 0], &[6, 6]).unwrap());
         let mut out = Postings::default();
         index.postings_of(&[7, 6], Some(month), 100, &mut out);
         assert!(out.iter().eq([Some(&[][..]), None]));
@@ -944,7 +948,7 @@ mod tests {
         index.add(&mark(2), &[5], &[6]).unwrap();
         assert_eq!(found(&index, 5)[..2], [2, 16]);
         let used = index.segments[0].get(SLOTS_USED);
-        assert_eq!(index.remove([1, 2, 3, 4, 99]), 4);
+        assert_eq!(index.remove([1, 2, 3, 4, 99].map(EntryKey)), 4);
         (21..=24).for_each(|entry| index.add(&mark(entry), &[5], &[]).unwrap());
         assert_eq!((found(&index, 5).len(), index.segments[0].get(SLOTS_USED)), (16, used + 4));
         // One title in two sources.
@@ -954,8 +958,8 @@ mod tests {
         index.add(&of_title(32, 30), &[8], &[9]).unwrap();
         assert_eq!((found(&index, 8), found_within(&index, 9, month)), (vec![32, 30], vec![32, 31, 30]));
         // What others of another month have takes no room from it.
-        (40..=53).for_each(|entry| index.add(&EntryMark { day: 900, ..mark(entry) }, &[], &[9]).unwrap());
-        assert_eq!((found_within(&index, 9, month), found_within(&index, 9, (880, 908)).len()), (vec![32, 31, 30], 14));
+        (40..=46).for_each(|entry| index.add(&EntryMark { day: 900, ..mark(entry) }, &[], &[9]).unwrap());
+        assert_eq!((found_within(&index, 9, month), found_within(&index, 9, (880, 908)).len()), (vec![32, 31, 30], 7));
     }
 
     #[test]
@@ -972,8 +976,8 @@ mod tests {
         let mut out = Vec::new();
         index.postings(5, None, 1, &mut out);
         index.postings(5, None, 2, &mut out);
-        assert_eq!(out.iter().map(|posting| posting.entry).collect::<Vec<_>>(), [5, 5, 4]);
-        assert_eq!(out[0], Posting { entry: 5, day: 103, source: 5, language: 7 });
+        assert_eq!(out.iter().map(|posting| posting.entry.0).collect::<Vec<_>>(), [5, 5, 4]);
+        assert_eq!(out[0], Posting { entry: EntryKey(5), day: 103, source: 5, language: 7 });
     }
 
     #[test]
@@ -983,13 +987,13 @@ mod tests {
         add(&mut index, 1..=200);
         index.add(&mark(10), &own(1_010), &[]).unwrap();
         assert_eq!((found(&index, own(10)[0]), found(&index, own(1_010)[0])), (vec![], vec![10]));
-        assert_eq!((index.len(), index.gone(), index.remove([20, 20, 500])), (200, 1, 1));
+        assert_eq!((index.len(), index.gone(), index.remove([20, 20, 500].map(EntryKey))), (200, 1, 1));
         assert!(!has(&index, 20) && has(&index, 19) && index.gone() > 0);
-        index.truncate_after(200);
-        assert_eq!((index.len(), index.last_entry()), (199, 200));
-        index.truncate_after(150);
-        index.truncate_after(150);
-        assert_eq!((index.len(), index.last_entry()), (149, 150));
+        index.truncate_after(EntryKey(200));
+        assert_eq!((index.len(), index.last_entry().0), (199, 200));
+        index.truncate_after(EntryKey(150));
+        index.truncate_after(EntryKey(150));
+        assert_eq!((index.len(), index.last_entry().0), (149, 150));
         assert!((151..=200).all(|entry| !has(&index, entry)) && has(&index, 150));
         // A key comes again, for another entry.
         index.add(&mark(151), &own(9_151), &[]).unwrap();
@@ -1004,7 +1008,7 @@ mod tests {
         let (mut a, mut b) = (open(folder.path()), open(folder.path()));
         let turn = |index: &mut FeatureIndex, entries: std::ops::RangeInclusive<i64>| {
             index.refresh().unwrap();
-            index.truncate_after(entries.start() - 1);
+            index.truncate_after(EntryKey(entries.start() - 1));
             add(index, entries);
         };
         for step in 0..20 {
@@ -1017,9 +1021,9 @@ mod tests {
         a.clear().unwrap();
         assert!(a.is_empty());
         add(&mut a, 1..=10);
-        a.set_made_to(10).unwrap();
+        a.set_made_to(EntryKey(10)).unwrap();
         b.refresh().unwrap();
-        assert_eq!((b.len(), b.made_to(), b.is_trusted()), (10, 10, false));
+        assert_eq!((b.len(), b.made_to().0, b.is_trusted()), (10, 10, false));
         add(&mut b, 11..=100);
         b.set_trusted().unwrap();
         a.refresh().unwrap();

@@ -4,17 +4,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 use super::leases::LEASE;
 use super::unit::{Mailing, Write};
+use super::values::keys_text;
 use super::{Result, millis, time};
-use crate::model::digest::{Delivery, DeliveryState, Issue, Notice};
+use crate::model::digest::{Delivery, DeliveryState, DigestId, Issue, Notice};
+use crate::model::keys::{DeliveryKey, EntryKey, IssueKey};
 
 /// An issue to be queued.
 #[derive(Debug)]
 pub struct NewIssue<'a> {
-    pub digest: &'a str,
+    pub digest: &'a DigestId,
     /// The slot of the schedule that it fills; `None` for what is sent outside of one.
     pub slot: Option<Timestamp>,
     pub now: Timestamp,
@@ -27,7 +29,7 @@ pub struct NewIssue<'a> {
 /// A delivery that is this worker's until it settles it or its lease ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Claimed {
-    pub number: i64,
+    pub number: DeliveryKey,
     /// How many attempts there were with this one: whoever was overtaken is told by it.
     pub attempt: u32,
 }
@@ -35,21 +37,27 @@ pub struct Claimed {
 /// No pause between two attempts is longer: a delivery that waits for later than this was written under a wrong clock.
 const PAUSE_MAX: SignedDuration = SignedDuration::from_hours(4 * 24);
 
+/// A row's first columns: subject, text, HTML and the name, which is empty for an issue without a web version.
+fn issue(row: &Row) -> rusqlite::Result<Issue> {
+    let name: String = row.get(3)?;
+    Ok(Issue { subject: row.get(0)?, text: row.get(1)?, html: row.get(2)?, name: (!name.is_empty()).then_some(name) })
+}
+
 impl<A> Mailing<'_, A> {
     /// The last slot of a digest that was filled until now. One in the future was filled under a wrong clock.
-    pub fn last_slot(&self, digest: &str, now: Timestamp) -> Result<Option<Timestamp>> {
+    pub fn last_slot(&self, digest: &DigestId, now: Timestamp) -> Result<Option<Timestamp>> {
         let sql = "SELECT max(slot) FROM issue WHERE digest = ?1 AND slot <= ?2";
         Ok(self.db.one(sql, params![digest, millis(now)], |row| row.get::<_, Option<i64>>(0))?.map(time))
     }
 
     /// Up to which entry a digest looked for stories; `None` for one that had no issue yet.
-    pub fn digest_mark(&self, digest: &str) -> Result<Option<i64>> {
+    pub fn digest_mark(&self, digest: &DigestId) -> Result<Option<EntryKey>> {
         self.db.row("SELECT seen FROM digest_mark WHERE digest = ?1", [digest], |row| row.get(0))
     }
 
     /// The numbers of the deliveries whose time has come, the oldest first. One that is still `sending` when its lease has run
     /// out was cut off after it was handed over: it is due again, under the same Message-ID.
-    pub fn due(&self, now: Timestamp, digest: Option<&str>) -> Result<Vec<i64>> {
+    pub fn due(&self, now: Timestamp, digest: Option<&DigestId>) -> Result<Vec<DeliveryKey>> {
         let of_state = |state: &str, limit: &str| {
             format!(
                 "SELECT delivery.pk FROM delivery JOIN issue ON issue.pk = delivery.issue
@@ -62,15 +70,14 @@ impl<A> Mailing<'_, A> {
     }
 
     /// Deliveries by their numbers, each issue read once; `known` is one that was read before.
-    pub fn deliveries(&self, numbers: &[i64], known: Option<&Arc<Issue>>) -> Result<Vec<Delivery>> {
+    pub fn deliveries(&self, numbers: &[DeliveryKey], known: Option<&Arc<Issue>>) -> Result<Vec<Delivery>> {
         let sql = "SELECT issue.digest, recipient, message_id, attempts, issue.pk, created, delivery.pk
                    FROM json_each(?1) AS wanted JOIN delivery ON delivery.pk = wanted.value JOIN issue ON issue.pk = delivery.issue ORDER BY wanted.key";
-        type Row = ((String, String, String), u32, i64, Timestamp, i64);
+        type Parts = ((DigestId, String, String), u32, IssueKey, Timestamp, DeliveryKey);
         // Those that were erased in the meantime are gone.
-        let rows: Vec<Row> = self.db.rows(sql, [super::entries::keys_text(numbers)], |row| {
-            Ok(((row.get(0)?, row.get(1)?, row.get(2)?), row.get(3)?, row.get(4)?, time(row.get(5)?), row.get(6)?))
-        })?;
-        let mut issues: HashMap<i64, Arc<Issue>> = HashMap::new();
+        let read = |row: &Row| Ok(((row.get(0)?, row.get(1)?, row.get(2)?), row.get(3)?, row.get(4)?, time(row.get(5)?), row.get(6)?));
+        let rows: Vec<Parts> = self.db.rows(sql, [keys_text(numbers)], read)?;
+        let mut issues: HashMap<IssueKey, Arc<Issue>> = HashMap::new();
         let mut deliveries = Vec::with_capacity(rows.len());
         for ((digest, recipient, message_id), attempts, key, created, id) in rows {
             let issue = match issues.get(&key) {
@@ -87,19 +94,19 @@ impl<A> Mailing<'_, A> {
         Ok(deliveries)
     }
 
-    fn issue(&self, key: i64) -> Result<Issue> {
+    fn issue(&self, key: IssueKey) -> Result<Issue> {
         let sql = "SELECT subject, text, html, name FROM issue WHERE pk = ?1";
-        self.db.one(sql, [key], |row| Ok(Issue { subject: row.get(0)?, text: row.get(1)?, html: row.get(2)?, name: row.get(3)? }))
+        self.db.one(sql, [key], issue)
     }
 
     /// Some of the issues whose web version does not stand yet.
-    pub fn unarchived_issues(&self, issues_max: usize) -> Result<Vec<(i64, Issue)>> {
-        let sql = format!("SELECT pk, subject, text, html, name FROM issue WHERE is_archived = 0 ORDER BY pk LIMIT {issues_max}");
-        self.db.rows(&sql, [], |row| Ok((row.get(0)?, Issue { subject: row.get(1)?, text: row.get(2)?, html: row.get(3)?, name: row.get(4)? })))
+    pub fn unarchived_issues(&self, issues_max: usize) -> Result<Vec<(IssueKey, Issue)>> {
+        let sql = format!("SELECT subject, text, html, name, pk FROM issue WHERE is_archived = 0 ORDER BY pk LIMIT {issues_max}");
+        self.db.rows(&sql, [], |row| Ok((row.get(4)?, issue(row)?)))
     }
 
     /// Name, subject and time of the last issues of a digest, the newest first.
-    pub fn last_issues(&self, digest: &str, issues_max: usize) -> Result<Vec<(String, String, Timestamp)>> {
+    pub fn last_issues(&self, digest: &DigestId, issues_max: usize) -> Result<Vec<(String, String, Timestamp)>> {
         let sql = format!("SELECT name, subject, created FROM issue WHERE digest = ?1 AND name <> '' ORDER BY slot DESC, pk DESC LIMIT {issues_max}");
         self.db.rows(&sql, [digest], |row| Ok((row.get(0)?, row.get(1)?, time(row.get(2)?))))
     }
@@ -137,7 +144,7 @@ impl Mailing<'_, Write> {
     }
 
     /// Claims a delivery, if it is still due and nobody did since it had so many `attempts`: only one process gets it.
-    pub fn claim(&self, number: i64, attempts: u32, worker: &str, now: Timestamp) -> Result<Option<Claimed>> {
+    pub fn claim(&self, number: DeliveryKey, attempts: u32, worker: &str, now: Timestamp) -> Result<Option<Claimed>> {
         let sql = "UPDATE delivery SET state = 'sending', attempts = attempts + 1, next_attempt = ?4, worker = ?5
                    WHERE pk = ?1 AND attempts = ?2 AND state IN ('pending', 'sending') AND (next_attempt <= ?3 OR next_attempt > ?6)";
         let parameters = params![number, attempts, millis(now), millis(now + LEASE), worker, millis(now + PAUSE_MAX)];
@@ -173,20 +180,20 @@ impl Mailing<'_, Write> {
         Ok(())
     }
 
-    pub(super) fn put_issue(&self, digest: &str, slot: Timestamp, now: Timestamp, issue: &Issue) -> Result<i64> {
+    pub(super) fn put_issue(&self, digest: &DigestId, slot: Timestamp, now: Timestamp, issue: &Issue) -> Result<IssueKey> {
         let sql = "INSERT INTO issue (digest, slot, created, subject, text, html, name, is_archived) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7 = '')";
-        self.db.execute(sql, params![digest, millis(slot), millis(now), issue.subject, issue.text, issue.html, issue.name])?;
-        Ok(self.db.last_key())
+        self.db.execute(sql, params![digest, millis(slot), millis(now), issue.subject, issue.text, issue.html, issue.name.as_deref().unwrap_or_default()])?;
+        Ok(IssueKey(self.db.last_key()))
     }
 
     /// Notes that the web version of an issue stands.
-    pub fn set_archived(&self, key: i64) -> Result<()> {
+    pub fn set_archived(&self, key: IssueKey) -> Result<()> {
         self.db.execute("UPDATE issue SET is_archived = 1 WHERE pk = ?1", [key])?;
         Ok(())
     }
 
     /// Keeps up to which entry a digest looked for stories.
-    pub fn put_digest_mark(&self, digest: &str, seen: i64) -> Result<()> {
+    pub fn put_digest_mark(&self, digest: &DigestId, seen: EntryKey) -> Result<()> {
         let sql = "INSERT INTO digest_mark (digest, seen) VALUES (?1, ?2) ON CONFLICT (digest) DO UPDATE SET seen = max(digest_mark.seen, ?2)";
         self.db.execute(sql, params![digest, seen])?;
         Ok(())
@@ -194,7 +201,7 @@ impl Mailing<'_, Write> {
 
     /// Queues an issue: its text, its stories and its deliveries. `None` when the slot was filled or a story was told in the
     /// meantime: the unit is to be given up then. `message_id` gets the issue's number and the recipient.
-    pub fn queue_issue(&self, new: &NewIssue, message_id: impl Fn(u64, &str) -> String) -> Result<Option<usize>> {
+    pub fn queue_issue(&self, new: &NewIssue, message_id: impl Fn(IssueKey, &str) -> String) -> Result<Option<usize>> {
         if let Some(slot) = new.slot
             && self.last_slot(new.digest, new.now)?.is_some_and(|last| last >= slot)
         {
@@ -208,12 +215,12 @@ impl Mailing<'_, Write> {
             }
         }
         for recipient in new.recipients {
-            self.put_delivery(issue, recipient, &message_id(issue.unsigned_abs(), recipient), new.now)?;
+            self.put_delivery(issue, recipient, &message_id(issue, recipient), new.now)?;
         }
         Ok(Some(new.recipients.len()))
     }
 
-    pub(super) fn put_delivery(&self, issue: i64, recipient: &str, message_id: &str, now: Timestamp) -> Result<()> {
+    pub(super) fn put_delivery(&self, issue: IssueKey, recipient: &str, message_id: &str, now: Timestamp) -> Result<()> {
         let sql = "INSERT INTO delivery (issue, recipient, message_id, state, next_attempt) VALUES (?1, ?2, ?3, 'pending', ?4)";
         self.db.execute(sql, params![issue, recipient, message_id, millis(now)])?;
         Ok(())

@@ -18,6 +18,7 @@ mod sources;
 mod stories;
 mod subscribers;
 mod unit;
+mod values;
 mod websub;
 mod workers;
 

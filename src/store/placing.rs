@@ -5,13 +5,15 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 use rusqlite::params;
 
-use super::entries::{details_of, keys_text, topics_of};
+use super::entries::{details_of, topics_of};
 use super::feature_index::{EntryMark, FeatureIndex, Postings};
 use super::unit::{Placing, Write};
+use super::values::keys_text;
 use super::{Result, StoreError, millis, optional_time};
 use crate::model::address::canonical_key;
 use crate::model::entry::{Entry, Known};
 use crate::model::key::{Key, KeyKind};
+use crate::model::keys::{EntryKey, StoryKey};
 use crate::model::sketch::{Part, Sketch, hash64};
 use crate::model::story::{Relation, sort_date};
 use crate::model::topic::TopicMatch;
@@ -39,8 +41,8 @@ pub struct Placement<'a> {
 /// An entry that shares something with another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
-    pub entry: i64,
-    pub story: i64,
+    pub entry: EntryKey,
+    pub story: StoryKey,
     pub source: String,
     pub language: Option<String>,
 }
@@ -101,36 +103,36 @@ impl<A> Placing<'_, A> {
     }
 
     /// The stories that entries are in; those that are gone are left out.
-    pub fn stories_of(&self, entries: &[i64]) -> Result<Vec<(i64, i64)>> {
+    pub fn stories_of(&self, entries: &[EntryKey]) -> Result<Vec<(EntryKey, StoryKey)>> {
         let sql = "SELECT pk, story FROM json_each(?1) AS asked JOIN entry ON entry.pk = asked.value";
         self.db.rows(sql, [keys_text(entries)], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
     /// The story of an entry.
-    pub fn story_key_of(&self, entry: i64) -> Result<Option<i64>> {
+    pub fn story_key_of(&self, entry: EntryKey) -> Result<Option<StoryKey>> {
         self.db.row("SELECT story FROM entry WHERE pk = ?1", [entry], |row| row.get(0))
     }
 
     /// The story of an entry and its sketch, if that is made.
-    pub fn sketched(&self, entry: i64) -> Result<Option<(i64, Option<Sketch>)>> {
+    pub fn sketched(&self, entry: EntryKey) -> Result<Option<(StoryKey, Option<Sketch>)>> {
         let sql = "SELECT entry.story, sketch.sketch FROM entry LEFT JOIN sketch ON sketch.entry = entry.pk WHERE entry.pk = ?1";
         let row = self.db.row(sql, [entry], |row| Ok((row.get(0)?, row.get::<_, Option<Vec<u8>>>(1)?)))?;
         Ok(row.map(|(story, bytes)| (story, bytes.and_then(|bytes| Sketch::from_bytes(&bytes)))))
     }
 
     /// The entries of a story, the oldest first.
-    pub fn members(&self, story: i64, members_max: usize) -> Result<Vec<i64>> {
+    pub fn members(&self, story: StoryKey, members_max: usize) -> Result<Vec<EntryKey>> {
         let sql = format!("SELECT pk FROM entry WHERE story = ?1 ORDER BY pk LIMIT {members_max}");
         self.db.rows(&sql, [story], |row| row.get(0))
     }
 
     /// The id of a story.
-    pub fn story_id(&self, story: i64) -> Result<String> {
+    pub fn story_id(&self, story: StoryKey) -> Result<String> {
         self.db.one("SELECT id FROM story WHERE pk = ?1", [story], |row| row.get(0))
     }
 
     /// What an entry is called where a person reads it: its title and its source.
-    pub fn title_of(&self, entry: i64) -> Result<(String, String)> {
+    pub fn title_of(&self, entry: EntryKey) -> Result<(String, String)> {
         self.db.one("SELECT title, source FROM entry WHERE pk = ?1", [entry], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
@@ -140,7 +142,7 @@ impl<A> Placing<'_, A> {
     }
 
     /// Whether an operator said that the entry is none of a story's.
-    pub fn is_kept_out(&self, entry_id: &str, story: i64) -> Result<bool> {
+    pub fn is_kept_out(&self, entry_id: &str, story: StoryKey) -> Result<bool> {
         let sql = "SELECT EXISTS (SELECT 1 FROM entry JOIN ruling ON ruling.a = entry.pk JOIN entry AS other ON other.pk = ruling.b
                                   WHERE entry.id = ?1 AND is_same = 0 AND other.story = ?2
                                   UNION ALL
@@ -150,7 +152,7 @@ impl<A> Placing<'_, A> {
     }
 
     /// Whether an operator said that two stories are two.
-    pub fn are_kept_apart(&self, one: i64, other: i64) -> Result<bool> {
+    pub fn are_kept_apart(&self, one: StoryKey, other: StoryKey) -> Result<bool> {
         let sql = "SELECT EXISTS (SELECT 1 FROM entry AS x JOIN ruling ON ruling.a = x.pk JOIN entry AS y ON y.pk = ruling.b
                                   WHERE is_same = 0 AND x.story IN (?1, ?2) AND y.story IN (?1, ?2) AND x.story <> y.story)";
         self.db.one(sql, [one, other], |row| row.get(0))
@@ -159,7 +161,7 @@ impl<A> Placing<'_, A> {
 
 impl<A> Placing<'_, A> {
     /// The entries whose sketch is to be made, the oldest first.
-    pub fn unsketched(&self, entries_max: usize) -> Result<Vec<i64>> {
+    pub fn unsketched(&self, entries_max: usize) -> Result<Vec<EntryKey>> {
         self.db.rows(&format!("SELECT entry FROM unsketched ORDER BY entry LIMIT {entries_max}"), [], |row| row.get(0))
     }
 }
@@ -203,7 +205,7 @@ impl Placing<'_, Write> {
             millis(sort_date(e, entry.first_seen)),
         ];
         self.db.execute(sql, parameters)?;
-        let key = self.db.last_key();
+        let key = EntryKey(self.db.last_key());
         self.mark_changed(story, key)?;
         self.put_keys(key, features.keys)?;
         self.put_sketch(key, features.sketch, false)
@@ -244,7 +246,7 @@ impl Placing<'_, Write> {
     }
 
     /// Makes one story of several: all entries, and what was sent of them, go to `into`.
-    pub fn merge_stories(&self, into: i64, others: &[i64]) -> Result<()> {
+    pub fn merge_stories(&self, into: StoryKey, others: &[StoryKey]) -> Result<()> {
         for other in others.iter().filter(|other| **other != into) {
             self.mark_dirty(into)?;
             self.mark_dirty(*other)?;
@@ -267,7 +269,7 @@ impl Placing<'_, Write> {
         Ok(())
     }
 
-    pub(super) fn story_key(&self, id: &str) -> Result<i64> {
+    pub(super) fn story_key(&self, id: &str) -> Result<StoryKey> {
         // A key is never given twice while something still refers to it: a story that is gone may be published yet.
         let sql = "INSERT INTO story (pk, id) VALUES (1 + max(coalesce((SELECT max(pk) FROM story), 0), coalesce((SELECT max(story) FROM dirty_story), 0),
                        coalesce((SELECT max(story) FROM publication), 0)), ?1) ON CONFLICT DO NOTHING RETURNING pk";
@@ -278,18 +280,18 @@ impl Placing<'_, Write> {
         }
     }
 
-    fn mark_changed(&self, story: i64, entry: i64) -> Result<()> {
+    fn mark_changed(&self, story: StoryKey, entry: EntryKey) -> Result<()> {
         self.db.execute("INSERT INTO unindexed (entry) VALUES (?1) ON CONFLICT DO NOTHING", [entry])?;
         self.mark_dirty(story)
     }
 
     /// Notes that a story is to be published again.
-    pub(super) fn mark_dirty(&self, story: i64) -> Result<()> {
+    pub(super) fn mark_dirty(&self, story: StoryKey) -> Result<()> {
         self.db.execute("INSERT INTO dirty_story (story) VALUES (?1) ON CONFLICT DO NOTHING", [story])?;
         Ok(())
     }
 
-    fn put_keys(&self, entry: i64, keys: &[Key]) -> Result<()> {
+    fn put_keys(&self, entry: EntryKey, keys: &[Key]) -> Result<()> {
         let sql = "INSERT INTO entry_key (hash, entry, is_alternate) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
         for key in keys {
             self.db.execute(sql, params![key_hash(&key.value), entry, key.kind == KeyKind::Alternate])?;
@@ -298,7 +300,7 @@ impl Placing<'_, Write> {
     }
 
     /// Keeps a sketch, and makes the entry be found by its features; `is_edit` when there may be an older one.
-    pub fn put_sketch(&self, entry: i64, sketch: &Sketch, is_edit: bool) -> Result<()> {
+    pub fn put_sketch(&self, entry: EntryKey, sketch: &Sketch, is_edit: bool) -> Result<()> {
         let sql = "INSERT INTO sketch (entry, sketch) VALUES (?1, ?2) ON CONFLICT (entry) DO UPDATE SET sketch = ?2";
         self.db.execute(sql, params![entry, sketch.to_bytes()])?;
         if is_edit {
@@ -309,7 +311,7 @@ impl Placing<'_, Write> {
     }
 
     /// An entry is gone before its sketch was made.
-    pub fn forget_unsketched(&self, entry: i64) -> Result<()> {
+    pub fn forget_unsketched(&self, entry: EntryKey) -> Result<()> {
         self.db.execute("DELETE FROM unsketched WHERE entry = ?1", [entry])?;
         Ok(())
     }
@@ -320,7 +322,7 @@ impl Placing<'_, Write> {
         let Some(index) = self.index else { return Ok(0) };
         let mut features = index.borrow_mut();
         if features.is_trusted() {
-            let last = self.db.one("SELECT coalesce(max(entry), 0) FROM sketch", [], |row| row.get(0))?;
+            let last: EntryKey = self.db.one("SELECT coalesce(max(entry), 0) FROM sketch", [], |row| row.get(0))?;
             if features.last_entry() >= last {
                 return Ok(0);
             }
@@ -328,7 +330,7 @@ impl Placing<'_, Write> {
             features.clear().map_err(StoreError::Features)?;
         }
         let sql = format!("SELECT entry, sketch FROM sketch WHERE entry > ?1 ORDER BY entry LIMIT {entries_max}");
-        let rows = self.db.rows(&sql, [features.made_to()], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
+        let rows = self.db.rows(&sql, [features.made_to()], |row| Ok((row.get::<_, EntryKey>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
         for (entry, bytes) in &rows {
             if let Some(sketch) = Sketch::from_bytes(bytes) {
                 add(&mut features, *entry, &sketch)?;
@@ -344,7 +346,7 @@ impl Placing<'_, Write> {
 }
 
 /// Makes an entry be found by its features, in the place of what it was found by before.
-fn add(index: &mut FeatureIndex, entry: i64, sketch: &Sketch) -> Result<()> {
+fn add(index: &mut FeatureIndex, entry: EntryKey, sketch: &Sketch) -> Result<()> {
     let sample = sketch.part(Part::Sample).first().copied().unwrap_or(0);
     let mark = EntryMark { entry, day: sketch.day, source: sketch.source, language: sketch.language, title_hash: sketch.title_hash, sample };
     let text: Vec<u32> = sketch.shingles().chain(sketch.title_trait()).collect();

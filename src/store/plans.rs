@@ -6,10 +6,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::driver::plans;
 use super::*;
-use crate::model::digest::{DeliveryState, Issue};
+use crate::model::digest::{DeliveryState, DigestId, Issue, Scope};
 use crate::model::entry::{Entry, Identity};
 use crate::model::key::{Key, KeyKind};
+use crate::model::keys::{DeliveryKey, EntryKey, IssueKey, Seq, StoryKey};
 use crate::model::mail_address::Address;
+use crate::model::outlet::OutletKey;
 use crate::model::sketch::Sketch;
 use crate::model::source::FetchState;
 use crate::model::story::{Relation, StoredEntry};
@@ -69,7 +71,7 @@ fn subscriber() -> Subscriber {
         address: Address::parse("a@x.example").unwrap(),
         state: SubscriberState::Active,
         preferences,
-        seen: 0,
+        seen: EntryKey::BEFORE_ALL,
         last_issue: None,
         created: at(0),
         consent: Consent { source: "test".into(), at: at(0) },
@@ -86,8 +88,9 @@ fn insert(unit: &Unit<Write>, number: i64, features: &Features) -> Result<()> {
 fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
     let (now, key) = (at(1_000), Key { value: "x.example/1".into(), kind: KeyKind::Own });
     let sketch = Sketch::default();
+    let (digest, channel) = (DigestId::from("d"), OutletKey::Channel);
     let features = Features { keys: std::slice::from_ref(&key), sketch: &sketch };
-    let issue = Issue { subject: "S".into(), text: "T".into(), html: "H".into(), name: "n".into() };
+    let issue = Issue { subject: "S".into(), text: "T".into(), html: "H".into(), name: Some("n".into()) };
     store.write(|w| {
         w.sources().ensure("s", "p")?;
         w.sources().put_state("s", "p", &FetchState::default())?;
@@ -97,49 +100,49 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         w.placing().update(&entry(1), &[], &features, now)?;
         w.placing().touch("s", &["guid:guid-1".into()], now)?;
         w.placing().count_new("s", 3)?;
-        w.placing().forget_unsketched(1)?;
+        w.placing().forget_unsketched(EntryKey(1))?;
         while w.placing().rebuild_features(10)? > 0 {}
         w.placing().rebuild_features(10)?;
-        w.placing().merge_stories(1, &[2])?;
-        w.stories().put_job("j", "s", 1)?;
+        w.placing().merge_stories(StoryKey(1), &[StoryKey(2)])?;
+        w.stories().put_job("j", "s", EntryKey(1))?;
         w.stories().end_job("j")?;
-        w.stories().put_label(1, Some(&["t".to_owned()]), now)?;
-        w.stories().set_topics(1, &[])?;
-        w.stories().set_told("d", "story-1")?;
-        w.stories().put_ruling(1, 3, false, now)?;
-        w.stories().forget_rulings(7, 8)?;
-        w.stories().set_relation(1, Relation::First, None)?;
-        w.stories().move_entry(3, "story-other")?;
-        w.stories().move_entry(3, "story-1")?;
-        w.stories().put_label(1, None, now)?;
-        w.publishing().put_outlet("", "c")?;
-        w.publishing().put_contents("#", "c")?;
+        w.stories().put_label(EntryKey(1), Some(&["t".to_owned()]), now)?;
+        w.stories().set_topics(EntryKey(1), &[])?;
+        w.stories().set_told(&digest, "story-1")?;
+        w.stories().put_ruling(EntryKey(1), EntryKey(3), false, now)?;
+        w.stories().forget_rulings(StoryKey(7), StoryKey(8))?;
+        w.stories().set_relation(EntryKey(1), Relation::First, None)?;
+        w.stories().move_entry(EntryKey(3), "story-other")?;
+        w.stories().move_entry(EntryKey(3), "story-1")?;
+        w.stories().put_label(EntryKey(1), None, now)?;
+        w.publishing().put_outlet(&channel, "c")?;
+        w.publishing().put_around("c")?;
         w.publishing().mark_all_dirty()?;
-        w.publishing().publish_story("", 1, at(1))?;
-        w.publishing().publish_story("", 1, at(90_000))?;
-        w.publishing().set_clean(1)?;
+        w.publishing().publish_story(&channel, StoryKey(1), at(1))?;
+        w.publishing().publish_story(&channel, StoryKey(1), at(90_000))?;
+        w.publishing().set_clean(StoryKey(1))?;
         w.publishing().put_behind("a")?;
         w.publishing().set_even(&["a".to_owned()])?;
-        w.publishing().set_archives("", 0)?;
+        w.publishing().set_archives(&channel, 0)?;
         w.publishing().index_words(10)?;
         w.mailing().put_secret("n", "v")?;
         let recipients = ["a@x.example".to_owned(), "b@x.example".to_owned()];
-        let new = NewIssue { digest: "d", slot: Some(now), now, issue: &issue, stories: &["story-1".to_owned()], recipients: &recipients };
+        let new = NewIssue { digest: &digest, slot: Some(now), now, issue: &issue, stories: &["story-1".to_owned()], recipients: &recipients };
         w.mailing().queue_issue(&new, |number, recipient| format!("{number}{recipient}"))?;
-        w.mailing().put_digest_mark("d", 3)?;
-        let claimed = w.mailing().claim(1, 0, "w", now)?.ok_or(StoreError::Busy)?;
+        w.mailing().put_digest_mark(&digest, EntryKey(3))?;
+        let claimed = w.mailing().claim(DeliveryKey(1), 0, "w", now)?.ok_or(StoreError::Busy)?;
         w.leases().renew("w", now)?;
         w.mailing().settle(claimed, DeliveryState::Sent, None, now)?;
         w.mailing().skip_uncertain(now)?;
         w.mailing().forget_notices(1)?;
         w.subscribers().put("h", &subscriber(), at(0))?;
         w.subscribers().set_state("h", SubscriberState::Active)?;
-        w.subscribers().suppress("x", "", "r", now)?;
+        w.subscribers().suppress("x", &Scope::All, "r", now)?;
         w.subscribers().rename_suppression("x", "y")?;
         w.subscribers().put_bounce("b", "h", "soft", now, at(0))?;
         w.subscribers().lift_suppression("y")?;
         for group in w.subscribers().due_groups(now, 10)? {
-            let new = GroupIssue { digest: "_personal", issue: Some(&issue), seen: 3, now };
+            let new = GroupIssue { digest: &DigestId::Personal, issue: Some(&issue), seen: EntryKey(3), now };
             w.subscribers().fill_group(&group, &new, |number, recipient| format!("p{number}{recipient}"))?;
         }
         w.hub().put_subscriber("c", "t", "s", at(5_000))?;
@@ -181,59 +184,60 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         r.entries().each(&EntryFilter::default(), Markup::With, nothing)?;
         r.entries().each(&EntryFilter { source: Some("s".into()), since: Some(at(0)) }, Markup::Without, nothing)?;
         r.entries().each(&EntryFilter { source: None, since: Some(at(0)) }, Markup::Without, nothing)?;
-        r.entries().after(0, 10, Markup::With)?;
+        r.entries().after(EntryKey::BEFORE_ALL, 10, Markup::With)?;
         r.entries().find("00000001", 10)?;
         r.entries().find("https://x.example/1", 10)?;
         r.entries().last_before(now)?;
         r.entries().count()?;
-        r.entries().story_of(1)?;
-        r.entries().stories_since(0, Some("d"), 10)?;
+        r.entries().story_of(EntryKey(1))?;
+        r.entries().stories_since(EntryKey::BEFORE_ALL, Some(&digest), 10)?;
         r.placing().known("s", &["guid:guid-1".to_owned()])?;
         r.placing().known_items("s")?;
         r.placing().unsketched(10)?;
         r.placing().label("00000001-entry")?;
         r.placing().sketch_languages()?;
         r.placing().holders_of_key("x.example/1", 10)?;
-        r.placing().stories_of(&[1, 2])?;
-        r.placing().story_key_of(1)?;
-        r.placing().sketched(1)?;
-        r.placing().members(1, 10)?;
-        r.placing().story_id(1)?;
-        r.placing().title_of(1)?;
+        r.placing().stories_of(&[EntryKey(1), EntryKey(2)])?;
+        r.placing().story_key_of(EntryKey(1))?;
+        r.placing().sketched(EntryKey(1))?;
+        r.placing().members(StoryKey(1), 10)?;
+        r.placing().story_id(StoryKey(1))?;
+        r.placing().title_of(EntryKey(1))?;
         r.placing().has_rulings()?;
-        r.placing().is_kept_out("00000001-entry", 1)?;
-        r.placing().are_kept_apart(1, 2)?;
+        r.placing().is_kept_out("00000001-entry", StoryKey(1))?;
+        r.placing().are_kept_apart(StoryKey(1), StoryKey(2))?;
         r.stories().rulings()?;
         r.stories().labels()?;
         r.stories().job("j", "s")?;
         r.publishing().dirty_keys()?;
-        r.publishing().dirty_stories(&[1])?;
+        r.publishing().dirty_stories(&[StoryKey(1)])?;
         r.publishing().outlets()?;
+        r.publishing().around()?;
         r.publishing().behind()?;
-        r.publishing().last("")?;
-        r.publishing().between("", 1, 9)?;
-        r.publishing().newest("", 10, 0)?;
+        r.publishing().last(&channel)?;
+        r.publishing().between(&channel, Seq(1), Seq(9))?;
+        r.publishing().newest(&channel, 10, Some(Seq::BEFORE_ALL))?;
         r.publishing().within(at(0), now)?;
         r.publishing().days()?;
         r.publishing().search("\"title\"*", 10)?;
-        r.mailing().last_slot("d", now)?;
-        r.mailing().digest_mark("d")?;
+        r.mailing().last_slot(&digest, now)?;
+        r.mailing().digest_mark(&digest)?;
         r.mailing().due(now, None)?;
-        r.mailing().deliveries(&[1, 2], Some(&Arc::new(issue.clone())))?;
+        r.mailing().deliveries(&[DeliveryKey(1), DeliveryKey(2)], Some(&Arc::new(issue.clone())))?;
         r.mailing().unarchived_issues(10)?;
-        r.mailing().last_issues("d", 10)?;
+        r.mailing().last_issues(&digest, 10)?;
         r.mailing().secret("n")?;
         r.mailing().delivery_counts()?;
         r.mailing().notices()?;
         r.subscribers().get("h")?;
         r.subscribers().each(|_| Ok::<_, StoreError>(()))?;
         r.subscribers().counts()?;
-        r.subscribers().suppression("h", "d")?;
+        r.subscribers().suppression("h", &digest)?;
         r.subscribers().clear_suppressions()?;
-        r.subscribers().delivery_recipient(Some(1), None)?;
+        r.subscribers().delivery_recipient(Some(DeliveryKey(1)), None)?;
         r.subscribers().delivery_recipient(None, Some("m"))?;
         r.subscribers().has_recipient("a@x.example")?;
-        r.subscribers().queued_since("a@x.example", "d", at(0))?;
+        r.subscribers().queued_since("a@x.example", &digest, at(0))?;
         r.subscribers().deliveries_to("a@x.example")?;
         r.subscribers().marks_of("h")?;
         r.hub().subscriber_counts("o")?;
@@ -246,8 +250,8 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
     // What forgets, last.
     store.write(|w| {
         insert(w, 4, &features)?;
-        w.publishing().withdraw_story(1)?;
-        w.mailing().set_archived(1)?;
+        w.publishing().withdraw_story(StoryKey(1))?;
+        w.mailing().set_archived(IssueKey(1))?;
         w.mailing().forget_deliveries(now + SignedDuration::from_hours(1), 10)?;
         w.mailing().forget_issue_texts(now + SignedDuration::from_hours(1))?;
         w.subscribers().delete_deliveries("a@x.example")?;

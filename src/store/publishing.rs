@@ -5,35 +5,47 @@ use rusqlite::params;
 
 use super::entries::{Markup, published};
 use super::unit::{Publishing, Write};
+use super::values::keys_text;
 use super::{Result, Unit, millis, optional_time, time};
+use crate::model::keys::{EntryKey, Seq, StoryKey};
+use crate::model::outlet::OutletKey;
 use crate::model::story::Story;
+
+/// In the list of outlets, what stands around the stories of all.
+const AROUND: &str = "#";
 
 /// A story that changed since it was published.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DirtyStory {
-    pub key: i64,
+    pub key: StoryKey,
     /// `None` when it went into another one.
     pub story: Option<Story>,
 }
 
 impl<A> Publishing<'_, A> {
     /// The stories that changed since they were published, the oldest first.
-    pub fn dirty_keys(&self) -> Result<Vec<i64>> {
+    pub fn dirty_keys(&self) -> Result<Vec<StoryKey>> {
         let sql = "SELECT dirty_story.story FROM dirty_story LEFT JOIN entry ON entry.story = dirty_story.story
                    GROUP BY dirty_story.story ORDER BY min(sort_date), dirty_story.story";
         self.db.rows(sql, [], |row| row.get(0))
     }
 
     /// Stories by their keys, without their HTML.
-    pub fn dirty_stories(&self, keys: &[i64]) -> Result<Vec<DirtyStory>> {
+    pub fn dirty_stories(&self, keys: &[StoryKey]) -> Result<Vec<DirtyStory>> {
         let unit: Unit<A> = Unit::new(self.db, self.index);
         let mut stories = unit.entries().stories_by_key(keys, Markup::Without)?;
         Ok(keys.iter().map(|key| DirtyStory { key: *key, story: stories.remove(key) }).collect())
     }
 
     /// The outlets that are known: path, contents, archive documents.
-    pub fn outlets(&self) -> Result<Vec<(String, String, i64)>> {
-        self.db.rows("SELECT path, contents, archived FROM outlet", [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+    pub fn outlets(&self) -> Result<Vec<(OutletKey, String, i64)>> {
+        let sql = "SELECT path, contents, archived FROM outlet WHERE path <> ?1";
+        self.db.rows(sql, [AROUND], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+    }
+
+    /// What stood around the stories of all outlets when they were rendered.
+    pub fn around(&self) -> Result<Option<String>> {
+        self.db.row("SELECT contents FROM outlet WHERE path = ?1", [AROUND], |row| row.get(0))
     }
 
     /// The files that are behind.
@@ -41,34 +53,37 @@ impl<A> Publishing<'_, A> {
         self.db.rows("SELECT path FROM behind ORDER BY path", [], |row| row.get(0))
     }
 
-    /// The number of the last story of an outlet; 0 while there is none.
-    pub fn last(&self, outlet: &str) -> Result<i64> {
-        Ok(self.db.row("SELECT published FROM outlet WHERE path = ?1", [outlet], |row| row.get(0))?.unwrap_or(0))
+    /// The number of the last story of an outlet; `BEFORE_ALL` while there is none.
+    pub fn last(&self, outlet: &OutletKey) -> Result<Seq> {
+        Ok(self.db.row("SELECT published FROM outlet WHERE path = ?1", [outlet], |row| row.get(0))?.unwrap_or(Seq::BEFORE_ALL))
     }
 
     /// The stories of an outlet whose numbers are from `first` to `last`, in that order.
-    pub fn between(&self, outlet: &str, first: i64, last: i64) -> Result<Vec<Story>> {
+    pub fn between(&self, outlet: &OutletKey, first: Seq, last: Seq) -> Result<Vec<Story>> {
         let condition = "publication.outlet = ?1 AND publication.seq BETWEEN ?2 AND ?3";
         published(self.db, condition, "publication.seq", params![outlet, first, last])
     }
 
-    /// The newest stories of an outlet and all those after the number `after`, the newest first.
-    pub fn newest(&self, outlet: &str, stories_max: usize, after: i64) -> Result<Vec<Story>> {
+    /// The newest stories of an outlet, and with `after` all those after that number, the newest first.
+    pub fn newest(&self, outlet: &OutletKey, stories_max: usize, after: Option<Seq>) -> Result<Vec<Story>> {
         // Two questions, for one with an "or" would look at all that was ever published.
         let newest = format!("SELECT seq FROM publication WHERE outlet = ?1 ORDER BY sort_date DESC LIMIT {stories_max}");
-        let mut numbers: Vec<i64> = self.db.rows(&newest, [outlet], |row| row.get(0))?;
-        numbers.extend(self.db.rows("SELECT seq FROM publication WHERE outlet = ?1 AND seq > ?2", params![outlet, after], |row| row.get::<_, i64>(0))?);
+        let mut numbers: Vec<Seq> = self.db.rows(&newest, [outlet], |row| row.get(0))?;
+        if let Some(after) = after {
+            let later = "SELECT seq FROM publication WHERE outlet = ?1 AND seq > ?2";
+            numbers.extend(self.db.rows(later, params![outlet, after], |row| row.get::<_, Seq>(0))?);
+        }
         numbers.sort_unstable();
         numbers.dedup();
         // The plus keeps the planner from walking all of the outlet by date, where a few numbers are wanted.
         let condition = "publication.outlet = ?1 AND publication.seq IN (SELECT value FROM json_each(?2))";
-        published(self.db, condition, "+publication.sort_date DESC, publication.story DESC", params![outlet, super::entries::keys_text(&numbers)])
+        published(self.db, condition, "+publication.sort_date DESC, publication.story DESC", params![outlet, keys_text(&numbers)])
     }
 
     /// The stories of the channel with a date in `[from, to)`, the newest first.
     pub fn within(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Story>> {
-        let condition = "publication.outlet = '' AND publication.sort_date >= ?1 AND publication.sort_date < ?2";
-        published(self.db, condition, "publication.sort_date DESC, publication.story DESC", params![millis(from), millis(to)])
+        let condition = "publication.outlet = ?1 AND publication.sort_date >= ?2 AND publication.sort_date < ?3";
+        published(self.db, condition, "publication.sort_date DESC, publication.story DESC", params![OutletKey::Channel, millis(from), millis(to)])
     }
 
     /// The days of the channel that have stories, in UTC, and how many; the newest first.
@@ -86,7 +101,7 @@ impl<A> Publishing<'_, A> {
              GROUP BY story ORDER BY min(rank) LIMIT {stories_max}",
             stories_max * 4
         );
-        let keys: Vec<i64> = self.db.rows(&sql, [query], |row| row.get(0))?;
+        let keys: Vec<StoryKey> = self.db.rows(&sql, [query], |row| row.get(0))?;
         let unit: Unit<A> = Unit::new(self.db, self.index);
         unit.entries().stories(&keys, Markup::Without)
     }
@@ -94,12 +109,17 @@ impl<A> Publishing<'_, A> {
 
 impl Publishing<'_, Write> {
     /// A feed is of this from now on; what it held as something else is forgotten.
-    pub fn put_outlet(&self, path: &str, contents: &str) -> Result<()> {
-        self.db.execute("DELETE FROM publication WHERE outlet = ?1", [path])?;
-        if path.is_empty() {
+    pub fn put_outlet(&self, outlet: &OutletKey, contents: &str) -> Result<()> {
+        self.db.execute("DELETE FROM publication WHERE outlet = ?1", [outlet])?;
+        if *outlet == OutletKey::Channel {
             self.db.execute("DELETE FROM published_day", [])?;
         }
-        self.put_contents(path, contents)
+        self.put_contents(outlet.as_str(), contents)
+    }
+
+    /// Keeps what stands around the stories of all outlets.
+    pub fn put_around(&self, contents: &str) -> Result<()> {
+        self.put_contents(AROUND, contents)
     }
 
     /// All stories are looked at again.
@@ -108,20 +128,19 @@ impl Publishing<'_, Write> {
         Ok(())
     }
 
-    /// Keeps what stands under a name that is no outlet's.
-    pub fn put_contents(&self, name: &str, contents: &str) -> Result<()> {
+    fn put_contents(&self, path: &str, contents: &str) -> Result<()> {
         let sql =
             "INSERT INTO outlet (path, contents, archived) VALUES (?1, ?2, 0) ON CONFLICT (path) DO UPDATE SET contents = ?2, archived = 0, published = 0";
-        self.db.execute(sql, [name, contents])?;
+        self.db.execute(sql, [path, contents])?;
         Ok(())
     }
 
     /// Puts a story into an outlet, at its end if it was not there; answers the date that it was sorted by before.
-    pub fn publish_story(&self, outlet: &str, story: i64, sort_date: Timestamp) -> Result<Option<Timestamp>> {
+    pub fn publish_story(&self, outlet: &OutletKey, story: StoryKey, sort_date: Timestamp) -> Result<Option<Timestamp>> {
         let date = millis(sort_date);
         let known = "SELECT sort_date FROM publication WHERE story = ?1 AND outlet = ?2";
         let known: Option<i64> = self.db.row(known, params![story, outlet], |row| row.get(0))?;
-        if outlet.is_empty() && known != Some(date) {
+        if *outlet == OutletKey::Channel && known != Some(date) {
             self.count_day(known, -1)?;
             self.count_day(Some(date), 1)?;
         }
@@ -132,7 +151,7 @@ impl Publishing<'_, Write> {
             }
             None => {
                 let next = "UPDATE outlet SET published = published + 1 WHERE path = ?1 RETURNING published";
-                let seq: i64 = self.db.one(next, [outlet], |row| row.get(0))?;
+                let seq: Seq = self.db.one(next, [outlet], |row| row.get(0))?;
                 let insert = "INSERT INTO publication (outlet, seq, story, sort_date) VALUES (?1, ?2, ?3, ?4)";
                 self.db.execute(insert, params![outlet, seq, story, date])?;
             }
@@ -151,16 +170,16 @@ impl Publishing<'_, Write> {
     }
 
     /// Takes a story that is no more out of all outlets; answers which those were, and the date that it was sorted by.
-    pub fn withdraw_story(&self, story: i64) -> Result<(Vec<String>, Option<Timestamp>)> {
+    pub fn withdraw_story(&self, story: StoryKey) -> Result<(Vec<OutletKey>, Option<Timestamp>)> {
         let sql = "DELETE FROM publication WHERE story = ?1 RETURNING outlet, sort_date";
-        let rows = self.db.rows(sql, [story], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
-        let date = rows.iter().find(|(outlet, _)| outlet.is_empty()).map(|(_, date)| *date);
+        let rows = self.db.rows(sql, [story], |row| Ok((row.get::<_, OutletKey>(0)?, row.get::<_, i64>(1)?)))?;
+        let date = rows.iter().find(|(outlet, _)| *outlet == OutletKey::Channel).map(|(_, date)| *date);
         self.count_day(date, -1)?;
         Ok((rows.into_iter().map(|(outlet, _)| outlet).collect(), date.map(time)))
     }
 
     /// Notes that a story is published as it is.
-    pub fn set_clean(&self, story: i64) -> Result<()> {
+    pub fn set_clean(&self, story: StoryKey) -> Result<()> {
         self.db.execute("DELETE FROM dirty_story WHERE story = ?1", [story])?;
         Ok(())
     }
@@ -180,7 +199,7 @@ impl Publishing<'_, Write> {
     }
 
     /// Notes how many archive documents of an outlet stand.
-    pub fn set_archives(&self, outlet: &str, count: i64) -> Result<()> {
+    pub fn set_archives(&self, outlet: &OutletKey, count: i64) -> Result<()> {
         self.db.execute("UPDATE outlet SET archived = ?2 WHERE path = ?1", params![outlet, count])?;
         Ok(())
     }
@@ -189,7 +208,7 @@ impl Publishing<'_, Write> {
     pub fn index_words(&self, entries_max: usize) -> Result<usize> {
         let select =
             format!("SELECT unindexed.entry, entry.title, entry.summary FROM unindexed LEFT JOIN entry ON entry.pk = unindexed.entry LIMIT {entries_max}");
-        let rows = self.db.rows(&select, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<String>>(1)?, row.get::<_, Option<String>>(2)?)))?;
+        let rows = self.db.rows(&select, [], |row| Ok((row.get::<_, EntryKey>(0)?, row.get::<_, Option<String>>(1)?, row.get::<_, Option<String>>(2)?)))?;
         for (key, title, summary) in &rows {
             self.db.execute("DELETE FROM entry_text WHERE rowid = ?1", [key])?;
             if title.is_some() {

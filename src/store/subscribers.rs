@@ -5,7 +5,8 @@ use rusqlite::{Row, params};
 
 use super::unit::{Subscribers, Write};
 use super::{Result, StoreError, Unit, millis, time};
-use crate::model::digest::Issue;
+use crate::model::digest::{DigestId, Issue, Scope};
+use crate::model::keys::{DeliveryKey, EntryKey, IssueKey};
 use crate::model::mail_address::Address;
 use crate::model::subscriber::{Cadence, Consent, Preferences, Subscriber, SubscriberState, Tastes};
 
@@ -15,7 +16,7 @@ pub struct Group {
     pub language: String,
     pub tastes: Tastes,
     /// Their last issue looked at the entries up to this one.
-    pub seen: i64,
+    pub seen: EntryKey,
     /// The tastes as they are stored.
     tastes_text: String,
 }
@@ -23,11 +24,11 @@ pub struct Group {
 /// What a group gets.
 #[derive(Debug)]
 pub struct GroupIssue<'a> {
-    pub digest: &'a str,
+    pub digest: &'a DigestId,
     /// `None` when there is nothing new: their slot is filled all the same.
     pub issue: Option<&'a Issue>,
     /// Entries up to this one were looked at.
-    pub seen: i64,
+    pub seen: EntryKey,
     pub now: Timestamp,
 }
 
@@ -100,7 +101,7 @@ impl<A> Subscribers<'_, A> {
             due("> ?2")
         );
         let rows = self.db.rows(&sql, params![millis(now), millis(now + SLOT_AHEAD_MAX)], |row| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?)))?;
-        let group = |(language, tastes_text, seen): (String, String, i64)| {
+        let group = |(language, tastes_text, seen): (String, String, EntryKey)| {
             let tastes = serde_json::from_str(&tastes_text).map_err(|error| StoreError::Corrupt(format!("a subscriber's tastes: {error}")))?;
             Ok(Group { language, tastes, seen, tastes_text })
         };
@@ -108,9 +109,9 @@ impl<A> Subscribers<'_, A> {
     }
 
     /// Why an address is not to get a digest, if it is not.
-    pub fn suppression(&self, hash: &str, digest: &str) -> Result<Option<String>> {
-        let sql = "SELECT reason FROM suppression WHERE address = ?1 AND digest IN (?2, '') ORDER BY digest LIMIT 1";
-        self.db.row(sql, [hash, digest], |row| row.get(0))
+    pub fn suppression(&self, hash: &str, digest: &DigestId) -> Result<Option<String>> {
+        let sql = "SELECT reason FROM suppression WHERE address = ?1 AND digest IN (?2, ?3) ORDER BY digest LIMIT 1";
+        self.db.row(sql, params![hash, digest, Scope::All], |row| row.get(0))
     }
 
     /// Suppressions that an earlier courant kept by address.
@@ -119,7 +120,7 @@ impl<A> Subscribers<'_, A> {
     }
 
     /// Whose a delivery was, by its number or its Message-ID: the recipient and the digest.
-    pub fn delivery_recipient(&self, number: Option<i64>, message_id: Option<&str>) -> Result<Option<(String, String)>> {
+    pub fn delivery_recipient(&self, number: Option<DeliveryKey>, message_id: Option<&str>) -> Result<Option<(String, DigestId)>> {
         let sql = "SELECT recipient, issue.digest FROM delivery JOIN issue ON issue.pk = delivery.issue WHERE delivery.pk = ?1 OR message_id = ?2 LIMIT 1";
         self.db.row(sql, params![number, message_id], |row| Ok((row.get(0)?, row.get(1)?)))
     }
@@ -130,7 +131,7 @@ impl<A> Subscribers<'_, A> {
     }
 
     /// How many mails of a digest were queued for an address since a time.
-    pub fn queued_since(&self, address: &str, digest: &str, since: Timestamp) -> Result<u64> {
+    pub fn queued_since(&self, address: &str, digest: &DigestId, since: Timestamp) -> Result<u64> {
         let sql = "SELECT count(*) FROM delivery JOIN issue ON issue.pk = delivery.issue
                    WHERE recipient = ?1 COLLATE NOCASE AND issue.digest = ?2 AND created >= ?3";
         Ok(self.db.one(sql, params![address, digest, millis(since)], |row| row.get::<_, i64>(0))?.unsigned_abs())
@@ -152,11 +153,11 @@ impl<A> Subscribers<'_, A> {
 }
 
 impl Subscribers<'_, Write> {
-    /// Keeps that an address is not to get a digest any more; `digest` is empty for all.
-    pub fn suppress(&self, hash: &str, digest: &str, reason: &str, now: Timestamp) -> Result<()> {
+    /// Keeps that an address is not to get something any more.
+    pub fn suppress(&self, hash: &str, scope: &Scope, reason: &str, now: Timestamp) -> Result<()> {
         let sql =
             "INSERT INTO suppression (address, digest, reason, at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (address, digest) DO UPDATE SET reason = ?3, at = ?4";
-        self.db.execute(sql, params![hash, digest, reason, millis(now)])?;
+        self.db.execute(sql, params![hash, scope, reason, millis(now)])?;
         Ok(())
     }
 
@@ -218,21 +219,20 @@ impl Subscribers<'_, Write> {
     pub fn delete_deliveries(&self, address: &str) -> Result<()> {
         self.db.batch("PRAGMA secure_delete = ON")?;
         self.db.execute("DELETE FROM delivery WHERE recipient = ?1 COLLATE NOCASE", [address])?;
-        self.delete_private_issues("created <= ?1", i64::MAX)
+        self.delete_private_issues(Timestamp::MAX)
     }
 
     /// Forgets the mails of one recipient each (confirmations) that were settled before a time: they hold an address.
     pub fn forget_private_mail(&self, limit: Timestamp) -> Result<()> {
         self.db.batch("PRAGMA secure_delete = ON")?;
-        let settled = "DELETE FROM delivery WHERE state IN ('sent', 'failed') AND issue IN (SELECT pk FROM issue WHERE digest = '_confirm' AND created < ?1)";
-        self.db.execute(settled, [millis(limit)])?;
-        self.delete_private_issues("created < ?1", millis(limit))
+        let settled = "DELETE FROM delivery WHERE state IN ('sent', 'failed') AND issue IN (SELECT pk FROM issue WHERE digest = ?1 AND created < ?2)";
+        self.db.execute(settled, params![DigestId::Confirmation, millis(limit)])?;
+        self.delete_private_issues(limit)
     }
 
-    fn delete_private_issues(&self, condition: &str, limit: i64) -> Result<()> {
-        let sql =
-            format!("DELETE FROM issue WHERE digest = '_confirm' AND {condition} AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.issue = issue.pk)");
-        self.db.execute(&sql, [limit])?;
+    fn delete_private_issues(&self, limit: Timestamp) -> Result<()> {
+        let sql = "DELETE FROM issue WHERE digest = ?1 AND created < ?2 AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.issue = issue.pk)";
+        self.db.execute(sql, params![DigestId::Confirmation, millis(limit)])?;
         Ok(())
     }
 
@@ -246,7 +246,7 @@ impl Subscribers<'_, Write> {
     /// Gives some members of a group their issue, or a slot without one: the issue, a delivery for each and their places in the
     /// order of entries. Answers how many there were, `PAGE` when there may be more; a member whom another process served in
     /// the meantime is none.
-    pub fn fill_group(&self, group: &Group, new: &GroupIssue, message_id: impl Fn(u64, &str) -> String) -> Result<usize> {
+    pub fn fill_group(&self, group: &Group, new: &GroupIssue, message_id: impl Fn(IssueKey, &str) -> String) -> Result<usize> {
         let sql = format!(
             "SELECT pk, address, schedule FROM subscriber WHERE tastes = ?1 AND language = ?2 AND seen = ?3 AND state = 'active'
              AND (next_slot <= ?4 OR next_slot > ?5) ORDER BY pk LIMIT {PAGE}"
@@ -261,7 +261,7 @@ impl Subscribers<'_, Write> {
             // What cannot be read was tampered with: it waits a day instead of coming at every turn.
             let next = Cadence::parse(schedule).map_or(new.now + SignedDuration::from_hours(24), |cadence| cadence.next_after(new.now));
             if let Some(issue) = issue {
-                unit.mailing().put_delivery(issue, address, &message_id(issue.unsigned_abs(), address), new.now)?;
+                unit.mailing().put_delivery(issue, address, &message_id(issue, address), new.now)?;
             }
             let mark = "UPDATE subscriber SET seen = ?2, next_slot = ?3, last_issue = coalesce(?4, last_issue) WHERE pk = ?1";
             self.db.execute(mark, params![key, new.seen, millis(next), issue.map(|_| millis(new.now))])?;

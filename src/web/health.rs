@@ -8,6 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::hooks::{Hooks, failed};
+use crate::model::outlet::OutletKey;
 use crate::store::StoreError;
 use crate::telemetry::METRICS;
 
@@ -39,7 +40,13 @@ pub async fn metrics(State(hooks): State<Arc<Hooks>>) -> Response {
 fn text(hooks: &Hooks) -> anyhow::Result<String> {
     let mut out = METRICS.text();
     let (states, last, stories, subscribers, deliveries) = hooks.refresher.store.read(|r| {
-        Ok::<_, StoreError>((r.sources().states()?, r.entries().last()?, r.publishing().last("")?, r.subscribers().counts()?, r.mailing().delivery_counts()?))
+        Ok::<_, StoreError>((
+            r.sources().states()?,
+            r.entries().last()?,
+            r.publishing().last(&OutletKey::Channel)?,
+            r.subscribers().counts()?,
+            r.mailing().delivery_counts()?,
+        ))
     })?;
     let of = |id: &str| states.get(id);
     let enabled: Vec<_> = hooks.sources.iter().filter(|source| source.is_enabled).collect();
@@ -53,8 +60,8 @@ fn text(hooks: &Hooks) -> anyhow::Result<String> {
         "Sources that are read, by how they are.",
         &[("{state=\"ok\"}".into(), (enabled.len() - failing) as u64), ("{state=\"failing\"}".into(), failing as u64)],
     )?;
-    gauge("courant_entries_last", "The number of the last entry.", &[(String::new(), last.unsigned_abs())])?;
-    gauge("courant_stories", "Stories in the merged feed and its archives.", &[(String::new(), stories.unsigned_abs())])?;
+    gauge("courant_entries_last", "The number of the last entry.", &[(String::new(), last.0.unsigned_abs())])?;
+    gauge("courant_stories", "Stories in the merged feed and its archives.", &[(String::new(), stories.0.unsigned_abs())])?;
     let labelled = |rows: Vec<(String, u64)>| rows.into_iter().map(|(state, count)| (format!("{{state=\"{state}\"}}"), count)).collect::<Vec<_>>();
     gauge("courant_subscribers", "Subscribers by state.", &labelled(subscribers))?;
     gauge("courant_deliveries", "Deliveries by state.", &labelled(deliveries))?;
