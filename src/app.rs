@@ -103,6 +103,7 @@ impl App {
             interval_max_seconds: config.fetch.interval_max_seconds,
             robots_locks: OriginLocks::default(),
             cores: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
+            memory: Arc::default(),
         };
         let templates = Templates::load(&config.templates_dir)?;
         let transport = Arc::new(transport(&config.mail)?);

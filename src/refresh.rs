@@ -16,7 +16,7 @@ mod pages;
 pub mod prepare;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -37,6 +37,7 @@ use crate::normalize::language::Linguist;
 use crate::store::{Lease, Store};
 
 use self::explore::Endpoint;
+use self::index::Memory;
 use self::listing::Listing;
 pub use self::pages::OriginLocks;
 use self::pages::PageBudget;
@@ -77,6 +78,8 @@ pub struct Refresher {
     pub robots_locks: OriginLocks,
     /// As many documents are prepared at a time as there are cores.
     pub cores: Arc<Semaphore>,
+    /// What the last unit of work looked up.
+    pub memory: Arc<Mutex<Memory>>,
 }
 
 /// A source to be read, with what is known of it.

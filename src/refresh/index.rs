@@ -6,22 +6,34 @@ use crate::dedupe::library::{BEARERS_MAX, Bearer, Bearers, DAYS_MAX, Known, Libr
 use crate::dedupe::sketch::{language_code, source_hash};
 use crate::model::key::KeyKind;
 use crate::model::keys::{EntryKey, StoryKey};
-use crate::store::{Holder, Posting, Postings, StoreError, Unit, Write};
+use crate::model::sketch::Sketch;
+use crate::store::{Holder, Moment, Posting, Postings, StoreError, Unit, Write};
 
 /// Entries that share an address: more are those of a front page.
 const HOLDERS_OF_KEY_MAX: usize = 50;
 /// Entries of a story that are asked.
 const MEMBERS_MAX: usize = 12;
 
+/// Entries whose sketches, and whose stories, are remembered from one unit to the next: a few megabytes of each.
+const KNOWN_MAX: usize = 4_000;
+const STORIES_MAX: usize = 100_000;
+
+/// What was looked up in one unit of work, for the next, if nobody writes in between.
+#[derive(Default)]
+pub struct Memory {
+    read: Option<Moment>,
+    /// Stories of entries that were looked up; `None` for what is gone. Many features lead to the same entries.
+    stories: HashMap<EntryKey, Option<StoryKey>>,
+    /// Entries that were compared: the same ones come near to many.
+    known: HashMap<EntryKey, Option<Known>>,
+}
+
 /// What the store knows, within one unit of work.
 pub struct StoreIndex<'u, 'w> {
     unit: &'u Unit<'w, Write>,
     /// The entry at hand, where it is stored already: it is never its own neighbour.
     entry: Option<(EntryKey, &'u str)>,
-    /// Stories of entries that were looked up; `None` for what is gone. Many features lead to the same entries.
-    stories: HashMap<EntryKey, Option<StoryKey>>,
-    /// Entries that were compared: the same ones come near to many.
-    known: HashMap<EntryKey, Option<Known>>,
+    memory: Memory,
     languages: Option<Vec<u32>>,
     has_rulings: bool,
     /// What was asked for last: its memory is used again.
@@ -29,20 +41,21 @@ pub struct StoreIndex<'u, 'w> {
 }
 
 impl<'u, 'w> StoreIndex<'u, 'w> {
-    /// For new entries, one after the other.
+    /// For new entries, one after the other, with what the unit before looked up.
     ///
     /// # Errors
     /// When the store fails.
-    pub fn new(unit: &'u Unit<'w, Write>) -> Result<Self, StoreError> {
-        Ok(StoreIndex {
-            unit,
-            entry: None,
-            stories: HashMap::new(),
-            known: HashMap::new(),
-            languages: None,
-            has_rulings: unit.placing().has_rulings()?,
-            postings: Postings::default(),
-        })
+    pub fn new(unit: &'u Unit<'w, Write>, before: Memory) -> Result<Self, StoreError> {
+        let now = unit.moment()?;
+        let is_true = before.read.is_some_and(|read| now.is_next_after(read));
+        let mut memory = if is_true { before } else { Memory::default() };
+        memory.read = Some(now);
+        Ok(StoreIndex { unit, entry: None, memory, languages: None, has_rulings: unit.placing().has_rulings()?, postings: Postings::default() })
+    }
+
+    /// For the next unit, once this one is kept.
+    pub fn into_memory(self) -> Memory {
+        self.memory
     }
 
     /// For an entry that is stored already, by its key and our id of it.
@@ -50,20 +63,39 @@ impl<'u, 'w> StoreIndex<'u, 'w> {
     /// # Errors
     /// When the store fails.
     pub fn but(unit: &'u Unit<'w, Write>, entry: EntryKey, id: &'u str) -> Result<Self, StoreError> {
-        Ok(StoreIndex { entry: Some((entry, id)), ..StoreIndex::new(unit)? })
+        Ok(StoreIndex { entry: Some((entry, id)), ..StoreIndex::new(unit, Memory::default())? })
     }
 
-    /// An entry was added that is in this language.
-    pub fn note_language(&mut self, language: u32) {
+    /// An entry was added.
+    pub fn note(&mut self, entry: EntryKey, story: StoryKey, sketch: &Sketch) {
+        let language = sketch.language;
+        self.remember(entry, Some(Known { entry, story, sketch: sketch.clone() }));
         if let Some(languages) = self.languages.as_mut().filter(|languages| !languages.contains(&language)) {
             languages.push(language);
         }
     }
 
+    /// The sketch of an entry was made again.
+    pub fn forget_sketch(&mut self, entry: EntryKey) {
+        self.memory.known.remove(&entry);
+    }
+
     /// Stories were made one: what was looked up before is not to be believed.
     pub fn forget(&mut self) {
-        self.stories.clear();
-        self.known.clear();
+        self.memory.stories.clear();
+        self.memory.known.clear();
+    }
+
+    fn remember(&mut self, entry: EntryKey, known: Option<Known>) {
+        let Memory { stories, known: all, .. } = &mut self.memory;
+        if all.len() >= KNOWN_MAX {
+            all.clear();
+        }
+        if stories.len() >= STORIES_MAX {
+            stories.clear();
+        }
+        stories.insert(entry, known.as_ref().map(|known| known.story));
+        all.insert(entry, known);
     }
 
     fn is_own(&self, entry: EntryKey) -> bool {
@@ -72,16 +104,16 @@ impl<'u, 'w> StoreIndex<'u, 'w> {
 
     /// Looks up the stories of all these entries together.
     fn look_up(&mut self, entries: impl Iterator<Item = EntryKey>) -> Result<(), StoreError> {
-        let mut unknown: Vec<EntryKey> = entries.filter(|entry| !self.stories.contains_key(entry)).collect();
+        let mut unknown: Vec<EntryKey> = entries.filter(|entry| !self.memory.stories.contains_key(entry)).collect();
         unknown.sort_unstable();
         unknown.dedup();
         match unknown[..] {
             [] => {}
-            [entry] => drop(self.stories.insert(entry, self.unit.placing().story_key_of(entry)?)),
+            [entry] => drop(self.memory.stories.insert(entry, self.unit.placing().story_key_of(entry)?)),
             _ => {
-                self.stories.extend(unknown.iter().map(|entry| (*entry, None)));
+                self.memory.stories.extend(unknown.iter().map(|entry| (*entry, None)));
                 let found = self.unit.placing().stories_of(&unknown)?;
-                self.stories.extend(found.into_iter().map(|(entry, story)| (entry, Some(story))));
+                self.memory.stories.extend(found.into_iter().map(|(entry, story)| (entry, Some(story))));
             }
         }
         Ok(())
@@ -115,7 +147,7 @@ impl Library for StoreIndex<'_, '_> {
         let bearers = few.iter().map(|postings| {
             let Some(postings) = postings else { return Bearers::Many };
             let placed = postings.iter().filter(|posting| !self.is_own(posting.entry)).filter_map(|posting| {
-                let story = self.stories.get(&posting.entry).copied().flatten()?;
+                let story = self.memory.stories.get(&posting.entry).copied().flatten()?;
                 Some(Bearer { entry: posting.entry, story, source: posting.source, language: posting.language, is_placed: true })
             });
             let bearers: Vec<Bearer> = placed.collect();
@@ -132,11 +164,11 @@ impl Library for StoreIndex<'_, '_> {
     }
 
     fn known(&mut self, entry: EntryKey) -> Result<Option<Known>, StoreError> {
-        if let Some(known) = self.known.get(&entry) {
+        if let Some(known) = self.memory.known.get(&entry) {
             return Ok(known.clone());
         }
         let known = self.unit.placing().sketched(entry)?.and_then(|(story, sketch)| Some(Known { entry, story, sketch: sketch? }));
-        self.known.insert(entry, known.clone());
+        self.remember(entry, known.clone());
         Ok(known)
     }
 

@@ -2,16 +2,18 @@
 //! intends, each source in a savepoint, so that the fault of one is its own.
 
 use std::collections::HashSet;
+use std::sync::{MutexGuard, PoisonError};
 
 use anyhow::Context as _;
 use jiff::Timestamp;
 
 use super::decide::{self, Consequence, Intent, Stored};
-use super::index::StoreIndex;
+use super::index::{Memory, StoreIndex};
 use super::prepare::{Candidate, Cleaned};
 use super::{Brought, Document, Outcome, Prepared, ReadError, Refresher, Report};
 use crate::dedupe::place::{Applicant, place};
 use crate::model::entry::Identity;
+use crate::model::keys::EntryKey;
 use crate::model::source::Source;
 use crate::model::story::Relation;
 use crate::normalize::entry::entry_id;
@@ -23,8 +25,10 @@ impl Refresher {
     /// # Errors
     /// When the store fails altogether; what one source brought and cannot be kept is that source's failure.
     pub fn keep(&self, prepared: &[Prepared], done: &[Lease]) -> anyhow::Result<Vec<Report>> {
-        self.store.write(|unit| {
-            let mut index = StoreIndex::new(unit)?;
+        // It is lost where the unit is not kept.
+        let before = std::mem::take(&mut *self.memory());
+        let (reports, memory) = self.store.write(|unit| {
+            let mut index = StoreIndex::new(unit, before)?;
             let mut reports = Vec::with_capacity(prepared.len());
             for one in prepared {
                 let outcome = self.keep_one(unit, &mut index, one)?;
@@ -33,8 +37,14 @@ impl Refresher {
             for lease in done {
                 unit.leases().settle(lease, self.store.worker())?;
             }
-            Ok(reports)
-        })
+            Ok::<_, anyhow::Error>((reports, index.into_memory()))
+        })?;
+        *self.memory() = memory;
+        Ok(reports)
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn keep_one(&self, unit: &Unit<Write>, index: &mut StoreIndex, prepared: &Prepared) -> anyhow::Result<Outcome> {
@@ -90,7 +100,7 @@ impl Refresher {
                     new += 1;
                 }
                 Intent::Update(cleaned) => {
-                    self.update(unit, cleaned, now)?;
+                    index.forget_sketch(self.update(unit, cleaned, now)?);
                     changed += 1;
                 }
                 Intent::Drop(rule) => {
@@ -124,7 +134,7 @@ impl Refresher {
         Ok(Stored { state, known, is_pushed, known_titles })
     }
 
-    fn update(&self, unit: &Unit<Write>, cleaned: &Cleaned, now: Timestamp) -> Result<(), StoreError> {
+    fn update(&self, unit: &Unit<Write>, cleaned: &Cleaned, now: Timestamp) -> Result<EntryKey, StoreError> {
         let Cleaned { entry, topics, keys, sketch, .. } = cleaned;
         // What a person said stands.
         let label = unit.placing().label(&entry.id)?.map(|topics| self.classifier.labelled(&topics));
@@ -167,7 +177,7 @@ fn insert(unit: &Unit<Write>, index: &mut StoreIndex, cleaned: &Cleaned, is_news
     let is_announced = reason.is_none() && is_news;
     let joined = reason.as_ref().map(|reason| format!("\"{}\" ({}) is a {reason}", entry.title, entry.source));
     let placement = Placement { story, relation, reason, is_announced, topics, first_seen: now };
-    unit.placing().insert(entry, &placement, &Features { keys, sketch })?;
-    index.note_language(sketch.language);
+    let (entry, story) = unit.placing().insert(entry, &placement, &Features { keys, sketch })?;
+    index.note(entry, story, sketch);
     Ok(Inserted { is_announced, joined })
 }

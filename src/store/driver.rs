@@ -1,6 +1,8 @@
 //! The seam to the database: a text of SQL, its parameters, and what to make of a row. All statements pass through here, so
 //! that another database is another driver, and a test can ask the planner about each statement.
 
+use std::cell::Cell;
+
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::Result;
@@ -11,17 +13,30 @@ const STATEMENTS_MAX: usize = 256;
 /// One connection.
 pub(super) struct Db {
     connection: Connection,
+    /// Transactions that were begun.
+    begun: Cell<u64>,
 }
 
 impl Db {
     pub fn new(connection: Connection) -> Db {
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-        Db { connection }
+        Db { connection, begun: Cell::new(0) }
     }
 
     /// For what is no statement of a unit: pragmas, interrupts, migrations.
     pub fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    /// Begins a transaction.
+    pub fn begin(&self, sql: &str) -> Result<()> {
+        self.begun.set(self.begun.get() + 1);
+        self.batch(sql)
+    }
+
+    /// How many transactions were begun here.
+    pub fn begun(&self) -> u64 {
+        self.begun.get()
     }
 
     /// Runs a statement that changes something; answers how many rows it changed.

@@ -37,7 +37,7 @@ pub use placing::{Features, Holder, Placement};
 pub use publishing::DirtyStory;
 pub use sources::{RobotsFile, SourceRow};
 pub use subscribers::{Group, GroupIssue, PAGE};
-pub use unit::{Read, Unit, Write};
+pub use unit::{Moment, Read, Unit, Write};
 
 /// Why the store failed. The display says what to do where something can be done.
 #[derive(Debug, thiserror::Error)]

@@ -174,8 +174,8 @@ impl Placing<'_, Write> {
         }
     }
 
-    /// Keeps a new entry in a story, which is made where it is missing.
-    pub fn insert(&self, e: &Entry, entry: &Placement, features: &Features) -> Result<()> {
+    /// Keeps a new entry in a story, which is made where it is missing; answers the keys of both.
+    pub fn insert(&self, e: &Entry, entry: &Placement, features: &Features) -> Result<(EntryKey, StoryKey)> {
         let story = self.story_key(&entry.story)?;
         let sql = "INSERT INTO entry (id, source, identity, guid, url, title, summary, summary_html, content_html, language, published, updated, first_seen,
                        last_seen, changed, fingerprint, details, topics, story, relation, reason, announced, sort_date)
@@ -208,7 +208,8 @@ impl Placing<'_, Write> {
         let key = EntryKey(self.db.last_key());
         self.mark_changed(story, key)?;
         self.put_keys(key, features.keys)?;
-        self.put_sketch(key, features.sketch, false)
+        self.put_sketch(key, features.sketch, false)?;
+        Ok((key, story))
     }
 
     /// Counts new entries of a source.
@@ -217,8 +218,8 @@ impl Placing<'_, Write> {
         Ok(())
     }
 
-    /// Keeps an edit: text and dates change; first sight, announcements and the story stay.
-    pub fn update(&self, entry: &Entry, topics: &[TopicMatch], features: &Features, now: Timestamp) -> Result<()> {
+    /// Keeps an edit: text and dates change; first sight, announcements and the story stay. Answers the key of the entry.
+    pub fn update(&self, entry: &Entry, topics: &[TopicMatch], features: &Features, now: Timestamp) -> Result<EntryKey> {
         let sql = "UPDATE entry SET guid = ?2, url = ?3, title = ?4, summary = ?5, summary_html = ?6, content_html = ?7, language = ?8,
                        published = coalesce(?9, published), updated = coalesce(?10, updated), last_seen = ?11, changed = ?11, fingerprint = ?12, details = ?13,
                        topics = ?14 WHERE id = ?1 RETURNING pk, story";
@@ -242,7 +243,8 @@ impl Placing<'_, Write> {
         self.mark_changed(story, key)?;
         self.db.execute("DELETE FROM entry_key WHERE entry = ?1", [key])?;
         self.put_keys(key, features.keys)?;
-        self.put_sketch(key, features.sketch, true)
+        self.put_sketch(key, features.sketch, true)?;
+        Ok(key)
     }
 
     /// Makes one story of several: all entries, and what was sent of them, go to `into`.

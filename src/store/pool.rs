@@ -200,7 +200,7 @@ struct Transaction<'a> {
 
 impl<'a> Transaction<'a> {
     fn begin(db: &'a Db, sql: &str) -> Result<Transaction<'a>> {
-        db.batch(sql)?;
+        db.begin(sql)?;
         Ok(Transaction { db, is_open: true })
     }
 

@@ -75,7 +75,30 @@ impl<'a, Access> Unit<'a, Access> {
     }
 }
 
+/// When a unit of work is: what was read in one is true in the next, if nobody wrote in between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    unit: u64,
+    /// SQLite's own, of what other connections wrote.
+    version: i64,
+}
+
+impl Moment {
+    /// Whether nothing was written between that unit and this one, by whomever.
+    pub fn is_next_after(self, other: Moment) -> bool {
+        self.version == other.version && self.unit == other.unit + 1
+    }
+}
+
 impl Unit<'_, Write> {
+    /// When this unit is.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn moment(&self) -> Result<Moment> {
+        Ok(Moment { unit: self.db.begun(), version: self.db.one("PRAGMA data_version", [], |row| row.get(0))? })
+    }
+
     /// A part of the unit whose failure is its own: what it wrote is taken back, the rest goes on.
     ///
     /// # Errors
