@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -40,24 +41,23 @@ pub struct TemplateError {
     cause: String,
 }
 
-/// The templates, parsed.
+/// The templates.
 #[derive(Clone)]
 pub struct Templates {
-    tera: Tera,
+    /// Parsed when the first is rendered: most commands render none.
+    tera: Arc<OnceLock<Tera>>,
     /// Name to where it stands, as people call it, and its text.
     sources: BTreeMap<&'static str, (String, String)>,
     fingerprint: String,
 }
 
 impl Templates {
-    /// Parses what we bring and what stands in `folder`, which may be missing.
+    /// Takes what we bring and what stands in `folder`, which may be missing.
     ///
     /// # Errors
     /// When one of the operator's templates cannot be read or parsed.
     pub fn load(folder: &Path) -> Result<Templates, TemplateError> {
-        let mut tera = Tera::default();
-        // Tera's own also turns slashes into references, which makes every address three times as long.
-        tera.set_escape_fn(|text| text::escaped(text).replace('\'', "&#39;"));
+        let mut has_own = false;
         let mut digest = Sha256::new();
         let mut sources = BTreeMap::new();
         for (name, text) in BUILT_IN {
@@ -70,10 +70,29 @@ impl Templates {
             let shown = own.as_ref().map_or_else(|| (*name).to_owned(), |_| path.display().to_string());
             digest.update(own.as_deref().unwrap_or(text));
             let text = own.as_deref().unwrap_or(text);
-            tera.add_raw_template(name, text).map_err(|error| fault(&shown, &error))?;
+            has_own |= own.is_some();
             sources.insert(*name, (shown, text.to_owned()));
         }
-        Ok(Templates { tera, sources, fingerprint: text::hex(&digest.finalize()) })
+        let templates = Templates { tera: Arc::default(), sources, fingerprint: text::hex(&digest.finalize()) };
+        if has_own {
+            // What the operator wrote may be wrong, and is to be told before any work is done.
+            templates.tera()?;
+        }
+        Ok(templates)
+    }
+
+    fn tera(&self) -> Result<&Tera, TemplateError> {
+        if let Some(tera) = self.tera.get() {
+            return Ok(tera);
+        }
+        let mut tera = Tera::default();
+        // Tera's own also turns slashes into references, which makes every address three times as long.
+        tera.set_escape_fn(|text| text::escaped(text).replace('\'', "&#39;"));
+        for (name, _) in BUILT_IN {
+            let (shown, text) = &self.sources[name];
+            tera.add_raw_template(name, text).map_err(|error| fault(shown, &error))?;
+        }
+        Ok(self.tera.get_or_init(|| tera))
     }
 
     /// Equal for equal templates.
@@ -95,7 +114,7 @@ impl Templates {
     /// When it names something that is not there.
     pub fn render(&self, name: &str, data: &impl Serialize) -> Result<String, TemplateError> {
         let context = Context::from_serialize(data).map_err(|error| fault(name, &error))?;
-        self.tera.render(name, &context).map_err(|error| self.located(name, &error))
+        self.tera()?.render(name, &context).map_err(|error| self.located(name, &error))
     }
 
     /// Tera says which variable of which template failed, but not where: the first line that names it.

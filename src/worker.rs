@@ -105,6 +105,8 @@ fn claim(
     let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
     refresher.store.write(|w| {
         let leases: HashMap<String, Lease> = w.leases().claim(Queue::Host, &names, worker, now)?.into_iter().map(|lease| (lease.id.clone(), lease)).collect();
+        let ids: Vec<&str> = hosts.iter().flat_map(|host| &host.sources).map(|at| sources[*at].id.as_str()).collect();
+        let mut states = w.sources().states_of(&ids)?;
         let (mut claimed, mut elsewhere) = (Vec::new(), Vec::new());
         for host in &hosts {
             let Some(lease) = leases.get(&host.name) else {
@@ -113,7 +115,7 @@ fn claim(
             };
             let mut jobs = Vec::new();
             for at in &host.sources {
-                let state = w.sources().state(&sources[*at].id)?;
+                let state = states.remove(&sources[*at].id).unwrap_or_default();
                 if is_chosen(refresher, selection, &sources[*at], Some(&state), now) {
                     jobs.push((*at, state));
                 }

@@ -1,5 +1,6 @@
 //! Results for people and for programs, on standard output.
 
+use std::collections::{HashMap, HashSet};
 use std::io::{BufWriter, Write};
 
 use jiff::Timestamp;
@@ -64,8 +65,9 @@ fn entry(out: &mut impl Write, stored: &StoredEntry, as_json: bool) -> anyhow::R
 pub fn sources(configured: &[Source], known: &[SourceRow]) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{:<24}  {:<17}  {:>7}  {:<17}  LAST ERROR", "SOURCE", "LAST SUCCESS", "ENTRIES", "NEXT POLL")?;
+    let rows: HashMap<&str, &SourceRow> = known.iter().map(|row| (row.id.as_str(), row)).collect();
     for source in configured {
-        let row = known.iter().find(|row| row.id == source.id);
+        let row = rows.get(source.id.as_str());
         let state = row.map(|row| row.state.clone()).unwrap_or_default();
         let is_gone = state.is_gone;
         let next = match (source.is_enabled, is_gone) {
@@ -85,7 +87,8 @@ pub fn sources(configured: &[Source], known: &[SourceRow]) -> anyhow::Result<()>
             writeln!(out, "{:<24}  next poll: {reason}", "")?;
         }
     }
-    for row in known.iter().filter(|row| configured.iter().all(|source| source.id != row.id)) {
+    let ids: HashSet<&str> = configured.iter().map(|source| source.id.as_str()).collect();
+    for row in known.iter().filter(|row| !ids.contains(row.id.as_str())) {
         writeln!(out, "{:<24}  {:<17}  {:>7}  {:<17}  no longer in the configuration", row.id, minute(row.state.last_success, "never"), row.entries, "never")?;
     }
     Ok(())

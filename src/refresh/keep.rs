@@ -17,7 +17,7 @@ use crate::model::keys::EntryKey;
 use crate::model::source::Source;
 use crate::model::story::Relation;
 use crate::normalize::entry::entry_id;
-use crate::store::{Features, Lease, Placement, StoreError, Unit, Write};
+use crate::store::{Features, Lease, Placement, Queue, StoreError, Unit, Write};
 
 impl Refresher {
     /// Keeps what several refreshes brought, and gives back the leases that are done with.
@@ -30,8 +30,12 @@ impl Refresher {
         let (reports, memory) = self.store.write(|unit| {
             let mut index = StoreIndex::new(unit, before)?;
             let mut reports = Vec::with_capacity(prepared.len());
+            let leases = || prepared.iter().filter_map(|one| one.lease.as_ref());
+            let held = unit.leases().held(Queue::Host, &leases().map(|lease| lease.id.as_str()).collect::<Vec<&str>>(), self.store.worker())?;
             for one in prepared {
-                let outcome = self.keep_one(unit, &mut index, one)?;
+                // Where it took so long that another process took it over, that one keeps what it brings.
+                let is_ours = one.lease.as_ref().is_none_or(|lease| held.get(&lease.id) == Some(&lease.attempt));
+                let outcome = if is_ours { self.keep_one(unit, &mut index, one)? } else { Outcome::TakenOver };
                 reports.push(Report { source: one.source.id.clone(), outcome });
             }
             for lease in done {
@@ -48,12 +52,6 @@ impl Refresher {
     }
 
     fn keep_one(&self, unit: &Unit<Write>, index: &mut StoreIndex, prepared: &Prepared) -> anyhow::Result<Outcome> {
-        if let Some(lease) = &prepared.lease
-            && !unit.leases().holds(lease, self.store.worker())?
-        {
-            // It took so long that another process took it over: that one keeps what it brings.
-            return Ok(Outcome::TakenOver);
-        }
         let kept = unit.savepoint(|| match &prepared.brought {
             Brought::NotModified(meta, crawl_delay_seconds) => {
                 // Only a source with a hub can be pushed.

@@ -31,7 +31,13 @@ impl Db {
     /// Begins a transaction.
     pub fn begin(&self, sql: &str) -> Result<()> {
         self.begun.set(self.begun.get() + 1);
-        self.batch(sql)
+        self.control(sql)
+    }
+
+    /// Runs a statement that begins or ends a transaction, or a part of one: there are many, and they look at no table.
+    pub fn control(&self, sql: &str) -> Result<()> {
+        self.connection.prepare_cached(sql)?.execute([])?;
+        Ok(())
     }
 
     /// How many transactions were begun here.

@@ -1,9 +1,12 @@
 //! Who has which work, until when. A lease that ends is anybody's; one of a process that is no more is taken over at once.
 
+use std::collections::HashMap;
+
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::params;
 
 use super::unit::{Leases, Write};
+use super::values::texts;
 use super::{Result, millis};
 
 /// Work that stands in the table of leases. Deliveries and hub pushes, of which there are many, are leased in their own rows.
@@ -55,21 +58,21 @@ impl<A> Leases<'_, A> {
 impl Leases<'_, Write> {
     /// Takes some of the work with these ids: what nobody has. Answers what was got, in the order of `ids`.
     pub fn claim(&self, queue: Queue, ids: &[String], worker: &str, now: Timestamp) -> Result<Vec<Lease>> {
-        let sql = "INSERT INTO lease (queue, id, worker, attempt, lease_end) VALUES (?1, ?2, ?3, 1, ?4)
-                   ON CONFLICT (queue, id) DO UPDATE SET worker = ?3, attempt = attempt + 1, lease_end = ?4 WHERE lease_end <= ?5 OR lease_end > ?6 RETURNING attempt";
+        // The condition that is always true tells the parser that no join goes on with "ON".
+        let sql = "INSERT INTO lease (queue, id, worker, attempt, lease_end) SELECT ?1, value, ?3, 1, ?4 FROM json_each(?2) WHERE true
+                   ON CONFLICT (queue, id) DO UPDATE SET worker = ?3, attempt = attempt + 1, lease_end = ?4 WHERE lease_end <= ?5 OR lease_end > ?6
+                   RETURNING id, attempt";
         let (end, latest) = (millis(now + LEASE), millis(now + LEASE_MAX));
-        let mut claimed = Vec::with_capacity(ids.len());
-        for id in ids {
-            let attempt = self.db.row(sql, params![queue.as_str(), id, worker, end, millis(now), latest], |row| row.get(0))?;
-            claimed.extend(attempt.map(|attempt| Lease { queue, id: id.clone(), attempt }));
-        }
-        Ok(claimed)
+        let parameters = params![queue.as_str(), texts(ids), worker, end, millis(now), latest];
+        let got: HashMap<String, i64> = self.db.rows(sql, parameters, |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect();
+        Ok(ids.iter().filter_map(|id| Some(Lease { queue, id: id.clone(), attempt: *got.get(id)? })).collect())
     }
 
-    /// Whether work is still this worker's.
-    pub fn holds(&self, lease: &Lease, worker: &str) -> Result<bool> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM lease WHERE queue = ?1 AND id = ?2 AND worker = ?3 AND attempt = ?4)";
-        self.db.one(sql, params![lease.queue.as_str(), lease.id, worker, lease.attempt], |row| row.get(0))
+    /// Of the work with these ids, what is still this worker's, with how many times it was taken.
+    pub fn held(&self, queue: Queue, ids: &[&str], worker: &str) -> Result<HashMap<String, i64>> {
+        let sql = "SELECT lease.id, attempt FROM json_each(?2) AS asked CROSS JOIN lease ON lease.queue = ?1 AND lease.id = asked.value WHERE worker = ?3";
+        let rows = self.db.rows(sql, params![queue.as_str(), texts(ids), worker], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.into_iter().collect())
     }
 
     /// Work is done; `false` when somebody else had taken it over.

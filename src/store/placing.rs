@@ -8,7 +8,7 @@ use rusqlite::params;
 use super::entries::{details_of, topics_of};
 use super::feature_index::{EntryMark, FeatureIndex, Postings};
 use super::unit::{Placing, Write};
-use super::values::keys_text;
+use super::values::{keys_text, texts};
 use super::{Result, StoreError, millis, optional_time};
 use crate::model::address::canonical_key;
 use crate::model::entry::{Entry, Known};
@@ -62,7 +62,7 @@ impl<A> Placing<'_, A> {
     pub fn known(&self, source: &str, identities: &[String]) -> Result<HashMap<String, Known>> {
         let sql = "SELECT identity, fingerprint, title, summary, url, coalesce(published, updated) FROM json_each(?2) AS asked
                    JOIN entry ON entry.source = ?1 AND entry.identity = asked.value";
-        let asked = serde_json::to_string(identities).unwrap_or_default();
+        let asked = texts(identities);
         let rows = self.db.rows(sql, [source, &asked], |row| {
             let known = Known { fingerprint: row.get(1)?, title: row.get(2)?, summary: row.get(3)?, url: row.get(4)?, date: optional_time(row.get(5)?) };
             Ok((row.get(0)?, known))
@@ -266,7 +266,7 @@ impl Placing<'_, Write> {
     /// Notes that a source still lists these entries: to the day, for that is what retention counts in.
     pub fn touch(&self, source: &str, identities: &[String], now: Timestamp) -> Result<()> {
         let sql = "UPDATE entry SET last_seen = ?3 WHERE source = ?1 AND identity IN (SELECT value FROM json_each(?2)) AND last_seen <= ?4";
-        let asked = serde_json::to_string(identities).unwrap_or_default();
+        let asked = texts(identities);
         self.db.execute(sql, params![source, asked, millis(now), millis(now) - SEEN_AGAIN_MILLIS])?;
         Ok(())
     }

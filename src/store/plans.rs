@@ -81,7 +81,7 @@ fn subscriber() -> Subscriber {
 fn insert(unit: &Unit<Write>, number: i64, features: &Features) -> Result<()> {
     let story = format!("story-{number}");
     let placement = Placement { story, relation: Relation::First, reason: None, is_announced: true, topics: &[], first_seen: at(number) };
-    unit.placing().insert(&entry(number), &placement, features)
+    unit.placing().insert(&entry(number), &placement, features).map(drop)
 }
 
 /// Calls every method of every view.
@@ -171,7 +171,8 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         w.leases().has_any("w")?;
         w.leases().abandon("w")?;
         let leases = w.leases().claim(Queue::Host, &["h".to_owned()], "w", now)?;
-        w.leases().holds(&leases[0], "w")?;
+        w.leases().held(Queue::Host, &["h"], "w")?;
+        w.sources().states_of(&["s"])?;
         w.leases().settle(&leases[0], "w")?;
         w.leases().take_over("w", now)
     })?;

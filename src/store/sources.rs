@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use rusqlite::params;
 
 use super::unit::{Sources, Write};
+use super::values::texts;
 use super::{Result, millis, time};
 use crate::model::source::FetchState;
 
@@ -36,6 +37,13 @@ impl<A> Sources<'_, A> {
     pub fn state(&self, source: &str) -> Result<FetchState> {
         let json = self.db.row("SELECT state FROM source WHERE id = ?1", [source], |row| row.get::<_, String>(0))?;
         Ok(json.as_deref().map(state_from).unwrap_or_default())
+    }
+
+    /// The states of some sources; those that were never read are left out.
+    pub fn states_of(&self, sources: &[&str]) -> Result<HashMap<String, FetchState>> {
+        let sql = "SELECT source.id, state FROM json_each(?1) AS asked JOIN source ON source.id = asked.value";
+        let rows = self.db.rows(sql, [texts(sources)], |row| Ok((row.get(0)?, state_from(&row.get::<_, String>(1)?))))?;
+        Ok(rows.into_iter().collect())
     }
 
     /// The states of all sources that were ever read.

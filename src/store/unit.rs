@@ -104,14 +104,14 @@ impl Unit<'_, Write> {
     /// # Errors
     /// Those of `work`, and when the database fails altogether.
     pub fn savepoint<T, E: From<StoreError>>(&self, work: impl FnOnce() -> std::result::Result<T, E>) -> std::result::Result<T, E> {
-        self.db.batch("SAVEPOINT part")?;
+        self.db.control("SAVEPOINT part")?;
         let result = work();
         if result.is_err() {
-            self.db.batch("ROLLBACK TO part")?;
+            self.db.control("ROLLBACK TO part")?;
             // The numbers of the entries that were taken back are given again.
             self.forget_rolled_back()?;
         }
-        self.db.batch("RELEASE part")?;
+        self.db.control("RELEASE part")?;
         result
     }
 

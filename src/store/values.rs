@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use serde::Serialize;
 
 use crate::model::digest::{DigestId, Scope};
 use crate::model::keys::{DeliveryKey, EntryKey, IssueKey, Seq, StoryKey};
@@ -63,7 +64,12 @@ impl FromSql for OutletKey {
     }
 }
 
-/// Keys as one parameter: a statement for any number of them.
+/// Texts as one parameter: a statement for any number of them.
+pub(super) fn texts(all: &[impl Serialize]) -> String {
+    serde_json::to_string(all).unwrap_or_default()
+}
+
+/// Keys as one parameter.
 pub(super) fn keys_text<K: RowKey>(keys: &[K]) -> String {
     let numbers: Vec<String> = keys.iter().map(K::to_string).collect();
     format!("[{}]", numbers.join(","))
