@@ -8,7 +8,8 @@ use rusqlite::Connection;
 
 use crate::crash::kill_after;
 use crate::support::http::{Manner, Reply, Request, Server};
-use crate::support::{App, rss};
+use crate::support::service::Service;
+use crate::support::{App, rss, wait_for};
 
 /// A feed of the last `listed` of entries that a counter says are there, each with a text of its own.
 fn stream(listed: usize) -> (Server, Arc<AtomicUsize>) {
@@ -111,6 +112,22 @@ fn a_fault_in_the_store_is_one_source_s_own() {
     assert!(said.contains("bad") && said.contains("cannot be kept") && said.contains("no room for this"), "{said}");
     assert_eq!(app.entries().len(), 8);
     assert!(app.ok(&["sources"]).contains("cannot be kept"));
+}
+
+#[test]
+fn a_round_that_fails_in_a_service_leaves_nothing_taken() {
+    let (server, _) = stream(4);
+    let app = App::new(&sources(&server, &["s", "t"]));
+    app.ok(&["sources"]);
+    // Nothing can be kept while a file stands where the folder of the index is to be.
+    std::fs::write(app.path("courant.db.features"), "in the way").unwrap();
+    let service = Service::start(&app);
+    wait_for("a turn that failed", || service.ask("GET", "/metrics", "", "").1.contains("courant_cycles_failed_total 1\n").then_some(()));
+    assert!(app.entries().is_empty());
+    std::fs::remove_file(app.path("courant.db.features")).unwrap();
+    // The service lives, and has not begun another turn: what it gave back is anybody's.
+    app.ok(&["fetch"]);
+    assert_eq!(app.entries().len(), 8);
 }
 
 /// A store as the first released schema has it, with two stories that were told.
