@@ -75,7 +75,8 @@ struct Host {
 
 /// The hosts of the chosen sources, in the order of the configuration.
 fn hosts(refresher: &Refresher, sources: &[Arc<Source>], selection: &Selection, now: Timestamp) -> anyhow::Result<VecDeque<Host>> {
-    let states = refresher.store.read(|r| r.sources().states())?;
+    // Whether a source is to be read is looked at again once its host is claimed: before, only what waits for its time is left out.
+    let states = if *selection == Selection::Due { refresher.store.read(|r| r.sources().states())? } else { HashMap::new() };
     let mut hosts: VecDeque<Host> = VecDeque::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     for (at, source) in sources.iter().enumerate().filter(|(_, source)| is_chosen(refresher, selection, source, states.get(&source.id), now)) {

@@ -63,7 +63,7 @@ fn entry(out: &mut impl Write, stored: &StoredEntry, as_json: bool) -> anyhow::R
 
 /// One row a source, those of the configuration first.
 pub fn sources(configured: &[Source], known: &[SourceRow]) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = BufWriter::new(std::io::stdout().lock());
     writeln!(out, "{:<24}  {:<17}  {:>7}  {:<17}  LAST ERROR", "SOURCE", "LAST SUCCESS", "ENTRIES", "NEXT POLL")?;
     let rows: HashMap<&str, &SourceRow> = known.iter().map(|row| (row.id.as_str(), row)).collect();
     for source in configured {
@@ -91,12 +91,12 @@ pub fn sources(configured: &[Source], known: &[SourceRow]) -> anyhow::Result<()>
     for row in known.iter().filter(|row| !ids.contains(row.id.as_str())) {
         writeln!(out, "{:<24}  {:<17}  {:>7}  {:<17}  no longer in the configuration", row.id, minute(row.state.last_success, "never"), row.entries, "never")?;
     }
-    Ok(())
+    Ok(out.flush()?)
 }
 
 /// What a fetch did.
 pub fn reports(reports: &[Report]) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = BufWriter::new(std::io::stdout().lock());
     for report in reports {
         let line = match &report.outcome {
             Outcome::NotModified => "not modified".to_owned(),
@@ -106,7 +106,7 @@ pub fn reports(reports: &[Report]) -> anyhow::Result<()> {
         };
         writeln!(out, "{:<24}  {line}", report.source)?;
     }
-    Ok(())
+    Ok(out.flush()?)
 }
 
 pub fn turn(turn: &Turn) -> String {

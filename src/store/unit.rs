@@ -124,3 +124,27 @@ impl Unit<'_, Write> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::store::{Store, StoreError};
+
+    #[test]
+    fn a_unit_is_next_after_another_unless_somebody_wrote_in_between() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let (one, other) = (Store::open(&path, "one").unwrap(), Store::open(&path, "other").unwrap());
+        let moment = || one.write(|w| w.moment()).unwrap();
+        let first = moment();
+        assert!(moment().is_next_after(first) && !moment().is_next_after(first));
+        let before = moment();
+        one.write(|w| w.sources().ensure("a", "p")).unwrap();
+        assert!(!moment().is_next_after(before), "the same process");
+        let before = moment();
+        other.write(|w| w.sources().ensure("b", "p")).unwrap();
+        assert!(!moment().is_next_after(before), "another one");
+        let before = moment();
+        let failed: Result<(), StoreError> = one.write(|_| Err(StoreError::Busy));
+        assert!(failed.is_err() && !moment().is_next_after(before), "a unit that failed");
+    }
+}
