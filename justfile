@@ -1,6 +1,6 @@
 # What people do here, as commands.
 
-# What CI does: format, lints, tests.
+# What CI does: format, lints, what it is built from, tests.
 check:
     ./.ci/run
 
