@@ -146,7 +146,7 @@ fn slot(feature: u32, mark: u32, place: usize) -> u64 {
 
 /// What stands in the place of a slot when there are too many like it.
 fn many_slot(slot: u64) -> u64 {
-    (slot & !u64::from(u32::MAX & !ANCHOR_BIT)) | u64::from(MANY_MARK << PLACE_BITS) | 1
+    (slot & !u64::from(!ANCHOR_BIT)) | u64::from(MANY_MARK << PLACE_BITS) | 1
 }
 
 fn day_mark(day: i32) -> u32 {
