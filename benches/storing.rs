@@ -267,10 +267,14 @@ fn fresh(config: &str) -> tempfile::TempDir {
     folder
 }
 
-/// What a store takes on the disk, in bytes.
+/// What a store takes on the disk, in bytes: its files, and those in folders beside it.
 fn size(folder: &Path, name: &str) -> u64 {
     let files = std::fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file"));
-    files.filter(|file| file.file_name().to_string_lossy().starts_with(name)).map(|file| file.metadata().expect("its size").len()).sum()
+    let of = |file: std::fs::DirEntry| {
+        let metadata = file.metadata().expect("its size");
+        if metadata.is_dir() { size(&file.path(), "") } else { metadata.len() }
+    };
+    files.filter(|file| file.file_name().to_string_lossy().starts_with(name)).map(of).sum()
 }
 
 /// The middle one of some runs, by the ratio of their CPU.
