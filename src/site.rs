@@ -194,7 +194,7 @@ impl Site<'_> {
 
     /// Cuts the archive documents that are full; answers how many were written.
     fn archive_feeds(&self, store: &Store) -> anyhow::Result<usize> {
-        let archived: HashMap<OutletKey, i64> = store.read(|r| r.publishing().outlets())?.into_iter().map(|(outlet, _, archived)| (outlet, archived)).collect();
+        let archived = archived(store)?;
         let mut written = 0;
         for outlet in self.outlets.iter().filter(|outlet| self.archives.has(outlet)) {
             let done = archived.get(&outlet.path).copied().unwrap_or(0);
@@ -217,7 +217,7 @@ impl Site<'_> {
 
     /// Renders the files that are behind; answers how many were written.
     fn render_behind(&self, store: &Store) -> anyhow::Result<usize> {
-        let archived: HashMap<OutletKey, i64> = store.read(|r| r.publishing().outlets())?.into_iter().map(|(outlet, _, archived)| (outlet, archived)).collect();
+        let archived = archived(store)?;
         let by_file: HashMap<String, &Outlet> = self.outlets.iter().flat_map(|outlet| outlet_files(outlet).map(move |file| (file, outlet))).collect();
         let setting = self.setting();
         let mut written = 0;
@@ -373,4 +373,9 @@ fn day_in(path: &str) -> Option<(Timestamp, Timestamp, String)> {
     let date: jiff::civil::Date = day.parse().ok()?;
     let at = |date: jiff::civil::Date| TimeZone::UTC.to_timestamp(date.to_datetime(jiff::civil::Time::midnight())).ok();
     Some((at(date)?, at(date.checked_add(1.day()).ok()?)?, day.to_owned()))
+}
+
+/// How many archive documents of each outlet stand.
+fn archived(store: &Store) -> Result<HashMap<OutletKey, i64>, StoreError> {
+    Ok(store.read(|r| r.publishing().outlets())?.into_iter().map(|(outlet, _, archived)| (outlet, archived)).collect())
 }

@@ -30,8 +30,8 @@ impl Refresher {
         let (reports, memory) = self.store.write(|unit| {
             let mut index = StoreIndex::new(unit, before)?;
             let mut reports = Vec::with_capacity(prepared.len());
-            let leases = || prepared.iter().filter_map(|one| one.lease.as_ref());
-            let held = unit.leases().held(Queue::Host, &leases().map(|lease| lease.id.as_str()).collect::<Vec<&str>>(), self.store.worker())?;
+            let hosts: Vec<&str> = prepared.iter().filter_map(|one| Some(one.lease.as_ref()?.id.as_str())).collect();
+            let held = unit.leases().held(Queue::Host, &hosts, self.store.worker())?;
             for one in prepared {
                 // Where it took so long that another process took it over, that one keeps what it brings.
                 let is_ours = one.lease.as_ref().is_none_or(|lease| held.get(&lease.id) == Some(&lease.attempt));

@@ -1,11 +1,11 @@
 //! Which entries have a feature: a cache in files beside the database, made again from the sketches whenever it cannot be trusted.
 //!
 //! A folder holds an index file, which says what is valid, and segments. A segment is a file of a fixed size: a head, a byte for each
-//! slot of a table, the slots, and the records of its entries. Most features that are asked for are nobody's, and their bytes tell
-//! that; those of a feature stand in one cache line. Entries are added to the newest segment, which
-//! is small: after each time that the system has written a page to the disk, the next change to it costs a fault, and another writing.
-//! When it is full, segments of equal size become one of twice the size, in the order of their tables, and the oldest of the largest
-//! is dropped where there are too many. All files are mapped.
+//! slot of a table, the slots, and the records of its entries. Most features that are asked for are nobody's, and their bytes, which
+//! stand beside each other, tell that. Entries are added to the newest segment, which is small: after each time that the system has
+//! written a page to the disk, the next change to it costs a fault, and another writing. When it is full, segments of equal size
+//! become one of twice the size, in the order of their tables, and the oldest of the largest is dropped where there are too many.
+//! All files are mapped.
 //!
 //! Everything but `open` happens while the caller holds the write transaction of the database: so there is one at a time, over all
 //! processes. What a killed process has written stays in the page cache, so postings are never missing while the machine is up; after
@@ -124,6 +124,7 @@ impl Postings {
     }
 }
 
+/// In the place of a count: more than can be told apart.
 const MANY: usize = usize::MAX;
 
 /// The lower half of a slot: the mark of a day above a place, which is counted from 1. The upper half is the feature; 0 is a free slot.
@@ -144,13 +145,17 @@ fn slot(feature: u32, mark: u32, place: usize) -> u64 {
     u64::from(feature) << 32 | u64::from(mark << PLACE_BITS) | (place as u64 + 1)
 }
 
-/// What stands in the place of a slot when there are too many like it.
-fn many_slot(slot: u64) -> u64 {
-    (slot & !u64::from(!ANCHOR_BIT)) | u64::from(MANY_MARK << PLACE_BITS) | 1
+/// What stands in the place of the slots of an anchor when there are too many of them.
+fn many_slot(anchor: u32) -> u64 {
+    slot(anchor, MANY_MARK, 0) | u64::from(ANCHOR_BIT)
 }
 
 fn day_mark(day: i32) -> u32 {
     if day == NO_DAY { NO_DAY_MARK } else { day as u32 % DAY_MARKS }
+}
+
+fn feature_of(slot: u64) -> u32 {
+    (slot >> 32) as u32
 }
 
 fn mark_of(slot: u64) -> u32 {
@@ -259,7 +264,9 @@ struct Segment {
 struct Chain {
     count: usize,
     is_stood_for: bool,
+    /// A slot stands for all that there would be.
     is_many: bool,
+    /// The slot of the feature that is met first.
     first: Option<usize>,
     /// Where a posting can be put: a slot of the feature whose entry is gone, else a free one.
     room: Option<usize>,
@@ -389,7 +396,7 @@ impl Segment {
         let slots = self.slots();
         self.walk(feature, |at| {
             let slot = slots[at].load(Relaxed);
-            (slot >> 32) as u32 != feature || slot as u32 == 0 || call(slot, at)
+            feature_of(slot) != feature || slot as u32 == 0 || call(slot, at)
         })
     }
 
@@ -427,7 +434,7 @@ impl Segment {
             let (start, at) = (places.len(), of_one[0].at);
             for one in of_one {
                 let slot = slots[one.slot as usize].load(Relaxed);
-                if (slot >> 32) as u32 != one.feature {
+                if feature_of(slot) != one.feature {
                     continue;
                 }
                 if mark_of(slot) == MANY_MARK {
@@ -520,8 +527,9 @@ impl Segment {
     fn put(&self, room: usize, slot: u64) {
         self.slots()[room].store(slot, Relaxed);
         // After the slot: a killed process leaves no byte that tells of nothing.
-        let byte = u64::from(tag((slot >> 32) as u32)) << (room % SLOTS * 8);
-        if self.tags()[room / SLOTS].fetch_or(byte, Relaxed) >> (room % SLOTS * 8) as u8 & 0xFF == 0 {
+        let shift = room % SLOTS * 8;
+        let before = self.tags()[room / SLOTS].fetch_or(u64::from(tag(feature_of(slot))) << shift, Relaxed);
+        if before >> shift & 0xFF == 0 {
             self.set(SLOTS_USED, self.get(SLOTS_USED) + 1);
         }
     }
@@ -532,7 +540,7 @@ impl Segment {
         // One title in several sources is one story, and the first entry that has the phrase stands for all.
         let is_same_title =
             |other: &EntryMark| is_text && other.title_hash != 0 && own().is_some_and(|own| other.title_hash == own.title_hash && other.source != own.source);
-        let chain = self.chain((slot >> 32) as u32, |slot| mark_of(slot) != KEY_MARK, |at, other| at == place || is_same_title(other));
+        let chain = self.chain(feature_of(slot), |slot| mark_of(slot) != KEY_MARK, |at, other| at == place || is_same_title(other));
         if chain.is_stood_for || chain.is_many {
             return;
         }
@@ -540,13 +548,13 @@ impl Segment {
         if chain.count < count_max {
             chain.room.into_iter().for_each(|room| self.put(room, slot));
         } else if !is_text {
-            chain.first.into_iter().for_each(|first| self.put(first, many_slot(slot)));
+            chain.first.into_iter().for_each(|first| self.put(first, many_slot(feature_of(slot))));
         }
     }
 
     /// Notes that many entries of a span have an anchor. What stands behind it is left out when this segment becomes part of a larger one.
     fn put_many(&self, slot: u64) {
-        let chain = self.chain((slot >> 32) as u32, |slot| mark_of(slot) != KEY_MARK, |_, _| false);
+        let chain = self.chain(feature_of(slot), |slot| mark_of(slot) != KEY_MARK, |_, _| false);
         chain.first.or(chain.room).into_iter().for_each(|room| self.put(room, slot));
     }
 

@@ -205,7 +205,7 @@ impl<'a> Transaction<'a> {
     }
 
     fn commit(mut self) -> Result<()> {
-        self.db.batch("COMMIT")?;
+        self.db.control("COMMIT")?;
         self.is_open = false;
         Ok(())
     }
@@ -215,7 +215,7 @@ impl Drop for Transaction<'_> {
     fn drop(&mut self) {
         // A full disk ends a transaction by itself.
         if self.is_open && !self.db.connection().is_autocommit() {
-            let _ = self.db.batch("ROLLBACK");
+            let _ = self.db.control("ROLLBACK");
         }
     }
 }

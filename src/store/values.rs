@@ -34,35 +34,32 @@ macro_rules! keys {
 
 keys!(EntryKey, StoryKey, IssueKey, DeliveryKey, Seq);
 
-impl ToSql for DigestId {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        self.as_str().to_sql()
-    }
+macro_rules! to_text {
+    ($($name:ident),*) => {
+        $(
+            impl ToSql for $name {
+                fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                    self.as_str().to_sql()
+                }
+            }
+        )*
+    };
 }
 
-impl FromSql for DigestId {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        value.as_str().map(DigestId::from)
-    }
+macro_rules! from_text {
+    ($($name:ident),*) => {
+        $(
+            impl FromSql for $name {
+                fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                    value.as_str().map($name::from)
+                }
+            }
+        )*
+    };
 }
 
-impl ToSql for Scope {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        self.as_str().to_sql()
-    }
-}
-
-impl ToSql for OutletKey {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        self.as_str().to_sql()
-    }
-}
-
-impl FromSql for OutletKey {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        value.as_str().map(OutletKey::from)
-    }
-}
+to_text!(DigestId, Scope, OutletKey);
+from_text!(DigestId, OutletKey);
 
 /// Texts as one parameter: a statement for any number of them.
 pub(super) fn texts(all: &[impl Serialize]) -> String {
