@@ -38,8 +38,9 @@ const PARTNERS: usize = 20;
 /// The clock of the first reading; each later one is a day and an hour after the one before.
 const NOW: &str = "2022-10-20T08:00:00Z";
 const ROUND: SignedDuration = SignedDuration::from_hours(25);
-/// Entries of a feed when a store is filled, and the sources that are read afterwards, whatever its size.
+/// Entries of a feed when a store is filled; the sources that are configured and those that are read afterwards, whatever its size.
 const SCALE_ENTRIES: u64 = 500;
+const SCALE_CONFIGURED: usize = 2_000;
 const SCALE_SOURCES: usize = 20;
 const SEARCHES: usize = 100;
 const CHANNEL: &str = r#"version = 1
@@ -449,7 +450,7 @@ fn scale(entries: usize, port: u16) {
     let print = |what: &str, cost: Cost| println!("{what:<28} {:>9.3} s CPU {:>7.0} MB {:>8.3} s", cost.cpu, cost.memory, cost.wall);
     println!("\n{} entries", count * SCALE_ENTRIES as usize);
     print("filled", courant(folder, 0, &["fetch", "--all"]));
-    std::fs::write(folder.join("feeds.toml"), config(count, SCALE_SOURCES, port, &rest)).expect("a file");
+    std::fs::write(folder.join("feeds.toml"), config(SCALE_CONFIGURED.max(count), SCALE_SOURCES, port, &rest)).expect("a file");
     print("the first run", courant(folder, 0, &["run"]));
     println!("{:<28} {:>9.1} MB", "the store", size(folder, "courant.db") as f64 / 1e6);
     let mut round = 0;

@@ -77,6 +77,17 @@ pub struct App {
     pub stop: CancellationToken,
 }
 
+/// How a command ends when it is told to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Farewell {
+    /// It looks for the sign to stop, and has a moment to keep what it did.
+    Orderly,
+    /// It may end anywhere: every unit of work is whole.
+    AtOnce,
+    /// It hears signals itself.
+    Own,
+}
+
 /// What one cycle did.
 pub struct Cycle {
     pub reports: Vec<Report>,
@@ -171,12 +182,17 @@ impl App {
 
     /// From now on Ctrl-C and SIGTERM end the work where it is. A phase that does not come to an end is left: what it had not
     /// stored it does again.
-    pub fn heed_signals(&self) {
+    pub fn heed_signals(&self, farewell: Farewell) {
+        if farewell == Farewell::Own {
+            return;
+        }
         let stop = self.stop.clone();
         tokio::spawn(async move {
             shutdown_signal().await;
             stop.cancel();
-            tokio::time::sleep(ENDED_WITHIN).await;
+            if farewell == Farewell::Orderly {
+                tokio::time::sleep(ENDED_WITHIN).await;
+            }
             eprintln!("{Interrupted}");
             std::process::exit(INTERRUPTED_CODE);
         });
@@ -190,7 +206,7 @@ impl App {
 
     /// Frees what processes held that are no more.
     fn take_over(&self) -> anyhow::Result<()> {
-        let gone = self.store().take_over_from_the_dead(self.clock.now())?;
+        let gone = self.store().take_over_from_the_dead()?;
         if gone > 0 {
             tracing::warn!(gone, "processes ended in the middle of their work, which goes on here");
         }
@@ -206,16 +222,13 @@ impl App {
         }
     }
 
-    /// Renews what this process holds, for as long as it lives. With a fixed clock no lease ends.
+    /// Renews what this process holds, for as long as it lives.
     fn keep_leases(&self) {
-        let (store, clock) = (self.store().clone(), self.clock);
-        if clock != Clock::System {
-            return;
-        }
+        let store = self.store().clone();
         tokio::spawn(async move {
             loop {
                 tokio::time::sleep(RENEWED_AFTER).await;
-                if let Err(error) = store.write(|w| w.leases().renew(store.worker(), clock.now())) {
+                if let Err(error) = store.write(|w| w.leases().renew(store.worker(), Clock::of_leases())) {
                     tracing::warn!("leases could not be renewed: {error}");
                 }
             }
@@ -243,7 +256,7 @@ impl App {
         let wanted = ["public".to_owned()];
         loop {
             let store = self.store();
-            let got = store.write(|w| w.leases().claim(Queue::Publisher, &wanted, store.worker(), self.clock.now()))?;
+            let got = store.write(|w| w.leases().claim(Queue::Publisher, &wanted, store.worker(), Clock::of_leases()))?;
             if let Some(lease) = got.into_iter().next() {
                 return Ok(lease);
             }
@@ -349,6 +362,7 @@ impl App {
         if gone > 0 {
             tracing::info!(gone, "old deliveries are forgotten");
         }
+        outbox::forget_issues(self.store(), &self.config.digests, &self.config.publish.dir, duration(self.config.mail.retention_seconds), now)?;
         Ok(self.store().give_back_space()?)
     }
 
@@ -502,7 +516,7 @@ fn log(report: &Report) {
     match &report.outcome {
         Outcome::Failed(reason) => tracing::warn!(source.id = report.source, reason, "source failed"),
         Outcome::NotModified => tracing::info!(source.id = report.source, "not modified"),
-        Outcome::TakenOver => tracing::info!(source.id = report.source, "another process reads it"),
+        Outcome::TakenOver => tracing::info!(source.id = report.source, "another process read it"),
         Outcome::Read { new, changed, unchanged, .. } => tracing::info!(source.id = report.source, new, changed, unchanged, "read"),
     }
 }

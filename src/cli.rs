@@ -16,7 +16,7 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use crate::app::{App, INTERRUPTED_CODE, Interrupted, Usage, shutdown_signal};
+use crate::app::{App, Farewell, INTERRUPTED_CODE, Interrupted, Usage, shutdown_signal};
 use crate::clock::Clock;
 use crate::config::{self, ConfigError};
 use crate::deliver::message::{Built, build, message_id, prepare};
@@ -193,9 +193,14 @@ enum Command {
 }
 
 impl Command {
-    /// What ends in order when it is told to; all else may end anywhere, for every unit of work is whole.
-    fn heeds_signals(&self) -> bool {
-        matches!(self, Command::Fetch { .. } | Command::Publish | Command::Digest { .. } | Command::Run)
+    /// How it ends when it is told to.
+    fn farewell(&self) -> Farewell {
+        match self {
+            Command::Fetch { .. } | Command::Publish | Command::Digest { .. } | Command::Run => Farewell::Orderly,
+            Command::Serve { .. } => Farewell::Own,
+            Command::Bounces { place, .. } if place == "lmtp" => Farewell::Own,
+            _ => Farewell::AtOnce,
+        }
     }
 }
 
@@ -254,9 +259,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         return Ok(());
     }
     let app = App::new(config, clock)?;
-    if arguments.command.heeds_signals() {
-        app.heed_signals();
-    }
+    app.heed_signals(arguments.command.farewell());
     match &arguments.command {
         Command::Fetch { all, source } => fetch(&app, *all, source.clone()).await,
         Command::Publish => publish(&app).await,
@@ -439,7 +442,7 @@ async fn send_test(app: &App, only: Option<&str>, address: &str) -> anyhow::Resu
         }
     };
     let (built, delivery) = message(app, digest, &address, issue)?;
-    let sent = app.transport.send(&built, &delivery.message_id).await;
+    let sent = app.transport.send(&built, &delivery.message_id, &app.stop).await;
     app.transport.close().await;
     sent.with_context(|| format!("the test to {address} did not leave"))?;
     println!("sent to {address}: {}", delivery.issue.subject);

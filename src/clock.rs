@@ -21,6 +21,11 @@ impl Clock {
             Clock::Fixed(now) => now,
         }
     }
+
+    /// The time that leases are counted in: always the system's. Other processes compare it with theirs, whatever `--now` says.
+    pub fn of_leases() -> Timestamp {
+        Clock::System.now()
+    }
 }
 
 /// Where what nobody may guess comes from.

@@ -1,10 +1,21 @@
-//! Files written whole or not at all.
+//! Files written whole or not at all. The temporary file of one is hidden and locked until it has its name: what a killed process
+//! left is told from what another one is writing, and swept away.
 
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
+/// How a temporary file's name ends.
+const TEMPORARY: &str = ".tmp";
+/// Somebody may sweep a temporary file away in the moment before it is locked.
+const TRIES: usize = 5;
+
 /// Writes a file whole or not at all: a reader never sees half of it. Answers whether it had changed.
-pub fn write_if_changed(path: &Path, bytes: &[u8]) -> std::io::Result<bool> {
-    if std::fs::read(path).is_ok_and(|old| old == bytes) {
+///
+/// # Errors
+/// When the disk fails; the old file stands then.
+pub fn write_if_changed(path: &Path, bytes: &[u8]) -> io::Result<bool> {
+    if fs::read(path).is_ok_and(|old| old == bytes) {
         return Ok(false);
     }
     write_atomically(path, bytes)?;
@@ -12,16 +23,90 @@ pub fn write_if_changed(path: &Path, bytes: &[u8]) -> std::io::Result<bool> {
 }
 
 /// A temporary file beside the target, then a rename.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    use std::io::Write;
+///
+/// # Errors
+/// When the disk fails; the old file stands then.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
+        fs::create_dir_all(folder)?;
     }
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(format!(".{}.tmp", std::process::id()));
-    let temporary = PathBuf::from(temporary);
-    let mut file = std::fs::File::create(&temporary)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&temporary, path)
+    let temporary = temporary(path)?;
+    for _ in 1..TRIES {
+        match write_and_rename(&temporary, path, bytes) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            result => return result,
+        }
+    }
+    write_and_rename(&temporary, path, bytes)
+}
+
+fn write_and_rename(temporary: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(temporary)?;
+    // Where files cannot be locked, nothing is swept away either.
+    let _ = file.lock();
+    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(temporary, path));
+    written.inspect_err(|_| drop(fs::remove_file(temporary)))
+}
+
+/// A hidden name of this process's own.
+fn temporary(path: &Path) -> io::Result<PathBuf> {
+    let name = path.file_name().ok_or(ErrorKind::InvalidInput)?.to_string_lossy();
+    Ok(path.with_file_name(format!(".{name}.{}{TEMPORARY}", std::process::id())))
+}
+
+/// Removes the temporary files that killed processes left in a folder and all below it; answers how many. What cannot be read is
+/// left alone.
+pub fn sweep(folder: &Path) -> usize {
+    let Ok(entries) = fs::read_dir(folder) else { return 0 };
+    let mut swept = 0;
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            swept += sweep(&entry.path());
+        } else if name.ends_with(TEMPORARY) && is_left(&entry.path(), &name) {
+            swept += usize::from(fs::remove_file(entry.path()).is_ok());
+        }
+    }
+    swept
+}
+
+/// Whether nobody writes a temporary file any more. Earlier versions named theirs without the dot, and locked none.
+fn is_left(path: &Path, name: &str) -> bool {
+    let stem = name.trim_end_matches(TEMPORARY);
+    let is_ours = stem.rsplit_once('.').is_some_and(|(_, process)| !process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit()));
+    is_ours && File::open(path).is_ok_and(|file| file.try_lock().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_process_left_is_swept_away_and_what_one_is_writing_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        write_atomically(&path("issues/a.html"), b"whole").unwrap();
+        for left in [".a.html.17.tmp", "issues/.a.html.4194304.tmp", "atom.xml.17.tmp"] {
+            fs::write(path(left), "half").unwrap();
+        }
+        // Files of the operator's own.
+        fs::write(path("notes.tmp"), "").unwrap();
+        fs::write(path("a.b.tmp"), "").unwrap();
+        let writing = File::create(path(".b.html.18.tmp")).unwrap();
+        writing.lock().unwrap();
+        assert_eq!(sweep(folder.path()), 3);
+        assert!([".b.html.18.tmp", "notes.tmp", "a.b.tmp", "issues/a.html"].iter().all(|name| path(name).exists()));
+        drop(writing);
+        assert_eq!(sweep(folder.path()), 1);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_leaves_the_old_one_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("a");
+        fs::create_dir(&target).unwrap();
+        assert!(write_atomically(&target, b"new").is_err());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
 }

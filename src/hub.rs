@@ -135,7 +135,7 @@ pub async fn tell(store: &Store, client: &Client, telling: Telling<'_>, clock: C
                 w.hub().put_word(telling.hub, &topic, now)?;
             }
         }
-        w.hub().claim_pushes(store.worker(), now, PUSHES_MAX)
+        w.hub().claim_pushes(store.worker(), now, Clock::of_leases(), PUSHES_MAX)
     })?;
     let mut told = 0;
     let mut sends = futures_util::stream::iter(pushes.into_iter().map(|push| async move {

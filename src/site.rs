@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Interrupted;
 use crate::digest;
-use crate::files::write_if_changed;
+use crate::files::{self, write_if_changed};
 use crate::model::digest::{Digest, Newsletter};
 use crate::model::keys::{Seq, StoryKey};
 use crate::model::mail_address::Address;
@@ -63,6 +63,8 @@ pub struct Site<'a> {
     pub stop: &'a CancellationToken,
 }
 
+/// A file that stands while somebody publishes.
+const MARK: &str = ".publishing";
 /// Stories looked at in one transaction.
 const DIRTY: usize = 1_000;
 /// Stories in an archive document: it is cut when there are so many more, and never changes (RFC 5005 section 4).
@@ -85,6 +87,18 @@ impl Site<'_> {
     /// # Errors
     /// When the store, a template or the disk fails; what was published before stays.
     pub fn publish(&self, store: &Store) -> anyhow::Result<Published> {
+        // It stands while somebody publishes: where it is found, one was killed in the middle.
+        let mark = self.folder.join(MARK);
+        if mark.exists() {
+            files::sweep(self.folder);
+        }
+        self.write(MARK, b"")?;
+        let published = self.publish_marked(store);
+        let _ = std::fs::remove_file(&mark);
+        published
+    }
+
+    fn publish_marked(&self, store: &Store) -> anyhow::Result<Published> {
         self.settle_outlets(store)?;
         for keys in store.read(|r| r.publishing().dirty_keys())?.chunks(DIRTY) {
             self.go_on()?;

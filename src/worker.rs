@@ -28,6 +28,8 @@ const HOSTS_CLAIMED: usize = 256;
 /// Kept together in one unit of work: so many refreshes, or so many entries that are new or changed.
 const REFRESHES_KEPT: usize = 128;
 const ENTRIES_KEPT: usize = 1_000;
+/// Between two looks at whether other processes are done with their hosts.
+const HOSTS_PAUSE: Duration = Duration::from_millis(100);
 /// What is done waits no longer for company: a run that is killed in between asks again.
 const KEPT_WITHIN: Duration = Duration::from_millis(500);
 /// No rule puts a poll further ahead than its bound and the days that a feed may name: one that is was written under a wrong clock.
@@ -71,6 +73,8 @@ fn is_chosen(refresher: &Refresher, selection: &Selection, source: &Source, stat
 struct Host {
     name: String,
     sources: Vec<usize>,
+    /// When each of them had been asked last, where another process had the host when we wanted it.
+    asked: Option<Vec<Option<Timestamp>>>,
 }
 
 /// The hosts of the chosen sources, in the order of the configuration.
@@ -82,7 +86,7 @@ fn hosts(refresher: &Refresher, sources: &[Arc<Source>], selection: &Selection, 
     for (at, source) in sources.iter().enumerate().filter(|(_, source)| is_chosen(refresher, selection, source, states.get(&source.id), now)) {
         let name = source.url.origin().ascii_serialization();
         let place = *places.entry(name.clone()).or_insert_with(|| {
-            hosts.push_back(Host { name, sources: Vec::new() });
+            hosts.push_back(Host { name, sources: Vec::new(), asked: None });
             hosts.len() - 1
         });
         hosts[place].sources.push(at);
@@ -93,41 +97,51 @@ fn hosts(refresher: &Refresher, sources: &[Arc<Source>], selection: &Selection, 
 /// The sources of a claimed host that are still to be read, with what is known of them.
 type Claimed = (Lease, Vec<(usize, FetchState)>);
 
-/// Claims hosts, and looks again which of their sources are to be read: another process may just have done so. Answers also the
-/// sources whose hosts others have.
-fn claim(
-    refresher: &Refresher,
-    sources: &[Arc<Source>],
-    selection: &Selection,
-    hosts: Vec<Host>,
-    now: Timestamp,
-) -> anyhow::Result<(Vec<Claimed>, Vec<usize>)> {
+/// What a try at some hosts brought.
+#[derive(Default)]
+struct Claims {
+    claimed: Vec<Claimed>,
+    /// Hosts that other processes have.
+    elsewhere: Vec<Host>,
+    /// Sources that another process read while we waited for their host.
+    read: Vec<usize>,
+}
+
+/// Claims hosts, and looks again which of their sources are to be read: another process may just have done so.
+fn claim(refresher: &Refresher, sources: &[Arc<Source>], selection: &Selection, hosts: Vec<Host>, now: Timestamp) -> anyhow::Result<Claims> {
     let worker = refresher.store.worker();
     let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
     refresher.store.write(|w| {
-        let leases: HashMap<String, Lease> = w.leases().claim(Queue::Host, &names, worker, now)?.into_iter().map(|lease| (lease.id.clone(), lease)).collect();
+        let got = w.leases().claim(Queue::Host, &names, worker, Clock::of_leases())?;
+        let leases: HashMap<String, Lease> = got.into_iter().map(|lease| (lease.id.clone(), lease)).collect();
         let ids: Vec<&str> = hosts.iter().flat_map(|host| &host.sources).map(|at| sources[*at].id.as_str()).collect();
         let mut states = w.sources().states_of(&ids)?;
-        let (mut claimed, mut elsewhere) = (Vec::new(), Vec::new());
-        for host in &hosts {
+        let mut claims = Claims::default();
+        for mut host in hosts {
+            let mut state_of = |at: &usize| states.remove(&sources[*at].id).unwrap_or_default();
             let Some(lease) = leases.get(&host.name) else {
-                elsewhere.extend(&host.sources);
+                host.asked.get_or_insert_with(|| host.sources.iter().map(|at| state_of(at).last_attempt).collect());
+                claims.elsewhere.push(host);
                 continue;
             };
             let mut jobs = Vec::new();
-            for at in &host.sources {
-                let state = states.remove(&sources[*at].id).unwrap_or_default();
-                if is_chosen(refresher, selection, &sources[*at], Some(&state), now) {
-                    jobs.push((*at, state));
+            for (n, at) in host.sources.iter().enumerate() {
+                let state = state_of(at);
+                // Whoever is to be read whatever the schedule says is still not asked by two at a time.
+                let is_read = host.asked.as_ref().is_some_and(|asked| asked[n] != state.last_attempt);
+                match is_chosen(refresher, selection, &sources[*at], Some(&state), now) {
+                    true if !is_read => jobs.push((*at, state)),
+                    _ if host.asked.is_some() => claims.read.push(*at),
+                    _ => {}
                 }
             }
             if jobs.is_empty() {
                 w.leases().settle(lease, worker)?;
             } else {
-                claimed.push((lease.clone(), jobs));
+                claims.claimed.push((lease.clone(), jobs));
             }
         }
-        Ok((claimed, elsewhere))
+        Ok(claims)
     })
 }
 
@@ -190,7 +204,8 @@ pub async fn fetch(
 }
 
 impl<F: FnMut(&Report)> Fetching<'_, F> {
-    /// Claims and reads until all is done; answers whether `stop` ended it.
+    /// Claims and reads until all is done; answers whether `stop` ended it. What other processes are reading is waited for: whoever
+    /// publishes or mails afterwards is to have all of it.
     async fn run(
         &mut self,
         sources: &[Arc<Source>],
@@ -200,23 +215,34 @@ impl<F: FnMut(&Report)> Fetching<'_, F> {
         stop: impl Future<Output = ()>,
     ) -> anyhow::Result<bool> {
         let mut stop = std::pin::pin!(stop);
+        let mut elsewhere: VecDeque<Host> = VecDeque::new();
         loop {
             while !hosts.is_empty() && self.tasks.len() < 2 * concurrency {
                 let some: Vec<Host> = hosts.drain(..hosts.len().min(HOSTS_CLAIMED)).collect();
-                let (claimed, elsewhere) = claim(self.refresher, sources, selection, some, self.clock.now())?;
-                claimed.into_iter().for_each(|(lease, jobs)| self.begin(sources, &lease, jobs));
-                for at in elsewhere {
+                let claims = claim(self.refresher, sources, selection, some, self.clock.now())?;
+                claims.claimed.into_iter().for_each(|(lease, jobs)| self.begin(sources, &lease, jobs));
+                elsewhere.extend(claims.elsewhere);
+                for at in claims.read {
                     self.report(at, Report { source: sources[at].id.clone(), outcome: Outcome::TakenOver });
                 }
             }
             tokio::select! {
                 is_at_work = self.step() => {
-                    if !is_at_work? && hosts.is_empty() {
-                        return Ok(false);
+                    if is_at_work? || !hosts.is_empty() {
+                        continue;
                     }
                 }
                 () = &mut stop => return Ok(true),
             }
+            if elsewhere.is_empty() {
+                return Ok(false);
+            }
+            tokio::select! {
+                () = tokio::time::sleep(HOSTS_PAUSE) => {}
+                () = &mut stop => return Ok(true),
+            }
+            self.refresher.store.take_over_from_the_dead()?;
+            std::mem::swap(hosts, &mut elsewhere);
         }
     }
 

@@ -102,7 +102,7 @@ pub fn reports(reports: &[Report]) -> anyhow::Result<()> {
             Outcome::NotModified => "not modified".to_owned(),
             Outcome::Read { new, changed, unchanged, .. } => format!("{new} new, {changed} changed, {unchanged} unchanged"),
             Outcome::Failed(reason) => format!("failed: {reason}"),
-            Outcome::TakenOver => "another process is reading it".to_owned(),
+            Outcome::TakenOver => "another process read it".to_owned(),
         };
         writeln!(out, "{:<24}  {line}", report.source)?;
     }

@@ -10,6 +10,9 @@ pub enum DeliverError {
     /// Try again later.
     #[error("{0}")]
     Temporary(String),
+    /// We were told to end before the server had any of it.
+    #[error("it was not handed over: the work was to end")]
+    Stopped,
     /// It may have been taken, or not: the server's last answer never came.
     #[error("{0}")]
     Uncertain(String),

@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::DeliverError;
@@ -98,11 +99,23 @@ impl Smtp {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands a message over. A server that cannot be reached costs a try at the next one.
+    /// Hands a message over. A server that cannot be reached costs a try at the next one. After `stop` nothing is handed over any
+    /// more; what the server was already told to take goes on to its end.
     ///
     /// # Errors
     /// By what to do next.
-    pub async fn send(&self, envelope: &Envelope, message: &str) -> Result<(), DeliverError> {
+    pub async fn send(&self, envelope: &Envelope, message: &str, stop: &CancellationToken) -> Result<(), DeliverError> {
+        let agreed = tokio::select! {
+            biased;
+            () = stop.cancelled() => Err(DeliverError::Stopped),
+            agreed = self.agree(envelope) => agreed,
+        };
+        let (at, idle) = agreed?;
+        self.hand_over(at, idle, message).await
+    }
+
+    /// Finds a server that agrees to take a message, up to its word to go on; answers which, with the connection.
+    async fn agree(&self, envelope: &Envelope) -> Result<(usize, Idle), DeliverError> {
         self.pace(envelope).await;
         let mut last = DeliverError::Temporary("no mail server can be reached now".into());
         // Each server once, and once more for a kept connection that was closed in the meantime.
@@ -123,7 +136,7 @@ impl Smtp {
             };
             let told = tokio::time::timeout(self.timeout, tell(&mut idle.connection, envelope)).await;
             match told {
-                Ok(Ok(())) => return self.hand_over(at, idle, message).await,
+                Ok(Ok(())) => return Ok((at, idle)),
                 Ok(Err(error)) if error.status().is_some() => {
                     // The server spoke: the connection may go on, this message does not.
                     if tokio::time::timeout(self.timeout, idle.connection.command(Rset)).await.is_ok_and(|reset| reset.is_ok()) {

@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use tokio_util::sync::CancellationToken;
+
 use super::DeliverError;
 use super::message::Built;
 use super::smtp::Smtp;
-use crate::files::write_atomically;
+use crate::files::{sweep, write_atomically};
 
 /// A way out.
 pub enum Transport {
@@ -14,14 +16,21 @@ pub enum Transport {
 }
 
 impl Transport {
-    /// Hands a message over. `Ok` means that the server took it, or that the file stands.
+    /// What killed processes left half done is taken away.
+    pub fn sweep(&self) {
+        if let Transport::Directory(folder) = self {
+            sweep(folder);
+        }
+    }
+
+    /// Hands a message over. `Ok` means that the server took it, or that the file stands. After `stop` nothing is begun.
     ///
     /// # Errors
     /// By what to do next.
-    pub async fn send(&self, message: &Built, message_id: &str) -> Result<(), DeliverError> {
+    pub async fn send(&self, message: &Built, message_id: &str, stop: &CancellationToken) -> Result<(), DeliverError> {
         match self {
             Transport::Directory(folder) => write_eml(folder, message_id, message.text.as_bytes()),
-            Transport::Smtp(smtp) => smtp.send(&message.envelope, &message.text).await,
+            Transport::Smtp(smtp) => smtp.send(&message.envelope, &message.text, stop).await,
         }
     }
 

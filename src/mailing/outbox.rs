@@ -7,8 +7,11 @@
 //! ```
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -19,7 +22,8 @@ use crate::clock::Clock;
 use crate::deliver::DeliverError;
 use crate::deliver::message::{Built, Prepared, Sender, build, prepare};
 use crate::deliver::transport::Transport;
-use crate::model::digest::{Delivery, DeliveryState, DigestId, Issue, OnUncertain};
+use crate::digest;
+use crate::model::digest::{Delivery, DeliveryState, Digest, DigestId, Issue, OnUncertain};
 use crate::model::keys::DeliveryKey;
 use crate::model::subscriber::SubscriberState;
 use crate::store::{Claimed, Store, StoreError, Unit, Write};
@@ -85,16 +89,17 @@ impl Office {
     /// Only when the store fails; a refusal is a result.
     pub async fn deliver(&self, digest: Option<&DigestId>, mut on_done: impl FnMut(Progress)) -> anyhow::Result<Deliveries> {
         if self.pace.on_uncertain == OnUncertain::Skip {
-            let skipped = self.store.write(|w| w.mailing().skip_uncertain(self.clock.now()))?;
+            let skipped = self.store.write(|w| w.mailing().skip_uncertain(Clock::of_leases()))?;
             if skipped > 0 {
                 tracing::warn!(skipped, "deliveries that a killed run had handed over are not sent again");
             }
         }
-        let due = self.store.read(|r| r.mailing().due(self.clock.now(), digest))?;
+        let due = self.store.read(|r| r.mailing().due(self.clock.now(), Clock::of_leases(), digest))?;
         on_done(Progress::Total(due.len() as u64));
         if due.is_empty() {
             return Ok(Deliveries::default());
         }
+        self.transport.sweep();
         let (waiting, queue) = mpsc::channel(WAITING_MAX);
         let queue: Queue = Arc::new(tokio::sync::Mutex::new(queue));
         let (ledger, entries) = mpsc::channel(self.pace.connections);
@@ -159,7 +164,7 @@ impl Office {
                 }
                 Claim::Ours(claimed) => {
                     let result = match built {
-                        Ok(message) => self.transport.send(&message, &delivery.message_id).await,
+                        Ok(message) => self.transport.send(&message, &delivery.message_id, &self.stop).await,
                         Err(reason) => Err(DeliverError::Permanent(reason)),
                     };
                     settled = Some(self.judged(&delivery, claimed, result));
@@ -200,6 +205,7 @@ impl Office {
                 let pause = SignedDuration::from_secs(seconds);
                 (Outcome::Deferred(id, reason), now + pause, Follow::Nothing)
             }
+            Err(DeliverError::Stopped) => (Outcome::HandedBack(id), now, Follow::Nothing),
             Err(DeliverError::NoMailbox(reason)) => (Outcome::Refused(id, reason), now, Follow::HardBounce(hash())),
             Err(DeliverError::Temporary(reason)) => (Outcome::Refused(id.clone(), reason), now, Follow::SoftBounce(hash(), id)),
             Err(error) => (Outcome::Refused(id, error.to_string()), now, Follow::Nothing),
@@ -240,8 +246,11 @@ impl Office {
     }
 
     fn settle(&self, unit: &Unit<Write>, settled: &Settled, now: Timestamp) -> anyhow::Result<()> {
-        let (state, reason) = settled.outcome.state();
-        if !unit.mailing().settle(settled.claimed, state, reason, settled.next_attempt)? {
+        let is_ours = match settled.outcome.state() {
+            Some((state, reason)) => unit.mailing().settle(settled.claimed, state, reason, settled.next_attempt)?,
+            None => unit.mailing().hand_back(settled.claimed)?,
+        };
+        if !is_ours {
             // Our lease had ended, or the delivery was erased: whoever has it now says what became of it.
             tracing::warn!(delivery.number = settled.claimed.number.0, "a delivery was taken over while it was under way");
             return Ok(());
@@ -256,7 +265,7 @@ impl Office {
     }
 
     fn claim(&self, unit: &Unit<Write>, wanted: &Wanted, now: Timestamp) -> Result<Claim, StoreError> {
-        let Some(claimed) = unit.mailing().claim(wanted.id, wanted.attempts, self.store.worker(), now)? else { return Ok(Claim::Refused) };
+        let Some(claimed) = unit.mailing().claim(wanted.id, wanted.attempts, self.store.worker(), now, Clock::of_leases())? else { return Ok(Claim::Refused) };
         // Asked now and not when the issue was queued: people leave in the meantime.
         let reason = unit.subscribers().suppression(&wanted.hash, &wanted.digest)?.filter(|reason| bars(reason, &wanted.digest));
         Ok(reason.map_or(Claim::Ours(claimed), |reason| Claim::Suppressed(claimed, reason)))
@@ -281,6 +290,34 @@ pub fn forget(store: &Store, retention: SignedDuration, now: Timestamp) -> anyho
         store.write(|w| w.mailing().forget_issue_texts(limit))?;
     }
     Ok(gone)
+}
+
+/// Forgets issues that are older than `retention` and nobody's any more: personal ones, with their web versions in `folder`, and
+/// slots that found nothing new. Those of configured digests are public, and stay.
+///
+/// # Errors
+/// When the store fails, or a web version cannot be removed.
+pub fn forget_issues(store: &Store, digests: &[Digest], folder: &Path, retention: SignedDuration, now: Timestamp) -> anyhow::Result<()> {
+    let Ok(limit) = now.checked_sub(retention) else { return Ok(()) };
+    let own = [DigestId::Personal, DigestId::Operator, DigestId::Confirmation];
+    for digest in digests.iter().map(|digest| &digest.id).chain(&own) {
+        loop {
+            let issues = store.read(|r| r.mailing().old_issues(digest, limit, FORGOTTEN))?;
+            // The files first: what is cut off in between is found again.
+            for (_, name) in issues.iter().filter(|(_, name)| !name.is_empty()) {
+                let path = folder.join(digest::archive_path(name));
+                match std::fs::remove_file(&path) {
+                    Err(error) if error.kind() != ErrorKind::NotFound => return Err(error).with_context(|| format!("cannot remove {}", path.display())),
+                    _ => {}
+                }
+            }
+            store.write(|w| issues.iter().try_for_each(|(key, _)| w.mailing().forget_issue(*key)))?;
+            if issues.len() < FORGOTTEN {
+                break;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Issues that are one value are one in memory while they are read.
@@ -314,14 +351,18 @@ enum Outcome {
     Sent(String),
     Deferred(String, String),
     Refused(String, String),
+    /// Nothing of it left: it is as if nobody had claimed it.
+    HandedBack(String),
 }
 
 impl Outcome {
-    fn state(&self) -> (DeliveryState, Option<&str>) {
+    /// `None` for what stays as it was.
+    fn state(&self) -> Option<(DeliveryState, Option<&str>)> {
         match self {
-            Outcome::Sent(_) => (DeliveryState::Sent, None),
-            Outcome::Deferred(_, reason) => (DeliveryState::Pending, Some(reason)),
-            Outcome::Refused(_, reason) => (DeliveryState::Failed, Some(reason)),
+            Outcome::Sent(_) => Some((DeliveryState::Sent, None)),
+            Outcome::Deferred(_, reason) => Some((DeliveryState::Pending, Some(reason))),
+            Outcome::Refused(_, reason) => Some((DeliveryState::Failed, Some(reason))),
+            Outcome::HandedBack(_) => None,
         }
     }
 }
@@ -346,6 +387,7 @@ impl Settled {
             Outcome::Sent(id) => tracing::info!(delivery.id = id, "delivered"),
             Outcome::Deferred(id, reason) => tracing::warn!(delivery.id = id, reason, "delivery deferred"),
             Outcome::Refused(id, reason) => tracing::warn!(delivery.id = id, reason, "delivery refused"),
+            Outcome::HandedBack(id) => tracing::info!(delivery.id = id, "delivery put off: the work is to end"),
         }
     }
 }
@@ -371,6 +413,7 @@ impl Ledger {
 impl Deliveries {
     fn count(&mut self, outcome: Outcome) {
         match outcome {
+            Outcome::HandedBack(_) => {}
             Outcome::Sent(_) => self.sent += 1,
             Outcome::Deferred(id, reason) => {
                 self.deferred += 1;

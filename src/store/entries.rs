@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
 
+use super::packed::Unpacked;
 use super::unit::{Entries, Write};
 use super::values::keys_text;
 use super::{Result, StoreError, millis, optional_time, time};
@@ -78,7 +79,7 @@ pub(super) fn topics_of(topics: &[TopicMatch]) -> String {
 }
 
 const BEGINNING: &str = "entry.id, entry.source, source.partner, entry.identity, guid, url, title, summary";
-const MARKUP: &str = "summary_html, content_html";
+const MARKUP: &str = "summary_html, coalesce(entry.content, content_html)";
 const NO_MARKUP: &str = "NULL, NULL";
 const REST: &str = "language, published, updated, first_seen, changed, fingerprint, details, topics, story.id, relation, reason, announced, entry.pk";
 const TABLES: &str = "entry JOIN source ON source.id = entry.source JOIN story ON story.pk = entry.story";
@@ -100,7 +101,7 @@ fn stored(row: &Row) -> rusqlite::Result<StoredEntry> {
             title: row.get(6)?,
             summary: row.get(7)?,
             summary_html: row.get(8)?,
-            content_html: row.get(9)?,
+            content_html: row.get::<_, Unpacked>(9)?.0,
             language: row.get(10)?,
             language_confidence: details.language_confidence,
             published: at(11)?,
@@ -234,7 +235,7 @@ impl<A> Entries<'_, A> {
     /// The same, by key.
     pub(super) fn stories_by_key(&self, keys: &[StoryKey], markup: Markup) -> Result<HashMap<StoryKey, Story>> {
         let sql = format!(
-            "SELECT {}, entry.story FROM json_each(?1) AS wanted JOIN entry ON entry.story = wanted.value JOIN source ON source.id = entry.source
+            "SELECT {}, entry.story FROM json_each(?1) AS wanted CROSS JOIN entry ON entry.story = wanted.value JOIN source ON source.id = entry.source
              JOIN story ON story.pk = entry.story ORDER BY entry.story, entry.pk",
             columns(markup)
         );

@@ -145,9 +145,10 @@ fn slot(feature: u32, mark: u32, place: usize) -> u64 {
     u64::from(feature) << 32 | u64::from(mark << PLACE_BITS) | (place as u64 + 1)
 }
 
-/// What stands in the place of the slots of an anchor when there are too many of them.
-fn many_slot(anchor: u32) -> u64 {
-    slot(anchor, MANY_MARK, 0) | u64::from(ANCHOR_BIT)
+/// What stands in the place of the slots of an anchor when there are too many of them. It is gone with the record that it leads to,
+/// which is that of the last entry that has it.
+fn many_slot(anchor: u32, place: usize) -> u64 {
+    slot(anchor, MANY_MARK, place) | u64::from(ANCHOR_BIT)
 }
 
 fn day_mark(day: i32) -> u32 {
@@ -541,14 +542,14 @@ impl Segment {
         let is_same_title =
             |other: &EntryMark| is_text && other.title_hash != 0 && own().is_some_and(|own| other.title_hash == own.title_hash && other.source != own.source);
         let chain = self.chain(feature_of(slot), |slot| mark_of(slot) != KEY_MARK, |at, other| at == place || is_same_title(other));
-        if chain.is_stood_for || chain.is_many {
+        if chain.is_stood_for {
             return;
         }
         let count_max = if is_text { POSTINGS_OF_SEGMENT_MAX } else { POSTINGS_OF_SPAN_MAX };
-        if chain.count < count_max {
+        if chain.count < count_max && !chain.is_many {
             chain.room.into_iter().for_each(|room| self.put(room, slot));
         } else if !is_text {
-            chain.first.into_iter().for_each(|first| self.put(first, many_slot(feature_of(slot))));
+            chain.first.into_iter().for_each(|first| self.put(first, many_slot(feature_of(slot), place)));
         }
     }
 
@@ -563,12 +564,25 @@ impl Segment {
         let places: Vec<Option<u32>> = (0..other.get(RECORDS_USED)).map(|place| self.begin(&other.mark(place)?).map(|place| place as u32)).collect();
         for slot in other.slots().iter().map(|slot| slot.load(Relaxed)).filter(|slot| *slot != 0 && mark_of(*slot) != KEY_MARK) {
             // Features keep their order in a table of any size, so this goes through memory from the beginning to the end.
-            if mark_of(slot) == MANY_MARK {
-                self.put_many(slot);
-            } else if let Some(place) = places.get(place_of(slot)).copied().flatten().map(|place| place as usize) {
-                self.put_posting((slot & !(PLACES_MAX as u64)) | (place as u64 + 1), place, || self.mark(place));
-            }
+            let Some(place) = places.get(place_of(slot)).copied().flatten().map(|place| place as usize) else { continue };
+            let taken = (slot & !(PLACES_MAX as u64)) | (place as u64 + 1);
+            if mark_of(slot) == MANY_MARK { self.put_many(taken) } else { self.put_posting(taken, place, || self.mark(place)) }
         }
+    }
+
+    /// Whether more than half of its entries are gone.
+    fn is_mostly_gone(&self) -> bool {
+        self.get(RECORDS_GONE) * 2 > self.get(RECORDS_USED)
+    }
+
+    /// How many records and slots it has whose entries are not gone.
+    fn live(&self) -> (usize, usize) {
+        let records = self.get(RECORDS_USED) - self.get(RECORDS_GONE).min(self.get(RECORDS_USED));
+        if self.get(RECORDS_GONE) == 0 {
+            return (records, self.get(SLOTS_USED));
+        }
+        let is_live = |slot: u64| slot != 0 && self.mark(place_of(slot)).is_some();
+        (records, self.slots().iter().filter(|slot| is_live(slot.load(Relaxed))).count())
     }
 
     fn remove(&self, place: usize) {
@@ -729,7 +743,8 @@ impl FeatureIndex {
         if self.state.epoch == 0 { self.clear() } else { Ok(()) }
     }
 
-    /// Makes one segment of those at the end that are equal, begins the next, and drops the oldest where there are too many.
+    /// Makes one segment of those at the end that are equal, begins the next, and drops the oldest where there are too many. What is
+    /// gone is left out, so that the index shrinks with what it is about.
     fn grow(&mut self) -> io::Result<()> {
         let Sizes { slots_first, slots_max, largest_max } = self.sizes;
         let (mut start, mut slots) = (self.segments.len().saturating_sub(1), slots_first);
@@ -738,29 +753,60 @@ impl FeatureIndex {
             slots *= 2;
         }
         let mut state = self.state.clone();
-        let mut made = Vec::new();
-        let merged = if slots > slots_first { &self.segments[start..] } else { &[] };
-        for slots in (!merged.is_empty()).then_some(slots).into_iter().chain([slots_first]) {
-            let (path, segment) = (self.path(state.next), Segment::new(state.next, state.epoch, slots)?);
-            if slots > slots_first {
-                merged.iter().for_each(|other| segment.take(other));
+        let mut segments = Vec::new();
+        for (at, held) in self.segments[..start].iter().enumerate() {
+            // Once half of it is gone, so that each entry is copied a bounded number of times.
+            let size = if held.is_mostly_gone() { self.size_for(held.live()) } else { Some(held.slots) };
+            match size {
+                Some(slots) if slots < held.slots => segments.push(self.make(&mut state, slots, &self.segments[at..=at])?),
+                Some(_) => segments.push(held.number),
+                None => {}
             }
-            segment.write(&path)?;
-            made.push(Segment::open(&path, state.next, state.epoch)?);
-            state.next += 1;
         }
-        let kept = self.segments.len() - merged.len();
-        let largest = self.segments[..kept].iter().chain(&made).filter(|segment| segment.slots == slots_max).count();
-        // The largest are the oldest.
-        let dropped = largest.saturating_sub(largest_max);
-        let numbers = |segments: &[Segment]| segments.iter().map(|segment| segment.number).collect::<Vec<u64>>();
-        state.segments = [numbers(&self.segments[dropped..kept]), numbers(&made)].concat();
+        let merged = &self.segments[start..];
+        let live = merged.iter().map(Segment::live).fold((0, 0), |(records, slots), other| (records + other.0, slots + other.1));
+        if let Some(slots) = self.size_for(live) {
+            segments.push(self.make(&mut state, slots, merged)?);
+        }
+        segments.push(self.make(&mut state, slots_first, &[])?);
+        state.segments = segments;
+        self.put_segments(state, slots_max * (largest_max + 1))
+    }
+
+    /// The size of a segment with room for so many records and slots; `None` where there is nothing.
+    fn size_for(&self, (records, slots): (usize, usize)) -> Option<usize> {
+        let fits = |size: usize| slots * 100 <= size * FULL_PERCENT && records <= size / SLOTS_OF_RECORD;
+        let sizes = std::iter::successors(Some(self.sizes.slots_first), |size| Some(size * 2));
+        (records > 0).then(|| sizes.take_while(|size| *size < self.sizes.slots_max).find(|size| fits(*size)).unwrap_or(self.sizes.slots_max))
+    }
+
+    /// Makes the file of a segment of what others hold; answers its number.
+    fn make(&self, state: &mut State, slots: usize, of: &[Segment]) -> io::Result<u64> {
+        let number = state.next;
+        let segment = Segment::new(number, state.epoch, slots)?;
+        of.iter().for_each(|other| segment.take(other));
+        segment.write(&self.path(number))?;
+        state.next += 1;
+        Ok(number)
+    }
+
+    /// Makes these the segments, but for the oldest where they have more slots together than there may be. Files of the others go.
+    fn put_segments(&mut self, mut state: State, slots_max: usize) -> io::Result<()> {
+        let is_held = |number: &u64| self.segments.iter().any(|segment| segment.number == *number);
+        let made = state.segments.iter().filter(|number| !is_held(number)).map(|number| Segment::open(&self.path(*number), *number, state.epoch));
+        let made = made.collect::<io::Result<Vec<_>>>()?;
+        let slots_of = |number: &u64| self.segments.iter().chain(&made).find(|segment| segment.number == *number).map_or(0, |segment| segment.slots);
+        let mut slots: usize = state.segments.iter().map(slots_of).sum();
+        while slots > slots_max {
+            slots -= slots_of(&state.segments.remove(0));
+        }
         self.write_state(state)?;
-        let gone = self.segments.drain(kept..).chain(made).collect::<Vec<_>>();
-        let (old, new): (Vec<_>, Vec<_>) = gone.into_iter().partition(|segment| !self.state.segments.contains(&segment.number));
-        self.segments.extend(new);
+        let mut all: Vec<Segment> = self.segments.drain(..).chain(made).collect();
+        for number in &self.state.segments {
+            self.segments.extend(all.iter().position(|segment| segment.number == *number).map(|at| all.swap_remove(at)));
+        }
         // One that stays is not read again, and removed with the next `clear`.
-        self.segments.drain(..dropped).collect::<Vec<_>>().iter().chain(&old).for_each(|segment| drop(fs::remove_file(self.path(segment.number))));
+        all.iter().for_each(|segment| drop(fs::remove_file(self.path(segment.number))));
         Ok(())
     }
 
@@ -938,6 +984,32 @@ mod tests {
         assert_eq!(index.len() as i64, 2_001 - first);
         assert_eq!(fs::read_dir(&index.folder).unwrap().count(), index.segments.len() + 1);
         assert_eq!(index.bytes(), index.segments.iter().map(|segment| fs::metadata(index.path(segment.number)).unwrap().len()).sum::<u64>());
+    }
+
+    #[test]
+    fn it_shrinks_with_the_entries_that_it_is_about() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut index = open(folder.path());
+        let month = |entry: i64| (entry as i32 / SPAN_DAYS * SPAN_DAYS, entry as i32 / SPAN_DAYS * SPAN_DAYS + SPAN_DAYS - 1);
+        let mut largest = 0;
+        for entry in 1..=6_000 {
+            // An anchor that all have.
+            index.add(&mark(entry), &own(entry)[..15], &[&own(entry)[15..], &[4]].concat()).unwrap();
+            index.remove([EntryKey(entry - 100)]);
+            if entry > 1_000 {
+                largest = largest.max(index.bytes());
+            }
+        }
+        assert!((5_901..=6_000).all(|entry| has(&index, entry)) && !has(&index, 5_900) && index.len() == 100);
+        // As many segments as what is kept fills, the newest, and one that is not half gone.
+        assert!(largest <= 5 * Segment::bytes(SMALL.slots_first) as u64, "{largest}");
+        assert_eq!(fs::read_dir(&index.folder).unwrap().count(), index.segments.len() + 1);
+        // Nothing is left of what only those had who are gone.
+        let many: usize = index.segments.iter().map(|one| one.slots().iter().filter(|slot| mark_of(slot.load(Relaxed)) == MANY_MARK).count()).sum();
+        assert!(many <= 10, "{many}");
+        let mut out = Postings::default();
+        index.postings_of(&[4], Some(month(5_990)), 100, &mut out);
+        assert!(out.iter().eq([None]));
     }
 
     #[test]

@@ -52,13 +52,14 @@ impl Hub<'_, Write> {
     }
 
     /// Claims some of the pushes whose time has come: until they are settled or their lease ends they are this worker's.
-    pub fn claim_pushes(&self, worker: &str, now: Timestamp, pushes_max: usize) -> Result<Vec<Push>> {
-        let due = format!("SELECT callback, topic FROM hub_push WHERE next_attempt <= ?1 ORDER BY next_attempt LIMIT {pushes_max}");
+    /// `leased` is now by the clock of leases.
+    pub fn claim_pushes(&self, worker: &str, now: Timestamp, leased: Timestamp, pushes_max: usize) -> Result<Vec<Push>> {
+        let due = format!("SELECT callback, topic FROM hub_push WHERE next_attempt <= ?1 AND lease_end <= ?4 ORDER BY next_attempt LIMIT {pushes_max}");
         let sql = format!(
-            "UPDATE hub_push SET worker = ?2, claims = claims + 1, next_attempt = ?3 WHERE (callback, topic) IN ({due}) RETURNING callback, topic, attempts, claims,
+            "UPDATE hub_push SET worker = ?2, claims = claims + 1, lease_end = ?3 WHERE (callback, topic) IN ({due}) RETURNING callback, topic, attempts, claims,
                  (SELECT secret FROM hub_subscriber WHERE hub_subscriber.callback = hub_push.callback AND hub_subscriber.topic = hub_push.topic)"
         );
-        self.db.rows(&sql, params![millis(now), worker, millis(now + LEASE)], |row| {
+        self.db.rows(&sql, params![millis(now), worker, millis(leased + LEASE), millis(leased)], |row| {
             Ok(Push { callback: row.get(0)?, topic: row.get(1)?, attempts: row.get(2)?, claim: row.get(3)?, secret: row.get(4)? })
         })
     }
@@ -71,7 +72,8 @@ impl Hub<'_, Write> {
 
     /// A push failed, and is made again at a time.
     pub fn defer_push(&self, push: &Push, next_attempt: Timestamp) -> Result<()> {
-        let sql = "UPDATE hub_push SET attempts = attempts + 1, next_attempt = ?4, worker = NULL WHERE callback = ?1 AND topic = ?2 AND claims = ?3";
+        let sql =
+            "UPDATE hub_push SET attempts = attempts + 1, next_attempt = ?4, lease_end = 0, worker = NULL WHERE callback = ?1 AND topic = ?2 AND claims = ?3";
         self.db.execute(sql, params![push.callback, push.topic, push.claim, millis(next_attempt)])?;
         Ok(())
     }
@@ -94,7 +96,7 @@ impl Hub<'_, Write> {
     pub fn put_pushes(&self, topic: &str, now: Timestamp) -> Result<()> {
         self.db.execute("DELETE FROM hub_subscriber WHERE lease_end < ?1", [millis(now)])?;
         let sql = "INSERT INTO hub_push (callback, topic, next_attempt) SELECT callback, topic, ?2 FROM hub_subscriber WHERE topic = ?1
-                   ON CONFLICT (callback, topic) DO UPDATE SET attempts = 0, claims = hub_push.claims + 1, worker = NULL, next_attempt = ?2";
+                   ON CONFLICT (callback, topic) DO UPDATE SET attempts = 0, claims = hub_push.claims + 1, worker = NULL, lease_end = 0, next_attempt = ?2";
         self.db.execute(sql, params![topic, millis(now)])?;
         Ok(())
     }
@@ -102,7 +104,7 @@ impl Hub<'_, Write> {
     /// Puts down that another hub is to hear of a feed.
     pub fn put_word(&self, hub: &str, topic: &str, now: Timestamp) -> Result<()> {
         let sql = "INSERT INTO hub_push (callback, topic, next_attempt) VALUES (?1, ?2, ?3)
-                   ON CONFLICT (callback, topic) DO UPDATE SET attempts = 0, claims = hub_push.claims + 1, worker = NULL, next_attempt = ?3";
+                   ON CONFLICT (callback, topic) DO UPDATE SET attempts = 0, claims = hub_push.claims + 1, worker = NULL, lease_end = 0, next_attempt = ?3";
         self.db.execute(sql, params![hub, topic, millis(now)])?;
         Ok(())
     }

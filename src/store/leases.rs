@@ -1,4 +1,5 @@
-//! Who has which work, until when. A lease that ends is anybody's; one of a process that is no more is taken over at once.
+//! Who has which work, until when. A lease that ends is anybody's; one of a process that is no more is taken over at once. The
+//! time of leases is the machine's: processes with a `--now` of their own share them.
 
 use std::collections::HashMap;
 
@@ -85,8 +86,8 @@ impl Leases<'_, Write> {
     pub fn renew(&self, worker: &str, now: Timestamp) -> Result<()> {
         let end = millis(now + LEASE);
         self.db.execute("UPDATE lease SET lease_end = ?2 WHERE worker = ?1 AND lease_end > 0", params![worker, end])?;
-        self.db.execute("UPDATE delivery SET next_attempt = ?2 WHERE worker = ?1", params![worker, end])?;
-        self.db.execute("UPDATE hub_push SET next_attempt = ?2 WHERE worker = ?1", params![worker, end])?;
+        self.db.execute("UPDATE delivery SET lease_end = ?2 WHERE worker = ?1", params![worker, end])?;
+        self.db.execute("UPDATE hub_push SET lease_end = ?2 WHERE worker = ?1", params![worker, end])?;
         Ok(())
     }
 
@@ -105,10 +106,10 @@ impl Leases<'_, Write> {
     }
 
     /// What a worker held that is no more is free: its deliveries and pushes are due, as when their lease ends.
-    pub fn take_over(&self, worker: &str, now: Timestamp) -> Result<()> {
+    pub fn take_over(&self, worker: &str) -> Result<()> {
         self.release(worker)?;
-        self.db.execute("UPDATE delivery SET next_attempt = min(next_attempt, ?2), worker = NULL WHERE worker = ?1", params![worker, millis(now)])?;
-        self.db.execute("UPDATE hub_push SET next_attempt = min(next_attempt, ?2), worker = NULL WHERE worker = ?1", params![worker, millis(now)])?;
+        self.db.execute("UPDATE delivery SET lease_end = 0, worker = NULL WHERE worker = ?1", [worker])?;
+        self.db.execute("UPDATE hub_push SET lease_end = 0, worker = NULL WHERE worker = ?1", [worker])?;
         Ok(())
     }
 }

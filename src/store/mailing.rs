@@ -57,22 +57,23 @@ impl<A> Mailing<'_, A> {
 
     /// The numbers of the deliveries whose time has come, the oldest first. One that is still `sending` when its lease has run
     /// out was cut off after it was handed over: it is due again, under the same Message-ID.
-    pub fn due(&self, now: Timestamp, digest: Option<&DigestId>) -> Result<Vec<DeliveryKey>> {
+    /// `leased` is now by the clock of leases.
+    pub fn due(&self, now: Timestamp, leased: Timestamp, digest: Option<&DigestId>) -> Result<Vec<DeliveryKey>> {
         let of_state = |state: &str, limit: &str| {
             format!(
                 "SELECT delivery.pk FROM delivery JOIN issue ON issue.pk = delivery.issue
-                 WHERE state = '{state}' AND next_attempt {limit} AND (?3 IS NULL OR issue.digest = ?3)"
+                 WHERE state = '{state}' AND next_attempt {limit} AND lease_end <= ?4 AND (?3 IS NULL OR issue.digest = ?3)"
             )
         };
         let parts: Vec<String> = ["pending", "sending"].iter().flat_map(|state| ["<= ?1", "> ?2"].map(|limit| of_state(state, limit))).collect();
         let sql = format!("{} ORDER BY 1", parts.join(" UNION ALL "));
-        self.db.rows(&sql, params![millis(now), millis(now + PAUSE_MAX), digest], |row| row.get(0))
+        self.db.rows(&sql, params![millis(now), millis(now + PAUSE_MAX), digest, millis(leased)], |row| row.get(0))
     }
 
     /// Deliveries by their numbers, each issue read once; `known` is one that was read before.
     pub fn deliveries(&self, numbers: &[DeliveryKey], known: Option<&Arc<Issue>>) -> Result<Vec<Delivery>> {
         let sql = "SELECT issue.digest, recipient, message_id, attempts, issue.pk, created, delivery.pk
-                   FROM json_each(?1) AS wanted JOIN delivery ON delivery.pk = wanted.value JOIN issue ON issue.pk = delivery.issue ORDER BY wanted.key";
+                   FROM json_each(?1) AS wanted CROSS JOIN delivery ON delivery.pk = wanted.value JOIN issue ON issue.pk = delivery.issue ORDER BY wanted.key";
         type Parts = ((DigestId, String, String), u32, IssueKey, Timestamp, DeliveryKey);
         // Those that were erased in the meantime are gone.
         let read = |row: &Row| Ok(((row.get(0)?, row.get(1)?, row.get(2)?), row.get(3)?, row.get(4)?, time(row.get(5)?), row.get(6)?));
@@ -111,6 +112,18 @@ impl<A> Mailing<'_, A> {
         self.db.rows(&sql, [digest], |row| Ok((row.get(0)?, row.get(1)?, time(row.get(2)?))))
     }
 
+    /// Some issues of a digest from before a time that nothing refers to any more, with their names: personal ones, and slots that
+    /// found nothing new. The last one stays, for it says which slot was filled.
+    pub fn old_issues(&self, digest: &DigestId, limit: Timestamp, issues_max: usize) -> Result<Vec<(IssueKey, String)>> {
+        let sql = format!(
+            "SELECT pk, name FROM issue WHERE digest = ?1 AND slot < ?2 AND (?3 OR name = '') AND slot < (SELECT max(slot) FROM issue WHERE digest = ?1)
+             AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.issue = issue.pk) AND NOT EXISTS (SELECT 1 FROM issue_story WHERE issue_story.issue = issue.pk)
+             LIMIT {issues_max}"
+        );
+        let is_own = !matches!(digest, DigestId::Configured(_));
+        self.db.rows(&sql, params![digest, millis(limit), is_own], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
     /// A secret of this installation, if it was made.
     pub fn secret(&self, name: &str) -> Result<Option<String>> {
         self.db.row("SELECT value FROM secret WHERE name = ?1", [name], |row| row.get(0))
@@ -136,25 +149,32 @@ impl Mailing<'_, Write> {
     }
 
     /// Gives up the deliveries whose fate a process that is no more left open; answers how many. What another one has under
-    /// way is not touched: its lease has not ended.
-    pub fn skip_uncertain(&self, now: Timestamp) -> Result<usize> {
-        let sql = "UPDATE delivery SET state = 'failed', worker = NULL,
-                       last_error = 'handed over by a run that was cut off: it may have arrived, and is not sent again' WHERE state = 'sending' AND next_attempt <= ?1";
-        self.db.execute(sql, [millis(now)])
+    /// way is not touched: its lease has not ended by `leased`, which is now by the clock of leases.
+    pub fn skip_uncertain(&self, leased: Timestamp) -> Result<usize> {
+        let sql = "UPDATE delivery SET state = 'failed', lease_end = 0, worker = NULL,
+                       last_error = 'handed over by a run that was cut off: it may have arrived, and is not sent again' WHERE state = 'sending' AND lease_end <= ?1";
+        self.db.execute(sql, [millis(leased)])
     }
 
     /// Claims a delivery, if it is still due and nobody did since it had so many `attempts`: only one process gets it.
-    pub fn claim(&self, number: DeliveryKey, attempts: u32, worker: &str, now: Timestamp) -> Result<Option<Claimed>> {
-        let sql = "UPDATE delivery SET state = 'sending', attempts = attempts + 1, next_attempt = ?4, worker = ?5
-                   WHERE pk = ?1 AND attempts = ?2 AND state IN ('pending', 'sending') AND (next_attempt <= ?3 OR next_attempt > ?6)";
-        let parameters = params![number, attempts, millis(now), millis(now + LEASE), worker, millis(now + PAUSE_MAX)];
+    /// `leased` is now by the clock of leases.
+    pub fn claim(&self, number: DeliveryKey, attempts: u32, worker: &str, now: Timestamp, leased: Timestamp) -> Result<Option<Claimed>> {
+        let sql = "UPDATE delivery SET state = 'sending', attempts = attempts + 1, lease_end = ?4, worker = ?5
+                   WHERE pk = ?1 AND attempts = ?2 AND state IN ('pending', 'sending') AND (next_attempt <= ?3 OR next_attempt > ?6) AND lease_end <= ?7";
+        let parameters = params![number, attempts, millis(now), millis(leased + LEASE), worker, millis(now + PAUSE_MAX), millis(leased)];
         Ok((self.db.execute(sql, parameters)? == 1).then_some(Claimed { number, attempt: attempts + 1 }))
     }
 
     /// Keeps what became of a delivery; `false` when another process had taken it over.
     pub fn settle(&self, claimed: Claimed, state: DeliveryState, error: Option<&str>, next_attempt: Timestamp) -> Result<bool> {
-        let sql = "UPDATE delivery SET state = ?3, last_error = ?4, next_attempt = ?5, worker = NULL WHERE pk = ?1 AND attempts = ?2 AND state = 'sending'";
+        let sql = "UPDATE delivery SET state = ?3, last_error = ?4, next_attempt = ?5, lease_end = 0, worker = NULL WHERE pk = ?1 AND attempts = ?2 AND state = 'sending'";
         Ok(self.db.execute(sql, params![claimed.number, claimed.attempt, state.as_str(), error, millis(next_attempt)])? == 1)
+    }
+
+    /// Gives back a delivery of which nothing left: its attempt is not counted. `false` when another process had taken it over.
+    pub fn hand_back(&self, claimed: Claimed) -> Result<bool> {
+        let sql = "UPDATE delivery SET state = 'pending', attempts = attempts - 1, lease_end = 0, worker = NULL WHERE pk = ?1 AND attempts = ?2 AND state = 'sending'";
+        Ok(self.db.execute(sql, params![claimed.number, claimed.attempt])? == 1)
     }
 
     /// Forgets some deliveries that were settled before a time; answers how many.
@@ -171,6 +191,12 @@ impl Mailing<'_, Write> {
         let sql = "UPDATE issue SET text = '', html = '' WHERE created < ?1 AND html <> '' AND is_archived = 1
                    AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.issue = issue.pk)";
         self.db.execute(sql, [millis(limit)])?;
+        Ok(())
+    }
+
+    /// Forgets an issue that nothing refers to.
+    pub fn forget_issue(&self, key: IssueKey) -> Result<()> {
+        self.db.execute("DELETE FROM issue WHERE pk = ?1", [key])?;
         Ok(())
     }
 

@@ -8,6 +8,7 @@ mod feature_index;
 mod hub;
 mod leases;
 mod mailing;
+mod packed;
 mod placing;
 #[cfg(test)]
 mod plans;
@@ -156,7 +157,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub fn take_over_from_the_dead(&self, now: Timestamp) -> Result<usize> {
+    pub fn take_over_from_the_dead(&self) -> Result<usize> {
         let workers = self.read(|r| r.leases().workers())?;
         let dead: Vec<String> = workers.into_iter().filter(|worker| worker != self.worker() && self.0.is_dead(worker)).collect();
         if dead.is_empty() {
@@ -166,7 +167,7 @@ impl Store {
             // Whoever ended in order since we looked has given all back, and is not among them any more.
             let holding = w.leases().workers()?;
             let dead = dead.iter().filter(|worker| holding.contains(worker));
-            dead.clone().try_for_each(|worker| w.leases().take_over(worker, now))?;
+            dead.clone().try_for_each(|worker| w.leases().take_over(worker))?;
             Ok(dead.count())
         })
     }

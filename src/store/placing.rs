@@ -7,6 +7,7 @@ use rusqlite::params;
 
 use super::entries::{details_of, topics_of};
 use super::feature_index::{EntryMark, FeatureIndex, Postings};
+use super::packed::pack;
 use super::unit::{Placing, Write};
 use super::values::{keys_text, texts};
 use super::{Result, StoreError, millis, optional_time};
@@ -60,7 +61,7 @@ fn key_hash(value: &str) -> i64 {
 impl<A> Placing<'_, A> {
     /// What is known of the entries of a source, by identity key.
     pub fn known(&self, source: &str, identities: &[String]) -> Result<HashMap<String, Known>> {
-        let sql = "SELECT identity, fingerprint, title, summary, url, coalesce(published, updated) FROM json_each(?2) AS asked
+        let sql = "SELECT identity, fingerprint, title, summary, url, coalesce(published, updated) FROM json_each(?2) AS asked CROSS
                    JOIN entry ON entry.source = ?1 AND entry.identity = asked.value";
         let asked = texts(identities);
         let rows = self.db.rows(sql, [source, &asked], |row| {
@@ -104,7 +105,7 @@ impl<A> Placing<'_, A> {
 
     /// The stories that entries are in; those that are gone are left out.
     pub fn stories_of(&self, entries: &[EntryKey]) -> Result<Vec<(EntryKey, StoryKey)>> {
-        let sql = "SELECT pk, story FROM json_each(?1) AS asked JOIN entry ON entry.pk = asked.value";
+        let sql = "SELECT pk, story FROM json_each(?1) AS asked CROSS JOIN entry ON entry.pk = asked.value";
         self.db.rows(sql, [keys_text(entries)], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
@@ -177,7 +178,7 @@ impl Placing<'_, Write> {
     /// Keeps a new entry in a story, which is made where it is missing; answers the keys of both.
     pub fn insert(&self, e: &Entry, entry: &Placement, features: &Features) -> Result<(EntryKey, StoryKey)> {
         let story = self.story_key(&entry.story)?;
-        let sql = "INSERT INTO entry (id, source, identity, guid, url, title, summary, summary_html, content_html, language, published, updated, first_seen,
+        let sql = "INSERT INTO entry (id, source, identity, guid, url, title, summary, summary_html, content, language, published, updated, first_seen,
                        last_seen, changed, fingerprint, details, topics, story, relation, reason, announced, sort_date)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
         let parameters = params![
@@ -189,7 +190,7 @@ impl Placing<'_, Write> {
             e.title,
             e.summary,
             e.summary_html,
-            e.content_html,
+            e.content_html.as_deref().map(pack),
             e.language,
             e.published.map(millis),
             e.updated.map(millis),
@@ -220,7 +221,7 @@ impl Placing<'_, Write> {
 
     /// Keeps an edit: text and dates change; first sight, announcements and the story stay. Answers the key of the entry.
     pub fn update(&self, entry: &Entry, topics: &[TopicMatch], features: &Features, now: Timestamp) -> Result<EntryKey> {
-        let sql = "UPDATE entry SET guid = ?2, url = ?3, title = ?4, summary = ?5, summary_html = ?6, content_html = ?7, language = ?8,
+        let sql = "UPDATE entry SET guid = ?2, url = ?3, title = ?4, summary = ?5, summary_html = ?6, content = ?7, content_html = NULL, language = ?8,
                        published = coalesce(?9, published), updated = coalesce(?10, updated), last_seen = ?11, changed = ?11, fingerprint = ?12, details = ?13,
                        topics = ?14 WHERE id = ?1 RETURNING pk, story";
         let parameters = params![
@@ -230,7 +231,7 @@ impl Placing<'_, Write> {
             entry.title,
             entry.summary,
             entry.summary_html,
-            entry.content_html,
+            entry.content_html.as_deref().map(pack),
             entry.language,
             entry.published.map(millis),
             entry.updated.map(millis),

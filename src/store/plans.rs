@@ -130,7 +130,7 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         let new = NewIssue { digest: &digest, slot: Some(now), now, issue: &issue, stories: &["story-1".to_owned()], recipients: &recipients };
         w.mailing().queue_issue(&new, |number, recipient| format!("{number}{recipient}"))?;
         w.mailing().put_digest_mark(&digest, EntryKey(3))?;
-        let claimed = w.mailing().claim(DeliveryKey(1), 0, "w", now)?.ok_or(StoreError::Busy)?;
+        let claimed = w.mailing().claim(DeliveryKey(1), 0, "w", now, now)?.ok_or(StoreError::Busy)?;
         w.leases().renew("w", now)?;
         w.mailing().settle(claimed, DeliveryState::Sent, None, now)?;
         w.mailing().skip_uncertain(now)?;
@@ -150,7 +150,7 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         w.hub().take_changed_feeds()?;
         w.hub().put_pushes("t", now)?;
         w.hub().put_word("hub", "t", now)?;
-        for push in w.hub().claim_pushes("w", now, 10)? {
+        for push in w.hub().claim_pushes("w", now, now, 10)? {
             w.hub().defer_push(&push, now)?;
             w.hub().delete_push(&push)?;
         }
@@ -167,6 +167,8 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         };
         w.subscriptions().put(&subscription)?;
         w.subscriptions().forget_push("s")?;
+        w.mailing().old_issues(&DigestId::Personal, now, 10)?;
+        w.mailing().forget_issue(IssueKey(99))?;
         w.leases().workers()?;
         w.leases().has_any("w")?;
         w.leases().abandon("w")?;
@@ -174,7 +176,7 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         w.leases().held(Queue::Host, &["h"], "w")?;
         w.sources().states_of(&["s"])?;
         w.leases().settle(&leases[0], "w")?;
-        w.leases().take_over("w", now)
+        w.leases().take_over("w")
     })?;
     store.read(|r| {
         r.sources().state("s")?;
@@ -220,10 +222,10 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         r.publishing().newest(&channel, 10, Some(Seq::BEFORE_ALL))?;
         r.publishing().within(at(0), now)?;
         r.publishing().days()?;
-        r.publishing().search("\"title\"*", 10)?;
+        r.publishing().search(&["title"], 10)?;
         r.mailing().last_slot(&digest, now)?;
         r.mailing().digest_mark(&digest)?;
-        r.mailing().due(now, None)?;
+        r.mailing().due(now, now, None)?;
         r.mailing().deliveries(&[DeliveryKey(1), DeliveryKey(2)], Some(&Arc::new(issue.clone())))?;
         r.mailing().unarchived_issues(10)?;
         r.mailing().last_issues(&digest, 10)?;

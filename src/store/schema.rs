@@ -8,13 +8,14 @@ use super::StoreError;
 use crate::model::sketch::hash64;
 
 /// Embedded and numbered by their order; one is never edited after a release.
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
     include_str!("../../migrations/sqlite/0001_start.sql"),
     include_str!("../../migrations/sqlite/0002_newsletter.sql"),
     include_str!("../../migrations/sqlite/0003_publications.sql"),
     include_str!("../../migrations/sqlite/0004_hub.sql"),
     include_str!("../../migrations/sqlite/0005_stories.sql"),
     include_str!("../../migrations/sqlite/0006_hands.sql"),
+    include_str!("../../migrations/sqlite/0007_leases.sql"),
 ];
 
 /// How many steps were taken.

@@ -41,7 +41,7 @@ impl<A> Sources<'_, A> {
 
     /// The states of some sources; those that were never read are left out.
     pub fn states_of(&self, sources: &[&str]) -> Result<HashMap<String, FetchState>> {
-        let sql = "SELECT source.id, state FROM json_each(?1) AS asked JOIN source ON source.id = asked.value";
+        let sql = "SELECT source.id, state FROM json_each(?1) AS asked CROSS JOIN source ON source.id = asked.value";
         let rows = self.db.rows(sql, [texts(sources)], |row| Ok((row.get(0)?, state_from(&row.get::<_, String>(1)?))))?;
         Ok(rows.into_iter().collect())
     }

@@ -3,6 +3,9 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+/// How often a worker's file is made anew that is swept away before it is locked.
+const TRIES: usize = 10;
+
 /// A path beside the database, by an ending.
 pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -18,14 +21,29 @@ pub(super) struct Alive {
 }
 
 impl Alive {
-    /// `None` where files cannot be locked: leases end by their time alone then.
+    /// `None` where files cannot be locked: leases end by their time alone then. The files of processes that are no more go.
     pub fn new(store: &Path, worker: &str) -> Option<Alive> {
         let folder = beside(store, "workers");
         std::fs::create_dir_all(&folder).ok()?;
+        sweep(&folder);
         let path = folder.join(worker);
-        let lock = File::create(&path).ok()?;
-        lock.try_lock().ok()?;
-        Some(Alive { path, _lock: lock })
+        for _ in 0..TRIES {
+            let lock = File::create(&path).ok()?;
+            lock.lock().ok()?;
+            // Somebody may have taken it for a dead one's in the moment before it was locked.
+            if path.exists() {
+                return Some(Alive { path, _lock: lock });
+            }
+        }
+        None
+    }
+}
+
+fn sweep(folder: &Path) {
+    for path in std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
+        if File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+            let _ = std::fs::remove_file(&path);
+        }
     }
 }
 

@@ -32,12 +32,12 @@ pub struct Asked {
 pub async fn search(State(hooks): State<Arc<Hooks>>, Query(asked): Query<Asked>) -> Response {
     let query: String = asked.q.chars().take(QUERY_CHARS_MAX).collect();
     let language = if asked.l.is_empty() { hooks.channel.language.clone() } else { asked.l.chars().take(8).collect() };
-    let found = match expression(&query) {
-        Some(expression) => {
-            let Ok(_place) = tokio::time::timeout(WAIT_MAX, hooks.searching.acquire()).await else { return too_slow(&hooks, &language) };
-            hooks.refresher.store.read_within(SEARCH_MAX, |r| r.publishing().search(&expression, STORIES_MAX))
-        }
-        None => Ok(Vec::new()),
+    let words = words(&query);
+    let found = if words.is_empty() {
+        Ok(Vec::new())
+    } else {
+        let Ok(_place) = tokio::time::timeout(WAIT_MAX, hooks.searching.acquire()).await else { return too_slow(&hooks, &language) };
+        hooks.refresher.store.read_within(SEARCH_MAX, |r| r.publishing().search(&words, STORIES_MAX))
     };
     if let Err(StoreError::TooSlow) = found {
         return too_slow(&hooks, &language);
@@ -61,19 +61,16 @@ pub fn places() -> tokio::sync::Semaphore {
     tokio::sync::Semaphore::new(SEARCHES_MAX)
 }
 
-/// Words as an expression of FTS5: all of them, the last one perhaps not typed to its end. `None` without a word.
-fn expression(query: &str) -> Option<String> {
-    let words: Vec<&str> = query.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).take(WORDS_MAX).collect();
-    // In quotes nothing is an operator.
-    let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
-    (!quoted.is_empty()).then(|| format!("{}*", quoted.join(" ")))
+/// The words that are looked for.
+fn words(query: &str) -> Vec<&str> {
+    query.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).take(WORDS_MAX).collect()
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
-    fn what_is_typed_is_words_and_never_an_operator() {
-        assert_eq!(super::expression("justice AND \"open* (x)").as_deref(), Some("\"justice\" \"AND\" \"open\" \"x\"*"));
-        assert_eq!(super::expression(" *\"'"), None);
+    fn what_is_typed_is_words() {
+        assert_eq!(super::words("justice AND \"open* (x)"), ["justice", "AND", "open", "x"]);
+        assert_eq!(super::words(" *\"'"), [""; 0]);
     }
 }

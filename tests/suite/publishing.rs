@@ -255,6 +255,25 @@ fn pages_lists_and_the_search_lead_everywhere() {
     }
 }
 
+#[test]
+fn a_search_finds_titles_first_and_then_the_newest() {
+    let items = [
+        ("a", "Budgets of the year", 20, "Figures"),
+        ("b", "A new law", 19, "It is about the budget"),
+        ("c", "The budget is open", 10, "Figures"),
+        ("d", "Another law", 18, "The budget once more"),
+        ("e", "A budget of nothing", 9, ""),
+    ];
+    let server = Server::start(move |_| Reply::ok(rss(&items)));
+    let app = App::new(&server.source("s", "/"));
+    app.ok(&["run"]);
+    let service = Service::start(&app);
+    let (_, page) = service.ask("GET", "/search?q=budget", "", "");
+    let at = |title: &str| page.find(title).unwrap_or_else(|| panic!("{title} is not in {page}"));
+    let places = ["The budget is open", "A budget of nothing", "A new law", "Another law", "Budgets of the year"].map(at);
+    assert!(places.is_sorted(), "{places:?}");
+}
+
 /// One request on a connection of its own: the whole answer.
 fn raw(service: &Service, request: &str) -> Vec<u8> {
     let mut stream = TcpStream::connect(service.address()).unwrap();

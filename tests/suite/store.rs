@@ -66,6 +66,31 @@ fn retention_bounds_the_store_for_ten_times_its_span() {
 }
 
 #[test]
+fn issues_of_subscribers_and_slots_without_news_go_with_the_retention_of_mail() {
+    let (server, count) = stream(5);
+    let digest = "[[digest]]\nid = \"d\"\nschedule = \"daily 08:00 UTC\"\nrecipients = [\"a@example.org\"]\n";
+    let mut app = App::new(&format!("{digest}{}", sources(&server, &["s"])));
+    app.write("feeds.toml", app.read("feeds.toml").replace("[mail]\n", "[mail]\nretention = \"7d\"\n"));
+    app.ok(&["subscribers", "add", "--cadence", "daily", "ana@example.org"]);
+    for day in 0..40 {
+        app.later(24 * 60).ok(&["run"]);
+        // Nothing is new on every second day.
+        count.fetch_add(day % 2, Ordering::SeqCst);
+    }
+    let database = Connection::open(app.path("courant.db")).unwrap();
+    let rows = |condition: &str| -> i64 { database.query_row(&format!("SELECT count(*) FROM issue WHERE {condition}"), [], |row| row.get(0)).unwrap() };
+    assert!((2..=5).contains(&rows("digest = '_personal'")), "{}", rows("digest = '_personal'"));
+    assert!(rows("digest = 'd' AND name = ''") <= 5);
+    // What is public stays.
+    assert_eq!(rows("digest = 'd' AND name <> ''"), 21);
+    let pages = std::fs::read_dir(app.path("public/issues")).unwrap().count();
+    assert!((24..=28).contains(&pages), "{pages}");
+    let mailed = app.outbox().len();
+    app.ok(&["run"]);
+    assert_eq!(app.outbox().len(), mailed, "the slot of today is filled");
+}
+
+#[test]
 fn what_is_still_listed_is_never_forgotten_nor_is_what_cannot_be_read() {
     let (server, _) = stream(5);
     let mut app = App::new(&sources(&server, &["s"]));

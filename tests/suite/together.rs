@@ -143,6 +143,16 @@ fn assert_all_is_published(app: &App, titles: &[String]) {
     assert!(missing.is_empty(), "{} of {} stories are missing in the merged feed", missing.len(), titles.len());
 }
 
+/// All stories are published, and were told to both by mail, once.
+#[track_caller]
+fn assert_all_is_told(app: &App, sources: &Sources) {
+    assert_all_is_published(app, &sources.titles());
+    assert_each_once(app.announced().into_iter().map(|(title, times)| (title, times as usize)).collect(), &sources.titles(), "announced");
+    for recipient in ["a@example.org", "b@example.org"] {
+        assert_each_once(told(app, recipient), &sources.titles(), &format!("mails to {recipient}"));
+    }
+}
+
 /// A store from its first day on, over which `count` processes work at a time.
 fn many_at_once(count: usize) {
     const SOURCES: usize = 8;
@@ -155,18 +165,10 @@ fn many_at_once(count: usize) {
             app.later(25 * 60);
         }
         together(&app, &commands, Duration::from_millis(300));
-        // What the last `fetch` brought is left to the next `run`, which has nobody to ask.
-        app.ok(&["run"]);
         assert_eq!(sources.asked(), [1; SOURCES], "how often each source was asked, on {store}");
-        assert_all_is_published(&app, &sources.titles());
-    }
-    // A slot that was filled before a story came leaves it to the next.
-    app.later(25 * 60).ok(&["run"]);
-    let announced = app.announced();
-    assert_eq!(announced.len(), sources.titles().len());
-    assert!(announced.iter().all(|(_, times)| *times == 1), "{announced:?}");
-    for recipient in ["a@example.org", "b@example.org"] {
-        assert_each_once(told(&app, recipient), &sources.titles(), &format!("mails to {recipient}"));
+        // Whoever publishes and mails waited for what the others were reading.
+        assert_all_is_told(&app, &sources);
+        assert_eq!(app.outbox().len(), 2 * (day + 1), "one slot, one mail for each");
     }
 }
 
@@ -218,12 +220,70 @@ fn runs_beside_a_service_leave_it_nothing_to_do_twice() {
     together(&app, &[&["run"], &["run"], &["fetch"]], Duration::from_millis(100));
     wait_for("the end of the first turn", || service.ask("GET", "/metrics", "", "").1.contains("courant_cycles_total 1\n").then_some(()));
     assert_eq!(service.ask("GET", "/readyz", "", "").0, 200, "the turn of the service went well");
-    app.ok(&["run"]);
     assert_eq!(sources.asked(), [1; 6]);
-    assert_all_is_published(&app, &sources.titles());
-    assert!(app.announced().iter().all(|(_, times)| *times == 1));
-    assert!(app.outbox().len() <= 2, "one slot, one mail for each");
-    assert_each_once(app.announced().into_iter().map(|(title, times)| (title, times as usize)).collect(), &sources.titles(), "announced");
+    assert_eq!(app.outbox().len(), 2, "one slot, one mail for each");
+    assert_all_is_told(&app, &sources);
+}
+
+/// Sources of hosts of their own, the second of which answer late.
+#[test]
+fn a_digest_waits_for_what_another_process_is_reading() {
+    let (soon, late) = (Sources::start(2, 3), Sources::start(4, 3));
+    let of = |sources: &Sources| {
+        (0..sources.count)
+            .map(|n| format!("[[source]]\nid = \"s{n}-{}\"\nlang = \"en\"\nurl = \"{}\"\n", sources.count, sources.server.url(&format!("/{n}"))))
+            .collect::<String>()
+    };
+    // Other stories than the first ones tell, and two of them one after the other.
+    late.server.answer(|request| Reply::ok(document(6 + source_of(request), 3)).sent(Manner::Slow(Duration::from_secs(1))));
+    let app = App::new(&format!("per_host = 1\n{DAILY}{}{}", of(&soon), of(&late)));
+    let reading = start(&app, &["fetch"]);
+    wait_for("the first late request", || (!late.server.requests().is_empty()).then_some(()));
+    app.ok(&["run"]);
+    assert_eq!(Ran::from(reading.wait_with_output().unwrap()).code, 0);
+    let titles: Vec<String> = [0, 1, 6, 7, 8, 9].iter().flat_map(|source| (0..3).map(|number| title(*source, number))).collect();
+    assert_eq!((soon.asked(), late.asked()), (vec![1; 2], vec![1; 4]));
+    assert_each_once(told(&app, "a@example.org"), &titles, "mails");
+    // Whatever the schedule says, two do not ask at a time.
+    late.server.answer(|request| Reply::ok(document(6 + source_of(request), 3)).sent(Manner::Slow(ANSWER)));
+    let reading = start(&app, &["fetch", "--all"]);
+    wait_for("the first late request", || (!late.server.requests().is_empty()).then_some(()));
+    let said = app.ok(&["fetch", "--all"]);
+    assert!(said.contains("another process read it"), "{said}");
+    assert_eq!(Ran::from(reading.wait_with_output().unwrap()).code, 0);
+    assert_eq!(late.asked(), [1; 4]);
+}
+
+#[test]
+fn a_process_whose_clock_is_ahead_takes_no_mail_from_one_that_lives() {
+    let (sources, sink) = (Sources::start(1, 3), Sink::start());
+    let mut app = mailing(&sources, &sink, "rate = 50\n");
+    app.ok(&["fetch"]);
+    let sending = start(&app, &["run"]);
+    wait_for("some mails", || (sink.count() >= 5).then_some(()));
+    let ran = app.later(26 * 60).run(&["run"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(Ran::from(sending.wait_with_output().unwrap()).code, 0);
+    let taken = sink.taken();
+    assert_eq!((taken.len(), taken.values().all(|times| *times == 1)), (100, true), "everybody once: {taken:?}");
+}
+
+#[test]
+fn what_killed_processes_left_half_done_is_swept_away() {
+    let sources = Sources::start(4, 3);
+    let mut app = sources.app(DAILY);
+    app.ok(&["run"]);
+    // As a kill leaves them: nobody holds their locks.
+    let left = ["public/.atom.xml.4194304.tmp", "public/issues/.a.html.4194304.tmp", "outbox/.a.eml.4194304.tmp", "public/.publishing"];
+    left.iter().for_each(|path| app.write(path, "half"));
+    let workers = || std::fs::read_dir(app.path("courant.db.workers")).unwrap().count();
+    app.write("courant.db.workers/0123456789abcdef", "");
+    assert_eq!(workers(), 1);
+    sources.entries.fetch_add(1, Ordering::SeqCst);
+    let app = app.later(25 * 60);
+    app.ok(&["run"]);
+    assert!(left.iter().all(|path| !app.path(path).exists()), "{left:?}");
+    assert_eq!(std::fs::read_dir(app.path("courant.db.workers")).unwrap().count(), 0);
 }
 
 #[test]
@@ -398,6 +458,40 @@ fn a_signal_ends_a_delivery_whose_server_says_nothing() {
         app.later(11).ok(&["run"]);
         let taken = sink.taken();
         assert_eq!((taken.len(), taken.values().all(|times| *times == 1)), (100, true), "{signal}: everybody once");
+    }
+}
+
+#[test]
+fn a_signal_hands_back_mail_that_the_server_had_nothing_of() {
+    for signal in ["TERM", "INT"] {
+        let (sources, sink) = (Sources::start(1, 3), Sink::start());
+        let app = mailing(&sources, &sink, "on_uncertain = \"skip\"\n");
+        sink.whim(Whim::StallAtRecipient);
+        let child = alone(&app, &["run"]);
+        wait_for("two connections", || (sink.connections() == 2).then_some(()));
+        assert_eq!(ended(child, signal), Some(130), "{signal}");
+        sink.whim(Whim::Take);
+        app.ok(&["run"]);
+        let taken = sink.taken();
+        assert_eq!((taken.len(), taken.values().all(|times| *times == 1)), (100, true), "{signal}: everybody once");
+    }
+}
+
+#[test]
+fn a_signal_ends_whatever_else_is_at_work() {
+    let app = App::new("");
+    app.ok(&["sources"]);
+    let lines: String = (0..3_000).map(|n| format!("person-{n}@example.org,en\n")).collect();
+    app.write("list.csv", format!("address,language\n{lines}"));
+    let held = rusqlite::Connection::open(app.path("courant.db")).unwrap();
+    held.execute_batch("BEGIN IMMEDIATE").unwrap();
+    for (signal, arguments) in
+        [("TERM", &["recluster"] as &[&str]), ("INT", &["reclassify"]), ("TERM", &["subscribers", "import", "list.csv", "--consent", "x"])]
+    {
+        let child = alone(&app, arguments);
+        // It waits for the database that we hold.
+        std::thread::sleep(Duration::from_millis(700));
+        assert_eq!(ended(child, signal), Some(130), "{signal} in {arguments:?}");
     }
 }
 

@@ -20,6 +20,8 @@ pub enum Whim {
     HangUp,
     /// It takes the message and never says so.
     Stall,
+    /// It says nothing to a recipient.
+    StallAtRecipient,
     /// 554 at the end of the message.
     Refuse,
 }
@@ -110,6 +112,10 @@ fn serve(stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
         let answer: &[u8] = if upper.starts_with("EHLO") {
             b"250-sink\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n"
         } else if upper.starts_with("RCPT TO:") {
+            if whim == Whim::StallAtRecipient {
+                std::thread::sleep(std::time::Duration::from_secs(30));
+                return Ok(());
+            }
             recipients.push(line.trim()[8..].split('>').next().unwrap().trim_start_matches('<').to_owned());
             b"250 ok\r\n"
         } else if upper.starts_with("DATA") {

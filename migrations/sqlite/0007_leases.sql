@@ -1,0 +1,8 @@
+-- When the lease of a delivery or a push ends, by the clock of the machine: next_attempt, which stands by the clock of the run,
+-- stays as it is while a worker has it.
+ALTER TABLE delivery ADD COLUMN lease_end INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE hub_push ADD COLUMN lease_end INTEGER NOT NULL DEFAULT 0;
+
+-- The content of an entry: text, or a blob of Zstandard (RFC 8878). What an earlier version kept stays in content_html until the
+-- entry changes.
+ALTER TABLE entry ADD COLUMN content ANY;
