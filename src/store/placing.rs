@@ -61,8 +61,8 @@ fn key_hash(value: &str) -> i64 {
 impl<A> Placing<'_, A> {
     /// What is known of the entries of a source, by identity key.
     pub fn known(&self, source: &str, identities: &[String]) -> Result<HashMap<String, Known>> {
-        let sql = "SELECT identity, fingerprint, title, summary, url, coalesce(published, updated) FROM json_each(?2) AS asked CROSS
-                   JOIN entry ON entry.source = ?1 AND entry.identity = asked.value";
+        let sql = "SELECT identity, fingerprint, title, summary, url, coalesce(published, updated) FROM json_each(?2) AS asked
+                   CROSS JOIN entry ON entry.source = ?1 AND entry.identity = asked.value";
         let asked = texts(identities);
         let rows = self.db.rows(sql, [source, &asked], |row| {
             let known = Known { fingerprint: row.get(1)?, title: row.get(2)?, summary: row.get(3)?, url: row.get(4)?, date: optional_time(row.get(5)?) };
@@ -266,7 +266,8 @@ impl Placing<'_, Write> {
 
     /// Notes that a source still lists these entries: to the day, for that is what retention counts in.
     pub fn touch(&self, source: &str, identities: &[String], now: Timestamp) -> Result<()> {
-        let sql = "UPDATE entry SET last_seen = ?3 WHERE source = ?1 AND identity IN (SELECT value FROM json_each(?2)) AND last_seen <= ?4";
+        let sql = "UPDATE entry SET last_seen = ?3 WHERE pk IN (SELECT pk FROM json_each(?2) AS asked
+                       CROSS JOIN entry ON entry.source = ?1 AND entry.identity = asked.value WHERE last_seen <= ?4)";
         let asked = texts(identities);
         self.db.execute(sql, params![source, asked, millis(now), millis(now) - SEEN_AGAIN_MILLIS])?;
         Ok(())

@@ -265,7 +265,7 @@ fn a_search_finds_titles_first_and_then_the_newest() {
         ("e", "A budget of nothing", 9, ""),
     ];
     let server = Server::start(move |_| Reply::ok(rss(&items)));
-    let app = App::new(&server.source("s", "/"));
+    let app = App::new(&format!("[[source]]\nid = \"s\"\nurl = \"{}\"\n", server.url("/")));
     app.ok(&["run"]);
     let service = Service::start(&app);
     let (_, page) = service.ask("GET", "/search?q=budget", "", "");

@@ -236,7 +236,7 @@ fn a_digest_waits_for_what_another_process_is_reading() {
     };
     // Other stories than the first ones tell, and two of them one after the other.
     late.server.answer(|request| Reply::ok(document(6 + source_of(request), 3)).sent(Manner::Slow(Duration::from_secs(1))));
-    let app = App::new(&format!("per_host = 1\n{DAILY}{}{}", of(&soon), of(&late)));
+    let mut app = App::new(&format!("per_host = 1\n{DAILY}{}{}", of(&soon), of(&late)));
     let reading = start(&app, &["fetch"]);
     wait_for("the first late request", || (!late.server.requests().is_empty()).then_some(()));
     app.ok(&["run"]);
@@ -245,6 +245,7 @@ fn a_digest_waits_for_what_another_process_is_reading() {
     assert_eq!((soon.asked(), late.asked()), (vec![1; 2], vec![1; 4]));
     assert_each_once(told(&app, "a@example.org"), &titles, "mails");
     // Whatever the schedule says, two do not ask at a time.
+    let app = app.later(60);
     late.server.answer(|request| Reply::ok(document(6 + source_of(request), 3)).sent(Manner::Slow(ANSWER)));
     let reading = start(&app, &["fetch", "--all"]);
     wait_for("the first late request", || (!late.server.requests().is_empty()).then_some(()));
