@@ -247,7 +247,7 @@ fn a_digest_waits_for_what_another_process_is_reading() {
     // Whatever the schedule says, two do not ask at a time.
     let app = app.later(60);
     late.server.answer(|request| Reply::ok(document(6 + source_of(request), 3)).sent(Manner::Slow(ANSWER)));
-    let reading = start(&app, &["fetch", "--all"]);
+    let reading = start(app, &["fetch", "--all"]);
     wait_for("the first late request", || (!late.server.requests().is_empty()).then_some(()));
     let said = app.ok(&["fetch", "--all"]);
     assert!(said.contains("another process read it"), "{said}");
