@@ -7,8 +7,8 @@ use std::hint::black_box;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use courant::cli::probe::document::clean;
 use courant::extract::{self, Document};
-use courant::probe::clean;
 use criterion::{Criterion, Throughput};
 
 /// Documents of each format.

@@ -9,10 +9,10 @@ use std::time::Instant;
 
 use courant::classify::Classifier;
 use courant::classify::model::{Example, Model};
-use courant::cluster::Clustering;
-use courant::dedupe::sketch::{Parts, sketch};
+use courant::cli::cluster::Clustering;
+use courant::dedupe::sketch::{SketchInput, sketch};
 use courant::model::topic::Topic;
-use courant::normalize::language::Linguist;
+use courant::normalize::language::LanguageDetector;
 use criterion::{Criterion, Throughput};
 use serde_json::{Value, json};
 
@@ -144,13 +144,13 @@ fn main() {
     };
     let topics: Vec<Topic> = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"].into_iter().enumerate().map(topic).collect();
     let rules = Classifier::new(&topics);
-    let linguist = Linguist::default();
+    let language_detector = LanguageDetector::default();
 
     let mut criterion = Criterion::default().sample_size(10).configure_from_args();
     let mut group = criterion.benchmark_group("stories");
     group.throughput(Throughput::Elements(ENTRIES as u64));
     group.bench_function("sketch", |bencher| {
-        bencher.iter(|| texts.iter().map(|(title, text)| sketch(&Parts { title, text, ..Parts::default() }).words as usize).sum::<usize>())
+        bencher.iter(|| texts.iter().map(|(title, text)| sketch(&SketchInput { title, text, ..SketchInput::default() }).words as usize).sum::<usize>())
     });
     group.bench_function("topics by rules", |bencher| {
         bencher.iter(|| texts.iter().map(|(title, text)| rules.classify(title, text, &[], Some("en")).len()).sum::<usize>())
@@ -160,7 +160,7 @@ fn main() {
         let mut predictor = model.predictor();
         bencher.iter(|| examples.iter().map(|example| predictor.best(&example.text).1).sum::<f32>())
     });
-    group.bench_function("language", |bencher| bencher.iter(|| examples.iter().filter(|example| linguist.detect(&example.text).is_some()).count()));
+    group.bench_function("language", |bencher| bencher.iter(|| examples.iter().filter(|example| language_detector.detect(&example.text).is_some()).count()));
     group.bench_function("training", |bencher| bencher.iter(|| black_box(Model::train(&examples)).is_ok()));
     group.finish();
     criterion.final_summary();

@@ -13,33 +13,33 @@ use tokio_util::sync::CancellationToken;
 
 use crate::classify::Classifier;
 use crate::classify::model::Model;
-use crate::clock::{Clock, TokenSource};
 use crate::config::{self, Config, MailConfig, TransportConfig};
 use crate::deliver::message::{self, Sender};
 use crate::deliver::smtp::{self, Rates, Smtp};
 use crate::deliver::transport::Transport;
-use crate::fetch::client::{Client, Settings};
-use crate::history::{self, Desk};
-use crate::hub::{self, Telling};
-use crate::mailing::Press;
-use crate::mailing::outbox::{self, Deliveries, Office, Pace, Progress};
-use crate::mailing::people;
-use crate::mailing::queue::{self, PersonalTurn, Turn};
+use crate::fetch::client::{Client, ClientSettings};
 use crate::model::digest::DigestId;
 use crate::model::guard::Guard;
-use crate::model::outlet::{self, Outlet};
+use crate::model::publication::{self, Publication};
 use crate::model::source::Source;
-use crate::model::subscriber::Offer;
+use crate::model::subscriber::SubscriptionOptions;
 use crate::model::token::SigningKey;
-use crate::normalize::language::Linguist;
-use crate::refresh::{OriginLocks, Outcome, Refresher, Report};
-use crate::site::{Published, Site};
+use crate::normalize::language::LanguageDetector;
+use crate::pipeline::mail::MailContext;
+use crate::pipeline::mail::outbox::{self, Deliveries, DeliveryPace, OutboxWorker, Progress};
+use crate::pipeline::mail::queue::{self, DigestReport, PersonalReport};
+use crate::pipeline::mail::subscribers;
+use crate::pipeline::maintenance::{self, TopicAssigner};
+use crate::pipeline::publish::{Published, Publisher};
+use crate::pipeline::refresh::{OriginLocks, Refresher, SourceOutcome, SourceReport};
+use crate::pipeline::websub::hub::{self, HubContext};
+use crate::pipeline::websub::subscriber;
+use crate::pipeline::worker::{self, Bounds, FetchReport, Selection};
 use crate::store::{Lease, Queue, Store};
-use crate::telemetry::METRICS;
-use crate::templates::Templates;
-use crate::view::Frame;
-use crate::websub;
-use crate::worker::{self, Bounds, Round, Selection};
+use crate::support::clock::{Clock, TokenSource};
+use crate::support::telemetry::METRICS;
+use crate::support::templates::Templates;
+use crate::view::Catalog;
 
 /// Entries whose words are put into the search in one transaction.
 const INDEXED: usize = 2_000;
@@ -53,7 +53,7 @@ pub const INTERRUPTED_CODE: i32 = 130;
 /// Between two looks at whether another process is done with the published folder.
 const PUBLISHER_PAUSE: Duration = Duration::from_millis(100);
 
-pub use crate::clock::Interrupted;
+pub use crate::support::clock::Interrupted;
 
 /// Bad usage that only shows when the configuration is known.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +67,7 @@ pub struct App {
     pub templates: Templates,
     pub transport: Arc<Transport>,
     pub sender: Arc<Sender>,
-    pub outlets: Vec<Outlet>,
+    pub publications: Vec<Publication>,
     /// The address of the hub that tells of changes.
     pub hub: Option<String>,
     /// Of the rules and the model that say what entries are about.
@@ -89,11 +89,11 @@ pub enum Farewell {
 }
 
 /// What one cycle did.
-pub struct Cycle {
-    pub reports: Vec<Report>,
+pub struct RunReport {
+    pub reports: Vec<SourceReport>,
     pub published: Published,
-    pub turns: Vec<(DigestId, Turn)>,
-    pub personal: PersonalTurn,
+    pub digest_reports: Vec<(DigestId, DigestReport)>,
+    pub personal: PersonalReport,
     pub deliveries: Deliveries,
 }
 
@@ -103,13 +103,13 @@ impl App {
     pub fn new(config: Config, clock: Clock) -> anyhow::Result<App> {
         let store = Store::open(&config.store_path, &TokenSource::System.token()?)?;
         let key = SigningKey::new(secret(&store)?);
-        people::hash_suppressions(&store, &key)?;
+        subscribers::hash_suppressions(&store, &key)?;
         let (classifier, topics_fingerprint) = classifier(&config)?;
         let refresher = Refresher {
             client: client(&config.fetch)?,
             store,
             classifier: Arc::new(classifier),
-            linguist: Arc::new(Linguist::new(&config.languages())),
+            language_detector: Arc::new(LanguageDetector::new(&config.languages())),
             interval_min_seconds: config.fetch.interval_min_seconds,
             interval_max_seconds: config.fetch.interval_max_seconds,
             robots_locks: OriginLocks::default(),
@@ -128,10 +128,10 @@ impl App {
             key,
             dkim: config.mail.dkim.iter().map(dkim).collect::<anyhow::Result<_>>()?,
         });
-        let outlets = outlet::outlets(&config.channel, &config.topics, &config.sources, &config.feeds);
+        let publications = publication::publications(&config.channel, &config.topics, &config.sources, &config.feeds);
         let own_hub = || config.public_url.as_ref().map(|public| format!("{public}/hub"));
         let hub = config.publish.hub.as_deref().and_then(|hub| if hub == "self" { own_hub() } else { Some(hub.to_owned()) });
-        let app = App { config, refresher, templates, transport, sender, outlets, hub, topics_fingerprint, clock, stop: CancellationToken::new() };
+        let app = App { config, refresher, templates, transport, sender, publications, hub, topics_fingerprint, clock, stop: CancellationToken::new() };
         app.keep_leases();
         Ok(app)
     }
@@ -140,44 +140,44 @@ impl App {
         &self.refresher.store
     }
 
-    pub fn frame(&self) -> Frame<'_> {
-        Frame { channel: &self.config.channel, topics: &self.config.topics, sources: &self.config.sources }
+    pub fn catalog(&self) -> Catalog<'_> {
+        Catalog { channel: &self.config.channel, topics: &self.config.topics, sources: &self.config.sources }
     }
 
     /// What mail is made with, now.
-    pub fn press(&self) -> Press<'_> {
-        Press { frame: self.frame(), newsletter: &self.config.newsletter, templates: &self.templates, sender: &self.sender, now: self.clock.now() }
+    pub fn context(&self) -> MailContext<'_> {
+        MailContext { catalog: self.catalog(), newsletter: &self.config.newsletter, templates: &self.templates, sender: &self.sender, now: self.clock.now() }
     }
 
     /// What people can choose from.
-    pub fn offer(&self) -> Offer {
+    pub fn offer(&self) -> SubscriptionOptions {
         let mut partners: Vec<String> = self.config.sources.iter().filter(|source| source.is_enabled).map(|source| source.partner.clone()).collect();
         partners.sort();
         partners.dedup();
-        Offer { topics: self.config.topics.iter().map(|topic| topic.id.clone()).collect(), partners }
+        SubscriptionOptions { topics: self.config.topics.iter().map(|topic| topic.id.clone()).collect(), partners }
     }
 
     /// Reads the selected sources, with a progress bar on a terminal; Ctrl-C ends it early.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn fetch(&self, selection: &Selection) -> anyhow::Result<Round> {
+    pub async fn fetch(&self, selection: &Selection) -> anyhow::Result<FetchReport> {
         self.take_over()?;
         // Stories of an older version are to be recognised in what comes.
-        let count = history::make_ready(self.store())?;
+        let count = maintenance::make_ready(self.store())?;
         if count > 0 {
             tracing::info!(count, "entries were made ready to be compared");
         }
         let bounds = Bounds { concurrency: self.config.fetch.concurrency, per_host: self.config.fetch.per_host };
         let sources: Vec<Arc<Source>> = self.config.sources.iter().cloned().map(Arc::new).collect();
         let bar = progress(sources.len() as u64, "sources");
-        let round = worker::fetch(&self.refresher, &sources, selection, bounds, self.clock, self.stop.cancelled(), |report| {
+        let fetched = worker::fetch(&self.refresher, &sources, selection, bounds, self.clock, self.stop.cancelled(), |report| {
             bar.suspend(|| log(report));
             bar.inc(1);
         })
         .await;
         bar.finish_and_clear();
-        round
+        fetched
     }
 
     /// From now on Ctrl-C and SIGTERM end the work where it is. A phase that does not come to an end is left: what it had not
@@ -266,15 +266,15 @@ impl App {
     }
 
     /// What says what entries are about.
-    pub fn desk(&self) -> Desk<'_> {
-        Desk { classifier: &self.refresher.classifier, sources: &self.config.sources, digests: &self.config.digests }
+    pub fn topic_assigner(&self) -> TopicAssigner<'_> {
+        TopicAssigner { classifier: &self.refresher.classifier, sources: &self.config.sources, digests: &self.config.digests }
     }
 
     /// What is published, where to, and with what.
-    pub fn site(&self) -> Site<'_> {
-        Site {
-            frame: self.frame(),
-            outlets: &self.outlets,
+    pub fn site(&self) -> Publisher<'_> {
+        Publisher {
+            catalog: self.catalog(),
+            publications: &self.publications,
             newsletter: &self.config.newsletter,
             retention_days: self.config.mail.retention_seconds / 86_400,
             templates: &self.templates,
@@ -290,8 +290,8 @@ impl App {
     /// Tells the hub, or as the hub everybody, what changed.
     async fn tell(&self) -> anyhow::Result<()> {
         let (Some(public), Some(hub)) = (self.config.public_url.as_deref(), self.hub.as_deref()) else { return Ok(()) };
-        let telling = Telling { public, hub, is_own: self.is_own_hub(), folder: &self.config.publish.dir };
-        let told = hub::tell(self.store(), &self.refresher.client, telling, self.clock).await;
+        let hub_context = HubContext { public, hub, is_own: self.is_own_hub(), folder: &self.config.publish.dir };
+        let told = hub::tell(self.store(), &self.refresher.client, hub_context, self.clock).await;
         self.abandon_if_failed(&told);
         let told = told?;
         if told > 0 {
@@ -317,35 +317,35 @@ impl App {
     ///
     /// # Errors
     /// When the store, a template or the disk fails; a source or a mail server that fails is a result.
-    pub async fn cycle(&self) -> anyhow::Result<Cycle> {
-        let round = self.fetch(&Selection::Due).await?;
-        if round.is_interrupted {
+    pub async fn run_once(&self) -> anyhow::Result<RunReport> {
+        let fetched = self.fetch(&Selection::Due).await?;
+        if fetched.is_interrupted {
             return Err(Interrupted.into());
         }
-        let reports = round.reports;
+        let reports = fetched.reports;
         let published = self.publish().await?;
         self.tell().await?;
         self.go_on()?;
-        let (turns, personal) = tokio::task::block_in_place(|| self.queue())?;
+        let (digest_reports, personal) = tokio::task::block_in_place(|| self.queue())?;
         // The web version stands before the mail that links to it.
         self.archive()?;
         let deliveries = self.deliver(None).await?;
         self.go_on()?;
         tokio::task::block_in_place(|| self.maintain())?;
         tracing::info!(sources = reports.len(), stories = published.stories, written = published.written, sent = deliveries.sent, "cycle done");
-        Ok(Cycle { reports, published, turns, personal, deliveries })
+        Ok(RunReport { reports, published, digest_reports, personal, deliveries })
     }
 
     /// Queues what is due for whom.
-    fn queue(&self) -> anyhow::Result<(Vec<(DigestId, Turn)>, PersonalTurn)> {
-        let mut turns = Vec::new();
+    fn queue(&self) -> anyhow::Result<(Vec<(DigestId, DigestReport)>, PersonalReport)> {
+        let mut digest_reports = Vec::new();
         for digest in &self.config.digests {
             self.go_on()?;
-            turns.push((digest.id.clone(), queue::queue(self.store(), self.press(), digest, false)?));
+            digest_reports.push((digest.id.clone(), queue::queue(self.store(), self.context(), digest, false)?));
         }
-        let personal = queue::queue_personal(self.store(), self.press(), &self.stop)?;
-        queue::queue_notices(self.store(), self.press(), &self.config.mail.operators)?;
-        Ok((turns, personal))
+        let personal = queue::queue_personal(self.store(), self.context(), &self.stop)?;
+        queue::queue_notices(self.store(), self.context(), &self.config.mail.operators)?;
+        Ok((digest_reports, personal))
     }
 
     /// What can wait: the search is brought up to date, and what is too old is forgotten. All in small parts, so that others have
@@ -354,7 +354,7 @@ impl App {
         let now = self.clock.now();
         while self.store().write(|w| w.publishing().index_words(INDEXED))? == INDEXED {}
         let configured: Vec<&str> = self.config.sources.iter().map(|source| source.id.as_str()).collect();
-        let gone = history::forget_entries(self.store(), &configured, duration(self.config.channel.retention_seconds), now)?;
+        let gone = maintenance::forget_entries(self.store(), &configured, duration(self.config.channel.retention_seconds), now)?;
         if gone > 0 {
             tracing::info!(gone, "entries that their sources dropped long ago are forgotten");
         }
@@ -372,13 +372,13 @@ impl App {
     /// When the store fails.
     pub async fn deliver(&self, digest: Option<&DigestId>) -> anyhow::Result<Deliveries> {
         let bar = progress(0, "messages");
-        let pace = Pace { connections: self.config.mail.connections, on_uncertain: self.config.mail.on_uncertain };
+        let pace = DeliveryPace { connections: self.config.mail.connections, on_uncertain: self.config.mail.on_uncertain };
         let on_done = |progress| match progress {
             Progress::Total(total) => bar.set_length(total),
             Progress::One => bar.inc(1),
         };
         self.take_over()?;
-        let office = Office {
+        let outbox = OutboxWorker {
             store: self.store().clone(),
             transport: self.transport.clone(),
             sender: self.sender.clone(),
@@ -386,7 +386,7 @@ impl App {
             clock: self.clock,
             stop: self.stop.clone(),
         };
-        let done = office.deliver(digest, on_done).await;
+        let done = outbox.deliver(digest, on_done).await;
         bar.finish_and_clear();
         self.abandon_if_failed(&done);
         let done = done?;
@@ -396,15 +396,15 @@ impl App {
 
     /// One turn of the service: what fails is logged, and tried again at the next.
     pub async fn tick(&self) {
-        let cycle = self.cycle().await;
-        METRICS.turned(!cycle.as_ref().is_err_and(|error| !error.is::<Interrupted>()), self.clock.now().as_second());
-        match cycle {
+        let run_once = self.run_once().await;
+        METRICS.turned(!run_once.as_ref().is_err_and(|error| !error.is::<Interrupted>()), self.clock.now().as_second());
+        match run_once {
             Err(error) if error.is::<Interrupted>() => return,
             Err(error) => tracing::error!("cycle failed: {error:#}"),
             Ok(_) => {}
         }
         let Some(public) = self.config.public_url.as_deref() else { return };
-        if let Err(error) = websub::subscribe(&self.refresher, &self.config.sources, public, &TokenSource::System, self.clock.now()).await {
+        if let Err(error) = subscriber::subscribe(&self.refresher, &self.config.sources, public, &TokenSource::System, self.clock.now()).await {
             tracing::error!("hubs could not be asked: {error:#}");
         }
     }
@@ -433,11 +433,11 @@ pub fn classifier(config: &Config) -> anyhow::Result<(Classifier, String)> {
     let rules = Classifier::new(&config.topics);
     let mut digest = Sha256::new();
     digest.update(format!("{:?} {} {}", config.topics, config.classify.margin, env!("CARGO_PKG_VERSION")));
-    let Some(path) = &config.classify.model else { return Ok((rules, crate::text::hex(&digest.finalize()))) };
+    let Some(path) = &config.classify.model else { return Ok((rules, crate::support::text::hex(&digest.finalize()))) };
     let bytes = read(path).context("[classify] model: train it with `courant classify train`, or take the key away")?;
     digest.update(&bytes);
     let model = Model::from_bytes(&bytes).with_context(|| format!("[classify] model: {} cannot be used", path.display()))?;
-    Ok((rules.with_model(model, config.classify.margin), crate::text::hex(&digest.finalize())))
+    Ok((rules.with_model(model, config.classify.margin), crate::support::text::hex(&digest.finalize())))
 }
 
 /// A configured length of time; one beyond all time is as long as can be counted with.
@@ -454,7 +454,7 @@ fn read(path: &PathBuf) -> anyhow::Result<Vec<u8>> {
 /// # Errors
 /// When a CA file cannot be read or the TLS part cannot be set up.
 pub fn client(fetch: &config::FetchConfig) -> anyhow::Result<Client> {
-    let settings = Settings {
+    let settings = ClientSettings {
         user_agent: fetch.user_agent.clone(),
         timeout: Duration::from_secs(fetch.timeout_seconds),
         deadline: Duration::from_secs(fetch.deadline_seconds),
@@ -490,13 +490,13 @@ fn transport(mail: &MailConfig) -> anyhow::Result<Transport> {
         TransportConfig::Directory(folder) => Ok(Transport::Directory(folder.clone())),
         TransportConfig::Smtp { urls, username, password, ca_file } => {
             let root = ca_file.as_ref().map(read).transpose()?;
-            let settings = |url| smtp::Settings {
+            let settings = |url| smtp::SmtpSettings {
                 url,
                 username: username.as_deref(),
                 password: password.as_ref().map(|secret| secret.expose()),
                 extra_root_pem: root.as_deref(),
             };
-            let servers: Vec<smtp::Settings> = urls.iter().map(settings).collect();
+            let servers: Vec<smtp::SmtpSettings> = urls.iter().map(settings).collect();
             let rates = Rates { total: mail.rate as f64, per_domain: mail.rate_per_domain as f64 };
             let smtp = Smtp::new(&servers, rates, Duration::from_secs(mail.timeout_seconds)).map_err(|reason| Usage(format!("[mail] transport: {reason}")))?;
             Ok(Transport::Smtp(Box::new(smtp)))
@@ -512,12 +512,12 @@ pub fn progress(length: u64, what: &str) -> ProgressBar {
 }
 
 /// One line in the log for each source, by what became of it.
-fn log(report: &Report) {
+fn log(report: &SourceReport) {
     match &report.outcome {
-        Outcome::Failed(reason) => tracing::warn!(source.id = report.source, reason, "source failed"),
-        Outcome::NotModified => tracing::info!(source.id = report.source, "not modified"),
-        Outcome::TakenOver => tracing::info!(source.id = report.source, "another process read it"),
-        Outcome::Read { new, changed, unchanged, .. } => tracing::info!(source.id = report.source, new, changed, unchanged, "read"),
+        SourceOutcome::Failed(reason) => tracing::warn!(source.id = report.source, reason, "source failed"),
+        SourceOutcome::NotModified => tracing::info!(source.id = report.source, "not modified"),
+        SourceOutcome::TakenOver => tracing::info!(source.id = report.source, "another process read it"),
+        SourceOutcome::Read { new, changed, unchanged, .. } => tracing::info!(source.id = report.source, new, changed, unchanged, "read"),
     }
 }
 

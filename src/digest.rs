@@ -9,11 +9,11 @@ use serde::Serialize;
 use crate::model::digest::{Digest, Issue, PREFERENCES_PLACE, UNSUBSCRIBE_PLACE};
 use crate::model::keys::EntryKey;
 use crate::model::story::Story;
-use crate::model::subscriber::Tastes;
-use crate::phrases::{Phrases, counted, long_date, phrases};
-use crate::templates::{TemplateError, Templates};
-use crate::text::{one_line, primary_language, shorten};
-use crate::view::{Frame, LinkView, StoryView, view_among};
+use crate::model::subscriber::Interests;
+use crate::support::i18n::{Phrases, counted, long_date, phrases};
+use crate::support::templates::{TemplateError, Templates};
+use crate::support::text::{one_line, primary_language, shorten};
+use crate::view::{Catalog, LinkView, StoryView, view_among};
 
 /// A subject longer than this is cut by most mail programs, in characters.
 const LEAD_CHARS_MAX: usize = 90;
@@ -34,7 +34,7 @@ pub struct Edition<'a> {
     pub title: &'a str,
     /// BCP 47.
     pub language: &'a str,
-    pub tastes: &'a Tastes,
+    pub interests: &'a Interests,
     /// Stories in one issue; the rest is counted and linked.
     pub entries_max: usize,
     /// Its recipients have preferences that they can change.
@@ -48,8 +48,8 @@ pub struct Edition<'a> {
 }
 
 /// The tastes of a configured digest.
-pub fn tastes(digest: &Digest) -> Tastes {
-    Tastes { topics: digest.topics.clone(), ..Tastes::default() }
+pub fn interests(digest: &Digest) -> Interests {
+    Interests { topics: digest.topics.clone(), ..Interests::default() }
 }
 
 #[derive(Serialize)]
@@ -64,7 +64,7 @@ struct Data<'a> {
     lead: String,
     /// What mail programs show after the subject.
     preview: String,
-    groups: Vec<Group>,
+    groups: Vec<TopicGroup>,
     /// Stories that found no room.
     more: usize,
     /// How many those are, in words.
@@ -82,7 +82,7 @@ struct Data<'a> {
 }
 
 #[derive(Serialize)]
-struct Group {
+struct TopicGroup {
     id: String,
     /// The id as a query has it.
     query: String,
@@ -92,11 +92,11 @@ struct Group {
 
 /// The stories for these tastes that became so after the entry `seen.start` and not after `seen.end`, the best first: what
 /// several partners tell and what fits the topics, then the newest.
-pub fn pick<'a>(tastes: &Tastes, seen: Range<EntryKey>, stories: &'a [Story]) -> Vec<&'a Story> {
+pub fn pick<'a>(interests: &Interests, seen: Range<EntryKey>, stories: &'a [Story]) -> Vec<&'a Story> {
     let is_new = |since: EntryKey| since > seen.start && since <= seen.end;
-    let mut picked: Vec<&Story> = stories.iter().filter(|story| story.wanted_since(tastes).is_some_and(is_new)).collect();
+    let mut picked: Vec<&Story> = stories.iter().filter(|story| story.wanted_since(interests).is_some_and(is_new)).collect();
     // Stable: among equals they stay as they came, the newest first.
-    picked.sort_by_cached_key(|story| std::cmp::Reverse(story.weight(tastes)));
+    picked.sort_by_cached_key(|story| std::cmp::Reverse(story.weight(interests)));
     picked
 }
 
@@ -104,11 +104,11 @@ pub fn pick<'a>(tastes: &Tastes, seen: Range<EntryKey>, stories: &'a [Story]) ->
 ///
 /// # Errors
 /// When a template of the operator's is at fault.
-pub fn render(frame: Frame, edition: Edition, stories: &[&Story], now: Timestamp, templates: &Templates) -> Result<Issue, TemplateError> {
+pub fn render(catalog: Catalog, edition: Edition, stories: &[&Story], now: Timestamp, templates: &Templates) -> Result<Issue, TemplateError> {
     let mut room = edition.entries_max.min(stories.len());
     loop {
-        let views = stories.iter().take(room).map(|story| brief(view_among(frame, story, edition.language, edition.tastes))).collect();
-        let data = data(frame, edition, views, stories.len() - room, now);
+        let views = stories.iter().take(room).map(|story| brief(view_among(catalog, story, edition.language, edition.interests))).collect();
+        let data = data(catalog, edition, views, stories.len() - room, now);
         let html = templates.render("digest/body.html", &data)?;
         let bytes = quoted_printable_bytes(&html);
         if bytes > HTML_BYTES_MAX && room > 1 {
@@ -125,8 +125,8 @@ pub fn render(frame: Frame, edition: Edition, stories: &[&Story], now: Timestamp
     }
 }
 
-fn data<'a>(frame: Frame<'a>, edition: Edition<'a>, views: Vec<StoryView>, more: usize, now: Timestamp) -> Data<'a> {
-    let public = &frame.channel.url;
+fn data<'a>(catalog: Catalog<'a>, edition: Edition<'a>, views: Vec<StoryView>, more: usize, now: Timestamp) -> Data<'a> {
+    let public = &catalog.channel.url;
     let t = phrases(edition.language);
     // The subject names the first story; the preview goes on from there.
     let others: Vec<&str> = views.iter().skip(1).take(3).map(|story| story.title.as_str()).collect();
@@ -135,11 +135,11 @@ fn data<'a>(frame: Frame<'a>, edition: Edition<'a>, views: Vec<StoryView>, more:
         title: edition.title,
         language: edition.language,
         dir: direction(edition.language),
-        channel: &frame.channel.title,
+        channel: &catalog.channel.title,
         date: long_date(now.to_zoned_datetime(TimeZone::UTC).date(), edition.language),
         lead: views.first().map(|story| shorten(&story.title, LEAD_CHARS_MAX)).unwrap_or_default(),
         preview: shorten(&preview, PREVIEW_CHARS_MAX),
-        groups: group(frame, edition, views, t["other_topics"]),
+        groups: group(catalog, edition, views, t["other_topics"]),
         more,
         more_text: counted("more_stories", more, edition.language),
         web: format!("{public}/"),
@@ -200,15 +200,15 @@ fn quoted_printable_bytes(text: &str) -> usize {
 }
 
 /// Each story once, under the best of its topics that the edition has, in the order of the configuration.
-fn group(frame: Frame, edition: Edition, views: Vec<StoryView>, other: &str) -> Vec<Group> {
-    let has = |id: &str| edition.tastes.has_topic(id);
-    let mut groups: Vec<Group> = frame
+fn group(catalog: Catalog, edition: Edition, views: Vec<StoryView>, other: &str) -> Vec<TopicGroup> {
+    let has = |id: &str| edition.interests.has_topic(id);
+    let mut groups: Vec<TopicGroup> = catalog
         .topics
         .iter()
         .filter(|topic| has(&topic.id))
-        .map(|topic| Group { id: topic.id.clone(), query: encoded(&topic.id), label: topic.label(edition.language).to_owned(), stories: Vec::new() })
+        .map(|topic| TopicGroup { id: topic.id.clone(), query: encoded(&topic.id), label: topic.label(edition.language).to_owned(), stories: Vec::new() })
         .collect();
-    groups.push(Group { id: String::new(), query: String::new(), label: other.to_owned(), stories: Vec::new() });
+    groups.push(TopicGroup { id: String::new(), query: String::new(), label: other.to_owned(), stories: Vec::new() });
     for story in views {
         let topic = story.topics.iter().find(|topic| has(&topic.id)).map_or("", |topic| topic.id.as_str());
         let at = groups.iter().position(|group| group.id == topic).unwrap_or(groups.len() - 1);

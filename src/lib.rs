@@ -12,24 +12,14 @@
 // The way in.
 pub mod app;
 pub mod cli;
-pub mod cluster;
 pub mod config;
-pub mod demo;
-pub mod telemetry;
 
-// Pipelines, and what drives them.
-pub mod history;
-pub mod hub;
-pub mod little_words;
-pub mod mailing;
-pub mod probe;
-pub mod refresh;
-pub mod site;
+// What joins the stages, and the web server.
+pub mod pipeline;
 pub mod web;
-pub mod websub;
-pub mod worker;
 
 // Stages.
+pub mod bounces;
 pub mod classify;
 pub mod dedupe;
 pub mod deliver;
@@ -38,15 +28,10 @@ pub mod extract;
 pub mod fetch;
 pub mod normalize;
 pub mod publish;
-pub mod returns;
-pub mod roster;
 pub mod store;
+pub mod subscriber_csv;
 
 // What stages share.
-pub mod clock;
-pub mod files;
 pub mod model;
-pub mod phrases;
-pub mod templates;
-pub mod text;
+pub mod support;
 pub mod view;

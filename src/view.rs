@@ -6,22 +6,22 @@ use serde::Serialize;
 use crate::model::channel::Channel;
 use crate::model::source::Source;
 use crate::model::story::{StoredEntry, Story};
-use crate::model::subscriber::Tastes;
+use crate::model::subscriber::Interests;
 use crate::model::topic::Topic;
-use crate::phrases::{language_name, long_date};
+use crate::support::i18n::{language_name, long_date};
 
 /// A summary longer than this is shown cut, in characters: the story itself is one click away.
 const SUMMARY_CHARS_MAX: usize = 600;
 
 /// What all stories of a channel are shown with.
 #[derive(Debug, Clone, Copy)]
-pub struct Frame<'a> {
+pub struct Catalog<'a> {
     pub channel: &'a Channel,
     pub topics: &'a [Topic],
     pub sources: &'a [Source],
 }
 
-impl<'a> Frame<'a> {
+impl<'a> Catalog<'a> {
     /// What a topic is called in a language; its id where the configuration has it no more.
     pub fn topic_label<'b>(&self, id: &'b str, language: &str) -> &'b str
     where
@@ -74,13 +74,13 @@ pub struct LinkView {
 }
 
 /// Shows a story to readers of `language`.
-pub fn view(frame: Frame, story: &Story, language: &str) -> StoryView {
-    view_among(frame, story, language, &Tastes::default())
+pub fn view(catalog: Catalog, story: &Story, language: &str) -> StoryView {
+    view_among(catalog, story, language, &Interests::default())
 }
 
 /// The same, in a version that fits the tastes of a reader where there is one.
-pub fn view_among(frame: Frame, story: &Story, language: &str, tastes: &Tastes) -> StoryView {
-    let shown = story.version_among(language, tastes);
+pub fn view_among(catalog: Catalog, story: &Story, language: &str, interests: &Interests) -> StoryView {
+    let shown = story.version_among(language, interests);
     let web = |url: &Option<String>| url.clone().filter(|url| url.starts_with("http://") || url.starts_with("https://"));
     let links = |label: &dyn Fn(&StoredEntry) -> String, version: &StoredEntry| {
         let own = version.entry.language.clone().unwrap_or_default();
@@ -91,8 +91,8 @@ pub fn view_among(frame: Frame, story: &Story, language: &str, tastes: &Tastes) 
     StoryView {
         title: if title.is_empty() { "…".into() } else { title },
         url: web(&shown.entry.url),
-        summary: crate::text::shorten(&shown.entry.summary, SUMMARY_CHARS_MAX),
-        language: shown.entry.language.clone().unwrap_or_else(|| frame.channel.language.clone()),
+        summary: crate::support::text::shorten(&shown.entry.summary, SUMMARY_CHARS_MAX),
+        language: shown.entry.language.clone().unwrap_or_else(|| catalog.channel.language.clone()),
         dir: "ltr",
         partner: shown.partner.clone(),
         day: date.to_string(),
@@ -107,7 +107,7 @@ pub fn view_among(frame: Frame, story: &Story, language: &str, tastes: &Tastes) 
             .topics()
             .iter()
             .map(|matched| {
-                let label = frame.topic_label(&matched.topic, language);
+                let label = catalog.topic_label(&matched.topic, language);
                 TopicView { id: matched.topic.clone(), label: label.to_owned(), evidence: matched.evidence.clone() }
             })
             .collect(),

@@ -63,7 +63,7 @@ impl Classifier {
 
 /// What a model reads of an entry: it learns from the same.
 pub fn text_of(title: &str, summary: &str) -> String {
-    format!("{title}. {}", crate::text::shorten(summary, SUMMARY_CHARS_MAX))
+    format!("{title}. {}", crate::support::text::shorten(summary, SUMMARY_CHARS_MAX))
 }
 
 /// Of a summary, in characters.

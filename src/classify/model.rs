@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::text::fold;
+use crate::support::text::fold;
 
 /// Bits of a bucket's number: more take memory, fewer make words collide.
 const BUCKET_BITS: u32 = 19;

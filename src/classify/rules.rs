@@ -4,7 +4,7 @@
 use hashbrown::HashMap;
 
 use crate::model::topic::{Topic, TopicMatch};
-use crate::text::{fold, primary_language};
+use crate::support::text::{fold, primary_language};
 
 const SUMMARY_WEIGHT: u32 = 1;
 /// What a tag of the source is worth: as much as a word of the title, in the usual weight.
@@ -30,7 +30,7 @@ struct Index {
 
 /// What is kept of a topic beside its keywords.
 #[derive(Debug)]
-struct Rule {
+struct TopicRule {
     id: String,
     is_fallback: bool,
     title_weight: u32,
@@ -41,19 +41,19 @@ struct Rule {
 /// Rules made ready.
 #[derive(Debug)]
 pub struct Rules {
-    topics: Vec<Rule>,
+    topics: Vec<TopicRule>,
     by_language: HashMap<String, Index>,
 }
 
 /// What was found for a topic.
 #[derive(Debug, Clone, Default)]
-struct Found {
+struct TopicEvidence {
     score: u32,
     is_denied: bool,
     evidence: Vec<(String, u32)>,
 }
 
-impl Found {
+impl TopicEvidence {
     fn add(&mut self, words: &str, weight: u32) {
         self.score += weight;
         match self.evidence.iter_mut().find(|(known, _)| known == words) {
@@ -75,7 +75,7 @@ impl Rules {
                 }
             }
         }
-        let rule = |topic: &Topic| Rule {
+        let rule = |topic: &Topic| TopicRule {
             id: topic.id.clone(),
             is_fallback: topic.is_fallback,
             title_weight: topic.title_weight,
@@ -89,7 +89,7 @@ impl Rules {
     pub fn classify(&self, title: &str, summary: &str, tags: &[String], language: Option<&str>) -> Vec<TopicMatch> {
         let own = language.and_then(|language| self.by_language.get(&primary_language(language).to_ascii_lowercase()));
         let indexes: Vec<&Index> = own.map_or_else(|| self.by_language.values().collect(), |index| vec![index]);
-        let mut found: Vec<Found> = vec![Found::default(); self.topics.len()];
+        let mut found: Vec<TopicEvidence> = vec![TopicEvidence::default(); self.topics.len()];
         for (text, is_title) in [(title, true), (summary, false)] {
             let folded = fold(text);
             let words = words(&folded);

@@ -6,13 +6,13 @@ use std::io::{BufWriter, Write};
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::mailing::outbox::Deliveries;
-use crate::mailing::queue::Turn;
 use crate::model::source::Source;
 use crate::model::story::StoredEntry;
-use crate::refresh::{Outcome, Report};
-use crate::store::{EntryFilter, Markup, SourceRow, Store};
-use crate::text::shorten;
+use crate::pipeline::mail::outbox::Deliveries;
+use crate::pipeline::mail::queue::DigestReport;
+use crate::pipeline::refresh::{SourceOutcome, SourceReport};
+use crate::store::{EntryFilter, MarkupScope, SourceRow, Store};
+use crate::support::text::shorten;
 
 fn minute(time: Option<Timestamp>, never: &str) -> String {
     time.map_or_else(|| never.to_owned(), |time| time.strftime("%Y-%m-%d %H:%MZ").to_string())
@@ -26,7 +26,7 @@ fn rfc3339(time: Timestamp) -> String {
 /// One line, or one JSON object, an entry.
 pub fn entries(store: &Store, filter: &EntryFilter, as_json: bool) -> anyhow::Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
-    store.read(|r| r.entries().each(filter, Markup::Without, |stored| entry(&mut out, &stored, as_json)))?;
+    store.read(|r| r.entries().each(filter, MarkupScope::Without, |stored| entry(&mut out, &stored, as_json)))?;
     Ok(out.flush()?)
 }
 
@@ -95,26 +95,26 @@ pub fn sources(configured: &[Source], known: &[SourceRow]) -> anyhow::Result<()>
 }
 
 /// What a fetch did.
-pub fn reports(reports: &[Report]) -> anyhow::Result<()> {
+pub fn reports(reports: &[SourceReport]) -> anyhow::Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     for report in reports {
         let line = match &report.outcome {
-            Outcome::NotModified => "not modified".to_owned(),
-            Outcome::Read { new, changed, unchanged, .. } => format!("{new} new, {changed} changed, {unchanged} unchanged"),
-            Outcome::Failed(reason) => format!("failed: {reason}"),
-            Outcome::TakenOver => "another process read it".to_owned(),
+            SourceOutcome::NotModified => "not modified".to_owned(),
+            SourceOutcome::Read { new, changed, unchanged, .. } => format!("{new} new, {changed} changed, {unchanged} unchanged"),
+            SourceOutcome::Failed(reason) => format!("failed: {reason}"),
+            SourceOutcome::TakenOver => "another process read it".to_owned(),
         };
         writeln!(out, "{:<24}  {line}", report.source)?;
     }
     Ok(out.flush()?)
 }
 
-pub fn turn(turn: &Turn) -> String {
+pub fn turn(turn: &DigestReport) -> String {
     match turn {
-        Turn::NotDue => "not due".into(),
-        Turn::NothingNew => "nothing new, nothing sent".into(),
-        Turn::NoRecipients => "has no recipients".into(),
-        Turn::Queued { stories, recipients } => format!("{stories} stories to {recipients} recipients"),
+        DigestReport::NotDue => "not due".into(),
+        DigestReport::NothingNew => "nothing new, nothing sent".into(),
+        DigestReport::NoRecipients => "has no recipients".into(),
+        DigestReport::Queued { stories, recipients } => format!("{stories} stories to {recipients} recipients"),
     }
 }
 

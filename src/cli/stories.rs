@@ -7,10 +7,10 @@ use anyhow::Context as _;
 use serde_json::json;
 
 use crate::app::{App, Usage, progress};
-use crate::cluster::Clustering;
-use crate::dedupe::place::Opinion;
-use crate::history;
+use crate::cli::cluster::Clustering;
+use crate::dedupe::place::Assessment;
 use crate::model::story::StoredEntry;
+use crate::pipeline::maintenance;
 use crate::store::Store;
 
 /// Bytes read and written at a time.
@@ -59,7 +59,7 @@ fn line(stored: &StoredEntry) -> String {
     format!("  {}  {date}  {:<2}  {}  \"{}\"", entry.id, entry.language.as_deref().unwrap_or("?"), entry.source, entry.headline())
 }
 
-fn opinion(stored: &StoredEntry, opinion: &Opinion) -> String {
+fn opinion(stored: &StoredEntry, opinion: &Assessment) -> String {
     format!("{}\n      {}: {} ({} %)", line(stored), opinion.relation.as_str(), opinion.reason, (opinion.score * 100.0).round())
 }
 
@@ -67,7 +67,7 @@ fn opinion(stored: &StoredEntry, opinion: &Opinion) -> String {
 pub fn explain(app: &App, name: &str) -> anyhow::Result<()> {
     let store = app.store();
     let entry = find(store, name)?;
-    let explanation = history::explain(store, &entry)?;
+    let explanation = maintenance::explain(store, &entry)?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", line(&entry))?;
     if let Some(url) = &entry.entry.url {
@@ -120,7 +120,7 @@ pub fn merge(app: &App, one: &str, other: &str) -> anyhow::Result<()> {
     if one.order == other.order {
         return Err(Usage("this is one entry: two are needed".into()).into());
     }
-    history::merge(store, &one, &other, app.clock.now())?;
+    maintenance::merge(store, &one, &other, app.clock.now())?;
     let story = store.read(|r| r.entries().story_of(one.order))?;
     println!("one story of {} entries, and it stays so:", story.versions.len());
     story.versions.iter().for_each(|version| println!("{}", line(version)));
@@ -131,7 +131,7 @@ pub fn merge(app: &App, one: &str, other: &str) -> anyhow::Result<()> {
 pub fn split(app: &App, name: &str) -> anyhow::Result<()> {
     let store = app.store();
     let entry = find(store, name)?;
-    match history::split(store, &entry, app.clock.now())? {
+    match maintenance::split(store, &entry, app.clock.now())? {
         0 => println!("it was alone in its story"),
         count => println!("{}\nis a story of its own now, and stays apart from {count} others", line(&entry)),
     }
@@ -141,9 +141,9 @@ pub fn split(app: &App, name: &str) -> anyhow::Result<()> {
 /// `courant recluster`.
 pub fn recluster(app: &App, is_dry: bool) -> anyhow::Result<()> {
     let store = app.store();
-    history::make_ready(store)?;
+    maintenance::make_ready(store)?;
     let bar = progress(store.read(|r| r.entries().count())?, "entries");
-    let changes = history::recluster(store, is_dry, |count| bar.inc(count as u64));
+    let changes = maintenance::recluster(store, is_dry, |count| bar.inc(count as u64));
     bar.finish_and_clear();
     let changes = changes?;
     let moved = if is_dry { "would move" } else { "moved" };

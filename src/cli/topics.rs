@@ -10,8 +10,8 @@ use super::stories::find;
 use crate::app::{App, Usage, progress};
 use crate::classify::model::{Example, Model, Score, cross_validate};
 use crate::classify::text_of;
-use crate::files::write_atomically;
-use crate::history;
+use crate::pipeline::maintenance;
+use crate::support::files::write_atomically;
 
 /// Parts of a cross-validation.
 const FOLDS: usize = 5;
@@ -169,7 +169,7 @@ pub fn label(app: &App, name: &str, topics: &[String], is_forgotten: bool) -> an
     }
     let store = app.store();
     let entry = find(store, name)?;
-    let matches = history::label(store, app.desk(), &entry, (!is_forgotten).then_some(topics), app.clock.now())?;
+    let matches = maintenance::label(store, app.topic_assigner(), &entry, (!is_forgotten).then_some(topics), app.clock.now())?;
     println!("\"{}\" ({}):", entry.entry.headline(), entry.entry.source);
     matches.iter().for_each(|matched| println!("  {}: {}", matched.topic, matched.reasons()));
     if matches.is_empty() {
@@ -182,7 +182,7 @@ pub fn label(app: &App, name: &str, topics: &[String], is_forgotten: bool) -> an
 pub fn reclassify(app: &App) -> anyhow::Result<()> {
     let store = app.store();
     let bar = progress(store.read(|r| r.entries().count())?, "entries");
-    let changes = history::reclassify(store, app.desk(), &app.topics_fingerprint, |count| bar.inc(count as u64));
+    let changes = maintenance::reclassify(store, app.topic_assigner(), &app.topics_fingerprint, |count| bar.inc(count as u64));
     bar.finish_and_clear();
     let changes = changes?;
     println!("{} entries looked at, {} have other topics; nothing is announced again", changes.entries, changes.changed);

@@ -17,10 +17,10 @@ use crate::model::digest::{Digest, DigestId, Newsletter, OnUncertain};
 use crate::model::filter::{Field, Filter, Rule};
 use crate::model::guard::Allowed;
 use crate::model::mail_address::Address;
-use crate::model::outlet::{Archives, FeedChoice, Images};
+use crate::model::publication::{Archives, FeedChoice, Images};
 use crate::model::schedule::Schedule;
 use crate::model::source::{DateFrom, DateOrder, Select, Source, SourceKind};
-use crate::model::subscriber::Tastes;
+use crate::model::subscriber::Interests;
 use crate::model::topic::Topic;
 
 /// The starter file that `courant init` writes.
@@ -181,7 +181,7 @@ impl Config {
             return self.channel.languages.clone();
         }
         let of_topics = self.topics.iter().flat_map(|topic| topic.keywords.keys().chain(topic.label.keys()));
-        let of_feeds = self.feeds.iter().flat_map(|feed| feed.language.iter().chain(&feed.tastes.languages));
+        let of_feeds = self.feeds.iter().flat_map(|feed| feed.language.iter().chain(&feed.interests.languages));
         let others = self.sources.iter().filter_map(|source| source.language.as_ref()).chain(self.digests.iter().map(|digest| &digest.language));
         let mut languages: Vec<String> = others.chain(of_topics).chain(of_feeds).chain(std::iter::once(&self.channel.language)).cloned().collect();
         languages.sort();
@@ -323,7 +323,7 @@ fn read_publish(section: Section, surroundings: &Surroundings) -> PublishConfig 
 
 fn read_feed(section: Section, topics: &[Topic]) -> FeedChoice {
     let id = section.required("id");
-    let tastes = Tastes {
+    let interests = Interests {
         languages: section.list("languages", parse_language),
         topics: section.list("topics", |id| known_topic(topics, id)),
         without: section.list("without", |id| known_topic(topics, id)),
@@ -332,7 +332,7 @@ fn read_feed(section: Section, topics: &[Topic]) -> FeedChoice {
     FeedChoice {
         title: section.string("title").unwrap_or_else(|| id.clone()),
         language: section.parsed("language", parse_language),
-        tastes: tastes.sorted(),
+        interests: interests.sorted(),
         id,
     }
 }
@@ -624,7 +624,7 @@ fn parse_web_url(text: &str) -> Result<Url, String> {
 }
 
 fn parse_language(text: &str) -> Result<String, String> {
-    if crate::text::is_language_tag(text) { Ok(text.to_owned()) } else { Err(format!("\"{text}\" is no language: write fr, en, es or pt-BR")) }
+    if crate::support::text::is_language_tag(text) { Ok(text.to_owned()) } else { Err(format!("\"{text}\" is no language: write fr, en, es or pt-BR")) }
 }
 
 /// `90s`, `30m`, `6h`, `1d`, `2w`, or several together: seconds.

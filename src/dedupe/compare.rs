@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::model::sketch::{Marked, NO_DAY, Part, Sketch, WordKind};
 
-use super::library::DAYS_MAX;
+use super::entry_index::DAYS_MAX;
 use super::sketch::is_in_lead;
 
 /// Why two entries are one story, or are not. Shares are of 1.
@@ -52,18 +52,18 @@ impl fmt::Display for Evidence {
 
 /// An answer, with a score from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Verdict {
+pub struct Comparison {
     pub is_same: bool,
     pub score: f32,
     pub evidence: Evidence,
 }
 
-fn yes(score: f32, evidence: Evidence) -> Verdict {
-    Verdict { is_same: true, score, evidence }
+fn yes(score: f32, evidence: Evidence) -> Comparison {
+    Comparison { is_same: true, score, evidence }
 }
 
-fn no(score: f32, evidence: Evidence) -> Verdict {
-    Verdict { is_same: false, score, evidence }
+fn no(score: f32, evidence: Evidence) -> Comparison {
+    Comparison { is_same: false, score, evidence }
 }
 
 /// How two titles stand to each other.
@@ -260,7 +260,7 @@ const OTHER_SHARE: f32 = 0.15;
 const FIGURES_SHARE: f32 = 0.5;
 
 /// Whether one is a copy of the other. `is_rare` tells shingles that few stories have, and that are none of a source's boilerplate.
-pub fn copy(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Verdict {
+pub fn copy(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Comparison {
     let is_same_source = a.source == b.source;
     let titles = titles(a, b);
     let mut overlap = overlap(a, b, is_rare);
@@ -315,7 +315,7 @@ pub fn copy(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Verdict {
 }
 
 /// Entries of which one has no text that could be compared.
-fn same_title(a: &Sketch, b: &Sketch, titles: Titles, overlap: Overlap) -> Verdict {
+fn same_title(a: &Sketch, b: &Sketch, titles: Titles, overlap: Overlap) -> Comparison {
     if titles != Titles::Equal {
         return no(overlap.share, Evidence::FewPhrases { share: overlap.share, shared: overlap.shared });
     }
@@ -387,7 +387,7 @@ pub fn nearness(a: &Sketch, b: &Sketch, rarity: impl Fn(Marked) -> f32) -> Nearn
 }
 
 /// Whether two entries of different languages tell the same news.
-pub fn translation(a: &Sketch, b: &Sketch, rarity: impl Fn(Marked) -> f32) -> Verdict {
+pub fn translation(a: &Sketch, b: &Sketch, rarity: impl Fn(Marked) -> f32) -> Comparison {
     let Nearness { score: share, weight, count } = nearness(a, b, rarity);
     if let Some(days) = days_between(a, b).filter(|&days| days > DAYS_MAX) {
         return no(share, Evidence::Days(days));

@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 
 use crate::model::address::canonical_key;
-use crate::model::entry::{Alternate, Entry, Identity, Known};
+use crate::model::entry::{Alternate, Entry, Identity, StoredSummary};
 use crate::model::feed::RawEntry;
 use crate::model::key::{Key, KeyKind};
-use crate::text::fold;
+use crate::support::text::fold;
 
 /// A title shorter than this says too little to tell an entry by, in characters.
 const TITLE_CHARS_MIN: usize = 12;
@@ -80,7 +80,7 @@ fn similarity(a: &str, b: &str) -> f64 {
 
 /// Whether a source gave the identifier of one entry to another: neither title nor text agree, nor its address or date.
 /// Some sites give all their entries the address of the front page.
-pub fn is_reused(raw: &RawEntry, known: &Known) -> bool {
+pub fn is_reused(raw: &RawEntry, known: &StoredSummary) -> bool {
     let (Some(_), Some(title)) = (&raw.guid, &raw.title) else { return false };
     let summary = raw.summary.as_ref().or(raw.content.as_ref()).map_or("", |text| text.value.as_str());
     let has_other_place = raw.url().and_then(canonical_key) != known.url.as_deref().and_then(canonical_key);
@@ -89,7 +89,7 @@ pub fn is_reused(raw: &RawEntry, known: &Known) -> bool {
 }
 
 /// The identity of an entry whose identifier belongs to another one: that and its address, else that and its title.
-pub fn identity_of_reused(raw: &RawEntry, known: &Known) -> Identity {
+pub fn identity_of_reused(raw: &RawEntry, known: &StoredSummary) -> Identity {
     let guid = raw.guid.as_deref().unwrap_or_default();
     let place = raw.url().and_then(canonical_key).filter(|place| known.url.as_deref().and_then(canonical_key).as_ref() != Some(place));
     let title = || raw.title.as_ref().map(|title| fold(&title.value)).unwrap_or_default();
@@ -110,7 +110,7 @@ mod tests {
             published: format!("{day}T00:00:00Z").parse().ok(),
             ..RawEntry::default()
         };
-        let known = Known::of(&raw("Open justice advances", "https://x.org/a", "2022-10-01"), "");
+        let known = StoredSummary::of(&raw("Open justice advances", "https://x.org/a", "2022-10-01"), "");
         let other = raw("Budget figures for everyone", "https://x.org/b", "2022-10-08");
         assert!(is_reused(&other, &known));
         assert_eq!(identity_of_reused(&other, &known), Identity::Guid("https://x.org/#x.org/b".into()));

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use hashbrown::HashMap;
 
-use crate::little_words::LITTLE_WORDS;
 use crate::model::sketch::{hash, hash_all, hash64};
+use crate::support::stopwords::LITTLE_WORDS;
 
 /// What is known of a word by its letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

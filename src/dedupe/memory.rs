@@ -8,8 +8,8 @@ use crate::model::key::{Key, KeyKind};
 use crate::model::keys::{EntryKey, StoryKey};
 use crate::model::sketch::{NO_DAY, Part, Sketch, hash64};
 
-use super::library::{BEARERS_MAX, Bearer, Bearers, DAYS_MAX, Known, Library};
-use super::traits::{Mark, PLACES_MAX, Traits, Window};
+use super::entry_index::{BEARERS_MAX, DAYS_MAX, EntryIndex, KnownEntry, Posting, Postings};
+use super::feature_table::{FeatureTable, Mark, PLACES_MAX, Window};
 
 /// Entries in a generation: two of them are held.
 const GENERATION: usize = 1 << 19;
@@ -70,12 +70,12 @@ struct Generation {
 }
 
 /// The entries of a stream by number, and the stories that they are in.
-pub struct Memory {
+pub struct InMemoryIndex {
     generations: [Generation; 2],
     /// Entries in a generation.
     size: usize,
     /// Of both generations, by place: the number of an entry, counted from the first that is held.
-    traits: Traits,
+    feature_table: FeatureTable,
     /// For each entry the one that it belongs to, down to the first of its story.
     parents: Vec<u32>,
     /// The next entry of the same story; itself at the end.
@@ -95,17 +95,27 @@ fn spread(hash: u64) -> u64 {
     hash.wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
-impl Default for Memory {
-    fn default() -> Memory {
-        Memory::with_generations_of(GENERATION)
+impl Default for InMemoryIndex {
+    fn default() -> InMemoryIndex {
+        InMemoryIndex::with_generations_of(GENERATION)
     }
 }
 
-impl Memory {
+impl InMemoryIndex {
     /// A memory that holds between so many entries and twice as many: the last ones.
-    pub(crate) fn with_generations_of(size: usize) -> Memory {
+    pub(crate) fn with_generations_of(size: usize) -> InMemoryIndex {
         let generations = Default::default();
-        Memory { generations, size, traits: Traits::default(), parents: vec![], next: vec![], apart: vec![], languages: vec![], placed: 0, at: 0 }
+        InMemoryIndex {
+            generations,
+            size,
+            feature_table: FeatureTable::default(),
+            parents: vec![],
+            next: vec![],
+            apart: vec![],
+            languages: vec![],
+            placed: 0,
+            at: 0,
+        }
     }
 
     /// Takes an entry in: it is known by its text and its keys, and in a story of its own until it is placed.
@@ -114,7 +124,7 @@ impl Memory {
         self.parents.push(number as u32);
         self.next.push(number as u32);
         if self.generations[1].sketches.len() >= self.size {
-            self.traits.forget((self.generations[1].start - self.generations[0].start) as u32);
+            self.feature_table.forget((self.generations[1].start - self.generations[0].start) as u32);
             self.generations.swap(0, 1);
             self.generations[1] = Generation { start: number, ..Generation::default() };
         }
@@ -123,9 +133,9 @@ impl Memory {
         }
         let own = Brief::of(sketch);
         let mark = self.mark(number, sketch.day);
-        let traits: Vec<u32> = sketch.shingles().chain(sketch.title_trait()).collect();
-        self.traits.warm(&traits);
-        for one in traits {
+        let feature_table: Vec<u32> = sketch.shingles().chain(sketch.title_trait()).collect();
+        self.feature_table.warm(&feature_table);
+        for one in feature_table {
             self.bear(one, mark, own);
         }
         let newer = &mut self.generations[1];
@@ -143,26 +153,26 @@ impl Memory {
     fn bear(&mut self, one: u32, mark: Mark, own: Brief) {
         let stands_for = |other: &Brief| own.title_hash != 0 && other.title_hash == own.title_hash && other.source != own.source;
         let (mut count, mut is_stood_for) = (0, false);
-        self.traits.each(one, Window::ALL, |other| {
+        self.feature_table.each(one, Window::ALL, |other| {
             count += 1;
             is_stood_for |= other != mark && stands_for(self.brief(self.number(other)));
         });
         if count < BEARERS_MAX && !is_stood_for {
-            self.traits.insert(one, mark);
+            self.feature_table.insert(one, mark);
         }
     }
 
     /// Notes that an entry bears a trait, in the place of the oldest where many do: translations come soon, or never.
     fn bear_lately(&mut self, one: u32, mark: Mark) {
         let (mut count, mut oldest) = (0, mark);
-        self.traits.each(one, Window::ALL, |other| {
+        self.feature_table.each(one, Window::ALL, |other| {
             count += 1;
             oldest = if other.place < oldest.place { other } else { oldest };
         });
         if count < BEARERS_MAX {
-            self.traits.insert(one, mark);
+            self.feature_table.insert(one, mark);
         } else {
-            self.traits.replace(one, oldest, mark);
+            self.feature_table.replace(one, oldest, mark);
         }
     }
 
@@ -186,7 +196,7 @@ impl Memory {
         self.placed = number + 1;
         let mark = self.mark(number, sketch.day);
         let anchors: Vec<u32> = sketch.own_anchors().collect();
-        self.traits.warm(&anchors);
+        self.feature_table.warm(&anchors);
         anchors.into_iter().for_each(|anchor| self.bear_lately(anchor, mark));
     }
 
@@ -238,55 +248,55 @@ impl Memory {
         StoryKey(self.story(number) as i64)
     }
 
-    fn bearer(&self, number: usize) -> Bearer {
+    fn posting(&self, number: usize) -> Posting {
         let Brief { source, language, title_hash, shingle, .. } = *self.brief(number);
         let is_placed = number < self.placed;
         // Entries to come are told apart by title and text.
         let story = if is_placed { self.story_key(number) } else { StoryKey(i64::from(title_hash) << 31 | i64::from(shingle >> 1) | 1 << 62) };
-        Bearer { entry: EntryKey(number as i64), story, source, language, is_placed }
+        Posting { entry: EntryKey(number as i64), story, source, language, is_placed }
     }
 }
 
-impl Library for Memory {
+impl EntryIndex for InMemoryIndex {
     type Error = Infallible;
 
-    fn bearers_of_key(&mut self, key: &str) -> Result<Vec<(Bearer, KeyKind)>, Infallible> {
+    fn postings_of_key(&mut self, key: &str) -> Result<Vec<(Posting, KeyKind)>, Infallible> {
         let hash = hash64(key.as_bytes());
         let mut found = Vec::new();
         for generation in &self.generations {
             for (_, place, kind) in generation.keys.iter_hash(spread(hash)).filter(|(other, ..)| *other == hash) {
                 let number = generation.start + *place as usize;
                 if number < self.at {
-                    found.push((self.bearer(number), *kind));
+                    found.push((self.posting(number), *kind));
                 }
             }
         }
-        found.sort_by_key(|(bearer, _)| bearer.entry);
+        found.sort_by_key(|(posting, _)| posting.entry);
         found.truncate(50);
         Ok(found)
     }
 
-    fn bearers(&mut self, traits: &[u32], around: Option<i32>) -> Result<Vec<Bearers>, Infallible> {
-        self.traits.warm(traits);
+    fn postings(&mut self, feature_table: &[u32], around: Option<i32>) -> Result<Vec<Postings>, Infallible> {
+        self.feature_table.warm(feature_table);
         let window = around.map_or(Window::ALL, |day| Window::around(day, DAYS_MAX));
         let is_near = |own: i32| around.is_none_or(|day| own == NO_DAY || own.abs_diff(day) <= DAYS_MAX.unsigned_abs());
         let find = |one: &u32| {
             let (mut few, mut count) = (Vec::new(), 0);
-            self.traits.each(*one, window, |mark| {
+            self.feature_table.each(*one, window, |mark| {
                 count += 1;
                 let number = self.number(mark);
                 if number != self.at && is_near(self.brief(number).day) {
-                    few.push(self.bearer(number));
+                    few.push(self.posting(number));
                 }
             });
-            if few.len() >= BEARERS_MAX || (around.is_none() && count >= BEARERS_MAX) { Bearers::Many } else { Bearers::Few(few) }
+            if few.len() >= BEARERS_MAX || (around.is_none() && count >= BEARERS_MAX) { Postings::Many } else { Postings::Few(few) }
         };
-        Ok(traits.iter().map(find).collect())
+        Ok(feature_table.iter().map(find).collect())
     }
 
-    fn known(&mut self, entry: EntryKey) -> Result<Option<Known>, Infallible> {
+    fn known(&mut self, entry: EntryKey) -> Result<Option<KnownEntry>, Infallible> {
         let number = usize::try_from(entry.0).ok().filter(|&number| number < self.placed);
-        Ok(number.and_then(|number| Some(Known { entry, story: self.story_key(number), sketch: self.sketch(number)? })))
+        Ok(number.and_then(|number| Some(KnownEntry { entry, story: self.story_key(number), sketch: self.sketch(number)? })))
     }
 
     fn members(&mut self, story: StoryKey) -> Result<Vec<EntryKey>, Infallible> {
@@ -320,13 +330,14 @@ impl Library for Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dedupe::sketch::{Parts, sketch};
+    use crate::dedupe::sketch::{SketchInput, sketch};
 
     #[test]
     fn what_is_too_old_is_forgotten_and_the_rest_is_found() {
-        let mut memory = Memory::with_generations_of(10);
-        let of =
-            |number: usize| sketch(&Parts { source: "a", title: &format!("Title of the story number {number}"), day: Some(number as i32), ..Parts::default() });
+        let mut memory = InMemoryIndex::with_generations_of(10);
+        let of = |number: usize| {
+            sketch(&SketchInput { source: "a", title: &format!("Title of the story number {number}"), day: Some(number as i32), ..SketchInput::default() })
+        };
         for number in 0..47 {
             memory.add(&of(number), &[Key { value: format!("x.org/{number}"), kind: KeyKind::Own }]);
             memory.end(number, &of(number));
@@ -334,13 +345,13 @@ mod tests {
         memory.begin(47);
         for number in 0..47 {
             let title = of(number).title_trait().unwrap();
-            let found = memory.bearers(&[title], Some(number as i32)).unwrap();
-            let Bearers::Few(found) = &found[0] else { panic!("{found:?}") };
+            let found = memory.postings(&[title], Some(number as i32)).unwrap();
+            let Postings::Few(found) = &found[0] else { panic!("{found:?}") };
             // Forty was the first of its generation: the one before it is held as well.
             let wanted = if number < 30 { vec![] } else { vec![EntryKey(number as i64)] };
-            assert_eq!(found.iter().map(|bearer| bearer.entry).collect::<Vec<_>>(), wanted);
+            assert_eq!(found.iter().map(|posting| posting.entry).collect::<Vec<_>>(), wanted);
             assert_eq!(memory.sketch(number), (number >= 30).then(|| of(number)));
-            assert_eq!(memory.bearers_of_key(&format!("x.org/{number}")).unwrap().len(), wanted.len());
+            assert_eq!(memory.postings_of_key(&format!("x.org/{number}")).unwrap().len(), wanted.len());
         }
     }
 }

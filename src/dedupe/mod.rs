@@ -3,11 +3,11 @@
 //! other, and the same news in another language. Every decision keeps its reason.
 
 pub mod compare;
+pub mod entry_index;
+mod feature_table;
 pub mod keys;
 pub mod lexicon;
-pub mod library;
 pub mod memory;
 pub mod place;
 pub mod sketch;
-mod traits;
 mod words;

@@ -9,12 +9,12 @@ use crate::model::keys::{EntryKey, StoryKey};
 use crate::model::sketch::{Marked, NO_DAY, Sketch};
 use crate::model::story::Relation;
 
-use super::compare::{self, Evidence, Titles, Verdict};
-use super::library::{BEARERS_MAX, Bearer, Bearers, Known, Library, RARE_STORIES_MAX, stories};
+use super::compare::{self, Comparison, Evidence, Titles};
+use super::entry_index::{BEARERS_MAX, EntryIndex, KnownEntry, Posting, Postings, RARE_STORIES_MAX, stories};
 
 /// The entry at hand.
 #[derive(Debug, Clone, Copy)]
-pub struct Applicant<'a> {
+pub struct NewEntry<'a> {
     pub keys: &'a [Key],
     pub sketch: &'a Sketch,
 }
@@ -52,7 +52,7 @@ impl fmt::Display for Reason {
 
 /// How the entry at hand stands to a known one.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Opinion {
+pub struct Assessment {
     pub entry: EntryKey,
     pub story: StoryKey,
     pub relation: Relation,
@@ -64,15 +64,15 @@ pub struct Opinion {
 
 /// All opinions on an entry: those for a common story first, the strongest first in both parts.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Placing {
-    pub opinions: Vec<Opinion>,
+pub struct Placement {
+    pub opinions: Vec<Assessment>,
     /// Other stories that turn out to be the one of the first opinion.
     pub also: Vec<StoryKey>,
 }
 
-impl Placing {
+impl Placement {
     /// The opinion that decides; `None` for an entry that begins a story of its own.
-    pub fn decision(&self) -> Option<&Opinion> {
+    pub fn decision(&self) -> Option<&Assessment> {
         self.opinions.first().filter(|opinion| opinion.is_same)
     }
 }
@@ -108,44 +108,44 @@ const FEATURES_ASKED: usize = 220;
 ///
 /// # Errors
 /// When the library fails.
-pub fn place<L: Library>(new: Applicant, library: &mut L) -> Result<Placing, L::Error> {
-    let mut judge = Judge { new, library, opinions: Vec::new(), seen: HashMap::with_capacity(FEATURES_ASKED) };
-    judge.by_keys()?;
-    judge.by_text()?;
-    judge.by_language()?;
-    judge.settle()
+pub fn place<L: EntryIndex>(new: NewEntry, index: &mut L) -> Result<Placement, L::Error> {
+    let mut placer = Placer { new, index, opinions: Vec::new(), seen: HashMap::with_capacity(FEATURES_ASKED) };
+    placer.by_keys()?;
+    placer.by_text()?;
+    placer.by_language()?;
+    placer.settle()
 }
 
-struct Judge<'a, L> {
-    new: Applicant<'a>,
-    library: &'a mut L,
-    opinions: Vec<Opinion>,
+struct Placer<'a, L> {
+    new: NewEntry<'a>,
+    index: &'a mut L,
+    opinions: Vec<Assessment>,
     /// Traits whose bearers were asked for: in how many stories, and in how many of the source that has the most.
     seen: HashMap<u32, (usize, usize)>,
 }
 
-impl<L: Library> Judge<'_, L> {
-    fn say(&mut self, known: &Known, relation: Relation, verdict: (bool, f32), reason: Reason) {
+impl<L: EntryIndex> Placer<'_, L> {
+    fn say(&mut self, known: &KnownEntry, relation: Relation, verdict: (bool, f32), reason: Reason) {
         let (is_same, score) = verdict;
         match self.opinions.iter_mut().find(|opinion| opinion.entry == known.entry) {
             Some(opinion) if opinion.is_same || !is_same => {}
-            Some(opinion) => *opinion = Opinion { relation, is_same, score, reason, ..opinion.clone() },
-            None => self.opinions.push(Opinion { entry: known.entry, story: known.story, relation, is_same, score, reason }),
+            Some(opinion) => *opinion = Assessment { relation, is_same, score, reason, ..opinion.clone() },
+            None => self.opinions.push(Assessment { entry: known.entry, story: known.story, relation, is_same, score, reason }),
         }
     }
 
     /// Identifiers and addresses, the entry's own and those that it names.
     fn by_keys(&mut self) -> Result<(), L::Error> {
         for key in self.new.keys {
-            let bearers = self.library.bearers_of_key(&key.value)?;
-            for (bearer, kind) in &bearers {
+            let postings = self.index.postings_of_key(&key.value)?;
+            for (posting, kind) in &postings {
                 let both_own = key.kind == KeyKind::Own && *kind == KeyKind::Own;
                 // What several stories of one language name as their translation is a front page.
-                let rivals = bearers.iter().filter(|(other, _)| other.language == bearer.language && other.story != bearer.story).count();
+                let rivals = postings.iter().filter(|(other, _)| other.language == posting.language && other.story != posting.story).count();
                 if !both_own && rivals > 0 {
                     continue;
                 }
-                let Some(known) = self.library.known(bearer.entry)? else { continue };
+                let Some(known) = self.index.known(posting.entry)? else { continue };
                 if let Some((relation, is_same, reason)) = by_key(self.new.sketch, &known.sketch, &key.value, both_own) {
                     self.say(&known, relation, (is_same, 1.0), reason);
                 }
@@ -157,23 +157,23 @@ impl<L: Library> Judge<'_, L> {
     /// Text that one has of the other.
     fn by_text(&mut self) -> Result<(), L::Error> {
         let sketch = self.new.sketch;
-        let mut traits: Vec<u32> = sketch.shingles().collect();
+        let mut feature_table: Vec<u32> = sketch.shingles().collect();
         let title = sketch.title_trait();
-        traits.extend(title);
-        let bearers = self.ask(&traits, None)?;
-        let mut votes: HashMap<EntryKey, (f32, Bearer)> = HashMap::new();
-        for (handle, bearers) in traits.iter().zip(&bearers) {
+        feature_table.extend(title);
+        let postings = self.ask(&feature_table, None)?;
+        let mut votes: HashMap<EntryKey, (f32, Posting)> = HashMap::new();
+        for (handle, postings) in feature_table.iter().zip(&postings) {
             let is_title = Some(*handle) == title;
             if !is_title && !self.is_rare(*handle) {
                 continue;
             }
-            let weight = if is_title { 3.0 } else { 1.0 / bearers.len().max(1) as f32 + 0.5 };
-            for bearer in bearers.iter().filter(|bearer| bearer.is_placed) {
-                votes.entry(bearer.entry).or_insert((0.0, *bearer)).0 += weight;
+            let weight = if is_title { 3.0 } else { 1.0 / postings.len().max(1) as f32 + 0.5 };
+            for posting in postings.iter().filter(|posting| posting.is_placed) {
+                votes.entry(posting.entry).or_insert((0.0, *posting)).0 += weight;
             }
         }
         for entry in best(votes, COPIES_MAX, 1.2) {
-            let Some(known) = self.library.known(entry)? else { continue };
+            let Some(known) = self.index.known(entry)? else { continue };
             if known.sketch.words < sketch.words {
                 // It is the known one's phrases that count then.
                 let unknown: Vec<u32> = known.sketch.shingles().filter(|handle| !self.seen.contains_key(handle)).collect();
@@ -193,7 +193,7 @@ impl<L: Library> Judge<'_, L> {
         if sketch.language == 0 || self.opinions.iter().any(|opinion| opinion.is_same) {
             return Ok(());
         }
-        let languages = self.library.languages()?;
+        let languages = self.index.languages()?;
         for language in languages.into_iter().filter(|language| *language != 0 && *language != sketch.language).take(LANGUAGES_MAX) {
             self.in_language(language)?;
         }
@@ -202,20 +202,20 @@ impl<L: Library> Judge<'_, L> {
 
     fn in_language(&mut self, language: u32) -> Result<(), L::Error> {
         let sketch = self.new.sketch;
-        let traits: Vec<u32> = sketch.anchors(language).collect();
+        let feature_table: Vec<u32> = sketch.anchors(language).collect();
         let weights = sketch.concepts().map(kind_weight).chain(std::iter::repeat(compare::LINK_WEIGHT));
         let around = Some(sketch.day).filter(|day| *day != NO_DAY);
-        let bearers = self.ask(&traits, around)?;
-        let mut votes: HashMap<EntryKey, (f32, Bearer)> = HashMap::new();
-        for ((anchor, bearers), weight) in traits.iter().zip(&bearers).zip(weights) {
+        let postings = self.ask(&feature_table, around)?;
+        let mut votes: HashMap<EntryKey, (f32, Posting)> = HashMap::new();
+        for ((anchor, postings), weight) in feature_table.iter().zip(&postings).zip(weights) {
             let weight = weight * rarity(self.seen.get(anchor).map_or(0, |seen| seen.0));
-            for bearer in bearers.iter().filter(|bearer| bearer.is_placed) {
-                votes.entry(bearer.entry).or_insert((0.0, *bearer)).0 += weight;
+            for posting in postings.iter().filter(|posting| posting.is_placed) {
+                votes.entry(posting.entry).or_insert((0.0, *posting)).0 += weight;
             }
         }
-        let mut verdicts: Vec<(Known, Verdict)> = Vec::new();
+        let mut verdicts: Vec<(KnownEntry, Comparison)> = Vec::new();
         for entry in best(votes, TRANSLATIONS_MAX, VOTES_MIN) {
-            let Some(known) = self.library.known(entry)? else { continue };
+            let Some(known) = self.index.known(entry)? else { continue };
             if compare::nearness(sketch, &known.sketch, |_| 1.0).score < NEAR_MIN {
                 continue;
             }
@@ -237,16 +237,16 @@ impl<L: Library> Judge<'_, L> {
     }
 
     /// Asks who bears traits, and remembers how many.
-    fn ask(&mut self, traits: &[u32], around: Option<i32>) -> Result<Vec<Vec<Bearer>>, L::Error> {
-        let mut found = Vec::with_capacity(traits.len());
-        for (one, bearers) in traits.iter().zip(self.library.bearers(traits, around)?) {
-            let (count, bearers) = match bearers {
-                Bearers::Many => ((usize::MAX, usize::MAX), Vec::new()),
-                Bearers::Few(bearers) if bearers.len() < 2 => ((bearers.len(), bearers.len()), bearers),
-                Bearers::Few(bearers) => (count(&bearers), bearers),
+    fn ask(&mut self, feature_table: &[u32], around: Option<i32>) -> Result<Vec<Vec<Posting>>, L::Error> {
+        let mut found = Vec::with_capacity(feature_table.len());
+        for (one, postings) in feature_table.iter().zip(self.index.postings(feature_table, around)?) {
+            let (count, postings) = match postings {
+                Postings::Many => ((usize::MAX, usize::MAX), Vec::new()),
+                Postings::Few(postings) if postings.len() < 2 => ((postings.len(), postings.len()), postings),
+                Postings::Few(postings) => (count(&postings), postings),
             };
             self.seen.insert(*one, count);
-            found.push(bearers);
+            found.push(postings);
         }
         Ok(found)
     }
@@ -256,9 +256,9 @@ impl<L: Library> Judge<'_, L> {
     }
 
     /// Puts the opinions in order, and asks the other entries of the stories and the operator.
-    fn settle(mut self) -> Result<Placing, L::Error> {
+    fn settle(mut self) -> Result<Placement, L::Error> {
         self.opinions.sort_by(|a, b| {
-            let rank = |opinion: &Opinion| (!opinion.is_same, opinion.relation != Relation::Copy, !is_by_key(&opinion.reason));
+            let rank = |opinion: &Assessment| (!opinion.is_same, opinion.relation != Relation::Copy, !is_by_key(&opinion.reason));
             rank(a).cmp(&rank(b)).then(b.score.total_cmp(&a.score)).then(a.entry.cmp(&b.entry))
         });
         let mut objections: HashMap<StoryKey, Option<Reason>> = HashMap::new();
@@ -272,13 +272,13 @@ impl<L: Library> Judge<'_, L> {
                 objections.insert(opinion.story, objection);
             }
             if let Some(Some(reason)) = objections.get(&opinion.story) {
-                self.opinions[at] = Opinion { is_same: false, reason: reason.clone(), ..opinion };
+                self.opinions[at] = Assessment { is_same: false, reason: reason.clone(), ..opinion };
             }
         }
         self.opinions.sort_by_key(|opinion| !opinion.is_same);
         let mut also: Vec<StoryKey> = Vec::new();
         if let Some(first) = self.opinions.first().filter(|opinion| opinion.is_same).cloned() {
-            let others: Vec<Opinion> = self.opinions.iter().filter(|opinion| opinion.is_same && opinion.story != first.story).cloned().collect();
+            let others: Vec<Assessment> = self.opinions.iter().filter(|opinion| opinion.is_same && opinion.story != first.story).cloned().collect();
             for opinion in &others {
                 let is_sure = is_by_key(&opinion.reason) || opinion.score >= if opinion.relation == Relation::Copy { MERGE_SHARE } else { SECOND_SHARE };
                 if is_sure && !also.contains(&opinion.story) && !self.are_parted(&first, opinion)? {
@@ -287,30 +287,30 @@ impl<L: Library> Judge<'_, L> {
             }
         }
         also.sort_unstable();
-        Ok(Placing { opinions: self.opinions, also })
+        Ok(Placement { opinions: self.opinions, also })
     }
 
     /// Whether two stories stay two although the entry at hand could be of both: by hand, or by the titles of what it is near to.
-    fn are_parted(&mut self, one: &Opinion, other: &Opinion) -> Result<bool, L::Error> {
-        if self.library.are_kept_apart(one.story, other.story)? {
+    fn are_parted(&mut self, one: &Assessment, other: &Assessment) -> Result<bool, L::Error> {
+        if self.index.are_kept_apart(one.story, other.story)? {
             return Ok(true);
         }
-        let (Some(a), Some(b)) = (self.library.known(one.entry)?, self.library.known(other.entry)?) else { return Ok(true) };
+        let (Some(a), Some(b)) = (self.index.known(one.entry)?, self.index.known(other.entry)?) else { return Ok(true) };
         let is_by_keys = is_by_key(&one.reason) && is_by_key(&other.reason);
         Ok(!is_by_keys && compare::titles_part(&a.sketch, &b.sketch))
     }
 
     /// What stands against joining a story: the operator, or another entry of it.
-    fn objection(&mut self, opinion: &Opinion) -> Result<Option<Reason>, L::Error> {
-        if self.library.is_kept_out(opinion.story)? {
+    fn objection(&mut self, opinion: &Assessment) -> Result<Option<Reason>, L::Error> {
+        if self.index.is_kept_out(opinion.story)? {
             return Ok(Some(Reason::KeptApart));
         }
         if is_by_key(&opinion.reason) && opinion.relation == Relation::Copy {
             return Ok(None);
         }
         let sketch = self.new.sketch;
-        for entry in self.library.members(opinion.story)?.into_iter().take(MEMBERS_MAX).filter(|&entry| entry != opinion.entry) {
-            let Some(member) = self.library.known(entry)? else { continue };
+        for entry in self.index.members(opinion.story)?.into_iter().take(MEMBERS_MAX).filter(|&entry| entry != opinion.entry) {
+            let Some(member) = self.index.known(entry)? else { continue };
             let is_same_source = member.sketch.source == sketch.source;
             let is_same_language = member.sketch.language == sketch.language;
             let titles = compare::titles(sketch, &member.sketch);
@@ -373,30 +373,30 @@ fn is_by_key(reason: &Reason) -> bool {
 }
 
 /// In how many stories these are, and in how many of the source that has the most.
-fn count(bearers: &[Bearer]) -> (usize, usize) {
+fn count(postings: &[Posting]) -> (usize, usize) {
     // More are never handed over; on the stack, for this is asked for each feature of each entry.
     let mut pairs = [(0, StoryKey::default()); BEARERS_MAX + 1];
-    let count = bearers.len().min(pairs.len());
-    for (pair, bearer) in pairs.iter_mut().zip(bearers) {
-        *pair = (bearer.source, bearer.story);
+    let count = postings.len().min(pairs.len());
+    for (pair, posting) in pairs.iter_mut().zip(postings) {
+        *pair = (posting.source, posting.story);
     }
     let pairs = &mut pairs[..count];
     pairs.sort_unstable();
     let of_source = |pairs: &[(u32, StoryKey)]| 1 + pairs.windows(2).filter(|pair| pair[0] != pair[1]).count();
-    (stories(bearers), pairs.chunk_by(|a, b| a.0 == b.0).map(of_source).max().unwrap_or(0))
+    (stories(postings), pairs.chunk_by(|a, b| a.0 == b.0).map(of_source).max().unwrap_or(0))
 }
 
 /// The entries with the most votes, few of each story.
-fn best(votes: HashMap<EntryKey, (f32, Bearer)>, count_max: usize, votes_min: f32) -> Vec<EntryKey> {
-    let mut votes: Vec<(f32, Bearer)> = votes.into_values().filter(|(votes, _)| *votes >= votes_min).collect();
+fn best(votes: HashMap<EntryKey, (f32, Posting)>, count_max: usize, votes_min: f32) -> Vec<EntryKey> {
+    let mut votes: Vec<(f32, Posting)> = votes.into_values().filter(|(votes, _)| *votes >= votes_min).collect();
     votes.sort_by(|(a, one), (b, other)| b.total_cmp(a).then(one.entry.cmp(&other.entry)));
     let mut of_story: HashMap<StoryKey, usize> = HashMap::new();
-    let is_wanted = |(_, bearer): &(f32, Bearer)| {
-        let count = of_story.entry(bearer.story).or_insert(0);
+    let is_wanted = |(_, posting): &(f32, Posting)| {
+        let count = of_story.entry(posting.story).or_insert(0);
         *count += 1;
         *count <= OF_STORY_MAX
     };
-    votes.into_iter().filter(is_wanted).take(count_max).map(|(_, bearer)| bearer.entry).collect()
+    votes.into_iter().filter(is_wanted).take(count_max).map(|(_, posting)| posting.entry).collect()
 }
 
 /// What a concept of so many known stories is worth: from 1 down.
@@ -412,8 +412,8 @@ fn kind_weight(concept: Marked) -> f32 {
 mod tests {
     use super::*;
     use crate::dedupe::keys::{Names, keys};
-    use crate::dedupe::memory::Memory;
-    use crate::dedupe::sketch::{Parts, sketch};
+    use crate::dedupe::memory::InMemoryIndex;
+    use crate::dedupe::sketch::{SketchInput, sketch};
     use crate::model::entry::Alternate;
 
     #[derive(Clone, Copy, Default)]
@@ -429,7 +429,7 @@ mod tests {
 
     /// The stories of entries that come one after the other, and the relation of each to what was there.
     fn placed(items: &[Item]) -> Vec<(usize, Relation)> {
-        let mut memory = Memory::default();
+        let mut memory = InMemoryIndex::default();
         let keys_of = |item: &Item| {
             let alternates: Vec<Alternate> = item.french.iter().map(|url| Alternate { language: "fr".into(), url: (*url).into() }).collect();
             let date = jiff::Timestamp::from_second(i64::from(item.day) * 86_400).ok();
@@ -437,11 +437,11 @@ mod tests {
         };
         let mut relations = Vec::new();
         for (number, item) in items.iter().enumerate() {
-            let parts = Parts { source: item.source, title: item.title, text: item.text, language: Some(item.language), day: Some(item.day), links: &[] };
+            let parts = SketchInput { source: item.source, title: item.title, text: item.text, language: Some(item.language), day: Some(item.day), links: &[] };
             let (keys, sketch) = (keys_of(item), sketch(&parts));
             memory.add(&sketch, &keys);
             memory.begin(number);
-            let Ok(placing) = place(Applicant { keys: &keys, sketch: &sketch }, &mut memory);
+            let Ok(placing) = place(NewEntry { keys: &keys, sketch: &sketch }, &mut memory);
             relations.push(placing.decision().map_or(Relation::First, |decision| decision.relation));
             for story in placing.decision().iter().map(|decision| decision.story).chain(placing.also.iter().copied()) {
                 memory.join(story.0 as usize, number);

@@ -2,9 +2,9 @@
 
 use super::lexicon::concept;
 use super::words::{Word, Words};
-use crate::little_words::LANGUAGES;
 use crate::model::sketch::{Head, Marked, NO_DAY, Sketch, WordKind, hash, hash_all};
-use crate::text::primary_language;
+use crate::support::stopwords::LANGUAGES;
+use crate::support::text::primary_language;
 
 /// Words in a shingle: fewer are found in any two texts, more are lost to every small edit.
 pub const SHINGLE: usize = 4;
@@ -29,7 +29,7 @@ const LITTLE_LEAD: usize = 2;
 
 /// What a sketch is made from.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Parts<'a> {
+pub struct SketchInput<'a> {
     pub source: &'a str,
     /// Plain text.
     pub title: &'a str,
@@ -54,7 +54,7 @@ pub fn language_code(tag: &str) -> u32 {
 }
 
 /// The sketch of an entry.
-pub fn sketch(parts: &Parts) -> Sketch {
+pub fn sketch(parts: &SketchInput) -> Sketch {
     let title = Words::of(parts.title, TITLE_WORDS_MAX);
     let text = Words::of(parts.text, WORDS_MAX);
     let shingles: Vec<u32> = text.words.windows(SHINGLE).map(|words| hash_all(words.iter().map(|word| word.hash))).collect();
@@ -161,8 +161,8 @@ mod tests {
     fn a_teaser_is_found_by_shingles_of_its_text() {
         let text = "Le conseil municipal de Rome a approuvé jeudi un budget participatif de trois millions d’euros pour les écoles de la ville, \
                     après six mois de débats publics dans les quartiers, a annoncé le maire devant la presse réunie au Capitole.";
-        let full = sketch(&Parts { title: "Budget", text: &text.repeat(3), ..Parts::default() });
-        let teaser = sketch(&Parts { title: "Rome", text: &text[..120], ..Parts::default() });
+        let full = sketch(&SketchInput { title: "Budget", text: &text.repeat(3), ..SketchInput::default() });
+        let teaser = sketch(&SketchInput { title: "Rome", text: &text[..120], ..SketchInput::default() });
         let shared = teaser.shingles().filter(|&shingle| full.has_shingle(shingle)).count();
         assert!(shared >= 5 && shared == teaser.shingles().count(), "{shared} of {}", teaser.shingles().count());
         assert_eq!(full.language, language_code("fr-CA"));
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn concepts_of_translations_meet() {
-        let of = |title: &str| sketch(&Parts { title, ..Parts::default() });
+        let of = |title: &str| sketch(&SketchInput { title, ..SketchInput::default() });
         let (en, es) = (
             of("Mayors of 40 cities sign an open government declaration in Rome"),
             of("Alcaldes de 40 ciudades firman en Roma una declaración de gobierno abierto"),

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::lexicon::{Special, special};
 use crate::model::sketch::{WordKind, hash};
-use crate::text::fold_into;
+use crate::support::text::fold_into;
 
 /// One word of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

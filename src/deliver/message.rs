@@ -81,27 +81,27 @@ pub struct MessageError(String);
 
 /// The body of an issue, encoded once for all its deliveries.
 #[derive(Debug, Clone)]
-pub struct Prepared {
+pub struct PreparedMessage {
     content_type: ContentType,
     /// What stands before each place where a link of the recipient's own goes, and the place.
-    pieces: Vec<(Vec<u8>, Place)>,
+    pieces: Vec<(Vec<u8>, LinkPlace)>,
     end: Vec<u8>,
 }
 
 /// Where a link of a recipient's own goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum LinkPlace {
     Unsubscribe,
     Preferences,
 }
 
-const PLACES: [(Place, &str); 2] = [(Place::Unsubscribe, UNSUBSCRIBE_PLACE), (Place::Preferences, PREFERENCES_PLACE)];
+const PLACES: [(LinkPlace, &str); 2] = [(LinkPlace::Unsubscribe, UNSUBSCRIBE_PLACE), (LinkPlace::Preferences, PREFERENCES_PLACE)];
 
 /// Of a line in quoted-printable, in bytes: RFC 2045 section 6.7 allows 76 with the soft break.
 const LINE_BYTES_MAX: usize = 72;
 
 /// Cuts an encoded body at the places for links; soft line breaks may run through them.
-fn cut(content_type: ContentType, body: &[u8]) -> Prepared {
+fn cut(content_type: ContentType, body: &[u8]) -> PreparedMessage {
     let (mut pieces, mut piece_start, mut at) = (Vec::new(), 0, 0);
     // All places begin alike.
     while let Some(found) = memchr::memchr(b'@', &body[at..]) {
@@ -115,7 +115,7 @@ fn cut(content_type: ContentType, body: &[u8]) -> Prepared {
             None => at = start + 1,
         }
     }
-    Prepared { content_type, pieces, end: body[piece_start..].to_vec() }
+    PreparedMessage { content_type, pieces, end: body[piece_start..].to_vec() }
 }
 
 /// How many bytes a place takes up at the start of `body`, if it stands there.
@@ -134,7 +134,7 @@ fn place_end(body: &[u8], place: &[u8]) -> Option<usize> {
     Some(end)
 }
 
-impl Prepared {
+impl PreparedMessage {
     /// The body with a recipient's own links.
     fn with_links(&self, unsubscribe: &[u8], preferences: &[u8]) -> Vec<u8> {
         let pieces: usize = self.pieces.iter().map(|(piece, _)| piece.len()).sum();
@@ -142,8 +142,8 @@ impl Prepared {
         for (piece, place) in &self.pieces {
             body.extend_from_slice(piece);
             body.extend_from_slice(match place {
-                Place::Unsubscribe => unsubscribe,
-                Place::Preferences => preferences,
+                LinkPlace::Unsubscribe => unsubscribe,
+                LinkPlace::Preferences => preferences,
             });
         }
         body.extend_from_slice(&self.end);
@@ -173,9 +173,9 @@ fn encoded_link(link: &str) -> Vec<u8> {
 ///
 /// # Errors
 /// When its text cannot be encoded.
-pub fn prepare(issue: &Issue) -> Result<Prepared, MessageError> {
+pub fn prepare(issue: &Issue) -> Result<PreparedMessage, MessageError> {
     // The boundary follows from the issue, so that a replay gives the same bytes.
-    let hex = crate::text::hex(&Sha256::new().chain_update(&issue.text).chain_update(&issue.html).finalize()[..15]);
+    let hex = crate::support::text::hex(&Sha256::new().chain_update(&issue.text).chain_update(&issue.html).finalize()[..15]);
     let parts = MultiPart::alternative()
         .boundary(format!("courant-{hex}"))
         .singlepart(part(ContentType::TEXT_PLAIN, &issue.text)?)
@@ -190,7 +190,7 @@ pub fn prepare(issue: &Issue) -> Result<Prepared, MessageError> {
 ///
 /// # Errors
 /// When the recipient's address is none.
-pub fn build(sender: &Sender, delivery: &Delivery, prepared: &Prepared) -> Result<Built, MessageError> {
+pub fn build(sender: &Sender, delivery: &Delivery, prepared: &PreparedMessage) -> Result<Built, MessageError> {
     let to: Mailbox = delivery.recipient.parse().map_err(|_| MessageError(format!("\"{}\" is no mail address", delivery.recipient)))?;
     let mut builder = Message::builder()
         .from(sender.from.clone())
@@ -312,14 +312,14 @@ fn label(digest: &DigestId) -> String {
 /// A phrase for a header: what is not plain ASCII text is left out.
 fn quoted(text: &str) -> String {
     let safe: String =
-        crate::text::without_accents(text).chars().filter(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '<' | '>') || *c == ' ').collect();
+        crate::support::text::without_accents(text).chars().filter(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '<' | '>') || *c == ' ').collect();
     format!("\"{safe}\"")
 }
 
 /// The Message-ID of a delivery (RFC 5322 section 3.6.4): made from what it is, so the same in every replay.
 pub fn message_id(digest: &str, issue: IssueKey, created: jiff::Timestamp, recipient: &str, domain: &str) -> String {
     let digest = Sha256::digest(format!("{digest}\0{issue}\0{created}\0{recipient}"));
-    let hex = crate::text::hex(&digest[..16]);
+    let hex = crate::support::text::hex(&digest[..16]);
     format!("{hex}@{domain}")
 }
 

@@ -30,7 +30,7 @@ const DOWN: Duration = Duration::from_secs(60);
 const MESSAGES_PER_CONNECTION: u32 = 100;
 
 /// Where an SMTP server is and how to speak to it.
-pub struct Settings<'a> {
+pub struct SmtpSettings<'a> {
     /// `smtp://host:port`, with `?tls=required` or `?tls=none`; `smtps://host:port`; `weight=N`.
     pub url: &'a Url,
     pub username: Option<&'a str>,
@@ -68,7 +68,7 @@ struct Idle {
 }
 
 #[derive(Default)]
-struct State {
+struct ConnectionState {
     idle: HashMap<usize, Vec<Idle>>,
     down_until: HashMap<usize, Instant>,
     /// Smooth weighted round robin: what each server has been owed.
@@ -84,18 +84,18 @@ pub struct Smtp {
     /// For each answer.
     timeout: Duration,
     hello: ClientId,
-    state: Mutex<State>,
+    state: Mutex<ConnectionState>,
 }
 
 impl Smtp {
     /// # Errors
     /// When an address or a certificate is unusable; in words.
-    pub fn new(servers: &[Settings], rates: Rates, timeout: Duration) -> Result<Smtp, String> {
+    pub fn new(servers: &[SmtpSettings], rates: Rates, timeout: Duration) -> Result<Smtp, String> {
         let servers = servers.iter().map(server).collect::<Result<Vec<_>, _>>()?;
         Ok(Smtp { servers, rates, timeout, hello: ClientId::default(), state: Mutex::default() })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ConnectionState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -265,7 +265,7 @@ impl Smtp {
     }
 }
 
-fn server(settings: &Settings) -> Result<Server, String> {
+fn server(settings: &SmtpSettings) -> Result<Server, String> {
     let url = settings.url;
     let host = url.host_str().ok_or("the SMTP address names no host")?.trim_matches(['[', ']']).to_owned();
     let parameter = |wanted: &str| url.query_pairs().find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned());
@@ -406,7 +406,7 @@ mod tests {
 
     fn smtp(urls: &[&str]) -> Result<Smtp, String> {
         let urls: Vec<Url> = urls.iter().map(|url| Url::parse(url).unwrap()).collect();
-        let settings: Vec<Settings> = urls.iter().map(|url| Settings { url, username: None, password: None, extra_root_pem: None }).collect();
+        let settings: Vec<SmtpSettings> = urls.iter().map(|url| SmtpSettings { url, username: None, password: None, extra_root_pem: None }).collect();
         Smtp::new(&settings, Rates::default(), Duration::from_secs(1))
     }
 

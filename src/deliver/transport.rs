@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::DeliverError;
 use super::message::Built;
 use super::smtp::Smtp;
-use crate::files::{sweep, write_atomically};
+use crate::support::files::{sweep, write_atomically};
 
 /// A way out.
 pub enum Transport {

@@ -4,7 +4,7 @@
 use super::page::{ItemPage, Page};
 use super::prose_date::DateRules;
 use super::{Document, decode, guarded};
-use crate::text::{bound_markup, one_line};
+use crate::support::text::{bound_markup, one_line};
 
 /// A page with more elements is not taken apart: none that people read has so many.
 const ELEMENTS_MAX: usize = 60_000;

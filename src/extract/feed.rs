@@ -8,7 +8,7 @@ use url::Url;
 
 use super::date::parse_date;
 use super::xml::{Cursor, Element, TextMode, Vocabulary};
-use crate::model::feed::{Enclosure, Format, Image, Link, Origin, Person, RawEntry, RawFeed, RawText, preferred_alternate};
+use crate::model::feed::{Enclosure, FeedFormat, Image, Link, Origin, Person, RawEntry, RawFeed, RawText, preferred_alternate};
 
 /// Entries read from one document: the largest archives in the wild hold a few thousand.
 pub const ENTRIES_MAX: usize = 10_000;
@@ -19,11 +19,11 @@ const ENTRY_NAMES: [&str; 2] = ["item", "entry"];
 
 /// Reads an XML feed. `None` when no element of a feed is in it.
 pub fn read_feed(text: &str, base: Option<Url>) -> Option<RawFeed> {
-    let mut reader = Reader { cursor: Cursor::new(text, base), feed: RawFeed::default(), has_root: false };
+    let mut reader = FeedReader { cursor: Cursor::new(text, base), feed: RawFeed::default(), has_root: false };
     while let Some(root) = reader.cursor.next_child(0) {
         reader.read_root(&root);
     }
-    let Reader { cursor, mut feed, has_root } = reader;
+    let FeedReader { cursor, mut feed, has_root } = reader;
     feed.is_cut = cursor.is_cut();
     // Cut in the middle of a word: what is left of such an entry may lack its very identifier.
     if cursor.open_inside(&ENTRY_NAMES).is_some_and(|inside| inside > 0) && feed.entries.len() > 1 {
@@ -33,24 +33,24 @@ pub fn read_feed(text: &str, base: Option<Url>) -> Option<RawFeed> {
     (has_root || !feed.entries.is_empty()).then_some(feed)
 }
 
-struct Reader<'a> {
+struct FeedReader<'a> {
     cursor: Cursor<'a>,
     feed: RawFeed,
     has_root: bool,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> FeedReader<'a> {
     /// The outermost elements: `rss`, `feed`, `rdf:RDF`, `channel`; whatever else stands around is looked through.
     fn read_root(&mut self, root: &Element<'a>) {
         let format = match (root.vocabulary, root.name.as_ref()) {
-            (Vocabulary::Rdf, "rdf") => Format::Rdf,
-            (_, "rss") => Format::Rss,
-            (Vocabulary::Core | Vocabulary::Atom, "feed") => Format::Atom,
-            (Vocabulary::Core, "channel") if root.qualified() == "CHANNEL" => Format::Cdf,
-            (Vocabulary::Core, "channel") => Format::Rss,
-            _ => Format::Unknown,
+            (Vocabulary::Rdf, "rdf") => FeedFormat::Rdf,
+            (_, "rss") => FeedFormat::Rss,
+            (Vocabulary::Core | Vocabulary::Atom, "feed") => FeedFormat::Atom,
+            (Vocabulary::Core, "channel") if root.qualified() == "CHANNEL" => FeedFormat::Cdf,
+            (Vocabulary::Core, "channel") => FeedFormat::Rss,
+            _ => FeedFormat::Unknown,
         };
-        if format != Format::Unknown {
+        if format != FeedFormat::Unknown {
             self.has_root = true;
             self.feed.format = format;
         } else if ENTRY_NAMES.contains(&root.name.as_ref()) {
@@ -317,7 +317,7 @@ impl<'a> Reader<'a> {
         let language = self.cursor.language().map(str::to_owned);
         let declared = self.cursor.attribute(element, "type").unwrap_or_default().trim().to_ascii_lowercase();
         let mode = self.cursor.attribute(element, "mode").unwrap_or_default();
-        let is_atom = self.feed.format == Format::Atom;
+        let is_atom = self.feed.format == FeedFormat::Atom;
         let is_xhtml = declared == "xhtml"
             || declared.ends_with("xhtml+xml")
             || declared.ends_with("/xml")

@@ -8,7 +8,7 @@ use url::Url;
 use super::date::parse_date;
 use super::feed::ENTRIES_MAX;
 use super::xml::resolve_against;
-use crate::model::feed::{Enclosure, Format, Image, Link, Person, RawEntry, RawFeed, RawText};
+use crate::model::feed::{Enclosure, FeedFormat, Image, Link, Person, RawEntry, RawFeed, RawText};
 
 /// Reads a JSON Feed; the error is a sentence for the operator.
 pub fn read_json_feed(text: &str, base: Option<&Url>) -> Result<RawFeed, String> {
@@ -25,7 +25,7 @@ pub fn read_json_feed(text: &str, base: Option<&Url>) -> Result<RawFeed, String>
     }
     let Root { head, items, passed_over, .. } = root;
     let mut feed = RawFeed {
-        format: Format::JsonFeed,
+        format: FeedFormat::JsonFeed,
         title: text_of(&head, "title", false, base),
         description: text_of(&head, "description", false, base),
         links: link_of(&head, "home_page_url", "alternate", base)

@@ -23,7 +23,7 @@ use self::page::{ItemPage, Page};
 use self::prose_date::DateRules;
 use crate::model::feed::RawFeed;
 use crate::model::source::Select;
-use crate::text::named_reference;
+use crate::support::text::named_reference;
 
 /// A document as it was fetched or opened.
 #[derive(Debug, Clone, Copy)]

@@ -10,9 +10,9 @@ use url::Url;
 use super::date::parse_date;
 use super::prose_date::{DateRules, find_date};
 use super::xml::resolve_against;
-use crate::model::feed::{Format, Image, Link, Person, RawEntry, RawFeed, RawText};
+use crate::model::feed::{FeedFormat, Image, Link, Person, RawEntry, RawFeed, RawText};
 use crate::model::source::Select;
-use crate::text::{bound_markup, one_line};
+use crate::support::text::{bound_markup, one_line};
 
 /// Cards read from one page.
 const CARDS_MAX: usize = 500;
@@ -106,12 +106,12 @@ impl Page {
     }
 
     /// What is said of the page as a whole.
-    pub(super) fn frame(&self) -> RawFeed {
+    pub(super) fn catalog(&self) -> RawFeed {
         let title = self.meta(&["og:site_name"]).or_else(|| self.first("title").map(|title| text_of(title)));
         let plain = |value: String| RawText { value, ..RawText::default() };
         let own = self.base.as_ref().map(|base| Link { href: base.to_string(), rel: "alternate".into(), media_type: None, hreflang: None });
         RawFeed {
-            format: Format::Page,
+            format: FeedFormat::Page,
             title: title.filter(|title| !title.is_empty()).map(plain),
             description: self.meta(&["og:description", "description"]).map(plain),
             links: own.into_iter().collect(),
@@ -122,7 +122,7 @@ impl Page {
 
     /// Reads the cards that `select` names. Cards without a title or a link are passed over, with a problem.
     pub fn read_cards(&self, select: &Select, rules: DateRules) -> RawFeed {
-        let mut feed = self.frame();
+        let mut feed = self.catalog();
         let css = |text: &Option<String>| text.as_deref().and_then(|text| Selector::parse(text).ok());
         let Ok(item) = Selector::parse(&select.item) else {
             feed.problems.push(format!("\"{}\" is no CSS selector", select.item));

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::model::source::DateOrder;
-use crate::text::fold;
+use crate::support::text::fold;
 
 /// What a page does not say of its dates.
 #[derive(Debug, Clone, Copy)]

@@ -5,13 +5,13 @@ use url::Url;
 use super::date::parse_date;
 use super::feed::ENTRIES_MAX;
 use super::xml::{Cursor, Element, TextMode};
-use crate::model::feed::{Format, Link, RawEntry, RawFeed, RawText};
+use crate::model::feed::{FeedFormat, Link, RawEntry, RawFeed, RawText};
 
 /// Reads the entries that have a news title; `None` when the document is no sitemap or names no news.
 pub fn read_news(text: &str, base: Option<Url>) -> Option<RawFeed> {
     let mut cursor = Cursor::new(text, base);
     let root = cursor.next_child(0).filter(|root| root.name == "urlset")?;
-    let mut feed = RawFeed { format: Format::Sitemap, ..RawFeed::default() };
+    let mut feed = RawFeed { format: FeedFormat::Sitemap, ..RawFeed::default() };
     while let Some(url) = cursor.next_child(root.depth) {
         let mut entry = RawEntry::default();
         read_parts(&mut cursor, &url, &mut entry);

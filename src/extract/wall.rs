@@ -2,7 +2,7 @@
 //! only where a page gave no entries: none of these words makes a good page a bad one.
 
 use super::page::{Page, selector, text_of};
-use crate::text::fold;
+use crate::support::text::fold;
 
 /// A page with more words than this is no wall, in characters.
 const WALL_CHARS_MAX: usize = 4_000;

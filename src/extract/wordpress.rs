@@ -6,14 +6,14 @@ use url::Url;
 use super::date::parse_date;
 use super::feed::ENTRIES_MAX;
 use super::xml::resolve_against;
-use crate::model::feed::{Format, Link, RawEntry, RawFeed, RawText};
+use crate::model::feed::{FeedFormat, Link, RawEntry, RawFeed, RawText};
 
 /// Reads a list of posts; `None` when it is something else.
 pub fn read_posts(text: &str, base: Option<&Url>) -> Option<RawFeed> {
     let posts: Vec<Value> = serde_json::from_str(text).ok()?;
     let entries: Vec<RawEntry> = posts.iter().take(ENTRIES_MAX).filter_map(|post| read_post(post, base)).collect();
     // An empty list is a site without posts; anything else without a single post is no list of posts.
-    (!entries.is_empty() || posts.is_empty()).then(|| RawFeed { format: Format::WordPress, entries, ..RawFeed::default() })
+    (!entries.is_empty() || posts.is_empty()).then(|| RawFeed { format: FeedFormat::WordPress, entries, ..RawFeed::default() })
 }
 
 fn read_post(post: &Value, base: Option<&Url>) -> Option<RawEntry> {

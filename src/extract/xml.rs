@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::charset::windows_1252;
-use crate::text::{named_reference, push_escaped};
+use crate::support::text::{named_reference, push_escaped};
 use memchr::{memchr, memchr_iter, memmem};
 use url::Url;
 
@@ -115,7 +115,7 @@ struct Open<'a> {
 
 /// A run of text with its elements written back as HTML.
 #[derive(Debug, Default)]
-pub struct Markup {
+pub struct MarkupRun {
     pub value: String,
     pub has_elements: bool,
 }
@@ -244,8 +244,8 @@ impl<'a> Cursor<'a> {
 
     /// The text of an element with its child elements written back as markup. Stops early, leaving the
     /// start to be read again, when one of `boundaries` opens inside: an entry whose end is missing.
-    pub fn read_markup(&mut self, element: &Element<'a>, mode: TextMode, boundaries: &[&str]) -> Markup {
-        let mut markup = Markup::default();
+    pub fn read_markup(&mut self, element: &Element<'a>, mode: TextMode, boundaries: &[&str]) -> MarkupRun {
+        let mut markup = MarkupRun::default();
         loop {
             // A child that was closed by an end tag further out has left the stack already.
             let Some(event) = self.next_in(element.depth) else { return markup };

@@ -46,7 +46,7 @@ const ACCEPT_ROBOTS: &str = "text/plain, */*;q=0.1";
 
 /// Limits and identity of all requests.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct ClientSettings {
     /// With a version and an address where its operator can be reached.
     pub user_agent: String,
     /// For connecting and for each wait on the server.
@@ -65,18 +65,18 @@ pub struct Settings {
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
+pub enum Accept {
     Feed,
     Page,
     Robots,
 }
 
-impl Wanted {
+impl Accept {
     fn accept(self) -> HeaderValue {
         HeaderValue::from_static(match self {
-            Wanted::Feed => ACCEPT_FEED,
-            Wanted::Page => ACCEPT_PAGE,
-            Wanted::Robots => ACCEPT_ROBOTS,
+            Accept::Feed => ACCEPT_FEED,
+            Accept::Page => ACCEPT_PAGE,
+            Accept::Robots => ACCEPT_ROBOTS,
         })
     }
 }
@@ -160,7 +160,7 @@ fn explain(status: u16) -> &'static str {
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
-    settings: Arc<Settings>,
+    settings: Arc<ClientSettings>,
     gates: Gates,
     body_bytes: Arc<AtomicU64>,
 }
@@ -172,9 +172,9 @@ enum Step {
 }
 
 /// What a request carries from hop to hop.
-struct Chain<'a> {
+struct RedirectChain<'a> {
     validators: &'a Validators,
-    wanted: Wanted,
+    wanted: Accept,
     now: Timestamp,
     /// Host, name and value; forgotten at the end of the chain.
     cookies: Vec<(String, String, String)>,
@@ -183,7 +183,7 @@ struct Chain<'a> {
 impl Client {
     /// # Errors
     /// When the TLS part cannot be set up: no root certificates, or a broken CA file.
-    pub fn new(settings: Settings) -> Result<Client, reqwest::Error> {
+    pub fn new(settings: ClientSettings) -> Result<Client, reqwest::Error> {
         let mut builder = reqwest::Client::builder()
             .user_agent(&settings.user_agent)
             .connect_timeout(settings.timeout)
@@ -222,11 +222,11 @@ impl Client {
     ///
     /// # Errors
     /// When no document came.
-    pub async fn get(&self, url: &Url, validators: &Validators, wanted: Wanted, now: Timestamp) -> Result<Answer, FetchError> {
+    pub async fn get(&self, url: &Url, validators: &Validators, wanted: Accept, now: Timestamp) -> Result<Answer, FetchError> {
         let seconds = self.settings.deadline.as_secs();
         let mut remaining = self.settings.deadline;
         let mut url = url.clone();
-        let mut chain = Chain { validators, wanted, now, cookies: Vec::new() };
+        let mut chain = RedirectChain { validators, wanted, now, cookies: Vec::new() };
         let (mut hops, mut is_permanent) = (0, true);
         loop {
             // Waiting for a place is our own doing: it does not count against the server.
@@ -313,7 +313,7 @@ impl Client {
     }
 
     /// One request and its answer; a connection that breaks before one is tried once more.
-    async fn hop(&self, url: &Url, chain: &mut Chain<'_>) -> Result<Step, FetchError> {
+    async fn hop(&self, url: &Url, chain: &mut RedirectChain<'_>) -> Result<Step, FetchError> {
         self.check_address(url).await?;
         let response = match self.send(url, chain).await {
             Err(FetchError::Broken { .. }) => {
@@ -371,7 +371,7 @@ impl Client {
         Ok(())
     }
 
-    async fn send(&self, url: &Url, chain: &Chain<'_>) -> Result<reqwest::Response, FetchError> {
+    async fn send(&self, url: &Url, chain: &RedirectChain<'_>) -> Result<reqwest::Response, FetchError> {
         let mut request = self.http.get(url.clone()).header(ACCEPT, chain.wanted.accept()).header(ACCEPT_ENCODING, decode::ACCEPT_ENCODING);
         for (name, value) in [(IF_NONE_MATCH, &chain.validators.etag), (IF_MODIFIED_SINCE, &chain.validators.last_modified)] {
             if let Some(value) = value.as_deref().and_then(header_value) {
@@ -387,11 +387,11 @@ impl Client {
     }
 
     /// Reads the body as it comes, decoded, up to the limit.
-    async fn receive(&self, url: &Url, response: reqwest::Response, chain: &Chain<'_>) -> Result<Fetched, FetchError> {
+    async fn receive(&self, url: &Url, response: reqwest::Response, chain: &RedirectChain<'_>) -> Result<Fetched, FetchError> {
         let mut meta = Meta::of(response.headers(), url, chain.now);
         let content_type = header(response.headers(), &CONTENT_TYPE);
         let content_encoding = header(response.headers(), &CONTENT_ENCODING).unwrap_or_default();
-        let bytes_max = if chain.wanted == Wanted::Robots { robots::BODY_BYTES_MAX } else { self.settings.body_bytes_max };
+        let bytes_max = if chain.wanted == Accept::Robots { robots::BODY_BYTES_MAX } else { self.settings.body_bytes_max };
         let broken = |error: &std::io::Error| match error.get_ref().and_then(|inner| inner.downcast_ref::<reqwest::Error>()) {
             Some(error) => self.explain(url, error),
             None => FetchError::Broken { host: url.host_str().unwrap_or_default().to_owned(), cause: error.to_string() },

@@ -18,14 +18,14 @@ const LAYERS_MAX: usize = 2;
 /// RFC 8878 section 3.1.1.1.2 and RFC 9659: decoders on the Web need no window over 8 MB.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
-type Reader = Pin<Box<dyn AsyncBufRead + Send>>;
+type EncodedBody = Pin<Box<dyn AsyncBufRead + Send>>;
 
 /// A body as its bytes were before they were encoded.
 ///
 /// # Errors
 /// When the body uses an encoding that we did not ask for, or its first bytes cannot be read.
 pub async fn decoded(body: impl Stream<Item = io::Result<Bytes>> + Send + 'static, content_encoding: &str) -> io::Result<Pin<Box<dyn AsyncRead + Send>>> {
-    let mut reader: Reader = Box::pin(StreamReader::new(body));
+    let mut reader: EncodedBody = Box::pin(StreamReader::new(body));
     let encodings: Vec<String> =
         content_encoding.split(',').map(|name| name.trim().to_ascii_lowercase()).filter(|name| !name.is_empty() && name != "identity").collect();
     if encodings.len() > LAYERS_MAX {

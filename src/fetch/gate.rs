@@ -26,7 +26,7 @@ struct Gate {
 
 /// A place at a host, held while a request is under way.
 #[derive(Debug)]
-pub struct Place {
+pub struct HostPermit {
     gate: Arc<Gate>,
     _permit: Option<OwnedSemaphorePermit>,
 }
@@ -35,7 +35,7 @@ pub struct Place {
 /// another one beside it.
 const GRACE: Duration = Duration::from_millis(10);
 
-impl Drop for Place {
+impl Drop for HostPermit {
     fn drop(&mut self) {
         *self.gate.released.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
@@ -54,7 +54,7 @@ impl Gates {
     }
 
     /// Waits for a place at the host of `url`.
-    pub async fn enter(&self, url: &Url) -> Place {
+    pub async fn enter(&self, url: &Url) -> HostPermit {
         let gate = self.gate(url);
         // The semaphore is never closed: an error would only mean no limit.
         let permit = gate.places.clone().acquire_owned().await.ok();
@@ -62,7 +62,7 @@ impl Gates {
         if let Some(ready) = ready.filter(|ready| *ready > Instant::now()) {
             tokio::time::sleep_until(ready).await;
         }
-        Place { gate, _permit: permit }
+        HostPermit { gate, _permit: permit }
     }
 
     /// Waits until `delay` has passed since the last page of this host was asked for, in the order of the callers.

@@ -19,7 +19,7 @@ const FASTER_MAX: u64 = 2;
 
 /// The bounds between two polls of a source, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pace {
+pub struct PollBounds {
     pub interval: u64,
     pub min: u64,
     pub max: u64,
@@ -27,7 +27,7 @@ pub struct Pace {
     pub is_fixed: bool,
 }
 
-impl Pace {
+impl PollBounds {
     fn bounded(self, seconds: u64) -> u64 {
         seconds.clamp(self.min, self.max.max(self.min))
     }
@@ -35,7 +35,7 @@ impl Pace {
 
 /// What the last answer asked for.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Asked<'a> {
+pub struct ServerHints<'a> {
     /// `max-age` or `Expires`, in seconds.
     pub fresh_seconds: Option<u64>,
     pub hints: Option<&'a PollHints>,
@@ -59,7 +59,7 @@ fn later(now: Timestamp, seconds: u64) -> Timestamp {
 }
 
 /// After a success: the interval of the source, longer where the server or the feed asks for it.
-pub fn after_success(now: Timestamp, pace: Pace, rhythm: &Rhythm, asked: Asked) -> NextPoll {
+pub fn after_success(now: Timestamp, pace: PollBounds, rhythm: &Rhythm, asked: ServerHints) -> NextPoll {
     let (interval, why) = own_interval(now, pace, rhythm);
     let update_seconds = asked.hints.and_then(PollHints::update_seconds);
     let ttl_seconds = asked.hints.and_then(|hints| hints.ttl_minutes).map(|minutes| u64::from(minutes) * 60);
@@ -85,7 +85,7 @@ pub fn after_success(now: Timestamp, pace: Pace, rhythm: &Rhythm, asked: Asked) 
 }
 
 /// The configured interval, bent by how often the source really publishes.
-fn own_interval(now: Timestamp, pace: Pace, rhythm: &Rhythm) -> (u64, &'static str) {
+fn own_interval(now: Timestamp, pace: PollBounds, rhythm: &Rhythm) -> (u64, &'static str) {
     let configured = (pace.interval, "the interval of the source");
     if pace.is_fixed {
         return configured;
@@ -131,7 +131,7 @@ fn day_name(day: Weekday) -> &'static str {
 }
 
 /// After a failure: twice as long for each failure in a row, or as the server asks; within bounds.
-pub fn after_failure(now: Timestamp, pace: Pace, failures: u32, error: Option<&FetchError>) -> NextPoll {
+pub fn after_failure(now: Timestamp, pace: PollBounds, failures: u32, error: Option<&FetchError>) -> NextPoll {
     let is_unwelcome = match error {
         Some(FetchError::Gone) => return NextPoll { at: None, reason: "the server said that the source is gone for good".into() },
         Some(FetchError::Status { retry_after_seconds: Some(seconds), .. }) => {
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     const HOUR: u64 = 3600;
-    const PACE: Pace = Pace { interval: HOUR, min: 900, max: 7 * DAY_SECONDS, is_fixed: false };
+    const PACE: PollBounds = PollBounds { interval: HOUR, min: 900, max: 7 * DAY_SECONDS, is_fixed: false };
 
     fn now() -> Timestamp {
         "2022-10-20T08:00:00Z".parse().unwrap()
@@ -164,42 +164,46 @@ mod tests {
         next.at.map(|at| at.duration_since(now()).as_secs().unsigned_abs())
     }
 
-    fn after(asked: Asked) -> Option<u64> {
+    fn after(asked: ServerHints) -> Option<u64> {
         wait(after_success(now(), PACE, &Rhythm::default(), asked))
     }
 
     #[test]
     fn the_longest_wish_counts_within_bounds() {
-        assert_eq!(after(Asked::default()), Some(HOUR));
-        assert_eq!(after(Asked { fresh_seconds: Some(3 * HOUR), ..Asked::default() }), Some(3 * HOUR));
-        assert_eq!(after(Asked { fresh_seconds: Some(1), ..Asked::default() }), Some(HOUR));
-        assert_eq!(after(Asked { fresh_seconds: Some(u64::MAX), ..Asked::default() }), Some(7 * DAY_SECONDS), "an absurd max-age is capped at a week");
+        assert_eq!(after(ServerHints::default()), Some(HOUR));
+        assert_eq!(after(ServerHints { fresh_seconds: Some(3 * HOUR), ..ServerHints::default() }), Some(3 * HOUR));
+        assert_eq!(after(ServerHints { fresh_seconds: Some(1), ..ServerHints::default() }), Some(HOUR));
+        assert_eq!(
+            after(ServerHints { fresh_seconds: Some(u64::MAX), ..ServerHints::default() }),
+            Some(7 * DAY_SECONDS),
+            "an absurd max-age is capped at a week"
+        );
         let hints = PollHints { ttl_minutes: Some(120), update_period_seconds: Some(DAY_SECONDS), update_frequency: Some(4), ..PollHints::default() };
-        assert_eq!(after(Asked { hints: Some(&hints), ..Asked::default() }), Some(6 * HOUR));
-        assert_eq!(after(Asked { is_pushed: true, ..Asked::default() }), Some(24 * HOUR));
-        let eager = Pace { interval: 1, ..PACE };
-        assert_eq!(wait(after_success(now(), eager, &Rhythm::default(), Asked::default())), Some(900), "the floor");
+        assert_eq!(after(ServerHints { hints: Some(&hints), ..ServerHints::default() }), Some(6 * HOUR));
+        assert_eq!(after(ServerHints { is_pushed: true, ..ServerHints::default() }), Some(24 * HOUR));
+        let eager = PollBounds { interval: 1, ..PACE };
+        assert_eq!(wait(after_success(now(), eager, &Rhythm::default(), ServerHints::default())), Some(900), "the floor");
     }
 
     #[test]
     fn skipped_hours_and_days_are_waited_out() {
         let hints = PollHints { skip_hours: vec![9, 10], ..PollHints::default() };
-        assert_eq!(after(Asked { hints: Some(&hints), ..Asked::default() }), Some(3 * HOUR));
+        assert_eq!(after(ServerHints { hints: Some(&hints), ..ServerHints::default() }), Some(3 * HOUR));
         // 20 October 2022 is a Thursday.
         let hints = PollHints { skip_days: vec!["thursday".into(), "Friday".into()], ..PollHints::default() };
-        assert_eq!(after(Asked { hints: Some(&hints), ..Asked::default() }), Some(40 * HOUR));
+        assert_eq!(after(ServerHints { hints: Some(&hints), ..ServerHints::default() }), Some(40 * HOUR));
         let hints = PollHints { skip_hours: (0..24).collect(), ..PollHints::default() };
-        assert_eq!(after(Asked { hints: Some(&hints), ..Asked::default() }), Some(HOUR), "forbidding every hour forbids none");
+        assert_eq!(after(ServerHints { hints: Some(&hints), ..ServerHints::default() }), Some(HOUR), "forbidding every hour forbids none");
     }
 
     #[test]
     fn the_rhythm_of_the_source_bends_its_interval() {
         let quiet = |days: i64| Rhythm { news_at: Some(now() - SignedDuration::from_hours(24 * days)), ..Rhythm::default() };
-        let wait_of = |rhythm: &Rhythm, pace| wait(after_success(now(), pace, rhythm, Asked::default()));
+        let wait_of = |rhythm: &Rhythm, pace| wait(after_success(now(), pace, rhythm, ServerHints::default()));
         assert_eq!(wait_of(&quiet(3), PACE), Some(HOUR));
         assert_eq!(wait_of(&quiet(15), PACE), Some(2 * HOUR));
         assert_eq!(wait_of(&quiet(300), PACE), Some(4 * HOUR));
-        assert_eq!(wait_of(&quiet(300), Pace { is_fixed: true, ..PACE }), Some(HOUR));
+        assert_eq!(wait_of(&quiet(300), PollBounds { is_fixed: true, ..PACE }), Some(HOUR));
         let busy = Rhythm { news_at: Some(now()), news_gap_seconds: Some(1800), news_count: 9, since: None };
         assert_eq!(wait_of(&busy, PACE), Some(HOUR / 2));
         assert_eq!(wait_of(&Rhythm { news_count: 2, ..busy }, PACE), Some(HOUR));

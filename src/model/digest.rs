@@ -1,6 +1,6 @@
 //! A digest (a schedule over the channel), an issue of it, and a delivery (one issue to one recipient).
 
-use crate::text::primary_language;
+use crate::support::text::primary_language;
 
 use super::channel::Channel;
 use super::keys::DeliveryKey;

@@ -30,7 +30,7 @@ impl Identity {
 
 /// What is known of an entry before it is read again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known {
+pub struct StoredSummary {
     pub fingerprint: String,
     pub title: String,
     pub summary: String,
@@ -38,12 +38,12 @@ pub struct Known {
     pub date: Option<Timestamp>,
 }
 
-impl Known {
+impl StoredSummary {
     /// What will be known of an entry that was just read.
-    pub fn of(raw: &RawEntry, fingerprint: &str) -> Known {
+    pub fn of(raw: &RawEntry, fingerprint: &str) -> StoredSummary {
         let text = |text: &Option<RawText>| text.as_ref().map(|text| text.value.clone()).unwrap_or_default();
         let summary = if raw.summary.is_some() { &raw.summary } else { &raw.content };
-        Known {
+        StoredSummary {
             fingerprint: fingerprint.to_owned(),
             title: text(&raw.title),
             summary: text(summary),
@@ -120,7 +120,7 @@ pub struct Entry {
 impl Entry {
     /// What to call it: its title, else the start of its words; empty where it has neither.
     pub fn headline(&self) -> String {
-        if self.title.is_empty() { crate::text::shorten(&self.summary, HEADLINE_CHARS_MAX) } else { self.title.clone() }
+        if self.title.is_empty() { crate::support::text::shorten(&self.summary, HEADLINE_CHARS_MAX) } else { self.title.clone() }
     }
 
     /// The day that the entry speaks for itself, if it has one.

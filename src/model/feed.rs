@@ -8,7 +8,7 @@ use url::Url;
 /// The format that a document turned out to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
 #[serde(rename_all = "snake_case")]
-pub enum Format {
+pub enum FeedFormat {
     #[default]
     Unknown,
     Atom,
@@ -168,7 +168,7 @@ impl PollHints {
 /// A document read into entries. Partial is normal: `problems` says what was lost or mended.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RawFeed {
-    pub format: Format,
+    pub format: FeedFormat,
     pub title: Option<RawText>,
     pub description: Option<RawText>,
     pub links: Vec<Link>,

@@ -11,7 +11,7 @@ pub mod guard;
 pub mod key;
 pub mod keys;
 pub mod mail_address;
-pub mod outlet;
+pub mod publication;
 pub mod schedule;
 pub mod sketch;
 pub mod source;

@@ -8,7 +8,7 @@ use jiff::{Timestamp, ToSpan};
 
 /// The days of a schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Days {
+enum Weekdays {
     Daily,
     Weekly(Vec<Weekday>),
     /// A day of the month; in shorter months their last day.
@@ -31,7 +31,7 @@ struct CronDays {
 /// it, with a zone at its end: `*/30 8-18 * * mon-fri Europe/Paris`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
-    days: Days,
+    days: Weekdays,
     /// Ascending, at least one.
     times: Vec<Time>,
     zone: TimeZone,
@@ -50,7 +50,7 @@ impl fmt::Display for Schedule {
 impl Schedule {
     /// Mondays at eight, UTC.
     pub fn weekly() -> Schedule {
-        Schedule { days: Days::Weekly(vec![Weekday::Monday]), times: vec![Time::constant(8, 0, 0, 0)], zone: TimeZone::UTC, text: "Mon 08:00 UTC".into() }
+        Schedule { days: Weekdays::Weekly(vec![Weekday::Monday]), times: vec![Time::constant(8, 0, 0, 0)], zone: TimeZone::UTC, text: "Mon 08:00 UTC".into() }
     }
 
     /// Reads a schedule; the error says what is wrong with it. Without a zone it is UTC.
@@ -67,11 +67,11 @@ impl Schedule {
         let (days, rest) = match words.as_slice() {
             ["monthly", day, rest @ ..] => {
                 let day = day.parse::<i8>().ok().filter(|day| (1..=31).contains(day));
-                (Days::Monthly(day.ok_or_else(|| format!("\"{}\" is no day of a month", words[1]))?), rest)
+                (Weekdays::Monthly(day.ok_or_else(|| format!("\"{}\" is no day of a month", words[1]))?), rest)
             }
-            ["daily", rest @ ..] => (Days::Daily, rest),
-            [names, rest @ ..] if !names.contains(':') => (Days::Weekly(weekdays(names)?), rest),
-            rest => (Days::Daily, rest),
+            ["daily", rest @ ..] => (Weekdays::Daily, rest),
+            [names, rest @ ..] if !names.contains(':') => (Weekdays::Weekly(weekdays(names)?), rest),
+            rest => (Weekdays::Daily, rest),
         };
         let (time, zone) = match rest {
             [time] => (time, "UTC"),
@@ -86,9 +86,9 @@ impl Schedule {
     /// `daily`, `weekly` or `monthly`, whichever is nearest.
     pub fn name(&self) -> &'static str {
         match &self.days {
-            Days::Daily | Days::Cron(_) => "daily",
-            Days::Weekly(_) => "weekly",
-            Days::Monthly(_) => "monthly",
+            Weekdays::Daily | Weekdays::Cron(_) => "daily",
+            Weekdays::Weekly(_) => "weekly",
+            Weekdays::Monthly(_) => "monthly",
         }
     }
 
@@ -120,13 +120,13 @@ impl Schedule {
     }
 }
 
-impl Days {
+impl Weekdays {
     fn fit(&self, date: Date) -> bool {
         match self {
-            Days::Daily => true,
-            Days::Weekly(days) => days.contains(&date.weekday()),
-            Days::Monthly(day) => date.day() == (*day).min(date.days_in_month()),
-            Days::Cron(cron) => {
+            Weekdays::Daily => true,
+            Weekdays::Weekly(days) => days.contains(&date.weekday()),
+            Weekdays::Monthly(day) => date.day() == (*day).min(date.days_in_month()),
+            Weekdays::Cron(cron) => {
                 let has = |bits: u64, value: i8| bits & (1 << value) != 0;
                 let (day, weekday) = (has(cron.days, date.day()), has(cron.weekdays, date.weekday().to_sunday_zero_offset()));
                 let is_day = if cron.is_day_free || cron.is_weekday_free { day && weekday } else { day || weekday };
@@ -144,7 +144,7 @@ const MONTH_NAMES: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul"
 const DAY_NAMES: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
 /// The five fields of a cron line.
-fn cron(fields: [&str; 5]) -> Result<(Days, Vec<Time>), String> {
+fn cron(fields: [&str; 5]) -> Result<(Weekdays, Vec<Time>), String> {
     let [minutes, hours, days, months, weekdays] = fields;
     let weekday_bits = cron_field(weekdays, 0, 7, &DAY_NAMES)?;
     let cron = CronDays {
@@ -158,7 +158,7 @@ fn cron(fields: [&str; 5]) -> Result<(Days, Vec<Time>), String> {
     let (minutes, hours) = (cron_field(minutes, 0, 59, &[])?, cron_field(hours, 0, 23, &[])?);
     let times = (0..24i8).filter(|hour| hours & (1 << hour) != 0);
     let times = times.flat_map(|hour| (0..60i8).filter(|minute| minutes & (1 << minute) != 0).filter_map(move |minute| Time::new(hour, minute, 0, 0).ok()));
-    Ok((Days::Cron(cron), times.collect()))
+    Ok((Weekdays::Cron(cron), times.collect()))
 }
 
 /// One field: `*`, `5`, `1-5`, `*/15`, `mon,wed`; a bit for each value.

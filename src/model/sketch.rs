@@ -171,11 +171,11 @@ impl Sketch {
     }
 
     /// All traits that the entry is found by, sorted.
-    pub fn traits(&self) -> Vec<u32> {
-        let mut traits: Vec<u32> = self.shingles().chain(self.title_trait()).chain(self.own_anchors()).collect();
-        traits.sort_unstable();
-        traits.dedup();
-        traits
+    pub fn feature_table(&self) -> Vec<u32> {
+        let mut feature_table: Vec<u32> = self.shingles().chain(self.title_trait()).chain(self.own_anchors()).collect();
+        feature_table.sort_unstable();
+        feature_table.dedup();
+        feature_table
     }
 
     /// The sketch as numbers: its head, the ends of its parts, the parts.

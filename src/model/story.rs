@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 
-use crate::text::primary_language;
+use crate::support::text::primary_language;
 
 use super::entry::Entry;
 use super::keys::EntryKey;
-use super::subscriber::Tastes;
+use super::subscriber::Interests;
 use super::topic::TopicMatch;
 
 /// How an entry belongs to its story.
@@ -77,9 +77,9 @@ impl StoredEntry {
     }
 
     /// Whether a reader with these tastes wants this version; topics are the story's to match. What says no language is for all.
-    fn fits(&self, tastes: &Tastes) -> bool {
-        let speaks = tastes.languages.is_empty() || self.entry.language.is_none() || tastes.languages.iter().any(|language| self.is_in(language));
-        speaks && (tastes.partners.is_empty() || tastes.partners.contains(&self.partner))
+    fn fits(&self, interests: &Interests) -> bool {
+        let speaks = interests.languages.is_empty() || self.entry.language.is_none() || interests.languages.iter().any(|language| self.is_in(language));
+        speaks && (interests.partners.is_empty() || interests.partners.contains(&self.partner))
     }
 
     fn text_bytes(&self) -> usize {
@@ -118,39 +118,39 @@ impl Story {
     /// # Panics
     /// Never for a story from the store: it holds one version at least.
     pub fn version_for(&self, language: &str) -> &StoredEntry {
-        self.version_among(language, &Tastes::default())
+        self.version_among(language, &Interests::default())
     }
 
     /// The same, of the versions that fit some tastes; of all where none does.
     ///
     /// # Panics
     /// Never for a story from the store.
-    pub fn version_among(&self, language: &str, tastes: &Tastes) -> &StoredEntry {
+    pub fn version_among(&self, language: &str, interests: &Interests) -> &StoredEntry {
         let longest = self.versions.iter().map(StoredEntry::text_bytes).max().unwrap_or(0);
         let rank = |at: usize, version: &StoredEntry| {
             let is_teaser = version.text_bytes() * 2 < longest;
-            (!version.fits(tastes), !version.is_in(language), version.entry.title.is_empty(), version.is_syndicated(), is_teaser, at)
+            (!version.fits(interests), !version.is_in(language), version.entry.title.is_empty(), version.is_syndicated(), is_teaser, at)
         };
         let best = self.versions.iter().enumerate().min_by_key(|(at, version)| rank(*at, version));
         best.map(|(_, version)| version).expect("a story has a version")
     }
 
     /// The place in the order of entries at which this story became one for a reader with these tastes; `None` while it is not.
-    pub fn wanted_since(&self, tastes: &Tastes) -> Option<EntryKey> {
+    pub fn wanted_since(&self, interests: &Interests) -> Option<EntryKey> {
         let topics = self.topics();
         // What is of no topic is wanted by those who chose none.
-        let is_on_topic = if topics.is_empty() { tastes.topics.is_empty() } else { topics.iter().any(|matched| tastes.has_topic(&matched.topic)) };
-        self.versions.iter().filter(|version| is_on_topic && version.fits(tastes)).map(|version| version.order).min()
+        let is_on_topic = if topics.is_empty() { interests.topics.is_empty() } else { topics.iter().any(|matched| interests.has_topic(&matched.topic)) };
+        self.versions.iter().filter(|version| is_on_topic && version.fits(interests)).map(|version| version.order).min()
     }
 
     /// How much there is for a reader with these tastes in a story, to put the best first: several partners tell it, and it is
     /// of the topics that they asked for, for many reasons.
-    pub fn weight(&self, tastes: &Tastes) -> u32 {
+    pub fn weight(&self, interests: &Interests) -> u32 {
         let mut partners: Vec<&str> = self.versions.iter().map(|version| version.partner.as_str()).collect();
         partners.sort_unstable();
         partners.dedup();
         let others = u32::try_from(partners.len().saturating_sub(1)).unwrap_or(u32::MAX).min(PARTNERS_MAX);
-        let fit = self.topics().iter().filter(|matched| tastes.has_topic(&matched.topic)).map(|matched| matched.score).max();
+        let fit = self.topics().iter().filter(|matched| interests.has_topic(&matched.topic)).map(|matched| matched.score).max();
         others * PARTNER_WEIGHT + fit.unwrap_or(0).min(FIT_MAX)
     }
 

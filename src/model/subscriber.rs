@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::keys::EntryKey;
 use super::mail_address::Address;
 use super::schedule::Schedule;
-use crate::text::is_language_tag;
+use crate::support::text::is_language_tag;
 
 /// Whether mail goes to a subscriber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +44,7 @@ impl SubscriberState {
 
 /// Which stories a subscriber wants. An empty list means all. Lists are sorted, so that equal tastes are equal texts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Tastes {
+pub struct Interests {
     /// BCP 47 primary languages that a story must exist in.
     #[serde(default)]
     pub languages: Vec<String>,
@@ -59,9 +59,9 @@ pub struct Tastes {
     pub partners: Vec<String>,
 }
 
-impl Tastes {
+impl Interests {
     /// Equal tastes as equal values.
-    pub fn sorted(mut self) -> Tastes {
+    pub fn sorted(mut self) -> Interests {
         for list in [&mut self.languages, &mut self.topics, &mut self.without, &mut self.partners] {
             list.sort();
             list.dedup();
@@ -76,7 +76,7 @@ impl Tastes {
     }
 
     /// The tastes without a topic; `None` when nothing is left.
-    pub fn leave_topic(mut self, id: &str) -> Option<Tastes> {
+    pub fn leave_topic(mut self, id: &str) -> Option<Interests> {
         if self.topics.is_empty() {
             self.without.push(id.to_owned());
             return Some(self.sorted());
@@ -164,7 +164,7 @@ impl std::fmt::Display for Cadence {
 
 /// What can be chosen: the topics and partners of the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Offer {
+pub struct SubscriptionOptions {
     pub topics: Vec<String>,
     pub partners: Vec<String>,
 }
@@ -191,7 +191,7 @@ pub struct Choice {
 /// What is wrong with a choice: the field, and a sentence.
 pub type FieldFault = (&'static str, String);
 
-impl Offer {
+impl SubscriptionOptions {
     /// Reads a choice.
     ///
     /// # Errors
@@ -218,13 +218,13 @@ impl Offer {
         };
         match cadence {
             Ok(cadence) if faults.is_empty() => {
-                let tastes = Tastes {
+                let interests = Interests {
                     languages: choice.languages.clone(),
                     topics: choice.topics.clone(),
                     without: if choice.topics.is_empty() { choice.without.clone() } else { Vec::new() },
                     partners: choice.partners.clone(),
                 };
-                Ok(Preferences { language: language.to_owned(), tastes: tastes.sorted(), cadence })
+                Ok(Preferences { language: language.to_owned(), interests: interests.sorted(), cadence })
             }
             Ok(_) => Err(faults),
             Err(fault) => {
@@ -240,7 +240,7 @@ impl Offer {
 pub struct Preferences {
     /// BCP 47: of the mail itself, and of stories that exist in several.
     pub language: String,
-    pub tastes: Tastes,
+    pub interests: Interests,
     pub cadence: Cadence,
 }
 

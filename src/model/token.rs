@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::text::{hex, unhex};
+use crate::support::text::{hex, unhex};
 
 /// The purpose of the tokens that mails are left by: a digest and the hash of an address.
 pub const UNSUBSCRIBE: &str = "unsubscribe";

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::text::primary_language;
+use crate::support::text::primary_language;
 
 /// `[[topic]]` of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,11 +4,11 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::html::{EXCERPT_CHARS_MAX, SUMMARY_CHARS_MAX, Sanitizer, start_of_safe_html};
-use super::language::{Linguist, language_in_address};
+use super::language::{LanguageDetector, language_in_address};
 use crate::model::address::canonical_key;
 use crate::model::entry::{Alternate, Entry, Identity, Provenance};
 use crate::model::feed::{Person, RawEntry, RawText};
-use crate::text::{one_line, push_escaped};
+use crate::support::text::{one_line, push_escaped};
 
 /// What the source adds to what the entry says of itself.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +20,7 @@ pub struct Context<'a> {
     /// The address of the document, for what is still relative.
     pub base: Option<&'a Url>,
     /// Who checks the language by the words.
-    pub linguist: Option<&'a Linguist>,
+    pub language_detector: Option<&'a LanguageDetector>,
     /// The identity and the fingerprint under which it is known already: of what was listed, whatever was added since.
     pub listed: Option<(&'a Identity, &'a str)>,
 }
@@ -44,7 +44,7 @@ pub fn entry_id(source: &str, identity: &Identity) -> String {
     bytes.copy_from_slice(&digest[..16]);
     bytes[6] = (bytes[6] & 0x0F) | 0x80;
     bytes[8] = (bytes[8] & 0x3F) | 0x80;
-    let hex = crate::text::hex(&bytes);
+    let hex = crate::support::text::hex(&bytes);
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 
@@ -67,7 +67,7 @@ fn hash(parts: &[&str]) -> String {
         hasher.update((part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());
     }
-    crate::text::hex(&hasher.finalize()[..16])
+    crate::support::text::hex(&hasher.finalize()[..16])
 }
 
 /// Cleans one entry.
@@ -87,8 +87,8 @@ pub fn normalize(raw: &RawEntry, context: Context, sanitizer: &mut Sanitizer) ->
     };
     let title = raw.title.as_ref().map(|title| plain(title, sanitizer)).unwrap_or_default();
     let declared = language(raw, context);
-    let (language, language_confidence) = match context.linguist {
-        Some(linguist) => linguist.judge(declared.as_deref(), &format!("{title}. {summary}")),
+    let (language, language_confidence) = match context.language_detector {
+        Some(language_detector) => language_detector.judge(declared.as_deref(), &format!("{title}. {summary}")),
         None => (declared, None),
     };
     Entry {
@@ -143,7 +143,7 @@ pub fn plain(text: &RawText, sanitizer: &mut Sanitizer) -> String {
 fn language(raw: &RawEntry, context: Context) -> Option<String> {
     let said = raw.language.as_deref().or(context.language).map(|language| language.trim().replace('_', "-")).filter(|language| !language.is_empty());
     // Without somebody who looks at the words, an address alone is too little.
-    said.or_else(|| context.linguist.and_then(|_| language_in_address(raw.url()?)))
+    said.or_else(|| context.language_detector.and_then(|_| language_in_address(raw.url()?)))
 }
 
 fn alternates(raw: &RawEntry) -> Vec<Alternate> {
@@ -164,7 +164,7 @@ mod tests {
     use crate::model::feed::Link;
 
     fn context() -> Context<'static> {
-        Context { source: "s", language: Some("fr"), base: None, linguist: None, listed: None }
+        Context { source: "s", language: Some("fr"), base: None, language_detector: None, listed: None }
     }
 
     fn text(value: &str, is_html: bool) -> Option<RawText> {

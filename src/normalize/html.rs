@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use ammonia::{Builder, UrlRelative};
 use url::Url;
 
-use crate::text::{Line, bound_markup, named_reference, one_line, shorten};
+use crate::support::text::{LineBuffer, bound_markup, named_reference, one_line, shorten};
 
 /// Text kept of a summary that the source wrote, in characters: more is the article itself.
 pub const SUMMARY_CHARS_MAX: usize = 4000;
@@ -136,7 +136,7 @@ pub fn start_of_safe_html(html: &str, chars_max: usize) -> String {
 fn text_until(html: &str, chars_max: usize) -> String {
     const INLINE: [&str; 21] =
         ["a", "abbr", "b", "bdi", "bdo", "cite", "code", "del", "dfn", "em", "i", "ins", "kbd", "mark", "q", "s", "small", "span", "strong", "sub", "sup"];
-    let mut out = Line::default();
+    let mut out = LineBuffer::default();
     let (mut counted, mut chars) = (0, 0);
     let mut rest = html;
     while let Some(at) = memchr::memchr2(b'<', b'&', rest.as_bytes()) {

@@ -3,10 +3,10 @@
 
 use std::sync::OnceLock;
 
-use lingua::{IsoCode639_1, Language, LanguageDetector, LanguageDetectorBuilder};
+use lingua::{IsoCode639_1, Language, LanguageDetectorBuilder};
 
-use crate::little_words::{TOLD, languages_of};
-use crate::text::{fold_into, one_line, primary_language};
+use crate::support::stopwords::{TOLD, languages_of};
+use crate::support::text::{fold_into, one_line, primary_language};
 
 /// What is declared gives way to words that are so sure.
 const SURE: f32 = 0.97;
@@ -27,21 +27,21 @@ const TEXT_CHARS_MAX: usize = 200;
 /// The languages to tell apart where the configuration names fewer than two.
 const DEFAULT: [&str; 3] = ["fr", "en", "es"];
 
-struct Detector(LanguageDetector);
+struct Lingua(lingua::LanguageDetector);
 
-impl std::fmt::Debug for Detector {
+impl std::fmt::Debug for Lingua {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Detector(…)")
+        f.write_str("Lingua(…)")
     }
 }
 
 /// Tells languages apart, of those that are configured only. Its models are read when they are first asked.
 #[derive(Debug)]
-pub struct Linguist {
+pub struct LanguageDetector {
     languages: Vec<Language>,
     /// Where each of them stands in `TOLD`, if its little words are known.
     told: Vec<Option<usize>>,
-    detector: OnceLock<Detector>,
+    detector: OnceLock<Lingua>,
 }
 
 /// The start of a text, and what its little words say.
@@ -52,15 +52,15 @@ struct Start<'a> {
     little: [i32; TOLD.len()],
 }
 
-impl Default for Linguist {
+impl Default for LanguageDetector {
     fn default() -> Self {
-        Linguist::new(&[])
+        LanguageDetector::new(&[])
     }
 }
 
-impl Linguist {
+impl LanguageDetector {
     /// For languages by their tags; those that cannot be told are left out.
-    pub fn new(tags: &[String]) -> Linguist {
+    pub fn new(tags: &[String]) -> LanguageDetector {
         let known = |tags: &mut dyn Iterator<Item = &str>| {
             let mut languages: Vec<Language> = tags.filter_map(language_of).collect();
             languages.sort();
@@ -72,7 +72,7 @@ impl Linguist {
             languages = known(&mut tags.iter().map(String::as_str).chain(DEFAULT));
         }
         let told = languages.iter().map(|language| TOLD.iter().position(|tag| *tag == code(*language))).collect();
-        Linguist { languages, told, detector: OnceLock::new() }
+        LanguageDetector { languages, told, detector: OnceLock::new() }
     }
 
     /// The language of a text and how sure that is, 0 to 1; `None` for what has too few letters.
@@ -133,7 +133,7 @@ impl Linguist {
 
     /// What the models say, weighed by the little words.
     fn by_models(&self, start: &Start) -> Option<(String, f32)> {
-        let detector = self.detector.get_or_init(|| Detector(LanguageDetectorBuilder::from_languages(&self.languages).build()));
+        let detector = self.detector.get_or_init(|| Lingua(LanguageDetectorBuilder::from_languages(&self.languages).build()));
         let likely = detector.0.compute_language_confidence_values(one_line(start.text));
         let confidence = |language| likely.iter().find(|(known, _)| *known == language).map_or(0.0, |(_, confidence)| *confidence);
         let weighed = self.weighed(start, |language| confidence(language) + FLOOR);
@@ -203,8 +203,8 @@ mod tests {
 
     #[test]
     fn what_is_declared_is_checked_by_the_words() {
-        let linguist = Linguist::new(&["fr".into(), "en".into(), "es".into()]);
-        let judged = |declared: Option<&str>, text: &str| linguist.judge(declared, text).0;
+        let language_detector = LanguageDetector::new(&["fr".into(), "en".into(), "es".into()]);
+        let judged = |declared: Option<&str>, text: &str| language_detector.judge(declared, text).0;
         let french = "Les gouvernements locaux adoptent une déclaration politique à la fin du congrès";
         assert_eq!(judged(None, french).as_deref(), Some("fr"));
         assert_eq!(judged(Some("fr-CA"), french).as_deref(), Some("fr-CA"), "as exactly as it was said");
@@ -216,32 +216,32 @@ mod tests {
 
     const FRENCH: &str = "Les gouvernements locaux adoptent une déclaration politique à la fin du congrès";
 
-    fn linguist() -> Linguist {
-        Linguist::new(&["fr".into(), "en".into(), "es".into()])
+    fn language_detector() -> LanguageDetector {
+        LanguageDetector::new(&["fr".into(), "en".into(), "es".into()])
     }
 
     #[test]
     fn clear_little_words_answer_without_the_models() {
-        let linguist = linguist();
-        let all_seven = Linguist::new(&TOLD.map(String::from));
+        let language_detector = language_detector();
+        let all_seven = LanguageDetector::new(&TOLD.map(String::from));
         let german = "Die Gemeinden haben sich auf einen Plan für die nächsten fünf Jahre geeinigt, der nun vom Rat geprüft wird";
-        for (linguist, declared, text, want) in [
-            (&linguist, None, FRENCH, "fr"),
-            (&linguist, Some("fr-CA"), FRENCH, "fr-CA"),
-            (&linguist, Some("es"), "Alcaldes firman en Roma una declaración", "es"),
+        for (language_detector, declared, text, want) in [
+            (&language_detector, None, FRENCH, "fr"),
+            (&language_detector, Some("fr-CA"), FRENCH, "fr-CA"),
+            (&language_detector, Some("es"), "Alcaldes firman en Roma una declaración", "es"),
             (&all_seven, None, german, "de"),
             (&all_seven, Some("fr"), "Congrès de Rome : les villes et leurs données", "fr"),
         ] {
-            let (language, confidence) = linguist.judge(declared, text);
+            let (language, confidence) = language_detector.judge(declared, text);
             assert_eq!(language.as_deref(), Some(want), "{text}");
             assert!(confidence.is_some_and(|confidence| (0.7..=1.0).contains(&confidence)), "{confidence:?} for {text}");
-            assert!(linguist.detector.get().is_none(), "models were asked about {text}");
+            assert!(language_detector.detector.get().is_none(), "models were asked about {text}");
         }
     }
 
     #[test]
     fn a_lead_of_few_words_is_less_sure() {
-        let confidence = |text: &str| linguist().judge(Some("fr"), text).1.unwrap();
+        let confidence = |text: &str| language_detector().judge(Some("fr"), text).1.unwrap();
         let (few, many) = (confidence("Congrès mondial pour Bruxelles"), confidence(FRENCH));
         assert!(few < many && many > CLEAR, "{few} {many}");
     }
@@ -251,24 +251,24 @@ mod tests {
         for (declared, text, want) in
             [(Some("en"), FRENCH, "fr"), (None, "Gouvernements locaux, déclaration politique", "fr"), (Some("en"), "Three mayors debate Rome accords", "en")]
         {
-            let linguist = linguist();
-            let (language, confidence) = linguist.judge(declared, text);
-            assert!(linguist.detector.get().is_some(), "models were not asked about {text}");
+            let language_detector = language_detector();
+            let (language, confidence) = language_detector.judge(declared, text);
+            assert!(language_detector.detector.get().is_some(), "models were not asked about {text}");
             assert_eq!(language.as_deref(), Some(want), "{text}");
             assert!(confidence.is_some());
         }
         // Its "in", "so" and "die" are English too, and it is not English that it speaks most.
-        let linguist = linguist();
-        linguist.detect("In so einem Fall will die Stadt in Rom nicht mehr warten");
-        assert!(linguist.detector.get().is_some());
+        let language_detector = language_detector();
+        language_detector.detect("In so einem Fall will die Stadt in Rom nicht mehr warten");
+        assert!(language_detector.detector.get().is_some());
     }
 
     #[test]
     fn what_cannot_change_the_answer_is_not_asked() {
-        let linguist = linguist();
-        assert_eq!(linguist.judge(Some("en"), "Congrès mondial"), (Some("en".into()), None));
-        assert_eq!(linguist.judge(Some("sw"), FRENCH), (Some("sw".into()), None));
-        assert!(linguist.detector.get().is_none());
+        let language_detector = language_detector();
+        assert_eq!(language_detector.judge(Some("en"), "Congrès mondial"), (Some("en".into()), None));
+        assert_eq!(language_detector.judge(Some("sw"), FRENCH), (Some("sw".into()), None));
+        assert!(language_detector.detector.get().is_none());
     }
 
     #[test]

@@ -6,9 +6,9 @@ use atom_syndication::extension::{Extension, ExtensionMap};
 use atom_syndication::{Category, Content, Entry, Feed, FixedDateTime, Generator, Link, Person, Source as AtomSource, Text, TextType};
 use jiff::Timestamp;
 
-use super::{ATOM, Place, xml_safe};
+use super::{ATOM, DocumentLocation, xml_safe};
 use crate::model::story::{StoredEntry, Story};
-use crate::view::Frame;
+use crate::view::Catalog;
 
 const FEED_HISTORY: &str = "http://purl.org/syndication/history/1.0";
 const MEDIA: &str = "http://search.yahoo.com/mrss/";
@@ -17,21 +17,21 @@ const MEDIA: &str = "http://search.yahoo.com/mrss/";
 ///
 /// # Errors
 /// When the writer fails, which it does not in memory.
-pub fn render(frame: Frame, place: Place, stories: &[Story]) -> Result<Vec<u8>, atom_syndication::Error> {
-    let (channel, language) = (frame.channel, &place.outlet.language);
+pub fn render(catalog: Catalog, place: DocumentLocation, stories: &[Story]) -> Result<Vec<u8>, atom_syndication::Error> {
+    let (channel, language) = (catalog.channel, &place.publication.language);
     let updated = stories.iter().flat_map(|story| &story.versions).map(StoredEntry::updated).max().unwrap_or(Timestamp::UNIX_EPOCH);
-    let mut links: Vec<Link> = place.links(frame, ATOM).iter().map(|(rel, href)| link(href, rel, "application/atom+xml", None)).collect();
-    links.push(link(&place.address(frame, ""), "alternate", "text/html", Some(language)));
+    let mut links: Vec<Link> = place.links(catalog, ATOM).iter().map(|(rel, href)| link(href, rel, "application/atom+xml", None)).collect();
+    links.push(link(&place.address(catalog, ""), "alternate", "text/html", Some(language)));
     let feed = Feed {
-        title: plain(&place.title(frame), None),
+        title: plain(&place.title(catalog), None),
         subtitle: (!channel.description.is_empty()).then(|| plain(&channel.description, None)),
-        id: place.address(frame, ATOM),
+        id: place.address(catalog, ATOM),
         updated: date(updated),
         authors: vec![Person { name: xml_safe(&channel.title).into_owned(), ..Person::default() }],
         links,
         generator: Some(Generator { value: "courant".into(), uri: None, version: Some(env!("CARGO_PKG_VERSION").into()) }),
         lang: Some(language.clone()),
-        entries: stories.iter().map(|story| entry(frame, place, story)).collect(),
+        entries: stories.iter().map(|story| entry(catalog, place, story)).collect(),
         extensions: if place.archive.is_some() { extension("fh", "archive", BTreeMap::new()) } else { ExtensionMap::new() },
         namespaces: [("fh".to_owned(), FEED_HISTORY.to_owned()), ("media".to_owned(), MEDIA.to_owned())].into(),
         ..Feed::default()
@@ -44,8 +44,8 @@ fn extension(prefix: &str, name: &str, attrs: BTreeMap<String, String>) -> Exten
     [(prefix.to_owned(), [(name.to_owned(), vec![extension])].into())].into()
 }
 
-fn entry(frame: Frame, place: Place, story: &Story) -> Entry {
-    let shown = story.version_among(&place.outlet.language, &place.outlet.tastes);
+fn entry(catalog: Catalog, place: DocumentLocation, story: &Story) -> Entry {
+    let shown = story.version_among(&place.publication.language, &place.publication.interests);
     let e = &shown.entry;
     let language = e.language.as_deref();
     let title = e.headline();
@@ -56,9 +56,9 @@ fn entry(frame: Frame, place: Place, story: &Story) -> Entry {
         updated: date(shown.updated()),
         published: e.published.map(date),
         authors: authors(shown),
-        categories: story.topics().iter().map(|matched| category(frame, &matched.topic)).collect(),
+        categories: story.topics().iter().map(|matched| category(catalog, &matched.topic)).collect(),
         links: links(story, shown),
-        source: Some(source(frame, shown)),
+        source: Some(source(catalog, shown)),
         summary: (!e.summary.is_empty()).then(|| plain(&e.summary, language)),
         content: content(shown),
         extensions: thumbnail.unwrap_or_default(),
@@ -112,18 +112,18 @@ fn authors(shown: &StoredEntry) -> Vec<Person> {
     if named.is_empty() { vec![Person { name: xml_safe(&shown.partner).into_owned(), ..Person::default() }] } else { named }
 }
 
-fn category(frame: Frame, topic: &str) -> Category {
-    let known = frame.topics.iter().find(|known| known.id == topic);
+fn category(catalog: Catalog, topic: &str) -> Category {
+    let known = catalog.topics.iter().find(|known| known.id == topic);
     Category {
         term: topic.to_owned(),
-        scheme: Some(format!("{}/topics/", frame.channel.url)),
-        label: known.map(|known| known.label(&frame.channel.language).to_owned()),
+        scheme: Some(format!("{}/topics/", catalog.channel.url)),
+        label: known.map(|known| known.label(&catalog.channel.language).to_owned()),
     }
 }
 
 /// `atom:source` (RFC 4287 section 4.2.11): where the shown version comes from.
-fn source(frame: Frame, shown: &StoredEntry) -> AtomSource {
-    let configured = frame.sources.iter().find(|source| source.id == shown.entry.source);
+fn source(catalog: Catalog, shown: &StoredEntry) -> AtomSource {
+    let configured = catalog.sources.iter().find(|source| source.id == shown.entry.source);
     let address = configured.map_or_else(|| format!("urn:courant:source:{}", shown.entry.source), |source| source.url.to_string());
     AtomSource {
         title: plain(&shown.partner, None),

@@ -2,23 +2,23 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{JSON, Place};
+use super::{DocumentLocation, JSON};
 use crate::model::story::{StoredEntry, Story};
-use crate::view::Frame;
+use crate::view::Catalog;
 
 /// Renders the feed.
-pub fn render(frame: Frame, place: Place, stories: &[Story]) -> Vec<u8> {
+pub fn render(catalog: Catalog, place: DocumentLocation, stories: &[Story]) -> Vec<u8> {
     let mut feed = json!({
         "version": "https://jsonfeed.org/version/1.1",
-        "title": place.title(frame),
-        "home_page_url": place.address(frame, ""),
-        "feed_url": place.address(frame, JSON),
-        "language": place.outlet.language,
-        "authors": [{ "name": frame.channel.title }],
-        "items": stories.iter().map(|story| item(frame, place, story)).collect::<Vec<_>>(),
+        "title": place.title(catalog),
+        "home_page_url": place.address(catalog, ""),
+        "feed_url": place.address(catalog, JSON),
+        "language": place.publication.language,
+        "authors": [{ "name": catalog.channel.title }],
+        "items": stories.iter().map(|story| item(catalog, place, story)).collect::<Vec<_>>(),
     });
-    if !frame.channel.description.is_empty() {
-        feed["description"] = json!(frame.channel.description);
+    if !catalog.channel.description.is_empty() {
+        feed["description"] = json!(catalog.channel.description);
     }
     if let Some(hub) = place.hub {
         feed["hubs"] = json!([{ "type": "WebSub", "url": hub }]);
@@ -28,8 +28,8 @@ pub fn render(frame: Frame, place: Place, stories: &[Story]) -> Vec<u8> {
     bytes
 }
 
-fn item(frame: Frame, place: Place, story: &Story) -> Value {
-    let shown = story.version_among(&place.outlet.language, &place.outlet.tastes);
+fn item(catalog: Catalog, place: DocumentLocation, story: &Story) -> Value {
+    let shown = story.version_among(&place.publication.language, &place.publication.interests);
     let e = &shown.entry;
     let mut item = Map::new();
     let mut put = |key: &str, value: Value| {
@@ -51,7 +51,7 @@ fn item(frame: Frame, place: Place, story: &Story) -> Value {
     put("date_modified", json!(date(shown.updated())));
     put("language", json!(e.language));
     put("authors", authors(shown));
-    put("tags", json!(story.topics().iter().map(|matched| frame.topic_label(&matched.topic, &place.outlet.language)).collect::<Vec<_>>()));
+    put("tags", json!(story.topics().iter().map(|matched| catalog.topic_label(&matched.topic, &place.publication.language)).collect::<Vec<_>>()));
     let attachment = |enclosure: &crate::model::feed::Enclosure| {
         let mut attachment = json!({ "url": enclosure.url, "mime_type": enclosure.mime_type.as_deref().unwrap_or("application/octet-stream") });
         if let Some(size) = enclosure.size_in_bytes {

@@ -1,16 +1,16 @@
 //! Lists for programs: the sources as OPML 2.0, the pages as a sitemap.
 
-use crate::model::outlet::Outlet;
-use crate::text::escaped;
-use crate::view::Frame;
+use crate::model::publication::Publication;
+use crate::support::text::escaped;
+use crate::view::Catalog;
 
 /// Renders the sources that are read, by partner.
-pub fn opml(frame: Frame) -> Vec<u8> {
+pub fn opml(catalog: Catalog) -> Vec<u8> {
     let mut out = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<opml version=\"2.0\">\n<head><title>{}</title></head>\n<body>\n",
-        escaped(&super::xml_safe(&frame.channel.title))
+        escaped(&super::xml_safe(&catalog.channel.title))
     );
-    for source in frame.sources.iter().filter(|source| source.is_enabled) {
+    for source in catalog.sources.iter().filter(|source| source.is_enabled) {
         let name = escaped(&super::xml_safe(&source.partner));
         let url = escaped(source.url.as_str());
         let language = source.language.as_ref().map(|language| format!(" language=\"{}\"", escaped(language))).unwrap_or_default();
@@ -29,12 +29,12 @@ pub fn opml(frame: Frame) -> Vec<u8> {
 const ADDRESSES_MAX: usize = 50_000;
 
 /// Renders the pages: one of each outlet, one of each day that has stories.
-pub fn sitemap(frame: Frame, outlets: &[Outlet], days: &[(String, u64)]) -> Vec<u8> {
-    let pages = outlets.iter().map(|outlet| outlet.path.as_str().to_owned());
+pub fn sitemap(catalog: Catalog, publications: &[Publication], days: &[(String, u64)]) -> Vec<u8> {
+    let pages = publications.iter().map(|publication| publication.path.as_str().to_owned());
     let days = days.iter().map(|(day, _)| super::planet::day_path(day));
     let mut out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">\n".to_owned();
     for page in pages.chain(days).take(ADDRESSES_MAX) {
-        out.push_str(&format!("<url><loc>{}</loc></url>\n", escaped(&format!("{}/{page}", frame.channel.url))));
+        out.push_str(&format!("<url><loc>{}</loc></url>\n", escaped(&format!("{}/{page}", catalog.channel.url))));
     }
     out.push_str("</urlset>\n");
     out.into_bytes()

@@ -8,8 +8,8 @@ pub mod rss;
 
 use std::borrow::Cow;
 
-use crate::model::outlet::Outlet;
-use crate::view::Frame;
+use crate::model::publication::Publication;
+use crate::view::Catalog;
 
 /// File names within an outlet.
 pub const ATOM: &str = "atom.xml";
@@ -31,8 +31,8 @@ pub fn media_type(file: &str) -> Option<&'static str> {
 
 /// Where a document of an outlet stands, and its neighbours (RFC 5005).
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
-    pub outlet: &'a Outlet,
+pub struct DocumentLocation<'a> {
+    pub publication: &'a Publication,
     /// The number of an archive document; `None` for the feed itself, which changes.
     pub archive: Option<i64>,
     /// The newest archive document before this one; 0 when there is none.
@@ -46,22 +46,22 @@ pub fn archive_name(number: i64) -> String {
     format!("archive/{number}.xml")
 }
 
-impl Place<'_> {
+impl DocumentLocation<'_> {
     /// The address of a file of the outlet.
-    fn address(&self, frame: Frame, file: &str) -> String {
-        format!("{}/{}{file}", frame.channel.url, self.outlet.path)
+    fn address(&self, catalog: Catalog, file: &str) -> String {
+        format!("{}/{}{file}", catalog.channel.url, self.publication.path)
     }
 
     /// Relation and address of the links that all formats have: this document, the one that changes, the archive before it.
-    fn links(&self, frame: Frame, head: &str) -> Vec<(&'static str, String)> {
-        let current = self.address(frame, head);
+    fn links(&self, catalog: Catalog, head: &str) -> Vec<(&'static str, String)> {
+        let current = self.address(catalog, head);
         let mut links = match self.archive {
-            Some(number) => vec![("self", self.address(frame, &archive_name(number))), ("current", current.clone())],
+            Some(number) => vec![("self", self.address(catalog, &archive_name(number))), ("current", current.clone())],
             None => vec![("self", current.clone())],
         };
         links.push(("first", current));
         if self.before > 0 {
-            let before = self.address(frame, &archive_name(self.before));
+            let before = self.address(catalog, &archive_name(self.before));
             // For readers of pages (section 3) and of archives (section 4): older stories are the same way.
             links.push(("next", before.clone()));
             links.push(("prev-archive", before));
@@ -72,9 +72,9 @@ impl Place<'_> {
         links
     }
 
-    fn title(&self, frame: Frame) -> String {
-        let channel = &frame.channel.title;
-        if self.outlet.name.is_empty() { channel.clone() } else { format!("{channel} · {}", self.outlet.name) }
+    fn title(&self, catalog: Catalog) -> String {
+        let channel = &catalog.channel.title;
+        if self.publication.name.is_empty() { channel.clone() } else { format!("{channel} · {}", self.publication.name) }
     }
 }
 

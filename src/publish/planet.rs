@@ -3,13 +3,13 @@
 use serde::Serialize;
 
 use super::{ATOM, JSON, RSS};
-use crate::model::outlet::{Images, Outlet, OutletKind};
+use crate::model::publication::{Images, Publication, PublicationKind};
 use crate::model::story::Story;
-use crate::model::subscriber::Tastes;
+use crate::model::subscriber::Interests;
 use crate::model::token::{IMAGE, SigningKey};
-use crate::phrases::{Phrases, capitalized, language_of, long_date, phrases};
-use crate::templates::{TemplateError, Templates};
-use crate::view::{Frame, StoryView, view_among};
+use crate::support::i18n::{Phrases, capitalized, language_of, long_date, phrases};
+use crate::support::templates::{TemplateError, Templates};
+use crate::view::{Catalog, StoryView, view_among};
 
 /// Where the list of days stands.
 pub const DAYS: &str = "days/index.html";
@@ -22,15 +22,15 @@ pub fn day_path(day: &str) -> String {
 /// How pages are made: for whom, and with what around the stories.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting<'a> {
-    pub frame: Frame<'a>,
-    pub outlets: &'a [Outlet],
+    pub catalog: Catalog<'a>,
+    pub publications: &'a [Publication],
     pub images: Images,
     /// Signs the addresses of pictures that we hand on.
     pub key: &'a SigningKey,
 }
 
 #[derive(Serialize)]
-struct Page<'a> {
+struct PageContext<'a> {
     title: &'a str,
     heading: String,
     description: &'a str,
@@ -44,7 +44,7 @@ struct Page<'a> {
     feeds: Vec<FeedLink>,
     has_sign_up: bool,
     has_images: bool,
-    navigation: Vec<Section>,
+    navigation: Vec<PageSection>,
     days: Vec<Day>,
     list: Vec<DayLink>,
     query: &'a str,
@@ -60,13 +60,13 @@ struct FeedLink {
 }
 
 #[derive(Serialize)]
-struct Section {
+struct PageSection {
     label: &'static str,
-    links: Vec<Link>,
+    links: Vec<PageLink>,
 }
 
 #[derive(Serialize)]
-struct Link {
+struct PageLink {
     path: String,
     name: String,
     language: Option<String>,
@@ -97,17 +97,17 @@ const FEEDS: [FeedLink; 3] = [
 ///
 /// # Errors
 /// When a template of the operator's is at fault.
-pub fn outlet(setting: Setting, outlet: &Outlet, stories: &[Story], templates: &Templates) -> Result<String, TemplateError> {
-    let mut page = page(setting, &outlet.language, outlet.path.as_str());
-    page.heading = match outlet.kind {
-        OutletKind::Channel => String::new(),
-        OutletKind::Language => capitalized(language_of(&outlet.name)),
-        _ => outlet.name.clone(),
+pub fn publication(setting: Setting, publication: &Publication, stories: &[Story], templates: &Templates) -> Result<String, TemplateError> {
+    let mut page = page(setting, &publication.language, publication.path.as_str());
+    page.heading = match publication.kind {
+        PublicationKind::Channel => String::new(),
+        PublicationKind::Language => capitalized(language_of(&publication.name)),
+        _ => publication.name.clone(),
     };
     page.feeds = FEEDS.into();
-    page.days = by_day(setting, &outlet.language, &outlet.tastes, &page.root, stories);
+    page.days = by_day(setting, &publication.language, &publication.interests, &page.root, stories);
     for link in page.navigation.iter_mut().flat_map(|section| &mut section.links) {
-        link.is_here = link.path == outlet.path.as_str();
+        link.is_here = link.path == publication.path.as_str();
     }
     templates.render("planet/index.html", &page)
 }
@@ -117,10 +117,10 @@ pub fn outlet(setting: Setting, outlet: &Outlet, stories: &[Story], templates: &
 /// # Errors
 /// When a template of the operator's is at fault.
 pub fn day(setting: Setting, day: &str, stories: &[Story], templates: &Templates) -> Result<String, TemplateError> {
-    let language = &setting.frame.channel.language;
+    let language = &setting.catalog.channel.language;
     let mut page = page(setting, language, &day_path(day));
     page.heading = day.parse().map_or_else(|_| day.to_owned(), |date| long_date(date, language));
-    page.days = by_day(setting, language, &Tastes::default(), &page.root, stories);
+    page.days = by_day(setting, language, &Interests::default(), &page.root, stories);
     templates.render("planet/index.html", &page)
 }
 
@@ -129,7 +129,7 @@ pub fn day(setting: Setting, day: &str, stories: &[Story], templates: &Templates
 /// # Errors
 /// When a template of the operator's is at fault.
 pub fn days(setting: Setting, days: &[(String, u64)], templates: &Templates) -> Result<String, TemplateError> {
-    let language = &setting.frame.channel.language;
+    let language = &setting.catalog.channel.language;
     let mut page = page(setting, language, DAYS);
     page.heading = page.t["all_days"].to_owned();
     let link = |(day, count): &(String, u64)| DayLink {
@@ -149,38 +149,42 @@ pub fn search(setting: Setting, query: &str, language: &str, stories: &[Story], 
     let mut page = page(setting, language, "search");
     page.heading = page.t["search"].to_owned();
     (page.query, page.is_search) = (query, true);
-    let views = stories.iter().map(|story| shown(setting, story, language, &Tastes::default(), &page.root)).collect::<Vec<_>>();
+    let views = stories.iter().map(|story| shown(setting, story, language, &Interests::default(), &page.root)).collect::<Vec<_>>();
     if !views.is_empty() {
         page.days = vec![Day { day: String::new(), date: String::new(), stories: views }];
     }
     templates.render("planet/index.html", &page)
 }
 
-fn page<'a>(setting: Setting<'a>, language: &str, path: &str) -> Page<'a> {
-    let channel = setting.frame.channel;
+fn page<'a>(setting: Setting<'a>, language: &str, path: &str) -> PageContext<'a> {
+    let channel = setting.catalog.channel;
     let t = phrases(language);
-    let section = |kind: OutletKind, label: &str| Section {
+    let section = |kind: PublicationKind, label: &str| PageSection {
         label: t[label],
         links: setting
-            .outlets
+            .publications
             .iter()
-            .filter(|outlet| outlet.kind == kind)
-            .map(|outlet| Link {
-                path: outlet.path.as_str().to_owned(),
-                name: if kind == OutletKind::Language { capitalized(language_of(&outlet.name)) } else { named(setting.frame, outlet, language) },
-                language: (kind == OutletKind::Language).then(|| outlet.name.clone()),
+            .filter(|publication| publication.kind == kind)
+            .map(|publication| PageLink {
+                path: publication.path.as_str().to_owned(),
+                name: if kind == PublicationKind::Language {
+                    capitalized(language_of(&publication.name))
+                } else {
+                    named(setting.catalog, publication, language)
+                },
+                language: (kind == PublicationKind::Language).then(|| publication.name.clone()),
                 is_here: false,
             })
             .collect(),
     };
     let mut navigation = vec![
-        section(OutletKind::Language, "form_languages_nav"),
-        section(OutletKind::Topic, "form_topics"),
-        section(OutletKind::Feed, "selections"),
-        section(OutletKind::Partner, "form_partners"),
+        section(PublicationKind::Language, "form_languages_nav"),
+        section(PublicationKind::Topic, "form_topics"),
+        section(PublicationKind::Feed, "selections"),
+        section(PublicationKind::Partner, "form_partners"),
     ];
     navigation.retain(|section| !section.links.is_empty());
-    Page {
+    PageContext {
         title: &channel.title,
         heading: String::new(),
         description: &channel.description,
@@ -200,27 +204,27 @@ fn page<'a>(setting: Setting<'a>, language: &str, path: &str) -> Page<'a> {
 }
 
 /// Topics are called by their label in the language of the page.
-fn named(frame: Frame, outlet: &Outlet, language: &str) -> String {
-    let topic = outlet.tastes.topics.first().filter(|_| outlet.kind == OutletKind::Topic);
-    let topic = topic.and_then(|id| frame.topics.iter().find(|topic| topic.id == *id));
-    topic.map_or_else(|| outlet.name.clone(), |topic| topic.label(language).to_owned())
+fn named(catalog: Catalog, publication: &Publication, language: &str) -> String {
+    let topic = publication.interests.topics.first().filter(|_| publication.kind == PublicationKind::Topic);
+    let topic = topic.and_then(|id| catalog.topics.iter().find(|topic| topic.id == *id));
+    topic.map_or_else(|| publication.name.clone(), |topic| topic.label(language).to_owned())
 }
 
 /// Where pictures that we hand on stand; a token follows.
 pub const IMAGES: &str = "image/";
 
 /// A story with its picture where readers are to get it.
-fn shown(setting: Setting, story: &Story, language: &str, tastes: &Tastes, root: &str) -> StoryView {
-    let mut view = view_among(setting.frame, story, language, tastes);
+fn shown(setting: Setting, story: &Story, language: &str, interests: &Interests, root: &str) -> StoryView {
+    let mut view = view_among(setting.catalog, story, language, interests);
     if let Some(image) = view.image.as_mut().filter(|_| setting.images == Images::Proxy) {
         image.url = format!("{root}{IMAGES}{}", setting.key.sign(IMAGE, &image.url));
     }
     view
 }
 
-fn by_day(setting: Setting, language: &str, tastes: &Tastes, root: &str, stories: &[Story]) -> Vec<Day> {
+fn by_day(setting: Setting, language: &str, interests: &Interests, root: &str, stories: &[Story]) -> Vec<Day> {
     let mut days: Vec<Day> = Vec::new();
-    for story in stories.iter().map(|story| shown(setting, story, language, tastes, root)) {
+    for story in stories.iter().map(|story| shown(setting, story, language, interests, root)) {
         match days.last_mut() {
             Some(day) if day.day == story.day => day.stories.push(story),
             _ => days.push(Day { day: story.day.clone(), date: story.date.clone(), stories: vec![story] }),

@@ -7,14 +7,14 @@ use rss::extension::atom::{AtomExtension, Link};
 use rss::extension::{Extension, ExtensionMap};
 use rss::{Category, Channel, Enclosure, Guid, Item, Source};
 
-use super::{Place, RSS, xml_safe};
+use super::{DocumentLocation, RSS, xml_safe};
 use crate::model::story::{StoredEntry, Story};
-use crate::view::Frame;
+use crate::view::Catalog;
 
 const MEDIA: &str = "http://search.yahoo.com/mrss/";
 
 /// Renders the feed.
-pub fn render(frame: Frame, place: Place, stories: &[Story]) -> Vec<u8> {
+pub fn render(catalog: Catalog, place: DocumentLocation, stories: &[Story]) -> Vec<u8> {
     let updated = stories.iter().flat_map(|story| &story.versions).map(StoredEntry::updated).max();
     let link = |(rel, href): &(&str, String)| Link {
         rel: (*rel).to_owned(),
@@ -22,18 +22,18 @@ pub fn render(frame: Frame, place: Place, stories: &[Story]) -> Vec<u8> {
         mime_type: Some(if matches!(*rel, "prev-archive" | "next") { "application/atom+xml" } else { "application/rss+xml" }.into()),
         ..Link::default()
     };
-    let links = place.links(frame, RSS);
-    let description = if frame.channel.description.is_empty() { place.title(frame) } else { frame.channel.description.clone() };
+    let links = place.links(catalog, RSS);
+    let description = if catalog.channel.description.is_empty() { place.title(catalog) } else { catalog.channel.description.clone() };
     let channel = Channel {
-        title: safe(&place.title(frame)),
-        link: place.address(frame, ""),
+        title: safe(&place.title(catalog)),
+        link: place.address(catalog, ""),
         description: safe(&description),
-        language: Some(place.outlet.language.clone()),
+        language: Some(place.publication.language.clone()),
         last_build_date: updated.map(date),
         generator: Some(concat!("courant ", env!("CARGO_PKG_VERSION")).into()),
         docs: Some("https://www.rssboard.org/rss-specification".into()),
         atom_ext: Some(AtomExtension { links: links.iter().map(link).collect() }),
-        items: stories.iter().map(|story| item(frame, place, story)).collect(),
+        items: stories.iter().map(|story| item(catalog, place, story)).collect(),
         namespaces: [("media".to_owned(), MEDIA.to_owned())].into(),
         ..Channel::default()
     };
@@ -49,19 +49,19 @@ fn date(time: Timestamp) -> String {
     time.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
 }
 
-fn item(frame: Frame, place: Place, story: &Story) -> Item {
-    let shown = story.version_among(&place.outlet.language, &place.outlet.tastes);
+fn item(catalog: Catalog, place: DocumentLocation, story: &Story) -> Item {
+    let shown = story.version_among(&place.publication.language, &place.publication.interests);
     let e = &shown.entry;
     let title = e.headline();
     let category = |matched: &&crate::model::topic::TopicMatch| {
-        let name = frame.topic_label(&matched.topic, &place.outlet.language);
-        Category { name: safe(name), domain: Some(format!("{}/topics/", frame.channel.url)) }
+        let name = catalog.topic_label(&matched.topic, &place.publication.language);
+        Category { name: safe(name), domain: Some(format!("{}/topics/", catalog.channel.url)) }
     };
-    let source = frame.sources.iter().find(|source| source.id == e.source);
+    let source = catalog.sources.iter().find(|source| source.id == e.source);
     Item {
         title: Some(safe(&if title.is_empty() { "(untitled)".into() } else { unmistakable(&title) })),
         link: e.url.clone(),
-        description: (!e.summary.is_empty()).then(|| safe(&crate::text::escaped(&e.summary))),
+        description: (!e.summary.is_empty()).then(|| safe(&crate::support::text::escaped(&e.summary))),
         content: e.content_html.as_deref().map(safe),
         guid: Some(Guid { value: format!("urn:uuid:{}", story.id), permalink: false }),
         pub_date: Some(date(e.published.or(e.updated).unwrap_or(shown.first_seen))),
@@ -86,7 +86,7 @@ fn unmistakable(title: &str) -> String {
         let name = title[at + 1..].split(';').next().unwrap_or_default();
         !name.is_empty() && name.len() < title.len() - at - 1 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '#')
     });
-    if is_tag || is_reference { crate::text::escaped(title) } else { title.to_owned() }
+    if is_tag || is_reference { crate::support::text::escaped(title) } else { title.to_owned() }
 }
 
 fn thumbnail(url: &str) -> ExtensionMap {

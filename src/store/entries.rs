@@ -29,7 +29,7 @@ pub struct EntryFilter {
 
 /// Whether the HTML of entries is read as well: most of what is stored, and little of what is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Markup {
+pub enum MarkupScope {
     With,
     Without,
 }
@@ -136,8 +136,8 @@ fn identity_from(key: &str) -> Identity {
 }
 
 /// The columns of an entry, as `stored` reads them.
-fn columns(markup: Markup) -> String {
-    format!("{BEGINNING}, {}, {REST}", if markup == Markup::With { MARKUP } else { NO_MARKUP })
+fn columns(markup: MarkupScope) -> String {
+    format!("{BEGINNING}, {}, {REST}", if markup == MarkupScope::With { MARKUP } else { NO_MARKUP })
 }
 
 impl<A> Entries<'_, A> {
@@ -145,7 +145,7 @@ impl<A> Entries<'_, A> {
     pub fn each<E: From<StoreError>>(
         &self,
         filter: &EntryFilter,
-        markup: Markup,
+        markup: MarkupScope,
         mut visit: impl FnMut(StoredEntry) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
         let columns = columns(markup);
@@ -177,11 +177,11 @@ impl<A> Entries<'_, A> {
 
     /// The same, of an entry that may be gone.
     pub fn get_if_there(&self, key: EntryKey) -> Result<Option<StoredEntry>> {
-        self.db.row(&format!("SELECT {} FROM {TABLES} WHERE entry.pk = ?1", columns(Markup::With)), [key], stored)
+        self.db.row(&format!("SELECT {} FROM {TABLES} WHERE entry.pk = ?1", columns(MarkupScope::With)), [key], stored)
     }
 
     /// The entries after a place in the order.
-    pub fn after(&self, after: EntryKey, entries_max: usize, markup: Markup) -> Result<Vec<StoredEntry>> {
+    pub fn after(&self, after: EntryKey, entries_max: usize, markup: MarkupScope) -> Result<Vec<StoredEntry>> {
         let sql = format!("SELECT {} FROM {TABLES} WHERE entry.pk > ?1 ORDER BY entry.pk LIMIT {entries_max}", columns(markup));
         self.db.rows(&sql, [after], stored)
     }
@@ -223,17 +223,17 @@ impl<A> Entries<'_, A> {
     /// The story that an entry is in.
     pub fn story_of(&self, entry: EntryKey) -> Result<Story> {
         let key: StoryKey = self.db.one("SELECT story FROM entry WHERE pk = ?1", [entry], |row| row.get(0))?;
-        self.stories(&[key], Markup::With)?.pop().ok_or_else(|| StoreError::Corrupt("a story without an entry".into()))
+        self.stories(&[key], MarkupScope::With)?.pop().ok_or_else(|| StoreError::Corrupt("a story without an entry".into()))
     }
 
     /// Stories by their keys, in that order; those that went into another one are left out.
-    pub fn stories(&self, keys: &[StoryKey], markup: Markup) -> Result<Vec<Story>> {
+    pub fn stories(&self, keys: &[StoryKey], markup: MarkupScope) -> Result<Vec<Story>> {
         let mut stories: HashMap<StoryKey, Story> = self.stories_by_key(keys, markup)?;
         Ok(keys.iter().filter_map(|key| stories.remove(key)).collect())
     }
 
     /// The same, by key.
-    pub(super) fn stories_by_key(&self, keys: &[StoryKey], markup: Markup) -> Result<HashMap<StoryKey, Story>> {
+    pub(super) fn stories_by_key(&self, keys: &[StoryKey], markup: MarkupScope) -> Result<HashMap<StoryKey, Story>> {
         let sql = format!(
             "SELECT {}, entry.story FROM json_each(?1) AS wanted CROSS JOIN entry ON entry.story = wanted.value JOIN source ON source.id = entry.source
              JOIN story ON story.pk = entry.story ORDER BY entry.story, entry.pk",
@@ -259,7 +259,7 @@ impl<A> Entries<'_, A> {
              GROUP BY new.story ORDER BY min(new.sort_date) DESC, new.story DESC LIMIT {stories_max}"
         );
         let keys: Vec<StoryKey> = self.db.rows(&sql, params![seen, digest], |row| row.get(0))?;
-        self.stories(&keys, Markup::Without)
+        self.stories(&keys, MarkupScope::Without)
     }
 }
 
@@ -268,7 +268,7 @@ pub(super) fn published(db: &super::driver::Db, condition: &str, order: &str, pa
     let sql = format!(
         "SELECT {} FROM publication JOIN entry ON entry.story = publication.story JOIN source ON source.id = entry.source JOIN story ON story.pk = entry.story
          WHERE {condition} ORDER BY {order}, entry.pk",
-        columns(Markup::With)
+        columns(MarkupScope::With)
     );
     let mut stories: Vec<Story> = Vec::new();
     db.each(&sql, parameters, |row| {

@@ -73,7 +73,7 @@ pub struct EntryMark {
 
 /// An entry that has a feature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Posting {
+pub struct SlotPosting {
     pub entry: EntryKey,
     /// Days since 1970, or `NO_DAY`.
     pub day: i32,
@@ -83,9 +83,9 @@ pub struct Posting {
 
 /// The postings of several features, in one piece of memory that can be used again.
 #[derive(Debug, Default)]
-pub struct Postings {
+pub struct PostingBuffer {
     /// A row of room for each feature.
-    all: Vec<Posting>,
+    all: Vec<SlotPosting>,
     row: usize,
     /// How many there are of each feature, or `MANY`.
     counts: Vec<usize>,
@@ -106,14 +106,14 @@ struct Seen {
     slot: u32,
 }
 
-impl Postings {
+impl PostingBuffer {
     /// Those of each feature, in the order in which the features were asked for; `None` where there are more than can be told apart.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = Option<&[Posting]>> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Option<&[SlotPosting]>> {
         self.counts.iter().enumerate().map(|(at, count)| (*count != MANY).then(|| &self.all[at * self.row..][..*count]))
     }
 
     fn start(&mut self, features: usize, postings_max: usize) {
-        const NONE: Posting = Posting { entry: EntryKey::BEFORE_ALL, day: NO_DAY, source: 0, language: 0 };
+        const NONE: SlotPosting = SlotPosting { entry: EntryKey::BEFORE_ALL, day: NO_DAY, source: 0, language: 0 };
         self.row = postings_max;
         self.counts.clear();
         self.counts.resize(features, 0);
@@ -210,16 +210,16 @@ fn first_like(found: u64) -> usize {
 
 /// Days that are asked for: first by their marks, then by themselves.
 #[derive(Clone, Copy)]
-struct Days {
+struct DayRange {
     range: Option<(i32, i32)>,
     first: u32,
     width: u32,
 }
 
-impl Days {
-    fn new(range: Option<(i32, i32)>) -> Days {
+impl DayRange {
+    fn new(range: Option<(i32, i32)>) -> DayRange {
         let width = range.map_or(DAY_MARKS, |(first, last)| last.saturating_sub(first).max(0).unsigned_abs().min(DAY_MARKS));
-        Days { range, first: range.map_or(0, |(first, _)| first as u32 % DAY_MARKS), width }
+        DayRange { range, first: range.map_or(0, |(first, _)| first as u32 % DAY_MARKS), width }
     }
 
     /// The spans of anchors that are asked for in a segment.
@@ -262,7 +262,7 @@ struct Segment {
 
 /// What is known of a feature before an entry is added to those that have it.
 #[derive(Default)]
-struct Chain {
+struct ProbeChain {
     count: usize,
     is_stood_for: bool,
     /// A slot stands for all that there would be.
@@ -408,8 +408,8 @@ impl Segment {
     }
 
     /// Appends the postings of the features of `out.open`, the last first, where there is room. With days they are anchors.
-    fn read(&self, features: &[u32], days: Days, out: &mut Postings) {
-        let Postings { all, row, counts, open, asked, seen, places, found } = out;
+    fn read(&self, features: &[u32], days: DayRange, out: &mut PostingBuffer) {
+        let PostingBuffer { all, row, counts, open, asked, seen, places, found } = out;
         asked.clear();
         for at in open.iter() {
             let feature = features[*at as usize];
@@ -459,7 +459,8 @@ impl Segment {
             let at = *at as usize;
             let room = &mut all[at * *row..][counts[at]..*row];
             let marks = own.iter().filter_map(|place| self.mark(*place as usize)).filter(|mark| days.has(mark.day));
-            let put = room.iter_mut().zip(marks).map(|(room, EntryMark { entry, day, source, language, .. })| *room = Posting { entry, day, source, language });
+            let put =
+                room.iter_mut().zip(marks).map(|(room, EntryMark { entry, day, source, language, .. })| *room = SlotPosting { entry, day, source, language });
             counts[at] += put.count();
         }
     }
@@ -500,8 +501,8 @@ impl Segment {
         Some(place)
     }
 
-    fn chain(&self, feature: u32, is_of_kind: impl Fn(u64) -> bool, stands_for: impl Fn(usize, &EntryMark) -> bool) -> Chain {
-        let mut chain = Chain::default();
+    fn chain(&self, feature: u32, is_of_kind: impl Fn(u64) -> bool, stands_for: impl Fn(usize, &EntryMark) -> bool) -> ProbeChain {
+        let mut chain = ProbeChain::default();
         let end = self.each(feature, |slot, at| {
             if !is_of_kind(slot) {
                 return true;
@@ -597,7 +598,7 @@ fn bytes_of(words: &[u64]) -> Vec<u8> {
 
 /// What the index file says. Without an epoch, there is nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct State {
+struct IndexState {
     /// Which making of the index this is: no other has the same.
     epoch: u64,
     is_trusted: bool,
@@ -615,7 +616,7 @@ pub struct FeatureIndex {
     store: u64,
     boot: u64,
     sizes: Sizes,
-    state: State,
+    state: IndexState,
     /// The oldest first.
     segments: Vec<Segment>,
 }
@@ -634,7 +635,7 @@ impl FeatureIndex {
 
     fn with(folder: &Path, store_id: &str, boot: &str, sizes: Sizes) -> io::Result<FeatureIndex> {
         let (store, boot) = (hash64(store_id.as_bytes()), hash64(boot.as_bytes()));
-        let mut index = FeatureIndex { folder: folder.to_path_buf(), store, boot, sizes, state: State::default(), segments: Vec::new() };
+        let mut index = FeatureIndex { folder: folder.to_path_buf(), store, boot, sizes, state: IndexState::default(), segments: Vec::new() };
         index.refresh()?;
         Ok(index)
     }
@@ -658,7 +659,7 @@ impl FeatureIndex {
         match state.segments.iter().map(&mut open).collect() {
             Ok(segments) => (self.segments, self.state) = (segments, state),
             Err(error) => {
-                self.state = State::default();
+                self.state = IndexState::default();
                 return if is_broken(&error) { Ok(()) } else { Err(error) };
             }
         }
@@ -669,26 +670,26 @@ impl FeatureIndex {
         self.folder.join(format!("{number:010}.segment"))
     }
 
-    fn read_state(&self) -> io::Result<State> {
+    fn read_state(&self) -> io::Result<IndexState> {
         let bytes = match fs::read(self.folder.join("index")) {
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(State::default()),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(IndexState::default()),
             read => read?,
         };
         let words: Vec<u64> = bytes.as_chunks().0.iter().map(|word| u64::from_ne_bytes(*word)).collect();
-        let [_, _, _, _, epoch, is_trusted, made_to, next, ref segments @ .., _] = words[..] else { return Ok(State::default()) };
-        let state = State { epoch, is_trusted: is_trusted == 1, made_to: EntryKey(made_to as i64), next, segments: segments.to_vec() };
-        Ok(if bytes == self.state_bytes(&state) { state } else { State::default() })
+        let [_, _, _, _, epoch, is_trusted, made_to, next, ref segments @ .., _] = words[..] else { return Ok(IndexState::default()) };
+        let state = IndexState { epoch, is_trusted: is_trusted == 1, made_to: EntryKey(made_to as i64), next, segments: segments.to_vec() };
+        Ok(if bytes == self.state_bytes(&state) { state } else { IndexState::default() })
     }
 
-    fn state_bytes(&self, state: &State) -> Vec<u8> {
-        let State { epoch, is_trusted, made_to, next, segments } = state;
+    fn state_bytes(&self, state: &IndexState) -> Vec<u8> {
+        let IndexState { epoch, is_trusted, made_to, next, segments } = state;
         let words = [MAGIC, VERSION, self.store, self.boot, *epoch, u64::from(*is_trusted), made_to.0 as u64, *next];
         let mut bytes = [bytes_of(&words), bytes_of(segments)].concat();
         bytes.extend(hash64(&bytes).to_ne_bytes());
         bytes
     }
 
-    fn write_state(&mut self, state: State) -> io::Result<()> {
+    fn write_state(&mut self, state: IndexState) -> io::Result<()> {
         let bytes = self.state_bytes(&state);
         let mut file = File::options().write(true).create(true).truncate(false).open(self.folder.join("index"))?;
         file.write_all(&bytes)?;
@@ -714,13 +715,13 @@ impl FeatureIndex {
     /// When the disk fails; so with the others.
     pub fn set_made_to(&mut self, entry: EntryKey) -> io::Result<()> {
         self.start()?;
-        self.write_state(State { made_to: entry, ..self.state.clone() })
+        self.write_state(IndexState { made_to: entry, ..self.state.clone() })
     }
 
     /// Notes that all entries are in the index.
     pub fn set_trusted(&mut self) -> io::Result<()> {
         self.start()?;
-        self.write_state(State { is_trusted: true, ..self.state.clone() })
+        self.write_state(IndexState { is_trusted: true, ..self.state.clone() })
     }
 
     /// Begins anew: an empty index that is not trusted. Files that are there, of whatever origin, are removed.
@@ -736,7 +737,7 @@ impl FeatureIndex {
             }
         }
         let name = format!("{} {} {}", std::process::id(), MADE.fetch_add(1, Relaxed), old.epoch);
-        self.write_state(State { epoch: hash64(name.as_bytes()).max(1), next: old.next, ..State::default() })
+        self.write_state(IndexState { epoch: hash64(name.as_bytes()).max(1), next: old.next, ..IndexState::default() })
     }
 
     fn start(&mut self) -> io::Result<()> {
@@ -781,7 +782,7 @@ impl FeatureIndex {
     }
 
     /// Makes the file of a segment of what others hold; answers its number.
-    fn make(&self, state: &mut State, slots: usize, of: &[Segment]) -> io::Result<u64> {
+    fn make(&self, state: &mut IndexState, slots: usize, of: &[Segment]) -> io::Result<u64> {
         let number = state.next;
         let segment = Segment::new(number, state.epoch, slots)?;
         of.iter().for_each(|other| segment.take(other));
@@ -791,7 +792,7 @@ impl FeatureIndex {
     }
 
     /// Makes these the segments, but for the oldest where they have more slots together than there may be. Files of the others go.
-    fn put_segments(&mut self, mut state: State, slots_max: usize) -> io::Result<()> {
+    fn put_segments(&mut self, mut state: IndexState, slots_max: usize) -> io::Result<()> {
         let is_held = |number: &u64| self.segments.iter().any(|segment| segment.number == *number);
         let made = state.segments.iter().filter(|number| !is_held(number)).map(|number| Segment::open(&self.path(*number), *number, state.epoch));
         let made = made.collect::<io::Result<Vec<_>>>()?;
@@ -867,15 +868,15 @@ impl FeatureIndex {
     }
 
     /// Which segments may have entries of some days, as bits.
-    fn asked(&self, days: Days) -> u32 {
+    fn asked(&self, days: DayRange) -> u32 {
         self.segments.iter().enumerate().fold(0, |asked, (at, segment)| asked | u32::from(days.may_be_in(segment)) << at)
     }
 
     /// The entries that have each of these features, those that were added last first; what was in `out` is gone. Features of texts are
     /// asked for without days; anchors with the first and the last day of a span, and those without a day are found as well.
-    pub fn postings_of(&self, features: &[u32], days: Option<(i32, i32)>, postings_max: usize, out: &mut Postings) {
+    pub fn postings_of(&self, features: &[u32], days: Option<(i32, i32)>, postings_max: usize, out: &mut PostingBuffer) {
         out.start(features.len(), postings_max);
-        let days = Days::new(days);
+        let days = DayRange::new(days);
         let asked = self.asked(days);
         let segments = self.segments.iter().enumerate().rev().filter(|(at, _)| asked >> at & 1 == 1).map(|(_, segment)| segment);
         for segment in segments {
@@ -901,8 +902,8 @@ mod tests {
         }
 
         /// Appends the entries that have a feature, as `postings_of` finds them.
-        pub fn postings(&self, feature: u32, days: Option<(i32, i32)>, postings_max: usize, out: &mut Vec<Posting>) {
-            let mut found = Postings::default();
+        pub fn postings(&self, feature: u32, days: Option<(i32, i32)>, postings_max: usize, out: &mut Vec<SlotPosting>) {
+            let mut found = PostingBuffer::default();
             self.postings_of(&[feature], days, postings_max, &mut found);
             out.extend(found.iter().flatten().flatten());
         }
@@ -962,7 +963,7 @@ mod tests {
     fn has(index: &FeatureIndex, entry: i64) -> bool {
         let mut lists: Vec<Vec<i64>> = Vec::new();
         for (features, days) in [(&own(entry)[..15], None), (&own(entry)[15..], Some((entry as i32, entry as i32)))] {
-            let mut out = Postings::default();
+            let mut out = PostingBuffer::default();
             index.postings_of(features, days, 100, &mut out);
             lists.extend(out.iter().map(|list| list.unwrap().iter().map(|posting| posting.entry.0).collect::<Vec<i64>>()));
         }
@@ -1007,7 +1008,7 @@ mod tests {
         // Nothing is left of what only those had who are gone.
         let many: usize = index.segments.iter().map(|one| one.slots().iter().filter(|slot| mark_of(slot.load(Relaxed)) == MANY_MARK).count()).sum();
         assert!(many <= 10, "{many}");
-        let mut out = Postings::default();
+        let mut out = PostingBuffer::default();
         index.postings_of(&[4], Some(month(5_990)), 100, &mut out);
         assert!(out.iter().eq([None]));
     }
@@ -1020,7 +1021,7 @@ mod tests {
         (1..=8).for_each(|entry| index.add(&mark(entry), &[5, 0], &[6, 6]).unwrap());
         assert_eq!((found(&index, 5), found_within(&index, 6, month)), ((1..=8).rev().collect(), (1..=8).rev().collect()));
         (9..=20).for_each(|entry| index.add(&mark(entry), &[5, 0], &[6, 6]).unwrap());
-        let mut out = Postings::default();
+        let mut out = PostingBuffer::default();
         index.postings_of(&[7, 6], Some(month), 100, &mut out);
         assert!(out.iter().eq([Some(&[][..]), None]));
         assert_eq!((found(&index, 5), found(&index, 0)), ((1..=16).rev().collect(), (1..=16).rev().collect()));
@@ -1057,7 +1058,7 @@ mod tests {
         index.postings(5, None, 1, &mut out);
         index.postings(5, None, 2, &mut out);
         assert_eq!(out.iter().map(|posting| posting.entry.0).collect::<Vec<_>>(), [5, 5, 4]);
-        assert_eq!(out[0], Posting { entry: EntryKey(5), day: 103, source: 5, language: 7 });
+        assert_eq!(out[0], SlotPosting { entry: EntryKey(5), day: 103, source: 5, language: 7 });
     }
 
     #[test]

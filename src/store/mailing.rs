@@ -28,7 +28,7 @@ pub struct NewIssue<'a> {
 
 /// A delivery that is this worker's until it settles it or its lease ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Claimed {
+pub struct ClaimedDelivery {
     pub number: DeliveryKey,
     /// How many attempts there were with this one: whoever was overtaken is told by it.
     pub attempt: u32,
@@ -74,10 +74,10 @@ impl<A> Mailing<'_, A> {
     pub fn deliveries(&self, numbers: &[DeliveryKey], known: Option<&Arc<Issue>>) -> Result<Vec<Delivery>> {
         let sql = "SELECT issue.digest, recipient, message_id, attempts, issue.pk, created, delivery.pk
                    FROM json_each(?1) AS wanted CROSS JOIN delivery ON delivery.pk = wanted.value JOIN issue ON issue.pk = delivery.issue ORDER BY wanted.key";
-        type Parts = ((DigestId, String, String), u32, IssueKey, Timestamp, DeliveryKey);
+        type DeliveryRow = ((DigestId, String, String), u32, IssueKey, Timestamp, DeliveryKey);
         // Those that were erased in the meantime are gone.
         let read = |row: &Row| Ok(((row.get(0)?, row.get(1)?, row.get(2)?), row.get(3)?, row.get(4)?, time(row.get(5)?), row.get(6)?));
-        let rows: Vec<Parts> = self.db.rows(sql, [keys_text(numbers)], read)?;
+        let rows: Vec<DeliveryRow> = self.db.rows(sql, [keys_text(numbers)], read)?;
         let mut issues: HashMap<IssueKey, Arc<Issue>> = HashMap::new();
         let mut deliveries = Vec::with_capacity(rows.len());
         for ((digest, recipient, message_id), attempts, key, created, id) in rows {
@@ -158,21 +158,21 @@ impl Mailing<'_, Write> {
 
     /// Claims a delivery, if it is still due and nobody did since it had so many `attempts`: only one process gets it.
     /// `leased` is now by the clock of leases.
-    pub fn claim(&self, number: DeliveryKey, attempts: u32, worker: &str, now: Timestamp, leased: Timestamp) -> Result<Option<Claimed>> {
+    pub fn claim(&self, number: DeliveryKey, attempts: u32, worker: &str, now: Timestamp, leased: Timestamp) -> Result<Option<ClaimedDelivery>> {
         let sql = "UPDATE delivery SET state = 'sending', attempts = attempts + 1, lease_end = ?4, worker = ?5
                    WHERE pk = ?1 AND attempts = ?2 AND state IN ('pending', 'sending') AND (next_attempt <= ?3 OR next_attempt > ?6) AND lease_end <= ?7";
         let parameters = params![number, attempts, millis(now), millis(leased + LEASE), worker, millis(now + PAUSE_MAX), millis(leased)];
-        Ok((self.db.execute(sql, parameters)? == 1).then_some(Claimed { number, attempt: attempts + 1 }))
+        Ok((self.db.execute(sql, parameters)? == 1).then_some(ClaimedDelivery { number, attempt: attempts + 1 }))
     }
 
     /// Keeps what became of a delivery; `false` when another process had taken it over.
-    pub fn settle(&self, claimed: Claimed, state: DeliveryState, error: Option<&str>, next_attempt: Timestamp) -> Result<bool> {
+    pub fn settle(&self, claimed: ClaimedDelivery, state: DeliveryState, error: Option<&str>, next_attempt: Timestamp) -> Result<bool> {
         let sql = "UPDATE delivery SET state = ?3, last_error = ?4, next_attempt = ?5, lease_end = 0, worker = NULL WHERE pk = ?1 AND attempts = ?2 AND state = 'sending'";
         Ok(self.db.execute(sql, params![claimed.number, claimed.attempt, state.as_str(), error, millis(next_attempt)])? == 1)
     }
 
     /// Gives back a delivery of which nothing left: its attempt is not counted. `false` when another process had taken it over.
-    pub fn hand_back(&self, claimed: Claimed) -> Result<bool> {
+    pub fn hand_back(&self, claimed: ClaimedDelivery) -> Result<bool> {
         let sql = "UPDATE delivery SET state = 'pending', attempts = attempts - 1, lease_end = 0, worker = NULL WHERE pk = ?1 AND attempts = ?2 AND state = 'sending'";
         Ok(self.db.execute(sql, params![claimed.number, claimed.attempt])? == 1)
     }

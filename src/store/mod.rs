@@ -6,10 +6,10 @@ mod driver;
 mod entries;
 mod feature_index;
 mod hub;
+mod intake;
 mod leases;
 mod mailing;
 mod packed;
-mod placing;
 #[cfg(test)]
 mod plans;
 mod pool;
@@ -29,15 +29,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-pub use entries::{EntryFilter, Markup};
-pub use feature_index::{Posting, Postings};
+pub use entries::{EntryFilter, MarkupScope};
+pub use feature_index::{PostingBuffer, SlotPosting};
 pub use hub::Push;
+pub use intake::{EntryPlacement, Features, KeyHolder};
 pub use leases::{Lease, Queue};
-pub use mailing::{Claimed, NewIssue};
-pub use placing::{Features, Holder, Placement};
+pub use mailing::{ClaimedDelivery, NewIssue};
 pub use publishing::DirtyStory;
 pub use sources::{RobotsFile, SourceRow};
-pub use subscribers::{Group, GroupIssue, PAGE};
+pub use subscribers::{GroupIssue, InterestGroup, PAGE};
 pub use unit::{Moment, Read, Unit, Write};
 
 /// Why the store failed. The display says what to do where something can be done.

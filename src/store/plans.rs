@@ -11,11 +11,11 @@ use crate::model::entry::{Entry, Identity};
 use crate::model::key::{Key, KeyKind};
 use crate::model::keys::{DeliveryKey, EntryKey, IssueKey, Seq, StoryKey};
 use crate::model::mail_address::Address;
-use crate::model::outlet::OutletKey;
+use crate::model::publication::PublicationKey;
 use crate::model::sketch::Sketch;
 use crate::model::source::FetchState;
 use crate::model::story::{Relation, StoredEntry};
-use crate::model::subscriber::{Cadence, Consent, Preferences, Subscriber, SubscriberState, Tastes};
+use crate::model::subscriber::{Cadence, Consent, Interests, Preferences, Subscriber, SubscriberState};
 use crate::model::subscription::Subscription;
 
 /// Tables whose rows grow with time, or with the number of people. Sources, outlets, hosts and what an operator said are bounded
@@ -66,7 +66,7 @@ fn entry(number: i64) -> Entry {
 }
 
 fn subscriber() -> Subscriber {
-    let preferences = Preferences { language: "en".into(), tastes: Tastes::default(), cadence: Cadence::parse("Mon 08:00 UTC").unwrap() };
+    let preferences = Preferences { language: "en".into(), interests: Interests::default(), cadence: Cadence::parse("Mon 08:00 UTC").unwrap() };
     Subscriber {
         address: Address::parse("a@x.example").unwrap(),
         state: SubscriberState::Active,
@@ -80,15 +80,15 @@ fn subscriber() -> Subscriber {
 
 fn insert(unit: &Unit<Write>, number: i64, features: &Features) -> Result<()> {
     let story = format!("story-{number}");
-    let placement = Placement { story, relation: Relation::First, reason: None, is_announced: true, topics: &[], first_seen: at(number) };
-    unit.placing().insert(&entry(number), &placement, features).map(drop)
+    let placement = EntryPlacement { story, relation: Relation::First, reason: None, is_announced: true, topics: &[], first_seen: at(number) };
+    unit.intake().insert(&entry(number), &placement, features).map(drop)
 }
 
 /// Calls every method of every view.
 fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
     let (now, key) = (at(1_000), Key { value: "x.example/1".into(), kind: KeyKind::Own });
     let sketch = Sketch::default();
-    let (digest, channel) = (DigestId::from("d"), OutletKey::Channel);
+    let (digest, channel) = (DigestId::from("d"), PublicationKey::Channel);
     let features = Features { keys: std::slice::from_ref(&key), sketch: &sketch };
     let issue = Issue { subject: "S".into(), text: "T".into(), html: "H".into(), name: Some("n".into()) };
     store.write(|w| {
@@ -97,13 +97,13 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         w.sources().put_robots("o", &RobotsFile { text: None, expires: now })?;
         w.sources().put_notice("s", "n", now)?;
         (1..=3).try_for_each(|number| insert(w, number, &features))?;
-        w.placing().update(&entry(1), &[], &features, now)?;
-        w.placing().touch("s", &["guid:guid-1".into()], now)?;
-        w.placing().count_new("s", 3)?;
-        w.placing().forget_unsketched(EntryKey(1))?;
-        while w.placing().rebuild_features(10)? > 0 {}
-        w.placing().rebuild_features(10)?;
-        w.placing().merge_stories(StoryKey(1), &[StoryKey(2)])?;
+        w.intake().update(&entry(1), &[], &features, now)?;
+        w.intake().touch("s", &["guid:guid-1".into()], now)?;
+        w.intake().count_new("s", 3)?;
+        w.intake().forget_unsketched(EntryKey(1))?;
+        while w.intake().rebuild_features(10)? > 0 {}
+        w.intake().rebuild_features(10)?;
+        w.intake().merge_stories(StoryKey(1), &[StoryKey(2)])?;
         w.stories().put_job("j", "s", EntryKey(1))?;
         w.stories().end_job("j")?;
         w.stories().put_label(EntryKey(1), Some(&["t".to_owned()]), now)?;
@@ -115,7 +115,7 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         w.stories().move_entry(EntryKey(3), "story-other")?;
         w.stories().move_entry(EntryKey(3), "story-1")?;
         w.stories().put_label(EntryKey(1), None, now)?;
-        w.publishing().put_outlet(&channel, "c")?;
+        w.publishing().put_publication(&channel, "c")?;
         w.publishing().put_around("c")?;
         w.publishing().mark_all_dirty()?;
         w.publishing().publish_story(&channel, StoryKey(1), at(1))?;
@@ -185,37 +185,37 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         r.sources().list()?;
         r.sources().robots("o")?;
         let nothing = |_: StoredEntry| Ok::<_, StoreError>(());
-        r.entries().each(&EntryFilter::default(), Markup::With, nothing)?;
-        r.entries().each(&EntryFilter { source: Some("s".into()), since: Some(at(0)) }, Markup::Without, nothing)?;
-        r.entries().each(&EntryFilter { source: None, since: Some(at(0)) }, Markup::Without, nothing)?;
-        r.entries().after(EntryKey::BEFORE_ALL, 10, Markup::With)?;
+        r.entries().each(&EntryFilter::default(), MarkupScope::With, nothing)?;
+        r.entries().each(&EntryFilter { source: Some("s".into()), since: Some(at(0)) }, MarkupScope::Without, nothing)?;
+        r.entries().each(&EntryFilter { source: None, since: Some(at(0)) }, MarkupScope::Without, nothing)?;
+        r.entries().after(EntryKey::BEFORE_ALL, 10, MarkupScope::With)?;
         r.entries().find("00000001", 10)?;
         r.entries().find("https://x.example/1", 10)?;
         r.entries().last_before(now)?;
         r.entries().count()?;
         r.entries().story_of(EntryKey(1))?;
         r.entries().stories_since(EntryKey::BEFORE_ALL, Some(&digest), 10)?;
-        r.placing().known("s", &["guid:guid-1".to_owned()])?;
-        r.placing().known_items("s")?;
-        r.placing().unsketched(10)?;
-        r.placing().label("00000001-entry")?;
-        r.placing().sketch_languages()?;
-        r.placing().holders_of_key("x.example/1", 10)?;
-        r.placing().stories_of(&[EntryKey(1), EntryKey(2)])?;
-        r.placing().story_key_of(EntryKey(1))?;
-        r.placing().sketched(EntryKey(1))?;
-        r.placing().members(StoryKey(1), 10)?;
-        r.placing().story_id(StoryKey(1))?;
-        r.placing().title_of(EntryKey(1))?;
-        r.placing().has_rulings()?;
-        r.placing().is_kept_out("00000001-entry", StoryKey(1))?;
-        r.placing().are_kept_apart(StoryKey(1), StoryKey(2))?;
+        r.intake().known("s", &["guid:guid-1".to_owned()])?;
+        r.intake().known_items("s")?;
+        r.intake().unsketched(10)?;
+        r.intake().label("00000001-entry")?;
+        r.intake().sketch_languages()?;
+        r.intake().holders_of_key("x.example/1", 10)?;
+        r.intake().stories_of(&[EntryKey(1), EntryKey(2)])?;
+        r.intake().story_key_of(EntryKey(1))?;
+        r.intake().sketched(EntryKey(1))?;
+        r.intake().members(StoryKey(1), 10)?;
+        r.intake().story_id(StoryKey(1))?;
+        r.intake().title_of(EntryKey(1))?;
+        r.intake().has_rulings()?;
+        r.intake().is_kept_out("00000001-entry", StoryKey(1))?;
+        r.intake().are_kept_apart(StoryKey(1), StoryKey(2))?;
         r.stories().rulings()?;
         r.stories().labels()?;
         r.stories().job("j", "s")?;
         r.publishing().dirty_keys()?;
         r.publishing().dirty_stories(&[StoryKey(1)])?;
-        r.publishing().outlets()?;
+        r.publishing().publications()?;
         r.publishing().around()?;
         r.publishing().behind()?;
         r.publishing().last(&channel)?;
@@ -272,7 +272,7 @@ fn call_sites() -> Vec<(String, u32)> {
         ("hub", include_str!("hub.rs")),
         ("leases", include_str!("leases.rs")),
         ("mailing", include_str!("mailing.rs")),
-        ("placing", include_str!("placing.rs")),
+        ("intake", include_str!("intake.rs")),
         ("publishing", include_str!("publishing.rs")),
         ("sources", include_str!("sources.rs")),
         ("stories", include_str!("stories.rs")),

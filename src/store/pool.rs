@@ -102,7 +102,7 @@ impl Pool {
         limit: Option<Duration>,
         work: impl FnOnce(&Unit<Read>) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
-        let reader = Reader { pool: self, db: Some(self.take_reader()?) };
+        let reader = LentReader { pool: self, db: Some(self.take_reader()?) };
         let Some(db) = &reader.db else { return Err(StoreError::Busy.into()) };
         let transaction = Transaction::begin(db, "BEGIN")?;
         if let Some(limit) = limit {
@@ -180,12 +180,12 @@ impl Drop for Pool {
 }
 
 /// A reader on loan.
-struct Reader<'a> {
+struct LentReader<'a> {
     pool: &'a Pool,
     db: Option<Db>,
 }
 
-impl Drop for Reader<'_> {
+impl Drop for LentReader<'_> {
     fn drop(&mut self) {
         self.pool.readers.lock().unwrap_or_else(PoisonError::into_inner).idle.extend(self.db.take());
         self.pool.is_free.notify_one();

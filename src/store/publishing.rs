@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 use rusqlite::params;
 
-use super::entries::{Markup, published};
+use super::entries::{MarkupScope, published};
 use super::unit::{Publishing, Write};
 use super::values::keys_text;
 use super::{Result, Unit, millis, optional_time, time};
 use crate::model::keys::{EntryKey, Seq, StoryKey};
-use crate::model::outlet::OutletKey;
+use crate::model::publication::PublicationKey;
 use crate::model::story::Story;
 
 /// In the list of outlets, what stands around the stories of all.
@@ -36,12 +36,12 @@ impl<A> Publishing<'_, A> {
     /// Stories by their keys, without their HTML.
     pub fn dirty_stories(&self, keys: &[StoryKey]) -> Result<Vec<DirtyStory>> {
         let unit: Unit<A> = Unit::new(self.db, self.index);
-        let mut stories = unit.entries().stories_by_key(keys, Markup::Without)?;
+        let mut stories = unit.entries().stories_by_key(keys, MarkupScope::Without)?;
         Ok(keys.iter().map(|key| DirtyStory { key: *key, story: stories.remove(key) }).collect())
     }
 
     /// The outlets that are known: path, contents, archive documents.
-    pub fn outlets(&self) -> Result<Vec<(OutletKey, String, i64)>> {
+    pub fn publications(&self) -> Result<Vec<(PublicationKey, String, i64)>> {
         let sql = "SELECT path, contents, archived FROM outlet WHERE path <> ?1";
         self.db.rows(sql, [AROUND], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
     }
@@ -57,36 +57,36 @@ impl<A> Publishing<'_, A> {
     }
 
     /// The number of the last story of an outlet; `BEFORE_ALL` while there is none.
-    pub fn last(&self, outlet: &OutletKey) -> Result<Seq> {
-        Ok(self.db.row("SELECT published FROM outlet WHERE path = ?1", [outlet], |row| row.get(0))?.unwrap_or(Seq::BEFORE_ALL))
+    pub fn last(&self, publication: &PublicationKey) -> Result<Seq> {
+        Ok(self.db.row("SELECT published FROM outlet WHERE path = ?1", [publication], |row| row.get(0))?.unwrap_or(Seq::BEFORE_ALL))
     }
 
     /// The stories of an outlet whose numbers are from `first` to `last`, in that order.
-    pub fn between(&self, outlet: &OutletKey, first: Seq, last: Seq) -> Result<Vec<Story>> {
+    pub fn between(&self, publication: &PublicationKey, first: Seq, last: Seq) -> Result<Vec<Story>> {
         let condition = "publication.outlet = ?1 AND publication.seq BETWEEN ?2 AND ?3";
-        published(self.db, condition, "publication.seq", params![outlet, first, last])
+        published(self.db, condition, "publication.seq", params![publication, first, last])
     }
 
     /// The newest stories of an outlet, and with `after` all those after that number, the newest first.
-    pub fn newest(&self, outlet: &OutletKey, stories_max: usize, after: Option<Seq>) -> Result<Vec<Story>> {
+    pub fn newest(&self, publication: &PublicationKey, stories_max: usize, after: Option<Seq>) -> Result<Vec<Story>> {
         // Two questions, for one with an "or" would look at all that was ever published.
         let newest = format!("SELECT seq FROM publication WHERE outlet = ?1 ORDER BY sort_date DESC LIMIT {stories_max}");
-        let mut numbers: Vec<Seq> = self.db.rows(&newest, [outlet], |row| row.get(0))?;
+        let mut numbers: Vec<Seq> = self.db.rows(&newest, [publication], |row| row.get(0))?;
         if let Some(after) = after {
             let later = "SELECT seq FROM publication WHERE outlet = ?1 AND seq > ?2";
-            numbers.extend(self.db.rows(later, params![outlet, after], |row| row.get::<_, Seq>(0))?);
+            numbers.extend(self.db.rows(later, params![publication, after], |row| row.get::<_, Seq>(0))?);
         }
         numbers.sort_unstable();
         numbers.dedup();
         // The plus keeps the planner from walking all of the outlet by date, where a few numbers are wanted.
         let condition = "publication.outlet = ?1 AND publication.seq IN (SELECT value FROM json_each(?2))";
-        published(self.db, condition, "+publication.sort_date DESC, publication.story DESC", params![outlet, keys_text(&numbers)])
+        published(self.db, condition, "+publication.sort_date DESC, publication.story DESC", params![publication, keys_text(&numbers)])
     }
 
     /// The stories of the channel with a date in `[from, to)`, the newest first.
     pub fn within(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Story>> {
         let condition = "publication.outlet = ?1 AND publication.sort_date >= ?2 AND publication.sort_date < ?3";
-        published(self.db, condition, "publication.sort_date DESC, publication.story DESC", params![OutletKey::Channel, millis(from), millis(to)])
+        published(self.db, condition, "publication.sort_date DESC, publication.story DESC", params![PublicationKey::Channel, millis(from), millis(to)])
     }
 
     /// The days of the channel that have stories, in UTC, and how many; the newest first.
@@ -121,18 +121,18 @@ impl<A> Publishing<'_, A> {
             }
         }
         let unit: Unit<A> = Unit::new(self.db, self.index);
-        unit.entries().stories(&keys, Markup::Without)
+        unit.entries().stories(&keys, MarkupScope::Without)
     }
 }
 
 impl Publishing<'_, Write> {
     /// A feed is of this from now on; what it held as something else is forgotten.
-    pub fn put_outlet(&self, outlet: &OutletKey, contents: &str) -> Result<()> {
-        self.db.execute("DELETE FROM publication WHERE outlet = ?1", [outlet])?;
-        if *outlet == OutletKey::Channel {
+    pub fn put_publication(&self, publication: &PublicationKey, contents: &str) -> Result<()> {
+        self.db.execute("DELETE FROM publication WHERE outlet = ?1", [publication])?;
+        if *publication == PublicationKey::Channel {
             self.db.execute("DELETE FROM published_day", [])?;
         }
-        self.put_contents(outlet.as_str(), contents)
+        self.put_contents(publication.as_str(), contents)
     }
 
     /// Keeps what stands around the stories of all outlets.
@@ -154,24 +154,24 @@ impl Publishing<'_, Write> {
     }
 
     /// Puts a story into an outlet, at its end if it was not there; answers the date that it was sorted by before.
-    pub fn publish_story(&self, outlet: &OutletKey, story: StoryKey, sort_date: Timestamp) -> Result<Option<Timestamp>> {
+    pub fn publish_story(&self, publication: &PublicationKey, story: StoryKey, sort_date: Timestamp) -> Result<Option<Timestamp>> {
         let date = millis(sort_date);
         let known = "SELECT sort_date FROM publication WHERE story = ?1 AND outlet = ?2";
-        let known: Option<i64> = self.db.row(known, params![story, outlet], |row| row.get(0))?;
-        if *outlet == OutletKey::Channel && known != Some(date) {
+        let known: Option<i64> = self.db.row(known, params![story, publication], |row| row.get(0))?;
+        if *publication == PublicationKey::Channel && known != Some(date) {
             self.count_day(known, -1)?;
             self.count_day(Some(date), 1)?;
         }
         match known {
             Some(known) if known == date => {}
             Some(_) => {
-                self.db.execute("UPDATE publication SET sort_date = ?3 WHERE story = ?1 AND outlet = ?2", params![story, outlet, date])?;
+                self.db.execute("UPDATE publication SET sort_date = ?3 WHERE story = ?1 AND outlet = ?2", params![story, publication, date])?;
             }
             None => {
                 let next = "UPDATE outlet SET published = published + 1 WHERE path = ?1 RETURNING published";
-                let seq: Seq = self.db.one(next, [outlet], |row| row.get(0))?;
+                let seq: Seq = self.db.one(next, [publication], |row| row.get(0))?;
                 let insert = "INSERT INTO publication (outlet, seq, story, sort_date) VALUES (?1, ?2, ?3, ?4)";
-                self.db.execute(insert, params![outlet, seq, story, date])?;
+                self.db.execute(insert, params![publication, seq, story, date])?;
             }
         }
         Ok(optional_time(known))
@@ -188,12 +188,12 @@ impl Publishing<'_, Write> {
     }
 
     /// Takes a story that is no more out of all outlets; answers which those were, and the date that it was sorted by.
-    pub fn withdraw_story(&self, story: StoryKey) -> Result<(Vec<OutletKey>, Option<Timestamp>)> {
+    pub fn withdraw_story(&self, story: StoryKey) -> Result<(Vec<PublicationKey>, Option<Timestamp>)> {
         let sql = "DELETE FROM publication WHERE story = ?1 RETURNING outlet, sort_date";
-        let rows = self.db.rows(sql, [story], |row| Ok((row.get::<_, OutletKey>(0)?, row.get::<_, i64>(1)?)))?;
-        let date = rows.iter().find(|(outlet, _)| *outlet == OutletKey::Channel).map(|(_, date)| *date);
+        let rows = self.db.rows(sql, [story], |row| Ok((row.get::<_, PublicationKey>(0)?, row.get::<_, i64>(1)?)))?;
+        let date = rows.iter().find(|(publication, _)| *publication == PublicationKey::Channel).map(|(_, date)| *date);
         self.count_day(date, -1)?;
-        Ok((rows.into_iter().map(|(outlet, _)| outlet).collect(), date.map(time)))
+        Ok((rows.into_iter().map(|(publication, _)| publication).collect(), date.map(time)))
     }
 
     /// Notes that a story is published as it is.
@@ -217,8 +217,8 @@ impl Publishing<'_, Write> {
     }
 
     /// Notes how many archive documents of an outlet stand.
-    pub fn set_archives(&self, outlet: &OutletKey, count: i64) -> Result<()> {
-        self.db.execute("UPDATE outlet SET archived = ?2 WHERE path = ?1", params![outlet, count])?;
+    pub fn set_archives(&self, publication: &PublicationKey, count: i64) -> Result<()> {
+        self.db.execute("UPDATE outlet SET archived = ?2 WHERE path = ?1", params![publication, count])?;
         Ok(())
     }
 

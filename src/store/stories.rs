@@ -66,7 +66,7 @@ impl Stories<'_, Write> {
 
     fn mark_dirty(&self, story: StoryKey) -> Result<()> {
         let unit: Unit<Write> = Unit::new(self.db, self.index);
-        unit.placing().mark_dirty(story)
+        unit.intake().mark_dirty(story)
     }
 
     /// Notes that digests told a story, without telling it: it was there, and not for them, when they last went out.
@@ -82,7 +82,7 @@ impl Stories<'_, Write> {
     /// story that is left empty is gone.
     pub fn move_entry(&self, entry: EntryKey, story_id: &str) -> Result<()> {
         let unit: Unit<Write> = Unit::new(self.db, self.index);
-        let to = unit.placing().story_key(story_id)?;
+        let to = unit.intake().story_key(story_id)?;
         let from: StoryKey = self.db.one("SELECT story FROM entry WHERE pk = ?1", [entry], |row| row.get(0))?;
         if from == to {
             return Ok(());

@@ -8,17 +8,17 @@ use super::{Result, StoreError, Unit, millis, time};
 use crate::model::digest::{DigestId, Issue, Scope};
 use crate::model::keys::{DeliveryKey, EntryKey, IssueKey};
 use crate::model::mail_address::Address;
-use crate::model::subscriber::{Cadence, Consent, Preferences, Subscriber, SubscriberState, Tastes};
+use crate::model::subscriber::{Cadence, Consent, Interests, Preferences, Subscriber, SubscriberState};
 
 /// Subscribers who are due now and get the same issue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Group {
+pub struct InterestGroup {
     pub language: String,
-    pub tastes: Tastes,
+    pub interests: Interests,
     /// Their last issue looked at the entries up to this one.
     pub seen: EntryKey,
     /// The tastes as they are stored.
-    tastes_text: String,
+    interests_text: String,
 }
 
 /// What a group gets.
@@ -39,23 +39,23 @@ const COLUMNS: &str = "pk, address, state, language, tastes, schedule, seen, las
 
 /// A row; what was tampered with is an error and not a guess, for mail would go to the wrong people.
 fn subscriber(row: &Row) -> rusqlite::Result<std::result::Result<(i64, Subscriber), String>> {
-    let (address, state, tastes, schedule): (String, String, String, String) = (row.get(1)?, row.get(2)?, row.get(4)?, row.get(5)?);
+    let (address, state, interests, schedule): (String, String, String, String) = (row.get(1)?, row.get(2)?, row.get(4)?, row.get(5)?);
     let read = || {
         Ok::<_, String>((
             Address::parse(&address)?,
             SubscriberState::parse(&state).ok_or_else(|| format!("no state is called \"{state}\""))?,
-            serde_json::from_str(&tastes).map_err(|error| error.to_string())?,
+            serde_json::from_str(&interests).map_err(|error| error.to_string())?,
             Cadence::parse(&schedule)?,
         ))
     };
-    let (address, state, tastes, cadence) = match read() {
+    let (address, state, interests, cadence) = match read() {
         Ok(read) => read,
         Err(error) => return Ok(Err(error)),
     };
     let subscriber = Subscriber {
         address,
         state,
-        preferences: Preferences { language: row.get(3)?, tastes, cadence },
+        preferences: Preferences { language: row.get(3)?, interests, cadence },
         seen: row.get(6)?,
         last_issue: row.get::<_, Option<i64>>(7)?.map(time),
         created: time(row.get(8)?),
@@ -64,8 +64,8 @@ fn subscriber(row: &Row) -> rusqlite::Result<std::result::Result<(i64, Subscribe
     Ok(Ok((row.get(0)?, subscriber)))
 }
 
-fn tastes_text(tastes: &Tastes) -> String {
-    serde_json::to_string(tastes).unwrap_or_default()
+fn interests_text(interests: &Interests) -> String {
+    serde_json::to_string(interests).unwrap_or_default()
 }
 
 /// No cadence puts a slot further ahead: one that is was written under a wrong clock.
@@ -93,7 +93,7 @@ impl<A> Subscribers<'_, A> {
     }
 
     /// Some of the groups of subscribers that are due, those that waited longest first.
-    pub fn due_groups(&self, now: Timestamp, groups_max: usize) -> Result<Vec<Group>> {
+    pub fn due_groups(&self, now: Timestamp, groups_max: usize) -> Result<Vec<InterestGroup>> {
         let due = |limit: &str| format!("SELECT language, tastes, seen FROM subscriber WHERE state = 'active' AND next_slot {limit}");
         let sql = format!(
             "SELECT language, tastes, seen FROM ({} UNION ALL {}) GROUP BY seen, tastes, language ORDER BY seen LIMIT {groups_max}",
@@ -101,9 +101,9 @@ impl<A> Subscribers<'_, A> {
             due("> ?2")
         );
         let rows = self.db.rows(&sql, params![millis(now), millis(now + SLOT_AHEAD_MAX)], |row| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?)))?;
-        let group = |(language, tastes_text, seen): (String, String, EntryKey)| {
-            let tastes = serde_json::from_str(&tastes_text).map_err(|error| StoreError::Corrupt(format!("a subscriber's tastes: {error}")))?;
-            Ok(Group { language, tastes, seen, tastes_text })
+        let group = |(language, interests_text, seen): (String, String, EntryKey)| {
+            let interests = serde_json::from_str(&interests_text).map_err(|error| StoreError::Corrupt(format!("a subscriber's tastes: {error}")))?;
+            Ok(InterestGroup { language, interests, seen, interests_text })
         };
         rows.into_iter().map(group).collect()
     }
@@ -191,7 +191,7 @@ impl Subscribers<'_, Write> {
             hash,
             subscriber.state.as_str(),
             subscriber.preferences.language,
-            tastes_text(&subscriber.preferences.tastes),
+            interests_text(&subscriber.preferences.interests),
             subscriber.preferences.cadence.to_string(),
             subscriber.seen,
             millis(next_slot),
@@ -246,12 +246,12 @@ impl Subscribers<'_, Write> {
     /// Gives some members of a group their issue, or a slot without one: the issue, a delivery for each and their places in the
     /// order of entries. Answers how many there were, `PAGE` when there may be more; a member whom another process served in
     /// the meantime is none.
-    pub fn fill_group(&self, group: &Group, new: &GroupIssue, message_id: impl Fn(IssueKey, &str) -> String) -> Result<usize> {
+    pub fn fill_group(&self, group: &InterestGroup, new: &GroupIssue, message_id: impl Fn(IssueKey, &str) -> String) -> Result<usize> {
         let sql = format!(
             "SELECT pk, address, schedule FROM subscriber WHERE tastes = ?1 AND language = ?2 AND seen = ?3 AND state = 'active'
              AND (next_slot <= ?4 OR next_slot > ?5) ORDER BY pk LIMIT {PAGE}"
         );
-        let parameters = params![group.tastes_text, group.language, group.seen, millis(new.now), millis(new.now + SLOT_AHEAD_MAX)];
+        let parameters = params![group.interests_text, group.language, group.seen, millis(new.now), millis(new.now + SLOT_AHEAD_MAX)];
         let members = self.db.rows(&sql, parameters, |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)))?;
         // An issue for nobody is none.
         let Some(_) = members.first() else { return Ok(0) };

@@ -52,7 +52,7 @@ views! {
     /// What is stored, as it is listed and looked up.
     Entries, entries;
     /// New and edited entries, and whom they are placed with.
-    Placing, placing;
+    Intake, intake;
     /// What operators say, and long jobs over all entries.
     Stories, stories;
     /// What is published where, and what is behind.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::model::digest::{DigestId, Scope};
 use crate::model::keys::{DeliveryKey, EntryKey, IssueKey, Seq, StoryKey};
-use crate::model::outlet::OutletKey;
+use crate::model::publication::PublicationKey;
 
 /// What a row is known by: a number.
 pub(super) trait RowKey: Display {}
@@ -58,8 +58,8 @@ macro_rules! from_text {
     };
 }
 
-to_text!(DigestId, Scope, OutletKey);
-from_text!(DigestId, OutletKey);
+to_text!(DigestId, Scope, PublicationKey);
+from_text!(DigestId, PublicationKey);
 
 /// Texts as one parameter: a statement for any number of them.
 pub(super) fn texts(all: &[impl Serialize]) -> String {

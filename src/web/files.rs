@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use crate::publish;
-use crate::text::{hex, percent_decoded};
+use crate::support::text::{hex, percent_decoded};
 
 /// Held in memory at most, in bytes; beyond it all is let go, and read again as it is asked for.
 const HELD_BYTES_MAX: usize = 128 << 20;
@@ -53,10 +53,10 @@ struct File {
     is_text: bool,
     cache_control: HeaderValue,
     last_modified: HeaderValue,
-    plain: Form,
-    gzip: OnceLock<Option<Form>>,
-    brotli: OnceLock<Option<Form>>,
-    zstd: OnceLock<Option<Form>>,
+    plain: Encoded,
+    gzip: OnceLock<Option<Encoded>>,
+    brotli: OnceLock<Option<Encoded>>,
+    zstd: OnceLock<Option<Encoded>>,
 }
 
 /// Only to tell a moment from a longer while: nothing that is answered depends on it.
@@ -65,7 +65,7 @@ fn millis_since(started: Instant) -> u64 {
 }
 
 /// One form of a file, with the strong entity tag that is its own.
-struct Form {
+struct Encoded {
     bytes: Bytes,
     etag: HeaderValue,
 }
@@ -181,7 +181,7 @@ impl File {
             media_type: HeaderValue::try_from(kind).unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream")),
             cache_control: HeaderValue::from_static(if is_archive(path) { FOREVER } else { FRESH }),
             last_modified: HeaderValue::try_from(httpdate::fmt_http_date(modified)).unwrap_or_else(|_| HeaderValue::from_static("")),
-            plain: Form { bytes: Bytes::from(bytes), etag: etag(&digest, "") },
+            plain: Encoded { bytes: Bytes::from(bytes), etag: etag(&digest, "") },
             gzip: OnceLock::new(),
             brotli: OnceLock::new(),
             zstd: OnceLock::new(),
@@ -194,7 +194,7 @@ impl File {
     }
 
     /// The form in a coding, made when it is first asked for; the plain one where it would not be smaller.
-    fn form(&self, coding: Coding) -> (&Form, Coding) {
+    fn form(&self, coding: Coding) -> (&Encoded, Coding) {
         if coding == Coding::Identity || !self.is_text || self.plain.bytes.len() < COMPRESSED_BYTES_MIN {
             return (&self.plain, Coding::Identity);
         }
@@ -207,7 +207,7 @@ impl File {
         made.as_ref().map_or((&self.plain, Coding::Identity), |form| (form, coding))
     }
 
-    fn compressed(&self, coding: Coding) -> Option<Form> {
+    fn compressed(&self, coding: Coding) -> Option<Encoded> {
         let plain = &self.plain.bytes;
         let bytes = match coding {
             Coding::Gzip => {
@@ -225,7 +225,7 @@ impl File {
             Coding::Identity => return None,
         };
         let own = self.plain.etag.to_str().ok()?.trim_matches('"').to_owned();
-        (bytes.len() < plain.len()).then(|| Form { bytes: Bytes::from(bytes), etag: etag(&own, coding.name()) })
+        (bytes.len() < plain.len()).then(|| Encoded { bytes: Bytes::from(bytes), etag: etag(&own, coding.name()) })
     }
 
     fn answer(&self, method: &Method, headers: &HeaderMap) -> Response<Body> {

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::hooks::Hooks;
-use crate::model::subscriber::{Choice, Offer, Preferences};
-use crate::phrases::{language_name, phrases};
-use crate::text::primary_language;
+use super::state::AppState;
+use crate::model::subscriber::{Choice, Preferences, SubscriptionOptions};
+use crate::support::i18n::{language_name, phrases};
+use crate::support::text::primary_language;
 
 /// The languages of our pages and mails, as their readers call them, and a time zone that many of them live in.
 pub const LANGUAGES: [(&str, &str); 3] = [("fr", "Français"), ("en", "English"), ("es", "Español")];
@@ -46,7 +46,7 @@ impl Form {
 }
 
 /// What a form says. All topics are wanted while the box for the rest is ticked, but for those that are not.
-pub fn choice(form: &Form, offer: &Offer) -> Choice {
+pub fn choice(form: &Form, offer: &SubscriptionOptions) -> Choice {
     let mut topics = form.all("topics");
     let (mut without, has_other) = (Vec::new(), topics.iter().any(|topic| topic == OTHER));
     if has_other {
@@ -69,13 +69,13 @@ pub fn choice(form: &Form, offer: &Offer) -> Choice {
 /// The choice that somebody made before.
 pub fn of_preferences(preferences: &Preferences) -> Choice {
     let (cadence, hour, zone) = preferences.cadence.parts();
-    let tastes = preferences.tastes.clone();
+    let interests = preferences.interests.clone();
     Choice {
         language: preferences.language.clone(),
-        languages: tastes.languages,
-        topics: tastes.topics,
-        without: tastes.without,
-        partners: tastes.partners,
+        languages: interests.languages,
+        topics: interests.topics,
+        without: interests.without,
+        partners: interests.partners,
         cadence: cadence.into(),
         hour,
         timezone: zone,
@@ -84,7 +84,7 @@ pub fn of_preferences(preferences: &Preferences) -> Choice {
 }
 
 #[derive(Serialize)]
-struct Field {
+struct FormField {
     value: String,
     label: String,
     is_chosen: bool,
@@ -92,39 +92,39 @@ struct Field {
 
 /// The fields of a form, as the template shows them.
 #[derive(Serialize)]
-pub struct Fields {
-    language: Vec<Field>,
-    languages: Vec<Field>,
-    topics: Vec<Field>,
-    partners: Vec<Field>,
-    cadence: Vec<Field>,
-    hour: Vec<Field>,
+pub struct FormFields {
+    language: Vec<FormField>,
+    languages: Vec<FormField>,
+    topics: Vec<FormField>,
+    partners: Vec<FormField>,
+    cadence: Vec<FormField>,
+    hour: Vec<FormField>,
     timezone: String,
     zones: Vec<String>,
 }
 
 /// Shows a choice to somebody who reads `language`.
-pub fn fields(hooks: &Hooks, choice: &Choice, language: &str) -> Fields {
+pub fn fields(app: &AppState, choice: &Choice, language: &str) -> FormFields {
     let t = phrases(language);
-    let field = |value: &str, label: &str, is_chosen: bool| Field { value: value.into(), label: label.into(), is_chosen };
+    let field = |value: &str, label: &str, is_chosen: bool| FormField { value: value.into(), label: label.into(), is_chosen };
     let primary = primary_language(&choice.language);
-    let mut spoken: Vec<&str> = hooks.sources.iter().filter_map(|source| source.language.as_deref()?.split('-').next()).collect();
+    let mut spoken: Vec<&str> = app.sources.iter().filter_map(|source| source.language.as_deref()?.split('-').next()).collect();
     spoken.extend(LANGUAGES.iter().map(|(tag, _)| *tag));
     spoken.sort_unstable();
     spoken.dedup();
     let has_topic =
         |id: &str| if choice.topics.is_empty() { !choice.without.iter().any(|topic| topic == id) } else { choice.topics.iter().any(|topic| topic == id) };
-    let mut topics: Vec<Field> = hooks.topics.iter().map(|topic| field(&topic.id, topic.label(language), has_topic(&topic.id))).collect();
+    let mut topics: Vec<FormField> = app.topics.iter().map(|topic| field(&topic.id, topic.label(language), has_topic(&topic.id))).collect();
     if !topics.is_empty() {
         topics.push(field(OTHER, t["other_topics"], choice.topics.is_empty()));
     }
     let cadence = if choice.cadence.is_empty() { "weekly" } else { &choice.cadence };
     let hour = choice.hour.split(':').next().and_then(|hour| hour.parse().ok()).unwrap_or(8);
-    Fields {
+    FormFields {
         language: LANGUAGES.iter().map(|(tag, name)| field(tag, name, *tag == primary)).collect(),
         languages: spoken.iter().map(|tag| field(tag, &language_name(tag, language), choice.languages.iter().any(|own| own == tag))).collect(),
         topics,
-        partners: hooks.offer.partners.iter().map(|partner| field(partner, partner, choice.partners.contains(partner))).collect(),
+        partners: app.offer.partners.iter().map(|partner| field(partner, partner, choice.partners.contains(partner))).collect(),
         cadence: ["instant", "daily", "weekly", "monthly"].into_iter().map(|name| field(name, t[name], name == cadence)).collect(),
         hour: (0..24).map(|number: u8| field(&number.to_string(), &format!("{number:02}:00"), number == hour)).collect(),
         timezone: if choice.timezone.is_empty() { "UTC".into() } else { choice.timezone.clone() },

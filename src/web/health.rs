@@ -7,10 +7,10 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::hooks::{Hooks, failed};
-use crate::model::outlet::OutletKey;
+use super::state::{AppState, failed};
+use crate::model::publication::PublicationKey;
 use crate::store::StoreError;
-use crate::telemetry::METRICS;
+use crate::support::telemetry::METRICS;
 
 /// The process answers.
 pub async fn alive() -> &'static str {
@@ -18,8 +18,8 @@ pub async fn alive() -> &'static str {
 }
 
 /// The store answers, and the last turn of the pipeline went well.
-pub async fn ready(State(hooks): State<Arc<Hooks>>) -> Response {
-    if let Err(error) = hooks.refresher.store.read(|r| r.entries().last()) {
+pub async fn ready(State(app): State<Arc<AppState>>) -> Response {
+    if let Err(error) = app.refresher.store.read(|r| r.entries().last()) {
         tracing::error!("not ready: {error}");
         return (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response();
     }
@@ -30,26 +30,26 @@ pub async fn ready(State(hooks): State<Arc<Hooks>>) -> Response {
 }
 
 /// Prometheus text format 0.0.4.
-pub async fn metrics(State(hooks): State<Arc<Hooks>>) -> Response {
-    match text(&hooks) {
+pub async fn metrics(State(app): State<Arc<AppState>>) -> Response {
+    match text(&app) {
         Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
         Err(error) => failed(&error),
     }
 }
 
-fn text(hooks: &Hooks) -> anyhow::Result<String> {
+fn text(app: &AppState) -> anyhow::Result<String> {
     let mut out = METRICS.text();
-    let (states, last, stories, subscribers, deliveries) = hooks.refresher.store.read(|r| {
+    let (states, last, stories, subscribers, deliveries) = app.refresher.store.read(|r| {
         Ok::<_, StoreError>((
             r.sources().states()?,
             r.entries().last()?,
-            r.publishing().last(&OutletKey::Channel)?,
+            r.publishing().last(&PublicationKey::Channel)?,
             r.subscribers().counts()?,
             r.mailing().delivery_counts()?,
         ))
     })?;
     let of = |id: &str| states.get(id);
-    let enabled: Vec<_> = hooks.sources.iter().filter(|source| source.is_enabled).collect();
+    let enabled: Vec<_> = app.sources.iter().filter(|source| source.is_enabled).collect();
     let failing = enabled.iter().filter(|source| of(&source.id).is_some_and(|state| state.last_error.is_some())).count();
     let mut gauge = |name: &str, help: &str, rows: &[(String, u64)]| -> std::fmt::Result {
         writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge")?;

@@ -10,11 +10,11 @@ use axum::response::{IntoResponse, Response};
 use jiff::SignedDuration;
 
 use super::forms::Form;
-use super::hooks::{Hooks, failed};
 use super::limits::network;
+use super::state::{AppState, failed};
 use super::subscriptions::client;
-use crate::clock::TokenSource;
-use crate::hub;
+use crate::pipeline::websub::hub;
+use crate::support::clock::TokenSource;
 
 /// Wishes from one network in an hour: a reader has a few hundred feeds at most.
 const WISHES_PER_NETWORK: u32 = 300;
@@ -22,13 +22,13 @@ const WISHES_PER_NETWORK: u32 = 300;
 const VERIFYING_MAX: usize = 32;
 
 /// Takes a wish.
-pub async fn wish(State(hooks): State<Arc<Hooks>>, ConnectInfo(peer): ConnectInfo<SocketAddr>, headers: HeaderMap, body: Bytes) -> Response {
-    let now = hooks.clock.now();
-    let Some(public) = hooks.sender.public_url.as_deref().filter(|_| hooks.is_hub) else { return StatusCode::NOT_FOUND.into_response() };
-    if !hooks.limits.allow(format!("hub {}", network(client(peer, &headers))), WISHES_PER_NETWORK, SignedDuration::from_hours(1), now) {
+pub async fn wish(State(app): State<Arc<AppState>>, ConnectInfo(peer): ConnectInfo<SocketAddr>, headers: HeaderMap, body: Bytes) -> Response {
+    let now = app.clock.now();
+    let Some(public) = app.sender.public_url.as_deref().filter(|_| app.is_hub) else { return StatusCode::NOT_FOUND.into_response() };
+    if !app.limits.allow(format!("hub {}", network(client(peer, &headers))), WISHES_PER_NETWORK, SignedDuration::from_hours(1), now) {
         return (StatusCode::TOO_MANY_REQUESTS, "too many wishes: come again later\n").into_response();
     }
-    let wish = match hub::read_wish(Form::read(&body).pairs(), &hub::topics(public, &hooks.outlets)) {
+    let wish = match hub::read_wish(Form::read(&body).pairs(), &hub::topics(public, &app.publications)) {
         Ok(wish) => wish,
         Err(why) => return (StatusCode::BAD_REQUEST, format!("{why}\n")).into_response(),
     };
@@ -36,12 +36,12 @@ pub async fn wish(State(hooks): State<Arc<Hooks>>, ConnectInfo(peer): ConnectInf
         Ok(challenge) => challenge,
         Err(error) => return failed(&error),
     };
-    let Ok(place) = hooks.verifying.clone().try_acquire_owned() else {
+    let Ok(place) = app.verifying.clone().try_acquire_owned() else {
         return (StatusCode::SERVICE_UNAVAILABLE, "busy: come again later\n").into_response();
     };
     tokio::spawn(async move {
         let _place = place;
-        if let Err(error) = hub::verify(&hooks.refresher.store, &hooks.refresher.client, &wish, &challenge, now).await {
+        if let Err(error) = hub::verify(&app.refresher.store, &app.refresher.client, &wish, &challenge, now).await {
             tracing::error!("a wish could not be kept: {error:#}");
         }
     });

@@ -8,8 +8,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use url::Url;
 
-use super::hooks::Hooks;
-use crate::model::outlet::Images;
+use super::state::AppState;
+use crate::model::publication::Images;
 use crate::model::token::IMAGE;
 
 /// A larger picture is no thumbnail, in bytes.
@@ -26,19 +26,19 @@ const KINDS: [(&str, &[u8]); 6] = [
 ];
 
 /// A picture by the token that a page of ours has: nobody else decides what we fetch.
-pub async fn picture(State(hooks): State<Arc<Hooks>>, Path(token): Path<String>) -> Response {
-    let address = hooks.sender.key.verify(IMAGE, &token).filter(|_| hooks.images == Images::Proxy);
+pub async fn picture(State(app): State<Arc<AppState>>, Path(token): Path<String>) -> Response {
+    let address = app.sender.key.verify(IMAGE, &token).filter(|_| app.images == Images::Proxy);
     let Some((address, url)) = address.and_then(|address| Some((address.clone(), Url::parse(&address).ok()?))) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    if let Some((kind, bytes)) = hooks.pictures.get(&address) {
+    if let Some((kind, bytes)) = app.pictures.get(&address) {
         return shown(kind, bytes);
     }
-    let Ok(bytes) = hooks.refresher.client.take(&url, PICTURE_BYTES_MAX).await else { return StatusCode::BAD_GATEWAY.into_response() };
+    let Ok(bytes) = app.refresher.client.take(&url, PICTURE_BYTES_MAX).await else { return StatusCode::BAD_GATEWAY.into_response() };
     // By its first bytes, not by what its server says of it.
     let Some((kind, _)) = KINDS.iter().find(|(_, start)| bytes.starts_with(start)) else { return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response() };
     let bytes = Bytes::from(bytes);
-    hooks.pictures.keep(&address, kind, bytes.clone());
+    app.pictures.keep(&address, kind, bytes.clone());
     shown(kind, bytes)
 }
 

@@ -4,11 +4,11 @@
 pub mod files;
 mod forms;
 mod health;
-pub mod hooks;
 pub mod hubs;
 mod images;
 pub mod limits;
 pub mod pictures;
 pub mod search;
 pub mod server;
+pub mod state;
 mod subscriptions;

@@ -8,10 +8,10 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use super::hooks::{Hooks, failed};
-use crate::phrases::phrases;
+use super::state::{AppState, failed};
 use crate::publish::planet;
 use crate::store::StoreError;
+use crate::support::i18n::phrases;
 
 const STORIES_MAX: usize = 50;
 const WORDS_MAX: usize = 12;
@@ -22,27 +22,27 @@ const WAIT_MAX: Duration = Duration::from_secs(4);
 const QUERY_CHARS_MAX: usize = 200;
 
 #[derive(Debug, Default, serde::Deserialize)]
-pub struct Asked {
+pub struct SearchQuery {
     #[serde(default)]
     q: String,
     #[serde(default)]
     l: String,
 }
 
-pub async fn search(State(hooks): State<Arc<Hooks>>, Query(asked): Query<Asked>) -> Response {
+pub async fn search(State(app): State<Arc<AppState>>, Query(asked): Query<SearchQuery>) -> Response {
     let query: String = asked.q.chars().take(QUERY_CHARS_MAX).collect();
-    let language = if asked.l.is_empty() { hooks.channel.language.clone() } else { asked.l.chars().take(8).collect() };
+    let language = if asked.l.is_empty() { app.channel.language.clone() } else { asked.l.chars().take(8).collect() };
     let words = words(&query);
     let found = if words.is_empty() {
         Ok(Vec::new())
     } else {
-        let Ok(_place) = tokio::time::timeout(WAIT_MAX, hooks.searching.acquire()).await else { return too_slow(&hooks, &language) };
-        hooks.refresher.store.read_within(SEARCH_MAX, |r| r.publishing().search(&words, STORIES_MAX))
+        let Ok(_place) = tokio::time::timeout(WAIT_MAX, app.searching.acquire()).await else { return too_slow(&app, &language) };
+        app.refresher.store.read_within(SEARCH_MAX, |r| r.publishing().search(&words, STORIES_MAX))
     };
     if let Err(StoreError::TooSlow) = found {
-        return too_slow(&hooks, &language);
+        return too_slow(&app, &language);
     }
-    let page = found.map_err(anyhow::Error::from).and_then(|stories| Ok(planet::search(hooks.setting(), query.trim(), &language, &stories, &hooks.templates)?));
+    let page = found.map_err(anyhow::Error::from).and_then(|stories| Ok(planet::search(app.setting(), query.trim(), &language, &stories, &app.templates)?));
     match page {
         Ok(page) => (StatusCode::OK, [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-store")], page).into_response(),
         Err(error) => failed(&error),
@@ -50,10 +50,10 @@ pub async fn search(State(hooks): State<Arc<Hooks>>, Query(asked): Query<Asked>)
 }
 
 /// Said to people as it is: fewer stories have all of more words.
-fn too_slow(hooks: &Hooks, language: &str) -> Response {
+fn too_slow(app: &AppState, language: &str) -> Response {
     let t = phrases(language);
-    let page = json!({ "title": hooks.channel.title, "heading": t["search"], "language": t["lang"], "is_private": true, "text": t["search_too_slow"], "t": t });
-    hooks.page(StatusCode::SERVICE_UNAVAILABLE, "web/message.html", &page)
+    let page = json!({ "title": app.channel.title, "heading": t["search"], "language": t["lang"], "is_private": true, "text": t["search_too_slow"], "t": t });
+    app.page(StatusCode::SERVICE_UNAVAILABLE, "web/message.html", &page)
 }
 
 /// As many searches as may be under way.

@@ -19,11 +19,11 @@ use tokio::sync::Semaphore;
 use tower::Service;
 
 use super::files::Files;
-use super::hooks::{Hooks, failed};
+use super::state::{AppState, failed};
 use super::{health, hubs, images, search, subscriptions};
-use crate::model::outlet::Images;
-use crate::telemetry::METRICS;
-use crate::websub::{self, Push, Verification};
+use crate::model::publication::Images;
+use crate::pipeline::websub::subscriber::{self, PushOutcome, Verification};
+use crate::support::telemetry::METRICS;
 
 /// Nobody chooses so much.
 const FORM_BYTES_MAX: usize = 64 * 1024;
@@ -43,19 +43,19 @@ const FAREWELL: Duration = Duration::from_secs(1);
 const ASKED: [&str; 12] =
     ["/image/", "/subscribe", "/api/", "/confirm/", "/preferences/", "/unsubscribe/", "/search", "/healthz", "/readyz", "/metrics", "/websub/", "/hub"];
 
-/// What answers: the published folder, and with `hooks`, what people and machines may ask for beside it.
-struct Site {
+/// What answers: the published folder, and with `app`, what people and machines may ask for beside it.
+struct StaticFiles {
     files: Files,
     router: Option<Router>,
     policy: HeaderValue,
 }
 
-impl Site {
-    fn new(folder: &Path, hooks: Option<Arc<Hooks>>) -> Site {
-        let images = if hooks.as_ref().is_some_and(|hooks| hooks.images == Images::Direct) { "img-src 'self' https: http:" } else { "img-src 'self'" };
+impl StaticFiles {
+    fn new(folder: &Path, app: Option<Arc<AppState>>) -> StaticFiles {
+        let images = if app.as_ref().is_some_and(|app| app.images == Images::Direct) { "img-src 'self' https: http:" } else { "img-src 'self'" };
         let policy = format!("default-src 'none'; style-src 'unsafe-inline'; {images}; base-uri 'none'; form-action 'self'; frame-ancestors 'none'");
         let policy = HeaderValue::try_from(policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"));
-        Site { files: Files::new(folder), router: hooks.map(router), policy }
+        StaticFiles { files: Files::new(folder), router: app.map(router), policy }
     }
 
     /// Files are answered at once: they are what is asked for most.
@@ -69,8 +69,8 @@ impl Site {
     }
 }
 
-fn router(hooks: Arc<Hooks>) -> Router {
-    let limit = DefaultBodyLimit::max(hooks.body_bytes_max);
+fn router(app: Arc<AppState>) -> Router {
+    let limit = DefaultBodyLimit::max(app.body_bytes_max);
     let people = Router::new()
         .route("/subscribe", get(subscriptions::show_form).post(subscriptions::send_form))
         .route("/api/subscriptions", post(subscriptions::api))
@@ -85,8 +85,8 @@ fn router(hooks: Arc<Hooks>) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
-        .with_state(hooks.clone());
-    people.merge(Router::new().route("/websub/{token}", get(verify).post(push)).layer(limit).with_state(hooks))
+        .with_state(app.clone());
+    people.merge(Router::new().route("/websub/{token}", get(verify).post(push)).layer(limit).with_state(app))
 }
 
 /// The headers that every answer has, and its count.
@@ -113,10 +113,10 @@ fn guarded(mut response: Response, policy: &HeaderValue) -> Response {
 pub async fn serve(
     listener: tokio::net::TcpListener,
     folder: PathBuf,
-    hooks: Option<Arc<Hooks>>,
+    app: Option<Arc<AppState>>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let site = Arc::new(Site::new(&folder, hooks));
+    let site = Arc::new(StaticFiles::new(&folder, app));
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     let graceful = GracefulShutdown::new();
@@ -158,22 +158,22 @@ pub async fn serve(
     Ok(())
 }
 
-async fn verify(State(hooks): State<Arc<Hooks>>, PathParameter(token): PathParameter<String>, Query(asked): Query<Verification>) -> Response {
-    match websub::verify(&hooks.refresher.store, &token, &asked, hooks.clock.now()) {
+async fn verify(State(app): State<Arc<AppState>>, PathParameter(token): PathParameter<String>, Query(asked): Query<Verification>) -> Response {
+    match subscriber::verify(&app.refresher.store, &token, &asked, app.clock.now()) {
         Ok(Some(challenge)) => ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], challenge).into_response(),
         Ok(None) => StatusCode::NOT_FOUND.into_response(),
         Err(error) => failed(&error),
     }
 }
 
-async fn push(State(hooks): State<Arc<Hooks>>, PathParameter(token): PathParameter<String>, headers: HeaderMap, body: Bytes) -> Response {
+async fn push(State(app): State<Arc<AppState>>, PathParameter(token): PathParameter<String>, headers: HeaderMap, body: Bytes) -> Response {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let result = websub::accept(&hooks.refresher, &hooks.sources, &token, text("x-hub-signature"), text("content-type"), &body, hooks.clock.now()).await;
+    let result = subscriber::accept(&app.refresher, &app.sources, &token, text("x-hub-signature"), text("content-type"), &body, app.clock.now()).await;
     match result {
-        Ok(Push::Accepted) => StatusCode::ACCEPTED.into_response(),
-        Ok(Push::Forged) => StatusCode::FORBIDDEN.into_response(),
+        Ok(PushOutcome::Accepted) => StatusCode::ACCEPTED.into_response(),
+        Ok(PushOutcome::Forged) => StatusCode::FORBIDDEN.into_response(),
         // 410 tells the hub to forget us (section 7).
-        Ok(Push::Unknown) => StatusCode::GONE.into_response(),
+        Ok(PushOutcome::Unknown) => StatusCode::GONE.into_response(),
         Err(error) => failed(&error),
     }
 }

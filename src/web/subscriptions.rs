@@ -12,13 +12,13 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::forms::{self, Form};
-use super::hooks::{Hooks, failed};
 use super::limits::network;
-use crate::mailing::people::{self, Left};
+use super::state::{AppState, failed};
 use crate::model::mail_address::Address;
 use crate::model::subscriber::{Choice, Preferences, Subscriber, SubscriberState};
 use crate::model::token::{FORM, UNSUBSCRIBE};
-use crate::phrases::phrases;
+use crate::pipeline::mail::subscribers::{self, Left};
+use crate::support::i18n::phrases;
 
 /// Sign-ups from one network in an hour, and to one mail domain.
 const SIGN_UPS_PER_NETWORK: u32 = 10;
@@ -27,29 +27,29 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// How long a form may be open.
 const FORM_OPEN: SignedDuration = SignedDuration::from_hours(24);
 
-type Shared = State<Arc<Hooks>>;
+type Shared = State<Arc<AppState>>;
 
 /// `?l=fr`, and which topic a link is about.
 #[derive(Debug, Default, serde::Deserialize)]
-pub struct Asked {
+pub struct SubscriptionQuery {
     #[serde(default)]
     l: String,
     topic: Option<String>,
 }
 
 /// The language of a page: asked for, else of the browser, else of the channel.
-fn language(hooks: &Hooks, asked: &str, headers: &HeaderMap) -> &'static str {
+fn language(app: &AppState, asked: &str, headers: &HeaderMap) -> &'static str {
     let browser = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let wanted = std::iter::once(asked).chain(browser.split(',')).chain(std::iter::once(hooks.channel.language.as_str()));
+    let wanted = std::iter::once(asked).chain(browser.split(',')).chain(std::iter::once(app.channel.language.as_str()));
     let primary = |tag: &str| forms::LANGUAGES.into_iter().find(|(known, _)| tag.trim().get(..2).is_some_and(|tag| tag.eq_ignore_ascii_case(known)));
     wanted.filter_map(primary).map(|(known, _)| known).next().unwrap_or("en")
 }
 
 /// What all pages are made with.
-fn frame(hooks: &Hooks, language: &str, heading: &str) -> Value {
+fn catalog(app: &AppState, language: &str, heading: &str) -> Value {
     let t = phrases(language);
     json!({
-        "title": hooks.newsletter.title(language, &hooks.channel),
+        "title": app.newsletter.title(language, &app.channel),
         "heading": heading,
         "language": language,
         "is_private": true,
@@ -65,9 +65,9 @@ fn with(mut page: Value, more: Value) -> Value {
     page
 }
 
-fn message(hooks: &Hooks, status: StatusCode, language: &str, key: &str, more: Value) -> Response {
-    let page = frame(hooks, language, hooks.newsletter.title(language, &hooks.channel));
-    hooks.page(status, "web/message.html", &with(page, with(json!({ "text": phrases(language)[key] }), more)))
+fn message(app: &AppState, status: StatusCode, language: &str, key: &str, more: Value) -> Response {
+    let page = catalog(app, language, app.newsletter.title(language, &app.channel));
+    app.page(status, "web/message.html", &with(page, with(json!({ "text": phrases(language)[key] }), more)))
 }
 
 /// Whether a request may come from a page of somebody else's (CSRF): browsers say so.
@@ -94,62 +94,62 @@ enum Stop {
 
 /// Queues the confirmation within the limits. That the address is known, suppressed or asked for too often makes no difference
 /// that could be seen.
-fn sign_up(hooks: &Hooks, ip: IpAddr, address: &Address, preferences: &Preferences) -> Result<Option<Stop>, anyhow::Error> {
-    let press = hooks.press();
-    if !hooks.newsletter.is_open || press.sender.public_url.is_none() {
+fn sign_up(app: &AppState, ip: IpAddr, address: &Address, preferences: &Preferences) -> Result<Option<Stop>, anyhow::Error> {
+    let press = app.press();
+    if !app.newsletter.is_open || press.sender.public_url.is_none() {
         return Ok(Some(Stop::Closed));
     }
-    let allow = |key: String, times| hooks.limits.allow(key, times, HOUR, press.now);
+    let allow = |key: String, times| app.limits.allow(key, times, HOUR, press.now);
     if !allow(format!("network {}", network(ip)), SIGN_UPS_PER_NETWORK) || !allow(format!("domain {}", address.domain()), SIGN_UPS_PER_DOMAIN) {
         return Ok(Some(Stop::TooMany));
     }
-    if people::sign_up(&hooks.refresher.store, press, address, preferences)? {
-        hooks.mail_waits.notify_one();
+    if subscribers::sign_up(&app.refresher.store, press, address, preferences)? {
+        app.mail_waits.notify_one();
     }
     Ok(None)
 }
 
 /// The form to sign up.
-pub async fn show_form(State(hooks): Shared, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
-    let language = language(&hooks, &asked.l, &headers);
+pub async fn show_form(State(app): Shared, Query(asked): Query<SubscriptionQuery>, headers: HeaderMap) -> Response {
+    let language = language(&app, &asked.l, &headers);
     let choice = Choice { language: language.into(), timezone: forms::zone_of(language).into(), ..Choice::default() };
-    form_page(&hooks, StatusCode::OK, language, "", &choice, &[], None)
+    form_page(&app, StatusCode::OK, language, "", &choice, &[], None)
 }
 
-fn form_page(hooks: &Hooks, status: StatusCode, language: &str, address: &str, choice: &Choice, faults: &[&str], hint: Option<String>) -> Response {
+fn form_page(app: &AppState, status: StatusCode, language: &str, address: &str, choice: &Choice, faults: &[&str], hint: Option<String>) -> Response {
     let languages: Vec<Value> = forms::LANGUAGES.iter().map(|(tag, name)| json!({ "value": tag, "label": name })).collect();
-    let page = frame(hooks, language, phrases(language)["subscribe"]);
+    let page = catalog(app, language, phrases(language)["subscribe"]);
     let more = json!({
         "is_private": false,
         "languages": languages,
         "address": address,
         "faults": faults,
         "hint": hint,
-        "form": forms::fields(hooks, choice, language),
-        "form_token": hooks.sender.key.sign(FORM, &hooks.clock.now().as_second().to_string()),
+        "form": forms::fields(app, choice, language),
+        "form_token": app.sender.key.sign(FORM, &app.clock.now().as_second().to_string()),
     });
-    hooks.page(status, "web/subscribe.html", &with(page, more))
+    app.page(status, "web/subscribe.html", &with(page, more))
 }
 
 /// The form, sent.
-pub async fn send_form(State(hooks): Shared, ConnectInfo(peer): ConnectInfo<SocketAddr>, headers: HeaderMap, body: Bytes) -> Response {
+pub async fn send_form(State(app): Shared, ConnectInfo(peer): ConnectInfo<SocketAddr>, headers: HeaderMap, body: Bytes) -> Response {
     let form = Form::read(&body);
-    let language = language(&hooks, form.one("l"), &headers);
-    let (address_text, choice) = (form.one("address").to_owned(), forms::choice(&form, &hooks.offer));
+    let language = language(&app, form.one("l"), &headers);
+    let (address_text, choice) = (form.one("address").to_owned(), forms::choice(&form, &app.offer));
     let shown = form.one("form");
-    let now = hooks.clock.now();
-    let opened = hooks.sender.key.verify(FORM, shown).and_then(|seconds| seconds.parse::<i64>().ok());
+    let now = app.clock.now();
+    let opened = app.sender.key.verify(FORM, shown).and_then(|seconds| seconds.parse::<i64>().ok());
     let is_open = opened.is_some_and(|opened| now.as_second() - opened <= FORM_OPEN.as_secs());
-    let again = |status, key, hint| form_page(&hooks, status, language, &address_text, &choice, &[phrases(language)[key]], hint);
+    let again = |status, key, hint| form_page(&app, status, language, &address_text, &choice, &[phrases(language)[key]], hint);
     if is_foreign(&headers) || !is_open {
         return again(StatusCode::FORBIDDEN, "form_expired", None);
     }
     if !form.one("website").is_empty() {
         // A program filled in what people do not see: it is told what it wants to hear.
-        return message(&hooks, StatusCode::OK, language, "check_mail", json!({}));
+        return message(&app, StatusCode::OK, language, "check_mail", json!({}));
     }
     let Ok(address) = Address::parse(&address_text) else { return again(StatusCode::UNPROCESSABLE_ENTITY, "wrong_address", None) };
-    let preferences = match hooks.offer.preferences(&choice, language) {
+    let preferences = match app.offer.preferences(&choice, language) {
         Ok(preferences) => preferences,
         Err(faults) => {
             let is_zone = faults.iter().any(|(field, _)| *field == "timezone");
@@ -157,18 +157,18 @@ pub async fn send_form(State(hooks): Shared, ConnectInfo(peer): ConnectInfo<Sock
         }
     };
     if let Some(hint) = address.hint().filter(|_| form.one("sure").is_empty()) {
-        return form_page(&hooks, StatusCode::OK, language, &address_text, &choice, &[], Some(hint));
+        return form_page(&app, StatusCode::OK, language, &address_text, &choice, &[], Some(hint));
     }
-    match sign_up(&hooks, client(peer, &headers), &address, &preferences) {
-        Ok(None) => message(&hooks, StatusCode::OK, language, "check_mail", json!({})),
-        Ok(Some(Stop::TooMany)) => message(&hooks, StatusCode::TOO_MANY_REQUESTS, language, "too_many", json!({})),
-        Ok(Some(Stop::Closed)) => message(&hooks, StatusCode::FORBIDDEN, language, "form_closed", json!({})),
+    match sign_up(&app, client(peer, &headers), &address, &preferences) {
+        Ok(None) => message(&app, StatusCode::OK, language, "check_mail", json!({})),
+        Ok(Some(Stop::TooMany)) => message(&app, StatusCode::TOO_MANY_REQUESTS, language, "too_many", json!({})),
+        Ok(Some(Stop::Closed)) => message(&app, StatusCode::FORBIDDEN, language, "form_closed", json!({})),
         Err(error) => failed(&error),
     }
 }
 
 /// `POST /api/subscriptions`: the form for programs. JSON cannot be sent by a page of another site without asking first.
-pub async fn api(State(hooks): Shared, ConnectInfo(peer): ConnectInfo<SocketAddr>, headers: HeaderMap, body: Bytes) -> Response {
+pub async fn api(State(app): Shared, ConnectInfo(peer): ConnectInfo<SocketAddr>, headers: HeaderMap, body: Bytes) -> Response {
     #[derive(serde::Deserialize)]
     struct Request {
         address: String,
@@ -188,7 +188,7 @@ pub async fn api(State(hooks): Shared, ConnectInfo(peer): ConnectInfo<SocketAddr
         Ok(read) => read,
         Err(error) => return answer(StatusCode::BAD_REQUEST, fault("", &error.to_string())),
     };
-    let (address, preferences) = match (Address::parse(&address), hooks.offer.preferences(&choice, &hooks.channel.language)) {
+    let (address, preferences) = match (Address::parse(&address), app.offer.preferences(&choice, &app.channel.language)) {
         (Ok(address), Ok(preferences)) => (address, preferences),
         (address, preferences) => {
             let mut faults: Vec<Value> = address.err().into_iter().map(|error| json!({ "field": "address", "message": error })).collect();
@@ -196,7 +196,7 @@ pub async fn api(State(hooks): Shared, ConnectInfo(peer): ConnectInfo<SocketAddr
             return answer(StatusCode::UNPROCESSABLE_ENTITY, json!({ "errors": faults }));
         }
     };
-    match sign_up(&hooks, client(peer, &headers), &address, &preferences) {
+    match sign_up(&app, client(peer, &headers), &address, &preferences) {
         Ok(None) => answer(StatusCode::ACCEPTED, json!({ "status": "confirm by mail", "hint": address.hint() })),
         Ok(Some(Stop::TooMany)) => {
             let mut response = answer(StatusCode::TOO_MANY_REQUESTS, fault("", "too many requests: try again later"));
@@ -209,62 +209,62 @@ pub async fn api(State(hooks): Shared, ConnectInfo(peer): ConnectInfo<SocketAddr
 }
 
 /// The page behind the link of a confirmation mail: it asks, for a scanner that follows the link must not confirm.
-pub async fn show_confirm(State(hooks): Shared, Path(token): Path<String>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
-    match people::confirmable(&hooks.sender.key, &token, hooks.clock.now()) {
+pub async fn show_confirm(State(app): Shared, Path(token): Path<String>, Query(asked): Query<SubscriptionQuery>, headers: HeaderMap) -> Response {
+    match subscribers::confirmable(&app.sender.key, &token, app.clock.now()) {
         Some(chosen) => {
-            let language = language(&hooks, &chosen, &headers);
-            message(&hooks, StatusCode::OK, language, "confirm_ask", json!({ "button": phrases(language)["confirm_button"] }))
+            let language = language(&app, &chosen, &headers);
+            message(&app, StatusCode::OK, language, "confirm_ask", json!({ "button": phrases(language)["confirm_button"] }))
         }
-        None => message(&hooks, StatusCode::NOT_FOUND, language(&hooks, &asked.l, &headers), "link_dead", json!({})),
+        None => message(&app, StatusCode::NOT_FOUND, language(&app, &asked.l, &headers), "link_dead", json!({})),
     }
 }
 
-pub async fn confirm(State(hooks): Shared, Path(token): Path<String>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
-    let language = language(&hooks, &asked.l, &headers);
-    let confirmed = people::confirm(&hooks.refresher.store, &hooks.sender.key, &token, hooks.clock.now());
+pub async fn confirm(State(app): Shared, Path(token): Path<String>, Query(asked): Query<SubscriptionQuery>, headers: HeaderMap) -> Response {
+    let language = language(&app, &asked.l, &headers);
+    let confirmed = subscribers::confirm(&app.refresher.store, &app.sender.key, &token, app.clock.now());
     match confirmed {
-        Ok(Some(_)) => message(&hooks, StatusCode::OK, language, "confirmed", json!({})),
-        Ok(None) => message(&hooks, StatusCode::NOT_FOUND, language, "link_dead", json!({})),
+        Ok(Some(_)) => message(&app, StatusCode::OK, language, "confirmed", json!({})),
+        Ok(None) => message(&app, StatusCode::NOT_FOUND, language, "link_dead", json!({})),
         Err(error) => failed(&error),
     }
 }
 
-pub async fn show_leave(State(hooks): Shared, Path(token): Path<String>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
-    let language = language(&hooks, &asked.l, &headers);
+pub async fn show_leave(State(app): Shared, Path(token): Path<String>, Query(asked): Query<SubscriptionQuery>, headers: HeaderMap) -> Response {
+    let language = language(&app, &asked.l, &headers);
     let t = phrases(language);
-    match (hooks.sender.key.verify(UNSUBSCRIBE, &token), asked.topic) {
-        (Some(_), None) => message(&hooks, StatusCode::OK, language, "unsubscribe_ask", json!({ "button": t["unsubscribe_button"] })),
-        (Some(_), Some(_)) => message(&hooks, StatusCode::OK, language, "leave_topic_ask", json!({ "button": t["leave_topic_button"] })),
-        (None, _) => message(&hooks, StatusCode::NOT_FOUND, language, "unsubscribe_unknown", json!({})),
+    match (app.sender.key.verify(UNSUBSCRIBE, &token), asked.topic) {
+        (Some(_), None) => message(&app, StatusCode::OK, language, "unsubscribe_ask", json!({ "button": t["unsubscribe_button"] })),
+        (Some(_), Some(_)) => message(&app, StatusCode::OK, language, "leave_topic_ask", json!({ "button": t["leave_topic_button"] })),
+        (None, _) => message(&app, StatusCode::NOT_FOUND, language, "unsubscribe_unknown", json!({})),
     }
 }
 
 /// The one-click POST of RFC 8058, and the button of the page.
-pub async fn leave(State(hooks): Shared, Path(token): Path<String>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
-    let language = language(&hooks, &asked.l, &headers);
-    let topic = asked.topic.as_deref().filter(|topic| hooks.offer.topics.iter().any(|known| known == topic));
-    let left = people::unsubscribe(&hooks.refresher.store, &hooks.sender.key, &token, topic, hooks.clock.now());
+pub async fn leave(State(app): Shared, Path(token): Path<String>, Query(asked): Query<SubscriptionQuery>, headers: HeaderMap) -> Response {
+    let language = language(&app, &asked.l, &headers);
+    let topic = asked.topic.as_deref().filter(|topic| app.offer.topics.iter().any(|known| known == topic));
+    let left = subscribers::unsubscribe(&app.refresher.store, &app.sender.key, &token, topic, app.clock.now());
     match left {
-        Ok(Left::All) => message(&hooks, StatusCode::OK, language, "unsubscribed", json!({})),
-        Ok(Left::Topic) => message(&hooks, StatusCode::OK, language, "left_topic", json!({})),
-        Ok(Left::Unknown) => message(&hooks, StatusCode::NOT_FOUND, language, "unsubscribe_unknown", json!({})),
+        Ok(Left::All) => message(&app, StatusCode::OK, language, "unsubscribed", json!({})),
+        Ok(Left::Topic) => message(&app, StatusCode::OK, language, "left_topic", json!({})),
+        Ok(Left::Unknown) => message(&app, StatusCode::NOT_FOUND, language, "unsubscribe_unknown", json!({})),
         Err(error) => failed(&error),
     }
 }
 
 /// The preference centre.
-pub async fn show_preferences(State(hooks): Shared, Path(token): Path<String>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
-    let language = language(&hooks, &asked.l, &headers);
-    let found = people::by_link(&hooks.refresher.store, &hooks.sender.key, &token);
+pub async fn show_preferences(State(app): Shared, Path(token): Path<String>, Query(asked): Query<SubscriptionQuery>, headers: HeaderMap) -> Response {
+    let language = language(&app, &asked.l, &headers);
+    let found = subscribers::by_link(&app.refresher.store, &app.sender.key, &token);
     match found {
-        Ok(Some((_, subscriber))) => preferences_page(&hooks, StatusCode::OK, language, &token, &subscriber, None, &[]),
-        Ok(None) => message(&hooks, StatusCode::NOT_FOUND, language, "link_dead", json!({})),
+        Ok(Some((_, subscriber))) => preferences_page(&app, StatusCode::OK, language, &token, &subscriber, None, &[]),
+        Ok(None) => message(&app, StatusCode::NOT_FOUND, language, "link_dead", json!({})),
         Err(error) => failed(&error),
     }
 }
 
 fn preferences_page(
-    hooks: &Hooks,
+    app: &AppState,
     status: StatusCode,
     language: &str,
     token: &str,
@@ -280,60 +280,60 @@ fn preferences_page(
         "is_active": subscriber.state == SubscriberState::Active,
         "notice": notice.map(|key| t[key]),
         "faults": faults.iter().map(|key| t[*key]).collect::<Vec<_>>(),
-        "form": forms::fields(hooks, &forms::of_preferences(&subscriber.preferences), language),
+        "form": forms::fields(app, &forms::of_preferences(&subscriber.preferences), language),
         "data": format!("/preferences/{token}/data"),
     });
-    hooks.page(status, "web/preferences.html", &with(frame(hooks, language, t["preferences"]), more))
+    app.page(status, "web/preferences.html", &with(catalog(app, language, t["preferences"]), more))
 }
 
-pub async fn change_preferences(State(hooks): Shared, Path(token): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
+pub async fn change_preferences(State(app): Shared, Path(token): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
     let form = Form::read(&body);
-    let language = language(&hooks, form.one("l"), &headers);
+    let language = language(&app, form.one("l"), &headers);
     if is_foreign(&headers) {
-        return message(&hooks, StatusCode::FORBIDDEN, language, "form_expired", json!({}));
+        return message(&app, StatusCode::FORBIDDEN, language, "form_expired", json!({}));
     }
-    match change(&hooks, &token, language, &form) {
+    match change(&app, &token, language, &form) {
         Ok(Some(response)) => response,
-        Ok(None) => message(&hooks, StatusCode::NOT_FOUND, language, "link_dead", json!({})),
+        Ok(None) => message(&app, StatusCode::NOT_FOUND, language, "link_dead", json!({})),
         Err(error) => failed(&error),
     }
 }
 
-fn change(hooks: &Hooks, token: &str, language: &str, form: &Form) -> anyhow::Result<Option<Response>> {
-    let (key, now) = (&hooks.sender.key, hooks.clock.now());
-    let store = &hooks.refresher.store;
-    let Some((hash, subscriber)) = people::by_link(store, key, token)? else { return Ok(None) };
+fn change(app: &AppState, token: &str, language: &str, form: &Form) -> anyhow::Result<Option<Response>> {
+    let (key, now) = (&app.sender.key, app.clock.now());
+    let store = &app.refresher.store;
+    let Some((hash, subscriber)) = subscribers::by_link(store, key, token)? else { return Ok(None) };
     let consent = crate::model::subscriber::Consent { source: "came back by the link of a mail".into(), at: now };
     let (preferences, state) = match form.one("do") {
         "unsubscribe" => {
-            people::suppress(store, &hash, SubscriberState::Unsubscribed, now)?;
-            return Ok(Some(message(hooks, StatusCode::OK, language, "unsubscribed", json!({}))));
+            subscribers::suppress(store, &hash, SubscriberState::Unsubscribed, now)?;
+            return Ok(Some(message(app, StatusCode::OK, language, "unsubscribed", json!({}))));
         }
         "erase" if !form.one("sure").is_empty() => {
-            people::erase(store, key, &subscriber.address, now)?;
-            return Ok(Some(message(hooks, StatusCode::OK, language, "erased", json!({}))));
+            subscribers::erase(store, key, &subscriber.address, now)?;
+            return Ok(Some(message(app, StatusCode::OK, language, "erased", json!({}))));
         }
-        "erase" => return Ok(Some(preferences_page(hooks, StatusCode::UNPROCESSABLE_ENTITY, language, token, &subscriber, None, &[]))),
+        "erase" => return Ok(Some(preferences_page(app, StatusCode::UNPROCESSABLE_ENTITY, language, token, &subscriber, None, &[]))),
         "pause" => (subscriber.preferences.clone(), SubscriberState::Paused),
         "resume" => (subscriber.preferences.clone(), SubscriberState::Active),
-        _ => match hooks.offer.preferences(&forms::choice(form, &hooks.offer), language) {
+        _ => match app.offer.preferences(&forms::choice(form, &app.offer), language) {
             Ok(preferences) => (preferences, subscriber.state),
             Err(faults) => {
                 let key = if faults.iter().any(|(field, _)| *field == "timezone") { "wrong_timezone" } else { "wrong_choice" };
-                return Ok(Some(preferences_page(hooks, StatusCode::UNPROCESSABLE_ENTITY, language, token, &subscriber, None, &[key])));
+                return Ok(Some(preferences_page(app, StatusCode::UNPROCESSABLE_ENTITY, language, token, &subscriber, None, &[key])));
             }
         },
     };
-    let changed = people::put(store, key, subscriber.address, preferences, consent, state, now)?;
+    let changed = subscribers::put(store, key, subscriber.address, preferences, consent, state, now)?;
     let language = if form.one("do") == "save" { changed.preferences.language.clone() } else { language.to_owned() };
-    Ok(Some(preferences_page(hooks, StatusCode::OK, &language, token, &changed, Some("saved"), &[])))
+    Ok(Some(preferences_page(app, StatusCode::OK, &language, token, &changed, Some("saved"), &[])))
 }
 
 /// All that is held about somebody, for themselves.
-pub async fn data(State(hooks): Shared, Path(token): Path<String>) -> Response {
-    let store = &hooks.refresher.store;
-    let found = people::by_link(store, &hooks.sender.key, &token);
-    let everything = found.and_then(|found| found.map(|(_, subscriber)| people::everything(store, &hooks.sender.key, &subscriber.address)).transpose());
+pub async fn data(State(app): Shared, Path(token): Path<String>) -> Response {
+    let store = &app.refresher.store;
+    let found = subscribers::by_link(store, &app.sender.key, &token);
+    let everything = found.and_then(|found| found.map(|(_, subscriber)| subscribers::everything(store, &app.sender.key, &subscriber.address)).transpose());
     match everything {
         Ok(Some(data)) => {
             let headers = [

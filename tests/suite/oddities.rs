@@ -1,7 +1,7 @@
 //! Feeds as they are found: one oddity each, and what must come out all the same.
 
+use courant::cli::probe::document::clean;
 use courant::extract::{self, Document};
-use courant::probe::clean;
 use serde_json::{Value, json};
 
 /// What is read of a document found at https://x.example/feed, as `courant probe --format jsonfeed` prints it.

@@ -6,7 +6,7 @@ use ego_tree::NodeId;
 use jiff::Timestamp;
 use scraper::ElementRef;
 
-use super::links::{Listing, is_call};
+use super::links::{LinkGroup, is_call};
 use crate::extract::page::{Page, date_of, image_of, selector, text_of};
 use crate::extract::prose_date::{DateRules, find_date, is_date_only};
 use crate::model::feed::{Link, RawEntry, RawText};
@@ -28,7 +28,7 @@ pub struct Card<'a> {
 }
 
 /// The cards of a listing, in the order of the page.
-pub fn cards<'a>(_page: &'a Page, listing: &Listing<'a>) -> Vec<Card<'a>> {
+pub fn cards<'a>(_page: &'a Page, listing: &LinkGroup<'a>) -> Vec<Card<'a>> {
     let mut owners: HashMap<NodeId, Option<&str>> = HashMap::new();
     for anchor in &listing.anchors {
         for node in std::iter::once(*anchor.element).chain(anchor.element.ancestors()) {
@@ -155,7 +155,7 @@ impl<'a> Card<'a> {
         let is_text = |element: &ElementRef| !matches!(element.value().name(), "script" | "style" | "a") || element.descendants().nth(2).is_none();
         let own_date = |element: ElementRef<'a>| {
             let own: String = element.children().filter_map(|child| child.value().as_text().map(|text| text.to_string())).collect();
-            let own = crate::text::one_line(&own);
+            let own = crate::support::text::one_line(&own);
             let is_short = !own.is_empty() && own.chars().count() <= DATE_CHARS_MAX;
             // "08.08.2025 • Donzdorf …": a date in figures at the very start.
             let start = || own.split_whitespace().next().filter(|word| word.starts_with(|c: char| c.is_ascii_digit()) && word.len() >= 8);
@@ -282,7 +282,7 @@ fn words_of(element: ElementRef) -> String {
         Some(part) => Some(text_of(part)),
         None => child.value().as_text().map(|text| text.to_string()),
     });
-    crate::text::one_line(&kept.collect::<Vec<_>>().join(" "))
+    crate::support::text::one_line(&kept.collect::<Vec<_>>().join(" "))
 }
 
 /// The first of the texts that a link around a whole card holds.

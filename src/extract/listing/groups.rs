@@ -5,14 +5,14 @@ use std::collections::{HashMap, HashSet};
 use ego_tree::NodeId;
 
 use super::cards;
-use super::links::{Anchor, Listing, anchors};
+use super::links::{Anchor, LinkGroup, anchors};
 use crate::extract::page::Page;
 
 /// Entries of one listing.
 const ENTRIES_MAX: usize = 500;
 
 /// The listing that reads most like news.
-pub fn best_listing(page: &Page) -> Option<Listing<'_>> {
+pub fn best_listing(page: &Page) -> Option<LinkGroup<'_>> {
     let anchors = anchors(page);
     let mut listings = merge_by_address(anchors);
     let scores: Vec<f64> = listings.iter().map(|listing| score(page, listing)).collect();
@@ -39,7 +39,7 @@ pub fn best_listing(page: &Page) -> Option<Listing<'_>> {
     Some(chosen)
 }
 /// Groups of links that stand alike; groups that lead to the same addresses (picture, title, "read more") are one.
-fn merge_by_address(anchors: Vec<Anchor>) -> Vec<Listing> {
+fn merge_by_address(anchors: Vec<Anchor>) -> Vec<LinkGroup> {
     let mut groups: Vec<(String, Vec<Anchor>)> = Vec::new();
     let mut index: HashMap<(String, bool), usize> = HashMap::new();
     for anchor in anchors {
@@ -51,7 +51,7 @@ fn merge_by_address(anchors: Vec<Anchor>) -> Vec<Listing> {
     }
     let keys = |group: &[Anchor]| -> HashSet<String> { group.iter().map(|anchor| anchor.key.clone()).collect() };
     groups.sort_by_key(|(_, group)| std::cmp::Reverse(keys(group).len()));
-    let mut listings: Vec<(HashSet<String>, bool, Listing)> = Vec::new();
+    let mut listings: Vec<(HashSet<String>, bool, LinkGroup)> = Vec::new();
     for (_, group) in groups {
         let own = keys(&group);
         let is_aside = group[0].is_set_aside;
@@ -64,7 +64,7 @@ fn merge_by_address(anchors: Vec<Anchor>) -> Vec<Listing> {
                 listings[at].0.extend(own);
                 listings[at].2.anchors.extend(group);
             }
-            None => listings.push((own, is_aside, Listing { anchors: group })),
+            None => listings.push((own, is_aside, LinkGroup { anchors: group })),
         }
     }
     listings.into_iter().map(|(.., listing)| listing).collect()
@@ -78,7 +78,7 @@ fn directory_of(key: &str) -> String {
 }
 
 /// The directory, deeper than the front page, that all but a few addresses share.
-fn common_directory(listing: &Listing) -> Option<String> {
+fn common_directory(listing: &LinkGroup) -> Option<String> {
     let keys = listing.keys();
     let mut counts: HashMap<String, usize> = HashMap::new();
     keys.iter().for_each(|key| *counts.entry(directory_of(key)).or_default() += 1);
@@ -87,7 +87,7 @@ fn common_directory(listing: &Listing) -> Option<String> {
 }
 
 /// How much a listing reads like news; nothing for what is no listing at all.
-fn score(page: &Page, listing: &Listing) -> f64 {
+fn score(page: &Page, listing: &LinkGroup) -> f64 {
     let keys = listing.keys();
     let count = keys.len();
     if count == 0 {

@@ -6,7 +6,7 @@ use scraper::ElementRef;
 use url::Url;
 
 use crate::extract::page::{Page, selector, text_of};
-use crate::text::fold;
+use crate::support::text::fold;
 
 /// Links looked at on one page.
 const ANCHORS_MAX: usize = 5_000;
@@ -30,11 +30,11 @@ pub struct Anchor<'a> {
 
 /// Links that belong together: one entry for each distinct address, in the order of the page.
 #[derive(Default)]
-pub struct Listing<'a> {
+pub struct LinkGroup<'a> {
     pub anchors: Vec<Anchor<'a>>,
 }
 
-impl<'a> Listing<'a> {
+impl<'a> LinkGroup<'a> {
     /// The distinct addresses, in the order of the page.
     pub fn keys(&self) -> Vec<&str> {
         let mut seen = HashSet::new();

@@ -15,7 +15,7 @@ use super::{PageReading, Way};
 impl Page {
     /// Finds the cards of a listing by itself.
     pub fn mine(&self, rules: DateRules) -> PageReading {
-        let mut feed = self.frame();
+        let mut feed = self.catalog();
         let listing = groups::best_listing(self);
         let cards = listing.as_ref().map(|listing| cards::cards(self, listing)).unwrap_or_default();
         let mined = cards::entries(self, &cards, rules);

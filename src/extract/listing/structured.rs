@@ -7,7 +7,7 @@ use crate::extract::page::{Page, selector, text_of};
 use crate::extract::prose_date::DateRules;
 use crate::extract::xml::resolve_against;
 use crate::model::feed::{Image, Link, RawEntry, RawText};
-use crate::text::one_line;
+use crate::support::text::one_line;
 
 /// Objects looked at in one block.
 const OBJECTS_MAX: usize = 1_000;

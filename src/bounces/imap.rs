@@ -1,0 +1,70 @@
+//! IMAP (RFC 3501): the unread messages of a mailbox, each marked as read once it was dealt with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_imap::{Client, Session};
+use futures_util::{StreamExt, TryStreamExt};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use url::Url;
+
+use crate::support::text::percent_decoded;
+
+/// For each step of the dialogue.
+const STEP_TIMEOUT: Duration = Duration::from_secs(60);
+
+trait Connection: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug> Connection for T {}
+type Stream = Box<dyn Connection>;
+
+/// Visits each unread message of `imaps://user@host/INBOX` or `imap://…` (STARTTLS, unless it ends in `?tls=none`).
+///
+/// # Errors
+/// In words, when the server cannot be used, or when `visit` fails: that message stays unread.
+pub async fn each_unread(
+    url: &Url,
+    password: &str,
+    tls: Arc<rustls::ClientConfig>,
+    mut visit: impl FnMut(&[u8]) -> anyhow::Result<()>,
+) -> anyhow::Result<usize> {
+    let mut session = step(login(url, password, tls)).await?;
+    let folder = percent_decoded(url.path().trim_start_matches('/')).unwrap_or_default();
+    step(async { Ok(session.select(if folder.is_empty() { "INBOX" } else { &folder }).await?) }).await?;
+    let mut unread: Vec<u32> = step(async { Ok(session.uid_search("UNSEEN").await?) }).await?.into_iter().collect();
+    unread.sort_unstable();
+    for uid in &unread {
+        let messages: Vec<_> = step(async { Ok(session.uid_fetch(uid.to_string(), "BODY.PEEK[]").await?.try_collect().await?) }).await?;
+        for message in &messages {
+            if let Some(body) = message.body() {
+                visit(body)?;
+            }
+        }
+        step(async { Ok(session.uid_store(uid.to_string(), "+FLAGS.SILENT (\\Seen)").await?.map(drop).collect::<Vec<()>>().await) }).await?;
+    }
+    // Everything is done: a server that hangs up without a word costs nothing.
+    let _ = step(async { Ok(session.logout().await?) }).await;
+    Ok(unread.len())
+}
+
+async fn step<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::time::timeout(STEP_TIMEOUT, work).await.map_err(|_| anyhow::anyhow!("the mailbox did not answer within {} s", STEP_TIMEOUT.as_secs()))?
+}
+
+async fn login(url: &Url, password: &str, tls: Arc<rustls::ClientConfig>) -> anyhow::Result<Session<Stream>> {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let is_wrapped = url.scheme() == "imaps";
+    let is_plain = url.query_pairs().any(|(name, value)| name == "tls" && value == "none");
+    let stream = TcpStream::connect((host.as_str(), url.port().unwrap_or(if is_wrapped { 993 } else { 143 }))).await?;
+    let name = rustls::pki_types::ServerName::try_from(host)?;
+    let connector = tokio_rustls::TlsConnector::from(tls);
+    let stream: Stream = if is_wrapped { Box::new(connector.clone().connect(name.clone(), stream).await?) } else { Box::new(stream) };
+    let mut client = Client::new(stream);
+    anyhow::ensure!(client.read_response().await?.is_some(), "the mailbox server hung up");
+    if !is_wrapped && !is_plain {
+        client.run_command_and_check_ok("STARTTLS", None).await?;
+        client = Client::new(Box::new(connector.connect(name, client.into_inner()).await?));
+    }
+    let user = percent_decoded(url.username()).unwrap_or_default();
+    client.login(user, password).await.map_err(|(error, _)| anyhow::anyhow!("the mailbox refuses the login: {error}"))
+}

@@ -1,0 +1,258 @@
+//! Entries of a file put into stories, with the stages of the pipeline and without its store: `courant cluster`.
+
+use std::collections::HashMap;
+use std::io::BufRead;
+
+use jiff::Timestamp;
+use scraper::{Html, Node};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::dedupe::keys::{Names, guid_key, keys};
+use crate::dedupe::memory::InMemoryIndex;
+use crate::dedupe::place::{NewEntry, Placement, place};
+use crate::dedupe::sketch::{SketchInput, sketch};
+use crate::extract::date::parse_date;
+use crate::model::address::canonical_key;
+use crate::model::entry::Alternate;
+use crate::model::key::Key;
+use crate::model::sketch::Sketch;
+use crate::model::story::Relation;
+use crate::support::text::bound_markup;
+
+/// Entries that are looked at together: of the first ones many, for what is boilerplate is to show before the first is placed;
+/// then few, which are still in the processor's cache when they are placed.
+const FIRST_CHUNK: usize = 1 << 14;
+const CHUNK: usize = 1 << 5;
+/// A longer line is left out, in bytes.
+const LINE_BYTES_MAX: usize = 64 << 20;
+
+const ALONE: &str = "first of its story";
+
+/// One line of the file; all but the id may be missing.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ClusterEntry {
+    id: Value,
+    source: Option<String>,
+    url: Option<String>,
+    guid: Option<String>,
+    title: Option<String>,
+    text: Option<String>,
+    html: Option<String>,
+    published: Option<String>,
+    language: Option<String>,
+}
+
+/// Where an entry belongs, and why.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Placed {
+    pub id: Value,
+    /// The id of the first entry of its story.
+    pub cluster: Value,
+    pub relation: Relation,
+    pub reason: String,
+}
+
+/// An entry made ready.
+struct Ready {
+    id: Value,
+    sketch: Sketch,
+    keys: Vec<Key>,
+}
+
+/// What decided, short enough that a million of them are no burden.
+struct ClusterDecision {
+    id: Value,
+    relation: Relation,
+    reason: Option<Box<str>>,
+}
+
+/// A file put into stories, entry by entry.
+#[derive(Default)]
+pub struct Clustering {
+    memory: InMemoryIndex,
+    decisions: Vec<ClusterDecision>,
+    /// Lines that could not be read, and why.
+    pub problems: Vec<String>,
+    line: usize,
+}
+
+impl Clustering {
+    /// Reads lines to their end. A line that is no entry is a problem, and left out.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn read(&mut self, mut file: impl BufRead) -> std::io::Result<()> {
+        let mut is_at_end = false;
+        while !is_at_end {
+            let mut lines: Vec<(usize, Vec<u8>)> = Vec::new();
+            let chunk = if self.memory.is_empty() { FIRST_CHUNK } else { CHUNK };
+            while lines.len() < chunk {
+                let mut line = Vec::new();
+                if file.read_until(b'\n', &mut line)? == 0 {
+                    is_at_end = true;
+                    break;
+                }
+                self.line += 1;
+                if line.len() > LINE_BYTES_MAX {
+                    self.problems.push(format!("line {} is longer than {} MB: left out", self.line, LINE_BYTES_MAX >> 20));
+                } else if !line.trim_ascii().is_empty() {
+                    lines.push((self.line, line));
+                }
+            }
+            self.place(&lines);
+        }
+        Ok(())
+    }
+
+    /// Entries placed so far.
+    pub fn len(&self) -> usize {
+        self.decisions.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.decisions.is_empty()
+    }
+
+    fn place(&mut self, lines: &[(usize, Vec<u8>)]) {
+        let first = self.memory.len();
+        let mut entries = Vec::new();
+        for ready in prepare(lines) {
+            match ready {
+                Ok(Ready { id, sketch, keys }) => {
+                    self.memory.add(&sketch, &keys);
+                    entries.push((sketch, keys));
+                    self.decisions.push(ClusterDecision { id, relation: Relation::First, reason: None });
+                }
+                Err(problem) => self.problems.push(problem),
+            }
+        }
+        for (at, (sketch, keys)) in entries.iter().enumerate() {
+            let number = first + at;
+            self.memory.begin(number);
+            let Ok(intake) = place(NewEntry { keys, sketch }, &mut self.memory);
+            self.keep(number, &intake);
+            self.memory.end(number, sketch);
+        }
+    }
+
+    fn keep(&mut self, number: usize, intake: &Placement) {
+        let Some(opinion) = intake.opinions.first() else { return };
+        let other = self.decisions[opinion.entry.0 as usize].id.to_string();
+        let other = other.trim_matches('"');
+        let Some(decision) = intake.decision() else {
+            self.decisions[number].reason = Some(format!("{ALONE}; not with {other}: {}", opinion.reason).into());
+            return;
+        };
+        self.decisions[number].relation = decision.relation;
+        self.decisions[number].reason = Some(format!("{} of {other}: {}", decision.relation.as_str(), decision.reason).into());
+        for story in std::iter::once(decision.story).chain(intake.also.iter().copied()) {
+            self.memory.join(story.0 as usize, number);
+        }
+    }
+
+    /// All entries in the order of the file.
+    pub fn into_placed(self) -> impl Iterator<Item = Placed> {
+        let Clustering { memory, decisions, .. } = self;
+        (0..decisions.len()).map(move |number| {
+            let decision = &decisions[number];
+            let reason = decision.reason.as_deref().unwrap_or(ALONE);
+            Placed { id: decision.id.clone(), cluster: decisions[memory.story(number)].id.clone(), relation: decision.relation, reason: reason.to_owned() }
+        })
+    }
+
+    /// How many entries each story has.
+    pub fn sizes(&self) -> HashMap<usize, usize> {
+        let mut sizes = HashMap::new();
+        (0..self.len()).for_each(|number| *sizes.entry(self.memory.story(number)).or_insert(0) += 1);
+        sizes
+    }
+}
+
+/// Reads the lines, on all processors: each is work of its own.
+fn prepare(lines: &[(usize, Vec<u8>)]) -> Vec<Result<Ready, String>> {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let share = lines.len().div_ceil(processors).max(64);
+    let read = |lines: &[(usize, Vec<u8>)]| lines.iter().map(|(number, line)| ready(*number, line)).collect::<Vec<_>>();
+    if lines.len() <= share {
+        return read(lines);
+    }
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = lines.chunks(share).map(|lines| (lines, scope.spawn(move || read(lines)))).collect();
+        threads.into_iter().flat_map(|(lines, thread)| thread.join().unwrap_or_else(|_| read(lines))).collect()
+    })
+}
+
+fn ready(number: usize, line: &[u8]) -> Result<Ready, String> {
+    let item: ClusterEntry = serde_json::from_slice(line).map_err(|error| format!("line {number} is no entry ({error}): left out"))?;
+    let page = item.html.as_deref().map(read_html).unwrap_or_default();
+    let text = item.text.as_deref().filter(|text| !text.trim().is_empty()).unwrap_or(&page.text);
+    let title = item.title.as_deref().unwrap_or_default();
+    let source = item.source.as_deref().unwrap_or_default();
+    let date: Option<Timestamp> = item.published.as_deref().and_then(parse_date);
+    let names = Names {
+        source,
+        url: item.url.as_deref(),
+        guid: item.guid.as_deref(),
+        same_as: &page.same_as,
+        alternates: &page.alternates,
+        title,
+        summary: text,
+        date,
+    };
+    let mut keys = keys(&names);
+    keys.extend(item.guid.as_deref().filter(|guid| !guid.is_empty()).map(|guid| guid_key(source, guid)));
+    let own = item.url.as_deref().and_then(canonical_key);
+    let links: Vec<String> = page.links.into_iter().filter(|link| Some(link) != own.as_ref()).collect();
+    let day = date.map(|date| date.as_second().div_euclid(86_400) as i32);
+    let sketch = sketch(&SketchInput { source, title, text, language: item.language.as_deref(), day, links: &links });
+    let id = if item.id.is_null() { Value::from(number) } else { item.id };
+    Ok(Ready { id, sketch, keys })
+}
+
+/// What HTML says beside its words.
+#[derive(Default)]
+struct ContentSummary {
+    text: String,
+    same_as: Vec<String>,
+    alternates: Vec<Alternate>,
+    links: Vec<String>,
+}
+
+/// Links and pictures looked at.
+const LINKS_MAX: usize = 40;
+
+fn read_html(html: &str) -> ContentSummary {
+    let mut page = ContentSummary::default();
+    let tree = Html::parse_fragment(&bound_markup(html));
+    for node in tree.tree.nodes() {
+        match node.value() {
+            Node::Text(text) => {
+                let is_shown = node
+                    .parent()
+                    .and_then(|parent| parent.value().as_element().map(|element| element.name()))
+                    .is_none_or(|name| !matches!(name, "script" | "style" | "noscript" | "template" | "title"));
+                if is_shown {
+                    page.text.push_str(text);
+                    page.text.push(' ');
+                }
+            }
+            Node::Element(element) => {
+                let (rel, href) = (element.attr("rel").unwrap_or_default().to_ascii_lowercase(), element.attr("href"));
+                let has = |wanted: &str| rel.split_ascii_whitespace().any(|word| word == wanted);
+                match (element.name(), href, element.attr("hreflang")) {
+                    (_, Some(href), _) if has("canonical") || has("via") => page.same_as.push(href.to_owned()),
+                    (_, Some(href), Some(language)) if has("alternate") => {
+                        page.alternates.push(Alternate { language: language.to_owned(), url: href.to_owned() })
+                    }
+                    ("a", Some(href), _) if page.links.len() < LINKS_MAX => page.links.extend(canonical_key(href)),
+                    ("img", _, _) if page.links.len() < LINKS_MAX => page.links.extend(element.attr("src").and_then(canonical_key)),
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+    }
+    page
+}

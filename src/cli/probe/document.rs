@@ -1,0 +1,251 @@
+//! What courant reads in one document, for the operator's eyes: extract and normalize, nothing stored.
+
+use serde_json::{Map, Value, json};
+use url::Url;
+
+use crate::classify::Classifier;
+use crate::extract::prose_date::DateRules;
+use crate::extract::{self, Document, ExtractError, PageRules};
+use crate::model::entry::{Entry, Identity};
+use crate::model::feed::{Person, RawEntry, RawFeed};
+use crate::model::filter::{Filter, Verdict};
+use crate::model::source::Select;
+use crate::normalize::entry::{Context, normalize, plain};
+use crate::normalize::html::Sanitizer;
+use crate::normalize::language::LanguageDetector;
+use crate::support::text::shorten;
+
+/// What was found in a document, and how.
+pub struct ProbeResult {
+    pub feed: RawFeed,
+    pub way: &'static str,
+    /// Selectors that find the same; for pages.
+    pub select: Option<Select>,
+    /// What a page names for machines.
+    pub endpoints: Vec<String>,
+}
+
+/// Reads a document as the pipeline would: a feed, else the cards of a page.
+///
+/// # Errors
+/// Where nothing in it can be read.
+pub fn find(document: Document, rules: &PageRules) -> Result<ProbeResult, ExtractError> {
+    match extract::read_feed(document) {
+        Err(ExtractError::WebPage { endpoints }) => {
+            let page = extract::read_page(document, rules)?;
+            Ok(ProbeResult { feed: page.feed, way: page.way.map_or("nothing", |way| way.name()), select: page.select, endpoints })
+        }
+        result => Ok(ProbeResult { feed: result?, way: "feed", select: None, endpoints: Vec::new() }),
+    }
+}
+
+/// A document read and cleaned.
+pub struct Reading {
+    pub feed: RawFeed,
+    pub entries: Vec<Entry>,
+    title: Option<String>,
+    description: Option<String>,
+    way: Option<&'static str>,
+    select: Option<Select>,
+    /// For each entry, the rules of its source that did something, the one that drops it last.
+    rules: Vec<Vec<String>>,
+}
+
+/// Cleans what was extracted.
+pub fn clean(mut feed: RawFeed, base: Option<&Url>, language_detector: Option<&LanguageDetector>) -> Reading {
+    let context = Context { source: "probe", language: None, base, language_detector, listed: None };
+    // The raw entries go: a document may be as long as memory allows.
+    let entries = normalize_all(&std::mem::take(&mut feed.entries), context);
+    let mut sanitizer = Sanitizer::default();
+    let title = feed.title.as_ref().map(|title| plain(title, &mut sanitizer));
+    let description = feed.description.as_ref().map(|text| plain(text, &mut sanitizer));
+    Reading { feed, title, description, way: None, select: None, rules: vec![Vec::new(); entries.len()], entries }
+}
+
+/// Fewer entries are not worth a thread.
+const ENTRIES_PER_THREAD: usize = 64;
+
+/// Sanitising is nearly all of the work and knows no order: each processor gets its share.
+fn normalize_all(raws: &[RawEntry], context: Context) -> Vec<Entry> {
+    let clean = |raws: &[RawEntry]| {
+        let mut sanitizer = Sanitizer::default();
+        raws.iter().map(|raw| normalize(raw, context, &mut sanitizer)).collect::<Vec<Entry>>()
+    };
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let share = raws.len().div_ceil(processors).max(ENTRIES_PER_THREAD);
+    if raws.len() <= share {
+        return clean(raws);
+    }
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = raws.chunks(share).map(|share| (share, scope.spawn(move || clean(share)))).collect();
+        // A thread that panicked is worth another try: the panic then has its place and its message.
+        threads.into_iter().flat_map(|(share, thread)| thread.join().unwrap_or_else(|_| clean(share))).collect()
+    })
+}
+
+/// Cleans what was found, and applies the rules of its source.
+pub fn clean_found(found: ProbeResult, base: Option<&Url>, filter: &Filter, classifier: &Classifier, language_detector: Option<&LanguageDetector>) -> Reading {
+    let ProbeResult { feed, way, select, .. } = found;
+    let mut reading = Reading { way: Some(way), select, ..clean(feed, base, language_detector) };
+    for (entry, rules) in reading.entries.iter_mut().zip(&mut reading.rules) {
+        let (title, used) = filter.rewritten(&entry.title);
+        entry.title = title;
+        rules.extend(used);
+        let topics = classifier.classify(&entry.title, &entry.summary, &entry.tags, entry.language.as_deref());
+        if let Verdict::Dropped(rule) = filter.verdict(entry, &topics) {
+            rules.push(format!("dropped: {rule}"));
+        }
+    }
+    reading
+}
+
+/// An item's own page as JSON Feed 1.1, its article as the one item.
+pub fn article(document: Document, dates: DateRules) -> Value {
+    let article = extract::article::read_article(document, dates);
+    let html = article.html.as_deref().map(|html| Sanitizer::default().clean(html, document.url));
+    let mut object = Map::new();
+    let own = document.url.map(Url::to_string).or(article.item.canonical.clone());
+    put(&mut object, "id", own.clone().or_else(|| Some("article".into())));
+    put(&mut object, "url", own);
+    put(&mut object, "title", article.title);
+    put(&mut object, "content_html", html);
+    put(&mut object, "content_text", Some(article.text));
+    put(&mut object, "image", article.item.image.map(|image| image.url));
+    put(&mut object, "date_published", article.item.published.map(|date| date.to_string()));
+    put(&mut object, "date_modified", article.item.updated.map(|date| date.to_string()));
+    put(&mut object, "authors", article.item.author.as_ref().and_then(|author| persons(std::slice::from_ref(author))));
+    put(&mut object, "language", article.item.language);
+    let alternates: Vec<Value> = article.item.alternates.iter().map(|(language, url)| json!({ "language": language, "url": url })).collect();
+    object.insert("_courant".into(), json!({ "canonical": article.item.canonical, "alternates": alternates }));
+    json!({ "version": "https://jsonfeed.org/version/1.1", "title": "article", "items": [object] })
+}
+
+impl Reading {
+    /// JSON Feed 1.1; what it has no field for stands under `_courant`.
+    pub fn to_json_feed(&self) -> Value {
+        let feed = &self.feed;
+        let mut root = Map::new();
+        root.insert("version".into(), json!("https://jsonfeed.org/version/1.1"));
+        put(&mut root, "title", self.title.as_deref());
+        put(&mut root, "home_page_url", feed.home_page_url());
+        put(&mut root, "description", self.description.as_deref());
+        put(&mut root, "language", feed.language.as_deref());
+        put(&mut root, "authors", persons(&feed.authors));
+        let mut extra = Map::new();
+        put(&mut extra, "format", Some(json!(feed.format)));
+        put(&mut extra, "date_modified", feed.updated.map(|date| date.to_string()));
+        put(&mut extra, "date_published", feed.published.map(|date| date.to_string()));
+        put(&mut extra, "way", self.way);
+        put(&mut extra, "select", self.select.as_ref());
+        put(&mut extra, "problems", (!feed.problems.is_empty()).then_some(&feed.problems));
+        root.insert("_courant".into(), Value::Object(extra));
+        root.insert("items".into(), self.entries.iter().zip(&self.rules).map(|(entry, rules)| item(entry, rules)).collect());
+        Value::Object(root)
+    }
+
+    /// A table for the terminal.
+    pub fn to_text(&self) -> String {
+        let mut out = format!("{}  ({:?}, {} entries)\n", self.title.as_deref().unwrap_or("(no title)"), self.feed.format, self.entries.len());
+        if let Some(way) = self.way {
+            out.push_str(&format!("  read by: {way}\n"));
+        }
+        for problem in &self.feed.problems {
+            out.push_str(&format!("  ! {problem}\n"));
+        }
+        for (entry, rules) in self.entries.iter().zip(&self.rules) {
+            let date = entry.date().map_or_else(|| "no date   ".to_owned(), |date| date.strftime("%Y-%m-%d").to_string());
+            out.push_str(&format!("\n{date}  {}\n", if entry.title.is_empty() { "(no title)" } else { &entry.title }));
+            for line in
+                [entry.url.as_deref(), entry.image.as_ref().map(|image| image.url.as_str()), Some(shorten(&entry.summary, 160).as_str())].into_iter().flatten()
+            {
+                if !line.is_empty() {
+                    out.push_str(&format!("            {line}\n"));
+                }
+            }
+            rules.iter().for_each(|rule| out.push_str(&format!("            * {rule}\n")));
+        }
+        if let Some(select) = &self.select {
+            out.push_str(&format!("\n[source.select]\n{}", select_toml(select)));
+        }
+        out
+    }
+
+    /// The selectors that were found or used.
+    pub fn select(&self) -> Option<&Select> {
+        self.select.as_ref()
+    }
+}
+
+/// The keys of a `[source.select]`, in the order in which an operator reads them.
+pub fn select_keys(select: &Select) -> Vec<(&'static str, &str)> {
+    let optional = [
+        ("title", &select.title),
+        ("link", &select.link),
+        ("summary", &select.summary),
+        ("date", &select.date),
+        ("image", &select.image),
+        ("next", &select.next),
+    ];
+    std::iter::once(("item", select.item.as_str())).chain(optional.into_iter().filter_map(|(key, value)| Some((key, value.as_deref()?)))).collect()
+}
+
+fn select_toml(select: &Select) -> String {
+    // A JSON string is a TOML string too.
+    select_keys(select).into_iter().map(|(key, value)| format!("{key} = {}\n", json!(value))).collect()
+}
+
+fn put(object: &mut Map<String, Value>, key: &str, value: Option<impl serde::Serialize>) {
+    if let Some(value) = value.and_then(|value| serde_json::to_value(value).ok()) {
+        object.insert(key.into(), value);
+    }
+}
+
+/// JSON Feed persons have no mail address: it goes under `_courant`, and stands for a missing URL.
+fn persons(persons: &[Person]) -> Option<Vec<Value>> {
+    let one = |person: &Person| {
+        let mut object = Map::new();
+        put(&mut object, "name", person.name.as_deref());
+        put(&mut object, "url", person.url.clone().or_else(|| person.email.as_ref().map(|email| format!("mailto:{email}"))));
+        if let Some(email) = &person.email {
+            object.insert("_courant".into(), json!({ "email": email }));
+        }
+        Value::Object(object)
+    };
+    (!persons.is_empty()).then(|| persons.iter().map(one).collect())
+}
+
+fn item(entry: &Entry, rules: &[String]) -> Value {
+    let mut object = Map::new();
+    let is_made_up = !matches!(entry.identity, Identity::Guid(_));
+    let id = match &entry.identity {
+        Identity::Guid(guid) => guid.clone(),
+        Identity::Address(_) => entry.url.clone().unwrap_or_default(),
+        Identity::Content(hash) => format!("urn:sha256:{hash}"),
+    };
+    put(&mut object, "id", Some(id));
+    put(&mut object, "url", entry.url.as_deref());
+    put(&mut object, "title", (!entry.title.is_empty()).then_some(&entry.title));
+    match (&entry.content_html, entry.summary.as_str()) {
+        (Some(html), _) => put(&mut object, "content_html", Some(html)),
+        (None, summary) => put(&mut object, "content_text", Some(summary)),
+    }
+    put(&mut object, "summary", (!entry.summary.is_empty()).then_some(&entry.summary));
+    put(&mut object, "image", entry.image.as_ref().map(|image| &image.url));
+    put(&mut object, "date_published", entry.published.map(|date| date.to_string()));
+    put(&mut object, "date_modified", entry.updated.map(|date| date.to_string()));
+    put(&mut object, "authors", persons(&entry.authors));
+    put(&mut object, "tags", (!entry.tags.is_empty()).then_some(&entry.tags));
+    put(&mut object, "language", entry.language.as_deref());
+    put(&mut object, "attachments", (!entry.enclosures.is_empty()).then_some(&entry.enclosures));
+    let mut extra = Map::new();
+    put(&mut extra, "summary_html", entry.summary_html.as_deref());
+    put(&mut extra, "source", entry.provenance.as_ref());
+    put(&mut extra, "alternates", (!entry.alternates.is_empty()).then_some(&entry.alternates));
+    put(&mut extra, "image_alt", entry.image.as_ref().and_then(|image| image.alt.as_deref()));
+    put(&mut extra, "rules", (!rules.is_empty()).then_some(rules));
+    put(&mut extra, "id_made_up", is_made_up.then_some(true));
+    if !extra.is_empty() {
+        object.insert("_courant".into(), Value::Object(extra));
+    }
+    Value::Object(object)
+}

@@ -1,0 +1,77 @@
+//! What those who decide ask of whatever holds the known entries.
+
+use crate::model::key::KeyKind;
+use crate::model::keys::{EntryKey, StoryKey};
+use crate::model::sketch::Sketch;
+
+/// An entry that has something in common with the one at hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Posting {
+    pub entry: EntryKey,
+    pub story: StoryKey,
+    pub source: u32,
+    /// As in a sketch.
+    pub language: u32,
+    /// Whether it is in its story already; others only count.
+    pub is_placed: bool,
+}
+
+/// An entry that is known.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KnownEntry {
+    pub entry: EntryKey,
+    pub story: StoryKey,
+    pub sketch: Sketch,
+}
+
+/// Who bears a trait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Postings {
+    Few(Vec<Posting>),
+    /// More than can be told apart by it.
+    Many,
+}
+
+/// Entries that share a trait are looked at up to this number: a trait of more tells none of them.
+pub const BEARERS_MAX: usize = 16;
+
+/// A translation is within so many days of its original.
+pub const DAYS_MAX: i32 = 14;
+
+/// What holds the known entries. Nothing here is ever asked for the entry at hand itself.
+pub trait EntryIndex {
+    type Error;
+
+    /// Who bears a key, the oldest first, and as what.
+    ///
+    /// # Errors
+    /// When the library cannot be read; so with the others.
+    fn postings_of_key(&mut self, key: &str) -> Result<Vec<(Posting, KeyKind)>, Self::Error>;
+
+    /// Who bears each of these traits: `BEARERS_MAX` of them at most, or of more stories than are rare. With a day, only those
+    /// within `DAYS_MAX` of it, and those without a day.
+    fn postings(&mut self, feature_table: &[u32], around: Option<i32>) -> Result<Vec<Postings>, Self::Error>;
+
+    /// An entry, if it is still there.
+    fn known(&mut self, entry: EntryKey) -> Result<Option<KnownEntry>, Self::Error>;
+
+    /// The entries of a story, a bounded number of them.
+    fn members(&mut self, story: StoryKey) -> Result<Vec<EntryKey>, Self::Error>;
+
+    /// The languages that entries are in, as in a sketch; a few of them.
+    fn languages(&mut self) -> Result<Vec<u32>, Self::Error>;
+
+    /// Whether an operator said that the entry at hand is none of this story.
+    fn is_kept_out(&mut self, story: StoryKey) -> Result<bool, Self::Error>;
+
+    /// Whether an operator said that these are two stories.
+    fn are_kept_apart(&mut self, a: StoryKey, b: StoryKey) -> Result<bool, Self::Error>;
+}
+
+/// A shingle of more stories than this is no sign of any.
+pub const RARE_STORIES_MAX: usize = 8;
+
+/// In how many stories these are.
+pub fn stories(postings: &[Posting]) -> usize {
+    (0..postings.len()).filter(|&at| postings[..at].iter().all(|other| other.story != postings[at].story)).count()
+}

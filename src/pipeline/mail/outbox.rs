@@ -1,0 +1,434 @@
+//! The outbox: each delivery is claimed, sent and settled. An issue was queued with its stories and deliveries in one
+//! transaction before. SMTP cannot promise exactly-once: a crash between the server's answer and our commit sends that one
+//! message again, under the same Message-ID; there are no more such messages than connections.
+//!
+//! ```text
+//! reader ─ delivery and encoded body ─▶ senders, one a connection ─ settled, next claim ─▶ ledger (one transaction for all that wait)
+//! ```
+
+use std::collections::HashMap;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::{bounces, subscribers};
+use crate::deliver::DeliverError;
+use crate::deliver::message::{Built, PreparedMessage, Sender, build, prepare};
+use crate::deliver::transport::Transport;
+use crate::digest;
+use crate::model::digest::{Delivery, DeliveryState, Digest, DigestId, Issue, OnUncertain};
+use crate::model::keys::DeliveryKey;
+use crate::model::subscriber::SubscriberState;
+use crate::store::{ClaimedDelivery, Store, StoreError, Unit, Write};
+use crate::support::clock::Clock;
+
+/// The first pause after a temporary failure; it doubles.
+const RETRY_SECONDS: i64 = 300;
+/// Given up after this many attempts. The pauses between the first ten come to 42 h 35 min; the last one makes them 48 hours.
+const ATTEMPTS_MAX: u32 = 11;
+const LAST_PAUSE_SECONDS: i64 = 48 * 3_600 - RETRY_SECONDS * ((1 << 9) - 1);
+/// Deliveries read at a time, with their issues: memory does not grow with the number of recipients.
+const CHUNK: usize = 200;
+/// Deliveries forgotten in one unit of work.
+const FORGOTTEN: usize = 2_000;
+/// Deliveries that wait for a sender.
+const WAITING_MAX: usize = 64;
+/// Failures told one by one; the rest is counted.
+const TOLD_MAX: usize = 1_000;
+
+/// How deliveries are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeliveryPace {
+    /// Messages under way at a time; each has a connection of its own.
+    pub connections: usize,
+    pub on_uncertain: OnUncertain,
+}
+
+/// What became of the deliveries that were due.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Deliveries {
+    pub sent: u64,
+    pub deferred: u64,
+    pub refused: u64,
+    /// Message-ID and reason of the first that were not sent.
+    pub failures: Vec<(String, String)>,
+}
+
+/// How far the deliveries are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    Total(u64),
+    One,
+}
+
+/// What sends.
+#[derive(Clone)]
+pub struct OutboxWorker {
+    pub store: Store,
+    pub transport: Arc<Transport>,
+    pub sender: Arc<Sender>,
+    pub pace: DeliveryPace,
+    pub clock: Clock,
+    /// Set when the work is to end: what is handed over by then is settled, the rest waits for the next run.
+    pub stop: CancellationToken,
+}
+
+type Body = Arc<Result<PreparedMessage, String>>;
+type DeliveryQueue = Arc<tokio::sync::Mutex<mpsc::Receiver<(Delivery, Body)>>>;
+
+impl OutboxWorker {
+    /// Sends what is due. `on_done` hears how many there are, then of each one.
+    ///
+    /// # Errors
+    /// Only when the store fails; a refusal is a result.
+    pub async fn deliver(&self, digest: Option<&DigestId>, mut on_done: impl FnMut(Progress)) -> anyhow::Result<Deliveries> {
+        if self.pace.on_uncertain == OnUncertain::Skip {
+            let skipped = self.store.write(|w| w.mailing().skip_uncertain(Clock::of_leases()))?;
+            if skipped > 0 {
+                tracing::warn!(skipped, "deliveries that a killed run had handed over are not sent again");
+            }
+        }
+        let due = self.store.read(|r| r.mailing().due(self.clock.now(), Clock::of_leases(), digest))?;
+        on_done(Progress::Total(due.len() as u64));
+        if due.is_empty() {
+            return Ok(Deliveries::default());
+        }
+        self.transport.sweep();
+        let (waiting, queue) = mpsc::channel(WAITING_MAX);
+        let queue: DeliveryQueue = Arc::new(tokio::sync::Mutex::new(queue));
+        let (ledger, entries) = mpsc::channel(self.pace.connections);
+        let (told, mut outcomes) = mpsc::channel(WAITING_MAX);
+        let mut tasks = JoinSet::new();
+        for _ in 0..self.pace.connections.min(due.len()) {
+            let (outbox, queue, ledger, told) = (self.clone(), queue.clone(), Ledger(ledger.clone()), told.clone());
+            tasks.spawn(async move { outbox.send_all(&queue, &ledger, &told).await });
+        }
+        drop((queue, ledger, told));
+        let reader = self.clone();
+        tasks.spawn(async move { reader.read_all(&due, &waiting).await });
+        let keeper = self.clone();
+        let kept = tokio::task::spawn_blocking(move || keeper.keep_ledger(entries));
+        let mut done = Deliveries::default();
+        while let Some(outcome) = outcomes.recv().await {
+            done.count(outcome);
+            on_done(Progress::One);
+        }
+        while let Some(task) = tasks.join_next().await {
+            task??;
+        }
+        kept.await?;
+        self.transport.close().await;
+        Ok(done)
+    }
+
+    /// Reads what is due, a chunk at a time. The body of an issue is encoded once for all who get it.
+    async fn read_all(&self, due: &[DeliveryKey], waiting: &mpsc::Sender<(Delivery, Body)>) -> anyhow::Result<()> {
+        let mut bodies: HashMap<usize, Body> = HashMap::new();
+        let mut last: Option<Arc<Issue>> = None;
+        for chunk in due.chunks(CHUNK) {
+            let deliveries = self.store.read(|r| r.mailing().deliveries(chunk, last.as_ref()))?;
+            bodies.retain(|issue, _| last.as_ref().is_some_and(|last| address(last) == *issue));
+            for delivery in deliveries {
+                let encode = || Arc::new(prepare(&delivery.issue).map_err(|error| error.to_string()));
+                let body = bodies.entry(address(&delivery.issue)).or_insert_with(encode).clone();
+                last = Some(delivery.issue.clone());
+                if waiting.send((delivery, body)).await.is_err() {
+                    // All senders are gone: one of them says why.
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One connection's work. What is settled goes to the ledger with the next claim, in one transaction.
+    async fn send_all(&self, queue: &DeliveryQueue, ledger: &Ledger, told: &mpsc::Sender<DeliveryOutcome>) -> anyhow::Result<()> {
+        let mut settled: Option<Settled> = None;
+        loop {
+            let next = tokio::select! {
+                next = async { queue.lock().await.recv().await } => next,
+                () = self.stop.cancelled() => None,
+            };
+            let Some((delivery, body)) = next else { break };
+            let built = self.built(&delivery, &body);
+            match ledger.turn(settled.take(), Some(self.wanted(&delivery))).await? {
+                Claim::Refused => continue,
+                Claim::Suppressed(claimed, reason) => {
+                    settled = Some(self.judged(&delivery, claimed, Err(DeliverError::Permanent(format!("not sent: {reason}")))));
+                }
+                Claim::Ours(claimed) => {
+                    let result = match built {
+                        Ok(message) => self.transport.send(&message, &delivery.message_id, &self.stop).await,
+                        Err(reason) => Err(DeliverError::Permanent(reason)),
+                    };
+                    settled = Some(self.judged(&delivery, claimed, result));
+                }
+            }
+            if let Some(settled) = &settled {
+                settled.log();
+                // Whoever counts may be gone: the work goes on.
+                let _ = told.send(settled.outcome.clone()).await;
+            }
+        }
+        if settled.is_some() {
+            ledger.turn(settled, None).await?;
+        }
+        Ok(())
+    }
+
+    fn built(&self, delivery: &Delivery, body: &Body) -> Result<Built, String> {
+        build(&self.sender, delivery, body.as_ref().as_ref().map_err(Clone::clone)?).map_err(|error| error.to_string())
+    }
+
+    fn wanted(&self, delivery: &Delivery) -> ClaimRequest {
+        ClaimRequest { id: delivery.id, attempts: delivery.attempts, digest: delivery.digest.clone(), hash: self.sender.key.hash(&delivery.recipient) }
+    }
+
+    /// What is to be kept of a result.
+    fn judged(&self, delivery: &Delivery, claimed: ClaimedDelivery, result: Result<(), DeliverError>) -> Settled {
+        // Pauses count from now: a run may have been under way for hours.
+        let now = self.clock.now();
+        let attempts = claimed.attempt;
+        let id = delivery.message_id.clone();
+        let hash = || self.sender.key.hash(&delivery.recipient);
+        let is_given_up = matches!(result, Err(DeliverError::Uncertain(_))) && self.pace.on_uncertain == OnUncertain::Skip;
+        let (outcome, next_attempt, follow) = match result {
+            Ok(()) => (DeliveryOutcome::Sent(id), now, Follow::Nothing),
+            Err(DeliverError::Temporary(reason)) | Err(DeliverError::Uncertain(reason)) if attempts < ATTEMPTS_MAX && !is_given_up => {
+                let seconds = if attempts + 1 == ATTEMPTS_MAX { LAST_PAUSE_SECONDS } else { RETRY_SECONDS << (attempts - 1).min(16) };
+                let pause = SignedDuration::from_secs(seconds);
+                (DeliveryOutcome::Deferred(id, reason), now + pause, Follow::Nothing)
+            }
+            Err(DeliverError::Stopped) => (DeliveryOutcome::HandedBack(id), now, Follow::Nothing),
+            Err(DeliverError::NoMailbox(reason)) => (DeliveryOutcome::Refused(id, reason), now, Follow::HardBounce(hash())),
+            Err(DeliverError::Temporary(reason)) => (DeliveryOutcome::Refused(id.clone(), reason), now, Follow::SoftBounce(hash(), id)),
+            Err(error) => (DeliveryOutcome::Refused(id, error.to_string()), now, Follow::Nothing),
+        };
+        Settled { claimed, outcome, next_attempt, follow }
+    }
+
+    /// Keeps the ledger until all senders are gone: whatever waits at a time goes into one transaction.
+    fn keep_ledger(&self, mut entries: mpsc::Receiver<LedgerEntry>) {
+        while let Some(first) = entries.blocking_recv() {
+            let mut batch = vec![first];
+            while let Ok(more) = entries.try_recv() {
+                batch.push(more);
+            }
+            let claims = self.keep(&batch);
+            match claims {
+                Ok(claims) => batch.into_iter().zip(claims).for_each(|(entry, claim)| drop(entry.answer.send(Ok(claim)))),
+                Err(error) => batch.into_iter().for_each(|entry| drop(entry.answer.send(Err(anyhow::anyhow!("{error:#}"))))),
+            }
+        }
+    }
+
+    fn keep(&self, batch: &[LedgerEntry]) -> anyhow::Result<Vec<Claim>> {
+        self.store.write(|w| {
+            let now = self.clock.now();
+            let mut claims = Vec::with_capacity(batch.len());
+            for entry in batch {
+                if let Some(settled) = &entry.settled {
+                    self.settle(w, settled, now)?;
+                }
+                claims.push(match &entry.wanted {
+                    Some(wanted) => self.claim(w, wanted, now)?,
+                    None => Claim::Refused,
+                });
+            }
+            Ok(claims)
+        })
+    }
+
+    fn settle(&self, unit: &Unit<Write>, settled: &Settled, now: Timestamp) -> anyhow::Result<()> {
+        let is_ours = match settled.outcome.state() {
+            Some((state, reason)) => unit.mailing().settle(settled.claimed, state, reason, settled.next_attempt)?,
+            None => unit.mailing().hand_back(settled.claimed)?,
+        };
+        if !is_ours {
+            // Our lease had ended, or the delivery was erased: whoever has it now says what became of it.
+            tracing::warn!(delivery.number = settled.claimed.number.0, "a delivery was taken over while it was under way");
+            return Ok(());
+        }
+        match &settled.follow {
+            Follow::Nothing => {}
+            // Writing there again would cost us our name with the mailbox providers.
+            Follow::HardBounce(hash) => subscribers::suppress_within(unit, hash, SubscriberState::Bounced, now)?,
+            Follow::SoftBounce(hash, id) => drop(bounces::note_soft(unit, hash, &format!("given up: {id}"), now)?),
+        }
+        Ok(())
+    }
+
+    fn claim(&self, unit: &Unit<Write>, wanted: &ClaimRequest, now: Timestamp) -> Result<Claim, StoreError> {
+        let Some(claimed) = unit.mailing().claim(wanted.id, wanted.attempts, self.store.worker(), now, Clock::of_leases())? else { return Ok(Claim::Refused) };
+        // Asked now and not when the issue was queued: people leave in the meantime.
+        let reason = unit.subscribers().suppression(&wanted.hash, &wanted.digest)?.filter(|reason| bars(reason, &wanted.digest));
+        Ok(reason.map_or(Claim::Ours(claimed), |reason| Claim::Suppressed(claimed, reason)))
+    }
+}
+
+/// Forgets the deliveries that were settled longer ago than `retention`, a part at a time; answers how many.
+///
+/// # Errors
+/// When the store fails.
+pub fn forget(store: &Store, retention: SignedDuration, now: Timestamp) -> anyhow::Result<usize> {
+    let Ok(limit) = now.checked_sub(retention) else { return Ok(0) };
+    let mut gone = 0;
+    loop {
+        let count = store.write(|w| w.mailing().forget_deliveries(limit, FORGOTTEN))?;
+        gone += count;
+        if count < FORGOTTEN {
+            break;
+        }
+    }
+    if gone > 0 {
+        store.write(|w| w.mailing().forget_issue_texts(limit))?;
+    }
+    Ok(gone)
+}
+
+/// Forgets issues that are older than `retention` and nobody's any more: personal ones, with their web versions in `folder`, and
+/// slots that found nothing new. Those of configured digests are public, and stay.
+///
+/// # Errors
+/// When the store fails, or a web version cannot be removed.
+pub fn forget_issues(store: &Store, digests: &[Digest], folder: &Path, retention: SignedDuration, now: Timestamp) -> anyhow::Result<()> {
+    let Ok(limit) = now.checked_sub(retention) else { return Ok(()) };
+    let own = [DigestId::Personal, DigestId::Operator, DigestId::Confirmation];
+    for digest in digests.iter().map(|digest| &digest.id).chain(&own) {
+        loop {
+            let issues = store.read(|r| r.mailing().old_issues(digest, limit, FORGOTTEN))?;
+            // The files first: what is cut off in between is found again.
+            for (_, name) in issues.iter().filter(|(_, name)| !name.is_empty()) {
+                let path = folder.join(digest::archive_path(name));
+                match std::fs::remove_file(&path) {
+                    Err(error) if error.kind() != ErrorKind::NotFound => return Err(error).with_context(|| format!("cannot remove {}", path.display())),
+                    _ => {}
+                }
+            }
+            store.write(|w| issues.iter().try_for_each(|(key, _)| w.mailing().forget_issue(*key)))?;
+            if issues.len() < FORGOTTEN {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Issues that are one value are one in memory while they are read.
+fn address(issue: &Arc<Issue>) -> usize {
+    Arc::as_ptr(issue) as usize
+}
+
+/// A confirmation goes to whoever asks for it, also to one who left before; not to one who complained of us.
+fn bars(reason: &str, digest: &DigestId) -> bool {
+    *digest != DigestId::Confirmation || reason == SubscriberState::Complained.as_str()
+}
+
+/// A delivery that a sender wants.
+struct ClaimRequest {
+    id: DeliveryKey,
+    attempts: u32,
+    digest: DigestId,
+    hash: String,
+}
+
+enum Claim {
+    Ours(ClaimedDelivery),
+    /// Another process has it.
+    Refused,
+    /// Ours, and not to be sent.
+    Suppressed(ClaimedDelivery, String),
+}
+
+#[derive(Clone)]
+enum DeliveryOutcome {
+    Sent(String),
+    Deferred(String, String),
+    Refused(String, String),
+    /// Nothing of it left: it is as if nobody had claimed it.
+    HandedBack(String),
+}
+
+impl DeliveryOutcome {
+    /// `None` for what stays as it was.
+    fn state(&self) -> Option<(DeliveryState, Option<&str>)> {
+        match self {
+            DeliveryOutcome::Sent(_) => Some((DeliveryState::Sent, None)),
+            DeliveryOutcome::Deferred(_, reason) => Some((DeliveryState::Pending, Some(reason))),
+            DeliveryOutcome::Refused(_, reason) => Some((DeliveryState::Failed, Some(reason))),
+            DeliveryOutcome::HandedBack(_) => None,
+        }
+    }
+}
+
+/// What a result means for the recipient's other mail.
+enum Follow {
+    Nothing,
+    HardBounce(String),
+    SoftBounce(String, String),
+}
+
+struct Settled {
+    claimed: ClaimedDelivery,
+    outcome: DeliveryOutcome,
+    next_attempt: Timestamp,
+    follow: Follow,
+}
+
+impl Settled {
+    fn log(&self) {
+        match &self.outcome {
+            DeliveryOutcome::Sent(id) => tracing::info!(delivery.id = id, "delivered"),
+            DeliveryOutcome::Deferred(id, reason) => tracing::warn!(delivery.id = id, reason, "delivery deferred"),
+            DeliveryOutcome::Refused(id, reason) => tracing::warn!(delivery.id = id, reason, "delivery refused"),
+            DeliveryOutcome::HandedBack(id) => tracing::info!(delivery.id = id, "delivery put off: the work is to end"),
+        }
+    }
+}
+
+struct LedgerEntry {
+    settled: Option<Settled>,
+    wanted: Option<ClaimRequest>,
+    answer: oneshot::Sender<anyhow::Result<Claim>>,
+}
+
+/// The way to the ledger.
+struct Ledger(mpsc::Sender<LedgerEntry>);
+
+impl Ledger {
+    async fn turn(&self, settled: Option<Settled>, wanted: Option<ClaimRequest>) -> anyhow::Result<Claim> {
+        let (answer, answered) = oneshot::channel();
+        let gone = || anyhow::anyhow!("the ledger of deliveries is closed");
+        self.0.send(LedgerEntry { settled, wanted, answer }).await.map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?
+    }
+}
+
+impl Deliveries {
+    fn count(&mut self, outcome: DeliveryOutcome) {
+        match outcome {
+            DeliveryOutcome::HandedBack(_) => {}
+            DeliveryOutcome::Sent(_) => self.sent += 1,
+            DeliveryOutcome::Deferred(id, reason) => {
+                self.deferred += 1;
+                self.tell(id, reason);
+            }
+            DeliveryOutcome::Refused(id, reason) => {
+                self.refused += 1;
+                self.tell(id, reason);
+            }
+        }
+    }
+
+    fn tell(&mut self, id: String, reason: String) {
+        if self.failures.len() < TOLD_MAX {
+            self.failures.push((id, reason));
+        }
+    }
+}

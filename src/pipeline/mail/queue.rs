@@ -1,0 +1,270 @@
+//! What is queued for whom: configured digests for their recipients, and for each subscriber a digest of their own.
+
+use std::ops::Range;
+
+use sha2::{Digest as _, Sha256};
+use tokio_util::sync::CancellationToken;
+
+use super::MailContext;
+use crate::deliver::message::message_id;
+use crate::digest::{self, Edition};
+use crate::model::digest::{Digest, DigestId, Issue, Notice};
+use crate::model::keys::{EntryKey, IssueKey};
+use crate::model::mail_address::Address;
+use crate::model::story::Story;
+use crate::model::subscriber::{Interests, Preferences};
+use crate::store::{GroupIssue, InterestGroup, NewIssue, PAGE, Store, StoreError, Unit, Write};
+use crate::support::clock::Interrupted;
+
+/// Stories looked at for one issue: months of a large network.
+const STORIES_MAX: usize = 5_000;
+/// Groups read at a time.
+const GROUPS: usize = 2_000;
+/// Groups served in one unit of work.
+const GROUPS_SERVED: usize = 50;
+
+/// What a digest's turn brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DigestReport {
+    NotDue,
+    NothingNew,
+    NoRecipients,
+    Queued { stories: usize, recipients: usize },
+}
+
+/// Queues an issue when one is due, or in any case with `force`.
+///
+/// # Errors
+/// When the store or a template fails; nothing is queued then.
+pub fn queue(store: &Store, context: MailContext, digest: &Digest, force: bool) -> anyhow::Result<DigestReport> {
+    if digest.recipients.is_empty() {
+        return Ok(DigestReport::NoRecipients);
+    }
+    let (sender, now) = (context.sender, context.now);
+    let slot = digest.schedule.last_slot(now).unwrap_or(now);
+    if !force && store.read(|r| r.mailing().last_slot(&digest.id, now))?.is_some_and(|last| last >= slot) {
+        return Ok(DigestReport::NotDue);
+    }
+    let Preview { stories, issue, last } = preview(store, context, digest)?;
+    // A slot that found nothing new is filled all the same: the next story waits for the next slot.
+    let is_empty = stories.is_empty();
+    if is_empty && force {
+        return Ok(DigestReport::NothingNew);
+    }
+    let ids: Vec<String> = stories.into_iter().map(|story| story.id).collect();
+    let message_id = |number: IssueKey, recipient: &str| message_id(digest.id.as_str(), number, now, recipient, sender.from.email.domain());
+    let queued = store.write(|w| {
+        let mut recipients = Vec::new();
+        for recipient in digest.recipients.iter().filter(|_| !is_empty) {
+            if w.subscribers().suppression(&sender.key.hash(recipient.as_str()), &digest.id)?.is_none() {
+                recipients.push(recipient.as_str().to_owned());
+            }
+        }
+        let slot = if force { None } else { Some(slot) };
+        let new = NewIssue { digest: &digest.id, slot, now, issue: &issue, stories: &ids, recipients: &recipients };
+        let count = w.mailing().queue_issue(&new, message_id)?.ok_or(Unqueued::Taken)?;
+        w.mailing().put_digest_mark(&digest.id, last)?;
+        Ok(count)
+    });
+    match queued {
+        Ok(_) if is_empty => Ok(DigestReport::NothingNew),
+        Ok(recipients) => Ok(DigestReport::Queued { stories: ids.len(), recipients }),
+        // Another process took the slot between our look and our hand: its issue stands.
+        Err(Unqueued::Taken) => Ok(DigestReport::NotDue),
+        Err(Unqueued::Store(error)) => Err(error.into()),
+    }
+}
+
+/// Why an issue was not queued.
+#[derive(Debug, thiserror::Error)]
+enum Unqueued {
+    #[error("another process was first")]
+    Taken,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The issue of a configured digest that would go out now.
+pub struct Preview {
+    pub stories: Vec<Story>,
+    pub issue: Issue,
+    /// The last entry that was looked at.
+    last: EntryKey,
+}
+
+/// The issue of a configured digest that would go out now.
+///
+/// # Errors
+/// When the store or a template fails.
+pub fn preview(store: &Store, context: MailContext, digest: &Digest) -> anyhow::Result<Preview> {
+    let (seen, last, stories) = store.read(|r| {
+        let seen = r.mailing().digest_mark(&digest.id)?.unwrap_or(EntryKey::BEFORE_ALL);
+        Ok::<_, StoreError>((seen, r.entries().last()?, r.entries().stories_since(seen, Some(&digest.id), STORIES_MAX)?))
+    })?;
+    let interests = digest::interests(digest);
+    let picked = digest::pick(&interests, seen..last, &stories);
+    let id: String = digest.id.as_str().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let name = (!picked.is_empty()).then(|| format!("{id}-{}", context.now.strftime("%Y%m%d-%H%M%S")));
+    let edition = Edition {
+        title: &digest.title,
+        language: &digest.language,
+        interests: &interests,
+        entries_max: digest.entries_max,
+        is_personal: false,
+        name: name.as_deref(),
+        is_public: context.sender.public_url.is_some(),
+        controller: context.newsletter.controller.as_deref(),
+    };
+    let issue = digest::render(context.catalog, edition, &picked, context.now, context.templates)?;
+    Ok(Preview { stories: picked.into_iter().cloned().collect(), issue, last })
+}
+
+/// What the subscribers' turn brought.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PersonalReport {
+    /// Subscribers who were due.
+    pub due: usize,
+    /// Subscribers for whom there was something new.
+    pub served: usize,
+    /// Different issues: people of equal tastes share one.
+    pub issues: usize,
+}
+
+/// Queues what is due for subscribers: some groups of equal tastes in each unit of work, rendered before.
+///
+/// # Errors
+/// When the store or a template fails, or `stop` is set; the groups before it stay queued.
+pub fn queue_personal(store: &Store, context: MailContext, stop: &CancellationToken) -> anyhow::Result<PersonalReport> {
+    let mut turn = PersonalReport::default();
+    // Looked up before the stories: an entry that comes in between is for the next issue.
+    let last = store.read(|r| r.entries().last())?;
+    let (mut stories, mut since) = (Vec::new(), EntryKey::MAX);
+    loop {
+        let groups = store.read(|r| r.subscribers().due_groups(context.now, GROUPS))?;
+        if groups.is_empty() {
+            return Ok(turn);
+        }
+        for some in groups.chunks(GROUPS_SERVED) {
+            if stop.is_cancelled() {
+                return Err(Interrupted.into());
+            }
+            let mut issues = Vec::with_capacity(some.len());
+            for group in some {
+                if group.seen < since {
+                    stories = store.read(|r| r.entries().stories_since(group.seen, None, STORIES_MAX))?;
+                    since = group.seen;
+                }
+                issues.push(personal_issue(context, (&group.language, &group.interests), group.seen..last, &stories)?);
+            }
+            serve(store, context, some, &issues, last, &mut turn)?;
+        }
+    }
+}
+
+/// Gives some groups their issues, or a slot without one; a large group takes more than one unit of work.
+fn serve(
+    store: &Store,
+    context: MailContext,
+    groups: &[InterestGroup],
+    issues: &[Option<Issue>],
+    last: EntryKey,
+    turn: &mut PersonalReport,
+) -> anyhow::Result<()> {
+    let mut left: Vec<(&InterestGroup, Option<&Issue>)> = groups.iter().zip(issues).map(|(group, issue)| (group, issue.as_ref())).collect();
+    while !left.is_empty() {
+        let counts = store.write(|w| left.iter().map(|(group, issue)| fill(w, context, group, *issue, last)).collect::<Result<Vec<usize>, _>>())?;
+        for ((_, issue), count) in left.iter().zip(&counts) {
+            turn.due += count;
+            turn.served += if issue.is_some() { *count } else { 0 };
+            turn.issues += usize::from(issue.is_some() && *count > 0);
+        }
+        let mut counts = counts.into_iter();
+        left.retain(|_| counts.next() == Some(PAGE));
+    }
+    Ok(())
+}
+
+fn fill(unit: &Unit<Write>, context: MailContext, group: &InterestGroup, issue: Option<&Issue>, last: EntryKey) -> Result<usize, StoreError> {
+    let domain = context.sender.from.email.domain();
+    let message_id = |number: IssueKey, address: &str| message_id(DigestId::Personal.as_str(), number, context.now, address, domain);
+    let new = GroupIssue { digest: &DigestId::Personal, issue, seen: last.max(group.seen), now: context.now };
+    unit.subscribers().fill_group(group, &new, message_id)
+}
+
+/// The issue that somebody would get now who has seen the entries up to `seen`; `None` when there is nothing new.
+///
+/// # Errors
+/// When the store or a template fails.
+pub fn preview_personal(store: &Store, context: MailContext, preferences: &Preferences, seen: EntryKey) -> anyhow::Result<Option<Issue>> {
+    let stories = store.read(|r| r.entries().stories_since(seen, None, STORIES_MAX))?;
+    personal_issue(context, (&preferences.language, &preferences.interests), seen..EntryKey::MAX, &stories)
+}
+
+fn personal_issue(
+    context: MailContext,
+    (language, interests): (&String, &Interests),
+    seen: Range<EntryKey>,
+    stories: &[Story],
+) -> anyhow::Result<Option<Issue>> {
+    let picked = digest::pick(interests, seen.clone(), stories);
+    if picked.is_empty() {
+        return Ok(None);
+    }
+    let newsletter = context.newsletter;
+    let hash = Sha256::digest(format!("{language}\0{}\0{}\0{}", serde_json::to_string(interests)?, seen.start, context.now));
+    let name = crate::support::text::hex(&hash[..10]);
+    let edition = Edition {
+        title: newsletter.title(language, context.catalog.channel),
+        language,
+        interests,
+        entries_max: newsletter.entries_max,
+        is_personal: true,
+        name: Some(&name),
+        is_public: context.sender.public_url.is_some(),
+        controller: newsletter.controller.as_deref(),
+    };
+    Ok(Some(digest::render(context.catalog, edition, &picked, context.now, context.templates)?))
+}
+
+#[derive(serde::Serialize)]
+struct NoticeData<'a> {
+    title: &'a str,
+    date: String,
+    notices: &'a [Notice],
+}
+
+/// Queues what the operator has to know of the sources, if there is anything. Answers how many notices went into it.
+///
+/// # Errors
+/// When the store or a template fails; nothing is queued then.
+pub fn queue_notices(store: &Store, context: MailContext, operators: &[Address]) -> anyhow::Result<usize> {
+    let notices = if operators.is_empty() { Vec::new() } else { store.read(|r| r.mailing().notices())? };
+    if notices.is_empty() {
+        return Ok(0);
+    }
+    let now = context.now;
+    let data = NoticeData { title: &context.catalog.channel.title, date: now.strftime("%Y-%m-%d").to_string(), notices: &notices };
+    let issue = mail(context, "operator", &data)?;
+    let domain = context.sender.from.email.domain();
+    let recipients: Vec<String> = operators.iter().map(|operator| operator.as_str().to_owned()).collect();
+    store.write(|w| {
+        // Another process may have told them in the meantime.
+        if w.mailing().notices()?.len() < notices.len() {
+            return Ok(());
+        }
+        w.mailing().forget_notices(notices.len())?;
+        let new = NewIssue { digest: &DigestId::Operator, slot: None, now, issue: &issue, stories: &[], recipients: &recipients };
+        w.mailing().queue_issue(&new, |number, recipient| message_id(DigestId::Operator.as_str(), number, now, recipient, domain)).map(drop)
+    })?;
+    Ok(notices.len())
+}
+
+/// A mail that is no digest, from the templates of a folder.
+pub(super) fn mail(context: MailContext, folder: &str, data: &impl serde::Serialize) -> anyhow::Result<Issue> {
+    Ok(Issue {
+        subject: crate::support::text::one_line(&context.templates.render(&format!("{folder}/subject.txt"), data)?),
+        text: context.templates.render(&format!("{folder}/body.txt"), data)?,
+        html: context.templates.render(&format!("{folder}/body.html"), data)?,
+        name: None,
+    })
+}

@@ -1,0 +1,408 @@
+//! All that is stored, looked at once more: why an entry is where it is, what an operator says to that, and what another engine or
+//! other rules would say. Nothing here makes news of anything: who was told of a story stays told of all that it becomes.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::classify::Classifier;
+use crate::dedupe::memory::InMemoryIndex;
+use crate::dedupe::place::{Assessment, NewEntry, place};
+use crate::digest;
+use crate::model::digest::Digest;
+use crate::model::entry::Identity;
+use crate::model::key::Key;
+use crate::model::keys::{EntryKey, StoryKey};
+use crate::model::source::Source;
+use crate::model::story::{Relation, StoredEntry, Story};
+use crate::model::topic::TopicMatch;
+use crate::normalize::entry::entry_id;
+use crate::pipeline::refresh::index::StoreIndex;
+use crate::pipeline::refresh::prepare::{keys_of, sketch_of};
+use crate::store::{MarkupScope, Store, StoreError, Unit, Write};
+
+/// Entries read, or changed in one transaction, at a time: others have their turn in between.
+const BATCH: usize = 500;
+/// Sketches put into the index of features in one unit of work.
+const REBUILT: usize = 2_000;
+/// That an entry is still listed is noted to the day.
+const SEEN_WITHIN: SignedDuration = SignedDuration::from_hours(25);
+const BY_HAND: &str = "by hand";
+/// The job of `reclassify`, in the store.
+const RECLASSIFY: &str = "reclassify";
+
+/// What is said of an entry's place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation {
+    pub story: Story,
+    /// The nearest entries of other stories, with what stands between.
+    pub others: Vec<(StoredEntry, Assessment)>,
+    /// What would be said of the entries of its story today.
+    pub own: Vec<(StoredEntry, Assessment)>,
+}
+
+/// What a look at all entries changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Changes {
+    pub entries: usize,
+    pub changed: usize,
+}
+
+/// Makes what is missing to find the neighbours of an entry: sketches of entries of older versions, and the index of their
+/// features. Answers how many entries it was missing for.
+///
+/// # Errors
+/// When the store fails; what was done stays.
+pub fn make_ready(store: &Store) -> anyhow::Result<usize> {
+    let mut count = 0;
+    loop {
+        let missing = store.read(|r| {
+            let keys = r.intake().unsketched(BATCH)?;
+            keys.into_iter().map(|key| Ok((key, r.entries().get_if_there(key)?))).collect::<Result<Vec<_>, StoreError>>()
+        })?;
+        if missing.is_empty() {
+            break;
+        }
+        let sketches: Vec<_> = missing.iter().map(|(key, stored)| (*key, stored.as_ref().map(|stored| sketch_of(&stored.entry, stored.first_seen)))).collect();
+        store.write(|w| {
+            sketches.iter().try_for_each(|(key, sketch)| match sketch {
+                Some(sketch) => w.intake().put_sketch(*key, sketch, true),
+                None => w.intake().forget_unsketched(*key),
+            })
+        })?;
+        count += missing.len();
+    }
+    loop {
+        let added = store.write(|w| w.intake().rebuild_features(REBUILT))?;
+        count += added;
+        if added == 0 {
+            return Ok(count);
+        }
+    }
+}
+
+/// Forgets entries that their sources dropped longer ago than `retention`, a part at a time; answers how many. A source that
+/// cannot be read, or that says that nothing changed, drops nothing; what a source brought that is not `configured` any more is
+/// dropped as a whole.
+///
+/// # Errors
+/// When the store fails; what was forgotten stays so.
+pub fn forget_entries(store: &Store, configured: &[&str], retention: SignedDuration, now: Timestamp) -> anyhow::Result<usize> {
+    let Ok(limit) = now.checked_sub(retention) else { return Ok(0) };
+    let states = store.read(|r| r.sources().states())?;
+    let mut gone = 0;
+    for (source, state) in &states {
+        let read_at = state.read_at.or(state.last_success).unwrap_or(Timestamp::MIN);
+        // Its last document was seen to the day only.
+        let dropped = if configured.contains(&source.as_str()) { read_at.saturating_sub(SEEN_WITHIN)? } else { now };
+        loop {
+            let count = store.write(|w| w.entries().forget_unseen(source, limit.min(dropped), BATCH))?;
+            gone += count;
+            if count < BATCH {
+                break;
+            }
+        }
+    }
+    Ok(gone)
+}
+
+/// Why an entry is with whom it is, and why the nearest others are not.
+///
+/// # Errors
+/// When the store fails.
+pub fn explain(store: &Store, entry: &StoredEntry) -> anyhow::Result<Explanation> {
+    let (keys, sketch) = (keys_of(&entry.entry), sketch_of(&entry.entry, entry.first_seen));
+    store.try_out(|w| {
+        let story = w.entries().story_of(entry.order)?;
+        let intake = place(NewEntry { keys: &keys, sketch: &sketch }, &mut StoreIndex::but(w, entry.order, &entry.entry.id)?)?;
+        let mut explanation = Explanation { story, others: Vec::new(), own: Vec::new() };
+        for opinion in intake.opinions {
+            let other = w.entries().get(opinion.entry)?;
+            let is_own = other.story == entry.story;
+            if is_own { explanation.own.push((other, opinion)) } else { explanation.others.push((other, opinion)) }
+        }
+        Ok(explanation)
+    })
+}
+
+/// Two entries' stories become one, and stay it.
+///
+/// # Errors
+/// When the store fails; nothing is changed then.
+pub fn merge(store: &Store, one: &StoredEntry, other: &StoredEntry, now: Timestamp) -> anyhow::Result<()> {
+    let (first, second) = if one.order <= other.order { (one, other) } else { (other, one) };
+    let differs = first.entry.language.is_some() && second.entry.language.is_some() && first.entry.language != second.entry.language;
+    let relation = if differs { Relation::Translation } else { Relation::Copy };
+    let reason = format!("{} of \"{}\" ({}): {BY_HAND}", relation.as_str(), first.entry.title, first.entry.source);
+    store.write(|w| {
+        let (into, from) = (w.intake().story_key_of(first.order)?, w.intake().story_key_of(second.order)?);
+        let (Some(into), Some(from)) = (into, from) else { return Err(gone()) };
+        w.stories().forget_rulings(into, from)?;
+        w.stories().put_ruling(first.order, second.order, true, now)?;
+        w.stories().set_relation(second.order, relation, Some(&reason))?;
+        Ok(w.intake().merge_stories(into, &[from])?)
+    })
+}
+
+fn gone() -> anyhow::Error {
+    anyhow::anyhow!("the entry was forgotten in the meantime: try again")
+}
+
+/// An entry leaves its story, and stays out of it. Answers from how many it was parted.
+///
+/// # Errors
+/// When the store fails; nothing is changed then.
+pub fn split(store: &Store, entry: &StoredEntry, now: Timestamp) -> anyhow::Result<usize> {
+    let own = story_named_after(&entry.entry.id);
+    store.write(|w| {
+        let story = w.entries().story_of(entry.order)?;
+        let rest: Vec<&StoredEntry> = story.versions.iter().filter(|version| version.order != entry.order).collect();
+        let Some(eldest) = rest.first() else { return Ok(0) };
+        for other in &rest {
+            w.stories().put_ruling(entry.order, other.order, false, now)?;
+        }
+        if own == story.id {
+            // The story bears its name: it keeps it, and the others move out together.
+            let theirs = story_named_after(&eldest.entry.id);
+            rest.iter().try_for_each(|other| w.stories().move_entry(other.order, &theirs))?;
+        } else {
+            w.stories().move_entry(entry.order, &own)?;
+        }
+        w.stories().set_relation(entry.order, Relation::First, Some(&format!("parted {BY_HAND}")))?;
+        if eldest.order > entry.order {
+            w.stories().set_relation(eldest.order, Relation::First, None)?;
+        }
+        Ok(rest.len())
+    })
+}
+
+fn story_named_after(entry_id_of_first: &str) -> String {
+    entry_id("story", &Identity::Guid(entry_id_of_first.to_owned()))
+}
+
+/// Where an entry stands, and what it is found by.
+#[derive(Debug, Clone, PartialEq)]
+struct Stood {
+    entry: EntryKey,
+    story: StoryKey,
+    keys: Vec<Key>,
+}
+
+/// Puts all entries into stories anew, in the order in which they came, and moves those that belong elsewhere. A run that is killed
+/// has moved some; the next moves the rest. `on_step` hears of the entries looked at, and how many there are.
+///
+/// # Errors
+/// When the store fails; what was moved stays moved.
+pub fn recluster(store: &Store, is_dry: bool, mut on_step: impl FnMut(usize)) -> anyhow::Result<Changes> {
+    let mut memory = InMemoryIndex::default();
+    let mut stood: Vec<Stood> = Vec::new();
+    loop {
+        let after = stood.last().map_or(EntryKey::BEFORE_ALL, |last| last.entry);
+        let batch = store.read(|r| {
+            let entries = r.entries().after(after, BATCH, MarkupScope::Without)?;
+            entries.into_iter().map(|entry| Ok((r.intake().sketched(entry.order)?, entry))).collect::<Result<Vec<_>, StoreError>>()
+        })?;
+        if batch.is_empty() {
+            break;
+        }
+        for (sketched, entry) in batch {
+            let Some((story, sketch)) = sketched else { continue };
+            let keys = keys_of(&entry.entry);
+            memory.add(&sketch.unwrap_or_default(), &keys);
+            stood.push(Stood { entry: entry.order, story, keys });
+        }
+    }
+    let numbers: HashMap<EntryKey, usize> = stood.iter().enumerate().map(|(number, stood)| (stood.entry, number)).collect();
+    let rulings = store.read(|r| r.stories().rulings())?;
+    let rulings: Vec<(usize, usize, bool)> = rulings.iter().filter_map(|(a, b, is_same)| Some((*numbers.get(a)?, *numbers.get(b)?, *is_same))).collect();
+    for (a, b, _) in rulings.iter().filter(|(_, _, is_same)| !is_same) {
+        memory.keep_apart(*a, *b);
+    }
+    let decisions = decide(&mut memory, &stood, &rulings, &mut on_step);
+    apply(store, &memory, &stood, &decisions, is_dry)
+}
+
+/// How an entry belongs to an earlier one, and why; `None` for those that begin a story, or stay as they are.
+type PlacementDecision = Option<(Relation, usize, String)>;
+
+/// Places all entries, one after the other.
+fn decide(memory: &mut InMemoryIndex, stood: &[Stood], rulings: &[(usize, usize, bool)], on_step: &mut impl FnMut(usize)) -> Vec<PlacementDecision> {
+    let mut decisions = Vec::with_capacity(stood.len());
+    // Of stories that began too long ago to be compared, the first entry: what is not found elsewhere stays with it.
+    let mut old: HashMap<StoryKey, usize> = HashMap::new();
+    for (number, own) in stood.iter().enumerate() {
+        memory.begin(number);
+        let Some(sketch) = memory.sketch(number) else {
+            memory.join(*old.entry(own.story).or_insert(number), number);
+            decisions.push(None);
+            on_step(1);
+            continue;
+        };
+        let Ok(intake) = place(NewEntry { keys: &own.keys, sketch: &sketch }, memory);
+        if let (None, Some(first)) = (intake.decision(), old.get(&own.story)) {
+            memory.join(*first, number);
+        }
+        decisions.push(intake.decision().map(|decision| (decision.relation, decision.entry.0 as usize, decision.reason.to_string())));
+        for story in intake.decision().iter().map(|decision| decision.story).chain(intake.also.iter().copied()) {
+            memory.join(story.0 as usize, number);
+        }
+        for (a, b, _) in rulings.iter().filter(|(_, b, is_same)| *is_same && *b == number) {
+            memory.join(*a, *b);
+        }
+        memory.end(number, &sketch);
+        on_step(1);
+    }
+    decisions
+}
+
+/// Moves the entries whose story changed, a batch at a time.
+fn apply(store: &Store, memory: &InMemoryIndex, stood: &[Stood], decisions: &[PlacementDecision], is_dry: bool) -> anyhow::Result<Changes> {
+    // A story stays with the first of its entries; what else it held gets a name of its own.
+    let mut heirs: HashMap<StoryKey, usize> = HashMap::new();
+    for (number, own) in stood.iter().enumerate() {
+        heirs.entry(own.story).or_insert_with(|| memory.story(number));
+    }
+    let mut moves: BTreeMap<usize, usize> = BTreeMap::new();
+    for (number, own) in stood.iter().enumerate() {
+        let first = memory.story(number);
+        let keeps = stood[first].story == own.story && heirs.get(&own.story) == Some(&first);
+        if !keeps {
+            moves.insert(number, first);
+        }
+    }
+    let changes = Changes { entries: stood.len(), changed: moves.len() };
+    if is_dry {
+        return Ok(changes);
+    }
+    let moves: Vec<(usize, usize)> = moves.into_iter().collect();
+    for batch in moves.chunks(BATCH) {
+        store.write(|w| batch.iter().try_for_each(|(number, first)| move_one(w, stood, &heirs, decisions, *number, *first)))?;
+    }
+    Ok(changes)
+}
+
+/// Moves one entry into the story of its first. One of either that was forgotten in the meantime is left out.
+fn move_one(
+    unit: &Unit<Write>,
+    stood: &[Stood],
+    heirs: &HashMap<StoryKey, usize>,
+    decisions: &[PlacementDecision],
+    number: usize,
+    first: usize,
+) -> Result<(), StoreError> {
+    let (own, eldest) = (stood[number].entry, &stood[first]);
+    let (Some(_), Some(head)) = (unit.intake().story_key_of(own)?, unit.entries().get_if_there(eldest.entry)?) else { return Ok(()) };
+    let name = if heirs.get(&eldest.story) == Some(&first) { head.story } else { story_named_after(&head.entry.id) };
+    unit.stories().move_entry(own, &name)?;
+    let other = decisions[number].as_ref().map(|(_, other, _)| unit.entries().get_if_there(stood[*other].entry)).transpose()?.flatten();
+    let (relation, reason) = match (&decisions[number], other) {
+        (Some((relation, _, reason)), Some(other)) if number != first => {
+            (*relation, Some(format!("{} of \"{}\" ({}): {reason}", relation.as_str(), other.entry.title, other.entry.source)))
+        }
+        _ if number == first => (Relation::First, None),
+        _ => (Relation::Copy, Some(format!("copy: {BY_HAND}"))),
+    };
+    unit.stories().set_relation(own, relation, reason.as_deref())
+}
+
+/// What says what entries are about.
+#[derive(Clone, Copy)]
+pub struct TopicAssigner<'a> {
+    pub classifier: &'a Classifier,
+    /// Their tags count.
+    pub sources: &'a [Source],
+    /// To those that went out before, a story is no news because its topics changed.
+    pub digests: &'a [Digest],
+}
+
+impl TopicAssigner<'_> {
+    fn topics(&self, stored: &StoredEntry) -> Vec<TopicMatch> {
+        let entry = &stored.entry;
+        let of_source = self.sources.iter().filter(|source| source.id == entry.source).flat_map(|source| &source.tags);
+        let tags: Vec<String> = entry.tags.iter().chain(of_source).cloned().collect();
+        self.classifier.classify(&entry.title, &entry.summary, &tags, entry.language.as_deref())
+    }
+
+    /// The digests that a story was not for, and is with other topics of one entry.
+    fn newly_wanting(&self, story: &Story, entry: EntryKey, topics: &[TopicMatch]) -> Vec<&Digest> {
+        let mut after = story.clone();
+        for version in after.versions.iter_mut().filter(|version| version.order == entry) {
+            version.topics = topics.to_vec();
+        }
+        let wants = |digest: &Digest, story: &Story| story.wanted_since(&digest::interests(digest)).is_some();
+        self.digests.iter().filter(|digest| !wants(digest, story) && wants(digest, &after)).collect()
+    }
+}
+
+/// Gives an entry topics by hand, or takes them back: then rules and model say again what it is about.
+///
+/// # Errors
+/// When the store fails; nothing is changed then.
+pub fn label(store: &Store, topic_assigner: TopicAssigner, entry: &StoredEntry, topics: Option<&[String]>, now: Timestamp) -> anyhow::Result<Vec<TopicMatch>> {
+    let matches = topics.map_or_else(|| topic_assigner.topics(entry), |topics| topic_assigner.classifier.labelled(topics));
+    store.write(|w| {
+        let story = w.entries().story_of(entry.order)?;
+        w.stories().put_label(entry.order, topics, now)?;
+        w.stories().set_topics(entry.order, &matches)?;
+        let digests = topic_assigner.newly_wanting(&story, entry.order, &matches);
+        digests.iter().try_for_each(|digest| w.stories().set_told(&digest.id, &story.id))
+    })?;
+    Ok(matches)
+}
+
+/// Asks rules and model about all entries again. A run that is killed goes on where it was, as long as `fingerprint`, of rules and
+/// model, is the same.
+///
+/// # Errors
+/// When the store fails; what was done stays.
+pub fn reclassify(store: &Store, topic_assigner: TopicAssigner, fingerprint: &str, mut on_step: impl FnMut(usize)) -> anyhow::Result<Changes> {
+    let mut after = store.read(|r| r.stories().job(RECLASSIFY, fingerprint))?;
+    let mut changes = Changes::default();
+    loop {
+        let entries = store.read(|r| r.entries().after(after, BATCH, MarkupScope::Without))?;
+        let Some(last) = entries.last() else { break };
+        after = last.order;
+        let asked: Vec<(&StoredEntry, Vec<TopicMatch>)> = entries.iter().map(|stored| (stored, topic_assigner.topics(stored))).collect();
+        changes.changed += store.write(|w| {
+            let mut changed = 0;
+            for (stored, topics) in asked.iter().filter(|(stored, topics)| *topics != stored.topics) {
+                // What a person said stands, and what is gone is gone.
+                if w.intake().label(&stored.entry.id)?.is_some() || w.intake().story_key_of(stored.order)?.is_none() {
+                    continue;
+                }
+                changed += 1;
+                let story = w.entries().story_of(stored.order)?;
+                w.stories().set_topics(stored.order, topics)?;
+                let digests = topic_assigner.newly_wanting(&story, stored.order, topics);
+                digests.iter().try_for_each(|digest| w.stories().set_told(&digest.id, &story.id))?;
+            }
+            w.stories().put_job(RECLASSIFY, fingerprint, after)?;
+            Ok::<_, StoreError>(changed)
+        })?;
+        changes.entries += entries.len();
+        on_step(entries.len());
+    }
+    store.write(|w| w.stories().end_job(RECLASSIFY))?;
+    Ok(changes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dedupe::sketch::{SketchInput, sketch};
+
+    #[test]
+    fn what_is_too_old_to_be_compared_stays_with_whom_it_was() {
+        let titles =
+            ["Rome opens its budget", "Quite another headline", "Dakar mends its roads", "Lima plants trees", "Oslo counts its votes", "A third headline"];
+        let stories = [1, 1, 3, 3, 5, 1];
+        let mut memory = InMemoryIndex::with_generations_of(2);
+        let stood: Vec<Stood> = stories.map(|story| Stood { entry: EntryKey::BEFORE_ALL, story: StoryKey(story), keys: Vec::new() }).into();
+        titles.iter().for_each(|title| memory.add(&sketch(&SketchInput { source: "a", title, ..SketchInput::default() }), &[]));
+        let mut steps = 0;
+        assert_eq!(decide(&mut memory, &stood, &[], &mut |step| steps += step), vec![None; 6]);
+        // Only the first two are gone: the others are told apart by what they say, but for the one whose story began with those.
+        assert_eq!((0..6).map(|number| memory.story(number)).collect::<Vec<_>>(), [0, 0, 2, 3, 4, 0]);
+        assert_eq!(steps, 6);
+    }
+}

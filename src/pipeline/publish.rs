@@ -1,0 +1,398 @@
+//! The pipeline of the channel: what changed is put into its outlets, what is behind is rendered, and only files whose bytes
+//! changed are written. Work grows with the change, not with what was published before.
+//!
+//! ```text
+//! dirty stories ─ outlets, archives, days that they belong to ─▶ files that are behind ─ render, write ─▶ even
+//! ```
+//!
+//! Each arrow is a transaction: a run that is killed leaves the rest to the next.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use tokio_util::sync::CancellationToken;
+
+use crate::digest;
+use crate::model::digest::{Digest, Newsletter};
+use crate::model::keys::{Seq, StoryKey};
+use crate::model::mail_address::Address;
+use crate::model::publication::{Archives, Images, Publication, PublicationKey, PublicationKind};
+use crate::model::story::Story;
+use crate::model::token::SigningKey;
+use crate::publish::planet::Setting;
+use crate::publish::{ATOM, JSON, OPML, PAGE, RSS};
+use crate::publish::{DocumentLocation, archive_name, atom, json_feed, lists, planet, rss};
+use crate::store::{DirtyStory, Store, StoreError};
+use crate::support::clock::Interrupted;
+use crate::support::files::{self, write_if_changed};
+use crate::support::i18n::{long_date, phrases};
+use crate::support::templates::Templates;
+use crate::view::Catalog;
+
+/// What a publication did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Published {
+    /// In the merged feed.
+    pub stories: usize,
+    /// Files that were written; the others held the same bytes already.
+    pub written: usize,
+}
+
+/// What is published, where to, and with what.
+#[derive(Clone, Copy)]
+pub struct Publisher<'a> {
+    pub catalog: Catalog<'a>,
+    pub publications: &'a [Publication],
+    pub newsletter: &'a Newsletter,
+    /// How long it is kept which mail went to whom, for the data-protection page.
+    pub retention_days: u64,
+    pub templates: &'a Templates,
+    pub folder: &'a Path,
+    pub images: Images,
+    pub archives: Archives,
+    /// Signs the addresses of pictures that we hand on.
+    pub key: &'a SigningKey,
+    /// The address of a hub that tells of changes.
+    pub hub: Option<&'a str>,
+    /// Set when the work is to end: what is done by then stands, the rest is left to the next run.
+    pub stop: &'a CancellationToken,
+}
+
+/// A file that stands while somebody publishes.
+const MARK: &str = ".publishing";
+/// Stories looked at in one transaction.
+const DIRTY: usize = 1_000;
+/// Stories in an archive document: it is cut when there are so many more, and never changes (RFC 5005 section 4).
+const ARCHIVE: i64 = 50;
+/// Files noted as even in one transaction.
+const EVEN: usize = 200;
+/// Languages of the pages that are ours.
+const LANGUAGES: [&str; 3] = ["fr", "en", "es"];
+/// Issues of a digest in the list of them.
+const ISSUES_MAX: usize = 100;
+/// Issues read at a time.
+const BATCH: usize = 100;
+/// Files that stand for lists of the whole.
+const SITEMAP: &str = "sitemap.xml";
+const FAVICON: &str = "favicon.svg";
+
+impl Publisher<'_> {
+    /// Publishes what changed.
+    ///
+    /// # Errors
+    /// When the store, a template or the disk fails; what was published before stays.
+    pub fn publish(&self, store: &Store) -> anyhow::Result<Published> {
+        // It stands while somebody publishes: where it is found, one was killed in the middle.
+        let mark = self.folder.join(MARK);
+        if mark.exists() {
+            files::sweep(self.folder);
+        }
+        self.write(MARK, b"")?;
+        let published = self.publish_marked(store);
+        let _ = std::fs::remove_file(&mark);
+        published
+    }
+
+    fn publish_marked(&self, store: &Store) -> anyhow::Result<Published> {
+        self.settle_publications(store)?;
+        for keys in store.read(|r| r.publishing().dirty_keys())?.chunks(DIRTY) {
+            self.go_on()?;
+            self.place(store, keys)?;
+        }
+        let mut published = Published { written: self.archive_feeds(store)?, ..Published::default() };
+        published.written += self.render_behind(store)?;
+        published.written += self.render_fixed()?;
+        published.stories =
+            usize::try_from(store.read(|r| r.publishing().last(&PublicationKey::Channel))?.0).unwrap_or(0).min(self.catalog.channel.entries_max);
+        Ok(published)
+    }
+
+    /// Outlets that are new, or of something else than before, are behind as a whole.
+    fn settle_publications(&self, store: &Store) -> anyhow::Result<()> {
+        let (known, known_around) = store.read(|r| Ok::<_, StoreError>((r.publishing().publications()?, r.publishing().around()?)))?;
+        let known: HashMap<PublicationKey, String> = known.into_iter().map(|(publication, contents, _)| (publication, contents)).collect();
+        let mut new = Vec::new();
+        for publication in self.publications {
+            let contents = serde_json::to_string(&json!({ "tastes": publication.interests, "language": publication.language }))?;
+            if known.get(&publication.path) != Some(&contents) {
+                new.push((publication, contents));
+            }
+        }
+        if !new.is_empty() {
+            store.write(|w| {
+                for (publication, contents) in &new {
+                    w.publishing().put_publication(&publication.path, contents)?;
+                    publication_files(publication).iter().try_for_each(|file| w.publishing().put_behind(file))?;
+                }
+                w.publishing().mark_all_dirty()
+            })?;
+        }
+        // All is behind as well when what stands around the stories changed, or when files were taken away.
+        let around = self.around()?;
+        let is_changed = known_around.as_ref() != Some(&around);
+        let is_gone = |publication: &Publication| !self.folder.join(publication.path.as_str()).join(PAGE).exists();
+        if !is_changed && !self.publications.iter().any(is_gone) {
+            return Ok(());
+        }
+        store.write(|w| {
+            let days = w.publishing().days()?;
+            let files = self.publications.iter().filter(|publication| is_changed || is_gone(publication)).flat_map(publication_files);
+            let pages = days.iter().map(|(day, _)| planet::day_path(day)).chain([planet::DAYS.to_owned(), SITEMAP.to_owned()]);
+            files.chain(pages).try_for_each(|path| w.publishing().put_behind(&path))?;
+            w.publishing().put_around(&around)
+        })?;
+        Ok(())
+    }
+
+    /// A digest of all that pages show beside stories.
+    fn around(&self) -> anyhow::Result<String> {
+        let channel = self.catalog.channel;
+        let topics: Vec<_> = self.catalog.topics.iter().map(|topic| (&topic.id, &topic.label)).collect();
+        let sources: Vec<_> = self.catalog.sources.iter().map(|source| (&source.id, source.url.as_str(), &source.partner, &source.language)).collect();
+        let publications: Vec<_> = self.publications.iter().map(|publication| (publication.path.as_str(), &publication.name)).collect();
+        let channel = (&channel.title, &channel.url, &channel.language, &channel.description, channel.entries_max, channel.has_sign_up);
+        let all = serde_json::to_string(&json!([
+            channel,
+            topics,
+            sources,
+            publications,
+            format!("{:?} {:?}", self.images, self.archives),
+            self.hub,
+            self.templates.fingerprint(),
+            env!("CARGO_PKG_VERSION")
+        ]))?;
+        Ok(crate::support::text::hex(&Sha256::digest(all)))
+    }
+
+    /// Puts stories that changed into the outlets that they belong to, and notes what is behind for it.
+    fn place(&self, store: &Store, keys: &[StoryKey]) -> anyhow::Result<()> {
+        let mut behind: BTreeSet<String> = BTreeSet::new();
+        // A network of ten thousand partners has as many outlets: a story is asked only about its own.
+        let (of_partners, others): (Vec<&Publication>, Vec<&Publication>) =
+            self.publications.iter().partition(|publication| publication.kind == PublicationKind::Partner);
+        let of_partners: HashMap<&str, &Publication> =
+            of_partners.into_iter().filter_map(|publication| Some((publication.interests.partners.first()?.as_str(), publication))).collect();
+        store.write(|w| {
+            for DirtyStory { key, story } in w.publishing().dirty_stories(keys)? {
+                let Some(story) = story else {
+                    let (publications, date) = w.publishing().withdraw_story(key)?;
+                    behind.extend(self.publications.iter().filter(|known| publications.contains(&known.path)).flat_map(publication_files));
+                    if let Some(date) = date {
+                        behind.extend([planet::day_path(&day_of(date)), planet::DAYS.to_owned(), SITEMAP.to_owned()]);
+                    }
+                    w.publishing().set_clean(key)?;
+                    continue;
+                };
+                let sort_date = story_date(&story);
+                let partners: BTreeSet<&str> = story.versions.iter().map(|version| version.partner.as_str()).collect();
+                let own = partners.iter().filter_map(|partner| of_partners.get(partner).copied());
+                for publication in others.iter().copied().chain(own).filter(|publication| story.wanted_since(&publication.interests).is_some()) {
+                    let before = w.publishing().publish_story(&publication.path, key, sort_date)?;
+                    behind.extend(publication_files(publication));
+                    if publication.path == PublicationKey::Channel {
+                        behind.extend([before, Some(sort_date)].into_iter().flatten().map(|date| planet::day_path(&day_of(date))));
+                        if before.is_none_or(|before| day_of(before) != day_of(sort_date)) {
+                            behind.extend([planet::DAYS.to_owned(), SITEMAP.to_owned()]);
+                        }
+                    }
+                }
+                w.publishing().set_clean(key)?;
+            }
+            behind.iter().try_for_each(|path| w.publishing().put_behind(path))
+        })?;
+        Ok(())
+    }
+
+    /// Cuts the archive documents that are full; answers how many were written.
+    fn archive_feeds(&self, store: &Store) -> anyhow::Result<usize> {
+        let archived = archived(store)?;
+        let mut written = 0;
+        for publication in self.publications.iter().filter(|publication| self.archives.has(publication)) {
+            let done = archived.get(&publication.path).copied().unwrap_or(0);
+            // The last ones stay in the feed itself.
+            let full = (store.read(|r| r.publishing().last(&publication.path))?.0 - 1).max(0) / ARCHIVE;
+            for number in done + 1..=full {
+                self.go_on()?;
+                let (first, last) = (Seq((number - 1) * ARCHIVE + 1), Seq(number * ARCHIVE));
+                let stories = store.read(|r| r.publishing().between(&publication.path, first, last))?;
+                let place = DocumentLocation { publication, archive: Some(number), before: number - 1, hub: None };
+                let path = format!("{}{}", publication.path, archive_name(number));
+                written += usize::from(self.write(&path, &atom::render(self.catalog, place, &stories)?)?);
+                if number % 100 == 0 || number == full {
+                    store.write(|w| w.publishing().set_archives(&publication.path, number))?;
+                }
+            }
+        }
+        Ok(written)
+    }
+
+    /// Renders the files that are behind; answers how many were written.
+    fn render_behind(&self, store: &Store) -> anyhow::Result<usize> {
+        let archived = archived(store)?;
+        let by_file: HashMap<String, &Publication> =
+            self.publications.iter().flat_map(|publication| publication_files(publication).map(move |file| (file, publication))).collect();
+        let setting = self.setting();
+        let mut written = 0;
+        // Files of one outlet stand together: its stories are read once.
+        let mut last: Option<(&PublicationKey, Vec<Story>)> = None;
+        let behind = store.read(|r| r.publishing().behind())?;
+        let mut changed: Vec<&String> = Vec::new();
+        for chunk in behind.chunks(EVEN) {
+            for path in chunk {
+                self.go_on()?;
+                let bytes = if let Some(publication) = by_file.get(path) {
+                    let has_archives = self.archives.has(publication);
+                    let before = archived.get(&publication.path).copied().filter(|_| has_archives).unwrap_or(0);
+                    if last.as_ref().is_none_or(|(known, _)| **known != publication.path) {
+                        // What is not in an archive is in the feed itself, where there are archives.
+                        let after = has_archives.then_some(Seq(before * ARCHIVE));
+                        let newest = store.read(|r| r.publishing().newest(&publication.path, self.catalog.channel.entries_max, after))?;
+                        last = Some((&publication.path, newest));
+                    }
+                    let stories = last.as_ref().map_or(&[][..], |(_, stories)| stories);
+                    let place = DocumentLocation { publication, archive: None, before, hub: self.hub };
+                    match path.rsplit('/').next().unwrap_or_default() {
+                        ATOM => atom::render(self.catalog, place, stories)?,
+                        RSS => rss::render(self.catalog, place, stories),
+                        JSON => json_feed::render(self.catalog, place, stories),
+                        _ => planet::publication(setting, publication, stories, self.templates)?.into_bytes(),
+                    }
+                } else if path == planet::DAYS {
+                    planet::days(setting, &store.read(|r| r.publishing().days())?, self.templates)?.into_bytes()
+                } else if path == SITEMAP {
+                    lists::sitemap(self.catalog, self.publications, &store.read(|r| r.publishing().days())?)
+                } else if let Some((from, to, day)) = day_in(path) {
+                    planet::day(setting, &day, &store.read(|r| r.publishing().within(from, to))?, self.templates)?.into_bytes()
+                } else {
+                    // Of an outlet that the configuration has no more: it stays as it was.
+                    continue;
+                };
+                let is_changed = self.write(path, &bytes)?;
+                written += usize::from(is_changed);
+                if is_changed && self.hub.is_some() && !path.ends_with(PAGE) && by_file.contains_key(path) {
+                    changed.push(path);
+                }
+            }
+            store.write(|w| {
+                changed.iter().try_for_each(|path| w.hub().put_changed_feed(path))?;
+                w.publishing().set_even(chunk)
+            })?;
+            changed.clear();
+        }
+        Ok(written)
+    }
+
+    /// Pages that follow from the configuration alone.
+    fn render_fixed(&self) -> anyhow::Result<usize> {
+        let mut written = usize::from(self.write(OPML, &lists::opml(self.catalog))?);
+        written += usize::from(self.write(FAVICON, self.templates.text("planet/favicon.svg")?.as_bytes())?);
+        for language in LANGUAGES {
+            written += usize::from(self.write(&digest::privacy_path(language), self.privacy(language)?.as_bytes())?);
+        }
+        Ok(written)
+    }
+
+    fn go_on(&self) -> Result<(), Interrupted> {
+        if self.stop.is_cancelled() { Err(Interrupted) } else { Ok(()) }
+    }
+
+    /// How pages are made.
+    pub fn setting(&self) -> Setting<'_> {
+        Setting { catalog: self.catalog, publications: self.publications, images: self.images, key: self.key }
+    }
+
+    fn write(&self, path: &str, bytes: &[u8]) -> anyhow::Result<bool> {
+        let path: PathBuf = self.folder.join(path);
+        write_if_changed(&path, bytes).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// The data-protection page, as the configuration has it.
+    fn privacy(&self, language: &str) -> anyhow::Result<String> {
+        let data = json!({
+            "title": self.newsletter.title(language, self.catalog.channel),
+            "heading": phrases(language)["privacy"],
+            "language": language,
+            "is_private": false,
+            "controller": self.newsletter.controller,
+            "contact": self.newsletter.contact.as_ref().map(Address::as_str),
+            "retention_days": self.retention_days,
+            "t": phrases(language),
+        });
+        Ok(self.templates.render("web/privacy.html", &data)?)
+    }
+
+    /// Writes the web versions of issues that have none yet, and the list of the configured digests'. Answers how many were
+    /// written.
+    ///
+    /// # Errors
+    /// When the store, a template or the disk fails; what was written stays, and what was not is written the next time.
+    pub fn archive_issues(&self, store: &Store, digests: &[Digest]) -> anyhow::Result<usize> {
+        let mut count = 0;
+        loop {
+            let issues = store.read(|r| r.mailing().unarchived_issues(BATCH))?;
+            if issues.is_empty() {
+                break;
+            }
+            for (name, issue) in issues.iter().filter_map(|(_, issue)| Some((issue.name.as_deref()?, issue))) {
+                self.write(&digest::archive_path(name), digest::web_version(issue, &self.catalog.channel.url).as_bytes())?;
+            }
+            store.write(|w| issues.iter().try_for_each(|(key, _)| w.mailing().set_archived(*key)))?;
+            count += issues.len();
+        }
+        let path = "issues/index.html";
+        if count > 0 || !self.folder.join(path).exists() {
+            self.write(path, self.issues_page(store, digests)?.as_bytes())?;
+        }
+        Ok(count)
+    }
+
+    fn issues_page(&self, store: &Store, digests: &[Digest]) -> anyhow::Result<String> {
+        let language = self.catalog.channel.language.as_str();
+        let t = phrases(language);
+        let mut lists = Vec::new();
+        for digest in digests {
+            let issues = store.read(|r| r.mailing().last_issues(&digest.id, ISSUES_MAX))?;
+            let issues: Vec<_> = issues
+                .into_iter()
+                .map(|(name, subject, at)| json!({ "name": name, "subject": subject, "date": long_date(at.to_zoned_datetime(TimeZone::UTC).date(), language) }))
+                .collect();
+            if !issues.is_empty() {
+                lists.push(json!({ "title": digest.title, "issues": issues }));
+            }
+        }
+        let data = json!({ "title": self.catalog.channel.title, "heading": t["issues"], "language": t["lang"], "is_private": false, "digests": lists, "t": t });
+        Ok(self.templates.render("web/issues.html", &data)?)
+    }
+}
+
+/// The files of an outlet that change with its stories.
+fn publication_files(publication: &Publication) -> [String; 4] {
+    [ATOM, RSS, JSON, PAGE].map(|file| format!("{}{file}", publication.path))
+}
+
+/// What a story is sorted by: the date of its earliest version.
+fn story_date(story: &Story) -> Timestamp {
+    story.versions.iter().map(|version| version.sort_date()).min().unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+fn day_of(date: Timestamp) -> String {
+    date.to_zoned_datetime(TimeZone::UTC).date().to_string()
+}
+
+/// The bounds of the day that a path is of, and its name.
+fn day_in(path: &str) -> Option<(Timestamp, Timestamp, String)> {
+    let day = path.strip_prefix("days/")?.strip_suffix(".html")?;
+    let date: jiff::civil::Date = day.parse().ok()?;
+    let at = |date: jiff::civil::Date| TimeZone::UTC.to_timestamp(date.to_datetime(jiff::civil::Time::midnight())).ok();
+    Some((at(date)?, at(date.checked_add(1.day()).ok()?)?, day.to_owned()))
+}
+
+/// How many archive documents of each outlet stand.
+fn archived(store: &Store) -> Result<HashMap<PublicationKey, i64>, StoreError> {
+    Ok(store.read(|r| r.publishing().publications())?.into_iter().map(|(publication, _, archived)| (publication, archived)).collect())
+}

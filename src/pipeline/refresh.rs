@@ -1,0 +1,385 @@
+//! The pipeline of one source, one way down:
+//!
+//! ```text
+//! Source, FetchState ─ fetch ─▶ Answer ─ extract, further pages ─▶ Found ─ recognise, items' pages ─▶ Listed ─ prepare ─▶ Document ─ keep ─▶ Report
+//! ```
+//!
+//! It joins the stages and decides nothing that they could (`decide` is pure). All that is costly comes before `keep`, which
+//! ends many refreshes in one unit of work.
+
+pub mod decide;
+pub mod explore;
+pub mod index;
+mod keep;
+mod listing;
+mod pages;
+pub mod prepare;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use tokio::sync::Semaphore;
+use url::Url;
+
+use crate::classify::Classifier;
+use crate::extract::prose_date::DateRules;
+use crate::extract::{self, ExtractError, PageRules};
+use crate::fetch::client::{Accept, Answer, Client, FetchError, Fetched, Meta};
+use crate::fetch::politeness::PollBounds;
+use crate::model::address::canonical_key;
+use crate::model::entry::StoredSummary;
+use crate::model::feed::{RawEntry, RawFeed};
+use crate::model::source::{FetchState, PageMemory, Source, SourceKind};
+use crate::normalize::entry::identity;
+use crate::normalize::language::LanguageDetector;
+use crate::store::{Lease, Store};
+
+use self::explore::Endpoint;
+use self::index::LookupCache;
+use self::listing::ListingReading;
+pub use self::pages::OriginLocks;
+use self::pages::PageBudget;
+use self::prepare::{Candidate, Listed, Preparation, recognise};
+
+/// What a refresh brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceOutcome {
+    NotModified,
+    Read {
+        new: usize,
+        changed: usize,
+        unchanged: usize,
+        joined: Vec<String>,
+    },
+    Failed(String),
+    /// Another process reads this source, or took it over.
+    TakenOver,
+}
+
+/// One refresh of one source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceReport {
+    pub source: String,
+    pub outcome: SourceOutcome,
+}
+
+/// All that a refresh needs, shared by those that run at the same time.
+#[derive(Clone)]
+pub struct Refresher {
+    pub client: Client,
+    pub store: Store,
+    pub classifier: Arc<Classifier>,
+    pub language_detector: Arc<LanguageDetector>,
+    /// Bounds between two polls, in seconds.
+    pub interval_min_seconds: u64,
+    pub interval_max_seconds: u64,
+    pub robots_locks: OriginLocks,
+    /// As many documents are prepared at a time as there are cores.
+    pub cores: Arc<Semaphore>,
+    /// What the last unit of work looked up.
+    pub memory: Arc<Mutex<LookupCache>>,
+}
+
+/// A source to be read, with what is known of it.
+#[derive(Debug, Clone)]
+pub struct Job {
+    pub source: Arc<Source>,
+    pub state: FetchState,
+    /// On its host; `None` for what nobody else would do, such as a push.
+    pub lease: Option<Lease>,
+}
+
+/// A refresh that is done but for its unit of work.
+pub struct PreparedRefresh {
+    pub source: Arc<Source>,
+    state: FetchState,
+    pub lease: Option<Lease>,
+    now: Timestamp,
+    brought: Brought,
+}
+
+impl PreparedRefresh {
+    /// Entries that the unit of work has to look at.
+    pub fn weight(&self) -> usize {
+        match &self.brought {
+            Brought::Document(document) => document.candidates.iter().filter(|candidate| candidate.cleaned.is_some()).count(),
+            _ => 0,
+        }
+    }
+}
+
+/// What came of asking for a source.
+enum Brought {
+    /// With the Crawl-delay that robots.txt asks for, in seconds.
+    NotModified(Box<Meta>, Option<u64>),
+    Document(Box<PreparedDocument>),
+    Failure(ReadError),
+}
+
+/// A document read to its end, further pages and items included, its entries ready for the store.
+pub struct PreparedDocument {
+    /// Without its entries.
+    feed: RawFeed,
+    candidates: Vec<Candidate>,
+    meta: Meta,
+    feed_url: Option<String>,
+    base: Url,
+    crawl_delay_seconds: Option<u64>,
+    /// A hub brought it: it says nothing of when to poll.
+    is_push: bool,
+    /// What the page looked like.
+    page: PageMemory,
+    /// The selectors were learned again: what seems new may only have been out of sight.
+    is_mended: bool,
+}
+
+/// A document whose entries stand as they were found.
+struct RawDocument {
+    feed: RawFeed,
+    meta: Meta,
+    feed_url: Option<String>,
+    base: Url,
+    is_push: bool,
+    page: PageMemory,
+    is_mended: bool,
+}
+
+impl RawDocument {
+    fn new(mut feed: RawFeed, fetched: Fetched, feed_url: Option<String>, page: PageMemory) -> RawDocument {
+        feed.is_cut |= fetched.cut.is_some();
+        feed.problems.extend(fetched.cut);
+        RawDocument { feed, meta: fetched.meta, feed_url, base: fetched.url, is_push: false, page, is_mended: false }
+    }
+
+    fn of_listing(listing: ListingReading, fetched: Fetched) -> RawDocument {
+        RawDocument { is_mended: listing.is_mended, ..RawDocument::new(listing.feed, fetched, None, listing.memory) }
+    }
+
+    fn of_endpoint(endpoint: Endpoint, page: &PageMemory) -> RawDocument {
+        let page = PageMemory { way: Some(explore::way(endpoint.feed.format).to_owned()), ..page.clone() };
+        RawDocument::new(endpoint.feed, endpoint.fetched, Some(endpoint.url), page)
+    }
+}
+
+/// Why a source could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    #[error(transparent)]
+    Extract(#[from] ExtractError),
+    #[error("{0}")]
+    NoFeed(String),
+    #[error("robots.txt of {host} keeps us from this page: ask its owner, or look for a feed")]
+    Forbidden { host: String },
+    #[error("robots.txt of {host} asks for {seconds} s between two pages: the others are left for the next time")]
+    Postponed { host: String, seconds: u64 },
+    #[error("what it brought cannot be kept: {0}")]
+    Kept(String),
+    #[error(transparent)]
+    Internal(#[from] anyhow::Error),
+}
+
+impl Refresher {
+    /// Reads a source up to the unit of work that keeps what it brought. A source that fails is a result.
+    ///
+    /// # Errors
+    /// Only when the store or a worker thread fails.
+    pub async fn refresh(&self, job: Job, now: Timestamp) -> anyhow::Result<PreparedRefresh> {
+        let Job { source, state, lease } = job;
+        // Another address in the configuration is another document: what we knew of the old one says nothing of it.
+        let state = if state.url == source.url.as_str() { state } else { FetchState { url: source.url.to_string(), ..FetchState::default() } };
+        let brought = match self.read(&source, &state, now).await {
+            Ok(brought) => brought,
+            Err(ReadError::Internal(error)) => return Err(error),
+            Err(error) => Brought::Failure(error),
+        };
+        Ok(PreparedRefresh { source, state, lease, now, brought })
+    }
+
+    /// Keeps what a hub pushed for a source (WebSub). A document that cannot be read is a warning in the log.
+    ///
+    /// # Errors
+    /// Only when the store fails.
+    pub async fn accept_push(&self, source: &Source, content_type: Option<&str>, bytes: &[u8], now: Timestamp) -> anyhow::Result<()> {
+        let state = self.store.read(|r| r.sources().state(&source.id))?;
+        let meta = Meta {
+            validators: state.validators.clone(),
+            fresh_seconds: state.fresh_seconds,
+            hubs: state.hub.iter().map(|hub| hub.url.clone()).collect(),
+            self_url: state.hub.as_ref().map(|hub| hub.topic.clone()),
+            moved_to: None,
+        };
+        let base = state.address(&source.url);
+        let pushed = Fetched { bytes: bytes.to_owned(), url: base.clone(), content_type: content_type.map(str::to_owned), meta: Meta::default(), cut: None };
+        let (_, feed) = extract_apart(pushed).await?;
+        let mut feed = match feed {
+            Ok(feed) => feed,
+            Err(error) => {
+                tracing::warn!(source.id = source.id, "what the hub pushed cannot be read: {error}");
+                return Ok(());
+            }
+        };
+        feed.hints = state.hints.clone();
+        let found = RawDocument { feed, meta, feed_url: state.feed_url.clone(), base, is_push: true, page: state.page.clone(), is_mended: false };
+        let source = Arc::new(source.clone());
+        let (found, listed) = self.recognised(&source, found)?;
+        let document = self.prepared(&source, found, listed, None, now).await?;
+        let prepared = PreparedRefresh { source, state, lease: None, now, brought: Brought::Document(Box::new(document)) };
+        self.keep(&[prepared], &[])?;
+        Ok(())
+    }
+
+    async fn read(&self, source: &Arc<Source>, state: &FetchState, now: Timestamp) -> Result<Brought, ReadError> {
+        let address = state.address(&source.url);
+        let mut budget = PageBudget::default();
+        let is_page = source.kind == SourceKind::Page;
+        let answer = if is_page {
+            self.get_page(&address, &state.validators, &mut budget, now).await?
+        } else {
+            self.client.get(&address, &state.validators, Accept::Feed, now).await?
+        };
+        let fetched = match answer {
+            Answer::NotModified(meta) => return Ok(Brought::NotModified(Box::new(meta), budget.crawl_delay_seconds())),
+            Answer::Document(fetched) => *fetched,
+        };
+        let rules = page_rules(source, now);
+        let found = self.extract(source, state, fetched, &rules, &mut budget, now).await?;
+        let found = self.with_further_pages(source, found, &rules, &mut budget, now).await?;
+        let (found, listed) = self.recognised(source, found)?;
+        let (found, listed) = self.with_item_pages(source, found, listed, rules.dates, &mut budget, now).await?;
+        let document = self.prepared(source, found, listed, budget.crawl_delay_seconds(), now).await?;
+        Ok(Brought::Document(Box::new(document)))
+    }
+
+    /// Reads the document: a feed, a page by selectors, or a page that is asked what it offers to machines first.
+    async fn extract(
+        &self,
+        source: &Source,
+        state: &FetchState,
+        fetched: Fetched,
+        rules: &PageRules,
+        budget: &mut PageBudget,
+        now: Timestamp,
+    ) -> Result<RawDocument, ReadError> {
+        if source.kind != SourceKind::Feed && source.select.is_some() && state.feed_url.is_none() {
+            let (listing, fetched) = self.read_listing(source, &state.page, fetched, rules, now).await?;
+            return Ok(RawDocument::of_listing(listing, fetched));
+        }
+        let (fetched, result) = extract_apart(fetched).await?;
+        let endpoints = match result {
+            Ok(feed) => return Ok(RawDocument::new(feed, fetched, state.feed_url.clone(), state.page.clone())),
+            Err(ExtractError::WebPage { endpoints }) => endpoints,
+            Err(error) => return Err(error.into()),
+        };
+        if source.kind == SourceKind::Feed {
+            // A domain that was let go redirects to a page full of feeds, none of them ours.
+            let is_elsewhere = state.last_success.is_some() && fetched.url.host_str() != source.url.host_str();
+            let endpoints = if is_elsewhere { &[] } else { endpoints.as_slice() };
+            let endpoint = explore::named_feed(&self.client, endpoints, &fetched.url, now).await?;
+            return Ok(RawDocument::of_endpoint(endpoint, &state.page));
+        }
+        self.read_unknown_page(source, state, fetched, endpoints, rules, budget, now).await
+    }
+
+    /// A page without configured selectors: feeds, WordPress, a news sitemap, then the page itself.
+    #[expect(clippy::too_many_arguments)]
+    async fn read_unknown_page(
+        &self,
+        source: &Source,
+        state: &FetchState,
+        fetched: Fetched,
+        mut endpoints: Vec<String>,
+        rules: &PageRules,
+        budget: &mut PageBudget,
+        now: Timestamp,
+    ) -> Result<RawDocument, ReadError> {
+        let robots = self.robots(&fetched.url, now).await?;
+        if source.kind == SourceKind::Auto {
+            // It was asked for as a feed; now that it is a page, robots.txt has a say.
+            self.check_robots(&robots, &fetched.url, budget)?;
+        }
+        let page = fetched.url.clone();
+        let listing = self.read_listing(source, &state.page, fetched, rules, now).await;
+        if !state.page.is_explored {
+            endpoints.extend(robots.sitemaps.into_iter().filter(|sitemap| sitemap.contains("news")));
+            let listed: Option<HashSet<String>> =
+                listing.as_ref().ok().map(|(listing, _)| listing.feed.entries.iter().filter_map(|entry| canonical_key(entry.url()?)).collect());
+            let must_share = listed.filter(|_| source.kind == SourceKind::Page);
+            if let Some(endpoint) = explore::explore(&self.client, &endpoints, &page, must_share.as_ref(), now).await? {
+                return Ok(RawDocument::of_endpoint(endpoint, &state.page));
+            }
+        }
+        let (mut listing, fetched) = listing?;
+        listing.memory.is_explored = true;
+        Ok(RawDocument::of_listing(listing, fetched))
+    }
+
+    /// What is stored under the identities that these entries bear, for a look ahead.
+    fn known(&self, source: &Source, entries: &[RawEntry]) -> anyhow::Result<HashMap<String, StoredSummary>> {
+        let keys: Vec<String> = entries.iter().map(|raw| identity(raw).key()).collect();
+        Ok(self.store.read(|r| r.intake().known(&source.id, &keys))?)
+    }
+
+    /// Puts the entries under the identities that they are recognised by.
+    fn recognised(&self, source: &Source, mut found: RawDocument) -> anyhow::Result<(RawDocument, Vec<Listed>)> {
+        let entries = std::mem::take(&mut found.feed.entries);
+        let mut known = self.known(source, &entries)?;
+        let mut listed = recognise(entries, &known);
+        // These have led to other identities, which may be known as well.
+        let other: Vec<String> = listed.iter().filter(|listed| listed.is_reused).map(|listed| listed.key.clone()).collect();
+        if !other.is_empty() {
+            known.extend(self.store.read(|r| r.intake().known(&source.id, &other))?);
+            for listed in listed.iter_mut().filter(|listed| listed.is_reused) {
+                listed.is_same = known.get(&listed.key).is_some_and(|known| known.fingerprint == listed.fingerprint);
+            }
+        }
+        Ok((found, listed))
+    }
+
+    /// Makes the entries ready for the store, on a thread of its own.
+    async fn prepared(
+        &self,
+        source: &Arc<Source>,
+        found: RawDocument,
+        listed: Vec<Listed>,
+        crawl_delay_seconds: Option<u64>,
+        now: Timestamp,
+    ) -> anyhow::Result<PreparedDocument> {
+        let RawDocument { feed, meta, feed_url, base, is_push, page, is_mended } = found;
+        let core = self.cores.clone().acquire_owned().await?;
+        let (source, classifier, language_detector) = (source.clone(), self.classifier.clone(), self.language_detector.clone());
+        let task = move || {
+            let _core = core;
+            let language = feed.language.as_deref();
+            let preparation = Preparation { source: &source, classifier: &classifier, language_detector: &language_detector, base: &base, language, now };
+            let candidates = preparation.prepare(listed);
+            PreparedDocument { feed, candidates, meta, feed_url, base, crawl_delay_seconds, is_push, page, is_mended }
+        };
+        Ok(tokio::task::spawn_blocking(task).await?)
+    }
+
+    fn pace(&self, source: &Source) -> PollBounds {
+        PollBounds { interval: source.interval_seconds, min: self.interval_min_seconds, max: self.interval_max_seconds, is_fixed: source.is_interval_fixed }
+    }
+}
+
+fn page_rules(source: &Source, now: Timestamp) -> PageRules {
+    let today: Date = now.to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
+    PageRules { select: source.select.clone(), dates: DateRules { order: source.date_order, today: Some(today) } }
+}
+
+fn document(fetched: &Fetched) -> extract::Document<'_> {
+    extract::Document { bytes: &fetched.bytes, url: Some(&fetched.url), content_type: fetched.content_type.as_deref() }
+}
+
+/// Extraction is pure work: it runs beside the network's threads.
+async fn extract_apart(fetched: Fetched) -> anyhow::Result<(Fetched, Result<RawFeed, ExtractError>)> {
+    let task = move || {
+        let result = extract::read_feed(document(&fetched));
+        (fetched, result)
+    };
+    Ok(tokio::task::spawn_blocking(task).await?)
+}

@@ -1,0 +1,291 @@
+//! What is to be done about a document, from what is stored and what it brought. Pure: it answers with intents and the next
+//! state of the source, and touches neither the store nor the network.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::{SignedDuration, Timestamp};
+use url::Url;
+
+use super::prepare::{Candidate, Cleaned};
+use super::{PreparedDocument, ReadError};
+use crate::fetch::client::{FetchError, Meta};
+use crate::fetch::politeness::{self, PollBounds, ServerHints};
+use crate::model::entry::{Entry, StoredSummary};
+use crate::model::feed::RawFeed;
+use crate::model::source::{FetchState, Hub, MOVE_SEEN_MIN, Move, PageMemory, Source, Validators};
+use crate::support::text::fold;
+
+/// The operator hears of a source that failed so often in a row: once is an accident.
+const FAILURES_TOLD: u32 = 3;
+const WORKS_AGAIN: &str = "works again";
+/// What is older than this when a source that we know suddenly lists it is a replay, not news.
+const NEWS_AGE_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// More new entries than this at once from a source that we know are a replay, all but the youngest.
+const FLOOD_ENTRIES_MIN: usize = 100;
+const FLOOD_AGE_MAX: SignedDuration = SignedDuration::from_hours(24);
+
+/// What is stored of a source when its document is decided on.
+pub struct Stored {
+    pub state: FetchState,
+    /// By identity key.
+    pub known: HashMap<String, StoredSummary>,
+    /// A hub has lately pushed what the source brings.
+    pub is_pushed: bool,
+    /// After a redesign: folded titles that are no news, whatever address they have now.
+    pub known_titles: HashSet<String>,
+}
+
+/// What is to be done about one entry.
+pub enum Intent<'a> {
+    Insert {
+        cleaned: &'a Cleaned,
+        is_news: bool,
+    },
+    Update(&'a Cleaned),
+    Same,
+    /// The source's filter drops it.
+    Drop(&'a str),
+    /// It was thought to be stored, and is no more: the next poll brings it again.
+    Later,
+}
+
+/// One intent for each candidate, in their order.
+pub fn intents<'a>(stored: &Stored, candidates: &'a [Candidate], now: Timestamp) -> Vec<Intent<'a>> {
+    // A success that is still to come was noted under a wrong clock.
+    let last_success = stored.state.last_success.map(|last| last.min(now));
+    let unknown = candidates.iter().filter(|candidate| !stored.known.contains_key(&candidate.key)).count();
+    let is_flood = last_success.is_some() && unknown > FLOOD_ENTRIES_MIN;
+    let is_news = |entry: &Entry| is_news(entry, last_success, is_flood, &stored.known_titles);
+    let intent = |candidate: &'a Candidate| match (stored.known.get(&candidate.key), &candidate.cleaned) {
+        (Some(known), _) if known.fingerprint == candidate.fingerprint => Intent::Same,
+        (_, None) => Intent::Later,
+        (Some(_), Some(cleaned)) => Intent::Update(cleaned),
+        (None, Some(cleaned)) => match &cleaned.dropped_by {
+            Some(rule) => Intent::Drop(rule),
+            None => Intent::Insert { is_news: is_news(&cleaned.entry), cleaned },
+        },
+    };
+    candidates.iter().map(intent).collect()
+}
+
+/// An old entry that a source suddenly lists is kept, and not announced.
+fn is_news(entry: &Entry, last_success: Option<Timestamp>, is_flood: bool, known_titles: &HashSet<String>) -> bool {
+    if !known_titles.is_empty() && known_titles.contains(&fold(&entry.title)) {
+        return false;
+    }
+    match (last_success, entry.date()) {
+        (None, _) => true,
+        (Some(last), Some(date)) => date >= last - if is_flood { FLOOD_AGE_MAX } else { NEWS_AGE_MAX },
+        (Some(_), None) => !is_flood,
+    }
+}
+
+/// What follows for a source from one refresh.
+pub struct Consequence {
+    pub state: FetchState,
+    /// For the operator.
+    pub notices: Vec<String>,
+    /// Polling found what the hub should have told: it goes back to its own pace.
+    pub forgets_push: bool,
+}
+
+/// After a document, of which `announced` entries went out as news.
+pub fn after_document(stored: &Stored, document: &PreparedDocument, announced: usize, pace: PollBounds, now: Timestamp) -> Consequence {
+    let PreparedDocument { feed, meta, feed_url, base, crawl_delay_seconds, is_push, page, is_mended, candidates } = document;
+    let state = &stored.state;
+    let rhythm = state.rhythm.after(now, announced > 0);
+    let asked = ServerHints {
+        fresh_seconds: meta.fresh_seconds,
+        hints: Some(&feed.hints),
+        crawl_delay_seconds: *crawl_delay_seconds,
+        is_pushed: stored.is_pushed && (*is_push || announced == 0),
+    };
+    let next = politeness::after_success(now, pace, &rhythm, asked);
+    let hub = meta.hubs.first().cloned().or_else(|| link_of(feed, "hub"));
+    let topic = meta.self_url.clone().or_else(|| link_of(feed, "self")).unwrap_or_else(|| base.to_string());
+    // The validators of half a document, or of one in which nothing was found, must not hide the next one.
+    let has_found_nothing = candidates.is_empty() && !feed.problems.is_empty();
+    // Something else may stand at the new address: it is watched only if it is new to us, or holds what we know.
+    let moved_to = meta.moved_to.as_ref().filter(|_| !candidates.is_empty() && (state.last_success.is_none() || !stored.known.is_empty()));
+    let new_state = FetchState {
+        url: state.url.clone(),
+        validators: if feed.is_cut || has_found_nothing { Validators::default() } else { meta.validators.clone() },
+        last_attempt: Some(now),
+        last_success: Some(now),
+        read_at: if *is_push { state.read_at } else { Some(now) },
+        last_error: None,
+        warning: (!feed.problems.is_empty()).then(|| feed.problems.join("; ")),
+        failures: 0,
+        next_poll: next.at,
+        next_poll_reason: Some(next.reason),
+        is_gone: false,
+        moved: seen_moved(state.moved.clone(), moved_to, feed_url.is_some()),
+        feed_url: feed_url.clone(),
+        fresh_seconds: meta.fresh_seconds,
+        hints: feed.hints.clone(),
+        rhythm,
+        hub: hub.map(|url| Hub { url, topic }),
+        page: page.clone(),
+    };
+    let mended = new_state.page.mended.clone().filter(|_| *is_mended);
+    let works_again = (state.failures >= FAILURES_TOLD).then(|| WORKS_AGAIN.to_owned());
+    Consequence { notices: mended.into_iter().chain(works_again).collect(), forgets_push: stored.is_pushed && !is_push && announced > 0, state: new_state }
+}
+
+/// After a 304.
+pub fn after_not_modified(state: &FetchState, meta: &Meta, crawl_delay_seconds: Option<u64>, is_pushed: bool, pace: PollBounds, now: Timestamp) -> Consequence {
+    let validators = Validators {
+        etag: meta.validators.etag.clone().or_else(|| state.validators.etag.clone()),
+        last_modified: meta.validators.last_modified.clone().or_else(|| state.validators.last_modified.clone()),
+    };
+    let fresh_seconds = meta.fresh_seconds.or(state.fresh_seconds);
+    let rhythm = state.rhythm.after(now, false);
+    let asked = ServerHints { fresh_seconds, hints: Some(&state.hints), crawl_delay_seconds, is_pushed };
+    let next = politeness::after_success(now, pace, &rhythm, asked);
+    let new_state = FetchState {
+        validators,
+        fresh_seconds,
+        moved: seen_moved(state.moved.clone(), meta.moved_to.as_ref(), state.feed_url.is_some()),
+        rhythm,
+        last_attempt: Some(now),
+        last_success: Some(now),
+        last_error: None,
+        failures: 0,
+        next_poll: next.at,
+        next_poll_reason: Some(next.reason),
+        ..state.clone()
+    };
+    let notices = if state.failures >= FAILURES_TOLD { vec![WORKS_AGAIN.to_owned()] } else { Vec::new() };
+    Consequence { state: new_state, notices, forgets_push: false }
+}
+
+/// After a failure.
+pub fn after_failure(source: &Source, state: &FetchState, error: &ReadError, pace: PollBounds, now: Timestamp) -> Consequence {
+    let fetch_error = if let ReadError::Fetch(error) = error { Some(error) } else { None };
+    let sentence = error.to_string();
+    let is_remembered = state.address(&source.url) != source.url;
+    let is_dead = match error {
+        ReadError::Fetch(FetchError::Status { status, .. }) => matches!(status, 404 | 410),
+        ReadError::Fetch(error) => matches!(error, FetchError::Gone | FetchError::Name { .. } | FetchError::Private { .. }),
+        ReadError::Kept(_) => false,
+        _ => true,
+    };
+    let mut state = state.clone();
+    if is_remembered && is_dead {
+        // What we remembered leads nowhere any more: the configured address is asked again.
+        let page = PageMemory { is_explored: false, ..state.page };
+        state = FetchState { feed_url: None, moved: None, validators: Validators::default(), page, ..state };
+    }
+    let is_gone = matches!(error, ReadError::Fetch(FetchError::Gone)) && !is_remembered;
+    let failures = state.failures + 1;
+    let next = politeness::after_failure(now, pace, failures, fetch_error.filter(|error| is_gone || **error != FetchError::Gone));
+    let notice = match failures {
+        _ if is_gone => Some(sentence.clone()),
+        FAILURES_TOLD => Some(format!("failed {failures} times in a row: {sentence}")),
+        _ => None,
+    };
+    let state =
+        FetchState { last_attempt: Some(now), last_error: Some(sentence), failures, is_gone, next_poll: next.at, next_poll_reason: Some(next.reason), ..state };
+    Consequence { state, notices: notice.into_iter().collect(), forgets_push: false }
+}
+
+fn link_of(feed: &RawFeed, rel: &str) -> Option<String> {
+    feed.links.iter().find(|link| link.rel == rel).map(|link| link.href.clone())
+}
+
+/// Counts the polls that a permanent redirect led to the same good document. Asked directly, a proven one stays proven.
+fn seen_moved(old: Option<Move>, to: Option<&Url>, is_elsewhere: bool) -> Option<Move> {
+    match (old, to) {
+        (_, Some(_)) if is_elsewhere => None,
+        (Some(old), Some(to)) if old.to == to.as_str() => Some(Move { seen: old.seen.saturating_add(1), ..old }),
+        (_, Some(to)) => Some(Move { to: to.to_string(), seen: 1 }),
+        (Some(old), None) if old.seen >= MOVE_SEEN_MIN => Some(old),
+        (_, None) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::entry::Identity;
+    use crate::model::sketch::Sketch;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn candidate(key: &str, fingerprint: &str, published: Option<&str>) -> Candidate {
+        let entry = Entry {
+            id: key.into(),
+            source: "s".into(),
+            guid: None,
+            identity: Identity::Guid(key.into()),
+            url: None,
+            same_as: Vec::new(),
+            title: format!("Title of {key}"),
+            summary: String::new(),
+            summary_html: None,
+            content_html: None,
+            language: None,
+            language_confidence: None,
+            published: published.map(at),
+            updated: None,
+            authors: Vec::new(),
+            tags: Vec::new(),
+            image: None,
+            enclosures: Vec::new(),
+            alternates: Vec::new(),
+            provenance: None,
+            fingerprint: fingerprint.into(),
+        };
+        let cleaned = Cleaned { entry, topics: Vec::new(), keys: Vec::new(), sketch: Sketch::default(), dropped_by: None };
+        Candidate { identity: Identity::Guid(key.into()), key: key.into(), fingerprint: fingerprint.into(), cleaned: Some(Box::new(cleaned)) }
+    }
+
+    fn stored(known: &[(&str, &str)], last_success: Option<&str>) -> Stored {
+        let known = known.iter().map(|(key, fingerprint)| {
+            let known = StoredSummary { fingerprint: (*fingerprint).into(), title: String::new(), summary: String::new(), url: None, date: None };
+            ((*key).to_owned(), known)
+        });
+        Stored {
+            state: FetchState { last_success: last_success.map(at), ..FetchState::default() },
+            known: known.collect(),
+            is_pushed: false,
+            known_titles: HashSet::new(),
+        }
+    }
+
+    fn said(stored: &Stored, candidates: &[Candidate]) -> Vec<&'static str> {
+        let word = |intent: &Intent| match intent {
+            Intent::Insert { is_news: true, .. } => "news",
+            Intent::Insert { .. } => "kept",
+            Intent::Update(_) => "edit",
+            Intent::Same => "same",
+            Intent::Drop(_) => "drop",
+            Intent::Later => "later",
+        };
+        intents(stored, candidates, at("2022-10-20T08:00:00Z")).iter().map(word).collect()
+    }
+
+    #[test]
+    fn what_is_stored_by_the_time_of_the_unit_decides_and_not_what_was_seen_before() {
+        let unseen = Candidate { cleaned: None, ..candidate("gone", "f", None) };
+        let mut dropped = candidate("dropped", "f", None);
+        dropped.cleaned.as_mut().unwrap().dropped_by = Some("a rule".into());
+        let candidates = [candidate("a", "f", None), candidate("b", "f", None), candidate("c", "f", None), unseen, dropped];
+        let stored = stored(&[("a", "f"), ("b", "older")], None);
+        assert_eq!(said(&stored, &candidates), ["same", "edit", "news", "later", "drop"]);
+    }
+
+    #[test]
+    fn replays_and_floods_are_kept_and_not_announced() {
+        let (fresh, old) = (candidate("fresh", "f", Some("2022-10-19T08:00:00Z")), candidate("old", "f", Some("2022-08-01T08:00:00Z")));
+        let known = stored(&[], Some("2022-10-18T08:00:00Z"));
+        assert_eq!(said(&known, &[fresh, old]), ["news", "kept"]);
+        let flood: Vec<Candidate> = (0..=FLOOD_ENTRIES_MIN).map(|n| candidate(&n.to_string(), "f", Some("2022-10-15T08:00:00Z"))).collect();
+        assert!(said(&known, &flood).iter().all(|word| *word == "kept"));
+        assert!(said(&stored(&[], None), &flood).iter().all(|word| *word == "news"), "a source that is new to us is all news");
+        // A success that is still to come was noted under a wrong clock.
+        assert_eq!(said(&stored(&[], Some("2023-10-18T08:00:00Z")), &[candidate("x", "f", Some("2022-10-19T08:00:00Z"))]), ["news"]);
+    }
+}

@@ -1,0 +1,197 @@
+//! The known entries of the store, as those see them who decide where a new one belongs.
+
+use hashbrown::HashMap;
+
+use crate::dedupe::entry_index::{BEARERS_MAX, DAYS_MAX, EntryIndex, KnownEntry, Posting, Postings, RARE_STORIES_MAX, stories};
+use crate::dedupe::sketch::{language_code, source_hash};
+use crate::model::key::KeyKind;
+use crate::model::keys::{EntryKey, StoryKey};
+use crate::model::sketch::Sketch;
+use crate::store::{KeyHolder, Moment, PostingBuffer, SlotPosting, StoreError, Unit, Write};
+
+/// Entries that share an address: more are those of a front page.
+const HOLDERS_OF_KEY_MAX: usize = 50;
+/// Entries of a story that are asked.
+const MEMBERS_MAX: usize = 12;
+
+/// Entries whose sketches, and whose stories, are remembered from one unit to the next: a few megabytes of each.
+const KNOWN_MAX: usize = 4_000;
+const STORIES_MAX: usize = 100_000;
+
+/// What was looked up in one unit of work, for the next, if nobody writes in between.
+#[derive(Default)]
+pub struct LookupCache {
+    read: Option<Moment>,
+    /// Stories of entries that were looked up; `None` for what is gone. Many features lead to the same entries.
+    stories: HashMap<EntryKey, Option<StoryKey>>,
+    /// Entries that were compared: the same ones come near to many.
+    known: HashMap<EntryKey, Option<KnownEntry>>,
+}
+
+/// What the store knows, within one unit of work.
+pub struct StoreIndex<'u, 'w> {
+    unit: &'u Unit<'w, Write>,
+    /// The entry at hand, where it is stored already: it is never its own neighbour.
+    entry: Option<(EntryKey, &'u str)>,
+    memory: LookupCache,
+    languages: Option<Vec<u32>>,
+    has_rulings: bool,
+    /// What was asked for last: its memory is used again.
+    postings: PostingBuffer,
+}
+
+impl<'u, 'w> StoreIndex<'u, 'w> {
+    /// For new entries, one after the other, with what the unit before looked up.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn new(unit: &'u Unit<'w, Write>, before: LookupCache) -> Result<Self, StoreError> {
+        let now = unit.moment()?;
+        let is_true = before.read.is_some_and(|read| now.is_next_after(read));
+        let mut memory = if is_true { before } else { LookupCache::default() };
+        memory.read = Some(now);
+        Ok(StoreIndex { unit, entry: None, memory, languages: None, has_rulings: unit.intake().has_rulings()?, postings: PostingBuffer::default() })
+    }
+
+    /// For the next unit, once this one is kept.
+    pub fn into_memory(self) -> LookupCache {
+        self.memory
+    }
+
+    /// For an entry that is stored already, by its key and our id of it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn but(unit: &'u Unit<'w, Write>, entry: EntryKey, id: &'u str) -> Result<Self, StoreError> {
+        Ok(StoreIndex { entry: Some((entry, id)), ..StoreIndex::new(unit, LookupCache::default())? })
+    }
+
+    /// An entry was added.
+    pub fn note(&mut self, entry: EntryKey, story: StoryKey, sketch: &Sketch) {
+        let language = sketch.language;
+        self.remember(entry, Some(KnownEntry { entry, story, sketch: sketch.clone() }));
+        if let Some(languages) = self.languages.as_mut().filter(|languages| !languages.contains(&language)) {
+            languages.push(language);
+        }
+    }
+
+    /// The sketch of an entry was made again.
+    pub fn forget_sketch(&mut self, entry: EntryKey) {
+        self.memory.known.remove(&entry);
+    }
+
+    /// Stories were made one: what was looked up before is not to be believed.
+    pub fn forget(&mut self) {
+        self.memory.stories.clear();
+        self.memory.known.clear();
+    }
+
+    fn remember(&mut self, entry: EntryKey, known: Option<KnownEntry>) {
+        let LookupCache { stories, known: all, .. } = &mut self.memory;
+        if all.len() >= KNOWN_MAX {
+            all.clear();
+        }
+        if stories.len() >= STORIES_MAX {
+            stories.clear();
+        }
+        stories.insert(entry, known.as_ref().map(|known| known.story));
+        all.insert(entry, known);
+    }
+
+    fn is_own(&self, entry: EntryKey) -> bool {
+        self.entry.is_some_and(|(own, _)| own == entry)
+    }
+
+    /// Looks up the stories of all these entries together.
+    fn look_up(&mut self, entries: impl Iterator<Item = EntryKey>) -> Result<(), StoreError> {
+        let mut unknown: Vec<EntryKey> = entries.filter(|entry| !self.memory.stories.contains_key(entry)).collect();
+        unknown.sort_unstable();
+        unknown.dedup();
+        match unknown[..] {
+            [] => {}
+            [entry] => drop(self.memory.stories.insert(entry, self.unit.intake().story_key_of(entry)?)),
+            _ => {
+                self.memory.stories.extend(unknown.iter().map(|entry| (*entry, None)));
+                let found = self.unit.intake().stories_of(&unknown)?;
+                self.memory.stories.extend(found.into_iter().map(|(entry, story)| (entry, Some(story))));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn posting(holder: KeyHolder) -> Posting {
+    let KeyHolder { entry, story, source, language } = holder;
+    Posting { entry, story, source: source_hash(&source), language: language.as_deref().map_or(0, language_code), is_placed: true }
+}
+
+impl EntryIndex for StoreIndex<'_, '_> {
+    type Error = StoreError;
+
+    fn postings_of_key(&mut self, key: &str) -> Result<Vec<(Posting, KeyKind)>, StoreError> {
+        let holders = self.unit.intake().holders_of_key(key, HOLDERS_OF_KEY_MAX)?;
+        Ok(holders.into_iter().filter(|(holder, _)| !self.is_own(holder.entry)).map(|(holder, kind)| (posting(holder), kind)).collect())
+    }
+
+    fn postings(&mut self, features: &[u32], around: Option<i32>) -> Result<Vec<Postings>, StoreError> {
+        let days = around.map(|day| (day - DAYS_MAX, day + DAYS_MAX));
+        // One more, for the entry at hand may be among them.
+        let mut found = std::mem::take(&mut self.postings);
+        self.unit.intake().postings(features, days, BEARERS_MAX + 1, &mut found);
+        // In a span of days, so many are too many whatever their stories: those need not be looked up.
+        let is_full = |postings: &[SlotPosting]| {
+            around.is_some() && postings.len() > BEARERS_MAX && self.entry.is_none_or(|(own, _)| postings.iter().all(|posting| posting.entry != own))
+        };
+        let few: Vec<Option<&[SlotPosting]>> = found.iter().map(|postings| postings.filter(|postings| !is_full(postings))).collect();
+        self.look_up(few.iter().flatten().copied().flatten().map(|posting| posting.entry))?;
+        let postings = few.iter().map(|postings| {
+            let Some(postings) = postings else { return Postings::Many };
+            let placed = postings.iter().filter(|posting| !self.is_own(posting.entry)).filter_map(|posting| {
+                let story = self.memory.stories.get(&posting.entry).copied().flatten()?;
+                Some(Posting { entry: posting.entry, story, source: posting.source, language: posting.language, is_placed: true })
+            });
+            let postings: Vec<Posting> = placed.collect();
+            let is_common = match around {
+                Some(_) => postings.len() > BEARERS_MAX,
+                // A story that everybody syndicates has many bearers, and is one.
+                None => postings.len() >= BEARERS_MAX && stories(&postings) > RARE_STORIES_MAX,
+            };
+            if is_common { Postings::Many } else { Postings::Few(postings) }
+        });
+        let postings = postings.collect();
+        self.postings = found;
+        Ok(postings)
+    }
+
+    fn known(&mut self, entry: EntryKey) -> Result<Option<KnownEntry>, StoreError> {
+        if let Some(known) = self.memory.known.get(&entry) {
+            return Ok(known.clone());
+        }
+        let known = self.unit.intake().sketched(entry)?.and_then(|(story, sketch)| Some(KnownEntry { entry, story, sketch: sketch? }));
+        self.remember(entry, known.clone());
+        Ok(known)
+    }
+
+    fn members(&mut self, story: StoryKey) -> Result<Vec<EntryKey>, StoreError> {
+        self.unit.intake().members(story, MEMBERS_MAX)
+    }
+
+    fn languages(&mut self) -> Result<Vec<u32>, StoreError> {
+        match &self.languages {
+            Some(languages) => Ok(languages.clone()),
+            None => Ok(self.languages.insert(self.unit.intake().sketch_languages()?).clone()),
+        }
+    }
+
+    fn is_kept_out(&mut self, story: StoryKey) -> Result<bool, StoreError> {
+        match self.entry {
+            Some((_, id)) if self.has_rulings => self.unit.intake().is_kept_out(id, story),
+            // Nobody said anything yet of an entry that is only coming in.
+            _ => Ok(false),
+        }
+    }
+
+    fn are_kept_apart(&mut self, a: StoryKey, b: StoryKey) -> Result<bool, StoreError> {
+        if self.has_rulings { self.unit.intake().are_kept_apart(a, b) } else { Ok(false) }
+    }
+}

@@ -1,0 +1,187 @@
+//! The end of a refresh: one unit of work for many sources. It reads what is stored, asks the decider, and writes what that
+//! intends, each source in a savepoint, so that the fault of one is its own.
+
+use std::collections::HashSet;
+use std::sync::{MutexGuard, PoisonError};
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+
+use super::decide::{self, Consequence, Intent, Stored};
+use super::index::{LookupCache, StoreIndex};
+use super::prepare::{Candidate, Cleaned};
+use super::{Brought, PreparedDocument, PreparedRefresh, ReadError, Refresher, SourceOutcome, SourceReport};
+use crate::dedupe::place::{NewEntry, place};
+use crate::model::entry::Identity;
+use crate::model::keys::EntryKey;
+use crate::model::source::Source;
+use crate::model::story::Relation;
+use crate::normalize::entry::entry_id;
+use crate::store::{EntryPlacement, Features, Lease, Queue, StoreError, Unit, Write};
+
+impl Refresher {
+    /// Keeps what several refreshes brought, and gives back the leases that are done with.
+    ///
+    /// # Errors
+    /// When the store fails altogether; what one source brought and cannot be kept is that source's failure.
+    pub fn keep(&self, prepared: &[PreparedRefresh], done: &[Lease]) -> anyhow::Result<Vec<SourceReport>> {
+        // It is lost where the unit is not kept.
+        let before = std::mem::take(&mut *self.memory());
+        let (reports, memory) = self.store.write(|unit| {
+            let mut index = StoreIndex::new(unit, before)?;
+            let mut reports = Vec::with_capacity(prepared.len());
+            let hosts: Vec<&str> = prepared.iter().filter_map(|one| Some(one.lease.as_ref()?.id.as_str())).collect();
+            let held = unit.leases().held(Queue::Host, &hosts, self.store.worker())?;
+            for one in prepared {
+                // Where it took so long that another process took it over, that one keeps what it brings.
+                let is_ours = one.lease.as_ref().is_none_or(|lease| held.get(&lease.id) == Some(&lease.attempt));
+                let outcome = if is_ours { self.keep_one(unit, &mut index, one)? } else { SourceOutcome::TakenOver };
+                reports.push(SourceReport { source: one.source.id.clone(), outcome });
+            }
+            for lease in done {
+                unit.leases().settle(lease, self.store.worker())?;
+            }
+            Ok::<_, anyhow::Error>((reports, index.into_memory()))
+        })?;
+        *self.memory() = memory;
+        Ok(reports)
+    }
+
+    fn memory(&self) -> MutexGuard<'_, LookupCache> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep_one(&self, unit: &Unit<Write>, index: &mut StoreIndex, prepared: &PreparedRefresh) -> anyhow::Result<SourceOutcome> {
+        let kept = unit.savepoint(|| match &prepared.brought {
+            Brought::NotModified(meta, crawl_delay_seconds) => {
+                // Only a source with a hub can be pushed.
+                let is_pushed = prepared.state.hub.is_some() && unit.subscriptions().is_pushed(&prepared.source.id, prepared.now)?;
+                let pace = self.pace(&prepared.source);
+                let after = decide::after_not_modified(&prepared.state, meta, *crawl_delay_seconds, is_pushed, pace, prepared.now);
+                follow(unit, &prepared.source, &after, prepared.now)?;
+                Ok(SourceOutcome::NotModified)
+            }
+            Brought::Document(document) => self.keep_document(unit, index, prepared, document),
+            Brought::Failure(error) => self.keep_failure(unit, prepared, error),
+        });
+        let error = match kept {
+            Ok(outcome) => return Ok(outcome),
+            Err(error) => error,
+        };
+        index.forget();
+        match error.downcast_ref::<StoreError>() {
+            // Not this source's fault: the others could not be kept either.
+            Some(StoreError::Full | StoreError::Busy | StoreError::Open { .. } | StoreError::Features(_)) => Err(error),
+            _ => self.keep_failure(unit, prepared, &ReadError::Kept(format!("{error:#}"))),
+        }
+    }
+
+    fn keep_failure(&self, unit: &Unit<Write>, prepared: &PreparedRefresh, error: &ReadError) -> anyhow::Result<SourceOutcome> {
+        let after = decide::after_failure(&prepared.source, &prepared.state, error, self.pace(&prepared.source), prepared.now);
+        follow(unit, &prepared.source, &after, prepared.now)?;
+        Ok(SourceOutcome::Failed(error.to_string()))
+    }
+
+    fn keep_document(
+        &self,
+        unit: &Unit<Write>,
+        index: &mut StoreIndex,
+        prepared: &PreparedRefresh,
+        document: &PreparedDocument,
+    ) -> anyhow::Result<SourceOutcome> {
+        let (source, now) = (&*prepared.source, prepared.now);
+        let stored = self.stored(unit, prepared, document)?;
+        // The entries that follow refer to their source.
+        unit.sources().ensure(&source.id, &source.partner)?;
+        let (mut new, mut changed, mut announced, mut joined) = (0, 0, 0, Vec::new());
+        let intents = decide::intents(&stored, &document.candidates, now);
+        for (intent, candidate) in intents.iter().zip(&document.candidates) {
+            match intent {
+                Intent::Insert { cleaned, is_news } => {
+                    let placed = insert(unit, index, cleaned, *is_news, now).with_context(|| format!("the entry {}", candidate.key))?;
+                    announced += usize::from(placed.is_announced);
+                    joined.extend(placed.joined);
+                    new += 1;
+                }
+                Intent::Update(cleaned) => {
+                    index.forget_sketch(self.update(unit, cleaned, now)?);
+                    changed += 1;
+                }
+                Intent::Drop(rule) => {
+                    tracing::debug!(source.id = source.id, entry.key = candidate.key, rule, "dropped");
+                    new += 1;
+                }
+                Intent::Same | Intent::Later => {}
+            }
+        }
+        let inserted = intents.iter().filter(|intent| matches!(intent, Intent::Insert { .. })).count();
+        if inserted > 0 {
+            unit.intake().count_new(&source.id, inserted)?;
+        }
+        let listed: Vec<String> = document.candidates.iter().map(|candidate| candidate.key.clone()).filter(|key| stored.known.contains_key(key)).collect();
+        unit.intake().touch(&source.id, &listed, now)?;
+        let after = decide::after_document(&stored, document, announced, self.pace(source), now);
+        follow(unit, source, &after, now)?;
+        Ok(SourceOutcome::Read { new, changed, unchanged: document.candidates.len() - new - changed, joined })
+    }
+
+    /// What is stored of the source now, whatever it was when the document was asked for.
+    fn stored(&self, unit: &Unit<Write>, prepared: &PreparedRefresh, document: &PreparedDocument) -> Result<Stored, StoreError> {
+        let source = &prepared.source;
+        let state = unit.sources().state(&source.id)?;
+        // Another address in the configuration is another document: what we knew of the old one says nothing of it.
+        let state = if state.url == source.url.as_str() { state } else { prepared.state.clone() };
+        let keys: Vec<String> = document.candidates.iter().map(|candidate: &Candidate| candidate.key.clone()).collect();
+        let known = unit.intake().known(&source.id, &keys)?;
+        let is_pushed = state.hub.is_some() && unit.subscriptions().is_pushed(&source.id, prepared.now)?;
+        let known_titles = if document.is_mended { unit.intake().known_items(&source.id)?.1 } else { HashSet::new() };
+        Ok(Stored { state, known, is_pushed, known_titles })
+    }
+
+    fn update(&self, unit: &Unit<Write>, cleaned: &Cleaned, now: Timestamp) -> Result<EntryKey, StoreError> {
+        let Cleaned { entry, topics, keys, sketch, .. } = cleaned;
+        // What a person said stands.
+        let label = unit.intake().label(&entry.id)?.map(|topics| self.classifier.labelled(&topics));
+        unit.intake().update(entry, label.as_ref().unwrap_or(topics), &Features { keys, sketch }, now)
+    }
+}
+
+fn follow(unit: &Unit<Write>, source: &Source, after: &Consequence, now: Timestamp) -> Result<(), StoreError> {
+    if after.forgets_push {
+        unit.subscriptions().forget_push(&source.id)?;
+    }
+    for notice in &after.notices {
+        unit.sources().put_notice(&source.id, notice, now)?;
+    }
+    unit.sources().put_state(&source.id, &source.partner, &after.state)
+}
+
+/// Where a new entry went.
+struct Inserted {
+    is_announced: bool,
+    /// Why it is no story of its own, if it is none.
+    joined: Option<String>,
+}
+
+fn insert(unit: &Unit<Write>, index: &mut StoreIndex, cleaned: &Cleaned, is_news: bool, now: Timestamp) -> Result<Inserted, StoreError> {
+    let Cleaned { entry, topics, keys, sketch, .. } = cleaned;
+    let intake = place(NewEntry { keys, sketch }, index)?;
+    let (story, relation, reason) = match intake.decision() {
+        None => (entry_id("story", &Identity::Guid(entry.id.clone())), Relation::First, None),
+        Some(decision) => {
+            let (title, source) = unit.intake().title_of(decision.entry)?;
+            if !intake.also.is_empty() {
+                unit.intake().merge_stories(decision.story, &intake.also)?;
+                index.forget();
+            }
+            let reason = format!("{} of \"{title}\" ({source}): {}", decision.relation.as_str(), decision.reason);
+            (unit.intake().story_id(decision.story)?, decision.relation, Some(reason))
+        }
+    };
+    let is_announced = reason.is_none() && is_news;
+    let joined = reason.as_ref().map(|reason| format!("\"{}\" ({}) is a {reason}", entry.title, entry.source));
+    let placement = EntryPlacement { story, relation, reason, is_announced, topics, first_seen: now };
+    let (entry, story) = unit.intake().insert(entry, &placement, &Features { keys, sketch })?;
+    index.note(entry, story, sketch);
+    Ok(Inserted { is_announced, joined })
+}

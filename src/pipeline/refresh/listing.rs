@@ -1,0 +1,159 @@
+//! A page as a source: read by its selectors or by what was learned of it; when they break, learned again from what is
+//! known. Three breakdowns are told apart: the page is empty, the container is gone, something stands in its place.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+
+use super::{ReadError, Refresher, document};
+use crate::extract::{self, ExtractError, PageReading, PageRules};
+use crate::fetch::client::Fetched;
+use crate::model::address::canonical_key;
+use crate::model::feed::{RawEntry, RawFeed};
+use crate::model::source::{PageMemory, Select, Source};
+use crate::support::text::fold;
+
+/// What the store knows of a source's entries: canonical addresses and folded titles.
+#[derive(Debug, Clone, Default)]
+pub struct KnownItems {
+    pub addresses: HashSet<String>,
+    pub titles: HashSet<String>,
+}
+
+impl KnownItems {
+    fn knows(&self, feed: &RawFeed) -> usize {
+        let is_known = |entry: &&RawEntry| {
+            let address = entry.url().and_then(canonical_key);
+            address.is_some_and(|address| self.addresses.contains(&address))
+                || entry.title.as_ref().is_some_and(|title| self.titles.contains(&fold(&title.value)))
+        };
+        feed.entries.iter().filter(is_known).count()
+    }
+}
+
+/// A listing that was read.
+pub struct ListingReading {
+    pub feed: RawFeed,
+    pub memory: PageMemory,
+    /// The selectors were learned again in this reading: what it shows anew may be old.
+    pub is_mended: bool,
+}
+
+impl Refresher {
+    pub(super) async fn read_listing(
+        &self,
+        source: &Source,
+        memory: &PageMemory,
+        fetched: Fetched,
+        rules: &PageRules,
+        now: Timestamp,
+    ) -> Result<(ListingReading, Fetched), ReadError> {
+        // What was learned stands in for the configured selectors until an operator changes those.
+        let learned = memory.learned.clone().filter(|_| memory.instead_of == source.select);
+        let select = learned.or_else(|| source.select.clone());
+        let (fetched, reading) = extract_listing(fetched, PageRules { select: select.clone(), ..rules.clone() }).await?;
+        let reading = reading?;
+        if select.is_none() || (reading.way.is_none() && !reading.feed.entries.is_empty()) {
+            let is_empty = reading.feed.entries.is_empty();
+            return if is_empty {
+                Err(ReadError::NoFeed("no listing was found on this page: give it a [source.select]".into()))
+            } else {
+                Ok((learn(source, memory, reading), fetched))
+            };
+        }
+        let is_good = !has_collapsed(&reading.feed, memory);
+        if is_good && source.select.is_some() {
+            return Ok((keep(memory, reading), fetched));
+        }
+        let (fetched, mined) = extract_listing(fetched, PageRules { select: None, ..rules.clone() }).await?;
+        let mined = mined.unwrap_or_default();
+        if is_good {
+            return Ok((keep(memory, with_details(reading, mined)), fetched));
+        }
+        let (addresses, titles) = self.store.read(|r| r.intake().known_items(&source.id)).map_err(anyhow::Error::from)?;
+        let known = KnownItems { addresses, titles };
+        let recognised = known.knows(&mined.feed);
+        let wanted = (known.addresses.len().min(mined.feed.entries.len()) * 3 / 10).max(2);
+        let is_better = mined.feed.entries.len() > reading.feed.entries.len() || known.knows(&reading.feed) < recognised;
+        if recognised >= wanted && is_better {
+            return Ok((mend(source, memory, select, mined, now), fetched));
+        }
+        if !reading.feed.entries.is_empty() {
+            return Ok((keep(memory, reading), fetched));
+        }
+        let item = select.map(|select| select.item).unwrap_or_default();
+        if mined.feed.entries.is_empty() || has_container(&fetched, &item) {
+            let mut listing = keep(memory, reading);
+            listing.feed.problems = vec!["the page is empty: its selectors find no entry, and there is nothing else on it that could be one".into()];
+            return Ok((listing, fetched));
+        }
+        Err(ReadError::NoFeed(format!(
+            "the container of the entries is gone: \"{item}\" finds nothing, and nothing on the page is known to us; it was redesigned, ask `courant probe` for new selectors"
+        )))
+    }
+}
+
+/// Whether a page holds the element that its entries stood in: all of the selector but its last part.
+fn has_container(fetched: &Fetched, item: &str) -> bool {
+    let Some((container, _)) = item.rsplit_once([' ', '>']) else { return false };
+    let container = container.trim_end_matches([' ', '>']);
+    extract::page_has(document(fetched), container)
+}
+
+fn dated(feed: &RawFeed) -> usize {
+    feed.entries.iter().filter(|entry| entry.published.is_some()).count()
+}
+
+/// Nothing, a third of what there was, one title for all, or no dates where there were dates.
+fn has_collapsed(feed: &RawFeed, memory: &PageMemory) -> bool {
+    let count = feed.entries.len();
+    let titles: HashSet<&str> = feed.entries.iter().filter_map(|entry| entry.title.as_ref()).map(|title| title.value.as_str()).collect();
+    let few = memory.count >= 4 && count * 3 < memory.count;
+    let same_titles = count >= 3 && titles.len() * 3 <= count;
+    let no_dates = memory.count >= 3 && memory.dated * 10 >= memory.count * 8 && count >= 3 && dated(feed) * 5 < count;
+    count == 0 || few || same_titles || no_dates
+}
+
+fn keep(memory: &PageMemory, reading: PageReading) -> ListingReading {
+    let (count, dated) = if reading.feed.entries.is_empty() { (memory.count, memory.dated) } else { (reading.feed.entries.len(), dated(&reading.feed)) };
+    let memory = PageMemory { count, dated, way: reading.way.map(|way| way.name().to_owned()), ..memory.clone() };
+    ListingReading { feed: reading.feed, memory, is_mended: false }
+}
+
+/// What we learned ourselves says which entries there are; mining knows more of each than selectors can say.
+fn with_details(mut reading: PageReading, mined: PageReading) -> PageReading {
+    let mut details: HashMap<String, RawEntry> = mined.feed.entries.into_iter().filter_map(|entry| Some((entry.url()?.to_owned(), entry))).collect();
+    for entry in &mut reading.feed.entries {
+        if let Some(detail) = entry.url().and_then(|url| details.remove(url)) {
+            *entry = detail;
+        }
+    }
+    reading
+}
+
+/// A first reading without selectors: what was found is frozen.
+fn learn(source: &Source, memory: &PageMemory, reading: PageReading) -> ListingReading {
+    let learned = reading.select.clone();
+    let mut listing = keep(memory, reading);
+    listing.memory.learned = learned;
+    listing.memory.instead_of = source.select.clone();
+    listing
+}
+
+fn mend(source: &Source, memory: &PageMemory, old: Option<Select>, mined: PageReading, now: Timestamp) -> ListingReading {
+    let name = |select: &Option<Select>| select.as_ref().map_or_else(|| "no selectors".to_owned(), |select| format!("\"{}\"", select.item));
+    let mended = format!("mended on {}: the page was redesigned; old selectors {}, new {}", now.strftime("%Y-%m-%d"), name(&old), name(&mined.select));
+    tracing::warn!(source.id = source.id, "{mended}");
+    let mut listing = learn(source, memory, mined);
+    listing.memory.mended = Some(mended);
+    listing.is_mended = true;
+    listing
+}
+
+async fn extract_listing(fetched: Fetched, rules: PageRules) -> Result<(Fetched, Result<PageReading, ExtractError>), ReadError> {
+    let task = move || {
+        let result = extract::read_page(document(&fetched), &rules);
+        (fetched, result)
+    };
+    Ok(tokio::task::spawn_blocking(task).await.map_err(anyhow::Error::from)?)
+}

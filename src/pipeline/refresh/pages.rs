@@ -1,0 +1,254 @@
+//! Pages of a listing and of its items: robots.txt first, at the pace that it asks for, within a budget.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use url::Url;
+
+use super::prepare::Listed;
+use super::{RawDocument, ReadError, Refresher, document};
+use crate::extract::article::Article;
+use crate::extract::page::ItemPage;
+use crate::extract::prose_date::DateRules;
+use crate::extract::{self, PageRules};
+use crate::fetch::client::{Accept, Answer, FetchError};
+use crate::fetch::robots::Robots;
+use crate::model::feed::{FeedFormat, Link, RawEntry, RawText};
+use crate::model::source::{DateFrom, Source, Validators};
+use crate::store::RobotsFile;
+
+/// Further pages of a listing read in one refresh.
+const PAGES_MAX: usize = 5;
+/// Items' own pages fetched in one refresh: a partner's server is not ours.
+const ITEM_PAGES_MAX: usize = 30;
+/// Spent on waiting for Crawl-delay in one refresh; a longer delay lets one page through a time.
+const PACE_SECONDS_MAX: f64 = 30.0;
+/// RFC 9309 section 2.4: a robots.txt is not used for longer without asking again.
+const ROBOTS_SECONDS_MAX: u64 = 86_400;
+const ROBOTS_SECONDS_MIN: u64 = 3_600;
+const ROBOTS_AHEAD_MAX: SignedDuration = SignedDuration::from_hours(25);
+/// RFC 9309 section 2.3.1.4: how long an old one may stand in for one that cannot be had.
+const ROBOTS_STALE: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// One question at a time to each site for its robots.txt.
+#[derive(Debug, Clone, Default)]
+pub struct OriginLocks(Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>);
+
+impl OriginLocks {
+    fn of(&self, origin: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        locks.entry(origin.to_owned()).or_default().clone()
+    }
+}
+
+/// What one refresh may still spend on pages.
+#[derive(Debug, Default)]
+pub struct PageBudget {
+    paced_seconds: f64,
+    pages: usize,
+    delay_seconds: Option<f64>,
+}
+
+impl PageBudget {
+    /// The longest Crawl-delay met.
+    pub fn crawl_delay_seconds(&self) -> Option<u64> {
+        self.delay_seconds.map(|seconds| seconds.ceil() as u64)
+    }
+}
+
+impl Refresher {
+    /// Fetches a page if robots.txt lets us, at the pace that it asks for.
+    pub(super) async fn get_page(&self, url: &Url, validators: &Validators, budget: &mut PageBudget, now: Timestamp) -> Result<Answer, ReadError> {
+        let host = || url.host_str().unwrap_or_default().to_owned();
+        let robots = self.robots(url, now).await?;
+        self.check_robots(&robots, url, budget)?;
+        if let Some(seconds) = robots.crawl_delay_seconds {
+            if budget.pages > 0 {
+                budget.paced_seconds += seconds;
+            }
+            if budget.paced_seconds > PACE_SECONDS_MAX {
+                return Err(ReadError::Postponed { host: host(), seconds: seconds.ceil() as u64 });
+            }
+            self.client.pace(url, Duration::from_secs_f64(seconds.min(PACE_SECONDS_MAX))).await;
+        }
+        budget.pages += 1;
+        Ok(self.client.get(url, validators, Accept::Page, now).await?)
+    }
+
+    /// Whether a page may be read; its Crawl-delay is kept in mind.
+    pub(super) fn check_robots(&self, robots: &Robots, url: &Url, budget: &mut PageBudget) -> Result<(), ReadError> {
+        if let Some(seconds) = robots.crawl_delay_seconds {
+            budget.delay_seconds = Some(budget.delay_seconds.map_or(seconds, |known| known.max(seconds)));
+        }
+        if robots.allows(&url[url::Position::BeforePath..url::Position::AfterQuery]) {
+            Ok(())
+        } else {
+            Err(ReadError::Forbidden { host: url.host_str().unwrap_or_default().to_owned() })
+        }
+    }
+
+    /// What the site of `url` lets us do, asked at most once a day.
+    pub(super) async fn robots(&self, url: &Url, now: Timestamp) -> anyhow::Result<Robots> {
+        let origin = url.origin().ascii_serialization();
+        let lock = self.robots_locks.of(&origin);
+        let _one_at_a_time = lock.lock().await;
+        let kept = self.store.read(|r| r.sources().robots(&origin))?;
+        let file = match kept {
+            // One that is fresh for longer than any is was read under a wrong clock.
+            Some(file) if file.expires > now && file.expires <= now + ROBOTS_AHEAD_MAX => file,
+            kept => {
+                let file = self.fetch_robots(url, kept, now).await;
+                self.store.write(|w| w.sources().put_robots(&origin, &file))?;
+                file
+            }
+        };
+        Ok(file.text.map_or_else(Robots::closed, |text| Robots::parse(&text, self.client.product())))
+    }
+
+    async fn fetch_robots(&self, url: &Url, kept: Option<RobotsFile>, now: Timestamp) -> RobotsFile {
+        let Ok(address) = url.join("/robots.txt") else { return RobotsFile { text: Some(String::new()), expires: now } };
+        let until = |seconds: u64| now + SignedDuration::from_secs(seconds.clamp(ROBOTS_SECONDS_MIN, ROBOTS_SECONDS_MAX) as i64);
+        match self.client.get(&address, &Validators::default(), Accept::Robots, now).await {
+            Ok(Answer::Document(file)) => {
+                let expires = until(file.meta.fresh_seconds.unwrap_or(ROBOTS_SECONDS_MAX));
+                RobotsFile { text: Some(String::from_utf8_lossy(&file.bytes).into_owned()), expires }
+            }
+            // "Unavailable": everything is allowed. Too many requests is no such answer.
+            Err(
+                FetchError::Status { status: 400..=428 | 430..=499, .. } | FetchError::Gone | FetchError::Redirects { .. } | FetchError::BadRedirect { .. },
+            )
+            | Ok(Answer::NotModified(_)) => RobotsFile { text: Some(String::new()), expires: until(ROBOTS_SECONDS_MAX) },
+            // "Unreachable": nothing is allowed, unless we know what it said not long ago. Asked again at the next poll.
+            Err(_) => match kept {
+                Some(RobotsFile { text: Some(text), expires }) if expires + ROBOTS_STALE > now => RobotsFile { text: Some(text), expires },
+                _ => RobotsFile { text: None, expires: now },
+            },
+        }
+    }
+
+    /// Reads the further pages of a listing, until one brings nothing new.
+    pub(super) async fn with_further_pages(
+        &self,
+        source: &Source,
+        mut found: RawDocument,
+        rules: &PageRules,
+        budget: &mut PageBudget,
+        now: Timestamp,
+    ) -> Result<RawDocument, ReadError> {
+        if source.select.as_ref().is_none_or(|select| select.next.is_none()) {
+            return Ok(found);
+        }
+        let mut visited = HashSet::from([found.base.to_string()]);
+        let mut last_page = 0;
+        for _ in 0..PAGES_MAX {
+            let Some(next) = found.feed.links.iter().position(|link| link.rel == "next") else { break };
+            let next = found.feed.links.remove(next).href;
+            let latest = &found.feed.entries[last_page..];
+            if self.known(source, latest)?.len() == latest.len() || !visited.insert(next.clone()) {
+                break;
+            }
+            let Ok(url) = Url::parse(&next) else { break };
+            let page = match self.get_page(&url, &Validators::default(), budget, now).await {
+                Ok(Answer::Document(page)) => {
+                    let rules = rules.clone();
+                    tokio::task::spawn_blocking(move || extract::read_page(document(&page), &rules)).await.map_err(anyhow::Error::from)?.map(|page| page.feed)
+                }
+                Ok(Answer::NotModified(_)) => break,
+                Err(ReadError::Internal(error)) => return Err(error.into()),
+                Err(error) => {
+                    found.feed.problems.push(format!("the next page {url} was not read: {error}"));
+                    break;
+                }
+            };
+            let Ok(page) = page else { break };
+            last_page = found.feed.entries.len();
+            found.feed.links.extend(page.links.into_iter().filter(|link| link.rel == "next"));
+            found.feed.entries.extend(page.entries);
+        }
+        Ok(found)
+    }
+
+    /// Fetches the items' own pages where the source wants it: once for what is new or edited.
+    pub(super) async fn with_item_pages(
+        &self,
+        source: &Source,
+        mut found: RawDocument,
+        listed: Vec<Listed>,
+        rules: DateRules,
+        budget: &mut PageBudget,
+        now: Timestamp,
+    ) -> Result<(RawDocument, Vec<Listed>), ReadError> {
+        let is_wanted = source.date_from == DateFrom::Item || source.has_full_text;
+        // A card without a title has one on its own page.
+        let has_untitled = found.feed.format == FeedFormat::Page && listed.iter().any(|listed| listed.raw.title.is_none());
+        if !is_wanted && !has_untitled {
+            return Ok((found, listed));
+        }
+        let mut left = ITEM_PAGES_MAX;
+        let mut done: Vec<Listed> = Vec::with_capacity(listed.len());
+        for mut listed in listed {
+            let url = listed.raw.url().and_then(|url| Url::parse(url).ok()).filter(|_| !listed.is_same && (is_wanted || listed.raw.title.is_none()));
+            if let Some(url) = url {
+                if left == 0 {
+                    found.feed.problems.push(format!("more than {ITEM_PAGES_MAX} new items: the pages of the others are left for the next time"));
+                    break;
+                }
+                left -= 1;
+                match self.read_item(&url, source.has_full_text, rules, budget, now).await {
+                    Ok(article) => add_article(&mut listed.raw, article, &url),
+                    Err(ReadError::Internal(error)) => return Err(error.into()),
+                    Err(error @ ReadError::Postponed { .. }) => {
+                        found.feed.problems.push(error.to_string());
+                        break;
+                    }
+                    Err(error) => found.feed.problems.push(format!("the page of {url} was not read, so its entry may have no date: {error}")),
+                }
+            }
+            done.push(listed);
+        }
+        Ok((found, done))
+    }
+
+    async fn read_item(&self, url: &Url, has_full_text: bool, rules: DateRules, budget: &mut PageBudget, now: Timestamp) -> Result<Article, ReadError> {
+        match self.get_page(url, &Validators::default(), budget, now).await? {
+            Answer::Document(page) => {
+                let task = move || match has_full_text {
+                    true => extract::article::read_article(document(&page), rules),
+                    false => Article { item: extract::read_item_page(document(&page), rules), ..Article::default() },
+                };
+                Ok(tokio::task::spawn_blocking(task).await.map_err(anyhow::Error::from)?)
+            }
+            Answer::NotModified(_) => Ok(Article::default()),
+        }
+    }
+}
+
+/// An article shorter than what the feed or the card already says is a wall or a wrong guess, in characters.
+const ARTICLE_CHARS_MIN: usize = 200;
+
+fn add_article(raw: &mut RawEntry, article: Article, url: &Url) {
+    let own = raw.content.as_ref().map_or(0, |content| content.value.len());
+    if let Some(html) = article.html.filter(|html| article.text.chars().count() >= ARTICLE_CHARS_MIN && html.len() > own) {
+        raw.content = Some(RawText { value: html, is_html: true, base: Some(url.clone()), language: article.item.language.clone() });
+    }
+    add_item_page(raw, article.item);
+}
+
+/// What the item's own page knows better than the card, or alone.
+fn add_item_page(raw: &mut RawEntry, item: ItemPage) {
+    if raw.title.is_none() {
+        raw.title = item.title.map(|value| RawText { value, ..RawText::default() });
+    }
+    raw.published = item.published.or(raw.published);
+    raw.updated = item.updated.or(raw.updated);
+    raw.language = item.language.or(raw.language.take());
+    raw.image = raw.image.take().or(item.image);
+    if raw.authors.is_empty() {
+        raw.authors.extend(item.author);
+    }
+    let link = |href: String, rel: &str, hreflang: Option<String>| Link { href, rel: rel.into(), media_type: None, hreflang };
+    raw.links.extend(item.canonical.map(|href| link(href, "canonical", None)));
+    raw.links.extend(item.alternates.into_iter().map(|(language, href)| link(href, "alternate", Some(language))));
+}

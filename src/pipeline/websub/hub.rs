@@ -1,0 +1,211 @@
+//! The pipeline of telling others that our feeds changed (WebSub, W3C Recommendation of 23 January 2018): a word to another
+//! hub, or, being the hub ourselves, the feed to everybody who subscribed.
+
+use std::path::Path;
+
+use futures_util::StreamExt;
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::{SignedDuration, Timestamp};
+use sha2::Sha256;
+use url::Url;
+
+use crate::fetch::client::{Client, FetchError};
+use crate::model::publication::Publication;
+use crate::publish::{self, ATOM, JSON, RSS};
+use crate::store::{Push, Store, StoreError};
+use crate::support::clock::Clock;
+
+/// Leases in seconds: asked for, granted at most, granted where none is asked for.
+const LEASE_MIN: i64 = 300;
+const LEASE_MAX: i64 = 15 * 86_400;
+const LEASE_DEFAULT: i64 = 10 * 86_400;
+/// Section 5.1: a secret is shorter than 200 bytes.
+const SECRET_BYTES_MAX: usize = 199;
+const CALLBACK_BYTES_MAX: usize = 1_000;
+/// Subscriptions in all, and at one host.
+const SUBSCRIBERS_MAX: u64 = 10_000;
+const SUBSCRIBERS_PER_HOST_MAX: u64 = 100;
+/// Pushes under way at a time, and in one turn.
+const CONCURRENCY: usize = 8;
+const PUSHES_MAX: usize = 2_000;
+/// Pauses after a push that failed; then it is given up, and the next change is a new one.
+const PAUSES_MINUTES: [i64; 5] = [1, 5, 30, 120, 360];
+
+/// What somebody asks of our hub (section 5.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubscriptionRequest {
+    pub is_subscribing: bool,
+    pub topic: String,
+    pub callback: Url,
+    pub secret: String,
+    pub lease_seconds: i64,
+}
+
+/// Reads a wish: a form of names and values.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn read_wish(form: &[(String, String)], topics: &[String]) -> Result<SubscriptionRequest, &'static str> {
+    let of = |name: &str| form.iter().find(|(own, _)| own == name).map_or("", |(_, value)| value.as_str());
+    let is_subscribing = match of("hub.mode") {
+        "subscribe" => true,
+        "unsubscribe" => false,
+        _ => return Err("hub.mode must be subscribe or unsubscribe"),
+    };
+    let topic = of("hub.topic").to_owned();
+    if !topics.contains(&topic) {
+        return Err("hub.topic is none of our feeds");
+    }
+    let callback = Url::parse(of("hub.callback")).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.as_str().len() <= CALLBACK_BYTES_MAX);
+    let callback = callback.ok_or("hub.callback is no web address")?;
+    let secret = of("hub.secret").to_owned();
+    if secret.len() > SECRET_BYTES_MAX {
+        return Err("hub.secret must be shorter than 200 bytes");
+    }
+    let lease_seconds = of("hub.lease_seconds").parse().unwrap_or(LEASE_DEFAULT).clamp(LEASE_MIN, LEASE_MAX);
+    Ok(SubscriptionRequest { is_subscribing, topic, callback, secret, lease_seconds })
+}
+
+/// The addresses of all feeds that can be subscribed to.
+pub fn topics(public: &str, publications: &[Publication]) -> Vec<String> {
+    publications.iter().flat_map(|publication| [ATOM, RSS, JSON].map(|file| format!("{public}/{}{file}", publication.path))).collect()
+}
+
+/// Asks the callback whether the wish is its own (section 5.3), and does it then. `challenge` is random.
+///
+/// # Errors
+/// When the store fails.
+pub async fn verify(store: &Store, client: &Client, wish: &SubscriptionRequest, challenge: &str, now: Timestamp) -> anyhow::Result<bool> {
+    let callback = wish.callback.as_str();
+    if wish.is_subscribing && !store.read(|r| r.hub().has_subscriber(callback, &wish.topic))? {
+        let (all, own) = store.read(|r| r.hub().subscriber_counts(&wish.callback.origin().ascii_serialization()))?;
+        if all >= SUBSCRIBERS_MAX || own >= SUBSCRIBERS_PER_HOST_MAX {
+            tracing::warn!("the hub is full: a subscription was left out");
+            return Ok(false);
+        }
+    }
+    let mut question = wish.callback.clone();
+    question
+        .query_pairs_mut()
+        .append_pair("hub.mode", if wish.is_subscribing { "subscribe" } else { "unsubscribe" })
+        .append_pair("hub.topic", &wish.topic)
+        .append_pair("hub.challenge", challenge)
+        .append_pair("hub.lease_seconds", &wish.lease_seconds.to_string());
+    let is_meant = match client.ask(&question).await {
+        Ok(answer) => answer.trim_ascii() == challenge.as_bytes(),
+        Err(error) => {
+            tracing::info!("a subscription to our hub was not confirmed: {error}");
+            false
+        }
+    };
+    if is_meant && wish.is_subscribing {
+        let lease_end = now + SignedDuration::from_secs(wish.lease_seconds);
+        store.write(|w| w.hub().put_subscriber(callback, &wish.topic, &wish.secret, lease_end))?;
+    } else if is_meant {
+        store.write(|w| w.hub().delete_subscriber(callback, &wish.topic))?;
+    }
+    Ok(is_meant)
+}
+
+/// Where we tell.
+#[derive(Debug, Clone, Copy)]
+pub struct HubContext<'a> {
+    /// The channel's address.
+    pub public: &'a str,
+    /// The address of the hub that our feeds name.
+    pub hub: &'a str,
+    /// It is our own.
+    pub is_own: bool,
+    /// The published folder.
+    pub folder: &'a Path,
+}
+
+/// Tells what changed since the last time. Answers how many were told.
+///
+/// # Errors
+/// When the store fails; whoever does not answer is tried again at a later turn.
+pub async fn tell(store: &Store, client: &Client, hub_context: HubContext<'_>, clock: Clock) -> anyhow::Result<usize> {
+    let pushes = store.write(|w| {
+        let now = clock.now();
+        for path in w.hub().take_changed_feeds()? {
+            let topic = format!("{}/{path}", hub_context.public);
+            if hub_context.is_own {
+                w.hub().put_pushes(&topic, now)?;
+            } else {
+                w.hub().put_word(hub_context.hub, &topic, now)?;
+            }
+        }
+        w.hub().claim_pushes(store.worker(), now, Clock::of_leases(), PUSHES_MAX)
+    })?;
+    let mut told = 0;
+    let mut sends = futures_util::stream::iter(pushes.into_iter().map(|push| async move {
+        let result = one(client, hub_context, &push).await;
+        (push, result)
+    }))
+    .buffer_unordered(CONCURRENCY);
+    while let Some((push, result)) = sends.next().await {
+        told += usize::from(result.is_ok());
+        settle(store, &push, result, clock.now())?;
+    }
+    Ok(told)
+}
+
+/// Keeps what became of a push.
+fn settle(store: &Store, push: &Push, result: Result<(), FetchError>, now: Timestamp) -> Result<(), StoreError> {
+    match (result, PAUSES_MINUTES.get(push.attempts as usize)) {
+        (Ok(()), _) => store.write(|w| w.hub().delete_push(push)),
+        // Section 7: it does not want to hear of it any more.
+        (Err(FetchError::Gone), _) => store.write(|w| w.hub().delete_subscriber(&push.callback, &push.topic)),
+        (Err(error), Some(minutes)) => {
+            tracing::info!("a push of {} failed, and is tried again in {minutes} min: {error}", push.topic);
+            store.write(|w| w.hub().defer_push(push, now + SignedDuration::from_mins(*minutes)))
+        }
+        (Err(error), None) => {
+            tracing::warn!("a push of {} is given up: {error}", push.topic);
+            store.write(|w| w.hub().delete_push(push))
+        }
+    }
+}
+
+async fn one(client: &Client, hub_context: HubContext<'_>, push: &Push) -> Result<(), FetchError> {
+    let Ok(callback) = Url::parse(&push.callback) else { return Err(FetchError::Gone) };
+    if !hub_context.is_own {
+        // What most hubs understand; the recommendation leaves it open (section 6).
+        let form = url::form_urlencoded::Serializer::new(String::new()).append_pair("hub.mode", "publish").append_pair("hub.url", &push.topic).finish();
+        return client.post_form(&callback, form).await;
+    }
+    let Some(secret) = &push.secret else { return Err(FetchError::Gone) };
+    let path = push.topic.strip_prefix(hub_context.public).unwrap_or_default().trim_start_matches('/');
+    let Ok(body) = tokio::fs::read(hub_context.folder.join(path)).await else { return Err(FetchError::Gone) };
+    let media_type = publish::media_type(path.rsplit('/').next().unwrap_or_default()).unwrap_or("application/octet-stream");
+    let mut headers = vec![("content-type", media_type.to_owned()), ("link", format!("<{}>; rel=\"hub\", <{}>; rel=\"self\"", hub_context.hub, push.topic))];
+    if let Some(mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok().filter(|_| !secret.is_empty()) {
+        let hex = crate::support::text::hex(&mac.chain_update(&body).finalize().into_bytes());
+        headers.push(("x-hub-signature", format!("sha256={hex}")));
+    }
+    client.post(&callback, &headers, body).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wish_is_for_a_feed_of_ours_and_a_callback_on_the_web() {
+        let topics = ["https://x.example/atom.xml".to_owned()];
+        let wish = |mode: &str, topic: &str, callback: &str, lease: &str| {
+            let form = [("hub.mode", mode), ("hub.topic", topic), ("hub.callback", callback), ("hub.lease_seconds", lease)];
+            read_wish(&form.map(|(name, value)| (name.to_owned(), value.to_owned())), &topics)
+        };
+        assert_eq!(wish("subscribe", &topics[0], "https://y.example/cb", "99999999").unwrap().lease_seconds, LEASE_MAX);
+        assert!(!wish("unsubscribe", &topics[0], "https://y.example/cb", "").unwrap().is_subscribing);
+        for (mode, topic, callback) in [
+            ("publish", topics[0].as_str(), "https://y.example/cb"),
+            ("subscribe", "https://z.example/", "https://y.example/cb"),
+            ("subscribe", &topics[0], "file:///etc/passwd"),
+            ("subscribe", &topics[0], ""),
+        ] {
+            assert!(wish(mode, topic, callback, "").is_err());
+        }
+    }
+}

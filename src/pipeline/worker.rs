@@ -1,0 +1,355 @@
+//! What is due by the clock, a bounded number at a time, no more than a few to one host. Hosts are claimed before their sources
+//! are read, so that several processes share the work and no server is asked twice.
+
+use std::collections::{HashMap, VecDeque};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::model::source::{FetchState, Source};
+use crate::pipeline::refresh::{Job, PreparedRefresh, Refresher, SourceOutcome, SourceReport};
+use crate::store::{Lease, Queue};
+use crate::support::clock::Clock;
+
+/// Which sources to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selection {
+    Due,
+    All,
+    One(String),
+}
+
+/// Hosts claimed at a time: the rest is for whoever comes next.
+const HOSTS_CLAIMED: usize = 256;
+/// Kept together in one unit of work: so many refreshes, or so many entries that are new or changed.
+const REFRESHES_KEPT: usize = 128;
+const ENTRIES_KEPT: usize = 1_000;
+/// Between two looks at whether other processes are done with their hosts.
+const HOSTS_PAUSE: Duration = Duration::from_millis(100);
+/// What is done waits no longer for company: a run that is killed in between asks again.
+const KEPT_WITHIN: Duration = Duration::from_millis(500);
+/// No rule puts a poll further ahead than its bound and the days that a feed may name: one that is was written under a wrong clock.
+const SKIPPED_DAYS_MAX: SignedDuration = SignedDuration::from_hours(9 * 24);
+
+/// How many at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    pub concurrency: usize,
+    pub per_host: usize,
+}
+
+/// What a round of fetching did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FetchReport {
+    /// In the order of the configuration.
+    pub reports: Vec<SourceReport>,
+    /// Stopped before its end; what was read until then is stored.
+    pub is_interrupted: bool,
+}
+
+/// Whether a source is to be read now.
+fn is_due(refresher: &Refresher, source: &Source, state: Option<&FetchState>, now: Timestamp) -> bool {
+    let seconds = refresher.interval_max_seconds.max(source.interval_seconds).max(86_400);
+    let ahead_max = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX / 4)) + SKIPPED_DAYS_MAX;
+    let is_believed = |at: Timestamp| at.duration_since(now) <= ahead_max;
+    let is_waiting = |at: Timestamp| at > now && is_believed(at);
+    source.is_enabled && state.filter(|state| state.url == source.url.as_str()).is_none_or(|state| !state.is_gone && !state.next_poll.is_some_and(is_waiting))
+}
+
+fn is_chosen(refresher: &Refresher, selection: &Selection, source: &Source, state: Option<&FetchState>, now: Timestamp) -> bool {
+    match selection {
+        Selection::One(id) => source.id == *id,
+        // A source that the server called gone is asked again only by name.
+        Selection::All => source.is_enabled && state.is_none_or(|state| !state.is_gone || state.url != source.url.as_str()),
+        Selection::Due => is_due(refresher, source, state, now),
+    }
+}
+
+/// Sources of one host, by their places in the configuration.
+struct Host {
+    name: String,
+    sources: Vec<usize>,
+    /// When each of them had been asked last, where another process had the host when we wanted it.
+    asked: Option<Vec<Option<Timestamp>>>,
+}
+
+/// The hosts of the chosen sources, in the order of the configuration.
+fn hosts(refresher: &Refresher, sources: &[Arc<Source>], selection: &Selection, now: Timestamp) -> anyhow::Result<VecDeque<Host>> {
+    // Whether a source is to be read is looked at again once its host is claimed: before, only what waits for its time is left out.
+    let states = if *selection == Selection::Due { refresher.store.read(|r| r.sources().states())? } else { HashMap::new() };
+    let mut hosts: VecDeque<Host> = VecDeque::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for (at, source) in sources.iter().enumerate().filter(|(_, source)| is_chosen(refresher, selection, source, states.get(&source.id), now)) {
+        let name = source.url.origin().ascii_serialization();
+        let place = *places.entry(name.clone()).or_insert_with(|| {
+            hosts.push_back(Host { name, sources: Vec::new(), asked: None });
+            hosts.len() - 1
+        });
+        hosts[place].sources.push(at);
+    }
+    Ok(hosts)
+}
+
+/// The sources of a claimed host that are still to be read, with what is known of them.
+type ClaimedHost = (Lease, Vec<(usize, FetchState)>);
+
+/// What a try at some hosts brought.
+#[derive(Default)]
+struct Claims {
+    claimed: Vec<ClaimedHost>,
+    /// Hosts that other processes have.
+    elsewhere: Vec<Host>,
+    /// Sources that another process read while we waited for their host.
+    read: Vec<usize>,
+}
+
+/// Claims hosts, and looks again which of their sources are to be read: another process may just have done so.
+fn claim(refresher: &Refresher, sources: &[Arc<Source>], selection: &Selection, hosts: Vec<Host>, now: Timestamp) -> anyhow::Result<Claims> {
+    let worker = refresher.store.worker();
+    let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
+    refresher.store.write(|w| {
+        let got = w.leases().claim(Queue::Host, &names, worker, Clock::of_leases())?;
+        let leases: HashMap<String, Lease> = got.into_iter().map(|lease| (lease.id.clone(), lease)).collect();
+        let ids: Vec<&str> = hosts.iter().flat_map(|host| &host.sources).map(|at| sources[*at].id.as_str()).collect();
+        let mut states = w.sources().states_of(&ids)?;
+        let mut claims = Claims::default();
+        for mut host in hosts {
+            let mut state_of = |at: &usize| states.remove(&sources[*at].id).unwrap_or_default();
+            let Some(lease) = leases.get(&host.name) else {
+                host.asked.get_or_insert_with(|| host.sources.iter().map(|at| state_of(at).last_attempt).collect());
+                claims.elsewhere.push(host);
+                continue;
+            };
+            let mut jobs = Vec::new();
+            for (n, at) in host.sources.iter().enumerate() {
+                let state = state_of(at);
+                // Whoever is to be read whatever the schedule says is still not asked by two at a time.
+                let is_read = host.asked.as_ref().is_some_and(|asked| asked[n] != state.last_attempt);
+                match is_chosen(refresher, selection, &sources[*at], Some(&state), now) {
+                    true if !is_read => jobs.push((*at, state)),
+                    _ if host.asked.is_some() => claims.read.push(*at),
+                    _ => {}
+                }
+            }
+            if jobs.is_empty() {
+                w.leases().settle(lease, worker)?;
+            } else {
+                claims.claimed.push((lease.clone(), jobs));
+            }
+        }
+        Ok(claims)
+    })
+}
+
+/// Reports with the places of their sources in the configuration.
+type Reports = Vec<(usize, SourceReport)>;
+
+/// One round of fetching.
+struct Fetching<'a, F> {
+    refresher: &'a Refresher,
+    clock: Clock,
+    per_host: usize,
+    everywhere: Arc<Semaphore>,
+    /// With the place among all: what is done waits in memory until it is taken.
+    tasks: JoinSet<(usize, anyhow::Result<PreparedRefresh>, OwnedSemaphorePermit)>,
+    /// Sources of each claimed host that are not kept yet.
+    left: HashMap<Lease, usize>,
+    /// Done, and to be kept.
+    waiting: Vec<(usize, PreparedRefresh)>,
+    keeping: Option<JoinHandle<anyhow::Result<Reports>>>,
+    /// Given back by the unit of work that is under way.
+    releasing: Vec<Lease>,
+    reports: Reports,
+    on_done: F,
+}
+
+/// Reads the chosen sources one beside the other, until all are done or `stop` is.
+///
+/// # Errors
+/// Only when the store fails: a source that fails is a report.
+pub async fn fetch(
+    refresher: &Refresher,
+    sources: &[Arc<Source>],
+    selection: &Selection,
+    bounds: Bounds,
+    clock: Clock,
+    stop: impl Future<Output = ()>,
+    on_done: impl FnMut(&SourceReport),
+) -> anyhow::Result<FetchReport> {
+    let mut hosts = hosts(refresher, sources, selection, clock.now())?;
+    let mut fetching = Fetching {
+        refresher,
+        clock,
+        per_host: bounds.per_host,
+        everywhere: Arc::new(Semaphore::new(bounds.concurrency)),
+        tasks: JoinSet::new(),
+        left: HashMap::new(),
+        waiting: Vec::new(),
+        keeping: None,
+        releasing: Vec::new(),
+        reports: Vec::new(),
+        on_done,
+    };
+    let ended = fetching.run(sources, selection, &mut hosts, bounds.concurrency, stop).await;
+    // Whatever went wrong, what was done is kept, and no host stays taken.
+    let kept = fetching.end().await;
+    let is_interrupted = ended?;
+    kept?;
+    fetching.reports.sort_by_key(|(at, _)| *at);
+    Ok(FetchReport { reports: fetching.reports.into_iter().map(|(_, report)| report).collect(), is_interrupted })
+}
+
+impl<F: FnMut(&SourceReport)> Fetching<'_, F> {
+    /// Claims and reads until all is done; answers whether `stop` ended it. What other processes are reading is waited for: whoever
+    /// publishes or mails afterwards is to have all of it.
+    async fn run(
+        &mut self,
+        sources: &[Arc<Source>],
+        selection: &Selection,
+        hosts: &mut VecDeque<Host>,
+        concurrency: usize,
+        stop: impl Future<Output = ()>,
+    ) -> anyhow::Result<bool> {
+        let mut stop = std::pin::pin!(stop);
+        let mut elsewhere: VecDeque<Host> = VecDeque::new();
+        loop {
+            while !hosts.is_empty() && self.tasks.len() < 2 * concurrency {
+                let some: Vec<Host> = hosts.drain(..hosts.len().min(HOSTS_CLAIMED)).collect();
+                let claims = claim(self.refresher, sources, selection, some, self.clock.now())?;
+                claims.claimed.into_iter().for_each(|(lease, jobs)| self.begin(sources, &lease, jobs));
+                elsewhere.extend(claims.elsewhere);
+                for at in claims.read {
+                    self.report(at, SourceReport { source: sources[at].id.clone(), outcome: SourceOutcome::TakenOver });
+                }
+            }
+            tokio::select! {
+                is_at_work = self.step() => {
+                    if is_at_work? || !hosts.is_empty() {
+                        continue;
+                    }
+                }
+                () = &mut stop => return Ok(true),
+            }
+            if elsewhere.is_empty() {
+                return Ok(false);
+            }
+            tokio::select! {
+                () = tokio::time::sleep(HOSTS_PAUSE) => {}
+                () = &mut stop => return Ok(true),
+            }
+            self.refresher.store.take_over_from_the_dead()?;
+            std::mem::swap(hosts, &mut elsewhere);
+        }
+    }
+
+    fn begin(&mut self, sources: &[Arc<Source>], lease: &Lease, jobs: Vec<(usize, FetchState)>) {
+        let host = Arc::new(Semaphore::new(self.per_host));
+        self.left.insert(lease.clone(), jobs.len());
+        for (at, state) in jobs {
+            let (refresher, everywhere, host, clock) = (self.refresher.clone(), self.everywhere.clone(), host.clone(), self.clock);
+            let job = Job { source: sources[at].clone(), state, lease: Some(lease.clone()) };
+            self.tasks.spawn(async move {
+                // The host first: a place among all is not to be held while waiting for a slow host.
+                let _host = host.acquire_owned().await;
+                let Ok(place) = everywhere.acquire_owned().await else { std::future::pending().await };
+                // On the heap: thousands of waiting tasks are to be small.
+                (at, Box::pin(refresher.refresh(job, clock.now())).await, place)
+            });
+        }
+    }
+
+    /// Waits until something happens; `false` when nothing is under way any more.
+    async fn step(&mut self) -> anyhow::Result<bool> {
+        let is_enough = self.tasks.is_empty() || self.waiting.len() >= REFRESHES_KEPT || self.weight() >= ENTRIES_KEPT;
+        if self.keeping.is_none() && !self.waiting.is_empty() && is_enough {
+            self.keep();
+        }
+        if self.tasks.is_empty() && self.keeping.is_none() {
+            return Ok(false);
+        }
+        // Nothing waits for long, and no more waits than is kept at a time.
+        let is_full = self.waiting.len() >= 2 * REFRESHES_KEPT || self.weight() >= 2 * ENTRIES_KEPT;
+        let is_waiting = !self.waiting.is_empty();
+        tokio::select! {
+            Some(done) = self.tasks.join_next(), if !is_full => {
+                let (at, prepared, _place) = done?;
+                self.waiting.push((at, prepared?));
+            }
+            kept = async { self.keeping.as_mut().expect("it is asked only where it is").await }, if self.keeping.is_some() => {
+                self.keeping = None;
+                self.tell(kept??);
+                for lease in self.releasing.drain(..) {
+                    self.left.remove(&lease);
+                }
+            }
+            () = tokio::time::sleep(KEPT_WITHIN), if is_waiting && self.keeping.is_none() => self.keep(),
+        }
+        Ok(true)
+    }
+
+    /// Entries of what waits that are new or changed.
+    fn weight(&self) -> usize {
+        self.waiting.iter().map(|(_, prepared)| prepared.weight()).sum()
+    }
+
+    /// Begins to keep what waits, on a thread of its own; the next refreshes go on beside it.
+    fn keep(&mut self) {
+        let mut weight = 0;
+        let fits = |(_, prepared): &&(usize, PreparedRefresh)| {
+            weight += prepared.weight();
+            weight <= ENTRIES_KEPT
+        };
+        // One that is larger than all that fit goes alone.
+        let count = self.waiting.iter().take(REFRESHES_KEPT).take_while(fits).count().max(1);
+        let (places, batch): (Vec<usize>, Vec<PreparedRefresh>) = self.waiting.drain(..count).unzip();
+        let mut done = Vec::new();
+        for lease in batch.iter().filter_map(|prepared| prepared.lease.as_ref()) {
+            let Some(left) = self.left.get_mut(lease) else { continue };
+            *left -= 1;
+            if *left == 0 {
+                done.push(lease.clone());
+            }
+        }
+        self.releasing.clone_from(&done);
+        let refresher = self.refresher.clone();
+        self.keeping = Some(tokio::task::spawn_blocking(move || Ok(places.into_iter().zip(refresher.keep(&batch, &done)?).collect())));
+    }
+
+    fn tell(&mut self, reports: Reports) {
+        for (at, report) in reports {
+            self.report(at, report);
+        }
+    }
+
+    fn report(&mut self, at: usize, report: SourceReport) {
+        (self.on_done)(&report);
+        self.reports.push((at, report));
+    }
+
+    /// Ends what is under way, keeps what is done, and gives back the rest.
+    async fn end(&mut self) -> anyhow::Result<()> {
+        self.tasks.abort_all();
+        // What was done when it was told to end is worth keeping; what was not is asked for again.
+        while let Some(done) = self.tasks.join_next().await {
+            if let Ok((at, Ok(prepared), _)) = done {
+                self.waiting.push((at, prepared));
+            }
+        }
+        let kept = self.keep_rest().await;
+        let worker = self.refresher.store.worker();
+        let left: Vec<Lease> = self.left.drain().map(|(lease, _)| lease).collect();
+        if !left.is_empty() {
+            self.refresher.store.write(|w| left.iter().try_for_each(|lease| w.leases().settle(lease, worker).map(drop)))?;
+        }
+        kept
+    }
+
+    async fn keep_rest(&mut self) -> anyhow::Result<()> {
+        while self.step().await? {}
+        Ok(())
+    }
+}

@@ -1,0 +1,360 @@
+//! New and edited entries on their way in: what is known of them, whom they may belong with, and how they are kept.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+use rusqlite::params;
+
+use super::entries::{details_of, topics_of};
+use super::feature_index::{EntryMark, FeatureIndex, PostingBuffer};
+use super::packed::pack;
+use super::unit::{Intake, Write};
+use super::values::{keys_text, texts};
+use super::{Result, StoreError, millis, optional_time};
+use crate::model::address::canonical_key;
+use crate::model::entry::{Entry, StoredSummary};
+use crate::model::key::{Key, KeyKind};
+use crate::model::keys::{EntryKey, StoryKey};
+use crate::model::sketch::{Part, Sketch, hash64};
+use crate::model::story::{Relation, sort_date};
+use crate::model::topic::TopicMatch;
+use crate::support::text::fold;
+
+/// What an entry is found by.
+#[derive(Debug, Clone, Copy)]
+pub struct Features<'a> {
+    pub keys: &'a [Key],
+    pub sketch: &'a Sketch,
+}
+
+/// Where a new entry belongs, and since when it is known.
+#[derive(Debug)]
+pub struct EntryPlacement<'a> {
+    /// The id of the story, which is made where it is missing.
+    pub story: String,
+    pub relation: Relation,
+    pub reason: Option<String>,
+    pub is_announced: bool,
+    pub topics: &'a [TopicMatch],
+    pub first_seen: Timestamp,
+}
+
+/// An entry that shares something with another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyHolder {
+    pub entry: EntryKey,
+    pub story: StoryKey,
+    pub source: String,
+    pub language: Option<String>,
+}
+
+/// A source's own latest entries that a redesigned page is recognised by.
+const KNOWN_ITEMS_MAX: usize = 1_000;
+/// The sight of an entry is noted at most once in this time: a document lists hundreds that are known, at each poll.
+const SEEN_AGAIN_MILLIS: i64 = 86_400_000;
+
+/// How a key is kept.
+fn key_hash(value: &str) -> i64 {
+    hash64(value.as_bytes()) as i64
+}
+
+impl<A> Intake<'_, A> {
+    /// What is known of the entries of a source, by identity key.
+    pub fn known(&self, source: &str, identities: &[String]) -> Result<HashMap<String, StoredSummary>> {
+        let sql = "SELECT identity, fingerprint, title, summary, url, coalesce(published, updated) FROM json_each(?2) AS asked
+                   CROSS JOIN entry ON entry.source = ?1 AND entry.identity = asked.value";
+        let asked = texts(identities);
+        let rows = self.db.rows(sql, [source, &asked], |row| {
+            let known =
+                StoredSummary { fingerprint: row.get(1)?, title: row.get(2)?, summary: row.get(3)?, url: row.get(4)?, date: optional_time(row.get(5)?) };
+            Ok((row.get(0)?, known))
+        })?;
+        Ok(rows.into_iter().collect())
+    }
+
+    /// The addresses and titles of a source's latest entries, in the form that they are compared in.
+    pub fn known_items(&self, source: &str) -> Result<(HashSet<String>, HashSet<String>)> {
+        let sql = format!("SELECT url, title FROM entry WHERE source = ?1 ORDER BY last_seen DESC LIMIT {KNOWN_ITEMS_MAX}");
+        let rows = self.db.rows(&sql, [source], |row| Ok((row.get::<_, Option<String>>(0)?, row.get::<_, String>(1)?)))?;
+        let addresses = rows.iter().filter_map(|(url, _)| canonical_key(url.as_deref()?)).collect();
+        Ok((addresses, rows.iter().map(|(_, title)| fold(title)).collect()))
+    }
+
+    /// The topics that a person gave an entry.
+    pub fn label(&self, entry_id: &str) -> Result<Option<Vec<String>>> {
+        let sql = "SELECT label.topics FROM entry JOIN label ON label.entry = entry.pk WHERE entry.id = ?1";
+        let topics: Option<String> = self.db.row(sql, [entry_id], |row| row.get(0))?;
+        Ok(topics.map(|topics| serde_json::from_str(&topics).unwrap_or_default()))
+    }
+
+    /// The languages of all sketches that were ever made.
+    pub fn sketch_languages(&self) -> Result<Vec<u32>> {
+        self.db.rows("SELECT language FROM sketch_language", [], |row| row.get(0))
+    }
+
+    /// Who has a key, the oldest first, and as what.
+    pub fn holders_of_key(&self, key: &str, holders_max: usize) -> Result<Vec<(KeyHolder, KeyKind)>> {
+        let sql = format!(
+            "SELECT entry.pk, entry.story, entry.source, entry.language, is_alternate FROM entry_key JOIN entry ON entry.pk = entry_key.entry
+             WHERE entry_key.hash = ?1 ORDER BY entry_key.entry LIMIT {holders_max}"
+        );
+        self.db.rows(&sql, [key_hash(key)], |row| {
+            let holder = KeyHolder { entry: row.get(0)?, story: row.get(1)?, source: row.get(2)?, language: row.get(3)? };
+            Ok((holder, if row.get(4)? { KeyKind::Alternate } else { KeyKind::Own }))
+        })
+    }
+
+    /// The stories that entries are in; those that are gone are left out.
+    pub fn stories_of(&self, entries: &[EntryKey]) -> Result<Vec<(EntryKey, StoryKey)>> {
+        let sql = "SELECT pk, story FROM json_each(?1) AS asked CROSS JOIN entry ON entry.pk = asked.value";
+        self.db.rows(sql, [keys_text(entries)], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    /// The story of an entry.
+    pub fn story_key_of(&self, entry: EntryKey) -> Result<Option<StoryKey>> {
+        self.db.row("SELECT story FROM entry WHERE pk = ?1", [entry], |row| row.get(0))
+    }
+
+    /// The story of an entry and its sketch, if that is made.
+    pub fn sketched(&self, entry: EntryKey) -> Result<Option<(StoryKey, Option<Sketch>)>> {
+        let sql = "SELECT entry.story, sketch.sketch FROM entry LEFT JOIN sketch ON sketch.entry = entry.pk WHERE entry.pk = ?1";
+        let row = self.db.row(sql, [entry], |row| Ok((row.get(0)?, row.get::<_, Option<Vec<u8>>>(1)?)))?;
+        Ok(row.map(|(story, bytes)| (story, bytes.and_then(|bytes| Sketch::from_bytes(&bytes)))))
+    }
+
+    /// The entries of a story, the oldest first.
+    pub fn members(&self, story: StoryKey, members_max: usize) -> Result<Vec<EntryKey>> {
+        let sql = format!("SELECT pk FROM entry WHERE story = ?1 ORDER BY pk LIMIT {members_max}");
+        self.db.rows(&sql, [story], |row| row.get(0))
+    }
+
+    /// The id of a story.
+    pub fn story_id(&self, story: StoryKey) -> Result<String> {
+        self.db.one("SELECT id FROM story WHERE pk = ?1", [story], |row| row.get(0))
+    }
+
+    /// What an entry is called where a person reads it: its title and its source.
+    pub fn title_of(&self, entry: EntryKey) -> Result<(String, String)> {
+        self.db.one("SELECT title, source FROM entry WHERE pk = ?1", [entry], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    /// Whether an operator ever said that two entries are two stories: most stores hold no such word, and need not be asked more.
+    pub fn has_rulings(&self) -> Result<bool> {
+        self.db.one("SELECT EXISTS (SELECT 1 FROM ruling)", [], |row| row.get(0))
+    }
+
+    /// Whether an operator said that the entry is none of a story's.
+    pub fn is_kept_out(&self, entry_id: &str, story: StoryKey) -> Result<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM entry JOIN ruling ON ruling.a = entry.pk JOIN entry AS other ON other.pk = ruling.b
+                                  WHERE entry.id = ?1 AND is_same = 0 AND other.story = ?2
+                                  UNION ALL
+                                  SELECT 1 FROM entry JOIN ruling ON ruling.b = entry.pk JOIN entry AS other ON other.pk = ruling.a
+                                  WHERE entry.id = ?1 AND is_same = 0 AND other.story = ?2)";
+        self.db.one(sql, params![entry_id, story], |row| row.get(0))
+    }
+
+    /// Whether an operator said that two stories are two.
+    pub fn are_kept_apart(&self, one: StoryKey, other: StoryKey) -> Result<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM entry AS x JOIN ruling ON ruling.a = x.pk JOIN entry AS y ON y.pk = ruling.b
+                                  WHERE is_same = 0 AND x.story IN (?1, ?2) AND y.story IN (?1, ?2) AND x.story <> y.story)";
+        self.db.one(sql, [one, other], |row| row.get(0))
+    }
+}
+
+impl<A> Intake<'_, A> {
+    /// The entries whose sketch is to be made, the oldest first.
+    pub fn unsketched(&self, entries_max: usize) -> Result<Vec<EntryKey>> {
+        self.db.rows(&format!("SELECT entry FROM unsketched ORDER BY entry LIMIT {entries_max}"), [], |row| row.get(0))
+    }
+}
+
+impl Intake<'_, Write> {
+    /// The entries that have each of these features, the newest first, `postings_max` at most; with days, only those within.
+    pub fn postings(&self, features: &[u32], days: Option<(i32, i32)>, postings_max: usize, out: &mut PostingBuffer) {
+        if let Some(index) = self.index {
+            index.borrow().postings_of(features, days, postings_max, out);
+        }
+    }
+
+    /// Keeps a new entry in a story, which is made where it is missing; answers the keys of both.
+    pub fn insert(&self, e: &Entry, entry: &EntryPlacement, features: &Features) -> Result<(EntryKey, StoryKey)> {
+        let story = self.story_key(&entry.story)?;
+        let sql = "INSERT INTO entry (id, source, identity, guid, url, title, summary, summary_html, content, language, published, updated, first_seen,
+                       last_seen, changed, fingerprint, details, topics, story, relation, reason, announced, sort_date)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
+        let parameters = params![
+            e.id,
+            e.source,
+            e.identity.key(),
+            e.guid,
+            e.url,
+            e.title,
+            e.summary,
+            e.summary_html,
+            e.content_html.as_deref().map(pack),
+            e.language,
+            e.published.map(millis),
+            e.updated.map(millis),
+            millis(entry.first_seen),
+            millis(entry.first_seen),
+            e.fingerprint,
+            details_of(e),
+            topics_of(entry.topics),
+            story,
+            entry.relation.as_str(),
+            entry.reason,
+            entry.is_announced,
+            millis(sort_date(e, entry.first_seen)),
+        ];
+        self.db.execute(sql, parameters)?;
+        let key = EntryKey(self.db.last_key());
+        self.mark_changed(story, key)?;
+        self.put_keys(key, features.keys)?;
+        self.put_sketch(key, features.sketch, false)?;
+        Ok((key, story))
+    }
+
+    /// Counts new entries of a source.
+    pub fn count_new(&self, source: &str, entries: usize) -> Result<()> {
+        self.db.execute("UPDATE source SET entries = entries + ?2 WHERE id = ?1", params![source, entries as i64])?;
+        Ok(())
+    }
+
+    /// Keeps an edit: text and dates change; first sight, announcements and the story stay. Answers the key of the entry.
+    pub fn update(&self, entry: &Entry, topics: &[TopicMatch], features: &Features, now: Timestamp) -> Result<EntryKey> {
+        let sql = "UPDATE entry SET guid = ?2, url = ?3, title = ?4, summary = ?5, summary_html = ?6, content = ?7, content_html = NULL, language = ?8,
+                       published = coalesce(?9, published), updated = coalesce(?10, updated), last_seen = ?11, changed = ?11, fingerprint = ?12, details = ?13,
+                       topics = ?14 WHERE id = ?1 RETURNING pk, story";
+        let parameters = params![
+            entry.id,
+            entry.guid,
+            entry.url,
+            entry.title,
+            entry.summary,
+            entry.summary_html,
+            entry.content_html.as_deref().map(pack),
+            entry.language,
+            entry.published.map(millis),
+            entry.updated.map(millis),
+            millis(now),
+            entry.fingerprint,
+            details_of(entry),
+            topics_of(topics),
+        ];
+        let (key, story) = self.db.one(sql, parameters, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        self.mark_changed(story, key)?;
+        self.db.execute("DELETE FROM entry_key WHERE entry = ?1", [key])?;
+        self.put_keys(key, features.keys)?;
+        self.put_sketch(key, features.sketch, true)?;
+        Ok(key)
+    }
+
+    /// Makes one story of several: all entries, and what was sent of them, go to `into`.
+    pub fn merge_stories(&self, into: StoryKey, others: &[StoryKey]) -> Result<()> {
+        for other in others.iter().filter(|other| **other != into) {
+            self.mark_dirty(into)?;
+            self.mark_dirty(*other)?;
+            self.db.execute("UPDATE entry SET story = ?1 WHERE story = ?2", [into, *other])?;
+            self.db.execute(
+                "INSERT INTO issue_story (digest, story, issue) SELECT digest, ?1, issue FROM issue_story WHERE story = ?2 ON CONFLICT DO NOTHING",
+                [into, *other],
+            )?;
+            self.db.execute("DELETE FROM issue_story WHERE story = ?1", [other])?;
+            self.db.execute("DELETE FROM story WHERE pk = ?1", [other])?;
+        }
+        Ok(())
+    }
+
+    /// Notes that a source still lists these entries: to the day, for that is what retention counts in.
+    pub fn touch(&self, source: &str, identities: &[String], now: Timestamp) -> Result<()> {
+        let sql = "UPDATE entry SET last_seen = ?3 WHERE pk IN (SELECT pk FROM json_each(?2) AS asked
+                       CROSS JOIN entry ON entry.source = ?1 AND entry.identity = asked.value WHERE last_seen <= ?4)";
+        let asked = texts(identities);
+        self.db.execute(sql, params![source, asked, millis(now), millis(now) - SEEN_AGAIN_MILLIS])?;
+        Ok(())
+    }
+
+    pub(super) fn story_key(&self, id: &str) -> Result<StoryKey> {
+        // A key is never given twice while something still refers to it: a story that is gone may be published yet.
+        let sql = "INSERT INTO story (pk, id) VALUES (1 + max(coalesce((SELECT max(pk) FROM story), 0), coalesce((SELECT max(story) FROM dirty_story), 0),
+                       coalesce((SELECT max(story) FROM publication), 0)), ?1) ON CONFLICT DO NOTHING RETURNING pk";
+        let made = self.db.row(sql, [id], |row| row.get(0))?;
+        match made {
+            Some(key) => Ok(key),
+            None => self.db.one("SELECT pk FROM story WHERE id = ?1", [id], |row| row.get(0)),
+        }
+    }
+
+    fn mark_changed(&self, story: StoryKey, entry: EntryKey) -> Result<()> {
+        self.db.execute("INSERT INTO unindexed (entry) VALUES (?1) ON CONFLICT DO NOTHING", [entry])?;
+        self.mark_dirty(story)
+    }
+
+    /// Notes that a story is to be published again.
+    pub(super) fn mark_dirty(&self, story: StoryKey) -> Result<()> {
+        self.db.execute("INSERT INTO dirty_story (story) VALUES (?1) ON CONFLICT DO NOTHING", [story])?;
+        Ok(())
+    }
+
+    fn put_keys(&self, entry: EntryKey, keys: &[Key]) -> Result<()> {
+        let sql = "INSERT INTO entry_key (hash, entry, is_alternate) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+        for key in keys {
+            self.db.execute(sql, params![key_hash(&key.value), entry, key.kind == KeyKind::Alternate])?;
+        }
+        Ok(())
+    }
+
+    /// Keeps a sketch, and makes the entry be found by its features; `is_edit` when there may be an older one.
+    pub fn put_sketch(&self, entry: EntryKey, sketch: &Sketch, is_edit: bool) -> Result<()> {
+        let sql = "INSERT INTO sketch (entry, sketch) VALUES (?1, ?2) ON CONFLICT (entry) DO UPDATE SET sketch = ?2";
+        self.db.execute(sql, params![entry, sketch.to_bytes()])?;
+        if is_edit {
+            self.db.execute("DELETE FROM unsketched WHERE entry = ?1", [entry])?;
+        }
+        self.db.execute("INSERT INTO sketch_language (language) VALUES (?1) ON CONFLICT DO NOTHING", [sketch.language])?;
+        self.index.map_or(Ok(()), |index| add(&mut index.borrow_mut(), entry, sketch))
+    }
+
+    /// An entry is gone before its sketch was made.
+    pub fn forget_unsketched(&self, entry: EntryKey) -> Result<()> {
+        self.db.execute("DELETE FROM unsketched WHERE entry = ?1", [entry])?;
+        Ok(())
+    }
+
+    /// Goes on making the index of features from the sketches, where it is missing or cannot be trusted; answers how many entries
+    /// were added, 0 when it is whole. Several processes may do this at once.
+    pub fn rebuild_features(&self, entries_max: usize) -> Result<usize> {
+        let Some(index) = self.index else { return Ok(0) };
+        let mut features = index.borrow_mut();
+        if features.is_trusted() {
+            let last: EntryKey = self.db.one("SELECT coalesce(max(entry), 0) FROM sketch", [], |row| row.get(0))?;
+            if features.last_entry() >= last {
+                return Ok(0);
+            }
+            // The files are older than the database: one of both was copied from elsewhere.
+            features.clear().map_err(StoreError::Features)?;
+        }
+        let sql = format!("SELECT entry, sketch FROM sketch WHERE entry > ?1 ORDER BY entry LIMIT {entries_max}");
+        let rows = self.db.rows(&sql, [features.made_to()], |row| Ok((row.get::<_, EntryKey>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
+        for (entry, bytes) in &rows {
+            if let Some(sketch) = Sketch::from_bytes(bytes) {
+                add(&mut features, *entry, &sketch)?;
+            }
+        }
+        match rows.last() {
+            Some((entry, _)) => features.set_made_to(*entry),
+            None => features.set_trusted(),
+        }
+        .map_err(StoreError::Features)?;
+        Ok(rows.len())
+    }
+}
+
+/// Makes an entry be found by its features, in the place of what it was found by before.
+fn add(index: &mut FeatureIndex, entry: EntryKey, sketch: &Sketch) -> Result<()> {
+    let sample = sketch.part(Part::Sample).first().copied().unwrap_or(0);
+    let mark = EntryMark { entry, day: sketch.day, source: sketch.source, language: sketch.language, title_hash: sketch.title_hash, sample };
+    let text: Vec<u32> = sketch.shingles().chain(sketch.title_trait()).collect();
+    let anchors: Vec<u32> = sketch.own_anchors().collect();
+    index.add(&mark, &text, &anchors).map_err(StoreError::Features)
+}

@@ -1,0 +1,48 @@
+//! The time, as a value: the system's, or one fixed by `--now` so that a run can be replayed.
+
+use jiff::Timestamp;
+
+/// Ctrl-C, or SIGTERM.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("interrupted: what was done until then is stored")]
+pub struct Interrupted;
+
+/// Where commands get the time from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clock {
+    System,
+    Fixed(Timestamp),
+}
+
+impl Clock {
+    pub fn now(self) -> Timestamp {
+        match self {
+            Clock::System => Timestamp::now(),
+            Clock::Fixed(now) => now,
+        }
+    }
+
+    /// The time that leases are counted in: always the system's. Other processes compare it with theirs, whatever `--now` says.
+    pub fn of_leases() -> Timestamp {
+        Clock::System.now()
+    }
+}
+
+/// Where what nobody may guess comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenSource {
+    /// The system's random numbers.
+    System,
+}
+
+impl TokenSource {
+    /// 160 bits in hexadecimal.
+    ///
+    /// # Errors
+    /// When the system has no random numbers.
+    pub fn token(&self) -> anyhow::Result<String> {
+        let mut bytes = [0u8; 20];
+        getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("this machine gives no random numbers: {error}"))?;
+        Ok(crate::support::text::hex(&bytes))
+    }
+}

@@ -1,0 +1,160 @@
+//! Templates (Tera): compiled in, overridden one by one by the operator's folder. HTML is escaped.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use tera::{Context, Tera};
+
+use crate::support::text;
+
+/// Name and text of every template that we bring.
+pub const BUILT_IN: &[(&str, &str)] = &[
+    ("planet/index.html", include_str!("../../templates/planet/index.html")),
+    ("planet/favicon.svg", include_str!("../../templates/planet/favicon.svg")),
+    ("digest/subject.txt", include_str!("../../templates/digest/subject.txt")),
+    ("digest/body.txt", include_str!("../../templates/digest/body.txt")),
+    ("digest/body.html", include_str!("../../templates/digest/body.html")),
+    // What others extend or include comes first.
+    ("web/base.html", include_str!("../../templates/web/base.html")),
+    ("web/fields.html", include_str!("../../templates/web/fields.html")),
+    ("web/message.html", include_str!("../../templates/web/message.html")),
+    ("web/subscribe.html", include_str!("../../templates/web/subscribe.html")),
+    ("web/preferences.html", include_str!("../../templates/web/preferences.html")),
+    ("web/privacy.html", include_str!("../../templates/web/privacy.html")),
+    ("web/issues.html", include_str!("../../templates/web/issues.html")),
+    ("confirm/subject.txt", include_str!("../../templates/confirm/subject.txt")),
+    ("confirm/body.txt", include_str!("../../templates/confirm/body.txt")),
+    ("confirm/body.html", include_str!("../../templates/confirm/body.html")),
+    ("operator/subject.txt", include_str!("../../templates/operator/subject.txt")),
+    ("operator/body.txt", include_str!("../../templates/operator/body.txt")),
+    ("operator/body.html", include_str!("../../templates/operator/body.html")),
+];
+
+/// What is wrong with a template: which, and what Tera says of it.
+#[derive(Debug, thiserror::Error)]
+#[error("template {name}: {cause}")]
+pub struct TemplateError {
+    name: String,
+    cause: String,
+}
+
+/// The templates.
+#[derive(Clone)]
+pub struct Templates {
+    /// Parsed when the first is rendered: most commands render none.
+    tera: Arc<OnceLock<Tera>>,
+    /// Name to where it stands, as people call it, and its text.
+    sources: BTreeMap<&'static str, (String, String)>,
+    fingerprint: String,
+}
+
+impl Templates {
+    /// Takes what we bring and what stands in `folder`, which may be missing.
+    ///
+    /// # Errors
+    /// When one of the operator's templates cannot be read or parsed.
+    pub fn load(folder: &Path) -> Result<Templates, TemplateError> {
+        let mut has_own = false;
+        let mut digest = Sha256::new();
+        let mut sources = BTreeMap::new();
+        for (name, text) in BUILT_IN {
+            let path = folder.join(name);
+            let own = match std::fs::read_to_string(&path) {
+                Ok(own) => Some(own),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+                Err(error) => return Err(TemplateError { name: path.display().to_string(), cause: error.to_string() }),
+            };
+            let shown = own.as_ref().map_or_else(|| (*name).to_owned(), |_| path.display().to_string());
+            digest.update(own.as_deref().unwrap_or(text));
+            let text = own.as_deref().unwrap_or(text);
+            has_own |= own.is_some();
+            sources.insert(*name, (shown, text.to_owned()));
+        }
+        let templates = Templates { tera: Arc::default(), sources, fingerprint: text::hex(&digest.finalize()) };
+        if has_own {
+            // What the operator wrote may be wrong, and is to be told before any work is done.
+            templates.tera()?;
+        }
+        Ok(templates)
+    }
+
+    fn tera(&self) -> Result<&Tera, TemplateError> {
+        if let Some(tera) = self.tera.get() {
+            return Ok(tera);
+        }
+        let mut tera = Tera::default();
+        // Tera's own also turns slashes into references, which makes every address three times as long.
+        tera.set_escape_fn(|text| text::escaped(text).replace('\'', "&#39;"));
+        for (name, _) in BUILT_IN {
+            let (shown, text) = &self.sources[name];
+            tera.add_raw_template(name, text).map_err(|error| fault(shown, &error))?;
+        }
+        Ok(self.tera.get_or_init(|| tera))
+    }
+
+    /// Equal for equal templates.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// A template that has no places to fill.
+    ///
+    /// # Errors
+    /// When it has.
+    pub fn text(&self, name: &str) -> Result<String, TemplateError> {
+        self.render(name, &serde_json::Map::new())
+    }
+
+    /// Renders a template by its name.
+    ///
+    /// # Errors
+    /// When it names something that is not there.
+    pub fn render(&self, name: &str, data: &impl Serialize) -> Result<String, TemplateError> {
+        let context = Context::from_serialize(data).map_err(|error| fault(name, &error))?;
+        self.tera()?.render(name, &context).map_err(|error| self.located(name, &error))
+    }
+
+    /// Tera says which variable of which template failed, but not where: the first line that names it.
+    fn located(&self, name: &str, error: &tera::Error) -> TemplateError {
+        let found = fault(name, error);
+        let quoted = |begin: &str, mark: char| found.cause.split(begin).nth(1).and_then(|rest| rest.split(mark).next());
+        let of = quoted("while rendering '", '\'').or_else(|| quoted("Failed to render '", '\'')).unwrap_or(name);
+        let Some((shown, text)) = self.sources.get(of) else { return found };
+        let variable = quoted("Variable `", '`').or_else(|| quoted("Filter '", '\'')).or_else(|| quoted("call '", '\''));
+        let line = variable.and_then(|variable| text.lines().position(|line| line.contains(variable)));
+        let place = line.map_or_else(|| shown.clone(), |line| format!("{shown}, line {}", line + 1));
+        TemplateError { name: place, cause: found.cause }
+    }
+}
+
+/// The whole chain of causes: Tera tells the line and the variable in the inner ones.
+fn fault(name: &str, error: &tera::Error) -> TemplateError {
+    let mut cause = error.to_string();
+    let mut inner = std::error::Error::source(error);
+    while let Some(error) = inner {
+        cause = format!("{cause}: {error}");
+        inner = error.source();
+    }
+    TemplateError { name: name.to_owned(), cause: crate::support::text::one_line(&cause) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_names_the_template_and_the_variable() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("digest")).unwrap();
+        std::fs::write(folder.path().join("digest/subject.txt"), "a\n\n{{ nonsense }}").unwrap();
+        let templates = Templates::load(folder.path()).unwrap();
+        let error = templates.render("digest/subject.txt", &serde_json::json!({})).unwrap_err().to_string();
+        assert!(error.contains("digest/subject.txt, line 3") && error.contains("nonsense"), "{error}");
+        std::fs::write(folder.path().join("digest/subject.txt"), "a\n{% if %}").unwrap();
+        let error = Templates::load(folder.path()).err().unwrap().to_string();
+        assert!(error.contains("subject.txt") && error.contains("2:"), "{error}");
+    }
+}

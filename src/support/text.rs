@@ -1,0 +1,353 @@
+//! Characters and words: named references, white space, folding, cutting. Knows no format and no type of ours.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::{decompose_compatible, is_combining_mark};
+
+/// The characters that a named reference of HTML stands for, its semicolon left out.
+pub fn named_reference(name: &str) -> Option<String> {
+    let (first, second) = match name {
+        // The angle brackets of mathematics are not those of the HTML 4 entities that old feeds mean.
+        "lang" => (0x2329, 0),
+        "rang" => (0x232A, 0),
+        _ => *markup5ever::data::NAMED_ENTITIES.get(format!("{name};").as_str())?,
+    };
+    let text: String = [first, second].into_iter().filter(|&code| code != 0).filter_map(char::from_u32).collect();
+    (!text.is_empty()).then_some(text)
+}
+
+/// Runs of white space and control characters become one space; no-break spaces are typography and stay.
+pub fn one_line(text: &str) -> String {
+    let mut line = LineBuffer::with_capacity(text.len());
+    line.push(text);
+    line.text
+}
+
+/// A text that becomes one line while it is put together.
+#[derive(Debug, Default)]
+pub struct LineBuffer {
+    pub text: String,
+    /// White space was seen behind what is there.
+    is_parted: bool,
+}
+
+impl LineBuffer {
+    pub fn with_capacity(bytes: usize) -> LineBuffer {
+        LineBuffer { text: String::with_capacity(bytes), is_parted: false }
+    }
+
+    /// Adds what follows: with nothing between, if neither side has a space there.
+    pub fn push(&mut self, more: &str) {
+        let bytes = more.as_bytes();
+        let mut at = 0;
+        loop {
+            let start = at + spaces(&more[at..]);
+            self.is_parted |= start > at;
+            if start == bytes.len() {
+                return;
+            }
+            // Single spaces between words stay as they are: most of a text is copied in one go.
+            at = start;
+            loop {
+                at += bytes[at..].iter().position(|byte| MAY_BE_SPACE[usize::from(*byte)]).unwrap_or(bytes.len() - at);
+                let is_between_words = bytes.get(at) == Some(&b' ') && bytes.get(at + 1).is_some_and(|next| !MAY_BE_SPACE[usize::from(*next)]);
+                match more[at..].chars().next() {
+                    Some(c) if is_between_words || !is_space(c) => at += c.len_utf8(),
+                    _ => break,
+                }
+            }
+            if self.is_parted && !self.text.is_empty() {
+                self.text.push(' ');
+            }
+            self.is_parted = false;
+            self.text.push_str(&more[start..at]);
+        }
+    }
+}
+
+/// The bytes that a white space or control character begins with, in UTF-8.
+static MAY_BE_SPACE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = byte <= 0x20 || matches!(byte, 0x7F | 0xC2 | 0xE1..=0xE3);
+        byte += 1;
+    }
+    table
+};
+
+fn is_space(c: char) -> bool {
+    (c.is_whitespace() && !matches!(c, '\u{A0}' | '\u{202F}' | '\u{2007}')) || c.is_control()
+}
+
+/// How many bytes of white space a text begins with.
+fn spaces(text: &str) -> usize {
+    text.char_indices().find(|(_, c)| !is_space(*c)).map_or(text.len(), |(at, _)| at)
+}
+
+/// Cuts at a word's end and marks the cut.
+pub fn shorten(text: &str, chars_max: usize) -> String {
+    let Some((cut, _)) = text.char_indices().nth(chars_max) else { return text.to_owned() };
+    let head = &text[..cut];
+    let end = head.rfind(char::is_whitespace).filter(|&end| end > cut / 2).unwrap_or(cut);
+    format!("{}…", head[..end].trim_end_matches([' ', ',', ';', ':', '.', '\u{A0}']))
+}
+
+/// Elements nested deeper are unwrapped: browsers stop at 512, and the parsers' time grows with the square of the depth.
+const NESTING_MAX: usize = 256;
+/// A tag with more attributes is dropped: they are compared pair by pair.
+const ATTRIBUTES_MAX: usize = 512;
+
+/// The text behind so many tags is dropped: a tree takes a hundred times the bytes of the tag.
+const TAGS_MAX: usize = 100_000;
+
+/// HTML whose nesting, attributes and tags are bounded, so that parsing it takes time in proportion to its length and a
+/// bounded multiple of its memory. What is within bounds, all honest documents, comes back as it was.
+pub fn bound_markup(html: &str) -> Cow<'_, str> {
+    /// Elements that never hold others, or end by themselves when the next one of their kind begins.
+    const UNCOUNTED: [&str; 29] = [
+        "area", "base", "body", "br", "col", "dd", "dt", "embed", "head", "hr", "html", "img", "input", "li", "link", "meta", "option", "p", "param", "source",
+        "tbody", "td", "tfoot", "th", "thead", "tr", "track", "wbr", "optgroup",
+    ];
+    let bytes = html.as_bytes();
+    let (mut depth, mut unwrapped) = (0usize, 0usize);
+    let (mut out, mut done) = (String::new(), 0);
+    let (mut at, mut tags) = (0, 0);
+    while let Some(found) = memchr::memchr(b'<', &bytes[at..]) {
+        let start = at + found;
+        at = start + 1;
+        tags += 1;
+        if tags > TAGS_MAX {
+            out.push_str(&html[done..start]);
+            return Cow::Owned(out);
+        }
+        let is_end = bytes.get(at) == Some(&b'/');
+        let name_start = at + usize::from(is_end);
+        let name_len = bytes[name_start..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+        if name_len == 0 || UNCOUNTED.iter().any(|name| name.as_bytes().eq_ignore_ascii_case(&bytes[name_start..name_start + name_len])) {
+            continue;
+        }
+        let end = memchr::memchr(b'>', &bytes[at..]).map_or(bytes.len(), |end| at + end + 1);
+        let has_too_many = end - start > 4 * ATTRIBUTES_MAX && memchr::memchr_iter(b' ', &bytes[start..end]).nth(ATTRIBUTES_MAX).is_some();
+        let is_dropped = if is_end {
+            let was_unwrapped = unwrapped > 0;
+            if was_unwrapped {
+                unwrapped -= 1;
+            } else {
+                depth = depth.saturating_sub(1);
+            }
+            was_unwrapped
+        } else if depth >= NESTING_MAX {
+            unwrapped += 1;
+            true
+        } else {
+            depth += usize::from(bytes.get(end.wrapping_sub(2)) != Some(&b'/'));
+            has_too_many
+        };
+        if is_dropped {
+            out.push_str(&html[done..start]);
+            done = end;
+            at = end;
+        }
+    }
+    if done == 0 {
+        return Cow::Borrowed(html);
+    }
+    out.push_str(&html[done..]);
+    Cow::Owned(out)
+}
+
+/// Lower case without accents: what two spellings of a word have in common.
+pub fn fold(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    fold_into(&mut out, text);
+    out
+}
+
+/// Adds a folded text to another.
+pub fn fold_into(out: &mut String, text: &str) {
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| !byte.is_ascii()) {
+        push_lower(out, &rest[..at]);
+        let end = rest.as_bytes()[at..].iter().position(u8::is_ascii).map_or(rest.len(), |length| at + length);
+        rest[at..end].chars().for_each(|c| fold_char(out, c));
+        rest = &rest[end..];
+    }
+    push_lower(out, rest);
+}
+
+fn push_lower(out: &mut String, ascii: &str) {
+    let start = out.len();
+    out.push_str(ascii);
+    out[start..].make_ascii_lowercase();
+}
+
+/// Each character by itself: what decomposition puts into another order are marks, and those go.
+fn fold_char(out: &mut String, c: char) {
+    match FOLDED.get(c as usize) {
+        Some(&folded) if folded != NOT_ONE => out.push(folded),
+        _ => decompose_compatible(c, |part| {
+            if !is_combining_mark(part) {
+                out.extend(part.to_lowercase());
+            }
+        }),
+    }
+}
+
+/// In the place of a character that does not fold to a single one.
+const NOT_ONE: char = '\0';
+
+/// What the characters up to the punctuation of books fold to: looking up a decomposition takes far longer.
+static FOLDED: LazyLock<Vec<char>> = LazyLock::new(|| {
+    let fold = |c: char| {
+        let mut folded = [c].into_iter().nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase);
+        match (folded.next(), folded.next()) {
+            (Some(one), None) => one,
+            _ => NOT_ONE,
+        }
+    };
+    ('\0'..'\u{2070}').map(fold).collect()
+});
+
+/// Letters without their accents, case kept: for headers that hold ASCII only.
+pub fn without_accents(text: &str) -> String {
+    text.nfkd().filter(|c| !is_combining_mark(*c)).collect()
+}
+
+/// `& < > "` as references.
+pub fn push_escaped(out: &mut String, text: &str) {
+    let mut rest = text;
+    while let Some(at) = rest.find(['&', '<', '>', '"']) {
+        out.push_str(&rest[..at]);
+        out.push_str(match rest.as_bytes()[at] {
+            b'&' => "&amp;",
+            b'<' => "&lt;",
+            b'>' => "&gt;",
+            _ => "&quot;",
+        });
+        rest = &rest[at + 1..];
+    }
+    out.push_str(rest);
+}
+
+/// The text with `& < > "` as references.
+pub fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    push_escaped(&mut out, text);
+    out
+}
+
+/// Bytes in hexadecimal, lower case.
+pub fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+/// The bytes of a text in hexadecimal.
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u32>> = text.chars().map(|c| c.to_digit(16)).collect();
+    let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
+    Some(digits.chunks_exact(2).filter_map(|pair| u8::try_from(pair[0] * 16 + pair[1]).ok()).collect())
+}
+
+/// A text of an address without its escapes (RFC 3986 section 2.1); `None` where they are broken or no UTF-8.
+pub fn percent_decoded(text: &str) -> Option<String> {
+    if !text.contains('%') {
+        return Some(text.to_owned());
+    }
+    let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
+    while let Some((first, more)) = rest.split_first() {
+        if *first == b'%' {
+            let hex = std::str::from_utf8(more.get(..2)?).ok()?;
+            bytes.push(u8::from_str_radix(hex, 16).ok()?);
+            rest = &more[2..];
+        } else {
+            bytes.push(*first);
+            rest = more;
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// The language of a tag without its script and region (BCP 47, and what some write for it): "fr" of "fr-CA".
+pub fn primary_language(tag: &str) -> &str {
+    tag.split(['-', '_']).next().unwrap_or(tag)
+}
+
+/// Whether a text has the form of a language tag (BCP 47): `fr`, `pt-BR`.
+pub fn is_language_tag(text: &str) -> bool {
+    let is_part = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    text.split('-').enumerate().all(|(at, part)| is_part(part) && (at > 0 || (2..=3).contains(&part.len())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_those_of_the_standard() {
+        assert_eq!(named_reference("eacute").as_deref(), Some("é"));
+        assert_eq!(named_reference("alpha").as_deref(), Some("α"));
+        assert_eq!(named_reference("nothing"), None);
+    }
+
+    #[test]
+    fn a_summary_is_cut_between_words() {
+        assert_eq!(shorten("one two three", 9), "one two…");
+        assert_eq!(shorten("short", 9), "short");
+    }
+
+    #[test]
+    fn nesting_is_bounded_and_honest_html_is_left_alone() {
+        let honest = format!("<div class=\"a>b\">{}<p>x<p>y</div>", "<li><b>c</b>".repeat(2000));
+        assert!(matches!(bound_markup(&honest), Cow::Borrowed(_)));
+        let deep = bound_markup(&format!("{}x{}y", "<div>".repeat(10_000), "</div>".repeat(10_000))).into_owned();
+        assert_eq!((deep.matches("<div>").count(), deep.matches("</div>").count()), (NESTING_MAX, NESTING_MAX));
+        assert!(deep.contains('x') && deep.ends_with('y'));
+        let wide = format!("a<div {}>b", "x=1 ".repeat(5000));
+        assert_eq!(bound_markup(&wide), "ab");
+        assert_eq!(bound_markup(&"<p>x".repeat(TAGS_MAX + 5)).len(), 4 * TAGS_MAX);
+    }
+
+    #[test]
+    fn hexadecimal_is_read_as_it_is_written() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        assert!(hex(&bytes).starts_with("000102") && hex(&bytes).ends_with("fdfeff"));
+        assert_eq!(unhex(&hex(&bytes)), Some(bytes));
+    }
+
+    #[test]
+    fn folding_drops_case_and_accents() {
+        assert_eq!(fold("Élections À ŒUVRER"), "elections a œuvrer");
+        assert_eq!(fold("½ ﬁn, e\u{301}té, İzmir, ΟΔΟΣ, 한국, ㎏"), "1⁄2 fin, ete, izmir, οδοσ, 한국".nfd().collect::<String>() + ", kg");
+    }
+
+    #[test]
+    fn folding_letter_by_letter_is_folding_the_whole() {
+        let whole = |text: &str| -> String { text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).collect() };
+        let chars: Vec<char> = ('\0'..=char::MAX).collect();
+        for chars in chars.chunks(64) {
+            let text: String = chars.iter().flat_map(|c| [*c, 'é', '\u{327}']).collect();
+            assert_eq!(fold(&text), whole(&text), "{:x}", chars[0] as u32);
+        }
+    }
+
+    #[test]
+    fn typography_survives_one_line() {
+        assert_eq!(one_line(" Un\n deux\u{A0}: trois "), "Un deux\u{A0}: trois");
+        let split = |text: &str| text.split(is_space).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+        for c in '\0'..=char::MAX {
+            let text = format!("{c}a{c}b {c}{c} c{c} d {c}");
+            assert_eq!(one_line(&text), split(&text), "{:x}", c as u32);
+        }
+    }
+
+    #[test]
+    fn a_line_is_put_together_from_pieces() {
+        let mut line = LineBuffer::default();
+        [" one", "two ", " ", "", "th", "ree", "\n"].iter().for_each(|piece| line.push(piece));
+        assert_eq!(line.text, "onetwo three");
+    }
+}
