@@ -47,7 +47,7 @@ pub struct Edition<'a> {
     pub controller: Option<&'a str>,
 }
 
-/// The tastes of a configured digest.
+/// The interests of a configured digest.
 pub fn interests(digest: &Digest) -> Interests {
     Interests { topics: digest.topics.clone(), ..Interests::default() }
 }
@@ -90,7 +90,7 @@ struct TopicGroup {
     stories: Vec<StoryView>,
 }
 
-/// The stories for these tastes that became so after the entry `seen.start` and not after `seen.end`, the best first: what
+/// The stories for these interests that became so after the entry `seen.start` and not after `seen.end`, the best first: what
 /// several partners tell and what fits the topics, then the newest.
 pub fn pick<'a>(interests: &Interests, seen: Range<EntryKey>, stories: &'a [Story]) -> Vec<&'a Story> {
     let is_new = |since: EntryKey| since > seen.start && since <= seen.end;

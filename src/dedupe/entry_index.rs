@@ -24,7 +24,7 @@ pub struct KnownEntry {
     pub sketch: Sketch,
 }
 
-/// Who bears a trait.
+/// An entry that has a feature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Postings {
     Few(Vec<Posting>),
@@ -32,8 +32,8 @@ pub enum Postings {
     Many,
 }
 
-/// Entries that share a trait are looked at up to this number: a trait of more tells none of them.
-pub const BEARERS_MAX: usize = 16;
+/// Entries that share a feature are looked at up to this number: a feature of more tells none of them.
+pub const POSTINGS_MAX: usize = 16;
 
 /// A translation is within so many days of its original.
 pub const DAYS_MAX: i32 = 14;
@@ -42,13 +42,13 @@ pub const DAYS_MAX: i32 = 14;
 pub trait EntryIndex {
     type Error;
 
-    /// Who bears a key, the oldest first, and as what.
+    /// Who has a key, the oldest first, and as what.
     ///
     /// # Errors
-    /// When the library cannot be read; so with the others.
+    /// When the index cannot be read; so with the others.
     fn postings_of_key(&mut self, key: &str) -> Result<Vec<(Posting, KeyKind)>, Self::Error>;
 
-    /// Who bears each of these traits: `BEARERS_MAX` of them at most, or of more stories than are rare. With a day, only those
+    /// The entries that have each of these features: `POSTINGS_MAX` of them at most, or of more stories than are rare. With a day, only those
     /// within `DAYS_MAX` of it, and those without a day.
     fn postings(&mut self, feature_table: &[u32], around: Option<i32>) -> Result<Vec<Postings>, Self::Error>;
 

@@ -1,4 +1,4 @@
-//! Which entries bear a trait: a table of cache lines, each of which answers for a trait by itself, so that a lookup costs one access
+//! Which entries have a feature: a table of cache lines, each of which answers for a feature by itself, so that a lookup costs one access
 //! to memory however large the table is, and many lookups wait for memory together.
 
 use crate::model::sketch::NO_DAY;
@@ -10,7 +10,7 @@ const FULL_PERCENT: usize = 60;
 /// Lines of a table that holds something.
 const LINES_MIN: usize = 8;
 
-/// A trait in the upper half; then the mark of a day, and a place in the low bits, counted from 1. 0 is free.
+/// A feature in the upper half; then the mark of a day, and a place in the low bits, counted from 1. 0 is free.
 type Slot = u64;
 const PLACE_BITS: u32 = 21;
 /// Places that fit into a slot.
@@ -25,7 +25,7 @@ const NO_DAY_MARK: u32 = DAY_MARKS;
 #[repr(align(64))]
 struct CacheLine([Slot; SLOTS]);
 
-/// Who bears a trait, by place, and a mark of the day.
+/// An entry that has a feature, by place, and a mark of the day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mark {
     pub place: u32,
@@ -46,7 +46,7 @@ impl Mark {
     }
 }
 
-/// Days that are asked for. As marks come again after years, some who bear a trait are let through and are of another day.
+/// Days that are asked for. As marks come again after years, some that have the feature are let through and are of another day.
 #[derive(Debug, Clone, Copy)]
 pub struct Window {
     first: u32,
@@ -68,14 +68,14 @@ impl Window {
     }
 }
 
-/// Traits and who bears them, several of them for a trait.
+/// Features and who has them, several of them for a feature.
 #[derive(Default)]
 pub struct FeatureTable {
     lines: Vec<CacheLine>,
     len: usize,
 }
 
-/// Where a trait stands in a table of so many lines. Traits keep their order when the table grows.
+/// Where a feature stands in a table of so many lines. Features keep their order when the table grows.
 fn home(one: u32, lines: usize) -> usize {
     ((u64::from(one.wrapping_mul(0x9E37_79B1)) * lines as u64) >> 32) as usize
 }
@@ -98,7 +98,7 @@ impl FeatureTable {
         std::hint::black_box(full.fold(0, |seen, at| seen ^ self.lines[next(at, count)].0[0]));
     }
 
-    /// Calls for each who bears a trait, and is of these days.
+    /// Calls for each entry that has a feature and is of these days.
     pub fn each(&self, one: u32, window: Window, mut call: impl FnMut(Mark)) {
         let count = self.lines.len();
         let mut at = if count == 0 { return } else { home(one, count) };
@@ -118,7 +118,7 @@ impl FeatureTable {
         }
     }
 
-    /// Notes that an entry bears a trait.
+    /// Notes that an entry has a feature.
     pub fn insert(&mut self, one: u32, mark: Mark) {
         if (self.len + 1) * 100 > self.lines.len() * SLOTS * FULL_PERCENT {
             self.rebuild((self.lines.len() * 3 / 2).max(LINES_MIN), 0);
@@ -132,14 +132,14 @@ impl FeatureTable {
         self.rebuild(self.lines.len(), places);
     }
 
-    /// As traits keep their order, this reads and writes memory from the beginning to the end.
+    /// As features keep their order, this reads and writes memory from the beginning to the end.
     fn rebuild(&mut self, count: usize, forgotten: u32) {
         let old = std::mem::replace(&mut self.lines, vec![CacheLine([0; SLOTS]); count]);
         let kept = old.iter().flat_map(|line| line.0).filter(|slot| *slot as u32 & PLACES_MAX as u32 > forgotten);
         self.len = kept.map(|slot| put(&mut self.lines, slot - u64::from(forgotten))).count();
     }
 
-    /// Gives the place of one who bears a trait to another.
+    /// Gives the place of one that has a feature to another.
     pub fn replace(&mut self, one: u32, old: Mark, new: Mark) {
         let (count, wanted) = (self.lines.len(), old.slot(one));
         let mut at = if count == 0 { return } else { home(one, count) };

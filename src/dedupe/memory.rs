@@ -1,4 +1,4 @@
-//! A library in memory: the last entries of a stream, each found by its traits. What it holds is bounded; what is too old leaves.
+//! An index in memory: the last entries of a stream, each found by its features. What it holds is bounded; what is too old leaves.
 
 use std::convert::Infallible;
 
@@ -8,7 +8,7 @@ use crate::model::key::{Key, KeyKind};
 use crate::model::keys::{EntryKey, StoryKey};
 use crate::model::sketch::{NO_DAY, Part, Sketch, hash64};
 
-use super::entry_index::{BEARERS_MAX, DAYS_MAX, EntryIndex, KnownEntry, Posting, Postings};
+use super::entry_index::{DAYS_MAX, EntryIndex, KnownEntry, POSTINGS_MAX, Posting, Postings};
 use super::feature_table::{FeatureTable, Mark, PLACES_MAX, Window};
 
 /// Entries in a generation: two of them are held.
@@ -84,7 +84,7 @@ pub struct InMemoryIndex {
     apart: Vec<(usize, usize)>,
     /// Languages that entries are in.
     languages: Vec<u32>,
-    /// Entries placed so far: others are known by their traits only.
+    /// Entries placed so far: others are known by their features only.
     placed: usize,
     /// The entry that is being placed.
     at: usize,
@@ -148,7 +148,7 @@ impl InMemoryIndex {
         newer.sketches.push(sketch);
     }
 
-    /// Notes that an entry bears a trait, unless too many do, or one that stands for it: one title in several sources is one story,
+    /// Notes that an entry has a feature, unless too many do, or one that stands for it: one title in several sources is one story,
     /// and the first stands for all.
     fn bear(&mut self, one: u32, mark: Mark, own: Brief) {
         let stands_for = |other: &Brief| own.title_hash != 0 && other.title_hash == own.title_hash && other.source != own.source;
@@ -157,19 +157,19 @@ impl InMemoryIndex {
             count += 1;
             is_stood_for |= other != mark && stands_for(self.brief(self.number(other)));
         });
-        if count < BEARERS_MAX && !is_stood_for {
+        if count < POSTINGS_MAX && !is_stood_for {
             self.feature_table.insert(one, mark);
         }
     }
 
-    /// Notes that an entry bears a trait, in the place of the oldest where many do: translations come soon, or never.
+    /// Notes that an entry has a feature, in the place of the oldest where many do: translations come soon, or never.
     fn bear_lately(&mut self, one: u32, mark: Mark) {
         let (mut count, mut oldest) = (0, mark);
         self.feature_table.each(one, Window::ALL, |other| {
             count += 1;
             oldest = if other.place < oldest.place { other } else { oldest };
         });
-        if count < BEARERS_MAX {
+        if count < POSTINGS_MAX {
             self.feature_table.insert(one, mark);
         } else {
             self.feature_table.replace(one, oldest, mark);
@@ -289,7 +289,7 @@ impl EntryIndex for InMemoryIndex {
                     few.push(self.posting(number));
                 }
             });
-            if few.len() >= BEARERS_MAX || (around.is_none() && count >= BEARERS_MAX) { Postings::Many } else { Postings::Few(few) }
+            if few.len() >= POSTINGS_MAX || (around.is_none() && count >= POSTINGS_MAX) { Postings::Many } else { Postings::Few(few) }
         };
         Ok(feature_table.iter().map(find).collect())
     }
@@ -306,7 +306,7 @@ impl EntryIndex for InMemoryIndex {
         loop {
             members.push(EntryKey(at as i64));
             at = self.next[at] as usize;
-            if at == first || members.len() >= BEARERS_MAX {
+            if at == first || members.len() >= POSTINGS_MAX {
                 return Ok(members);
             }
         }

@@ -10,7 +10,7 @@ use crate::model::sketch::{Marked, NO_DAY, Sketch};
 use crate::model::story::Relation;
 
 use super::compare::{self, Comparison, Evidence, Titles};
-use super::entry_index::{BEARERS_MAX, EntryIndex, KnownEntry, Posting, Postings, RARE_STORIES_MAX, stories};
+use super::entry_index::{EntryIndex, KnownEntry, POSTINGS_MAX, Posting, Postings, RARE_STORIES_MAX, stories};
 
 /// The entry at hand.
 #[derive(Debug, Clone, Copy)]
@@ -107,7 +107,7 @@ const FEATURES_ASKED: usize = 220;
 /// Decides where an entry belongs.
 ///
 /// # Errors
-/// When the library fails.
+/// When the index fails.
 pub fn place<L: EntryIndex>(new: NewEntry, index: &mut L) -> Result<Placement, L::Error> {
     let mut placer = Placer { new, index, opinions: Vec::new(), seen: HashMap::with_capacity(FEATURES_ASKED) };
     placer.by_keys()?;
@@ -120,7 +120,7 @@ struct Placer<'a, L> {
     new: NewEntry<'a>,
     index: &'a mut L,
     opinions: Vec<Assessment>,
-    /// Traits whose bearers were asked for: in how many stories, and in how many of the source that has the most.
+    /// Features whose postings were asked for: in how many stories, and in how many of the source that has the most.
     seen: HashMap<u32, (usize, usize)>,
 }
 
@@ -236,7 +236,7 @@ impl<L: EntryIndex> Placer<'_, L> {
         Ok(())
     }
 
-    /// Asks who bears traits, and remembers how many.
+    /// Asks which entries have features, and remembers how many.
     fn ask(&mut self, feature_table: &[u32], around: Option<i32>) -> Result<Vec<Vec<Posting>>, L::Error> {
         let mut found = Vec::with_capacity(feature_table.len());
         for (one, postings) in feature_table.iter().zip(self.index.postings(feature_table, around)?) {
@@ -375,7 +375,7 @@ fn is_by_key(reason: &Reason) -> bool {
 /// In how many stories these are, and in how many of the source that has the most.
 fn count(postings: &[Posting]) -> (usize, usize) {
     // More are never handed over; on the stack, for this is asked for each feature of each entry.
-    let mut pairs = [(0, StoryKey::default()); BEARERS_MAX + 1];
+    let mut pairs = [(0, StoryKey::default()); POSTINGS_MAX + 1];
     let count = postings.len().min(pairs.len());
     for (pair, posting) in pairs.iter_mut().zip(postings) {
         *pair = (posting.source, posting.story);
@@ -401,7 +401,7 @@ fn best(votes: HashMap<EntryKey, (f32, Posting)>, count_max: usize, votes_min: f
 
 /// What a concept of so many known stories is worth: from 1 down.
 fn rarity(stories: usize) -> f32 {
-    1.0 / (1.0 + stories.min(BEARERS_MAX) as f32 * 0.25)
+    1.0 / (1.0 + stories.min(POSTINGS_MAX) as f32 * 0.25)
 }
 
 fn kind_weight(concept: Marked) -> f32 {

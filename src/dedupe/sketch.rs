@@ -22,7 +22,7 @@ pub const NAMES_MAX: usize = 48;
 const CONCEPT_WORDS: usize = 70;
 const CONCEPTS_MAX: usize = 40;
 pub const LINKS_MAX: usize = 12;
-/// A word that bears a subject has so many letters at least.
+/// A word that has a subject has so many letters at least.
 const CONCEPT_LETTERS_MIN: usize = 3;
 /// Little words that one language has to have more than any other before it is believed.
 const LITTLE_LEAD: usize = 2;

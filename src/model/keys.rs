@@ -27,7 +27,7 @@ keys! {
     IssueKey;
     /// One issue to one recipient.
     DeliveryKey;
-    /// The number of a story in an outlet: the order in which they came into it.
+    /// The number of a story in a publication: the order in which they came into it.
     Seq;
 }
 
@@ -39,6 +39,6 @@ impl EntryKey {
 }
 
 impl Seq {
-    /// The last number of an outlet that has no story yet.
+    /// The last number of a publication that has no story yet.
     pub const BEFORE_ALL: Seq = Seq(0);
 }

@@ -5,7 +5,7 @@ use super::source::Source;
 use super::subscriber::Interests;
 use super::topic::Topic;
 
-/// What an outlet is of, for the navigation of the pages.
+/// What a publication is of, for the navigation of the pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PublicationKind {
     Channel,
@@ -44,7 +44,7 @@ impl Archives {
     }
 }
 
-/// Which outlet it is, by where it stands under the address of the channel.
+/// Which publication it is, by where it stands under the address of the channel.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum PublicationKey {
     /// The whole channel, at that address itself.
@@ -96,7 +96,7 @@ pub struct FeedChoice {
     pub interests: Interests,
 }
 
-/// All outlets of a channel: itself, each topic, each partner, each language of a source, and what `[[feed]]` names.
+/// All publications of a channel: itself, each topic, each partner, each language of a source, and what `[[feed]]` names.
 pub fn publications(channel: &Channel, topics: &[Topic], sources: &[Source], feeds: &[FeedChoice]) -> Vec<Publication> {
     let language = &channel.language;
     let publication =

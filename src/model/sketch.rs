@@ -170,7 +170,7 @@ impl Sketch {
         self.anchors(self.language).filter(|_| self.language != 0)
     }
 
-    /// All traits that the entry is found by, sorted.
+    /// All features that the entry is found by, sorted.
     pub fn feature_table(&self) -> Vec<u32> {
         let mut feature_table: Vec<u32> = self.shingles().chain(self.title_trait()).chain(self.own_anchors()).collect();
         feature_table.sort_unstable();

@@ -76,7 +76,7 @@ impl StoredEntry {
         if self.changed > self.first_seen { claimed.max(self.changed) } else { claimed.min(self.first_seen) }
     }
 
-    /// Whether a reader with these tastes wants this version; topics are the story's to match. What says no language is for all.
+    /// Whether a reader with these interests wants this version; topics are the story's to match. What says no language is for all.
     fn fits(&self, interests: &Interests) -> bool {
         let speaks = interests.languages.is_empty() || self.entry.language.is_none() || interests.languages.iter().any(|language| self.is_in(language));
         speaks && (interests.partners.is_empty() || interests.partners.contains(&self.partner))
@@ -121,7 +121,7 @@ impl Story {
         self.version_among(language, &Interests::default())
     }
 
-    /// The same, of the versions that fit some tastes; of all where none does.
+    /// The same, of the versions that fit some interests; of all where none does.
     ///
     /// # Panics
     /// Never for a story from the store.
@@ -135,7 +135,7 @@ impl Story {
         best.map(|(_, version)| version).expect("a story has a version")
     }
 
-    /// The place in the order of entries at which this story became one for a reader with these tastes; `None` while it is not.
+    /// The place in the order of entries at which this story became one for a reader with these interests; `None` while it is not.
     pub fn wanted_since(&self, interests: &Interests) -> Option<EntryKey> {
         let topics = self.topics();
         // What is of no topic is wanted by those who chose none.
@@ -143,7 +143,7 @@ impl Story {
         self.versions.iter().filter(|version| is_on_topic && version.fits(interests)).map(|version| version.order).min()
     }
 
-    /// How much there is for a reader with these tastes in a story, to put the best first: several partners tell it, and it is
+    /// How much there is for a reader with these interests in a story, to put the best first: several partners tell it, and it is
     /// of the topics that they asked for, for many reasons.
     pub fn weight(&self, interests: &Interests) -> u32 {
         let mut partners: Vec<&str> = self.versions.iter().map(|version| version.partner.as_str()).collect();

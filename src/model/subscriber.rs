@@ -42,7 +42,7 @@ impl SubscriberState {
     }
 }
 
-/// Which stories a subscriber wants. An empty list means all. Lists are sorted, so that equal tastes are equal texts.
+/// Which stories a subscriber wants. An empty list means all. Lists are sorted, so that equal interests are equal texts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Interests {
     /// BCP 47 primary languages that a story must exist in.
@@ -60,7 +60,7 @@ pub struct Interests {
 }
 
 impl Interests {
-    /// Equal tastes as equal values.
+    /// Equal interests as equal values.
     pub fn sorted(mut self) -> Interests {
         for list in [&mut self.languages, &mut self.topics, &mut self.without, &mut self.partners] {
             list.sort();
@@ -75,7 +75,7 @@ impl Interests {
         if self.topics.is_empty() { !is_in(&self.without) } else { is_in(&self.topics) }
     }
 
-    /// The tastes without a topic; `None` when nothing is left.
+    /// The interests without a topic; `None` when nothing is left.
     pub fn leave_topic(mut self, id: &str) -> Option<Interests> {
         if self.topics.is_empty() {
             self.without.push(id.to_owned());

@@ -1,8 +1,8 @@
-//! The pipeline of the channel: what changed is put into its outlets, what is behind is rendered, and only files whose bytes
+//! The pipeline of the channel: what changed is put into its publications, what is behind is rendered, and only files whose bytes
 //! changed are written. Work grows with the change, not with what was published before.
 //!
 //! ```text
-//! dirty stories ─ outlets, archives, days that they belong to ─▶ files that are behind ─ render, write ─▶ even
+//! dirty stories ─ publications, archives, days that they belong to ─▶ files that are behind ─ render, write ─▶ even
 //! ```
 //!
 //! Each arrow is a transaction: a run that is killed leaves the rest to the next.
@@ -112,7 +112,7 @@ impl Publisher<'_> {
         Ok(published)
     }
 
-    /// Outlets that are new, or of something else than before, are behind as a whole.
+    /// Publications that are new, or of something else than before, are behind as a whole.
     fn settle_publications(&self, store: &Store) -> anyhow::Result<()> {
         let (known, known_around) = store.read(|r| Ok::<_, StoreError>((r.publishing().publications()?, r.publishing().around()?)))?;
         let known: HashMap<PublicationKey, String> = known.into_iter().map(|(publication, contents, _)| (publication, contents)).collect();
@@ -169,10 +169,10 @@ impl Publisher<'_> {
         Ok(crate::support::text::hex(&Sha256::digest(all)))
     }
 
-    /// Puts stories that changed into the outlets that they belong to, and notes what is behind for it.
+    /// Puts stories that changed into the publications that they belong to, and notes what is behind for it.
     fn place(&self, store: &Store, keys: &[StoryKey]) -> anyhow::Result<()> {
         let mut behind: BTreeSet<String> = BTreeSet::new();
-        // A network of ten thousand partners has as many outlets: a story is asked only about its own.
+        // A network of ten thousand partners has as many publications: a story is asked only about its own.
         let (of_partners, others): (Vec<&Publication>, Vec<&Publication>) =
             self.publications.iter().partition(|publication| publication.kind == PublicationKind::Partner);
         let of_partners: HashMap<&str, &Publication> =
@@ -238,7 +238,7 @@ impl Publisher<'_> {
             self.publications.iter().flat_map(|publication| publication_files(publication).map(move |file| (file, publication))).collect();
         let setting = self.setting();
         let mut written = 0;
-        // Files of one outlet stand together: its stories are read once.
+        // Files of one publication stand together: its stories are read once.
         let mut last: Option<(&PublicationKey, Vec<Story>)> = None;
         let behind = store.read(|r| r.publishing().behind())?;
         let mut changed: Vec<&String> = Vec::new();
@@ -269,7 +269,7 @@ impl Publisher<'_> {
                 } else if let Some((from, to, day)) = day_in(path) {
                     planet::day(setting, &day, &store.read(|r| r.publishing().within(from, to))?, self.templates)?.into_bytes()
                 } else {
-                    // Of an outlet that the configuration has no more: it stays as it was.
+                    // Of a publication that the configuration has no more: it stays as it was.
                     continue;
                 };
                 let is_changed = self.write(path, &bytes)?;
@@ -370,7 +370,7 @@ impl Publisher<'_> {
     }
 }
 
-/// The files of an outlet that change with its stories.
+/// The files of a publication that change with its stories.
 fn publication_files(publication: &Publication) -> [String; 4] {
     [ATOM, RSS, JSON, PAGE].map(|file| format!("{}{file}", publication.path))
 }
@@ -392,7 +392,7 @@ fn day_in(path: &str) -> Option<(Timestamp, Timestamp, String)> {
     Some((at(date)?, at(date.checked_add(1.day()).ok()?)?, day.to_owned()))
 }
 
-/// How many archive documents of each outlet stand.
+/// How many archive documents of each publication stand.
 fn archived(store: &Store) -> Result<HashMap<PublicationKey, i64>, StoreError> {
     Ok(store.read(|r| r.publishing().publications())?.into_iter().map(|(publication, _, archived)| (publication, archived)).collect())
 }

@@ -28,7 +28,7 @@ pub fn opml(catalog: Catalog) -> Vec<u8> {
 /// Addresses in one sitemap, as its protocol allows.
 const ADDRESSES_MAX: usize = 50_000;
 
-/// Renders the pages: one of each outlet, one of each day that has stories.
+/// Renders the pages: one of each publication, one of each day that has stories.
 pub fn sitemap(catalog: Catalog, publications: &[Publication], days: &[(String, u64)]) -> Vec<u8> {
     let pages = publications.iter().map(|publication| publication.path.as_str().to_owned());
     let days = days.iter().map(|(day, _)| super::planet::day_path(day));

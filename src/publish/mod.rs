@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use crate::model::publication::Publication;
 use crate::view::Catalog;
 
-/// File names within an outlet.
+/// File names within a publication.
 pub const ATOM: &str = "atom.xml";
 pub const RSS: &str = "rss.xml";
 pub const JSON: &str = "feed.json";
@@ -29,7 +29,7 @@ pub fn media_type(file: &str) -> Option<&'static str> {
     }
 }
 
-/// Where a document of an outlet stands, and its neighbours (RFC 5005).
+/// Where a document of a publication stands, and its neighbours (RFC 5005).
 #[derive(Debug, Clone, Copy)]
 pub struct DocumentLocation<'a> {
     pub publication: &'a Publication,
@@ -41,13 +41,13 @@ pub struct DocumentLocation<'a> {
     pub hub: Option<&'a str>,
 }
 
-/// Where an archive document stands within its outlet.
+/// Where an archive document stands within its publication.
 pub fn archive_name(number: i64) -> String {
     format!("archive/{number}.xml")
 }
 
 impl DocumentLocation<'_> {
-    /// The address of a file of the outlet.
+    /// The address of a file of the publication.
     fn address(&self, catalog: Catalog, file: &str) -> String {
         format!("{}/{}{file}", catalog.channel.url, self.publication.path)
     }

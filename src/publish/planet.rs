@@ -1,4 +1,4 @@
-//! The planet: the channel as web pages, which need no script. A page for each outlet, one for each day, and the search.
+//! The planet: the channel as web pages, which need no script. A page for each publication, one for each day, and the search.
 
 use serde::Serialize;
 
@@ -93,7 +93,7 @@ const FEEDS: [FeedLink; 3] = [
     FeedLink { file: JSON, media_type: "application/feed+json", name: "JSON Feed" },
 ];
 
-/// Renders the page of an outlet.
+/// Renders the page of a publication.
 ///
 /// # Errors
 /// When a template of the operator's is at fault.

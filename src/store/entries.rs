@@ -266,7 +266,7 @@ impl<A> Entries<'_, A> {
 /// Published stories, whole, by one query: `condition` and `order` are over the table `publication`.
 pub(super) fn published(db: &super::driver::Db, condition: &str, order: &str, parameters: &[&dyn rusqlite::ToSql]) -> Result<Vec<Story>> {
     let sql = format!(
-        "SELECT {} FROM publication JOIN entry ON entry.story = publication.story JOIN source ON source.id = entry.source JOIN story ON story.pk = entry.story
+        "SELECT {} FROM published_story JOIN entry ON entry.story = published_story.story JOIN source ON source.id = entry.source JOIN story ON story.pk = entry.story
          WHERE {condition} ORDER BY {order}, entry.pk",
         columns(MarkupScope::With)
     );
@@ -309,7 +309,7 @@ impl Entries<'_, Write> {
         let is_empty: bool = self.db.one("SELECT NOT EXISTS (SELECT 1 FROM entry WHERE story = ?1)", [story], |row| row.get(0))?;
         if is_empty {
             self.db.execute("DELETE FROM dirty_story WHERE story = ?1", [story])?;
-            self.db.execute("DELETE FROM publication WHERE story = ?1", [story])?;
+            self.db.execute("DELETE FROM published_story WHERE story = ?1", [story])?;
             self.db.execute("DELETE FROM issue_story WHERE story = ?1", [story])?;
             self.db.execute("DELETE FROM story WHERE pk = ?1", [story])?;
         }

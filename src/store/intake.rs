@@ -277,7 +277,7 @@ impl Intake<'_, Write> {
     pub(super) fn story_key(&self, id: &str) -> Result<StoryKey> {
         // A key is never given twice while something still refers to it: a story that is gone may be published yet.
         let sql = "INSERT INTO story (pk, id) VALUES (1 + max(coalesce((SELECT max(pk) FROM story), 0), coalesce((SELECT max(story) FROM dirty_story), 0),
-                       coalesce((SELECT max(story) FROM publication), 0)), ?1) ON CONFLICT DO NOTHING RETURNING pk";
+                       coalesce((SELECT max(story) FROM published_story), 0)), ?1) ON CONFLICT DO NOTHING RETURNING pk";
         let made = self.db.row(sql, [id], |row| row.get(0))?;
         match made {
             Some(key) => Ok(key),

@@ -18,9 +18,10 @@ use crate::model::story::{Relation, StoredEntry};
 use crate::model::subscriber::{Cadence, Consent, Interests, Preferences, Subscriber, SubscriberState};
 use crate::model::subscription::Subscription;
 
-/// Tables whose rows grow with time, or with the number of people. Sources, outlets, hosts and what an operator said are bounded
+/// Tables whose rows grow with time, or with the number of people. Sources, publications, hosts and what an operator said are bounded
 /// by what somebody wrote.
-const GROWING: [&str; 11] = ["entry", "entry_key", "sketch", "story", "publication", "delivery", "issue", "issue_story", "subscriber", "suppression", "bounce"];
+const GROWING: [&str; 11] =
+    ["entry", "entry_key", "sketch", "story", "published_story", "delivery", "issue", "issue_story", "subscriber", "suppression", "bounce"];
 
 /// Statements that look at all of something on purpose, and why.
 const WHOLE: [(&str, &str); 9] = [
@@ -29,7 +30,7 @@ const WHOLE: [(&str, &str); 9] = [
     ("FROM subscriber GROUP BY state", "the metrics: over an index, one small key a subscriber"),
     ("FROM delivery GROUP BY state", "the metrics: over an index, one small key a delivery"),
     ("FROM suppression WHERE address LIKE", "once in the life of a process: addresses of an earlier version"),
-    ("INSERT INTO dirty_story SELECT pk FROM story", "another outlet was configured: all stories are looked at again"),
+    ("INSERT INTO dirty_story SELECT pk FROM story", "another publication was configured: all stories are looked at again"),
     ("UPDATE issue SET text = ''", "once a run, and only when deliveries were forgotten: one row an issue"),
     ("SELECT coalesce(max(pk), 0) FROM entry", "the end of the table, not the table"),
     ("SELECT coalesce(max(entry), 0) FROM sketch", "the end of the table, not the table"),

@@ -11,7 +11,7 @@ use crate::model::keys::{EntryKey, Seq, StoryKey};
 use crate::model::publication::PublicationKey;
 use crate::model::story::Story;
 
-/// In the list of outlets, what stands around the stories of all.
+/// In the list of publications, what stands around the stories of all.
 const AROUND: &str = "#";
 
 /// Entries that are looked up for each story that a search may find.
@@ -40,15 +40,15 @@ impl<A> Publishing<'_, A> {
         Ok(keys.iter().map(|key| DirtyStory { key: *key, story: stories.remove(key) }).collect())
     }
 
-    /// The outlets that are known: path, contents, archive documents.
+    /// The publications that are known: path, contents, archive documents.
     pub fn publications(&self) -> Result<Vec<(PublicationKey, String, i64)>> {
-        let sql = "SELECT path, contents, archived FROM outlet WHERE path <> ?1";
+        let sql = "SELECT path, contents, archived FROM publication WHERE path <> ?1";
         self.db.rows(sql, [AROUND], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
     }
 
-    /// What stood around the stories of all outlets when they were rendered.
+    /// What stood around the stories of all publications when they were rendered.
     pub fn around(&self) -> Result<Option<String>> {
-        self.db.row("SELECT contents FROM outlet WHERE path = ?1", [AROUND], |row| row.get(0))
+        self.db.row("SELECT contents FROM publication WHERE path = ?1", [AROUND], |row| row.get(0))
     }
 
     /// The files that are behind.
@@ -56,37 +56,37 @@ impl<A> Publishing<'_, A> {
         self.db.rows("SELECT path FROM behind ORDER BY path", [], |row| row.get(0))
     }
 
-    /// The number of the last story of an outlet; `BEFORE_ALL` while there is none.
+    /// The number of the last story of a publication; `BEFORE_ALL` while there is none.
     pub fn last(&self, publication: &PublicationKey) -> Result<Seq> {
-        Ok(self.db.row("SELECT published FROM outlet WHERE path = ?1", [publication], |row| row.get(0))?.unwrap_or(Seq::BEFORE_ALL))
+        Ok(self.db.row("SELECT published FROM publication WHERE path = ?1", [publication], |row| row.get(0))?.unwrap_or(Seq::BEFORE_ALL))
     }
 
-    /// The stories of an outlet whose numbers are from `first` to `last`, in that order.
+    /// The stories of a publication whose numbers are from `first` to `last`, in that order.
     pub fn between(&self, publication: &PublicationKey, first: Seq, last: Seq) -> Result<Vec<Story>> {
-        let condition = "publication.outlet = ?1 AND publication.seq BETWEEN ?2 AND ?3";
-        published(self.db, condition, "publication.seq", params![publication, first, last])
+        let condition = "published_story.publication = ?1 AND published_story.seq BETWEEN ?2 AND ?3";
+        published(self.db, condition, "published_story.seq", params![publication, first, last])
     }
 
-    /// The newest stories of an outlet, and with `after` all those after that number, the newest first.
+    /// The newest stories of a publication, and with `after` all those after that number, the newest first.
     pub fn newest(&self, publication: &PublicationKey, stories_max: usize, after: Option<Seq>) -> Result<Vec<Story>> {
         // Two questions, for one with an "or" would look at all that was ever published.
-        let newest = format!("SELECT seq FROM publication WHERE outlet = ?1 ORDER BY sort_date DESC LIMIT {stories_max}");
+        let newest = format!("SELECT seq FROM published_story WHERE publication = ?1 ORDER BY sort_date DESC LIMIT {stories_max}");
         let mut numbers: Vec<Seq> = self.db.rows(&newest, [publication], |row| row.get(0))?;
         if let Some(after) = after {
-            let later = "SELECT seq FROM publication WHERE outlet = ?1 AND seq > ?2";
+            let later = "SELECT seq FROM published_story WHERE publication = ?1 AND seq > ?2";
             numbers.extend(self.db.rows(later, params![publication, after], |row| row.get::<_, Seq>(0))?);
         }
         numbers.sort_unstable();
         numbers.dedup();
-        // The plus keeps the planner from walking all of the outlet by date, where a few numbers are wanted.
-        let condition = "publication.outlet = ?1 AND publication.seq IN (SELECT value FROM json_each(?2))";
-        published(self.db, condition, "+publication.sort_date DESC, publication.story DESC", params![publication, keys_text(&numbers)])
+        // The plus keeps the planner from walking all of the publication by date, where a few numbers are wanted.
+        let condition = "published_story.publication = ?1 AND published_story.seq IN (SELECT value FROM json_each(?2))";
+        published(self.db, condition, "+published_story.sort_date DESC, published_story.story DESC", params![publication, keys_text(&numbers)])
     }
 
     /// The stories of the channel with a date in `[from, to)`, the newest first.
     pub fn within(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Story>> {
-        let condition = "publication.outlet = ?1 AND publication.sort_date >= ?2 AND publication.sort_date < ?3";
-        published(self.db, condition, "publication.sort_date DESC, publication.story DESC", params![PublicationKey::Channel, millis(from), millis(to)])
+        let condition = "published_story.publication = ?1 AND published_story.sort_date >= ?2 AND published_story.sort_date < ?3";
+        published(self.db, condition, "published_story.sort_date DESC, published_story.story DESC", params![PublicationKey::Channel, millis(from), millis(to)])
     }
 
     /// The days of the channel that have stories, in UTC, and how many; the newest first.
@@ -128,14 +128,14 @@ impl<A> Publishing<'_, A> {
 impl Publishing<'_, Write> {
     /// A feed is of this from now on; what it held as something else is forgotten.
     pub fn put_publication(&self, publication: &PublicationKey, contents: &str) -> Result<()> {
-        self.db.execute("DELETE FROM publication WHERE outlet = ?1", [publication])?;
+        self.db.execute("DELETE FROM published_story WHERE publication = ?1", [publication])?;
         if *publication == PublicationKey::Channel {
             self.db.execute("DELETE FROM published_day", [])?;
         }
         self.put_contents(publication.as_str(), contents)
     }
 
-    /// Keeps what stands around the stories of all outlets.
+    /// Keeps what stands around the stories of all publications.
     pub fn put_around(&self, contents: &str) -> Result<()> {
         self.put_contents(AROUND, contents)
     }
@@ -148,15 +148,15 @@ impl Publishing<'_, Write> {
 
     fn put_contents(&self, path: &str, contents: &str) -> Result<()> {
         let sql =
-            "INSERT INTO outlet (path, contents, archived) VALUES (?1, ?2, 0) ON CONFLICT (path) DO UPDATE SET contents = ?2, archived = 0, published = 0";
+            "INSERT INTO publication (path, contents, archived) VALUES (?1, ?2, 0) ON CONFLICT (path) DO UPDATE SET contents = ?2, archived = 0, published = 0";
         self.db.execute(sql, [path, contents])?;
         Ok(())
     }
 
-    /// Puts a story into an outlet, at its end if it was not there; answers the date that it was sorted by before.
+    /// Puts a story into a publication, at its end if it was not there; answers the date that it was sorted by before.
     pub fn publish_story(&self, publication: &PublicationKey, story: StoryKey, sort_date: Timestamp) -> Result<Option<Timestamp>> {
         let date = millis(sort_date);
-        let known = "SELECT sort_date FROM publication WHERE story = ?1 AND outlet = ?2";
+        let known = "SELECT sort_date FROM published_story WHERE story = ?1 AND publication = ?2";
         let known: Option<i64> = self.db.row(known, params![story, publication], |row| row.get(0))?;
         if *publication == PublicationKey::Channel && known != Some(date) {
             self.count_day(known, -1)?;
@@ -165,12 +165,12 @@ impl Publishing<'_, Write> {
         match known {
             Some(known) if known == date => {}
             Some(_) => {
-                self.db.execute("UPDATE publication SET sort_date = ?3 WHERE story = ?1 AND outlet = ?2", params![story, publication, date])?;
+                self.db.execute("UPDATE published_story SET sort_date = ?3 WHERE story = ?1 AND publication = ?2", params![story, publication, date])?;
             }
             None => {
-                let next = "UPDATE outlet SET published = published + 1 WHERE path = ?1 RETURNING published";
+                let next = "UPDATE publication SET published = published + 1 WHERE path = ?1 RETURNING published";
                 let seq: Seq = self.db.one(next, [publication], |row| row.get(0))?;
-                let insert = "INSERT INTO publication (outlet, seq, story, sort_date) VALUES (?1, ?2, ?3, ?4)";
+                let insert = "INSERT INTO published_story (publication, seq, story, sort_date) VALUES (?1, ?2, ?3, ?4)";
                 self.db.execute(insert, params![publication, seq, story, date])?;
             }
         }
@@ -187,9 +187,9 @@ impl Publishing<'_, Write> {
         Ok(())
     }
 
-    /// Takes a story that is no more out of all outlets; answers which those were, and the date that it was sorted by.
+    /// Takes a story that is no more out of all publications; answers which those were, and the date that it was sorted by.
     pub fn withdraw_story(&self, story: StoryKey) -> Result<(Vec<PublicationKey>, Option<Timestamp>)> {
-        let sql = "DELETE FROM publication WHERE story = ?1 RETURNING outlet, sort_date";
+        let sql = "DELETE FROM published_story WHERE story = ?1 RETURNING publication, sort_date";
         let rows = self.db.rows(sql, [story], |row| Ok((row.get::<_, PublicationKey>(0)?, row.get::<_, i64>(1)?)))?;
         let date = rows.iter().find(|(publication, _)| *publication == PublicationKey::Channel).map(|(_, date)| *date);
         self.count_day(date, -1)?;
@@ -216,9 +216,9 @@ impl Publishing<'_, Write> {
         Ok(())
     }
 
-    /// Notes how many archive documents of an outlet stand.
+    /// Notes how many archive documents of a publication stand.
     pub fn set_archives(&self, publication: &PublicationKey, count: i64) -> Result<()> {
-        self.db.execute("UPDATE outlet SET archived = ?2 WHERE path = ?1", params![publication, count])?;
+        self.db.execute("UPDATE publication SET archived = ?2 WHERE path = ?1", params![publication, count])?;
         Ok(())
     }
 

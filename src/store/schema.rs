@@ -15,7 +15,7 @@ const STEPS: [&str; 7] = [
     include_str!("../../migrations/sqlite/0004_hub.sql"),
     include_str!("../../migrations/sqlite/0005_stories.sql"),
     include_str!("../../migrations/sqlite/0006_hands.sql"),
-    include_str!("../../migrations/sqlite/0007_leases.sql"),
+    include_str!("../../migrations/sqlite/0007_leases_and_names.sql"),
 ];
 
 /// How many steps were taken.

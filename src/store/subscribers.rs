@@ -17,7 +17,7 @@ pub struct InterestGroup {
     pub interests: Interests,
     /// Their last issue looked at the entries up to this one.
     pub seen: EntryKey,
-    /// The tastes as they are stored.
+    /// The interests as they are stored.
     interests_text: String,
 }
 

@@ -63,7 +63,7 @@ fn network() -> (Server, App) {
 fn every_outlet_has_three_formats_that_another_reader_reads_field_for_field() {
     let (_server, app) = network();
     let all = ["The budget of the year", "A story of nothing"];
-    for (outlet, first, rest) in [
+    for (publication, first, rest) in [
         ("", Some("Justice <b> advances"), &all[..]),
         ("topics/justice/", Some("Justice <b> advances"), &[]),
         ("topics/budget/", None, &all[..1]),
@@ -74,22 +74,22 @@ fn every_outlet_has_three_formats_that_another_reader_reads_field_for_field() {
         ("feeds/budget-of-b/", None, &all[..1]),
     ] {
         let want: Vec<String> = first.into_iter().chain(rest.iter().copied()).map(str::to_owned).collect();
-        let json: Value = serde_json::from_str(&app.read(&format!("public/{outlet}feed.json"))).unwrap();
+        let json: Value = serde_json::from_str(&app.read(&format!("public/{publication}feed.json"))).unwrap();
         let json_titles: Vec<String> = json["items"].as_array().unwrap().iter().map(|item| item["title"].as_str().unwrap().to_owned()).collect();
-        assert_eq!(json_titles, want, "{outlet}feed.json");
+        assert_eq!(json_titles, want, "{publication}feed.json");
         assert_eq!(
             (json["version"].as_str(), json["feed_url"].as_str()),
-            (Some("https://jsonfeed.org/version/1.1"), Some(format!("https://news.example.org/{outlet}feed.json").as_str()))
+            (Some("https://jsonfeed.org/version/1.1"), Some(format!("https://news.example.org/{publication}feed.json").as_str()))
         );
         for file in ["atom.xml", "rss.xml"] {
-            let feed = read_by_feedparser(&app, &format!("public/{outlet}{file}"));
-            assert_eq!(feed["bozo"], false, "{outlet}{file}");
+            let feed = read_by_feedparser(&app, &format!("public/{publication}{file}"));
+            assert_eq!(feed["bozo"], false, "{publication}{file}");
             let unescaped: Vec<String> = titles(&feed).iter().map(|title| title.replace("&lt;", "<").replace("&gt;", ">")).collect();
-            assert_eq!(unescaped, want, "{outlet}{file}");
-            assert_eq!(feed["links"]["self"], format!("https://news.example.org/{outlet}{file}"));
+            assert_eq!(unescaped, want, "{publication}{file}");
+            assert_eq!(feed["links"]["self"], format!("https://news.example.org/{publication}{file}"));
             let links: Vec<&str> = feed["entries"].as_array().unwrap().iter().map(|entry| entry["link"].as_str().unwrap()).collect();
             let json_links: Vec<&str> = json["items"].as_array().unwrap().iter().map(|item| item["url"].as_str().unwrap()).collect();
-            assert_eq!(links, json_links, "{outlet}{file}");
+            assert_eq!(links, json_links, "{publication}{file}");
             assert_eq!(feed["entries"][0]["id"], json["items"][0]["id"]);
         }
     }

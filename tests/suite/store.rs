@@ -59,7 +59,7 @@ fn retention_bounds_the_store_for_ten_times_its_span() {
     let counted: usize = listed.lines().find(|line| line.starts_with("s ")).unwrap().split_whitespace().nth(3).unwrap().parse().unwrap();
     assert_eq!(counted, entries, "{listed}");
     let database = Connection::open(app.path("courant.db")).unwrap();
-    for table in ["sketch", "entry_text", "story", "publication"] {
+    for table in ["sketch", "entry_text", "story", "published_story"] {
         let rows: i64 = database.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap();
         assert!(rows <= entries as i64 * 4, "{table} has {rows} rows for {entries} entries");
     }

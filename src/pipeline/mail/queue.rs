@@ -126,11 +126,11 @@ pub struct PersonalReport {
     pub due: usize,
     /// Subscribers for whom there was something new.
     pub served: usize,
-    /// Different issues: people of equal tastes share one.
+    /// Different issues: people of equal interests share one.
     pub issues: usize,
 }
 
-/// Queues what is due for subscribers: some groups of equal tastes in each unit of work, rendered before.
+/// Queues what is due for subscribers: some groups of equal interests in each unit of work, rendered before.
 ///
 /// # Errors
 /// When the store or a template fails, or `stop` is set; the groups before it stay queued.

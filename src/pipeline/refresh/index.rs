@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use crate::dedupe::entry_index::{BEARERS_MAX, DAYS_MAX, EntryIndex, KnownEntry, Posting, Postings, RARE_STORIES_MAX, stories};
+use crate::dedupe::entry_index::{DAYS_MAX, EntryIndex, KnownEntry, POSTINGS_MAX, Posting, Postings, RARE_STORIES_MAX, stories};
 use crate::dedupe::sketch::{language_code, source_hash};
 use crate::model::key::KeyKind;
 use crate::model::keys::{EntryKey, StoryKey};
@@ -137,10 +137,10 @@ impl EntryIndex for StoreIndex<'_, '_> {
         let days = around.map(|day| (day - DAYS_MAX, day + DAYS_MAX));
         // One more, for the entry at hand may be among them.
         let mut found = std::mem::take(&mut self.postings);
-        self.unit.intake().postings(features, days, BEARERS_MAX + 1, &mut found);
+        self.unit.intake().postings(features, days, POSTINGS_MAX + 1, &mut found);
         // In a span of days, so many are too many whatever their stories: those need not be looked up.
         let is_full = |postings: &[SlotPosting]| {
-            around.is_some() && postings.len() > BEARERS_MAX && self.entry.is_none_or(|(own, _)| postings.iter().all(|posting| posting.entry != own))
+            around.is_some() && postings.len() > POSTINGS_MAX && self.entry.is_none_or(|(own, _)| postings.iter().all(|posting| posting.entry != own))
         };
         let few: Vec<Option<&[SlotPosting]>> = found.iter().map(|postings| postings.filter(|postings| !is_full(postings))).collect();
         self.look_up(few.iter().flatten().copied().flatten().map(|posting| posting.entry))?;
@@ -152,9 +152,9 @@ impl EntryIndex for StoreIndex<'_, '_> {
             });
             let postings: Vec<Posting> = placed.collect();
             let is_common = match around {
-                Some(_) => postings.len() > BEARERS_MAX,
-                // A story that everybody syndicates has many bearers, and is one.
-                None => postings.len() >= BEARERS_MAX && stories(&postings) > RARE_STORIES_MAX,
+                Some(_) => postings.len() > POSTINGS_MAX,
+                // A story that everybody syndicates has many postings, and is one.
+                None => postings.len() >= POSTINGS_MAX && stories(&postings) > RARE_STORIES_MAX,
             };
             if is_common { Postings::Many } else { Postings::Few(postings) }
         });

@@ -6,3 +6,8 @@ ALTER TABLE hub_push ADD COLUMN lease_end INTEGER NOT NULL DEFAULT 0;
 -- The content of an entry: text, or a blob of Zstandard (RFC 8878). What an earlier version kept stays in content_html until the
 -- entry changes.
 ALTER TABLE entry ADD COLUMN content ANY;
+
+-- The tables are named as what they hold is called: a publication is a feed of ours, and has its stories.
+ALTER TABLE publication RENAME TO published_story;
+ALTER TABLE outlet RENAME TO publication;
+ALTER TABLE published_story RENAME COLUMN outlet TO publication;
