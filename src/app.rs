@@ -27,7 +27,7 @@ use crate::model::token::SigningKey;
 use crate::normalize::language::LanguageDetector;
 use crate::pipeline::mail::MailContext;
 use crate::pipeline::mail::outbox::{self, Deliveries, DeliveryPace, OutboxWorker, Progress};
-use crate::pipeline::mail::queue::{self, DigestReport, PersonalReport};
+use crate::pipeline::mail::queue::{self, DigestReport};
 use crate::pipeline::mail::subscribers;
 use crate::pipeline::maintenance::{self, TopicAssigner};
 use crate::pipeline::publish::{Published, Publisher};
@@ -93,7 +93,6 @@ pub struct RunReport {
     pub reports: Vec<SourceReport>,
     pub published: Published,
     pub digest_reports: Vec<(DigestId, DigestReport)>,
-    pub personal: PersonalReport,
     pub deliveries: Deliveries,
 }
 
@@ -326,26 +325,29 @@ impl App {
         let published = self.publish().await?;
         self.tell().await?;
         self.go_on()?;
-        let (digest_reports, personal) = tokio::task::block_in_place(|| self.queue())?;
+        let digest_reports = tokio::task::block_in_place(|| self.queue())?;
         // The web version stands before the mail that links to it.
         self.archive()?;
         let deliveries = self.deliver(None).await?;
         self.go_on()?;
         tokio::task::block_in_place(|| self.maintain())?;
         tracing::info!(sources = reports.len(), stories = published.stories, written = published.written, sent = deliveries.sent, "cycle done");
-        Ok(RunReport { reports, published, digest_reports, personal, deliveries })
+        Ok(RunReport { reports, published, digest_reports, deliveries })
     }
 
     /// Queues what is due for whom.
-    fn queue(&self) -> anyhow::Result<(Vec<(DigestId, DigestReport)>, PersonalReport)> {
+    fn queue(&self) -> anyhow::Result<Vec<(DigestId, DigestReport)>> {
         let mut digest_reports = Vec::new();
         for digest in &self.config.digests {
             self.go_on()?;
             digest_reports.push((digest.id.clone(), queue::queue(self.store(), self.context(), digest, false)?));
         }
         let personal = queue::queue_personal(self.store(), self.context(), &self.stop)?;
+        if personal.due > 0 {
+            tracing::info!(due = personal.due, served = personal.served, issues = personal.issues, "digests of subscribers are queued");
+        }
         queue::queue_notices(self.store(), self.context(), &self.config.mail.operators)?;
-        Ok((digest_reports, personal))
+        Ok(digest_reports)
     }
 
     /// What can wait: the search is brought up to date, and what is too old is forgotten. All in small parts, so that others have

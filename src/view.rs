@@ -73,12 +73,7 @@ pub struct LinkView {
     pub url: String,
 }
 
-/// Shows a story to readers of `language`.
-pub fn view(catalog: Catalog, story: &Story, language: &str) -> StoryView {
-    view_among(catalog, story, language, &Interests::default())
-}
-
-/// The same, in a version that fits the interests of a reader where there is one.
+/// Shows a story to readers of `language`, in a version that fits their interests where there is one.
 pub fn view_among(catalog: Catalog, story: &Story, language: &str, interests: &Interests) -> StoryView {
     let shown = story.version_among(language, interests);
     let web = |url: &Option<String>| url.clone().filter(|url| url.starts_with("http://") || url.starts_with("https://"));

@@ -1,6 +1,5 @@
 //! Entries of a file put into stories, with the stages of the pipeline and without its store: `courant cluster`.
 
-use std::collections::HashMap;
 use std::io::BufRead;
 
 use jiff::Timestamp;
@@ -106,15 +105,6 @@ impl Clustering {
         Ok(())
     }
 
-    /// Entries placed so far.
-    pub fn len(&self) -> usize {
-        self.decisions.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.decisions.is_empty()
-    }
-
     fn place(&mut self, lines: &[(usize, Vec<u8>)]) {
         let first = self.memory.len();
         let mut entries = Vec::new();
@@ -160,13 +150,6 @@ impl Clustering {
             let reason = decision.reason.as_deref().unwrap_or(ALONE);
             Placed { id: decision.id.clone(), cluster: decisions[memory.story(number)].id.clone(), relation: decision.relation, reason: reason.to_owned() }
         })
-    }
-
-    /// How many entries each story has.
-    pub fn sizes(&self) -> HashMap<usize, usize> {
-        let mut sizes = HashMap::new();
-        (0..self.len()).for_each(|number| *sizes.entry(self.memory.story(number)).or_insert(0) += 1);
-        sizes
     }
 }
 

@@ -628,7 +628,7 @@ fn parse_language(text: &str) -> Result<String, String> {
 }
 
 /// `90s`, `30m`, `6h`, `1d`, `2w`, or several together: seconds.
-pub fn parse_duration(text: &str) -> Result<u64, String> {
+fn parse_duration(text: &str) -> Result<u64, String> {
     let wrong = || format!("\"{text}\" is no length of time: write 30m, 6h or 1d");
     let mut seconds = 0u64;
     let mut rest = text.trim();

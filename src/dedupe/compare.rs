@@ -222,7 +222,7 @@ fn contained(short: &[u32], long: &[u32]) -> Option<(usize, usize)> {
 }
 
 /// Days between two entries, where both have one.
-pub fn days_between(a: &Sketch, b: &Sketch) -> Option<i32> {
+fn days_between(a: &Sketch, b: &Sketch) -> Option<i32> {
     (a.day != NO_DAY && b.day != NO_DAY).then(|| (a.day - b.day).abs())
 }
 

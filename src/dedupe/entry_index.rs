@@ -50,7 +50,7 @@ pub trait EntryIndex {
 
     /// The entries that have each of these features: `POSTINGS_MAX` of them at most, or of more stories than are rare. With a day, only those
     /// within `DAYS_MAX` of it, and those without a day.
-    fn postings(&mut self, feature_table: &[u32], around: Option<i32>) -> Result<Vec<Postings>, Self::Error>;
+    fn postings(&mut self, features: &[u32], around: Option<i32>) -> Result<Vec<Postings>, Self::Error>;
 
     /// An entry, if it is still there.
     fn known(&mut self, entry: EntryKey) -> Result<Option<KnownEntry>, Self::Error>;

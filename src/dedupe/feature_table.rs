@@ -87,14 +87,14 @@ fn next(at: usize, lines: usize) -> usize {
 
 impl FeatureTable {
     /// Brings what is known of these into the processor's cache, all at once: one after the other, each would be waited for.
-    pub fn warm(&self, feature_table: &[u32]) {
+    pub fn warm(&self, features: &[u32]) {
         let count = self.lines.len();
         if count == 0 {
             return;
         }
-        std::hint::black_box(feature_table.iter().fold(0, |seen, one| seen ^ self.lines[home(*one, count)].0[0]));
+        std::hint::black_box(features.iter().fold(0, |seen, one| seen ^ self.lines[home(*one, count)].0[0]));
         // What many bear stands in the next line as well.
-        let full = feature_table.iter().map(|one| home(*one, count)).filter(|&at| self.lines[at].0[SLOTS - 1] != 0);
+        let full = features.iter().map(|one| home(*one, count)).filter(|&at| self.lines[at].0[SLOTS - 1] != 0);
         std::hint::black_box(full.fold(0, |seen, at| seen ^ self.lines[next(at, count)].0[0]));
     }
 
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn everyone_who_bears_a_trait_is_found_while_the_table_grows() {
+    fn every_entry_that_has_a_feature_is_found_while_the_table_grows() {
         let mut feature_table = FeatureTable::default();
         assert!(postings(&feature_table, 1).is_empty());
         let count = |place: u32| if place.is_multiple_of(97) { 12 } else { 1 };

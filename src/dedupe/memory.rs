@@ -133,9 +133,9 @@ impl InMemoryIndex {
         }
         let own = Brief::of(sketch);
         let mark = self.mark(number, sketch.day);
-        let feature_table: Vec<u32> = sketch.shingles().chain(sketch.title_trait()).collect();
-        self.feature_table.warm(&feature_table);
-        for one in feature_table {
+        let features: Vec<u32> = sketch.shingles().chain(sketch.title_feature()).collect();
+        self.feature_table.warm(&features);
+        for one in features {
             self.bear(one, mark, own);
         }
         let newer = &mut self.generations[1];
@@ -276,8 +276,8 @@ impl EntryIndex for InMemoryIndex {
         Ok(found)
     }
 
-    fn postings(&mut self, feature_table: &[u32], around: Option<i32>) -> Result<Vec<Postings>, Infallible> {
-        self.feature_table.warm(feature_table);
+    fn postings(&mut self, features: &[u32], around: Option<i32>) -> Result<Vec<Postings>, Infallible> {
+        self.feature_table.warm(features);
         let window = around.map_or(Window::ALL, |day| Window::around(day, DAYS_MAX));
         let is_near = |own: i32| around.is_none_or(|day| own == NO_DAY || own.abs_diff(day) <= DAYS_MAX.unsigned_abs());
         let find = |one: &u32| {
@@ -291,7 +291,7 @@ impl EntryIndex for InMemoryIndex {
             });
             if few.len() >= POSTINGS_MAX || (around.is_none() && count >= POSTINGS_MAX) { Postings::Many } else { Postings::Few(few) }
         };
-        Ok(feature_table.iter().map(find).collect())
+        Ok(features.iter().map(find).collect())
     }
 
     fn known(&mut self, entry: EntryKey) -> Result<Option<KnownEntry>, Infallible> {
@@ -344,7 +344,7 @@ mod tests {
         }
         memory.begin(47);
         for number in 0..47 {
-            let title = of(number).title_trait().unwrap();
+            let title = of(number).title_feature().unwrap();
             let found = memory.postings(&[title], Some(number as i32)).unwrap();
             let Postings::Few(found) = &found[0] else { panic!("{found:?}") };
             // Forty was the first of its generation: the one before it is held as well.

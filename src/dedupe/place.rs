@@ -157,12 +157,12 @@ impl<L: EntryIndex> Placer<'_, L> {
     /// Text that one has of the other.
     fn by_text(&mut self) -> Result<(), L::Error> {
         let sketch = self.new.sketch;
-        let mut feature_table: Vec<u32> = sketch.shingles().collect();
-        let title = sketch.title_trait();
-        feature_table.extend(title);
-        let postings = self.ask(&feature_table, None)?;
+        let mut features: Vec<u32> = sketch.shingles().collect();
+        let title = sketch.title_feature();
+        features.extend(title);
+        let postings = self.ask(&features, None)?;
         let mut votes: HashMap<EntryKey, (f32, Posting)> = HashMap::new();
-        for (handle, postings) in feature_table.iter().zip(&postings) {
+        for (handle, postings) in features.iter().zip(&postings) {
             let is_title = Some(*handle) == title;
             if !is_title && !self.is_rare(*handle) {
                 continue;
@@ -202,12 +202,12 @@ impl<L: EntryIndex> Placer<'_, L> {
 
     fn in_language(&mut self, language: u32) -> Result<(), L::Error> {
         let sketch = self.new.sketch;
-        let feature_table: Vec<u32> = sketch.anchors(language).collect();
+        let features: Vec<u32> = sketch.anchors(language).collect();
         let weights = sketch.concepts().map(kind_weight).chain(std::iter::repeat(compare::LINK_WEIGHT));
         let around = Some(sketch.day).filter(|day| *day != NO_DAY);
-        let postings = self.ask(&feature_table, around)?;
+        let postings = self.ask(&features, around)?;
         let mut votes: HashMap<EntryKey, (f32, Posting)> = HashMap::new();
-        for ((anchor, postings), weight) in feature_table.iter().zip(&postings).zip(weights) {
+        for ((anchor, postings), weight) in features.iter().zip(&postings).zip(weights) {
             let weight = weight * rarity(self.seen.get(anchor).map_or(0, |seen| seen.0));
             for posting in postings.iter().filter(|posting| posting.is_placed) {
                 votes.entry(posting.entry).or_insert((0.0, *posting)).0 += weight;
@@ -237,9 +237,9 @@ impl<L: EntryIndex> Placer<'_, L> {
     }
 
     /// Asks which entries have features, and remembers how many.
-    fn ask(&mut self, feature_table: &[u32], around: Option<i32>) -> Result<Vec<Vec<Posting>>, L::Error> {
-        let mut found = Vec::with_capacity(feature_table.len());
-        for (one, postings) in feature_table.iter().zip(self.index.postings(feature_table, around)?) {
+    fn ask(&mut self, features: &[u32], around: Option<i32>) -> Result<Vec<Vec<Posting>>, L::Error> {
+        let mut found = Vec::with_capacity(features.len());
+        for (one, postings) in features.iter().zip(self.index.postings(features, around)?) {
             let (count, postings) = match postings {
                 Postings::Many => ((usize::MAX, usize::MAX), Vec::new()),
                 Postings::Few(postings) if postings.len() < 2 => ((postings.len(), postings.len()), postings),

@@ -7,7 +7,7 @@ use crate::support::stopwords::LANGUAGES;
 use crate::support::text::primary_language;
 
 /// Words in a shingle: fewer are found in any two texts, more are lost to every small edit.
-pub const SHINGLE: usize = 4;
+const SHINGLE: usize = 4;
 /// Words of a text that are looked at: more is a book.
 const WORDS_MAX: usize = 4_000;
 /// Words at the start that teasers are cut from: of their shingles, half are kept.

@@ -73,7 +73,7 @@ impl Page {
     }
 
     /// The feeds that the page names (`link rel=alternate`), those of comments last.
-    pub fn feed_links(&self) -> Vec<String> {
+    fn feed_links(&self) -> Vec<String> {
         let types = ["rss+xml", "atom+xml", "feed+json", "rdf+xml"];
         let selector = selector("link[rel~=alternate][href][type]");
         let links = self.html.select(&selector);

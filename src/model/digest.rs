@@ -136,13 +136,11 @@ pub enum OnUncertain {
     Skip,
 }
 
-/// What became of a delivery.
+/// What became of a delivery. While a worker has it, it is `sending`: handed to the server, whose answer we have not seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryState {
     /// To be sent, now or after `next_attempt`.
     Pending,
-    /// Handed to the server, whose answer we have not seen: it may have gone out.
-    Sending,
     Sent,
     /// Refused for good.
     Failed,
@@ -152,7 +150,6 @@ impl DeliveryState {
     pub fn as_str(self) -> &'static str {
         match self {
             DeliveryState::Pending => "pending",
-            DeliveryState::Sending => "sending",
             DeliveryState::Sent => "sent",
             DeliveryState::Failed => "failed",
         }

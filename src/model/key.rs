@@ -9,15 +9,6 @@ pub enum KeyKind {
     Alternate,
 }
 
-impl KeyKind {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            KeyKind::Own => "own",
-            KeyKind::Alternate => "alternate",
-        }
-    }
-}
-
 impl From<&str> for KeyKind {
     fn from(text: &str) -> Self {
         if text == "alternate" { KeyKind::Alternate } else { KeyKind::Own }

@@ -156,7 +156,7 @@ impl Sketch {
     }
 
     /// What entries of the same title are found by.
-    pub fn title_trait(&self) -> Option<u32> {
+    pub fn title_feature(&self) -> Option<u32> {
         (self.title_hash != 0).then(|| hash_all([0x7171, self.title_hash]))
     }
 
@@ -168,14 +168,6 @@ impl Sketch {
     /// Those that the entry itself is found by: none while its language is not known.
     pub fn own_anchors(&self) -> impl Iterator<Item = u32> + '_ {
         self.anchors(self.language).filter(|_| self.language != 0)
-    }
-
-    /// All features that the entry is found by, sorted.
-    pub fn feature_table(&self) -> Vec<u32> {
-        let mut feature_table: Vec<u32> = self.shingles().chain(self.title_trait()).chain(self.own_anchors()).collect();
-        feature_table.sort_unstable();
-        feature_table.dedup();
-        feature_table
     }
 
     /// The sketch as numbers: its head, the ends of its parts, the parts.

@@ -211,7 +211,7 @@ fn named(catalog: Catalog, publication: &Publication, language: &str) -> String 
 }
 
 /// Where pictures that we hand on stand; a token follows.
-pub const IMAGES: &str = "image/";
+const IMAGES: &str = "image/";
 
 /// A story with its picture where readers are to get it.
 fn shown(setting: Setting, story: &Story, language: &str, interests: &Interests, root: &str) -> StoryView {

@@ -27,7 +27,7 @@ use crate::model::sketch::{NO_DAY, hash_all, hash64};
 const MAGIC: u64 = u64::from_be_bytes(*b"features");
 const VERSION: u64 = 2;
 /// Entries of a segment that a feature of texts leads to.
-pub const POSTINGS_OF_SEGMENT_MAX: usize = 16;
+const POSTINGS_OF_SEGMENT_MAX: usize = 16;
 /// Entries of a segment and a span that an anchor leads to: what more have in a month hardly tells one from another.
 const POSTINGS_OF_SPAN_MAX: usize = 8;
 /// Slots of which a word holds the bytes.

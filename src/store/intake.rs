@@ -354,7 +354,7 @@ impl Intake<'_, Write> {
 fn add(index: &mut FeatureIndex, entry: EntryKey, sketch: &Sketch) -> Result<()> {
     let sample = sketch.part(Part::Sample).first().copied().unwrap_or(0);
     let mark = EntryMark { entry, day: sketch.day, source: sketch.source, language: sketch.language, title_hash: sketch.title_hash, sample };
-    let text: Vec<u32> = sketch.shingles().chain(sketch.title_trait()).collect();
+    let text: Vec<u32> = sketch.shingles().chain(sketch.title_feature()).collect();
     let anchors: Vec<u32> = sketch.own_anchors().collect();
     index.add(&mark, &text, &anchors).map_err(StoreError::Features)
 }

@@ -219,7 +219,7 @@ fn is_date_name(class: &str) -> bool {
 }
 
 /// `/2022/10/14/`, `/2022-10-14-`, `20221014_`.
-pub fn date_in_address(href: &str) -> Option<Timestamp> {
+fn date_in_address(href: &str) -> Option<Timestamp> {
     let path = href.split_once("://").map_or(href, |(_, rest)| rest).split(['?', '#']).next()?;
     let numbers: Vec<(usize, &str)> =
         path.split(|c: char| !c.is_ascii_digit()).filter(|run| !run.is_empty()).map(|run| (run.as_ptr() as usize - path.as_ptr() as usize, run)).collect();

@@ -239,7 +239,7 @@ mod tests {
             fingerprint: fingerprint.into(),
         };
         let cleaned = Cleaned { entry, topics: Vec::new(), keys: Vec::new(), sketch: Sketch::default(), dropped_by: None };
-        Candidate { identity: Identity::Guid(key.into()), key: key.into(), fingerprint: fingerprint.into(), cleaned: Some(Box::new(cleaned)) }
+        Candidate { key: key.into(), fingerprint: fingerprint.into(), cleaned: Some(Box::new(cleaned)) }
     }
 
     fn stored(known: &[(&str, &str)], last_success: Option<&str>) -> Stored {

@@ -37,7 +37,6 @@ pub struct Listed {
 
 /// An entry ready to be decided on.
 pub struct Candidate {
-    pub identity: Identity,
     pub key: String,
     pub fingerprint: String,
     /// `None` for one that was stored and the same when it was looked at: it is not worth the work.
@@ -92,7 +91,7 @@ impl Preparation<'_> {
         let mut sanitizer = Sanitizer::default();
         let candidate = |listed: Listed| {
             let cleaned = (!listed.is_same).then(|| Box::new(self.clean(&listed, &mut sanitizer)));
-            Candidate { identity: listed.identity, key: listed.key, fingerprint: listed.fingerprint, cleaned }
+            Candidate { key: listed.key, fingerprint: listed.fingerprint, cleaned }
         };
         listed.into_iter().map(candidate).collect()
     }

@@ -14,7 +14,7 @@ use crate::store::{Store, StoreError, Unit, Write};
 use crate::support::clock::TokenSource;
 
 /// Where hubs find us, under the address of the channel; a token follows.
-pub const CALLBACK: &str = "/websub/";
+const CALLBACK: &str = "/websub/";
 /// Asked for, in seconds: ten days, the middle of what hubs grant.
 const LEASE_SECONDS: i64 = 10 * 86_400;
 /// A lease is renewed when less than this is left of it.
