@@ -37,7 +37,7 @@ use crate::pipeline::websub::subscriber;
 use crate::pipeline::worker::{self, Bounds, FetchReport, Selection};
 use crate::store::{Lease, Queue, Store};
 use crate::support::clock::{Clock, TokenSource};
-use crate::support::telemetry::METRICS;
+use crate::support::telemetry::Metrics;
 use crate::support::templates::Templates;
 use crate::view::Catalog;
 
@@ -73,6 +73,7 @@ pub struct App {
     /// Of the rules and the model that say what entries are about.
     pub topics_fingerprint: String,
     pub clock: Clock,
+    pub metrics: Arc<Metrics>,
     /// Set by Ctrl-C or SIGTERM: every phase ends where it is.
     pub stop: CancellationToken,
 }
@@ -130,7 +131,19 @@ impl App {
         let publications = publication::publications(&config.channel, &config.topics, &config.sources, &config.feeds);
         let own_hub = || config.public_url.as_ref().map(|public| format!("{public}/hub"));
         let hub = config.publish.hub.as_deref().and_then(|hub| if hub == "self" { own_hub() } else { Some(hub.to_owned()) });
-        let app = App { config, refresher, templates, transport, sender, publications, hub, topics_fingerprint, clock, stop: CancellationToken::new() };
+        let app = App {
+            config,
+            refresher,
+            templates,
+            transport,
+            sender,
+            publications,
+            hub,
+            topics_fingerprint,
+            clock,
+            metrics: Arc::default(),
+            stop: CancellationToken::new(),
+        };
         app.keep_leases();
         Ok(app)
     }
@@ -144,12 +157,12 @@ impl App {
     }
 
     /// What mail is made with, now.
-    pub fn context(&self) -> MailContext<'_> {
+    pub fn mail_context(&self) -> MailContext<'_> {
         MailContext { catalog: self.catalog(), newsletter: &self.config.newsletter, templates: &self.templates, sender: &self.sender, now: self.clock.now() }
     }
 
     /// What people can choose from.
-    pub fn offer(&self) -> SubscriptionOptions {
+    pub fn subscription_options(&self) -> SubscriptionOptions {
         let mut partners: Vec<String> = self.config.sources.iter().filter(|source| source.is_enabled).map(|source| source.partner.clone()).collect();
         partners.sort();
         partners.dedup();
@@ -340,13 +353,13 @@ impl App {
         let mut digest_reports = Vec::new();
         for digest in &self.config.digests {
             self.go_on()?;
-            digest_reports.push((digest.id.clone(), queue::queue(self.store(), self.context(), digest, false)?));
+            digest_reports.push((digest.id.clone(), queue::queue(self.store(), self.mail_context(), digest, false)?));
         }
-        let personal = queue::queue_personal(self.store(), self.context(), &self.stop)?;
+        let personal = queue::queue_personal(self.store(), self.mail_context(), &self.stop)?;
         if personal.due > 0 {
             tracing::info!(due = personal.due, served = personal.served, issues = personal.issues, "digests of subscribers are queued");
         }
-        queue::queue_notices(self.store(), self.context(), &self.config.mail.operators)?;
+        queue::queue_notices(self.store(), self.mail_context(), &self.config.mail.operators)?;
         Ok(digest_reports)
     }
 
@@ -392,14 +405,14 @@ impl App {
         bar.finish_and_clear();
         self.abandon_if_failed(&done);
         let done = done?;
-        METRICS.delivered(done.sent, done.deferred, done.refused);
+        self.metrics.delivered(done.sent, done.deferred, done.refused);
         Ok(done)
     }
 
     /// One turn of the service: what fails is logged, and tried again at the next.
     pub async fn tick(&self) {
         let run_once = self.run_once().await;
-        METRICS.turned(!run_once.as_ref().is_err_and(|error| !error.is::<Interrupted>()), self.clock.now().as_second());
+        self.metrics.cycle_ended(!run_once.as_ref().is_err_and(|error| !error.is::<Interrupted>()), self.clock.now().as_second());
         match run_once {
             Err(error) if error.is::<Interrupted>() => return,
             Err(error) => tracing::error!("cycle failed: {error:#}"),

@@ -37,7 +37,7 @@ pub struct Table {
 }
 
 /// Reads a whole table and checks every row. `language` is that of people for whom none is given.
-pub fn read(reader: impl Read, offer: &SubscriptionOptions, language: &str, now: Timestamp) -> Table {
+pub fn read(reader: impl Read, subscription_options: &SubscriptionOptions, language: &str, now: Timestamp) -> Table {
     let mut table = Table::default();
     let mut lines = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(reader);
     let names: Vec<String> = match lines.headers() {
@@ -73,7 +73,7 @@ pub fn read(reader: impl Read, offer: &SubscriptionOptions, language: &str, now:
             continue;
         }
         let field = |wanted: &[&str]| names.iter().zip(record.iter()).find(|(name, _)| wanted.contains(&name.as_str())).map_or("", |(_, value)| value);
-        match row(&field, line, offer, language, now) {
+        match row(&field, line, subscription_options, language, now) {
             Ok(row) => {
                 if let Some(hint) = row.address.hint() {
                     table.hints.push((line, format!("{}: did they mean {hint}?", row.address)));
@@ -94,7 +94,13 @@ fn list(text: &str) -> Vec<String> {
     text.split([';', '|']).map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
 }
 
-fn row<'a>(field: &impl Fn(&[&str]) -> &'a str, line: u64, offer: &SubscriptionOptions, language: &str, now: Timestamp) -> Result<Row, Vec<String>> {
+fn row<'a>(
+    field: &impl Fn(&[&str]) -> &'a str,
+    line: u64,
+    subscription_options: &SubscriptionOptions,
+    language: &str,
+    now: Timestamp,
+) -> Result<Row, Vec<String>> {
     let mut faults = Vec::new();
     let address = Address::parse(field(&["address", "email", "e-mail"])).map_err(|error| faults.push(error)).ok();
     let state = match field(&["state"]) {
@@ -116,8 +122,10 @@ fn row<'a>(field: &impl Fn(&[&str]) -> &'a str, line: u64, offer: &SubscriptionO
         timezone: field(&["timezone"]).into(),
         schedule: field(&["schedule"]).into(),
     };
-    let preferences =
-        offer.preferences(&choice, language).map_err(|found| faults.extend(found.into_iter().map(|(name, fault)| format!("{name}: {fault}")))).ok();
+    let preferences = subscription_options
+        .preferences(&choice, language)
+        .map_err(|found| faults.extend(found.into_iter().map(|(name, fault)| format!("{name}: {fault}"))))
+        .ok();
     let at = match field(&["consent_at"]) {
         "" => Some(now),
         text => text.parse::<Timestamp>().map_err(|_| faults.push(format!("consent_at: \"{text}\" is no time: write 2022-10-17T08:00:00Z"))).ok(),
@@ -171,12 +179,12 @@ mod tests {
     use super::*;
     use crate::model::keys::EntryKey;
 
-    fn offer() -> SubscriptionOptions {
+    fn subscription_options() -> SubscriptionOptions {
         SubscriptionOptions { topics: vec!["justice".into(), "climate".into()], partners: vec!["OGP".into(), "UCLG, the network".into()] }
     }
 
     fn read_text(text: &str) -> Table {
-        read(text.as_bytes(), &offer(), "en", "2022-10-17T08:00:00Z".parse().unwrap())
+        read(text.as_bytes(), &subscription_options(), "en", "2022-10-17T08:00:00Z".parse().unwrap())
     }
 
     #[test]

@@ -343,12 +343,12 @@ fn chosen_digests<'a>(app: &'a App, only: Option<&str>) -> anyhow::Result<Vec<&'
 async fn digest_now(app: &App, only: Option<&str>, is_dry: bool) -> anyhow::Result<()> {
     for digest in chosen_digests(app, only)? {
         if is_dry {
-            let Preview { stories, issue, .. } = queue::preview(app.store(), app.context(), digest)?;
+            let Preview { stories, issue, .. } = queue::preview(app.store(), app.mail_context(), digest)?;
             let text = shown(&issue.text);
             println!("Digest: {} ({} stories, {} recipients)\nSubject: {}\n\n{text}", digest.id, stories.len(), digest.recipients.len(), issue.subject);
             continue;
         }
-        let turn = queue::queue(app.store(), app.context(), digest, true)?;
+        let turn = queue::queue(app.store(), app.mail_context(), digest, true)?;
         println!("{}: {}", digest.id, list::turn(&turn));
     }
     if !is_dry {
@@ -369,7 +369,7 @@ fn shown(text: &str) -> String {
 fn would_get(app: &App, only: Option<&str>, address: &Address) -> anyhow::Result<Option<(DigestId, Result<Issue, String>)>> {
     let store = app.store();
     if let Some(subscriber) = store.read(|r| r.subscribers().get(&app.sender.key.hash(address.as_str())))?.filter(|_| only.is_none()) {
-        let issue = queue::preview_personal(store, app.context(), &subscriber.preferences, subscriber.seen)?;
+        let issue = queue::preview_personal(store, app.mail_context(), &subscriber.preferences, subscriber.seen)?;
         let issue = issue.ok_or_else(|| format!("nothing is new for {address} ({}): they would get no mail now", subscribers::since(&subscriber)));
         return Ok(Some((DigestId::Personal, issue)));
     }
@@ -382,7 +382,7 @@ fn would_get(app: &App, only: Option<&str>, address: &Address) -> anyhow::Result
 }
 
 fn digest_issue(app: &App, digest: &Digest) -> anyhow::Result<Result<Issue, String>> {
-    let Preview { stories, issue, .. } = queue::preview(app.store(), app.context(), digest)?;
+    let Preview { stories, issue, .. } = queue::preview(app.store(), app.mail_context(), digest)?;
     Ok(if stories.is_empty() { Err(format!("nothing is new for the digest \"{}\": no mail would go out now", digest.id)) } else { Ok(issue) })
 }
 
@@ -466,12 +466,13 @@ async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
         images: app.config.publish.images,
         pictures: Pictures::default(),
         newsletter: app.config.newsletter.clone(),
-        offer: app.offer(),
+        subscription_options: app.subscription_options(),
         sender: app.sender.as_ref().clone(),
         templates: app.templates.clone(),
         clock: app.clock,
         body_bytes_max: app.config.fetch.body_bytes_max,
         limits: Limits::default(),
+        metrics: app.metrics.clone(),
         is_hub: app.is_own_hub(),
         verifying: web::hubs::places(),
         searching: web::search::places(),

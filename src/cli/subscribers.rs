@@ -131,7 +131,7 @@ pub fn subscribers(app: &App, wanted: &Subscribers) -> anyhow::Result<()> {
             let address = address(text)?;
             let faults =
                 |faults: Vec<(&str, String)>| Usage(faults.into_iter().map(|(field, fault)| format!("{field}: {fault}")).collect::<Vec<_>>().join("\n"));
-            let preferences = app.offer().preferences(&chosen.choice(), &app.config.channel.language).map_err(faults)?;
+            let preferences = app.subscription_options().preferences(&chosen.choice(), &app.config.channel.language).map_err(faults)?;
             if let Some(hint) = address.hint() {
                 eprintln!("{address}: did they mean {hint}?");
             }
@@ -229,7 +229,7 @@ fn list(app: &App, state: Option<&str>, format: super::ListFormat) -> anyhow::Re
 fn import(app: &App, file: &Path, consent: Option<&str>, is_dry: bool, skips_faulty: bool) -> anyhow::Result<()> {
     let (key, now) = (&app.sender.key, app.clock.now());
     let reader = std::fs::File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let mut table = subscriber_csv::read(reader, &app.offer(), &app.config.channel.language, now);
+    let mut table = subscriber_csv::read(reader, &app.subscription_options(), &app.config.channel.language, now);
     if consent.is_none() {
         let silent = table.rows.iter().filter(|row| row.consent.is_none());
         table.faults.extend(silent.map(|row| (row.line, "no consent_source: say with --consent TEXT how you know that they want it".to_owned())));

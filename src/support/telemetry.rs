@@ -1,7 +1,13 @@
 //! Logs, to standard error, and the counters of a service.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
 use tracing_subscriber::EnvFilter;
 
 /// Starts logging; a second start does nothing.
@@ -18,74 +24,137 @@ pub fn start(verbosity: u8, is_quiet: bool, as_json: bool) {
     let _ = if as_json { builder.json().try_init() } else { builder.with_target(false).try_init() };
 }
 
-/// Counters of this process, as `/metrics` shows them.
-#[derive(Debug, Default)]
-pub struct Metrics {
-    requests: [AtomicU64; 4],
-    cycles: AtomicU64,
-    cycles_failed: AtomicU64,
-    is_failed: AtomicBool,
-    last_cycle_seconds: AtomicU64,
-    sent: AtomicU64,
-    deferred: AtomicU64,
-    refused: AtomicU64,
+const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
+const RESULTS: [&str; 3] = ["sent", "deferred", "refused"];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ClassLabel {
+    class: &'static str,
 }
 
-pub static METRICS: Metrics = Metrics {
-    requests: [const { AtomicU64::new(0) }; 4],
-    cycles: AtomicU64::new(0),
-    cycles_failed: AtomicU64::new(0),
-    is_failed: AtomicBool::new(false),
-    last_cycle_seconds: AtomicU64::new(0),
-    sent: AtomicU64::new(0),
-    deferred: AtomicU64::new(0),
-    refused: AtomicU64::new(0),
-};
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabel {
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StateLabel {
+    state: String,
+}
+
+/// What the store holds at a time.
+#[derive(Debug, Default)]
+pub struct Levels {
+    pub sources_ok: u64,
+    pub sources_failing: u64,
+    /// The number of the last entry.
+    pub entries_last: u64,
+    pub stories: u64,
+    /// By state.
+    pub subscribers: Vec<(String, u64)>,
+    pub deliveries: Vec<(String, u64)>,
+}
+
+/// What is counted of a process, and how it is shown to Prometheus.
+pub struct Metrics {
+    registry: Registry,
+    responses: Family<ClassLabel, Counter>,
+    cycles: Counter,
+    cycles_failed: Counter,
+    is_failed: AtomicBool,
+    last_cycle: Gauge,
+    sent: Family<ResultLabel, Counter>,
+    sources: Family<StateLabel, Gauge>,
+    entries_last: Gauge,
+    stories: Gauge,
+    subscribers: Family<StateLabel, Gauge>,
+    deliveries: Family<StateLabel, Gauge>,
+}
+
+impl Default for Metrics {
+    fn default() -> Metrics {
+        let mut metrics = Metrics {
+            registry: Registry::with_prefix("courant"),
+            responses: Family::default(),
+            cycles: Counter::default(),
+            cycles_failed: Counter::default(),
+            is_failed: AtomicBool::new(false),
+            last_cycle: Gauge::default(),
+            sent: Family::default(),
+            sources: Family::default(),
+            entries_last: Gauge::default(),
+            stories: Gauge::default(),
+            subscribers: Family::default(),
+            deliveries: Family::default(),
+        };
+        // The name of a counter gets "_total" at its end, and its help a full stop.
+        let registry = &mut metrics.registry;
+        registry.register("http_responses", "Responses by the class of their status", metrics.responses.clone());
+        registry.register("cycles", "Cycles of fetching, publishing and mailing", metrics.cycles.clone());
+        registry.register("cycles_failed", "Cycles that failed", metrics.cycles_failed.clone());
+        registry.register("last_cycle_timestamp_seconds", "When the last cycle ended, in seconds since 1970", metrics.last_cycle.clone());
+        registry.register("delivery_attempts", "Attempts at deliveries by their result", metrics.sent.clone());
+        registry.register("sources", "Enabled sources by state", metrics.sources.clone());
+        registry.register("entries_last", "The number of the last entry", metrics.entries_last.clone());
+        registry.register("stories", "Stories in the merged feed and its archives", metrics.stories.clone());
+        registry.register("subscribers", "Subscribers by state", metrics.subscribers.clone());
+        registry.register("deliveries", "Stored deliveries by state", metrics.deliveries.clone());
+        // What did not happen yet is 0, not missing.
+        for class in CLASSES {
+            metrics.responses.get_or_create(&ClassLabel { class });
+        }
+        for result in RESULTS {
+            metrics.sent.get_or_create(&ResultLabel { result });
+        }
+        metrics
+    }
+}
 
 impl Metrics {
-    /// Counts an answer by the class of its status.
+    /// Counts a response by the class of its status.
     pub fn answered(&self, status: u16) {
-        let class = usize::from(status / 100).clamp(2, 5) - 2;
-        self.requests[class].fetch_add(1, Ordering::Relaxed);
+        let class = CLASSES[usize::from(status / 100).clamp(2, 5) - 2];
+        self.responses.get_or_create(&ClassLabel { class }).inc();
     }
 
-    /// Counts a turn of the pipeline; `at` is in seconds since 1970.
-    pub fn turned(&self, is_ok: bool, at: i64) {
-        self.cycles.fetch_add(1, Ordering::Relaxed);
-        self.cycles_failed.fetch_add(u64::from(!is_ok), Ordering::Relaxed);
+    /// Counts a cycle that ended at a time, in seconds since 1970.
+    pub fn cycle_ended(&self, is_ok: bool, at: i64) {
+        self.cycles.inc();
+        self.cycles_failed.inc_by(u64::from(!is_ok));
         self.is_failed.store(!is_ok, Ordering::Relaxed);
-        self.last_cycle_seconds.store(at.max(0).unsigned_abs(), Ordering::Relaxed);
+        self.last_cycle.set(at);
     }
 
     pub fn last_cycle_failed(&self) -> bool {
         self.is_failed.load(Ordering::Relaxed)
     }
 
-    /// Counts deliveries.
+    /// Counts attempts at deliveries.
     pub fn delivered(&self, sent: u64, deferred: u64, refused: u64) {
-        self.sent.fetch_add(sent, Ordering::Relaxed);
-        self.deferred.fetch_add(deferred, Ordering::Relaxed);
-        self.refused.fetch_add(refused, Ordering::Relaxed);
+        for (result, count) in RESULTS.into_iter().zip([sent, deferred, refused]) {
+            self.sent.get_or_create(&ResultLabel { result }).inc_by(count);
+        }
     }
 
-    /// Prometheus text format 0.0.4.
-    pub fn text(&self) -> String {
-        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let mut out = String::from("# HELP courant_http_responses_total Answers by the class of their status.\n# TYPE courant_http_responses_total counter\n");
-        for (class, counter) in ["2xx", "3xx", "4xx", "5xx"].iter().zip(&self.requests) {
-            out.push_str(&format!("courant_http_responses_total{{class=\"{class}\"}} {}\n", of(counter)));
-        }
-        out.push_str("# HELP courant_deliveries_total Attempts at deliveries by what became of them.\n# TYPE courant_deliveries_total counter\n");
-        for (result, counter) in [("sent", &self.sent), ("deferred", &self.deferred), ("refused", &self.refused)] {
-            out.push_str(&format!("courant_deliveries_total{{result=\"{result}\"}} {}\n", of(counter)));
-        }
-        for (name, help, kind, counter) in [
-            ("courant_cycles_total", "Turns of the pipeline.", "counter", &self.cycles),
-            ("courant_cycles_failed_total", "Turns of the pipeline that failed.", "counter", &self.cycles_failed),
-            ("courant_last_cycle_timestamp_seconds", "When the last turn ended.", "gauge", &self.last_cycle_seconds),
-        ] {
-            out.push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {}\n", of(counter)));
-        }
-        out
+    /// All of it in the OpenMetrics text format 1.0.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn text(&self, levels: &Levels) -> Result<String, std::fmt::Error> {
+        let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        let put = |family: &Family<StateLabel, Gauge>, rows: &[(String, u64)]| {
+            family.clear();
+            for (state, count) in rows {
+                family.get_or_create(&StateLabel { state: state.clone() }).set(gauge(*count));
+            }
+        };
+        put(&self.sources, &[("ok".to_owned(), levels.sources_ok), ("failing".to_owned(), levels.sources_failing)]);
+        put(&self.subscribers, &levels.subscribers);
+        put(&self.deliveries, &levels.deliveries);
+        self.entries_last.set(gauge(levels.entries_last));
+        self.stories.set(gauge(levels.stories));
+        let mut out = String::new();
+        encode(&mut out, &self.registry)?;
+        Ok(out)
     }
 }

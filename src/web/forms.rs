@@ -46,11 +46,11 @@ impl Form {
 }
 
 /// What a form says. All topics are wanted while the box for the rest is ticked, but for those that are not.
-pub fn choice(form: &Form, offer: &SubscriptionOptions) -> Choice {
+pub fn choice(form: &Form, subscription_options: &SubscriptionOptions) -> Choice {
     let mut topics = form.all("topics");
     let (mut without, has_other) = (Vec::new(), topics.iter().any(|topic| topic == OTHER));
     if has_other {
-        without = offer.topics.iter().filter(|topic| !topics.contains(topic)).cloned().collect();
+        without = subscription_options.topics.iter().filter(|topic| !topics.contains(topic)).cloned().collect();
         topics.clear();
     }
     Choice {
@@ -124,7 +124,7 @@ pub fn fields(app: &AppState, choice: &Choice, language: &str) -> FormFields {
         language: LANGUAGES.iter().map(|(tag, name)| field(tag, name, *tag == primary)).collect(),
         languages: spoken.iter().map(|tag| field(tag, &language_name(tag, language), choice.languages.iter().any(|own| own == tag))).collect(),
         topics,
-        partners: app.offer.partners.iter().map(|partner| field(partner, partner, choice.partners.contains(partner))).collect(),
+        partners: app.subscription_options.partners.iter().map(|partner| field(partner, partner, choice.partners.contains(partner))).collect(),
         cadence: ["instant", "daily", "weekly", "monthly"].into_iter().map(|name| field(name, t[name], name == cadence)).collect(),
         hour: (0..24).map(|number: u8| field(&number.to_string(), &format!("{number:02}:00"), number == hour)).collect(),
         timezone: if choice.timezone.is_empty() { "UTC".into() } else { choice.timezone.clone() },

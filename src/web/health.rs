@@ -1,6 +1,5 @@
 //! What machines ask of the service: is it alive, is it ready, how is it doing.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -10,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use super::state::{AppState, failed};
 use crate::model::publication::PublicationKey;
 use crate::store::StoreError;
-use crate::support::telemetry::METRICS;
+use crate::support::telemetry::Levels;
 
 /// The process answers.
 pub async fn alive() -> &'static str {
@@ -23,22 +22,21 @@ pub async fn ready(State(app): State<Arc<AppState>>) -> Response {
         tracing::error!("not ready: {error}");
         return (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response();
     }
-    match METRICS.last_cycle_failed() {
+    match app.metrics.last_cycle_failed() {
         true => (StatusCode::SERVICE_UNAVAILABLE, "the last cycle failed: the log says why\n").into_response(),
         false => (StatusCode::OK, "ready\n").into_response(),
     }
 }
 
-/// Prometheus text format 0.0.4.
+/// How the service does, for Prometheus.
 pub async fn metrics(State(app): State<Arc<AppState>>) -> Response {
-    match text(&app) {
-        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
+    match levels(&app).and_then(|levels| Ok(app.metrics.text(&levels)?)) {
+        Ok(text) => ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response(),
         Err(error) => failed(&error),
     }
 }
 
-fn text(app: &AppState) -> anyhow::Result<String> {
-    let mut out = METRICS.text();
+fn levels(app: &AppState) -> anyhow::Result<Levels> {
     let (states, last, stories, subscribers, deliveries) = app.refresher.store.read(|r| {
         Ok::<_, StoreError>((
             r.sources().states()?,
@@ -48,22 +46,15 @@ fn text(app: &AppState) -> anyhow::Result<String> {
             r.mailing().delivery_counts()?,
         ))
     })?;
-    let of = |id: &str| states.get(id);
-    let enabled: Vec<_> = app.sources.iter().filter(|source| source.is_enabled).collect();
-    let failing = enabled.iter().filter(|source| of(&source.id).is_some_and(|state| state.last_error.is_some())).count();
-    let mut gauge = |name: &str, help: &str, rows: &[(String, u64)]| -> std::fmt::Result {
-        writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge")?;
-        rows.iter().try_for_each(|(labels, value)| writeln!(out, "{name}{labels} {value}"))
-    };
-    gauge(
-        "courant_sources",
-        "Sources that are read, by how they are.",
-        &[("{state=\"ok\"}".into(), (enabled.len() - failing) as u64), ("{state=\"failing\"}".into(), failing as u64)],
-    )?;
-    gauge("courant_entries_last", "The number of the last entry.", &[(String::new(), last.0.unsigned_abs())])?;
-    gauge("courant_stories", "Stories in the merged feed and its archives.", &[(String::new(), stories.0.unsigned_abs())])?;
-    let labelled = |rows: Vec<(String, u64)>| rows.into_iter().map(|(state, count)| (format!("{{state=\"{state}\"}}"), count)).collect::<Vec<_>>();
-    gauge("courant_subscribers", "Subscribers by state.", &labelled(subscribers))?;
-    gauge("courant_deliveries", "Deliveries by state.", &labelled(deliveries))?;
-    Ok(out)
+    let enabled = app.sources.iter().filter(|source| source.is_enabled).count();
+    let is_failing = |id: &str| states.get(id).is_some_and(|state| state.last_error.is_some());
+    let failing = app.sources.iter().filter(|source| source.is_enabled && is_failing(&source.id)).count();
+    Ok(Levels {
+        sources_ok: (enabled - failing) as u64,
+        sources_failing: failing as u64,
+        entries_last: last.0.unsigned_abs(),
+        stories: stories.0.unsigned_abs(),
+        subscribers,
+        deliveries,
+    })
 }

@@ -22,14 +22,14 @@ const WISHES_PER_NETWORK: u32 = 300;
 const VERIFYING_MAX: usize = 32;
 
 /// Takes a wish.
-pub async fn wish(State(app): State<Arc<AppState>>, ConnectInfo(peer): ConnectInfo<SocketAddr>, headers: HeaderMap, body: Bytes) -> Response {
+pub async fn subscription_request(State(app): State<Arc<AppState>>, ConnectInfo(peer): ConnectInfo<SocketAddr>, headers: HeaderMap, body: Bytes) -> Response {
     let now = app.clock.now();
     let Some(public) = app.sender.public_url.as_deref().filter(|_| app.is_hub) else { return StatusCode::NOT_FOUND.into_response() };
     if !app.limits.allow(format!("hub {}", network(client(peer, &headers))), WISHES_PER_NETWORK, SignedDuration::from_hours(1), now) {
         return (StatusCode::TOO_MANY_REQUESTS, "too many wishes: come again later\n").into_response();
     }
-    let wish = match hub::read_wish(Form::read(&body).pairs(), &hub::topics(public, &app.publications)) {
-        Ok(wish) => wish,
+    let subscription_request = match hub::read_subscription_request(Form::read(&body).pairs(), &hub::topics(public, &app.publications)) {
+        Ok(subscription_request) => subscription_request,
         Err(why) => return (StatusCode::BAD_REQUEST, format!("{why}\n")).into_response(),
     };
     let challenge = match TokenSource::System.token() {
@@ -41,7 +41,7 @@ pub async fn wish(State(app): State<Arc<AppState>>, ConnectInfo(peer): ConnectIn
     };
     tokio::spawn(async move {
         let _place = place;
-        if let Err(error) = hub::verify(&app.refresher.store, &app.refresher.client, &wish, &challenge, now).await {
+        if let Err(error) = hub::verify(&app.refresher.store, &app.refresher.client, &subscription_request, &challenge, now).await {
             tracing::error!("a wish could not be kept: {error:#}");
         }
     });

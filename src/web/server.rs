@@ -23,7 +23,7 @@ use super::state::{AppState, failed};
 use super::{health, hubs, images, search, subscriptions};
 use crate::model::publication::Images;
 use crate::pipeline::websub::subscriber::{self, PushOutcome, Verification};
-use crate::support::telemetry::METRICS;
+use crate::support::telemetry::Metrics;
 
 /// Nobody chooses so much.
 const FORM_BYTES_MAX: usize = 64 * 1024;
@@ -44,18 +44,20 @@ const ASKED: [&str; 12] =
     ["/image/", "/subscribe", "/api/", "/confirm/", "/preferences/", "/unsubscribe/", "/search", "/healthz", "/readyz", "/metrics", "/websub/", "/hub"];
 
 /// What answers: the published folder, and with `app`, what people and machines may ask for beside it.
-struct StaticFiles {
+struct WebServer {
     files: Files,
     router: Option<Router>,
     policy: HeaderValue,
+    metrics: Arc<Metrics>,
 }
 
-impl StaticFiles {
-    fn new(folder: &Path, app: Option<Arc<AppState>>) -> StaticFiles {
+impl WebServer {
+    fn new(folder: &Path, app: Option<Arc<AppState>>) -> WebServer {
         let images = if app.as_ref().is_some_and(|app| app.images == Images::Direct) { "img-src 'self' https: http:" } else { "img-src 'self'" };
         let policy = format!("default-src 'none'; style-src 'unsafe-inline'; {images}; base-uri 'none'; form-action 'self'; frame-ancestors 'none'");
         let policy = HeaderValue::try_from(policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"));
-        StaticFiles { files: Files::new(folder), router: app.map(router), policy }
+        let metrics = app.as_ref().map(|app| app.metrics.clone()).unwrap_or_default();
+        WebServer { files: Files::new(folder), router: app.map(router), policy, metrics }
     }
 
     /// Files are answered at once: they are what is asked for most.
@@ -65,6 +67,7 @@ impl StaticFiles {
             Some(router) if ASKED.iter().any(|begin| path.starts_with(begin)) => router.clone().call(request).await?,
             _ => self.files.answer(request.method(), path, request.headers()),
         };
+        self.metrics.answered(response.status().as_u16());
         Ok(guarded(response, &self.policy))
     }
 }
@@ -78,7 +81,7 @@ fn router(app: Arc<AppState>) -> Router {
         .route("/preferences/{token}", get(subscriptions::show_preferences).post(subscriptions::change_preferences))
         .route("/preferences/{token}/data", get(subscriptions::data))
         .route("/unsubscribe/{token}", get(subscriptions::show_leave).post(subscriptions::leave))
-        .route("/hub", post(hubs::wish))
+        .route("/hub", post(hubs::subscription_request))
         .route("/image/{token}", get(images::picture))
         .route("/search", get(search::search))
         .route("/healthz", get(health::alive))
@@ -89,9 +92,8 @@ fn router(app: Arc<AppState>) -> Router {
     people.merge(Router::new().route("/websub/{token}", get(verify).post(push)).layer(limit).with_state(app))
 }
 
-/// The headers that every answer has, and its count.
+/// The headers that every answer has.
 fn guarded(mut response: Response, policy: &HeaderValue) -> Response {
-    METRICS.answered(response.status().as_u16());
     if response.status() == StatusCode::NOT_MODIFIED {
         // Those of the first answer go on (RFC 9111 section 4.3.4).
         return response;
@@ -116,7 +118,7 @@ pub async fn serve(
     app: Option<Arc<AppState>>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let site = Arc::new(StaticFiles::new(&folder, app));
+    let site = Arc::new(WebServer::new(&folder, app));
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     let graceful = GracefulShutdown::new();

@@ -18,6 +18,7 @@ use crate::pipeline::mail::MailContext;
 use crate::pipeline::refresh::Refresher;
 use crate::publish::planet::Setting;
 use crate::support::clock::Clock;
+use crate::support::telemetry::Metrics;
 use crate::support::templates::Templates;
 use crate::view::Catalog;
 
@@ -31,13 +32,14 @@ pub struct AppState {
     pub images: Images,
     pub pictures: Pictures,
     pub newsletter: Newsletter,
-    pub offer: SubscriptionOptions,
+    pub subscription_options: SubscriptionOptions,
     pub sender: Sender,
     pub templates: Templates,
     pub clock: Clock,
     /// A longer push is refused.
     pub body_bytes_max: usize,
     pub limits: Limits,
+    pub metrics: std::sync::Arc<Metrics>,
     /// We are the hub of our own feeds.
     pub is_hub: bool,
     pub verifying: std::sync::Arc<tokio::sync::Semaphore>,
@@ -48,7 +50,7 @@ pub struct AppState {
 
 impl AppState {
     /// What mail is made with, now.
-    pub fn press(&self) -> MailContext<'_> {
+    pub fn mail_context(&self) -> MailContext<'_> {
         let catalog = Catalog { channel: &self.channel, topics: &self.topics, sources: &self.sources };
         MailContext { catalog, newsletter: &self.newsletter, templates: &self.templates, sender: &self.sender, now: self.clock.now() }
     }

@@ -95,15 +95,15 @@ enum Stop {
 /// Queues the confirmation within the limits. That the address is known, suppressed or asked for too often makes no difference
 /// that could be seen.
 fn sign_up(app: &AppState, ip: IpAddr, address: &Address, preferences: &Preferences) -> Result<Option<Stop>, anyhow::Error> {
-    let press = app.press();
-    if !app.newsletter.is_open || press.sender.public_url.is_none() {
+    let mail_context = app.mail_context();
+    if !app.newsletter.is_open || mail_context.sender.public_url.is_none() {
         return Ok(Some(Stop::Closed));
     }
-    let allow = |key: String, times| app.limits.allow(key, times, HOUR, press.now);
+    let allow = |key: String, times| app.limits.allow(key, times, HOUR, mail_context.now);
     if !allow(format!("network {}", network(ip)), SIGN_UPS_PER_NETWORK) || !allow(format!("domain {}", address.domain()), SIGN_UPS_PER_DOMAIN) {
         return Ok(Some(Stop::TooMany));
     }
-    if subscribers::sign_up(&app.refresher.store, press, address, preferences)? {
+    if subscribers::sign_up(&app.refresher.store, mail_context, address, preferences)? {
         app.mail_waits.notify_one();
     }
     Ok(None)
@@ -135,7 +135,7 @@ fn form_page(app: &AppState, status: StatusCode, language: &str, address: &str, 
 pub async fn send_form(State(app): Shared, ConnectInfo(peer): ConnectInfo<SocketAddr>, headers: HeaderMap, body: Bytes) -> Response {
     let form = Form::read(&body);
     let language = language(&app, form.one("l"), &headers);
-    let (address_text, choice) = (form.one("address").to_owned(), forms::choice(&form, &app.offer));
+    let (address_text, choice) = (form.one("address").to_owned(), forms::choice(&form, &app.subscription_options));
     let shown = form.one("form");
     let now = app.clock.now();
     let opened = app.sender.key.verify(FORM, shown).and_then(|seconds| seconds.parse::<i64>().ok());
@@ -149,7 +149,7 @@ pub async fn send_form(State(app): Shared, ConnectInfo(peer): ConnectInfo<Socket
         return message(&app, StatusCode::OK, language, "check_mail", json!({}));
     }
     let Ok(address) = Address::parse(&address_text) else { return again(StatusCode::UNPROCESSABLE_ENTITY, "wrong_address", None) };
-    let preferences = match app.offer.preferences(&choice, language) {
+    let preferences = match app.subscription_options.preferences(&choice, language) {
         Ok(preferences) => preferences,
         Err(faults) => {
             let is_zone = faults.iter().any(|(field, _)| *field == "timezone");
@@ -188,7 +188,7 @@ pub async fn api(State(app): Shared, ConnectInfo(peer): ConnectInfo<SocketAddr>,
         Ok(read) => read,
         Err(error) => return answer(StatusCode::BAD_REQUEST, fault("", &error.to_string())),
     };
-    let (address, preferences) = match (Address::parse(&address), app.offer.preferences(&choice, &app.channel.language)) {
+    let (address, preferences) = match (Address::parse(&address), app.subscription_options.preferences(&choice, &app.channel.language)) {
         (Ok(address), Ok(preferences)) => (address, preferences),
         (address, preferences) => {
             let mut faults: Vec<Value> = address.err().into_iter().map(|error| json!({ "field": "address", "message": error })).collect();
@@ -242,7 +242,7 @@ pub async fn show_leave(State(app): Shared, Path(token): Path<String>, Query(ask
 /// The one-click POST of RFC 8058, and the button of the page.
 pub async fn leave(State(app): Shared, Path(token): Path<String>, Query(asked): Query<SubscriptionQuery>, headers: HeaderMap) -> Response {
     let language = language(&app, &asked.l, &headers);
-    let topic = asked.topic.as_deref().filter(|topic| app.offer.topics.iter().any(|known| known == topic));
+    let topic = asked.topic.as_deref().filter(|topic| app.subscription_options.topics.iter().any(|known| known == topic));
     let left = subscribers::unsubscribe(&app.refresher.store, &app.sender.key, &token, topic, app.clock.now());
     match left {
         Ok(Left::All) => message(&app, StatusCode::OK, language, "unsubscribed", json!({})),
@@ -316,7 +316,7 @@ fn change(app: &AppState, token: &str, language: &str, form: &Form) -> anyhow::R
         "erase" => return Ok(Some(preferences_page(app, StatusCode::UNPROCESSABLE_ENTITY, language, token, &subscriber, None, &[]))),
         "pause" => (subscriber.preferences.clone(), SubscriberState::Paused),
         "resume" => (subscriber.preferences.clone(), SubscriberState::Active),
-        _ => match app.offer.preferences(&forms::choice(form, &app.offer), language) {
+        _ => match app.subscription_options.preferences(&forms::choice(form, &app.subscription_options), language) {
             Ok(preferences) => (preferences, subscriber.state),
             Err(faults) => {
                 let key = if faults.iter().any(|(field, _)| *field == "timezone") { "wrong_timezone" } else { "wrong_choice" };

@@ -45,7 +45,7 @@ pub struct SubscriptionRequest {
 ///
 /// # Errors
 /// What is wrong with it, in words.
-pub fn read_wish(form: &[(String, String)], topics: &[String]) -> Result<SubscriptionRequest, &'static str> {
+pub fn read_subscription_request(form: &[(String, String)], topics: &[String]) -> Result<SubscriptionRequest, &'static str> {
     let of = |name: &str| form.iter().find(|(own, _)| own == name).map_or("", |(_, value)| value.as_str());
     let is_subscribing = match of("hub.mode") {
         "subscribe" => true,
@@ -75,22 +75,22 @@ pub fn topics(public: &str, publications: &[Publication]) -> Vec<String> {
 ///
 /// # Errors
 /// When the store fails.
-pub async fn verify(store: &Store, client: &Client, wish: &SubscriptionRequest, challenge: &str, now: Timestamp) -> anyhow::Result<bool> {
-    let callback = wish.callback.as_str();
-    if wish.is_subscribing && !store.read(|r| r.hub().has_subscriber(callback, &wish.topic))? {
-        let (all, own) = store.read(|r| r.hub().subscriber_counts(&wish.callback.origin().ascii_serialization()))?;
+pub async fn verify(store: &Store, client: &Client, subscription_request: &SubscriptionRequest, challenge: &str, now: Timestamp) -> anyhow::Result<bool> {
+    let callback = subscription_request.callback.as_str();
+    if subscription_request.is_subscribing && !store.read(|r| r.hub().has_subscriber(callback, &subscription_request.topic))? {
+        let (all, own) = store.read(|r| r.hub().subscriber_counts(&subscription_request.callback.origin().ascii_serialization()))?;
         if all >= SUBSCRIBERS_MAX || own >= SUBSCRIBERS_PER_HOST_MAX {
             tracing::warn!("the hub is full: a subscription was left out");
             return Ok(false);
         }
     }
-    let mut question = wish.callback.clone();
+    let mut question = subscription_request.callback.clone();
     question
         .query_pairs_mut()
-        .append_pair("hub.mode", if wish.is_subscribing { "subscribe" } else { "unsubscribe" })
-        .append_pair("hub.topic", &wish.topic)
+        .append_pair("hub.mode", if subscription_request.is_subscribing { "subscribe" } else { "unsubscribe" })
+        .append_pair("hub.topic", &subscription_request.topic)
         .append_pair("hub.challenge", challenge)
-        .append_pair("hub.lease_seconds", &wish.lease_seconds.to_string());
+        .append_pair("hub.lease_seconds", &subscription_request.lease_seconds.to_string());
     let is_meant = match client.ask(&question).await {
         Ok(answer) => answer.trim_ascii() == challenge.as_bytes(),
         Err(error) => {
@@ -98,11 +98,11 @@ pub async fn verify(store: &Store, client: &Client, wish: &SubscriptionRequest, 
             false
         }
     };
-    if is_meant && wish.is_subscribing {
-        let lease_end = now + SignedDuration::from_secs(wish.lease_seconds);
-        store.write(|w| w.hub().put_subscriber(callback, &wish.topic, &wish.secret, lease_end))?;
+    if is_meant && subscription_request.is_subscribing {
+        let lease_end = now + SignedDuration::from_secs(subscription_request.lease_seconds);
+        store.write(|w| w.hub().put_subscriber(callback, &subscription_request.topic, &subscription_request.secret, lease_end))?;
     } else if is_meant {
-        store.write(|w| w.hub().delete_subscriber(callback, &wish.topic))?;
+        store.write(|w| w.hub().delete_subscriber(callback, &subscription_request.topic))?;
     }
     Ok(is_meant)
 }
@@ -193,19 +193,19 @@ mod tests {
     #[test]
     fn a_wish_is_for_a_feed_of_ours_and_a_callback_on_the_web() {
         let topics = ["https://x.example/atom.xml".to_owned()];
-        let wish = |mode: &str, topic: &str, callback: &str, lease: &str| {
+        let subscription_request = |mode: &str, topic: &str, callback: &str, lease: &str| {
             let form = [("hub.mode", mode), ("hub.topic", topic), ("hub.callback", callback), ("hub.lease_seconds", lease)];
-            read_wish(&form.map(|(name, value)| (name.to_owned(), value.to_owned())), &topics)
+            read_subscription_request(&form.map(|(name, value)| (name.to_owned(), value.to_owned())), &topics)
         };
-        assert_eq!(wish("subscribe", &topics[0], "https://y.example/cb", "99999999").unwrap().lease_seconds, LEASE_MAX);
-        assert!(!wish("unsubscribe", &topics[0], "https://y.example/cb", "").unwrap().is_subscribing);
+        assert_eq!(subscription_request("subscribe", &topics[0], "https://y.example/cb", "99999999").unwrap().lease_seconds, LEASE_MAX);
+        assert!(!subscription_request("unsubscribe", &topics[0], "https://y.example/cb", "").unwrap().is_subscribing);
         for (mode, topic, callback) in [
             ("publish", topics[0].as_str(), "https://y.example/cb"),
             ("subscribe", "https://z.example/", "https://y.example/cb"),
             ("subscribe", &topics[0], "file:///etc/passwd"),
             ("subscribe", &topics[0], ""),
         ] {
-            assert!(wish(mode, topic, callback, "").is_err());
+            assert!(subscription_request(mode, topic, callback, "").is_err());
         }
     }
 }
