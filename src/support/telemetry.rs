@@ -101,10 +101,10 @@ impl Default for Metrics {
         registry.register("deliveries", "Stored deliveries by state", metrics.deliveries.clone());
         // What did not happen yet is 0, not missing.
         for class in CLASSES {
-            metrics.responses.get_or_create(&ClassLabel { class });
+            drop(metrics.responses.get_or_create(&ClassLabel { class }));
         }
         for result in RESULTS {
-            metrics.sent.get_or_create(&ResultLabel { result });
+            drop(metrics.sent.get_or_create(&ResultLabel { result }));
         }
         metrics
     }
