@@ -64,7 +64,11 @@ fn serve() {
 }
 
 fn start_sink() -> (Child, u16) {
-    let mut child = Command::new(std::env::current_exe().expect("ourselves")).arg("sink").stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut child = Command::new(std::env::current_exe().expect("ourselves"))
+        .arg("sink")
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
     let mut line = String::new();
     BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
     (child, line.trim().parse().expect("a port"))
@@ -76,7 +80,11 @@ fn plain(port: u16, connections: usize, html: &str) -> f64 {
         .from("news@example.org".parse().expect("an address"))
         .to("a@example.org".parse().expect("an address"))
         .subject("The week")
-        .multipart(MultiPart::alternative().singlepart(SinglePart::plain(html.to_owned())).singlepart(SinglePart::html(html.to_owned())))
+        .multipart(
+            MultiPart::alternative()
+                .singlepart(SinglePart::plain(html.to_owned()))
+                .singlepart(SinglePart::html(html.to_owned())),
+        )
         .expect("a message");
     let (envelope, bytes) = (message.envelope().clone(), message.formatted());
     println!("         {} bytes a message", bytes.len());
@@ -89,7 +97,10 @@ fn plain(port: u16, connections: usize, html: &str) -> f64 {
             tasks.spawn(async move {
                 let stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.expect("a connection");
                 stream.set_nodelay(true).expect("an option");
-                let mut connection = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &ClientId::default()).await.expect("a greeting");
+                let mut connection =
+                    AsyncSmtpConnection::connect_with_transport(Box::new(stream), &ClientId::default())
+                        .await
+                        .expect("a greeting");
                 for _ in (number..MESSAGES).step_by(connections) {
                     connection.send(&envelope, &bytes).await.expect("it is taken");
                 }
@@ -120,7 +131,8 @@ fn courant(folder: &Path, port: u16, connections: usize, feed: u16) -> f64 {
             .status();
         assert!(status.expect("courant runs").success());
     };
-    std::fs::write(folder.join("feeds.toml"), config(&format!("smtp://127.0.0.1:{port}?tls=none"))).expect("a file");
+    std::fs::write(folder.join("feeds.toml"), config(&format!("smtp://127.0.0.1:{port}?tls=none")))
+        .expect("a file");
     run(&["fetch", "--all"]);
     let started = Instant::now();
     run(&["digest"]);
@@ -146,7 +158,11 @@ fn start_feed() -> u16 {
             while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
                 line.clear();
             }
-            let _ = write!(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            let _ = write!(
+                stream,
+                "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
         }
     });
     port
@@ -163,7 +179,10 @@ fn main() {
         let plain = plain(port, connections, &html);
         let folder = tempfile::tempdir().expect("a folder");
         let ours = courant(folder.path(), port, connections, feed);
-        println!("{connections:>2} connections: courant {ours:.0} messages/s, lettre with TCP_NODELAY {plain:.0}: {:.2} of it", ours / plain);
+        println!(
+            "{connections:>2} connections: courant {ours:.0} messages/s, lettre with TCP_NODELAY {plain:.0}: {:.2} of it",
+            ours / plain
+        );
     }
     server.kill().expect("the sink ends");
     server.wait().expect("the sink ends");

@@ -41,7 +41,9 @@ async fn plain_loop(count: usize, port: u16, database: &Path) {
     let places = Arc::new(tokio::sync::Semaphore::new(CONCURRENCY));
     let mut tasks = JoinSet::new();
     for number in 0..count {
-        let etag: Option<String> = connection.query_row("SELECT etag FROM source WHERE id = ?1", [number as i64], |row| row.get(0)).ok();
+        let etag: Option<String> = connection
+            .query_row("SELECT etag FROM source WHERE id = ?1", [number as i64], |row| row.get(0))
+            .ok();
         let (client, places) = (client.clone(), places.clone());
         tasks.spawn(async move {
             let _place = places.acquire_owned().await;
@@ -58,7 +60,12 @@ async fn plain_loop(count: usize, port: u16, database: &Path) {
     while let Some(done) = tasks.join_next().await {
         let (number, etag) = done.expect("no panic");
         let transaction = connection.transaction().expect("a transaction");
-        transaction.execute("INSERT OR REPLACE INTO source VALUES (?1, ?2, 1)", rusqlite::params![number as i64, etag]).expect("a row");
+        transaction
+            .execute(
+                "INSERT OR REPLACE INTO source VALUES (?1, ?2, 1)",
+                rusqlite::params![number as i64, etag],
+            )
+            .expect("a row");
         transaction.commit().expect("a commit");
     }
 }
@@ -77,17 +84,25 @@ fn yardstick(count: usize, port: u16, database: &Path) -> Command {
 
 fn compare(count: usize, port: u16) {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut config = format!("version = 1\n[fetch]\nallow = [\"127.0.0.0/8\"]\nconcurrency = {CONCURRENCY}\n");
+    let mut config =
+        format!("version = 1\n[fetch]\nallow = [\"127.0.0.0/8\"]\nconcurrency = {CONCURRENCY}\n");
     for number in 0..count {
-        config += &format!("[[source]]\nid = \"s{number}\"\nkind = \"feed\"\nurl = \"{}\"\n", url(number, port));
+        config +=
+            &format!("[[source]]\nid = \"s{number}\"\nkind = \"feed\"\nurl = \"{}\"\n", url(number, port));
     }
     std::fs::write(folder.path().join("feeds.toml"), config).expect("a file");
     let database = folder.path().join("plain.db");
     run(courant(folder.path(), "2022-10-20T08:00:00Z"));
     run(yardstick(count, port, &database));
     // By turns; the middle one of three counts.
-    let mut pairs: Vec<(Cost, Cost)> =
-        (1..=3).map(|hour| (run(courant(folder.path(), &format!("2022-10-21T0{hour}:00:00Z"))), run(yardstick(count, port, &database)))).collect();
+    let mut pairs: Vec<(Cost, Cost)> = (1..=3)
+        .map(|hour| {
+            (
+                run(courant(folder.path(), &format!("2022-10-21T0{hour}:00:00Z"))),
+                run(yardstick(count, port, &database)),
+            )
+        })
+        .collect();
     pairs.sort_by(|a, b| (a.0.cpu / a.1.cpu).total_cmp(&(b.0.cpu / b.1.cpu)));
     let (ours, theirs) = &pairs[1];
     let ideal = LATENCY.as_secs_f64() * count.div_ceil(CONCURRENCY) as f64;
@@ -109,9 +124,11 @@ fn main() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [_, "serve"] => runtime().block_on(serve(axum::Router::new().fallback(answer))),
-        [_, "plain-loop", count, port, database] => {
-            runtime().block_on(plain_loop(count.parse().expect("a number"), port.parse().expect("a port"), Path::new(database)))
-        }
+        [_, "plain-loop", count, port, database] => runtime().block_on(plain_loop(
+            count.parse().expect("a number"),
+            port.parse().expect("a port"),
+            Path::new(database),
+        )),
         _ => {
             let (mut server, port) = start_server();
             COUNTS.into_iter().for_each(|count| compare(count, port));

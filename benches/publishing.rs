@@ -31,9 +31,14 @@ fn start(documents: Arc<Mutex<Vec<String>>>) -> u16 {
                 }
                 line.clear();
             }
-            let number: usize = first.split(['/', ' ']).filter_map(|part| part.parse().ok()).next().unwrap_or(0);
+            let number: usize =
+                first.split(['/', ' ']).filter_map(|part| part.parse().ok()).next().unwrap_or(0);
             let body = documents.lock().expect("no panic")[number].clone();
-            let _ = write!(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            let _ = write!(
+                stream,
+                "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
         }
     });
     port
@@ -52,7 +57,12 @@ fn document(source: usize, range: std::ops::Range<usize>) -> String {
 
 fn courant(folder: &Path, now: &str, arguments: &[&str]) -> f64 {
     let started = Instant::now();
-    let status = Command::new(env!("CARGO_BIN_EXE_courant")).current_dir(folder).args(["-q", "--now", now]).args(arguments).stdout(Stdio::null()).status();
+    let status = Command::new(env!("CARGO_BIN_EXE_courant"))
+        .current_dir(folder)
+        .args(["-q", "--now", now])
+        .args(arguments)
+        .stdout(Stdio::null())
+        .status();
     assert!(status.expect("courant runs").success());
     started.elapsed().as_secs_f64()
 }
@@ -62,11 +72,20 @@ fn plain(entries: usize) -> f64 {
     let entry = |n: usize| Entry {
         title: Text::plain(format!("The story that bears number {n}")),
         id: format!("urn:x:{n}"),
-        links: vec![Link { href: format!("https://p.example/stories/{n}"), rel: "alternate".into(), ..Link::default() }],
+        links: vec![Link {
+            href: format!("https://p.example/stories/{n}"),
+            rel: "alternate".into(),
+            ..Link::default()
+        }],
         summary: Some(Text::plain(WORDS.repeat(2))),
         ..Entry::default()
     };
-    let feed = Feed { title: Text::plain("T".to_owned()), id: "urn:x".into(), entries: (0..entries).map(entry).collect(), ..Feed::default() };
+    let feed = Feed {
+        title: Text::plain("T".to_owned()),
+        id: "urn:x".into(),
+        entries: (0..entries).map(entry).collect(),
+        ..Feed::default()
+    };
     let started = Instant::now();
     let bytes = feed.write_to(Vec::new()).expect("it is written");
     assert!(bytes.len() > entries * 100);
@@ -76,7 +95,8 @@ fn plain(entries: usize) -> f64 {
 fn main() {
     for entries in SIZES {
         let each = entries / SOURCES;
-        let documents = Arc::new(Mutex::new((0..SOURCES).map(|source| document(source, 0..each)).collect::<Vec<_>>()));
+        let documents =
+            Arc::new(Mutex::new((0..SOURCES).map(|source| document(source, 0..each)).collect::<Vec<_>>()));
         let port = start(documents.clone());
         let folder = tempfile::tempdir().expect("a folder");
         let sources: String = (0..SOURCES)
@@ -86,7 +106,11 @@ fn main() {
             .iter()
             .map(|topic| format!("[[topic]]\nid = \"{topic}\"\nkeywords = {{ en = [\"{topic}\"] }}\n"))
             .collect();
-        std::fs::write(folder.path().join("feeds.toml"), format!("version = 1\n[fetch]\nallow = [\"127.0.0.1\"]\n{topics}{sources}")).expect("a file");
+        std::fs::write(
+            folder.path().join("feeds.toml"),
+            format!("version = 1\n[fetch]\nallow = [\"127.0.0.1\"]\n{topics}{sources}"),
+        )
+        .expect("a file");
         courant(folder.path(), "2022-10-20T08:00:00Z", &["fetch", "--all"]);
         let scratch = courant(folder.path(), "2022-10-20T08:00:00Z", &["publish"]);
         let nothing = courant(folder.path(), "2022-10-20T08:00:00Z", &["publish"]);

@@ -99,7 +99,9 @@ fn atom(number: usize) -> String {
 
 /// Bytes to normalised, sanitised entries.
 fn by_courant(document: &str, url: &url::Url) -> usize {
-    let feed = extract::read_feed(Document { bytes: document.as_bytes(), url: Some(url), content_type: None }).expect("a good feed");
+    let feed =
+        extract::read_feed(Document { bytes: document.as_bytes(), url: Some(url), content_type: None })
+            .expect("a good feed");
     let reading = clean(feed, Some(url), None);
     reading.entries.iter().map(|entry| entry.content_html.as_ref().map_or(0, String::len)).sum()
 }
@@ -152,28 +154,51 @@ fn ratios(documents: &[String], url: &url::Url, megabytes: f64) {
         theirs.push(cpu_of(|| documents.iter().for_each(|document| assert!(by_feed_rs(document) > 0))));
     }
     let (ours, theirs) = (median(ours), median(theirs));
-    println!("courant {:.1} MB a CPU second, feed-rs + ammonia {:.1}: {:.2} times its CPU", megabytes / ours, megabytes / theirs, ours / theirs);
+    println!(
+        "courant {:.1} MB a CPU second, feed-rs + ammonia {:.1}: {:.2} times its CPU",
+        megabytes / ours,
+        megabytes / theirs,
+        ours / theirs
+    );
 }
 
 /// Whole processes: courant once for each document, feedparser once for all.
 fn against_feedparser(documents: &[String], megabytes: f64) {
     let python = std::env::var("COURANT_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
-    let has_feedparser = Command::new(&python).args(["-c", "import feedparser"]).stderr(Stdio::null()).status().is_ok_and(|status| status.success());
+    let has_feedparser = Command::new(&python)
+        .args(["-c", "import feedparser"])
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
     if !has_feedparser {
         return println!("feedparser is not installed: pip install feedparser");
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let paths: Vec<_> = documents.iter().enumerate().map(|(n, document)| (folder.path().join(n.to_string()), document)).collect();
+    let paths: Vec<_> = documents
+        .iter()
+        .enumerate()
+        .map(|(n, document)| (folder.path().join(n.to_string()), document))
+        .collect();
     paths.iter().for_each(|(path, document)| std::fs::write(path, document).expect("a file"));
     let ours = timed(|| {
         for (path, _) in &paths {
-            let status = Command::new(env!("CARGO_BIN_EXE_courant")).arg("probe").arg(path).args(["--format", "jsonfeed"]).stdout(Stdio::null()).status();
+            let status = Command::new(env!("CARGO_BIN_EXE_courant"))
+                .arg("probe")
+                .arg(path)
+                .args(["--format", "jsonfeed"])
+                .stdout(Stdio::null())
+                .status();
             assert!(status.expect("courant runs").success());
         }
     });
     let theirs = timed(|| {
         let mut command = Command::new(&python);
-        command.args(["-c", "import feedparser,sys\nfor path in sys.argv[1:]: feedparser.parse(open(path,'rb'))"]).args(paths.iter().map(|(path, _)| path));
+        command
+            .args([
+                "-c",
+                "import feedparser,sys\nfor path in sys.argv[1:]: feedparser.parse(open(path,'rb'))",
+            ])
+            .args(paths.iter().map(|(path, _)| path));
         assert!(command.status().expect("python runs").success());
     });
     println!(
@@ -194,8 +219,12 @@ fn main() {
     let mut criterion = Criterion::default().sample_size(10).configure_from_args();
     let mut group = criterion.benchmark_group("reading");
     group.throughput(Throughput::Bytes(bytes as u64));
-    group.bench_function("courant", |bencher| bencher.iter(|| documents.iter().map(|document| by_courant(document, &url)).sum::<usize>()));
-    group.bench_function("feed-rs + ammonia", |bencher| bencher.iter(|| documents.iter().map(|document| by_feed_rs(document)).sum::<usize>()));
+    group.bench_function("courant", |bencher| {
+        bencher.iter(|| documents.iter().map(|document| by_courant(document, &url)).sum::<usize>())
+    });
+    group.bench_function("feed-rs + ammonia", |bencher| {
+        bencher.iter(|| documents.iter().map(|document| by_feed_rs(document)).sum::<usize>())
+    });
     group.finish();
 
     ratios(&documents, &url, megabytes);

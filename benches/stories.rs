@@ -44,8 +44,8 @@ impl Random {
 
 fn spelled(mut number: usize) -> String {
     const SYLLABLES: [&str; 24] = [
-        "ba", "ce", "di", "fo", "gu", "la", "me", "ni", "po", "ru", "sa", "te", "vi", "tran", "ment", "pro", "con", "al", "er", "is", "or", "qua", "ple",
-        "stra",
+        "ba", "ce", "di", "fo", "gu", "la", "me", "ni", "po", "ru", "sa", "te", "vi", "tran", "ment", "pro",
+        "con", "al", "er", "is", "or", "qua", "ple", "stra",
     ];
     let mut word = String::new();
     loop {
@@ -93,7 +93,8 @@ fn lines(count: usize) -> Vec<String> {
             }
         };
         let day = format!("2022-{:02}-{:02}", 1 + number / 28 % 12, 1 + number % 28);
-        let (source, url) = (format!("s{}", random.next(400)), format!("https://h{}.example/{number}", number % 400));
+        let (source, url) =
+            (format!("s{}", random.next(400)), format!("https://h{}.example/{number}", number % 400));
         json!({ "id": number, "source": source, "url": url, "title": title, "text": text, "published": day, "language": "en" }).to_string()
     };
     (0..count).map(line).collect()
@@ -101,7 +102,8 @@ fn lines(count: usize) -> Vec<String> {
 
 /// Placing, by how many entries are known.
 fn growth() {
-    let size_max = std::env::var("STORIES_MAX").ok().and_then(|text| text.parse().ok()).unwrap_or(SIZE_MAX_DEFAULT);
+    let size_max =
+        std::env::var("STORIES_MAX").ok().and_then(|text| text.parse().ok()).unwrap_or(SIZE_MAX_DEFAULT);
     let lines = lines(size_max + TIMED);
     let mut clustering = Clustering::default();
     let mut known = 0;
@@ -114,7 +116,10 @@ fn growth() {
         clustering.read(Cursor::new(&timed)).expect("memory is read");
         let ours = started.elapsed().as_secs_f64();
         let started = Instant::now();
-        let bytes: usize = timed.lines().map(|line| serde_json::from_str::<Value>(line).map_or(0, |value| value.to_string().len())).sum();
+        let bytes: usize = timed
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).map_or(0, |value| value.to_string().len()))
+            .sum();
         let theirs = started.elapsed().as_secs_f64();
         assert!(bytes > 0);
         let each = ours / TIMED as f64 * 1e6;
@@ -130,11 +135,16 @@ fn growth() {
 fn main() {
     growth();
     let lines = lines(ENTRIES);
-    let items: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).expect("our own line")).collect();
+    let items: Vec<Value> =
+        lines.iter().map(|line| serde_json::from_str(line).expect("our own line")).collect();
     let part = |item: &Value, key: &str| item[key].as_str().unwrap_or_default().to_owned();
-    let texts: Vec<(String, String)> = items.iter().map(|item| (part(item, "title"), part(item, "text"))).collect();
+    let texts: Vec<(String, String)> =
+        items.iter().map(|item| (part(item, "title"), part(item, "text"))).collect();
     let stories = include_str!("../corpus/topics.tsv");
-    let split = |line: &str| line.split_once('\t').map(|(label, text)| Example { labels: vec![label.to_owned()], text: text.to_owned() });
+    let split = |line: &str| {
+        line.split_once('\t')
+            .map(|(label, text)| Example { labels: vec![label.to_owned()], text: text.to_owned() })
+    };
     let examples: Vec<Example> = stories.lines().filter_map(split).collect();
     let model = Model::train(&examples).expect("the labelled stories can be learned");
     let topic = |(at, id): (usize, &str)| Topic {
@@ -142,7 +152,8 @@ fn main() {
         keywords: [("en".to_owned(), (0..12).map(|n| spelled(100 + 12 * at + n)).collect())].into(),
         ..Topic::default()
     };
-    let topics: Vec<Topic> = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"].into_iter().enumerate().map(topic).collect();
+    let topics: Vec<Topic> =
+        ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"].into_iter().enumerate().map(topic).collect();
     let rules = Classifier::new(&topics);
     let language_detector = LanguageDetector::default();
 
@@ -150,17 +161,33 @@ fn main() {
     let mut group = criterion.benchmark_group("stories");
     group.throughput(Throughput::Elements(ENTRIES as u64));
     group.bench_function("sketch", |bencher| {
-        bencher.iter(|| texts.iter().map(|(title, text)| sketch(&SketchInput { title, text, ..SketchInput::default() }).words as usize).sum::<usize>())
+        bencher.iter(|| {
+            texts
+                .iter()
+                .map(|(title, text)| {
+                    sketch(&SketchInput { title, text, ..SketchInput::default() }).words as usize
+                })
+                .sum::<usize>()
+        })
     });
     group.bench_function("topics by rules", |bencher| {
-        bencher.iter(|| texts.iter().map(|(title, text)| rules.classify(title, text, &[], Some("en")).len()).sum::<usize>())
+        bencher.iter(|| {
+            texts
+                .iter()
+                .map(|(title, text)| rules.classify(title, text, &[], Some("en")).len())
+                .sum::<usize>()
+        })
     });
     group.throughput(Throughput::Elements(examples.len() as u64));
     group.bench_function("topics by model", |bencher| {
         let mut predictor = model.predictor();
         bencher.iter(|| examples.iter().map(|example| predictor.best(&example.text).1).sum::<f32>())
     });
-    group.bench_function("language", |bencher| bencher.iter(|| examples.iter().filter(|example| language_detector.detect(&example.text).is_some()).count()));
+    group.bench_function("language", |bencher| {
+        bencher.iter(|| {
+            examples.iter().filter(|example| language_detector.detect(&example.text).is_some()).count()
+        })
+    });
     group.bench_function("training", |bencher| bencher.iter(|| black_box(Model::train(&examples)).is_ok()));
     group.finish();
     criterion.final_summary();

@@ -91,7 +91,12 @@ impl Sources {
     /// The changes that brought a source an entry.
     fn changes_of(&self, source: usize) -> Vec<usize> {
         let changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
-        changes.iter().enumerate().filter(|(round, step)| source % *step == round % *step).map(|(round, _)| round).collect()
+        changes
+            .iter()
+            .enumerate()
+            .filter(|(round, step)| source % *step == round % *step)
+            .map(|(round, _)| round)
+            .collect()
     }
 
     fn document(&self, source: usize, count: u64, changes: &[usize]) -> String {
@@ -141,7 +146,10 @@ async fn control(State(sources): State<Arc<Sources>>, Query(change): Query<Chang
 
 fn router() -> axum::Router {
     let sources = Sources { writer: Writer::new(), changes: Mutex::default() };
-    axum::Router::new().route("/feed/{source}", get(feed)).route("/control", get(control)).with_state(Arc::new(sources))
+    axum::Router::new()
+        .route("/feed/{source}", get(feed))
+        .route("/control", get(control))
+        .with_state(Arc::new(sources))
 }
 
 /// One request on a connection of its own.
@@ -170,7 +178,9 @@ fn read(body: &[u8], cleaner: &ammonia::Builder) -> Vec<Kept> {
         title: entry.title.map(|title| title.content).unwrap_or_default(),
         url: entry.links.into_iter().next().map(|link| link.href).unwrap_or_default(),
         published: entry.published.map_or(0, |time| time.timestamp()),
-        content: cleaner.clean(&entry.content.and_then(|content| content.body).unwrap_or_default()).to_string(),
+        content: cleaner
+            .clean(&entry.content.and_then(|content| content.body).unwrap_or_default())
+            .to_string(),
     };
     feed.entries.into_iter().map(kept).collect()
 }
@@ -187,7 +197,8 @@ async fn bare_loop(count: usize, port: u16, database: &Path) {
         .expect("tables");
     let etags: HashMap<usize, String> = {
         let mut statement = connection.prepare("SELECT id, etag FROM feed").expect("a statement");
-        let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)? as usize, row.get(1)?))).expect("rows");
+        let rows =
+            statement.query_map([], |row| Ok((row.get::<_, i64>(0)? as usize, row.get(1)?))).expect("rows");
         rows.collect::<Result<_, _>>().expect("rows")
     };
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
@@ -195,7 +206,8 @@ async fn bare_loop(count: usize, port: u16, database: &Path) {
     let cleaner = Arc::new(ammonia::Builder::default());
     let mut tasks = JoinSet::new();
     for number in 0..count {
-        let (client, places, cleaner, etag) = (client.clone(), places.clone(), cleaner.clone(), etags.get(&number).cloned());
+        let (client, places, cleaner, etag) =
+            (client.clone(), places.clone(), cleaner.clone(), etags.get(&number).cloned());
         tasks.spawn(async move {
             let _place = places.acquire_owned().await;
             let mut request = client.get(url(number, port));
@@ -218,7 +230,9 @@ async fn bare_loop(count: usize, port: u16, database: &Path) {
         }
         let transaction = connection.transaction().expect("a transaction");
         for (number, etag, entries) in batch {
-            let mut keep_feed = transaction.prepare_cached("INSERT OR REPLACE INTO feed VALUES (?1, ?2)").expect("a statement");
+            let mut keep_feed = transaction
+                .prepare_cached("INSERT OR REPLACE INTO feed VALUES (?1, ?2)")
+                .expect("a statement");
             keep_feed.execute(rusqlite::params![number as i64, etag]).expect("a row");
             let mut keep = transaction
                 .prepare_cached(
@@ -228,7 +242,15 @@ async fn bare_loop(count: usize, port: u16, database: &Path) {
                 )
                 .expect("a statement");
             for entry in entries {
-                keep.execute(rusqlite::params![number as i64, entry.id, entry.title, entry.url, entry.published, entry.content]).expect("a row");
+                keep.execute(rusqlite::params![
+                    number as i64,
+                    entry.id,
+                    entry.title,
+                    entry.url,
+                    entry.published,
+                    entry.content
+                ])
+                .expect("a row");
             }
         }
         transaction.commit().expect("a commit");
@@ -255,7 +277,10 @@ fn courant(folder: &Path, round: usize, arguments: &[&str]) -> Cost {
 fn config(count: usize, enabled: usize, port: u16, rest: &str) -> String {
     let source = |n: usize| {
         let (url, is_enabled) = (url(n, port), n < enabled);
-        format!("[[source]]\nid = \"s{n}\"\npartner = \"Partner {}\"\nkind = \"feed\"\nurl = \"{url}{rest}\"\nenabled = {is_enabled}\n", n % PARTNERS)
+        format!(
+            "[[source]]\nid = \"s{n}\"\npartner = \"Partner {}\"\nkind = \"feed\"\nurl = \"{url}{rest}\"\nenabled = {is_enabled}\n",
+            n % PARTNERS
+        )
     };
     let sources: String = (0..count).map(source).collect();
     format!("{CHANNEL}{sources}")
@@ -285,7 +310,10 @@ fn middle(mut pairs: Vec<(Cost, Cost)>) -> (Cost, Cost) {
 }
 
 fn print_head() {
-    println!("{:<28} {:>7} {:>7} {:>7} {:>8}   {:>7} {:>7} {:>7}   {:>9}", "", "CPU s", "MB", "s", "CPU µs", "bare: s", "MB", "s", "times CPU");
+    println!(
+        "{:<28} {:>7} {:>7} {:>7} {:>8}   {:>7} {:>7} {:>7}   {:>9}",
+        "", "CPU s", "MB", "s", "CPU µs", "bare: s", "MB", "s", "times CPU"
+    );
 }
 
 /// One line of the table; the µs are those of one of `each`.
@@ -308,20 +336,29 @@ struct Newsboat(tempfile::TempDir);
 
 impl Newsboat {
     fn new(count: usize, port: u16) -> Option<Newsboat> {
-        let is_there = Command::new("newsboat").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success());
+        let is_there = Command::new("newsboat")
+            .arg("--version")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success());
         if !is_there || count > NEWSBOAT_FEEDS_MAX {
             return None;
         }
         let folder = tempfile::tempdir().expect("a folder");
         let urls: Vec<String> = (0..count).map(|number| url(number, port)).collect();
         std::fs::write(folder.path().join("urls"), urls.join("\n")).expect("a file");
-        std::fs::write(folder.path().join("config"), format!("reload-threads {CONCURRENCY}\n")).expect("a file");
+        std::fs::write(folder.path().join("config"), format!("reload-threads {CONCURRENCY}\n"))
+            .expect("a file");
         Some(Newsboat(folder))
     }
 
     fn reload(&self) -> f64 {
         let mut command = Command::new("newsboat");
-        command.current_dir(&self.0).env("HOME", self.0.path()).args(["-u", "urls", "-c", "cache.db", "-C", "config", "-x", "reload"]);
+        command
+            .current_dir(&self.0)
+            .env("HOME", self.0.path())
+            .args(["-u", "urls", "-c", "cache.db", "-C", "config", "-x", "reload"]);
         run(command).cpu
     }
 }
@@ -330,8 +367,13 @@ fn compare(count: usize, port: u16) {
     let config = config(count, count, port, "");
     let writer = Writer::new();
     let entries: usize = (0..count).map(|source| entries_of(source) as usize).sum();
-    let text: usize =
-        (0..count).map(|source| (0..entries_of(source)).map(|n| writer.story(source as u64, n, entries_of(source), None).bytes()).sum::<usize>()).sum();
+    let text: usize = (0..count)
+        .map(|source| {
+            (0..entries_of(source))
+                .map(|n| writer.story(source as u64, n, entries_of(source), None).bytes())
+                .sum::<usize>()
+        })
+        .sum();
     println!("\n{count} feeds, {entries} entries with {:.1} MB of text of their own", text as f64 / 1e6);
     print_head();
 
@@ -353,7 +395,8 @@ fn compare(count: usize, port: u16) {
     print("cold run, an entry", &cold(&["run"]), entries as f64);
     let folder = folder.path();
     let listed = command(folder, 0, &["entries", "--format", "jsonl"]).output().expect("courant runs").stdout;
-    let listed: Vec<serde_json::Value> = listed.lines().map(|line| serde_json::from_str(&line.expect("a line")).expect("JSON")).collect();
+    let listed: Vec<serde_json::Value> =
+        listed.lines().map(|line| serde_json::from_str(&line.expect("a line")).expect("JSON")).collect();
     if listed.len() < entries {
         // The cost is that of less work then.
         println!("{} entries are missing after the last run: their sources failed", entries - listed.len());
@@ -382,7 +425,10 @@ fn compare(count: usize, port: u16) {
     // What was read until here is published and sent before the next is measured.
     courant(folder, 3, &["publish"]);
     print("5 % new run, a new entry", &by_turns(&["run"], true), changed);
-    println!("the store, bytes an entry beyond its text: {:.0}, bare {:.0}; {stories} stories", more[0], more[1]);
+    println!(
+        "the store, bytes an entry beyond its text: {:.0}, bare {:.0}; {stories} stories",
+        more[0], more[1]
+    );
     if let [cold, warm, changed] = boat[..] {
         println!("newsboat, CPU s: cold {cold:.2}, 304 {warm:.2}, 5 % new {changed:.2}");
     }
@@ -403,9 +449,14 @@ struct Service {
 
 impl Service {
     fn start(folder: &Path, round: usize) -> Service {
-        let mut child = command(folder, round, &["serve", "--listen", "127.0.0.1:0"]).stderr(Stdio::piped()).spawn().expect("it starts");
+        let mut child = command(folder, round, &["serve", "--listen", "127.0.0.1:0"])
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
         let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
-        let address = lines.find_map(|line| line.expect("a line").split("on http://").nth(1).map(str::to_owned)).expect("an address");
+        let address = lines
+            .find_map(|line| line.expect("a line").split("on http://").nth(1).map(str::to_owned))
+            .expect("an address");
         std::thread::spawn(move || lines.for_each(drop));
         let service = Service { child, address };
         while ask(&service.address, "/metrics").lines().any(|line| line == "courant_cycles_total 0") {
@@ -422,14 +473,22 @@ impl Service {
     fn cpu(&self) -> f64 {
         let stat = self.of_proc("stat");
         // After the name, which may have spaces: utime and stime are the 14th and 15th field of all.
-        let fields: Vec<f64> = stat.rsplit(") ").next().expect("fields").split(' ').map(|field| field.parse().unwrap_or(0.0)).collect();
+        let fields: Vec<f64> = stat
+            .rsplit(") ")
+            .next()
+            .expect("fields")
+            .split(' ')
+            .map(|field| field.parse().unwrap_or(0.0))
+            .collect();
         // SAFETY: it reads a constant of the system.
         (fields[11] + fields[12]) / unsafe { libc::sysconf(libc::_SC_CLK_TCK) } as f64
     }
 
     fn memory(&self) -> f64 {
         let status = self.of_proc("status");
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+        let peak = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
         peak.expect("a number") / 1024.0
     }
 }
@@ -447,10 +506,16 @@ fn scale(entries: usize, port: u16) {
     let rest = format!("?entries={SCALE_ENTRIES}");
     let folder = fresh(&config(count, count, port, &rest));
     let folder = folder.path();
-    let print = |what: &str, cost: Cost| println!("{what:<28} {:>9.3} s CPU {:>7.0} MB {:>8.3} s", cost.cpu, cost.memory, cost.wall);
+    let print = |what: &str, cost: Cost| {
+        println!("{what:<28} {:>9.3} s CPU {:>7.0} MB {:>8.3} s", cost.cpu, cost.memory, cost.wall)
+    };
     println!("\n{} entries", count * SCALE_ENTRIES as usize);
     print("filled", courant(folder, 0, &["fetch", "--all"]));
-    std::fs::write(folder.join("feeds.toml"), config(SCALE_CONFIGURED.max(count), SCALE_SOURCES, port, &rest)).expect("a file");
+    std::fs::write(
+        folder.join("feeds.toml"),
+        config(SCALE_CONFIGURED.max(count), SCALE_SOURCES, port, &rest),
+    )
+    .expect("a file");
     print("the first run", courant(folder, 0, &["run"]));
     println!("{:<28} {:>9.1} MB", "the store", size(folder, "courant.db") as f64 / 1e6);
     let mut round = 0;
@@ -465,23 +530,48 @@ fn scale(entries: usize, port: u16) {
         courant(folder, round, &["run"])
     });
     print("run, five new entries", five);
-    print("digest of a topic", three(|| courant(folder, round, &["digest", "--dry-run", "--digest", "on-justice"])));
+    print(
+        "digest of a topic",
+        three(|| courant(folder, round, &["digest", "--dry-run", "--digest", "on-justice"])),
+    );
     print("entries", three(|| courant(folder, round, &["entries"])));
     print("sources", three(|| courant(folder, round, &["sources"])));
     let service = Service::start(folder, round);
     let (cpu, started) = (service.cpu(), Instant::now());
     for n in 0..SEARCHES {
-        let words = ["justice", "budget", "presupuesto+ciudad", "climat", "water+law", "Dakar", "registro", "consultation"];
+        let words = [
+            "justice",
+            "budget",
+            "presupuesto+ciudad",
+            "climat",
+            "water+law",
+            "Dakar",
+            "registro",
+            "consultation",
+        ];
         ask(&service.address, &format!("/search?q={}", words[n % words.len()]));
     }
     let each = |seconds: f64| seconds / SEARCHES as f64;
-    print("a search", Cost { cpu: each(service.cpu() - cpu), memory: service.memory(), wall: each(started.elapsed().as_secs_f64()) });
+    print(
+        "a search",
+        Cost {
+            cpu: each(service.cpu() - cpu),
+            memory: service.memory(),
+            wall: each(started.elapsed().as_secs_f64()),
+        },
+    );
 }
 
 /// Numbers of a variable of the environment.
 fn numbers(name: &str) -> Option<Vec<usize>> {
     let text = std::env::var(name).ok()?;
-    Some(text.split(',').map(|number| number.trim().parse().unwrap_or_else(|_| panic!("{name}: \"{number}\" is no number"))).collect())
+    Some(
+        text.split(',')
+            .map(|number| {
+                number.trim().parse().unwrap_or_else(|_| panic!("{name}: \"{number}\" is no number"))
+            })
+            .collect(),
+    )
 }
 
 fn main() {
@@ -489,9 +579,11 @@ fn main() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [_, "serve"] => runtime().block_on(serve(router())),
-        [_, "bare-loop", count, port, database] => {
-            runtime().block_on(bare_loop(count.parse().expect("a number"), port.parse().expect("a port"), Path::new(database)))
-        }
+        [_, "bare-loop", count, port, database] => runtime().block_on(bare_loop(
+            count.parse().expect("a number"),
+            port.parse().expect("a port"),
+            Path::new(database),
+        )),
         _ => {
             let (sizes, measure): (_, fn(usize, u16)) = match numbers("STORING_SCALE") {
                 Some(sizes) => (sizes, scale),

@@ -128,9 +128,14 @@ impl App {
             key,
             dkim: config.mail.dkim.iter().map(dkim).collect::<anyhow::Result<_>>()?,
         });
-        let publications = publication::publications(&config.channel, &config.topics, &config.sources, &config.feeds);
+        let publications =
+            publication::publications(&config.channel, &config.topics, &config.sources, &config.feeds);
         let own_hub = || config.public_url.as_ref().map(|public| format!("{public}/hub"));
-        let hub = config.publish.hub.as_deref().and_then(|hub| if hub == "self" { own_hub() } else { Some(hub.to_owned()) });
+        let hub = config
+            .publish
+            .hub
+            .as_deref()
+            .and_then(|hub| if hub == "self" { own_hub() } else { Some(hub.to_owned()) });
         let app = App {
             config,
             refresher,
@@ -158,15 +163,30 @@ impl App {
 
     /// What mail is made with, now.
     pub fn mail_context(&self) -> MailContext<'_> {
-        MailContext { catalog: self.catalog(), newsletter: &self.config.newsletter, templates: &self.templates, sender: &self.sender, now: self.clock.now() }
+        MailContext {
+            catalog: self.catalog(),
+            newsletter: &self.config.newsletter,
+            templates: &self.templates,
+            sender: &self.sender,
+            now: self.clock.now(),
+        }
     }
 
     /// What people can choose from.
     pub fn subscription_options(&self) -> SubscriptionOptions {
-        let mut partners: Vec<String> = self.config.sources.iter().filter(|source| source.is_enabled).map(|source| source.partner.clone()).collect();
+        let mut partners: Vec<String> = self
+            .config
+            .sources
+            .iter()
+            .filter(|source| source.is_enabled)
+            .map(|source| source.partner.clone())
+            .collect();
         partners.sort();
         partners.dedup();
-        SubscriptionOptions { topics: self.config.topics.iter().map(|topic| topic.id.clone()).collect(), partners }
+        SubscriptionOptions {
+            topics: self.config.topics.iter().map(|topic| topic.id.clone()).collect(),
+            partners,
+        }
     }
 
     /// Reads the selected sources, with a progress bar on a terminal; Ctrl-C ends it early.
@@ -180,13 +200,22 @@ impl App {
         if count > 0 {
             tracing::info!(count, "entries were made ready to be compared");
         }
-        let bounds = Bounds { concurrency: self.config.fetch.concurrency, per_host: self.config.fetch.per_host };
+        let bounds =
+            Bounds { concurrency: self.config.fetch.concurrency, per_host: self.config.fetch.per_host };
         let sources: Vec<Arc<Source>> = self.config.sources.iter().cloned().map(Arc::new).collect();
         let bar = progress(sources.len() as u64, "sources");
-        let fetched = worker::fetch(&self.refresher, &sources, selection, bounds, self.clock, self.stop.cancelled(), |report| {
-            bar.suspend(|| log(report));
-            bar.inc(1);
-        })
+        let fetched = worker::fetch(
+            &self.refresher,
+            &sources,
+            selection,
+            bounds,
+            self.clock,
+            self.stop.cancelled(),
+            |report| {
+                bar.suspend(|| log(report));
+                bar.inc(1);
+            },
+        )
         .await;
         bar.finish_and_clear();
         fetched
@@ -268,7 +297,8 @@ impl App {
         let wanted = ["public".to_owned()];
         loop {
             let store = self.store();
-            let got = store.write(|w| w.leases().claim(Queue::Publisher, &wanted, store.worker(), Clock::of_leases()))?;
+            let got = store
+                .write(|w| w.leases().claim(Queue::Publisher, &wanted, store.worker(), Clock::of_leases()))?;
             if let Some(lease) = got.into_iter().next() {
                 return Ok(lease);
             }
@@ -279,7 +309,11 @@ impl App {
 
     /// What says what entries are about.
     pub fn topic_assigner(&self) -> TopicAssigner<'_> {
-        TopicAssigner { classifier: &self.refresher.classifier, sources: &self.config.sources, digests: &self.config.digests }
+        TopicAssigner {
+            classifier: &self.refresher.classifier,
+            sources: &self.config.sources,
+            digests: &self.config.digests,
+        }
     }
 
     /// What is published, where to, and with what.
@@ -301,8 +335,11 @@ impl App {
 
     /// Tells the hub, or as the hub everybody, what changed.
     async fn tell(&self) -> anyhow::Result<()> {
-        let (Some(public), Some(hub)) = (self.config.public_url.as_deref(), self.hub.as_deref()) else { return Ok(()) };
-        let hub_context = HubContext { public, hub, is_own: self.is_own_hub(), folder: &self.config.publish.dir };
+        let (Some(public), Some(hub)) = (self.config.public_url.as_deref(), self.hub.as_deref()) else {
+            return Ok(());
+        };
+        let hub_context =
+            HubContext { public, hub, is_own: self.is_own_hub(), folder: &self.config.publish.dir };
         let told = hub::tell(self.store(), &self.refresher.client, hub_context, self.clock).await;
         self.abandon_if_failed(&told);
         let told = told?;
@@ -344,7 +381,13 @@ impl App {
         let deliveries = self.deliver(None).await?;
         self.go_on()?;
         tokio::task::block_in_place(|| self.maintain())?;
-        tracing::info!(sources = reports.len(), stories = published.stories, written = published.written, sent = deliveries.sent, "cycle done");
+        tracing::info!(
+            sources = reports.len(),
+            stories = published.stories,
+            written = published.written,
+            sent = deliveries.sent,
+            "cycle done"
+        );
         Ok(RunReport { reports, published, digest_reports, deliveries })
     }
 
@@ -353,11 +396,17 @@ impl App {
         let mut digest_reports = Vec::new();
         for digest in &self.config.digests {
             self.go_on()?;
-            digest_reports.push((digest.id.clone(), queue::queue(self.store(), self.mail_context(), digest, false)?));
+            digest_reports
+                .push((digest.id.clone(), queue::queue(self.store(), self.mail_context(), digest, false)?));
         }
         let personal = queue::queue_personal(self.store(), self.mail_context(), &self.stop)?;
         if personal.due > 0 {
-            tracing::info!(due = personal.due, served = personal.served, issues = personal.issues, "digests of subscribers are queued");
+            tracing::info!(
+                due = personal.due,
+                served = personal.served,
+                issues = personal.issues,
+                "digests of subscribers are queued"
+            );
         }
         queue::queue_notices(self.store(), self.mail_context(), &self.config.mail.operators)?;
         Ok(digest_reports)
@@ -369,7 +418,12 @@ impl App {
         let now = self.clock.now();
         while self.store().write(|w| w.publishing().index_words(INDEXED))? == INDEXED {}
         let configured: Vec<&str> = self.config.sources.iter().map(|source| source.id.as_str()).collect();
-        let gone = maintenance::forget_entries(self.store(), &configured, duration(self.config.channel.retention_seconds), now)?;
+        let gone = maintenance::forget_entries(
+            self.store(),
+            &configured,
+            duration(self.config.channel.retention_seconds),
+            now,
+        )?;
         if gone > 0 {
             tracing::info!(gone, "entries that their sources dropped long ago are forgotten");
         }
@@ -377,7 +431,13 @@ impl App {
         if gone > 0 {
             tracing::info!(gone, "old deliveries are forgotten");
         }
-        outbox::forget_issues(self.store(), &self.config.digests, &self.config.publish.dir, duration(self.config.mail.retention_seconds), now)?;
+        outbox::forget_issues(
+            self.store(),
+            &self.config.digests,
+            &self.config.publish.dir,
+            duration(self.config.mail.retention_seconds),
+            now,
+        )?;
         Ok(self.store().give_back_space()?)
     }
 
@@ -387,7 +447,10 @@ impl App {
     /// When the store fails.
     pub async fn deliver(&self, digest: Option<&DigestId>) -> anyhow::Result<Deliveries> {
         let bar = progress(0, "messages");
-        let pace = DeliveryPace { connections: self.config.mail.connections, on_uncertain: self.config.mail.on_uncertain };
+        let pace = DeliveryPace {
+            connections: self.config.mail.connections,
+            on_uncertain: self.config.mail.on_uncertain,
+        };
         let on_done = |progress| match progress {
             Progress::Total(total) => bar.set_length(total),
             Progress::One => bar.inc(1),
@@ -412,14 +475,25 @@ impl App {
     /// One turn of the service: what fails is logged, and tried again at the next.
     pub async fn tick(&self) {
         let run_once = self.run_once().await;
-        self.metrics.cycle_ended(!run_once.as_ref().is_err_and(|error| !error.is::<Interrupted>()), self.clock.now().as_second());
+        self.metrics.cycle_ended(
+            !run_once.as_ref().is_err_and(|error| !error.is::<Interrupted>()),
+            self.clock.now().as_second(),
+        );
         match run_once {
             Err(error) if error.is::<Interrupted>() => return,
             Err(error) => tracing::error!("cycle failed: {error:#}"),
             Ok(_) => {}
         }
         let Some(public) = self.config.public_url.as_deref() else { return };
-        if let Err(error) = subscriber::subscribe(&self.refresher, &self.config.sources, public, &TokenSource::System, self.clock.now()).await {
+        if let Err(error) = subscriber::subscribe(
+            &self.refresher,
+            &self.config.sources,
+            public,
+            &TokenSource::System,
+            self.clock.now(),
+        )
+        .await
+        {
             tracing::error!("hubs could not be asked: {error:#}");
         }
     }
@@ -448,10 +522,14 @@ pub fn classifier(config: &Config) -> anyhow::Result<(Classifier, String)> {
     let rules = Classifier::new(&config.topics);
     let mut digest = Sha256::new();
     digest.update(format!("{:?} {} {}", config.topics, config.classify.margin, env!("CARGO_PKG_VERSION")));
-    let Some(path) = &config.classify.model else { return Ok((rules, crate::support::text::hex(&digest.finalize()))) };
-    let bytes = read(path).context("[classify] model: train it with `courant classify train`, or take the key away")?;
+    let Some(path) = &config.classify.model else {
+        return Ok((rules, crate::support::text::hex(&digest.finalize())));
+    };
+    let bytes = read(path)
+        .context("[classify] model: train it with `courant classify train`, or take the key away")?;
     digest.update(&bytes);
-    let model = Model::from_bytes(&bytes).with_context(|| format!("[classify] model: {} cannot be used", path.display()))?;
+    let model = Model::from_bytes(&bytes)
+        .with_context(|| format!("[classify] model: {} cannot be used", path.display()))?;
     Ok((rules.with_model(model, config.classify.margin), crate::support::text::hex(&digest.finalize())))
 }
 
@@ -483,7 +561,12 @@ pub fn client(fetch: &config::FetchConfig) -> anyhow::Result<Client> {
 }
 
 fn dkim(config: &config::DkimSettings) -> anyhow::Result<Arc<lettre::message::dkim::DkimConfig>> {
-    let key = message::DkimKey { domain: &config.domain, selector: &config.selector, key: config.key.expose(), is_ed25519: config.is_ed25519 };
+    let key = message::DkimKey {
+        domain: &config.domain,
+        selector: &config.selector,
+        key: config.key.expose(),
+        is_ed25519: config.is_ed25519,
+    };
     Ok(message::dkim(&key).map_err(|reason| Usage(format!("[[mail.dkim]]: {reason}")))?)
 }
 
@@ -513,7 +596,8 @@ fn transport(mail: &MailConfig) -> anyhow::Result<Transport> {
             };
             let servers: Vec<smtp::SmtpSettings> = urls.iter().map(settings).collect();
             let rates = Rates { total: mail.rate as f64, per_domain: mail.rate_per_domain as f64 };
-            let smtp = Smtp::new(&servers, rates, Duration::from_secs(mail.timeout_seconds)).map_err(|reason| Usage(format!("[mail] transport: {reason}")))?;
+            let smtp = Smtp::new(&servers, rates, Duration::from_secs(mail.timeout_seconds))
+                .map_err(|reason| Usage(format!("[mail] transport: {reason}")))?;
             Ok(Transport::Smtp(Box::new(smtp)))
         }
     }
@@ -521,8 +605,10 @@ fn transport(mail: &MailConfig) -> anyhow::Result<Transport> {
 
 /// A bar on a terminal, nothing elsewhere.
 pub fn progress(length: u64, what: &str) -> ProgressBar {
-    let style =
-        ProgressStyle::with_template(&format!("{{bar:30}} {{pos}}/{{len}} {what}, {{per_sec}}, {{eta}} left")).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = ProgressStyle::with_template(&format!(
+        "{{bar:30}} {{pos}}/{{len}} {what}, {{per_sec}}, {{eta}} left"
+    ))
+    .unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(length).with_style(style)
 }
 
@@ -532,7 +618,9 @@ fn log(report: &SourceReport) {
         SourceOutcome::Failed(reason) => tracing::warn!(source.id = report.source, reason, "source failed"),
         SourceOutcome::NotModified => tracing::info!(source.id = report.source, "not modified"),
         SourceOutcome::TakenOver => tracing::info!(source.id = report.source, "another process read it"),
-        SourceOutcome::Read { new, changed, unchanged, .. } => tracing::info!(source.id = report.source, new, changed, unchanged, "read"),
+        SourceOutcome::Read { new, changed, unchanged, .. } => {
+            tracing::info!(source.id = report.source, new, changed, unchanged, "read")
+        }
     }
 }
 

@@ -94,7 +94,8 @@ struct TopicGroup {
 /// several partners tell and what fits the topics, then the newest.
 pub fn pick<'a>(interests: &Interests, seen: Range<EntryKey>, stories: &'a [Story]) -> Vec<&'a Story> {
     let is_new = |since: EntryKey| since > seen.start && since <= seen.end;
-    let mut picked: Vec<&Story> = stories.iter().filter(|story| story.wanted_since(interests).is_some_and(is_new)).collect();
+    let mut picked: Vec<&Story> =
+        stories.iter().filter(|story| story.wanted_since(interests).is_some_and(is_new)).collect();
     // Stable: among equals they stay as they came, the newest first.
     picked.sort_by_cached_key(|story| std::cmp::Reverse(story.weight(interests)));
     picked
@@ -104,10 +105,20 @@ pub fn pick<'a>(interests: &Interests, seen: Range<EntryKey>, stories: &'a [Stor
 ///
 /// # Errors
 /// When a template of the operator's is at fault.
-pub fn render(catalog: Catalog, edition: Edition, stories: &[&Story], now: Timestamp, templates: &Templates) -> Result<Issue, TemplateError> {
+pub fn render(
+    catalog: Catalog,
+    edition: Edition,
+    stories: &[&Story],
+    now: Timestamp,
+    templates: &Templates,
+) -> Result<Issue, TemplateError> {
     let mut room = edition.entries_max.min(stories.len());
     loop {
-        let views = stories.iter().take(room).map(|story| brief(view_among(catalog, story, edition.language, edition.interests))).collect();
+        let views = stories
+            .iter()
+            .take(room)
+            .map(|story| brief(view_among(catalog, story, edition.language, edition.interests)))
+            .collect();
         let data = data(catalog, edition, views, stories.len() - room, now);
         let html = templates.render("digest/body.html", &data)?;
         let bytes = quoted_printable_bytes(&html);
@@ -125,12 +136,22 @@ pub fn render(catalog: Catalog, edition: Edition, stories: &[&Story], now: Times
     }
 }
 
-fn data<'a>(catalog: Catalog<'a>, edition: Edition<'a>, views: Vec<StoryView>, more: usize, now: Timestamp) -> Data<'a> {
+fn data<'a>(
+    catalog: Catalog<'a>,
+    edition: Edition<'a>,
+    views: Vec<StoryView>,
+    more: usize,
+    now: Timestamp,
+) -> Data<'a> {
     let public = &catalog.channel.url;
     let t = phrases(edition.language);
     // The subject names the first story; the preview goes on from there.
     let others: Vec<&str> = views.iter().skip(1).take(3).map(|story| story.title.as_str()).collect();
-    let preview = if others.is_empty() { views.first().map(|story| story.summary.clone()).unwrap_or_default() } else { others.join(" · ") };
+    let preview = if others.is_empty() {
+        views.first().map(|story| story.summary.clone()).unwrap_or_default()
+    } else {
+        others.join(" · ")
+    };
     Data {
         title: edition.title,
         language: edition.language,
@@ -143,7 +164,10 @@ fn data<'a>(catalog: Catalog<'a>, edition: Edition<'a>, views: Vec<StoryView>, m
         more,
         more_text: counted("more_stories", more, edition.language),
         web: format!("{public}/"),
-        online: edition.name.filter(|_| edition.is_public).map(|name| format!("{public}/{}", archive_path(name))),
+        online: edition
+            .name
+            .filter(|_| edition.is_public)
+            .map(|name| format!("{public}/{}", archive_path(name))),
         unsubscribe: UNSUBSCRIBE_PLACE,
         preferences: (edition.is_personal && edition.is_public).then_some(PREFERENCES_PLACE),
         privacy: edition.is_public.then(|| format!("{public}/{}", privacy_path(edition.language))),
@@ -175,14 +199,23 @@ fn encoded(text: &str) -> String {
 
 /// `rtl` for the scripts that are written so.
 fn direction(language: &str) -> &'static str {
-    if matches!(primary_language(language), "ar" | "fa" | "he" | "ur" | "ps" | "sd" | "yi" | "dv" | "ckb" | "ug") { "rtl" } else { "ltr" }
+    if matches!(
+        primary_language(language),
+        "ar" | "fa" | "he" | "ur" | "ps" | "sd" | "yi" | "dv" | "ckb" | "ug"
+    ) {
+        "rtl"
+    } else {
+        "ltr"
+    }
 }
 
 /// As much of a story as a mail has room for.
 fn brief(mut story: StoryView) -> StoryView {
     let links = |links: Vec<LinkView>| {
         let fits = links.into_iter().filter(|link| link.url.len() <= URL_BYTES_MAX);
-        fits.take(LINKS_MAX).map(|link| LinkView { label: shorten(&link.label, TITLE_CHARS_MAX), ..link }).collect()
+        fits.take(LINKS_MAX)
+            .map(|link| LinkView { label: shorten(&link.label, TITLE_CHARS_MAX), ..link })
+            .collect()
     };
     story.title = shorten(&story.title, TITLE_CHARS_MAX);
     story.summary = shorten(&story.summary, SUMMARY_CHARS_MAX);
@@ -195,7 +228,10 @@ fn brief(mut story: StoryView) -> StoryView {
 
 /// The size of a text in quoted-printable (RFC 2045 section 6.7), with its soft line breaks.
 fn quoted_printable_bytes(text: &str) -> usize {
-    let bytes: usize = text.bytes().map(|byte| if byte == b'=' || !(b' '..=b'~').contains(&byte) && byte != b'\n' { 3 } else { 1 }).sum();
+    let bytes: usize = text
+        .bytes()
+        .map(|byte| if byte == b'=' || !(b' '..=b'~').contains(&byte) && byte != b'\n' { 3 } else { 1 })
+        .sum();
     bytes + bytes / 70 * 3
 }
 
@@ -206,9 +242,19 @@ fn group(catalog: Catalog, edition: Edition, views: Vec<StoryView>, other: &str)
         .topics
         .iter()
         .filter(|topic| has(&topic.id))
-        .map(|topic| TopicGroup { id: topic.id.clone(), query: encoded(&topic.id), label: topic.label(edition.language).to_owned(), stories: Vec::new() })
+        .map(|topic| TopicGroup {
+            id: topic.id.clone(),
+            query: encoded(&topic.id),
+            label: topic.label(edition.language).to_owned(),
+            stories: Vec::new(),
+        })
         .collect();
-    groups.push(TopicGroup { id: String::new(), query: String::new(), label: other.to_owned(), stories: Vec::new() });
+    groups.push(TopicGroup {
+        id: String::new(),
+        query: String::new(),
+        label: other.to_owned(),
+        stories: Vec::new(),
+    });
     for story in views {
         let topic = story.topics.iter().find(|topic| has(&topic.id)).map_or("", |topic| topic.id.as_str());
         let at = groups.iter().position(|group| group.id == topic).unwrap_or(groups.len() - 1);

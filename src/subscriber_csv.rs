@@ -5,11 +5,24 @@ use std::io::{Read, Write};
 use jiff::Timestamp;
 
 use crate::model::mail_address::Address;
-use crate::model::subscriber::{Choice, Consent, Preferences, Subscriber, SubscriberState, SubscriptionOptions};
+use crate::model::subscriber::{
+    Choice, Consent, Preferences, Subscriber, SubscriberState, SubscriptionOptions,
+};
 
 /// The columns of an export; an import may leave all but the first away, and have them in any order.
-const COLUMNS: [&str; 11] =
-    ["address", "state", "language", "languages", "topics", "without", "partners", "schedule", "consent_source", "consent_at", "created"];
+const COLUMNS: [&str; 11] = [
+    "address",
+    "state",
+    "language",
+    "languages",
+    "topics",
+    "without",
+    "partners",
+    "schedule",
+    "consent_source",
+    "consent_at",
+    "created",
+];
 /// Other names that exports of other programs have for these columns, and the columns that stand for a schedule.
 const ALSO: [&str; 6] = ["email", "e-mail", "cadence", "hour", "timezone", "consent"];
 
@@ -37,19 +50,34 @@ pub struct Table {
 }
 
 /// Reads a whole table and checks every row. `language` is that of people for whom none is given.
-pub fn read(reader: impl Read, subscription_options: &SubscriptionOptions, language: &str, now: Timestamp) -> Table {
+pub fn read(
+    reader: impl Read,
+    subscription_options: &SubscriptionOptions,
+    language: &str,
+    now: Timestamp,
+) -> Table {
     let mut table = Table::default();
     let mut lines = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(reader);
     let names: Vec<String> = match lines.headers() {
-        Ok(names) => names.iter().map(|name| name.trim_start_matches('\u{feff}').to_ascii_lowercase()).collect(),
+        Ok(names) => {
+            names.iter().map(|name| name.trim_start_matches('\u{feff}').to_ascii_lowercase()).collect()
+        }
         Err(error) => {
             table.faults.push((1, format!("the table cannot be read: {error}")));
             return table;
         }
     };
-    for name in names.iter().filter(|name| !COLUMNS.contains(&name.as_str()) && !ALSO.contains(&name.as_str())) {
+    for name in
+        names.iter().filter(|name| !COLUMNS.contains(&name.as_str()) && !ALSO.contains(&name.as_str()))
+    {
         let near = COLUMNS.iter().min_by_key(|known| strsim::osa_distance(known, name)).unwrap_or(&"address");
-        table.faults.push((1, format!("no column is called \"{name}\": did you mean \"{near}\"? There are {}", COLUMNS.join(", "))));
+        table.faults.push((
+            1,
+            format!(
+                "no column is called \"{name}\": did you mean \"{near}\"? There are {}",
+                COLUMNS.join(", ")
+            ),
+        ));
     }
     if !names.iter().any(|name| matches!(name.as_str(), "address" | "email" | "e-mail")) {
         table.faults.push((1, "the column \"address\" is missing".into()));
@@ -60,7 +88,10 @@ pub fn read(reader: impl Read, subscription_options: &SubscriptionOptions, langu
         let record = match record {
             Ok(record) => record,
             Err(error) => {
-                table.faults.push((error.position().map_or(at as u64 + 2, csv::Position::line), format!("cannot be read: {error}")));
+                table.faults.push((
+                    error.position().map_or(at as u64 + 2, csv::Position::line),
+                    format!("cannot be read: {error}"),
+                ));
                 continue;
             }
         };
@@ -69,17 +100,27 @@ pub fn read(reader: impl Read, subscription_options: &SubscriptionOptions, langu
             continue;
         }
         if record.len() != names.len() {
-            table.faults.push((line, format!("has {} fields where the head has {}", record.len(), names.len())));
+            table
+                .faults
+                .push((line, format!("has {} fields where the head has {}", record.len(), names.len())));
             continue;
         }
-        let field = |wanted: &[&str]| names.iter().zip(record.iter()).find(|(name, _)| wanted.contains(&name.as_str())).map_or("", |(_, value)| value);
+        let field = |wanted: &[&str]| {
+            names
+                .iter()
+                .zip(record.iter())
+                .find(|(name, _)| wanted.contains(&name.as_str()))
+                .map_or("", |(_, value)| value)
+        };
         match row(&field, line, subscription_options, language, now) {
             Ok(row) => {
                 if let Some(hint) = row.address.hint() {
                     table.hints.push((line, format!("{}: did they mean {hint}?", row.address)));
                 }
                 match seen.insert(row.address.as_str().to_lowercase(), line) {
-                    Some(first) => table.faults.push((line, format!("{} stands in line {first} already", row.address))),
+                    Some(first) => {
+                        table.faults.push((line, format!("{} stands in line {first} already", row.address)))
+                    }
                     None => table.rows.push(row),
                 }
             }
@@ -102,7 +143,8 @@ fn row<'a>(
     now: Timestamp,
 ) -> Result<Row, Vec<String>> {
     let mut faults = Vec::new();
-    let address = Address::parse(field(&["address", "email", "e-mail"])).map_err(|error| faults.push(error)).ok();
+    let address =
+        Address::parse(field(&["address", "email", "e-mail"])).map_err(|error| faults.push(error)).ok();
     let state = match field(&["state"]) {
         "" => Some(SubscriberState::Active),
         text => SubscriberState::parse(&text.to_ascii_lowercase()),
@@ -128,7 +170,12 @@ fn row<'a>(
         .ok();
     let at = match field(&["consent_at"]) {
         "" => Some(now),
-        text => text.parse::<Timestamp>().map_err(|_| faults.push(format!("consent_at: \"{text}\" is no time: write 2022-10-17T08:00:00Z"))).ok(),
+        text => text
+            .parse::<Timestamp>()
+            .map_err(|_| {
+                faults.push(format!("consent_at: \"{text}\" is no time: write 2022-10-17T08:00:00Z"))
+            })
+            .ok(),
     };
     let source = field(&["consent_source", "consent"]);
     match (address, state, preferences, at) {
@@ -180,7 +227,10 @@ mod tests {
     use crate::model::keys::EntryKey;
 
     fn subscription_options() -> SubscriptionOptions {
-        SubscriptionOptions { topics: vec!["justice".into(), "climate".into()], partners: vec!["OGP".into(), "UCLG, the network".into()] }
+        SubscriptionOptions {
+            topics: vec!["justice".into(), "climate".into()],
+            partners: vec!["OGP".into(), "UCLG, the network".into()],
+        }
     }
 
     fn read_text(text: &str) -> Table {
@@ -192,7 +242,8 @@ mod tests {
         let table = read_text(
             "email,language,topics,cadence,hour,timezone,colour\nana@example.org,fr,justice;climat,weekly,8,Europe/Paris,\nbob,english please,justice,yearly,25,Mars/Base,\nANA@example.org,,,,,,\nana@example.org,,,,,,\nshort\n",
         );
-        let faults: Vec<String> = table.faults.iter().map(|(line, fault)| format!("{line}: {fault}")).collect();
+        let faults: Vec<String> =
+            table.faults.iter().map(|(line, fault)| format!("{line}: {fault}")).collect();
         for want in [
             "1: no column is called \"colour\"",
             "2: topics: \"climat\" is not among those that there are: did you mean \"climate\"?",

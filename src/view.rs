@@ -76,10 +76,17 @@ pub struct LinkView {
 /// Shows a story to readers of `language`, in a version that fits their interests where there is one.
 pub fn view_among(catalog: Catalog, story: &Story, language: &str, interests: &Interests) -> StoryView {
     let shown = story.version_among(language, interests);
-    let web = |url: &Option<String>| url.clone().filter(|url| url.starts_with("http://") || url.starts_with("https://"));
+    let web = |url: &Option<String>| {
+        url.clone().filter(|url| url.starts_with("http://") || url.starts_with("https://"))
+    };
     let links = |label: &dyn Fn(&StoredEntry) -> String, version: &StoredEntry| {
         let own = version.entry.language.clone().unwrap_or_default();
-        Some(LinkView { label: label(version), language_name: language_name(&own, language), language: own, url: web(&version.entry.url)? })
+        Some(LinkView {
+            label: label(version),
+            language_name: language_name(&own, language),
+            language: own,
+            url: web(&version.entry.url)?,
+        })
     };
     let date = shown.sort_date().to_zoned_datetime(TimeZone::UTC).date();
     let title = shown.entry.headline();
@@ -103,7 +110,11 @@ pub fn view_among(catalog: Catalog, story: &Story, language: &str, interests: &I
             .iter()
             .map(|matched| {
                 let label = catalog.topic_label(&matched.topic, language);
-                TopicView { id: matched.topic.clone(), label: label.to_owned(), evidence: matched.evidence.clone() }
+                TopicView {
+                    id: matched.topic.clone(),
+                    label: label.to_owned(),
+                    evidence: matched.evidence.clone(),
+                }
             })
             .collect(),
         copies: story
@@ -111,6 +122,10 @@ pub fn view_among(catalog: Catalog, story: &Story, language: &str, interests: &I
             .filter(|copy| copy.entry.url != shown.entry.url)
             .filter_map(|copy| links(&|version| version.partner.clone(), copy))
             .collect(),
-        translations: story.translations_of(shown).into_iter().filter_map(|version| links(&|version| version.entry.title.clone(), version)).collect(),
+        translations: story
+            .translations_of(shown)
+            .into_iter()
+            .filter_map(|version| links(&|version| version.entry.title.clone(), version))
+            .collect(),
     }
 }

@@ -22,7 +22,11 @@ pub fn run(mut command: Command) -> Cost {
     let waited = unsafe { libc::wait4(child.id() as i32, &mut status, 0, &mut usage) };
     assert!(waited > 0 && status == 0, "it failed");
     let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
-    Cost { cpu: seconds(usage.ru_utime) + seconds(usage.ru_stime), memory: usage.ru_maxrss as f64 / 1024.0, wall: started.elapsed().as_secs_f64() }
+    Cost {
+        cpu: seconds(usage.ru_utime) + seconds(usage.ru_stime),
+        memory: usage.ru_maxrss as f64 / 1024.0,
+        wall: started.elapsed().as_secs_f64(),
+    }
 }
 
 /// This bench as another process, which does one of its parts.

@@ -134,7 +134,10 @@ fn split(words: &'static str) -> Vec<&'static str> {
 
 /// Each with each, the first endings first.
 fn ended(beginnings: &[&str], endings: &[&str]) -> Vec<String> {
-    endings.iter().flat_map(|ending| beginnings.iter().map(move |beginning| format!("{beginning}{ending}"))).collect()
+    endings
+        .iter()
+        .flat_map(|ending| beginnings.iter().map(move |beginning| format!("{beginning}{ending}")))
+        .collect()
 }
 
 /// Who writes.
@@ -152,13 +155,19 @@ impl Writer {
             // Shuffled, so that not all of one ending are frequent.
             let mut random = Random::of([roots.len() as u64, 0, 0]);
             (1..roots.len()).for_each(|at| roots.swap(at, random.below(at + 1)));
-            let made = PREFIXES.iter().flat_map(|prefix| roots.iter().map(move |root| format!("{prefix}{root}")));
+            let made =
+                PREFIXES.iter().flat_map(|prefix| roots.iter().map(move |root| format!("{prefix}{root}")));
             let little = split(language.little).into_iter().map(str::to_owned).collect();
             let subjects = split(language.subjects).into_iter().map(str::to_owned).chain(made).collect();
             Tongue { language, little: Zipf::new(little, 2.0), subjects: Zipf::new(subjects, 3.0) }
         };
         let places = Zipf::new(ended(&split(PLACES), &PLACE_ENDINGS), 20.0);
-        Writer { tongues: LANGUAGES.iter().map(tongue).collect(), given: split(GIVEN), family: ended(&split(FAMILY), &FAMILY_ENDINGS), places }
+        Writer {
+            tongues: LANGUAGES.iter().map(tongue).collect(),
+            given: split(GIVEN),
+            family: ended(&split(FAMILY), &FAMILY_ENDINGS),
+            places,
+        }
     }
 
     fn tongue(&self, source: u64) -> &Tongue {
@@ -174,7 +183,9 @@ impl Writer {
     /// A source's story by its number, the oldest first; of `count` that it had at the beginning. One that came later has
     /// its time in `published`.
     pub fn story(&self, source: u64, number: u64, count: u64, published: Option<i64>) -> Story {
-        let is_copy = source % 2 == 1 && published.is_none() && Random::of([source / 2, number, 1]).next().is_multiple_of(SYNDICATED_EVERY);
+        let is_copy = source % 2 == 1
+            && published.is_none()
+            && Random::of([source / 2, number, 1]).next().is_multiple_of(SYNDICATED_EVERY);
         let told_by = if is_copy { source - 1 } else { source };
         let tongue = self.tongue(source);
         let mut text = Random::of([told_by, number, 2]);
@@ -183,18 +194,26 @@ impl Writer {
         let age = (count as i64 - 1 - number as i64) * step + (text.next() % step as u64) as i64;
         let link_date = (2020 + number % 3, number % 12 + 1);
         let title = self.title(tongue, &mut own);
-        let slug: String = title.chars().map(|c| if c.is_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).filter(char::is_ascii).collect();
+        let slug: String = title
+            .chars()
+            .map(|c| if c.is_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
+            .filter(char::is_ascii)
+            .collect();
         let summary = self.sentence(tongue, &mut text, 22);
         let html = self.html(tongue, &mut text, told_by);
         Story {
             title,
             summary,
             html,
-            link: format!("https://source-{source}.example/{}/{:02}/{number}-{slug}", link_date.0, link_date.1),
+            link: format!(
+                "https://source-{source}.example/{}/{:02}/{number}-{slug}",
+                link_date.0, link_date.1
+            ),
             guid: format!("tag:source-{source}.example,2020:story-{number}"),
             picture: format!("https://source-{source}.example/pictures/{number}.jpg"),
             // A copy is out some hours after the story.
-            published: published.unwrap_or(LAST - age.max(21_600) + if is_copy { (own.next() % 21_600) as i64 } else { 0 }),
+            published: published
+                .unwrap_or(LAST - age.max(21_600) + if is_copy { (own.next() % 21_600) as i64 } else { 0 }),
         }
     }
 
@@ -243,7 +262,8 @@ impl Writer {
                 }
             }
             if is_first {
-                let capital: String = out[start..].chars().next().into_iter().flat_map(char::to_uppercase).collect();
+                let capital: String =
+                    out[start..].chars().next().into_iter().flat_map(char::to_uppercase).collect();
                 let rest = out[start..].chars().next().map_or(0, char::len_utf8);
                 out.replace_range(start..start + rest, &capital);
             } else if words > 2 && random.below(12) == 0 {
@@ -261,7 +281,10 @@ impl Writer {
 
     /// Some 3.5 kB of an article as a content management system writes it.
     fn html(&self, tongue: &Tongue, random: &mut Random, source: u64) -> String {
-        let mut out = format!("<div class=\"entry-content\"><p style=\"text-align: left\"><strong>{}</strong></p>\n", self.sentence(tongue, random, 20));
+        let mut out = format!(
+            "<div class=\"entry-content\"><p style=\"text-align: left\"><strong>{}</strong></p>\n",
+            self.sentence(tongue, random, 20)
+        );
         out += &format!(
             "<figure class=\"wp-block-image size-large\"><img loading=\"lazy\" width=\"1024\" height=\"683\" src=\"https://source-{source}.example/pictures/{}.jpg\" alt=\"{}\" /></figure>\n",
             random.below(100_000),
@@ -282,8 +305,15 @@ impl Writer {
             );
         }
         if random.below(3) == 0 {
-            out += &format!("<blockquote><p>«&nbsp;{}&nbsp;»</p></blockquote>\n", self.sentence(tongue, random, 16));
-            out += &format!("<ul><li>{}</li><li>{}</li></ul>\n", self.sentence(tongue, random, 8), self.sentence(tongue, random, 8));
+            out += &format!(
+                "<blockquote><p>«&nbsp;{}&nbsp;»</p></blockquote>\n",
+                self.sentence(tongue, random, 16)
+            );
+            out += &format!(
+                "<ul><li>{}</li><li>{}</li></ul>\n",
+                self.sentence(tongue, random, 8),
+                self.sentence(tongue, random, 8)
+            );
         }
         out + &format!(
             "<p><a href=\"https://source-{source}.example/news?page={}&amp;utm_source=rss\">{}</a></p></div>",
@@ -300,7 +330,8 @@ pub fn rss(source: u64, language: &str, stories: impl Iterator<Item = Story>) ->
     );
     let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
     for story in stories {
-        let date = printer.timestamp_to_string(&jiff::Timestamp::from_second(story.published).expect("a time"));
+        let date =
+            printer.timestamp_to_string(&jiff::Timestamp::from_second(story.published).expect("a time"));
         out += &format!(
             "<item><title>{}</title><link>{}</link><guid isPermaLink=\"false\">{}</guid><pubDate>{}</pubDate><description>{}</description><enclosure url=\"{}\" type=\"image/jpeg\" length=\"84211\"/><content:encoded><![CDATA[{}]]></content:encoded></item>\n",
             story.title,

@@ -31,16 +31,27 @@ pub async fn each_unread(
     let mut session = step(login(url, password, tls)).await?;
     let folder = percent_decoded(url.path().trim_start_matches('/')).unwrap_or_default();
     step(async { Ok(session.select(if folder.is_empty() { "INBOX" } else { &folder }).await?) }).await?;
-    let mut unread: Vec<u32> = step(async { Ok(session.uid_search("UNSEEN").await?) }).await?.into_iter().collect();
+    let mut unread: Vec<u32> =
+        step(async { Ok(session.uid_search("UNSEEN").await?) }).await?.into_iter().collect();
     unread.sort_unstable();
     for uid in &unread {
-        let messages: Vec<_> = step(async { Ok(session.uid_fetch(uid.to_string(), "BODY.PEEK[]").await?.try_collect().await?) }).await?;
+        let messages: Vec<_> =
+            step(async { Ok(session.uid_fetch(uid.to_string(), "BODY.PEEK[]").await?.try_collect().await?) })
+                .await?;
         for message in &messages {
             if let Some(body) = message.body() {
                 visit(body)?;
             }
         }
-        step(async { Ok(session.uid_store(uid.to_string(), "+FLAGS.SILENT (\\Seen)").await?.map(drop).collect::<Vec<()>>().await) }).await?;
+        step(async {
+            Ok(session
+                .uid_store(uid.to_string(), "+FLAGS.SILENT (\\Seen)")
+                .await?
+                .map(drop)
+                .collect::<Vec<()>>()
+                .await)
+        })
+        .await?;
     }
     // Everything is done: a server that hangs up without a word costs nothing.
     let _ = step(async { Ok(session.logout().await?) }).await;
@@ -48,17 +59,24 @@ pub async fn each_unread(
 }
 
 async fn step<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    tokio::time::timeout(STEP_TIMEOUT, work).await.map_err(|_| anyhow::anyhow!("the mailbox did not answer within {} s", STEP_TIMEOUT.as_secs()))?
+    tokio::time::timeout(STEP_TIMEOUT, work)
+        .await
+        .map_err(|_| anyhow::anyhow!("the mailbox did not answer within {} s", STEP_TIMEOUT.as_secs()))?
 }
 
 async fn login(url: &Url, password: &str, tls: Arc<rustls::ClientConfig>) -> anyhow::Result<Session<Stream>> {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let is_wrapped = url.scheme() == "imaps";
     let is_plain = url.query_pairs().any(|(name, value)| name == "tls" && value == "none");
-    let stream = TcpStream::connect((host.as_str(), url.port().unwrap_or(if is_wrapped { 993 } else { 143 }))).await?;
+    let stream =
+        TcpStream::connect((host.as_str(), url.port().unwrap_or(if is_wrapped { 993 } else { 143 }))).await?;
     let name = rustls::pki_types::ServerName::try_from(host)?;
     let connector = tokio_rustls::TlsConnector::from(tls);
-    let stream: Stream = if is_wrapped { Box::new(connector.clone().connect(name.clone(), stream).await?) } else { Box::new(stream) };
+    let stream: Stream = if is_wrapped {
+        Box::new(connector.clone().connect(name.clone(), stream).await?)
+    } else {
+        Box::new(stream)
+    };
     let mut client = Client::new(stream);
     anyhow::ensure!(client.read_response().await?.is_some(), "the mailbox server hung up");
     if !is_wrapped && !is_plain {
@@ -66,5 +84,8 @@ async fn login(url: &Url, password: &str, tls: Arc<rustls::ClientConfig>) -> any
         client = Client::new(Box::new(connector.connect(name, client.into_inner()).await?));
     }
     let user = percent_decoded(url.username()).unwrap_or_default();
-    client.login(user, password).await.map_err(|(error, _)| anyhow::anyhow!("the mailbox refuses the login: {error}"))
+    client
+        .login(user, password)
+        .await
+        .map_err(|(error, _)| anyhow::anyhow!("the mailbox refuses the login: {error}"))
 }

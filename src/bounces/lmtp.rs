@@ -23,7 +23,11 @@ pub type Taker = dyn Fn(&[u8], &[String]) -> bool + Send + Sync;
 ///
 /// # Errors
 /// When the listener fails.
-pub async fn serve(listener: TcpListener, take: Arc<Taker>, shutdown: impl Future<Output = ()>) -> std::io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    take: Arc<Taker>,
+    shutdown: impl Future<Output = ()>,
+) -> std::io::Result<()> {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
@@ -47,7 +51,9 @@ async fn talk(stream: TcpStream, take: &Taker) -> std::io::Result<()> {
     let mut recipients: Vec<String> = Vec::new();
     loop {
         let mut line = Vec::new();
-        let read = tokio::time::timeout(IDLE, (&mut reader).take(LINE_BYTES_MAX).read_until(b'\n', &mut line)).await??;
+        let read =
+            tokio::time::timeout(IDLE, (&mut reader).take(LINE_BYTES_MAX).read_until(b'\n', &mut line))
+                .await??;
         if read == 0 {
             return Ok(());
         }
@@ -61,7 +67,10 @@ async fn talk(stream: TcpStream, take: &Taker) -> std::io::Result<()> {
             }
             "RCPT" if recipients.len() >= RECIPIENTS_MAX => "452 4.5.3 too many recipients",
             "RCPT" => {
-                let address = line.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map(|(address, _)| address);
+                let address = line
+                    .split_once('<')
+                    .and_then(|(_, rest)| rest.split_once('>'))
+                    .map(|(address, _)| address);
                 recipients.push(address.unwrap_or_default().to_owned());
                 "250 2.1.5 ok"
             }

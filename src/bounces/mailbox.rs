@@ -35,7 +35,10 @@ pub fn each_under(path: &Path, visit: &mut dyn FnMut(&[u8]) -> anyhow::Result<()
     if !path.is_dir() {
         return each_in(std::fs::File::open(path).with_context(context)?, visit);
     }
-    let mut inner: Vec<_> = std::fs::read_dir(path).with_context(context)?.collect::<Result<Vec<_>, _>>().with_context(context)?;
+    let mut inner: Vec<_> = std::fs::read_dir(path)
+        .with_context(context)?
+        .collect::<Result<Vec<_>, _>>()
+        .with_context(context)?;
     inner.sort_by_key(std::fs::DirEntry::file_name);
     for entry in inner.iter().filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b".")) {
         each_under(&entry.path(), visit)?;

@@ -63,12 +63,15 @@ fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("a constant pattern")
 }
 
-static ADDRESS: LazyLock<Regex> = LazyLock::new(|| pattern(r"[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"));
+static ADDRESS: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"));
 static RETURN_TOKEN: LazyLock<Regex> = LazyLock::new(|| pattern(r"\+([0-9]+-[0-9A-Fa-f]+)@"));
-static LEAVE_TOKEN: LazyLock<Regex> = LazyLock::new(|| pattern(r"[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{20,24}\b"));
+static LEAVE_TOKEN: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{20,24}\b"));
 static MESSAGE_ID: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?im)^[ \t>]*message-id:\s*<([^<>\s]+)>"));
 static STATUS: LazyLock<Regex> = LazyLock::new(|| pattern(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b"));
-static REPLY_CODE: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?m)(?:^|[\s:(<\[#])([45][0-5]\d)(?:[\s#)\]-])"));
+static REPLY_CODE: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"(?m)(?:^|[\s:(<\[#])([45][0-5]\d)(?:[\s#)\]-])"));
 static NO_MAILBOX: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r"(?i)(?:user|recipient|mailbox|account|address)(?: is)? unknown|unknown (?:user|recipient|address|local[- ]part|mailbox)|no such (?:user|mailbox|recipient|address|person|domain)|(?:user|mailbox|recipient|account|address|inbox|email account)[^.\n]{0,60} (?:not found|does ?n[o']t exist|doesn't exist|is (?:disabled|inactive|invalid|no longer)|has been (?:disabled|closed|deactivated)|not (?:known|exist)|unavailable|rejected)|unroutable|unrouteable|no mailbox (?:here )?by that name|not listed in|invalid (?:recipient|mailbox|address)|recipient address rejected|address rejected|host (?:or domain name )?not found|domain (?:name )?(?:not found|does not exist)|undeliverable address|n'existe pas|adresse inconnue|utilisateur inconnu|destinataire inconnu|no existe|usuario desconocido|dirección desconocida|unbekannt",
@@ -94,13 +97,21 @@ static AUTO_REPLY: LazyLock<Regex> = LazyLock::new(|| {
         r"(?i)^\W*(?:out of (?:the )?office|auto(?:matic|mated)?[- ]?(?:reply|response|antwort)|automatische|abwesen|absen(?:ce|t)|réponse automatique|message d'absence|respuesta automática|fuera de (?:la )?oficina|vacation|away from)",
     )
 });
-static LEAVE_SUBJECT: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"(?i)^\s*(?:(?:re|fwd?|tr|rv)\s*:\s*)*(?:unsubscribe|se désabonner|désabonnement|désinscription|darse de baja|\bbaja\b|stop)\b"));
+static LEAVE_SUBJECT: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?i)^\s*(?:(?:re|fwd?|tr|rv)\s*:\s*)*(?:unsubscribe|se désabonner|désabonnement|désinscription|darse de baja|\bbaja\b|stop)\b",
+    )
+});
 
 /// Reads a message. `recipients` are the addresses that the envelope named, where they are known.
 pub fn read(bytes: &[u8], recipients: &[String]) -> ReturnedMail {
     let Some(message) = MessageParser::default().parse(bytes) else {
-        return ReturnedMail { what: Return::Other("it is no mail"), return_tokens: Vec::new(), message_ids: Vec::new(), leave_tokens: Vec::new() };
+        return ReturnedMail {
+            what: Return::Other("it is no mail"),
+            return_tokens: Vec::new(),
+            message_ids: Vec::new(),
+            leave_tokens: Vec::new(),
+        };
     };
     let mut parts = MessageParts::default();
     parts.gather(&message, 0);
@@ -109,27 +120,49 @@ pub fn read(bytes: &[u8], recipients: &[String]) -> ReturnedMail {
         named.map(|(_, value)| value.trim().to_owned()).collect()
     };
     let mut to: Vec<String> = recipients.to_vec();
-    for name in ["To", "Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Original-Recipient"] {
+    for name in
+        ["To", "Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Original-Recipient"]
+    {
         to.extend(headers(name));
     }
-    let return_tokens = to.iter().flat_map(|text| RETURN_TOKEN.captures_iter(text)).map(|found| found[1].to_owned()).collect();
+    let return_tokens = to
+        .iter()
+        .flat_map(|text| RETURN_TOKEN.captures_iter(text))
+        .map(|found| found[1].to_owned())
+        .collect();
     let subject = message.subject().unwrap_or_default().to_owned();
     let original = parts.original.join("\n");
     let message_ids = MESSAGE_ID.captures_iter(&original).map(|found| found[1].to_owned()).collect();
-    let leave_tokens = |text: &str| LEAVE_TOKEN.find_iter(text).map(|found| found.as_str().to_owned()).collect::<Vec<_>>();
-    let mut report = ReturnedMail { what: Return::Other("nothing that concerns us"), return_tokens, message_ids, leave_tokens: leave_tokens(&original) };
+    let leave_tokens =
+        |text: &str| LEAVE_TOKEN.find_iter(text).map(|found| found.as_str().to_owned()).collect::<Vec<_>>();
+    let mut report = ReturnedMail {
+        what: Return::Other("nothing that concerns us"),
+        return_tokens,
+        message_ids,
+        leave_tokens: leave_tokens(&original),
+    };
     report.what = if let Some(feedback) = &parts.feedback {
         complaint(feedback)
     } else if let Some(status) = &parts.status {
         let failures = failures(status, &parts.text);
-        if failures.is_empty() { Return::Other("a report of a delivery that did not fail") } else { Return::Bounce(failures) }
-    } else if headers("Auto-Submitted").iter().any(|value| value.to_ascii_lowercase().starts_with("auto-replied")) || AUTO_REPLY.is_match(&subject) {
+        if failures.is_empty() {
+            Return::Other("a report of a delivery that did not fail")
+        } else {
+            Return::Bounce(failures)
+        }
+    } else if headers("Auto-Submitted")
+        .iter()
+        .any(|value| value.to_ascii_lowercase().starts_with("auto-replied"))
+        || AUTO_REPLY.is_match(&subject)
+    {
         Return::Other("an automatic reply")
     } else if is_bounce(&message, &subject, !headers("X-Failed-Recipients").is_empty()) {
         sloppy(&parts.text, &headers("X-Failed-Recipients").join(" "))
     } else if LEAVE_SUBJECT.is_match(&subject) {
         report.leave_tokens = leave_tokens(&subject);
-        Return::Leave(message.from().and_then(|from| from.first()).and_then(|from| from.address()).map(str::to_owned))
+        Return::Leave(
+            message.from().and_then(|from| from.first()).and_then(|from| from.address()).map(str::to_owned),
+        )
     } else {
         report.what
     };
@@ -153,15 +186,23 @@ const DEPTH_MAX: usize = 4;
 impl MessageParts {
     fn gather(&mut self, message: &Message, depth: usize) {
         for part in &message.parts {
-            let subtype = part.content_type().and_then(|kind| kind.subtype()).unwrap_or_default().to_ascii_lowercase();
-            let text = || String::from_utf8_lossy(&part.contents()[..part.contents().len().min(TEXT_BYTES_MAX)]).replace("\r\n", "\n");
+            let subtype =
+                part.content_type().and_then(|kind| kind.subtype()).unwrap_or_default().to_ascii_lowercase();
+            let text = || {
+                String::from_utf8_lossy(&part.contents()[..part.contents().len().min(TEXT_BYTES_MAX)])
+                    .replace("\r\n", "\n")
+            };
             match (&part.body, subtype.as_str()) {
-                (_, "delivery-status" | "global-delivery-status") => self.status = self.status.take().or_else(|| Some(text())),
+                (_, "delivery-status" | "global-delivery-status") => {
+                    self.status = self.status.take().or_else(|| Some(text()))
+                }
                 (_, "feedback-report") => self.feedback = Some(text()),
                 (_, "rfc822-headers" | "global-headers") => self.original.push(text()),
                 (PartType::Message(inner), _) => {
                     let raw = inner.raw_message();
-                    self.original.push(String::from_utf8_lossy(&raw[..raw.len().min(TEXT_BYTES_MAX)]).replace("\r\n", "\n"));
+                    self.original.push(
+                        String::from_utf8_lossy(&raw[..raw.len().min(TEXT_BYTES_MAX)]).replace("\r\n", "\n"),
+                    );
                     if depth < DEPTH_MAX && self.status.is_none() && self.feedback.is_none() && depth == 0 {
                         self.gather_reports(inner, depth + 1);
                     }
@@ -216,7 +257,10 @@ fn field<'a>(block: &'a [(String, String)], name: &str) -> Option<&'a str> {
 
 /// An address in a field like `rfc822; <ana@example.org>`.
 fn address_in(value: &str) -> String {
-    ADDRESS.find(value.rsplit(';').next().unwrap_or(value)).map(|found| found.as_str().to_owned()).unwrap_or_default()
+    ADDRESS
+        .find(value.rsplit(';').next().unwrap_or(value))
+        .map(|found| found.as_str().to_owned())
+        .unwrap_or_default()
 }
 
 /// The recipients that a status report says were not reached.
@@ -224,7 +268,10 @@ fn failures(status: &str, text: &str) -> Vec<Failure> {
     let mut failures = Vec::new();
     for block in blocks(status).iter().take(FAILURES_MAX) {
         // The original recipient is whom we wrote to; the final one may be where their mail is forwarded to.
-        let address = ["original-recipient", "x-actual-recipient", "final-recipient"].iter().filter_map(|name| field(block, name)).map(address_in);
+        let address = ["original-recipient", "x-actual-recipient", "final-recipient"]
+            .iter()
+            .filter_map(|name| field(block, name))
+            .map(address_in);
         let address = address.into_iter().find(|address| !address.is_empty()).unwrap_or_default();
         let code = field(block, "status").unwrap_or_default();
         let diagnostic = field(block, "diagnostic-code").unwrap_or_default();
@@ -246,11 +293,17 @@ fn failures(status: &str, text: &str) -> Vec<Failure> {
 
 /// What a refusal means. Words weigh more than numbers where a number says little: 5.0.0 is anything, 5.7.1 mostly about us.
 fn judge(code: &str, diagnostic: &str) -> Kind {
-    let numbers = |text: &str| STATUS.captures(text).map(|found| (found[1].to_owned(), found[2].to_owned(), found[3].to_owned()));
+    let numbers = |text: &str| {
+        STATUS.captures(text).map(|found| (found[1].to_owned(), found[2].to_owned(), found[3].to_owned()))
+    };
     let precise = |found: &(String, String, String)| (found.1.as_str(), found.2.as_str()) != ("0", "0");
-    let status = numbers(code).filter(precise).or_else(|| numbers(diagnostic).filter(precise)).or_else(|| numbers(code));
+    let status = numbers(code)
+        .filter(precise)
+        .or_else(|| numbers(diagnostic).filter(precise))
+        .or_else(|| numbers(code));
     let (says_gone, says_passing) = (NO_MAILBOX.is_match(diagnostic), PASSES.is_match(diagnostic));
-    match status.as_ref().map(|(class, subject, detail)| (class.as_str(), subject.as_str(), detail.as_str())) {
+    match status.as_ref().map(|(class, subject, detail)| (class.as_str(), subject.as_str(), detail.as_str()))
+    {
         Some(("4", ..)) => Kind::Soft,
         // Mailbox full, message too long, content, protocol, loops and time.
         Some(("5", "2", "2" | "3") | ("5", "3" | "5" | "6", _) | ("5", "4", "6" | "7")) => Kind::Soft,
@@ -270,8 +323,16 @@ fn judge(code: &str, diagnostic: &str) -> Kind {
 }
 
 fn is_bounce(message: &Message, subject: &str, names_failed: bool) -> bool {
-    let from = message.from().and_then(|from| from.first()).and_then(|from| from.address()).unwrap_or_default().to_ascii_lowercase();
-    let is_daemon = ["mailer-daemon@", "postmaster@", "mail-daemon@", "mailerdaemon@"].iter().any(|name| from.starts_with(name)) || from == "mailer-daemon";
+    let from = message
+        .from()
+        .and_then(|from| from.first())
+        .and_then(|from| from.address())
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let is_daemon = ["mailer-daemon@", "postmaster@", "mail-daemon@", "mailerdaemon@"]
+        .iter()
+        .any(|name| from.starts_with(name))
+        || from == "mailer-daemon";
     let is_nobody = message.header_raw("Return-Path").is_some_and(|path| path.trim() == "<>");
     names_failed || BOUNCE_SUBJECT.is_match(subject) && (is_daemon || is_nobody) || is_daemon && is_nobody
 }
@@ -289,15 +350,24 @@ fn sloppy(text: &str, failed: &str) -> Return {
     ];
     let lower = text.to_ascii_lowercase();
     let end = ends.iter().filter_map(|end| lower.find(end)).min().unwrap_or(text.len());
-    let report = text.get(..end).filter(|report| ADDRESS.is_match(report) || !failed.is_empty()).unwrap_or(text);
-    let mut addresses: Vec<String> = ADDRESS.find_iter(failed).map(|found| found.as_str().to_owned()).collect();
+    let report =
+        text.get(..end).filter(|report| ADDRESS.is_match(report) || !failed.is_empty()).unwrap_or(text);
+    let mut addresses: Vec<String> =
+        ADDRESS.find_iter(failed).map(|found| found.as_str().to_owned()).collect();
     if addresses.is_empty() {
-        addresses = ADDRESS.find_iter(report).map(|found| found.as_str().trim_end_matches('.').to_owned()).collect();
-        addresses.retain(|address| !address.to_ascii_lowercase().starts_with("postmaster@") && !address.to_ascii_lowercase().starts_with("mailer-daemon@"));
+        addresses =
+            ADDRESS.find_iter(report).map(|found| found.as_str().trim_end_matches('.').to_owned()).collect();
+        addresses.retain(|address| {
+            !address.to_ascii_lowercase().starts_with("postmaster@")
+                && !address.to_ascii_lowercase().starts_with("mailer-daemon@")
+        });
     }
     addresses.sort();
     addresses.dedup();
-    let is_known = STATUS.is_match(report) || REPLY_CODE.is_match(report) || NO_MAILBOX.is_match(report) || PASSES.is_match(report);
+    let is_known = STATUS.is_match(report)
+        || REPLY_CODE.is_match(report)
+        || NO_MAILBOX.is_match(report)
+        || PASSES.is_match(report);
     let kind = if STILL_TRYING.is_match(report) && !report.contains("giving up") {
         Kind::Delayed
     } else if is_known {
@@ -309,24 +379,42 @@ fn sloppy(text: &str, failed: &str) -> Return {
     if addresses.is_empty() {
         addresses.push(String::new());
     }
-    let said = report.lines().find(|line| STATUS.is_match(line) || REPLY_CODE.is_match(line) || NO_MAILBOX.is_match(line) || PASSES.is_match(line));
+    let said = report.lines().find(|line| {
+        STATUS.is_match(line)
+            || REPLY_CODE.is_match(line)
+            || NO_MAILBOX.is_match(line)
+            || PASSES.is_match(line)
+    });
     let reason = shown(said.unwrap_or("no reason given"));
-    Return::Bounce(addresses.into_iter().take(FAILURES_MAX).map(|address| Failure { address, kind, reason: reason.clone() }).collect())
+    Return::Bounce(
+        addresses
+            .into_iter()
+            .take(FAILURES_MAX)
+            .map(|address| Failure { address, kind, reason: reason.clone() })
+            .collect(),
+    )
 }
 
 /// A complaint (RFC 5965 section 3), unless it says that there is none.
 fn complaint(feedback: &str) -> Return {
     let blocks = blocks(feedback);
     let fields: Vec<&(String, String)> = blocks.iter().flatten().collect();
-    let kind = fields.iter().find(|(name, _)| name == "feedback-type").map_or("", |(_, value)| value.as_str());
+    let kind =
+        fields.iter().find(|(name, _)| name == "feedback-type").map_or("", |(_, value)| value.as_str());
     if kind.eq_ignore_ascii_case("not-spam") {
         return Return::Other("somebody said that our mail is no spam");
     }
-    let recipients = fields.iter().filter(|(name, _)| matches!(name.as_str(), "original-rcpt-to" | "removal-recipient"));
-    Return::Complaint(recipients.map(|(_, value)| address_in(value)).filter(|address| !address.is_empty()).collect())
+    let recipients =
+        fields.iter().filter(|(name, _)| matches!(name.as_str(), "original-rcpt-to" | "removal-recipient"));
+    Return::Complaint(
+        recipients.map(|(_, value)| address_in(value)).filter(|address| !address.is_empty()).collect(),
+    )
 }
 
 /// The words of a server without the addresses in them: results may end in a log.
 fn shown(text: &str) -> String {
-    crate::support::text::shorten(&ADDRESS.replace_all(&crate::support::text::one_line(text), "…"), REASON_CHARS_MAX)
+    crate::support::text::shorten(
+        &ADDRESS.replace_all(&crate::support::text::one_line(text), "…"),
+        REASON_CHARS_MAX,
+    )
 }

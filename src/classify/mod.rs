@@ -25,7 +25,12 @@ pub struct Classifier {
 
 impl Classifier {
     pub fn new(topics: &[Topic]) -> Self {
-        Classifier { rules: Rules::new(topics), topics: topics.iter().map(|topic| topic.id.clone()).collect(), model: None, margin: 0.0 }
+        Classifier {
+            rules: Rules::new(topics),
+            topics: topics.iter().map(|topic| topic.id.clone()).collect(),
+            model: None,
+            margin: 0.0,
+        }
     }
 
     /// The same, with a model for what no rule knows. It abstains where its best topic does not lead by `margin`.
@@ -34,7 +39,13 @@ impl Classifier {
     }
 
     /// The topics of an entry, the best first, each with the words that gave it.
-    pub fn classify(&self, title: &str, summary: &str, tags: &[String], language: Option<&str>) -> Vec<TopicMatch> {
+    pub fn classify(
+        &self,
+        title: &str,
+        summary: &str,
+        tags: &[String],
+        language: Option<&str>,
+    ) -> Vec<TopicMatch> {
         let by_rules = self.rules.classify(title, summary, tags, language);
         if !by_rules.is_empty() {
             return by_rules;
@@ -42,7 +53,9 @@ impl Classifier {
         let Some(model) = &self.model else { return Vec::new() };
         let best = model.predict(&text_of(title, summary), 1).into_iter().next();
         // A model may know topics that the configuration has no more.
-        let best = best.filter(|best| best.margin >= self.margin && !best.evidence.is_empty() && self.topics.contains(&best.label));
+        let best = best.filter(|best| {
+            best.margin >= self.margin && !best.evidence.is_empty() && self.topics.contains(&best.label)
+        });
         best.map(|best| {
             let (evidence, weights) = best.evidence.into_iter().unzip();
             let score = ((best.margin / MARGIN_POINT) as u32).clamp(1, MODEL_SCORE_MAX);
@@ -56,7 +69,12 @@ impl Classifier {
     pub fn labelled(&self, topics: &[String]) -> Vec<TopicMatch> {
         topics
             .iter()
-            .map(|topic| TopicMatch { topic: topic.clone(), score: HAND_SCORE, evidence: vec!["labelled by hand".into()], weights: Vec::new() })
+            .map(|topic| TopicMatch {
+                topic: topic.clone(),
+                score: HAND_SCORE,
+                evidence: vec!["labelled by hand".into()],
+                weights: Vec::new(),
+            })
             .collect()
     }
 }

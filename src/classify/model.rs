@@ -125,7 +125,11 @@ fn buckets(folded: &str, mut on_bucket: impl FnMut(u32, usize, bool)) {
             let mut state = LETTER_SEED;
             for (count, &letter) in padded[start..].iter().take(*LETTERS.end()).enumerate() {
                 let code = letter as u32;
-                state = if code < 0x80 { hash_step(state, code as u8) } else { hash_step(hash_step(state, code as u8), (code >> 8) as u8) };
+                state = if code < 0x80 {
+                    hash_step(state, code as u8)
+                } else {
+                    hash_step(hash_step(state, code as u8), (code >> 8) as u8)
+                };
                 if count + 1 >= *LETTERS.start() {
                     on_bucket(bucket(state), number, false);
                 }
@@ -186,7 +190,8 @@ impl Model {
     /// # Errors
     /// When there is nothing to tell apart.
     pub fn train(examples: &[Example]) -> Result<Model, ModelError> {
-        let mut labels: Vec<String> = examples.iter().flat_map(|example| example.labels.iter().cloned()).collect();
+        let mut labels: Vec<String> =
+            examples.iter().flat_map(|example| example.labels.iter().cloned()).collect();
         labels.sort();
         labels.dedup();
         match labels.as_slice() {
@@ -200,7 +205,11 @@ impl Model {
         for text in &folded {
             counter.count(text);
             // A bucket in both lists counts twice: it is that common.
-            counter.words.iter().chain(&counter.letters).for_each(|(bucket, _)| documents[*bucket as usize] += 1);
+            counter
+                .words
+                .iter()
+                .chain(&counter.letters)
+                .for_each(|(bucket, _)| documents[*bucket as usize] += 1);
         }
         let total = examples.len() as f32;
         let rarity = |bucket: u32| match documents[bucket as usize] {
@@ -214,7 +223,10 @@ impl Model {
         let mut bias = vec![0f32; labels.len()];
         for (label, (weights, own_bias)) in train_all(&labels, examples, &vectors).into_iter().enumerate() {
             bias[label] = own_bias;
-            weights.iter().enumerate().for_each(|(bucket, weight)| rows[bucket * width + 1 + label] = *weight);
+            weights
+                .iter()
+                .enumerate()
+                .for_each(|(bucket, weight)| rows[bucket * width + 1 + label] = *weight);
         }
         Ok(Model { labels, bias, rows })
     }
@@ -351,7 +363,8 @@ impl Predictor<'_> {
         let words: Vec<&str> = words_of(folded).collect();
         let mut by_word = vec![0f32; words.len()];
         let norm = |list: &[Feature]| {
-            let square: f32 = list.iter().map(|(bucket, _)| self.model.rows[*bucket as usize * width].powi(2)).sum();
+            let square: f32 =
+                list.iter().map(|(bucket, _)| self.model.rows[*bucket as usize * width].powi(2)).sum();
             square.sqrt().max(f32::MIN_POSITIVE)
         };
         let (word_norm, letter_norm) = (norm(&self.counter.words), norm(&self.counter.letters));
@@ -373,14 +386,24 @@ type Weights = (Vec<f32>, f32);
 /// Those of each label, on all processors.
 fn train_all(labels: &[String], examples: &[Example], vectors: &[Vec<Feature>]) -> Vec<Weights> {
     let train = |labels: &[String]| -> Vec<Weights> {
-        let sign = |example: &Example, label: &String| if example.labels.contains(label) { 1.0 } else { -1.0 };
-        labels.iter().map(|label| train_one(&examples.iter().map(|example| sign(example, label)).collect::<Vec<f32>>(), vectors)).collect()
+        let sign =
+            |example: &Example, label: &String| if example.labels.contains(label) { 1.0 } else { -1.0 };
+        labels
+            .iter()
+            .map(|label| {
+                train_one(&examples.iter().map(|example| sign(example, label)).collect::<Vec<f32>>(), vectors)
+            })
+            .collect()
     };
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let share = labels.len().div_ceil(processors);
     std::thread::scope(|scope| {
-        let threads: Vec<_> = labels.chunks(share).map(|labels| (labels, scope.spawn(move || train(labels)))).collect();
-        threads.into_iter().flat_map(|(labels, thread)| thread.join().unwrap_or_else(|_| train(labels))).collect()
+        let threads: Vec<_> =
+            labels.chunks(share).map(|labels| (labels, scope.spawn(move || train(labels)))).collect();
+        threads
+            .into_iter()
+            .flat_map(|(labels, thread)| thread.join().unwrap_or_else(|_| train(labels)))
+            .collect()
     })
 }
 
@@ -390,7 +413,10 @@ fn train_one(signs: &[f32], vectors: &[Vec<Feature>]) -> Weights {
     let mut bias = 0f32;
     let mut alphas = vec![0f32; signs.len()];
     let diagonal = 0.5 / COST;
-    let squares: Vec<f32> = vectors.iter().map(|vector| vector.iter().map(|(_, value)| value * value).sum::<f32>() + 1.0 + diagonal).collect();
+    let squares: Vec<f32> = vectors
+        .iter()
+        .map(|vector| vector.iter().map(|(_, value)| value * value).sum::<f32>() + 1.0 + diagonal)
+        .collect();
     let mut order: Vec<usize> = (0..signs.len()).collect();
     let mut random = 0x2545_F491_4F6C_DD1Du64;
     for _ in 0..ROUNDS_MAX {
@@ -402,7 +428,9 @@ fn train_one(signs: &[f32], vectors: &[Vec<Feature>]) -> Weights {
         }
         let mut largest = 0f32;
         for &at in &order {
-            let product: f32 = vectors[at].iter().map(|&(bucket, value)| weights[bucket as usize] * value).sum::<f32>() + bias;
+            let product: f32 =
+                vectors[at].iter().map(|&(bucket, value)| weights[bucket as usize] * value).sum::<f32>()
+                    + bias;
             let gradient = signs[at] * product - 1.0 + diagonal * alphas[at];
             let projected = if alphas[at] == 0.0 { gradient.min(0.0) } else { gradient };
             largest = largest.max(projected.abs());
@@ -452,7 +480,12 @@ impl Score {
 
     /// The mean F1 of all labels that occur.
     pub fn macro_f1(&self) -> f64 {
-        let labels: Vec<&String> = self.by_label.iter().filter(|(_, (_, given, there))| given + there > 0).map(|(label, _)| label).collect();
+        let labels: Vec<&String> = self
+            .by_label
+            .iter()
+            .filter(|(_, (_, given, there))| given + there > 0)
+            .map(|(label, _)| label)
+            .collect();
         labels.iter().map(|label| self.f1(label)).sum::<f64>() / labels.len().max(1) as f64
     }
 
@@ -479,7 +512,13 @@ pub fn cross_validate(examples: &[Example], folds: usize, margin_min: f32) -> Re
     }
     let mut score = Score::default();
     for part in 0..folds {
-        let of_part = |is_in: bool| examples.iter().zip(&part_of).filter(move |(_, own)| (**own == part) == is_in).map(|(example, _)| example);
+        let of_part = |is_in: bool| {
+            examples
+                .iter()
+                .zip(&part_of)
+                .filter(move |(_, own)| (**own == part) == is_in)
+                .map(|(example, _)| example)
+        };
         let rest: Vec<Example> = of_part(false).cloned().collect();
         let model = Model::train(&rest)?;
         let mut predictor = model.predictor();

@@ -70,7 +70,8 @@ impl Rules {
         for (at, topic) in topics.iter().enumerate() {
             for (words, is_negative) in [(&topic.keywords, false), (&topic.negative, true)] {
                 for (language, keywords) in words {
-                    let index = by_language.entry(primary_language(language).to_ascii_lowercase()).or_default();
+                    let index =
+                        by_language.entry(primary_language(language).to_ascii_lowercase()).or_default();
                     keywords.iter().for_each(|keyword| index.add(at, keyword, is_negative));
                 }
             }
@@ -86,9 +87,17 @@ impl Rules {
 
     /// The topics of a text, the best first; ties in the order of the configuration. Where the language is not
     /// known or has no keywords, those of all languages count.
-    pub fn classify(&self, title: &str, summary: &str, tags: &[String], language: Option<&str>) -> Vec<TopicMatch> {
-        let own = language.and_then(|language| self.by_language.get(&primary_language(language).to_ascii_lowercase()));
-        let indexes: Vec<&Index> = own.map_or_else(|| self.by_language.values().collect(), |index| vec![index]);
+    pub fn classify(
+        &self,
+        title: &str,
+        summary: &str,
+        tags: &[String],
+        language: Option<&str>,
+    ) -> Vec<TopicMatch> {
+        let own = language
+            .and_then(|language| self.by_language.get(&primary_language(language).to_ascii_lowercase()));
+        let indexes: Vec<&Index> =
+            own.map_or_else(|| self.by_language.values().collect(), |index| vec![index]);
         let mut found: Vec<TopicEvidence> = vec![TopicEvidence::default(); self.topics.len()];
         for (text, is_title) in [(title, true), (summary, false)] {
             let folded = fold(text);
@@ -115,7 +124,8 @@ impl Rules {
         let given = self.topics.iter().zip(found).filter(|(_, found)| found.score > 0 && !found.is_denied);
         let mut matches: Vec<TopicMatch> = given
             .map(|(rule, found)| {
-                let (evidence, weights) = found.evidence.into_iter().map(|(words, weight)| (words, weight as f32)).unzip();
+                let (evidence, weights) =
+                    found.evidence.into_iter().map(|(words, weight)| (words, weight as f32)).unzip();
                 TopicMatch { topic: rule.id.clone(), score: found.score, evidence, weights }
             })
             .collect();
@@ -185,13 +195,27 @@ mod tests {
             topic("data", "es", &["datos abiertos"], false),
             topic("events", "fr", &["webinaire"], true),
         ]);
-        rules.classify(title, summary, &[], language).into_iter().map(|t| (t.topic, t.score, t.evidence.join(", "))).collect()
+        rules
+            .classify(title, summary, &[], language)
+            .into_iter()
+            .map(|t| (t.topic, t.score, t.evidence.join(", ")))
+            .collect()
     }
 
     #[test]
     fn the_title_weighs_three_times_and_the_words_are_kept() {
-        let found = topics("Réforme JUDICIAIRE", "Les gouvernements locaux, la municipalité et les municipales.", Some("fr-FR"));
-        assert_eq!(found, [("justice".into(), 3, "judiciaire".into()), ("local".into(), 2, "gouvernements locaux, municipalite".into())]);
+        let found = topics(
+            "Réforme JUDICIAIRE",
+            "Les gouvernements locaux, la municipalité et les municipales.",
+            Some("fr-FR"),
+        );
+        assert_eq!(
+            found,
+            [
+                ("justice".into(), 3, "judiciaire".into()),
+                ("local".into(), 2, "gouvernements locaux, municipalite".into())
+            ]
+        );
     }
 
     #[test]
@@ -205,7 +229,10 @@ mod tests {
     #[test]
     fn a_fallback_topic_yields_to_any_subject() {
         let found = topics("Webinaire sur la justice ouverte", "Un webinaire", Some("fr"));
-        assert_eq!(found.iter().map(|f| (f.0.as_str(), f.1)).collect::<Vec<_>>(), [("justice", 3), ("events", 1)]);
+        assert_eq!(
+            found.iter().map(|f| (f.0.as_str(), f.1)).collect::<Vec<_>>(),
+            [("justice", 3), ("events", 1)]
+        );
         assert!(topics("Rien", "Un webinaire", Some("fr")).is_empty());
     }
 
@@ -219,10 +246,17 @@ mod tests {
         let rules = Rules::new(&[sports]);
         let found = |title: &str, tags: &[&str]| {
             let tags: Vec<String> = tags.iter().map(|tag| tag.to_string()).collect();
-            rules.classify(title, "", &tags, Some("fr")).into_iter().map(|t| (t.score, t.evidence, t.weights)).collect::<Vec<_>>()
+            rules
+                .classify(title, "", &tags, Some("fr"))
+                .into_iter()
+                .map(|t| (t.score, t.evidence, t.weights))
+                .collect::<Vec<_>>()
         };
         assert_eq!(found("La justice au quotidien", &[]), [(3, vec!["justice".into()], vec![3.0])]);
         assert!(found("La justice du football", &[]).is_empty());
-        assert_eq!(found("Rapport annuel", &["justice & Droit"]), [(3, vec!["tag justice & droit".into()], vec![3.0])]);
+        assert_eq!(
+            found("Rapport annuel", &["justice & Droit"]),
+            [(3, vec!["tag justice & droit".into()], vec![3.0])]
+        );
     }
 }

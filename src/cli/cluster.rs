@@ -95,7 +95,11 @@ impl Clustering {
                 }
                 self.line += 1;
                 if line.len() > LINE_BYTES_MAX {
-                    self.problems.push(format!("line {} is longer than {} MB: left out", self.line, LINE_BYTES_MAX >> 20));
+                    self.problems.push(format!(
+                        "line {} is longer than {} MB: left out",
+                        self.line,
+                        LINE_BYTES_MAX >> 20
+                    ));
                 } else if !line.trim_ascii().is_empty() {
                     lines.push((self.line, line));
                 }
@@ -132,11 +136,13 @@ impl Clustering {
         let other = self.decisions[opinion.entry.0 as usize].id.to_string();
         let other = other.trim_matches('"');
         let Some(decision) = intake.decision() else {
-            self.decisions[number].reason = Some(format!("{ALONE}; not with {other}: {}", opinion.reason).into());
+            self.decisions[number].reason =
+                Some(format!("{ALONE}; not with {other}: {}", opinion.reason).into());
             return;
         };
         self.decisions[number].relation = decision.relation;
-        self.decisions[number].reason = Some(format!("{} of {other}: {}", decision.relation.as_str(), decision.reason).into());
+        self.decisions[number].reason =
+            Some(format!("{} of {other}: {}", decision.relation.as_str(), decision.reason).into());
         for story in std::iter::once(decision.story).chain(intake.also.iter().copied()) {
             self.memory.join(story.0 as usize, number);
         }
@@ -148,7 +154,12 @@ impl Clustering {
         (0..decisions.len()).map(move |number| {
             let decision = &decisions[number];
             let reason = decision.reason.as_deref().unwrap_or(ALONE);
-            Placed { id: decision.id.clone(), cluster: decisions[memory.story(number)].id.clone(), relation: decision.relation, reason: reason.to_owned() }
+            Placed {
+                id: decision.id.clone(),
+                cluster: decisions[memory.story(number)].id.clone(),
+                relation: decision.relation,
+                reason: reason.to_owned(),
+            }
         })
     }
 }
@@ -157,18 +168,25 @@ impl Clustering {
 fn prepare(lines: &[(usize, Vec<u8>)]) -> Vec<Result<Ready, String>> {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let share = lines.len().div_ceil(processors).max(64);
-    let read = |lines: &[(usize, Vec<u8>)]| lines.iter().map(|(number, line)| ready(*number, line)).collect::<Vec<_>>();
+    let read = |lines: &[(usize, Vec<u8>)]| {
+        lines.iter().map(|(number, line)| ready(*number, line)).collect::<Vec<_>>()
+    };
     if lines.len() <= share {
         return read(lines);
     }
     std::thread::scope(|scope| {
-        let threads: Vec<_> = lines.chunks(share).map(|lines| (lines, scope.spawn(move || read(lines)))).collect();
-        threads.into_iter().flat_map(|(lines, thread)| thread.join().unwrap_or_else(|_| read(lines))).collect()
+        let threads: Vec<_> =
+            lines.chunks(share).map(|lines| (lines, scope.spawn(move || read(lines)))).collect();
+        threads
+            .into_iter()
+            .flat_map(|(lines, thread)| thread.join().unwrap_or_else(|_| read(lines)))
+            .collect()
     })
 }
 
 fn ready(number: usize, line: &[u8]) -> Result<Ready, String> {
-    let item: ClusterEntry = serde_json::from_slice(line).map_err(|error| format!("line {number} is no entry ({error}): left out"))?;
+    let item: ClusterEntry = serde_json::from_slice(line)
+        .map_err(|error| format!("line {number} is no entry ({error}): left out"))?;
     let page = item.html.as_deref().map(read_html).unwrap_or_default();
     let text = item.text.as_deref().filter(|text| !text.trim().is_empty()).unwrap_or(&page.text);
     let title = item.title.as_deref().unwrap_or_default();
@@ -189,7 +207,8 @@ fn ready(number: usize, line: &[u8]) -> Result<Ready, String> {
     let own = item.url.as_deref().and_then(canonical_key);
     let links: Vec<String> = page.links.into_iter().filter(|link| Some(link) != own.as_ref()).collect();
     let day = date.map(|date| date.as_second().div_euclid(86_400) as i32);
-    let sketch = sketch(&SketchInput { source, title, text, language: item.language.as_deref(), day, links: &links });
+    let sketch =
+        sketch(&SketchInput { source, title, text, language: item.language.as_deref(), day, links: &links });
     let id = if item.id.is_null() { Value::from(number) } else { item.id };
     Ok(Ready { id, sketch, keys })
 }
@@ -215,22 +234,31 @@ fn read_html(html: &str) -> ContentSummary {
                 let is_shown = node
                     .parent()
                     .and_then(|parent| parent.value().as_element().map(|element| element.name()))
-                    .is_none_or(|name| !matches!(name, "script" | "style" | "noscript" | "template" | "title"));
+                    .is_none_or(|name| {
+                        !matches!(name, "script" | "style" | "noscript" | "template" | "title")
+                    });
                 if is_shown {
                     page.text.push_str(text);
                     page.text.push(' ');
                 }
             }
             Node::Element(element) => {
-                let (rel, href) = (element.attr("rel").unwrap_or_default().to_ascii_lowercase(), element.attr("href"));
+                let (rel, href) =
+                    (element.attr("rel").unwrap_or_default().to_ascii_lowercase(), element.attr("href"));
                 let has = |wanted: &str| rel.split_ascii_whitespace().any(|word| word == wanted);
                 match (element.name(), href, element.attr("hreflang")) {
-                    (_, Some(href), _) if has("canonical") || has("via") => page.same_as.push(href.to_owned()),
-                    (_, Some(href), Some(language)) if has("alternate") => {
-                        page.alternates.push(Alternate { language: language.to_owned(), url: href.to_owned() })
+                    (_, Some(href), _) if has("canonical") || has("via") => {
+                        page.same_as.push(href.to_owned())
                     }
-                    ("a", Some(href), _) if page.links.len() < LINKS_MAX => page.links.extend(canonical_key(href)),
-                    ("img", _, _) if page.links.len() < LINKS_MAX => page.links.extend(element.attr("src").and_then(canonical_key)),
+                    (_, Some(href), Some(language)) if has("alternate") => page
+                        .alternates
+                        .push(Alternate { language: language.to_owned(), url: href.to_owned() }),
+                    ("a", Some(href), _) if page.links.len() < LINKS_MAX => {
+                        page.links.extend(canonical_key(href))
+                    }
+                    ("img", _, _) if page.links.len() < LINKS_MAX => {
+                        page.links.extend(element.attr("src").and_then(canonical_key))
+                    }
                     _ => {}
                 }
             }

@@ -29,9 +29,21 @@ const START: &str = "2022-10-20T08:00:00Z";
 
 /// Path, media type and bytes of each listing and feed; `{{origin}}` stands for the server's address.
 const LISTINGS: &[(&str, &str, &[u8])] = &[
-    ("/ogp/fr/content-category/state-of-play-analysis/", "text/html; charset=utf-8", include_bytes!("../../demo/sites/ogp-fr.html")),
-    ("/ogp/content-category/state-of-play-analysis/", "text/html; charset=utf-8", include_bytes!("../../demo/sites/ogp-en.html")),
-    ("/ogp/es/content-category/state-of-play-analysis/", "text/html; charset=utf-8", include_bytes!("../../demo/sites/ogp-es.html")),
+    (
+        "/ogp/fr/content-category/state-of-play-analysis/",
+        "text/html; charset=utf-8",
+        include_bytes!("../../demo/sites/ogp-fr.html"),
+    ),
+    (
+        "/ogp/content-category/state-of-play-analysis/",
+        "text/html; charset=utf-8",
+        include_bytes!("../../demo/sites/ogp-en.html"),
+    ),
+    (
+        "/ogp/es/content-category/state-of-play-analysis/",
+        "text/html; charset=utf-8",
+        include_bytes!("../../demo/sites/ogp-es.html"),
+    ),
     ("/uclg/en/media/news", "text/html", include_bytes!("../../demo/sites/uclg-en.html")),
     ("/uclg/fr/media/actualites", "text/html", include_bytes!("../../demo/sites/uclg-fr.html")),
     ("/uclg/es/media/noticias", "text/html", include_bytes!("../../demo/sites/uclg-es.html")),
@@ -80,9 +92,15 @@ impl DemoSites {
     /// # Errors
     /// When no port can be had.
     pub async fn start() -> anyhow::Result<DemoSites> {
-        let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.context("no loopback port is free")?;
+        let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
+            .await
+            .context("no loopback port is free")?;
         let origin = format!("http://{}", listener.local_addr()?);
-        let site = Arc::new(DemoSite { documents: documents(&origin)?, requests: AtomicUsize::new(0), not_modified: AtomicUsize::new(0) });
+        let site = Arc::new(DemoSite {
+            documents: documents(&origin)?,
+            requests: AtomicUsize::new(0),
+            not_modified: AtomicUsize::new(0),
+        });
         let router = Router::new().fallback(answer).with_state(site.clone());
         let server = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
         Ok(DemoSites { origin, site, server })
@@ -141,7 +159,8 @@ async fn answer(State(site): State<Arc<DemoSite>>, headers: HeaderMap, request: 
         site.not_modified.fetch_add(1, Ordering::Relaxed);
         return (StatusCode::NOT_MODIFIED, [(header::ETAG, etag.clone())]).into_response();
     }
-    ([(header::CONTENT_TYPE, media_type.clone()), (header::ETAG, etag.clone())], bytes.clone()).into_response()
+    ([(header::CONTENT_TYPE, media_type.clone()), (header::ETAG, etag.clone())], bytes.clone())
+        .into_response()
 }
 
 /// Runs the pipeline twice and says what happened. A demo in a folder starts afresh: it removes what an earlier one
@@ -153,7 +172,8 @@ pub async fn run(dir: &Path, keep_serving: bool, now: Option<Timestamp>) -> anyh
     prepare(dir)?;
     let sites = DemoSites::start().await?;
     let file = dir.join("feeds.toml");
-    files::write_atomically(&file, sites.configuration().as_bytes()).with_context(|| format!("cannot write {}", file.display()))?;
+    files::write_atomically(&file, sites.configuration().as_bytes())
+        .with_context(|| format!("cannot write {}", file.display()))?;
     let start = now.map_or_else(|| START.parse(), Ok)?;
     println!("Example sites of eight partners on {}, configuration in {}\n", sites.origin, file.display());
 
@@ -178,8 +198,13 @@ pub async fn run(dir: &Path, keep_serving: bool, now: Option<Timestamp>) -> anyh
 const LEFT_BEHIND: [&str; 4] = ["courant.db", "courant.db-wal", "courant.db-shm", "feeds.toml"];
 
 fn prepare(dir: &Path) -> anyhow::Result<()> {
-    let is_foreign = dir.join("feeds.toml").exists() && !std::fs::read_to_string(dir.join("feeds.toml"))?.starts_with("# The demo's configuration");
-    anyhow::ensure!(!is_foreign, "{} holds a configuration that is not the demo's: name another folder with --dir", dir.display());
+    let is_foreign = dir.join("feeds.toml").exists()
+        && !std::fs::read_to_string(dir.join("feeds.toml"))?.starts_with("# The demo's configuration");
+    anyhow::ensure!(
+        !is_foreign,
+        "{} holds a configuration that is not the demo's: name another folder with --dir",
+        dir.display()
+    );
     for name in LEFT_BEHIND {
         let path = dir.join(name);
         if path.exists() {
@@ -199,8 +224,12 @@ fn report_first(run_once: &RunReport, (requests, _): (usize, usize), bytes: u64)
     for report in &run_once.reports {
         match &report.outcome {
             SourceOutcome::Read { new, .. } => println!("  {:<12} {new} entries", report.source),
-            SourceOutcome::Failed(reason) => println!("  {:<12} failed, and the run went on: {reason}", report.source),
-            SourceOutcome::NotModified | SourceOutcome::TakenOver => println!("  {:<12} not modified", report.source),
+            SourceOutcome::Failed(reason) => {
+                println!("  {:<12} failed, and the run went on: {reason}", report.source)
+            }
+            SourceOutcome::NotModified | SourceOutcome::TakenOver => {
+                println!("  {:<12} not modified", report.source)
+            }
         }
     }
     println!("\nMerged into {} stories, because:", run_once.published.stories);
@@ -211,13 +240,17 @@ fn report_first(run_once: &RunReport, (requests, _): (usize, usize), bytes: u64)
     }
     for (id, turn) in &run_once.digest_reports {
         if let DigestReport::Queued { stories, recipients } = turn {
-            println!("\nDigest \"{id}\": {stories} stories to {recipients} recipients, {} sent", run_once.deliveries.sent);
+            println!(
+                "\nDigest \"{id}\": {stories} stories to {recipients} recipients, {} sent",
+                run_once.deliveries.sent
+            );
         }
     }
 }
 
 fn report_second(run_once: &RunReport, before: (usize, usize), after: (usize, usize), bytes: u64) {
-    let read = run_once.reports.iter().filter(|report| matches!(report.outcome, SourceOutcome::Read { .. })).count();
+    let read =
+        run_once.reports.iter().filter(|report| matches!(report.outcome, SourceOutcome::Read { .. })).count();
     println!(
         "\nSecond cycle, two hours later: {} requests, {} answered 304, {read} sources read again, {bytes} bytes of documents,\n  {} files rewritten, {} mails sent",
         after.0 - before.0,
@@ -229,9 +262,14 @@ fn report_second(run_once: &RunReport, before: (usize, usize), after: (usize, us
 
 fn report_files(app: &App) -> anyhow::Result<()> {
     let folder = std::path::absolute(&app.config.publish.dir)?;
-    println!("\nMerged feed  {}\nPage         {}", folder.join("atom.xml").display(), folder.join("index.html").display());
+    println!(
+        "\nMerged feed  {}\nPage         {}",
+        folder.join("atom.xml").display(),
+        folder.join("index.html").display()
+    );
     let outbox = folder.with_file_name("outbox");
-    let mut mails: Vec<_> = std::fs::read_dir(&outbox).into_iter().flatten().flatten().map(|mail| mail.path()).collect();
+    let mut mails: Vec<_> =
+        std::fs::read_dir(&outbox).into_iter().flatten().flatten().map(|mail| mail.path()).collect();
     mails.sort();
     for mail in mails {
         println!("Mail         {}", mail.display());

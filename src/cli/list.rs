@@ -26,7 +26,9 @@ fn rfc3339(time: Timestamp) -> String {
 /// One line, or one JSON object, an entry.
 pub fn entries(store: &Store, filter: &EntryFilter, as_json: bool) -> anyhow::Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
-    store.read(|r| r.entries().each(filter, MarkupScope::Without, |stored| entry(&mut out, &stored, as_json)))?;
+    store.read(|r| {
+        r.entries().each(filter, MarkupScope::Without, |stored| entry(&mut out, &stored, as_json))
+    })?;
     Ok(out.flush()?)
 }
 
@@ -50,8 +52,15 @@ fn entry(out: &mut impl Write, stored: &StoredEntry, as_json: bool) -> anyhow::R
         });
         return Ok(writeln!(out, "{object}")?);
     }
-    let date = entry.date().map_or_else(|| "          ".to_owned(), |date| date.strftime("%Y-%m-%d").to_string());
-    writeln!(out, "{date}  {:<20}  {:<2}  {}", shorten(&entry.source, 20), entry.language.as_deref().unwrap_or(""), entry.title)?;
+    let date =
+        entry.date().map_or_else(|| "          ".to_owned(), |date| date.strftime("%Y-%m-%d").to_string());
+    writeln!(
+        out,
+        "{date}  {:<20}  {:<2}  {}",
+        shorten(&entry.source, 20),
+        entry.language.as_deref().unwrap_or(""),
+        entry.title
+    )?;
     for matched in &stored.topics {
         writeln!(out, "{:38}{}: {}", "", matched.topic, matched.evidence.join(", "))?;
     }
@@ -64,7 +73,11 @@ fn entry(out: &mut impl Write, stored: &StoredEntry, as_json: bool) -> anyhow::R
 /// One row a source, those of the configuration first.
 pub fn sources(configured: &[Source], known: &[SourceRow]) -> anyhow::Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
-    writeln!(out, "{:<24}  {:<17}  {:>7}  {:<17}  LAST ERROR", "SOURCE", "LAST SUCCESS", "ENTRIES", "NEXT POLL")?;
+    writeln!(
+        out,
+        "{:<24}  {:<17}  {:>7}  {:<17}  LAST ERROR",
+        "SOURCE", "LAST SUCCESS", "ENTRIES", "NEXT POLL"
+    )?;
     let rows: HashMap<&str, &SourceRow> = known.iter().map(|row| (row.id.as_str(), row)).collect();
     for source in configured {
         let row = rows.get(source.id.as_str());
@@ -82,14 +95,29 @@ pub fn sources(configured: &[Source], known: &[SourceRow]) -> anyhow::Result<()>
             (None, None) if state.page.mended.is_some() => state.page.mended.clone().unwrap_or_default(),
             (None, None) => "-".to_owned(),
         };
-        writeln!(out, "{:<24}  {:<17}  {:>7}  {:<17}  {}", source.id, minute(state.last_success, "never"), row.map_or(0, |row| row.entries), next, said)?;
+        writeln!(
+            out,
+            "{:<24}  {:<17}  {:>7}  {:<17}  {}",
+            source.id,
+            minute(state.last_success, "never"),
+            row.map_or(0, |row| row.entries),
+            next,
+            said
+        )?;
         if let Some(reason) = state.next_poll_reason.filter(|_| source.is_enabled) {
             writeln!(out, "{:<24}  next poll: {reason}", "")?;
         }
     }
     let ids: HashSet<&str> = configured.iter().map(|source| source.id.as_str()).collect();
     for row in known.iter().filter(|row| !ids.contains(row.id.as_str())) {
-        writeln!(out, "{:<24}  {:<17}  {:>7}  {:<17}  no longer in the configuration", row.id, minute(row.state.last_success, "never"), row.entries, "never")?;
+        writeln!(
+            out,
+            "{:<24}  {:<17}  {:>7}  {:<17}  no longer in the configuration",
+            row.id,
+            minute(row.state.last_success, "never"),
+            row.entries,
+            "never"
+        )?;
     }
     Ok(out.flush()?)
 }
@@ -100,7 +128,9 @@ pub fn reports(reports: &[SourceReport]) -> anyhow::Result<()> {
     for report in reports {
         let line = match &report.outcome {
             SourceOutcome::NotModified => "not modified".to_owned(),
-            SourceOutcome::Read { new, changed, unchanged, .. } => format!("{new} new, {changed} changed, {unchanged} unchanged"),
+            SourceOutcome::Read { new, changed, unchanged, .. } => {
+                format!("{new} new, {changed} changed, {unchanged} unchanged")
+            }
             SourceOutcome::Failed(reason) => format!("failed: {reason}"),
             SourceOutcome::TakenOver => "another process read it".to_owned(),
         };
@@ -114,13 +144,19 @@ pub fn turn(turn: &DigestReport) -> String {
         DigestReport::NotDue => "not due".into(),
         DigestReport::NothingNew => "nothing new, nothing sent".into(),
         DigestReport::NoRecipients => "has no recipients".into(),
-        DigestReport::Queued { stories, recipients } => format!("{stories} stories to {recipients} recipients"),
+        DigestReport::Queued { stories, recipients } => {
+            format!("{stories} stories to {recipients} recipients")
+        }
     }
 }
 
 pub fn deliveries(deliveries: &Deliveries) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{} sent, {} deferred, {} refused", deliveries.sent, deliveries.deferred, deliveries.refused)?;
+    writeln!(
+        out,
+        "{} sent, {} deferred, {} refused",
+        deliveries.sent, deliveries.deferred, deliveries.refused
+    )?;
     for (id, reason) in &deliveries.failures {
         writeln!(out, "  {id}: {reason}")?;
     }

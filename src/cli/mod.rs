@@ -199,7 +199,9 @@ impl Command {
     /// How it ends when it is told to.
     fn farewell(&self) -> Farewell {
         match self {
-            Command::Fetch { .. } | Command::Publish | Command::Digest { .. } | Command::Run => Farewell::Orderly,
+            Command::Fetch { .. } | Command::Publish | Command::Digest { .. } | Command::Run => {
+                Farewell::Orderly
+            }
             Command::Serve { .. } => Farewell::Own,
             Command::Bounces { place, .. } if place == "lmtp" => Farewell::Own,
             _ => Farewell::AtOnce,
@@ -215,16 +217,26 @@ struct EverySourceFailed;
 /// Runs the program.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    crate::support::telemetry::start(arguments.verbose, arguments.quiet, matches!(arguments.log_format, LogFormat::Json));
+    crate::support::telemetry::start(
+        arguments.verbose,
+        arguments.quiet,
+        matches!(arguments.log_format, LogFormat::Json),
+    );
     // Fails only when a provider is set already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let result = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime cannot start").and_then(|runtime| {
-        let result = runtime.block_on(run(&arguments));
-        runtime.shutdown_timeout(LEFT_AFTER);
-        result
-    });
+    let result = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the runtime cannot start")
+        .and_then(|runtime| {
+            let result = runtime.block_on(run(&arguments));
+            runtime.shutdown_timeout(LEFT_AFTER);
+            result
+        });
     let Err(error) = result else { return ExitCode::SUCCESS };
-    let is_broken_pipe = error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe));
+    let is_broken_pipe = error.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+    });
     if is_broken_pipe {
         return ExitCode::SUCCESS;
     }
@@ -266,16 +278,24 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.command {
         Command::Fetch { all, source } => fetch(&app, *all, source.clone()).await,
         Command::Publish => publish(&app).await,
-        Command::Digest { digest, preview: Some(address), open, .. } => preview(&app, digest.as_deref(), address, *open),
-        Command::Digest { digest, test: Some(address), .. } => send_test(&app, digest.as_deref(), address).await,
+        Command::Digest { digest, preview: Some(address), open, .. } => {
+            preview(&app, digest.as_deref(), address, *open)
+        }
+        Command::Digest { digest, test: Some(address), .. } => {
+            send_test(&app, digest.as_deref(), address).await
+        }
         Command::Digest { digest, dry_run, .. } => digest_now(&app, digest.as_deref(), *dry_run).await,
         Command::Subscribers(wanted) => subscribers::subscribers(&app, wanted),
-        Command::Bounces { place, listen } => subscribers::bounces(&app, place, listen, &arguments.config).await,
+        Command::Bounces { place, listen } => {
+            subscribers::bounces(&app, place, listen, &arguments.config).await
+        }
         Command::Run => app.run_once().await.and_then(|run_once| judge(&run_once.reports)),
         Command::Serve { listen } => serve(app, listen).await,
-        Command::Entries { format, source, since } => {
-            list::entries(app.store(), &EntryFilter { source: source.clone(), since: *since }, *format == ListFormat::Jsonl)
-        }
+        Command::Entries { format, source, since } => list::entries(
+            app.store(),
+            &EntryFilter { source: source.clone(), since: *since },
+            *format == ListFormat::Jsonl,
+        ),
         Command::Explain { entry } => stories::explain(&app, entry),
         Command::Merge { entry, other } => stories::merge(&app, entry, other),
         Command::Split { entry } => stories::split(&app, entry),
@@ -284,7 +304,11 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Label { entry, topics, forget } => topics::label(&app, entry, topics, *forget),
         Command::Reclassify => topics::reclassify(&app),
         Command::Sources => list::sources(&app.config.sources, &app.store().read(|r| r.sources().list())?),
-        Command::Init { .. } | Command::Check | Command::Probe(_) | Command::Cluster { .. } | Command::Demo { .. } => Ok(()),
+        Command::Init { .. }
+        | Command::Check
+        | Command::Probe(_)
+        | Command::Cluster { .. }
+        | Command::Demo { .. } => Ok(()),
     }
 }
 
@@ -299,12 +323,14 @@ fn init(dir: &Path) -> anyhow::Result<()> {
     if config.exists() {
         return Err(Usage(format!("{} is there already: it was left as it is", config.display())).into());
     }
-    files::write_atomically(&config, config::STARTER.as_bytes()).with_context(|| format!("cannot write {}", config.display()))?;
+    files::write_atomically(&config, config::STARTER.as_bytes())
+        .with_context(|| format!("cannot write {}", config.display()))?;
     println!("{}", config.display());
     for (name, text) in BUILT_IN {
         let path = dir.join("templates").join(name);
         if !path.exists() {
-            files::write_atomically(&path, text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
+            files::write_atomically(&path, text.as_bytes())
+                .with_context(|| format!("cannot write {}", path.display()))?;
             println!("{}", path.display());
         }
     }
@@ -314,7 +340,9 @@ fn init(dir: &Path) -> anyhow::Result<()> {
 async fn fetch(app: &App, all: bool, source: Option<String>) -> anyhow::Result<()> {
     let selection = match source {
         Some(id) if app.config.sources.iter().any(|source| source.id == id) => Selection::One(id),
-        Some(id) => return Err(Usage(format!("no source has the id \"{id}\": `courant sources` lists them")).into()),
+        Some(id) => {
+            return Err(Usage(format!("no source has the id \"{id}\": `courant sources` lists them")).into());
+        }
         None if all => Selection::All,
         None => Selection::Due,
     };
@@ -328,12 +356,18 @@ async fn fetch(app: &App, all: bool, source: Option<String>) -> anyhow::Result<(
 
 async fn publish(app: &App) -> anyhow::Result<()> {
     let published = app.publish().await?;
-    println!("{} stories in {}, {} files written", published.stories, app.config.publish.dir.display(), published.written);
+    println!(
+        "{} stories in {}, {} files written",
+        published.stories,
+        app.config.publish.dir.display(),
+        published.written
+    );
     Ok(())
 }
 
 fn chosen_digests<'a>(app: &'a App, only: Option<&str>) -> anyhow::Result<Vec<&'a Digest>> {
-    let chosen: Vec<_> = app.config.digests.iter().filter(|digest| only.is_none_or(|id| digest.id.as_str() == id)).collect();
+    let chosen: Vec<_> =
+        app.config.digests.iter().filter(|digest| only.is_none_or(|id| digest.id.as_str() == id)).collect();
     if let (Some(id), true) = (only, chosen.is_empty()) {
         return Err(Usage(format!("no digest has the id \"{id}\"")).into());
     }
@@ -345,7 +379,13 @@ async fn digest_now(app: &App, only: Option<&str>, is_dry: bool) -> anyhow::Resu
         if is_dry {
             let Preview { stories, issue, .. } = queue::preview(app.store(), app.mail_context(), digest)?;
             let text = shown(&issue.text);
-            println!("Digest: {} ({} stories, {} recipients)\nSubject: {}\n\n{text}", digest.id, stories.len(), digest.recipients.len(), issue.subject);
+            println!(
+                "Digest: {} ({} stories, {} recipients)\nSubject: {}\n\n{text}",
+                digest.id,
+                stories.len(),
+                digest.recipients.len(),
+                issue.subject
+            );
             continue;
         }
         let turn = queue::queue(app.store(), app.mail_context(), digest, true)?;
@@ -361,16 +401,30 @@ async fn digest_now(app: &App, only: Option<&str>, is_dry: bool) -> anyhow::Resu
 
 /// A text without the places of links.
 fn shown(text: &str) -> String {
-    text.replace(UNSUBSCRIBE_PLACE, "(a link of each recipient's own)").replace(PREFERENCES_PLACE, "(a link of each recipient's own)")
+    text.replace(UNSUBSCRIBE_PLACE, "(a link of each recipient's own)")
+        .replace(PREFERENCES_PLACE, "(a link of each recipient's own)")
 }
 
 /// What somebody would get now: a digest of their own, else the configured one that they are a recipient of. The id of the
 /// digest, its issue if there is anything new, and why not where there is not.
-fn would_get(app: &App, only: Option<&str>, address: &Address) -> anyhow::Result<Option<(DigestId, Result<Issue, String>)>> {
+fn would_get(
+    app: &App,
+    only: Option<&str>,
+    address: &Address,
+) -> anyhow::Result<Option<(DigestId, Result<Issue, String>)>> {
     let store = app.store();
-    if let Some(subscriber) = store.read(|r| r.subscribers().get(&app.sender.key.hash(address.as_str())))?.filter(|_| only.is_none()) {
-        let issue = queue::preview_personal(store, app.mail_context(), &subscriber.preferences, subscriber.seen)?;
-        let issue = issue.ok_or_else(|| format!("nothing is new for {address} ({}): they would get no mail now", subscribers::since(&subscriber)));
+    if let Some(subscriber) = store
+        .read(|r| r.subscribers().get(&app.sender.key.hash(address.as_str())))?
+        .filter(|_| only.is_none())
+    {
+        let issue =
+            queue::preview_personal(store, app.mail_context(), &subscriber.preferences, subscriber.seen)?;
+        let issue = issue.ok_or_else(|| {
+            format!(
+                "nothing is new for {address} ({}): they would get no mail now",
+                subscribers::since(&subscriber)
+            )
+        });
         return Ok(Some((DigestId::Personal, issue)));
     }
     for digest in chosen_digests(app, only)? {
@@ -383,22 +437,47 @@ fn would_get(app: &App, only: Option<&str>, address: &Address) -> anyhow::Result
 
 fn digest_issue(app: &App, digest: &Digest) -> anyhow::Result<Result<Issue, String>> {
     let Preview { stories, issue, .. } = queue::preview(app.store(), app.mail_context(), digest)?;
-    Ok(if stories.is_empty() { Err(format!("nothing is new for the digest \"{}\": no mail would go out now", digest.id)) } else { Ok(issue) })
+    Ok(if stories.is_empty() {
+        Err(format!("nothing is new for the digest \"{}\": no mail would go out now", digest.id))
+    } else {
+        Ok(issue)
+    })
 }
 
 /// The message as it would leave, without having been queued.
-fn message(app: &App, digest: DigestId, address: &Address, issue: Issue) -> anyhow::Result<(Built, Delivery)> {
+fn message(
+    app: &App,
+    digest: DigestId,
+    address: &Address,
+    issue: Issue,
+) -> anyhow::Result<(Built, Delivery)> {
     let now = app.clock.now();
-    let message_id = message_id(&format!("test {digest}"), IssueKey::default(), now, address.as_str(), app.sender.from.email.domain());
-    let delivery =
-        Delivery { id: DeliveryKey::default(), digest, recipient: address.as_str().into(), message_id, attempts: 0, issue: Arc::new(issue), created: now };
+    let message_id = message_id(
+        &format!("test {digest}"),
+        IssueKey::default(),
+        now,
+        address.as_str(),
+        app.sender.from.email.domain(),
+    );
+    let delivery = Delivery {
+        id: DeliveryKey::default(),
+        digest,
+        recipient: address.as_str().into(),
+        message_id,
+        attempts: 0,
+        issue: Arc::new(issue),
+        created: now,
+    };
     Ok((build(&app.sender, &delivery, &prepare(&delivery.issue)?)?, delivery))
 }
 
 fn preview(app: &App, only: Option<&str>, address: &str, is_open: bool) -> anyhow::Result<()> {
     let address = Address::parse(address).map_err(Usage)?;
     let Some((digest, issue)) = would_get(app, only, &address)? else {
-        return Err(Usage(format!("{address} is neither a subscriber nor a recipient: `courant subscribers list` shows who is")).into());
+        return Err(Usage(format!(
+            "{address} is neither a subscriber nor a recipient: `courant subscribers list` shows who is"
+        ))
+        .into());
     };
     let issue = match issue {
         Ok(issue) => issue,
@@ -411,15 +490,22 @@ fn preview(app: &App, only: Option<&str>, address: &str, is_open: bool) -> anyho
     let (html, text) = (shown(&issue.html), shown(&issue.text));
     println!("Subject: {}", issue.subject);
     let (built, _) = message(app, digest, &address, issue)?;
-    for (name, bytes) in [("digest.html", html.as_bytes()), ("digest.txt", text.as_bytes()), ("digest.eml", built.text.as_bytes())] {
+    for (name, bytes) in [
+        ("digest.html", html.as_bytes()),
+        ("digest.txt", text.as_bytes()),
+        ("digest.eml", built.text.as_bytes()),
+    ] {
         let path = folder.join(name);
         files::write_atomically(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
         println!("{}", path.display());
     }
     if is_open {
         let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
-        let opened =
-            std::process::Command::new(opener).arg(folder.join("digest.html")).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn();
+        let opened = std::process::Command::new(opener)
+            .arg(folder.join("digest.html"))
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn();
         if let Err(error) = opened {
             eprintln!("the browser could not be started with {opener}: {error}");
         }
@@ -433,7 +519,9 @@ async fn send_test(app: &App, only: Option<&str>, address: &str) -> anyhow::Resu
         Some(wanted) => wanted,
         // Anybody may look at a digest.
         None => {
-            let digest = *chosen_digests(app, only)?.first().ok_or_else(|| Usage(format!("{address} is no subscriber, and there is no [[digest]]")))?;
+            let digest = *chosen_digests(app, only)?
+                .first()
+                .ok_or_else(|| Usage(format!("{address} is no subscriber, and there is no [[digest]]")))?;
             (digest.id.clone(), digest_issue(app, digest)?)
         }
     };
@@ -481,7 +569,11 @@ async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
     let stop = app.stop.clone();
     let shutdown = stop.clone().cancelled_owned();
     // Readers are answered by threads of their own: thousands of mails or documents at work do not stand before them.
-    let readers = tokio::runtime::Builder::new_multi_thread().worker_threads(WEB_THREADS).thread_name("web").enable_all().build()?;
+    let readers = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WEB_THREADS)
+        .thread_name("web")
+        .enable_all()
+        .build()?;
     let folder = app.config.publish.dir.clone();
     let server = readers.spawn(async move {
         let listener = tokio::net::TcpListener::from_std(listener)?;

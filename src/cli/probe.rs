@@ -59,31 +59,45 @@ pub async fn probe(wanted: &ProbeArguments, config_path: &Path, now: Timestamp) 
     let config = config::load(config_path).ok();
     let mut fetch = config.as_ref().map(|config| config.fetch.clone()).unwrap_or_default();
     let (mut fetched, client) = open(&wanted.document, &mut fetch, now).await?;
-    let base = wanted.url.as_deref().map(|text| Url::parse(text).map_err(|error| Usage(format!("--url {text}: {error}")))).transpose()?;
+    let base = wanted
+        .url
+        .as_deref()
+        .map(|text| Url::parse(text).map_err(|error| Usage(format!("--url {text}: {error}"))))
+        .transpose()?;
     let url = base.or_else(|| client.is_some().then(|| fetched.url.clone()));
     fetched.content_type = wanted.content_type.clone().or(fetched.content_type);
-    let source = config.as_ref().and_then(|config| config.sources.iter().find(|source| Some(&source.url) == url.as_ref()));
+    let source = config
+        .as_ref()
+        .and_then(|config| config.sources.iter().find(|source| Some(&source.url) == url.as_ref()));
     let today = Some(now.to_zoned_datetime(jiff::tz::TimeZone::UTC).date());
     let dates = DateRules { order: source.map_or(DateOrder::Dmy, |source| source.date_order), today };
-    let document = Document { bytes: &fetched.bytes, url: url.as_ref(), content_type: fetched.content_type.as_deref() };
+    let document =
+        Document { bytes: &fetched.bytes, url: url.as_ref(), content_type: fetched.content_type.as_deref() };
     if wanted.article {
         let article = document::article(document, dates);
         match wanted.format {
             OutputFormat::Jsonfeed => print_json(&article)?,
-            OutputFormat::Text => println!("{}", article["items"][0]["content_text"].as_str().unwrap_or_default()),
+            OutputFormat::Text => {
+                println!("{}", article["items"][0]["content_text"].as_str().unwrap_or_default())
+            }
         }
         return Ok(());
     }
     // With --write the page is learned anew, whatever selectors stand there.
     let select = source.and_then(|source| source.select.clone()).filter(|_| !wanted.write);
-    let mut found = document::find(document, &PageRules { select, dates }).with_context(|| wanted.document.clone())?;
+    let mut found =
+        document::find(document, &PageRules { select, dates }).with_context(|| wanted.document.clone())?;
     fetched.bytes = Vec::new();
     if let Some(client) = &client {
         found = ask_endpoints(client, found, &fetched, source, now).await?;
     }
     found.feed.problems.extend(fetched.cut.take());
-    let classifier = config.as_ref().map_or_else(|| Ok(Classifier::new(&[])), |config| crate::app::classifier(config).map(|(classifier, _)| classifier))?;
-    let language_detector = config.as_ref().map(|config| LanguageDetector::new(&config.languages())).unwrap_or_default();
+    let classifier = config.as_ref().map_or_else(
+        || Ok(Classifier::new(&[])),
+        |config| crate::app::classifier(config).map(|(classifier, _)| classifier),
+    )?;
+    let language_detector =
+        config.as_ref().map(|config| LanguageDetector::new(&config.languages())).unwrap_or_default();
     let filter = source.map(|source| source.filter.clone()).unwrap_or_default();
     let reading = document::clean_found(found, url.as_ref(), &filter, &classifier, Some(&language_detector));
     match wanted.format {
@@ -91,8 +105,11 @@ pub async fn probe(wanted: &ProbeArguments, config_path: &Path, now: Timestamp) 
         OutputFormat::Text => print!("{}", reading.to_text()),
     }
     if wanted.write {
-        let select = reading.select().ok_or_else(|| Usage("there are no selectors to write: it was not read as a page that selectors describe".into()))?;
-        let url = url.ok_or_else(|| Usage("--write needs the address of the page: give it with --url".into()))?;
+        let select = reading.select().ok_or_else(|| {
+            Usage("there are no selectors to write: it was not read as a page that selectors describe".into())
+        })?;
+        let url =
+            url.ok_or_else(|| Usage("--write needs the address of the page: give it with --url".into()))?;
         write_select(config_path, &url, select)?;
         eprintln!("{}: selectors of {url} written", config_path.display());
     }
@@ -107,7 +124,11 @@ fn print_json(value: &Value) -> anyhow::Result<()> {
 }
 
 /// The document, with the client that fetched it if it came from the network.
-async fn open(name: &str, fetch: &mut FetchConfig, now: Timestamp) -> anyhow::Result<(Fetched, Option<Client>)> {
+async fn open(
+    name: &str,
+    fetch: &mut FetchConfig,
+    now: Timestamp,
+) -> anyhow::Result<(Fetched, Option<Client>)> {
     if !name.starts_with("http://") && !name.starts_with("https://") {
         return Ok((read_file(name, fetch.body_bytes_max)?, None));
     }
@@ -125,36 +146,67 @@ async fn open(name: &str, fetch: &mut FetchConfig, now: Timestamp) -> anyhow::Re
 fn read_file(name: &str, bytes_max: usize) -> anyhow::Result<Fetched> {
     let unreadable = |error: std::io::Error| Usage(format!("cannot read {name}: {error}"));
     let mut bytes = Vec::new();
-    std::fs::File::open(name).map_err(unreadable)?.take(bytes_max as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    let cut = (bytes.len() > bytes_max).then(|| format!("the document is longer than {bytes_max} bytes and was cut there"));
+    std::fs::File::open(name)
+        .map_err(unreadable)?
+        .take(bytes_max as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    let cut = (bytes.len() > bytes_max)
+        .then(|| format!("the document is longer than {bytes_max} bytes and was cut there"));
     bytes.truncate(bytes_max);
     let nowhere = Url::parse("file:///").context("a constant")?;
     Ok(Fetched { bytes, url: nowhere, content_type: None, meta: Meta::default(), cut })
 }
 
 /// What the page offers to machines comes first, as in the pipeline.
-async fn ask_endpoints(client: &Client, found: ProbeResult, page: &Fetched, source: Option<&Source>, now: Timestamp) -> anyhow::Result<ProbeResult> {
+async fn ask_endpoints(
+    client: &Client,
+    found: ProbeResult,
+    page: &Fetched,
+    source: Option<&Source>,
+    now: Timestamp,
+) -> anyhow::Result<ProbeResult> {
     if found.endpoints.is_empty() || source.is_some_and(|source| source.select.is_some()) {
         return Ok(found);
     }
-    let listed: HashSet<String> = found.feed.entries.iter().filter_map(|entry| canonical_key(entry.url()?)).collect();
+    let listed: HashSet<String> =
+        found.feed.entries.iter().filter_map(|entry| canonical_key(entry.url()?)).collect();
     let must_share = source.is_some_and(|source| source.kind == SourceKind::Page).then_some(&listed);
     Ok(match explore::explore(client, &found.endpoints, &page.url, must_share, now).await? {
-        Some(endpoint) => ProbeResult { way: explore::way(endpoint.feed.format), feed: endpoint.feed, select: found.select, endpoints: found.endpoints },
+        Some(endpoint) => ProbeResult {
+            way: explore::way(endpoint.feed.format),
+            feed: endpoint.feed,
+            select: found.select,
+            endpoints: found.endpoints,
+        },
         None => found,
     })
 }
 
 /// Puts selectors into the source of that address, or into a new one at the end.
 fn write_select(path: &Path, url: &Url, select: &Select) -> anyhow::Result<()> {
-    let text = std::fs::read_to_string(path).map_err(|error| Usage(format!("cannot read {}: {error}", path.display())))?;
-    let mut document: toml_edit::DocumentMut = text.parse().map_err(|error| Usage(format!("{}: {error}", path.display())))?;
-    let sources = document.entry("source").or_insert(toml_edit::Item::ArrayOfTables(toml_edit::ArrayOfTables::new()));
-    let sources = sources.as_array_of_tables_mut().ok_or_else(|| Usage(format!("{}: \"source\" is no list of tables", path.display())))?;
-    let is_it = |source: &toml_edit::Table| source.get("url").and_then(toml_edit::Item::as_str).and_then(|text| Url::parse(text).ok()).as_ref() == Some(url);
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Usage(format!("cannot read {}: {error}", path.display())))?;
+    let mut document: toml_edit::DocumentMut =
+        text.parse().map_err(|error| Usage(format!("{}: {error}", path.display())))?;
+    let sources =
+        document.entry("source").or_insert(toml_edit::Item::ArrayOfTables(toml_edit::ArrayOfTables::new()));
+    let sources = sources
+        .as_array_of_tables_mut()
+        .ok_or_else(|| Usage(format!("{}: \"source\" is no list of tables", path.display())))?;
+    let is_it = |source: &toml_edit::Table| {
+        source.get("url").and_then(toml_edit::Item::as_str).and_then(|text| Url::parse(text).ok()).as_ref()
+            == Some(url)
+    };
     if !sources.iter().any(is_it) {
         let mut new = toml_edit::Table::new();
-        let id: String = url.host_str().unwrap_or("page").trim_start_matches("www.").chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let id: String = url
+            .host_str()
+            .unwrap_or("page")
+            .trim_start_matches("www.")
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .collect();
         new["id"] = toml_edit::value(id);
         new["kind"] = toml_edit::value("page");
         new["url"] = toml_edit::value(url.as_str());
@@ -164,8 +216,11 @@ fn write_select(path: &Path, url: &Url, select: &Select) -> anyhow::Result<()> {
         let table = source.entry("select").or_insert(toml_edit::Item::Table(toml_edit::Table::new()));
         let table = table.as_table_like_mut().ok_or_else(|| Usage("\"select\" is no table".into()))?;
         let keys = document::select_keys(select);
-        let stale: Vec<String> =
-            table.iter().map(|(key, _)| key.to_owned()).filter(|key| key != "next" && keys.iter().all(|(known, _)| known != key)).collect();
+        let stale: Vec<String> = table
+            .iter()
+            .map(|(key, _)| key.to_owned())
+            .filter(|key| key != "next" && keys.iter().all(|(known, _)| known != key))
+            .collect();
         stale.iter().for_each(|key| drop(table.remove(key)));
         for (key, value) in keys {
             // An existing value keeps the comment behind it.
@@ -180,5 +235,6 @@ fn write_select(path: &Path, url: &Url, select: &Select) -> anyhow::Result<()> {
         }
     }
     let path: PathBuf = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    files::write_atomically(&path, document.to_string().as_bytes()).with_context(|| format!("cannot write {}", path.display()))
+    files::write_atomically(&path, document.to_string().as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))
 }

@@ -22,7 +22,10 @@ pub fn cluster(file: &Path) -> anyhow::Result<()> {
     let reader: Box<dyn BufRead> = if file.as_os_str() == "-" {
         Box::new(BufReader::with_capacity(BUFFER, std::io::stdin()))
     } else {
-        Box::new(BufReader::with_capacity(BUFFER, std::fs::File::open(file).with_context(|| format!("cannot read {shown}"))?))
+        Box::new(BufReader::with_capacity(
+            BUFFER,
+            std::fs::File::open(file).with_context(|| format!("cannot read {shown}"))?,
+        ))
     };
     let mut clustering = Clustering::default();
     clustering.read(reader).with_context(|| format!("cannot read {shown}"))?;
@@ -55,12 +58,25 @@ pub fn find(store: &Store, name: &str) -> anyhow::Result<StoredEntry> {
 
 fn line(stored: &StoredEntry) -> String {
     let entry = &stored.entry;
-    let date = entry.date().map_or_else(|| "no date".to_owned(), |date| date.strftime("%Y-%m-%d").to_string());
-    format!("  {}  {date}  {:<2}  {}  \"{}\"", entry.id, entry.language.as_deref().unwrap_or("?"), entry.source, entry.headline())
+    let date =
+        entry.date().map_or_else(|| "no date".to_owned(), |date| date.strftime("%Y-%m-%d").to_string());
+    format!(
+        "  {}  {date}  {:<2}  {}  \"{}\"",
+        entry.id,
+        entry.language.as_deref().unwrap_or("?"),
+        entry.source,
+        entry.headline()
+    )
 }
 
 fn opinion(stored: &StoredEntry, opinion: &Assessment) -> String {
-    format!("{}\n      {}: {} ({} %)", line(stored), opinion.relation.as_str(), opinion.reason, (opinion.score * 100.0).round())
+    format!(
+        "{}\n      {}: {} ({} %)",
+        line(stored),
+        opinion.relation.as_str(),
+        opinion.reason,
+        (opinion.score * 100.0).round()
+    )
 }
 
 /// `courant explain`.
@@ -74,7 +90,12 @@ pub fn explain(app: &App, name: &str) -> anyhow::Result<()> {
         writeln!(out, "      {url}")?;
     }
     if let Some(confidence) = entry.entry.language_confidence {
-        writeln!(out, "      language: {} ({} % sure)", entry.entry.language.as_deref().unwrap_or("?"), (confidence * 100.0).round())?;
+        writeln!(
+            out,
+            "      language: {} ({} % sure)",
+            entry.entry.language.as_deref().unwrap_or("?"),
+            (confidence * 100.0).round()
+        )?;
     }
     for topic in &entry.topics {
         writeln!(out, "      topic {}: {}", topic.topic, topic.reasons())?;
@@ -84,10 +105,19 @@ pub fn explain(app: &App, name: &str) -> anyhow::Result<()> {
         out,
         "\nIts story ({}), {}:",
         entry.story,
-        if versions.len() == 1 { "of which it is the only entry".to_owned() } else { format!("{} entries", versions.len()) }
+        if versions.len() == 1 {
+            "of which it is the only entry".to_owned()
+        } else {
+            format!("{} entries", versions.len())
+        }
     )?;
     for version in versions {
-        writeln!(out, "{}\n      {}", line(version), version.reason.as_deref().unwrap_or("the first that was seen"))?;
+        writeln!(
+            out,
+            "{}\n      {}",
+            line(version),
+            version.reason.as_deref().unwrap_or("the first that was seen")
+        )?;
     }
     let language = entry.entry.language.as_deref().unwrap_or(&app.config.channel.language);
     let shown = explanation.story.version_for(language);
@@ -147,6 +177,9 @@ pub fn recluster(app: &App, is_dry: bool) -> anyhow::Result<()> {
     bar.finish_and_clear();
     let changes = changes?;
     let moved = if is_dry { "would move" } else { "moved" };
-    println!("{} entries looked at, {} {moved} to another story; nothing is announced again", changes.entries, changes.changed);
+    println!(
+        "{} entries looked at, {} {moved} to another story; nothing is announced again",
+        changes.entries, changes.changed
+    );
     Ok(())
 }

@@ -129,29 +129,58 @@ pub fn subscribers(app: &App, wanted: &Subscribers) -> anyhow::Result<()> {
         Subscribers::List { state, format } => list(app, state.as_deref(), *format),
         Subscribers::Add { address: text, chosen, consent } => {
             let address = address(text)?;
-            let faults =
-                |faults: Vec<(&str, String)>| Usage(faults.into_iter().map(|(field, fault)| format!("{field}: {fault}")).collect::<Vec<_>>().join("\n"));
-            let preferences = app.subscription_options().preferences(&chosen.choice(), &app.config.channel.language).map_err(faults)?;
+            let faults = |faults: Vec<(&str, String)>| {
+                Usage(
+                    faults
+                        .into_iter()
+                        .map(|(field, fault)| format!("{field}: {fault}"))
+                        .collect::<Vec<_>>()
+                        .join("\n"),
+                )
+            };
+            let preferences = app
+                .subscription_options()
+                .preferences(&chosen.choice(), &app.config.channel.language)
+                .map_err(faults)?;
             if let Some(hint) = address.hint() {
                 eprintln!("{address}: did they mean {hint}?");
             }
             let consent = Consent { source: consent.clone(), at: now };
-            let added = subscribers::put(app.store(), key, address, preferences, consent, SubscriberState::Active, now)?;
+            let added = subscribers::put(
+                app.store(),
+                key,
+                address,
+                preferences,
+                consent,
+                SubscriberState::Active,
+                now,
+            )?;
             println!("{} gets {}, {}", added.address, added.preferences.language, added.preferences.cadence);
             Ok(())
         }
-        Subscribers::Import { file, consent, dry_run, skip_faulty } => import(app, file, consent.as_deref(), *dry_run, *skip_faulty),
+        Subscribers::Import { file, consent, dry_run, skip_faulty } => {
+            import(app, file, consent.as_deref(), *dry_run, *skip_faulty)
+        }
         Subscribers::Export { file, address: wanted } => {
             let mut out: Box<dyn Write> = match file {
-                Some(path) if path != Path::new("-") => Box::new(std::fs::File::create(path).with_context(|| format!("cannot write {}", path.display()))?),
+                Some(path) if path != Path::new("-") => Box::new(
+                    std::fs::File::create(path)
+                        .with_context(|| format!("cannot write {}", path.display()))?,
+                ),
                 _ => Box::new(std::io::stdout().lock()),
             };
             match wanted {
-                Some(text) => writeln!(out, "{:#}", subscribers::everything(app.store(), key, &address(text)?)?)?,
+                Some(text) => {
+                    writeln!(out, "{:#}", subscribers::everything(app.store(), key, &address(text)?)?)?
+                }
                 None => {
                     let mut table = csv::Writer::from_writer(out);
                     subscriber_csv::write_head(&mut table)?;
-                    app.store().read(|r| r.subscribers().each(|subscriber| Ok::<_, anyhow::Error>(subscriber_csv::write(&mut table, &subscriber)?)))?;
+                    app.store().read(|r| {
+                        r.subscribers().each(|subscriber| {
+                            Ok::<_, anyhow::Error>(subscriber_csv::write(&mut table, &subscriber)?)
+                        })
+                    })?;
                     table.flush()?;
                 }
             }
@@ -172,7 +201,11 @@ pub fn subscribers(app: &App, wanted: &Subscribers) -> anyhow::Result<()> {
             let was_known = subscribers::erase(app.store(), key, &address, now)?;
             println!(
                 "{}",
-                if was_known { "erased: only a keyed hash of the address is left" } else { "nothing was known of this address; a keyed hash keeps it out" }
+                if was_known {
+                    "erased: only a keyed hash of the address is left"
+                } else {
+                    "nothing was known of this address; a keyed hash keeps it out"
+                }
             );
             Ok(())
         }
@@ -181,7 +214,10 @@ pub fn subscribers(app: &App, wanted: &Subscribers) -> anyhow::Result<()> {
 
 fn set_state(app: &App, address: &Address, state: SubscriberState) -> anyhow::Result<()> {
     let key = &app.sender.key;
-    let known = app.store().read(|r| r.subscribers().get(&key.hash(address.as_str())))?.ok_or_else(|| not_there(address))?;
+    let known = app
+        .store()
+        .read(|r| r.subscribers().get(&key.hash(address.as_str())))?
+        .ok_or_else(|| not_there(address))?;
     let Subscriber { address, preferences, consent, .. } = known;
     let changed = subscribers::put(app.store(), key, address, preferences, consent, state, app.clock.now())?;
     println!("{} is {}", changed.address, changed.state.as_str());
@@ -189,7 +225,11 @@ fn set_state(app: &App, address: &Address, state: SubscriberState) -> anyhow::Re
 }
 
 fn list(app: &App, state: Option<&str>, format: super::ListFormat) -> anyhow::Result<()> {
-    let wanted = state.map(|text| SubscriberState::parse(text).ok_or_else(|| Usage(format!("no state is called \"{text}\"")))).transpose()?;
+    let wanted = state
+        .map(|text| {
+            SubscriberState::parse(text).ok_or_else(|| Usage(format!("no state is called \"{text}\"")))
+        })
+        .transpose()?;
     let mut out = std::io::stdout().lock();
     let is_json = format == super::ListFormat::Jsonl;
     let row = |subscriber: Subscriber| -> anyhow::Result<()> {
@@ -201,8 +241,12 @@ fn list(app: &App, state: Option<&str>, format: super::ListFormat) -> anyhow::Re
             let object = serde_json::json!({ "address": address.as_str(), "state": state.as_str(), "preferences": preferences, "consent": consent, "created": created, "last_issue": last_issue });
             return Ok(writeln!(out, "{object}")?);
         }
-        let interests = [&preferences.interests.languages, &preferences.interests.topics, &preferences.interests.partners]
-            .map(|list| if list.is_empty() { "all".to_owned() } else { list.join(",") });
+        let interests = [
+            &preferences.interests.languages,
+            &preferences.interests.topics,
+            &preferences.interests.partners,
+        ]
+        .map(|list| if list.is_empty() { "all".to_owned() } else { list.join(",") });
         let last = last_issue.map_or_else(|| "never".to_owned(), |at| at.strftime("%Y-%m-%d").to_string());
         Ok(writeln!(
             out,
@@ -216,23 +260,41 @@ fn list(app: &App, state: Option<&str>, format: super::ListFormat) -> anyhow::Re
     };
     app.store().read(|r| r.subscribers().each(row))?;
     if !is_json {
-        let counts: Vec<String> = app.store().read(|r| r.subscribers().counts())?.into_iter().map(|(state, count)| format!("{count} {state}")).collect();
+        let counts: Vec<String> = app
+            .store()
+            .read(|r| r.subscribers().counts())?
+            .into_iter()
+            .map(|(state, count)| format!("{count} {state}"))
+            .collect();
         writeln!(
             out,
             "{}",
-            if counts.is_empty() { "nobody yet: `courant subscribers add ADDRESS`, or /subscribe under `courant serve`".into() } else { counts.join(", ") }
+            if counts.is_empty() {
+                "nobody yet: `courant subscribers add ADDRESS`, or /subscribe under `courant serve`".into()
+            } else {
+                counts.join(", ")
+            }
         )?;
     }
     Ok(())
 }
 
-fn import(app: &App, file: &Path, consent: Option<&str>, is_dry: bool, skips_faulty: bool) -> anyhow::Result<()> {
+fn import(
+    app: &App,
+    file: &Path,
+    consent: Option<&str>,
+    is_dry: bool,
+    skips_faulty: bool,
+) -> anyhow::Result<()> {
     let (key, now) = (&app.sender.key, app.clock.now());
     let reader = std::fs::File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let mut table = subscriber_csv::read(reader, &app.subscription_options(), &app.config.channel.language, now);
+    let mut table =
+        subscriber_csv::read(reader, &app.subscription_options(), &app.config.channel.language, now);
     if consent.is_none() {
         let silent = table.rows.iter().filter(|row| row.consent.is_none());
-        table.faults.extend(silent.map(|row| (row.line, "no consent_source: say with --consent TEXT how you know that they want it".to_owned())));
+        table.faults.extend(silent.map(|row| {
+            (row.line, "no consent_source: say with --consent TEXT how you know that they want it".to_owned())
+        }));
         table.rows.retain(|row| row.consent.is_some());
     }
     table.faults.sort();
@@ -243,9 +305,12 @@ fn import(app: &App, file: &Path, consent: Option<&str>, is_dry: bool, skips_fau
         eprintln!("{}:{line}: hint: {hint}", file.display());
     }
     if !table.faults.is_empty() && !skips_faulty {
-        return Err(
-            Usage(format!("{} faults, nothing was imported (--skip-faulty imports the {} rows that are right)", table.faults.len(), table.rows.len())).into()
-        );
+        return Err(Usage(format!(
+            "{} faults, nothing was imported (--skip-faulty imports the {} rows that are right)",
+            table.faults.len(),
+            table.rows.len()
+        ))
+        .into());
     }
     let (mut added, mut kept_out) = (0, 0);
     let fallback = consent.unwrap_or_default();
@@ -254,22 +319,38 @@ fn import(app: &App, file: &Path, consent: Option<&str>, is_dry: bool, skips_fau
             let (mut added, mut left_out) = (0, Vec::new());
             for row in rows {
                 // Who left, bounced, complained or was erased is not brought back by a table.
-                if let Some(reason) = w.subscribers().suppression(&key.hash(row.address.as_str()), &DigestId::Personal)? {
+                if let Some(reason) =
+                    w.subscribers().suppression(&key.hash(row.address.as_str()), &DigestId::Personal)?
+                {
                     left_out.push(format!("{}:{}: left out: {reason}", file.display(), row.line));
                     continue;
                 }
                 added += 1;
-                let consent = row.consent.clone().unwrap_or_else(|| Consent { source: fallback.to_owned(), at: now });
-                subscribers::put_within(w, key, row.address.clone(), row.preferences.clone(), consent, row.state, now)?;
+                let consent =
+                    row.consent.clone().unwrap_or_else(|| Consent { source: fallback.to_owned(), at: now });
+                subscribers::put_within(
+                    w,
+                    key,
+                    row.address.clone(),
+                    row.preferences.clone(),
+                    consent,
+                    row.state,
+                    now,
+                )?;
             }
             Ok((added, left_out))
         };
-        let (count, left_out) = if is_dry { app.store().try_out(imported)? } else { app.store().write(imported)? };
+        let (count, left_out) =
+            if is_dry { app.store().try_out(imported)? } else { app.store().write(imported)? };
         left_out.iter().for_each(|line| eprintln!("{line}"));
         added += count;
         kept_out += left_out.len();
     }
-    println!("{added} {}, {kept_out} left out, {} faulty", if is_dry { "would be imported" } else { "imported" }, table.faults.len());
+    println!(
+        "{added} {}, {kept_out} left out, {} faulty",
+        if is_dry { "would be imported" } else { "imported" },
+        table.faults.len()
+    );
     Ok(())
 }
 
@@ -290,8 +371,12 @@ pub async fn bounces(app: &App, place: &str, listen: &str, config_path: &Path) -
         "-" => mailbox::each_in(std::io::stdin().lock(), &mut take)?,
         "lmtp" => return hand_over(app, listen).await,
         url if url.starts_with("imap://") || url.starts_with("imaps://") => {
-            let url = url::Url::parse(url).map_err(|error| Usage(format!("\"{place}\" is no address of a mailbox: {error}")))?;
-            let secret = url.query_pairs().find(|(name, _)| name == "password").map_or("env:COURANT_IMAP_PASSWORD".to_owned(), |(_, value)| value.into_owned());
+            let url = url::Url::parse(url)
+                .map_err(|error| Usage(format!("\"{place}\" is no address of a mailbox: {error}")))?;
+            let secret = url
+                .query_pairs()
+                .find(|(name, _)| name == "password")
+                .map_or("env:COURANT_IMAP_PASSWORD".to_owned(), |(_, value)| value.into_owned());
             let absolute = std::path::absolute(config_path)?;
             let password = config::secret_at(&secret, absolute.parent().unwrap_or(Path::new(".")))
                 .map_err(|error| Usage(format!("the password of the mailbox: {error}")))?;
@@ -304,14 +389,30 @@ pub async fn bounces(app: &App, place: &str, listen: &str, config_path: &Path) -
 }
 
 fn take_one(app: &App, bytes: &[u8], recipients: &[String]) -> anyhow::Result<Vec<String>> {
-    returned::take(app.store(), &app.sender.key, app.sender.bounces.is_some(), bytes, recipients, app.clock.now())
+    returned::take(
+        app.store(),
+        &app.sender.key,
+        app.sender.bounces.is_some(),
+        bytes,
+        recipients,
+        app.clock.now(),
+    )
 }
 
 async fn hand_over(app: &App, listen: &str) -> anyhow::Result<()> {
-    let listener = tokio::net::TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+    let listener =
+        tokio::net::TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     eprintln!("LMTP on {}", listener.local_addr()?);
-    let (store, key, clock, has_return_paths) = (app.refresher.store.clone(), app.sender.key.clone(), app.clock, app.sender.bounces.is_some());
-    let take = move |bytes: &[u8], recipients: &[String]| match returned::take(&store, &key, has_return_paths, bytes, recipients, clock.now()) {
+    let (store, key, clock, has_return_paths) =
+        (app.refresher.store.clone(), app.sender.key.clone(), app.clock, app.sender.bounces.is_some());
+    let take = move |bytes: &[u8], recipients: &[String]| match returned::take(
+        &store,
+        &key,
+        has_return_paths,
+        bytes,
+        recipients,
+        clock.now(),
+    ) {
         Ok(lines) => {
             lines.iter().for_each(|line| println!("{line}"));
             true
@@ -327,7 +428,8 @@ async fn hand_over(app: &App, listen: &str) -> anyhow::Result<()> {
 
 /// When somebody's next issue comes, and from when their last one was.
 pub fn since(subscriber: &Subscriber) -> String {
-    subscriber
-        .last_issue
-        .map_or_else(|| "they have had none yet".to_owned(), |at: Timestamp| format!("their last issue is of {}", at.strftime("%Y-%m-%d %H:%MZ")))
+    subscriber.last_issue.map_or_else(
+        || "they have had none yet".to_owned(),
+        |at: Timestamp| format!("their last issue is of {}", at.strftime("%Y-%m-%d %H:%MZ")),
+    )
 }

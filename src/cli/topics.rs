@@ -55,9 +55,19 @@ fn examples(path: &Path) -> anyhow::Result<Vec<Example>> {
     let mut examples = Vec::new();
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let Some((labels, text)) = line.split_once('\t') else {
-            return Err(Usage(format!("{}, line {}: there is no tab between label and text", path.display(), number + 1)).into());
+            return Err(Usage(format!(
+                "{}, line {}: there is no tab between label and text",
+                path.display(),
+                number + 1
+            ))
+            .into());
         };
-        let labels = labels.trim_start_matches('\u{FEFF}').split('|').map(|label| label.trim().to_owned()).filter(|label| !label.is_empty()).collect();
+        let labels = labels
+            .trim_start_matches('\u{FEFF}')
+            .split('|')
+            .map(|label| label.trim().to_owned())
+            .filter(|label| !label.is_empty())
+            .collect();
         examples.push(Example { labels, text: text.to_owned() });
     }
     Ok(examples)
@@ -72,7 +82,9 @@ fn read_model(path: &Path) -> anyhow::Result<Model> {
 pub fn classify(wanted: &Classify, app: Option<&App>) -> anyhow::Result<()> {
     match wanted {
         Classify::Train { labels, model } => train(labels, model, app),
-        Classify::Predict { model, file, margin, evidence } => predict(&read_model(model)?, file, *margin, *evidence),
+        Classify::Predict { model, file, margin, evidence } => {
+            predict(&read_model(model)?, file, *margin, *evidence)
+        }
         Classify::Eval { labels, model } => eval(labels, model.as_deref()),
     }
 }
@@ -82,7 +94,11 @@ fn train(labels: &Path, path: &Path, app: Option<&App>) -> anyhow::Result<()> {
     let from_file = examples.len();
     if let Some(app) = app {
         let corrections = app.store().read(|r| r.stories().labels())?;
-        examples.extend(corrections.into_iter().map(|(title, summary, labels)| Example { labels, text: text_of(&title, &summary) }));
+        examples.extend(
+            corrections
+                .into_iter()
+                .map(|(title, summary, labels)| Example { labels, text: text_of(&title, &summary) }),
+        );
     }
     let model = Model::train(&examples)?;
     let bytes = model.to_bytes();
@@ -100,7 +116,8 @@ fn train(labels: &Path, path: &Path, app: Option<&App>) -> anyhow::Result<()> {
 fn predict(model: &Model, file: &Path, margin_min: f32, has_evidence: bool) -> anyhow::Result<()> {
     let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     let text = String::from_utf8_lossy(&bytes);
-    let texts: Vec<&str> = text.lines().map(|line| line.split_once('\t').map_or(line, |(_, text)| text)).collect();
+    let texts: Vec<&str> =
+        text.lines().map(|line| line.split_once('\t').map_or(line, |(_, text)| text)).collect();
     let answer = |texts: &[&str]| {
         let mut predictor = model.predictor();
         let mut out = String::new();
@@ -111,7 +128,8 @@ fn predict(model: &Model, file: &Path, margin_min: f32, has_evidence: bool) -> a
             }
             if has_evidence {
                 let evidence = model.predict(text, 1).into_iter().flat_map(|best| best.evidence);
-                let words: Vec<String> = evidence.map(|(word, weight)| format!("{word} ({weight:.2})")).collect();
+                let words: Vec<String> =
+                    evidence.map(|(word, weight)| format!("{word} ({weight:.2})")).collect();
                 out.push_str(&format!("\t{margin:.2}\t{}", words.join(", ")));
             }
             out.push('\n');
@@ -121,7 +139,8 @@ fn predict(model: &Model, file: &Path, margin_min: f32, has_evidence: bool) -> a
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let share = texts.len().div_ceil(processors).max(256);
     let parts: Vec<String> = std::thread::scope(|scope| {
-        let threads: Vec<_> = texts.chunks(share).map(|texts| (texts, scope.spawn(move || answer(texts)))).collect();
+        let threads: Vec<_> =
+            texts.chunks(share).map(|texts| (texts, scope.spawn(move || answer(texts)))).collect();
         threads.into_iter().map(|(texts, thread)| thread.join().unwrap_or_else(|_| answer(texts))).collect()
     });
     let mut out = BufWriter::new(std::io::stdout().lock());
@@ -146,9 +165,21 @@ fn eval(labels: &Path, model: Option<&Path>) -> anyhow::Result<()> {
     println!("{:<24}  {:>5}  {:>9}  {:>6}  {:>5}", "topic", "texts", "precision", "recall", "F1");
     for (label, (right, given, there)) in &whole.by_label {
         let share = |of: usize| *right as f64 / of.max(1) as f64;
-        println!("{label:<24}  {there:>5}  {:>9.3}  {:>6.3}  {:>5.3}", share(*given), share(*there), whole.f1(label));
+        println!(
+            "{label:<24}  {there:>5}  {:>9.3}  {:>6.3}  {:>5.3}",
+            share(*given),
+            share(*there),
+            whole.f1(label)
+        );
     }
-    println!("{:<24}  {:>5}  {:>9.3}  {:>6}  {:>5.3}", "all (F1: mean of topics)", whole.texts, whole.precision(), "", whole.macro_f1());
+    println!(
+        "{:<24}  {:>5}  {:>9.3}  {:>6}  {:>5.3}",
+        "all (F1: mean of topics)",
+        whole.texts,
+        whole.precision(),
+        "",
+        whole.macro_f1()
+    );
     println!();
     for margin in MARGINS {
         let score = scores(margin)?;
@@ -165,11 +196,19 @@ fn eval(labels: &Path, model: Option<&Path>) -> anyhow::Result<()> {
 pub fn label(app: &App, name: &str, topics: &[String], is_forgotten: bool) -> anyhow::Result<()> {
     let known: Vec<&str> = app.config.topics.iter().map(|topic| topic.id.as_str()).collect();
     if let Some(topic) = topics.iter().find(|topic| !known.contains(&topic.as_str())) {
-        return Err(Usage(format!("no [[topic]] has the id \"{topic}\": there are {}", known.join(", "))).into());
+        return Err(
+            Usage(format!("no [[topic]] has the id \"{topic}\": there are {}", known.join(", "))).into()
+        );
     }
     let store = app.store();
     let entry = find(store, name)?;
-    let matches = maintenance::label(store, app.topic_assigner(), &entry, (!is_forgotten).then_some(topics), app.clock.now())?;
+    let matches = maintenance::label(
+        store,
+        app.topic_assigner(),
+        &entry,
+        (!is_forgotten).then_some(topics),
+        app.clock.now(),
+    )?;
     println!("\"{}\" ({}):", entry.entry.headline(), entry.entry.source);
     matches.iter().for_each(|matched| println!("  {}: {}", matched.topic, matched.reasons()));
     if matches.is_empty() {
@@ -182,9 +221,14 @@ pub fn label(app: &App, name: &str, topics: &[String], is_forgotten: bool) -> an
 pub fn reclassify(app: &App) -> anyhow::Result<()> {
     let store = app.store();
     let bar = progress(store.read(|r| r.entries().count())?, "entries");
-    let changes = maintenance::reclassify(store, app.topic_assigner(), &app.topics_fingerprint, |count| bar.inc(count as u64));
+    let changes = maintenance::reclassify(store, app.topic_assigner(), &app.topics_fingerprint, |count| {
+        bar.inc(count as u64)
+    });
     bar.finish_and_clear();
     let changes = changes?;
-    println!("{} entries looked at, {} have other topics; nothing is announced again", changes.entries, changes.changed);
+    println!(
+        "{} entries looked at, {} have other topics; nothing is announced again",
+        changes.entries, changes.changed
+    );
     Ok(())
 }

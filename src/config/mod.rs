@@ -164,7 +164,8 @@ pub enum ConfigError {
 }
 
 fn list_faults(path: &Path, faults: &[Fault]) -> String {
-    let lines: Vec<String> = faults.iter().map(|fault| format!("{}:{}: {}", path.display(), fault.line, fault.message)).collect();
+    let lines: Vec<String> =
+        faults.iter().map(|fault| format!("{}:{}: {}", path.display(), fault.line, fault.message)).collect();
     lines.join("\n")
 }
 
@@ -181,9 +182,19 @@ impl Config {
             return self.channel.languages.clone();
         }
         let of_topics = self.topics.iter().flat_map(|topic| topic.keywords.keys().chain(topic.label.keys()));
-        let of_feeds = self.feeds.iter().flat_map(|feed| feed.language.iter().chain(&feed.interests.languages));
-        let others = self.sources.iter().filter_map(|source| source.language.as_ref()).chain(self.digests.iter().map(|digest| &digest.language));
-        let mut languages: Vec<String> = others.chain(of_topics).chain(of_feeds).chain(std::iter::once(&self.channel.language)).cloned().collect();
+        let of_feeds =
+            self.feeds.iter().flat_map(|feed| feed.language.iter().chain(&feed.interests.languages));
+        let others = self
+            .sources
+            .iter()
+            .filter_map(|source| source.language.as_ref())
+            .chain(self.digests.iter().map(|digest| &digest.language));
+        let mut languages: Vec<String> = others
+            .chain(of_topics)
+            .chain(of_feeds)
+            .chain(std::iter::once(&self.channel.language))
+            .cloned()
+            .collect();
         languages.sort();
         languages.dedup();
         languages
@@ -195,7 +206,8 @@ impl Config {
 /// # Errors
 /// When it cannot be read, or with all its faults.
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable { path: path.to_owned(), cause })?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|cause| ConfigError::Unreadable { path: path.to_owned(), cause })?;
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let folder = absolute.parent().unwrap_or(Path::new("."));
     let surroundings = Surroundings { folder, environment: &|name| std::env::var(name).ok() };
@@ -226,7 +238,10 @@ fn read_root(root: &Section, surroundings: &Surroundings) -> Config {
     let public_url = channel_section.has("url");
     let newsletter = read_newsletter(root.table("newsletter"));
     // Whoever serves static files only writes no [newsletter]: a link to a form would lead nowhere.
-    let channel = Channel { has_sign_up: root.has("newsletter") && newsletter.is_open, ..read_channel(channel_section) };
+    let channel = Channel {
+        has_sign_up: root.has("newsletter") && newsletter.is_open,
+        ..read_channel(channel_section)
+    };
     let fetch = read_fetch(root.table("fetch"), &defaults, &channel.url, surroundings);
     let interval = defaults.seconds("interval", parse_duration).unwrap_or(6 * 3600);
     let topics: Vec<Topic> = root.tables("topic").into_iter().map(read_topic).collect();
@@ -241,7 +256,11 @@ fn read_root(root: &Section, surroundings: &Surroundings) -> Config {
         mail: read_mail(root.table("mail"), surroundings),
         newsletter,
         digests: root.tables("digest").into_iter().map(|section| read_digest(section, &topics)).collect(),
-        sources: root.tables("source").into_iter().map(|section| read_source(section, interval, &fetch)).collect(),
+        sources: root
+            .tables("source")
+            .into_iter()
+            .map(|section| read_source(section, interval, &fetch))
+            .collect(),
         topics,
         fetch,
     };
@@ -253,8 +272,16 @@ fn read_root(root: &Section, surroundings: &Surroundings) -> Config {
 }
 
 fn read_classify(section: Section, surroundings: &Surroundings) -> ClassifyConfig {
-    let margin = |text: &str| text.parse().ok().filter(|margin: &f32| (0.0..=100.0).contains(margin)).ok_or(format!("\"{text}\" is no lead: write \"0.3\""));
-    ClassifyConfig { model: section.string("model").map(|path| surroundings.folder.join(path)), margin: section.parsed("margin", margin).unwrap_or(MARGIN) }
+    let margin = |text: &str| {
+        text.parse()
+            .ok()
+            .filter(|margin: &f32| (0.0..=100.0).contains(margin))
+            .ok_or(format!("\"{text}\" is no lead: write \"0.3\""))
+    };
+    ClassifyConfig {
+        model: section.string("model").map(|path| surroundings.folder.join(path)),
+        margin: section.parsed("margin", margin).unwrap_or(MARGIN),
+    }
 }
 
 fn check_unique<'a>(root: &Section, kind: &'static str, ids: impl Iterator<Item = &'a str>) {
@@ -271,7 +298,10 @@ fn check_unique<'a>(root: &Section, kind: &'static str, ids: impl Iterator<Item 
 fn read_channel(section: Section) -> Channel {
     Channel {
         title: section.string("title").unwrap_or_else(|| "courant".into()),
-        url: section.parsed("url", parse_web_url).map_or_else(|| "http://localhost:8080".into(), |url| url.as_str().trim_end_matches('/').to_owned()),
+        url: section.parsed("url", parse_web_url).map_or_else(
+            || "http://localhost:8080".into(),
+            |url| url.as_str().trim_end_matches('/').to_owned(),
+        ),
         language: section.parsed("language", parse_language).unwrap_or_else(|| "en".into()),
         description: section.string("description").unwrap_or_default(),
         entries_max: section.number("max_entries", 100, 1..=100_000) as usize,
@@ -284,7 +314,10 @@ fn read_channel(section: Section) -> Channel {
 fn read_store(section: Section, surroundings: &Surroundings) -> PathBuf {
     let path = section.parsed("url", |url| match url.strip_prefix("sqlite:") {
         Some(path) if !path.is_empty() => Ok(surroundings.folder.join(path.trim_start_matches("//"))),
-        _ => Err(format!("\"{}\" is no store that this courant knows: write \"sqlite:courant.db\"", hide_password(url))),
+        _ => Err(format!(
+            "\"{}\" is no store that this courant knows: write \"sqlite:courant.db\"",
+            hide_password(url)
+        )),
     });
     path.unwrap_or_else(|| surroundings.folder.join("courant.db"))
 }
@@ -312,7 +345,9 @@ fn read_publish(section: Section, surroundings: &Surroundings) -> PublishConfig 
         "all" => Ok(Archives::All),
         _ => Err(format!("\"{text}\" must be \"channel\" or \"all\"")),
     });
-    let hub = |text: &str| if text == "self" { Ok(text.to_owned()) } else { parse_web_url(text).map(|url| url.to_string()) };
+    let hub = |text: &str| {
+        if text == "self" { Ok(text.to_owned()) } else { parse_web_url(text).map(|url| url.to_string()) }
+    };
     PublishConfig {
         dir: surroundings.folder.join(section.string("dir").unwrap_or_else(|| "public".into())),
         images: images.unwrap_or_default(),
@@ -342,7 +377,10 @@ fn known_topic(topics: &[Topic], id: &str) -> Result<String, String> {
         return Ok(id.to_owned());
     }
     let nearest = topics.iter().min_by_key(|topic| strsim::osa_distance(&topic.id, id));
-    Err(format!("no [[topic]] has the id \"{id}\"{}", nearest.map(|topic| format!(": did you mean \"{}\"?", topic.id)).unwrap_or_default()))
+    Err(format!(
+        "no [[topic]] has the id \"{id}\"{}",
+        nearest.map(|topic| format!(": did you mean \"{}\"?", topic.id)).unwrap_or_default()
+    ))
 }
 
 fn read_mail(section: Section, surroundings: &Surroundings) -> MailConfig {
@@ -355,16 +393,29 @@ fn read_mail(section: Section, surroundings: &Surroundings) -> MailConfig {
             return Ok(Err(surroundings.folder.join(path)));
         }
         match Url::parse(&text) {
-            Ok(url) if matches!(url.scheme(), "smtp" | "smtps") && url.host_str().is_some_and(|host| !host.is_empty()) => Ok(Ok(url)),
+            Ok(url)
+                if matches!(url.scheme(), "smtp" | "smtps")
+                    && url.host_str().is_some_and(|host| !host.is_empty()) =>
+            {
+                Ok(Ok(url))
+            }
             _ => Err("must be \"file:FOLDER\", \"smtp://HOST:PORT\" or \"smtps://HOST:PORT\"".into()),
         }
     });
     let transport = match ways.as_slice() {
         [] => None,
         [Err(folder)] => Some(TransportConfig::Directory(folder.clone())),
-        ways if ways.iter().all(Result::is_ok) => Some(TransportConfig::Smtp { urls: ways.iter().flatten().cloned().collect(), username, password, ca_file }),
+        ways if ways.iter().all(Result::is_ok) => Some(TransportConfig::Smtp {
+            urls: ways.iter().flatten().cloned().collect(),
+            username,
+            password,
+            ca_file,
+        }),
         _ => {
-            section.fault(section.at, "transport: a folder stands alone, only mail servers stand beside each other");
+            section.fault(
+                section.at,
+                "transport: a folder stands alone, only mail servers stand beside each other",
+            );
             None
         }
     };
@@ -373,7 +424,8 @@ fn read_mail(section: Section, surroundings: &Surroundings) -> MailConfig {
         Err(_) => Err(format!("\"{text}\" is no mail address: write \"Name <name@example.org>\"")),
     };
     MailConfig {
-        transport: transport.unwrap_or_else(|| TransportConfig::Directory(surroundings.folder.join("outbox"))),
+        transport: transport
+            .unwrap_or_else(|| TransportConfig::Directory(surroundings.folder.join("outbox"))),
         from: section.parsed("from", mailbox).unwrap_or_else(|| "courant@localhost.localdomain".into()),
         reply_to: section.parsed("reply_to", mailbox),
         operators: section.list("operator", Address::parse),
@@ -411,7 +463,9 @@ fn read_dkim(section: Section, surroundings: &Surroundings) -> DkimSettings {
     DkimSettings {
         domain: section.required("domain"),
         selector: section.required("selector"),
-        key: section.parsed("key", |text| secret(text, surroundings).map(Secret)).unwrap_or_else(|| Secret(String::new())),
+        key: section
+            .parsed("key", |text| secret(text, surroundings).map(Secret))
+            .unwrap_or_else(|| Secret(String::new())),
         is_ed25519: algorithm.unwrap_or(false),
     }
 }
@@ -427,11 +481,14 @@ pub fn secret_at(text: &str, folder: &Path) -> Result<Secret, String> {
 /// `env:NAME` or `file:PATH`; a secret never stands in the configuration itself.
 fn secret(text: &str, surroundings: &Surroundings) -> Result<String, String> {
     if let Some(name) = text.strip_prefix("env:") {
-        return (surroundings.environment)(name).ok_or_else(|| format!("the environment has no variable {name}"));
+        return (surroundings.environment)(name)
+            .ok_or_else(|| format!("the environment has no variable {name}"));
     }
     if let Some(path) = text.strip_prefix("file:") {
         let path = surroundings.folder.join(path);
-        return std::fs::read_to_string(&path).map(|text| text.trim().to_owned()).map_err(|error| format!("cannot read {}: {error}", path.display()));
+        return std::fs::read_to_string(&path)
+            .map(|text| text.trim().to_owned())
+            .map_err(|error| format!("cannot read {}: {error}", path.display()));
     }
     Err("a secret must not stand in this file: write \"env:NAME\" or \"file:PATH\"".into())
 }
@@ -440,9 +497,15 @@ fn secret_or_text(text: &str, surroundings: &Surroundings) -> Result<String, Str
     if text.starts_with("env:") { secret(text, surroundings) } else { Ok(text.to_owned()) }
 }
 
-fn read_fetch(section: Section, defaults: &Section, channel_url: &str, surroundings: &Surroundings) -> FetchConfig {
+fn read_fetch(
+    section: Section,
+    defaults: &Section,
+    channel_url: &str,
+    surroundings: &Surroundings,
+) -> FetchConfig {
     let default_timeout = defaults.seconds("timeout", parse_duration);
-    let proxy = section.parsed("proxy", |text| Url::parse(text).map_err(|_| format!("\"{text}\" is no address")));
+    let proxy =
+        section.parsed("proxy", |text| Url::parse(text).map_err(|_| format!("\"{text}\" is no address")));
     FetchConfig {
         user_agent: defaults.string("user_agent").unwrap_or_else(|| default_user_agent(channel_url)),
         timeout_seconds: section.seconds("timeout", parse_duration).or(default_timeout).unwrap_or(20).max(1),
@@ -462,8 +525,16 @@ fn read_fetch(section: Section, defaults: &Section, channel_url: &str, surroundi
 /// The proxies that the HTTP client will find by itself, and the configured one.
 fn proxy_hosts(proxy: Option<&Url>, surroundings: &Surroundings) -> Vec<String> {
     let names = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
-    let from_environment = names.iter().filter_map(|name| (surroundings.environment)(name)).filter_map(|text| Url::parse(&text).ok());
-    let mut hosts: Vec<String> = proxy.cloned().into_iter().chain(from_environment).filter_map(|url| url.host_str().map(str::to_owned)).collect();
+    let from_environment = names
+        .iter()
+        .filter_map(|name| (surroundings.environment)(name))
+        .filter_map(|text| Url::parse(&text).ok());
+    let mut hosts: Vec<String> = proxy
+        .cloned()
+        .into_iter()
+        .chain(from_environment)
+        .filter_map(|url| url.host_str().map(str::to_owned))
+        .collect();
     hosts.sort();
     hosts.dedup();
     hosts
@@ -483,7 +554,11 @@ fn default_user_agent(channel_url: &str) -> String {
 }
 
 fn read_topic(section: Section) -> Topic {
-    let texts = |value: &DeValue| value.as_array().map(|array| array.iter().filter_map(|item| item.get_ref().as_str().map(str::to_owned)).collect());
+    let texts = |value: &DeValue| {
+        value
+            .as_array()
+            .map(|array| array.iter().filter_map(|item| item.get_ref().as_str().map(str::to_owned)).collect())
+    };
     Topic {
         id: section.required("id"),
         label: section.by_language("label", |value| value.as_str().map(str::to_owned), "a text"),
@@ -535,7 +610,8 @@ fn read_source(section: Section, interval: u64, fetch: &FetchConfig) -> Source {
         url: url.unwrap_or_else(|| Url::parse("http://localhost/").expect("a constant")),
         language: section.parsed("lang", parse_language),
         tags: section.list("tags", |text| Ok(text.to_owned())),
-        interval_seconds: interval.clamp(fetch.interval_min_seconds, fetch.interval_max_seconds.max(fetch.interval_min_seconds)),
+        interval_seconds: interval
+            .clamp(fetch.interval_min_seconds, fetch.interval_max_seconds.max(fetch.interval_min_seconds)),
         is_enabled: section.boolean("enabled", true),
         date_from: section.parsed("date_from", parse_date_from).unwrap_or_default(),
         date_order: section.parsed("date_order", parse_date_order).unwrap_or_default(),
@@ -559,13 +635,22 @@ fn parse_on_uncertain(text: &str) -> Result<OnUncertain, String> {
 }
 
 fn parse_pattern(text: &str) -> Result<Regex, String> {
-    Regex::new(text).map_err(|error| format!("\"{text}\" is no regular expression: {}", error.to_string().lines().last().unwrap_or_default()))
+    Regex::new(text).map_err(|error| {
+        format!(
+            "\"{text}\" is no regular expression: {}",
+            error.to_string().lines().last().unwrap_or_default()
+        )
+    })
 }
 
 /// `[source.keep]` and `[source.drop]`: a pattern, or several, for each field.
 fn read_rules(section: Section) -> Vec<Rule> {
     let of = |(name, field): &(&'static str, Field)| {
-        section.one_or_more(name, parse_pattern).into_iter().map(|pattern| Rule { field: *field, pattern }).collect::<Vec<_>>()
+        section
+            .one_or_more(name, parse_pattern)
+            .into_iter()
+            .map(|pattern| Rule { field: *field, pattern })
+            .collect::<Vec<_>>()
     };
     Field::ALL.iter().flat_map(of).collect()
 }
@@ -624,7 +709,11 @@ fn parse_web_url(text: &str) -> Result<Url, String> {
 }
 
 fn parse_language(text: &str) -> Result<String, String> {
-    if crate::support::text::is_language_tag(text) { Ok(text.to_owned()) } else { Err(format!("\"{text}\" is no language: write fr, en, es or pt-BR")) }
+    if crate::support::text::is_language_tag(text) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("\"{text}\" is no language: write fr, en, es or pt-BR"))
+    }
 }
 
 /// `90s`, `30m`, `6h`, `1d`, `2w`, or several together: seconds.
@@ -638,7 +727,9 @@ fn parse_duration(text: &str) -> Result<u64, String> {
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
         let number: u64 = rest[..digits].parse().map_err(|_| wrong())?;
-        let unit_end = rest[digits..].find(|c: char| c.is_ascii_digit() || c.is_whitespace()).map_or(rest.len(), |end| digits + end);
+        let unit_end = rest[digits..]
+            .find(|c: char| c.is_ascii_digit() || c.is_whitespace())
+            .map_or(rest.len(), |end| digits + end);
         let unit = match &rest[digits..unit_end] {
             "s" | "sec" => 1,
             "m" | "min" => 60,
@@ -664,7 +755,11 @@ mod tests {
     }
 
     fn messages(text: &str) -> Vec<String> {
-        check(text).unwrap_err().into_iter().map(|fault| format!("{}: {}", fault.line, fault.message)).collect()
+        check(text)
+            .unwrap_err()
+            .into_iter()
+            .map(|fault| format!("{}: {}", fault.line, fault.message))
+            .collect()
     }
 
     #[test]
@@ -699,9 +794,15 @@ mod tests {
 
     #[test]
     fn secrets_come_from_the_environment_or_a_file_only() {
-        let mail = |password: &str| format!("[mail]\ntransport = \"smtp://mail.example.org:587\"\nusername = \"u\"\npassword = \"{password}\"\n");
+        let mail = |password: &str| {
+            format!(
+                "[mail]\ntransport = \"smtp://mail.example.org:587\"\nusername = \"u\"\npassword = \"{password}\"\n"
+            )
+        };
         let config = check(&mail("env:SMTP_PASSWORD")).unwrap();
-        assert!(matches!(config.mail.transport, TransportConfig::Smtp { password: Some(ref secret), .. } if secret.expose() == "geheim"));
+        assert!(
+            matches!(config.mail.transport, TransportConfig::Smtp { password: Some(ref secret), .. } if secret.expose() == "geheim")
+        );
         assert!(!format!("{config:?}").contains("geheim"));
         assert!(messages(&mail("geheim"))[0].contains("must not stand in this file"));
         assert!(messages(&mail("env:NOT_THERE"))[0].contains("no variable NOT_THERE"));

@@ -28,7 +28,8 @@ impl<'a> Faults<'a> {
 
     /// Notes a fault at a place in the text, in bytes.
     pub fn push(&self, at: usize, message: impl Into<String>) {
-        let line = self.text.as_bytes()[..at.min(self.text.len())].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line =
+            self.text.as_bytes()[..at.min(self.text.len())].iter().filter(|byte| **byte == b'\n').count() + 1;
         self.found.borrow_mut().push(Fault { line, message: message.into() });
     }
 
@@ -55,7 +56,14 @@ pub struct Section<'a> {
 
 impl<'a> Section<'a> {
     pub fn root(table: &'a Spanned<DeTable<'a>>, faults: &'a Faults<'a>) -> Self {
-        Section { name: "the file".into(), at: 0, table: Some(table.get_ref()), asked: RefCell::default(), is_reported: Cell::default(), faults }
+        Section {
+            name: "the file".into(),
+            at: 0,
+            table: Some(table.get_ref()),
+            asked: RefCell::default(),
+            is_reported: Cell::default(),
+            faults,
+        }
     }
 
     fn get(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
@@ -79,7 +87,14 @@ impl<'a> Section<'a> {
             self.wrong_type(key, value, "a table");
         }
         let at = value.map_or(self.at, |value| value.span().start);
-        Section { name: format!("[{key}]"), at, table, asked: RefCell::default(), is_reported: Cell::default(), faults: self.faults }
+        Section {
+            name: format!("[{key}]"),
+            at,
+            table,
+            asked: RefCell::default(),
+            is_reported: Cell::default(),
+            faults: self.faults,
+        }
     }
 
     pub fn has(&self, key: &'static str) -> bool {
@@ -97,7 +112,11 @@ impl<'a> Section<'a> {
         for item in array.iter() {
             match item.get_ref().as_table() {
                 Some(table) => {
-                    let id = table.get("id").and_then(|id| id.get_ref().as_str()).map(|id| format!(" \"{id}\"")).unwrap_or_default();
+                    let id = table
+                        .get("id")
+                        .and_then(|id| id.get_ref().as_str())
+                        .map(|id| format!(" \"{id}\""))
+                        .unwrap_or_default();
                     let name = format!("[[{key}]]{id}");
                     sections.push(Section {
                         name,
@@ -127,7 +146,9 @@ impl<'a> Section<'a> {
     /// A length of time: a text that `parse` reads, or a number of seconds.
     pub fn seconds(&self, key: &'static str, parse: impl FnOnce(&str) -> Result<u64, String>) -> Option<u64> {
         match self.get(key) {
-            Some(value) if value.get_ref().as_integer().is_some() => Some(self.number(key, 0, 0..=u64::from(u32::MAX))),
+            Some(value) if value.get_ref().as_integer().is_some() => {
+                Some(self.number(key, 0, 0..=u64::from(u32::MAX)))
+            }
             _ => self.parsed(key, parse),
         }
     }
@@ -139,7 +160,9 @@ impl<'a> Section<'a> {
     /// A text that must be there and say something.
     pub fn required(&self, key: &'static str) -> String {
         let has = self.has(key);
-        let value = self.parsed(key, |text| if text.trim().is_empty() { Err("is empty".into()) } else { Ok(text.to_owned()) });
+        let value = self.parsed(key, |text| {
+            if text.trim().is_empty() { Err("is empty".into()) } else { Ok(text.to_owned()) }
+        });
         if !has {
             self.fault(self.at, format!("{key} is missing"));
         }
@@ -161,9 +184,14 @@ impl<'a> Section<'a> {
             self.wrong_type(key, value, "a whole number");
             return default;
         };
-        let number = u64::from_str_radix(integer.as_str(), integer.radix()).ok().filter(|number| range.contains(number));
+        let number = u64::from_str_radix(integer.as_str(), integer.radix())
+            .ok()
+            .filter(|number| range.contains(number));
         number.unwrap_or_else(|| {
-            self.fault(value.span().start, format!("{key} must be from {} to {}", range.start(), range.end()));
+            self.fault(
+                value.span().start,
+                format!("{key} must be from {} to {}", range.start(), range.end()),
+            );
             default
         })
     }
@@ -176,7 +204,9 @@ impl<'a> Section<'a> {
             return Vec::new();
         };
         let read = |item: &Spanned<DeValue>| match item.get_ref().as_str() {
-            Some(text) => parse(text).map_err(|message| self.fault(item.span().start, format!("{key}: {message}"))).ok(),
+            Some(text) => {
+                parse(text).map_err(|message| self.fault(item.span().start, format!("{key}: {message}"))).ok()
+            }
             None => {
                 self.wrong_type(key, item, "a list of texts");
                 None
@@ -188,13 +218,20 @@ impl<'a> Section<'a> {
     /// A text or a list of texts, each read by `parse`.
     pub fn one_or_more<T>(&self, key: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
         match self.get(key) {
-            Some(value) if value.get_ref().as_str().is_some() => self.parsed(key, parse).into_iter().collect(),
+            Some(value) if value.get_ref().as_str().is_some() => {
+                self.parsed(key, parse).into_iter().collect()
+            }
             _ => self.list(key, parse),
         }
     }
 
     /// A table whose keys are languages.
-    pub fn by_language<T>(&self, key: &'static str, read: impl Fn(&DeValue) -> Option<T>, want: &str) -> BTreeMap<String, T> {
+    pub fn by_language<T>(
+        &self,
+        key: &'static str,
+        read: impl Fn(&DeValue) -> Option<T>,
+        want: &str,
+    ) -> BTreeMap<String, T> {
         let Some(value) = self.get(key) else { return BTreeMap::new() };
         let Some(table) = value.get_ref().as_table() else {
             self.wrong_type(key, value, "a table of languages");
@@ -230,7 +267,9 @@ impl Drop for Section<'_> {
             }
             let nearest = asked.iter().map(|known| (strsim::osa_distance(known, name), known)).min();
             let hint = match nearest {
-                Some((distance, known)) if distance <= 3.max(name.len() / 3) => format!(": did you mean \"{known}\"?"),
+                Some((distance, known)) if distance <= 3.max(name.len() / 3) => {
+                    format!(": did you mean \"{known}\"?")
+                }
                 _ => String::new(),
             };
             self.fault(key.span().start, format!("unknown key \"{name}\"{hint}"));

@@ -30,21 +30,37 @@ impl fmt::Display for Evidence {
         let percent = |share: &f32| (share * 100.0).round();
         match self {
             Evidence::Text { share, shared } => {
-                write!(f, "{} % of the rare phrases of the shorter text stand in the other ({shared} looked at)", percent(share))
+                write!(
+                    f,
+                    "{} % of the rare phrases of the shorter text stand in the other ({shared} looked at)",
+                    percent(share)
+                )
             }
             Evidence::Title => f.write_str("the same title"),
             Evidence::Translation { share, shared } => {
-                write!(f, "{} % of names, figures and subjects are the same in both languages ({shared} of them)", percent(share))
+                write!(
+                    f,
+                    "{} % of names, figures and subjects are the same in both languages ({shared} of them)",
+                    percent(share)
+                )
             }
-            Evidence::FewPhrases { share, shared } => write!(f, "only {} % of the rare phrases are shared ({shared})", percent(share)),
+            Evidence::FewPhrases { share, shared } => {
+                write!(f, "only {} % of the rare phrases are shared ({shared})", percent(share))
+            }
             Evidence::TitleNumbers => f.write_str("the titles differ in a number or a date, as in a series"),
             Evidence::OtherTitle => f.write_str("one source gave them different titles"),
             Evidence::TitleFrame => f.write_str("the titles are of one pattern with other words in it"),
-            Evidence::Figures { share } => write!(f, "only {} % of the figures and names of the shorter text stand in the other", percent(share)),
+            Evidence::Figures { share } => write!(
+                f,
+                "only {} % of the figures and names of the shorter text stand in the other",
+                percent(share)
+            ),
             Evidence::OtherText => f.write_str("the titles are the same, the texts are not"),
             Evidence::ShortTitle => f.write_str("the title alone says too little"),
             Evidence::Days(days) => write!(f, "they are {days} days apart"),
-            Evidence::Unlike { share } => write!(f, "only {} % of names, figures and subjects are shared", percent(share)),
+            Evidence::Unlike { share } => {
+                write!(f, "only {} % of names, figures and subjects are shared", percent(share))
+            }
             Evidence::Mates { rival } => write!(f, "another story is as near ({} %)", percent(rival)),
         }
     }
@@ -112,8 +128,11 @@ fn common_words(a: &[Marked], b: &[Marked]) -> Vec<(usize, usize)> {
     let mut table = vec![0u8; (a.len() + 1) * width];
     for i in (0..a.len()).rev() {
         for j in (0..b.len()).rev() {
-            table[i * width + j] =
-                if a[i].word() == b[j].word() { table[(i + 1) * width + j + 1] + 1 } else { table[(i + 1) * width + j].max(table[i * width + j + 1]) };
+            table[i * width + j] = if a[i].word() == b[j].word() {
+                table[(i + 1) * width + j + 1] + 1
+            } else {
+                table[(i + 1) * width + j].max(table[i * width + j + 1])
+            };
         }
     }
     let (mut i, mut j, mut common) = (0, 0, Vec::new());
@@ -130,7 +149,11 @@ fn common_words(a: &[Marked], b: &[Marked]) -> Vec<(usize, usize)> {
     common
 }
 
-fn rest(words: &[Marked], common: &[(usize, usize)], place: impl Fn(&(usize, usize)) -> usize) -> Vec<Marked> {
+fn rest(
+    words: &[Marked],
+    common: &[(usize, usize)],
+    place: impl Fn(&(usize, usize)) -> usize,
+) -> Vec<Marked> {
     let taken: Vec<usize> = common.iter().map(place).collect();
     words.iter().enumerate().filter(|(at, _)| !taken.contains(at)).map(|(_, word)| *word).collect()
 }
@@ -157,23 +180,37 @@ const SAMPLE_SAYS: usize = 6;
 pub fn overlap(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Overlap {
     let (short, long) = if a.words <= b.words { (a, b) } else { (b, a) };
     let limit = short.threshold.min(long.threshold);
-    let rare = |part: Part, limit: u32| -> Vec<u32> { short.part(part).iter().copied().filter(|&shingle| shingle <= limit && is_rare(shingle)).collect() };
+    let rare = |part: Part, limit: u32| -> Vec<u32> {
+        short.part(part).iter().copied().filter(|&shingle| shingle <= limit && is_rare(shingle)).collect()
+    };
     let (lead, sample) = (rare(Part::Lead, u32::MAX), rare(Part::Sample, limit));
-    let starts = (lead.iter().filter(|shingle| long.part(Part::Lead).binary_search(shingle).is_ok()).count(), lead.len());
+    let starts = (
+        lead.iter().filter(|shingle| long.part(Part::Lead).binary_search(shingle).is_ok()).count(),
+        lead.len(),
+    );
     let shared = |own: &[u32]| (own.iter().filter(|shingle| long.has_shingle(**shingle)).count(), own.len());
     let (lead, sample) = (shared(&lead), shared(&sample));
-    let share = |(shared, looked_at): (usize, usize)| if looked_at == 0 { 0.0 } else { shared as f32 / looked_at as f32 };
+    let share = |(shared, looked_at): (usize, usize)| {
+        if looked_at == 0 { 0.0 } else { shared as f32 / looked_at as f32 }
+    };
     // The start of a teaser is the start of its text; the sample knows the whole of both.
     let is_lead_better = share(lead) >= share(sample) && short.words <= TEASER_WORDS;
     let best = if is_lead_better || sample.1 < SAMPLE_SAYS { lead } else { sample };
-    let all = short.shingles().filter(|&shingle| (is_in_lead(&shingle) || shingle <= limit) && is_rare(shingle) && long.has_shingle(shingle)).count();
+    let all = short
+        .shingles()
+        .filter(|&shingle| {
+            (is_in_lead(&shingle) || shingle <= limit) && is_rare(shingle) && long.has_shingle(shingle)
+        })
+        .count();
     Overlap { share: share(best), shared: all, looked_at: best.1, lead: share(starts) }
 }
 
 /// How far the figures of two texts agree, 0 to 1. Short titles and those of one pattern are often those of series.
 fn figures(a: &Sketch, b: &Sketch, titles: Titles) -> f32 {
     let (short, long) = if a.words <= b.words { (a, b) } else { (b, a) };
-    let is_pattern = a.source == b.source || titles == Titles::Frame || (titles == Titles::Equal && a.title().count() < TITLE_WORDS_MIN);
+    let is_pattern = a.source == b.source
+        || titles == Titles::Frame
+        || (titles == Titles::Equal && a.title().count() < TITLE_WORDS_MIN);
     agreement(short, long, is_pattern)
 }
 
@@ -206,8 +243,11 @@ pub fn are_two_texts(a: &Sketch, b: &Sketch) -> bool {
 fn agreement(short: &Sketch, long: &Sketch, is_pattern: bool) -> f32 {
     let numbers = contained(short.part(Part::Numbers), long.part(Part::Numbers));
     if is_pattern {
-        let names = contained(short.part(Part::Names), long.part(Part::Names)).map_or(1.0, |(shared, of)| if shared * 2 >= of { 1.0 } else { 0.0 });
-        return numbers.map_or(1.0_f32, |(shared, of)| if shared * 5 >= of * 3 { 1.0 } else { 0.0 }).min(names);
+        let names = contained(short.part(Part::Names), long.part(Part::Names))
+            .map_or(1.0, |(shared, of)| if shared * 2 >= of { 1.0 } else { 0.0 });
+        return numbers
+            .map_or(1.0_f32, |(shared, of)| if shared * 5 >= of * 3 { 1.0 } else { 0.0 })
+            .min(names);
     }
     match numbers {
         Some((shared, of)) if of >= 2 && short.words * 2 >= long.words => shared as f32 / of as f32,
@@ -218,7 +258,8 @@ fn agreement(short: &Sketch, long: &Sketch, is_pattern: bool) -> f32 {
 /// How many of what the first has the second has too, and of how many; `None` where the first has nothing, or the second was cut.
 fn contained(short: &[u32], long: &[u32]) -> Option<(usize, usize)> {
     let is_cut = long.len() >= super::sketch::NAMES_MAX;
-    (!short.is_empty() && !is_cut).then(|| (short.iter().filter(|item| long.binary_search(item).is_ok()).count(), short.len()))
+    (!short.is_empty() && !is_cut)
+        .then(|| (short.iter().filter(|item| long.binary_search(item).is_ok()).count(), short.len()))
 }
 
 /// Days between two entries, where both have one.
@@ -280,7 +321,8 @@ pub fn copy(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Comparison
     }
     if have_texts(a, b) && overlap.looked_at > 0 {
         let figures = figures(a, b, titles);
-        let is_far = days_between(a, b).is_some_and(|days| days > if is_same_source { VERSION_DAYS_MAX } else { COPY_DAYS_MAX });
+        let is_far = days_between(a, b)
+            .is_some_and(|days| days > if is_same_source { VERSION_DAYS_MAX } else { COPY_DAYS_MAX });
         let is_whole = short.words * 10 >= long.words * 6;
         let is_large = short.words * 10 >= long.words * 4;
         let needed = match (is_same_source, titles) {
@@ -297,7 +339,8 @@ pub fn copy(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Comparison
         let needed = if overlap.looked_at < FEW_PHRASES { FEW_SHARE.max(needed) } else { needed };
         let shared_min = if titles == Titles::Apart { SHARED_MIN } else { SHARED_MIN.min(overlap.looked_at) };
         let is_enough = overlap.share >= needed && overlap.shared >= shared_min;
-        let is_beyond_doubt = !is_same_source && overlap.share >= SERIES_SHARE && overlap.looked_at >= MANY_PHRASES;
+        let is_beyond_doubt =
+            !is_same_source && overlap.share >= SERIES_SHARE && overlap.looked_at >= MANY_PHRASES;
         if is_enough && figures < FIGURES_SHARE && !is_beyond_doubt {
             return no(overlap.share, Evidence::Figures { share: figures });
         }
@@ -305,7 +348,14 @@ pub fn copy(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Comparison
             return yes(overlap.share, text);
         }
         if titles != Titles::Equal {
-            return no(overlap.share, if titles == Titles::Frame && overlap.share >= COPY_SHARE { Evidence::TitleFrame } else { few });
+            return no(
+                overlap.share,
+                if titles == Titles::Frame && overlap.share >= COPY_SHARE {
+                    Evidence::TitleFrame
+                } else {
+                    few
+                },
+            );
         }
         if overlap.share < OTHER_SHARE {
             return no(overlap.share, Evidence::OtherText);
@@ -324,7 +374,10 @@ fn same_title(a: &Sketch, b: &Sketch, titles: Titles, overlap: Overlap) -> Compa
         return no(0.5, Evidence::ShortTitle);
     }
     match days_between(a, b) {
-        Some(days) if days > if count < LONG_TITLE_WORDS { TITLE_DAYS_MAX } else { LONG_TITLE_DAYS_MAX } || (days > 0 && a.source == b.source) => {
+        Some(days)
+            if days > if count < LONG_TITLE_WORDS { TITLE_DAYS_MAX } else { LONG_TITLE_DAYS_MAX }
+                || (days > 0 && a.source == b.source) =>
+        {
             no(0.5, Evidence::Days(days))
         }
         None if a.source == b.source => no(0.5, Evidence::ShortTitle),
@@ -372,7 +425,10 @@ pub fn nearness(a: &Sketch, b: &Sketch, rarity: impl Fn(Marked) -> f32) -> Nearn
             count += 1;
         }
     }
-    let links = a.part(Part::Links).iter().filter(|link| b.part(Part::Links).binary_search(link).is_ok()).count() as f32 * LINK_WEIGHT;
+    let links =
+        a.part(Part::Links).iter().filter(|link| b.part(Part::Links).binary_search(link).is_ok()).count()
+            as f32
+            * LINK_WEIGHT;
     let (ours, theirs) = (totals(a), totals(b));
     let share = |ours: f32, theirs: f32, shared: f32, links: f32| {
         let (shorter, longer) = (ours.min(theirs), ours.max(theirs));
@@ -381,7 +437,8 @@ pub fn nearness(a: &Sketch, b: &Sketch, rarity: impl Fn(Marked) -> f32) -> Nearn
         (of > 0.0).then(|| ((shared + links) / (of + links)).min(1.0))
     };
     let all = share(ours[0] + ours[1], theirs[0] + theirs[1], shared[0] + shared[1], links).unwrap_or(0.0);
-    let [words, names] = [0, 1].map(|kind| share(ours[kind], theirs[kind], shared[kind], links).unwrap_or(all));
+    let [words, names] =
+        [0, 1].map(|kind| share(ours[kind], theirs[kind], shared[kind], links).unwrap_or(all));
     let score = [all, words, names].iter().zip(NEARNESS_WEIGHTS).map(|(share, weight)| share * weight).sum();
     Nearness { score, weight: shared[0] + shared[1] + links, count }
 }
@@ -414,8 +471,15 @@ fn have_nothing_in_common(a: &Sketch, b: &Sketch, part: Part, count_min: usize) 
 /// Whether both titles have numbers or dates of their own, and not one in common: issues of a series.
 fn numbers_of_titles_differ(a: &Sketch, b: &Sketch) -> bool {
     let numbers = |sketch: &Sketch| -> Vec<u32> {
-        sketch.title().filter(|word| matches!(word.kind(), WordKind::Number | WordKind::Calendar)).map(Marked::word).collect()
+        sketch
+            .title()
+            .filter(|word| matches!(word.kind(), WordKind::Number | WordKind::Calendar))
+            .map(Marked::word)
+            .collect()
     };
     let (ours, theirs) = (numbers(a), numbers(b));
-    !ours.is_empty() && !theirs.is_empty() && (ours.iter().any(|number| !theirs.contains(number)) && theirs.iter().any(|number| !ours.contains(number)))
+    !ours.is_empty()
+        && !theirs.is_empty()
+        && (ours.iter().any(|number| !theirs.contains(number))
+            && theirs.iter().any(|number| !ours.contains(number)))
 }

@@ -73,5 +73,7 @@ pub const RARE_STORIES_MAX: usize = 8;
 
 /// In how many stories these are.
 pub fn stories(postings: &[Posting]) -> usize {
-    (0..postings.len()).filter(|&at| postings[..at].iter().all(|other| other.story != postings[at].story)).count()
+    (0..postings.len())
+        .filter(|&at| postings[..at].iter().all(|other| other.story != postings[at].story))
+        .count()
 }

@@ -59,7 +59,11 @@ impl Window {
 
     /// So many days before and after one; and no day.
     pub fn around(day: i32, days: i32) -> Window {
-        if day == NO_DAY { Window::ALL } else { Window { first: day.wrapping_sub(days) as u32 % DAY_MARKS, width: 2 * days.unsigned_abs() } }
+        if day == NO_DAY {
+            Window::ALL
+        } else {
+            Window { first: day.wrapping_sub(days) as u32 % DAY_MARKS, width: 2 * days.unsigned_abs() }
+        }
     }
 
     fn has(self, slot: Slot) -> bool {
@@ -94,7 +98,8 @@ impl FeatureTable {
         }
         std::hint::black_box(features.iter().fold(0, |seen, one| seen ^ self.lines[home(*one, count)].0[0]));
         // What many bear stands in the next line as well.
-        let full = features.iter().map(|one| home(*one, count)).filter(|&at| self.lines[at].0[SLOTS - 1] != 0);
+        let full =
+            features.iter().map(|one| home(*one, count)).filter(|&at| self.lines[at].0[SLOTS - 1] != 0);
         std::hint::black_box(full.fold(0, |seen, at| seen ^ self.lines[next(at, count)].0[0]));
     }
 
@@ -106,7 +111,8 @@ impl FeatureTable {
             let CacheLine(slots) = &self.lines[at];
             // First which slots, then what they say: all comparisons without a jump.
             let is_wanted = |slot: Slot| ((slot >> 32) as u32 == one) & (slot != 0) & window.has(slot);
-            let mut found = slots.iter().rev().fold(0u32, |found, slot| found << 1 | u32::from(is_wanted(*slot)));
+            let mut found =
+                slots.iter().rev().fold(0u32, |found, slot| found << 1 | u32::from(is_wanted(*slot)));
             while found != 0 {
                 call(Mark::of(slots[found.trailing_zeros() as usize]));
                 found &= found - 1;
@@ -135,7 +141,8 @@ impl FeatureTable {
     /// As features keep their order, this reads and writes memory from the beginning to the end.
     fn rebuild(&mut self, count: usize, forgotten: u32) {
         let old = std::mem::replace(&mut self.lines, vec![CacheLine([0; SLOTS]); count]);
-        let kept = old.iter().flat_map(|line| line.0).filter(|slot| *slot as u32 & PLACES_MAX as u32 > forgotten);
+        let kept =
+            old.iter().flat_map(|line| line.0).filter(|slot| *slot as u32 & PLACES_MAX as u32 > forgotten);
         self.len = kept.map(|slot| put(&mut self.lines, slot - u64::from(forgotten))).count();
     }
 
@@ -187,24 +194,37 @@ mod tests {
         assert!(postings(&feature_table, 1).is_empty());
         let count = |place: u32| if place.is_multiple_of(97) { 12 } else { 1 };
         for place in 0..20_000u32 {
-            (0..count(place)).for_each(|more| feature_table.insert(place ^ 0x55, Mark::new(place + more, 20_000)));
+            (0..count(place))
+                .for_each(|more| feature_table.insert(place ^ 0x55, Mark::new(place + more, 20_000)));
         }
         for place in 0..20_000u32 {
-            assert_eq!(postings(&feature_table, place ^ 0x55), (place..place + count(place)).collect::<Vec<u32>>());
+            assert_eq!(
+                postings(&feature_table, place ^ 0x55),
+                (place..place + count(place)).collect::<Vec<u32>>()
+            );
         }
         let mut later = FeatureTable::default();
         (0..100).for_each(|place| later.insert(place % 10, Mark::new(place, 0)));
         later.forget(50);
         assert_eq!((postings(&later, 3), later.len), (vec![3, 13, 23, 33, 43], 50));
         feature_table.replace(97 ^ 0x55, Mark::new(97, 20_000), Mark::new(7, NO_DAY));
-        assert_eq!(postings(&feature_table, 97 ^ 0x55), std::iter::once(7).chain(98..109).collect::<Vec<u32>>());
+        assert_eq!(
+            postings(&feature_table, 97 ^ 0x55),
+            std::iter::once(7).chain(98..109).collect::<Vec<u32>>()
+        );
     }
 
     #[test]
     fn a_mark_tells_days_that_are_far_away() {
-        for (day, of, is_near) in
-            [(100, 114, true), (100, 115, false), (-1, 13, true), (-1, 14, false), (1_020, 1_030, true), (NO_DAY, 5, true), (5, NO_DAY, true)]
-        {
+        for (day, of, is_near) in [
+            (100, 114, true),
+            (100, 115, false),
+            (-1, 13, true),
+            (-1, 14, false),
+            (1_020, 1_030, true),
+            (NO_DAY, 5, true),
+            (5, NO_DAY, true),
+        ] {
             assert_eq!(Window::around(of, 14).has(Mark::new(0, day).slot(7)), is_near, "{day} {of}");
         }
     }

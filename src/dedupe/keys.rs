@@ -45,16 +45,24 @@ impl<'a> Names<'a> {
 /// The keys of an entry: its addresses, those of its translations, and within its source its title and date, so that
 /// a source that changes all its guids and addresses at once is not news again.
 pub fn keys(names: &Names) -> Vec<Key> {
-    let own = names.url.into_iter().chain(names.same_as.iter().map(String::as_str)).chain(names.guid.filter(|guid| guid.starts_with("http")));
-    let mut keys: Vec<Key> = own.filter_map(canonical_key).map(|value| Key { value, kind: KeyKind::Own }).collect();
+    let own = names
+        .url
+        .into_iter()
+        .chain(names.same_as.iter().map(String::as_str))
+        .chain(names.guid.filter(|guid| guid.starts_with("http")));
+    let mut keys: Vec<Key> =
+        own.filter_map(canonical_key).map(|value| Key { value, kind: KeyKind::Own }).collect();
     let alternates = names.alternates.iter().filter_map(|alternate| canonical_key(&alternate.url));
-    let alternates: Vec<Key> =
-        alternates.filter(|value| keys.iter().all(|own| own.value != *value)).map(|value| Key { value, kind: KeyKind::Alternate }).collect();
+    let alternates: Vec<Key> = alternates
+        .filter(|value| keys.iter().all(|own| own.value != *value))
+        .map(|value| Key { value, kind: KeyKind::Alternate })
+        .collect();
     keys.extend(alternates);
     let title = fold(names.title);
     if title.chars().count() >= TITLE_CHARS_MIN {
         // Without a date the whole text has to agree: a series often has one title for all its issues.
-        let when = names.date.map_or_else(|| fold(names.summary), |date| date.strftime("%Y-%m-%d").to_string());
+        let when =
+            names.date.map_or_else(|| fold(names.summary), |date| date.strftime("%Y-%m-%d").to_string());
         keys.push(Key { value: format!("title:{}:{when}:{title}", names.source), kind: KeyKind::Own });
     }
     keys.sort();
@@ -70,7 +78,11 @@ pub fn guid_key(source: &str, guid: &str) -> Key {
 /// Words that two texts share, of all that either has: 0 to 1. Two empty texts share nothing.
 fn similarity(a: &str, b: &str) -> f64 {
     let words = |text: &str| -> HashSet<String> {
-        fold(text).split(|c: char| !c.is_alphanumeric()).filter(|word| word.chars().count() > 2).map(str::to_owned).collect()
+        fold(text)
+            .split(|c: char| !c.is_alphanumeric())
+            .filter(|word| word.chars().count() > 2)
+            .map(str::to_owned)
+            .collect()
     };
     let (a, b) = (words(a), words(b));
     let shared = a.intersection(&b).count();
@@ -85,13 +97,19 @@ pub fn is_reused(raw: &RawEntry, known: &StoredSummary) -> bool {
     let summary = raw.summary.as_ref().or(raw.content.as_ref()).map_or("", |text| text.value.as_str());
     let has_other_place = raw.url().and_then(canonical_key) != known.url.as_deref().and_then(canonical_key);
     let has_other_date = raw.published.or(raw.updated) != known.date;
-    !known.title.is_empty() && similarity(&title.value, &known.title) < 0.2 && similarity(summary, &known.summary) < 0.3 && (has_other_place || has_other_date)
+    !known.title.is_empty()
+        && similarity(&title.value, &known.title) < 0.2
+        && similarity(summary, &known.summary) < 0.3
+        && (has_other_place || has_other_date)
 }
 
 /// The identity of an entry whose identifier belongs to another one: that and its address, else that and its title.
 pub fn identity_of_reused(raw: &RawEntry, known: &StoredSummary) -> Identity {
     let guid = raw.guid.as_deref().unwrap_or_default();
-    let place = raw.url().and_then(canonical_key).filter(|place| known.url.as_deref().and_then(canonical_key).as_ref() != Some(place));
+    let place = raw
+        .url()
+        .and_then(canonical_key)
+        .filter(|place| known.url.as_deref().and_then(canonical_key).as_ref() != Some(place));
     let title = || raw.title.as_ref().map(|title| fold(&title.value)).unwrap_or_default();
     Identity::Guid(format!("{guid}#{}", place.unwrap_or_else(title)))
 }
@@ -114,8 +132,17 @@ mod tests {
         let other = raw("Budget figures for everyone", "https://x.org/b", "2022-10-08");
         assert!(is_reused(&other, &known));
         assert_eq!(identity_of_reused(&other, &known), Identity::Guid("https://x.org/#x.org/b".into()));
-        assert!(!is_reused(&raw("Open justice advances fast", "https://x.org/a", "2022-10-01"), &known), "an edited title");
-        assert!(!is_reused(&raw("Quite another headline", "https://x.org/a", "2022-10-01"), &known), "a new headline for the same page and day");
-        assert!(!is_reused(&raw("Open justice advances", "https://x.org/b", "2022-10-08"), &known), "a page that moved");
+        assert!(
+            !is_reused(&raw("Open justice advances fast", "https://x.org/a", "2022-10-01"), &known),
+            "an edited title"
+        );
+        assert!(
+            !is_reused(&raw("Quite another headline", "https://x.org/a", "2022-10-01"), &known),
+            "a new headline for the same page and day"
+        );
+        assert!(
+            !is_reused(&raw("Open justice advances", "https://x.org/b", "2022-10-08"), &known),
+            "a page that moved"
+        );
     }
 }

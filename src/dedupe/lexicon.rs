@@ -68,10 +68,16 @@ static SPECIAL: LazyLock<HashMap<u32, Special, ByHash>> = LazyLock::new(|| {
         }
     }
     for (at, words) in CALENDAR.iter().enumerate() {
-        table.extend(words.split(' ').map(|word| (hash(word.as_bytes()), Special::Calendar(hash(&[b'c', at as u8])))));
+        table.extend(
+            words.split(' ').map(|word| (hash(word.as_bytes()), Special::Calendar(hash(&[b'c', at as u8])))),
+        );
     }
     for (at, words) in NUMBERS.iter().enumerate() {
-        table.extend(words.split(' ').map(|word| (hash(word.as_bytes()), Special::Number(hash((at + 2).to_string().as_bytes())))));
+        table.extend(
+            words
+                .split(' ')
+                .map(|word| (hash(word.as_bytes()), Special::Number(hash((at + 2).to_string().as_bytes())))),
+        );
     }
     table
 });
@@ -118,7 +124,9 @@ struct Lexicon {
 
 static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| {
     let mut lexicon = Lexicon { whole: HashMap::default(), begins: HashMap::default(), begin_max: 0 };
-    for (number, line) in include_str!("lexicon.tsv").lines().enumerate().filter(|(_, line)| !line.starts_with('#')) {
+    for (number, line) in
+        include_str!("lexicon.tsv").lines().enumerate().filter(|(_, line)| !line.starts_with('#'))
+    {
         for word in line.split_whitespace() {
             match word.strip_suffix('*') {
                 Some(begin) => {
@@ -144,7 +152,10 @@ pub fn concept(letters: &str) -> u32 {
     let whole = whole(letters).or_else(|| whole(letters.strip_suffix('s')?));
     let begins = || {
         let starts = hashes_of_starts(letters.as_bytes()).zip(1..).take(lexicon.begin_max);
-        starts.filter(|(_, end)| *end >= BEGIN_MIN && letters.is_char_boundary(*end)).filter_map(|(start, _)| lexicon.begins.get(&start)).last()
+        starts
+            .filter(|(_, end)| *end >= BEGIN_MIN && letters.is_char_boundary(*end))
+            .filter_map(|(start, _)| lexicon.begins.get(&start))
+            .last()
     };
     match whole.or_else(begins) {
         Some(line) => hash_all([0x1E71, *line]),
@@ -189,7 +200,11 @@ fn stem(letters: &str) -> String {
             _ => c,
         };
         // "es" before a consonant is how Spanish and French begin what others begin with "s".
-        if out.is_empty() && c == 'e' && next == Some('s') && letters.chars().nth(2).is_some_and(|third| !"aeiou".contains(third)) {
+        if out.is_empty()
+            && c == 'e'
+            && next == Some('s')
+            && letters.chars().nth(2).is_some_and(|third| !"aeiou".contains(third))
+        {
             continue;
         }
         if !out.ends_with(c) {

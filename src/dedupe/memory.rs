@@ -29,7 +29,13 @@ struct Brief {
 impl Brief {
     fn of(sketch: &Sketch) -> Brief {
         let shingle = sketch.part(Part::Sample).first().copied().unwrap_or(0);
-        Brief { day: sketch.day, source: sketch.source, language: sketch.language, title_hash: sketch.title_hash, shingle }
+        Brief {
+            day: sketch.day,
+            source: sketch.source,
+            language: sketch.language,
+            title_hash: sketch.title_hash,
+            shingle,
+        }
     }
 }
 
@@ -151,7 +157,9 @@ impl InMemoryIndex {
     /// Notes that an entry has a feature, unless too many do, or one that stands for it: one title in several sources is one story,
     /// and the first stands for all.
     fn bear(&mut self, one: u32, mark: Mark, own: Brief) {
-        let stands_for = |other: &Brief| own.title_hash != 0 && other.title_hash == own.title_hash && other.source != own.source;
+        let stands_for = |other: &Brief| {
+            own.title_hash != 0 && other.title_hash == own.title_hash && other.source != own.source
+        };
         let (mut count, mut is_stood_for) = (0, false);
         self.feature_table.each(one, Window::ALL, |other| {
             count += 1;
@@ -188,7 +196,11 @@ impl InMemoryIndex {
     /// Of an entry that is held.
     fn brief(&self, number: usize) -> &Brief {
         let [older, newer] = &self.generations;
-        if number < newer.start { &older.briefs[number - older.start] } else { &newer.briefs[number - newer.start] }
+        if number < newer.start {
+            &older.briefs[number - older.start]
+        } else {
+            &newer.briefs[number - newer.start]
+        }
     }
 
     /// Ends the placing of an entry: from now on it is found by translations too.
@@ -215,7 +227,9 @@ impl InMemoryIndex {
     }
 
     pub fn sketch(&self, number: usize) -> Option<Sketch> {
-        self.generations.iter().find_map(|generation| generation.sketches.get(number.checked_sub(generation.start)?))
+        self.generations
+            .iter()
+            .find_map(|generation| generation.sketches.get(number.checked_sub(generation.start)?))
     }
 
     /// Begins with the placing of an entry: those before it are placed.
@@ -252,7 +266,11 @@ impl InMemoryIndex {
         let Brief { source, language, title_hash, shingle, .. } = *self.brief(number);
         let is_placed = number < self.placed;
         // Entries to come are told apart by title and text.
-        let story = if is_placed { self.story_key(number) } else { StoryKey(i64::from(title_hash) << 31 | i64::from(shingle >> 1) | 1 << 62) };
+        let story = if is_placed {
+            self.story_key(number)
+        } else {
+            StoryKey(i64::from(title_hash) << 31 | i64::from(shingle >> 1) | 1 << 62)
+        };
         Posting { entry: EntryKey(number as i64), story, source, language, is_placed }
     }
 }
@@ -264,7 +282,9 @@ impl EntryIndex for InMemoryIndex {
         let hash = hash64(key.as_bytes());
         let mut found = Vec::new();
         for generation in &self.generations {
-            for (_, place, kind) in generation.keys.iter_hash(spread(hash)).filter(|(other, ..)| *other == hash) {
+            for (_, place, kind) in
+                generation.keys.iter_hash(spread(hash)).filter(|(other, ..)| *other == hash)
+            {
                 let number = generation.start + *place as usize;
                 if number < self.at {
                     found.push((self.posting(number), *kind));
@@ -279,7 +299,8 @@ impl EntryIndex for InMemoryIndex {
     fn postings(&mut self, features: &[u32], around: Option<i32>) -> Result<Vec<Postings>, Infallible> {
         self.feature_table.warm(features);
         let window = around.map_or(Window::ALL, |day| Window::around(day, DAYS_MAX));
-        let is_near = |own: i32| around.is_none_or(|day| own == NO_DAY || own.abs_diff(day) <= DAYS_MAX.unsigned_abs());
+        let is_near =
+            |own: i32| around.is_none_or(|day| own == NO_DAY || own.abs_diff(day) <= DAYS_MAX.unsigned_abs());
         let find = |one: &u32| {
             let (mut few, mut count) = (Vec::new(), 0);
             self.feature_table.each(*one, window, |mark| {
@@ -289,14 +310,20 @@ impl EntryIndex for InMemoryIndex {
                     few.push(self.posting(number));
                 }
             });
-            if few.len() >= POSTINGS_MAX || (around.is_none() && count >= POSTINGS_MAX) { Postings::Many } else { Postings::Few(few) }
+            if few.len() >= POSTINGS_MAX || (around.is_none() && count >= POSTINGS_MAX) {
+                Postings::Many
+            } else {
+                Postings::Few(few)
+            }
         };
         Ok(features.iter().map(find).collect())
     }
 
     fn known(&mut self, entry: EntryKey) -> Result<Option<KnownEntry>, Infallible> {
         let number = usize::try_from(entry.0).ok().filter(|&number| number < self.placed);
-        Ok(number.and_then(|number| Some(KnownEntry { entry, story: self.story_key(number), sketch: self.sketch(number)? })))
+        Ok(number.and_then(|number| {
+            Some(KnownEntry { entry, story: self.story_key(number), sketch: self.sketch(number)? })
+        }))
     }
 
     fn members(&mut self, story: StoryKey) -> Result<Vec<EntryKey>, Infallible> {
@@ -317,7 +344,8 @@ impl EntryIndex for InMemoryIndex {
     }
 
     fn is_kept_out(&mut self, story: StoryKey) -> Result<bool, Infallible> {
-        let other = |&(a, b): &(usize, usize)| if a == self.at { Some(b) } else { (b == self.at).then_some(a) };
+        let other =
+            |&(a, b): &(usize, usize)| if a == self.at { Some(b) } else { (b == self.at).then_some(a) };
         Ok(self.apart.iter().filter_map(other).any(|other| self.story_key(other) == story))
     }
 
@@ -336,7 +364,12 @@ mod tests {
     fn what_is_too_old_is_forgotten_and_the_rest_is_found() {
         let mut memory = InMemoryIndex::with_generations_of(10);
         let of = |number: usize| {
-            sketch(&SketchInput { source: "a", title: &format!("Title of the story number {number}"), day: Some(number as i32), ..SketchInput::default() })
+            sketch(&SketchInput {
+                source: "a",
+                title: &format!("Title of the story number {number}"),
+                day: Some(number as i32),
+                ..SketchInput::default()
+            })
         };
         for number in 0..47 {
             memory.add(&of(number), &[Key { value: format!("x.org/{number}"), kind: KeyKind::Own }]);

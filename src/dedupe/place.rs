@@ -10,7 +10,9 @@ use crate::model::sketch::{Marked, NO_DAY, Sketch};
 use crate::model::story::Relation;
 
 use super::compare::{self, Comparison, Evidence, Titles};
-use super::entry_index::{EntryIndex, KnownEntry, POSTINGS_MAX, Posting, Postings, RARE_STORIES_MAX, stories};
+use super::entry_index::{
+    EntryIndex, KnownEntry, POSTINGS_MAX, Posting, Postings, RARE_STORIES_MAX, stories,
+};
 
 /// The entry at hand.
 #[derive(Debug, Clone, Copy)]
@@ -41,10 +43,14 @@ impl fmt::Display for Reason {
             Reason::SameGuid => f.write_str("same guid in the same source"),
             Reason::SameDay => f.write_str("same title and day in the same source"),
             Reason::Hreflang(address) => write!(f, "hreflang {address}"),
-            Reason::SharedAddress(address) => write!(f, "the same address {address}, but another title and another text"),
+            Reason::SharedAddress(address) => {
+                write!(f, "the same address {address}, but another title and another text")
+            }
             Reason::Compared(evidence) => evidence.fmt(f),
             Reason::KeptApart => f.write_str("kept apart by hand"),
-            Reason::Member(evidence) => write!(f, "another version of that story stands against it: {evidence}"),
+            Reason::Member(evidence) => {
+                write!(f, "another version of that story stands against it: {evidence}")
+            }
             Reason::HasLanguage => f.write_str("that story has another text in this language"),
         }
     }
@@ -109,7 +115,8 @@ const FEATURES_ASKED: usize = 220;
 /// # Errors
 /// When the index fails.
 pub fn place<L: EntryIndex>(new: NewEntry, index: &mut L) -> Result<Placement, L::Error> {
-    let mut placer = Placer { new, index, opinions: Vec::new(), seen: HashMap::with_capacity(FEATURES_ASKED) };
+    let mut placer =
+        Placer { new, index, opinions: Vec::new(), seen: HashMap::with_capacity(FEATURES_ASKED) };
     placer.by_keys()?;
     placer.by_text()?;
     placer.by_language()?;
@@ -130,7 +137,14 @@ impl<L: EntryIndex> Placer<'_, L> {
         match self.opinions.iter_mut().find(|opinion| opinion.entry == known.entry) {
             Some(opinion) if opinion.is_same || !is_same => {}
             Some(opinion) => *opinion = Assessment { relation, is_same, score, reason, ..opinion.clone() },
-            None => self.opinions.push(Assessment { entry: known.entry, story: known.story, relation, is_same, score, reason }),
+            None => self.opinions.push(Assessment {
+                entry: known.entry,
+                story: known.story,
+                relation,
+                is_same,
+                score,
+                reason,
+            }),
         }
     }
 
@@ -141,12 +155,17 @@ impl<L: EntryIndex> Placer<'_, L> {
             for (posting, kind) in &postings {
                 let both_own = key.kind == KeyKind::Own && *kind == KeyKind::Own;
                 // What several stories of one language name as their translation is a front page.
-                let rivals = postings.iter().filter(|(other, _)| other.language == posting.language && other.story != posting.story).count();
+                let rivals = postings
+                    .iter()
+                    .filter(|(other, _)| other.language == posting.language && other.story != posting.story)
+                    .count();
                 if !both_own && rivals > 0 {
                     continue;
                 }
                 let Some(known) = self.index.known(posting.entry)? else { continue };
-                if let Some((relation, is_same, reason)) = by_key(self.new.sketch, &known.sketch, &key.value, both_own) {
+                if let Some((relation, is_same, reason)) =
+                    by_key(self.new.sketch, &known.sketch, &key.value, both_own)
+                {
                     self.say(&known, relation, (is_same, 1.0), reason);
                 }
             }
@@ -176,12 +195,19 @@ impl<L: EntryIndex> Placer<'_, L> {
             let Some(known) = self.index.known(entry)? else { continue };
             if known.sketch.words < sketch.words {
                 // It is the known one's phrases that count then.
-                let unknown: Vec<u32> = known.sketch.shingles().filter(|handle| !self.seen.contains_key(handle)).collect();
+                let unknown: Vec<u32> =
+                    known.sketch.shingles().filter(|handle| !self.seen.contains_key(handle)).collect();
                 self.ask(&unknown, None)?;
             }
             let verdict = compare::copy(sketch, &known.sketch, |shingle| self.is_rare(shingle));
-            let differs = sketch.language != known.sketch.language && sketch.language != 0 && known.sketch.language != 0;
-            let relation = if differs && verdict.evidence == Evidence::Title { Relation::Translation } else { Relation::Copy };
+            let differs = sketch.language != known.sketch.language
+                && sketch.language != 0
+                && known.sketch.language != 0;
+            let relation = if differs && verdict.evidence == Evidence::Title {
+                Relation::Translation
+            } else {
+                Relation::Copy
+            };
             self.say(&known, relation, (verdict.is_same, verdict.score), Reason::Compared(verdict.evidence));
         }
         Ok(())
@@ -194,7 +220,11 @@ impl<L: EntryIndex> Placer<'_, L> {
             return Ok(());
         }
         let languages = self.index.languages()?;
-        for language in languages.into_iter().filter(|language| *language != 0 && *language != sketch.language).take(LANGUAGES_MAX) {
+        for language in languages
+            .into_iter()
+            .filter(|language| *language != 0 && *language != sketch.language)
+            .take(LANGUAGES_MAX)
+        {
             self.in_language(language)?;
         }
         Ok(())
@@ -219,9 +249,11 @@ impl<L: EntryIndex> Placer<'_, L> {
             if compare::nearness(sketch, &known.sketch, |_| 1.0).score < NEAR_MIN {
                 continue;
             }
-            let unknown: Vec<u32> = known.sketch.anchors(language).filter(|anchor| !self.seen.contains_key(anchor)).collect();
+            let unknown: Vec<u32> =
+                known.sketch.anchors(language).filter(|anchor| !self.seen.contains_key(anchor)).collect();
             self.ask(&unknown, around)?;
-            let rarity_of = |concept: Marked| rarity(self.seen.get(&concept.anchor(language)).map_or(1, |seen| seen.0));
+            let rarity_of =
+                |concept: Marked| rarity(self.seen.get(&concept.anchor(language)).map_or(1, |seen| seen.0));
             let verdict = compare::translation(sketch, &known.sketch, rarity_of);
             verdicts.push((known, verdict));
         }
@@ -230,7 +262,8 @@ impl<L: EntryIndex> Placer<'_, L> {
             let others = verdicts.iter().filter(|(other, _)| other.story != known.story);
             let rival = others.map(|(_, other)| other.score).fold(0.0, f32::max);
             let is_same = verdict.is_same && verdict.score >= rival + RIVAL_MARGIN;
-            let evidence = if verdict.is_same && !is_same { Evidence::Mates { rival } } else { verdict.evidence };
+            let evidence =
+                if verdict.is_same && !is_same { Evidence::Mates { rival } } else { verdict.evidence };
             self.say(known, Relation::Translation, (is_same, verdict.score), Reason::Compared(evidence));
         }
         Ok(())
@@ -252,13 +285,17 @@ impl<L: EntryIndex> Placer<'_, L> {
     }
 
     fn is_rare(&self, shingle: u32) -> bool {
-        self.seen.get(&shingle).is_none_or(|&(stories, of_one_source)| stories <= RARE_STORIES_MAX && of_one_source <= OF_ONE_SOURCE_MAX)
+        self.seen.get(&shingle).is_none_or(|&(stories, of_one_source)| {
+            stories <= RARE_STORIES_MAX && of_one_source <= OF_ONE_SOURCE_MAX
+        })
     }
 
     /// Puts the opinions in order, and asks the other entries of the stories and the operator.
     fn settle(mut self) -> Result<Placement, L::Error> {
         self.opinions.sort_by(|a, b| {
-            let rank = |opinion: &Assessment| (!opinion.is_same, opinion.relation != Relation::Copy, !is_by_key(&opinion.reason));
+            let rank = |opinion: &Assessment| {
+                (!opinion.is_same, opinion.relation != Relation::Copy, !is_by_key(&opinion.reason))
+            };
             rank(a).cmp(&rank(b)).then(b.score.total_cmp(&a.score)).then(a.entry.cmp(&b.entry))
         });
         let mut objections: HashMap<StoryKey, Option<Reason>> = HashMap::new();
@@ -278,9 +315,16 @@ impl<L: EntryIndex> Placer<'_, L> {
         self.opinions.sort_by_key(|opinion| !opinion.is_same);
         let mut also: Vec<StoryKey> = Vec::new();
         if let Some(first) = self.opinions.first().filter(|opinion| opinion.is_same).cloned() {
-            let others: Vec<Assessment> = self.opinions.iter().filter(|opinion| opinion.is_same && opinion.story != first.story).cloned().collect();
+            let others: Vec<Assessment> = self
+                .opinions
+                .iter()
+                .filter(|opinion| opinion.is_same && opinion.story != first.story)
+                .cloned()
+                .collect();
             for opinion in &others {
-                let is_sure = is_by_key(&opinion.reason) || opinion.score >= if opinion.relation == Relation::Copy { MERGE_SHARE } else { SECOND_SHARE };
+                let is_sure = is_by_key(&opinion.reason)
+                    || opinion.score
+                        >= if opinion.relation == Relation::Copy { MERGE_SHARE } else { SECOND_SHARE };
                 if is_sure && !also.contains(&opinion.story) && !self.are_parted(&first, opinion)? {
                     also.push(opinion.story);
                 }
@@ -295,7 +339,9 @@ impl<L: EntryIndex> Placer<'_, L> {
         if self.index.are_kept_apart(one.story, other.story)? {
             return Ok(true);
         }
-        let (Some(a), Some(b)) = (self.index.known(one.entry)?, self.index.known(other.entry)?) else { return Ok(true) };
+        let (Some(a), Some(b)) = (self.index.known(one.entry)?, self.index.known(other.entry)?) else {
+            return Ok(true);
+        };
         let is_by_keys = is_by_key(&one.reason) && is_by_key(&other.reason);
         Ok(!is_by_keys && compare::titles_part(&a.sketch, &b.sketch))
     }
@@ -309,7 +355,13 @@ impl<L: EntryIndex> Placer<'_, L> {
             return Ok(None);
         }
         let sketch = self.new.sketch;
-        for entry in self.index.members(opinion.story)?.into_iter().take(MEMBERS_MAX).filter(|&entry| entry != opinion.entry) {
+        for entry in self
+            .index
+            .members(opinion.story)?
+            .into_iter()
+            .take(MEMBERS_MAX)
+            .filter(|&entry| entry != opinion.entry)
+        {
             let Some(member) = self.index.known(entry)? else { continue };
             let is_same_source = member.sketch.source == sketch.source;
             let is_same_language = member.sketch.language == sketch.language;
@@ -344,8 +396,15 @@ fn by_key(new: &Sketch, known: &Sketch, key: &str, both_own: bool) -> Option<(Re
     let titles = compare::titles(new, known);
     if !both_own {
         // Two entries of one source in one language are no translations, whatever their pages claim.
-        let is_link = differs || (!is_same_source && !matches!(titles, Titles::NumbersDiffer | Titles::Frame));
-        return is_link.then(|| (if differs { Relation::Translation } else { Relation::Copy }, true, Reason::Hreflang(key.to_owned())));
+        let is_link =
+            differs || (!is_same_source && !matches!(titles, Titles::NumbersDiffer | Titles::Frame));
+        return is_link.then(|| {
+            (
+                if differs { Relation::Translation } else { Relation::Copy },
+                true,
+                Reason::Hreflang(key.to_owned()),
+            )
+        });
     }
     if differs && titles != Titles::Equal {
         return Some((Relation::Translation, true, Reason::SameAddress(key.to_owned())));
@@ -382,13 +441,15 @@ fn count(postings: &[Posting]) -> (usize, usize) {
     }
     let pairs = &mut pairs[..count];
     pairs.sort_unstable();
-    let of_source = |pairs: &[(u32, StoryKey)]| 1 + pairs.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    let of_source =
+        |pairs: &[(u32, StoryKey)]| 1 + pairs.windows(2).filter(|pair| pair[0] != pair[1]).count();
     (stories(postings), pairs.chunk_by(|a, b| a.0 == b.0).map(of_source).max().unwrap_or(0))
 }
 
 /// The entries with the most votes, few of each story.
 fn best(votes: HashMap<EntryKey, (f32, Posting)>, count_max: usize, votes_min: f32) -> Vec<EntryKey> {
-    let mut votes: Vec<(f32, Posting)> = votes.into_values().filter(|(votes, _)| *votes >= votes_min).collect();
+    let mut votes: Vec<(f32, Posting)> =
+        votes.into_values().filter(|(votes, _)| *votes >= votes_min).collect();
     votes.sort_by(|(a, one), (b, other)| b.total_cmp(a).then(one.entry.cmp(&other.entry)));
     let mut of_story: HashMap<StoryKey, usize> = HashMap::new();
     let is_wanted = |(_, posting): &(f32, Posting)| {
@@ -431,19 +492,40 @@ mod tests {
     fn placed(items: &[Item]) -> Vec<(usize, Relation)> {
         let mut memory = InMemoryIndex::default();
         let keys_of = |item: &Item| {
-            let alternates: Vec<Alternate> = item.french.iter().map(|url| Alternate { language: "fr".into(), url: (*url).into() }).collect();
+            let alternates: Vec<Alternate> = item
+                .french
+                .iter()
+                .map(|url| Alternate { language: "fr".into(), url: (*url).into() })
+                .collect();
             let date = jiff::Timestamp::from_second(i64::from(item.day) * 86_400).ok();
-            keys(&Names { source: item.source, url: Some(item.url), title: item.title, summary: item.text, alternates: &alternates, date, ..Names::default() })
+            keys(&Names {
+                source: item.source,
+                url: Some(item.url),
+                title: item.title,
+                summary: item.text,
+                alternates: &alternates,
+                date,
+                ..Names::default()
+            })
         };
         let mut relations = Vec::new();
         for (number, item) in items.iter().enumerate() {
-            let parts = SketchInput { source: item.source, title: item.title, text: item.text, language: Some(item.language), day: Some(item.day), links: &[] };
+            let parts = SketchInput {
+                source: item.source,
+                title: item.title,
+                text: item.text,
+                language: Some(item.language),
+                day: Some(item.day),
+                links: &[],
+            };
             let (keys, sketch) = (keys_of(item), sketch(&parts));
             memory.add(&sketch, &keys);
             memory.begin(number);
             let Ok(placing) = place(NewEntry { keys: &keys, sketch: &sketch }, &mut memory);
             relations.push(placing.decision().map_or(Relation::First, |decision| decision.relation));
-            for story in placing.decision().iter().map(|decision| decision.story).chain(placing.also.iter().copied()) {
+            for story in
+                placing.decision().iter().map(|decision| decision.story).chain(placing.also.iter().copied())
+            {
                 memory.join(story.0 as usize, number);
             }
             memory.end(number, &sketch);
@@ -451,19 +533,37 @@ mod tests {
         relations.into_iter().enumerate().map(|(number, relation)| (memory.story(number), relation)).collect()
     }
 
-    const A: Item = Item { source: "a", url: "https://x.org/story/", title: "Open justice advances", text: "", language: "en", french: None, day: 0 };
+    const A: Item = Item {
+        source: "a",
+        url: "https://x.org/story/",
+        title: "Open justice advances",
+        text: "",
+        language: "en",
+        french: None,
+        day: 0,
+    };
     const TEXT: &str = "The city council of Rome adopted on Thursday a participatory budget of three million euros for the schools of the outer \
                         districts, after six months of public debate in which more than twelve thousand residents took part, the mayor told reporters.";
 
     #[test]
     fn one_address_in_two_sources_is_one_story() {
-        let other = Item { source: "b", url: "http://www.x.org/story?utm_source=rss#top", title: "Open justice advances (via X)", ..A };
+        let other = Item {
+            source: "b",
+            url: "http://www.x.org/story?utm_source=rss#top",
+            title: "Open justice advances (via X)",
+            ..A
+        };
         assert_eq!(placed(&[A, other])[1], (0, Relation::Copy));
     }
 
     #[test]
     fn hreflang_links_translations_both_ways() {
-        let fr = Item { url: "https://x.org/fr/histoire", title: "La justice ouverte progresse", language: "fr", ..A };
+        let fr = Item {
+            url: "https://x.org/fr/histoire",
+            title: "La justice ouverte progresse",
+            language: "fr",
+            ..A
+        };
         let en = Item { source: "b", french: Some(fr.url), ..A };
         assert_eq!(placed(&[en, fr])[1], (0, Relation::Translation));
         assert_eq!(placed(&[fr, en])[1], (0, Relation::Translation));
@@ -472,15 +572,21 @@ mod tests {
     #[test]
     fn a_series_never_collapses() {
         let issue = |url, title, day| Item { url, title, language: "es", day, ..A };
-        let series = [issue("https://x.org/boletin-41", "Boletín número 41", 0), issue("https://x.org/boletin-42", "Boletín número 42", 7)];
+        let series = [
+            issue("https://x.org/boletin-41", "Boletín número 41", 0),
+            issue("https://x.org/boletin-42", "Boletín número 42", 7),
+        ];
         assert_eq!(placed(&series)[1].0, 1);
         // Nor when the site points every page's hreflang at the same front page.
         let front = series.map(|item| Item { french: Some("https://x.org/fr/bulletin"), ..item });
         assert_eq!(placed(&front)[1].0, 1);
         // Nor when all the text is the same but for what the issue is about.
         let months = ["March", "April", "May"].map(|month| format!("Local Roundup | {month}"));
-        let roundup: Vec<Item> =
-            months.iter().zip(["https://x.org/1", "https://x.org/2", "https://x.org/3"]).map(|(title, url)| Item { url, title, text: TEXT, ..A }).collect();
+        let roundup: Vec<Item> = months
+            .iter()
+            .zip(["https://x.org/1", "https://x.org/2", "https://x.org/3"])
+            .map(|(title, url)| Item { url, title, text: TEXT, ..A })
+            .collect();
         assert_eq!(placed(&roundup).iter().map(|(story, _)| *story).collect::<Vec<_>>(), [0, 1, 2]);
     }
 
@@ -488,7 +594,11 @@ mod tests {
     fn a_source_that_changes_all_its_addresses_is_recognised() {
         let moved = Item { url: "https://x.org/2022/open-justice", ..A };
         assert_eq!(placed(&[A, moved])[1], (0, Relation::Copy));
-        assert_eq!(placed(&[A, Item { source: "b", url: "https://y.org/open-justice", ..A }])[1].0, 1, "three words say too little elsewhere");
+        assert_eq!(
+            placed(&[A, Item { source: "b", url: "https://y.org/open-justice", ..A }])[1].0,
+            1,
+            "three words say too little elsewhere"
+        );
     }
 
     #[test]
@@ -500,7 +610,14 @@ mod tests {
     #[test]
     fn a_teaser_and_a_retitled_copy_are_one_story_with_their_text() {
         let full = Item { text: TEXT, ..A };
-        let teaser = Item { source: "b", url: "https://y.org/1", title: "Rome lets residents decide", text: &TEXT[..130], day: 1, ..A };
+        let teaser = Item {
+            source: "b",
+            url: "https://y.org/1",
+            title: "Rome lets residents decide",
+            text: &TEXT[..130],
+            day: 1,
+            ..A
+        };
         let other = Item {
             source: "c",
             url: "https://z.org/1",
@@ -508,7 +625,10 @@ mod tests {
             text: "The city council of Milan rejected a plan for new bicycle lanes along the ring road on Thursday.",
             ..A
         };
-        assert_eq!(placed(&[full, teaser, other]).iter().map(|(story, _)| *story).collect::<Vec<_>>(), [0, 0, 2]);
+        assert_eq!(
+            placed(&[full, teaser, other]).iter().map(|(story, _)| *story).collect::<Vec<_>>(),
+            [0, 0, 2]
+        );
         assert_eq!(placed(&[teaser, full])[1], (0, Relation::Copy), "whichever comes first");
     }
 
@@ -523,7 +643,16 @@ mod tests {
             language: "fr",
             ..A
         };
-        let unlike = Item { source: "b", url: "https://y.org/2", title: "Milan rejette un plan pour les pistes cyclables", language: "fr", ..A };
-        assert_eq!(placed(&[en, fr, unlike]), [(0, Relation::First), (0, Relation::Translation), (2, Relation::First)]);
+        let unlike = Item {
+            source: "b",
+            url: "https://y.org/2",
+            title: "Milan rejette un plan pour les pistes cyclables",
+            language: "fr",
+            ..A
+        };
+        assert_eq!(
+            placed(&[en, fr, unlike]),
+            [(0, Relation::First), (0, Relation::Translation), (2, Relation::First)]
+        );
     }
 }

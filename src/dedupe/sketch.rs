@@ -50,22 +50,33 @@ pub fn source_hash(source: &str) -> u32 {
 
 /// Two letters as a number.
 pub fn language_code(tag: &str) -> u32 {
-    primary_language(tag).bytes().take(3).fold(0, |code, byte| code << 8 | u32::from(byte.to_ascii_lowercase()))
+    primary_language(tag)
+        .bytes()
+        .take(3)
+        .fold(0, |code, byte| code << 8 | u32::from(byte.to_ascii_lowercase()))
 }
 
 /// The sketch of an entry.
 pub fn sketch(parts: &SketchInput) -> Sketch {
     let title = Words::of(parts.title, TITLE_WORDS_MAX);
     let text = Words::of(parts.text, WORDS_MAX);
-    let shingles: Vec<u32> = text.words.windows(SHINGLE).map(|words| hash_all(words.iter().map(|word| word.hash))).collect();
+    let shingles: Vec<u32> =
+        text.words.windows(SHINGLE).map(|words| hash_all(words.iter().map(|word| word.hash))).collect();
     let lead: Vec<u32> = shingles.iter().take(LEAD_WORDS).copied().filter(is_in_lead).collect();
     let (sample, threshold) = sample(&shingles);
-    let of_kind = |kind: WordKind, count_max: usize| sorted(text.words.iter().filter(|word| word.kind == kind).map(|word| word.hash), count_max);
+    let of_kind = |kind: WordKind, count_max: usize| {
+        sorted(text.words.iter().filter(|word| word.kind == kind).map(|word| word.hash), count_max)
+    };
     let links = sorted(parts.links.iter().map(|link| hash(link.as_bytes())), LINKS_MAX);
-    let language = parts.language.map(language_code).filter(|&code| code != 0).unwrap_or_else(|| spoken(&title, &text));
+    let language =
+        parts.language.map(language_code).filter(|&code| code != 0).unwrap_or_else(|| spoken(&title, &text));
     let head = Head {
         source: source_hash(parts.source),
-        title_hash: if title.words.is_empty() { 0 } else { hash_all(title.words.iter().map(|word| word.hash)) | 1 },
+        title_hash: if title.words.is_empty() {
+            0
+        } else {
+            hash_all(title.words.iter().map(|word| word.hash)) | 1
+        },
         language,
         day: parts.day.unwrap_or(NO_DAY),
         words: u32::try_from(text.words.len()).unwrap_or(u32::MAX),
@@ -93,7 +104,8 @@ pub fn is_in_lead(shingle: &u32) -> bool {
 
 /// The shingles with the smallest hashes, and how small they are.
 fn sample(shingles: &[u32]) -> (Vec<u32>, u32) {
-    let mut sample: Vec<u32> = shingles.iter().copied().filter(|&shingle| shingle <= SAMPLE_HASH_MAX).collect();
+    let mut sample: Vec<u32> =
+        shingles.iter().copied().filter(|&shingle| shingle <= SAMPLE_HASH_MAX).collect();
     sample.sort_unstable();
     sample.dedup();
     sample.truncate(SAMPLE_MAX);
@@ -122,7 +134,10 @@ fn concepts(title: &Words, text: &Words) -> Vec<u32> {
         WordKind::Word | WordKind::Name => concept(words.letters(word)),
     };
     let bears = |words: &Words, word: &Word| {
-        word.little == 0 && (matches!(word.kind, WordKind::Number) || words.letters(word).len() >= CONCEPT_LETTERS_MIN || word.kind == WordKind::Name)
+        word.little == 0
+            && (matches!(word.kind, WordKind::Number)
+                || words.letters(word).len() >= CONCEPT_LETTERS_MIN
+                || word.kind == WordKind::Name)
     };
     let mut kept: Vec<Marked> = Vec::new();
     let title_words = title.words.iter().map(|word| (title, word));
@@ -164,7 +179,11 @@ mod tests {
         let full = sketch(&SketchInput { title: "Budget", text: &text.repeat(3), ..SketchInput::default() });
         let teaser = sketch(&SketchInput { title: "Rome", text: &text[..120], ..SketchInput::default() });
         let shared = teaser.shingles().filter(|&shingle| full.has_shingle(shingle)).count();
-        assert!(shared >= 5 && shared == teaser.shingles().count(), "{shared} of {}", teaser.shingles().count());
+        assert!(
+            shared >= 5 && shared == teaser.shingles().count(),
+            "{shared} of {}",
+            teaser.shingles().count()
+        );
         assert_eq!(full.language, language_code("fr-CA"));
     }
 

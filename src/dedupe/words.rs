@@ -46,7 +46,8 @@ impl Words {
         while self.words.len() < words_max {
             let Some(c) = char_at(text, at) else { return };
             if !c.is_alphanumeric() {
-                is_sentence_start |= matches!(c, '.' | '!' | '?' | ':' | '\n' | '¿' | '¡' | '«' | '"' | '“' | '•' | '|');
+                is_sentence_start |=
+                    matches!(c, '.' | '!' | '?' | ':' | '\n' | '¿' | '¡' | '«' | '"' | '“' | '•' | '|');
                 at += c.len_utf8();
                 continue;
             }
@@ -130,7 +131,9 @@ fn number_end(text: &str, start: usize) -> usize {
         let Some(c) = text[end..].chars().next() else { return end };
         let after = end + c.len_utf8();
         let more = digits(after.min(bytes.len()));
-        let is_group = more == 3 && first <= 3 && matches!(c, ',' | '.' | ' ' | '\'' | '’' | '\u{A0}' | '\u{202F}' | '\u{2009}');
+        let is_group = more == 3
+            && first <= 3
+            && matches!(c, ',' | '.' | ' ' | '\'' | '’' | '\u{A0}' | '\u{202F}' | '\u{2009}');
         let is_fraction = more > 0 && matches!(c, ',' | '.');
         if !(is_group || is_fraction) {
             break;
@@ -158,7 +161,10 @@ fn push_number(out: &mut String, raw: &str) {
         }
         out.push_str(part);
     }
-    if !matches!(suffix, "" | "st" | "nd" | "rd" | "th" | "er" | "e" | "re" | "ème" | "eme" | "º" | "ª" | "o" | "a" | "h") {
+    if !matches!(
+        suffix,
+        "" | "st" | "nd" | "rd" | "th" | "er" | "e" | "re" | "ème" | "eme" | "º" | "ª" | "o" | "a" | "h"
+    ) {
         fold_into(out, suffix);
     }
     if out.len() == start {
@@ -184,9 +190,21 @@ mod tests {
     fn words_are_folded_and_known_for_what_they_are() {
         use WordKind::{Calendar, Name, Number, Word};
         let found = words("L’État de Kaduna publie en Octobre son IIe plan, le 3ème. OGP");
-        let want = [("l", Word), ("etat", Name), ("de", Word), ("kaduna", Name), ("publie", Word), ("en", Word), ("octobre", Calendar), ("son", Word)];
+        let want = [
+            ("l", Word),
+            ("etat", Name),
+            ("de", Word),
+            ("kaduna", Name),
+            ("publie", Word),
+            ("en", Word),
+            ("octobre", Calendar),
+            ("son", Word),
+        ];
         assert_eq!(found[..8], want.map(|(word, kind)| (word.to_owned(), kind)));
-        assert_eq!(found[found.len() - 2..], [("3", Number), ("ogp", Name)].map(|(word, kind)| (word.to_owned(), kind)));
+        assert_eq!(
+            found[found.len() - 2..],
+            [("3", Number), ("ogp", Name)].map(|(word, kind)| (word.to_owned(), kind))
+        );
     }
 
     #[test]
@@ -204,7 +222,10 @@ mod tests {
             assert_eq!(words(text), [("1200".to_owned(), WordKind::Number)], "{text}");
         }
         assert_eq!(words("3,5 %"), words("3.5 %"));
-        assert_eq!(words("2022, 2023"), [("2022".to_owned(), WordKind::Number), ("2023".to_owned(), WordKind::Number)]);
+        assert_eq!(
+            words("2022, 2023"),
+            [("2022".to_owned(), WordKind::Number), ("2023".to_owned(), WordKind::Number)]
+        );
         let hashes = |text: &str| Words::of(text, 9).words.iter().map(|word| word.hash).collect::<Vec<_>>();
         assert_eq!(hashes("five October"), hashes("cinq octobre"));
         assert_eq!(hashes("five"), hashes("5"));

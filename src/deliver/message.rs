@@ -5,8 +5,13 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use lettre::Message;
 use lettre::address::Envelope;
-use lettre::message::dkim::{DkimCanonicalization, DkimCanonicalizationType, DkimConfig, DkimSigningAlgorithm, DkimSigningKey, dkim_sign};
-use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue, Headers, MIME_VERSION_1_0};
+use lettre::message::dkim::{
+    DkimCanonicalization, DkimCanonicalizationType, DkimConfig, DkimSigningAlgorithm, DkimSigningKey,
+    dkim_sign,
+};
+use lettre::message::header::{
+    ContentTransferEncoding, ContentType, HeaderName, HeaderValue, Headers, MIME_VERSION_1_0,
+};
 use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
 use sha2::{Digest as _, Sha256};
 
@@ -67,11 +72,21 @@ const SIGNED: [&str; 15] = [
 /// When the key is none.
 pub fn dkim(key: &DkimKey) -> Result<Arc<DkimConfig>, String> {
     let algorithm = if key.is_ed25519 { DkimSigningAlgorithm::Ed25519 } else { DkimSigningAlgorithm::Rsa };
-    let private = DkimSigningKey::new(key.key.trim(), algorithm).map_err(|error| format!("the DKIM key of {} is none: {error}", key.domain))?;
+    let private = DkimSigningKey::new(key.key.trim(), algorithm)
+        .map_err(|error| format!("the DKIM key of {} is none: {error}", key.domain))?;
     let headers = SIGNED.iter().map(|name| HeaderName::new_from_ascii_str(name)).collect();
     // The default, simple/relaxed, does not verify.
-    let canonicalization = DkimCanonicalization { header: DkimCanonicalizationType::Relaxed, body: DkimCanonicalizationType::Relaxed };
-    Ok(Arc::new(DkimConfig::new(key.selector.to_owned(), key.domain.to_owned(), private, headers, canonicalization)))
+    let canonicalization = DkimCanonicalization {
+        header: DkimCanonicalizationType::Relaxed,
+        body: DkimCanonicalizationType::Relaxed,
+    };
+    Ok(Arc::new(DkimConfig::new(
+        key.selector.to_owned(),
+        key.domain.to_owned(),
+        private,
+        headers,
+        canonicalization,
+    )))
 }
 
 /// Why a message cannot be made: it never will be.
@@ -95,7 +110,8 @@ enum LinkPlace {
     Preferences,
 }
 
-const PLACES: [(LinkPlace, &str); 2] = [(LinkPlace::Unsubscribe, UNSUBSCRIBE_PLACE), (LinkPlace::Preferences, PREFERENCES_PLACE)];
+const PLACES: [(LinkPlace, &str); 2] =
+    [(LinkPlace::Unsubscribe, UNSUBSCRIBE_PLACE), (LinkPlace::Preferences, PREFERENCES_PLACE)];
 
 /// Of a line in quoted-printable, in bytes: RFC 2045 section 6.7 allows 76 with the soft break.
 const LINE_BYTES_MAX: usize = 72;
@@ -106,7 +122,10 @@ fn cut(content_type: ContentType, body: &[u8]) -> PreparedMessage {
     // All places begin alike.
     while let Some(found) = memchr::memchr(b'@', &body[at..]) {
         let start = at + found;
-        match PLACES.iter().find_map(|(place, text)| Some((*place, place_end(&body[start..], text.as_bytes())?))) {
+        match PLACES
+            .iter()
+            .find_map(|(place, text)| Some((*place, place_end(&body[start..], text.as_bytes())?)))
+        {
             Some((place, bytes)) => {
                 pieces.push((body[piece_start..start].to_vec(), place));
                 at = start + bytes;
@@ -138,7 +157,9 @@ impl PreparedMessage {
     /// The body with a recipient's own links.
     fn with_links(&self, unsubscribe: &[u8], preferences: &[u8]) -> Vec<u8> {
         let pieces: usize = self.pieces.iter().map(|(piece, _)| piece.len()).sum();
-        let mut body = Vec::with_capacity(pieces + self.end.len() + self.pieces.len() * unsubscribe.len().max(preferences.len()));
+        let mut body = Vec::with_capacity(
+            pieces + self.end.len() + self.pieces.len() * unsubscribe.len().max(preferences.len()),
+        );
         for (piece, place) in &self.pieces {
             body.extend_from_slice(piece);
             body.extend_from_slice(match place {
@@ -175,12 +196,15 @@ fn encoded_link(link: &str) -> Vec<u8> {
 /// When its text cannot be encoded.
 pub fn prepare(issue: &Issue) -> Result<PreparedMessage, MessageError> {
     // The boundary follows from the issue, so that a replay gives the same bytes.
-    let hex = crate::support::text::hex(&Sha256::new().chain_update(&issue.text).chain_update(&issue.html).finalize()[..15]);
+    let hex = crate::support::text::hex(
+        &Sha256::new().chain_update(&issue.text).chain_update(&issue.html).finalize()[..15],
+    );
     let parts = MultiPart::alternative()
         .boundary(format!("courant-{hex}"))
         .singlepart(part(ContentType::TEXT_PLAIN, &issue.text)?)
         .singlepart(part(ContentType::TEXT_HTML, &issue.html)?);
-    let content_type = parts.headers().get::<ContentType>().ok_or_else(|| MessageError("it has no content type".into()))?;
+    let content_type =
+        parts.headers().get::<ContentType>().ok_or_else(|| MessageError("it has no content type".into()))?;
     let formatted = parts.formatted();
     let headers_end = memchr::memmem::find(&formatted, b"\r\n\r\n").map_or(0, |end| end + 4);
     Ok(cut(content_type, &formatted[headers_end..]))
@@ -190,8 +214,15 @@ pub fn prepare(issue: &Issue) -> Result<PreparedMessage, MessageError> {
 ///
 /// # Errors
 /// When the recipient's address is none.
-pub fn build(sender: &Sender, delivery: &Delivery, prepared: &PreparedMessage) -> Result<Built, MessageError> {
-    let to: Mailbox = delivery.recipient.parse().map_err(|_| MessageError(format!("\"{}\" is no mail address", delivery.recipient)))?;
+pub fn build(
+    sender: &Sender,
+    delivery: &Delivery,
+    prepared: &PreparedMessage,
+) -> Result<Built, MessageError> {
+    let to: Mailbox = delivery
+        .recipient
+        .parse()
+        .map_err(|_| MessageError(format!("\"{}\" is no mail address", delivery.recipient)))?;
     let mut builder = Message::builder()
         .from(sender.from.clone())
         .to(to)
@@ -206,7 +237,10 @@ pub fn build(sender: &Sender, delivery: &Delivery, prepared: &PreparedMessage) -
     // Quoted-printable parts are ASCII in short lines: the whole is 7bit (RFC 2045 section 6.4).
     let hash = sender.key.hash(&delivery.recipient);
     let links = links(sender, delivery, &hash);
-    let body = prepared.with_links(&encoded_link(links.web.as_ref().unwrap_or(&links.by_mail)), &encoded_link(&links.preferences));
+    let body = prepared.with_links(
+        &encoded_link(links.web.as_ref().unwrap_or(&links.by_mail)),
+        &encoded_link(&links.preferences),
+    );
     let body = Body::dangerous_pre_encoded(body, ContentTransferEncoding::SevenBit);
     let mut message = builder.body(body).map_err(|error| MessageError(error.to_string()))?;
     for (name, value) in list_headers(sender, delivery, &links) {
@@ -219,7 +253,10 @@ pub fn build(sender: &Sender, delivery: &Delivery, prepared: &PreparedMessage) -
         dkim_sign(&mut signed, config);
         if let Some(value) = signed.headers().get_raw(DKIM_SIGNATURE) {
             let mut own = Headers::new();
-            own.insert_raw(HeaderValue::new(HeaderName::new_from_ascii_str(DKIM_SIGNATURE), value.to_owned()));
+            own.insert_raw(HeaderValue::new(
+                HeaderName::new_from_ascii_str(DKIM_SIGNATURE),
+                value.to_owned(),
+            ));
             bytes.extend_from_slice(own.to_string().as_bytes());
         }
     }
@@ -251,8 +288,15 @@ fn links(sender: &Sender, delivery: &Delivery, hash: &str) -> Links {
     Links {
         web: public.map(|public| format!("{public}/unsubscribe/{token}")),
         // Where returns are read, mails to leave by are read too.
-        by_mail: format!("mailto:{}?subject=unsubscribe%20{token}", sender.bounces.as_ref().map_or(sender.from.email.to_string(), Address::to_string)),
-        preferences: format!("{}/preferences/{}", public.unwrap_or_default(), sender.key.sign(PREFERENCES, hash)),
+        by_mail: format!(
+            "mailto:{}?subject=unsubscribe%20{token}",
+            sender.bounces.as_ref().map_or(sender.from.email.to_string(), Address::to_string)
+        ),
+        preferences: format!(
+            "{}/preferences/{}",
+            public.unwrap_or_default(),
+            sender.key.sign(PREFERENCES, hash)
+        ),
     }
 }
 
@@ -274,7 +318,10 @@ fn list_headers(sender: &Sender, delivery: &Delivery, links: &Links) -> Vec<(&'s
     }
     let address = sender.from.email.to_string();
     let by_mail = format!("<{}>", links.by_mail);
-    let mut headers = vec![("List-Id", list_id(sender, &delivery.digest)), ("List-Help", format!("<mailto:{address}?subject=help>"))];
+    let mut headers = vec![
+        ("List-Id", list_id(sender, &delivery.digest)),
+        ("List-Help", format!("<mailto:{address}?subject=help>")),
+    ];
     match (&sender.public_url, &links.web) {
         (Some(public), Some(link)) => {
             headers.push(("List-Unsubscribe", format!("<{link}>, {by_mail}")));
@@ -288,14 +335,17 @@ fn list_headers(sender: &Sender, delivery: &Delivery, links: &Links) -> Vec<(&'s
     }
     headers.push(("Precedence", "bulk".into()));
     headers.push(automatic);
-    headers.push(("Feedback-ID", format!("{}:digest:courant:{}", label(&delivery.digest), sender.from.email.domain())));
+    headers.push((
+        "Feedback-ID",
+        format!("{}:digest:courant:{}", label(&delivery.digest), sender.from.email.domain()),
+    ));
     headers
 }
 
 /// Quoted-printable keeps every line under the 998 bytes of RFC 5322 section 2.1.1, and a mail readable in the raw.
 fn part(content_type: ContentType, text: &str) -> Result<SinglePart, MessageError> {
-    let body =
-        Body::new_with_encoding(text.to_owned(), ContentTransferEncoding::QuotedPrintable).map_err(|_| MessageError("its text cannot be encoded".into()))?;
+    let body = Body::new_with_encoding(text.to_owned(), ContentTransferEncoding::QuotedPrintable)
+        .map_err(|_| MessageError("its text cannot be encoded".into()))?;
     Ok(SinglePart::builder().header(content_type).body(body))
 }
 
@@ -306,18 +356,31 @@ fn list_id(sender: &Sender, digest: &DigestId) -> String {
 
 /// The id of a digest as a label of a domain name.
 fn label(digest: &DigestId) -> String {
-    digest.as_str().trim_start_matches('_').chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
+    digest
+        .as_str()
+        .trim_start_matches('_')
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
+        .collect()
 }
 
 /// A phrase for a header: what is not plain ASCII text is left out.
 fn quoted(text: &str) -> String {
-    let safe: String =
-        crate::support::text::without_accents(text).chars().filter(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '<' | '>') || *c == ' ').collect();
+    let safe: String = crate::support::text::without_accents(text)
+        .chars()
+        .filter(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '<' | '>') || *c == ' ')
+        .collect();
     format!("\"{safe}\"")
 }
 
 /// The Message-ID of a delivery (RFC 5322 section 3.6.4): made from what it is, so the same in every replay.
-pub fn message_id(digest: &str, issue: IssueKey, created: jiff::Timestamp, recipient: &str, domain: &str) -> String {
+pub fn message_id(
+    digest: &str,
+    issue: IssueKey,
+    created: jiff::Timestamp,
+    recipient: &str,
+    domain: &str,
+) -> String {
     let digest = Sha256::digest(format!("{digest}\0{issue}\0{created}\0{recipient}"));
     let hex = crate::support::text::hex(&digest[..16]);
     format!("{hex}@{domain}")
@@ -335,7 +398,12 @@ mod tests {
             recipient: "ana@example.org".into(),
             message_id: "abc@example.org".into(),
             attempts: 0,
-            issue: std::sync::Arc::new(Issue { subject: subject.into(), text: format!("é {}", "x".repeat(3000)), html: "<p>é</p>".into(), name: None }),
+            issue: std::sync::Arc::new(Issue {
+                subject: subject.into(),
+                text: format!("é {}", "x".repeat(3000)),
+                html: "<p>é</p>".into(),
+                name: None,
+            }),
             created: "2022-10-17T06:00:00Z".parse().unwrap(),
         }
     }
@@ -360,15 +428,26 @@ mod tests {
     fn each_recipient_has_a_link_of_their_own_wherever_the_place_stands() {
         for before in 0..90 {
             let text = format!("{}{UNSUBSCRIBE_PLACE} end é\n{UNSUBSCRIBE_PLACE}", "x".repeat(before));
-            let issue =
-                Issue { subject: "s".into(), text: text.clone(), html: format!("<a href=\"{UNSUBSCRIBE_PLACE}\">é</a> a@@b {PREFERENCES_PLACE}"), name: None };
+            let issue = Issue {
+                subject: "s".into(),
+                text: text.clone(),
+                html: format!("<a href=\"{UNSUBSCRIBE_PLACE}\">é</a> a@@b {PREFERENCES_PLACE}"),
+                name: None,
+            };
             let prepared = prepare(&issue).unwrap();
-            let body = prepared.with_links(&encoded_link("https://x.example/a?b=c"), &encoded_link("https://y.example/"));
+            let body = prepared
+                .with_links(&encoded_link("https://x.example/a?b=c"), &encoded_link("https://y.example/"));
             let joined = String::from_utf8(body.clone()).unwrap().replace("=\r\n", "");
             assert_eq!(joined.matches("https://x.example/a?b=3Dc").count(), 3, "{before}: {joined}");
             assert_eq!(joined.matches("a@@b https://y.example/").count(), 1, "{before}: {joined}");
             assert!(!joined.contains("UNSUBSCRIBE") && !joined.contains("PREFERENCES"));
-            assert!(String::from_utf8(body).unwrap().lines().all(|line| line.len() <= 76 || line.starts_with("Content-")), "{before}");
+            assert!(
+                String::from_utf8(body)
+                    .unwrap()
+                    .lines()
+                    .all(|line| line.len() <= 76 || line.starts_with("Content-")),
+                "{before}"
+            );
         }
     }
 

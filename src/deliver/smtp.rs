@@ -104,7 +104,12 @@ impl Smtp {
     ///
     /// # Errors
     /// By what to do next.
-    pub async fn send(&self, envelope: &Envelope, message: &str, stop: &CancellationToken) -> Result<(), DeliverError> {
+    pub async fn send(
+        &self,
+        envelope: &Envelope,
+        message: &str,
+        stop: &CancellationToken,
+    ) -> Result<(), DeliverError> {
         let agreed = tokio::select! {
             biased;
             () = stop.cancelled() => Err(DeliverError::Stopped),
@@ -139,15 +144,28 @@ impl Smtp {
                 Ok(Ok(())) => return Ok((at, idle)),
                 Ok(Err(error)) if error.status().is_some() => {
                     // The server spoke: the connection may go on, this message does not.
-                    if tokio::time::timeout(self.timeout, idle.connection.command(Rset)).await.is_ok_and(|reset| reset.is_ok()) {
+                    if tokio::time::timeout(self.timeout, idle.connection.command(Rset))
+                        .await
+                        .is_ok_and(|reset| reset.is_ok())
+                    {
                         self.keep(at, idle);
                     }
                     return Err(judged(&error));
                 }
                 // Closed in the meantime, and with it all the others that were kept: nothing of this message was taken.
                 Ok(Err(_)) if was_kept => drop(self.state().idle.remove(&at)),
-                Ok(Err(error)) => return Err(DeliverError::Temporary(format!("the connection to the mail server broke: {}", causes(&error)))),
-                Err(_) => return Err(DeliverError::Temporary(format!("the mail server did not answer within {} s", self.timeout.as_secs()))),
+                Ok(Err(error)) => {
+                    return Err(DeliverError::Temporary(format!(
+                        "the connection to the mail server broke: {}",
+                        causes(&error)
+                    )));
+                }
+                Err(_) => {
+                    return Err(DeliverError::Temporary(format!(
+                        "the mail server did not answer within {} s",
+                        self.timeout.as_secs()
+                    )));
+                }
             }
         }
         Err(last)
@@ -165,10 +183,14 @@ impl Smtp {
                 self.keep(at, idle);
                 Err(judged(&error))
             }
-            Ok(Err(error)) => {
-                Err(DeliverError::Uncertain(format!("the connection broke before the mail server said whether it took the message: {}", causes(&error))))
-            }
-            Err(_) => Err(DeliverError::Uncertain(format!("the mail server did not say within {} s whether it took the message", self.timeout.as_secs()))),
+            Ok(Err(error)) => Err(DeliverError::Uncertain(format!(
+                "the connection broke before the mail server said whether it took the message: {}",
+                causes(&error)
+            ))),
+            Err(_) => Err(DeliverError::Uncertain(format!(
+                "the mail server did not say within {} s whether it took the message",
+                self.timeout.as_secs()
+            ))),
         }
     }
 
@@ -185,7 +207,9 @@ impl Smtp {
             self.state().idle.entry(at).or_default().push(idle);
         } else {
             let mut connection = idle.connection;
-            tokio::spawn(async move { drop(tokio::time::timeout(Duration::from_secs(2), connection.quit()).await) });
+            tokio::spawn(async move {
+                drop(tokio::time::timeout(Duration::from_secs(2), connection.quit()).await)
+            });
         }
     }
 
@@ -193,12 +217,16 @@ impl Smtp {
     fn choose(&self) -> Option<usize> {
         let mut state = self.state();
         let now = Instant::now();
-        let up: Vec<usize> = (0..self.servers.len()).filter(|at| state.down_until.get(at).is_none_or(|until| *until <= now)).collect();
+        let up: Vec<usize> = (0..self.servers.len())
+            .filter(|at| state.down_until.get(at).is_none_or(|until| *until <= now))
+            .collect();
         let total: i64 = up.iter().map(|at| i64::from(self.servers[*at].weight)).sum();
         for at in &up {
             *state.owed.entry(*at).or_default() += i64::from(self.servers[*at].weight);
         }
-        let best = up.into_iter().max_by_key(|at| (state.owed.get(at).copied().unwrap_or(0), std::cmp::Reverse(*at)))?;
+        let best = up
+            .into_iter()
+            .max_by_key(|at| (state.owed.get(at).copied().unwrap_or(0), std::cmp::Reverse(*at)))?;
         *state.owed.entry(best).or_default() -= total;
         Some(best)
     }
@@ -211,7 +239,8 @@ impl Smtp {
             let now = Instant::now();
             let mut until = now;
             if let Some(step) = step(self.rates.per_domain) {
-                let domain = envelope.to().first().map(|to| to.domain().to_ascii_lowercase()).unwrap_or_default();
+                let domain =
+                    envelope.to().first().map(|to| to.domain().to_ascii_lowercase()).unwrap_or_default();
                 let next = state.next_by_domain.entry(domain).or_insert(now);
                 until = until.max(*next);
                 *next = until + step;
@@ -235,21 +264,32 @@ impl Smtp {
             Ok(Err(said)) => said,
             Err(_) => format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()),
         };
-        Err(DeliverError::Temporary(format!("the mail server {}:{} cannot be used now: {said}", server.host, server.port)))
+        Err(DeliverError::Temporary(format!(
+            "the mail server {}:{} cannot be used now: {said}",
+            server.host, server.port
+        )))
     }
 
     async fn connect_now(&self, server: &Server) -> Result<AsyncSmtpConnection, String> {
-        let stream = TcpStream::connect((server.host.as_str(), server.port)).await.map_err(|error| error.to_string())?;
+        let stream = TcpStream::connect((server.host.as_str(), server.port))
+            .await
+            .map_err(|error| error.to_string())?;
         stream.set_nodelay(true).map_err(|error| error.to_string())?;
         let stream: Box<dyn AsyncTokioStream> = match &server.security {
             Security::Wrapper(config) => {
-                let name = rustls::pki_types::ServerName::try_from(server.host.clone()).map_err(|error| error.to_string())?;
-                let tls = tokio_rustls::TlsConnector::from(config.clone()).connect(name, stream).await.map_err(|error| error.to_string())?;
+                let name = rustls::pki_types::ServerName::try_from(server.host.clone())
+                    .map_err(|error| error.to_string())?;
+                let tls = tokio_rustls::TlsConnector::from(config.clone())
+                    .connect(name, stream)
+                    .await
+                    .map_err(|error| error.to_string())?;
                 Box::new(Wrapped(tls))
             }
             _ => Box::new(stream),
         };
-        let mut connection = AsyncSmtpConnection::connect_with_transport(stream, &self.hello).await.map_err(|error| causes(&error))?;
+        let mut connection = AsyncSmtpConnection::connect_with_transport(stream, &self.hello)
+            .await
+            .map_err(|error| causes(&error))?;
         let upgrade = match &server.security {
             Security::Required(parameters) => Some(parameters),
             Security::Opportunistic(parameters) if connection.can_starttls() => Some(parameters),
@@ -259,7 +299,10 @@ impl Smtp {
             connection.starttls(parameters.clone(), &self.hello).await.map_err(|error| causes(&error))?;
         }
         if let Some(credentials) = &server.credentials {
-            connection.auth(DEFAULT_MECHANISMS, credentials).await.map_err(|error| format!("it refuses the login: {}", causes(&error)))?;
+            connection
+                .auth(DEFAULT_MECHANISMS, credentials)
+                .await
+                .map_err(|error| format!("it refuses the login: {}", causes(&error)))?;
         }
         Ok(connection)
     }
@@ -268,11 +311,16 @@ impl Smtp {
 fn server(settings: &SmtpSettings) -> Result<Server, String> {
     let url = settings.url;
     let host = url.host_str().ok_or("the SMTP address names no host")?.trim_matches(['[', ']']).to_owned();
-    let parameter = |wanted: &str| url.query_pairs().find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned());
+    let parameter = |wanted: &str| {
+        url.query_pairs().find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
+    };
     let parameters = || {
         let mut builder = TlsParameters::builder(host.clone());
         if let Some(pem) = settings.extra_root_pem {
-            builder = builder.add_root_certificate(Certificate::from_pem(pem).map_err(|error| format!("the CA file is no certificate: {error}"))?);
+            builder = builder.add_root_certificate(
+                Certificate::from_pem(pem)
+                    .map_err(|error| format!("the CA file is no certificate: {error}"))?,
+            );
         }
         builder.build().map_err(|error| format!("TLS cannot be set up: {error}"))
     };
@@ -281,12 +329,19 @@ fn server(settings: &SmtpSettings) -> Result<Server, String> {
         (_, Some("required")) => (Security::Required(parameters()?), 587),
         (_, Some("none")) => (Security::None, 25),
         (_, None | Some("opportunistic")) => (Security::Opportunistic(parameters()?), 25),
-        (_, Some(other)) => return Err(format!("tls={other} is unknown: write required, opportunistic or none")),
+        (_, Some(other)) => {
+            return Err(format!("tls={other} is unknown: write required, opportunistic or none"));
+        }
     };
-    let username = settings.username.map(str::to_owned).or_else(|| Some(url.username().to_owned()).filter(|name| !name.is_empty()));
+    let username = settings
+        .username
+        .map(str::to_owned)
+        .or_else(|| Some(url.username().to_owned()).filter(|name| !name.is_empty()));
     let password = settings.password.or_else(|| url.password());
-    let credentials = username.zip(password).map(|(username, password)| Credentials::new(username, password.to_owned()));
-    let weight = parameter("weight").map_or(Ok(1), |weight| weight.parse().map_err(|_| format!("weight={weight} is no number")))?;
+    let credentials =
+        username.zip(password).map(|(username, password)| Credentials::new(username, password.to_owned()));
+    let weight = parameter("weight")
+        .map_or(Ok(1), |weight| weight.parse().map_err(|_| format!("weight={weight} is no number")))?;
     Ok(Server { host, port: url.port().unwrap_or(port), security, credentials, weight: weight.max(1) })
 }
 
@@ -316,13 +371,21 @@ impl AsyncTokioStream for Wrapped {
 }
 
 impl AsyncRead for Wrapped {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
         Pin::new(&mut self.get_mut().0).poll_read(context, buffer)
     }
 }
 
 impl AsyncWrite for Wrapped {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
         Pin::new(&mut self.get_mut().0).poll_write(context, bytes)
     }
 
@@ -356,9 +419,16 @@ impl std::fmt::Display for Stuffed<'_> {
 }
 
 /// Whom a message is from and to, up to the server's word to go on (RFC 5321 section 3.3).
-async fn tell(connection: &mut AsyncSmtpConnection, envelope: &Envelope) -> Result<(), lettre::transport::smtp::Error> {
+async fn tell(
+    connection: &mut AsyncSmtpConnection,
+    envelope: &Envelope,
+) -> Result<(), lettre::transport::smtp::Error> {
     // Whether the server can take such an address is its own to say.
-    let is_ascii = envelope.from().into_iter().chain(envelope.to()).all(|address| AsRef::<str>::as_ref(address).is_ascii());
+    let is_ascii = envelope
+        .from()
+        .into_iter()
+        .chain(envelope.to())
+        .all(|address| AsRef::<str>::as_ref(address).is_ascii());
     let options = if !is_ascii { vec![MailParameter::SmtpUtfEight] } else { Vec::new() };
     connection.command(Mail::new(envelope.from().cloned(), options)).await?;
     for to in envelope.to() {
@@ -406,7 +476,10 @@ mod tests {
 
     fn smtp(urls: &[&str]) -> Result<Smtp, String> {
         let urls: Vec<Url> = urls.iter().map(|url| Url::parse(url).unwrap()).collect();
-        let settings: Vec<SmtpSettings> = urls.iter().map(|url| SmtpSettings { url, username: None, password: None, extra_root_pem: None }).collect();
+        let settings: Vec<SmtpSettings> = urls
+            .iter()
+            .map(|url| SmtpSettings { url, username: None, password: None, extra_root_pem: None })
+            .collect();
         Smtp::new(&settings, Rates::default(), Duration::from_secs(1))
     }
 
@@ -436,7 +509,9 @@ mod tests {
 
     #[test]
     fn faults_of_an_address_are_explained() {
-        assert!(smtp(&["smtp://a.example?tls=maybe"]).err().unwrap().contains("required, opportunistic or none"));
+        assert!(
+            smtp(&["smtp://a.example?tls=maybe"]).err().unwrap().contains("required, opportunistic or none")
+        );
         assert!(smtp(&["smtp://a.example?weight=much"]).err().unwrap().contains("no number"));
     }
 }

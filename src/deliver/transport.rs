@@ -27,7 +27,12 @@ impl Transport {
     ///
     /// # Errors
     /// By what to do next.
-    pub async fn send(&self, message: &Built, message_id: &str, stop: &CancellationToken) -> Result<(), DeliverError> {
+    pub async fn send(
+        &self,
+        message: &Built,
+        message_id: &str,
+        stop: &CancellationToken,
+    ) -> Result<(), DeliverError> {
         match self {
             Transport::Directory(folder) => write_eml(folder, message_id, message.text.as_bytes()),
             Transport::Smtp(smtp) => smtp.send(&message.envelope, &message.text, stop).await,
@@ -44,7 +49,11 @@ impl Transport {
 
 /// The name follows from the Message-ID: a repeat replaces the first file.
 fn write_eml(folder: &Path, message_id: &str, bytes: &[u8]) -> Result<(), DeliverError> {
-    let name: String = message_id.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '@') { c } else { '_' }).collect();
+    let name: String = message_id
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '@') { c } else { '_' })
+        .collect();
     let path = folder.join(format!("{name}.eml"));
-    write_atomically(&path, bytes).map_err(|error| DeliverError::Temporary(format!("cannot write {}: {error}", path.display())))
+    write_atomically(&path, bytes)
+        .map_err(|error| DeliverError::Temporary(format!("cannot write {}: {error}", path.display())))
 }

@@ -26,9 +26,15 @@ pub fn read_article(document: Document, rules: DateRules) -> Article {
     guarded(|| {
         let decoded = decode(document);
         let item = Page::parse(&decoded.text, document.url).read_item(rules);
-        let config = dom_smoothie::Config { max_elements_to_parse: ELEMENTS_MAX, ..dom_smoothie::Config::default() };
+        let config =
+            dom_smoothie::Config { max_elements_to_parse: ELEMENTS_MAX, ..dom_smoothie::Config::default() };
         let bounded = bound_markup(&decoded.text);
-        let article = dom_smoothie::Readability::new(bounded.as_ref(), document.url.map(url::Url::as_str), Some(config)).and_then(|mut reader| reader.parse());
+        let article = dom_smoothie::Readability::new(
+            bounded.as_ref(),
+            document.url.map(url::Url::as_str),
+            Some(config),
+        )
+        .and_then(|mut reader| reader.parse());
         Ok(match article {
             Ok(found) => Article {
                 title: Some(one_line(&found.title)).filter(|title| !title.is_empty()),
@@ -37,7 +43,11 @@ pub fn read_article(document: Document, rules: DateRules) -> Article {
                 item,
             },
             // No article to be told from the rest: the words of the page's main part, which nobody takes for HTML to keep.
-            Err(_) => Article { text: Page::parse(&decoded.text, document.url).main_text(), item, ..Article::default() },
+            Err(_) => Article {
+                text: Page::parse(&decoded.text, document.url).main_text(),
+                item,
+                ..Article::default()
+            },
         })
     })
     .unwrap_or_default()

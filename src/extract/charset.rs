@@ -47,7 +47,9 @@ fn has_c1(text: &[u8]) -> bool {
 /// The character that a C1 control stands for in windows-1252, as every browser reads it.
 pub fn windows_1252(c: char) -> char {
     match u8::try_from(c) {
-        Ok(byte @ 0x80..=0x9F) => encoding_rs::WINDOWS_1252.decode_without_bom_handling(&[byte]).0.chars().next().unwrap_or(c),
+        Ok(byte @ 0x80..=0x9F) => {
+            encoding_rs::WINDOWS_1252.decode_without_bom_handling(&[byte]).0.chars().next().unwrap_or(c)
+        }
         _ => c,
     }
 }
@@ -84,7 +86,8 @@ fn decode_declared<'a>(bytes: &'a [u8], http_charset: Option<&str>) -> Decoded<'
 }
 
 fn is_ascii_label(label: &str) -> bool {
-    let plain: String = label.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    let plain: String =
+        label.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
     matches!(plain.as_str(), "ascii" | "usascii" | "646" | "ansix341968" | "iso646us")
 }
 
@@ -162,8 +165,11 @@ fn charset_of(label: &str) -> Option<Charset> {
         _ => {}
     }
     let prefixes = ["", "cp", "ibm", "csibm", "cspc", "cspcp", "cspc8codepage", "oem"];
-    let digits: String = plain.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
-    let known_shape = prefixes.iter().any(|p| plain.strip_prefix(p).is_some_and(|r| r.starts_with(|c: char| c.is_ascii_digit())));
+    let digits: String =
+        plain.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
+    let known_shape = prefixes
+        .iter()
+        .any(|p| plain.strip_prefix(p).is_some_and(|r| r.starts_with(|c: char| c.is_ascii_digit())));
     if known_shape { dos_page(plain_number(&plain, &digits)?) } else { None }
 }
 
@@ -306,7 +312,8 @@ mod tests {
     fn ebcdic_is_recognised_by_its_first_bytes() {
         let page = CODE_PAGES.iter().find(|p| p.labels.contains(&"ibm500")).unwrap();
         let text = "<?xml version=\"1.0\" encoding=\"cp500\"?><a>!</a>";
-        let bytes: Vec<u8> = text.chars().map(|c| page.chars.chars().position(|p| p == c).unwrap() as u8).collect();
+        let bytes: Vec<u8> =
+            text.chars().map(|c| page.chars.chars().position(|p| p == c).unwrap() as u8).collect();
         assert_eq!(decode(&bytes, None).text, text);
     }
 

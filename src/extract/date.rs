@@ -67,11 +67,15 @@ fn split_iso_date(text: &str) -> Option<(Date, &str)> {
     let number = |text: &str| text.parse::<i64>().ok();
     let date = match parts.as_slice() {
         // The year comes first; three digits of a day after a month are a slip ("2003-012-31").
-        [year @ ("" | "0000" | "0" | "00"), ..] if year.chars().all(|c| c == '0') && !year.is_empty() => return None,
+        [year @ ("" | "0000" | "0" | "00"), ..] if year.chars().all(|c| c == '0') && !year.is_empty() => {
+            return None;
+        }
         [year, month, day] if year.len() == 4 => lenient_date(number(year)?, number(month)?, number(day)?)?,
         [year, rest] if year.len() == 4 && rest.len() == 3 => ordinal(number(year)?, number(rest)?)?,
         [year, month] if year.len() == 4 => lenient_date(number(year)?, number(month)?, 1)?,
-        [year, month, day] if year.len() == 2 && month.len() == 2 => lenient_date(full_year(year)?, number(month)?, number(day)?)?,
+        [year, month, day] if year.len() == 2 && month.len() == 2 => {
+            lenient_date(full_year(year)?, number(month)?, number(day)?)?
+        }
         // "-03-12" and "-0312": the century is left out.
         ["", short, month] if short.len() == 2 => lenient_date(full_year(short)?, number(month)?, 1)?,
         ["", short] if short.len() == 4 => lenient_date(full_year(&short[..2])?, number(&short[2..])?, 1)?,
@@ -96,14 +100,18 @@ fn compact_date(digits: &str) -> Option<Date> {
 
 fn ordinal(year: i64, day: i64) -> Option<Date> {
     let first = lenient_date(year, 1, 1)?;
-    first.checked_add(jiff::Span::new().try_days(day - 1).ok()?).ok().filter(|date| (1..=366).contains(&day) && date.year() == first.year())
+    first
+        .checked_add(jiff::Span::new().try_days(day - 1).ok()?)
+        .ok()
+        .filter(|date| (1..=366).contains(&day) && date.year() == first.year())
 }
 
 /// `10:14:55.25`, `10:14`, `101455`, `5:30 PM`: seconds since midnight, and what stands behind.
 fn split_time(text: &str) -> Option<(i64, &str)> {
     let end = text.find(|c: char| !(c.is_ascii_digit() || c == ':' || c == '.')).unwrap_or(text.len());
     let (clock, rest) = text.split_at(end);
-    let mut fields: Vec<&str> = clock.split('.').next()?.split(':').filter(|field| !field.is_empty()).collect();
+    let mut fields: Vec<&str> =
+        clock.split('.').next()?.split(':').filter(|field| !field.is_empty()).collect();
     if let [compact] = fields[..]
         && compact.len() >= 4
         && compact.len() % 2 == 0
@@ -112,7 +120,13 @@ fn split_time(text: &str) -> Option<(i64, &str)> {
     }
     let numbers: Vec<i64> = fields.iter().map(|field| field.parse().ok()).collect::<Option<_>>()?;
     let (hour, minute, second) = match numbers[..] {
-        [hour] if text[end..].starts_with('Z') || rest.trim().eq_ignore_ascii_case("pm") || rest.trim().eq_ignore_ascii_case("am") => (hour, 0, 0),
+        [hour]
+            if text[end..].starts_with('Z')
+                || rest.trim().eq_ignore_ascii_case("pm")
+                || rest.trim().eq_ignore_ascii_case("am") =>
+        {
+            (hour, 0, 0)
+        }
         [hour, minute] => (hour, minute, 0),
         [hour, minute, second, ..] => (hour, minute, second),
         _ => return None,
@@ -184,7 +198,8 @@ fn numeric_zone(text: &str) -> Option<i64> {
     ((0..=26).contains(&hours) && (0..60).contains(&minutes)).then(|| sign * (hours * 3600 + minutes * 60))
 }
 
-const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+const MONTHS: [&str; 12] =
+    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 fn month_number(word: &str) -> Option<i64> {
@@ -198,17 +213,26 @@ fn parse_words(text: &str) -> Option<Timestamp> {
     let spaced = text.replace(',', " ");
     let mut words: Vec<&str> = spaced.split_ascii_whitespace().collect();
     words.retain(|word| {
-        !DAYS.iter().any(|day| word.get(..3).is_some_and(|start| start.eq_ignore_ascii_case(day)) && word.bytes().all(|b| b.is_ascii_alphabetic() || b == b'.'))
+        !DAYS.iter().any(|day| {
+            word.get(..3).is_some_and(|start| start.eq_ignore_ascii_case(day))
+                && word.bytes().all(|b| b.is_ascii_alphabetic() || b == b'.')
+        })
     });
-    if words.first().is_some_and(|word| word.len() >= 8 && word.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'/' | b'-'))) {
+    if words.first().is_some_and(|word| {
+        word.len() >= 8 && word.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'/' | b'-'))
+    }) {
         return parse_dated_words(&words);
     }
     // "06-Sep-2004" and "6/Sep/2004" are three words.
     let split: Vec<&str> = match words.first() {
-        Some(first) if first.split(['-', '/']).count() == 3 => first.split(['-', '/']).chain(words[1..].iter().copied()).collect(),
+        Some(first) if first.split(['-', '/']).count() == 3 => {
+            first.split(['-', '/']).chain(words[1..].iter().copied()).collect()
+        }
         _ => words,
     };
-    let month_at = split.iter().position(|word| word.bytes().all(|b| b.is_ascii_alphabetic() || b == b'.') && month_number(word).is_some())?;
+    let month_at = split.iter().position(|word| {
+        word.bytes().all(|b| b.is_ascii_alphabetic() || b == b'.') && month_number(word).is_some()
+    })?;
     let month = month_number(split[month_at])?;
     let mut numbers = Vec::new();
     let mut clock = None;
@@ -219,7 +243,10 @@ fn parse_words(text: &str) -> Option<Timestamp> {
         }
         if word.contains(':') && clock.is_none() && word.as_bytes()[0].is_ascii_digit() {
             clock = Some(*word);
-        } else if numbers.len() < 2 && word.trim_end_matches(['.', 't', 'h', 's', 'n', 'r', 'd']).bytes().all(|b| b.is_ascii_digit()) && !word.is_empty() {
+        } else if numbers.len() < 2
+            && word.trim_end_matches(['.', 't', 'h', 's', 'n', 'r', 'd']).bytes().all(|b| b.is_ascii_digit())
+            && !word.is_empty()
+        {
             numbers.push(word.trim_end_matches(|c: char| !c.is_ascii_digit()));
         } else if clock.is_some() || word.starts_with(['+', '-']) {
             zone.push(word);
@@ -303,9 +330,14 @@ fn national_to_english(text: &str) -> String {
     }
     // Korean writes the day apart ("2004년 05월 28일") and the half of the day before the hour.
     let plain = plain.replace("- ", "-").replace("M ", "M");
-    let plain = match plain.split_once("PM").map(|p| (p, "PM")).or(plain.split_once("AM").map(|p| (p, "AM"))) {
+    let plain = match plain.split_once("PM").map(|p| (p, "PM")).or(plain.split_once("AM").map(|p| (p, "AM")))
+    {
         Some(((date, time), half)) if !time.trim().is_empty() => {
-            format!("{} {} {half}", date.trim_end_matches(['-', ' ']), time.trim_end_matches([':', ' ']).trim())
+            format!(
+                "{} {} {half}",
+                date.trim_end_matches(['-', ' ']),
+                time.trim_end_matches([':', ' ']).trim()
+            )
         }
         _ => plain,
     };
@@ -349,9 +381,20 @@ mod tests {
 
     #[test]
     fn what_is_no_date_stays_without_one() {
-        for text in
-            ["", "not a date", "yesterday", "12", "99/99/9999", "2022-13-01", "Thu, 99 Jan 2004", "January", "0000-00-00", "1.2.3", "é", "May the fourth"]
-        {
+        for text in [
+            "",
+            "not a date",
+            "yesterday",
+            "12",
+            "99/99/9999",
+            "2022-13-01",
+            "Thu, 99 Jan 2004",
+            "January",
+            "0000-00-00",
+            "1.2.3",
+            "é",
+            "May the fourth",
+        ] {
             assert_eq!(parse_date(text), None, "{text}");
         }
     }

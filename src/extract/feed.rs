@@ -8,7 +8,9 @@ use url::Url;
 
 use super::date::parse_date;
 use super::xml::{Cursor, Element, TextMode, Vocabulary};
-use crate::model::feed::{Enclosure, FeedFormat, Image, Link, Origin, Person, RawEntry, RawFeed, RawText, preferred_alternate};
+use crate::model::feed::{
+    Enclosure, FeedFormat, Image, Link, Origin, Person, RawEntry, RawFeed, RawText, preferred_alternate,
+};
 
 /// Entries read from one document: the largest archives in the wild hold a few thousand.
 pub const ENTRIES_MAX: usize = 10_000;
@@ -19,7 +21,8 @@ const ENTRY_NAMES: [&str; 2] = ["item", "entry"];
 
 /// Reads an XML feed. `None` when no element of a feed is in it.
 pub fn read_feed(text: &str, base: Option<Url>) -> Option<RawFeed> {
-    let mut reader = FeedReader { cursor: Cursor::new(text, base), feed: RawFeed::default(), has_root: false };
+    let mut reader =
+        FeedReader { cursor: Cursor::new(text, base), feed: RawFeed::default(), has_root: false };
     while let Some(root) = reader.cursor.next_child(0) {
         reader.read_root(&root);
     }
@@ -102,7 +105,9 @@ impl<'a> FeedReader<'a> {
                 let title = self.read_text(child, false);
                 keep_first(&mut self.feed.title, title);
             }
-            (Core | Atom, "description" | "tagline" | "subtitle" | "abstract") | (Itunes, "subtitle" | "summary") | (DublinCore, "description") => {
+            (Core | Atom, "description" | "tagline" | "subtitle" | "abstract")
+            | (Itunes, "subtitle" | "summary")
+            | (DublinCore, "description") => {
                 let text = self.read_text(child, false);
                 keep_first(&mut self.feed.description, text);
             }
@@ -119,10 +124,13 @@ impl<'a> FeedReader<'a> {
                     push_bounded(&mut self.feed.authors, person);
                 }
             }
-            (Core | Atom, "pubdate" | "published" | "issued" | "created") | (DcTerms, "issued" | "created") => {
+            (Core | Atom, "pubdate" | "published" | "issued" | "created")
+            | (DcTerms, "issued" | "created") => {
                 self.feed.published = self.read_date(child).or(self.feed.published);
             }
-            (Core | Atom, "lastbuilddate" | "updated" | "modified") | (DublinCore, "date") | (DcTerms, "modified") => {
+            (Core | Atom, "lastbuilddate" | "updated" | "modified")
+            | (DublinCore, "date")
+            | (DcTerms, "modified") => {
                 self.feed.updated = self.read_date(child).or(self.feed.updated);
             }
             _ => self.read_hint(child),
@@ -137,8 +145,12 @@ impl<'a> FeedReader<'a> {
                 while let Some(part) = self.cursor.next_child(child.depth) {
                     let value = self.read_plain(&part);
                     match value.parse::<u8>() {
-                        Ok(hour) if self.feed.hints.skip_hours.len() < 24 => self.feed.hints.skip_hours.push(hour % 24),
-                        Err(_) if self.feed.hints.skip_days.len() < 7 => self.feed.hints.skip_days.push(value),
+                        Ok(hour) if self.feed.hints.skip_hours.len() < 24 => {
+                            self.feed.hints.skip_hours.push(hour % 24)
+                        }
+                        Err(_) if self.feed.hints.skip_days.len() < 7 => {
+                            self.feed.hints.skip_days.push(value)
+                        }
                         _ => {}
                     }
                 }
@@ -164,11 +176,16 @@ impl<'a> FeedReader<'a> {
     fn read_entry(&mut self, item: &Element<'a>) {
         if self.feed.entries.len() >= ENTRIES_MAX {
             if !self.feed.problems.iter().any(|p| p.starts_with("more than")) {
-                self.feed.problems.push(format!("more than {ENTRIES_MAX} entries: the later ones were passed over"));
+                self.feed
+                    .problems
+                    .push(format!("more than {ENTRIES_MAX} entries: the later ones were passed over"));
             }
             return self.cursor.skip(item);
         }
-        let guid = self.cursor.attribute(item, "about").filter(|about| item.vocabulary == Vocabulary::Core && !about.is_empty());
+        let guid = self
+            .cursor
+            .attribute(item, "about")
+            .filter(|about| item.vocabulary == Vocabulary::Core && !about.is_empty());
         let mut entry = RawEntry { guid, ..RawEntry::default() };
         if let Some(href) = self.cursor.attribute(item, "href") {
             entry.links.push(self.link(&href));
@@ -201,7 +218,10 @@ impl<'a> FeedReader<'a> {
         entry.published = entry.published.or(parts.created);
         entry.image = entry.image.or(parts.thumbnail);
         let own_language = |text: &Option<RawText>| text.as_ref().and_then(|text| text.language.clone());
-        entry.language = own_language(&entry.content).or_else(|| own_language(&entry.summary)).or(entry.language).or(language);
+        entry.language = own_language(&entry.content)
+            .or_else(|| own_language(&entry.summary))
+            .or(entry.language)
+            .or(language);
         self.feed.entries.push(entry);
     }
 
@@ -209,12 +229,16 @@ impl<'a> FeedReader<'a> {
         use Vocabulary::{Atom, Content, Core, DcTerms, DublinCore, Itunes, Media, Xhtml};
         match (child.vocabulary, child.name.as_ref()) {
             (Core | Atom, "title") => keep_first(&mut entry.title, self.read_text(child, false)),
-            (DublinCore | Media | Itunes, "title") => keep_first(&mut parts.title, self.read_text(child, false)),
+            (DublinCore | Media | Itunes, "title") => {
+                keep_first(&mut parts.title, self.read_text(child, false))
+            }
             (Core | Atom, "description" | "summary" | "abstract") => self.read_summary(child, entry),
             (DublinCore, "description") | (Media, "description") | (Itunes, "summary" | "subtitle") => {
                 keep_first(&mut parts.description, self.read_text(child, true));
             }
-            (Core | Atom, "content" | "fullitem" | "body" | "fulltext") | (Content, "encoded") | (Xhtml, "body" | "div" | "section") => {
+            (Core | Atom, "content" | "fullitem" | "body" | "fulltext")
+            | (Content, "encoded")
+            | (Xhtml, "body" | "div" | "section") => {
                 self.read_content(child, entry);
             }
             (Core | Atom, "link") => {
@@ -223,7 +247,9 @@ impl<'a> FeedReader<'a> {
                 }
             }
             (Core | Atom, "guid" | "id") => self.read_guid(child, entry, parts),
-            (Core | Atom, "author" | "contributor") | (DublinCore, "author" | "creator" | "contributor") | (Itunes, "author") => {
+            (Core | Atom, "author" | "contributor")
+            | (DublinCore, "author" | "creator" | "contributor")
+            | (Itunes, "author") => {
                 let person = self.read_person(child);
                 if child.name != "contributor" || entry.authors.is_empty() {
                     entry.authors.extend(person.filter(|_| entry.authors.len() < PARTS_MAX));
@@ -233,7 +259,9 @@ impl<'a> FeedReader<'a> {
                 entry.published = self.read_date(child).or(entry.published);
             }
             (Core | Atom, "created") | (DcTerms, "created") => parts.created = self.read_date(child),
-            (Core | Atom, "updated" | "modified" | "lastmod") | (DublinCore, "date") | (DcTerms, "modified") => {
+            (Core | Atom, "updated" | "modified" | "lastmod")
+            | (DublinCore, "date")
+            | (DcTerms, "modified") => {
                 entry.updated = self.read_date(child).or(entry.updated);
             }
             (DublinCore, "language") | (Core, "language") => entry.language = self.read_language(child),
@@ -251,7 +279,8 @@ impl<'a> FeedReader<'a> {
             }
             (Media, "group") => self.read_media(child, entry, parts),
             (Media, "thumbnail") | (Itunes, "image") => {
-                let url = self.cursor.attribute(child, "url").or_else(|| self.cursor.attribute(child, "href"));
+                let url =
+                    self.cursor.attribute(child, "url").or_else(|| self.cursor.attribute(child, "href"));
                 let image = url.map(|url| Image { url: self.cursor.resolve(&url), alt: None });
                 parts.thumbnail = parts.thumbnail.take().or(image);
             }
@@ -263,7 +292,11 @@ impl<'a> FeedReader<'a> {
     /// The children of `media:group` and `media:content` count as the entry's own.
     fn read_media(&mut self, group: &Element<'a>, entry: &mut RawEntry, parts: &mut EntryParts) {
         while let Some(child) = self.cursor.next_child(group.depth) {
-            if child.vocabulary == Vocabulary::Media { self.read_entry_part(&child, entry, parts) } else { self.cursor.skip(&child) }
+            if child.vocabulary == Vocabulary::Media {
+                self.read_entry_part(&child, entry, parts)
+            } else {
+                self.cursor.skip(&child)
+            }
         }
     }
 
@@ -284,7 +317,8 @@ impl<'a> FeedReader<'a> {
     fn read_content(&mut self, child: &Element<'a>, entry: &mut RawEntry) {
         if let Some(src) = self.cursor.attribute(child, "src") {
             let media_type = self.cursor.attribute(child, "type");
-            let link = Link { href: self.cursor.resolve(&src), rel: "alternate".into(), media_type, hreflang: None };
+            let link =
+                Link { href: self.cursor.resolve(&src), rel: "alternate".into(), media_type, hreflang: None };
             self.cursor.skip(child);
             if entry.url().is_none() {
                 push_bounded(&mut entry.links, link);
@@ -343,7 +377,8 @@ impl<'a> FeedReader<'a> {
             || declared.contains("html")
             || (html_by_default && (!is_atom || element.vocabulary != Vocabulary::Core))
             || ((!is_atom || is_binary && !is_mode_base64) && super::looks_like_html(&value));
-        let is_html = is_html && !(is_atom && matches!(declared.as_str(), "text" | "text/plain") && !markup.has_elements);
+        let is_html = is_html
+            && !(is_atom && matches!(declared.as_str(), "text" | "text/plain") && !markup.has_elements);
         (!value.is_empty()).then_some(RawText { value, is_html, base, language })
     }
 
@@ -359,7 +394,10 @@ impl<'a> FeedReader<'a> {
     fn read_date(&mut self, element: &Element<'a>) -> Option<jiff::Timestamp> {
         let value = self.read_plain(element);
         let date = parse_date(&value);
-        if date.is_none() && !value.is_empty() && !self.feed.problems.iter().any(|p| p.contains("cannot be read as a date")) {
+        if date.is_none()
+            && !value.is_empty()
+            && !self.feed.problems.iter().any(|p| p.contains("cannot be read as a date"))
+        {
             let shown: String = value.chars().take(40).collect();
             self.feed.problems.push(format!("\"{shown}\" cannot be read as a date"));
         }
@@ -368,14 +406,23 @@ impl<'a> FeedReader<'a> {
 
     fn read_link(&mut self, element: &Element<'a>) -> Option<Link> {
         let href = self.cursor.attribute(element, "href");
-        let rel = self.cursor.attribute(element, "rel").map(|rel| rel.trim().to_ascii_lowercase()).filter(|rel| !rel.is_empty());
+        let rel = self
+            .cursor
+            .attribute(element, "rel")
+            .map(|rel| rel.trim().to_ascii_lowercase())
+            .filter(|rel| !rel.is_empty());
         let media_type = self.cursor.attribute(element, "type");
         let hreflang = self.cursor.attribute(element, "hreflang");
         let base = self.cursor.base().cloned();
         let text = self.read_plain(element);
         let href = href.unwrap_or(text);
         let href = super::xml::resolve_against(base.as_ref(), &href);
-        (!href.is_empty()).then(|| Link { href, rel: rel.unwrap_or_else(|| "alternate".into()), media_type, hreflang })
+        (!href.is_empty()).then(|| Link {
+            href,
+            rel: rel.unwrap_or_else(|| "alternate".into()),
+            media_type,
+            hreflang,
+        })
     }
 
     /// `author` with children (Atom) or a line of text (RSS, Dublin Core).
@@ -392,7 +439,9 @@ impl<'a> FeedReader<'a> {
                     match child.name.as_ref() {
                         "name" => person.name = value,
                         "email" => person.email = value,
-                        _ if resolves => person.url = value.map(|url| super::xml::resolve_against(base.as_ref(), &url)),
+                        _ if resolves => {
+                            person.url = value.map(|url| super::xml::resolve_against(base.as_ref(), &url))
+                        }
                         _ => line.push_str(value.as_deref().unwrap_or("")),
                     }
                 }
@@ -400,14 +449,18 @@ impl<'a> FeedReader<'a> {
         }
         let named = person.name.take().and_then(|name| Person::parse(&name));
         let from_line = named.or_else(|| Person::parse(&line));
-        let person =
-            Person { name: from_line.as_ref().and_then(|p| p.name.clone()), email: person.email.or_else(|| from_line.and_then(|p| p.email)), url: person.url };
+        let person = Person {
+            name: from_line.as_ref().and_then(|p| p.name.clone()),
+            email: person.email.or_else(|| from_line.and_then(|p| p.email)),
+            url: person.url,
+        };
         (person != Person::default()).then_some(person)
     }
 
     fn read_tags(&mut self, element: &Element<'a>, entry: &mut RawEntry) {
-        let attribute =
-            ["label", "term", "text", "value"].iter().find_map(|name| self.cursor.attribute(element, name).filter(|value| !value.trim().is_empty()));
+        let attribute = ["label", "term", "text", "value"]
+            .iter()
+            .find_map(|name| self.cursor.attribute(element, name).filter(|value| !value.trim().is_empty()));
         let text = match &attribute {
             Some(_) => {
                 // itunes:category nests its sub-categories.
@@ -429,7 +482,10 @@ impl<'a> FeedReader<'a> {
     }
 
     fn read_origin(&mut self, element: &Element<'a>, entry: &mut RawEntry) {
-        let mut origin = Origin { url: self.cursor.attribute(element, "url").map(|url| self.cursor.resolve(&url)), ..Origin::default() };
+        let mut origin = Origin {
+            url: self.cursor.attribute(element, "url").map(|url| self.cursor.resolve(&url)),
+            ..Origin::default()
+        };
         let (mut links, mut line) = (Vec::new(), String::new());
         while let Some(event) = self.cursor.next_in(element.depth) {
             match event {
@@ -446,7 +502,11 @@ impl<'a> FeedReader<'a> {
         origin.url = origin.url.or_else(|| preferred_alternate(&links).map(str::to_owned));
         let line = line.trim();
         if origin.title.is_none() && !line.is_empty() {
-            origin.title = Some(RawText { value: line.to_owned(), is_html: super::looks_like_html(line), ..RawText::default() });
+            origin.title = Some(RawText {
+                value: line.to_owned(),
+                is_html: super::looks_like_html(line),
+                ..RawText::default()
+            });
         }
         if origin != Origin::default() {
             entry.origin = Some(origin);
@@ -454,8 +514,11 @@ impl<'a> FeedReader<'a> {
     }
 
     fn read_enclosure(&mut self, element: &Element<'a>, entry: &mut RawEntry) {
-        let Some(url) = self.cursor.attribute(element, "url").filter(|url| !url.trim().is_empty()) else { return };
-        let size = self.cursor.attribute(element, "length").or_else(|| self.cursor.attribute(element, "filesize"));
+        let Some(url) = self.cursor.attribute(element, "url").filter(|url| !url.trim().is_empty()) else {
+            return;
+        };
+        let size =
+            self.cursor.attribute(element, "length").or_else(|| self.cursor.attribute(element, "filesize"));
         let enclosure = Enclosure {
             url: self.cursor.resolve(&url),
             mime_type: self.cursor.attribute(element, "type").filter(|t| !t.is_empty()),
@@ -498,17 +561,25 @@ fn push_bounded<T>(list: &mut Vec<T>, value: T) {
 fn push_link(entry: &mut RawEntry, link: Link, length: Option<String>) {
     if link.rel == "enclosure" {
         let size_in_bytes = length.and_then(|length| length.trim().parse().ok());
-        push_bounded(&mut entry.enclosures, Enclosure { url: link.href.clone(), mime_type: link.media_type.clone(), size_in_bytes });
+        push_bounded(
+            &mut entry.enclosures,
+            Enclosure { url: link.href.clone(), mime_type: link.media_type.clone(), size_in_bytes },
+        );
     }
     push_bounded(&mut entry.links, link);
 }
 
 fn looks_like_url(text: &str) -> bool {
-    ["http://", "https://"].iter().any(|scheme| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))) || text.starts_with('/')
+    ["http://", "https://"]
+        .iter()
+        .any(|scheme| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)))
+        || text.starts_with('/')
 }
 
 fn decode_base64(value: &str) -> Option<String> {
-    let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true);
+    let config = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true);
     let compact: String = value.chars().filter(|c| !c.is_ascii_whitespace()).collect();
     let bytes = GeneralPurpose::new(&STANDARD, config).decode(compact).ok()?;
     Some(super::charset::decode(&bytes, None).text.into_owned())

@@ -17,11 +17,17 @@ pub fn read_json_feed(text: &str, base: Option<&Url>) -> Result<RawFeed, String>
     let mut reader = serde_json::Deserializer::from_str(text);
     let fault = (&mut root).deserialize(&mut reader).err();
     if !root.is_object {
-        return Err(fault.map_or_else(|| "the JSON is no feed: its root is no object".into(), |error| format!("the JSON is broken: {error}")));
+        return Err(fault.map_or_else(
+            || "the JSON is no feed: its root is no object".into(),
+            |error| format!("the JSON is broken: {error}"),
+        ));
     }
     let is_feed = string_of(&root.head, "version").is_some_and(|version| version.contains("jsonfeed.org"));
     if !root.has_items && !is_feed {
-        return Err(fault.map_or_else(|| "the JSON is no JSON Feed: it has neither a version nor items".into(), |error| format!("the JSON is broken: {error}")));
+        return Err(fault.map_or_else(
+            || "the JSON is no JSON Feed: it has neither a version nor items".into(),
+            |error| format!("the JSON is broken: {error}"),
+        ));
     }
     let Root { head, items, passed_over, .. } = root;
     let mut feed = RawFeed {
@@ -36,7 +42,10 @@ pub fn read_json_feed(text: &str, base: Option<&Url>) -> Result<RawFeed, String>
         authors: persons_of(&head, base),
         language: string_of(&head, "language"),
         is_cut: fault.is_some(),
-        problems: fault.map(|error| format!("the JSON is broken ({error}): the entries before the fault were kept")).into_iter().collect(),
+        problems: fault
+            .map(|error| format!("the JSON is broken ({error}): the entries before the fault were kept"))
+            .into_iter()
+            .collect(),
         entries: items.iter().map(|item| read_item(item, base)).collect(),
         ..RawFeed::default()
     };
@@ -89,7 +98,8 @@ impl<'de> Visitor<'de> for &mut Root {
 }
 
 /// What is read of a feed beside its items.
-const HEAD_KEYS: [&str; 9] = ["version", "title", "description", "home_page_url", "feed_url", "language", "authors", "author", "hubs"];
+const HEAD_KEYS: [&str; 9] =
+    ["version", "title", "description", "home_page_url", "feed_url", "language", "authors", "author", "hubs"];
 
 struct Items<'a>(&'a mut Root);
 
@@ -143,14 +153,23 @@ fn read_item(item: &Map<String, Value>, base: Option<&Url>) -> RawEntry {
         guid: string_of(item, "id"),
         title: text_of(item, "title", false, text_base),
         summary: text_of(item, "summary", false, text_base),
-        content: text_of(item, "content_html", true, text_base).or_else(|| text_of(item, "content_text", false, text_base)),
+        content: text_of(item, "content_html", true, text_base)
+            .or_else(|| text_of(item, "content_text", false, text_base)),
         authors: persons_of(item, base),
         tags: item.get("tags").and_then(Value::as_array).into_iter().flatten().filter_map(scalar).collect(),
         published: string_of(item, "date_published").and_then(|date| parse_date(&date)),
         updated: string_of(item, "date_modified").and_then(|date| parse_date(&date)),
         language: string_of(item, "language"),
-        enclosures: item.get("attachments").and_then(Value::as_array).into_iter().flatten().filter_map(|a| read_attachment(a, text_base)).collect(),
-        image: string_of(item, "image").or_else(|| string_of(item, "banner_image")).map(|url| Image { url: resolve_against(text_base, &url), alt: None }),
+        enclosures: item
+            .get("attachments")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(|a| read_attachment(a, text_base))
+            .collect(),
+        image: string_of(item, "image")
+            .or_else(|| string_of(item, "banner_image"))
+            .map(|url| Image { url: resolve_against(text_base, &url), alt: None }),
         links,
         ..RawEntry::default()
     }
@@ -161,7 +180,9 @@ fn read_attachment(attachment: &Value, base: Option<&Url>) -> Option<Enclosure> 
     Some(Enclosure {
         url: resolve_against(base, &string_of(attachment, "url")?),
         mime_type: string_of(attachment, "mime_type"),
-        size_in_bytes: attachment.get("size_in_bytes").and_then(|size| size.as_u64().or_else(|| size.as_f64().map(|size| size as u64))),
+        size_in_bytes: attachment
+            .get("size_in_bytes")
+            .and_then(|size| size.as_u64().or_else(|| size.as_f64().map(|size| size as u64))),
     })
 }
 
@@ -200,7 +221,10 @@ fn read_person(author: &Value, base: Option<&Url>) -> Option<Person> {
         return Person::parse(line);
     }
     let author = author.as_object()?;
-    let person =
-        Person { name: string_of(author, "name"), url: string_of(author, "url").map(|url| resolve_against(base, &url)), email: string_of(author, "email") };
+    let person = Person {
+        name: string_of(author, "name"),
+        url: string_of(author, "url").map(|url| resolve_against(base, &url)),
+        email: string_of(author, "email"),
+    };
     (person != Person::default()).then_some(person)
 }

@@ -114,7 +114,11 @@ pub fn read_page(document: Document, rules: &PageRules) -> Result<PageReading, E
         }
         let page = Page::parse(&decoded.text, document.url);
         let mut reading = match &rules.select {
-            Some(select) => PageReading { feed: page.read_cards(select, rules.dates), way: Some(Way::Selectors), select: Some(select.clone()) },
+            Some(select) => PageReading {
+                feed: page.read_cards(select, rules.dates),
+                way: Some(Way::Selectors),
+                select: Some(select.clone()),
+            },
             None => page.mine(rules.dates),
         };
         if reading.feed.entries.is_empty()
@@ -158,7 +162,8 @@ fn read_feed_unguarded(document: Document) -> Result<RawFeed, ExtractError> {
     let start = text.trim_start();
     let is_sitemap = start.chars().take(1024).collect::<String>().contains("<urlset");
     let mut feed = if start.starts_with('[') {
-        wordpress::read_posts(text, document.url).ok_or_else(|| ExtractError::Json("the JSON is a list, but not of WordPress posts".into()))?
+        wordpress::read_posts(text, document.url)
+            .ok_or_else(|| ExtractError::Json("the JSON is a list, but not of WordPress posts".into()))?
     } else if start.starts_with('{') {
         json_feed::read_json_feed(text, document.url).map_err(ExtractError::Json)?
     } else if is_sitemap {
@@ -192,9 +197,12 @@ fn looks_like_page(text: &str) -> bool {
             return true;
         } else if !rest.starts_with(['!', '?']) {
             let name = rest.split(|c: char| !c.is_ascii_alphanumeric() && c != ':').next().unwrap_or("");
-            return ["html", "head", "body", "main", "article", "section", "div", "p", "ul", "table", "meta", "title"]
-                .iter()
-                .any(|known| known.eq_ignore_ascii_case(name));
+            return [
+                "html", "head", "body", "main", "article", "section", "div", "p", "ul", "table", "meta",
+                "title",
+            ]
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(name));
         }
     }
     false
@@ -251,7 +259,9 @@ fn looks_like_html(text: &str) -> bool {
     ];
     let has_reference = text.match_indices('&').any(|(at, _)| {
         let name = text[at + 1..].split(';').next().unwrap_or("");
-        name.len() < 32 && name.len() + at + 1 < text.len() && (name.starts_with('#') || named_reference(name).is_some())
+        name.len() < 32
+            && name.len() + at + 1 < text.len()
+            && (name.starts_with('#') || named_reference(name).is_some())
     });
     let mut tags = text.match_indices('<').map(|(at, _)| {
         let name = text[at + 1..].trim_start_matches('/');

@@ -61,14 +61,22 @@ impl Page {
 
     fn meta(&self, names: &[&str]) -> Option<String> {
         names.iter().find_map(|name| {
-            let found = self.first(&format!("meta[property=\"{name}\"], meta[name=\"{name}\"], meta[itemprop=\"{name}\"]"));
+            let found = self.first(&format!(
+                "meta[property=\"{name}\"], meta[name=\"{name}\"], meta[itemprop=\"{name}\"]"
+            ));
             found.and_then(|meta| meta.attr("content")).map(one_line).filter(|content| !content.is_empty())
         })
     }
 
     /// `<html lang>`.
     pub fn language(&self) -> Option<&str> {
-        let read = || self.html.root_element().attr("lang").map(|lang| lang.trim().replace('_', "-")).filter(|lang| !lang.is_empty());
+        let read = || {
+            self.html
+                .root_element()
+                .attr("lang")
+                .map(|lang| lang.trim().replace('_', "-"))
+                .filter(|lang| !lang.is_empty())
+        };
         self.language.get_or_init(read).as_deref()
     }
 
@@ -77,11 +85,20 @@ impl Page {
         let types = ["rss+xml", "atom+xml", "feed+json", "rdf+xml"];
         let selector = selector("link[rel~=alternate][href][type]");
         let links = self.html.select(&selector);
-        let is_feed = |link: &ElementRef| link.attr("type").is_some_and(|media_type| types.iter().any(|known| media_type.to_ascii_lowercase().contains(known)));
+        let is_feed = |link: &ElementRef| {
+            link.attr("type").is_some_and(|media_type| {
+                types.iter().any(|known| media_type.to_ascii_lowercase().contains(known))
+            })
+        };
         let mut found: Vec<(bool, String)> = links
             .filter(is_feed)
             .filter_map(|link| Some((link.attr("title").unwrap_or("").to_lowercase(), link.attr("href")?)))
-            .map(|(title, href)| (title.contains("comment") || href.contains("/comments/"), resolve_against(self.base.as_ref(), href)))
+            .map(|(title, href)| {
+                (
+                    title.contains("comment") || href.contains("/comments/"),
+                    resolve_against(self.base.as_ref(), href),
+                )
+            })
             .collect();
         found.sort_by_key(|(is_comments, _)| *is_comments);
         found.into_iter().map(|(_, href)| href).collect()
@@ -94,13 +111,19 @@ impl Page {
         if let Some(api) = api {
             let fields = "per_page=20&_fields=id,guid,link,title,excerpt,content,date_gmt,modified_gmt";
             // An archive of a category or a tag names itself in the API.
-            let own = self.first("link[rel~=alternate][type=\"application/json\"][href*=\"/wp/v2/\"]").and_then(|link| link.attr("href"));
+            let own = self
+                .first("link[rel~=alternate][type=\"application/json\"][href*=\"/wp/v2/\"]")
+                .and_then(|link| link.attr("href"));
             let filter = own.and_then(|own| {
                 let (kind, id) = own.trim_end_matches('/').rsplit_once("/wp/v2/")?.1.split_once('/')?;
-                (matches!(kind, "categories" | "tags") && id.bytes().all(|b| b.is_ascii_digit())).then(|| format!("&{kind}={id}"))
+                (matches!(kind, "categories" | "tags") && id.bytes().all(|b| b.is_ascii_digit()))
+                    .then(|| format!("&{kind}={id}"))
             });
             let joint = if api.contains('?') { '&' } else { '?' };
-            endpoints.push(resolve_against(self.base.as_ref(), &format!("{}wp/v2/posts{joint}{fields}{}", ensure_slash(api), filter.unwrap_or_default())));
+            endpoints.push(resolve_against(
+                self.base.as_ref(),
+                &format!("{}wp/v2/posts{joint}{fields}{}", ensure_slash(api), filter.unwrap_or_default()),
+            ));
         }
         endpoints
     }
@@ -109,7 +132,12 @@ impl Page {
     pub(super) fn catalog(&self) -> RawFeed {
         let title = self.meta(&["og:site_name"]).or_else(|| self.first("title").map(|title| text_of(title)));
         let plain = |value: String| RawText { value, ..RawText::default() };
-        let own = self.base.as_ref().map(|base| Link { href: base.to_string(), rel: "alternate".into(), media_type: None, hreflang: None });
+        let own = self.base.as_ref().map(|base| Link {
+            href: base.to_string(),
+            rel: "alternate".into(),
+            media_type: None,
+            hreflang: None,
+        });
         RawFeed {
             format: FeedFormat::Page,
             title: title.filter(|title| !title.is_empty()).map(plain),
@@ -138,7 +166,9 @@ impl Page {
         let mut incomplete = 0;
         for card in self.html.select(&item).take(CARDS_MAX) {
             match self.read_card(card, &parts, rules) {
-                Some(entry) if !feed.entries.iter().any(|known| known.url() == entry.url()) => feed.entries.push(entry),
+                Some(entry) if !feed.entries.iter().any(|known| known.url() == entry.url()) => {
+                    feed.entries.push(entry)
+                }
                 Some(_) => {}
                 None => incomplete += 1,
             }
@@ -147,23 +177,45 @@ impl Page {
             feed.problems.push(format!("{incomplete} cards have no title or no link and were passed over"));
         }
         if feed.entries.is_empty() {
-            feed.problems.push(format!("the selector \"{}\" finds no entry: the page may have been redesigned", select.item));
+            feed.problems.push(format!(
+                "the selector \"{}\" finds no entry: the page may have been redesigned",
+                select.item
+            ));
         }
-        let next = css(&select.next).and_then(|next| self.html.select(&next).next()).and_then(|next| next.attr("href"));
-        feed.links.extend(next.map(|href| Link { href: resolve_against(self.base.as_ref(), href), rel: "next".into(), media_type: None, hreflang: None }));
+        let next = css(&select.next)
+            .and_then(|next| self.html.select(&next).next())
+            .and_then(|next| next.attr("href"));
+        feed.links.extend(next.map(|href| Link {
+            href: resolve_against(self.base.as_ref(), href),
+            rel: "next".into(),
+            media_type: None,
+            hreflang: None,
+        }));
         feed
     }
 
     fn read_card(&self, card: ElementRef, parts: &CardSelectors, rules: DateRules) -> Option<RawEntry> {
         let title_element = card.select(&parts.title).find(|title| !text_of(*title).is_empty());
-        let link = parts.link.as_ref().and_then(|link| card.select(link).find_map(link_of)).or_else(|| default_link(card, title_element))?;
+        let link = parts
+            .link
+            .as_ref()
+            .and_then(|link| card.select(link).find_map(link_of))
+            .or_else(|| default_link(card, title_element))?;
         let title = title_element.map(text_of).or_else(|| longest_link_text(card, link))?;
         let date = card.select(&parts.date).find_map(|date| date_of(date, rules));
-        let summary = parts.summary.as_ref().and_then(|summary| card.select(summary).map(text_of).find(|text| !text.is_empty()));
+        let summary = parts
+            .summary
+            .as_ref()
+            .and_then(|summary| card.select(summary).map(text_of).find(|text| !text.is_empty()));
         let plain = |value: String| RawText { value, base: self.base.clone(), ..RawText::default() };
         let language = card.attr("lang").or_else(|| title_element.and_then(|title| title.attr("lang")));
         Some(RawEntry {
-            links: vec![Link { href: resolve_against(self.base.as_ref(), link), rel: "alternate".into(), media_type: None, hreflang: None }],
+            links: vec![Link {
+                href: resolve_against(self.base.as_ref(), link),
+                rel: "alternate".into(),
+                media_type: None,
+                hreflang: None,
+            }],
             title: Some(plain(title)),
             summary: summary.map(plain),
             published: date,
@@ -187,13 +239,32 @@ pub(super) fn text_of(element: ElementRef) -> String {
     let mut text = String::new();
     for node in element.descendants() {
         if let Some(words) = node.value().as_text() {
-            let is_hidden =
-                node.parent().and_then(|parent| parent.value().as_element().map(|e| matches!(e.name(), "script" | "style" | "noscript" | "template")));
+            let is_hidden = node.parent().and_then(|parent| {
+                parent
+                    .value()
+                    .as_element()
+                    .map(|e| matches!(e.name(), "script" | "style" | "noscript" | "template"))
+            });
             if is_hidden != Some(true) {
                 text.push_str(words);
             }
         } else if let Some(element) = node.value().as_element()
-            && matches!(element.name(), "p" | "br" | "div" | "li" | "h1" | "h2" | "h3" | "h4" | "td" | "tr" | "section" | "article" | "img" | "figure")
+            && matches!(
+                element.name(),
+                "p" | "br"
+                    | "div"
+                    | "li"
+                    | "h1"
+                    | "h2"
+                    | "h3"
+                    | "h4"
+                    | "td"
+                    | "tr"
+                    | "section"
+                    | "article"
+                    | "img"
+                    | "figure"
+            )
         {
             text.push(' ');
         }
@@ -203,8 +274,10 @@ pub(super) fn text_of(element: ElementRef) -> String {
 
 fn link_of<'a>(element: ElementRef<'a>) -> Option<&'a str> {
     let own = element.attr("href");
-    let href = own.or_else(|| element.select(&selector("a[href]")).next().and_then(|link| link.attr("href")))?;
-    let is_page = !href.trim().is_empty() && !["#", "javascript:", "mailto:", "tel:"].iter().any(|start| href.trim().starts_with(start));
+    let href =
+        own.or_else(|| element.select(&selector("a[href]")).next().and_then(|link| link.attr("href")))?;
+    let is_page = !href.trim().is_empty()
+        && !["#", "javascript:", "mailto:", "tel:"].iter().any(|start| href.trim().starts_with(start));
     is_page.then_some(href)
 }
 
@@ -226,23 +299,34 @@ fn longest_link_text(card: ElementRef, href: &str) -> Option<String> {
 /// The date that an element bears: in its attributes, else in its words.
 pub(super) fn date_of(element: ElementRef, rules: DateRules) -> Option<Timestamp> {
     let attribute = ["datetime", "content", "data-date"].iter().find_map(|name| element.attr(name));
-    attribute.and_then(|value| parse_date(value).or_else(|| find_date(value, rules))).or_else(|| find_date(&text_of(element), rules))
+    attribute
+        .and_then(|value| parse_date(value).or_else(|| find_date(value, rules)))
+        .or_else(|| find_date(&text_of(element), rules))
 }
 
 /// The picture of an `img`, lazy or not: placeholders (`data:`) are none.
 pub(super) fn image_of(element: ElementRef, base: Option<&Url>) -> Option<Image> {
-    let element = if element.value().name() == "img" { element } else { element.select(&selector("img")).next()? };
-    let plain = ["data-src", "data-lazy-src", "data-original", "data-lazy"].iter().find_map(|name| element.attr(name));
-    let set = ["data-srcset", "data-lazy-srcset", "srcset"].iter().find_map(|name| element.attr(name)).and_then(widest);
+    let element =
+        if element.value().name() == "img" { element } else { element.select(&selector("img")).next()? };
+    let plain = ["data-src", "data-lazy-src", "data-original", "data-lazy"]
+        .iter()
+        .find_map(|name| element.attr(name));
+    let set = ["data-srcset", "data-lazy-srcset", "srcset"]
+        .iter()
+        .find_map(|name| element.attr(name))
+        .and_then(widest);
     let is_real = |url: &&str| !url.trim().is_empty() && !url.starts_with("data:");
-    let url = plain.filter(is_real).or(set.filter(is_real)).or_else(|| element.attr("src").filter(is_real))?;
+    let url =
+        plain.filter(is_real).or(set.filter(is_real)).or_else(|| element.attr("src").filter(is_real))?;
     let alt = element.attr("alt").map(one_line).filter(|alt| !alt.is_empty());
     Some(Image { url: resolve_against(base, url), alt })
 }
 
 /// The widest candidate of a `srcset`.
 fn widest(srcset: &str) -> Option<&str> {
-    let width = |descriptor: Option<&str>| descriptor.and_then(|d| d.trim_end_matches(['w', 'x']).parse::<f64>().ok()).unwrap_or(1.0);
+    let width = |descriptor: Option<&str>| {
+        descriptor.and_then(|d| d.trim_end_matches(['w', 'x']).parse::<f64>().ok()).unwrap_or(1.0)
+    };
     let candidates = srcset.split(", ").filter_map(|candidate| {
         let mut words = candidate.trim().trim_end_matches(',').split_ascii_whitespace();
         Some((words.next()?, width(words.next())))
@@ -269,34 +353,57 @@ impl Page {
     /// Reads an entry's own page: JSON-LD, `article:published_time`, `<time>`, visible text, in that order.
     pub fn read_item(&self, rules: DateRules) -> ItemPage {
         let linked = self.json_ld();
-        let from_json = |key: &str| linked.iter().find_map(|object| object.get(key).and_then(|value| value.as_str()));
+        let from_json =
+            |key: &str| linked.iter().find_map(|object| object.get(key).and_then(|value| value.as_str()));
         let published = from_json("datePublished")
             .and_then(parse_date)
             .or_else(|| {
-                self.meta(&["article:published_time", "datePublished", "og:article:published_time", "DC.date.issued", "date", "pubdate"])
-                    .and_then(|date| parse_date(&date).or_else(|| find_date(&date, rules)))
+                self.meta(&[
+                    "article:published_time",
+                    "datePublished",
+                    "og:article:published_time",
+                    "DC.date.issued",
+                    "date",
+                    "pubdate",
+                ])
+                .and_then(|date| parse_date(&date).or_else(|| find_date(&date, rules)))
             })
             .or_else(|| self.visible_date(rules));
-        let updated = from_json("dateModified")
-            .and_then(parse_date)
-            .or_else(|| self.meta(&["article:modified_time", "dateModified", "og:updated_time"]).and_then(|date| parse_date(&date)));
+        let updated = from_json("dateModified").and_then(parse_date).or_else(|| {
+            self.meta(&["article:modified_time", "dateModified", "og:updated_time"])
+                .and_then(|date| parse_date(&date))
+        });
         let author = self.meta(&["author", "article:author"]).filter(|author| !author.starts_with("http"));
         let hreflang = selector("link[rel~=alternate][hreflang][href]");
         let alternates = self.html.select(&hreflang);
-        let title = self.meta(&["og:title", "twitter:title"]).or_else(|| self.first("article h1, main h1, h1").map(text_of)).filter(|title| !title.is_empty());
+        let title = self
+            .meta(&["og:title", "twitter:title"])
+            .or_else(|| self.first("article h1, main h1, h1").map(text_of))
+            .filter(|title| !title.is_empty());
         ItemPage {
             title,
             published,
             updated,
-            canonical: self.first("link[rel~=canonical][href]").and_then(|link| link.attr("href")).map(|href| resolve_against(self.base.as_ref(), href)),
+            canonical: self
+                .first("link[rel~=canonical][href]")
+                .and_then(|link| link.attr("href"))
+                .map(|href| resolve_against(self.base.as_ref(), href)),
             alternates: alternates
-                .filter_map(|link| Some((link.attr("hreflang")?.to_owned(), resolve_against(self.base.as_ref(), link.attr("href")?))))
+                .filter_map(|link| {
+                    Some((
+                        link.attr("hreflang")?.to_owned(),
+                        resolve_against(self.base.as_ref(), link.attr("href")?),
+                    ))
+                })
                 .filter(|(language, _)| language != "x-default")
                 .take(32)
                 .collect(),
             language: self.language().map(str::to_owned),
             author: author.and_then(|author| Person::parse(&author)),
-            image: self.meta(&["og:image"]).map(|url| Image { url: resolve_against(self.base.as_ref(), &url), alt: self.meta(&["og:image:alt"]) }),
+            image: self.meta(&["og:image"]).map(|url| Image {
+                url: resolve_against(self.base.as_ref(), &url),
+                alt: self.meta(&["og:image:alt"]),
+            }),
         }
     }
 
@@ -329,13 +436,24 @@ impl Page {
             "time",
             "[class*=date], [class*=Date], .meta, .entry-meta, .submitted, .byline, [class*=posted]",
         ];
-        let in_places = places.iter().find_map(|css| self.html.select(&selector(css)).take(10).find_map(|element| date_of(element, rules)));
+        let in_places = places.iter().find_map(|css| {
+            self.html.select(&selector(css)).take(10).find_map(|element| date_of(element, rules))
+        });
         // No year is added here: a day without one in running text is seldom the day of publication.
         let strict = DateRules { today: None, ..rules };
         in_places.or_else(|| {
             let heading = self.first("article h1, main h1, h1")?;
-            let after = heading.next_siblings().filter_map(ElementRef::wrap).take(3).find_map(|sibling| find_date(&text_of(sibling), strict));
-            after.or_else(|| heading.parent().and_then(ElementRef::wrap).and_then(|parent| find_date(&text_of(parent), strict)))
+            let after = heading
+                .next_siblings()
+                .filter_map(ElementRef::wrap)
+                .take(3)
+                .find_map(|sibling| find_date(&text_of(sibling), strict));
+            after.or_else(|| {
+                heading
+                    .parent()
+                    .and_then(ElementRef::wrap)
+                    .and_then(|parent| find_date(&text_of(parent), strict))
+            })
         })
     }
 }
@@ -364,14 +482,18 @@ mod tests {
         assert_eq!(entry.title.as_ref().unwrap().value, "Un\u{A0}titre");
         assert_eq!(entry.url(), Some("https://example.org/b"));
         assert_eq!(entry.published.unwrap().to_string(), "2022-10-14T00:00:00Z");
-        assert_eq!(entry.image, Some(Image { url: "https://example.org/a.jpg".into(), alt: Some("Une vue".into()) }));
+        assert_eq!(
+            entry.image,
+            Some(Image { url: "https://example.org/a.jpg".into(), alt: Some("Une vue".into()) })
+        );
         assert_eq!(entry.summary.as_ref().unwrap().value, "Extrait");
         assert_eq!(entry.language.as_deref(), Some("fr"));
     }
 
     #[test]
     fn cards_without_a_link_are_told_and_not_invented() {
-        let feed = page("<div class=c><h3>A</h3></div><div class=c><h3><a href=x>B</a></h3></div>").read_cards(&select(".c"), RULES);
+        let feed = page("<div class=c><h3>A</h3></div><div class=c><h3><a href=x>B</a></h3></div>")
+            .read_cards(&select(".c"), RULES);
         assert_eq!(feed.entries.len(), 1);
         assert_eq!(feed.problems, ["1 cards have no title or no link and were passed over"]);
         let none = page("<p>nothing</p>").read_cards(&select(".c"), RULES);
@@ -388,11 +510,22 @@ mod tests {
     #[test]
     fn an_item_page_is_dated_by_the_best_that_it_has() {
         let json = "<script type='application/ld+json'>{\"@graph\":[{\"@type\":\"Article\",\"datePublished\":\"2022-10-14T08:00:00+00:00\"}]}</script><meta property='article:published_time' content='2021-01-01'>";
-        let published = |text: &str| page(text).read_item(RULES).published.map(|date| date.strftime("%Y-%m-%d").to_string());
+        let published = |text: &str| {
+            page(text).read_item(RULES).published.map(|date| date.strftime("%Y-%m-%d").to_string())
+        };
         assert_eq!(published(json).as_deref(), Some("2022-10-14"));
-        assert_eq!(published("<meta property='article:published_time' content='2021-01-01T00:00:00Z'>").as_deref(), Some("2021-01-01"));
-        assert_eq!(published("<article><h1>T</h1><time>5 de octubre de 2022</time></article>").as_deref(), Some("2022-10-05"));
-        assert_eq!(published("<main><h1>T</h1><p>Publié le 14 octobre 2022</p></main>").as_deref(), Some("2022-10-14"));
+        assert_eq!(
+            published("<meta property='article:published_time' content='2021-01-01T00:00:00Z'>").as_deref(),
+            Some("2021-01-01")
+        );
+        assert_eq!(
+            published("<article><h1>T</h1><time>5 de octubre de 2022</time></article>").as_deref(),
+            Some("2022-10-05")
+        );
+        assert_eq!(
+            published("<main><h1>T</h1><p>Publié le 14 octobre 2022</p></main>").as_deref(),
+            Some("2022-10-14")
+        );
         assert_eq!(published("<main><h1>T</h1><p>Sans date</p></main>"), None);
     }
 

@@ -40,7 +40,8 @@ pub fn find_date(text: &str, rules: DateRules) -> Option<Timestamp> {
     let folded = fold(&head);
     let tokens = tokens(&folded);
     let full = (0..tokens.len()).find_map(|at| full_date(&tokens[at..], rules.order));
-    let date = full.or_else(|| (0..tokens.len()).find_map(|at| yearless_date(&tokens[at..], rules.today?)))?;
+    let date =
+        full.or_else(|| (0..tokens.len()).find_map(|at| yearless_date(&tokens[at..], rules.today?)))?;
     jiff::tz::Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok()
 }
 
@@ -137,7 +138,8 @@ pub fn is_date_only(text: &str) -> bool {
         "z",
     ];
     let folded = fold(text);
-    let words: Vec<&str> = folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> =
+        folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
     let is_part = |word: &&str| {
         word.bytes().all(|b| b.is_ascii_digit())
             || month(word).is_some()
@@ -167,7 +169,9 @@ fn day(token: &str) -> Option<i8> {
 
 /// Passes over what stands between the parts of a written date: ordinal endings, "de", "del", points.
 fn skip_fillers<'a, 'b>(mut tokens: &'b [&'a str]) -> &'b [&'a str] {
-    while let Some(first) = tokens.first().filter(|t| matches!(**t, "er" | "st" | "nd" | "rd" | "th" | "e" | "o" | "de" | "del" | "of" | "." | "-" | "º")) {
+    while let Some(first) = tokens.first().filter(|t| {
+        matches!(**t, "er" | "st" | "nd" | "rd" | "th" | "e" | "o" | "de" | "del" | "of" | "." | "-" | "º")
+    }) {
         let _ = first;
         tokens = &tokens[1..];
     }
@@ -199,7 +203,8 @@ fn numeric_date(tokens: &[&str], order: DateOrder) -> Option<Date> {
     if let Some(year) = year(a) {
         return Date::new(year, number(b, 1..=2)? as i8, day(c)?).ok();
     }
-    let short_year = |token: &str| number(token, 2..=2).map(|short| if short < 70 { 2000 + short } else { 1900 + short });
+    let short_year =
+        |token: &str| number(token, 2..=2).map(|short| if short < 70 { 2000 + short } else { 1900 + short });
     let last_year = || year(c).or_else(|| short_year(c));
     let pair = |token: &str| number(token, 1..=2).map(|value| value as i8);
     let (year, month, day) = match order {
@@ -261,7 +266,17 @@ mod tests {
 
     #[test]
     fn nothing_is_made_up() {
-        for text in ["", "octobre 2022", "31 février 2022", "Du 10 au 14", "52407535119_9c897f8f99_o", "12 candidates", "v1.2.3", "2022", "may the 4"] {
+        for text in [
+            "",
+            "octobre 2022",
+            "31 février 2022",
+            "Du 10 au 14",
+            "52407535119_9c897f8f99_o",
+            "12 candidates",
+            "v1.2.3",
+            "2022",
+            "may the 4",
+        ] {
             assert_eq!(find(text, DateOrder::Dmy), None, "{text}");
         }
     }

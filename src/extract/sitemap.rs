@@ -32,14 +32,24 @@ fn read_parts<'a>(cursor: &mut Cursor<'a>, parent: &Element<'a>, entry: &mut Raw
         }
         let value = cursor.read_markup(&child, TextMode::Resolved, &[]).value.trim().to_owned();
         match name.as_str() {
-            "loc" if entry.links.is_empty() => {
-                entry.links.push(Link { href: cursor.resolve(&value), rel: "alternate".into(), media_type: None, hreflang: None })
-            }
+            "loc" if entry.links.is_empty() => entry.links.push(Link {
+                href: cursor.resolve(&value),
+                rel: "alternate".into(),
+                media_type: None,
+                hreflang: None,
+            }),
             "title" => entry.title = Some(RawText { value, ..RawText::default() }),
             "publication_date" => entry.published = parse_date(&value),
             "lastmod" => entry.updated = parse_date(&value),
             "language" => entry.language = Some(value).filter(|language| !language.is_empty()),
-            "keywords" => entry.tags = value.split(',').map(|tag| tag.trim().to_owned()).filter(|tag| !tag.is_empty()).take(20).collect(),
+            "keywords" => {
+                entry.tags = value
+                    .split(',')
+                    .map(|tag| tag.trim().to_owned())
+                    .filter(|tag| !tag.is_empty())
+                    .take(20)
+                    .collect()
+            }
             _ => {}
         }
     }

@@ -13,33 +13,38 @@ const SHELL_CHARS_MAX: usize = 400;
 pub fn wall(page: &Page) -> Option<&'static str> {
     let body = page.html().select(&selector("body")).next()?;
     let text = fold(&text_of(body));
-    let title = page.html().select(&selector("title")).next().map(|title| fold(&text_of(title))).unwrap_or_default();
+    let title =
+        page.html().select(&selector("title")).next().map(|title| fold(&text_of(title))).unwrap_or_default();
     let chars = text.chars().count();
-    let says = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase) || title.contains(phrase));
+    let says =
+        |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase) || title.contains(phrase));
     let has = |css: &str| page.html().select(&selector(css)).next().is_some();
     if chars <= WALL_CHARS_MAX
-        && (has("[id*=challenge-form], [class*=cf-challenge], [class*=g-recaptcha], [class*=h-captcha], iframe[src*=captcha]")
-            || says(&[
-                "just a moment",
-                "checking your browser",
-                "verify you are human",
-                "verifying you are human",
-                "attention required",
-                "are you a robot",
-                "not a robot",
-                "unusual traffic",
-                "ddos protection",
-                "request unsuccessful",
-                "access denied",
-                "verification de votre navigateur",
-                "vous n'etes pas un robot",
-                "verificando su navegador",
-                "no soy un robot",
-                "no es un robot",
-                "enable javascript and cookies to continue",
-            ]))
+        && (has(
+            "[id*=challenge-form], [class*=cf-challenge], [class*=g-recaptcha], [class*=h-captcha], iframe[src*=captcha]",
+        ) || says(&[
+            "just a moment",
+            "checking your browser",
+            "verify you are human",
+            "verifying you are human",
+            "attention required",
+            "are you a robot",
+            "not a robot",
+            "unusual traffic",
+            "ddos protection",
+            "request unsuccessful",
+            "access denied",
+            "verification de votre navigateur",
+            "vous n'etes pas un robot",
+            "verificando su navegador",
+            "no soy un robot",
+            "no es un robot",
+            "enable javascript and cookies to continue",
+        ]))
     {
-        return Some("a bot wall answered in the page's place: the site wants a person; ask its owner to let courant in, or look for a feed");
+        return Some(
+            "a bot wall answered in the page's place: the site wants a person; ask its owner to let courant in, or look for a feed",
+        );
     }
     let is_shell = has("div#root, div#app, div#__next, div#__nuxt, app-root, div[data-reactroot]")
         || says(&[
@@ -54,7 +59,9 @@ pub fn wall(page: &Page) -> Option<&'static str> {
         ])
         || says_in_noscript(page);
     if chars <= SHELL_CHARS_MAX && is_shell && has("script") {
-        return Some("this page needs a browser: without JavaScript it shows nothing; look for a feed, or for the address that its script asks");
+        return Some(
+            "this page needs a browser: without JavaScript it shows nothing; look for a feed, or for the address that its script asks",
+        );
     }
     if chars <= WALL_CHARS_MAX
         && says(&[
@@ -71,7 +78,16 @@ pub fn wall(page: &Page) -> Option<&'static str> {
     }
     if chars <= WALL_CHARS_MAX
         && says(&["cookie"])
-        && says(&["accept all", "accept cookies", "accepter tout", "tout accepter", "accepter les cookies", "aceptar todas", "aceptar cookies", "consent"])
+        && says(&[
+            "accept all",
+            "accept cookies",
+            "accepter tout",
+            "tout accepter",
+            "accepter les cookies",
+            "aceptar todas",
+            "aceptar cookies",
+            "consent",
+        ])
     {
         return Some("a cookie wall answered in the page's place: it shows nothing before somebody agrees");
     }
@@ -79,5 +95,7 @@ pub fn wall(page: &Page) -> Option<&'static str> {
 }
 
 fn says_in_noscript(page: &Page) -> bool {
-    page.html().select(&selector("noscript")).any(|noscript| fold(&noscript.text().collect::<String>()).contains("javascript"))
+    page.html()
+        .select(&selector("noscript"))
+        .any(|noscript| fold(&noscript.text().collect::<String>()).contains("javascript"))
 }

@@ -39,12 +39,18 @@ pub enum Vocabulary {
 fn vocabulary_of_uri(uri: &str) -> Option<Vocabulary> {
     let uri = uri.trim().trim_end_matches('/').to_ascii_lowercase();
     Some(match uri.as_str() {
-        "http://www.w3.org/2005/atom" | "http://purl.org/atom/ns#" | "http://purl.org/atom/app#" => Vocabulary::Atom,
+        "http://www.w3.org/2005/atom" | "http://purl.org/atom/ns#" | "http://purl.org/atom/app#" => {
+            Vocabulary::Atom
+        }
         "http://purl.org/dc/elements/1.1" | "http://purl.org/dc/elements/1.0" => Vocabulary::DublinCore,
         "http://purl.org/dc/terms" => Vocabulary::DcTerms,
         "http://purl.org/rss/1.0/modules/content" => Vocabulary::Content,
-        "http://www.itunes.com/dtds/podcast-1.0.dtd" | "http://example.com/dtds/podcast-1.0.dtd" => Vocabulary::Itunes,
-        "http://search.yahoo.com/mrss" | "http://www.rssboard.org/media-rss" | "http://tools.search.yahoo.com/mrss" => Vocabulary::Media,
+        "http://www.itunes.com/dtds/podcast-1.0.dtd" | "http://example.com/dtds/podcast-1.0.dtd" => {
+            Vocabulary::Itunes
+        }
+        "http://search.yahoo.com/mrss"
+        | "http://www.rssboard.org/media-rss"
+        | "http://tools.search.yahoo.com/mrss" => Vocabulary::Media,
         "http://purl.org/rss/1.0/modules/syndication" => Vocabulary::Syndication,
         "http://www.w3.org/1999/02/22-rdf-syntax-ns#" => Vocabulary::Rdf,
         "http://www.w3.org/1999/xhtml" => Vocabulary::Xhtml,
@@ -179,7 +185,10 @@ impl<'a> Cursor<'a> {
 
     /// What was mended so far, each fault once.
     pub fn into_problems(self) -> Vec<String> {
-        let unclosed = self.open.last().map(|open| format!("the document ends inside <{}>: it was cut short", open.name));
+        let unclosed = self
+            .open
+            .last()
+            .map(|open| format!("the document ends inside <{}>: it was cut short", open.name));
         self.problems.into_iter().chain(unclosed).collect()
     }
 
@@ -196,7 +205,11 @@ impl<'a> Cursor<'a> {
 
     /// `xml:lang` in force; an empty one undoes those outside it.
     pub fn language(&self) -> Option<&str> {
-        self.open.iter().rev().find_map(|open| open.language.as_deref()).filter(|language| !language.is_empty())
+        self.open
+            .iter()
+            .rev()
+            .find_map(|open| open.language.as_deref())
+            .filter(|language| !language.is_empty())
     }
 
     /// Resolves a reference against the base in force; what cannot be resolved stays as it is.
@@ -221,7 +234,9 @@ impl<'a> Cursor<'a> {
                     }
                 }
                 Token::End(name) => self.close(name),
-                Token::Text(raw) if self.too_deep == 0 => return Some(Event::Text(self.resolve_references(raw))),
+                Token::Text(raw) if self.too_deep == 0 => {
+                    return Some(Event::Text(self.resolve_references(raw)));
+                }
                 Token::CData(raw) if self.too_deep == 0 => return Some(Event::Text(Cow::Borrowed(raw))),
                 Token::Text(_) | Token::CData(_) => {}
             }
@@ -323,7 +338,11 @@ impl<'a> Cursor<'a> {
         self.closes_at_once = is_empty;
         let (prefix, local) = name.split_once(':').unwrap_or(("", name));
         let local = local.rsplit(':').next().unwrap_or(local);
-        let lower = if local.bytes().any(|b| b.is_ascii_uppercase()) { Cow::Owned(local.to_ascii_lowercase()) } else { Cow::Borrowed(local) };
+        let lower = if local.bytes().any(|b| b.is_ascii_uppercase()) {
+            Cow::Owned(local.to_ascii_lowercase())
+        } else {
+            Cow::Borrowed(local)
+        };
         let vocabulary = self.vocabulary(prefix);
         Some(Element { vocabulary, name: lower, qualified: name, attributes, depth: self.open.len() })
     }
@@ -348,7 +367,11 @@ impl<'a> Cursor<'a> {
             return self.problem("too many namespace declarations: the later ones were passed over");
         }
         let known = vocabulary_of_uri(uri);
-        let vocabulary = known.unwrap_or(if prefix.is_empty() { Vocabulary::Core } else { vocabulary_of_bare_prefix(prefix) });
+        let vocabulary = known.unwrap_or(if prefix.is_empty() {
+            Vocabulary::Core
+        } else {
+            vocabulary_of_bare_prefix(prefix)
+        });
         self.bindings.push((prefix, vocabulary));
     }
 
@@ -419,14 +442,19 @@ impl<'a> Cursor<'a> {
                         return Some(token);
                     }
                 }
-                Some(b'?') => self.position += memmem::find(rest.as_bytes(), b"?>").map_or_else(|| end_of_tag(rest), |end| end + 2),
+                Some(b'?') => {
+                    self.position +=
+                        memmem::find(rest.as_bytes(), b"?>").map_or_else(|| end_of_tag(rest), |end| end + 2)
+                }
                 Some(b'/') => {
                     let end = end_of_tag(rest);
                     self.position += end;
                     let name = rest[2..end].trim_end_matches('>').trim();
                     return Some(Token::End(name.split_ascii_whitespace().next().unwrap_or(name)));
                 }
-                Some(c) if c.is_ascii_alphabetic() || *c == b'_' || !c.is_ascii() => return Some(self.start_tag(rest)),
+                Some(c) if c.is_ascii_alphabetic() || *c == b'_' || !c.is_ascii() => {
+                    return Some(self.start_tag(rest));
+                }
                 _ => {
                     self.problem("a bare < stands in the text");
                     self.position += 1;
@@ -459,10 +487,14 @@ impl<'a> Cursor<'a> {
     fn doctype(&mut self, rest: &'a str) -> usize {
         let close = memchr(b'>', rest.as_bytes()).map_or(rest.len(), |at| at + 1);
         let Some(open) = memchr(b'[', &rest.as_bytes()[..close]) else { return close };
-        let Some(end) = memmem::find(&rest.as_bytes()[open..], b"]").map(|end| open + end) else { return close };
+        let Some(end) = memmem::find(&rest.as_bytes()[open..], b"]").map(|end| open + end) else {
+            return close;
+        };
         for (at, _) in rest[open..end].match_indices("<!ENTITY") {
             let declaration = rest[open + at + 8..end].trim_start();
-            let Some((name, value)) = declaration.split_once(|c: char| c.is_ascii_whitespace()) else { continue };
+            let Some((name, value)) = declaration.split_once(|c: char| c.is_ascii_whitespace()) else {
+                continue;
+            };
             let value = value.trim_start();
             let Some(quote) = value.chars().next().filter(|c| matches!(c, '"' | '\'')) else { continue };
             let Some(value) = value[1..].split(quote).next() else { continue };
@@ -501,7 +533,9 @@ impl<'a> Cursor<'a> {
         while let Some(at) = memchr(b'&', rest.as_bytes()) {
             out.push_str(&rest[..at]);
             rest = &rest[at..];
-            let name_end = rest[1..].find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '#' | '_' | '.' | '-'))).map_or(rest.len(), |end| end + 1);
+            let name_end = rest[1..]
+                .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '#' | '_' | '.' | '-')))
+                .map_or(rest.len(), |end| end + 1);
             let name = &rest[1..name_end];
             let has_semicolon = rest[name_end..].starts_with(';');
             let after = &rest[name_end + usize::from(has_semicolon)..];
@@ -539,8 +573,13 @@ fn push_character<'b>(number: &str, after: &'b str, out: &mut String) -> Option<
     let code = reference_number(number)?;
     if (0xD800..0xDC00).contains(&code) {
         let low_end = after.strip_prefix("&#").and_then(|rest| rest.find(';'));
-        if let Some(low) = low_end.and_then(|end| reference_number(&after[2..end + 2])).filter(|low| (0xDC00..0xE000).contains(low)) {
-            out.push(char::from_u32(0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00)).unwrap_or('\u{FFFD}'));
+        if let Some(low) = low_end
+            .and_then(|end| reference_number(&after[2..end + 2]))
+            .filter(|low| (0xDC00..0xE000).contains(low))
+        {
+            out.push(
+                char::from_u32(0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00)).unwrap_or('\u{FFFD}'),
+            );
             return low_end.map(|end| &after[end + 3..]);
         }
     }
@@ -586,7 +625,8 @@ impl<'a> Iterator for Attributes<'a> {
     type Item = (&'a str, &'a str);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let rest = self.0.trim_start_matches(|c: char| c.is_ascii_whitespace() || matches!(c, '/' | '"' | '\''));
+        let rest =
+            self.0.trim_start_matches(|c: char| c.is_ascii_whitespace() || matches!(c, '/' | '"' | '\''));
         let name_end = rest.find(|c: char| c.is_ascii_whitespace() || c == '=').unwrap_or(rest.len());
         if rest.is_empty() {
             return None;
@@ -610,7 +650,10 @@ impl<'a> Iterator for Attributes<'a> {
 }
 
 fn write_end(element: &Element, out: &mut String) {
-    const VOID: [&str; 14] = ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"];
+    const VOID: [&str; 14] = [
+        "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
+        "track", "wbr",
+    ];
     if !VOID.contains(&element.name.as_ref()) {
         out.push_str("</");
         out.push_str(&element.name);
@@ -622,9 +665,13 @@ fn write_end(element: &Element, out: &mut String) {
 pub fn resolve_against(base: Option<&Url>, reference: &str) -> String {
     let reference = reference.trim();
     let scheme_end = reference.find([':', '/', '?', '#']).filter(|&at| reference.as_bytes()[at] == b':');
-    let is_absolute = scheme_end.is_some_and(|at| at > 1 && reference[..at].bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b)));
+    let is_absolute = scheme_end.is_some_and(|at| {
+        at > 1 && reference[..at].bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+    });
     match base {
-        Some(base) if !is_absolute && !reference.is_empty() => base.join(reference).map_or_else(|_| reference.to_owned(), String::from),
+        Some(base) if !is_absolute && !reference.is_empty() => {
+            base.join(reference).map_or_else(|_| reference.to_owned(), String::from)
+        }
         _ => reference.to_owned(),
     }
 }

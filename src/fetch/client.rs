@@ -10,8 +10,9 @@ use futures_util::StreamExt;
 use jiff::Timestamp;
 use reqwest::StatusCode;
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, DATE, ETAG, EXPIRES, HeaderMap, HeaderName, HeaderValue,
-    IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LINK, LOCATION, RETRY_AFTER, SET_COOKIE,
+    ACCEPT, ACCEPT_ENCODING, AGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, DATE, ETAG, EXPIRES,
+    HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LINK, LOCATION,
+    RETRY_AFTER, SET_COOKIE,
 };
 use tokio::io::AsyncReadExt;
 use url::{Host, Url};
@@ -123,7 +124,9 @@ pub enum FetchError {
     Name { host: String },
     #[error("{host} refuses the connection: the server is down, or the port is wrong")]
     Refused { host: String },
-    #[error("{host} is a private address, where courant does not go by itself: if it is yours, name it in [fetch] allow")]
+    #[error(
+        "{host} is a private address, where courant does not go by itself: if it is yours, name it in [fetch] allow"
+    )]
     Private { host: String },
     #[error(
         "the secure connection to {host} failed ({cause}): its certificate may have expired, or be signed by one that this machine does not know (see [fetch] ca_file)"
@@ -135,7 +138,9 @@ pub enum FetchError {
     Deadline { seconds: u64 },
     #[error("the server answers {status}{}", explain(*.status))]
     Status { status: u16, retry_after_seconds: Option<u64> },
-    #[error("the server says 410 Gone: the source is closed for good; remove it from the configuration, or find its new address")]
+    #[error(
+        "the server says 410 Gone: the source is closed for good; remove it from the configuration, or find its new address"
+    )]
     Gone,
     #[error("more than {REDIRECTS_MAX} redirects, the last to {to}: the server sends us round in circles")]
     Redirects { to: String },
@@ -148,7 +153,9 @@ pub enum FetchError {
 fn explain(status: u16) -> &'static str {
     match status {
         401 => " (it wants a login)",
-        403 => " (it refuses us: the site may block programs, or want to know who we are; see [defaults] user_agent)",
+        403 => {
+            " (it refuses us: the site may block programs, or want to know who we are; see [defaults] user_agent)"
+        }
         404 => " (there is nothing at this address: it may have moved)",
         429 => " (we came too often; we wait)",
         500..=599 => " (its own fault; we try again later)",
@@ -222,7 +229,13 @@ impl Client {
     ///
     /// # Errors
     /// When no document came.
-    pub async fn get(&self, url: &Url, validators: &Validators, wanted: Accept, now: Timestamp) -> Result<Answer, FetchError> {
+    pub async fn get(
+        &self,
+        url: &Url,
+        validators: &Validators,
+        wanted: Accept,
+        now: Timestamp,
+    ) -> Result<Answer, FetchError> {
         let seconds = self.settings.deadline.as_secs();
         let mut remaining = self.settings.deadline;
         let mut url = url.clone();
@@ -232,14 +245,18 @@ impl Client {
             // Waiting for a place is our own doing: it does not count against the server.
             let _place = self.gates.enter(&url).await;
             let started = tokio::time::Instant::now();
-            let step = tokio::time::timeout(remaining, self.hop(&url, &mut chain)).await.unwrap_or(Err(FetchError::Deadline { seconds }))?;
+            let step = tokio::time::timeout(remaining, self.hop(&url, &mut chain))
+                .await
+                .unwrap_or(Err(FetchError::Deadline { seconds }))?;
             remaining = remaining.saturating_sub(started.elapsed());
             match step {
                 Step::Answer(mut answer) => {
                     answer.meta_mut().moved_to = (hops > 0 && is_permanent).then_some(url);
                     return Ok(answer);
                 }
-                Step::Redirect { to, .. } if hops == REDIRECTS_MAX => return Err(FetchError::Redirects { to: to.to_string() }),
+                Step::Redirect { to, .. } if hops == REDIRECTS_MAX => {
+                    return Err(FetchError::Redirects { to: to.to_string() });
+                }
                 Step::Redirect { to, is_permanent: this_one } => {
                     is_permanent &= this_one;
                     hops += 1;
@@ -256,18 +273,32 @@ impl Client {
     pub async fn post_form(&self, url: &Url, form: String) -> Result<(), FetchError> {
         let _place = self.gates.enter(url).await;
         self.check_address(url).await?;
-        let request = self.http.post(url.clone()).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form).timeout(self.settings.deadline);
+        let request = self
+            .http
+            .post(url.clone())
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(form)
+            .timeout(self.settings.deadline);
         let response = request.send().await.map_err(|error| self.explain(url, &error))?;
         let status = response.status();
         drain(response).await;
-        if status.is_success() { Ok(()) } else { Err(FetchError::Status { status: status.as_u16(), retry_after_seconds: None }) }
+        if status.is_success() {
+            Ok(())
+        } else {
+            Err(FetchError::Status { status: status.as_u16(), retry_after_seconds: None })
+        }
     }
 
     /// Posts a body, and wants nothing back.
     ///
     /// # Errors
     /// When it was not accepted.
-    pub async fn post(&self, url: &Url, headers: &[(&'static str, String)], body: Vec<u8>) -> Result<(), FetchError> {
+    pub async fn post(
+        &self,
+        url: &Url,
+        headers: &[(&'static str, String)],
+        body: Vec<u8>,
+    ) -> Result<(), FetchError> {
         let _place = self.gates.enter(url).await;
         self.check_address(url).await?;
         let request = self.http.post(url.clone()).body(body).timeout(self.settings.deadline);
@@ -297,7 +328,13 @@ impl Client {
     pub async fn take(&self, url: &Url, bytes_max: usize) -> Result<Vec<u8>, FetchError> {
         let _place = self.gates.enter(url).await;
         self.check_address(url).await?;
-        let response = self.http.get(url.clone()).timeout(self.settings.deadline).send().await.map_err(|error| self.explain(url, &error))?;
+        let response = self
+            .http
+            .get(url.clone())
+            .timeout(self.settings.deadline)
+            .send()
+            .await
+            .map_err(|error| self.explain(url, &error))?;
         let status = response.status();
         if !status.is_success() {
             return Err(FetchError::Status { status: status.as_u16(), retry_after_seconds: None });
@@ -306,7 +343,10 @@ impl Client {
         while let Some(chunk) = chunks.next().await {
             answer.extend_from_slice(&chunk.map_err(|error| self.explain(url, &error))?);
             if answer.len() > bytes_max {
-                return Err(FetchError::Status { status: StatusCode::PAYLOAD_TOO_LARGE.as_u16(), retry_after_seconds: None });
+                return Err(FetchError::Status {
+                    status: StatusCode::PAYLOAD_TOO_LARGE.as_u16(),
+                    retry_after_seconds: None,
+                });
             }
         }
         Ok(answer)
@@ -323,25 +363,45 @@ impl Client {
             result => result?,
         };
         // With a rule for some ports only, the connection itself has the last word; through a proxy it is not ours.
-        if let Some(peer) = response.remote_addr().filter(|_| self.settings.guard.has_port_rules() && self.settings.guard.proxy_hosts.is_empty())
+        if let Some(peer) = response
+            .remote_addr()
+            .filter(|_| self.settings.guard.has_port_rules() && self.settings.guard.proxy_hosts.is_empty())
             && !self.settings.guard.permits(peer)
         {
             return Err(FetchError::Private { host: peer.to_string() });
         }
         let status = response.status();
         match status {
-            StatusCode::NOT_MODIFIED => Ok(Step::Answer(Answer::NotModified(Meta::of(response.headers(), url, chain.now)))),
-            StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND | StatusCode::SEE_OTHER | StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => {
+            StatusCode::NOT_MODIFIED => {
+                Ok(Step::Answer(Answer::NotModified(Meta::of(response.headers(), url, chain.now))))
+            }
+            StatusCode::MOVED_PERMANENTLY
+            | StatusCode::FOUND
+            | StatusCode::SEE_OTHER
+            | StatusCode::TEMPORARY_REDIRECT
+            | StatusCode::PERMANENT_REDIRECT => {
                 let to = redirect_target(url, response.headers())?;
                 keep_cookies(&mut chain.cookies, url, response.headers());
                 drain(response).await;
-                Ok(Step::Redirect { to, is_permanent: matches!(status, StatusCode::MOVED_PERMANENTLY | StatusCode::PERMANENT_REDIRECT) })
+                Ok(Step::Redirect {
+                    to,
+                    is_permanent: matches!(
+                        status,
+                        StatusCode::MOVED_PERMANENTLY | StatusCode::PERMANENT_REDIRECT
+                    ),
+                })
             }
-            _ if status.is_success() => Ok(Step::Answer(Answer::Document(Box::new(self.receive(url, response, chain).await?)))),
+            _ if status.is_success() => {
+                Ok(Step::Answer(Answer::Document(Box::new(self.receive(url, response, chain).await?))))
+            }
             _ => {
                 let retry_after_seconds = retry_after(response.headers(), chain.now);
                 drain(response).await;
-                Err(if status == StatusCode::GONE { FetchError::Gone } else { FetchError::Status { status: status.as_u16(), retry_after_seconds } })
+                Err(if status == StatusCode::GONE {
+                    FetchError::Gone
+                } else {
+                    FetchError::Status { status: status.as_u16(), retry_after_seconds }
+                })
             }
         }
     }
@@ -363,7 +423,9 @@ impl Client {
             return Ok(());
         }
         let host = url.host_str().unwrap_or_default();
-        let found = tokio::net::lookup_host((host, port)).await.map_err(|_| FetchError::Name { host: host.to_owned() })?;
+        let found = tokio::net::lookup_host((host, port))
+            .await
+            .map_err(|_| FetchError::Name { host: host.to_owned() })?;
         let mut found = found.peekable();
         if found.peek().is_some() && !found.any(|address| guard.permits(address)) {
             return Err(private());
@@ -372,14 +434,25 @@ impl Client {
     }
 
     async fn send(&self, url: &Url, chain: &RedirectChain<'_>) -> Result<reqwest::Response, FetchError> {
-        let mut request = self.http.get(url.clone()).header(ACCEPT, chain.wanted.accept()).header(ACCEPT_ENCODING, decode::ACCEPT_ENCODING);
-        for (name, value) in [(IF_NONE_MATCH, &chain.validators.etag), (IF_MODIFIED_SINCE, &chain.validators.last_modified)] {
+        let mut request = self
+            .http
+            .get(url.clone())
+            .header(ACCEPT, chain.wanted.accept())
+            .header(ACCEPT_ENCODING, decode::ACCEPT_ENCODING);
+        for (name, value) in
+            [(IF_NONE_MATCH, &chain.validators.etag), (IF_MODIFIED_SINCE, &chain.validators.last_modified)]
+        {
             if let Some(value) = value.as_deref().and_then(header_value) {
                 request = request.header(name, value);
             }
         }
         let host = url.host_str().unwrap_or_default();
-        let cookies: Vec<String> = chain.cookies.iter().filter(|(own, ..)| own == host).map(|(_, name, value)| format!("{name}={value}")).collect();
+        let cookies: Vec<String> = chain
+            .cookies
+            .iter()
+            .filter(|(own, ..)| own == host)
+            .map(|(_, name, value)| format!("{name}={value}"))
+            .collect();
         if let Some(value) = header_value(&cookies.join("; ")).filter(|_| !cookies.is_empty()) {
             request = request.header(COOKIE, value);
         }
@@ -387,14 +460,29 @@ impl Client {
     }
 
     /// Reads the body as it comes, decoded, up to the limit.
-    async fn receive(&self, url: &Url, response: reqwest::Response, chain: &RedirectChain<'_>) -> Result<Fetched, FetchError> {
+    async fn receive(
+        &self,
+        url: &Url,
+        response: reqwest::Response,
+        chain: &RedirectChain<'_>,
+    ) -> Result<Fetched, FetchError> {
         let mut meta = Meta::of(response.headers(), url, chain.now);
         let content_type = header(response.headers(), &CONTENT_TYPE);
         let content_encoding = header(response.headers(), &CONTENT_ENCODING).unwrap_or_default();
-        let bytes_max = if chain.wanted == Accept::Robots { robots::BODY_BYTES_MAX } else { self.settings.body_bytes_max };
-        let broken = |error: &std::io::Error| match error.get_ref().and_then(|inner| inner.downcast_ref::<reqwest::Error>()) {
+        let bytes_max = if chain.wanted == Accept::Robots {
+            robots::BODY_BYTES_MAX
+        } else {
+            self.settings.body_bytes_max
+        };
+        let broken = |error: &std::io::Error| match error
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<reqwest::Error>())
+        {
             Some(error) => self.explain(url, error),
-            None => FetchError::Broken { host: url.host_str().unwrap_or_default().to_owned(), cause: error.to_string() },
+            None => FetchError::Broken {
+                host: url.host_str().unwrap_or_default().to_owned(),
+                cause: error.to_string(),
+            },
         };
         let stream = response.bytes_stream().map(|chunk| chunk.map_err(std::io::Error::other));
         let mut reader = decode::decoded(stream, &content_encoding).await.map_err(|error| broken(&error))?;
@@ -408,7 +496,8 @@ impl Client {
                     let room = bytes_max - bytes.len();
                     bytes.extend_from_slice(&buffer[..read.min(room)]);
                     if read > room {
-                        cut = Some(format!("the document is longer than {bytes_max} bytes and was cut there"));
+                        cut =
+                            Some(format!("the document is longer than {bytes_max} bytes and was cut there"));
                         break;
                     }
                 }
@@ -488,7 +577,11 @@ fn redirect_target(url: &Url, headers: &HeaderMap) -> Result<Url, FetchError> {
 fn keep_cookies(cookies: &mut Vec<(String, String, String)>, url: &Url, headers: &HeaderMap) {
     let host = url.host_str().unwrap_or_default();
     for value in headers.get_all(SET_COOKIE) {
-        let Some((name, value)) = value.to_str().ok().and_then(|line| line.split(';').next()).and_then(|pair| pair.split_once('=')) else { continue };
+        let Some((name, value)) =
+            value.to_str().ok().and_then(|line| line.split(';').next()).and_then(|pair| pair.split_once('='))
+        else {
+            continue;
+        };
         cookies.retain(|(own, known, _)| !(own == host && known == name.trim()));
         if cookies.len() < COOKIES_MAX {
             cookies.push((host.to_owned(), name.trim().to_owned(), value.trim().to_owned()));
@@ -513,7 +606,10 @@ impl Meta {
         let sane = |value: &String| !value.is_empty() && value.len() <= VALIDATOR_BYTES_MAX;
         let links = links(headers, url);
         Meta {
-            validators: Validators { etag: header(headers, &ETAG).filter(sane), last_modified: header(headers, &LAST_MODIFIED).filter(sane) },
+            validators: Validators {
+                etag: header(headers, &ETAG).filter(sane),
+                last_modified: header(headers, &LAST_MODIFIED).filter(sane),
+            },
             fresh_seconds: fresh_seconds(headers, now),
             moved_to: None,
             hubs: links.iter().filter(|(rel, _)| rel == "hub").map(|(_, href)| href.clone()).collect(),
@@ -531,10 +627,16 @@ fn links(headers: &HeaderMap, url: &Url) -> Vec<(String, String)> {
             let Some((href, parameters)) = part.split_once('>') else { continue };
             let rel = parameters.split(';').find_map(|parameter| {
                 let (name, value) = parameter.split_once('=')?;
-                name.trim().eq_ignore_ascii_case("rel").then(|| value.trim().trim_end_matches(',').trim().trim_matches('"').to_ascii_lowercase())
+                name.trim()
+                    .eq_ignore_ascii_case("rel")
+                    .then(|| value.trim().trim_end_matches(',').trim().trim_matches('"').to_ascii_lowercase())
             });
             let Ok(href) = url.join(href.trim()) else { continue };
-            found.extend(rel.unwrap_or_default().split_ascii_whitespace().map(|rel| (rel.to_owned(), href.to_string())));
+            found.extend(
+                rel.unwrap_or_default()
+                    .split_ascii_whitespace()
+                    .map(|rel| (rel.to_owned(), href.to_string())),
+            );
         }
     }
     found
@@ -553,8 +655,12 @@ fn fresh_seconds(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
         return None;
     }
     // A number too large to hold is as good as the largest (RFC 9111 section 1.2.2).
-    let seconds = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u64>().unwrap_or(u64::MAX));
-    let max_age = directives.iter().find_map(|directive| seconds(directive.strip_prefix("max-age=")?.trim_matches('"')).filter(|_| directive.len() > 8));
+    let seconds = |text: &str| {
+        text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u64>().unwrap_or(u64::MAX))
+    };
+    let max_age = directives.iter().find_map(|directive| {
+        seconds(directive.strip_prefix("max-age=")?.trim_matches('"')).filter(|_| directive.len() > 8)
+    });
     if let Some(max_age) = max_age {
         let age = header(headers, &AGE).and_then(|age| age.trim().parse::<u64>().ok()).unwrap_or(0);
         return Some(max_age.saturating_sub(age));
@@ -593,7 +699,10 @@ mod tests {
     use super::*;
 
     fn headers(lines: &[(&str, &str)]) -> HeaderMap {
-        lines.iter().map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap())).collect()
+        lines
+            .iter()
+            .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()))
+            .collect()
     }
 
     fn fresh(lines: &[(&str, &str)]) -> Option<u64> {
@@ -607,9 +716,15 @@ mod tests {
         assert_eq!(fresh(&[("cache-control", "max-age=99999999999999999999999")]), Some(u64::MAX));
         assert_eq!(fresh(&[("cache-control", "no-cache, max-age=60")]), None);
         assert_eq!(fresh(&[("expires", "Thu, 20 Oct 2022 10:00:00 GMT")]), Some(7200));
-        assert_eq!(fresh(&[("expires", "Thu, 20 Oct 2022 10:00:00 GMT"), ("date", "Thu, 20 Oct 2022 09:30:00 GMT")]), Some(1800));
+        assert_eq!(
+            fresh(&[("expires", "Thu, 20 Oct 2022 10:00:00 GMT"), ("date", "Thu, 20 Oct 2022 09:30:00 GMT")]),
+            Some(1800)
+        );
         // The server's clock is years away from ours.
-        assert_eq!(fresh(&[("expires", "Thu, 20 Oct 2022 10:00:00 GMT"), ("date", "Tue, 01 Oct 2024 00:00:00 GMT")]), Some(7200));
+        assert_eq!(
+            fresh(&[("expires", "Thu, 20 Oct 2022 10:00:00 GMT"), ("date", "Tue, 01 Oct 2024 00:00:00 GMT")]),
+            Some(7200)
+        );
         assert_eq!(fresh(&[("expires", "0")]), None);
         assert_eq!(fresh(&[("expires", "Thu, 20 Oct 2022 07:00:00 GMT")]), Some(0));
         assert_eq!(fresh(&[]), None);
@@ -618,8 +733,15 @@ mod tests {
     #[test]
     fn link_headers_name_hub_and_self() {
         let url = Url::parse("https://example.org/a/feed").unwrap();
-        let headers = headers(&[("link", "<https://hub.example/>; rel=\"hub\", <feed.xml>; title=x; rel=self"), ("link", "<https://two.example/>;rel=hub")]);
-        let want = [("hub", "https://hub.example/"), ("self", "https://example.org/a/feed.xml"), ("hub", "https://two.example/")];
+        let headers = headers(&[
+            ("link", "<https://hub.example/>; rel=\"hub\", <feed.xml>; title=x; rel=self"),
+            ("link", "<https://two.example/>;rel=hub"),
+        ]);
+        let want = [
+            ("hub", "https://hub.example/"),
+            ("self", "https://example.org/a/feed.xml"),
+            ("hub", "https://two.example/"),
+        ];
         assert_eq!(links(&headers, &url), want.map(|(rel, href)| (rel.to_owned(), href.to_owned())));
     }
 

@@ -4,7 +4,9 @@
 use std::io;
 use std::pin::Pin;
 
-use async_compression::tokio::bufread::{BrotliDecoder, DeflateDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder};
+use async_compression::tokio::bufread::{
+    BrotliDecoder, DeflateDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder,
+};
 use async_compression::zstd::DParameter;
 use bytes::Bytes;
 use futures_util::Stream;
@@ -24,10 +26,16 @@ type EncodedBody = Pin<Box<dyn AsyncBufRead + Send>>;
 ///
 /// # Errors
 /// When the body uses an encoding that we did not ask for, or its first bytes cannot be read.
-pub async fn decoded(body: impl Stream<Item = io::Result<Bytes>> + Send + 'static, content_encoding: &str) -> io::Result<Pin<Box<dyn AsyncRead + Send>>> {
+pub async fn decoded(
+    body: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
+    content_encoding: &str,
+) -> io::Result<Pin<Box<dyn AsyncRead + Send>>> {
     let mut reader: EncodedBody = Box::pin(StreamReader::new(body));
-    let encodings: Vec<String> =
-        content_encoding.split(',').map(|name| name.trim().to_ascii_lowercase()).filter(|name| !name.is_empty() && name != "identity").collect();
+    let encodings: Vec<String> = content_encoding
+        .split(',')
+        .map(|name| name.trim().to_ascii_lowercase())
+        .filter(|name| !name.is_empty() && name != "identity")
+        .collect();
     if encodings.len() > LAYERS_MAX {
         return Err(io::Error::other(format!("the body is encoded {} times", encodings.len())));
     }
@@ -41,16 +49,23 @@ pub async fn decoded(body: impl Stream<Item = io::Result<Bytes>> + Send + 'stati
             }
             ("gzip" | "x-gzip", _) => reader,
             // RFC 9110 section 8.4.1.2: zlib, though some servers send it bare.
-            ("deflate", [first, second, ..]) if first & 0x0F == 8 && (u16::from(*first) << 8 | u16::from(*second)) % 31 == 0 => {
+            ("deflate", [first, second, ..])
+                if first & 0x0F == 8 && (u16::from(*first) << 8 | u16::from(*second)) % 31 == 0 =>
+            {
                 Box::pin(BufReader::new(ZlibDecoder::new(reader)))
             }
             ("deflate", _) => Box::pin(BufReader::new(DeflateDecoder::new(reader))),
             ("br", _) => Box::pin(BufReader::new(BrotliDecoder::new(reader))),
-            ("zstd", [0x28, 0xB5, 0x2F, 0xFD]) => {
-                Box::pin(BufReader::new(ZstdDecoder::with_params(reader, &[DParameter::window_log_max(ZSTD_WINDOW_LOG_MAX)])))
-            }
+            ("zstd", [0x28, 0xB5, 0x2F, 0xFD]) => Box::pin(BufReader::new(ZstdDecoder::with_params(
+                reader,
+                &[DParameter::window_log_max(ZSTD_WINDOW_LOG_MAX)],
+            ))),
             ("zstd", _) => reader,
-            (other, _) => return Err(io::Error::other(format!("the body is encoded as \"{other}\", which we did not ask for"))),
+            (other, _) => {
+                return Err(io::Error::other(format!(
+                    "the body is encoded as \"{other}\", which we did not ask for"
+                )));
+            }
         };
     }
     Ok(reader)

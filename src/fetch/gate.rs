@@ -47,9 +47,19 @@ impl Gates {
     }
 
     fn gate(&self, url: &Url) -> Arc<Gate> {
-        let host = format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
+        let host = format!(
+            "{}:{}",
+            url.host_str().unwrap_or_default(),
+            url.port_or_known_default().unwrap_or_default()
+        );
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Arc::new(Gate { places: Arc::new(Semaphore::new(self.per_host)), next_page: Mutex::default(), released: Mutex::default() });
+        let new = || {
+            Arc::new(Gate {
+                places: Arc::new(Semaphore::new(self.per_host)),
+                next_page: Mutex::default(),
+                released: Mutex::default(),
+            })
+        };
         hosts.entry(host).or_insert_with(new).clone()
     }
 
@@ -58,7 +68,8 @@ impl Gates {
         let gate = self.gate(url);
         // The semaphore is never closed: an error would only mean no limit.
         let permit = gate.places.clone().acquire_owned().await.ok();
-        let ready = gate.released.lock().unwrap_or_else(PoisonError::into_inner).map(|released| released + GRACE);
+        let ready =
+            gate.released.lock().unwrap_or_else(PoisonError::into_inner).map(|released| released + GRACE);
         if let Some(ready) = ready.filter(|ready| *ready > Instant::now()) {
             tokio::time::sleep_until(ready).await;
         }

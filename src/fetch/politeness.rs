@@ -79,7 +79,10 @@ pub fn after_success(now: Timestamp, pace: PollBounds, rhythm: &Rhythm, asked: S
         .unwrap_or((pace.interval, why));
     let at = later(now, seconds);
     match asked.hints.map_or(at, |hints| outside_of_skipped(at, hints)) {
-        moved if moved > at => NextPoll { at: Some(moved), reason: "the feed names hours or days to stay away (skipHours, skipDays)".into() },
+        moved if moved > at => NextPoll {
+            at: Some(moved),
+            reason: "the feed names hours or days to stay away (skipHours, skipDays)".into(),
+        },
         at => NextPoll { at: Some(at), reason: why.into() },
     }
 }
@@ -90,14 +93,22 @@ fn own_interval(now: Timestamp, pace: PollBounds, rhythm: &Rhythm) -> (u64, &'st
     if pace.is_fixed {
         return configured;
     }
-    let quiet = rhythm.news_at.or(rhythm.since).map_or(0, |since| u64::try_from(now.duration_since(since).as_secs()).unwrap_or(0));
+    let quiet = rhythm
+        .news_at
+        .or(rhythm.since)
+        .map_or(0, |since| u64::try_from(now.duration_since(since).as_secs()).unwrap_or(0));
     if quiet > QUIET_SECONDS {
         // Twice the interval after two silent weeks, four times after four.
         let slower = pace.interval.saturating_mul((quiet / QUIET_SECONDS).clamp(1, SLOWER_MAX));
-        return (slower.min(pace.interval.max(DAY_SECONDS)), "the source has been silent for more than a week");
+        return (
+            slower.min(pace.interval.max(DAY_SECONDS)),
+            "the source has been silent for more than a week",
+        );
     }
     match rhythm.news_gap_seconds {
-        Some(gap) if rhythm.news_count >= 5 && gap / 2 < pace.interval => ((gap / 2).max(pace.interval / FASTER_MAX), "the source publishes often"),
+        Some(gap) if rhythm.news_count >= 5 && gap / 2 < pace.interval => {
+            ((gap / 2).max(pace.interval / FASTER_MAX), "the source publishes often")
+        }
         _ => configured,
     }
 }
@@ -107,7 +118,8 @@ fn outside_of_skipped(at: Timestamp, hints: &PollHints) -> Timestamp {
     let is_skipped = |time: Timestamp| {
         let time = time.to_zoned_datetime(TimeZone::UTC);
         let day = day_name(time.weekday());
-        hints.skip_hours.contains(&time.hour().unsigned_abs()) || hints.skip_days.iter().any(|name| name.trim().eq_ignore_ascii_case(day))
+        hints.skip_hours.contains(&time.hour().unsigned_abs())
+            || hints.skip_days.iter().any(|name| name.trim().eq_ignore_ascii_case(day))
     };
     if !is_skipped(at) {
         return at;
@@ -131,21 +143,33 @@ fn day_name(day: Weekday) -> &'static str {
 }
 
 /// After a failure: twice as long for each failure in a row, or as the server asks; within bounds.
-pub fn after_failure(now: Timestamp, pace: PollBounds, failures: u32, error: Option<&FetchError>) -> NextPoll {
+pub fn after_failure(
+    now: Timestamp,
+    pace: PollBounds,
+    failures: u32,
+    error: Option<&FetchError>,
+) -> NextPoll {
     let is_unwelcome = match error {
-        Some(FetchError::Gone) => return NextPoll { at: None, reason: "the server said that the source is gone for good".into() },
+        Some(FetchError::Gone) => {
+            return NextPoll { at: None, reason: "the server said that the source is gone for good".into() };
+        }
         Some(FetchError::Status { retry_after_seconds: Some(seconds), .. }) => {
             let wait = pace.bounded((*seconds).max(pace.interval));
-            return NextPoll { at: Some(later(now, wait)), reason: format!("the server asked us to wait {seconds} s") };
+            return NextPoll {
+                at: Some(later(now, wait)),
+                reason: format!("the server asked us to wait {seconds} s"),
+            };
         }
         Some(FetchError::Status { status, .. }) => matches!(status, 401 | 403 | 429),
         _ => false,
     };
     // Who does not want us now is left alone for longer from the first time.
     let doublings = failures.saturating_sub(u32::from(!is_unwelcome)).min(16);
-    let cap = if failures > DAILY_FAILURES_MAX { pace.max } else { pace.max.min(DAY_SECONDS.max(pace.interval)) };
+    let cap =
+        if failures > DAILY_FAILURES_MAX { pace.max } else { pace.max.min(DAY_SECONDS.max(pace.interval)) };
     let wait = pace.bounded(pace.interval.saturating_mul(1 << doublings).min(cap));
-    let times = if failures == 1 { "one failure".to_owned() } else { format!("{failures} failures in a row") };
+    let times =
+        if failures == 1 { "one failure".to_owned() } else { format!("{failures} failures in a row") };
     NextPoll { at: Some(later(now, wait)), reason: times }
 }
 
@@ -171,18 +195,30 @@ mod tests {
     #[test]
     fn the_longest_wish_counts_within_bounds() {
         assert_eq!(after(ServerHints::default()), Some(HOUR));
-        assert_eq!(after(ServerHints { fresh_seconds: Some(3 * HOUR), ..ServerHints::default() }), Some(3 * HOUR));
+        assert_eq!(
+            after(ServerHints { fresh_seconds: Some(3 * HOUR), ..ServerHints::default() }),
+            Some(3 * HOUR)
+        );
         assert_eq!(after(ServerHints { fresh_seconds: Some(1), ..ServerHints::default() }), Some(HOUR));
         assert_eq!(
             after(ServerHints { fresh_seconds: Some(u64::MAX), ..ServerHints::default() }),
             Some(7 * DAY_SECONDS),
             "an absurd max-age is capped at a week"
         );
-        let hints = PollHints { ttl_minutes: Some(120), update_period_seconds: Some(DAY_SECONDS), update_frequency: Some(4), ..PollHints::default() };
+        let hints = PollHints {
+            ttl_minutes: Some(120),
+            update_period_seconds: Some(DAY_SECONDS),
+            update_frequency: Some(4),
+            ..PollHints::default()
+        };
         assert_eq!(after(ServerHints { hints: Some(&hints), ..ServerHints::default() }), Some(6 * HOUR));
         assert_eq!(after(ServerHints { is_pushed: true, ..ServerHints::default() }), Some(24 * HOUR));
         let eager = PollBounds { interval: 1, ..PACE };
-        assert_eq!(wait(after_success(now(), eager, &Rhythm::default(), ServerHints::default())), Some(900), "the floor");
+        assert_eq!(
+            wait(after_success(now(), eager, &Rhythm::default(), ServerHints::default())),
+            Some(900),
+            "the floor"
+        );
     }
 
     #[test]
@@ -193,13 +229,21 @@ mod tests {
         let hints = PollHints { skip_days: vec!["thursday".into(), "Friday".into()], ..PollHints::default() };
         assert_eq!(after(ServerHints { hints: Some(&hints), ..ServerHints::default() }), Some(40 * HOUR));
         let hints = PollHints { skip_hours: (0..24).collect(), ..PollHints::default() };
-        assert_eq!(after(ServerHints { hints: Some(&hints), ..ServerHints::default() }), Some(HOUR), "forbidding every hour forbids none");
+        assert_eq!(
+            after(ServerHints { hints: Some(&hints), ..ServerHints::default() }),
+            Some(HOUR),
+            "forbidding every hour forbids none"
+        );
     }
 
     #[test]
     fn the_rhythm_of_the_source_bends_its_interval() {
-        let quiet = |days: i64| Rhythm { news_at: Some(now() - SignedDuration::from_hours(24 * days)), ..Rhythm::default() };
-        let wait_of = |rhythm: &Rhythm, pace| wait(after_success(now(), pace, rhythm, ServerHints::default()));
+        let quiet = |days: i64| Rhythm {
+            news_at: Some(now() - SignedDuration::from_hours(24 * days)),
+            ..Rhythm::default()
+        };
+        let wait_of =
+            |rhythm: &Rhythm, pace| wait(after_success(now(), pace, rhythm, ServerHints::default()));
         assert_eq!(wait_of(&quiet(3), PACE), Some(HOUR));
         assert_eq!(wait_of(&quiet(15), PACE), Some(2 * HOUR));
         assert_eq!(wait_of(&quiet(300), PACE), Some(4 * HOUR));
@@ -212,14 +256,21 @@ mod tests {
     #[test]
     fn failures_back_off_up_to_a_cap_and_gone_is_for_good() {
         let status = |status, retry_after_seconds| FetchError::Status { status, retry_after_seconds };
-        let waits = |error: FetchError| (1..=8).map(|failures| wait(after_failure(now(), PACE, failures, Some(&error))).unwrap() / HOUR).collect::<Vec<_>>();
+        let waits = |error: FetchError| {
+            (1..=8)
+                .map(|failures| wait(after_failure(now(), PACE, failures, Some(&error))).unwrap() / HOUR)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(waits(status(500, None)), [1, 2, 4, 8, 16, 24, 24, 24]);
         assert_eq!(waits(status(404, None)), [1, 2, 4, 8, 16, 24, 24, 24]);
         assert_eq!(waits(status(429, None))[..3], [2, 4, 8]);
         assert_eq!(waits(status(403, None))[..3], [2, 4, 8]);
         assert_eq!(waits(status(503, Some(5 * HOUR)))[..3], [5, 5, 5]);
         assert_eq!(wait(after_failure(now(), PACE, 1, Some(&status(429, Some(60))))), Some(HOUR));
-        assert_eq!(wait(after_failure(now(), PACE, 1, Some(&status(503, Some(u64::MAX))))), Some(7 * DAY_SECONDS));
+        assert_eq!(
+            wait(after_failure(now(), PACE, 1, Some(&status(503, Some(u64::MAX))))),
+            Some(7 * DAY_SECONDS)
+        );
         assert_eq!(wait(after_failure(now(), PACE, 40, Some(&status(404, None)))), Some(7 * DAY_SECONDS));
         assert_eq!(wait(after_failure(now(), PACE, 1, Some(&FetchError::Gone))), None);
         assert_eq!(wait(after_failure(now(), PACE, 1, None)), Some(HOUR));

@@ -33,7 +33,8 @@ impl Resolve for GuardedResolver {
                 return Ok(Box::new(found.into_iter()) as Addrs);
             }
             let has_any = !found.is_empty();
-            let permitted: Vec<SocketAddr> = found.into_iter().filter(|address| guard.permits_ip(address.ip(), None)).collect();
+            let permitted: Vec<SocketAddr> =
+                found.into_iter().filter(|address| guard.permits_ip(address.ip(), None)).collect();
             if permitted.is_empty() && has_any {
                 return Err(PrivateAddress(host).into());
             }

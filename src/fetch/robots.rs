@@ -54,11 +54,19 @@ impl Robots {
                 continue;
             }
             is_reading_agents = false;
-            for group in [(in_own, &mut own), (in_others, &mut others)].into_iter().filter_map(|(is_in, group)| is_in.then_some(group)) {
+            for group in [(in_own, &mut own), (in_others, &mut others)]
+                .into_iter()
+                .filter_map(|(is_in, group)| is_in.then_some(group))
+            {
                 match key.as_str() {
                     // An empty rule says nothing.
-                    "allow" | "disallow" if !value.is_empty() && group.rules.len() < RULES_MAX => group.rules.push((normal(value), key == "allow")),
-                    "crawl-delay" => group.crawl_delay_seconds = value.parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds > 0.0),
+                    "allow" | "disallow" if !value.is_empty() && group.rules.len() < RULES_MAX => {
+                        group.rules.push((normal(value), key == "allow"))
+                    }
+                    "crawl-delay" => {
+                        group.crawl_delay_seconds =
+                            value.parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds > 0.0)
+                    }
                     _ => {}
                 }
             }
@@ -105,7 +113,8 @@ fn normal(path: &str) -> String {
 /// `*` stands for anything, `$` at the end for the end. Linear in practice, quadratic at worst: no backtracking over
 /// more than one star.
 fn fits(pattern: &str, path: &str) -> bool {
-    let (pattern, is_anchored) = pattern.strip_suffix('$').map_or((pattern, false), |pattern| (pattern, true));
+    let (pattern, is_anchored) =
+        pattern.strip_suffix('$').map_or((pattern, false), |pattern| (pattern, true));
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|first| path.strip_prefix(first)) else { return false };
     let mut parts = parts.peekable();
@@ -133,7 +142,14 @@ mod tests {
         let text = "User-agent: other\nDisallow: /\n\nUser-agent: *\nDisallow: /private\nAllow: /private/open\nDisallow: /*.pdf$\nCrawl-delay: 2.5\n";
         let robots = Robots::parse(text, "courant");
         assert_eq!(robots.crawl_delay_seconds, Some(2.5));
-        for (path, want) in [("/", true), ("/private/x", false), ("/private/open/x", true), ("/a.pdf", false), ("/a.pdf?x", true), ("/%70rivate", false)] {
+        for (path, want) in [
+            ("/", true),
+            ("/private/x", false),
+            ("/private/open/x", true),
+            ("/a.pdf", false),
+            ("/a.pdf?x", true),
+            ("/%70rivate", false),
+        ] {
             assert_eq!(robots.allows(path), want, "{path}");
         }
         assert!(!Robots::parse(text, "OTHER").allows("/"));

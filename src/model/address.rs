@@ -48,11 +48,17 @@ pub fn canonical_key(address: &str) -> Option<String> {
         key.push_str(&format!(":{port}"));
     }
     let path = url.path().trim_end_matches('/');
-    let path = ["/index.html", "/index.htm", "/index.php", "/default.aspx"].iter().find_map(|index| path.strip_suffix(index)).unwrap_or(path);
+    let path = ["/index.html", "/index.htm", "/index.php", "/default.aspx"]
+        .iter()
+        .find_map(|index| path.strip_suffix(index))
+        .unwrap_or(path);
     let path = path.strip_suffix("/amp").unwrap_or(path);
     key.push_str(&normal_escapes(path));
-    let mut pairs: Vec<(String, String)> =
-        url.query_pairs().map(|(k, v)| (k.into_owned(), v.into_owned())).filter(|(name, value)| !is_tracking(name, value)).collect();
+    let mut pairs: Vec<(String, String)> = url
+        .query_pairs()
+        .map(|(k, v)| (k.into_owned(), v.into_owned()))
+        .filter(|(name, value)| !is_tracking(name, value))
+        .collect();
     if path.is_empty() && pairs.is_empty() {
         return None;
     }
@@ -74,8 +80,10 @@ fn is_tracking(name: &str, value: &str) -> bool {
     let name = name.to_ascii_lowercase();
     name.starts_with("utm_")
         || TRACKING.contains(&name.as_str())
-        || (name == "source" && (value.starts_with("rss") || value.starts_with("post_internal") || value.starts_with("---")))
-        || (matches!(name.as_str(), "ref" | "from") && matches!(value, "rss" | "feed" | "newsletter" | "twitter" | "facebook"))
+        || (name == "source"
+            && (value.starts_with("rss") || value.starts_with("post_internal") || value.starts_with("---")))
+        || (matches!(name.as_str(), "ref" | "from")
+            && matches!(value, "rss" | "feed" | "newsletter" | "twitter" | "facebook"))
 }
 
 /// Escapes differ in case and in whether they were needed at all.

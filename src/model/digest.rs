@@ -40,7 +40,10 @@ pub struct Newsletter {
 impl Newsletter {
     /// The title in a language; the channel's where there is none.
     pub fn title<'a>(&'a self, language: &str, channel: &'a Channel) -> &'a str {
-        self.titles.get(language).or_else(|| self.titles.get(primary_language(language))).map_or(channel.title.as_str(), String::as_str)
+        self.titles
+            .get(language)
+            .or_else(|| self.titles.get(primary_language(language)))
+            .map_or(channel.title.as_str(), String::as_str)
     }
 }
 
@@ -177,7 +180,12 @@ mod tests {
 
     #[test]
     fn an_id_is_read_as_it_was_written() {
-        for id in [DigestId::Personal, DigestId::Operator, DigestId::Confirmation, DigestId::Configured("weekly".into())] {
+        for id in [
+            DigestId::Personal,
+            DigestId::Operator,
+            DigestId::Confirmation,
+            DigestId::Configured("weekly".into()),
+        ] {
             assert_eq!(DigestId::from(id.as_str()), id);
         }
     }

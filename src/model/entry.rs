@@ -120,7 +120,11 @@ pub struct Entry {
 impl Entry {
     /// What to call it: its title, else the start of its words; empty where it has neither.
     pub fn headline(&self) -> String {
-        if self.title.is_empty() { crate::support::text::shorten(&self.summary, HEADLINE_CHARS_MAX) } else { self.title.clone() }
+        if self.title.is_empty() {
+            crate::support::text::shorten(&self.summary, HEADLINE_CHARS_MAX)
+        } else {
+            self.title.clone()
+        }
     }
 
     /// The day that the entry speaks for itself, if it has one.

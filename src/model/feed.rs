@@ -55,14 +55,20 @@ impl Person {
             .map(|word| word.strip_prefix("mailto:").unwrap_or(word))
             .find(|word| matches!(word.split_once('@'), Some((a, b)) if !a.is_empty() && b.contains('.') && !b.contains('@')));
         let name = match email {
-            Some(email) => line.replacen(email, "", 1).replace("mailto:", "").replace("()", "").replace("<>", ""),
+            Some(email) => {
+                line.replacen(email, "", 1).replace("mailto:", "").replace("()", "").replace("<>", "")
+            }
             None => line.to_owned(),
         };
         let mut name = name.trim();
         if email.is_some() {
             name = name.trim_start_matches(['(', '<']).trim_end_matches([')', '>']).trim();
         }
-        let person = Person { name: (!name.is_empty()).then(|| name.to_owned()), url: None, email: email.map(str::to_owned) };
+        let person = Person {
+            name: (!name.is_empty()).then(|| name.to_owned()),
+            url: None,
+            email: email.map(str::to_owned),
+        };
         (person != Person::default()).then_some(person)
     }
 }
@@ -134,7 +140,8 @@ impl RawEntry {
 /// The alternate link that a reader should follow.
 pub fn preferred_alternate(links: &[Link]) -> Option<&str> {
     let alternates = || links.iter().filter(|link| link.rel == "alternate");
-    let is_html = |link: &&Link| link.media_type.as_deref().is_none_or(|media_type| media_type.contains("html"));
+    let is_html =
+        |link: &&Link| link.media_type.as_deref().is_none_or(|media_type| media_type.contains("html"));
     alternates()
         .find(|link| is_html(link) && link.hreflang.is_none())
         .or_else(|| alternates().find(is_html))

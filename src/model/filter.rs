@@ -16,8 +16,13 @@ pub enum Field {
 }
 
 impl Field {
-    pub const ALL: [(&'static str, Field); 5] =
-        [("title", Field::Title), ("url", Field::Url), ("content", Field::Content), ("author", Field::Author), ("topic", Field::Topic)];
+    pub const ALL: [(&'static str, Field); 5] = [
+        ("title", Field::Title),
+        ("url", Field::Url),
+        ("content", Field::Content),
+        ("author", Field::Author),
+        ("topic", Field::Topic),
+    ];
 }
 
 /// A pattern over one field.
@@ -72,8 +77,14 @@ impl Filter {
         let fits = |rule: &&Rule| match rule.field {
             Field::Title => rule.pattern.is_match(&entry.title),
             Field::Url => entry.url.as_deref().is_some_and(|url| rule.pattern.is_match(url)),
-            Field::Content => rule.pattern.is_match(&entry.summary) || entry.content_html.as_deref().is_some_and(|html| rule.pattern.is_match(html)),
-            Field::Author => entry.authors.iter().any(|author| author.name.as_deref().is_some_and(|name| rule.pattern.is_match(name))),
+            Field::Content => {
+                rule.pattern.is_match(&entry.summary)
+                    || entry.content_html.as_deref().is_some_and(|html| rule.pattern.is_match(html))
+            }
+            Field::Author => entry
+                .authors
+                .iter()
+                .any(|author| author.name.as_deref().is_some_and(|name| rule.pattern.is_match(name))),
             Field::Topic => topics.iter().any(|topic| rule.pattern.is_match(&topic.topic)),
         };
         if let Some(rule) = self.drop.iter().find(fits) {
@@ -92,9 +103,17 @@ mod tests {
 
     #[test]
     fn titles_are_stripped_and_never_to_nothing() {
-        let filter =
-            Filter { rewrite: vec![(Regex::new(r" [|–] OGP$").unwrap(), String::new()), (Regex::new("^.*$").unwrap(), String::new())], ..Filter::default() };
-        assert_eq!(filter.rewritten("Open justice | OGP"), ("Open justice".into(), vec!["rewrite \" [|–] OGP$\"".into()]));
+        let filter = Filter {
+            rewrite: vec![
+                (Regex::new(r" [|–] OGP$").unwrap(), String::new()),
+                (Regex::new("^.*$").unwrap(), String::new()),
+            ],
+            ..Filter::default()
+        };
+        assert_eq!(
+            filter.rewritten("Open justice | OGP"),
+            ("Open justice".into(), vec!["rewrite \" [|–] OGP$\"".into()])
+        );
         assert_eq!(filter.rewritten("Open justice").0, "Open justice");
     }
 }

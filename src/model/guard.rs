@@ -19,7 +19,11 @@ pub struct Allowed {
 impl Allowed {
     /// Reads an entry; the error says what is wrong.
     pub fn parse(text: &str) -> Result<Allowed, String> {
-        let wrong = || format!("\"{text}\" is no address to allow: write \"10.0.0.0/8\", \"127.0.0.1:8080\" or \"[::1]:8000-8999\"");
+        let wrong = || {
+            format!(
+                "\"{text}\" is no address to allow: write \"10.0.0.0/8\", \"127.0.0.1:8080\" or \"[::1]:8000-8999\""
+            )
+        };
         let text = text.trim();
         let (address, ports) = match (text.strip_prefix('['), text.rsplit_once(':')) {
             (Some(bracketed), _) => {
@@ -29,9 +33,14 @@ impl Allowed {
             (None, Some((address, ports))) if !address.contains(':') => (address, Some(ports)),
             _ => (text, None),
         };
-        let network = address.parse::<IpNet>().or_else(|_| address.parse::<IpAddr>().map(IpNet::from)).map_err(|_| wrong())?;
+        let network = address
+            .parse::<IpNet>()
+            .or_else(|_| address.parse::<IpAddr>().map(IpNet::from))
+            .map_err(|_| wrong())?;
         let ports = match ports.map(|ports| ports.split_once('-').unwrap_or((ports, ports))) {
-            Some((first, last)) => Some(first.parse().map_err(|_| wrong())?..=last.parse().map_err(|_| wrong())?),
+            Some((first, last)) => {
+                Some(first.parse().map_err(|_| wrong())?..=last.parse().map_err(|_| wrong())?)
+            }
             None => None,
         };
         Ok(Allowed { network, ports })
@@ -46,7 +55,10 @@ impl Allowed {
             Some(Host::Domain("localhost")) => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
             _ => Vec::new(),
         };
-        addresses.into_iter().map(|address| Allowed { network: address.into(), ports: Some(port..=port) }).collect()
+        addresses
+            .into_iter()
+            .map(|address| Allowed { network: address.into(), ports: Some(port..=port) })
+            .collect()
     }
 }
 
@@ -68,10 +80,10 @@ impl Guard {
     pub fn permits_ip(&self, ip: IpAddr, port: Option<u16>) -> bool {
         let ip = ip.to_canonical();
         is_public(ip)
-            || self
-                .allowed
-                .iter()
-                .any(|rule| rule.network.contains(&ip) && rule.ports.as_ref().is_none_or(|ports| port.is_none_or(|port| ports.contains(&port))))
+            || self.allowed.iter().any(|rule| {
+                rule.network.contains(&ip)
+                    && rule.ports.as_ref().is_none_or(|ports| port.is_none_or(|port| ports.contains(&port)))
+            })
     }
 
     /// Whether a rule depends on the port, which a resolver does not know.
@@ -103,7 +115,8 @@ fn is_public_v4(ip: Ipv4Addr) -> bool {
 }
 
 fn is_public_v6(ip: Ipv6Addr) -> bool {
-    let embedded = |high: u16, low: u16| is_public_v4(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
+    let embedded =
+        |high: u16, low: u16| is_public_v4(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
     match ip.segments() {
         // NAT64 and 6to4 lead to the IPv4 address that they hold.
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => embedded(high, low),
@@ -120,7 +133,10 @@ mod tests {
     use super::*;
 
     fn guard(rules: &[&str]) -> Guard {
-        Guard { allowed: rules.iter().map(|rule| Allowed::parse(rule).unwrap()).collect(), proxy_hosts: Vec::new() }
+        Guard {
+            allowed: rules.iter().map(|rule| Allowed::parse(rule).unwrap()).collect(),
+            proxy_hosts: Vec::new(),
+        }
     }
 
     #[test]
@@ -149,7 +165,8 @@ mod tests {
         ] {
             assert!(!guard(&[]).permits(private.parse().unwrap()), "{private}");
         }
-        for public in ["93.184.216.34:80", "172.32.0.1:80", "[2606:4700::1111]:443", "[2002:5db8:d822::]:80"] {
+        for public in ["93.184.216.34:80", "172.32.0.1:80", "[2606:4700::1111]:443", "[2002:5db8:d822::]:80"]
+        {
             assert!(guard(&[]).permits(public.parse().unwrap()), "{public}");
         }
     }
@@ -157,7 +174,14 @@ mod tests {
     #[test]
     fn rules_open_networks_and_ports() {
         let guard = guard(&["127.0.0.1:18110-18400", "10.0.0.0/8", "[::1]:8080", "fd00::/8"]);
-        for yes in ["127.0.0.1:18110", "127.0.0.1:18400", "10.9.9.9:1", "[::1]:8080", "[fd12::1]:443", "[::ffff:10.0.0.1]:80"] {
+        for yes in [
+            "127.0.0.1:18110",
+            "127.0.0.1:18400",
+            "10.9.9.9:1",
+            "[::1]:8080",
+            "[fd12::1]:443",
+            "[::ffff:10.0.0.1]:80",
+        ] {
             assert!(guard.permits(yes.parse().unwrap()), "{yes}");
         }
         for no in ["127.0.0.1:18109", "127.0.0.2:18110", "[::1]:8081", "192.168.0.1:80"] {

@@ -35,11 +35,30 @@ const COMMON_DOMAINS: [&str; 22] = [
 ];
 
 /// Real ones that are a letter away from those.
-const NEIGHBOURS: [&str; 12] =
-    ["mail.com", "ymail.com", "email.com", "fmail.com", "gmx.com", "gmx.de", "hotmail.it", "hotmail.de", "yahoo.it", "outlook.de", "outlook.it", "live.fr"];
+const NEIGHBOURS: [&str; 12] = [
+    "mail.com",
+    "ymail.com",
+    "email.com",
+    "fmail.com",
+    "gmx.com",
+    "gmx.de",
+    "hotmail.it",
+    "hotmail.de",
+    "yahoo.it",
+    "outlook.de",
+    "outlook.it",
+    "live.fr",
+];
 
 /// Top-level domains that are typing errors more often than not.
-const WRONG_ENDINGS: [(&str, &str); 6] = [(".con", ".com"), (".cmo", ".com"), (".ocm", ".com"), (".comm", ".com"), (".ogr", ".org"), (".rog", ".org")];
+const WRONG_ENDINGS: [(&str, &str); 6] = [
+    (".con", ".com"),
+    (".cmo", ".com"),
+    (".ocm", ".com"),
+    (".comm", ".com"),
+    (".ogr", ".org"),
+    (".rog", ".org"),
+];
 
 impl Address {
     /// Reads `ana@example.org`; the error says what is wrong.
@@ -79,10 +98,17 @@ impl Address {
         if COMMON_DOMAINS.contains(&domain) || NEIGHBOURS.contains(&domain) {
             return None;
         }
-        let near = COMMON_DOMAINS.iter().find(|common| common.len() > 6 && strsim::osa_distance(domain, common) == 1 && ending(domain) == ending(common));
-        let near =
-            near.or_else(|| COMMON_DOMAINS.iter().find(|common| common.len() > 8 && ending(common) == "com" && strsim::osa_distance(domain, common) == 1));
-        let ending = WRONG_ENDINGS.iter().find_map(|(wrong, right)| Some(format!("{}{right}", domain.strip_suffix(wrong)?)));
+        let near = COMMON_DOMAINS.iter().find(|common| {
+            common.len() > 6 && strsim::osa_distance(domain, common) == 1 && ending(domain) == ending(common)
+        });
+        let near = near.or_else(|| {
+            COMMON_DOMAINS.iter().find(|common| {
+                common.len() > 8 && ending(common) == "com" && strsim::osa_distance(domain, common) == 1
+            })
+        });
+        let ending = WRONG_ENDINGS
+            .iter()
+            .find_map(|(wrong, right)| Some(format!("{}{right}", domain.strip_suffix(wrong)?)));
         near.map(|near| (*near).to_owned()).or(ending).map(|domain| format!("{local}@{domain}"))
     }
 
@@ -140,7 +166,14 @@ mod tests {
         assert_eq!(hint("ana@hotmal.com").as_deref(), Some("ana@hotmail.com"));
         assert_eq!(hint("ana@yahoo.con").as_deref(), Some("ana@yahoo.com"));
         assert_eq!(hint("ana@opengov.ogr").as_deref(), Some("ana@opengov.org"));
-        for right in ["ana@gmail.com", "ana@gmx.de", "ana@mail.com", "ana@example.org", "ana@ymail.com", "ana@yahoo.com.mx"] {
+        for right in [
+            "ana@gmail.com",
+            "ana@gmx.de",
+            "ana@mail.com",
+            "ana@example.org",
+            "ana@ymail.com",
+            "ana@yahoo.com.mx",
+        ] {
             assert_eq!(hint(right), None, "{right}");
         }
     }

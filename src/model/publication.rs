@@ -97,34 +97,77 @@ pub struct FeedChoice {
 }
 
 /// All publications of a channel: itself, each topic, each partner, each language of a source, and what `[[feed]]` names.
-pub fn publications(channel: &Channel, topics: &[Topic], sources: &[Source], feeds: &[FeedChoice]) -> Vec<Publication> {
+pub fn publications(
+    channel: &Channel,
+    topics: &[Topic],
+    sources: &[Source],
+    feeds: &[FeedChoice],
+) -> Vec<Publication> {
     let language = &channel.language;
-    let publication =
-        |kind, path, name: &str, language: &str, interests| Publication { kind, path, name: name.to_owned(), language: language.to_owned(), interests };
+    let publication = |kind, path, name: &str, language: &str, interests| Publication {
+        kind,
+        path,
+        name: name.to_owned(),
+        language: language.to_owned(),
+        interests,
+    };
     let part = |folder: &str, name: &str| PublicationKey::Path(format!("{folder}/{}/", slug(name)));
-    let mut all = vec![publication(PublicationKind::Channel, PublicationKey::Channel, "", language, Interests::default())];
+    let mut all = vec![publication(
+        PublicationKind::Channel,
+        PublicationKey::Channel,
+        "",
+        language,
+        Interests::default(),
+    )];
     for topic in topics {
         let interests = Interests { topics: vec![topic.id.clone()], ..Interests::default() };
-        all.push(publication(PublicationKind::Topic, part("topics", &topic.id), topic.label(language), language, interests));
+        all.push(publication(
+            PublicationKind::Topic,
+            part("topics", &topic.id),
+            topic.label(language),
+            language,
+            interests,
+        ));
     }
     let mut partners: Vec<&str> = sources.iter().map(|source| source.partner.as_str()).collect();
     partners.sort_unstable();
     partners.dedup();
     for partner in partners {
         let interests = Interests { partners: vec![partner.to_owned()], ..Interests::default() };
-        all.push(publication(PublicationKind::Partner, part("partners", partner), partner, language, interests));
+        all.push(publication(
+            PublicationKind::Partner,
+            part("partners", partner),
+            partner,
+            language,
+            interests,
+        ));
     }
-    let mut spoken: Vec<String> = sources.iter().filter_map(|source| Some(source.language.as_deref()?.split('-').next()?.to_ascii_lowercase())).collect();
+    let mut spoken: Vec<String> = sources
+        .iter()
+        .filter_map(|source| Some(source.language.as_deref()?.split('-').next()?.to_ascii_lowercase()))
+        .collect();
     spoken.push(language.split('-').next().unwrap_or(language).to_ascii_lowercase());
     spoken.sort_unstable();
     spoken.dedup();
     for spoken in spoken {
         let interests = Interests { languages: vec![spoken.clone()], ..Interests::default() };
-        all.push(publication(PublicationKind::Language, part("languages", &spoken), &spoken, &spoken, interests));
+        all.push(publication(
+            PublicationKind::Language,
+            part("languages", &spoken),
+            &spoken,
+            &spoken,
+            interests,
+        ));
     }
     for feed in feeds {
         let own = feed.language.as_deref().unwrap_or(language);
-        all.push(publication(PublicationKind::Feed, part("feeds", &feed.id), &feed.title, own, feed.interests.clone()));
+        all.push(publication(
+            PublicationKind::Feed,
+            part("feeds", &feed.id),
+            &feed.title,
+            own,
+            feed.interests.clone(),
+        ));
     }
     // Names that are alike without their accents and signs share no path.
     let mut seen = std::collections::HashSet::new();
@@ -132,7 +175,8 @@ pub fn publications(channel: &Channel, topics: &[Topic], sources: &[Source], fee
         let (mut number, path) = (1, publication.path.clone());
         while !seen.insert(publication.path.clone()) {
             number += 1;
-            publication.path = PublicationKey::Path(format!("{}-{number}/", path.as_str().trim_end_matches('/')));
+            publication.path =
+                PublicationKey::Path(format!("{}-{number}/", path.as_str().trim_end_matches('/')));
         }
     }
     all
@@ -141,7 +185,8 @@ pub fn publications(channel: &Channel, topics: &[Topic], sources: &[Source], fee
 /// A name as a part of a path: lower-case letters and digits with hyphens between them.
 fn slug(name: &str) -> String {
     let plain = crate::support::text::fold(name);
-    let words: Vec<&str> = plain.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> =
+        plain.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
     if words.is_empty() { "x".into() } else { words.join("-") }
 }
 

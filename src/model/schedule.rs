@@ -50,7 +50,12 @@ impl fmt::Display for Schedule {
 impl Schedule {
     /// Mondays at eight, UTC.
     pub fn weekly() -> Schedule {
-        Schedule { days: Weekdays::Weekly(vec![Weekday::Monday]), times: vec![Time::constant(8, 0, 0, 0)], zone: TimeZone::UTC, text: "Mon 08:00 UTC".into() }
+        Schedule {
+            days: Weekdays::Weekly(vec![Weekday::Monday]),
+            times: vec![Time::constant(8, 0, 0, 0)],
+            zone: TimeZone::UTC,
+            text: "Mon 08:00 UTC".into(),
+        }
     }
 
     /// Reads a schedule; the error says what is wrong with it. Without a zone it is UTC.
@@ -67,7 +72,10 @@ impl Schedule {
         let (days, rest) = match words.as_slice() {
             ["monthly", day, rest @ ..] => {
                 let day = day.parse::<i8>().ok().filter(|day| (1..=31).contains(day));
-                (Weekdays::Monthly(day.ok_or_else(|| format!("\"{}\" is no day of a month", words[1]))?), rest)
+                (
+                    Weekdays::Monthly(day.ok_or_else(|| format!("\"{}\" is no day of a month", words[1]))?),
+                    rest,
+                )
             }
             ["daily", rest @ ..] => (Weekdays::Daily, rest),
             [names, rest @ ..] if !names.contains(':') => (Weekdays::Weekly(weekdays(names)?), rest),
@@ -76,9 +84,14 @@ impl Schedule {
         let (time, zone) = match rest {
             [time] => (time, "UTC"),
             [time, zone] => (time, *zone),
-            _ => return Err(format!("\"{text}\" is no schedule: write \"Mon 08:00 Europe/Paris\", \"daily 08:00 UTC\" or \"monthly 1 08:00 UTC\"")),
+            _ => {
+                return Err(format!(
+                    "\"{text}\" is no schedule: write \"Mon 08:00 Europe/Paris\", \"daily 08:00 UTC\" or \"monthly 1 08:00 UTC\""
+                ));
+            }
         };
-        let parsed = time.split_once(':').and_then(|(h, m)| Time::new(h.parse().ok()?, m.parse().ok()?, 0, 0).ok());
+        let parsed =
+            time.split_once(':').and_then(|(h, m)| Time::new(h.parse().ok()?, m.parse().ok()?, 0, 0).ok());
         let time = parsed.ok_or_else(|| format!("\"{time}\" is no time of day: write it as 08:00"))?;
         Ok(Schedule { days, times: vec![time], zone: read_zone(zone)?, text: words.join(" ") })
     }
@@ -104,13 +117,17 @@ impl Schedule {
     pub fn last_slot(&self, now: Timestamp) -> Option<Timestamp> {
         // A day ahead: the gap of a night can move a slot over midnight.
         let first = now.to_zoned_datetime(self.zone.clone()).date().checked_add(1.day()).ok()?;
-        (0..=DAYS_MAX).find_map(|days_back| self.slots(first.checked_sub(days_back.days()).ok()?).filter(|slot| *slot <= now).max())
+        (0..=DAYS_MAX).find_map(|days_back| {
+            self.slots(first.checked_sub(days_back.days()).ok()?).filter(|slot| *slot <= now).max()
+        })
     }
 
     /// The first slot after `now`; none only at the end of time.
     pub fn next_slot(&self, now: Timestamp) -> Option<Timestamp> {
         let first = now.to_zoned_datetime(self.zone.clone()).date().checked_sub(1.day()).ok()?;
-        (0..=DAYS_MAX).find_map(|days_on| self.slots(first.checked_add(days_on.days()).ok()?).filter(|slot| *slot > now).min())
+        (0..=DAYS_MAX).find_map(|days_on| {
+            self.slots(first.checked_add(days_on.days()).ok()?).filter(|slot| *slot > now).min()
+        })
     }
 
     /// The slots of a day, in no order.
@@ -128,8 +145,10 @@ impl Weekdays {
             Weekdays::Monthly(day) => date.day() == (*day).min(date.days_in_month()),
             Weekdays::Cron(cron) => {
                 let has = |bits: u64, value: i8| bits & (1 << value) != 0;
-                let (day, weekday) = (has(cron.days, date.day()), has(cron.weekdays, date.weekday().to_sunday_zero_offset()));
-                let is_day = if cron.is_day_free || cron.is_weekday_free { day && weekday } else { day || weekday };
+                let (day, weekday) =
+                    (has(cron.days, date.day()), has(cron.weekdays, date.weekday().to_sunday_zero_offset()));
+                let is_day =
+                    if cron.is_day_free || cron.is_weekday_free { day && weekday } else { day || weekday };
                 has(cron.months, date.month()) && is_day
             }
         }
@@ -140,7 +159,8 @@ fn read_zone(zone: &str) -> Result<TimeZone, String> {
     TimeZone::get(zone).map_err(|_| format!("\"{zone}\" is no time zone: write it as Europe/Paris"))
 }
 
-const MONTH_NAMES: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+const MONTH_NAMES: [&str; 12] =
+    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const DAY_NAMES: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
 /// The five fields of a cron line.
@@ -157,15 +177,26 @@ fn cron(fields: [&str; 5]) -> Result<(Weekdays, Vec<Time>), String> {
     };
     let (minutes, hours) = (cron_field(minutes, 0, 59, &[])?, cron_field(hours, 0, 23, &[])?);
     let times = (0..24i8).filter(|hour| hours & (1 << hour) != 0);
-    let times = times.flat_map(|hour| (0..60i8).filter(|minute| minutes & (1 << minute) != 0).filter_map(move |minute| Time::new(hour, minute, 0, 0).ok()));
+    let times = times.flat_map(|hour| {
+        (0..60i8)
+            .filter(|minute| minutes & (1 << minute) != 0)
+            .filter_map(move |minute| Time::new(hour, minute, 0, 0).ok())
+    });
     Ok((Weekdays::Cron(cron), times.collect()))
 }
 
 /// One field: `*`, `5`, `1-5`, `*/15`, `mon,wed`; a bit for each value.
 fn cron_field(field: &str, min: u32, max: u32, names: &[&str]) -> Result<u64, String> {
-    let wrong = || format!("\"{field}\" is no field of a cron line: write numbers from {min} to {max}, as in 5, 1-5, */2 or 1,3");
+    let wrong = || {
+        format!(
+            "\"{field}\" is no field of a cron line: write numbers from {min} to {max}, as in 5, 1-5, */2 or 1,3"
+        )
+    };
     let number = |text: &str| {
-        let by_name = names.iter().position(|name| name.eq_ignore_ascii_case(text)).and_then(|at| u32::try_from(at).ok());
+        let by_name = names
+            .iter()
+            .position(|name| name.eq_ignore_ascii_case(text))
+            .and_then(|at| u32::try_from(at).ok());
         // Months are counted from 1, days of the week from 0.
         let number = by_name.map(|at| at + min).or_else(|| text.parse().ok());
         number.filter(|number| (min..=max).contains(number)).ok_or_else(wrong)
@@ -173,7 +204,9 @@ fn cron_field(field: &str, min: u32, max: u32, names: &[&str]) -> Result<u64, St
     let mut bits = 0u64;
     for part in field.split(',') {
         let (range, step) = part.split_once('/').map_or((part, None), |(range, step)| (range, Some(step)));
-        let step_by: u32 = step.map_or(Ok(1), |step| step.parse().ok().filter(|step| (1..=max).contains(step)).ok_or_else(wrong))?;
+        let step_by: u32 = step.map_or(Ok(1), |step| {
+            step.parse().ok().filter(|step| (1..=max).contains(step)).ok_or_else(wrong)
+        })?;
         let (from, to) = match range.split_once('-') {
             _ if range == "*" => (min, max),
             Some((from, to)) => (number(from)?, number(to)?),
@@ -189,14 +222,23 @@ fn cron_field(field: &str, min: u32, max: u32, names: &[&str]) -> Result<u64, St
 }
 
 fn weekdays(names: &str) -> Result<Vec<Weekday>, String> {
-    let all = [Weekday::Monday, Weekday::Tuesday, Weekday::Wednesday, Weekday::Thursday, Weekday::Friday, Weekday::Saturday, Weekday::Sunday];
+    let all = [
+        Weekday::Monday,
+        Weekday::Tuesday,
+        Weekday::Wednesday,
+        Weekday::Thursday,
+        Weekday::Friday,
+        Weekday::Saturday,
+        Weekday::Sunday,
+    ];
     let short = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
     names
         .split(',')
         .map(|name| {
             let lower = name.to_ascii_lowercase();
             let at = short.iter().position(|day| lower.starts_with(day));
-            at.map(|at| all[at]).ok_or_else(|| format!("\"{name}\" is no day of the week: write Mon, Tue, … or daily"))
+            at.map(|at| all[at])
+                .ok_or_else(|| format!("\"{name}\" is no day of the week: write Mon, Tue, … or daily"))
         })
         .collect()
 }
@@ -227,7 +269,9 @@ mod tests {
 
     #[test]
     fn the_next_slot_is_the_first_after_now() {
-        let next = |schedule: &str, now: &str| Schedule::parse(schedule).unwrap().next_slot(now.parse().unwrap()).unwrap().to_string();
+        let next = |schedule: &str, now: &str| {
+            Schedule::parse(schedule).unwrap().next_slot(now.parse().unwrap()).unwrap().to_string()
+        };
         assert_eq!(next("Mon 08:00 Europe/Paris", "2022-10-17T06:00:00Z"), "2022-10-24T06:00:00Z");
         assert_eq!(next("daily 02:30 Europe/Paris", "2022-03-26T12:00:00Z"), "2022-03-27T01:30:00Z");
         assert_eq!(next("daily 02:30 Europe/Paris", "2022-03-27T01:30:00Z"), "2022-03-28T00:30:00Z");
@@ -237,7 +281,10 @@ mod tests {
 
     #[test]
     fn cron_lines_are_read() {
-        assert_eq!(slot("*/30 8-18 * * mon-fri Europe/Paris", "2022-10-15T12:00:00Z"), "2022-10-14T16:30:00Z");
+        assert_eq!(
+            slot("*/30 8-18 * * mon-fri Europe/Paris", "2022-10-15T12:00:00Z"),
+            "2022-10-14T16:30:00Z"
+        );
         assert_eq!(slot("0 9 1,15 * * UTC", "2022-10-20T00:00:00Z"), "2022-10-15T09:00:00Z");
         // Day or weekday, where both are restricted.
         assert_eq!(slot("0 9 13 * 5", "2022-10-20T00:00:00Z"), "2022-10-14T09:00:00Z");
@@ -246,7 +293,10 @@ mod tests {
         // In the missing hour, two slots become one.
         let schedule = Schedule::parse("30 2,3 * * * Europe/Paris").unwrap();
         let first = schedule.next_slot("2022-03-27T00:00:00Z".parse().unwrap()).unwrap();
-        assert_eq!((first.to_string().as_str(), schedule.next_slot(first).unwrap().to_string().as_str()), ("2022-03-27T01:30:00Z", "2022-03-28T00:30:00Z"));
+        assert_eq!(
+            (first.to_string().as_str(), schedule.next_slot(first).unwrap().to_string().as_str()),
+            ("2022-03-27T01:30:00Z", "2022-03-28T00:30:00Z")
+        );
     }
 
     #[test]

@@ -5,7 +5,9 @@ pub const NO_DAY: i32 = i32::MIN;
 
 /// FNV-1a: words are short, and the hash is the same on every machine.
 pub fn hash64(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xCBF2_9CE4_8422_2325, |state, byte| (state ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01B3))
+    bytes.iter().fold(0xCBF2_9CE4_8422_2325, |state, byte| {
+        (state ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01B3)
+    })
 }
 
 /// The same in half of the space.
@@ -152,7 +154,8 @@ impl Sketch {
     }
 
     pub fn has_shingle(&self, shingle: u32) -> bool {
-        self.part(Part::Sample).binary_search(&shingle).is_ok() || self.part(Part::Lead).binary_search(&shingle).is_ok()
+        self.part(Part::Sample).binary_search(&shingle).is_ok()
+            || self.part(Part::Lead).binary_search(&shingle).is_ok()
     }
 
     /// What entries of the same title are found by.
@@ -162,7 +165,9 @@ impl Sketch {
 
     /// What translations into a language are found by: concepts in their order, then links. No shingle is like one of them.
     pub fn anchors(&self, language: u32) -> impl Iterator<Item = u32> + '_ {
-        self.concepts().map(move |concept| concept.anchor(language)).chain(self.part(Part::Links).iter().map(move |&link| hash_all([0x117C, link, language])))
+        self.concepts()
+            .map(move |concept| concept.anchor(language))
+            .chain(self.part(Part::Links).iter().map(move |&link| hash_all([0x117C, link, language])))
     }
 
     /// Those that the entry itself is found by: none while its language is not known.
@@ -204,10 +209,16 @@ mod tests {
 
     #[test]
     fn a_sketch_survives_as_bytes_and_other_bytes_are_none() {
-        let sketch = Sketch::new(Head { source: 7, day: -3, threshold: u32::MAX, ..Head::default() }, [&[1, 2], &[], &[3], &[], &[4, 5], &[], &[6]]);
+        let sketch = Sketch::new(
+            Head { source: 7, day: -3, threshold: u32::MAX, ..Head::default() },
+            [&[1, 2], &[], &[3], &[], &[4, 5], &[], &[6]],
+        );
         let bytes = sketch.to_bytes();
         assert_eq!(Sketch::from_bytes(&bytes), Some(sketch.clone()));
-        assert_eq!((sketch.part(Part::Sample), sketch.part(Part::Names), sketch.part(Part::Links)), (&[3][..], &[4, 5][..], &[6][..]));
+        assert_eq!(
+            (sketch.part(Part::Sample), sketch.part(Part::Names), sketch.part(Part::Links)),
+            (&[3][..], &[4, 5][..], &[6][..])
+        );
         assert_eq!(Sketch::from_bytes(&bytes[..bytes.len() - 4]), None);
         assert_eq!(Sketch::from_bytes(b"nonsense"), None);
     }

@@ -78,7 +78,9 @@ impl StoredEntry {
 
     /// Whether a reader with these interests wants this version; topics are the story's to match. What says no language is for all.
     fn fits(&self, interests: &Interests) -> bool {
-        let speaks = interests.languages.is_empty() || self.entry.language.is_none() || interests.languages.iter().any(|language| self.is_in(language));
+        let speaks = interests.languages.is_empty()
+            || self.entry.language.is_none()
+            || interests.languages.iter().any(|language| self.is_in(language));
         speaks && (interests.partners.is_empty() || interests.partners.contains(&self.partner))
     }
 
@@ -88,13 +90,25 @@ impl StoredEntry {
 
     /// Whether it says itself that it comes from elsewhere: by its `atom:source`, or by a canonical address on another site.
     fn is_syndicated(&self) -> bool {
-        let host = |address: &str| url::Url::parse(address).ok().and_then(|url| Some(url.host_str()?.trim_start_matches("www.").to_owned()));
+        let host = |address: &str| {
+            url::Url::parse(address)
+                .ok()
+                .and_then(|url| Some(url.host_str()?.trim_start_matches("www.").to_owned()))
+        };
         let own = self.entry.url.as_deref().and_then(host);
-        self.entry.provenance.is_some() || self.entry.same_as.iter().any(|address| own.is_some() && host(address).is_some_and(|other| Some(other) != own))
+        self.entry.provenance.is_some()
+            || self
+                .entry
+                .same_as
+                .iter()
+                .any(|address| own.is_some() && host(address).is_some_and(|other| Some(other) != own))
     }
 
     fn is_in(&self, language: &str) -> bool {
-        self.entry.language.as_deref().is_some_and(|own| primary_language(own).eq_ignore_ascii_case(primary_language(language)))
+        self.entry
+            .language
+            .as_deref()
+            .is_some_and(|own| primary_language(own).eq_ignore_ascii_case(primary_language(language)))
     }
 }
 
@@ -129,7 +143,14 @@ impl Story {
         let longest = self.versions.iter().map(StoredEntry::text_bytes).max().unwrap_or(0);
         let rank = |at: usize, version: &StoredEntry| {
             let is_teaser = version.text_bytes() * 2 < longest;
-            (!version.fits(interests), !version.is_in(language), version.entry.title.is_empty(), version.is_syndicated(), is_teaser, at)
+            (
+                !version.fits(interests),
+                !version.is_in(language),
+                version.entry.title.is_empty(),
+                version.is_syndicated(),
+                is_teaser,
+                at,
+            )
         };
         let best = self.versions.iter().enumerate().min_by_key(|(at, version)| rank(*at, version));
         best.map(|(_, version)| version).expect("a story has a version")
@@ -139,8 +160,16 @@ impl Story {
     pub fn wanted_since(&self, interests: &Interests) -> Option<EntryKey> {
         let topics = self.topics();
         // What is of no topic is wanted by those who chose none.
-        let is_on_topic = if topics.is_empty() { interests.topics.is_empty() } else { topics.iter().any(|matched| interests.has_topic(&matched.topic)) };
-        self.versions.iter().filter(|version| is_on_topic && version.fits(interests)).map(|version| version.order).min()
+        let is_on_topic = if topics.is_empty() {
+            interests.topics.is_empty()
+        } else {
+            topics.iter().any(|matched| interests.has_topic(&matched.topic))
+        };
+        self.versions
+            .iter()
+            .filter(|version| is_on_topic && version.fits(interests))
+            .map(|version| version.order)
+            .min()
     }
 
     /// How much there is for a reader with these interests in a story, to put the best first: several partners tell it, and it is
@@ -150,14 +179,21 @@ impl Story {
         partners.sort_unstable();
         partners.dedup();
         let others = u32::try_from(partners.len().saturating_sub(1)).unwrap_or(u32::MAX).min(PARTNERS_MAX);
-        let fit = self.topics().iter().filter(|matched| interests.has_topic(&matched.topic)).map(|matched| matched.score).max();
+        let fit = self
+            .topics()
+            .iter()
+            .filter(|matched| interests.has_topic(&matched.topic))
+            .map(|matched| matched.score)
+            .max();
         others * PARTNER_WEIGHT + fit.unwrap_or(0).min(FIT_MAX)
     }
 
     /// The other versions that share its language: the places where the same text stands.
     pub fn copies_of<'a>(&'a self, shown: &'a StoredEntry) -> impl Iterator<Item = &'a StoredEntry> {
         let language = shown.entry.language.clone().unwrap_or_default();
-        self.versions.iter().filter(move |version| version.entry.id != shown.entry.id && version.is_in(&language))
+        self.versions
+            .iter()
+            .filter(move |version| version.entry.id != shown.entry.id && version.is_in(&language))
     }
 
     /// One version for each other language.

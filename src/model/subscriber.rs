@@ -23,8 +23,13 @@ pub enum SubscriberState {
 }
 
 impl SubscriberState {
-    pub const ALL: [SubscriberState; 5] =
-        [SubscriberState::Active, SubscriberState::Paused, SubscriberState::Unsubscribed, SubscriberState::Bounced, SubscriberState::Complained];
+    pub const ALL: [SubscriberState; 5] = [
+        SubscriberState::Active,
+        SubscriberState::Paused,
+        SubscriberState::Unsubscribed,
+        SubscriberState::Bounced,
+        SubscriberState::Complained,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -101,7 +106,11 @@ const INSTANT_PAUSE: jiff::SignedDuration = jiff::SignedDuration::from_mins(15);
 impl Cadence {
     /// `instant`, or a schedule.
     pub fn parse(text: &str) -> Result<Cadence, String> {
-        if text.trim() == "instant" { Ok(Cadence::Instant) } else { Schedule::parse(text).map(Cadence::Scheduled) }
+        if text.trim() == "instant" {
+            Ok(Cadence::Instant)
+        } else {
+            Schedule::parse(text).map(Cadence::Scheduled)
+        }
     }
 
     /// A cadence by its name, an hour of the day and a time zone; weekly ones come on Mondays, monthly ones on the first.
@@ -117,10 +126,17 @@ impl Cadence {
             "daily" => "daily",
             "weekly" | "" => "Mon",
             "monthly" => "monthly 1",
-            other => return Err(("cadence", format!("\"{other}\" is no cadence: write instant, daily, weekly or monthly"))),
+            other => {
+                return Err((
+                    "cadence",
+                    format!("\"{other}\" is no cadence: write instant, daily, weekly or monthly"),
+                ));
+            }
         };
         let parsed = Schedule::parse(&format!("{days} {time} {zone}"));
-        parsed.map(Cadence::Scheduled).map_err(|error| (if error.contains("time zone") { "timezone" } else { "hour" }, error))
+        parsed
+            .map(Cadence::Scheduled)
+            .map_err(|error| (if error.contains("time zone") { "timezone" } else { "hour" }, error))
     }
 
     /// The parts that a form shows: name, hour, zone. A schedule of another kind is shown by the nearest name.
@@ -200,15 +216,30 @@ impl SubscriptionOptions {
         let mut faults = Vec::new();
         let own = choice.language.trim();
         let language = if own.is_empty() { language } else { own };
-        for (field, tags) in [("language", std::slice::from_ref(&language.to_owned())), ("languages", choice.languages.as_slice())] {
-            faults.extend(tags.iter().filter(|tag| !is_language_tag(tag)).map(|tag| (field, format!("\"{tag}\" is no language: write fr, en or es"))));
+        for (field, tags) in [
+            ("language", std::slice::from_ref(&language.to_owned())),
+            ("languages", choice.languages.as_slice()),
+        ] {
+            faults.extend(
+                tags.iter()
+                    .filter(|tag| !is_language_tag(tag))
+                    .map(|tag| (field, format!("\"{tag}\" is no language: write fr, en or es"))),
+            );
         }
-        for (field, chosen, known) in
-            [("topics", &choice.topics, &self.topics), ("without", &choice.without, &self.topics), ("partners", &choice.partners, &self.partners)]
-        {
+        for (field, chosen, known) in [
+            ("topics", &choice.topics, &self.topics),
+            ("without", &choice.without, &self.topics),
+            ("partners", &choice.partners, &self.partners),
+        ] {
             for name in chosen.iter().filter(|name| !known.contains(name)) {
-                let near = known.iter().min_by_key(|known| strsim::osa_distance(known, name)).map(|near| format!(": did you mean \"{near}\"?"));
-                faults.push((field, format!("\"{name}\" is not among those that there are{}", near.unwrap_or_default())));
+                let near = known
+                    .iter()
+                    .min_by_key(|known| strsim::osa_distance(known, name))
+                    .map(|near| format!(": did you mean \"{near}\"?"));
+                faults.push((
+                    field,
+                    format!("\"{name}\" is not among those that there are{}", near.unwrap_or_default()),
+                ));
             }
         }
         let cadence = if choice.schedule.trim().is_empty() {

@@ -34,7 +34,11 @@ impl SigningKey {
 
     fn mac(&self, purpose: &str, payload: &str) -> Option<Vec<u8>> {
         let mac = Hmac::<Sha256>::new_from_slice(self.0.as_bytes()).ok()?;
-        Some(mac.chain_update(purpose).chain_update([0]).chain_update(payload).finalize().into_bytes()[..MAC_BYTES].to_vec())
+        Some(
+            mac.chain_update(purpose).chain_update([0]).chain_update(payload).finalize().into_bytes()
+                [..MAC_BYTES]
+                .to_vec(),
+        )
     }
 
     /// What stands for an address where the address itself must not: in links and in suppressions. 128 bits in hexadecimal.
@@ -44,13 +48,20 @@ impl SigningKey {
 
     /// A token of lower-case letters and digits, short enough for the local part of a mail address.
     pub fn sign_short(&self, purpose: &str, number: i64) -> String {
-        format!("{number}-{}", hex(&self.mac(purpose, &number.to_string()).unwrap_or_default()[..SHORT_MAC_BYTES]))
+        format!(
+            "{number}-{}",
+            hex(&self.mac(purpose, &number.to_string()).unwrap_or_default()[..SHORT_MAC_BYTES])
+        )
     }
 
     /// The number of a short token, if it is ours and for this purpose. Mail servers may have changed its case.
     pub fn verify_short(&self, purpose: &str, token: &str) -> Option<i64> {
         let number = token.split_once('-')?.0.parse().ok()?;
-        let mac = Hmac::<Sha256>::new_from_slice(self.0.as_bytes()).ok()?.chain_update(purpose).chain_update([0]).chain_update(i64::to_string(&number));
+        let mac = Hmac::<Sha256>::new_from_slice(self.0.as_bytes())
+            .ok()?
+            .chain_update(purpose)
+            .chain_update([0])
+            .chain_update(i64::to_string(&number));
         let given = unhex(&token.split_once('-')?.1.to_ascii_lowercase())?;
         (given.len() == SHORT_MAC_BYTES && mac.verify_truncated_left(&given).is_ok()).then_some(number)
     }
@@ -67,7 +78,13 @@ impl SigningKey {
         let payload = String::from_utf8(URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
         let mac = URL_SAFE_NO_PAD.decode(mac).ok()?;
         let own = Hmac::<Sha256>::new_from_slice(self.0.as_bytes()).ok()?;
-        let is_ours = mac.len() == MAC_BYTES && own.chain_update(purpose).chain_update([0]).chain_update(&payload).verify_truncated_left(&mac).is_ok();
+        let is_ours = mac.len() == MAC_BYTES
+            && own
+                .chain_update(purpose)
+                .chain_update([0])
+                .chain_update(&payload)
+                .verify_truncated_left(&mac)
+                .is_ok();
         is_ours.then_some(payload)
     }
 }
@@ -89,9 +106,15 @@ mod tests {
     fn a_short_token_survives_a_change_of_case_and_no_forgery() {
         let key = SigningKey::new("secret".into());
         let token = key.sign_short("bounce", 4711);
-        assert!(token.len() <= 30 && token.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'), "{token}");
+        assert!(
+            token.len() <= 30
+                && token.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
+            "{token}"
+        );
         assert_eq!(key.verify_short("bounce", &token.to_uppercase()), Some(4711));
-        for forged in ["", "-", "4711-", &token.replacen("4711", "4712", 1), &token[..token.len() - 2], "4711-é"] {
+        for forged in
+            ["", "-", "4711-", &token.replacen("4711", "4712", 1), &token[..token.len() - 2], "4711-é"]
+        {
             assert_eq!(key.verify_short("bounce", forged), None, "{forged}");
         }
         assert_eq!(key.hash("Ana@Example.org"), key.hash("ana@example.org"));
@@ -104,7 +127,14 @@ mod tests {
         assert_eq!(key.verify("unsubscribe", &token).as_deref(), Some("weekly ana@example.org"));
         assert_eq!(key.verify("confirm", &token), None);
         assert_eq!(SigningKey::new("other".into()).verify("unsubscribe", &token), None);
-        for forged in ["", ".", "a.b", &token[..token.len() - 1], &token.replacen('d', "e", 1), &format!("{}.", token.split('.').next().unwrap())] {
+        for forged in [
+            "",
+            ".",
+            "a.b",
+            &token[..token.len() - 1],
+            &token.replacen('d', "e", 1),
+            &format!("{}.", token.split('.').next().unwrap()),
+        ] {
             assert_eq!(key.verify("unsubscribe", forged), None, "{forged}");
         }
     }

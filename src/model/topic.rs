@@ -41,7 +41,11 @@ impl Default for Topic {
 impl Topic {
     /// The label in a language, else in any, else the id.
     pub fn label(&self, language: &str) -> &str {
-        let label = self.label.get(language).or_else(|| self.label.get(primary_language(language))).or_else(|| self.label.get("en"));
+        let label = self
+            .label
+            .get(language)
+            .or_else(|| self.label.get(primary_language(language)))
+            .or_else(|| self.label.get("en"));
         label.or_else(|| self.label.values().next()).map_or(self.id.as_str(), String::as_str)
     }
 }

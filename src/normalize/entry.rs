@@ -72,14 +72,18 @@ fn hash(parts: &[&str]) -> String {
 
 /// Cleans one entry.
 pub fn normalize(raw: &RawEntry, context: Context, sanitizer: &mut Sanitizer) -> Entry {
-    let (identity, fingerprint) =
-        context.listed.map_or_else(|| (identity(raw), fingerprint(raw)), |(identity, fingerprint)| (identity.clone(), fingerprint.to_owned()));
+    let (identity, fingerprint) = context.listed.map_or_else(
+        || (identity(raw), fingerprint(raw)),
+        |(identity, fingerprint)| (identity.clone(), fingerprint.to_owned()),
+    );
     let html = |text: &RawText, sanitizer: &mut Sanitizer| match text.is_html {
         true => sanitizer.clean(&text.value, text.base.as_ref().or(context.base)),
         false => escape(&text.value),
     };
-    let content_html = raw.content.as_ref().map(|text| html(text, sanitizer)).filter(|html| !html.trim().is_empty());
-    let summary_html = raw.summary.as_ref().map(|text| html(text, sanitizer)).filter(|html| !html.trim().is_empty());
+    let content_html =
+        raw.content.as_ref().map(|text| html(text, sanitizer)).filter(|html| !html.trim().is_empty());
+    let summary_html =
+        raw.summary.as_ref().map(|text| html(text, sanitizer)).filter(|html| !html.trim().is_empty());
     let summary = match (&summary_html, &content_html) {
         (Some(summary), _) => start_of_safe_html(summary, SUMMARY_CHARS_MAX),
         (None, Some(content)) => start_of_safe_html(content, EXCERPT_CHARS_MAX),
@@ -88,7 +92,9 @@ pub fn normalize(raw: &RawEntry, context: Context, sanitizer: &mut Sanitizer) ->
     let title = raw.title.as_ref().map(|title| plain(title, sanitizer)).unwrap_or_default();
     let declared = language(raw, context);
     let (language, language_confidence) = match context.language_detector {
-        Some(language_detector) => language_detector.judge(declared.as_deref(), &format!("{title}. {summary}")),
+        Some(language_detector) => {
+            language_detector.judge(declared.as_deref(), &format!("{title}. {summary}"))
+        }
         None => (declared, None),
     };
     Entry {
@@ -111,7 +117,11 @@ pub fn normalize(raw: &RawEntry, context: Context, sanitizer: &mut Sanitizer) ->
         language_confidence,
         published: raw.published,
         updated: raw.updated,
-        authors: raw.authors.iter().map(|author| Person { url: author.url.clone().filter(|url| is_harmless(url)), ..author.clone() }).collect(),
+        authors: raw
+            .authors
+            .iter()
+            .map(|author| Person { url: author.url.clone().filter(|url| is_harmless(url)), ..author.clone() })
+            .collect(),
         tags: raw.tags.clone(),
         image: raw.image.clone().filter(|image| is_harmless(&image.url)),
         enclosures: raw.enclosures.iter().filter(|enclosure| is_harmless(&enclosure.url)).cloned().collect(),
@@ -129,7 +139,9 @@ pub fn normalize(raw: &RawEntry, context: Context, sanitizer: &mut Sanitizer) ->
 /// Whether following an address runs nothing: a `javascript:` link is code of somebody else's.
 fn is_harmless(address: &str) -> bool {
     match Url::parse(address.trim()) {
-        Ok(url) => matches!(url.scheme(), "http" | "https" | "ftp" | "mailto" | "magnet" | "tel" | "xmpp" | "gemini"),
+        Ok(url) => {
+            matches!(url.scheme(), "http" | "https" | "ftp" | "mailto" | "magnet" | "tel" | "xmpp" | "gemini")
+        }
         Err(error) => error == url::ParseError::RelativeUrlWithoutBase,
     }
 }
@@ -141,14 +153,21 @@ pub fn plain(text: &RawText, sanitizer: &mut Sanitizer) -> String {
 
 /// What is declared: by the entry, by its source, by its address.
 fn language(raw: &RawEntry, context: Context) -> Option<String> {
-    let said = raw.language.as_deref().or(context.language).map(|language| language.trim().replace('_', "-")).filter(|language| !language.is_empty());
+    let said = raw
+        .language
+        .as_deref()
+        .or(context.language)
+        .map(|language| language.trim().replace('_', "-"))
+        .filter(|language| !language.is_empty());
     // Without somebody who looks at the words, an address alone is too little.
     said.or_else(|| context.language_detector.and_then(|_| language_in_address(raw.url()?)))
 }
 
 fn alternates(raw: &RawEntry) -> Vec<Alternate> {
     let hreflangs = raw.links.iter().filter(|link| link.rel == "alternate" && is_harmless(&link.href));
-    hreflangs.filter_map(|link| Some(Alternate { language: link.hreflang.clone()?, url: link.href.clone() })).collect()
+    hreflangs
+        .filter_map(|link| Some(Alternate { language: link.hreflang.clone()?, url: link.href.clone() }))
+        .collect()
 }
 
 /// Plain text as HTML.
@@ -199,10 +218,20 @@ mod tests {
 
     #[test]
     fn an_address_that_would_run_something_is_none() {
-        for address in
-            ["javascript:alert(1)", " JavaScript:alert(1)", "java\tscript:alert(1)", "data:text/html,x", "vbscript:x", "blob:x", "\u{1}javascript:alert(1)"]
-        {
-            let raw = RawEntry { links: vec![link(address)], authors: vec![Person { url: Some(address.into()), ..Person::default() }], ..RawEntry::default() };
+        for address in [
+            "javascript:alert(1)",
+            " JavaScript:alert(1)",
+            "java\tscript:alert(1)",
+            "data:text/html,x",
+            "vbscript:x",
+            "blob:x",
+            "\u{1}javascript:alert(1)",
+        ] {
+            let raw = RawEntry {
+                links: vec![link(address)],
+                authors: vec![Person { url: Some(address.into()), ..Person::default() }],
+                ..RawEntry::default()
+            };
             let entry = normalize(&raw, context(), &mut Sanitizer::default());
             assert_eq!((entry.url, &entry.authors[0].url), (None, &None), "{address:?}");
         }
@@ -211,7 +240,11 @@ mod tests {
 
     #[test]
     fn plain_text_is_not_read_as_html() {
-        let raw = RawEntry { title: text("1 < 2 & <b>3</b>", false), content: text("a <b> c", false), ..RawEntry::default() };
+        let raw = RawEntry {
+            title: text("1 < 2 & <b>3</b>", false),
+            content: text("a <b> c", false),
+            ..RawEntry::default()
+        };
         let entry = normalize(&raw, context(), &mut Sanitizer::default());
         assert_eq!(entry.title, "1 < 2 & <b>3</b>");
         assert_eq!(entry.content_html.as_deref(), Some("a &lt;b&gt; c"));

@@ -48,8 +48,13 @@ impl Default for Sanitizer {
                 "plaintext",
             ]))
             .attribute_filter(|element, attribute, value| {
-                let is_data = value.trim_start().get(..5).is_some_and(|start| start.eq_ignore_ascii_case("data:"));
-                if is_data && !(element == "img" && attribute == "src" && is_raster_data(value)) { None } else { Some(Cow::Borrowed(value)) }
+                let is_data =
+                    value.trim_start().get(..5).is_some_and(|start| start.eq_ignore_ascii_case("data:"));
+                if is_data && !(element == "img" && attribute == "src" && is_raster_data(value)) {
+                    None
+                } else {
+                    Some(Cow::Borrowed(value))
+                }
             });
         Sanitizer { builder, base: None }
     }
@@ -58,7 +63,9 @@ impl Default for Sanitizer {
 /// `data:` may carry a picture; SVG can carry script, so it is none.
 fn is_raster_data(value: &str) -> bool {
     let lower = value.trim_start().get(..24).unwrap_or(value).to_ascii_lowercase();
-    ["png", "jpeg", "jpg", "gif", "webp", "avif"].iter().any(|kind| lower.starts_with(&format!("data:image/{kind};")))
+    ["png", "jpeg", "jpg", "gif", "webp", "avif"]
+        .iter()
+        .any(|kind| lower.starts_with(&format!("data:image/{kind};")))
 }
 
 impl Sanitizer {
@@ -118,7 +125,10 @@ fn mend_declarations(html: &str) -> Cow<'_, str> {
 fn is_declaration(rest: &str) -> bool {
     match rest.strip_prefix("--") {
         Some(comment) => comment.contains("-->") || comment.starts_with('>'),
-        None => rest.starts_with('[') || rest.as_bytes().get(..7).is_some_and(|word| word.eq_ignore_ascii_case(b"doctype")),
+        None => {
+            rest.starts_with('[')
+                || rest.as_bytes().get(..7).is_some_and(|word| word.eq_ignore_ascii_case(b"doctype"))
+        }
     }
 }
 
@@ -134,8 +144,10 @@ pub fn start_of_safe_html(html: &str, chars_max: usize) -> String {
 
 /// The words of safe HTML, to the piece that makes them more than so many characters.
 fn text_until(html: &str, chars_max: usize) -> String {
-    const INLINE: [&str; 21] =
-        ["a", "abbr", "b", "bdi", "bdo", "cite", "code", "del", "dfn", "em", "i", "ins", "kbd", "mark", "q", "s", "small", "span", "strong", "sub", "sup"];
+    const INLINE: [&str; 21] = [
+        "a", "abbr", "b", "bdi", "bdo", "cite", "code", "del", "dfn", "em", "i", "ins", "kbd", "mark", "q",
+        "s", "small", "span", "strong", "sub", "sup",
+    ];
     let mut out = LineBuffer::default();
     let (mut counted, mut chars) = (0, 0);
     let mut rest = html;
@@ -206,7 +218,19 @@ mod tests {
         ] {
             let clean = sanitizer.clean(evil, Some(&base));
             let lower = clean.to_lowercase();
-            for word in ["script", "onclick", "svg", "<math", "style", "http-equiv", "<form", "<input", "iframe", "<base", "data:"] {
+            for word in [
+                "script",
+                "onclick",
+                "svg",
+                "<math",
+                "style",
+                "http-equiv",
+                "<form",
+                "<input",
+                "iframe",
+                "<base",
+                "data:",
+            ] {
                 assert!(!lower.contains(word), "{evil} left {clean}");
             }
             assert!(clean.contains('x'), "{evil} lost its text: {clean}");
@@ -216,8 +240,12 @@ mod tests {
     #[test]
     fn links_become_absolute_and_carry_rel() {
         let base = Url::parse("https://example.org/a/").unwrap();
-        let clean = Sanitizer::default().clean("<a href=\"../b\">b</a><img src=\"c.png\" alt=\"c\">", Some(&base));
-        assert_eq!(clean, "<a href=\"https://example.org/b\" rel=\"noopener nofollow ugc\">b</a><img src=\"https://example.org/a/c.png\" alt=\"c\">");
+        let clean =
+            Sanitizer::default().clean("<a href=\"../b\">b</a><img src=\"c.png\" alt=\"c\">", Some(&base));
+        assert_eq!(
+            clean,
+            "<a href=\"https://example.org/b\" rel=\"noopener nofollow ugc\">b</a><img src=\"https://example.org/a/c.png\" alt=\"c\">"
+        );
     }
 
     #[test]
@@ -230,7 +258,9 @@ mod tests {
 
     #[test]
     fn the_start_of_a_text_is_the_whole_cut() {
-        let html = "<p>Un&nbsp;<b>dé</b>but &amp; <em>deux</em></p><ul><li>trois</li> <li>qua&lt;tre</li></ul>".repeat(3);
+        let html =
+            "<p>Un&nbsp;<b>dé</b>but &amp; <em>deux</em></p><ul><li>trois</li> <li>qua&lt;tre</li></ul>"
+                .repeat(3);
         let whole = text_of_safe_html(&html);
         for chars_max in 0..=whole.chars().count() + 1 {
             assert_eq!(start_of_safe_html(&html, chars_max), shorten(&whole, chars_max), "{chars_max}");

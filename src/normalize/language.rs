@@ -71,7 +71,8 @@ impl LanguageDetector {
         if languages.len() < 2 {
             languages = known(&mut tags.iter().map(String::as_str).chain(DEFAULT));
         }
-        let told = languages.iter().map(|language| TOLD.iter().position(|tag| *tag == code(*language))).collect();
+        let told =
+            languages.iter().map(|language| TOLD.iter().position(|tag| *tag == code(*language))).collect();
         LanguageDetector { languages, told, detector: OnceLock::new() }
     }
 
@@ -92,7 +93,11 @@ impl LanguageDetector {
         };
         let declared = Some(tag.to_owned());
         // A language that is not among those to tell apart would be taken for one of them.
-        let Some(own) = language_of(tag).and_then(|own| self.languages.iter().position(|language| *language == own)) else { return (declared, None) };
+        let Some(own) =
+            language_of(tag).and_then(|own| self.languages.iter().position(|language| *language == own))
+        else {
+            return (declared, None);
+        };
         let Some(start) = Start::of(text) else { return (declared, None) };
         if let Some(confidence) = self.agreement(&start, own) {
             return (declared, Some(confidence));
@@ -102,7 +107,9 @@ impl LanguageDetector {
             return (declared, None);
         }
         match self.by_models(&start) {
-            Some((spoken, confidence)) if primary_language(tag).eq_ignore_ascii_case(&spoken) => (declared, Some(confidence)),
+            Some((spoken, confidence)) if primary_language(tag).eq_ignore_ascii_case(&spoken) => {
+                (declared, Some(confidence))
+            }
             Some((spoken, confidence)) if confidence >= SURE => (Some(spoken), Some(confidence)),
             Some((_, confidence)) => (declared, Some(1.0 - confidence)),
             None => (declared, None),
@@ -133,9 +140,13 @@ impl LanguageDetector {
 
     /// What the models say, weighed by the little words.
     fn by_models(&self, start: &Start) -> Option<(String, f32)> {
-        let detector = self.detector.get_or_init(|| Lingua(LanguageDetectorBuilder::from_languages(&self.languages).build()));
+        let detector = self
+            .detector
+            .get_or_init(|| Lingua(LanguageDetectorBuilder::from_languages(&self.languages).build()));
         let likely = detector.0.compute_language_confidence_values(one_line(start.text));
-        let confidence = |language| likely.iter().find(|(known, _)| *known == language).map_or(0.0, |(_, confidence)| *confidence);
+        let confidence = |language| {
+            likely.iter().find(|(known, _)| *known == language).map_or(0.0, |(_, confidence)| *confidence)
+        };
         let weighed = self.weighed(start, |language| confidence(language) + FLOOR);
         let (language, weight) = weighed.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
         Some((code(*language), share(*weight, &weighed)))
@@ -144,7 +155,11 @@ impl LanguageDetector {
     /// Each language with its weight: what it has without little words, times what they are worth.
     fn weighed(&self, start: &Start, weight: impl Fn(Language) -> f64) -> Vec<(Language, f64)> {
         let weighed = self.languages.iter().zip(&self.told);
-        weighed.map(|(language, told)| (*language, weight(*language) * LITTLE_WORD_WORTH.powi(start.little(*told)))).collect()
+        weighed
+            .map(|(language, told)| {
+                (*language, weight(*language) * LITTLE_WORD_WORTH.powi(start.little(*told)))
+            })
+            .collect()
     }
 }
 
@@ -167,7 +182,11 @@ impl Start<'_> {
         for word in folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
             let languages = languages_of(word);
             start.words += 1;
-            start.little.iter_mut().enumerate().for_each(|(at, count)| *count += i32::from(languages >> at & 1));
+            start
+                .little
+                .iter_mut()
+                .enumerate()
+                .for_each(|(at, count)| *count += i32::from(languages >> at & 1));
         }
         Some(start)
     }
@@ -190,10 +209,22 @@ fn language_of(tag: &str) -> Option<Language> {
 pub fn language_in_address(address: &str) -> Option<String> {
     let url = url::Url::parse(address).ok()?;
     let is_language = |part: &str| part.len() == 2 && language_of(part).is_some();
-    let in_path = url.path_segments().and_then(|mut parts| parts.next()).filter(|part| is_language(part)).map(str::to_owned);
-    let in_host = || url.host_str().and_then(|host| host.split('.').next()).filter(|part| is_language(part) && *part != "co").map(str::to_owned);
-    let in_query =
-        || url.query_pairs().find(|(name, value)| matches!(&**name, "lang" | "language" | "hl") && is_language(value)).map(|(_, value)| value.into_owned());
+    let in_path = url
+        .path_segments()
+        .and_then(|mut parts| parts.next())
+        .filter(|part| is_language(part))
+        .map(str::to_owned);
+    let in_host = || {
+        url.host_str()
+            .and_then(|host| host.split('.').next())
+            .filter(|part| is_language(part) && *part != "co")
+            .map(str::to_owned)
+    };
+    let in_query = || {
+        url.query_pairs()
+            .find(|(name, value)| matches!(&**name, "lang" | "language" | "hl") && is_language(value))
+            .map(|(_, value)| value.into_owned())
+    };
     in_path.or_else(in_host).or_else(in_query).map(|tag| tag.to_ascii_lowercase())
 }
 
@@ -208,9 +239,21 @@ mod tests {
         let french = "Les gouvernements locaux adoptent une déclaration politique à la fin du congrès";
         assert_eq!(judged(None, french).as_deref(), Some("fr"));
         assert_eq!(judged(Some("fr-CA"), french).as_deref(), Some("fr-CA"), "as exactly as it was said");
-        assert_eq!(judged(Some("en"), french).as_deref(), Some("fr"), "a template that says en on every page");
-        assert_eq!(judged(Some("en"), "Congrès de CGLU").as_deref(), Some("en"), "three words are too few to speak against it");
-        assert_eq!(judged(Some("sw"), french).as_deref(), Some("sw"), "what cannot be told apart is believed");
+        assert_eq!(
+            judged(Some("en"), french).as_deref(),
+            Some("fr"),
+            "a template that says en on every page"
+        );
+        assert_eq!(
+            judged(Some("en"), "Congrès de CGLU").as_deref(),
+            Some("en"),
+            "three words are too few to speak against it"
+        );
+        assert_eq!(
+            judged(Some("sw"), french).as_deref(),
+            Some("sw"),
+            "what cannot be told apart is believed"
+        );
         assert_eq!(judged(None, "2022"), None);
     }
 
@@ -234,7 +277,10 @@ mod tests {
         ] {
             let (language, confidence) = language_detector.judge(declared, text);
             assert_eq!(language.as_deref(), Some(want), "{text}");
-            assert!(confidence.is_some_and(|confidence| (0.7..=1.0).contains(&confidence)), "{confidence:?} for {text}");
+            assert!(
+                confidence.is_some_and(|confidence| (0.7..=1.0).contains(&confidence)),
+                "{confidence:?} for {text}"
+            );
             assert!(language_detector.detector.get().is_none(), "models were asked about {text}");
         }
     }
@@ -248,9 +294,11 @@ mod tests {
 
     #[test]
     fn the_models_are_asked_in_doubt() {
-        for (declared, text, want) in
-            [(Some("en"), FRENCH, "fr"), (None, "Gouvernements locaux, déclaration politique", "fr"), (Some("en"), "Three mayors debate Rome accords", "en")]
-        {
+        for (declared, text, want) in [
+            (Some("en"), FRENCH, "fr"),
+            (None, "Gouvernements locaux, déclaration politique", "fr"),
+            (Some("en"), "Three mayors debate Rome accords", "en"),
+        ] {
             let language_detector = language_detector();
             let (language, confidence) = language_detector.judge(declared, text);
             assert!(language_detector.detector.get().is_some(), "models were not asked about {text}");

@@ -58,12 +58,19 @@ pub fn make_ready(store: &Store) -> anyhow::Result<usize> {
     loop {
         let missing = store.read(|r| {
             let keys = r.intake().unsketched(BATCH)?;
-            keys.into_iter().map(|key| Ok((key, r.entries().get_if_there(key)?))).collect::<Result<Vec<_>, StoreError>>()
+            keys.into_iter()
+                .map(|key| Ok((key, r.entries().get_if_there(key)?)))
+                .collect::<Result<Vec<_>, StoreError>>()
         })?;
         if missing.is_empty() {
             break;
         }
-        let sketches: Vec<_> = missing.iter().map(|(key, stored)| (*key, stored.as_ref().map(|stored| sketch_of(&stored.entry, stored.first_seen)))).collect();
+        let sketches: Vec<_> = missing
+            .iter()
+            .map(|(key, stored)| {
+                (*key, stored.as_ref().map(|stored| sketch_of(&stored.entry, stored.first_seen)))
+            })
+            .collect();
         store.write(|w| {
             sketches.iter().try_for_each(|(key, sketch)| match sketch {
                 Some(sketch) => w.intake().put_sketch(*key, sketch, true),
@@ -87,14 +94,20 @@ pub fn make_ready(store: &Store) -> anyhow::Result<usize> {
 ///
 /// # Errors
 /// When the store fails; what was forgotten stays so.
-pub fn forget_entries(store: &Store, configured: &[&str], retention: SignedDuration, now: Timestamp) -> anyhow::Result<usize> {
+pub fn forget_entries(
+    store: &Store,
+    configured: &[&str],
+    retention: SignedDuration,
+    now: Timestamp,
+) -> anyhow::Result<usize> {
     let Ok(limit) = now.checked_sub(retention) else { return Ok(0) };
     let states = store.read(|r| r.sources().states())?;
     let mut gone = 0;
     for (source, state) in &states {
         let read_at = state.read_at.or(state.last_success).unwrap_or(Timestamp::MIN);
         // Its last document was seen to the day only.
-        let dropped = if configured.contains(&source.as_str()) { read_at.saturating_sub(SEEN_WITHIN)? } else { now };
+        let dropped =
+            if configured.contains(&source.as_str()) { read_at.saturating_sub(SEEN_WITHIN)? } else { now };
         loop {
             let count = store.write(|w| w.entries().forget_unseen(source, limit.min(dropped), BATCH))?;
             gone += count;
@@ -114,12 +127,19 @@ pub fn explain(store: &Store, entry: &StoredEntry) -> anyhow::Result<Explanation
     let (keys, sketch) = (keys_of(&entry.entry), sketch_of(&entry.entry, entry.first_seen));
     store.try_out(|w| {
         let story = w.entries().story_of(entry.order)?;
-        let intake = place(NewEntry { keys: &keys, sketch: &sketch }, &mut StoreIndex::but(w, entry.order, &entry.entry.id)?)?;
+        let intake = place(
+            NewEntry { keys: &keys, sketch: &sketch },
+            &mut StoreIndex::but(w, entry.order, &entry.entry.id)?,
+        )?;
         let mut explanation = Explanation { story, others: Vec::new(), own: Vec::new() };
         for opinion in intake.opinions {
             let other = w.entries().get(opinion.entry)?;
             let is_own = other.story == entry.story;
-            if is_own { explanation.own.push((other, opinion)) } else { explanation.others.push((other, opinion)) }
+            if is_own {
+                explanation.own.push((other, opinion))
+            } else {
+                explanation.others.push((other, opinion))
+            }
         }
         Ok(explanation)
     })
@@ -131,9 +151,12 @@ pub fn explain(store: &Store, entry: &StoredEntry) -> anyhow::Result<Explanation
 /// When the store fails; nothing is changed then.
 pub fn merge(store: &Store, one: &StoredEntry, other: &StoredEntry, now: Timestamp) -> anyhow::Result<()> {
     let (first, second) = if one.order <= other.order { (one, other) } else { (other, one) };
-    let differs = first.entry.language.is_some() && second.entry.language.is_some() && first.entry.language != second.entry.language;
+    let differs = first.entry.language.is_some()
+        && second.entry.language.is_some()
+        && first.entry.language != second.entry.language;
     let relation = if differs { Relation::Translation } else { Relation::Copy };
-    let reason = format!("{} of \"{}\" ({}): {BY_HAND}", relation.as_str(), first.entry.title, first.entry.source);
+    let reason =
+        format!("{} of \"{}\" ({}): {BY_HAND}", relation.as_str(), first.entry.title, first.entry.source);
     store.write(|w| {
         let (into, from) = (w.intake().story_key_of(first.order)?, w.intake().story_key_of(second.order)?);
         let (Some(into), Some(from)) = (into, from) else { return Err(gone()) };
@@ -156,7 +179,8 @@ pub fn split(store: &Store, entry: &StoredEntry, now: Timestamp) -> anyhow::Resu
     let own = story_named_after(&entry.entry.id);
     store.write(|w| {
         let story = w.entries().story_of(entry.order)?;
-        let rest: Vec<&StoredEntry> = story.versions.iter().filter(|version| version.order != entry.order).collect();
+        let rest: Vec<&StoredEntry> =
+            story.versions.iter().filter(|version| version.order != entry.order).collect();
         let Some(eldest) = rest.first() else { return Ok(0) };
         for other in &rest {
             w.stories().put_ruling(entry.order, other.order, false, now)?;
@@ -200,7 +224,10 @@ pub fn recluster(store: &Store, is_dry: bool, mut on_step: impl FnMut(usize)) ->
         let after = stood.last().map_or(EntryKey::BEFORE_ALL, |last| last.entry);
         let batch = store.read(|r| {
             let entries = r.entries().after(after, BATCH, MarkupScope::Without)?;
-            entries.into_iter().map(|entry| Ok((r.intake().sketched(entry.order)?, entry))).collect::<Result<Vec<_>, StoreError>>()
+            entries
+                .into_iter()
+                .map(|entry| Ok((r.intake().sketched(entry.order)?, entry)))
+                .collect::<Result<Vec<_>, StoreError>>()
         })?;
         if batch.is_empty() {
             break;
@@ -212,9 +239,13 @@ pub fn recluster(store: &Store, is_dry: bool, mut on_step: impl FnMut(usize)) ->
             stood.push(Stood { entry: entry.order, story, keys });
         }
     }
-    let numbers: HashMap<EntryKey, usize> = stood.iter().enumerate().map(|(number, stood)| (stood.entry, number)).collect();
+    let numbers: HashMap<EntryKey, usize> =
+        stood.iter().enumerate().map(|(number, stood)| (stood.entry, number)).collect();
     let rulings = store.read(|r| r.stories().rulings())?;
-    let rulings: Vec<(usize, usize, bool)> = rulings.iter().filter_map(|(a, b, is_same)| Some((*numbers.get(a)?, *numbers.get(b)?, *is_same))).collect();
+    let rulings: Vec<(usize, usize, bool)> = rulings
+        .iter()
+        .filter_map(|(a, b, is_same)| Some((*numbers.get(a)?, *numbers.get(b)?, *is_same)))
+        .collect();
     for (a, b, _) in rulings.iter().filter(|(_, _, is_same)| !is_same) {
         memory.keep_apart(*a, *b);
     }
@@ -226,7 +257,12 @@ pub fn recluster(store: &Store, is_dry: bool, mut on_step: impl FnMut(usize)) ->
 type PlacementDecision = Option<(Relation, usize, String)>;
 
 /// Places all entries, one after the other.
-fn decide(memory: &mut InMemoryIndex, stood: &[Stood], rulings: &[(usize, usize, bool)], on_step: &mut impl FnMut(usize)) -> Vec<PlacementDecision> {
+fn decide(
+    memory: &mut InMemoryIndex,
+    stood: &[Stood],
+    rulings: &[(usize, usize, bool)],
+    on_step: &mut impl FnMut(usize),
+) -> Vec<PlacementDecision> {
     let mut decisions = Vec::with_capacity(stood.len());
     // Of stories that began too long ago to be compared, the first entry: what is not found elsewhere stays with it.
     let mut old: HashMap<StoryKey, usize> = HashMap::new();
@@ -242,8 +278,14 @@ fn decide(memory: &mut InMemoryIndex, stood: &[Stood], rulings: &[(usize, usize,
         if let (None, Some(first)) = (intake.decision(), old.get(&own.story)) {
             memory.join(*first, number);
         }
-        decisions.push(intake.decision().map(|decision| (decision.relation, decision.entry.0 as usize, decision.reason.to_string())));
-        for story in intake.decision().iter().map(|decision| decision.story).chain(intake.also.iter().copied()) {
+        decisions.push(
+            intake
+                .decision()
+                .map(|decision| (decision.relation, decision.entry.0 as usize, decision.reason.to_string())),
+        );
+        for story in
+            intake.decision().iter().map(|decision| decision.story).chain(intake.also.iter().copied())
+        {
             memory.join(story.0 as usize, number);
         }
         for (a, b, _) in rulings.iter().filter(|(_, b, is_same)| *is_same && *b == number) {
@@ -256,7 +298,13 @@ fn decide(memory: &mut InMemoryIndex, stood: &[Stood], rulings: &[(usize, usize,
 }
 
 /// Moves the entries whose story changed, a batch at a time.
-fn apply(store: &Store, memory: &InMemoryIndex, stood: &[Stood], decisions: &[PlacementDecision], is_dry: bool) -> anyhow::Result<Changes> {
+fn apply(
+    store: &Store,
+    memory: &InMemoryIndex,
+    stood: &[Stood],
+    decisions: &[PlacementDecision],
+    is_dry: bool,
+) -> anyhow::Result<Changes> {
     // A story stays with the first of its entries; what else it held gets a name of its own.
     let mut heirs: HashMap<StoryKey, usize> = HashMap::new();
     for (number, own) in stood.iter().enumerate() {
@@ -276,7 +324,11 @@ fn apply(store: &Store, memory: &InMemoryIndex, stood: &[Stood], decisions: &[Pl
     }
     let moves: Vec<(usize, usize)> = moves.into_iter().collect();
     for batch in moves.chunks(BATCH) {
-        store.write(|w| batch.iter().try_for_each(|(number, first)| move_one(w, stood, &heirs, decisions, *number, *first)))?;
+        store.write(|w| {
+            batch
+                .iter()
+                .try_for_each(|(number, first)| move_one(w, stood, &heirs, decisions, *number, *first))
+        })?;
     }
     Ok(changes)
 }
@@ -291,14 +343,29 @@ fn move_one(
     first: usize,
 ) -> Result<(), StoreError> {
     let (own, eldest) = (stood[number].entry, &stood[first]);
-    let (Some(_), Some(head)) = (unit.intake().story_key_of(own)?, unit.entries().get_if_there(eldest.entry)?) else { return Ok(()) };
-    let name = if heirs.get(&eldest.story) == Some(&first) { head.story } else { story_named_after(&head.entry.id) };
+    let (Some(_), Some(head)) =
+        (unit.intake().story_key_of(own)?, unit.entries().get_if_there(eldest.entry)?)
+    else {
+        return Ok(());
+    };
+    let name =
+        if heirs.get(&eldest.story) == Some(&first) { head.story } else { story_named_after(&head.entry.id) };
     unit.stories().move_entry(own, &name)?;
-    let other = decisions[number].as_ref().map(|(_, other, _)| unit.entries().get_if_there(stood[*other].entry)).transpose()?.flatten();
+    let other = decisions[number]
+        .as_ref()
+        .map(|(_, other, _)| unit.entries().get_if_there(stood[*other].entry))
+        .transpose()?
+        .flatten();
     let (relation, reason) = match (&decisions[number], other) {
-        (Some((relation, _, reason)), Some(other)) if number != first => {
-            (*relation, Some(format!("{} of \"{}\" ({}): {reason}", relation.as_str(), other.entry.title, other.entry.source)))
-        }
+        (Some((relation, _, reason)), Some(other)) if number != first => (
+            *relation,
+            Some(format!(
+                "{} of \"{}\" ({}): {reason}",
+                relation.as_str(),
+                other.entry.title,
+                other.entry.source
+            )),
+        ),
         _ if number == first => (Relation::First, None),
         _ => (Relation::Copy, Some(format!("copy: {BY_HAND}"))),
     };
@@ -318,7 +385,8 @@ pub struct TopicAssigner<'a> {
 impl TopicAssigner<'_> {
     fn topics(&self, stored: &StoredEntry) -> Vec<TopicMatch> {
         let entry = &stored.entry;
-        let of_source = self.sources.iter().filter(|source| source.id == entry.source).flat_map(|source| &source.tags);
+        let of_source =
+            self.sources.iter().filter(|source| source.id == entry.source).flat_map(|source| &source.tags);
         let tags: Vec<String> = entry.tags.iter().chain(of_source).cloned().collect();
         self.classifier.classify(&entry.title, &entry.summary, &tags, entry.language.as_deref())
     }
@@ -338,8 +406,15 @@ impl TopicAssigner<'_> {
 ///
 /// # Errors
 /// When the store fails; nothing is changed then.
-pub fn label(store: &Store, topic_assigner: TopicAssigner, entry: &StoredEntry, topics: Option<&[String]>, now: Timestamp) -> anyhow::Result<Vec<TopicMatch>> {
-    let matches = topics.map_or_else(|| topic_assigner.topics(entry), |topics| topic_assigner.classifier.labelled(topics));
+pub fn label(
+    store: &Store,
+    topic_assigner: TopicAssigner,
+    entry: &StoredEntry,
+    topics: Option<&[String]>,
+    now: Timestamp,
+) -> anyhow::Result<Vec<TopicMatch>> {
+    let matches = topics
+        .map_or_else(|| topic_assigner.topics(entry), |topics| topic_assigner.classifier.labelled(topics));
     store.write(|w| {
         let story = w.entries().story_of(entry.order)?;
         w.stories().put_label(entry.order, topics, now)?;
@@ -355,19 +430,27 @@ pub fn label(store: &Store, topic_assigner: TopicAssigner, entry: &StoredEntry, 
 ///
 /// # Errors
 /// When the store fails; what was done stays.
-pub fn reclassify(store: &Store, topic_assigner: TopicAssigner, fingerprint: &str, mut on_step: impl FnMut(usize)) -> anyhow::Result<Changes> {
+pub fn reclassify(
+    store: &Store,
+    topic_assigner: TopicAssigner,
+    fingerprint: &str,
+    mut on_step: impl FnMut(usize),
+) -> anyhow::Result<Changes> {
     let mut after = store.read(|r| r.stories().job(RECLASSIFY, fingerprint))?;
     let mut changes = Changes::default();
     loop {
         let entries = store.read(|r| r.entries().after(after, BATCH, MarkupScope::Without))?;
         let Some(last) = entries.last() else { break };
         after = last.order;
-        let asked: Vec<(&StoredEntry, Vec<TopicMatch>)> = entries.iter().map(|stored| (stored, topic_assigner.topics(stored))).collect();
+        let asked: Vec<(&StoredEntry, Vec<TopicMatch>)> =
+            entries.iter().map(|stored| (stored, topic_assigner.topics(stored))).collect();
         changes.changed += store.write(|w| {
             let mut changed = 0;
             for (stored, topics) in asked.iter().filter(|(stored, topics)| *topics != stored.topics) {
                 // What a person said stands, and what is gone is gone.
-                if w.intake().label(&stored.entry.id)?.is_some() || w.intake().story_key_of(stored.order)?.is_none() {
+                if w.intake().label(&stored.entry.id)?.is_some()
+                    || w.intake().story_key_of(stored.order)?.is_none()
+                {
                     continue;
                 }
                 changed += 1;
@@ -393,12 +476,22 @@ mod tests {
 
     #[test]
     fn what_is_too_old_to_be_compared_stays_with_whom_it_was() {
-        let titles =
-            ["Rome opens its budget", "Quite another headline", "Dakar mends its roads", "Lima plants trees", "Oslo counts its votes", "A third headline"];
+        let titles = [
+            "Rome opens its budget",
+            "Quite another headline",
+            "Dakar mends its roads",
+            "Lima plants trees",
+            "Oslo counts its votes",
+            "A third headline",
+        ];
         let stories = [1, 1, 3, 3, 5, 1];
         let mut memory = InMemoryIndex::with_generations_of(2);
-        let stood: Vec<Stood> = stories.map(|story| Stood { entry: EntryKey::BEFORE_ALL, story: StoryKey(story), keys: Vec::new() }).into();
-        titles.iter().for_each(|title| memory.add(&sketch(&SketchInput { source: "a", title, ..SketchInput::default() }), &[]));
+        let stood: Vec<Stood> = stories
+            .map(|story| Stood { entry: EntryKey::BEFORE_ALL, story: StoryKey(story), keys: Vec::new() })
+            .into();
+        titles.iter().for_each(|title| {
+            memory.add(&sketch(&SketchInput { source: "a", title, ..SketchInput::default() }), &[])
+        });
         let mut steps = 0;
         assert_eq!(decide(&mut memory, &stood, &[], &mut |step| steps += step), vec![None; 6]);
         // Only the first two are gone: the others are told apart by what they say, but for the one whose story began with those.

@@ -107,18 +107,23 @@ impl Publisher<'_> {
         let mut published = Published { written: self.archive_feeds(store)?, ..Published::default() };
         published.written += self.render_behind(store)?;
         published.written += self.render_fixed()?;
-        published.stories =
-            usize::try_from(store.read(|r| r.publishing().last(&PublicationKey::Channel))?.0).unwrap_or(0).min(self.catalog.channel.entries_max);
+        published.stories = usize::try_from(store.read(|r| r.publishing().last(&PublicationKey::Channel))?.0)
+            .unwrap_or(0)
+            .min(self.catalog.channel.entries_max);
         Ok(published)
     }
 
     /// Publications that are new, or of something else than before, are behind as a whole.
     fn settle_publications(&self, store: &Store) -> anyhow::Result<()> {
-        let (known, known_around) = store.read(|r| Ok::<_, StoreError>((r.publishing().publications()?, r.publishing().around()?)))?;
-        let known: HashMap<PublicationKey, String> = known.into_iter().map(|(publication, contents, _)| (publication, contents)).collect();
+        let (known, known_around) = store
+            .read(|r| Ok::<_, StoreError>((r.publishing().publications()?, r.publishing().around()?)))?;
+        let known: HashMap<PublicationKey, String> =
+            known.into_iter().map(|(publication, contents, _)| (publication, contents)).collect();
         let mut new = Vec::new();
         for publication in self.publications {
-            let contents = serde_json::to_string(&json!({ "tastes": publication.interests, "language": publication.language }))?;
+            let contents = serde_json::to_string(
+                &json!({ "tastes": publication.interests, "language": publication.language }),
+            )?;
             if known.get(&publication.path) != Some(&contents) {
                 new.push((publication, contents));
             }
@@ -127,7 +132,9 @@ impl Publisher<'_> {
             store.write(|w| {
                 for (publication, contents) in &new {
                     w.publishing().put_publication(&publication.path, contents)?;
-                    publication_files(publication).iter().try_for_each(|file| w.publishing().put_behind(file))?;
+                    publication_files(publication)
+                        .iter()
+                        .try_for_each(|file| w.publishing().put_behind(file))?;
                 }
                 w.publishing().mark_all_dirty()
             })?;
@@ -135,14 +142,22 @@ impl Publisher<'_> {
         // All is behind as well when what stands around the stories changed, or when files were taken away.
         let around = self.around()?;
         let is_changed = known_around.as_ref() != Some(&around);
-        let is_gone = |publication: &Publication| !self.folder.join(publication.path.as_str()).join(PAGE).exists();
+        let is_gone =
+            |publication: &Publication| !self.folder.join(publication.path.as_str()).join(PAGE).exists();
         if !is_changed && !self.publications.iter().any(is_gone) {
             return Ok(());
         }
         store.write(|w| {
             let days = w.publishing().days()?;
-            let files = self.publications.iter().filter(|publication| is_changed || is_gone(publication)).flat_map(publication_files);
-            let pages = days.iter().map(|(day, _)| planet::day_path(day)).chain([planet::DAYS.to_owned(), SITEMAP.to_owned()]);
+            let files = self
+                .publications
+                .iter()
+                .filter(|publication| is_changed || is_gone(publication))
+                .flat_map(publication_files);
+            let pages = days
+                .iter()
+                .map(|(day, _)| planet::day_path(day))
+                .chain([planet::DAYS.to_owned(), SITEMAP.to_owned()]);
             files.chain(pages).try_for_each(|path| w.publishing().put_behind(&path))?;
             w.publishing().put_around(&around)
         })?;
@@ -153,9 +168,25 @@ impl Publisher<'_> {
     fn around(&self) -> anyhow::Result<String> {
         let channel = self.catalog.channel;
         let topics: Vec<_> = self.catalog.topics.iter().map(|topic| (&topic.id, &topic.label)).collect();
-        let sources: Vec<_> = self.catalog.sources.iter().map(|source| (&source.id, source.url.as_str(), &source.partner, &source.language)).collect();
-        let publications: Vec<_> = self.publications.iter().map(|publication| (publication.path.as_str(), &publication.name)).collect();
-        let channel = (&channel.title, &channel.url, &channel.language, &channel.description, channel.entries_max, channel.has_sign_up);
+        let sources: Vec<_> = self
+            .catalog
+            .sources
+            .iter()
+            .map(|source| (&source.id, source.url.as_str(), &source.partner, &source.language))
+            .collect();
+        let publications: Vec<_> = self
+            .publications
+            .iter()
+            .map(|publication| (publication.path.as_str(), &publication.name))
+            .collect();
+        let channel = (
+            &channel.title,
+            &channel.url,
+            &channel.language,
+            &channel.description,
+            channel.entries_max,
+            channel.has_sign_up,
+        );
         let all = serde_json::to_string(&json!([
             channel,
             topics,
@@ -175,27 +206,49 @@ impl Publisher<'_> {
         // A network of ten thousand partners has as many publications: a story is asked only about its own.
         let (of_partners, others): (Vec<&Publication>, Vec<&Publication>) =
             self.publications.iter().partition(|publication| publication.kind == PublicationKind::Partner);
-        let of_partners: HashMap<&str, &Publication> =
-            of_partners.into_iter().filter_map(|publication| Some((publication.interests.partners.first()?.as_str(), publication))).collect();
+        let of_partners: HashMap<&str, &Publication> = of_partners
+            .into_iter()
+            .filter_map(|publication| Some((publication.interests.partners.first()?.as_str(), publication)))
+            .collect();
         store.write(|w| {
             for DirtyStory { key, story } in w.publishing().dirty_stories(keys)? {
                 let Some(story) = story else {
                     let (publications, date) = w.publishing().withdraw_story(key)?;
-                    behind.extend(self.publications.iter().filter(|known| publications.contains(&known.path)).flat_map(publication_files));
+                    behind.extend(
+                        self.publications
+                            .iter()
+                            .filter(|known| publications.contains(&known.path))
+                            .flat_map(publication_files),
+                    );
                     if let Some(date) = date {
-                        behind.extend([planet::day_path(&day_of(date)), planet::DAYS.to_owned(), SITEMAP.to_owned()]);
+                        behind.extend([
+                            planet::day_path(&day_of(date)),
+                            planet::DAYS.to_owned(),
+                            SITEMAP.to_owned(),
+                        ]);
                     }
                     w.publishing().set_clean(key)?;
                     continue;
                 };
                 let sort_date = story_date(&story);
-                let partners: BTreeSet<&str> = story.versions.iter().map(|version| version.partner.as_str()).collect();
+                let partners: BTreeSet<&str> =
+                    story.versions.iter().map(|version| version.partner.as_str()).collect();
                 let own = partners.iter().filter_map(|partner| of_partners.get(partner).copied());
-                for publication in others.iter().copied().chain(own).filter(|publication| story.wanted_since(&publication.interests).is_some()) {
+                for publication in others
+                    .iter()
+                    .copied()
+                    .chain(own)
+                    .filter(|publication| story.wanted_since(&publication.interests).is_some())
+                {
                     let before = w.publishing().publish_story(&publication.path, key, sort_date)?;
                     behind.extend(publication_files(publication));
                     if publication.path == PublicationKey::Channel {
-                        behind.extend([before, Some(sort_date)].into_iter().flatten().map(|date| planet::day_path(&day_of(date))));
+                        behind.extend(
+                            [before, Some(sort_date)]
+                                .into_iter()
+                                .flatten()
+                                .map(|date| planet::day_path(&day_of(date))),
+                        );
                         if before.is_none_or(|before| day_of(before) != day_of(sort_date)) {
                             behind.extend([planet::DAYS.to_owned(), SITEMAP.to_owned()]);
                         }
@@ -220,7 +273,8 @@ impl Publisher<'_> {
                 self.go_on()?;
                 let (first, last) = (Seq((number - 1) * ARCHIVE + 1), Seq(number * ARCHIVE));
                 let stories = store.read(|r| r.publishing().between(&publication.path, first, last))?;
-                let place = DocumentLocation { publication, archive: Some(number), before: number - 1, hub: None };
+                let place =
+                    DocumentLocation { publication, archive: Some(number), before: number - 1, hub: None };
                 let path = format!("{}{}", publication.path, archive_name(number));
                 written += usize::from(self.write(&path, &atom::render(self.catalog, place, &stories)?)?);
                 if number % 100 == 0 || number == full {
@@ -234,8 +288,11 @@ impl Publisher<'_> {
     /// Renders the files that are behind; answers how many were written.
     fn render_behind(&self, store: &Store) -> anyhow::Result<usize> {
         let archived = archived(store)?;
-        let by_file: HashMap<String, &Publication> =
-            self.publications.iter().flat_map(|publication| publication_files(publication).map(move |file| (file, publication))).collect();
+        let by_file: HashMap<String, &Publication> = self
+            .publications
+            .iter()
+            .flat_map(|publication| publication_files(publication).map(move |file| (file, publication)))
+            .collect();
         let setting = self.setting();
         let mut written = 0;
         // Files of one publication stand together: its stories are read once.
@@ -247,11 +304,14 @@ impl Publisher<'_> {
                 self.go_on()?;
                 let bytes = if let Some(publication) = by_file.get(path) {
                     let has_archives = self.archives.has(publication);
-                    let before = archived.get(&publication.path).copied().filter(|_| has_archives).unwrap_or(0);
+                    let before =
+                        archived.get(&publication.path).copied().filter(|_| has_archives).unwrap_or(0);
                     if last.as_ref().is_none_or(|(known, _)| **known != publication.path) {
                         // What is not in an archive is in the feed itself, where there are archives.
                         let after = has_archives.then_some(Seq(before * ARCHIVE));
-                        let newest = store.read(|r| r.publishing().newest(&publication.path, self.catalog.channel.entries_max, after))?;
+                        let newest = store.read(|r| {
+                            r.publishing().newest(&publication.path, self.catalog.channel.entries_max, after)
+                        })?;
                         last = Some((&publication.path, newest));
                     }
                     let stories = last.as_ref().map_or(&[][..], |(_, stories)| stories);
@@ -263,11 +323,18 @@ impl Publisher<'_> {
                         _ => planet::publication(setting, publication, stories, self.templates)?.into_bytes(),
                     }
                 } else if path == planet::DAYS {
-                    planet::days(setting, &store.read(|r| r.publishing().days())?, self.templates)?.into_bytes()
+                    planet::days(setting, &store.read(|r| r.publishing().days())?, self.templates)?
+                        .into_bytes()
                 } else if path == SITEMAP {
                     lists::sitemap(self.catalog, self.publications, &store.read(|r| r.publishing().days())?)
                 } else if let Some((from, to, day)) = day_in(path) {
-                    planet::day(setting, &day, &store.read(|r| r.publishing().within(from, to))?, self.templates)?.into_bytes()
+                    planet::day(
+                        setting,
+                        &day,
+                        &store.read(|r| r.publishing().within(from, to))?,
+                        self.templates,
+                    )?
+                    .into_bytes()
                 } else {
                     // Of a publication that the configuration has no more: it stays as it was.
                     continue;
@@ -292,7 +359,8 @@ impl Publisher<'_> {
         let mut written = usize::from(self.write(OPML, &lists::opml(self.catalog))?);
         written += usize::from(self.write(FAVICON, self.templates.text("planet/favicon.svg")?.as_bytes())?);
         for language in LANGUAGES {
-            written += usize::from(self.write(&digest::privacy_path(language), self.privacy(language)?.as_bytes())?);
+            written +=
+                usize::from(self.write(&digest::privacy_path(language), self.privacy(language)?.as_bytes())?);
         }
         Ok(written)
     }
@@ -338,8 +406,12 @@ impl Publisher<'_> {
             if issues.is_empty() {
                 break;
             }
-            for (name, issue) in issues.iter().filter_map(|(_, issue)| Some((issue.name.as_deref()?, issue))) {
-                self.write(&digest::archive_path(name), digest::web_version(issue, &self.catalog.channel.url).as_bytes())?;
+            for (name, issue) in issues.iter().filter_map(|(_, issue)| Some((issue.name.as_deref()?, issue)))
+            {
+                self.write(
+                    &digest::archive_path(name),
+                    digest::web_version(issue, &self.catalog.channel.url).as_bytes(),
+                )?;
             }
             store.write(|w| issues.iter().try_for_each(|(key, _)| w.mailing().set_archived(*key)))?;
             count += issues.len();
@@ -388,11 +460,17 @@ fn day_of(date: Timestamp) -> String {
 fn day_in(path: &str) -> Option<(Timestamp, Timestamp, String)> {
     let day = path.strip_prefix("days/")?.strip_suffix(".html")?;
     let date: jiff::civil::Date = day.parse().ok()?;
-    let at = |date: jiff::civil::Date| TimeZone::UTC.to_timestamp(date.to_datetime(jiff::civil::Time::midnight())).ok();
+    let at = |date: jiff::civil::Date| {
+        TimeZone::UTC.to_timestamp(date.to_datetime(jiff::civil::Time::midnight())).ok()
+    };
     Some((at(date)?, at(date.checked_add(1.day()).ok()?)?, day.to_owned()))
 }
 
 /// How many archive documents of each publication stand.
 fn archived(store: &Store) -> Result<HashMap<PublicationKey, i64>, StoreError> {
-    Ok(store.read(|r| r.publishing().publications())?.into_iter().map(|(publication, _, archived)| (publication, archived)).collect())
+    Ok(store
+        .read(|r| r.publishing().publications())?
+        .into_iter()
+        .map(|(publication, _, archived)| (publication, archived))
+        .collect())
 }

@@ -104,7 +104,9 @@ impl PreparedRefresh {
     /// Entries that the unit of work has to look at.
     pub fn weight(&self) -> usize {
         match &self.brought {
-            Brought::Document(document) => document.candidates.iter().filter(|candidate| candidate.cleaned.is_some()).count(),
+            Brought::Document(document) => {
+                document.candidates.iter().filter(|candidate| candidate.cleaned.is_some()).count()
+            }
             _ => 0,
         }
     }
@@ -150,11 +152,22 @@ impl RawDocument {
     fn new(mut feed: RawFeed, fetched: Fetched, feed_url: Option<String>, page: PageMemory) -> RawDocument {
         feed.is_cut |= fetched.cut.is_some();
         feed.problems.extend(fetched.cut);
-        RawDocument { feed, meta: fetched.meta, feed_url, base: fetched.url, is_push: false, page, is_mended: false }
+        RawDocument {
+            feed,
+            meta: fetched.meta,
+            feed_url,
+            base: fetched.url,
+            is_push: false,
+            page,
+            is_mended: false,
+        }
     }
 
     fn of_listing(listing: ListingReading, fetched: Fetched) -> RawDocument {
-        RawDocument { is_mended: listing.is_mended, ..RawDocument::new(listing.feed, fetched, None, listing.memory) }
+        RawDocument {
+            is_mended: listing.is_mended,
+            ..RawDocument::new(listing.feed, fetched, None, listing.memory)
+        }
     }
 
     fn of_endpoint(endpoint: Endpoint, page: &PageMemory) -> RawDocument {
@@ -174,7 +187,9 @@ pub enum ReadError {
     NoFeed(String),
     #[error("robots.txt of {host} keeps us from this page: ask its owner, or look for a feed")]
     Forbidden { host: String },
-    #[error("robots.txt of {host} asks for {seconds} s between two pages: the others are left for the next time")]
+    #[error(
+        "robots.txt of {host} asks for {seconds} s between two pages: the others are left for the next time"
+    )]
     Postponed { host: String, seconds: u64 },
     #[error("what it brought cannot be kept: {0}")]
     Kept(String),
@@ -190,7 +205,11 @@ impl Refresher {
     pub async fn refresh(&self, job: Job, now: Timestamp) -> anyhow::Result<PreparedRefresh> {
         let Job { source, state, lease } = job;
         // Another address in the configuration is another document: what we knew of the old one says nothing of it.
-        let state = if state.url == source.url.as_str() { state } else { FetchState { url: source.url.to_string(), ..FetchState::default() } };
+        let state = if state.url == source.url.as_str() {
+            state
+        } else {
+            FetchState { url: source.url.to_string(), ..FetchState::default() }
+        };
         let brought = match self.read(&source, &state, now).await {
             Ok(brought) => brought,
             Err(ReadError::Internal(error)) => return Err(error),
@@ -203,7 +222,13 @@ impl Refresher {
     ///
     /// # Errors
     /// Only when the store fails.
-    pub async fn accept_push(&self, source: &Source, content_type: Option<&str>, bytes: &[u8], now: Timestamp) -> anyhow::Result<()> {
+    pub async fn accept_push(
+        &self,
+        source: &Source,
+        content_type: Option<&str>,
+        bytes: &[u8],
+        now: Timestamp,
+    ) -> anyhow::Result<()> {
         let state = self.store.read(|r| r.sources().state(&source.id))?;
         let meta = Meta {
             validators: state.validators.clone(),
@@ -213,7 +238,13 @@ impl Refresher {
             moved_to: None,
         };
         let base = state.address(&source.url);
-        let pushed = Fetched { bytes: bytes.to_owned(), url: base.clone(), content_type: content_type.map(str::to_owned), meta: Meta::default(), cut: None };
+        let pushed = Fetched {
+            bytes: bytes.to_owned(),
+            url: base.clone(),
+            content_type: content_type.map(str::to_owned),
+            meta: Meta::default(),
+            cut: None,
+        };
         let (_, feed) = extract_apart(pushed).await?;
         let mut feed = match feed {
             Ok(feed) => feed,
@@ -223,16 +254,35 @@ impl Refresher {
             }
         };
         feed.hints = state.hints.clone();
-        let found = RawDocument { feed, meta, feed_url: state.feed_url.clone(), base, is_push: true, page: state.page.clone(), is_mended: false };
+        let found = RawDocument {
+            feed,
+            meta,
+            feed_url: state.feed_url.clone(),
+            base,
+            is_push: true,
+            page: state.page.clone(),
+            is_mended: false,
+        };
         let source = Arc::new(source.clone());
         let (found, listed) = self.recognised(&source, found)?;
         let document = self.prepared(&source, found, listed, None, now).await?;
-        let prepared = PreparedRefresh { source, state, lease: None, now, brought: Brought::Document(Box::new(document)) };
+        let prepared = PreparedRefresh {
+            source,
+            state,
+            lease: None,
+            now,
+            brought: Brought::Document(Box::new(document)),
+        };
         self.keep(&[prepared], &[])?;
         Ok(())
     }
 
-    async fn read(&self, source: &Arc<Source>, state: &FetchState, now: Timestamp) -> Result<Brought, ReadError> {
+    async fn read(
+        &self,
+        source: &Arc<Source>,
+        state: &FetchState,
+        now: Timestamp,
+    ) -> Result<Brought, ReadError> {
         let address = state.address(&source.url);
         let mut budget = PageBudget::default();
         let is_page = source.kind == SourceKind::Page;
@@ -242,14 +292,17 @@ impl Refresher {
             self.client.get(&address, &state.validators, Accept::Feed, now).await?
         };
         let fetched = match answer {
-            Answer::NotModified(meta) => return Ok(Brought::NotModified(Box::new(meta), budget.crawl_delay_seconds())),
+            Answer::NotModified(meta) => {
+                return Ok(Brought::NotModified(Box::new(meta), budget.crawl_delay_seconds()));
+            }
             Answer::Document(fetched) => *fetched,
         };
         let rules = page_rules(source, now);
         let found = self.extract(source, state, fetched, &rules, &mut budget, now).await?;
         let found = self.with_further_pages(source, found, &rules, &mut budget, now).await?;
         let (found, listed) = self.recognised(source, found)?;
-        let (found, listed) = self.with_item_pages(source, found, listed, rules.dates, &mut budget, now).await?;
+        let (found, listed) =
+            self.with_item_pages(source, found, listed, rules.dates, &mut budget, now).await?;
         let document = self.prepared(source, found, listed, budget.crawl_delay_seconds(), now).await?;
         Ok(Brought::Document(Box::new(document)))
     }
@@ -270,13 +323,16 @@ impl Refresher {
         }
         let (fetched, result) = extract_apart(fetched).await?;
         let endpoints = match result {
-            Ok(feed) => return Ok(RawDocument::new(feed, fetched, state.feed_url.clone(), state.page.clone())),
+            Ok(feed) => {
+                return Ok(RawDocument::new(feed, fetched, state.feed_url.clone(), state.page.clone()));
+            }
             Err(ExtractError::WebPage { endpoints }) => endpoints,
             Err(error) => return Err(error.into()),
         };
         if source.kind == SourceKind::Feed {
             // A domain that was let go redirects to a page full of feeds, none of them ours.
-            let is_elsewhere = state.last_success.is_some() && fetched.url.host_str() != source.url.host_str();
+            let is_elsewhere =
+                state.last_success.is_some() && fetched.url.host_str() != source.url.host_str();
             let endpoints = if is_elsewhere { &[] } else { endpoints.as_slice() };
             let endpoint = explore::named_feed(&self.client, endpoints, &fetched.url, now).await?;
             return Ok(RawDocument::of_endpoint(endpoint, &state.page));
@@ -305,10 +361,13 @@ impl Refresher {
         let listing = self.read_listing(source, &state.page, fetched, rules, now).await;
         if !state.page.is_explored {
             endpoints.extend(robots.sitemaps.into_iter().filter(|sitemap| sitemap.contains("news")));
-            let listed: Option<HashSet<String>> =
-                listing.as_ref().ok().map(|(listing, _)| listing.feed.entries.iter().filter_map(|entry| canonical_key(entry.url()?)).collect());
+            let listed: Option<HashSet<String>> = listing.as_ref().ok().map(|(listing, _)| {
+                listing.feed.entries.iter().filter_map(|entry| canonical_key(entry.url()?)).collect()
+            });
             let must_share = listed.filter(|_| source.kind == SourceKind::Page);
-            if let Some(endpoint) = explore::explore(&self.client, &endpoints, &page, must_share.as_ref(), now).await? {
+            if let Some(endpoint) =
+                explore::explore(&self.client, &endpoints, &page, must_share.as_ref(), now).await?
+            {
                 return Ok(RawDocument::of_endpoint(endpoint, &state.page));
             }
         }
@@ -324,16 +383,22 @@ impl Refresher {
     }
 
     /// Puts the entries under the identities that they are recognised by.
-    fn recognised(&self, source: &Source, mut found: RawDocument) -> anyhow::Result<(RawDocument, Vec<Listed>)> {
+    fn recognised(
+        &self,
+        source: &Source,
+        mut found: RawDocument,
+    ) -> anyhow::Result<(RawDocument, Vec<Listed>)> {
         let entries = std::mem::take(&mut found.feed.entries);
         let mut known = self.known(source, &entries)?;
         let mut listed = recognise(entries, &known);
         // These have led to other identities, which may be known as well.
-        let other: Vec<String> = listed.iter().filter(|listed| listed.is_reused).map(|listed| listed.key.clone()).collect();
+        let other: Vec<String> =
+            listed.iter().filter(|listed| listed.is_reused).map(|listed| listed.key.clone()).collect();
         if !other.is_empty() {
             known.extend(self.store.read(|r| r.intake().known(&source.id, &other))?);
             for listed in listed.iter_mut().filter(|listed| listed.is_reused) {
-                listed.is_same = known.get(&listed.key).is_some_and(|known| known.fingerprint == listed.fingerprint);
+                listed.is_same =
+                    known.get(&listed.key).is_some_and(|known| known.fingerprint == listed.fingerprint);
             }
         }
         Ok((found, listed))
@@ -350,29 +415,59 @@ impl Refresher {
     ) -> anyhow::Result<PreparedDocument> {
         let RawDocument { feed, meta, feed_url, base, is_push, page, is_mended } = found;
         let core = self.cores.clone().acquire_owned().await?;
-        let (source, classifier, language_detector) = (source.clone(), self.classifier.clone(), self.language_detector.clone());
+        let (source, classifier, language_detector) =
+            (source.clone(), self.classifier.clone(), self.language_detector.clone());
         let task = move || {
             let _core = core;
             let language = feed.language.as_deref();
-            let preparation = Preparation { source: &source, classifier: &classifier, language_detector: &language_detector, base: &base, language, now };
+            let preparation = Preparation {
+                source: &source,
+                classifier: &classifier,
+                language_detector: &language_detector,
+                base: &base,
+                language,
+                now,
+            };
             let candidates = preparation.prepare(listed);
-            PreparedDocument { feed, candidates, meta, feed_url, base, crawl_delay_seconds, is_push, page, is_mended }
+            PreparedDocument {
+                feed,
+                candidates,
+                meta,
+                feed_url,
+                base,
+                crawl_delay_seconds,
+                is_push,
+                page,
+                is_mended,
+            }
         };
         Ok(tokio::task::spawn_blocking(task).await?)
     }
 
     fn pace(&self, source: &Source) -> PollBounds {
-        PollBounds { interval: source.interval_seconds, min: self.interval_min_seconds, max: self.interval_max_seconds, is_fixed: source.is_interval_fixed }
+        PollBounds {
+            interval: source.interval_seconds,
+            min: self.interval_min_seconds,
+            max: self.interval_max_seconds,
+            is_fixed: source.is_interval_fixed,
+        }
     }
 }
 
 fn page_rules(source: &Source, now: Timestamp) -> PageRules {
     let today: Date = now.to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
-    PageRules { select: source.select.clone(), dates: DateRules { order: source.date_order, today: Some(today) } }
+    PageRules {
+        select: source.select.clone(),
+        dates: DateRules { order: source.date_order, today: Some(today) },
+    }
 }
 
 fn document(fetched: &Fetched) -> extract::Document<'_> {
-    extract::Document { bytes: &fetched.bytes, url: Some(&fetched.url), content_type: fetched.content_type.as_deref() }
+    extract::Document {
+        bytes: &fetched.bytes,
+        url: Some(&fetched.url),
+        content_type: fetched.content_type.as_deref(),
+    }
 }
 
 /// Extraction is pure work: it runs beside the network's threads.

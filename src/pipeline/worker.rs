@@ -54,17 +54,29 @@ pub struct FetchReport {
 /// Whether a source is to be read now.
 fn is_due(refresher: &Refresher, source: &Source, state: Option<&FetchState>, now: Timestamp) -> bool {
     let seconds = refresher.interval_max_seconds.max(source.interval_seconds).max(86_400);
-    let ahead_max = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX / 4)) + SKIPPED_DAYS_MAX;
+    let ahead_max =
+        SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX / 4)) + SKIPPED_DAYS_MAX;
     let is_believed = |at: Timestamp| at.duration_since(now) <= ahead_max;
     let is_waiting = |at: Timestamp| at > now && is_believed(at);
-    source.is_enabled && state.filter(|state| state.url == source.url.as_str()).is_none_or(|state| !state.is_gone && !state.next_poll.is_some_and(is_waiting))
+    source.is_enabled
+        && state
+            .filter(|state| state.url == source.url.as_str())
+            .is_none_or(|state| !state.is_gone && !state.next_poll.is_some_and(is_waiting))
 }
 
-fn is_chosen(refresher: &Refresher, selection: &Selection, source: &Source, state: Option<&FetchState>, now: Timestamp) -> bool {
+fn is_chosen(
+    refresher: &Refresher,
+    selection: &Selection,
+    source: &Source,
+    state: Option<&FetchState>,
+    now: Timestamp,
+) -> bool {
     match selection {
         Selection::One(id) => source.id == *id,
         // A source that the server called gone is asked again only by name.
-        Selection::All => source.is_enabled && state.is_none_or(|state| !state.is_gone || state.url != source.url.as_str()),
+        Selection::All => {
+            source.is_enabled && state.is_none_or(|state| !state.is_gone || state.url != source.url.as_str())
+        }
         Selection::Due => is_due(refresher, source, state, now),
     }
 }
@@ -78,12 +90,25 @@ struct Host {
 }
 
 /// The hosts of the chosen sources, in the order of the configuration.
-fn hosts(refresher: &Refresher, sources: &[Arc<Source>], selection: &Selection, now: Timestamp) -> anyhow::Result<VecDeque<Host>> {
+fn hosts(
+    refresher: &Refresher,
+    sources: &[Arc<Source>],
+    selection: &Selection,
+    now: Timestamp,
+) -> anyhow::Result<VecDeque<Host>> {
     // Whether a source is to be read is looked at again once its host is claimed: before, only what waits for its time is left out.
-    let states = if *selection == Selection::Due { refresher.store.read(|r| r.sources().states())? } else { HashMap::new() };
+    let states = if *selection == Selection::Due {
+        refresher.store.read(|r| r.sources().states())?
+    } else {
+        HashMap::new()
+    };
     let mut hosts: VecDeque<Host> = VecDeque::new();
     let mut places: HashMap<String, usize> = HashMap::new();
-    for (at, source) in sources.iter().enumerate().filter(|(_, source)| is_chosen(refresher, selection, source, states.get(&source.id), now)) {
+    for (at, source) in sources
+        .iter()
+        .enumerate()
+        .filter(|(_, source)| is_chosen(refresher, selection, source, states.get(&source.id), now))
+    {
         let name = source.url.origin().ascii_serialization();
         let place = *places.entry(name.clone()).or_insert_with(|| {
             hosts.push_back(Host { name, sources: Vec::new(), asked: None });
@@ -108,19 +133,27 @@ struct Claims {
 }
 
 /// Claims hosts, and looks again which of their sources are to be read: another process may just have done so.
-fn claim(refresher: &Refresher, sources: &[Arc<Source>], selection: &Selection, hosts: Vec<Host>, now: Timestamp) -> anyhow::Result<Claims> {
+fn claim(
+    refresher: &Refresher,
+    sources: &[Arc<Source>],
+    selection: &Selection,
+    hosts: Vec<Host>,
+    now: Timestamp,
+) -> anyhow::Result<Claims> {
     let worker = refresher.store.worker();
     let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
     refresher.store.write(|w| {
         let got = w.leases().claim(Queue::Host, &names, worker, Clock::of_leases())?;
         let leases: HashMap<String, Lease> = got.into_iter().map(|lease| (lease.id.clone(), lease)).collect();
-        let ids: Vec<&str> = hosts.iter().flat_map(|host| &host.sources).map(|at| sources[*at].id.as_str()).collect();
+        let ids: Vec<&str> =
+            hosts.iter().flat_map(|host| &host.sources).map(|at| sources[*at].id.as_str()).collect();
         let mut states = w.sources().states_of(&ids)?;
         let mut claims = Claims::default();
         for mut host in hosts {
             let mut state_of = |at: &usize| states.remove(&sources[*at].id).unwrap_or_default();
             let Some(lease) = leases.get(&host.name) else {
-                host.asked.get_or_insert_with(|| host.sources.iter().map(|at| state_of(at).last_attempt).collect());
+                host.asked
+                    .get_or_insert_with(|| host.sources.iter().map(|at| state_of(at).last_attempt).collect());
                 claims.elsewhere.push(host);
                 continue;
             };
@@ -200,7 +233,10 @@ pub async fn fetch(
     let is_interrupted = ended?;
     kept?;
     fetching.reports.sort_by_key(|(at, _)| *at);
-    Ok(FetchReport { reports: fetching.reports.into_iter().map(|(_, report)| report).collect(), is_interrupted })
+    Ok(FetchReport {
+        reports: fetching.reports.into_iter().map(|(_, report)| report).collect(),
+        is_interrupted,
+    })
 }
 
 impl<F: FnMut(&SourceReport)> Fetching<'_, F> {
@@ -223,7 +259,10 @@ impl<F: FnMut(&SourceReport)> Fetching<'_, F> {
                 claims.claimed.into_iter().for_each(|(lease, jobs)| self.begin(sources, &lease, jobs));
                 elsewhere.extend(claims.elsewhere);
                 for at in claims.read {
-                    self.report(at, SourceReport { source: sources[at].id.clone(), outcome: SourceOutcome::TakenOver });
+                    self.report(
+                        at,
+                        SourceReport { source: sources[at].id.clone(), outcome: SourceOutcome::TakenOver },
+                    );
                 }
             }
             tokio::select! {
@@ -250,7 +289,8 @@ impl<F: FnMut(&SourceReport)> Fetching<'_, F> {
         let host = Arc::new(Semaphore::new(self.per_host));
         self.left.insert(lease.clone(), jobs.len());
         for (at, state) in jobs {
-            let (refresher, everywhere, host, clock) = (self.refresher.clone(), self.everywhere.clone(), host.clone(), self.clock);
+            let (refresher, everywhere, host, clock) =
+                (self.refresher.clone(), self.everywhere.clone(), host.clone(), self.clock);
             let job = Job { source: sources[at].clone(), state, lease: Some(lease.clone()) };
             self.tasks.spawn(async move {
                 // The host first: a place among all is not to be held while waiting for a slow host.
@@ -264,7 +304,8 @@ impl<F: FnMut(&SourceReport)> Fetching<'_, F> {
 
     /// Waits until something happens; `false` when nothing is under way any more.
     async fn step(&mut self) -> anyhow::Result<bool> {
-        let is_enough = self.tasks.is_empty() || self.waiting.len() >= REFRESHES_KEPT || self.weight() >= ENTRIES_KEPT;
+        let is_enough =
+            self.tasks.is_empty() || self.waiting.len() >= REFRESHES_KEPT || self.weight() >= ENTRIES_KEPT;
         if self.keeping.is_none() && !self.waiting.is_empty() && is_enough {
             self.keep();
         }
@@ -316,7 +357,9 @@ impl<F: FnMut(&SourceReport)> Fetching<'_, F> {
         }
         self.releasing.clone_from(&done);
         let refresher = self.refresher.clone();
-        self.keeping = Some(tokio::task::spawn_blocking(move || Ok(places.into_iter().zip(refresher.keep(&batch, &done)?).collect())));
+        self.keeping = Some(tokio::task::spawn_blocking(move || {
+            Ok(places.into_iter().zip(refresher.keep(&batch, &done)?).collect())
+        }));
     }
 
     fn tell(&mut self, reports: Reports) {
@@ -343,7 +386,9 @@ impl<F: FnMut(&SourceReport)> Fetching<'_, F> {
         let worker = self.refresher.store.worker();
         let left: Vec<Lease> = self.left.drain().map(|(lease, _)| lease).collect();
         if !left.is_empty() {
-            self.refresher.store.write(|w| left.iter().try_for_each(|lease| w.leases().settle(lease, worker).map(drop)))?;
+            self.refresher
+                .store
+                .write(|w| left.iter().try_for_each(|lease| w.leases().settle(lease, worker).map(drop)))?;
         }
         kept
     }

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use atom_syndication::extension::{Extension, ExtensionMap};
-use atom_syndication::{Category, Content, Entry, Feed, FixedDateTime, Generator, Link, Person, Source as AtomSource, Text, TextType};
+use atom_syndication::{
+    Category, Content, Entry, Feed, FixedDateTime, Generator, Link, Person, Source as AtomSource, Text,
+    TextType,
+};
 use jiff::Timestamp;
 
 use super::{ATOM, DocumentLocation, xml_safe};
@@ -17,10 +20,23 @@ const MEDIA: &str = "http://search.yahoo.com/mrss/";
 ///
 /// # Errors
 /// When the writer fails, which it does not in memory.
-pub fn render(catalog: Catalog, place: DocumentLocation, stories: &[Story]) -> Result<Vec<u8>, atom_syndication::Error> {
+pub fn render(
+    catalog: Catalog,
+    place: DocumentLocation,
+    stories: &[Story],
+) -> Result<Vec<u8>, atom_syndication::Error> {
     let (channel, language) = (catalog.channel, &place.publication.language);
-    let updated = stories.iter().flat_map(|story| &story.versions).map(StoredEntry::updated).max().unwrap_or(Timestamp::UNIX_EPOCH);
-    let mut links: Vec<Link> = place.links(catalog, ATOM).iter().map(|(rel, href)| link(href, rel, "application/atom+xml", None)).collect();
+    let updated = stories
+        .iter()
+        .flat_map(|story| &story.versions)
+        .map(StoredEntry::updated)
+        .max()
+        .unwrap_or(Timestamp::UNIX_EPOCH);
+    let mut links: Vec<Link> = place
+        .links(catalog, ATOM)
+        .iter()
+        .map(|(rel, href)| link(href, rel, "application/atom+xml", None))
+        .collect();
     links.push(link(&place.address(catalog, ""), "alternate", "text/html", Some(language)));
     let feed = Feed {
         title: plain(&place.title(catalog), None),
@@ -29,11 +45,20 @@ pub fn render(catalog: Catalog, place: DocumentLocation, stories: &[Story]) -> R
         updated: date(updated),
         authors: vec![Person { name: xml_safe(&channel.title).into_owned(), ..Person::default() }],
         links,
-        generator: Some(Generator { value: "courant".into(), uri: None, version: Some(env!("CARGO_PKG_VERSION").into()) }),
+        generator: Some(Generator {
+            value: "courant".into(),
+            uri: None,
+            version: Some(env!("CARGO_PKG_VERSION").into()),
+        }),
         lang: Some(language.clone()),
         entries: stories.iter().map(|story| entry(catalog, place, story)).collect(),
-        extensions: if place.archive.is_some() { extension("fh", "archive", BTreeMap::new()) } else { ExtensionMap::new() },
-        namespaces: [("fh".to_owned(), FEED_HISTORY.to_owned()), ("media".to_owned(), MEDIA.to_owned())].into(),
+        extensions: if place.archive.is_some() {
+            extension("fh", "archive", BTreeMap::new())
+        } else {
+            ExtensionMap::new()
+        },
+        namespaces: [("fh".to_owned(), FEED_HISTORY.to_owned()), ("media".to_owned(), MEDIA.to_owned())]
+            .into(),
         ..Feed::default()
     };
     feed.write_to(Vec::new())
@@ -49,7 +74,10 @@ fn entry(catalog: Catalog, place: DocumentLocation, story: &Story) -> Entry {
     let e = &shown.entry;
     let language = e.language.as_deref();
     let title = e.headline();
-    let thumbnail = e.image.as_ref().map(|image| extension("media", "thumbnail", [("url".to_owned(), image.url.clone())].into()));
+    let thumbnail = e
+        .image
+        .as_ref()
+        .map(|image| extension("media", "thumbnail", [("url".to_owned(), image.url.clone())].into()));
     Entry {
         title: plain(if title.is_empty() { "(untitled)" } else { &title }, language),
         id: format!("urn:uuid:{}", story.id),
@@ -75,15 +103,23 @@ fn content(shown: &StoredEntry) -> Option<Content> {
         (None, None) => (if e.summary.is_empty() { &e.title } else { &e.summary }, "text"),
         (None, Some(_)) => return None,
     };
-    Some(Content { value: Some(xml_safe(value).into_owned()), content_type: Some(content_type.into()), lang: e.language.clone(), ..Content::default() })
+    Some(Content {
+        value: Some(xml_safe(value).into_owned()),
+        content_type: Some(content_type.into()),
+        lang: e.language.clone(),
+        ..Content::default()
+    })
 }
 
 /// The alternate is the shown version, the translations have their language, every copy is a `via`.
 fn links(story: &Story, shown: &StoredEntry) -> Vec<Link> {
     let mut links = Vec::new();
-    let own = |version: &StoredEntry, rel: &str| version.entry.url.as_deref().map(|url| link(url, rel, "text/html", version.entry.language.as_deref()));
+    let own = |version: &StoredEntry, rel: &str| {
+        version.entry.url.as_deref().map(|url| link(url, rel, "text/html", version.entry.language.as_deref()))
+    };
     links.extend(own(shown, "alternate"));
-    let translations: Vec<Link> = story.translations_of(shown).into_iter().filter_map(|version| own(version, "alternate")).collect();
+    let translations: Vec<Link> =
+        story.translations_of(shown).into_iter().filter_map(|version| own(version, "alternate")).collect();
     if let Some(url) = shown.entry.url.as_deref().filter(|_| !translations.is_empty()) {
         // Some readers follow the first alternate, some the last: both are the shown version. Without a language it is another
         // one to RFC 4287 section 4.1.1.
@@ -97,7 +133,12 @@ fn links(story: &Story, shown: &StoredEntry) -> Vec<Link> {
     }
     links.extend(shown.entry.enclosures.iter().map(|enclosure| Link {
         length: enclosure.size_in_bytes.map(|size| size.to_string()),
-        ..link(&enclosure.url, "enclosure", enclosure.mime_type.as_deref().unwrap_or("application/octet-stream"), None)
+        ..link(
+            &enclosure.url,
+            "enclosure",
+            enclosure.mime_type.as_deref().unwrap_or("application/octet-stream"),
+            None,
+        )
     }));
     links
 }
@@ -109,7 +150,11 @@ fn authors(shown: &StoredEntry) -> Vec<Person> {
         Some(Person { name: xml_safe(name).into_owned(), uri: person.url.clone(), ..Person::default() })
     });
     let named: Vec<Person> = named.collect();
-    if named.is_empty() { vec![Person { name: xml_safe(&shown.partner).into_owned(), ..Person::default() }] } else { named }
+    if named.is_empty() {
+        vec![Person { name: xml_safe(&shown.partner).into_owned(), ..Person::default() }]
+    } else {
+        named
+    }
 }
 
 fn category(catalog: Catalog, topic: &str) -> Category {
@@ -124,22 +169,46 @@ fn category(catalog: Catalog, topic: &str) -> Category {
 /// `atom:source` (RFC 4287 section 4.2.11): where the shown version comes from.
 fn source(catalog: Catalog, shown: &StoredEntry) -> AtomSource {
     let configured = catalog.sources.iter().find(|source| source.id == shown.entry.source);
-    let address = configured.map_or_else(|| format!("urn:courant:source:{}", shown.entry.source), |source| source.url.to_string());
+    let address = configured.map_or_else(
+        || format!("urn:courant:source:{}", shown.entry.source),
+        |source| source.url.to_string(),
+    );
     AtomSource {
         title: plain(&shown.partner, None),
         id: address.clone(),
         updated: date(shown.updated()),
-        links: configured.map(|_| link(&address, "alternate", "text/html", configured.and_then(|source| source.language.as_deref()))).into_iter().collect(),
+        links: configured
+            .map(|_| {
+                link(
+                    &address,
+                    "alternate",
+                    "text/html",
+                    configured.and_then(|source| source.language.as_deref()),
+                )
+            })
+            .into_iter()
+            .collect(),
         ..AtomSource::default()
     }
 }
 
 fn link(href: &str, rel: &str, media_type: &str, hreflang: Option<&str>) -> Link {
-    Link { href: href.to_owned(), rel: rel.to_owned(), mime_type: Some(media_type.to_owned()), hreflang: hreflang.map(str::to_owned), ..Link::default() }
+    Link {
+        href: href.to_owned(),
+        rel: rel.to_owned(),
+        mime_type: Some(media_type.to_owned()),
+        hreflang: hreflang.map(str::to_owned),
+        ..Link::default()
+    }
 }
 
 fn plain(text: &str, language: Option<&str>) -> Text {
-    Text { value: xml_safe(text).into_owned(), lang: language.map(str::to_owned), base: None, r#type: TextType::Text }
+    Text {
+        value: xml_safe(text).into_owned(),
+        lang: language.map(str::to_owned),
+        base: None,
+        r#type: TextType::Text,
+    }
 }
 
 /// RFC 3339, whole seconds.

@@ -33,7 +33,10 @@ fn item(catalog: Catalog, place: DocumentLocation, story: &Story) -> Value {
     let e = &shown.entry;
     let mut item = Map::new();
     let mut put = |key: &str, value: Value| {
-        if !value.is_null() && value.as_str() != Some("") && value.as_array().is_none_or(|list| !list.is_empty()) {
+        if !value.is_null()
+            && value.as_str() != Some("")
+            && value.as_array().is_none_or(|list| !list.is_empty())
+        {
             item.insert(key.to_owned(), value);
         }
     };
@@ -44,14 +47,30 @@ fn item(catalog: Catalog, place: DocumentLocation, story: &Story) -> Value {
     // One of the two must be there.
     match &e.content_html {
         Some(html) => put("content_html", json!(html)),
-        None => put("content_text", json!(if e.summary.is_empty() { if e.title.is_empty() { "…" } else { &e.title } } else { &e.summary })),
+        None => put(
+            "content_text",
+            json!(if e.summary.is_empty() {
+                if e.title.is_empty() { "…" } else { &e.title }
+            } else {
+                &e.summary
+            }),
+        ),
     }
     put("image", json!(e.image.as_ref().map(|image| &image.url)));
     put("date_published", json!(e.published.map(date)));
     put("date_modified", json!(date(shown.updated())));
     put("language", json!(e.language));
     put("authors", authors(shown));
-    put("tags", json!(story.topics().iter().map(|matched| catalog.topic_label(&matched.topic, &place.publication.language)).collect::<Vec<_>>()));
+    put(
+        "tags",
+        json!(
+            story
+                .topics()
+                .iter()
+                .map(|matched| catalog.topic_label(&matched.topic, &place.publication.language))
+                .collect::<Vec<_>>()
+        ),
+    );
     let attachment = |enclosure: &crate::model::feed::Enclosure| {
         let mut attachment = json!({ "url": enclosure.url, "mime_type": enclosure.mime_type.as_deref().unwrap_or("application/octet-stream") });
         if let Some(size) = enclosure.size_in_bytes {

@@ -13,7 +13,11 @@ pub fn opml(catalog: Catalog) -> Vec<u8> {
     for source in catalog.sources.iter().filter(|source| source.is_enabled) {
         let name = escaped(&super::xml_safe(&source.partner));
         let url = escaped(source.url.as_str());
-        let language = source.language.as_ref().map(|language| format!(" language=\"{}\"", escaped(language))).unwrap_or_default();
+        let language = source
+            .language
+            .as_ref()
+            .map(|language| format!(" language=\"{}\"", escaped(language)))
+            .unwrap_or_default();
         // What is no feed is a link (OPML 2.0, "Other attributes").
         let kind = match source.kind {
             crate::model::source::SourceKind::Feed => format!("type=\"rss\" xmlUrl=\"{url}\""),
@@ -34,7 +38,10 @@ pub fn sitemap(catalog: Catalog, publications: &[Publication], days: &[(String, 
     let days = days.iter().map(|(day, _)| super::planet::day_path(day));
     let mut out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">\n".to_owned();
     for page in pages.chain(days).take(ADDRESSES_MAX) {
-        out.push_str(&format!("<url><loc>{}</loc></url>\n", escaped(&format!("{}/{page}", catalog.channel.url))));
+        out.push_str(&format!(
+            "<url><loc>{}</loc></url>\n",
+            escaped(&format!("{}/{page}", catalog.channel.url))
+        ));
     }
     out.push_str("</urlset>\n");
     out.into_bytes()

@@ -56,7 +56,9 @@ impl DocumentLocation<'_> {
     fn links(&self, catalog: Catalog, head: &str) -> Vec<(&'static str, String)> {
         let current = self.address(catalog, head);
         let mut links = match self.archive {
-            Some(number) => vec![("self", self.address(catalog, &archive_name(number))), ("current", current.clone())],
+            Some(number) => {
+                vec![("self", self.address(catalog, &archive_name(number))), ("current", current.clone())]
+            }
             None => vec![("self", current.clone())],
         };
         links.push(("first", current));
@@ -74,12 +76,20 @@ impl DocumentLocation<'_> {
 
     fn title(&self, catalog: Catalog) -> String {
         let channel = &catalog.channel.title;
-        if self.publication.name.is_empty() { channel.clone() } else { format!("{channel} · {}", self.publication.name) }
+        if self.publication.name.is_empty() {
+            channel.clone()
+        } else {
+            format!("{channel} · {}", self.publication.name)
+        }
     }
 }
 
 /// XML 1.0 has no way to write most control characters: they are dropped.
 fn xml_safe(text: &str) -> Cow<'_, str> {
     let is_safe = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..);
-    if text.chars().all(is_safe) { Cow::Borrowed(text) } else { Cow::Owned(text.chars().filter(|c| is_safe(*c)).collect()) }
+    if text.chars().all(is_safe) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.chars().filter(|c| is_safe(*c)).collect())
+    }
 }

@@ -97,7 +97,12 @@ const FEEDS: [FeedLink; 3] = [
 ///
 /// # Errors
 /// When a template of the operator's is at fault.
-pub fn publication(setting: Setting, publication: &Publication, stories: &[Story], templates: &Templates) -> Result<String, TemplateError> {
+pub fn publication(
+    setting: Setting,
+    publication: &Publication,
+    stories: &[Story],
+    templates: &Templates,
+) -> Result<String, TemplateError> {
     let mut page = page(setting, &publication.language, publication.path.as_str());
     page.heading = match publication.kind {
         PublicationKind::Channel => String::new(),
@@ -116,7 +121,12 @@ pub fn publication(setting: Setting, publication: &Publication, stories: &[Story
 ///
 /// # Errors
 /// When a template of the operator's is at fault.
-pub fn day(setting: Setting, day: &str, stories: &[Story], templates: &Templates) -> Result<String, TemplateError> {
+pub fn day(
+    setting: Setting,
+    day: &str,
+    stories: &[Story],
+    templates: &Templates,
+) -> Result<String, TemplateError> {
     let language = &setting.catalog.channel.language;
     let mut page = page(setting, language, &day_path(day));
     page.heading = day.parse().map_or_else(|_| day.to_owned(), |date| long_date(date, language));
@@ -128,7 +138,11 @@ pub fn day(setting: Setting, day: &str, stories: &[Story], templates: &Templates
 ///
 /// # Errors
 /// When a template of the operator's is at fault.
-pub fn days(setting: Setting, days: &[(String, u64)], templates: &Templates) -> Result<String, TemplateError> {
+pub fn days(
+    setting: Setting,
+    days: &[(String, u64)],
+    templates: &Templates,
+) -> Result<String, TemplateError> {
     let language = &setting.catalog.channel.language;
     let mut page = page(setting, language, DAYS);
     page.heading = page.t["all_days"].to_owned();
@@ -145,11 +159,20 @@ pub fn days(setting: Setting, days: &[(String, u64)], templates: &Templates) -> 
 ///
 /// # Errors
 /// When a template of the operator's is at fault.
-pub fn search(setting: Setting, query: &str, language: &str, stories: &[Story], templates: &Templates) -> Result<String, TemplateError> {
+pub fn search(
+    setting: Setting,
+    query: &str,
+    language: &str,
+    stories: &[Story],
+    templates: &Templates,
+) -> Result<String, TemplateError> {
     let mut page = page(setting, language, "search");
     page.heading = page.t["search"].to_owned();
     (page.query, page.is_search) = (query, true);
-    let views = stories.iter().map(|story| shown(setting, story, language, &Interests::default(), &page.root)).collect::<Vec<_>>();
+    let views = stories
+        .iter()
+        .map(|story| shown(setting, story, language, &Interests::default(), &page.root))
+        .collect::<Vec<_>>();
     if !views.is_empty() {
         page.days = vec![Day { day: String::new(), date: String::new(), stories: views }];
     }
@@ -222,7 +245,13 @@ fn shown(setting: Setting, story: &Story, language: &str, interests: &Interests,
     view
 }
 
-fn by_day(setting: Setting, language: &str, interests: &Interests, root: &str, stories: &[Story]) -> Vec<Day> {
+fn by_day(
+    setting: Setting,
+    language: &str,
+    interests: &Interests,
+    root: &str,
+    stories: &[Story],
+) -> Vec<Day> {
     let mut days: Vec<Day> = Vec::new();
     for story in stories.iter().map(|story| shown(setting, story, language, interests, root)) {
         match days.last_mut() {

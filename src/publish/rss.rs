@@ -19,11 +19,22 @@ pub fn render(catalog: Catalog, place: DocumentLocation, stories: &[Story]) -> V
     let link = |(rel, href): &(&str, String)| Link {
         rel: (*rel).to_owned(),
         href: href.clone(),
-        mime_type: Some(if matches!(*rel, "prev-archive" | "next") { "application/atom+xml" } else { "application/rss+xml" }.into()),
+        mime_type: Some(
+            if matches!(*rel, "prev-archive" | "next") {
+                "application/atom+xml"
+            } else {
+                "application/rss+xml"
+            }
+            .into(),
+        ),
         ..Link::default()
     };
     let links = place.links(catalog, RSS);
-    let description = if catalog.channel.description.is_empty() { place.title(catalog) } else { catalog.channel.description.clone() };
+    let description = if catalog.channel.description.is_empty() {
+        place.title(catalog)
+    } else {
+        catalog.channel.description.clone()
+    };
     let channel = Channel {
         title: safe(&place.title(catalog)),
         link: place.address(catalog, ""),
@@ -72,7 +83,8 @@ fn item(catalog: Catalog, place: DocumentLocation, story: &Story) -> Item {
             length: enclosure.size_in_bytes.unwrap_or(0).to_string(),
             mime_type: enclosure.mime_type.clone().unwrap_or_else(|| "application/octet-stream".into()),
         }),
-        source: source.map(|source| Source { url: source.url.to_string(), title: Some(safe(&shown.partner)) }),
+        source: source
+            .map(|source| Source { url: source.url.to_string(), title: Some(safe(&shown.partner)) }),
         extensions: e.image.as_ref().map(|image| thumbnail(&image.url)).unwrap_or_default(),
         ..Item::default()
     }
@@ -81,15 +93,23 @@ fn item(catalog: Catalog, place: DocumentLocation, story: &Story) -> Item {
 /// RSS does not say whether a title is HTML, and readers guess: what looks like markup is escaped once more.
 fn unmistakable(title: &str) -> String {
     let follows = |at: usize, wanted: fn(char) -> bool| title[at + 1..].chars().next().is_some_and(wanted);
-    let is_tag = title.match_indices('<').any(|(at, _)| follows(at, |c| c.is_ascii_alphabetic() || matches!(c, '/' | '!' | '?')));
+    let is_tag = title
+        .match_indices('<')
+        .any(|(at, _)| follows(at, |c| c.is_ascii_alphabetic() || matches!(c, '/' | '!' | '?')));
     let is_reference = title.match_indices('&').any(|(at, _)| {
         let name = title[at + 1..].split(';').next().unwrap_or_default();
-        !name.is_empty() && name.len() < title.len() - at - 1 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '#')
+        !name.is_empty()
+            && name.len() < title.len() - at - 1
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '#')
     });
     if is_tag || is_reference { crate::support::text::escaped(title) } else { title.to_owned() }
 }
 
 fn thumbnail(url: &str) -> ExtensionMap {
-    let extension = Extension { name: "media:thumbnail".into(), attrs: [("url".to_owned(), url.to_owned())].into(), ..Extension::default() };
+    let extension = Extension {
+        name: "media:thumbnail".into(),
+        attrs: [("url".to_owned(), url.to_owned())].into(),
+        ..Extension::default()
+    };
     BTreeMap::from([("media".to_owned(), BTreeMap::from([("thumbnail".to_owned(), vec![extension])]))])
 }

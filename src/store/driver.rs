@@ -55,7 +55,12 @@ impl Db {
 
     /// The first row, if there is one.
     #[cfg_attr(test, track_caller)]
-    pub fn row<T>(&self, sql: &str, parameters: impl Params, read: impl FnOnce(&Row) -> rusqlite::Result<T>) -> Result<Option<T>> {
+    pub fn row<T>(
+        &self,
+        sql: &str,
+        parameters: impl Params,
+        read: impl FnOnce(&Row) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>> {
         #[cfg(test)]
         plans::note(sql, std::panic::Location::caller());
         Ok(self.connection.prepare_cached(sql)?.query_row(parameters, read).optional()?)
@@ -63,7 +68,12 @@ impl Db {
 
     /// The first row of a statement that always has one.
     #[cfg_attr(test, track_caller)]
-    pub fn one<T>(&self, sql: &str, parameters: impl Params, read: impl FnOnce(&Row) -> rusqlite::Result<T>) -> Result<T> {
+    pub fn one<T>(
+        &self,
+        sql: &str,
+        parameters: impl Params,
+        read: impl FnOnce(&Row) -> rusqlite::Result<T>,
+    ) -> Result<T> {
         #[cfg(test)]
         plans::note(sql, std::panic::Location::caller());
         Ok(self.connection.prepare_cached(sql)?.query_row(parameters, read)?)
@@ -71,10 +81,19 @@ impl Db {
 
     /// All rows.
     #[cfg_attr(test, track_caller)]
-    pub fn rows<T>(&self, sql: &str, parameters: impl Params, read: impl FnMut(&Row) -> rusqlite::Result<T>) -> Result<Vec<T>> {
+    pub fn rows<T>(
+        &self,
+        sql: &str,
+        parameters: impl Params,
+        read: impl FnMut(&Row) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>> {
         #[cfg(test)]
         plans::note(sql, std::panic::Location::caller());
-        Ok(self.connection.prepare_cached(sql)?.query_map(parameters, read)?.collect::<rusqlite::Result<_>>()?)
+        Ok(self
+            .connection
+            .prepare_cached(sql)?
+            .query_map(parameters, read)?
+            .collect::<rusqlite::Result<_>>()?)
     }
 
     /// All rows, one by one, however many there are.
@@ -116,7 +135,11 @@ pub(super) mod plans {
     static SEEN: Mutex<BTreeSet<(String, u32, String)>> = Mutex::new(BTreeSet::new());
 
     pub fn note(sql: &str, at: &Location) {
-        SEEN.lock().unwrap_or_else(PoisonError::into_inner).insert((at.file().to_owned(), at.line(), sql.to_owned()));
+        SEEN.lock().unwrap_or_else(PoisonError::into_inner).insert((
+            at.file().to_owned(),
+            at.line(),
+            sql.to_owned(),
+        ));
     }
 
     /// File, line and text of each statement that ran so far in this process.

@@ -153,12 +153,17 @@ impl<A> Entries<'_, A> {
         // Two texts: with an "or" the planner would look at all entries for those of one source.
         match &filter.source {
             Some(source) => {
-                let sql = format!("SELECT {columns} FROM {TABLES} WHERE entry.source = ?1 AND first_seen >= ?2 ORDER BY entry.pk");
+                let sql = format!(
+                    "SELECT {columns} FROM {TABLES} WHERE entry.source = ?1 AND first_seen >= ?2 ORDER BY entry.pk"
+                );
                 self.db.each(&sql, params![source, filter.since.map_or(i64::MIN, millis)], read)
             }
             None => {
-                let sql = format!("SELECT {columns} FROM {TABLES} WHERE entry.pk > ?1 AND first_seen >= ?2 ORDER BY entry.pk");
-                let after = filter.since.map_or(Ok(EntryKey::BEFORE_ALL), |since| self.last_not_since(since))?;
+                let sql = format!(
+                    "SELECT {columns} FROM {TABLES} WHERE entry.pk > ?1 AND first_seen >= ?2 ORDER BY entry.pk"
+                );
+                let after =
+                    filter.since.map_or(Ok(EntryKey::BEFORE_ALL), |since| self.last_not_since(since))?;
                 self.db.each(&sql, params![after, filter.since.map_or(i64::MIN, millis)], read)
             }
         }
@@ -177,27 +182,49 @@ impl<A> Entries<'_, A> {
 
     /// The same, of an entry that may be gone.
     pub fn get_if_there(&self, key: EntryKey) -> Result<Option<StoredEntry>> {
-        self.db.row(&format!("SELECT {} FROM {TABLES} WHERE entry.pk = ?1", columns(MarkupScope::With)), [key], stored)
+        self.db.row(
+            &format!("SELECT {} FROM {TABLES} WHERE entry.pk = ?1", columns(MarkupScope::With)),
+            [key],
+            stored,
+        )
     }
 
     /// The entries after a place in the order.
-    pub fn after(&self, after: EntryKey, entries_max: usize, markup: MarkupScope) -> Result<Vec<StoredEntry>> {
-        let sql = format!("SELECT {} FROM {TABLES} WHERE entry.pk > ?1 ORDER BY entry.pk LIMIT {entries_max}", columns(markup));
+    pub fn after(
+        &self,
+        after: EntryKey,
+        entries_max: usize,
+        markup: MarkupScope,
+    ) -> Result<Vec<StoredEntry>> {
+        let sql = format!(
+            "SELECT {} FROM {TABLES} WHERE entry.pk > ?1 ORDER BY entry.pk LIMIT {entries_max}",
+            columns(markup)
+        );
         self.db.rows(&sql, [after], stored)
     }
 
     /// Entries that somebody may mean: by our id or its beginning, by address, by guid.
     pub fn find(&self, text: &str, entries_max: usize) -> Result<Vec<StoredEntry>> {
-        let is_id = text.len() >= ID_CHARS_MIN && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
-        let beginning = format!("SELECT pk FROM entry WHERE id >= ?1 AND id < ?1 || 'g' ORDER BY id LIMIT {entries_max}");
-        let mut keys = if is_id { self.db.rows(&beginning, [text], |row| row.get::<_, EntryKey>(0))? } else { Vec::new() };
+        let is_id =
+            text.len() >= ID_CHARS_MIN && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        let beginning =
+            format!("SELECT pk FROM entry WHERE id >= ?1 AND id < ?1 || 'g' ORDER BY id LIMIT {entries_max}");
+        let mut keys = if is_id {
+            self.db.rows(&beginning, [text], |row| row.get::<_, EntryKey>(0))?
+        } else {
+            Vec::new()
+        };
         if let Some(key) = canonical_key(text) {
             let own = "SELECT entry FROM entry_key WHERE hash = ?1 AND is_alternate = 0";
             keys.extend(self.db.rows(own, [hash64(key.as_bytes()) as i64], |row| row.get::<_, EntryKey>(0))?);
         }
-        keys.extend(self.db.row("SELECT pk FROM entry WHERE id = ?1", [text], |row| row.get::<_, EntryKey>(0))?);
+        keys.extend(
+            self.db.row("SELECT pk FROM entry WHERE id = ?1", [text], |row| row.get::<_, EntryKey>(0))?,
+        );
         let named = "SELECT entry.pk FROM source CROSS JOIN entry ON entry.source = source.id AND entry.identity = ?1";
-        keys.extend(self.db.rows(named, [Identity::Guid(text.to_owned()).key()], |row| row.get::<_, EntryKey>(0))?);
+        keys.extend(
+            self.db.rows(named, [Identity::Guid(text.to_owned()).key()], |row| row.get::<_, EntryKey>(0))?,
+        );
         keys.sort_unstable();
         keys.dedup();
         keys.truncate(entries_max);
@@ -222,8 +249,11 @@ impl<A> Entries<'_, A> {
 
     /// The story that an entry is in.
     pub fn story_of(&self, entry: EntryKey) -> Result<Story> {
-        let key: StoryKey = self.db.one("SELECT story FROM entry WHERE pk = ?1", [entry], |row| row.get(0))?;
-        self.stories(&[key], MarkupScope::With)?.pop().ok_or_else(|| StoreError::Corrupt("a story without an entry".into()))
+        let key: StoryKey =
+            self.db.one("SELECT story FROM entry WHERE pk = ?1", [entry], |row| row.get(0))?;
+        self.stories(&[key], MarkupScope::With)?
+            .pop()
+            .ok_or_else(|| StoreError::Corrupt("a story without an entry".into()))
     }
 
     /// Stories by their keys, in that order; those that went into another one are left out.
@@ -233,7 +263,11 @@ impl<A> Entries<'_, A> {
     }
 
     /// The same, by key.
-    pub(super) fn stories_by_key(&self, keys: &[StoryKey], markup: MarkupScope) -> Result<HashMap<StoryKey, Story>> {
+    pub(super) fn stories_by_key(
+        &self,
+        keys: &[StoryKey],
+        markup: MarkupScope,
+    ) -> Result<HashMap<StoryKey, Story>> {
         let sql = format!(
             "SELECT {}, entry.story FROM json_each(?1) AS wanted CROSS JOIN entry ON entry.story = wanted.value JOIN source ON source.id = entry.source
              JOIN story ON story.pk = entry.story ORDER BY entry.story, entry.pk",
@@ -242,7 +276,9 @@ impl<A> Entries<'_, A> {
         let mut stories: HashMap<StoryKey, Story> = HashMap::with_capacity(keys.len());
         self.db.each(&sql, [keys_text(keys)], |row| {
             let version = stored(row)?;
-            let story = stories.entry(row.get(23)?).or_insert_with(|| Story { id: version.story.clone(), versions: Vec::new() });
+            let story = stories
+                .entry(row.get(23)?)
+                .or_insert_with(|| Story { id: version.story.clone(), versions: Vec::new() });
             story.versions.push(version);
             Ok::<_, StoreError>(())
         })?;
@@ -251,7 +287,12 @@ impl<A> Entries<'_, A> {
 
     /// Stories that were announced, of which a version was first seen after the entry `seen`; the newest, the newest first, and
     /// without their HTML. With a digest, those that it told are left out.
-    pub fn stories_since(&self, seen: EntryKey, digest: Option<&DigestId>, stories_max: usize) -> Result<Vec<Story>> {
+    pub fn stories_since(
+        &self,
+        seen: EntryKey,
+        digest: Option<&DigestId>,
+        stories_max: usize,
+    ) -> Result<Vec<Story>> {
         let sql = format!(
             "SELECT new.story FROM (SELECT story, sort_date FROM entry WHERE pk > ?1 ORDER BY pk DESC LIMIT {NEW_ENTRIES_MAX}) AS new
              WHERE EXISTS (SELECT 1 FROM entry AS told WHERE told.story = new.story AND told.announced > 0)
@@ -264,7 +305,12 @@ impl<A> Entries<'_, A> {
 }
 
 /// Published stories, whole, by one query: `condition` and `order` are over the table `publication`.
-pub(super) fn published(db: &super::driver::Db, condition: &str, order: &str, parameters: &[&dyn rusqlite::ToSql]) -> Result<Vec<Story>> {
+pub(super) fn published(
+    db: &super::driver::Db,
+    condition: &str,
+    order: &str,
+    parameters: &[&dyn rusqlite::ToSql],
+) -> Result<Vec<Story>> {
     let sql = format!(
         "SELECT {} FROM published_story JOIN entry ON entry.story = published_story.story JOIN source ON source.id = entry.source JOIN story ON story.pk = entry.story
          WHERE {condition} ORDER BY {order}, entry.pk",
@@ -289,7 +335,8 @@ impl Entries<'_, Write> {
         let sql = format!(
             "SELECT pk, story FROM entry WHERE source = ?1 AND last_seen < ?2 AND pk < (SELECT max(pk) FROM entry) ORDER BY last_seen LIMIT {entries_max}"
         );
-        let gone: Vec<(EntryKey, StoryKey)> = self.db.rows(&sql, params![source, millis(limit)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let gone: Vec<(EntryKey, StoryKey)> =
+            self.db.rows(&sql, params![source, millis(limit)], |row| Ok((row.get(0)?, row.get(1)?)))?;
         for (entry, story) in &gone {
             self.db.execute("DELETE FROM unindexed WHERE entry = ?1", [entry])?;
             self.db.execute("DELETE FROM unsketched WHERE entry = ?1", [entry])?;
@@ -297,7 +344,10 @@ impl Entries<'_, Write> {
             self.db.execute("DELETE FROM entry WHERE pk = ?1", [entry])?;
             self.forget_if_empty(*story)?;
         }
-        self.db.execute("UPDATE source SET entries = max(0, entries - ?2) WHERE id = ?1", params![source, gone.len() as i64])?;
+        self.db.execute(
+            "UPDATE source SET entries = max(0, entries - ?2) WHERE id = ?1",
+            params![source, gone.len() as i64],
+        )?;
         if let Some(index) = self.index {
             index.borrow_mut().remove(gone.iter().map(|(entry, _)| *entry));
         }
@@ -306,7 +356,9 @@ impl Entries<'_, Write> {
 
     /// A story without entries is no more. What was published of it stays: archives never change.
     fn forget_if_empty(&self, story: StoryKey) -> Result<()> {
-        let is_empty: bool = self.db.one("SELECT NOT EXISTS (SELECT 1 FROM entry WHERE story = ?1)", [story], |row| row.get(0))?;
+        let is_empty: bool =
+            self.db
+                .one("SELECT NOT EXISTS (SELECT 1 FROM entry WHERE story = ?1)", [story], |row| row.get(0))?;
         if is_empty {
             self.db.execute("DELETE FROM dirty_story WHERE story = ?1", [story])?;
             self.db.execute("DELETE FROM published_story WHERE story = ?1", [story])?;

@@ -109,11 +109,15 @@ struct Seen {
 impl PostingBuffer {
     /// Those of each feature, in the order in which the features were asked for; `None` where there are more than can be told apart.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Option<&[SlotPosting]>> {
-        self.counts.iter().enumerate().map(|(at, count)| (*count != MANY).then(|| &self.all[at * self.row..][..*count]))
+        self.counts
+            .iter()
+            .enumerate()
+            .map(|(at, count)| (*count != MANY).then(|| &self.all[at * self.row..][..*count]))
     }
 
     fn start(&mut self, features: usize, postings_max: usize) {
-        const NONE: SlotPosting = SlotPosting { entry: EntryKey::BEFORE_ALL, day: NO_DAY, source: 0, language: 0 };
+        const NONE: SlotPosting =
+            SlotPosting { entry: EntryKey::BEFORE_ALL, day: NO_DAY, source: 0, language: 0 };
         self.row = postings_max;
         self.counts.clear();
         self.counts.resize(features, 0);
@@ -218,7 +222,9 @@ struct DayRange {
 
 impl DayRange {
     fn new(range: Option<(i32, i32)>) -> DayRange {
-        let width = range.map_or(DAY_MARKS, |(first, last)| last.saturating_sub(first).max(0).unsigned_abs().min(DAY_MARKS));
+        let width = range.map_or(DAY_MARKS, |(first, last)| {
+            last.saturating_sub(first).max(0).unsigned_abs().min(DAY_MARKS)
+        });
         DayRange { range, first: range.map_or(0, |(first, _)| first as u32 % DAY_MARKS), width }
     }
 
@@ -235,7 +241,9 @@ impl DayRange {
 
     /// Whether a segment that has these days has some that are asked for.
     fn may_be_in(self, segment: &Segment) -> bool {
-        self.width >= DAY_MARKS || segment.has_day(NO_DAY_MARK) || (0..=self.width).any(|day| segment.has_day((self.first + day) % DAY_MARKS))
+        self.width >= DAY_MARKS
+            || segment.has_day(NO_DAY_MARK)
+            || (0..=self.width).any(|day| segment.has_day((self.first + day) % DAY_MARKS))
     }
 
     fn has(self, day: i32) -> bool {
@@ -285,8 +293,13 @@ impl Segment {
 
     /// An empty segment in memory.
     fn new(number: u64, epoch: u64, slots: usize) -> io::Result<Segment> {
-        let segment = Segment { number, file: MmapOptions::new().len(Segment::bytes(slots)).map_anon()?.into(), slots };
-        segment.words().iter().zip(Segment::head(epoch, slots)).for_each(|(word, value)| word.store(value, Relaxed));
+        let segment =
+            Segment { number, file: MmapOptions::new().len(Segment::bytes(slots)).map_anon()?.into(), slots };
+        segment
+            .words()
+            .iter()
+            .zip(Segment::head(epoch, slots))
+            .for_each(|(word, value)| word.store(value, Relaxed));
         Ok(segment)
     }
 
@@ -316,7 +329,10 @@ impl Segment {
         let is_sound = (SLOTS..=PLACES_MAX * SLOTS_OF_RECORD).contains(&slots)
             && slots.is_multiple_of(SLOTS)
             && segment.file.len() == Segment::bytes(slots)
-            && Segment::head(epoch, slots).iter().zip(segment.words()).all(|(wanted, word)| word.load(Relaxed) == *wanted)
+            && Segment::head(epoch, slots)
+                .iter()
+                .zip(segment.words())
+                .all(|(wanted, word)| word.load(Relaxed) == *wanted)
             && segment.get(RECORDS_USED) <= slots / SLOTS_OF_RECORD;
         segment.slots = slots;
         if is_sound { Ok(segment) } else { Err(ErrorKind::InvalidData.into()) }
@@ -363,10 +379,18 @@ impl Segment {
 
     /// The entry of a record; `None` when it is gone, or was never there.
     fn mark(&self, place: usize) -> Option<EntryMark> {
-        let [entry, first, second, third] = self.records().get(place)?.each_ref().map(|word| word.load(Relaxed));
+        let [entry, first, second, third] =
+            self.records().get(place)?.each_ref().map(|word| word.load(Relaxed));
         let high = |word: u64| (word >> 32) as u32;
         let (day, language) = (first as u32 as i32, second as u32);
-        (entry != 0).then(|| EntryMark { entry: EntryKey(entry as i64), day, source: high(first), language, title_hash: high(second), sample: third as u32 })
+        (entry != 0).then(|| EntryMark {
+            entry: EntryKey(entry as i64),
+            day,
+            source: high(first),
+            language,
+            title_hash: high(second),
+            sample: third as u32,
+        })
     }
 
     /// Calls for each slot that may have a feature, until the call says no. Gives back the first free slot behind them.
@@ -404,7 +428,9 @@ impl Segment {
     /// Touches the bytes of features, all at once: one after the other, each would be waited for.
     fn warm(&self, features: impl Iterator<Item = u32>) {
         let tags = self.tags();
-        std::hint::black_box(features.fold(0, |seen, feature| seen ^ tags[home(feature, tags.len())].load(Relaxed)));
+        std::hint::black_box(
+            features.fold(0, |seen, feature| seen ^ tags[home(feature, tags.len())].load(Relaxed)),
+        );
     }
 
     /// Appends the postings of the features of `out.open`, the last first, where there is room. With days they are anchors.
@@ -428,7 +454,9 @@ impl Segment {
         }
         // All slots, and then all records, before the first is read.
         let (slots, records) = (self.slots(), self.records());
-        std::hint::black_box(seen.iter().fold(0, |known, one| known ^ slots[one.slot as usize].load(Relaxed)));
+        std::hint::black_box(
+            seen.iter().fold(0, |known, one| known ^ slots[one.slot as usize].load(Relaxed)),
+        );
         places.clear();
         found.clear();
         for of_one in seen.chunk_by(|a, b| a.at == b.at) {
@@ -458,9 +486,12 @@ impl Segment {
             rest = others;
             let at = *at as usize;
             let room = &mut all[at * *row..][counts[at]..*row];
-            let marks = own.iter().filter_map(|place| self.mark(*place as usize)).filter(|mark| days.has(mark.day));
+            let marks =
+                own.iter().filter_map(|place| self.mark(*place as usize)).filter(|mark| days.has(mark.day));
             let put =
-                room.iter_mut().zip(marks).map(|(room, EntryMark { entry, day, source, language, .. })| *room = SlotPosting { entry, day, source, language });
+                room.iter_mut().zip(marks).map(|(room, EntryMark { entry, day, source, language, .. })| {
+                    *room = SlotPosting { entry, day, source, language }
+                });
             counts[at] += put.count();
         }
     }
@@ -490,7 +521,12 @@ impl Segment {
         let chain = self.chain(feature, |slot| mark_of(slot) == KEY_MARK, |_, _| false);
         let (room, place) = (chain.room?, self.get(RECORDS_USED));
         let pair = |low: u32, high: u32| u64::from(high) << 32 | u64::from(low);
-        let words = [mark.entry.0 as u64, pair(mark.day as u32, mark.source), pair(mark.language, mark.title_hash), u64::from(mark.sample)];
+        let words = [
+            mark.entry.0 as u64,
+            pair(mark.day as u32, mark.source),
+            pair(mark.language, mark.title_hash),
+            u64::from(mark.sample),
+        ];
         self.records().get(place)?.iter().zip(words).for_each(|(word, value)| word.store(value, Relaxed));
         let day = day_mark(mark.day);
         self.words()[DAYS + day as usize / 64].fetch_or(1 << (day % 64), Relaxed);
@@ -501,7 +537,12 @@ impl Segment {
         Some(place)
     }
 
-    fn chain(&self, feature: u32, is_of_kind: impl Fn(u64) -> bool, stands_for: impl Fn(usize, &EntryMark) -> bool) -> ProbeChain {
+    fn chain(
+        &self,
+        feature: u32,
+        is_of_kind: impl Fn(u64) -> bool,
+        stands_for: impl Fn(usize, &EntryMark) -> bool,
+    ) -> ProbeChain {
         let mut chain = ProbeChain::default();
         let end = self.each(feature, |slot, at| {
             if !is_of_kind(slot) {
@@ -540,9 +581,16 @@ impl Segment {
     fn put_posting(&self, slot: u64, place: usize, own: impl Fn() -> Option<EntryMark>) {
         let is_text = slot as u32 & ANCHOR_BIT == 0;
         // One title in several sources is one story, and the first entry that has the phrase stands for all.
-        let is_same_title =
-            |other: &EntryMark| is_text && other.title_hash != 0 && own().is_some_and(|own| other.title_hash == own.title_hash && other.source != own.source);
-        let chain = self.chain(feature_of(slot), |slot| mark_of(slot) != KEY_MARK, |at, other| at == place || is_same_title(other));
+        let is_same_title = |other: &EntryMark| {
+            is_text
+                && other.title_hash != 0
+                && own().is_some_and(|own| other.title_hash == own.title_hash && other.source != own.source)
+        };
+        let chain = self.chain(
+            feature_of(slot),
+            |slot| mark_of(slot) != KEY_MARK,
+            |at, other| at == place || is_same_title(other),
+        );
         if chain.is_stood_for {
             return;
         }
@@ -562,12 +610,26 @@ impl Segment {
 
     /// Adds what another segment holds, as if its entries were added once more.
     fn take(&self, other: &Segment) {
-        let places: Vec<Option<u32>> = (0..other.get(RECORDS_USED)).map(|place| self.begin(&other.mark(place)?).map(|place| place as u32)).collect();
-        for slot in other.slots().iter().map(|slot| slot.load(Relaxed)).filter(|slot| *slot != 0 && mark_of(*slot) != KEY_MARK) {
+        let places: Vec<Option<u32>> = (0..other.get(RECORDS_USED))
+            .map(|place| self.begin(&other.mark(place)?).map(|place| place as u32))
+            .collect();
+        for slot in other
+            .slots()
+            .iter()
+            .map(|slot| slot.load(Relaxed))
+            .filter(|slot| *slot != 0 && mark_of(*slot) != KEY_MARK)
+        {
             // Features keep their order in a table of any size, so this goes through memory from the beginning to the end.
-            let Some(place) = places.get(place_of(slot)).copied().flatten().map(|place| place as usize) else { continue };
+            let Some(place) = places.get(place_of(slot)).copied().flatten().map(|place| place as usize)
+            else {
+                continue;
+            };
             let taken = (slot & !(PLACES_MAX as u64)) | (place as u64 + 1);
-            if mark_of(slot) == MANY_MARK { self.put_many(taken) } else { self.put_posting(taken, place, || self.mark(place)) }
+            if mark_of(slot) == MANY_MARK {
+                self.put_many(taken)
+            } else {
+                self.put_posting(taken, place, || self.mark(place))
+            }
         }
     }
 
@@ -629,13 +691,21 @@ impl FeatureIndex {
     /// When the folder cannot be read.
     pub fn open(folder: &Path, store_id: &str) -> io::Result<FeatureIndex> {
         // Where the system does not tell when it was started, an index lasts as long as the process.
-        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_else(|_| format!("process {}", std::process::id()));
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")
+            .unwrap_or_else(|_| format!("process {}", std::process::id()));
         FeatureIndex::with(folder, store_id, &boot, SIZES)
     }
 
     fn with(folder: &Path, store_id: &str, boot: &str, sizes: Sizes) -> io::Result<FeatureIndex> {
         let (store, boot) = (hash64(store_id.as_bytes()), hash64(boot.as_bytes()));
-        let mut index = FeatureIndex { folder: folder.to_path_buf(), store, boot, sizes, state: IndexState::default(), segments: Vec::new() };
+        let mut index = FeatureIndex {
+            folder: folder.to_path_buf(),
+            store,
+            boot,
+            sizes,
+            state: IndexState::default(),
+            segments: Vec::new(),
+        };
         index.refresh()?;
         Ok(index)
     }
@@ -649,7 +719,8 @@ impl FeatureIndex {
         if state == self.state {
             return Ok(());
         }
-        let is_broken = |error: &io::Error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidData);
+        let is_broken =
+            |error: &io::Error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidData);
         let mut held = std::mem::take(&mut self.segments);
         held.retain(|_| state.epoch == self.state.epoch);
         let mut open = |number: &u64| match held.iter().position(|segment| segment.number == *number) {
@@ -672,18 +743,29 @@ impl FeatureIndex {
 
     fn read_state(&self) -> io::Result<IndexState> {
         let bytes = match fs::read(self.folder.join("index")) {
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(IndexState::default()),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(IndexState::default());
+            }
             read => read?,
         };
         let words: Vec<u64> = bytes.as_chunks().0.iter().map(|word| u64::from_ne_bytes(*word)).collect();
-        let [_, _, _, _, epoch, is_trusted, made_to, next, ref segments @ .., _] = words[..] else { return Ok(IndexState::default()) };
-        let state = IndexState { epoch, is_trusted: is_trusted == 1, made_to: EntryKey(made_to as i64), next, segments: segments.to_vec() };
+        let [_, _, _, _, epoch, is_trusted, made_to, next, ref segments @ .., _] = words[..] else {
+            return Ok(IndexState::default());
+        };
+        let state = IndexState {
+            epoch,
+            is_trusted: is_trusted == 1,
+            made_to: EntryKey(made_to as i64),
+            next,
+            segments: segments.to_vec(),
+        };
         Ok(if bytes == self.state_bytes(&state) { state } else { IndexState::default() })
     }
 
     fn state_bytes(&self, state: &IndexState) -> Vec<u8> {
         let IndexState { epoch, is_trusted, made_to, next, segments } = state;
-        let words = [MAGIC, VERSION, self.store, self.boot, *epoch, u64::from(*is_trusted), made_to.0 as u64, *next];
+        let words =
+            [MAGIC, VERSION, self.store, self.boot, *epoch, u64::from(*is_trusted), made_to.0 as u64, *next];
         let mut bytes = [bytes_of(&words), bytes_of(segments)].concat();
         bytes.extend(hash64(&bytes).to_ne_bytes());
         bytes
@@ -691,7 +773,8 @@ impl FeatureIndex {
 
     fn write_state(&mut self, state: IndexState) -> io::Result<()> {
         let bytes = self.state_bytes(&state);
-        let mut file = File::options().write(true).create(true).truncate(false).open(self.folder.join("index"))?;
+        let mut file =
+            File::options().write(true).create(true).truncate(false).open(self.folder.join("index"))?;
         file.write_all(&bytes)?;
         file.set_len(bytes.len() as u64)?;
         self.state = state;
@@ -737,7 +820,11 @@ impl FeatureIndex {
             }
         }
         let name = format!("{} {} {}", std::process::id(), MADE.fetch_add(1, Relaxed), old.epoch);
-        self.write_state(IndexState { epoch: hash64(name.as_bytes()).max(1), next: old.next, ..IndexState::default() })
+        self.write_state(IndexState {
+            epoch: hash64(name.as_bytes()).max(1),
+            next: old.next,
+            ..IndexState::default()
+        })
     }
 
     fn start(&mut self) -> io::Result<()> {
@@ -759,13 +846,18 @@ impl FeatureIndex {
             // Once half of it is gone, so that each entry is copied a bounded number of times.
             let size = if held.is_mostly_gone() { self.size_for(held.live()) } else { Some(held.slots) };
             match size {
-                Some(slots) if slots < held.slots => segments.push(self.make(&mut state, slots, &self.segments[at..=at])?),
+                Some(slots) if slots < held.slots => {
+                    segments.push(self.make(&mut state, slots, &self.segments[at..=at])?)
+                }
                 Some(_) => segments.push(held.number),
                 None => {}
             }
         }
         let merged = &self.segments[start..];
-        let live = merged.iter().map(Segment::live).fold((0, 0), |(records, slots), other| (records + other.0, slots + other.1));
+        let live = merged
+            .iter()
+            .map(Segment::live)
+            .fold((0, 0), |(records, slots), other| (records + other.0, slots + other.1));
         if let Some(slots) = self.size_for(live) {
             segments.push(self.make(&mut state, slots, merged)?);
         }
@@ -778,7 +870,12 @@ impl FeatureIndex {
     fn size_for(&self, (records, slots): (usize, usize)) -> Option<usize> {
         let fits = |size: usize| slots * 100 <= size * FULL_PERCENT && records <= size / SLOTS_OF_RECORD;
         let sizes = std::iter::successors(Some(self.sizes.slots_first), |size| Some(size * 2));
-        (records > 0).then(|| sizes.take_while(|size| *size < self.sizes.slots_max).find(|size| fits(*size)).unwrap_or(self.sizes.slots_max))
+        (records > 0).then(|| {
+            sizes
+                .take_while(|size| *size < self.sizes.slots_max)
+                .find(|size| fits(*size))
+                .unwrap_or(self.sizes.slots_max)
+        })
     }
 
     /// Makes the file of a segment of what others hold; answers its number.
@@ -794,9 +891,19 @@ impl FeatureIndex {
     /// Makes these the segments, but for the oldest where they have more slots together than there may be. Files of the others go.
     fn put_segments(&mut self, mut state: IndexState, slots_max: usize) -> io::Result<()> {
         let is_held = |number: &u64| self.segments.iter().any(|segment| segment.number == *number);
-        let made = state.segments.iter().filter(|number| !is_held(number)).map(|number| Segment::open(&self.path(*number), *number, state.epoch));
+        let made = state
+            .segments
+            .iter()
+            .filter(|number| !is_held(number))
+            .map(|number| Segment::open(&self.path(*number), *number, state.epoch));
         let made = made.collect::<io::Result<Vec<_>>>()?;
-        let slots_of = |number: &u64| self.segments.iter().chain(&made).find(|segment| segment.number == *number).map_or(0, |segment| segment.slots);
+        let slots_of = |number: &u64| {
+            self.segments
+                .iter()
+                .chain(&made)
+                .find(|segment| segment.number == *number)
+                .map_or(0, |segment| segment.slots)
+        };
         let mut slots: usize = state.segments.iter().map(slots_of).sum();
         while slots > slots_max {
             slots -= slots_of(&state.segments.remove(0));
@@ -804,7 +911,9 @@ impl FeatureIndex {
         self.write_state(state)?;
         let mut all: Vec<Segment> = self.segments.drain(..).chain(made).collect();
         for number in &self.state.segments {
-            self.segments.extend(all.iter().position(|segment| segment.number == *number).map(|at| all.swap_remove(at)));
+            self.segments.extend(
+                all.iter().position(|segment| segment.number == *number).map(|at| all.swap_remove(at)),
+            );
         }
         // One that stays is not read again, and removed with the next `clear`.
         all.iter().for_each(|segment| drop(fs::remove_file(self.path(segment.number))));
@@ -845,10 +954,13 @@ impl FeatureIndex {
             }
             self.grow()?;
         };
-        let anchors: Vec<u32> = anchors.iter().map(|anchor| anchor_feature(*anchor, span(mark.day))).collect();
+        let anchors: Vec<u32> =
+            anchors.iter().map(|anchor| anchor_feature(*anchor, span(mark.day))).collect();
         for (features, kind) in [(text_features, 0), (&anchors, u64::from(ANCHOR_BIT))] {
             segment.warm(features.iter().copied());
-            features.iter().for_each(|feature| segment.put_posting(slot(*feature, day_mark(mark.day), place) | kind, place, || Some(*mark)));
+            features.iter().for_each(|feature| {
+                segment.put_posting(slot(*feature, day_mark(mark.day), place) | kind, place, || Some(*mark))
+            });
         }
         Ok(())
     }
@@ -869,16 +981,31 @@ impl FeatureIndex {
 
     /// Which segments may have entries of some days, as bits.
     fn asked(&self, days: DayRange) -> u32 {
-        self.segments.iter().enumerate().fold(0, |asked, (at, segment)| asked | u32::from(days.may_be_in(segment)) << at)
+        self.segments
+            .iter()
+            .enumerate()
+            .fold(0, |asked, (at, segment)| asked | u32::from(days.may_be_in(segment)) << at)
     }
 
     /// The entries that have each of these features, those that were added last first; what was in `out` is gone. Features of texts are
     /// asked for without days; anchors with the first and the last day of a span, and those without a day are found as well.
-    pub fn postings_of(&self, features: &[u32], days: Option<(i32, i32)>, postings_max: usize, out: &mut PostingBuffer) {
+    pub fn postings_of(
+        &self,
+        features: &[u32],
+        days: Option<(i32, i32)>,
+        postings_max: usize,
+        out: &mut PostingBuffer,
+    ) {
         out.start(features.len(), postings_max);
         let days = DayRange::new(days);
         let asked = self.asked(days);
-        let segments = self.segments.iter().enumerate().rev().filter(|(at, _)| asked >> at & 1 == 1).map(|(_, segment)| segment);
+        let segments = self
+            .segments
+            .iter()
+            .enumerate()
+            .rev()
+            .filter(|(at, _)| asked >> at & 1 == 1)
+            .map(|(_, segment)| segment);
         for segment in segments {
             // What has enough is not looked for any further: most of what many have is found in the newest segments.
             for start in (0..features.len()).step_by(FEATURES_TOGETHER) {
@@ -902,7 +1029,13 @@ mod tests {
         }
 
         /// Appends the entries that have a feature, as `postings_of` finds them.
-        pub fn postings(&self, feature: u32, days: Option<(i32, i32)>, postings_max: usize, out: &mut Vec<SlotPosting>) {
+        pub fn postings(
+            &self,
+            feature: u32,
+            days: Option<(i32, i32)>,
+            postings_max: usize,
+            out: &mut Vec<SlotPosting>,
+        ) {
             let mut found = PostingBuffer::default();
             self.postings_of(&[feature], days, postings_max, &mut found);
             out.extend(found.iter().flatten().flatten());
@@ -910,7 +1043,11 @@ mod tests {
 
         /// Entries that are found.
         pub fn len(&self) -> usize {
-            self.segments.iter().map(|segment| segment.get(RECORDS_USED)).sum::<usize>().saturating_sub(self.gone())
+            self.segments
+                .iter()
+                .map(|segment| segment.get(RECORDS_USED))
+                .sum::<usize>()
+                .saturating_sub(self.gone())
         }
 
         pub fn is_empty(&self) -> bool {
@@ -936,7 +1073,14 @@ mod tests {
 
     /// Each entry is of a source and a title of its own.
     fn mark(entry: i64) -> EntryMark {
-        EntryMark { entry: EntryKey(entry), day: entry as i32, source: entry as u32, language: 7, title_hash: entry as u32 | 1 << 31, sample: 3 }
+        EntryMark {
+            entry: EntryKey(entry),
+            day: entry as i32,
+            source: entry as u32,
+            language: 7,
+            title_hash: entry as u32 | 1 << 31,
+            sample: 3,
+        }
     }
 
     fn own(entry: i64) -> Vec<u32> {
@@ -944,7 +1088,9 @@ mod tests {
     }
 
     fn add(index: &mut FeatureIndex, entries: impl IntoIterator<Item = i64>) {
-        entries.into_iter().for_each(|entry| index.add(&mark(entry), &own(entry)[..15], &own(entry)[15..]).unwrap());
+        entries
+            .into_iter()
+            .for_each(|entry| index.add(&mark(entry), &own(entry)[..15], &own(entry)[15..]).unwrap());
     }
 
     fn found(index: &FeatureIndex, feature: u32) -> Vec<i64> {
@@ -962,10 +1108,15 @@ mod tests {
     /// Whether an entry is found by all of its features, and alone.
     fn has(index: &FeatureIndex, entry: i64) -> bool {
         let mut lists: Vec<Vec<i64>> = Vec::new();
-        for (features, days) in [(&own(entry)[..15], None), (&own(entry)[15..], Some((entry as i32, entry as i32)))] {
+        for (features, days) in
+            [(&own(entry)[..15], None), (&own(entry)[15..], Some((entry as i32, entry as i32)))]
+        {
             let mut out = PostingBuffer::default();
             index.postings_of(features, days, 100, &mut out);
-            lists.extend(out.iter().map(|list| list.unwrap().iter().map(|posting| posting.entry.0).collect::<Vec<i64>>()));
+            lists.extend(
+                out.iter()
+                    .map(|list| list.unwrap().iter().map(|posting| posting.entry.0).collect::<Vec<i64>>()),
+            );
         }
         assert!(lists.len() == 40 && lists.iter().all(|list| *list == lists[0]), "{lists:?}");
         lists[0] == [entry]
@@ -975,23 +1126,37 @@ mod tests {
     fn entries_are_found_while_segments_are_added_and_until_the_oldest_is_dropped() {
         let folder = tempfile::tempdir().unwrap();
         let mut index = open(&folder.path().join("missing").join("a.features"));
-        assert!((index.is_empty(), index.is_trusted(), index.last_entry()) == (true, false, EntryKey::BEFORE_ALL));
+        assert!(
+            (index.is_empty(), index.is_trusted(), index.last_entry()) == (true, false, EntryKey::BEFORE_ALL)
+        );
         add(&mut index, 1..=350);
         assert!(index.segments.len() >= 3 && (1..=350).all(|entry| has(&index, entry)) && !has(&index, 351));
         assert_eq!((index.len(), index.mark(77), index.mark(351)), (350, Some(mark(77)), None));
         add(&mut index, 351..=2_000);
         let first = (1..).find(|entry| has(&index, *entry)).unwrap();
-        assert!((1_450..1_650).contains(&first) && (first..=2_000).all(|entry| has(&index, entry)), "{first}");
+        assert!(
+            (1_450..1_650).contains(&first) && (first..=2_000).all(|entry| has(&index, entry)),
+            "{first}"
+        );
         assert_eq!(index.len() as i64, 2_001 - first);
         assert_eq!(fs::read_dir(&index.folder).unwrap().count(), index.segments.len() + 1);
-        assert_eq!(index.bytes(), index.segments.iter().map(|segment| fs::metadata(index.path(segment.number)).unwrap().len()).sum::<u64>());
+        assert_eq!(
+            index.bytes(),
+            index
+                .segments
+                .iter()
+                .map(|segment| fs::metadata(index.path(segment.number)).unwrap().len())
+                .sum::<u64>()
+        );
     }
 
     #[test]
     fn it_shrinks_with_the_entries_that_it_is_about() {
         let folder = tempfile::tempdir().unwrap();
         let mut index = open(folder.path());
-        let month = |entry: i64| (entry as i32 / SPAN_DAYS * SPAN_DAYS, entry as i32 / SPAN_DAYS * SPAN_DAYS + SPAN_DAYS - 1);
+        let month = |entry: i64| {
+            (entry as i32 / SPAN_DAYS * SPAN_DAYS, entry as i32 / SPAN_DAYS * SPAN_DAYS + SPAN_DAYS - 1)
+        };
         let mut largest = 0;
         for entry in 1..=6_000 {
             // An anchor that all have.
@@ -1006,7 +1171,11 @@ mod tests {
         assert!(largest <= 6 * Segment::bytes(SMALL.slots_first) as u64, "{largest}");
         assert_eq!(fs::read_dir(&index.folder).unwrap().count(), index.segments.len() + 1);
         // Nothing is left of what only those had who are gone.
-        let many: usize = index.segments.iter().map(|one| one.slots().iter().filter(|slot| mark_of(slot.load(Relaxed)) == MANY_MARK).count()).sum();
+        let many: usize = index
+            .segments
+            .iter()
+            .map(|one| one.slots().iter().filter(|slot| mark_of(slot.load(Relaxed)) == MANY_MARK).count())
+            .sum();
         assert!(many <= 10, "{many}");
         let mut out = PostingBuffer::default();
         index.postings_of(&[4], Some(month(5_990)), 100, &mut out);
@@ -1019,12 +1188,18 @@ mod tests {
         let mut index = open(folder.path());
         let month = (0, SPAN_DAYS - 1);
         (1..=8).for_each(|entry| index.add(&mark(entry), &[5, 0], &[6, 6]).unwrap());
-        assert_eq!((found(&index, 5), found_within(&index, 6, month)), ((1..=8).rev().collect(), (1..=8).rev().collect()));
+        assert_eq!(
+            (found(&index, 5), found_within(&index, 6, month)),
+            ((1..=8).rev().collect(), (1..=8).rev().collect())
+        );
         (9..=20).for_each(|entry| index.add(&mark(entry), &[5, 0], &[6, 6]).unwrap());
         let mut out = PostingBuffer::default();
         index.postings_of(&[7, 6], Some(month), 100, &mut out);
         assert!(out.iter().eq([Some(&[][..]), None]));
-        assert_eq!((found(&index, 5), found(&index, 0)), ((1..=16).rev().collect(), (1..=16).rev().collect()));
+        assert_eq!(
+            (found(&index, 5), found(&index, 0)),
+            ((1..=16).rev().collect(), (1..=16).rev().collect())
+        );
         // An edit takes no room from others; room that is left is taken again.
         index.add(&mark(2), &[5], &[6]).unwrap();
         assert_eq!(found(&index, 5)[..2], [2, 16]);
@@ -1040,7 +1215,10 @@ mod tests {
         assert_eq!((found(&index, 8), found_within(&index, 9, month)), (vec![32, 30], vec![32, 31, 30]));
         // What others of another month have takes no room from it.
         (40..=46).for_each(|entry| index.add(&EntryMark { day: 900, ..mark(entry) }, &[], &[9]).unwrap());
-        assert_eq!((found_within(&index, 9, month), found_within(&index, 9, (880, 908)).len()), (vec![32, 31, 30], 7));
+        assert_eq!(
+            (found_within(&index, 9, month), found_within(&index, 9, (880, 908)).len()),
+            (vec![32, 31, 30], 7)
+        );
     }
 
     #[test]
@@ -1050,7 +1228,12 @@ mod tests {
         for (entry, day) in [(1, 100), (2, 100 + 512), (3, NO_DAY), (4, -1), (5, 103)] {
             index.add(&EntryMark { day, ..mark(entry) }, &[5], &[5]).unwrap();
         }
-        for (days, wanted) in [((90, 102), vec![3, 1]), ((-5, 103), vec![5, 4, 3, 1]), ((-9_999, 9_999), vec![5, 4, 3, 2, 1]), ((9, 8), vec![3])] {
+        for (days, wanted) in [
+            ((90, 102), vec![3, 1]),
+            ((-5, 103), vec![5, 4, 3, 1]),
+            ((-9_999, 9_999), vec![5, 4, 3, 2, 1]),
+            ((9, 8), vec![3]),
+        ] {
             assert_eq!(found_within(&index, 5, days), wanted, "{days:?}");
         }
         assert_eq!(found(&index, 5), [5, 4, 3, 2, 1]);
@@ -1097,7 +1280,11 @@ mod tests {
             turn(&mut b, step * 100 + 51..=step * 100 + 100);
         }
         a.refresh().unwrap();
-        assert!(a.len() == b.len() && a.len() > 350 && (1_650..=2_000).all(|entry| has(&a, entry) && has(&b, entry)));
+        assert!(
+            a.len() == b.len()
+                && a.len() > 350
+                && (1_650..=2_000).all(|entry| has(&a, entry) && has(&b, entry))
+        );
         // Both make the index together; the state goes with it.
         a.clear().unwrap();
         assert!(a.is_empty());
@@ -1149,7 +1336,10 @@ mod tests {
         // Garbage behind a head that is sound is not known as such: it is harmless.
         let path = open(folder.path()).path(open(folder.path()).state.segments[0]);
         let mut bytes = fs::read(&path).unwrap();
-        bytes[8 * HEAD_WORDS..].iter_mut().zip(garbage.iter().cycle()).for_each(|(byte, other)| *byte = *other);
+        bytes[8 * HEAD_WORDS..]
+            .iter_mut()
+            .zip(garbage.iter().cycle())
+            .for_each(|(byte, other)| *byte = *other);
         fs::write(&path, bytes).unwrap();
         let mut index = open(folder.path());
         (1..=100).for_each(|entry| drop(found(&index, own(entry)[0])));

@@ -25,7 +25,9 @@ impl<A> Hub<'_, A> {
     /// How many subscribers there are in all, and how many whose callback begins so.
     pub fn subscriber_counts(&self, origin: &str) -> Result<(u64, u64)> {
         let sql = "SELECT count(*), count(*) FILTER (WHERE substr(callback, 1, length(?1)) = ?1) FROM hub_subscriber";
-        self.db.one(sql, [origin], |row| Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get::<_, i64>(1)?.unsigned_abs())))
+        self.db.one(sql, [origin], |row| {
+            Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get::<_, i64>(1)?.unsigned_abs()))
+        })
     }
 
     /// Whether somebody is a subscriber.
@@ -37,7 +39,13 @@ impl<A> Hub<'_, A> {
 
 impl Hub<'_, Write> {
     /// Keeps a subscriber, or a new lease of one.
-    pub fn put_subscriber(&self, callback: &str, topic: &str, secret: &str, lease_end: Timestamp) -> Result<()> {
+    pub fn put_subscriber(
+        &self,
+        callback: &str,
+        topic: &str,
+        secret: &str,
+        lease_end: Timestamp,
+    ) -> Result<()> {
         let sql = "INSERT INTO hub_subscriber (callback, topic, secret, lease_end) VALUES (?1, ?2, ?3, ?4)
                    ON CONFLICT (callback, topic) DO UPDATE SET secret = ?3, lease_end = ?4";
         self.db.execute(sql, params![callback, topic, secret, millis(lease_end)])?;
@@ -46,34 +54,51 @@ impl Hub<'_, Write> {
 
     /// Forgets a subscriber, and what was to be pushed to it.
     pub fn delete_subscriber(&self, callback: &str, topic: &str) -> Result<()> {
-        self.db.execute("DELETE FROM hub_subscriber WHERE callback = ?1 AND topic = ?2", [callback, topic])?;
+        self.db
+            .execute("DELETE FROM hub_subscriber WHERE callback = ?1 AND topic = ?2", [callback, topic])?;
         self.db.execute("DELETE FROM hub_push WHERE callback = ?1 AND topic = ?2", [callback, topic])?;
         Ok(())
     }
 
     /// Claims some of the pushes whose time has come: until they are settled or their lease ends they are this worker's.
     /// `leased` is now by the clock of leases.
-    pub fn claim_pushes(&self, worker: &str, now: Timestamp, leased: Timestamp, pushes_max: usize) -> Result<Vec<Push>> {
-        let due = format!("SELECT callback, topic FROM hub_push WHERE next_attempt <= ?1 AND lease_end <= ?4 ORDER BY next_attempt LIMIT {pushes_max}");
+    pub fn claim_pushes(
+        &self,
+        worker: &str,
+        now: Timestamp,
+        leased: Timestamp,
+        pushes_max: usize,
+    ) -> Result<Vec<Push>> {
+        let due = format!(
+            "SELECT callback, topic FROM hub_push WHERE next_attempt <= ?1 AND lease_end <= ?4 ORDER BY next_attempt LIMIT {pushes_max}"
+        );
         let sql = format!(
             "UPDATE hub_push SET worker = ?2, claims = claims + 1, lease_end = ?3 WHERE (callback, topic) IN ({due}) RETURNING callback, topic, attempts, claims,
                  (SELECT secret FROM hub_subscriber WHERE hub_subscriber.callback = hub_push.callback AND hub_subscriber.topic = hub_push.topic)"
         );
         self.db.rows(&sql, params![millis(now), worker, millis(leased + LEASE), millis(leased)], |row| {
-            Ok(Push { callback: row.get(0)?, topic: row.get(1)?, attempts: row.get(2)?, claim: row.get(3)?, secret: row.get(4)? })
+            Ok(Push {
+                callback: row.get(0)?,
+                topic: row.get(1)?,
+                attempts: row.get(2)?,
+                claim: row.get(3)?,
+                secret: row.get(4)?,
+            })
         })
     }
 
     /// A push is done, or given up. What changed while it was under way is pushed again.
     pub fn delete_push(&self, push: &Push) -> Result<()> {
-        self.db.execute("DELETE FROM hub_push WHERE callback = ?1 AND topic = ?2 AND claims = ?3", params![push.callback, push.topic, push.claim])?;
+        self.db.execute(
+            "DELETE FROM hub_push WHERE callback = ?1 AND topic = ?2 AND claims = ?3",
+            params![push.callback, push.topic, push.claim],
+        )?;
         Ok(())
     }
 
     /// A push failed, and is made again at a time.
     pub fn defer_push(&self, push: &Push, next_attempt: Timestamp) -> Result<()> {
-        let sql =
-            "UPDATE hub_push SET attempts = attempts + 1, next_attempt = ?4, lease_end = 0, worker = NULL WHERE callback = ?1 AND topic = ?2 AND claims = ?3";
+        let sql = "UPDATE hub_push SET attempts = attempts + 1, next_attempt = ?4, lease_end = 0, worker = NULL WHERE callback = ?1 AND topic = ?2 AND claims = ?3";
         self.db.execute(sql, params![push.callback, push.topic, push.claim, millis(next_attempt)])?;
         Ok(())
     }
@@ -86,7 +111,8 @@ impl Hub<'_, Write> {
 
     /// Takes the feeds that changed, in the order of their paths.
     pub fn take_changed_feeds(&self) -> Result<Vec<String>> {
-        let mut paths: Vec<String> = self.db.rows("DELETE FROM changed_feed RETURNING path", [], |row| row.get(0))?;
+        let mut paths: Vec<String> =
+            self.db.rows("DELETE FROM changed_feed RETURNING path", [], |row| row.get(0))?;
         paths.sort();
         Ok(paths)
     }

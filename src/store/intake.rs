@@ -65,8 +65,13 @@ impl<A> Intake<'_, A> {
                    CROSS JOIN entry ON entry.source = ?1 AND entry.identity = asked.value";
         let asked = texts(identities);
         let rows = self.db.rows(sql, [source, &asked], |row| {
-            let known =
-                StoredSummary { fingerprint: row.get(1)?, title: row.get(2)?, summary: row.get(3)?, url: row.get(4)?, date: optional_time(row.get(5)?) };
+            let known = StoredSummary {
+                fingerprint: row.get(1)?,
+                title: row.get(2)?,
+                summary: row.get(3)?,
+                url: row.get(4)?,
+                date: optional_time(row.get(5)?),
+            };
             Ok((row.get(0)?, known))
         })?;
         Ok(rows.into_iter().collect())
@@ -74,8 +79,12 @@ impl<A> Intake<'_, A> {
 
     /// The addresses and titles of a source's latest entries, in the form that they are compared in.
     pub fn known_items(&self, source: &str) -> Result<(HashSet<String>, HashSet<String>)> {
-        let sql = format!("SELECT url, title FROM entry WHERE source = ?1 ORDER BY last_seen DESC LIMIT {KNOWN_ITEMS_MAX}");
-        let rows = self.db.rows(&sql, [source], |row| Ok((row.get::<_, Option<String>>(0)?, row.get::<_, String>(1)?)))?;
+        let sql = format!(
+            "SELECT url, title FROM entry WHERE source = ?1 ORDER BY last_seen DESC LIMIT {KNOWN_ITEMS_MAX}"
+        );
+        let rows = self
+            .db
+            .rows(&sql, [source], |row| Ok((row.get::<_, Option<String>>(0)?, row.get::<_, String>(1)?)))?;
         let addresses = rows.iter().filter_map(|(url, _)| canonical_key(url.as_deref()?)).collect();
         Ok((addresses, rows.iter().map(|(_, title)| fold(title)).collect()))
     }
@@ -99,7 +108,12 @@ impl<A> Intake<'_, A> {
              WHERE entry_key.hash = ?1 ORDER BY entry_key.entry LIMIT {holders_max}"
         );
         self.db.rows(&sql, [key_hash(key)], |row| {
-            let holder = KeyHolder { entry: row.get(0)?, story: row.get(1)?, source: row.get(2)?, language: row.get(3)? };
+            let holder = KeyHolder {
+                entry: row.get(0)?,
+                story: row.get(1)?,
+                source: row.get(2)?,
+                language: row.get(3)?,
+            };
             Ok((holder, if row.get(4)? { KeyKind::Alternate } else { KeyKind::Own }))
         })
     }
@@ -135,7 +149,9 @@ impl<A> Intake<'_, A> {
 
     /// What an entry is called where a person reads it: its title and its source.
     pub fn title_of(&self, entry: EntryKey) -> Result<(String, String)> {
-        self.db.one("SELECT title, source FROM entry WHERE pk = ?1", [entry], |row| Ok((row.get(0)?, row.get(1)?)))
+        self.db.one("SELECT title, source FROM entry WHERE pk = ?1", [entry], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
     }
 
     /// Whether an operator ever said that two entries are two stories: most stores hold no such word, and need not be asked more.
@@ -164,20 +180,33 @@ impl<A> Intake<'_, A> {
 impl<A> Intake<'_, A> {
     /// The entries whose sketch is to be made, the oldest first.
     pub fn unsketched(&self, entries_max: usize) -> Result<Vec<EntryKey>> {
-        self.db.rows(&format!("SELECT entry FROM unsketched ORDER BY entry LIMIT {entries_max}"), [], |row| row.get(0))
+        self.db.rows(&format!("SELECT entry FROM unsketched ORDER BY entry LIMIT {entries_max}"), [], |row| {
+            row.get(0)
+        })
     }
 }
 
 impl Intake<'_, Write> {
     /// The entries that have each of these features, the newest first, `postings_max` at most; with days, only those within.
-    pub fn postings(&self, features: &[u32], days: Option<(i32, i32)>, postings_max: usize, out: &mut PostingBuffer) {
+    pub fn postings(
+        &self,
+        features: &[u32],
+        days: Option<(i32, i32)>,
+        postings_max: usize,
+        out: &mut PostingBuffer,
+    ) {
         if let Some(index) = self.index {
             index.borrow().postings_of(features, days, postings_max, out);
         }
     }
 
     /// Keeps a new entry in a story, which is made where it is missing; answers the keys of both.
-    pub fn insert(&self, e: &Entry, entry: &EntryPlacement, features: &Features) -> Result<(EntryKey, StoryKey)> {
+    pub fn insert(
+        &self,
+        e: &Entry,
+        entry: &EntryPlacement,
+        features: &Features,
+    ) -> Result<(EntryKey, StoryKey)> {
         let story = self.story_key(&entry.story)?;
         let sql = "INSERT INTO entry (id, source, identity, guid, url, title, summary, summary_html, content, language, published, updated, first_seen,
                        last_seen, changed, fingerprint, details, topics, story, relation, reason, announced, sort_date)
@@ -216,12 +245,21 @@ impl Intake<'_, Write> {
 
     /// Counts new entries of a source.
     pub fn count_new(&self, source: &str, entries: usize) -> Result<()> {
-        self.db.execute("UPDATE source SET entries = entries + ?2 WHERE id = ?1", params![source, entries as i64])?;
+        self.db.execute(
+            "UPDATE source SET entries = entries + ?2 WHERE id = ?1",
+            params![source, entries as i64],
+        )?;
         Ok(())
     }
 
     /// Keeps an edit: text and dates change; first sight, announcements and the story stay. Answers the key of the entry.
-    pub fn update(&self, entry: &Entry, topics: &[TopicMatch], features: &Features, now: Timestamp) -> Result<EntryKey> {
+    pub fn update(
+        &self,
+        entry: &Entry,
+        topics: &[TopicMatch],
+        features: &Features,
+        now: Timestamp,
+    ) -> Result<EntryKey> {
         let sql = "UPDATE entry SET guid = ?2, url = ?3, title = ?4, summary = ?5, summary_html = ?6, content = ?7, content_html = NULL, language = ?8,
                        published = coalesce(?9, published), updated = coalesce(?10, updated), last_seen = ?11, changed = ?11, fingerprint = ?12, details = ?13,
                        topics = ?14 WHERE id = ?1 RETURNING pk, story";
@@ -297,7 +335,8 @@ impl Intake<'_, Write> {
     }
 
     fn put_keys(&self, entry: EntryKey, keys: &[Key]) -> Result<()> {
-        let sql = "INSERT INTO entry_key (hash, entry, is_alternate) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+        let sql =
+            "INSERT INTO entry_key (hash, entry, is_alternate) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
         for key in keys {
             self.db.execute(sql, params![key_hash(&key.value), entry, key.kind == KeyKind::Alternate])?;
         }
@@ -311,7 +350,10 @@ impl Intake<'_, Write> {
         if is_edit {
             self.db.execute("DELETE FROM unsketched WHERE entry = ?1", [entry])?;
         }
-        self.db.execute("INSERT INTO sketch_language (language) VALUES (?1) ON CONFLICT DO NOTHING", [sketch.language])?;
+        self.db.execute(
+            "INSERT INTO sketch_language (language) VALUES (?1) ON CONFLICT DO NOTHING",
+            [sketch.language],
+        )?;
         self.index.map_or(Ok(()), |index| add(&mut index.borrow_mut(), entry, sketch))
     }
 
@@ -327,15 +369,19 @@ impl Intake<'_, Write> {
         let Some(index) = self.index else { return Ok(0) };
         let mut features = index.borrow_mut();
         if features.is_trusted() {
-            let last: EntryKey = self.db.one("SELECT coalesce(max(entry), 0) FROM sketch", [], |row| row.get(0))?;
+            let last: EntryKey =
+                self.db.one("SELECT coalesce(max(entry), 0) FROM sketch", [], |row| row.get(0))?;
             if features.last_entry() >= last {
                 return Ok(0);
             }
             // The files are older than the database: one of both was copied from elsewhere.
             features.clear().map_err(StoreError::Features)?;
         }
-        let sql = format!("SELECT entry, sketch FROM sketch WHERE entry > ?1 ORDER BY entry LIMIT {entries_max}");
-        let rows = self.db.rows(&sql, [features.made_to()], |row| Ok((row.get::<_, EntryKey>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
+        let sql =
+            format!("SELECT entry, sketch FROM sketch WHERE entry > ?1 ORDER BY entry LIMIT {entries_max}");
+        let rows = self.db.rows(&sql, [features.made_to()], |row| {
+            Ok((row.get::<_, EntryKey>(0)?, row.get::<_, Vec<u8>>(1)?))
+        })?;
         for (entry, bytes) in &rows {
             if let Some(sketch) = Sketch::from_bytes(bytes) {
                 add(&mut features, *entry, &sketch)?;
@@ -353,7 +399,14 @@ impl Intake<'_, Write> {
 /// Makes an entry be found by its features, in the place of what it was found by before.
 fn add(index: &mut FeatureIndex, entry: EntryKey, sketch: &Sketch) -> Result<()> {
     let sample = sketch.part(Part::Sample).first().copied().unwrap_or(0);
-    let mark = EntryMark { entry, day: sketch.day, source: sketch.source, language: sketch.language, title_hash: sketch.title_hash, sample };
+    let mark = EntryMark {
+        entry,
+        day: sketch.day,
+        source: sketch.source,
+        language: sketch.language,
+        title_hash: sketch.title_hash,
+        sample,
+    };
     let text: Vec<u32> = sketch.shingles().chain(sketch.title_feature()).collect();
     let anchors: Vec<u32> = sketch.own_anchors().collect();
     index.add(&mark, &text, &anchors).map_err(StoreError::Features)

@@ -45,7 +45,11 @@ const LEASE_MAX: SignedDuration = SignedDuration::from_mins(30);
 impl<A> Leases<'_, A> {
     /// Whether a worker holds anything in the table of leases.
     pub(super) fn has_any(&self, worker: &str) -> Result<bool> {
-        self.db.one("SELECT EXISTS (SELECT 1 FROM lease WHERE worker = ?1 AND lease_end > 0)", [worker], |row| row.get(0))
+        self.db.one(
+            "SELECT EXISTS (SELECT 1 FROM lease WHERE worker = ?1 AND lease_end > 0)",
+            [worker],
+            |row| row.get(0),
+        )
     }
 
     /// The workers that hold something.
@@ -65,27 +69,37 @@ impl Leases<'_, Write> {
                    RETURNING id, attempt";
         let (end, latest) = (millis(now + LEASE), millis(now + LEASE_MAX));
         let parameters = params![queue.as_str(), texts(ids), worker, end, millis(now), latest];
-        let got: HashMap<String, i64> = self.db.rows(sql, parameters, |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect();
-        Ok(ids.iter().filter_map(|id| Some(Lease { queue, id: id.clone(), attempt: *got.get(id)? })).collect())
+        let got: HashMap<String, i64> =
+            self.db.rows(sql, parameters, |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect();
+        Ok(ids
+            .iter()
+            .filter_map(|id| Some(Lease { queue, id: id.clone(), attempt: *got.get(id)? }))
+            .collect())
     }
 
     /// Of the work with these ids, what is still this worker's, with how many times it was taken.
     pub fn held(&self, queue: Queue, ids: &[&str], worker: &str) -> Result<HashMap<String, i64>> {
         let sql = "SELECT lease.id, attempt FROM json_each(?2) AS asked CROSS JOIN lease ON lease.queue = ?1 AND lease.id = asked.value WHERE worker = ?3";
-        let rows = self.db.rows(sql, params![queue.as_str(), texts(ids), worker], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let rows = self
+            .db
+            .rows(sql, params![queue.as_str(), texts(ids), worker], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.into_iter().collect())
     }
 
     /// Work is done; `false` when somebody else had taken it over.
     pub fn settle(&self, lease: &Lease, worker: &str) -> Result<bool> {
-        let sql = "UPDATE lease SET lease_end = 0 WHERE queue = ?1 AND id = ?2 AND worker = ?3 AND attempt = ?4";
+        let sql =
+            "UPDATE lease SET lease_end = 0 WHERE queue = ?1 AND id = ?2 AND worker = ?3 AND attempt = ?4";
         Ok(self.db.execute(sql, params![lease.queue.as_str(), lease.id, worker, lease.attempt])? == 1)
     }
 
     /// Renews all that a worker holds.
     pub fn renew(&self, worker: &str, now: Timestamp) -> Result<()> {
         let end = millis(now + LEASE);
-        self.db.execute("UPDATE lease SET lease_end = ?2 WHERE worker = ?1 AND lease_end > 0", params![worker, end])?;
+        self.db.execute(
+            "UPDATE lease SET lease_end = ?2 WHERE worker = ?1 AND lease_end > 0",
+            params![worker, end],
+        )?;
         self.db.execute("UPDATE delivery SET lease_end = ?2 WHERE worker = ?1", params![worker, end])?;
         self.db.execute("UPDATE hub_push SET lease_end = ?2 WHERE worker = ?1", params![worker, end])?;
         Ok(())

@@ -40,7 +40,12 @@ const PAUSE_MAX: SignedDuration = SignedDuration::from_hours(4 * 24);
 /// A row's first columns: subject, text, HTML and the name, which is empty for an issue without a web version.
 fn issue(row: &Row) -> rusqlite::Result<Issue> {
     let name: String = row.get(3)?;
-    Ok(Issue { subject: row.get(0)?, text: row.get(1)?, html: row.get(2)?, name: (!name.is_empty()).then_some(name) })
+    Ok(Issue {
+        subject: row.get(0)?,
+        text: row.get(1)?,
+        html: row.get(2)?,
+        name: (!name.is_empty()).then_some(name),
+    })
 }
 
 impl<A> Mailing<'_, A> {
@@ -58,16 +63,26 @@ impl<A> Mailing<'_, A> {
     /// The numbers of the deliveries whose time has come, the oldest first. One that is still `sending` when its lease has run
     /// out was cut off after it was handed over: it is due again, under the same Message-ID.
     /// `leased` is now by the clock of leases.
-    pub fn due(&self, now: Timestamp, leased: Timestamp, digest: Option<&DigestId>) -> Result<Vec<DeliveryKey>> {
+    pub fn due(
+        &self,
+        now: Timestamp,
+        leased: Timestamp,
+        digest: Option<&DigestId>,
+    ) -> Result<Vec<DeliveryKey>> {
         let of_state = |state: &str, limit: &str| {
             format!(
                 "SELECT delivery.pk FROM delivery JOIN issue ON issue.pk = delivery.issue
                  WHERE state = '{state}' AND next_attempt {limit} AND lease_end <= ?4 AND (?3 IS NULL OR issue.digest = ?3)"
             )
         };
-        let parts: Vec<String> = ["pending", "sending"].iter().flat_map(|state| ["<= ?1", "> ?2"].map(|limit| of_state(state, limit))).collect();
+        let parts: Vec<String> = ["pending", "sending"]
+            .iter()
+            .flat_map(|state| ["<= ?1", "> ?2"].map(|limit| of_state(state, limit)))
+            .collect();
         let sql = format!("{} ORDER BY 1", parts.join(" UNION ALL "));
-        self.db.rows(&sql, params![millis(now), millis(now + PAUSE_MAX), digest, millis(leased)], |row| row.get(0))
+        self.db.rows(&sql, params![millis(now), millis(now + PAUSE_MAX), digest, millis(leased)], |row| {
+            row.get(0)
+        })
     }
 
     /// Deliveries by their numbers, each issue read once; `known` is one that was read before.
@@ -76,7 +91,15 @@ impl<A> Mailing<'_, A> {
                    FROM json_each(?1) AS wanted CROSS JOIN delivery ON delivery.pk = wanted.value JOIN issue ON issue.pk = delivery.issue ORDER BY wanted.key";
         type DeliveryRow = ((DigestId, String, String), u32, IssueKey, Timestamp, DeliveryKey);
         // Those that were erased in the meantime are gone.
-        let read = |row: &Row| Ok(((row.get(0)?, row.get(1)?, row.get(2)?), row.get(3)?, row.get(4)?, time(row.get(5)?), row.get(6)?));
+        let read = |row: &Row| {
+            Ok((
+                (row.get(0)?, row.get(1)?, row.get(2)?),
+                row.get(3)?,
+                row.get(4)?,
+                time(row.get(5)?),
+                row.get(6)?,
+            ))
+        };
         let rows: Vec<DeliveryRow> = self.db.rows(sql, [keys_text(numbers)], read)?;
         let mut issues: HashMap<IssueKey, Arc<Issue>> = HashMap::new();
         let mut deliveries = Vec::with_capacity(rows.len());
@@ -85,7 +108,8 @@ impl<A> Mailing<'_, A> {
                 Some(issue) => issue.clone(),
                 None => {
                     let read = self.issue(key)?;
-                    let issue = known.filter(|known| ***known == read).cloned().unwrap_or_else(|| Arc::new(read));
+                    let issue =
+                        known.filter(|known| ***known == read).cloned().unwrap_or_else(|| Arc::new(read));
                     issues.insert(key, issue.clone());
                     issue
                 }
@@ -102,19 +126,32 @@ impl<A> Mailing<'_, A> {
 
     /// Some of the issues whose web version does not stand yet.
     pub fn unarchived_issues(&self, issues_max: usize) -> Result<Vec<(IssueKey, Issue)>> {
-        let sql = format!("SELECT subject, text, html, name, pk FROM issue WHERE is_archived = 0 ORDER BY pk LIMIT {issues_max}");
+        let sql = format!(
+            "SELECT subject, text, html, name, pk FROM issue WHERE is_archived = 0 ORDER BY pk LIMIT {issues_max}"
+        );
         self.db.rows(&sql, [], |row| Ok((row.get(4)?, issue(row)?)))
     }
 
     /// Name, subject and time of the last issues of a digest, the newest first.
-    pub fn last_issues(&self, digest: &DigestId, issues_max: usize) -> Result<Vec<(String, String, Timestamp)>> {
-        let sql = format!("SELECT name, subject, created FROM issue WHERE digest = ?1 AND name <> '' ORDER BY slot DESC, pk DESC LIMIT {issues_max}");
+    pub fn last_issues(
+        &self,
+        digest: &DigestId,
+        issues_max: usize,
+    ) -> Result<Vec<(String, String, Timestamp)>> {
+        let sql = format!(
+            "SELECT name, subject, created FROM issue WHERE digest = ?1 AND name <> '' ORDER BY slot DESC, pk DESC LIMIT {issues_max}"
+        );
         self.db.rows(&sql, [digest], |row| Ok((row.get(0)?, row.get(1)?, time(row.get(2)?))))
     }
 
     /// Some issues of a digest from before a time that nothing refers to any more, with their names: personal ones, and slots that
     /// found nothing new. The last one stays, for it says which slot was filled.
-    pub fn old_issues(&self, digest: &DigestId, limit: Timestamp, issues_max: usize) -> Result<Vec<(IssueKey, String)>> {
+    pub fn old_issues(
+        &self,
+        digest: &DigestId,
+        limit: Timestamp,
+        issues_max: usize,
+    ) -> Result<Vec<(IssueKey, String)>> {
         let sql = format!(
             "SELECT pk, name FROM issue WHERE digest = ?1 AND slot < ?2 AND (?3 OR name = '') AND slot < (SELECT max(slot) FROM issue WHERE digest = ?1)
              AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.issue = issue.pk) AND NOT EXISTS (SELECT 1 FROM issue_story WHERE issue_story.issue = issue.pk)
@@ -137,14 +174,19 @@ impl<A> Mailing<'_, A> {
 
     /// What the operator was not told yet, the oldest first.
     pub fn notices(&self) -> Result<Vec<Notice>> {
-        self.db.rows("SELECT source, text FROM notice ORDER BY pk", [], |row| Ok(Notice { source: row.get(0)?, text: row.get(1)? }))
+        self.db.rows("SELECT source, text FROM notice ORDER BY pk", [], |row| {
+            Ok(Notice { source: row.get(0)?, text: row.get(1)? })
+        })
     }
 }
 
 impl Mailing<'_, Write> {
     /// Keeps a secret where there is none yet.
     pub fn put_secret(&self, name: &str, fresh: &str) -> Result<()> {
-        self.db.execute("INSERT INTO secret (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING", [name, fresh])?;
+        self.db.execute(
+            "INSERT INTO secret (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            [name, fresh],
+        )?;
         Ok(())
     }
 
@@ -158,17 +200,42 @@ impl Mailing<'_, Write> {
 
     /// Claims a delivery, if it is still due and nobody did since it had so many `attempts`: only one process gets it.
     /// `leased` is now by the clock of leases.
-    pub fn claim(&self, number: DeliveryKey, attempts: u32, worker: &str, now: Timestamp, leased: Timestamp) -> Result<Option<ClaimedDelivery>> {
+    pub fn claim(
+        &self,
+        number: DeliveryKey,
+        attempts: u32,
+        worker: &str,
+        now: Timestamp,
+        leased: Timestamp,
+    ) -> Result<Option<ClaimedDelivery>> {
         let sql = "UPDATE delivery SET state = 'sending', attempts = attempts + 1, lease_end = ?4, worker = ?5
                    WHERE pk = ?1 AND attempts = ?2 AND state IN ('pending', 'sending') AND (next_attempt <= ?3 OR next_attempt > ?6) AND lease_end <= ?7";
-        let parameters = params![number, attempts, millis(now), millis(leased + LEASE), worker, millis(now + PAUSE_MAX), millis(leased)];
-        Ok((self.db.execute(sql, parameters)? == 1).then_some(ClaimedDelivery { number, attempt: attempts + 1 }))
+        let parameters = params![
+            number,
+            attempts,
+            millis(now),
+            millis(leased + LEASE),
+            worker,
+            millis(now + PAUSE_MAX),
+            millis(leased)
+        ];
+        Ok((self.db.execute(sql, parameters)? == 1)
+            .then_some(ClaimedDelivery { number, attempt: attempts + 1 }))
     }
 
     /// Keeps what became of a delivery; `false` when another process had taken it over.
-    pub fn settle(&self, claimed: ClaimedDelivery, state: DeliveryState, error: Option<&str>, next_attempt: Timestamp) -> Result<bool> {
+    pub fn settle(
+        &self,
+        claimed: ClaimedDelivery,
+        state: DeliveryState,
+        error: Option<&str>,
+        next_attempt: Timestamp,
+    ) -> Result<bool> {
         let sql = "UPDATE delivery SET state = ?3, last_error = ?4, next_attempt = ?5, lease_end = 0, worker = NULL WHERE pk = ?1 AND attempts = ?2 AND state = 'sending'";
-        Ok(self.db.execute(sql, params![claimed.number, claimed.attempt, state.as_str(), error, millis(next_attempt)])? == 1)
+        Ok(self.db.execute(
+            sql,
+            params![claimed.number, claimed.attempt, state.as_str(), error, millis(next_attempt)],
+        )? == 1)
     }
 
     /// Gives back a delivery of which nothing left: its attempt is not counted. `false` when another process had taken it over.
@@ -181,14 +248,20 @@ impl Mailing<'_, Write> {
     pub fn forget_deliveries(&self, limit: Timestamp, deliveries_max: usize) -> Result<usize> {
         // Who got what is somebody's own: it is to be gone from the file too.
         self.db.batch("PRAGMA secure_delete = ON")?;
-        let of_state = |state: &str| format!("SELECT pk FROM delivery WHERE state = '{state}' AND next_attempt < ?1");
-        let sql = format!("DELETE FROM delivery WHERE pk IN ({} UNION ALL {} LIMIT {deliveries_max})", of_state("sent"), of_state("failed"));
+        let of_state =
+            |state: &str| format!("SELECT pk FROM delivery WHERE state = '{state}' AND next_attempt < ?1");
+        let sql = format!(
+            "DELETE FROM delivery WHERE pk IN ({} UNION ALL {} LIMIT {deliveries_max})",
+            of_state("sent"),
+            of_state("failed")
+        );
         self.db.execute(&sql, [millis(limit)])
     }
 
     /// Forgets the texts of issues that were for deliveries which are forgotten: their web versions stand.
     pub fn forget_issue_texts(&self, limit: Timestamp) -> Result<()> {
-        let sql = "UPDATE issue SET text = '', html = '' WHERE created < ?1 AND html <> '' AND is_archived = 1
+        let sql =
+            "UPDATE issue SET text = '', html = '' WHERE created < ?1 AND html <> '' AND is_archived = 1
                    AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.issue = issue.pk)";
         self.db.execute(sql, [millis(limit)])?;
         Ok(())
@@ -202,13 +275,33 @@ impl Mailing<'_, Write> {
 
     /// Forgets the oldest notices: they stand in an issue now.
     pub fn forget_notices(&self, count: usize) -> Result<()> {
-        self.db.execute(&format!("DELETE FROM notice WHERE pk IN (SELECT pk FROM notice ORDER BY pk LIMIT {count})"), [])?;
+        self.db.execute(
+            &format!("DELETE FROM notice WHERE pk IN (SELECT pk FROM notice ORDER BY pk LIMIT {count})"),
+            [],
+        )?;
         Ok(())
     }
 
-    pub(super) fn put_issue(&self, digest: &DigestId, slot: Timestamp, now: Timestamp, issue: &Issue) -> Result<IssueKey> {
+    pub(super) fn put_issue(
+        &self,
+        digest: &DigestId,
+        slot: Timestamp,
+        now: Timestamp,
+        issue: &Issue,
+    ) -> Result<IssueKey> {
         let sql = "INSERT INTO issue (digest, slot, created, subject, text, html, name, is_archived) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7 = '')";
-        self.db.execute(sql, params![digest, millis(slot), millis(now), issue.subject, issue.text, issue.html, issue.name.as_deref().unwrap_or_default()])?;
+        self.db.execute(
+            sql,
+            params![
+                digest,
+                millis(slot),
+                millis(now),
+                issue.subject,
+                issue.text,
+                issue.html,
+                issue.name.as_deref().unwrap_or_default()
+            ],
+        )?;
         Ok(IssueKey(self.db.last_key()))
     }
 
@@ -227,7 +320,11 @@ impl Mailing<'_, Write> {
 
     /// Queues an issue: its text, its stories and its deliveries. `None` when the slot was filled or a story was told in the
     /// meantime: the unit is to be given up then. `message_id` gets the issue's number and the recipient.
-    pub fn queue_issue(&self, new: &NewIssue, message_id: impl Fn(IssueKey, &str) -> String) -> Result<Option<usize>> {
+    pub fn queue_issue(
+        &self,
+        new: &NewIssue,
+        message_id: impl Fn(IssueKey, &str) -> String,
+    ) -> Result<Option<usize>> {
         if let Some(slot) = new.slot
             && self.last_slot(new.digest, new.now)?.is_some_and(|last| last >= slot)
         {
@@ -246,7 +343,13 @@ impl Mailing<'_, Write> {
         Ok(Some(new.recipients.len()))
     }
 
-    pub(super) fn put_delivery(&self, issue: IssueKey, recipient: &str, message_id: &str, now: Timestamp) -> Result<()> {
+    pub(super) fn put_delivery(
+        &self,
+        issue: IssueKey,
+        recipient: &str,
+        message_id: &str,
+        now: Timestamp,
+    ) -> Result<()> {
         let sql = "INSERT INTO delivery (issue, recipient, message_id, state, next_attempt) VALUES (?1, ?2, ?3, 'pending', ?4)";
         self.db.execute(sql, params![issue, recipient, message_id, millis(now)])?;
         Ok(())

@@ -49,9 +49,13 @@ pub enum StoreError {
     Later,
     #[error("the file is a database, but not one of courant's: choose another [store] path")]
     Foreign,
-    #[error("the disk that holds the database is full: free some space and start again; nothing that was stored is lost")]
+    #[error(
+        "the disk that holds the database is full: free some space and start again; nothing that was stored is lost"
+    )]
     Full,
-    #[error("another process has been writing to the database for too long: try again, or see what it is doing")]
+    #[error(
+        "another process has been writing to the database for too long: try again, or see what it is doing"
+    )]
     Busy,
     #[error("this took longer than it may")]
     TooSlow,
@@ -104,7 +108,10 @@ impl Store {
     ///
     /// # Errors
     /// Those of `work`, and when the database cannot be read.
-    pub fn read<T, E: From<StoreError>>(&self, work: impl FnOnce(&Unit<Read>) -> std::result::Result<T, E>) -> std::result::Result<T, E> {
+    pub fn read<T, E: From<StoreError>>(
+        &self,
+        work: impl FnOnce(&Unit<Read>) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
         blocking(|| self.0.read(None, work))
     }
 
@@ -125,7 +132,10 @@ impl Store {
     ///
     /// # Errors
     /// Those of `work`, and when the disk fails or another process holds the database for too long.
-    pub fn write<T, E: From<StoreError>>(&self, work: impl FnOnce(&Unit<Write>) -> std::result::Result<T, E>) -> std::result::Result<T, E> {
+    pub fn write<T, E: From<StoreError>>(
+        &self,
+        work: impl FnOnce(&Unit<Write>) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
         blocking(|| self.0.write(true, work))
     }
 
@@ -133,7 +143,10 @@ impl Store {
     ///
     /// # Errors
     /// As with `write`.
-    pub fn try_out<T, E: From<StoreError>>(&self, work: impl FnOnce(&Unit<Write>) -> std::result::Result<T, E>) -> std::result::Result<T, E> {
+    pub fn try_out<T, E: From<StoreError>>(
+        &self,
+        work: impl FnOnce(&Unit<Write>) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
         blocking(|| self.0.write(false, work))
     }
 
@@ -159,7 +172,8 @@ impl Store {
     /// When the database fails.
     pub fn take_over_from_the_dead(&self) -> Result<usize> {
         let workers = self.read(|r| r.leases().workers())?;
-        let dead: Vec<String> = workers.into_iter().filter(|worker| worker != self.worker() && self.0.is_dead(worker)).collect();
+        let dead: Vec<String> =
+            workers.into_iter().filter(|worker| worker != self.worker() && self.0.is_dead(worker)).collect();
         if dead.is_empty() {
             return Ok(0);
         }

@@ -79,7 +79,10 @@ mod tests {
         }
         assert!(matches!(pack(&long), Packed::Frame(catalog) if catalog.len() < long.len() / 5));
         // What claims to be larger than memory.
-        assert_eq!(unpack(&[0x28, 0xB5, 0x2F, 0xFD, 0xE0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F, 1, 0, 0]), None);
+        assert_eq!(
+            unpack(&[0x28, 0xB5, 0x2F, 0xFD, 0xE0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F, 1, 0, 0]),
+            None
+        );
         assert_eq!(unpack(b"not a frame"), None);
     }
 }

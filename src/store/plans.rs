@@ -20,8 +20,19 @@ use crate::model::subscription::Subscription;
 
 /// Tables whose rows grow with time, or with the number of people. Sources, publications, hosts and what an operator said are bounded
 /// by what somebody wrote.
-const GROWING: [&str; 11] =
-    ["entry", "entry_key", "sketch", "story", "published_story", "delivery", "issue", "issue_story", "subscriber", "suppression", "bounce"];
+const GROWING: [&str; 11] = [
+    "entry",
+    "entry_key",
+    "sketch",
+    "story",
+    "published_story",
+    "delivery",
+    "issue",
+    "issue_story",
+    "subscriber",
+    "suppression",
+    "bounce",
+];
 
 /// Statements that look at all of something on purpose, and why.
 const WHOLE: [(&str, &str); 9] = [
@@ -30,7 +41,10 @@ const WHOLE: [(&str, &str); 9] = [
     ("FROM subscriber GROUP BY state", "the metrics: over an index, one small key a subscriber"),
     ("FROM delivery GROUP BY state", "the metrics: over an index, one small key a delivery"),
     ("FROM suppression WHERE address LIKE", "once in the life of a process: addresses of an earlier version"),
-    ("INSERT INTO dirty_story SELECT pk FROM story", "another publication was configured: all stories are looked at again"),
+    (
+        "INSERT INTO dirty_story SELECT pk FROM story",
+        "another publication was configured: all stories are looked at again",
+    ),
     ("UPDATE issue SET text = ''", "once a run, and only when deliveries were forgotten: one row an issue"),
     ("SELECT coalesce(max(pk), 0) FROM entry", "the end of the table, not the table"),
     ("SELECT coalesce(max(entry), 0) FROM sketch", "the end of the table, not the table"),
@@ -67,7 +81,11 @@ fn entry(number: i64) -> Entry {
 }
 
 fn subscriber() -> Subscriber {
-    let preferences = Preferences { language: "en".into(), interests: Interests::default(), cadence: Cadence::parse("Mon 08:00 UTC").unwrap() };
+    let preferences = Preferences {
+        language: "en".into(),
+        interests: Interests::default(),
+        cadence: Cadence::parse("Mon 08:00 UTC").unwrap(),
+    };
     Subscriber {
         address: Address::parse("a@x.example").unwrap(),
         state: SubscriberState::Active,
@@ -81,7 +99,14 @@ fn subscriber() -> Subscriber {
 
 fn insert(unit: &Unit<Write>, number: i64, features: &Features) -> Result<()> {
     let story = format!("story-{number}");
-    let placement = EntryPlacement { story, relation: Relation::First, reason: None, is_announced: true, topics: &[], first_seen: at(number) };
+    let placement = EntryPlacement {
+        story,
+        relation: Relation::First,
+        reason: None,
+        is_announced: true,
+        topics: &[],
+        first_seen: at(number),
+    };
     unit.intake().insert(&entry(number), &placement, features).map(drop)
 }
 
@@ -128,7 +153,14 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         w.publishing().index_words(10)?;
         w.mailing().put_secret("n", "v")?;
         let recipients = ["a@x.example".to_owned(), "b@x.example".to_owned()];
-        let new = NewIssue { digest: &digest, slot: Some(now), now, issue: &issue, stories: &["story-1".to_owned()], recipients: &recipients };
+        let new = NewIssue {
+            digest: &digest,
+            slot: Some(now),
+            now,
+            issue: &issue,
+            stories: &["story-1".to_owned()],
+            recipients: &recipients,
+        };
         w.mailing().queue_issue(&new, |number, recipient| format!("{number}{recipient}"))?;
         w.mailing().put_digest_mark(&digest, EntryKey(3))?;
         let claimed = w.mailing().claim(DeliveryKey(1), 0, "w", now, now)?.ok_or(StoreError::Busy)?;
@@ -187,7 +219,11 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         r.sources().robots("o")?;
         let nothing = |_: StoredEntry| Ok::<_, StoreError>(());
         r.entries().each(&EntryFilter::default(), MarkupScope::With, nothing)?;
-        r.entries().each(&EntryFilter { source: Some("s".into()), since: Some(at(0)) }, MarkupScope::Without, nothing)?;
+        r.entries().each(
+            &EntryFilter { source: Some("s".into()), since: Some(at(0)) },
+            MarkupScope::Without,
+            nothing,
+        )?;
         r.entries().each(&EntryFilter { source: None, since: Some(at(0)) }, MarkupScope::Without, nothing)?;
         r.entries().after(EntryKey::BEFORE_ALL, 10, MarkupScope::With)?;
         r.entries().find("00000001", 10)?;
@@ -280,10 +316,17 @@ fn call_sites() -> Vec<(String, u32)> {
         ("subscribers", include_str!("subscribers.rs")),
         ("websub", include_str!("websub.rs")),
     ];
-    let is_call = |line: &str| ["execute(", "row(", "one(", "rows(", "each("].iter().any(|method| line.contains(&format!("db.{method}")));
+    let is_call = |line: &str| {
+        ["execute(", "row(", "one(", "rows(", "each("]
+            .iter()
+            .any(|method| line.contains(&format!("db.{method}")))
+    };
     let lines = |(name, text): (&str, &str)| {
-        let numbers: Vec<(String, u32)> =
-            (1u32..).zip(text.lines()).filter(|(_, line)| is_call(line)).map(|(number, _)| (format!("src/store/{name}.rs"), number)).collect();
+        let numbers: Vec<(String, u32)> = (1u32..)
+            .zip(text.lines())
+            .filter(|(_, line)| is_call(line))
+            .map(|(number, _)| (format!("src/store/{name}.rs"), number))
+            .collect();
         numbers
     };
     files.into_iter().flat_map(lines).collect()
@@ -296,7 +339,10 @@ fn no_statement_scans_a_table_that_grows_or_reads_a_list_again_for_each_row() {
     let store = Store::open(&path, "w").unwrap();
     use_all(&store).unwrap();
     let seen = plans::seen();
-    let unseen: Vec<_> = call_sites().into_iter().filter(|site| !seen.iter().any(|(file, line, _)| (file, line) == (&site.0, &site.1))).collect();
+    let unseen: Vec<_> = call_sites()
+        .into_iter()
+        .filter(|site| !seen.iter().any(|(file, line, _)| (file, line) == (&site.0, &site.1)))
+        .collect();
     assert!(unseen.is_empty(), "these run statements that this test does not reach: {unseen:?}");
     let connection = rusqlite::Connection::open(&path).unwrap();
     let mut faults = Vec::new();
@@ -304,12 +350,17 @@ fn no_statement_scans_a_table_that_grows_or_reads_a_list_again_for_each_row() {
         if WHOLE.iter().any(|(part, _)| sql.contains(part)) {
             continue;
         }
-        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let mut statement = connection
+            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+            .unwrap_or_else(|error| panic!("{sql}: {error}"));
         let count = statement.parameter_count();
         let nothing = rusqlite::params_from_iter(vec![rusqlite::types::Null; count]);
-        let plan: Vec<String> = statement.query_map(nothing, |row| row.get(3)).unwrap().collect::<rusqlite::Result<_>>().unwrap();
+        let plan: Vec<String> =
+            statement.query_map(nothing, |row| row.get(3)).unwrap().collect::<rusqlite::Result<_>>().unwrap();
         // What was asked for is walked once: as the first thing, or into a list. Else it is read anew for each row.
-        for steps in plan.windows(2).filter(|steps| steps[1].ends_with("VIRTUAL TABLE INDEX 1:") && !steps[0].starts_with("LIST SUBQUERY")) {
+        for steps in plan.windows(2).filter(|steps| {
+            steps[1].ends_with("VIRTUAL TABLE INDEX 1:") && !steps[0].starts_with("LIST SUBQUERY")
+        }) {
             faults.push(format!("{file}:{line}: {} after {}: {sql}", steps[1], steps[0]));
         }
         // A walk in the order of an index that a LIMIT ends is no scan.

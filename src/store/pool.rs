@@ -61,13 +61,22 @@ impl Pool {
             let _ = std::fs::create_dir_all(folder);
         }
         let mut connection = connect(path, WRITER_CACHE_KIB)?;
-        let said = |step: usize, steps: usize| eprintln!("bringing the database up to date: step {step} of {steps}");
+        let said =
+            |step: usize, steps: usize| eprintln!("bringing the database up to date: step {step} of {steps}");
         schema::migrate(&mut connection, said)?;
         let alive = Alive::new(path, worker);
         let db = Db::new(connection);
-        let index = FeatureIndex::open(&beside(path, "features"), &store_id(&db)?).map_err(StoreError::Features)?;
+        let index =
+            FeatureIndex::open(&beside(path, "features"), &store_id(&db)?).map_err(StoreError::Features)?;
         let writer = Mutex::new(Writer { db, index: RefCell::new(index) });
-        Ok(Pool { path: path.to_owned(), writer, readers: Mutex::default(), is_free: Condvar::new(), worker: worker.to_owned(), alive })
+        Ok(Pool {
+            path: path.to_owned(),
+            writer,
+            readers: Mutex::default(),
+            is_free: Condvar::new(),
+            worker: worker.to_owned(),
+            alive,
+        })
     }
 
     pub fn worker(&self) -> &str {
@@ -84,7 +93,11 @@ impl Pool {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn write<T, E: From<StoreError>>(&self, is_kept: bool, work: impl FnOnce(&Unit<Write>) -> std::result::Result<T, E>) -> std::result::Result<T, E> {
+    pub fn write<T, E: From<StoreError>>(
+        &self,
+        is_kept: bool,
+        work: impl FnOnce(&Unit<Write>) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
         let writer = self.writer();
         let transaction = Transaction::begin(&writer.db, "BEGIN IMMEDIATE")?;
         let unit = Unit::new(&writer.db, Some(&writer.index));
@@ -107,7 +120,9 @@ impl Pool {
         let transaction = Transaction::begin(db, "BEGIN")?;
         if let Some(limit) = limit {
             let end = Instant::now() + limit;
-            db.connection().progress_handler(STEPS_BETWEEN_LOOKS, Some(move || Instant::now() >= end)).map_err(StoreError::from)?;
+            db.connection()
+                .progress_handler(STEPS_BETWEEN_LOOKS, Some(move || Instant::now() >= end))
+                .map_err(StoreError::from)?;
         }
         let result = work(&Unit::new(db, None));
         if limit.is_some() {
@@ -148,15 +163,19 @@ impl Pool {
     pub fn give_back_space(&self) -> Result<()> {
         loop {
             let writer = self.writer();
-            let free: u32 = writer.db.connection().pragma_query_value(None, "freelist_count", |row| row.get(0))?;
-            let pages: u32 = writer.db.connection().pragma_query_value(None, "page_count", |row| row.get(0))?;
+            let free: u32 =
+                writer.db.connection().pragma_query_value(None, "freelist_count", |row| row.get(0))?;
+            let pages: u32 =
+                writer.db.connection().pragma_query_value(None, "page_count", |row| row.get(0))?;
             // A tenth is kept: what is given back now is asked for again at the next run.
             if free <= (pages / 10).max(PAGES_GIVEN_BACK) {
                 return Ok(());
             }
-            let mut statement = writer.db.connection().prepare(&format!("PRAGMA incremental_vacuum({PAGES_GIVEN_BACK})"))?;
+            let mut statement =
+                writer.db.connection().prepare(&format!("PRAGMA incremental_vacuum({PAGES_GIVEN_BACK})"))?;
             let given = statement.query_map([], |_| Ok(()))?.count();
-            let left: u32 = writer.db.connection().pragma_query_value(None, "freelist_count", |row| row.get(0))?;
+            let left: u32 =
+                writer.db.connection().pragma_query_value(None, "freelist_count", |row| row.get(0))?;
             if given == 0 && left >= free {
                 // A file of before this was possible.
                 return Ok(());
@@ -232,10 +251,12 @@ fn store_id(db: &Db) -> Result<String> {
 
 fn connect(path: &Path, cache_kib: u32) -> Result<Connection> {
     let open = |cause| StoreError::Open { path: path.display().to_string(), cause };
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(open)?;
     connection.busy_handler(Some(wait_for_others)).map_err(open)?;
-    let is_new = connection.query_row("PRAGMA page_count", [], |row| row.get::<_, i64>(0)).map_err(open)? == 0;
+    let is_new =
+        connection.query_row("PRAGMA page_count", [], |row| row.get::<_, i64>(0)).map_err(open)? == 0;
     if is_new {
         // Only a file without pages takes this: freed pages can be given back.
         connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL").map_err(open)?;
@@ -256,7 +277,12 @@ fn use_log(connection: &Connection) -> rusqlite::Result<()> {
     let mut tries = 0;
     loop {
         match connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())) {
-            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) && wait_for_others(tries) => tries += 1,
+            Err(error)
+                if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
+                    && wait_for_others(tries) =>
+            {
+                tries += 1
+            }
             result => return result,
         }
     }

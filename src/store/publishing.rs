@@ -28,7 +28,8 @@ pub struct DirtyStory {
 impl<A> Publishing<'_, A> {
     /// The stories that changed since they were published, the oldest first.
     pub fn dirty_keys(&self) -> Result<Vec<StoryKey>> {
-        let sql = "SELECT dirty_story.story FROM dirty_story LEFT JOIN entry ON entry.story = dirty_story.story
+        let sql =
+            "SELECT dirty_story.story FROM dirty_story LEFT JOIN entry ON entry.story = dirty_story.story
                    GROUP BY dirty_story.story ORDER BY min(sort_date), dirty_story.story";
         self.db.rows(sql, [], |row| row.get(0))
     }
@@ -58,7 +59,10 @@ impl<A> Publishing<'_, A> {
 
     /// The number of the last story of a publication; `BEFORE_ALL` while there is none.
     pub fn last(&self, publication: &PublicationKey) -> Result<Seq> {
-        Ok(self.db.row("SELECT published FROM publication WHERE path = ?1", [publication], |row| row.get(0))?.unwrap_or(Seq::BEFORE_ALL))
+        Ok(self
+            .db
+            .row("SELECT published FROM publication WHERE path = ?1", [publication], |row| row.get(0))?
+            .unwrap_or(Seq::BEFORE_ALL))
     }
 
     /// The stories of a publication whose numbers are from `first` to `last`, in that order.
@@ -68,9 +72,16 @@ impl<A> Publishing<'_, A> {
     }
 
     /// The newest stories of a publication, and with `after` all those after that number, the newest first.
-    pub fn newest(&self, publication: &PublicationKey, stories_max: usize, after: Option<Seq>) -> Result<Vec<Story>> {
+    pub fn newest(
+        &self,
+        publication: &PublicationKey,
+        stories_max: usize,
+        after: Option<Seq>,
+    ) -> Result<Vec<Story>> {
         // Two questions, for one with an "or" would look at all that was ever published.
-        let newest = format!("SELECT seq FROM published_story WHERE publication = ?1 ORDER BY sort_date DESC LIMIT {stories_max}");
+        let newest = format!(
+            "SELECT seq FROM published_story WHERE publication = ?1 ORDER BY sort_date DESC LIMIT {stories_max}"
+        );
         let mut numbers: Vec<Seq> = self.db.rows(&newest, [publication], |row| row.get(0))?;
         if let Some(after) = after {
             let later = "SELECT seq FROM published_story WHERE publication = ?1 AND seq > ?2";
@@ -79,14 +90,25 @@ impl<A> Publishing<'_, A> {
         numbers.sort_unstable();
         numbers.dedup();
         // The plus keeps the planner from walking all of the publication by date, where a few numbers are wanted.
-        let condition = "published_story.publication = ?1 AND published_story.seq IN (SELECT value FROM json_each(?2))";
-        published(self.db, condition, "+published_story.sort_date DESC, published_story.story DESC", params![publication, keys_text(&numbers)])
+        let condition =
+            "published_story.publication = ?1 AND published_story.seq IN (SELECT value FROM json_each(?2))";
+        published(
+            self.db,
+            condition,
+            "+published_story.sort_date DESC, published_story.story DESC",
+            params![publication, keys_text(&numbers)],
+        )
     }
 
     /// The stories of the channel with a date in `[from, to)`, the newest first.
     pub fn within(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Story>> {
         let condition = "published_story.publication = ?1 AND published_story.sort_date >= ?2 AND published_story.sort_date < ?3";
-        published(self.db, condition, "published_story.sort_date DESC, published_story.story DESC", params![PublicationKey::Channel, millis(from), millis(to)])
+        published(
+            self.db,
+            condition,
+            "published_story.sort_date DESC, published_story.story DESC",
+            params![PublicationKey::Channel, millis(from), millis(to)],
+        )
     }
 
     /// The days of the channel that have stories, in UTC, and how many; the newest first.
@@ -142,19 +164,24 @@ impl Publishing<'_, Write> {
 
     /// All stories are looked at again.
     pub fn mark_all_dirty(&self) -> Result<()> {
-        self.db.execute("INSERT INTO dirty_story SELECT pk FROM story WHERE true ON CONFLICT DO NOTHING", [])?;
+        self.db
+            .execute("INSERT INTO dirty_story SELECT pk FROM story WHERE true ON CONFLICT DO NOTHING", [])?;
         Ok(())
     }
 
     fn put_contents(&self, path: &str, contents: &str) -> Result<()> {
-        let sql =
-            "INSERT INTO publication (path, contents, archived) VALUES (?1, ?2, 0) ON CONFLICT (path) DO UPDATE SET contents = ?2, archived = 0, published = 0";
+        let sql = "INSERT INTO publication (path, contents, archived) VALUES (?1, ?2, 0) ON CONFLICT (path) DO UPDATE SET contents = ?2, archived = 0, published = 0";
         self.db.execute(sql, [path, contents])?;
         Ok(())
     }
 
     /// Puts a story into a publication, at its end if it was not there; answers the date that it was sorted by before.
-    pub fn publish_story(&self, publication: &PublicationKey, story: StoryKey, sort_date: Timestamp) -> Result<Option<Timestamp>> {
+    pub fn publish_story(
+        &self,
+        publication: &PublicationKey,
+        story: StoryKey,
+        sort_date: Timestamp,
+    ) -> Result<Option<Timestamp>> {
         let date = millis(sort_date);
         let known = "SELECT sort_date FROM published_story WHERE story = ?1 AND publication = ?2";
         let known: Option<i64> = self.db.row(known, params![story, publication], |row| row.get(0))?;
@@ -165,10 +192,14 @@ impl Publishing<'_, Write> {
         match known {
             Some(known) if known == date => {}
             Some(_) => {
-                self.db.execute("UPDATE published_story SET sort_date = ?3 WHERE story = ?1 AND publication = ?2", params![story, publication, date])?;
+                self.db.execute(
+                    "UPDATE published_story SET sort_date = ?3 WHERE story = ?1 AND publication = ?2",
+                    params![story, publication, date],
+                )?;
             }
             None => {
-                let next = "UPDATE publication SET published = published + 1 WHERE path = ?1 RETURNING published";
+                let next =
+                    "UPDATE publication SET published = published + 1 WHERE path = ?1 RETURNING published";
                 let seq: Seq = self.db.one(next, [publication], |row| row.get(0))?;
                 let insert = "INSERT INTO published_story (publication, seq, story, sort_date) VALUES (?1, ?2, ?3, ?4)";
                 self.db.execute(insert, params![publication, seq, story, date])?;
@@ -190,8 +221,13 @@ impl Publishing<'_, Write> {
     /// Takes a story that is no more out of all publications; answers which those were, and the date that it was sorted by.
     pub fn withdraw_story(&self, story: StoryKey) -> Result<(Vec<PublicationKey>, Option<Timestamp>)> {
         let sql = "DELETE FROM published_story WHERE story = ?1 RETURNING publication, sort_date";
-        let rows = self.db.rows(sql, [story], |row| Ok((row.get::<_, PublicationKey>(0)?, row.get::<_, i64>(1)?)))?;
-        let date = rows.iter().find(|(publication, _)| *publication == PublicationKey::Channel).map(|(_, date)| *date);
+        let rows = self
+            .db
+            .rows(sql, [story], |row| Ok((row.get::<_, PublicationKey>(0)?, row.get::<_, i64>(1)?)))?;
+        let date = rows
+            .iter()
+            .find(|(publication, _)| *publication == PublicationKey::Channel)
+            .map(|(_, date)| *date);
         self.count_day(date, -1)?;
         Ok((rows.into_iter().map(|(publication, _)| publication).collect(), date.map(time)))
     }
@@ -218,19 +254,30 @@ impl Publishing<'_, Write> {
 
     /// Notes how many archive documents of a publication stand.
     pub fn set_archives(&self, publication: &PublicationKey, count: i64) -> Result<()> {
-        self.db.execute("UPDATE publication SET archived = ?2 WHERE path = ?1", params![publication, count])?;
+        self.db
+            .execute("UPDATE publication SET archived = ?2 WHERE path = ?1", params![publication, count])?;
         Ok(())
     }
 
     /// Brings the words of some entries up to date for the search; answers how many.
     pub fn index_words(&self, entries_max: usize) -> Result<usize> {
-        let select =
-            format!("SELECT unindexed.entry, entry.title, entry.summary FROM unindexed LEFT JOIN entry ON entry.pk = unindexed.entry LIMIT {entries_max}");
-        let rows = self.db.rows(&select, [], |row| Ok((row.get::<_, EntryKey>(0)?, row.get::<_, Option<String>>(1)?, row.get::<_, Option<String>>(2)?)))?;
+        let select = format!(
+            "SELECT unindexed.entry, entry.title, entry.summary FROM unindexed LEFT JOIN entry ON entry.pk = unindexed.entry LIMIT {entries_max}"
+        );
+        let rows = self.db.rows(&select, [], |row| {
+            Ok((
+                row.get::<_, EntryKey>(0)?,
+                row.get::<_, Option<String>>(1)?,
+                row.get::<_, Option<String>>(2)?,
+            ))
+        })?;
         for (key, title, summary) in &rows {
             self.db.execute("DELETE FROM entry_text WHERE rowid = ?1", [key])?;
             if title.is_some() {
-                self.db.execute("INSERT INTO entry_text (rowid, title, summary) VALUES (?1, ?2, ?3)", params![key, title, summary])?;
+                self.db.execute(
+                    "INSERT INTO entry_text (rowid, title, summary) VALUES (?1, ?2, ?3)",
+                    params![key, title, summary],
+                )?;
             }
             self.db.execute("DELETE FROM unindexed WHERE entry = ?1", [key])?;
         }

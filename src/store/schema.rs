@@ -35,9 +35,12 @@ pub(super) fn migrate(connection: &mut Connection, on_step: impl Fn(usize, usize
         return Ok(());
     }
     // Keys of entries are kept as hashes from the sixth step on.
-    connection.create_scalar_function("hash64", 1, rusqlite::functions::FunctionFlags::SQLITE_DETERMINISTIC, |context| {
-        Ok(hash64(context.get_raw(0).as_bytes().unwrap_or_default()) as i64)
-    })?;
+    connection.create_scalar_function(
+        "hash64",
+        1,
+        rusqlite::functions::FunctionFlags::SQLITE_DETERMINISTIC,
+        |context| Ok(hash64(context.get_raw(0).as_bytes().unwrap_or_default()) as i64),
+    )?;
     loop {
         // The lock first, then the look: whoever waited for another process finds the step taken.
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -45,7 +48,8 @@ pub(super) fn migrate(connection: &mut Connection, on_step: impl Fn(usize, usize
         let Some(step) = STEPS.get(at) else {
             return if at == STEPS.len() { Ok(()) } else { Err(StoreError::Later) };
         };
-        let is_foreign = at == 0 && transaction.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0))?;
+        let is_foreign = at == 0
+            && transaction.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0))?;
         if is_foreign {
             return Err(StoreError::Foreign);
         }

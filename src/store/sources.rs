@@ -35,28 +35,38 @@ fn state_from(json: &str) -> FetchState {
 impl<A> Sources<'_, A> {
     /// The state of a source; a new one's is empty.
     pub fn state(&self, source: &str) -> Result<FetchState> {
-        let json = self.db.row("SELECT state FROM source WHERE id = ?1", [source], |row| row.get::<_, String>(0))?;
+        let json =
+            self.db.row("SELECT state FROM source WHERE id = ?1", [source], |row| row.get::<_, String>(0))?;
         Ok(json.as_deref().map(state_from).unwrap_or_default())
     }
 
     /// The states of some sources; those that were never read are left out.
     pub fn states_of(&self, sources: &[&str]) -> Result<HashMap<String, FetchState>> {
         let sql = "SELECT source.id, state FROM json_each(?1) AS asked CROSS JOIN source ON source.id = asked.value";
-        let rows = self.db.rows(sql, [texts(sources)], |row| Ok((row.get(0)?, state_from(&row.get::<_, String>(1)?))))?;
+        let rows = self
+            .db
+            .rows(sql, [texts(sources)], |row| Ok((row.get(0)?, state_from(&row.get::<_, String>(1)?))))?;
         Ok(rows.into_iter().collect())
     }
 
     /// The states of all sources that were ever read.
     pub fn states(&self) -> Result<HashMap<String, FetchState>> {
-        let rows = self.db.rows("SELECT id, state FROM source", [], |row| Ok((row.get(0)?, state_from(&row.get::<_, String>(1)?))))?;
+        let rows = self.db.rows("SELECT id, state FROM source", [], |row| {
+            Ok((row.get(0)?, state_from(&row.get::<_, String>(1)?)))
+        })?;
         Ok(rows.into_iter().collect())
     }
 
     /// All sources that were ever read.
     pub fn list(&self) -> Result<Vec<SourceRow>> {
         let sql = "SELECT id, entries, state FROM source ORDER BY id";
-        self.db
-            .rows(sql, [], |row| Ok(SourceRow { id: row.get(0)?, entries: row.get::<_, i64>(1)?.unsigned_abs(), state: state_from(&row.get::<_, String>(2)?) }))
+        self.db.rows(sql, [], |row| {
+            Ok(SourceRow {
+                id: row.get(0)?,
+                entries: row.get::<_, i64>(1)?.unsigned_abs(),
+                state: state_from(&row.get::<_, String>(2)?),
+            })
+        })
     }
 
     /// The robots.txt of an origin, however old.
@@ -76,7 +86,10 @@ impl Sources<'_, Write> {
 
     /// Makes a source known, for what refers to it.
     pub fn ensure(&self, source: &str, partner: &str) -> Result<()> {
-        self.db.execute("INSERT INTO source (id, partner, state) VALUES (?1, ?2, '{}') ON CONFLICT DO NOTHING", [source, partner])?;
+        self.db.execute(
+            "INSERT INTO source (id, partner, state) VALUES (?1, ?2, '{}') ON CONFLICT DO NOTHING",
+            [source, partner],
+        )?;
         Ok(())
     }
 
@@ -89,7 +102,10 @@ impl Sources<'_, Write> {
 
     /// Keeps something for the operator.
     pub fn put_notice(&self, source: &str, text: &str, now: Timestamp) -> Result<()> {
-        self.db.execute("INSERT INTO notice (source, at, text) VALUES (?1, ?2, ?3)", params![source, millis(now), text])?;
+        self.db.execute(
+            "INSERT INTO notice (source, at, text) VALUES (?1, ?2, ?3)",
+            params![source, millis(now), text],
+        )?;
         Ok(())
     }
 }

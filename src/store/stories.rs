@@ -13,20 +13,31 @@ use crate::model::topic::TopicMatch;
 impl<A> Stories<'_, A> {
     /// What operators said: two entries, and whether they are one story.
     pub fn rulings(&self) -> Result<Vec<(EntryKey, EntryKey, bool)>> {
-        self.db.rows("SELECT a, b, is_same FROM ruling ORDER BY a, b", [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        self.db.rows("SELECT a, b, is_same FROM ruling ORDER BY a, b", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
     }
 
     /// The labels that people gave: title and summary of each entry, and its topics.
     pub fn labels(&self) -> Result<Vec<(String, String, Vec<String>)>> {
         let sql = "SELECT title, summary, label.topics FROM label JOIN entry ON entry.pk = label.entry ORDER BY label.entry";
         let rows = self.db.rows(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?)))?;
-        Ok(rows.into_iter().map(|(title, summary, topics)| (title, summary, serde_json::from_str(&topics).unwrap_or_default())).collect())
+        Ok(rows
+            .into_iter()
+            .map(|(title, summary, topics)| {
+                (title, summary, serde_json::from_str(&topics).unwrap_or_default())
+            })
+            .collect())
     }
 
     /// Up to which entry a job has come that was left at the state that is given; `BEFORE_ALL` for one that was not begun, or with
     /// another state.
     pub fn job(&self, name: &str, state: &str) -> Result<EntryKey> {
-        self.db.one("SELECT coalesce((SELECT done FROM job WHERE name = ?1 AND state = ?2), 0)", [name, state], |row| row.get(0))
+        self.db.one(
+            "SELECT coalesce((SELECT done FROM job WHERE name = ?1 AND state = ?2), 0)",
+            [name, state],
+            |row| row.get(0),
+        )
     }
 }
 
@@ -60,7 +71,11 @@ impl Stories<'_, Write> {
     /// Gives an entry other topics.
     pub fn set_topics(&self, entry: EntryKey, topics: &[TopicMatch]) -> Result<()> {
         let topics = serde_json::to_string(topics).unwrap_or_else(|_| "[]".into());
-        let story: StoryKey = self.db.one("UPDATE entry SET topics = ?2 WHERE pk = ?1 RETURNING story", params![entry, topics], |row| row.get(0))?;
+        let story: StoryKey = self.db.one(
+            "UPDATE entry SET topics = ?2 WHERE pk = ?1 RETURNING story",
+            params![entry, topics],
+            |row| row.get(0),
+        )?;
         self.mark_dirty(story)
     }
 
@@ -83,7 +98,8 @@ impl Stories<'_, Write> {
     pub fn move_entry(&self, entry: EntryKey, story_id: &str) -> Result<()> {
         let unit: Unit<Write> = Unit::new(self.db, self.index);
         let to = unit.intake().story_key(story_id)?;
-        let from: StoryKey = self.db.one("SELECT story FROM entry WHERE pk = ?1", [entry], |row| row.get(0))?;
+        let from: StoryKey =
+            self.db.one("SELECT story FROM entry WHERE pk = ?1", [entry], |row| row.get(0))?;
         if from == to {
             return Ok(());
         }
@@ -92,7 +108,9 @@ impl Stories<'_, Write> {
         self.db.execute(told, [to, from])?;
         self.mark_dirty(from)?;
         self.mark_dirty(to)?;
-        let is_empty: bool = self.db.one("SELECT NOT EXISTS (SELECT 1 FROM entry WHERE story = ?1)", [from], |row| row.get(0))?;
+        let is_empty: bool =
+            self.db
+                .one("SELECT NOT EXISTS (SELECT 1 FROM entry WHERE story = ?1)", [from], |row| row.get(0))?;
         if is_empty {
             self.db.execute("DELETE FROM issue_story WHERE story = ?1", [from])?;
             self.db.execute("DELETE FROM story WHERE pk = ?1", [from])?;
@@ -102,7 +120,10 @@ impl Stories<'_, Write> {
 
     /// Says how an entry belongs to its story.
     pub fn set_relation(&self, entry: EntryKey, relation: Relation, reason: Option<&str>) -> Result<()> {
-        self.db.execute("UPDATE entry SET relation = ?2, reason = ?3 WHERE pk = ?1", params![entry, relation.as_str(), reason])?;
+        self.db.execute(
+            "UPDATE entry SET relation = ?2, reason = ?3 WHERE pk = ?1",
+            params![entry, relation.as_str(), reason],
+        )?;
         Ok(())
     }
 

@@ -35,11 +35,13 @@ pub struct GroupIssue<'a> {
 /// Members of a group served in one unit: others have their turn in between.
 pub const PAGE: usize = 2_000;
 
-const COLUMNS: &str = "pk, address, state, language, tastes, schedule, seen, last_issue, created, consent_source, consent_at";
+const COLUMNS: &str =
+    "pk, address, state, language, tastes, schedule, seen, last_issue, created, consent_source, consent_at";
 
 /// A row; what was tampered with is an error and not a guess, for mail would go to the wrong people.
 fn subscriber(row: &Row) -> rusqlite::Result<std::result::Result<(i64, Subscriber), String>> {
-    let (address, state, interests, schedule): (String, String, String, String) = (row.get(1)?, row.get(2)?, row.get(4)?, row.get(5)?);
+    let (address, state, interests, schedule): (String, String, String, String) =
+        (row.get(1)?, row.get(2)?, row.get(4)?, row.get(5)?);
     let read = || {
         Ok::<_, String>((
             Address::parse(&address)?,
@@ -74,12 +76,16 @@ const SLOT_AHEAD_MAX: SignedDuration = SignedDuration::from_hours(62 * 24);
 impl<A> Subscribers<'_, A> {
     /// The subscriber whose address has this hash.
     pub fn get(&self, hash: &str) -> Result<Option<Subscriber>> {
-        let found = self.db.row(&format!("SELECT {COLUMNS} FROM subscriber WHERE hash = ?1"), [hash], subscriber)?;
+        let found =
+            self.db.row(&format!("SELECT {COLUMNS} FROM subscriber WHERE hash = ?1"), [hash], subscriber)?;
         found.transpose().map(|found| found.map(|(_, subscriber)| subscriber)).map_err(StoreError::Corrupt)
     }
 
     /// All subscribers in the order in which they came, one by one.
-    pub fn each<E: From<StoreError>>(&self, mut visit: impl FnMut(Subscriber) -> std::result::Result<(), E>) -> std::result::Result<(), E> {
+    pub fn each<E: From<StoreError>>(
+        &self,
+        mut visit: impl FnMut(Subscriber) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
         self.db.each(&format!("SELECT {COLUMNS} FROM subscriber ORDER BY pk"), [], |row| {
             let (_, subscriber) = subscriber(row).map_err(StoreError::from)?.map_err(StoreError::Corrupt)?;
             visit(subscriber)
@@ -94,15 +100,22 @@ impl<A> Subscribers<'_, A> {
 
     /// Some of the groups of subscribers that are due, those that waited longest first.
     pub fn due_groups(&self, now: Timestamp, groups_max: usize) -> Result<Vec<InterestGroup>> {
-        let due = |limit: &str| format!("SELECT language, tastes, seen FROM subscriber WHERE state = 'active' AND next_slot {limit}");
+        let due = |limit: &str| {
+            format!(
+                "SELECT language, tastes, seen FROM subscriber WHERE state = 'active' AND next_slot {limit}"
+            )
+        };
         let sql = format!(
             "SELECT language, tastes, seen FROM ({} UNION ALL {}) GROUP BY seen, tastes, language ORDER BY seen LIMIT {groups_max}",
             due("<= ?1"),
             due("> ?2")
         );
-        let rows = self.db.rows(&sql, params![millis(now), millis(now + SLOT_AHEAD_MAX)], |row| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?)))?;
+        let rows = self.db.rows(&sql, params![millis(now), millis(now + SLOT_AHEAD_MAX)], |row| {
+            Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?))
+        })?;
         let group = |(language, interests_text, seen): (String, String, EntryKey)| {
-            let interests = serde_json::from_str(&interests_text).map_err(|error| StoreError::Corrupt(format!("a subscriber's tastes: {error}")))?;
+            let interests = serde_json::from_str(&interests_text)
+                .map_err(|error| StoreError::Corrupt(format!("a subscriber's tastes: {error}")))?;
             Ok(InterestGroup { language, interests, seen, interests_text })
         };
         rows.into_iter().map(group).collect()
@@ -120,28 +133,41 @@ impl<A> Subscribers<'_, A> {
     }
 
     /// Whose a delivery was, by its number or its Message-ID: the recipient and the digest.
-    pub fn delivery_recipient(&self, number: Option<DeliveryKey>, message_id: Option<&str>) -> Result<Option<(String, DigestId)>> {
+    pub fn delivery_recipient(
+        &self,
+        number: Option<DeliveryKey>,
+        message_id: Option<&str>,
+    ) -> Result<Option<(String, DigestId)>> {
         let sql = "SELECT recipient, issue.digest FROM delivery JOIN issue ON issue.pk = delivery.issue WHERE delivery.pk = ?1 OR message_id = ?2 LIMIT 1";
         self.db.row(sql, params![number, message_id], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
     /// Whether anything was ever sent to an address, or is to be.
     pub fn has_recipient(&self, address: &str) -> Result<bool> {
-        self.db.one("SELECT EXISTS (SELECT 1 FROM delivery WHERE recipient = ?1 COLLATE NOCASE)", [address], |row| row.get(0))
+        self.db.one(
+            "SELECT EXISTS (SELECT 1 FROM delivery WHERE recipient = ?1 COLLATE NOCASE)",
+            [address],
+            |row| row.get(0),
+        )
     }
 
     /// How many mails of a digest were queued for an address since a time.
     pub fn queued_since(&self, address: &str, digest: &DigestId, since: Timestamp) -> Result<u64> {
         let sql = "SELECT count(*) FROM delivery JOIN issue ON issue.pk = delivery.issue
                    WHERE recipient = ?1 COLLATE NOCASE AND issue.digest = ?2 AND created >= ?3";
-        Ok(self.db.one(sql, params![address, digest, millis(since)], |row| row.get::<_, i64>(0))?.unsigned_abs())
+        Ok(self
+            .db
+            .one(sql, params![address, digest, millis(since)], |row| row.get::<_, i64>(0))?
+            .unsigned_abs())
     }
 
     /// The deliveries to an address: digest, subject, time, state, last error.
     pub fn deliveries_to(&self, address: &str) -> Result<Vec<[String; 5]>> {
         let sql = "SELECT issue.digest, subject, created, delivery.state, coalesce(last_error, '') FROM delivery JOIN issue ON issue.pk = delivery.issue
                    WHERE recipient = ?1 COLLATE NOCASE ORDER BY delivery.pk";
-        self.db.rows(sql, [address], |row| Ok([row.get(0)?, row.get(1)?, time(row.get(2)?).to_string(), row.get(3)?, row.get(4)?]))
+        self.db.rows(sql, [address], |row| {
+            Ok([row.get(0)?, row.get(1)?, time(row.get(2)?).to_string(), row.get(3)?, row.get(4)?])
+        })
     }
 
     /// The suppressions and the returns of an address: what, why or of which kind, when.
@@ -155,8 +181,7 @@ impl<A> Subscribers<'_, A> {
 impl Subscribers<'_, Write> {
     /// Keeps that an address is not to get something any more.
     pub fn suppress(&self, hash: &str, scope: &Scope, reason: &str, now: Timestamp) -> Result<()> {
-        let sql =
-            "INSERT INTO suppression (address, digest, reason, at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (address, digest) DO UPDATE SET reason = ?3, at = ?4";
+        let sql = "INSERT INTO suppression (address, digest, reason, at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (address, digest) DO UPDATE SET reason = ?3, at = ?4";
         self.db.execute(sql, params![hash, scope, reason, millis(now)])?;
         Ok(())
     }
@@ -172,13 +197,24 @@ impl Subscribers<'_, Write> {
     }
 
     /// Keeps what came back, once; answers how many of its kind came since `since`, or `None` when this one is known.
-    pub fn put_bounce(&self, id: &str, hash: &str, kind: &str, now: Timestamp, since: Timestamp) -> Result<Option<u64>> {
+    pub fn put_bounce(
+        &self,
+        id: &str,
+        hash: &str,
+        kind: &str,
+        now: Timestamp,
+        since: Timestamp,
+    ) -> Result<Option<u64>> {
         let put = "INSERT INTO bounce (id, hash, kind, at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
         if self.db.execute(put, params![id, hash, kind, millis(now)])? == 0 {
             return Ok(None);
         }
         let count = "SELECT count(*) FROM bounce WHERE hash = ?1 AND kind = ?2 AND at >= ?3";
-        Ok(Some(self.db.one(count, params![hash, kind, millis(since)], |row| row.get::<_, i64>(0))?.unsigned_abs()))
+        Ok(Some(
+            self.db
+                .one(count, params![hash, kind, millis(since)], |row| row.get::<_, i64>(0))?
+                .unsigned_abs(),
+        ))
     }
 
     /// Keeps a subscriber, new or changed; a first issue is due at `next_slot`.
@@ -246,20 +282,37 @@ impl Subscribers<'_, Write> {
     /// Gives some members of a group their issue, or a slot without one: the issue, a delivery for each and their places in the
     /// order of entries. Answers how many there were, `PAGE` when there may be more; a member whom another process served in
     /// the meantime is none.
-    pub fn fill_group(&self, group: &InterestGroup, new: &GroupIssue, message_id: impl Fn(IssueKey, &str) -> String) -> Result<usize> {
+    pub fn fill_group(
+        &self,
+        group: &InterestGroup,
+        new: &GroupIssue,
+        message_id: impl Fn(IssueKey, &str) -> String,
+    ) -> Result<usize> {
         let sql = format!(
             "SELECT pk, address, schedule FROM subscriber WHERE tastes = ?1 AND language = ?2 AND seen = ?3 AND state = 'active'
              AND (next_slot <= ?4 OR next_slot > ?5) ORDER BY pk LIMIT {PAGE}"
         );
-        let parameters = params![group.interests_text, group.language, group.seen, millis(new.now), millis(new.now + SLOT_AHEAD_MAX)];
-        let members = self.db.rows(&sql, parameters, |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)))?;
+        let parameters = params![
+            group.interests_text,
+            group.language,
+            group.seen,
+            millis(new.now),
+            millis(new.now + SLOT_AHEAD_MAX)
+        ];
+        let members = self.db.rows(&sql, parameters, |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+        })?;
         // An issue for nobody is none.
         let Some(_) = members.first() else { return Ok(0) };
         let unit: Unit<Write> = Unit::new(self.db, self.index);
-        let issue = new.issue.map(|issue| unit.mailing().put_issue(new.digest, new.now, new.now, issue)).transpose()?;
+        let issue = new
+            .issue
+            .map(|issue| unit.mailing().put_issue(new.digest, new.now, new.now, issue))
+            .transpose()?;
         for (key, address, schedule) in &members {
             // What cannot be read was tampered with: it waits a day instead of coming at every turn.
-            let next = Cadence::parse(schedule).map_or(new.now + SignedDuration::from_hours(24), |cadence| cadence.next_after(new.now));
+            let next = Cadence::parse(schedule)
+                .map_or(new.now + SignedDuration::from_hours(24), |cadence| cadence.next_after(new.now));
             if let Some(issue) = issue {
                 unit.mailing().put_delivery(issue, address, &message_id(issue, address), new.now)?;
             }

@@ -96,14 +96,20 @@ impl Unit<'_, Write> {
     /// # Errors
     /// When the database fails.
     pub fn moment(&self) -> Result<Moment> {
-        Ok(Moment { unit: self.db.begun(), version: self.db.one("PRAGMA data_version", [], |row| row.get(0))? })
+        Ok(Moment {
+            unit: self.db.begun(),
+            version: self.db.one("PRAGMA data_version", [], |row| row.get(0))?,
+        })
     }
 
     /// A part of the unit whose failure is its own: what it wrote is taken back, the rest goes on.
     ///
     /// # Errors
     /// Those of `work`, and when the database fails altogether.
-    pub fn savepoint<T, E: From<StoreError>>(&self, work: impl FnOnce() -> std::result::Result<T, E>) -> std::result::Result<T, E> {
+    pub fn savepoint<T, E: From<StoreError>>(
+        &self,
+        work: impl FnOnce() -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
         self.db.control("SAVEPOINT part")?;
         let result = work();
         if result.is_err() {

@@ -48,8 +48,16 @@ impl Subscriptions<'_, Write> {
     pub fn put(&self, new: &Subscription) -> Result<()> {
         let sql = "INSERT INTO subscription (source, token, hub, topic, secret, asked, lease_end, last_push) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
                    ON CONFLICT (source) DO UPDATE SET token = ?2, hub = ?3, topic = ?4, secret = ?5, asked = ?6, lease_end = ?7, last_push = ?8";
-        let parameters =
-            params![new.source, new.token, new.hub, new.topic, new.secret, millis(new.asked), new.lease_end.map(millis), new.last_push.map(millis)];
+        let parameters = params![
+            new.source,
+            new.token,
+            new.hub,
+            new.topic,
+            new.secret,
+            millis(new.asked),
+            new.lease_end.map(millis),
+            new.last_push.map(millis)
+        ];
         self.db.execute(sql, parameters)?;
         Ok(())
     }

@@ -42,7 +42,8 @@ impl TokenSource {
     /// When the system has no random numbers.
     pub fn token(&self) -> anyhow::Result<String> {
         let mut bytes = [0u8; 20];
-        getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("this machine gives no random numbers: {error}"))?;
+        getrandom::fill(&mut bytes)
+            .map_err(|error| anyhow::anyhow!("this machine gives no random numbers: {error}"))?;
         Ok(crate::support::text::hex(&bytes))
     }
 }

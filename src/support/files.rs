@@ -44,7 +44,8 @@ fn write_and_rename(temporary: &Path, path: &Path, bytes: &[u8]) -> io::Result<(
     let mut file = File::create(temporary)?;
     // Where files cannot be locked, nothing is swept away either.
     let _ = file.lock();
-    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(temporary, path));
+    let written =
+        file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(temporary, path));
     written.inspect_err(|_| drop(fs::remove_file(temporary)))
 }
 
@@ -74,7 +75,9 @@ pub fn sweep(folder: &Path) -> usize {
 /// Whether nobody writes a temporary file any more. Earlier versions named theirs without the dot, and locked none.
 fn is_left(path: &Path, name: &str) -> bool {
     let stem = name.trim_end_matches(TEMPORARY);
-    let is_ours = stem.rsplit_once('.').is_some_and(|(_, process)| !process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit()));
+    let is_ours = stem
+        .rsplit_once('.')
+        .is_some_and(|(_, process)| !process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit()));
     is_ours && File::open(path).is_ok_and(|file| file.try_lock().is_ok())
 }
 
@@ -96,7 +99,11 @@ mod tests {
         let writing = File::create(path(".b.html.18.tmp")).unwrap();
         writing.lock().unwrap();
         assert_eq!(sweep(folder.path()), 3);
-        assert!([".b.html.18.tmp", "notes.tmp", "a.b.tmp", "issues/a.html"].iter().all(|name| path(name).exists()));
+        assert!(
+            [".b.html.18.tmp", "notes.tmp", "a.b.tmp", "issues/a.html"]
+                .iter()
+                .all(|name| path(name).exists())
+        );
         drop(writing);
         assert_eq!(sweep(folder.path()), 1);
     }

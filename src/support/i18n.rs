@@ -18,8 +18,11 @@ struct Locale {
     phrases: Phrases,
 }
 
-const LOCALES: [(&str, &str); 3] =
-    [("fr", include_str!("../../locales/fr.ftl")), ("en", include_str!("../../locales/en.ftl")), ("es", include_str!("../../locales/es.ftl"))];
+const LOCALES: [(&str, &str); 3] = [
+    ("fr", include_str!("../../locales/fr.ftl")),
+    ("en", include_str!("../../locales/en.ftl")),
+    ("es", include_str!("../../locales/es.ftl")),
+];
 
 static SPOKEN: LazyLock<[Locale; 3]> = LazyLock::new(|| LOCALES.map(|(tag, text)| locale(tag, text)));
 
@@ -30,7 +33,11 @@ fn locale(tag: &'static str, text: &'static str) -> Locale {
     // Marks of direction around what is filled in would be seen in mails.
     bundle.set_use_isolating(false);
     let _ = bundle.add_resource(resource);
-    let names = text.lines().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name).filter(|name| !name.starts_with([' ', '#']));
+    let names = text
+        .lines()
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(name, _)| name)
+        .filter(|name| !name.starts_with([' ', '#']));
     let mut phrases = Phrases::from([("lang", tag)]);
     for name in names {
         let Some(pattern) = bundle.get_message(name).and_then(|message| message.value()) else { continue };
@@ -63,7 +70,9 @@ pub fn counted(name: &str, count: usize, language: &str) -> String {
     let mut arguments = FluentArgs::new();
     arguments.set("count", count);
     let pattern = bundle.get_message(name).and_then(|message| message.value());
-    pattern.map(|pattern| bundle.format_pattern(pattern, Some(&arguments), &mut Vec::new()).into_owned()).unwrap_or_default()
+    pattern
+        .map(|pattern| bundle.format_pattern(pattern, Some(&arguments), &mut Vec::new()).into_owned())
+        .unwrap_or_default()
 }
 
 /// Language, and what it is called in French, English and Spanish.
@@ -87,7 +96,10 @@ const LANGUAGES: &[(&str, [&str; 3])] = &[
 /// What readers of `language` call another language, as it stands before a title; the tag itself where it is not known.
 pub fn language_name(tag: &str, language: &str) -> String {
     let primary = primary_language(tag).to_ascii_lowercase();
-    LANGUAGES.iter().find(|(known, _)| *known == primary).map_or_else(|| tag.to_owned(), |(_, names)| names[column(language)].to_owned())
+    LANGUAGES
+        .iter()
+        .find(|(known, _)| *known == primary)
+        .map_or_else(|| tag.to_owned(), |(_, names)| names[column(language)].to_owned())
 }
 
 /// Languages as their own readers call them.
@@ -121,9 +133,48 @@ pub fn capitalized(text: &str) -> String {
 }
 
 const MONTHS: [[&str; 12]; 3] = [
-    ["janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre"],
-    ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"],
-    ["enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre", "octubre", "noviembre", "diciembre"],
+    [
+        "janvier",
+        "février",
+        "mars",
+        "avril",
+        "mai",
+        "juin",
+        "juillet",
+        "août",
+        "septembre",
+        "octobre",
+        "novembre",
+        "décembre",
+    ],
+    [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ],
+    [
+        "enero",
+        "febrero",
+        "marzo",
+        "abril",
+        "mayo",
+        "junio",
+        "julio",
+        "agosto",
+        "septiembre",
+        "octubre",
+        "noviembre",
+        "diciembre",
+    ],
 ];
 
 /// A day as people write it: `1er mars 2022`, `March 1, 2022`, `1 de marzo de 2022`.
@@ -144,7 +195,8 @@ mod tests {
 
     #[test]
     fn all_languages_say_the_same_things_and_count() {
-        let names: Vec<Vec<&str>> = ["fr", "en", "es"].iter().map(|language| phrases(language).keys().copied().collect()).collect();
+        let names: Vec<Vec<&str>> =
+            ["fr", "en", "es"].iter().map(|language| phrases(language).keys().copied().collect()).collect();
         assert!(names[0].len() > 60 && names[0] == names[1] && names[1] == names[2]);
         assert_eq!(phrases("fr-CA")["colon"], "\u{a0}:");
         assert_eq!(phrases("de")["lang"], "en");

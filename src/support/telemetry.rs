@@ -89,11 +89,23 @@ impl Default for Metrics {
         };
         // The name of a counter gets "_total" at its end, and its help a full stop.
         let registry = &mut metrics.registry;
-        registry.register("http_responses", "Responses by the class of their status", metrics.responses.clone());
+        registry.register(
+            "http_responses",
+            "Responses by the class of their status",
+            metrics.responses.clone(),
+        );
         registry.register("cycles", "Cycles of fetching, publishing and mailing", metrics.cycles.clone());
         registry.register("cycles_failed", "Cycles that failed", metrics.cycles_failed.clone());
-        registry.register("last_cycle_timestamp_seconds", "When the last cycle ended, in seconds since 1970", metrics.last_cycle.clone());
-        registry.register("delivery_attempts", "Attempts at deliveries by their result", metrics.sent.clone());
+        registry.register(
+            "last_cycle_timestamp_seconds",
+            "When the last cycle ended, in seconds since 1970",
+            metrics.last_cycle.clone(),
+        );
+        registry.register(
+            "delivery_attempts",
+            "Attempts at deliveries by their result",
+            metrics.sent.clone(),
+        );
         registry.register("sources", "Enabled sources by state", metrics.sources.clone());
         registry.register("entries_last", "The number of the last entry", metrics.entries_last.clone());
         registry.register("stories", "Stories in the merged feed and its archives", metrics.stories.clone());
@@ -148,7 +160,10 @@ impl Metrics {
                 family.get_or_create(&StateLabel { state: state.clone() }).set(gauge(*count));
             }
         };
-        put(&self.sources, &[("ok".to_owned(), levels.sources_ok), ("failing".to_owned(), levels.sources_failing)]);
+        put(
+            &self.sources,
+            &[("ok".to_owned(), levels.sources_ok), ("failing".to_owned(), levels.sources_failing)],
+        );
         put(&self.subscribers, &levels.subscribers);
         put(&self.deliveries, &levels.deliveries);
         self.entries_last.set(gauge(levels.entries_last));

@@ -65,7 +65,9 @@ impl Templates {
             let own = match std::fs::read_to_string(&path) {
                 Ok(own) => Some(own),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-                Err(error) => return Err(TemplateError { name: path.display().to_string(), cause: error.to_string() }),
+                Err(error) => {
+                    return Err(TemplateError { name: path.display().to_string(), cause: error.to_string() });
+                }
             };
             let shown = own.as_ref().map_or_else(|| (*name).to_owned(), |_| path.display().to_string());
             digest.update(own.as_deref().unwrap_or(text));
@@ -73,7 +75,8 @@ impl Templates {
             has_own |= own.is_some();
             sources.insert(*name, (shown, text.to_owned()));
         }
-        let templates = Templates { tera: Arc::default(), sources, fingerprint: text::hex(&digest.finalize()) };
+        let templates =
+            Templates { tera: Arc::default(), sources, fingerprint: text::hex(&digest.finalize()) };
         if has_own {
             // What the operator wrote may be wrong, and is to be told before any work is done.
             templates.tera()?;
@@ -120,10 +123,14 @@ impl Templates {
     /// Tera says which variable of which template failed, but not where: the first line that names it.
     fn located(&self, name: &str, error: &tera::Error) -> TemplateError {
         let found = fault(name, error);
-        let quoted = |begin: &str, mark: char| found.cause.split(begin).nth(1).and_then(|rest| rest.split(mark).next());
-        let of = quoted("while rendering '", '\'').or_else(|| quoted("Failed to render '", '\'')).unwrap_or(name);
+        let quoted = |begin: &str, mark: char| {
+            found.cause.split(begin).nth(1).and_then(|rest| rest.split(mark).next())
+        };
+        let of =
+            quoted("while rendering '", '\'').or_else(|| quoted("Failed to render '", '\'')).unwrap_or(name);
         let Some((shown, text)) = self.sources.get(of) else { return found };
-        let variable = quoted("Variable `", '`').or_else(|| quoted("Filter '", '\'')).or_else(|| quoted("call '", '\''));
+        let variable =
+            quoted("Variable `", '`').or_else(|| quoted("Filter '", '\'')).or_else(|| quoted("call '", '\''));
         let line = variable.and_then(|variable| text.lines().position(|line| line.contains(variable)));
         let place = line.map_or_else(|| shown.clone(), |line| format!("{shown}, line {}", line + 1));
         TemplateError { name: place, cause: found.cause }

@@ -14,7 +14,8 @@ pub fn named_reference(name: &str) -> Option<String> {
         "rang" => (0x232A, 0),
         _ => *markup5ever::data::NAMED_ENTITIES.get(format!("{name};").as_str())?,
     };
-    let text: String = [first, second].into_iter().filter(|&code| code != 0).filter_map(char::from_u32).collect();
+    let text: String =
+        [first, second].into_iter().filter(|&code| code != 0).filter_map(char::from_u32).collect();
     (!text.is_empty()).then_some(text)
 }
 
@@ -51,8 +52,12 @@ impl LineBuffer {
             // Single spaces between words stay as they are: most of a text is copied in one go.
             at = start;
             loop {
-                at += bytes[at..].iter().position(|byte| MAY_BE_SPACE[usize::from(*byte)]).unwrap_or(bytes.len() - at);
-                let is_between_words = bytes.get(at) == Some(&b' ') && bytes.get(at + 1).is_some_and(|next| !MAY_BE_SPACE[usize::from(*next)]);
+                at += bytes[at..]
+                    .iter()
+                    .position(|byte| MAY_BE_SPACE[usize::from(*byte)])
+                    .unwrap_or(bytes.len() - at);
+                let is_between_words = bytes.get(at) == Some(&b' ')
+                    && bytes.get(at + 1).is_some_and(|next| !MAY_BE_SPACE[usize::from(*next)]);
                 match more[at..].chars().next() {
                     Some(c) if is_between_words || !is_space(c) => at += c.len_utf8(),
                     _ => break,
@@ -108,8 +113,9 @@ const TAGS_MAX: usize = 100_000;
 pub fn bound_markup(html: &str) -> Cow<'_, str> {
     /// Elements that never hold others, or end by themselves when the next one of their kind begins.
     const UNCOUNTED: [&str; 29] = [
-        "area", "base", "body", "br", "col", "dd", "dt", "embed", "head", "hr", "html", "img", "input", "li", "link", "meta", "option", "p", "param", "source",
-        "tbody", "td", "tfoot", "th", "thead", "tr", "track", "wbr", "optgroup",
+        "area", "base", "body", "br", "col", "dd", "dt", "embed", "head", "hr", "html", "img", "input", "li",
+        "link", "meta", "option", "p", "param", "source", "tbody", "td", "tfoot", "th", "thead", "tr",
+        "track", "wbr", "optgroup",
     ];
     let bytes = html.as_bytes();
     let (mut depth, mut unwrapped) = (0usize, 0usize);
@@ -126,11 +132,16 @@ pub fn bound_markup(html: &str) -> Cow<'_, str> {
         let is_end = bytes.get(at) == Some(&b'/');
         let name_start = at + usize::from(is_end);
         let name_len = bytes[name_start..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
-        if name_len == 0 || UNCOUNTED.iter().any(|name| name.as_bytes().eq_ignore_ascii_case(&bytes[name_start..name_start + name_len])) {
+        if name_len == 0
+            || UNCOUNTED
+                .iter()
+                .any(|name| name.as_bytes().eq_ignore_ascii_case(&bytes[name_start..name_start + name_len]))
+        {
             continue;
         }
         let end = memchr::memchr(b'>', &bytes[at..]).map_or(bytes.len(), |end| at + end + 1);
-        let has_too_many = end - start > 4 * ATTRIBUTES_MAX && memchr::memchr_iter(b' ', &bytes[start..end]).nth(ATTRIBUTES_MAX).is_some();
+        let has_too_many = end - start > 4 * ATTRIBUTES_MAX
+            && memchr::memchr_iter(b' ', &bytes[start..end]).nth(ATTRIBUTES_MAX).is_some();
         let is_dropped = if is_end {
             let was_unwrapped = unwrapped > 0;
             if was_unwrapped {
@@ -171,7 +182,8 @@ pub fn fold_into(out: &mut String, text: &str) {
     let mut rest = text;
     while let Some(at) = rest.bytes().position(|byte| !byte.is_ascii()) {
         push_lower(out, &rest[..at]);
-        let end = rest.as_bytes()[at..].iter().position(u8::is_ascii).map_or(rest.len(), |length| at + length);
+        let end =
+            rest.as_bytes()[at..].iter().position(u8::is_ascii).map_or(rest.len(), |length| at + length);
         rest[at..end].chars().for_each(|c| fold_char(out, c));
         rest = &rest[end..];
     }
@@ -202,7 +214,8 @@ const NOT_ONE: char = '\0';
 /// What the characters up to the punctuation of books fold to: looking up a decomposition takes far longer.
 static FOLDED: LazyLock<Vec<char>> = LazyLock::new(|| {
     let fold = |c: char| {
-        let mut folded = [c].into_iter().nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase);
+        let mut folded =
+            [c].into_iter().nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase);
         match (folded.next(), folded.next()) {
             (Some(one), None) => one,
             _ => NOT_ONE,
@@ -278,7 +291,8 @@ pub fn primary_language(tag: &str) -> &str {
 
 /// Whether a text has the form of a language tag (BCP 47): `fr`, `pt-BR`.
 pub fn is_language_tag(text: &str) -> bool {
-    let is_part = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_part =
+        |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
     text.split('-').enumerate().all(|(at, part)| is_part(part) && (at > 0 || (2..=3).contains(&part.len())))
 }
 
@@ -303,8 +317,12 @@ mod tests {
     fn nesting_is_bounded_and_honest_html_is_left_alone() {
         let honest = format!("<div class=\"a>b\">{}<p>x<p>y</div>", "<li><b>c</b>".repeat(2000));
         assert!(matches!(bound_markup(&honest), Cow::Borrowed(_)));
-        let deep = bound_markup(&format!("{}x{}y", "<div>".repeat(10_000), "</div>".repeat(10_000))).into_owned();
-        assert_eq!((deep.matches("<div>").count(), deep.matches("</div>").count()), (NESTING_MAX, NESTING_MAX));
+        let deep =
+            bound_markup(&format!("{}x{}y", "<div>".repeat(10_000), "</div>".repeat(10_000))).into_owned();
+        assert_eq!(
+            (deep.matches("<div>").count(), deep.matches("</div>").count()),
+            (NESTING_MAX, NESTING_MAX)
+        );
         assert!(deep.contains('x') && deep.ends_with('y'));
         let wide = format!("a<div {}>b", "x=1 ".repeat(5000));
         assert_eq!(bound_markup(&wide), "ab");
@@ -321,12 +339,17 @@ mod tests {
     #[test]
     fn folding_drops_case_and_accents() {
         assert_eq!(fold("Élections À ŒUVRER"), "elections a œuvrer");
-        assert_eq!(fold("½ ﬁn, e\u{301}té, İzmir, ΟΔΟΣ, 한국, ㎏"), "1⁄2 fin, ete, izmir, οδοσ, 한국".nfd().collect::<String>() + ", kg");
+        assert_eq!(
+            fold("½ ﬁn, e\u{301}té, İzmir, ΟΔΟΣ, 한국, ㎏"),
+            "1⁄2 fin, ete, izmir, οδοσ, 한국".nfd().collect::<String>() + ", kg"
+        );
     }
 
     #[test]
     fn folding_letter_by_letter_is_folding_the_whole() {
-        let whole = |text: &str| -> String { text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).collect() };
+        let whole = |text: &str| -> String {
+            text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).collect()
+        };
         let chars: Vec<char> = ('\0'..=char::MAX).collect();
         for chars in chars.chunks(64) {
             let text: String = chars.iter().flat_map(|c| [*c, 'é', '\u{327}']).collect();
@@ -337,7 +360,8 @@ mod tests {
     #[test]
     fn typography_survives_one_line() {
         assert_eq!(one_line(" Un\n deux\u{A0}: trois "), "Un deux\u{A0}: trois");
-        let split = |text: &str| text.split(is_space).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+        let split =
+            |text: &str| text.split(is_space).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
         for c in '\0'..=char::MAX {
             let text = format!("{c}a{c}b {c}{c} c{c} d {c}");
             assert_eq!(one_line(&text), split(&text), "{:x}", c as u32);

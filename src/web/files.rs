@@ -94,9 +94,13 @@ impl Files {
         {
             return file.answer(method, headers);
         }
-        let Some(name) = file_name(path) else { return plain(StatusCode::NOT_FOUND, "there is nothing at this address\n") };
+        let Some(name) = file_name(path) else {
+            return plain(StatusCode::NOT_FOUND, "there is nothing at this address\n");
+        };
         let full = self.folder.join(&name);
-        let Ok(metadata) = std::fs::metadata(&full) else { return plain(StatusCode::NOT_FOUND, "there is nothing at this address\n") };
+        let Ok(metadata) = std::fs::metadata(&full) else {
+            return plain(StatusCode::NOT_FOUND, "there is nothing at this address\n");
+        };
         if metadata.is_dir() {
             // A folder is its index, at the address that links within it are relative to.
             return redirect(&format!("/{}/", name.trim_end_matches('/')));
@@ -104,7 +108,9 @@ impl Files {
         let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
         let file = match known.filter(|file| file.modified == modified && file.length == metadata.len()) {
             Some(file) => file,
-            None if metadata.len() > FILE_BYTES_MAX => return plain(StatusCode::NOT_FOUND, "this file is too large to be one of ours\n"),
+            None if metadata.len() > FILE_BYTES_MAX => {
+                return plain(StatusCode::NOT_FOUND, "this file is too large to be one of ours\n");
+            }
             None => match std::fs::read(&full) {
                 Ok(bytes) => self.hold(path.to_owned(), File::new(bytes, modified, metadata.len(), path)),
                 Err(_) => return plain(StatusCode::NOT_FOUND, "there is nothing at this address\n"),
@@ -135,7 +141,8 @@ fn file_name(path: &str) -> Option<String> {
     if name.is_empty() || name.ends_with('/') {
         name.push_str("index.html");
     }
-    let is_plain = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains(['\\', '\0', ':']);
+    let is_plain =
+        |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains(['\\', '\0', ':']);
     name.split('/').all(is_plain).then_some(name)
 }
 
@@ -178,9 +185,11 @@ impl File {
             length,
             looked_at: AtomicU64::new(0),
             is_text: ["text/", "xml", "json"].iter().any(|part| kind.contains(part)),
-            media_type: HeaderValue::try_from(kind).unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream")),
+            media_type: HeaderValue::try_from(kind)
+                .unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream")),
             cache_control: HeaderValue::from_static(if is_archive(path) { FOREVER } else { FRESH }),
-            last_modified: HeaderValue::try_from(httpdate::fmt_http_date(modified)).unwrap_or_else(|_| HeaderValue::from_static("")),
+            last_modified: HeaderValue::try_from(httpdate::fmt_http_date(modified))
+                .unwrap_or_else(|_| HeaderValue::from_static("")),
             plain: Encoded { bytes: Bytes::from(bytes), etag: etag(&digest, "") },
             gzip: OnceLock::new(),
             brotli: OnceLock::new(),
@@ -225,14 +234,17 @@ impl File {
             Coding::Identity => return None,
         };
         let own = self.plain.etag.to_str().ok()?.trim_matches('"').to_owned();
-        (bytes.len() < plain.len()).then(|| Encoded { bytes: Bytes::from(bytes), etag: etag(&own, coding.name()) })
+        (bytes.len() < plain.len())
+            .then(|| Encoded { bytes: Bytes::from(bytes), etag: etag(&own, coding.name()) })
     }
 
     fn answer(&self, method: &Method, headers: &HeaderMap) -> Response<Body> {
         let (form, coding) = self.form(accepted(headers));
         let is_known = match headers.get(header::IF_NONE_MATCH) {
             Some(tags) => matches_tag(tags, &form.etag),
-            None => headers.get(header::IF_MODIFIED_SINCE).is_some_and(|since| is_unmodified(since, self.modified)),
+            None => headers
+                .get(header::IF_MODIFIED_SINCE)
+                .is_some_and(|since| is_unmodified(since, self.modified)),
         };
         let mut response = Response::new(match (is_known, method) {
             (false, &Method::GET) => Body::from(form.bytes.clone()),
@@ -276,12 +288,16 @@ fn etag(digest: &str, coding: &str) -> HeaderValue {
 
 /// The coding that a client likes best, of those that it takes (RFC 9110 section 12.5.3); among equals the smallest.
 fn accepted(headers: &HeaderMap) -> Coding {
-    let Some(accepted) = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()) else { return Coding::Identity };
+    let Some(accepted) = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()) else {
+        return Coding::Identity;
+    };
     let mut best = (0, Coding::Identity);
     for item in accepted.split(',') {
         let mut parts = item.split(';');
         let name = parts.next().unwrap_or_default().trim();
-        let weight = parts.find_map(|part| part.trim().strip_prefix("q=")).map_or(1.0, |weight| weight.trim().parse::<f32>().unwrap_or(0.0));
+        let weight = parts
+            .find_map(|part| part.trim().strip_prefix("q="))
+            .map_or(1.0, |weight| weight.trim().parse::<f32>().unwrap_or(0.0));
         let (rank, coding) = match name {
             "br" => (3, Coding::Brotli),
             "zstd" => (2, Coding::Zstd),
@@ -303,7 +319,9 @@ fn matches_tag(tags: &HeaderValue, own: &HeaderValue) -> bool {
 }
 
 fn is_unmodified(since: &HeaderValue, modified: SystemTime) -> bool {
-    let Some(since) = since.to_str().ok().and_then(|text| httpdate::parse_http_date(text).ok()) else { return false };
+    let Some(since) = since.to_str().ok().and_then(|text| httpdate::parse_http_date(text).ok()) else {
+        return false;
+    };
     // The header has whole seconds.
     modified.duration_since(since).map_or(true, |later| later.as_secs() == 0)
 }
@@ -311,7 +329,9 @@ fn is_unmodified(since: &HeaderValue, modified: SystemTime) -> bool {
 fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     if status == StatusCode::METHOD_NOT_ALLOWED {
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
     }
@@ -355,14 +375,23 @@ mod tests {
     #[test]
     fn only_archive_documents_are_for_ever() {
         assert!(is_archive("/archive/1.xml") && is_archive("/topics/archive/archive/12.xml"));
-        assert!(!is_archive("/topics/archive/atom.xml") && !is_archive("/topics/archive/") && !is_archive("/archive/.xml"));
+        assert!(
+            !is_archive("/topics/archive/atom.xml")
+                && !is_archive("/topics/archive/")
+                && !is_archive("/archive/.xml")
+        );
         assert_eq!(media_type("/topics/archive/rss.xml"), "application/rss+xml; charset=utf-8");
-        assert_eq!((media_type("/"), media_type("/archive/2.xml")), ("text/html; charset=utf-8".into(), "application/atom+xml; charset=utf-8".into()));
+        assert_eq!(
+            (media_type("/"), media_type("/archive/2.xml")),
+            ("text/html; charset=utf-8".into(), "application/atom+xml; charset=utf-8".into())
+        );
     }
 
     #[test]
     fn the_best_coding_that_is_taken_is_given() {
-        let of = |text: &'static str| accepted(&HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(text))]));
+        let of = |text: &'static str| {
+            accepted(&HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(text))]))
+        };
         assert_eq!(of("gzip, deflate, br, zstd"), Coding::Brotli);
         assert_eq!(of("gzip;q=1, br;q=0.5"), Coding::Gzip);
         assert_eq!(of("br;q=0, gzip"), Coding::Gzip);

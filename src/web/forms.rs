@@ -41,7 +41,11 @@ impl Form {
     }
 
     fn all(&self, name: &str) -> Vec<String> {
-        self.0.iter().filter(|(own, value)| own == name && !value.is_empty()).map(|(_, value)| value.clone()).collect()
+        self.0
+            .iter()
+            .filter(|(own, value)| own == name && !value.is_empty())
+            .map(|(_, value)| value.clone())
+            .collect()
     }
 }
 
@@ -50,7 +54,8 @@ pub fn choice(form: &Form, subscription_options: &SubscriptionOptions) -> Choice
     let mut topics = form.all("topics");
     let (mut without, has_other) = (Vec::new(), topics.iter().any(|topic| topic == OTHER));
     if has_other {
-        without = subscription_options.topics.iter().filter(|topic| !topics.contains(topic)).cloned().collect();
+        without =
+            subscription_options.topics.iter().filter(|topic| !topics.contains(topic)).cloned().collect();
         topics.clear();
     }
     Choice {
@@ -106,15 +111,29 @@ pub struct FormFields {
 /// Shows a choice to somebody who reads `language`.
 pub fn fields(app: &AppState, choice: &Choice, language: &str) -> FormFields {
     let t = phrases(language);
-    let field = |value: &str, label: &str, is_chosen: bool| FormField { value: value.into(), label: label.into(), is_chosen };
+    let field = |value: &str, label: &str, is_chosen: bool| FormField {
+        value: value.into(),
+        label: label.into(),
+        is_chosen,
+    };
     let primary = primary_language(&choice.language);
-    let mut spoken: Vec<&str> = app.sources.iter().filter_map(|source| source.language.as_deref()?.split('-').next()).collect();
+    let mut spoken: Vec<&str> =
+        app.sources.iter().filter_map(|source| source.language.as_deref()?.split('-').next()).collect();
     spoken.extend(LANGUAGES.iter().map(|(tag, _)| *tag));
     spoken.sort_unstable();
     spoken.dedup();
-    let has_topic =
-        |id: &str| if choice.topics.is_empty() { !choice.without.iter().any(|topic| topic == id) } else { choice.topics.iter().any(|topic| topic == id) };
-    let mut topics: Vec<FormField> = app.topics.iter().map(|topic| field(&topic.id, topic.label(language), has_topic(&topic.id))).collect();
+    let has_topic = |id: &str| {
+        if choice.topics.is_empty() {
+            !choice.without.iter().any(|topic| topic == id)
+        } else {
+            choice.topics.iter().any(|topic| topic == id)
+        }
+    };
+    let mut topics: Vec<FormField> = app
+        .topics
+        .iter()
+        .map(|topic| field(&topic.id, topic.label(language), has_topic(&topic.id)))
+        .collect();
     if !topics.is_empty() {
         topics.push(field(OTHER, t["other_topics"], choice.topics.is_empty()));
     }
@@ -122,11 +141,26 @@ pub fn fields(app: &AppState, choice: &Choice, language: &str) -> FormFields {
     let hour = choice.hour.split(':').next().and_then(|hour| hour.parse().ok()).unwrap_or(8);
     FormFields {
         language: LANGUAGES.iter().map(|(tag, name)| field(tag, name, *tag == primary)).collect(),
-        languages: spoken.iter().map(|tag| field(tag, &language_name(tag, language), choice.languages.iter().any(|own| own == tag))).collect(),
+        languages: spoken
+            .iter()
+            .map(|tag| {
+                field(tag, &language_name(tag, language), choice.languages.iter().any(|own| own == tag))
+            })
+            .collect(),
         topics,
-        partners: app.subscription_options.partners.iter().map(|partner| field(partner, partner, choice.partners.contains(partner))).collect(),
-        cadence: ["instant", "daily", "weekly", "monthly"].into_iter().map(|name| field(name, t[name], name == cadence)).collect(),
-        hour: (0..24).map(|number: u8| field(&number.to_string(), &format!("{number:02}:00"), number == hour)).collect(),
+        partners: app
+            .subscription_options
+            .partners
+            .iter()
+            .map(|partner| field(partner, partner, choice.partners.contains(partner)))
+            .collect(),
+        cadence: ["instant", "daily", "weekly", "monthly"]
+            .into_iter()
+            .map(|name| field(name, t[name], name == cadence))
+            .collect(),
+        hour: (0..24)
+            .map(|number: u8| field(&number.to_string(), &format!("{number:02}:00"), number == hour))
+            .collect(),
         timezone: if choice.timezone.is_empty() { "UTC".into() } else { choice.timezone.clone() },
         zones: jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect(),
     }

@@ -23,7 +23,9 @@ pub async fn ready(State(app): State<Arc<AppState>>) -> Response {
         return (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response();
     }
     match app.metrics.last_cycle_failed() {
-        true => (StatusCode::SERVICE_UNAVAILABLE, "the last cycle failed: the log says why\n").into_response(),
+        true => {
+            (StatusCode::SERVICE_UNAVAILABLE, "the last cycle failed: the log says why\n").into_response()
+        }
         false => (StatusCode::OK, "ready\n").into_response(),
     }
 }
@@ -31,7 +33,10 @@ pub async fn ready(State(app): State<Arc<AppState>>) -> Response {
 /// How the service does, for Prometheus.
 pub async fn metrics(State(app): State<Arc<AppState>>) -> Response {
     match levels(&app).and_then(|levels| Ok(app.metrics.text(&levels)?)) {
-        Ok(text) => ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response(),
+        Ok(text) => {
+            ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+                .into_response()
+        }
         Err(error) => failed(&error),
     }
 }

@@ -22,13 +22,28 @@ const WISHES_PER_NETWORK: u32 = 300;
 const VERIFYING_MAX: usize = 32;
 
 /// Takes a wish.
-pub async fn subscription_request(State(app): State<Arc<AppState>>, ConnectInfo(peer): ConnectInfo<SocketAddr>, headers: HeaderMap, body: Bytes) -> Response {
+pub async fn subscription_request(
+    State(app): State<Arc<AppState>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let now = app.clock.now();
-    let Some(public) = app.sender.public_url.as_deref().filter(|_| app.is_hub) else { return StatusCode::NOT_FOUND.into_response() };
-    if !app.limits.allow(format!("hub {}", network(client(peer, &headers))), WISHES_PER_NETWORK, SignedDuration::from_hours(1), now) {
+    let Some(public) = app.sender.public_url.as_deref().filter(|_| app.is_hub) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    if !app.limits.allow(
+        format!("hub {}", network(client(peer, &headers))),
+        WISHES_PER_NETWORK,
+        SignedDuration::from_hours(1),
+        now,
+    ) {
         return (StatusCode::TOO_MANY_REQUESTS, "too many wishes: come again later\n").into_response();
     }
-    let subscription_request = match hub::read_subscription_request(Form::read(&body).pairs(), &hub::topics(public, &app.publications)) {
+    let subscription_request = match hub::read_subscription_request(
+        Form::read(&body).pairs(),
+        &hub::topics(public, &app.publications),
+    ) {
         Ok(subscription_request) => subscription_request,
         Err(why) => return (StatusCode::BAD_REQUEST, format!("{why}\n")).into_response(),
     };
@@ -41,7 +56,10 @@ pub async fn subscription_request(State(app): State<Arc<AppState>>, ConnectInfo(
     };
     tokio::spawn(async move {
         let _place = place;
-        if let Err(error) = hub::verify(&app.refresher.store, &app.refresher.client, &subscription_request, &challenge, now).await {
+        if let Err(error) =
+            hub::verify(&app.refresher.store, &app.refresher.client, &subscription_request, &challenge, now)
+                .await
+        {
             tracing::error!("a wish could not be kept: {error:#}");
         }
     });

@@ -28,22 +28,30 @@ const KINDS: [(&str, &[u8]); 6] = [
 /// A picture by the token that a page of ours has: nobody else decides what we fetch.
 pub async fn picture(State(app): State<Arc<AppState>>, Path(token): Path<String>) -> Response {
     let address = app.sender.key.verify(IMAGE, &token).filter(|_| app.images == Images::Proxy);
-    let Some((address, url)) = address.and_then(|address| Some((address.clone(), Url::parse(&address).ok()?))) else {
+    let Some((address, url)) =
+        address.and_then(|address| Some((address.clone(), Url::parse(&address).ok()?)))
+    else {
         return StatusCode::NOT_FOUND.into_response();
     };
     if let Some((kind, bytes)) = app.pictures.get(&address) {
         return shown(kind, bytes);
     }
-    let Ok(bytes) = app.refresher.client.take(&url, PICTURE_BYTES_MAX).await else { return StatusCode::BAD_GATEWAY.into_response() };
+    let Ok(bytes) = app.refresher.client.take(&url, PICTURE_BYTES_MAX).await else {
+        return StatusCode::BAD_GATEWAY.into_response();
+    };
     // By its first bytes, not by what its server says of it.
-    let Some((kind, _)) = KINDS.iter().find(|(_, start)| bytes.starts_with(start)) else { return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response() };
+    let Some((kind, _)) = KINDS.iter().find(|(_, start)| bytes.starts_with(start)) else {
+        return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
+    };
     let bytes = Bytes::from(bytes);
     app.pictures.keep(&address, kind, bytes.clone());
     shown(kind, bytes)
 }
 
 fn shown(kind: &'static str, bytes: Bytes) -> Response {
-    let headers =
-        [(header::CONTENT_TYPE, HeaderValue::from_static(kind)), (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=604800, immutable"))];
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
+        (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=604800, immutable")),
+    ];
     (headers, bytes).into_response()
 }

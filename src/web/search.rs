@@ -31,20 +31,30 @@ pub struct SearchQuery {
 
 pub async fn search(State(app): State<Arc<AppState>>, Query(asked): Query<SearchQuery>) -> Response {
     let query: String = asked.q.chars().take(QUERY_CHARS_MAX).collect();
-    let language = if asked.l.is_empty() { app.channel.language.clone() } else { asked.l.chars().take(8).collect() };
+    let language =
+        if asked.l.is_empty() { app.channel.language.clone() } else { asked.l.chars().take(8).collect() };
     let words = words(&query);
     let found = if words.is_empty() {
         Ok(Vec::new())
     } else {
-        let Ok(_place) = tokio::time::timeout(WAIT_MAX, app.searching.acquire()).await else { return too_slow(&app, &language) };
+        let Ok(_place) = tokio::time::timeout(WAIT_MAX, app.searching.acquire()).await else {
+            return too_slow(&app, &language);
+        };
         app.refresher.store.read_within(SEARCH_MAX, |r| r.publishing().search(&words, STORIES_MAX))
     };
     if let Err(StoreError::TooSlow) = found {
         return too_slow(&app, &language);
     }
-    let page = found.map_err(anyhow::Error::from).and_then(|stories| Ok(planet::search(app.setting(), query.trim(), &language, &stories, &app.templates)?));
+    let page = found.map_err(anyhow::Error::from).and_then(|stories| {
+        Ok(planet::search(app.setting(), query.trim(), &language, &stories, &app.templates)?)
+    });
     match page {
-        Ok(page) => (StatusCode::OK, [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-store")], page).into_response(),
+        Ok(page) => (
+            StatusCode::OK,
+            [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-store")],
+            page,
+        )
+            .into_response(),
         Err(error) => failed(&error),
     }
 }

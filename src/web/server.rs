@@ -40,8 +40,20 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// What begins so is no file.
-const ASKED: [&str; 12] =
-    ["/image/", "/subscribe", "/api/", "/confirm/", "/preferences/", "/unsubscribe/", "/search", "/healthz", "/readyz", "/metrics", "/websub/", "/hub"];
+const ASKED: [&str; 12] = [
+    "/image/",
+    "/subscribe",
+    "/api/",
+    "/confirm/",
+    "/preferences/",
+    "/unsubscribe/",
+    "/search",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/websub/",
+    "/hub",
+];
 
 /// What answers: the published folder, and with `app`, what people and machines may ask for beside it.
 struct WebServer {
@@ -53,18 +65,30 @@ struct WebServer {
 
 impl WebServer {
     fn new(folder: &Path, app: Option<Arc<AppState>>) -> WebServer {
-        let images = if app.as_ref().is_some_and(|app| app.images == Images::Direct) { "img-src 'self' https: http:" } else { "img-src 'self'" };
-        let policy = format!("default-src 'none'; style-src 'unsafe-inline'; {images}; base-uri 'none'; form-action 'self'; frame-ancestors 'none'");
-        let policy = HeaderValue::try_from(policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"));
+        let images = if app.as_ref().is_some_and(|app| app.images == Images::Direct) {
+            "img-src 'self' https: http:"
+        } else {
+            "img-src 'self'"
+        };
+        let policy = format!(
+            "default-src 'none'; style-src 'unsafe-inline'; {images}; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        );
+        let policy =
+            HeaderValue::try_from(policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"));
         let metrics = app.as_ref().map(|app| app.metrics.clone()).unwrap_or_default();
         WebServer { files: Files::new(folder), router: app.map(router), policy, metrics }
     }
 
     /// Files are answered at once: they are what is asked for most.
-    async fn answer(self: Arc<Self>, request: hyper::Request<hyper::body::Incoming>) -> Result<Response, Infallible> {
+    async fn answer(
+        self: Arc<Self>,
+        request: hyper::Request<hyper::body::Incoming>,
+    ) -> Result<Response, Infallible> {
         let path = request.uri().path();
         let response = match &self.router {
-            Some(router) if ASKED.iter().any(|begin| path.starts_with(begin)) => router.clone().call(request).await?,
+            Some(router) if ASKED.iter().any(|begin| path.starts_with(begin)) => {
+                router.clone().call(request).await?
+            }
             _ => self.files.answer(request.method(), path, request.headers()),
         };
         self.metrics.answered(response.status().as_u16());
@@ -78,7 +102,10 @@ fn router(app: Arc<AppState>) -> Router {
         .route("/subscribe", get(subscriptions::show_form).post(subscriptions::send_form))
         .route("/api/subscriptions", post(subscriptions::api))
         .route("/confirm/{token}", get(subscriptions::show_confirm).post(subscriptions::confirm))
-        .route("/preferences/{token}", get(subscriptions::show_preferences).post(subscriptions::change_preferences))
+        .route(
+            "/preferences/{token}",
+            get(subscriptions::show_preferences).post(subscriptions::change_preferences),
+        )
         .route("/preferences/{token}/data", get(subscriptions::data))
         .route("/unsubscribe/{token}", get(subscriptions::show_leave).post(subscriptions::leave))
         .route("/hub", post(hubs::subscription_request))
@@ -104,7 +131,8 @@ fn guarded(mut response: Response, policy: &HeaderValue) -> Response {
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
-    headers.insert("permissions-policy", HeaderValue::from_static("camera=(), geolocation=(), microphone=()"));
+    headers
+        .insert("permissions-policy", HeaderValue::from_static("camera=(), geolocation=(), microphone=()"));
     response
 }
 
@@ -145,10 +173,11 @@ pub async fn serve(
         // A whole feed fits: it is handed over at once, and not in parts that each wait for room.
         let _ = socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES);
         let site = site.clone();
-        let service = hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
-            request.extensions_mut().insert(ConnectInfo(peer));
-            site.clone().answer(request)
-        });
+        let service =
+            hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+                request.extensions_mut().insert(ConnectInfo(peer));
+                site.clone().answer(request)
+            });
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             // Whoever breaks off is nobody's fault.
@@ -160,17 +189,37 @@ pub async fn serve(
     Ok(())
 }
 
-async fn verify(State(app): State<Arc<AppState>>, PathParameter(token): PathParameter<String>, Query(asked): Query<Verification>) -> Response {
+async fn verify(
+    State(app): State<Arc<AppState>>,
+    PathParameter(token): PathParameter<String>,
+    Query(asked): Query<Verification>,
+) -> Response {
     match subscriber::verify(&app.refresher.store, &token, &asked, app.clock.now()) {
-        Ok(Some(challenge)) => ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], challenge).into_response(),
+        Ok(Some(challenge)) => {
+            ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], challenge).into_response()
+        }
         Ok(None) => StatusCode::NOT_FOUND.into_response(),
         Err(error) => failed(&error),
     }
 }
 
-async fn push(State(app): State<Arc<AppState>>, PathParameter(token): PathParameter<String>, headers: HeaderMap, body: Bytes) -> Response {
+async fn push(
+    State(app): State<Arc<AppState>>,
+    PathParameter(token): PathParameter<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let result = subscriber::accept(&app.refresher, &app.sources, &token, text("x-hub-signature"), text("content-type"), &body, app.clock.now()).await;
+    let result = subscriber::accept(
+        &app.refresher,
+        &app.sources,
+        &token,
+        text("x-hub-signature"),
+        text("content-type"),
+        &body,
+        app.clock.now(),
+    )
+    .await;
     match result {
         Ok(PushOutcome::Accepted) => StatusCode::ACCEPTED.into_response(),
         Ok(PushOutcome::Forged) => StatusCode::FORBIDDEN.into_response(),

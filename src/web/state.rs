@@ -52,7 +52,13 @@ impl AppState {
     /// What mail is made with, now.
     pub fn mail_context(&self) -> MailContext<'_> {
         let catalog = Catalog { channel: &self.channel, topics: &self.topics, sources: &self.sources };
-        MailContext { catalog, newsletter: &self.newsletter, templates: &self.templates, sender: &self.sender, now: self.clock.now() }
+        MailContext {
+            catalog,
+            newsletter: &self.newsletter,
+            templates: &self.templates,
+            sender: &self.sender,
+            now: self.clock.now(),
+        }
     }
 
     /// How pages of the planet are made.
@@ -64,7 +70,12 @@ impl AppState {
     /// A page from a template; never kept by a cache, for it is somebody's own.
     pub(super) fn page(&self, status: StatusCode, template: &str, data: &Value) -> Response {
         match self.templates.render(template, data) {
-            Ok(html) => (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-store")], html).into_response(),
+            Ok(html) => (
+                status,
+                [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-store")],
+                html,
+            )
+                .into_response(),
             Err(error) => failed(&error.into()),
         }
     }

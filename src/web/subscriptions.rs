@@ -39,9 +39,16 @@ pub struct SubscriptionQuery {
 
 /// The language of a page: asked for, else of the browser, else of the channel.
 fn language(app: &AppState, asked: &str, headers: &HeaderMap) -> &'static str {
-    let browser = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let wanted = std::iter::once(asked).chain(browser.split(',')).chain(std::iter::once(app.channel.language.as_str()));
-    let primary = |tag: &str| forms::LANGUAGES.into_iter().find(|(known, _)| tag.trim().get(..2).is_some_and(|tag| tag.eq_ignore_ascii_case(known)));
+    let browser =
+        headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let wanted = std::iter::once(asked)
+        .chain(browser.split(','))
+        .chain(std::iter::once(app.channel.language.as_str()));
+    let primary = |tag: &str| {
+        forms::LANGUAGES
+            .into_iter()
+            .find(|(known, _)| tag.trim().get(..2).is_some_and(|tag| tag.eq_ignore_ascii_case(known)))
+    };
     wanted.filter_map(primary).map(|(known, _)| known).next().unwrap_or("en")
 }
 
@@ -76,13 +83,17 @@ fn is_foreign(headers: &HeaderMap) -> bool {
     match text("sec-fetch-site") {
         Some(site) => !matches!(site, "same-origin" | "none"),
         // Browsers of before 2023 name the origin only.
-        None => text("origin").is_some_and(|origin| origin.split("://").nth(1) != text("x-forwarded-host").or(text("host"))),
+        None => text("origin")
+            .is_some_and(|origin| origin.split("://").nth(1) != text("x-forwarded-host").or(text("host"))),
     }
 }
 
 /// Who asks. A proxy on this machine names its client last in X-Forwarded-For; from elsewhere the header is anybody's word.
 pub(super) fn client(peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
-    let forwarded = headers.get("x-forwarded-for").and_then(|value| value.to_str().ok()).and_then(|value| value.rsplit(',').next()?.trim().parse().ok());
+    let forwarded = headers
+        .get("x-forwarded-for")
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.rsplit(',').next()?.trim().parse().ok());
     forwarded.filter(|_| peer.ip().is_loopback()).unwrap_or(peer.ip())
 }
 
@@ -94,13 +105,20 @@ enum Stop {
 
 /// Queues the confirmation within the limits. That the address is known, suppressed or asked for too often makes no difference
 /// that could be seen.
-fn sign_up(app: &AppState, ip: IpAddr, address: &Address, preferences: &Preferences) -> Result<Option<Stop>, anyhow::Error> {
+fn sign_up(
+    app: &AppState,
+    ip: IpAddr,
+    address: &Address,
+    preferences: &Preferences,
+) -> Result<Option<Stop>, anyhow::Error> {
     let mail_context = app.mail_context();
     if !app.newsletter.is_open || mail_context.sender.public_url.is_none() {
         return Ok(Some(Stop::Closed));
     }
     let allow = |key: String, times| app.limits.allow(key, times, HOUR, mail_context.now);
-    if !allow(format!("network {}", network(ip)), SIGN_UPS_PER_NETWORK) || !allow(format!("domain {}", address.domain()), SIGN_UPS_PER_DOMAIN) {
+    if !allow(format!("network {}", network(ip)), SIGN_UPS_PER_NETWORK)
+        || !allow(format!("domain {}", address.domain()), SIGN_UPS_PER_DOMAIN)
+    {
         return Ok(Some(Stop::TooMany));
     }
     if subscribers::sign_up(&app.refresher.store, mail_context, address, preferences)? {
@@ -110,14 +128,28 @@ fn sign_up(app: &AppState, ip: IpAddr, address: &Address, preferences: &Preferen
 }
 
 /// The form to sign up.
-pub async fn show_form(State(app): Shared, Query(asked): Query<SubscriptionQuery>, headers: HeaderMap) -> Response {
+pub async fn show_form(
+    State(app): Shared,
+    Query(asked): Query<SubscriptionQuery>,
+    headers: HeaderMap,
+) -> Response {
     let language = language(&app, &asked.l, &headers);
-    let choice = Choice { language: language.into(), timezone: forms::zone_of(language).into(), ..Choice::default() };
+    let choice =
+        Choice { language: language.into(), timezone: forms::zone_of(language).into(), ..Choice::default() };
     form_page(&app, StatusCode::OK, language, "", &choice, &[], None)
 }
 
-fn form_page(app: &AppState, status: StatusCode, language: &str, address: &str, choice: &Choice, faults: &[&str], hint: Option<String>) -> Response {
-    let languages: Vec<Value> = forms::LANGUAGES.iter().map(|(tag, name)| json!({ "value": tag, "label": name })).collect();
+fn form_page(
+    app: &AppState,
+    status: StatusCode,
+    language: &str,
+    address: &str,
+    choice: &Choice,
+    faults: &[&str],
+    hint: Option<String>,
+) -> Response {
+    let languages: Vec<Value> =
+        forms::LANGUAGES.iter().map(|(tag, name)| json!({ "value": tag, "label": name })).collect();
     let page = catalog(app, language, phrases(language)["subscribe"]);
     let more = json!({
         "is_private": false,
@@ -132,15 +164,23 @@ fn form_page(app: &AppState, status: StatusCode, language: &str, address: &str, 
 }
 
 /// The form, sent.
-pub async fn send_form(State(app): Shared, ConnectInfo(peer): ConnectInfo<SocketAddr>, headers: HeaderMap, body: Bytes) -> Response {
+pub async fn send_form(
+    State(app): Shared,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let form = Form::read(&body);
     let language = language(&app, form.one("l"), &headers);
-    let (address_text, choice) = (form.one("address").to_owned(), forms::choice(&form, &app.subscription_options));
+    let (address_text, choice) =
+        (form.one("address").to_owned(), forms::choice(&form, &app.subscription_options));
     let shown = form.one("form");
     let now = app.clock.now();
     let opened = app.sender.key.verify(FORM, shown).and_then(|seconds| seconds.parse::<i64>().ok());
     let is_open = opened.is_some_and(|opened| now.as_second() - opened <= FORM_OPEN.as_secs());
-    let again = |status, key, hint| form_page(&app, status, language, &address_text, &choice, &[phrases(language)[key]], hint);
+    let again = |status, key, hint| {
+        form_page(&app, status, language, &address_text, &choice, &[phrases(language)[key]], hint)
+    };
     if is_foreign(&headers) || !is_open {
         return again(StatusCode::FORBIDDEN, "form_expired", None);
     }
@@ -148,12 +188,18 @@ pub async fn send_form(State(app): Shared, ConnectInfo(peer): ConnectInfo<Socket
         // A program filled in what people do not see: it is told what it wants to hear.
         return message(&app, StatusCode::OK, language, "check_mail", json!({}));
     }
-    let Ok(address) = Address::parse(&address_text) else { return again(StatusCode::UNPROCESSABLE_ENTITY, "wrong_address", None) };
+    let Ok(address) = Address::parse(&address_text) else {
+        return again(StatusCode::UNPROCESSABLE_ENTITY, "wrong_address", None);
+    };
     let preferences = match app.subscription_options.preferences(&choice, language) {
         Ok(preferences) => preferences,
         Err(faults) => {
             let is_zone = faults.iter().any(|(field, _)| *field == "timezone");
-            return again(StatusCode::UNPROCESSABLE_ENTITY, if is_zone { "wrong_timezone" } else { "wrong_choice" }, None);
+            return again(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                if is_zone { "wrong_timezone" } else { "wrong_choice" },
+                None,
+            );
         }
     };
     if let Some(hint) = address.hint().filter(|_| form.one("sure").is_empty()) {
@@ -161,14 +207,21 @@ pub async fn send_form(State(app): Shared, ConnectInfo(peer): ConnectInfo<Socket
     }
     match sign_up(&app, client(peer, &headers), &address, &preferences) {
         Ok(None) => message(&app, StatusCode::OK, language, "check_mail", json!({})),
-        Ok(Some(Stop::TooMany)) => message(&app, StatusCode::TOO_MANY_REQUESTS, language, "too_many", json!({})),
+        Ok(Some(Stop::TooMany)) => {
+            message(&app, StatusCode::TOO_MANY_REQUESTS, language, "too_many", json!({}))
+        }
         Ok(Some(Stop::Closed)) => message(&app, StatusCode::FORBIDDEN, language, "form_closed", json!({})),
         Err(error) => failed(&error),
     }
 }
 
 /// `POST /api/subscriptions`: the form for programs. JSON cannot be sent by a page of another site without asking first.
-pub async fn api(State(app): Shared, ConnectInfo(peer): ConnectInfo<SocketAddr>, headers: HeaderMap, body: Bytes) -> Response {
+pub async fn api(
+    State(app): Shared,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     #[derive(serde::Deserialize)]
     struct Request {
         address: String,
@@ -176,30 +229,55 @@ pub async fn api(State(app): Shared, ConnectInfo(peer): ConnectInfo<SocketAddr>,
         choice: Value,
     }
     let answer = |status: StatusCode, body: Value| {
-        (status, [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], body.to_string()).into_response()
+        (
+            status,
+            [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")],
+            body.to_string(),
+        )
+            .into_response()
     };
     let fault = |field: &str, message: &str| json!({ "errors": [{ "field": field, "message": message }] });
-    let is_json = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|kind| kind.starts_with("application/json"));
+    let is_json = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|kind| kind.starts_with("application/json"));
     if !is_json || is_foreign(&headers) {
         return answer(StatusCode::UNSUPPORTED_MEDIA_TYPE, fault("", "send application/json"));
     }
-    let read = serde_json::from_slice::<Request>(&body).and_then(|request| Ok((request.address, serde_json::from_value::<Choice>(request.choice)?)));
+    let read = serde_json::from_slice::<Request>(&body)
+        .and_then(|request| Ok((request.address, serde_json::from_value::<Choice>(request.choice)?)));
     let (address, choice) = match read {
         Ok(read) => read,
         Err(error) => return answer(StatusCode::BAD_REQUEST, fault("", &error.to_string())),
     };
-    let (address, preferences) = match (Address::parse(&address), app.subscription_options.preferences(&choice, &app.channel.language)) {
+    let (address, preferences) = match (
+        Address::parse(&address),
+        app.subscription_options.preferences(&choice, &app.channel.language),
+    ) {
         (Ok(address), Ok(preferences)) => (address, preferences),
         (address, preferences) => {
-            let mut faults: Vec<Value> = address.err().into_iter().map(|error| json!({ "field": "address", "message": error })).collect();
-            faults.extend(preferences.err().into_iter().flatten().map(|(field, error)| json!({ "field": field, "message": error })));
+            let mut faults: Vec<Value> = address
+                .err()
+                .into_iter()
+                .map(|error| json!({ "field": "address", "message": error }))
+                .collect();
+            faults.extend(
+                preferences
+                    .err()
+                    .into_iter()
+                    .flatten()
+                    .map(|(field, error)| json!({ "field": field, "message": error })),
+            );
             return answer(StatusCode::UNPROCESSABLE_ENTITY, json!({ "errors": faults }));
         }
     };
     match sign_up(&app, client(peer, &headers), &address, &preferences) {
-        Ok(None) => answer(StatusCode::ACCEPTED, json!({ "status": "confirm by mail", "hint": address.hint() })),
+        Ok(None) => {
+            answer(StatusCode::ACCEPTED, json!({ "status": "confirm by mail", "hint": address.hint() }))
+        }
         Ok(Some(Stop::TooMany)) => {
-            let mut response = answer(StatusCode::TOO_MANY_REQUESTS, fault("", "too many requests: try again later"));
+            let mut response =
+                answer(StatusCode::TOO_MANY_REQUESTS, fault("", "too many requests: try again later"));
             response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("3600"));
             response
         }
@@ -209,17 +287,35 @@ pub async fn api(State(app): Shared, ConnectInfo(peer): ConnectInfo<SocketAddr>,
 }
 
 /// The page behind the link of a confirmation mail: it asks, for a scanner that follows the link must not confirm.
-pub async fn show_confirm(State(app): Shared, Path(token): Path<String>, Query(asked): Query<SubscriptionQuery>, headers: HeaderMap) -> Response {
+pub async fn show_confirm(
+    State(app): Shared,
+    Path(token): Path<String>,
+    Query(asked): Query<SubscriptionQuery>,
+    headers: HeaderMap,
+) -> Response {
     match subscribers::confirmable(&app.sender.key, &token, app.clock.now()) {
         Some(chosen) => {
             let language = language(&app, &chosen, &headers);
-            message(&app, StatusCode::OK, language, "confirm_ask", json!({ "button": phrases(language)["confirm_button"] }))
+            message(
+                &app,
+                StatusCode::OK,
+                language,
+                "confirm_ask",
+                json!({ "button": phrases(language)["confirm_button"] }),
+            )
         }
-        None => message(&app, StatusCode::NOT_FOUND, language(&app, &asked.l, &headers), "link_dead", json!({})),
+        None => {
+            message(&app, StatusCode::NOT_FOUND, language(&app, &asked.l, &headers), "link_dead", json!({}))
+        }
     }
 }
 
-pub async fn confirm(State(app): Shared, Path(token): Path<String>, Query(asked): Query<SubscriptionQuery>, headers: HeaderMap) -> Response {
+pub async fn confirm(
+    State(app): Shared,
+    Path(token): Path<String>,
+    Query(asked): Query<SubscriptionQuery>,
+    headers: HeaderMap,
+) -> Response {
     let language = language(&app, &asked.l, &headers);
     let confirmed = subscribers::confirm(&app.refresher.store, &app.sender.key, &token, app.clock.now());
     match confirmed {
@@ -229,21 +325,47 @@ pub async fn confirm(State(app): Shared, Path(token): Path<String>, Query(asked)
     }
 }
 
-pub async fn show_leave(State(app): Shared, Path(token): Path<String>, Query(asked): Query<SubscriptionQuery>, headers: HeaderMap) -> Response {
+pub async fn show_leave(
+    State(app): Shared,
+    Path(token): Path<String>,
+    Query(asked): Query<SubscriptionQuery>,
+    headers: HeaderMap,
+) -> Response {
     let language = language(&app, &asked.l, &headers);
     let t = phrases(language);
     match (app.sender.key.verify(UNSUBSCRIBE, &token), asked.topic) {
-        (Some(_), None) => message(&app, StatusCode::OK, language, "unsubscribe_ask", json!({ "button": t["unsubscribe_button"] })),
-        (Some(_), Some(_)) => message(&app, StatusCode::OK, language, "leave_topic_ask", json!({ "button": t["leave_topic_button"] })),
+        (Some(_), None) => message(
+            &app,
+            StatusCode::OK,
+            language,
+            "unsubscribe_ask",
+            json!({ "button": t["unsubscribe_button"] }),
+        ),
+        (Some(_), Some(_)) => message(
+            &app,
+            StatusCode::OK,
+            language,
+            "leave_topic_ask",
+            json!({ "button": t["leave_topic_button"] }),
+        ),
         (None, _) => message(&app, StatusCode::NOT_FOUND, language, "unsubscribe_unknown", json!({})),
     }
 }
 
 /// The one-click POST of RFC 8058, and the button of the page.
-pub async fn leave(State(app): Shared, Path(token): Path<String>, Query(asked): Query<SubscriptionQuery>, headers: HeaderMap) -> Response {
+pub async fn leave(
+    State(app): Shared,
+    Path(token): Path<String>,
+    Query(asked): Query<SubscriptionQuery>,
+    headers: HeaderMap,
+) -> Response {
     let language = language(&app, &asked.l, &headers);
-    let topic = asked.topic.as_deref().filter(|topic| app.subscription_options.topics.iter().any(|known| known == topic));
-    let left = subscribers::unsubscribe(&app.refresher.store, &app.sender.key, &token, topic, app.clock.now());
+    let topic = asked
+        .topic
+        .as_deref()
+        .filter(|topic| app.subscription_options.topics.iter().any(|known| known == topic));
+    let left =
+        subscribers::unsubscribe(&app.refresher.store, &app.sender.key, &token, topic, app.clock.now());
     match left {
         Ok(Left::All) => message(&app, StatusCode::OK, language, "unsubscribed", json!({})),
         Ok(Left::Topic) => message(&app, StatusCode::OK, language, "left_topic", json!({})),
@@ -253,11 +375,18 @@ pub async fn leave(State(app): Shared, Path(token): Path<String>, Query(asked): 
 }
 
 /// The preference centre.
-pub async fn show_preferences(State(app): Shared, Path(token): Path<String>, Query(asked): Query<SubscriptionQuery>, headers: HeaderMap) -> Response {
+pub async fn show_preferences(
+    State(app): Shared,
+    Path(token): Path<String>,
+    Query(asked): Query<SubscriptionQuery>,
+    headers: HeaderMap,
+) -> Response {
     let language = language(&app, &asked.l, &headers);
     let found = subscribers::by_link(&app.refresher.store, &app.sender.key, &token);
     match found {
-        Ok(Some((_, subscriber))) => preferences_page(&app, StatusCode::OK, language, &token, &subscriber, None, &[]),
+        Ok(Some((_, subscriber))) => {
+            preferences_page(&app, StatusCode::OK, language, &token, &subscriber, None, &[])
+        }
         Ok(None) => message(&app, StatusCode::NOT_FOUND, language, "link_dead", json!({})),
         Err(error) => failed(&error),
     }
@@ -286,7 +415,12 @@ fn preferences_page(
     app.page(status, "web/preferences.html", &with(catalog(app, language, t["preferences"]), more))
 }
 
-pub async fn change_preferences(State(app): Shared, Path(token): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
+pub async fn change_preferences(
+    State(app): Shared,
+    Path(token): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let form = Form::read(&body);
     let language = language(&app, form.one("l"), &headers);
     if is_foreign(&headers) {
@@ -303,7 +437,8 @@ fn change(app: &AppState, token: &str, language: &str, form: &Form) -> anyhow::R
     let (key, now) = (&app.sender.key, app.clock.now());
     let store = &app.refresher.store;
     let Some((hash, subscriber)) = subscribers::by_link(store, key, token)? else { return Ok(None) };
-    let consent = crate::model::subscriber::Consent { source: "came back by the link of a mail".into(), at: now };
+    let consent =
+        crate::model::subscriber::Consent { source: "came back by the link of a mail".into(), at: now };
     let (preferences, state) = match form.one("do") {
         "unsubscribe" => {
             subscribers::suppress(store, &hash, SubscriberState::Unsubscribed, now)?;
@@ -313,19 +448,45 @@ fn change(app: &AppState, token: &str, language: &str, form: &Form) -> anyhow::R
             subscribers::erase(store, key, &subscriber.address, now)?;
             return Ok(Some(message(app, StatusCode::OK, language, "erased", json!({}))));
         }
-        "erase" => return Ok(Some(preferences_page(app, StatusCode::UNPROCESSABLE_ENTITY, language, token, &subscriber, None, &[]))),
+        "erase" => {
+            return Ok(Some(preferences_page(
+                app,
+                StatusCode::UNPROCESSABLE_ENTITY,
+                language,
+                token,
+                &subscriber,
+                None,
+                &[],
+            )));
+        }
         "pause" => (subscriber.preferences.clone(), SubscriberState::Paused),
         "resume" => (subscriber.preferences.clone(), SubscriberState::Active),
-        _ => match app.subscription_options.preferences(&forms::choice(form, &app.subscription_options), language) {
+        _ => match app
+            .subscription_options
+            .preferences(&forms::choice(form, &app.subscription_options), language)
+        {
             Ok(preferences) => (preferences, subscriber.state),
             Err(faults) => {
-                let key = if faults.iter().any(|(field, _)| *field == "timezone") { "wrong_timezone" } else { "wrong_choice" };
-                return Ok(Some(preferences_page(app, StatusCode::UNPROCESSABLE_ENTITY, language, token, &subscriber, None, &[key])));
+                let key = if faults.iter().any(|(field, _)| *field == "timezone") {
+                    "wrong_timezone"
+                } else {
+                    "wrong_choice"
+                };
+                return Ok(Some(preferences_page(
+                    app,
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    language,
+                    token,
+                    &subscriber,
+                    None,
+                    &[key],
+                )));
             }
         },
     };
     let changed = subscribers::put(store, key, subscriber.address, preferences, consent, state, now)?;
-    let language = if form.one("do") == "save" { changed.preferences.language.clone() } else { language.to_owned() };
+    let language =
+        if form.one("do") == "save" { changed.preferences.language.clone() } else { language.to_owned() };
     Ok(Some(preferences_page(app, StatusCode::OK, &language, token, &changed, Some("saved"), &[])))
 }
 
@@ -333,7 +494,11 @@ fn change(app: &AppState, token: &str, language: &str, form: &Form) -> anyhow::R
 pub async fn data(State(app): Shared, Path(token): Path<String>) -> Response {
     let store = &app.refresher.store;
     let found = subscribers::by_link(store, &app.sender.key, &token);
-    let everything = found.and_then(|found| found.map(|(_, subscriber)| subscribers::everything(store, &app.sender.key, &subscriber.address)).transpose());
+    let everything = found.and_then(|found| {
+        found
+            .map(|(_, subscriber)| subscribers::everything(store, &app.sender.key, &subscriber.address))
+            .transpose()
+    });
     match everything {
         Ok(Some(data)) => {
             let headers = [

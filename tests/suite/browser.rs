@@ -33,7 +33,14 @@ fn vectors() -> Vec<String> {
         "onloadstart",
         "ontransitionend",
     ];
-    for (tag, rest) in [("img", "src=x"), ("svg", ""), ("body", ""), ("details", "open"), ("video", "src=x autoplay"), ("input", "autofocus")] {
+    for (tag, rest) in [
+        ("img", "src=x"),
+        ("svg", ""),
+        ("body", ""),
+        ("details", "open"),
+        ("video", "src=x autoplay"),
+        ("input", "autofocus"),
+    ] {
         vectors.extend(events.iter().map(|event| format!("<{tag} {rest} {event}=alert(N)>x</{tag}>")));
     }
     let addresses = [
@@ -55,7 +62,12 @@ fn vectors() -> Vec<String> {
         "view-source:javascript:alert(N)",
     ];
     for address in addresses {
-        for markup in ["<a href=\"ADDR\">x</a>", "<iframe src=\"ADDR\"></iframe>", "<form action=\"ADDR\"><button>x</button></form>", "<embed src=\"ADDR\">"] {
+        for markup in [
+            "<a href=\"ADDR\">x</a>",
+            "<iframe src=\"ADDR\"></iframe>",
+            "<form action=\"ADDR\"><button>x</button></form>",
+            "<embed src=\"ADDR\">",
+        ] {
             vectors.push(markup.replace("ADDR", address));
         }
     }
@@ -136,7 +148,11 @@ fn vectors() -> Vec<String> {
     vectors
         .into_iter()
         .enumerate()
-        .map(|(number, vector)| vector.replace("(N)", &format!("({number})")).replace("&#40;N&#41;", &format!("&#40;{number}&#41;")))
+        .map(|(number, vector)| {
+            vector
+                .replace("(N)", &format!("({number})"))
+                .replace("&#40;N&#41;", &format!("&#40;{number}&#41;"))
+        })
         .collect()
 }
 
@@ -145,7 +161,9 @@ fn vectors() -> Vec<String> {
 fn pages_are_for_everybody_and_nothing_from_a_source_runs() {
     let vectors = vectors();
     assert!(vectors.len() >= 200, "{}", vectors.len());
-    let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+    let escape = |text: &str| {
+        text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    };
     // XML has no way to write some of the characters that the vectors hold: JSON has.
     let items: Vec<serde_json::Value> = vectors
         .iter()
@@ -156,7 +174,9 @@ fn pages_are_for_everybody_and_nothing_from_a_source_runs() {
                 "tags": [vector], "date_published": "2022-10-19T08:00:00Z" })
         })
         .collect();
-    let json = serde_json::json!({ "version": "https://jsonfeed.org/version/1.1", "title": "T", "items": items }).to_string();
+    let json =
+        serde_json::json!({ "version": "https://jsonfeed.org/version/1.1", "title": "T", "items": items })
+            .to_string();
     let rss: String = vectors
         .iter()
         .enumerate()
@@ -176,7 +196,10 @@ fn pages_are_for_everybody_and_nothing_from_a_source_runs() {
         _ => Reply::ok(rss.clone()),
     });
     let source = |id: &str, language: &str| {
-        format!("[[source]]\nid = \"{id}\"\npartner = \"Partner <b> {id}\"\nlang = \"{language}\"\nurl = \"{}\"\n", server.url(&format!("/{id}")))
+        format!(
+            "[[source]]\nid = \"{id}\"\npartner = \"Partner <b> {id}\"\nlang = \"{language}\"\nurl = \"{}\"\n",
+            server.url(&format!("/{id}"))
+        )
     };
     let app = App::new(&format!(
         "{}{}{}[[topic]]\nid = \"justice\"\nlabel = {{ en = \"Justice\", fr = \"Justice\" }}\nkeywords = {{ fr = [\"justice\"] }}\n[newsletter]\ncontroller = \"The Network\"\n",
@@ -188,7 +211,8 @@ fn pages_are_for_everybody_and_nothing_from_a_source_runs() {
     app.write("feeds.toml", config);
     app.ok(&["run"]);
     let service = Service::start(&app);
-    let chromium = std::env::var("COURANT_TEST_CHROMIUM").expect("COURANT_TEST_CHROMIUM names the browser: ./scripts/test finds it");
+    let chromium = std::env::var("COURANT_TEST_CHROMIUM")
+        .expect("COURANT_TEST_CHROMIUM names the browser: ./scripts/test finds it");
     let feed = app.path("public/feed.json");
     let origin = format!("http://{}", service.address());
     let paths = [
@@ -202,7 +226,10 @@ fn pages_are_for_everybody_and_nothing_from_a_source_runs() {
         "/privacy/es.html",
         "/issues/",
     ];
-    let said = python::run("browser_check.py", &[&[chromium.as_str(), &origin, feed.to_str().unwrap()], &paths[..]].concat());
+    let said = python::run(
+        "browser_check.py",
+        &[&[chromium.as_str(), &origin, feed.to_str().unwrap()], &paths[..]].concat(),
+    );
     let mut lines = said.lines();
     let first = lines.next().unwrap();
     let items: usize = first.split(' ').next().unwrap().parse().unwrap();

@@ -35,7 +35,14 @@ fn check_reports_every_fault_at_once_with_line_and_suggestion() {
     let ran = app.run(&["check"]);
     assert_eq!(ran.code, 2);
     assert!(ran.stdout.is_empty(), "{}", ran.stdout);
-    for want in ["feeds.toml:2:", "did you mean \"channel\"?", "feeds.toml:5:", "feeds.toml:6:", "did you mean \"interval\"?", "feeds.toml:9:"] {
+    for want in [
+        "feeds.toml:2:",
+        "did you mean \"channel\"?",
+        "feeds.toml:5:",
+        "feeds.toml:6:",
+        "did you mean \"interval\"?",
+        "feeds.toml:9:",
+    ] {
         assert!(ran.stderr.contains(want), "{want} is not in\n{}", ran.stderr);
     }
 }
@@ -56,7 +63,8 @@ fn exit_codes_tell_usage_from_failure() {
 fn some_failed_sources_are_listed_and_all_failed_sources_are_code_3() {
     let good = Server::always(Reply::ok(rss(&[("a", "One story here", 10, "text")])));
     let bad = Server::always(Reply::new(500, "no"));
-    let source = |id: &str, url: String| format!("[[source]]\nid = \"{id}\"\nkind = \"feed\"\nurl = \"{url}\"\n");
+    let source =
+        |id: &str, url: String| format!("[[source]]\nid = \"{id}\"\nkind = \"feed\"\nurl = \"{url}\"\n");
     let app = App::new(&(source("good", good.url("/")) + &source("bad", bad.url("/"))));
     let ran = app.run(&["fetch"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -72,7 +80,16 @@ fn probe_reads_a_file_with_the_type_and_address_that_it_is_told() {
         "feed.xml",
         b"<?xml version=\"1.0\"?><rss version=\"2.0\"><channel><title>\xC9t\xE9</title><item><title>x</title><link>/a</link></item></channel></rss>",
     );
-    let printed = app.ok(&["probe", "feed.xml", "--url", "https://x.example/feed", "--content-type", "text/xml; charset=iso-8859-1", "--format", "jsonfeed"]);
+    let printed = app.ok(&[
+        "probe",
+        "feed.xml",
+        "--url",
+        "https://x.example/feed",
+        "--content-type",
+        "text/xml; charset=iso-8859-1",
+        "--format",
+        "jsonfeed",
+    ]);
     let feed: serde_json::Value = serde_json::from_str(&printed).unwrap();
     assert_eq!(feed["version"], "https://jsonfeed.org/version/1.1");
     assert_eq!(feed["title"], "Été");
@@ -88,7 +105,10 @@ fn logs_go_to_standard_error_and_can_be_json() {
     let line = ran.stderr.lines().next().unwrap();
     let log: serde_json::Value = serde_json::from_str(line).unwrap();
     assert_eq!(log["fields"]["source.id"], "s");
-    assert_eq!(app.run(&["-q", "fetch", "--all"]).stderr.lines().filter(|line| line.contains("WARN")).count(), 0);
+    assert_eq!(
+        app.run(&["-q", "fetch", "--all"]).stderr.lines().filter(|line| line.contains("WARN")).count(),
+        0
+    );
 }
 
 #[test]
@@ -96,7 +116,12 @@ fn the_demo_needs_nothing_and_its_second_cycle_transfers_and_sends_nothing() {
     let app = App::new("");
     let folder = app.path("demo");
     let said = app.ok(&["demo", "--dir", folder.to_str().unwrap()]);
-    for want in ["11 answered 304, 0 sources read again, 0 bytes of documents", "0 files rewritten, 0 mails sent", "is a translation of", "is a copy of"] {
+    for want in [
+        "11 answered 304, 0 sources read again, 0 bytes of documents",
+        "0 files rewritten, 0 mails sent",
+        "is a translation of",
+        "is a copy of",
+    ] {
         assert!(said.contains(want), "{want} is not in\n{said}");
     }
     assert!(folder.join("public/atom.xml").exists() && folder.join("public/index.html").exists());

@@ -10,7 +10,13 @@ use crate::support::{App, rss};
 pub fn kill_after(app: &App, arguments: &[&str], pause: Duration) {
     let command = app.command(arguments);
     let own: Vec<_> = command.get_args().skip(3).collect();
-    let mut child = Command::new(own[0]).args(&own[1..]).current_dir(app.folder()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = Command::new(own[0])
+        .args(&own[1..])
+        .current_dir(app.folder())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     std::thread::sleep(pause);
     child.kill().unwrap();
     child.wait().unwrap();
@@ -18,12 +24,15 @@ pub fn kill_after(app: &App, arguments: &[&str], pause: Duration) {
 
 #[test]
 fn a_kill_at_any_moment_loses_nothing_and_sends_nothing_twice() {
-    let items: Vec<(String, String)> = (0..20).map(|n| (format!("g{n}"), format!("The story that bears the number {n}."))).collect();
+    let items: Vec<(String, String)> =
+        (0..20).map(|n| (format!("g{n}"), format!("The story that bears the number {n}."))).collect();
     let feed = move |source: &str| {
-        let items: Vec<(String, &str)> = items.iter().map(|(guid, title)| (format!("{source}-{guid}"), title.as_str())).collect();
+        let items: Vec<(String, &str)> =
+            items.iter().map(|(guid, title)| (format!("{source}-{guid}"), title.as_str())).collect();
         rss(&items.iter().map(|(guid, title)| (guid.as_str(), *title, 12, "text")).collect::<Vec<_>>())
     };
-    let server = Server::start(move |request: &Request| Reply::ok(feed(&request.target[1..])).with("ETag", "\"1\""));
+    let server =
+        Server::start(move |request: &Request| Reply::ok(feed(&request.target[1..])).with("ETag", "\"1\""));
     for moment in 0..40 {
         let mut config =
             "[[digest]]\nid = \"d\"\nschedule = \"Thu 08:00 UTC\"\nmax_entries = 500\nrecipients = [\"a@example.org\", \"b@example.org\", \"c@example.org\"]\n"
@@ -42,12 +51,23 @@ fn a_kill_at_any_moment_loses_nothing_and_sends_nothing_twice() {
         let told = |recipient: &str| -> usize {
             let own = mails.iter().filter(|mail| mail.contains(&format!("To: {recipient}")));
             // Each title stands once in the text part; the dot keeps 1 apart from 10.
-            let text = |mail: &String| mail.split("Content-Type: text/").nth(1).unwrap().replace("=\r\n", "").matches("bears the number").count();
+            let text = |mail: &String| {
+                mail.split("Content-Type: text/")
+                    .nth(1)
+                    .unwrap()
+                    .replace("=\r\n", "")
+                    .matches("bears the number")
+                    .count()
+            };
             own.map(text).sum()
         };
         let counts = ["a@example.org", "b@example.org", "c@example.org"].map(told);
         let per_story = announced.iter().filter(|(_, times)| *times == 1).count();
-        assert!(counts.iter().all(|count| *count == per_story), "after {} ms: {counts:?} for {per_story} stories", 2 * moment);
+        assert!(
+            counts.iter().all(|count| *count == per_story),
+            "after {} ms: {counts:?} for {per_story} stories",
+            2 * moment
+        );
         app.ok(&["probe", "public/atom.xml"]);
     }
 }

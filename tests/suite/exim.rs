@@ -9,7 +9,8 @@ use crate::support::{App, rss};
 #[ignore = "needs Exim, and root to start it: ./scripts/test includes it where both are"]
 fn digests_pass_through_exim_signed_and_what_it_refuses_or_defers_is_known() {
     let exim = Exim::start();
-    let server = Server::always(Reply::ok(rss(&[("a", "Budget transparency: été", 19, "Figures\n.\n..dots")])));
+    let server =
+        Server::always(Reply::ok(rss(&[("a", "Budget transparency: été", 19, "Figures\n.\n..dots")])));
     let mut app = App::new("");
     let keys = Keys::make(&app);
     app.write("secret", "geheim\n");
@@ -47,8 +48,14 @@ fn digests_pass_through_exim_signed_and_what_it_refuses_or_defers_is_known() {
     );
     assert!(app.ok(&["bounces", "report.eml"]).starts_with("hard bounce: b…@example.net"));
     let list = app.ok(&["subscribers", "list"]);
-    assert!(list.lines().any(|line| line.starts_with("bounce-1@example.net") && line.contains("bounced")), "{list}");
-    assert!(list.lines().any(|line| line.starts_with("tempfail-1@example.net") && line.contains("active")), "{list}");
+    assert!(
+        list.lines().any(|line| line.starts_with("bounce-1@example.net") && line.contains("bounced")),
+        "{list}"
+    );
+    assert!(
+        list.lines().any(|line| line.starts_with("tempfail-1@example.net") && line.contains("active")),
+        "{list}"
+    );
     let held = app.ok(&["subscribers", "export", "--address", "tempfail-1@example.net"]);
     assert!(held.contains("\"pending\"") && held.contains("mailbox full"), "{held}");
     // A wrong password costs nothing but time.

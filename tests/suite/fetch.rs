@@ -7,7 +7,8 @@ use crate::support::http::{Manner, Reply, Request, Server};
 use crate::support::python::HttpsServer;
 use crate::support::{App, rss};
 
-const ITEMS: &[(&str, &str, u8, &str)] = &[("a", "Budget transparency grows", 12, "Figures"), ("b", "Open justice advances", 14, "Judges")];
+const ITEMS: &[(&str, &str, u8, &str)] =
+    &[("a", "Budget transparency grows", 12, "Figures"), ("b", "Open justice advances", 14, "Judges")];
 
 fn feed() -> Reply {
     Reply::ok(rss(ITEMS))
@@ -46,7 +47,9 @@ fn minutes_planned(app: &App) -> i64 {
         .split_whitespace()
         .collect::<Vec<_>>()
         .windows(2)
-        .filter_map(|pair| format!("{}T{}", pair[0], pair[1].trim_end_matches('Z')).parse::<jiff::civil::DateTime>().ok())
+        .filter_map(|pair| {
+            format!("{}T{}", pair[0], pair[1].trim_end_matches('Z')).parse::<jiff::civil::DateTime>().ok()
+        })
         .next_back();
     let next = next.unwrap_or_else(|| panic!("no next poll in {line}"));
     let next = jiff::tz::Offset::UTC.to_timestamp(next).unwrap();
@@ -57,7 +60,8 @@ fn minutes_planned(app: &App) -> i64 {
 fn validators_are_echoed_exactly_replaced_and_dropped() {
     let odd = ["\"strong\"", "W/\"weak\"", "unquoted", "\"with \\\"inner\\\" and é\"", "'single'"];
     for etag in odd {
-        let server = Server::always(feed().with("ETag", etag).with("Last-Modified", "Mon, 32 Oct 2022 around noon"));
+        let server =
+            Server::always(feed().with("ETag", etag).with("Last-Modified", "Mon, 32 Oct 2022 around noon"));
         let mut app = app(&server);
         poll(&mut app);
         poll(&mut app);
@@ -69,7 +73,11 @@ fn validators_are_echoed_exactly_replaced_and_dropped() {
         server.answer(|_| Reply::new(304, "").with("ETag", "\"second\""));
         poll(&mut app);
         poll(&mut app);
-        assert_eq!(server.requests()[3].header("if-none-match"), Some("\"second\""), "a 304 may bring a new one");
+        assert_eq!(
+            server.requests()[3].header("if-none-match"),
+            Some("\"second\""),
+            "a 304 may bring a new one"
+        );
         server.answer(|_| feed().with("ETag", "\"third\""));
         poll(&mut app);
         server.answer(|_| feed());
@@ -183,8 +191,16 @@ fn bombs_and_endless_bodies_are_cut_while_they_stream() {
         let memory = peak_kilobytes(app.command(&["fetch"]));
         assert!(memory < 120_000, "{name}: {memory} kB");
         assert!(started.elapsed() < Duration::from_secs(30), "{name}");
-        assert_eq!(app.titles()[..2], ["Budget transparency grows", "Open justice advances"], "{name}: the entries before the cut are kept");
-        assert!(app.ok(&["sources"]).contains("is longer than 1048576 bytes and was cut"), "{name}: {}", app.ok(&["sources"]));
+        assert_eq!(
+            app.titles()[..2],
+            ["Budget transparency grows", "Open justice advances"],
+            "{name}: the entries before the cut are kept"
+        );
+        assert!(
+            app.ok(&["sources"]).contains("is longer than 1048576 bytes and was cut"),
+            "{name}: {}",
+            app.ok(&["sources"])
+        );
     }
 }
 
@@ -192,21 +208,41 @@ fn bombs_and_endless_bodies_are_cut_while_they_stream() {
 fn peak_kilobytes(command: std::process::Command) -> u64 {
     let mut time = std::process::Command::new("python3");
     let script = "import resource,subprocess,sys\nsubprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL,stderr=subprocess.DEVNULL)\nprint(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
-    time.args(["-c", script]).arg(command.get_program()).args(command.get_args()).current_dir(command.get_current_dir().unwrap());
+    time.args(["-c", script])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .current_dir(command.get_current_dir().unwrap());
     String::from_utf8(time.output().unwrap().stdout).unwrap().trim().parse().unwrap()
 }
 
 #[test]
 fn freshness_and_the_feeds_own_hints_set_the_next_poll() {
-    let with = |inside: &str| rss(ITEMS).replace("<channel>", &format!("<channel xmlns:sy=\"http://purl.org/rss/1.0/modules/syndication/\">{inside}"));
+    let with = |inside: &str| {
+        rss(ITEMS).replace(
+            "<channel>",
+            &format!("<channel xmlns:sy=\"http://purl.org/rss/1.0/modules/syndication/\">{inside}"),
+        )
+    };
     let cases: Vec<(Reply, i64, &str)> = vec![
         (feed(), 60, "the interval"),
         (feed().with("Cache-Control", "max-age=10800"), 180, "max-age"),
         (feed().with("Cache-Control", "public, max-age=1"), 60, "a short max-age does not hurry us"),
         (feed().with("Cache-Control", "max-age=99999999999"), 7 * 24 * 60, "an absurd max-age is capped"),
-        (feed().with("Date", "Thu, 20 Oct 2022 08:00:00 GMT").with("Expires", "Thu, 20 Oct 2022 12:00:00 GMT"), 240, "Expires"),
+        (
+            feed()
+                .with("Date", "Thu, 20 Oct 2022 08:00:00 GMT")
+                .with("Expires", "Thu, 20 Oct 2022 12:00:00 GMT"),
+            240,
+            "Expires",
+        ),
         (Reply::ok(with("<ttl>150</ttl>")), 150, "ttl"),
-        (Reply::ok(with("<sy:updatePeriod>daily</sy:updatePeriod><sy:updateFrequency>2</sy:updateFrequency>")), 720, "sy:updatePeriod"),
+        (
+            Reply::ok(with(
+                "<sy:updatePeriod>daily</sy:updatePeriod><sy:updateFrequency>2</sy:updateFrequency>",
+            )),
+            720,
+            "sy:updatePeriod",
+        ),
         (Reply::ok(with("<skipHours><hour>9</hour><hour>10</hour></skipHours>")), 180, "skipHours"),
         (Reply::ok(with("<skipDays><day>Thursday</day></skipDays>")), 16 * 60, "skipDays"),
     ];
@@ -220,8 +256,11 @@ fn freshness_and_the_feeds_own_hints_set_the_next_poll() {
 
 #[test]
 fn a_304_keeps_or_renews_the_freshness_and_keeps_the_hints() {
-    let server =
-        Server::always(Reply::ok(rss(ITEMS).replace("<channel>", "<channel><ttl>90</ttl>")).with("ETag", "\"1\"").with("Cache-Control", "max-age=10800"));
+    let server = Server::always(
+        Reply::ok(rss(ITEMS).replace("<channel>", "<channel><ttl>90</ttl>"))
+            .with("ETag", "\"1\"")
+            .with("Cache-Control", "max-age=10800"),
+    );
     let mut app = app(&server);
     poll(&mut app);
     server.answer(|_| Reply::new(304, ""));
@@ -265,11 +304,16 @@ fn who_is_unwell_or_unwilling_is_left_alone_for_longer_and_longer() {
         let waits = [0; 3].map(|_| minutes_to_next_poll(&mut app, &server));
         assert_eq!(waits, want, "{what}");
     }
-    let server = Server::start(|_| Reply::new(503, "").with("Date", "Thu, 20 Oct 2022 08:00:00 GMT").with("Retry-After", "Thu, 20 Oct 2022 11:00:00 GMT"));
+    let server = Server::start(|_| {
+        Reply::new(503, "")
+            .with("Date", "Thu, 20 Oct 2022 08:00:00 GMT")
+            .with("Retry-After", "Thu, 20 Oct 2022 11:00:00 GMT")
+    });
     let mut app = app(&server);
     app.run(&["fetch"]);
     assert_eq!(minutes_to_next_poll(&mut app, &server), 180, "Retry-After as a date");
-    let agents: Vec<Option<String>> = server.requests().iter().map(|request| request.header("user-agent").map(str::to_owned)).collect();
+    let agents: Vec<Option<String>> =
+        server.requests().iter().map(|request| request.header("user-agent").map(str::to_owned)).collect();
     assert!(agents.iter().all(|agent| *agent == agents[0]), "no other name is tried: {agents:?}");
 }
 
@@ -316,7 +360,13 @@ fn a_broken_connection_is_tried_once_more_and_then_left_for_later() {
     assert_eq!(minutes_to_next_poll(&mut app, &server), 60);
     // A hiccup costs nothing.
     let hiccup = std::sync::atomic::AtomicBool::new(true);
-    server.answer(move |_| if hiccup.swap(false, std::sync::atomic::Ordering::SeqCst) { feed().sent(Manner::Reset) } else { feed() });
+    server.answer(move |_| {
+        if hiccup.swap(false, std::sync::atomic::Ordering::SeqCst) {
+            feed().sent(Manner::Reset)
+        } else {
+            feed()
+        }
+    });
     poll(&mut app);
     assert_eq!(app.titles().len(), 2);
 }
@@ -328,7 +378,12 @@ fn targets(server: &Server) -> Vec<String> {
 #[test]
 fn a_permanent_redirect_is_remembered_once_proven_and_a_temporary_one_never() {
     for (status, is_permanent) in [(301, true), (308, true), (302, false), (307, false)] {
-        let server = Server::start(move |request: &Request| if request.target == "/feed" { Reply::redirect(status, "/moved") } else { feed() });
+        let server =
+            Server::start(
+                move |request: &Request| {
+                    if request.target == "/feed" { Reply::redirect(status, "/moved") } else { feed() }
+                },
+            );
         let mut app = app(&server);
         poll(&mut app);
         assert_eq!(targets(&server), ["/feed", "/moved"]);
@@ -340,7 +395,8 @@ fn a_permanent_redirect_is_remembered_once_proven_and_a_temporary_one_never() {
         let want: &[&str] = if is_permanent { &["/moved"] } else { &["/feed", "/moved"] };
         assert_eq!(targets(&server), want, "{status}");
         // The new address dies: the configured one is asked again.
-        server.answer(|request: &Request| if request.target == "/feed" { feed() } else { Reply::new(404, "") });
+        server
+            .answer(|request: &Request| if request.target == "/feed" { feed() } else { Reply::new(404, "") });
         poll(&mut app);
         server.take_requests();
         poll(&mut app);
@@ -351,16 +407,23 @@ fn a_permanent_redirect_is_remembered_once_proven_and_a_temporary_one_never() {
 #[test]
 fn a_redirect_to_a_parked_page_is_never_remembered() {
     let elsewhere = Server::start(|request: &Request| match request.target.as_str() {
-        "/ads.xml" => Reply::ok("<rss version=\"2.0\"><channel><item><title>Buy this very domain now</title><guid>ad</guid></item></channel></rss>"),
-        _ => Reply::html("<html><head><link rel=alternate type=application/rss+xml href=/ads.xml></head><body>This domain is for sale</body></html>"),
+        "/ads.xml" => Reply::ok(
+            "<rss version=\"2.0\"><channel><item><title>Buy this very domain now</title><guid>ad</guid></item></channel></rss>",
+        ),
+        _ => Reply::html(
+            "<html><head><link rel=alternate type=application/rss+xml href=/ads.xml></head><body>This domain is for sale</body></html>",
+        ),
     });
     let server = Server::always(feed());
     let mut app = app(&server);
     poll(&mut app);
     let parked = elsewhere.url("/").replace("127.0.0.1", "localhost");
     app.configure(
-        &format!("{}[[source]]\nid = \"unused\"\nenabled = false\nurl = \"https://x.example/\"\n", source("s", &server.url("/feed")))
-            .replace("[[source]]\nid = \"s\"", "[[source]]\nid = \"s\""),
+        &format!(
+            "{}[[source]]\nid = \"unused\"\nenabled = false\nurl = \"https://x.example/\"\n",
+            source("s", &server.url("/feed"))
+        )
+        .replace("[[source]]\nid = \"s\"", "[[source]]\nid = \"s\""),
     );
     server.answer(move |_| Reply::redirect(301, &parked));
     for _ in 0..5 {
@@ -426,12 +489,21 @@ fn private_addresses_are_refused_on_every_hop_unless_allowed() {
     // A public server, here the one that is allowed, sends us inside: by a redirect, a feed link, and a robots.txt.
     let secret = inside.url("/secret");
     let outside = Server::start(move |request: &Request| match request.target.as_str() {
-        "/page" => Reply::html(format!("<html><head><link rel=alternate type=application/rss+xml href=\"{secret}\"></head></html>")),
+        "/page" => Reply::html(format!(
+            "<html><head><link rel=alternate type=application/rss+xml href=\"{secret}\"></head></html>"
+        )),
         _ => Reply::redirect(302, &secret),
     });
     for path in ["/hop", "/page"] {
         let app = App::new("");
-        app.write("feeds.toml", format!("{head}[fetch]\nallow = [\"127.0.0.1:{}\"]\n{}", outside.port(), source("s", &outside.url(path))));
+        app.write(
+            "feeds.toml",
+            format!(
+                "{head}[fetch]\nallow = [\"127.0.0.1:{}\"]\n{}",
+                outside.port(),
+                source("s", &outside.url(path))
+            ),
+        );
         app.run(&["fetch"]);
         assert!(inside.take_requests().is_empty(), "{path}");
     }
@@ -453,7 +525,11 @@ fn slow_servers_are_cut_and_delay_nobody_else() {
     let app = App::new(&config);
     let started = Instant::now();
     app.ok(&["fetch"]);
-    assert!(started.elapsed() < Duration::from_secs(25), "the total deadline cuts them: {:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(25),
+        "the total deadline cuts them: {:?}",
+        started.elapsed()
+    );
     let last_good = good.requests().iter().map(|request| request.at).max().unwrap();
     assert!(last_good.duration_since(started) < Duration::from_secs(5), "the others did not wait for them");
     let listed = app.ok(&["sources"]);
@@ -473,18 +549,32 @@ fn a_short_body_keeps_its_whole_entries_and_a_warning() {
 
 #[test]
 fn charsets_types_and_blank_lines_do_not_matter() {
-    let utf16: Vec<u8> = [0xFEFFu16].into_iter().chain(rss(ITEMS).encode_utf16()).flat_map(u16::to_be_bytes).collect();
-    let latin = rss(&[("a", "D\u{e9}mocratie locale ouverte", 12, "x")]).replace("<?xml version=\"1.0\"?>", "").chars().map(|c| c as u8).collect::<Vec<u8>>();
+    let utf16: Vec<u8> =
+        [0xFEFFu16].into_iter().chain(rss(ITEMS).encode_utf16()).flat_map(u16::to_be_bytes).collect();
+    let latin = rss(&[("a", "D\u{e9}mocratie locale ouverte", 12, "x")])
+        .replace("<?xml version=\"1.0\"?>", "")
+        .chars()
+        .map(|c| c as u8)
+        .collect::<Vec<u8>>();
     let cases = [
         (Reply::new(200, rss(ITEMS)).with("Content-Type", "text/html"), "Budget transparency grows"),
         (Reply::new(200, rss(ITEMS)).with("Content-Type", "image/png"), "Budget transparency grows"),
         (Reply::new(200, rss(ITEMS)), "Budget transparency grows"),
         (Reply::ok([b"\xEF\xBB\xBF\n\n", rss(ITEMS).as_bytes()].concat()), "Budget transparency grows"),
         (Reply::ok(utf16), "Budget transparency grows"),
-        (Reply::new(200, latin).with("Content-Type", "application/rss+xml; charset=ISO-8859-1"), "Démocratie locale ouverte"),
-        (Reply::ok(rss(ITEMS).replace("Figures", "Figures &nbsp; &bogus; & <b>more")), "Budget transparency grows"),
         (
-            Reply::ok("<!DOCTYPE rss [<!ENTITY xxe SYSTEM \"file:///etc/passwd\">]>".to_owned() + &rss(&[("a", "An entity &xxe; outside", 12, "&xxe;")])),
+            Reply::new(200, latin).with("Content-Type", "application/rss+xml; charset=ISO-8859-1"),
+            "Démocratie locale ouverte",
+        ),
+        (
+            Reply::ok(rss(ITEMS).replace("Figures", "Figures &nbsp; &bogus; & <b>more")),
+            "Budget transparency grows",
+        ),
+        (
+            Reply::ok(
+                "<!DOCTYPE rss [<!ENTITY xxe SYSTEM \"file:///etc/passwd\">]>".to_owned()
+                    + &rss(&[("a", "An entity &xxe; outside", 12, "&xxe;")]),
+            ),
             "An entity &xxe; outside",
         ),
     ];
@@ -492,7 +582,12 @@ fn charsets_types_and_blank_lines_do_not_matter() {
         let server = Server::always(reply);
         let mut app = app(&server);
         poll(&mut app);
-        assert_eq!(app.titles().first().map(String::as_str), Some(want), "case {number}: {}", app.ok(&["sources"]));
+        assert_eq!(
+            app.titles().first().map(String::as_str),
+            Some(want),
+            "case {number}: {}",
+            app.ok(&["sources"])
+        );
         assert!(!app.ok(&["entries", "--format", "jsonl"]).contains("root:"), "case {number}");
     }
 }
@@ -512,33 +607,47 @@ fn a_page_leads_to_its_feed_which_is_remembered() {
     poll(&mut app);
     let requests = server.take_requests();
     assert_eq!(requests.len(), 1);
-    assert_eq!((requests[0].target.as_str(), requests[0].header("if-none-match")), ("/feed.xml", Some("\"f\"")));
-    server.answer(|request: &Request| if request.target == "/feed.xml" { Reply::new(404, "") } else { feed() });
+    assert_eq!(
+        (requests[0].target.as_str(), requests[0].header("if-none-match")),
+        ("/feed.xml", Some("\"f\""))
+    );
+    server
+        .answer(|request: &Request| if request.target == "/feed.xml" { Reply::new(404, "") } else { feed() });
     poll(&mut app);
     poll(&mut app);
     assert_eq!(targets(&server), ["/feed.xml", "/"], "a feed that died is looked for again");
 }
 
 fn page_source(url: &str, more: &str) -> String {
-    format!("[[source]]\nid = \"s\"\nkind = \"page\"\nurl = \"{url}\"\n{more}\n[source.select]\nitem = \"li\"\n")
+    format!(
+        "[[source]]\nid = \"s\"\nkind = \"page\"\nurl = \"{url}\"\n{more}\n[source.select]\nitem = \"li\"\n"
+    )
 }
 
-const LISTING: &str =
-    "<html><ul><li><h2><a href=/one>The first of the stories</a></h2></li><li><h2><a href=/two>The second of the stories</a></h2></li></ul></html>";
+const LISTING: &str = "<html><ul><li><h2><a href=/one>The first of the stories</a></h2></li><li><h2><a href=/two>The second of the stories</a></h2></li></ul></html>";
 
 #[test]
 fn robots_txt_rules_pages_and_not_feeds() {
     let server = Server::start(|request: &Request| match request.target.as_str() {
-        "/robots.txt" => Reply::new(200, "User-agent: *\nDisallow: /closed\n\nUser-agent: courant\nDisallow: /private\nAllow: /private/open"),
+        "/robots.txt" => Reply::new(
+            200,
+            "User-agent: *\nDisallow: /closed\n\nUser-agent: courant\nDisallow: /private\nAllow: /private/open",
+        ),
         "/feed" => feed(),
         _ => Reply::html(LISTING),
     });
-    for (path, is_read) in [("/open", true), ("/closed", true), ("/private/x", false), ("/private/open", true)] {
+    for (path, is_read) in
+        [("/open", true), ("/closed", true), ("/private/x", false), ("/private/open", true)]
+    {
         let mut app = App::new(&page_source(&server.url(path), ""));
         poll(&mut app);
         assert_eq!(targets(&server).contains(&path.to_owned()), is_read, "{path}");
         if !is_read {
-            assert!(app.ok(&["sources"]).contains("robots.txt of 127.0.0.1 keeps us"), "{}", app.ok(&["sources"]));
+            assert!(
+                app.ok(&["sources"]).contains("robots.txt of 127.0.0.1 keeps us"),
+                "{}",
+                app.ok(&["sources"])
+            );
         }
     }
     let mut app = App::new(&source("s", &server.url("/feed")));
@@ -548,7 +657,9 @@ fn robots_txt_rules_pages_and_not_feeds() {
 
 #[test]
 fn robots_txt_is_cached_for_a_day_and_its_absence_read_as_the_rfc_says() {
-    let server = Server::start(|request: &Request| if request.target == "/robots.txt" { Reply::new(404, "") } else { Reply::html(LISTING) });
+    let server = Server::start(|request: &Request| {
+        if request.target == "/robots.txt" { Reply::new(404, "") } else { Reply::html(LISTING) }
+    });
     let mut app = App::new(&page_source(&server.url("/news"), ""));
     poll(&mut app);
     assert_eq!(targets(&server), ["/robots.txt", "/news"]);
@@ -558,12 +669,24 @@ fn robots_txt_is_cached_for_a_day_and_its_absence_read_as_the_rfc_says() {
     poll(&mut app);
     assert_eq!(targets(&server), ["/robots.txt", "/news"], "for a day");
     app.later(24 * 60);
-    server.answer(|request: &Request| if request.target == "/robots.txt" { Reply::new(503, "") } else { Reply::html(LISTING) });
+    server.answer(
+        |request: &Request| {
+            if request.target == "/robots.txt" { Reply::new(503, "") } else { Reply::html(LISTING) }
+        },
+    );
     poll(&mut app);
-    assert_eq!(targets(&server), ["/robots.txt", "/news"], "a server in trouble: what it said not long ago holds");
+    assert_eq!(
+        targets(&server),
+        ["/robots.txt", "/news"],
+        "a server in trouble: what it said not long ago holds"
+    );
     let mut fresh = App::new(&page_source(&server.url("/news"), ""));
     poll(&mut fresh);
-    assert_eq!(targets(&server), ["/robots.txt"], "a server in trouble that never said anything is left alone");
+    assert_eq!(
+        targets(&server),
+        ["/robots.txt"],
+        "a server in trouble that never said anything is left alone"
+    );
 }
 
 #[test]
@@ -575,7 +698,12 @@ fn crawl_delay_spaces_the_pages_out() {
     });
     let mut app = App::new(&page_source(&server.url("/news"), "date_from = \"item\""));
     poll(&mut app);
-    let times: Vec<Instant> = server.take_requests().iter().filter(|request| request.target != "/robots.txt").map(|request| request.at).collect();
+    let times: Vec<Instant> = server
+        .take_requests()
+        .iter()
+        .filter(|request| request.target != "/robots.txt")
+        .map(|request| request.at)
+        .collect();
     assert_eq!(times.len(), 3);
     assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= Duration::from_millis(950)), "{times:?}");
     // A delay of an hour is kept too: what cannot be asked in this run is left for the next, and the next is not sooner.
@@ -602,13 +730,15 @@ fn crawl_delay_spaces_the_pages_out() {
 #[test]
 fn a_host_gets_two_connections_at_most_and_they_are_used_again() {
     let server = Server::start(|_| feed().sent(Manner::Slow(Duration::from_millis(30))));
-    let config: String = (0..30).map(|number| source(&format!("s{number}"), &server.url(&format!("/{number}")))).collect();
+    let config: String =
+        (0..30).map(|number| source(&format!("s{number}"), &server.url(&format!("/{number}")))).collect();
     let app = App::new(&config);
     app.ok(&["fetch"]);
     let requests = server.requests();
     assert_eq!(requests.len(), 30);
     assert!(server.open_max() <= 2, "{} connections at one time", server.open_max());
-    let connections: std::collections::HashSet<usize> = requests.iter().map(|request| request.connection).collect();
+    let connections: std::collections::HashSet<usize> =
+        requests.iter().map(|request| request.connection).collect();
     assert!(connections.len() <= 3, "30 requests took {} connections", connections.len());
 }
 
@@ -619,13 +749,23 @@ fn a_reused_guid_with_other_content_is_noticed() {
             "<rss version=\"2.0\"><channel><item><guid isPermaLink=\"false\">same</guid><title>{title}</title><link>{link}</link><pubDate>{day} Oct 2022 09:00:00 GMT</pubDate><description>{text}</description></item></channel></rss>"
         ))
     };
-    let server = Server::always(with("Budget transparency grows", "https://x.example/budget", 12, "Figures for every ministry."));
+    let server = Server::always(with(
+        "Budget transparency grows",
+        "https://x.example/budget",
+        12,
+        "Figures for every ministry.",
+    ));
     let mut app = app(&server);
     poll(&mut app);
-    server.answer(move |_| with("Open justice advances", "https://x.example/justice", 20, "Judges met in Lima."));
+    server.answer(move |_| {
+        with("Open justice advances", "https://x.example/justice", 20, "Judges met in Lima.")
+    });
     poll(&mut app);
     poll(&mut app);
-    assert_eq!(app.announced(), [("Budget transparency grows".into(), 1), ("Open justice advances".into(), 1)]);
+    assert_eq!(
+        app.announced(),
+        [("Budget transparency grows".into(), 1), ("Open justice advances".into(), 1)]
+    );
     assert!(app.entries().iter().all(|entry| entry["guid"] == "same"));
 }
 
@@ -638,8 +778,18 @@ fn many(count: usize, date: impl Fn(usize) -> String, guid: impl Fn(usize) -> St
 
 #[test]
 fn a_replay_of_old_entries_is_kept_and_not_announced() {
-    let dated = |n: usize| format!("<pubDate>{:02} {} {} 09:00:00 GMT</pubDate>", n % 28 + 1, ["Jan", "Apr", "Aug"][n % 3], 2015 + n % 7);
-    for (what, replay) in [("dated", many(1000, dated, |n| format!("old-{n}"))), ("undated", many(1000, |_| String::new(), |n| format!("old-{n}")))] {
+    let dated = |n: usize| {
+        format!(
+            "<pubDate>{:02} {} {} 09:00:00 GMT</pubDate>",
+            n % 28 + 1,
+            ["Jan", "Apr", "Aug"][n % 3],
+            2015 + n % 7
+        )
+    };
+    for (what, replay) in [
+        ("dated", many(1000, dated, |n| format!("old-{n}"))),
+        ("undated", many(1000, |_| String::new(), |n| format!("old-{n}"))),
+    ] {
         let server = Server::always(feed());
         let mut app = app(&server);
         poll(&mut app);
@@ -654,7 +804,9 @@ fn a_replay_of_old_entries_is_kept_and_not_announced() {
 #[test]
 fn guids_that_change_all_at_once_are_not_news() {
     let dated = |n: usize| format!("<pubDate>{:02} Oct 2022 09:00:00 GMT</pubDate>", n % 19 + 1);
-    for (what, date) in [("dated", &dated as &dyn Fn(usize) -> String), ("undated", &|_: usize| String::new())] {
+    for (what, date) in
+        [("dated", &dated as &dyn Fn(usize) -> String), ("undated", &|_: usize| String::new())]
+    {
         let server = Server::always(Reply::ok(many(40, date, |n| format!("first-{n}"))));
         let mut app = app(&server);
         poll(&mut app);
@@ -664,8 +816,13 @@ fn guids_that_change_all_at_once_are_not_news() {
             poll(&mut app);
         }
         let entries = app.entries();
-        assert_eq!(entries.iter().map(|entry| entry["announced"].as_u64().unwrap()).sum::<u64>(), 40, "{what}");
-        let stories: std::collections::HashSet<String> = entries.iter().map(|entry| entry["story"].to_string()).collect();
+        assert_eq!(
+            entries.iter().map(|entry| entry["announced"].as_u64().unwrap()).sum::<u64>(),
+            40,
+            "{what}"
+        );
+        let stories: std::collections::HashSet<String> =
+            entries.iter().map(|entry| entry["story"].to_string()).collect();
         assert_eq!(stories.len(), 40, "{what}");
     }
 }
@@ -692,7 +849,11 @@ fn the_next_poll_and_its_reason_are_shown() {
     let server = Server::always(feed().with("Cache-Control", "max-age=10800"));
     let mut app = app(&server);
     app.ok(&["fetch"]);
-    assert!(app.ok(&["sources"]).contains("next poll: the server says that its answer stays fresh so long"), "{}", app.ok(&["sources"]));
+    assert!(
+        app.ok(&["sources"]).contains("next poll: the server says that its answer stays fresh so long"),
+        "{}",
+        app.ok(&["sources"])
+    );
     server.answer(|_| feed());
     app.later(200).ok(&["fetch"]);
     // Four silent weeks: the source is asked a quarter as often.
@@ -711,7 +872,11 @@ fn ctrl_c_ends_within_two_seconds_and_keeps_what_was_finished() {
     // Without `timeout` in between, so that the signal goes to the program itself.
     let arguments: Vec<_> = command.get_args().skip(3).map(std::ffi::OsStr::to_owned).collect();
     let mut child = std::process::Command::new(&arguments[0]);
-    child.args(&arguments[1..]).current_dir(app.folder()).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped());
+    child
+        .args(&arguments[1..])
+        .current_dir(app.folder())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped());
     command = child;
     let mut child = command.spawn().unwrap();
     let started = Instant::now();
@@ -731,7 +896,11 @@ fn ctrl_c_ends_within_two_seconds_and_keeps_what_was_finished() {
 #[test]
 fn a_proxy_is_used_where_one_is_configured() {
     let proxy = Server::always(feed());
-    let app = App::new(&format!("proxy = \"{}\"\n{}", proxy.url("/"), source("s", "http://feeds.partner.example/feed")));
+    let app = App::new(&format!(
+        "proxy = \"{}\"\n{}",
+        proxy.url("/"),
+        source("s", "http://feeds.partner.example/feed")
+    ));
     app.ok(&["fetch"]);
     assert_eq!(proxy.requests()[0].target, "http://feeds.partner.example/feed");
     assert_eq!(app.titles().len(), 2);
@@ -746,8 +915,16 @@ fn a_certificate_that_nobody_knows_is_refused_in_words_and_a_ca_file_helps() {
     let app = App::new(&source("s", &server.url("/feed")));
     assert_eq!(app.run(&["fetch"]).code, 3);
     let listed = app.ok(&["sources"]);
-    assert!(listed.contains("the secure connection to localhost failed") && listed.contains("see [fetch] ca_file"), "{listed}");
-    app.configure(&format!("ca_file = \"{}\"\n{}", server.certificate().display(), source("s", &server.url("/feed"))));
+    assert!(
+        listed.contains("the secure connection to localhost failed")
+            && listed.contains("see [fetch] ca_file"),
+        "{listed}"
+    );
+    app.configure(&format!(
+        "ca_file = \"{}\"\n{}",
+        server.certificate().display(),
+        source("s", &server.url("/feed"))
+    ));
     app.ok(&["fetch", "--source", "s"]);
     assert_eq!(app.titles().len(), 2);
 }

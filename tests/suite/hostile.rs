@@ -10,7 +10,11 @@ fn one_bad_source_never_costs_another() {
         ("missing", Reply::new(404, ""), "404"),
         ("broken-server", Reply::new(500, ""), "500"),
         ("stalled", Reply::ok("").sent(Manner::Stall), "did not answer within 1 s"),
-        ("html", Reply::html("<!doctype html><html><body>Hello</body></html>"), "a web page that names no feed"),
+        (
+            "html",
+            Reply::html("<!doctype html><html><body>Hello</body></html>"),
+            "a web page that names no feed",
+        ),
         ("garbage", Reply::ok(vec![0u8, 159, 146, 150, 7, 7, 7]), "neither a feed nor a web page"),
         ("empty", Reply::ok(""), "the document is empty"),
         ("reset", Reply::ok("").sent(Manner::Reset), "the connection to 127.0.0.1 broke"),
@@ -26,7 +30,13 @@ fn one_bad_source_never_costs_another() {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert_eq!(app.titles(), ["A good story"]);
     let listed = app.ok(&["sources"]);
-    let line = |id: &str| listed.lines().find(|line| line.starts_with(&format!("{id} "))).unwrap_or_else(|| panic!("{id} is not in\n{listed}")).to_owned();
+    let line = |id: &str| {
+        listed
+            .lines()
+            .find(|line| line.starts_with(&format!("{id} ")))
+            .unwrap_or_else(|| panic!("{id} is not in\n{listed}"))
+            .to_owned()
+    };
     for (id, _, want) in &cases {
         assert!(line(id).contains(want), "{want} is not in: {}", line(id));
     }
@@ -37,7 +47,9 @@ fn one_bad_source_never_costs_another() {
 
 #[test]
 fn what_makes_feed_parsers_panic_is_read() {
-    let item = |inside: &str| format!("<item><title>A story that stays</title><guid>{}</guid>{inside}</item>", inside.len());
+    let item = |inside: &str| {
+        format!("<item><title>A story that stays</title><guid>{}</guid>{inside}</item>", inside.len())
+    };
     for inside in [
         "<author>é@a.org été</author>",
         "<itunes:duration xmlns:itunes=\"http://www.itunes.com/dtds/podcast-1.0.dtd\">99999999999999999999:00:00</itunes:duration>",
@@ -54,7 +66,11 @@ fn what_makes_feed_parsers_panic_is_read() {
 
 #[test]
 fn a_truncated_document_yields_what_was_whole_and_a_warning() {
-    let whole = rss(&[("a", "The first story", 10, "text"), ("b", "The second story", 11, "text"), ("c", "The third story", 12, "text")]);
+    let whole = rss(&[
+        ("a", "The first story", 10, "text"),
+        ("b", "The second story", 11, "text"),
+        ("c", "The third story", 12, "text"),
+    ]);
     let cut = whole[..whole.find("The third").unwrap()].to_owned();
     let server = Server::always(Reply::ok(cut).with("ETag", "\"half\""));
     let app = App::new(&format!("[[source]]\nid = \"s\"\nurl = \"{}\"\n", server.url("/")));
@@ -67,13 +83,25 @@ fn a_truncated_document_yields_what_was_whole_and_a_warning() {
 fn enormous_documents_are_cut_or_refused_without_eating_memory() {
     let app = App::new("body_bytes_max = 1048576\n");
     let mut documents: Vec<(&str, String)> = Vec::new();
-    documents.push(("nested", format!("<rss version=\"2.0\"><channel><item><title>Deep</title>{}", "<a>".repeat(1_000_000))));
+    documents.push((
+        "nested",
+        format!("<rss version=\"2.0\"><channel><item><title>Deep</title>{}", "<a>".repeat(1_000_000)),
+    ));
     let namespaces: String = (0..20_000).map(|n| format!(" xmlns:n{n}=\"urn:{n}\"")).collect();
-    documents.push(("namespaces", format!("<rss version=\"2.0\"{namespaces}><channel><item><title>Wide</title></item></channel></rss>")));
-    let bomb: String = (1..10).map(|n| format!("<!ENTITY e{n} \"{}\">", format!("&e{};", n - 1).repeat(10))).collect();
+    documents.push((
+        "namespaces",
+        format!("<rss version=\"2.0\"{namespaces}><channel><item><title>Wide</title></item></channel></rss>"),
+    ));
+    let bomb: String =
+        (1..10).map(|n| format!("<!ENTITY e{n} \"{}\">", format!("&e{};", n - 1).repeat(10))).collect();
     documents.push(("bomb", format!("<!DOCTYPE x [<!ENTITY e0 \"ha\">{bomb}]><rss version=\"2.0\"><channel><item><title>&e9;</title></item></channel></rss>")));
-    documents
-        .push(("items", format!("<rss version=\"2.0\"><channel>{}</channel></rss>", "<item><title>Another one of very many</title></item>".repeat(200_000))));
+    documents.push((
+        "items",
+        format!(
+            "<rss version=\"2.0\"><channel>{}</channel></rss>",
+            "<item><title>Another one of very many</title></item>".repeat(200_000)
+        ),
+    ));
     documents.push(("unclosed", format!("<html><body>{}", "<div><b>".repeat(300_000))));
     for (name, text) in documents {
         app.write(name, &text);

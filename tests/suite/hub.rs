@@ -15,7 +15,11 @@ fn subscriber(push_status: u16) -> Server {
             return Reply::new(push_status, "");
         }
         let query = request.target.split_once('?').map_or("", |(_, query)| query);
-        let challenge = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "hub.challenge").unwrap().1.into_owned();
+        let challenge = url::form_urlencoded::parse(query.as_bytes())
+            .find(|(name, _)| name == "hub.challenge")
+            .unwrap()
+            .1
+            .into_owned();
         Reply::ok(challenge)
     })
 }
@@ -27,8 +31,12 @@ fn pushes(server: &Server) -> Vec<Request> {
 #[test]
 fn whoever_subscribes_at_our_hub_is_verified_and_gets_signed_feeds() {
     let source = Server::always(Reply::ok(rss(&[("a", "The first story of the day", 19, "x")])));
-    let (good, forgetful, silent) = (subscriber(204), subscriber(410), Server::always(Reply::ok("no challenge")));
-    let mut app = App::new(&format!("[publish]\nhub = \"self\"\n[[source]]\nid = \"s\"\nlang = \"en\"\ninterval = \"15m\"\nurl = \"{}\"\n", source.url("/")));
+    let (good, forgetful, silent) =
+        (subscriber(204), subscriber(410), Server::always(Reply::ok("no challenge")));
+    let mut app = App::new(&format!(
+        "[publish]\nhub = \"self\"\n[[source]]\nid = \"s\"\nlang = \"en\"\ninterval = \"15m\"\nurl = \"{}\"\n",
+        source.url("/")
+    ));
     app.ok(&["run"]);
     let atom = app.read("public/atom.xml");
     assert!(atom.contains("href=\"https://news.example.org/hub\" rel=\"hub\""), "{atom}");
@@ -47,12 +55,23 @@ fn whoever_subscribes_at_our_hub_is_verified_and_gets_signed_feeds() {
     assert_eq!(ask("subscribe", topic, &forgetful.url("/cb")), 202);
     assert_eq!(ask("subscribe", topic, &silent.url("/cb")), 202);
     assert_eq!(ask("subscribe", "https://other.example/atom.xml", &good.url("/cb")), 400);
-    assert_eq!(ask("subscribe", topic, "http://10.0.0.1/cb"), 202, "what is private is found out when it is asked, and not told");
+    assert_eq!(
+        ask("subscribe", topic, "http://10.0.0.1/cb"),
+        202,
+        "what is private is found out when it is asked, and not told"
+    );
     let question = wait_for("the question", || good.requests().first().cloned());
-    for part in ["x=1", "hub.mode=subscribe", "hub.lease_seconds=864000", "hub.topic=https%3A%2F%2Fnews.example.org%2Fatom.xml"] {
+    for part in [
+        "x=1",
+        "hub.mode=subscribe",
+        "hub.lease_seconds=864000",
+        "hub.topic=https%3A%2F%2Fnews.example.org%2Fatom.xml",
+    ] {
         assert!(question.target.contains(part), "{part} is not in {}", question.target);
     }
-    wait_for("the others' questions", || (!forgetful.requests().is_empty() && !silent.requests().is_empty()).then_some(()));
+    wait_for("the others' questions", || {
+        (!forgetful.requests().is_empty() && !silent.requests().is_empty()).then_some(())
+    });
     std::thread::sleep(Duration::from_millis(200));
     drop(service);
     source.answer(|_| Reply::ok(rss(&[("b", "The second story of the day", 20, "x")])));
@@ -61,9 +80,18 @@ fn whoever_subscribes_at_our_hub_is_verified_and_gets_signed_feeds() {
     assert_eq!(pushed.len(), 1);
     let push = &pushed[0];
     assert_eq!(push.body, app.read("public/atom.xml").into_bytes());
-    assert_eq!((push.header("content-type"), push.target.as_str()), (Some("application/atom+xml"), "/cb?x=1"));
-    assert!(push.header("link").unwrap().contains("rel=\"hub\"") && push.header("link").unwrap().contains(topic));
-    let mac = Hmac::<sha2::Sha256>::new_from_slice(b"geheim").unwrap().chain_update(&push.body).finalize().into_bytes();
+    assert_eq!(
+        (push.header("content-type"), push.target.as_str()),
+        (Some("application/atom+xml"), "/cb?x=1")
+    );
+    assert!(
+        push.header("link").unwrap().contains("rel=\"hub\"") && push.header("link").unwrap().contains(topic)
+    );
+    let mac = Hmac::<sha2::Sha256>::new_from_slice(b"geheim")
+        .unwrap()
+        .chain_update(&push.body)
+        .finalize()
+        .into_bytes();
     let hex: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(push.header("x-hub-signature"), Some(format!("sha256={hex}").as_str()));
     assert_eq!((pushes(&forgetful).len(), pushes(&silent).len()), (1, 0));
@@ -87,14 +115,24 @@ fn whoever_subscribes_at_our_hub_is_verified_and_gets_signed_feeds() {
 fn another_hub_hears_of_each_change_once() {
     let source = Server::always(Reply::ok(rss(&[("a", "The first story of the day", 19, "x")])));
     let hub = Server::always(Reply::new(503, ""));
-    let mut app = App::new(&format!("[publish]\nhub = \"{}\"\n[[source]]\nid = \"s\"\nlang = \"en\"\nurl = \"{}\"\n", hub.url("/hub"), source.url("/")));
+    let mut app = App::new(&format!(
+        "[publish]\nhub = \"{}\"\n[[source]]\nid = \"s\"\nlang = \"en\"\nurl = \"{}\"\n",
+        hub.url("/hub"),
+        source.url("/")
+    ));
     app.ok(&["run"]);
     let first = hub.requests().len();
     assert!(first >= 3, "{first}");
     hub.answer(|_| Reply::new(204, ""));
     app.later(2).ok(&["run"]);
-    let words: Vec<String> = hub.requests()[first..].iter().map(|request| String::from_utf8(request.body.clone()).unwrap()).collect();
-    assert!(words.contains(&"hub.mode=publish&hub.url=https%3A%2F%2Fnews.example.org%2Fatom.xml".to_owned()), "{words:?}");
+    let words: Vec<String> = hub.requests()[first..]
+        .iter()
+        .map(|request| String::from_utf8(request.body.clone()).unwrap())
+        .collect();
+    assert!(
+        words.contains(&"hub.mode=publish&hub.url=https%3A%2F%2Fnews.example.org%2Fatom.xml".to_owned()),
+        "{words:?}"
+    );
     app.later(90).ok(&["run"]);
     assert_eq!(hub.requests().len(), first + words.len(), "no change, no word");
 }

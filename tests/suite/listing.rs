@@ -16,14 +16,19 @@ fn probe(app: &App, page: &str, url: &str) -> Value {
 /// Every class name a hash, as a build makes them; no ids either.
 fn hashed(page: &str) -> String {
     let class = regex::Regex::new("class=\"([^\"]*)\"").unwrap();
-    let hash = |name: &str| format!("_{:x}", name.bytes().fold(5381u32, |hash, byte| hash.wrapping_mul(33) ^ u32::from(byte)));
-    let page = class.replace_all(page, |found: &regex::Captures| format!("class=\"{}\"", found[1].split(' ').map(hash).collect::<Vec<_>>().join(" ")));
+    let hash = |name: &str| {
+        format!("_{:x}", name.bytes().fold(5381u32, |hash, byte| hash.wrapping_mul(33) ^ u32::from(byte)))
+    };
+    let page = class.replace_all(page, |found: &regex::Captures| {
+        format!("class=\"{}\"", found[1].split(' ').map(hash).collect::<Vec<_>>().join(" "))
+    });
     regex::Regex::new(" id=\"post-[0-9]+\"").unwrap().replace_all(&page, "").into_owned()
 }
 
 #[test]
 fn the_seed_and_its_hashed_sibling_give_six_stories_without_selectors() {
-    let paragraphs: Vec<&str> = SEED.split("\n\n").map(str::trim_end).filter(|paragraph| !paragraph.is_empty()).collect();
+    let paragraphs: Vec<&str> =
+        SEED.split("\n\n").map(str::trim_end).filter(|paragraph| !paragraph.is_empty()).collect();
     let stories: Vec<&[&str]> = paragraphs[2..paragraphs.len() - 1].chunks(3).collect();
     let app = App::new("");
     let page = PAGE.replace("{{origin}}", "https://ogp.example");
@@ -59,7 +64,8 @@ fn page_source(url: &str, more: &str) -> String {
     format!("[[source]]\nid = \"s\"\nkind = \"page\"\nurl = \"{url}\"\n{more}")
 }
 
-const SELECT: &str = "[source.select]\nitem = \".list > article.card\"\ndate = \".card-date\"\nsummary = \".card-text\"\n";
+const SELECT: &str =
+    "[source.select]\nitem = \".list > article.card\"\ndate = \".card-date\"\nsummary = \".card-text\"\n";
 
 /// Serves a page, and no robots.txt.
 fn page_server(page: String) -> Server {
@@ -67,7 +73,9 @@ fn page_server(page: String) -> Server {
 }
 
 fn serving(page: String) -> impl Fn(&Request) -> Reply + Send + Sync + 'static {
-    move |request| if request.target == "/robots.txt" { Reply::new(404, "") } else { Reply::html(page.clone()) }
+    move |request| {
+        if request.target == "/robots.txt" { Reply::new(404, "") } else { Reply::html(page.clone()) }
+    }
 }
 
 #[test]
@@ -76,17 +84,22 @@ fn a_redesign_is_mended_told_and_announces_nothing_old() {
         for style in ["new", "moved"] {
             let server = page_server(listing("old", 1, 8));
             let mut app = App::new(&page_source(&server.url("/news"), select));
-            let config = app.read("feeds.toml").replace("[mail]\n", "[mail]\noperator = [\"ops@example.org\"]\n");
+            let config =
+                app.read("feeds.toml").replace("[mail]\n", "[mail]\noperator = [\"ops@example.org\"]\n");
             app.write("feeds.toml", config);
             app.ok(&["run"]);
             assert_eq!(app.titles().len(), 8, "{what}");
             // Two stories are new, and everything looks different.
             server.answer(serving(listing(style, 3, 8)));
             app.later(61).ok(&["run"]);
-            let announced: Vec<(String, u64)> = app.announced().into_iter().filter(|(_, times)| *times > 0).collect();
+            let announced: Vec<(String, u64)> =
+                app.announced().into_iter().filter(|(_, times)| *times > 0).collect();
             assert_eq!(announced.len(), 10, "{what}, {style}: {announced:?}");
             let listed = app.ok(&["sources"]);
-            assert!(listed.contains("mended on 2022-10-20: the page was redesigned"), "{what}, {style}: {listed}");
+            assert!(
+                listed.contains("mended on 2022-10-20: the page was redesigned"),
+                "{what}, {style}: {listed}"
+            );
             let mails = app.outbox();
             assert_eq!(mails.len(), 1, "{what}, {style}");
             assert!(mails[0].contains("ops@example.org") && mails[0].contains("redesigned"), "{}", mails[0]);
@@ -107,7 +120,11 @@ fn what_was_learned_reads_the_same_again() {
     let before = app.entries();
     assert!(app.later(61).ok(&["fetch"]).contains("0 new, 0 changed, 8 unchanged"));
     assert_eq!(app.entries(), before);
-    assert!(before.iter().all(|entry| !entry["published"].is_null() && !entry["summary"].as_str().unwrap().is_empty()));
+    assert!(
+        before
+            .iter()
+            .all(|entry| !entry["published"].is_null() && !entry["summary"].as_str().unwrap().is_empty())
+    );
 }
 
 #[test]
@@ -156,14 +173,16 @@ fn drifting_and_reordered_listings_cause_no_duplicates_and_no_dates_are_made_up(
     }
     let entries = app.entries();
     assert_eq!(entries.len(), 7);
-    assert!(entries.iter().all(|entry| entry["published"].is_null() && entry["announced"] == 1), "{entries:#?}");
+    assert!(
+        entries.iter().all(|entry| entry["published"].is_null() && entry["announced"] == 1),
+        "{entries:#?}"
+    );
 }
 
 #[test]
 fn a_page_is_asked_for_its_feed_its_wordpress_and_its_news_sitemap_first() {
     let page = |head: &str| listing("old", 1, 5).replace("<head>", &format!("<head>{head}"));
-    let feed =
-        "<rss version=\"2.0\"><channel><item><title>From the feed itself</title><link>/news/the-story-number-1</link><guid>f</guid></item></channel></rss>";
+    let feed = "<rss version=\"2.0\"><channel><item><title>From the feed itself</title><link>/news/the-story-number-1</link><guid>f</guid></item></channel></rss>";
     let posts = "[{\"id\":1,\"guid\":{\"rendered\":\"w\"},\"link\":\"/news/the-story-number-2\",\"date_gmt\":\"2022-10-05T10:00:00\",\"title\":{\"rendered\":\"From WordPress &#8217;s API\"},\"excerpt\":{\"rendered\":\"<p>x</p>\"},\"content\":{\"rendered\":\"<p>whole</p>\"}}]";
     let news = "<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\" xmlns:news=\"http://www.google.com/schemas/sitemap-news/0.9\"><url><loc>/news/the-story-number-3</loc><news:news><news:publication_date>2022-10-06</news:publication_date><news:title>From the news sitemap</news:title></news:news></url></urlset>";
     let api = "<link rel=\"https://api.w.org/\" href=\"/wp-json/\">";
@@ -175,22 +194,34 @@ fn a_page_is_asked_for_its_feed_its_wordpress_and_its_news_sitemap_first() {
     ];
     for (page, way, titles) in cases {
         let has_sitemap = way == "news sitemap";
-        let server = Server::start(move |request: &Request| match request.target.split('?').next().unwrap() {
-            "/robots.txt" if has_sitemap => Reply::new(200, "Sitemap: /sitemap-news.xml\n"),
-            "/news" => Reply::html(page.clone()),
-            "/feed.xml" => Reply::ok(feed),
-            "/wp-json/wp/v2/posts" => Reply::new(200, posts).with("Content-Type", "application/json"),
-            "/sitemap-news.xml" if has_sitemap => Reply::new(200, news).with("Content-Type", "application/xml"),
-            _ => Reply::new(404, ""),
-        });
+        let server =
+            Server::start(move |request: &Request| match request.target.split('?').next().unwrap() {
+                "/robots.txt" if has_sitemap => Reply::new(200, "Sitemap: /sitemap-news.xml\n"),
+                "/news" => Reply::html(page.clone()),
+                "/feed.xml" => Reply::ok(feed),
+                "/wp-json/wp/v2/posts" => Reply::new(200, posts).with("Content-Type", "application/json"),
+                "/sitemap-news.xml" if has_sitemap => {
+                    Reply::new(200, news).with("Content-Type", "application/xml")
+                }
+                _ => Reply::new(404, ""),
+            });
         for kind in ["page", "auto"] {
-            let mut app = App::new(&page_source(&server.url("/news"), "").replace("\"page\"", &format!("\"{kind}\"")));
+            let mut app =
+                App::new(&page_source(&server.url("/news"), "").replace("\"page\"", &format!("\"{kind}\"")));
             app.ok(&["fetch"]);
             assert_eq!(app.titles(), titles, "{way}, {kind}");
             server.take_requests();
             app.later(61).ok(&["fetch"]);
-            let again: Vec<String> = server.take_requests().into_iter().map(|request| request.target).filter(|target| target != "/robots.txt").collect();
-            assert!(again.len() == 1 && !again[0].ends_with("/news"), "{way}, {kind}: what was found is remembered: {again:?}");
+            let again: Vec<String> = server
+                .take_requests()
+                .into_iter()
+                .map(|request| request.target)
+                .filter(|target| target != "/robots.txt")
+                .collect();
+            assert!(
+                again.len() == 1 && !again[0].ends_with("/news"),
+                "{way}, {kind}: what was found is remembered: {again:?}"
+            );
         }
         if way != "news sitemap" {
             let app = App::new("");
@@ -199,7 +230,10 @@ fn a_page_is_asked_for_its_feed_its_wordpress_and_its_news_sitemap_first() {
     }
     // A site's feed that tells of other things does not stand for one of its pages.
     let server = Server::start(move |request: &Request| match request.target.as_str() {
-        "/news" => Reply::html(listing("old", 1, 5).replace("<head>", "<head><link rel=alternate type=application/rss+xml href=/feed.xml>")),
+        "/news" => Reply::html(
+            listing("old", 1, 5)
+                .replace("<head>", "<head><link rel=alternate type=application/rss+xml href=/feed.xml>"),
+        ),
         "/feed.xml" => Reply::ok(feed.replace("/news/the-story-number-1", "/other/thing")),
         _ => Reply::new(404, ""),
     });
@@ -215,7 +249,8 @@ const TITLES: [&str; 5] = [
     "Datos abiertos para la justicia climática",
     "What the new law on lobbying changes",
 ];
-const EXCERPT: &str = "This is the excerpt of the story, which goes on for a while and says what happened, when, and to whom.";
+const EXCERPT: &str =
+    "This is the excerpt of the story, which goes on for a while and says what happened, when, and to whom.";
 
 /// A page whose cards `card` makes, between a menu and a footer that are plain `div`s.
 fn site(card: impl Fn(usize, &str) -> String) -> String {
@@ -317,7 +352,9 @@ fn a_title_that_is_only_in_a_picture_comes_from_the_items_own_page() {
     let server = Server::start(move |request: &Request| match request.target.as_str() {
         "/news" => Reply::html(page.clone()),
         "/robots.txt" => Reply::new(404, ""),
-        other => Reply::html(format!("<html><head><meta property=og:title content=\"The title of {other}\"></head></html>")),
+        other => Reply::html(format!(
+            "<html><head><meta property=og:title content=\"The title of {other}\"></head></html>"
+        )),
     });
     let app = App::new(&page_source(&server.url("/news"), ""));
     app.ok(&["fetch"]);
@@ -333,12 +370,17 @@ fn structured_data_comes_before_records() {
     );
     let feed = probe(&App::new(""), &page, "https://x.example/news");
     assert_eq!(feed["_courant"]["way"], "structured data");
-    assert_eq!((&feed["items"][3]["title"], &feed["items"][3]["date_published"]), (&"Headline for machines 4".into(), &"2022-10-04T00:00:00Z".into()));
+    assert_eq!(
+        (&feed["items"][3]["title"], &feed["items"][3]["date_published"]),
+        (&"Headline for machines 4".into(), &"2022-10-04T00:00:00Z".into())
+    );
 }
 
 #[test]
 fn probe_prints_selectors_that_work_and_writes_them_with_comments_kept() {
-    let app = App::new("# my partners\n[[source]]\nid = \"s\"          # the first\nkind = \"page\"\nurl = \"https://partner.example/news\"\n\n# the end\n");
+    let app = App::new(
+        "# my partners\n[[source]]\nid = \"s\"          # the first\nkind = \"page\"\nurl = \"https://partner.example/news\"\n\n# the end\n",
+    );
     app.write("page.html", listing("old", 1, 6));
     let said = app.ok(&["probe", "page.html", "--url", "https://partner.example/news", "--write"]);
     assert!(said.contains("read by: record mining") && said.contains("[source.select]\nitem = "), "{said}");
@@ -347,7 +389,15 @@ fn probe_prints_selectors_that_work_and_writes_them_with_comments_kept() {
         assert!(written.contains(kept), "{kept} is not in\n{written}");
     }
     app.ok(&["check"]);
-    let again: Value = serde_json::from_str(&app.ok(&["probe", "page.html", "--url", "https://partner.example/news", "--format", "jsonfeed"])).unwrap();
+    let again: Value = serde_json::from_str(&app.ok(&[
+        "probe",
+        "page.html",
+        "--url",
+        "https://partner.example/news",
+        "--format",
+        "jsonfeed",
+    ]))
+    .unwrap();
     assert_eq!(again["_courant"]["way"], "selectors");
     assert_eq!(again["items"].as_array().unwrap().len(), 6);
     assert_eq!(again["items"][0]["title"], "The story that has number 6");
@@ -379,27 +429,55 @@ fn full_text_is_fetched_once_and_cleaned() {
     app.ok(&["run"]);
     let atom = app.read("public/atom.xml");
     assert!(
-        atom.contains("Paragraph 5 of the article") && !atom.contains("evil()") && !atom.contains("Menu entry") && atom.contains("<name>Ana Pérez</name>"),
+        atom.contains("Paragraph 5 of the article")
+            && !atom.contains("evil()")
+            && !atom.contains("Menu entry")
+            && atom.contains("<name>Ana Pérez</name>"),
         "{atom}"
     );
     assert!(!atom.contains("Subscribe to continue"), "a paywall is no article");
     let asked: Vec<String> = server.take_requests().into_iter().map(|request| request.target).collect();
     assert!(!asked.contains(&"/news/the-story-number-2".to_owned()), "robots.txt holds for items too");
     app.later(61).ok(&["fetch"]);
-    assert_eq!(server.take_requests().iter().filter(|request| request.target.starts_with("/news/")).count(), 0, "once");
+    assert_eq!(
+        server.take_requests().iter().filter(|request| request.target.starts_with("/news/")).count(),
+        0,
+        "once"
+    );
     app.write("article.html", article);
-    let read: Value =
-        serde_json::from_str(&app.ok(&["probe", "--article", "article.html", "--url", "https://x.example/news/1", "--format", "jsonfeed"])).unwrap();
+    let read: Value = serde_json::from_str(&app.ok(&[
+        "probe",
+        "--article",
+        "article.html",
+        "--url",
+        "https://x.example/news/1",
+        "--format",
+        "jsonfeed",
+    ]))
+    .unwrap();
     let item = &read["items"][0];
     let text = item["content_text"].as_str().unwrap();
-    assert!(text.contains("Paragraph 0 of") && text.contains("Paragraph 5 of") && !text.contains("Menu entry") && !text.contains("Imprint"), "{item:#}");
-    assert_eq!((&item["language"], &item["authors"][0]["name"], &item["date_published"]), (&"es".into(), &"Ana Pérez".into(), &"2022-10-05T00:00:00Z".into()));
+    assert!(
+        text.contains("Paragraph 0 of")
+            && text.contains("Paragraph 5 of")
+            && !text.contains("Menu entry")
+            && !text.contains("Imprint"),
+        "{item:#}"
+    );
+    assert_eq!(
+        (&item["language"], &item["authors"][0]["name"], &item["date_published"]),
+        (&"es".into(), &"Ana Pérez".into(), &"2022-10-05T00:00:00Z".into())
+    );
     assert_eq!(item["_courant"]["alternates"][0]["url"], "https://x.example/en/story");
 }
 
 #[test]
 fn rules_keep_drop_and_rewrite_and_probe_shows_them() {
-    let item = |title: &str, n: u8| format!("<item><title>{title}</title><guid isPermaLink=\"false\">{n}</guid><link>https://x.example/{n}</link></item>");
+    let item = |title: &str, n: u8| {
+        format!(
+            "<item><title>{title}</title><guid isPermaLink=\"false\">{n}</guid><link>https://x.example/{n}</link></item>"
+        )
+    };
     let feed = format!(
         "<rss version=\"2.0\"><channel>{}{}{}</channel></rss>",
         item("Budget figures for all | Partner", 1),
@@ -414,26 +492,52 @@ fn rules_keep_drop_and_rewrite_and_probe_shows_them() {
     app.ok(&["fetch"]);
     assert_eq!(app.titles(), ["Budget figures for all"]);
     let said = app.ok(&["probe", &server.url("/")]);
-    for want in ["* rewrite \" [|] Partner$\"", "* dropped: drop title = \"^Job offer\"", "* dropped: no rule of keep fits"] {
+    for want in [
+        "* rewrite \" [|] Partner$\"",
+        "* dropped: drop title = \"^Job offer\"",
+        "* dropped: no rule of keep fits",
+    ] {
         assert!(said.contains(want), "{want} is not in\n{said}");
     }
-    app.configure("[[source]]\nid = \"s\"\nurl = \"https://x.example/\"\nkeep = { title = \"(\", titel = \"x\" }\n");
+    app.configure(
+        "[[source]]\nid = \"s\"\nurl = \"https://x.example/\"\nkeep = { title = \"(\", titel = \"x\" }\n",
+    );
     let ran = app.run(&["check"]);
-    assert!(ran.stderr.contains("no regular expression") && ran.stderr.contains("did you mean \"title\"?"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("no regular expression") && ran.stderr.contains("did you mean \"title\"?"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]
 fn hopeless_pages_cost_little_and_say_so() {
     let app = App::new("");
-    let big = format!("<html><body>{}</body></html>", "<p>Nothing but words in a very long page, and no link at all.</p>".repeat(800_000));
+    let big = format!(
+        "<html><body>{}</body></html>",
+        "<p>Nothing but words in a very long page, and no link at all.</p>".repeat(800_000)
+    );
     let deep = format!("<html><body>{}", "<div><b><i>".repeat(350_000));
     for (name, page) in [("50 MB", big), ("a million deep", deep), ("no html", "just words".to_owned())] {
         app.write("page.html", page);
         let ran = app.run(&["probe", "page.html", "--url", "https://x.example/"]);
-        assert!(ran.code == 1 || ran.stdout.contains("no listing was found"), "{name}: {} {}", ran.stdout, ran.stderr);
+        assert!(
+            ran.code == 1 || ran.stdout.contains("no listing was found"),
+            "{name}: {} {}",
+            ran.stdout,
+            ran.stderr
+        );
     }
-    let latin: Vec<u8> =
-        listing("old", 1, 3).replace("The story", "L\u{e9} r\u{e9}cit").replace("<head>", "<head><meta charset=utf-8>").chars().map(|c| c as u8).collect();
+    let latin: Vec<u8> = listing("old", 1, 3)
+        .replace("The story", "L\u{e9} r\u{e9}cit")
+        .replace("<head>", "<head><meta charset=utf-8>")
+        .chars()
+        .map(|c| c as u8)
+        .collect();
     app.write("latin.html", latin);
-    assert!(app.ok(&["probe", "latin.html", "--url", "https://x.example/"]).contains("Lé récit that has number 3"), "a wrong charset");
+    assert!(
+        app.ok(&["probe", "latin.html", "--url", "https://x.example/"])
+            .contains("Lé récit that has number 3"),
+        "a wrong charset"
+    );
 }

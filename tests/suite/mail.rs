@@ -29,7 +29,10 @@ fn app(server: &Server, smtp: &SmtpServer, recipients: &str) -> App {
 }
 
 fn stories() -> Server {
-    Server::always(Reply::ok(rss(&[("a", "Budget transparency grows: été", 12, "Figures &amp;amp; tables"), ("b", "Open justice advances", 14, "Judges")])))
+    Server::always(Reply::ok(rss(&[
+        ("a", "Budget transparency grows: été", 12, "Figures &amp;amp; tables"),
+        ("b", "Open justice advances", 14, "Judges"),
+    ])))
 }
 
 #[test]
@@ -71,7 +74,11 @@ fn addresses_and_passwords_stay_out_of_the_log() {
 #[test]
 fn a_refused_recipient_never_makes_the_others_get_it_twice() {
     let (server, smtp) = (stories(), SmtpServer::start());
-    let mut app = app(&server, &smtp, "\"ana@example.org\", \"bounce@example.org\", \"tempfail@example.org\", \"drop@example.org\"");
+    let mut app = app(
+        &server,
+        &smtp,
+        "\"ana@example.org\", \"bounce@example.org\", \"tempfail@example.org\", \"drop@example.org\"",
+    );
     app.ok(&["run"]);
     assert_eq!(smtp.mails().len(), 1);
     app.later(1).ok(&["run"]);
@@ -102,8 +109,13 @@ fn every_mail_shows_its_own_way_out() {
         .iter()
         .map(|mail| {
             let joined = mail.replace("=\r\n", "").replace("=\n", "");
-            let link = joined.split("List-Unsubscribe: <").nth(1).unwrap().split('>').next().unwrap().to_owned();
-            assert!(joined.contains(&format!("Unsubscribe: {link}?l=3Den")) && joined.contains(&format!("href=3D\"{link}?l=3Den\"")), "{joined}");
+            let link =
+                joined.split("List-Unsubscribe: <").nth(1).unwrap().split('>').next().unwrap().to_owned();
+            assert!(
+                joined.contains(&format!("Unsubscribe: {link}?l=3Den"))
+                    && joined.contains(&format!("href=3D\"{link}?l=3Den\"")),
+                "{joined}"
+            );
             assert!(!joined.contains("@@"), "{joined}");
             link
         })
@@ -124,7 +136,10 @@ fn a_server_without_the_right_certificate_or_password_gets_nothing() {
     app.later(30).ok(&["run"]);
     assert_eq!(smtp.mails().len(), 1);
     let trusted = app.read("feeds.toml");
-    app.write("feeds.toml", trusted.replace("ca_file", "# ca_file").replace("id = \"weekly\"", "id = \"other\""));
+    app.write(
+        "feeds.toml",
+        trusted.replace("ca_file", "# ca_file").replace("id = \"weekly\"", "id = \"other\""),
+    );
     let ran = app.later(30).run(&["digest"]);
     assert!(ran.stdout.contains("0 sent, 1 deferred"), "{}{}", ran.stdout, ran.stderr);
     assert_eq!(smtp.mails().len(), 1);
@@ -153,7 +168,11 @@ fn a_digest_prefers_its_language_and_groups_by_topic() {
         )
     };
     let server = Server::start(move |request| {
-        if request.target == "/fr" { Reply::ok(feed("fr", "La justice ouverte progresse")) } else { Reply::ok(feed("en", "Open justice advances")) }
+        if request.target == "/fr" {
+            Reply::ok(feed("fr", "La justice ouverte progresse"))
+        } else {
+            Reply::ok(feed("en", "Open justice advances"))
+        }
     });
     let app = App::new(&format!(
         "[[source]]\nid = \"en\"\nurl = \"{}\"\n[[source]]\nid = \"fr\"\nurl = \"{}\"\n[[topic]]\nid = \"justice\"\nlabel = {{ fr = \"Justice ouverte\" }}\nkeywords = {{ fr = [\"justice\"], en = [\"justice\"] }}\n[[digest]]\nid = \"hebdo\"\ntitle = \"La semaine\"\nlanguage = \"fr\"\nschedule = \"Thu 08:00 UTC\"\ntopics = [\"justice\"]\nrecipients = [\"ana@example.org\"]\n",
@@ -175,13 +194,23 @@ fn both_kinds_of_dkim_signatures_verify_independently() {
     app.ok(&["run"]);
     // The sink put the envelope in front, and it may have added a header of its own: what was signed begins behind.
     let mail = smtp.mails().remove(0);
-    let signed = mail.split_once("X-Envelope-To: ana@example.org\n").or_else(|| mail.split_once("X-Envelope-To: ana@example.org\r\n")).unwrap().1.to_owned();
+    let signed = mail
+        .split_once("X-Envelope-To: ana@example.org\n")
+        .or_else(|| mail.split_once("X-Envelope-To: ana@example.org\r\n"))
+        .unwrap()
+        .1
+        .to_owned();
     assert_eq!(keys.verify(&app, &signed), ["ed25519-sha256 True True", "rsa-sha256 True True"]);
 }
 
 #[test]
 fn a_title_cannot_inject_a_header() {
-    let server = Server::always(Reply::ok(rss(&[("a", "Evil&#13;&#10;Bcc: victim@example.org&#13;&#10;&#13;&#10;body", 12, "x")])));
+    let server = Server::always(Reply::ok(rss(&[(
+        "a",
+        "Evil&#13;&#10;Bcc: victim@example.org&#13;&#10;&#13;&#10;body",
+        12,
+        "x",
+    )])));
     let app = App::new(&config(&server, "", "\"ana@example.org\""));
     app.ok(&["run"]);
     let mail = app.outbox().remove(0);

@@ -8,8 +8,10 @@ use crate::support::http::{Reply, Server};
 use crate::support::{App, header, rss, text_part};
 
 /// Tags that mail programs know and that do nothing by themselves.
-const TAGS: [&str; 19] =
-    ["html", "head", "meta", "title", "style", "body", "div", "table", "tbody", "tr", "td", "h1", "h2", "h3", "p", "a", "br", "span", "strong"];
+const TAGS: [&str; 19] = [
+    "html", "head", "meta", "title", "style", "body", "div", "table", "tbody", "tr", "td", "h1", "h2", "h3",
+    "p", "a", "br", "span", "strong",
+];
 
 /// CSS that caniemail.com has as supported in Gmail, Outlook (with its Windows programs, but for max-width, which a table for
 /// them stands in for), Apple Mail, Yahoo and Samsung.
@@ -47,7 +49,12 @@ fn mails(language: &str) -> Vec<String> {
         _ => Reply::ok(rss(&[("b", "The budget of the year", 18, "Figures"), ("c", "A story of nothing", 17, ""), ("d", "A story that finds no room", 2, "")])),
     }
     });
-    let source = |id: &str| format!("[[source]]\nid = \"{id}\"\npartner = \"Partner {id}\"\nurl = \"{}\"\n", server.url(&format!("/{id}")));
+    let source = |id: &str| {
+        format!(
+            "[[source]]\nid = \"{id}\"\npartner = \"Partner {id}\"\nurl = \"{}\"\n",
+            server.url(&format!("/{id}"))
+        )
+    };
     let mut app = App::new(&format!(
         "{}{}{}{}{}{}[[topic]]\nid = \"justice & courts\"\nlabel = {{ en = \"Justice & courts\", fr = \"Justice\" }}\nkeywords = {{ en = [\"justice\", \"courts\"], fr = [\"tribunaux\"] }}\n[[topic]]\nid = \"budget\"\nlabel = {{ en = \"Budgets\" }}\nkeywords = {{ en = [\"budget\"] }}\n[newsletter]\nmax_entries = 4\ncontroller = \"The Network, 1 Main Street, 1000 Town\"\n[[digest]]\nid = \"weekly\"\ntitle = \"The week\"\nlanguage = \"{language}\"\nschedule = \"daily 08:00 UTC\"\nmax_entries = 4\nrecipients = [\"fixed@example.org\"]\n",
         source("fr"),
@@ -74,12 +81,20 @@ fn html_part(mail: &str) -> Html {
 
 fn styles(element: &ElementRef) -> BTreeMap<String, String> {
     let style = element.value().attr("style").unwrap_or_default();
-    style.split(';').filter_map(|rule| rule.split_once(':')).map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect()
+    style
+        .split(';')
+        .filter_map(|rule| rule.split_once(':'))
+        .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
+        .collect()
 }
 
 /// The words that people see.
 fn words(text: &str) -> Vec<String> {
-    let mut words: Vec<String> = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect();
+    let mut words: Vec<String> = text
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect();
     words.sort();
     words
 }
@@ -89,8 +104,10 @@ fn visible(html: &Html) -> String {
     for node in html.tree.root().descendants() {
         let Node::Text(own) = node.value() else { continue };
         let ancestors: Vec<ElementRef> = node.ancestors().filter_map(ElementRef::wrap).collect();
-        let is_hidden =
-            ancestors.iter().any(|element| matches!(element.value().name(), "head") || styles(element).get("display").is_some_and(|display| display == "none"));
+        let is_hidden = ancestors.iter().any(|element| {
+            matches!(element.value().name(), "head")
+                || styles(element).get("display").is_some_and(|display| display == "none")
+        });
         if !is_hidden {
             text.push_str(own);
             text.push(' ');
@@ -104,7 +121,11 @@ fn the_text_says_what_the_html_says() {
     for language in ["en", "fr", "es"] {
         for mail in mails(language) {
             let text = text_part(&mail);
-            let without_links: String = text.split_whitespace().filter(|word| !word.starts_with("https://")).collect::<Vec<_>>().join(" ");
+            let without_links: String = text
+                .split_whitespace()
+                .filter(|word| !word.starts_with("https://"))
+                .collect::<Vec<_>>()
+                .join(" ");
             let html = html_part(&mail);
             assert_eq!(words(&visible(&html)), words(&without_links), "{text}");
             // And leads where it leads.
@@ -113,7 +134,12 @@ fn the_text_says_what_the_html_says() {
                 assert!(text.contains(link), "{link} is not in\n{text}");
                 assert!(link.starts_with("https://") && !link.contains("@@"), "{link}");
             }
-            assert!(html.select(&anchors).filter(|link| link.value().attr("href").unwrap().starts_with("https://o.example/")).count() >= 2);
+            assert!(
+                html.select(&anchors)
+                    .filter(|link| link.value().attr("href").unwrap().starts_with("https://o.example/"))
+                    .count()
+                    >= 2
+            );
         }
     }
 }
@@ -131,23 +157,40 @@ fn the_html_is_what_every_mail_program_can_show() {
                 assert!(!attribute.starts_with("on"), "{attribute}");
             }
             for (property, value) in styles(&element) {
-                assert!(PROPERTIES.contains(&property.as_str()) && !value.contains("url("), "{property}: {value}");
+                assert!(
+                    PROPERTIES.contains(&property.as_str()) && !value.contains("url("),
+                    "{property}: {value}"
+                );
             }
             if name == "table" {
                 assert_eq!(element.value().attr("role"), Some("presentation"));
             }
-            if let Some(size) = styles(&element).get("font-size").filter(|_| !styles(&element).contains_key("display")) {
+            if let Some(size) =
+                styles(&element).get("font-size").filter(|_| !styles(&element).contains_key("display"))
+            {
                 assert!(size.trim_end_matches("px").parse::<u32>().unwrap() >= 14, "{size}");
             }
         }
-        let style: String = html.select(&Selector::parse("style").unwrap()).flat_map(|style| style.text()).collect();
-        assert!(style.contains("prefers-color-scheme: dark") && !style.contains("@import") && !style.contains("url("));
+        let style: String =
+            html.select(&Selector::parse("style").unwrap()).flat_map(|style| style.text()).collect();
+        assert!(
+            style.contains("prefers-color-scheme: dark")
+                && !style.contains("@import")
+                && !style.contains("url(")
+        );
         for meta in ["color-scheme", "supported-color-schemes", "viewport"] {
-            assert_eq!(html.select(&Selector::parse(&format!("meta[name={meta}]")).unwrap()).count(), 1, "{meta}");
+            assert_eq!(
+                html.select(&Selector::parse(&format!("meta[name={meta}]")).unwrap()).count(),
+                1,
+                "{meta}"
+            );
         }
         let arabic = html.select(&Selector::parse("[lang=ar]").unwrap()).next().unwrap();
         assert_eq!(arabic.value().attr("dir"), Some("rtl"));
-        let levels: Vec<u32> = html.select(&Selector::parse("h1, h2, h3").unwrap()).map(|heading| heading.value().name()[1..].parse().unwrap()).collect();
+        let levels: Vec<u32> = html
+            .select(&Selector::parse("h1, h2, h3").unwrap())
+            .map(|heading| heading.value().name()[1..].parse().unwrap())
+            .collect();
         assert_eq!(levels[0], 1);
         assert!(levels.windows(2).all(|pair| pair[1] <= pair[0] + 1), "{levels:?}");
     }
@@ -166,22 +209,37 @@ fn luminance(colour: &str) -> f64 {
 fn colours_have_the_contrast_of_aa_in_light_and_dark() {
     let mail = mails("en").remove(0);
     let html = html_part(&mail);
-    let style: String = html.select(&Selector::parse("style").unwrap()).flat_map(|style| style.text()).collect();
+    let style: String =
+        html.select(&Selector::parse("style").unwrap()).flat_map(|style| style.text()).collect();
     let dark: BTreeMap<String, String> = style
         .lines()
         .filter_map(|line| line.strip_prefix('.')?.split_once(" { "))
-        .map(|(class, rule)| (class.to_owned(), rule.split(": ").nth(1).unwrap().split(' ').next().unwrap().to_owned()))
+        .map(|(class, rule)| {
+            (class.to_owned(), rule.split(": ").nth(1).unwrap().split(' ').next().unwrap().to_owned())
+        })
         .collect();
     for is_dark in [false, true] {
         let of = |element: &ElementRef, property: &str| -> Option<String> {
             let own = styles(element).get(property).cloned()?;
-            let class = element.value().attr("class").filter(|_| is_dark).and_then(|classes| classes.split(' ').find_map(|class| dark.get(class)));
+            let class = element
+                .value()
+                .attr("class")
+                .filter(|_| is_dark)
+                .and_then(|classes| classes.split(' ').find_map(|class| dark.get(class)));
             assert!(!is_dark || class.is_some(), "{} has a colour for light only", element.html());
             Some(class.cloned().unwrap_or(own))
         };
-        for node in html.tree.root().descendants().filter(|node| node.value().as_text().is_some_and(|text| !text.trim().is_empty())) {
+        for node in html
+            .tree
+            .root()
+            .descendants()
+            .filter(|node| node.value().as_text().is_some_and(|text| !text.trim().is_empty()))
+        {
             let ancestors: Vec<ElementRef> = node.ancestors().filter_map(ElementRef::wrap).collect();
-            if ancestors.iter().any(|element| element.value().name() == "head" || styles(element).contains_key("display")) {
+            if ancestors
+                .iter()
+                .any(|element| element.value().name() == "head" || styles(element).contains_key("display"))
+            {
                 continue;
             }
             let colour = ancestors.iter().find_map(|element| of(element, "color")).unwrap();
@@ -199,24 +257,44 @@ fn the_headers_are_those_of_a_list_that_can_be_left() {
         let value = |name: &str| header(&mail, name);
         let leave = value("List-Unsubscribe");
         let links: Vec<&str> = leave.split(", ").map(|link| link.trim_matches(['<', '>'])).collect();
-        assert!(links.len() == 2 && links[0].starts_with("https://news.example.org/unsubscribe/") && links[1].starts_with("mailto:"), "{leave}");
+        assert!(
+            links.len() == 2
+                && links[0].starts_with("https://news.example.org/unsubscribe/")
+                && links[1].starts_with("mailto:"),
+            "{leave}"
+        );
         assert_eq!(value("List-Unsubscribe-Post"), "List-Unsubscribe=One-Click");
         assert_eq!(value("List-Archive"), "<https://news.example.org/issues/>");
         assert!(value("List-Id").ends_with(".example.org>") && value("List-Help").starts_with("<mailto:"));
-        assert_eq!((value("Precedence").as_str(), value("Auto-Submitted").as_str()), ("bulk", "auto-generated"));
-        assert!(value("Feedback-ID").split(':').count() == 4 && value("Message-ID").ends_with("@example.org>"));
+        assert_eq!(
+            (value("Precedence").as_str(), value("Auto-Submitted").as_str()),
+            ("bulk", "auto-generated")
+        );
+        assert!(
+            value("Feedback-ID").split(':').count() == 4 && value("Message-ID").ends_with("@example.org>")
+        );
         assert_eq!(value("MIME-Version"), "1.0");
         let (head, body) = mail.split_once("\r\n\r\n").unwrap();
         assert!(head.is_ascii() && body.is_ascii() && !mail.replace("\r\n", "").contains(['\r', '\n']));
-        assert!(body.lines().all(|line| line.len() <= 76 || line.starts_with("Content-") || line.starts_with("--")));
-        let mut names: Vec<String> =
-            head.lines().filter(|line| !line.starts_with([' ', '\t'])).map(|line| line.split(':').next().unwrap().to_ascii_lowercase()).collect();
+        assert!(
+            body.lines()
+                .all(|line| line.len() <= 76 || line.starts_with("Content-") || line.starts_with("--"))
+        );
+        let mut names: Vec<String> = head
+            .lines()
+            .filter(|line| !line.starts_with([' ', '\t']))
+            .map(|line| line.split(':').next().unwrap().to_ascii_lowercase())
+            .collect();
         names.sort();
         let count = names.len();
         names.dedup();
         assert_eq!(names.len(), count, "no header stands twice");
         let message = mail_parser::MessageParser::default().parse(mail.as_bytes()).unwrap();
-        let kinds: Vec<String> = message.parts.iter().map(|part| mail_parser::MimeHeaders::content_type(part).unwrap().subtype().unwrap().to_owned()).collect();
+        let kinds: Vec<String> = message
+            .parts
+            .iter()
+            .map(|part| mail_parser::MimeHeaders::content_type(part).unwrap().subtype().unwrap().to_owned())
+            .collect();
         assert_eq!(kinds, ["alternative", "plain", "html"]);
     }
 }

@@ -37,7 +37,8 @@ fn each_subscriber_gets_the_stories_of_their_topics_partners_and_languages_once(
         "later@example.org --cadence monthly",
         "twin@example.org --topics justice",
     ] {
-        let arguments: Vec<String> = arguments.split(' ').map(|argument| argument.replace('#', " ")).collect();
+        let arguments: Vec<String> =
+            arguments.split(' ').map(|argument| argument.replace('#', " ")).collect();
         let mut all = vec!["subscribers", "add", "--cadence", "daily"];
         if arguments.iter().any(|argument| argument == "--cadence") {
             all.truncate(2);
@@ -54,31 +55,53 @@ fn each_subscriber_gets_the_stories_of_their_topics_partners_and_languages_once(
         let own = mails_to(&mails, address);
         assert_eq!(own.len(), 1, "{address}");
         let text = text_part(own[0]);
-        ["A justice reform in the north", "The budget of the year", "A story of nothing", "Une réforme de la justice du sud"]
-            .iter()
-            .filter(|title| text.contains(&format!("\n{title}\n")))
-            .map(|title| (*title).to_owned())
-            .collect()
+        [
+            "A justice reform in the north",
+            "The budget of the year",
+            "A story of nothing",
+            "Une réforme de la justice du sud",
+        ]
+        .iter()
+        .filter(|title| text.contains(&format!("\n{title}\n")))
+        .map(|title| (*title).to_owned())
+        .collect()
     };
     assert_eq!(titles("all@example.org").len(), 4);
-    assert_eq!(titles("justice@example.org"), ["A justice reform in the north", "Une réforme de la justice du sud"]);
+    assert_eq!(
+        titles("justice@example.org"),
+        ["A justice reform in the north", "Une réforme de la justice du sud"]
+    );
     assert_eq!(titles("twin@example.org"), titles("justice@example.org"));
     assert_eq!(titles("french@example.org"), ["Une réforme de la justice du sud"]);
     assert_eq!(titles("partner@example.org"), ["The budget of the year"]);
     assert_eq!(mails.len(), 5, "the monthly one waits");
     // The two of equal tastes share one issue, and so one web version.
     let online = |address: &str| {
-        text_part(mails_to(&mails, address)[0]).split("https://news.example.org/issues/").nth(1).unwrap().split(".html").next().unwrap().to_owned()
+        text_part(mails_to(&mails, address)[0])
+            .split("https://news.example.org/issues/")
+            .nth(1)
+            .unwrap()
+            .split(".html")
+            .next()
+            .unwrap()
+            .to_owned()
     };
     assert_eq!(online("twin@example.org"), online("justice@example.org"));
     assert_ne!(online("twin@example.org"), online("all@example.org"));
     let web = app.read(&format!("public/issues/{}.html", online("all@example.org")));
-    assert!(web.contains("The budget of the year") && !web.contains("@@") && !web.contains("/unsubscribe/"), "{web}");
+    assert!(
+        web.contains("The budget of the year") && !web.contains("@@") && !web.contains("/unsubscribe/"),
+        "{web}"
+    );
 
     // Edited, syndicated and back again: nothing is told twice. What is new goes to whom it concerns.
     english.answer(|_| {
         let syndicated = ("d", "Une réforme de la justice du sud", 20, "z");
-        Reply::ok(rss(&[("a", "A justice reform in the north, updated", 18, "y"), ("e", "A second budget of the year", 20, "x"), syndicated]))
+        Reply::ok(rss(&[
+            ("a", "A justice reform in the north, updated", 18, "y"),
+            ("e", "A second budget of the year", 20, "x"),
+            syndicated,
+        ]))
     });
     french.answer(|_| Reply::ok(rss(&[("d", "Une réforme de la justice du sud", 18, "z")])));
     app.later(24 * 60).ok(&["run"]);
@@ -87,7 +110,8 @@ fn each_subscriber_gets_the_stories_of_their_topics_partners_and_languages_once(
     assert_eq!(mails_to(&mails, "french@example.org").len(), 1, "an empty digest is not sent");
     let second = mails_to(&mails, "all@example.org");
     assert_eq!(second.len(), 2);
-    let told: usize = second.iter().map(|mail| text_part(mail).matches("A justice reform in the north").count()).sum();
+    let told: usize =
+        second.iter().map(|mail| text_part(mail).matches("A justice reform in the north").count()).sum();
     assert_eq!(told, 1);
     assert_eq!(mails_to(&mails, "partner@example.org").len(), 2);
 }
@@ -105,7 +129,17 @@ fn a_translation_that_comes_later_is_news_only_to_those_who_could_not_read_it() 
     ));
     let mut app = App::new(&config(&[("en", "en", &english), ("fr", "fr", &french)]));
     app.ok(&["subscribers", "add", "--cadence", "daily", "both@example.org"]);
-    app.ok(&["subscribers", "add", "--cadence", "daily", "--language", "fr", "--languages", "fr", "french@example.org"]);
+    app.ok(&[
+        "subscribers",
+        "add",
+        "--cadence",
+        "daily",
+        "--language",
+        "fr",
+        "--languages",
+        "fr",
+        "french@example.org",
+    ]);
     app.later(24 * 60).ok(&["run"]);
     assert_eq!(app.outbox().len(), 1);
     french.answer(move |_| Reply::ok(entry("fr", "Les tribunaux ouverts avancent")));
@@ -115,7 +149,8 @@ fn a_translation_that_comes_later_is_news_only_to_those_who_could_not_read_it() 
     let mail = mails_to(&mails, "french@example.org");
     assert_eq!(mail.len(), 1);
     assert!(
-        text_part(mail[0]).contains("\nLes tribunaux ouverts avancent\n") && text_part(mail[0]).contains("en anglais\u{a0}: Open courts advance"),
+        text_part(mail[0]).contains("\nLes tribunaux ouverts avancent\n")
+            && text_part(mail[0]).contains("en anglais\u{a0}: Open courts advance"),
         "{}",
         text_part(mail[0])
     );
@@ -130,7 +165,8 @@ fn schedules_hold_through_nights_of_change_missed_runs_and_clocks_that_step_back
         let number = number.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         Reply::ok(format!("<rss version=\"2.0\"><channel><title>T</title><item><guid>g{number}</guid><title>The story that bears the number {number} here</title></item></channel></rss>"))
     });
-    let mut app = App::new(&config(&[("en", "en", &server)]).replace("[[source]]", "[[source]]\ninterval = \"15m\""));
+    let mut app =
+        App::new(&config(&[("en", "en", &server)]).replace("[[source]]", "[[source]]\ninterval = \"15m\""));
     app.ok(&["subscribers", "add", "--schedule", "30 2 * * * Europe/Paris", "night@example.org"]);
     app.at("2022-10-30T00:29:00Z").ok(&["run"]);
     let count = |app: &App| app.outbox().len();
@@ -165,11 +201,17 @@ fn schedules_hold_through_nights_of_change_missed_runs_and_clocks_that_step_back
 #[test]
 fn as_it_happens_is_minutes_and_not_one_mail_a_story() {
     let server = Server::always(Reply::ok(rss(&[("a", "The first story of today", 20, "x")])));
-    let mut app = App::new(&config(&[("en", "en", &server)]).replace("[[source]]", "[[source]]\ninterval = \"15m\""));
+    let mut app =
+        App::new(&config(&[("en", "en", &server)]).replace("[[source]]", "[[source]]\ninterval = \"15m\""));
     app.ok(&["subscribers", "add", "--cadence", "instant", "now@example.org"]);
     app.later(20).ok(&["run"]);
     assert_eq!(app.outbox().len(), 1);
-    server.answer(|_| Reply::ok(rss(&[("b", "The second story of today", 20, "x"), ("c", "The third story of today", 20, "x")])));
+    server.answer(|_| {
+        Reply::ok(rss(&[
+            ("b", "The second story of today", 20, "x"),
+            ("c", "The third story of today", 20, "x"),
+        ]))
+    });
     app.later(20).ok(&["run"]);
     app.later(5).ok(&["run"]);
     assert_eq!(app.outbox().len(), 2);
@@ -181,16 +223,29 @@ fn the_list_is_imported_whole_or_not_at_all_and_exported_alike() {
     app.write("bad.csv", "email,topics\nana@example.org,justice\nnobody,justise\n");
     let ran = app.run(&["subscribers", "import", "bad.csv", "--consent", "paper list"]);
     assert_eq!(ran.code, 2);
-    for want in ["bad.csv:3: \"nobody\" is no mail address", "bad.csv:3: topics: \"justise\" is not among those that there are: did you mean \"justice\"?"] {
+    for want in [
+        "bad.csv:3: \"nobody\" is no mail address",
+        "bad.csv:3: topics: \"justise\" is not among those that there are: did you mean \"justice\"?",
+    ] {
         assert!(ran.stderr.contains(want), "{want} is not in\n{}", ran.stderr);
     }
     assert!(app.ok(&["subscribers", "list"]).contains("nobody yet"));
     app.write("good.csv", "email,topics,language,cadence,hour,timezone\nana@gmial.com,justice,fr,monthly,9,Europe/Paris\nbó@bücher.example,,es,,,\n");
     assert!(app.run(&["subscribers", "import", "good.csv"]).stderr.contains("no consent_source"));
     let ran = app.run(&["subscribers", "import", "good.csv", "--consent", "paper list"]);
-    assert!(ran.stdout.contains("2 imported") && ran.stderr.contains("did they mean ana@gmail.com?"), "{}{}", ran.stdout, ran.stderr);
+    assert!(
+        ran.stdout.contains("2 imported") && ran.stderr.contains("did they mean ana@gmail.com?"),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
     let exported = app.ok(&["subscribers", "export"]);
-    assert!(exported.contains("ana@gmial.com,active,fr,,justice,,,monthly 1 9:00 Europe/Paris,paper list,2022-10-20T08:00:00Z"), "{exported}");
+    assert!(
+        exported.contains(
+            "ana@gmial.com,active,fr,,justice,,,monthly 1 9:00 Europe/Paris,paper list,2022-10-20T08:00:00Z"
+        ),
+        "{exported}"
+    );
     assert!(exported.contains("bó@xn--bcher-kva.example"), "{exported}");
     let other = App::new(&config(&[]));
     other.write("list.csv", &exported);
@@ -204,7 +259,8 @@ fn erased_is_forgotten_and_stays_out() {
     let mut app = App::new(&config(&[("en", "en", &server)]));
     app.ok(&["subscribers", "add", "--cadence", "daily", "Ana@example.org"]);
     app.later(24 * 60).ok(&["run"]);
-    let held: Value = serde_json::from_str(&app.ok(&["subscribers", "export", "--address", "ana@EXAMPLE.org"])).unwrap();
+    let held: Value =
+        serde_json::from_str(&app.ok(&["subscribers", "export", "--address", "ana@EXAMPLE.org"])).unwrap();
     assert_eq!(held["subscriber"]["state"], "active");
     assert_eq!(held["subscriber"]["consent"]["source"], "put in by the operator");
     assert_eq!(held["deliveries"][0]["state"], "sent");
@@ -220,10 +276,19 @@ fn erased_is_forgotten_and_stays_out() {
     let held = |app: &App| app.ok(&["subscribers", "export", "--address", "cy@example.org"]);
     assert!(held(&app).contains("\"sent\""));
     app.later(91 * 24 * 60).ok(&["run"]);
-    assert!(held(&app).contains("\"deliveries\": []"), "after three months it is forgotten which mail went to whom: {}", held(&app));
+    assert!(
+        held(&app).contains("\"deliveries\": []"),
+        "after three months it is forgotten which mail went to whom: {}",
+        held(&app)
+    );
     app.ok(&["subscribers", "remove", "cy@example.org"]);
     let ran = app.run(&["subscribers", "import", "list.csv", "--consent", "an old copy"]);
-    assert!(ran.stdout.contains("1 imported, 1 left out") && ran.stderr.contains("left out: erased"), "{}{}", ran.stdout, ran.stderr);
+    assert!(
+        ran.stdout.contains("1 imported, 1 left out") && ran.stderr.contains("left out: erased"),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
     assert_eq!(app.run(&["subscribers", "pause", "ana@example.org"]).code, 2);
     app.ok(&["subscribers", "pause", "bo@example.org"]);
     app.later(24 * 60).ok(&["run"]);
@@ -240,13 +305,18 @@ fn a_preview_and_a_test_show_what_would_come_and_remember_nothing() {
     app.ok(&["fetch"]);
     let said = app.ok(&["digest", "--preview", "ana@example.org"]);
     assert!(said.contains("Subject: Test: A justice story of the day"), "{said}");
-    assert!(app.read("preview/digest.html").contains("A justice story of the day") && app.read("preview/digest.txt").contains("A justice story of the day"));
+    assert!(
+        app.read("preview/digest.html").contains("A justice story of the day")
+            && app.read("preview/digest.txt").contains("A justice story of the day")
+    );
     assert!(app.outbox().is_empty());
     app.ok(&["digest", "--test", "ana@example.org"]);
     assert_eq!(app.outbox().len(), 1);
     app.later(24 * 60).ok(&["run"]);
     assert_eq!(app.outbox().len(), 2, "the real one comes all the same");
-    assert!(app.ok(&["digest", "--preview", "ana@example.org"]).contains("nothing is new for ana@example.org"));
+    assert!(
+        app.ok(&["digest", "--preview", "ana@example.org"]).contains("nothing is new for ana@example.org")
+    );
     let ran = app.run(&["digest", "--preview", "nobody@example.org"]);
     assert!(ran.code == 2 && ran.stderr.contains("neither a subscriber nor a recipient"), "{}", ran.stderr);
 }
@@ -254,8 +324,12 @@ fn a_preview_and_a_test_show_what_would_come_and_remember_nothing() {
 #[test]
 fn a_mail_stays_under_102_kilobytes_and_says_how_many_more_there_are() {
     let long = "é".repeat(2_000);
-    let items: Vec<(String, String)> = (0..400).map(|n| (format!("g{n}"), format!("Number {n} {}", "é".repeat(500)))).collect();
-    let feed = rss(&items.iter().map(|(guid, title)| (guid.as_str(), title.as_str(), 19, long.as_str())).collect::<Vec<_>>());
+    let items: Vec<(String, String)> =
+        (0..400).map(|n| (format!("g{n}"), format!("Number {n} {}", "é".repeat(500)))).collect();
+    let feed = rss(&items
+        .iter()
+        .map(|(guid, title)| (guid.as_str(), title.as_str(), 19, long.as_str()))
+        .collect::<Vec<_>>());
     let server = Server::always(Reply::ok(feed));
     let app = App::new(&format!(
         "{}[[digest]]\nid = \"d\"\ntitle = \"All\"\nlanguage = \"en\"\nschedule = \"Thu 08:00 UTC\"\nmax_entries = 500\nrecipients = [\"ana@example.org\"]\n",
@@ -266,6 +340,7 @@ fn a_mail_stays_under_102_kilobytes_and_says_how_many_more_there_are() {
     let html = mail.split("Content-Type: text/html").nth(1).unwrap();
     assert!(html.len() < 102_000, "{} bytes", html.len());
     let text = text_part(&mail);
-    let more: usize = text.split("\nand ").nth(1).unwrap().split(" more on the web page").next().unwrap().parse().unwrap();
+    let more: usize =
+        text.split("\nand ").nth(1).unwrap().split(" more on the web page").next().unwrap().parse().unwrap();
     assert_eq!(more + text.matches("\nNumber ").count(), 400);
 }

@@ -55,7 +55,9 @@ fn versions_and_vocabularies_in_any_mixture() {
 #[test]
 fn characters_in_every_clothing() {
     let text = "L’État publie « son » code — 12 €";
-    let document = |declared: &str| format!("<?xml version=\"1.0\" encoding=\"{declared}\"?>{}", rss(&format!("<title>{text}</title>")));
+    let document = |declared: &str| {
+        format!("<?xml version=\"1.0\" encoding=\"{declared}\"?>{}", rss(&format!("<title>{text}</title>")))
+    };
     let windows = encoding_rs::WINDOWS_1252.encode(&document("iso-8859-1")).0.into_owned();
     let utf16: Vec<u8> = document("utf-16").encode_utf16().flat_map(u16::to_le_bytes).collect();
     for (odd, bytes, content_type) in [
@@ -65,11 +67,19 @@ fn characters_in_every_clothing() {
             encoding_rs::WINDOWS_1252.encode(&document("utf-8")).0.into_owned(),
             Some("text/xml; charset=windows-1252"),
         ),
-        ("nobody says anything, and it is windows-1252", encoding_rs::WINDOWS_1252.encode(&rss(&format!("<title>{text}</title>"))).0.into_owned(), None),
+        (
+            "nobody says anything, and it is windows-1252",
+            encoding_rs::WINDOWS_1252.encode(&rss(&format!("<title>{text}</title>"))).0.into_owned(),
+            None,
+        ),
         ("UTF-16 without a mark", utf16, None),
         ("UTF-8 that claims to be ASCII", document("us-ascii").into_bytes(), None),
         ("a character set that does not exist", document("x-nonsense").into_bytes(), None),
-        ("blank lines and a mark before the declaration", [b"\n \xEF\xBB\xBF".as_slice(), document("utf-8").as_bytes()].concat(), None),
+        (
+            "blank lines and a mark before the declaration",
+            [b"\n \xEF\xBB\xBF".as_slice(), document("utf-8").as_bytes()].concat(),
+            None,
+        ),
     ] {
         check(odd, &bytes, content_type, &[("/items/0/title", json!(text))]);
     }
@@ -84,12 +94,32 @@ fn characters_in_every_clothing() {
 #[test]
 fn titles_are_words_and_contents_are_safe_html() {
     for (odd, entry, want) in [
-        ("HTML escaped twice", "<title type=\"html\">AT&amp;amp;T &amp;lt;3 &amp;mdash; x</title>", "AT&T <3 — x"),
-        ("markup in a title", "<title type=\"html\">The &lt;b&gt;bold&lt;/b&gt; &lt;script&gt;alert(1)&lt;/script&gt;one</title>", "The bold one"),
-        ("XHTML in a title", "<title type=\"xhtml\"><div xmlns=\"http://www.w3.org/1999/xhtml\">a <i>b</i> &lt;c</div></title>", "a b <c"),
-        ("plain text that looks like markup", "<title type=\"text\">use &lt;br&gt; here</title>", "use <br> here"),
+        (
+            "HTML escaped twice",
+            "<title type=\"html\">AT&amp;amp;T &amp;lt;3 &amp;mdash; x</title>",
+            "AT&T <3 — x",
+        ),
+        (
+            "markup in a title",
+            "<title type=\"html\">The &lt;b&gt;bold&lt;/b&gt; &lt;script&gt;alert(1)&lt;/script&gt;one</title>",
+            "The bold one",
+        ),
+        (
+            "XHTML in a title",
+            "<title type=\"xhtml\"><div xmlns=\"http://www.w3.org/1999/xhtml\">a <i>b</i> &lt;c</div></title>",
+            "a b <c",
+        ),
+        (
+            "plain text that looks like markup",
+            "<title type=\"text\">use &lt;br&gt; here</title>",
+            "use <br> here",
+        ),
         ("a type that does not exist", "<title type=\"nonsense/x\">plain</title>", "plain"),
-        ("a no-break space before a colon is typography", "<title>Liens&#160;: le rapport</title>", "Liens\u{A0}: le rapport"),
+        (
+            "a no-break space before a colon is typography",
+            "<title>Liens&#160;: le rapport</title>",
+            "Liens\u{A0}: le rapport",
+        ),
     ] {
         check(odd, atom(entry).as_bytes(), None, &[("/items/0/title", json!(want))]);
     }
@@ -97,7 +127,10 @@ fn titles_are_words_and_contents_are_safe_html() {
         "naked markup in a description",
         rss("<description>a <b>bold</b> word</description>").as_bytes(),
         None,
-        &[("/items/0/summary", json!("a bold word")), ("/items/0/_courant/summary_html", json!("a <b>bold</b> word"))],
+        &[
+            ("/items/0/summary", json!("a bold word")),
+            ("/items/0/_courant/summary_html", json!("a <b>bold</b> word")),
+        ],
     );
     check(
         "xhtml:body",
@@ -138,7 +171,10 @@ fn people_dates_tags_and_attachments_from_wherever_they_stand() {
         "a mail address and a name in one line",
         rss("<author>ana@x.example (Ana Pérez)</author>").as_bytes(),
         None,
-        &[("/items/0/authors/0/name", json!("Ana Pérez")), ("/items/0/authors/0/_courant/email", json!("ana@x.example"))],
+        &[
+            ("/items/0/authors/0/name", json!("Ana Pérez")),
+            ("/items/0/authors/0/_courant/email", json!("ana@x.example")),
+        ],
     );
     for (odd, date, want) in [
         ("asctime", "Sun Jan  4 16:29:06 2004", "2004-01-04T16:29:06Z"),
@@ -149,13 +185,22 @@ fn people_dates_tags_and_attachments_from_wherever_they_stand() {
         ("no time", "01 Jan 2004", "2004-01-01T00:00:00Z"),
         ("Greek", "Κυρ, 11 Ιούλ 2004 12:00:00 EST", "2004-07-11T17:00:00Z"),
     ] {
-        check(odd, rss(&format!("<pubDate>{date}</pubDate>")).as_bytes(), None, &[("/items/0/date_published", json!(want))]);
+        check(
+            odd,
+            rss(&format!("<pubDate>{date}</pubDate>")).as_bytes(),
+            None,
+            &[("/items/0/date_published", json!(want))],
+        );
     }
     check(
         "a date that is none costs the date only",
         rss("<title>x</title><pubDate>yesterday</pubDate>").as_bytes(),
         None,
-        &[("/items/0/title", json!("x")), ("/items/0/date_published", Value::Null), ("/_courant/problems/0", json!("\"yesterday\" cannot be read as a date"))],
+        &[
+            ("/items/0/title", json!("x")),
+            ("/items/0/date_published", Value::Null),
+            ("/_courant/problems/0", json!("\"yesterday\" cannot be read as a date")),
+        ],
     );
     check(
         "an enclosure whose length is no number",
@@ -167,7 +212,10 @@ fn people_dates_tags_and_attachments_from_wherever_they_stand() {
         "the source of a syndicated entry",
         rss("<source url=\"https://y.example/feed\">Y</source>").as_bytes(),
         None,
-        &[("/items/0/_courant/source/title", json!("Y")), ("/items/0/_courant/source/url", json!("https://y.example/feed"))],
+        &[
+            ("/items/0/_courant/source/title", json!("Y")),
+            ("/items/0/_courant/source/url", json!("https://y.example/feed")),
+        ],
     );
     check(
         "xml:lang on the entry",
@@ -180,23 +228,62 @@ fn people_dates_tags_and_attachments_from_wherever_they_stand() {
 #[test]
 fn broken_documents_give_what_is_whole() {
     let titles = |document: &str| -> Vec<String> {
-        read(document.as_bytes(), None)["items"].as_array().unwrap().iter().map(|item| item["title"].as_str().unwrap_or("").to_owned()).collect()
+        read(document.as_bytes(), None)["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item["title"].as_str().unwrap_or("").to_owned())
+            .collect()
     };
     for (odd, document, want) in [
-        ("a bare ampersand and an unknown name", rss("<title>Q&A & &bogus; B&B</title>"), vec!["Q&A & &bogus; B&B"]),
-        ("a tag that is never closed", "<rss><channel><item><title>one<item><title>two</title></item></channel></rss>".into(), vec!["one", "two"]),
-        ("end tags crossed", "<rss><channel><item><title>one</item></title><item><title>two</title></item></channel></rss>".into(), vec!["one", "two"]),
         (
-            "the document ends inside the third entry",
-            "<rss><channel><item><title>one</title></item><item><title>two</title></item><item><title>thr".into(),
+            "a bare ampersand and an unknown name",
+            rss("<title>Q&A & &bogus; B&B</title>"),
+            vec!["Q&A & &bogus; B&B"],
+        ),
+        (
+            "a tag that is never closed",
+            "<rss><channel><item><title>one<item><title>two</title></item></channel></rss>".into(),
             vec!["one", "two"],
         ),
-        ("all end tags missing at the end", "<rss><channel><item><title>one</title></item><item><title>two</title>".into(), vec!["one", "two"]),
-        ("words before and after", format!("PHP Warning: x in y\n{}<!-- cached -->", rss("<title>one</title>")), vec!["one"]),
-        ("a second declaration in the middle", rss("<title>one</title><?xml version=\"1.0\" encoding=\"utf-16\"?>"), vec!["one"]),
-        ("an attribute without quotes", "<rss version=2.0><channel><item><title type=text>one</title></item></channel></rss>".into(), vec!["one"]),
+        (
+            "end tags crossed",
+            "<rss><channel><item><title>one</item></title><item><title>two</title></item></channel></rss>"
+                .into(),
+            vec!["one", "two"],
+        ),
+        (
+            "the document ends inside the third entry",
+            "<rss><channel><item><title>one</title></item><item><title>two</title></item><item><title>thr"
+                .into(),
+            vec!["one", "two"],
+        ),
+        (
+            "all end tags missing at the end",
+            "<rss><channel><item><title>one</title></item><item><title>two</title>".into(),
+            vec!["one", "two"],
+        ),
+        (
+            "words before and after",
+            format!("PHP Warning: x in y\n{}<!-- cached -->", rss("<title>one</title>")),
+            vec!["one"],
+        ),
+        (
+            "a second declaration in the middle",
+            rss("<title>one</title><?xml version=\"1.0\" encoding=\"utf-16\"?>"),
+            vec!["one"],
+        ),
+        (
+            "an attribute without quotes",
+            "<rss version=2.0><channel><item><title type=text>one</title></item></channel></rss>".into(),
+            vec!["one"],
+        ),
         ("control characters", rss("<title>o\u{1}n\u{0}e</title>"), vec!["o n e"]),
-        ("a CDATA section that never ends", "<rss><channel><item><title>one</title></item><item><title><![CDATA[tw".into(), vec!["one"]),
+        (
+            "a CDATA section that never ends",
+            "<rss><channel><item><title>one</title></item><item><title><![CDATA[tw".into(),
+            vec!["one"],
+        ),
     ] {
         assert_eq!(titles(&document), want, "{odd}");
     }
@@ -235,5 +322,8 @@ fn identifiers_are_never_made_up_in_a_way_that_changes() {
     assert!(first["items"][0]["id"].as_str().unwrap().starts_with("urn:sha256:"));
     assert_eq!(first["items"][0]["_courant"]["id_made_up"], true);
     let with_guid = read(rss("<guid isPermaLink=\"false\">g</guid>").as_bytes(), None);
-    assert_eq!((&with_guid["items"][0]["id"], &with_guid["items"][0]["_courant"]["id_made_up"]), (&json!("g"), &Value::Null));
+    assert_eq!(
+        (&with_guid["items"][0]["id"], &with_guid["items"][0]["_courant"]["id_made_up"]),
+        (&json!("g"), &Value::Null)
+    );
 }

@@ -10,7 +10,8 @@ use crate::support::{App, rss};
 /// A channel with one story, and a digest of it for `recipients` people.
 fn app(server: &Server, mail: &str, recipients: usize) -> App {
     let app = App::new("");
-    let list: Vec<String> = (0..recipients).map(|n| format!("\"person-{n}@example-{}.org\"", n % 7)).collect();
+    let list: Vec<String> =
+        (0..recipients).map(|n| format!("\"person-{n}@example-{}.org\"", n % 7)).collect();
     app.write(
         "feeds.toml",
         format!(
@@ -31,7 +32,11 @@ fn two_hundred_kills_in_a_send_of_five_thousand_lose_nobody_and_repeat_only_what
     const RECIPIENTS: usize = 5_000;
     const CONNECTIONS: usize = 4;
     let (server, sink) = (story(), Sink::start());
-    let mut app = app(&server, &format!("transport = \"{}\"\nconnections = {CONNECTIONS}\nrate = 2000", sink.url()), RECIPIENTS);
+    let mut app = app(
+        &server,
+        &format!("transport = \"{}\"\nconnections = {CONNECTIONS}\nrate = 2000", sink.url()),
+        RECIPIENTS,
+    );
     app.ok(&["fetch"]);
     let mut random = 12345u64;
     let mut kills = 0;
@@ -39,7 +44,13 @@ fn two_hundred_kills_in_a_send_of_five_thousand_lose_nobody_and_repeat_only_what
         let command = app.command(&["-q", "run"]);
         let own: Vec<_> = command.get_args().skip(3).collect();
         let (before, started) = (sink.count(), Instant::now());
-        let mut child = Command::new(own[0]).args(&own[1..]).current_dir(app.folder()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = Command::new(own[0])
+            .args(&own[1..])
+            .current_dir(app.folder())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         // At a random moment of the send: some 20 messages into it.
         let wanted = before + ((random >> 33) % 45) as usize;
@@ -61,21 +72,37 @@ fn two_hundred_kills_in_a_send_of_five_thousand_lose_nobody_and_repeat_only_what
     let taken = sink.taken();
     assert_eq!(taken.len(), RECIPIENTS, "everybody got it");
     let repeats: usize = taken.values().map(|times| times - 1).sum();
-    assert!(repeats <= kills * CONNECTIONS, "{repeats} repeats after {kills} kills with {CONNECTIONS} connections");
+    assert!(
+        repeats <= kills * CONNECTIONS,
+        "{repeats} repeats after {kills} kills with {CONNECTIONS} connections"
+    );
     assert_eq!(kills, 200);
-    assert!((RECIPIENTS / 4..RECIPIENTS).contains(&before_the_end), "the kills fell into the send: {before_the_end}");
+    assert!(
+        (RECIPIENTS / 4..RECIPIENTS).contains(&before_the_end),
+        "the kills fell into the send: {before_the_end}"
+    );
     println!("{kills} kills, {repeats} repeats, {before_the_end} of {RECIPIENTS} sent until the last kill");
 }
 
 #[test]
 fn on_uncertain_skip_never_repeats() {
     let (server, sink) = (story(), Sink::start());
-    let mut app = app(&server, &format!("transport = \"{}\"\nconnections = 4\nrate = 400\non_uncertain = \"skip\"", sink.url()), 300);
+    let mut app = app(
+        &server,
+        &format!("transport = \"{}\"\nconnections = 4\nrate = 400\non_uncertain = \"skip\"", sink.url()),
+        300,
+    );
     app.ok(&["fetch"]);
     for _ in 0..8 {
         let command = app.command(&["-q", "run"]);
         let own: Vec<_> = command.get_args().skip(3).collect();
-        let mut child = Command::new(own[0]).args(&own[1..]).current_dir(app.folder()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = Command::new(own[0])
+            .args(&own[1..])
+            .current_dir(app.folder())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         let (before, started) = (sink.count(), Instant::now());
         while sink.count() < before + 20 && started.elapsed() < Duration::from_secs(5) {
             std::thread::sleep(Duration::from_millis(1));
@@ -108,7 +135,11 @@ fn two_processes_never_send_the_same_delivery() {
 #[test]
 fn a_server_that_is_down_costs_nothing_and_one_that_misbehaves_only_time() {
     let (server, sink) = (story(), Sink::start());
-    let mut app = app(&server, &format!("transport = [\"smtp://127.0.0.1:9?tls=none&weight=3\", \"{}\"]", sink.url()), 40);
+    let mut app = app(
+        &server,
+        &format!("transport = [\"smtp://127.0.0.1:9?tls=none&weight=3\", \"{}\"]", sink.url()),
+        40,
+    );
     for whim in [Whim::DropInData, Whim::Defer] {
         sink.whim(whim);
         app.later(30).ok(&["-q", "run"]);
@@ -127,7 +158,11 @@ fn a_server_that_never_answers_is_given_up_in_time_and_a_refusal_is_final() {
     let said = app.ok(&["digest"]);
     app.ok(&["fetch"]);
     let said = format!("{said}{}", app.ok(&["digest"]));
-    assert!(said.contains("0 sent, 3 deferred, 0 refused") && said.contains("did not say within 1 s whether it took the message"), "{said}");
+    assert!(
+        said.contains("0 sent, 3 deferred, 0 refused")
+            && said.contains("did not say within 1 s whether it took the message"),
+        "{said}"
+    );
     sink.whim(Whim::Refuse);
     app.later(30).ok(&["run"]);
     sink.whim(Whim::Take);
@@ -141,7 +176,9 @@ fn a_server_that_defers_is_asked_for_forty_eight_hours() {
     let mut app = app(&server, &format!("transport = \"{}\"", sink.url()), 1);
     sink.whim(Whim::Defer);
     let state = |app: &App| {
-        let held: serde_json::Value = serde_json::from_str(&app.ok(&["subscribers", "export", "--address", "person-0@example-0.org"])).unwrap();
+        let held: serde_json::Value =
+            serde_json::from_str(&app.ok(&["subscribers", "export", "--address", "person-0@example-0.org"]))
+                .unwrap();
         held["deliveries"][0]["state"].as_str().unwrap().to_owned()
     };
     app.ok(&["run"]);
@@ -162,7 +199,8 @@ fn a_server_that_defers_is_asked_for_forty_eight_hours() {
 #[test]
 fn connections_are_kept_and_rates_are_held() {
     let (server, sink) = (story(), Sink::start());
-    let app = app(&server, &format!("transport = \"{}\"\nconnections = 3\nrate_per_domain = 10", sink.url()), 70);
+    let app =
+        app(&server, &format!("transport = \"{}\"\nconnections = 3\nrate_per_domain = 10", sink.url()), 70);
     app.ok(&["fetch"]);
     let started = std::time::Instant::now();
     app.ok(&["-q", "run"]);

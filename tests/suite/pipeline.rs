@@ -6,12 +6,15 @@ use crate::support::http::{Reply, Request, Server};
 use crate::support::{App, rss};
 
 fn source(id: &str, url: &str, more: &str) -> String {
-    format!("[[source]]\nid = \"{id}\"\npartner = \"Partner {id}\"\nkind = \"feed\"\nurl = \"{url}\"\n{more}\n")
+    format!(
+        "[[source]]\nid = \"{id}\"\npartner = \"Partner {id}\"\nkind = \"feed\"\nurl = \"{url}\"\n{more}\n"
+    )
 }
 
 const DIGEST: &str = "[[digest]]\nid = \"weekly\"\ntitle = \"The week\"\nlanguage = \"en\"\nschedule = \"Thu 08:00 UTC\"\nrecipients = [\"ana@example.org\", \"bo@example.org\"]\n";
 
-const TWO: &[(&str, &str, u8, &str)] = &[("a", "Budget transparency grows", 12, "Figures"), ("b", "Open justice advances", 14, "Judges")];
+const TWO: &[(&str, &str, u8, &str)] =
+    &[("a", "Budget transparency grows", 12, "Figures"), ("b", "Open justice advances", 14, "Judges")];
 
 #[test]
 fn a_second_run_reads_304s_rewrites_nothing_and_sends_nothing() {
@@ -39,7 +42,10 @@ fn an_edited_entry_is_an_update_and_not_news() {
     app.ok(&["run"]);
     server.answer(|_| Reply::ok(rss(&[("a", "Budget transparency grows fast", 12, "Figures"), TWO[1]])));
     app.later(7 * 24 * 60).ok(&["run"]);
-    assert_eq!(app.announced(), [("Budget transparency grows fast".into(), 1), ("Open justice advances".into(), 1)]);
+    assert_eq!(
+        app.announced(),
+        [("Budget transparency grows fast".into(), 1), ("Open justice advances".into(), 1)]
+    );
     assert!(app.read("public/atom.xml").contains("Budget transparency grows fast"));
     assert_eq!(app.outbox().len(), 2, "an update is not sent again");
 }
@@ -70,14 +76,22 @@ fn copies_and_translations_are_one_story_with_every_source_named() {
     assert_eq!(entries.iter().filter(|entry| entry["announced"] == 1).count(), 1);
     let atom = app.read("public/atom.xml");
     assert_eq!(atom.matches("<entry>").count(), 1);
-    for want in ["rel=\"via\" hreflang=\"en\"", "hreflang=\"fr\"", "http://www.ogp.example/en/justice/?utm_source=rss#top", "<source>"] {
+    for want in [
+        "rel=\"via\" hreflang=\"en\"",
+        "hreflang=\"fr\"",
+        "http://www.ogp.example/en/justice/?utm_source=rss#top",
+        "<source>",
+    ] {
         assert!(atom.contains(want), "{want} is not in\n{atom}");
     }
 }
 
 #[test]
 fn two_issues_of_a_series_stay_two() {
-    let server = Server::always(Reply::ok(rss(&[("41", "Boletín 41", 3, "Novedades"), ("42", "Boletín 42", 10, "Novedades")])));
+    let server = Server::always(Reply::ok(rss(&[
+        ("41", "Boletín 41", 3, "Novedades"),
+        ("42", "Boletín 42", 10, "Novedades"),
+    ])));
     let app = App::new(&source("s", &server.url("/"), "lang = \"es\""));
     app.ok(&["fetch"]);
     let entries = app.entries();
@@ -103,13 +117,29 @@ fn entries_can_be_listed_by_source_and_since() {
     let mut app = App::new(&(source("s", &server.url("/a"), "") + &source("t", &server.url("/b"), "")));
     app.ok(&["fetch", "--source", "s"]);
     app.later(60).ok(&["fetch", "--source", "t"]);
-    let lines = |app: &App, arguments: &[&str]| app.ok(&[&["entries", "--format", "jsonl"], arguments].concat()).lines().count();
+    let lines = |app: &App, arguments: &[&str]| {
+        app.ok(&[&["entries", "--format", "jsonl"], arguments].concat()).lines().count()
+    };
     assert_eq!(lines(&app, &["--source", "t"]), 2);
     assert_eq!(lines(&app, &["--since", "2022-10-20T08:30:00Z"]), 2);
     assert_eq!(lines(&app, &[]), 4);
     let line = app.ok(&["entries", "--format", "jsonl"]);
     let entry: Value = serde_json::from_str(line.lines().next().unwrap()).unwrap();
-    for key in ["id", "guid", "source", "url", "title", "summary", "language", "published", "updated", "first_seen", "topics", "story", "announced"] {
+    for key in [
+        "id",
+        "guid",
+        "source",
+        "url",
+        "title",
+        "summary",
+        "language",
+        "published",
+        "updated",
+        "first_seen",
+        "topics",
+        "story",
+        "announced",
+    ] {
         assert!(entry.get(key).is_some(), "{key} is not in {entry}");
     }
 }
@@ -130,14 +160,27 @@ fn the_schedule_decides_what_is_due() {
 #[test]
 fn a_page_is_followed_to_its_next_pages_and_to_its_items_dates() {
     let listing = |items: &[(&str, &str)], next: &str| {
-        let cards: String = items.iter().map(|(slug, title)| format!("<li class=c><h2><a href=\"/{slug}\">{title}</a></h2></li>")).collect();
+        let cards: String = items
+            .iter()
+            .map(|(slug, title)| format!("<li class=c><h2><a href=\"/{slug}\">{title}</a></h2></li>"))
+            .collect();
         format!("<html lang=es><ul>{cards}</ul>{next}</html>")
     };
     let server = Server::start(move |request: &Request| match request.target.as_str() {
-        "/news" => Reply::html(listing(&[("uno", "La primera historia"), ("dos", "La segunda historia")], "<a class=next href=\"/news?page=1\">más</a>")),
-        "/news?page=1" => Reply::html(listing(&[("tres", "La tercera historia")], "<a class=next href=\"/news?page=1\">más</a>")),
-        "/uno" => Reply::html("<article><h1>La primera</h1><p class=submitted>Publicado el 5 de octubre de 2022</p></article>"),
-        "/dos" => Reply::html("<script type=\"application/ld+json\">{\"@type\":\"Article\",\"datePublished\":\"2022-10-06T10:00:00Z\"}</script><h1>x</h1>"),
+        "/news" => Reply::html(listing(
+            &[("uno", "La primera historia"), ("dos", "La segunda historia")],
+            "<a class=next href=\"/news?page=1\">más</a>",
+        )),
+        "/news?page=1" => Reply::html(listing(
+            &[("tres", "La tercera historia")],
+            "<a class=next href=\"/news?page=1\">más</a>",
+        )),
+        "/uno" => Reply::html(
+            "<article><h1>La primera</h1><p class=submitted>Publicado el 5 de octubre de 2022</p></article>",
+        ),
+        "/dos" => Reply::html(
+            "<script type=\"application/ld+json\">{\"@type\":\"Article\",\"datePublished\":\"2022-10-06T10:00:00Z\"}</script><h1>x</h1>",
+        ),
         "/tres" => Reply::html("<meta property=\"article:published_time\" content=\"2022-10-07\"><h1>x</h1>"),
         _ => Reply::new(404, ""),
     });
@@ -147,12 +190,19 @@ fn a_page_is_followed_to_its_next_pages_and_to_its_items_dates() {
     );
     let mut app = App::new(&page);
     app.ok(&["fetch"]);
-    let dates: Vec<String> = app.entries().iter().map(|entry| entry["published"].as_str().unwrap_or("none")[..10].to_owned()).collect();
+    let dates: Vec<String> = app
+        .entries()
+        .iter()
+        .map(|entry| entry["published"].as_str().unwrap_or("none")[..10].to_owned())
+        .collect();
     assert_eq!(dates, ["2022-10-05", "2022-10-06", "2022-10-07"]);
     server.take_requests();
     app.later(120).ok(&["fetch"]);
     let again: Vec<String> = server.take_requests().into_iter().map(|request| request.target).collect();
-    assert!(again.iter().all(|target| target.starts_with("/news") || target == "/robots.txt"), "known items are not fetched again: {again:?}");
+    assert!(
+        again.iter().all(|target| target.starts_with("/news") || target == "/robots.txt"),
+        "known items are not fetched again: {again:?}"
+    );
 }
 
 #[test]
@@ -225,7 +275,10 @@ fn a_store_of_the_first_version_is_brought_up_to_date_with_all_that_it_holds() {
     .unwrap();
     drop(old);
     app.ok(&["run"]);
-    assert!(app.read("public/atom.xml").contains("A story of the old days") && app.read("public/feed.json").contains("A story of the old days"));
+    assert!(
+        app.read("public/atom.xml").contains("A story of the old days")
+            && app.read("public/feed.json").contains("A story of the old days")
+    );
     let mails = app.outbox();
     assert_eq!(mails.len(), 1, "who left before stays away");
     assert!(mails[0].contains("To: bo@example.org"));

@@ -19,7 +19,12 @@ fn read_by_feedparser(app: &App, path: &str) -> Value {
 }
 
 fn titles(feed: &Value) -> Vec<String> {
-    feed["entries"].as_array().unwrap().iter().map(|entry| entry["title"].as_str().unwrap().to_owned()).collect()
+    feed["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["title"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 /// Three partners: one story in two languages, a copy of it, one with all that an entry can have, and one of no topic.
@@ -75,20 +80,35 @@ fn every_outlet_has_three_formats_that_another_reader_reads_field_for_field() {
     ] {
         let want: Vec<String> = first.into_iter().chain(rest.iter().copied()).map(str::to_owned).collect();
         let json: Value = serde_json::from_str(&app.read(&format!("public/{publication}feed.json"))).unwrap();
-        let json_titles: Vec<String> = json["items"].as_array().unwrap().iter().map(|item| item["title"].as_str().unwrap().to_owned()).collect();
+        let json_titles: Vec<String> = json["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item["title"].as_str().unwrap().to_owned())
+            .collect();
         assert_eq!(json_titles, want, "{publication}feed.json");
         assert_eq!(
             (json["version"].as_str(), json["feed_url"].as_str()),
-            (Some("https://jsonfeed.org/version/1.1"), Some(format!("https://news.example.org/{publication}feed.json").as_str()))
+            (
+                Some("https://jsonfeed.org/version/1.1"),
+                Some(format!("https://news.example.org/{publication}feed.json").as_str())
+            )
         );
         for file in ["atom.xml", "rss.xml"] {
             let feed = read_by_feedparser(&app, &format!("public/{publication}{file}"));
             assert_eq!(feed["bozo"], false, "{publication}{file}");
-            let unescaped: Vec<String> = titles(&feed).iter().map(|title| title.replace("&lt;", "<").replace("&gt;", ">")).collect();
+            let unescaped: Vec<String> =
+                titles(&feed).iter().map(|title| title.replace("&lt;", "<").replace("&gt;", ">")).collect();
             assert_eq!(unescaped, want, "{publication}{file}");
             assert_eq!(feed["links"]["self"], format!("https://news.example.org/{publication}{file}"));
-            let links: Vec<&str> = feed["entries"].as_array().unwrap().iter().map(|entry| entry["link"].as_str().unwrap()).collect();
-            let json_links: Vec<&str> = json["items"].as_array().unwrap().iter().map(|item| item["url"].as_str().unwrap()).collect();
+            let links: Vec<&str> = feed["entries"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|entry| entry["link"].as_str().unwrap())
+                .collect();
+            let json_links: Vec<&str> =
+                json["items"].as_array().unwrap().iter().map(|item| item["url"].as_str().unwrap()).collect();
             assert_eq!(links, json_links, "{publication}{file}");
             assert_eq!(feed["entries"][0]["id"], json["items"][0]["id"]);
         }
@@ -97,13 +117,21 @@ fn every_outlet_has_three_formats_that_another_reader_reads_field_for_field() {
     assert_eq!(atom["version"], "atom10");
     let story = &atom["entries"][0];
     let links = story["links"].to_string();
-    for want in
-        ["[\"alternate\",\"https://o.example/en\",\"en\"]", "[\"alternate\",\"https://o.example/fr\",\"fr\"]", "[\"via\",\"https://o.example/en\",\"en\"]"]
-    {
+    for want in [
+        "[\"alternate\",\"https://o.example/en\",\"en\"]",
+        "[\"alternate\",\"https://o.example/fr\",\"fr\"]",
+        "[\"via\",\"https://o.example/en\",\"en\"]",
+    ] {
         assert!(links.contains(want), "{want} is not in {links}");
     }
-    assert_eq!(story["tags"], serde_json::json!([["justice", "https://news.example.org/topics/", "Justice"]]));
-    assert_eq!((story["source"].as_str(), story["published"].as_str()), (Some("Partner A"), Some("2022-10-18T10:00:00Z")));
+    assert_eq!(
+        story["tags"],
+        serde_json::json!([["justice", "https://news.example.org/topics/", "Justice"]])
+    );
+    assert_eq!(
+        (story["source"].as_str(), story["published"].as_str()),
+        (Some("Partner A"), Some("2022-10-18T10:00:00Z"))
+    );
     let budget = &atom["entries"][1];
     assert_eq!(
         (&budget["thumbnail"], &budget["enclosures"]),
@@ -113,15 +141,22 @@ fn every_outlet_has_three_formats_that_another_reader_reads_field_for_field() {
     assert_eq!(json["items"][0]["_courant"]["translations"][0]["url"], "https://o.example/fr");
     assert_eq!(json["items"][1]["attachments"][0]["size_in_bytes"], 123);
     let rss = read_by_feedparser(&app, "public/rss.xml");
-    assert_eq!((rss["version"].as_str(), rss["entries"][1]["published"].as_str()), (Some("rss20"), Some("2022-10-17T09:00:00Z")));
+    assert_eq!(
+        (rss["version"].as_str(), rss["entries"][1]["published"].as_str()),
+        (Some("rss20"), Some("2022-10-17T09:00:00Z"))
+    );
 }
 
 #[test]
 fn courant_reads_its_own_feeds_alike() {
     let (_server, app) = network();
     let read = |file: &str| -> Vec<[Value; 5]> {
-        let feed: Value = serde_json::from_str(&app.ok(&["probe", "--format", "jsonfeed", &format!("public/{file}")])).unwrap();
-        let item = |item: &Value| ["id", "title", "url", "date_published", "content_html"].map(|key| item[key].clone());
+        let feed: Value =
+            serde_json::from_str(&app.ok(&["probe", "--format", "jsonfeed", &format!("public/{file}")]))
+                .unwrap();
+        let item = |item: &Value| {
+            ["id", "title", "url", "date_published", "content_html"].map(|key| item[key].clone())
+        };
         feed["items"].as_array().unwrap().iter().map(item).collect()
     };
     let atom = read("atom.xml");
@@ -129,7 +164,12 @@ fn courant_reads_its_own_feeds_alike() {
     for (other, has_content) in [("rss.xml", true), ("feed.json", true)] {
         for (one, two) in atom.iter().zip(read(other)) {
             assert_eq!(one[..4], two[..4], "{other}");
-            assert!(!has_content || one[4] == two[4] || one[4].is_null(), "{other}: {:?} {:?}", one[4], two[4]);
+            assert!(
+                !has_content || one[4] == two[4] || one[4].is_null(),
+                "{other}: {:?} {:?}",
+                one[4],
+                two[4]
+            );
         }
     }
 }
@@ -137,12 +177,15 @@ fn courant_reads_its_own_feeds_alike() {
 #[test]
 fn archives_hold_what_is_no_more_in_the_feed_and_never_change() {
     let stories = |range: std::ops::Range<u32>| {
-        let items: Vec<(String, String)> = range.map(|n| (format!("g{n}"), format!("The story that bears number {n}."))).collect();
+        let items: Vec<(String, String)> =
+            range.map(|n| (format!("g{n}"), format!("The story that bears number {n}."))).collect();
         rss(&items.iter().map(|(guid, title)| (guid.as_str(), title.as_str(), 12, "x")).collect::<Vec<_>>())
     };
     let server = Server::always(Reply::ok(stories(0..120)));
-    let mut app = App::new(&format!("[[source]]\nid = \"s\"\nlang = \"en\"\nurl = \"{}\"\n", server.url("/")));
-    let config = app.read("feeds.toml").replace("[mail]", "max_entries = 10\n[publish]\narchives = \"all\"\n[mail]");
+    let mut app =
+        App::new(&format!("[[source]]\nid = \"s\"\nlang = \"en\"\nurl = \"{}\"\n", server.url("/")));
+    let config =
+        app.read("feeds.toml").replace("[mail]", "max_entries = 10\n[publish]\narchives = \"all\"\n[mail]");
     app.write("feeds.toml", config);
     app.ok(&["run"]);
     // A reader that was away follows prev-archive from the feed to the first document (RFC 5005 section 4.2).
@@ -158,12 +201,17 @@ fn archives_hold_what_is_no_more_in_the_feed_and_never_change() {
         }
     };
     assert_eq!(walk(&app).len(), 120);
-    let archives = ["public/archive/1.xml", "public/archive/2.xml", "public/languages/en/archive/1.xml"].map(|path| app.read(path));
+    let archives = ["public/archive/1.xml", "public/archive/2.xml", "public/languages/en/archive/1.xml"]
+        .map(|path| app.read(path));
     assert!(archives[0].contains("<fh:archive") && !app.path("public/archive/3.xml").exists());
     // New stories and edits of old ones: the feed changes, the archives do not.
     server.answer(move |_| Reply::ok(stories(0..160).replace("number 3.", "number three.")));
     app.later(61).ok(&["run"]);
-    assert_eq!(["public/archive/1.xml", "public/archive/2.xml", "public/languages/en/archive/1.xml"].map(|path| app.read(path)), archives);
+    assert_eq!(
+        ["public/archive/1.xml", "public/archive/2.xml", "public/languages/en/archive/1.xml"]
+            .map(|path| app.read(path)),
+        archives
+    );
     assert!(app.path("public/archive/3.xml").exists());
     assert_eq!(walk(&app).len(), 160);
 }
@@ -183,7 +231,12 @@ fn only_what_a_change_concerns_is_written_again() {
         found
     };
     for file in files(&app) {
-        std::fs::File::options().append(true).open(&file).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+        std::fs::File::options()
+            .append(true)
+            .open(&file)
+            .unwrap()
+            .set_modified(std::time::UNIX_EPOCH)
+            .unwrap();
     }
     server.answer(|request| match request.target.as_str() {
         "/rest" => Reply::ok(rss(&[("n", "A budget story that is new", 20, "x")])),
@@ -210,9 +263,10 @@ fn only_what_a_change_concerns_is_written_again() {
         assert!(written.contains(file), "{file} is not in {written:?}");
     }
     assert!(
-        !written
-            .iter()
-            .any(|file| file.starts_with("topics/justice") || file.starts_with("languages/fr") || file.contains("2022-10-18") || file.contains("partner-a")),
+        !written.iter().any(|file| file.starts_with("topics/justice")
+            || file.starts_with("languages/fr")
+            || file.contains("2022-10-18")
+            || file.contains("partner-a")),
         "{written:?}"
     );
     // A killed run leaves what it did not write to the next: nothing is left behind.
@@ -237,16 +291,23 @@ fn pages_lists_and_the_search_lead_everywhere() {
     ] {
         assert!(index.contains(want), "{want}");
     }
-    assert!(!index.contains("<img") && !index.contains("<script"), "no picture and no script unless the operator wants them");
     assert!(
-        app.read("public/languages/fr/index.html").contains("<html lang=\"fr\"") && app.read("public/languages/fr/index.html").contains("La justice avance")
+        !index.contains("<img") && !index.contains("<script"),
+        "no picture and no script unless the operator wants them"
+    );
+    assert!(
+        app.read("public/languages/fr/index.html").contains("<html lang=\"fr\"")
+            && app.read("public/languages/fr/index.html").contains("La justice avance")
     );
     assert!(app.read("public/days/2022-10-18.html").contains("Justice &lt;b&gt; advances"));
     assert!(app.read("public/opml.xml").contains("text=\"Réseau É\""));
     assert!(app.read("public/sitemap.xml").contains("<loc>https://news.example.org/topics/budget/</loc>"));
     let service = Service::start(&app);
     let (status, page) = service.ask("GET", "/search?q=BUDG%C3%89T+yea", "", "");
-    assert!(status == 200 && page.contains("The budget of the year") && !page.contains("A story of nothing"), "{page}");
+    assert!(
+        status == 200 && page.contains("The budget of the year") && !page.contains("A story of nothing"),
+        "{page}"
+    );
     let (status, page) = service.ask("GET", "/search?q=%22%3Cscript%3Ealert(1)%3C%2Fscript%3E*+OR", "", "");
     assert!(status == 200 && !page.contains("<script>"), "{page}");
     assert_eq!(service.ask("GET", "/search", "", "").0, 200);
@@ -270,7 +331,9 @@ fn a_search_finds_titles_first_and_then_the_newest() {
     let service = Service::start(&app);
     let (_, page) = service.ask("GET", "/search?q=budget", "", "");
     let at = |title: &str| page.find(title).unwrap_or_else(|| panic!("{title} is not in {page}"));
-    let places = ["The budget is open", "A budget of nothing", "A new law", "Another law", "Budgets of the year"].map(at);
+    let places =
+        ["The budget is open", "A budget of nothing", "A new law", "Another law", "Budgets of the year"]
+            .map(at);
     assert!(places.is_sorted(), "{places:?}");
 }
 
@@ -288,17 +351,26 @@ fn the_server_knows_validators_codings_and_its_own_health() {
     let (_server, app) = network();
     let service = Service::start(&app);
     let ask = |method: &str, path: &str, headers: &str| -> (u16, String, Vec<u8>) {
-        let answer = raw(&service, &format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n"));
+        let answer = raw(
+            &service,
+            &format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n"),
+        );
         let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
         let head = String::from_utf8(answer[..end].to_vec()).unwrap();
         (head[9..12].parse().unwrap(), head, answer[end + 4..].to_vec())
     };
-    let of = |head: &str, name: &str| head.lines().find_map(|line| line.strip_prefix(&format!("{name}: "))).unwrap_or_default().to_owned();
+    let of = |head: &str, name: &str| {
+        head.lines().find_map(|line| line.strip_prefix(&format!("{name}: "))).unwrap_or_default().to_owned()
+    };
     let (status, head, body) = ask("GET", "/atom.xml", "");
     assert_eq!((status, of(&head, "content-type").as_str()), (200, "application/atom+xml; charset=utf-8"));
     assert_eq!(body, app.read("public/atom.xml").into_bytes());
     let (etag, modified) = (of(&head, "etag"), of(&head, "last-modified"));
-    assert!(etag.starts_with('"') && of(&head, "cache-control").contains("max-age") && of(&head, "vary").contains("accept-encoding"));
+    assert!(
+        etag.starts_with('"')
+            && of(&head, "cache-control").contains("max-age")
+            && of(&head, "vary").contains("accept-encoding")
+    );
     for name in ["content-security-policy", "x-content-type-options", "referrer-policy", "x-frame-options"] {
         assert!(!of(&head, name).is_empty(), "{name}");
     }
@@ -311,7 +383,11 @@ fn the_server_knows_validators_codings_and_its_own_health() {
         let (status, head, body) = ask("GET", "/atom.xml", &headers);
         assert_eq!((status, body.len(), of(&head, "etag")), (304, 0, etag.clone()), "{headers}");
     }
-    assert_eq!(ask("GET", "/atom.xml", &format!("If-None-Match: \"other\"\r\nIf-Modified-Since: {modified}\r\n")).0, 200, "a tag goes before a date");
+    assert_eq!(
+        ask("GET", "/atom.xml", &format!("If-None-Match: \"other\"\r\nIf-Modified-Since: {modified}\r\n")).0,
+        200,
+        "a tag goes before a date"
+    );
     let (status, head, empty) = ask("HEAD", "/atom.xml", "");
     assert_eq!((status, empty.len(), of(&head, "content-length")), (200, 0, body.len().to_string()));
     let mut tags = BTreeSet::from([etag]);
@@ -338,9 +414,17 @@ fn the_server_knows_validators_codings_and_its_own_health() {
     }
     let (status, head, _) = ask("POST", "/atom.xml", "Content-Length: 0\r\n");
     assert_eq!((status, of(&head, "allow").as_str()), (405, "GET, HEAD"));
-    assert_eq!((ask("GET", "/topics/budget", "").0, ask("GET", "/healthz", "").0, ask("GET", "/readyz", "").0), (301, 200, 200));
+    assert_eq!(
+        (ask("GET", "/topics/budget", "").0, ask("GET", "/healthz", "").0, ask("GET", "/readyz", "").0),
+        (301, 200, 200)
+    );
     let metrics = String::from_utf8(ask("GET", "/metrics", "").2).unwrap();
-    for want in ["courant_sources{state=\"ok\"} 4", "courant_stories 3", "courant_http_responses_total{class=\"2xx\"}", "courant_cycles_total"] {
+    for want in [
+        "courant_sources{state=\"ok\"} 4",
+        "courant_stories 3",
+        "courant_http_responses_total{class=\"2xx\"}",
+        "courant_cycles_total",
+    ] {
         assert!(metrics.contains(want), "{want} is not in\n{metrics}");
     }
 }
@@ -351,18 +435,37 @@ fn paths_heads_and_slow_clients_change_nothing_for_others() {
     app.write("secret.txt", "geheim");
     std::os::unix::fs::symlink(app.path("secret.txt"), app.path("public/.hidden")).unwrap();
     let service = Service::start(&app);
-    for path in
-        ["/../secret.txt", "/%2e%2e/secret.txt", "/topics/..%2f..%2fsecret.txt", "/..%5csecret.txt", "//../secret.txt", "/.hidden", "/%00", "/./../secret.txt"]
-    {
-        let answer = String::from_utf8_lossy(&raw(&service, &format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))).into_owned();
-        assert!(!answer.contains("geheim") && (answer.contains(" 404 ") || answer.contains(" 400 ")), "{path}: {answer}");
+    for path in [
+        "/../secret.txt",
+        "/%2e%2e/secret.txt",
+        "/topics/..%2f..%2fsecret.txt",
+        "/..%5csecret.txt",
+        "//../secret.txt",
+        "/.hidden",
+        "/%00",
+        "/./../secret.txt",
+    ] {
+        let answer = String::from_utf8_lossy(&raw(
+            &service,
+            &format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+        ))
+        .into_owned();
+        assert!(
+            !answer.contains("geheim") && (answer.contains(" 404 ") || answer.contains(" 400 ")),
+            "{path}: {answer}"
+        );
     }
-    let answer = String::from_utf8_lossy(&raw(&service, "GET /x%0d%0aSet-Cookie:%20a=b/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).to_lowercase();
+    let answer = String::from_utf8_lossy(&raw(
+        &service,
+        "GET /x%0d%0aSet-Cookie:%20a=b/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    ))
+    .to_lowercase();
     assert!(!answer.contains("\nset-cookie"), "{answer}");
     let long = "x".repeat(1 << 20);
     let answer = String::from_utf8_lossy(&{
         let mut stream = TcpStream::connect(service.address()).unwrap();
-        let _ = stream.write_all(format!("GET /atom.xml HTTP/1.1\r\nHost: x\r\nA: {long}\r\n\r\n").as_bytes());
+        let _ =
+            stream.write_all(format!("GET /atom.xml HTTP/1.1\r\nHost: x\r\nA: {long}\r\n\r\n").as_bytes());
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
         answer
@@ -412,15 +515,27 @@ fn pictures_are_left_out_handed_on_or_shown_as_the_operator_wants() {
     app.configure(&format!("[publish]\nimages = \"direct\"\n{source}"));
     app.ok(&["publish"]);
     let page = app.read("public/index.html");
-    assert!(page.contains(&format!("src=\"{}\"", server.url("/a.png"))) && page.contains("width=\"160\" height=\"90\" loading=\"lazy\""), "{page}");
+    assert!(
+        page.contains(&format!("src=\"{}\"", server.url("/a.png")))
+            && page.contains("width=\"160\" height=\"90\" loading=\"lazy\""),
+        "{page}"
+    );
     app.configure(&format!("[publish]\nimages = \"proxy\"\n{source}"));
     app.ok(&["publish"]);
     let page = app.read("public/index.html");
     assert!(!page.contains(&server.url("/a.png")));
-    let links: Vec<String> = page.split("src=\"image/").skip(1).map(|rest| format!("/image/{}", rest.split('"').next().unwrap())).collect();
+    let links: Vec<String> = page
+        .split("src=\"image/")
+        .skip(1)
+        .map(|rest| format!("/image/{}", rest.split('"').next().unwrap()))
+        .collect();
     let service = Service::start(&app);
-    let answers: Vec<Vec<u8>> = links.iter().map(|link| raw(&service, &format!("GET {link} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))).collect();
-    let pictures = answers.iter().filter(|answer| answer.starts_with(b"HTTP/1.1 200") && answer.ends_with(&b)).count();
+    let answers: Vec<Vec<u8>> = links
+        .iter()
+        .map(|link| raw(&service, &format!("GET {link} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")))
+        .collect();
+    let pictures =
+        answers.iter().filter(|answer| answer.starts_with(b"HTTP/1.1 200") && answer.ends_with(&b)).count();
     let refused = answers.iter().filter(|answer| answer.starts_with(b"HTTP/1.1 415")).count();
     assert_eq!((links.len(), pictures, refused), (2, 1, 1));
     assert_eq!(service.ask("GET", "/image/forged.token", "", "").0, 404);
@@ -445,7 +560,9 @@ fn a_story_that_went_into_another_is_on_no_page_any_more() {
         }
     };
     server.answer(answer(false));
-    let source = |id: &str| format!("[[source]]\nid = \"{id}\"\nlang = \"{id}\"\nurl = \"{}\"\n", server.url(&format!("/{id}")));
+    let source = |id: &str| {
+        format!("[[source]]\nid = \"{id}\"\nlang = \"{id}\"\nurl = \"{}\"\n", server.url(&format!("/{id}")))
+    };
     let mut app = App::new(&format!("{}{}{}", source("en"), source("fr"), source("es")));
     app.ok(&["run"]);
     assert!(app.read("public/days/2022-10-18.html").contains("Les tribunaux ouvrent leurs portes"));
@@ -453,10 +570,15 @@ fn a_story_that_went_into_another_is_on_no_page_any_more() {
     app.later(61).ok(&["run"]);
     let day = app.read("public/days/2022-10-17.html");
     assert!(
-        day.contains("Courts open their doors") && day.contains("Les tribunaux ouvrent leurs portes") && day.contains("Los tribunales abren sus puertas"),
+        day.contains("Courts open their doors")
+            && day.contains("Les tribunaux ouvrent leurs portes")
+            && day.contains("Los tribunales abren sus puertas"),
         "{day}"
     );
-    assert!(!app.read("public/days/2022-10-18.html").contains("Les tribunaux ouvrent leurs portes"), "it is told with the other");
+    assert!(
+        !app.read("public/days/2022-10-18.html").contains("Les tribunaux ouvrent leurs portes"),
+        "it is told with the other"
+    );
     assert!(!app.read("public/days/index.html").contains("2022-10-18"));
     assert_eq!(app.read("public/atom.xml").matches("<entry>").count(), 1);
 }

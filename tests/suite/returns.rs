@@ -11,7 +11,8 @@ use crate::support::{App, header, rss, text_part};
 /// A list of people, and a mail to each of them in the outbox.
 fn app(mail: &str) -> (Server, App) {
     let server = Server::always(Reply::ok(rss(&[("a", "A story of the day", 19, "x")])));
-    let mut app = App::new(&format!("[[source]]\nid = \"s\"\nlang = \"en\"\nurl = \"{}\"\n", server.url("/")));
+    let mut app =
+        App::new(&format!("[[source]]\nid = \"s\"\nlang = \"en\"\nurl = \"{}\"\n", server.url("/")));
     let config = app.read("feeds.toml").replace("[mail]\n", &format!("[mail]\n{mail}\n"));
     app.write("feeds.toml", config);
     for name in ["ana", "bo", "cy"] {
@@ -30,7 +31,13 @@ fn read(app: &App, text: &str) -> String {
 #[track_caller]
 fn state(app: &App, name: &str) -> String {
     let list = app.ok(&["subscribers", "list"]);
-    list.lines().find(|line| line.starts_with(&format!("{name}@"))).unwrap().split_whitespace().nth(1).unwrap().to_owned()
+    list.lines()
+        .find(|line| line.starts_with(&format!("{name}@")))
+        .unwrap()
+        .split_whitespace()
+        .nth(1)
+        .unwrap()
+        .to_owned()
 }
 
 fn dsn(recipient: &str, action: &str, status: &str, diagnostic: &str) -> String {
@@ -41,7 +48,9 @@ fn dsn(recipient: &str, action: &str, status: &str, diagnostic: &str) -> String 
 
 /// The same in prose, from a daemon.
 fn prose(subject: &str, text: &str) -> String {
-    format!("Return-Path: <>\nFrom: Mail Delivery System <MAILER-DAEMON@mx.example.net>\nTo: news@example.org\nSubject: {subject}\n\n{text}\n")
+    format!(
+        "Return-Path: <>\nFrom: Mail Delivery System <MAILER-DAEMON@mx.example.net>\nTo: news@example.org\nSubject: {subject}\n\n{text}\n"
+    )
 }
 
 #[test]
@@ -69,7 +78,11 @@ fn hard_bounces_suppress_at_once_in_the_words_of_many_servers() {
         let (_server, app) = app("");
         let said = read(&app, &report);
         assert!(said.starts_with("hard bounce: a…@example.org, never written to again"), "{name}: {said}");
-        assert_eq!((state(&app, "ana").as_str(), state(&app, "bo").as_str()), ("bounced", "active"), "{name}");
+        assert_eq!(
+            (state(&app, "ana").as_str(), state(&app, "bo").as_str()),
+            ("bounced", "active"),
+            "{name}"
+        );
     }
 }
 
@@ -96,7 +109,8 @@ fn what_may_pass_counts_and_what_is_no_bounce_is_left_alone() {
     // Long after, a new series begins.
     app.later(70 * 24 * 60);
     for (number, want) in [(1, "1 of 3"), (2, "2 of 3"), (3, "never written to again")] {
-        let said = read(&app, &dsn("ana@example.org", "failed", "4.2.2", &format!("over quota, the {number}th")));
+        let said =
+            read(&app, &dsn("ana@example.org", "failed", "4.2.2", &format!("over quota, the {number}th")));
         assert!(said.contains(want), "{said}");
     }
     assert_eq!(state(&app, "ana"), "bounced");
@@ -108,12 +122,19 @@ fn a_return_path_of_its_own_knows_whose_mail_it_was() {
     let mails = app.outbox();
     let mail = mails.iter().find(|mail| header(mail, "To") == "bo@example.org").unwrap();
     // A report that names nobody whom we know (forwarded mail), with the Message-ID of our mail in it.
-    let original = format!("--b\nContent-Type: text/rfc822-headers\n\nMessage-ID: {}\nTo: bo@example.org\n\n--b--", header(mail, "Message-ID"));
-    let report = dsn("forwarded@other.example", "failed", "5.1.1", "550 user unknown").replace("--b--", &original);
+    let original = format!(
+        "--b\nContent-Type: text/rfc822-headers\n\nMessage-ID: {}\nTo: bo@example.org\n\n--b--",
+        header(mail, "Message-ID")
+    );
+    let report =
+        dsn("forwarded@other.example", "failed", "5.1.1", "550 user unknown").replace("--b--", &original);
     assert!(read(&app, &report).starts_with("hard bounce: b…@example.org"));
     assert_eq!(state(&app, "bo"), "bounced");
     // Without anything of ours it is worth less: anybody could have written it.
-    assert!(read(&app, &dsn("ana@example.org", "failed", "5.1.1", "550 user unknown")).starts_with("soft bounce: a…@example.org, 1 of 3"));
+    assert!(
+        read(&app, &dsn("ana@example.org", "failed", "5.1.1", "550 user unknown"))
+            .starts_with("soft bounce: a…@example.org, 1 of 3")
+    );
     assert!(header(mail, "List-Unsubscribe").contains("<mailto:returns@example.org?subject=unsubscribe%20"));
 }
 
@@ -133,7 +154,11 @@ fn a_complaint_ends_everything_also_when_the_address_is_hidden() {
     assert_eq!(state(&app, "cy"), "complained");
     app.later(24 * 60).ok(&["run"]);
     app.write("again.csv", "address\ncy@example.org\n");
-    assert!(app.run(&["subscribers", "import", "again.csv", "--consent", "x"]).stderr.contains("left out: complained"));
+    assert!(
+        app.run(&["subscribers", "import", "again.csv", "--consent", "x"])
+            .stderr
+            .contains("left out: complained")
+    );
 }
 
 #[test]
@@ -141,12 +166,21 @@ fn people_leave_by_mail_too() {
     let (_server, app) = app("");
     let mails = app.outbox();
     let mail = mails.iter().find(|mail| header(mail, "To") == "ana@example.org").unwrap();
-    let token = header(mail, "List-Unsubscribe").split("unsubscribe%20").nth(1).unwrap().trim_end_matches('>').to_owned();
+    let token = header(mail, "List-Unsubscribe")
+        .split("unsubscribe%20")
+        .nth(1)
+        .unwrap()
+        .trim_end_matches('>')
+        .to_owned();
     // From another address of hers: the token says who she is.
-    let said = read(&app, &format!("From: ana.private@example.com\nTo: news@example.org\nSubject: unsubscribe {token}\n\n"));
+    let said = read(
+        &app,
+        &format!("From: ana.private@example.com\nTo: news@example.org\nSubject: unsubscribe {token}\n\n"),
+    );
     assert!(said.starts_with("unsubscribed by mail"), "{said}");
     assert_eq!(state(&app, "ana"), "unsubscribed");
-    let said = read(&app, "From: Bo <BO@example.org>\nTo: news@example.org\nSubject: Re: se désabonner\n\nmerci\n");
+    let said =
+        read(&app, "From: Bo <BO@example.org>\nTo: news@example.org\nSubject: Re: se désabonner\n\nmerci\n");
     assert!(said.starts_with("unsubscribed by mail: B…@example.org"), "{said}");
     assert_eq!((state(&app, "bo").as_str(), state(&app, "cy").as_str()), ("unsubscribed", "active"));
     assert!(text_part(mail).contains("/unsubscribe/"));
@@ -161,16 +195,25 @@ fn reports_come_from_an_mbox_a_folder_standard_input_and_imap() {
     assert_eq!(state(&app, "ana"), "bounced");
     app.write("maildir/new/1", report("bo"));
     assert!(app.ok(&["bounces", "maildir"]).contains("hard bounce: b…@example.org"));
-    let mut child = app.command(&["bounces", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        app.command(&["bounces", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(report("cy").as_bytes()).unwrap();
     let mut said = String::new();
     child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
     assert!(child.wait().unwrap().success() && said.contains("hard bounce: c…@example.org"), "{said}");
 
     app.ok(&["subscribers", "add", "dee@example.org"]);
-    let imap = ImapServer::start(&[report("dee").replace('\n', "\r\n"), "Subject: hello\r\n\r\nhello\r\n".to_owned()]);
-    let config =
-        app.read("feeds.toml").replace("[mail]\n", &format!("[mail]\ntransport = \"smtp://127.0.0.1:9\"\nca_file = \"{}\"\n", imap.certificate().display()));
+    let imap = ImapServer::start(&[
+        report("dee").replace('\n', "\r\n"),
+        "Subject: hello\r\n\r\nhello\r\n".to_owned(),
+    ]);
+    let config = app.read("feeds.toml").replace(
+        "[mail]\n",
+        &format!(
+            "[mail]\ntransport = \"smtp://127.0.0.1:9\"\nca_file = \"{}\"\n",
+            imap.certificate().display()
+        ),
+    );
     app.write("feeds.toml", config);
     app.write("imap-password", "demopass\n");
     let url = format!("imap://demouser@localhost:{}/INBOX?password=file:imap-password", imap.port);
@@ -179,13 +222,22 @@ fn reports_come_from_an_mbox_a_folder_standard_input_and_imap() {
     assert!(app.ok(&["bounces", &url]).contains("0 messages read"), "read ones are marked");
     app.write("imap-password", "wrong\n");
     let ran = app.run(&["bounces", &url]);
-    assert!(ran.code == 1 && ran.stderr.contains("refuses the login") && !ran.stderr.contains("wrong"), "{}", ran.stderr);
+    assert!(
+        ran.code == 1 && ran.stderr.contains("refuses the login") && !ran.stderr.contains("wrong"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]
 fn a_mail_server_hands_reports_over_by_lmtp() {
     let (_server, app) = app("bounces = \"returns@example.org\"");
-    let mut child = app.command(&["bounces", "lmtp", "--listen", "127.0.0.1:0"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = app
+        .command(&["bounces", "lmtp", "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut line = String::new();
     BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
     let stream = TcpStream::connect(line.trim().rsplit(' ').next().unwrap()).unwrap();
@@ -202,9 +254,15 @@ fn a_mail_server_hands_reports_over_by_lmtp() {
     };
     say("LHLO x\r\n", 5);
     say("MAIL FROM:<>\r\nRCPT TO:<returns@example.org>\r\nRCPT TO:<other@example.org>\r\nDATA\r\n", 4);
-    let report = format!("{}.\r\n", dsn("ana@example.org", "failed", "5.1.1", "550 user unknown").replace('\n', "\r\n"));
+    let report = format!(
+        "{}.\r\n",
+        dsn("ana@example.org", "failed", "5.1.1", "550 user unknown").replace('\n', "\r\n")
+    );
     let answers = say(&report, 2);
-    assert!(answers.iter().all(|answer| answer.starts_with("250 ")), "an answer for each recipient: {answers:?}");
+    assert!(
+        answers.iter().all(|answer| answer.starts_with("250 ")),
+        "an answer for each recipient: {answers:?}"
+    );
     say("QUIT\r\n", 1);
     // It was said by nobody who had our mail: it counts as a soft one.
     let held = app.ok(&["subscribers", "export", "--address", "ana@example.org"]);

@@ -45,7 +45,10 @@ fn six_stories_come_out_to_the_letter_and_nothing_else() {
         assert_eq!(item["title"], story[1]);
         assert_eq!(item["summary"], story[2]);
         assert_eq!(item["language"], "fr-FR");
-        assert!(item["image"].as_str().unwrap().starts_with("https://ogp.example/ogp/wp-content/uploads/"), "{item}");
+        assert!(
+            item["image"].as_str().unwrap().starts_with("https://ogp.example/ogp/wp-content/uploads/"),
+            "{item}"
+        );
         // The one story whose caption stands in the page as text has an empty alt.
         let alt = item["_courant"]["image_alt"].as_str().unwrap_or(story[0]);
         assert_eq!(alt, story[0]);

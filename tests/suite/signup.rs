@@ -12,7 +12,10 @@ const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
 const JSON: &str = "Content-Type: application/json\r\n";
 
 fn app() -> (Server, App) {
-    let server = Server::always(Reply::ok(rss(&[("a", "A justice story of the day", 19, "x"), ("b", "A budget story of the day", 18, "x")])));
+    let server = Server::always(Reply::ok(rss(&[
+        ("a", "A justice story of the day", 19, "x"),
+        ("b", "A budget story of the day", 18, "x"),
+    ])));
     let app = App::new(&format!(
         "[[source]]\nid = \"s\"\npartner = \"Partner\"\nlang = \"en\"\nurl = \"{}\"\n[[topic]]\nid = \"justice\"\nlabel = {{ en = \"Justice\" }}\nkeywords = {{ en = [\"justice\"] }}\n[[topic]]\nid = \"budget\"\nlabel = {{ en = \"Budgets\" }}\nkeywords = {{ en = [\"budget\"] }}\n[newsletter]\ncontroller = \"The Network, 1 Main Street\"\ncontact = \"privacy@example.org\"\n",
         server.url("/")
@@ -43,7 +46,9 @@ fn form_token(service: &Service) -> String {
 /// The path of the first link of a mail that begins so.
 fn link(mail: &str, begin: &str) -> String {
     let text = text_part(mail);
-    let at = text.find(&format!("https://news.example.org{begin}")).unwrap_or_else(|| panic!("no {begin} in {text}"));
+    let at = text
+        .find(&format!("https://news.example.org{begin}"))
+        .unwrap_or_else(|| panic!("no {begin} in {text}"));
     text[at + "https://news.example.org".len()..].split_whitespace().next().unwrap().to_owned()
 }
 
@@ -60,8 +65,14 @@ fn whoever_signs_up_confirms_changes_and_leaves_by_links() {
     );
     assert!(status == 200 && page.contains("a mail is on its way"), "{status} {page}");
     let mail = wait_for_mails(&app, 1).remove(0);
-    assert_eq!((header(&mail, "To").as_str(), header(&mail, "Subject").as_str()), ("ana@example.org", "Confirm your subscription: Test"));
-    assert_eq!((header(&mail, "List-Unsubscribe"), header(&mail, "Auto-Submitted")), (String::new(), "auto-generated".into()));
+    assert_eq!(
+        (header(&mail, "To").as_str(), header(&mail, "Subject").as_str()),
+        ("ana@example.org", "Confirm your subscription: Test")
+    );
+    assert_eq!(
+        (header(&mail, "List-Unsubscribe"), header(&mail, "Auto-Submitted")),
+        (String::new(), "auto-generated".into())
+    );
     let confirm = link(&mail, "/confirm/");
     // Looking is not confirming.
     assert!(service.ask("GET", &confirm, "", "").1.contains("Confirm the subscription?"));
@@ -69,7 +80,12 @@ fn whoever_signs_up_confirms_changes_and_leaves_by_links() {
     assert_eq!(service.ask("POST", "/confirm/forged.token", FORM, "").0, 404);
     assert_eq!(service.ask("POST", &confirm, FORM, "").0, 200);
     let list = app.ok(&["subscribers", "list"]);
-    assert!(list.contains("ana@example.org") && list.contains("daily 6:00 Europe/Paris") && list.contains("1 active"), "{list}");
+    assert!(
+        list.contains("ana@example.org")
+            && list.contains("daily 6:00 Europe/Paris")
+            && list.contains("1 active"),
+        "{list}"
+    );
     drop(service);
 
     app.later(24 * 60).ok(&["run"]);
@@ -80,23 +96,38 @@ fn whoever_signs_up_confirms_changes_and_leaves_by_links() {
     let service = Service::start(&app);
     let (status, page) = service.ask("GET", &preferences, "", "");
     assert!(
-        status == 200 && page.contains("ana@example.org") && page.contains("value=\"justice\" checked") && !page.contains("value=\"budget\" checked"),
+        status == 200
+            && page.contains("ana@example.org")
+            && page.contains("value=\"justice\" checked")
+            && !page.contains("value=\"budget\" checked"),
         "{page}"
     );
     let target = preferences.split('?').next().unwrap();
     let changed = "l=en&do=save&language=es&topics=justice&topics=budget&topics=_other&cadence=monthly&hour=9&timezone=America%2FBogota";
     assert_eq!(service.ask("POST", target, &format!("{FORM}Sec-Fetch-Site: cross-site\r\n"), changed).0, 403);
-    assert_eq!(service.ask("POST", target, &format!("{FORM}Origin: https://evil.example\r\n"), changed).0, 403);
+    assert_eq!(
+        service.ask("POST", target, &format!("{FORM}Origin: https://evil.example\r\n"), changed).0,
+        403
+    );
     let (status, page) = service.ask("POST", target, FORM, changed);
     assert!(status == 200 && page.contains("Guardado."), "{status} {page}");
     let data: Value = serde_json::from_str(&service.ask("GET", &format!("{target}/data"), "", "").1).unwrap();
     assert_eq!(data["subscriber"]["preferences"]["cadence"], "monthly 1 9:00 America/Bogota");
     assert_eq!(data["subscriber"]["consent"]["source"], "signed up on the web, confirmed by mail");
-    assert_eq!(data["subscriber"]["preferences"]["tastes"]["topics"], serde_json::json!([]), "all topics and the rest are all");
+    assert_eq!(
+        data["subscriber"]["preferences"]["tastes"]["topics"],
+        serde_json::json!([]),
+        "all topics and the rest are all"
+    );
     // One topic less, by the link under it.
     let leave_topic = format!("{}&topic=budget", unsubscribe.split('&').next().unwrap());
     assert_eq!(service.ask("GET", &leave_topic, "", "").0, 200);
-    assert!(service.ask("POST", &leave_topic, FORM, "List-Unsubscribe=One-Click").1.contains("this topic any more"));
+    assert!(
+        service
+            .ask("POST", &leave_topic, FORM, "List-Unsubscribe=One-Click")
+            .1
+            .contains("this topic any more")
+    );
     let data: Value = serde_json::from_str(&service.ask("GET", &format!("{target}/data"), "", "").1).unwrap();
     assert_eq!(data["subscriber"]["preferences"]["tastes"]["without"], serde_json::json!(["budget"]));
     for (what, state) in [("pause", "paused"), ("resume", "active"), ("unsubscribe", "unsubscribed")] {
@@ -130,7 +161,14 @@ fn nobody_learns_whether_an_address_is_known() {
     let service = Service::start(&app);
     let answers: Vec<(u16, String)> = ["known", "left", "erased", "stranger"]
         .iter()
-        .map(|name| service.ask("POST", "/api/subscriptions", JSON, &format!("{{\"address\": \"{name}@example.org\", \"language\": \"fr\"}}")))
+        .map(|name| {
+            service.ask(
+                "POST",
+                "/api/subscriptions",
+                JSON,
+                &format!("{{\"address\": \"{name}@example.org\", \"language\": \"fr\"}}"),
+            )
+        })
         .collect();
     assert!(answers.iter().all(|answer| *answer == answers[0] && answer.0 == 202), "{answers:?}");
     let mails = wait_for_mails(&app, 4);
@@ -143,20 +181,33 @@ fn sign_ups_are_limited_by_address_network_and_to_people() {
     let (_server, app) = app();
     let service = Service::start(&app);
     let api = |address: &str, from: &str| {
-        service.ask("POST", "/api/subscriptions", &format!("{JSON}X-Forwarded-For: 198.51.100.1, {from}\r\n"), &format!("{{\"address\": \"{address}\"}}")).0
+        service
+            .ask(
+                "POST",
+                "/api/subscriptions",
+                &format!("{JSON}X-Forwarded-For: 198.51.100.1, {from}\r\n"),
+                &format!("{{\"address\": \"{address}\"}}"),
+            )
+            .0
     };
     // One address: three mails a day, and the same answer all the same.
     assert!((0..6).all(|n| api("victim@example.org", &format!("203.0.113.{n}")) == 202));
     wait_for_mails(&app, 3);
     // One network: ten an hour.
-    let statuses: Vec<u16> = (0..12).map(|n| api(&format!("person-{n}@example.net"), "203.0.113.77")).collect();
+    let statuses: Vec<u16> =
+        (0..12).map(|n| api(&format!("person-{n}@example.net"), "203.0.113.77")).collect();
     assert_eq!(statuses.iter().filter(|status| **status == 202).count(), 10, "{statuses:?}");
     assert_eq!(statuses[11], 429);
     let token = form_token(&service);
     let sent = app.outbox().len().max(13);
     wait_for_mails(&app, sent);
     // What people do not see is filled in by programs.
-    let (status, page) = service.ask("POST", "/subscribe", FORM, &format!("l=en&form={token}&address=bot%40example.org&website=x"));
+    let (status, page) = service.ask(
+        "POST",
+        "/subscribe",
+        FORM,
+        &format!("l=en&form={token}&address=bot%40example.org&website=x"),
+    );
     assert!(status == 200 && page.contains("a mail is on its way"));
     // A form of another site, or of nobody.
     for (head, body) in [
@@ -182,12 +233,31 @@ fn what_was_typed_wrong_is_said_at_its_field() {
     assert!(app.outbox().is_empty());
     assert!(send("address=a%40gmial.com&sure=1").1.contains("un message y arrive"));
     wait_for_mails(&app, 1);
-    let (status, body) = service.ask("POST", "/api/subscriptions", JSON, "{\"address\": \"nobody\", \"topics\": [\"justise\"], \"timezone\": \"Mars/Base\"}");
-    assert!(status == 422 && ["address", "topics", "timezone"].iter().all(|field| body.contains(&format!("\"field\":\"{field}\""))), "{body}");
+    let (status, body) = service.ask(
+        "POST",
+        "/api/subscriptions",
+        JSON,
+        "{\"address\": \"nobody\", \"topics\": [\"justise\"], \"timezone\": \"Mars/Base\"}",
+    );
+    assert!(
+        status == 422
+            && ["address", "topics", "timezone"]
+                .iter()
+                .all(|field| body.contains(&format!("\"field\":\"{field}\""))),
+        "{body}"
+    );
     assert_eq!(service.ask("POST", "/api/subscriptions", JSON, "{\"adress\": 1}").0, 400);
     // It is written by the first cycle, which runs beside the forms.
-    let privacy = wait_for("the page of data protection", || Some(service.ask("GET", "/privacy/fr.html", "", "")).filter(|(status, _)| *status == 200)).1;
-    assert!(privacy.contains("The Network, 1 Main Street") && privacy.contains("mailto:privacy@example.org") && privacy.contains("RGPD"), "{privacy}");
+    let privacy = wait_for("the page of data protection", || {
+        Some(service.ask("GET", "/privacy/fr.html", "", "")).filter(|(status, _)| *status == 200)
+    })
+    .1;
+    assert!(
+        privacy.contains("The Network, 1 Main Street")
+            && privacy.contains("mailto:privacy@example.org")
+            && privacy.contains("RGPD"),
+        "{privacy}"
+    );
 }
 
 #[test]
@@ -200,7 +270,10 @@ fn a_confirmation_expires_and_the_address_is_forgotten() {
     app.later(49 * 60);
     let service = Service::start(&app);
     assert_eq!(service.ask("POST", &confirm, FORM, "").0, 404);
-    assert_eq!(service.ask("POST", "/api/subscriptions", JSON, "{\"address\": \"other@example.org\"}").0, 202);
+    assert_eq!(
+        service.ask("POST", "/api/subscriptions", JSON, "{\"address\": \"other@example.org\"}").0,
+        202
+    );
     wait_for_mails(&app, 2);
     drop(service);
     let held = app.ok(&["subscribers", "export", "--address", "slow@example.org"]);

@@ -20,23 +20,39 @@ fn stream(listed: usize) -> (Server, Arc<AtomicUsize>) {
         let last = shared.load(Ordering::SeqCst);
         let items: Vec<(String, String, String)> = (last - listed..last)
             .map(|n| {
-                let text: String = (0..60).map(|word| format!("w{:x} ", (n * 7919 + word * 104_729 + source.len()) % 65_521)).collect();
+                let text: String = (0..60)
+                    .map(|word| format!("w{:x} ", (n * 7919 + word * 104_729 + source.len()) % 65_521))
+                    .collect();
                 (format!("{source}-{n}"), format!("Number {n} of {source} is told {}", n * 31), text)
             })
             .collect();
-        Reply::ok(rss(&items.iter().map(|(guid, title, text)| (guid.as_str(), title.as_str(), 12, text.as_str())).collect::<Vec<_>>()))
+        Reply::ok(rss(&items
+            .iter()
+            .map(|(guid, title, text)| (guid.as_str(), title.as_str(), 12, text.as_str()))
+            .collect::<Vec<_>>()))
     });
     (server, count)
 }
 
 fn sources(server: &Server, names: &[&str]) -> String {
-    names.iter().map(|name| format!("[[source]]\nid = \"{name}\"\nkind = \"feed\"\nurl = \"{}\"\n", server.url(&format!("/{name}")))).collect()
+    names
+        .iter()
+        .map(|name| {
+            format!(
+                "[[source]]\nid = \"{name}\"\nkind = \"feed\"\nurl = \"{}\"\n",
+                server.url(&format!("/{name}"))
+            )
+        })
+        .collect()
 }
 
 /// Of the database, its log and its index.
 fn bytes(app: &App) -> u64 {
     let of = |path: std::path::PathBuf| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-    let features = std::fs::read_dir(app.path("courant.db.features")).into_iter().flatten().map(|file| of(file.unwrap().path()));
+    let features = std::fs::read_dir(app.path("courant.db.features"))
+        .into_iter()
+        .flatten()
+        .map(|file| of(file.unwrap().path()));
     of(app.path("courant.db")) + of(app.path("courant.db-wal")) + features.sum::<u64>()
 }
 
@@ -44,7 +60,10 @@ fn bytes(app: &App) -> u64 {
 fn retention_bounds_the_store_for_ten_times_its_span() {
     let (server, count) = stream(30);
     let mut app = App::new(&sources(&server, &["s"]));
-    app.write("feeds.toml", app.read("feeds.toml").replace("language = \"en\"\n", "language = \"en\"\nretention = \"5d\"\n"));
+    app.write(
+        "feeds.toml",
+        app.read("feeds.toml").replace("language = \"en\"\n", "language = \"en\"\nretention = \"5d\"\n"),
+    );
     let mut sizes = Vec::new();
     for _ in 0..50 {
         app.ok(&["run"]);
@@ -53,14 +72,26 @@ fn retention_bounds_the_store_for_ten_times_its_span() {
         app.later(24 * 60);
     }
     let entries = app.entries().len();
-    assert!((150..=300).contains(&entries), "{entries} entries are left of a span of five days with thirty a day");
+    assert!(
+        (150..=300).contains(&entries),
+        "{entries} entries are left of a span of five days with thirty a day"
+    );
     assert!(sizes[49] <= sizes[12] + sizes[12] / 10, "{sizes:?}");
     let listed = app.ok(&["sources"]);
-    let counted: usize = listed.lines().find(|line| line.starts_with("s ")).unwrap().split_whitespace().nth(3).unwrap().parse().unwrap();
+    let counted: usize = listed
+        .lines()
+        .find(|line| line.starts_with("s "))
+        .unwrap()
+        .split_whitespace()
+        .nth(3)
+        .unwrap()
+        .parse()
+        .unwrap();
     assert_eq!(counted, entries, "{listed}");
     let database = Connection::open(app.path("courant.db")).unwrap();
     for table in ["sketch", "entry_text", "story", "published_story"] {
-        let rows: i64 = database.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap();
+        let rows: i64 =
+            database.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap();
         assert!(rows <= entries as i64 * 4, "{table} has {rows} rows for {entries} entries");
     }
 }
@@ -78,7 +109,11 @@ fn issues_of_subscribers_and_slots_without_news_go_with_the_retention_of_mail() 
         count.fetch_add(day % 2, Ordering::SeqCst);
     }
     let database = Connection::open(app.path("courant.db")).unwrap();
-    let rows = |condition: &str| -> i64 { database.query_row(&format!("SELECT count(*) FROM issue WHERE {condition}"), [], |row| row.get(0)).unwrap() };
+    let rows = |condition: &str| -> i64 {
+        database
+            .query_row(&format!("SELECT count(*) FROM issue WHERE {condition}"), [], |row| row.get(0))
+            .unwrap()
+    };
     assert!((2..=5).contains(&rows("digest = '_personal'")), "{}", rows("digest = '_personal'"));
     assert!(rows("digest = 'd' AND name = ''") <= 5);
     // What is public stays.
@@ -94,7 +129,10 @@ fn issues_of_subscribers_and_slots_without_news_go_with_the_retention_of_mail() 
 fn what_is_still_listed_is_never_forgotten_nor_is_what_cannot_be_read() {
     let (server, _) = stream(5);
     let mut app = App::new(&sources(&server, &["s"]));
-    app.write("feeds.toml", app.read("feeds.toml").replace("language = \"en\"\n", "language = \"en\"\nretention = \"2d\"\n"));
+    app.write(
+        "feeds.toml",
+        app.read("feeds.toml").replace("language = \"en\"\n", "language = \"en\"\nretention = \"2d\"\n"),
+    );
     app.ok(&["run"]);
     for _ in 0..4 {
         app.later(3 * 24 * 60).ok(&["run"]);
@@ -134,7 +172,10 @@ fn a_fault_in_the_store_is_one_source_s_own() {
     let trigger = "CREATE TRIGGER fault BEFORE INSERT ON entry WHEN new.source = 'bad' BEGIN SELECT raise(ABORT, 'no room for this'); END";
     Connection::open(app.path("courant.db")).unwrap().execute_batch(trigger).unwrap();
     let said = app.ok(&["fetch"]);
-    assert!(said.contains("bad") && said.contains("cannot be kept") && said.contains("no room for this"), "{said}");
+    assert!(
+        said.contains("bad") && said.contains("cannot be kept") && said.contains("no room for this"),
+        "{said}"
+    );
     assert_eq!(app.entries().len(), 8);
     assert!(app.ok(&["sources"]).contains("cannot be kept"));
 }
@@ -147,7 +188,9 @@ fn a_round_that_fails_in_a_service_leaves_nothing_taken() {
     // Nothing can be kept while a file stands where the folder of the index is to be.
     std::fs::write(app.path("courant.db.features"), "in the way").unwrap();
     let service = Service::start(&app);
-    wait_for("a turn that failed", || service.ask("GET", "/metrics", "", "").1.contains("courant_cycles_failed_total 1\n").then_some(()));
+    wait_for("a turn that failed", || {
+        service.ask("GET", "/metrics", "", "").1.contains("courant_cycles_failed_total 1\n").then_some(())
+    });
     assert!(app.entries().is_empty());
     std::fs::remove_file(app.path("courant.db.features")).unwrap();
     // The service lives, and has not begun another turn: what it gave back is anybody's.
@@ -167,7 +210,10 @@ fn old_store(app: &App) {
     ] {
         old.execute_batch(migration).unwrap();
     }
-    old.execute_batch("PRAGMA user_version = 5; INSERT INTO source (id, partner, state) VALUES ('s', 's', '{}');").unwrap();
+    old.execute_batch(
+        "PRAGMA user_version = 5; INSERT INTO source (id, partner, state) VALUES ('s', 's', '{}');",
+    )
+    .unwrap();
     let transaction = old.unchecked_transaction().unwrap();
     for n in 0..3_000i64 {
         transaction.execute("INSERT INTO story (pk, id) VALUES (?1, 'story-' || ?1)", [n + 1]).unwrap();
@@ -175,9 +221,19 @@ fn old_store(app: &App) {
                      VALUES (?1, 'entry-' || ?1, 's', 'guid:s-' || ?1, 's-' || ?1, 'https://partner.example/s-' || ?1, 'Number ' || ?1 || ' of s is told ' || (?1 * 31), 'Words', 'en', 1666000000000 + ?1, 1666000000000, 1666000000000, 'f', '{}', '[]', ?1, 'first', 1, 1666000000000)";
         transaction.execute(entry, [n + 1]).unwrap();
         transaction.execute("INSERT INTO unsketched (entry) VALUES (?1)", [n + 1]).unwrap();
-        transaction.execute("INSERT INTO entry_key (key, entry, kind) VALUES ('partner.example/s-' || ?1, ?1, 'own')", [n + 1]).unwrap();
+        transaction
+            .execute(
+                "INSERT INTO entry_key (key, entry, kind) VALUES ('partner.example/s-' || ?1, ?1, 'own')",
+                [n + 1],
+            )
+            .unwrap();
         for feature in 0..20 {
-            transaction.execute("INSERT INTO entry_trait (trait, entry, day) VALUES (?1, ?2, 19000)", [n * 20 + feature, n + 1]).unwrap();
+            transaction
+                .execute(
+                    "INSERT INTO entry_trait (trait, entry, day) VALUES (?1, ?2, 19000)",
+                    [n * 20 + feature, n + 1],
+                )
+                .unwrap();
         }
     }
     let told = "INSERT INTO issue (pk, digest, slot, created, subject, text, html) VALUES (1, 'd', 1666100000000, 1666100000000, 's', 't', 'h')";
@@ -213,7 +269,11 @@ fn the_steps_of_an_upgrade_are_said() {
     let app = App::new(&sources(&server, &["s"]));
     old_store(&app);
     let ran = app.run(&["entries"]);
-    assert!(ran.code == 0 && ran.stderr.contains("bringing the database up to date: step 7 of 7"), "{}", ran.stderr);
+    assert!(
+        ran.code == 0 && ran.stderr.contains("bringing the database up to date: step 7 of 7"),
+        "{}",
+        ran.stderr
+    );
     assert_eq!(app.run(&["entries"]).stderr, "");
 }
 
@@ -254,7 +314,8 @@ fn an_index_that_is_lost_or_broken_is_made_again() {
 #[test]
 fn what_a_killed_process_had_is_taken_over_at_once() {
     let server = Server::start(|request: &Request| match request.target.as_str() {
-        "/slow" => Reply::ok(rss(&[("a", "A story that comes slowly", 12, "x")])).sent(Manner::Slow(Duration::from_secs(3))),
+        "/slow" => Reply::ok(rss(&[("a", "A story that comes slowly", 12, "x")]))
+            .sent(Manner::Slow(Duration::from_secs(3))),
         _ => Reply::ok(rss(&[("b", "A story that comes at once", 12, "x")])),
     });
     let app = App::new(&sources(&server, &["slow", "quick"]));

@@ -30,7 +30,12 @@ fn pairs(names: &[String], groups: &[String]) -> HashSet<(String, String)> {
     names.iter().zip(groups).for_each(|(name, group)| by_group.entry(group).or_default().push(name));
     by_group
         .values()
-        .flat_map(|group| group.iter().enumerate().flat_map(move |(at, a)| group[..at].iter().map(move |b| ((*b).clone(), (*a).clone()))))
+        .flat_map(|group| {
+            group
+                .iter()
+                .enumerate()
+                .flat_map(move |(at, a)| group[..at].iter().map(move |b| ((*b).clone(), (*a).clone())))
+        })
         .collect()
 }
 
@@ -64,12 +69,18 @@ fn translations_of_the_labelled_stories_are_linked_without_hreflang() {
 #[test]
 fn another_story_of_the_same_event_is_no_translation() {
     let stories: Vec<Vec<&str>> = labelled();
-    let misses: Vec<Vec<&str>> = include_str!("../../corpus/near_misses.tsv").lines().skip(1).map(|line| line.split('\t').collect()).collect();
-    let near_misses = || misses.iter().enumerate().map(|(at, row)| labelled_item(&format!("n{at:03}"), row[1], &row[2..]));
+    let misses: Vec<Vec<&str>> = include_str!("../../corpus/near_misses.tsv")
+        .lines()
+        .skip(1)
+        .map(|line| line.split('\t').collect())
+        .collect();
+    let near_misses =
+        || misses.iter().enumerate().map(|(at, row)| labelled_item(&format!("n{at:03}"), row[1], &row[2..]));
     let has_miss = |story: &[&str]| misses.iter().any(|miss| miss[0] == story[0] && miss[1] == story[2]);
     for is_translation_there in [true, false] {
         let there = stories.iter().filter(|story| is_translation_there || !has_miss(story));
-        let mut items: Vec<Value> = near_misses().chain(there.map(|row| labelled_item(row[0], row[2], &row[3..]))).collect();
+        let mut items: Vec<Value> =
+            near_misses().chain(there.map(|row| labelled_item(row[0], row[2], &row[3..]))).collect();
         let (_, recall) = measure(&items);
         assert!(recall >= 0.92, "{recall}: they came before the stories");
         items.sort_by_key(|item| item["published"].to_string());
@@ -81,7 +92,8 @@ fn another_story_of_the_same_event_is_no_translation() {
 #[test]
 fn stories_that_have_no_translation_are_linked_to_none() {
     for turn in 0..3 {
-        let rows: Vec<Vec<&str>> = labelled().chunks(3).enumerate().map(|(at, story)| story[(at + turn) % 3].clone()).collect();
+        let rows: Vec<Vec<&str>> =
+            labelled().chunks(3).enumerate().map(|(at, story)| story[(at + turn) % 3].clone()).collect();
         let items: Vec<Value> = rows.iter().map(|row| json!({ "id": row[0], "source": row[4], "title": row[5], "text": row[6], "language": row[2] })).collect();
         assert_eq!(clusters(&items), rows.iter().map(|row| row[0].to_owned()).collect::<Vec<_>>());
     }
@@ -109,11 +121,21 @@ fn cluster_reads_what_it_can_and_says_why() {
     app.write("items.jsonl", &text);
     let ran = app.run(&["cluster", "items.jsonl"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(ran.stderr.contains("line 9 is no entry") && ran.stderr.contains("line 11 is no entry"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("line 9 is no entry") && ran.stderr.contains("line 11 is no entry"),
+        "{}",
+        ran.stderr
+    );
     let placed: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let of = |key: &str| placed.iter().map(|placed| placed[key].clone()).collect::<Vec<_>>();
-    assert_eq!(of("cluster"), [json!("a"), json!("a"), json!("a"), json!("a"), json!(7), json!(6), json!(6), json!("f")]);
-    assert_eq!(of("relation"), ["first", "copy", "copy", "translation", "first", "first", "copy", "first"].map(Value::from));
+    assert_eq!(
+        of("cluster"),
+        [json!("a"), json!("a"), json!("a"), json!("a"), json!(7), json!(6), json!(6), json!("f")]
+    );
+    assert_eq!(
+        of("relation"),
+        ["first", "copy", "copy", "translation", "first", "first", "copy", "first"].map(Value::from)
+    );
     let reason = |at: usize| placed[at]["reason"].as_str().unwrap();
     assert!(reason(1).starts_with("copy of a: 100 % of the rare phrases"), "{}", reason(1));
     assert_eq!(reason(2), "copy of a: same address x.org/1");
@@ -133,13 +155,21 @@ fn series_and_templates_never_collapse() {
         };
         add("month", format!("Local Roundup | {month}"), format!("{TEXT} This was {month}."));
         add("number", format!("Boletín {}", at + 41), TEXT.to_owned());
-        add("title", "Weekly roundup".into(), format!("{TEXT} In issue {at} we wrote about {} and more.", spelled(at)));
+        add(
+            "title",
+            "Weekly roundup".into(),
+            format!("{TEXT} In issue {at} we wrote about {} and more.", spelled(at)),
+        );
         add("empty", format!("Opening hours in {month}"), String::new());
         let (high, low) = (20 + at, 3 + 2 * at);
         add(
             "weather",
             "Weather for Rome".into(),
-            format!("Today in Rome expect a high of {high} and a low of {low} degrees, winds of {} km/h and a {} percent chance of rain.", 5 + 3 * at, 7 * at),
+            format!(
+                "Today in Rome expect a high of {high} and a low of {low} degrees, winds of {} km/h and a {} percent chance of rain.",
+                5 + 3 * at,
+                7 * at
+            ),
         );
     }
     let ids: Vec<String> = items.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect();
@@ -147,7 +177,15 @@ fn series_and_templates_never_collapse() {
 }
 
 fn spelled(number: usize) -> String {
-    "abcdefgh".chars().cycle().skip(number).step_by(3).take(40).map(|letter| format!("{letter}{letter}o")).collect::<Vec<_>>().join(" ")
+    "abcdefgh"
+        .chars()
+        .cycle()
+        .skip(number)
+        .step_by(3)
+        .take(40)
+        .map(|letter| format!("{letter}{letter}o"))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 const SOURCES: [&str; 3] = ["full", "teaser", "other"];
@@ -157,10 +195,19 @@ fn network() -> (Server, App) {
     let server = Server::start(|request: &Request| match request.target.as_str() {
         "/full" => Reply::ok(rss(&[("1", "Rome adopts a budget for its schools", 12, TEXT)])),
         "/teaser" => Reply::ok(rss(&[("2", "Residents decide, says the mayor", 13, &TEXT[..150])])),
-        _ => Reply::ok(rss(&[("3", "Milan rejects new bicycle lanes", 13, "The council of Milan rejected new bicycle lanes along the ring road on Friday.")])),
+        _ => Reply::ok(rss(&[(
+            "3",
+            "Milan rejects new bicycle lanes",
+            13,
+            "The council of Milan rejected new bicycle lanes along the ring road on Friday.",
+        )])),
     });
-    let source =
-        |id: &str| format!("[[source]]\nid = \"{id}\"\npartner = \"P {id}\"\nkind = \"feed\"\nurl = \"{}\"\nlang = \"en\"\n", server.url(&format!("/{id}")));
+    let source = |id: &str| {
+        format!(
+            "[[source]]\nid = \"{id}\"\npartner = \"P {id}\"\nkind = \"feed\"\nurl = \"{}\"\nlang = \"en\"\n",
+            server.url(&format!("/{id}"))
+        )
+    };
     let digest = "[[digest]]\nid = \"weekly\"\ntitle = \"The week\"\nlanguage = \"en\"\nschedule = \"Thu 08:00 UTC\"\nrecipients = [\"ana@example.org\"]\n";
     let app = App::new(&(SOURCES.map(source).concat() + digest));
     // One after the other: the order in which they are seen is part of the story.
@@ -171,7 +218,14 @@ fn network() -> (Server, App) {
 /// The story of each entry, by the source.
 fn stories(app: &App) -> Vec<String> {
     let entries = app.entries();
-    SOURCES.map(|source| entries.iter().find(|entry| entry["source"] == source).unwrap()["story"].as_str().unwrap().to_owned()).to_vec()
+    SOURCES
+        .map(|source| {
+            entries.iter().find(|entry| entry["source"] == source).unwrap()["story"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
+        .to_vec()
 }
 
 fn id(app: &App, source: &str) -> String {
@@ -197,7 +251,10 @@ fn a_teaser_joins_its_story_and_explain_says_why() {
     assert!(told.contains("of which it is the only entry"), "{told}");
     let nobody = app.run(&["explain", "https://nowhere.example/1"]);
     assert!(nobody.code == 2 && nobody.stderr.contains("no entry is called"), "{}", nobody.stderr);
-    assert!(app.ok(&["explain", "http://partner.example/3?utm_source=mail"]).contains("Milan"), "by its address, however it is written");
+    assert!(
+        app.ok(&["explain", "http://partner.example/3?utm_source=mail"]).contains("Milan"),
+        "by its address, however it is written"
+    );
 }
 
 #[test]
@@ -261,7 +318,10 @@ fn history_is_clustered_again_without_being_announced_again() {
     database.execute_batch(apart).unwrap();
     drop(database);
     assert_ne!(stories(&app), right);
-    assert!(app.ok(&["recluster", "--dry-run"]).contains("3 entries looked at, 1 would move"), "a look changes nothing");
+    assert!(
+        app.ok(&["recluster", "--dry-run"]).contains("3 entries looked at, 1 would move"),
+        "a look changes nothing"
+    );
     assert_ne!(stories(&app), right);
     assert!(app.ok(&["recluster"]).contains("1 moved"));
     assert_eq!(stories(&app), right);
@@ -274,14 +334,28 @@ fn history_is_clustered_again_without_being_announced_again() {
 #[test]
 fn a_language_that_is_declared_wrongly_is_corrected_by_the_words() {
     let server = Server::always(Reply::ok(rss(&[
-        ("1", "Les gouvernements locaux adoptent une déclaration politique à la fin du congrès", 12, "Cinq jours de débats ont réuni des maires."),
-        ("2", "Local governments adopt a political declaration", 13, "Five days of debate brought mayors together."),
+        (
+            "1",
+            "Les gouvernements locaux adoptent une déclaration politique à la fin du congrès",
+            12,
+            "Cinq jours de débats ont réuni des maires.",
+        ),
+        (
+            "2",
+            "Local governments adopt a political declaration",
+            13,
+            "Five days of debate brought mayors together.",
+        ),
     ])));
-    let config = format!("[[source]]\nid = \"s\"\nkind = \"feed\"\nurl = \"{}\"\nlang = \"en\"\n", server.url("/"));
+    let config =
+        format!("[[source]]\nid = \"s\"\nkind = \"feed\"\nurl = \"{}\"\nlang = \"en\"\n", server.url("/"));
     let app = App::new(&config);
     app.ok(&["fetch"]);
-    let languages: BTreeMap<String, Value> =
-        app.entries().iter().map(|entry| (entry["title"].as_str().unwrap()[..5].to_owned(), entry["language"].clone())).collect();
+    let languages: BTreeMap<String, Value> = app
+        .entries()
+        .iter()
+        .map(|entry| (entry["title"].as_str().unwrap()[..5].to_owned(), entry["language"].clone()))
+        .collect();
     assert_eq!(languages["Les g"], "fr");
     assert_eq!(languages["Local"], "en");
     assert!(app.ok(&["explain", &id(&app, "s")]).contains("% sure"));

@@ -16,13 +16,26 @@ use crate::support::{App, Ran, header, rss, text_part, wait_for};
 const ANSWER: Duration = Duration::from_millis(400);
 /// Who is asked to end is gone after this.
 const FAREWELL: Duration = Duration::from_secs(2);
-const PLACES: [&str; 12] =
-    ["Abidjan", "Bogotá", "Cotonou", "Dakar", "Esmeraldas", "Fribourg", "Guadalajara", "Hamburg", "Iquitos", "Johannesburg", "Kinshasa", "Lyon"];
+const PLACES: [&str; 12] = [
+    "Abidjan",
+    "Bogotá",
+    "Cotonou",
+    "Dakar",
+    "Esmeraldas",
+    "Fribourg",
+    "Guadalajara",
+    "Hamburg",
+    "Iquitos",
+    "Johannesburg",
+    "Kinshasa",
+    "Lyon",
+];
 const ACTS: [&str; 6] = ["water", "school", "bridges", "forests", "trains", "judges"];
 
 /// Words that nobody else says.
 fn words(source: usize, number: usize, place: usize, count: usize) -> String {
-    const SYLLABLES: [&str; 16] = ["ba", "ce", "di", "fo", "gu", "ha", "je", "ki", "lo", "mu", "na", "pe", "ri", "so", "tu", "va"];
+    const SYLLABLES: [&str; 16] =
+        ["ba", "ce", "di", "fo", "gu", "ha", "je", "ki", "lo", "mu", "na", "pe", "ri", "so", "tu", "va"];
     let mut random = ((source * 1_000 + number) * 10 + place) as u64;
     let mut syllable = || {
         random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
@@ -39,7 +52,11 @@ fn title(source: usize, number: usize) -> String {
 fn document(source: usize, entries: usize) -> String {
     let item = |number| (format!("s{source}-{number}"), title(source, number), words(source, number, 1, 20));
     let items: Vec<(String, String, String)> = (0..entries).map(item).collect();
-    let items: Vec<_> = items.iter().zip((1..20).cycle()).map(|((guid, title, text), day)| (guid.as_str(), title.as_str(), day, text.as_str())).collect();
+    let items: Vec<_> = items
+        .iter()
+        .zip((1..20).cycle())
+        .map(|((guid, title, text), day)| (guid.as_str(), title.as_str(), day, text.as_str()))
+        .collect();
     rss(&items)
 }
 
@@ -63,7 +80,8 @@ impl Sources {
             let told = told.load(Ordering::SeqCst);
             let etag = format!("\"{told}\"");
             let is_known = request.header("if-none-match") == Some(&etag);
-            let reply = if is_known { Reply::new(304, "") } else { Reply::ok(document(source_of(request), told)) };
+            let reply =
+                if is_known { Reply::new(304, "") } else { Reply::ok(document(source_of(request), told)) };
             reply.with("ETag", &etag).sent(Manner::Slow(ANSWER))
         });
         Sources { server, count, entries }
@@ -71,19 +89,34 @@ impl Sources {
 
     /// A channel of them, and `rest`. They are one host; all of them may be asked at a time.
     fn app(&self, rest: &str) -> App {
-        let source = |n| format!("[[source]]\nid = \"s{n}\"\nlang = \"en\"\nurl = \"{}\"\n", self.server.url(&format!("/{n}")));
-        App::new(&format!("per_host = {}\n{rest}{}", self.count, (0..self.count).map(source).collect::<String>()))
+        let source = |n| {
+            format!(
+                "[[source]]\nid = \"s{n}\"\nlang = \"en\"\nurl = \"{}\"\n",
+                self.server.url(&format!("/{n}"))
+            )
+        };
+        App::new(&format!(
+            "per_host = {}\n{rest}{}",
+            self.count,
+            (0..self.count).map(source).collect::<String>()
+        ))
     }
 
     /// All titles so far.
     fn titles(&self) -> Vec<String> {
-        (0..self.count).flat_map(|source| (0..self.entries.load(Ordering::SeqCst)).map(move |number| title(source, number))).collect()
+        (0..self.count)
+            .flat_map(|source| {
+                (0..self.entries.load(Ordering::SeqCst)).map(move |number| title(source, number))
+            })
+            .collect()
     }
 
     /// How often each source was asked since the last look.
     fn asked(&self) -> Vec<usize> {
         let requests = self.server.take_requests();
-        (0..self.count).map(|source| requests.iter().filter(|request| source_of(request) == source).count()).collect()
+        (0..self.count)
+            .map(|source| requests.iter().filter(|request| source_of(request) == source).count())
+            .collect()
     }
 }
 
@@ -106,12 +139,19 @@ fn together(app: &App, commands: &[&[&str]], spread: Duration) -> Vec<Ran> {
             start(app, arguments)
         })
         .collect();
-    let ran: Vec<Ran> = children.into_iter().map(|child| Ran::from(child.wait_with_output().unwrap())).collect();
+    let ran: Vec<Ran> =
+        children.into_iter().map(|child| Ran::from(child.wait_with_output().unwrap())).collect();
     let faults: Vec<String> = commands
         .iter()
         .zip(&ran)
         .filter(|(_, ran)| ran.code != 0 || !ran.stderr.is_empty())
-        .map(|(arguments, ran)| format!("{arguments:?} ended with {} and said: {}", ran.code, ran.stderr.chars().take(300).collect::<String>()))
+        .map(|(arguments, ran)| {
+            format!(
+                "{arguments:?} ended with {} and said: {}",
+                ran.code,
+                ran.stderr.chars().take(300).collect::<String>()
+            )
+        })
         .collect();
     assert!(faults.is_empty(), "{} of {} failed:\n{}", faults.len(), commands.len(), faults.join("\n"));
     ran
@@ -133,21 +173,35 @@ fn told(app: &App, recipient: &str) -> HashMap<String, usize> {
 fn assert_each_once(found: HashMap<String, usize>, wanted: &[String], what: &str) {
     let missing: Vec<&String> = wanted.iter().filter(|title| !found.contains_key(*title)).collect();
     let repeated: Vec<_> = found.iter().filter(|(_, times)| **times != 1).collect();
-    assert!(missing.is_empty() && repeated.is_empty(), "{what}: of {} there are {} missing, and repeated: {repeated:?}", wanted.len(), missing.len());
+    assert!(
+        missing.is_empty() && repeated.is_empty(),
+        "{what}: of {} there are {} missing, and repeated: {repeated:?}",
+        wanted.len(),
+        missing.len()
+    );
 }
 
 #[track_caller]
 fn assert_all_is_published(app: &App, titles: &[String]) {
     let feed = app.read("public/atom.xml");
     let missing: Vec<&String> = titles.iter().filter(|title| !feed.contains(&format!(">{title}<"))).collect();
-    assert!(missing.is_empty(), "{} of {} stories are missing in the merged feed", missing.len(), titles.len());
+    assert!(
+        missing.is_empty(),
+        "{} of {} stories are missing in the merged feed",
+        missing.len(),
+        titles.len()
+    );
 }
 
 /// All stories are published, and were told to both by mail, once.
 #[track_caller]
 fn assert_all_is_told(app: &App, sources: &Sources) {
     assert_all_is_published(app, &sources.titles());
-    assert_each_once(app.announced().into_iter().map(|(title, times)| (title, times as usize)).collect(), &sources.titles(), "announced");
+    assert_each_once(
+        app.announced().into_iter().map(|(title, times)| (title, times as usize)).collect(),
+        &sources.titles(),
+        "announced",
+    );
     for recipient in ["a@example.org", "b@example.org"] {
         assert_each_once(told(app, recipient), &sources.titles(), &format!("mails to {recipient}"));
     }
@@ -158,7 +212,8 @@ fn many_at_once(count: usize) {
     const SOURCES: usize = 8;
     let sources = Sources::start(SOURCES, 4);
     let mut app = sources.app(DAILY);
-    let commands: Vec<&[&str]> = (0..count).map(|n| if n % 2 == 0 { &["run"] as &[&str] } else { &["fetch"] }).collect();
+    let commands: Vec<&[&str]> =
+        (0..count).map(|n| if n % 2 == 0 { &["run"] as &[&str] } else { &["fetch"] }).collect();
     for (day, store) in ["a fresh store", "a filled store"].into_iter().enumerate() {
         if day > 0 {
             sources.entries.fetch_add(2, Ordering::SeqCst);
@@ -218,7 +273,9 @@ fn runs_beside_a_service_leave_it_nothing_to_do_twice() {
     app.ok(&["sources"]);
     let service = Service::start(&app);
     together(&app, &[&["run"], &["run"], &["fetch"]], Duration::from_millis(100));
-    wait_for("the end of the first turn", || service.ask("GET", "/metrics", "", "").1.contains("courant_cycles_total 1\n").then_some(()));
+    wait_for("the end of the first turn", || {
+        service.ask("GET", "/metrics", "", "").1.contains("courant_cycles_total 1\n").then_some(())
+    });
     assert_eq!(service.ask("GET", "/readyz", "", "").0, 200, "the turn of the service went well");
     assert_eq!(sources.asked(), [1; 6]);
     assert_eq!(app.outbox().len(), 2, "one slot, one mail for each");
@@ -231,17 +288,26 @@ fn a_digest_waits_for_what_another_process_is_reading() {
     let (soon, late) = (Sources::start(2, 3), Sources::start(4, 3));
     let of = |sources: &Sources| {
         (0..sources.count)
-            .map(|n| format!("[[source]]\nid = \"s{n}-{}\"\nlang = \"en\"\nurl = \"{}\"\n", sources.count, sources.server.url(&format!("/{n}"))))
+            .map(|n| {
+                format!(
+                    "[[source]]\nid = \"s{n}-{}\"\nlang = \"en\"\nurl = \"{}\"\n",
+                    sources.count,
+                    sources.server.url(&format!("/{n}"))
+                )
+            })
             .collect::<String>()
     };
     // Other stories than the first ones tell, and two of them one after the other.
-    late.server.answer(|request| Reply::ok(document(6 + source_of(request), 3)).sent(Manner::Slow(Duration::from_secs(1))));
+    late.server.answer(|request| {
+        Reply::ok(document(6 + source_of(request), 3)).sent(Manner::Slow(Duration::from_secs(1)))
+    });
     let mut app = App::new(&format!("per_host = 1\n{DAILY}{}{}", of(&soon), of(&late)));
     let reading = start(&app, &["fetch"]);
     wait_for("the first late request", || (!late.server.requests().is_empty()).then_some(()));
     app.ok(&["run"]);
     assert_eq!(Ran::from(reading.wait_with_output().unwrap()).code, 0);
-    let titles: Vec<String> = [0, 1, 6, 7, 8, 9].iter().flat_map(|source| (0..3).map(|number| title(*source, number))).collect();
+    let titles: Vec<String> =
+        [0, 1, 6, 7, 8, 9].iter().flat_map(|source| (0..3).map(|number| title(*source, number))).collect();
     assert_eq!((soon.asked(), late.asked()), (vec![1; 2], vec![1; 4]));
     assert_each_once(told(&app, "a@example.org"), &titles, "mails");
     // Whatever the schedule says, two do not ask at a time.
@@ -266,7 +332,11 @@ fn a_process_whose_clock_is_ahead_takes_no_mail_from_one_that_lives() {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert_eq!(Ran::from(sending.wait_with_output().unwrap()).code, 0);
     let taken = sink.taken();
-    assert_eq!((taken.len(), taken.values().all(|times| *times == 1)), (100, true), "everybody once: {taken:?}");
+    assert_eq!(
+        (taken.len(), taken.values().all(|times| *times == 1)),
+        (100, true),
+        "everybody once: {taken:?}"
+    );
 }
 
 #[test]
@@ -275,7 +345,12 @@ fn what_killed_processes_left_half_done_is_swept_away() {
     let mut app = sources.app(DAILY);
     app.ok(&["run"]);
     // As a kill leaves them: nobody holds their locks.
-    let left = ["public/.atom.xml.4194304.tmp", "public/issues/.a.html.4194304.tmp", "outbox/.a.eml.4194304.tmp", "public/.publishing"];
+    let left = [
+        "public/.atom.xml.4194304.tmp",
+        "public/issues/.a.html.4194304.tmp",
+        "outbox/.a.eml.4194304.tmp",
+        "public/.publishing",
+    ];
     left.iter().for_each(|path| app.write(path, "half"));
     let workers = || std::fs::read_dir(app.path("courant.db.workers")).unwrap().count();
     app.write("courant.db.workers/0123456789abcdef", "");
@@ -301,8 +376,11 @@ fn publishing_at_once_writes_what_one_would_write() {
 fn assert_is_whole(app: &App, sources: &Sources) {
     let said = app.ok(&["publish"]);
     assert!(said.contains(", 0 files written"), "{said}");
-    let feeds: String =
-        files(app, "public").iter().filter(|path| path.ends_with("atom.xml") || path.starts_with("public/archive/")).map(|path| app.read(path)).collect();
+    let feeds: String = files(app, "public")
+        .iter()
+        .filter(|path| path.ends_with("atom.xml") || path.starts_with("public/archive/"))
+        .map(|path| app.read(path))
+        .collect();
     let missing = sources.titles().into_iter().filter(|title| !feeds.contains(&format!(">{title}<"))).count();
     assert_eq!(missing, 0, "stories that are neither in the feed nor in its archives");
     let left: Vec<String> = files(app, "public").into_iter().filter(|path| path.ends_with(".tmp")).collect();
@@ -324,12 +402,17 @@ fn files(app: &App, folder: &str) -> Vec<String> {
 fn digests_at_once_fill_a_slot_once() {
     let (sources, sink) = (Sources::start(3, 3), Sink::start());
     let app = sources.app(DAILY);
-    app.write("feeds.toml", app.read("feeds.toml").replace("[mail]\n", &format!("[mail]\ntransport = \"{}\"\n", sink.url())));
+    app.write(
+        "feeds.toml",
+        app.read("feeds.toml").replace("[mail]\n", &format!("[mail]\ntransport = \"{}\"\n", sink.url())),
+    );
     app.ok(&["fetch"]);
     together(&app, &[&["digest"] as &[&str]; 4], Duration::ZERO);
-    let expected: HashMap<String, usize> = [("a@example.org".to_owned(), 1), ("b@example.org".to_owned(), 1)].into();
+    let expected: HashMap<String, usize> =
+        [("a@example.org".to_owned(), 1), ("b@example.org".to_owned(), 1)].into();
     assert_eq!(sink.taken(), expected);
-    let issues: Vec<String> = files(&app, "public/issues").into_iter().filter(|path| !path.ends_with("index.html")).collect();
+    let issues: Vec<String> =
+        files(&app, "public/issues").into_iter().filter(|path| !path.ends_with("index.html")).collect();
     assert_eq!(issues.len(), 1, "{issues:?}");
     app.ok(&["run"]);
     assert_eq!(sink.taken(), expected, "the slot of today is filled");
@@ -338,14 +421,21 @@ fn digests_at_once_fill_a_slot_once() {
 #[test]
 fn a_store_is_put_in_order_while_it_is_read_and_written() {
     let sources = Sources::start(6, 6);
-    let mut app = sources.app(&format!("{DAILY}[[topic]]\nid = \"water\"\nkeywords = {{ en = [\"water\"] }}\n"));
+    let mut app =
+        sources.app(&format!("{DAILY}[[topic]]\nid = \"water\"\nkeywords = {{ en = [\"water\"] }}\n"));
     app.ok(&["run"]);
     sources.entries.fetch_add(3, Ordering::SeqCst);
     let rows: String = (0..400).map(|n| format!("person-{n}@example.org,en\n")).collect();
     app.write("list.csv", format!("address,language\n{rows}"));
     sources.server.take_requests();
     app.later(25 * 60);
-    let commands: [&[&str]; 5] = [&["run"], &["recluster"], &["reclassify"], &["subscribers", "import", "list.csv", "--consent", "members"], &["run"]];
+    let commands: [&[&str]; 5] = [
+        &["run"],
+        &["recluster"],
+        &["reclassify"],
+        &["subscribers", "import", "list.csv", "--consent", "members"],
+        &["run"],
+    ];
     together(&app, &commands, Duration::from_millis(50));
     app.ok(&["run"]);
     assert_eq!(sources.asked(), [1; 6]);
@@ -353,14 +443,24 @@ fn a_store_is_put_in_order_while_it_is_read_and_written() {
     let announced = app.announced().into_iter().map(|(title, times)| (title, times as usize)).collect();
     assert_each_once(announced, &sources.titles(), "announced");
     let watery = app.entries().iter().filter(|entry| entry["topics"].to_string().contains("water")).count();
-    assert_eq!(watery, sources.titles().iter().filter(|title| title.contains("water")).count(), "entries with their topic");
+    assert_eq!(
+        watery,
+        sources.titles().iter().filter(|title| title.contains("water")).count(),
+        "entries with their topic"
+    );
 }
 
 /// The binary itself, without `timeout` around it, so that a signal hits it.
 fn alone(app: &App, arguments: &[&str]) -> Child {
     let command = app.command(arguments);
     let own: Vec<_> = command.get_args().skip(3).collect();
-    Command::new(own[0]).args(&own[1..]).current_dir(app.folder()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    Command::new(own[0])
+        .args(&own[1..])
+        .current_dir(app.folder())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
 }
 
 /// Asks a process to end; answers its exit code. One that stays is a failure, and killed.
@@ -392,7 +492,9 @@ fn a_signal_ends_a_fetch_and_keeps_what_came_until_then() {
         });
         app.ok(&["sources"]);
         let child = alone(&app, &["fetch"]);
-        wait_for("what came", || (app.entries().len() == 15 && sources.server.requests().len() == 6).then_some(()));
+        wait_for("what came", || {
+            (app.entries().len() == 15 && sources.server.requests().len() == 6).then_some(())
+        });
         assert_eq!(ended(child, signal), Some(130), "{signal}");
         assert_eq!(app.entries().len(), 15);
         sources.asked();
@@ -409,7 +511,9 @@ fn a_signal_ends_publishing_and_the_next_one_completes_it() {
     for signal in ["TERM", "INT"] {
         let sources = Sources::start(12, 40);
         // Some hundred files.
-        let feeds: String = (0..30).map(|n| format!("[[feed]]\nid = \"f{n}\"\ntitle = \"Feed {n}\"\npartners = [\"s{}\"]\n", n % 12)).collect();
+        let feeds: String = (0..30)
+            .map(|n| format!("[[feed]]\nid = \"f{n}\"\ntitle = \"Feed {n}\"\npartners = [\"s{}\"]\n", n % 12))
+            .collect();
         let app = sources.app(&feeds);
         app.ok(&["fetch"]);
         let child = alone(&app, &["publish"]);
@@ -423,14 +527,23 @@ fn a_signal_ends_publishing_and_the_next_one_completes_it() {
 /// A digest of one story for a hundred, by a server.
 fn mailing(sources: &Sources, sink: &Sink, more: &str) -> App {
     let people: Vec<String> = (0..100).map(|n| format!("\"person-{n}@example.org\"")).collect();
-    let app = sources.app(&format!("[[digest]]\nid = \"d\"\nschedule = \"daily 08:00 UTC\"\nrecipients = [{}]\n", people.join(",")));
-    app.write("feeds.toml", app.read("feeds.toml").replace("[mail]\n", &format!("[mail]\ntransport = \"{}\"\nconnections = 2\n{more}", sink.url())));
+    let app = sources.app(&format!(
+        "[[digest]]\nid = \"d\"\nschedule = \"daily 08:00 UTC\"\nrecipients = [{}]\n",
+        people.join(",")
+    ));
+    app.write(
+        "feeds.toml",
+        app.read("feeds.toml")
+            .replace("[mail]\n", &format!("[mail]\ntransport = \"{}\"\nconnections = 2\n{more}", sink.url())),
+    );
     app
 }
 
 #[test]
 fn a_signal_ends_a_slow_delivery_and_the_next_run_sends_the_rest_once() {
-    for (signal, arguments) in [("TERM", &["run"] as &[&str]), ("INT", &["run"]), ("TERM", &["digest"]), ("INT", &["digest"])] {
+    for (signal, arguments) in
+        [("TERM", &["run"] as &[&str]), ("INT", &["run"]), ("TERM", &["digest"]), ("INT", &["digest"])]
+    {
         let (sources, sink) = (Sources::start(1, 3), Sink::start());
         let app = mailing(&sources, &sink, "rate = 20\n");
         app.ok(&["fetch"]);
@@ -441,7 +554,11 @@ fn a_signal_ends_a_slow_delivery_and_the_next_run_sends_the_rest_once() {
         app.write("feeds.toml", app.read("feeds.toml").replace("rate = 20\n", ""));
         app.ok(&["run"]);
         let taken = sink.taken();
-        assert_eq!((taken.len(), taken.values().all(|times| *times == 1)), (100, true), "{signal} in {arguments:?}: everybody once");
+        assert_eq!(
+            (taken.len(), taken.values().all(|times| *times == 1)),
+            (100, true),
+            "{signal} in {arguments:?}: everybody once"
+        );
     }
 }
 
@@ -458,7 +575,11 @@ fn a_signal_ends_a_delivery_whose_server_says_nothing() {
         // What was under way is tried again like what a killed run leaves.
         app.later(11).ok(&["run"]);
         let taken = sink.taken();
-        assert_eq!((taken.len(), taken.values().all(|times| *times == 1)), (100, true), "{signal}: everybody once");
+        assert_eq!(
+            (taken.len(), taken.values().all(|times| *times == 1)),
+            (100, true),
+            "{signal}: everybody once"
+        );
     }
 }
 
@@ -474,7 +595,11 @@ fn a_signal_hands_back_mail_that_the_server_had_nothing_of() {
         sink.whim(Whim::Take);
         app.ok(&["run"]);
         let taken = sink.taken();
-        assert_eq!((taken.len(), taken.values().all(|times| *times == 1)), (100, true), "{signal}: everybody once");
+        assert_eq!(
+            (taken.len(), taken.values().all(|times| *times == 1)),
+            (100, true),
+            "{signal}: everybody once"
+        );
     }
 }
 
@@ -486,9 +611,11 @@ fn a_signal_ends_whatever_else_is_at_work() {
     app.write("list.csv", format!("address,language\n{lines}"));
     let held = rusqlite::Connection::open(app.path("courant.db")).unwrap();
     held.execute_batch("BEGIN IMMEDIATE").unwrap();
-    for (signal, arguments) in
-        [("TERM", &["recluster"] as &[&str]), ("INT", &["reclassify"]), ("TERM", &["subscribers", "import", "list.csv", "--consent", "x"])]
-    {
+    for (signal, arguments) in [
+        ("TERM", &["recluster"] as &[&str]),
+        ("INT", &["reclassify"]),
+        ("TERM", &["subscribers", "import", "list.csv", "--consent", "x"]),
+    ] {
         let child = alone(&app, arguments);
         // It waits for the database that we hold.
         std::thread::sleep(Duration::from_millis(700));
@@ -517,12 +644,20 @@ fn a_signal_ends_a_service_in_the_middle_of_its_turn() {
 fn a_service_with_thousands_of_digests_to_make_goes_on_answering() {
     const PEOPLE: usize = 3_000;
     let sources = Sources::start(12, 6);
-    let topics: String = ACTS.iter().map(|word| format!("[[topic]]\nid = \"{word}\"\nkeywords = {{ en = [\"{word}\"] }}\n")).collect();
+    let topics: String = ACTS
+        .iter()
+        .map(|word| format!("[[topic]]\nid = \"{word}\"\nkeywords = {{ en = [\"{word}\"] }}\n"))
+        .collect();
     let mut app = sources.app(&topics);
     // All tastes that six topics, three languages and twelve partners allow: few share an issue.
     let row = |n: usize| {
         let chosen: Vec<&str> = (0..6).filter(|bit| n >> bit & 1 == 1).map(|bit| ACTS[bit]).collect();
-        format!("person-{n}@example.org,{},{},s{},daily 08:00 UTC\n", ["en", "fr", "es"][n % 3], chosen.join(";"), n / 64 % 12)
+        format!(
+            "person-{n}@example.org,{},{},s{},daily 08:00 UTC\n",
+            ["en", "fr", "es"][n % 3],
+            chosen.join(";"),
+            n / 64 % 12
+        )
     };
     let rows: String = (0..PEOPLE).map(row).collect();
     app.write("list.csv", format!("address,language,topics,partners,schedule\n{rows}"));

@@ -24,7 +24,10 @@ fn halves() -> (String, String) {
 #[test]
 fn the_labelled_topics_are_those_of_the_labelled_stories() {
     let stories = include_str!("../../corpus/stories.tsv").lines().skip(1);
-    let lines: Vec<String> = stories.map(|line| line.split('\t').collect::<Vec<_>>()).map(|row| format!("{}\t{}. {}", row[1], row[5], row[6])).collect();
+    let lines: Vec<String> = stories
+        .map(|line| line.split('\t').collect::<Vec<_>>())
+        .map(|row| format!("{}\t{}. {}", row[1], row[5], row[6]))
+        .collect();
     assert_eq!(lines, TOPICS.lines().collect::<Vec<_>>());
     assert_eq!(lines.len(), 360);
 }
@@ -38,17 +41,22 @@ fn a_model_is_trained_asked_and_judged() {
     let said = app.ok(&["classify", "train", "told.tsv", "topics.model"]);
     assert!(said.contains("10 topics learned from 270 lines and 0 corrections"), "{said}");
     let answers = app.ok(&["classify", "predict", "topics.model", "asked.tsv"]);
-    let right = answers.lines().zip(asked.lines()).filter(|(answer, line)| line.starts_with(&format!("{answer}\t"))).count();
+    let right = answers
+        .lines()
+        .zip(asked.lines())
+        .filter(|(answer, line)| line.starts_with(&format!("{answer}\t")))
+        .count();
     assert_eq!(answers.lines().count(), asked.lines().count());
     // Ten topics: by chance it would be a tenth.
     assert!(right * 2 > asked.lines().count(), "{right} of {}", asked.lines().count());
     // It abstains rather than guess, and then it is right.
     let sure = app.ok(&["classify", "predict", "topics.model", "asked.tsv", "--margin", "0.4"]);
-    let (answered, right) = sure
-        .lines()
-        .zip(asked.lines())
-        .filter(|(answer, _)| !answer.is_empty())
-        .fold((0, 0), |(answered, right), (answer, line)| (answered + 1, right + usize::from(line.starts_with(&format!("{answer}\t")))));
+    let (answered, right) = sure.lines().zip(asked.lines()).filter(|(answer, _)| !answer.is_empty()).fold(
+        (0, 0),
+        |(answered, right), (answer, line)| {
+            (answered + 1, right + usize::from(line.starts_with(&format!("{answer}\t"))))
+        },
+    );
     assert!(answered > 10 && answered < 90 && right * 5 >= answered * 4, "{right} of {answered}");
     let evidence = app.ok(&["classify", "predict", "topics.model", "asked.tsv", "--evidence"]);
     let first: Vec<&str> = evidence.lines().next().unwrap().split('\t').collect();
@@ -85,7 +93,12 @@ const RULES: &str = "[[topic]]\nid = \"open-justice\"\nkeywords = { en = [\"cour
 const DIGEST: &str = "[[digest]]\nid = \"justice\"\ntitle = \"Justice\"\nlanguage = \"en\"\nschedule = \"Thu 08:00 UTC\"\ntopics = [\"open-justice\"]\nrecipients = [\"ana@example.org\"]\n";
 
 fn app_with(server: &Server, more: &str) -> App {
-    App::new(&(format!("[[source]]\nid = \"s\"\nkind = \"feed\"\nurl = \"{}\"\nlang = \"en\"\n", server.url("/")) + RULES + DIGEST + more))
+    App::new(
+        &(format!("[[source]]\nid = \"s\"\nkind = \"feed\"\nurl = \"{}\"\nlang = \"en\"\n", server.url("/"))
+            + RULES
+            + DIGEST
+            + more),
+    )
 }
 
 fn topics(app: &App) -> Vec<serde_json::Value> {
@@ -111,7 +124,10 @@ fn rules_come_first_then_the_model_and_then_what_people_say() {
     app.write("feeds.toml", text + "[classify]\nmodel = \"topics.model\"\nmargin = \"0.3\"\n");
     assert!(app.ok(&["reclassify"]).contains("3 entries looked at"));
     assert_eq!(topics(&app)[2], json!(["open-justice"]));
-    assert!(app.ok(&["explain", "https://partner.example/3"]).contains("topic open-justice: "), "with its words and weights");
+    assert!(
+        app.ok(&["explain", "https://partner.example/3"]).contains("topic open-justice: "),
+        "with its words and weights"
+    );
     // A person knows better: it stands against rules and model, an edit, and another look.
     assert!(app.ok(&["label", "https://partner.example/1", "climate"]).contains("climate: labelled by hand"));
     app.ok(&["reclassify"]);
@@ -156,7 +172,9 @@ fn other_topics_make_no_news_of_old_stories() {
 
 #[test]
 fn a_reclassification_that_is_killed_goes_on_where_it_was() {
-    let items: String = (0..4_000).map(|n| format!("<item><guid>{n}</guid><title>Report {n} on rulings</title></item>")).collect();
+    let items: String = (0..4_000)
+        .map(|n| format!("<item><guid>{n}</guid><title>Report {n} on rulings</title></item>"))
+        .collect();
     let server = Server::always(Reply::ok(format!("<rss version=\"2.0\"><channel>{items}</channel></rss>")));
     let app = app_with(&server, "");
     app.ok(&["fetch"]);

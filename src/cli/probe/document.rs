@@ -33,7 +33,12 @@ pub fn find(document: Document, rules: &PageRules) -> Result<ProbeResult, Extrac
     match extract::read_feed(document) {
         Err(ExtractError::WebPage { endpoints }) => {
             let page = extract::read_page(document, rules)?;
-            Ok(ProbeResult { feed: page.feed, way: page.way.map_or("nothing", |way| way.name()), select: page.select, endpoints })
+            Ok(ProbeResult {
+                feed: page.feed,
+                way: page.way.map_or("nothing", |way| way.name()),
+                select: page.select,
+                endpoints,
+            })
         }
         result => Ok(ProbeResult { feed: result?, way: "feed", select: None, endpoints: Vec::new() }),
     }
@@ -59,7 +64,15 @@ pub fn clean(mut feed: RawFeed, base: Option<&Url>, language_detector: Option<&L
     let mut sanitizer = Sanitizer::default();
     let title = feed.title.as_ref().map(|title| plain(title, &mut sanitizer));
     let description = feed.description.as_ref().map(|text| plain(text, &mut sanitizer));
-    Reading { feed, title, description, way: None, select: None, rules: vec![Vec::new(); entries.len()], entries }
+    Reading {
+        feed,
+        title,
+        description,
+        way: None,
+        select: None,
+        rules: vec![Vec::new(); entries.len()],
+        entries,
+    }
 }
 
 /// Fewer entries are not worth a thread.
@@ -77,21 +90,32 @@ fn normalize_all(raws: &[RawEntry], context: Context) -> Vec<Entry> {
         return clean(raws);
     }
     std::thread::scope(|scope| {
-        let threads: Vec<_> = raws.chunks(share).map(|share| (share, scope.spawn(move || clean(share)))).collect();
+        let threads: Vec<_> =
+            raws.chunks(share).map(|share| (share, scope.spawn(move || clean(share)))).collect();
         // A thread that panicked is worth another try: the panic then has its place and its message.
-        threads.into_iter().flat_map(|(share, thread)| thread.join().unwrap_or_else(|_| clean(share))).collect()
+        threads
+            .into_iter()
+            .flat_map(|(share, thread)| thread.join().unwrap_or_else(|_| clean(share)))
+            .collect()
     })
 }
 
 /// Cleans what was found, and applies the rules of its source.
-pub fn clean_found(found: ProbeResult, base: Option<&Url>, filter: &Filter, classifier: &Classifier, language_detector: Option<&LanguageDetector>) -> Reading {
+pub fn clean_found(
+    found: ProbeResult,
+    base: Option<&Url>,
+    filter: &Filter,
+    classifier: &Classifier,
+    language_detector: Option<&LanguageDetector>,
+) -> Reading {
     let ProbeResult { feed, way, select, .. } = found;
     let mut reading = Reading { way: Some(way), select, ..clean(feed, base, language_detector) };
     for (entry, rules) in reading.entries.iter_mut().zip(&mut reading.rules) {
         let (title, used) = filter.rewritten(&entry.title);
         entry.title = title;
         rules.extend(used);
-        let topics = classifier.classify(&entry.title, &entry.summary, &entry.tags, entry.language.as_deref());
+        let topics =
+            classifier.classify(&entry.title, &entry.summary, &entry.tags, entry.language.as_deref());
         if let Verdict::Dropped(rule) = filter.verdict(entry, &topics) {
             rules.push(format!("dropped: {rule}"));
         }
@@ -113,10 +137,20 @@ pub fn article(document: Document, dates: DateRules) -> Value {
     put(&mut object, "image", article.item.image.map(|image| image.url));
     put(&mut object, "date_published", article.item.published.map(|date| date.to_string()));
     put(&mut object, "date_modified", article.item.updated.map(|date| date.to_string()));
-    put(&mut object, "authors", article.item.author.as_ref().and_then(|author| persons(std::slice::from_ref(author))));
+    put(
+        &mut object,
+        "authors",
+        article.item.author.as_ref().and_then(|author| persons(std::slice::from_ref(author))),
+    );
     put(&mut object, "language", article.item.language);
-    let alternates: Vec<Value> = article.item.alternates.iter().map(|(language, url)| json!({ "language": language, "url": url })).collect();
-    object.insert("_courant".into(), json!({ "canonical": article.item.canonical, "alternates": alternates }));
+    let alternates: Vec<Value> = article
+        .item
+        .alternates
+        .iter()
+        .map(|(language, url)| json!({ "language": language, "url": url }))
+        .collect();
+    object
+        .insert("_courant".into(), json!({ "canonical": article.item.canonical, "alternates": alternates }));
     json!({ "version": "https://jsonfeed.org/version/1.1", "title": "article", "items": [object] })
 }
 
@@ -139,13 +173,21 @@ impl Reading {
         put(&mut extra, "select", self.select.as_ref());
         put(&mut extra, "problems", (!feed.problems.is_empty()).then_some(&feed.problems));
         root.insert("_courant".into(), Value::Object(extra));
-        root.insert("items".into(), self.entries.iter().zip(&self.rules).map(|(entry, rules)| item(entry, rules)).collect());
+        root.insert(
+            "items".into(),
+            self.entries.iter().zip(&self.rules).map(|(entry, rules)| item(entry, rules)).collect(),
+        );
         Value::Object(root)
     }
 
     /// A table for the terminal.
     pub fn to_text(&self) -> String {
-        let mut out = format!("{}  ({:?}, {} entries)\n", self.title.as_deref().unwrap_or("(no title)"), self.feed.format, self.entries.len());
+        let mut out = format!(
+            "{}  ({:?}, {} entries)\n",
+            self.title.as_deref().unwrap_or("(no title)"),
+            self.feed.format,
+            self.entries.len()
+        );
         if let Some(way) = self.way {
             out.push_str(&format!("  read by: {way}\n"));
         }
@@ -153,10 +195,20 @@ impl Reading {
             out.push_str(&format!("  ! {problem}\n"));
         }
         for (entry, rules) in self.entries.iter().zip(&self.rules) {
-            let date = entry.date().map_or_else(|| "no date   ".to_owned(), |date| date.strftime("%Y-%m-%d").to_string());
-            out.push_str(&format!("\n{date}  {}\n", if entry.title.is_empty() { "(no title)" } else { &entry.title }));
-            for line in
-                [entry.url.as_deref(), entry.image.as_ref().map(|image| image.url.as_str()), Some(shorten(&entry.summary, 160).as_str())].into_iter().flatten()
+            let date = entry
+                .date()
+                .map_or_else(|| "no date   ".to_owned(), |date| date.strftime("%Y-%m-%d").to_string());
+            out.push_str(&format!(
+                "\n{date}  {}\n",
+                if entry.title.is_empty() { "(no title)" } else { &entry.title }
+            ));
+            for line in [
+                entry.url.as_deref(),
+                entry.image.as_ref().map(|image| image.url.as_str()),
+                Some(shorten(&entry.summary, 160).as_str()),
+            ]
+            .into_iter()
+            .flatten()
             {
                 if !line.is_empty() {
                     out.push_str(&format!("            {line}\n"));
@@ -186,7 +238,9 @@ pub fn select_keys(select: &Select) -> Vec<(&'static str, &str)> {
         ("image", &select.image),
         ("next", &select.next),
     ];
-    std::iter::once(("item", select.item.as_str())).chain(optional.into_iter().filter_map(|(key, value)| Some((key, value.as_deref()?)))).collect()
+    std::iter::once(("item", select.item.as_str()))
+        .chain(optional.into_iter().filter_map(|(key, value)| Some((key, value.as_deref()?))))
+        .collect()
 }
 
 fn select_toml(select: &Select) -> String {
@@ -205,7 +259,11 @@ fn persons(persons: &[Person]) -> Option<Vec<Value>> {
     let one = |person: &Person| {
         let mut object = Map::new();
         put(&mut object, "name", person.name.as_deref());
-        put(&mut object, "url", person.url.clone().or_else(|| person.email.as_ref().map(|email| format!("mailto:{email}"))));
+        put(
+            &mut object,
+            "url",
+            person.url.clone().or_else(|| person.email.as_ref().map(|email| format!("mailto:{email}"))),
+        );
         if let Some(email) = &person.email {
             object.insert("_courant".into(), json!({ "email": email }));
         }

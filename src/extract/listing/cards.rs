@@ -38,13 +38,18 @@ pub fn cards<'a>(_page: &'a Page, listing: &LinkGroup<'a>) -> Vec<Card<'a>> {
             }
         }
     }
-    let is_own = |element: &ElementRef, key: &str| owners.get(&element.id()).is_some_and(|owner| *owner == Some(key));
+    let is_own =
+        |element: &ElementRef, key: &str| owners.get(&element.id()).is_some_and(|owner| *owner == Some(key));
     let mut cards: Vec<Card> = Vec::new();
     let mut by_key: HashMap<&str, usize> = HashMap::new();
     for anchor in &listing.anchors {
         if let Some(&at) = by_key.get(anchor.key.as_str()) {
             cards[at].anchors.push((anchor.element, anchor.text.clone()));
-            let is_better = !is_call(&anchor.text) && cards[at].anchors.iter().all(|(element, text)| element.id() == anchor.element.id() || is_call(text))
+            let is_better = !is_call(&anchor.text)
+                && cards[at]
+                    .anchors
+                    .iter()
+                    .all(|(element, text)| element.id() == anchor.element.id() || is_call(text))
                 || is_heading_link(anchor.element) && !cards[at].has_heading();
             if is_better && !cards[at].record.descendants().any(|node| node.id() == anchor.element.id()) {
                 cards[at].record = climb(anchor.element, |element| is_own(element, &anchor.key));
@@ -53,17 +58,21 @@ pub fn cards<'a>(_page: &'a Page, listing: &LinkGroup<'a>) -> Vec<Card<'a>> {
         }
         by_key.insert(&anchor.key, cards.len());
         let record = climb(anchor.element, |element| is_own(element, &anchor.key));
-        cards.push(Card { href: anchor.href.clone(), anchors: vec![(anchor.element, anchor.text.clone())], record, neighbours: Vec::new() });
+        cards.push(Card {
+            href: anchor.href.clone(),
+            anchors: vec![(anchor.element, anchor.text.clone())],
+            record,
+            neighbours: Vec::new(),
+        });
     }
     add_neighbours(&mut cards, &owners);
     cards
 }
 
 fn climb<'a>(element: ElementRef<'a>, is_own: impl Fn(&ElementRef<'a>) -> bool) -> ElementRef<'a> {
-    let above = element
-        .ancestors()
-        .filter_map(ElementRef::wrap)
-        .take_while(|ancestor| is_own(ancestor) && !matches!(ancestor.value().name(), "body" | "html" | "main"));
+    let above = element.ancestors().filter_map(ElementRef::wrap).take_while(|ancestor| {
+        is_own(ancestor) && !matches!(ancestor.value().name(), "body" | "html" | "main")
+    });
     above.last().unwrap_or(element)
 }
 
@@ -72,20 +81,28 @@ fn is_heading(element: ElementRef) -> bool {
 }
 
 fn is_heading_link(element: ElementRef) -> bool {
-    element.ancestors().filter_map(ElementRef::wrap).take(3).any(is_heading) || element.descendants().filter_map(ElementRef::wrap).any(is_heading)
+    element.ancestors().filter_map(ElementRef::wrap).take(3).any(is_heading)
+        || element.descendants().filter_map(ElementRef::wrap).any(is_heading)
 }
 
 /// On a flat page a card is a heading and what follows it up to the next one; a date may stand in front.
 fn add_neighbours(cards: &mut [Card], owners: &HashMap<NodeId, Option<&str>>) {
-    let is_free =
-        |element: &ElementRef| !owners.contains_key(&element.id()) && !matches!(element.value().name(), "script" | "style" | "nav" | "footer" | "form");
+    let is_free = |element: &ElementRef| {
+        !owners.contains_key(&element.id())
+            && !matches!(element.value().name(), "script" | "style" | "nav" | "footer" | "form")
+    };
     let strict = DateRules { order: crate::model::source::DateOrder::Dmy, today: None };
     let is_date_line = |element: ElementRef| {
         let text = text_of(element);
         text.chars().count() <= DATE_CHARS_MAX && find_date(&text, strict).is_some()
     };
     let Some(first) = cards.first().map(|card| card.record) else { return };
-    let in_front = first.prev_siblings().filter_map(ElementRef::wrap).take_while(is_free).next().is_some_and(is_date_line);
+    let in_front = first
+        .prev_siblings()
+        .filter_map(ElementRef::wrap)
+        .take_while(is_free)
+        .next()
+        .is_some_and(is_date_line);
     let last = cards.len() - 1;
     for (at, card) in cards.iter_mut().enumerate() {
         let mut after: Vec<ElementRef> = card
@@ -97,10 +114,19 @@ fn add_neighbours(cards: &mut [Card], owners: &HashMap<NodeId, Option<&str>>) {
             .collect();
         if in_front {
             // The date before the next heading is the next card's.
-            if at < last && after.len() < NEIGHBOURS_MAX && after.last().is_some_and(|element| is_date_line(*element)) {
+            if at < last
+                && after.len() < NEIGHBOURS_MAX
+                && after.last().is_some_and(|element| is_date_line(*element))
+            {
                 after.pop();
             }
-            card.neighbours.extend(card.record.prev_siblings().filter_map(ElementRef::wrap).next().filter(|element| is_free(element)));
+            card.neighbours.extend(
+                card.record
+                    .prev_siblings()
+                    .filter_map(ElementRef::wrap)
+                    .next()
+                    .filter(|element| is_free(element)),
+            );
         }
         card.neighbours.extend(after);
     }
@@ -116,9 +142,15 @@ impl<'a> Card<'a> {
     }
 
     fn heading(&self) -> Option<ElementRef<'a>> {
-        let around = self.anchors.iter().find_map(|(anchor, _)| anchor.ancestors().filter_map(ElementRef::wrap).take(3).find(|element| is_heading(*element)));
-        let is_title = |element: &ElementRef| is_heading(*element) && !is_call(&text_of(*element)) && !is_date_only(&text_of(*element));
-        around.filter(|heading| !is_call(&text_of(*heading))).or_else(|| self.record.descendants().filter_map(ElementRef::wrap).find(is_title))
+        let around = self.anchors.iter().find_map(|(anchor, _)| {
+            anchor.ancestors().filter_map(ElementRef::wrap).take(3).find(|element| is_heading(*element))
+        });
+        let is_title = |element: &ElementRef| {
+            is_heading(*element) && !is_call(&text_of(*element)) && !is_date_only(&text_of(*element))
+        };
+        around
+            .filter(|heading| !is_call(&text_of(*heading)))
+            .or_else(|| self.record.descendants().filter_map(ElementRef::wrap).find(is_title))
     }
 
     pub fn has_heading(&self) -> bool {
@@ -143,29 +175,52 @@ impl<'a> Card<'a> {
         let strict = DateRules { today: None, ..rules };
         self.dated(rules)
             .map(|(date, _)| date)
-            .or_else(|| self.parts().map(text_of).filter(|text| text.chars().count() <= DATE_CHARS_MAX * 2).find_map(|text| find_date(&text, strict)))
+            .or_else(|| {
+                self.parts()
+                    .map(text_of)
+                    .filter(|text| text.chars().count() <= DATE_CHARS_MAX * 2)
+                    .find_map(|text| find_date(&text, strict))
+            })
             .or_else(|| date_in_address(&self.href))
     }
 
     /// The date with the element that it stands in.
     fn dated(&self, rules: DateRules) -> Option<(Timestamp, ElementRef<'a>)> {
         let strict = DateRules { today: None, ..rules };
-        let is_time = |element: &ElementRef| element.value().name() == "time" || element.attr("itemprop").is_some_and(|name| name == "datePublished");
-        let is_named = |element: &ElementRef| element.value().classes().any(is_date_name) && text_of(*element).chars().count() <= 2 * DATE_CHARS_MAX;
-        let is_text = |element: &ElementRef| !matches!(element.value().name(), "script" | "style" | "a") || element.descendants().nth(2).is_none();
+        let is_time = |element: &ElementRef| {
+            element.value().name() == "time"
+                || element.attr("itemprop").is_some_and(|name| name == "datePublished")
+        };
+        let is_named = |element: &ElementRef| {
+            element.value().classes().any(is_date_name)
+                && text_of(*element).chars().count() <= 2 * DATE_CHARS_MAX
+        };
+        let is_text = |element: &ElementRef| {
+            !matches!(element.value().name(), "script" | "style" | "a")
+                || element.descendants().nth(2).is_none()
+        };
         let own_date = |element: ElementRef<'a>| {
-            let own: String = element.children().filter_map(|child| child.value().as_text().map(|text| text.to_string())).collect();
+            let own: String = element
+                .children()
+                .filter_map(|child| child.value().as_text().map(|text| text.to_string()))
+                .collect();
             let own = crate::support::text::one_line(&own);
             let is_short = !own.is_empty() && own.chars().count() <= DATE_CHARS_MAX;
             // "08.08.2025 • Donzdorf …": a date in figures at the very start.
-            let start = || own.split_whitespace().next().filter(|word| word.starts_with(|c: char| c.is_ascii_digit()) && word.len() >= 8);
+            let start = || {
+                own.split_whitespace()
+                    .next()
+                    .filter(|word| word.starts_with(|c: char| c.is_ascii_digit()) && word.len() >= 8)
+            };
             if is_short { find_date(&own, strict) } else { start().and_then(|word| find_date(word, strict)) }
         };
         let with = |element: ElementRef<'a>, date: Option<Timestamp>| date.map(|date| (date, element));
         self.elements()
             .filter(is_time)
             .find_map(|element| with(element, date_of(element, rules)))
-            .or_else(|| self.elements().filter(is_named).find_map(|element| with(element, date_of(element, rules))))
+            .or_else(|| {
+                self.elements().filter(is_named).find_map(|element| with(element, date_of(element, rules)))
+            })
             .or_else(|| self.elements().filter(is_text).find_map(|element| with(element, own_date(element))))
     }
 
@@ -191,13 +246,16 @@ impl<'a> Card<'a> {
     }
 
     fn excerpts<'b>(&'b self, title: &'b str) -> impl Iterator<Item = ElementRef<'a>> + 'b {
-        let blocks = self.elements().filter(|element| matches!(element.value().name(), "p" | "div" | "span" | "dd" | "td" | "section"));
+        let blocks = self.elements().filter(|element| {
+            matches!(element.value().name(), "p" | "div" | "span" | "dd" | "td" | "section")
+        });
         let leaves = blocks.filter(|element| {
-            !element
-                .descendants()
-                .skip(1)
-                .filter_map(ElementRef::wrap)
-                .any(|inner| matches!(inner.value().name(), "p" | "div" | "section" | "ul" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "img"))
+            !element.descendants().skip(1).filter_map(ElementRef::wrap).any(|inner| {
+                matches!(
+                    inner.value().name(),
+                    "p" | "div" | "section" | "ul" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "img"
+                )
+            })
         });
         leaves.filter(move |element| {
             let text = text_of(*element);
@@ -209,53 +267,105 @@ impl<'a> Card<'a> {
 /// "Congress, Local governance - 14/10/2022": a line of labels and a date, not a sentence.
 fn is_byline(text: &str) -> bool {
     let strict = DateRules { order: crate::model::source::DateOrder::Dmy, today: None };
-    text.chars().count() <= 100 && !text.ends_with(['.', '…', '!', '?']) && find_date(text, strict).is_some() && text.split_whitespace().count() <= 14
+    text.chars().count() <= 100
+        && !text.ends_with(['.', '…', '!', '?'])
+        && find_date(text, strict).is_some()
+        && text.split_whitespace().count() <= 14
 }
 
 fn is_date_name(class: &str) -> bool {
     let lower = class.to_ascii_lowercase();
-    lower.split(['-', '_']).any(|part| matches!(part, "date" | "fecha" | "time" | "published" | "posted" | "datetime" | "submitted" | "created" | "pubdate"))
-        || lower.ends_with("date")
+    lower.split(['-', '_']).any(|part| {
+        matches!(
+            part,
+            "date"
+                | "fecha"
+                | "time"
+                | "published"
+                | "posted"
+                | "datetime"
+                | "submitted"
+                | "created"
+                | "pubdate"
+        )
+    }) || lower.ends_with("date")
 }
 
 /// `/2022/10/14/`, `/2022-10-14-`, `20221014_`.
 fn date_in_address(href: &str) -> Option<Timestamp> {
     let path = href.split_once("://").map_or(href, |(_, rest)| rest).split(['?', '#']).next()?;
-    let numbers: Vec<(usize, &str)> =
-        path.split(|c: char| !c.is_ascii_digit()).filter(|run| !run.is_empty()).map(|run| (run.as_ptr() as usize - path.as_ptr() as usize, run)).collect();
+    let numbers: Vec<(usize, &str)> = path
+        .split(|c: char| !c.is_ascii_digit())
+        .filter(|run| !run.is_empty())
+        .map(|run| (run.as_ptr() as usize - path.as_ptr() as usize, run))
+        .collect();
     let date = |year: &str, month: &str, day: &str| -> Option<Timestamp> {
         let year: i16 = year.parse().ok().filter(|year| (1990..=2100).contains(year))?;
         let date = jiff::civil::Date::new(year, month.parse().ok()?, day.parse().ok()?).ok()?;
         jiff::tz::Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok()
     };
-    let close = |a: (usize, &str), b: (usize, &str)| b.0 == a.0 + a.1.len() + 1 && matches!(path.as_bytes()[b.0 - 1], b'/' | b'-' | b'_' | b'.');
+    let close = |a: (usize, &str), b: (usize, &str)| {
+        b.0 == a.0 + a.1.len() + 1 && matches!(path.as_bytes()[b.0 - 1], b'/' | b'-' | b'_' | b'.')
+    };
     let triple = numbers.windows(3).find_map(|run| {
-        let is_date = run[0].1.len() == 4 && run[1].1.len() <= 2 && run[2].1.len() <= 2 && close(run[0], run[1]) && close(run[1], run[2]);
+        let is_date = run[0].1.len() == 4
+            && run[1].1.len() <= 2
+            && run[2].1.len() <= 2
+            && close(run[0], run[1])
+            && close(run[1], run[2]);
         is_date.then(|| date(run[0].1, run[1].1, run[2].1)).flatten()
     });
-    triple.or_else(|| numbers.iter().filter(|(_, run)| run.len() == 8).find_map(|(_, run)| date(&run[..4], &run[4..6], &run[6..])))
+    triple.or_else(|| {
+        numbers
+            .iter()
+            .filter(|(_, run)| run.len() == 8)
+            .find_map(|(_, run)| date(&run[..4], &run[4..6], &run[6..]))
+    })
 }
 
 /// The title of a card: its heading, else the text of its links; never a call to read on, a number, a date, or what
 /// stands for a picture.
 pub fn title(card: &Card) -> Option<String> {
-    let is_title = |text: &String| text.chars().any(char::is_alphabetic) && !is_call(text) && !is_date_only(text);
+    let is_title =
+        |text: &String| text.chars().any(char::is_alphabetic) && !is_call(text) && !is_date_only(text);
     let short = |text: &String| is_title(text) && text.chars().count() <= TITLE_CHARS_MAX;
-    let around = card.anchors.iter().find_map(|(anchor, _)| anchor.ancestors().filter_map(ElementRef::wrap).take(3).find(|element| is_heading(*element)));
-    let inside = || card.record.descendants().filter_map(ElementRef::wrap).filter(|element| is_heading(*element)).map(words_of).find(short);
-    let heading = around.map(words_of).filter(short).or_else(inside);
-    let simple = || card.anchors.iter().filter(|(anchor, _)| !holds_blocks(*anchor)).map(|(anchor, _)| words_of(*anchor)).filter(short).max_by_key(String::len);
-    let named = || {
-        let names = card
-            .record
+    let around = card.anchors.iter().find_map(|(anchor, _)| {
+        anchor.ancestors().filter_map(ElementRef::wrap).take(3).find(|element| is_heading(*element))
+    });
+    let inside = || {
+        card.record
             .descendants()
             .filter_map(ElementRef::wrap)
-            .filter(|element| element.value().classes().any(|class| class.to_ascii_lowercase().contains("title")));
+            .filter(|element| is_heading(*element))
+            .map(words_of)
+            .find(short)
+    };
+    let heading = around.map(words_of).filter(short).or_else(inside);
+    let simple = || {
+        card.anchors
+            .iter()
+            .filter(|(anchor, _)| !holds_blocks(*anchor))
+            .map(|(anchor, _)| words_of(*anchor))
+            .filter(short)
+            .max_by_key(String::len)
+    };
+    let named = || {
+        let names = card.record.descendants().filter_map(ElementRef::wrap).filter(|element| {
+            element.value().classes().any(|class| class.to_ascii_lowercase().contains("title"))
+        });
         names.map(words_of).find(short)
     };
     let block = || card.anchors.iter().filter_map(|(anchor, _)| first_block(*anchor, &is_title)).next();
-    let attribute = || card.anchors.iter().find_map(|(anchor, _)| anchor.attr("title").or_else(|| anchor.attr("aria-label")).map(str::to_owned)).filter(short);
-    let longest = || card.anchors.iter().map(|(anchor, _)| words_of(*anchor)).filter(is_title).max_by_key(String::len);
+    let attribute = || {
+        card.anchors
+            .iter()
+            .find_map(|(anchor, _)| {
+                anchor.attr("title").or_else(|| anchor.attr("aria-label")).map(str::to_owned)
+            })
+            .filter(short)
+    };
+    let longest =
+        || card.anchors.iter().map(|(anchor, _)| words_of(*anchor)).filter(is_title).max_by_key(String::len);
     heading.or_else(simple).or_else(named).or_else(block).or_else(longest).or_else(attribute)
 }
 
@@ -263,16 +373,19 @@ pub fn title(card: &Card) -> Option<String> {
 const TITLE_CHARS_MAX: usize = 300;
 
 fn holds_blocks(element: ElementRef) -> bool {
-    element
-        .descendants()
-        .skip(1)
-        .filter_map(ElementRef::wrap)
-        .any(|inner| matches!(inner.value().name(), "div" | "p" | "section" | "article" | "ul" | "figure" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6"))
+    element.descendants().skip(1).filter_map(ElementRef::wrap).any(|inner| {
+        matches!(
+            inner.value().name(),
+            "div" | "p" | "section" | "article" | "ul" | "figure" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6"
+        )
+    })
 }
 
 /// The words of an element without the dates that stand in parts of their own.
 fn words_of(element: ElementRef) -> String {
-    let is_date = |part: &ElementRef| part.value().name() == "time" || is_date_only(&text_of(*part)) && !text_of(*part).is_empty();
+    let is_date = |part: &ElementRef| {
+        part.value().name() == "time" || is_date_only(&text_of(*part)) && !text_of(*part).is_empty()
+    };
     let parts: Vec<ElementRef> = element.children().filter_map(ElementRef::wrap).collect();
     if !parts.iter().any(is_date) {
         return text_of(element);
@@ -287,18 +400,28 @@ fn words_of(element: ElementRef) -> String {
 
 /// The first of the texts that a link around a whole card holds.
 fn first_block(anchor: ElementRef, is_title: &dyn Fn(&String) -> bool) -> Option<String> {
-    let holds_text = |element: &ElementRef| element.children().any(|child| child.value().as_text().is_some_and(|text| !text.trim().is_empty()));
-    anchor.descendants().skip(1).filter_map(ElementRef::wrap).filter(holds_text).map(text_of).find(|text| text.chars().count() > 3 && is_title(text))
+    let holds_text = |element: &ElementRef| {
+        element.children().any(|child| child.value().as_text().is_some_and(|text| !text.trim().is_empty()))
+    };
+    anchor
+        .descendants()
+        .skip(1)
+        .filter_map(ElementRef::wrap)
+        .filter(holds_text)
+        .map(text_of)
+        .find(|text| text.chars().count() > 3 && is_title(text))
 }
 
 /// `Helix (3)`: how many entries stand behind a link, where all links say so.
 fn without_counts(titles: &mut [RawEntry]) {
     let split = |entry: &RawEntry| -> Option<(String, String)> {
         let (head, count) = entry.title.as_ref()?.value.strip_suffix(')')?.rsplit_once(" (")?;
-        (!head.is_empty() && count.bytes().all(|b| b.is_ascii_digit()) && count.len() <= 4).then(|| (head.to_owned(), count.to_owned()))
+        (!head.is_empty() && count.bytes().all(|b| b.is_ascii_digit()) && count.len() <= 4)
+            .then(|| (head.to_owned(), count.to_owned()))
     };
     let counted: Vec<Option<(String, String)>> = titles.iter().map(split).collect();
-    let distinct = counted.iter().flatten().map(|(head, _)| head).collect::<std::collections::HashSet<_>>().len();
+    let distinct =
+        counted.iter().flatten().map(|(head, _)| head).collect::<std::collections::HashSet<_>>().len();
     // A series, "Part (1)", "Part (2)", has one head for all.
     if titles.len() >= 3 && counted.iter().all(Option::is_some) && distinct == titles.len() {
         for (entry, head) in titles.iter_mut().zip(counted.into_iter().flatten().map(|(head, _)| head)) {
@@ -320,12 +443,20 @@ pub fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawEntry> {
         if title.is_none() && excerpt.is_none() {
             return None;
         }
-        let language = card.record.attr("lang").map(str::to_owned).or_else(|| page.language().map(str::to_owned));
+        let language =
+            card.record.attr("lang").map(str::to_owned).or_else(|| page.language().map(str::to_owned));
         Some(RawEntry {
-            links: vec![Link { href: card.href.clone(), rel: "alternate".into(), media_type: None, hreflang: None }],
+            links: vec![Link {
+                href: card.href.clone(),
+                rel: "alternate".into(),
+                media_type: None,
+                hreflang: None,
+            }],
             summary: excerpt.map(plain),
             published: card.date(rules),
-            image: card.parts().find_map(|part| part.select(&image).find_map(|image| image_of(image, page.base()))),
+            image: card
+                .parts()
+                .find_map(|part| part.select(&image).find_map(|image| image_of(image, page.base()))),
             title: title.map(plain),
             language,
             ..RawEntry::default()

@@ -25,14 +25,18 @@ pub fn best_listing(page: &Page) -> Option<LinkGroup<'_>> {
     // A featured card, or a second column, is made differently and leads to the same place.
     if let Some(directory) = common_directory(&chosen) {
         for (at, listing) in listings.iter_mut().enumerate() {
-            let is_alike =
-                listing.anchors.iter().all(|anchor| !anchor.is_set_aside && directory_of(&anchor.key) == directory) && scores[at] > best_score * 0.12;
+            let is_alike = listing
+                .anchors
+                .iter()
+                .all(|anchor| !anchor.is_set_aside && directory_of(&anchor.key) == directory)
+                && scores[at] > best_score * 0.12;
             if at != best && !listing.anchors.is_empty() && is_alike {
                 chosen.anchors.append(&mut listing.anchors);
             }
         }
     }
-    let order: HashMap<NodeId, usize> = page.html().tree.nodes().enumerate().map(|(at, node)| (node.id(), at)).collect();
+    let order: HashMap<NodeId, usize> =
+        page.html().tree.nodes().enumerate().map(|(at, node)| (node.id(), at)).collect();
     chosen.anchors.sort_by_key(|anchor| order.get(&anchor.element.id()).copied());
     let kept: HashSet<String> = chosen.keys().into_iter().take(ENTRIES_MAX).map(str::to_owned).collect();
     chosen.anchors.retain(|anchor| kept.contains(&anchor.key));
@@ -49,7 +53,8 @@ fn merge_by_address(anchors: Vec<Anchor>) -> Vec<LinkGroup> {
         });
         groups[at].1.push(anchor);
     }
-    let keys = |group: &[Anchor]| -> HashSet<String> { group.iter().map(|anchor| anchor.key.clone()).collect() };
+    let keys =
+        |group: &[Anchor]| -> HashSet<String> { group.iter().map(|anchor| anchor.key.clone()).collect() };
     groups.sort_by_key(|(_, group)| std::cmp::Reverse(keys(group).len()));
     let mut listings: Vec<(HashSet<String>, bool, LinkGroup)> = Vec::new();
     for (_, group) in groups {
@@ -72,7 +77,8 @@ fn merge_by_address(anchors: Vec<Anchor>) -> Vec<LinkGroup> {
 
 /// The address up to its last part, numbers made alike: `site.org/blog/#/#`.
 fn directory_of(key: &str) -> String {
-    let directory = key.split(['?', '#']).next().unwrap_or(key).rsplit_once('/').map_or("", |(directory, _)| directory);
+    let directory =
+        key.split(['?', '#']).next().unwrap_or(key).rsplit_once('/').map_or("", |(directory, _)| directory);
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     directory.split('/').map(|part| if is_number(part) { "#" } else { part }).collect::<Vec<_>>().join("/")
 }
@@ -94,12 +100,19 @@ fn score(page: &Page, listing: &LinkGroup) -> f64 {
         return 0.0;
     }
     let found = cards::cards(page, listing);
-    let part = |fits: &dyn Fn(&cards::Card) -> bool| found.iter().filter(|card| fits(card)).count() as f64 / found.len().max(1) as f64;
+    let part = |fits: &dyn Fn(&cards::Card) -> bool| {
+        found.iter().filter(|card| fits(card)).count() as f64 / found.len().max(1) as f64
+    };
     let titles: Vec<String> = found.iter().map(cards::title).map(Option::unwrap_or_default).collect();
-    let words = titles.iter().map(|title| title.split_whitespace().count().min(8) as f64).sum::<f64>() / (8.0 * titles.len().max(1) as f64);
+    let words = titles.iter().map(|title| title.split_whitespace().count().min(8) as f64).sum::<f64>()
+        / (8.0 * titles.len().max(1) as f64);
     let distinct = titles.iter().collect::<HashSet<_>>().len() as f64 / titles.len().max(1) as f64;
     let untitled = titles.iter().filter(|title| title.is_empty()).count() as f64 / titles.len().max(1) as f64;
-    let slugs = keys.iter().filter(|key| key.rsplit('/').next().is_some_and(|slug| slug.matches(['-', '_']).count() >= 2)).count() as f64 / count as f64;
+    let slugs = keys
+        .iter()
+        .filter(|key| key.rsplit('/').next().is_some_and(|slug| slug.matches(['-', '_']).count() >= 2))
+        .count() as f64
+        / count as f64;
     let directories: HashSet<String> = keys.iter().map(|key| directory_of(key)).collect();
     let coherence = 1.0 - (directories.len() as f64 - 1.0) / count as f64;
     let features = 0.1
@@ -113,7 +126,11 @@ fn score(page: &Page, listing: &LinkGroup) -> f64 {
         + 0.3 * coherence;
     // Cards whose title is only in a picture still have their excerpt.
     let untitled = untitled * (1.0 - 0.6 * part(&|card| card.has_excerpt() && card.has_image()));
-    let distinct = distinct.max(if untitled < 1.0 { 0.5 * part(&|card| card.has_excerpt() && card.has_image()) } else { 0.0 });
+    let distinct = distinct.max(if untitled < 1.0 {
+        0.5 * part(&|card| card.has_excerpt() && card.has_image())
+    } else {
+        0.0
+    });
     let mut score = features * (1.0 + count as f64).ln().min(3.5) * distinct * (1.0 - untitled);
     // Bare links are what menus are made of.
     if part(&|card| card.has_heading() || card.has_date() || card.has_image() || card.has_excerpt()) < 0.2 {

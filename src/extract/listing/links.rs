@@ -103,15 +103,28 @@ pub fn is_stable_class(class: &str) -> bool {
     let lower = class.to_ascii_lowercase();
     let digits = class.bytes().filter(u8::is_ascii_digit).count();
     let has_hash = class.split(['-', '_']).any(|part| {
-        let mixed = part.len() >= 5 && part.bytes().any(|b| b.is_ascii_digit()) && part.bytes().any(|b| b.is_ascii_alphabetic());
-        let camel = part.len() >= 5 && part.len() <= 10 && part.bytes().skip(1).filter(u8::is_ascii_uppercase).count() >= 2;
+        let mixed = part.len() >= 5
+            && part.bytes().any(|b| b.is_ascii_digit())
+            && part.bytes().any(|b| b.is_ascii_alphabetic());
+        let camel = part.len() >= 5
+            && part.len() <= 10
+            && part.bytes().skip(1).filter(u8::is_ascii_uppercase).count() >= 2;
         mixed || camel
     });
-    let is_position = matches!(lower.as_str(), "first" | "last" | "odd" | "even" | "active" | "current" | "sticky" | "alt");
-    let is_counted = ["post-", "item-", "node-", "entry-", "views-row-", "category-", "tag-", "delay-", "order-"]
-        .iter()
-        .any(|prefix| lower.strip_prefix(prefix).is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit())));
-    !class.is_empty() && digits <= 3 && !has_hash && !is_position && !is_counted && class.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+    let is_position =
+        matches!(lower.as_str(), "first" | "last" | "odd" | "even" | "active" | "current" | "sticky" | "alt");
+    let is_counted =
+        ["post-", "item-", "node-", "entry-", "views-row-", "category-", "tag-", "delay-", "order-"]
+            .iter()
+            .any(|prefix| {
+                lower.strip_prefix(prefix).is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()))
+            });
+    !class.is_empty()
+        && digits <= 3
+        && !has_hash
+        && !is_position
+        && !is_counted
+        && class.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
 }
 /// The links of a page, without those that never lead to an entry.
 pub fn anchors(page: &Page) -> Vec<Anchor<'_>> {
@@ -120,7 +133,11 @@ pub fn anchors(page: &Page) -> Vec<Anchor<'_>> {
     let selector = selector("a[href]");
     let mut found = Vec::new();
     for element in page.html().select(&selector).take(ANCHORS_MAX) {
-        let Some(href) = element.attr("href").map(str::trim).filter(|href| !href.is_empty() && !href.starts_with('#')) else { continue };
+        let Some(href) =
+            element.attr("href").map(str::trim).filter(|href| !href.is_empty() && !href.starts_with('#'))
+        else {
+            continue;
+        };
         let resolved = match own {
             Some(own) => own.join(href),
             None => Url::parse(href),
@@ -151,7 +168,11 @@ fn key_of(url: &Url) -> String {
     let mut url = url.clone();
     url.set_fragment(None);
     let text = url.to_string();
-    text.split_once("://").map_or(text.as_str(), |(_, rest)| rest).trim_start_matches("www.").trim_end_matches('/').to_owned()
+    text.split_once("://")
+        .map_or(text.as_str(), |(_, rest)| rest)
+        .trim_start_matches("www.")
+        .trim_end_matches('/')
+        .to_owned()
 }
 
 /// Host without `www.`, or what two hosts of one owner share: the last two labels.
@@ -168,14 +189,33 @@ fn is_no_entry(url: &Url, own: Option<&Url>) -> bool {
     let is_language = |segment: &str| {
         matches!(
             segment,
-            "fr" | "en" | "es" | "de" | "pt" | "it" | "nl" | "ca" | "ar" | "ru" | "zh" | "ja" | "ko" | "fr-fr" | "en-us" | "en-gb" | "es-es" | "pt-br"
+            "fr" | "en"
+                | "es"
+                | "de"
+                | "pt"
+                | "it"
+                | "nl"
+                | "ca"
+                | "ar"
+                | "ru"
+                | "zh"
+                | "ja"
+                | "ko"
+                | "fr-fr"
+                | "en-us"
+                | "en-gb"
+                | "es-es"
+                | "pt-br"
         )
     };
     if segments.iter().all(|segment| is_language(segment)) && url.query().is_none() {
         return true;
     }
     // The page is inside of it: a way up.
-    if own.is_some_and(|own| site_of(own) == site_of(url) && own.path().to_ascii_lowercase().trim_end_matches('/').starts_with(&format!("{path}/"))) {
+    if own.is_some_and(|own| {
+        site_of(own) == site_of(url)
+            && own.path().to_ascii_lowercase().trim_end_matches('/').starts_with(&format!("{path}/"))
+    }) {
         return true;
     }
     const TAXONOMIES: [&str; 26] = [
@@ -218,16 +258,30 @@ fn is_no_entry(url: &Url, own: Option<&Url>) -> bool {
         return true;
     }
     let is_paged = url.query_pairs().any(|(name, value)| {
-        matches!(name.as_ref(), "page" | "paged" | "start" | "offset" | "sort" | "order" | "replytocom" | "share")
-            && own.is_some_and(|own| own.path() == url.path())
+        matches!(
+            name.as_ref(),
+            "page" | "paged" | "start" | "offset" | "sort" | "order" | "replytocom" | "share"
+        ) && own.is_some_and(|own| own.path() == url.path())
             && value.len() < 12
     });
     let is_file = segments.last().is_some_and(|last| {
-        [".jpg", ".jpeg", ".png", ".gif", ".svg", ".webp", ".xml", ".rss", ".zip", ".mp3", ".mp4", ".ics", ".css", ".js"].iter().any(|end| last.ends_with(end))
-    });
-    let is_sharing = ["facebook.com/sharer", "twitter.com/intent", "linkedin.com/share", "wa.me/", "t.me/share", "x.com/intent"]
+        [
+            ".jpg", ".jpeg", ".png", ".gif", ".svg", ".webp", ".xml", ".rss", ".zip", ".mp3", ".mp4", ".ics",
+            ".css", ".js",
+        ]
         .iter()
-        .any(|share| url.as_str().contains(share));
+        .any(|end| last.ends_with(end))
+    });
+    let is_sharing = [
+        "facebook.com/sharer",
+        "twitter.com/intent",
+        "linkedin.com/share",
+        "wa.me/",
+        "t.me/share",
+        "x.com/intent",
+    ]
+    .iter()
+    .any(|share| url.as_str().contains(share));
     // A month or a year of an archive.
     let is_archive = !segments.is_empty() && segments.iter().all(|segment| is_number(segment));
     is_paged || is_file || is_sharing || is_archive
@@ -236,10 +290,15 @@ fn is_no_entry(url: &Url, own: Option<&Url>) -> bool {
 /// How a link stands: the names of its ancestors with their stable classes nearby.
 fn signature(element: ElementRef) -> String {
     let mut parts: Vec<String> = Vec::new();
-    for (distance, ancestor) in std::iter::once(element).chain(element.ancestors().filter_map(ElementRef::wrap)).take(ANCESTORS_MAX).enumerate() {
+    for (distance, ancestor) in std::iter::once(element)
+        .chain(element.ancestors().filter_map(ElementRef::wrap))
+        .take(ANCESTORS_MAX)
+        .enumerate()
+    {
         let mut part = ancestor.value().name().to_owned();
         if distance < 2 {
-            let mut classes: Vec<&str> = ancestor.value().classes().filter(|class| is_stable_class(class)).collect();
+            let mut classes: Vec<&str> =
+                ancestor.value().classes().filter(|class| is_stable_class(class)).collect();
             classes.sort_unstable();
             part.push('.');
             part.push_str(&classes.join("."));
@@ -258,10 +317,10 @@ fn is_set_aside(element: ElementRef) -> bool {
             "nav" | "footer" | "aside" | "form" if !(is_in_article && name == "footer") => return true,
             "header"
                 if !is_in_article
-                    && ancestor
-                        .parent()
-                        .and_then(ElementRef::wrap)
-                        .is_some_and(|parent| matches!(parent.value().name(), "body" | "div") && parent.attr("id").is_none_or(|id| id != "main"))
+                    && ancestor.parent().and_then(ElementRef::wrap).is_some_and(|parent| {
+                        matches!(parent.value().name(), "body" | "div")
+                            && parent.attr("id").is_none_or(|id| id != "main")
+                    })
                     && !has_news_name(ancestor) =>
             {
                 return ancestor.select(&selector("nav, ul")).next().is_some();
@@ -269,14 +328,21 @@ fn is_set_aside(element: ElementRef) -> bool {
             "article" | "main" => is_in_article = true,
             _ => {}
         }
-        if ancestor.attr("role").is_some_and(|role| matches!(role, "navigation" | "contentinfo" | "search" | "complementary")) {
+        if ancestor
+            .attr("role")
+            .is_some_and(|role| matches!(role, "navigation" | "contentinfo" | "search" | "complementary"))
+        {
             return true;
         }
         let names = names_of(ancestor);
         if !matches!(name, "body" | "html" | "main" | "article")
-            && ASIDE_NAMES
-                .iter()
-                .any(|aside| names.iter().any(|name| name == aside || name.starts_with(&format!("{aside}-")) || name.ends_with(&format!("-{aside}"))))
+            && ASIDE_NAMES.iter().any(|aside| {
+                names.iter().any(|name| {
+                    name == aside
+                        || name.starts_with(&format!("{aside}-"))
+                        || name.ends_with(&format!("-{aside}"))
+                })
+            })
         {
             return true;
         }
@@ -323,5 +389,7 @@ fn names_of(element: ElementRef) -> Vec<String> {
 }
 
 fn has_news_name(element: ElementRef) -> bool {
-    names_of(element).iter().any(|name| ["post", "entry", "article", "card", "item"].iter().any(|news| name.contains(news)))
+    names_of(element)
+        .iter()
+        .any(|name| ["post", "entry", "article", "card", "item"].iter().any(|news| name.contains(news)))
 }

@@ -49,11 +49,17 @@ fn item_candidates(cards: &[Card]) -> Vec<String> {
     let name = first.value().name();
     let shared = |element: ElementRef, up: usize| -> Vec<String> {
         let records = cards.iter().map(|card| card.record);
-        let all: Vec<ElementRef> =
-            records.filter_map(|record| std::iter::once(record).chain(record.ancestors().filter_map(ElementRef::wrap)).nth(up)).collect();
+        let all: Vec<ElementRef> = records
+            .filter_map(|record| {
+                std::iter::once(record).chain(record.ancestors().filter_map(ElementRef::wrap)).nth(up)
+            })
+            .collect();
         let classes = element.value().classes().filter(|class| is_stable_class(class));
         classes
-            .filter(|class| all.iter().filter(|other| other.value().classes().any(|known| known == *class)).count() * 10 >= all.len() * 9)
+            .filter(|class| {
+                all.iter().filter(|other| other.value().classes().any(|known| known == *class)).count() * 10
+                    >= all.len() * 9
+            })
             .map(str::to_owned)
             .collect()
     };
@@ -87,14 +93,19 @@ fn with_parts(cards: &[Card], item: String) -> Select {
     let has_headings = cards.iter().filter(|card| card.has_heading()).count() * 10 >= cards.len() * 9;
     let titled = |card: &Card<'_>| -> Option<ego_tree::NodeId> {
         let wanted = super::cards::title(card)?;
-        let inner = card.record.descendants().filter_map(ElementRef::wrap).filter(|element| text_of(*element) == wanted);
+        let inner = card
+            .record
+            .descendants()
+            .filter_map(ElementRef::wrap)
+            .filter(|element| text_of(*element) == wanted);
         inner.last().map(|element| element.id())
     };
     Select {
         item,
         title: if has_headings { None } else { part(cards, &titled) },
         summary: part(cards, &|card| card.excerpt_element().map(|element| element.id())),
-        date: part(cards, &|card| card.date_element().map(|element| element.id())).filter(|css| css != "time"),
+        date: part(cards, &|card| card.date_element().map(|element| element.id()))
+            .filter(|css| css != "time"),
         ..Select::default()
     }
 }
@@ -105,7 +116,8 @@ fn part(cards: &[Card], wanted: &dyn Fn(&Card) -> Option<ego_tree::NodeId>) -> O
         .iter()
         .filter_map(|card| {
             let id = wanted(card)?;
-            let element = card.record.descendants().filter_map(ElementRef::wrap).find(|element| element.id() == id)?;
+            let element =
+                card.record.descendants().filter_map(ElementRef::wrap).find(|element| element.id() == id)?;
             Some((card.record, element))
         })
         .collect();
@@ -119,7 +131,14 @@ fn part(cards: &[Card], wanted: &dyn Fn(&Card) -> Option<ego_tree::NodeId>) -> O
     }
     let hits = |css: &str| {
         let selector = Selector::parse(css).ok()?;
-        Some(found.iter().filter(|(record, element)| record.select(&selector).next().is_some_and(|first| first.id() == element.id())).count())
+        Some(
+            found
+                .iter()
+                .filter(|(record, element)| {
+                    record.select(&selector).next().is_some_and(|first| first.id() == element.id())
+                })
+                .count(),
+        )
     };
     // Of equals the first: classes before places.
     let scored = candidates.into_iter().rev().filter_map(|css| Some((hits(&css)?, css)));
@@ -131,10 +150,22 @@ fn part(cards: &[Card], wanted: &dyn Fn(&Card) -> Option<ego_tree::NodeId>) -> O
 fn by_class(element: ElementRef) -> Vec<String> {
     let name = element.value().name();
     let stable = |element: ElementRef| {
-        element.value().classes().filter(|class| is_stable_class(class)).map(|class| format!("{}.{class}", element.value().name())).collect::<Vec<_>>()
+        element
+            .value()
+            .classes()
+            .filter(|class| is_stable_class(class))
+            .map(|class| format!("{}.{class}", element.value().name()))
+            .collect::<Vec<_>>()
     };
     let mut all = stable(element);
-    all.extend(element.parent().and_then(ElementRef::wrap).into_iter().flat_map(stable).map(|parent| format!("{parent} > {name}")));
+    all.extend(
+        element
+            .parent()
+            .and_then(ElementRef::wrap)
+            .into_iter()
+            .flat_map(stable)
+            .map(|parent| format!("{parent} > {name}")),
+    );
     all.push(name.to_owned());
     all
 }

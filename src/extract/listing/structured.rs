@@ -23,11 +23,24 @@ pub fn entries(page: &Page, rules: DateRules) -> Vec<RawEntry> {
     }
     let mut seen = std::collections::HashSet::new();
     let own = page.base().map(|base| base.as_str().trim_end_matches('/').to_owned());
-    found.retain(|entry: &RawEntry| entry.url().is_some_and(|url| Some(url.trim_end_matches('/')) != own.as_deref() && seen.insert(url.to_owned())));
+    found.retain(|entry: &RawEntry| {
+        entry.url().is_some_and(|url| {
+            Some(url.trim_end_matches('/')) != own.as_deref() && seen.insert(url.to_owned())
+        })
+    });
     found
 }
 
-const ARTICLES: [&str; 8] = ["Article", "BlogPosting", "NewsArticle", "Report", "SocialMediaPosting", "TechArticle", "ScholarlyArticle", "Event"];
+const ARTICLES: [&str; 8] = [
+    "Article",
+    "BlogPosting",
+    "NewsArticle",
+    "Report",
+    "SocialMediaPosting",
+    "TechArticle",
+    "ScholarlyArticle",
+    "Event",
+];
 
 fn is_article(object: &Value) -> bool {
     let kinds: Vec<&str> = match object.get("@type") {
@@ -59,15 +72,29 @@ fn collect(page: &Page, object: &Value, found: &mut Vec<RawEntry>, depth: usize)
 }
 
 fn article(page: &Page, object: &Value) -> Option<RawEntry> {
-    let text = |key: &str| object.get(key).and_then(Value::as_str).map(one_line).filter(|text| !text.is_empty());
-    let id = |key: &str| object.get(key).and_then(|value| value.as_str().or_else(|| value.get("@id").and_then(Value::as_str))).map(str::to_owned);
+    let text =
+        |key: &str| object.get(key).and_then(Value::as_str).map(one_line).filter(|text| !text.is_empty());
+    let id = |key: &str| {
+        object
+            .get(key)
+            .and_then(|value| value.as_str().or_else(|| value.get("@id").and_then(Value::as_str)))
+            .map(str::to_owned)
+    };
     let href = text("url").or_else(|| id("mainEntityOfPage")).or_else(|| id("@id"))?;
     let plain = |value: String| RawText { value, base: page.base().cloned(), ..RawText::default() };
-    let image = object
-        .get("image")
-        .and_then(|image| image.as_str().or_else(|| image.get("url").and_then(Value::as_str)).or_else(|| image.get(0).and_then(Value::as_str)));
+    let image = object.get("image").and_then(|image| {
+        image
+            .as_str()
+            .or_else(|| image.get("url").and_then(Value::as_str))
+            .or_else(|| image.get(0).and_then(Value::as_str))
+    });
     Some(RawEntry {
-        links: vec![Link { href: resolve_against(page.base(), &href), rel: "alternate".into(), media_type: None, hreflang: None }],
+        links: vec![Link {
+            href: resolve_against(page.base(), &href),
+            rel: "alternate".into(),
+            media_type: None,
+            hreflang: None,
+        }],
         title: Some(plain(text("headline").or_else(|| text("name"))?)),
         summary: text("description").map(plain),
         published: text("datePublished").or_else(|| text("startDate")).and_then(|date| parse_date(&date)),
@@ -80,15 +107,29 @@ fn article(page: &Page, object: &Value) -> Option<RawEntry> {
 
 /// Microformats: `h-entry` with `p-name`, `u-url`, `dt-published`.
 fn h_feed(page: &Page, rules: DateRules) -> Vec<RawEntry> {
-    let (entry, name, url, date, summary) =
-        (selector(".h-entry"), selector(".p-name"), selector("a.u-url[href]"), selector(".dt-published"), selector(".p-summary"));
+    let (entry, name, url, date, summary) = (
+        selector(".h-entry"),
+        selector(".p-name"),
+        selector("a.u-url[href]"),
+        selector(".dt-published"),
+        selector(".p-summary"),
+    );
     let read = |card: scraper::ElementRef| {
         let title = card.select(&name).map(text_of).find(|text| !text.is_empty())?;
         let href = card.select(&url).next()?.attr("href")?;
         Some(RawEntry {
-            links: vec![Link { href: resolve_against(page.base(), href), rel: "alternate".into(), media_type: None, hreflang: None }],
+            links: vec![Link {
+                href: resolve_against(page.base(), href),
+                rel: "alternate".into(),
+                media_type: None,
+                hreflang: None,
+            }],
             title: Some(RawText { value: title, base: page.base().cloned(), ..RawText::default() }),
-            summary: card.select(&summary).map(text_of).find(|text| !text.is_empty()).map(|value| RawText { value, ..RawText::default() }),
+            summary: card
+                .select(&summary)
+                .map(text_of)
+                .find(|text| !text.is_empty())
+                .map(|value| RawText { value, ..RawText::default() }),
             published: card.select(&date).find_map(|date| crate::extract::page::date_of(date, rules)),
             language: page.language().map(str::to_owned),
             ..RawEntry::default()

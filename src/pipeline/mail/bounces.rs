@@ -26,7 +26,14 @@ struct Concerned {
 ///
 /// # Errors
 /// When the store fails: the message has to be read again.
-pub fn take(store: &Store, key: &SigningKey, has_return_paths: bool, bytes: &[u8], recipients: &[String], now: Timestamp) -> anyhow::Result<Vec<String>> {
+pub fn take(
+    store: &Store,
+    key: &SigningKey,
+    has_return_paths: bool,
+    bytes: &[u8],
+    recipients: &[String],
+    now: Timestamp,
+) -> anyhow::Result<Vec<String>> {
     let report = bounces::read(bytes, recipients);
     let id = crate::support::text::hex(&Sha256::digest(bytes)[..16]);
     match &report.what {
@@ -35,10 +42,15 @@ pub fn take(store: &Store, key: &SigningKey, has_return_paths: bool, bytes: &[u8
         Return::Complaint(addresses) => {
             let concerned = store.write(|w| {
                 let concerned = concerned(w, key, &report, addresses)?;
-                concerned.iter().try_for_each(|person| subscribers::suppress_within(w, &person.hash, SubscriberState::Complained, now))?;
+                concerned.iter().try_for_each(|person| {
+                    subscribers::suppress_within(w, &person.hash, SubscriberState::Complained, now)
+                })?;
                 Ok::<_, StoreError>(concerned)
             })?;
-            let lines = concerned.iter().map(|person| format!("complaint: {}, never written to again", person.shown)).collect();
+            let lines = concerned
+                .iter()
+                .map(|person| format!("complaint: {}, never written to again", person.shown))
+                .collect();
             Ok(or_unknown(lines, "complaint"))
         }
         Return::Bounce(failures) => {
@@ -60,12 +72,21 @@ pub fn take(store: &Store, key: &SigningKey, has_return_paths: bool, bytes: &[u8
 }
 
 fn or_unknown(lines: Vec<String>, what: &str) -> Vec<String> {
-    if lines.is_empty() { vec![format!("{what} left alone: it is about nobody whom we wrote to")] } else { lines }
+    if lines.is_empty() {
+        vec![format!("{what} left alone: it is about nobody whom we wrote to")]
+    } else {
+        lines
+    }
 }
 
 /// Those whom a report is about: by the return path, the Message-ID or the link of our mail; else by the addresses it names, as
 /// far as we write to them.
-fn concerned(unit: &Unit<Write>, key: &SigningKey, report: &ReturnedMail, addresses: &[String]) -> Result<Vec<Concerned>, StoreError> {
+fn concerned(
+    unit: &Unit<Write>,
+    key: &SigningKey,
+    report: &ReturnedMail,
+    addresses: &[String],
+) -> Result<Vec<Concerned>, StoreError> {
     let list = unit.subscribers();
     let mut recipient = None;
     for number in report.return_tokens.iter().filter_map(|token| key.verify_short(BOUNCE, token)) {
@@ -79,10 +100,17 @@ fn concerned(unit: &Unit<Write>, key: &SigningKey, report: &ReturnedMail, addres
     if let Some((address, _)) = recipient {
         return Ok(vec![Concerned { hash: key.hash(&address), shown: masked(&address), is_proven: true }]);
     }
-    let hashes =
-        report.leave_tokens.iter().filter_map(|token| key.verify(UNSUBSCRIBE, token)).filter_map(|payload| Some(payload.split_once(' ')?.1.to_owned()));
+    let hashes = report
+        .leave_tokens
+        .iter()
+        .filter_map(|token| key.verify(UNSUBSCRIBE, token))
+        .filter_map(|payload| Some(payload.split_once(' ')?.1.to_owned()));
     if let Some(hash) = hashes.into_iter().next() {
-        return Ok(vec![Concerned { shown: list.get(&hash)?.map_or_else(|| "a recipient".into(), |known| known.address.masked()), hash, is_proven: true }]);
+        return Ok(vec![Concerned {
+            shown: list.get(&hash)?.map_or_else(|| "a recipient".into(), |known| known.address.masked()),
+            hash,
+            is_proven: true,
+        }]);
     }
     let mut known = Vec::new();
     for address in addresses.iter().filter_map(|address| Address::parse(address).ok()) {
@@ -98,10 +126,18 @@ fn masked(address: &str) -> String {
     Address::parse(address).map_or_else(|_| "a recipient".into(), |address| address.masked())
 }
 
-fn bounced(unit: &Unit<Write>, person: &Concerned, failure: &Failure, id: &str, has_return_paths: bool, now: Timestamp) -> anyhow::Result<String> {
+fn bounced(
+    unit: &Unit<Write>,
+    person: &Concerned,
+    failure: &Failure,
+    id: &str,
+    has_return_paths: bool,
+    now: Timestamp,
+) -> anyhow::Result<String> {
     let Concerned { hash, shown, is_proven } = person;
     // Anybody can write a report. Where returns have paths of their own, one without is worth no more than a soft bounce.
-    let kind = if failure.kind == Kind::Hard && has_return_paths && !is_proven { Kind::Soft } else { failure.kind };
+    let kind =
+        if failure.kind == Kind::Hard && has_return_paths && !is_proven { Kind::Soft } else { failure.kind };
     let reason = &failure.reason;
     Ok(match kind {
         Kind::Delayed => format!("left alone: a mail to {shown} is delayed ({reason})"),
@@ -113,7 +149,10 @@ fn bounced(unit: &Unit<Write>, person: &Concerned, failure: &Failure, id: &str, 
         Kind::Soft => match note_soft(unit, hash, &format!("{id}{hash}"), now)? {
             None => format!("soft bounce of {shown}: read before"),
             Some(count) if count >= SOFT_SERIES => {
-                format!("soft bounce: {shown}, the {count}th in {} days: never written to again ({reason})", SOFT_WITHIN.as_hours() / 24)
+                format!(
+                    "soft bounce: {shown}, the {count}th in {} days: never written to again ({reason})",
+                    SOFT_WITHIN.as_hours() / 24
+                )
             }
             Some(count) => format!("soft bounce: {shown}, {count} of {SOFT_SERIES} ({reason})"),
         },
@@ -133,13 +172,21 @@ pub fn note_soft(unit: &Unit<Write>, hash: &str, id: &str, now: Timestamp) -> an
 }
 
 /// A mail to leave by: with the token that our link put into its subject, else from the address itself.
-fn leave(store: &Store, key: &SigningKey, report: &ReturnedMail, from: Option<&str>, now: Timestamp) -> anyhow::Result<String> {
+fn leave(
+    store: &Store,
+    key: &SigningKey,
+    report: &ReturnedMail,
+    from: Option<&str>,
+    now: Timestamp,
+) -> anyhow::Result<String> {
     for token in &report.leave_tokens {
         if subscribers::unsubscribe(store, key, token, None, now)? == Left::All {
             return Ok("unsubscribed by mail".into());
         }
     }
-    let Some(address) = from.and_then(|from| Address::parse(from).ok()) else { return Ok("left alone: a wish to leave from nobody".into()) };
+    let Some(address) = from.and_then(|from| Address::parse(from).ok()) else {
+        return Ok("left alone: a wish to leave from nobody".into());
+    };
     let hash = key.hash(address.as_str());
     let is_listed = store.write(|w| {
         let is_listed = w.subscribers().get(&hash)?.is_some();

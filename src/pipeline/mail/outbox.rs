@@ -87,7 +87,11 @@ impl OutboxWorker {
     ///
     /// # Errors
     /// Only when the store fails; a refusal is a result.
-    pub async fn deliver(&self, digest: Option<&DigestId>, mut on_done: impl FnMut(Progress)) -> anyhow::Result<Deliveries> {
+    pub async fn deliver(
+        &self,
+        digest: Option<&DigestId>,
+        mut on_done: impl FnMut(Progress),
+    ) -> anyhow::Result<Deliveries> {
         if self.pace.on_uncertain == OnUncertain::Skip {
             let skipped = self.store.write(|w| w.mailing().skip_uncertain(Clock::of_leases()))?;
             if skipped > 0 {
@@ -106,7 +110,8 @@ impl OutboxWorker {
         let (told, mut outcomes) = mpsc::channel(WAITING_MAX);
         let mut tasks = JoinSet::new();
         for _ in 0..self.pace.connections.min(due.len()) {
-            let (outbox, queue, ledger, told) = (self.clone(), queue.clone(), Ledger(ledger.clone()), told.clone());
+            let (outbox, queue, ledger, told) =
+                (self.clone(), queue.clone(), Ledger(ledger.clone()), told.clone());
             tasks.spawn(async move { outbox.send_all(&queue, &ledger, &told).await });
         }
         drop((queue, ledger, told));
@@ -128,7 +133,11 @@ impl OutboxWorker {
     }
 
     /// Reads what is due, a chunk at a time. The body of an issue is encoded once for all who get it.
-    async fn read_all(&self, due: &[DeliveryKey], waiting: &mpsc::Sender<(Delivery, Body)>) -> anyhow::Result<()> {
+    async fn read_all(
+        &self,
+        due: &[DeliveryKey],
+        waiting: &mpsc::Sender<(Delivery, Body)>,
+    ) -> anyhow::Result<()> {
         let mut bodies: HashMap<usize, Body> = HashMap::new();
         let mut last: Option<Arc<Issue>> = None;
         for chunk in due.chunks(CHUNK) {
@@ -148,7 +157,12 @@ impl OutboxWorker {
     }
 
     /// One connection's work. What is settled goes to the ledger with the next claim, in one transaction.
-    async fn send_all(&self, queue: &DeliveryQueue, ledger: &Ledger, told: &mpsc::Sender<DeliveryOutcome>) -> anyhow::Result<()> {
+    async fn send_all(
+        &self,
+        queue: &DeliveryQueue,
+        ledger: &Ledger,
+        told: &mpsc::Sender<DeliveryOutcome>,
+    ) -> anyhow::Result<()> {
         let mut settled: Option<Settled> = None;
         loop {
             let next = tokio::select! {
@@ -160,7 +174,11 @@ impl OutboxWorker {
             match ledger.turn(settled.take(), Some(self.wanted(&delivery))).await? {
                 Claim::Refused => continue,
                 Claim::Suppressed(claimed, reason) => {
-                    settled = Some(self.judged(&delivery, claimed, Err(DeliverError::Permanent(format!("not sent: {reason}")))));
+                    settled = Some(self.judged(
+                        &delivery,
+                        claimed,
+                        Err(DeliverError::Permanent(format!("not sent: {reason}"))),
+                    ));
                 }
                 Claim::Ours(claimed) => {
                     let result = match built {
@@ -183,31 +201,53 @@ impl OutboxWorker {
     }
 
     fn built(&self, delivery: &Delivery, body: &Body) -> Result<Built, String> {
-        build(&self.sender, delivery, body.as_ref().as_ref().map_err(Clone::clone)?).map_err(|error| error.to_string())
+        build(&self.sender, delivery, body.as_ref().as_ref().map_err(Clone::clone)?)
+            .map_err(|error| error.to_string())
     }
 
     fn wanted(&self, delivery: &Delivery) -> ClaimRequest {
-        ClaimRequest { id: delivery.id, attempts: delivery.attempts, digest: delivery.digest.clone(), hash: self.sender.key.hash(&delivery.recipient) }
+        ClaimRequest {
+            id: delivery.id,
+            attempts: delivery.attempts,
+            digest: delivery.digest.clone(),
+            hash: self.sender.key.hash(&delivery.recipient),
+        }
     }
 
     /// What is to be kept of a result.
-    fn judged(&self, delivery: &Delivery, claimed: ClaimedDelivery, result: Result<(), DeliverError>) -> Settled {
+    fn judged(
+        &self,
+        delivery: &Delivery,
+        claimed: ClaimedDelivery,
+        result: Result<(), DeliverError>,
+    ) -> Settled {
         // Pauses count from now: a run may have been under way for hours.
         let now = self.clock.now();
         let attempts = claimed.attempt;
         let id = delivery.message_id.clone();
         let hash = || self.sender.key.hash(&delivery.recipient);
-        let is_given_up = matches!(result, Err(DeliverError::Uncertain(_))) && self.pace.on_uncertain == OnUncertain::Skip;
+        let is_given_up =
+            matches!(result, Err(DeliverError::Uncertain(_))) && self.pace.on_uncertain == OnUncertain::Skip;
         let (outcome, next_attempt, follow) = match result {
             Ok(()) => (DeliveryOutcome::Sent(id), now, Follow::Nothing),
-            Err(DeliverError::Temporary(reason)) | Err(DeliverError::Uncertain(reason)) if attempts < ATTEMPTS_MAX && !is_given_up => {
-                let seconds = if attempts + 1 == ATTEMPTS_MAX { LAST_PAUSE_SECONDS } else { RETRY_SECONDS << (attempts - 1).min(16) };
+            Err(DeliverError::Temporary(reason)) | Err(DeliverError::Uncertain(reason))
+                if attempts < ATTEMPTS_MAX && !is_given_up =>
+            {
+                let seconds = if attempts + 1 == ATTEMPTS_MAX {
+                    LAST_PAUSE_SECONDS
+                } else {
+                    RETRY_SECONDS << (attempts - 1).min(16)
+                };
                 let pause = SignedDuration::from_secs(seconds);
                 (DeliveryOutcome::Deferred(id, reason), now + pause, Follow::Nothing)
             }
             Err(DeliverError::Stopped) => (DeliveryOutcome::HandedBack(id), now, Follow::Nothing),
-            Err(DeliverError::NoMailbox(reason)) => (DeliveryOutcome::Refused(id, reason), now, Follow::HardBounce(hash())),
-            Err(DeliverError::Temporary(reason)) => (DeliveryOutcome::Refused(id.clone(), reason), now, Follow::SoftBounce(hash(), id)),
+            Err(DeliverError::NoMailbox(reason)) => {
+                (DeliveryOutcome::Refused(id, reason), now, Follow::HardBounce(hash()))
+            }
+            Err(DeliverError::Temporary(reason)) => {
+                (DeliveryOutcome::Refused(id.clone(), reason), now, Follow::SoftBounce(hash(), id))
+            }
             Err(error) => (DeliveryOutcome::Refused(id, error.to_string()), now, Follow::Nothing),
         };
         Settled { claimed, outcome, next_attempt, follow }
@@ -222,8 +262,13 @@ impl OutboxWorker {
             }
             let claims = self.keep(&batch);
             match claims {
-                Ok(claims) => batch.into_iter().zip(claims).for_each(|(entry, claim)| drop(entry.answer.send(Ok(claim)))),
-                Err(error) => batch.into_iter().for_each(|entry| drop(entry.answer.send(Err(anyhow::anyhow!("{error:#}"))))),
+                Ok(claims) => batch
+                    .into_iter()
+                    .zip(claims)
+                    .for_each(|(entry, claim)| drop(entry.answer.send(Ok(claim)))),
+                Err(error) => batch
+                    .into_iter()
+                    .for_each(|entry| drop(entry.answer.send(Err(anyhow::anyhow!("{error:#}"))))),
             }
         }
     }
@@ -247,27 +292,43 @@ impl OutboxWorker {
 
     fn settle(&self, unit: &Unit<Write>, settled: &Settled, now: Timestamp) -> anyhow::Result<()> {
         let is_ours = match settled.outcome.state() {
-            Some((state, reason)) => unit.mailing().settle(settled.claimed, state, reason, settled.next_attempt)?,
+            Some((state, reason)) => {
+                unit.mailing().settle(settled.claimed, state, reason, settled.next_attempt)?
+            }
             None => unit.mailing().hand_back(settled.claimed)?,
         };
         if !is_ours {
             // Our lease had ended, or the delivery was erased: whoever has it now says what became of it.
-            tracing::warn!(delivery.number = settled.claimed.number.0, "a delivery was taken over while it was under way");
+            tracing::warn!(
+                delivery.number = settled.claimed.number.0,
+                "a delivery was taken over while it was under way"
+            );
             return Ok(());
         }
         match &settled.follow {
             Follow::Nothing => {}
             // Writing there again would cost us our name with the mailbox providers.
-            Follow::HardBounce(hash) => subscribers::suppress_within(unit, hash, SubscriberState::Bounced, now)?,
-            Follow::SoftBounce(hash, id) => drop(bounces::note_soft(unit, hash, &format!("given up: {id}"), now)?),
+            Follow::HardBounce(hash) => {
+                subscribers::suppress_within(unit, hash, SubscriberState::Bounced, now)?
+            }
+            Follow::SoftBounce(hash, id) => {
+                drop(bounces::note_soft(unit, hash, &format!("given up: {id}"), now)?)
+            }
         }
         Ok(())
     }
 
     fn claim(&self, unit: &Unit<Write>, wanted: &ClaimRequest, now: Timestamp) -> Result<Claim, StoreError> {
-        let Some(claimed) = unit.mailing().claim(wanted.id, wanted.attempts, self.store.worker(), now, Clock::of_leases())? else { return Ok(Claim::Refused) };
+        let Some(claimed) =
+            unit.mailing().claim(wanted.id, wanted.attempts, self.store.worker(), now, Clock::of_leases())?
+        else {
+            return Ok(Claim::Refused);
+        };
         // Asked now and not when the issue was queued: people leave in the meantime.
-        let reason = unit.subscribers().suppression(&wanted.hash, &wanted.digest)?.filter(|reason| bars(reason, &wanted.digest));
+        let reason = unit
+            .subscribers()
+            .suppression(&wanted.hash, &wanted.digest)?
+            .filter(|reason| bars(reason, &wanted.digest));
         Ok(reason.map_or(Claim::Ours(claimed), |reason| Claim::Suppressed(claimed, reason)))
     }
 }
@@ -297,7 +358,13 @@ pub fn forget(store: &Store, retention: SignedDuration, now: Timestamp) -> anyho
 ///
 /// # Errors
 /// When the store fails, or a web version cannot be removed.
-pub fn forget_issues(store: &Store, digests: &[Digest], folder: &Path, retention: SignedDuration, now: Timestamp) -> anyhow::Result<()> {
+pub fn forget_issues(
+    store: &Store,
+    digests: &[Digest],
+    folder: &Path,
+    retention: SignedDuration,
+    now: Timestamp,
+) -> anyhow::Result<()> {
     let Ok(limit) = now.checked_sub(retention) else { return Ok(()) };
     let own = [DigestId::Personal, DigestId::Operator, DigestId::Confirmation];
     for digest in digests.iter().map(|digest| &digest.id).chain(&own) {
@@ -307,7 +374,9 @@ pub fn forget_issues(store: &Store, digests: &[Digest], folder: &Path, retention
             for (_, name) in issues.iter().filter(|(_, name)| !name.is_empty()) {
                 let path = folder.join(digest::archive_path(name));
                 match std::fs::remove_file(&path) {
-                    Err(error) if error.kind() != ErrorKind::NotFound => return Err(error).with_context(|| format!("cannot remove {}", path.display())),
+                    Err(error) if error.kind() != ErrorKind::NotFound => {
+                        return Err(error).with_context(|| format!("cannot remove {}", path.display()));
+                    }
                     _ => {}
                 }
             }
@@ -385,9 +454,15 @@ impl Settled {
     fn log(&self) {
         match &self.outcome {
             DeliveryOutcome::Sent(id) => tracing::info!(delivery.id = id, "delivered"),
-            DeliveryOutcome::Deferred(id, reason) => tracing::warn!(delivery.id = id, reason, "delivery deferred"),
-            DeliveryOutcome::Refused(id, reason) => tracing::warn!(delivery.id = id, reason, "delivery refused"),
-            DeliveryOutcome::HandedBack(id) => tracing::info!(delivery.id = id, "delivery put off: the work is to end"),
+            DeliveryOutcome::Deferred(id, reason) => {
+                tracing::warn!(delivery.id = id, reason, "delivery deferred")
+            }
+            DeliveryOutcome::Refused(id, reason) => {
+                tracing::warn!(delivery.id = id, reason, "delivery refused")
+            }
+            DeliveryOutcome::HandedBack(id) => {
+                tracing::info!(delivery.id = id, "delivery put off: the work is to end")
+            }
         }
     }
 }

@@ -36,7 +36,12 @@ pub enum DigestReport {
 ///
 /// # Errors
 /// When the store or a template fails; nothing is queued then.
-pub fn queue(store: &Store, context: MailContext, digest: &Digest, force: bool) -> anyhow::Result<DigestReport> {
+pub fn queue(
+    store: &Store,
+    context: MailContext,
+    digest: &Digest,
+    force: bool,
+) -> anyhow::Result<DigestReport> {
     if digest.recipients.is_empty() {
         return Ok(DigestReport::NoRecipients);
     }
@@ -52,7 +57,9 @@ pub fn queue(store: &Store, context: MailContext, digest: &Digest, force: bool) 
         return Ok(DigestReport::NothingNew);
     }
     let ids: Vec<String> = stories.into_iter().map(|story| story.id).collect();
-    let message_id = |number: IssueKey, recipient: &str| message_id(digest.id.as_str(), number, now, recipient, sender.from.email.domain());
+    let message_id = |number: IssueKey, recipient: &str| {
+        message_id(digest.id.as_str(), number, now, recipient, sender.from.email.domain())
+    };
     let queued = store.write(|w| {
         let mut recipients = Vec::new();
         for recipient in digest.recipients.iter().filter(|_| !is_empty) {
@@ -61,7 +68,8 @@ pub fn queue(store: &Store, context: MailContext, digest: &Digest, force: bool) 
             }
         }
         let slot = if force { None } else { Some(slot) };
-        let new = NewIssue { digest: &digest.id, slot, now, issue: &issue, stories: &ids, recipients: &recipients };
+        let new =
+            NewIssue { digest: &digest.id, slot, now, issue: &issue, stories: &ids, recipients: &recipients };
         let count = w.mailing().queue_issue(&new, message_id)?.ok_or(Unqueued::Taken)?;
         w.mailing().put_digest_mark(&digest.id, last)?;
         Ok(count)
@@ -99,11 +107,16 @@ pub struct Preview {
 pub fn preview(store: &Store, context: MailContext, digest: &Digest) -> anyhow::Result<Preview> {
     let (seen, last, stories) = store.read(|r| {
         let seen = r.mailing().digest_mark(&digest.id)?.unwrap_or(EntryKey::BEFORE_ALL);
-        Ok::<_, StoreError>((seen, r.entries().last()?, r.entries().stories_since(seen, Some(&digest.id), STORIES_MAX)?))
+        Ok::<_, StoreError>((
+            seen,
+            r.entries().last()?,
+            r.entries().stories_since(seen, Some(&digest.id), STORIES_MAX)?,
+        ))
     })?;
     let interests = digest::interests(digest);
     let picked = digest::pick(&interests, seen..last, &stories);
-    let id: String = digest.id.as_str().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let id: String =
+        digest.id.as_str().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     let name = (!picked.is_empty()).then(|| format!("{id}-{}", context.now.strftime("%Y%m%d-%H%M%S")));
     let edition = Edition {
         title: &digest.title,
@@ -134,7 +147,11 @@ pub struct PersonalReport {
 ///
 /// # Errors
 /// When the store or a template fails, or `stop` is set; the groups before it stay queued.
-pub fn queue_personal(store: &Store, context: MailContext, stop: &CancellationToken) -> anyhow::Result<PersonalReport> {
+pub fn queue_personal(
+    store: &Store,
+    context: MailContext,
+    stop: &CancellationToken,
+) -> anyhow::Result<PersonalReport> {
     let mut turn = PersonalReport::default();
     // Looked up before the stories: an entry that comes in between is for the next issue.
     let last = store.read(|r| r.entries().last())?;
@@ -154,7 +171,12 @@ pub fn queue_personal(store: &Store, context: MailContext, stop: &CancellationTo
                     stories = store.read(|r| r.entries().stories_since(group.seen, None, STORIES_MAX))?;
                     since = group.seen;
                 }
-                issues.push(personal_issue(context, (&group.language, &group.interests), group.seen..last, &stories)?);
+                issues.push(personal_issue(
+                    context,
+                    (&group.language, &group.interests),
+                    group.seen..last,
+                    &stories,
+                )?);
             }
             serve(store, context, some, &issues, last, &mut turn)?;
         }
@@ -170,9 +192,14 @@ fn serve(
     last: EntryKey,
     turn: &mut PersonalReport,
 ) -> anyhow::Result<()> {
-    let mut left: Vec<(&InterestGroup, Option<&Issue>)> = groups.iter().zip(issues).map(|(group, issue)| (group, issue.as_ref())).collect();
+    let mut left: Vec<(&InterestGroup, Option<&Issue>)> =
+        groups.iter().zip(issues).map(|(group, issue)| (group, issue.as_ref())).collect();
     while !left.is_empty() {
-        let counts = store.write(|w| left.iter().map(|(group, issue)| fill(w, context, group, *issue, last)).collect::<Result<Vec<usize>, _>>())?;
+        let counts = store.write(|w| {
+            left.iter()
+                .map(|(group, issue)| fill(w, context, group, *issue, last))
+                .collect::<Result<Vec<usize>, _>>()
+        })?;
         for ((_, issue), count) in left.iter().zip(&counts) {
             turn.due += count;
             turn.served += if issue.is_some() { *count } else { 0 };
@@ -184,9 +211,17 @@ fn serve(
     Ok(())
 }
 
-fn fill(unit: &Unit<Write>, context: MailContext, group: &InterestGroup, issue: Option<&Issue>, last: EntryKey) -> Result<usize, StoreError> {
+fn fill(
+    unit: &Unit<Write>,
+    context: MailContext,
+    group: &InterestGroup,
+    issue: Option<&Issue>,
+    last: EntryKey,
+) -> Result<usize, StoreError> {
     let domain = context.sender.from.email.domain();
-    let message_id = |number: IssueKey, address: &str| message_id(DigestId::Personal.as_str(), number, context.now, address, domain);
+    let message_id = |number: IssueKey, address: &str| {
+        message_id(DigestId::Personal.as_str(), number, context.now, address, domain)
+    };
     let new = GroupIssue { digest: &DigestId::Personal, issue, seen: last.max(group.seen), now: context.now };
     unit.subscribers().fill_group(group, &new, message_id)
 }
@@ -195,7 +230,12 @@ fn fill(unit: &Unit<Write>, context: MailContext, group: &InterestGroup, issue: 
 ///
 /// # Errors
 /// When the store or a template fails.
-pub fn preview_personal(store: &Store, context: MailContext, preferences: &Preferences, seen: EntryKey) -> anyhow::Result<Option<Issue>> {
+pub fn preview_personal(
+    store: &Store,
+    context: MailContext,
+    preferences: &Preferences,
+    seen: EntryKey,
+) -> anyhow::Result<Option<Issue>> {
     let stories = store.read(|r| r.entries().stories_since(seen, None, STORIES_MAX))?;
     personal_issue(context, (&preferences.language, &preferences.interests), seen..EntryKey::MAX, &stories)
 }
@@ -211,7 +251,12 @@ fn personal_issue(
         return Ok(None);
     }
     let newsletter = context.newsletter;
-    let hash = Sha256::digest(format!("{language}\0{}\0{}\0{}", serde_json::to_string(interests)?, seen.start, context.now));
+    let hash = Sha256::digest(format!(
+        "{language}\0{}\0{}\0{}",
+        serde_json::to_string(interests)?,
+        seen.start,
+        context.now
+    ));
     let name = crate::support::text::hex(&hash[..10]);
     let edition = Edition {
         title: newsletter.title(language, context.catalog.channel),
@@ -243,7 +288,11 @@ pub fn queue_notices(store: &Store, context: MailContext, operators: &[Address])
         return Ok(0);
     }
     let now = context.now;
-    let data = NoticeData { title: &context.catalog.channel.title, date: now.strftime("%Y-%m-%d").to_string(), notices: &notices };
+    let data = NoticeData {
+        title: &context.catalog.channel.title,
+        date: now.strftime("%Y-%m-%d").to_string(),
+        notices: &notices,
+    };
     let issue = mail(context, "operator", &data)?;
     let domain = context.sender.from.email.domain();
     let recipients: Vec<String> = operators.iter().map(|operator| operator.as_str().to_owned()).collect();
@@ -253,16 +302,33 @@ pub fn queue_notices(store: &Store, context: MailContext, operators: &[Address])
             return Ok(());
         }
         w.mailing().forget_notices(notices.len())?;
-        let new = NewIssue { digest: &DigestId::Operator, slot: None, now, issue: &issue, stories: &[], recipients: &recipients };
-        w.mailing().queue_issue(&new, |number, recipient| message_id(DigestId::Operator.as_str(), number, now, recipient, domain)).map(drop)
+        let new = NewIssue {
+            digest: &DigestId::Operator,
+            slot: None,
+            now,
+            issue: &issue,
+            stories: &[],
+            recipients: &recipients,
+        };
+        w.mailing()
+            .queue_issue(&new, |number, recipient| {
+                message_id(DigestId::Operator.as_str(), number, now, recipient, domain)
+            })
+            .map(drop)
     })?;
     Ok(notices.len())
 }
 
 /// A mail that is no digest, from the templates of a folder.
-pub(super) fn mail(context: MailContext, folder: &str, data: &impl serde::Serialize) -> anyhow::Result<Issue> {
+pub(super) fn mail(
+    context: MailContext,
+    folder: &str,
+    data: &impl serde::Serialize,
+) -> anyhow::Result<Issue> {
     Ok(Issue {
-        subject: crate::support::text::one_line(&context.templates.render(&format!("{folder}/subject.txt"), data)?),
+        subject: crate::support::text::one_line(
+            &context.templates.render(&format!("{folder}/subject.txt"), data)?,
+        ),
         text: context.templates.render(&format!("{folder}/body.txt"), data)?,
         html: context.templates.render(&format!("{folder}/body.html"), data)?,
         name: None,

@@ -43,21 +43,39 @@ struct MailData<'a> {
 ///
 /// # Errors
 /// When the store or a template fails, or courant has no public address.
-pub fn sign_up(store: &Store, context: MailContext, address: &Address, preferences: &Preferences) -> anyhow::Result<bool> {
-    let public = context.sender.public_url.as_deref().ok_or_else(|| anyhow::anyhow!("[channel] url is missing: a sign-up cannot be confirmed"))?;
+pub fn sign_up(
+    store: &Store,
+    context: MailContext,
+    address: &Address,
+    preferences: &Preferences,
+) -> anyhow::Result<bool> {
+    let public = context
+        .sender
+        .public_url
+        .as_deref()
+        .ok_or_else(|| anyhow::anyhow!("[channel] url is missing: a sign-up cannot be confirmed"))?;
     let (key, now) = (&context.sender.key, context.now);
     let a_day_ago = now.saturating_sub(SignedDuration::from_hours(24))?;
     let hash = key.hash(address.as_str());
-    let (queued, known) = store
-        .read(|r| Ok::<_, StoreError>((r.subscribers().queued_since(address.as_str(), &DigestId::Confirmation, a_day_ago)?, r.subscribers().get(&hash)?)))?;
+    let (queued, known) = store.read(|r| {
+        Ok::<_, StoreError>((
+            r.subscribers().queued_since(address.as_str(), &DigestId::Confirmation, a_day_ago)?,
+            r.subscribers().get(&hash)?,
+        ))
+    })?;
     if queued >= CONFIRMATIONS_A_DAY {
         return Ok(false);
     }
-    let is_known = known.is_some_and(|known| matches!(known.state, SubscriberState::Active | SubscriberState::Paused));
+    let is_known =
+        known.is_some_and(|known| matches!(known.state, SubscriberState::Active | SubscriberState::Paused));
     let link = if is_known {
         format!("{public}/preferences/{}", key.sign(PREFERENCES, &hash))
     } else {
-        let sign_up = SignUp { address: address.as_str().into(), preferences: preferences.clone(), expires: (now + CONFIRM_WITHIN).as_second() };
+        let sign_up = SignUp {
+            address: address.as_str().into(),
+            preferences: preferences.clone(),
+            expires: (now + CONFIRM_WITHIN).as_second(),
+        };
         format!("{public}/confirm/{}", key.sign(CONFIRM, &serde_json::to_string(&sign_up)?))
     };
     let language = preferences.language.as_str();
@@ -74,12 +92,23 @@ pub fn sign_up(store: &Store, context: MailContext, address: &Address, preferenc
     let domain = context.sender.from.email.domain();
     store.write(|w| {
         // Counted again: many may ask at once.
-        if w.subscribers().queued_since(address.as_str(), &DigestId::Confirmation, a_day_ago)? >= CONFIRMATIONS_A_DAY {
+        if w.subscribers().queued_since(address.as_str(), &DigestId::Confirmation, a_day_ago)?
+            >= CONFIRMATIONS_A_DAY
+        {
             return Ok(false);
         }
         w.subscribers().forget_private_mail(now.saturating_sub(CONFIRM_WITHIN)?)?;
-        let new = NewIssue { digest: &DigestId::Confirmation, slot: None, now, issue: &issue, stories: &[], recipients: &recipients };
-        w.mailing().queue_issue(&new, |number, recipient| message_id(DigestId::Confirmation.as_str(), number, now, recipient, domain))?;
+        let new = NewIssue {
+            digest: &DigestId::Confirmation,
+            slot: None,
+            now,
+            issue: &issue,
+            stories: &[],
+            recipients: &recipients,
+        };
+        w.mailing().queue_issue(&new, |number, recipient| {
+            message_id(DigestId::Confirmation.as_str(), number, now, recipient, domain)
+        })?;
         Ok(true)
     })
 }
@@ -99,7 +128,12 @@ fn read_sign_up(key: &SigningKey, token: &str, now: Timestamp) -> Option<(Addres
 ///
 /// # Errors
 /// When the store fails.
-pub fn confirm(store: &Store, key: &SigningKey, token: &str, now: Timestamp) -> anyhow::Result<Option<Subscriber>> {
+pub fn confirm(
+    store: &Store,
+    key: &SigningKey,
+    token: &str,
+    now: Timestamp,
+) -> anyhow::Result<Option<Subscriber>> {
     let Some((address, preferences)) = read_sign_up(key, token, now) else { return Ok(None) };
     let consent = Consent { source: "signed up on the web, confirmed by mail".into(), at: now };
     let subscriber = put(store, key, address, preferences, consent, SubscriberState::Active, now)?;
@@ -147,10 +181,16 @@ pub fn put_within(
             state,
             preferences,
             // Consent stays what it was while somebody only changes preferences.
-            consent: if known.state == SubscriberState::Active && state == SubscriberState::Active { known.consent.clone() } else { consent },
+            consent: if known.state == SubscriberState::Active && state == SubscriberState::Active {
+                known.consent.clone()
+            } else {
+                consent
+            },
             ..known
         },
-        None => Subscriber { address, state, preferences, consent, created: now, last_issue: None, seen: welcome },
+        None => {
+            Subscriber { address, state, preferences, consent, created: now, last_issue: None, seen: welcome }
+        }
     };
     let next_slot = subscriber.preferences.cadence.next_after(now);
     unit.subscribers().put(&hash, &subscriber, next_slot)?;
@@ -183,9 +223,17 @@ pub enum Left {
 ///
 /// # Errors
 /// When the store fails.
-pub fn unsubscribe(store: &Store, key: &SigningKey, token: &str, topic: Option<&str>, now: Timestamp) -> anyhow::Result<Left> {
+pub fn unsubscribe(
+    store: &Store,
+    key: &SigningKey,
+    token: &str,
+    topic: Option<&str>,
+    now: Timestamp,
+) -> anyhow::Result<Left> {
     let payload = key.verify(UNSUBSCRIBE, token);
-    let Some((digest, hash)) = payload.as_deref().and_then(|payload| payload.split_once(' ')) else { return Ok(Left::Unknown) };
+    let Some((digest, hash)) = payload.as_deref().and_then(|payload| payload.split_once(' ')) else {
+        return Ok(Left::Unknown);
+    };
     // Mails of an earlier courant have the address itself in their links.
     let hash = if hash.contains('@') { key.hash(hash) } else { hash.to_owned() };
     let digest = DigestId::from(digest);
@@ -196,7 +244,14 @@ pub fn unsubscribe(store: &Store, key: &SigningKey, token: &str, topic: Option<&
     Ok(left)
 }
 
-fn leave(unit: &Unit<Write>, key: &SigningKey, digest: &DigestId, hash: &str, topic: Option<&str>, now: Timestamp) -> anyhow::Result<Left> {
+fn leave(
+    unit: &Unit<Write>,
+    key: &SigningKey,
+    digest: &DigestId,
+    hash: &str,
+    topic: Option<&str>,
+    now: Timestamp,
+) -> anyhow::Result<Left> {
     if *digest == DigestId::Personal
         && let Some(topic) = topic
         && let Some(subscriber) = unit.subscribers().get(hash)?
@@ -209,7 +264,12 @@ fn leave(unit: &Unit<Write>, key: &SigningKey, digest: &DigestId, hash: &str, to
     if *digest == DigestId::Personal {
         suppress_within(unit, hash, SubscriberState::Unsubscribed, now)?;
     } else {
-        unit.subscribers().suppress(hash, &Scope::Digest(digest.clone()), SubscriberState::Unsubscribed.as_str(), now)?;
+        unit.subscribers().suppress(
+            hash,
+            &Scope::Digest(digest.clone()),
+            SubscriberState::Unsubscribed.as_str(),
+            now,
+        )?;
     }
     Ok(Left::All)
 }
@@ -227,8 +287,14 @@ pub fn suppress(store: &Store, hash: &str, why: SubscriberState, now: Timestamp)
 ///
 /// # Errors
 /// When the store fails.
-pub fn suppress_within(unit: &Unit<Write>, hash: &str, why: SubscriberState, now: Timestamp) -> Result<(), StoreError> {
-    let scope = if why == SubscriberState::Unsubscribed { Scope::Digest(DigestId::Personal) } else { Scope::All };
+pub fn suppress_within(
+    unit: &Unit<Write>,
+    hash: &str,
+    why: SubscriberState,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let scope =
+        if why == SubscriberState::Unsubscribed { Scope::Digest(DigestId::Personal) } else { Scope::All };
     unit.subscribers().suppress(hash, &scope, why.as_str(), now)?;
     unit.subscribers().set_state(hash, why).map(drop)
 }
@@ -244,7 +310,9 @@ pub fn hash_suppressions(store: &Store, key: &SigningKey) -> Result<(), StoreErr
     }
     store.write(|w| {
         let addresses = w.subscribers().clear_suppressions()?;
-        addresses.iter().try_for_each(|address| w.subscribers().rename_suppression(address, &key.hash(address)))
+        addresses
+            .iter()
+            .try_for_each(|address| w.subscribers().rename_suppression(address, &key.hash(address)))
     })
 }
 
@@ -298,6 +366,11 @@ pub fn everything(store: &Store, key: &SigningKey, address: &Address) -> anyhow:
         .into_iter()
         .map(|[digest, subject, time, state, error]| json!({ "digest": digest, "subject": subject, "queued": time, "state": state, "error": error }))
         .collect();
-    let marks: Vec<_> = marks.into_iter().map(|[what, why, at]| json!({ "what": what.trim(), "why": why, "at": at })).collect();
-    Ok(json!({ "address": address.as_str(), "subscriber": subscriber, "deliveries": deliveries, "marks": marks }))
+    let marks: Vec<_> = marks
+        .into_iter()
+        .map(|[what, why, at]| json!({ "what": what.trim(), "why": why, "at": at }))
+        .collect();
+    Ok(
+        json!({ "address": address.as_str(), "subscriber": subscriber, "deliveries": deliveries, "marks": marks }),
+    )
 }

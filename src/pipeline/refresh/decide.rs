@@ -69,7 +69,12 @@ pub fn intents<'a>(stored: &Stored, candidates: &'a [Candidate], now: Timestamp)
 }
 
 /// An old entry that a source suddenly lists is kept, and not announced.
-fn is_news(entry: &Entry, last_success: Option<Timestamp>, is_flood: bool, known_titles: &HashSet<String>) -> bool {
+fn is_news(
+    entry: &Entry,
+    last_success: Option<Timestamp>,
+    is_flood: bool,
+    known_titles: &HashSet<String>,
+) -> bool {
     if !known_titles.is_empty() && known_titles.contains(&fold(&entry.title)) {
         return false;
     }
@@ -90,8 +95,24 @@ pub struct Consequence {
 }
 
 /// After a document, of which `announced` entries went out as news.
-pub fn after_document(stored: &Stored, document: &PreparedDocument, announced: usize, pace: PollBounds, now: Timestamp) -> Consequence {
-    let PreparedDocument { feed, meta, feed_url, base, crawl_delay_seconds, is_push, page, is_mended, candidates } = document;
+pub fn after_document(
+    stored: &Stored,
+    document: &PreparedDocument,
+    announced: usize,
+    pace: PollBounds,
+    now: Timestamp,
+) -> Consequence {
+    let PreparedDocument {
+        feed,
+        meta,
+        feed_url,
+        base,
+        crawl_delay_seconds,
+        is_push,
+        page,
+        is_mended,
+        candidates,
+    } = document;
     let state = &stored.state;
     let rhythm = state.rhythm.after(now, announced > 0);
     let asked = ServerHints {
@@ -106,10 +127,17 @@ pub fn after_document(stored: &Stored, document: &PreparedDocument, announced: u
     // The validators of half a document, or of one in which nothing was found, must not hide the next one.
     let has_found_nothing = candidates.is_empty() && !feed.problems.is_empty();
     // Something else may stand at the new address: it is watched only if it is new to us, or holds what we know.
-    let moved_to = meta.moved_to.as_ref().filter(|_| !candidates.is_empty() && (state.last_success.is_none() || !stored.known.is_empty()));
+    let moved_to = meta
+        .moved_to
+        .as_ref()
+        .filter(|_| !candidates.is_empty() && (state.last_success.is_none() || !stored.known.is_empty()));
     let new_state = FetchState {
         url: state.url.clone(),
-        validators: if feed.is_cut || has_found_nothing { Validators::default() } else { meta.validators.clone() },
+        validators: if feed.is_cut || has_found_nothing {
+            Validators::default()
+        } else {
+            meta.validators.clone()
+        },
         last_attempt: Some(now),
         last_success: Some(now),
         read_at: if *is_push { state.read_at } else { Some(now) },
@@ -129,14 +157,29 @@ pub fn after_document(stored: &Stored, document: &PreparedDocument, announced: u
     };
     let mended = new_state.page.mended.clone().filter(|_| *is_mended);
     let works_again = (state.failures >= FAILURES_TOLD).then(|| WORKS_AGAIN.to_owned());
-    Consequence { notices: mended.into_iter().chain(works_again).collect(), forgets_push: stored.is_pushed && !is_push && announced > 0, state: new_state }
+    Consequence {
+        notices: mended.into_iter().chain(works_again).collect(),
+        forgets_push: stored.is_pushed && !is_push && announced > 0,
+        state: new_state,
+    }
 }
 
 /// After a 304.
-pub fn after_not_modified(state: &FetchState, meta: &Meta, crawl_delay_seconds: Option<u64>, is_pushed: bool, pace: PollBounds, now: Timestamp) -> Consequence {
+pub fn after_not_modified(
+    state: &FetchState,
+    meta: &Meta,
+    crawl_delay_seconds: Option<u64>,
+    is_pushed: bool,
+    pace: PollBounds,
+    now: Timestamp,
+) -> Consequence {
     let validators = Validators {
         etag: meta.validators.etag.clone().or_else(|| state.validators.etag.clone()),
-        last_modified: meta.validators.last_modified.clone().or_else(|| state.validators.last_modified.clone()),
+        last_modified: meta
+            .validators
+            .last_modified
+            .clone()
+            .or_else(|| state.validators.last_modified.clone()),
     };
     let fresh_seconds = meta.fresh_seconds.or(state.fresh_seconds);
     let rhythm = state.rhythm.after(now, false);
@@ -160,13 +203,21 @@ pub fn after_not_modified(state: &FetchState, meta: &Meta, crawl_delay_seconds: 
 }
 
 /// After a failure.
-pub fn after_failure(source: &Source, state: &FetchState, error: &ReadError, pace: PollBounds, now: Timestamp) -> Consequence {
+pub fn after_failure(
+    source: &Source,
+    state: &FetchState,
+    error: &ReadError,
+    pace: PollBounds,
+    now: Timestamp,
+) -> Consequence {
     let fetch_error = if let ReadError::Fetch(error) = error { Some(error) } else { None };
     let sentence = error.to_string();
     let is_remembered = state.address(&source.url) != source.url;
     let is_dead = match error {
         ReadError::Fetch(FetchError::Status { status, .. }) => matches!(status, 404 | 410),
-        ReadError::Fetch(error) => matches!(error, FetchError::Gone | FetchError::Name { .. } | FetchError::Private { .. }),
+        ReadError::Fetch(error) => {
+            matches!(error, FetchError::Gone | FetchError::Name { .. } | FetchError::Private { .. })
+        }
         ReadError::Kept(_) => false,
         _ => true,
     };
@@ -178,14 +229,26 @@ pub fn after_failure(source: &Source, state: &FetchState, error: &ReadError, pac
     }
     let is_gone = matches!(error, ReadError::Fetch(FetchError::Gone)) && !is_remembered;
     let failures = state.failures + 1;
-    let next = politeness::after_failure(now, pace, failures, fetch_error.filter(|error| is_gone || **error != FetchError::Gone));
+    let next = politeness::after_failure(
+        now,
+        pace,
+        failures,
+        fetch_error.filter(|error| is_gone || **error != FetchError::Gone),
+    );
     let notice = match failures {
         _ if is_gone => Some(sentence.clone()),
         FAILURES_TOLD => Some(format!("failed {failures} times in a row: {sentence}")),
         _ => None,
     };
-    let state =
-        FetchState { last_attempt: Some(now), last_error: Some(sentence), failures, is_gone, next_poll: next.at, next_poll_reason: Some(next.reason), ..state };
+    let state = FetchState {
+        last_attempt: Some(now),
+        last_error: Some(sentence),
+        failures,
+        is_gone,
+        next_poll: next.at,
+        next_poll_reason: Some(next.reason),
+        ..state
+    };
     Consequence { state, notices: notice.into_iter().collect(), forgets_push: false }
 }
 
@@ -197,7 +260,9 @@ fn link_of(feed: &RawFeed, rel: &str) -> Option<String> {
 fn seen_moved(old: Option<Move>, to: Option<&Url>, is_elsewhere: bool) -> Option<Move> {
     match (old, to) {
         (_, Some(_)) if is_elsewhere => None,
-        (Some(old), Some(to)) if old.to == to.as_str() => Some(Move { seen: old.seen.saturating_add(1), ..old }),
+        (Some(old), Some(to)) if old.to == to.as_str() => {
+            Some(Move { seen: old.seen.saturating_add(1), ..old })
+        }
         (_, Some(to)) => Some(Move { to: to.to_string(), seen: 1 }),
         (Some(old), None) if old.seen >= MOVE_SEEN_MIN => Some(old),
         (_, None) => None,
@@ -238,13 +303,25 @@ mod tests {
             provenance: None,
             fingerprint: fingerprint.into(),
         };
-        let cleaned = Cleaned { entry, topics: Vec::new(), keys: Vec::new(), sketch: Sketch::default(), dropped_by: None };
+        let cleaned = Cleaned {
+            entry,
+            topics: Vec::new(),
+            keys: Vec::new(),
+            sketch: Sketch::default(),
+            dropped_by: None,
+        };
         Candidate { key: key.into(), fingerprint: fingerprint.into(), cleaned: Some(Box::new(cleaned)) }
     }
 
     fn stored(known: &[(&str, &str)], last_success: Option<&str>) -> Stored {
         let known = known.iter().map(|(key, fingerprint)| {
-            let known = StoredSummary { fingerprint: (*fingerprint).into(), title: String::new(), summary: String::new(), url: None, date: None };
+            let known = StoredSummary {
+                fingerprint: (*fingerprint).into(),
+                title: String::new(),
+                summary: String::new(),
+                url: None,
+                date: None,
+            };
             ((*key).to_owned(), known)
         });
         Stored {
@@ -272,20 +349,40 @@ mod tests {
         let unseen = Candidate { cleaned: None, ..candidate("gone", "f", None) };
         let mut dropped = candidate("dropped", "f", None);
         dropped.cleaned.as_mut().unwrap().dropped_by = Some("a rule".into());
-        let candidates = [candidate("a", "f", None), candidate("b", "f", None), candidate("c", "f", None), unseen, dropped];
+        let candidates = [
+            candidate("a", "f", None),
+            candidate("b", "f", None),
+            candidate("c", "f", None),
+            unseen,
+            dropped,
+        ];
         let stored = stored(&[("a", "f"), ("b", "older")], None);
         assert_eq!(said(&stored, &candidates), ["same", "edit", "news", "later", "drop"]);
     }
 
     #[test]
     fn replays_and_floods_are_kept_and_not_announced() {
-        let (fresh, old) = (candidate("fresh", "f", Some("2022-10-19T08:00:00Z")), candidate("old", "f", Some("2022-08-01T08:00:00Z")));
+        let (fresh, old) = (
+            candidate("fresh", "f", Some("2022-10-19T08:00:00Z")),
+            candidate("old", "f", Some("2022-08-01T08:00:00Z")),
+        );
         let known = stored(&[], Some("2022-10-18T08:00:00Z"));
         assert_eq!(said(&known, &[fresh, old]), ["news", "kept"]);
-        let flood: Vec<Candidate> = (0..=FLOOD_ENTRIES_MIN).map(|n| candidate(&n.to_string(), "f", Some("2022-10-15T08:00:00Z"))).collect();
+        let flood: Vec<Candidate> = (0..=FLOOD_ENTRIES_MIN)
+            .map(|n| candidate(&n.to_string(), "f", Some("2022-10-15T08:00:00Z")))
+            .collect();
         assert!(said(&known, &flood).iter().all(|word| *word == "kept"));
-        assert!(said(&stored(&[], None), &flood).iter().all(|word| *word == "news"), "a source that is new to us is all news");
+        assert!(
+            said(&stored(&[], None), &flood).iter().all(|word| *word == "news"),
+            "a source that is new to us is all news"
+        );
         // A success that is still to come was noted under a wrong clock.
-        assert_eq!(said(&stored(&[], Some("2023-10-18T08:00:00Z")), &[candidate("x", "f", Some("2022-10-19T08:00:00Z"))]), ["news"]);
+        assert_eq!(
+            said(
+                &stored(&[], Some("2023-10-18T08:00:00Z")),
+                &[candidate("x", "f", Some("2022-10-19T08:00:00Z"))]
+            ),
+            ["news"]
+        );
     }
 }

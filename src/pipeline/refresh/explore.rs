@@ -26,13 +26,27 @@ pub struct Endpoint {
 ///
 /// # Errors
 /// When a worker thread fails.
-pub async fn explore(client: &Client, endpoints: &[String], page: &Url, listed: Option<&HashSet<String>>, now: Timestamp) -> anyhow::Result<Option<Endpoint>> {
+pub async fn explore(
+    client: &Client,
+    endpoints: &[String],
+    page: &Url,
+    listed: Option<&HashSet<String>>,
+    now: Timestamp,
+) -> anyhow::Result<Option<Endpoint>> {
     for endpoint in endpoints.iter().take(ENDPOINTS_MAX) {
         let Ok(url) = page.join(endpoint) else { continue };
-        let Ok(Answer::Document(fetched)) = client.get(&url, &Validators::default(), Accept::Feed, now).await else { continue };
+        let Ok(Answer::Document(fetched)) = client.get(&url, &Validators::default(), Accept::Feed, now).await
+        else {
+            continue;
+        };
         let (fetched, result) = extract_apart(*fetched).await?;
         let Ok(feed) = result else { continue };
-        let is_shared = |listed: &HashSet<String>| feed.entries.iter().filter_map(|entry| canonical_key(entry.url()?)).any(|key| listed.contains(&key));
+        let is_shared = |listed: &HashSet<String>| {
+            feed.entries
+                .iter()
+                .filter_map(|entry| canonical_key(entry.url()?))
+                .any(|key| listed.contains(&key))
+        };
         if !feed.entries.is_empty() && listed.is_none_or(is_shared) {
             return Ok(Some(Endpoint { feed, fetched, url: url.to_string() }));
         }
@@ -50,16 +64,26 @@ pub fn way(format: FeedFormat) -> &'static str {
 }
 
 /// The feed that a page names, for a source that is to be a feed.
-pub(super) async fn named_feed(client: &Client, endpoints: &[String], page: &Url, now: Timestamp) -> Result<Endpoint, ReadError> {
+pub(super) async fn named_feed(
+    client: &Client,
+    endpoints: &[String],
+    page: &Url,
+    now: Timestamp,
+) -> Result<Endpoint, ReadError> {
     let Some(link) = endpoints.first() else {
         return Err(ReadError::NoFeed("this is a web page that names no feed: use kind = \"page\"".into()));
     };
-    let url = page.join(link).map_err(|_| ReadError::NoFeed(format!("the page names a feed at \"{link}\", which is no address")))?;
+    let url = page.join(link).map_err(|_| {
+        ReadError::NoFeed(format!("the page names a feed at \"{link}\", which is no address"))
+    })?;
     let fetched = match client.get(&url, &Validators::default(), Accept::Feed, now).await? {
         Answer::Document(fetched) => *fetched,
-        Answer::NotModified(_) => return Err(FetchError::Status { status: 304, retry_after_seconds: None }.into()),
+        Answer::NotModified(_) => {
+            return Err(FetchError::Status { status: 304, retry_after_seconds: None }.into());
+        }
     };
     let (fetched, result) = extract_apart(fetched).await?;
-    let feed = result.map_err(|error| ReadError::NoFeed(format!("the page names the feed {url}, but there {error}")))?;
+    let feed = result
+        .map_err(|error| ReadError::NoFeed(format!("the page names the feed {url}, but there {error}")))?;
     Ok(Endpoint { feed, fetched, url: url.to_string() })
 }

@@ -2,7 +2,9 @@
 
 use hashbrown::HashMap;
 
-use crate::dedupe::entry_index::{DAYS_MAX, EntryIndex, KnownEntry, POSTINGS_MAX, Posting, Postings, RARE_STORIES_MAX, stories};
+use crate::dedupe::entry_index::{
+    DAYS_MAX, EntryIndex, KnownEntry, POSTINGS_MAX, Posting, Postings, RARE_STORIES_MAX, stories,
+};
 use crate::dedupe::sketch::{language_code, source_hash};
 use crate::model::key::KeyKind;
 use crate::model::keys::{EntryKey, StoryKey};
@@ -50,7 +52,14 @@ impl<'u, 'w> StoreIndex<'u, 'w> {
         let is_true = before.read.is_some_and(|read| now.is_next_after(read));
         let mut memory = if is_true { before } else { LookupCache::default() };
         memory.read = Some(now);
-        Ok(StoreIndex { unit, entry: None, memory, languages: None, has_rulings: unit.intake().has_rulings()?, postings: PostingBuffer::default() })
+        Ok(StoreIndex {
+            unit,
+            entry: None,
+            memory,
+            languages: None,
+            has_rulings: unit.intake().has_rulings()?,
+            postings: PostingBuffer::default(),
+        })
     }
 
     /// For the next unit, once this one is kept.
@@ -104,7 +113,8 @@ impl<'u, 'w> StoreIndex<'u, 'w> {
 
     /// Looks up the stories of all these entries together.
     fn look_up(&mut self, entries: impl Iterator<Item = EntryKey>) -> Result<(), StoreError> {
-        let mut unknown: Vec<EntryKey> = entries.filter(|entry| !self.memory.stories.contains_key(entry)).collect();
+        let mut unknown: Vec<EntryKey> =
+            entries.filter(|entry| !self.memory.stories.contains_key(entry)).collect();
         unknown.sort_unstable();
         unknown.dedup();
         match unknown[..] {
@@ -122,7 +132,13 @@ impl<'u, 'w> StoreIndex<'u, 'w> {
 
 fn posting(holder: KeyHolder) -> Posting {
     let KeyHolder { entry, story, source, language } = holder;
-    Posting { entry, story, source: source_hash(&source), language: language.as_deref().map_or(0, language_code), is_placed: true }
+    Posting {
+        entry,
+        story,
+        source: source_hash(&source),
+        language: language.as_deref().map_or(0, language_code),
+        is_placed: true,
+    }
 }
 
 impl EntryIndex for StoreIndex<'_, '_> {
@@ -130,7 +146,11 @@ impl EntryIndex for StoreIndex<'_, '_> {
 
     fn postings_of_key(&mut self, key: &str) -> Result<Vec<(Posting, KeyKind)>, StoreError> {
         let holders = self.unit.intake().holders_of_key(key, HOLDERS_OF_KEY_MAX)?;
-        Ok(holders.into_iter().filter(|(holder, _)| !self.is_own(holder.entry)).map(|(holder, kind)| (posting(holder), kind)).collect())
+        Ok(holders
+            .into_iter()
+            .filter(|(holder, _)| !self.is_own(holder.entry))
+            .map(|(holder, kind)| (posting(holder), kind))
+            .collect())
     }
 
     fn postings(&mut self, features: &[u32], around: Option<i32>) -> Result<Vec<Postings>, StoreError> {
@@ -140,16 +160,26 @@ impl EntryIndex for StoreIndex<'_, '_> {
         self.unit.intake().postings(features, days, POSTINGS_MAX + 1, &mut found);
         // In a span of days, so many are too many whatever their stories: those need not be looked up.
         let is_full = |postings: &[SlotPosting]| {
-            around.is_some() && postings.len() > POSTINGS_MAX && self.entry.is_none_or(|(own, _)| postings.iter().all(|posting| posting.entry != own))
+            around.is_some()
+                && postings.len() > POSTINGS_MAX
+                && self.entry.is_none_or(|(own, _)| postings.iter().all(|posting| posting.entry != own))
         };
-        let few: Vec<Option<&[SlotPosting]>> = found.iter().map(|postings| postings.filter(|postings| !is_full(postings))).collect();
+        let few: Vec<Option<&[SlotPosting]>> =
+            found.iter().map(|postings| postings.filter(|postings| !is_full(postings))).collect();
         self.look_up(few.iter().flatten().copied().flatten().map(|posting| posting.entry))?;
         let postings = few.iter().map(|postings| {
             let Some(postings) = postings else { return Postings::Many };
-            let placed = postings.iter().filter(|posting| !self.is_own(posting.entry)).filter_map(|posting| {
-                let story = self.memory.stories.get(&posting.entry).copied().flatten()?;
-                Some(Posting { entry: posting.entry, story, source: posting.source, language: posting.language, is_placed: true })
-            });
+            let placed =
+                postings.iter().filter(|posting| !self.is_own(posting.entry)).filter_map(|posting| {
+                    let story = self.memory.stories.get(&posting.entry).copied().flatten()?;
+                    Some(Posting {
+                        entry: posting.entry,
+                        story,
+                        source: posting.source,
+                        language: posting.language,
+                        is_placed: true,
+                    })
+                });
             let postings: Vec<Posting> = placed.collect();
             let is_common = match around {
                 Some(_) => postings.len() > POSTINGS_MAX,
@@ -167,7 +197,11 @@ impl EntryIndex for StoreIndex<'_, '_> {
         if let Some(known) = self.memory.known.get(&entry) {
             return Ok(known.clone());
         }
-        let known = self.unit.intake().sketched(entry)?.and_then(|(story, sketch)| Some(KnownEntry { entry, story, sketch: sketch? }));
+        let known = self
+            .unit
+            .intake()
+            .sketched(entry)?
+            .and_then(|(story, sketch)| Some(KnownEntry { entry, story, sketch: sketch? }));
         self.remember(entry, known.clone());
         Ok(known)
     }

@@ -30,12 +30,15 @@ impl Refresher {
         let (reports, memory) = self.store.write(|unit| {
             let mut index = StoreIndex::new(unit, before)?;
             let mut reports = Vec::with_capacity(prepared.len());
-            let hosts: Vec<&str> = prepared.iter().filter_map(|one| Some(one.lease.as_ref()?.id.as_str())).collect();
+            let hosts: Vec<&str> =
+                prepared.iter().filter_map(|one| Some(one.lease.as_ref()?.id.as_str())).collect();
             let held = unit.leases().held(Queue::Host, &hosts, self.store.worker())?;
             for one in prepared {
                 // Where it took so long that another process took it over, that one keeps what it brings.
-                let is_ours = one.lease.as_ref().is_none_or(|lease| held.get(&lease.id) == Some(&lease.attempt));
-                let outcome = if is_ours { self.keep_one(unit, &mut index, one)? } else { SourceOutcome::TakenOver };
+                let is_ours =
+                    one.lease.as_ref().is_none_or(|lease| held.get(&lease.id) == Some(&lease.attempt));
+                let outcome =
+                    if is_ours { self.keep_one(unit, &mut index, one)? } else { SourceOutcome::TakenOver };
                 reports.push(SourceReport { source: one.source.id.clone(), outcome });
             }
             for lease in done {
@@ -51,13 +54,26 @@ impl Refresher {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn keep_one(&self, unit: &Unit<Write>, index: &mut StoreIndex, prepared: &PreparedRefresh) -> anyhow::Result<SourceOutcome> {
+    fn keep_one(
+        &self,
+        unit: &Unit<Write>,
+        index: &mut StoreIndex,
+        prepared: &PreparedRefresh,
+    ) -> anyhow::Result<SourceOutcome> {
         let kept = unit.savepoint(|| match &prepared.brought {
             Brought::NotModified(meta, crawl_delay_seconds) => {
                 // Only a source with a hub can be pushed.
-                let is_pushed = prepared.state.hub.is_some() && unit.subscriptions().is_pushed(&prepared.source.id, prepared.now)?;
+                let is_pushed = prepared.state.hub.is_some()
+                    && unit.subscriptions().is_pushed(&prepared.source.id, prepared.now)?;
                 let pace = self.pace(&prepared.source);
-                let after = decide::after_not_modified(&prepared.state, meta, *crawl_delay_seconds, is_pushed, pace, prepared.now);
+                let after = decide::after_not_modified(
+                    &prepared.state,
+                    meta,
+                    *crawl_delay_seconds,
+                    is_pushed,
+                    pace,
+                    prepared.now,
+                );
                 follow(unit, &prepared.source, &after, prepared.now)?;
                 Ok(SourceOutcome::NotModified)
             }
@@ -71,13 +87,26 @@ impl Refresher {
         index.forget();
         match error.downcast_ref::<StoreError>() {
             // Not this source's fault: the others could not be kept either.
-            Some(StoreError::Full | StoreError::Busy | StoreError::Open { .. } | StoreError::Features(_)) => Err(error),
+            Some(StoreError::Full | StoreError::Busy | StoreError::Open { .. } | StoreError::Features(_)) => {
+                Err(error)
+            }
             _ => self.keep_failure(unit, prepared, &ReadError::Kept(format!("{error:#}"))),
         }
     }
 
-    fn keep_failure(&self, unit: &Unit<Write>, prepared: &PreparedRefresh, error: &ReadError) -> anyhow::Result<SourceOutcome> {
-        let after = decide::after_failure(&prepared.source, &prepared.state, error, self.pace(&prepared.source), prepared.now);
+    fn keep_failure(
+        &self,
+        unit: &Unit<Write>,
+        prepared: &PreparedRefresh,
+        error: &ReadError,
+    ) -> anyhow::Result<SourceOutcome> {
+        let after = decide::after_failure(
+            &prepared.source,
+            &prepared.state,
+            error,
+            self.pace(&prepared.source),
+            prepared.now,
+        );
         follow(unit, &prepared.source, &after, prepared.now)?;
         Ok(SourceOutcome::Failed(error.to_string()))
     }
@@ -98,7 +127,8 @@ impl Refresher {
         for (intent, candidate) in intents.iter().zip(&document.candidates) {
             match intent {
                 Intent::Insert { cleaned, is_news } => {
-                    let placed = insert(unit, index, cleaned, *is_news, now).with_context(|| format!("the entry {}", candidate.key))?;
+                    let placed = insert(unit, index, cleaned, *is_news, now)
+                        .with_context(|| format!("the entry {}", candidate.key))?;
                     announced += usize::from(placed.is_announced);
                     joined.extend(placed.joined);
                     new += 1;
@@ -118,7 +148,12 @@ impl Refresher {
         if inserted > 0 {
             unit.intake().count_new(&source.id, inserted)?;
         }
-        let listed: Vec<String> = document.candidates.iter().map(|candidate| candidate.key.clone()).filter(|key| stored.known.contains_key(key)).collect();
+        let listed: Vec<String> = document
+            .candidates
+            .iter()
+            .map(|candidate| candidate.key.clone())
+            .filter(|key| stored.known.contains_key(key))
+            .collect();
         unit.intake().touch(&source.id, &listed, now)?;
         let after = decide::after_document(&stored, document, announced, self.pace(source), now);
         follow(unit, source, &after, now)?;
@@ -126,15 +161,22 @@ impl Refresher {
     }
 
     /// What is stored of the source now, whatever it was when the document was asked for.
-    fn stored(&self, unit: &Unit<Write>, prepared: &PreparedRefresh, document: &PreparedDocument) -> Result<Stored, StoreError> {
+    fn stored(
+        &self,
+        unit: &Unit<Write>,
+        prepared: &PreparedRefresh,
+        document: &PreparedDocument,
+    ) -> Result<Stored, StoreError> {
         let source = &prepared.source;
         let state = unit.sources().state(&source.id)?;
         // Another address in the configuration is another document: what we knew of the old one says nothing of it.
         let state = if state.url == source.url.as_str() { state } else { prepared.state.clone() };
-        let keys: Vec<String> = document.candidates.iter().map(|candidate: &Candidate| candidate.key.clone()).collect();
+        let keys: Vec<String> =
+            document.candidates.iter().map(|candidate: &Candidate| candidate.key.clone()).collect();
         let known = unit.intake().known(&source.id, &keys)?;
         let is_pushed = state.hub.is_some() && unit.subscriptions().is_pushed(&source.id, prepared.now)?;
-        let known_titles = if document.is_mended { unit.intake().known_items(&source.id)?.1 } else { HashSet::new() };
+        let known_titles =
+            if document.is_mended { unit.intake().known_items(&source.id)?.1 } else { HashSet::new() };
         Ok(Stored { state, known, is_pushed, known_titles })
     }
 
@@ -146,7 +188,12 @@ impl Refresher {
     }
 }
 
-fn follow(unit: &Unit<Write>, source: &Source, after: &Consequence, now: Timestamp) -> Result<(), StoreError> {
+fn follow(
+    unit: &Unit<Write>,
+    source: &Source,
+    after: &Consequence,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     if after.forgets_push {
         unit.subscriptions().forget_push(&source.id)?;
     }
@@ -163,7 +210,13 @@ struct Inserted {
     joined: Option<String>,
 }
 
-fn insert(unit: &Unit<Write>, index: &mut StoreIndex, cleaned: &Cleaned, is_news: bool, now: Timestamp) -> Result<Inserted, StoreError> {
+fn insert(
+    unit: &Unit<Write>,
+    index: &mut StoreIndex,
+    cleaned: &Cleaned,
+    is_news: bool,
+    now: Timestamp,
+) -> Result<Inserted, StoreError> {
     let Cleaned { entry, topics, keys, sketch, .. } = cleaned;
     let intake = place(NewEntry { keys, sketch }, index)?;
     let (story, relation, reason) = match intake.decision() {
@@ -174,12 +227,14 @@ fn insert(unit: &Unit<Write>, index: &mut StoreIndex, cleaned: &Cleaned, is_news
                 unit.intake().merge_stories(decision.story, &intake.also)?;
                 index.forget();
             }
-            let reason = format!("{} of \"{title}\" ({source}): {}", decision.relation.as_str(), decision.reason);
+            let reason =
+                format!("{} of \"{title}\" ({source}): {}", decision.relation.as_str(), decision.reason);
             (unit.intake().story_id(decision.story)?, decision.relation, Some(reason))
         }
     };
     let is_announced = reason.is_none() && is_news;
-    let joined = reason.as_ref().map(|reason| format!("\"{}\" ({}) is a {reason}", entry.title, entry.source));
+    let joined =
+        reason.as_ref().map(|reason| format!("\"{}\" ({}) is a {reason}", entry.title, entry.source));
     let placement = EntryPlacement { story, relation, reason, is_announced, topics, first_seen: now };
     let (entry, story) = unit.intake().insert(entry, &placement, &Features { keys, sketch })?;
     index.note(entry, story, sketch);

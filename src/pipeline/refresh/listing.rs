@@ -51,7 +51,8 @@ impl Refresher {
         // What was learned stands in for the configured selectors until an operator changes those.
         let learned = memory.learned.clone().filter(|_| memory.instead_of == source.select);
         let select = learned.or_else(|| source.select.clone());
-        let (fetched, reading) = extract_listing(fetched, PageRules { select: select.clone(), ..rules.clone() }).await?;
+        let (fetched, reading) =
+            extract_listing(fetched, PageRules { select: select.clone(), ..rules.clone() }).await?;
         let reading = reading?;
         if select.is_none() || (reading.way.is_none() && !reading.feed.entries.is_empty()) {
             let is_empty = reading.feed.entries.is_empty();
@@ -70,11 +71,13 @@ impl Refresher {
         if is_good {
             return Ok((keep(memory, with_details(reading, mined)), fetched));
         }
-        let (addresses, titles) = self.store.read(|r| r.intake().known_items(&source.id)).map_err(anyhow::Error::from)?;
+        let (addresses, titles) =
+            self.store.read(|r| r.intake().known_items(&source.id)).map_err(anyhow::Error::from)?;
         let known = KnownItems { addresses, titles };
         let recognised = known.knows(&mined.feed);
         let wanted = (known.addresses.len().min(mined.feed.entries.len()) * 3 / 10).max(2);
-        let is_better = mined.feed.entries.len() > reading.feed.entries.len() || known.knows(&reading.feed) < recognised;
+        let is_better =
+            mined.feed.entries.len() > reading.feed.entries.len() || known.knows(&reading.feed) < recognised;
         if recognised >= wanted && is_better {
             return Ok((mend(source, memory, select, mined, now), fetched));
         }
@@ -107,22 +110,34 @@ fn dated(feed: &RawFeed) -> usize {
 /// Nothing, a third of what there was, one title for all, or no dates where there were dates.
 fn has_collapsed(feed: &RawFeed, memory: &PageMemory) -> bool {
     let count = feed.entries.len();
-    let titles: HashSet<&str> = feed.entries.iter().filter_map(|entry| entry.title.as_ref()).map(|title| title.value.as_str()).collect();
+    let titles: HashSet<&str> = feed
+        .entries
+        .iter()
+        .filter_map(|entry| entry.title.as_ref())
+        .map(|title| title.value.as_str())
+        .collect();
     let few = memory.count >= 4 && count * 3 < memory.count;
     let same_titles = count >= 3 && titles.len() * 3 <= count;
-    let no_dates = memory.count >= 3 && memory.dated * 10 >= memory.count * 8 && count >= 3 && dated(feed) * 5 < count;
+    let no_dates =
+        memory.count >= 3 && memory.dated * 10 >= memory.count * 8 && count >= 3 && dated(feed) * 5 < count;
     count == 0 || few || same_titles || no_dates
 }
 
 fn keep(memory: &PageMemory, reading: PageReading) -> ListingReading {
-    let (count, dated) = if reading.feed.entries.is_empty() { (memory.count, memory.dated) } else { (reading.feed.entries.len(), dated(&reading.feed)) };
-    let memory = PageMemory { count, dated, way: reading.way.map(|way| way.name().to_owned()), ..memory.clone() };
+    let (count, dated) = if reading.feed.entries.is_empty() {
+        (memory.count, memory.dated)
+    } else {
+        (reading.feed.entries.len(), dated(&reading.feed))
+    };
+    let memory =
+        PageMemory { count, dated, way: reading.way.map(|way| way.name().to_owned()), ..memory.clone() };
     ListingReading { feed: reading.feed, memory, is_mended: false }
 }
 
 /// What we learned ourselves says which entries there are; mining knows more of each than selectors can say.
 fn with_details(mut reading: PageReading, mined: PageReading) -> PageReading {
-    let mut details: HashMap<String, RawEntry> = mined.feed.entries.into_iter().filter_map(|entry| Some((entry.url()?.to_owned(), entry))).collect();
+    let mut details: HashMap<String, RawEntry> =
+        mined.feed.entries.into_iter().filter_map(|entry| Some((entry.url()?.to_owned(), entry))).collect();
     for entry in &mut reading.feed.entries {
         if let Some(detail) = entry.url().and_then(|url| details.remove(url)) {
             *entry = detail;
@@ -140,9 +155,22 @@ fn learn(source: &Source, memory: &PageMemory, reading: PageReading) -> ListingR
     listing
 }
 
-fn mend(source: &Source, memory: &PageMemory, old: Option<Select>, mined: PageReading, now: Timestamp) -> ListingReading {
-    let name = |select: &Option<Select>| select.as_ref().map_or_else(|| "no selectors".to_owned(), |select| format!("\"{}\"", select.item));
-    let mended = format!("mended on {}: the page was redesigned; old selectors {}, new {}", now.strftime("%Y-%m-%d"), name(&old), name(&mined.select));
+fn mend(
+    source: &Source,
+    memory: &PageMemory,
+    old: Option<Select>,
+    mined: PageReading,
+    now: Timestamp,
+) -> ListingReading {
+    let name = |select: &Option<Select>| {
+        select.as_ref().map_or_else(|| "no selectors".to_owned(), |select| format!("\"{}\"", select.item))
+    };
+    let mended = format!(
+        "mended on {}: the page was redesigned; old selectors {}, new {}",
+        now.strftime("%Y-%m-%d"),
+        name(&old),
+        name(&mined.select)
+    );
     tracing::warn!(source.id = source.id, "{mended}");
     let mut listing = learn(source, memory, mined);
     listing.memory.mended = Some(mended);
@@ -150,7 +178,10 @@ fn mend(source: &Source, memory: &PageMemory, old: Option<Select>, mined: PageRe
     listing
 }
 
-async fn extract_listing(fetched: Fetched, rules: PageRules) -> Result<(Fetched, Result<PageReading, ExtractError>), ReadError> {
+async fn extract_listing(
+    fetched: Fetched,
+    rules: PageRules,
+) -> Result<(Fetched, Result<PageReading, ExtractError>), ReadError> {
     let task = move || {
         let result = extract::read_page(document(&fetched), &rules);
         (fetched, result)

@@ -60,7 +60,13 @@ impl PageBudget {
 
 impl Refresher {
     /// Fetches a page if robots.txt lets us, at the pace that it asks for.
-    pub(super) async fn get_page(&self, url: &Url, validators: &Validators, budget: &mut PageBudget, now: Timestamp) -> Result<Answer, ReadError> {
+    pub(super) async fn get_page(
+        &self,
+        url: &Url,
+        validators: &Validators,
+        budget: &mut PageBudget,
+        now: Timestamp,
+    ) -> Result<Answer, ReadError> {
         let host = || url.host_str().unwrap_or_default().to_owned();
         let robots = self.robots(url, now).await?;
         self.check_robots(&robots, url, budget)?;
@@ -78,7 +84,12 @@ impl Refresher {
     }
 
     /// Whether a page may be read; its Crawl-delay is kept in mind.
-    pub(super) fn check_robots(&self, robots: &Robots, url: &Url, budget: &mut PageBudget) -> Result<(), ReadError> {
+    pub(super) fn check_robots(
+        &self,
+        robots: &Robots,
+        url: &Url,
+        budget: &mut PageBudget,
+    ) -> Result<(), ReadError> {
         if let Some(seconds) = robots.crawl_delay_seconds {
             budget.delay_seconds = Some(budget.delay_seconds.map_or(seconds, |known| known.max(seconds)));
         }
@@ -108,8 +119,12 @@ impl Refresher {
     }
 
     async fn fetch_robots(&self, url: &Url, kept: Option<RobotsFile>, now: Timestamp) -> RobotsFile {
-        let Ok(address) = url.join("/robots.txt") else { return RobotsFile { text: Some(String::new()), expires: now } };
-        let until = |seconds: u64| now + SignedDuration::from_secs(seconds.clamp(ROBOTS_SECONDS_MIN, ROBOTS_SECONDS_MAX) as i64);
+        let Ok(address) = url.join("/robots.txt") else {
+            return RobotsFile { text: Some(String::new()), expires: now };
+        };
+        let until = |seconds: u64| {
+            now + SignedDuration::from_secs(seconds.clamp(ROBOTS_SECONDS_MIN, ROBOTS_SECONDS_MAX) as i64)
+        };
         match self.client.get(&address, &Validators::default(), Accept::Robots, now).await {
             Ok(Answer::Document(file)) => {
                 let expires = until(file.meta.fresh_seconds.unwrap_or(ROBOTS_SECONDS_MAX));
@@ -117,12 +132,19 @@ impl Refresher {
             }
             // "Unavailable": everything is allowed. Too many requests is no such answer.
             Err(
-                FetchError::Status { status: 400..=428 | 430..=499, .. } | FetchError::Gone | FetchError::Redirects { .. } | FetchError::BadRedirect { .. },
+                FetchError::Status { status: 400..=428 | 430..=499, .. }
+                | FetchError::Gone
+                | FetchError::Redirects { .. }
+                | FetchError::BadRedirect { .. },
             )
-            | Ok(Answer::NotModified(_)) => RobotsFile { text: Some(String::new()), expires: until(ROBOTS_SECONDS_MAX) },
+            | Ok(Answer::NotModified(_)) => {
+                RobotsFile { text: Some(String::new()), expires: until(ROBOTS_SECONDS_MAX) }
+            }
             // "Unreachable": nothing is allowed, unless we know what it said not long ago. Asked again at the next poll.
             Err(_) => match kept {
-                Some(RobotsFile { text: Some(text), expires }) if expires + ROBOTS_STALE > now => RobotsFile { text: Some(text), expires },
+                Some(RobotsFile { text: Some(text), expires }) if expires + ROBOTS_STALE > now => {
+                    RobotsFile { text: Some(text), expires }
+                }
                 _ => RobotsFile { text: None, expires: now },
             },
         }
@@ -153,7 +175,10 @@ impl Refresher {
             let page = match self.get_page(&url, &Validators::default(), budget, now).await {
                 Ok(Answer::Document(page)) => {
                     let rules = rules.clone();
-                    tokio::task::spawn_blocking(move || extract::read_page(document(&page), &rules)).await.map_err(anyhow::Error::from)?.map(|page| page.feed)
+                    tokio::task::spawn_blocking(move || extract::read_page(document(&page), &rules))
+                        .await
+                        .map_err(anyhow::Error::from)?
+                        .map(|page| page.feed)
                 }
                 Ok(Answer::NotModified(_)) => break,
                 Err(ReadError::Internal(error)) => return Err(error.into()),
@@ -182,14 +207,19 @@ impl Refresher {
     ) -> Result<(RawDocument, Vec<Listed>), ReadError> {
         let is_wanted = source.date_from == DateFrom::Item || source.has_full_text;
         // A card without a title has one on its own page.
-        let has_untitled = found.feed.format == FeedFormat::Page && listed.iter().any(|listed| listed.raw.title.is_none());
+        let has_untitled =
+            found.feed.format == FeedFormat::Page && listed.iter().any(|listed| listed.raw.title.is_none());
         if !is_wanted && !has_untitled {
             return Ok((found, listed));
         }
         let mut left = ITEM_PAGES_MAX;
         let mut done: Vec<Listed> = Vec::with_capacity(listed.len());
         for mut listed in listed {
-            let url = listed.raw.url().and_then(|url| Url::parse(url).ok()).filter(|_| !listed.is_same && (is_wanted || listed.raw.title.is_none()));
+            let url = listed
+                .raw
+                .url()
+                .and_then(|url| Url::parse(url).ok())
+                .filter(|_| !listed.is_same && (is_wanted || listed.raw.title.is_none()));
             if let Some(url) = url {
                 if left == 0 {
                     found.feed.problems.push(format!("more than {ITEM_PAGES_MAX} new items: the pages of the others are left for the next time"));
@@ -203,7 +233,9 @@ impl Refresher {
                         found.feed.problems.push(error.to_string());
                         break;
                     }
-                    Err(error) => found.feed.problems.push(format!("the page of {url} was not read, so its entry may have no date: {error}")),
+                    Err(error) => found.feed.problems.push(format!(
+                        "the page of {url} was not read, so its entry may have no date: {error}"
+                    )),
                 }
             }
             done.push(listed);
@@ -211,12 +243,22 @@ impl Refresher {
         Ok((found, done))
     }
 
-    async fn read_item(&self, url: &Url, has_full_text: bool, rules: DateRules, budget: &mut PageBudget, now: Timestamp) -> Result<Article, ReadError> {
+    async fn read_item(
+        &self,
+        url: &Url,
+        has_full_text: bool,
+        rules: DateRules,
+        budget: &mut PageBudget,
+        now: Timestamp,
+    ) -> Result<Article, ReadError> {
         match self.get_page(url, &Validators::default(), budget, now).await? {
             Answer::Document(page) => {
                 let task = move || match has_full_text {
                     true => extract::article::read_article(document(&page), rules),
-                    false => Article { item: extract::read_item_page(document(&page), rules), ..Article::default() },
+                    false => Article {
+                        item: extract::read_item_page(document(&page), rules),
+                        ..Article::default()
+                    },
                 };
                 Ok(tokio::task::spawn_blocking(task).await.map_err(anyhow::Error::from)?)
             }
@@ -230,8 +272,15 @@ const ARTICLE_CHARS_MIN: usize = 200;
 
 fn add_article(raw: &mut RawEntry, article: Article, url: &Url) {
     let own = raw.content.as_ref().map_or(0, |content| content.value.len());
-    if let Some(html) = article.html.filter(|html| article.text.chars().count() >= ARTICLE_CHARS_MIN && html.len() > own) {
-        raw.content = Some(RawText { value: html, is_html: true, base: Some(url.clone()), language: article.item.language.clone() });
+    if let Some(html) =
+        article.html.filter(|html| article.text.chars().count() >= ARTICLE_CHARS_MIN && html.len() > own)
+    {
+        raw.content = Some(RawText {
+            value: html,
+            is_html: true,
+            base: Some(url.clone()),
+            language: article.item.language.clone(),
+        });
     }
     add_item_page(raw, article.item);
 }
@@ -248,7 +297,13 @@ fn add_item_page(raw: &mut RawEntry, item: ItemPage) {
     if raw.authors.is_empty() {
         raw.authors.extend(item.author);
     }
-    let link = |href: String, rel: &str, hreflang: Option<String>| Link { href, rel: rel.into(), media_type: None, hreflang };
+    let link = |href: String, rel: &str, hreflang: Option<String>| Link {
+        href,
+        rel: rel.into(),
+        media_type: None,
+        hreflang,
+    };
     raw.links.extend(item.canonical.map(|href| link(href, "canonical", None)));
-    raw.links.extend(item.alternates.into_iter().map(|(language, href)| link(href, "alternate", Some(language))));
+    raw.links
+        .extend(item.alternates.into_iter().map(|(language, href)| link(href, "alternate", Some(language))));
 }

@@ -59,7 +59,10 @@ pub fn recognise(entries: Vec<RawEntry>, known: &HashMap<String, StoredSummary>)
     let mut seen: HashMap<String, usize> = HashMap::new();
     for raw in entries {
         let own = identity(&raw);
-        let earlier = seen.get(&own.key()).map(|&at| &listed[at]).map(|other| StoredSummary::of(&other.raw, &other.fingerprint));
+        let earlier = seen
+            .get(&own.key())
+            .map(|&at| &listed[at])
+            .map(|other| StoredSummary::of(&other.raw, &other.fingerprint));
         let fingerprint = fingerprint(&raw);
         let other = known.get(&own.key()).or(earlier.as_ref()).filter(|other| keys::is_reused(&raw, other));
         let is_reused = other.is_some();
@@ -131,7 +134,10 @@ pub fn sketch_of(entry: &Entry, first_seen: Timestamp) -> Sketch {
     let own = entry.url.as_deref().and_then(canonical_key);
     let image = entry.image.iter().filter_map(|image| canonical_key(&image.url));
     let mut links: Vec<String> = Vec::new();
-    for link in image.chain(entry.content_html.iter().flat_map(|html| addresses(html))).filter(|link| Some(link) != own.as_ref()) {
+    for link in image
+        .chain(entry.content_html.iter().flat_map(|html| addresses(html)))
+        .filter(|link| Some(link) != own.as_ref())
+    {
         // A sketch has room for no more: the rest need not be read.
         if links.len() == LINKS_MAX {
             break;
@@ -141,11 +147,22 @@ pub fn sketch_of(entry: &Entry, first_seen: Timestamp) -> Sketch {
         }
     }
     let day = entry.date().unwrap_or(first_seen).as_second().div_euclid(86_400);
-    sketch(&SketchInput { source: &entry.source, title: &entry.title, text, language: entry.language.as_deref(), day: i32::try_from(day).ok(), links: &links })
+    sketch(&SketchInput {
+        source: &entry.source,
+        title: &entry.title,
+        text,
+        language: entry.language.as_deref(),
+        day: i32::try_from(day).ok(),
+        links: &links,
+    })
 }
 
 /// Addresses in HTML that we made: links and pictures.
 fn addresses(html: &str) -> impl Iterator<Item = String> + '_ {
-    let after = |name: &'static str| memchr::memmem::find_iter(html.as_bytes(), name).map(move |at| &html[at + name.len()..]);
-    after(" href=\"").chain(after(" src=\"")).filter_map(|rest| canonical_key(&rest[..memchr::memchr(b'"', rest.as_bytes())?].replace("&amp;", "&")))
+    let after = |name: &'static str| {
+        memchr::memmem::find_iter(html.as_bytes(), name).map(move |at| &html[at + name.len()..])
+    };
+    after(" href=\"").chain(after(" src=\"")).filter_map(|rest| {
+        canonical_key(&rest[..memchr::memchr(b'"', rest.as_bytes())?].replace("&amp;", "&"))
+    })
 }

@@ -45,7 +45,10 @@ pub struct SubscriptionRequest {
 ///
 /// # Errors
 /// What is wrong with it, in words.
-pub fn read_subscription_request(form: &[(String, String)], topics: &[String]) -> Result<SubscriptionRequest, &'static str> {
+pub fn read_subscription_request(
+    form: &[(String, String)],
+    topics: &[String],
+) -> Result<SubscriptionRequest, &'static str> {
     let of = |name: &str| form.iter().find(|(own, _)| own == name).map_or("", |(_, value)| value.as_str());
     let is_subscribing = match of("hub.mode") {
         "subscribe" => true,
@@ -56,7 +59,9 @@ pub fn read_subscription_request(form: &[(String, String)], topics: &[String]) -
     if !topics.contains(&topic) {
         return Err("hub.topic is none of our feeds");
     }
-    let callback = Url::parse(of("hub.callback")).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.as_str().len() <= CALLBACK_BYTES_MAX);
+    let callback = Url::parse(of("hub.callback"))
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.as_str().len() <= CALLBACK_BYTES_MAX);
     let callback = callback.ok_or("hub.callback is no web address")?;
     let secret = of("hub.secret").to_owned();
     if secret.len() > SECRET_BYTES_MAX {
@@ -68,17 +73,30 @@ pub fn read_subscription_request(form: &[(String, String)], topics: &[String]) -
 
 /// The addresses of all feeds that can be subscribed to.
 pub fn topics(public: &str, publications: &[Publication]) -> Vec<String> {
-    publications.iter().flat_map(|publication| [ATOM, RSS, JSON].map(|file| format!("{public}/{}{file}", publication.path))).collect()
+    publications
+        .iter()
+        .flat_map(|publication| [ATOM, RSS, JSON].map(|file| format!("{public}/{}{file}", publication.path)))
+        .collect()
 }
 
 /// Asks the callback whether the wish is its own (section 5.3), and does it then. `challenge` is random.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn verify(store: &Store, client: &Client, subscription_request: &SubscriptionRequest, challenge: &str, now: Timestamp) -> anyhow::Result<bool> {
+pub async fn verify(
+    store: &Store,
+    client: &Client,
+    subscription_request: &SubscriptionRequest,
+    challenge: &str,
+    now: Timestamp,
+) -> anyhow::Result<bool> {
     let callback = subscription_request.callback.as_str();
-    if subscription_request.is_subscribing && !store.read(|r| r.hub().has_subscriber(callback, &subscription_request.topic))? {
-        let (all, own) = store.read(|r| r.hub().subscriber_counts(&subscription_request.callback.origin().ascii_serialization()))?;
+    if subscription_request.is_subscribing
+        && !store.read(|r| r.hub().has_subscriber(callback, &subscription_request.topic))?
+    {
+        let (all, own) = store.read(|r| {
+            r.hub().subscriber_counts(&subscription_request.callback.origin().ascii_serialization())
+        })?;
         if all >= SUBSCRIBERS_MAX || own >= SUBSCRIBERS_PER_HOST_MAX {
             tracing::warn!("the hub is full: a subscription was left out");
             return Ok(false);
@@ -87,7 +105,10 @@ pub async fn verify(store: &Store, client: &Client, subscription_request: &Subsc
     let mut question = subscription_request.callback.clone();
     question
         .query_pairs_mut()
-        .append_pair("hub.mode", if subscription_request.is_subscribing { "subscribe" } else { "unsubscribe" })
+        .append_pair(
+            "hub.mode",
+            if subscription_request.is_subscribing { "subscribe" } else { "unsubscribe" },
+        )
         .append_pair("hub.topic", &subscription_request.topic)
         .append_pair("hub.challenge", challenge)
         .append_pair("hub.lease_seconds", &subscription_request.lease_seconds.to_string());
@@ -100,7 +121,14 @@ pub async fn verify(store: &Store, client: &Client, subscription_request: &Subsc
     };
     if is_meant && subscription_request.is_subscribing {
         let lease_end = now + SignedDuration::from_secs(subscription_request.lease_seconds);
-        store.write(|w| w.hub().put_subscriber(callback, &subscription_request.topic, &subscription_request.secret, lease_end))?;
+        store.write(|w| {
+            w.hub().put_subscriber(
+                callback,
+                &subscription_request.topic,
+                &subscription_request.secret,
+                lease_end,
+            )
+        })?;
     } else if is_meant {
         store.write(|w| w.hub().delete_subscriber(callback, &subscription_request.topic))?;
     }
@@ -124,7 +152,12 @@ pub struct HubContext<'a> {
 ///
 /// # Errors
 /// When the store fails; whoever does not answer is tried again at a later turn.
-pub async fn tell(store: &Store, client: &Client, hub_context: HubContext<'_>, clock: Clock) -> anyhow::Result<usize> {
+pub async fn tell(
+    store: &Store,
+    client: &Client,
+    hub_context: HubContext<'_>,
+    clock: Clock,
+) -> anyhow::Result<usize> {
     let pushes = store.write(|w| {
         let now = clock.now();
         for path in w.hub().take_changed_feeds()? {
@@ -151,7 +184,12 @@ pub async fn tell(store: &Store, client: &Client, hub_context: HubContext<'_>, c
 }
 
 /// Keeps what became of a push.
-fn settle(store: &Store, push: &Push, result: Result<(), FetchError>, now: Timestamp) -> Result<(), StoreError> {
+fn settle(
+    store: &Store,
+    push: &Push,
+    result: Result<(), FetchError>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     match (result, PAUSES_MINUTES.get(push.attempts as usize)) {
         (Ok(()), _) => store.write(|w| w.hub().delete_push(push)),
         // Section 7: it does not want to hear of it any more.
@@ -171,14 +209,21 @@ async fn one(client: &Client, hub_context: HubContext<'_>, push: &Push) -> Resul
     let Ok(callback) = Url::parse(&push.callback) else { return Err(FetchError::Gone) };
     if !hub_context.is_own {
         // What most hubs understand; the recommendation leaves it open (section 6).
-        let form = url::form_urlencoded::Serializer::new(String::new()).append_pair("hub.mode", "publish").append_pair("hub.url", &push.topic).finish();
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("hub.mode", "publish")
+            .append_pair("hub.url", &push.topic)
+            .finish();
         return client.post_form(&callback, form).await;
     }
     let Some(secret) = &push.secret else { return Err(FetchError::Gone) };
     let path = push.topic.strip_prefix(hub_context.public).unwrap_or_default().trim_start_matches('/');
     let Ok(body) = tokio::fs::read(hub_context.folder.join(path)).await else { return Err(FetchError::Gone) };
-    let media_type = publish::media_type(path.rsplit('/').next().unwrap_or_default()).unwrap_or("application/octet-stream");
-    let mut headers = vec![("content-type", media_type.to_owned()), ("link", format!("<{}>; rel=\"hub\", <{}>; rel=\"self\"", hub_context.hub, push.topic))];
+    let media_type = publish::media_type(path.rsplit('/').next().unwrap_or_default())
+        .unwrap_or("application/octet-stream");
+    let mut headers = vec![
+        ("content-type", media_type.to_owned()),
+        ("link", format!("<{}>; rel=\"hub\", <{}>; rel=\"self\"", hub_context.hub, push.topic)),
+    ];
     if let Some(mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok().filter(|_| !secret.is_empty()) {
         let hex = crate::support::text::hex(&mac.chain_update(&body).finalize().into_bytes());
         headers.push(("x-hub-signature", format!("sha256={hex}")));
@@ -194,11 +239,25 @@ mod tests {
     fn a_wish_is_for_a_feed_of_ours_and_a_callback_on_the_web() {
         let topics = ["https://x.example/atom.xml".to_owned()];
         let subscription_request = |mode: &str, topic: &str, callback: &str, lease: &str| {
-            let form = [("hub.mode", mode), ("hub.topic", topic), ("hub.callback", callback), ("hub.lease_seconds", lease)];
+            let form = [
+                ("hub.mode", mode),
+                ("hub.topic", topic),
+                ("hub.callback", callback),
+                ("hub.lease_seconds", lease),
+            ];
             read_subscription_request(&form.map(|(name, value)| (name.to_owned(), value.to_owned())), &topics)
         };
-        assert_eq!(subscription_request("subscribe", &topics[0], "https://y.example/cb", "99999999").unwrap().lease_seconds, LEASE_MAX);
-        assert!(!subscription_request("unsubscribe", &topics[0], "https://y.example/cb", "").unwrap().is_subscribing);
+        assert_eq!(
+            subscription_request("subscribe", &topics[0], "https://y.example/cb", "99999999")
+                .unwrap()
+                .lease_seconds,
+            LEASE_MAX
+        );
+        assert!(
+            !subscription_request("unsubscribe", &topics[0], "https://y.example/cb", "")
+                .unwrap()
+                .is_subscribing
+        );
         for (mode, topic, callback) in [
             ("publish", topics[0].as_str(), "https://y.example/cb"),
             ("subscribe", "https://z.example/", "https://y.example/cb"),

@@ -42,12 +42,21 @@ pub struct Verification {
 ///
 /// # Errors
 /// When the store fails; a hub that fails is logged and asked again later.
-pub async fn subscribe(refresher: &Refresher, sources: &[Source], public: &str, tokens: &TokenSource, now: Timestamp) -> anyhow::Result<usize> {
-    let (states, known) = refresher.store.read(|r| Ok::<_, StoreError>((r.sources().states()?, r.subscriptions().list()?)))?;
+pub async fn subscribe(
+    refresher: &Refresher,
+    sources: &[Source],
+    public: &str,
+    tokens: &TokenSource,
+    now: Timestamp,
+) -> anyhow::Result<usize> {
+    let (states, known) =
+        refresher.store.read(|r| Ok::<_, StoreError>((r.sources().states()?, r.subscriptions().list()?)))?;
     let mut asked = 0;
     for source in sources.iter().filter(|source| source.is_enabled) {
         let Some(hub) = states.get(&source.id).and_then(|state| state.hub.clone()) else { continue };
-        let known = known.iter().find(|known| known.source == source.id && known.hub == hub.url && known.topic == hub.topic);
+        let known = known
+            .iter()
+            .find(|known| known.source == source.id && known.hub == hub.url && known.topic == hub.topic);
         if known.is_some_and(|known| !needs_asking(known, now)) {
             continue;
         }
@@ -55,7 +64,16 @@ pub async fn subscribe(refresher: &Refresher, sources: &[Source], public: &str, 
             Some(known) => Subscription { asked: now, ..known.clone() },
             None => {
                 let (token, secret) = (tokens.token()?, tokens.token()?);
-                Subscription { source: source.id.clone(), token, hub: hub.url, topic: hub.topic, secret, asked: now, lease_end: None, last_push: None }
+                Subscription {
+                    source: source.id.clone(),
+                    token,
+                    hub: hub.url,
+                    topic: hub.topic,
+                    secret,
+                    asked: now,
+                    lease_end: None,
+                    last_push: None,
+                }
             }
         };
         // Before the request: the hub may verify while it still holds our question.
@@ -90,18 +108,34 @@ async fn ask(client: &Client, subscription: &Subscription, public: &str) -> anyh
 ///
 /// # Errors
 /// When the store fails.
-pub fn verify(store: &Store, token: &str, asked: &Verification, now: Timestamp) -> anyhow::Result<Option<String>> {
+pub fn verify(
+    store: &Store,
+    token: &str,
+    asked: &Verification,
+    now: Timestamp,
+) -> anyhow::Result<Option<String>> {
     store.write(|w| verified(w, token, asked, now))
 }
 
-fn verified(unit: &Unit<Write>, token: &str, asked: &Verification, now: Timestamp) -> anyhow::Result<Option<String>> {
-    let Some(mut known) = unit.subscriptions().get(token)?.filter(|known| known.topic == asked.topic) else { return Ok(None) };
+fn verified(
+    unit: &Unit<Write>,
+    token: &str,
+    asked: &Verification,
+    now: Timestamp,
+) -> anyhow::Result<Option<String>> {
+    let Some(mut known) = unit.subscriptions().get(token)?.filter(|known| known.topic == asked.topic) else {
+        return Ok(None);
+    };
     match asked.mode.as_str() {
         "subscribe" => {
             let lease = asked.lease_seconds.unwrap_or(LEASE_SECONDS).clamp(60, LEASE_SECONDS_MAX);
             known.lease_end = Some(now + SignedDuration::from_secs(lease));
             unit.subscriptions().put(&known)?;
-            tracing::info!(source.id = known.source, lease_seconds = lease, "the hub pushes this source to us");
+            tracing::info!(
+                source.id = known.source,
+                lease_seconds = lease,
+                "the hub pushes this source to us"
+            );
             Ok(Some(asked.challenge.clone()))
         }
         "denied" => {
@@ -138,8 +172,12 @@ pub async fn accept(
     body: &[u8],
     now: Timestamp,
 ) -> anyhow::Result<PushOutcome> {
-    let Some(known) = refresher.store.read(|r| r.subscriptions().get(token))? else { return Ok(PushOutcome::Unknown) };
-    let Some(source) = sources.iter().find(|source| source.id == known.source && source.is_enabled) else { return Ok(PushOutcome::Unknown) };
+    let Some(known) = refresher.store.read(|r| r.subscriptions().get(token))? else {
+        return Ok(PushOutcome::Unknown);
+    };
+    let Some(source) = sources.iter().find(|source| source.id == known.source && source.is_enabled) else {
+        return Ok(PushOutcome::Unknown);
+    };
     if !signature.is_some_and(|signature| is_signed(&known.secret, signature, body)) {
         tracing::warn!(source.id = source.id, "a push without the right signature was refused");
         return Ok(PushOutcome::Forged);
@@ -174,7 +212,11 @@ mod tests {
         // RFC 2202 section 3, test case 2, and RFC 4231 section 4.3.
         let (secret, body) = ("Jefe", b"what do ya want for nothing?".as_slice());
         assert!(is_signed(secret, "sha1=effcdf6ae5eb2fa2d27416d5f184df9c259a7c79", body));
-        assert!(is_signed(secret, "sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843", body));
+        assert!(is_signed(
+            secret,
+            "sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+            body
+        ));
         for forged in [
             "",
             "sha1=",

@@ -17,7 +17,8 @@ impl Exim {
     /// # Panics
     /// When it does not start. It drops to its own user by itself, which only root can ask of it.
     pub fn start() -> Exim {
-        let binary = std::env::var("COURANT_TEST_EXIM").expect("COURANT_TEST_EXIM names the server: ./scripts/test finds it");
+        let binary = std::env::var("COURANT_TEST_EXIM")
+            .expect("COURANT_TEST_EXIM names the server: ./scripts/test finds it");
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let issued = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
@@ -28,7 +29,13 @@ impl Exim {
         };
         write("cert.pem", &issued.cert.pem(), 0o644);
         write("key.pem", &issued.signing_key.serialize_pem(), 0o644);
-        write("exim.conf", &CONFIG.replace("{folder}", &folder.path().display().to_string()).replace("{port}", &port.to_string()), 0o644);
+        write(
+            "exim.conf",
+            &CONFIG
+                .replace("{folder}", &folder.path().display().to_string())
+                .replace("{port}", &port.to_string()),
+            0o644,
+        );
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
         let child = Command::new(binary)
             .arg("-C")
@@ -40,7 +47,10 @@ impl Exim {
             .unwrap();
         let started = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(started.elapsed() < Duration::from_secs(10), "Exim did not start: it must be run by root");
+            assert!(
+                started.elapsed() < Duration::from_secs(10),
+                "Exim did not start: it must be run by root"
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
         Exim { child, folder, port }

@@ -199,7 +199,11 @@ fn read_request(reader: &mut BufReader<&TcpStream>, connection: usize) -> std::i
         let Some((name, value)) = line.trim_end_matches(['\r', '\n']).split_once(':') else { break };
         headers.push((name.to_ascii_lowercase(), value.trim_start().to_owned()));
     }
-    let length = headers.iter().find(|(name, _)| name == "content-length").and_then(|(_, value)| value.parse().ok()).unwrap_or(0);
+    let length = headers
+        .iter()
+        .find(|(name, _)| name == "content-length")
+        .and_then(|(_, value)| value.parse().ok())
+        .unwrap_or(0);
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
     Ok(Some(Request { method, target, headers, body, connection, at: Instant::now() }))
@@ -278,7 +282,8 @@ fn drain(mut stream: &TcpStream, shared: &Shared) {
         match stream.read(&mut buffer) {
             Ok(0) => break,
             Ok(_) => {}
-            Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {}
+            Err(error)
+                if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {}
             Err(_) => break,
         }
     }

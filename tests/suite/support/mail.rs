@@ -9,8 +9,17 @@ const SEED: &str = "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=";
 
 impl Keys {
     pub fn make(app: &App) -> Keys {
-        let openssl =
-            |arguments: &[&str]| assert!(std::process::Command::new("openssl").args(arguments).current_dir(app.folder()).output().unwrap().status.success());
+        let openssl = |arguments: &[&str]| {
+            assert!(
+                std::process::Command::new("openssl")
+                    .args(arguments)
+                    .current_dir(app.folder())
+                    .output()
+                    .unwrap()
+                    .status
+                    .success()
+            )
+        };
         openssl(&["genrsa", "-traditional", "-out", "rsa.pem", "2048"]);
         openssl(&["rsa", "-in", "rsa.pem", "-pubout", "-out", "rsa.pub"]);
         app.write("ed25519.key", SEED);
@@ -27,8 +36,13 @@ impl Keys {
         app.write("mail.eml", mail);
         let python = std::env::var("COURANT_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/dkim_verify.py");
-        let said = std::process::Command::new(python).args([script, "mail.eml", "rsa.pub", SEED]).current_dir(app.folder()).output().unwrap();
-        let mut lines: Vec<String> = String::from_utf8(said.stdout).unwrap().lines().map(str::to_owned).collect();
+        let said = std::process::Command::new(python)
+            .args([script, "mail.eml", "rsa.pub", SEED])
+            .current_dir(app.folder())
+            .output()
+            .unwrap();
+        let mut lines: Vec<String> =
+            String::from_utf8(said.stdout).unwrap().lines().map(str::to_owned).collect();
         lines.sort();
         assert!(!lines.is_empty(), "{}", String::from_utf8_lossy(&said.stderr));
         lines

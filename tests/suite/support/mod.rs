@@ -111,7 +111,10 @@ impl App {
     /// The stored entries as `courant entries` prints them.
     #[track_caller]
     pub fn entries(&self) -> Vec<Value> {
-        self.ok(&["entries", "--format", "jsonl"]).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        self.ok(&["entries", "--format", "jsonl"])
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     /// The titles of the stored entries, in the order in which they came.
@@ -123,12 +126,19 @@ impl App {
     /// How often each title went out as news.
     #[track_caller]
     pub fn announced(&self) -> Vec<(String, u64)> {
-        self.entries().iter().map(|entry| (entry["title"].as_str().unwrap().to_owned(), entry["announced"].as_u64().unwrap())).collect()
+        self.entries()
+            .iter()
+            .map(|entry| (entry["title"].as_str().unwrap().to_owned(), entry["announced"].as_u64().unwrap()))
+            .collect()
     }
 
     /// The mails in `outbox/`, in the order of their names; a killed run may leave half of one beside them, under another.
     pub fn outbox(&self) -> Vec<String> {
-        let mut mails: Vec<PathBuf> = std::fs::read_dir(self.path("outbox")).into_iter().flatten().map(|file| file.unwrap().path()).collect();
+        let mut mails: Vec<PathBuf> = std::fs::read_dir(self.path("outbox"))
+            .into_iter()
+            .flatten()
+            .map(|file| file.unwrap().path())
+            .collect();
         mails.retain(|path| path.extension().is_some_and(|extension| extension == "eml"));
         mails.sort();
         mails.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect()
@@ -137,7 +147,11 @@ impl App {
 
 impl From<Output> for Ran {
     fn from(output: Output) -> Ran {
-        Ran { code: output.status.code().unwrap_or(-1), stdout: String::from_utf8(output.stdout).unwrap(), stderr: String::from_utf8(output.stderr).unwrap() }
+        Ran {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
     }
 }
 
@@ -152,7 +166,9 @@ pub fn rss(items: &[(&str, &str, u8, &str)]) -> String {
             )
         })
         .collect();
-    format!("<?xml version=\"1.0\"?><rss version=\"2.0\"><channel><title>Partner</title><link>https://partner.example/</link>{items}</channel></rss>")
+    format!(
+        "<?xml version=\"1.0\"?><rss version=\"2.0\"><channel><title>Partner</title><link>https://partner.example/</link>{items}</channel></rss>"
+    )
 }
 
 /// A header of a mail, unfolded.
@@ -163,11 +179,19 @@ pub fn header(mail: &str, name: &str) -> String {
 
 /// The text part of a mail, decoded from quoted-printable.
 pub fn text_part(mail: &str) -> String {
-    let part = mail.split("Content-Type: text/plain").nth(1).unwrap().split("\r\n\r\n").skip(1).collect::<Vec<_>>().join("\r\n\r\n");
+    let part = mail
+        .split("Content-Type: text/plain")
+        .nth(1)
+        .unwrap()
+        .split("\r\n\r\n")
+        .skip(1)
+        .collect::<Vec<_>>()
+        .join("\r\n\r\n");
     let part = part.split("\r\n--courant-").next().unwrap().replace("=\r\n", "").replace("\r\n", "\n");
     let (mut bytes, mut rest) = (Vec::new(), part.as_bytes());
     while let Some((first, more)) = rest.split_first() {
-        let escaped = (*first == b'=').then(|| u8::from_str_radix(std::str::from_utf8(&more[..2]).unwrap(), 16).unwrap());
+        let escaped = (*first == b'=')
+            .then(|| u8::from_str_radix(std::str::from_utf8(&more[..2]).unwrap(), 16).unwrap());
         bytes.push(escaped.unwrap_or(*first));
         rest = if escaped.is_some() { &more[2..] } else { more };
     }

@@ -19,7 +19,8 @@ impl Running {
     /// When Python or a package is missing: `scripts/test` brings them.
     fn start(script: &str, argument: impl FnOnce(&Path) -> PathBuf) -> Running {
         let folder = tempfile::tempdir().unwrap();
-        let issued = rcgen::generate_simple_self_signed(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+        let issued =
+            rcgen::generate_simple_self_signed(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
         std::fs::write(folder.path().join("cert.pem"), issued.cert.pem()).unwrap();
         std::fs::write(folder.path().join("key.pem"), issued.signing_key.serialize_pem()).unwrap();
         let python = std::env::var("COURANT_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
@@ -35,7 +36,8 @@ impl Running {
             .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let port = line.trim().parse().expect("the server did not start: ./scripts/test installs what it needs");
+        let port =
+            line.trim().parse().expect("the server did not start: ./scripts/test installs what it needs");
         Running { child, folder, port }
     }
 
@@ -48,7 +50,10 @@ impl Drop for Running {
     fn drop(&mut self) {
         drop(self.child.stdin.take());
         // With what it started: the mailbox server has workers.
-        let _ = Command::new("kill").args(["-9", "--", &format!("-{}", self.child.id())]).stderr(Stdio::null()).status();
+        let _ = Command::new("kill")
+            .args(["-9", "--", &format!("-{}", self.child.id())])
+            .stderr(Stdio::null())
+            .status();
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -77,7 +82,10 @@ impl SmtpServer {
 
     /// The messages taken so far.
     pub fn mails(&self) -> Vec<String> {
-        let mut paths: Vec<PathBuf> = std::fs::read_dir(self.running.folder.path().join("mails")).unwrap().map(|file| file.unwrap().path()).collect();
+        let mut paths: Vec<PathBuf> = std::fs::read_dir(self.running.folder.path().join("mails"))
+            .unwrap()
+            .map(|file| file.unwrap().path())
+            .collect();
         paths.sort();
         paths.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect()
     }

@@ -14,9 +14,14 @@ pub struct Service {
 
 impl Service {
     pub fn start(app: &App) -> Service {
-        let mut child = app.command_within("900", &["-v", "serve", "--listen", "127.0.0.1:0"]).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = app
+            .command_within("900", &["-v", "serve", "--listen", "127.0.0.1:0"])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let address = lines.find_map(|line| line.unwrap().split("on http://").nth(1).map(str::to_owned)).unwrap();
+        let address =
+            lines.find_map(|line| line.unwrap().split("on http://").nth(1).map(str::to_owned)).unwrap();
         // The log must not fill the pipe.
         std::thread::spawn(move || lines.for_each(drop));
         Service { child, address }
