@@ -312,7 +312,7 @@ impl OutboxWorker {
                 subscribers::suppress_within(unit, hash, SubscriberState::Bounced, now)?
             }
             Follow::SoftBounce(hash, id) => {
-                drop(bounces::note_soft(unit, hash, &format!("given up: {id}"), now)?)
+                bounces::note_soft(unit, hash, &format!("given up: {id}"), now)?;
             }
         }
         Ok(())
