@@ -1,7 +1,7 @@
 //! The wiring: a configuration made into the parts that commands work with, and the turns of the pipelines.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -89,6 +89,57 @@ pub enum Farewell {
     Own,
 }
 
+/// What the limit of a file's size ends a process with (`ulimit -f`), on Linux, the BSDs and macOS.
+const SIGXFSZ: i32 = 25;
+
+/// Ctrl-C and SIGTERM, which end a command from its first moment on.
+pub struct Signals {
+    /// Set by them: every phase ends where it is.
+    pub stop: CancellationToken,
+    farewell: Arc<OnceLock<Farewell>>,
+}
+
+impl Signals {
+    /// Begins to listen. Until `end_with` says otherwise the command ends at once. A phase that does not come to an end is left: what it
+    /// had not stored it does again.
+    ///
+    /// # Errors
+    /// When the system takes no handlers.
+    pub fn heed() -> std::io::Result<Signals> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (mut terminate, mut interrupt) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        // A file that may not grow is then an error of writing it, with words, and not the end of the process.
+        let _ = signal(SignalKind::from_raw(SIGXFSZ));
+        let signals = Signals { stop: CancellationToken::new(), farewell: Arc::default() };
+        let (stop, farewell) = (signals.stop.clone(), signals.farewell.clone());
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+                match farewell.get() {
+                    Some(Farewell::Own) => continue,
+                    Some(Farewell::Orderly) => {
+                        stop.cancel();
+                        tokio::time::sleep(ENDED_WITHIN).await;
+                    }
+                    Some(Farewell::AtOnce) | None => {}
+                }
+                eprintln!("{Interrupted}");
+                std::process::exit(INTERRUPTED_CODE);
+            }
+        });
+        Ok(signals)
+    }
+
+    /// From now on the command ends like this.
+    pub fn end_with(&self, farewell: Farewell) {
+        let _ = self.farewell.set(farewell);
+    }
+}
+
 /// What one cycle did.
 pub struct RunReport {
     pub reports: Vec<SourceReport>,
@@ -100,7 +151,7 @@ pub struct RunReport {
 impl App {
     /// # Errors
     /// When the store, a template or a CA file cannot be used.
-    pub fn new(config: Config, clock: Clock) -> anyhow::Result<App> {
+    pub fn new(config: Config, clock: Clock, stop: CancellationToken) -> anyhow::Result<App> {
         let store = Store::open(&config.store_path, &TokenSource::System.token()?)?;
         let key = SigningKey::new(secret(&store)?);
         subscribers::hash_suppressions(&store, &key)?;
@@ -147,7 +198,7 @@ impl App {
             topics_fingerprint,
             clock,
             metrics: Arc::default(),
-            stop: CancellationToken::new(),
+            stop,
         };
         app.keep_leases();
         Ok(app)
@@ -219,24 +270,6 @@ impl App {
         .await;
         bar.finish_and_clear();
         fetched
-    }
-
-    /// From now on Ctrl-C and SIGTERM end the work where it is. A phase that does not come to an end is left: what it had not
-    /// stored it does again.
-    pub fn heed_signals(&self, farewell: Farewell) {
-        if farewell == Farewell::Own {
-            return;
-        }
-        let stop = self.stop.clone();
-        tokio::spawn(async move {
-            shutdown_signal().await;
-            stop.cancel();
-            if farewell == Farewell::Orderly {
-                tokio::time::sleep(ENDED_WITHIN).await;
-            }
-            eprintln!("{Interrupted}");
-            std::process::exit(INTERRUPTED_CODE);
-        });
     }
 
     /// # Errors

@@ -17,6 +17,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use tokio_util::sync::CancellationToken;
+
 use crate::app::{App, RunReport, shutdown_signal};
 use crate::pipeline::mail::queue::DigestReport;
 use crate::pipeline::refresh::SourceOutcome;
@@ -177,13 +179,17 @@ pub async fn run(dir: &Path, keep_serving: bool, now: Option<Timestamp>) -> anyh
     let start = now.map_or_else(|| START.parse(), Ok)?;
     println!("Example sites of eight partners on {}, configuration in {}\n", sites.origin, file.display());
 
-    let app = App::new(config::load(&file)?, Clock::Fixed(start))?;
+    let app = App::new(config::load(&file)?, Clock::Fixed(start), CancellationToken::new())?;
     let first = app.run_once().await?;
     let first_counts = sites.counts();
     let first_bytes = app.refresher.client.body_bytes();
     report_first(&first, first_counts, first_bytes);
 
-    let later = App::new(config::load(&file)?, Clock::Fixed(start + SignedDuration::from_hours(2)))?;
+    let later = App::new(
+        config::load(&file)?,
+        Clock::Fixed(start + SignedDuration::from_hours(2)),
+        CancellationToken::new(),
+    )?;
     let second = later.run_once().await?;
     report_second(&second, first_counts, sites.counts(), later.refresher.client.body_bytes());
     report_files(&later)?;

@@ -18,7 +18,7 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use crate::app::{App, Farewell, INTERRUPTED_CODE, Interrupted, Usage, shutdown_signal};
+use crate::app::{App, Farewell, INTERRUPTED_CODE, Interrupted, Signals, Usage, shutdown_signal};
 use crate::config::{self, ConfigError};
 use crate::deliver::message::{Built, build, message_id, prepare};
 use crate::model::digest::{Delivery, Digest, DigestId, Issue, PREFERENCES_PLACE, UNSUBSCRIBE_PLACE};
@@ -251,10 +251,14 @@ pub fn main() -> ExitCode {
 }
 
 async fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let signals = Signals::heed().context("signals cannot be heard")?;
     let clock = arguments.now.map_or(Clock::System, Clock::Fixed);
     match &arguments.command {
         Command::Init { dir } => return init(dir),
-        Command::Demo { dir, keep_serving } => return demo::run(dir, *keep_serving, arguments.now).await,
+        Command::Demo { dir, keep_serving } => {
+            signals.end_with(Farewell::Own);
+            return demo::run(dir, *keep_serving, arguments.now).await;
+        }
         Command::Cluster { file } => return stories::cluster(file),
         // A model can be trained and asked where nothing else is set up.
         Command::Classify(wanted) if !arguments.config.exists() => return topics::classify(wanted, None),
@@ -273,8 +277,8 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         );
         return Ok(());
     }
-    let app = App::new(config, clock)?;
-    app.heed_signals(arguments.command.farewell());
+    let app = App::new(config, clock, signals.stop.clone())?;
+    signals.end_with(arguments.command.farewell());
     match &arguments.command {
         Command::Fetch { all, source } => fetch(&app, *all, source.clone()).await,
         Command::Publish => publish(&app).await,

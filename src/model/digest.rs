@@ -7,6 +7,9 @@ use super::keys::DeliveryKey;
 use super::mail_address::Address;
 use super::schedule::Schedule;
 
+/// Past issues of a digest that are listed.
+pub const ISSUES_LISTED: usize = 100;
+
 /// `[[digest]]` of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Digest {

@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use crate::digest;
-use crate::model::digest::{Digest, Newsletter};
+use crate::model::digest::{Digest, ISSUES_LISTED, Newsletter};
 use crate::model::keys::{Seq, StoryKey};
 use crate::model::mail_address::Address;
 use crate::model::publication::{Archives, Images, Publication, PublicationKey, PublicationKind};
@@ -73,8 +73,6 @@ const ARCHIVE: i64 = 50;
 const EVEN: usize = 200;
 /// Languages of the pages that are ours.
 const LANGUAGES: [&str; 3] = ["fr", "en", "es"];
-/// Issues of a digest in the list of them.
-const ISSUES_MAX: usize = 100;
 /// Issues read at a time.
 const BATCH: usize = 100;
 /// Files that stand for lists of the whole.
@@ -428,7 +426,7 @@ impl Publisher<'_> {
         let t = phrases(language);
         let mut lists = Vec::new();
         for digest in digests {
-            let issues = store.read(|r| r.mailing().last_issues(&digest.id, ISSUES_MAX))?;
+            let issues = store.read(|r| r.mailing().last_issues(&digest.id, ISSUES_LISTED))?;
             let issues: Vec<_> = issues
                 .into_iter()
                 .map(|(name, subject, at)| json!({ "name": name, "subject": subject, "date": long_date(at.to_zoned_datetime(TimeZone::UTC).date(), language) }))

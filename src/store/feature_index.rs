@@ -654,6 +654,11 @@ impl Segment {
     }
 }
 
+/// An error with the folder that it is about.
+fn named(folder: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", folder.display()))
+}
+
 fn bytes_of(words: &[u64]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_ne_bytes()).collect()
 }
@@ -715,6 +720,11 @@ impl FeatureIndex {
     /// # Errors
     /// When the folder cannot be read.
     pub fn refresh(&mut self) -> io::Result<()> {
+        let refreshed = self.refresh_segments();
+        refreshed.map_err(|error| named(&self.folder, &error))
+    }
+
+    fn refresh_segments(&mut self) -> io::Result<()> {
         let state = self.read_state()?;
         if state == self.state {
             return Ok(());
@@ -809,9 +819,17 @@ impl FeatureIndex {
 
     /// Begins anew: an empty index that is not trusted. Files that are there, of whatever origin, are removed.
     pub fn clear(&mut self) -> io::Result<()> {
+        let cleared = self.clear_files();
+        cleared.map_err(|error| named(&self.folder, &error))
+    }
+
+    fn clear_files(&mut self) -> io::Result<()> {
         static MADE: AtomicU64 = AtomicU64::new(0);
         let old = std::mem::take(&mut self.state);
         self.segments.clear();
+        if self.folder.is_file() {
+            fs::remove_file(&self.folder)?;
+        }
         fs::create_dir_all(&self.folder)?;
         for file in fs::read_dir(&self.folder)? {
             let path = file?.path();
@@ -942,6 +960,11 @@ impl FeatureIndex {
     /// # Errors
     /// When the disk is full: the unit is to be rolled back, or the index cleared.
     pub fn add(&mut self, mark: &EntryMark, text_features: &[u32], anchors: &[u32]) -> io::Result<()> {
+        let added = self.add_postings(mark, text_features, anchors);
+        added.map_err(|error| named(&self.folder, &error))
+    }
+
+    fn add_postings(&mut self, mark: &EntryMark, text_features: &[u32], anchors: &[u32]) -> io::Result<()> {
         self.start()?;
         if mark.entry <= self.last_entry() {
             self.remove([mark.entry]);

@@ -150,12 +150,15 @@ impl<A> Mailing<'_, A> {
         &self,
         digest: &DigestId,
         limit: Timestamp,
+        listed: usize,
         issues_max: usize,
-    ) -> Result<Vec<(IssueKey, String)>> {
+    ) -> Result<Vec<(IssueKey, Option<String>)>> {
         let sql = format!(
-            "SELECT pk, name FROM issue WHERE digest = ?1 AND slot < ?2 AND (?3 OR name = '') AND slot < (SELECT max(slot) FROM issue WHERE digest = ?1)
-             AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.issue = issue.pk) AND NOT EXISTS (SELECT 1 FROM issue_story WHERE issue_story.issue = issue.pk)
-             LIMIT {issues_max}"
+            "SELECT pk, CASE WHEN ?3 AND name <> '' THEN name END FROM issue WHERE digest = ?1 AND slot < ?2
+             AND (?3 OR name = '' OR slot < (SELECT slot FROM issue WHERE digest = ?1 AND name <> '' ORDER BY slot DESC LIMIT 1 OFFSET {}))
+             AND slot < (SELECT max(slot) FROM issue WHERE digest = ?1) AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.issue = issue.pk) AND NOT EXISTS (SELECT 1 FROM issue_story WHERE issue_story.issue = issue.pk)
+             LIMIT {issues_max}",
+            listed.saturating_sub(1)
         );
         let is_own = !matches!(digest, DigestId::Configured(_));
         self.db.rows(&sql, params![digest, millis(limit), is_own], |row| Ok((row.get(0)?, row.get(1)?)))

@@ -61,7 +61,9 @@ pub enum StoreError {
     TooSlow,
     #[error("the database failed: {}", brief(.0))]
     Sql(rusqlite::Error),
-    #[error("the index of features failed: {0}")]
+    #[error(
+        "the index of features cannot be written: {0} (it may be removed: it is made again from the database)"
+    )]
     Features(std::io::Error),
     #[error("the database holds what courant did not write: {0}")]
     Corrupt(String),

@@ -201,7 +201,7 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         w.subscriptions().put(&subscription)?;
         w.subscriptions().forget_push("s")?;
         w.mailing().hand_back(claimed)?;
-        w.mailing().old_issues(&DigestId::Personal, now, 10)?;
+        w.mailing().old_issues(&DigestId::Personal, now, 10, 10)?;
         w.mailing().forget_issue(IssueKey(99))?;
         w.leases().workers()?;
         w.leases().has_any("w")?;

@@ -22,7 +22,7 @@ use crate::deliver::DeliverError;
 use crate::deliver::message::{Built, PreparedMessage, Sender, build, prepare};
 use crate::deliver::transport::Transport;
 use crate::digest;
-use crate::model::digest::{Delivery, DeliveryState, Digest, DigestId, Issue, OnUncertain};
+use crate::model::digest::{Delivery, DeliveryState, Digest, DigestId, ISSUES_LISTED, Issue, OnUncertain};
 use crate::model::keys::DeliveryKey;
 use crate::model::subscriber::SubscriberState;
 use crate::store::{ClaimedDelivery, Store, StoreError, Unit, Write};
@@ -354,7 +354,8 @@ pub fn forget(store: &Store, retention: SignedDuration, now: Timestamp) -> anyho
 }
 
 /// Forgets issues that are older than `retention` and nobody's any more: personal ones, with their web versions in `folder`, and
-/// slots that found nothing new. Those of configured digests are public, and stay.
+/// slots that found nothing new. The web versions of configured digests are public, and stay; of them, what the list of past issues
+/// does not show any more is forgotten.
 ///
 /// # Errors
 /// When the store fails, or a web version cannot be removed.
@@ -369,9 +370,9 @@ pub fn forget_issues(
     let own = [DigestId::Personal, DigestId::Operator, DigestId::Confirmation];
     for digest in digests.iter().map(|digest| &digest.id).chain(&own) {
         loop {
-            let issues = store.read(|r| r.mailing().old_issues(digest, limit, FORGOTTEN))?;
+            let issues = store.read(|r| r.mailing().old_issues(digest, limit, ISSUES_LISTED, FORGOTTEN))?;
             // The files first: what is cut off in between is found again.
-            for (_, name) in issues.iter().filter(|(_, name)| !name.is_empty()) {
+            for name in issues.iter().filter_map(|(_, name)| name.as_deref()) {
                 let path = folder.join(digest::archive_path(name));
                 match std::fs::remove_file(&path) {
                     Err(error) if error.kind() != ErrorKind::NotFound => {
