@@ -192,8 +192,10 @@ fn a_round_that_fails_in_a_service_leaves_nothing_taken() {
     let (server, _) = stream(4);
     let app = App::new(&sources(&server, &["s", "t"]));
     app.ok(&["sources"]);
-    // Nothing can be kept while a file stands where the folder of the index is to be.
-    std::fs::write(app.path("courant.db.features"), "in the way").unwrap();
+    // Nothing can be kept while the folder of the index cannot be made.
+    std::os::unix::fs::symlink("nowhere/at/all", app.path("courant.db.features")).unwrap();
+    let ran = app.run(&["fetch"]);
+    assert!(ran.code == 1 && ran.stderr.contains("courant.db.features: "), "{}", ran.stderr);
     let service = Service::start(&app);
     wait_for("a turn that failed", || {
         service.ask("GET", "/metrics", "", "").1.contains("courant_cycles_failed_total 1\n").then_some(())
@@ -203,6 +205,16 @@ fn a_round_that_fails_in_a_service_leaves_nothing_taken() {
     // The service lives, and has not begun another turn: what it gave back is anybody's.
     app.ok(&["fetch"]);
     assert_eq!(app.entries().len(), 8);
+}
+
+#[test]
+fn a_file_in_the_place_of_the_index_is_no_hindrance() {
+    let (server, _) = stream(4);
+    let app = App::new(&sources(&server, &["s"]));
+    app.ok(&["sources"]);
+    std::fs::write(app.path("courant.db.features"), "in the way").unwrap();
+    app.ok(&["fetch"]);
+    assert_eq!(app.entries().len(), 4);
 }
 
 /// A store as the first released schema has it, with two stories that were told.
