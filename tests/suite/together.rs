@@ -624,6 +624,22 @@ fn a_signal_ends_whatever_else_is_at_work() {
 }
 
 #[test]
+fn a_signal_ends_a_command_that_is_still_opening_its_store() {
+    for (signal, arguments) in [
+        ("TERM", &["run"] as &[&str]),
+        ("INT", &["entries"]),
+        ("TERM", &["serve", "--listen", "127.0.0.1:0"]),
+    ] {
+        let app = App::new("");
+        let held = rusqlite::Connection::open(app.path("courant.db")).unwrap();
+        held.execute_batch("BEGIN EXCLUSIVE").unwrap();
+        let child = alone(&app, arguments);
+        std::thread::sleep(Duration::from_millis(700));
+        assert_eq!(ended(child, signal), Some(130), "{signal} in {arguments:?}");
+    }
+}
+
+#[test]
 fn a_signal_ends_a_service_in_the_middle_of_its_turn() {
     for signal in ["TERM", "INT"] {
         let sources = Sources::start(4, 3);
