@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use crate::model::digest::{Digest, Issue, PREFERENCES_PLACE, UNSUBSCRIBE_PLACE};
+use crate::model::digest::{Digest, Issue, LinkPlaces};
 use crate::model::keys::EntryKey;
 use crate::model::story::Story;
 use crate::model::subscriber::Interests;
@@ -45,6 +45,7 @@ pub struct Edition<'a> {
     pub is_public: bool,
     /// Who answers for the mail, with a postal address.
     pub controller: Option<&'a str>,
+    pub places: &'a LinkPlaces,
 }
 
 /// The interests of a configured digest.
@@ -73,8 +74,8 @@ struct Data<'a> {
     /// The address of the web version.
     online: Option<String>,
     /// The places where each recipient's own addresses go.
-    unsubscribe: &'static str,
-    preferences: Option<&'static str>,
+    unsubscribe: String,
+    preferences: Option<String>,
     privacy: Option<String>,
     is_public: bool,
     controller: Option<&'a str>,
@@ -132,6 +133,7 @@ pub fn render(
             text: templates.render("digest/body.txt", &data)?,
             html,
             name: edition.name.map(str::to_owned),
+            places: edition.places.clone(),
         });
     }
 }
@@ -168,8 +170,8 @@ fn data<'a>(
             .name
             .filter(|_| edition.is_public)
             .map(|name| format!("{public}/{}", archive_path(name))),
-        unsubscribe: UNSUBSCRIBE_PLACE,
-        preferences: (edition.is_personal && edition.is_public).then_some(PREFERENCES_PLACE),
+        unsubscribe: edition.places.unsubscribe(),
+        preferences: (edition.is_personal && edition.is_public).then(|| edition.places.preferences()),
         privacy: edition.is_public.then(|| format!("{public}/{}", privacy_path(edition.language))),
         is_public: edition.is_public,
         controller: edition.controller,
@@ -190,7 +192,10 @@ pub fn privacy_path(language: &str) -> String {
 /// The issue as everybody may see it: the recipient's own links lead to the sign-up.
 pub fn web_version(issue: &Issue, public: &str) -> String {
     let subscribe = format!("{public}/subscribe");
-    issue.html.replace(UNSUBSCRIBE_PLACE, &subscribe).replace(PREFERENCES_PLACE, &subscribe)
+    issue
+        .html
+        .replace(&issue.places.unsubscribe(), &subscribe)
+        .replace(&issue.places.preferences(), &subscribe)
 }
 
 fn encoded(text: &str) -> String {

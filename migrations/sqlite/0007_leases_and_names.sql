@@ -11,3 +11,6 @@ ALTER TABLE entry ADD COLUMN content ANY;
 ALTER TABLE publication RENAME TO published_story;
 ALTER TABLE outlet RENAME TO publication;
 ALTER TABLE published_story RENAME COLUMN outlet TO publication;
+
+-- The mark of the places for links of the recipient's own; empty in issues of before.
+ALTER TABLE issue ADD COLUMN mark TEXT NOT NULL DEFAULT '';

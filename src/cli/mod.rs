@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 use crate::app::{App, Farewell, INTERRUPTED_CODE, Interrupted, Signals, Usage, shutdown_signal};
 use crate::config::{self, ConfigError};
 use crate::deliver::message::{Built, build, message_id, prepare};
-use crate::model::digest::{Delivery, Digest, DigestId, Issue, PREFERENCES_PLACE, UNSUBSCRIBE_PLACE};
+use crate::model::digest::{Delivery, Digest, DigestId, Issue, LinkPlaces};
 use crate::model::keys::{DeliveryKey, IssueKey};
 use crate::model::mail_address::Address;
 use crate::pipeline::mail::queue::{self, Preview};
@@ -382,7 +382,7 @@ async fn digest_now(app: &App, only: Option<&str>, is_dry: bool) -> anyhow::Resu
     for digest in chosen_digests(app, only)? {
         if is_dry {
             let Preview { stories, issue, .. } = queue::preview(app.store(), app.mail_context(), digest)?;
-            let text = shown(&issue.text);
+            let text = shown(&issue.text, &issue.places);
             println!(
                 "Digest: {} ({} stories, {} recipients)\nSubject: {}\n\n{text}",
                 digest.id,
@@ -403,10 +403,10 @@ async fn digest_now(app: &App, only: Option<&str>, is_dry: bool) -> anyhow::Resu
     Ok(())
 }
 
-/// A text without the places of links.
-fn shown(text: &str) -> String {
-    text.replace(UNSUBSCRIBE_PLACE, "(a link of each recipient's own)")
-        .replace(PREFERENCES_PLACE, "(a link of each recipient's own)")
+/// A part of an issue without the places of links.
+fn shown(part: &str, places: &LinkPlaces) -> String {
+    const LINK: &str = "(a link of each recipient's own)";
+    part.replace(&places.unsubscribe(), LINK).replace(&places.preferences(), LINK)
 }
 
 /// What somebody would get now: a digest of their own, else the configured one that they are a recipient of. The id of the
@@ -491,7 +491,7 @@ fn preview(app: &App, only: Option<&str>, address: &str, is_open: bool) -> anyho
         }
     };
     let folder = PathBuf::from("preview");
-    let (html, text) = (shown(&issue.html), shown(&issue.text));
+    let (html, text) = (shown(&issue.html, &issue.places), shown(&issue.text, &issue.places));
     println!("Subject: {}", issue.subject);
     let (built, _) = message(app, digest, &address, issue)?;
     for (name, bytes) in [

@@ -15,7 +15,7 @@ use lettre::message::header::{
 use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
 use sha2::{Digest as _, Sha256};
 
-use crate::model::digest::{Delivery, DigestId, Issue, PREFERENCES_PLACE, UNSUBSCRIBE_PLACE};
+use crate::model::digest::{Delivery, DigestId, Issue, LinkPlaces};
 use crate::model::keys::IssueKey;
 use crate::model::mail_address::Address;
 use crate::model::token::{BOUNCE, PREFERENCES, SigningKey, UNSUBSCRIBE};
@@ -110,19 +110,18 @@ enum LinkPlace {
     Preferences,
 }
 
-const PLACES: [(LinkPlace, &str); 2] =
-    [(LinkPlace::Unsubscribe, UNSUBSCRIBE_PLACE), (LinkPlace::Preferences, PREFERENCES_PLACE)];
-
 /// Of a line in quoted-printable, in bytes: RFC 2045 section 6.7 allows 76 with the soft break.
 const LINE_BYTES_MAX: usize = 72;
 
 /// Cuts an encoded body at the places for links; soft line breaks may run through them.
-fn cut(content_type: ContentType, body: &[u8]) -> PreparedMessage {
+fn cut(content_type: ContentType, body: &[u8], places: &LinkPlaces) -> PreparedMessage {
+    let places =
+        [(LinkPlace::Unsubscribe, places.unsubscribe()), (LinkPlace::Preferences, places.preferences())];
     let (mut pieces, mut piece_start, mut at) = (Vec::new(), 0, 0);
     // All places begin alike.
     while let Some(found) = memchr::memchr(b'@', &body[at..]) {
         let start = at + found;
-        match PLACES
+        match places
             .iter()
             .find_map(|(place, text)| Some((*place, place_end(&body[start..], text.as_bytes())?)))
         {
@@ -207,7 +206,7 @@ pub fn prepare(issue: &Issue) -> Result<PreparedMessage, MessageError> {
         parts.headers().get::<ContentType>().ok_or_else(|| MessageError("it has no content type".into()))?;
     let formatted = parts.formatted();
     let headers_end = memchr::memmem::find(&formatted, b"\r\n\r\n").map_or(0, |end| end + 4);
-    Ok(cut(content_type, &formatted[headers_end..]))
+    Ok(cut(content_type, &formatted[headers_end..], &issue.places))
 }
 
 /// Builds the message. The same delivery gives the same bytes at every attempt.
@@ -403,6 +402,7 @@ mod tests {
                 text: format!("é {}", "x".repeat(3000)),
                 html: "<p>é</p>".into(),
                 name: None,
+                places: LinkPlaces::with_mark("m".into()),
             }),
             created: "2022-10-17T06:00:00Z".parse().unwrap(),
         }
@@ -427,12 +427,16 @@ mod tests {
     #[test]
     fn each_recipient_has_a_link_of_their_own_wherever_the_place_stands() {
         for before in 0..90 {
-            let text = format!("{}{UNSUBSCRIBE_PLACE} end é\n{UNSUBSCRIBE_PLACE}", "x".repeat(before));
+            let places = LinkPlaces::of(&SigningKey::new("k".into()), "issue");
+            let (leave, change) = (places.unsubscribe(), places.preferences());
+            // What a source writes is only text.
+            let text = format!("{}{leave} end é\n{leave} @@UNSUBSCRIBE@@", "x".repeat(before));
             let issue = Issue {
                 subject: "s".into(),
                 text: text.clone(),
-                html: format!("<a href=\"{UNSUBSCRIBE_PLACE}\">é</a> a@@b {PREFERENCES_PLACE}"),
+                html: format!("<a href=\"{leave}\">é</a> a@@b {change} @@PREFERENCES0@@"),
                 name: None,
+                places,
             };
             let prepared = prepare(&issue).unwrap();
             let body = prepared
@@ -440,7 +444,10 @@ mod tests {
             let joined = String::from_utf8(body.clone()).unwrap().replace("=\r\n", "");
             assert_eq!(joined.matches("https://x.example/a?b=3Dc").count(), 3, "{before}: {joined}");
             assert_eq!(joined.matches("a@@b https://y.example/").count(), 1, "{before}: {joined}");
-            assert!(!joined.contains("UNSUBSCRIBE") && !joined.contains("PREFERENCES"));
+            assert_eq!(
+                (joined.matches("@@UNSUBSCRIBE").count(), joined.matches("@@PREFERENCES").count()),
+                (1, 1)
+            );
             assert!(
                 String::from_utf8(body)
                     .unwrap()

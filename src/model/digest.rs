@@ -6,6 +6,7 @@ use super::channel::Channel;
 use super::keys::DeliveryKey;
 use super::mail_address::Address;
 use super::schedule::Schedule;
+use super::token::SigningKey;
 
 /// Past issues of a digest that are listed.
 pub const ISSUES_LISTED: usize = 100;
@@ -50,10 +51,38 @@ impl Newsletter {
     }
 }
 
-/// Stands in a rendered issue for the address to leave by, which is each recipient's own.
-pub const UNSUBSCRIBE_PLACE: &str = "@@UNSUBSCRIBE@@";
-/// Stands for the address of a subscriber's preferences.
-pub const PREFERENCES_PLACE: &str = "@@PREFERENCES@@";
+/// What stands in a rendered issue for links that are each recipient's own. It has a mark that nobody outside can know, so that no
+/// text of a source is ever taken for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkPlaces {
+    mark: String,
+}
+
+impl LinkPlaces {
+    /// The places of an issue, by what tells it from all others: a replay gives the same ones.
+    pub fn of(key: &SigningKey, issue: &str) -> LinkPlaces {
+        LinkPlaces { mark: key.mark(issue) }
+    }
+
+    /// By the mark that is stored with an issue; earlier versions had none.
+    pub fn with_mark(mark: String) -> LinkPlaces {
+        LinkPlaces { mark }
+    }
+
+    pub fn mark(&self) -> &str {
+        &self.mark
+    }
+
+    /// Stands for the address to leave by.
+    pub fn unsubscribe(&self) -> String {
+        format!("@@UNSUBSCRIBE{}@@", self.mark)
+    }
+
+    /// Stands for the address of a subscriber's preferences.
+    pub fn preferences(&self) -> String {
+        format!("@@PREFERENCES{}@@", self.mark)
+    }
+}
 
 /// What a mail is an issue of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,6 +152,7 @@ pub struct Issue {
     pub html: String,
     /// Of its web version, where there is one.
     pub name: Option<String>,
+    pub places: LinkPlaces,
 }
 
 /// Something that the operator has to know of a source: it broke, it was mended, it works again.

@@ -23,6 +23,8 @@ pub const BOUNCE: &str = "bounce";
 /// Of the signature, in bytes: 128 bits cannot be guessed, and keep the address short.
 const MAC_BYTES: usize = 16;
 
+const MARK_BYTES: usize = 8;
+
 /// The secret that tokens are signed with; never printed.
 #[derive(Clone)]
 pub struct SigningKey(String);
@@ -44,6 +46,11 @@ impl SigningKey {
     /// What stands for an address where the address itself must not: in links and in suppressions. 128 bits in hexadecimal.
     pub fn hash(&self, address: &str) -> String {
         hex(&self.mac("address", &address.to_lowercase()).unwrap_or_default())
+    }
+
+    /// What nobody can guess and a replay gives again: 64 bits in hexadecimal.
+    pub fn mark(&self, of: &str) -> String {
+        hex(&self.mac("mark", of).unwrap_or_default()[..MARK_BYTES])
     }
 
     /// A token of lower-case letters and digits, short enough for the local part of a mail address.

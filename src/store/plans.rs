@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::driver::plans;
 use super::*;
-use crate::model::digest::{DeliveryState, DigestId, Issue, Scope};
+use crate::model::digest::{DeliveryState, DigestId, Issue, LinkPlaces, Scope};
 use crate::model::entry::{Entry, Identity};
 use crate::model::key::{Key, KeyKind};
 use crate::model::keys::{DeliveryKey, EntryKey, IssueKey, Seq, StoryKey};
@@ -116,7 +116,13 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
     let sketch = Sketch::default();
     let (digest, channel) = (DigestId::from("d"), PublicationKey::Channel);
     let features = Features { keys: std::slice::from_ref(&key), sketch: &sketch };
-    let issue = Issue { subject: "S".into(), text: "T".into(), html: "H".into(), name: Some("n".into()) };
+    let issue = Issue {
+        subject: "S".into(),
+        text: "T".into(),
+        html: "H".into(),
+        name: Some("n".into()),
+        places: LinkPlaces::with_mark("m".into()),
+    };
     store.write(|w| {
         w.sources().ensure("s", "p")?;
         w.sources().put_state("s", "p", &FetchState::default())?;

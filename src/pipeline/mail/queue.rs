@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::MailContext;
 use crate::deliver::message::message_id;
 use crate::digest::{self, Edition};
-use crate::model::digest::{Digest, DigestId, Issue, Notice};
+use crate::model::digest::{Digest, DigestId, Issue, LinkPlaces, Notice};
 use crate::model::keys::{EntryKey, IssueKey};
 use crate::model::mail_address::Address;
 use crate::model::story::Story;
@@ -127,6 +127,7 @@ pub fn preview(store: &Store, context: MailContext, digest: &Digest) -> anyhow::
         name: name.as_deref(),
         is_public: context.sender.public_url.is_some(),
         controller: context.newsletter.controller.as_deref(),
+        places: &LinkPlaces::of(&context.sender.key, &format!("{} {}", digest.id, context.now)),
     };
     let issue = digest::render(context.catalog, edition, &picked, context.now, context.templates)?;
     Ok(Preview { stories: picked.into_iter().cloned().collect(), issue, last })
@@ -267,6 +268,7 @@ fn personal_issue(
         name: Some(&name),
         is_public: context.sender.public_url.is_some(),
         controller: newsletter.controller.as_deref(),
+        places: &LinkPlaces::of(&context.sender.key, &name),
     };
     Ok(Some(digest::render(context.catalog, edition, &picked, context.now, context.templates)?))
 }
@@ -332,5 +334,6 @@ pub(super) fn mail(
         text: context.templates.render(&format!("{folder}/body.txt"), data)?,
         html: context.templates.render(&format!("{folder}/body.html"), data)?,
         name: None,
+        places: LinkPlaces::of(&context.sender.key, &format!("{folder} {}", context.now)),
     })
 }
