@@ -7,8 +7,8 @@ use super::html::{EXCERPT_CHARS_MAX, SUMMARY_CHARS_MAX, Sanitizer, start_of_safe
 use super::language::{LanguageDetector, language_in_address};
 use crate::model::address::canonical_key;
 use crate::model::entry::{Alternate, Entry, Identity, Provenance};
-use crate::model::feed::{Person, RawEntry, RawText};
-use crate::support::text::{one_line, push_escaped};
+use crate::model::feed::{Enclosure, Image, Link, Person, RawEntry, RawText};
+use crate::support::text::{one_line, printable, push_escaped};
 
 /// What the source adds to what the entry says of itself.
 #[derive(Debug, Clone, Copy)]
@@ -97,43 +97,62 @@ pub fn normalize(raw: &RawEntry, context: Context, sanitizer: &mut Sanitizer) ->
         }
         None => (declared, None),
     };
+    let links = |rels: &[&str]| -> Vec<String> {
+        let links = raw.links.iter().filter(|link| rels.contains(&link.rel.as_str()));
+        links.filter_map(|link| safe_address(&link.href)).collect()
+    };
+    let person = |author: &Person| Person {
+        name: author.name.clone().map(printable),
+        email: author.email.clone().map(printable),
+        url: author.url.as_deref().and_then(safe_address),
+    };
+    let enclosure = |enclosure: &Enclosure| {
+        let mime_type = enclosure.mime_type.clone().map(printable);
+        Some(Enclosure { url: safe_address(&enclosure.url)?, mime_type, ..enclosure.clone() })
+    };
+    let image =
+        |image: &Image| Some(Image { url: safe_address(&image.url)?, alt: image.alt.clone().map(printable) });
     Entry {
         id: entry_id(context.source, &identity),
         source: context.source.to_owned(),
-        guid: raw.guid.clone(),
+        guid: raw.guid.clone().map(printable),
         identity,
-        url: raw.url().filter(|url| is_harmless(url)).map(str::to_owned),
-        same_as: raw
-            .links
-            .iter()
-            .filter(|link| matches!(link.rel.as_str(), "canonical" | "via") && is_harmless(&link.href))
-            .map(|link| link.href.clone())
-            .collect(),
-        title,
-        summary,
-        summary_html: summary_html.filter(|_| raw.summary.as_ref().is_some_and(|summary| summary.is_html)),
-        content_html,
+        url: raw.url().and_then(safe_address),
+        same_as: links(&["canonical", "via"]),
+        title: printable(title),
+        summary: printable(summary),
+        summary_html: summary_html
+            .filter(|_| raw.summary.as_ref().is_some_and(|summary| summary.is_html))
+            .map(printable),
+        content_html: content_html.map(printable),
         language,
         language_confidence,
         published: raw.published,
         updated: raw.updated,
-        authors: raw
-            .authors
-            .iter()
-            .map(|author| Person { url: author.url.clone().filter(|url| is_harmless(url)), ..author.clone() })
-            .collect(),
-        tags: raw.tags.clone(),
-        image: raw.image.clone().filter(|image| is_harmless(&image.url)),
-        enclosures: raw.enclosures.iter().filter(|enclosure| is_harmless(&enclosure.url)).cloned().collect(),
+        authors: raw.authors.iter().map(person).collect(),
+        tags: raw.tags.iter().cloned().map(printable).collect(),
+        image: raw.image.as_ref().and_then(image),
+        enclosures: raw.enclosures.iter().filter_map(enclosure).collect(),
         alternates: alternates(raw),
         provenance: raw.origin.as_ref().map(|origin| Provenance {
-            title: origin.title.as_ref().map(|title| plain(title, sanitizer)),
-            url: origin.url.clone().filter(|url| is_harmless(url)),
-            feed_url: origin.feed_url.clone(),
-            id: origin.id.clone(),
+            title: origin.title.as_ref().map(|title| printable(plain(title, sanitizer))),
+            url: origin.url.as_deref().and_then(safe_address),
+            feed_url: origin.feed_url.as_deref().and_then(safe_address),
+            id: origin.id.clone().map(printable),
         }),
         fingerprint,
     }
+}
+
+/// An address that may be followed, as it was written but for characters that no address may have: those are encoded.
+fn safe_address(address: &str) -> Option<String> {
+    if !is_harmless(address) {
+        return None;
+    }
+    if printable(address.to_owned()) == address {
+        return Some(address.to_owned());
+    }
+    Url::parse(address.trim()).ok().map(|url| printable(url.into()))
 }
 
 /// Whether following an address runs nothing: a `javascript:` link is code of somebody else's.
@@ -164,10 +183,12 @@ fn language(raw: &RawEntry, context: Context) -> Option<String> {
 }
 
 fn alternates(raw: &RawEntry) -> Vec<Alternate> {
-    let hreflangs = raw.links.iter().filter(|link| link.rel == "alternate" && is_harmless(&link.href));
-    hreflangs
-        .filter_map(|link| Some(Alternate { language: link.hreflang.clone()?, url: link.href.clone() }))
-        .collect()
+    let alternates = raw.links.iter().filter(|link| link.rel == "alternate");
+    let alternate = |link: &Link| {
+        let language = printable(link.hreflang.clone()?);
+        Some(Alternate { language, url: safe_address(&link.href)? })
+    };
+    alternates.filter_map(alternate).collect()
 }
 
 /// Plain text as HTML.

@@ -60,6 +60,7 @@ impl Pool {
             // A failure shows when the file is opened, with a better message.
             let _ = std::fs::create_dir_all(folder);
         }
+        make_private(path);
         let mut connection = connect(path, WRITER_CACHE_KIB)?;
         let said =
             |step: usize, steps: usize| eprintln!("bringing the database up to date: step {step} of {steps}");
@@ -196,6 +197,16 @@ impl Drop for Pool {
         }
         drop(self.alive.take());
     }
+}
+
+/// Makes the file of a new database so that only its owner reads it: addresses of people stand in it. The files that SQLite puts
+/// beside it have the same permissions. A failure shows when the file is opened, with a better message.
+fn make_private(path: &Path) {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    drop(options.open(path));
 }
 
 /// A reader on loan.

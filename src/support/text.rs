@@ -92,6 +92,19 @@ fn spaces(text: &str) -> usize {
     text.char_indices().find(|(_, c)| !is_space(*c)).map_or(text.len(), |(at, _)| at)
 }
 
+/// The text without what no XML document may hold (XML 1.0 section 2.2): control characters but tab and line ends, and U+FFFE and
+/// U+FFFF. Terminals obey some of them.
+pub fn printable(text: String) -> String {
+    let is_control = |byte: u8| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r') || byte == 0x7F;
+    let bytes = text.as_bytes();
+    // Most texts have none of the bytes that such characters begin with.
+    if !bytes.iter().any(|byte| is_control(*byte) || *byte == 0xEF) {
+        return text;
+    }
+    let is_kept = |c: &char| !matches!(c, '\u{FFFE}' | '\u{FFFF}') && !u8::try_from(*c).is_ok_and(is_control);
+    text.chars().filter(is_kept).collect()
+}
+
 /// Cuts at a word's end and marks the cut.
 pub fn shorten(text: &str, chars_max: usize) -> String {
     let Some((cut, _)) = text.char_indices().nth(chars_max) else { return text.to_owned() };

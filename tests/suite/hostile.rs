@@ -110,3 +110,35 @@ fn enormous_documents_are_cut_or_refused_without_eating_memory() {
         assert!(ran.stdout.len() < 20 << 20, "{name} printed {} bytes", ran.stdout.len());
     }
 }
+
+#[test]
+fn characters_that_xml_and_terminals_must_not_see_go_nowhere() {
+    // Every string that an entry has, in each format.
+    let json = "{\"version\":\"https://jsonfeed.org/version/1.1\",\"title\":\"T\",\"items\":[{\"id\":\"g\\u001b[1m\",\"url\":\"https://a.example/x\\u001b[31m\\uffff\",\
+        \"title\":\"One \\u0007\\uffffstory\",\"content_html\":\"<p>W\\u001b[5mords \\ufffe</p>\",\"tags\":[\"t\\u001bag\"],\"image\":\"https://a.example/i\\u001b.png\",\
+        \"authors\":[{\"name\":\"A\\u001bna\",\"url\":\"https://a.example/\\u001b\"}],\"attachments\":[{\"url\":\"https://a.example/\\u001b.mp3\",\"mime_type\":\"audio/\\u001bmpeg\"}]}]}";
+    let xml = "<rss version=\"2.0\"><channel><title>T</title><item><guid isPermaLink=\"false\">c&#27;1</guid><title>Two &#x1b;stories</title>\
+        <link>https://b.example/b&#27;c&#xFFFE;d</link><category>c&#27;at</category><description>&lt;p&gt;a&#27;b&#xFFFF;c&lt;/p&gt;</description></item></channel></rss>";
+    let (json, xml) = (Server::always(Reply::ok(json)), Server::always(Reply::ok(xml)));
+    let source = |id: &str, server: &Server| {
+        format!("[[source]]\nid = \"{id}\"\nkind = \"feed\"\nlang = \"en\"\nurl = \"{}\"\n", server.url("/"))
+    };
+    let app = App::new(&format!("{}{}", source("a", &json), source("b", &xml)));
+    app.ok(&["run"]);
+    assert_eq!(app.titles().len(), 2);
+    let is_bad = |c: char| {
+        (c.is_control() && !matches!(c, '\n' | '\r' | '\t')) || matches!(c, '\u{FFFE}' | '\u{FFFF}')
+    };
+    for text in [
+        app.read("public/atom.xml"),
+        app.read("public/rss.xml"),
+        app.read("public/feed.json"),
+        app.read("public/index.html"),
+        app.ok(&["entries"]),
+        app.ok(&["sources"]),
+    ] {
+        assert!(!text.contains(is_bad) && !text.contains("&#27;") && !text.contains("\\u001b"), "{text:?}");
+    }
+    // An address is encoded as browsers do, and leads to the same place.
+    assert!(app.read("public/atom.xml").contains("https://b.example/b%1Bc%EF%BF%BEd"));
+}

@@ -344,3 +344,25 @@ fn a_mail_stays_under_102_kilobytes_and_says_how_many_more_there_are() {
         text.split("\nand ").nth(1).unwrap().split(" more on the web page").next().unwrap().parse().unwrap();
     assert_eq!(more + text.matches("\nNumber ").count(), 400);
 }
+
+#[test]
+fn what_a_source_writes_is_never_taken_for_a_recipient_s_own_link() {
+    let link = "https://evil.example/@@PREFERENCES@@?u=@@UNSUBSCRIBE@@";
+    let feed = format!(
+        "<rss version=\"2.0\"><channel><title>T</title><item><guid isPermaLink=\"false\">1</guid><title>Free @@UNSUBSCRIBE@@ and @@PREFERENCES@@</title>\
+         <link>{link}</link><description>@@PREFERENCES@@</description></item></channel></rss>"
+    );
+    let server = Server::always(Reply::ok(feed));
+    let digest =
+        "[[digest]]\nid = \"d\"\nschedule = \"daily 08:00 UTC\"\nrecipients = [\"list@example.org\"]\n";
+    let mut app = App::new(&format!("{digest}[[source]]\nid = \"s\"\nurl = \"{}\"\n", server.url("/")));
+    app.ok(&["subscribers", "add", "--cadence", "daily", "own@example.org"]);
+    app.later(24 * 60).ok(&["run"]);
+    let mails = app.outbox();
+    assert_eq!(mails.len(), 2);
+    for mail in &mails {
+        let text = text_part(mail);
+        assert!(text.contains(link) && text.contains("Free @@UNSUBSCRIBE@@ and @@PREFERENCES@@"), "{text}");
+        assert!(text.contains("https://news.example.org/unsubscribe/"), "{text}");
+    }
+}

@@ -208,6 +208,14 @@ fn a_round_that_fails_in_a_service_leaves_nothing_taken() {
 }
 
 #[test]
+fn a_new_database_is_its_owner_s_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let app = App::new("");
+    app.ok(&["sources"]);
+    assert_eq!(std::fs::metadata(app.path("courant.db")).unwrap().permissions().mode() & 0o077, 0);
+}
+
+#[test]
 fn a_file_in_the_place_of_the_index_is_no_hindrance() {
     let (server, _) = stream(4);
     let app = App::new(&sources(&server, &["s"]));
