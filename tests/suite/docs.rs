@@ -4,7 +4,7 @@
 //! - A block of `console` holds commands after `$ ` and, if it likes, lines of what they print, in which `…` stands for anything.
 //!   They run in order in a folder of the page's own. The README and the tutorial begin in an empty folder, all other pages where
 //!   the tutorial ends.
-//! - A block of `toml` is a configuration if it begins with `version`, or a part of one: it is merged into the page's `feeds.toml`,
+//! - A block of `toml` is a configuration if it has `version` and `[channel]`, else a part of one: it is merged into the page's `feeds.toml`,
 //!   tables of lists by their `id`, and `courant check` has to accept the result.
 //! - A block after `<!-- file: NAME -->` is written to that file.
 //! - A block of `console,ignore` does not run; the comment above it says why.
@@ -13,6 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -316,14 +317,23 @@ impl Shell<'_> {
             Some(at) => arguments[at] = "127.0.0.1:0".into(),
             None => arguments.extend(["--listen".into(), "127.0.0.1:0".into()]),
         }
+        // The end of its first cycle is logged.
+        arguments.push("-v".into());
         let mut child =
             self.command(&arguments).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
         let mut stderr = String::new();
         while let Some(line) = lines.next() {
             let address = line.rsplit([' ', '/']).next().unwrap_or_default().to_owned();
-            writeln!(stderr, "{}", line.replace(&address, &shown)).unwrap();
-            if address.starts_with("127.0.0.1:") {
+            let is_address = address.starts_with("127.0.0.1:");
+            writeln!(stderr, "{}", if is_address { line.replace(&address, &shown) } else { line.clone() })
+                .unwrap();
+            if is_address && arguments[0] != "serve" {
+                // It hears signals once it talks.
+                let mut greeting = String::new();
+                BufReader::new(TcpStream::connect(&address).unwrap()).read_line(&mut greeting).unwrap();
+            }
+            if (is_address && arguments[0] != "serve") || line.contains("cycle done") {
                 break;
             }
         }
@@ -401,7 +411,7 @@ fn copy(from: &Path, to: &Path) {
         if entry.path().is_dir() {
             copy(&entry.path(), &target)
         } else {
-            drop(std::fs::copy(entry.path(), target).unwrap())
+            std::fs::copy(entry.path(), target).map(|_| ()).unwrap()
         }
     }
 }
@@ -518,14 +528,16 @@ fn every_command_and_option_stands_in_the_reference() {
         );
         faults.extend(described.difference(&known).map(|option| format!("{command} has no {option}")));
         let flat = help.split_whitespace().collect::<Vec<_>>().join(" ");
-        let defaults = default.captures_iter(&flat).map(|found| found[1].trim_matches('"').to_owned());
-        let of_own =
-            defaults.filter(|value| command == "courant" || !matches!(value.as_str(), "feeds.toml" | "."));
-        faults.extend(
-            of_own
-                .filter(|value| !section.contains(value))
-                .map(|value| format!("{command}: the default {value} is not named")),
-        );
+        let is_own = |part: &&str| {
+            let option = part.split([' ', ',']).next().unwrap_or_default();
+            command == "courant" || !of_all.contains(&format!("--{option}"))
+        };
+        for found in flat.split(" --").filter(is_own).flat_map(|part| default.captures_iter(part)) {
+            let value = found[1].trim_matches('"');
+            if value != "." && !section.contains(value) {
+                faults.push(format!("{command}: the default {value} is not named"));
+            }
+        }
     }
     let is_stale = |heading: &String| heading.starts_with("courant ") && !helps.contains_key(heading);
     faults.extend(
