@@ -323,7 +323,7 @@ impl Shell<'_> {
             self.command(&arguments).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
         let mut stderr = String::new();
-        while let Some(line) = lines.next() {
+        for line in lines.by_ref() {
             let address = line.rsplit([' ', '/']).next().unwrap_or_default().to_owned();
             let is_address = address.starts_with("127.0.0.1:");
             writeln!(stderr, "{}", if is_address { line.replace(&address, &shown) } else { line.clone() })
@@ -351,7 +351,7 @@ impl Shell<'_> {
         };
         let mut fetch = Table::new();
         fetch.insert("allow".into(), Value::Array(vec!["127.0.0.1".into()]));
-        if !table.get("fetch").is_some_and(|fetch| fetch.get("allow").is_some()) {
+        if table.get("fetch").is_none_or(|fetch| fetch.get("allow").is_none()) {
             merge(&mut table, Table::from_iter([("fetch".to_owned(), Value::Table(fetch))]));
         }
         std::fs::write(&path, self.sites.local(&toml::to_string(&table).unwrap())).unwrap();
@@ -482,6 +482,7 @@ fn a_wrong_example_is_found() {
 /// The help of a command, and of all below it, by the words that call them.
 fn helps() -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
+    let name = Regex::new(r"(?m)^  (\w[\w-]*)").unwrap();
     let mut waiting = vec![Vec::<String>::new()];
     while let Some(command) = waiting.pop() {
         let output =
@@ -489,7 +490,6 @@ fn helps() -> BTreeMap<String, String> {
         let help = String::from_utf8(output.stdout).unwrap();
         let listed =
             help.split("\nCommands:\n").nth(1).unwrap_or_default().split("\n\n").next().unwrap_or_default();
-        let name = Regex::new(r"(?m)^  (\w[\w-]*)").unwrap();
         for name in name.captures_iter(listed).map(|found| found[1].to_owned()).filter(|name| name != "help")
         {
             waiting.push(command.iter().cloned().chain([name]).collect());
@@ -606,6 +606,7 @@ fn every_configuration_key_stands_in_the_reference() {
     assert!(keys.values().map(BTreeSet::len).sum::<usize>() > 80, "{keys:?}");
     let row = Regex::new(r"(?m)^\| (`[^|]*) \| ([^|]*) \|").unwrap();
     let quoted = Regex::new(r"`(\w+)`").unwrap();
+    let set = Regex::new(r"(\w+) *[=\]]").unwrap();
     let mut faults: Vec<String> = headings
         .keys()
         .filter(|function| !keys.contains_key(**function))
@@ -619,11 +620,11 @@ fn every_configuration_key_stands_in_the_reference() {
         let section = reference.section(heading).unwrap_or_else(|| panic!("there is no heading {heading}"));
         let example: String =
             section.split("```toml").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        let shown: BTreeSet<String> = set.captures_iter(&example).map(|found| found[1].to_owned()).collect();
         let mut described = BTreeSet::new();
         for found in row.captures_iter(&section) {
             for key in quoted.captures_iter(&found[1]).map(|key| key[1].to_owned()) {
-                let is_shown =
-                    Regex::new(&format!(r"(?m)(^|[\[{{,.]) *{key} *[=\]]")).unwrap().is_match(&example);
+                let is_shown = shown.contains(&key);
                 if !is_shown && !found[2].contains("table") {
                     faults.push(format!("{heading}: the example has no {key}"));
                 }
