@@ -13,7 +13,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -21,7 +20,7 @@ use regex::Regex;
 use toml::{Table, Value};
 
 use crate::support::http::{Reply, Server};
-use crate::support::{NOW, Ran, rss};
+use crate::support::{NOW, Ran, rss, wait_for};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const REPOSITORY: &str = "https://github.com/courant-news/courant/blob/main/";
@@ -292,14 +291,17 @@ impl Shell<'_> {
         if is_service {
             self.serve(&arguments)
         } else {
-            Ran::from(self.command(&arguments).output().unwrap())
+            Ran::from(self.command("timeout", &arguments).output().unwrap())
         }
     }
 
-    fn command(&self, arguments: &[String]) -> Command {
-        let mut command = Command::new("timeout");
+    fn command(&self, program: &str, arguments: &[String]) -> Command {
+        let mut command = Command::new(program);
+        if program == "timeout" {
+            command.args(["-k", "5", "60", env!("CARGO_BIN_EXE_courant")]);
+        }
         command
-            .args(["-k", "5", "60", env!("CARGO_BIN_EXE_courant"), "--now", NOW])
+            .args(["--now", NOW])
             .args(arguments)
             .current_dir(&self.folder)
             .env_remove("RUST_LOG")
@@ -308,7 +310,7 @@ impl Shell<'_> {
         command
     }
 
-    /// Runs what would go on until it is told to end, on a port that is free.
+    /// Runs what would go on until it is told to end, on a port that is free, and tells it once it listens for that.
     fn serve(&self, arguments: &[String]) -> Ran {
         let mut arguments = arguments.to_vec();
         let listen = arguments.iter().position(|argument| argument == "--listen").map(|at| at + 1);
@@ -317,10 +319,8 @@ impl Shell<'_> {
             Some(at) => arguments[at] = "127.0.0.1:0".into(),
             None => arguments.extend(["--listen".into(), "127.0.0.1:0".into()]),
         }
-        // The end of its first cycle is logged.
-        arguments.push("-v".into());
-        let mut child =
-            self.command(&arguments).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let mut command = self.command(env!("CARGO_BIN_EXE_courant"), &arguments);
+        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
         let mut stderr = String::new();
         for line in lines.by_ref() {
@@ -328,18 +328,15 @@ impl Shell<'_> {
             let is_address = address.starts_with("127.0.0.1:");
             writeln!(stderr, "{}", if is_address { line.replace(&address, &shown) } else { line.clone() })
                 .unwrap();
-            if is_address && arguments[0] != "serve" {
-                // It hears signals once it talks.
-                let mut greeting = String::new();
-                BufReader::new(TcpStream::connect(&address).unwrap()).read_line(&mut greeting).unwrap();
-            }
-            if (is_address && arguments[0] != "serve") || line.contains("cycle done") {
+            if is_address {
                 break;
             }
         }
+        wait_for("a process that hears SIGTERM", || hears_sigterm(child.id()).then_some(()));
         Command::new("kill").arg(child.id().to_string()).status().unwrap();
+        let status = wait_for("the end of a process", || child.try_wait().unwrap());
         lines.for_each(|line| writeln!(stderr, "{line}").unwrap());
-        Ran { code: child.wait().unwrap().code().unwrap_or(-1), stdout: String::new(), stderr }
+        Ran { code: status.code().unwrap_or(-1), stdout: String::new(), stderr }
     }
 
     /// Lets the configuration read our sites instead of those that it names.
@@ -356,6 +353,14 @@ impl Shell<'_> {
         }
         std::fs::write(&path, self.sites.local(&toml::to_string(&table).unwrap())).unwrap();
     }
+}
+
+/// Whether a process catches SIGTERM, the fifteenth signal, or is gone; where nothing says so, it is believed to.
+fn hears_sigterm(process: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = caught.map(|mask| u64::from_str_radix(mask.trim(), 16).unwrap());
+    caught.is_none_or(|mask| mask & (1 << 14) != 0)
 }
 
 /// Puts one configuration over another: tables key by key, tables of a list by their `id`, all else as a whole.
