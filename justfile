@@ -13,6 +13,6 @@ demo:
 bench:
     cargo bench
 
-# The pictures of the README, anew.
+# The pictures of the README and the book, anew.
 screenshots:
     ./scripts/screenshots

@@ -4,6 +4,7 @@
 mod browser;
 mod cli;
 mod crash;
+mod docs;
 mod exim;
 mod fetch;
 mod hostile;
