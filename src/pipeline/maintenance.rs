@@ -1,7 +1,7 @@
 //! All that is stored, looked at once more: why an entry is where it is, what an operator says to that, and what another engine or
 //! other rules would say. Nothing here makes news of anything: who was told of a story stays told of all that it becomes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -101,15 +101,22 @@ pub fn forget_entries(
     now: Timestamp,
 ) -> anyhow::Result<usize> {
     let Ok(limit) = now.checked_sub(retention) else { return Ok(0) };
-    let states = store.read(|r| r.sources().states())?;
+    let configured: HashSet<&str> = configured.iter().copied().collect();
+    let (states, oldest) =
+        store.read(|r| Ok::<_, StoreError>((r.sources().states()?, r.entries().last_seen_first()?)))?;
     let mut gone = 0;
     for (source, state) in &states {
         let read_at = state.read_at.or(state.last_success).unwrap_or(Timestamp::MIN);
         // Its last document was seen to the day only.
         let dropped =
-            if configured.contains(&source.as_str()) { read_at.saturating_sub(SEEN_WITHIN)? } else { now };
+            if configured.contains(source.as_str()) { read_at.saturating_sub(SEEN_WITHIN)? } else { now };
+        let limit = limit.min(dropped);
+        // Most have nothing to forget, and no unit of work is begun for them.
+        if oldest.get(source).is_none_or(|oldest| *oldest >= limit) {
+            continue;
+        }
         loop {
-            let count = store.write(|w| w.entries().forget_unseen(source, limit.min(dropped), BATCH))?;
+            let count = store.write(|w| w.entries().forget_unseen(source, limit, BATCH))?;
             gone += count;
             if count < BATCH {
                 break;

@@ -328,6 +328,15 @@ pub(super) fn published(
     Ok(stories)
 }
 
+impl<A> Entries<'_, A> {
+    /// For each source that has entries, when it was that the one was listed last which has not been listed for the longest time.
+    pub fn last_seen_first(&self) -> Result<HashMap<String, Timestamp>> {
+        let sql = "SELECT source.id, (SELECT last_seen FROM entry WHERE entry.source = source.id ORDER BY last_seen LIMIT 1) FROM source";
+        let rows = self.db.rows(sql, [], |row| Ok((row.get(0)?, optional_time(row.get(1)?))))?;
+        Ok(rows.into_iter().filter_map(|(source, time): (String, _)| Some((source, time?))).collect())
+    }
+}
+
 impl Entries<'_, Write> {
     /// Forgets some entries of a source that it listed last before `limit`; answers how many. What a story was is forgotten with its
     /// last entry. The last entry of all stays, for the order goes on from it.

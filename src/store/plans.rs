@@ -269,6 +269,7 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         r.publishing().search(&["title"], 10)?;
         r.mailing().last_slot(&digest, now)?;
         r.mailing().digest_mark(&digest)?;
+        r.entries().last_seen_first()?;
         r.mailing().due(now, now, None)?;
         r.mailing().deliveries(&[DeliveryKey(1), DeliveryKey(2)], Some(&Arc::new(issue.clone())))?;
         r.mailing().unarchived_issues(10)?;
