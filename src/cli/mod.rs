@@ -548,6 +548,7 @@ async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
     let state = AppState {
         refresher: app.refresher.clone(),
         channel: app.config.channel.clone(),
+        languages: app.config.interface_languages(),
         topics: app.config.topics.clone(),
         sources: app.config.sources.clone(),
         publications: app.publications.clone(),

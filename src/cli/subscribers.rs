@@ -72,7 +72,7 @@ pub enum Subscribers {
 
 #[derive(Debug, Clone, Args)]
 pub struct Chosen {
-    /// Of the mail: fr, en, es.
+    /// Of the mail: one that there are words for.
     #[arg(long, value_name = "LANG")]
     language: Option<String>,
     /// Stories in these languages only.

@@ -289,6 +289,15 @@ pub fn primary_language(tag: &str) -> &str {
     tag.split(['-', '_']).next().unwrap_or(tag)
 }
 
+/// How texts in a language are written: `rtl` for the scripts that are written so.
+pub fn direction(language: &str) -> &'static str {
+    let is_rtl = matches!(
+        primary_language(language),
+        "ar" | "fa" | "he" | "ur" | "ps" | "sd" | "yi" | "dv" | "ckb" | "ug"
+    );
+    if is_rtl { "rtl" } else { "ltr" }
+}
+
 /// Whether a text has the form of a language tag (BCP 47): `fr`, `pt-BR`.
 pub fn is_language_tag(text: &str) -> bool {
     let is_part =
