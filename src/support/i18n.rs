@@ -20,8 +20,19 @@ pub type Phrases = BTreeMap<&'static str, &'static str>;
 /// The languages that we ship. The first is that of an installation that names none, and has the names that all others have.
 const SHIPPED: &[(&str, &str)] = &[
     ("en", include_str!("../../locales/en.ftl")),
+    ("ar", include_str!("../../locales/ar.ftl")),
+    ("ca", include_str!("../../locales/ca.ftl")),
+    ("de", include_str!("../../locales/de.ftl")),
     ("es", include_str!("../../locales/es.ftl")),
     ("fr", include_str!("../../locales/fr.ftl")),
+    ("id", include_str!("../../locales/id.ftl")),
+    ("it", include_str!("../../locales/it.ftl")),
+    ("nl", include_str!("../../locales/nl.ftl")),
+    ("pt", include_str!("../../locales/pt.ftl")),
+    ("ru", include_str!("../../locales/ru.ftl")),
+    ("sw", include_str!("../../locales/sw.ftl")),
+    ("uk", include_str!("../../locales/uk.ftl")),
+    ("zh", include_str!("../../locales/zh.ftl")),
 ];
 
 /// What a language is called before a title, by its tag. A file may leave such names away, and have more of them.
@@ -464,14 +475,35 @@ mod tests {
         assert_eq!(language_name("tlh", "fr"), "tlh");
         assert_eq!(counted("more_stories", 1, "fr"), "et un article de plus sur la page web");
         assert_eq!(counted("more_stories", 1200, "es"), "y 1200 más en la página web");
+        for (language, count, want) in [
+            ("ru", 1, "и ещё 1 статья на странице"),
+            ("ru", 3, "и ещё 3 статьи на странице"),
+            ("ru", 11, "и ещё 11 статей на странице"),
+            ("ru", 21, "и ещё 21 статья на странице"),
+            ("ar", 1, "ومقال آخر على صفحة الويب"),
+            ("ar", 2, "ومقالان آخران على صفحة الويب"),
+            ("ar", 5, "و5 مقالات أخرى على صفحة الويب"),
+            ("ar", 11, "و11 مقالًا آخر على صفحة الويب"),
+            ("ar", 100, "و100 مقال آخر على صفحة الويب"),
+            ("id", 1, "dan 1 artikel lagi di halaman web"),
+        ] {
+            assert_eq!(counted("more_stories", count, language), want);
+        }
     }
 
     #[test]
     fn dates_are_written_as_each_language_does() {
         let date = Date::constant(2022, 3, 1);
-        for (language, want) in
-            [("fr", "1er mars 2022"), ("en-GB", "March 1, 2022"), ("es", "1 de marzo de 2022")]
-        {
+        for (language, want) in [
+            ("fr", "1er mars 2022"),
+            ("en-GB", "March 1, 2022"),
+            ("es", "1 de marzo de 2022"),
+            ("ca", "1 de març de 2022"),
+            ("it", "1º marzo 2022"),
+            ("de", "1. März 2022"),
+            ("ru", "1 марта 2022 г."),
+            ("zh", "2022年3月1日"),
+        ] {
             assert_eq!(long_date(date, language), want);
         }
     }
