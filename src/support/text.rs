@@ -289,6 +289,12 @@ pub fn primary_language(tag: &str) -> &str {
     tag.split(['-', '_']).next().unwrap_or(tag)
 }
 
+/// A number and what it counts, in the English of the command line: `1 story`, `2 stories`.
+pub fn many<N: std::fmt::Display + PartialEq + From<u8>>(count: N, one: &str, more: &str) -> String {
+    let noun = if count == N::from(1) { one } else { more };
+    format!("{count} {noun}")
+}
+
 /// How texts in a language are written: `rtl` for the scripts that are written so.
 pub fn direction(language: &str) -> &'static str {
     let is_rtl = matches!(
