@@ -10,9 +10,9 @@ use crate::model::digest::{Digest, Issue, LinkPlaces};
 use crate::model::keys::EntryKey;
 use crate::model::story::Story;
 use crate::model::subscriber::Interests;
-use crate::support::i18n::{Phrases, counted, long_date, phrases};
+use crate::support::i18n::{Phrases, counted, long_date, phrases, spoken};
 use crate::support::templates::{TemplateError, Templates};
-use crate::support::text::{one_line, primary_language, shorten};
+use crate::support::text::{one_line, shorten};
 use crate::view::{Catalog, LinkView, StoryView, view_among};
 
 /// A subject longer than this is cut by most mail programs, in characters.
@@ -146,7 +146,9 @@ fn data<'a>(
     now: Timestamp,
 ) -> Data<'a> {
     let public = &catalog.channel.url;
-    let t = phrases(edition.language);
+    // Words are of one language: that of the edition where there are any of it, else the channel's.
+    let said_in = spoken(edition.language, &catalog.channel.language);
+    let t = phrases(said_in);
     // The subject names the first story; the preview goes on from there.
     let others: Vec<&str> = views.iter().skip(1).take(3).map(|story| story.title.as_str()).collect();
     let preview = if others.is_empty() {
@@ -156,15 +158,15 @@ fn data<'a>(
     };
     Data {
         title: edition.title,
-        language: edition.language,
-        dir: direction(edition.language),
+        language: said_in,
+        dir: t["dir"],
         channel: &catalog.channel.title,
-        date: long_date(now.to_zoned_datetime(TimeZone::UTC).date(), edition.language),
+        date: long_date(now.to_zoned_datetime(TimeZone::UTC).date(), said_in),
         lead: views.first().map(|story| shorten(&story.title, LEAD_CHARS_MAX)).unwrap_or_default(),
         preview: shorten(&preview, PREVIEW_CHARS_MAX),
         groups: group(catalog, edition, views, t["other_topics"]),
         more,
-        more_text: counted("more_stories", more, edition.language),
+        more_text: counted("more_stories", more, said_in),
         web: format!("{public}/"),
         online: edition
             .name
@@ -172,7 +174,7 @@ fn data<'a>(
             .map(|name| format!("{public}/{}", archive_path(name))),
         unsubscribe: edition.places.unsubscribe(),
         preferences: (edition.is_personal && edition.is_public).then(|| edition.places.preferences()),
-        privacy: edition.is_public.then(|| format!("{public}/{}", privacy_path(edition.language))),
+        privacy: edition.is_public.then(|| format!("{public}/{}", privacy_path(said_in))),
         is_public: edition.is_public,
         controller: edition.controller,
         t,
@@ -202,18 +204,6 @@ fn encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
-/// `rtl` for the scripts that are written so.
-fn direction(language: &str) -> &'static str {
-    if matches!(
-        primary_language(language),
-        "ar" | "fa" | "he" | "ur" | "ps" | "sd" | "yi" | "dv" | "ckb" | "ug"
-    ) {
-        "rtl"
-    } else {
-        "ltr"
-    }
-}
-
 /// As much of a story as a mail has room for.
 fn brief(mut story: StoryView) -> StoryView {
     let links = |links: Vec<LinkView>| {
@@ -225,7 +215,6 @@ fn brief(mut story: StoryView) -> StoryView {
     story.title = shorten(&story.title, TITLE_CHARS_MAX);
     story.summary = shorten(&story.summary, SUMMARY_CHARS_MAX);
     story.url = story.url.filter(|url| url.len() <= URL_BYTES_MAX);
-    story.dir = direction(&story.language);
     story.copies = links(std::mem::take(&mut story.copies));
     story.translations = links(std::mem::take(&mut story.translations));
     story

@@ -8,7 +8,8 @@ use crate::model::source::Source;
 use crate::model::story::{StoredEntry, Story};
 use crate::model::subscriber::Interests;
 use crate::model::topic::Topic;
-use crate::support::i18n::{language_name, long_date};
+use crate::support::i18n::{language_name, long_date, spoken};
+use crate::support::text::direction;
 
 /// A summary longer than this is shown cut, in characters: the story itself is one click away.
 const SUMMARY_CHARS_MAX: usize = 600;
@@ -76,6 +77,7 @@ pub struct LinkView {
 /// Shows a story to readers of `language`, in a version that fits their interests where there is one.
 pub fn view_among(catalog: Catalog, story: &Story, language: &str, interests: &Interests) -> StoryView {
     let shown = story.version_among(language, interests);
+    let said_in = spoken(language, &catalog.channel.language);
     let web = |url: &Option<String>| {
         url.clone().filter(|url| url.starts_with("http://") || url.starts_with("https://"))
     };
@@ -83,22 +85,23 @@ pub fn view_among(catalog: Catalog, story: &Story, language: &str, interests: &I
         let own = version.entry.language.clone().unwrap_or_default();
         Some(LinkView {
             label: label(version),
-            language_name: language_name(&own, language),
+            language_name: language_name(&own, said_in),
             language: own,
             url: web(&version.entry.url)?,
         })
     };
+    let own_language = shown.entry.language.clone().unwrap_or_else(|| catalog.channel.language.clone());
     let date = shown.sort_date().to_zoned_datetime(TimeZone::UTC).date();
     let title = shown.entry.headline();
     StoryView {
         title: if title.is_empty() { "…".into() } else { title },
         url: web(&shown.entry.url),
         summary: crate::support::text::shorten(&shown.entry.summary, SUMMARY_CHARS_MAX),
-        language: shown.entry.language.clone().unwrap_or_else(|| catalog.channel.language.clone()),
-        dir: "ltr",
+        dir: direction(&own_language),
+        language: own_language,
         partner: shown.partner.clone(),
         day: date.to_string(),
-        date: long_date(date, language),
+        date: long_date(date, said_in),
         image: shown
             .entry
             .image

@@ -24,6 +24,7 @@ use crate::pipeline::mail::queue::DigestReport;
 use crate::pipeline::refresh::SourceOutcome;
 use crate::support::clock::Clock;
 use crate::support::files;
+use crate::support::text::many;
 use crate::{config, web};
 
 /// The day of the demo: a Thursday after the stories of the first listing.
@@ -229,7 +230,9 @@ fn report_first(run_once: &RunReport, (requests, _): (usize, usize), bytes: u64)
     println!("First cycle: {requests} requests, {bytes} bytes of documents");
     for report in &run_once.reports {
         match &report.outcome {
-            SourceOutcome::Read { new, .. } => println!("  {:<12} {new} entries", report.source),
+            SourceOutcome::Read { new, .. } => {
+                println!("  {:<12} {}", report.source, many(*new, "entry", "entries"))
+            }
             SourceOutcome::Failed(reason) => {
                 println!("  {:<12} failed, and the run went on: {reason}", report.source)
             }
@@ -238,7 +241,7 @@ fn report_first(run_once: &RunReport, (requests, _): (usize, usize), bytes: u64)
             }
         }
     }
-    println!("\nMerged into {} stories, because:", run_once.published.stories);
+    println!("\nMerged into {}, because:", many(run_once.published.stories, "story", "stories"));
     for report in &run_once.reports {
         if let SourceOutcome::Read { joined, .. } = &report.outcome {
             joined.iter().for_each(|line| println!("  {line}"));
@@ -247,7 +250,9 @@ fn report_first(run_once: &RunReport, (requests, _): (usize, usize), bytes: u64)
     for (id, turn) in &run_once.digest_reports {
         if let DigestReport::Queued { stories, recipients } = turn {
             println!(
-                "\nDigest \"{id}\": {stories} stories to {recipients} recipients, {} sent",
+                "\nDigest \"{id}\": {} to {}, {} sent",
+                many(*stories, "story", "stories"),
+                many(*recipients, "recipient", "recipients"),
                 run_once.deliveries.sent
             );
         }
@@ -258,11 +263,13 @@ fn report_second(run_once: &RunReport, before: (usize, usize), after: (usize, us
     let read =
         run_once.reports.iter().filter(|report| matches!(report.outcome, SourceOutcome::Read { .. })).count();
     println!(
-        "\nSecond cycle, two hours later: {} requests, {} answered 304, {read} sources read again, {bytes} bytes of documents,\n  {} files rewritten, {} mails sent",
-        after.0 - before.0,
+        "\nSecond cycle, two hours later: {}, {} answered 304, {} read again, {} of documents,\n  {} rewritten, {} sent",
+        many(after.0 - before.0, "request", "requests"),
         after.1 - before.1,
-        run_once.published.written,
-        run_once.deliveries.sent
+        many(read, "source", "sources"),
+        many(bytes, "byte", "bytes"),
+        many(run_once.published.written, "file", "files"),
+        many(run_once.deliveries.sent, "mail", "mails")
     );
 }
 
@@ -281,6 +288,6 @@ fn report_files(app: &App) -> anyhow::Result<()> {
         println!("Mail         {}", mail.display());
     }
     let entries = app.store().read(|r| r.entries().count())?;
-    println!("Store        {} ({entries} entries)", app.config.store_path.display());
+    println!("Store        {} ({})", app.config.store_path.display(), many(entries, "entry", "entries"));
     Ok(())
 }

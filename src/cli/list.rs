@@ -12,7 +12,7 @@ use crate::pipeline::mail::outbox::Deliveries;
 use crate::pipeline::mail::queue::DigestReport;
 use crate::pipeline::refresh::{SourceOutcome, SourceReport};
 use crate::store::{EntryFilter, MarkupScope, SourceRow, Store};
-use crate::support::text::shorten;
+use crate::support::text::{many, shorten};
 
 fn minute(time: Option<Timestamp>, never: &str) -> String {
     time.map_or_else(|| never.to_owned(), |time| time.strftime("%Y-%m-%d %H:%MZ").to_string())
@@ -145,7 +145,8 @@ pub fn turn(turn: &DigestReport) -> String {
         DigestReport::NothingNew => "nothing new, nothing sent".into(),
         DigestReport::NoRecipients => "has no recipients".into(),
         DigestReport::Queued { stories, recipients } => {
-            format!("{stories} stories to {recipients} recipients")
+            let stories = many(*stories, "story", "stories");
+            format!("{stories} to {}", many(*recipients, "recipient", "recipients"))
         }
     }
 }

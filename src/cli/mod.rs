@@ -31,6 +31,7 @@ use crate::store::EntryFilter;
 use crate::support::clock::Clock;
 use crate::support::files;
 use crate::support::templates::BUILT_IN;
+use crate::support::text::many;
 use crate::web;
 use crate::web::limits::Limits;
 use crate::web::pictures::Pictures;
@@ -268,12 +269,12 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let config = config::load(&arguments.config)?;
     if let Command::Check = arguments.command {
         println!(
-            "{} is valid: {} sources ({} enabled), {} topics, {} digests",
+            "{} is valid: {} ({} enabled), {}, {}",
             arguments.config.display(),
-            config.sources.len(),
+            many(config.sources.len(), "source", "sources"),
             config.sources.iter().filter(|s| s.is_enabled).count(),
-            config.topics.len(),
-            config.digests.len()
+            many(config.topics.len(), "topic", "topics"),
+            many(config.digests.len(), "digest", "digests")
         );
         return Ok(());
     }
@@ -361,10 +362,10 @@ async fn fetch(app: &App, all: bool, source: Option<String>) -> anyhow::Result<(
 async fn publish(app: &App) -> anyhow::Result<()> {
     let published = app.publish().await?;
     println!(
-        "{} stories in {}, {} files written",
-        published.stories,
+        "{} in {}, {} written",
+        many(published.stories, "story", "stories"),
         app.config.publish.dir.display(),
-        published.written
+        many(published.written, "file", "files")
     );
     Ok(())
 }
@@ -384,10 +385,10 @@ async fn digest_now(app: &App, only: Option<&str>, is_dry: bool) -> anyhow::Resu
             let Preview { stories, issue, .. } = queue::preview(app.store(), app.mail_context(), digest)?;
             let text = shown(&issue.text, &issue.places);
             println!(
-                "Digest: {} ({} stories, {} recipients)\nSubject: {}\n\n{text}",
+                "Digest: {} ({}, {})\nSubject: {}\n\n{text}",
                 digest.id,
-                stories.len(),
-                digest.recipients.len(),
+                many(stories.len(), "story", "stories"),
+                many(digest.recipients.len(), "recipient", "recipients"),
                 issue.subject
             );
             continue;
@@ -552,6 +553,7 @@ async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
     let state = AppState {
         refresher: app.refresher.clone(),
         channel: app.config.channel.clone(),
+        languages: app.config.interface_languages(),
         topics: app.config.topics.clone(),
         sources: app.config.sources.clone(),
         publications: app.publications.clone(),

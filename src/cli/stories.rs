@@ -12,6 +12,7 @@ use crate::dedupe::place::Assessment;
 use crate::model::story::StoredEntry;
 use crate::pipeline::maintenance;
 use crate::store::Store;
+use crate::support::text::many;
 
 /// Bytes read and written at a time.
 const BUFFER: usize = 1 << 20;
@@ -163,7 +164,10 @@ pub fn split(app: &App, name: &str) -> anyhow::Result<()> {
     let entry = find(store, name)?;
     match maintenance::split(store, &entry, app.clock.now())? {
         0 => println!("it was alone in its story"),
-        count => println!("{}\nis a story of its own now, and stays apart from {count} others", line(&entry)),
+        count => {
+            let others = many(count, "other", "others");
+            println!("{}\nis a story of its own now, and stays apart from {others}", line(&entry));
+        }
     }
     Ok(())
 }
@@ -178,8 +182,9 @@ pub fn recluster(app: &App, is_dry: bool) -> anyhow::Result<()> {
     let changes = changes?;
     let moved = if is_dry { "would move" } else { "moved" };
     println!(
-        "{} entries looked at, {} {moved} to another story; nothing is announced again",
-        changes.entries, changes.changed
+        "{} looked at, {} {moved} to another story; nothing is announced again",
+        many(changes.entries, "entry", "entries"),
+        changes.changed
     );
     Ok(())
 }

@@ -17,6 +17,7 @@ use crate::model::subscriber::{Choice, Consent, Subscriber, SubscriberState};
 use crate::pipeline::mail::{bounces as returned, subscribers};
 use crate::store::{Unit, Write as Writes};
 use crate::subscriber_csv;
+use crate::support::text::many;
 
 /// Rows of a table kept in one unit of work.
 const IMPORTED: usize = 1_000;
@@ -72,7 +73,7 @@ pub enum Subscribers {
 
 #[derive(Debug, Clone, Args)]
 pub struct Chosen {
-    /// Of the mail: fr, en, es.
+    /// Of the mail: one that there are words for.
     #[arg(long, value_name = "LANG")]
     language: Option<String>,
     /// Stories in these languages only.
@@ -306,8 +307,8 @@ fn import(
     }
     if !table.faults.is_empty() && !skips_faulty {
         return Err(Usage(format!(
-            "{} faults, nothing was imported (--skip-faulty imports the {} rows that are right)",
-            table.faults.len(),
+            "{}, nothing was imported (--skip-faulty imports the rows that are right: {})",
+            many(table.faults.len(), "fault", "faults"),
             table.rows.len()
         ))
         .into());
@@ -384,7 +385,7 @@ pub async fn bounces(app: &App, place: &str, listen: &str, config_path: &Path) -
         }
         path => mailbox::each_under(Path::new(path), &mut take)?,
     }
-    println!("{count} messages read");
+    println!("{} read", many(count, "message", "messages"));
     Ok(())
 }
 

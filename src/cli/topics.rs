@@ -12,6 +12,7 @@ use crate::classify::model::{Example, Model, Score, cross_validate};
 use crate::classify::text_of;
 use crate::pipeline::maintenance;
 use crate::support::files::write_atomically;
+use crate::support::text::many;
 
 /// Parts of a cross-validation.
 const FOLDS: usize = 5;
@@ -104,10 +105,11 @@ fn train(labels: &Path, path: &Path, app: Option<&App>) -> anyhow::Result<()> {
     let bytes = model.to_bytes();
     write_atomically(path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
     println!(
-        "{}: {} topics learned from {from_file} lines and {} corrections, {} kB",
+        "{}: {} learned from {} and {}, {} kB",
         path.display(),
-        model.labels().len(),
-        examples.len() - from_file,
+        many(model.labels().len(), "topic", "topics"),
+        many(from_file, "line", "lines"),
+        many(examples.len() - from_file, "correction", "corrections"),
         bytes.len() / 1000
     );
     Ok(())
@@ -227,8 +229,9 @@ pub fn reclassify(app: &App) -> anyhow::Result<()> {
     bar.finish_and_clear();
     let changes = changes?;
     println!(
-        "{} entries looked at, {} have other topics; nothing is announced again",
-        changes.entries, changes.changed
+        "{} looked at, {} other topics; nothing is announced again",
+        many(changes.entries, "entry", "entries"),
+        many(changes.changed, "has", "have")
     );
     Ok(())
 }

@@ -22,6 +22,7 @@ use crate::model::schedule::Schedule;
 use crate::model::source::{DateFrom, DateOrder, Select, Source, SourceKind};
 use crate::model::subscriber::Interests;
 use crate::model::topic::Topic;
+use crate::support::i18n::{self, LocaleFault};
 
 /// The starter file that `courant init` writes.
 pub const STARTER: &str = include_str!("starter.toml");
@@ -159,13 +160,18 @@ pub struct Config {
 pub enum ConfigError {
     #[error("cannot read {path}: {cause} (start with `courant init`, or name the file with --config)")]
     Unreadable { path: PathBuf, cause: std::io::Error },
-    #[error("{}", list_faults(.path, .faults))]
-    Faulty { path: PathBuf, faults: Vec<Fault> },
+    /// Those of the operator's `locales/` come first, then those of the file.
+    #[error("{}", list_faults(.locales, .path, .faults))]
+    Faulty { locales: Vec<LocaleFault>, path: PathBuf, faults: Vec<Fault> },
 }
 
-fn list_faults(path: &Path, faults: &[Fault]) -> String {
-    let lines: Vec<String> =
-        faults.iter().map(|fault| format!("{}:{}: {}", path.display(), fault.line, fault.message)).collect();
+fn list_faults(locales: &[LocaleFault], path: &Path, faults: &[Fault]) -> String {
+    let of_locales = locales.iter().map(|fault| (fault.path.as_path(), fault.line, &fault.message));
+    let of_file = faults.iter().map(|fault| (path, fault.line, &fault.message));
+    let lines: Vec<String> = of_locales
+        .chain(of_file)
+        .map(|(path, line, message)| format!("{}:{line}: {message}", path.display()))
+        .collect();
     lines.join("\n")
 }
 
@@ -199,9 +205,23 @@ impl Config {
         languages.dedup();
         languages
     }
+
+    /// The languages that people can have pages and mails in: those that the configuration names and that there are words for,
+    /// the channel's own before the others.
+    pub fn interface_languages(&self) -> Vec<&'static str> {
+        let mut named = self.languages();
+        named.extend(self.digests.iter().map(|digest| digest.language.clone()));
+        named.extend(self.newsletter.titles.keys().cloned());
+        let own = i18n::known(&self.channel.language);
+        let mut languages: Vec<&str> = named.iter().filter_map(|language| i18n::known(language)).collect();
+        languages.sort_unstable();
+        languages.dedup();
+        languages.retain(|language| Some(*language) != own);
+        own.into_iter().chain(languages).collect()
+    }
 }
 
-/// Reads and validates a file.
+/// Reads and validates a file, and the words that stand in `locales/` beside it.
 ///
 /// # Errors
 /// When it cannot be read, or with all its faults.
@@ -211,7 +231,16 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let folder = absolute.parent().unwrap_or(Path::new("."));
     let surroundings = Surroundings { folder, environment: &|name| std::env::var(name).ok() };
-    parse(&text, &surroundings).map_err(|faults| ConfigError::Faulty { path: path.to_owned(), faults })
+    // Before the file, which may name a language that is added there.
+    let locales = i18n::add(&path.parent().unwrap_or(Path::new("")).join("locales"));
+    match parse(&text, &surroundings) {
+        Ok(config) if locales.is_empty() => Ok(config),
+        parsed => Err(ConfigError::Faulty {
+            locales,
+            path: path.to_owned(),
+            faults: parsed.err().unwrap_or_default(),
+        }),
+    }
 }
 
 /// Validates the text of a file.
@@ -302,7 +331,9 @@ fn read_channel(section: Section) -> Channel {
             || "http://localhost:8080".into(),
             |url| url.as_str().trim_end_matches('/').to_owned(),
         ),
-        language: section.parsed("language", parse_language).unwrap_or_else(|| "en".into()),
+        language: section
+            .parsed("language", i18n::parse_language)
+            .unwrap_or_else(|| i18n::default_language().into()),
         description: section.string("description").unwrap_or_default(),
         entries_max: section.number("max_entries", 100, 1..=100_000) as usize,
         languages: section.list("languages", parse_language),
@@ -443,7 +474,7 @@ fn read_mail(section: Section, surroundings: &Surroundings) -> MailConfig {
 
 fn read_newsletter(section: Section) -> Newsletter {
     Newsletter {
-        titles: section.by_language("title", |value| value.as_str().map(str::to_owned), "a text"),
+        titles: section.by_spoken_language("title", i18n::parse_language),
         entries_max: section.number("max_entries", 30, 1..=500) as usize,
         is_open: section.boolean("open", true),
         controller: section.string("controller"),
@@ -581,7 +612,9 @@ fn read_digest(section: Section, topics: &[Topic]) -> Digest {
     Digest {
         id: DigestId::Configured(id),
         title: section.string("title").unwrap_or_else(|| "Digest".into()),
-        language: section.parsed("language", parse_language).unwrap_or_else(|| "en".into()),
+        language: section
+            .parsed("language", i18n::parse_language)
+            .unwrap_or_else(|| i18n::default_language().into()),
         schedule: section.parsed("schedule", Schedule::parse).unwrap_or_else(Schedule::weekly),
         topics: section.list("topics", |id| known_topic(topics, id)),
         entries_max: section.number("max_entries", 30, 1..=500) as usize,

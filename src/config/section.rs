@@ -247,6 +247,21 @@ impl<'a> Section<'a> {
         found
     }
 
+    /// A table of texts whose keys are languages, each of which `parse` has to know.
+    pub fn by_spoken_language(
+        &self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<String, String>,
+    ) -> BTreeMap<String, String> {
+        let table = self.get(key).and_then(|value| value.get_ref().as_table());
+        for (language, _) in table.into_iter().flat_map(|table| table.iter()) {
+            if let Err(message) = parse(language.get_ref()) {
+                self.fault(language.span().start, format!("{key}: {message}"));
+            }
+        }
+        self.by_language(key, |value| value.as_str().map(str::to_owned), "a text")
+    }
+
     /// Leaves the keys alone: another section over the same table has asked for them.
     pub fn forget(&self) {
         self.is_reported.set(true);

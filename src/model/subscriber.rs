@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::keys::EntryKey;
 use super::mail_address::Address;
 use super::schedule::Schedule;
+use crate::support::i18n;
 use crate::support::text::is_language_tag;
 
 /// Whether mail goes to a subscriber.
@@ -204,6 +205,10 @@ pub struct Choice {
     pub schedule: String,
 }
 
+fn no_language(tag: &str) -> String {
+    format!("\"{tag}\" is no language: write a tag, as {} and pt-BR are", i18n::default_language())
+}
+
 /// What is wrong with a choice: the field, and a sentence.
 pub type FieldFault = (&'static str, String);
 
@@ -216,16 +221,13 @@ impl SubscriptionOptions {
         let mut faults = Vec::new();
         let own = choice.language.trim();
         let language = if own.is_empty() { language } else { own };
-        for (field, tags) in [
-            ("language", std::slice::from_ref(&language.to_owned())),
-            ("languages", choice.languages.as_slice()),
-        ] {
-            faults.extend(
-                tags.iter()
-                    .filter(|tag| !is_language_tag(tag))
-                    .map(|tag| (field, format!("\"{tag}\" is no language: write fr, en or es"))),
-            );
+        if !is_language_tag(language) {
+            faults.push(("language", no_language(language)));
+        } else if let Err(fault) = i18n::parse_language(language) {
+            faults.push(("language", fault));
         }
+        let is_wrong = |tag: &&String| !is_language_tag(tag);
+        faults.extend(choice.languages.iter().filter(is_wrong).map(|tag| ("languages", no_language(tag))));
         for (field, chosen, known) in [
             ("topics", &choice.topics, &self.topics),
             ("without", &choice.without, &self.topics),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::support::i18n::default_language;
 use crate::support::text::primary_language;
 
 /// `[[topic]]` of the configuration.
@@ -45,7 +46,7 @@ impl Topic {
             .label
             .get(language)
             .or_else(|| self.label.get(primary_language(language)))
-            .or_else(|| self.label.get("en"));
+            .or_else(|| self.label.get(default_language()));
         label.or_else(|| self.label.values().next()).map_or(self.id.as_str(), String::as_str)
     }
 }

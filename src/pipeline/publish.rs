@@ -30,7 +30,7 @@ use crate::publish::{DocumentLocation, archive_name, atom, json_feed, lists, pla
 use crate::store::{DirtyStory, Store, StoreError};
 use crate::support::clock::Interrupted;
 use crate::support::files::{self, write_if_changed};
-use crate::support::i18n::{long_date, phrases};
+use crate::support::i18n::{self, long_date, phrases, said};
 use crate::support::templates::Templates;
 use crate::view::Catalog;
 
@@ -71,8 +71,6 @@ const DIRTY: usize = 1_000;
 const ARCHIVE: i64 = 50;
 /// Files noted as even in one transaction.
 const EVEN: usize = 200;
-/// Languages of the pages that are ours.
-const LANGUAGES: [&str; 3] = ["fr", "en", "es"];
 /// Issues read at a time.
 const BATCH: usize = 100;
 /// Files that stand for lists of the whole.
@@ -193,6 +191,7 @@ impl Publisher<'_> {
             format!("{:?} {:?}", self.images, self.archives),
             self.hub,
             self.templates.fingerprint(),
+            i18n::fingerprint(),
             env!("CARGO_PKG_VERSION")
         ]))?;
         Ok(crate::support::text::hex(&Sha256::digest(all)))
@@ -356,7 +355,7 @@ impl Publisher<'_> {
     fn render_fixed(&self) -> anyhow::Result<usize> {
         let mut written = usize::from(self.write(OPML, &lists::opml(self.catalog))?);
         written += usize::from(self.write(FAVICON, self.templates.text("planet/favicon.svg")?.as_bytes())?);
-        for language in LANGUAGES {
+        for language in i18n::languages() {
             written +=
                 usize::from(self.write(&digest::privacy_path(language), self.privacy(language)?.as_bytes())?);
         }
@@ -379,14 +378,17 @@ impl Publisher<'_> {
 
     /// The data-protection page, as the configuration has it.
     fn privacy(&self, language: &str) -> anyhow::Result<String> {
+        let title = self.newsletter.title(language, self.catalog.channel);
         let data = json!({
-            "title": self.newsletter.title(language, self.catalog.channel),
+            "title": title,
             "heading": phrases(language)["privacy"],
             "language": language,
             "is_private": false,
             "controller": self.newsletter.controller,
             "contact": self.newsletter.contact.as_ref().map(Address::as_str),
             "retention_days": self.retention_days,
+            "publisher": said("privacy_publisher", language, &[("title", title.into())]),
+            "forgotten": said("privacy_forgotten", language, &[("days", self.retention_days.into())]),
             "t": phrases(language),
         });
         Ok(self.templates.render("web/privacy.html", &data)?)

@@ -7,7 +7,7 @@ use crate::model::publication::{Images, Publication, PublicationKind};
 use crate::model::story::Story;
 use crate::model::subscriber::Interests;
 use crate::model::token::{IMAGE, SigningKey};
-use crate::support::i18n::{Phrases, capitalized, language_of, long_date, phrases};
+use crate::support::i18n::{Phrases, capitalized, language_of, long_date, phrases, spoken};
 use crate::support::templates::{TemplateError, Templates};
 use crate::view::{Catalog, StoryView, view_among};
 
@@ -181,7 +181,7 @@ pub fn search(
 
 fn page<'a>(setting: Setting<'a>, language: &str, path: &str) -> PageContext<'a> {
     let channel = setting.catalog.channel;
-    let t = phrases(language);
+    let t = phrases(spoken(language, &channel.language));
     let section = |kind: PublicationKind, label: &str| PageSection {
         label: t[label],
         links: setting

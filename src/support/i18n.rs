@@ -1,129 +1,404 @@
-//! The few words that courant says itself, in the languages of its readers (Fluent, `locales/`). English where a language is
-//! not known.
+//! What courant says itself, in the languages of its readers (Fluent). All words of a language stand in its one file: those that
+//! we ship in `locales/`, and those of the operator in the folder `locales/` beside the configuration, which add a language or
+//! put other words in the place of ours.
 
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{LazyLock, OnceLock};
 
 use fluent_bundle::concurrent::FluentBundle;
-use fluent_bundle::{FluentArgs, FluentResource};
+use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
+use fluent_syntax::ast::{CallArguments, Entry, Expression, InlineExpression, Pattern, PatternElement};
 use jiff::civil::Date;
+use sha2::{Digest as _, Sha256};
 
-use crate::support::text::primary_language;
+use crate::support::text::{hex, primary_language};
 
-/// What can be said in one language, by its name.
+/// What can be said in one language without anything being filled in, by its name.
 pub type Phrases = BTreeMap<&'static str, &'static str>;
 
-struct Locale {
+/// The languages that we ship. The first is that of an installation that names none, and has the names that all others have.
+const SHIPPED: &[(&str, &str)] = &[
+    ("en", include_str!("../../locales/en.ftl")),
+    ("ar", include_str!("../../locales/ar.ftl")),
+    ("ca", include_str!("../../locales/ca.ftl")),
+    ("de", include_str!("../../locales/de.ftl")),
+    ("es", include_str!("../../locales/es.ftl")),
+    ("fr", include_str!("../../locales/fr.ftl")),
+    ("id", include_str!("../../locales/id.ftl")),
+    ("it", include_str!("../../locales/it.ftl")),
+    ("nl", include_str!("../../locales/nl.ftl")),
+    ("pt", include_str!("../../locales/pt.ftl")),
+    ("ru", include_str!("../../locales/ru.ftl")),
+    ("sw", include_str!("../../locales/sw.ftl")),
+    ("uk", include_str!("../../locales/uk.ftl")),
+    ("zh", include_str!("../../locales/zh.ftl")),
+];
+
+/// What a language is called before a title, by its tag. A file may leave such names away, and have more of them.
+const LANGUAGE: &str = "in_";
+
+/// What is wrong in a file of the operator's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocaleFault {
+    pub path: PathBuf,
+    /// Counted from 1.
+    pub line: usize,
+    pub message: String,
+}
+
+/// The words of one language.
+struct Words {
     bundle: FluentBundle<FluentResource>,
     phrases: Phrases,
 }
 
-const LOCALES: [(&str, &str); 3] = [
-    ("fr", include_str!("../../locales/fr.ftl")),
-    ("en", include_str!("../../locales/en.ftl")),
-    ("es", include_str!("../../locales/es.ftl")),
-];
+/// A language that there are words for.
+struct Locale {
+    /// Its primary subtag.
+    tag: &'static str,
+    /// Ours, then the operator's: a later word wins.
+    texts: Vec<String>,
+    /// Read when the first is said: most commands say none.
+    words: OnceLock<Words>,
+}
 
-static SPOKEN: LazyLock<[Locale; 3]> = LazyLock::new(|| LOCALES.map(|(tag, text)| locale(tag, text)));
+/// All languages that there are words for.
+struct Locales(Vec<Locale>);
 
-/// Reads a locale. What it holds is ours, and tested: a fault of it would be a missing phrase.
-fn locale(tag: &'static str, text: &'static str) -> Locale {
-    let resource = FluentResource::try_new(text.to_owned()).unwrap_or_else(|(partial, _)| partial);
+/// What the operator put beside the configuration is added once, at the start.
+static LOCALES: OnceLock<Locales> = OnceLock::new();
+
+/// Names of words, and the variables of each.
+type Names = BTreeMap<String, BTreeSet<String>>;
+
+/// The names that every language has words for.
+static REFERENCE: LazyLock<Names> = LazyLock::new(|| {
+    let (resource, _) = parsed(SHIPPED[0].1);
+    names(&resource)
+});
+
+impl Locale {
+    fn words(&self) -> &Words {
+        self.words.get_or_init(|| words(self.tag, &self.texts))
+    }
+}
+
+impl Locales {
+    fn shipped() -> Locales {
+        let locale = |(tag, text): &(&'static str, &str)| Locale {
+            tag,
+            texts: vec![(*text).to_owned()],
+            words: OnceLock::new(),
+        };
+        Locales(SHIPPED.iter().map(locale).collect())
+    }
+
+    fn find(&self, language: &str) -> Option<&Locale> {
+        let primary = primary_language(language);
+        self.0.iter().find(|locale| locale.tag.eq_ignore_ascii_case(primary))
+    }
+}
+
+fn locales() -> &'static Locales {
+    LOCALES.get_or_init(Locales::shipped)
+}
+
+/// The words of a language; of the first one where it is not known, which who asks has to see to.
+fn words_of(language: &str) -> &'static Words {
+    let locales = locales();
+    locales.find(language).unwrap_or(&locales.0[0]).words()
+}
+
+fn parsed(text: &str) -> (FluentResource, Vec<fluent_syntax::parser::ParserError>) {
+    match FluentResource::try_new(text.to_owned()) {
+        Ok(resource) => (resource, Vec::new()),
+        Err((resource, errors)) => (resource, errors),
+    }
+}
+
+/// What was read is faultless: ours is tested, and the operator's was refused otherwise.
+fn words(tag: &'static str, texts: &[String]) -> Words {
     let mut bundle = FluentBundle::new_concurrent(tag.parse().into_iter().collect());
     // Marks of direction around what is filled in would be seen in mails.
     bundle.set_use_isolating(false);
-    let _ = bundle.add_resource(resource);
-    let names = text
-        .lines()
-        .filter_map(|line| line.split_once(" = "))
-        .map(|(name, _)| name)
-        .filter(|name| !name.starts_with([' ', '#']));
-    let mut phrases = Phrases::from([("lang", tag)]);
-    for name in names {
-        let Some(pattern) = bundle.get_message(name).and_then(|message| message.value()) else { continue };
-        let mut errors = Vec::new();
-        let said = bundle.format_pattern(pattern, None, &mut errors).into_owned();
-        // What counts something is said by `counted`.
-        if errors.is_empty() {
-            phrases.insert(name, Box::leak(said.into_boxed_str()));
-        }
+    let mut all = Names::new();
+    for text in texts {
+        let (resource, _) = parsed(text);
+        all.extend(names(&resource));
+        bundle.add_resource_overriding(resource);
     }
-    Locale { bundle, phrases }
+    let mut phrases = Phrases::from([("lang", tag)]);
+    // Words with something to fill in are said by `said`.
+    for (name, _) in all.into_iter().filter(|(_, variables)| variables.is_empty()) {
+        let text = format(&bundle, &name, None).0;
+        phrases.insert(Box::leak(name.into_boxed_str()), Box::leak(text.into_boxed_str()));
+    }
+    Words { bundle, phrases }
 }
 
-fn column(language: &str) -> usize {
-    match language.split('-').next() {
-        Some("fr") => 0,
-        Some("es") => 2,
-        _ => 1,
+fn format(
+    bundle: &FluentBundle<FluentResource>,
+    name: &str,
+    arguments: Option<&FluentArgs>,
+) -> (String, Vec<String>) {
+    let Some(pattern) = bundle.get_message(name).and_then(|message| message.value()) else {
+        return (String::new(), vec!["has no text".into()]);
+    };
+    let mut errors = Vec::new();
+    let text = bundle.format_pattern(pattern, arguments, &mut errors).into_owned();
+    (text, errors.iter().map(ToString::to_string).collect())
+}
+
+/// The names of a file with their variables.
+fn names(resource: &FluentResource) -> Names {
+    let mut names = Names::new();
+    for entry in resource.entries() {
+        if let Entry::Message(message) = entry {
+            let variables = names.entry(message.id.name.to_owned()).or_default();
+            message.value.iter().for_each(|pattern| variables_of(pattern, variables));
+        }
     }
+    names
+}
+
+fn variables_of(pattern: &Pattern<&str>, found: &mut BTreeSet<String>) {
+    for element in &pattern.elements {
+        let PatternElement::Placeable { expression } = element else { continue };
+        variables_in(expression, found);
+    }
+}
+
+fn variables_in(expression: &Expression<&str>, found: &mut BTreeSet<String>) {
+    match expression {
+        Expression::Select { selector, variants } => {
+            variables_inline(selector, found);
+            variants.iter().for_each(|variant| variables_of(&variant.value, found));
+        }
+        Expression::Inline(inline) => variables_inline(inline, found),
+    }
+}
+
+fn variables_inline(inline: &InlineExpression<&str>, found: &mut BTreeSet<String>) {
+    let mut within = |arguments: &CallArguments<&str>| {
+        arguments.positional.iter().for_each(|argument| variables_inline(argument, found));
+    };
+    match inline {
+        InlineExpression::VariableReference { id } => drop(found.insert(id.name.to_owned())),
+        InlineExpression::FunctionReference { arguments, .. } => within(arguments),
+        InlineExpression::TermReference { arguments: Some(arguments), .. } => within(arguments),
+        InlineExpression::Placeable { expression } => variables_in(expression, found),
+        _ => {}
+    }
+}
+
+/// Adds what stands in a folder of the operator's, which may be missing. It is read once, before anything is said. Answers what
+/// is wrong in it: whoever asked is to go no further then.
+pub fn add(folder: &Path) -> Vec<LocaleFault> {
+    let mut faults = Vec::new();
+    let mut locales = Locales::shipped();
+    let mut paths: Vec<PathBuf> = match std::fs::read_dir(folder) {
+        Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).collect(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => {
+            faults.push(LocaleFault {
+                path: folder.to_owned(),
+                line: 1,
+                message: format!("cannot be read: {error}"),
+            });
+            Vec::new()
+        }
+    };
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "ftl"));
+    paths.sort();
+    for path in paths {
+        let mut fault =
+            |line, message: String| faults.push(LocaleFault { path: path.clone(), line, message });
+        let tag = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        if !(2..=3).contains(&tag.len()) || !tag.bytes().all(|byte| byte.is_ascii_lowercase()) {
+            fault(1, "the name is no language: write its tag of two or three letters, such as eu.ftl".into());
+            continue;
+        }
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) => {
+                fault(1, format!("cannot be read: {error}"));
+                continue;
+            }
+        };
+        let at = locales.0.iter().position(|locale| locale.tag == tag).unwrap_or_else(|| {
+            let tag = Box::leak(tag.to_owned().into_boxed_str());
+            locales.0.push(Locale { tag, texts: Vec::new(), words: OnceLock::new() });
+            locales.0.len() - 1
+        });
+        let locale = &mut locales.0[at];
+        check(&text, locale.texts.is_empty()).into_iter().for_each(|(line, message)| fault(line, message));
+        locale.texts.push(text);
+    }
+    if faults.is_empty() {
+        // A second reading, of a program that plays several, is of the same folder.
+        let _ = LOCALES.set(locales);
+    } else {
+        // What the configuration names is known all the same: one fault is told once.
+        let _ = LOCALES.set(Locales(
+            locales
+                .0
+                .into_iter()
+                .map(|mut locale| {
+                    if !SHIPPED.iter().any(|(tag, _)| *tag == locale.tag) {
+                        locale.texts = vec![SHIPPED[0].1.to_owned()];
+                    } else {
+                        locale.texts.truncate(1);
+                    }
+                    locale
+                })
+                .collect(),
+        ));
+    }
+    faults
+}
+
+/// What is wrong in the text of a file, with its lines. `is_whole`: it has to have all words.
+fn check(text: &str, is_whole: bool) -> Vec<(usize, String)> {
+    let line_of =
+        |at: usize| text.as_bytes()[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1;
+    let (resource, errors) = parsed(text);
+    let mut faults: Vec<(usize, String)> = errors
+        .iter()
+        .map(|error| (line_of(error.pos.start), format!("cannot be read: {}", error.kind)))
+        .collect();
+    let line_with = |name: &str| {
+        let begins =
+            |line: &str| line.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('='));
+        text.lines().position(begins).map_or(1, |line| line + 1)
+    };
+    let names = names(&resource);
+    for (name, variables) in &names {
+        let Some(known) = REFERENCE.get(name) else {
+            if !name.starts_with(LANGUAGE) {
+                let near = REFERENCE.keys().min_by_key(|known| strsim::osa_distance(known, name));
+                let near = near.map(|near| format!(": did you mean \"{near}\"?")).unwrap_or_default();
+                faults.push((line_with(name), format!("unknown key \"{name}\"{near}")));
+            }
+            continue;
+        };
+        for variable in variables.difference(known) {
+            faults.push((line_with(name), format!("\"{name}\" has no variable ${variable}")));
+        }
+    }
+    if is_whole && errors.is_empty() {
+        let missing: Vec<&str> = REFERENCE
+            .keys()
+            .filter(|name| !name.starts_with(LANGUAGE) && !names.contains_key(*name))
+            .map(String::as_str)
+            .collect();
+        if !missing.is_empty() {
+            faults.push((line_of(text.len()), format!("keys are missing: {}", missing.join(", "))));
+        }
+    }
+    if faults.is_empty() {
+        faults.extend(
+            check_values(&names, resource)
+                .into_iter()
+                .map(|(name, why)| (line_with(&name), format!("\"{name}\" {why}"))),
+        );
+    }
+    faults.sort();
+    faults
+}
+
+/// Names of words that cannot be said, and why.
+fn check_values(names: &Names, resource: FluentResource) -> Vec<(String, String)> {
+    let mut bundle = FluentBundle::new_concurrent(Vec::new());
+    let mut faults = Vec::new();
+    if let Err(errors) = bundle.add_resource(resource) {
+        faults.extend(errors.iter().map(|error| (String::new(), error.to_string())));
+    }
+    let mut arguments = FluentArgs::new();
+    for variable in REFERENCE.values().flatten() {
+        arguments.set(variable.clone(), 1);
+    }
+    for name in names.keys() {
+        let (text, errors) = format(&bundle, name, Some(&arguments));
+        faults.extend(errors.into_iter().map(|error| (name.clone(), error)));
+        if name == "dir" && !matches!(text.as_str(), "ltr" | "rtl") {
+            faults.push((name.clone(), "must be ltr or rtl".into()));
+        }
+        if name == "timezone" && jiff::tz::TimeZone::get(&text).is_err() {
+            faults.push((name.clone(), format!("must be a time zone, as Europe/Paris is, not {text}")));
+        }
+    }
+    faults
+}
+
+/// The tags of all languages that there are words for, in their order.
+pub fn languages() -> Vec<&'static str> {
+    let mut tags: Vec<&str> = locales().0.iter().map(|locale| locale.tag).collect();
+    tags.sort_unstable();
+    tags
+}
+
+/// The tag of a language's words, where there are any.
+pub fn known(language: &str) -> Option<&'static str> {
+    locales().find(language).map(|locale| locale.tag)
+}
+
+/// A language of the interface.
+///
+/// # Errors
+/// When there are no words for it: a sentence with those that there are.
+pub fn parse_language(text: &str) -> Result<String, String> {
+    if known(text).is_some() {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "there are no words for \"{text}\": write one of {}, or add its file to locales/",
+        languages().join(", ")
+    ))
+}
+
+/// The language to say something in to readers of `language`: that, or `fallback` where there are no words for it.
+pub fn spoken<'a>(language: &'a str, fallback: &'a str) -> &'a str {
+    if known(language).is_some() { language } else { fallback }
+}
+
+/// The language of an installation that names none.
+pub fn default_language() -> &'static str {
+    SHIPPED[0].0
+}
+
+/// Equal for equal words.
+pub fn fingerprint() -> String {
+    let mut digest = Sha256::new();
+    locales().0.iter().flat_map(|locale| &locale.texts).for_each(|text| digest.update(text));
+    hex(&digest.finalize())
 }
 
 /// All phrases in one language.
 pub fn phrases(language: &str) -> &'static Phrases {
-    &SPOKEN[column(language)].phrases
+    &words_of(language).phrases
+}
+
+/// Says something with what is filled in.
+pub fn said(name: &str, language: &str, arguments: &[(&'static str, FluentValue<'_>)]) -> String {
+    let arguments: FluentArgs = arguments.iter().cloned().collect();
+    format(&words_of(language).bundle, name, Some(&arguments)).0
 }
 
 /// A phrase that counts something.
 pub fn counted(name: &str, count: usize, language: &str) -> String {
-    let bundle = &SPOKEN[column(language)].bundle;
-    let mut arguments = FluentArgs::new();
-    arguments.set("count", count);
-    let pattern = bundle.get_message(name).and_then(|message| message.value());
-    pattern
-        .map(|pattern| bundle.format_pattern(pattern, Some(&arguments), &mut Vec::new()).into_owned())
-        .unwrap_or_default()
+    said(name, language, &[("count", count.into())])
 }
-
-/// Language, and what it is called in French, English and Spanish.
-const LANGUAGES: &[(&str, [&str; 3])] = &[
-    ("fr", ["en français", "in French", "en francés"]),
-    ("en", ["en anglais", "in English", "en inglés"]),
-    ("es", ["en espagnol", "in Spanish", "en español"]),
-    ("pt", ["en portugais", "in Portuguese", "en portugués"]),
-    ("ar", ["en arabe", "in Arabic", "en árabe"]),
-    ("de", ["en allemand", "in German", "en alemán"]),
-    ("it", ["en italien", "in Italian", "en italiano"]),
-    ("ca", ["en catalan", "in Catalan", "en catalán"]),
-    ("nl", ["en néerlandais", "in Dutch", "en neerlandés"]),
-    ("ru", ["en russe", "in Russian", "en ruso"]),
-    ("uk", ["en ukrainien", "in Ukrainian", "en ucraniano"]),
-    ("zh", ["en chinois", "in Chinese", "en chino"]),
-    ("id", ["en indonésien", "in Indonesian", "en indonesio"]),
-    ("sw", ["en swahili", "in Swahili", "en suajili"]),
-];
 
 /// What readers of `language` call another language, as it stands before a title; the tag itself where it is not known.
 pub fn language_name(tag: &str, language: &str) -> String {
-    let primary = primary_language(tag).to_ascii_lowercase();
-    LANGUAGES
-        .iter()
-        .find(|(known, _)| *known == primary)
-        .map_or_else(|| tag.to_owned(), |(_, names)| names[column(language)].to_owned())
+    let name = format!("{LANGUAGE}{}", primary_language(tag).to_ascii_lowercase());
+    phrases(language).get(name.as_str()).map_or_else(|| tag.to_owned(), |name| (*name).to_owned())
 }
-
-/// Languages as their own readers call them.
-const OWN_NAMES: &[(&str, &str)] = &[
-    ("fr", "français"),
-    ("en", "English"),
-    ("es", "español"),
-    ("pt", "português"),
-    ("ar", "العربية"),
-    ("de", "Deutsch"),
-    ("it", "italiano"),
-    ("ca", "català"),
-    ("nl", "Nederlands"),
-    ("ru", "русский"),
-    ("uk", "українська"),
-    ("zh", "中文"),
-    ("id", "Bahasa Indonesia"),
-    ("sw", "Kiswahili"),
-];
 
 /// What the readers of a language call it; the tag itself where it is not known.
 pub fn language_of(tag: &str) -> &str {
-    let primary = primary_language(tag);
-    OWN_NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(primary)).map_or(tag, |(_, name)| name)
+    locales().find(tag).map_or(tag, |locale| locale.words().phrases["own_name"])
 }
 
 /// The text with a capital at its start.
@@ -132,61 +407,12 @@ pub fn capitalized(text: &str) -> String {
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
-const MONTHS: [[&str; 12]; 3] = [
-    [
-        "janvier",
-        "février",
-        "mars",
-        "avril",
-        "mai",
-        "juin",
-        "juillet",
-        "août",
-        "septembre",
-        "octobre",
-        "novembre",
-        "décembre",
-    ],
-    [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ],
-    [
-        "enero",
-        "febrero",
-        "marzo",
-        "abril",
-        "mayo",
-        "junio",
-        "julio",
-        "agosto",
-        "septiembre",
-        "octubre",
-        "noviembre",
-        "diciembre",
-    ],
-];
-
 /// A day as people write it: `1er mars 2022`, `March 1, 2022`, `1 de marzo de 2022`.
 pub fn long_date(date: Date, language: &str) -> String {
-    let column = column(language);
-    let month = MONTHS[column][usize::from(date.month().unsigned_abs()) - 1];
-    match column {
-        0 if date.day() == 1 => format!("1er {month} {}", date.year()),
-        0 => format!("{} {month} {}", date.day(), date.year()),
-        2 => format!("{} de {month} de {}", date.day(), date.year()),
-        _ => format!("{month} {}, {}", date.day(), date.year()),
-    }
+    let month = phrases(language)[format!("month_{}", date.month()).as_str()];
+    let arguments =
+        [("day", date.day().into()), ("month", month.into()), ("year", date.year().to_string().into())];
+    said("date", language, &arguments)
 }
 
 #[cfg(test)]
@@ -194,21 +420,91 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_languages_say_the_same_things_and_count() {
-        let names: Vec<Vec<&str>> =
-            ["fr", "en", "es"].iter().map(|language| phrases(language).keys().copied().collect()).collect();
-        assert!(names[0].len() > 60 && names[0] == names[1] && names[1] == names[2]);
+    fn all_shipped_languages_have_the_same_names_with_the_same_variables() {
+        assert!(REFERENCE.len() > 90);
+        for (tag, text) in SHIPPED {
+            assert_eq!(check(text, true), [], "{tag}");
+            let (resource, _) = parsed(text);
+            let others = |names: &Names| -> Names {
+                let is_other = |name: &str| !name.starts_with(LANGUAGE);
+                names
+                    .iter()
+                    .filter(|(name, _)| is_other(name))
+                    .map(|(name, of)| (name.clone(), of.clone()))
+                    .collect()
+            };
+            assert_eq!(others(&names(&resource)), others(&REFERENCE), "{tag}");
+            for (other, _) in SHIPPED {
+                assert_ne!(language_name(other, tag), *other, "what {other} is called in {tag}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_file_is_told_with_its_line() {
+        let faults = |text: &str, is_whole: bool| {
+            check(text, is_whole)
+                .into_iter()
+                .map(|(line, message)| format!("{line}: {message}"))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            faults("save = Gorde\nin_xx = x\nmore_stories = eta { $count } gehiago\n", false),
+            [""; 0]
+        );
+        let found = faults("save = Gorde\nsabe = x\nmore_stories = { $number }\ndir = up\n", false);
+        assert_eq!(
+            found,
+            [
+                "2: unknown key \"sabe\": did you mean \"save\"?",
+                "3: \"more_stories\" has no variable $number"
+            ]
+        );
+        assert_eq!(faults("\ndir = up\n", false), ["2: \"dir\" must be ltr or rtl"]);
+        let found = faults("save = Gorde\n", true);
+        assert!(found[0].starts_with("2: keys are missing: all_days, also_on, "), "{found:?}");
+        let found = faults("save = Gorde\nbroken = {\n", true);
+        assert!(found.len() == 1 && found[0].contains("cannot be read"), "{found:?}");
+    }
+
+    #[test]
+    fn languages_are_known_by_their_primary_subtag_and_count() {
         assert_eq!(phrases("fr-CA")["colon"], "\u{a0}:");
-        assert_eq!(phrases("de")["lang"], "en");
+        assert_eq!((known("PT-br"), known("tlh"), spoken("tlh", "fr")), (known("pt"), None, "fr"));
+        assert!(parse_language("tlh").unwrap_err().contains("\"tlh\": write one of "));
+        assert_eq!(language_name("tlh", "fr"), "tlh");
         assert_eq!(counted("more_stories", 1, "fr"), "et un article de plus sur la page web");
         assert_eq!(counted("more_stories", 1200, "es"), "y 1200 más en la página web");
+        for (language, count, want) in [
+            ("ru", 1, "и ещё 1 статья на странице"),
+            ("ru", 3, "и ещё 3 статьи на странице"),
+            ("ru", 11, "и ещё 11 статей на странице"),
+            ("ru", 21, "и ещё 21 статья на странице"),
+            ("ar", 1, "ومقال آخر على صفحة الويب"),
+            ("ar", 2, "ومقالان آخران على صفحة الويب"),
+            ("ar", 5, "و5 مقالات أخرى على صفحة الويب"),
+            ("ar", 11, "و11 مقالًا آخر على صفحة الويب"),
+            ("ar", 100, "و100 مقال آخر على صفحة الويب"),
+            ("id", 1, "dan 1 artikel lagi di halaman web"),
+        ] {
+            assert_eq!(counted("more_stories", count, language), want);
+        }
     }
 
     #[test]
     fn dates_are_written_as_each_language_does() {
         let date = Date::constant(2022, 3, 1);
-        assert_eq!(long_date(date, "fr"), "1er mars 2022");
-        assert_eq!(long_date(date, "en-GB"), "March 1, 2022");
-        assert_eq!(long_date(date, "es"), "1 de marzo de 2022");
+        for (language, want) in [
+            ("fr", "1er mars 2022"),
+            ("en-GB", "March 1, 2022"),
+            ("es", "1 de marzo de 2022"),
+            ("ca", "1 de març de 2022"),
+            ("it", "1º marzo 2022"),
+            ("de", "1. März 2022"),
+            ("ru", "1 марта 2022 г."),
+            ("zh", "2022年3月1日"),
+        ] {
+            assert_eq!(long_date(date, language), want);
+        }
     }
 }

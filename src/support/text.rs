@@ -302,6 +302,21 @@ pub fn primary_language(tag: &str) -> &str {
     tag.split(['-', '_']).next().unwrap_or(tag)
 }
 
+/// A number and what it counts, in the English of the command line: `1 story`, `2 stories`.
+pub fn many<N: std::fmt::Display + PartialEq + From<u8>>(count: N, one: &str, more: &str) -> String {
+    let noun = if count == N::from(1) { one } else { more };
+    format!("{count} {noun}")
+}
+
+/// How texts in a language are written: `rtl` for the scripts that are written so.
+pub fn direction(language: &str) -> &'static str {
+    let is_rtl = matches!(
+        primary_language(language),
+        "ar" | "fa" | "he" | "ur" | "ps" | "sd" | "yi" | "dv" | "ckb" | "ug"
+    );
+    if is_rtl { "rtl" } else { "ltr" }
+}
+
 /// Whether a text has the form of a language tag (BCP 47): `fr`, `pt-BR`.
 pub fn is_language_tag(text: &str) -> bool {
     let is_part =

@@ -4,20 +4,7 @@ use serde::Serialize;
 
 use super::state::AppState;
 use crate::model::subscriber::{Choice, Preferences, SubscriptionOptions};
-use crate::support::i18n::{language_name, phrases};
-use crate::support::text::primary_language;
-
-/// The languages of our pages and mails, as their readers call them, and a time zone that many of them live in.
-pub const LANGUAGES: [(&str, &str); 3] = [("fr", "Français"), ("en", "English"), ("es", "Español")];
-
-/// A guess for somebody who reads a language; a form can be changed.
-pub fn zone_of(language: &str) -> &'static str {
-    match language {
-        "fr" => "Europe/Paris",
-        "es" => "America/Bogota",
-        _ => "UTC",
-    }
-}
+use crate::support::i18n::{self, capitalized, language_name, language_of, phrases};
 
 /// The value of the box for stories of no topic.
 const OTHER: &str = "_other";
@@ -116,10 +103,14 @@ pub fn fields(app: &AppState, choice: &Choice, language: &str) -> FormFields {
         label: label.into(),
         is_chosen,
     };
-    let primary = primary_language(&choice.language);
+    let own = i18n::known(&choice.language);
+    // Who has a language that is not offered any more keeps it.
+    let mut languages = app.languages.clone();
+    languages.extend(own.filter(|own| !app.languages.contains(own)));
     let mut spoken: Vec<&str> =
         app.sources.iter().filter_map(|source| source.language.as_deref()?.split('-').next()).collect();
-    spoken.extend(LANGUAGES.iter().map(|(tag, _)| *tag));
+    spoken.extend(&app.languages);
+    spoken.extend(choice.languages.iter().map(String::as_str));
     spoken.sort_unstable();
     spoken.dedup();
     let has_topic = |id: &str| {
@@ -140,7 +131,10 @@ pub fn fields(app: &AppState, choice: &Choice, language: &str) -> FormFields {
     let cadence = if choice.cadence.is_empty() { "weekly" } else { &choice.cadence };
     let hour = choice.hour.split(':').next().and_then(|hour| hour.parse().ok()).unwrap_or(8);
     FormFields {
-        language: LANGUAGES.iter().map(|(tag, name)| field(tag, name, *tag == primary)).collect(),
+        language: languages
+            .iter()
+            .map(|tag| field(tag, &capitalized(language_of(tag)), Some(*tag) == own))
+            .collect(),
         languages: spoken
             .iter()
             .map(|tag| {

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::state::{AppState, failed};
 use crate::publish::planet;
 use crate::store::StoreError;
-use crate::support::i18n::phrases;
+use crate::support::i18n::{known, phrases};
 
 const STORIES_MAX: usize = 50;
 const WORDS_MAX: usize = 12;
@@ -31,8 +31,7 @@ pub struct SearchQuery {
 
 pub async fn search(State(app): State<Arc<AppState>>, Query(asked): Query<SearchQuery>) -> Response {
     let query: String = asked.q.chars().take(QUERY_CHARS_MAX).collect();
-    let language =
-        if asked.l.is_empty() { app.channel.language.clone() } else { asked.l.chars().take(8).collect() };
+    let language = known(&asked.l).unwrap_or(&app.channel.language).to_owned();
     let words = words(&query);
     let found = if words.is_empty() {
         Ok(Vec::new())

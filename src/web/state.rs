@@ -26,6 +26,8 @@ use crate::view::Catalog;
 pub struct AppState {
     pub refresher: Refresher,
     pub channel: Channel,
+    /// Those that people can have pages and mails in, the channel's own before the others.
+    pub languages: Vec<&'static str>,
     pub topics: Vec<Topic>,
     pub sources: Vec<Source>,
     pub publications: Vec<Publication>,

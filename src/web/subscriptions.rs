@@ -18,7 +18,7 @@ use crate::model::mail_address::Address;
 use crate::model::subscriber::{Choice, Preferences, Subscriber, SubscriberState};
 use crate::model::token::{FORM, UNSUBSCRIBE};
 use crate::pipeline::mail::subscribers::{self, Left};
-use crate::support::i18n::phrases;
+use crate::support::i18n::{capitalized, default_language, known, language_of, phrases, said};
 
 /// Sign-ups from one network in an hour, and to one mail domain.
 const SIGN_UPS_PER_NETWORK: u32 = 10;
@@ -37,19 +37,15 @@ pub struct SubscriptionQuery {
     topic: Option<String>,
 }
 
-/// The language of a page: asked for, else of the browser, else of the channel.
+/// The language of a page: asked for, else of the browser where it is one of those offered, else of the channel.
 fn language(app: &AppState, asked: &str, headers: &HeaderMap) -> &'static str {
     let browser =
         headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let wanted = std::iter::once(asked)
-        .chain(browser.split(','))
-        .chain(std::iter::once(app.channel.language.as_str()));
-    let primary = |tag: &str| {
-        forms::LANGUAGES
-            .into_iter()
-            .find(|(known, _)| tag.trim().get(..2).is_some_and(|tag| tag.eq_ignore_ascii_case(known)))
-    };
-    wanted.filter_map(primary).map(|(known, _)| known).next().unwrap_or("en")
+    let tag = |text: &'_ str| known(text.split(';').next().unwrap_or_default().trim());
+    known(asked)
+        .or_else(|| browser.split(',').filter_map(tag).find(|tag| app.languages.contains(tag)))
+        .or_else(|| known(&app.channel.language))
+        .unwrap_or_else(default_language)
 }
 
 /// What all pages are made with.
@@ -134,8 +130,11 @@ pub async fn show_form(
     headers: HeaderMap,
 ) -> Response {
     let language = language(&app, &asked.l, &headers);
-    let choice =
-        Choice { language: language.into(), timezone: forms::zone_of(language).into(), ..Choice::default() };
+    let choice = Choice {
+        language: language.into(),
+        timezone: phrases(language)["timezone"].into(),
+        ..Choice::default()
+    };
     form_page(&app, StatusCode::OK, language, "", &choice, &[], None)
 }
 
@@ -148,15 +147,15 @@ fn form_page(
     faults: &[&str],
     hint: Option<String>,
 ) -> Response {
-    let languages: Vec<Value> =
-        forms::LANGUAGES.iter().map(|(tag, name)| json!({ "value": tag, "label": name })).collect();
+    let label = |tag: &&str| json!({ "value": tag, "label": capitalized(language_of(tag)) });
+    let languages: Vec<Value> = app.languages.iter().map(label).collect();
     let page = catalog(app, language, phrases(language)["subscribe"]);
     let more = json!({
         "is_private": false,
         "languages": languages,
         "address": address,
         "faults": faults,
-        "hint": hint,
+        "hint": hint.map(|address| said("form_hint", language, &[("address", address.into())])),
         "form": forms::fields(app, choice, language),
         "form_token": app.sender.key.sign(FORM, &app.clock.now().as_second().to_string()),
     });

@@ -96,7 +96,7 @@ fn a_refused_recipient_never_makes_the_others_get_it_twice() {
     let ran = app.later(7 * 24 * 60).run(&["-v", "digest"]);
     assert!(ran.stdout.contains("weekly: 0 stories") || ran.stdout.contains("nothing new"), "{}", ran.stdout);
     app.ok(&["fetch", "--all"]);
-    assert!(app.ok(&["digest"]).contains("1 stories to 3 recipients"));
+    assert!(app.ok(&["digest"]).contains("1 story to 3 recipients"));
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod hostile;
 mod hub;
 mod leaving;
 mod listing;
+mod locales;
 mod mail;
 mod message;
 mod newsletter;

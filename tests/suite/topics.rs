@@ -158,7 +158,7 @@ fn other_topics_make_no_news_of_old_stories() {
     // Now the third story is of the digest's topic: it was there when the last issue went out.
     let text = app.read("feeds.toml");
     app.write("feeds.toml", text.replace("\"court\"", "\"court\", \"rulings\""));
-    assert!(app.ok(&["reclassify"]).contains("1 have other topics"));
+    assert!(app.ok(&["reclassify"]).contains("1 has other topics"));
     assert_eq!(topics(&app)[2], json!(["open-justice"]));
     app.later(7 * 24 * 60).ok(&["run"]);
     assert_eq!(app.outbox().len(), 1, "it is not announced");

@@ -13,7 +13,7 @@ use crate::model::source::Select;
 use crate::normalize::entry::{Context, normalize, plain};
 use crate::normalize::html::Sanitizer;
 use crate::normalize::language::LanguageDetector;
-use crate::support::text::shorten;
+use crate::support::text::{many, shorten};
 
 /// What was found in a document, and how.
 pub struct ProbeResult {
@@ -183,10 +183,10 @@ impl Reading {
     /// A table for the terminal.
     pub fn to_text(&self) -> String {
         let mut out = format!(
-            "{}  ({:?}, {} entries)\n",
+            "{}  ({:?}, {})\n",
             self.title.as_deref().unwrap_or("(no title)"),
             self.feed.format,
-            self.entries.len()
+            many(self.entries.len(), "entry", "entries")
         );
         if let Some(way) = self.way {
             out.push_str(&format!("  read by: {way}\n"));

@@ -11,6 +11,7 @@ use crate::model::mail_address::Address;
 use crate::model::subscriber::{Consent, Preferences, Subscriber, SubscriberState};
 use crate::model::token::{CONFIRM, PREFERENCES, SigningKey, UNSUBSCRIBE};
 use crate::store::{NewIssue, Store, StoreError, Unit, Write};
+use crate::support::i18n::{Phrases, phrases, spoken};
 
 /// How long a sign-up can be confirmed.
 const CONFIRM_WITHIN: SignedDuration = SignedDuration::from_hours(48);
@@ -35,7 +36,7 @@ struct MailData<'a> {
     is_known: bool,
     link: String,
     controller: Option<&'a str>,
-    t: &'static crate::support::i18n::Phrases,
+    t: &'static Phrases,
 }
 
 /// Queues the mail that asks somebody to confirm; one who is in the list already gets the link to their preferences. Answers
@@ -78,14 +79,14 @@ pub fn sign_up(
         };
         format!("{public}/confirm/{}", key.sign(CONFIRM, &serde_json::to_string(&sign_up)?))
     };
-    let language = preferences.language.as_str();
+    let language = spoken(&preferences.language, &context.catalog.channel.language);
     let data = MailData {
         title: context.newsletter.title(language, context.catalog.channel),
         language,
         is_known,
         link: format!("{link}?l={language}"),
         controller: context.newsletter.controller.as_deref(),
-        t: crate::support::i18n::phrases(language),
+        t: phrases(language),
     };
     let issue = queue::mail(context, "confirm", &data)?;
     let recipients = [address.as_str().to_owned()];
