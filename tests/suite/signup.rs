@@ -115,7 +115,7 @@ fn whoever_signs_up_confirms_changes_and_leaves_by_links() {
     assert_eq!(data["subscriber"]["preferences"]["cadence"], "monthly 1 9:00 America/Bogota");
     assert_eq!(data["subscriber"]["consent"]["source"], "signed up on the web, confirmed by mail");
     assert_eq!(
-        data["subscriber"]["preferences"]["tastes"]["topics"],
+        data["subscriber"]["preferences"]["interests"]["topics"],
         serde_json::json!([]),
         "all topics and the rest are all"
     );
@@ -129,7 +129,7 @@ fn whoever_signs_up_confirms_changes_and_leaves_by_links() {
             .contains("no longer receive this topic")
     );
     let data: Value = serde_json::from_str(&service.ask("GET", &format!("{target}/data"), "", "").1).unwrap();
-    assert_eq!(data["subscriber"]["preferences"]["tastes"]["without"], serde_json::json!(["budget"]));
+    assert_eq!(data["subscriber"]["preferences"]["interests"]["without"], serde_json::json!(["budget"]));
     for (what, state) in [("pause", "paused"), ("resume", "active"), ("unsubscribe", "unsubscribed")] {
         assert_eq!(service.ask("POST", target, FORM, &format!("do={what}")).0, 200);
         assert!(app.ok(&["subscribers", "list"]).contains(&format!("1 {state}")), "{what}");
