@@ -152,7 +152,7 @@ fn bounced(
             Some(count) if count >= SOFT_SERIES => {
                 format!(
                     "soft bounce: {shown}, the {} in {} days: never written to again ({reason})",
-                    ordinal(count as u64),
+                    ordinal(count),
                     SOFT_WITHIN.as_hours() / 24
                 )
             }
