@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::model::sketch::{Marked, NO_DAY, Part, Sketch, WordKind};
+use crate::support::text::many;
 
 use super::entry_index::DAYS_MAX;
 use super::sketch::is_in_lead;
@@ -57,7 +58,7 @@ impl fmt::Display for Evidence {
             ),
             Evidence::OtherText => f.write_str("the titles are the same, the texts are not"),
             Evidence::ShortTitle => f.write_str("the title alone says too little"),
-            Evidence::Days(days) => write!(f, "they are {days} days apart"),
+            Evidence::Days(days) => write!(f, "they are {} apart", many(*days, "day", "days")),
             Evidence::Unlike { share } => {
                 write!(f, "only {} % of names, figures and subjects are shared", percent(share))
             }

@@ -9,6 +9,7 @@ use super::date::parse_date;
 use super::feed::ENTRIES_MAX;
 use super::xml::resolve_against;
 use crate::model::feed::{Enclosure, FeedFormat, Image, Link, Person, RawEntry, RawFeed, RawText};
+use crate::support::text::many;
 
 /// Reads a JSON Feed; the error is a sentence for the operator.
 pub fn read_json_feed(text: &str, base: Option<&Url>) -> Result<RawFeed, String> {
@@ -50,7 +51,8 @@ pub fn read_json_feed(text: &str, base: Option<&Url>) -> Result<RawFeed, String>
         ..RawFeed::default()
     };
     if passed_over > 0 {
-        feed.problems.push(format!("{passed_over} items are no objects or too many: they were passed over"));
+        let items = many(passed_over, "item", "items");
+        feed.problems.push(format!("{items} passed over, no object or one too many"));
     }
     Ok(feed)
 }

@@ -12,7 +12,7 @@ use super::prose_date::{DateRules, find_date};
 use super::xml::resolve_against;
 use crate::model::feed::{FeedFormat, Image, Link, Person, RawEntry, RawFeed, RawText};
 use crate::model::source::Select;
-use crate::support::text::{bound_markup, one_line};
+use crate::support::text::{bound_markup, many, one_line};
 
 /// Cards read from one page.
 const CARDS_MAX: usize = 500;
@@ -174,7 +174,10 @@ impl Page {
             }
         }
         if incomplete > 0 {
-            feed.problems.push(format!("{incomplete} cards have no title or no link and were passed over"));
+            feed.problems.push(format!(
+                "{} passed over, without a title or a link",
+                many(incomplete, "card", "cards")
+            ));
         }
         if feed.entries.is_empty() {
             feed.problems.push(format!(
@@ -495,7 +498,7 @@ mod tests {
         let feed = page("<div class=c><h3>A</h3></div><div class=c><h3><a href=x>B</a></h3></div>")
             .read_cards(&select(".c"), RULES);
         assert_eq!(feed.entries.len(), 1);
-        assert_eq!(feed.problems, ["1 cards have no title or no link and were passed over"]);
+        assert_eq!(feed.problems, ["1 card passed over, without a title or a link"]);
         let none = page("<p>nothing</p>").read_cards(&select(".c"), RULES);
         assert!(none.problems[0].contains("redesigned"));
     }

@@ -232,29 +232,15 @@ pub fn add(folder: &Path) -> Vec<LocaleFault> {
             locales.0.len() - 1
         });
         let locale = &mut locales.0[at];
-        check(&text, locale.texts.is_empty()).into_iter().for_each(|(line, message)| fault(line, message));
-        locale.texts.push(text);
+        let found = check(&text, locale.texts.is_empty());
+        if found.is_empty() {
+            locale.texts.push(text);
+        }
+        found.into_iter().for_each(|(line, message)| fault(line, message));
     }
-    if faults.is_empty() {
-        // A second reading, of a program that plays several, is of the same folder.
-        let _ = LOCALES.set(locales);
-    } else {
-        // What the configuration names is known all the same: one fault is told once.
-        let _ = LOCALES.set(Locales(
-            locales
-                .0
-                .into_iter()
-                .map(|mut locale| {
-                    if !SHIPPED.iter().any(|(tag, _)| *tag == locale.tag) {
-                        locale.texts = vec![SHIPPED[0].1.to_owned()];
-                    } else {
-                        locale.texts.truncate(1);
-                    }
-                    locale
-                })
-                .collect(),
-        ));
-    }
+    // A second reading, of a program that plays several, is of the same folder. What is faulty is known all the same, so that
+    // whoever names it is told of one fault and not of two.
+    let _ = LOCALES.set(locales);
     faults
 }
 
@@ -265,7 +251,12 @@ fn check(text: &str, is_whole: bool) -> Vec<(usize, String)> {
     let (resource, errors) = parsed(text);
     let mut faults: Vec<(usize, String)> = errors
         .iter()
-        .map(|error| (line_of(error.pos.start), format!("cannot be read: {}", error.kind)))
+        .map(|error| {
+            (
+                line_of(error.slice.as_ref().map_or(error.pos.start, |entry| entry.start)),
+                format!("cannot be read: {}", error.kind),
+            )
+        })
         .collect();
     let line_with = |name: &str| {
         let begins =

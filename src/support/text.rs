@@ -308,6 +308,18 @@ pub fn many<N: std::fmt::Display + PartialEq + From<u8>>(count: N, one: &str, mo
     format!("{count} {noun}")
 }
 
+/// A number as one of a row, in the English of the command line: `1st`, `2nd`, `3rd`, `11th`.
+pub fn ordinal(count: u64) -> String {
+    let ending = match (count % 10, count % 100) {
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    };
+    format!("{count}{ending}")
+}
+
 /// How texts in a language are written: `rtl` for the scripts that are written so.
 pub fn direction(language: &str) -> &'static str {
     let is_rtl = matches!(
@@ -327,6 +339,18 @@ pub fn is_language_tag(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_said_as_in_english() {
+        assert_eq!(
+            [0usize, 1, 2].map(|count| many(count, "entry", "entries")),
+            ["0 entries", "1 entry", "2 entries"]
+        );
+        assert_eq!(
+            [1, 2, 3, 4, 11, 13, 22, 103].map(ordinal).join(" "),
+            "1st 2nd 3rd 4th 11th 13th 22nd 103rd"
+        );
+    }
 
     #[test]
     fn references_are_those_of_the_standard() {

@@ -101,7 +101,7 @@ fn a_faulty_locale_is_refused_by_every_command_with_its_line() {
             "locales/fr.ftl:3: unknown key \"sabe\": did you mean \"save\"?",
             "locales/fr.ftl:4: \"more_stories\" has no variable $number",
             "locales/pt-BR.ftl:1: the name is no language",
-            "feeds.toml:16: [[digest]] \"d\": schedule: ",
+            "feeds.toml:15: [[digest]] \"d\": schedule: ",
         ] {
             assert!(ran.stderr.contains(want), "{want} is not in\n{}", ran.stderr);
         }

@@ -303,7 +303,7 @@ fn json_feeds_are_read_value_by_value() {
             ("/items/0/tags", json!(["x", "3"])),
             ("/items/1/id", json!("8")),
             ("/items/1/date_published", Value::Null),
-            ("/_courant/problems/0", json!("1 items are no objects or too many: they were passed over")),
+            ("/_courant/problems/0", json!("1 item passed over, no object or one too many")),
         ],
     );
     check(

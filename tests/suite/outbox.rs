@@ -151,7 +151,7 @@ fn a_server_that_is_down_costs_nothing_and_one_that_misbehaves_only_time() {
 }
 
 #[test]
-fn a_server_that_never_answers_is_given_up_in_time_and_a_refusal_is_final() {
+fn a_server_that_never_answers_is_given_up_in_time_and_one_that_refuses_us_is_no_verdict_on_people() {
     let (server, sink) = (story(), Sink::start());
     let mut app = app(&server, &format!("transport = \"{}\"\ntimeout = \"1s\"", sink.url()), 3);
     sink.whim(Whim::Stall);
@@ -163,11 +163,56 @@ fn a_server_that_never_answers_is_given_up_in_time_and_a_refusal_is_final() {
             && said.contains("did not say within 1 s whether it took the message"),
         "{said}"
     );
+    // Policy, after the message: it waits for as long as that lasts, and then leaves.
     sink.whim(Whim::Refuse);
-    app.later(30).ok(&["run"]);
+    for _ in 0..20 {
+        app.later(12 * 60).ok(&["run"]);
+    }
+    assert!(sink.taken().is_empty());
     sink.whim(Whim::Take);
     app.later(60).ok(&["run"]);
-    assert!(sink.taken().is_empty(), "a message that was refused for good is not sent again");
+    assert!(sink.taken().len() == 3 && sink.taken().values().all(|times| *times == 1), "{:?}", sink.taken());
+}
+
+/// A server that refuses our sender address, for a list of many.
+#[test]
+fn a_blocked_sender_burns_no_list_and_the_operator_hears_of_it_once() {
+    let (server, sink) = (story(), Sink::start());
+    let mail = format!("transport = \"{}\"\noperator = [\"ops@example.org\"]\nconnections = 1", sink.url());
+    let mut app = app(&server, &mail, 200);
+    sink.whim(Whim::RefuseSender);
+    for _ in 0..12 {
+        let ran = app.later(24 * 60).run(&["run"]);
+        assert_eq!(ran.code, 4, "{}", ran.stderr);
+        assert!(ran.stderr.contains("mail is held up") && ran.stderr.contains("blocked"), "{}", ran.stderr);
+        // Those that were tried, and not one after the other in vain.
+        assert!(sink.refused() <= 5, "{} tries", sink.refused());
+        sink.forget_refused();
+    }
+    sink.whim(Whim::Take);
+    app.later(60).ok(&["run"]);
+    app.later(60).ok(&["run"]);
+    let taken = sink.taken();
+    let readers = taken.iter().filter(|(to, _)| *to != "ops@example.org").count();
+    assert_eq!(
+        (readers, taken.values().all(|times| *times <= 2)),
+        (200, true),
+        "nobody is lost, suppressed or mailed twice"
+    );
+    // One word when it was held up, and one when it was well again.
+    assert_eq!(taken.get("ops@example.org").copied(), Some(2));
+}
+
+#[test]
+fn a_server_that_is_out_of_reach_for_weeks_charges_nobody() {
+    let (server, sink) = (story(), Sink::start());
+    let mut app = app(&server, "transport = \"smtp://127.0.0.1:9?tls=none\"", 40);
+    for _ in 0..14 {
+        assert_eq!(app.later(24 * 60).run(&["run"]).code, 4);
+    }
+    app.write("feeds.toml", app.read("feeds.toml").replace("smtp://127.0.0.1:9?tls=none", &sink.url()));
+    app.later(60).ok(&["run"]);
+    assert!(sink.taken().len() == 40 && sink.taken().values().all(|times| *times == 1), "{:?}", sink.taken());
 }
 
 #[test]

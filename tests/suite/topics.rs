@@ -133,7 +133,7 @@ fn rules_come_first_then_the_model_and_then_what_people_say() {
     app.ok(&["reclassify"]);
     assert_eq!(topics(&app)[0], json!(["climate"]));
     let said = app.ok(&["classify", "train", "labels.tsv", "topics.model"]);
-    assert!(said.contains("from 4 lines and 1 corrections"), "{said}");
+    assert!(said.contains("from 4 lines and 1 correction,"), "{said}");
     app.ok(&["label", "https://partner.example/1", "--forget"]);
     assert_eq!(topics(&app)[0], json!(["open-justice"]));
     let ran = app.run(&["label", "https://partner.example/1", "sports"]);

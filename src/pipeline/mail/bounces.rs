@@ -10,6 +10,7 @@ use crate::model::mail_address::Address;
 use crate::model::subscriber::SubscriberState;
 use crate::model::token::{BOUNCE, SigningKey, UNSUBSCRIBE};
 use crate::store::{Store, StoreError, Unit, Write};
+use crate::support::text::ordinal;
 
 /// So many soft bounces within `SOFT_WITHIN` are as good as a hard one.
 const SOFT_SERIES: u64 = 3;
@@ -150,7 +151,8 @@ fn bounced(
             None => format!("soft bounce of {shown}: read before"),
             Some(count) if count >= SOFT_SERIES => {
                 format!(
-                    "soft bounce: {shown}, the {count}th in {} days: never written to again ({reason})",
+                    "soft bounce: {shown}, the {} in {} days: never written to again ({reason})",
+                    ordinal(count),
                     SOFT_WITHIN.as_hours() / 24
                 )
             }

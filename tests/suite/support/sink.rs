@@ -20,6 +20,8 @@ pub enum Whim {
     HangUp,
     /// It takes the message and never says so.
     Stall,
+    /// 550 to the sender's address.
+    RefuseSender,
     /// It says nothing to a recipient.
     StallAtRecipient,
     /// 554 at the end of the message.
@@ -33,6 +35,7 @@ struct Shared {
     whim: Mutex<Whim>,
     connections: AtomicUsize,
     deferred: AtomicUsize,
+    refused: AtomicUsize,
     stopped: AtomicBool,
 }
 
@@ -82,6 +85,15 @@ impl Sink {
         self.shared.deferred.load(Ordering::SeqCst)
     }
 
+    /// How often it refused the sender.
+    pub fn refused(&self) -> usize {
+        self.shared.refused.load(Ordering::SeqCst)
+    }
+
+    pub fn forget_refused(&self) {
+        self.shared.refused.store(0, Ordering::SeqCst);
+    }
+
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
     }
@@ -111,6 +123,9 @@ fn serve(stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
         let whim = *shared.whim.lock().unwrap();
         let answer: &[u8] = if upper.starts_with("EHLO") {
             b"250-sink\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n"
+        } else if upper.starts_with("MAIL FROM:") && whim == Whim::RefuseSender {
+            shared.refused.fetch_add(1, Ordering::SeqCst);
+            b"550 5.1.0 Sender address blocked: user unknown\r\n"
         } else if upper.starts_with("RCPT TO:") {
             if whim == Whim::StallAtRecipient {
                 std::thread::sleep(std::time::Duration::from_secs(30));
