@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, OnceLock};
 
 use fluent_bundle::concurrent::FluentBundle;
-use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
+use fluent_bundle::{FluentArgs, FluentError, FluentResource, FluentValue};
 use fluent_syntax::ast::{CallArguments, Entry, Expression, InlineExpression, Pattern, PatternElement};
 use jiff::civil::Date;
 use sha2::{Digest as _, Sha256};
 
-use crate::support::text::{hex, primary_language};
+use crate::support::text::{hex, is_language_tag, primary_language};
 
 /// What can be said in one language without anything being filled in, by its name.
 pub type Phrases = BTreeMap<&'static str, &'static str>;
@@ -261,7 +261,7 @@ fn check(text: &str, is_whole: bool) -> Vec<(usize, String)> {
     let line_with = |name: &str| {
         let begins =
             |line: &str| line.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('='));
-        text.lines().position(begins).map_or(1, |line| line + 1)
+        text.lines().enumerate().filter(|(_, line)| begins(line)).last().map_or(1, |(at, _)| at + 1)
     };
     let names = names(&resource);
     for (name, variables) in &names {
@@ -303,7 +303,10 @@ fn check_values(names: &Names, resource: FluentResource) -> Vec<(String, String)
     let mut bundle = FluentBundle::new_concurrent(Vec::new());
     let mut faults = Vec::new();
     if let Err(errors) = bundle.add_resource(resource) {
-        faults.extend(errors.iter().map(|error| (String::new(), error.to_string())));
+        faults.extend(errors.into_iter().map(|error| match error {
+            FluentError::Overriding { id, .. } => (id, "stands there already".into()),
+            error => (String::new(), error.to_string()),
+        }));
     }
     let mut arguments = FluentArgs::new();
     for variable in REFERENCE.values().flatten() {
@@ -312,6 +315,13 @@ fn check_values(names: &Names, resource: FluentResource) -> Vec<(String, String)
     for name in names.keys() {
         let (text, errors) = format(&bundle, name, Some(&arguments));
         faults.extend(errors.into_iter().map(|error| (name.clone(), error)));
+        // A plural form that is seldom said has to be one that can be.
+        let pattern = bundle.get_message(name).and_then(|message| message.value());
+        for form in pattern.into_iter().flat_map(forms) {
+            let mut errors = Vec::new();
+            bundle.format_pattern(form, Some(&arguments), &mut errors);
+            faults.extend(errors.iter().map(|error| (name.clone(), error.to_string())));
+        }
         if name == "dir" && !matches!(text.as_str(), "ltr" | "rtl") {
             faults.push((name.clone(), "must be ltr or rtl".into()));
         }
@@ -319,7 +329,24 @@ fn check_values(names: &Names, resource: FluentResource) -> Vec<(String, String)
             faults.push((name.clone(), format!("must be a time zone, as Europe/Paris is, not {text}")));
         }
     }
+    faults.sort();
+    faults.dedup();
     faults
+}
+
+/// All forms that a text may take by what is filled in.
+fn forms<'a>(pattern: &'a Pattern<&'a str>) -> Vec<&'a Pattern<&'a str>> {
+    let mut found = Vec::new();
+    for element in &pattern.elements {
+        let PatternElement::Placeable { expression: Expression::Select { variants, .. } } = element else {
+            continue;
+        };
+        for variant in variants {
+            found.push(&variant.value);
+            found.extend(forms(&variant.value));
+        }
+    }
+    found
 }
 
 /// The tags of all languages that there are words for, in their order.
@@ -339,7 +366,7 @@ pub fn known(language: &str) -> Option<&'static str> {
 /// # Errors
 /// When there are no words for it: a sentence with those that there are.
 pub fn parse_language(text: &str) -> Result<String, String> {
-    if known(text).is_some() {
+    if is_language_tag(text) && known(text).is_some() {
         return Ok(text.to_owned());
     }
     Err(format!(
@@ -452,6 +479,13 @@ mod tests {
             ]
         );
         assert_eq!(faults("\ndir = up\n", false), ["2: \"dir\" must be ltr or rtl"]);
+        let found = faults("save = A\npause = B\nsave = C\n", false);
+        assert_eq!(found, ["3: \"save\" stands there already"]);
+        let found = faults("more_stories = { $count ->\n    [one] one\n   *[other] { nothing }\n}\n", false);
+        assert!(
+            found.len() == 1 && found[0].starts_with("1: \"more_stories\" ") && found[0].contains("nothing"),
+            "{found:?}"
+        );
         let found = faults("save = Gorde\n", true);
         assert!(found[0].starts_with("2: keys are missing: all_days, also_on, "), "{found:?}");
         let found = faults("save = Gorde\nbroken = {\n", true);
@@ -462,6 +496,7 @@ mod tests {
     fn languages_are_known_by_their_primary_subtag_and_count() {
         assert_eq!(phrases("fr-CA")["colon"], "\u{a0}:");
         assert_eq!((known("PT-br"), known("tlh"), spoken("tlh", "fr")), (known("pt"), None, "fr"));
+        assert!(parse_language("fr-CA").is_ok() && parse_language("fr-@@ <b>").is_err());
         assert!(parse_language("tlh").unwrap_err().contains("\"tlh\": write one of "));
         assert_eq!(language_name("tlh", "fr"), "tlh");
         assert_eq!(counted("more_stories", 1, "fr"), "et un article de plus sur la page web");
