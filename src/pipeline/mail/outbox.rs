@@ -175,9 +175,10 @@ impl OutboxWorker {
         let mut settled: Option<Settled> = None;
         loop {
             let next = tokio::select! {
-                next = async { queue.lock().await.recv().await } => next,
+                biased;
                 () = self.stop.cancelled() => None,
                 () = brake.pulled.cancelled() => None,
+                next = async { queue.lock().await.recv().await } => next,
             };
             let Some((delivery, body)) = next else { break };
             let built = self.built(&delivery, &body);
