@@ -483,6 +483,7 @@ impl App {
         let pace = DeliveryPace {
             connections: self.config.mail.connections,
             on_uncertain: self.config.mail.on_uncertain,
+            refusals_max: self.config.mail.refusals_max,
         };
         let on_done = |progress| match progress {
             Progress::Total(total) => bar.set_length(total),
@@ -501,8 +502,28 @@ impl App {
         bar.finish_and_clear();
         self.abandon_if_failed(&done);
         let done = done?;
+        self.note_held_up(done.held_up.as_deref())?;
         self.metrics.delivered(done.sent, done.deferred, done.refused);
         Ok(done)
+    }
+
+    /// The operator hears once that mail is held up, and once that it leaves again.
+    fn note_held_up(&self, reason: Option<&str>) -> anyhow::Result<()> {
+        if let Some(reason) = reason {
+            tracing::error!(reason, "mail is held up: what is left waits for the next run");
+        }
+        let now = self.clock.now();
+        let is_held = reason.is_some();
+        self.store().write(|w| {
+            if w.mailing().is_held_up()? == is_held {
+                return Ok(());
+            }
+            w.mailing().set_held_up(is_held)?;
+            let text =
+                reason.map_or_else(|| "works again".to_owned(), |reason| format!("is held up: {reason}"));
+            w.sources().put_notice("mail", &text, now)
+        })?;
+        Ok(())
     }
 
     /// One turn of the service: what fails is logged, and tried again at the next.

@@ -14,3 +14,6 @@ ALTER TABLE published_story RENAME COLUMN outlet TO publication;
 
 -- The mark of the places for links of the recipient's own; empty in issues of before.
 ALTER TABLE issue ADD COLUMN mark TEXT NOT NULL DEFAULT '';
+
+-- Has a row while mail cannot leave: the operator is told once.
+CREATE TABLE mail_held_up (id INTEGER PRIMARY KEY CHECK (id = 1)) STRICT;

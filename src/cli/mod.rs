@@ -24,6 +24,7 @@ use crate::deliver::message::{Built, build, message_id, prepare};
 use crate::model::digest::{Delivery, Digest, DigestId, Issue, LinkPlaces};
 use crate::model::keys::{DeliveryKey, IssueKey};
 use crate::model::mail_address::Address;
+use crate::pipeline::mail::outbox::Deliveries;
 use crate::pipeline::mail::queue::{self, Preview};
 use crate::pipeline::refresh::{SourceOutcome, SourceReport};
 use crate::pipeline::worker::Selection;
@@ -245,6 +246,7 @@ pub fn main() -> ExitCode {
     ExitCode::from(match () {
         () if error.is::<ConfigError>() || error.is::<Usage>() => 2,
         () if error.is::<EverySourceFailed>() => 3,
+        () if error.is::<MailHeldUp>() => 4,
         // As a shell reports a program that Ctrl-C ended.
         () if error.is::<Interrupted>() => INTERRUPTED_CODE as u8,
         () => 1,
@@ -294,7 +296,11 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Bounces { place, listen } => {
             subscribers::bounces(&app, place, listen, &arguments.config).await
         }
-        Command::Run => app.run_once().await.and_then(|run_once| judge(&run_once.reports)),
+        Command::Run => {
+            let report = app.run_once().await?;
+            judge(&report.reports)?;
+            held_up(&report.deliveries)
+        }
         Command::Serve { listen } => serve(app, listen).await,
         Command::Entries { format, source, since } => list::entries(
             app.store(),
@@ -315,6 +321,15 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         | Command::Cluster { .. }
         | Command::Demo { .. } => Ok(()),
     }
+}
+
+/// Mail waits for the operator.
+#[derive(Debug, thiserror::Error)]
+#[error("mail is held up: {0}: it is tried again at the next run")]
+struct MailHeldUp(String);
+
+fn held_up(deliveries: &Deliveries) -> anyhow::Result<()> {
+    deliveries.held_up.clone().map_or(Ok(()), |reason| Err(MailHeldUp(reason).into()))
 }
 
 /// Exit code 3 when not one of the sources tried could be read.
@@ -398,8 +413,10 @@ async fn digest_now(app: &App, only: Option<&str>, is_dry: bool) -> anyhow::Resu
     }
     if !is_dry {
         app.archive()?;
-        list::deliveries(&app.deliver(only.map(DigestId::from).as_ref()).await?)?;
+        let deliveries = app.deliver(only.map(DigestId::from).as_ref()).await?;
+        list::deliveries(&deliveries)?;
         app.go_on()?;
+        held_up(&deliveries)?;
     }
     Ok(())
 }

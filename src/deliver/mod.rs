@@ -1,25 +1,32 @@
 //! Issues to mailboxes: the message, and the ways that it can leave. Knows no store and no schedule.
 
 pub mod message;
+pub mod refusal;
 pub mod smtp;
 pub mod transport;
 
 /// Why a message did not leave, by what to do next.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DeliverError {
-    /// Try again later.
+    /// Try again later: the recipient's mailbox does not take it now, or for a reason that nobody gives.
     #[error("{0}")]
     Temporary(String),
+    /// It waits, and no recipient is charged with it: no server can be reached, or none has the time.
+    #[error("{0}")]
+    Unavailable(String),
+    /// It waits: the server refuses us or what we send, and would refuse others alike. The operator can mend it.
+    #[error("{0}")]
+    RefusesUs(String),
     /// We were told to end before the server had any of it.
     #[error("it was not handed over: the work was to end")]
     Stopped,
     /// It may have been taken, or not: the server's last answer never came.
     #[error("{0}")]
     Uncertain(String),
-    /// Never, nor any other mail: there is no such mailbox (550, 551, 553).
+    /// Never, nor any other mail: there is no such mailbox.
     #[error("{0}")]
     NoMailbox(String),
-    /// Never: the server refused this message or this recipient.
+    /// Never: the message cannot be made.
     #[error("{0}")]
     Permanent(String),
 }

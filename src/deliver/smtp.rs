@@ -21,9 +21,12 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::DeliverError;
+use super::refusal::{Command, Refusal, enhanced, refusal};
 
 /// For connecting, with TLS and AUTH.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The server ends the conversation (RFC 5321 section 3.8).
+const CLOSING: u16 = 421;
 /// A server that cannot be reached is left alone for so long.
 const DOWN: Duration = Duration::from_secs(60);
 /// Messages over one connection: many servers hang up after a hundred.
@@ -122,7 +125,7 @@ impl Smtp {
     /// Finds a server that agrees to take a message, up to its word to go on; answers which, with the connection.
     async fn agree(&self, envelope: &Envelope) -> Result<(usize, Idle), DeliverError> {
         self.pace(envelope).await;
-        let mut last = DeliverError::Temporary("no mail server can be reached now".into());
+        let mut last = DeliverError::Unavailable("no mail server can be reached now".into());
         // Each server once, and once more for a kept connection that was closed in the meantime.
         for _ in 0..2 * self.servers.len() + 1 {
             let Some(at) = self.choose() else { return Err(last) };
@@ -142,7 +145,9 @@ impl Smtp {
             let told = tokio::time::timeout(self.timeout, tell(&mut idle.connection, envelope)).await;
             match told {
                 Ok(Ok(())) => return Ok((at, idle)),
-                Ok(Err(error)) if error.status().is_some() => {
+                Ok(Err((command, error)))
+                    if error.status().is_some_and(|code| u16::from(code) != CLOSING) =>
+                {
                     // The server spoke: the connection may go on, this message does not.
                     if tokio::time::timeout(self.timeout, idle.connection.command(Rset))
                         .await
@@ -150,18 +155,18 @@ impl Smtp {
                     {
                         self.keep(at, idle);
                     }
-                    return Err(judged(&error));
+                    return Err(judged(command, &error));
                 }
                 // Closed in the meantime, and with it all the others that were kept: nothing of this message was taken.
                 Ok(Err(_)) if was_kept => drop(self.state().idle.remove(&at)),
-                Ok(Err(error)) => {
-                    return Err(DeliverError::Temporary(format!(
+                Ok(Err((_, error))) => {
+                    return Err(DeliverError::Unavailable(format!(
                         "the connection to the mail server broke: {}",
                         causes(&error)
                     )));
                 }
                 Err(_) => {
-                    return Err(DeliverError::Temporary(format!(
+                    return Err(DeliverError::Unavailable(format!(
                         "the mail server did not answer within {} s",
                         self.timeout.as_secs()
                     )));
@@ -181,7 +186,7 @@ impl Smtp {
             }
             Ok(Err(error)) if error.status().is_some() => {
                 self.keep(at, idle);
-                Err(judged(&error))
+                Err(judged(Command::Data, &error))
             }
             Ok(Err(error)) => Err(DeliverError::Uncertain(format!(
                 "the connection broke before the mail server said whether it took the message: {}",
@@ -264,7 +269,7 @@ impl Smtp {
             Ok(Err(said)) => said,
             Err(_) => format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()),
         };
-        Err(DeliverError::Temporary(format!(
+        Err(DeliverError::Unavailable(format!(
             "the mail server {}:{} cannot be used now: {said}",
             server.host, server.port
         )))
@@ -422,7 +427,7 @@ impl std::fmt::Display for Stuffed<'_> {
 async fn tell(
     connection: &mut AsyncSmtpConnection,
     envelope: &Envelope,
-) -> Result<(), lettre::transport::smtp::Error> {
+) -> Result<(), (Command, lettre::transport::smtp::Error)> {
     // Whether the server can take such an address is its own to say.
     let is_ascii = envelope
         .from()
@@ -430,31 +435,32 @@ async fn tell(
         .chain(envelope.to())
         .all(|address| AsRef::<str>::as_ref(address).is_ascii());
     let options = if !is_ascii { vec![MailParameter::SmtpUtfEight] } else { Vec::new() };
-    connection.command(Mail::new(envelope.from().cloned(), options)).await?;
+    let at = |command: Command| move |error| (command, error);
+    connection.command(Mail::new(envelope.from().cloned(), options)).await.map_err(at(Command::Mail))?;
     for to in envelope.to() {
-        connection.command(Rcpt::new(to.clone(), Vec::new())).await?;
+        connection.command(Rcpt::new(to.clone(), Vec::new())).await.map_err(at(Command::Rcpt))?;
     }
-    connection.command(Data).await?;
+    connection.command(Data).await.map_err(at(Command::Data))?;
     Ok(())
 }
 
 /// What a refusal means for the message.
-fn judged(error: &lettre::transport::smtp::Error) -> DeliverError {
+fn judged(command: Command, error: &lettre::transport::smtp::Error) -> DeliverError {
     let code = error.status().map_or(0, u16::from);
-    if matches!(code, 550 | 551 | 553) && !error.to_string().contains("5.7.") {
-        // Enhanced code 5.7.x (RFC 3463) is about policy: about us, not about the mailbox.
-        DeliverError::NoMailbox(format!("the mail server knows no such mailbox: {error}"))
-    } else if error.is_permanent() && !is_about_us(error) {
-        DeliverError::Permanent(format!("the mail server refuses: {error}"))
-    } else {
-        DeliverError::Temporary(format!("the mail server does not take it now: {}", causes(error)))
+    let words = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    let said = causes(error);
+    match refusal(command, code, enhanced(&words), &words) {
+        Refusal::NoRecipient => {
+            DeliverError::NoMailbox(format!("the mail server knows no such mailbox: {said}"))
+        }
+        Refusal::Mailbox => DeliverError::Temporary(format!("the mailbox does not take it now: {said}")),
+        // Of one recipient, as greylisting is: the next one may be taken.
+        Refusal::Busy if code != CLOSING && matches!(command, Command::Rcpt | Command::Data) => {
+            DeliverError::Temporary(format!("the mail server does not take it now: {said}"))
+        }
+        Refusal::Busy => DeliverError::Unavailable(format!("the mail server does not take it now: {said}")),
+        Refusal::Us => DeliverError::RefusesUs(format!("the mail server refuses us or the message: {said}")),
     }
-}
-
-/// A refusal of our login or of our way of speaking (RFC 4954 section 6, RFC 5321 section 4.2.3): the operator can
-/// mend it, and the message is to wait until then.
-fn is_about_us(error: &lettre::transport::smtp::Error) -> bool {
-    error.status().is_some_and(|code| matches!(u16::from(code), 500..=504 | 530 | 534 | 535 | 538))
 }
 
 fn causes(error: &dyn std::error::Error) -> String {

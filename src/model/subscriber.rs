@@ -273,6 +273,7 @@ impl SubscriptionOptions {
 pub struct Preferences {
     /// BCP 47: of the mail itself, and of stories that exist in several.
     pub language: String,
+    #[serde(rename = "tastes")]
     pub interests: Interests,
     pub cadence: Cadence,
 }

@@ -165,6 +165,11 @@ impl<A> Mailing<'_, A> {
         self.db.rows(&sql, params![digest, millis(limit), is_own], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
+    /// Whether mail could not leave the last time, for reasons that are not the recipients'.
+    pub fn is_held_up(&self) -> Result<bool> {
+        self.db.one("SELECT EXISTS (SELECT 1 FROM mail_held_up)", [], |row| row.get(0))
+    }
+
     /// A secret of this installation, if it was made.
     pub fn secret(&self, name: &str) -> Result<Option<String>> {
         self.db.row("SELECT value FROM secret WHERE name = ?1", [name], |row| row.get(0))
@@ -242,10 +247,18 @@ impl Mailing<'_, Write> {
         )? == 1)
     }
 
-    /// Gives back a delivery of which nothing left: its attempt is not counted. `false` when another process had taken it over.
-    pub fn hand_back(&self, claimed: ClaimedDelivery) -> Result<bool> {
-        let sql = "UPDATE delivery SET state = 'pending', attempts = attempts - 1, lease_end = 0, worker = NULL WHERE pk = ?1 AND attempts = ?2 AND state = 'sending'";
-        Ok(self.db.execute(sql, params![claimed.number, claimed.attempt])? == 1)
+    /// Gives back a delivery of which nothing left: its attempt is not counted. `false` when another process had taken it over. With a
+    /// reason, it waits until `next_attempt`.
+    pub fn hand_back(
+        &self,
+        claimed: ClaimedDelivery,
+        reason: Option<&str>,
+        next_attempt: Timestamp,
+    ) -> Result<bool> {
+        let sql = "UPDATE delivery SET state = 'pending', attempts = attempts - 1, lease_end = 0, worker = NULL, last_error = coalesce(?3, last_error),
+                       next_attempt = iif(?3 IS NULL, next_attempt, ?4) WHERE pk = ?1 AND attempts = ?2 AND state = 'sending'";
+        let parameters = params![claimed.number, claimed.attempt, reason, millis(next_attempt)];
+        Ok(self.db.execute(sql, parameters)? == 1)
     }
 
     /// Forgets some deliveries that were settled before a time; answers how many.
@@ -268,6 +281,15 @@ impl Mailing<'_, Write> {
             "UPDATE issue SET text = '', html = '' WHERE created < ?1 AND html <> '' AND is_archived = 1
                    AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.issue = issue.pk)";
         self.db.execute(sql, [millis(limit)])?;
+        Ok(())
+    }
+
+    /// Notes whether mail can leave.
+    pub fn set_held_up(&self, is_held_up: bool) -> Result<()> {
+        match is_held_up {
+            true => self.db.execute("INSERT INTO mail_held_up (id) VALUES (1) ON CONFLICT DO NOTHING", [])?,
+            false => self.db.execute("DELETE FROM mail_held_up", [])?,
+        };
         Ok(())
     }
 

@@ -206,7 +206,10 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         };
         w.subscriptions().put(&subscription)?;
         w.subscriptions().forget_push("s")?;
-        w.mailing().hand_back(claimed)?;
+        w.mailing().hand_back(claimed, None, now)?;
+        w.mailing().set_held_up(true)?;
+        w.mailing().is_held_up()?;
+        w.mailing().set_held_up(false)?;
         w.mailing().old_issues(&DigestId::Personal, now, 10, 10)?;
         w.mailing().forget_issue(IssueKey(99))?;
         w.leases().workers()?;

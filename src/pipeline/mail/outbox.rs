@@ -9,7 +9,8 @@
 use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
@@ -48,6 +49,8 @@ pub struct DeliveryPace {
     /// Messages under way at a time; each has a connection of its own.
     pub connections: usize,
     pub on_uncertain: OnUncertain,
+    /// After so many messages in a row that wait because of us or of the server, the rest is left for the next run.
+    pub refusals_max: usize,
 }
 
 /// What became of the deliveries that were due.
@@ -56,6 +59,8 @@ pub struct Deliveries {
     pub sent: u64,
     pub deferred: u64,
     pub refused: u64,
+    /// Why sending was ended before all was tried, if it was: the server refuses us, or cannot be reached.
+    pub held_up: Option<String>,
     /// Message-ID and reason of the first that were not sent.
     pub failures: Vec<(String, String)>,
 }
@@ -107,12 +112,14 @@ impl OutboxWorker {
         let (waiting, queue) = mpsc::channel(WAITING_MAX);
         let queue: DeliveryQueue = Arc::new(tokio::sync::Mutex::new(queue));
         let (ledger, entries) = mpsc::channel(self.pace.connections);
+        let brake = Arc::new(Brake { refusals_max: self.pace.refusals_max, ..Brake::default() });
         let (told, mut outcomes) = mpsc::channel(WAITING_MAX);
         let mut tasks = JoinSet::new();
         for _ in 0..self.pace.connections.min(due.len()) {
             let (outbox, queue, ledger, told) =
                 (self.clone(), queue.clone(), Ledger(ledger.clone()), told.clone());
-            tasks.spawn(async move { outbox.send_all(&queue, &ledger, &told).await });
+            let brake = brake.clone();
+            tasks.spawn(async move { outbox.send_all(&queue, &ledger, &told, &brake).await });
         }
         drop((queue, ledger, told));
         let reader = self.clone();
@@ -129,6 +136,7 @@ impl OutboxWorker {
         }
         kept.await?;
         self.transport.close().await;
+        done.held_up = brake.reason();
         Ok(done)
     }
 
@@ -162,12 +170,14 @@ impl OutboxWorker {
         queue: &DeliveryQueue,
         ledger: &Ledger,
         told: &mpsc::Sender<DeliveryOutcome>,
+        brake: &Brake,
     ) -> anyhow::Result<()> {
         let mut settled: Option<Settled> = None;
         loop {
             let next = tokio::select! {
                 next = async { queue.lock().await.recv().await } => next,
                 () = self.stop.cancelled() => None,
+                () = brake.pulled.cancelled() => None,
             };
             let Some((delivery, body)) = next else { break };
             let built = self.built(&delivery, &body);
@@ -185,6 +195,7 @@ impl OutboxWorker {
                         Ok(message) => self.transport.send(&message, &delivery.message_id, &self.stop).await,
                         Err(reason) => Err(DeliverError::Permanent(reason)),
                     };
+                    brake.note(&result);
                     settled = Some(self.judged(&delivery, claimed, result));
                 }
             }
@@ -241,6 +252,10 @@ impl OutboxWorker {
                 let pause = SignedDuration::from_secs(seconds);
                 (DeliveryOutcome::Deferred(id, reason), now + pause, Follow::Nothing)
             }
+            Err(DeliverError::Unavailable(reason) | DeliverError::RefusesUs(reason)) => {
+                let pause = SignedDuration::from_secs(RETRY_SECONDS);
+                (DeliveryOutcome::PutOff(id, reason), now + pause, Follow::Nothing)
+            }
             Err(DeliverError::Stopped) => (DeliveryOutcome::HandedBack(id), now, Follow::Nothing),
             Err(DeliverError::NoMailbox(reason)) => {
                 (DeliveryOutcome::Refused(id, reason), now, Follow::HardBounce(hash()))
@@ -295,7 +310,14 @@ impl OutboxWorker {
             Some((state, reason)) => {
                 unit.mailing().settle(settled.claimed, state, reason, settled.next_attempt)?
             }
-            None => unit.mailing().hand_back(settled.claimed)?,
+            None => {
+                let reason = if let DeliveryOutcome::PutOff(_, reason) = &settled.outcome {
+                    Some(reason.as_str())
+                } else {
+                    None
+                };
+                unit.mailing().hand_back(settled.claimed, reason, settled.next_attempt)?
+            }
         };
         if !is_ours {
             // Our lease had ended, or the delivery was erased: whoever has it now says what became of it.
@@ -423,6 +445,8 @@ enum DeliveryOutcome {
     Refused(String, String),
     /// Nothing of it left: it is as if nobody had claimed it.
     HandedBack(String),
+    /// It waits for reasons that are not the recipient's, and is not counted as an attempt.
+    PutOff(String, String),
 }
 
 impl DeliveryOutcome {
@@ -432,8 +456,39 @@ impl DeliveryOutcome {
             DeliveryOutcome::Sent(_) => Some((DeliveryState::Sent, None)),
             DeliveryOutcome::Deferred(_, reason) => Some((DeliveryState::Pending, Some(reason))),
             DeliveryOutcome::Refused(_, reason) => Some((DeliveryState::Failed, Some(reason))),
-            DeliveryOutcome::HandedBack(_) => None,
+            DeliveryOutcome::HandedBack(_) | DeliveryOutcome::PutOff(..) => None,
         }
+    }
+}
+
+/// Ends sending when message after message waits for reasons that are not the recipients': the whole list would only be tried in vain.
+#[derive(Default)]
+struct Brake {
+    refusals_max: usize,
+    in_a_row: AtomicUsize,
+    reason: Mutex<Option<String>>,
+    pulled: CancellationToken,
+}
+
+impl Brake {
+    fn note(&self, result: &Result<(), DeliverError>) {
+        let (DeliverError::Unavailable(reason) | DeliverError::RefusesUs(reason)) = (match result {
+            Err(error) => error,
+            Ok(()) => {
+                self.in_a_row.store(0, Ordering::Relaxed);
+                return;
+            }
+        }) else {
+            return;
+        };
+        if self.in_a_row.fetch_add(1, Ordering::Relaxed) + 1 >= self.refusals_max {
+            self.reason.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| reason.clone());
+            self.pulled.cancel();
+        }
+    }
+
+    fn reason(&self) -> Option<String> {
+        self.reason.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -464,6 +519,9 @@ impl Settled {
             DeliveryOutcome::HandedBack(id) => {
                 tracing::info!(delivery.id = id, "delivery put off: the work is to end")
             }
+            DeliveryOutcome::PutOff(id, reason) => {
+                tracing::warn!(delivery.id = id, reason, "delivery put off")
+            }
         }
     }
 }
@@ -490,6 +548,10 @@ impl Deliveries {
     fn count(&mut self, outcome: DeliveryOutcome) {
         match outcome {
             DeliveryOutcome::HandedBack(_) => {}
+            DeliveryOutcome::PutOff(id, reason) => {
+                self.deferred += 1;
+                self.tell(id, reason);
+            }
             DeliveryOutcome::Sent(_) => self.sent += 1,
             DeliveryOutcome::Deferred(id, reason) => {
                 self.deferred += 1;
