@@ -561,7 +561,7 @@ fn configuration_keys() -> BTreeMap<String, BTreeSet<String>> {
     let source = std::fs::read_to_string(Path::new(ROOT).join("src/config/mod.rs")).unwrap();
     let source = source.split("#[cfg(test)]").next().unwrap();
     let function = Regex::new(r"(?m)^(?:pub )?fn (\w+)").unwrap();
-    let asked = Regex::new(r#"\b(\w+)\s*\.\s*(?:table|tables|has|parsed|seconds|string|required|boolean|number|list|one_or_more|by_language|by_spoken_language)\(\s*"(\w+)""#).unwrap();
+    let asked = Regex::new(r#"\b(\w+)\s*\.\s*(?:table|tables|has|parsed|seconds|string|required|boolean|number|list|one_or_more|by_\w+)\(\s*"(\w+)""#).unwrap();
     let starts: Vec<(usize, String)> = function
         .captures_iter(source)
         .map(|found| (found.get(0).unwrap().start(), found[1].to_owned()))
