@@ -85,7 +85,7 @@ pub enum Farewell {
     Orderly,
     /// It may end anywhere: every unit of work is whole.
     AtOnce,
-    /// It hears signals itself.
+    /// It goes on until the sign to stop, and takes the time that it needs to end.
     Own,
 }
 
@@ -120,7 +120,10 @@ impl Signals {
                     _ = interrupt.recv() => {}
                 }
                 match farewell.get() {
-                    Some(Farewell::Own) => continue,
+                    Some(Farewell::Own) => {
+                        stop.cancel();
+                        continue;
+                    }
                     Some(Farewell::Orderly) => {
                         stop.cancel();
                         tokio::time::sleep(ENDED_WITHIN).await;
@@ -675,19 +678,5 @@ fn log(report: &SourceReport) {
         SourceOutcome::Read { new, changed, unchanged, .. } => {
             tracing::info!(source.id = report.source, new, changed, unchanged, "read")
         }
-    }
-}
-
-/// Ctrl-C, or SIGTERM from a service manager.
-pub async fn shutdown_signal() {
-    let terminated = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
     }
 }

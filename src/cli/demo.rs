@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{App, RunReport, shutdown_signal};
+use crate::app::{App, Farewell, RunReport, Signals};
 use crate::pipeline::mail::queue::DigestReport;
 use crate::pipeline::refresh::SourceOutcome;
 use crate::support::clock::Clock;
@@ -171,7 +171,12 @@ async fn answer(State(site): State<Arc<DemoSite>>, headers: HeaderMap, request: 
 ///
 /// # Errors
 /// When the folder cannot be written or holds something else.
-pub async fn run(dir: &Path, keep_serving: bool, now: Option<Timestamp>) -> anyhow::Result<()> {
+pub async fn run(
+    dir: &Path,
+    keep_serving: bool,
+    now: Option<Timestamp>,
+    signals: &Signals,
+) -> anyhow::Result<()> {
     prepare(dir)?;
     let sites = DemoSites::start().await?;
     let file = dir.join("feeds.toml");
@@ -197,7 +202,14 @@ pub async fn run(dir: &Path, keep_serving: bool, now: Option<Timestamp>) -> anyh
     if keep_serving {
         let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
         println!("\nServing the page on http://{}/ until Ctrl-C", listener.local_addr()?);
-        web::server::serve(listener, later.config.publish.dir.clone(), None, shutdown_signal()).await?;
+        signals.end_with(Farewell::Own);
+        web::server::serve(
+            listener,
+            later.config.publish.dir.clone(),
+            None,
+            signals.stop.clone().cancelled_owned(),
+        )
+        .await?;
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use crate::app::{App, Farewell, INTERRUPTED_CODE, Interrupted, Signals, Usage, shutdown_signal};
+use crate::app::{App, Farewell, INTERRUPTED_CODE, Interrupted, Signals, Usage};
 use crate::config::{self, ConfigError};
 use crate::deliver::message::{Built, build, message_id, prepare};
 use crate::model::digest::{Delivery, Digest, DigestId, Issue, LinkPlaces};
@@ -259,8 +259,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.command {
         Command::Init { dir } => return init(dir),
         Command::Demo { dir, keep_serving } => {
-            signals.end_with(Farewell::Own);
-            return demo::run(dir, *keep_serving, arguments.now).await;
+            return demo::run(dir, *keep_serving, arguments.now, &signals).await;
         }
         Command::Cluster { file } => return stories::cluster(file),
         // A model can be trained and asked where nothing else is set up.
@@ -625,7 +624,6 @@ async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
     });
     tokio::select! {
         () = stop.cancelled() => {}
-        () = shutdown_signal() => stop.cancel(),
         // A service that does its work no more is to be seen to end.
         ended = &mut digest_reports => {
             readers.shutdown_background();

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
-use crate::app::{self, App, Usage, shutdown_signal};
+use crate::app::{self, App, Usage};
 use crate::bounces::{imap, lmtp, mailbox};
 use crate::config;
 use crate::model::digest::DigestId;
@@ -423,7 +423,7 @@ async fn hand_over(app: &App, listen: &str) -> anyhow::Result<()> {
             false
         }
     };
-    lmtp::serve(listener, Arc::new(take), shutdown_signal()).await?;
+    lmtp::serve(listener, Arc::new(take), app.stop.clone().cancelled_owned()).await?;
     Ok(())
 }
 
