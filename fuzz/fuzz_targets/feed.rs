@@ -3,7 +3,7 @@
 #![no_main]
 
 use courant::extract::{self, Document};
-use courant::probe::clean;
+use courant::cli::probe::document::clean;
 use libfuzzer_sys::fuzz_target;
 
 /// As a browser would read it: no element that runs, no handler, no address that runs.

@@ -3,16 +3,17 @@
 
 use courant::model::mail_address::Address;
 use courant::model::schedule::Schedule;
-use courant::model::subscriber::{Offer, Tastes};
+use courant::model::subscriber::{Interests, SubscriptionOptions};
 use courant::model::token::SigningKey;
-use courant::{hub, returns, roster};
+use courant::pipeline::websub::hub;
+use courant::{bounces, subscriber_csv};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let now = jiff::Timestamp::UNIX_EPOCH;
-    let _ = returns::read(bytes, &[]);
-    let offer = Offer { topics: vec!["justice".into()], partners: vec!["OGP".into()] };
-    let _ = roster::read(bytes, &offer, "en", now);
+    let _ = bounces::read(bytes, &[]);
+    let offer = SubscriptionOptions { topics: vec!["justice".into()], partners: vec!["OGP".into()] };
+    let _ = subscriber_csv::read(bytes, &offer, "en", now);
     let text = String::from_utf8_lossy(bytes);
     if let Ok(schedule) = Schedule::parse(&text) {
         let last = schedule.last_slot(now);
@@ -25,7 +26,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let key = SigningKey::new("k".into());
     assert!(key.verify("p", &text).is_none() && key.verify_short("p", &text).is_none());
-    let _ = serde_json::from_str::<Tastes>(&text);
+    let _ = serde_json::from_str::<Interests>(&text);
     let form: Vec<(String, String)> = url::form_urlencoded::parse(bytes).into_owned().collect();
-    let _ = hub::read_wish(&form, &["https://x.example/atom.xml".into()]);
+    let _ = hub::read_subscription_request(&form, &["https://x.example/atom.xml".into()]);
 });

@@ -686,7 +686,7 @@ fn seconds_until(date: Timestamp, headers: &HeaderMap, now: Timestamp) -> u64 {
 }
 
 /// `Retry-After` (RFC 9110 section 10.2.3), in seconds from now.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
+pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
     let value = header(headers, &RETRY_AFTER)?;
     if let Ok(seconds) = value.trim().parse() {
         return Some(seconds);
