@@ -505,7 +505,10 @@ impl App {
         bar.finish_and_clear();
         self.abandon_if_failed(&done);
         let done = done?;
-        self.note_held_up(done.held_up.as_deref())?;
+        // Where nothing was due, nothing is known of the server.
+        if done.held_up.is_some() || done.sent > 0 {
+            self.note_held_up(done.held_up.as_deref())?;
+        }
         self.metrics.delivered(done.sent, done.deferred, done.refused);
         Ok(done)
     }
@@ -517,6 +520,9 @@ impl App {
         }
         let now = self.clock.now();
         let is_held = reason.is_some();
+        if self.store().read(|r| r.mailing().is_held_up())? == is_held {
+            return Ok(());
+        }
         self.store().write(|w| {
             if w.mailing().is_held_up()? == is_held {
                 return Ok(());

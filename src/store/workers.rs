@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use crate::support::files::is_unlocked;
+
 /// How often a worker's file is made anew that is swept away before it is locked.
 const TRIES: usize = 10;
 
@@ -41,7 +43,7 @@ impl Alive {
 
 fn sweep(folder: &Path) {
     for path in std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
-        if File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+        if is_unlocked(&path) {
             let _ = std::fs::remove_file(&path);
         }
     }

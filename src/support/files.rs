@@ -78,7 +78,12 @@ fn is_left(path: &Path, name: &str) -> bool {
     let is_ours = stem
         .rsplit_once('.')
         .is_some_and(|(_, process)| !process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit()));
-    is_ours && File::open(path).is_ok_and(|file| file.try_lock().is_ok())
+    is_ours && is_unlocked(path)
+}
+
+/// Whether a file is there that nobody holds the lock of: the kernel gives it up with the process.
+pub fn is_unlocked(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| file.try_lock().is_ok())
 }
 
 #[cfg(test)]

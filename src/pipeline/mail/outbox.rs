@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
@@ -467,29 +467,27 @@ impl DeliveryOutcome {
 struct Brake {
     refusals_max: usize,
     in_a_row: AtomicUsize,
-    reason: Mutex<Option<String>>,
+    /// Of the first message that waits.
+    reason: OnceLock<String>,
     pulled: CancellationToken,
 }
 
 impl Brake {
     fn note(&self, result: &Result<(), DeliverError>) {
-        let (DeliverError::Unavailable(reason) | DeliverError::RefusesUs(reason)) = (match result {
-            Err(error) => error,
-            Ok(()) => {
-                self.in_a_row.store(0, Ordering::Relaxed);
-                return;
+        match result {
+            Ok(()) => self.in_a_row.store(0, Ordering::Relaxed),
+            Err(DeliverError::Unavailable(reason) | DeliverError::RefusesUs(reason)) => {
+                let _ = self.reason.set(reason.clone());
+                if self.in_a_row.fetch_add(1, Ordering::Relaxed) + 1 >= self.refusals_max {
+                    self.pulled.cancel();
+                }
             }
-        }) else {
-            return;
-        };
-        if self.in_a_row.fetch_add(1, Ordering::Relaxed) + 1 >= self.refusals_max {
-            self.reason.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| reason.clone());
-            self.pulled.cancel();
+            Err(_) => {}
         }
     }
 
     fn reason(&self) -> Option<String> {
-        self.reason.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.reason.get().filter(|_| self.pulled.is_cancelled()).cloned()
     }
 }
 
