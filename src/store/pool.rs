@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::driver::Db;
 use super::feature_index::FeatureIndex;
 use super::unit::{Read, Unit, Write};
-use super::workers::{Alive, beside, is_free};
+use super::workers::{Alive, beside, hide, is_free};
 use super::{Result, StoreError, schema};
 
 /// Readers beside each other; one more waits.
@@ -61,6 +61,8 @@ impl Pool {
             let _ = std::fs::create_dir_all(folder);
         }
         make_private(path);
+        hide(path, "features");
+        hide(path, "workers");
         let mut connection = connect(path, WRITER_CACHE_KIB)?;
         let said =
             |step: usize, steps: usize| eprintln!("bringing the database up to date: step {step} of {steps}");

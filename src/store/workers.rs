@@ -8,11 +8,20 @@ use crate::support::files::is_unlocked;
 /// How often a worker's file is made anew that is swept away before it is locked.
 const TRIES: usize = 10;
 
-/// A path beside the database, by an ending.
-pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{ending}"));
-    name.into()
+/// A hidden path beside the database, by an ending: what matches the name of the database is the database alone.
+pub(super) fn beside(store: &Path, ending: &str) -> PathBuf {
+    let name = store.file_name().unwrap_or_default().to_string_lossy();
+    store.with_file_name(format!(".{name}.{ending}"))
+}
+
+/// Moves a folder from where it stood before, beside the database and in sight.
+pub(super) fn hide(store: &Path, ending: &str) {
+    let mut was = store.as_os_str().to_owned();
+    was.push(format!(".{ending}"));
+    // Where it fails, the folder is made anew.
+    if Path::new(&was).is_dir() && !beside(store, ending).exists() {
+        let _ = std::fs::rename(&was, beside(store, ending));
+    }
 }
 
 /// The sign that a worker lives: a file beside the database that it holds a lock on. The kernel gives the lock up with the process.

@@ -49,7 +49,7 @@ fn sources(server: &Server, names: &[&str]) -> String {
 /// Of the database, its log and its index.
 fn bytes(app: &App) -> u64 {
     let of = |path: std::path::PathBuf| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-    let features = std::fs::read_dir(app.path("courant.db.features"))
+    let features = std::fs::read_dir(app.path(".courant.db.features"))
         .into_iter()
         .flatten()
         .map(|file| of(file.unwrap().path()));
@@ -193,15 +193,15 @@ fn a_round_that_fails_in_a_service_leaves_nothing_taken() {
     let app = App::new(&sources(&server, &["s", "t"]));
     app.ok(&["sources"]);
     // Nothing can be kept while the folder of the index cannot be made.
-    std::os::unix::fs::symlink("nowhere/at/all", app.path("courant.db.features")).unwrap();
+    std::os::unix::fs::symlink("nowhere/at/all", app.path(".courant.db.features")).unwrap();
     let ran = app.run(&["fetch"]);
-    assert!(ran.code == 1 && ran.stderr.contains("courant.db.features: "), "{}", ran.stderr);
+    assert!(ran.code == 1 && ran.stderr.contains(".courant.db.features: "), "{}", ran.stderr);
     let service = Service::start(&app);
     wait_for("a turn that failed", || {
         service.ask("GET", "/metrics", "", "").1.contains("courant_cycles_failed_total 1\n").then_some(())
     });
     assert!(app.entries().is_empty());
-    std::fs::remove_file(app.path("courant.db.features")).unwrap();
+    std::fs::remove_file(app.path(".courant.db.features")).unwrap();
     // The service lives, and has not begun another turn: what it gave back is anybody's.
     app.ok(&["fetch"]);
     assert_eq!(app.entries().len(), 8);
@@ -220,7 +220,7 @@ fn a_file_in_the_place_of_the_index_is_no_hindrance() {
     let (server, _) = stream(4);
     let app = App::new(&sources(&server, &["s"]));
     app.ok(&["sources"]);
-    std::fs::write(app.path("courant.db.features"), "in the way").unwrap();
+    std::fs::write(app.path(".courant.db.features"), "in the way").unwrap();
     app.ok(&["fetch"]);
     assert_eq!(app.entries().len(), 4);
 }
@@ -312,19 +312,20 @@ fn an_index_that_is_lost_or_broken_is_made_again() {
         "/a" => Reply::ok(rss(&[("a", "Rome opens its budget to residents", 12, text)])),
         _ => Reply::ok(rss(&[("b", "Residents of Rome decide on schools", 13, text)])),
     });
-    for fault in ["gone", "garbage", "foreign"] {
+    for fault in ["gone", "garbage", "foreign", "where it stood before"] {
         let mut app = App::new(&sources(&server, &["a"]));
         app.ok(&["run"]);
-        let folder = app.path("courant.db.features");
+        let folder = app.path(".courant.db.features");
         let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect();
         assert!(files.len() >= 2, "{files:?}");
         match fault {
             "gone" => std::fs::remove_dir_all(&folder).unwrap(),
+            "where it stood before" => std::fs::rename(&folder, app.path("courant.db.features")).unwrap(),
             "garbage" => files.iter().for_each(|file| std::fs::write(file, [7u8; 4_321]).unwrap()),
             _ => {
                 let other = App::new(&sources(&server, &["b"]));
                 other.ok(&["run"]);
-                for file in std::fs::read_dir(other.path("courant.db.features")).unwrap() {
+                for file in std::fs::read_dir(other.path(".courant.db.features")).unwrap() {
                     let file = file.unwrap();
                     std::fs::copy(file.path(), folder.join(file.file_name())).unwrap();
                 }
@@ -335,6 +336,7 @@ fn an_index_that_is_lost_or_broken_is_made_again() {
         app.later(61).ok(&["run"]);
         let stories: Vec<String> = app.entries().iter().map(|entry| entry["story"].to_string()).collect();
         assert!(stories.len() == 2 && stories[0] == stories[1], "{fault}: {stories:?}");
+        assert!(!app.path("courant.db.features").exists());
     }
 }
 

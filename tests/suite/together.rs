@@ -352,14 +352,14 @@ fn what_killed_processes_left_half_done_is_swept_away() {
         "public/.publishing",
     ];
     left.iter().for_each(|path| app.write(path, "half"));
-    let workers = || std::fs::read_dir(app.path("courant.db.workers")).unwrap().count();
-    app.write("courant.db.workers/0123456789abcdef", "");
+    let workers = || std::fs::read_dir(app.path(".courant.db.workers")).unwrap().count();
+    app.write(".courant.db.workers/0123456789abcdef", "");
     assert_eq!(workers(), 1);
     sources.entries.fetch_add(1, Ordering::SeqCst);
     let app = app.later(25 * 60);
     app.ok(&["run"]);
     assert!(left.iter().all(|path| !app.path(path).exists()), "{left:?}");
-    assert_eq!(std::fs::read_dir(app.path("courant.db.workers")).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(app.path(".courant.db.workers")).unwrap().count(), 0);
 }
 
 #[test]
