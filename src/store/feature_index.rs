@@ -654,6 +654,12 @@ impl Segment {
     }
 }
 
+/// The size of a segment with room for so many records and slots, and no more; `None` where there is nothing.
+fn size_for((records, slots): (usize, usize), slots_min: usize) -> Option<usize> {
+    let size = (slots * 100).div_ceil(FULL_PERCENT).max(records * SLOTS_OF_RECORD);
+    (records > 0).then(|| size.next_multiple_of(SLOTS).max(slots_min))
+}
+
 /// An error with the folder that it is about.
 fn named(folder: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", folder.display()))
@@ -849,20 +855,17 @@ impl FeatureIndex {
         if self.state.epoch == 0 { self.clear() } else { Ok(()) }
     }
 
-    /// Makes one segment of those at the end that are equal, begins the next, and drops the oldest where there are too many. What is
-    /// gone is left out, so that the index shrinks with what it is about.
+    /// Makes one segment of as many of the newest as there is room for in one, begins the next, and drops the oldest where there are too
+    /// many. What is gone is left out, so that the index shrinks with what it is about.
     fn grow(&mut self) -> io::Result<()> {
         let Sizes { slots_first, slots_max, largest_max } = self.sizes;
-        let (mut start, mut slots) = (self.segments.len().saturating_sub(1), slots_first);
-        while start > 0 && self.segments[start - 1].slots == slots && slots < slots_max {
-            start -= 1;
-            slots *= 2;
-        }
+        let (start, size) = self.mergeable();
         let mut state = self.state.clone();
         let mut segments = Vec::new();
         for (at, held) in self.segments[..start].iter().enumerate() {
             // Once half of it is gone, so that each entry is copied a bounded number of times.
-            let size = if held.is_mostly_gone() { self.size_for(held.live()) } else { Some(held.slots) };
+            let size =
+                if held.is_mostly_gone() { size_for(held.live(), slots_first) } else { Some(held.slots) };
             match size {
                 Some(slots) if slots < held.slots => {
                     segments.push(self.make(&mut state, slots, &self.segments[at..=at])?)
@@ -871,29 +874,33 @@ impl FeatureIndex {
                 None => {}
             }
         }
-        let merged = &self.segments[start..];
-        let live = merged
-            .iter()
-            .map(Segment::live)
-            .fold((0, 0), |(records, slots), other| (records + other.0, slots + other.1));
-        if let Some(slots) = self.size_for(live) {
-            segments.push(self.make(&mut state, slots, merged)?);
+        match (&self.segments[start..], size) {
+            // There is little to gain by a copy.
+            ([alone], Some(size)) if size * 4 >= alone.slots * 3 => segments.push(alone.number),
+            (merged, Some(size)) => segments.push(self.make(&mut state, size, merged)?),
+            (_, None) => {}
         }
-        segments.push(self.make(&mut state, slots_first, &[])?);
+        // Half of what it will be made one with: an entry is copied some three times, and two segments are searched.
+        let half = size.unwrap_or(0) / 2 / SLOTS * SLOTS;
+        segments.push(self.make(&mut state, half.min(slots_max / 4).max(slots_first), &[])?);
         state.segments = segments;
         self.put_segments(state, slots_max * (largest_max + 1))
     }
 
-    /// The size of a segment with room for so many records and slots; `None` where there is nothing.
-    fn size_for(&self, (records, slots): (usize, usize)) -> Option<usize> {
-        let fits = |size: usize| slots * 100 <= size * FULL_PERCENT && records <= size / SLOTS_OF_RECORD;
-        let sizes = std::iter::successors(Some(self.sizes.slots_first), |size| Some(size * 2));
-        (records > 0).then(|| {
-            sizes
-                .take_while(|size| *size < self.sizes.slots_max)
-                .find(|size| fits(*size))
-                .unwrap_or(self.sizes.slots_max)
-        })
+    /// From which segment on all have room in one, and the size of that; `None` where nothing is left in them.
+    fn mergeable(&self) -> (usize, Option<usize>) {
+        let mut of_all = (0, 0);
+        let mut mergeable = (self.segments.len(), None);
+        for (at, segment) in self.segments.iter().enumerate().rev() {
+            let (records, slots) = segment.live();
+            of_all = (of_all.0 + records, of_all.1 + slots);
+            let size = size_for(of_all, self.sizes.slots_first);
+            if at + 1 < self.segments.len() && size > Some(self.sizes.slots_max) {
+                break;
+            }
+            mergeable = (at, size);
+        }
+        mergeable
     }
 
     /// Makes the file of a segment of what others hold; answers its number.
