@@ -300,7 +300,11 @@ fn size(folder: &Path, name: &str) -> u64 {
         let metadata = file.metadata().expect("its size");
         if metadata.is_dir() { size(&file.path(), "") } else { metadata.len() }
     };
-    files.filter(|file| file.file_name().to_string_lossy().starts_with(name)).map(of).sum()
+    // The folders are hidden.
+    let is_of_it = |file: &std::fs::DirEntry| {
+        file.file_name().to_string_lossy().trim_start_matches('.').starts_with(name)
+    };
+    files.filter(is_of_it).map(of).sum()
 }
 
 /// The middle one of some runs, by the ratio of their CPU.

@@ -40,8 +40,9 @@ struct Writer {
 /// All connections of this process to one file.
 pub(super) struct Pool {
     path: PathBuf,
-    writer: Mutex<Writer>,
+    /// Closed before the writer: whoever is the last brings the log into the file and removes it, which those who only read cannot.
     readers: Mutex<Readers>,
+    writer: Mutex<Writer>,
     is_free: Condvar,
     worker: String,
     /// Locked while this process lives: leases of a worker whose file is free are nobody's.
