@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use tera::{Context, Tera};
+use tera::{Context, ErrorKind, Tera};
 
 use crate::support::text;
 
@@ -89,11 +89,8 @@ impl Templates {
             return Ok(tera);
         }
         let mut tera = Tera::default();
-        // Tera's own also turns slashes into references, which makes every address three times as long.
-        tera.set_escape_fn(|text| text::escaped(text).replace('\'', "&#39;"));
         for (name, _) in BUILT_IN {
-            let (shown, text) = &self.sources[name];
-            tera.add_raw_template(name, text).map_err(|error| fault(shown, &error))?;
+            tera.add_raw_template(name, &self.sources[name].1).map_err(|error| self.fault(name, &error))?;
         }
         Ok(self.tera.get_or_init(|| tera))
     }
@@ -116,36 +113,21 @@ impl Templates {
     /// # Errors
     /// When it names something that is not there.
     pub fn render(&self, name: &str, data: &impl Serialize) -> Result<String, TemplateError> {
-        let context = Context::from_serialize(data).map_err(|error| fault(name, &error))?;
-        self.tera()?.render(name, &context).map_err(|error| self.located(name, &error))
+        let fault = |error| self.fault(name, &error);
+        self.tera()?.render(name, &Context::from_serialize(data).map_err(fault)?).map_err(fault)
     }
 
-    /// Tera says which variable of which template failed, but not where: the first line that names it.
-    fn located(&self, name: &str, error: &tera::Error) -> TemplateError {
-        let found = fault(name, error);
-        let quoted = |begin: &str, mark: char| {
-            found.cause.split(begin).nth(1).and_then(|rest| rest.split(mark).next())
-        };
-        let of =
-            quoted("while rendering '", '\'').or_else(|| quoted("Failed to render '", '\'')).unwrap_or(name);
-        let Some((shown, text)) = self.sources.get(of) else { return found };
-        let variable =
-            quoted("Variable `", '`').or_else(|| quoted("Filter '", '\'')).or_else(|| quoted("call '", '\''));
-        let line = variable.and_then(|variable| text.lines().position(|line| line.contains(variable)));
-        let place = line.map_or_else(|| shown.clone(), |line| format!("{shown}, line {}", line + 1));
-        TemplateError { name: place, cause: found.cause }
+    /// Where the fault is, and what it is, in one line.
+    fn fault(&self, name: &str, error: &tera::Error) -> TemplateError {
+        let shown = |name: &str| self.sources.get(name).map_or(name, |(shown, _)| shown).to_owned();
+        match error.kind() {
+            ErrorKind::SyntaxError(report) | ErrorKind::RenderingError(report) => TemplateError {
+                name: format!("{}, line {}", shown(report.filename()), report.span().start_line),
+                cause: text::one_line(report.message()),
+            },
+            _ => TemplateError { name: shown(name), cause: text::one_line(&error.to_string()) },
+        }
     }
-}
-
-/// The whole chain of causes: Tera tells the line and the variable in the inner ones.
-fn fault(name: &str, error: &tera::Error) -> TemplateError {
-    let mut cause = error.to_string();
-    let mut inner = std::error::Error::source(error);
-    while let Some(error) = inner {
-        cause = format!("{cause}: {error}");
-        inner = error.source();
-    }
-    TemplateError { name: name.to_owned(), cause: crate::support::text::one_line(&cause) }
 }
 
 #[cfg(test)]
@@ -162,6 +144,6 @@ mod tests {
         assert!(error.contains("digest/subject.txt, line 3") && error.contains("nonsense"), "{error}");
         std::fs::write(folder.path().join("digest/subject.txt"), "a\n{% if %}").unwrap();
         let error = Templates::load(folder.path()).err().unwrap().to_string();
-        assert!(error.contains("subject.txt") && error.contains("2:"), "{error}");
+        assert!(error.contains("subject.txt, line 2: "), "{error}");
     }
 }
