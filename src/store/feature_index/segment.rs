@@ -1,0 +1,456 @@
+//! A segment: a mapped file with a table of slots and the records of entries.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write as _};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use memmap2::{MmapOptions, MmapRaw};
+
+use super::postings::{EntryMark, MANY, PostingBuffer, Seen, SlotPosting};
+use super::slot::{
+    ANCHOR_BIT, DAY_MARKS, DayRange, KEY_MARK, MANY_MARK, NO_DAY_MARK, PLACES_MAX, anchor_feature, day_mark,
+    feature_of, first_like, home, key_feature, like, many_slot, mark_of, place_of, slot, span, tag,
+};
+use crate::model::keys::EntryKey;
+use crate::model::sketch::NO_DAY;
+
+/// Read as a number: where bytes have another order, it is another number.
+pub(super) const MAGIC: u64 = u64::from_be_bytes(*b"features");
+pub(super) const VERSION: u64 = 2;
+/// Entries of a segment that a feature of texts leads to.
+pub(super) const POSTINGS_OF_SEGMENT_MAX: usize = 16;
+/// Entries of a segment and a span that an anchor leads to: what more have in a month hardly tells one from another.
+pub(super) const POSTINGS_OF_SPAN_MAX: usize = 8;
+/// Slots of which a word holds the bytes.
+pub(super) const SLOTS: usize = 8;
+/// A segment takes no more entries when its table is this full.
+pub(super) const FULL_PERCENT: usize = 75;
+/// Slots for each record there is room for: entries of few features fill the records before the table.
+pub(super) const SLOTS_OF_RECORD: usize = 48;
+/// Words of bytes that are looked at for a feature; what finds no room in their slots is left out.
+pub(super) const WORDS_OF_FEATURE_MAX: usize = 64;
+/// Words that are written to a file at a time.
+pub(super) const WORDS_TOGETHER: usize = 1 << 14;
+
+/// Words of a segment's head, by their place; those up to `RECORDS` never change.
+pub(super) const HEAD_WORDS: usize = 32;
+pub(super) const SLOTS_USED: usize = 6;
+pub(super) const RECORDS_USED: usize = 7;
+pub(super) const RECORDS_GONE: usize = 8;
+pub(super) const LAST_ENTRY: usize = 9;
+/// A bit for each mark of a day that an entry of the segment has.
+pub(super) const DAYS: usize = 10;
+/// Words of a record: the key of the entry, which is 0 once it is gone, and what is kept of it.
+pub(super) const RECORD_WORDS: usize = 4;
+
+pub(super) struct Segment {
+    pub(super) number: u64,
+    pub(super) file: MmapRaw,
+    pub(super) slots: usize,
+}
+
+/// What is known of a feature before an entry is added to those that have it.
+#[derive(Default)]
+pub(super) struct ProbeChain {
+    pub(super) count: usize,
+    pub(super) is_stood_for: bool,
+    /// A slot stands for all that there would be.
+    pub(super) is_many: bool,
+    /// The slot of the feature that is met first.
+    pub(super) first: Option<usize>,
+    /// Where a posting can be put: a slot of the feature whose entry is gone, else a free one.
+    pub(super) room: Option<usize>,
+}
+
+impl Segment {
+    /// The part of the head that tells what the file is.
+    pub(super) fn head(epoch: u64, slots: usize) -> [u64; 5] {
+        [MAGIC, VERSION, epoch, slots as u64, (slots / SLOTS_OF_RECORD) as u64]
+    }
+
+    pub(super) fn bytes(slots: usize) -> usize {
+        8 * (HEAD_WORDS + slots / SLOTS + slots + slots / SLOTS_OF_RECORD * RECORD_WORDS)
+    }
+
+    /// An empty segment in memory.
+    pub(super) fn new(number: u64, epoch: u64, slots: usize) -> io::Result<Segment> {
+        let segment =
+            Segment { number, file: MmapOptions::new().len(Segment::bytes(slots)).map_anon()?.into(), slots };
+        segment
+            .words()
+            .iter()
+            .zip(Segment::head(epoch, slots))
+            .for_each(|(word, value)| word.store(value, Relaxed));
+        Ok(segment)
+    }
+
+    /// Makes a file of it. All of its blocks are written: a disk that is full shows here, and not when the mapping is used.
+    pub(super) fn write(&self, path: &Path) -> io::Result<()> {
+        let new = path.with_extension("new");
+        let write = || {
+            let mut file = File::create(&new)?;
+            for words in self.words().chunks(WORDS_TOGETHER) {
+                let bytes: Vec<[u8; 8]> = words.iter().map(|word| word.load(Relaxed).to_ne_bytes()).collect();
+                file.write_all(bytes.as_flattened())?;
+            }
+            fs::rename(&new, path)
+        };
+        write().inspect_err(|_| drop(fs::remove_file(&new)))
+    }
+
+    /// # Errors
+    /// `InvalidData` for a file that is no segment of this epoch.
+    pub(super) fn open(path: &Path, number: u64, epoch: u64) -> io::Result<Segment> {
+        let file = File::options().read(true).write(true).open(path)?;
+        if file.metadata()?.len() < 8 * HEAD_WORDS as u64 {
+            return Err(ErrorKind::InvalidData.into());
+        }
+        let mut segment = Segment { number, file: MmapOptions::new().map_raw(&file)?, slots: 0 };
+        let slots = usize::try_from(segment.words()[3].load(Relaxed)).unwrap_or(0);
+        let is_sound = (SLOTS..=PLACES_MAX * SLOTS_OF_RECORD).contains(&slots)
+            && slots.is_multiple_of(SLOTS)
+            && segment.file.len() == Segment::bytes(slots)
+            && Segment::head(epoch, slots)
+                .iter()
+                .zip(segment.words())
+                .all(|(wanted, word)| word.load(Relaxed) == *wanted)
+            && segment.get(RECORDS_USED) <= slots / SLOTS_OF_RECORD;
+        segment.slots = slots;
+        if is_sound { Ok(segment) } else { Err(ErrorKind::InvalidData.into()) }
+    }
+
+    pub(super) fn words(&self) -> &[AtomicU64] {
+        // SAFETY: a mapping begins at a page, so words are aligned; it is this long and stays as long as `self`. Any bytes are a valid
+        // word, and as all words are atomic, in every process that maps the file, others may write to them meanwhile.
+        #[allow(unsafe_code)]
+        unsafe {
+            std::slice::from_raw_parts(self.file.as_mut_ptr().cast(), self.file.len() / 8)
+        }
+    }
+
+    pub(super) fn get(&self, word: usize) -> usize {
+        self.words()[word].load(Relaxed) as usize
+    }
+
+    pub(super) fn set(&self, word: usize, value: usize) {
+        self.words()[word].store(value as u64, Relaxed);
+    }
+
+    pub(super) fn last_entry(&self) -> EntryKey {
+        EntryKey(self.words()[LAST_ENTRY].load(Relaxed) as i64)
+    }
+
+    /// Whether an entry has a day of this mark.
+    pub(super) fn has_day(&self, mark: u32) -> bool {
+        self.words()[DAYS + mark as usize / 64].load(Relaxed) >> (mark % 64) & 1 == 1
+    }
+
+    /// The spans of anchors that are asked for in it.
+    fn spans(&self, days: DayRange) -> impl Iterator<Item = i32> {
+        let unknown = self.has_day(NO_DAY_MARK).then_some(NO_DAY);
+        days.range.into_iter().flat_map(|(first, last)| span(first)..=span(last)).chain(unknown)
+    }
+
+    /// Whether it may have entries of some days.
+    pub(super) fn may_have(&self, days: DayRange) -> bool {
+        days.width >= DAY_MARKS
+            || self.has_day(NO_DAY_MARK)
+            || (0..=days.width).any(|day| self.has_day((days.first + day) % DAY_MARKS))
+    }
+
+    /// The bytes of the slots, eight in a word.
+    pub(super) fn tags(&self) -> &[AtomicU64] {
+        &self.words()[HEAD_WORDS..][..self.slots / SLOTS]
+    }
+
+    pub(super) fn slots(&self) -> &[AtomicU64] {
+        &self.words()[HEAD_WORDS + self.slots / SLOTS..][..self.slots]
+    }
+
+    pub(super) fn records(&self) -> &[[AtomicU64; RECORD_WORDS]] {
+        self.words()[HEAD_WORDS + self.slots / SLOTS + self.slots..].as_chunks().0
+    }
+
+    /// The entry of a record; `None` when it is gone, or was never there.
+    pub(super) fn mark(&self, place: usize) -> Option<EntryMark> {
+        let [entry, first, second, third] =
+            self.records().get(place)?.each_ref().map(|word| word.load(Relaxed));
+        let high = |word: u64| (word >> 32) as u32;
+        let (day, language) = (first as u32 as i32, second as u32);
+        (entry != 0).then(|| EntryMark {
+            entry: EntryKey(entry as i64),
+            day,
+            source: high(first),
+            language,
+            title_hash: high(second),
+            sample: third as u32,
+        })
+    }
+
+    /// Calls for each slot that may have a feature, until the call says no. Gives back the first free slot behind them.
+    pub(super) fn walk(&self, feature: u32, mut call: impl FnMut(usize) -> bool) -> Option<usize> {
+        let tags = self.tags();
+        let mut at = home(feature, tags.len());
+        for _ in 0..WORDS_OF_FEATURE_MAX.min(tags.len()) {
+            let word = tags[at].load(Relaxed);
+            let mut found = like(word, tag(feature));
+            while found != 0 {
+                if !call(at * SLOTS + first_like(found)) {
+                    return None;
+                }
+                found &= found - 1;
+            }
+            // Slots fill from the first to the last, and none is freed.
+            let free = like(word, 0);
+            if free != 0 {
+                return Some(at * SLOTS + first_like(free));
+            }
+            at = if at + 1 == tags.len() { 0 } else { at + 1 };
+        }
+        None
+    }
+
+    /// The same for those that have it.
+    pub(super) fn each(&self, feature: u32, mut call: impl FnMut(u64, usize) -> bool) -> Option<usize> {
+        let slots = self.slots();
+        self.walk(feature, |at| {
+            let slot = slots[at].load(Relaxed);
+            feature_of(slot) != feature || slot as u32 == 0 || call(slot, at)
+        })
+    }
+
+    /// Touches the bytes of features, all at once: one after the other, each would be waited for.
+    pub(super) fn warm(&self, features: impl Iterator<Item = u32>) {
+        let tags = self.tags();
+        std::hint::black_box(
+            features.fold(0, |seen, feature| seen ^ tags[home(feature, tags.len())].load(Relaxed)),
+        );
+    }
+
+    /// Appends the postings of the features of `out.open`, the last first, where there is room. With days they are anchors.
+    pub(super) fn read(&self, features: &[u32], days: DayRange, out: &mut PostingBuffer) {
+        let PostingBuffer { all, row, counts, open, asked, seen, places, found } = out;
+        asked.clear();
+        for at in open.iter() {
+            let feature = features[*at as usize];
+            match days.range {
+                None => asked.push((*at, feature)),
+                Some(_) => asked.extend(self.spans(days).map(|span| (*at, anchor_feature(feature, span)))),
+            }
+        }
+        self.warm(asked.iter().map(|(_, feature)| *feature));
+        seen.clear();
+        for (at, feature) in asked.iter() {
+            self.walk(*feature, |slot| {
+                seen.push(Seen { at: *at, feature: *feature, slot: slot as u32 });
+                true
+            });
+        }
+        // All slots, and then all records, before the first is read.
+        let (slots, records) = (self.slots(), self.records());
+        std::hint::black_box(
+            seen.iter().fold(0, |known, one| known ^ slots[one.slot as usize].load(Relaxed)),
+        );
+        places.clear();
+        found.clear();
+        for of_one in seen.chunk_by(|a, b| a.at == b.at) {
+            let (start, at) = (places.len(), of_one[0].at);
+            for one in of_one {
+                let slot = slots[one.slot as usize].load(Relaxed);
+                if feature_of(slot) != one.feature {
+                    continue;
+                }
+                if mark_of(slot) == MANY_MARK {
+                    counts[at as usize] = MANY;
+                    places.truncate(start);
+                    break;
+                }
+                if days.may_have(slot) {
+                    places.push(place_of(slot) as u32);
+                }
+            }
+            places[start..].sort_unstable_by(|a, b| b.cmp(a));
+            found.push((at, places.len() - start));
+        }
+        let first = |place: &u32| records.get(*place as usize).map_or(0, |record| record[0].load(Relaxed));
+        std::hint::black_box(places.iter().fold(0, |known, place| known ^ first(place)));
+        let mut rest = &places[..];
+        for (at, found) in found.iter().filter(|(_, found)| *found > 0) {
+            let (own, others) = rest.split_at(*found);
+            rest = others;
+            let at = *at as usize;
+            let room = &mut all[at * *row..][counts[at]..*row];
+            let marks =
+                own.iter().filter_map(|place| self.mark(*place as usize)).filter(|mark| days.has(mark.day));
+            let put =
+                room.iter_mut().zip(marks).map(|(room, EntryMark { entry, day, source, language, .. })| {
+                    *room = SlotPosting { entry, day, source, language }
+                });
+            counts[at] += put.count();
+        }
+    }
+
+    /// The place of an entry's record.
+    pub(super) fn find(&self, entry: EntryKey) -> Option<usize> {
+        let mut found = None;
+        self.each(key_feature(entry), |slot, _| {
+            let place = place_of(slot);
+            if mark_of(slot) == KEY_MARK && self.mark(place).is_some_and(|mark| mark.entry == entry) {
+                found = Some(place);
+            }
+            true
+        });
+        found
+    }
+
+    pub(super) fn has_room(&self, features: usize) -> bool {
+        let used = self.get(SLOTS_USED);
+        let is_table_full = (used + features) * 100 > self.slots * FULL_PERCENT && used > 0;
+        !is_table_full && self.get(RECORDS_USED) < self.slots / SLOTS_OF_RECORD
+    }
+
+    /// Writes the record of an entry, and the slot that leads to it. `None` where there is no room for that.
+    pub(super) fn begin(&self, mark: &EntryMark) -> Option<usize> {
+        let feature = key_feature(mark.entry);
+        let chain = self.chain(feature, |slot| mark_of(slot) == KEY_MARK, |_, _| false);
+        let (room, place) = (chain.room?, self.get(RECORDS_USED));
+        let pair = |low: u32, high: u32| u64::from(high) << 32 | u64::from(low);
+        let words = [
+            mark.entry.0 as u64,
+            pair(mark.day as u32, mark.source),
+            pair(mark.language, mark.title_hash),
+            u64::from(mark.sample),
+        ];
+        self.records().get(place)?.iter().zip(words).for_each(|(word, value)| word.store(value, Relaxed));
+        let day = day_mark(mark.day);
+        self.words()[DAYS + day as usize / 64].fetch_or(1 << (day % 64), Relaxed);
+        // Before anything leads to it: a killed process leaves no slot to a record that is written once more.
+        self.set(RECORDS_USED, place + 1);
+        self.words()[LAST_ENTRY].fetch_max(mark.entry.0 as u64, Relaxed);
+        self.put(room, slot(feature, KEY_MARK, place));
+        Some(place)
+    }
+
+    pub(super) fn chain(
+        &self,
+        feature: u32,
+        is_of_kind: impl Fn(u64) -> bool,
+        stands_for: impl Fn(usize, &EntryMark) -> bool,
+    ) -> ProbeChain {
+        let mut chain = ProbeChain::default();
+        let end = self.each(feature, |slot, at| {
+            if !is_of_kind(slot) {
+                return true;
+            }
+            chain.first = chain.first.or(Some(at));
+            chain.is_many = mark_of(slot) == MANY_MARK;
+            if chain.is_many {
+                return false;
+            }
+            let place = place_of(slot);
+            match self.mark(place) {
+                None => chain.room = Some(at),
+                Some(other) => {
+                    chain.count += 1;
+                    chain.is_stood_for |= stands_for(place, &other);
+                }
+            }
+            true
+        });
+        chain.room = chain.room.or(end);
+        chain
+    }
+
+    pub(super) fn put(&self, room: usize, slot: u64) {
+        self.slots()[room].store(slot, Relaxed);
+        // After the slot: a killed process leaves no byte that tells of nothing.
+        let shift = room % SLOTS * 8;
+        let before = self.tags()[room / SLOTS].fetch_or(u64::from(tag(feature_of(slot))) << shift, Relaxed);
+        if before >> shift & 0xFF == 0 {
+            self.set(SLOTS_USED, self.get(SLOTS_USED) + 1);
+        }
+    }
+
+    /// Notes that the entry of a record has a feature. What is kept of it is only looked up where others have the feature too.
+    pub(super) fn put_posting(&self, slot: u64, place: usize, own: impl Fn() -> Option<EntryMark>) {
+        let is_text = slot as u32 & ANCHOR_BIT == 0;
+        // One title in several sources is one story, and the first entry that has the phrase stands for all.
+        let is_same_title = |other: &EntryMark| {
+            is_text
+                && other.title_hash != 0
+                && own().is_some_and(|own| other.title_hash == own.title_hash && other.source != own.source)
+        };
+        let chain = self.chain(
+            feature_of(slot),
+            |slot| mark_of(slot) != KEY_MARK,
+            |at, other| at == place || is_same_title(other),
+        );
+        if chain.is_stood_for {
+            return;
+        }
+        let count_max = if is_text { POSTINGS_OF_SEGMENT_MAX } else { POSTINGS_OF_SPAN_MAX };
+        if chain.count < count_max && !chain.is_many {
+            chain.room.into_iter().for_each(|room| self.put(room, slot));
+        } else if !is_text {
+            chain.first.into_iter().for_each(|first| self.put(first, many_slot(feature_of(slot), place)));
+        }
+    }
+
+    /// Notes that many entries of a span have an anchor. What stands behind it is left out when this segment becomes part of a larger one.
+    pub(super) fn put_many(&self, slot: u64) {
+        let chain = self.chain(feature_of(slot), |slot| mark_of(slot) != KEY_MARK, |_, _| false);
+        chain.first.or(chain.room).into_iter().for_each(|room| self.put(room, slot));
+    }
+
+    /// Adds what another segment holds, as if its entries were added once more.
+    pub(super) fn take(&self, other: &Segment) {
+        let places: Vec<Option<u32>> = (0..other.get(RECORDS_USED))
+            .map(|place| self.begin(&other.mark(place)?).map(|place| place as u32))
+            .collect();
+        for slot in other
+            .slots()
+            .iter()
+            .map(|slot| slot.load(Relaxed))
+            .filter(|slot| *slot != 0 && mark_of(*slot) != KEY_MARK)
+        {
+            // Features keep their order in a table of any size, so this goes through memory from the beginning to the end.
+            let Some(place) = places.get(place_of(slot)).copied().flatten().map(|place| place as usize)
+            else {
+                continue;
+            };
+            let taken = (slot & !(PLACES_MAX as u64)) | (place as u64 + 1);
+            if mark_of(slot) == MANY_MARK {
+                self.put_many(taken)
+            } else {
+                self.put_posting(taken, place, || self.mark(place))
+            }
+        }
+    }
+
+    /// Whether more than half of its entries are gone.
+    pub(super) fn is_mostly_gone(&self) -> bool {
+        self.get(RECORDS_GONE) * 2 > self.get(RECORDS_USED)
+    }
+
+    /// How many records and slots it has whose entries are not gone.
+    pub(super) fn live(&self) -> (usize, usize) {
+        let records = self.get(RECORDS_USED) - self.get(RECORDS_GONE).min(self.get(RECORDS_USED));
+        if self.get(RECORDS_GONE) == 0 {
+            return (records, self.get(SLOTS_USED));
+        }
+        let is_live = |slot: u64| slot != 0 && self.mark(place_of(slot)).is_some();
+        (records, self.slots().iter().filter(|slot| is_live(slot.load(Relaxed))).count())
+    }
+
+    pub(super) fn remove(&self, place: usize) {
+        self.records()[place][0].store(0, Relaxed);
+        self.set(RECORDS_GONE, self.get(RECORDS_GONE) + 1);
+    }
+}
+
+/// The size of a segment with room for so many records and slots, and no more; `None` where there is nothing.
+pub(super) fn size_for((records, slots): (usize, usize), slots_min: usize) -> Option<usize> {
+    let size = (slots * 100).div_ceil(FULL_PERCENT).max(records * SLOTS_OF_RECORD);
+    (records > 0).then(|| size.next_multiple_of(SLOTS).max(slots_min))
+}
