@@ -2,6 +2,7 @@
 
 pub mod cluster;
 pub mod demo;
+mod import;
 mod list;
 pub mod probe;
 mod stories;

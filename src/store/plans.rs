@@ -93,7 +93,7 @@ fn subscriber() -> Subscriber {
         seen: EntryKey::BEFORE_ALL,
         last_issue: None,
         created: at(0),
-        consent: Consent { source: "test".into(), at: at(0) },
+        consent: Consent { source: "test".into(), at: at(0), text: None },
     }
 }
 

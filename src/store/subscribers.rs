@@ -35,8 +35,7 @@ pub struct GroupIssue<'a> {
 /// Members of a group served in one unit: others have their turn in between.
 pub const PAGE: usize = 2_000;
 
-const COLUMNS: &str =
-    "pk, address, state, language, tastes, schedule, seen, last_issue, created, consent_source, consent_at";
+const COLUMNS: &str = "pk, address, state, language, tastes, schedule, seen, last_issue, created, consent_source, consent_at, consent_text";
 
 /// A row; what was tampered with is an error and not a guess, for mail would go to the wrong people.
 fn subscriber(row: &Row) -> rusqlite::Result<std::result::Result<(i64, Subscriber), String>> {
@@ -61,7 +60,7 @@ fn subscriber(row: &Row) -> rusqlite::Result<std::result::Result<(i64, Subscribe
         seen: row.get(6)?,
         last_issue: row.get::<_, Option<i64>>(7)?.map(time),
         created: time(row.get(8)?),
-        consent: Consent { source: row.get(9)?, at: time(row.get(10)?) },
+        consent: Consent { source: row.get(9)?, at: time(row.get(10)?), text: row.get(11)? },
     };
     Ok(Ok((row.get(0)?, subscriber)))
 }
@@ -219,9 +218,9 @@ impl Subscribers<'_, Write> {
 
     /// Keeps a subscriber, new or changed; a first issue is due at `next_slot`.
     pub fn put(&self, hash: &str, subscriber: &Subscriber, next_slot: Timestamp) -> Result<()> {
-        let sql = "INSERT INTO subscriber (address, hash, state, language, tastes, schedule, seen, next_slot, created, consent_source, consent_at)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-                   ON CONFLICT (hash) DO UPDATE SET state = ?3, language = ?4, tastes = ?5, schedule = ?6, seen = ?7, next_slot = ?8, consent_source = ?10, consent_at = ?11";
+        let sql = "INSERT INTO subscriber (address, hash, state, language, tastes, schedule, seen, next_slot, created, consent_source, consent_at, consent_text)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+                   ON CONFLICT (hash) DO UPDATE SET state = ?3, language = ?4, tastes = ?5, schedule = ?6, seen = ?7, next_slot = ?8, consent_source = ?10, consent_at = ?11, consent_text = ?12";
         let parameters = params![
             subscriber.address.as_str(),
             hash,
@@ -234,6 +233,7 @@ impl Subscribers<'_, Write> {
             millis(subscriber.created),
             subscriber.consent.source,
             millis(subscriber.consent.at),
+            subscriber.consent.text,
         ];
         self.db.execute(sql, parameters)?;
         Ok(())

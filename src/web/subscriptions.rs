@@ -187,7 +187,7 @@ pub async fn send_form(
         // A program filled in what people do not see: it is told what it wants to hear.
         return message(&app, StatusCode::OK, language, "check_mail", json!({}));
     }
-    let Ok(address) = Address::parse(&address_text) else {
+    let Ok(address) = Address::parse_public(&address_text) else {
         return again(StatusCode::UNPROCESSABLE_ENTITY, "wrong_address", None);
     };
     let preferences = match app.subscription_options.preferences(&choice, language) {
@@ -250,7 +250,7 @@ pub async fn api(
         Err(error) => return answer(StatusCode::BAD_REQUEST, fault("", &error.to_string())),
     };
     let (address, preferences) = match (
-        Address::parse(&address),
+        Address::parse_public(&address),
         app.subscription_options.preferences(&choice, &app.channel.language),
     ) {
         (Ok(address), Ok(preferences)) => (address, preferences),
@@ -436,8 +436,11 @@ fn change(app: &AppState, token: &str, language: &str, form: &Form) -> anyhow::R
     let (key, now) = (&app.sender.key, app.clock.now());
     let store = &app.refresher.store;
     let Some((hash, subscriber)) = subscribers::by_link(store, key, token)? else { return Ok(None) };
-    let consent =
-        crate::model::subscriber::Consent { source: "came back by the link of a mail".into(), at: now };
+    let consent = crate::model::subscriber::Consent {
+        source: "came back by the link of a mail".into(),
+        at: now,
+        text: None,
+    };
     let (preferences, state) = match form.one("do") {
         "unsubscribe" => {
             subscribers::suppress(store, &hash, SubscriberState::Unsubscribed, now)?;

@@ -136,7 +136,7 @@ pub fn confirm(
     now: Timestamp,
 ) -> anyhow::Result<Option<Subscriber>> {
     let Some((address, preferences)) = read_sign_up(key, token, now) else { return Ok(None) };
-    let consent = Consent { source: "signed up on the web, confirmed by mail".into(), at: now };
+    let consent = Consent { source: "signed up on the web, confirmed by mail".into(), at: now, text: None };
     let subscriber = put(store, key, address, preferences, consent, SubscriberState::Active, now)?;
     tracing::info!("a subscriber confirmed");
     Ok(Some(subscriber))
