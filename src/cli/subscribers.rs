@@ -338,29 +338,26 @@ pub async fn bounces(app: &App, place: &str, listen: &str, config_path: &Path) -
 }
 
 fn take_one(app: &App, bytes: &[u8], recipients: &[String]) -> anyhow::Result<Vec<String>> {
-    returned::take(
-        app.store(),
-        &app.sender.key,
-        app.sender.bounces.is_some(),
-        bytes,
-        recipients,
-        app.clock.now(),
-    )
+    let returns = returned::Returns {
+        store: app.store(),
+        key: &app.sender.key,
+        fraud_is_complaint: app.config.mail.fraud_is_complaint,
+        context: Some(app.mail_context()),
+        now: app.clock.now(),
+    };
+    returned::take(&returns, bytes, recipients)
 }
 
 async fn hand_over(app: &App, listen: &str) -> anyhow::Result<()> {
     let listener =
         tokio::net::TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     eprintln!("LMTP on {}", listener.local_addr()?);
-    let (store, key, clock, has_return_paths) =
-        (app.refresher.store.clone(), app.sender.key.clone(), app.clock, app.sender.bounces.is_some());
+    let (store, key, clock, fraud_is_complaint) =
+        (app.refresher.store.clone(), app.sender.key.clone(), app.clock, app.config.mail.fraud_is_complaint);
     let take = move |bytes: &[u8], recipients: &[String]| match returned::take(
-        &store,
-        &key,
-        has_return_paths,
+        &returned::Returns { store: &store, key: &key, fraud_is_complaint, context: None, now: clock.now() },
         bytes,
         recipients,
-        clock.now(),
     ) {
         Ok(lines) => {
             lines.iter().for_each(|line| println!("{line}"));

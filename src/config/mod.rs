@@ -108,6 +108,8 @@ pub struct MailConfig {
     /// For each answer of a mail server, in seconds.
     pub timeout_seconds: u64,
     pub on_uncertain: OnUncertain,
+    /// Whether a report of fraud ends all mail to whom it is about, as a complaint does.
+    pub fraud_is_complaint: bool,
     /// After so many refusals in a row that are about us, a run sends nothing more.
     pub refusals_max: usize,
     /// How long it is kept which mail went to whom, in seconds.
@@ -469,6 +471,7 @@ fn read_mail(section: Section, surroundings: &Surroundings) -> MailConfig {
         // RFC 5321 section 4.5.3.2 allows ten minutes after the final dot; no server worth waiting for takes two.
         timeout_seconds: section.seconds("timeout", parse_duration).unwrap_or(120).max(1),
         on_uncertain: section.parsed("on_uncertain", parse_on_uncertain).unwrap_or_default(),
+        fraud_is_complaint: section.boolean("fraud_is_complaint", false),
         refusals_max: section.number("refusals_max", 5, 1..=1_000) as usize,
         retention_seconds: section.seconds("retention", parse_duration).unwrap_or(90 * DAY_SECONDS),
         dkim: section.tables("dkim").into_iter().map(|section| read_dkim(section, surroundings)).collect(),

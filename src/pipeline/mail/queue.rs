@@ -58,7 +58,7 @@ pub fn queue(
     }
     let ids: Vec<String> = stories.into_iter().map(|story| story.id).collect();
     let message_id = |number: IssueKey, recipient: &str| {
-        message_id(digest.id.as_str(), number, now, recipient, sender.from.email.domain())
+        message_id(digest.id.as_str(), number, now, &sender.key.hash(recipient), sender.from.email.domain())
     };
     let queued = store.write(|w| {
         let mut recipients = Vec::new();
@@ -221,7 +221,13 @@ fn fill(
 ) -> Result<usize, StoreError> {
     let domain = context.sender.from.email.domain();
     let message_id = |number: IssueKey, address: &str| {
-        message_id(DigestId::Personal.as_str(), number, context.now, address, domain)
+        message_id(
+            DigestId::Personal.as_str(),
+            number,
+            context.now,
+            &context.sender.key.hash(address),
+            domain,
+        )
     };
     let new = GroupIssue { digest: &DigestId::Personal, issue, seen: last.max(group.seen), now: context.now };
     unit.subscribers().fill_group(group, &new, message_id)

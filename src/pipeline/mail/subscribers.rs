@@ -108,7 +108,7 @@ pub fn sign_up(
             recipients: &recipients,
         };
         w.mailing().queue_issue(&new, |number, recipient| {
-            message_id(DigestId::Confirmation.as_str(), number, now, recipient, domain)
+            message_id(DigestId::Confirmation.as_str(), number, now, &key.hash(recipient), domain)
         })?;
         Ok(true)
     })
