@@ -32,6 +32,15 @@ pub struct GroupIssue<'a> {
     pub now: Timestamp,
 }
 
+/// A sign-up that waits to be confirmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignUp {
+    pub address: Address,
+    pub preferences: Preferences,
+    /// The words that were agreed to, where they are known.
+    pub consent_text: Option<String>,
+}
+
 /// Members of a group served in one unit: others have their turn in between.
 pub const PAGE: usize = 2_000;
 
@@ -89,6 +98,21 @@ impl<A> Subscribers<'_, A> {
             let (_, subscriber) = subscriber(row).map_err(StoreError::from)?.map_err(StoreError::Corrupt)?;
             visit(subscriber)
         })
+    }
+
+    /// A sign-up by the hash of its address and the time when it expires.
+    pub fn sign_up(&self, hash: &str, expires: Timestamp) -> Result<Option<SignUp>> {
+        let sql = "SELECT address, language, tastes, schedule, consent_text FROM sign_up WHERE hash = ?1 AND expires = ?2";
+        let found = self.db.row(sql, params![hash, millis(expires)], |row| {
+            let texts: [String; 4] = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?];
+            Ok((texts, row.get(4)?))
+        })?;
+        let read = |([address, language, interests, schedule], consent_text): ([String; 4], _)| {
+            let interests = serde_json::from_str(&interests).map_err(|error| error.to_string())?;
+            let preferences = Preferences { language, interests, cadence: Cadence::parse(&schedule)? };
+            Ok(SignUp { address: Address::parse(&address)?, preferences, consent_text })
+        };
+        found.map(read).transpose().map_err(StoreError::Corrupt)
     }
 
     /// How many subscribers are in each state.
@@ -249,6 +273,36 @@ impl Subscribers<'_, Write> {
         // What is erased is to be gone from the file too.
         self.db.batch("PRAGMA secure_delete = ON")?;
         Ok(self.db.execute("DELETE FROM subscriber WHERE hash = ?1", [hash])? == 1)
+    }
+
+    /// Keeps a sign-up until it is confirmed or expires.
+    pub fn put_sign_up(&self, hash: &str, expires: Timestamp, sign_up: &SignUp) -> Result<()> {
+        let sql = "INSERT OR REPLACE INTO sign_up (hash, expires, address, language, tastes, schedule, consent_text) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let parameters = params![
+            hash,
+            millis(expires),
+            sign_up.address.as_str(),
+            sign_up.preferences.language,
+            interests_text(&sign_up.preferences.interests),
+            sign_up.preferences.cadence.to_string(),
+            sign_up.consent_text,
+        ];
+        self.db.execute(sql, parameters)?;
+        Ok(())
+    }
+
+    /// Forgets the sign-ups of an address: one was confirmed, or its owner chose something else since.
+    pub fn forget_sign_ups(&self, hash: &str) -> Result<()> {
+        self.db.batch("PRAGMA secure_delete = ON")?;
+        self.db.execute("DELETE FROM sign_up WHERE hash = ?1", [hash])?;
+        Ok(())
+    }
+
+    /// Forgets the sign-ups that nobody confirmed in time.
+    pub fn forget_expired_sign_ups(&self, now: Timestamp) -> Result<()> {
+        self.db.batch("PRAGMA secure_delete = ON")?;
+        self.db.execute("DELETE FROM sign_up WHERE expires < ?1", [millis(now)])?;
+        Ok(())
     }
 
     /// Forgets all deliveries to an address, and the mails that were for nobody else.

@@ -82,8 +82,13 @@ impl WebServer {
     /// Files are answered at once: they are what is asked for most.
     async fn answer(
         self: Arc<Self>,
-        request: hyper::Request<hyper::body::Incoming>,
+        mut request: hyper::Request<hyper::body::Incoming>,
     ) -> Result<Response, Infallible> {
+        if self.router.is_some()
+            && let Some(uri) = without_slash(request.uri())
+        {
+            *request.uri_mut() = uri;
+        }
         let path = request.uri().path();
         let response = match &self.router {
             Some(router) if ASKED.iter().any(|begin| path.starts_with(begin)) => {
@@ -94,6 +99,17 @@ impl WebServer {
         self.metrics.answered(response.status().as_u16());
         Ok(guarded(response, &self.policy))
     }
+}
+
+/// A link to what is asked for, without the slash that a mail program or a person put at its end.
+fn without_slash(uri: &hyper::Uri) -> Option<hyper::Uri> {
+    let path = uri.path();
+    let shorter = path.trim_end_matches('/');
+    if shorter.len() == path.len() || !ASKED.iter().any(|begin| shorter.starts_with(begin)) {
+        return None;
+    }
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    format!("{shorter}{query}").parse().ok()
 }
 
 fn router(app: Arc<AppState>) -> Router {

@@ -106,6 +106,7 @@ fn sign_up(
     ip: IpAddr,
     address: &Address,
     preferences: &Preferences,
+    consent_text: Option<&str>,
 ) -> Result<Option<Stop>, anyhow::Error> {
     let mail_context = app.mail_context();
     if !app.newsletter.is_open || mail_context.sender.public_url.is_none() {
@@ -117,7 +118,7 @@ fn sign_up(
     {
         return Ok(Some(Stop::TooMany));
     }
-    if subscribers::sign_up(&app.refresher.store, mail_context, address, preferences)? {
+    if subscribers::sign_up(&app.refresher.store, mail_context, address, preferences, consent_text)? {
         app.mail_waits.notify_one();
     }
     Ok(None)
@@ -204,7 +205,9 @@ pub async fn send_form(
     if let Some(hint) = address.hint().filter(|_| form.one("sure").is_empty()) {
         return form_page(&app, StatusCode::OK, language, &address_text, &choice, &[], Some(hint));
     }
-    match sign_up(&app, client(peer, &headers), &address, &preferences) {
+    let t = phrases(language);
+    let shown = format!("{} {}", t["subscribe_text"], t["subscribe_legal"]);
+    match sign_up(&app, client(peer, &headers), &address, &preferences, Some(&shown)) {
         Ok(None) => message(&app, StatusCode::OK, language, "check_mail", json!({})),
         Ok(Some(Stop::TooMany)) => {
             message(&app, StatusCode::TOO_MANY_REQUESTS, language, "too_many", json!({}))
@@ -270,7 +273,7 @@ pub async fn api(
             return answer(StatusCode::UNPROCESSABLE_ENTITY, json!({ "errors": faults }));
         }
     };
-    match sign_up(&app, client(peer, &headers), &address, &preferences) {
+    match sign_up(&app, client(peer, &headers), &address, &preferences, None) {
         Ok(None) => {
             answer(StatusCode::ACCEPTED, json!({ "status": "confirm by mail", "hint": address.hint() }))
         }
@@ -292,8 +295,9 @@ pub async fn show_confirm(
     Query(asked): Query<SubscriptionQuery>,
     headers: HeaderMap,
 ) -> Response {
-    match subscribers::confirmable(&app.sender.key, &token, app.clock.now()) {
-        Some(chosen) => {
+    match subscribers::confirmable(&app.refresher.store, &app.sender.key, &token, app.clock.now()) {
+        Err(error) => failed(&error),
+        Ok(Some(chosen)) => {
             let language = language(&app, &chosen, &headers);
             message(
                 &app,
@@ -303,7 +307,7 @@ pub async fn show_confirm(
                 json!({ "button": phrases(language)["confirm_button"] }),
             )
         }
-        None => {
+        Ok(None) => {
             message(&app, StatusCode::NOT_FOUND, language(&app, &asked.l, &headers), "link_dead", json!({}))
         }
     }
@@ -331,24 +335,30 @@ pub async fn show_leave(
     headers: HeaderMap,
 ) -> Response {
     let language = language(&app, &asked.l, &headers);
-    let t = phrases(language);
-    match (app.sender.key.verify(UNSUBSCRIBE, &token), asked.topic) {
-        (Some(_), None) => message(
-            &app,
-            StatusCode::OK,
-            language,
-            "unsubscribe_ask",
-            json!({ "button": t["unsubscribe_button"] }),
-        ),
-        (Some(_), Some(_)) => message(
-            &app,
-            StatusCode::OK,
-            language,
-            "leave_topic_ask",
-            json!({ "button": t["leave_topic_button"] }),
-        ),
-        (None, _) => message(&app, StatusCode::NOT_FOUND, language, "unsubscribe_unknown", json!({})),
+    if app.sender.key.verify(UNSUBSCRIBE, &token).is_none() {
+        return message(&app, StatusCode::NOT_FOUND, language, "unsubscribe_unknown", json!({}));
     }
+    let Some(topic) = asked.topic.as_deref().and_then(|id| app.topics.iter().find(|topic| topic.id == id))
+    else {
+        return ask_to_leave(&app, language, &token, asked.topic.is_some());
+    };
+    match subscribers::can_leave_topic(&app.refresher.store, &app.sender.key, &token, &topic.id) {
+        Ok(true) => {
+            let button = phrases(language)["leave_topic_button"];
+            let more = json!({ "button": button, "topic": topic.label(language) });
+            message(&app, StatusCode::OK, language, "leave_topic_ask", more)
+        }
+        Ok(false) => ask_to_leave(&app, language, &token, true),
+        Err(error) => failed(&error),
+    }
+}
+
+/// Asks whether somebody wants to leave the whole digest; `is_other` where the link was about less.
+fn ask_to_leave(app: &AppState, language: &str, token: &str, is_other: bool) -> Response {
+    let button = phrases(language)["unsubscribe_button"];
+    let action = is_other.then(|| format!("/unsubscribe/{token}?l={language}"));
+    let more = json!({ "button": button, "action": action });
+    message(app, StatusCode::OK, language, "unsubscribe_ask", more)
 }
 
 /// The one-click POST of RFC 8058, and the button of the page.
@@ -359,15 +369,27 @@ pub async fn leave(
     headers: HeaderMap,
 ) -> Response {
     let language = language(&app, &asked.l, &headers);
-    let topic = asked
-        .topic
-        .as_deref()
-        .filter(|topic| app.subscription_options.topics.iter().any(|known| known == topic));
-    let left =
-        subscribers::unsubscribe(&app.refresher.store, &app.sender.key, &token, topic, app.clock.now());
-    match left {
+    let topic = match asked.topic.as_deref() {
+        None => None,
+        Some(id) => match app.topics.iter().find(|topic| topic.id == id) {
+            Some(topic) => Some(topic),
+            // Whoever wanted to leave a topic that is gone is asked, and leaves no more than the page says.
+            None if app.sender.key.verify(UNSUBSCRIBE, &token).is_some() => {
+                return ask_to_leave(&app, language, &token, true);
+            }
+            None => {
+                return message(&app, StatusCode::NOT_FOUND, language, "unsubscribe_unknown", json!({}));
+            }
+        },
+    };
+    let (store, key, now) = (&app.refresher.store, &app.sender.key, app.clock.now());
+    match subscribers::unsubscribe(store, key, &token, topic.map(|topic| topic.id.as_str()), now) {
         Ok(Left::All) => message(&app, StatusCode::OK, language, "unsubscribed", json!({})),
-        Ok(Left::Topic) => message(&app, StatusCode::OK, language, "left_topic", json!({})),
+        Ok(Left::Topic) => {
+            let label = topic.map(|topic| topic.label(language));
+            message(&app, StatusCode::OK, language, "left_topic", json!({ "topic": label }))
+        }
+        Ok(Left::Nothing) => ask_to_leave(&app, language, &token, true),
         Ok(Left::Unknown) => message(&app, StatusCode::NOT_FOUND, language, "unsubscribe_unknown", json!({})),
         Err(error) => failed(&error),
     }

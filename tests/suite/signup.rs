@@ -78,7 +78,14 @@ fn whoever_signs_up_confirms_changes_and_leaves_by_links() {
     assert!(service.ask("GET", &confirm, "", "").1.contains("Confirm your subscription?"));
     assert!(app.ok(&["subscribers", "list"]).contains("nobody yet"));
     assert_eq!(service.ask("POST", "/confirm/forged.token", FORM, "").0, 404);
+    use base64::Engine as _;
+    let payload = confirm.trim_start_matches("/confirm/").split('.').next().unwrap();
+    let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap();
+    assert!(!String::from_utf8(payload).unwrap().contains("ana"), "a link bears no address");
+    let slash = confirm.replacen("?l", "/?l", 1);
+    assert!(service.ask("GET", &slash, "", "").1.contains("Confirm your subscription?"), "{slash}");
     assert_eq!(service.ask("POST", &confirm, FORM, "").0, 200);
+    assert_eq!(service.ask("POST", &confirm, FORM, "").0, 404, "a link works once");
     let list = app.ok(&["subscribers", "list"]);
     assert!(
         list.contains("ana@example.org")
@@ -121,7 +128,14 @@ fn whoever_signs_up_confirms_changes_and_leaves_by_links() {
     );
     // One topic less, by the link under it.
     let leave_topic = format!("{}&topic=budget", unsubscribe.split('&').next().unwrap());
-    assert_eq!(service.ask("GET", &leave_topic, "", "").0, 200);
+    let (status, page) = service.ask("GET", &leave_topic, "", "");
+    assert!(status == 200 && page.contains("<strong>Budgets</strong>"), "{page}");
+    let gone = format!("{}&topic=gone", unsubscribe.split('&').next().unwrap());
+    for method in ["GET", "POST"] {
+        let (status, page) = service.ask(method, &gone, FORM, "");
+        assert!(status == 200 && page.contains(">Unsubscribe</button>"), "{method}: {page}");
+    }
+    assert!(app.ok(&["subscribers", "list"]).contains("1 active"), "a topic that is gone ends nothing else");
     assert!(
         service
             .ask("POST", &leave_topic, FORM, "List-Unsubscribe=One-Click")
@@ -149,6 +163,33 @@ fn whoever_signs_up_confirms_changes_and_leaves_by_links() {
     assert_eq!(service.ask("POST", target, FORM, "do=erase&sure=1").0, 200);
     assert_eq!(service.ask("GET", target, "", "").0, 404);
     assert!(app.ok(&["subscribers", "list"]).contains("nobody yet"));
+}
+
+#[test]
+fn an_old_confirmation_undoes_nothing_that_came_after_it() {
+    let (_server, app) = app();
+    let service = Service::start(&app);
+    let sign_up = |name: &str| {
+        let body = format!("{{\"address\": \"{name}@example.org\"}}");
+        assert_eq!(service.ask("POST", "/api/subscriptions", JSON, &body).0, 202);
+    };
+    ["erased", "paused", "twice"].into_iter().for_each(sign_up);
+    sign_up("twice");
+    let mails = wait_for_mails(&app, 4);
+    let links = |name: &str| -> Vec<String> {
+        let own = mails.iter().filter(|mail| header(mail, "To") == format!("{name}@example.org"));
+        own.map(|mail| link(mail, "/confirm/")).collect()
+    };
+    app.ok(&["subscribers", "erase", "erased@example.org"]);
+    app.ok(&["subscribers", "add", "paused@example.org"]);
+    app.ok(&["subscribers", "pause", "paused@example.org"]);
+    for name in ["erased", "paused"] {
+        assert_eq!(service.ask("POST", &links(name)[0], FORM, "").0, 404, "{name}");
+    }
+    assert_eq!(service.ask("POST", &links("twice")[1], FORM, "").0, 200);
+    assert_eq!(service.ask("POST", &links("twice")[0], FORM, "").0, 404, "the other link is dead");
+    let list = app.ok(&["subscribers", "list"]);
+    assert!(list.contains("1 active, 1 paused") && !list.contains("erased@"), "{list}");
 }
 
 #[test]
