@@ -3,8 +3,10 @@
 
 mod section;
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
+use ipnet::{IpNet, Ipv4Net};
 use regex::Regex;
 use toml::de::{DeTable, DeValue};
 use url::Url;
@@ -61,6 +63,15 @@ pub struct PublishConfig {
     pub archives: Archives,
     /// A hub that is told of changes (WebSub); `self` is our own, under `courant serve`.
     pub hub: Option<String>,
+}
+
+/// `[serve]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServeConfig {
+    /// Whose word it is who asks: proxies before us.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Sign-ups in an hour; whoever comes after them has a second step to go.
+    pub sign_ups_per_hour: u32,
 }
 
 /// How mail leaves.
@@ -151,6 +162,7 @@ pub struct Config {
     pub templates_dir: PathBuf,
     pub mail: MailConfig,
     pub newsletter: Newsletter,
+    pub serve: ServeConfig,
     pub fetch: FetchConfig,
     pub topics: Vec<Topic>,
     pub digests: Vec<Digest>,
@@ -288,6 +300,7 @@ fn read_root(root: &Section, surroundings: &Surroundings) -> Config {
         templates_dir: surroundings.folder.join("templates"),
         mail: read_mail(root.table("mail"), surroundings),
         newsletter,
+        serve: read_serve(root.table("serve")),
         digests: root.tables("digest").into_iter().map(|section| read_digest(section, &topics)).collect(),
         sources: root
             .tables("source")
@@ -485,6 +498,26 @@ fn read_newsletter(section: Section) -> Newsletter {
         is_open: section.boolean("open", true),
         controller: section.string("controller"),
         contact: section.parsed("contact", Address::parse),
+    }
+}
+
+fn read_serve(section: Section) -> ServeConfig {
+    let network = |text: &str| {
+        let text = text.trim();
+        let parsed = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        parsed
+            .map_err(|_| format!("\"{text}\" is no network: write \"10.0.0.0/8\", \"192.0.2.1\" or \"::1\""))
+    };
+    let here = || {
+        vec![
+            IpNet::from(Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8)),
+            IpAddr::V6(Ipv6Addr::LOCALHOST).into(),
+        ]
+    };
+    let trusted = section.list("trusted_proxies", network);
+    ServeConfig {
+        trusted_proxies: if section.has("trusted_proxies") { trusted } else { here() },
+        sign_ups_per_hour: section.number("sign_ups_per_hour", 200, 1..=1_000_000) as u32,
     }
 }
 

@@ -182,18 +182,26 @@ const REMARKED_CHARS_MIN: usize = 6;
 
 /// A word of refusal within what somebody wrote of somebody.
 pub(super) fn refusal_in(text: &str) -> Option<(&'static str, Verdict)> {
+    if text.is_empty() {
+        return None;
+    }
     let text = format!(" {} ", plain(text));
-    WORDS.iter().find_map(|(phrase, meaning)| match meaning {
-        Word::Is(verdict)
-            if *verdict >= Verdict::LeftOut
-                && phrase.chars().count() >= REMARKED_CHARS_MIN
-                && text.contains(&format!(" {phrase} ")) =>
-        {
-            Some((phrase.as_str(), *verdict))
-        }
-        _ => None,
-    })
+    let found = REFUSALS.iter().find(|(phrase, _)| text.contains(phrase.as_str()));
+    found.map(|(phrase, verdict)| (phrase.trim(), *verdict))
 }
+
+/// The longer words of refusal between spaces, the gravest and longest first.
+static REFUSALS: LazyLock<Vec<(String, Verdict)>> = LazyLock::new(|| {
+    let long = WORDS.iter().filter(|(phrase, _)| phrase.chars().count() >= REMARKED_CHARS_MIN);
+    let mut found: Vec<(String, Verdict)> = long
+        .filter_map(|(phrase, meaning)| match meaning {
+            Word::Is(verdict) if *verdict >= Verdict::LeftOut => Some((format!(" {phrase} "), *verdict)),
+            _ => None,
+        })
+        .collect();
+    found.sort_by(|a, b| (b.1, b.0.len(), &b.0).cmp(&(a.1, a.0.len(), &a.0)));
+    found
+});
 
 #[cfg(test)]
 mod tests {

@@ -296,6 +296,31 @@ fn a_table_brings_nobody_back_and_changes_nobody_who_is_there() {
 }
 
 #[test]
+fn a_new_digest_waits_for_its_first_slot() {
+    let server = Server::always(Reply::ok(rss(&[("a", "A story of the day", 19, "x")])));
+    // It is a Thursday, at eight.
+    let digest = |id: &str, schedule: &str| {
+        format!("[[digest]]\nid = \"{id}\"\nschedule = \"{schedule}\"\nrecipients = [\"{id}@example.org\"]\n")
+    };
+    let digests = [
+        digest("monday", "Mon 08:00 UTC"),
+        digest("monthly", "monthly 1 08:00 UTC"),
+        digest("now", "daily 08:00 UTC"),
+    ];
+    let mut app =
+        App::new(&format!("[[source]]\nid = \"s\"\nurl = \"{}\"\n{}", server.url("/"), digests.concat()));
+    app.ok(&["run"]);
+    let to = |app: &App| app.outbox().iter().map(|mail| header(mail, "To")).collect::<Vec<_>>();
+    assert_eq!(to(&app), ["now@example.org"]);
+    app.later(5).ok(&["run"]);
+    assert_eq!(to(&app).len(), 1);
+    app.later(4 * 24 * 60).ok(&["run"]);
+    let mut sent = to(&app);
+    sent.sort();
+    assert_eq!(sent, ["monday@example.org", "now@example.org"], "with the stories of before");
+}
+
+#[test]
 fn erased_is_forgotten_and_stays_out() {
     let server = Server::always(Reply::ok(rss(&[("a", "A story of the day", 19, "x")])));
     let mut app = App::new(&config(&[("en", "en", &server)]));
