@@ -98,6 +98,11 @@ fn year(text: &str) -> Option<i16> {
     })
 }
 
+/// Whether a text is a date, whichever number of it is the day.
+pub(super) fn is_date(text: &str) -> bool {
+    read(text, Order { day_first: true, month_first: false }).is_ok()
+}
+
 /// Reads a date; without a zone it is taken as UTC.
 ///
 /// # Errors

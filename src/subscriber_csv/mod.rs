@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::model::mail_address::Address;
 use crate::model::subscriber::{Choice, Preferences, Subscriber, SubscriberState, SubscriptionOptions};
+use crate::support::i18n;
 use dates::Order;
 use words::{Column, Verdict, Word};
 
@@ -189,6 +190,7 @@ impl Columns {
                 Some((Column::Address, _)) => {}
                 Some((column, _)) => known.push((at, column)),
                 None if values(at).next().is_none() => {}
+                None if is_prose(name, sheet.records.len(), values(at)) => {}
                 None => unclear.extend(unknown(name, ignored)),
             }
         }
@@ -226,8 +228,10 @@ impl Columns {
 
     /// The columns that hold when somebody agreed.
     fn dates(&self) -> impl Iterator<Item = usize> {
-        let is_date =
-            |column: &Column| matches!(column, Column::Consented | Column::ConfirmTime | Column::OptInTime);
+        let is_date = |column: &Column| {
+            use Column::{Agreed, ConfirmTime, Confirmed, Consented, OptInTime};
+            matches!(column, Consented | ConfirmTime | OptInTime | Agreed | Confirmed)
+        };
         self.known.iter().filter(move |(_, column)| is_date(column)).map(|(at, _)| *at)
     }
 
@@ -257,6 +261,24 @@ fn address_column<'a, I: Iterator<Item = &'a str>>(
         let mut found = (0..names.len()).filter(has_addresses);
         found.next().filter(|_| found.next().is_none())
     })
+}
+
+/// No program tells people apart by so many states.
+const STATES_MAX: usize = 20;
+
+/// Whether a column that is not known can say nothing of refusals, by what stands in it: names, towns and the like are many,
+/// and nearly everybody has one.
+fn is_prose<'a>(name: &str, rows: usize, values: impl Iterator<Item = &'a str>) -> bool {
+    let (mut count, mut distinct) = (0, std::collections::HashSet::new());
+    for value in values {
+        let is_word = words::word(value).is_some() || words::refusal_in(value).is_some();
+        if is_word || value.parse::<f64>().is_ok() || dates::is_date(value) {
+            return false;
+        }
+        count += 1;
+        distinct.insert(value);
+    }
+    !words::is_suspicious(name) && distinct.len() > STATES_MAX && count * 5 >= rows * 4
 }
 
 /// Why a table with this column cannot be taken, unless somebody said that the column is about something else.
@@ -294,7 +316,7 @@ fn verdict(columns: &Columns, cells: &[String], file: &str) -> Result<(Verdict, 
                 Some(Verdict::LeftOut)
             }
             (Column::Confirmed, Some(Word::No)) => Some(Verdict::LeftOut),
-            (Column::Agreed | Column::Confirmed, None) if dates::read(text, Order::default()).is_ok() => None,
+            (Column::Agreed | Column::Confirmed, None) if dates::is_date(text) => None,
             (Column::State | Column::Agreed | Column::Confirmed, None) => {
                 let known = SubscriberState::ALL.map(SubscriberState::as_str).join(", ");
                 return Err(format!("\"{text}\" in \"{name}\" is no state: write {known}"));
@@ -334,8 +356,9 @@ fn list(text: &str) -> Vec<String> {
 
 fn choice(columns: &Columns, cells: &[String]) -> Choice {
     let field = |name: &'static str| columns.first(cells, Column::Own(name)).0;
+    let language = field("language");
     Choice {
-        language: field("language").into(),
+        language: i18n::tag_of_name(language).unwrap_or(language).into(),
         languages: list(field("languages")),
         topics: list(field("topics")),
         without: list(field("without")),
@@ -380,9 +403,12 @@ fn consent_at(
     order: Order,
     now: Timestamp,
 ) -> Result<Timestamp, String> {
-    for column in [Column::Consented, Column::ConfirmTime, Column::OptInTime] {
+    for column in
+        [Column::Consented, Column::ConfirmTime, Column::Confirmed, Column::OptInTime, Column::Agreed]
+    {
         let (text, name) = columns.first(cells, column);
-        if words::is_nothing(text) {
+        let is_answer = matches!(column, Column::Confirmed | Column::Agreed) && !dates::is_date(text);
+        if is_answer || words::is_nothing(text) {
             continue;
         }
         let name = words::plain(name).replace(' ', "_");
@@ -584,6 +610,14 @@ mod tests {
                 "Correo electrónico,Estado,Baja\na@x.org,Activo,\nb@x.org,pendiente,\nc@x.org,activo,sí\n",
                 "a active, b out, c unsubscribed",
             ),
+            (
+                "Subscriber,Sent,Opens,Subscribed\na@x.org,3,1,03/02/2021\nb@x.org,3,1,25/02/2021\n",
+                "a active, b active",
+            ),
+            (
+                "email,Subscription source (free),Emails opened (7d),Is_unsubscribed\na@x.org,direct,2,\n",
+                "a active",
+            ),
             ("E-Mail,Abgemeldet\na@x.org,nein\nb@x.org,ja\n", "a active, b unsubscribed"),
             ("Sähköposti,Nimi\na@x.org,\n", "a active"),
             // Twice in a table: the refusal counts.
@@ -623,6 +657,9 @@ mod tests {
             let empty = read_text(&format!("email,{head}\na@x.org,\n"));
             assert_eq!(fates(&empty), "a active", "{head}: an empty column says nothing");
         }
+        let towns: String =
+            (0..30).map(|n| format!("p{n}@x.org,Town{}\n", char::from(b'A' + n % 26))).collect();
+        assert!(read_text(&format!("email,Kylä\n{towns}")).unclear.is_empty(), "many different words");
         for text in ["a@x.org,b\n", "name\nAna\n", "email,Consentsource\na@x.org,x\n"] {
             assert!(!read_text(text).unclear.is_empty(), "{text}");
         }

@@ -46,14 +46,15 @@ pub(super) fn decode(bytes: &[u8]) -> String {
 fn named_separator(text: &str) -> Option<(u8, &str)> {
     let (line, rest) = text.split_once('\n')?;
     let line = line.trim().trim_matches('"');
-    let separator = line.get(..4).filter(|start| start.eq_ignore_ascii_case("sep=")).and(line.bytes().nth(4));
+    let separator =
+        line.get(..4).filter(|start| start.eq_ignore_ascii_case("sep=")).and(line.as_bytes().get(4).copied());
     // A tab at the end was trimmed away.
     separator
         .or_else(|| line.eq_ignore_ascii_case("sep=").then_some(b'\t'))
         .map(|separator| (separator, rest))
 }
 
-fn reader<'a>(text: &'a str, separator: u8) -> csv::Reader<&'a [u8]> {
+fn reader(text: &str, separator: u8) -> csv::Reader<&[u8]> {
     csv::ReaderBuilder::new()
         .delimiter(separator)
         .flexible(true)

@@ -532,11 +532,20 @@ pub async fn show_preferences(
     let found = subscribers::by_link(&app.refresher.store, &app.sender.key, &token);
     match found {
         Ok(Some((_, subscriber))) => {
-            preferences_page(&app, StatusCode::OK, language, &token, &subscriber, None, &[], None)
+            preferences_page(&app, StatusCode::OK, language, &token, &subscriber, Said::default())
         }
         Ok(None) => message(&app, StatusCode::NOT_FOUND, language, "link_dead", json!({})),
         Err(error) => failed(&error),
     }
+}
+
+/// What the preferences say beside themselves.
+#[derive(Default)]
+struct Said<'a> {
+    notice: Option<&'static str>,
+    fault: Option<&'static str>,
+    /// What was filled in and could not be kept.
+    entered: Option<&'a Choice>,
 }
 
 fn preferences_page(
@@ -545,14 +554,12 @@ fn preferences_page(
     language: &str,
     token: &str,
     subscriber: &Subscriber,
-    notice: Option<&str>,
-    faults: &[&str],
-    entered: Option<&Choice>,
+    said: Said,
 ) -> Response {
     let t = phrases(language);
     let stored = forms::of_preferences(&subscriber.preferences);
-    let mut form = forms::fields(app, entered.unwrap_or(&stored), language);
-    if faults.contains(&"no_topics") {
+    let mut form = forms::fields(app, said.entered.unwrap_or(&stored), language);
+    if said.fault == Some("no_topics") {
         form.untick_topics();
     }
     let state = format!("state_{}", subscriber.state.as_str());
@@ -560,8 +567,8 @@ fn preferences_page(
         "address": subscriber.address.as_str(),
         "state": t[state.as_str()],
         "is_active": subscriber.state == SubscriberState::Active,
-        "notice": notice.map(|key| t[key]),
-        "faults": faults.iter().map(|key| t[*key]).collect::<Vec<_>>(),
+        "notice": said.notice.map(|key| t[key]),
+        "faults": said.fault.iter().map(|key| t[*key]).collect::<Vec<_>>(),
         "form": form,
         "data": format!("{}/preferences/{token}/data", app.base()),
     });
@@ -606,9 +613,7 @@ fn change(app: &AppState, token: &str, language: &str, form: &Form) -> anyhow::R
                 language,
                 token,
                 &subscriber,
-                None,
-                &[],
-                None,
+                Said::default(),
             )));
         }
         "pause" => (subscriber.preferences.clone(), SubscriberState::Paused),
@@ -625,8 +630,14 @@ fn change(app: &AppState, token: &str, language: &str, form: &Form) -> anyhow::R
                 Err(_) => "wrong_choice",
             };
             let status = StatusCode::UNPROCESSABLE_ENTITY;
-            let page =
-                preferences_page(app, status, language, token, &subscriber, None, &[faults], Some(&choice));
+            let page = preferences_page(
+                app,
+                status,
+                language,
+                token,
+                &subscriber,
+                Said { fault: Some(faults), entered: Some(&choice), ..Said::default() },
+            );
             return Ok(Some(page));
         }
     };
@@ -653,7 +664,14 @@ fn save(
     let changed = subscribers::put(store, key, subscriber.address, preferences, consent, state, now)?;
     let language =
         if form.one("do") == "save" { changed.preferences.language.clone() } else { language.to_owned() };
-    Ok(preferences_page(app, StatusCode::OK, &language, token, &changed, Some("saved"), &[], None))
+    Ok(preferences_page(
+        app,
+        StatusCode::OK,
+        &language,
+        token,
+        &changed,
+        Said { notice: Some("saved"), ..Said::default() },
+    ))
 }
 
 /// All that is held about somebody, for themselves.
