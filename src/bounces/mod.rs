@@ -4,6 +4,7 @@
 pub mod imap;
 pub mod lmtp;
 pub mod mailbox;
+mod words;
 
 use std::sync::LazyLock;
 
@@ -25,7 +26,8 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Return {
     Bounce(Vec<Failure>),
-    Complaint(Vec<String>),
+    /// The kind of the feedback: `abuse`, `fraud`.
+    Complaint(String),
     /// Somebody wants to leave; the address that wrote.
     Leave(Option<String>),
     /// Out of office, a thank-you, spam: why it is left alone.
@@ -47,7 +49,7 @@ pub struct ReturnedMail {
     pub what: Return,
     /// What stands between `+` and `@` in the addresses that it was sent to.
     pub return_tokens: Vec<String>,
-    /// Message-IDs of the mail that it is about.
+    /// Message-IDs of the mail that it is about, or answers.
     pub message_ids: Vec<String>,
     /// Tokens of links to leave by: in the subject, or in the mail that it is about.
     pub leave_tokens: Vec<String>,
@@ -68,38 +70,25 @@ static ADDRESS: LazyLock<Regex> =
 static RETURN_TOKEN: LazyLock<Regex> = LazyLock::new(|| pattern(r"\+([0-9]+-[0-9A-Fa-f]+)@"));
 static LEAVE_TOKEN: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{20,24}\b"));
-static MESSAGE_ID: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?im)^[ \t>]*message-id:\s*<([^<>\s]+)>"));
+static MESSAGE_ID: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"(?im)^[ \t>]*(?:[a-z-]+-)?message-id:\s*<([^<>\s]+)>"));
+static ANSWERED_ID: LazyLock<Regex> = LazyLock::new(|| pattern(r"<([^<>\s]+)>"));
 static STATUS: LazyLock<Regex> = LazyLock::new(|| pattern(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b"));
 static REPLY_CODE: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?m)(?:^|[\s:(<\[#])([45][0-5]\d)(?:[\s#)\]-])"));
 static NO_MAILBOX: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"(?i)(?:user|recipient|mailbox|account|address)(?: is)? unknown|unknown (?:user|recipient|address|local[- ]part|mailbox)|no such (?:user|mailbox|recipient|address|person|domain)|(?:user|mailbox|recipient|account|address|inbox|email account)[^.\n]{0,60} (?:not found|does ?n[o']t exist|doesn't exist|is (?:disabled|inactive|invalid|no longer)|has been (?:disabled|closed|deactivated)|not (?:known|exist)|unavailable|rejected)|unroutable|unrouteable|no mailbox (?:here )?by that name|not listed in|invalid (?:recipient|mailbox|address)|recipient address rejected|address rejected|host (?:or domain name )?not found|domain (?:name )?(?:not found|does not exist)|undeliverable address|n'existe pas|adresse inconnue|utilisateur inconnu|destinataire inconnu|no existe|usuario desconocido|dirección desconocida|unbekannt",
+        r"(?i)(?:user|recipient|mailbox|account|address)(?: is)? unknown|unknown (?:user|recipient|address|local[- ]part|mailbox)|no such (?:user|mailbox|recipient|address|person|domain)|(?:user|mailbox|recipient|account|address|inbox|email account)[^.\n]{0,60} (?:not found|does ?n[o']t exist|doesn't exist|is (?:disabled|inactive|invalid|no longer)|has been (?:disabled|closed|deactivated)|not (?:known|exist)|unavailable|rejected)|unroutable|unrouteable|no mailbox (?:here )?by that name|not listed in|invalid (?:recipient|mailbox|address)|recipient address rejected|address rejected|host (?:or domain name )?not found|domain (?:name )?(?:not found|does not exist)|undeliverable address",
     )
 });
 static PASSES: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"(?i)over ?quota|quota (?:has been )?exceeded|exceed(?:s|ed)[^.\n]{0,30}quota|mailbox (?:is )?(?:full|over)|full mailbox|insufficient (?:system )?storage|out of (?:disk )?space|too (?:large|big|many)|size limit|greylist|graylist|spam|blocked|blacklist|black ?list|blocklist|policy|reputation|unsolicited|dmarc|\bspf\b|dkim|content (?:rejected|filter)|temporar|try again|rate limit|timed? ?out|connection refused|boîte pleine|buzón lleno|loop",
+        r"(?i)over ?quota|quota (?:has been )?exceeded|exceed(?:s|ed)[^.\n]{0,30}quota|mailbox (?:is )?(?:full|over)|full mailbox|insufficient (?:system )?storage|out of (?:disk )?space|too (?:large|big|many)|size limit|greylist|graylist|spam|blocked|blacklist|black ?list|blocklist|policy|reputation|unsolicited|dmarc|\bspf\b|dkim|content (?:rejected|filter)|temporar|try again|rate limit|timed? ?out|connection refused|loop",
     )
 });
 static STILL_TRYING: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r"(?i)(?:will|still) (?:be |being |keep |continue )*(?:retr|try)|not yet been delivered|delayed|no action is required|delivery to the following recipients? (?:has been )?delayed|warning: message|could not be delivered for the last",
-    )
-});
-static BOUNCE_SUBJECT: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(
-        r"(?i)undeliver|delivery (?:status|failure|has failed|problem|report|incomplete)|failure (?:notice|delivery)|mail delivery|returned mail|returned to sender|non[- ]?remis|échec|echec de la remise|no se (?:pudo|ha podido) entregar|no entregado|unzustellbar|message (?:not|could not be) delivered|rejected mail|mail system error",
-    )
-});
-static AUTO_REPLY: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(
-        r"(?i)^\W*(?:out of (?:the )?office|auto(?:matic|mated)?[- ]?(?:reply|response|antwort)|automatische|abwesen|absen(?:ce|t)|réponse automatique|message d'absence|respuesta automática|fuera de (?:la )?oficina|vacation|away from)",
-    )
-});
-static LEAVE_SUBJECT: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(
-        r"(?i)^\s*(?:(?:re|fwd?|tr|rv)\s*:\s*)*(?:unsubscribe|se désabonner|désabonnement|désinscription|darse de baja|\bbaja\b|stop)\b",
     )
 });
 
@@ -132,7 +121,14 @@ pub fn read(bytes: &[u8], recipients: &[String]) -> ReturnedMail {
         .collect();
     let subject = message.subject().unwrap_or_default().to_owned();
     let original = parts.original.join("\n");
-    let message_ids = MESSAGE_ID.captures_iter(&original).map(|found| found[1].to_owned()).collect();
+    let mut message_ids: Vec<String> = [&original, parts.status.as_ref().unwrap_or(&original)]
+        .iter()
+        .flat_map(|text| MESSAGE_ID.captures_iter(text))
+        .map(|found| found[1].to_owned())
+        .collect();
+    let answered = [headers("In-Reply-To"), headers("References")].concat().join(" ");
+    message_ids.extend(ANSWERED_ID.captures_iter(&answered).map(|found| found[1].to_owned()));
+    message_ids.dedup();
     let leave_tokens =
         |text: &str| LEAVE_TOKEN.find_iter(text).map(|found| found.as_str().to_owned()).collect::<Vec<_>>();
     let mut report = ReturnedMail {
@@ -141,6 +137,10 @@ pub fn read(bytes: &[u8], recipients: &[String]) -> ReturnedMail {
         message_ids,
         leave_tokens: leave_tokens(&original),
     };
+    let is_automatic = headers("Auto-Submitted").iter().any(|value| !value.eq_ignore_ascii_case("no"))
+        || !headers("X-Autoreply").is_empty()
+        || !headers("X-Autorespond").is_empty()
+        || words::says("automatic", &subject);
     report.what = if let Some(feedback) = &parts.feedback {
         complaint(feedback)
     } else if let Some(status) = &parts.status {
@@ -150,23 +150,36 @@ pub fn read(bytes: &[u8], recipients: &[String]) -> ReturnedMail {
         } else {
             Return::Bounce(failures)
         }
-    } else if headers("Auto-Submitted")
-        .iter()
-        .any(|value| value.to_ascii_lowercase().starts_with("auto-replied"))
-        || AUTO_REPLY.is_match(&subject)
-    {
-        Return::Other("an automatic reply")
-    } else if is_bounce(&message, &subject, !headers("X-Failed-Recipients").is_empty()) {
+    } else if is_bounce(
+        &message,
+        &subject,
+        &parts.text,
+        !headers("X-Failed-Recipients").is_empty(),
+        is_automatic,
+    ) {
         sloppy(&parts.text, &headers("X-Failed-Recipients").join(" "))
-    } else if LEAVE_SUBJECT.is_match(&subject) {
-        report.leave_tokens = leave_tokens(&subject);
-        Return::Leave(
-            message.from().and_then(|from| from.first()).and_then(|from| from.address()).map(str::to_owned),
-        )
+    } else if is_automatic {
+        Return::Other("an automatic reply")
     } else {
-        report.what
+        report.leave_tokens.extend(leave_tokens(&subject));
+        // The token that our link puts into the subject is no word.
+        let subject = LEAVE_TOKEN.replace_all(&subject, "");
+        let body = message.body_text(0).unwrap_or_default();
+        if words::is_leave(&subject) || words::body_is_leave(&body) {
+            let from = message.from().and_then(|from| from.first()).and_then(|from| from.address());
+            Return::Leave(from.map(str::to_owned))
+        } else if message_is_answer(&headers("In-Reply-To"), &subject) {
+            Return::Other("an answer by a person: it is for whoever reads reply_to")
+        } else {
+            report.what
+        }
     };
     report
+}
+
+/// Whether somebody answers a mail.
+fn message_is_answer(in_reply_to: &[String], subject: &str) -> bool {
+    !in_reply_to.is_empty() || subject.split_once(':').is_some_and(|(before, _)| before.trim().len() <= 3)
 }
 
 /// The parts of a message that matter.
@@ -291,7 +304,8 @@ fn failures(status: &str, text: &str) -> Vec<Failure> {
     failures
 }
 
-/// What a refusal means. Words weigh more than numbers where a number says little: 5.0.0 is anything, 5.7.1 mostly about us.
+/// What a refusal means. Only a mailbox that does not exist is a hard one; what is about us, what passes and what nobody
+/// understands is soft. Words weigh more than numbers where a number says little: 5.0.0 is anything, 5.7.1 mostly about us.
 fn judge(code: &str, diagnostic: &str) -> Kind {
     let numbers = |text: &str| {
         STATUS.captures(text).map(|found| (found[1].to_owned(), found[2].to_owned(), found[3].to_owned()))
@@ -301,55 +315,56 @@ fn judge(code: &str, diagnostic: &str) -> Kind {
         .filter(precise)
         .or_else(|| numbers(diagnostic).filter(precise))
         .or_else(|| numbers(code));
-    let (says_gone, says_passing) = (NO_MAILBOX.is_match(diagnostic), PASSES.is_match(diagnostic));
-    match status.as_ref().map(|(class, subject, detail)| (class.as_str(), subject.as_str(), detail.as_str()))
+    let says_gone = NO_MAILBOX.is_match(diagnostic) || words::says("gone", diagnostic);
+    let says_passing = PASSES.is_match(diagnostic) || words::says("passes", diagnostic);
+    let is_about_us = words::says("about us", diagnostic);
+    let is_hard = match status
+        .as_ref()
+        .map(|(class, subject, detail)| (class.as_str(), subject.as_str(), detail.as_str()))
     {
-        Some(("4", ..)) => Kind::Soft,
-        // Mailbox full, message too long, content, protocol, loops and time.
-        Some(("5", "2", "2" | "3") | ("5", "3" | "5" | "6", _) | ("5", "4", "6" | "7")) => Kind::Soft,
-        Some(("5", "1", "8" | "7")) => Kind::Soft,
-        Some(("5", "1", _)) => Kind::Hard,
-        Some(("5", "7", _)) if says_gone && !says_passing => Kind::Hard,
-        Some(("5", "7", _)) => Kind::Soft,
-        Some(("5", "2", "1") | ("5", "4", "4")) => Kind::Hard,
-        _ if says_passing && !says_gone => Kind::Soft,
-        _ if says_gone => Kind::Hard,
-        Some(_) => Kind::Hard,
-        None => match REPLY_CODE.captures(diagnostic).map(|found| found[1].to_owned()) {
-            Some(reply) if matches!(reply.as_str(), "550" | "551" | "553") => Kind::Hard,
-            _ => Kind::Soft,
-        },
-    }
+        Some(("4", ..)) => false,
+        _ if is_about_us => false,
+        // Mailbox full, message too long, content, protocol, loops and time; what is wrong with the sender.
+        Some(("5", "2", "2" | "3") | ("5", "3" | "5" | "6", _) | ("5", "4", "6" | "7")) => false,
+        Some(("5", "1", "7" | "8" | "9")) => false,
+        Some(("5", "1", "1" | "2" | "3" | "6" | "10") | ("5", "2", "1") | ("5", "4", "4")) => {
+            says_gone || !says_passing
+        }
+        None if is_transient(diagnostic) => false,
+        _ => says_gone && !says_passing,
+    };
+    if is_hard { Kind::Hard } else { Kind::Soft }
 }
 
-fn is_bounce(message: &Message, subject: &str, names_failed: bool) -> bool {
-    let from = message
-        .from()
-        .and_then(|from| from.first())
-        .and_then(|from| from.address())
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    let is_daemon = ["mailer-daemon@", "postmaster@", "mail-daemon@", "mailerdaemon@"]
-        .iter()
-        .any(|name| from.starts_with(name))
-        || from == "mailer-daemon";
+/// Whether the only reply code of a text is one that may pass.
+fn is_transient(text: &str) -> bool {
+    let mut codes = REPLY_CODE.captures_iter(text).peekable();
+    codes.peek().is_some() && codes.all(|found| found[1].starts_with('4'))
+}
+
+/// Whether a message without a status part is a report all the same. A program that answers by itself is none, unless it is a
+/// mail server: Exim says "auto-replied" of its reports.
+fn is_bounce(message: &Message, subject: &str, text: &str, names_failed: bool, is_automatic: bool) -> bool {
+    let from = message.from().and_then(|from| from.first());
+    let address = from.and_then(|from| from.address()).unwrap_or_default().to_ascii_lowercase();
+    let name = from.and_then(|from| from.name()).unwrap_or_default().to_ascii_lowercase();
+    let is_daemon =
+        ["mailer-daemon", "postmaster", "mail-daemon", "mailerdaemon", "mdaemon", "microsoftexchange"]
+            .iter()
+            .any(|daemon| address.starts_with(daemon))
+            || name.starts_with("mail delivery s");
     let is_nobody = message.header_raw("Return-Path").is_some_and(|path| path.trim() == "<>");
-    names_failed || BOUNCE_SUBJECT.is_match(subject) && (is_daemon || is_nobody) || is_daemon && is_nobody
+    let is_report = words::speaks_of("report", subject);
+    let explains = || STATUS.is_match(text) || NO_MAILBOX.is_match(text) || words::says("gone", text);
+    names_failed
+        || is_daemon && (is_report || is_nobody || explains())
+        || is_report && is_nobody && !is_automatic
 }
 
 /// A bounce in prose: what stands before the mail that came back.
 fn sloppy(text: &str, failed: &str) -> Return {
-    let ends = [
-        "original message",
-        "below this line is a copy",
-        "message follows",
-        "this is a copy of the message",
-        "message d'origine",
-        "mensaje original",
-        "return-path:",
-    ];
-    let lower = text.to_ascii_lowercase();
-    let end = ends.iter().filter_map(|end| lower.find(end)).min().unwrap_or(text.len());
+    let path = text.to_ascii_lowercase().find("return-path:");
+    let end = path.into_iter().chain(words::find("copy", text)).min().unwrap_or(text.len());
     let report =
         text.get(..end).filter(|report| ADDRESS.is_match(report) || !failed.is_empty()).unwrap_or(text);
     let mut addresses: Vec<String> =
@@ -364,18 +379,8 @@ fn sloppy(text: &str, failed: &str) -> Return {
     }
     addresses.sort();
     addresses.dedup();
-    let is_known = STATUS.is_match(report)
-        || REPLY_CODE.is_match(report)
-        || NO_MAILBOX.is_match(report)
-        || PASSES.is_match(report);
-    let kind = if STILL_TRYING.is_match(report) && !report.contains("giving up") {
-        Kind::Delayed
-    } else if is_known {
-        judge("", report)
-    } else {
-        // It did not arrive, and nobody says why.
-        Kind::Soft
-    };
+    let is_tried = STILL_TRYING.is_match(report) || words::says("trying", report);
+    let kind = if is_tried && !report.contains("giving up") { Kind::Delayed } else { judge("", report) };
     if addresses.is_empty() {
         addresses.push(String::new());
     }
@@ -384,6 +389,8 @@ fn sloppy(text: &str, failed: &str) -> Return {
             || REPLY_CODE.is_match(line)
             || NO_MAILBOX.is_match(line)
             || PASSES.is_match(line)
+            || words::says("gone", line)
+            || words::says("passes", line)
     });
     let reason = shown(said.unwrap_or("no reason given"));
     Return::Bounce(
@@ -395,20 +402,18 @@ fn sloppy(text: &str, failed: &str) -> Return {
     )
 }
 
-/// A complaint (RFC 5965 section 3), unless it says that there is none.
+/// What a feedback report says (RFC 5965 section 3): most kinds of it are no complaints.
 fn complaint(feedback: &str) -> Return {
     let blocks = blocks(feedback);
-    let fields: Vec<&(String, String)> = blocks.iter().flatten().collect();
-    let kind =
-        fields.iter().find(|(name, _)| name == "feedback-type").map_or("", |(_, value)| value.as_str());
-    if kind.eq_ignore_ascii_case("not-spam") {
-        return Return::Other("somebody said that our mail is no spam");
+    let kind = blocks.iter().find_map(|block| field(block, "feedback-type")).unwrap_or_default();
+    match kind.trim().to_ascii_lowercase().as_str() {
+        kind @ ("abuse" | "fraud") => Return::Complaint(kind.to_owned()),
+        "not-spam" => Return::Other("somebody said that our mail is no spam"),
+        "opt-out" | "opt-out-list" => Return::Leave(None),
+        "auth-failure" => Return::Other("a report of signatures that failed: look at SPF, DKIM and DMARC"),
+        "virus" => Return::Other("somebody says that there is a virus in our mail: look at what was sent"),
+        _ => Return::Other("feedback of a kind that is no complaint"),
     }
-    let recipients =
-        fields.iter().filter(|(name, _)| matches!(name.as_str(), "original-rcpt-to" | "removal-recipient"));
-    Return::Complaint(
-        recipients.map(|(_, value)| address_in(value)).filter(|address| !address.is_empty()).collect(),
-    )
 }
 
 /// The words of a server without the addresses in them: results may end in a log.
@@ -417,4 +422,153 @@ fn shown(text: &str) -> String {
         &ADDRESS.replace_all(&crate::support::text::one_line(text), "…"),
         REASON_CHARS_MAX,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_mailbox_that_does_not_exist_is_a_hard_bounce() {
+        for (code, said) in [
+            ("5.1.1", "550 5.1.1 <a@x.org>: Recipient address rejected: User unknown"),
+            (
+                "5.1.10",
+                "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup",
+            ),
+            ("5.4.1", "550 5.4.1 Recipient address rejected: Access denied"),
+            ("5.0.0", "550 Requested action not taken: mailbox unavailable"),
+            ("5.0.0", "550 No such user here"),
+            ("5.7.1", "550 5.7.1 Recipient unknown"),
+            ("5.2.1", "550 5.2.1 The email account that you tried to reach is disabled"),
+            (
+                "5.4.4",
+                "Host or domain name not found. Name service error for name=x.org type=A: Host not found",
+            ),
+            ("5.0.0", "550 Utilisateur inconnu"),
+            ("5.0.0", "550 Usuario desconocido"),
+            ("5.0.0", "550 Destinatário inexistente"),
+            ("5.0.0", "550 Empfänger unbekannt"),
+            ("5.0.0", "550 Utente sconosciuto"),
+        ] {
+            assert_eq!(judge(code, said), Kind::Hard, "{code} {said}");
+        }
+        for (code, said) in [
+            ("5.0.0", "550 relay not permitted"),
+            ("5.7.1", "554 5.7.1 <a@x.org>: Relay access denied"),
+            ("5.0.0", "550 Verification failed for <news@example.org> - Sender verify failed: No such user"),
+            ("5.1.8", "550 5.1.8 <news@example.org>: Sender address rejected: Domain not found"),
+            ("5.1.0", "550 5.1.0 <news@example.org> sender rejected : invalid address"),
+            ("5.0.0", "550 Service unavailable; client host [192.0.2.1] blocked using Spamhaus"),
+            ("5.1.1", "550 5.1.1 Mail from IP 192.0.2.1 was rejected due to listing in a DNSBL"),
+            ("5.7.26", "550-5.7.26 This mail has been blocked because the sender is unauthenticated."),
+            ("5.7.133", "550 5.7.133 RESOLVER.RST.SenderNotAuthenticatedForGroup"),
+            ("5.7.9", "554 5.7.9 Message not accepted for policy reasons. TSS09"),
+            ("5.2.2", "554 5.2.2 mailbox full"),
+            (
+                "5.2.1",
+                "550 5.2.1 the user you are trying to contact is receiving mail too quickly, try again",
+            ),
+            ("5.0.0", "550 spam detected"),
+            ("5.0.0", "550 Something that nobody understands"),
+            ("5.1.0", "550 5.1.0 Xyzzy"),
+            ("", "550 Requested action not taken"),
+            ("", "450 mailbox unavailable"),
+            ("4.4.3", "Host or domain name not found. Name service error: Host not found, try again"),
+            ("5.0.0", "552 Boîte aux lettres pleine"),
+            ("5.0.0", "550 Remitente rechazado: el dominio no existe"),
+            ("5.0.0", "552 O utilizador excedeu: quota excedida"),
+            ("5.0.0", "552 Das Postfach ist voll"),
+            ("5.0.0", "552 La casella è piena"),
+        ] {
+            assert_eq!(judge(code, said), Kind::Soft, "{code} {said}");
+        }
+    }
+
+    fn prose(from: &str, subject: &str, more: &str, text: &str) -> Return {
+        let message = format!(
+            "Return-Path: <>\r\nFrom: {from}\r\nTo: news@example.org\r\nSubject: {subject}\r\n{more}Content-Type: text/plain; charset=utf-8\r\n\r\n{text}\r\n"
+        );
+        read(message.as_bytes(), &[]).what
+    }
+
+    #[test]
+    fn reports_that_are_no_mime_are_read_in_many_languages() {
+        let auto = "Auto-Submitted: auto-replied\r\n";
+        let exim = "X-Failed-Recipients: a@x.org\r\nAuto-Submitted: auto-replied\r\n";
+        for (from, subject, more, text, want) in [
+            (
+                "Mailer-Daemon@x.org",
+                "Mail delivery failed: returning message to sender",
+                exim,
+                "a@x.org\n  550 Unrouteable address",
+                Kind::Hard,
+            ),
+            (
+                "Mailer-Daemon@x.org",
+                "Mail delivery failed",
+                exim,
+                "a@x.org\n  retry timeout exceeded",
+                Kind::Soft,
+            ),
+            (
+                "Mailer-Daemon@x.org",
+                "Warning: message 1a delayed 24 hours",
+                auto,
+                "has not yet been delivered to a@x.org",
+                Kind::Delayed,
+            ),
+            (
+                "MAILER-DAEMON@x.org",
+                "notification d'erreur",
+                "",
+                "<a@x.org>:\nRemote host said: 550 5.1.1 utilisateur inconnu",
+                Kind::Hard,
+            ),
+            (
+                "postmaster@x.org",
+                "Unzustellbar: Digest",
+                "",
+                "an a@x.org. Der Empfänger ist unbekannt.",
+                Kind::Hard,
+            ),
+            (
+                "postmaster@x.org",
+                "Zustellung verzögert",
+                "",
+                "a@x.org konnte noch nicht zugestellt werden",
+                Kind::Delayed,
+            ),
+            (
+                "postmaster@x.org",
+                "Não foi possível entregar",
+                "",
+                "a@x.org: a caixa de correio cheia",
+                Kind::Soft,
+            ),
+            ("postmaster@x.org", "No se pudo entregar", "", "a@x.org: no existe ese usuario", Kind::Hard),
+            ("postmaster@x.org", "Mancata consegna", "", "a@x.org: utente sconosciuto", Kind::Hard),
+            ("postmaster@x.org", "Remise impossible", "", "a@x.org: raison inexpliquée", Kind::Soft),
+        ] {
+            match prose(from, subject, more, text) {
+                Return::Bounce(failures) => {
+                    assert_eq!(
+                        (failures[0].address.as_str(), failures[0].kind),
+                        ("a@x.org", want),
+                        "{subject}: {text}"
+                    );
+                }
+                other => panic!("{subject}: {other:?}"),
+            }
+        }
+        for (from, subject, more) in [
+            ("Ana <a@x.org>", "Je ne travaille plus ici", auto),
+            ("support@x.org", "[Ticket#1] We received your message: mail delivery", auto),
+            ("a@x.org", "Abwesenheit bis Montag", ""),
+            ("a@x.org", "Re: undelivered justice", "In-Reply-To: <x@y.org>\r\n"),
+        ] {
+            let said = prose(from, subject, more, "a@x.org n'existe plus");
+            assert!(matches!(said, Return::Other(_)) || subject.starts_with("Re:"), "{subject}: {said:?}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 pub mod cluster;
 pub mod demo;
+mod import;
 mod list;
 pub mod probe;
 mod stories;
@@ -576,6 +577,7 @@ async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
         images: app.config.publish.images,
         pictures: Pictures::default(),
         newsletter: app.config.newsletter.clone(),
+        serve: app.config.serve.clone(),
         subscription_options: app.subscription_options(),
         sender: app.sender.as_ref().clone(),
         templates: app.templates.clone(),

@@ -13,14 +13,11 @@ use crate::bounces::{imap, lmtp, mailbox};
 use crate::config;
 use crate::model::digest::DigestId;
 use crate::model::mail_address::Address;
-use crate::model::subscriber::{Choice, Consent, Subscriber, SubscriberState};
+use crate::model::subscriber::{Choice, Consent, Preferences, Subscriber, SubscriberState};
 use crate::pipeline::mail::{bounces as returned, subscribers};
-use crate::store::{Unit, Write as Writes};
+use crate::store::StoreError;
 use crate::subscriber_csv;
 use crate::support::text::many;
-
-/// Rows of a table kept in one unit of work.
-const IMPORTED: usize = 1_000;
 
 #[derive(Debug, Subcommand)]
 pub enum Subscribers {
@@ -33,27 +30,9 @@ pub enum Subscribers {
         format: super::ListFormat,
     },
     /// Put somebody into the list who said to you that they want to be in it.
-    Add {
-        address: String,
-        #[command(flatten)]
-        chosen: Box<Chosen>,
-        /// How you know that they want it.
-        #[arg(long, default_value = "put in by the operator", value_name = "TEXT")]
-        consent: String,
-    },
+    Add(Box<AddOptions>),
     /// Read a table (CSV): every row is checked, and nothing is kept unless all are right.
-    Import {
-        file: PathBuf,
-        /// How you know that these people want it, where the table does not say.
-        #[arg(long, value_name = "TEXT")]
-        consent: Option<String>,
-        /// Check and tell; keep nothing.
-        #[arg(long)]
-        dry_run: bool,
-        /// Keep the rows that are right, even if others are not.
-        #[arg(long)]
-        skip_faulty: bool,
-    },
+    Import(super::import::ImportOptions),
     /// Write the list as a table (CSV), or all that is held about one address (JSON).
     Export {
         /// Where to (default: standard output).
@@ -72,43 +51,79 @@ pub enum Subscribers {
 }
 
 #[derive(Debug, Clone, Args)]
+pub struct AddOptions {
+    address: String,
+    #[command(flatten)]
+    chosen: Chosen,
+    /// How you know that they want it.
+    #[arg(long, default_value = "put in by the operator", value_name = "TEXT")]
+    consent: String,
+    /// Change what somebody gets who is in the list already.
+    #[arg(long)]
+    update: bool,
+    /// Put somebody in again who left, bounced or complained: they asked for it.
+    #[arg(long)]
+    resubscribe: bool,
+}
+
+#[derive(Debug, Clone, Args)]
 pub struct Chosen {
     /// Of the mail: one that there are words for.
     #[arg(long, value_name = "LANG")]
     language: Option<String>,
     /// Stories in these languages only.
     #[arg(long, value_delimiter = ',', value_name = "LANG,…")]
-    languages: Vec<String>,
+    languages: Option<Vec<String>>,
     #[arg(long, value_delimiter = ',', value_name = "ID,…")]
-    topics: Vec<String>,
+    topics: Option<Vec<String>>,
     #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
-    partners: Vec<String>,
-    /// instant, daily, weekly, monthly.
-    #[arg(long, default_value = "weekly")]
-    cadence: String,
-    /// 8, or 08:30.
-    #[arg(long, default_value = "8")]
-    hour: String,
-    #[arg(long, default_value = "UTC", value_name = "ZONE")]
-    timezone: String,
+    partners: Option<Vec<String>>,
+    /// instant, daily, weekly, monthly [default: weekly].
+    #[arg(long)]
+    cadence: Option<String>,
+    /// 8, or 08:30 [default: 8].
+    #[arg(long)]
+    hour: Option<String>,
+    /// [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    timezone: Option<String>,
     /// A whole schedule instead: "Mon,Thu 18:30 Europe/Paris", or as cron has it.
     #[arg(long, conflicts_with_all = ["cadence", "hour", "timezone"])]
     schedule: Option<String>,
 }
 
 impl Chosen {
-    fn choice(&self) -> Choice {
-        Choice {
-            language: self.language.clone().unwrap_or_default(),
-            languages: self.languages.clone(),
-            topics: self.topics.clone(),
-            without: Vec::new(),
-            partners: self.partners.clone(),
-            cadence: self.cadence.clone(),
-            hour: self.hour.clone(),
-            timezone: self.timezone.clone(),
-            schedule: self.schedule.clone().unwrap_or_default(),
+    /// What was asked for, over what somebody has so far.
+    fn choice(&self, known: Option<&Subscriber>) -> Choice {
+        let mut choice = Choice::default();
+        if let Some(Preferences { language, interests, cadence }) = known.map(|known| &known.preferences) {
+            choice.language.clone_from(language);
+            choice.languages.clone_from(&interests.languages);
+            choice.topics.clone_from(&interests.topics);
+            choice.without.clone_from(&interests.without);
+            choice.partners.clone_from(&interests.partners);
+            if self.cadence.is_none() && self.hour.is_none() && self.timezone.is_none() {
+                choice.schedule = cadence.to_string();
+            } else {
+                let (name, hour, zone) = cadence.parts();
+                (choice.cadence, choice.hour, choice.timezone) = (name.into(), hour, zone);
+            }
         }
+        let texts = [
+            (&mut choice.language, &self.language),
+            (&mut choice.cadence, &self.cadence),
+            (&mut choice.hour, &self.hour),
+            (&mut choice.timezone, &self.timezone),
+            (&mut choice.schedule, &self.schedule),
+        ];
+        texts.into_iter().for_each(|(own, wanted)| own.clone_from(wanted.as_ref().unwrap_or(&own.clone())));
+        let lists = [
+            (&mut choice.languages, &self.languages),
+            (&mut choice.topics, &self.topics),
+            (&mut choice.partners, &self.partners),
+        ];
+        lists.into_iter().for_each(|(own, wanted)| own.clone_from(wanted.as_ref().unwrap_or(&own.clone())));
+        choice
     }
 }
 
@@ -128,40 +143,8 @@ pub fn subscribers(app: &App, wanted: &Subscribers) -> anyhow::Result<()> {
     let (key, now) = (&app.sender.key, app.clock.now());
     match wanted {
         Subscribers::List { state, format } => list(app, state.as_deref(), *format),
-        Subscribers::Add { address: text, chosen, consent } => {
-            let address = address(text)?;
-            let faults = |faults: Vec<(&str, String)>| {
-                Usage(
-                    faults
-                        .into_iter()
-                        .map(|(field, fault)| format!("{field}: {fault}"))
-                        .collect::<Vec<_>>()
-                        .join("\n"),
-                )
-            };
-            let preferences = app
-                .subscription_options()
-                .preferences(&chosen.choice(), &app.config.channel.language)
-                .map_err(faults)?;
-            if let Some(hint) = address.hint() {
-                eprintln!("{address}: did they mean {hint}?");
-            }
-            let consent = Consent { source: consent.clone(), at: now };
-            let added = subscribers::put(
-                app.store(),
-                key,
-                address,
-                preferences,
-                consent,
-                SubscriberState::Active,
-                now,
-            )?;
-            println!("{} gets {}, {}", added.address, added.preferences.language, added.preferences.cadence);
-            Ok(())
-        }
-        Subscribers::Import { file, consent, dry_run, skip_faulty } => {
-            import(app, file, consent.as_deref(), *dry_run, *skip_faulty)
-        }
+        Subscribers::Add(wanted) => add(app, wanted),
+        Subscribers::Import(options) => super::import::import(app, options),
         Subscribers::Export { file, address: wanted } => {
             let mut out: Box<dyn Write> = match file {
                 Some(path) if path != Path::new("-") => Box::new(
@@ -211,6 +194,46 @@ pub fn subscribers(app: &App, wanted: &Subscribers) -> anyhow::Result<()> {
             Ok(())
         }
     }
+}
+
+/// Puts somebody into the list; who is there, or was and left, only with the word for it.
+fn add(app: &App, wanted: &AddOptions) -> anyhow::Result<()> {
+    let (key, now) = (&app.sender.key, app.clock.now());
+    let address = Address::parse_public(&wanted.address).map_err(Usage)?;
+    let hash = key.hash(address.as_str());
+    let (known, suppression) = app.store().read(|r| {
+        let list = r.subscribers();
+        Ok::<_, StoreError>((list.get(&hash)?, list.suppression(&hash, &DigestId::Personal)?))
+    })?;
+    let is_in =
+        |known: &&Subscriber| matches!(known.state, SubscriberState::Active | SubscriberState::Paused);
+    let state = known.as_ref().filter(is_in).map_or(SubscriberState::Active, |known| known.state);
+    let left = known.as_ref().filter(|known| !is_in(known)).map(|known| known.state.as_str().to_owned());
+    if let Some(why) = suppression.or(left)
+        && !wanted.resubscribe
+    {
+        return Err(Usage(format!(
+            "{address} is kept out ({why}), nothing was changed: if they asked to come back, say --resubscribe"
+        ))
+        .into());
+    }
+    if known.as_ref().is_some_and(|known| is_in(&known)) && !(wanted.update || wanted.resubscribe) {
+        println!("{address} is in the list already, nothing was changed: --update changes what they get");
+        return Ok(());
+    }
+    let faults = |faults: Vec<(&str, String)>| {
+        Usage(faults.iter().map(|(field, fault)| format!("{field}: {fault}")).collect::<Vec<_>>().join("\n"))
+    };
+    let choice = wanted.chosen.choice(known.as_ref());
+    let preferences =
+        app.subscription_options().preferences(&choice, &app.config.channel.language).map_err(faults)?;
+    if let Some(hint) = address.hint() {
+        eprintln!("{address}: did they mean {hint}?");
+    }
+    let consent = Consent { source: wanted.consent.clone(), at: now, text: None };
+    let added = subscribers::put(app.store(), key, address, preferences, consent, state, now)?;
+    println!("{} gets {}, {}", added.address, added.preferences.language, added.preferences.cadence);
+    Ok(())
 }
 
 fn set_state(app: &App, address: &Address, state: SubscriberState) -> anyhow::Result<()> {
@@ -280,81 +303,6 @@ fn list(app: &App, state: Option<&str>, format: super::ListFormat) -> anyhow::Re
     Ok(())
 }
 
-fn import(
-    app: &App,
-    file: &Path,
-    consent: Option<&str>,
-    is_dry: bool,
-    skips_faulty: bool,
-) -> anyhow::Result<()> {
-    let (key, now) = (&app.sender.key, app.clock.now());
-    let reader = std::fs::File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let mut table =
-        subscriber_csv::read(reader, &app.subscription_options(), &app.config.channel.language, now);
-    if consent.is_none() {
-        let silent = table.rows.iter().filter(|row| row.consent.is_none());
-        table.faults.extend(silent.map(|row| {
-            (row.line, "no consent_source: say with --consent TEXT how you know that they want it".to_owned())
-        }));
-        table.rows.retain(|row| row.consent.is_some());
-    }
-    table.faults.sort();
-    for (line, fault) in &table.faults {
-        eprintln!("{}:{line}: {fault}", file.display());
-    }
-    for (line, hint) in &table.hints {
-        eprintln!("{}:{line}: hint: {hint}", file.display());
-    }
-    if !table.faults.is_empty() && !skips_faulty {
-        return Err(Usage(format!(
-            "{}, nothing was imported (--skip-faulty imports the rows that are right: {})",
-            many(table.faults.len(), "fault", "faults"),
-            table.rows.len()
-        ))
-        .into());
-    }
-    let (mut added, mut kept_out) = (0, 0);
-    let fallback = consent.unwrap_or_default();
-    for rows in table.rows.chunks(IMPORTED) {
-        let imported = |w: &Unit<Writes>| -> anyhow::Result<(usize, Vec<String>)> {
-            let (mut added, mut left_out) = (0, Vec::new());
-            for row in rows {
-                // Who left, bounced, complained or was erased is not brought back by a table.
-                if let Some(reason) =
-                    w.subscribers().suppression(&key.hash(row.address.as_str()), &DigestId::Personal)?
-                {
-                    left_out.push(format!("{}:{}: left out: {reason}", file.display(), row.line));
-                    continue;
-                }
-                added += 1;
-                let consent =
-                    row.consent.clone().unwrap_or_else(|| Consent { source: fallback.to_owned(), at: now });
-                subscribers::put_within(
-                    w,
-                    key,
-                    row.address.clone(),
-                    row.preferences.clone(),
-                    consent,
-                    row.state,
-                    now,
-                )?;
-            }
-            Ok((added, left_out))
-        };
-        let (count, left_out) =
-            if is_dry { app.store().try_out(imported)? } else { app.store().write(imported)? };
-        left_out.iter().for_each(|line| eprintln!("{line}"));
-        added += count;
-        kept_out += left_out.len();
-    }
-    println!(
-        "{added} {}, {kept_out} left out, {} faulty",
-        if is_dry { "would be imported" } else { "imported" },
-        table.faults.len()
-    );
-    Ok(())
-}
-
 /// Reads what came back: a file or folder, `-`, `imap://` or `imaps://`, or `lmtp` to be handed it by a mail server.
 ///
 /// # Errors
@@ -390,29 +338,26 @@ pub async fn bounces(app: &App, place: &str, listen: &str, config_path: &Path) -
 }
 
 fn take_one(app: &App, bytes: &[u8], recipients: &[String]) -> anyhow::Result<Vec<String>> {
-    returned::take(
-        app.store(),
-        &app.sender.key,
-        app.sender.bounces.is_some(),
-        bytes,
-        recipients,
-        app.clock.now(),
-    )
+    let returns = returned::Returns {
+        store: app.store(),
+        key: &app.sender.key,
+        fraud_is_complaint: app.config.mail.fraud_is_complaint,
+        context: Some(app.mail_context()),
+        now: app.clock.now(),
+    };
+    returned::take(&returns, bytes, recipients)
 }
 
 async fn hand_over(app: &App, listen: &str) -> anyhow::Result<()> {
     let listener =
         tokio::net::TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     eprintln!("LMTP on {}", listener.local_addr()?);
-    let (store, key, clock, has_return_paths) =
-        (app.refresher.store.clone(), app.sender.key.clone(), app.clock, app.sender.bounces.is_some());
+    let (store, key, clock, fraud_is_complaint) =
+        (app.refresher.store.clone(), app.sender.key.clone(), app.clock, app.config.mail.fraud_is_complaint);
     let take = move |bytes: &[u8], recipients: &[String]| match returned::take(
-        &store,
-        &key,
-        has_return_paths,
+        &returned::Returns { store: &store, key: &key, fraud_is_complaint, context: None, now: clock.now() },
         bytes,
         recipients,
-        clock.now(),
     ) {
         Ok(lines) => {
             lines.iter().for_each(|line| println!("{line}"));

@@ -3,8 +3,10 @@
 
 mod section;
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
+use ipnet::{IpNet, Ipv4Net};
 use regex::Regex;
 use toml::de::{DeTable, DeValue};
 use url::Url;
@@ -63,6 +65,15 @@ pub struct PublishConfig {
     pub hub: Option<String>,
 }
 
+/// `[serve]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServeConfig {
+    /// Whose word it is who asks: proxies before us.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Sign-ups in an hour; whoever comes after them has a second step to go.
+    pub sign_ups_per_hour: u32,
+}
+
 /// How mail leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TransportConfig {
@@ -108,6 +119,8 @@ pub struct MailConfig {
     /// For each answer of a mail server, in seconds.
     pub timeout_seconds: u64,
     pub on_uncertain: OnUncertain,
+    /// Whether a report of fraud ends all mail to whom it is about, as a complaint does.
+    pub fraud_is_complaint: bool,
     /// After so many refusals in a row that are about us, a run sends nothing more.
     pub refusals_max: usize,
     /// How long it is kept which mail went to whom, in seconds.
@@ -149,6 +162,7 @@ pub struct Config {
     pub templates_dir: PathBuf,
     pub mail: MailConfig,
     pub newsletter: Newsletter,
+    pub serve: ServeConfig,
     pub fetch: FetchConfig,
     pub topics: Vec<Topic>,
     pub digests: Vec<Digest>,
@@ -286,6 +300,7 @@ fn read_root(root: &Section, surroundings: &Surroundings) -> Config {
         templates_dir: surroundings.folder.join("templates"),
         mail: read_mail(root.table("mail"), surroundings),
         newsletter,
+        serve: read_serve(root.table("serve")),
         digests: root.tables("digest").into_iter().map(|section| read_digest(section, &topics)).collect(),
         sources: root
             .tables("source")
@@ -469,6 +484,7 @@ fn read_mail(section: Section, surroundings: &Surroundings) -> MailConfig {
         // RFC 5321 section 4.5.3.2 allows ten minutes after the final dot; no server worth waiting for takes two.
         timeout_seconds: section.seconds("timeout", parse_duration).unwrap_or(120).max(1),
         on_uncertain: section.parsed("on_uncertain", parse_on_uncertain).unwrap_or_default(),
+        fraud_is_complaint: section.boolean("fraud_is_complaint", false),
         refusals_max: section.number("refusals_max", 5, 1..=1_000) as usize,
         retention_seconds: section.seconds("retention", parse_duration).unwrap_or(90 * DAY_SECONDS),
         dkim: section.tables("dkim").into_iter().map(|section| read_dkim(section, surroundings)).collect(),
@@ -482,6 +498,26 @@ fn read_newsletter(section: Section) -> Newsletter {
         is_open: section.boolean("open", true),
         controller: section.string("controller"),
         contact: section.parsed("contact", Address::parse),
+    }
+}
+
+fn read_serve(section: Section) -> ServeConfig {
+    let network = |text: &str| {
+        let text = text.trim();
+        let parsed = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        parsed
+            .map_err(|_| format!("\"{text}\" is no network: write \"10.0.0.0/8\", \"192.0.2.1\" or \"::1\""))
+    };
+    let here = || {
+        vec![
+            IpNet::from(Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8)),
+            IpAddr::V6(Ipv6Addr::LOCALHOST).into(),
+        ]
+    };
+    let trusted = section.list("trusted_proxies", network);
+    ServeConfig {
+        trusted_proxies: if section.has("trusted_proxies") { trusted } else { here() },
+        sign_ups_per_hour: section.number("sign_ups_per_hour", 200, 1..=1_000_000) as u32,
     }
 }
 

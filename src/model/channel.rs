@@ -18,3 +18,10 @@ pub struct Channel {
     /// How long an entry stays in the store after its source stopped listing it, in seconds.
     pub retention_seconds: u64,
 }
+
+impl Channel {
+    /// The path that all of the channel lives under: nothing, or `/news`.
+    pub fn path(&self) -> String {
+        url::Url::parse(&self.url).map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default()
+    }
+}

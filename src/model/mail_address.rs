@@ -1,5 +1,7 @@
 //! Mail addresses that a mail server would take, and the typing errors that people make in them.
 
+use crate::support::text::is_unseen;
+
 /// A mail address. Its domain is in lower case and ASCII (RFC 5891); what stands before the `@` is the mailbox's own affair.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Address(String);
@@ -60,6 +62,27 @@ const WRONG_ENDINGS: [(&str, &str); 6] = [
     (".rog", ".org"),
 ];
 
+/// Domains that are nowhere in the Internet (RFC 2606, 6761, 6762, 7686, 8375, 9476), or in their own network only.
+const NEVER_DOMAINS: [&str; 17] = [
+    "alt",
+    "arpa",
+    "corp",
+    "domain",
+    "home",
+    "internal",
+    "intern",
+    "intranet",
+    "invalid",
+    "lan",
+    "local",
+    "localdomain",
+    "localhost",
+    "mailhost",
+    "onion",
+    "private",
+    "test",
+];
+
 impl Address {
     /// Reads `ana@example.org`; the error says what is wrong.
     pub fn parse(text: &str) -> Result<Address, String> {
@@ -82,6 +105,41 @@ impl Address {
             return wrong("write it as name@example.org");
         }
         Ok(Address(whole))
+    }
+
+    /// Reads an address that mail can be sent to from anywhere: no quoted names, no numbers for a domain, no domain that
+    /// can never be one of the Internet. What is not seen is left away.
+    pub fn parse_public(text: &str) -> Result<Address, String> {
+        let seen: String = text.chars().filter(|c| !is_unseen(*c)).collect();
+        let address = Address::parse(&seen)?;
+        let (local, domain) = address.0.rsplit_once('@').unwrap_or_default();
+        let wrong = |why: &str| Err(format!("\"{}\" is no mail address: {why}", seen.trim()));
+        let is_dotted = !local.starts_with('.') && !local.ends_with('.') && !local.contains("..");
+        if !is_dotted
+            || local.contains(|c: char| "\"\\(),:;<>@[]".contains(c) || c.is_whitespace() || c.is_control())
+        {
+            return wrong("what stands before the @ is not taken by mail servers");
+        }
+        let is_label = |label: &str| {
+            (1..=63).contains(&label.len())
+                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
+        let last = ending(domain);
+        if !domain.contains('.')
+            || !domain.split('.').all(is_label)
+            || last.len() < 2
+            || last.bytes().all(|b| b.is_ascii_digit())
+        {
+            return wrong("after the @ stands no domain of the Internet");
+        }
+        if NEVER_DOMAINS.iter().any(|never| {
+            domain == *never || domain.strip_suffix(never).is_some_and(|rest| rest.ends_with('.'))
+        }) {
+            return wrong("no mail can be sent to its domain");
+        }
+        Ok(address)
     }
 
     pub fn as_str(&self) -> &str {
@@ -156,6 +214,41 @@ mod tests {
             "ana@example.org, bob@example.org",
         ] {
             assert!(Address::parse(text).unwrap_err().contains("no mail address"), "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_that_can_never_be_mailed_are_no_public_ones() {
+        for text in [
+            "\"ana lopez\"@example.org",
+            "\"ana\"@example.org",
+            "ana@[192.0.2.1]",
+            "ana@192.0.2.1",
+            "ana@localhost",
+            "ana@example",
+            "ana@printer.local",
+            "ana@host.localdomain",
+            "ana@mail.test",
+            "ana@x.invalid",
+            "ana@sub_domain.example.org",
+            "ana@-x.example.org",
+            "ana@x-.example.org",
+            "ana@example.123",
+            "ana..b@example.org",
+            ".ana@example.org",
+            "ana.@example.org",
+            "ana(work)@example.org",
+        ] {
+            assert!(Address::parse_public(text).is_err(), "{text}");
+        }
+        for (text, want) in [
+            ("\u{200b}luis@example.org\u{a0}", "luis@example.org"),
+            ("ana+news@example.org.", "ana+news@example.org"),
+            ("a'b@sub-domain.example.org", "a'b@sub-domain.example.org"),
+            ("josé@пример.example", "josé@xn--e1afmkfd.example"),
+            ("ana@latest.example.org", "ana@latest.example.org"),
+        ] {
+            assert_eq!(Address::parse_public(text).unwrap().as_str(), want);
         }
     }
 

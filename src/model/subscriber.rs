@@ -283,6 +283,9 @@ pub struct Preferences {
 pub struct Consent {
     pub source: String,
     pub at: Timestamp,
+    /// The words that they agreed to, as they saw them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
 }
 
 /// Somebody who is in the list.

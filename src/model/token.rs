@@ -11,7 +11,7 @@ use crate::support::text::{hex, unhex};
 pub const UNSUBSCRIBE: &str = "unsubscribe";
 /// Of those that open a subscriber's preferences: the hash of an address.
 pub const PREFERENCES: &str = "preferences";
-/// Of those that confirm a sign-up: all that was chosen, and until when.
+/// Of those that confirm a sign-up: the hash of an address, and until when.
 pub const CONFIRM: &str = "confirm";
 /// Of those that a form carries: when it was shown.
 pub const FORM: &str = "form";

@@ -387,6 +387,7 @@ impl Publisher<'_> {
             "heading": phrases(language)["privacy"],
             "language": language,
             "is_private": false,
+            "base": self.catalog.channel.path(),
             "controller": self.newsletter.controller,
             "contact": self.newsletter.contact.as_ref().map(Address::as_str),
             "retention_days": self.retention_days,
@@ -440,7 +441,7 @@ impl Publisher<'_> {
                 lists.push(json!({ "title": digest.title, "issues": issues }));
             }
         }
-        let data = json!({ "title": self.catalog.channel.title, "heading": t["issues"], "language": t["lang"], "is_private": false, "digests": lists, "t": t });
+        let data = json!({ "title": self.catalog.channel.title, "heading": t["issues"], "language": t["lang"], "is_private": false, "base": self.catalog.channel.path(), "digests": lists, "t": t });
         Ok(self.templates.render("web/issues.html", &data)?)
     }
 }

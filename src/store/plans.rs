@@ -20,7 +20,8 @@ use crate::model::subscription::Subscription;
 
 /// Tables whose rows grow with time, or with the number of people. Sources, publications, hosts and what an operator said are bounded
 /// by what somebody wrote.
-const GROWING: [&str; 11] = [
+const GROWING: [&str; 12] = [
+    "sign_up",
     "entry",
     "entry_key",
     "sketch",
@@ -93,7 +94,7 @@ fn subscriber() -> Subscriber {
         seen: EntryKey::BEFORE_ALL,
         last_issue: None,
         created: at(0),
-        consent: Consent { source: "test".into(), at: at(0) },
+        consent: Consent { source: "test".into(), at: at(0), text: None },
     }
 }
 
@@ -307,6 +308,12 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         w.mailing().forget_issue_texts(now + SignedDuration::from_hours(1))?;
         w.subscribers().delete_deliveries("a@x.example")?;
         w.subscribers().forget_private_mail(now)?;
+        let known = subscriber();
+        let sign_up = SignUp { address: known.address, preferences: known.preferences, consent_text: None };
+        w.subscribers().put_sign_up("h", now, &sign_up)?;
+        w.subscribers().sign_up("h", now)?;
+        w.subscribers().forget_expired_sign_ups(now)?;
+        w.subscribers().forget_sign_ups("h")?;
         w.subscribers().delete("h")?;
         w.entries().forget_unseen("s", at(5_000), 10).map(drop)
     })

@@ -32,11 +32,19 @@ pub struct GroupIssue<'a> {
     pub now: Timestamp,
 }
 
+/// A sign-up that waits to be confirmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignUp {
+    pub address: Address,
+    pub preferences: Preferences,
+    /// The words that were agreed to, where they are known.
+    pub consent_text: Option<String>,
+}
+
 /// Members of a group served in one unit: others have their turn in between.
 pub const PAGE: usize = 2_000;
 
-const COLUMNS: &str =
-    "pk, address, state, language, tastes, schedule, seen, last_issue, created, consent_source, consent_at";
+const COLUMNS: &str = "pk, address, state, language, tastes, schedule, seen, last_issue, created, consent_source, consent_at, consent_text";
 
 /// A row; what was tampered with is an error and not a guess, for mail would go to the wrong people.
 fn subscriber(row: &Row) -> rusqlite::Result<std::result::Result<(i64, Subscriber), String>> {
@@ -61,7 +69,7 @@ fn subscriber(row: &Row) -> rusqlite::Result<std::result::Result<(i64, Subscribe
         seen: row.get(6)?,
         last_issue: row.get::<_, Option<i64>>(7)?.map(time),
         created: time(row.get(8)?),
-        consent: Consent { source: row.get(9)?, at: time(row.get(10)?) },
+        consent: Consent { source: row.get(9)?, at: time(row.get(10)?), text: row.get(11)? },
     };
     Ok(Ok((row.get(0)?, subscriber)))
 }
@@ -90,6 +98,21 @@ impl<A> Subscribers<'_, A> {
             let (_, subscriber) = subscriber(row).map_err(StoreError::from)?.map_err(StoreError::Corrupt)?;
             visit(subscriber)
         })
+    }
+
+    /// A sign-up by the hash of its address and the time when it expires.
+    pub fn sign_up(&self, hash: &str, expires: Timestamp) -> Result<Option<SignUp>> {
+        let sql = "SELECT address, language, tastes, schedule, consent_text FROM sign_up WHERE hash = ?1 AND expires = ?2";
+        let found = self.db.row(sql, params![hash, millis(expires)], |row| {
+            let texts: [String; 4] = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?];
+            Ok((texts, row.get(4)?))
+        })?;
+        let read = |([address, language, interests, schedule], consent_text): ([String; 4], _)| {
+            let interests = serde_json::from_str(&interests).map_err(|error| error.to_string())?;
+            let preferences = Preferences { language, interests, cadence: Cadence::parse(&schedule)? };
+            Ok(SignUp { address: Address::parse(&address)?, preferences, consent_text })
+        };
+        found.map(read).transpose().map_err(StoreError::Corrupt)
     }
 
     /// How many subscribers are in each state.
@@ -219,9 +242,9 @@ impl Subscribers<'_, Write> {
 
     /// Keeps a subscriber, new or changed; a first issue is due at `next_slot`.
     pub fn put(&self, hash: &str, subscriber: &Subscriber, next_slot: Timestamp) -> Result<()> {
-        let sql = "INSERT INTO subscriber (address, hash, state, language, tastes, schedule, seen, next_slot, created, consent_source, consent_at)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-                   ON CONFLICT (hash) DO UPDATE SET state = ?3, language = ?4, tastes = ?5, schedule = ?6, seen = ?7, next_slot = ?8, consent_source = ?10, consent_at = ?11";
+        let sql = "INSERT INTO subscriber (address, hash, state, language, tastes, schedule, seen, next_slot, created, consent_source, consent_at, consent_text)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+                   ON CONFLICT (hash) DO UPDATE SET state = ?3, language = ?4, tastes = ?5, schedule = ?6, seen = ?7, next_slot = ?8, consent_source = ?10, consent_at = ?11, consent_text = ?12";
         let parameters = params![
             subscriber.address.as_str(),
             hash,
@@ -234,6 +257,7 @@ impl Subscribers<'_, Write> {
             millis(subscriber.created),
             subscriber.consent.source,
             millis(subscriber.consent.at),
+            subscriber.consent.text,
         ];
         self.db.execute(sql, parameters)?;
         Ok(())
@@ -249,6 +273,36 @@ impl Subscribers<'_, Write> {
         // What is erased is to be gone from the file too.
         self.db.batch("PRAGMA secure_delete = ON")?;
         Ok(self.db.execute("DELETE FROM subscriber WHERE hash = ?1", [hash])? == 1)
+    }
+
+    /// Keeps a sign-up until it is confirmed or expires.
+    pub fn put_sign_up(&self, hash: &str, expires: Timestamp, sign_up: &SignUp) -> Result<()> {
+        let sql = "INSERT OR REPLACE INTO sign_up (hash, expires, address, language, tastes, schedule, consent_text) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let parameters = params![
+            hash,
+            millis(expires),
+            sign_up.address.as_str(),
+            sign_up.preferences.language,
+            interests_text(&sign_up.preferences.interests),
+            sign_up.preferences.cadence.to_string(),
+            sign_up.consent_text,
+        ];
+        self.db.execute(sql, parameters)?;
+        Ok(())
+    }
+
+    /// Forgets the sign-ups of an address: one was confirmed, or its owner chose something else since.
+    pub fn forget_sign_ups(&self, hash: &str) -> Result<()> {
+        self.db.batch("PRAGMA secure_delete = ON")?;
+        self.db.execute("DELETE FROM sign_up WHERE hash = ?1", [hash])?;
+        Ok(())
+    }
+
+    /// Forgets the sign-ups that nobody confirmed in time.
+    pub fn forget_expired_sign_ups(&self, now: Timestamp) -> Result<()> {
+        self.db.batch("PRAGMA secure_delete = ON")?;
+        self.db.execute("DELETE FROM sign_up WHERE expires < ?1", [millis(now)])?;
+        Ok(())
     }
 
     /// Forgets all deliveries to an address, and the mails that were for nobody else.

@@ -380,6 +380,19 @@ pub fn spoken<'a>(language: &'a str, fallback: &'a str) -> &'a str {
     if known(language).is_some() { language } else { fallback }
 }
 
+/// The tag of a language that is called by its own name, or by the name that another has for it.
+pub fn tag_of_name(name: &str) -> Option<&'static str> {
+    let wanted = crate::support::text::fold(name.trim());
+    let is_called = |tag: &&str| {
+        let own = words_of(tag).phrases["own_name"];
+        std::iter::once(own.to_owned())
+            .chain(languages().into_iter().map(|other| language_name(tag, other)))
+            .map(|called| format!(" {}", crate::support::text::fold(&called)))
+            .any(|called| called.ends_with(&format!(" {wanted}")))
+    };
+    if wanted.chars().count() < 4 { None } else { languages().into_iter().find(is_called) }
+}
+
 /// The language of an installation that names none.
 pub fn default_language() -> &'static str {
     SHIPPED[0].0

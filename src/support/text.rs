@@ -237,6 +237,11 @@ static FOLDED: LazyLock<Vec<char>> = LazyLock::new(|| {
     ('\0'..'\u{2070}').map(fold).collect()
 });
 
+/// Whether a character is not seen: such come with what is copied from pages and chats.
+pub fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
 /// Letters without their accents, case kept: for headers that hold ASCII only.
 pub fn without_accents(text: &str) -> String {
     text.nfkd().filter(|c| !is_combining_mark(*c)).collect()

@@ -58,6 +58,11 @@ pub fn choice(form: &Form, subscription_options: &SubscriptionOptions) -> Choice
     }
 }
 
+/// Whether there are topics to choose from, and none is ticked: nobody means all by that.
+pub fn has_no_topic(form: &Form, subscription_options: &SubscriptionOptions) -> bool {
+    !subscription_options.topics.is_empty() && form.all("topics").is_empty()
+}
+
 /// The choice that somebody made before.
 pub fn of_preferences(preferences: &Preferences) -> Choice {
     let (cadence, hour, zone) = preferences.cadence.parts();
@@ -93,6 +98,13 @@ pub struct FormFields {
     hour: Vec<FormField>,
     timezone: String,
     zones: Vec<String>,
+}
+
+impl FormFields {
+    /// Shows the topics as somebody left them who ticked none.
+    pub fn untick_topics(&mut self) {
+        self.topics.iter_mut().for_each(|topic| topic.is_chosen = false);
+    }
 }
 
 /// Shows a choice to somebody who reads `language`.

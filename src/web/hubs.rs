@@ -33,7 +33,7 @@ pub async fn subscription_request(
         return StatusCode::NOT_FOUND.into_response();
     };
     if !app.limits.allow(
-        format!("hub {}", network(client(peer, &headers))),
+        format!("hub {}", network(client(peer, &headers, &app.serve.trusted_proxies))),
         WISHES_PER_NETWORK,
         SignedDuration::from_hours(1),
         now,

@@ -61,7 +61,7 @@ pub async fn search(State(app): State<Arc<AppState>>, Query(asked): Query<Search
 /// Said to people as it is: fewer stories have all of more words.
 fn too_slow(app: &AppState, language: &str) -> Response {
     let t = phrases(language);
-    let page = json!({ "title": app.channel.title, "heading": t["search"], "language": t["lang"], "is_private": true, "text": t["search_too_slow"], "t": t });
+    let page = json!({ "title": app.channel.title, "heading": t["search"], "language": t["lang"], "is_private": true, "base": app.base(), "text": t["search_too_slow"], "t": t });
     app.page(StatusCode::SERVICE_UNAVAILABLE, "web/message.html", &page)
 }
 

@@ -60,6 +60,8 @@ struct WebServer {
     files: Files,
     router: Option<Router>,
     policy: HeaderValue,
+    /// The path that the channel lives under; a proxy before us may have taken it away.
+    base: String,
     metrics: Arc<Metrics>,
 }
 
@@ -76,24 +78,72 @@ impl WebServer {
         let policy =
             HeaderValue::try_from(policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"));
         let metrics = app.as_ref().map(|app| app.metrics.clone()).unwrap_or_default();
-        WebServer { files: Files::new(folder), router: app.map(router), policy, metrics }
+        let base = app.as_ref().map(|app| app.base()).unwrap_or_default();
+        WebServer { files: Files::new(folder), base, router: app.map(router), policy, metrics }
     }
 
     /// Files are answered at once: they are what is asked for most.
     async fn answer(
         self: Arc<Self>,
-        request: hyper::Request<hyper::body::Incoming>,
+        mut request: hyper::Request<hyper::body::Incoming>,
     ) -> Result<Response, Infallible> {
+        if !self.base.is_empty() && request.uri().path() == self.base {
+            // Links of the page are relative to the folder.
+            return Ok(moved(&format!("{}/", self.base)));
+        }
+        if let Some(uri) = without_base(request.uri(), &self.base) {
+            *request.uri_mut() = uri;
+        }
+        if self.router.is_some()
+            && let Some(uri) = without_slash(request.uri())
+        {
+            *request.uri_mut() = uri;
+        }
         let path = request.uri().path();
-        let response = match &self.router {
+        let mut response = match &self.router {
             Some(router) if ASKED.iter().any(|begin| path.starts_with(begin)) => {
                 router.clone().call(request).await?
             }
             _ => self.files.answer(request.method(), path, request.headers()),
         };
+        under_base(&mut response, &self.base);
         self.metrics.answered(response.status().as_u16());
         Ok(guarded(response, &self.policy))
     }
+}
+
+fn moved(location: &str) -> Response {
+    (StatusCode::MOVED_PERMANENTLY, [(header::LOCATION, location.to_owned())]).into_response()
+}
+
+/// What is asked for within the channel, where the proxy before us left its path in front.
+fn without_base(uri: &hyper::Uri, base: &str) -> Option<hyper::Uri> {
+    let inner = uri.path().strip_prefix(base).filter(|inner| !base.is_empty() && inner.starts_with('/'))?;
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    format!("{inner}{query}").parse().ok()
+}
+
+/// A redirect within the channel leads to where people see it.
+fn under_base(response: &mut Response, base: &str) {
+    let location = response.headers().get(header::LOCATION).and_then(|location| location.to_str().ok());
+    let within = location
+        .filter(|location| !base.is_empty() && location.starts_with('/') && !location.starts_with("//"));
+    if let Some(location) =
+        within.and_then(|location| HeaderValue::try_from(format!("{base}{location}")).ok())
+    {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+}
+
+/// A link to what is asked for, without the slash that a mail program or a person put at its end.
+fn without_slash(uri: &hyper::Uri) -> Option<hyper::Uri> {
+    let path = uri.path();
+    let shorter = path.trim_end_matches('/');
+    if shorter.len() == path.len() || !ASKED.iter().any(|begin| shorter.starts_with(begin)) {
+        return None;
+    }
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    format!("{shorter}{query}").parse().ok()
 }
 
 fn router(app: Arc<AppState>) -> Router {

@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 
 use super::limits::Limits;
 use super::pictures::Pictures;
+use crate::config::ServeConfig;
 use crate::deliver::message::Sender;
 use crate::model::channel::Channel;
 use crate::model::digest::Newsletter;
@@ -34,6 +35,7 @@ pub struct AppState {
     pub images: Images,
     pub pictures: Pictures,
     pub newsletter: Newsletter,
+    pub serve: ServeConfig,
     pub subscription_options: SubscriptionOptions,
     pub sender: Sender,
     pub templates: Templates,
@@ -51,6 +53,11 @@ pub struct AppState {
 }
 
 impl AppState {
+    /// The path that all of the channel lives under: nothing, or `/news`.
+    pub fn base(&self) -> String {
+        self.channel.path()
+    }
+
     /// What mail is made with, now.
     pub fn mail_context(&self) -> MailContext<'_> {
         let catalog = Catalog { channel: &self.channel, topics: &self.topics, sources: &self.sources };

@@ -35,7 +35,7 @@ fn a_kill_at_any_moment_loses_nothing_and_sends_nothing_twice() {
         Server::start(move |request: &Request| Reply::ok(feed(&request.target[1..])).with("ETag", "\"1\""));
     for moment in 0..40 {
         let mut config =
-            "[[digest]]\nid = \"d\"\nschedule = \"Thu 08:00 UTC\"\nmax_entries = 500\nrecipients = [\"a@example.org\", \"b@example.org\", \"c@example.org\"]\n"
+            "[[digest]]\nid = \"d\"\nschedule = \"0 8,9,10 * * * UTC\"\nmax_entries = 500\nrecipients = [\"a@example.org\", \"b@example.org\", \"c@example.org\"]\n"
                 .to_owned();
         for id in ["x", "y", "z"] {
             config += &format!("[[source]]\nid = \"{id}\"\nurl = \"{}\"\n", server.url(&format!("/{id}")));

@@ -596,6 +596,7 @@ fn every_configuration_key_stands_in_the_reference() {
         ("read_mail", "`[mail]`"),
         ("read_dkim", "`[[mail.dkim]]`"),
         ("read_newsletter", "`[newsletter]`"),
+        ("read_serve", "`[serve]`"),
         ("defaults", "`[defaults]`"),
         ("read_fetch", "`[fetch]`"),
         ("read_topic", "`[[topic]]`"),

@@ -254,6 +254,73 @@ fn the_list_is_imported_whole_or_not_at_all_and_exported_alike() {
 }
 
 #[test]
+fn a_table_brings_nobody_back_and_changes_nobody_who_is_there() {
+    let app = App::new(&config(&[]));
+    app.ok(&["subscribers", "add", "--cadence", "daily", "--language", "fr", "ana@example.org"]);
+    app.ok(&["subscribers", "add", "bo@example.org"]);
+    app.ok(&["subscribers", "pause", "bo@example.org"]);
+    app.ok(&["subscribers", "add", "cy@example.org"]);
+    let rows = "ana@example.org,enabled\nbo@example.org,enabled\ncy@example.org,blocklisted\ndee@example.org,unconfirmed\neva@example.org,enabled\n";
+    app.write("list.csv", format!("email,status\n{rows}"));
+    let ran = app.run(&["subscribers", "import", "list.csv", "--consent", "x"]);
+    assert_eq!(
+        ran.stdout.trim(),
+        "1 imported, 1 left out, 0 faulty, 1 kept out from now on, 2 in the list already",
+        "{}",
+        ran.stderr
+    );
+    let state = |name: &str| {
+        let list = app.ok(&["subscribers", "list"]);
+        list.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned()
+    };
+    for (name, want) in
+        [("ana", "active        fr     daily"), ("bo", "paused"), ("cy", "unsubscribed"), ("eva", "active")]
+    {
+        assert!(state(name).contains(want), "{name}: {}", state(name));
+    }
+    assert_eq!(state("dee"), "");
+    // By hand neither, unless it is said.
+    let again = app.run(&["subscribers", "add", "cy@example.org"]);
+    assert!(again.code == 2 && again.stderr.contains("--resubscribe"), "{}", again.stderr);
+    assert!(app.ok(&["subscribers", "add", "--language", "es", "ana@example.org"]).contains("--update"));
+    assert!(state("ana").contains("fr     daily"), "{}", state("ana"));
+    app.ok(&["subscribers", "add", "--language", "es", "--update", "ana@example.org"]);
+    app.ok(&["subscribers", "add", "--language", "es", "--update", "bo@example.org"]);
+    app.ok(&["subscribers", "add", "--resubscribe", "cy@example.org"]);
+    assert!(state("ana").contains("es     daily"), "{}", state("ana"));
+    assert!(state("bo").contains("paused") && state("cy").contains("active"));
+    app.write("odd.csv", "email,Wypisany\nflo@example.org,tak\n");
+    let ran = app.run(&["subscribers", "import", "odd.csv", "--consent", "x", "--skip-faulty"]);
+    assert!(ran.code == 2 && ran.stderr.contains("no column is called \"Wypisany\""), "{}", ran.stderr);
+    assert_eq!(state("flo"), "");
+}
+
+#[test]
+fn a_new_digest_waits_for_its_first_slot() {
+    let server = Server::always(Reply::ok(rss(&[("a", "A story of the day", 19, "x")])));
+    // It is a Thursday, at eight.
+    let digest = |id: &str, schedule: &str| {
+        format!("[[digest]]\nid = \"{id}\"\nschedule = \"{schedule}\"\nrecipients = [\"{id}@example.org\"]\n")
+    };
+    let digests = [
+        digest("monday", "Mon 08:00 UTC"),
+        digest("monthly", "monthly 1 08:00 UTC"),
+        digest("now", "daily 08:00 UTC"),
+    ];
+    let mut app =
+        App::new(&format!("[[source]]\nid = \"s\"\nurl = \"{}\"\n{}", server.url("/"), digests.concat()));
+    app.ok(&["run"]);
+    let to = |app: &App| app.outbox().iter().map(|mail| header(mail, "To")).collect::<Vec<_>>();
+    assert_eq!(to(&app), ["now@example.org"]);
+    app.later(5).ok(&["run"]);
+    assert_eq!(to(&app).len(), 1);
+    app.later(4 * 24 * 60).ok(&["run"]);
+    let mut sent = to(&app);
+    sent.sort();
+    assert_eq!(sent, ["monday@example.org", "now@example.org"], "with the stories of before");
+}
+
+#[test]
 fn erased_is_forgotten_and_stays_out() {
     let server = Server::always(Reply::ok(rss(&[("a", "A story of the day", 19, "x")])));
     let mut app = App::new(&config(&[("en", "en", &server)]));

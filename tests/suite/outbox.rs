@@ -15,7 +15,7 @@ fn app(server: &Server, mail: &str, recipients: usize) -> App {
     app.write(
         "feeds.toml",
         format!(
-            "version = 1\n[fetch]\nallow = [\"127.0.0.1\"]\n[mail]\nfrom = \"news@example.org\"\n{mail}\n[[source]]\nid = \"s\"\nurl = \"{}\"\n[[digest]]\nid = \"d\"\nschedule = \"Thu 08:00 UTC\"\nrecipients = [{}]\n",
+            "version = 1\n[fetch]\nallow = [\"127.0.0.1\"]\n[mail]\nfrom = \"news@example.org\"\n{mail}\n[[source]]\nid = \"s\"\nurl = \"{}\"\n[[digest]]\nid = \"d\"\nschedule = \"Thu,Fri 08:00 UTC\"\nrecipients = [{}]\n",
             server.url("/"),
             list.join(",")
         ),
@@ -142,7 +142,7 @@ fn a_server_that_is_down_costs_nothing_and_one_that_misbehaves_only_time() {
     );
     for whim in [Whim::DropInData, Whim::Defer] {
         sink.whim(whim);
-        app.later(30).ok(&["-q", "run"]);
+        app.later(10).ok(&["-q", "run"]);
         assert!(sink.taken().is_empty(), "{whim:?}");
     }
     sink.whim(Whim::HangUp);

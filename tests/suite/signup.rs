@@ -78,7 +78,20 @@ fn whoever_signs_up_confirms_changes_and_leaves_by_links() {
     assert!(service.ask("GET", &confirm, "", "").1.contains("Confirm your subscription?"));
     assert!(app.ok(&["subscribers", "list"]).contains("nobody yet"));
     assert_eq!(service.ask("POST", "/confirm/forged.token", FORM, "").0, 404);
-    assert_eq!(service.ask("POST", &confirm, FORM, "").0, 200);
+    use base64::Engine as _;
+    let payload = confirm.trim_start_matches("/confirm/").split('.').next().unwrap();
+    let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap();
+    assert!(!String::from_utf8(payload).unwrap().contains("ana"), "a link bears no address");
+    let slash = confirm.replacen("?l", "/?l", 1);
+    assert!(service.ask("GET", &slash, "", "").1.contains("Confirm your subscription?"), "{slash}");
+    let (status, page) = service.ask("POST", &confirm, FORM, "");
+    assert!(
+        status == 200
+            && page.contains("href=\"/preferences/")
+            && page.contains("The first e-mail comes on October 21, 2022, at 06:00"),
+        "{page}"
+    );
+    assert_eq!(service.ask("POST", &confirm, FORM, "").0, 404, "a link works once");
     let list = app.ok(&["subscribers", "list"]);
     assert!(
         list.contains("ana@example.org")
@@ -109,6 +122,22 @@ fn whoever_signs_up_confirms_changes_and_leaves_by_links() {
         service.ask("POST", target, &format!("{FORM}Origin: https://evil.example\r\n"), changed).0,
         403
     );
+    // A time zone that there is not loses nothing else; no topic is no choice.
+    let (status, page) =
+        service.ask("POST", target, FORM, &changed.replace("America%2FBogota", "Mars%2FBase"));
+    assert!(
+        status == 422
+            && page.contains("value=\"monthly\" checked")
+            && page.contains("value=\"budget\" checked")
+            && page.contains("<option value=\"9\" selected>"),
+        "{page}"
+    );
+    let (status, page) =
+        service.ask("POST", target, FORM, "l=en&do=save&language=es&has_topics=1&cadence=monthly");
+    assert!(
+        status == 422 && page.contains("no topic") && !page.contains("value=\"budget\" checked"),
+        "{page}"
+    );
     let (status, page) = service.ask("POST", target, FORM, changed);
     assert!(status == 200 && page.contains("Sus preferencias se han guardado."), "{status} {page}");
     let data: Value = serde_json::from_str(&service.ask("GET", &format!("{target}/data"), "", "").1).unwrap();
@@ -121,7 +150,14 @@ fn whoever_signs_up_confirms_changes_and_leaves_by_links() {
     );
     // One topic less, by the link under it.
     let leave_topic = format!("{}&topic=budget", unsubscribe.split('&').next().unwrap());
-    assert_eq!(service.ask("GET", &leave_topic, "", "").0, 200);
+    let (status, page) = service.ask("GET", &leave_topic, "", "");
+    assert!(status == 200 && page.contains("<strong>Budgets</strong>"), "{page}");
+    let gone = format!("{}&topic=gone", unsubscribe.split('&').next().unwrap());
+    for method in ["GET", "POST"] {
+        let (status, page) = service.ask(method, &gone, FORM, "");
+        assert!(status == 200 && page.contains(">Unsubscribe</button>"), "{method}: {page}");
+    }
+    assert!(app.ok(&["subscribers", "list"]).contains("1 active"), "a topic that is gone ends nothing else");
     assert!(
         service
             .ask("POST", &leave_topic, FORM, "List-Unsubscribe=One-Click")
@@ -149,6 +185,70 @@ fn whoever_signs_up_confirms_changes_and_leaves_by_links() {
     assert_eq!(service.ask("POST", target, FORM, "do=erase&sure=1").0, 200);
     assert_eq!(service.ask("GET", target, "", "").0, 404);
     assert!(app.ok(&["subscribers", "list"]).contains("nobody yet"));
+}
+
+#[test]
+fn an_old_confirmation_undoes_nothing_that_came_after_it() {
+    let (_server, app) = app();
+    let service = Service::start(&app);
+    let sign_up = |name: &str| {
+        let body = format!("{{\"address\": \"{name}@example.org\"}}");
+        assert_eq!(service.ask("POST", "/api/subscriptions", JSON, &body).0, 202);
+    };
+    ["erased", "paused", "twice"].into_iter().for_each(sign_up);
+    sign_up("twice");
+    let mails = wait_for_mails(&app, 4);
+    let links = |name: &str| -> Vec<String> {
+        let own = mails.iter().filter(|mail| header(mail, "To") == format!("{name}@example.org"));
+        own.map(|mail| link(mail, "/confirm/")).collect()
+    };
+    app.ok(&["subscribers", "erase", "erased@example.org"]);
+    app.ok(&["subscribers", "add", "paused@example.org"]);
+    app.ok(&["subscribers", "pause", "paused@example.org"]);
+    for name in ["erased", "paused"] {
+        assert_eq!(service.ask("POST", &links(name)[0], FORM, "").0, 404, "{name}");
+    }
+    assert_eq!(service.ask("POST", &links("twice")[1], FORM, "").0, 200);
+    assert_eq!(service.ask("POST", &links("twice")[0], FORM, "").0, 404, "the other link is dead");
+    let list = app.ok(&["subscribers", "list"]);
+    assert!(list.contains("1 active, 1 paused") && !list.contains("erased@"), "{list}");
+}
+
+#[test]
+fn a_channel_under_a_path_has_everything_under_it() {
+    let (_server, app) = app();
+    app.write(
+        "feeds.toml",
+        app.read("feeds.toml").replace("https://news.example.org", "https://example.org/news/"),
+    );
+    let service = Service::start(&app);
+    // With a proxy that strips the path, and with one that does not.
+    for base in ["", "/news"] {
+        let (status, page) = service.ask("GET", &format!("{base}/subscribe?l=en"), "", "");
+        assert_eq!(status, 200, "{base}");
+        for want in [
+            "action=\"/news/subscribe\"",
+            "href=\"/news/privacy/en.html\"",
+            "href=\"/news/favicon.svg\"",
+            "href=\"/news/\"",
+        ] {
+            assert!(page.contains(want), "{base}: {want} is not in {page}");
+        }
+        wait_for("the channel", || {
+            (service.ask("GET", &format!("{base}/atom.xml"), "", "").0 == 200).then_some(())
+        });
+        assert_eq!(service.ask("GET", &format!("{base}/healthz"), "", "").0, 200);
+    }
+    assert_eq!(service.ask("GET", "/news", "", "").0, 301);
+    assert_eq!(service.ask("GET", "/newsletter", "", "").0, 404);
+    let body = "{\"address\": \"ana@example.org\"}";
+    assert_eq!(service.ask("POST", "/news/api/subscriptions", JSON, body).0, 202);
+    let text = text_part(&wait_for_mails(&app, 1)[0]);
+    let confirm = text.split_whitespace().find(|word| word.contains("/confirm/")).unwrap();
+    let confirm = confirm.strip_prefix("https://example.org").unwrap();
+    assert!(confirm.starts_with("/news/confirm/"), "{confirm}");
+    let (status, page) = service.ask("POST", confirm, FORM, "");
+    assert!(status == 200 && page.contains("href=\"/news/preferences/"), "{page}");
 }
 
 #[test]
@@ -218,6 +318,44 @@ fn sign_ups_are_limited_by_address_network_and_to_people() {
     }
     assert_eq!(service.ask("POST", "/api/subscriptions", FORM, "address=a%40example.org").0, 415);
     assert_eq!(app.outbox().len(), sent);
+}
+
+#[test]
+fn when_many_sign_up_people_take_a_second_step_and_programs_work() {
+    let (_server, mut app) = app();
+    app.write("feeds.toml", format!("{}[serve]\nsign_ups_per_hour = 1\n", app.read("feeds.toml")));
+    let busy = |service: &Service| {
+        let body = "{\"address\": \"first@example.org\"}";
+        assert_eq!(service.ask("POST", "/api/subscriptions", JSON, body).0, 202);
+    };
+    let service = Service::start(&app);
+    busy(&service);
+    let form = format!("l=en&form={}&address=ana%40example.org&cadence=daily", form_token(&service));
+    let (status, page) = service.ask("POST", "/subscribe", FORM, &form);
+    assert!(status == 200 && page.contains("press the button") && page.contains("value=\"daily\""), "{page}");
+    let step = |page: &str| {
+        page.split("name=\"step\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+    };
+    let token = step(&page);
+    let with_step = format!("{form}&step={token}");
+    assert!(
+        service.ask("POST", "/subscribe", FORM, &with_step).1.contains("press the button"),
+        "at once is too soon"
+    );
+    let (status, body) =
+        service.ask("POST", "/api/subscriptions", JSON, "{\"address\": \"ana@example.org\"}");
+    assert!(status == 429 && body.contains("\"challenge\"") && body.contains("\"bits\":20"), "{body}");
+    drop(service);
+    app.later(1);
+    let service = Service::start(&app);
+    busy(&service);
+    let other = with_step.replace("ana%40", "bo%40");
+    assert!(
+        service.ask("POST", "/subscribe", FORM, &other).1.contains("press the button"),
+        "for one address"
+    );
+    assert!(service.ask("POST", "/subscribe", FORM, &with_step).1.contains("We have sent an e-mail"));
+    assert!(service.ask("POST", "/subscribe", FORM, &with_step).1.contains("press the button"), "once");
 }
 
 #[test]

@@ -3,11 +3,13 @@
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
+use super::MailContext;
 use super::subscribers::{self, Left};
 use crate::bounces::{self, Failure, Kind, Return, ReturnedMail};
+use crate::model::digest::DigestId;
 use crate::model::keys::DeliveryKey;
 use crate::model::mail_address::Address;
-use crate::model::subscriber::SubscriberState;
+use crate::model::subscriber::{Subscriber, SubscriberState};
 use crate::model::token::{BOUNCE, SigningKey, UNSUBSCRIBE};
 use crate::store::{Store, StoreError, Unit, Write};
 use crate::support::text::ordinal;
@@ -16,111 +18,105 @@ use crate::support::text::ordinal;
 const SOFT_SERIES: u64 = 3;
 const SOFT_WITHIN: SignedDuration = SignedDuration::from_hours(60 * 24);
 
-/// Whom a report is about, and whether only somebody who had our mail in hand could know it.
+/// Whom a report is about.
 struct Concerned {
     hash: String,
     shown: String,
-    is_proven: bool,
+}
+
+/// What returned mail is taken by.
+#[derive(Clone, Copy)]
+pub struct Returns<'a> {
+    pub store: &'a Store,
+    pub key: &'a SigningKey,
+    /// Whether a report of fraud counts as a complaint.
+    pub fraud_is_complaint: bool,
+    /// What an answer is made with; where none can be made, the operator is told.
+    pub context: Option<MailContext<'a>>,
+    pub now: Timestamp,
 }
 
 /// Reads one returned message and does what follows. Answers a line for people, without addresses.
 ///
 /// # Errors
 /// When the store fails: the message has to be read again.
-pub fn take(
-    store: &Store,
-    key: &SigningKey,
-    has_return_paths: bool,
-    bytes: &[u8],
-    recipients: &[String],
-    now: Timestamp,
-) -> anyhow::Result<Vec<String>> {
+pub fn take(returns: &Returns, bytes: &[u8], recipients: &[String]) -> anyhow::Result<Vec<String>> {
+    let Returns { store, key, now, .. } = *returns;
     let report = bounces::read(bytes, recipients);
     let id = crate::support::text::hex(&Sha256::digest(bytes)[..16]);
     match &report.what {
         Return::Other(why) => Ok(vec![format!("left alone: {why}")]),
-        Return::Leave(from) => Ok(vec![leave(store, key, &report, from.as_deref(), now)?]),
-        Return::Complaint(addresses) => {
+        Return::Leave(from) => Ok(vec![leave(returns, &report, from.as_deref())?]),
+        Return::Complaint(kind) if kind == "fraud" && !returns.fraud_is_complaint => {
+            Ok(vec!["left alone: a report of fraud ([mail] fraud_is_complaint makes it a complaint)".into()])
+        }
+        Return::Complaint(_) => {
             let concerned = store.write(|w| {
-                let concerned = concerned(w, key, &report, addresses)?;
+                let concerned = concerned(w, key, &report)?;
                 concerned.iter().try_for_each(|person| {
                     subscribers::suppress_within(w, &person.hash, SubscriberState::Complained, now)
                 })?;
                 Ok::<_, StoreError>(concerned)
             })?;
-            let lines = concerned
-                .iter()
-                .map(|person| format!("complaint: {}, never written to again", person.shown))
-                .collect();
-            Ok(or_unknown(lines, "complaint"))
+            let line = |person: Concerned| format!("complaint: {}, never written to again", person.shown);
+            Ok(vec![concerned.map_or_else(|| unproven("complaint"), line)])
         }
         Return::Bounce(failures) => {
             let mut lines = store.write(|w| {
-                let mut lines = Vec::new();
-                for failure in failures {
-                    // What names the delivery itself is about one recipient: the first failure stands for it.
-                    let addresses = [failure.address.clone()];
-                    for person in concerned(w, key, &report, &addresses)? {
-                        lines.push(bounced(w, &person, failure, &id, has_return_paths, now)?);
-                    }
-                }
-                Ok::<_, anyhow::Error>(lines)
+                let Some(person) = concerned(w, key, &report)? else { return Ok(vec![unproven("bounce")]) };
+                let lines = failures.iter().map(|failure| bounced(w, &person, failure, &id, now));
+                lines.collect::<anyhow::Result<Vec<String>>>()
             })?;
             lines.dedup();
-            Ok(or_unknown(lines, "bounce"))
+            Ok(lines)
         }
     }
 }
 
-fn or_unknown(lines: Vec<String>, what: &str) -> Vec<String> {
-    if lines.is_empty() {
-        vec![format!("{what} left alone: it is about nobody whom we wrote to")]
-    } else {
-        lines
-    }
+/// Anybody can write a report: what does not show that its writer had our mail counts for nothing.
+fn unproven(what: &str) -> String {
+    format!("{what} left alone: nothing in it shows that it answers mail of ours")
 }
 
-/// Those whom a report is about: by the return path, the Message-ID or the link of our mail; else by the addresses it names, as
-/// far as we write to them.
+/// Whom a report is about: by the return path, the Message-ID or the link of our mail, which nobody else can know. The addresses
+/// that it names prove nothing.
 fn concerned(
     unit: &Unit<Write>,
     key: &SigningKey,
     report: &ReturnedMail,
-    addresses: &[String],
-) -> Result<Vec<Concerned>, StoreError> {
+) -> Result<Option<Concerned>, StoreError> {
     let list = unit.subscribers();
-    let mut recipient = None;
-    for number in report.return_tokens.iter().filter_map(|token| key.verify_short(BOUNCE, token)) {
-        recipient = recipient.or(list.delivery_recipient(Some(DeliveryKey(number)), None)?);
+    if let Some((address, _)) = delivered_to(unit, key, report)? {
+        return Ok(Some(Concerned { hash: key.hash(&address), shown: masked(&address) }));
     }
-    for message_id in &report.message_ids {
-        if recipient.is_none() {
-            recipient = list.delivery_recipient(None, Some(message_id))?;
-        }
-    }
-    if let Some((address, _)) = recipient {
-        return Ok(vec![Concerned { hash: key.hash(&address), shown: masked(&address), is_proven: true }]);
-    }
-    let hashes = report
+    let mut hashes = report
         .leave_tokens
         .iter()
         .filter_map(|token| key.verify(UNSUBSCRIBE, token))
         .filter_map(|payload| Some(payload.split_once(' ')?.1.to_owned()));
-    if let Some(hash) = hashes.into_iter().next() {
-        return Ok(vec![Concerned {
-            shown: list.get(&hash)?.map_or_else(|| "a recipient".into(), |known| known.address.masked()),
-            hash,
-            is_proven: true,
-        }]);
-    }
-    let mut known = Vec::new();
-    for address in addresses.iter().filter_map(|address| Address::parse(address).ok()) {
-        let hash = key.hash(address.as_str());
-        if list.get(&hash)?.is_some() || list.has_recipient(address.as_str())? {
-            known.push(Concerned { hash, shown: address.masked(), is_proven: false });
+    let Some(hash) = hashes.next() else { return Ok(None) };
+    let shown = list.get(&hash)?.map_or_else(|| "a recipient".into(), |known| known.address.masked());
+    Ok(Some(Concerned { hash, shown }))
+}
+
+/// The recipient and the digest of the delivery that a report names.
+fn delivered_to(
+    unit: &Unit<Write>,
+    key: &SigningKey,
+    report: &ReturnedMail,
+) -> Result<Option<(String, DigestId)>, StoreError> {
+    let list = unit.subscribers();
+    for number in report.return_tokens.iter().filter_map(|token| key.verify_short(BOUNCE, token)) {
+        if let Some(found) = list.delivery_recipient(Some(DeliveryKey(number)), None)? {
+            return Ok(Some(found));
         }
     }
-    Ok(known)
+    for message_id in &report.message_ids {
+        if let Some(found) = list.delivery_recipient(None, Some(message_id))? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
 }
 
 fn masked(address: &str) -> String {
@@ -132,15 +128,11 @@ fn bounced(
     person: &Concerned,
     failure: &Failure,
     id: &str,
-    has_return_paths: bool,
     now: Timestamp,
 ) -> anyhow::Result<String> {
-    let Concerned { hash, shown, is_proven } = person;
-    // Anybody can write a report. Where returns have paths of their own, one without is worth no more than a soft bounce.
-    let kind =
-        if failure.kind == Kind::Hard && has_return_paths && !is_proven { Kind::Soft } else { failure.kind };
+    let Concerned { hash, shown } = person;
     let reason = &failure.reason;
-    Ok(match kind {
+    Ok(match failure.kind {
         Kind::Delayed => format!("left alone: a mail to {shown} is delayed ({reason})"),
         Kind::Hard => {
             unit.subscribers().put_bounce(&format!("{id}{hash}"), hash, "hard", now, now)?;
@@ -173,32 +165,51 @@ pub fn note_soft(unit: &Unit<Write>, hash: &str, id: &str, now: Timestamp) -> an
     Ok(count)
 }
 
-/// A mail to leave by: with the token that our link put into its subject, else from the address itself.
-fn leave(
-    store: &Store,
-    key: &SigningKey,
-    report: &ReturnedMail,
-    from: Option<&str>,
-    now: Timestamp,
-) -> anyhow::Result<String> {
+/// A mail to leave by. The token of our link, the return path, or an answer of the recipient's own show who wants to; a
+/// sender's address alone is anybody's to write, and gets the link.
+fn leave(returns: &Returns, report: &ReturnedMail, from: Option<&str>) -> anyhow::Result<String> {
+    let Returns { store, key, now, .. } = *returns;
     for token in &report.leave_tokens {
         if subscribers::unsubscribe(store, key, token, None, now)? == Left::All {
             return Ok("unsubscribed by mail".into());
         }
     }
-    let Some(address) = from.and_then(|from| Address::parse(from).ok()) else {
-        return Ok("left alone: a wish to leave from nobody".into());
-    };
-    let hash = key.hash(address.as_str());
-    let is_listed = store.write(|w| {
-        let is_listed = w.subscribers().get(&hash)?.is_some();
-        if is_listed {
-            subscribers::suppress_within(w, &hash, SubscriberState::Unsubscribed, now)?;
+    let from = from.and_then(|from| Address::parse(from).ok());
+    let by_path = report.return_tokens.iter().any(|token| key.verify_short(BOUNCE, token).is_some());
+    if let Some((address, digest)) = store.write(|w| delivered_to(w, key, report))? {
+        let is_own = from.as_ref().is_some_and(|from| from.as_str().eq_ignore_ascii_case(&address));
+        if by_path || is_own {
+            let token = key.sign(UNSUBSCRIBE, &format!("{digest} {}", key.hash(&address)));
+            subscribers::unsubscribe(store, key, &token, None, now)?;
+            return Ok(format!("unsubscribed by mail: {}", masked(&address)));
         }
-        Ok::<_, StoreError>(is_listed)
-    })?;
-    if !is_listed {
-        return Ok("left alone: a wish to leave from somebody who is in no list".into());
     }
-    Ok(format!("unsubscribed by mail: {}", address.masked()))
+    match from {
+        Some(from) => answer(returns, &from),
+        None => Ok("left alone: a wish to leave from nobody".into()),
+    }
+}
+
+/// Sends somebody the link to their preferences who wrote without a proof; tells the operator where that cannot be.
+fn answer(returns: &Returns, from: &Address) -> anyhow::Result<String> {
+    let hash = returns.key.hash(from.as_str());
+    let (known, is_recipient) = returns.store.read(|r| {
+        let list = r.subscribers();
+        Ok::<_, StoreError>((list.get(&hash)?, list.has_recipient(from.as_str())?))
+    })?;
+    let is_in = |known: &Subscriber| matches!(known.state, SubscriberState::Active | SubscriberState::Paused);
+    let wish = format!("a wish to leave without a token, from {}", from.masked());
+    match (known.filter(is_in), returns.context) {
+        (Some(known), Some(context)) if context.sender.public_url.is_some() => {
+            let is_sent =
+                subscribers::sign_up(returns.store, context, &known.address, &known.preferences, None)?;
+            Ok(format!("{wish}: {}", if is_sent { "answered with their link" } else { "answered before" }))
+        }
+        (None, _) if !is_recipient => {
+            Ok("left alone: a wish to leave from somebody who is in no list".into())
+        }
+        _ => Ok(format!(
+            "{wish}: nothing was changed. If it is theirs, say `courant subscribers remove ADDRESS`, or take them out of recipients"
+        )),
+    }
 }

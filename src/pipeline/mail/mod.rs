@@ -2,6 +2,7 @@
 //! comes back (`returns`).
 
 pub mod bounces;
+pub mod import;
 pub mod outbox;
 pub mod queue;
 pub mod subscribers;

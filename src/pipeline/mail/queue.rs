@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
@@ -50,6 +51,9 @@ pub fn queue(
     if !force && store.read(|r| r.mailing().last_slot(&digest.id, now))?.is_some_and(|last| last >= slot) {
         return Ok(DigestReport::NotDue);
     }
+    if !force && waits_for_its_first(store, context, digest, slot)? {
+        return Ok(DigestReport::NotDue);
+    }
     let Preview { stories, issue, last } = preview(store, context, digest)?;
     // A slot that found nothing new is filled all the same: the next story waits for the next slot.
     let is_empty = stories.is_empty();
@@ -58,7 +62,7 @@ pub fn queue(
     }
     let ids: Vec<String> = stories.into_iter().map(|story| story.id).collect();
     let message_id = |number: IssueKey, recipient: &str| {
-        message_id(digest.id.as_str(), number, now, recipient, sender.from.email.domain())
+        message_id(digest.id.as_str(), number, now, &sender.key.hash(recipient), sender.from.email.domain())
     };
     let queued = store.write(|w| {
         let mut recipients = Vec::new();
@@ -81,6 +85,39 @@ pub fn queue(
         Err(Unqueued::Taken) => Ok(DigestReport::NotDue),
         Err(Unqueued::Store(error)) => Err(error.into()),
     }
+}
+
+/// Whoever sets a digest up shortly before its slot means that one.
+const FIRST_SLOT_GRACE: SignedDuration = SignedDuration::from_mins(15);
+
+/// Whether a digest is new, and its first slot is still to come: the one before it counts as filled.
+fn waits_for_its_first(
+    store: &Store,
+    context: MailContext,
+    digest: &Digest,
+    slot: Timestamp,
+) -> anyhow::Result<bool> {
+    let now = context.now;
+    let is_new = store.read(|r| {
+        let mailing = r.mailing();
+        Ok::<_, StoreError>(
+            mailing.last_slot(&digest.id, now)?.is_none() && mailing.digest_mark(&digest.id)?.is_none(),
+        )
+    })?;
+    if !is_new || now.duration_since(slot) <= FIRST_SLOT_GRACE {
+        return Ok(false);
+    }
+    let issue = Issue {
+        subject: String::new(),
+        text: String::new(),
+        html: String::new(),
+        name: None,
+        places: LinkPlaces::of(&context.sender.key, digest.id.as_str()),
+    };
+    let new =
+        NewIssue { digest: &digest.id, slot: Some(slot), now, issue: &issue, stories: &[], recipients: &[] };
+    store.write(|w| w.mailing().queue_issue(&new, |_, _| String::new()))?;
+    Ok(true)
 }
 
 /// Why an issue was not queued.
@@ -221,7 +258,13 @@ fn fill(
 ) -> Result<usize, StoreError> {
     let domain = context.sender.from.email.domain();
     let message_id = |number: IssueKey, address: &str| {
-        message_id(DigestId::Personal.as_str(), number, context.now, address, domain)
+        message_id(
+            DigestId::Personal.as_str(),
+            number,
+            context.now,
+            &context.sender.key.hash(address),
+            domain,
+        )
     };
     let new = GroupIssue { digest: &DigestId::Personal, issue, seen: last.max(group.seen), now: context.now };
     unit.subscribers().fill_group(group, &new, message_id)

@@ -1,16 +1,16 @@
 //! Who is in the list: signing up (double opt-in), preferences, leaving, and what the operator does for them.
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
 
 use super::{MailContext, queue};
 use crate::deliver::message::message_id;
 use crate::model::digest::{DigestId, Scope};
 use crate::model::mail_address::Address;
-use crate::model::subscriber::{Consent, Preferences, Subscriber, SubscriberState};
+use crate::model::subscriber::{Consent, Interests, Preferences, Subscriber, SubscriberState};
 use crate::model::token::{CONFIRM, PREFERENCES, SigningKey, UNSUBSCRIBE};
-use crate::store::{NewIssue, Store, StoreError, Unit, Write};
+use crate::store::{NewIssue, SignUp, Store, StoreError, Unit, Write};
 use crate::support::i18n::{Phrases, phrases, spoken};
 
 /// How long a sign-up can be confirmed.
@@ -20,15 +20,6 @@ const CONFIRMATIONS_A_DAY: u64 = 3;
 /// A first issue brings the stories of the week before.
 const WELCOME: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// What a confirmation link says. Nothing is stored of somebody who has not confirmed, but the mail that asks them to.
-#[derive(Debug, Serialize, Deserialize)]
-struct SignUp {
-    address: String,
-    preferences: Preferences,
-    /// Seconds since 1970.
-    expires: i64,
-}
-
 #[derive(Serialize)]
 struct MailData<'a> {
     title: &'a str,
@@ -37,6 +28,11 @@ struct MailData<'a> {
     link: String,
     controller: Option<&'a str>,
     t: &'static Phrases,
+}
+
+/// What a confirmation link says: whose it is, as a hash, and until when it can be used, in milliseconds.
+fn confirmation(key: &SigningKey, hash: &str, expires: Timestamp) -> String {
+    key.sign(CONFIRM, &format!("{hash} {}", expires.as_millisecond()))
 }
 
 /// Queues the mail that asks somebody to confirm; one who is in the list already gets the link to their preferences. Answers
@@ -49,6 +45,7 @@ pub fn sign_up(
     context: MailContext,
     address: &Address,
     preferences: &Preferences,
+    consent_text: Option<&str>,
 ) -> anyhow::Result<bool> {
     let public = context
         .sender
@@ -69,15 +66,17 @@ pub fn sign_up(
     }
     let is_known =
         known.is_some_and(|known| matches!(known.state, SubscriberState::Active | SubscriberState::Paused));
+    // Whole milliseconds, as they are stored.
+    let expires = Timestamp::from_millisecond((now + CONFIRM_WITHIN).as_millisecond())?;
+    let sign_up = SignUp {
+        address: address.clone(),
+        preferences: preferences.clone(),
+        consent_text: consent_text.map(str::to_owned),
+    };
     let link = if is_known {
         format!("{public}/preferences/{}", key.sign(PREFERENCES, &hash))
     } else {
-        let sign_up = SignUp {
-            address: address.as_str().into(),
-            preferences: preferences.clone(),
-            expires: (now + CONFIRM_WITHIN).as_second(),
-        };
-        format!("{public}/confirm/{}", key.sign(CONFIRM, &serde_json::to_string(&sign_up)?))
+        format!("{public}/confirm/{}", confirmation(key, &hash, expires))
     };
     let language = spoken(&preferences.language, &context.catalog.channel.language);
     let data = MailData {
@@ -99,6 +98,10 @@ pub fn sign_up(
             return Ok(false);
         }
         w.subscribers().forget_private_mail(now.saturating_sub(CONFIRM_WITHIN)?)?;
+        w.subscribers().forget_expired_sign_ups(now)?;
+        if !is_known {
+            w.subscribers().put_sign_up(&hash, expires, &sign_up)?;
+        }
         let new = NewIssue {
             digest: &DigestId::Confirmation,
             slot: None,
@@ -108,24 +111,36 @@ pub fn sign_up(
             recipients: &recipients,
         };
         w.mailing().queue_issue(&new, |number, recipient| {
-            message_id(DigestId::Confirmation.as_str(), number, now, recipient, domain)
+            message_id(DigestId::Confirmation.as_str(), number, now, &key.hash(recipient), domain)
         })?;
         Ok(true)
     })
 }
 
-/// Whether a confirmation token is good; the language that was chosen with it.
-pub fn confirmable(key: &SigningKey, token: &str, now: Timestamp) -> Option<String> {
-    read_sign_up(key, token, now).map(|(_, preferences)| preferences.language)
+/// Whether a confirmation can be made by this token; the language that was chosen with it.
+///
+/// # Errors
+/// When the store fails.
+pub fn confirmable(
+    store: &Store,
+    key: &SigningKey,
+    token: &str,
+    now: Timestamp,
+) -> anyhow::Result<Option<String>> {
+    let Some((hash, expires)) = read_confirmation(key, token, now) else { return Ok(None) };
+    let sign_up = store.read(|r| r.subscribers().sign_up(&hash, expires))?;
+    Ok(sign_up.map(|sign_up| sign_up.preferences.language))
 }
 
-fn read_sign_up(key: &SigningKey, token: &str, now: Timestamp) -> Option<(Address, Preferences)> {
-    let sign_up: SignUp = serde_json::from_str(&key.verify(CONFIRM, token)?).ok()?;
-    (sign_up.expires >= now.as_second()).then_some(())?;
-    Some((Address::parse(&sign_up.address).ok()?, sign_up.preferences))
+fn read_confirmation(key: &SigningKey, token: &str, now: Timestamp) -> Option<(String, Timestamp)> {
+    let payload = key.verify(CONFIRM, token)?;
+    let (hash, expires) = payload.split_once(' ')?;
+    let expires = Timestamp::from_millisecond(expires.parse().ok()?).ok()?;
+    (expires >= now).then(|| (hash.to_owned(), expires))
 }
 
-/// Puts somebody who confirmed into the list. `None` when the token is none of ours, or too old.
+/// Puts somebody who confirmed into the list, once. `None` when the token is none of ours, too old, or was overtaken: by a
+/// confirmation, or by what its owner did since.
 ///
 /// # Errors
 /// When the store fails.
@@ -135,11 +150,18 @@ pub fn confirm(
     token: &str,
     now: Timestamp,
 ) -> anyhow::Result<Option<Subscriber>> {
-    let Some((address, preferences)) = read_sign_up(key, token, now) else { return Ok(None) };
-    let consent = Consent { source: "signed up on the web, confirmed by mail".into(), at: now };
-    let subscriber = put(store, key, address, preferences, consent, SubscriberState::Active, now)?;
-    tracing::info!("a subscriber confirmed");
-    Ok(Some(subscriber))
+    let Some((hash, expires)) = read_confirmation(key, token, now) else { return Ok(None) };
+    let subscriber = store.write(|w| {
+        let Some(sign_up) = w.subscribers().sign_up(&hash, expires)? else { return Ok(None) };
+        let source = "signed up on the web, confirmed by mail".into();
+        let consent = Consent { source, at: now, text: sign_up.consent_text };
+        let (address, preferences) = (sign_up.address, sign_up.preferences);
+        put_within(w, key, address, preferences, consent, SubscriberState::Active, now).map(Some)
+    })?;
+    if subscriber.is_some() {
+        tracing::info!("a subscriber confirmed");
+    }
+    Ok(subscriber)
 }
 
 /// Puts somebody into the list or changes what they chose; what was suppressed before is lifted. Who is new gets the stories
@@ -195,6 +217,7 @@ pub fn put_within(
     };
     let next_slot = subscriber.preferences.cadence.next_after(now);
     unit.subscribers().put(&hash, &subscriber, next_slot)?;
+    unit.subscribers().forget_sign_ups(&hash)?;
     if matches!(state, SubscriberState::Active | SubscriberState::Paused) {
         unit.subscribers().lift_suppression(&hash)?;
     }
@@ -216,11 +239,14 @@ pub enum Left {
     /// Nothing of this digest comes any more.
     All,
     Topic,
+    /// There was no such topic to leave, or nothing else would have been left.
+    Nothing,
     /// The token is none of ours.
     Unknown,
 }
 
-/// Ends a recipient's digest, or one topic of it, by the token of one of its mails.
+/// Ends a recipient's digest, or one topic of it, by the token of one of its mails. Who asked to leave a topic never leaves more:
+/// where there is no such topic to leave, or nothing else would be left, nothing is changed.
 ///
 /// # Errors
 /// When the store fails.
@@ -231,48 +257,64 @@ pub fn unsubscribe(
     topic: Option<&str>,
     now: Timestamp,
 ) -> anyhow::Result<Left> {
-    let payload = key.verify(UNSUBSCRIBE, token);
-    let Some((digest, hash)) = payload.as_deref().and_then(|payload| payload.split_once(' ')) else {
-        return Ok(Left::Unknown);
-    };
-    // Mails of an earlier courant have the address itself in their links.
-    let hash = if hash.contains('@') { key.hash(hash) } else { hash.to_owned() };
-    let digest = DigestId::from(digest);
-    let left = store.write(|w| leave(w, key, &digest, &hash, topic, now))?;
+    let Some((digest, hash)) = read_leave_token(key, token) else { return Ok(Left::Unknown) };
+    let left = store.write(|w| match topic {
+        Some(topic) => leave_topic(w, key, &digest, &hash, topic, now),
+        None => Ok(leave(w, &digest, &hash, now).map(|()| Left::All)?),
+    })?;
     if left == Left::All {
         tracing::info!(digest.id = digest.as_str(), "a recipient unsubscribed");
     }
     Ok(left)
 }
 
-fn leave(
+fn read_leave_token(key: &SigningKey, token: &str) -> Option<(DigestId, String)> {
+    let payload = key.verify(UNSUBSCRIBE, token)?;
+    let (digest, hash) = payload.split_once(' ')?;
+    // Mails of an earlier courant have the address itself in their links.
+    let hash = if hash.contains('@') { key.hash(hash) } else { hash.to_owned() };
+    Some((DigestId::from(digest), hash))
+}
+
+/// Whether a topic can be left by a token: what the page asks before it is done.
+///
+/// # Errors
+/// When the store fails.
+pub fn can_leave_topic(store: &Store, key: &SigningKey, token: &str, topic: &str) -> anyhow::Result<bool> {
+    let Some((digest, hash)) = read_leave_token(key, token) else { return Ok(false) };
+    let known = store.read(|r| r.subscribers().get(&hash))?;
+    Ok(digest == DigestId::Personal && known.is_some_and(|known| without_topic(&known, topic).is_some()))
+}
+
+fn without_topic(subscriber: &Subscriber, topic: &str) -> Option<Interests> {
+    subscriber.preferences.interests.clone().leave_topic(topic)
+}
+
+fn leave_topic(
     unit: &Unit<Write>,
     key: &SigningKey,
     digest: &DigestId,
     hash: &str,
-    topic: Option<&str>,
+    topic: &str,
     now: Timestamp,
 ) -> anyhow::Result<Left> {
-    if *digest == DigestId::Personal
-        && let Some(topic) = topic
-        && let Some(subscriber) = unit.subscribers().get(hash)?
-        && let Some(interests) = subscriber.preferences.interests.clone().leave_topic(topic)
-    {
-        let preferences = Preferences { interests, ..subscriber.preferences };
-        put_within(unit, key, subscriber.address, preferences, subscriber.consent, subscriber.state, now)?;
-        return Ok(Left::Topic);
-    }
+    let known = unit.subscribers().get(hash)?.filter(|_| *digest == DigestId::Personal);
+    let Some((known, interests)) =
+        known.and_then(|known| without_topic(&known, topic).map(|interests| (known, interests)))
+    else {
+        return Ok(Left::Nothing);
+    };
+    let preferences = Preferences { interests, ..known.preferences };
+    put_within(unit, key, known.address, preferences, known.consent, known.state, now)?;
+    Ok(Left::Topic)
+}
+
+fn leave(unit: &Unit<Write>, digest: &DigestId, hash: &str, now: Timestamp) -> Result<(), StoreError> {
     if *digest == DigestId::Personal {
-        suppress_within(unit, hash, SubscriberState::Unsubscribed, now)?;
-    } else {
-        unit.subscribers().suppress(
-            hash,
-            &Scope::Digest(digest.clone()),
-            SubscriberState::Unsubscribed.as_str(),
-            now,
-        )?;
+        return suppress_within(unit, hash, SubscriberState::Unsubscribed, now);
     }
-    Ok(Left::All)
+    let scope = Scope::Digest(digest.clone());
+    unit.subscribers().suppress(hash, &scope, SubscriberState::Unsubscribed.as_str(), now)
 }
 
 /// Keeps that nothing is to be sent to an address any more, and why. Who unsubscribes leaves the newsletter; who bounces or
@@ -297,6 +339,7 @@ pub fn suppress_within(
     let scope =
         if why == SubscriberState::Unsubscribed { Scope::Digest(DigestId::Personal) } else { Scope::All };
     unit.subscribers().suppress(hash, &scope, why.as_str(), now)?;
+    unit.subscribers().forget_sign_ups(hash)?;
     unit.subscribers().set_state(hash, why).map(drop)
 }
 
@@ -322,7 +365,11 @@ pub fn hash_suppressions(store: &Store, key: &SigningKey) -> Result<(), StoreErr
 /// # Errors
 /// When the store fails.
 pub fn remove(store: &Store, key: &SigningKey, address: &Address) -> anyhow::Result<bool> {
-    Ok(store.write(|w| w.subscribers().delete(&key.hash(address.as_str())))?)
+    let hash = key.hash(address.as_str());
+    Ok(store.write(|w| {
+        w.subscribers().forget_sign_ups(&hash)?;
+        w.subscribers().delete(&hash)
+    })?)
 }
 
 /// Forgets all that is known of an address, and keeps a keyed hash of it, so that no import brings it back. `false` when
@@ -336,6 +383,7 @@ pub fn erase(store: &Store, key: &SigningKey, address: &Address, now: Timestamp)
         let was_known = w.subscribers().has_recipient(address.as_str())?;
         w.subscribers().suppress(&hash, &Scope::All, "erased", now)?;
         let was_there = w.subscribers().delete(&hash)?;
+        w.subscribers().forget_sign_ups(&hash)?;
         w.subscribers().delete_deliveries(address.as_str())?;
         Ok::<_, StoreError>(was_known || was_there)
     })?;

@@ -1,0 +1,198 @@
+//! What mail servers and people write, by the lists of `words.txt`.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use crate::support::text::fold;
+
+static LISTS: LazyLock<HashMap<&'static str, Vec<String>>> = LazyLock::new(|| {
+    let lines = include_str!("words.txt").lines().filter(|line| !line.starts_with('#'));
+    lines
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(name, words)| (name, words.split('|').map(plain).collect()))
+        .collect()
+});
+
+fn list(name: &str) -> &'static [String] {
+    LISTS.get(name).map_or(&[], Vec::as_slice)
+}
+
+/// A text as the lists have it: folded, and a space for all that is no letter or figure.
+pub(super) fn plain(text: &str) -> String {
+    let spaced: String = fold(text).chars().map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect();
+    spaced.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a text has a phrase of a list, as whole words; in writing without spaces, anywhere.
+pub(super) fn says(name: &str, text: &str) -> bool {
+    let text = format!(" {} ", plain(text));
+    list(name).iter().any(|phrase| {
+        if phrase.is_ascii() { text.contains(&format!(" {phrase} ")) } else { text.contains(phrase.as_str()) }
+    })
+}
+
+/// Whether a text has the beginning of a word of a list.
+pub(super) fn speaks_of(name: &str, text: &str) -> bool {
+    let text = format!(" {}", plain(text));
+    list(name).iter().any(|phrase| {
+        if phrase.is_ascii() { text.contains(&format!(" {phrase}")) } else { text.contains(phrase.as_str()) }
+    })
+}
+
+/// Where in a text the first phrase of a list stands, in bytes.
+pub(super) fn find(name: &str, text: &str) -> Option<usize> {
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        if says(name, line) {
+            return Some(at);
+        }
+        at += line.len();
+    }
+    None
+}
+
+/// Whether a subject or a line says that somebody wants to leave, and nothing else: words that answer a title about something
+/// that should stop are no such wish.
+pub(super) fn is_leave(text: &str) -> bool {
+    let mut rest = text.trim();
+    // "Re: RE : [news] Fwd: …"
+    loop {
+        let tag = rest.strip_prefix('[').and_then(|tag| tag.split_once(']')).map(|(_, rest)| rest.trim());
+        let reply = rest.split_once([':', '：']).filter(|(before, _)| {
+            let before = plain(before.split('[').next().unwrap_or_default());
+            list("reply").contains(&before)
+        });
+        rest = match tag.or(reply.map(|(_, rest)| rest.trim())) {
+            Some(shorter) => shorter,
+            None => break,
+        };
+    }
+    let text = plain(rest);
+    let is_wish = |text: &str| list("leave").iter().any(|phrase| phrase == text);
+    is_wish(&text) || is_wish(&without_fillers(&text, true)) || is_wish(&without_fillers(&text, false))
+}
+
+/// A text without the words that are said beside a wish: at its ends only, or anywhere.
+fn without_fillers(text: &str, at_ends: bool) -> String {
+    let mut text = format!(" {text} ");
+    loop {
+        let before = text.len();
+        for filler in list("filler") {
+            let filler = format!(" {filler} ");
+            if at_ends {
+                if let Some(rest) = text.strip_prefix(&filler) {
+                    text = format!(" {rest}");
+                }
+                if let Some(rest) = text.strip_suffix(&filler) {
+                    text = format!("{rest} ");
+                }
+            } else {
+                text = text.replace(&filler, " ");
+            }
+        }
+        if text.len() == before || text.trim().is_empty() {
+            return text.trim().to_owned();
+        }
+    }
+}
+
+/// Lines of a body that are looked at: a wish to leave is short.
+const LINES_MAX: usize = 8;
+
+/// Whether all that somebody wrote, above what they quote and sign with, is a wish to leave.
+pub(super) fn body_is_leave(body: &str) -> bool {
+    let is_end = |line: &str| {
+        let is_signature = || {
+            let line = format!("{} ", plain(line));
+            list("signature").iter().any(|beginning| {
+                let shorter = line.strip_prefix(beginning.as_str());
+                shorter.is_some_and(|rest| rest.starts_with(' ') || beginning.contains(' '))
+            })
+        };
+        line.starts_with('>') || line.starts_with("--") || line.starts_with("__") || is_signature()
+    };
+    let mut written =
+        body.lines().map(str::trim).filter(|line| !plain(line).is_empty() || line.starts_with('>'));
+    let Some(first) = written.next().filter(|line| !line.starts_with('>')) else { return false };
+    let mut wishes = usize::from(is_leave(first));
+    if wishes == 0 && !without_fillers(&plain(first), false).is_empty() {
+        return false;
+    }
+    for line in written.take_while(|line| !is_end(line)).take(LINES_MAX) {
+        let rest = without_fillers(&plain(line), false);
+        match (is_leave(line), rest.split(' ').count()) {
+            (true, _) => wishes += 1,
+            // A name under it.
+            (false, 0..=3) if wishes > 0 => {}
+            _ if rest.is_empty() => {}
+            _ => return false,
+        }
+    }
+    wishes > 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wish_to_leave_is_all_that_is_said() {
+        for subject in [
+            "unsubscribe",
+            "RE : Re: unsubscribe",
+            "AW: Abmelden",
+            "Re: [News] Unsubscribe me please",
+            "Please remove me from your mailing list",
+            "Désinscription",
+            "TR: Me désabonner svp",
+            "Cancelar suscripción",
+            "Baja",
+            "RE: Darme de baja de esta lista, por favor",
+            "Cancelar assinatura",
+            "Newsletter abbestellen",
+            "Disiscrizione",
+            "R: Cancellami dalla lista",
+            "Uitschrijven graag",
+            "Отписаться",
+            "退订",
+            "إلغاء الاشتراك",
+            "Berhenti berlangganan",
+            "Kujiondoa",
+            "STOP",
+        ] {
+            assert!(is_leave(subject), "{subject}");
+        }
+        for subject in [
+            "Re: Stop corruption: the week of open justice",
+            "RE: Baja California publica sus sentencias",
+            "Re: Unsubscribe rates of newsletters in 2022",
+            "Remove barriers to justice",
+            "Désinscription des listes électorales",
+            "Abmeldung der Partei vom Kongress",
+            "Re: Digest",
+            "",
+            "Please",
+        ] {
+            assert!(!is_leave(subject), "{subject}");
+        }
+        for body in [
+            "Please unsubscribe me.",
+            "\n  désabonnez-moi, merci\n\nAna\n",
+            "Hello,\n\nunsubscribe\n\nSent from my phone",
+            "Abmelden\n\nAm 17.10.2022 schrieb News:\n> Stories",
+            "STOP\n> On Monday: long quotes",
+            "Quiero darme de baja.\nGracias\nLuis Pérez",
+        ] {
+            assert!(body_is_leave(body), "{body}");
+        }
+        for body in [
+            "Muy interesante, gracias.",
+            "> unsubscribe\nWhat does this line do?",
+            "Stop corruption now! A great read, thank you for all of this.",
+            "unsubscribe\nThat is what my boss told me to do, but I like reading what you write.",
+            "",
+        ] {
+            assert!(!body_is_leave(body), "{body}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! `courant subscribers import`: a table of people, ours or of another program.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Args;
+
+use crate::app::{App, Usage};
+use crate::pipeline::mail::import::{Import, Imported};
+use crate::store::{Unit, Write};
+use crate::subscriber_csv::{self, Fate, Reading, Row, Table};
+use crate::support::text::many;
+
+#[derive(Debug, Clone, Args)]
+pub struct ImportOptions {
+    file: PathBuf,
+    /// How you know that these people want it, where the table does not say.
+    #[arg(long, value_name = "TEXT")]
+    consent: Option<String>,
+    /// Check and tell; keep nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Keep the rows that are right, even if others are not.
+    #[arg(long)]
+    skip_faulty: bool,
+    /// A column of the table that is not about who wants mail.
+    #[arg(long, value_name = "NAME")]
+    ignore_column: Vec<String>,
+    /// Give those who are in the list what the table says.
+    #[arg(long)]
+    update: bool,
+}
+
+/// How many people became what.
+#[derive(Debug, Default)]
+struct Counts {
+    added: usize,
+    left_out: usize,
+    suppressed: usize,
+    known: usize,
+    updated: usize,
+}
+
+/// Reads a table and keeps it, whole or not at all.
+///
+/// # Errors
+/// When the table has faults, it cannot be read, or the store fails.
+pub fn import(app: &App, options: &ImportOptions) -> anyhow::Result<()> {
+    let file = options.file.display();
+    let mut table = read(app, options)?;
+    if !table.unclear.is_empty() {
+        table.unclear.iter().for_each(|why| eprintln!("{file}:1: {why}"));
+        return Err(
+            Usage("nothing was imported: the table does not tell for sure who wants mail".into()).into()
+        );
+    }
+    ask_for_consent(&mut table, options.consent.is_some());
+    table.faults.sort();
+    table.faults.iter().for_each(|(line, fault)| eprintln!("{file}:{line}: {fault}"));
+    table.hints.iter().for_each(|(line, hint)| eprintln!("{file}:{line}: hint: {hint}"));
+    if !table.faults.is_empty() && !options.skip_faulty {
+        return Err(Usage(format!(
+            "{}, nothing was imported (--skip-faulty imports the rows that are right: {})",
+            many(table.faults.len(), "fault", "faults"),
+            table.rows.len()
+        ))
+        .into());
+    }
+    let counts = keep(app, options, &table)?;
+    tell(&counts, table.faults.len(), options.dry_run);
+    Ok(())
+}
+
+fn read(app: &App, options: &ImportOptions) -> anyhow::Result<Table> {
+    let path: &Path = &options.file;
+    let reader = std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    let reading = Reading {
+        options: &app.subscription_options(),
+        language: &app.config.channel.language,
+        file: &name,
+        ignored: &options.ignore_column,
+        now: app.clock.now(),
+    };
+    Ok(subscriber_csv::read(reader, &reading))
+}
+
+/// Nobody is put into the list of whom it is not said how they agreed.
+fn ask_for_consent(table: &mut Table, has_consent: bool) {
+    let is_silent =
+        |row: &Row| !has_consent && row.consent_source.is_empty() && matches!(row.fate, Fate::In(_));
+    let silent = table.rows.iter().filter(|row| is_silent(row));
+    table.faults.extend(silent.map(|row| {
+        (row.line, "no consent_source: say with --consent TEXT how you know that they want it".to_owned())
+    }));
+    table.rows.retain(|row| !is_silent(row));
+}
+
+/// All in one unit of work: an import that is interrupted has left nothing.
+fn keep(app: &App, options: &ImportOptions, table: &Table) -> anyhow::Result<Counts> {
+    let import = Import {
+        key: &app.sender.key,
+        consent: options.consent.as_deref().unwrap_or_default(),
+        is_own: table.is_own,
+        updates: options.update,
+        now: app.clock.now(),
+    };
+    let imported = |w: &Unit<Write>| -> anyhow::Result<(Counts, Vec<String>)> {
+        let (mut counts, mut lines) = (Counts::default(), Vec::new());
+        for row in &table.rows {
+            let mut told =
+                |what: String| lines.push(format!("{}:{}: {what}", options.file.display(), row.line));
+            match import.take(w, row)? {
+                Imported::Added => counts.added += 1,
+                Imported::Known => counts.known += 1,
+                Imported::Updated => counts.updated += 1,
+                Imported::Suppressed => {
+                    counts.suppressed += 1;
+                    told(format!("kept out from now on: {}", row.why));
+                }
+                Imported::LeftOut(why) => {
+                    counts.left_out += 1;
+                    told(format!("left out: {why}"));
+                }
+            }
+        }
+        Ok((counts, lines))
+    };
+    let (counts, lines) =
+        if options.dry_run { app.store().try_out(imported)? } else { app.store().write(imported)? };
+    lines.iter().for_each(|line| eprintln!("{line}"));
+    Ok(counts)
+}
+
+fn tell(counts: &Counts, faulty: usize, is_dry: bool) {
+    let verb = if is_dry { "would be imported" } else { "imported" };
+    let mut line = format!("{} {verb}, {} left out, {faulty} faulty", counts.added, counts.left_out);
+    for (count, what) in [
+        (counts.suppressed, "kept out from now on"),
+        (counts.known, "in the list already"),
+        (counts.updated, "updated"),
+    ] {
+        if count > 0 {
+            line += &format!(", {count} {what}");
+        }
+    }
+    println!("{line}");
+}

@@ -1,0 +1,115 @@
+//! Tables of people: who is put into the list, and who is kept out. A table never brings back somebody who left.
+
+use jiff::Timestamp;
+
+use super::subscribers::{put_within, suppress_within};
+use crate::model::digest::DigestId;
+use crate::model::subscriber::{Consent, Subscriber, SubscriberState};
+use crate::model::token::SigningKey;
+use crate::store::{Unit, Write};
+use crate::subscriber_csv::{Fate, Row};
+
+/// What became of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Imported {
+    Added,
+    /// In the list already: nothing was changed.
+    Known,
+    Updated,
+    /// The table says that they left: so it is kept.
+    Suppressed,
+    /// Why.
+    LeftOut(String),
+}
+
+/// How a table is taken.
+#[derive(Debug, Clone, Copy)]
+pub struct Import<'a> {
+    pub key: &'a SigningKey,
+    /// How it is known that people want it, where the table does not say.
+    pub consent: &'a str,
+    /// Whether the table is one of ours: who left is shown in the list.
+    pub is_own: bool,
+    /// Whether those who are in the list get what the table says.
+    pub updates: bool,
+    pub now: Timestamp,
+}
+
+impl Import<'_> {
+    /// Takes one row.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn take(&self, unit: &Unit<Write>, row: &Row) -> anyhow::Result<Imported> {
+        let hash = self.key.hash(row.address.as_str());
+        let known = unit.subscribers().get(&hash)?;
+        let suppression = unit.subscribers().suppression(&hash, &DigestId::Personal)?;
+        match row.fate {
+            Fate::LeftOut => Ok(Imported::LeftOut(row.why.clone())),
+            Fate::Refused(state) => self.refuse(unit, row, &hash, state, known, suppression.as_deref()),
+            Fate::In(state) => self.put(unit, row, state, known, suppression),
+        }
+    }
+
+    fn refuse(
+        &self,
+        unit: &Unit<Write>,
+        row: &Row,
+        hash: &str,
+        state: SubscriberState,
+        known: Option<Subscriber>,
+        suppression: Option<&str>,
+    ) -> anyhow::Result<Imported> {
+        // Who agreed here after the table was written did so by their own will.
+        let agreed_since = |known: &Subscriber| {
+            matches!(known.state, SubscriberState::Active | SubscriberState::Paused)
+                && known.consent.at > row.consent_at
+                && row.consent_at < self.now
+        };
+        if known.as_ref().is_some_and(agreed_since) {
+            return Ok(Imported::Known);
+        }
+        if suppression == Some("erased") {
+            return Ok(Imported::Suppressed);
+        }
+        if self.is_own && known.is_none() {
+            self.put_row(unit, row, state)?;
+        }
+        suppress_within(unit, hash, state, self.now)?;
+        Ok(Imported::Suppressed)
+    }
+
+    fn put(
+        &self,
+        unit: &Unit<Write>,
+        row: &Row,
+        state: SubscriberState,
+        known: Option<Subscriber>,
+        suppression: Option<String>,
+    ) -> anyhow::Result<Imported> {
+        if let Some(reason) = suppression {
+            return Ok(Imported::LeftOut(reason));
+        }
+        match known {
+            Some(known) if !matches!(known.state, SubscriberState::Active | SubscriberState::Paused) => {
+                Ok(Imported::LeftOut(known.state.as_str().to_owned()))
+            }
+            Some(_) if !self.updates => Ok(Imported::Known),
+            // A pause is theirs to end.
+            Some(known) => {
+                let (address, consent) = (known.address, known.consent);
+                put_within(unit, self.key, address, row.preferences.clone(), consent, known.state, self.now)?;
+                Ok(Imported::Updated)
+            }
+            None => self.put_row(unit, row, state).map(|()| Imported::Added),
+        }
+    }
+
+    fn put_row(&self, unit: &Unit<Write>, row: &Row, state: SubscriberState) -> anyhow::Result<()> {
+        let source = if row.consent_source.is_empty() { self.consent } else { &row.consent_source };
+        let consent =
+            Consent { source: source.to_owned(), at: row.consent_at, text: row.consent_text.clone() };
+        let (address, preferences) = (row.address.clone(), row.preferences.clone());
+        put_within(unit, self.key, address, preferences, consent, state, self.now).map(drop)
+    }
+}

@@ -1,0 +1,251 @@
+//! What the columns of a table and the words in them mean: exports of other programs, in the languages of their users. The
+//! words stand in `columns.txt` and `states.txt`.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use crate::model::subscriber::SubscriberState;
+use crate::support::text::fold;
+
+/// What a column tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Column {
+    Address,
+    /// Whether mail goes to somebody, in words.
+    State,
+    /// Somebody refused, or something went wrong for good: a date, a reason, or yes.
+    Refused(Verdict),
+    /// Somebody wants the mail: yes, or a date.
+    Agreed,
+    /// Somebody confirmed their address: yes, or a date.
+    Confirmed,
+    /// When they did; who never did has nothing here.
+    ConfirmTime,
+    OptInTime,
+    Consented,
+    ConsentSource,
+    ConsentText,
+    /// What people write about others: looked through for words of refusal.
+    Remark,
+    Harmless,
+    /// One of the columns of our own tables, by its place among the fields of a choice.
+    Own(&'static str),
+}
+
+/// What a table says of somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Verdict {
+    Active,
+    Paused,
+    /// Not refused, and not agreed either.
+    LeftOut,
+    Unsubscribed,
+    Bounced,
+    Complained,
+}
+
+impl Verdict {
+    /// The state that keeps somebody out, if this is a refusal.
+    pub(super) fn refusal(self) -> Option<SubscriberState> {
+        match self {
+            Verdict::Unsubscribed => Some(SubscriberState::Unsubscribed),
+            Verdict::Bounced => Some(SubscriberState::Bounced),
+            Verdict::Complained => Some(SubscriberState::Complained),
+            Verdict::Active | Verdict::Paused | Verdict::LeftOut => None,
+        }
+    }
+}
+
+/// What a word in a table means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Word {
+    Is(Verdict),
+    Yes,
+    No,
+}
+
+/// Names that our own exports have; a table with others comes from another program.
+const OWN: [&str; 9] =
+    ["language", "timezone", "languages", "topics", "without", "partners", "schedule", "cadence", "hour"];
+
+struct Names {
+    /// With the place in its line: names that stand first are surer.
+    whole: HashMap<String, (Column, usize)>,
+    beginnings: Vec<(String, Column)>,
+    suspicious: Vec<String>,
+}
+
+/// The lines of a list of words: what they mean, and the words.
+fn lines(text: &'static str) -> impl Iterator<Item = (&'static str, impl Iterator<Item = &'static str>)> {
+    text.lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(meaning, words)| (meaning, words.split('|').map(str::trim)))
+}
+
+fn column_of(meaning: &'static str) -> Column {
+    match meaning {
+        "address" => Column::Address,
+        "state" => Column::State,
+        "consent source" => Column::ConsentSource,
+        "consent text" => Column::ConsentText,
+        "consented" => Column::Consented,
+        "confirm time" => Column::ConfirmTime,
+        "opt in time" => Column::OptInTime,
+        "refused unsubscribed" => Column::Refused(Verdict::Unsubscribed),
+        "refused bounced" => Column::Refused(Verdict::Bounced),
+        "refused complained" => Column::Refused(Verdict::Complained),
+        "refused left out" => Column::Refused(Verdict::LeftOut),
+        "agreed" => Column::Agreed,
+        "confirmed" => Column::Confirmed,
+        "remark" => Column::Remark,
+        other => OWN.into_iter().find(|own| *own == other).map_or(Column::Harmless, Column::Own),
+    }
+}
+
+static NAMES: LazyLock<Names> = LazyLock::new(|| {
+    let mut names = Names { whole: HashMap::new(), beginnings: Vec::new(), suspicious: Vec::new() };
+    for (meaning, words) in lines(include_str!("columns.txt")) {
+        if meaning == "suspicious" {
+            names.suspicious.extend(words.map(plain));
+            continue;
+        }
+        let column = column_of(meaning);
+        for (rank, word) in words.enumerate() {
+            match word.strip_suffix('*') {
+                Some(beginning) => names.beginnings.push((plain(beginning), column)),
+                None => {
+                    names.whole.entry(plain(word)).or_insert((column, rank));
+                }
+            }
+        }
+    }
+    names
+});
+
+static WORDS: LazyLock<HashMap<String, Word>> = LazyLock::new(|| {
+    let mut known = HashMap::new();
+    for (meaning, words) in lines(include_str!("states.txt")) {
+        let word = match meaning {
+            "active" => Word::Is(Verdict::Active),
+            "paused" => Word::Is(Verdict::Paused),
+            "unsubscribed" => Word::Is(Verdict::Unsubscribed),
+            "bounced" => Word::Is(Verdict::Bounced),
+            "complained" => Word::Is(Verdict::Complained),
+            "yes" => Word::Yes,
+            "no" => Word::No,
+            _ => Word::Is(Verdict::LeftOut),
+        };
+        for text in words {
+            known.entry(plain(text)).or_insert(word);
+        }
+    }
+    known
+});
+
+/// A name or a word as the lists have it.
+pub(super) fn plain(text: &str) -> String {
+    let spaced: String =
+        fold(text).chars().map(|c| if c.is_alphanumeric() || c == '✓' { c } else { ' ' }).collect();
+    spaced.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What a column of this name tells, with how sure its name is (lower is surer).
+pub(super) fn column(name: &str) -> Option<(Column, usize)> {
+    let name = plain(name);
+    NAMES.whole.get(name.as_str()).copied().or_else(|| {
+        let begins = |(beginning, _): &&(String, Column)| name.starts_with(beginning.as_str());
+        NAMES.beginnings.iter().find(begins).map(|(_, column)| (*column, 0))
+    })
+}
+
+/// Whether the name of a column that is not known speaks of wanting or refusing mail.
+pub(super) fn is_suspicious(name: &str) -> bool {
+    let name = plain(name);
+    NAMES.suspicious.iter().any(|stem| name.contains(stem.as_str()))
+}
+
+/// What a word means.
+pub(super) fn word(text: &str) -> Option<Word> {
+    WORDS.get(plain(text).as_str()).copied()
+}
+
+/// Whether a field that would hold a date or a reason holds none: nothing, no, or zeros.
+pub(super) fn is_nothing(text: &str) -> bool {
+    !text.chars().any(|c| c.is_alphanumeric() && c != '0')
+        || matches!(word(text), Some(Word::No | Word::Is(Verdict::Active)))
+        || text.starts_with("0000-00-00")
+}
+
+/// Shorter words say too little to be looked for in what people write.
+const REMARKED_CHARS_MIN: usize = 6;
+
+/// A word of refusal within what somebody wrote of somebody.
+pub(super) fn refusal_in(text: &str) -> Option<(&'static str, Verdict)> {
+    if text.is_empty() {
+        return None;
+    }
+    let text = format!(" {} ", plain(text));
+    let found = REFUSALS.iter().find(|(phrase, _)| text.contains(phrase.as_str()));
+    found.map(|(phrase, verdict)| (phrase.trim(), *verdict))
+}
+
+/// The longer words of refusal between spaces, the gravest and longest first.
+static REFUSALS: LazyLock<Vec<(String, Verdict)>> = LazyLock::new(|| {
+    let long = WORDS.iter().filter(|(phrase, _)| phrase.chars().count() >= REMARKED_CHARS_MIN);
+    let mut found: Vec<(String, Verdict)> = long
+        .filter_map(|(phrase, meaning)| match meaning {
+            Word::Is(verdict) if *verdict >= Verdict::LeftOut => Some((format!(" {phrase} "), *verdict)),
+            _ => None,
+        })
+        .collect();
+    found.sort_by(|a, b| (b.1, b.0.len(), &b.0).cmp(&(a.1, a.0.len(), &a.0)));
+    found
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_words_of_other_programs_are_known() {
+        for (name, want) in [
+            ("Email Address", Column::Address),
+            ("E-Mail-Adresse", Column::Address),
+            ("UNSUB_TIME", Column::Refused(Verdict::Unsubscribed)),
+            ("CLEAN_TIME", Column::Refused(Verdict::Bounced)),
+            ("Opted out of email: Weekly", Column::Refused(Verdict::Unsubscribed)),
+            ("subscribed_to_emails", Column::Agreed),
+            ("DOUBLE_OPT-IN", Column::Confirmed),
+            ("CONFIRM_TIME", Column::ConfirmTime),
+            ("MEMBER_RATING", Column::Harmless),
+            ("Prénom", Column::Harmless),
+        ] {
+            assert_eq!(column(name).map(|(column, _)| column), Some(want), "{name}");
+        }
+        for name in ["Avregistrerad", "Wypisany", "Motif du désabonnement", "Отписка", "opt-out (old)"]
+        {
+            assert!(column(name).is_none() && is_suspicious(name), "{name}");
+        }
+        for (text, want) in [
+            ("Subscribed", Word::Is(Verdict::Active)),
+            ("blocklisted", Word::Is(Verdict::Unsubscribed)),
+            ("Désabonné", Word::Is(Verdict::Unsubscribed)),
+            ("by_bounces", Word::Is(Verdict::Bounced)),
+            ("Non-subscribed", Word::Is(Verdict::Unsubscribed)),
+            ("unactivated", Word::Is(Verdict::LeftOut)),
+            ("Sí", Word::Yes),
+            ("FALSE", Word::No),
+        ] {
+            assert_eq!(word(text), Some(want), "{text}");
+        }
+        assert_eq!(word("somewhat"), None);
+        assert!(["", " - ", "0", "no", "0000-00-00 00:00:00", "NULL"].iter().all(|text| is_nothing(text)));
+        assert!(!is_nothing("2022-01-02") && !is_nothing("moved away"));
+        assert_eq!(
+            refusal_in("vip, Unsubscribed, 2021").map(|(_, verdict)| verdict),
+            Some(Verdict::Unsubscribed)
+        );
+        assert_eq!(refusal_in("members; Lima"), None);
+    }
+}
