@@ -487,6 +487,7 @@ impl App {
             connections: self.config.mail.connections,
             on_uncertain: self.config.mail.on_uncertain,
             refusals_max: self.config.mail.refusals_max,
+            wait_max: duration(self.config.mail.wait_max_seconds),
         };
         let on_done = |progress| match progress {
             Progress::Total(total) => bar.set_length(total),
@@ -515,9 +516,6 @@ impl App {
 
     /// The operator hears once that mail is held up, and once that it leaves again.
     fn note_held_up(&self, reason: Option<&str>) -> anyhow::Result<()> {
-        if let Some(reason) = reason {
-            tracing::error!(reason, "mail is held up: what is left waits for the next run");
-        }
         let now = self.clock.now();
         let is_held = reason.is_some();
         if self.store().read(|r| r.mailing().is_held_up())? == is_held {
@@ -545,7 +543,7 @@ impl App {
         match run_once {
             Err(error) if error.is::<Interrupted>() => return,
             Err(error) => tracing::error!("cycle failed: {error:#}"),
-            Ok(_) => {}
+            Ok(report) => log_unsent(&report.deliveries),
         }
         let Some(public) = self.config.public_url.as_deref() else { return };
         if let Err(error) = subscriber::subscribe(
@@ -559,6 +557,17 @@ impl App {
         {
             tracing::error!("hubs could not be asked: {error:#}");
         }
+    }
+}
+
+/// A service says in its log what a command says at its end.
+pub fn log_unsent(deliveries: &Deliveries) {
+    match (&deliveries.held_up, deliveries.unsent()) {
+        (Some(reason), _) => {
+            tracing::error!(reason, "mail is held up: what is left waits for the next turn");
+        }
+        (None, Some(unsent)) if deliveries.is_none_sent() => tracing::warn!("no mail left: {unsent}"),
+        _ => {}
     }
 }
 

@@ -18,7 +18,7 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use crate::app::{App, Farewell, INTERRUPTED_CODE, Interrupted, Signals, Usage};
+use crate::app::{self, App, Farewell, INTERRUPTED_CODE, Interrupted, Signals, Usage};
 use crate::config::{self, ConfigError};
 use crate::deliver::message::{Built, build, message_id, prepare};
 use crate::model::digest::{Delivery, Digest, DigestId, Issue, LinkPlaces};
@@ -322,13 +322,20 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
 }
 
-/// Mail waits for the operator.
+/// Mail waits for the operator, or none of it left.
 #[derive(Debug, thiserror::Error)]
-#[error("mail is held up: {0}: it is tried again at the next run")]
-struct MailHeldUp(String);
+enum MailHeldUp {
+    #[error("mail is held up: {0}: it is tried again at the next run")]
+    HeldUp(String),
+    #[error("no mail left: {0}: `courant queue` lists them")]
+    NoneSent(String),
+}
 
 fn held_up(deliveries: &Deliveries) -> anyhow::Result<()> {
-    deliveries.held_up.clone().map_or(Ok(()), |reason| Err(MailHeldUp(reason).into()))
+    let none_sent = || deliveries.unsent().filter(|_| deliveries.is_none_sent());
+    let fault =
+        deliveries.held_up.clone().map(MailHeldUp::HeldUp).or_else(|| none_sent().map(MailHeldUp::NoneSent));
+    fault.map_or(Ok(()), |fault| Err(fault.into()))
 }
 
 /// Exit code 3 when not one of the sources tried could be read.
@@ -607,8 +614,9 @@ async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
     let confirmations = tokio::spawn(async move {
         loop {
             mail_waits.notified().await;
-            if let Err(error) = confirming.deliver(Some(&DigestId::Confirmation)).await {
-                tracing::error!("confirmations could not be sent: {error:#}");
+            match confirming.deliver(Some(&DigestId::Confirmation)).await {
+                Ok(deliveries) => app::log_unsent(&deliveries),
+                Err(error) => tracing::error!("confirmations could not be sent: {error:#}"),
             }
         }
     });

@@ -110,6 +110,8 @@ pub struct MailConfig {
     pub on_uncertain: OnUncertain,
     /// After so many refusals in a row that are about us, a run sends nothing more.
     pub refusals_max: usize,
+    /// A mail that could not leave for so long is no news any more, in seconds.
+    pub wait_max_seconds: u64,
     /// How long it is kept which mail went to whom, in seconds.
     pub retention_seconds: u64,
     pub dkim: Vec<DkimSettings>,
@@ -470,6 +472,7 @@ fn read_mail(section: Section, surroundings: &Surroundings) -> MailConfig {
         timeout_seconds: section.seconds("timeout", parse_duration).unwrap_or(120).max(1),
         on_uncertain: section.parsed("on_uncertain", parse_on_uncertain).unwrap_or_default(),
         refusals_max: section.number("refusals_max", 5, 1..=1_000) as usize,
+        wait_max_seconds: section.seconds("wait_max", parse_duration).unwrap_or(14 * DAY_SECONDS),
         retention_seconds: section.seconds("retention", parse_duration).unwrap_or(90 * DAY_SECONDS),
         dkim: section.tables("dkim").into_iter().map(|section| read_dkim(section, surroundings)).collect(),
     }

@@ -454,10 +454,6 @@ fn judged(command: Command, error: &lettre::transport::smtp::Error) -> DeliverEr
             DeliverError::NoMailbox(format!("the mail server knows no such mailbox: {said}"))
         }
         Refusal::Mailbox => DeliverError::Temporary(format!("the mailbox does not take it now: {said}")),
-        // Of one recipient, as greylisting is: the next one may be taken.
-        Refusal::Busy if code != CLOSING && matches!(command, Command::Rcpt | Command::Data) => {
-            DeliverError::Temporary(format!("the mail server does not take it now: {said}"))
-        }
         Refusal::Busy => DeliverError::Unavailable(format!("the mail server does not take it now: {said}")),
         Refusal::Us => DeliverError::RefusesUs(format!("the mail server refuses us or the message: {said}")),
     }

@@ -61,7 +61,7 @@ impl<A> Mailing<'_, A> {
         self.db.row("SELECT seen FROM digest_mark WHERE digest = ?1", [digest], |row| row.get(0))
     }
 
-    /// The numbers of the deliveries whose time has come, the oldest first. One that is still `sending` when its lease has run
+    /// The numbers of the deliveries whose time has come, those that wait longest first: what was tried in vain comes after what was not. One that is still `sending` when its lease has run
     /// out was cut off after it was handed over: it is due again, under the same Message-ID.
     /// `leased` is now by the clock of leases.
     pub fn due(
@@ -72,7 +72,7 @@ impl<A> Mailing<'_, A> {
     ) -> Result<Vec<DeliveryKey>> {
         let of_state = |state: &str, limit: &str| {
             format!(
-                "SELECT delivery.pk FROM delivery JOIN issue ON issue.pk = delivery.issue
+                "SELECT delivery.pk, next_attempt FROM delivery JOIN issue ON issue.pk = delivery.issue
                  WHERE state = '{state}' AND next_attempt {limit} AND lease_end <= ?4 AND (?3 IS NULL OR issue.digest = ?3)"
             )
         };
@@ -80,7 +80,7 @@ impl<A> Mailing<'_, A> {
             .iter()
             .flat_map(|state| ["<= ?1", "> ?2"].map(|limit| of_state(state, limit)))
             .collect();
-        let sql = format!("{} ORDER BY 1", parts.join(" UNION ALL "));
+        let sql = format!("{} ORDER BY 2, 1", parts.join(" UNION ALL "));
         self.db.rows(&sql, params![millis(now), millis(now + PAUSE_MAX), digest, millis(leased)], |row| {
             row.get(0)
         })

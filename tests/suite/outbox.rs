@@ -142,8 +142,15 @@ fn a_server_that_is_down_costs_nothing_and_one_that_misbehaves_only_time() {
     );
     for whim in [Whim::DropInData, Whim::Defer] {
         sink.whim(whim);
-        app.later(30).ok(&["-q", "run"]);
-        assert!(sink.taken().is_empty(), "{whim:?}");
+        let ran = app.later(30).run(&["run"]);
+        assert!(sink.taken().is_empty() && ran.code == 4, "{whim:?}: {}", ran.stderr);
+        // One line, and not one for each of forty recipients.
+        assert_eq!(
+            ran.stderr.lines().filter(|line| !line.contains("killed run")).count(),
+            1,
+            "{}",
+            ran.stderr
+        );
     }
     sink.whim(Whim::HangUp);
     app.later(60).ok(&["-q", "run"]);
@@ -155,18 +162,21 @@ fn a_server_that_never_answers_is_given_up_in_time_and_one_that_refuses_us_is_no
     let (server, sink) = (story(), Sink::start());
     let mut app = app(&server, &format!("transport = \"{}\"\ntimeout = \"1s\"", sink.url()), 3);
     sink.whim(Whim::Stall);
-    let said = app.ok(&["digest"]);
     app.ok(&["fetch"]);
-    let said = format!("{said}{}", app.ok(&["digest"]));
+    let said = app.run(&["digest"]);
     assert!(
-        said.contains("0 sent, 3 deferred, 0 refused")
-            && said.contains("did not say within 1 s whether it took the message"),
-        "{said}"
+        said.stdout.contains("0 sent, 3 deferred, 0 refused")
+            && said.stdout.contains("3 × the mail server did not say within 1 s whether it took the message")
+            && (said.code, said.stderr.lines().count()) == (4, 1),
+        "{}{}",
+        said.stdout,
+        said.stderr
     );
     // Policy, after the message: it waits for as long as that lasts, and then leaves.
     sink.whim(Whim::Refuse);
     for _ in 0..20 {
-        app.later(12 * 60).ok(&["run"]);
+        let ran = app.later(12 * 60).run(&["run"]);
+        assert_eq!((ran.code, ran.stderr.lines().count()), (4, 1), "{}", ran.stderr);
     }
     assert!(sink.taken().is_empty());
     sink.whim(Whim::Take);
@@ -216,6 +226,50 @@ fn a_server_that_is_out_of_reach_for_weeks_charges_nobody() {
 }
 
 #[test]
+fn a_list_of_three_is_held_up_as_a_long_one_is_and_old_news_is_given_up() {
+    let (server, sink) = (story(), Sink::start());
+    let mail = format!("transport = \"{}\"\noperator = [\"ops@example.org\"]", sink.url());
+    let mut app = app(&server, &mail, 3);
+    let state = |app: &App| {
+        let held = app.ok(&["subscribers", "export", "--address", "person-0@example-0.org"]);
+        let held: serde_json::Value = serde_json::from_str(&held).unwrap();
+        let of = |field: &str| held["deliveries"][0][field].as_str().unwrap().to_owned();
+        assert_eq!(held["marks"].as_array().unwrap().len(), 0, "nobody is charged");
+        (of("state"), of("error"))
+    };
+    // About the server, wherever it says so: no attempt is anybody's.
+    for (whim, days) in [(Whim::RefuseSender, 1), (Whim::BusyAtRecipient, 8), (Whim::Refuse, 6)] {
+        sink.whim(whim);
+        for _ in 0..days {
+            let ran = app.run(&["run"]);
+            assert!(ran.code == 4 && ran.stderr.starts_with("mail is held up"), "{whim:?}: {}", ran.stderr);
+            assert_eq!(state(&app).0, "pending");
+            app.later(24 * 60);
+        }
+    }
+    // What could not leave for more than two weeks is no news.
+    let ran = app.run(&["run"]);
+    assert_eq!(state(&app).0, "failed", "{}", ran.stderr);
+    assert!(state(&app).1.contains("within 14d"), "{:?}", state(&app));
+    sink.whim(Whim::Take);
+    app.later(60).ok(&["run"]);
+    app.later(60).ok(&["run"]);
+    assert_eq!(sink.taken().into_iter().collect::<Vec<_>>(), [("ops@example.org".to_owned(), 2)]);
+}
+
+#[test]
+fn a_server_that_knows_nobody_does_not_see_the_whole_list() {
+    let (server, sink) = (story(), Sink::start());
+    let mut app = app(&server, &format!("transport = \"{}\"\nconnections = 1", sink.url()), 100);
+    sink.whim(Whim::KnowsNobody);
+    let ran = app.run(&["run"]);
+    assert!(ran.code == 4 && ran.stderr.contains("20 recipients in a row"), "{}", ran.stderr);
+    sink.whim(Whim::Take);
+    app.later(60).ok(&["run"]);
+    assert_eq!(sink.taken().len(), 80);
+}
+
+#[test]
 fn a_server_that_defers_is_asked_for_forty_eight_hours() {
     let (server, sink) = (story(), Sink::start());
     let mut app = app(&server, &format!("transport = \"{}\"", sink.url()), 1);
@@ -226,7 +280,7 @@ fn a_server_that_defers_is_asked_for_forty_eight_hours() {
                 .unwrap();
         held["deliveries"][0]["state"].as_str().unwrap().to_owned()
     };
-    app.ok(&["run"]);
+    assert_eq!(app.run(&["run"]).code, 4);
     // The pauses double: 5 minutes, 10, … 1,280, and what is left to 48 hours.
     let pauses: Vec<i64> = (0..9).map(|n| 5 << n).collect();
     let last = 48 * 60 - pauses.iter().sum::<i64>();
@@ -235,7 +289,7 @@ fn a_server_that_defers_is_asked_for_forty_eight_hours() {
         let before = sink.deferred();
         app.later(pause - 1).ok(&["run"]);
         assert_eq!(sink.deferred(), before, "not a minute before its time");
-        app.later(1).ok(&["run"]);
+        assert_eq!(app.later(1).run(&["run"]).code, 4);
         assert_eq!(sink.deferred(), before + 1);
     }
     assert_eq!((state(&app).as_str(), sink.deferred()), ("failed", 11));

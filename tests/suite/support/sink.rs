@@ -26,6 +26,10 @@ pub enum Whim {
     StallAtRecipient,
     /// 554 at the end of the message.
     Refuse,
+    /// 451 to each recipient, with the address: it has no time.
+    BusyAtRecipient,
+    /// 550 to each recipient, with the address.
+    KnowsNobody,
 }
 
 #[derive(Default)]
@@ -130,6 +134,15 @@ fn serve(stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
             if whim == Whim::StallAtRecipient {
                 std::thread::sleep(std::time::Duration::from_secs(30));
                 return Ok(());
+            }
+            let refusal = match whim {
+                Whim::BusyAtRecipient => Some("451 4.3.2 try again later"),
+                Whim::KnowsNobody => Some("550 5.1.1 no such user"),
+                _ => None,
+            };
+            if let Some(refusal) = refusal {
+                out.write_all(format!("{refusal} {}\r\n", line.trim()[8..].trim()).as_bytes())?;
+                continue;
             }
             recipients.push(line.trim()[8..].split('>').next().unwrap().trim_start_matches('<').to_owned());
             b"250 ok\r\n"
