@@ -13,9 +13,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::classify::Classifier;
 use crate::classify::model::Model;
-use crate::config::{self, Config, MailConfig, TransportConfig};
+use crate::config::{self, AccessToken, Config, MailConfig, TransportConfig};
+use crate::deliver::login::{Secret, TokenPlace};
 use crate::deliver::message::{self, Sender};
 use crate::deliver::smtp::{self, Rates, Smtp};
+use crate::deliver::tls;
 use crate::deliver::transport::Transport;
 use crate::fetch::client::{Client, ClientSettings};
 use crate::model::digest::DigestId;
@@ -652,22 +654,38 @@ pub fn mail_tls(mail: &MailConfig) -> anyhow::Result<Arc<rustls::ClientConfig>> 
         TransportConfig::Directory(_) => None,
     };
     let root = ca_file.map(read).transpose()?;
-    smtp::client_config(root.as_deref()).map_err(|reason| Usage(format!("[mail] ca_file: {reason}")).into())
+    tls::client_config(root.as_deref()).map_err(|reason| Usage(format!("[mail] ca_file: {reason}")).into())
 }
 
-fn transport(mail: &MailConfig) -> anyhow::Result<Transport> {
+/// The way out as configured; nothing is sent or asked.
+///
+/// # Errors
+/// When an address, a certificate or the login is unusable, in words.
+pub fn transport(mail: &MailConfig) -> anyhow::Result<Transport> {
     match &mail.transport {
         TransportConfig::Directory(folder) => Ok(Transport::Directory(folder.clone())),
-        TransportConfig::Smtp { urls, username, password, ca_file } => {
-            let root = ca_file.as_ref().map(read).transpose()?;
+        TransportConfig::Smtp { urls, username, password, token, ca_file } => {
+            let root = ca_file.as_ref().map(read).transpose().context("[mail] ca_file")?;
+            let secret = match (token, password) {
+                (Some(AccessToken::Given(token)), _) => {
+                    Some(Secret::Token(TokenPlace::Given(token.expose().to_owned())))
+                }
+                (Some(AccessToken::File(path)), _) => Some(Secret::Token(TokenPlace::File(path.clone()))),
+                (Some(AccessToken::Command(command)), _) => {
+                    Some(Secret::Token(TokenPlace::Command(command.clone())))
+                }
+                (None, password) => {
+                    password.as_ref().map(|password| Secret::Password(password.expose().to_owned()))
+                }
+            };
             let settings = |url| smtp::SmtpSettings {
                 url,
                 username: username.as_deref(),
-                password: password.as_ref().map(|secret| secret.expose()),
+                secret: secret.clone(),
                 extra_root_pem: root.as_deref(),
             };
             let servers: Vec<smtp::SmtpSettings> = urls.iter().map(settings).collect();
-            let rates = Rates { total: mail.rate as f64, per_domain: mail.rate_per_domain as f64 };
+            let rates = Rates { total: mail.rate, per_domain: mail.rate_per_domain };
             let smtp = Smtp::new(&servers, rates, Duration::from_secs(mail.timeout_seconds))
                 .map_err(|reason| Usage(format!("[mail] transport: {reason}")))?;
             Ok(Transport::Smtp(Box::new(smtp)))

@@ -4,6 +4,8 @@ pub mod cluster;
 pub mod demo;
 mod list;
 pub mod probe;
+mod queue;
+mod recipient;
 mod stories;
 mod subscribers;
 mod topics;
@@ -25,7 +27,7 @@ use crate::model::digest::{Delivery, Digest, DigestId, Issue, LinkPlaces};
 use crate::model::keys::{DeliveryKey, IssueKey};
 use crate::model::mail_address::Address;
 use crate::pipeline::mail::outbox::Deliveries;
-use crate::pipeline::mail::queue::{self, Preview};
+use crate::pipeline::mail::queue::{self as turns, Preview};
 use crate::pipeline::refresh::{SourceOutcome, SourceReport};
 use crate::pipeline::worker::Selection;
 use crate::store::EntryFilter;
@@ -121,6 +123,11 @@ enum Command {
     /// The list of subscribers.
     #[command(subcommand)]
     Subscribers(subscribers::Subscribers),
+    /// List the mail that waits, since when and why, and what was refused.
+    Queue {
+        #[arg(long, value_enum, default_value = "text")]
+        format: ListFormat,
+    },
     /// Read what came back: bounces, complaints, wishes to leave.
     Bounces {
         /// A file (mail or mbox) or a folder of them, - for standard input, imap[s]://USER@HOST/FOLDER, or lmtp.
@@ -269,6 +276,10 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let config = config::load(&arguments.config)?;
     if let Command::Check = arguments.command {
+        app::transport(&config.mail)?;
+        for note in config.mail.transport.notes() {
+            println!("{note}");
+        }
         println!(
             "{} is valid: {} ({} enabled), {}, {}",
             arguments.config.display(),
@@ -292,6 +303,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }
         Command::Digest { digest, dry_run, .. } => digest_now(&app, digest.as_deref(), *dry_run).await,
         Command::Subscribers(wanted) => subscribers::subscribers(&app, wanted),
+        Command::Queue { format } => queue::queue(&app, *format),
         Command::Bounces { place, listen } => {
             subscribers::bounces(&app, place, listen, &arguments.config).await
         }
@@ -403,7 +415,7 @@ fn chosen_digests<'a>(app: &'a App, only: Option<&str>) -> anyhow::Result<Vec<&'
 async fn digest_now(app: &App, only: Option<&str>, is_dry: bool) -> anyhow::Result<()> {
     for digest in chosen_digests(app, only)? {
         if is_dry {
-            let Preview { stories, issue, .. } = queue::preview(app.store(), app.mail_context(), digest)?;
+            let Preview { stories, issue, .. } = turns::preview(app.store(), app.mail_context(), digest)?;
             let text = shown(&issue.text, &issue.places);
             println!(
                 "Digest: {} ({}, {})\nSubject: {}\n\n{text}",
@@ -414,7 +426,7 @@ async fn digest_now(app: &App, only: Option<&str>, is_dry: bool) -> anyhow::Resu
             );
             continue;
         }
-        let turn = queue::queue(app.store(), app.mail_context(), digest, true)?;
+        let turn = turns::queue(app.store(), app.mail_context(), digest, true)?;
         println!("{}: {}", digest.id, list::turn(&turn));
     }
     if !is_dry {
@@ -446,7 +458,7 @@ fn would_get(
         .filter(|_| only.is_none())
     {
         let issue =
-            queue::preview_personal(store, app.mail_context(), &subscriber.preferences, subscriber.seen)?;
+            turns::preview_personal(store, app.mail_context(), &subscriber.preferences, subscriber.seen)?;
         let issue = issue.ok_or_else(|| {
             format!(
                 "nothing is new for {address} ({}): they would get no mail now",
@@ -464,7 +476,7 @@ fn would_get(
 }
 
 fn digest_issue(app: &App, digest: &Digest) -> anyhow::Result<Result<Issue, String>> {
-    let Preview { stories, issue, .. } = queue::preview(app.store(), app.mail_context(), digest)?;
+    let Preview { stories, issue, .. } = turns::preview(app.store(), app.mail_context(), digest)?;
     Ok(if stories.is_empty() {
         Err(format!("nothing is new for the digest \"{}\": no mail would go out now", digest.id))
     } else {

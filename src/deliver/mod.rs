@@ -1,8 +1,11 @@
 //! Issues to mailboxes: the message, and the ways that it can leave. Knows no store and no schedule.
 
+mod connection;
+pub mod login;
 pub mod message;
 pub mod refusal;
 pub mod smtp;
+pub mod tls;
 pub mod transport;
 
 /// Why a message did not leave, by what to do next.

@@ -9,7 +9,7 @@ use rusqlite::{Row, params};
 use super::leases::LEASE;
 use super::unit::{Mailing, Write};
 use super::values::keys_text;
-use super::{Result, millis, time};
+use super::{Result, StoreError, millis, time};
 use crate::model::digest::{Delivery, DeliveryState, DigestId, Issue, LinkPlaces, Notice};
 use crate::model::keys::{DeliveryKey, EntryKey, IssueKey};
 
@@ -32,6 +32,20 @@ pub struct ClaimedDelivery {
     pub number: DeliveryKey,
     /// How many attempts there were with this one: whoever was overtaken is told by it.
     pub attempt: u32,
+}
+
+/// A delivery that did not leave, or not yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueuedDelivery {
+    pub recipient: String,
+    pub digest: DigestId,
+    pub subject: String,
+    pub created: Timestamp,
+    pub attempts: u32,
+    /// When it is tried again, or was given up.
+    pub next_attempt: Timestamp,
+    /// Empty for one that was not tried.
+    pub reason: String,
 }
 
 /// No pause between two attempts is longer: a delivery that waits for later than this was written under a wrong clock.
@@ -163,6 +177,30 @@ impl<A> Mailing<'_, A> {
         );
         let is_own = !matches!(digest, DigestId::Configured(_));
         self.db.rows(&sql, params![digest, millis(limit), is_own], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    /// The deliveries in a state, one by one, those that are due first.
+    pub fn each_unsent<E: From<StoreError>>(
+        &self,
+        state: &str,
+        mut visit: impl FnMut(QueuedDelivery) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        let sql = "SELECT recipient, issue.digest, subject, created, attempts, next_attempt, coalesce(last_error, '')
+                   FROM delivery JOIN issue ON issue.pk = delivery.issue WHERE state = ?1 ORDER BY next_attempt";
+        self.db.each(sql, [state], |row| {
+            let read = || {
+                Ok::<_, rusqlite::Error>(QueuedDelivery {
+                    recipient: row.get(0)?,
+                    digest: row.get(1)?,
+                    subject: row.get(2)?,
+                    created: time(row.get(3)?),
+                    attempts: row.get(4)?,
+                    next_attempt: time(row.get(5)?),
+                    reason: row.get(6)?,
+                })
+            };
+            visit(read().map_err(StoreError::from)?)
+        })
     }
 
     /// Whether mail could not leave the last time, for reasons that are not the recipients'.

@@ -275,6 +275,7 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         r.entries().last_seen_first()?;
         r.mailing().due(now, now, None)?;
         r.mailing().deliveries(&[DeliveryKey(1), DeliveryKey(2)], Some(&Arc::new(issue.clone())))?;
+        r.mailing().each_unsent("pending", |_| Ok::<_, StoreError>(()))?;
         r.mailing().unarchived_issues(10)?;
         r.mailing().last_issues(&digest, 10)?;
         r.mailing().secret("n")?;

@@ -296,6 +296,108 @@ fn a_server_that_defers_is_asked_for_forty_eight_hours() {
 }
 
 #[test]
+fn a_server_with_limits_gets_all_in_one_run() {
+    for whim in [
+        Whim::FourConnections,
+        Whim::FourConnectionsInSilence,
+        Whim::TenMessages,
+        Whim::TenMessagesInSilence,
+        Whim::HangUp,
+    ] {
+        let (server, sink) = (story(), Sink::start());
+        let app = app(&server, &format!("transport = \"{}\"\nconnections = 8", sink.url()), 200);
+        sink.whim(whim);
+        let ran = app.run(&["run"]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{whim:?}");
+        let taken = sink.taken();
+        assert!(taken.len() == 200 && taken.values().all(|times| *times == 1), "{whim:?}: {}", taken.len());
+    }
+}
+
+#[test]
+fn logins_are_made_in_the_way_that_the_server_offers() {
+    let (server, sink) = (story(), Sink::start());
+    let mut app = app(&server, "@@", 1);
+    app.write("secret", "tanstaaftanstaaf\n");
+    app.write("token", "old\n");
+    let config = app.read("feeds.toml");
+    let with = |url: &str, secret: &str| {
+        config.replace("@@", &format!("transport = \"{url}\"\nusername = \"tim\"\n{secret}"))
+    };
+    let password = "password = \"file:secret\"";
+    for (offered, secret, code, want) in [
+        ("CRAM-MD5 PLAIN", password, 0, "CRAM-MD5 tim b913a602c7eda7a495b4e6e7334d3890"),
+        ("PLAIN LOGIN", password, 0, "PLAIN \0tim\0tanstaaftanstaaf"),
+        ("LOGIN", password, 0, "LOGIN tim tanstaaftanstaaf"),
+        ("XOAUTH2", "token = \"file:token\"", 4, "XOAUTH2 user=tim\u{1}auth=Bearer old\u{1}\u{1}"),
+        ("XOAUTH2", "token = \"command:echo new\"", 0, "XOAUTH2 user=tim\u{1}auth=Bearer new\u{1}\u{1}"),
+        ("PLAIN", "token = \"command:echo new\"", 4, ""),
+    ] {
+        sink.offer(offered);
+        app.write(
+            "feeds.toml",
+            with(&sink.url(), secret).replace("id = \"d\"", &format!("id = \"d{}\"", sink.count())),
+        );
+        let ran = app.later(60).run(&["run"]);
+        assert_eq!(ran.code, code, "{offered}: {}", ran.stderr);
+        assert_eq!(sink.logins().first().map_or("", String::as_str), want, "{offered}: {}", ran.stderr);
+        assert!(
+            !want.is_empty() || ran.stderr.contains("it offers PLAIN, and none of XOAUTH2"),
+            "{}",
+            ran.stderr
+        );
+    }
+    // A password goes nowhere without TLS, unless that is written; and `check` says which.
+    let open = sink.url().replace("?tls=none", "");
+    for (url, code, want) in [
+        (sink.url(), 0, "tls=none sends the user name and the password unencrypted"),
+        (open.clone(), 0, "TLS is required"),
+        (format!("{open}?tls=opportunistic"), 2, "would give the password"),
+    ] {
+        app.write("feeds.toml", with(&url, password));
+        let ran = app.run(&["check"]);
+        assert_eq!(ran.code, code, "{url}");
+        assert!(
+            format!("{}{}", ran.stdout, ran.stderr).contains(want),
+            "{url}: {}{}",
+            ran.stdout,
+            ran.stderr
+        );
+    }
+    app.write("feeds.toml", with(&open, password));
+    let (before, ran) = (sink.count(), app.later(60).run(&["run"]));
+    assert!(ran.code == 4 && ran.stderr.contains("it offers no TLS"), "{}", ran.stderr);
+    assert!(sink.count() == before && sink.logins().is_empty());
+    app.write("feeds.toml", config.replace("@@", &format!("transport = \"{open}\"\nusername = \"tim\"")));
+    assert!(app.run(&["check"]).stderr.contains("neither a password nor a token"));
+}
+
+#[test]
+fn rates_are_by_the_hour_the_minute_or_the_second() {
+    let (server, sink) = (story(), Sink::start());
+    let app = app(&server, &format!("transport = \"{}\"\nrate = \"600/min\"", sink.url()), 10);
+    app.ok(&["fetch"]);
+    let started = std::time::Instant::now();
+    app.ok(&["-q", "run"]);
+    assert!(started.elapsed() >= Duration::from_millis(850), "{:?}", started.elapsed());
+    assert_eq!(sink.taken().len(), 10);
+    let config = app.read("feeds.toml");
+    for (rate, is_right) in [
+        ("200/h", true),
+        ("20/min", true),
+        ("2/s", true),
+        ("7", true),
+        ("2/fortnight", false),
+        ("some/h", false),
+    ] {
+        app.write("feeds.toml", config.replace("600/min", rate));
+        let ran = app.run(&["check"]);
+        assert_eq!(ran.code, if is_right { 0 } else { 2 }, "{rate}: {}", ran.stderr);
+        assert!(is_right || ran.stderr.contains("write \"200/h\""), "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn connections_are_kept_and_rates_are_held() {
     let (server, sink) = (story(), Sink::start());
     let app =
@@ -307,4 +409,60 @@ fn connections_are_kept_and_rates_are_held() {
     assert!(started.elapsed() >= Duration::from_millis(850), "{:?}", started.elapsed());
     assert_eq!(sink.taken().len(), 70);
     assert!(sink.connections() <= 3, "{} connections", sink.connections());
+}
+
+#[test]
+fn what_waits_is_listed_and_whoever_is_suppressed_can_be_brought_back() {
+    let (server, sink) = (story(), Sink::start());
+    let mut app = app(&server, &format!("transport = \"{}\"", sink.url()), 2);
+    let (recipient, subscriber) = ("person-0@example-0.org", "ana@example.org");
+    app.ok(&["subscribers", "add", "--cadence", "daily", subscriber]);
+    assert_eq!(app.ok(&["queue"]), "nothing waits\n");
+    sink.whim(Whim::KnowsNobody);
+    assert_eq!(app.run(&["run"]).code, 4);
+    sink.whim(Whim::Defer);
+    app.ok(&["fetch"]);
+    assert_eq!(app.later(24 * 60).run(&["run"]).code, 4);
+    let listed = app.ok(&["queue"]);
+    let line = |state: &str, address: &str| {
+        listed
+            .lines()
+            .find(|line| line.starts_with(state) && line.contains(address))
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let refused = line("refused", recipient);
+    assert!(refused.contains("since 2022-10-20 08:00Z") && refused.contains("no such user"), "{listed}");
+    let waits = line("waits", subscriber);
+    assert!(waits.contains("next try") && waits.contains("greylisted"), "{listed}");
+    assert!(listed.ends_with("1 waits, 2 refused\n"), "{listed}");
+    let listed = app.ok(&["queue", "--format", "jsonl"]);
+    let objects: Vec<serde_json::Value> =
+        listed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(objects.len() == 3 && objects[0]["address"] == subscriber && objects[0]["attempts"] == 1);
+    // A recipient of the configuration, who is in no list.
+    let shown = app.ok(&["subscribers", "show", recipient]);
+    for want in [
+        "not in the list",
+        "recipient of: d",
+        "suppressed: bounced; gets nothing of all mail",
+        "no such user",
+    ] {
+        assert!(shown.contains(want), "{want} is not in {shown}");
+    }
+    let said = app.ok(&["subscribers", "unsuppress", recipient]);
+    assert!(said.contains("since 2022-10-20T08:00:00Z: bounced") && said.contains("no such user"), "{said}");
+    assert!(said.ends_with("gets mail again: d\n"), "{said}");
+    assert!(!app.ok(&["subscribers", "show", recipient]).contains("suppressed:"));
+    assert_eq!(app.run(&["subscribers", "resume", recipient]).code, 2);
+    let shown = app.ok(&["subscribers", "show", subscriber]);
+    assert!(
+        shown.contains("in the list: active") && shown.contains("consent: put in by the operator"),
+        "{shown}"
+    );
+    assert_eq!(app.run(&["subscribers", "show", "nobody@example.org"]).code, 2);
+    // A subscriber who bounced and one who complained come back alike.
+    app.write("returned.eml", "From: fbl@isp.example\r\nTo: news@example.org\r\nSubject: x\r\nMIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n\r\nFinal-Recipient: rfc822; ana@example.org\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--b--\r\n");
+    app.ok(&["bounces", "returned.eml"]);
+    assert!(app.ok(&["subscribers", "resume", subscriber]).ends_with("is active\n"));
 }
