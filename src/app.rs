@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::SignedDuration;
+use lettre::message::Mailbox;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -14,14 +15,16 @@ use tokio_util::sync::CancellationToken;
 use crate::classify::Classifier;
 use crate::classify::model::Model;
 use crate::config::{self, AccessToken, Config, MailConfig, TransportConfig};
+use crate::deliver::dkim::{DkimKey, Signer};
 use crate::deliver::login::{Secret, TokenPlace};
-use crate::deliver::message::{self, Sender};
+use crate::deliver::message::Sender;
 use crate::deliver::smtp::{self, Rates, Smtp};
 use crate::deliver::tls;
 use crate::deliver::transport::Transport;
 use crate::fetch::client::{Client, ClientSettings};
-use crate::model::digest::DigestId;
+use crate::model::digest::{DigestId, Notice};
 use crate::model::guard::Guard;
+use crate::model::mail_address::ascii_domain;
 use crate::model::publication::{self, Publication};
 use crate::model::source::Source;
 use crate::model::subscriber::SubscriptionOptions;
@@ -174,7 +177,6 @@ impl App {
         };
         let templates = Templates::load(&config.templates_dir)?;
         let transport = Arc::new(transport(&config.mail)?);
-        let mailbox = |text: &str| text.parse().with_context(|| format!("\"{text}\" is no mail address"));
         let sender = Arc::new(Sender {
             from: mailbox(&config.mail.from)?,
             reply_to: Some(mailbox(config.mail.reply_to.as_deref().unwrap_or(&config.mail.from))?),
@@ -528,8 +530,8 @@ impl App {
                 return Ok(());
             }
             w.mailing().set_held_up(is_held)?;
-            let text =
-                reason.map_or_else(|| "works again".to_owned(), |reason| format!("is held up: {reason}"));
+            let text = reason
+                .map_or_else(|| Notice::WORKS_AGAIN.to_owned(), |reason| format!("is held up: {reason}"));
             w.sources().put_notice("mail", &text, now)
         })?;
         Ok(())
@@ -634,14 +636,15 @@ pub fn client(fetch: &config::FetchConfig) -> anyhow::Result<Client> {
     Client::new(settings).context("the HTTP client cannot be set up")
 }
 
-fn dkim(config: &config::DkimSettings) -> anyhow::Result<Arc<lettre::message::dkim::DkimConfig>> {
-    let key = message::DkimKey {
+fn dkim(config: &config::DkimSettings) -> anyhow::Result<Arc<Signer>> {
+    let key = DkimKey {
         domain: &config.domain,
         selector: &config.selector,
         key: config.key.expose(),
         is_ed25519: config.is_ed25519,
     };
-    Ok(message::dkim(&key).map_err(|reason| Usage(format!("[[mail.dkim]]: {reason}")))?)
+    let signer = Signer::new(&key).map_err(|reason| Usage(format!("[[mail.dkim]]: {reason}")))?;
+    Ok(Arc::new(signer))
 }
 
 /// TLS to mail servers, trusting what this machine trusts and the operator's own authority.
@@ -655,6 +658,15 @@ pub fn mail_tls(mail: &MailConfig) -> anyhow::Result<Arc<rustls::ClientConfig>> 
     };
     let root = ca_file.map(read).transpose()?;
     tls::client_config(root.as_deref()).map_err(|reason| Usage(format!("[mail] ca_file: {reason}")).into())
+}
+
+/// A mailbox as it goes out: its domain in ASCII (RFC 5891), which every server takes and every signature is made for.
+fn mailbox(text: &str) -> anyhow::Result<Mailbox> {
+    let wrong = || format!("\"{text}\" is no mail address");
+    let mailbox: Mailbox = text.parse().with_context(wrong)?;
+    let domain = ascii_domain(mailbox.email.domain()).with_context(wrong)?;
+    let email = lettre::Address::new(mailbox.email.user(), domain).with_context(wrong)?;
+    Ok(Mailbox::new(mailbox.name, email))
 }
 
 /// The way out as configured; nothing is sent or asked.

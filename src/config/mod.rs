@@ -521,8 +521,8 @@ fn read_mail(section: Section, surroundings: &Surroundings) -> MailConfig {
         operators: section.list("operator", Address::parse),
         bounces: section.parsed("bounces", Address::parse),
         connections: section.number("connections", 8, 1..=64) as usize,
-        rate: section.rate("rate", parse_rate),
-        rate_per_domain: section.rate("rate_per_domain", parse_rate),
+        rate: section.by_rate("rate", parse_rate),
+        rate_per_domain: section.by_rate("rate_per_domain", parse_rate),
         // RFC 5321 section 4.5.3.2 allows ten minutes after the final dot; no server worth waiting for takes two.
         timeout_seconds: section.seconds("timeout", parse_duration).unwrap_or(120).max(1),
         on_uncertain: section.parsed("on_uncertain", parse_on_uncertain).unwrap_or_default(),

@@ -1,6 +1,7 @@
 //! Issues to mailboxes: the message, and the ways that it can leave. Knows no store and no schedule.
 
 mod connection;
+pub mod dkim;
 pub mod login;
 pub mod message;
 pub mod refusal;

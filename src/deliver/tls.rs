@@ -120,6 +120,7 @@ pub fn explain(error: &std::io::Error, host: &str) -> String {
 
 fn of_certificate(fault: &CertificateError, host: &str) -> String {
     match fault {
+        CertificateError::BadSignature => "its certificate is signed by another key than the one of that name in ca_file: was it renewed?".into(),
         CertificateError::UnknownIssuer => "nobody whom this machine trusts signed its certificate: name its authority's certificate, or its own if it is self-signed, in a PEM file as [mail] ca_file".into(),
         CertificateError::NotValidForName => format!("its certificate is not for the name {host}"),
         CertificateError::NotValidForNameContext { presented, .. } if !presented.is_empty() => {

@@ -51,7 +51,7 @@ pub struct QueuedDelivery {
 /// No pause between two attempts is longer: a delivery that waits for later than this was written under a wrong clock.
 const PAUSE_MAX: SignedDuration = SignedDuration::from_hours(4 * 24);
 
-/// A row's first columns: subject, text, HTML, the name, which is empty for an issue without a web version, and the mark of its places.
+/// A row's first columns: subject, text, HTML, the name, which is empty for an issue without a web version, the mark of its places, and the language.
 fn issue(row: &Row) -> rusqlite::Result<Issue> {
     let name: String = row.get(3)?;
     Ok(Issue {
@@ -60,6 +60,7 @@ fn issue(row: &Row) -> rusqlite::Result<Issue> {
         html: row.get(2)?,
         name: (!name.is_empty()).then_some(name),
         places: LinkPlaces::with_mark(row.get(4)?),
+        language: row.get(5)?,
     })
 }
 
@@ -135,16 +136,16 @@ impl<A> Mailing<'_, A> {
     }
 
     fn issue(&self, key: IssueKey) -> Result<Issue> {
-        let sql = "SELECT subject, text, html, name, mark FROM issue WHERE pk = ?1";
+        let sql = "SELECT subject, text, html, name, mark, language FROM issue WHERE pk = ?1";
         self.db.one(sql, [key], issue)
     }
 
     /// Some of the issues whose web version does not stand yet.
     pub fn unarchived_issues(&self, issues_max: usize) -> Result<Vec<(IssueKey, Issue)>> {
         let sql = format!(
-            "SELECT subject, text, html, name, mark, pk FROM issue WHERE is_archived = 0 ORDER BY pk LIMIT {issues_max}"
+            "SELECT subject, text, html, name, mark, language, pk FROM issue WHERE is_archived = 0 ORDER BY pk LIMIT {issues_max}"
         );
-        self.db.rows(&sql, [], |row| Ok((row.get(5)?, issue(row)?)))
+        self.db.rows(&sql, [], |row| Ok((row.get(6)?, issue(row)?)))
     }
 
     /// Name, subject and time of the last issues of a digest, the newest first.
@@ -353,7 +354,7 @@ impl Mailing<'_, Write> {
         now: Timestamp,
         issue: &Issue,
     ) -> Result<IssueKey> {
-        let sql = "INSERT INTO issue (digest, slot, created, subject, text, html, name, is_archived, mark) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7 = '', ?8)";
+        let sql = "INSERT INTO issue (digest, slot, created, subject, text, html, name, is_archived, mark, language) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7 = '', ?8, ?9)";
         self.db.execute(
             sql,
             params![
@@ -364,7 +365,8 @@ impl Mailing<'_, Write> {
                 issue.text,
                 issue.html,
                 issue.name.as_deref().unwrap_or_default(),
-                issue.places.mark()
+                issue.places.mark(),
+                issue.language
             ],
         )?;
         Ok(IssueKey(self.db.last_key()))

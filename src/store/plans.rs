@@ -120,6 +120,7 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         subject: "S".into(),
         text: "T".into(),
         html: "H".into(),
+        language: "en".into(),
         name: Some("n".into()),
         places: LinkPlaces::with_mark("m".into()),
     };
