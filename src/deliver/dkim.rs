@@ -228,14 +228,14 @@ mod tests {
         let new = |key, is_ed25519| {
             Signer::new(&DkimKey { domain: "bücher.example", selector: "s", key, is_ed25519 })
         };
-        assert!(new("x", true).unwrap_err().contains("32 bytes") || new("x", true).is_err());
+        assert!(new("AAAA", true).unwrap_err().contains("32 bytes"));
         assert!(new("x", false).unwrap_err().contains("no private key in PEM"));
         let seed = BASE64.encode([7; 32]);
         let signer = new(&seed, true).unwrap();
         let signed = signer.sign("From: a@b.example\r\nSubject: x\r\n", b"text\r\n").unwrap();
         assert!(signed.contains("d=xn--bcher-kva.example;"), "{signed}");
         let listed: String =
-            signed.split("h=").nth(1).unwrap().split(';').next().unwrap().split_whitespace().collect();
+            signed.split("\th=").nth(1).unwrap().split(';').next().unwrap().split_whitespace().collect();
         assert!(listed.starts_with("from:from:reply-to:to:cc:subject:subject:date:"), "{listed}");
         assert!(signed.lines().all(|line| line.len() <= 78), "{signed}");
     }

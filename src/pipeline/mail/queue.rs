@@ -287,14 +287,11 @@ struct NoticeData<'a> {
     is_well: bool,
 }
 
-/// Sources of notices in the order in which they came, and whether the last word of each is that it works again.
+/// The sources of notices, and whether the last word of each is that it works again.
 fn sources_of(notices: &[Notice]) -> (Vec<&str>, bool) {
-    let mut sources: Vec<&str> = Vec::new();
-    for notice in notices.iter() {
-        if !sources.contains(&notice.source.as_str()) {
-            sources.push(&notice.source);
-        }
-    }
+    let mut sources: Vec<&str> = notices.iter().map(|notice| notice.source.as_str()).collect();
+    sources.sort_unstable();
+    sources.dedup();
     let last = |source: &&str| notices.iter().rev().find(|notice| notice.source == **source);
     let works = sources.iter().filter_map(last).all(|notice| notice.text == Notice::WORKS_AGAIN);
     (sources, works)
