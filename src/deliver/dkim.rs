@@ -120,7 +120,7 @@ impl Signer {
             SigningKey::Ed25519(_) => "ed25519-sha256",
         };
         let start = format!(
-            "v=1; a={algorithm}; c=relaxed/relaxed; d={}; s={};\r\n\tbh={};\r\n\th={};\r\n\tb=",
+            "v=1; a={algorithm}; c=relaxed/relaxed;\r\n\td={}; s={};\r\n\tbh={};\r\n\th={};\r\n\tb=",
             self.domain,
             self.selector,
             BASE64.encode(Sha256::digest(relaxed_body(body))),
