@@ -7,19 +7,24 @@ use std::time::Duration;
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::SignedDuration;
+use lettre::message::Mailbox;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::classify::Classifier;
 use crate::classify::model::Model;
-use crate::config::{self, Config, MailConfig, TransportConfig};
-use crate::deliver::message::{self, Sender};
+use crate::config::{self, AccessToken, Config, MailConfig, TransportConfig};
+use crate::deliver::dkim::{DkimKey, Signer};
+use crate::deliver::login::{Secret, TokenPlace};
+use crate::deliver::message::Sender;
 use crate::deliver::smtp::{self, Rates, Smtp};
+use crate::deliver::tls;
 use crate::deliver::transport::Transport;
 use crate::fetch::client::{Client, ClientSettings};
-use crate::model::digest::DigestId;
+use crate::model::digest::{DigestId, Notice};
 use crate::model::guard::Guard;
+use crate::model::mail_address::ascii_domain;
 use crate::model::publication::{self, Publication};
 use crate::model::source::Source;
 use crate::model::subscriber::SubscriptionOptions;
@@ -172,7 +177,6 @@ impl App {
         };
         let templates = Templates::load(&config.templates_dir)?;
         let transport = Arc::new(transport(&config.mail)?);
-        let mailbox = |text: &str| text.parse().with_context(|| format!("\"{text}\" is no mail address"));
         let sender = Arc::new(Sender {
             from: mailbox(&config.mail.from)?,
             reply_to: Some(mailbox(config.mail.reply_to.as_deref().unwrap_or(&config.mail.from))?),
@@ -487,6 +491,7 @@ impl App {
             connections: self.config.mail.connections,
             on_uncertain: self.config.mail.on_uncertain,
             refusals_max: self.config.mail.refusals_max,
+            wait_max: duration(self.config.mail.wait_max_seconds),
         };
         let on_done = |progress| match progress {
             Progress::Total(total) => bar.set_length(total),
@@ -515,9 +520,6 @@ impl App {
 
     /// The operator hears once that mail is held up, and once that it leaves again.
     fn note_held_up(&self, reason: Option<&str>) -> anyhow::Result<()> {
-        if let Some(reason) = reason {
-            tracing::error!(reason, "mail is held up: what is left waits for the next run");
-        }
         let now = self.clock.now();
         let is_held = reason.is_some();
         if self.store().read(|r| r.mailing().is_held_up())? == is_held {
@@ -528,8 +530,8 @@ impl App {
                 return Ok(());
             }
             w.mailing().set_held_up(is_held)?;
-            let text =
-                reason.map_or_else(|| "works again".to_owned(), |reason| format!("is held up: {reason}"));
+            let text = reason
+                .map_or_else(|| Notice::WORKS_AGAIN.to_owned(), |reason| format!("is held up: {reason}"));
             w.sources().put_notice("mail", &text, now)
         })?;
         Ok(())
@@ -545,7 +547,7 @@ impl App {
         match run_once {
             Err(error) if error.is::<Interrupted>() => return,
             Err(error) => tracing::error!("cycle failed: {error:#}"),
-            Ok(_) => {}
+            Ok(report) => log_unsent(&report.deliveries),
         }
         let Some(public) = self.config.public_url.as_deref() else { return };
         if let Err(error) = subscriber::subscribe(
@@ -559,6 +561,17 @@ impl App {
         {
             tracing::error!("hubs could not be asked: {error:#}");
         }
+    }
+}
+
+/// A service says in its log what a command says at its end.
+pub fn log_unsent(deliveries: &Deliveries) {
+    match (&deliveries.held_up, deliveries.unsent()) {
+        (Some(reason), _) => {
+            tracing::error!(reason, "mail is held up: what is left waits for the next turn");
+        }
+        (None, Some(unsent)) if deliveries.is_none_sent() => tracing::warn!("no mail left: {unsent}"),
+        _ => {}
     }
 }
 
@@ -623,14 +636,15 @@ pub fn client(fetch: &config::FetchConfig) -> anyhow::Result<Client> {
     Client::new(settings).context("the HTTP client cannot be set up")
 }
 
-fn dkim(config: &config::DkimSettings) -> anyhow::Result<Arc<lettre::message::dkim::DkimConfig>> {
-    let key = message::DkimKey {
+fn dkim(config: &config::DkimSettings) -> anyhow::Result<Arc<Signer>> {
+    let key = DkimKey {
         domain: &config.domain,
         selector: &config.selector,
         key: config.key.expose(),
         is_ed25519: config.is_ed25519,
     };
-    Ok(message::dkim(&key).map_err(|reason| Usage(format!("[[mail.dkim]]: {reason}")))?)
+    let signer = Signer::new(&key).map_err(|reason| Usage(format!("[[mail.dkim]]: {reason}")))?;
+    Ok(Arc::new(signer))
 }
 
 /// TLS to mail servers, trusting what this machine trusts and the operator's own authority.
@@ -643,22 +657,47 @@ pub fn mail_tls(mail: &MailConfig) -> anyhow::Result<Arc<rustls::ClientConfig>> 
         TransportConfig::Directory(_) => None,
     };
     let root = ca_file.map(read).transpose()?;
-    smtp::client_config(root.as_deref()).map_err(|reason| Usage(format!("[mail] ca_file: {reason}")).into())
+    tls::client_config(root.as_deref()).map_err(|reason| Usage(format!("[mail] ca_file: {reason}")).into())
 }
 
-fn transport(mail: &MailConfig) -> anyhow::Result<Transport> {
+/// A mailbox as it goes out: its domain in ASCII (RFC 5891), which every server takes and every signature is made for.
+fn mailbox(text: &str) -> anyhow::Result<Mailbox> {
+    let wrong = || format!("\"{text}\" is no mail address");
+    let mailbox: Mailbox = text.parse().with_context(wrong)?;
+    let domain = ascii_domain(mailbox.email.domain()).with_context(wrong)?;
+    let email = lettre::Address::new(mailbox.email.user(), domain).with_context(wrong)?;
+    Ok(Mailbox::new(mailbox.name, email))
+}
+
+/// The way out as configured; nothing is sent or asked.
+///
+/// # Errors
+/// When an address, a certificate or the login is unusable, in words.
+pub fn transport(mail: &MailConfig) -> anyhow::Result<Transport> {
     match &mail.transport {
         TransportConfig::Directory(folder) => Ok(Transport::Directory(folder.clone())),
-        TransportConfig::Smtp { urls, username, password, ca_file } => {
-            let root = ca_file.as_ref().map(read).transpose()?;
+        TransportConfig::Smtp { urls, username, password, token, ca_file } => {
+            let root = ca_file.as_ref().map(read).transpose().context("[mail] ca_file")?;
+            let secret = match (token, password) {
+                (Some(AccessToken::Given(token)), _) => {
+                    Some(Secret::Token(TokenPlace::Given(token.expose().to_owned())))
+                }
+                (Some(AccessToken::File(path)), _) => Some(Secret::Token(TokenPlace::File(path.clone()))),
+                (Some(AccessToken::Command(command)), _) => {
+                    Some(Secret::Token(TokenPlace::Command(command.clone())))
+                }
+                (None, password) => {
+                    password.as_ref().map(|password| Secret::Password(password.expose().to_owned()))
+                }
+            };
             let settings = |url| smtp::SmtpSettings {
                 url,
                 username: username.as_deref(),
-                password: password.as_ref().map(|secret| secret.expose()),
+                secret: secret.clone(),
                 extra_root_pem: root.as_deref(),
             };
             let servers: Vec<smtp::SmtpSettings> = urls.iter().map(settings).collect();
-            let rates = Rates { total: mail.rate as f64, per_domain: mail.rate_per_domain as f64 };
+            let rates = Rates { total: mail.rate, per_domain: mail.rate_per_domain };
             let smtp = Smtp::new(&servers, rates, Duration::from_secs(mail.timeout_seconds))
                 .map_err(|reason| Usage(format!("[mail] transport: {reason}")))?;
             Ok(Transport::Smtp(Box::new(smtp)))

@@ -6,17 +6,19 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use crate::model::digest::{Digest, Issue, LinkPlaces};
+use crate::model::digest::{Digest, Issue, LinkPlaces, SUBJECT_CHARS_MAX, subject};
 use crate::model::keys::EntryKey;
 use crate::model::story::Story;
 use crate::model::subscriber::Interests;
 use crate::support::i18n::{Phrases, counted, long_date, phrases, spoken};
 use crate::support::templates::{TemplateError, Templates};
-use crate::support::text::{one_line, shorten};
+use crate::support::text::{fitting, shorten, wrapped};
 use crate::view::{Catalog, LinkView, StoryView, view_among};
 
-/// A subject longer than this is cut by most mail programs, in characters.
-const LEAD_CHARS_MAX: usize = 90;
+/// A subject names the first story where there is room for so much of its title, in characters.
+const LEAD_CHARS_MIN: usize = 16;
+/// Of the text part.
+pub const TEXT_COLUMNS: usize = 76;
 /// Mail is skimmed: the story itself is one click away. In characters.
 const SUMMARY_CHARS_MAX: usize = 320;
 const TITLE_CHARS_MAX: usize = 240;
@@ -129,9 +131,10 @@ pub fn render(
             continue;
         }
         return Ok(Issue {
-            subject: one_line(&templates.render("digest/subject.txt", &data)?),
-            text: templates.render("digest/body.txt", &data)?,
+            subject: subject(&templates.render("digest/subject.txt", &data)?),
+            text: wrapped(&templates.render("digest/body.txt", &data)?, TEXT_COLUMNS),
             html,
+            language: data.language.to_owned(),
             name: edition.name.map(str::to_owned),
             places: edition.places.clone(),
         });
@@ -156,14 +159,20 @@ fn data<'a>(
     } else {
         others.join(" · ")
     };
+    let date = long_date(now.to_zoned_datetime(TimeZone::UTC).date(), said_in);
+    let preview = if preview.is_empty() {
+        format!("{}, {date}", edition.title)
+    } else {
+        shorten(&preview, PREVIEW_CHARS_MAX)
+    };
     Data {
         title: edition.title,
         language: said_in,
         dir: t["dir"],
         channel: &catalog.channel.title,
-        date: long_date(now.to_zoned_datetime(TimeZone::UTC).date(), said_in),
-        lead: views.first().map(|story| shorten(&story.title, LEAD_CHARS_MAX)).unwrap_or_default(),
-        preview: shorten(&preview, PREVIEW_CHARS_MAX),
+        date,
+        lead: views.first().map(|story| lead(&story.title, edition.title, t["colon"])).unwrap_or_default(),
+        preview,
         groups: group(catalog, edition, views, t["other_topics"]),
         more,
         more_text: counted("more_stories", more, said_in),
@@ -179,6 +188,13 @@ fn data<'a>(
         controller: edition.controller,
         t,
     }
+}
+
+/// As much of a story's title as the subject has room for behind the title of the digest.
+fn lead(story: &str, title: &str, colon: &str) -> String {
+    let others = title.chars().count() + colon.chars().count() + 1;
+    let room = SUBJECT_CHARS_MAX.saturating_sub(others);
+    if room < LEAD_CHARS_MIN { String::new() } else { fitting(story, room) }
 }
 
 /// Where the web version of an issue stands under the address of the channel.

@@ -1,7 +1,7 @@
 """Checks the DKIM signatures of a message by an independent implementation (dkimpy).
 
 usage: dkim_verify.py MESSAGE RSA_PUBLIC_PEM ED25519_SEED_BASE64
-Prints one line for each signature: its algorithm, and whether it verifies.
+Prints one line for each signature: its algorithm, whether it verifies, and whether it breaks when a header is added.
 """
 import base64
 import re
@@ -20,9 +20,13 @@ def txt(name, timeout=5):
     return RECORDS[name].encode()
 
 
+ADDED = [b"From", b"To", b"Cc", b"Subject", b"Date", b"Reply-To", b"List-Unsubscribe", b"List-Unsubscribe-Post", b"Content-Type"]
 verifier = dkim.DKIM(message)
 signatures = [value for name, value in verifier.headers if name.lower() == b"dkim-signature"]
 for index, signature in enumerate(signatures):
     algorithm = re.search(rb"a=([a-z0-9-]+)", signature).group(1).decode()
-    signed = re.search(rb"h=([^;]+)", signature).group(1).decode().lower()
-    print(algorithm, verifier.verify(idx=index, dnsfunc=txt), "list-unsubscribe-post" in signed and "content-type" not in signed)
+    signed = "".join(re.search(rb"[\s;]h=([^;]+)", signature).group(1).decode().lower().split())
+    covered = all(name in signed.split(":") for name in ("list-unsubscribe-post", "content-type"))
+    # Each of these added on the way breaks the signature.
+    added = [not dkim.DKIM(name + b": x@example.org\r\n" + message).verify(idx=index, dnsfunc=txt) for name in ADDED]
+    print(algorithm, verifier.verify(idx=index, dnsfunc=txt), covered and all(added))

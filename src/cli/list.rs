@@ -158,8 +158,8 @@ pub fn deliveries(deliveries: &Deliveries) -> anyhow::Result<()> {
         "{} sent, {} deferred, {} refused",
         deliveries.sent, deliveries.deferred, deliveries.refused
     )?;
-    for (id, reason) in &deliveries.failures {
-        writeln!(out, "  {id}: {reason}")?;
+    for (reason, count) in &deliveries.reasons {
+        writeln!(out, "  {count} × {reason}")?;
     }
     Ok(())
 }

@@ -5,6 +5,8 @@ pub mod demo;
 mod import;
 mod list;
 pub mod probe;
+mod queue;
+mod recipient;
 mod stories;
 mod subscribers;
 mod topics;
@@ -19,14 +21,14 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use crate::app::{App, Farewell, INTERRUPTED_CODE, Interrupted, Signals, Usage};
+use crate::app::{self, App, Farewell, INTERRUPTED_CODE, Interrupted, Signals, Usage};
 use crate::config::{self, ConfigError};
 use crate::deliver::message::{Built, build, message_id, prepare};
 use crate::model::digest::{Delivery, Digest, DigestId, Issue, LinkPlaces};
 use crate::model::keys::{DeliveryKey, IssueKey};
 use crate::model::mail_address::Address;
 use crate::pipeline::mail::outbox::Deliveries;
-use crate::pipeline::mail::queue::{self, Preview};
+use crate::pipeline::mail::queue::{self as turns, Preview};
 use crate::pipeline::refresh::{SourceOutcome, SourceReport};
 use crate::pipeline::worker::Selection;
 use crate::store::EntryFilter;
@@ -122,6 +124,11 @@ enum Command {
     /// The list of subscribers.
     #[command(subcommand)]
     Subscribers(subscribers::Subscribers),
+    /// List the mail that waits, since when and why, and what was refused.
+    Queue {
+        #[arg(long, value_enum, default_value = "text")]
+        format: ListFormat,
+    },
     /// Read what came back: bounces, complaints, wishes to leave.
     Bounces {
         /// A file (mail or mbox) or a folder of them, - for standard input, imap[s]://USER@HOST/FOLDER, or lmtp.
@@ -270,6 +277,10 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let config = config::load(&arguments.config)?;
     if let Command::Check = arguments.command {
+        app::transport(&config.mail)?;
+        for note in config.mail.transport.notes() {
+            println!("{note}");
+        }
         println!(
             "{} is valid: {} ({} enabled), {}, {}",
             arguments.config.display(),
@@ -293,6 +304,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }
         Command::Digest { digest, dry_run, .. } => digest_now(&app, digest.as_deref(), *dry_run).await,
         Command::Subscribers(wanted) => subscribers::subscribers(&app, wanted),
+        Command::Queue { format } => queue::queue(&app, *format),
         Command::Bounces { place, listen } => {
             subscribers::bounces(&app, place, listen, &arguments.config).await
         }
@@ -323,13 +335,20 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
 }
 
-/// Mail waits for the operator.
+/// Mail waits for the operator, or none of it left.
 #[derive(Debug, thiserror::Error)]
-#[error("mail is held up: {0}: it is tried again at the next run")]
-struct MailHeldUp(String);
+enum MailHeldUp {
+    #[error("mail is held up: {0}: it is tried again at the next run")]
+    HeldUp(String),
+    #[error("no mail left: {0}: `courant queue` lists them")]
+    NoneSent(String),
+}
 
 fn held_up(deliveries: &Deliveries) -> anyhow::Result<()> {
-    deliveries.held_up.clone().map_or(Ok(()), |reason| Err(MailHeldUp(reason).into()))
+    let none_sent = || deliveries.unsent().filter(|_| deliveries.is_none_sent());
+    let fault =
+        deliveries.held_up.clone().map(MailHeldUp::HeldUp).or_else(|| none_sent().map(MailHeldUp::NoneSent));
+    fault.map_or(Ok(()), |fault| Err(fault.into()))
 }
 
 /// Exit code 3 when not one of the sources tried could be read.
@@ -397,7 +416,7 @@ fn chosen_digests<'a>(app: &'a App, only: Option<&str>) -> anyhow::Result<Vec<&'
 async fn digest_now(app: &App, only: Option<&str>, is_dry: bool) -> anyhow::Result<()> {
     for digest in chosen_digests(app, only)? {
         if is_dry {
-            let Preview { stories, issue, .. } = queue::preview(app.store(), app.mail_context(), digest)?;
+            let Preview { stories, issue, .. } = turns::preview(app.store(), app.mail_context(), digest)?;
             let text = shown(&issue.text, &issue.places);
             println!(
                 "Digest: {} ({}, {})\nSubject: {}\n\n{text}",
@@ -408,7 +427,7 @@ async fn digest_now(app: &App, only: Option<&str>, is_dry: bool) -> anyhow::Resu
             );
             continue;
         }
-        let turn = queue::queue(app.store(), app.mail_context(), digest, true)?;
+        let turn = turns::queue(app.store(), app.mail_context(), digest, true)?;
         println!("{}: {}", digest.id, list::turn(&turn));
     }
     if !is_dry {
@@ -440,7 +459,7 @@ fn would_get(
         .filter(|_| only.is_none())
     {
         let issue =
-            queue::preview_personal(store, app.mail_context(), &subscriber.preferences, subscriber.seen)?;
+            turns::preview_personal(store, app.mail_context(), &subscriber.preferences, subscriber.seen)?;
         let issue = issue.ok_or_else(|| {
             format!(
                 "nothing is new for {address} ({}): they would get no mail now",
@@ -458,7 +477,7 @@ fn would_get(
 }
 
 fn digest_issue(app: &App, digest: &Digest) -> anyhow::Result<Result<Issue, String>> {
-    let Preview { stories, issue, .. } = queue::preview(app.store(), app.mail_context(), digest)?;
+    let Preview { stories, issue, .. } = turns::preview(app.store(), app.mail_context(), digest)?;
     Ok(if stories.is_empty() {
         Err(format!("nothing is new for the digest \"{}\": no mail would go out now", digest.id))
     } else {
@@ -609,8 +628,9 @@ async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
     let confirmations = tokio::spawn(async move {
         loop {
             mail_waits.notified().await;
-            if let Err(error) = confirming.deliver(Some(&DigestId::Confirmation)).await {
-                tracing::error!("confirmations could not be sent: {error:#}");
+            match confirming.deliver(Some(&DigestId::Confirmation)).await {
+                Ok(deliveries) => app::log_unsent(&deliveries),
+                Err(error) => tracing::error!("confirmations could not be sent: {error:#}"),
             }
         }
     });

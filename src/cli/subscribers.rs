@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
+use super::recipient;
 use crate::app::{self, App, Usage};
 use crate::bounces::{imap, lmtp, mailbox};
 use crate::config;
@@ -42,8 +43,11 @@ pub enum Subscribers {
     },
     /// Send somebody nothing until they are resumed.
     Pause { address: String },
-    /// Go on after a pause, with the stories of the last week.
+    /// Go on after a pause, or after a bounce, a complaint or a wish to leave, with the stories of the last week.
+    #[command(visible_alias = "unsuppress")]
     Resume { address: String },
+    /// Tell the whole history of somebody: consent, mails, refusals, suppressions.
+    Show { address: String },
     /// Take somebody out of the list, as if they had never been in it.
     Remove { address: String },
     /// Forget all about an address; a keyed hash of it keeps an import from bringing it back.
@@ -171,7 +175,8 @@ pub fn subscribers(app: &App, wanted: &Subscribers) -> anyhow::Result<()> {
             Ok(())
         }
         Subscribers::Pause { address: text } => set_state(app, &address(text)?, SubscriberState::Paused),
-        Subscribers::Resume { address: text } => set_state(app, &address(text)?, SubscriberState::Active),
+        Subscribers::Resume { address: text } => recipient::resume(app, &address(text)?),
+        Subscribers::Show { address: text } => recipient::show(app, &address(text)?),
         Subscribers::Remove { address: text } => {
             let address = address(text)?;
             if !subscribers::remove(app.store(), key, &address)? {
@@ -236,7 +241,11 @@ fn add(app: &App, wanted: &AddOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn set_state(app: &App, address: &Address, state: SubscriberState) -> anyhow::Result<()> {
+/// Puts somebody who is in the list into another state, and says so.
+///
+/// # Errors
+/// When the store fails, or the address is not in the list.
+pub(super) fn set_state(app: &App, address: &Address, state: SubscriberState) -> anyhow::Result<()> {
     let key = &app.sender.key;
     let known = app
         .store()

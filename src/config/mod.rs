@@ -30,6 +30,8 @@ use crate::support::i18n::{self, LocaleFault};
 pub const STARTER: &str = include_str!("starter.toml");
 
 const DAY_SECONDS: u64 = 86_400;
+/// Messages of a rate.
+const RATE_MAX: u32 = 100_000;
 
 /// `[fetch]` and what `[defaults]` adds to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,7 +83,50 @@ pub enum TransportConfig {
     Directory(PathBuf),
     /// `smtp://host:port` (STARTTLS where offered; `?tls=required` insists), `smtps://host:port`.
     /// Several share the load by their `weight` and stand in for each other.
-    Smtp { urls: Vec<Url>, username: Option<String>, password: Option<Secret>, ca_file: Option<PathBuf> },
+    Smtp {
+        urls: Vec<Url>,
+        username: Option<String>,
+        password: Option<Secret>,
+        token: Option<AccessToken>,
+        ca_file: Option<PathBuf>,
+    },
+}
+
+/// Where an access token (OAuth 2.0) comes from; it is good for an hour or so, and is read again each time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccessToken {
+    Given(Secret),
+    File(PathBuf),
+    /// What a command prints.
+    Command(String),
+}
+
+impl TransportConfig {
+    /// How logins are kept from others, a line for each server with one.
+    pub fn notes(&self) -> Vec<String> {
+        let TransportConfig::Smtp { urls, username, .. } = self else { return Vec::new() };
+        let with_login = urls
+            .iter()
+            .filter(|url| url.scheme() == "smtp" && (username.is_some() || !url.username().is_empty()));
+        with_login
+            .filter_map(|url| {
+                let server = format!("smtp://{}", url.host_str().unwrap_or_default());
+                match tls_of(url).as_deref() {
+                    Some("none") => Some(format!(
+                        "{server}: tls=none sends the user name and the password unencrypted"
+                    )),
+                    None => Some(format!(
+                        "{server}: TLS is required, because there is a user name (tls=none would not ask for it)"
+                    )),
+                    Some(_) => None,
+                }
+            })
+            .collect()
+    }
+}
+
+fn tls_of(url: &Url) -> Option<String> {
+    url.query_pairs().find(|(name, _)| name == "tls").map(|(_, value)| value.into_owned())
 }
 
 /// A secret by its place, `env:NAME` or `file:PATH`; never printed.
@@ -101,7 +146,7 @@ impl Secret {
 }
 
 /// `[mail]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct MailConfig {
     pub transport: TransportConfig,
     /// `Name <address>` or an address.
@@ -114,8 +159,8 @@ pub struct MailConfig {
     /// Messages under way at a time.
     pub connections: usize,
     /// Messages a second, in all and to one domain; 0 for no limit.
-    pub rate: u64,
-    pub rate_per_domain: u64,
+    pub rate: f64,
+    pub rate_per_domain: f64,
     /// For each answer of a mail server, in seconds.
     pub timeout_seconds: u64,
     pub on_uncertain: OnUncertain,
@@ -123,6 +168,8 @@ pub struct MailConfig {
     pub fraud_is_complaint: bool,
     /// After so many refusals in a row that are about us, a run sends nothing more.
     pub refusals_max: usize,
+    /// A mail that could not leave for so long is no news any more, in seconds.
+    pub wait_max_seconds: u64,
     /// How long it is kept which mail went to whom, in seconds.
     pub retention_seconds: u64,
     pub dkim: Vec<DkimSettings>,
@@ -434,7 +481,12 @@ fn known_topic(topics: &[Topic], id: &str) -> Result<String, String> {
 fn read_mail(section: Section, surroundings: &Surroundings) -> MailConfig {
     let username = section.parsed("username", |text| secret_or_text(text, surroundings));
     let password = section.parsed("password", |text| secret(text, surroundings).map(Secret));
+    let token = section.parsed("token", |text| access_token(text, surroundings));
+    if token.is_some() && password.is_some() {
+        section.fault(section.at, "token: a password stands beside it: one of them is enough");
+    }
     let ca_file = section.string("ca_file").map(|path| surroundings.folder.join(path));
+    let has_login = username.is_some();
     let ways = section.one_or_more("transport", |text| {
         let text = secret_or_text(text, surroundings)?;
         if let Some(path) = text.strip_prefix("file:") {
@@ -445,6 +497,10 @@ fn read_mail(section: Section, surroundings: &Surroundings) -> MailConfig {
                 if matches!(url.scheme(), "smtp" | "smtps")
                     && url.host_str().is_some_and(|host| !host.is_empty()) =>
             {
+                let has_login = has_login || !url.username().is_empty();
+                if has_login && url.scheme() == "smtp" && tls_of(&url).as_deref() == Some("opportunistic") {
+                    return Err("tls=opportunistic would give the password to a server without TLS: write tls=required, or tls=none if that is meant".into());
+                }
                 Ok(Ok(url))
             }
             _ => Err("must be \"file:FOLDER\", \"smtp://HOST:PORT\" or \"smtps://HOST:PORT\"".into()),
@@ -457,6 +513,7 @@ fn read_mail(section: Section, surroundings: &Surroundings) -> MailConfig {
             urls: ways.iter().flatten().cloned().collect(),
             username,
             password,
+            token,
             ca_file,
         }),
         _ => {
@@ -479,13 +536,14 @@ fn read_mail(section: Section, surroundings: &Surroundings) -> MailConfig {
         operators: section.list("operator", Address::parse),
         bounces: section.parsed("bounces", Address::parse),
         connections: section.number("connections", 8, 1..=64) as usize,
-        rate: section.number("rate", 0, 0..=100_000),
-        rate_per_domain: section.number("rate_per_domain", 0, 0..=100_000),
+        rate: section.by_rate("rate", parse_rate),
+        rate_per_domain: section.by_rate("rate_per_domain", parse_rate),
         // RFC 5321 section 4.5.3.2 allows ten minutes after the final dot; no server worth waiting for takes two.
         timeout_seconds: section.seconds("timeout", parse_duration).unwrap_or(120).max(1),
         on_uncertain: section.parsed("on_uncertain", parse_on_uncertain).unwrap_or_default(),
         fraud_is_complaint: section.boolean("fraud_is_complaint", false),
         refusals_max: section.number("refusals_max", 5, 1..=1_000) as usize,
+        wait_max_seconds: section.seconds("wait_max", parse_duration).unwrap_or(14 * DAY_SECONDS),
         retention_seconds: section.seconds("retention", parse_duration).unwrap_or(90 * DAY_SECONDS),
         dkim: section.tables("dkim").into_iter().map(|section| read_dkim(section, surroundings)).collect(),
     }
@@ -561,6 +619,41 @@ fn secret(text: &str, surroundings: &Surroundings) -> Result<String, String> {
             .map_err(|error| format!("cannot read {}: {error}", path.display()));
     }
     Err("a secret must not stand in this file: write \"env:NAME\" or \"file:PATH\"".into())
+}
+
+/// `env:NAME`, `file:PATH` or `command:…`.
+fn access_token(text: &str, surroundings: &Surroundings) -> Result<AccessToken, String> {
+    if let Some(path) = text.strip_prefix("file:") {
+        return Ok(AccessToken::File(surroundings.folder.join(path)));
+    }
+    if let Some(command) = text.strip_prefix("command:").map(str::trim).filter(|command| !command.is_empty())
+    {
+        return Ok(AccessToken::Command(command.to_owned()));
+    }
+    if text.starts_with("env:") {
+        return secret(text, surroundings).map(|token| AccessToken::Given(Secret(token)));
+    }
+    Err("a token must not stand in this file: write \"file:PATH\", \"env:NAME\" or \"command:COMMAND\""
+        .into())
+}
+
+/// `200/h`, `20/min`, `2/s`, or a number a second: messages a second.
+fn parse_rate(text: &str) -> Result<f64, String> {
+    let fault = || format!("\"{text}\" is no rate: write \"200/h\", \"20/min\" or \"2/s\"");
+    let (count, unit) = text.split_once('/').unwrap_or((text, "s"));
+    let seconds = match unit.trim() {
+        "s" | "sec" | "second" => 1.0,
+        "m" | "min" | "minute" => 60.0,
+        "h" | "hour" => 3_600.0,
+        "d" | "day" => 86_400.0,
+        _ => return Err(fault()),
+    };
+    let count: u32 = count.trim().parse().map_err(|_| fault())?;
+    if count > RATE_MAX {
+        Err(format!("\"{text}\" is more than {RATE_MAX}"))
+    } else {
+        Ok(f64::from(count) / seconds)
+    }
 }
 
 fn secret_or_text(text: &str, surroundings: &Surroundings) -> Result<String, String> {

@@ -153,6 +153,14 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// How often: a text that `parse` reads, or a number a second; 0 for no limit.
+    pub fn by_rate(&self, key: &'static str, parse: impl FnOnce(&str) -> Result<f64, String>) -> f64 {
+        match self.get(key) {
+            Some(value) if value.get_ref().as_str().is_some() => self.parsed(key, parse).unwrap_or(0.0),
+            _ => self.number(key, 0, 0..=100_000) as f64,
+        }
+    }
+
     pub fn string(&self, key: &'static str) -> Option<String> {
         self.parsed(key, |text| Ok(text.to_owned()))
     }

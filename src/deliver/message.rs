@@ -5,16 +5,13 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use lettre::Message;
 use lettre::address::Envelope;
-use lettre::message::dkim::{
-    DkimCanonicalization, DkimCanonicalizationType, DkimConfig, DkimSigningAlgorithm, DkimSigningKey,
-    dkim_sign,
-};
 use lettre::message::header::{
-    ContentTransferEncoding, ContentType, HeaderName, HeaderValue, Headers, MIME_VERSION_1_0,
+    ContentTransferEncoding, ContentType, HeaderName, HeaderValue, MIME_VERSION_1_0,
 };
 use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
 use sha2::{Digest as _, Sha256};
 
+use super::dkim::Signer;
 use crate::model::digest::{Delivery, DigestId, Issue, LinkPlaces};
 use crate::model::keys::IssueKey;
 use crate::model::mail_address::Address;
@@ -34,59 +31,7 @@ pub struct Sender {
     /// Signs the links to leave by.
     pub key: SigningKey,
     /// Signatures that each mail bears.
-    pub dkim: Vec<Arc<DkimConfig>>,
-}
-
-/// One DKIM key (RFC 6376).
-pub struct DkimKey<'a> {
-    pub domain: &'a str,
-    pub selector: &'a str,
-    /// PKCS#1 in PEM for RSA, 32 bytes in base64 for Ed25519.
-    pub key: &'a str,
-    pub is_ed25519: bool,
-}
-
-/// Signed headers. Both List-Unsubscribe headers must be among them (RFC 8058 section 4); Content-Type must not, for lettre
-/// folds it after signing.
-const SIGNED: [&str; 15] = [
-    "From",
-    "Reply-To",
-    "To",
-    "Subject",
-    "Date",
-    "Message-ID",
-    "MIME-Version",
-    "List-Id",
-    "List-Unsubscribe",
-    "List-Unsubscribe-Post",
-    "List-Archive",
-    "List-Help",
-    "Precedence",
-    "Auto-Submitted",
-    "Feedback-ID",
-];
-
-/// Makes a signing configuration.
-///
-/// # Errors
-/// When the key is none.
-pub fn dkim(key: &DkimKey) -> Result<Arc<DkimConfig>, String> {
-    let algorithm = if key.is_ed25519 { DkimSigningAlgorithm::Ed25519 } else { DkimSigningAlgorithm::Rsa };
-    let private = DkimSigningKey::new(key.key.trim(), algorithm)
-        .map_err(|error| format!("the DKIM key of {} is none: {error}", key.domain))?;
-    let headers = SIGNED.iter().map(|name| HeaderName::new_from_ascii_str(name)).collect();
-    // The default, simple/relaxed, does not verify.
-    let canonicalization = DkimCanonicalization {
-        header: DkimCanonicalizationType::Relaxed,
-        body: DkimCanonicalizationType::Relaxed,
-    };
-    Ok(Arc::new(DkimConfig::new(
-        key.selector.to_owned(),
-        key.domain.to_owned(),
-        private,
-        headers,
-        canonicalization,
-    )))
+    pub dkim: Vec<Arc<Signer>>,
 }
 
 /// Why a message cannot be made: it never will be.
@@ -242,29 +187,22 @@ pub fn build(
     );
     let body = Body::dangerous_pre_encoded(body, ContentTransferEncoding::SevenBit);
     let mut message = builder.body(body).map_err(|error| MessageError(error.to_string()))?;
+    if !delivery.issue.language.is_empty() {
+        let name = HeaderName::new_from_ascii_str("Content-Language");
+        message.headers_mut().insert_raw(HeaderValue::new(name, delivery.issue.language.clone()));
+    }
     for (name, value) in list_headers(sender, delivery, &links) {
         message.headers_mut().insert_raw(HeaderValue::new(HeaderName::new_from_ascii_str(name), value));
     }
-    let mut bytes = Vec::new();
-    // A message of lettre's holds one signature: each is made on a copy, and all stand in front.
-    for config in &sender.dkim {
-        let mut signed = message.clone();
-        dkim_sign(&mut signed, config);
-        if let Some(value) = signed.headers().get_raw(DKIM_SIGNATURE) {
-            let mut own = Headers::new();
-            own.insert_raw(HeaderValue::new(
-                HeaderName::new_from_ascii_str(DKIM_SIGNATURE),
-                value.to_owned(),
-            ));
-            bytes.extend_from_slice(own.to_string().as_bytes());
-        }
-    }
-    bytes.extend_from_slice(&message.formatted());
-    let text = String::from_utf8(bytes).map_err(|_| MessageError("it is no text".into()))?;
+    let text = String::from_utf8(message.formatted()).map_err(|_| MessageError("it is no text".into()))?;
+    // What is signed is what leaves: folded, and in its order.
+    let (head, body) = text.split_at(text.find("\r\n\r\n").map_or(text.len(), |end| end + 2));
+    let body = body.strip_prefix("\r\n").unwrap_or(body);
+    let signatures = sender.dkim.iter().map(|signer| signer.sign(head, body.as_bytes()));
+    let signatures: String = signatures.collect::<Result<_, _>>().map_err(MessageError)?;
+    let text = format!("{signatures}{text}");
     Ok(Built { envelope: envelope(sender, delivery, message.envelope())?, text })
 }
-
-const DKIM_SIGNATURE: &str = "DKIM-Signature";
 
 /// A message ready to leave.
 #[derive(Debug, Clone)]
@@ -401,6 +339,7 @@ mod tests {
                 subject: subject.into(),
                 text: format!("é {}", "x".repeat(3000)),
                 html: "<p>é</p>".into(),
+                language: "fr".into(),
                 name: None,
                 places: LinkPlaces::with_mark("m".into()),
             }),
@@ -435,6 +374,7 @@ mod tests {
                 subject: "s".into(),
                 text: text.clone(),
                 html: format!("<a href=\"{leave}\">é</a> a@@b {change} @@PREFERENCES0@@"),
+                language: String::new(),
                 name: None,
                 places,
             };
@@ -468,6 +408,7 @@ mod tests {
             "Date: Mon, 17 Oct 2022 06:00:00 +0000",
             "multipart/alternative",
             "List-Id: \"Reseau ouvert\" <weekly.example.org>",
+            "Content-Language: fr",
         ] {
             assert!(mail.contains(want), "{want} is not in\n{mail}");
         }

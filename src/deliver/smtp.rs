@@ -1,44 +1,40 @@
-//! SMTP over kept connections to one server or several: by weight, with failover, within rates. The connections are our
-//! own, for lettre's pool leaves Nagle's algorithm on: each message then waits 40 ms for an acknowledgement.
+//! Mail servers, one or several: by weight, with failover, within rates, and with no more connections than each of them takes.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use lettre::address::Envelope;
-use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
-use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream, Certificate, TlsParameters};
-use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
-use lettre::transport::smtp::extension::{ClientId, MailParameter};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use lettre::transport::smtp::extension::ClientId;
+use tokio::sync::Notify;
 use tokio::time::Instant;
-use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::DeliverError;
+use super::connection::{CLOSING, Connection, Fault, Opening, Security};
+use super::login::{Login, Secret};
 use super::refusal::{Command, Refusal, enhanced, refusal};
+use super::tls::client_config;
+use crate::support::text::percent_decoded;
 
 /// For connecting, with TLS and AUTH.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-/// The server ends the conversation (RFC 5321 section 3.8).
-const CLOSING: u16 = 421;
 /// A server that cannot be reached is left alone for so long.
 const DOWN: Duration = Duration::from_secs(60);
+/// Before a server that took mail in this run and takes no connection now is taken to be down.
+const PAUSES: [Duration; 3] = [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(4)];
 /// Messages over one connection: many servers hang up after a hundred.
 const MESSAGES_PER_CONNECTION: u32 = 100;
 
 /// Where an SMTP server is and how to speak to it.
 pub struct SmtpSettings<'a> {
-    /// `smtp://host:port`, with `?tls=required` or `?tls=none`; `smtps://host:port`; `weight=N`.
+    /// `smtp://host:port`, with `?tls=required`, `?tls=opportunistic` or `?tls=none`; `smtps://host:port`; `weight=N`.
     pub url: &'a Url,
     pub username: Option<&'a str>,
-    pub password: Option<&'a str>,
-    /// A PEM file of a certificate authority of the operator's own, read.
+    /// What goes with the user name, where it does not stand in the URL.
+    pub secret: Option<Secret>,
+    /// A PEM file of certificates that the operator trusts, read.
     pub extra_root_pem: Option<&'a [u8]>,
 }
 
@@ -50,34 +46,88 @@ pub struct Rates {
     pub per_domain: f64,
 }
 
-enum Security {
-    None,
-    Opportunistic(TlsParameters),
-    Required(TlsParameters),
-    Wrapper(Arc<rustls::ClientConfig>),
-}
-
 struct Server {
     host: String,
     port: u16,
     security: Security,
-    credentials: Option<Credentials>,
+    login: Option<Login>,
     weight: u32,
 }
 
+/// A connection between two messages.
 struct Idle {
-    connection: AsyncSmtpConnection,
+    connection: Connection,
     messages: u32,
+    place: Place,
+}
+
+/// One of the connections to a server; its end makes room for another one.
+struct Place {
+    pool: Arc<Pool>,
+    at: usize,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.pool.state().server(self.at).open -= 1;
+        self.pool.changed.notify_waiters();
+    }
 }
 
 #[derive(Default)]
-struct ConnectionState {
-    idle: HashMap<usize, Vec<Idle>>,
-    down_until: HashMap<usize, Instant>,
-    /// Smooth weighted round robin: what each server has been owed.
-    owed: HashMap<usize, i64>,
+struct ServerState {
+    idle: Vec<Idle>,
+    /// Connections that stand or are being made.
+    open: usize,
+    /// More than so many it does not take, as this run found out.
+    open_max: Option<usize>,
+    /// It took a connection in this run.
+    was_up: bool,
+    /// Until when it is left alone, and why.
+    down: Option<(Instant, DeliverError)>,
+    /// Smooth weighted round robin: what it has been owed.
+    owed: i64,
+}
+
+impl ServerState {
+    fn has_room(&self) -> bool {
+        !self.idle.is_empty() || self.open_max.is_none_or(|most| self.open < most)
+    }
+}
+
+#[derive(Default)]
+struct PoolState {
+    servers: HashMap<usize, ServerState>,
     next_total: Option<Instant>,
     next_by_domain: HashMap<String, Instant>,
+}
+
+impl PoolState {
+    fn server(&mut self, at: usize) -> &mut ServerState {
+        self.servers.entry(at).or_default()
+    }
+}
+
+#[derive(Default)]
+struct Pool {
+    state: Mutex<PoolState>,
+    /// A connection is free, or there is room for one.
+    changed: Notify,
+}
+
+impl Pool {
+    fn state(&self) -> MutexGuard<'_, PoolState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What to do for a connection.
+enum Step {
+    Take(Idle),
+    /// There is room for one; another one, which was kept, has to make it.
+    Open(Place, Option<Idle>),
+    Wait,
+    Down(DeliverError),
 }
 
 /// The servers and the connections to them.
@@ -86,8 +136,8 @@ pub struct Smtp {
     rates: Rates,
     /// For each answer.
     timeout: Duration,
-    hello: ClientId,
-    state: Mutex<ConnectionState>,
+    hello: String,
+    pool: Arc<Pool>,
 }
 
 impl Smtp {
@@ -95,11 +145,7 @@ impl Smtp {
     /// When an address or a certificate is unusable; in words.
     pub fn new(servers: &[SmtpSettings], rates: Rates, timeout: Duration) -> Result<Smtp, String> {
         let servers = servers.iter().map(server).collect::<Result<Vec<_>, _>>()?;
-        Ok(Smtp { servers, rates, timeout, hello: ClientId::default(), state: Mutex::default() })
-    }
-
-    fn state(&self) -> MutexGuard<'_, ConnectionState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        Ok(Smtp { servers, rates, timeout, hello: ClientId::default().to_string(), pool: Arc::default() })
     }
 
     /// Hands a message over. A server that cannot be reached costs a try at the next one. After `stop` nothing is handed over any
@@ -113,134 +159,265 @@ impl Smtp {
         message: &str,
         stop: &CancellationToken,
     ) -> Result<(), DeliverError> {
-        let agreed = tokio::select! {
+        tokio::select! {
             biased;
-            () = stop.cancelled() => Err(DeliverError::Stopped),
-            agreed = self.agree(envelope) => agreed,
-        };
-        let (at, idle) = agreed?;
-        self.hand_over(at, idle, message).await
+            () = stop.cancelled() => return Err(DeliverError::Stopped),
+            () = self.pace(envelope) => {}
+        }
+        let mut is_fresh = false;
+        loop {
+            let agreed = tokio::select! {
+                biased;
+                () = stop.cancelled() => Err(DeliverError::Stopped),
+                agreed = self.agree(envelope, is_fresh) => agreed,
+            };
+            let (idle, was_kept) = agreed?;
+            match self.hand_over(idle, message).await {
+                // It ends this conversation: with a new one it may take the message, which it has not.
+                Err(Fault::Refused(reply)) if reply.code == CLOSING && was_kept && !is_fresh => {
+                    is_fresh = true
+                }
+                Err(fault) => return Err(self.not_taken(&fault)),
+                Ok(()) => return Ok(()),
+            }
+        }
     }
 
-    /// Finds a server that agrees to take a message, up to its word to go on; answers which, with the connection.
-    async fn agree(&self, envelope: &Envelope) -> Result<(usize, Idle), DeliverError> {
-        self.pace(envelope).await;
+    /// What it means that a message was not taken after the server was told of it: where no answer comes, it may have been.
+    fn not_taken(&self, fault: &Fault) -> DeliverError {
+        match fault {
+            Fault::Refused(_) => judged(Command::Data, fault),
+            Fault::Silent(timeout) => DeliverError::Uncertain(format!(
+                "the mail server did not say within {} s whether it took the message",
+                timeout.as_secs()
+            )),
+            Fault::Broken(said) | Fault::Unusable(said) => DeliverError::Uncertain(format!(
+                "the connection broke before the mail server said whether it took the message: {said}"
+            )),
+        }
+    }
+
+    /// Finds a server that agrees to take a message, up to its word to go on; answers with the connection, and whether it was a kept
+    /// one.
+    async fn agree(&self, envelope: &Envelope, is_fresh: bool) -> Result<(Idle, bool), DeliverError> {
+        let mut is_fresh = is_fresh;
         let mut last = DeliverError::Unavailable("no mail server can be reached now".into());
         // Each server once, and once more for a kept connection that was closed in the meantime.
         for _ in 0..2 * self.servers.len() + 1 {
-            let Some(at) = self.choose() else { return Err(last) };
-            let kept = self.state().idle.get_mut(&at).and_then(Vec::pop);
-            let was_kept = kept.is_some();
-            let mut idle = match kept {
-                Some(idle) => idle,
-                None => match self.connect(at).await {
-                    Ok(connection) => Idle { connection, messages: 0 },
-                    Err(error) => {
-                        last = error;
-                        self.state().down_until.insert(at, Instant::now() + DOWN);
-                        continue;
-                    }
-                },
+            let at = self.choose()?;
+            let (mut idle, was_kept) = match self.connection(at, is_fresh).await {
+                Ok(found) => found,
+                Err(error) => {
+                    last = error;
+                    continue;
+                }
             };
-            let told = tokio::time::timeout(self.timeout, tell(&mut idle.connection, envelope)).await;
-            match told {
-                Ok(Ok(())) => return Ok((at, idle)),
-                Ok(Err((command, error)))
-                    if error.status().is_some_and(|code| u16::from(code) != CLOSING) =>
-                {
+            match tell(&mut idle.connection, envelope).await {
+                Ok(()) => return Ok((idle, was_kept)),
+                Err((command, fault @ Fault::Refused(_))) if !is_closing(&fault) => {
                     // The server spoke: the connection may go on, this message does not.
-                    if tokio::time::timeout(self.timeout, idle.connection.command(Rset))
-                        .await
-                        .is_ok_and(|reset| reset.is_ok())
-                    {
-                        self.keep(at, idle);
+                    if idle.connection.ask("RSET", 200..=299).await.is_ok() {
+                        self.keep(idle);
                     }
-                    return Err(judged(command, &error));
+                    return Err(judged(command, &fault));
                 }
-                // Closed in the meantime, and with it all the others that were kept: nothing of this message was taken.
-                Ok(Err(_)) if was_kept => drop(self.state().idle.remove(&at)),
-                Ok(Err((_, error))) => {
-                    return Err(DeliverError::Unavailable(format!(
-                        "the connection to the mail server broke: {}",
-                        causes(&error)
-                    )));
-                }
-                Err(_) => {
-                    return Err(DeliverError::Unavailable(format!(
-                        "the mail server did not answer within {} s",
-                        self.timeout.as_secs()
-                    )));
-                }
+                // Closed in the meantime: nothing of this message was taken, a new connection takes it.
+                Err(_) if was_kept => is_fresh = true,
+                // One connection too many, and the server says so late.
+                Err((_, fault)) if self.lower(at, &fault) => last = judged(Command::Connect, &fault),
+                Err((command, fault)) => return Err(judged(command, &fault)),
             }
         }
         Err(last)
     }
 
-    /// The message itself, after the server agreed to take it. When its last answer never comes, it may have been taken.
-    async fn hand_over(&self, at: usize, mut idle: Idle, message: &str) -> Result<(), DeliverError> {
-        match tokio::time::timeout(self.timeout, idle.connection.command(Stuffed(message))).await {
-            Ok(Ok(_)) => {
+    /// A connection to a server: a kept one, or with `is_fresh` a new one. Where the server takes no more of them, one that others use
+    /// is waited for.
+    async fn connection(&self, at: usize, is_fresh: bool) -> Result<(Idle, bool), DeliverError> {
+        let mut pauses = PAUSES.iter();
+        loop {
+            let changed = self.pool.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            match self.step(at, is_fresh) {
+                Step::Take(idle) => return Ok((idle, true)),
+                Step::Wait => changed.await,
+                Step::Down(reason) => return Err(reason),
+                Step::Open(place, replaced) => {
+                    if let Some(replaced) = replaced {
+                        // It gives up its place when it is gone.
+                        replaced.connection.quit().await;
+                    }
+                    let (command, fault) = match self.open(at).await {
+                        Ok(connection) => {
+                            self.pool.state().server(at).was_up = true;
+                            return Ok((Idle { connection, messages: 0, place }, false));
+                        }
+                        Err(failed) => failed,
+                    };
+                    if self.lower(at, &fault) {
+                        drop(place);
+                        continue;
+                    }
+                    let was_up = self.pool.state().server(at).was_up;
+                    let is_busy = was_up && !matches!(fault, Fault::Unusable(_)) && !is_final(&fault);
+                    if let Some(pause) = pauses.next().filter(|_| is_busy) {
+                        drop(place);
+                        tokio::time::sleep(*pause).await;
+                        continue;
+                    }
+                    let reason = self.out_of_use(at, command, &fault);
+                    self.pool.state().server(at).down = Some((Instant::now() + DOWN, reason.clone()));
+                    drop(place);
+                    return Err(reason);
+                }
+            }
+        }
+    }
+
+    fn step(&self, at: usize, is_fresh: bool) -> Step {
+        let mut state = self.pool.state();
+        let server = state.server(at);
+        if let Some((until, reason)) = &server.down
+            && *until > Instant::now()
+        {
+            return Step::Down(reason.clone());
+        }
+        if !is_fresh && let Some(idle) = server.idle.pop() {
+            return Step::Take(idle);
+        }
+        let is_full = server.open_max.is_some_and(|most| server.open >= most);
+        let replaced = if is_full { server.idle.pop() } else { None };
+        if is_full && replaced.is_none() {
+            return Step::Wait;
+        }
+        server.open += 1;
+        Step::Open(Place { pool: self.pool.clone(), at }, replaced)
+    }
+
+    /// Takes note that a server does not take one connection more, if others to it stand: `false` where there are none.
+    fn lower(&self, at: usize, fault: &Fault) -> bool {
+        if matches!(fault, Fault::Unusable(_)) || is_final(fault) {
+            return false;
+        }
+        let mut state = self.pool.state();
+        let server = state.server(at);
+        let others = server.open.saturating_sub(1);
+        if others == 0 {
+            return false;
+        }
+        if server.open_max.is_none_or(|most| most > others) {
+            server.open_max = Some(others);
+            tracing::info!(
+                server = self.servers[at].host,
+                connections = others,
+                "the server takes no more connections"
+            );
+        }
+        true
+    }
+
+    async fn open(&self, at: usize) -> Result<Connection, (Command, Fault)> {
+        let server = &self.servers[at];
+        let opening = Opening {
+            host: &server.host,
+            port: server.port,
+            security: &server.security,
+            login: server.login.as_ref(),
+            hello: &self.hello,
+            timeout: self.timeout,
+        };
+        match tokio::time::timeout(CONNECT_TIMEOUT, Connection::open(&opening)).await {
+            Ok(opened) => opened,
+            Err(_) => Err((Command::Connect, Fault::Silent(CONNECT_TIMEOUT))),
+        }
+    }
+
+    /// Why a server is left alone for a while.
+    fn out_of_use(&self, at: usize, command: Command, fault: &Fault) -> DeliverError {
+        let Server { host, port, .. } = &self.servers[at];
+        let login = if command == Command::Auth { "it refuses the login: " } else { "" };
+        let words = format!("the mail server {host}:{port} cannot be used now: {login}{fault}");
+        match judged(command, fault) {
+            DeliverError::RefusesUs(_) => DeliverError::RefusesUs(words),
+            _ => DeliverError::Unavailable(words),
+        }
+    }
+
+    /// The message itself, after the server agreed to take it.
+    async fn hand_over(&self, mut idle: Idle, message: &str) -> Result<(), Fault> {
+        let done = idle.connection.ask_raw(Stuffed(message).to_string().as_bytes(), 200..=299).await;
+        match &done {
+            Ok(_) => {
                 idle.messages += 1;
-                self.keep(at, idle);
-                Ok(())
+                self.keep(idle);
             }
-            Ok(Err(error)) if error.status().is_some() => {
-                self.keep(at, idle);
-                Err(judged(Command::Data, &error))
-            }
-            Ok(Err(error)) => Err(DeliverError::Uncertain(format!(
-                "the connection broke before the mail server said whether it took the message: {}",
-                causes(&error)
-            ))),
-            Err(_) => Err(DeliverError::Uncertain(format!(
-                "the mail server did not say within {} s whether it took the message",
-                self.timeout.as_secs()
-            ))),
+            Err(fault @ Fault::Refused(_)) if !is_closing(fault) => self.keep(idle),
+            Err(_) => {}
         }
+        done.map(drop)
     }
 
-    /// Says good-bye on all connections.
+    /// Says good-bye on all connections. What a server takes at a time is found out anew in the next run.
     pub async fn close(&self) {
-        let idle: Vec<Idle> = std::mem::take(&mut self.state().idle).into_values().flatten().collect();
-        for mut idle in idle {
-            let _ = tokio::time::timeout(Duration::from_secs(2), idle.connection.quit()).await;
+        let idle: Vec<Idle> = {
+            let mut state = self.pool.state();
+            state.servers.values_mut().for_each(|server| (server.open_max, server.was_up) = (None, false));
+            state.servers.values_mut().flat_map(|server| std::mem::take(&mut server.idle)).collect()
+        };
+        for idle in idle {
+            idle.connection.quit().await;
         }
     }
 
-    fn keep(&self, at: usize, idle: Idle) {
+    fn keep(&self, idle: Idle) {
         if idle.messages < MESSAGES_PER_CONNECTION {
-            self.state().idle.entry(at).or_default().push(idle);
+            let at = idle.place.at;
+            self.pool.state().server(at).idle.push(idle);
+            self.pool.changed.notify_waiters();
         } else {
-            let mut connection = idle.connection;
             tokio::spawn(async move {
-                drop(tokio::time::timeout(Duration::from_secs(2), connection.quit()).await)
+                let Idle { connection, place, .. } = idle;
+                connection.quit().await;
+                drop(place);
             });
         }
     }
 
-    /// The server whose turn it is, among those that are up.
-    fn choose(&self) -> Option<usize> {
-        let mut state = self.state();
+    /// The server whose turn it is, among those that are up, and best with room for a connection.
+    ///
+    /// # Errors
+    /// When none is, with the reason of one.
+    fn choose(&self) -> Result<usize, DeliverError> {
+        let mut state = self.pool.state();
         let now = Instant::now();
-        let up: Vec<usize> = (0..self.servers.len())
-            .filter(|at| state.down_until.get(at).is_none_or(|until| *until <= now))
-            .collect();
+        let mut reason = None;
+        let mut up: Vec<usize> = Vec::new();
+        for at in 0..self.servers.len() {
+            match &state.server(at).down {
+                Some((until, why)) if *until > now => reason = Some(why.clone()),
+                _ => up.push(at),
+            }
+        }
+        let roomy: Vec<usize> = up.iter().copied().filter(|at| state.server(*at).has_room()).collect();
+        let up = if roomy.is_empty() { up } else { roomy };
         let total: i64 = up.iter().map(|at| i64::from(self.servers[*at].weight)).sum();
         for at in &up {
-            *state.owed.entry(*at).or_default() += i64::from(self.servers[*at].weight);
+            state.server(*at).owed += i64::from(self.servers[*at].weight);
         }
-        let best = up
-            .into_iter()
-            .max_by_key(|at| (state.owed.get(at).copied().unwrap_or(0), std::cmp::Reverse(*at)))?;
-        *state.owed.entry(best).or_default() -= total;
-        Some(best)
+        let best = up.into_iter().max_by_key(|at| (state.server(*at).owed, std::cmp::Reverse(*at)));
+        let best = best.ok_or_else(|| {
+            reason.unwrap_or_else(|| DeliverError::Unavailable("no mail server can be reached now".into()))
+        })?;
+        state.server(best).owed -= total;
+        Ok(best)
     }
 
     /// Waits for the turn of a message, in the order of the callers.
     async fn pace(&self, envelope: &Envelope) {
         let step = |rate: f64| (rate > 0.0).then(|| Duration::from_secs_f64(1.0 / rate));
         let until = {
-            let mut state = self.state();
+            let mut state = self.pool.state();
             let now = Instant::now();
             let mut until = now;
             if let Some(step) = step(self.rates.per_domain) {
@@ -260,57 +437,18 @@ impl Smtp {
             tokio::time::sleep_until(until).await;
         }
     }
+}
 
-    async fn connect(&self, at: usize) -> Result<AsyncSmtpConnection, DeliverError> {
-        let server = &self.servers[at];
-        let result = tokio::time::timeout(CONNECT_TIMEOUT, self.connect_now(server)).await;
-        let said = match result {
-            Ok(Ok(connection)) => return Ok(connection),
-            Ok(Err(said)) => said,
-            Err(_) => format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()),
-        };
-        Err(DeliverError::Unavailable(format!(
-            "the mail server {}:{} cannot be used now: {said}",
-            server.host, server.port
-        )))
-    }
+/// The server ends the conversation, whatever it is about.
+fn is_closing(fault: &Fault) -> bool {
+    matches!(fault, Fault::Refused(reply) if reply.code == CLOSING)
+}
 
-    async fn connect_now(&self, server: &Server) -> Result<AsyncSmtpConnection, String> {
-        let stream = TcpStream::connect((server.host.as_str(), server.port))
-            .await
-            .map_err(|error| error.to_string())?;
-        stream.set_nodelay(true).map_err(|error| error.to_string())?;
-        let stream: Box<dyn AsyncTokioStream> = match &server.security {
-            Security::Wrapper(config) => {
-                let name = rustls::pki_types::ServerName::try_from(server.host.clone())
-                    .map_err(|error| error.to_string())?;
-                let tls = tokio_rustls::TlsConnector::from(config.clone())
-                    .connect(name, stream)
-                    .await
-                    .map_err(|error| error.to_string())?;
-                Box::new(Wrapped(tls))
-            }
-            _ => Box::new(stream),
-        };
-        let mut connection = AsyncSmtpConnection::connect_with_transport(stream, &self.hello)
-            .await
-            .map_err(|error| causes(&error))?;
-        let upgrade = match &server.security {
-            Security::Required(parameters) => Some(parameters),
-            Security::Opportunistic(parameters) if connection.can_starttls() => Some(parameters),
-            _ => None,
-        };
-        if let Some(parameters) = upgrade {
-            connection.starttls(parameters.clone(), &self.hello).await.map_err(|error| causes(&error))?;
-        }
-        if let Some(credentials) = &server.credentials {
-            connection
-                .auth(DEFAULT_MECHANISMS, credentials)
-                .await
-                .map_err(|error| format!("it refuses the login: {}", causes(&error)))?;
-        }
-        Ok(connection)
-    }
+/// The server refuses us, and not one connection too many.
+fn is_final(fault: &Fault) -> bool {
+    let Fault::Refused(reply) = fault else { return false };
+    let words = reply.words();
+    refusal(Command::Connect, reply.code, enhanced(&words), &words) == Refusal::Us
 }
 
 fn server(settings: &SmtpSettings) -> Result<Server, String> {
@@ -319,92 +457,41 @@ fn server(settings: &SmtpSettings) -> Result<Server, String> {
     let parameter = |wanted: &str| {
         url.query_pairs().find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
     };
-    let parameters = || {
-        let mut builder = TlsParameters::builder(host.clone());
-        if let Some(pem) = settings.extra_root_pem {
-            builder = builder.add_root_certificate(
-                Certificate::from_pem(pem)
-                    .map_err(|error| format!("the CA file is no certificate: {error}"))?,
-            );
-        }
-        builder.build().map_err(|error| format!("TLS cannot be set up: {error}"))
-    };
+    let decoded = |text: &str| percent_decoded(text).unwrap_or_else(|| text.to_owned());
+    let username = settings
+        .username
+        .map(str::to_owned)
+        .or_else(|| Some(decoded(url.username())).filter(|name| !name.is_empty()));
+    let config = || client_config(settings.extra_root_pem).map_err(|reason| format!("the ca_file: {reason}"));
     let (security, port) = match (url.scheme(), parameter("tls").as_deref()) {
-        ("smtps", _) => (Security::Wrapper(client_config(settings.extra_root_pem)?), 465),
-        (_, Some("required")) => (Security::Required(parameters()?), 587),
+        ("smtps", _) => (Security::Wrapper(config()?), 465),
         (_, Some("none")) => (Security::None, 25),
-        (_, None | Some("opportunistic")) => (Security::Opportunistic(parameters()?), 25),
+        (_, Some("required")) => (Security::Required(config()?), 587),
+        // A password is not for whoever stands on the way and leaves out a word.
+        (_, None) if username.is_some() => (Security::Required(config()?), 587),
+        (_, Some("opportunistic")) if username.is_some() => {
+            return Err("tls=opportunistic would give the password to a server without TLS: write tls=required, or tls=none".into());
+        }
+        (_, None | Some("opportunistic")) => (Security::Opportunistic(config()?), 25),
         (_, Some(other)) => {
             return Err(format!("tls={other} is unknown: write required, opportunistic or none"));
         }
     };
-    let username = settings
-        .username
-        .map(str::to_owned)
-        .or_else(|| Some(url.username().to_owned()).filter(|name| !name.is_empty()));
-    let password = settings.password.or_else(|| url.password());
-    let credentials =
-        username.zip(password).map(|(username, password)| Credentials::new(username, password.to_owned()));
+    let secret = settings
+        .secret
+        .clone()
+        .or_else(|| url.password().map(|password| Secret::Password(decoded(password))));
+    let login = match (username, secret) {
+        (Some(username), Some(secret)) => Some(Login::new(username, secret)),
+        (Some(_), None) => return Err("there is a user name, and neither a password nor a token".into()),
+        (None, _) => None,
+    };
     let weight = parameter("weight")
         .map_or(Ok(1), |weight| weight.parse().map_err(|_| format!("weight={weight} is no number")))?;
-    Ok(Server { host, port: url.port().unwrap_or(port), security, credentials, weight: weight.max(1) })
+    Ok(Server { host, port: url.port().unwrap_or(port), security, login, weight: weight.max(1) })
 }
 
-/// TLS from the first byte, trusting what this machine trusts and the operator's own authority.
-///
-/// # Errors
-/// When the authority is none, in words.
-pub fn client_config(extra_root_pem: Option<&[u8]>) -> Result<Arc<rustls::ClientConfig>, String> {
-    use rustls::pki_types::{CertificateDer, pem::PemObject};
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    for certificate in extra_root_pem.into_iter().flat_map(CertificateDer::pem_slice_iter) {
-        let certificate = certificate.map_err(|error| format!("the CA file is no certificate: {error}"))?;
-        roots.add(certificate).map_err(|error| format!("the CA file cannot be used: {error}"))?;
-    }
-    Ok(Arc::new(rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()))
-}
-
-/// A TLS stream that lettre takes for a connection.
-#[derive(Debug)]
-struct Wrapped(TlsStream<TcpStream>);
-
-impl AsyncTokioStream for Wrapped {
-    fn peer_addr(&self) -> std::io::Result<SocketAddr> {
-        self.0.get_ref().0.peer_addr()
-    }
-}
-
-impl AsyncRead for Wrapped {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.get_mut().0).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Wrapped {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.get_mut().0).poll_write(context, bytes)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.get_mut().0).poll_flush(context)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.get_mut().0).poll_shutdown(context)
-    }
-}
-
-/// A message as it travels, with its dots doubled and its end (RFC 5321 section 4.5.2): written at once and not byte by byte,
-/// which is what lettre's own way costs the most time with.
+/// A message as it travels, with its dots doubled and its end (RFC 5321 section 4.5.2).
 struct Stuffed<'a>(&'a str);
 
 impl std::fmt::Display for Stuffed<'_> {
@@ -424,56 +511,47 @@ impl std::fmt::Display for Stuffed<'_> {
 }
 
 /// Whom a message is from and to, up to the server's word to go on (RFC 5321 section 3.3).
-async fn tell(
-    connection: &mut AsyncSmtpConnection,
-    envelope: &Envelope,
-) -> Result<(), (Command, lettre::transport::smtp::Error)> {
+async fn tell(connection: &mut Connection, envelope: &Envelope) -> Result<(), (Command, Fault)> {
     // Whether the server can take such an address is its own to say.
     let is_ascii = envelope
         .from()
         .into_iter()
         .chain(envelope.to())
         .all(|address| AsRef::<str>::as_ref(address).is_ascii());
-    let options = if !is_ascii { vec![MailParameter::SmtpUtfEight] } else { Vec::new() };
-    let at = |command: Command| move |error| (command, error);
-    connection.command(Mail::new(envelope.from().cloned(), options)).await.map_err(at(Command::Mail))?;
+    let options = if is_ascii { "" } else { " SMTPUTF8" };
+    let from = envelope.from().map(ToString::to_string).unwrap_or_default();
+    let at = |command: Command| move |fault| (command, fault);
+    connection.ask(&format!("MAIL FROM:<{from}>{options}"), 200..=299).await.map_err(at(Command::Mail))?;
     for to in envelope.to() {
-        connection.command(Rcpt::new(to.clone(), Vec::new())).await.map_err(at(Command::Rcpt))?;
+        connection.ask(&format!("RCPT TO:<{to}>"), 200..=299).await.map_err(at(Command::Rcpt))?;
     }
-    connection.command(Data).await.map_err(at(Command::Data))?;
+    connection.ask("DATA", 354..=354).await.map_err(at(Command::Data))?;
     Ok(())
 }
 
-/// What a refusal means for the message.
-fn judged(command: Command, error: &lettre::transport::smtp::Error) -> DeliverError {
-    let code = error.status().map_or(0, u16::from);
-    let words = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-    let said = causes(error);
-    match refusal(command, code, enhanced(&words), &words) {
+/// What it means for a message that it was not taken.
+fn judged(command: Command, fault: &Fault) -> DeliverError {
+    let reply = match fault {
+        Fault::Refused(reply) => reply,
+        Fault::Silent(timeout) => {
+            return DeliverError::Unavailable(format!(
+                "the mail server did not answer within {} s",
+                timeout.as_secs()
+            ));
+        }
+        Fault::Broken(said) | Fault::Unusable(said) => {
+            return DeliverError::Unavailable(format!("the connection to the mail server broke: {said}"));
+        }
+    };
+    let words = reply.words();
+    match refusal(command, reply.code, enhanced(&words), &words) {
         Refusal::NoRecipient => {
-            DeliverError::NoMailbox(format!("the mail server knows no such mailbox: {said}"))
+            DeliverError::NoMailbox(format!("the mail server knows no such mailbox: {reply}"))
         }
-        Refusal::Mailbox => DeliverError::Temporary(format!("the mailbox does not take it now: {said}")),
-        // Of one recipient, as greylisting is: the next one may be taken.
-        Refusal::Busy if code != CLOSING && matches!(command, Command::Rcpt | Command::Data) => {
-            DeliverError::Temporary(format!("the mail server does not take it now: {said}"))
-        }
-        Refusal::Busy => DeliverError::Unavailable(format!("the mail server does not take it now: {said}")),
-        Refusal::Us => DeliverError::RefusesUs(format!("the mail server refuses us or the message: {said}")),
+        Refusal::Mailbox => DeliverError::Temporary(format!("the mailbox does not take it now: {reply}")),
+        Refusal::Busy => DeliverError::Unavailable(format!("the mail server does not take it now: {reply}")),
+        Refusal::Us => DeliverError::RefusesUs(format!("the mail server refuses us or the message: {reply}")),
     }
-}
-
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut inner = error.source();
-    while let Some(cause) = inner {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        inner = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]
@@ -484,21 +562,24 @@ mod tests {
         let urls: Vec<Url> = urls.iter().map(|url| Url::parse(url).unwrap()).collect();
         let settings: Vec<SmtpSettings> = urls
             .iter()
-            .map(|url| SmtpSettings { url, username: None, password: None, extra_root_pem: None })
+            .map(|url| SmtpSettings { url, username: None, secret: None, extra_root_pem: None })
             .collect();
         Smtp::new(&settings, Rates::default(), Duration::from_secs(1))
     }
 
     #[test]
     fn servers_take_turns_by_weight_and_the_next_one_steps_in() {
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let smtp = smtp(&["smtp://a.example?weight=3", "smtp://b.example"]).unwrap();
-        let turns: Vec<usize> = (0..8).filter_map(|_| smtp.choose()).collect();
+        let turns: Vec<usize> = (0..8).filter_map(|_| smtp.choose().ok()).collect();
         assert_eq!(turns.iter().filter(|at| **at == 0).count(), 6, "{turns:?}");
-        smtp.state().down_until.insert(0, Instant::now() + DOWN);
-        assert_eq!((0..4).filter_map(|_| smtp.choose()).collect::<Vec<_>>(), [1, 1, 1, 1]);
-        smtp.state().down_until.insert(1, Instant::now() + DOWN);
-        assert_eq!(smtp.choose(), None);
+        let down = |at| {
+            let reason = DeliverError::Unavailable("it is down".into());
+            smtp.pool.state().server(at).down = Some((Instant::now() + DOWN, reason));
+        };
+        down(0);
+        assert_eq!((0..4).filter_map(|_| smtp.choose().ok()).collect::<Vec<_>>(), [1, 1, 1, 1]);
+        down(1);
+        assert_eq!(smtp.choose(), Err(DeliverError::Unavailable("it is down".into())));
     }
 
     #[test]
@@ -515,9 +596,33 @@ mod tests {
 
     #[test]
     fn faults_of_an_address_are_explained() {
-        assert!(
-            smtp(&["smtp://a.example?tls=maybe"]).err().unwrap().contains("required, opportunistic or none")
-        );
-        assert!(smtp(&["smtp://a.example?weight=much"]).err().unwrap().contains("no number"));
+        for (url, want) in [
+            ("smtp://a.example?tls=maybe", "required, opportunistic or none"),
+            ("smtp://a.example?weight=much", "no number"),
+            ("smtp://u:p@a.example?tls=opportunistic", "would give the password"),
+            ("smtp://u@a.example", "neither a password nor a token"),
+        ] {
+            assert!(smtp(&[url]).err().unwrap().contains(want), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_user_name_asks_for_tls_unless_none_is_written() {
+        for (url, is_required, port) in [
+            ("smtp://a.example", false, 25),
+            ("smtp://u:p@a.example", true, 587),
+            ("smtp://u:p@a.example:25?tls=required", true, 25),
+            ("smtp://u:p@a.example?tls=none", false, 25),
+        ] {
+            let made = smtp(&[url]).unwrap();
+            let server = &made.servers[0];
+            assert_eq!(
+                (matches!(server.security, Security::Required(_)), server.port),
+                (is_required, port),
+                "{url}"
+            );
+        }
+        let made = smtp(&["smtp://n%40example.org:p%3Aw@a.example"]).unwrap();
+        assert_eq!(made.servers[0].login.as_ref().unwrap().username, "n@example.org");
     }
 }

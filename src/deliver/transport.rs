@@ -55,5 +55,5 @@ fn write_eml(folder: &Path, message_id: &str, bytes: &[u8]) -> Result<(), Delive
         .collect();
     let path = folder.join(format!("{name}.eml"));
     write_atomically(&path, bytes)
-        .map_err(|error| DeliverError::Temporary(format!("cannot write {}: {error}", path.display())))
+        .map_err(|error| DeliverError::Unavailable(format!("cannot write {}: {error}", path.display())))
 }

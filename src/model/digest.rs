@@ -1,6 +1,6 @@
 //! A digest (a schedule over the channel), an issue of it, and a delivery (one issue to one recipient).
 
-use crate::support::text::primary_language;
+use crate::support::text::{fitting, one_line, primary_language};
 
 use super::channel::Channel;
 use super::keys::DeliveryKey;
@@ -144,12 +144,22 @@ impl Scope {
     }
 }
 
+/// A subject is one line, and fits into one of a mail (RFC 5322 section 2.1.1), in characters.
+pub const SUBJECT_CHARS_MAX: usize = 78;
+
+/// A text as the subject of a mail.
+pub fn subject(text: &str) -> String {
+    fitting(&one_line(text), SUBJECT_CHARS_MAX)
+}
+
 /// One rendered digest, the same for all its recipients but for the places of their own links.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issue {
     pub subject: String,
     pub text: String,
     pub html: String,
+    /// Of its words, BCP 47; empty in issues of before.
+    pub language: String,
     /// Of its web version, where there is one.
     pub name: Option<String>,
     pub places: LinkPlaces,
@@ -160,6 +170,11 @@ pub struct Issue {
 pub struct Notice {
     pub source: String,
     pub text: String,
+}
+
+impl Notice {
+    /// What is said of something that is well again.
+    pub const WORKS_AGAIN: &str = "works again";
 }
 
 /// What to do with a delivery that a killed run had handed over, whose answer it never saw.

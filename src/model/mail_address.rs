@@ -83,6 +83,17 @@ const NEVER_DOMAINS: [&str; 17] = [
     "test",
 ];
 
+/// A domain in lower case and ASCII (RFC 5891); `None` for what is none.
+pub fn ascii_domain(domain: &str) -> Option<String> {
+    if domain.starts_with('[') {
+        return Some(domain.to_owned());
+    }
+    match url::Host::parse(domain.trim_end_matches('.')) {
+        Ok(url::Host::Domain(domain)) => Some(domain),
+        _ => None,
+    }
+}
+
 impl Address {
     /// Reads `ana@example.org`; the error says what is wrong.
     pub fn parse(text: &str) -> Result<Address, String> {
@@ -92,14 +103,7 @@ impl Address {
         if local.is_empty() || local.len() > LOCAL_BYTES_MAX {
             return wrong("before the @ stand 1 to 64 characters");
         }
-        let domain = if domain.starts_with('[') {
-            domain.to_owned()
-        } else {
-            match url::Host::parse(domain.trim_end_matches('.')) {
-                Ok(url::Host::Domain(domain)) => domain,
-                _ => return wrong("after the @ stands no domain"),
-            }
-        };
+        let Some(domain) = ascii_domain(domain) else { return wrong("after the @ stands no domain") };
         let whole = format!("{local}@{domain}");
         if whole.len() > ADDRESS_BYTES_MAX || whole.parse::<lettre::Address>().is_err() {
             return wrong("write it as name@example.org");

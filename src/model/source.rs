@@ -3,6 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// The operator hears of a source that failed so often in a row: once is an accident.
+pub const FAILURES_TOLD: u32 = 3;
+
 /// What stands behind the address of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -9,7 +9,7 @@ use rusqlite::{Row, params};
 use super::leases::LEASE;
 use super::unit::{Mailing, Write};
 use super::values::keys_text;
-use super::{Result, millis, time};
+use super::{Result, StoreError, millis, time};
 use crate::model::digest::{Delivery, DeliveryState, DigestId, Issue, LinkPlaces, Notice};
 use crate::model::keys::{DeliveryKey, EntryKey, IssueKey};
 
@@ -34,10 +34,24 @@ pub struct ClaimedDelivery {
     pub attempt: u32,
 }
 
+/// A delivery that did not leave, or not yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueuedDelivery {
+    pub recipient: String,
+    pub digest: DigestId,
+    pub subject: String,
+    pub created: Timestamp,
+    pub attempts: u32,
+    /// When it is tried again, or was given up.
+    pub next_attempt: Timestamp,
+    /// Empty for one that was not tried.
+    pub reason: String,
+}
+
 /// No pause between two attempts is longer: a delivery that waits for later than this was written under a wrong clock.
 const PAUSE_MAX: SignedDuration = SignedDuration::from_hours(4 * 24);
 
-/// A row's first columns: subject, text, HTML, the name, which is empty for an issue without a web version, and the mark of its places.
+/// A row's first columns: subject, text, HTML, the name, which is empty for an issue without a web version, the mark of its places, and the language.
 fn issue(row: &Row) -> rusqlite::Result<Issue> {
     let name: String = row.get(3)?;
     Ok(Issue {
@@ -46,6 +60,7 @@ fn issue(row: &Row) -> rusqlite::Result<Issue> {
         html: row.get(2)?,
         name: (!name.is_empty()).then_some(name),
         places: LinkPlaces::with_mark(row.get(4)?),
+        language: row.get(5)?,
     })
 }
 
@@ -61,7 +76,7 @@ impl<A> Mailing<'_, A> {
         self.db.row("SELECT seen FROM digest_mark WHERE digest = ?1", [digest], |row| row.get(0))
     }
 
-    /// The numbers of the deliveries whose time has come, the oldest first. One that is still `sending` when its lease has run
+    /// The numbers of the deliveries whose time has come, those that wait longest first: what was tried in vain comes after what was not. One that is still `sending` when its lease has run
     /// out was cut off after it was handed over: it is due again, under the same Message-ID.
     /// `leased` is now by the clock of leases.
     pub fn due(
@@ -72,7 +87,7 @@ impl<A> Mailing<'_, A> {
     ) -> Result<Vec<DeliveryKey>> {
         let of_state = |state: &str, limit: &str| {
             format!(
-                "SELECT delivery.pk FROM delivery JOIN issue ON issue.pk = delivery.issue
+                "SELECT delivery.pk, next_attempt FROM delivery JOIN issue ON issue.pk = delivery.issue
                  WHERE state = '{state}' AND next_attempt {limit} AND lease_end <= ?4 AND (?3 IS NULL OR issue.digest = ?3)"
             )
         };
@@ -80,7 +95,7 @@ impl<A> Mailing<'_, A> {
             .iter()
             .flat_map(|state| ["<= ?1", "> ?2"].map(|limit| of_state(state, limit)))
             .collect();
-        let sql = format!("{} ORDER BY 1", parts.join(" UNION ALL "));
+        let sql = format!("{} ORDER BY 2, 1", parts.join(" UNION ALL "));
         self.db.rows(&sql, params![millis(now), millis(now + PAUSE_MAX), digest, millis(leased)], |row| {
             row.get(0)
         })
@@ -121,16 +136,16 @@ impl<A> Mailing<'_, A> {
     }
 
     fn issue(&self, key: IssueKey) -> Result<Issue> {
-        let sql = "SELECT subject, text, html, name, mark FROM issue WHERE pk = ?1";
+        let sql = "SELECT subject, text, html, name, mark, language FROM issue WHERE pk = ?1";
         self.db.one(sql, [key], issue)
     }
 
     /// Some of the issues whose web version does not stand yet.
     pub fn unarchived_issues(&self, issues_max: usize) -> Result<Vec<(IssueKey, Issue)>> {
         let sql = format!(
-            "SELECT subject, text, html, name, mark, pk FROM issue WHERE is_archived = 0 ORDER BY pk LIMIT {issues_max}"
+            "SELECT subject, text, html, name, mark, language, pk FROM issue WHERE is_archived = 0 ORDER BY pk LIMIT {issues_max}"
         );
-        self.db.rows(&sql, [], |row| Ok((row.get(5)?, issue(row)?)))
+        self.db.rows(&sql, [], |row| Ok((row.get(6)?, issue(row)?)))
     }
 
     /// Name, subject and time of the last issues of a digest, the newest first.
@@ -163,6 +178,30 @@ impl<A> Mailing<'_, A> {
         );
         let is_own = !matches!(digest, DigestId::Configured(_));
         self.db.rows(&sql, params![digest, millis(limit), is_own], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    /// The deliveries in a state, one by one, those that are due first.
+    pub fn each_unsent<E: From<StoreError>>(
+        &self,
+        state: &str,
+        mut visit: impl FnMut(QueuedDelivery) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        let sql = "SELECT recipient, issue.digest, subject, created, attempts, next_attempt, coalesce(last_error, '')
+                   FROM delivery JOIN issue ON issue.pk = delivery.issue WHERE state = ?1 ORDER BY next_attempt";
+        self.db.each(sql, [state], |row| {
+            let read = || {
+                Ok::<_, rusqlite::Error>(QueuedDelivery {
+                    recipient: row.get(0)?,
+                    digest: row.get(1)?,
+                    subject: row.get(2)?,
+                    created: time(row.get(3)?),
+                    attempts: row.get(4)?,
+                    next_attempt: time(row.get(5)?),
+                    reason: row.get(6)?,
+                })
+            };
+            visit(read().map_err(StoreError::from)?)
+        })
     }
 
     /// Whether mail could not leave the last time, for reasons that are not the recipients'.
@@ -315,7 +354,7 @@ impl Mailing<'_, Write> {
         now: Timestamp,
         issue: &Issue,
     ) -> Result<IssueKey> {
-        let sql = "INSERT INTO issue (digest, slot, created, subject, text, html, name, is_archived, mark) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7 = '', ?8)";
+        let sql = "INSERT INTO issue (digest, slot, created, subject, text, html, name, is_archived, mark, language) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7 = '', ?8, ?9)";
         self.db.execute(
             sql,
             params![
@@ -326,7 +365,8 @@ impl Mailing<'_, Write> {
                 issue.text,
                 issue.html,
                 issue.name.as_deref().unwrap_or_default(),
-                issue.places.mark()
+                issue.places.mark(),
+                issue.language
             ],
         )?;
         Ok(IssueKey(self.db.last_key()))

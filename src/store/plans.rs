@@ -121,6 +121,7 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         subject: "S".into(),
         text: "T".into(),
         html: "H".into(),
+        language: "en".into(),
         name: Some("n".into()),
         places: LinkPlaces::with_mark("m".into()),
     };
@@ -276,6 +277,7 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         r.entries().last_seen_first()?;
         r.mailing().due(now, now, None)?;
         r.mailing().deliveries(&[DeliveryKey(1), DeliveryKey(2)], Some(&Arc::new(issue.clone())))?;
+        r.mailing().each_unsent("pending", |_| Ok::<_, StoreError>(()))?;
         r.mailing().unarchived_issues(10)?;
         r.mailing().last_issues(&digest, 10)?;
         r.mailing().secret("n")?;

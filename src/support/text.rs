@@ -113,6 +113,70 @@ pub fn shorten(text: &str, chars_max: usize) -> String {
     format!("{}…", head[..end].trim_end_matches([' ', ',', ';', ':', '.', '\u{A0}']))
 }
 
+/// Cuts a text that has more characters, to so many with the mark of the cut.
+pub fn fitting(text: &str, chars_max: usize) -> String {
+    if text.chars().count() <= chars_max {
+        text.to_owned()
+    } else {
+        shorten(text, chars_max.saturating_sub(1))
+    }
+}
+
+/// The columns that a text takes: two a character where those of East Asia are (UAX 11, roughly).
+fn columns(text: &str) -> usize {
+    text.chars().map(|c| if is_wide(c) { 2 } else { 1 }).sum()
+}
+
+fn is_wide(c: char) -> bool {
+    matches!(c, '\u{1100}'..='\u{115F}' | '\u{2E80}'..='\u{A4CF}' | '\u{AC00}'..='\u{D7A3}' | '\u{F900}'..='\u{FAFF}' | '\u{FE30}'..='\u{FE6F}' | '\u{FF00}'..='\u{FF60}' | '\u{1F300}'..='\u{1FAFF}' | '\u{20000}'..='\u{3FFFD}')
+}
+
+/// A text in lines of at most so many columns. An address stays whole, on the line of the word before it.
+pub fn wrapped(text: &str, columns_max: usize) -> String {
+    let mut out = String::with_capacity(text.len() + text.len() / columns_max);
+    for (number, line) in text.split('\n').enumerate() {
+        if number > 0 {
+            out.push('\n');
+        }
+        if columns(line) <= columns_max {
+            out.push_str(line);
+            continue;
+        }
+        let mut used = 0;
+        for word in line.split(' ') {
+            let is_link = word.contains("://") || word.contains("@@");
+            let width = columns(word);
+            if used > 0
+                && !is_link
+                && used + 1 + width > columns_max
+                && (width <= columns_max || used + 8 > columns_max)
+            {
+                out.push('\n');
+                used = 0;
+            } else if used > 0 {
+                out.push(' ');
+                used += 1;
+            }
+            if is_link || used + width <= columns_max {
+                out.push_str(word);
+                used += width;
+                continue;
+            }
+            // What has no spaces: Chinese, Japanese, Thai.
+            for c in word.chars() {
+                let width = columns(c.encode_utf8(&mut [0; 4]));
+                if used + width > columns_max {
+                    out.push('\n');
+                    used = 0;
+                }
+                out.push(c);
+                used += width;
+            }
+        }
+    }
+    out
+}
+
 /// Elements nested deeper are unwrapped: browsers stop at 512, and the parsers' time grows with the square of the depth.
 const NESTING_MAX: usize = 256;
 /// A tag with more attributes is dropped: they are compared pair by pair.
@@ -344,6 +408,23 @@ pub fn is_language_tag(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_are_wrapped_at_words_and_addresses_stay_whole() {
+        let long = "word ".repeat(40);
+        let link = format!("Unsubscribe: https://x.example/{}", "a".repeat(100));
+        let wide = "开放政府".repeat(30);
+        for (text, most) in
+            [(long.as_str(), 76), (link.as_str(), 200), (wide.as_str(), 38), ("", 0), ("a\n\nb", 1)]
+        {
+            let lines = wrapped(text, 76);
+            assert!(lines.lines().all(|line| line.chars().count() <= most), "{lines}");
+            assert_eq!(lines.replace(['\n', ' '], ""), text.replace(['\n', ' '], ""));
+        }
+        assert_eq!(wrapped(&link, 76), link);
+        assert_eq!(wrapped("aa bb cc", 5), "aa bb\ncc");
+        assert_eq!((fitting("abc", 3), fitting("abcd", 3)), ("abc".to_owned(), "ab…".to_owned()));
+    }
 
     #[test]
     fn numbers_are_said_as_in_english() {

@@ -60,7 +60,7 @@ fn digests_pass_through_exim_signed_and_what_it_refuses_or_defers_is_known() {
     assert!(held.contains("\"pending\"") && held.contains("mailbox full"), "{held}");
     // A wrong password costs nothing but time.
     app.write("secret", "wrong\n");
-    app.later(60).ok(&["run"]);
+    assert_eq!(app.later(60).run(&["run"]).code, 4);
     app.write("secret", "geheim\n");
     app.later(60).ok(&["run"]);
     exim.mails(2);

@@ -83,7 +83,7 @@ fn who_left_while_the_mail_was_waiting_does_not_get_it() {
     app.write("blocked", "a file");
     app.write("feeds.toml", config.replace("[mail]\n", "[mail]\ntransport = \"file:blocked\"\n"));
     server.answer(|_| Reply::ok(stories(2)));
-    app.later(24 * 60).ok(&["run"]);
+    assert_eq!(app.later(24 * 60).run(&["run"]).code, 4);
     let service = Service::start(&app);
     assert_eq!(service.ask("POST", &target, "", "List-Unsubscribe=One-Click").0, 200);
     drop(service);

@@ -298,3 +298,111 @@ fn the_headers_are_those_of_a_list_that_can_be_left() {
         assert_eq!(kinds, ["alternative", "plain", "html"]);
     }
 }
+
+/// What holds for every mail: digests, confirmations, the operator's.
+fn is_well_made(mail: &str, language: &str) {
+    let message = mail_parser::MessageParser::default().parse(mail.as_bytes()).unwrap();
+    assert!(message.subject().unwrap().chars().count() <= 78, "{:?}", message.subject());
+    assert_eq!(header(mail, "Content-Language"), language);
+    let text = message.body_text(0).unwrap();
+    for line in text.lines().filter(|line| !line.contains("://")) {
+        assert!(line.chars().count() <= 78, "{line}");
+    }
+    let html = html_part(mail);
+    let root = html.root_element();
+    assert_eq!(root.attr("lang"), Some(language));
+    assert!(root.attr("dir").is_some());
+    let source = message.body_html(0).unwrap();
+    assert!(
+        source.contains("prefers-color-scheme: dark") && source.contains("name=\"color-scheme\""),
+        "{source}"
+    );
+    let first = html.select(&Selector::parse("body > div").unwrap()).next().unwrap();
+    assert!(styles(&first).get("display").is_some_and(|display| display == "none"), "a preheader");
+    assert!(!first.text().collect::<String>().trim().is_empty(), "a preheader");
+}
+
+#[test]
+fn every_mail_has_a_short_subject_a_language_wrapped_text_and_a_preheader() {
+    for language in ["fr", "en", "ar"] {
+        for mail in mails(language) {
+            is_well_made(&mail, language);
+        }
+    }
+    // A long title of a story, and one of the digest.
+    let server = Server::always(Reply::ok(rss(&[("a", &"Transparency of budgets ".repeat(9), 18, "")])));
+    for title in
+        ["The week", "All that partners of the open government network tell, gathered each week for you"]
+    {
+        let app = App::new(&format!(
+            "[[source]]\nid = \"s\"\nurl = \"{}\"\n[[digest]]\nid = \"d\"\ntitle = \"{title}\"\nlanguage = \"en\"\nschedule = \"daily 08:00 UTC\"\nrecipients = [\"a@example.org\"]\n",
+            server.url("/")
+        ));
+        app.ok(&["run"]);
+        let mail = app.outbox().remove(0);
+        is_well_made(&mail, "en");
+        assert!(header(&mail, "Subject").len() > 40, "{mail}");
+    }
+}
+
+#[test]
+fn the_operators_mail_names_its_sources_and_says_when_all_is_well() {
+    let server = Server::always(Reply::new(500, ""));
+    let source =
+        |id: &str| format!("[[source]]\nid = \"{id}\"\nurl = \"{}\"\n", server.url(&format!("/{id}")));
+    let mut app = App::new(&format!("{}{}", source("courts"), source("budgets")));
+    let config = app.read("feeds.toml").replace("[mail]\n", "[mail]\noperator = [\"ops@example.org\"]\n");
+    app.write("feeds.toml", config);
+    let subjects = |app: &App| -> Vec<String> {
+        let mut mails = app.outbox();
+        mails.sort_by_key(|mail| header(mail, "Date"));
+        mails.iter().for_each(|mail| is_well_made(mail, "en"));
+        mails.iter().map(|mail| header(mail, "Subject")).collect()
+    };
+    for _ in 0..3 {
+        app.later(10);
+        app.run(&["fetch", "--all"]);
+    }
+    app.run(&["run"]);
+    assert_eq!(subjects(&app), ["Test: budgets, courts need a look"]);
+    // One of them can be read again, then the other.
+    server.answer(|request| {
+        if request.target == "/courts" {
+            Reply::ok(rss(&[("a", "A story", 12, "text")]))
+        } else {
+            Reply::new(500, "")
+        }
+    });
+    app.later(10).run(&["fetch", "--all"]);
+    app.run(&["run"]);
+    server.answer(|_| Reply::ok(rss(&[("a", "A story", 12, "text")])));
+    app.later(10).ok(&["fetch", "--all"]);
+    app.run(&["run"]);
+    assert_eq!(
+        subjects(&app),
+        ["Test: budgets, courts need a look", "Test: courts works again", "Test: all well again: budgets"]
+    );
+}
+
+#[test]
+fn a_sender_domain_goes_out_in_ascii_wherever_it_stands() {
+    let server = Server::always(Reply::ok(rss(&[("a", "A story", 18, "")])));
+    let app = App::new(&format!(
+        "[[source]]\nid = \"s\"\nurl = \"{}\"\n[[digest]]\nid = \"d\"\nschedule = \"daily 08:00 UTC\"\nrecipients = [\"a@example.org\"]\n",
+        server.url("/")
+    ));
+    let config = app.read("feeds.toml").replace("News <news@example.org>", "Bücher <news@bücher.example>");
+    app.write("feeds.toml", config);
+    app.ok(&["run"]);
+    let mail = app.outbox().remove(0);
+    assert!(mail.is_ascii(), "{mail}");
+    for (name, want) in [
+        ("From", "<news@xn--bcher-kva.example>"),
+        ("Reply-To", "<news@xn--bcher-kva.example>"),
+        ("Message-ID", "@xn--bcher-kva.example>"),
+        ("List-Id", ".xn--bcher-kva.example>"),
+        ("Feedback-ID", ":xn--bcher-kva.example"),
+    ] {
+        assert!(header(&mail, name).ends_with(want), "{name}: {}", header(&mail, name));
+    }
+}

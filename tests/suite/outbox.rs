@@ -142,8 +142,15 @@ fn a_server_that_is_down_costs_nothing_and_one_that_misbehaves_only_time() {
     );
     for whim in [Whim::DropInData, Whim::Defer] {
         sink.whim(whim);
-        app.later(10).ok(&["-q", "run"]);
-        assert!(sink.taken().is_empty(), "{whim:?}");
+        let ran = app.later(10).run(&["run"]);
+        assert!(sink.taken().is_empty() && ran.code == 4, "{whim:?}: {}", ran.stderr);
+        // One line, and not one for each of forty recipients.
+        assert_eq!(
+            ran.stderr.lines().filter(|line| !line.contains("killed run")).count(),
+            1,
+            "{}",
+            ran.stderr
+        );
     }
     sink.whim(Whim::HangUp);
     app.later(60).ok(&["-q", "run"]);
@@ -155,18 +162,21 @@ fn a_server_that_never_answers_is_given_up_in_time_and_one_that_refuses_us_is_no
     let (server, sink) = (story(), Sink::start());
     let mut app = app(&server, &format!("transport = \"{}\"\ntimeout = \"1s\"", sink.url()), 3);
     sink.whim(Whim::Stall);
-    let said = app.ok(&["digest"]);
     app.ok(&["fetch"]);
-    let said = format!("{said}{}", app.ok(&["digest"]));
+    let said = app.run(&["digest"]);
     assert!(
-        said.contains("0 sent, 3 deferred, 0 refused")
-            && said.contains("did not say within 1 s whether it took the message"),
-        "{said}"
+        said.stdout.contains("0 sent, 3 deferred, 0 refused")
+            && said.stdout.contains("3 × the mail server did not say within 1 s whether it took the message")
+            && (said.code, said.stderr.lines().count()) == (4, 1),
+        "{}{}",
+        said.stdout,
+        said.stderr
     );
     // Policy, after the message: it waits for as long as that lasts, and then leaves.
     sink.whim(Whim::Refuse);
     for _ in 0..20 {
-        app.later(12 * 60).ok(&["run"]);
+        let ran = app.later(12 * 60).run(&["run"]);
+        assert_eq!((ran.code, ran.stderr.lines().count()), (4, 1), "{}", ran.stderr);
     }
     assert!(sink.taken().is_empty());
     sink.whim(Whim::Take);
@@ -216,6 +226,50 @@ fn a_server_that_is_out_of_reach_for_weeks_charges_nobody() {
 }
 
 #[test]
+fn a_list_of_three_is_held_up_as_a_long_one_is_and_old_news_is_given_up() {
+    let (server, sink) = (story(), Sink::start());
+    let mail = format!("transport = \"{}\"\noperator = [\"ops@example.org\"]", sink.url());
+    let mut app = app(&server, &mail, 3);
+    let state = |app: &App| {
+        let held = app.ok(&["subscribers", "export", "--address", "person-0@example-0.org"]);
+        let held: serde_json::Value = serde_json::from_str(&held).unwrap();
+        let of = |field: &str| held["deliveries"][0][field].as_str().unwrap().to_owned();
+        assert_eq!(held["marks"].as_array().unwrap().len(), 0, "nobody is charged");
+        (of("state"), of("error"))
+    };
+    // About the server, wherever it says so: no attempt is anybody's.
+    for (whim, days) in [(Whim::RefuseSender, 1), (Whim::BusyAtRecipient, 8), (Whim::Refuse, 6)] {
+        sink.whim(whim);
+        for _ in 0..days {
+            let ran = app.run(&["run"]);
+            assert!(ran.code == 4 && ran.stderr.starts_with("mail is held up"), "{whim:?}: {}", ran.stderr);
+            assert_eq!(state(&app).0, "pending");
+            app.later(24 * 60);
+        }
+    }
+    // What could not leave for more than two weeks is no news.
+    let ran = app.run(&["run"]);
+    assert_eq!(state(&app).0, "failed", "{}", ran.stderr);
+    assert!(state(&app).1.contains("within 14d"), "{:?}", state(&app));
+    sink.whim(Whim::Take);
+    app.later(60).ok(&["run"]);
+    app.later(60).ok(&["run"]);
+    assert_eq!(sink.taken().into_iter().collect::<Vec<_>>(), [("ops@example.org".to_owned(), 2)]);
+}
+
+#[test]
+fn a_server_that_knows_nobody_does_not_see_the_whole_list() {
+    let (server, sink) = (story(), Sink::start());
+    let mut app = app(&server, &format!("transport = \"{}\"\nconnections = 1", sink.url()), 100);
+    sink.whim(Whim::KnowsNobody);
+    let ran = app.run(&["run"]);
+    assert!(ran.code == 4 && ran.stderr.contains("20 recipients in a row"), "{}", ran.stderr);
+    sink.whim(Whim::Take);
+    app.later(60).ok(&["run"]);
+    assert_eq!(sink.taken().len(), 80);
+}
+
+#[test]
 fn a_server_that_defers_is_asked_for_forty_eight_hours() {
     let (server, sink) = (story(), Sink::start());
     let mut app = app(&server, &format!("transport = \"{}\"", sink.url()), 1);
@@ -226,7 +280,7 @@ fn a_server_that_defers_is_asked_for_forty_eight_hours() {
                 .unwrap();
         held["deliveries"][0]["state"].as_str().unwrap().to_owned()
     };
-    app.ok(&["run"]);
+    assert_eq!(app.run(&["run"]).code, 4);
     // The pauses double: 5 minutes, 10, … 1,280, and what is left to 48 hours.
     let pauses: Vec<i64> = (0..9).map(|n| 5 << n).collect();
     let last = 48 * 60 - pauses.iter().sum::<i64>();
@@ -235,10 +289,112 @@ fn a_server_that_defers_is_asked_for_forty_eight_hours() {
         let before = sink.deferred();
         app.later(pause - 1).ok(&["run"]);
         assert_eq!(sink.deferred(), before, "not a minute before its time");
-        app.later(1).ok(&["run"]);
+        assert_eq!(app.later(1).run(&["run"]).code, 4);
         assert_eq!(sink.deferred(), before + 1);
     }
     assert_eq!((state(&app).as_str(), sink.deferred()), ("failed", 11));
+}
+
+#[test]
+fn a_server_with_limits_gets_all_in_one_run() {
+    for whim in [
+        Whim::FourConnections,
+        Whim::FourConnectionsInSilence,
+        Whim::TenMessages,
+        Whim::TenMessagesInSilence,
+        Whim::HangUp,
+    ] {
+        let (server, sink) = (story(), Sink::start());
+        let app = app(&server, &format!("transport = \"{}\"\nconnections = 8", sink.url()), 200);
+        sink.whim(whim);
+        let ran = app.run(&["run"]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{whim:?}");
+        let taken = sink.taken();
+        assert!(taken.len() == 200 && taken.values().all(|times| *times == 1), "{whim:?}: {}", taken.len());
+    }
+}
+
+#[test]
+fn logins_are_made_in_the_way_that_the_server_offers() {
+    let (server, sink) = (story(), Sink::start());
+    let mut app = app(&server, "@@", 1);
+    app.write("secret", "tanstaaftanstaaf\n");
+    app.write("token", "old\n");
+    let config = app.read("feeds.toml");
+    let with = |url: &str, secret: &str| {
+        config.replace("@@", &format!("transport = \"{url}\"\nusername = \"tim\"\n{secret}"))
+    };
+    let password = "password = \"file:secret\"";
+    for (offered, secret, code, want) in [
+        ("CRAM-MD5 PLAIN", password, 0, "CRAM-MD5 tim b913a602c7eda7a495b4e6e7334d3890"),
+        ("PLAIN LOGIN", password, 0, "PLAIN \0tim\0tanstaaftanstaaf"),
+        ("LOGIN", password, 0, "LOGIN tim tanstaaftanstaaf"),
+        ("XOAUTH2", "token = \"file:token\"", 4, "XOAUTH2 user=tim\u{1}auth=Bearer old\u{1}\u{1}"),
+        ("XOAUTH2", "token = \"command:echo new\"", 0, "XOAUTH2 user=tim\u{1}auth=Bearer new\u{1}\u{1}"),
+        ("PLAIN", "token = \"command:echo new\"", 4, ""),
+    ] {
+        sink.offer(offered);
+        app.write(
+            "feeds.toml",
+            with(&sink.url(), secret).replace("id = \"d\"", &format!("id = \"d{}\"", sink.count())),
+        );
+        let ran = app.later(60).run(&["run"]);
+        assert_eq!(ran.code, code, "{offered}: {}", ran.stderr);
+        assert_eq!(sink.logins().first().map_or("", String::as_str), want, "{offered}: {}", ran.stderr);
+        assert!(
+            !want.is_empty() || ran.stderr.contains("it offers PLAIN, and none of XOAUTH2"),
+            "{}",
+            ran.stderr
+        );
+    }
+    // A password goes nowhere without TLS, unless that is written; and `check` says which.
+    let open = sink.url().replace("?tls=none", "");
+    for (url, code, want) in [
+        (sink.url(), 0, "tls=none sends the user name and the password unencrypted"),
+        (open.clone(), 0, "TLS is required"),
+        (format!("{open}?tls=opportunistic"), 2, "would give the password"),
+    ] {
+        app.write("feeds.toml", with(&url, password));
+        let ran = app.run(&["check"]);
+        assert_eq!(ran.code, code, "{url}");
+        assert!(
+            format!("{}{}", ran.stdout, ran.stderr).contains(want),
+            "{url}: {}{}",
+            ran.stdout,
+            ran.stderr
+        );
+    }
+    app.write("feeds.toml", with(&open, password));
+    let (before, ran) = (sink.count(), app.later(60).run(&["run"]));
+    assert!(ran.code == 4 && ran.stderr.contains("it offers no TLS"), "{}", ran.stderr);
+    assert!(sink.count() == before && sink.logins().is_empty());
+    app.write("feeds.toml", config.replace("@@", &format!("transport = \"{open}\"\nusername = \"tim\"")));
+    assert!(app.run(&["check"]).stderr.contains("neither a password nor a token"));
+}
+
+#[test]
+fn rates_are_by_the_hour_the_minute_or_the_second() {
+    let (server, sink) = (story(), Sink::start());
+    let app = app(&server, &format!("transport = \"{}\"\nrate = \"600/min\"", sink.url()), 10);
+    app.ok(&["fetch"]);
+    let started = std::time::Instant::now();
+    app.ok(&["-q", "run"]);
+    assert!(started.elapsed() >= Duration::from_millis(850), "{:?}", started.elapsed());
+    assert_eq!(sink.taken().len(), 10);
+    let config = app.read("feeds.toml");
+    for (rate, is_right) in [
+        ("200/h", true),
+        ("20/min", true),
+        ("2/s", true),
+        ("7", true),
+        ("2/fortnight", false),
+        ("some/h", false),
+    ] {
+        app.write("feeds.toml", config.replace("600/min", rate));
+        let ran = app.run(&["check"]);
+        assert_eq!(ran.code, if is_right { 0 } else { 2 }, "{rate}: {}", ran.stderr);
+        assert!(is_right || ran.stderr.contains("write \"200/h\""), "{}", ran.stderr);
+    }
 }
 
 #[test]
@@ -253,4 +409,60 @@ fn connections_are_kept_and_rates_are_held() {
     assert!(started.elapsed() >= Duration::from_millis(850), "{:?}", started.elapsed());
     assert_eq!(sink.taken().len(), 70);
     assert!(sink.connections() <= 3, "{} connections", sink.connections());
+}
+
+#[test]
+fn what_waits_is_listed_and_whoever_is_suppressed_can_be_brought_back() {
+    let (server, sink) = (story(), Sink::start());
+    let mut app = app(&server, &format!("transport = \"{}\"", sink.url()), 2);
+    let (recipient, subscriber) = ("person-0@example-0.org", "ana@example.org");
+    app.ok(&["subscribers", "add", "--cadence", "daily", subscriber]);
+    assert_eq!(app.ok(&["queue"]), "nothing waits\n");
+    sink.whim(Whim::KnowsNobody);
+    assert_eq!(app.run(&["run"]).code, 4);
+    sink.whim(Whim::Defer);
+    app.ok(&["fetch"]);
+    assert_eq!(app.later(24 * 60).run(&["run"]).code, 4);
+    let listed = app.ok(&["queue"]);
+    let line = |state: &str, address: &str| {
+        listed
+            .lines()
+            .find(|line| line.starts_with(state) && line.contains(address))
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let refused = line("refused", recipient);
+    assert!(refused.contains("since 2022-10-20 08:00Z") && refused.contains("no such user"), "{listed}");
+    let waits = line("waits", subscriber);
+    assert!(waits.contains("next try") && waits.contains("greylisted"), "{listed}");
+    assert!(listed.ends_with("1 waits, 2 refused\n"), "{listed}");
+    let listed = app.ok(&["queue", "--format", "jsonl"]);
+    let objects: Vec<serde_json::Value> =
+        listed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(objects.len() == 3 && objects[0]["address"] == subscriber && objects[0]["attempts"] == 1);
+    // A recipient of the configuration, who is in no list.
+    let shown = app.ok(&["subscribers", "show", recipient]);
+    for want in [
+        "not in the list",
+        "recipient of: d",
+        "suppressed: bounced; gets nothing of all mail",
+        "no such user",
+    ] {
+        assert!(shown.contains(want), "{want} is not in {shown}");
+    }
+    let said = app.ok(&["subscribers", "unsuppress", recipient]);
+    assert!(said.contains("since 2022-10-20T08:00:00Z: bounced") && said.contains("no such user"), "{said}");
+    assert!(said.ends_with("gets mail again: d\n"), "{said}");
+    assert!(!app.ok(&["subscribers", "show", recipient]).contains("suppressed:"));
+    assert_eq!(app.run(&["subscribers", "resume", recipient]).code, 2);
+    let shown = app.ok(&["subscribers", "show", subscriber]);
+    assert!(
+        shown.contains("in the list: active") && shown.contains("consent: put in by the operator"),
+        "{shown}"
+    );
+    assert_eq!(app.run(&["subscribers", "show", "nobody@example.org"]).code, 2);
+    // A subscriber who bounced and one who complained come back alike.
+    app.write("returned.eml", "From: fbl@isp.example\r\nTo: news@example.org\r\nSubject: x\r\nMIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n\r\nFinal-Recipient: rfc822; ana@example.org\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--b--\r\n");
+    app.ok(&["bounces", "returned.eml"]);
+    assert!(app.ok(&["subscribers", "resume", subscriber]).ends_with("is active\n"));
 }

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
@@ -28,6 +28,7 @@ use crate::model::keys::DeliveryKey;
 use crate::model::subscriber::SubscriberState;
 use crate::store::{ClaimedDelivery, Store, StoreError, Unit, Write};
 use crate::support::clock::Clock;
+use crate::support::text::many;
 
 /// The first pause after a temporary failure; it doubles.
 const RETRY_SECONDS: i64 = 300;
@@ -40,8 +41,18 @@ const CHUNK: usize = 200;
 const FORGOTTEN: usize = 2_000;
 /// Deliveries that wait for a sender.
 const WAITING_MAX: usize = 64;
-/// Failures told one by one; the rest is counted.
-const TOLD_MAX: usize = 1_000;
+/// What waits for reasons that are not the recipient's is tried again after a share of the time that it has waited for already, within
+/// these bounds.
+const PUT_OFF_SECONDS: std::ops::RangeInclusive<i64> = RETRY_SECONDS..=3_600;
+const PUT_OFF_SHARE: i64 = 8;
+/// A link to confirm by is good for no longer.
+const CONFIRMATION_WAITS: SignedDuration = SignedDuration::from_hours(48);
+/// So many times `refusals_max` recipients in a row that are unknown in the same words are no accident.
+const UNKNOWN_FACTOR: usize = 4;
+/// Different reasons told; the rest is counted.
+const REASONS_MAX: usize = 50;
+/// In the place of a recipient's address, which is not for the log.
+const RECIPIENT: &str = "(the recipient)";
 
 /// How deliveries are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +62,8 @@ pub struct DeliveryPace {
     pub on_uncertain: OnUncertain,
     /// After so many messages in a row that wait because of us or of the server, the rest is left for the next run.
     pub refusals_max: usize,
+    /// What is older is no news any more, and is given up.
+    pub wait_max: SignedDuration,
 }
 
 /// What became of the deliveries that were due.
@@ -59,10 +72,29 @@ pub struct Deliveries {
     pub sent: u64,
     pub deferred: u64,
     pub refused: u64,
-    /// Why sending was ended before all was tried, if it was: the server refuses us, or cannot be reached.
+    /// Why mail waits, if none left or sending was ended before all was tried: the server refuses us, or cannot be reached.
     pub held_up: Option<String>,
-    /// Message-ID and reason of the first that were not sent.
-    pub failures: Vec<(String, String)>,
+    /// Why messages were not sent, and how many each time: the most frequent first.
+    pub reasons: Vec<(String, u64)>,
+    /// Why a message waits that is not the recipients'.
+    put_off: Option<String>,
+}
+
+impl Deliveries {
+    /// Not one message left of those that were tried.
+    pub fn is_none_sent(&self) -> bool {
+        self.sent == 0 && self.deferred + self.refused > 0
+    }
+
+    /// What was not sent in one line; nothing when all was.
+    pub fn unsent(&self) -> Option<String> {
+        let (reason, count) = self.reasons.first()?;
+        let others = match self.reasons.len() - 1 {
+            0 => String::new(),
+            n => format!(" ({count} times, and {})", many(n, "other reason", "other reasons")),
+        };
+        Some(format!("{} deferred, {} refused: {reason}{others}", self.deferred, self.refused))
+    }
 }
 
 /// How far the deliveries are.
@@ -136,7 +168,12 @@ impl OutboxWorker {
         }
         kept.await?;
         self.transport.close().await;
-        done.held_up = brake.reason();
+        done.reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        done.held_up = brake.reason().or_else(|| done.put_off.take().filter(|_| done.sent == 0));
+        // What kept back all of it is whoever asked's to say.
+        if let Some(unsent) = done.unsent().filter(|_| done.sent > 0 && done.held_up.is_none()) {
+            tracing::warn!("{} sent, {unsent}", done.sent);
+        }
         Ok(done)
     }
 
@@ -185,17 +222,19 @@ impl OutboxWorker {
             match ledger.turn(settled.take(), Some(self.wanted(&delivery))).await? {
                 Claim::Refused => continue,
                 Claim::Suppressed(claimed, reason) => {
-                    settled = Some(self.judged(
-                        &delivery,
-                        claimed,
-                        Err(DeliverError::Permanent(format!("not sent: {reason}"))),
-                    ));
+                    let outcome =
+                        DeliveryOutcome::Withheld(delivery.message_id.clone(), format!("not sent: {reason}"));
+                    let next_attempt = self.clock.now();
+                    settled = Some(Settled { claimed, outcome, next_attempt, follow: Follow::Nothing });
                 }
                 Claim::Ours(claimed) => {
-                    let result = match built {
-                        Ok(message) => self.transport.send(&message, &delivery.message_id, &self.stop).await,
-                        Err(reason) => Err(DeliverError::Permanent(reason)),
+                    let result = match (self.outdated(&delivery), built) {
+                        (Some(reason), _) | (None, Err(reason)) => Err(DeliverError::Permanent(reason)),
+                        (None, Ok(message)) => {
+                            self.transport.send(&message, &delivery.message_id, &self.stop).await
+                        }
                     };
+                    let result = result.map_err(|error| error.map(|reason| masked(&reason, &delivery)));
                     brake.note(&result);
                     settled = Some(self.judged(&delivery, claimed, result));
                 }
@@ -215,6 +254,22 @@ impl OutboxWorker {
     fn built(&self, delivery: &Delivery, body: &Body) -> Result<Built, String> {
         build(&self.sender, delivery, body.as_ref().as_ref().map_err(Clone::clone)?)
             .map_err(|error| error.to_string())
+    }
+
+    /// Why a delivery is not to be made any more, if it has waited for too long.
+    fn outdated(&self, delivery: &Delivery) -> Option<String> {
+        let wait_max = match delivery.digest {
+            DigestId::Confirmation => self.pace.wait_max.min(CONFIRMATION_WAITS),
+            // What kept it is what it tells of.
+            DigestId::Operator => return None,
+            _ => self.pace.wait_max,
+        };
+        let waited = self.clock.now().duration_since(delivery.created);
+        (waited > wait_max).then(|| {
+            let hours = wait_max.as_hours();
+            let (count, unit) = if hours % 24 == 0 { (hours / 24, "d") } else { (hours, "h") };
+            format!("given up: it could not leave within {count}{unit} ([mail] wait_max)")
+        })
     }
 
     fn wanted(&self, delivery: &Delivery) -> ClaimRequest {
@@ -254,7 +309,9 @@ impl OutboxWorker {
                 (DeliveryOutcome::Deferred(id, reason), now + pause, Follow::Nothing)
             }
             Err(DeliverError::Unavailable(reason) | DeliverError::RefusesUs(reason)) => {
-                let pause = SignedDuration::from_secs(RETRY_SECONDS);
+                let share = now.duration_since(delivery.created).as_secs() / PUT_OFF_SHARE;
+                let pause = share.clamp(*PUT_OFF_SECONDS.start(), *PUT_OFF_SECONDS.end());
+                let pause = SignedDuration::from_secs(pause);
                 (DeliveryOutcome::PutOff(id, reason), now + pause, Follow::Nothing)
             }
             Err(DeliverError::Stopped) => (DeliveryOutcome::HandedBack(id), now, Follow::Nothing),
@@ -413,6 +470,14 @@ pub fn forget_issues(
     Ok(())
 }
 
+/// A reason without the address of the recipient, which servers like to repeat: so reasons are alike, and can stand in a log.
+fn masked(reason: &str, delivery: &Delivery) -> String {
+    let address = &delivery.recipient;
+    [address.clone(), address.to_lowercase()].iter().fold(reason.to_owned(), |reason, address| {
+        reason.replace(&format!("<{address}>"), RECIPIENT).replace(address.as_str(), RECIPIENT)
+    })
+}
+
 /// Issues that are one value are one in memory while they are read.
 fn address(issue: &Arc<Issue>) -> usize {
     Arc::as_ptr(issue) as usize
@@ -444,6 +509,8 @@ enum DeliveryOutcome {
     Sent(String),
     Deferred(String, String),
     Refused(String, String),
+    /// The recipient has left in the meantime: no server was asked.
+    Withheld(String, String),
     /// Nothing of it left: it is as if nobody had claimed it.
     HandedBack(String),
     /// It waits for reasons that are not the recipient's, and is not counted as an attempt.
@@ -456,29 +523,46 @@ impl DeliveryOutcome {
         match self {
             DeliveryOutcome::Sent(_) => Some((DeliveryState::Sent, None)),
             DeliveryOutcome::Deferred(_, reason) => Some((DeliveryState::Pending, Some(reason))),
-            DeliveryOutcome::Refused(_, reason) => Some((DeliveryState::Failed, Some(reason))),
+            DeliveryOutcome::Refused(_, reason) | DeliveryOutcome::Withheld(_, reason) => {
+                Some((DeliveryState::Failed, Some(reason)))
+            }
             DeliveryOutcome::HandedBack(_) | DeliveryOutcome::PutOff(..) => None,
         }
     }
 }
 
 /// Ends sending when message after message waits for reasons that are not the recipients': the whole list would only be tried in vain.
+/// And when recipient after recipient is unknown, in the same words: such a server knows nobody.
 #[derive(Default)]
 struct Brake {
     refusals_max: usize,
     in_a_row: AtomicUsize,
-    /// Of the first message that waits.
+    /// The words in which recipients are unknown, and how many in a row.
+    unknown: Mutex<(String, usize)>,
+    /// Why sending ended, or the first message waits.
     reason: OnceLock<String>,
     pulled: CancellationToken,
 }
 
 impl Brake {
     fn note(&self, result: &Result<(), DeliverError>) {
+        let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
         match result {
-            Ok(()) => self.in_a_row.store(0, Ordering::Relaxed),
+            Ok(()) => {
+                self.in_a_row.store(0, Ordering::Relaxed);
+                unknown.1 = 0;
+            }
             Err(DeliverError::Unavailable(reason) | DeliverError::RefusesUs(reason)) => {
                 let _ = self.reason.set(reason.clone());
                 if self.in_a_row.fetch_add(1, Ordering::Relaxed) + 1 >= self.refusals_max {
+                    self.pulled.cancel();
+                }
+            }
+            Err(DeliverError::NoMailbox(reason)) => {
+                let before = if unknown.0 == *reason { unknown.1 } else { 0 };
+                *unknown = (reason.clone(), before + 1);
+                if unknown.1 >= self.refusals_max.saturating_mul(UNKNOWN_FACTOR) {
+                    let _ = self.reason.set(format!("{} recipients in a row: {reason}", unknown.1));
                     self.pulled.cancel();
                 }
             }
@@ -509,17 +593,21 @@ impl Settled {
     fn log(&self) {
         match &self.outcome {
             DeliveryOutcome::Sent(id) => tracing::info!(delivery.id = id, "delivered"),
+            // One line for all of them is enough where nobody asks for more.
             DeliveryOutcome::Deferred(id, reason) => {
-                tracing::warn!(delivery.id = id, reason, "delivery deferred")
+                tracing::info!(delivery.id = id, reason, "delivery deferred")
             }
             DeliveryOutcome::Refused(id, reason) => {
-                tracing::warn!(delivery.id = id, reason, "delivery refused")
+                tracing::info!(delivery.id = id, reason, "delivery refused")
+            }
+            DeliveryOutcome::Withheld(id, reason) => {
+                tracing::info!(delivery.id = id, reason, "delivery withheld")
             }
             DeliveryOutcome::HandedBack(id) => {
                 tracing::info!(delivery.id = id, "delivery put off: the work is to end")
             }
             DeliveryOutcome::PutOff(id, reason) => {
-                tracing::warn!(delivery.id = id, reason, "delivery put off")
+                tracing::info!(delivery.id = id, reason, "delivery put off")
             }
         }
     }
@@ -546,26 +634,30 @@ impl Ledger {
 impl Deliveries {
     fn count(&mut self, outcome: DeliveryOutcome) {
         match outcome {
-            DeliveryOutcome::HandedBack(_) => {}
-            DeliveryOutcome::PutOff(id, reason) => {
+            DeliveryOutcome::HandedBack(_) | DeliveryOutcome::Withheld(..) => {}
+            DeliveryOutcome::PutOff(_, reason) => {
                 self.deferred += 1;
-                self.tell(id, reason);
+                self.tell(&reason);
+                self.put_off.get_or_insert(reason);
             }
             DeliveryOutcome::Sent(_) => self.sent += 1,
-            DeliveryOutcome::Deferred(id, reason) => {
+            DeliveryOutcome::Deferred(_, reason) => {
                 self.deferred += 1;
-                self.tell(id, reason);
+                self.tell(&reason);
             }
-            DeliveryOutcome::Refused(id, reason) => {
+            DeliveryOutcome::Refused(_, reason) => {
                 self.refused += 1;
-                self.tell(id, reason);
+                self.tell(&reason);
             }
         }
     }
 
-    fn tell(&mut self, id: String, reason: String) {
-        if self.failures.len() < TOLD_MAX {
-            self.failures.push((id, reason));
+    fn tell(&mut self, reason: &str) {
+        let has_room = self.reasons.len() < REASONS_MAX;
+        match self.reasons.iter_mut().find(|(known, _)| known == reason) {
+            Some((_, count)) => *count += 1,
+            None if has_room => self.reasons.push((reason.to_owned(), 1)),
+            None => {}
         }
     }
 }

@@ -8,14 +8,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::MailContext;
 use crate::deliver::message::message_id;
-use crate::digest::{self, Edition};
-use crate::model::digest::{Digest, DigestId, Issue, LinkPlaces, Notice};
+use crate::digest::{self, Edition, TEXT_COLUMNS};
+use crate::model::digest::{Digest, DigestId, Issue, LinkPlaces, Notice, subject};
 use crate::model::keys::{EntryKey, IssueKey};
 use crate::model::mail_address::Address;
 use crate::model::story::Story;
 use crate::model::subscriber::{Interests, Preferences};
-use crate::store::{GroupIssue, InterestGroup, NewIssue, PAGE, Store, StoreError, Unit, Write};
+use crate::store::{GroupIssue, InterestGroup, NewIssue, PAGE, Read, Store, StoreError, Unit, Write};
 use crate::support::clock::Interrupted;
+use crate::support::text::wrapped;
 
 /// Stories looked at for one issue: months of a large network.
 const STORIES_MAX: usize = 5_000;
@@ -111,6 +112,7 @@ fn waits_for_its_first(
         subject: String::new(),
         text: String::new(),
         html: String::new(),
+        language: String::new(),
         name: None,
         places: LinkPlaces::of(&context.sender.key, digest.id.as_str()),
     };
@@ -321,6 +323,22 @@ struct NoticeData<'a> {
     title: &'a str,
     date: String,
     notices: &'a [Notice],
+    /// Of what they tell, each once.
+    sources: Vec<&'a str>,
+    /// All of it works again.
+    works_again: bool,
+    /// And there is nothing else that does not.
+    is_well: bool,
+}
+
+/// The sources of notices, and whether the last word of each is that it works again.
+fn sources_of(notices: &[Notice]) -> (Vec<&str>, bool) {
+    let mut sources: Vec<&str> = notices.iter().map(|notice| notice.source.as_str()).collect();
+    sources.sort_unstable();
+    sources.dedup();
+    let last = |source: &&str| notices.iter().rev().find(|notice| notice.source == **source);
+    let works = sources.iter().filter_map(last).all(|notice| notice.text == Notice::WORKS_AGAIN);
+    (sources, works)
 }
 
 /// Queues what the operator has to know of the sources, if there is anything. Answers how many notices went into it.
@@ -333,12 +351,17 @@ pub fn queue_notices(store: &Store, context: MailContext, operators: &[Address])
         return Ok(0);
     }
     let now = context.now;
+    let (sources, works_again) = sources_of(&notices);
+    let is_well = works_again && store.read(|r| nothing_fails(r, context))?;
     let data = NoticeData {
+        sources,
+        works_again,
+        is_well,
         title: &context.catalog.channel.title,
         date: now.strftime("%Y-%m-%d").to_string(),
         notices: &notices,
     };
-    let issue = mail(context, "operator", &data)?;
+    let issue = mail(context, "operator", "en", &data)?;
     let domain = context.sender.from.email.domain();
     let recipients: Vec<String> = operators.iter().map(|operator| operator.as_str().to_owned()).collect();
     store.write(|w| {
@@ -364,17 +387,26 @@ pub fn queue_notices(store: &Store, context: MailContext, operators: &[Address])
     Ok(notices.len())
 }
 
+/// Whether mail leaves, and every source that is asked can be read.
+fn nothing_fails(unit: &Unit<Read>, context: MailContext) -> Result<bool, StoreError> {
+    let asked = context.catalog.sources.iter().filter(|source| source.is_enabled);
+    let ids: Vec<&str> = asked.map(|source| source.id.as_str()).collect();
+    let states = unit.sources().states_of(&ids)?;
+    Ok(!unit.mailing().is_held_up()?
+        && states.values().all(|state| state.failures < crate::model::source::FAILURES_TOLD))
+}
+
 /// A mail that is no digest, from the templates of a folder.
 pub(super) fn mail(
     context: MailContext,
     folder: &str,
+    language: &str,
     data: &impl serde::Serialize,
 ) -> anyhow::Result<Issue> {
     Ok(Issue {
-        subject: crate::support::text::one_line(
-            &context.templates.render(&format!("{folder}/subject.txt"), data)?,
-        ),
-        text: context.templates.render(&format!("{folder}/body.txt"), data)?,
+        subject: subject(&context.templates.render(&format!("{folder}/subject.txt"), data)?),
+        text: wrapped(&context.templates.render(&format!("{folder}/body.txt"), data)?, TEXT_COLUMNS),
+        language: language.to_owned(),
         html: context.templates.render(&format!("{folder}/body.html"), data)?,
         name: None,
         places: LinkPlaces::of(&context.sender.key, &format!("{folder} {}", context.now)),

@@ -87,7 +87,7 @@ pub fn sign_up(
         controller: context.newsletter.controller.as_deref(),
         t: phrases(language),
     };
-    let issue = queue::mail(context, "confirm", &data)?;
+    let issue = queue::mail(context, "confirm", language, &data)?;
     let recipients = [address.as_str().to_owned()];
     let domain = context.sender.from.email.domain();
     store.write(|w| {

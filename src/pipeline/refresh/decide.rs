@@ -10,14 +10,14 @@ use super::prepare::{Candidate, Cleaned};
 use super::{PreparedDocument, ReadError};
 use crate::fetch::client::{FetchError, Meta};
 use crate::fetch::politeness::{self, PollBounds, ServerHints};
+use crate::model::digest::Notice;
 use crate::model::entry::{Entry, StoredSummary};
 use crate::model::feed::RawFeed;
-use crate::model::source::{FetchState, Hub, MOVE_SEEN_MIN, Move, PageMemory, Source, Validators};
+use crate::model::source::{
+    FAILURES_TOLD, FetchState, Hub, MOVE_SEEN_MIN, Move, PageMemory, Source, Validators,
+};
 use crate::support::text::fold;
 
-/// The operator hears of a source that failed so often in a row: once is an accident.
-const FAILURES_TOLD: u32 = 3;
-const WORKS_AGAIN: &str = "works again";
 /// What is older than this when a source that we know suddenly lists it is a replay, not news.
 const NEWS_AGE_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// More new entries than this at once from a source that we know are a replay, all but the youngest.
@@ -156,7 +156,7 @@ pub fn after_document(
         page: page.clone(),
     };
     let mended = new_state.page.mended.clone().filter(|_| *is_mended);
-    let works_again = (state.failures >= FAILURES_TOLD).then(|| WORKS_AGAIN.to_owned());
+    let works_again = (state.failures >= FAILURES_TOLD).then(|| Notice::WORKS_AGAIN.to_owned());
     Consequence {
         notices: mended.into_iter().chain(works_again).collect(),
         forgets_push: stored.is_pushed && !is_push && announced > 0,
@@ -198,7 +198,8 @@ pub fn after_not_modified(
         next_poll_reason: Some(next.reason),
         ..state.clone()
     };
-    let notices = if state.failures >= FAILURES_TOLD { vec![WORKS_AGAIN.to_owned()] } else { Vec::new() };
+    let notices =
+        if state.failures >= FAILURES_TOLD { vec![Notice::WORKS_AGAIN.to_owned()] } else { Vec::new() };
     Consequence { state: new_state, notices, forgets_push: false }
 }
 

@@ -7,6 +7,9 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
 /// What it does at the end of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Whim {
@@ -26,6 +29,18 @@ pub enum Whim {
     StallAtRecipient,
     /// 554 at the end of the message.
     Refuse,
+    /// 451 to each recipient, with the address: it has no time.
+    BusyAtRecipient,
+    /// 550 to each recipient, with the address.
+    KnowsNobody,
+    /// A fifth connection gets a 421 instead of a greeting.
+    FourConnections,
+    /// A fifth connection is hung up on.
+    FourConnectionsInSilence,
+    /// After ten messages it ends the conversation: with a 421 to the next one.
+    TenMessages,
+    /// After ten messages it hangs up.
+    TenMessagesInSilence,
 }
 
 #[derive(Default)]
@@ -34,9 +49,14 @@ struct Shared {
     taken: Mutex<HashMap<String, usize>>,
     whim: Mutex<Whim>,
     connections: AtomicUsize,
+    open: AtomicUsize,
     deferred: AtomicUsize,
     refused: AtomicUsize,
     stopped: AtomicBool,
+    /// Ways to log in that it offers; it takes nothing without.
+    logins: Mutex<Option<&'static str>>,
+    /// What clients said to log in, decoded.
+    said: Mutex<Vec<String>>,
 }
 
 pub struct Sink {
@@ -56,7 +76,11 @@ impl Sink {
                     break;
                 }
                 let (Ok(stream), shared) = (stream, for_thread.clone()) else { continue };
-                std::thread::spawn(move || drop(serve(&stream, &shared)));
+                std::thread::spawn(move || {
+                    let place = shared.open.fetch_add(1, Ordering::SeqCst);
+                    let _ = serve(&stream, &shared, place);
+                    shared.open.fetch_sub(1, Ordering::SeqCst);
+                });
             }
         });
         Sink { port, shared }
@@ -94,6 +118,16 @@ impl Sink {
         self.shared.refused.store(0, Ordering::SeqCst);
     }
 
+    /// Offers ways to log in, and asks for one.
+    pub fn offer(&self, logins: &'static str) {
+        *self.shared.logins.lock().unwrap() = Some(logins);
+    }
+
+    /// What clients said to log in since the last look.
+    pub fn logins(&self) -> Vec<String> {
+        std::mem::take(&mut self.shared.said.lock().unwrap())
+    }
+
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
     }
@@ -106,10 +140,16 @@ impl Drop for Sink {
     }
 }
 
-fn serve(stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
+fn serve(stream: &TcpStream, shared: &Shared, place: usize) -> std::io::Result<()> {
     shared.connections.fetch_add(1, Ordering::SeqCst);
     stream.set_nodelay(true)?;
     let mut out = stream;
+    let (mut messages, mut is_known) = (0, false);
+    match *shared.whim.lock().unwrap() {
+        Whim::FourConnections if place >= 4 => return out.write_all(b"421 4.7.0 too many connections\r\n"),
+        Whim::FourConnectionsInSilence if place >= 4 => return Ok(()),
+        _ => {}
+    }
     let mut reader = BufReader::new(stream);
     out.write_all(b"220 sink ESMTP\r\n")?;
     let mut recipients: Vec<String> = Vec::new();
@@ -121,6 +161,25 @@ fn serve(stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
         }
         let upper = line.to_ascii_uppercase();
         let whim = *shared.whim.lock().unwrap();
+        match whim {
+            Whim::TenMessages if messages >= 10 => return out.write_all(b"421 4.3.2 enough for now\r\n"),
+            Whim::TenMessagesInSilence if messages >= 10 => return Ok(()),
+            _ => {}
+        }
+        if let Some(logins) = *shared.logins.lock().unwrap() {
+            if upper.starts_with("EHLO") {
+                out.write_all(format!("250-sink\r\n250-AUTH {logins}\r\n250 SMTPUTF8\r\n").as_bytes())?;
+                continue;
+            }
+            if upper.starts_with("AUTH") {
+                is_known = log_in(&line, &mut reader, out, shared)?;
+                continue;
+            }
+            if !is_known && !upper.starts_with("QUIT") {
+                out.write_all(b"530 5.7.0 Authentication required\r\n")?;
+                continue;
+            }
+        }
         let answer: &[u8] = if upper.starts_with("EHLO") {
             b"250-sink\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n"
         } else if upper.starts_with("MAIL FROM:") && whim == Whim::RefuseSender {
@@ -130,6 +189,15 @@ fn serve(stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
             if whim == Whim::StallAtRecipient {
                 std::thread::sleep(std::time::Duration::from_secs(30));
                 return Ok(());
+            }
+            let refusal = match whim {
+                Whim::BusyAtRecipient => Some("451 4.3.2 try again later"),
+                Whim::KnowsNobody => Some("550 5.1.1 no such user"),
+                _ => None,
+            };
+            if let Some(refusal) = refusal {
+                out.write_all(format!("{refusal} {}\r\n", line.trim()[8..].trim()).as_bytes())?;
+                continue;
             }
             recipients.push(line.trim()[8..].split('>').next().unwrap().trim_start_matches('<').to_owned());
             b"250 ok\r\n"
@@ -160,6 +228,7 @@ fn serve(stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
                 // Counted before the answer: what a client may believe, or not have heard of.
                 let mut taken = shared.taken.lock().unwrap();
                 recipients.drain(..).for_each(|recipient| *taken.entry(recipient).or_default() += 1);
+                messages += 1;
                 b"250 taken\r\n"
             }
         } else if upper.starts_with("QUIT") {
@@ -173,4 +242,33 @@ fn serve(stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
             return Ok(());
         }
     }
+}
+
+/// What a client says to log in is noted; a token that is "old" is refused as Google does it.
+fn log_in(
+    line: &str,
+    reader: &mut impl BufRead,
+    mut out: &TcpStream,
+    shared: &Shared,
+) -> std::io::Result<bool> {
+    let decoded = |text: &str| String::from_utf8(BASE64.decode(text.trim()).unwrap()).unwrap();
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let mut asked = |challenge: &str| {
+        out.write_all(format!("334 {}\r\n", BASE64.encode(challenge)).as_bytes())?;
+        let mut answer = String::new();
+        reader.read_line(&mut answer)?;
+        Ok::<_, std::io::Error>(decoded(&answer))
+    };
+    let said = match words[1] {
+        "LOGIN" => format!("{} {}", asked("Username:")?, asked("Password:")?),
+        "CRAM-MD5" => asked("<1896.697170952@postoffice.reston.mci.net>")?,
+        _ => decoded(words[2]),
+    };
+    let is_good = !said.contains("Bearer old");
+    if !is_good {
+        assert_eq!(asked("{\"status\":\"401\"}")?, "");
+    }
+    shared.said.lock().unwrap().push(format!("{} {said}", words[1]));
+    out.write_all(if is_good { b"235 ok\r\n".as_slice() } else { b"535 5.7.8 token expired\r\n" })?;
+    Ok(is_good)
 }

@@ -1,0 +1,71 @@
+//! `courant queue`: which mail waits, since when and why, and what was refused.
+
+use std::io::{BufWriter, Write};
+
+use serde_json::json;
+
+use super::ListFormat;
+use crate::app::App;
+use crate::store::QueuedDelivery;
+
+/// How states are called here, in the order in which they are listed.
+const STATES: [(&str, &str); 3] = [("sending", "under way"), ("pending", "waits"), ("failed", "refused")];
+
+/// Lists the deliveries that did not leave.
+///
+/// # Errors
+/// When the store fails.
+pub fn queue(app: &App, format: ListFormat) -> anyhow::Result<()> {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut counts = Vec::new();
+    for (state, called) in STATES {
+        let mut count = 0usize;
+        app.store().read(|r| {
+            r.mailing().each_unsent(state, |delivery| {
+                count += 1;
+                match format {
+                    ListFormat::Text => line(&mut out, called, &delivery),
+                    ListFormat::Jsonl => object(&mut out, called, &delivery),
+                }
+            })
+        })?;
+        if count > 0 {
+            counts.push(format!("{count} {called}"));
+        }
+    }
+    if format == ListFormat::Text {
+        writeln!(out, "{}", if counts.is_empty() { "nothing waits".to_owned() } else { counts.join(", ") })?;
+    }
+    Ok(out.flush()?)
+}
+
+fn line(out: &mut impl Write, called: &str, delivery: &QueuedDelivery) -> anyhow::Result<()> {
+    let minute = |time: jiff::Timestamp| time.strftime("%Y-%m-%d %H:%MZ").to_string();
+    let next = match called {
+        "waits" => format!("next try {}", minute(delivery.next_attempt)),
+        "refused" => format!("ended {}", minute(delivery.next_attempt)),
+        _ => "now".to_owned(),
+    };
+    let reason = if delivery.reason.is_empty() { "not tried yet" } else { &delivery.reason };
+    Ok(writeln!(
+        out,
+        "{called:<9}  since {}  {next:<26}  {:<32}  {:<12}  {reason}",
+        minute(delivery.created),
+        delivery.recipient,
+        delivery.digest.as_str(),
+    )?)
+}
+
+fn object(out: &mut impl Write, called: &str, delivery: &QueuedDelivery) -> anyhow::Result<()> {
+    let object = json!({
+        "state": called,
+        "address": delivery.recipient,
+        "digest": delivery.digest.as_str(),
+        "subject": delivery.subject,
+        "since": delivery.created,
+        "attempts": delivery.attempts,
+        "next_attempt": (called == "waits").then_some(delivery.next_attempt),
+        "reason": delivery.reason,
+    });
+    Ok(writeln!(out, "{object}")?)
+}

@@ -1,0 +1,371 @@
+//! One conversation with a mail server (RFC 5321): what is said, and what comes back, within bounds. Our own, for lettre's reads an
+//! answer of any length, and knows fewer ways to log in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+
+use super::login::{Login, Mechanism, cram_md5, encoded, plain, xoauth2};
+use super::refusal::Command;
+use super::tls;
+
+/// RFC 5321 section 4.5.3.1.5 has 512 bytes a line; some servers explain themselves at length.
+const LINE_BYTES_MAX: usize = 4_096;
+const REPLY_BYTES_MAX: usize = 32_768;
+/// The server ends the conversation (RFC 5321 section 3.8).
+pub const CLOSING: u16 = 421;
+
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + Sync> Stream for T {}
+
+/// When TLS begins.
+pub enum Security {
+    None,
+    /// Where the server offers it.
+    Opportunistic(Arc<rustls::ClientConfig>),
+    Required(Arc<rustls::ClientConfig>),
+    /// From the first byte.
+    Wrapper(Arc<rustls::ClientConfig>),
+}
+
+/// What a server answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    pub code: u16,
+    lines: Vec<String>,
+}
+
+impl Reply {
+    /// Its words in one line; an enhanced code that each of them repeats stands once.
+    pub fn words(&self) -> String {
+        let code = self.lines.first().and_then(|line| line.split(' ').next()).unwrap_or_default();
+        let is_code = super::refusal::enhanced(code).is_some();
+        let rest = self.lines.iter().skip(1).map(|line| match line.strip_prefix(code) {
+            Some(rest) if is_code => rest.trim_start(),
+            _ => line.as_str(),
+        });
+        let words: Vec<&str> = self.lines.iter().take(1).map(String::as_str).chain(rest).collect();
+        words.join(" ").trim().to_owned()
+    }
+}
+
+impl std::fmt::Display for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.code, self.words())
+    }
+}
+
+/// Why a conversation did not go on.
+#[derive(Debug)]
+pub enum Fault {
+    /// The server spoke, and says no.
+    Refused(Reply),
+    /// It hung up, or what it says is not SMTP.
+    Broken(String),
+    /// It said nothing for so long.
+    Silent(Duration),
+    /// What we were told to do cannot be done with this server.
+    Unusable(String),
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Fault::Refused(reply) => reply.fmt(f),
+            Fault::Broken(words) | Fault::Unusable(words) => f.write_str(words),
+            Fault::Silent(timeout) => write!(f, "no answer within {} s", timeout.as_secs()),
+        }
+    }
+}
+
+/// How to open a conversation.
+pub struct Opening<'a> {
+    pub host: &'a str,
+    pub port: u16,
+    pub security: &'a Security,
+    pub login: Option<&'a Login>,
+    /// Our own name.
+    pub hello: &'a str,
+    /// For each answer.
+    pub timeout: Duration,
+}
+
+/// An open conversation.
+pub struct Connection {
+    stream: BufReader<Box<dyn Stream>>,
+    timeout: Duration,
+    is_encrypted: bool,
+    /// What the server offers in its answer to EHLO, in capitals.
+    offers: Vec<String>,
+}
+
+impl Connection {
+    /// Up to the point where messages can be handed over.
+    ///
+    /// # Errors
+    /// With what was said when it went wrong: the login is a command of its own.
+    pub async fn open(opening: &Opening<'_>) -> Result<Connection, (Command, Fault)> {
+        let fault = |fault| (Command::Connect, fault);
+        let mut connection = Connection::connect(opening).await.map_err(fault)?;
+        if let Some(login) = opening.login {
+            connection.log_in(login).await.map_err(|fault| (Command::Auth, fault))?;
+        }
+        Ok(connection)
+    }
+
+    async fn connect(opening: &Opening<'_>) -> Result<Connection, Fault> {
+        let broken = |error: std::io::Error| Fault::Broken(error.to_string());
+        let stream = TcpStream::connect((opening.host, opening.port)).await.map_err(broken)?;
+        // Nagle's algorithm would have each message wait 40 ms for an acknowledgement.
+        stream.set_nodelay(true).map_err(broken)?;
+        let mut connection = Connection {
+            stream: BufReader::new(Box::new(stream)),
+            timeout: opening.timeout,
+            is_encrypted: false,
+            offers: Vec::new(),
+        };
+        if let Security::Wrapper(config) = opening.security {
+            connection = connection.encrypted(config, opening.host).await?;
+        }
+        let greeting = connection.answered().await?;
+        expect(greeting, 200..=299)?;
+        connection.introduce(opening.hello).await?;
+        let config = match opening.security {
+            Security::Required(config) => Some(config),
+            Security::Opportunistic(config) if connection.has("STARTTLS") => Some(config),
+            _ => None,
+        };
+        if let Some(config) = config {
+            if !connection.has("STARTTLS") {
+                return Err(Fault::Unusable(
+                    "it offers no TLS, which is required where there is a user name or ?tls=required".into(),
+                ));
+            }
+            connection.ask("STARTTLS", 200..=299).await?;
+            connection = connection.encrypted(config, opening.host).await?;
+            connection.introduce(opening.hello).await?;
+        }
+        Ok(connection)
+    }
+
+    async fn encrypted(self, config: &Arc<rustls::ClientConfig>, host: &str) -> Result<Connection, Fault> {
+        // What somebody on the way put behind the answer in the clear is not to be taken for the server's (RFC 3207 section 6).
+        if !self.stream.buffer().is_empty() {
+            return Err(Fault::Broken("it went on speaking before TLS began".into()));
+        }
+        let name = rustls::pki_types::ServerName::try_from(host.to_owned())
+            .map_err(|error| Fault::Unusable(error.to_string()))?;
+        let connector = tokio_rustls::TlsConnector::from(config.clone());
+        let stream = connector
+            .connect(name, self.stream.into_inner())
+            .await
+            .map_err(|error| Fault::Unusable(tls::explain(&error, host)))?;
+        Ok(Connection { stream: BufReader::new(Box::new(stream)), is_encrypted: true, ..self })
+    }
+
+    async fn introduce(&mut self, hello: &str) -> Result<(), Fault> {
+        let reply = match self.ask(&format!("EHLO {hello}"), 200..=299).await {
+            // A server of before RFC 1869 offers nothing.
+            Err(Fault::Refused(reply)) if reply.code >= 500 => {
+                self.ask(&format!("HELO {hello}"), 200..=299).await.map_err(|_| Fault::Refused(reply))?;
+                self.offers.clear();
+                return Ok(());
+            }
+            reply => reply?,
+        };
+        self.offers = reply.lines.iter().skip(1).map(|line| line.to_ascii_uppercase()).collect();
+        Ok(())
+    }
+
+    /// Whether the server offers something.
+    pub fn has(&self, keyword: &str) -> bool {
+        self.offers.iter().any(|offer| offer.split(' ').next() == Some(keyword))
+    }
+
+    async fn log_in(&mut self, login: &Login) -> Result<(), Fault> {
+        let offered: Vec<String> = self
+            .offers
+            .iter()
+            // "AUTH=" is how servers said it before RFC 2554.
+            .filter_map(|offer| offer.strip_prefix("AUTH").filter(|rest| rest.starts_with([' ', '='])))
+            .flat_map(|names| names[1..].split([' ', '=']))
+            .filter(|name| !name.is_empty())
+            .map(str::to_owned)
+            .collect();
+        let mechanism = login.mechanism(&offered, self.is_encrypted).map_err(Fault::Unusable)?;
+        let shown = login.shown().await.map_err(Fault::Unusable)?;
+        let done = self.say_who(mechanism, &login.username, &shown).await;
+        if done.is_err() {
+            login.forget();
+        }
+        done
+    }
+
+    async fn say_who(&mut self, mechanism: Mechanism, username: &str, shown: &str) -> Result<(), Fault> {
+        let name = mechanism.name();
+        match mechanism {
+            Mechanism::Plain => {
+                self.ask(&format!("AUTH {name} {}", plain(username, shown)), 200..=299).await?;
+            }
+            Mechanism::Login => {
+                self.ask(&format!("AUTH {name}"), 334..=334).await?;
+                self.ask(&encoded(username), 334..=334).await?;
+                self.ask(&encoded(shown), 200..=299).await?;
+            }
+            Mechanism::CramMd5 => {
+                let challenge = self.ask(&format!("AUTH {name}"), 334..=334).await?;
+                let answer = cram_md5(username, shown, &challenge.words()).map_err(Fault::Broken)?;
+                self.ask(&answer, 200..=299).await?;
+            }
+            Mechanism::XOAuth2 => {
+                let reply = self.ask(&format!("AUTH {name} {}", xoauth2(username, shown)), 200..=399).await?;
+                if reply.code == 334 {
+                    // It says why in a challenge; an empty answer ends it.
+                    self.ask("", 200..=299).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Says a line and waits for the answer, whose code is to be one of these.
+    ///
+    /// # Errors
+    /// When it is another one, or none comes.
+    pub async fn ask(&mut self, line: &str, wanted: std::ops::RangeInclusive<u16>) -> Result<Reply, Fault> {
+        self.ask_raw(format!("{line}\r\n").as_bytes(), wanted).await
+    }
+
+    /// The same with what has its end already.
+    ///
+    /// # Errors
+    /// When the code is another one, or no answer comes.
+    pub async fn ask_raw(
+        &mut self,
+        bytes: &[u8],
+        wanted: std::ops::RangeInclusive<u16>,
+    ) -> Result<Reply, Fault> {
+        let timeout = self.timeout;
+        let written = async {
+            self.stream.write_all(bytes).await?;
+            self.stream.flush().await
+        };
+        match tokio::time::timeout(timeout, written).await {
+            Ok(Ok(())) => {}
+            // What it said before it hung up says more: a server that closes an idle connection does so with a 421.
+            Ok(Err(error)) => {
+                return match self.answered().await {
+                    Ok(reply) if reply.code >= 400 => Err(Fault::Refused(reply)),
+                    _ => Err(Fault::Broken(error.to_string())),
+                };
+            }
+            Err(_) => return Err(Fault::Silent(timeout)),
+        }
+        expect(self.answered().await?, wanted)
+    }
+
+    async fn answered(&mut self) -> Result<Reply, Fault> {
+        let timeout = self.timeout;
+        tokio::time::timeout(timeout, self.reply()).await.unwrap_or(Err(Fault::Silent(timeout)))
+    }
+
+    async fn reply(&mut self) -> Result<Reply, Fault> {
+        let (mut lines, mut bytes) = (Vec::new(), 0);
+        loop {
+            let line = self.line().await?;
+            bytes += line.len();
+            let code = line.get(..3).filter(|code| code.bytes().all(|byte| byte.is_ascii_digit()));
+            let (Some(code), true) = (code.and_then(|code| code.parse().ok()), bytes <= REPLY_BYTES_MAX)
+            else {
+                let shown: String = line.chars().filter(|c| !c.is_control()).take(60).collect();
+                return Err(Fault::Broken(if bytes > REPLY_BYTES_MAX {
+                    format!("its answer has no end (more than {REPLY_BYTES_MAX} bytes)")
+                } else {
+                    format!("it does not speak SMTP: \"{shown}\"")
+                }));
+            };
+            let goes_on = line.as_bytes().get(3) == Some(&b'-');
+            lines.push(line.get(4..).unwrap_or_default().trim_end().to_owned());
+            if !goes_on {
+                return Ok(Reply { code, lines });
+            }
+        }
+    }
+
+    /// One line without its end.
+    async fn line(&mut self) -> Result<String, Fault> {
+        let mut line = Vec::new();
+        loop {
+            let buffer = match self.stream.fill_buf().await {
+                // TLS without a good-bye.
+                Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => &[],
+                buffer => buffer.map_err(|error| Fault::Broken(error.to_string()))?,
+            };
+            if buffer.is_empty() {
+                return Err(Fault::Broken("it closed the connection".into()));
+            }
+            let end = memchr::memchr(b'\n', buffer);
+            let count = end.map_or(buffer.len(), |end| end + 1);
+            if line.len() + count > LINE_BYTES_MAX {
+                return Err(Fault::Broken(format!(
+                    "its answer has no end (more than {LINE_BYTES_MAX} bytes on one line)"
+                )));
+            }
+            line.extend_from_slice(&buffer[..count]);
+            self.stream.consume(count);
+            if end.is_some() {
+                return Ok(String::from_utf8_lossy(line.trim_ascii_end()).into_owned());
+            }
+        }
+    }
+
+    /// Says good-bye, and does not wait for long.
+    pub async fn quit(mut self) {
+        let _ = tokio::time::timeout(Duration::from_secs(2), self.ask("QUIT", 200..=299)).await;
+    }
+}
+
+fn expect(reply: Reply, wanted: std::ops::RangeInclusive<u16>) -> Result<Reply, Fault> {
+    if wanted.contains(&reply.code) { Ok(reply) } else { Err(Fault::Refused(reply)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn talking(text: Vec<u8>) -> Connection {
+        let (mut ours, theirs) = tokio::io::duplex(1 << 20);
+        tokio::spawn(async move {
+            let _ = ours.write_all(&text).await;
+            // It stays open: what has no end is given up for its size.
+            std::future::pending::<()>().await;
+        });
+        Connection {
+            stream: BufReader::new(Box::new(theirs)),
+            timeout: Duration::from_secs(5),
+            is_encrypted: false,
+            offers: Vec::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn answers_are_read_whole_and_within_bounds() {
+        let long = b"550-5.1.1 There is no\r\n550-5.1.1 such\r\n550 5.1.1 user\r\n250 ok\r\n220\r\n".to_vec();
+        let mut connection = talking(long);
+        let reply = connection.reply().await.unwrap();
+        assert_eq!((reply.code, reply.words().as_str()), (550, "5.1.1 There is no such user"));
+        assert_eq!(connection.reply().await.unwrap().to_string(), "250 ok");
+        assert_eq!(connection.reply().await.unwrap().code, 220);
+        for (endless, want) in [
+            ([b"250 ".to_vec(), vec![b'x'; 100_000]].concat(), "bytes on one line"),
+            (b"250-and so on\r\n".repeat(10_000), "32768 bytes"),
+            (b"HTTP/1.1 400 Bad Request\r\n".to_vec(), "does not speak SMTP"),
+            ("é50 ok\r\n".into(), "does not speak SMTP"),
+        ] {
+            let fault = talking(endless).reply().await.unwrap_err().to_string();
+            assert!(fault.contains(want), "{fault}");
+        }
+    }
+}

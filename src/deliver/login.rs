@@ -1,0 +1,234 @@
+//! Who we say that we are to a mail server (RFC 4954): a password, or a token that others give out for a while.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hmac::{Hmac, KeyInit, Mac};
+use tokio::time::Instant;
+
+/// How long a token is used that was asked for; those who give them out make them for an hour.
+const TOKEN_KEPT: Duration = Duration::from_secs(300);
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
+/// A token is some kilobytes at most.
+const TOKEN_BYTES_MAX: usize = 64 * 1024;
+
+/// Where a token comes from, each time anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenPlace {
+    Given(String),
+    File(PathBuf),
+    /// What a command prints.
+    Command(String),
+}
+
+/// What is shown to a server.
+#[derive(Clone)]
+pub enum Secret {
+    Password(String),
+    Token(TokenPlace),
+}
+
+/// A user name and what goes with it.
+pub struct Login {
+    pub username: String,
+    secret: Secret,
+    token: Mutex<Option<(String, Instant)>>,
+}
+
+/// One way to say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mechanism {
+    Plain,
+    Login,
+    CramMd5,
+    XOAuth2,
+}
+
+impl Mechanism {
+    pub fn name(self) -> &'static str {
+        match self {
+            Mechanism::Plain => "PLAIN",
+            Mechanism::Login => "LOGIN",
+            Mechanism::CramMd5 => "CRAM-MD5",
+            Mechanism::XOAuth2 => "XOAUTH2",
+        }
+    }
+}
+
+impl Login {
+    pub fn new(username: String, secret: Secret) -> Login {
+        Login { username, secret, token: Mutex::default() }
+    }
+
+    /// The first way that the server takes, of those that there are for what we have. In the clear, the one that does not tell the
+    /// password comes first.
+    ///
+    /// # Errors
+    /// When there is none, in words.
+    pub fn mechanism(&self, offered: &[String], is_encrypted: bool) -> Result<Mechanism, String> {
+        let wanted: &[Mechanism] = match (&self.secret, is_encrypted) {
+            (Secret::Token(_), _) => &[Mechanism::XOAuth2],
+            (Secret::Password(_), true) => &[Mechanism::Plain, Mechanism::Login, Mechanism::CramMd5],
+            (Secret::Password(_), false) => &[Mechanism::CramMd5, Mechanism::Plain, Mechanism::Login],
+        };
+        let found = wanted.iter().find(|mechanism| offered.iter().any(|name| name == mechanism.name()));
+        found.copied().ok_or_else(|| {
+            let names: Vec<&str> = wanted.iter().map(|mechanism| mechanism.name()).collect();
+            let offers = if offered.is_empty() { "no AUTH at all".into() } else { offered.join(", ") };
+            format!("it offers {offers}, and none of {}", names.join(", "))
+        })
+    }
+
+    /// What stands for the password: itself, or a token that is still good.
+    ///
+    /// # Errors
+    /// When no token can be had, in words.
+    pub async fn shown(&self) -> Result<String, String> {
+        let place = match &self.secret {
+            Secret::Password(password) => return Ok(password.clone()),
+            Secret::Token(place) => place,
+        };
+        if let Some((token, until)) = &*self.token.lock().unwrap_or_else(PoisonError::into_inner)
+            && *until > Instant::now()
+        {
+            return Ok(token.clone());
+        }
+        let token = read(place).await?;
+        *self.token.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((token.clone(), Instant::now() + TOKEN_KEPT));
+        Ok(token)
+    }
+
+    /// A token that was refused is not shown again.
+    pub fn forget(&self) {
+        *self.token.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+async fn read(place: &TokenPlace) -> Result<String, String> {
+    let text = match place {
+        TokenPlace::Given(token) => token.clone(),
+        TokenPlace::File(path) => tokio::fs::read_to_string(path)
+            .await
+            .map_err(|error| format!("the token cannot be read from {}: {error}", path.display()))?,
+        TokenPlace::Command(command) => run(command).await?,
+    };
+    let token = text.trim();
+    if token.is_empty() || token.len() > TOKEN_BYTES_MAX || token.contains(char::is_whitespace) {
+        return Err("what should be the token is none: one line without spaces is expected".into());
+    }
+    Ok(token.to_owned())
+}
+
+async fn run(command: &str) -> Result<String, String> {
+    let child = tokio::process::Command::new("sh")
+        .args(["-c", command])
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .kill_on_drop(true)
+        .output();
+    let output = match tokio::time::timeout(COMMAND_TIMEOUT, child).await {
+        Ok(Ok(output)) => output,
+        Ok(Err(error)) => return Err(format!("the command for the token cannot be run: {error}")),
+        Err(_) => {
+            return Err(format!("the command for the token took more than {} s", COMMAND_TIMEOUT.as_secs()));
+        }
+    };
+    if !output.status.success() {
+        return Err(format!("the command for the token failed ({})", output.status));
+    }
+    String::from_utf8(output.stdout).map_err(|_| "the command for the token printed no text".into())
+}
+
+pub fn encoded(text: &str) -> String {
+    BASE64.encode(text)
+}
+
+/// RFC 4616.
+pub fn plain(username: &str, password: &str) -> String {
+    encoded(&format!("\0{username}\0{password}"))
+}
+
+/// As Google and Microsoft have it.
+pub fn xoauth2(username: &str, token: &str) -> String {
+    encoded(&format!("user={username}\x01auth=Bearer {token}\x01\x01"))
+}
+
+/// RFC 2195: the answer to a challenge.
+///
+/// # Errors
+/// When the challenge is none.
+pub fn cram_md5(username: &str, password: &str, challenge: &str) -> Result<String, String> {
+    let challenge = BASE64
+        .decode(challenge.trim())
+        .map_err(|_| "its challenge for CRAM-MD5 cannot be read".to_owned())?;
+    let mut mac = Hmac::<md5::Md5>::new_from_slice(password.as_bytes()).map_err(|error| error.to_string())?;
+    mac.update(&challenge);
+    let answer = crate::support::text::hex(&mac.finalize().into_bytes());
+    Ok(encoded(&format!("{username} {answer}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_those_of_the_documents() {
+        // RFC 2195 section 2.
+        let challenge = BASE64.encode("<1896.697170952@postoffice.reston.mci.net>");
+        let answer = cram_md5("tim", "tanstaaftanstaaf", &challenge).unwrap();
+        assert_eq!(BASE64.decode(answer).unwrap(), b"tim b913a602c7eda7a495b4e6e7334d3890");
+        assert_eq!(plain("tim", "x"), "AHRpbQB4");
+        // developers.google.com/workspace/gmail/imap/xoauth2-protocol
+        assert_eq!(
+            xoauth2("someuser@example.com", "ya29.vF9dft4qmTc2Nvb3RlckBhdHRhdmlzdGEuY29tCg"),
+            "dXNlcj1zb21ldXNlckBleGFtcGxlLmNvbQFhdXRoPUJlYXJlciB5YTI5LnZGOWRmdDRxbVRjMk52YjNSbGNrQmhkSFJoZG1semRHRXVZMjl0Q2cBAQ=="
+        );
+    }
+
+    #[test]
+    fn the_way_is_one_that_the_server_offers_and_the_safest_in_the_clear() {
+        let login = |secret| Login::new("u".into(), secret);
+        let offered = |names: &str| names.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let password = login(Secret::Password("p".into()));
+        for (names, is_encrypted, want) in [
+            ("CRAM-MD5 PLAIN LOGIN", true, Mechanism::Plain),
+            ("CRAM-MD5 PLAIN LOGIN", false, Mechanism::CramMd5),
+            ("CRAM-MD5", true, Mechanism::CramMd5),
+            ("XOAUTH2 LOGIN", true, Mechanism::Login),
+        ] {
+            assert_eq!(password.mechanism(&offered(names), is_encrypted), Ok(want), "{names}");
+        }
+        let token = login(Secret::Token(TokenPlace::Given("t".into())));
+        assert_eq!(token.mechanism(&offered("PLAIN XOAUTH2"), true), Ok(Mechanism::XOAuth2));
+        assert!(token.mechanism(&offered("PLAIN"), true).unwrap_err().contains("it offers PLAIN"));
+        assert!(password.mechanism(&[], true).unwrap_err().contains("no AUTH at all"));
+    }
+
+    #[tokio::test]
+    async fn a_token_comes_from_a_file_or_a_command_and_is_asked_for_anew_when_it_was_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        let by_file = Login::new("u".into(), Secret::Token(TokenPlace::File(path.clone())));
+        assert!(by_file.shown().await.unwrap_err().contains("cannot be read"));
+        std::fs::write(&path, "one\n").unwrap();
+        assert_eq!(by_file.shown().await.unwrap(), "one");
+        std::fs::write(&path, "two\n").unwrap();
+        assert_eq!(by_file.shown().await.unwrap(), "one");
+        by_file.forget();
+        assert_eq!(by_file.shown().await.unwrap(), "two");
+        for (command, want) in [("echo three", Ok("three")), ("exit 3", Err("failed")), ("true", Err("none"))]
+        {
+            let shown =
+                Login::new("u".into(), Secret::Token(TokenPlace::Command(command.into()))).shown().await;
+            match want {
+                Ok(token) => assert_eq!(shown.unwrap(), token),
+                Err(words) => assert!(shown.unwrap_err().contains(words), "{command}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! TLS to mail servers: whom it trusts, and in words why it does not.
+
+use std::sync::Arc;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+
+/// TLS that trusts what this machine trusts, and the certificates of the operator's own: authorities, or the very certificate that a
+/// server shows.
+///
+/// # Errors
+/// When the PEM text holds no certificate, in words.
+pub fn client_config(extra_pem: Option<&[u8]>) -> Result<Arc<ClientConfig>, String> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let mut own = Vec::new();
+    for certificate in extra_pem.into_iter().flat_map(CertificateDer::pem_slice_iter) {
+        own.push(certificate.map_err(|error| format!("it holds no certificate in PEM: {error}"))?);
+    }
+    if extra_pem.is_some() && own.is_empty() {
+        return Err("it holds no certificate in PEM (\"-----BEGIN CERTIFICATE-----\")".into());
+    }
+    // One that cannot be an authority is trusted as what it is.
+    roots.add_parsable_certificates(own.iter().cloned());
+    let provider = CryptoProvider::get_default()
+        .cloned()
+        .unwrap_or_else(|| Arc::new(rustls::crypto::ring::default_provider()));
+    let authorities = if roots.is_empty() {
+        None
+    } else {
+        let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone());
+        Some(builder.build().map_err(|error| format!("it cannot be used: {error}"))?)
+    };
+    let trusted = Trusted { authorities, own, provider: provider.clone() };
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| format!("TLS cannot be set up: {error}"))?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(trusted))
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+/// A certificate is good by an authority, or because the operator named this very one: then its name, and who signed it, do not matter.
+#[derive(Debug)]
+struct Trusted {
+    authorities: Option<Arc<WebPkiServerVerifier>>,
+    own: Vec<CertificateDer<'static>>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Trusted {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let verified = match &self.authorities {
+            Some(authorities) => authorities.verify_server_cert(certificate, intermediates, name, ocsp, now),
+            None => Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)),
+        };
+        let Err(fault) = verified else { return verified };
+        let is_outdated = matches!(
+            &fault,
+            Error::InvalidCertificate(
+                CertificateError::Expired
+                    | CertificateError::ExpiredContext { .. }
+                    | CertificateError::NotValidYet
+                    | CertificateError::NotValidYetContext { .. }
+            )
+        );
+        if !is_outdated && self.own.iter().any(|own| own.as_ref() == certificate.as_ref()) {
+            return Ok(ServerCertVerified::assertion());
+        }
+        Err(fault)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Why TLS with a server failed, in words that say what to do.
+pub fn explain(error: &std::io::Error, host: &str) -> String {
+    let Some(fault) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
+        return format!("TLS failed: {error}");
+    };
+    match fault {
+        Error::InvalidCertificate(fault) => of_certificate(fault, host),
+        Error::InvalidMessage(_) => "it does not speak TLS there: smtps:// is TLS from the first byte (mostly port 465), smtp:// begins with STARTTLS (mostly 587)".into(),
+        other => format!("TLS failed: {other}"),
+    }
+}
+
+fn of_certificate(fault: &CertificateError, host: &str) -> String {
+    match fault {
+        CertificateError::BadSignature => "its certificate is signed by another key than the one of that name in ca_file: was it renewed?".into(),
+        CertificateError::UnknownIssuer => "nobody whom this machine trusts signed its certificate: name its authority's certificate, or its own if it is self-signed, in a PEM file as [mail] ca_file".into(),
+        CertificateError::NotValidForName => format!("its certificate is not for the name {host}"),
+        CertificateError::NotValidForNameContext { presented, .. } if !presented.is_empty() => {
+            format!("its certificate is for {}, and not for {host}", presented.join(", "))
+        }
+        CertificateError::NotValidForNameContext { .. } => {
+            format!("its certificate names no host in subjectAltName, and so not {host}")
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "its certificate has expired".into(),
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "its certificate is not valid yet: is the clock of this machine right?".into()
+        }
+        CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
+            "its certificate is one of an authority, and another one than ca_file has: put the very certificate that it shows into [mail] ca_file".into()
+        }
+        other => format!("its certificate cannot be used: {other}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_self_signed_certificate_is_trusted_where_it_is_named_and_faults_are_words() {
+        let host = ServerName::try_from("mail.example").unwrap();
+        let made = |names: &[&str], is_authority: bool, years: std::ops::Range<i32>| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            let mut wanted = rcgen::CertificateParams::new(names).unwrap();
+            if is_authority {
+                wanted.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+            }
+            wanted.not_before = rcgen::date_time_ymd(years.start, 1, 1);
+            wanted.not_after = rcgen::date_time_ymd(years.end, 1, 1);
+            wanted.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap()
+        };
+        let verdict = |shown: &rcgen::Certificate, named: &rcgen::Certificate| {
+            let certificate = |of: &rcgen::Certificate| of.der().clone();
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates([certificate(named)]);
+            let provider = Arc::new(rustls::crypto::ring::default_provider());
+            let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone());
+            let trusted =
+                Trusted { authorities: builder.build().ok(), own: vec![certificate(named)], provider };
+            let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1_700_000_000));
+            match trusted.verify_server_cert(&certificate(shown), &[], &host, &[], now) {
+                Ok(_) => String::new(),
+                Err(fault) => explain(&std::io::Error::other(fault), "mail.example"),
+            }
+        };
+        let good = made(&["mail.example"], false, 2020..2040);
+        let authority = made(&["mail.example"], true, 2020..2040);
+        let nameless = made(&[], true, 2020..2040);
+        for certificate in [&good, &authority, &nameless] {
+            assert_eq!(verdict(certificate, certificate), "");
+        }
+        assert!(verdict(&good, &authority).contains("ca_file"), "{}", verdict(&good, &authority));
+        let old = made(&["mail.example"], false, 2019..2020);
+        assert!(verdict(&old, &old).contains("has expired"));
+        assert!(client_config(Some(b"nothing")).unwrap_err().contains("no certificate"));
+    }
+}
