@@ -69,8 +69,8 @@ pub async fn probe(wanted: &ProbeArguments, config_path: &Path, now: Timestamp) 
     let source = config
         .as_ref()
         .and_then(|config| config.sources.iter().find(|source| Some(&source.url) == url.as_ref()));
-    let today = Some(now.to_zoned_datetime(jiff::tz::TimeZone::UTC).date());
-    let dates = DateRules { order: source.map_or(DateOrder::Dmy, |source| source.date_order), today };
+    let order = source.map_or(DateOrder::Dmy, |source| source.date_order);
+    let dates = DateRules { order, now: Some(now), year: None };
     let document =
         Document { bytes: &fetched.bytes, url: url.as_ref(), content_type: fetched.content_type.as_deref() };
     if wanted.article {
@@ -172,7 +172,8 @@ async fn ask_endpoints(
     let listed: HashSet<String> =
         found.feed.entries.iter().filter_map(|entry| canonical_key(entry.url()?)).collect();
     let must_share = source.is_some_and(|source| source.kind == SourceKind::Page).then_some(&listed);
-    Ok(match explore::explore(client, &found.endpoints, &page.url, must_share, now).await? {
+    let order = source.map_or(DateOrder::Dmy, |source| source.date_order);
+    Ok(match explore::explore(client, &found.endpoints, &page.url, must_share, order, now).await? {
         Some(endpoint) => ProbeResult {
             way: explore::way(endpoint.feed.format),
             feed: endpoint.feed,

@@ -90,28 +90,83 @@ fn similarity(a: &str, b: &str) -> f64 {
     if all == 0 { 0.0 } else { shared as f64 / all as f64 }
 }
 
-/// Whether a source gave the identifier of one entry to another: neither title nor text agree, nor its address or date.
-/// Some sites give all their entries the address of the front page.
-pub fn is_reused(raw: &RawEntry, known: &StoredSummary) -> bool {
-    let (Some(_), Some(title)) = (&raw.guid, &raw.title) else { return false };
-    let summary = raw.summary.as_ref().or(raw.content.as_ref()).map_or("", |text| text.value.as_str());
-    let has_other_place = raw.url().and_then(canonical_key) != known.url.as_deref().and_then(canonical_key);
-    let has_other_date = raw.published.or(raw.updated) != known.date;
-    !known.title.is_empty()
-        && similarity(&title.value, &known.title) < 0.2
-        && similarity(summary, &known.summary) < 0.3
-        && (has_other_place || has_other_date)
+/// The figures of a title: what an issue of a series is told by.
+fn figures(folded: &str) -> Vec<&str> {
+    folded.split(|c: char| !c.is_ascii_digit()).filter(|run| !run.is_empty()).collect()
 }
 
-/// The identity of an entry whose identifier belongs to another one: that and its address, else that and its title.
-pub fn identity_of_reused(raw: &RawEntry, known: &StoredSummary) -> Identity {
-    let guid = raw.guid.as_deref().unwrap_or_default();
-    let place = raw
+/// Two titles in the same words, or all but; what differs in its figures is another title.
+fn is_same_title(a: &str, b: &str) -> bool {
+    let (a, b) = (fold(a), fold(b));
+    a == b || figures(&a) == figures(&b) && similarity(&a, &b) >= 0.8
+}
+
+/// Two titles that differ in nothing but their figures.
+fn is_next_in_series(a: &str, b: &str) -> bool {
+    let frame = |folded: &str| folded.chars().filter(|c| c.is_alphabetic()).collect::<String>();
+    let (a, b) = (fold(a), fold(b));
+    figures(&a) != figures(&b) && frame(&a) == frame(&b)
+}
+
+/// Dates this far apart are two dates, and not one in two zones.
+const OTHER_DAY: jiff::SignedDuration = jiff::SignedDuration::from_hours(20);
+
+fn text_of(raw: &RawEntry) -> (&str, &str) {
+    let title = raw.title.as_ref().map_or("", |title| title.value.as_str());
+    let summary = raw.summary.as_ref().or(raw.content.as_ref()).map_or("", |text| text.value.as_str());
+    (title, summary)
+}
+
+/// Whether a source gave the identifier, or the address, of one entry to another. What differs in the figures of its title and
+/// in its date is the next of a series; what agrees in neither title nor text, nor in its address or date, is another entry;
+/// all else is an edit. Some sites give all their entries the address of the front page.
+pub fn is_reused(raw: &RawEntry, known: &StoredSummary) -> bool {
+    let (title, summary) = text_of(raw);
+    if title.is_empty() || known.title.is_empty() || is_same_title(title, &known.title) {
+        return false;
+    }
+    let date = raw.published.or(raw.updated);
+    let has_other_place = raw.url().and_then(canonical_key) != known.url.as_deref().and_then(canonical_key);
+    let is_other_day = match (date, known.date) {
+        (Some(date), Some(known)) => date.duration_since(known).abs() >= OTHER_DAY,
+        _ => false,
+    };
+    let has_no_dates = date.is_none() && known.date.is_none();
+    let likeness = similarity(summary, &known.summary);
+    if is_next_in_series(title, &known.title) {
+        return is_other_day || has_other_place || has_no_dates;
+    }
+    (similarity(title, &known.title) < 0.2 && likeness < 0.3 && (has_other_place || date != known.date))
+        || is_other_day && likeness < 0.5 && similarity(title, &known.title) < 0.8
+}
+
+/// What an entry may be recognised by where its own identity belongs to several: that, and the place in the page that it names,
+/// its address, its title, its title and day. Empty where there is no such thing.
+pub fn further_identities(raw: &RawEntry, own: &Identity) -> [Option<Identity>; 4] {
+    let (title, _) = text_of(raw);
+    let title = Some(fold(title)).filter(|title| !title.trim().is_empty());
+    let place = raw.url().and_then(canonical_key);
+    let fragment = raw
         .url()
-        .and_then(canonical_key)
-        .filter(|place| known.url.as_deref().and_then(canonical_key).as_ref() != Some(place));
-    let title = || raw.title.as_ref().map(|title| fold(&title.value)).unwrap_or_default();
-    Identity::Guid(format!("{guid}#{}", place.unwrap_or_else(title)))
+        .and_then(|url| url.split_once('#'))
+        .map(|(_, fragment)| fragment.to_owned())
+        .filter(|fragment| !fragment.is_empty());
+    let day = raw.published.or(raw.updated).map(|date| date.strftime("%Y-%m-%d").to_string());
+    let titled_day = title.clone().zip(day).map(|(title, day)| format!("{title}#{day}"));
+    let further = |part: String| match own {
+        Identity::Guid(guid) => Some(Identity::Guid(format!("{guid}#{part}"))),
+        Identity::Address(address) if *address != part => {
+            Some(Identity::Address(format!("{address}#{part}")))
+        }
+        _ => None,
+    };
+    [fragment, place, title, titled_day].map(|part| part.and_then(further))
+}
+
+/// Whether an entry is the one that is known, whatever identity led to it: by its title.
+pub fn is_known(raw: &RawEntry, known: &StoredSummary) -> bool {
+    let (title, _) = text_of(raw);
+    title.is_empty() || is_same_title(title, &known.title)
 }
 
 #[cfg(test)]
@@ -131,7 +186,8 @@ mod tests {
         let known = StoredSummary::of(&raw("Open justice advances", "https://x.org/a", "2022-10-01"), "");
         let other = raw("Budget figures for everyone", "https://x.org/b", "2022-10-08");
         assert!(is_reused(&other, &known));
-        assert_eq!(identity_of_reused(&other, &known), Identity::Guid("https://x.org/#x.org/b".into()));
+        let further = further_identities(&other, &Identity::Guid("https://x.org/".into()));
+        assert_eq!(further[1], Some(Identity::Guid("https://x.org/#x.org/b".into())));
         assert!(
             !is_reused(&raw("Open justice advances fast", "https://x.org/a", "2022-10-01"), &known),
             "an edited title"
@@ -144,5 +200,27 @@ mod tests {
             !is_reused(&raw("Open justice advances", "https://x.org/b", "2022-10-08"), &known),
             "a page that moved"
         );
+    }
+
+    #[test]
+    fn what_differs_in_number_and_date_is_the_next_of_a_series() {
+        let raw = |title: &str, day: &str, text: &str| RawEntry {
+            guid: Some("https://x.org/bulletin".into()),
+            title: Some(RawText { value: title.into(), ..RawText::default() }),
+            summary: Some(RawText { value: text.into(), ..RawText::default() }),
+            published: format!("{day}T00:00:00Z").parse().ok(),
+            ..RawEntry::default()
+        };
+        let known = StoredSummary::of(&raw("Bulletin n° 1", "2026-11-01", "The bulletin is out."), "");
+        for (title, day, text, is_other) in [
+            ("Bulletin n° 2", "2026-11-08", "The bulletin is out.", true),
+            ("Bulletin n° 2", "2026-11-01", "The bulletin is out.", false),
+            ("Bulletin n° 1", "2026-11-08", "The bulletin is out.", false),
+            ("The bulletin n° 1", "2026-11-08", "The bulletin is out.", false),
+            ("Bulletin n° 1: schools and roads", "2026-11-01", "The bulletin is out.", false),
+            ("Works on the bridge", "2026-11-08", "The bridge is closed until spring.", true),
+        ] {
+            assert_eq!(is_reused(&raw(title, day, text), &known), is_other, "{title} {day}");
+        }
     }
 }

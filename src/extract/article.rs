@@ -39,7 +39,7 @@ pub fn read_article(document: Document, rules: DateRules) -> Article {
             Ok(found) => Article {
                 title: Some(one_line(&found.title)).filter(|title| !title.is_empty()),
                 html: Some(found.content.to_string()).filter(|html| !html.trim().is_empty()),
-                text: lines(&found.text_content),
+                text: block_text(&found.content),
                 item,
             },
             // No article to be told from the rest: the words of the page's main part, which nobody takes for HTML to keep.
@@ -53,7 +53,76 @@ pub fn read_article(document: Document, rules: DateRules) -> Article {
     .unwrap_or_default()
 }
 
-/// Each line in one piece, empty ones left out.
-fn lines(text: &str) -> String {
-    text.lines().map(one_line).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+/// The words of an article, each block on a line of its own; without figures, and without paragraphs that are only links.
+fn block_text(html: &str) -> String {
+    let fragment = scraper::Html::parse_fragment(&bound_markup(html));
+    let mut out = String::new();
+    for edge in fragment.root_element().traverse() {
+        let (node, is_open) = match edge {
+            ego_tree::iter::Edge::Open(node) => (node, true),
+            ego_tree::iter::Edge::Close(node) => (node, false),
+        };
+        if let Some(element) = node.value().as_element() {
+            match element.name() {
+                "td" | "th" => out.push(' '),
+                "br" | "hr" if is_open => out.push('\n'),
+                name if is_block(name) => out.push('\n'),
+                _ => {}
+            }
+        } else if let Some(words) = node.value().as_text().filter(|_| is_open && !is_left_out(node)) {
+            out.extend(words.chars().map(|c| if c == '\n' { ' ' } else { c }));
+        }
+    }
+    out.lines().map(one_line).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+fn is_block(name: &str) -> bool {
+    matches!(
+        name,
+        "p" | "div"
+            | "section"
+            | "article"
+            | "main"
+            | "header"
+            | "footer"
+            | "aside"
+            | "ul"
+            | "ol"
+            | "li"
+            | "dl"
+            | "dt"
+            | "dd"
+            | "h1"
+            | "h2"
+            | "h3"
+            | "h4"
+            | "h5"
+            | "h6"
+            | "blockquote"
+            | "pre"
+            | "table"
+            | "tr"
+            | "figure"
+            | "figcaption"
+            | "address"
+            | "details"
+            | "summary"
+    )
+}
+
+fn is_left_out(node: ego_tree::NodeRef<'_, scraper::Node>) -> bool {
+    node.ancestors().filter_map(|ancestor| ancestor.value().as_element()).any(|element| {
+        matches!(element.name(), "figure" | "figcaption" | "script" | "style" | "noscript" | "template")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_neighbouring_blocks_stay_apart() {
+        let html = "<p>June 5 – Lyon<br>June 7 – Turin</p><table><tr><th>City</th><th>Day</th></tr><tr><td>Lyon</td><td>June 5</td></tr></table><figure><img><figcaption>A picture</figcaption></figure><div>End <b>of</b> it</div>";
+        assert_eq!(block_text(html), "June 5 – Lyon\nJune 7 – Turin\nCity Day\nLyon June 5\nEnd of it");
+    }
 }

@@ -69,6 +69,10 @@ fn decode_declared<'a>(bytes: &'a [u8], http_charset: Option<&str>) -> Decoded<'
             Some(Charset::Web(e)) if e == encoding_rs::UTF_16LE || e == encoding_rs::UTF_16BE => {}
             // Who says ASCII and goes beyond it means nothing by it: UTF-8 is the likelier truth, if it can be.
             Some(_) if is_ascii_label(label) && std::str::from_utf8(bytes).is_ok() => return guess(bytes),
+            Some(charset) if is_utf8_for_sure(charset, bytes) => {
+                let problem = Some(format!("declared as {}, but it is UTF-8", label.trim()));
+                return Decoded { problem, ..guess(bytes) };
+            }
             Some(charset) => {
                 if let Some(text) = try_decode(charset, bytes) {
                     return Decoded { text, problem: None };
@@ -273,13 +277,70 @@ fn guess(bytes: &[u8]) -> Decoded<'_> {
     let high = bytes.iter().filter(|byte| !byte.is_ascii()).count();
     let broken: usize = bytes.utf8_chunks().map(|chunk| chunk.invalid().len()).sum();
     if broken * 2 <= high {
-        return decode_as(Charset::Web(encoding_rs::UTF_8), bytes, "it reads as");
+        return mixed(bytes);
     }
     let mut detector = chardetng::EncodingDetector::new(chardetng::Iso2022JpDetection::Allow);
     detector.feed(bytes, true);
     let encoding = detector.guess(None, chardetng::Utf8Detection::Allow);
     let (text, _) = encoding.decode_without_bom_handling(bytes);
     Decoded { text, problem: Some(format!("no valid character set given, read as {}", encoding.name())) }
+}
+
+/// UTF-8 into which texts of Latin-1 were put unchanged: their letters are what is no UTF-8.
+fn mixed(bytes: &[u8]) -> Decoded<'_> {
+    let (mut text, mut has_replaced) = (String::with_capacity(bytes.len()), false);
+    let mut chunks = bytes.utf8_chunks().peekable();
+    while let Some(chunk) = chunks.next() {
+        text.push_str(chunk.valid());
+        if chunk.invalid().is_empty() {
+            continue;
+        }
+        let next = chunks.peek().and_then(|next| next.valid().chars().next());
+        match latin_letter(chunk.invalid(), text.chars().next_back(), next) {
+            Some(letter) => text.push(letter),
+            None => {
+                text.push('\u{FFFD}');
+                has_replaced = true;
+            }
+        }
+    }
+    let what =
+        if has_replaced { "some bytes are not: they were replaced" } else { "parts are in windows-1252" };
+    Decoded { text: Cow::Owned(text), problem: Some(format!("it reads as UTF-8, but {what}")) }
+}
+
+/// The letter of Latin-1 that a byte between letters stands for. The rest of a character of UTF-8 that was cut is none: the
+/// first bytes of most of them count only before a letter.
+fn latin_letter(invalid: &[u8], before: Option<char>, next: Option<char>) -> Option<char> {
+    let [byte @ (0xC0..=0xFE | 0x91..=0x94)] = *invalid else { return None };
+    let is_letter = |c: Option<char>| c.is_some_and(char::is_alphabetic);
+    let is_lead = matches!(byte, 0xC2 | 0xC3 | 0xE2);
+    let stands = if is_lead {
+        is_letter(next)
+    } else {
+        is_letter(next) || is_letter(before) || byte < 0xA0 || next == Some(' ')
+    };
+    stands.then(|| encoding_rs::WINDOWS_1252.decode_without_bom_handling(&[byte]).0.chars().next()).flatten()
+}
+
+/// Whether the bytes disprove a label of a set that has a character for each byte: text of such a set is no UTF-8 by accident.
+fn is_utf8_for_sure(charset: Charset, bytes: &[u8]) -> bool {
+    let is_latin = match charset {
+        Charset::Web(encoding) => {
+            encoding.is_single_byte()
+                && (encoding.name().starts_with("windows-125") || encoding.name().starts_with("ISO-8859"))
+        }
+        _ => false,
+    };
+    is_latin
+        && !bytes.is_ascii()
+        && std::str::from_utf8(bytes).is_ok_and(|text| text.chars().filter(|c| !c.is_ascii()).all(is_written))
+}
+
+/// What stands in texts that people write: letters, signs and punctuation, no controls.
+fn is_written(c: char) -> bool {
+    c.is_alphanumeric()
+        || matches!(c, '\u{A0}'..='\u{FF}' | '\u{2000}'..='\u{2BFF}' | '\u{3000}'..='\u{30FF}' | '\u{FE00}'..='\u{FFEF}' | '\u{1F000}'..='\u{1FAFF}')
 }
 
 #[cfg(test)]
@@ -332,6 +393,21 @@ mod tests {
         let nonsense = xml("x-nonsense", "Café".as_bytes());
         let decoded = decode(&nonsense, None);
         assert!(decoded.text.ends_with("Café") && decoded.problem.is_some());
+    }
+
+    #[test]
+    fn a_label_that_the_bytes_disprove_is_not_believed() {
+        let bytes = xml("ISO-8859-1", "Réunion à Québec".as_bytes());
+        let decoded = decode(&bytes, None);
+        assert!(decoded.text.ends_with("Réunion à Québec") && decoded.problem.is_some());
+        let honest = xml("ISO-8859-1", b"R\xe9union \xe0 Qu\xe9bec");
+        assert!(decode(&honest, None).text.ends_with("Réunion à Québec"));
+    }
+
+    #[test]
+    fn parts_in_another_set_are_read_in_theirs() {
+        let mixed = ["Réunion à Québec, ".as_bytes(), b"D\xe9cision \xe0 S\xe3o Paulo"].concat();
+        assert_eq!(decode(&mixed, None).text, "Réunion à Québec, Décision à São Paulo");
     }
 
     #[test]

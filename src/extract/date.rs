@@ -1,24 +1,127 @@
-//! Dates as feeds write them: RFC 3339 and its relatives, RFC 822 and what is taken for it, asctime, and the
-//! forms of a few national feed writers. A text that is no date is `None`; nothing is ever made up, but a
-//! missing day or time counts as the first.
+//! Dates as feeds write them: RFC 3339 and its relatives, RFC 822 and what is taken for it, asctime, Unix times, and what
+//! people write in the languages of the interface, with a time of day and a zone. A text that is no date is `None`; nothing is
+//! ever made up, but a missing day or time counts as the first.
 
-use jiff::civil::{Date, Time};
+use std::borrow::Cow;
+
+use jiff::civil::{Date, ISOWeekDate, Time, Weekday};
 use jiff::{SignedDuration, Timestamp};
+
+use super::calendar::{CALENDAR, first_day, tokens};
+use crate::model::source::DateOrder;
+use crate::support::text::fold;
 
 /// Longer texts are no dates.
 const BYTES_MAX: usize = 128;
+/// Nothing was published in the first two days of Unix time, in any zone: such a date is a zero that was taken for one.
+const ZERO_SECONDS_MAX: i64 = 2 * 86_400;
 
-/// Reads a machine-made date; without a zone it is taken as UTC.
+/// Reads a date that a machine wrote, or a person; without a zone it is taken as UTC, and 03/04/2022 as a day in April.
 pub fn parse_date(text: &str) -> Option<Timestamp> {
+    read_date(text, DateOrder::Dmy).map(|read| read.at)
+}
+
+/// A date as it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadDate {
+    pub at: Timestamp,
+    /// The order that this date proves: in 14/10/2022 it can only be one.
+    pub proves: Option<DateOrder>,
+    /// In another order it would be another day.
+    pub is_ambiguous: bool,
+}
+
+/// Reads a date whose figures stand in `order` where they do not say themselves.
+pub fn read_date(text: &str, order: DateOrder) -> Option<ReadDate> {
     let text = text.trim().trim_matches(['\'', '"']);
     if text.is_empty() || text.len() > BYTES_MAX {
         return None;
     }
+    let text = plain_signs(text);
+    let certain = |at| ReadDate { at, proves: None, is_ambiguous: false };
+    let read = parse_iso(&text)
+        .map(certain)
+        .or_else(|| spoken(&text, order))
+        .or_else(|| parse_words(&text).map(certain))
+        .or_else(|| {
+            let plain = (!text.is_ascii()).then(|| national_to_english(&text))?;
+            parse_iso(&plain).or_else(|| parse_words(&plain)).map(certain)
+        });
+    read.filter(|read| !(-ZERO_SECONDS_MAX / 2..ZERO_SECONDS_MAX).contains(&read.at.as_second()))
+}
+
+/// The same text with the signs of ASCII: U+2212 is a minus, and a no-break space a space.
+fn plain_signs(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
-        return parse_iso(text).or_else(|| parse_words(text));
+        return Cow::Borrowed(text);
     }
-    let plain = national_to_english(text);
-    parse_iso(&plain).or_else(|| parse_words(&plain))
+    let plain = |c: char| match c {
+        '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{FE63}' | '\u{FF0D}' => '-',
+        '\u{A0}' | '\u{2009}' | '\u{202F}' => ' ',
+        '\u{FF1A}' => ':',
+        c => c,
+    };
+    Cow::Owned(
+        text.chars().filter(|c| !matches!(c, '\u{200B}'..='\u{200F}' | '\u{FEFF}')).map(plain).collect(),
+    )
+}
+
+/// A day in words or figures with a time and a zone after it, or before: `mar. 04 oct. 2022 10:00:00 +0200`,
+/// `Mon, 10/03/2022 - 12:00`. `None` where the time is none, for then the day is no day either.
+fn spoken(text: &str, order: DateOrder) -> Option<ReadDate> {
+    let folded = fold(text);
+    let tokens = tokens(&folded);
+    let found = first_day(&folded, &tokens, order, false)?;
+    let before = &folded[..tokens[found.from].start];
+    let after = &folded[tokens[found.to - 1].end()..];
+    let time = clock_in(after).or_else(|| clock_in(before));
+    let (seconds, zone) = match &time {
+        Some(clock) => split_time(clock)?,
+        None => (0, ""),
+    };
+    let at = instant(found.date, seconds, zone)?;
+    Some(ReadDate { at, proves: found.proves, is_ambiguous: found.is_ambiguous })
+}
+
+/// The part of a folded text from its time of day on, "10h30" written as "10:30".
+fn clock_in(folded: &str) -> Option<String> {
+    let tokens = tokens(folded);
+    let sign_after = |at: usize| folded[tokens[at].end()..].chars().next();
+    (0..tokens.len()).find_map(|at| {
+        let hour = tokens[at].text;
+        if !tokens[at].is_number() || hour.len() > 2 {
+            return None;
+        }
+        let rest = &folded[tokens[at].end()..];
+        let next = tokens.get(at + 1);
+        if sign_after(at) == Some(':') {
+            return Some(folded[tokens[at].start..].to_owned());
+        }
+        let is_hour =
+            next.is_some_and(|next| matches!(next.text, "h" | "u" | "uhr" | "hs" | "hrs" | "am" | "pm"));
+        let minute = tokens.get(at + 2).filter(|minute| minute.is_number() && minute.text.len() == 2);
+        match (next.map(|next| next.text), minute) {
+            (Some("h" | "u"), Some(minute)) => Some(format!("{hour}:{}", &folded[minute.start..])),
+            (Some("."), Some(minute)) if sign_after(at) == Some('.') => {
+                Some(format!("{hour}:{}", &folded[minute.start..]))
+            }
+            (Some("am" | "pm"), _) => Some(format!("{hour}:00{rest}")),
+            _ if is_hour => Some(format!("{hour}:00")),
+            _ => None,
+        }
+    })
+}
+
+/// A point in time from a day, the seconds since its midnight, and a zone in any spelling.
+fn instant(date: Date, seconds_of_day: i64, zone: &str) -> Option<Timestamp> {
+    if zone.contains('/')
+        && let Some(zone) = zone.split_whitespace().next().and_then(|name| jiff::tz::TimeZone::get(name).ok())
+    {
+        let midnight = date.to_datetime(Time::midnight());
+        let civil = midnight.checked_add(SignedDuration::from_secs(seconds_of_day)).ok()?;
+        return zone.to_timestamp(civil).ok();
+    }
+    timestamp(date, seconds_of_day, zone_seconds(zone).unwrap_or(0))
 }
 
 /// A point in time from its parts; the hour 24 and a leap second are carried over.
@@ -27,13 +130,9 @@ fn timestamp(date: Date, seconds_of_day: i64, offset_seconds: i64) -> Option<Tim
     midnight.checked_add(SignedDuration::from_secs(seconds_of_day - offset_seconds)).ok()
 }
 
-/// A date whose day may lie beyond the month's end ("31 June"): it is moved to the last day.
-fn lenient_date(year: i64, month: i64, day: i64) -> Option<Date> {
-    let year = i16::try_from(year).ok()?;
-    let month = i8::try_from(month).ok().filter(|month| (1..=12).contains(month))?;
-    let first = Date::new(year, month, 1).ok()?;
-    let day = i8::try_from(day).ok().filter(|day| (1..=31).contains(day))?;
-    Date::new(year, month, day.min(first.days_in_month())).ok()
+/// A day that exists: 31 June is none.
+fn civil(year: i64, month: i64, day: i64) -> Option<Date> {
+    Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
 }
 
 /// Two-digit years: RFC 2822 section 4.3 (below 50: this century).
@@ -48,13 +147,51 @@ fn full_year(digits: &str) -> Option<i64> {
 
 /// ISO 8601 and W3C-DTF: `2003-12-31T10:14:55Z`, with spaces, without separators, with week-less day numbers.
 fn parse_iso(text: &str) -> Option<Timestamp> {
+    if let Some(at) = unix_time(text).or_else(|| week_date(text)) {
+        return Some(at);
+    }
     let (date, rest) = split_iso_date(text)?;
     let rest = rest.trim_start_matches(['T', 't', ' ', ':', ',']);
     if rest.is_empty() {
         return timestamp(date, 0, 0);
     }
     let (seconds, zone) = split_time(rest)?;
-    timestamp(date, seconds, zone_seconds(zone)?)
+    zone_seconds(zone)?;
+    instant(date, seconds, zone)
+}
+
+/// Seconds or milliseconds since 1970, for the years from 2001 on; `20221004100000`, which is a day with its time.
+fn unix_time(text: &str) -> Option<Timestamp> {
+    let whole = text.split_once('.').map_or(text, |(whole, _)| whole);
+    if !whole.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    match whole.len() {
+        10 => Timestamp::from_second(whole.parse().ok()?).ok(),
+        13 => Timestamp::from_millisecond(whole.parse().ok()?).ok(),
+        14 => {
+            let (seconds, _) = split_time(&whole[8..])?;
+            timestamp(compact_date(&whole[..8])?, seconds, 0)
+        }
+        _ => None,
+    }
+}
+
+/// `2022-W40-2`, `2022W40`.
+fn week_date(text: &str) -> Option<Timestamp> {
+    let (year, week) = text.split_once(['W', 'w'])?;
+    let year = year.strip_suffix('-').unwrap_or(year);
+    let digits: Vec<i8> = week.bytes().filter(|b| *b != b'-').map(|b| b.wrapping_sub(b'0') as i8).collect();
+    if year.len() != 4 || digits.iter().any(|digit| !(0..=9).contains(digit)) {
+        return None;
+    }
+    let (week, day) = match digits[..] {
+        [tens, ones] => (tens * 10 + ones, 1),
+        [tens, ones, day] => (tens * 10 + ones, day),
+        _ => return None,
+    };
+    let day = Weekday::from_monday_one_offset(day).ok()?;
+    timestamp(ISOWeekDate::new(year.parse().ok()?, week, day).ok()?.date(), 0, 0)
 }
 
 fn split_iso_date(text: &str) -> Option<(Date, &str)> {
@@ -70,16 +207,18 @@ fn split_iso_date(text: &str) -> Option<(Date, &str)> {
         [year @ ("" | "0000" | "0" | "00"), ..] if year.chars().all(|c| c == '0') && !year.is_empty() => {
             return None;
         }
-        [year, month, day] if year.len() == 4 => lenient_date(number(year)?, number(month)?, number(day)?)?,
+        [year, month, day] if year.len() == 4 => civil(number(year)?, number(month)?, number(day)?)?,
         [year, rest] if year.len() == 4 && rest.len() == 3 => ordinal(number(year)?, number(rest)?)?,
-        [year, month] if year.len() == 4 => lenient_date(number(year)?, number(month)?, 1)?,
-        [year, month, day] if year.len() == 2 && month.len() == 2 => {
-            lenient_date(full_year(year)?, number(month)?, number(day)?)?
+        [year, month] if year.len() == 4 => civil(number(year)?, number(month)?, 1)?,
+        [year, month, day]
+            if year.len() == 2 && month.len() == 2 && day.len() <= 2 && !head.contains('/') =>
+        {
+            civil(full_year(year)?, number(month)?, number(day)?)?
         }
         // "-03-12" and "-0312": the century is left out.
-        ["", short, month] if short.len() == 2 => lenient_date(full_year(short)?, number(month)?, 1)?,
-        ["", short] if short.len() == 4 => lenient_date(full_year(&short[..2])?, number(&short[2..])?, 1)?,
-        ["", short] if short.len() == 2 => lenient_date(full_year(short)?, 1, 1)?,
+        ["", short, month] if short.len() == 2 => civil(full_year(short)?, number(month)?, 1)?,
+        ["", short] if short.len() == 4 => civil(full_year(&short[..2])?, number(&short[2..])?, 1)?,
+        ["", short] if short.len() == 2 => civil(full_year(short)?, 1, 1)?,
         [digits] => compact_date(digits)?,
         _ => return None,
     };
@@ -89,17 +228,17 @@ fn split_iso_date(text: &str) -> Option<(Date, &str)> {
 fn compact_date(digits: &str) -> Option<Date> {
     let number = |from: usize, to: usize| digits.get(from..to)?.parse::<i64>().ok();
     match digits.len() {
-        4 => lenient_date(number(0, 4)?, 1, 1),
-        6 => lenient_date(full_year(&digits[..2])?, number(2, 4)?, number(4, 6)?),
+        4 => civil(number(0, 4)?, 1, 1),
+        6 => civil(full_year(&digits[..2])?, number(2, 4)?, number(4, 6)?),
         7 => ordinal(number(0, 4)?, number(4, 7)?),
-        8 => lenient_date(number(0, 4)?, number(4, 6)?, number(6, 8)?),
+        8 => civil(number(0, 4)?, number(4, 6)?, number(6, 8)?),
         5 => ordinal(full_year(&digits[..2])?, number(2, 5)?),
         _ => None,
     }
 }
 
 fn ordinal(year: i64, day: i64) -> Option<Date> {
-    let first = lenient_date(year, 1, 1)?;
+    let first = civil(year, 1, 1)?;
     first
         .checked_add(jiff::Span::new().try_days(day - 1).ok()?)
         .ok()
@@ -131,7 +270,7 @@ fn split_time(text: &str) -> Option<(i64, &str)> {
         [hour, minute, second, ..] => (hour, minute, second),
         _ => return None,
     };
-    if hour > 24 || minute > 59 || second > 61 {
+    if hour > 24 || minute > 59 || second > 61 || hour == 24 && minute + second > 0 {
         return None;
     }
     let trimmed = rest.trim_start();
@@ -153,18 +292,32 @@ fn zone_seconds(zone: &str) -> Option<i64> {
     }
     let hours = match lower {
         "" | "z" | "gmt" | "utc" | "ut" | "wet" => 0,
-        "est" | "et" | "cdt" => -5,
-        "cst" | "ct" | "mdt" => -6,
-        "mst" | "mt" | "pdt" => -7,
-        "pst" | "pt" => -8,
-        "ast" | "at" | "edt" => -4,
-        "adt" => -3,
+        "est" | "et" | "cdt" | "hne" | "hac" => -5,
+        "cst" | "ct" | "mdt" | "hnc" | "har" => -6,
+        "mst" | "mt" | "pdt" | "hnr" | "hap" => -7,
+        "pst" | "pt" | "hnp" => -8,
+        "ast" | "at" | "edt" | "hna" | "hae" => -4,
+        "adt" | "haa" => -3,
+        // Latin America.
+        "cot" | "pet" | "ect" | "act" => -5,
+        "ve" | "vet" | "bot" | "clt" | "pyt" | "amt" | "gyt" => -4,
+        "art" | "brt" | "clst" | "pyst" | "uyt" | "gft" | "srt" => -3,
+        "brst" | "uyst" | "fnt" => -2,
+        "nst" => return Some(-3 * 3600 - 1800),
+        "ndt" => return Some(-2 * 3600 - 1800),
         "akst" => -9,
         "akdt" => -8,
         "hst" => -10,
-        "met" | "cet" | "bst" | "mez" => 1,
-        "mest" | "cest" | "eet" | "mesz" => 2,
-        "msk" | "eest" => 3,
+        "met" | "cet" | "bst" | "mez" | "west" | "wat" => 1,
+        "mest" | "cest" | "eet" | "mesz" | "cat" | "sast" => 2,
+        "msk" | "eest" | "eat" | "trt" => 3,
+        "gst" => 4,
+        "pkt" => 5,
+        "ict" | "wib" => 7,
+        "hkt" | "sgt" | "awst" | "wita" => 8,
+        "wit" => 9,
+        "nzst" => 12,
+        "nzdt" => 13,
         "ist" => return Some(5 * 3600 + 1800),
         "jst" | "kst" => 9,
         "aest" => 10,
@@ -198,26 +351,51 @@ fn numeric_zone(text: &str) -> Option<i64> {
     ((0..=26).contains(&hours) && (0..60).contains(&minutes)).then(|| sign * (hours * 3600 + minutes * 60))
 }
 
-const MONTHS: [&str; 12] =
-    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-
+/// The number of a month that a word names, in any of the languages, or by the start of its English name.
 fn month_number(word: &str) -> Option<i64> {
-    let start = word.get(..3)?;
-    MONTHS.iter().position(|month| month.eq_ignore_ascii_case(start)).map(|at| at as i64 + 1)
+    let folded = fold(word);
+    let named = CALENDAR.months.at_start(&tokens(&folded)).map(|(month, _)| i64::from(month));
+    named.or_else(|| {
+        let starts = |name: &&str| folded.len() >= 3 && name.starts_with(folded.trim_end_matches('.'));
+        ENGLISH_MONTHS.iter().position(starts).map(|at| at as i64 + 1)
+    })
 }
+
+fn is_weekday(word: &str) -> bool {
+    let folded = fold(word);
+    CALENDAR.weekdays.at_start(&tokens(&folded)).is_some()
+}
+
+const ENGLISH_MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
 
 /// RFC 822, RFC 2822, asctime and Perforce, in any order of day and month: `Thu, 01 Jan 2004 19:48:21 GMT`,
 /// `Sun Jan  4 16:29:06 PDT 2004`, `Fri, 2006/09/15 08:19:53 EDT`.
 fn parse_words(text: &str) -> Option<Timestamp> {
     let spaced = text.replace(',', " ");
     let mut words: Vec<&str> = spaced.split_ascii_whitespace().collect();
-    words.retain(|word| {
-        !DAYS.iter().any(|day| {
-            word.get(..3).is_some_and(|start| start.eq_ignore_ascii_case(day))
-                && word.bytes().all(|b| b.is_ascii_alphabetic() || b == b'.')
-        })
-    });
+    // "mar" is a day in some languages and a month in others: at the start it is the day, where a month follows.
+    let is_day = |words: &[&str], at: usize| {
+        is_weekday(words[at])
+            && (month_number(words[at]).is_none()
+                || words[at + 1..].iter().any(|word| month_number(word).is_some()))
+    };
+    if (0..words.len().min(1)).any(|at| is_day(&words, at)) {
+        words.remove(0);
+    }
+    words.retain(|word| !is_weekday(word) || month_number(word).is_some());
     if words.first().is_some_and(|word| {
         word.len() >= 8 && word.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'/' | b'-'))
     }) {
@@ -260,7 +438,7 @@ fn parse_words(text: &str) -> Option<Timestamp> {
     };
     let joined = format!("{} {}", clock.unwrap_or("00:00"), zone.join(" "));
     let (seconds, zone) = split_time(&joined)?;
-    timestamp(lenient_date(year, month, day)?, seconds, zone_seconds(zone)?)
+    timestamp(civil(year, month, day)?, seconds, zone_seconds(zone)?)
 }
 
 fn parse_dated_words(words: &[&str]) -> Option<Timestamp> {
@@ -373,9 +551,50 @@ mod tests {
             ("Oct 5, 2022 5:30 PM", "2022-10-05T17:30:00Z"),
             ("Κυρ, 11 Ιούλ 2004 12:00:00 EST", "2004-07-11T17:00:00Z"),
             ("2004-július-13T9:15-05:00", "2004-07-13T14:15:00Z"),
-            ("Tue, 31 Jun 2015 24:00:00 +0000", "2015-07-01T00:00:00Z"),
+            ("Tue, 30 Jun 2015 24:00:00 +0000", "2015-07-01T00:00:00Z"),
+            ("Mardi, 18 Février, 2020 - 11:00", "2020-02-18T11:00:00Z"),
+            ("mar, 04 oct 2022 10:00:00 +0200", "2022-10-04T08:00:00Z"),
+            ("mar., 13 jul. 2021 13:00:00 +0000", "2021-07-13T13:00:00Z"),
+            ("martes 4 de octubre de 2022", "2022-10-04T00:00:00Z"),
+            ("Do., 6. Okt. 2022, 14:05 Uhr", "2022-10-06T14:05:00Z"),
+            ("gio, 06 ott 2022 10:00:00 +0200", "2022-10-06T08:00:00Z"),
+            ("6 d’octubre de 2022", "2022-10-06T00:00:00Z"),
+            ("Чт, 6 окт 2022 10:00:00 +0300", "2022-10-06T07:00:00Z"),
+            ("6 жовтня 2022", "2022-10-06T00:00:00Z"),
+            ("الخميس، 6 أكتوبر 2022", "2022-10-06T00:00:00Z"),
+            ("2022年10月6日", "2022-10-06T00:00:00Z"),
+            ("Kamis, 6 Oktober 2022 10.30", "2022-10-06T10:30:00Z"),
+            ("Mon, 10/03/2022 - 12:00", "2022-10-03T12:00:00Z"),
+            ("Mar, 10/04/2022 - 10:30", "2022-10-04T10:30:00Z"),
+            ("03/04/2022 10h30", "2022-04-03T10:30:00Z"),
+            ("10/14/2022 3:00:00 PM", "2022-10-14T15:00:00Z"),
+            ("1664877600", "2022-10-04T10:00:00Z"),
+            ("1664877600000", "2022-10-04T10:00:00Z"),
+            ("20221004100000", "2022-10-04T10:00:00Z"),
+            ("2022-W40-2", "2022-10-04T00:00:00Z"),
+            ("2022.10.04", "2022-10-04T00:00:00Z"),
+            ("2022-10-04T10:00:00\u{2212}02:00", "2022-10-04T12:00:00Z"),
+            ("Tue, 04 Oct 2022 23:00:00 ART", "2022-10-05T02:00:00Z"),
+            ("Tue, 4 Oct 2022 10:00:00 Europe/Paris", "2022-10-04T08:00:00Z"),
         ] {
             assert_eq!(parse_date(text).map(|date| date.to_string()).as_deref(), Some(want), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_in_figures_says_whether_it_proves_their_order() {
+        for (text, order, day, proves) in [
+            ("03/04/2022", DateOrder::Mdy, "2022-03-04", None),
+            ("14/10/2022", DateOrder::Mdy, "2022-10-14", Some(DateOrder::Dmy)),
+            ("10/14/2022", DateOrder::Dmy, "2022-10-14", Some(DateOrder::Mdy)),
+            ("Mon, 10/03/2022", DateOrder::Dmy, "2022-10-03", Some(DateOrder::Mdy)),
+        ] {
+            let read = read_date(text, order).unwrap();
+            assert_eq!(
+                (read.at.strftime("%Y-%m-%d").to_string().as_str(), read.proves),
+                (day, proves),
+                "{text}"
+            );
         }
     }
 
@@ -394,6 +613,15 @@ mod tests {
             "1.2.3",
             "é",
             "May the fourth",
+            "31 juin 2022",
+            "Thu, 31 Jun 2022 10:00:00 GMT",
+            "2022-06-31",
+            "4 octobre 2022 25:00",
+            "2022-10-04T24:30:00Z",
+            "Thu, 01 Jan 1970 00:00:00 +0000",
+            "Wed, 30 Nov -0001 00:00:00 +0000",
+            "mardi",
+            "01 42 34 56 78",
         ] {
             assert_eq!(parse_date(text), None, "{text}");
         }

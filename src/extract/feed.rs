@@ -6,11 +6,13 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use url::Url;
 
-use super::date::parse_date;
+use super::date::{parse_date, read_date};
+use super::furniture;
 use super::xml::{Cursor, Element, TextMode, Vocabulary};
 use crate::model::feed::{
     Enclosure, FeedFormat, Image, Link, Origin, Person, RawEntry, RawFeed, RawText, preferred_alternate,
 };
+use crate::model::source::DateOrder;
 
 /// Entries read from one document: the largest archives in the wild hold a few thousand.
 pub const ENTRIES_MAX: usize = 10_000;
@@ -19,14 +21,60 @@ const PARTS_MAX: usize = 64;
 
 const ENTRY_NAMES: [&str; 2] = ["item", "entry"];
 
-/// Reads an XML feed. `None` when no element of a feed is in it.
-pub fn read_feed(text: &str, base: Option<Url>) -> Option<RawFeed> {
-    let mut reader =
-        FeedReader { cursor: Cursor::new(text, base), feed: RawFeed::default(), has_root: false };
+/// Reads an XML feed. `None` when no element of a feed is in it. Dates in figures are read in `order`, unless all that can be
+/// read in one way only show the other.
+pub fn read_feed(text: &str, base: Option<Url>, order: DateOrder) -> Option<RawFeed> {
+    let mut habit = DateHabit { order, ..DateHabit::default() };
+    let feed = read_in(text, base.clone(), &mut habit);
+    match habit.shown() {
+        Some(shown) if shown != order && habit.is_ambiguous => {
+            read_in(text, base, &mut DateHabit { order: shown, ..DateHabit::default() })
+        }
+        _ => feed,
+    }
+}
+
+/// How a feed writes its dates.
+#[derive(Debug, Clone, Copy, Default)]
+struct DateHabit {
+    order: DateOrder,
+    /// Dates that can only be read with the day first, and with the month first.
+    day_first: usize,
+    month_first: usize,
+    /// There are dates that the order decides.
+    is_ambiguous: bool,
+}
+
+impl DateHabit {
+    fn read(&mut self, text: &str) -> Option<jiff::Timestamp> {
+        let read = read_date(text, self.order)?;
+        self.day_first += usize::from(read.proves == Some(DateOrder::Dmy));
+        self.month_first += usize::from(read.proves == Some(DateOrder::Mdy));
+        self.is_ambiguous |= read.is_ambiguous;
+        Some(read.at)
+    }
+
+    fn shown(&self) -> Option<DateOrder> {
+        match (self.day_first, self.month_first) {
+            (1.., 0) => Some(DateOrder::Dmy),
+            (0, 1..) => Some(DateOrder::Mdy),
+            _ => None,
+        }
+    }
+}
+
+fn read_in(text: &str, base: Option<Url>, habit: &mut DateHabit) -> Option<RawFeed> {
+    let mut reader = FeedReader {
+        cursor: Cursor::new(text, base),
+        feed: RawFeed::default(),
+        has_root: false,
+        habit: *habit,
+    };
     while let Some(root) = reader.cursor.next_child(0) {
         reader.read_root(&root);
     }
-    let FeedReader { cursor, mut feed, has_root } = reader;
+    let FeedReader { cursor, mut feed, has_root, habit: shown } = reader;
+    *habit = shown;
     feed.is_cut = cursor.is_cut();
     // Cut in the middle of a word: what is left of such an entry may lack its very identifier.
     if cursor.open_inside(&ENTRY_NAMES).is_some_and(|inside| inside > 0) && feed.entries.len() > 1 {
@@ -40,6 +88,7 @@ struct FeedReader<'a> {
     cursor: Cursor<'a>,
     feed: RawFeed,
     has_root: bool,
+    habit: DateHabit,
 }
 
 impl<'a> FeedReader<'a> {
@@ -208,6 +257,12 @@ impl<'a> FeedReader<'a> {
     }
 
     fn finish_entry(&mut self, mut entry: RawEntry, parts: EntryParts, language: Option<String>) {
+        // The address that a service put its own in front of.
+        if let Some(original) = parts.original.filter(|original| looks_like_url(original)) {
+            entry.links.retain(|link| link.rel != "alternate");
+            let link = self.link(&original);
+            entry.links.insert(0, link);
+        }
         if entry.url().is_none()
             && let Some(guid) = parts.permalink.filter(|guid| looks_like_url(guid))
         {
@@ -215,14 +270,37 @@ impl<'a> FeedReader<'a> {
         }
         entry.title = entry.title.or(parts.title);
         entry.summary = entry.summary.or(parts.description);
-        entry.published = entry.published.or(parts.created);
+        entry.published = entry.published.or(parts.created).or(parts.dated);
         entry.image = entry.image.or(parts.thumbnail);
+        self.mend_texts(&mut entry);
         let own_language = |text: &Option<RawText>| text.as_ref().and_then(|text| text.language.clone());
         entry.language = own_language(&entry.content)
             .or_else(|| own_language(&entry.summary))
             .or(entry.language)
             .or(language);
         self.feed.entries.push(entry);
+    }
+
+    /// Texts of RSS are relative to their entry's page, unless the feed says otherwise; what was escaped twice is read as it
+    /// was meant, and what the publisher's system puts around a text is left out.
+    fn mend_texts(&self, entry: &mut RawEntry) {
+        let address = entry.url().and_then(|url| Url::parse(url).ok());
+        let title = entry.title.as_ref().map(|title| title.value.clone()).unwrap_or_default();
+        let is_rss = matches!(self.feed.format, FeedFormat::Rss | FeedFormat::Rdf);
+        for text in entry.summary.iter_mut().chain(entry.content.iter_mut()) {
+            if is_rss && address.is_some() && text.base.as_ref() == self.cursor.document_base() {
+                text.base.clone_from(&address);
+            }
+            if !text.is_html {
+                continue;
+            }
+            if let Some(meant) = furniture::escaped_twice(&text.value) {
+                text.value = meant;
+            }
+            if let Some(own) = furniture::without_furniture(&text.value, address.as_ref(), &title) {
+                text.value = own;
+            }
+        }
     }
 
     fn read_entry_part(&mut self, child: &Element<'a>, entry: &mut RawEntry, parts: &mut EntryParts) {
@@ -259,10 +337,20 @@ impl<'a> FeedReader<'a> {
                 entry.published = self.read_date(child).or(entry.published);
             }
             (Core | Atom, "created") | (DcTerms, "created") => parts.created = self.read_date(child),
+            // RSS has no other date of publication than `pubDate` and this one.
+            (DublinCore, "date") if self.feed.format != FeedFormat::Atom => {
+                let date = self.read_date(child);
+                parts.dated = date.or(parts.dated);
+                entry.updated = date.or(entry.updated);
+            }
             (Core | Atom, "updated" | "modified" | "lastmod")
             | (DublinCore, "date")
             | (DcTerms, "modified") => {
                 entry.updated = self.read_date(child).or(entry.updated);
+            }
+            (_, "origlink") => {
+                let original = self.read_plain(child);
+                parts.original = Some(original).filter(|original| !original.is_empty());
             }
             (DublinCore, "language") | (Core, "language") => entry.language = self.read_language(child),
             (Core | Atom, "category" | "tags" | "keywords")
@@ -274,6 +362,11 @@ impl<'a> FeedReader<'a> {
             (Core | Atom, "source") => self.read_origin(child, entry),
             (Core, "enclosure") => self.read_enclosure(child, entry),
             (Media, "content") => {
+                let is_image = self.cursor.attribute(child, "medium").is_some_and(|medium| medium == "image");
+                if let Some(url) = self.cursor.attribute(child, "url").filter(|_| is_image) {
+                    let image = Image { url: self.cursor.resolve(&url), alt: None };
+                    parts.thumbnail = parts.thumbnail.take().or(Some(image));
+                }
                 self.read_enclosure(child, entry);
                 self.read_media(child, entry, parts);
             }
@@ -338,7 +431,11 @@ impl<'a> FeedReader<'a> {
         if value.is_empty() {
             return;
         }
-        if child.name == "guid" && is_permalink.is_none_or(|value| !value.eq_ignore_ascii_case("false")) {
+        let is_address = match child.name.as_ref() {
+            "guid" => is_permalink.is_none_or(|value| !value.eq_ignore_ascii_case("false")),
+            _ => value.starts_with("http://") || value.starts_with("https://"),
+        };
+        if is_address {
             parts.permalink = Some(value.clone());
         }
         entry.guid = Some(value);
@@ -393,7 +490,7 @@ impl<'a> FeedReader<'a> {
 
     fn read_date(&mut self, element: &Element<'a>) -> Option<jiff::Timestamp> {
         let value = self.read_plain(element);
-        let date = parse_date(&value);
+        let date = self.habit.read(&value);
         if date.is_none()
             && !value.is_empty()
             && !self.feed.problems.iter().any(|p| p.contains("cannot be read as a date"))
@@ -535,6 +632,10 @@ struct EntryParts {
     title: Option<RawText>,
     description: Option<RawText>,
     created: Option<jiff::Timestamp>,
+    /// `dc:date`, which may be a publication or a change.
+    dated: Option<jiff::Timestamp>,
+    /// `feedburner:origLink` and its like.
+    original: Option<String>,
     thumbnail: Option<Image>,
 }
 
@@ -583,4 +684,26 @@ fn decode_base64(value: &str) -> Option<String> {
     let compact: String = value.chars().filter(|c| !c.is_ascii_whitespace()).collect();
     let bytes = GeneralPurpose::new(&STANDARD, config).decode(compact).ok()?;
     Some(super::charset::decode(&bytes, None).text.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn days(dates: &[&str], order: DateOrder) -> Vec<String> {
+        let item = |date: &&str| format!("<item><title>T</title><pubDate>{date}</pubDate></item>");
+        let items: String = dates.iter().map(item).collect();
+        let feed = read_feed(&format!("<rss><channel>{items}</channel></rss>"), None, order).unwrap();
+        feed.entries.iter().map(|entry| entry.published.unwrap().strftime("%Y-%m-%d").to_string()).collect()
+    }
+
+    #[test]
+    fn a_feed_shows_by_one_date_how_it_writes_the_others() {
+        let (open, month_first) = ("03/04/2022", "10/25/2022");
+        assert_eq!(days(&[open], DateOrder::Dmy), ["2022-04-03"]);
+        assert_eq!(days(&[open], DateOrder::Mdy), ["2022-03-04"]);
+        assert_eq!(days(&[open, month_first], DateOrder::Dmy), ["2022-03-04", "2022-10-25"]);
+        assert_eq!(days(&[open, "25/10/2022"], DateOrder::Mdy), ["2022-04-03", "2022-10-25"]);
+        assert_eq!(days(&[open, "25/10/2022", month_first], DateOrder::Dmy)[0], "2022-04-03");
+    }
 }

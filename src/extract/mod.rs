@@ -1,10 +1,12 @@
 //! Documents to entries: decides what a document is and reads it. Knows no store, no network and no clock.
 
 pub mod article;
+mod calendar;
 mod charset;
 mod codepages;
 pub mod date;
 mod feed;
+mod furniture;
 mod json_feed;
 pub mod listing;
 pub mod page;
@@ -22,7 +24,7 @@ use self::charset::Decoded;
 use self::page::{ItemPage, Page};
 use self::prose_date::DateRules;
 use crate::model::feed::RawFeed;
-use crate::model::source::Select;
+use crate::model::source::{DateOrder, Select};
 use crate::support::text::named_reference;
 
 /// A document as it was fetched or opened.
@@ -96,7 +98,12 @@ impl Way {
 ///
 /// A panic in here, ours or a library's, costs this document only.
 pub fn read_feed(document: Document) -> Result<RawFeed, ExtractError> {
-    guarded(|| read_feed_unguarded(document))
+    read_feed_in(document, DateOrder::Dmy)
+}
+
+/// As `read_feed`, with the order of dates in figures where the feed itself does not show it.
+pub fn read_feed_in(document: Document, order: DateOrder) -> Result<RawFeed, ExtractError> {
+    guarded(|| read_feed_unguarded(document, order))
 }
 
 /// Reads the cards of a listing page; a feed that stands in its place is read as one.
@@ -110,16 +117,21 @@ pub fn read_page(document: Document, rules: &PageRules) -> Result<PageReading, E
             return Err(ExtractError::Empty);
         }
         if !looks_like_page(&decoded.text) {
-            return read_feed_unguarded(document).map(|feed| PageReading { feed, way: None, select: None });
+            return read_feed_unguarded(document, rules.dates.order).map(|feed| PageReading {
+                feed,
+                way: None,
+                select: None,
+            });
         }
         let page = Page::parse(&decoded.text, document.url);
+        let dates = page.dated_by(rules.dates);
         let mut reading = match &rules.select {
             Some(select) => PageReading {
-                feed: page.read_cards(select, rules.dates),
+                feed: page.read_cards(select, dates),
                 way: Some(Way::Selectors),
                 select: Some(select.clone()),
             },
-            None => page.mine(rules.dates),
+            None => page.mine(dates),
         };
         if reading.feed.entries.is_empty()
             && let Some(wall) = wall::wall(&page)
@@ -129,6 +141,26 @@ pub fn read_page(document: Document, rules: &PageRules) -> Result<PageReading, E
         reading.feed.problems.splice(0..0, decoded.problem);
         Ok(reading)
     })
+}
+
+/// A longer page says something itself, in bytes; a refresh after more seconds is for readers who stay.
+const REFRESH_BYTES_MAX: usize = 8 * 1024;
+const REFRESH_SECONDS_MAX: f64 = 10.0;
+const REFRESH_CHARS_MAX: usize = 400;
+
+/// Where a page sends its readers on to, if that is all that it does.
+pub fn meta_refresh(document: Document) -> Option<url::Url> {
+    if document.bytes.len() > REFRESH_BYTES_MAX {
+        return None;
+    }
+    guarded(|| {
+        let decoded = decode(document);
+        let is_refresh = decoded.text.to_ascii_lowercase().contains("http-equiv");
+        Ok((is_refresh && looks_like_page(&decoded.text))
+            .then(|| Page::parse(&decoded.text, document.url).refresh(REFRESH_SECONDS_MAX, REFRESH_CHARS_MAX))
+            .flatten())
+    })
+    .unwrap_or_default()
 }
 
 /// Whether a page holds an element that a CSS selector names.
@@ -153,7 +185,7 @@ fn decode(document: Document<'_>) -> Decoded<'_> {
     charset::decode(document.bytes, document.content_type.and_then(charset_parameter))
 }
 
-fn read_feed_unguarded(document: Document) -> Result<RawFeed, ExtractError> {
+fn read_feed_unguarded(document: Document, order: DateOrder) -> Result<RawFeed, ExtractError> {
     let decoded = decode(document);
     let text = decoded.text.trim_start_matches(['\u{FEFF}', '\0']);
     if text.trim().is_empty() {
@@ -168,13 +200,52 @@ fn read_feed_unguarded(document: Document) -> Result<RawFeed, ExtractError> {
         json_feed::read_json_feed(text, document.url).map_err(ExtractError::Json)?
     } else if is_sitemap {
         sitemap::read_news(text, document.url.cloned()).ok_or(ExtractError::Unknown)?
+    } else if let Some(feed) = feed_inside(text, document.url, order) {
+        feed
     } else if looks_like_page(text) {
         return Err(ExtractError::WebPage { endpoints: Page::parse(text, document.url).endpoints() });
     } else {
-        feed::read_feed(text, document.url.cloned()).ok_or(ExtractError::Unknown)?
+        feed::read_feed(text, document.url.cloned(), order).ok_or(ExtractError::Unknown)?
     };
     feed.problems.splice(0..0, decoded.problem);
     Ok(feed)
+}
+
+/// A feed that stands in something else, whole and unescaped: errors of a database or a debugger came out before it, or it was
+/// wrapped into a page.
+fn feed_inside(text: &str, url: Option<&Url>, order: DateOrder) -> Option<RawFeed> {
+    let first = text.trim_start();
+    let roots = ["<rss", "<feed", "<rdf:RDF"];
+    let is_root = |at: usize, root: &str| {
+        text[at + root.len()..].starts_with(|c: char| c.is_ascii_whitespace() || c == '>')
+    };
+    let found = roots
+        .iter()
+        .filter_map(|root| text.match_indices(root).map(|(at, _)| at).find(|at| is_root(*at, root)));
+    let start = found.min();
+    let json = text.find("\"https://jsonfeed.org/version/");
+    if !first.starts_with('<') && start.is_none()
+        || json.is_some_and(|json| start.is_none_or(|start| json < start))
+    {
+        let open = text[..json?].rfind('{')?;
+        let feed = json_feed::read_json_feed(&text[open..], url).ok()?;
+        return Some(told(feed)).filter(|feed| !feed.entries.is_empty());
+    }
+    let start = start?;
+    if !looks_like_page(&text[..start]) {
+        return None;
+    }
+    let end = roots.iter().filter_map(|root| {
+        let close = format!("</{}>", &root[1..]);
+        text[start..].rfind(&close).map(|at| start + at + close.len())
+    });
+    let feed = feed::read_feed(&text[start..end.max().unwrap_or(text.len())], url.cloned(), order)?;
+    Some(told(feed)).filter(|feed| !feed.entries.is_empty())
+}
+
+fn told(mut feed: RawFeed) -> RawFeed {
+    feed.problems.push("something else stands before the feed, and was passed over".into());
+    feed
 }
 
 /// The `charset` parameter of a Content-Type header.

@@ -8,11 +8,11 @@ use scraper::{ElementRef, Html, Selector};
 use url::Url;
 
 use super::date::parse_date;
-use super::prose_date::{DateRules, find_date};
+use super::prose_date::{DateRules, find_date, shown_order};
 use super::xml::resolve_against;
 use crate::model::feed::{FeedFormat, Image, Link, Person, RawEntry, RawFeed, RawText};
 use crate::model::source::Select;
-use crate::support::text::{bound_markup, many, one_line};
+use crate::support::text::{bound_markup, fold, many, one_line};
 
 /// Cards read from one page.
 const CARDS_MAX: usize = 500;
@@ -22,6 +22,60 @@ pub struct Page {
     html: Html,
     base: Option<Url>,
     language: OnceCell<Option<String>>,
+}
+
+/// What feeds of comments are called, folded.
+const COMMENTS: [&str; 13] = [
+    "comment",
+    "comentari",
+    "kommentar",
+    "commenti",
+    "reactie",
+    "комментар",
+    "коментар",
+    "تعليق",
+    "komentar",
+    "maoni",
+    "评论",
+    "replies",
+    "reponses",
+];
+
+/// Whether an address looks like a feed's: by the last parts of its path, or a parameter that asks for one.
+fn has_feed_look(href: &str) -> bool {
+    let lower = href.to_ascii_lowercase();
+    let (path, query) = lower.split_once('?').unwrap_or((&lower, ""));
+    let path = path.split('#').next().unwrap_or(path).trim_end_matches('/');
+    let last = path.rsplit('/').next().unwrap_or(path);
+    matches!(
+        last,
+        "rss"
+            | "feed"
+            | "atom"
+            | "rss.xml"
+            | "feed.xml"
+            | "atom.xml"
+            | "index.xml"
+            | "feed.json"
+            | "rss2"
+            | "backend.php"
+            | "rss.php"
+            | "feed.php"
+    ) || [".rss", ".atom", ".rdf"].iter().any(|end| last.ends_with(end))
+        || query.split('&').any(|pair| {
+            matches!(
+                pair,
+                "feed=rss2"
+                    | "feed=atom"
+                    | "format=feed"
+                    | "type=rss"
+                    | "type=atom"
+                    | "format=rss"
+                    | "page=backend"
+                    | "output=rss"
+                    | "format=atom"
+            )
+        })
 }
 
 fn ensure_slash(address: &str) -> String {
@@ -55,6 +109,30 @@ impl Page {
         self.base.as_ref()
     }
 
+    /// Where the page sends its readers on to, within so many seconds and with so few words of its own.
+    pub(super) fn refresh(&self, seconds_max: f64, chars_max: usize) -> Option<Url> {
+        let metas = selector("meta[http-equiv][content]");
+        let meta = self
+            .html
+            .select(&metas)
+            .find(|meta| meta.attr("http-equiv").is_some_and(|name| name.eq_ignore_ascii_case("refresh")))?;
+        let (seconds, to) = meta.attr("content")?.split_once([';', ','])?;
+        let to = to.trim();
+        let to = to.get(..3).filter(|start| start.eq_ignore_ascii_case("url")).map_or(to, |_| &to[3..]);
+        let to = to.trim_start().trim_start_matches('=').trim().trim_matches(['\'', '"']);
+        let base = self.base.as_ref()?;
+        let target = base.join(to).ok().filter(|to| matches!(to.scheme(), "http" | "https") && to != base)?;
+        let is_short = self.first("body").is_none_or(|body| text_of(body).chars().count() <= chars_max);
+        (seconds.trim().parse::<f64>().is_ok_and(|seconds| seconds <= seconds_max) && is_short)
+            .then_some(target)
+    }
+
+    /// The rules with the order of dates that this page's own dates show.
+    pub(super) fn dated_by(&self, rules: DateRules) -> DateRules {
+        let texts = self.html.tree.values().filter_map(|node| node.as_text()).map(|text| &text[..]);
+        DateRules { order: shown_order(texts).unwrap_or(rules.order), ..rules }
+    }
+
     fn first(&self, css: &str) -> Option<ElementRef<'_>> {
         self.html.select(&selector(css)).next()
     }
@@ -80,27 +158,43 @@ impl Page {
         self.language.get_or_init(read).as_deref()
     }
 
-    /// The feeds that the page names (`link rel=alternate`), those of comments last.
+    /// The feeds that the page names, the best first: those declared as feeds, then what looks like one, those of comments last.
     fn feed_links(&self) -> Vec<String> {
-        let types = ["rss+xml", "atom+xml", "feed+json", "rdf+xml"];
-        let selector = selector("link[rel~=alternate][href][type]");
-        let links = self.html.select(&selector);
-        let is_feed = |link: &ElementRef| {
-            link.attr("type").is_some_and(|media_type| {
-                types.iter().any(|known| media_type.to_ascii_lowercase().contains(known))
-            })
-        };
-        let mut found: Vec<(bool, String)> = links
-            .filter(is_feed)
-            .filter_map(|link| Some((link.attr("title").unwrap_or("").to_lowercase(), link.attr("href")?)))
-            .map(|(title, href)| {
-                (
-                    title.contains("comment") || href.contains("/comments/"),
-                    resolve_against(self.base.as_ref(), href),
-                )
-            })
-            .collect();
-        found.sort_by_key(|(is_comments, _)| *is_comments);
+        const TYPES: [&str; 4] = ["rss+xml", "atom+xml", "feed+json", "rdf+xml"];
+        let links = selector("link[href][rel], a[href]");
+        let mut found: Vec<(u8, String)> = Vec::new();
+        for link in self.html.select(&links) {
+            let href = link.attr("href").unwrap_or_default().trim();
+            let kind = link.attr("type").unwrap_or_default().to_ascii_lowercase();
+            let rels = link.attr("rel").unwrap_or_default().to_ascii_lowercase();
+            let has_rel = |rel: &str| rels.split_ascii_whitespace().any(|known| known == rel);
+            let rank = match link.value().name() {
+                "link" if has_rel("alternate") && TYPES.iter().any(|known| kind.contains(known)) => 0,
+                "link" if has_rel("feed") => 0,
+                "link" if has_rel("alternate") && has_feed_look(href) && link.attr("hreflang").is_none() => {
+                    match kind.as_str() {
+                        "" | "text/xml" | "application/xml" | "application/json" => 1,
+                        _ => continue,
+                    }
+                }
+                "a" if has_rel("feed") || TYPES.iter().any(|known| kind.contains(known)) => 2,
+                "a" if href.starts_with("feed:") || has_feed_look(href) => 3,
+                _ => continue,
+            };
+            // "feed://x.org/rss", "feed:https://x.org/rss".
+            let href = match href.strip_prefix("feed:") {
+                Some(rest) if rest.starts_with("//") => format!("https:{rest}"),
+                Some(rest) => rest.to_owned(),
+                None => href.to_owned(),
+            };
+            let title = fold(&format!("{} {}", link.attr("title").unwrap_or_default(), href));
+            let is_comments = COMMENTS.iter().any(|word| title.contains(word));
+            let href = resolve_against(self.base.as_ref(), &href);
+            if !found.iter().any(|(_, known)| *known == href) {
+                found.push((rank + if is_comments { 10 } else { 0 }, href));
+            }
+        }
+        found.sort_by_key(|(rank, _)| *rank);
         found.into_iter().map(|(_, href)| href).collect()
     }
 
@@ -319,8 +413,11 @@ pub(super) fn image_of(element: ElementRef, base: Option<&Url>) -> Option<Image>
         .find_map(|name| element.attr(name))
         .and_then(widest);
     let is_real = |url: &&str| !url.trim().is_empty() && !url.starts_with("data:");
-    let url =
-        plain.filter(is_real).or(set.filter(is_real)).or_else(|| element.attr("src").filter(is_real))?;
+    let url = plain
+        .filter(is_real)
+        .or(set.filter(is_real))
+        .or_else(|| element.attr("src").filter(is_real))
+        .or_else(|| of_picture(element).filter(is_real))?;
     let alt = element.attr("alt").map(one_line).filter(|alt| !alt.is_empty());
     Some(Image { url: resolve_against(base, url), alt })
 }
@@ -330,11 +427,52 @@ fn widest(srcset: &str) -> Option<&str> {
     let width = |descriptor: Option<&str>| {
         descriptor.and_then(|d| d.trim_end_matches(['w', 'x']).parse::<f64>().ok()).unwrap_or(1.0)
     };
-    let candidates = srcset.split(", ").filter_map(|candidate| {
-        let mut words = candidate.trim().trim_end_matches(',').split_ascii_whitespace();
-        Some((words.next()?, width(words.next())))
-    });
-    candidates.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(url, _)| url)
+    // An address may hold commas: it ends at white space, and what describes it at the next comma.
+    let (mut best, mut rest): (Option<(&str, f64)>, &str) = (None, srcset);
+    loop {
+        rest = rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == ',');
+        if rest.is_empty() {
+            return best.map(|(url, _)| url);
+        }
+        let (url, after) = rest.split_once(|c: char| c.is_ascii_whitespace()).unwrap_or((rest, ""));
+        let (descriptor, next) = match url.ends_with(',') {
+            true => (None, after),
+            false => {
+                let (descriptor, next) = after.split_once(',').unwrap_or((after, ""));
+                (Some(descriptor.trim()), next)
+            }
+        };
+        let candidate = (url.trim_end_matches(','), width(descriptor));
+        if best.is_none_or(|best| candidate.1 >= best.1) {
+            best = Some(candidate);
+        }
+        rest = next;
+    }
+}
+
+/// The widest of the sources of the `picture` around an image.
+fn of_picture<'a>(image: ElementRef<'a>) -> Option<&'a str> {
+    let picture =
+        image.parent().and_then(ElementRef::wrap).filter(|around| around.value().name() == "picture")?;
+    let sources =
+        picture.children().filter_map(ElementRef::wrap).filter(|child| child.value().name() == "source");
+    sources.filter_map(|source| source.attr("data-srcset").or_else(|| source.attr("srcset"))).find_map(widest)
+}
+
+/// The picture that an element has as its background, in its style or for a script.
+pub(super) fn background_of(element: ElementRef, base: Option<&Url>) -> Option<Image> {
+    let lazy = ["data-bg", "data-background", "data-background-image", "data-bgset"]
+        .iter()
+        .find_map(|name| element.attr(name))
+        .map(|value| value.trim().trim_start_matches("url(").trim_end_matches(')'));
+    let style = || {
+        let (_, after) = element.attr("style")?.split_once("background")?;
+        let (_, after) = after.split_once("url(")?;
+        after.split(')').next()
+    };
+    let url = lazy.or_else(style)?.trim().trim_matches(['"', '\'']);
+    let is_real = !url.is_empty() && !url.starts_with("data:") && !url.contains(char::is_whitespace);
+    is_real.then(|| Image { url: resolve_against(base, url), alt: None })
 }
 
 /// What an entry's own page says of it.
@@ -443,7 +581,7 @@ impl Page {
             self.html.select(&selector(css)).take(10).find_map(|element| date_of(element, rules))
         });
         // No year is added here: a day without one in running text is seldom the day of publication.
-        let strict = DateRules { today: None, ..rules };
+        let strict = DateRules::strict(rules.order);
         in_places.or_else(|| {
             let heading = self.first("article h1, main h1, h1")?;
             let after = heading
@@ -466,7 +604,7 @@ mod tests {
     use super::*;
     use crate::model::source::DateOrder;
 
-    const RULES: DateRules = DateRules { order: DateOrder::Dmy, today: None };
+    const RULES: DateRules = DateRules { order: DateOrder::Dmy, now: None, year: None };
 
     fn page(text: &str) -> Page {
         Page::parse(text, Some(&Url::parse("https://example.org/news/").unwrap()))
@@ -508,6 +646,27 @@ mod tests {
         let text = "<a class=c href=x><h2>T</h2><img srcset='a.jpg 300w, b.jpg 1200w, c.jpg 600w'></a>";
         let entry = &page(text).read_cards(&select(".c"), RULES).entries[0];
         assert_eq!(entry.image.as_ref().unwrap().url, "https://example.org/news/b.jpg");
+        for (set, want) in [
+            ("/a-w_300,h_200.jpg 300w,/b-w_900,h_600.jpg 900w", Some("/b-w_900,h_600.jpg")),
+            ("/a.jpg, /b.jpg 2x", Some("/b.jpg")),
+            ("/a.jpg", Some("/a.jpg")),
+            (" , ", None),
+        ] {
+            assert_eq!(widest(set), want);
+        }
+        let text = "<a class=c href=x><h2>T</h2><picture><source srcset='/b.webp 900w'><img src='data:image/png;base64,x'></picture></a>";
+        let entry = &page(text).read_cards(&select(".c"), RULES).entries[0];
+        assert_eq!(entry.image.as_ref().unwrap().url, "https://example.org/b.webp");
+    }
+
+    #[test]
+    fn a_page_that_only_sends_on_is_told() {
+        let to = |text: &str| page(text).refresh(10.0, 400).map(String::from);
+        let meta = "<meta http-equiv=Refresh content=\"0; URL='/feed.xml'\">";
+        assert_eq!(to(&format!("{meta}<p>Moved")).as_deref(), Some("https://example.org/feed.xml"));
+        assert_eq!(to(&format!("{meta}<p>{}", "word ".repeat(200))), None);
+        assert_eq!(to("<meta http-equiv=refresh content='300;url=/b'>"), None);
+        assert_eq!(to("<meta http-equiv=refresh content='5'>"), None);
     }
 
     #[test]
@@ -546,5 +705,15 @@ mod tests {
     fn feeds_that_a_page_names_are_found_comments_last() {
         let links = page("<link rel=alternate type='application/rss+xml' title='Comments' href='/comments/feed/'><link rel=alternate type='application/atom+xml' href='/feed'>").feed_links();
         assert_eq!(links, ["https://example.org/feed", "https://example.org/comments/feed/"]);
+        let lax = page("<a href='feed://example.org/c.rss'>RSS</a><a href='/about'>A</a><link rel=alternate type='application/rss+xml' title='Comentarios' href='/es/1/rss'><link rel=feed href='/f'><link rel=alternate type='text/xml' href='/rss.xml'><link rel=alternate hreflang=fr href='/fr/'>").feed_links();
+        assert_eq!(
+            lax,
+            [
+                "https://example.org/f",
+                "https://example.org/rss.xml",
+                "https://example.org/c.rss",
+                "https://example.org/es/1/rss"
+            ]
+        );
     }
 }

@@ -1,227 +1,174 @@
-//! Dates as people write them on pages, in French, English and Spanish. A text without a whole day is no date:
-//! nothing is made up, save the year of "1er mars", which is the last one that had that day.
+//! Dates as people write them on pages, in the languages of the interface. A text without a whole day is no date: nothing is
+//! made up, and a year that is not there has to come from what stands around (`DateRules::year`).
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{Span, Timestamp};
 
+use super::calendar::{CALENDAR, Token, Unit, first_day, is_all_dates, tokens, written};
 use crate::model::source::DateOrder;
 use crate::support::text::fold;
 
 /// What a page does not say of its dates.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct DateRules {
     /// What 03/04/2022 means.
     pub order: DateOrder,
-    /// For dates without a year; without it they are no dates.
-    pub today: Option<Date>,
+    /// What "yesterday" is relative to; without it that is no date.
+    pub now: Option<Timestamp>,
+    /// The year of dates that have none, where something around says it.
+    pub year: Option<i16>,
+}
+
+impl DateRules {
+    /// Only what is written out: a text of any length may say "today" of something else.
+    pub fn strict(order: DateOrder) -> DateRules {
+        DateRules { order, now: None, year: None }
+    }
+}
+
+/// The order of dates in figures that texts show, where all that can be read in one way only agree.
+pub fn shown_order<'a>(texts: impl Iterator<Item = &'a str>) -> Option<DateOrder> {
+    let mut shown = None;
+    for text in texts.filter(|text| text.len() <= CHARS_MAX && text.contains(|c: char| c.is_ascii_digit())) {
+        let folded = fold(text);
+        let tokens = tokens(&folded);
+        let proved = first_day(&folded, &tokens, DateOrder::Dmy, true).and_then(|found| found.proves);
+        if proved.is_some() && shown.is_some() && proved != shown {
+            return None;
+        }
+        shown = shown.or(proved);
+    }
+    shown
 }
 
 /// Text searched for a date, in characters: a card's line, not an article.
 const CHARS_MAX: usize = 400;
-
-const MONTHS: [&[&str]; 12] = [
-    &["janvier", "janv", "january", "jan", "enero", "ene", "januar", "janeiro", "gennaio"],
-    &["fevrier", "fevr", "fev", "february", "feb", "febrero", "februar", "fevereiro", "febbraio"],
-    &["mars", "march", "mar", "marzo", "marz", "maerz", "marco"],
-    &["avril", "avr", "april", "apr", "abril", "abr", "aprile"],
-    &["mai", "may", "mayo", "maio", "maggio"],
-    &["juin", "june", "jun", "junio", "juni", "junho", "giugno"],
-    &["juillet", "juil", "july", "jul", "julio", "juli", "julho", "luglio"],
-    &["aout", "august", "aug", "agosto", "ago", "aou"],
-    &["septembre", "september", "sept", "sep", "septiembre", "setiembre", "set", "setembro", "settembre"],
-    &["octobre", "october", "oct", "octubre", "oktober", "okt", "outubro", "ottobre"],
-    &["novembre", "november", "nov", "noviembre", "novembro"],
-    &["decembre", "december", "dec", "diciembre", "dic", "dezember", "dez", "dezembro", "dicembre"],
-];
+/// "Publié il y a 3 jours, à 10 h" is not longer, in tokens.
+const RELATIVE_TOKENS_MAX: usize = 16;
 
 /// The first date in a text, at midnight UTC.
 pub fn find_date(text: &str, rules: DateRules) -> Option<Timestamp> {
     let head: String = text.chars().take(CHARS_MAX).collect();
     let folded = fold(&head);
     let tokens = tokens(&folded);
-    let full = (0..tokens.len()).find_map(|at| full_date(&tokens[at..], rules.order));
-    let date =
-        full.or_else(|| (0..tokens.len()).find_map(|at| yearless_date(&tokens[at..], rules.today?)))?;
+    let date = first_day(&folded, &tokens, rules.order, true)
+        .map(|found| found.date)
+        .or_else(|| relative_day(&tokens, rules.now?))
+        .or_else(|| yearless(&tokens, rules.year?))?;
+    midnight(date)
+}
+
+/// Midnight UTC.
+pub fn midnight(date: Date) -> Option<Timestamp> {
     jiff::tz::Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok()
 }
 
-/// Numbers, words, and the separators that mean something between numbers.
-fn tokens(text: &str) -> Vec<&str> {
-    let mut tokens = Vec::new();
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let same: fn(char) -> bool = if first.is_ascii_digit() {
-            |c| c.is_ascii_digit()
-        } else if first.is_alphabetic() {
-            char::is_alphabetic
-        } else {
-            |_| false
-        };
-        let end = rest.find(|c| !same(c)).unwrap_or(rest.len()).max(first.len_utf8());
-        let token = &rest[..end];
-        if first.is_alphanumeric() || matches!(first, '/' | '-' | '.') {
-            tokens.push(token);
-        }
-        rest = &rest[end..];
+/// Month and day of a text that says nothing but a date and leaves the year out.
+pub fn day_without_year(text: &str) -> Option<(i8, i8)> {
+    let folded = fold(text);
+    let tokens = tokens(&folded);
+    if tokens.len() > RELATIVE_TOKENS_MAX
+        || !is_all_dates(&tokens)
+        || first_day(&folded, &tokens, DateOrder::Dmy, true).is_some()
+    {
+        return None;
     }
-    tokens
+    // A leap year has all days.
+    yearless(&tokens, 2000).map(|date| (date.month(), date.day()))
+}
+
+/// `1er mars`, `Oct 5`, in the year given.
+fn yearless(tokens: &[Token], year: i16) -> Option<Date> {
+    (0..tokens.len()).find_map(|at| written(tokens, at, |_| Some((year, 0)))).map(|found| found.date)
+}
+
+/// A year that stands alone, or with a month: the heading of a group.
+pub fn year_of_heading(text: &str) -> Option<i16> {
+    let folded = fold(text);
+    let tokens = tokens(&folded);
+    let mut years = tokens.iter().filter_map(|token| super::calendar::year(token.text));
+    let year = years.next()?;
+    (tokens.len() <= 4 && years.next().is_none() && is_all_dates(&tokens)).then_some(year)
+}
+
+/// "il y a 3 jours", "2 hours ago", "ayer": the day, where the text says nothing else.
+fn relative_day(tokens: &[Token], now: Timestamp) -> Option<Date> {
+    if tokens.is_empty() || tokens.len() > RELATIVE_TOKENS_MAX {
+        return None;
+    }
+    let (mut at, mut found) = (0, None);
+    while let Some(rest) = tokens.get(at..).filter(|rest| !rest.is_empty()) {
+        let told = found.is_none().then(|| relative_at(rest, now)).flatten();
+        if let Some((date, length)) = told {
+            found = Some(date);
+            at += length;
+        } else {
+            // What stands around it: "Publié", "à 10 h 30".
+            let lengths = [
+                CALENDAR.published.at_start(rest).map(|found| found.1),
+                CALENDAR.around.at_start(rest).map(|found| found.1),
+                CALENDAR.times.at_start(rest).map(|found| found.1),
+                (rest[0].is_separator() || rest[0].is_number() && found.is_some()).then_some(1),
+            ];
+            at += lengths.into_iter().flatten().max()?;
+        }
+    }
+    found
+}
+
+/// A day told from today at the start of tokens, and how many tell it.
+fn relative_at(tokens: &[Token], now: Timestamp) -> Option<(Date, usize)> {
+    let words = &*CALENDAR;
+    let zoned = now.to_zoned_datetime(jiff::tz::TimeZone::UTC);
+    let before = words.before.at_start(tokens).map_or(0, |found| found.1);
+    let day_word = words.days_ago.at_start(tokens);
+    let counted = || {
+        let rest = tokens.get(before..)?;
+        let (count, used) = match rest.first()?.text.parse::<i64>() {
+            Ok(count) => (count, 1),
+            Err(_) => words.numbers.at_start(rest).unwrap_or((1, 0)),
+        };
+        let ((unit, own), length) = words.units.at_start(rest.get(used..)?)?;
+        // Swahili counts after the unit: "siku 2 zilizopita".
+        let behind =
+            rest.get(used + length).filter(|_| used == 0).and_then(|token| token.text.parse::<i64>().ok());
+        let (count, used) = behind.map_or((count, used), |count| (count, 1));
+        let end = before + used + length;
+        let after = words.after.at_start(tokens.get(end..)?).map_or(0, |found| found.1);
+        // "1 hour" alone is how long something takes.
+        (before + after > 0).then_some((span(unit, count.checked_mul(own)?)?, end + after))
+    };
+    match (counted(), day_word) {
+        (Some((span, length)), _) => Some((zoned.checked_sub(span).ok()?.date(), length)),
+        (None, Some((days, length))) => {
+            Some((zoned.checked_sub(Span::new().days(days)).ok()?.date(), length))
+        }
+        _ => None,
+    }
+}
+
+fn span(unit: Unit, count: i64) -> Option<Span> {
+    let empty = Span::new();
+    match unit {
+        Unit::Second => empty.try_seconds(count),
+        Unit::Minute => empty.try_minutes(count),
+        Unit::Hour => empty.try_hours(count),
+        Unit::Day => empty.try_days(count),
+        Unit::Week => empty.try_weeks(count),
+        Unit::Month => empty.try_months(count),
+        Unit::Year => empty.try_years(count),
+    }
+    .ok()
 }
 
 /// Whether a text says nothing but a day, a month, a year or a time of day.
 pub fn is_date_only(text: &str) -> bool {
-    const DAYS: [&str; 40] = [
-        "lundi",
-        "mardi",
-        "mercredi",
-        "jeudi",
-        "vendredi",
-        "samedi",
-        "dimanche",
-        "lun",
-        "mer",
-        "jeu",
-        "ven",
-        "sam",
-        "dim",
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-        "sunday",
-        "mon",
-        "tue",
-        "wed",
-        "thu",
-        "fri",
-        "sat",
-        "sun",
-        "lunes",
-        "martes",
-        "miercoles",
-        "jueves",
-        "viernes",
-        "sabado",
-        "domingo",
-        "mie",
-        "jue",
-        "vie",
-        "sab",
-        "dom",
-        "am",
-    ];
-    const FILLERS: [&str; 24] = [
-        "le",
-        "de",
-        "del",
-        "du",
-        "el",
-        "on",
-        "at",
-        "a",
-        "er",
-        "st",
-        "nd",
-        "rd",
-        "th",
-        "of",
-        "pm",
-        "h",
-        "publie",
-        "posted",
-        "published",
-        "publicado",
-        "date",
-        "fecha",
-        "utc",
-        "z",
-    ];
-    let folded = fold(text);
-    let words: Vec<&str> =
-        folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
-    let is_part = |word: &&str| {
-        word.bytes().all(|b| b.is_ascii_digit())
-            || month(word).is_some()
-            || DAYS.contains(word)
-            || FILLERS.contains(word)
-            || word.trim_end_matches(|c: char| c.is_ascii_alphabetic()).bytes().all(|b| b.is_ascii_digit())
-                && FILLERS.contains(&word.trim_start_matches(|c: char| c.is_ascii_digit()))
-    };
-    words.iter().all(is_part)
+    is_all_dates(&tokens(&fold(text)))
 }
 
-fn month(token: &str) -> Option<i8> {
-    MONTHS.iter().position(|names| names.contains(&token)).map(|at| at as i8 + 1)
-}
-
-fn number(token: &str, digits: std::ops::RangeInclusive<usize>) -> Option<i16> {
-    digits.contains(&token.len()).then(|| token.parse().ok()).flatten()
-}
-
-fn year(token: &str) -> Option<i16> {
-    number(token, 4..=4).filter(|year| (1970..=2100).contains(year))
-}
-
-fn day(token: &str) -> Option<i8> {
-    number(token, 1..=2).and_then(|day| i8::try_from(day).ok()).filter(|day| (1..=31).contains(day))
-}
-
-/// Passes over what stands between the parts of a written date: ordinal endings, "de", "del", points.
-fn skip_fillers<'a, 'b>(mut tokens: &'b [&'a str]) -> &'b [&'a str] {
-    while let Some(first) = tokens.first().filter(|t| {
-        matches!(**t, "er" | "st" | "nd" | "rd" | "th" | "e" | "o" | "de" | "del" | "of" | "." | "-" | "º")
-    }) {
-        let _ = first;
-        tokens = &tokens[1..];
-    }
-    tokens
-}
-
-fn full_date(tokens: &[&str], order: DateOrder) -> Option<Date> {
-    numeric_date(tokens, order).or_else(|| written_date(tokens, |rest| year(rest.first()?)))
-}
-
-/// `14 octobre 2022`, `5 de octubre de 2022`, `October 5, 2022`, the year read by `year_of`.
-fn written_date(tokens: &[&str], year_of: impl Fn(&[&str]) -> Option<i16>) -> Option<Date> {
-    let first = tokens.first()?;
-    let second = skip_fillers(&tokens[1..]);
-    let (day, month, rest) = match (day(first), month(first)) {
-        (Some(day), _) => (day, month(second.first()?)?, &second[1..]),
-        (_, Some(month)) => (self::day(second.first()?)?, month, &second[1..]),
-        _ => return None,
-    };
-    Date::new(year_of(skip_fillers(rest))?, month, day).ok()
-}
-
-/// `2022-10-14`, `14/10/2022`, `14.10.22`.
-fn numeric_date(tokens: &[&str], order: DateOrder) -> Option<Date> {
-    let [a, separator, b, same, c, ..] = tokens else { return None };
-    if separator != same || !matches!(*separator, "/" | "-" | ".") {
-        return None;
-    }
-    if let Some(year) = year(a) {
-        return Date::new(year, number(b, 1..=2)? as i8, day(c)?).ok();
-    }
-    let short_year =
-        |token: &str| number(token, 2..=2).map(|short| if short < 70 { 2000 + short } else { 1900 + short });
-    let last_year = || year(c).or_else(|| short_year(c));
-    let pair = |token: &str| number(token, 1..=2).map(|value| value as i8);
-    let (year, month, day) = match order {
-        DateOrder::Dmy => (last_year()?, pair(b)?, pair(a)?),
-        DateOrder::Mdy => (last_year()?, pair(a)?, pair(b)?),
-        DateOrder::Ymd if year(c).is_none() => (short_year(a)?, pair(b)?, pair(c)?),
-        DateOrder::Ymd => (last_year()?, pair(b)?, pair(a)?),
-    };
-    // 10/25/2022 can only be read one way, whatever the order says.
-    Date::new(year, month, day).or_else(|_| Date::new(year, day, month)).ok()
-}
-
-/// `1er mars`, `Oct 5`: the last such day up to tomorrow.
-fn yearless_date(tokens: &[&str], today: Date) -> Option<Date> {
-    let latest = today.tomorrow().ok()?;
-    let this_year = written_date(tokens, |_| Some(today.year()));
-    this_year.filter(|date| *date <= latest).or_else(|| written_date(tokens, |_| Some(today.year() - 1)))
+/// Whether a text begins with what stands before a day of publication: "Publié le", "Posted on".
+pub fn says_published(text: &str) -> bool {
+    CALENDAR.published.at_start(&tokens(&fold(text))).is_some()
 }
 
 #[cfg(test)]
@@ -229,25 +176,30 @@ mod tests {
     use super::*;
 
     fn find(text: &str, order: DateOrder) -> Option<String> {
-        let today = Date::new(2022, 10, 20).ok();
-        find_date(text, DateRules { order, today }).map(|date| date.strftime("%Y-%m-%d").to_string())
+        let now = "2022-10-20T12:00:00Z".parse().ok();
+        find_date(text, DateRules { order, now, year: None })
+            .map(|date| date.strftime("%Y-%m-%d").to_string())
     }
 
     #[test]
-    fn three_languages_are_read() {
+    fn dates_are_read_as_people_write_them() {
         for (text, want) in [
             ("14 octobre 2022", "2022-10-14"),
             ("Publié le 1er mars 2021 par Ana", "2021-03-01"),
-            ("1er mars", "2022-03-01"),
-            ("Le 3 décembre", "2021-12-03"),
             ("5 de octubre de 2022", "2022-10-05"),
             ("3 de enero del 2021", "2021-01-03"),
             ("17 Ene 2025", "2025-01-17"),
             ("Oct 5, 2022", "2022-10-05"),
             ("October 5th, 2022", "2022-10-05"),
             ("mar. 4 oct. 2022", "2022-10-04"),
+            ("mardi 4 octobre 2022", "2022-10-04"),
             ("Tag, Tag - 14/10/2022", "2022-10-14"),
             ("14.10.22", "2022-10-14"),
+            ("10/oct/2022", "2022-10-10"),
+            ("Posted on 14.10.22 | Ana", "2022-10-14"),
+            ("Veröffentlicht am 14. Oktober 2022", "2022-10-14"),
+            ("14 октября 2022 г.", "2022-10-14"),
+            ("2022年10月14日", "2022-10-14"),
             ("News 24 May 2024", "2024-05-24"),
             ("2022-11-04T15:28:24+01:00", "2022-11-04"),
             ("févr. 9, 2020", "2020-02-09"),
@@ -265,17 +217,73 @@ mod tests {
     }
 
     #[test]
+    fn days_told_from_today_are_read_where_nothing_else_is_said() {
+        for (text, want) in [
+            ("il y a 3 jours", "2022-10-17"),
+            ("Publié il y a une semaine", "2022-10-13"),
+            ("hace 2 horas", "2022-10-20"),
+            ("hace 14 horas", "2022-10-19"),
+            ("hace 1 mes", "2022-09-20"),
+            ("3 days ago", "2022-10-17"),
+            ("yesterday at 10:30", "2022-10-19"),
+            ("avant-hier", "2022-10-18"),
+            ("vor zwei Tagen", "2022-10-18"),
+            ("ieri", "2022-10-19"),
+            ("2 giorni fa", "2022-10-18"),
+            ("fa 2 dies", "2022-10-18"),
+            ("há 2 dias", "2022-10-18"),
+            ("2 dagen geleden", "2022-10-18"),
+            ("2 дня назад", "2022-10-18"),
+            ("2 дні тому", "2022-10-18"),
+            ("2 hari yang lalu", "2022-10-18"),
+            ("siku 2 zilizopita", "2022-10-18"),
+            ("منذ يومين", "2022-10-18"),
+            ("3天前", "2022-10-17"),
+            ("昨天", "2022-10-19"),
+        ] {
+            assert_eq!(find(text, DateOrder::Dmy).as_deref(), Some(want), "{text}");
+        }
+        for text in
+            ["Ce que dit hier le maire", "What was new 3 days ago in town", "1 hour", "Plan for today"]
+        {
+            assert_eq!(find(text, DateOrder::Dmy), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_year_comes_from_around_or_not_at_all() {
+        let rules = DateRules { year: Some(2021), ..DateRules::default() };
+        assert_eq!(find_date("1er mars", rules).unwrap().to_string(), "2021-03-01T00:00:00Z");
+        assert_eq!(day_without_year("Dec 20"), Some((12, 20)));
+        assert_eq!(day_without_year("20 décembre 2022"), None);
+        assert_eq!(year_of_heading("Octobre 2022"), Some(2022));
+        assert_eq!(year_of_heading("Rapport 2022"), None);
+    }
+
+    #[test]
     fn nothing_is_made_up() {
         for text in [
             "",
             "octobre 2022",
+            "1er mars",
+            "Le 3 décembre",
             "31 février 2022",
+            "31/06/2022",
             "Du 10 au 14",
             "52407535119_9c897f8f99_o",
             "12 candidates",
             "v1.2.3",
             "2022",
             "may the 4",
+            "Para niños de 10-12-14 años, en la escuela",
+            "Décision (section 3.1.10)",
+            "Version 1.3.22",
+            "Version 10.12.22",
+            "Tél. 01.42.12.10.14",
+            "Tel 06/12/10/14/22",
+            "12.10.22 €",
+            "10.12.14.16",
+            "Lun-Ven 9-12 14-18",
         ] {
             assert_eq!(find(text, DateOrder::Dmy), None, "{text}");
         }

@@ -198,6 +198,11 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// The address of the document, whatever `xml:base` says.
+    pub fn document_base(&self) -> Option<&Url> {
+        self.document_base.as_ref()
+    }
+
     /// `xml:base` in force.
     pub fn base(&self) -> Option<&Url> {
         self.open.iter().rev().find_map(|open| open.base.as_ref()).or(self.document_base.as_ref())
@@ -663,7 +668,8 @@ fn write_end(element: &Element, out: &mut String) {
 
 /// Resolves a reference; absolute ones and those without a base stay as they are.
 pub fn resolve_against(base: Option<&Url>, reference: &str) -> String {
-    let reference = reference.trim();
+    let mended = mended_address(reference);
+    let reference = mended.trim();
     let scheme_end = reference.find([':', '/', '?', '#']).filter(|&at| reference.as_bytes()[at] == b':');
     let is_absolute = scheme_end.is_some_and(|at| {
         at > 1 && reference[..at].bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
@@ -674,6 +680,18 @@ pub fn resolve_against(base: Option<&Url>, reference: &str) -> String {
         }
         _ => reference.to_owned(),
     }
+}
+
+/// An address without what was escaped once too often, and without characters that nobody sees.
+fn mended_address(reference: &str) -> Cow<'_, str> {
+    let is_unseen = |c: char| {
+        matches!(c, '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}' | '\u{AD}' | '\n' | '\r' | '\t')
+    };
+    if !reference.contains(is_unseen) && !reference.contains('&') {
+        return Cow::Borrowed(reference);
+    }
+    let seen: String = reference.chars().filter(|c| !is_unseen(*c)).collect();
+    Cow::Owned(seen.replace("&amp;", "&").replace("&#038;", "&").replace("&#38;", "&"))
 }
 
 impl Element<'_> {

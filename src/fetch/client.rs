@@ -152,6 +152,9 @@ pub enum FetchError {
 
 fn explain(status: u16) -> &'static str {
     match status {
+        304 => {
+            " although we asked for the whole document: a fault of the server, or of a cache in front of it"
+        }
         401 => " (it wants a login)",
         403 => {
             " (it refuses us: the site may block programs, or want to know who we are; see [defaults] user_agent)"
@@ -372,6 +375,11 @@ impl Client {
         }
         let status = response.status();
         match status {
+            // Nothing that we have can be current where we said of nothing that we have it.
+            StatusCode::NOT_MODIFIED if *chain.validators == Validators::default() => {
+                drain(response).await;
+                Err(FetchError::Status { status: 304, retry_after_seconds: None })
+            }
             StatusCode::NOT_MODIFIED => {
                 Ok(Step::Answer(Answer::NotModified(Meta::of(response.headers(), url, chain.now))))
             }
@@ -566,7 +574,11 @@ async fn drain(mut response: reqwest::Response) {
 }
 
 fn redirect_target(url: &Url, headers: &HeaderMap) -> Result<Url, FetchError> {
-    let to = header(headers, &LOCATION).unwrap_or_default();
+    // Servers write addresses in raw UTF-8, which no header may hold and all browsers read.
+    let to = match headers.get(LOCATION).map(|value| std::str::from_utf8(value.as_bytes())) {
+        Some(Ok(text)) => text.to_owned(),
+        _ => header(headers, &LOCATION).unwrap_or_default(),
+    };
     match url.join(&to) {
         Ok(target) if !to.is_empty() && matches!(target.scheme(), "http" | "https") => Ok(target),
         _ => Err(FetchError::BadRedirect { to }),

@@ -1,5 +1,5 @@
 //! Content-Encoding undone as the bytes come (RFC 9110 section 8.4): gzip, deflate in both its meanings, br, zstd.
-//! What is not encoded as it says is taken as it is.
+//! What is not encoded as it says is taken as it is, and gzip is undone where nobody said it.
 
 use std::io;
 use std::pin::Pin;
@@ -20,12 +20,28 @@ const LAYERS_MAX: usize = 2;
 /// RFC 8878 section 3.1.1.1.2 and RFC 9659: decoders on the Web need no window over 8 MB.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
+/// Looked at of a body, to see what it is.
+const HEAD_BYTES: usize = 16;
+
+/// Whether a body that is said to be encoded is a document as it stands: it begins with a tag or an object, in ASCII.
+fn is_plain(head: &[u8]) -> bool {
+    let text = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head).trim_ascii_start();
+    let is_ascii =
+        head.len() >= 4 && text.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
+    let begins = match text {
+        [b'<', next, ..] => next.is_ascii_alphabetic() || matches!(next, b'?' | b'!'),
+        [b'{' | b'[', next, ..] => matches!(next, b'"' | b'{') || next.is_ascii_whitespace(),
+        _ => false,
+    };
+    is_ascii && begins
+}
+
 type EncodedBody = Pin<Box<dyn AsyncBufRead + Send>>;
 
 /// A body as its bytes were before they were encoded.
 ///
 /// # Errors
-/// When the body uses an encoding that we did not ask for, or its first bytes cannot be read.
+/// When the body is encoded too often, or its first bytes cannot be read.
 pub async fn decoded(
     body: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
     content_encoding: &str,
@@ -40,7 +56,10 @@ pub async fn decoded(
         return Err(io::Error::other(format!("the body is encoded {} times", encodings.len())));
     }
     for name in encodings.iter().rev() {
-        let head: Vec<u8> = reader.fill_buf().await?.iter().take(4).copied().collect();
+        let head: Vec<u8> = reader.fill_buf().await?.iter().take(HEAD_BYTES).copied().collect();
+        if is_plain(&head) {
+            continue;
+        }
         reader = match (name.as_str(), head.as_slice()) {
             ("gzip" | "x-gzip", [0x1F, 0x8B, ..]) => {
                 let mut decoder = GzipDecoder::new(reader);
@@ -56,17 +75,22 @@ pub async fn decoded(
             }
             ("deflate", _) => Box::pin(BufReader::new(DeflateDecoder::new(reader))),
             ("br", _) => Box::pin(BufReader::new(BrotliDecoder::new(reader))),
-            ("zstd", [0x28, 0xB5, 0x2F, 0xFD]) => Box::pin(BufReader::new(ZstdDecoder::with_params(
+            ("zstd", [0x28, 0xB5, 0x2F, 0xFD, ..]) => Box::pin(BufReader::new(ZstdDecoder::with_params(
                 reader,
                 &[DParameter::window_log_max(ZSTD_WINDOW_LOG_MAX)],
             ))),
-            ("zstd", _) => reader,
-            (other, _) => {
-                return Err(io::Error::other(format!(
-                    "the body is encoded as \"{other}\", which we did not ask for"
-                )));
-            }
+            // "utf-8", "none", "binary", "aws-chunked": servers name here what is no encoding. What the bytes are shows below.
+            _ => reader,
         };
+    }
+    for _ in 0..LAYERS_MAX {
+        let head: Vec<u8> = reader.fill_buf().await?.iter().take(HEAD_BYTES).copied().collect();
+        if !head.starts_with(&[0x1F, 0x8B, 0x08]) {
+            break;
+        }
+        let mut decoder = GzipDecoder::new(reader);
+        decoder.multiple_members(true);
+        reader = Box::pin(BufReader::new(decoder));
     }
     Ok(reader)
 }

@@ -34,6 +34,125 @@ const TRACKING: [&str; 27] = [
     "replytocom",
 ];
 
+/// Query parameters that name a visit, not a page: their values change with each one.
+const SESSIONS: [&str; 12] = [
+    "phpsessid",
+    "jsessionid",
+    "sessionid",
+    "session_id",
+    "session-id",
+    "sessid",
+    "cfid",
+    "cftoken",
+    "zenid",
+    "oscsid",
+    "aspsessionid",
+    "sid",
+];
+/// A shorter value is no session's: `sid=12` names a section.
+const SESSION_VALUE_MIN: usize = 12;
+
+fn is_session(name: &str, value: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let is_named = SESSIONS.contains(&name.as_str()) || name.starts_with("aspsessionid");
+    let is_random = value.len() >= SESSION_VALUE_MIN
+        && value.bytes().any(|b| b.is_ascii_digit())
+        && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.,".contains(&b));
+    is_named && (is_random || name != "sid" && value.len() >= SESSION_VALUE_MIN)
+        || name == "s" && value.len() == 32 && value.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// `;jsessionid=…` at the end of a part of a path.
+fn without_path_session(path: &str) -> String {
+    let part = |part: &str| match part.split_once(';') {
+        Some((head, parameter)) if parameter.to_ascii_lowercase().contains("session") => head.to_owned(),
+        _ => part.to_owned(),
+    };
+    path.split('/').map(part).collect::<Vec<_>>().join("/")
+}
+
+/// An address without what says who came, how, and in which visit: tracking parameters and session ids. All else is as it was
+/// written. Tracking that decides what is shown (`share`, `amp`, `replytocom`) stays.
+pub fn without_tracking(address: &str) -> String {
+    const SHOWS: [&str; 3] = ["share", "amp", "replytocom"];
+    let (rest, fragment) = address.split_once('#').map_or((address, None), |(rest, f)| (rest, Some(f)));
+    let (path, query) = rest.split_once('?').map_or((rest, None), |(path, query)| (path, Some(query)));
+    let is_wanted = |pair: &&str| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let name = name.strip_prefix("amp;").unwrap_or(name);
+        !(is_tracking(name, value) && !SHOWS.contains(&name) || is_session(name, value))
+    };
+    let kept: Vec<&str> = query.into_iter().flat_map(|query| query.split('&')).filter(is_wanted).collect();
+    let mut plain = if path.contains(';') { without_path_session(path) } else { path.to_owned() };
+    if !kept.is_empty() {
+        plain.push('?');
+        plain.push_str(&kept.join("&"));
+    }
+    if let Some(fragment) = fragment.filter(|fragment| !is_tracking_fragment(fragment)) {
+        plain.push('#');
+        plain.push_str(fragment);
+    }
+    plain
+}
+
+/// `#xtor=RSS-1`, `#utm_source=rss`, `#at_medium=…`.
+fn is_tracking_fragment(fragment: &str) -> bool {
+    ["xtor=", "utm_", "at_medium=", "at_campaign=", "ref=rss", "comments"]
+        .iter()
+        .any(|start| fragment.starts_with(start))
+}
+
+/// Who leads readers on to another address, and in which parameter it stands.
+const REDIRECTORS: [(&str, &str, &[&str]); 11] = [
+    ("google.", "/url", &["url", "q"]),
+    ("news.google.", "/news/url", &["url"]),
+    ("facebook.com", "/l.php", &["u"]),
+    ("instagram.com", "/", &["u"]),
+    ("bing.com", "/news/apiclick.aspx", &["url"]),
+    ("vk.com", "/away.php", &["to"]),
+    ("t.umblr.com", "/redirect", &["z"]),
+    ("youtube.com", "/redirect", &["q"]),
+    ("linkedin.com", "/redir/redirect", &["url"]),
+    ("slack-redir.net", "/link", &["url"]),
+    ("steamcommunity.com", "/linkfilter", &["url", "u"]),
+];
+
+/// The address that a redirecting service leads on to, where it names it; `None` for all others.
+pub fn behind_redirect(address: &str) -> Option<String> {
+    let url = Url::parse(address.trim()).ok()?;
+    let host = url.host_str()?;
+    if host.starts_with("www.google.")
+        && let Some(rest) = url.path().strip_prefix("/amp/s/")
+    {
+        return Some(format!("https://{rest}"));
+    }
+    let is_of = |known: &str| {
+        let host = host.strip_prefix("www.").unwrap_or(host);
+        if known.ends_with('.') {
+            host.starts_with(known)
+        } else {
+            host == known || host.ends_with(&format!(".{known}"))
+        }
+    };
+    let (.., names) = REDIRECTORS.iter().find(|(known, path, _)| is_of(known) && url.path() == *path)?;
+    let target = names.iter().find_map(|name| {
+        url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    })?;
+    Url::parse(&target).ok().filter(|to| matches!(to.scheme(), "http" | "https")).map(|_| target)
+}
+
+/// An address without the user and password that its source is read with: those are nobody's but the operator's.
+pub fn without_credentials(address: &str) -> String {
+    let has_user = |url: &Url| !url.username().is_empty() || url.password().is_some();
+    match Url::parse(address) {
+        Ok(mut url) if matches!(url.scheme(), "http" | "https") && has_user(&url) => {
+            let _ = url.set_username("").and_then(|()| url.set_password(None));
+            url.into()
+        }
+        _ => address.to_owned(),
+    }
+}
+
 /// Folds the scheme, `www.`, the port, letter case of the host, tracking parameters, fragment, index files and
 /// the final slash. `None` for what is no web address and for the root of a site, which is no story.
 pub fn canonical_key(address: &str) -> Option<String> {
@@ -47,7 +166,9 @@ pub fn canonical_key(address: &str) -> Option<String> {
     if let Some(port) = url.port().filter(|port| !matches!(port, 80 | 443)) {
         key.push_str(&format!(":{port}"));
     }
-    let path = url.path().trim_end_matches('/');
+    let path =
+        if url.path().contains(';') { without_path_session(url.path()) } else { url.path().to_owned() };
+    let path = path.trim_end_matches('/');
     let path = ["/index.html", "/index.htm", "/index.php", "/default.aspx"]
         .iter()
         .find_map(|index| path.strip_suffix(index))
@@ -57,7 +178,7 @@ pub fn canonical_key(address: &str) -> Option<String> {
     let mut pairs: Vec<(String, String)> = url
         .query_pairs()
         .map(|(k, v)| (k.into_owned(), v.into_owned()))
-        .filter(|(name, value)| !is_tracking(name, value))
+        .filter(|(name, value)| !is_tracking(name, value) && !is_session(name, value))
         .collect();
     if path.is_empty() && pairs.is_empty() {
         return None;
@@ -109,7 +230,7 @@ fn normal_escapes(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::canonical_key;
+    use super::*;
 
     #[test]
     fn addresses_of_one_page_have_one_key() {
@@ -122,6 +243,50 @@ mod tests {
             "https://example.org/news/a-story?source=rss----2a",
         ] {
             assert_eq!(canonical_key(same).as_deref(), Some(want.as_str()), "{same}");
+        }
+    }
+
+    #[test]
+    fn a_user_and_a_password_are_taken_out() {
+        assert_eq!(without_credentials("https://ana:secret@x.org/a?b=1"), "https://x.org/a?b=1");
+        assert_eq!(without_credentials("https://x.org/@ana"), "https://x.org/@ana");
+        assert_eq!(without_credentials("mailto:ana@x.org"), "mailto:ana@x.org");
+    }
+
+    #[test]
+    fn a_visit_and_how_it_came_are_no_part_of_an_address() {
+        for (address, want) in [
+            ("https://x.org/a?utm_source=rss&id=1", "https://x.org/a?id=1"),
+            ("https://x.org/a?fbclid=Iw&utm_medium=x#top", "https://x.org/a#top"),
+            ("https://x.org/a?x=%C3%A9&b=2", "https://x.org/a?x=%C3%A9&b=2"),
+            ("https://x.org/a;jsessionid=0A1B2C3D4E5F?id=1", "https://x.org/a?id=1"),
+            ("https://x.org/a?PHPSESSID=k3j4h5k3j4h5k3j4h5", "https://x.org/a"),
+            ("https://x.org/a?sid=12", "https://x.org/a?sid=12"),
+            ("https://x.org/a#xtor=RSS-1", "https://x.org/a"),
+        ] {
+            assert_eq!(without_tracking(address), want);
+        }
+        let visits =
+            ["https://x.org/a?id=1&sid=4f2a9c0e7b1d8f3a", "https://x.org/a;jsessionid=4F2A9C0E?id=1"];
+        for visit in visits {
+            assert_eq!(canonical_key(visit).as_deref(), Some("x.org/a?id=1"));
+        }
+    }
+
+    #[test]
+    fn who_leads_on_to_another_page_is_left_out() {
+        for (address, want) in [
+            (
+                "https://www.google.com/url?rct=j&url=https://x.org/a%3Fb%3D1&ct=ga",
+                Some("https://x.org/a?b=1"),
+            ),
+            ("https://www.google.fr/url?q=https://x.org/a", Some("https://x.org/a")),
+            ("https://l.facebook.com/l.php?u=https%3A%2F%2Fx.org%2Fa&h=1", Some("https://x.org/a")),
+            ("https://www.google.com/amp/s/x.org/a", Some("https://x.org/a")),
+            ("https://www.google.com/url?url=javascript:alert(1)", None),
+            ("https://x.org/url?url=https://y.org/", None),
+        ] {
+            assert_eq!(behind_redirect(address).as_deref(), want, "{address}");
         }
     }
 

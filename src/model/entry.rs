@@ -117,11 +117,28 @@ pub struct Entry {
     pub fingerprint: String,
 }
 
+/// A text up to the end of its first sentence; a point after a short word ends none ("Mr. X", "n. 5").
+fn first_sentence(text: &str) -> &str {
+    let ends = |(at, c): &(usize, char)| match c {
+        '。' | '！' | '？' => true,
+        '.' | '!' | '?' | '…' => {
+            let word = text[..*at].rsplit(' ').next().unwrap_or("");
+            text[at + c.len_utf8()..].starts_with(' ') && (*c != '.' || word.chars().count() > 3)
+        }
+        _ => false,
+    };
+    match text.char_indices().find(ends) {
+        Some((at, '.' | '。')) => &text[..at],
+        Some((at, c)) => &text[..at + c.len_utf8()],
+        None => text,
+    }
+}
+
 impl Entry {
-    /// What to call it: its title, else the start of its words; empty where it has neither.
+    /// What to call it: its title, else its first sentence, cut at a word; empty where it has neither.
     pub fn headline(&self) -> String {
         if self.title.is_empty() {
-            crate::support::text::shorten(&self.summary, HEADLINE_CHARS_MAX)
+            crate::support::text::shorten(first_sentence(&self.summary), HEADLINE_CHARS_MAX)
         } else {
             self.title.clone()
         }

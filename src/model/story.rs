@@ -146,6 +146,7 @@ impl Story {
             (
                 !version.fits(interests),
                 !version.is_in(language),
+                self.is_superseded(version),
                 version.entry.title.is_empty(),
                 version.is_syndicated(),
                 is_teaser,
@@ -154,6 +155,19 @@ impl Story {
         };
         let best = self.versions.iter().enumerate().min_by_key(|(at, version)| rank(*at, version));
         best.map(|(_, version)| version).expect("a story has a version")
+    }
+
+    /// Whether the same source told the same later from another address: it moved, and this is where it was.
+    fn is_superseded(&self, version: &StoredEntry) -> bool {
+        let is_later = |other: &&StoredEntry| {
+            other.entry.source == version.entry.source
+                && other.order > version.order
+                && other.entry.title == version.entry.title
+                && other.entry.language == version.entry.language
+                && other.entry.url.is_some()
+                && other.entry.url != version.entry.url
+        };
+        self.versions.iter().any(|other| is_later(&other))
     }
 
     /// The place in the order of entries at which this story became one for a reader with these interests; `None` while it is not.
@@ -188,12 +202,20 @@ impl Story {
         others * PARTNER_WEIGHT + fit.unwrap_or(0).min(FIT_MAX)
     }
 
-    /// The other versions that share its language: the places where the same text stands.
+    /// The other versions that share its language: the places where the same text stands, one for each other partner.
     pub fn copies_of<'a>(&'a self, shown: &'a StoredEntry) -> impl Iterator<Item = &'a StoredEntry> {
         let language = shown.entry.language.clone().unwrap_or_default();
-        self.versions
-            .iter()
-            .filter(move |version| version.entry.id != shown.entry.id && version.is_in(&language))
+        let mut partners = vec![shown.partner.as_str()];
+        self.versions.iter().filter(move |version| {
+            let is_other = version.entry.id != shown.entry.id
+                && version.is_in(&language)
+                && !self.is_superseded(version)
+                && !partners.contains(&version.partner.as_str());
+            if is_other {
+                partners.push(&version.partner);
+            }
+            is_other
+        })
     }
 
     /// One version for each other language.

@@ -5,7 +5,7 @@ use url::Url;
 
 use super::html::{EXCERPT_CHARS_MAX, SUMMARY_CHARS_MAX, Sanitizer, start_of_safe_html};
 use super::language::{LanguageDetector, language_in_address};
-use crate::model::address::canonical_key;
+use crate::model::address::{behind_redirect, canonical_key, without_credentials, without_tracking};
 use crate::model::entry::{Alternate, Entry, Identity, Provenance};
 use crate::model::feed::{Enclosure, Image, Link, Person, RawEntry, RawText};
 use crate::support::text::{one_line, printable, push_escaped};
@@ -112,6 +112,10 @@ pub fn normalize(raw: &RawEntry, context: Context, sanitizer: &mut Sanitizer) ->
     };
     let image =
         |image: &Image| Some(Image { url: safe_address(&image.url)?, alt: image.alt.clone().map(printable) });
+    let picture =
+        raw.image.as_ref().and_then(image).or_else(|| enclosed_image(&raw.enclosures)).or_else(|| {
+            [&content_html, &summary_html].into_iter().flatten().find_map(|html| first_image(html))
+        });
     Entry {
         id: entry_id(context.source, &identity),
         source: context.source.to_owned(),
@@ -131,7 +135,7 @@ pub fn normalize(raw: &RawEntry, context: Context, sanitizer: &mut Sanitizer) ->
         updated: raw.updated,
         authors: raw.authors.iter().map(person).collect(),
         tags: raw.tags.iter().cloned().map(printable).collect(),
-        image: raw.image.as_ref().and_then(image),
+        image: picture,
         enclosures: raw.enclosures.iter().filter_map(enclosure).collect(),
         alternates: alternates(raw),
         provenance: raw.origin.as_ref().map(|origin| Provenance {
@@ -145,10 +149,15 @@ pub fn normalize(raw: &RawEntry, context: Context, sanitizer: &mut Sanitizer) ->
 }
 
 /// An address that may be followed, as it was written but for characters that no address may have: those are encoded.
+///
+/// Who leads on to it and how a reader came are left out: neither leaves courant.
 fn safe_address(address: &str) -> Option<String> {
     if !is_harmless(address) {
         return None;
     }
+    let behind = behind_redirect(address);
+    let address = without_credentials(&without_tracking(behind.as_deref().unwrap_or(address)));
+    let address = address.as_str();
     if printable(address.to_owned()) == address {
         return Some(address.to_owned());
     }
@@ -163,6 +172,42 @@ fn is_harmless(address: &str) -> bool {
         }
         Err(error) => error == url::ParseError::RelativeUrlWithoutBase,
     }
+}
+
+/// The first enclosure that is a picture, by its type or its name.
+fn enclosed_image(enclosures: &[Enclosure]) -> Option<Image> {
+    let is_image = |enclosure: &&Enclosure| match enclosure.mime_type.as_deref() {
+        Some(kind) if kind.contains('/') => kind.to_ascii_lowercase().starts_with("image/"),
+        _ => has_image_name(&enclosure.url),
+    };
+    let found = enclosures.iter().filter(is_image).find_map(|enclosure| safe_address(&enclosure.url));
+    found.map(|url| Image { url, alt: None })
+}
+
+fn has_image_name(address: &str) -> bool {
+    let path = address.split(['?', '#']).next().unwrap_or(address).to_ascii_lowercase();
+    [".jpg", ".jpeg", ".png", ".gif", ".webp", ".avif"].iter().any(|end| path.ends_with(end))
+}
+
+/// The first picture in safe HTML: none that counts readers, none that stands for a letter.
+fn first_image(html: &str) -> Option<Image> {
+    memchr::memmem::find_iter(html.as_bytes(), "<img ").find_map(|at| {
+        let tag = &html[at..at + html[at..].find('>')?];
+        let attribute = |name: &str| {
+            let start = tag.find(&format!(" {name}=\""))? + name.len() + 3;
+            Some(tag[start..].split('"').next()?.replace("&amp;", "&").replace("&quot;", "\""))
+        };
+        let is_tiny = ["width", "height"].iter().any(|name| {
+            attribute(name).and_then(|size| size.parse::<u32>().ok()).is_some_and(|size| size < 32)
+        });
+        let url = attribute("src").filter(|url| url.starts_with("http"))?;
+        let is_sign = ["/emoji/", "/smilies/", "/smileys/", "pixel", "/stats", "feeds.feedburner.com/~"];
+        if is_tiny || is_sign.iter().any(|sign| url.contains(sign)) {
+            return None;
+        }
+        let alt = attribute("alt").map(printable).filter(|alt| !alt.is_empty());
+        Some(Image { url: safe_address(&url)?, alt })
+    })
 }
 
 /// A text as plain words on one line.

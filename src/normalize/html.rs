@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use ammonia::{Builder, UrlRelative};
 use url::Url;
 
+use crate::model::address::{behind_redirect, without_tracking};
 use crate::support::text::{LineBuffer, bound_markup, named_reference, one_line, shorten};
 
 /// Text kept of a summary that the source wrote, in characters: more is the article itself.
@@ -50,6 +51,9 @@ impl Default for Sanitizer {
             .attribute_filter(|element, attribute, value| {
                 let is_data =
                     value.trim_start().get(..5).is_some_and(|start| start.eq_ignore_ascii_case("data:"));
+                if element == "a" && attribute == "href" && value.contains(['?', '#', ';']) {
+                    return Some(Cow::Owned(own_address(value)));
+                }
                 if is_data && !(element == "img" && attribute == "src" && is_raster_data(value)) {
                     None
                 } else {
@@ -81,7 +85,9 @@ impl Sanitizer {
                 None => UrlRelative::Deny,
             });
         }
-        self.builder.clean(&bound_markup(&mend_declarations(html))).to_string()
+        let html = mend_declarations(html);
+        let html = real_pictures(&html);
+        self.builder.clean(&bound_markup(&html)).to_string()
     }
 
     /// The words of untrusted HTML.
@@ -91,6 +97,119 @@ impl Sanitizer {
         }
         text_of_safe_html(&self.clean(html, None))
     }
+}
+
+/// The address that a link leads to in the end, without what says how a reader came.
+fn own_address(address: &str) -> String {
+    let behind = behind_redirect(address);
+    without_tracking(behind.as_deref().unwrap_or(address))
+}
+
+/// Where scripts put the address of a picture that they load later.
+const LAZY: [&str; 9] = [
+    "data-lazy-src",
+    "data-src",
+    "data-original",
+    "data-lazy",
+    "data-orig-file",
+    "data-large-file",
+    "data-url",
+    "data-img-src",
+    "data-hi-res-src",
+];
+
+/// Pictures that a script would load get the address that it would load, and those that stand in `noscript` for readers
+/// without one take the place of their placeholders.
+fn real_pictures(html: &str) -> Cow<'_, str> {
+    let has = |word: &str| memchr::memmem::find(html.as_bytes(), word.as_bytes()).is_some();
+    if !has("data-") && !has("data:image") && !has("srcset") && !has("<noscript") {
+        return Cow::Borrowed(html);
+    }
+    let (mut out, mut done) = (String::with_capacity(html.len()), 0);
+    for at in memchr::memmem::find_iter(html.as_bytes(), "<img") {
+        let Some(end) = html[at..].find('>').map(|end| at + end) else { break };
+        let tag = &html[at..end];
+        if at < done {
+            continue;
+        }
+        let own = attribute_of(tag, "src");
+        let is_real = own.is_some_and(|src| !src.trim().is_empty() && !src.trim_start().starts_with("data:"));
+        let lazy = LAZY.iter().find_map(|name| attribute_of(tag, name)).filter(|src| is_address(src));
+        let from_set =
+            ["data-srcset", "data-lazy-srcset", "srcset"].iter().find_map(|name| attribute_of(tag, name));
+        let first_of_set =
+            from_set.and_then(|set| set.split_ascii_whitespace().next()).filter(|src| is_address(src));
+        let placeholder = is_real && lazy.is_some() && own.is_some_and(is_placeholder);
+        if is_real && !placeholder {
+            continue;
+        }
+        let Some(real) = lazy.or(first_of_set.filter(|_| !is_real)) else { continue };
+        out.push_str(&html[done..at]);
+        out.push_str("<img src=\"");
+        out.push_str(&real.replace('"', "%22"));
+        out.push('"');
+        // The first `src` counts.
+        out.push_str(&html[at + 4..end]);
+        done = end;
+    }
+    let html = if done == 0 { Cow::Borrowed(html) } else { Cow::Owned(out + &html[done..]) };
+    opened_noscripts(html)
+}
+
+fn is_address(text: &str) -> bool {
+    !text.trim().is_empty()
+        && !text.trim_start().starts_with("data:")
+        && !text.trim_start().starts_with(['{', '['])
+}
+
+fn is_placeholder(src: &str) -> bool {
+    let lower = src.to_ascii_lowercase();
+    ["placeholder", "blank.", "spacer", "transparent", "lazy", "loading", "1x1", "pixel"]
+        .iter()
+        .any(|sign| lower.contains(sign))
+}
+
+/// `noscript` goes with all that is in it, for a browser shows one or the other. Where the picture in it stands nowhere else,
+/// only the tag goes.
+fn opened_noscripts(html: Cow<'_, str>) -> Cow<'_, str> {
+    if !html.contains("<noscript") {
+        return html;
+    }
+    let (mut out, mut rest) = (String::with_capacity(html.len()), &html[..]);
+    while let Some(at) = rest.find("<noscript") {
+        let Some((open, end)) =
+            rest[at..].find('>').zip(rest[at..].find("</noscript>")).filter(|(open, end)| open < end)
+        else {
+            break;
+        };
+        let inner = &rest[at + open + 1..at + end];
+        let src = inner.find("<img").and_then(|img| attribute_of(&inner[img..], "src"));
+        out.push_str(&rest[..at]);
+        if src.is_some_and(|src| is_address(src) && html.matches(src).count() == 1) {
+            out.push_str(inner);
+        }
+        rest = &rest[at + end + "</noscript>".len()..];
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
+/// An attribute of a tag as it stands, in quotes of either kind or none.
+fn attribute_of<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
+    let mut from = 0;
+    while let Some(found) = tag[from..].find(name) {
+        let at = from + found;
+        from = at + name.len();
+        let before = at.checked_sub(1).map(|before| tag.as_bytes()[before]);
+        let is_start = before.is_some_and(|byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\''));
+        let Some(value) = tag[from..].trim_start().strip_prefix('=').filter(|_| is_start) else { continue };
+        let value = value.trim_start();
+        return match value.chars().next()? {
+            quote @ ('"' | '\'') => value[1..].split(quote).next(),
+            _ => value.split(|c: char| c.is_ascii_whitespace() || c == '>').next(),
+        };
+    }
+    None
 }
 
 fn has_markup(html: &str) -> bool {
@@ -245,6 +364,36 @@ mod tests {
         assert_eq!(
             clean,
             "<a href=\"https://example.org/b\" rel=\"noopener nofollow ugc\">b</a><img src=\"https://example.org/a/c.png\" alt=\"c\">"
+        );
+    }
+
+    #[test]
+    fn pictures_that_a_script_would_load_are_loaded() {
+        let mut sanitizer = Sanitizer::default();
+        for html in [
+            "<img src=\"data:image/gif;base64,R0lGOD\" data-lazy-src=\"https://x.org/a.jpg\"><noscript><img src=\"https://x.org/a.jpg\"></noscript>",
+            "<img data-src='https://x.org/a.jpg'>",
+            "<img src='https://x.org/blank.gif' data-original='https://x.org/a.jpg'>",
+            "<img src='data:image/gif;base64,R0lGOD' srcset='https://x.org/a.jpg 300w, https://x.org/b.jpg 600w'>",
+            "<noscript><img src='https://x.org/a.jpg'></noscript>",
+        ] {
+            assert_eq!(
+                sanitizer.clean(html, None).matches("src=\"https://x.org/a.jpg\"").count(),
+                1,
+                "{html}"
+            );
+        }
+        let plain = "<img src=\"https://x.org/a.jpg\" data-src=\"https://x.org/b.jpg\">";
+        assert!(sanitizer.clean(plain, None).contains("a.jpg"), "a real address stays");
+    }
+
+    #[test]
+    fn links_lead_where_they_lead_in_the_end() {
+        let html = "<a href=\"https://www.google.com/url?q=https://x.org/a&amp;sa=D\">a</a><a href=\"https://x.org/b?utm_source=n&amp;id=1\">b</a>";
+        let clean = Sanitizer::default().clean(html, None);
+        assert!(
+            clean.contains("href=\"https://x.org/a\"") && clean.contains("href=\"https://x.org/b?id=1\""),
+            "{clean}"
         );
     }
 

@@ -19,7 +19,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
-use jiff::civil::Date;
+
 use tokio::sync::Semaphore;
 use url::Url;
 
@@ -31,8 +31,7 @@ use crate::fetch::politeness::PollBounds;
 use crate::model::address::canonical_key;
 use crate::model::entry::StoredSummary;
 use crate::model::feed::{RawEntry, RawFeed};
-use crate::model::source::{FetchState, PageMemory, Source, SourceKind};
-use crate::normalize::entry::identity;
+use crate::model::source::{DateOrder, FetchState, PageMemory, Source, SourceKind, Validators};
 use crate::normalize::language::LanguageDetector;
 use crate::store::{Lease, Store};
 
@@ -41,7 +40,7 @@ use self::index::LookupCache;
 use self::listing::ListingReading;
 pub use self::pages::OriginLocks;
 use self::pages::PageBudget;
-use self::prepare::{Candidate, Listed, Preparation, recognise};
+use self::prepare::{Candidate, Listed, Preparation, further_keys, outlines, own_keys, recognise};
 
 /// What a refresh brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -245,7 +244,7 @@ impl Refresher {
             meta: Meta::default(),
             cut: None,
         };
-        let (_, feed) = extract_apart(pushed).await?;
+        let (_, feed) = extract_apart(pushed, source.date_order).await?;
         let mut feed = match feed {
             Ok(feed) => feed,
             Err(error) => {
@@ -297,8 +296,9 @@ impl Refresher {
             }
             Answer::Document(fetched) => *fetched,
         };
+        let fetched = self.past_meta_refresh(fetched, is_page, &mut budget, now).await?;
         let rules = page_rules(source, now);
-        let found = self.extract(source, state, fetched, &rules, &mut budget, now).await?;
+        let found = self.extract(&address, source, state, fetched, &rules, &mut budget, now).await?;
         let found = self.with_further_pages(source, found, &rules, &mut budget, now).await?;
         let (found, listed) = self.recognised(source, found)?;
         let (found, listed) =
@@ -307,9 +307,31 @@ impl Refresher {
         Ok(Brought::Document(Box::new(document)))
     }
 
+    /// A page that only sends its readers on (`<meta http-equiv=refresh>`) is followed, once.
+    async fn past_meta_refresh(
+        &self,
+        fetched: Fetched,
+        is_page: bool,
+        budget: &mut PageBudget,
+        now: Timestamp,
+    ) -> Result<Fetched, ReadError> {
+        let Some(to) = extract::meta_refresh(document(&fetched)) else { return Ok(fetched) };
+        let answer = if is_page {
+            self.get_page(&to, &Validators::default(), budget, now).await?
+        } else {
+            self.client.get(&to, &Validators::default(), Accept::Feed, now).await?
+        };
+        Ok(match answer {
+            Answer::Document(next) => *next,
+            Answer::NotModified(_) => fetched,
+        })
+    }
+
     /// Reads the document: a feed, a page by selectors, or a page that is asked what it offers to machines first.
+    #[expect(clippy::too_many_arguments)]
     async fn extract(
         &self,
+        asked: &Url,
         source: &Source,
         state: &FetchState,
         fetched: Fetched,
@@ -318,10 +340,11 @@ impl Refresher {
         now: Timestamp,
     ) -> Result<RawDocument, ReadError> {
         if source.kind != SourceKind::Feed && source.select.is_some() && state.feed_url.is_none() {
+            elsewhere(asked, &fetched.url)?;
             let (listing, fetched) = self.read_listing(source, &state.page, fetched, rules, now).await?;
             return Ok(RawDocument::of_listing(listing, fetched));
         }
-        let (fetched, result) = extract_apart(fetched).await?;
+        let (fetched, result) = extract_apart(fetched, source.date_order).await?;
         let endpoints = match result {
             Ok(feed) => {
                 return Ok(RawDocument::new(feed, fetched, state.feed_url.clone(), state.page.clone()));
@@ -329,12 +352,14 @@ impl Refresher {
             Err(ExtractError::WebPage { endpoints }) => endpoints,
             Err(error) => return Err(error.into()),
         };
+        elsewhere(asked, &fetched.url)?;
         if source.kind == SourceKind::Feed {
             // A domain that was let go redirects to a page full of feeds, none of them ours.
             let is_elsewhere =
                 state.last_success.is_some() && fetched.url.host_str() != source.url.host_str();
             let endpoints = if is_elsewhere { &[] } else { endpoints.as_slice() };
-            let endpoint = explore::named_feed(&self.client, endpoints, &fetched.url, now).await?;
+            let endpoint =
+                explore::named_feed(&self.client, endpoints, &fetched.url, source.date_order, now).await?;
             return Ok(RawDocument::of_endpoint(endpoint, &state.page));
         }
         self.read_unknown_page(source, state, fetched, endpoints, rules, budget, now).await
@@ -366,7 +391,8 @@ impl Refresher {
             });
             let must_share = listed.filter(|_| source.kind == SourceKind::Page);
             if let Some(endpoint) =
-                explore::explore(&self.client, &endpoints, &page, must_share.as_ref(), now).await?
+                explore::explore(&self.client, &endpoints, &page, must_share.as_ref(), source.date_order, now)
+                    .await?
             {
                 return Ok(RawDocument::of_endpoint(endpoint, &state.page));
             }
@@ -376,10 +402,19 @@ impl Refresher {
         Ok(RawDocument::of_listing(listing, fetched))
     }
 
-    /// What is stored under the identities that these entries bear, for a look ahead.
-    fn known(&self, source: &Source, entries: &[RawEntry]) -> anyhow::Result<HashMap<String, StoredSummary>> {
-        let keys: Vec<String> = entries.iter().map(|raw| identity(raw).key()).collect();
-        Ok(self.store.read(|r| r.intake().known(&source.id, &keys))?)
+    /// What is stored under the identities that these entries bear, or may be recognised by, for a look ahead.
+    fn known(
+        &self,
+        source: &Source,
+        entries: &[RawEntry],
+        outlines: &[RawEntry],
+    ) -> anyhow::Result<HashMap<String, StoredSummary>> {
+        let mut known = self.store.read(|r| r.intake().known(&source.id, &own_keys(entries)))?;
+        let further = further_keys(outlines, &known);
+        if !further.is_empty() {
+            known.extend(self.store.read(|r| r.intake().known(&source.id, &further))?);
+        }
+        Ok(known)
     }
 
     /// Puts the entries under the identities that they are recognised by.
@@ -389,18 +424,9 @@ impl Refresher {
         mut found: RawDocument,
     ) -> anyhow::Result<(RawDocument, Vec<Listed>)> {
         let entries = std::mem::take(&mut found.feed.entries);
-        let mut known = self.known(source, &entries)?;
-        let mut listed = recognise(entries, &known);
-        // These have led to other identities, which may be known as well.
-        let other: Vec<String> =
-            listed.iter().filter(|listed| listed.is_reused).map(|listed| listed.key.clone()).collect();
-        if !other.is_empty() {
-            known.extend(self.store.read(|r| r.intake().known(&source.id, &other))?);
-            for listed in listed.iter_mut().filter(|listed| listed.is_reused) {
-                listed.is_same =
-                    known.get(&listed.key).is_some_and(|known| known.fingerprint == listed.fingerprint);
-            }
-        }
+        let outlines = outlines(&entries);
+        let known = self.known(source, &entries, &outlines)?;
+        let listed = recognise(entries, &outlines, &known);
         Ok((found, listed))
     }
 
@@ -454,11 +480,64 @@ impl Refresher {
     }
 }
 
+/// Where a redirect leads that is no answer: the site wants a login, or is closed for repair.
+fn elsewhere(asked: &Url, found: &Url) -> Result<(), ReadError> {
+    const LOGIN: [&str; 19] = [
+        "login",
+        "log-in",
+        "signin",
+        "sign-in",
+        "sign_in",
+        "wp-login",
+        "sso",
+        "auth",
+        "authenticate",
+        "authorize",
+        "connexion",
+        "se-connecter",
+        "identification",
+        "iniciar-sesion",
+        "acceso",
+        "anmelden",
+        "accedi",
+        "entrar",
+        "inloggen",
+    ];
+    const CLOSED: [&str; 14] = [
+        "maintenance",
+        "mantenimiento",
+        "wartung",
+        "manutencao",
+        "manutenzione",
+        "manteniment",
+        "onderhoud",
+        "under-maintenance",
+        "site-maintenance",
+        "unavailable",
+        "coming-soon",
+        "under-construction",
+        "site-offline",
+        "travaux",
+    ];
+    let parts = |url: &Url| -> Vec<String> {
+        let part = |part: &str| part.split('.').next().unwrap_or(part).to_ascii_lowercase();
+        url.path().split('/').filter(|part| !part.is_empty()).map(part).collect()
+    };
+    let (before, now) = (parts(asked), parts(found));
+    let leads =
+        |words: &[&str]| now.iter().any(|part| words.contains(&part.as_str()) && !before.contains(part));
+    let what = match () {
+        () if leads(&LOGIN) => "a login page: the site wants to know who reads this address",
+        () if leads(&CLOSED) => "a page that says that the site is being worked on",
+        () => return Ok(()),
+    };
+    Err(ReadError::NoFeed(format!("the server redirects to {found}, {what}")))
+}
+
 fn page_rules(source: &Source, now: Timestamp) -> PageRules {
-    let today: Date = now.to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
     PageRules {
         select: source.select.clone(),
-        dates: DateRules { order: source.date_order, today: Some(today) },
+        dates: DateRules { order: source.date_order, now: Some(now), year: None },
     }
 }
 
@@ -471,10 +550,33 @@ fn document(fetched: &Fetched) -> extract::Document<'_> {
 }
 
 /// Extraction is pure work: it runs beside the network's threads.
-async fn extract_apart(fetched: Fetched) -> anyhow::Result<(Fetched, Result<RawFeed, ExtractError>)> {
+async fn extract_apart(
+    fetched: Fetched,
+    order: DateOrder,
+) -> anyhow::Result<(Fetched, Result<RawFeed, ExtractError>)> {
     let task = move || {
-        let result = extract::read_feed(document(&fetched));
+        let result = extract::read_feed_in(document(&fetched), order);
         (fetched, result)
     };
     Ok(tokio::task::spawn_blocking(task).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_to_a_login_or_to_a_closed_site_is_a_failure() {
+        let url = |path: &str| Url::parse(&format!("https://x.org{path}")).unwrap();
+        for (to, is_answer) in [
+            ("/login?next=/news", false),
+            ("/wp-login.php", false),
+            ("/fr/maintenance.html", false),
+            ("/news/", true),
+            ("/en/news/login-to-the-city-archive", true),
+        ] {
+            assert_eq!(elsewhere(&url("/news"), &url(to)).is_ok(), is_answer, "{to}");
+        }
+        assert!(elsewhere(&url("/maintenance/news"), &url("/maintenance/news/")).is_ok());
+    }
 }

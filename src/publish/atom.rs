@@ -171,7 +171,7 @@ fn source(catalog: Catalog, shown: &StoredEntry) -> AtomSource {
     let configured = catalog.sources.iter().find(|source| source.id == shown.entry.source);
     let address = configured.map_or_else(
         || format!("urn:courant:source:{}", shown.entry.source),
-        |source| source.url.to_string(),
+        |source| crate::model::address::without_credentials(source.url.as_str()),
     );
     AtomSource {
         title: plain(&shown.partner, None),

@@ -160,6 +160,13 @@ fn every_encoding_that_we_accept_is_undone() {
         ("zstd", zstd::encode_all(&plain[..], 3).unwrap()),
         ("gzip", plain.clone()),
         ("gzip, br", brotli(&gzip(&plain))),
+        // What servers write that is no encoding, or not the one of the body.
+        ("utf-8", plain.clone()),
+        ("none", gzip(&plain)),
+        ("br", plain.clone()),
+        ("deflate", plain.clone()),
+        ("gzip", gzip(&gzip(&plain))),
+        ("", gzip(&plain)),
     ];
     for (name, body) in bodies {
         let server = Server::always(Reply::ok(body).with("Content-Encoding", name));

@@ -522,7 +522,7 @@ fn hopeless_pages_cost_little_and_say_so() {
         app.write("page.html", page);
         let ran = app.run(&["probe", "page.html", "--url", "https://x.example/"]);
         assert!(
-            ran.code == 1 || ran.stdout.contains("no listing was found"),
+            ran.code == 1 || ran.stdout.contains("no listing found"),
             "{name}: {} {}",
             ran.stdout,
             ran.stderr

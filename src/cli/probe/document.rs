@@ -30,7 +30,7 @@ pub struct ProbeResult {
 /// # Errors
 /// Where nothing in it can be read.
 pub fn find(document: Document, rules: &PageRules) -> Result<ProbeResult, ExtractError> {
-    match extract::read_feed(document) {
+    match extract::read_feed_in(document, rules.dates.order) {
         Err(ExtractError::WebPage { endpoints }) => {
             let page = extract::read_page(document, rules)?;
             Ok(ProbeResult {

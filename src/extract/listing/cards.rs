@@ -7,8 +7,10 @@ use jiff::Timestamp;
 use scraper::ElementRef;
 
 use super::links::{LinkGroup, is_call};
-use crate::extract::page::{Page, date_of, image_of, selector, text_of};
-use crate::extract::prose_date::{DateRules, find_date, is_date_only};
+use crate::extract::page::{Page, background_of, date_of, image_of, selector, text_of};
+use crate::extract::prose_date::{
+    DateRules, day_without_year, find_date, is_date_only, midnight, says_published, year_of_heading,
+};
 use crate::model::feed::{Link, RawEntry, RawText};
 
 /// Elements beside a link that may still be its card's.
@@ -91,7 +93,7 @@ fn add_neighbours(cards: &mut [Card], owners: &HashMap<NodeId, Option<&str>>) {
         !owners.contains_key(&element.id())
             && !matches!(element.value().name(), "script" | "style" | "nav" | "footer" | "form")
     };
-    let strict = DateRules { order: crate::model::source::DateOrder::Dmy, today: None };
+    let strict = DateRules::strict(crate::model::source::DateOrder::Dmy);
     let is_date_line = |element: ElementRef| {
         let text = text_of(element);
         text.chars().count() <= DATE_CHARS_MAX && find_date(&text, strict).is_some()
@@ -162,7 +164,10 @@ impl<'a> Card<'a> {
     }
 
     pub fn has_date(&self) -> bool {
-        let rules = DateRules { order: crate::model::source::DateOrder::Dmy, today: None };
+        if date_in_address(&self.href).is_some() || self.day_without_year().is_some() {
+            return true;
+        }
+        let rules = DateRules::strict(crate::model::source::DateOrder::Dmy);
         self.elements().any(|element| element.value().name() == "time") || self.date(rules).is_some()
     }
 
@@ -172,21 +177,18 @@ impl<'a> Card<'a> {
 
     /// The date that the card bears: in a `time`, in what is named a date, in a short text that is one, in the address.
     pub fn date(&self, rules: DateRules) -> Option<Timestamp> {
-        let strict = DateRules { today: None, ..rules };
-        self.dated(rules)
-            .map(|(date, _)| date)
-            .or_else(|| {
-                self.parts()
-                    .map(text_of)
-                    .filter(|text| text.chars().count() <= DATE_CHARS_MAX * 2)
-                    .find_map(|text| find_date(&text, strict))
-            })
-            .or_else(|| date_in_address(&self.href))
+        let strict = DateRules::strict(rules.order);
+        self.dated(rules).map(|(date, _)| date).or_else(|| {
+            self.parts()
+                .map(text_of)
+                .filter(|text| text.chars().count() <= DATE_CHARS_MAX * 2)
+                .find_map(|text| find_date(&text, strict))
+        })
     }
 
     /// The date with the element that it stands in.
     fn dated(&self, rules: DateRules) -> Option<(Timestamp, ElementRef<'a>)> {
-        let strict = DateRules { today: None, ..rules };
+        let strict = DateRules::strict(rules.order);
         let is_time = |element: &ElementRef| {
             element.value().name() == "time"
                 || element.attr("itemprop").is_some_and(|name| name == "datePublished")
@@ -215,18 +217,67 @@ impl<'a> Card<'a> {
             if is_short { find_date(&own, strict) } else { start().and_then(|word| find_date(word, strict)) }
         };
         let with = |element: ElementRef<'a>, date: Option<Timestamp>| date.map(|date| (date, element));
+        // Of the day of an event and the one on which it was told, the latter is the date.
+        let is_told = |element: &ElementRef| {
+            let text = text_of(*element);
+            text.chars().count() <= 2 * DATE_CHARS_MAX && says_published(&text)
+        };
+        let is_event = |element: &ElementRef| element.value().classes().any(is_event_name);
         self.elements()
-            .filter(is_time)
-            .find_map(|element| with(element, date_of(element, rules)))
+            .filter(is_told)
+            .find_map(|element| with(element, find_date(&text_of(element), rules)))
+            .or_else(|| {
+                let plain = self.elements().filter(|element| !is_event(element));
+                plain.filter(is_time).find_map(|element| with(element, date_of(element, rules)))
+            })
+            .or_else(|| {
+                let plain = self.elements().filter(|element| !is_event(element));
+                plain.filter(is_named).find_map(|element| with(element, date_of(element, rules)))
+            })
+            .or_else(|| {
+                self.elements().filter(is_time).find_map(|element| with(element, date_of(element, rules)))
+            })
             .or_else(|| {
                 self.elements().filter(is_named).find_map(|element| with(element, date_of(element, rules)))
             })
             .or_else(|| self.elements().filter(is_text).find_map(|element| with(element, own_date(element))))
     }
 
+    /// A day whose year the card leaves out.
+    fn day_without_year(&self) -> Option<(i8, i8)> {
+        self.elements()
+            .filter(|element| {
+                element.value().name() == "time"
+                    || element.value().classes().any(is_date_name)
+                    || element.children().all(|child| child.value().is_text())
+            })
+            .map(text_of)
+            .filter(|text| text.chars().count() <= DATE_CHARS_MAX)
+            .find_map(|text| day_without_year(&text))
+    }
+
+    /// The year that the address of the card says, or the heading of the group that it stands in.
+    fn year_around(&self) -> Option<i16> {
+        let in_address = || {
+            let path = self.href.split_once("://").map_or(self.href.as_str(), |(_, rest)| rest);
+            path.split(['/', '-', '_']).skip(1).find_map(|part| {
+                part.parse().ok().filter(|year| part.len() == 4 && (1990..=2100).contains(year))
+            })
+        };
+        let headings = self.record.ancestors().filter_map(ElementRef::wrap).take(ANCESTORS_OF_YEAR);
+        let heading = std::iter::once(self.record).chain(headings).find_map(|element| {
+            let before = element.prev_siblings().filter_map(ElementRef::wrap).take(SIBLINGS_OF_YEAR);
+            before
+                .filter(|sibling| sibling.descendants().take(12).count() < 12)
+                .map(text_of)
+                .find_map(|text| year_of_heading(&text))
+        });
+        heading.or_else(in_address)
+    }
+
     /// The element that the date stands in, where it stands in one.
     pub fn date_element(&self) -> Option<ElementRef<'a>> {
-        let rules = DateRules { order: crate::model::source::DateOrder::Dmy, today: None };
+        let rules = DateRules::strict(crate::model::source::DateOrder::Dmy);
         self.dated(rules).map(|(_, element)| element)
     }
 
@@ -264,9 +315,79 @@ impl<'a> Card<'a> {
     }
 }
 
+/// How far around a card the heading of its year is looked for.
+const ANCESTORS_OF_YEAR: usize = 3;
+const SIBLINGS_OF_YEAR: usize = 60;
+
+/// "event-date", "agenda", "fecha-evento": the day of what is told, not of the telling.
+fn is_event_name(class: &str) -> bool {
+    let lower = class.to_ascii_lowercase();
+    lower.split(['-', '_']).any(|part| {
+        matches!(
+            part,
+            "event" | "events" | "evento" | "evenement" | "agenda" | "start" | "end" | "begin" | "deadline"
+        )
+    })
+}
+
+/// Dates for entries whose day has no year: the year that stands around, else the one that fits between the dates above and
+/// below in a list that is sorted.
+fn give_years(entries: &mut [RawEntry], cards: &[&Card], now: Option<Timestamp>) {
+    let dated: Vec<Timestamp> = entries.iter().filter_map(|entry| entry.published).collect();
+    let is_sorted = dated.len() >= 2 && dated.windows(2).all(|two| two[0] >= two[1]);
+    for at in 0..entries.len() {
+        let Some((month, day)) = cards[at].day_without_year().filter(|_| entries[at].published.is_none())
+        else {
+            continue;
+        };
+        let in_year = |year: i16| jiff::civil::Date::new(year, month, day).ok().and_then(midnight);
+        let found = cards[at].year_around().and_then(in_year).or_else(|| {
+            let after = entries[..at].iter().rev().find_map(|entry| entry.published).or(now)?;
+            let before = entries[at + 1..].iter().find_map(|entry| entry.published)?;
+            let year = |at: Timestamp| at.to_zoned_datetime(jiff::tz::TimeZone::UTC).year();
+            let mut fitting = (year(before)..=year(after))
+                .filter_map(in_year)
+                .filter(|date| *date >= before && *date <= after);
+            let only = fitting.next().filter(|_| is_sorted)?;
+            fitting.next().is_none().then_some(only)
+        });
+        entries[at].published = found;
+    }
+}
+
+/// Bare links are no listing, unless so many lead to parts of this very page.
+const BARE_LINKS_MIN: usize = 5;
+
+/// Whether what stands alike is a listing: three records that say more than a menu does; fewer, or what stands in a menu or a
+/// notice, has to say it all.
+pub fn earns_its_place(page: &Page, cards: &[Card], entries: &[RawEntry], is_aside: bool) -> bool {
+    let is_full = |card: &Card| card.has_heading() && card.has_date();
+    if entries.len() < 3 || is_aside {
+        return !cards.is_empty() && cards.iter().all(is_full);
+    }
+    let says_more =
+        |card: &&Card| card.has_heading() || card.has_date() || card.has_image() || card.has_excerpt();
+    let words: usize = entries
+        .iter()
+        .filter_map(|entry| entry.title.as_ref())
+        .map(|title| title.value.split_whitespace().count())
+        .sum();
+    let is_below = |card: &Card| page.base().is_some_and(|base| is_below(&card.href, base));
+    cards.iter().filter(says_more).count() * 2 >= cards.len()
+        || words >= entries.len() * 3
+        || entries.len() >= BARE_LINKS_MIN && cards.iter().all(is_below)
+}
+
+/// Whether an address is deeper in the directory of another one, of whatever host.
+fn is_below(href: &str, base: &url::Url) -> bool {
+    let directory = format!("{}/", base.path().trim_end_matches('/'));
+    let path = url::Url::parse(href).map(|url| url.path().to_owned()).unwrap_or_default();
+    directory.len() > 1 && path.len() > directory.len() && path.starts_with(&directory)
+}
+
 /// "Congress, Local governance - 14/10/2022": a line of labels and a date, not a sentence.
 fn is_byline(text: &str) -> bool {
-    let strict = DateRules { order: crate::model::source::DateOrder::Dmy, today: None };
+    let strict = DateRules::strict(crate::model::source::DateOrder::Dmy);
     text.chars().count() <= 100
         && !text.ends_with(['.', '…', '!', '?'])
         && find_date(text, strict).is_some()
@@ -366,7 +487,22 @@ pub fn title(card: &Card) -> Option<String> {
     };
     let longest =
         || card.anchors.iter().map(|(anchor, _)| words_of(*anchor)).filter(is_title).max_by_key(String::len);
-    heading.or_else(simple).or_else(named).or_else(block).or_else(longest).or_else(attribute)
+    // What has an excerpt has its title on its own page; a card that is nothing but a picture says what it shows to those who do not see it.
+    let picture = || {
+        if card.has_excerpt() {
+            return None;
+        }
+        let images = selector("img[alt]");
+        let alts = card.anchors.iter().flat_map(|(anchor, _)| {
+            anchor
+                .select(&images)
+                .filter_map(|image| image.attr("alt"))
+                .map(crate::support::text::one_line)
+                .collect::<Vec<_>>()
+        });
+        alts.into_iter().filter(short).find(|alt| alt.split_whitespace().count() >= 3)
+    };
+    heading.or_else(simple).or_else(named).or_else(block).or_else(longest).or_else(attribute).or_else(picture)
 }
 
 /// A longer text is no title, in characters.
@@ -456,13 +592,19 @@ pub fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawEntry> {
             published: card.date(rules),
             image: card
                 .parts()
-                .find_map(|part| part.select(&image).find_map(|image| image_of(image, page.base()))),
+                .find_map(|part| part.select(&image).find_map(|image| image_of(image, page.base())))
+                .or_else(|| card.elements().find_map(|element| background_of(element, page.base()))),
             title: title.map(plain),
             language,
             ..RawEntry::default()
         })
     };
-    let mut entries: Vec<RawEntry> = cards.iter().filter_map(entry).collect();
+    let (mut entries, kept): (Vec<RawEntry>, Vec<&Card>) =
+        cards.iter().filter_map(|card| Some((entry(card)?, card))).unzip();
+    give_years(&mut entries, &kept, rules.now);
+    for (entry, card) in entries.iter_mut().zip(&kept) {
+        entry.published = entry.published.or_else(|| date_in_address(&card.href));
+    }
     without_counts(&mut entries);
     entries
 }

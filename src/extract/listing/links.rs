@@ -35,6 +35,11 @@ pub struct LinkGroup<'a> {
 }
 
 impl<'a> LinkGroup<'a> {
+    /// All of it stands in menus, notices and the like.
+    pub fn is_set_aside(&self) -> bool {
+        self.anchors.iter().all(|anchor| anchor.is_set_aside)
+    }
+
     /// The distinct addresses, in the order of the page.
     pub fn keys(&self) -> Vec<&str> {
         let mut seen = HashSet::new();
@@ -314,6 +319,7 @@ fn is_set_aside(element: ElementRef) -> bool {
     for ancestor in element.ancestors().filter_map(ElementRef::wrap).take(ANCESTORS_MAX) {
         let name = ancestor.value().name();
         match name {
+            "dialog" | "menu" => return true,
             "nav" | "footer" | "aside" | "form" if !(is_in_article && name == "footer") => return true,
             "header"
                 if !is_in_article
@@ -328,9 +334,8 @@ fn is_set_aside(element: ElementRef) -> bool {
             "article" | "main" => is_in_article = true,
             _ => {}
         }
-        if ancestor
-            .attr("role")
-            .is_some_and(|role| matches!(role, "navigation" | "contentinfo" | "search" | "complementary"))
+        if ancestor.attr("role").is_some_and(|role| ASIDE_ROLES.contains(&role))
+            || ancestor.attr("aria-modal") == Some("true")
         {
             return true;
         }
@@ -350,7 +355,42 @@ fn is_set_aside(element: ElementRef) -> bool {
     false
 }
 
-const ASIDE_NAMES: [&str; 30] = [
+const ASIDE_ROLES: [&str; 10] = [
+    "navigation",
+    "contentinfo",
+    "search",
+    "complementary",
+    "dialog",
+    "alertdialog",
+    "menu",
+    "menubar",
+    "toolbar",
+    "tablist",
+];
+
+const ASIDE_NAMES: [&str; 52] = [
+    "consent",
+    "gdpr",
+    "rgpd",
+    "onetrust",
+    "tarteaucitron",
+    "cky",
+    "cookiebar",
+    "cookieconsent",
+    "cookie-notice",
+    "modal",
+    "popup",
+    "dialog",
+    "overlay",
+    "megamenu",
+    "submenu",
+    "mainmenu",
+    "ariane",
+    "migas",
+    "skiplink",
+    "skip-links",
+    "backtotop",
+    "back-to-top",
     "nav",
     "navbar",
     "navigation",

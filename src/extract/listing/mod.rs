@@ -11,6 +11,7 @@ mod structured;
 use super::page::Page;
 use super::prose_date::DateRules;
 use super::{PageReading, Way};
+use crate::support::text::{many, shorten};
 
 impl Page {
     /// Finds the cards of a listing by itself.
@@ -19,17 +20,123 @@ impl Page {
         let listing = groups::best_listing(self);
         let cards = listing.as_ref().map(|listing| cards::cards(self, listing)).unwrap_or_default();
         let mined = cards::entries(self, &cards, rules);
+        let is_aside = listing.as_ref().is_some_and(|listing| listing.is_set_aside());
+        let mined = if cards::earns_its_place(self, &cards, &mined, is_aside) { mined } else { Vec::new() };
         let structured = structured::entries(self, rules);
         if structured.len() >= 3 && structured.len() * 10 >= mined.len() * 8 {
             feed.entries = structured;
             return PageReading { feed, way: Some(Way::StructuredData), select: None };
         }
         if mined.is_empty() {
-            feed.problems.push("no listing was found on this page: it needs a [source.select]".into());
+            feed.problems.push(match &listing {
+                Some(listing) => format!(
+                    "no listing found: the most alike are {} (\"{}\"), which are too few, or a menu",
+                    many(cards.len(), "link", "links"),
+                    shorten(&listing.anchors.first().map(|first| first.text.clone()).unwrap_or_default(), 40)
+                ),
+                None => "no listing found: no links on this page stand alike".into(),
+            });
             return PageReading { feed, way: None, select: None };
         }
         let select = selectors::freeze(self, &cards, &mined, rules);
         feed.entries = mined;
         PageReading { feed, way: Some(Way::Records), select }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::source::DateOrder;
+
+    fn titles_and_days(body: &str) -> Vec<(String, String)> {
+        let url = url::Url::parse("https://x.org/news/").unwrap();
+        let now = "2022-10-20T12:00:00Z".parse().ok();
+        let rules = DateRules { order: DateOrder::Dmy, now, year: None };
+        let day = |date: Option<jiff::Timestamp>| {
+            date.map(|date| date.strftime("%Y-%m-%d").to_string()).unwrap_or_default()
+        };
+        let reading = Page::parse(body, Some(&url)).mine(rules);
+        let told = reading.feed.problems.iter().any(|problem| problem.starts_with("no listing found"));
+        assert_eq!(told, reading.feed.entries.is_empty(), "what is not found is said");
+        let entries = reading.feed.entries.into_iter();
+        entries.map(|entry| (entry.title.unwrap().value, day(entry.published))).collect()
+    }
+
+    #[test]
+    fn a_menu_a_notice_and_links_around_are_no_listing() {
+        for body in [
+            "<header><nav><a href=/>Home</a><a href=/a>Contact</a><a href=/b>Who we are</a></nav></header><main><p>Text</p></main>",
+            "<div role=dialog><h2>We use cookies</h2><a href=/c1>Cookie policy of this site</a><a href=/c2>Privacy policy of this site</a><a href=/c3>Legal notice of this site</a></div>",
+            "<ul class=breadcrumb><li><a href=/x>Home</a><li><a href=/y>News</a></ul><p>Text</p>",
+            "<div><a href=/top>Back to top</a></div>",
+            "<div class=l><a href=/m1>Town</a><a href=/m2>Council</a><a href=/m3>Taxes</a><a href=/m4>Sports</a></div>",
+        ] {
+            assert!(titles_and_days(body).is_empty(), "{body}: {:?}", titles_and_days(body));
+        }
+        let card = |n: u8| {
+            format!(
+                "<article><h3><a href=/n{n}>A piece of news, number {n}</a></h3><time>{n} October 2022</time></article>"
+            )
+        };
+        assert_eq!(titles_and_days(&card(1)).len(), 1, "one that says it all");
+        assert_eq!(titles_and_days(&format!("{}{}{}", card(3), card(2), card(1))).len(), 3);
+    }
+
+    #[test]
+    fn a_year_comes_from_the_heading_the_address_or_the_neighbours() {
+        let item = |n: u8, day: &str, href: &str| {
+            format!("<li><span class=date>{day}</span> <a href='{href}'>A piece of news, number {n}</a></li>")
+        };
+        let days = |body: String| titles_and_days(&body).into_iter().map(|(_, day)| day).collect::<Vec<_>>();
+        let grouped = format!(
+            "<main><div>2021</div><ul>{}{}</ul><div>2019</div><ul>{}</ul></main>",
+            item(1, "23 May", "/a"),
+            item(2, "8 Feb", "/b"),
+            item(3, "20 Dec", "/c")
+        );
+        assert_eq!(days(grouped), ["2021-05-23", "2021-02-08", "2019-12-20"]);
+        let addressed = |n, day| item(n, day, &format!("/2020/news-{n}"));
+        assert_eq!(
+            days(format!(
+                "<ul>{}{}{}</ul>",
+                addressed(1, "23 May"),
+                addressed(2, "8 Feb"),
+                addressed(3, "2 Jan")
+            )),
+            ["2020-05-23", "2020-02-08", "2020-01-02"]
+        );
+        let sorted = format!(
+            "<ul>{}{}{}{}</ul>",
+            item(1, "4 Oct", "/a"),
+            item(2, "8 Feb 2022", "/b"),
+            item(3, "20 Dec 2021", "/c"),
+            item(4, "1 Dec", "/d")
+        );
+        assert_eq!(days(sorted), ["2022-10-04", "2022-02-08", "2021-12-20", ""]);
+    }
+
+    #[test]
+    fn the_day_on_which_it_was_told_is_the_date_of_an_event() {
+        let card = |n: u8| {
+            format!(
+                "<article><span class=event-date>2{n} noviembre 2022</span><h3><a href=/n{n}>Encuentro de ciudades, {n}</a></h3><span>Publicado el 1{n} octubre 2022</span></article>"
+            )
+        };
+        let days: Vec<String> =
+            titles_and_days(&(0..3).map(card).collect::<String>()).into_iter().map(|(_, day)| day).collect();
+        assert_eq!(days, ["2022-10-10", "2022-10-11", "2022-10-12"]);
+    }
+
+    #[test]
+    fn a_card_that_is_only_a_picture_says_what_it_shows() {
+        let card = |n: u8| {
+            format!(
+                "<div class=card><a href=/n{n}><img src=/i{n}.jpg alt='A piece of news, number {n}'></a></div>"
+            )
+        };
+        let found = titles_and_days(&(0..4).map(card).collect::<String>());
+        assert_eq!(found.len(), 4);
+        assert_eq!(found[0].0, "A piece of news, number 0");
     }
 }

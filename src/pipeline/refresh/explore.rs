@@ -9,7 +9,7 @@ use super::{ReadError, extract_apart};
 use crate::fetch::client::{Accept, Answer, Client, FetchError, Fetched};
 use crate::model::address::canonical_key;
 use crate::model::feed::{FeedFormat, RawFeed};
-use crate::model::source::Validators;
+use crate::model::source::{DateOrder, Validators};
 
 /// Documents tried for one page.
 const ENDPOINTS_MAX: usize = 5;
@@ -31,6 +31,7 @@ pub async fn explore(
     endpoints: &[String],
     page: &Url,
     listed: Option<&HashSet<String>>,
+    order: DateOrder,
     now: Timestamp,
 ) -> anyhow::Result<Option<Endpoint>> {
     for endpoint in endpoints.iter().take(ENDPOINTS_MAX) {
@@ -39,7 +40,7 @@ pub async fn explore(
         else {
             continue;
         };
-        let (fetched, result) = extract_apart(*fetched).await?;
+        let (fetched, result) = extract_apart(*fetched, order).await?;
         let Ok(feed) = result else { continue };
         let is_shared = |listed: &HashSet<String>| {
             feed.entries
@@ -63,16 +64,38 @@ pub fn way(format: FeedFormat) -> &'static str {
     }
 }
 
-/// The feed that a page names, for a source that is to be a feed.
+/// The first feed that a page names and that can be read, for a source that is to be a feed: one with entries before an empty
+/// one. Where none can, the best one's error.
 pub(super) async fn named_feed(
     client: &Client,
     endpoints: &[String],
     page: &Url,
+    order: DateOrder,
     now: Timestamp,
 ) -> Result<Endpoint, ReadError> {
-    let Some(link) = endpoints.first() else {
-        return Err(ReadError::NoFeed("this is a web page that names no feed: use kind = \"page\"".into()));
-    };
+    let (mut empty, mut first_error) = (None, None);
+    for link in endpoints.iter().take(ENDPOINTS_MAX) {
+        match read_named(client, link, page, order, now).await {
+            Ok(endpoint) if !endpoint.feed.entries.is_empty() => return Ok(endpoint),
+            Ok(endpoint) => empty = empty.or(Some(endpoint)),
+            Err(ReadError::Internal(error)) => return Err(ReadError::Internal(error)),
+            Err(error) => first_error = first_error.or(Some(error)),
+        }
+    }
+    empty.ok_or_else(|| {
+        first_error.unwrap_or_else(|| {
+            ReadError::NoFeed("this is a web page that names no feed: use kind = \"page\"".into())
+        })
+    })
+}
+
+async fn read_named(
+    client: &Client,
+    link: &str,
+    page: &Url,
+    order: DateOrder,
+    now: Timestamp,
+) -> Result<Endpoint, ReadError> {
     let url = page.join(link).map_err(|_| {
         ReadError::NoFeed(format!("the page names a feed at \"{link}\", which is no address"))
     })?;
@@ -82,7 +105,7 @@ pub(super) async fn named_feed(
             return Err(FetchError::Status { status: 304, retry_after_seconds: None }.into());
         }
     };
-    let (fetched, result) = extract_apart(fetched).await?;
+    let (fetched, result) = extract_apart(fetched, order).await?;
     let feed = result
         .map_err(|error| ReadError::NoFeed(format!("the page names the feed {url}, but there {error}")))?;
     Ok(Endpoint { feed, fetched, url: url.to_string() })

@@ -57,7 +57,9 @@ impl Refresher {
         if select.is_none() || (reading.way.is_none() && !reading.feed.entries.is_empty()) {
             let is_empty = reading.feed.entries.is_empty();
             return if is_empty {
-                Err(ReadError::NoFeed("no listing was found on this page: give it a [source.select]".into()))
+                let seen = reading.feed.problems.first().cloned();
+                let seen = seen.unwrap_or_else(|| "no listing found on this page".into());
+                Err(ReadError::NoFeed(format!("{seen}; give it a [source.select]")))
             } else {
                 Ok((learn(source, memory, reading), fetched))
             };

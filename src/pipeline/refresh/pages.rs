@@ -101,31 +101,38 @@ impl Refresher {
     }
 
     /// What the site of `url` lets us do, asked at most once a day.
-    pub(super) async fn robots(&self, url: &Url, now: Timestamp) -> anyhow::Result<Robots> {
+    pub(super) async fn robots(&self, url: &Url, now: Timestamp) -> Result<Robots, ReadError> {
         let origin = url.origin().ascii_serialization();
         let lock = self.robots_locks.of(&origin);
         let _one_at_a_time = lock.lock().await;
-        let kept = self.store.read(|r| r.sources().robots(&origin))?;
+        let kept = self.store.read(|r| r.sources().robots(&origin)).map_err(anyhow::Error::from)?;
         let file = match kept {
             // One that is fresh for longer than any is was read under a wrong clock.
             Some(file) if file.expires > now && file.expires <= now + ROBOTS_AHEAD_MAX => file,
             kept => {
-                let file = self.fetch_robots(url, kept, now).await;
-                self.store.write(|w| w.sources().put_robots(&origin, &file))?;
+                let file = self.fetch_robots(url, kept, now).await?;
+                self.store.write(|w| w.sources().put_robots(&origin, &file)).map_err(anyhow::Error::from)?;
                 file
             }
         };
         Ok(file.text.map_or_else(Robots::closed, |text| Robots::parse(&text, self.client.product())))
     }
 
-    async fn fetch_robots(&self, url: &Url, kept: Option<RobotsFile>, now: Timestamp) -> RobotsFile {
+    /// # Errors
+    /// When the site cannot be reached at all: that is no word of its robots.txt.
+    async fn fetch_robots(
+        &self,
+        url: &Url,
+        kept: Option<RobotsFile>,
+        now: Timestamp,
+    ) -> Result<RobotsFile, FetchError> {
         let Ok(address) = url.join("/robots.txt") else {
-            return RobotsFile { text: Some(String::new()), expires: now };
+            return Ok(RobotsFile { text: Some(String::new()), expires: now });
         };
         let until = |seconds: u64| {
             now + SignedDuration::from_secs(seconds.clamp(ROBOTS_SECONDS_MIN, ROBOTS_SECONDS_MAX) as i64)
         };
-        match self.client.get(&address, &Validators::default(), Accept::Robots, now).await {
+        Ok(match self.client.get(&address, &Validators::default(), Accept::Robots, now).await {
             Ok(Answer::Document(file)) => {
                 let expires = until(file.meta.fresh_seconds.unwrap_or(ROBOTS_SECONDS_MAX));
                 RobotsFile { text: Some(String::from_utf8_lossy(&file.bytes).into_owned()), expires }
@@ -141,13 +148,14 @@ impl Refresher {
                 RobotsFile { text: Some(String::new()), expires: until(ROBOTS_SECONDS_MAX) }
             }
             // "Unreachable": nothing is allowed, unless we know what it said not long ago. Asked again at the next poll.
-            Err(_) => match kept {
-                Some(RobotsFile { text: Some(text), expires }) if expires + ROBOTS_STALE > now => {
+            Err(error) => match (kept, error) {
+                (Some(RobotsFile { text: Some(text), expires }), _) if expires + ROBOTS_STALE > now => {
                     RobotsFile { text: Some(text), expires }
                 }
-                _ => RobotsFile { text: None, expires: now },
+                (_, FetchError::Status { .. }) => RobotsFile { text: None, expires: now },
+                (_, error) => return Err(error),
             },
-        }
+        })
     }
 
     /// Reads the further pages of a listing, until one brings nothing new.
@@ -168,7 +176,9 @@ impl Refresher {
             let Some(next) = found.feed.links.iter().position(|link| link.rel == "next") else { break };
             let next = found.feed.links.remove(next).href;
             let latest = &found.feed.entries[last_page..];
-            if self.known(source, latest)?.len() == latest.len() || !visited.insert(next.clone()) {
+            if self.known(source, latest, &super::prepare::outlines(latest))?.len() == latest.len()
+                || !visited.insert(next.clone())
+            {
                 break;
             }
             let Ok(url) = Url::parse(&next) else { break };
@@ -227,7 +237,7 @@ impl Refresher {
                 }
                 left -= 1;
                 match self.read_item(&url, source.has_full_text, rules, budget, now).await {
-                    Ok(article) => add_article(&mut listed.raw, article, &url),
+                    Ok(article) => add_article(&mut listed.raw, article, &url, source.date_from),
                     Err(ReadError::Internal(error)) => return Err(error.into()),
                     Err(error @ ReadError::Postponed { .. }) => {
                         found.feed.problems.push(error.to_string());
@@ -270,7 +280,7 @@ impl Refresher {
 /// An article shorter than what the feed or the card already says is a wall or a wrong guess, in characters.
 const ARTICLE_CHARS_MIN: usize = 200;
 
-fn add_article(raw: &mut RawEntry, article: Article, url: &Url) {
+fn add_article(raw: &mut RawEntry, article: Article, url: &Url, date_from: DateFrom) {
     let own = raw.content.as_ref().map_or(0, |content| content.value.len());
     if let Some(html) =
         article.html.filter(|html| article.text.chars().count() >= ARTICLE_CHARS_MIN && html.len() > own)
@@ -282,16 +292,19 @@ fn add_article(raw: &mut RawEntry, article: Article, url: &Url) {
             language: article.item.language.clone(),
         });
     }
-    add_item_page(raw, article.item);
+    add_item_page(raw, article.item, date_from);
 }
 
 /// What the item's own page knows better than the card, or alone.
-fn add_item_page(raw: &mut RawEntry, item: ItemPage) {
+fn add_item_page(raw: &mut RawEntry, item: ItemPage, date_from: DateFrom) {
     if raw.title.is_none() {
         raw.title = item.title.map(|value| RawText { value, ..RawText::default() });
     }
-    raw.published = item.published.or(raw.published);
-    raw.updated = item.updated.or(raw.updated);
+    // What a feed or a card dates itself, only `date_from = "item"` dates otherwise.
+    (raw.published, raw.updated) = match date_from {
+        DateFrom::Item => (item.published.or(raw.published), item.updated.or(raw.updated)),
+        DateFrom::Card => (raw.published.or(item.published), raw.updated.or(item.updated)),
+    };
     raw.language = item.language.or(raw.language.take());
     raw.image = raw.image.take().or(item.image);
     if raw.authors.is_empty() {

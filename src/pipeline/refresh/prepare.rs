@@ -1,24 +1,23 @@
 //! Entries of one document, made ready for the store: recognised, cleaned, put into a language, given topics and a sketch.
 //! All that is costly happens here, before any unit of work, and on all cores.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry as Slot;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use url::Url;
 
 use crate::classify::Classifier;
-use crate::dedupe::keys::{self, Names, identity_of_reused};
+use crate::dedupe::keys::{self, Names, further_identities};
 use crate::dedupe::sketch::{LINKS_MAX, SketchInput, sketch};
 use crate::model::address::canonical_key;
 use crate::model::entry::{Entry, Identity, StoredSummary};
-use crate::model::feed::RawEntry;
+use crate::model::feed::{RawEntry, RawText};
 use crate::model::filter::Verdict;
 use crate::model::key::Key;
 use crate::model::sketch::Sketch;
 use crate::model::source::Source;
 use crate::model::topic::TopicMatch;
-use crate::normalize::entry::{Context, fingerprint, identity, normalize};
+use crate::normalize::entry::{Context, fingerprint, identity, normalize, plain};
 use crate::normalize::html::{Sanitizer, text_of_safe_html};
 use crate::normalize::language::LanguageDetector;
 
@@ -29,8 +28,6 @@ pub struct Listed {
     pub identity: Identity,
     pub key: String,
     pub fingerprint: String,
-    /// Its identifier belongs to another entry, so it got another identity.
-    pub is_reused: bool,
     /// Stored, and the same, when it was looked at.
     pub is_same: bool,
 }
@@ -53,28 +50,132 @@ pub struct Cleaned {
     pub dropped_by: Option<String>,
 }
 
-/// Entries under the identities that they are recognised by, each once. `known` is what is stored under those that they bear.
-pub fn recognise(entries: Vec<RawEntry>, known: &HashMap<String, StoredSummary>) -> Vec<Listed> {
+/// Read of a text to compare it by, in bytes.
+const OUTLINE_BYTES_MAX: usize = 2_000;
+
+/// What entries are compared by, as far as it goes: titles as plain words, for those that are stored are.
+pub fn outlines(entries: &[RawEntry]) -> Vec<RawEntry> {
+    let mut sanitizer = Sanitizer::default();
+    let start = |text: &RawText| {
+        let end =
+            (0..=text.value.len().min(OUTLINE_BYTES_MAX)).rev().find(|at| text.value.is_char_boundary(*at));
+        RawText {
+            value: text.value[..end.unwrap_or(0)].to_owned(),
+            is_html: text.is_html,
+            ..RawText::default()
+        }
+    };
+    let outline = |raw: &RawEntry| RawEntry {
+        guid: raw.guid.clone(),
+        links: raw.links.clone(),
+        title: raw
+            .title
+            .as_ref()
+            .map(|title| RawText { value: plain(title, &mut sanitizer), ..RawText::default() }),
+        summary: raw.summary.as_ref().or(raw.content.as_ref()).map(start),
+        published: raw.published,
+        updated: raw.updated,
+        ..RawEntry::default()
+    };
+    entries.iter().map(outline).collect()
+}
+
+/// The keys of the identities that entries bear.
+pub fn own_keys(entries: &[RawEntry]) -> Vec<String> {
+    entries.iter().map(|raw| identity(raw).key()).collect()
+}
+
+/// The keys of the identities that entries may have where what they bear does not settle it.
+pub fn further_keys(outlines: &[RawEntry], known: &HashMap<String, StoredSummary>) -> Vec<String> {
+    let keys = |raw: &RawEntry| {
+        let own = identity(raw);
+        let is_settled = known.get(&own.key()).is_some_and(|stored| keys::is_known(raw, stored));
+        let further = if is_settled { Default::default() } else { further_identities(raw, &own) };
+        further.into_iter().flatten().map(|one| one.key()).collect::<Vec<_>>()
+    };
+    outlines.iter().flat_map(keys).collect()
+}
+
+/// Entries under the identities that they are recognised by, each once. `known` is what is stored under all that they may have.
+/// An identifier or an address that several different entries of the document have, or that belonged to another one before,
+/// is not enough to tell them by.
+pub fn recognise(
+    entries: Vec<RawEntry>,
+    outlines: &[RawEntry],
+    known: &HashMap<String, StoredSummary>,
+) -> Vec<Listed> {
+    let own: Vec<Identity> = entries.iter().map(identity).collect();
+    let mut groups: HashMap<String, Vec<usize>> = HashMap::new();
+    own.iter().enumerate().for_each(|(at, own)| groups.entry(own.key()).or_default().push(at));
+    let identities: Vec<Identity> = (0..entries.len())
+        .map(|at| recognised_by(outlines, at, &own[at], &groups[&own[at].key()], known))
+        .collect();
     let mut listed: Vec<Listed> = Vec::with_capacity(entries.len());
-    let mut seen: HashMap<String, usize> = HashMap::new();
-    for raw in entries {
-        let own = identity(&raw);
-        let earlier = seen
-            .get(&own.key())
-            .map(|&at| &listed[at])
-            .map(|other| StoredSummary::of(&other.raw, &other.fingerprint));
-        let fingerprint = fingerprint(&raw);
-        let other = known.get(&own.key()).or(earlier.as_ref()).filter(|other| keys::is_reused(&raw, other));
-        let is_reused = other.is_some();
-        let identity = other.map_or(own, |other| identity_of_reused(&raw, other));
-        let key = identity.key();
-        if let Slot::Vacant(vacant) = seen.entry(key.clone()) {
-            vacant.insert(listed.len());
+    let mut seen: HashSet<String> = HashSet::new();
+    for (raw, identity) in entries.into_iter().zip(identities) {
+        let (key, fingerprint) = (identity.key(), fingerprint(&raw));
+        if seen.insert(key.clone()) {
             let is_same = known.get(&key).is_some_and(|known| known.fingerprint == fingerprint);
-            listed.push(Listed { raw, identity, key, fingerprint, is_reused, is_same });
+            listed.push(Listed { raw, identity, key, fingerprint, is_same });
         }
     }
     listed
+}
+
+/// The identity of one entry among those of `group`, which bear the same one.
+fn recognised_by(
+    entries: &[RawEntry],
+    at: usize,
+    own: &Identity,
+    group: &[usize],
+    known: &HashMap<String, StoredSummary>,
+) -> Identity {
+    let raw = &entries[at];
+    let further = further_identities(raw, own);
+    let stored = known.get(&own.key());
+    if stored.is_some_and(|stored| keys::is_known(raw, stored)) && group.len() == 1 {
+        return own.clone();
+    }
+    let is_stored = |one: &&Identity| known.get(&one.key()).is_some_and(|stored| keys::is_known(raw, stored));
+    if let Some(stored) = further.iter().flatten().find(is_stored) {
+        return stored.clone();
+    }
+    // A document may list an entry twice.
+    if stored.is_some_and(|stored| keys::is_known(raw, stored) && is_of_day(raw, stored)) {
+        return own.clone();
+    }
+    let others: Vec<[Option<Identity>; 4]> = group
+        .iter()
+        .filter(|other| **other != at)
+        .map(|other| further_identities(&entries[*other], own))
+        .collect();
+    let is_shared = others.iter().any(|other| *other != further);
+    let is_taken = match stored {
+        // Of several, the one that is known keeps what it has.
+        Some(stored) if is_shared => !keys::is_known(raw, stored) || !is_of_day(raw, stored),
+        Some(stored) => keys::is_reused(raw, stored),
+        None => is_shared,
+    };
+    if !is_taken {
+        return own.clone();
+    }
+    // The first part that tells it from the others, and from what is known.
+    let place = |url: Option<&str>| url.and_then(canonical_key);
+    let tells = |kind: &usize| {
+        let of_stored =
+            stored.is_some_and(|stored| *kind == 1 && place(stored.url.as_deref()) == place(raw.url()));
+        further[*kind].is_some() && !of_stored && others.iter().all(|other| other[*kind] != further[*kind])
+    };
+    (0..further.len())
+        .find(tells)
+        .or_else(|| (0..further.len()).rev().find(|kind| further[*kind].is_some()))
+        .and_then(|kind| further[kind].clone())
+        .unwrap_or_else(|| own.clone())
+}
+
+fn is_of_day(raw: &RawEntry, stored: &StoredSummary) -> bool {
+    let day = |date: Option<Timestamp>| date.map(|date| date.as_second().div_euclid(86_400));
+    day(raw.published.or(raw.updated)) == day(stored.date)
 }
 
 /// What all entries of one document are cleaned with.
@@ -165,4 +266,90 @@ fn addresses(html: &str) -> impl Iterator<Item = String> + '_ {
     after(" href=\"").chain(after(" src=\"")).filter_map(|rest| {
         canonical_key(&rest[..memchr::memchr(b'"', rest.as_bytes())?].replace("&amp;", "&"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::feed::Link;
+
+    fn raw(guid: Option<&str>, url: &str, title: &str, day: &str) -> RawEntry {
+        RawEntry {
+            guid: guid.map(str::to_owned),
+            links: vec![Link { href: url.into(), rel: "alternate".into(), media_type: None, hreflang: None }],
+            title: Some(RawText { value: title.into(), ..RawText::default() }),
+            published: format!("{day}T08:00:00Z").parse().ok(),
+            ..RawEntry::default()
+        }
+    }
+
+    /// Keys after each of several readings, what was read before being stored.
+    fn keys_of(readings: &[Vec<RawEntry>]) -> Vec<Vec<String>> {
+        let mut known = HashMap::new();
+        let read = |entries: &Vec<RawEntry>| {
+            let listed = recognise(entries.clone(), &outlines(entries), &known);
+            known.extend(
+                listed.iter().map(|one| (one.key.clone(), StoredSummary::of(&one.raw, &one.fingerprint))),
+            );
+            listed.into_iter().map(|one| one.key).collect()
+        };
+        readings.iter().map(read).collect()
+    }
+
+    #[test]
+    fn entries_that_share_an_address_or_a_guid_are_all_kept_and_known_again() {
+        let shared = [
+            [
+                raw(None, "https://x.org/", "Works on the bridge", "2026-11-01"),
+                raw(None, "https://x.org/", "Budget adopted", "2026-11-01"),
+            ],
+            [
+                raw(None, "https://x.org/news#a", "Works on the bridge", "2026-11-01"),
+                raw(None, "https://x.org/news#b", "Budget adopted", "2026-11-01"),
+            ],
+            [
+                raw(Some("N/A"), "https://x.org/1", "Works on the bridge", "2026-11-01"),
+                raw(Some("N/A"), "https://x.org/2", "Budget adopted", "2026-11-01"),
+            ],
+            [
+                raw(Some("series"), "https://x.org/s", "Town meeting", "2026-11-01"),
+                raw(Some("series"), "https://x.org/s", "Town meeting", "2026-11-15"),
+            ],
+        ];
+        for two in shared {
+            let newer = RawEntry {
+                title: Some(RawText { value: "Schools open late".into(), ..RawText::default() }),
+                ..raw(two[0].guid.as_deref(), "https://x.org/", "", "2026-11-20")
+            };
+            let first = two.to_vec();
+            let last = vec![two[1].clone()];
+            let more = vec![newer, two[0].clone(), two[1].clone()];
+            let keys = keys_of(&[first, last, more]);
+            assert_eq!(keys[0].len(), 2, "{:?}", keys[0]);
+            assert_ne!(keys[0][0], keys[0][1]);
+            assert_eq!(keys[1], keys[0][1..], "alone, it is still known");
+            assert!(keys[0].iter().all(|key| keys[2].contains(key)), "{keys:?}");
+        }
+    }
+
+    #[test]
+    fn the_next_of_a_series_is_another_entry_and_an_edit_is_none() {
+        let issue = |number: u8, day: &str| {
+            vec![raw(Some("b"), "https://x.org/b", &format!("Bulletin n° {number}"), day)]
+        };
+        let keys = keys_of(&[
+            issue(1, "2026-11-01"),
+            issue(2, "2026-11-08"),
+            issue(3, "2026-11-15"),
+            issue(3, "2026-11-15"),
+            vec![raw(Some("b"), "https://x.org/b", "The bulletin n° 3", "2026-11-15")],
+        ]);
+        assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2]);
+        assert_eq!(keys[2], keys[3]);
+        let edited = keys_of(&[
+            vec![raw(None, "https://x.org/a", "Works on the bridge", "2026-11-01")],
+            vec![raw(None, "https://x.org/a?utm_source=rss", "Works on the old bridge", "2026-11-01")],
+        ]);
+        assert_eq!(edited[0], edited[1]);
+    }
 }

@@ -1,0 +1,428 @@
+//! The words that dates are written with (`calendar.txt`), and texts cut into what dates are made of.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use jiff::civil::Date;
+
+use crate::model::source::DateOrder;
+use crate::support::text::fold;
+
+/// A number, a word, or a sign that means something between numbers. Ideographs stand each for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Token<'a> {
+    pub text: &'a str,
+    pub start: usize,
+}
+
+impl Token<'_> {
+    pub fn end(&self) -> usize {
+        self.start + self.text.len()
+    }
+
+    pub fn is_number(&self) -> bool {
+        self.text.starts_with(|c: char| c.is_ascii_digit())
+    }
+
+    pub fn is_separator(&self) -> bool {
+        matches!(self.text, "/" | "-" | ".")
+    }
+}
+
+/// The tokens of a folded text.
+pub fn tokens(folded: &str) -> Vec<Token<'_>> {
+    let mut tokens = Vec::new();
+    let mut start = 0;
+    while let Some(first) = folded[start..].chars().next() {
+        let rest = &folded[start..];
+        let is_same: fn(char) -> bool = match first {
+            c if c.is_ascii_digit() => |c| c.is_ascii_digit(),
+            c if c.is_alphabetic() && !is_ideograph(c) => |c| c.is_alphabetic() && !is_ideograph(c),
+            _ => |_| false,
+        };
+        let length = rest.find(|c| !is_same(c)).unwrap_or(rest.len()).max(first.len_utf8());
+        if first.is_alphanumeric() || matches!(first, '/' | '-' | '.') {
+            tokens.push(Token { text: &rest[..length], start });
+        }
+        start += length;
+    }
+    tokens
+}
+
+fn is_ideograph(c: char) -> bool {
+    matches!(c, '\u{3400}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7AF}')
+}
+
+/// What a line of the data says of its words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    Second,
+    Minute,
+    Hour,
+    Day,
+    Week,
+    Month,
+    Year,
+}
+
+/// Words of one kind: what each means, found by the tokens that it is made of.
+pub struct Words<T>(HashMap<String, Vec<(Vec<String>, T)>>);
+
+impl<T: Copy> Words<T> {
+    fn new() -> Self {
+        Words(HashMap::new())
+    }
+
+    fn add(&mut self, line: &str, value: T) {
+        for word in line.split_ascii_whitespace() {
+            let folded = fold(&word.replace('_', " "));
+            let parts: Vec<String> = tokens(&folded).iter().map(|token| token.text.to_owned()).collect();
+            if let Some(first) = parts.first() {
+                self.0.entry(first.clone()).or_default().push((parts, value));
+            }
+        }
+    }
+
+    /// What the tokens begin with, and of how many of them it is made: the longest.
+    pub fn at_start(&self, tokens: &[Token]) -> Option<(T, usize)> {
+        let found = self.0.get(tokens.first()?.text)?.iter().filter(|(parts, _)| {
+            parts.len() <= tokens.len() && parts.iter().zip(tokens).all(|(part, token)| part == token.text)
+        });
+        found.max_by_key(|(parts, _)| parts.len()).map(|(parts, value)| (*value, parts.len()))
+    }
+}
+
+/// All words of the data.
+pub struct Calendar {
+    pub months: Words<i8>,
+    /// Monday is 1.
+    pub weekdays: Words<i8>,
+    pub joints: Words<()>,
+    pub around: Words<()>,
+    pub published: Words<()>,
+    pub times: Words<()>,
+    pub figures: Words<()>,
+    /// With how many of them the word itself holds.
+    pub units: Words<(Unit, i64)>,
+    pub before: Words<()>,
+    pub after: Words<()>,
+    pub days_ago: Words<i64>,
+    pub numbers: Words<i64>,
+}
+
+/// The words of the languages of the interface.
+pub static CALENDAR: LazyLock<Calendar> = LazyLock::new(|| {
+    let mut all = Calendar {
+        months: Words::new(),
+        weekdays: Words::new(),
+        joints: Words::new(),
+        around: Words::new(),
+        published: Words::new(),
+        times: Words::new(),
+        figures: Words::new(),
+        units: Words::new(),
+        before: Words::new(),
+        after: Words::new(),
+        days_ago: Words::new(),
+        numbers: Words::new(),
+    };
+    let lines = include_str!("calendar.txt").lines().filter(|line| !line.starts_with('#'));
+    for (head, words) in lines.filter_map(|line| line.split_once(": ")) {
+        let mut head = head.split_ascii_whitespace();
+        let (kind, of) = (head.next().unwrap_or_default(), head.next().unwrap_or_default());
+        let number = |text: Option<&str>| text.and_then(|text| text.parse::<i64>().ok());
+        match (kind, of) {
+            ("month", _) => all.months.add(words, number(Some(of)).unwrap_or_default() as i8),
+            ("weekday", _) => all.weekdays.add(words, number(Some(of)).unwrap_or_default() as i8),
+            ("joint", _) => all.joints.add(words, ()),
+            ("around", _) => all.around.add(words, ()),
+            ("published", _) => all.published.add(words, ()),
+            ("time", _) => all.times.add(words, ()),
+            ("figure", _) => all.figures.add(words, ()),
+            ("unit", name) => all.units.add(words, (unit(name), number(head.next()).unwrap_or(1))),
+            ("ago", "before") => all.before.add(words, ()),
+            ("ago", _) => all.after.add(words, ()),
+            ("days", _) => all.days_ago.add(words, number(head.next()).unwrap_or_default()),
+            ("number", _) => all.numbers.add(words, number(Some(of)).unwrap_or_default()),
+            _ => unreachable!("a kind of word that nothing reads: {kind}"),
+        }
+    }
+    all
+});
+
+fn unit(name: &str) -> Unit {
+    match name {
+        "second" => Unit::Second,
+        "minute" => Unit::Minute,
+        "hour" => Unit::Hour,
+        "day" => Unit::Day,
+        "week" => Unit::Week,
+        "month" => Unit::Month,
+        _ => Unit::Year,
+    }
+}
+
+/// A day found in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    pub date: Date,
+    /// The tokens that say it, from and up to.
+    pub from: usize,
+    pub to: usize,
+    /// What the day proves of the order of figures: 14/10/2022 can be read one way only.
+    pub proves: Option<DateOrder>,
+    /// It would be another day in another order.
+    pub is_ambiguous: bool,
+}
+
+/// The first day with its year among the tokens of `folded`. In prose a year of two digits needs more around it than in a
+/// field that holds nothing but a date.
+pub fn first_day(folded: &str, tokens: &[Token], order: DateOrder, is_prose: bool) -> Option<Found> {
+    (0..tokens.len()).find_map(|at| {
+        numeric(folded, tokens, at, order, is_prose)
+            .or_else(|| ideographic(tokens, at))
+            .or_else(|| written(tokens, at, |rest| Some((year(rest.first()?.text)?, 1))))
+    })
+}
+
+fn number(token: &str, digits: std::ops::RangeInclusive<usize>) -> Option<i16> {
+    (token.bytes().all(|b| b.is_ascii_digit()) && digits.contains(&token.len()))
+        .then(|| token.parse().ok())
+        .flatten()
+}
+
+/// A year that a publication may have.
+pub fn year(token: &str) -> Option<i16> {
+    number(token, 4..=4).filter(|year| (1970..=2100).contains(year))
+}
+
+fn day(token: &str) -> Option<i8> {
+    number(token, 1..=2).and_then(|day| i8::try_from(day).ok()).filter(|day| (1..=31).contains(day))
+}
+
+/// How many tokens stand between two parts of a written date: ordinal endings, "de", "del", points.
+fn joint(tokens: &[Token]) -> usize {
+    let mut at = 0;
+    while let Some(rest) = tokens.get(at..).filter(|rest| !rest.is_empty()) {
+        match CALENDAR.joints.at_start(rest) {
+            Some((_, length)) => at += length,
+            None if rest[0].is_separator() => at += 1,
+            None => break,
+        }
+    }
+    at
+}
+
+/// `14 octobre 2022`, `5 de octubre de 2022`, `October 5, 2022`, `2022 Oct 5`, the year read by `year_of`.
+pub fn written(
+    tokens: &[Token],
+    from: usize,
+    year_of: impl Fn(&[Token]) -> Option<(i16, usize)>,
+) -> Option<Found> {
+    let month_at = |at: usize| CALENDAR.months.at_start(tokens.get(at..)?);
+    let joint_at = |at: usize| at + tokens.get(at..).map_or(0, joint);
+    let found = |year: i16, month: i8, day: i8, to: usize| {
+        let date = Date::new(year, month, day).ok()?;
+        Some(Found { date, from, to, proves: None, is_ambiguous: false })
+    };
+    let first = tokens.get(from)?;
+    if let Some(day) = day(first.text) {
+        let at = joint_at(from + 1);
+        let (month, length) = month_at(at)?;
+        let after = joint_at(at + length);
+        let (year, length) = year_of(tokens.get(after..)?)?;
+        return found(year, month, day, after + length);
+    }
+    if let Some(year) = year(first.text) {
+        let at = joint_at(from + 1);
+        let (month, length) = month_at(at)?;
+        let after = joint_at(at + length);
+        return found(year, month, day(tokens.get(after)?.text)?, after + 1);
+    }
+    let (month, length) = month_at(from)?;
+    let at = joint_at(from + length);
+    let day = day(tokens.get(at)?.text)?;
+    let after = joint_at(at + 1);
+    let (year, length) = year_of(tokens.get(after..)?)?;
+    found(year, month, day, after + length)
+}
+
+/// `2022年10月4日`, `2022년 10월 4일`.
+fn ideographic(tokens: &[Token], from: usize) -> Option<Found> {
+    let [y, of_year, m, of_month, d, of_day, ..] = tokens.get(from..)? else { return None };
+    let signs = [of_year.text, of_month.text, of_day.text];
+    let is_date = matches!(signs, ["年", "月", "日" | "号"]) || signs.map(korean) == ["y", "m", "d"];
+    let date = Date::new(year(y.text)?, number(m.text, 1..=2)? as i8, day(d.text)?).ok()?;
+    is_date.then_some(Found { date, from, to: from + 6, proves: None, is_ambiguous: false })
+}
+
+/// Folding takes syllables apart.
+fn korean(sign: &str) -> &'static str {
+    match unfold(sign).as_str() {
+        "년" => "y",
+        "월" => "m",
+        "일" => "d",
+        _ => "",
+    }
+}
+
+fn unfold(text: &str) -> String {
+    use unicode_normalization::UnicodeNormalization;
+    text.nfc().collect()
+}
+
+/// `2022-10-14`, `14/10/2022`, `14.10.22`.
+fn numeric(folded: &str, all: &[Token], from: usize, order: DateOrder, is_prose: bool) -> Option<Found> {
+    let [a, separator, b, same, c, ..] = all.get(from..)? else { return None };
+    if separator.text != same.text || !separator.is_separator() {
+        return None;
+    }
+    // A longer run of figures is a telephone number, an address of a machine, a version.
+    let goes_on = |token: Option<&Token>, next: Option<&Token>| {
+        let is_joined =
+            |next: &Token| token.is_some_and(|token| token.end() == next.start || next.end() == token.start);
+        token.is_some_and(|token| token.text == separator.text)
+            && next.is_some_and(|next| next.is_number() && is_joined(next))
+    };
+    if goes_on(all.get(from + 5), all.get(from + 6))
+        || from >= 2 && goes_on(all.get(from - 1), all.get(from - 2))
+    {
+        return None;
+    }
+    let made =
+        |date: Date, proves, is_ambiguous| Some(Found { date, from, to: from + 5, proves, is_ambiguous });
+    let pair = |token: &Token| number(token.text, 1..=2).map(|value| value as i8);
+    if let Some(year) = year(a.text) {
+        return made(Date::new(year, pair(b)?, day(c.text)?).ok()?, None, false);
+    }
+    let full = year(c.text);
+    if full.is_none() && is_prose && !stands_alone(folded, all, from) {
+        return None;
+    }
+    let short = |token: &Token| {
+        number(token.text, 2..=2).map(|short| if short < 70 { 2000 + short } else { 1900 + short })
+    };
+    if order == DateOrder::Ymd && full.is_none() {
+        return made(Date::new(short(a)?, pair(b)?, pair(c)?).ok()?, None, false);
+    }
+    let year = full.or_else(|| short(c))?;
+    let weekday = weekday_before(all, from);
+    let (dmy, mdy) = (Date::new(year, pair(b)?, pair(a)?).ok(), Date::new(year, pair(a)?, pair(b)?).ok());
+    let fits = |date: &Option<Date>| {
+        weekday.is_none() || date.map(|date| date.weekday().to_monday_one_offset()) == weekday
+    };
+    let proves = match (dmy.filter(|_| fits(&dmy)), mdy.filter(|_| fits(&mdy))) {
+        (Some(_), None) => Some(DateOrder::Dmy),
+        (None, Some(_)) => Some(DateOrder::Mdy),
+        _ => None,
+    };
+    let date = match proves {
+        Some(DateOrder::Dmy) => dmy?,
+        Some(_) => mdy?,
+        None if order == DateOrder::Mdy => mdy.or(dmy)?,
+        None => dmy.or(mdy)?,
+    };
+    made(date, proves, proves.is_none() && dmy != mdy)
+}
+
+/// The weekday named right before a date: of "Mon, 10/03/2022" there is one reading.
+fn weekday_before(tokens: &[Token], at: usize) -> Option<i8> {
+    let before = tokens[..at].iter().rposition(|token| !token.is_separator())?;
+    CALENDAR.weekdays.at_start(&tokens[before..=before]).map(|(weekday, _)| weekday)
+}
+
+/// Whether three numbers in prose, the last of two digits, can be a date: written with two digits each, and with nothing
+/// beside them that is counted or numbered.
+fn stands_alone(folded: &str, tokens: &[Token], from: usize) -> bool {
+    let (first, last) = (&tokens[from], &tokens[from + 4]);
+    if folded.contains(['€', '$', '£', '%', '#', '°']) {
+        return false;
+    }
+    if is_all_dates(tokens) {
+        return true;
+    }
+    let is_padded = first.text.len() == 2 && tokens[from + 2].text.len() == 2;
+    let before = folded[..first.start].trim_end();
+    let after = folded[last.end()..].trim_start();
+    let is_edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
+    let is_figure = |token: Option<&Token>| {
+        token.is_some_and(|token| CALENDAR.figures.at_start(std::slice::from_ref(token)).is_some())
+    };
+    let said = tokens[..from].iter().rposition(|token| !token.is_separator()).map(|at| &tokens[at]);
+    let is_said = said.is_some_and(|token| {
+        let one = std::slice::from_ref(token);
+        CALENDAR.published.at_start(one).is_some()
+            || CALENDAR.around.at_start(one).is_some()
+            || CALENDAR.weekdays.at_start(one).is_some()
+    });
+    is_padded
+        && tokens[from + 1].text != "-"
+        && (is_said || is_edge(before.chars().next_back()))
+        && is_edge(after.chars().next())
+        && !is_figure(said)
+        && !is_figure(tokens.get(from + 5))
+}
+
+/// Whether tokens say nothing but a day, a month, a year or a time of day.
+pub fn is_all_dates(tokens: &[Token]) -> bool {
+    let words = &*CALENDAR;
+    let mut at = 0;
+    while let Some(rest) = tokens.get(at..).filter(|rest| !rest.is_empty()) {
+        let length = [
+            words.months.at_start(rest).map(|found| found.1),
+            words.weekdays.at_start(rest).map(|found| found.1),
+            words.joints.at_start(rest).map(|found| found.1),
+            words.around.at_start(rest).map(|found| found.1),
+            words.published.at_start(rest).map(|found| found.1),
+            words.times.at_start(rest).map(|found| found.1),
+            (rest[0].is_number() || rest[0].is_separator() || "年月日t".contains(rest[0].text)).then_some(1),
+        ];
+        match length.into_iter().flatten().max() {
+            Some(length) => at += length,
+            None => return false,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_language_of_the_interface_names_all_months_and_weekdays() {
+        for names in [
+            "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
+            "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+            "gener febrer març abril maig juny juliol agost setembre octubre novembre desembre",
+            "januar februar märz april mai juni juli august september oktober november dezember",
+            "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
+            "januari februari maart april mei juni juli augustus september oktober november december",
+            "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro",
+            "января февраля марта апреля мая июня июля августа сентября октября ноября декабря",
+            "січня лютого березня квітня травня червня липня серпня вересня жовтня листопада грудня",
+            "januari februari maret april mei juni juli agustus september oktober november desember",
+            "januari februari machi aprili mei juni julai agosti septemba oktoba novemba desemba",
+            "يناير فبراير مارس أبريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر",
+            "一月 二月 三月 四月 五月 六月 七月 八月 九月 十月 十一月 十二月",
+        ] {
+            for (at, name) in names.split(' ').enumerate() {
+                let folded = fold(name);
+                let found = CALENDAR.months.at_start(&tokens(&folded)).map(|found| found.0);
+                assert_eq!(found, Some(at as i8 + 1), "{name}");
+            }
+        }
+        for names in [
+            "monday tuesday wednesday thursday friday saturday sunday",
+            "lundi mardi mercredi jeudi vendredi samedi dimanche",
+            "lunes martes miércoles jueves viernes sábado domingo",
+            "понедельник вторник среда четверг пятница суббота воскресенье",
+        ] {
+            for (at, name) in names.split(' ').enumerate() {
+                let folded = fold(name);
+                let found = CALENDAR.weekdays.at_start(&tokens(&folded)).map(|found| found.0);
+                assert_eq!(found, Some(at as i8 + 1), "{name}");
+            }
+        }
+    }
+}
