@@ -24,9 +24,9 @@ use crate::model::mail_address::Address;
 use crate::model::publication::{Archives, Images, Publication, PublicationKey, PublicationKind};
 use crate::model::story::Story;
 use crate::model::token::SigningKey;
+use crate::publish::formats::{self, FORMATS};
 use crate::publish::planet::Setting;
-use crate::publish::{ATOM, JSON, OPML, PAGE, RSS};
-use crate::publish::{DocumentLocation, archive_name, atom, json_feed, lists, planet, rss};
+use crate::publish::{DocumentLocation, OPML, PAGE, archive_name, atom, lists, planet};
 use crate::store::{DirtyStory, Store, StoreError};
 use crate::support::clock::Interrupted;
 use crate::support::files::{self, write_if_changed};
@@ -131,9 +131,7 @@ impl Publisher<'_> {
             store.write(|w| {
                 for (publication, contents) in &new {
                     w.publishing().put_publication(&publication.path, contents)?;
-                    publication_files(publication)
-                        .iter()
-                        .try_for_each(|file| w.publishing().put_behind(file))?;
+                    publication_files(publication).try_for_each(|file| w.publishing().put_behind(&file))?;
                 }
                 w.publishing().mark_all_dirty()
             })?;
@@ -293,55 +291,23 @@ impl Publisher<'_> {
             .iter()
             .flat_map(|publication| publication_files(publication).map(move |file| (file, publication)))
             .collect();
-        let setting = self.setting();
+        let mut newest = NewestStories { store, archived: &archived, last: None };
         let mut written = 0;
-        // Files of one publication stand together: its stories are read once.
-        let mut last: Option<(&PublicationKey, Vec<Story>)> = None;
-        let behind = store.read(|r| r.publishing().behind())?;
-        let mut changed: Vec<&String> = Vec::new();
-        for chunk in behind.chunks(EVEN) {
+        for chunk in store.read(|r| r.publishing().behind())?.chunks(EVEN) {
+            let mut changed: Vec<&String> = Vec::new();
             for path in chunk {
                 self.go_on()?;
-                let bytes = if let Some(publication) = by_file.get(path) {
-                    let has_archives = self.archives.has(publication);
-                    let before =
-                        archived.get(&publication.path).copied().filter(|_| has_archives).unwrap_or(0);
-                    if last.as_ref().is_none_or(|(known, _)| **known != publication.path) {
-                        // What is not in an archive is in the feed itself, where there are archives.
-                        let after = has_archives.then_some(Seq(before * ARCHIVE));
-                        let newest = store.read(|r| {
-                            r.publishing().newest(&publication.path, self.catalog.channel.entries_max, after)
-                        })?;
-                        last = Some((&publication.path, newest));
-                    }
-                    let stories = last.as_ref().map_or(&[][..], |(_, stories)| stories);
-                    let place = DocumentLocation { publication, archive: None, before, hub: self.hub };
-                    match path.rsplit('/').next().unwrap_or_default() {
-                        ATOM => atom::render(self.catalog, place, stories)?,
-                        RSS => rss::render(self.catalog, place, stories),
-                        JSON => json_feed::render(self.catalog, place, stories),
-                        _ => planet::publication(setting, publication, stories, self.templates)?.into_bytes(),
-                    }
-                } else if path == planet::DAYS {
-                    planet::days(setting, &store.read(|r| r.publishing().days())?, self.templates)?
-                        .into_bytes()
-                } else if path == SITEMAP {
-                    lists::sitemap(self.catalog, self.publications, &store.read(|r| r.publishing().days())?)
-                } else if let Some((from, to, day)) = day_in(path) {
-                    planet::day(
-                        setting,
-                        &day,
-                        &store.read(|r| r.publishing().within(from, to))?,
-                        self.templates,
-                    )?
-                    .into_bytes()
-                } else {
-                    // Of a publication that the configuration has no more: it stays as it was.
-                    continue;
+                let publication = by_file.get(path).copied();
+                let bytes = match publication {
+                    Some(publication) => Some(self.render_publication(publication, path, &mut newest)?),
+                    None => self.render_list(path, store)?,
                 };
-                let is_changed = self.write(path, &bytes)?;
-                written += usize::from(is_changed);
-                if is_changed && self.hub.is_some() && !path.ends_with(PAGE) && by_file.contains_key(path) {
+                // A file of a publication that is no longer configured stays as it was.
+                if !bytes.map(|bytes| self.write(path, &bytes)).transpose()?.unwrap_or(false) {
+                    continue;
+                }
+                written += 1;
+                if self.hub.is_some() && publication.is_some() && !path.ends_with(PAGE) {
                     changed.push(path);
                 }
             }
@@ -349,9 +315,43 @@ impl Publisher<'_> {
                 changed.iter().try_for_each(|path| w.hub().put_changed_feed(path))?;
                 w.publishing().set_even(chunk)
             })?;
-            changed.clear();
         }
         Ok(written)
+    }
+
+    /// A feed of a publication, or its page.
+    fn render_publication<'a>(
+        &self,
+        publication: &'a Publication,
+        path: &str,
+        newest: &mut NewestStories<'a>,
+    ) -> anyhow::Result<Vec<u8>> {
+        let has_archives = self.archives.has(publication);
+        let (before, stories) = newest.of(publication, has_archives, self.catalog.channel.entries_max)?;
+        match formats::of_file(path.rsplit('/').next().unwrap_or_default()) {
+            Some(format) => {
+                let place = DocumentLocation { publication, archive: None, before, hub: self.hub };
+                (format.render)(self.catalog, place, stories)
+            }
+            None => {
+                Ok(planet::publication(self.setting(), publication, stories, self.templates)?.into_bytes())
+            }
+        }
+    }
+
+    /// A page or a list of the whole; `None` for any other path.
+    fn render_list(&self, path: &str, store: &Store) -> anyhow::Result<Option<Vec<u8>>> {
+        let days = || store.read(|r| r.publishing().days());
+        Ok(Some(if path == planet::DAYS {
+            planet::days(self.setting(), &days()?, self.templates)?.into_bytes()
+        } else if path == SITEMAP {
+            lists::sitemap(self.catalog, self.publications, &days()?)
+        } else if let Some((from, to, day)) = day_in(path) {
+            let stories = store.read(|r| r.publishing().within(from, to))?;
+            planet::day(self.setting(), &day, &stories, self.templates)?.into_bytes()
+        } else {
+            return Ok(None);
+        }))
     }
 
     /// Pages that follow from the configuration alone.
@@ -446,9 +446,34 @@ impl Publisher<'_> {
     }
 }
 
+/// The newest stories of publications, whose files stand together: those of the last one are kept.
+struct NewestStories<'a> {
+    store: &'a Store,
+    archived: &'a HashMap<PublicationKey, i64>,
+    last: Option<(&'a PublicationKey, Vec<Story>)>,
+}
+
+impl<'a> NewestStories<'a> {
+    /// The number of the last archive document, and the stories of the feed itself: where there are archives, those that are in none.
+    fn of(
+        &mut self,
+        publication: &'a Publication,
+        has_archives: bool,
+        entries_max: usize,
+    ) -> Result<(i64, &[Story]), StoreError> {
+        let before = self.archived.get(&publication.path).copied().filter(|_| has_archives).unwrap_or(0);
+        if self.last.as_ref().is_none_or(|(known, _)| **known != publication.path) {
+            let after = has_archives.then_some(Seq(before * ARCHIVE));
+            let newest = self.store.read(|r| r.publishing().newest(&publication.path, entries_max, after))?;
+            self.last = Some((&publication.path, newest));
+        }
+        Ok((before, self.last.as_ref().map_or(&[], |(_, stories)| stories)))
+    }
+}
+
 /// The files of a publication that change with its stories.
-fn publication_files(publication: &Publication) -> [String; 4] {
-    [ATOM, RSS, JSON, PAGE].map(|file| format!("{}{file}", publication.path))
+fn publication_files(publication: &Publication) -> impl Iterator<Item = String> {
+    FORMATS.iter().map(|format| format.file).chain([PAGE]).map(|file| format!("{}{file}", publication.path))
 }
 
 /// What a story is sorted by: the date of its earliest version.

@@ -9,12 +9,20 @@ use atom_syndication::{
 };
 use jiff::Timestamp;
 
-use super::{ATOM, DocumentLocation, xml_safe};
+use super::{ATOM, DocumentLocation, FeedFormat, xml_safe};
 use crate::model::story::{StoredEntry, Story};
 use crate::view::Catalog;
 
 const FEED_HISTORY: &str = "http://purl.org/syndication/history/1.0";
 const MEDIA: &str = "http://search.yahoo.com/mrss/";
+
+/// Atom (RFC 4287), with its archive (RFC 5005).
+pub const FORMAT: FeedFormat = FeedFormat {
+    file: ATOM,
+    media_type: "application/atom+xml",
+    name: "Atom",
+    render: |catalog, place, stories| Ok(render(catalog, place, stories)?),
+};
 
 /// Renders the feed. It depends on nothing but its arguments: the same stories give the same bytes.
 ///

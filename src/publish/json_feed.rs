@@ -2,12 +2,20 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{DocumentLocation, JSON};
+use super::{DocumentLocation, FeedFormat, JSON};
 use crate::model::story::{StoredEntry, Story};
 use crate::view::Catalog;
 
+/// JSON Feed 1.1.
+pub const FORMAT: FeedFormat = FeedFormat {
+    file: JSON,
+    media_type: "application/feed+json",
+    name: "JSON Feed",
+    render: |catalog, place, stories| Ok(render(catalog, place, stories)),
+};
+
 /// Renders the feed.
-pub fn render(catalog: Catalog, place: DocumentLocation, stories: &[Story]) -> Vec<u8> {
+fn render(catalog: Catalog, place: DocumentLocation, stories: &[Story]) -> Vec<u8> {
     let mut feed = json!({
         "version": "https://jsonfeed.org/version/1.1",
         "title": place.title(catalog),

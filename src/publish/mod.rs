@@ -1,6 +1,7 @@
-//! The channel as others read it: feeds in three formats, pages, lists. Pure; what is written where is for `site` to know.
+//! The channel as others read it: feeds in three formats, pages, lists. Pure: `pipeline::publish` writes the files.
 
 pub mod atom;
+pub mod formats;
 pub mod json_feed;
 pub mod lists;
 pub mod planet;
@@ -9,6 +10,7 @@ pub mod rss;
 use std::borrow::Cow;
 
 use crate::model::publication::Publication;
+use crate::model::story::Story;
 use crate::view::Catalog;
 
 /// File names within a publication.
@@ -19,14 +21,16 @@ pub const PAGE: &str = "index.html";
 /// The list of sources, under the address of the channel.
 pub const OPML: &str = "opml.xml";
 
-/// The media type of a feed, by the name of its file.
-pub fn media_type(file: &str) -> Option<&'static str> {
-    match file {
-        ATOM => Some("application/atom+xml"),
-        RSS => Some("application/rss+xml"),
-        JSON => Some("application/feed+json"),
-        _ => None,
-    }
+/// A format that a publication's feed is written in.
+#[derive(Debug)]
+pub struct FeedFormat {
+    /// The name of its file within a publication.
+    pub file: &'static str,
+    pub media_type: &'static str,
+    /// What people call it.
+    pub name: &'static str,
+    /// The same stories give the same bytes.
+    pub render: fn(Catalog, DocumentLocation, &[Story]) -> anyhow::Result<Vec<u8>>,
 }
 
 /// Where a document of a publication stands, and its neighbours (RFC 5005).

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{ATOM, JSON, RSS};
+use super::FeedFormat;
+use super::formats::FORMATS;
 use crate::model::publication::{Images, Publication, PublicationKind};
 use crate::model::story::Story;
 use crate::model::subscriber::Interests;
@@ -87,12 +88,6 @@ struct DayLink {
     count: u64,
 }
 
-const FEEDS: [FeedLink; 3] = [
-    FeedLink { file: ATOM, media_type: "application/atom+xml", name: "Atom" },
-    FeedLink { file: RSS, media_type: "application/rss+xml", name: "RSS" },
-    FeedLink { file: JSON, media_type: "application/feed+json", name: "JSON Feed" },
-];
-
 /// Renders the page of a publication.
 ///
 /// # Errors
@@ -109,7 +104,8 @@ pub fn publication(
         PublicationKind::Language => capitalized(language_of(&publication.name)),
         _ => publication.name.clone(),
     };
-    page.feeds = FEEDS.into();
+    page.feeds =
+        FORMATS.map(|FeedFormat { file, media_type, name, .. }| FeedLink { file, media_type, name }).into();
     page.days = by_day(setting, &publication.language, &publication.interests, &page.root, stories);
     for link in page.navigation.iter_mut().flat_map(|section| &mut section.links) {
         link.is_here = link.path == publication.path.as_str();

@@ -7,14 +7,22 @@ use rss::extension::atom::{AtomExtension, Link};
 use rss::extension::{Extension, ExtensionMap};
 use rss::{Category, Channel, Enclosure, Guid, Item, Source};
 
-use super::{DocumentLocation, RSS, xml_safe};
+use super::{DocumentLocation, FeedFormat, RSS, xml_safe};
 use crate::model::story::{StoredEntry, Story};
 use crate::view::Catalog;
 
 const MEDIA: &str = "http://search.yahoo.com/mrss/";
 
+/// RSS 2.0.
+pub const FORMAT: FeedFormat = FeedFormat {
+    file: RSS,
+    media_type: "application/rss+xml",
+    name: "RSS",
+    render: |catalog, place, stories| Ok(render(catalog, place, stories)),
+};
+
 /// Renders the feed.
-pub fn render(catalog: Catalog, place: DocumentLocation, stories: &[Story]) -> Vec<u8> {
+fn render(catalog: Catalog, place: DocumentLocation, stories: &[Story]) -> Vec<u8> {
     let updated = stories.iter().flat_map(|story| &story.versions).map(StoredEntry::updated).max();
     let link = |(rel, href): &(&str, String)| Link {
         rel: (*rel).to_owned(),

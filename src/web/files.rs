@@ -154,9 +154,9 @@ fn is_archive(path: &str) -> bool {
 
 fn media_type(path: &str) -> String {
     let name = path.rsplit('/').next().unwrap_or_default();
-    let feed = if is_archive(path) { publish::media_type(publish::ATOM) } else { publish::media_type(name) };
-    if let Some(feed) = feed {
-        return format!("{feed}; charset=utf-8");
+    let file = if is_archive(path) { publish::ATOM } else { name };
+    if let Some(format) = publish::formats::of_file(file) {
+        return format!("{}; charset=utf-8", format.media_type);
     }
     let other = match name.rsplit('.').next().unwrap_or_default() {
         _ if name == publish::OPML => "text/x-opml; charset=utf-8",

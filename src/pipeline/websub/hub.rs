@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::fetch::client::{Client, FetchError};
 use crate::model::publication::Publication;
-use crate::publish::{self, ATOM, JSON, RSS};
+use crate::publish::formats::{self, FORMATS};
 use crate::store::{Push, Store, StoreError};
 use crate::support::clock::Clock;
 
@@ -75,7 +75,7 @@ pub fn read_subscription_request(
 pub fn topics(public: &str, publications: &[Publication]) -> Vec<String> {
     publications
         .iter()
-        .flat_map(|publication| [ATOM, RSS, JSON].map(|file| format!("{public}/{}{file}", publication.path)))
+        .flat_map(|publication| FORMATS.map(|format| format!("{public}/{}{}", publication.path, format.file)))
         .collect()
 }
 
@@ -218,8 +218,8 @@ async fn one(client: &Client, hub_context: HubContext<'_>, push: &Push) -> Resul
     let Some(secret) = &push.secret else { return Err(FetchError::Gone) };
     let path = push.topic.strip_prefix(hub_context.public).unwrap_or_default().trim_start_matches('/');
     let Ok(body) = tokio::fs::read(hub_context.folder.join(path)).await else { return Err(FetchError::Gone) };
-    let media_type = publish::media_type(path.rsplit('/').next().unwrap_or_default())
-        .unwrap_or("application/octet-stream");
+    let media_type = formats::of_file(path.rsplit('/').next().unwrap_or_default())
+        .map_or("application/octet-stream", |format| format.media_type);
     let mut headers = vec![
         ("content-type", media_type.to_owned()),
         ("link", format!("<{}>; rel=\"hub\", <{}>; rel=\"self\"", hub_context.hub, push.topic)),
