@@ -304,7 +304,7 @@ impl<'a> FeedReader<'a> {
     }
 
     fn read_entry_part(&mut self, child: &Element<'a>, entry: &mut RawEntry, parts: &mut EntryParts) {
-        use Vocabulary::{Atom, Content, Core, DcTerms, DublinCore, Itunes, Media, Xhtml};
+        use Vocabulary::{Atom, Content, Core, DublinCore, Itunes, Media, Xhtml};
         match (child.vocabulary, child.name.as_ref()) {
             (Core | Atom, "title") => keep_first(&mut entry.title, self.read_text(child, false)),
             (DublinCore | Media | Itunes, "title") => {
@@ -327,12 +327,40 @@ impl<'a> FeedReader<'a> {
             (Core | Atom, "guid" | "id") => self.read_guid(child, entry, parts),
             (Core | Atom, "author" | "contributor")
             | (DublinCore, "author" | "creator" | "contributor")
-            | (Itunes, "author") => {
-                let person = self.read_person(child);
-                if child.name != "contributor" || entry.authors.is_empty() {
-                    entry.authors.extend(person.filter(|_| entry.authors.len() < PARTS_MAX));
-                }
+            | (Itunes, "author") => self.read_author(child, entry),
+            (_, "origlink") => {
+                let original = self.read_plain(child);
+                parts.original = Some(original).filter(|original| !original.is_empty());
             }
+            (DublinCore, "language") | (Core, "language") => entry.language = self.read_language(child),
+            (Core | Atom, "category" | "tags" | "keywords")
+            | (DublinCore, "subject")
+            | (Itunes, "keywords" | "category")
+            | (Media, "category" | "keywords") => {
+                self.read_tags(child, entry);
+            }
+            (Core | Atom, "source") => self.read_origin(child, entry),
+            (Core, "enclosure") => self.read_enclosure(child, entry),
+            (Media, "content") => {
+                if self.cursor.attribute(child, "medium").is_some_and(|medium| medium == "image") {
+                    self.keep_thumbnail(child, "url", parts);
+                }
+                self.read_enclosure(child, entry);
+                self.read_media(child, entry, parts);
+            }
+            (Media, "group") => self.read_media(child, entry, parts),
+            (Media, "thumbnail") | (Itunes, "image") => {
+                self.keep_thumbnail(child, "url", parts);
+                self.keep_thumbnail(child, "href", parts);
+            }
+            _ => self.read_entry_date(child, entry, parts),
+        }
+    }
+
+    /// The dates of an entry; what is none of them either is passed over.
+    fn read_entry_date(&mut self, child: &Element<'a>, entry: &mut RawEntry, parts: &mut EntryParts) {
+        use Vocabulary::{Atom, Core, DcTerms, DublinCore};
+        match (child.vocabulary, child.name.as_ref()) {
             (Core | Atom, "pubdate" | "published" | "issued") | (DcTerms, "issued") => {
                 entry.published = self.read_date(child).or(entry.published);
             }
@@ -348,37 +376,23 @@ impl<'a> FeedReader<'a> {
             | (DcTerms, "modified") => {
                 entry.updated = self.read_date(child).or(entry.updated);
             }
-            (_, "origlink") => {
-                let original = self.read_plain(child);
-                parts.original = Some(original).filter(|original| !original.is_empty());
-            }
-            (DublinCore, "language") | (Core, "language") => entry.language = self.read_language(child),
-            (Core | Atom, "category" | "tags" | "keywords")
-            | (DublinCore, "subject")
-            | (Itunes, "keywords" | "category")
-            | (Media, "category" | "keywords") => {
-                self.read_tags(child, entry);
-            }
-            (Core | Atom, "source") => self.read_origin(child, entry),
-            (Core, "enclosure") => self.read_enclosure(child, entry),
-            (Media, "content") => {
-                let is_image = self.cursor.attribute(child, "medium").is_some_and(|medium| medium == "image");
-                if let Some(url) = self.cursor.attribute(child, "url").filter(|_| is_image) {
-                    let image = Image { url: self.cursor.resolve(&url), alt: None };
-                    parts.thumbnail = parts.thumbnail.take().or(Some(image));
-                }
-                self.read_enclosure(child, entry);
-                self.read_media(child, entry, parts);
-            }
-            (Media, "group") => self.read_media(child, entry, parts),
-            (Media, "thumbnail") | (Itunes, "image") => {
-                let url =
-                    self.cursor.attribute(child, "url").or_else(|| self.cursor.attribute(child, "href"));
-                let image = url.map(|url| Image { url: self.cursor.resolve(&url), alt: None });
-                parts.thumbnail = parts.thumbnail.take().or(image);
-            }
-            (Core | Atom, "image" | "textinput") => self.cursor.skip(child),
             _ => self.cursor.skip(child),
+        }
+    }
+
+    /// An author; a contributor counts only where nobody else is named.
+    fn read_author(&mut self, child: &Element<'a>, entry: &mut RawEntry) {
+        let person = self.read_person(child);
+        if child.name != "contributor" || entry.authors.is_empty() {
+            entry.authors.extend(person.filter(|_| entry.authors.len() < PARTS_MAX));
+        }
+    }
+
+    /// Keeps the picture that an attribute names, unless there is one already.
+    fn keep_thumbnail(&mut self, child: &Element<'a>, attribute: &str, parts: &mut EntryParts) {
+        if parts.thumbnail.is_none() {
+            let url = self.cursor.attribute(child, attribute);
+            parts.thumbnail = url.map(|url| Image { url: self.cursor.resolve(&url), alt: None });
         }
     }
 
