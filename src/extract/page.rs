@@ -17,6 +17,17 @@ use crate::support::text::{bound_markup, fold, many, one_line};
 /// Cards read from one page.
 const CARDS_MAX: usize = 500;
 
+/// Names under which a page says when it was published, and when it was changed.
+const PUBLISHED_NAMES: &[&str] = &[
+    "article:published_time",
+    "datePublished",
+    "og:article:published_time",
+    "DC.date.issued",
+    "date",
+    "pubdate",
+];
+const UPDATED_NAMES: &[&str] = &["article:modified_time", "dateModified", "og:updated_time"];
+
 /// A parsed page with the address that its links are relative to.
 pub struct Page {
     html: Html,
@@ -245,18 +256,11 @@ impl Page {
     /// Reads the cards that `select` names. Cards without a title or a link are passed over, with a problem.
     pub fn read_cards(&self, select: &Select, rules: DateRules) -> RawFeed {
         let mut feed = self.catalog();
-        let css = |text: &Option<String>| text.as_deref().and_then(|text| Selector::parse(text).ok());
         let Ok(item) = Selector::parse(&select.item) else {
             feed.problems.push(format!("\"{}\" is no CSS selector", select.item));
             return feed;
         };
-        let parts = CardSelectors {
-            title: css(&select.title).unwrap_or_else(|| selector("h1, h2, h3, h4, h5, h6")),
-            link: css(&select.link),
-            summary: css(&select.summary),
-            date: css(&select.date).unwrap_or_else(|| selector("time")),
-            image: css(&select.image).unwrap_or_else(|| selector("img")),
-        };
+        let parts = CardSelectors::new(select);
         let mut incomplete = 0;
         for card in self.html.select(&item).take(CARDS_MAX) {
             match self.read_card(card, &parts, rules) {
@@ -329,6 +333,23 @@ struct CardSelectors {
     summary: Option<Selector>,
     date: Selector,
     image: Selector,
+}
+
+impl CardSelectors {
+    fn new(select: &Select) -> CardSelectors {
+        CardSelectors {
+            title: css(&select.title).unwrap_or_else(|| selector("h1, h2, h3, h4, h5, h6")),
+            link: css(&select.link),
+            summary: css(&select.summary),
+            date: css(&select.date).unwrap_or_else(|| selector("time")),
+            image: css(&select.image).unwrap_or_else(|| selector("img")),
+        }
+    }
+}
+
+/// A selector that an operator wrote, if it is one.
+fn css(text: &Option<String>) -> Option<Selector> {
+    text.as_deref().and_then(|text| Selector::parse(text).ok())
 }
 
 /// The words of an element on one line; blocks and breaks keep words apart.
@@ -499,24 +520,14 @@ impl Page {
         let published = from_json("datePublished")
             .and_then(parse_date)
             .or_else(|| {
-                self.meta(&[
-                    "article:published_time",
-                    "datePublished",
-                    "og:article:published_time",
-                    "DC.date.issued",
-                    "date",
-                    "pubdate",
-                ])
-                .and_then(|date| parse_date(&date).or_else(|| find_date(&date, rules)))
+                let date = self.meta(PUBLISHED_NAMES)?;
+                parse_date(&date).or_else(|| find_date(&date, rules))
             })
             .or_else(|| self.visible_date(rules));
-        let updated = from_json("dateModified").and_then(parse_date).or_else(|| {
-            self.meta(&["article:modified_time", "dateModified", "og:updated_time"])
-                .and_then(|date| parse_date(&date))
-        });
+        let updated = from_json("dateModified")
+            .and_then(parse_date)
+            .or_else(|| self.meta(UPDATED_NAMES).and_then(|date| parse_date(&date)));
         let author = self.meta(&["author", "article:author"]).filter(|author| !author.starts_with("http"));
-        let hreflang = selector("link[rel~=alternate][hreflang][href]");
-        let alternates = self.html.select(&hreflang);
         let title = self
             .meta(&["og:title", "twitter:title"])
             .or_else(|| self.first("article h1, main h1, h1").map(text_of))
@@ -529,16 +540,7 @@ impl Page {
                 .first("link[rel~=canonical][href]")
                 .and_then(|link| link.attr("href"))
                 .map(|href| resolve_against(self.base.as_ref(), href)),
-            alternates: alternates
-                .filter_map(|link| {
-                    Some((
-                        link.attr("hreflang")?.to_owned(),
-                        resolve_against(self.base.as_ref(), link.attr("href")?),
-                    ))
-                })
-                .filter(|(language, _)| language != "x-default")
-                .take(32)
-                .collect(),
+            alternates: self.alternates(),
             language: self.language().map(str::to_owned),
             author: author.and_then(|author| Person::parse(&author)),
             image: self.meta(&["og:image"]).map(|url| Image {
@@ -546,6 +548,20 @@ impl Page {
                 alt: self.meta(&["og:image:alt"]),
             }),
         }
+    }
+
+    /// The same page in other languages.
+    fn alternates(&self) -> Vec<(String, String)> {
+        let hreflang = selector("link[rel~=alternate][hreflang][href]");
+        self.html
+            .select(&hreflang)
+            .filter_map(|link| {
+                let address = resolve_against(self.base.as_ref(), link.attr("href")?);
+                Some((link.attr("hreflang")?.to_owned(), address))
+            })
+            .filter(|(language, _)| language != "x-default")
+            .take(32)
+            .collect()
     }
 
     /// The words of the part that the page calls its main one, else of all of it.

@@ -358,21 +358,8 @@ impl Client {
     /// One request and its answer; a connection that breaks before one is tried once more.
     async fn hop(&self, url: &Url, chain: &mut RedirectChain<'_>) -> Result<Step, FetchError> {
         self.check_address(url).await?;
-        let response = match self.send(url, chain).await {
-            Err(FetchError::Broken { .. }) => {
-                tokio::time::sleep(RETRY_PAUSE).await;
-                self.send(url, chain).await?
-            }
-            result => result?,
-        };
-        // With a rule for some ports only, the connection itself has the last word; through a proxy it is not ours.
-        if let Some(peer) = response
-            .remote_addr()
-            .filter(|_| self.settings.guard.has_port_rules() && self.settings.guard.proxy_hosts.is_empty())
-            && !self.settings.guard.permits(peer)
-        {
-            return Err(FetchError::Private { host: peer.to_string() });
-        }
+        let response = self.send_twice(url, chain).await?;
+        self.check_peer(response.remote_addr())?;
         let status = response.status();
         match status {
             // Nothing that we have can be current where we said of nothing that we have it.
@@ -402,15 +389,41 @@ impl Client {
             _ if status.is_success() => {
                 Ok(Step::Answer(Answer::Document(Box::new(self.receive(url, response, chain).await?))))
             }
+            StatusCode::GONE => {
+                drain(response).await;
+                Err(FetchError::Gone)
+            }
             _ => {
                 let retry_after_seconds = retry_after(response.headers(), chain.now);
                 drain(response).await;
-                Err(if status == StatusCode::GONE {
-                    FetchError::Gone
-                } else {
-                    FetchError::Status { status: status.as_u16(), retry_after_seconds }
-                })
+                Err(FetchError::Status { status: status.as_u16(), retry_after_seconds })
             }
+        }
+    }
+
+    /// Sends a request; a connection that breaks before its answer is tried once more.
+    async fn send_twice(
+        &self,
+        url: &Url,
+        chain: &RedirectChain<'_>,
+    ) -> Result<reqwest::Response, FetchError> {
+        match self.send(url, chain).await {
+            Err(FetchError::Broken { .. }) => {
+                tokio::time::sleep(RETRY_PAUSE).await;
+                self.send(url, chain).await
+            }
+            result => result,
+        }
+    }
+
+    /// With a rule for some ports only, the connection itself has the last word; through a proxy it is not ours.
+    fn check_peer(&self, peer: Option<SocketAddr>) -> Result<(), FetchError> {
+        let guard = &self.settings.guard;
+        match peer {
+            Some(peer) if guard.has_port_rules() && guard.proxy_hosts.is_empty() && !guard.permits(peer) => {
+                Err(FetchError::Private { host: peer.to_string() })
+            }
+            _ => Ok(()),
         }
     }
 
@@ -482,16 +495,7 @@ impl Client {
         } else {
             self.settings.body_bytes_max
         };
-        let broken = |error: &std::io::Error| match error
-            .get_ref()
-            .and_then(|inner| inner.downcast_ref::<reqwest::Error>())
-        {
-            Some(error) => self.explain(url, error),
-            None => FetchError::Broken {
-                host: url.host_str().unwrap_or_default().to_owned(),
-                cause: error.to_string(),
-            },
-        };
+        let broken = |error: &std::io::Error| self.explain_reading(url, error);
         let stream = response.bytes_stream().map(|chunk| chunk.map_err(std::io::Error::other));
         let mut reader = decode::decoded(stream, &content_encoding).await.map_err(|error| broken(&error))?;
         let (mut bytes, mut cut) = (Vec::new(), None);
@@ -520,6 +524,17 @@ impl Client {
             meta.validators = Validators::default();
         }
         Ok(Fetched { bytes, url: url.clone(), content_type, meta, cut })
+    }
+
+    /// What went wrong while a body was read.
+    fn explain_reading(&self, url: &Url, error: &std::io::Error) -> FetchError {
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<reqwest::Error>()) {
+            Some(error) => self.explain(url, error),
+            None => FetchError::Broken {
+                host: url.host_str().unwrap_or_default().to_owned(),
+                cause: error.to_string(),
+            },
+        }
     }
 
     /// Says what went wrong, from the chain of causes.

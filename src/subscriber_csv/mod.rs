@@ -696,7 +696,7 @@ mod tests {
         let faults: Vec<String> =
             table.faults.iter().map(|(line, fault)| format!("{line}: {fault}")).collect();
         for want in [
-            "2: topics: \"climat\" is not among those that there are: did you mean \"climate\"?",
+            "2: topics: \"climat\" is unknown: did you mean \"climate\"?",
             "3: \"bob\" is no mail address",
             "3: language: \"english please\" is no language",
             "3: cadence: \"yearly\" is no cadence",
