@@ -177,7 +177,7 @@ pub(super) async fn send_test(app: &App, only: Option<&str>, address: &str) -> a
         None => {
             let digest = *chosen_digests(app, only)?
                 .first()
-                .ok_or_else(|| Usage(format!("{address} is no subscriber, and there is no [[digest]]")))?;
+                .ok_or_else(|| Usage(format!("{address} is not a subscriber, and there is no [[digest]]")))?;
             (digest.id.clone(), digest_issue(app, digest)?)
         }
     };

@@ -108,7 +108,7 @@ pub struct DkimSettings {
 pub(super) fn read_mail(section: Section, surroundings: &Surroundings) -> MailConfig {
     let mailbox = |text: &str| match text.parse::<lettre::message::Mailbox>() {
         Ok(_) => Ok(text.to_owned()),
-        Err(_) => Err(format!("\"{text}\" is no mail address: write \"Name <name@example.org>\"")),
+        Err(_) => Err(format!("\"{text}\" is not a valid mail address: write \"Name <name@example.org>\"")),
     };
     MailConfig {
         transport: read_transport(&section, surroundings)
@@ -224,7 +224,7 @@ fn access_token(text: &str, surroundings: &Surroundings) -> Result<AccessToken, 
 
 /// `200/h`, `20/min`, `2/s`, or a number a second: messages a second.
 fn parse_rate(text: &str) -> Result<f64, String> {
-    let fault = || format!("\"{text}\" is no rate: write \"200/h\", \"20/min\" or \"2/s\"");
+    let fault = || format!("\"{text}\" is not a rate: write \"200/h\", \"20/min\" or \"2/s\"");
     let (count, unit) = text.split_once('/').unwrap_or((text, "s"));
     let seconds = match unit.trim() {
         "s" | "sec" | "second" => 1.0,

@@ -242,7 +242,7 @@ fn read_classify(section: Section, surroundings: &Surroundings) -> ClassifyConfi
         text.parse()
             .ok()
             .filter(|margin: &f32| (0.0..=100.0).contains(margin))
-            .ok_or(format!("\"{text}\" is no lead: write \"0.3\""))
+            .ok_or(format!("\"{text}\" is not a lead: write \"0.3\""))
     };
     ClassifyConfig {
         model: section.string("model").map(|path| surroundings.folder.join(path)),
@@ -283,7 +283,7 @@ fn read_store(section: Section, surroundings: &Surroundings) -> PathBuf {
     let path = section.parsed("url", |url| match url.strip_prefix("sqlite:") {
         Some(path) if !path.is_empty() => Ok(surroundings.folder.join(path.trim_start_matches("//"))),
         _ => Err(format!(
-            "\"{}\" is no store that this courant knows: write \"sqlite:courant.db\"",
+            "\"{}\" is not a store that courant supports: write \"sqlite:courant.db\"",
             hide_password(url)
         )),
     });
@@ -365,8 +365,9 @@ fn read_serve(section: Section) -> ServeConfig {
     let network = |text: &str| {
         let text = text.trim();
         let parsed = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-        parsed
-            .map_err(|_| format!("\"{text}\" is no network: write \"10.0.0.0/8\", \"192.0.2.1\" or \"::1\""))
+        parsed.map_err(|_| {
+            format!("\"{text}\" is not a network: write \"10.0.0.0/8\", \"192.0.2.1\" or \"::1\"")
+        })
     };
     let here = || {
         vec![
@@ -450,10 +451,10 @@ mod tests {
         for want in [
             "2: the file: unknown key \"chanel\": did you mean \"channel\"?",
             "6: [[source]] \"a\": url: \"ftp://x\" must begin",
-            "7: [[source]] \"a\": kind: \"fed\" is no kind",
+            "7: [[source]] \"a\": kind: \"fed\" is not a kind",
             "8: [[source]] \"a\": unknown key \"intervall\": did you mean \"interval\"?",
             "9: [[source]] \"a\": the id \"a\" is taken",
-            "13: [select]: item: \"..\" is no CSS selector",
+            "13: [select]: item: \"..\" is not a valid CSS selector",
         ] {
             assert!(faults.iter().any(|fault| fault.starts_with(want)), "{want} is not in {faults:#?}");
         }

@@ -14,7 +14,7 @@ pub(super) fn read_source(section: Section, interval: u64, fetch: &FetchConfig) 
         "feed" => Ok(SourceKind::Feed),
         "page" => Ok(SourceKind::Page),
         "auto" => Ok(SourceKind::Auto),
-        _ => Err(format!("\"{text}\" is no kind of source: write \"feed\", \"page\" or \"auto\"")),
+        _ => Err(format!("\"{text}\" is not a kind of source: write \"feed\", \"page\" or \"auto\"")),
     });
     let url = section.parsed("url", parse_web_url);
     if !section.has("url") {
@@ -49,7 +49,7 @@ pub(super) fn read_source(section: Section, interval: u64, fetch: &FetchConfig) 
 fn parse_pattern(text: &str) -> Result<Regex, String> {
     Regex::new(text).map_err(|error| {
         format!(
-            "\"{text}\" is no regular expression: {}",
+            "\"{text}\" is not a valid regular expression: {}",
             error.to_string().lines().last().unwrap_or_default()
         )
     })
@@ -96,7 +96,7 @@ fn parse_date_order(text: &str) -> Result<DateOrder, String> {
 fn read_select(section: Section) -> Select {
     let selector = |text: &str| match scraper::Selector::parse(text) {
         Ok(_) => Ok(text.to_owned()),
-        Err(error) => Err(format!("\"{text}\" is no CSS selector: {error}")),
+        Err(error) => Err(format!("\"{text}\" is not a valid CSS selector: {error}")),
     };
     if !section.has("item") {
         section.fault(section.at, "item is missing: it selects one card of the listing");

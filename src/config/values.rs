@@ -55,7 +55,7 @@ pub(super) fn parse_web_url(text: &str) -> Result<Url, String> {
     match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.host_str().is_some() => Ok(url),
         Ok(url) => Err(format!("\"{text}\" must begin with http:// or https://, not {}:", url.scheme())),
-        Err(error) => Err(format!("\"{text}\" is no web address: {error}")),
+        Err(error) => Err(format!("\"{text}\" is not a web address: {error}")),
     }
 }
 
@@ -63,13 +63,13 @@ pub(super) fn parse_language(text: &str) -> Result<String, String> {
     if crate::support::text::is_language_tag(text) {
         Ok(text.to_owned())
     } else {
-        Err(format!("\"{text}\" is no language: write fr, en, es or pt-BR"))
+        Err(format!("\"{text}\" is not a language: write fr, en, es or pt-BR"))
     }
 }
 
 /// `90s`, `30m`, `6h`, `1d`, `2w`, or several together: seconds.
 pub(super) fn parse_duration(text: &str) -> Result<u64, String> {
-    let wrong = || format!("\"{text}\" is no length of time: write 30m, 6h or 1d");
+    let wrong = || format!("\"{text}\" is not a duration: write 30m, 6h or 1d");
     let mut seconds = 0u64;
     let mut rest = text.trim();
     if rest.is_empty() {

@@ -15,6 +15,7 @@ mod sitemap;
 mod wall;
 mod wordpress;
 mod xml;
+mod zone;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

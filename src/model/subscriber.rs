@@ -130,7 +130,7 @@ impl Cadence {
             other => {
                 return Err((
                     "cadence",
-                    format!("\"{other}\" is no cadence: write instant, daily, weekly or monthly"),
+                    format!("\"{other}\" is not a cadence: write instant, daily, weekly or monthly"),
                 ));
             }
         };
@@ -219,7 +219,7 @@ fn unknown_names(
 }
 
 fn no_language(tag: &str) -> String {
-    format!("\"{tag}\" is no language: write a tag, as {} and pt-BR are", i18n::default_language())
+    format!("\"{tag}\" is not a language: write a tag, as {} and pt-BR are", i18n::default_language())
 }
 
 /// What is wrong with a choice: the field, and a sentence.
