@@ -186,7 +186,7 @@ fn prepare(lines: &[(usize, Vec<u8>)]) -> Vec<Result<Ready, String>> {
 
 fn ready(number: usize, line: &[u8]) -> Result<Ready, String> {
     let item: ClusterEntry = serde_json::from_slice(line)
-        .map_err(|error| format!("line {number} is no entry ({error}): left out"))?;
+        .map_err(|error| format!("line {number} is not an entry ({error}): left out"))?;
     let page = item.html.as_deref().map(read_html).unwrap_or_default();
     let text = item.text.as_deref().filter(|text| !text.trim().is_empty()).unwrap_or(&page.text);
     let title = item.title.as_deref().unwrap_or_default();

@@ -194,7 +194,7 @@ fn write_select(path: &Path, url: &Url, select: &Select) -> anyhow::Result<()> {
         document.entry("source").or_insert(toml_edit::Item::ArrayOfTables(toml_edit::ArrayOfTables::new()));
     let sources = sources
         .as_array_of_tables_mut()
-        .ok_or_else(|| Usage(format!("{}: \"source\" is no list of tables", path.display())))?;
+        .ok_or_else(|| Usage(format!("{}: \"source\" is not an array of tables", path.display())))?;
     let is_it = |source: &toml_edit::Table| {
         source.get("url").and_then(toml_edit::Item::as_str).and_then(|text| Url::parse(text).ok()).as_ref()
             == Some(url)
@@ -215,7 +215,7 @@ fn write_select(path: &Path, url: &Url, select: &Select) -> anyhow::Result<()> {
     }
     for source in sources.iter_mut().filter(|source| is_it(source)) {
         let table = source.entry("select").or_insert(toml_edit::Item::Table(toml_edit::Table::new()));
-        let table = table.as_table_like_mut().ok_or_else(|| Usage("\"select\" is no table".into()))?;
+        let table = table.as_table_like_mut().ok_or_else(|| Usage("\"select\" is not a table".into()))?;
         let keys = document::select_keys(select);
         let stale: Vec<String> = table
             .iter()

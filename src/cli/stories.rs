@@ -1,6 +1,6 @@
 //! Commands about stories: which entries are one, why, and what an operator says to that.
 
-use std::io::{BufRead, BufReader, BufWriter, Write as _};
+use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -80,64 +80,53 @@ fn opinion(stored: &StoredEntry, opinion: &Assessment) -> String {
     )
 }
 
+/// An entry with its address, its language and its topics.
+fn write_entry(out: &mut impl Write, entry: &StoredEntry) -> std::io::Result<()> {
+    writeln!(out, "{}", line(entry))?;
+    if let Some(url) = &entry.entry.url {
+        writeln!(out, "      {url}")?;
+    }
+    if let Some(confidence) = entry.entry.language_confidence {
+        let language = entry.entry.language.as_deref().unwrap_or("?");
+        writeln!(out, "      language: {language} ({} % sure)", (confidence * 100.0).round())?;
+    }
+    for topic in &entry.topics {
+        writeln!(out, "      topic {}: {}", topic.topic, topic.reasons())?;
+    }
+    Ok(())
+}
+
 /// `courant explain`.
 pub fn explain(app: &App, name: &str) -> anyhow::Result<()> {
     let store = app.store();
     let entry = find(store, name)?;
     let explanation = maintenance::explain(store, &entry)?;
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", line(&entry))?;
-    if let Some(url) = &entry.entry.url {
-        writeln!(out, "      {url}")?;
-    }
-    if let Some(confidence) = entry.entry.language_confidence {
-        writeln!(
-            out,
-            "      language: {} ({} % sure)",
-            entry.entry.language.as_deref().unwrap_or("?"),
-            (confidence * 100.0).round()
-        )?;
-    }
-    for topic in &entry.topics {
-        writeln!(out, "      topic {}: {}", topic.topic, topic.reasons())?;
-    }
+    write_entry(&mut out, &entry)?;
     let versions = &explanation.story.versions;
-    writeln!(
-        out,
-        "\nIts story ({}), {}:",
-        entry.story,
-        if versions.len() == 1 {
-            "of which it is the only entry".to_owned()
-        } else {
-            format!("{} entries", versions.len())
-        }
-    )?;
+    let size = match versions.len() {
+        1 => "of which it is the only entry".to_owned(),
+        count => format!("{count} entries"),
+    };
+    writeln!(out, "\nIts story ({}), {size}:", entry.story)?;
     for version in versions {
-        writeln!(
-            out,
-            "{}\n      {}",
-            line(version),
-            version.reason.as_deref().unwrap_or("the first that was seen")
-        )?;
+        let reason = version.reason.as_deref().unwrap_or("the first that was seen");
+        writeln!(out, "{}\n      {reason}", line(version))?;
     }
     let language = entry.entry.language.as_deref().unwrap_or(&app.config.channel.language);
     let shown = explanation.story.version_for(language);
     writeln!(out, "      readers of \"{language}\" see {} ({})", shown.entry.id, shown.entry.source)?;
     if !explanation.own.is_empty() {
         writeln!(out, "\nWhat it has in common with them:")?;
-        for (stored, said) in &explanation.own {
-            writeln!(out, "{}", opinion(stored, said))?;
-        }
     }
-    writeln!(
-        out,
-        "\n{}",
-        if explanation.others.is_empty() {
-            "No entry of another story is near."
-        } else {
-            "The nearest entries of other stories, and why they are not with it:"
-        }
-    )?;
+    for (stored, said) in &explanation.own {
+        writeln!(out, "{}", opinion(stored, said))?;
+    }
+    let others = match explanation.others.is_empty() {
+        true => "No entry of another story is near.",
+        false => "The nearest entries of other stories, and why they are not with it:",
+    };
+    writeln!(out, "\n{others}")?;
     for (stored, said) in &explanation.others {
         writeln!(out, "{}", opinion(stored, said))?;
     }

@@ -1,61 +1,42 @@
 //! `feeds.toml`: read and validated whole, every fault at once. The only place, with the command line, that
 //! looks at the environment (for secrets).
 
+mod fetch;
+mod mail;
 mod section;
+mod source;
+mod values;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
 use ipnet::{IpNet, Ipv4Net};
-use regex::Regex;
 use toml::de::{DeTable, DeValue};
 use url::Url;
 
+pub use fetch::FetchConfig;
+pub use mail::{AccessToken, DkimSettings, MailConfig, TransportConfig};
 pub use section::Fault;
+pub use values::{Secret, secret_at};
+
+use fetch::read_fetch;
+use mail::read_mail;
 use section::{Faults, Section};
+use source::read_source;
+use values::{DAY_SECONDS, parse_duration, parse_language, parse_web_url};
 
 use crate::model::channel::Channel;
-use crate::model::digest::{Digest, DigestId, Newsletter, OnUncertain};
-use crate::model::filter::{Field, Filter, Rule};
-use crate::model::guard::Allowed;
+use crate::model::digest::{Digest, DigestId, Newsletter};
 use crate::model::mail_address::Address;
 use crate::model::publication::{Archives, FeedChoice, Images};
 use crate::model::schedule::Schedule;
-use crate::model::source::{DateFrom, DateOrder, Select, Source, SourceKind};
+use crate::model::source::Source;
 use crate::model::subscriber::Interests;
 use crate::model::topic::Topic;
 use crate::support::i18n::{self, LocaleFault};
 
 /// The starter file that `courant init` writes.
 pub const STARTER: &str = include_str!("starter.toml");
-
-const DAY_SECONDS: u64 = 86_400;
-/// Messages of a rate.
-const RATE_MAX: u32 = 100_000;
-
-/// `[fetch]` and what `[defaults]` adds to it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FetchConfig {
-    pub user_agent: String,
-    /// For connecting and for each wait on the server, in seconds.
-    pub timeout_seconds: u64,
-    /// For one request from its start to its last byte, in seconds.
-    pub deadline_seconds: u64,
-    /// A longer body, after decompression, is cut.
-    pub body_bytes_max: usize,
-    /// Connections to one host at a time.
-    pub per_host: usize,
-    /// Requests at a time.
-    pub concurrency: usize,
-    pub interval_min_seconds: u64,
-    pub interval_max_seconds: u64,
-    /// Private addresses that may be connected to.
-    pub allow: Vec<Allowed>,
-    pub proxy: Option<Url>,
-    /// Names of all proxies in use, those of the environment included.
-    pub proxy_hosts: Vec<String>,
-    pub ca_file: Option<PathBuf>,
-}
 
 /// `[publish]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,114 +55,6 @@ pub struct ServeConfig {
     pub trusted_proxies: Vec<IpNet>,
     /// Sign-ups in an hour; whoever comes after them has a second step to go.
     pub sign_ups_per_hour: u32,
-}
-
-/// How mail leaves.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TransportConfig {
-    /// `file:outbox`: one `.eml` a delivery.
-    Directory(PathBuf),
-    /// `smtp://host:port` (STARTTLS where offered; `?tls=required` insists), `smtps://host:port`.
-    /// Several share the load by their `weight` and stand in for each other.
-    Smtp {
-        urls: Vec<Url>,
-        username: Option<String>,
-        password: Option<Secret>,
-        token: Option<AccessToken>,
-        ca_file: Option<PathBuf>,
-    },
-}
-
-/// Where an access token (OAuth 2.0) comes from; it is good for an hour or so, and is read again each time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AccessToken {
-    Given(Secret),
-    File(PathBuf),
-    /// What a command prints.
-    Command(String),
-}
-
-impl TransportConfig {
-    /// How logins are kept from others, a line for each server with one.
-    pub fn notes(&self) -> Vec<String> {
-        let TransportConfig::Smtp { urls, username, .. } = self else { return Vec::new() };
-        let with_login = urls
-            .iter()
-            .filter(|url| url.scheme() == "smtp" && (username.is_some() || !url.username().is_empty()));
-        with_login
-            .filter_map(|url| {
-                let server = format!("smtp://{}", url.host_str().unwrap_or_default());
-                match tls_of(url).as_deref() {
-                    Some("none") => Some(format!(
-                        "{server}: tls=none sends the user name and the password unencrypted"
-                    )),
-                    None => Some(format!(
-                        "{server}: TLS is required, because there is a user name (tls=none would not ask for it)"
-                    )),
-                    Some(_) => None,
-                }
-            })
-            .collect()
-    }
-}
-
-fn tls_of(url: &Url) -> Option<String> {
-    url.query_pairs().find(|(name, _)| name == "tls").map(|(_, value)| value.into_owned())
-}
-
-/// A secret by its place, `env:NAME` or `file:PATH`; never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
-
-impl Secret {
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-/// `[mail]`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MailConfig {
-    pub transport: TransportConfig,
-    /// `Name <address>` or an address.
-    pub from: String,
-    pub reply_to: Option<String>,
-    /// Who is told of sources that break, are mended, or work again.
-    pub operators: Vec<Address>,
-    /// Where mail comes back to: each delivery has a return path under it (VERP).
-    pub bounces: Option<Address>,
-    /// Messages under way at a time.
-    pub connections: usize,
-    /// Messages a second, in all and to one domain; 0 for no limit.
-    pub rate: f64,
-    pub rate_per_domain: f64,
-    /// For each answer of a mail server, in seconds.
-    pub timeout_seconds: u64,
-    pub on_uncertain: OnUncertain,
-    /// Whether a report of fraud ends all mail to whom it is about, as a complaint does.
-    pub fraud_is_complaint: bool,
-    /// After so many refusals in a row that are about us, a run sends nothing more.
-    pub refusals_max: usize,
-    /// A mail that could not leave for so long is no news any more, in seconds.
-    pub wait_max_seconds: u64,
-    /// How long it is kept which mail went to whom, in seconds.
-    pub retention_seconds: u64,
-    pub dkim: Vec<DkimSettings>,
-}
-
-/// `[[mail.dkim]]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DkimSettings {
-    pub domain: String,
-    pub selector: String,
-    pub key: Secret,
-    pub is_ed25519: bool,
 }
 
 /// At this lead nine answers of ten are right on the labelled stories that ship with the program.
@@ -369,7 +242,7 @@ fn read_classify(section: Section, surroundings: &Surroundings) -> ClassifyConfi
         text.parse()
             .ok()
             .filter(|margin: &f32| (0.0..=100.0).contains(margin))
-            .ok_or(format!("\"{text}\" is no lead: write \"0.3\""))
+            .ok_or(format!("\"{text}\" is not a lead: write \"0.3\""))
     };
     ClassifyConfig {
         model: section.string("model").map(|path| surroundings.folder.join(path)),
@@ -410,7 +283,7 @@ fn read_store(section: Section, surroundings: &Surroundings) -> PathBuf {
     let path = section.parsed("url", |url| match url.strip_prefix("sqlite:") {
         Some(path) if !path.is_empty() => Ok(surroundings.folder.join(path.trim_start_matches("//"))),
         _ => Err(format!(
-            "\"{}\" is no store that this courant knows: write \"sqlite:courant.db\"",
+            "\"{}\" is not a store that courant supports: write \"sqlite:courant.db\"",
             hide_password(url)
         )),
     });
@@ -478,77 +351,6 @@ fn known_topic(topics: &[Topic], id: &str) -> Result<String, String> {
     ))
 }
 
-fn read_mail(section: Section, surroundings: &Surroundings) -> MailConfig {
-    let username = section.parsed("username", |text| secret_or_text(text, surroundings));
-    let password = section.parsed("password", |text| secret(text, surroundings).map(Secret));
-    let token = section.parsed("token", |text| access_token(text, surroundings));
-    if token.is_some() && password.is_some() {
-        section.fault(section.at, "token: a password stands beside it: one of them is enough");
-    }
-    let ca_file = section.string("ca_file").map(|path| surroundings.folder.join(path));
-    let has_login = username.is_some();
-    let ways = section.one_or_more("transport", |text| {
-        let text = secret_or_text(text, surroundings)?;
-        if let Some(path) = text.strip_prefix("file:") {
-            return Ok(Err(surroundings.folder.join(path)));
-        }
-        match Url::parse(&text) {
-            Ok(url)
-                if matches!(url.scheme(), "smtp" | "smtps")
-                    && url.host_str().is_some_and(|host| !host.is_empty()) =>
-            {
-                let has_login = has_login || !url.username().is_empty();
-                if has_login && url.scheme() == "smtp" && tls_of(&url).as_deref() == Some("opportunistic") {
-                    return Err("tls=opportunistic would give the password to a server without TLS: write tls=required, or tls=none if that is meant".into());
-                }
-                Ok(Ok(url))
-            }
-            _ => Err("must be \"file:FOLDER\", \"smtp://HOST:PORT\" or \"smtps://HOST:PORT\"".into()),
-        }
-    });
-    let transport = match ways.as_slice() {
-        [] => None,
-        [Err(folder)] => Some(TransportConfig::Directory(folder.clone())),
-        ways if ways.iter().all(Result::is_ok) => Some(TransportConfig::Smtp {
-            urls: ways.iter().flatten().cloned().collect(),
-            username,
-            password,
-            token,
-            ca_file,
-        }),
-        _ => {
-            section.fault(
-                section.at,
-                "transport: a folder stands alone, only mail servers stand beside each other",
-            );
-            None
-        }
-    };
-    let mailbox = |text: &str| match text.parse::<lettre::message::Mailbox>() {
-        Ok(_) => Ok(text.to_owned()),
-        Err(_) => Err(format!("\"{text}\" is no mail address: write \"Name <name@example.org>\"")),
-    };
-    MailConfig {
-        transport: transport
-            .unwrap_or_else(|| TransportConfig::Directory(surroundings.folder.join("outbox"))),
-        from: section.parsed("from", mailbox).unwrap_or_else(|| "courant@localhost.localdomain".into()),
-        reply_to: section.parsed("reply_to", mailbox),
-        operators: section.list("operator", Address::parse),
-        bounces: section.parsed("bounces", Address::parse),
-        connections: section.number("connections", 8, 1..=64) as usize,
-        rate: section.by_rate("rate", parse_rate),
-        rate_per_domain: section.by_rate("rate_per_domain", parse_rate),
-        // RFC 5321 section 4.5.3.2 allows ten minutes after the final dot; no server worth waiting for takes two.
-        timeout_seconds: section.seconds("timeout", parse_duration).unwrap_or(120).max(1),
-        on_uncertain: section.parsed("on_uncertain", parse_on_uncertain).unwrap_or_default(),
-        fraud_is_complaint: section.boolean("fraud_is_complaint", false),
-        refusals_max: section.number("refusals_max", 5, 1..=1_000) as usize,
-        wait_max_seconds: section.seconds("wait_max", parse_duration).unwrap_or(14 * DAY_SECONDS),
-        retention_seconds: section.seconds("retention", parse_duration).unwrap_or(90 * DAY_SECONDS),
-        dkim: section.tables("dkim").into_iter().map(|section| read_dkim(section, surroundings)).collect(),
-    }
-}
-
 fn read_newsletter(section: Section) -> Newsletter {
     Newsletter {
         titles: section.by_spoken_language("title", i18n::parse_language),
@@ -563,8 +365,9 @@ fn read_serve(section: Section) -> ServeConfig {
     let network = |text: &str| {
         let text = text.trim();
         let parsed = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-        parsed
-            .map_err(|_| format!("\"{text}\" is no network: write \"10.0.0.0/8\", \"192.0.2.1\" or \"::1\""))
+        parsed.map_err(|_| {
+            format!("\"{text}\" is not a network: write \"10.0.0.0/8\", \"192.0.2.1\" or \"::1\"")
+        })
     };
     let here = || {
         vec![
@@ -577,143 +380,6 @@ fn read_serve(section: Section) -> ServeConfig {
         trusted_proxies: if section.has("trusted_proxies") { trusted } else { here() },
         sign_ups_per_hour: section.number("sign_ups_per_hour", 200, 1..=1_000_000) as u32,
     }
-}
-
-fn read_dkim(section: Section, surroundings: &Surroundings) -> DkimSettings {
-    let algorithm = section.parsed("algorithm", |text| match text {
-        "rsa" => Ok(false),
-        "ed25519" => Ok(true),
-        _ => Err(format!("\"{text}\" must be \"rsa\" or \"ed25519\"")),
-    });
-    if !section.has("key") {
-        section.fault(section.at, "key is missing: write key = \"file:dkim.pem\"");
-    }
-    DkimSettings {
-        domain: section.required("domain"),
-        selector: section.required("selector"),
-        key: section
-            .parsed("key", |text| secret(text, surroundings).map(Secret))
-            .unwrap_or_else(|| Secret(String::new())),
-        is_ed25519: algorithm.unwrap_or(false),
-    }
-}
-
-/// A secret by its place, relative to a folder.
-///
-/// # Errors
-/// When it is not there, in words.
-pub fn secret_at(text: &str, folder: &Path) -> Result<Secret, String> {
-    secret(text, &Surroundings { folder, environment: &|name| std::env::var(name).ok() }).map(Secret)
-}
-
-/// `env:NAME` or `file:PATH`; a secret never stands in the configuration itself.
-fn secret(text: &str, surroundings: &Surroundings) -> Result<String, String> {
-    if let Some(name) = text.strip_prefix("env:") {
-        return (surroundings.environment)(name)
-            .ok_or_else(|| format!("the environment has no variable {name}"));
-    }
-    if let Some(path) = text.strip_prefix("file:") {
-        let path = surroundings.folder.join(path);
-        return std::fs::read_to_string(&path)
-            .map(|text| text.trim().to_owned())
-            .map_err(|error| format!("cannot read {}: {error}", path.display()));
-    }
-    Err("a secret must not stand in this file: write \"env:NAME\" or \"file:PATH\"".into())
-}
-
-/// `env:NAME`, `file:PATH` or `command:…`.
-fn access_token(text: &str, surroundings: &Surroundings) -> Result<AccessToken, String> {
-    if let Some(path) = text.strip_prefix("file:") {
-        return Ok(AccessToken::File(surroundings.folder.join(path)));
-    }
-    if let Some(command) = text.strip_prefix("command:").map(str::trim).filter(|command| !command.is_empty())
-    {
-        return Ok(AccessToken::Command(command.to_owned()));
-    }
-    if text.starts_with("env:") {
-        return secret(text, surroundings).map(|token| AccessToken::Given(Secret(token)));
-    }
-    Err("a token must not stand in this file: write \"file:PATH\", \"env:NAME\" or \"command:COMMAND\""
-        .into())
-}
-
-/// `200/h`, `20/min`, `2/s`, or a number a second: messages a second.
-fn parse_rate(text: &str) -> Result<f64, String> {
-    let fault = || format!("\"{text}\" is no rate: write \"200/h\", \"20/min\" or \"2/s\"");
-    let (count, unit) = text.split_once('/').unwrap_or((text, "s"));
-    let seconds = match unit.trim() {
-        "s" | "sec" | "second" => 1.0,
-        "m" | "min" | "minute" => 60.0,
-        "h" | "hour" => 3_600.0,
-        "d" | "day" => 86_400.0,
-        _ => return Err(fault()),
-    };
-    let count: u32 = count.trim().parse().map_err(|_| fault())?;
-    if count > RATE_MAX {
-        Err(format!("\"{text}\" is more than {RATE_MAX}"))
-    } else {
-        Ok(f64::from(count) / seconds)
-    }
-}
-
-fn secret_or_text(text: &str, surroundings: &Surroundings) -> Result<String, String> {
-    if text.starts_with("env:") { secret(text, surroundings) } else { Ok(text.to_owned()) }
-}
-
-fn read_fetch(
-    section: Section,
-    defaults: &Section,
-    channel_url: &str,
-    surroundings: &Surroundings,
-) -> FetchConfig {
-    let default_timeout = defaults.seconds("timeout", parse_duration);
-    let proxy =
-        section.parsed("proxy", |text| Url::parse(text).map_err(|_| format!("\"{text}\" is no address")));
-    FetchConfig {
-        user_agent: defaults.string("user_agent").unwrap_or_else(|| default_user_agent(channel_url)),
-        timeout_seconds: section.seconds("timeout", parse_duration).or(default_timeout).unwrap_or(20).max(1),
-        deadline_seconds: section.seconds("deadline", parse_duration).unwrap_or(60).max(1),
-        body_bytes_max: section.number("body_bytes_max", 16 << 20, 1024..=1 << 30) as usize,
-        per_host: section.number("per_host", 2, 1..=1024) as usize,
-        concurrency: section.number("concurrency", 64, 1..=1024) as usize,
-        interval_min_seconds: section.seconds("interval_min", parse_duration).unwrap_or(15 * 60),
-        interval_max_seconds: section.seconds("interval_max", parse_duration).unwrap_or(7 * DAY_SECONDS),
-        allow: section.list("allow", Allowed::parse),
-        proxy_hosts: proxy_hosts(proxy.as_ref(), surroundings),
-        proxy,
-        ca_file: section.string("ca_file").map(|path| surroundings.folder.join(path)),
-    }
-}
-
-/// The proxies that the HTTP client will find by itself, and the configured one.
-fn proxy_hosts(proxy: Option<&Url>, surroundings: &Surroundings) -> Vec<String> {
-    let names = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
-    let from_environment = names
-        .iter()
-        .filter_map(|name| (surroundings.environment)(name))
-        .filter_map(|text| Url::parse(&text).ok());
-    let mut hosts: Vec<String> = proxy
-        .cloned()
-        .into_iter()
-        .chain(from_environment)
-        .filter_map(|url| url.host_str().map(str::to_owned))
-        .collect();
-    hosts.sort();
-    hosts.dedup();
-    hosts
-}
-
-impl Default for FetchConfig {
-    /// What an empty configuration means.
-    fn default() -> Self {
-        let surroundings = Surroundings { folder: Path::new("."), environment: &|_| None };
-        parse("", &surroundings).expect("an empty configuration is valid").fetch
-    }
-}
-
-/// Who asks, and where its operator can be found: the page of the channel.
-fn default_user_agent(channel_url: &str) -> String {
-    format!("courant/{} (+{channel_url})", env!("CARGO_PKG_VERSION"))
 }
 
 fn read_topic(section: Section) -> Topic {
@@ -754,162 +420,6 @@ fn read_digest(section: Section, topics: &[Topic]) -> Digest {
     }
 }
 
-fn read_source(section: Section, interval: u64, fetch: &FetchConfig) -> Source {
-    let kind = section.parsed("kind", |text| match text {
-        "feed" => Ok(SourceKind::Feed),
-        "page" => Ok(SourceKind::Page),
-        "auto" => Ok(SourceKind::Auto),
-        _ => Err(format!("\"{text}\" is no kind of source: write \"feed\", \"page\" or \"auto\"")),
-    });
-    let url = section.parsed("url", parse_web_url);
-    if !section.has("url") {
-        section.fault(section.at, "url is missing");
-    }
-    let id = section.required("id");
-    let own_interval = section.seconds("interval", parse_duration);
-    let interval = own_interval.unwrap_or(interval);
-    Source {
-        is_interval_fixed: own_interval.is_some(),
-        partner: section.string("partner").unwrap_or_else(|| id.clone()),
-        kind: kind.unwrap_or(SourceKind::Auto),
-        url: url.unwrap_or_else(|| Url::parse("http://localhost/").expect("a constant")),
-        language: section.parsed("lang", parse_language),
-        tags: section.list("tags", |text| Ok(text.to_owned())),
-        interval_seconds: interval
-            .clamp(fetch.interval_min_seconds, fetch.interval_max_seconds.max(fetch.interval_min_seconds)),
-        is_enabled: section.boolean("enabled", true),
-        date_from: section.parsed("date_from", parse_date_from).unwrap_or_default(),
-        date_order: section.parsed("date_order", parse_date_order).unwrap_or_default(),
-        select: section.has("select").then(|| read_select(section.table("select"))),
-        has_full_text: section.boolean("full_text", false),
-        filter: Filter {
-            keep: read_rules(section.table("keep")),
-            drop: read_rules(section.table("drop")),
-            rewrite: section.tables("rewrite").into_iter().filter_map(read_rewrite).collect(),
-        },
-        id,
-    }
-}
-
-fn parse_on_uncertain(text: &str) -> Result<OnUncertain, String> {
-    match text {
-        "resend" => Ok(OnUncertain::Resend),
-        "skip" => Ok(OnUncertain::Skip),
-        _ => Err(format!("\"{text}\" must be \"resend\" or \"skip\"")),
-    }
-}
-
-fn parse_pattern(text: &str) -> Result<Regex, String> {
-    Regex::new(text).map_err(|error| {
-        format!(
-            "\"{text}\" is no regular expression: {}",
-            error.to_string().lines().last().unwrap_or_default()
-        )
-    })
-}
-
-/// `[source.keep]` and `[source.drop]`: a pattern, or several, for each field.
-fn read_rules(section: Section) -> Vec<Rule> {
-    let of = |(name, field): &(&'static str, Field)| {
-        section
-            .one_or_more(name, parse_pattern)
-            .into_iter()
-            .map(|pattern| Rule { field: *field, pattern })
-            .collect::<Vec<_>>()
-    };
-    Field::ALL.iter().flat_map(of).collect()
-}
-
-/// One of `rewrite = [{ title = "PATTERN", with = "TEXT" }]`.
-fn read_rewrite(section: Section) -> Option<(Regex, String)> {
-    let with = section.string("with").unwrap_or_default();
-    if !section.has("title") {
-        section.fault(section.at, "title is missing: the pattern to rewrite");
-    }
-    Some((section.parsed("title", parse_pattern)?, with))
-}
-
-fn parse_date_from(text: &str) -> Result<DateFrom, String> {
-    match text {
-        "card" => Ok(DateFrom::Card),
-        "item" => Ok(DateFrom::Item),
-        _ => Err(format!("\"{text}\" must be \"card\" or \"item\"")),
-    }
-}
-
-fn parse_date_order(text: &str) -> Result<DateOrder, String> {
-    match text {
-        "dmy" => Ok(DateOrder::Dmy),
-        "mdy" => Ok(DateOrder::Mdy),
-        "ymd" => Ok(DateOrder::Ymd),
-        _ => Err(format!("\"{text}\" must be \"dmy\", \"mdy\" or \"ymd\"")),
-    }
-}
-
-fn read_select(section: Section) -> Select {
-    let selector = |text: &str| match scraper::Selector::parse(text) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(error) => Err(format!("\"{text}\" is no CSS selector: {error}")),
-    };
-    if !section.has("item") {
-        section.fault(section.at, "item is missing: it selects one card of the listing");
-    }
-    Select {
-        item: section.parsed("item", selector).unwrap_or_default(),
-        title: section.parsed("title", selector),
-        link: section.parsed("link", selector),
-        summary: section.parsed("summary", selector),
-        date: section.parsed("date", selector),
-        image: section.parsed("image", selector),
-        next: section.parsed("next", selector),
-    }
-}
-
-fn parse_web_url(text: &str) -> Result<Url, String> {
-    match Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.host_str().is_some() => Ok(url),
-        Ok(url) => Err(format!("\"{text}\" must begin with http:// or https://, not {}:", url.scheme())),
-        Err(error) => Err(format!("\"{text}\" is no web address: {error}")),
-    }
-}
-
-fn parse_language(text: &str) -> Result<String, String> {
-    if crate::support::text::is_language_tag(text) {
-        Ok(text.to_owned())
-    } else {
-        Err(format!("\"{text}\" is no language: write fr, en, es or pt-BR"))
-    }
-}
-
-/// `90s`, `30m`, `6h`, `1d`, `2w`, or several together: seconds.
-fn parse_duration(text: &str) -> Result<u64, String> {
-    let wrong = || format!("\"{text}\" is no length of time: write 30m, 6h or 1d");
-    let mut seconds = 0u64;
-    let mut rest = text.trim();
-    if rest.is_empty() {
-        return Err(wrong());
-    }
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-        let number: u64 = rest[..digits].parse().map_err(|_| wrong())?;
-        let unit_end = rest[digits..]
-            .find(|c: char| c.is_ascii_digit() || c.is_whitespace())
-            .map_or(rest.len(), |end| digits + end);
-        let unit = match &rest[digits..unit_end] {
-            "s" | "sec" => 1,
-            "m" | "min" => 60,
-            "h" => 3600,
-            "d" => DAY_SECONDS,
-            "w" => 7 * DAY_SECONDS,
-            "y" => 365 * DAY_SECONDS,
-            _ => return Err(wrong()),
-        };
-        seconds = number.checked_mul(unit).and_then(|part| seconds.checked_add(part)).ok_or_else(wrong)?;
-        rest = rest[unit_end..].trim_start();
-    }
-    Ok(seconds)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -941,10 +451,10 @@ mod tests {
         for want in [
             "2: the file: unknown key \"chanel\": did you mean \"channel\"?",
             "6: [[source]] \"a\": url: \"ftp://x\" must begin",
-            "7: [[source]] \"a\": kind: \"fed\" is no kind",
+            "7: [[source]] \"a\": kind: \"fed\" is not a kind",
             "8: [[source]] \"a\": unknown key \"intervall\": did you mean \"interval\"?",
             "9: [[source]] \"a\": the id \"a\" is taken",
-            "13: [select]: item: \"..\" is no CSS selector",
+            "13: [select]: item: \"..\" is not a valid CSS selector",
         ] {
             assert!(faults.iter().any(|fault| fault.starts_with(want)), "{want} is not in {faults:#?}");
         }

@@ -301,6 +301,28 @@ const OTHER_SHARE: f32 = 0.15;
 /// Of figures and names of the shorter one, so many stand in the longer one.
 const FIGURES_SHARE: f32 = 0.5;
 
+/// The share of their phrases that two texts must have in common to be copies.
+fn copy_share_min(a: &Sketch, b: &Sketch, titles: Titles, overlap: &Overlap) -> f32 {
+    let is_same_source = a.source == b.source;
+    let (short, long) = if a.words <= b.words { (a, b) } else { (b, a) };
+    let is_far = days_between(a, b)
+        .is_some_and(|days| days > if is_same_source { VERSION_DAYS_MAX } else { COPY_DAYS_MAX });
+    let is_whole = short.words * 10 >= long.words * 6;
+    let is_large = short.words * 10 >= long.words * 4;
+    let needed = match (is_same_source, titles) {
+        // Issues of a series come at intervals, and have much of their text in common.
+        _ if is_far => SERIES_SHARE,
+        (false, Titles::Frame) => FRAME_SHARE,
+        (true, _) => VERSION_SHARE,
+        (false, Titles::Apart) if overlap.lead < LEAD_SHARE && !is_large => NEVER,
+        (false, Titles::Apart) if overlap.lead < LEAD_SHARE => FRAME_SHARE,
+        (false, _) if is_whole => WHOLE_SHARE,
+        (false, _) => COPY_SHARE,
+    };
+    // A few phrases say something only together.
+    if overlap.looked_at < FEW_PHRASES { FEW_SHARE.max(needed) } else { needed }
+}
+
 /// Whether one is a copy of the other. `is_rare` tells shingles that few stories have, and that are none of a source's boilerplate.
 pub fn copy(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Comparison {
     let is_same_source = a.source == b.source;
@@ -311,7 +333,6 @@ pub fn copy(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Comparison
         let whole = self::overlap(a, b, |_| true);
         overlap = if whole.share >= SERIES_SHARE { whole } else { overlap };
     }
-    let (short, long) = if a.words <= b.words { (a, b) } else { (b, a) };
     let text = Evidence::Text { share: overlap.share, shared: overlap.looked_at };
     let few = Evidence::FewPhrases { share: overlap.share, shared: overlap.shared };
     if titles == Titles::NumbersDiffer {
@@ -322,22 +343,7 @@ pub fn copy(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Comparison
     }
     if have_texts(a, b) && overlap.looked_at > 0 {
         let figures = figures(a, b, titles);
-        let is_far = days_between(a, b)
-            .is_some_and(|days| days > if is_same_source { VERSION_DAYS_MAX } else { COPY_DAYS_MAX });
-        let is_whole = short.words * 10 >= long.words * 6;
-        let is_large = short.words * 10 >= long.words * 4;
-        let needed = match (is_same_source, titles) {
-            // Issues of a series come at intervals, and have much of their text in common.
-            _ if is_far => SERIES_SHARE,
-            (false, Titles::Frame) => FRAME_SHARE,
-            (true, _) => VERSION_SHARE,
-            (false, Titles::Apart) if overlap.lead < LEAD_SHARE && !is_large => NEVER,
-            (false, Titles::Apart) if overlap.lead < LEAD_SHARE => FRAME_SHARE,
-            (false, _) if is_whole => WHOLE_SHARE,
-            (false, _) => COPY_SHARE,
-        };
-        // A few phrases say something only together.
-        let needed = if overlap.looked_at < FEW_PHRASES { FEW_SHARE.max(needed) } else { needed };
+        let needed = copy_share_min(a, b, titles, &overlap);
         let shared_min = if titles == Titles::Apart { SHARED_MIN } else { SHARED_MIN.min(overlap.looked_at) };
         let is_enough = overlap.share >= needed && overlap.shared >= shared_min;
         let is_beyond_doubt =
@@ -349,14 +355,8 @@ pub fn copy(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Comparison
             return yes(overlap.share, text);
         }
         if titles != Titles::Equal {
-            return no(
-                overlap.share,
-                if titles == Titles::Frame && overlap.share >= COPY_SHARE {
-                    Evidence::TitleFrame
-                } else {
-                    few
-                },
-            );
+            let is_framed = titles == Titles::Frame && overlap.share >= COPY_SHARE;
+            return no(overlap.share, if is_framed { Evidence::TitleFrame } else { few });
         }
         if overlap.share < OTHER_SHARE {
             return no(overlap.share, Evidence::OtherText);

@@ -8,6 +8,7 @@ use jiff::civil::{Date, ISOWeekDate, Time, Weekday};
 use jiff::{SignedDuration, Timestamp};
 
 use super::calendar::{CALENDAR, first_day, tokens};
+use super::zone::zone_seconds;
 use crate::model::source::DateOrder;
 use crate::support::text::fold;
 
@@ -282,75 +283,6 @@ fn split_time(text: &str) -> Option<(i64, &str)> {
     }
 }
 
-/// The offset east of Greenwich, in seconds, of a zone in any spelling; an unknown name counts as UTC.
-fn zone_seconds(zone: &str) -> Option<i64> {
-    let zone = zone.trim();
-    let lower = zone.to_ascii_lowercase();
-    let lower = lower.split(['(', ' ']).next().unwrap_or("");
-    if let Some(at) = lower.find(['+', '-']) {
-        return numeric_zone(&lower[at..]);
-    }
-    let hours = match lower {
-        "" | "z" | "gmt" | "utc" | "ut" | "wet" => 0,
-        "est" | "et" | "cdt" | "hne" | "hac" => -5,
-        "cst" | "ct" | "mdt" | "hnc" | "har" => -6,
-        "mst" | "mt" | "pdt" | "hnr" | "hap" => -7,
-        "pst" | "pt" | "hnp" => -8,
-        "ast" | "at" | "edt" | "hna" | "hae" => -4,
-        "adt" | "haa" => -3,
-        // Latin America.
-        "cot" | "pet" | "ect" | "act" => -5,
-        "ve" | "vet" | "bot" | "clt" | "pyt" | "amt" | "gyt" => -4,
-        "art" | "brt" | "clst" | "pyst" | "uyt" | "gft" | "srt" => -3,
-        "brst" | "uyst" | "fnt" => -2,
-        "nst" => return Some(-3 * 3600 - 1800),
-        "ndt" => return Some(-2 * 3600 - 1800),
-        "akst" => -9,
-        "akdt" => -8,
-        "hst" => -10,
-        "met" | "cet" | "bst" | "mez" | "west" | "wat" => 1,
-        "mest" | "cest" | "eet" | "mesz" | "cat" | "sast" => 2,
-        "msk" | "eest" | "eat" | "trt" => 3,
-        "gst" => 4,
-        "pkt" => 5,
-        "ict" | "wib" => 7,
-        "hkt" | "sgt" | "awst" | "wita" => 8,
-        "wit" => 9,
-        "nzst" => 12,
-        "nzdt" => 13,
-        "ist" => return Some(5 * 3600 + 1800),
-        "jst" | "kst" => 9,
-        "aest" => 10,
-        "aedt" => 11,
-        // RFC 822 section 5.2: the military letters; RFC 2822 holds them to be unreliable, feeds mean this.
-        letter if letter.len() == 1 => match letter.as_bytes()[0] {
-            c @ b'a'..=b'i' => -i64::from(c - b'a' + 1),
-            c @ b'k'..=b'm' => -i64::from(c - b'a'),
-            c @ b'n'..=b'y' => i64::from(c - b'n' + 1),
-            _ => 0,
-        },
-        other if other.bytes().all(|b| b.is_ascii_alphabetic() || b == b'/' || b == b'_') => 0,
-        _ => return None,
-    };
-    Some(hours * 3600)
-}
-
-fn numeric_zone(text: &str) -> Option<i64> {
-    let sign = if text.starts_with('-') { -1 } else { 1 };
-    let digits = text[1..].trim();
-    let (hours, minutes) = match digits.split_once(':') {
-        Some((hours, minutes)) => (hours.parse().ok()?, minutes.get(..2).unwrap_or(minutes).parse().ok()?),
-        None => match digits.len() {
-            1 | 2 => (digits.parse().ok()?, 0),
-            3 => (digits[..1].parse().ok()?, digits[1..].parse().ok()?),
-            4 => (digits[..2].parse().ok()?, digits[2..].parse().ok()?),
-            _ => return None,
-        },
-    };
-    let (hours, minutes): (i64, i64) = (hours, minutes);
-    ((0..=26).contains(&hours) && (0..60).contains(&minutes)).then(|| sign * (hours * 3600 + minutes * 60))
-}
-
 /// The number of a month that a word names, in any of the languages, or by the start of its English name.
 fn month_number(word: &str) -> Option<i64> {
     let folded = fold(word);
@@ -381,21 +313,47 @@ const ENGLISH_MONTHS: [&str; 12] = [
     "december",
 ];
 
+/// The words of a date without its day of the week. "mar" is a day in some languages and a month in others: at the start it
+/// is the day, where a month follows.
+fn without_weekday(mut words: Vec<&str>) -> Vec<&str> {
+    let is_month = |word: &&str| month_number(word).is_some();
+    if let [first, rest @ ..] = &words[..]
+        && is_weekday(first)
+        && (!is_month(first) || rest.iter().any(|word| is_month(word)))
+    {
+        words.remove(0);
+    }
+    words.retain(|word| !is_weekday(word) || is_month(word));
+    words
+}
+
+/// The numbers of the day and the year, the time of day, and the zone, in the words around the month.
+fn figures_and_zone<'a>(
+    before: &[&'a str],
+    after: &[&'a str],
+) -> (Vec<&'a str>, Option<&'a str>, Vec<&'a str>) {
+    let (mut numbers, mut clock, mut zone) = (Vec::new(), None, Vec::new());
+    let is_number = |word: &str| {
+        let figures = word.trim_end_matches(['.', 't', 'h', 's', 'n', 'r', 'd']);
+        !word.is_empty() && figures.bytes().all(|b| b.is_ascii_digit())
+    };
+    for word in before.iter().chain(after).copied() {
+        if word.contains(':') && clock.is_none() && word.as_bytes()[0].is_ascii_digit() {
+            clock = Some(word);
+        } else if numbers.len() < 2 && is_number(word) {
+            numbers.push(word.trim_end_matches(|c: char| !c.is_ascii_digit()));
+        } else if clock.is_some() || word.starts_with(['+', '-']) {
+            zone.push(word);
+        }
+    }
+    (numbers, clock, zone)
+}
+
 /// RFC 822, RFC 2822, asctime and Perforce, in any order of day and month: `Thu, 01 Jan 2004 19:48:21 GMT`,
 /// `Sun Jan  4 16:29:06 PDT 2004`, `Fri, 2006/09/15 08:19:53 EDT`.
 fn parse_words(text: &str) -> Option<Timestamp> {
     let spaced = text.replace(',', " ");
-    let mut words: Vec<&str> = spaced.split_ascii_whitespace().collect();
-    // "mar" is a day in some languages and a month in others: at the start it is the day, where a month follows.
-    let is_day = |words: &[&str], at: usize| {
-        is_weekday(words[at])
-            && (month_number(words[at]).is_none()
-                || words[at + 1..].iter().any(|word| month_number(word).is_some()))
-    };
-    if (0..words.len().min(1)).any(|at| is_day(&words, at)) {
-        words.remove(0);
-    }
-    words.retain(|word| !is_weekday(word) || month_number(word).is_some());
+    let words = without_weekday(spaced.split_ascii_whitespace().collect());
     if words.first().is_some_and(|word| {
         word.len() >= 8 && word.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'/' | b'-'))
     }) {
@@ -412,24 +370,7 @@ fn parse_words(text: &str) -> Option<Timestamp> {
         word.bytes().all(|b| b.is_ascii_alphabetic() || b == b'.') && month_number(word).is_some()
     })?;
     let month = month_number(split[month_at])?;
-    let mut numbers = Vec::new();
-    let mut clock = None;
-    let mut zone: Vec<&str> = Vec::new();
-    for (at, word) in split.iter().enumerate() {
-        if at == month_at {
-            continue;
-        }
-        if word.contains(':') && clock.is_none() && word.as_bytes()[0].is_ascii_digit() {
-            clock = Some(*word);
-        } else if numbers.len() < 2
-            && word.trim_end_matches(['.', 't', 'h', 's', 'n', 'r', 'd']).bytes().all(|b| b.is_ascii_digit())
-            && !word.is_empty()
-        {
-            numbers.push(word.trim_end_matches(|c: char| !c.is_ascii_digit()));
-        } else if clock.is_some() || word.starts_with(['+', '-']) {
-            zone.push(word);
-        }
-    }
+    let (numbers, clock, zone) = figures_and_zone(&split[..month_at], &split[month_at + 1..]);
     let (day, year) = match numbers[..] {
         [first, second] if first.len() > 2 => (second.parse().ok()?, full_year(first)?),
         [first, second] => (first.parse().ok()?, full_year(second)?),

@@ -1,17 +1,17 @@
 //! RSS 0.9x, 1.0 and 2.0, Atom 0.3 and 1.0, CDF: a decoded document into a `RawFeed`. One reader serves all of
 //! them, for feeds mix their vocabularies freely. It cleans nothing and makes up no identifier.
 
+mod entry;
+
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use url::Url;
 
+use self::entry::keep_first;
 use super::date::{parse_date, read_date};
-use super::furniture;
 use super::xml::{Cursor, Element, TextMode, Vocabulary};
-use crate::model::feed::{
-    Enclosure, FeedFormat, Image, Link, Origin, Person, RawEntry, RawFeed, RawText, preferred_alternate,
-};
+use crate::model::feed::{FeedFormat, Link, Person, RawFeed, RawText};
 use crate::model::source::DateOrder;
 
 /// Entries read from one document: the largest archives in the wild hold a few thousand.
@@ -222,225 +222,6 @@ impl<'a> FeedReader<'a> {
         }
     }
 
-    fn read_entry(&mut self, item: &Element<'a>) {
-        if self.feed.entries.len() >= ENTRIES_MAX {
-            if !self.feed.problems.iter().any(|p| p.starts_with("more than")) {
-                self.feed
-                    .problems
-                    .push(format!("more than {ENTRIES_MAX} entries: the later ones were passed over"));
-            }
-            return self.cursor.skip(item);
-        }
-        let guid = self
-            .cursor
-            .attribute(item, "about")
-            .filter(|about| item.vocabulary == Vocabulary::Core && !about.is_empty());
-        let mut entry = RawEntry { guid, ..RawEntry::default() };
-        if let Some(href) = self.cursor.attribute(item, "href") {
-            entry.links.push(self.link(&href));
-        }
-        if let Some(date) = self.cursor.attribute(item, "lastmod") {
-            entry.updated = parse_date(&date);
-        }
-        let mut parts = EntryParts::default();
-        let mut language = self.cursor.language().map(str::to_owned);
-        while let Some(child) = self.cursor.next_child(item.depth) {
-            if ENTRY_NAMES.contains(&child.name.as_ref()) && child.vocabulary == Vocabulary::Core {
-                // The end of the entry before is missing.
-                self.finish_entry(entry, parts, language);
-                return self.read_entry(&child);
-            }
-            self.read_entry_part(&child, &mut entry, &mut parts);
-            language = language.or_else(|| self.cursor.language().map(str::to_owned));
-        }
-        self.finish_entry(entry, parts, language);
-    }
-
-    fn finish_entry(&mut self, mut entry: RawEntry, parts: EntryParts, language: Option<String>) {
-        // The address that a service put its own in front of.
-        if let Some(original) = parts.original.filter(|original| looks_like_url(original)) {
-            entry.links.retain(|link| link.rel != "alternate");
-            let link = self.link(&original);
-            entry.links.insert(0, link);
-        }
-        if entry.url().is_none()
-            && let Some(guid) = parts.permalink.filter(|guid| looks_like_url(guid))
-        {
-            entry.links.push(self.link(&guid));
-        }
-        entry.title = entry.title.or(parts.title);
-        entry.summary = entry.summary.or(parts.description);
-        entry.published = entry.published.or(parts.created).or(parts.dated);
-        entry.image = entry.image.or(parts.thumbnail);
-        self.mend_texts(&mut entry);
-        let own_language = |text: &Option<RawText>| text.as_ref().and_then(|text| text.language.clone());
-        entry.language = own_language(&entry.content)
-            .or_else(|| own_language(&entry.summary))
-            .or(entry.language)
-            .or(language);
-        self.feed.entries.push(entry);
-    }
-
-    /// Texts of RSS are relative to their entry's page, unless the feed says otherwise; what was escaped twice is read as it
-    /// was meant, and what the publisher's system puts around a text is left out.
-    fn mend_texts(&self, entry: &mut RawEntry) {
-        let address = entry.url().and_then(|url| Url::parse(url).ok());
-        let title = entry.title.as_ref().map(|title| title.value.clone()).unwrap_or_default();
-        let is_rss = matches!(self.feed.format, FeedFormat::Rss | FeedFormat::Rdf);
-        for text in entry.summary.iter_mut().chain(entry.content.iter_mut()) {
-            if is_rss && address.is_some() && text.base.as_ref() == self.cursor.document_base() {
-                text.base.clone_from(&address);
-            }
-            if !text.is_html {
-                continue;
-            }
-            if let Some(meant) = furniture::escaped_twice(&text.value) {
-                text.value = meant;
-            }
-            if let Some(own) = furniture::without_furniture(&text.value, address.as_ref(), &title) {
-                text.value = own;
-            }
-        }
-    }
-
-    fn read_entry_part(&mut self, child: &Element<'a>, entry: &mut RawEntry, parts: &mut EntryParts) {
-        use Vocabulary::{Atom, Content, Core, DcTerms, DublinCore, Itunes, Media, Xhtml};
-        match (child.vocabulary, child.name.as_ref()) {
-            (Core | Atom, "title") => keep_first(&mut entry.title, self.read_text(child, false)),
-            (DublinCore | Media | Itunes, "title") => {
-                keep_first(&mut parts.title, self.read_text(child, false))
-            }
-            (Core | Atom, "description" | "summary" | "abstract") => self.read_summary(child, entry),
-            (DublinCore, "description") | (Media, "description") | (Itunes, "summary" | "subtitle") => {
-                keep_first(&mut parts.description, self.read_text(child, true));
-            }
-            (Core | Atom, "content" | "fullitem" | "body" | "fulltext")
-            | (Content, "encoded")
-            | (Xhtml, "body" | "div" | "section") => {
-                self.read_content(child, entry);
-            }
-            (Core | Atom, "link") => {
-                if let Some(link) = self.read_link(child) {
-                    push_link(entry, link, self.cursor.attribute(child, "length"));
-                }
-            }
-            (Core | Atom, "guid" | "id") => self.read_guid(child, entry, parts),
-            (Core | Atom, "author" | "contributor")
-            | (DublinCore, "author" | "creator" | "contributor")
-            | (Itunes, "author") => {
-                let person = self.read_person(child);
-                if child.name != "contributor" || entry.authors.is_empty() {
-                    entry.authors.extend(person.filter(|_| entry.authors.len() < PARTS_MAX));
-                }
-            }
-            (Core | Atom, "pubdate" | "published" | "issued") | (DcTerms, "issued") => {
-                entry.published = self.read_date(child).or(entry.published);
-            }
-            (Core | Atom, "created") | (DcTerms, "created") => parts.created = self.read_date(child),
-            // RSS has no other date of publication than `pubDate` and this one.
-            (DublinCore, "date") if self.feed.format != FeedFormat::Atom => {
-                let date = self.read_date(child);
-                parts.dated = date.or(parts.dated);
-                entry.updated = date.or(entry.updated);
-            }
-            (Core | Atom, "updated" | "modified" | "lastmod")
-            | (DublinCore, "date")
-            | (DcTerms, "modified") => {
-                entry.updated = self.read_date(child).or(entry.updated);
-            }
-            (_, "origlink") => {
-                let original = self.read_plain(child);
-                parts.original = Some(original).filter(|original| !original.is_empty());
-            }
-            (DublinCore, "language") | (Core, "language") => entry.language = self.read_language(child),
-            (Core | Atom, "category" | "tags" | "keywords")
-            | (DublinCore, "subject")
-            | (Itunes, "keywords" | "category")
-            | (Media, "category" | "keywords") => {
-                self.read_tags(child, entry);
-            }
-            (Core | Atom, "source") => self.read_origin(child, entry),
-            (Core, "enclosure") => self.read_enclosure(child, entry),
-            (Media, "content") => {
-                let is_image = self.cursor.attribute(child, "medium").is_some_and(|medium| medium == "image");
-                if let Some(url) = self.cursor.attribute(child, "url").filter(|_| is_image) {
-                    let image = Image { url: self.cursor.resolve(&url), alt: None };
-                    parts.thumbnail = parts.thumbnail.take().or(Some(image));
-                }
-                self.read_enclosure(child, entry);
-                self.read_media(child, entry, parts);
-            }
-            (Media, "group") => self.read_media(child, entry, parts),
-            (Media, "thumbnail") | (Itunes, "image") => {
-                let url =
-                    self.cursor.attribute(child, "url").or_else(|| self.cursor.attribute(child, "href"));
-                let image = url.map(|url| Image { url: self.cursor.resolve(&url), alt: None });
-                parts.thumbnail = parts.thumbnail.take().or(image);
-            }
-            (Core | Atom, "image" | "textinput") => self.cursor.skip(child),
-            _ => self.cursor.skip(child),
-        }
-    }
-
-    /// The children of `media:group` and `media:content` count as the entry's own.
-    fn read_media(&mut self, group: &Element<'a>, entry: &mut RawEntry, parts: &mut EntryParts) {
-        while let Some(child) = self.cursor.next_child(group.depth) {
-            if child.vocabulary == Vocabulary::Media {
-                self.read_entry_part(&child, entry, parts)
-            } else {
-                self.cursor.skip(&child)
-            }
-        }
-    }
-
-    /// `description`, `summary`, `abstract`: the first is the summary, a second one longer text.
-    fn read_summary(&mut self, child: &Element<'a>, entry: &mut RawEntry) {
-        let text = self.read_text(child, true);
-        if entry.summary.is_none() {
-            entry.summary = text;
-        } else if child.name == "description" {
-            // RSS `description` after another summary: the RSS element is the summary.
-            let previous = std::mem::replace(&mut entry.summary, text);
-            entry.content = entry.content.take().or(previous);
-        } else {
-            entry.content = entry.content.take().or(text);
-        }
-    }
-
-    fn read_content(&mut self, child: &Element<'a>, entry: &mut RawEntry) {
-        if let Some(src) = self.cursor.attribute(child, "src") {
-            let media_type = self.cursor.attribute(child, "type");
-            let link =
-                Link { href: self.cursor.resolve(&src), rel: "alternate".into(), media_type, hreflang: None };
-            self.cursor.skip(child);
-            if entry.url().is_none() {
-                push_bounded(&mut entry.links, link);
-            }
-            return;
-        }
-        let text = self.read_text(child, true);
-        let length = |text: &Option<RawText>| text.as_ref().map_or(0, |text| text.value.len());
-        if length(&text) > length(&entry.content) || entry.content.is_none() {
-            entry.content = text;
-        }
-    }
-
-    fn read_guid(&mut self, child: &Element<'a>, entry: &mut RawEntry, parts: &mut EntryParts) {
-        let is_permalink = self.cursor.attribute(child, "ispermalink");
-        let value = self.read_plain(child);
-        if value.is_empty() {
-            return;
-        }
-        let is_address = match child.name.as_ref() {
-            "guid" => is_permalink.is_none_or(|value| !value.eq_ignore_ascii_case("false")),
-            _ => value.starts_with("http://") || value.starts_with("https://"),
-        };
-        if is_address {
-            parts.permalink = Some(value.clone());
-        }
-        entry.guid = Some(value);
-    }
-
     /// A text construct (RFC 4287 section 3.1), with the habits of RSS and of Atom 0.3.
     /// `html_by_default` is how RSS reads `description`.
     fn read_text(&mut self, element: &Element<'a>, html_by_default: bool) -> Option<RawText> {
@@ -553,90 +334,6 @@ impl<'a> FeedReader<'a> {
         };
         (person != Person::default()).then_some(person)
     }
-
-    fn read_tags(&mut self, element: &Element<'a>, entry: &mut RawEntry) {
-        let attribute = ["label", "term", "text", "value"]
-            .iter()
-            .find_map(|name| self.cursor.attribute(element, name).filter(|value| !value.trim().is_empty()));
-        let text = match &attribute {
-            Some(_) => {
-                // itunes:category nests its sub-categories.
-                while let Some(child) = self.cursor.next_child(element.depth) {
-                    self.read_tags(&child, entry);
-                }
-                String::new()
-            }
-            None => self.read_plain(element),
-        };
-        let value = attribute.unwrap_or(text);
-        let is_list = matches!(element.name.as_ref(), "tags" | "keywords");
-        let tags = value.split(|c| is_list && c == ',').map(str::trim).filter(|tag| !tag.is_empty());
-        for tag in tags {
-            if !entry.tags.iter().any(|known| known == tag) {
-                push_bounded(&mut entry.tags, tag.to_owned());
-            }
-        }
-    }
-
-    fn read_origin(&mut self, element: &Element<'a>, entry: &mut RawEntry) {
-        let mut origin = Origin {
-            url: self.cursor.attribute(element, "url").map(|url| self.cursor.resolve(&url)),
-            ..Origin::default()
-        };
-        let (mut links, mut line) = (Vec::new(), String::new());
-        while let Some(event) = self.cursor.next_in(element.depth) {
-            match event {
-                super::xml::Event::Text(text) => line.push_str(&text),
-                super::xml::Event::Start(child) => match child.name.as_ref() {
-                    "title" => origin.title = self.read_text(&child, false),
-                    "id" => origin.id = Some(self.read_plain(&child)),
-                    "link" => links.extend(self.read_link(&child)),
-                    _ => self.cursor.skip(&child),
-                },
-            }
-        }
-        origin.feed_url = links.iter().find(|link| link.rel == "self").map(|link| link.href.clone());
-        origin.url = origin.url.or_else(|| preferred_alternate(&links).map(str::to_owned));
-        let line = line.trim();
-        if origin.title.is_none() && !line.is_empty() {
-            origin.title = Some(RawText {
-                value: line.to_owned(),
-                is_html: super::looks_like_html(line),
-                ..RawText::default()
-            });
-        }
-        if origin != Origin::default() {
-            entry.origin = Some(origin);
-        }
-    }
-
-    fn read_enclosure(&mut self, element: &Element<'a>, entry: &mut RawEntry) {
-        let Some(url) = self.cursor.attribute(element, "url").filter(|url| !url.trim().is_empty()) else {
-            return;
-        };
-        let size =
-            self.cursor.attribute(element, "length").or_else(|| self.cursor.attribute(element, "filesize"));
-        let enclosure = Enclosure {
-            url: self.cursor.resolve(&url),
-            mime_type: self.cursor.attribute(element, "type").filter(|t| !t.is_empty()),
-            size_in_bytes: size.and_then(|size| size.trim().parse().ok()),
-        };
-        push_bounded(&mut entry.enclosures, enclosure);
-    }
-}
-
-/// Values that count only where the entry's own elements leave a gap.
-#[derive(Default)]
-struct EntryParts {
-    permalink: Option<String>,
-    title: Option<RawText>,
-    description: Option<RawText>,
-    created: Option<jiff::Timestamp>,
-    /// `dc:date`, which may be a publication or a change.
-    dated: Option<jiff::Timestamp>,
-    /// `feedburner:origLink` and its like.
-    original: Option<String>,
-    thumbnail: Option<Image>,
 }
 
 /// Without the white space around it, and without a copy: the text may be as long as the document.
@@ -647,34 +344,10 @@ fn trimmed(mut text: String) -> String {
     text
 }
 
-fn keep_first<T>(slot: &mut Option<T>, value: Option<T>) {
-    if slot.is_none() {
-        *slot = value;
-    }
-}
-
 fn push_bounded<T>(list: &mut Vec<T>, value: T) {
     if list.len() < PARTS_MAX {
         list.push(value);
     }
-}
-
-fn push_link(entry: &mut RawEntry, link: Link, length: Option<String>) {
-    if link.rel == "enclosure" {
-        let size_in_bytes = length.and_then(|length| length.trim().parse().ok());
-        push_bounded(
-            &mut entry.enclosures,
-            Enclosure { url: link.href.clone(), mime_type: link.media_type.clone(), size_in_bytes },
-        );
-    }
-    push_bounded(&mut entry.links, link);
-}
-
-fn looks_like_url(text: &str) -> bool {
-    ["http://", "https://"]
-        .iter()
-        .any(|scheme| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)))
-        || text.starts_with('/')
 }
 
 fn decode_base64(value: &str) -> Option<String> {

@@ -19,14 +19,14 @@ pub fn read_json_feed(text: &str, base: Option<&Url>) -> Result<RawFeed, String>
     let fault = (&mut root).deserialize(&mut reader).err();
     if !root.is_object {
         return Err(fault.map_or_else(
-            || "the JSON is no feed: its root is no object".into(),
+            || "the JSON is not a feed: its root is not an object".into(),
             |error| format!("the JSON is broken: {error}"),
         ));
     }
     let is_feed = string_of(&root.head, "version").is_some_and(|version| version.contains("jsonfeed.org"));
     if !root.has_items && !is_feed {
         return Err(fault.map_or_else(
-            || "the JSON is no JSON Feed: it has neither a version nor items".into(),
+            || "the JSON is not a JSON Feed: it has neither a version nor items".into(),
             |error| format!("the JSON is broken: {error}"),
         ));
     }

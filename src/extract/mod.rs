@@ -15,6 +15,7 @@ mod sitemap;
 mod wall;
 mod wordpress;
 mod xml;
+mod zone;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -279,55 +280,57 @@ fn looks_like_page(text: &str) -> bool {
     false
 }
 
+/// Elements that texts are written with.
+const INLINE: [&str; 44] = [
+    "a",
+    "abbr",
+    "acronym",
+    "address",
+    "b",
+    "big",
+    "blockquote",
+    "br",
+    "center",
+    "cite",
+    "code",
+    "dd",
+    "del",
+    "div",
+    "dl",
+    "dt",
+    "em",
+    "font",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "hr",
+    "i",
+    "img",
+    "ins",
+    "li",
+    "ol",
+    "p",
+    "pre",
+    "q",
+    "s",
+    "small",
+    "span",
+    "strike",
+    "strong",
+    "sub",
+    "sup",
+    "table",
+    "td",
+    "tr",
+    "tt",
+    "u",
+    "ul",
+];
+
 /// Whether a text that was declared plain is HTML all the same: it has an end tag or a reference, and
 /// nothing in it that looks like a tag but is none.
 fn looks_like_html(text: &str) -> bool {
-    const INLINE: [&str; 44] = [
-        "a",
-        "abbr",
-        "acronym",
-        "address",
-        "b",
-        "big",
-        "blockquote",
-        "br",
-        "center",
-        "cite",
-        "code",
-        "dd",
-        "del",
-        "div",
-        "dl",
-        "dt",
-        "em",
-        "font",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "hr",
-        "i",
-        "img",
-        "ins",
-        "li",
-        "ol",
-        "p",
-        "pre",
-        "q",
-        "s",
-        "small",
-        "span",
-        "strike",
-        "strong",
-        "sub",
-        "sup",
-        "table",
-        "td",
-        "tr",
-        "tt",
-        "u",
-        "ul",
-    ];
     let has_reference = text.match_indices('&').any(|(at, _)| {
         let name = text[at + 1..].split(';').next().unwrap_or("");
         name.len() < 32

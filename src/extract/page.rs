@@ -1,16 +1,19 @@
 //! Web pages: the cards of a listing by CSS selectors, the feeds that a page names, and what an entry's own page
 //! says of it. Knows no network; the caller fetches further pages.
 
+mod item;
+
 use std::cell::OnceCell;
 
 use jiff::Timestamp;
 use scraper::{ElementRef, Html, Selector};
 use url::Url;
 
+pub use self::item::ItemPage;
 use super::date::parse_date;
 use super::prose_date::{DateRules, find_date, shown_order};
 use super::xml::resolve_against;
-use crate::model::feed::{FeedFormat, Image, Link, Person, RawEntry, RawFeed, RawText};
+use crate::model::feed::{FeedFormat, Image, Link, RawEntry, RawFeed, RawText};
 use crate::model::source::Select;
 use crate::support::text::{bound_markup, fold, many, one_line};
 
@@ -245,18 +248,11 @@ impl Page {
     /// Reads the cards that `select` names. Cards without a title or a link are passed over, with a problem.
     pub fn read_cards(&self, select: &Select, rules: DateRules) -> RawFeed {
         let mut feed = self.catalog();
-        let css = |text: &Option<String>| text.as_deref().and_then(|text| Selector::parse(text).ok());
         let Ok(item) = Selector::parse(&select.item) else {
-            feed.problems.push(format!("\"{}\" is no CSS selector", select.item));
+            feed.problems.push(format!("\"{}\" is not a valid CSS selector", select.item));
             return feed;
         };
-        let parts = CardSelectors {
-            title: css(&select.title).unwrap_or_else(|| selector("h1, h2, h3, h4, h5, h6")),
-            link: css(&select.link),
-            summary: css(&select.summary),
-            date: css(&select.date).unwrap_or_else(|| selector("time")),
-            image: css(&select.image).unwrap_or_else(|| selector("img")),
-        };
+        let parts = CardSelectors::new(select);
         let mut incomplete = 0;
         for card in self.html.select(&item).take(CARDS_MAX) {
             match self.read_card(card, &parts, rules) {
@@ -329,6 +325,23 @@ struct CardSelectors {
     summary: Option<Selector>,
     date: Selector,
     image: Selector,
+}
+
+impl CardSelectors {
+    fn new(select: &Select) -> CardSelectors {
+        CardSelectors {
+            title: css(&select.title).unwrap_or_else(|| selector("h1, h2, h3, h4, h5, h6")),
+            link: css(&select.link),
+            summary: css(&select.summary),
+            date: css(&select.date).unwrap_or_else(|| selector("time")),
+            image: css(&select.image).unwrap_or_else(|| selector("img")),
+        }
+    }
+}
+
+/// A selector that an operator wrote, if it is one.
+fn css(text: &Option<String>) -> Option<Selector> {
+    text.as_deref().and_then(|text| Selector::parse(text).ok())
 }
 
 /// The words of an element on one line; blocks and breaks keep words apart.
@@ -473,130 +486,6 @@ pub(super) fn background_of(element: ElementRef, base: Option<&Url>) -> Option<I
     let url = lazy.or_else(style)?.trim().trim_matches(['"', '\'']);
     let is_real = !url.is_empty() && !url.starts_with("data:") && !url.contains(char::is_whitespace);
     is_real.then(|| Image { url: resolve_against(base, url), alt: None })
-}
-
-/// What an entry's own page says of it.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct ItemPage {
-    /// For a card that had none.
-    pub title: Option<String>,
-    pub published: Option<Timestamp>,
-    pub updated: Option<Timestamp>,
-    pub canonical: Option<String>,
-    /// Language and address.
-    pub alternates: Vec<(String, String)>,
-    pub language: Option<String>,
-    pub author: Option<Person>,
-    pub image: Option<Image>,
-}
-
-impl Page {
-    /// Reads an entry's own page: JSON-LD, `article:published_time`, `<time>`, visible text, in that order.
-    pub fn read_item(&self, rules: DateRules) -> ItemPage {
-        let linked = self.json_ld();
-        let from_json =
-            |key: &str| linked.iter().find_map(|object| object.get(key).and_then(|value| value.as_str()));
-        let published = from_json("datePublished")
-            .and_then(parse_date)
-            .or_else(|| {
-                self.meta(&[
-                    "article:published_time",
-                    "datePublished",
-                    "og:article:published_time",
-                    "DC.date.issued",
-                    "date",
-                    "pubdate",
-                ])
-                .and_then(|date| parse_date(&date).or_else(|| find_date(&date, rules)))
-            })
-            .or_else(|| self.visible_date(rules));
-        let updated = from_json("dateModified").and_then(parse_date).or_else(|| {
-            self.meta(&["article:modified_time", "dateModified", "og:updated_time"])
-                .and_then(|date| parse_date(&date))
-        });
-        let author = self.meta(&["author", "article:author"]).filter(|author| !author.starts_with("http"));
-        let hreflang = selector("link[rel~=alternate][hreflang][href]");
-        let alternates = self.html.select(&hreflang);
-        let title = self
-            .meta(&["og:title", "twitter:title"])
-            .or_else(|| self.first("article h1, main h1, h1").map(text_of))
-            .filter(|title| !title.is_empty());
-        ItemPage {
-            title,
-            published,
-            updated,
-            canonical: self
-                .first("link[rel~=canonical][href]")
-                .and_then(|link| link.attr("href"))
-                .map(|href| resolve_against(self.base.as_ref(), href)),
-            alternates: alternates
-                .filter_map(|link| {
-                    Some((
-                        link.attr("hreflang")?.to_owned(),
-                        resolve_against(self.base.as_ref(), link.attr("href")?),
-                    ))
-                })
-                .filter(|(language, _)| language != "x-default")
-                .take(32)
-                .collect(),
-            language: self.language().map(str::to_owned),
-            author: author.and_then(|author| Person::parse(&author)),
-            image: self.meta(&["og:image"]).map(|url| Image {
-                url: resolve_against(self.base.as_ref(), &url),
-                alt: self.meta(&["og:image:alt"]),
-            }),
-        }
-    }
-
-    /// The words of the part that the page calls its main one, else of all of it.
-    pub(super) fn main_text(&self) -> String {
-        let main = ["article", "main, [role=main]", "body"].iter().find_map(|css| self.first(css));
-        main.map(text_of).unwrap_or_default()
-    }
-
-    /// The objects of all JSON-LD blocks, graphs opened.
-    pub(super) fn json_ld(&self) -> Vec<serde_json::Value> {
-        let mut found = Vec::new();
-        for script in self.html.select(&selector("script[type=\"application/ld+json\"]")).take(20) {
-            let text: String = script.text().collect();
-            let Ok(value) = serde_json::from_str::<serde_json::Value>(text.trim()) else { continue };
-            let graph = value.get("@graph").cloned();
-            for value in [Some(value), graph].into_iter().flatten() {
-                match value {
-                    serde_json::Value::Array(items) => found.extend(items),
-                    other => found.push(other),
-                }
-            }
-        }
-        found
-    }
-
-    fn visible_date(&self, rules: DateRules) -> Option<Timestamp> {
-        let places = [
-            "article time, main time, time[itemprop], time.published, time.entry-date",
-            "time",
-            "[class*=date], [class*=Date], .meta, .entry-meta, .submitted, .byline, [class*=posted]",
-        ];
-        let in_places = places.iter().find_map(|css| {
-            self.html.select(&selector(css)).take(10).find_map(|element| date_of(element, rules))
-        });
-        // No year is added here: a day without one in running text is seldom the day of publication.
-        let strict = DateRules::strict(rules.order);
-        in_places.or_else(|| {
-            let heading = self.first("article h1, main h1, h1")?;
-            let after = heading
-                .next_siblings()
-                .filter_map(ElementRef::wrap)
-                .take(3)
-                .find_map(|sibling| find_date(&text_of(sibling), strict));
-            after.or_else(|| {
-                heading
-                    .parent()
-                    .and_then(ElementRef::wrap)
-                    .and_then(|parent| find_date(&text_of(parent), strict))
-            })
-        })
-    }
 }
 
 #[cfg(test)]

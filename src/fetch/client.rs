@@ -10,15 +10,16 @@ use futures_util::StreamExt;
 use jiff::Timestamp;
 use reqwest::StatusCode;
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, DATE, ETAG, EXPIRES,
-    HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LINK, LOCATION,
-    RETRY_AFTER, SET_COOKIE,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION, SET_COOKIE,
 };
 use tokio::io::AsyncReadExt;
 use url::{Host, Url};
 
 use super::decode;
 use super::gate::Gates;
+pub use super::headers::Meta;
+use super::headers::{header, header_value, retry_after};
 use super::resolver::{GuardedResolver, PrivateAddress};
 use super::robots;
 use crate::model::guard::Guard;
@@ -26,8 +27,6 @@ use crate::model::source::Validators;
 
 /// Redirects followed for one request, as browsers do less than half of.
 const REDIRECTS_MAX: usize = 8;
-/// A header longer than this is no validator, in bytes.
-const VALIDATOR_BYTES_MAX: usize = 1024;
 /// Cookies kept within one chain of redirects.
 const COOKIES_MAX: usize = 20;
 /// Read of a body that nobody wants, so that its connection can be used again, in bytes.
@@ -82,20 +81,6 @@ impl Accept {
     }
 }
 
-/// What an answer says beside its body.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Meta {
-    pub validators: Validators,
-    /// How long the answer stays fresh (RFC 9111 section 4.2.1), in seconds.
-    pub fresh_seconds: Option<u64>,
-    /// Where every hop of the way, all of them permanent (301, 308), led to.
-    pub moved_to: Option<Url>,
-    /// `Link` headers with `rel=hub` (WebSub section 4).
-    pub hubs: Vec<String>,
-    /// The `Link` header with `rel=self`.
-    pub self_url: Option<String>,
-}
-
 /// A document that came.
 #[derive(Debug, Clone)]
 pub struct Fetched {
@@ -144,7 +129,7 @@ pub enum FetchError {
     Gone,
     #[error("more than {REDIRECTS_MAX} redirects, the last to {to}: the server sends us round in circles")]
     Redirects { to: String },
-    #[error("the server redirects to \"{to}\", which is no web address")]
+    #[error("the server redirects to \"{to}\", which is not a web address")]
     BadRedirect { to: String },
     #[error("the connection to {host} broke: {cause}")]
     Broken { host: String, cause: String },
@@ -358,21 +343,8 @@ impl Client {
     /// One request and its answer; a connection that breaks before one is tried once more.
     async fn hop(&self, url: &Url, chain: &mut RedirectChain<'_>) -> Result<Step, FetchError> {
         self.check_address(url).await?;
-        let response = match self.send(url, chain).await {
-            Err(FetchError::Broken { .. }) => {
-                tokio::time::sleep(RETRY_PAUSE).await;
-                self.send(url, chain).await?
-            }
-            result => result?,
-        };
-        // With a rule for some ports only, the connection itself has the last word; through a proxy it is not ours.
-        if let Some(peer) = response
-            .remote_addr()
-            .filter(|_| self.settings.guard.has_port_rules() && self.settings.guard.proxy_hosts.is_empty())
-            && !self.settings.guard.permits(peer)
-        {
-            return Err(FetchError::Private { host: peer.to_string() });
-        }
+        let response = self.send_twice(url, chain).await?;
+        self.check_peer(response.remote_addr())?;
         let status = response.status();
         match status {
             // Nothing that we have can be current where we said of nothing that we have it.
@@ -402,15 +374,41 @@ impl Client {
             _ if status.is_success() => {
                 Ok(Step::Answer(Answer::Document(Box::new(self.receive(url, response, chain).await?))))
             }
+            StatusCode::GONE => {
+                drain(response).await;
+                Err(FetchError::Gone)
+            }
             _ => {
                 let retry_after_seconds = retry_after(response.headers(), chain.now);
                 drain(response).await;
-                Err(if status == StatusCode::GONE {
-                    FetchError::Gone
-                } else {
-                    FetchError::Status { status: status.as_u16(), retry_after_seconds }
-                })
+                Err(FetchError::Status { status: status.as_u16(), retry_after_seconds })
             }
+        }
+    }
+
+    /// Sends a request; a connection that breaks before its answer is tried once more.
+    async fn send_twice(
+        &self,
+        url: &Url,
+        chain: &RedirectChain<'_>,
+    ) -> Result<reqwest::Response, FetchError> {
+        match self.send(url, chain).await {
+            Err(FetchError::Broken { .. }) => {
+                tokio::time::sleep(RETRY_PAUSE).await;
+                self.send(url, chain).await
+            }
+            result => result,
+        }
+    }
+
+    /// With a rule for some ports only, the connection itself has the last word; through a proxy it is not ours.
+    fn check_peer(&self, peer: Option<SocketAddr>) -> Result<(), FetchError> {
+        let guard = &self.settings.guard;
+        match peer {
+            Some(peer) if guard.has_port_rules() && guard.proxy_hosts.is_empty() && !guard.permits(peer) => {
+                Err(FetchError::Private { host: peer.to_string() })
+            }
+            _ => Ok(()),
         }
     }
 
@@ -482,16 +480,7 @@ impl Client {
         } else {
             self.settings.body_bytes_max
         };
-        let broken = |error: &std::io::Error| match error
-            .get_ref()
-            .and_then(|inner| inner.downcast_ref::<reqwest::Error>())
-        {
-            Some(error) => self.explain(url, error),
-            None => FetchError::Broken {
-                host: url.host_str().unwrap_or_default().to_owned(),
-                cause: error.to_string(),
-            },
-        };
+        let broken = |error: &std::io::Error| self.explain_reading(url, error);
         let stream = response.bytes_stream().map(|chunk| chunk.map_err(std::io::Error::other));
         let mut reader = decode::decoded(stream, &content_encoding).await.map_err(|error| broken(&error))?;
         let (mut bytes, mut cut) = (Vec::new(), None);
@@ -520,6 +509,17 @@ impl Client {
             meta.validators = Validators::default();
         }
         Ok(Fetched { bytes, url: url.clone(), content_type, meta, cut })
+    }
+
+    /// What went wrong while a body was read.
+    fn explain_reading(&self, url: &Url, error: &std::io::Error) -> FetchError {
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<reqwest::Error>()) {
+            Some(error) => self.explain(url, error),
+            None => FetchError::Broken {
+                host: url.host_str().unwrap_or_default().to_owned(),
+                cause: error.to_string(),
+            },
+        }
     }
 
     /// Says what went wrong, from the chain of causes.
@@ -598,169 +598,5 @@ fn keep_cookies(cookies: &mut Vec<(String, String, String)>, url: &Url, headers:
         if cookies.len() < COOKIES_MAX {
             cookies.push((host.to_owned(), name.trim().to_owned(), value.trim().to_owned()));
         }
-    }
-}
-
-/// A header as text; bytes beyond ASCII are kept, one character each.
-fn header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    headers.get(name).map(|value| value.as_bytes().iter().map(|&byte| byte as char).collect())
-}
-
-/// The reverse of `header`.
-fn header_value(text: &str) -> Option<HeaderValue> {
-    let bytes: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(c).ok()).collect();
-    HeaderValue::from_bytes(&bytes?).ok()
-}
-
-impl Meta {
-    /// Reads the headers of an answer that came from `url`.
-    pub fn of(headers: &HeaderMap, url: &Url, now: Timestamp) -> Meta {
-        let sane = |value: &String| !value.is_empty() && value.len() <= VALIDATOR_BYTES_MAX;
-        let links = links(headers, url);
-        Meta {
-            validators: Validators {
-                etag: header(headers, &ETAG).filter(sane),
-                last_modified: header(headers, &LAST_MODIFIED).filter(sane),
-            },
-            fresh_seconds: fresh_seconds(headers, now),
-            moved_to: None,
-            hubs: links.iter().filter(|(rel, _)| rel == "hub").map(|(_, href)| href.clone()).collect(),
-            self_url: links.into_iter().find(|(rel, _)| rel == "self").map(|(_, href)| href),
-        }
-    }
-}
-
-/// `Link` headers (RFC 8288): relation and address of each, one pair for each of several relations.
-fn links(headers: &HeaderMap, url: &Url) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    for value in headers.get_all(LINK).iter().take(20) {
-        let text: String = value.as_bytes().iter().map(|&byte| byte as char).collect();
-        for part in text.split('<').skip(1) {
-            let Some((href, parameters)) = part.split_once('>') else { continue };
-            let rel = parameters.split(';').find_map(|parameter| {
-                let (name, value) = parameter.split_once('=')?;
-                name.trim()
-                    .eq_ignore_ascii_case("rel")
-                    .then(|| value.trim().trim_end_matches(',').trim().trim_matches('"').to_ascii_lowercase())
-            });
-            let Ok(href) = url.join(href.trim()) else { continue };
-            found.extend(
-                rel.unwrap_or_default()
-                    .split_ascii_whitespace()
-                    .map(|rel| (rel.to_owned(), href.to_string())),
-            );
-        }
-    }
-    found
-}
-
-/// How long an answer stays fresh: `max-age` less its age, else `Expires`.
-fn fresh_seconds(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
-    let directives: Vec<String> = headers
-        .get_all(CACHE_CONTROL)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|line| line.split(','))
-        .map(|part| part.trim().to_ascii_lowercase())
-        .collect();
-    if directives.iter().any(|directive| directive == "no-store" || directive == "no-cache") {
-        return None;
-    }
-    // A number too large to hold is as good as the largest (RFC 9111 section 1.2.2).
-    let seconds = |text: &str| {
-        text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u64>().unwrap_or(u64::MAX))
-    };
-    let max_age = directives.iter().find_map(|directive| {
-        seconds(directive.strip_prefix("max-age=")?.trim_matches('"')).filter(|_| directive.len() > 8)
-    });
-    if let Some(max_age) = max_age {
-        let age = header(headers, &AGE).and_then(|age| age.trim().parse::<u64>().ok()).unwrap_or(0);
-        return Some(max_age.saturating_sub(age));
-    }
-    let expires = http_date(headers, &EXPIRES)?;
-    Some(seconds_until(expires, headers, now))
-}
-
-fn http_date(headers: &HeaderMap, name: &HeaderName) -> Option<Timestamp> {
-    Timestamp::try_from(httpdate::parse_http_date(header(headers, name)?.trim()).ok()?).ok()
-}
-
-/// From the server's `Date`, or from now where that says nothing: the clocks differ, and a replay's most of all.
-fn seconds_until(date: Timestamp, headers: &HeaderMap, now: Timestamp) -> u64 {
-    const WEEK: i64 = 7 * 86_400;
-    let from_now = date.duration_since(now).as_secs();
-    let from_server = http_date(headers, &DATE).map(|server| date.duration_since(server).as_secs());
-    let seconds = match from_server {
-        Some(seconds) if (1..=WEEK).contains(&seconds) || !(1..=WEEK).contains(&from_now) => seconds,
-        _ => from_now,
-    };
-    u64::try_from(seconds).unwrap_or(0)
-}
-
-/// `Retry-After` (RFC 9110 section 10.2.3), in seconds from now.
-pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
-    let value = header(headers, &RETRY_AFTER)?;
-    if let Ok(seconds) = value.trim().parse() {
-        return Some(seconds);
-    }
-    http_date(headers, &RETRY_AFTER).map(|date| seconds_until(date, headers, now))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(lines: &[(&str, &str)]) -> HeaderMap {
-        lines
-            .iter()
-            .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()))
-            .collect()
-    }
-
-    fn fresh(lines: &[(&str, &str)]) -> Option<u64> {
-        fresh_seconds(&headers(lines), "2022-10-20T08:00:00Z".parse().unwrap())
-    }
-
-    #[test]
-    fn freshness_is_max_age_else_expires() {
-        assert_eq!(fresh(&[("cache-control", "public, max-age=3600")]), Some(3600));
-        assert_eq!(fresh(&[("cache-control", "Max-Age=\"60\""), ("age", "20")]), Some(40));
-        assert_eq!(fresh(&[("cache-control", "max-age=99999999999999999999999")]), Some(u64::MAX));
-        assert_eq!(fresh(&[("cache-control", "no-cache, max-age=60")]), None);
-        assert_eq!(fresh(&[("expires", "Thu, 20 Oct 2022 10:00:00 GMT")]), Some(7200));
-        assert_eq!(
-            fresh(&[("expires", "Thu, 20 Oct 2022 10:00:00 GMT"), ("date", "Thu, 20 Oct 2022 09:30:00 GMT")]),
-            Some(1800)
-        );
-        // The server's clock is years away from ours.
-        assert_eq!(
-            fresh(&[("expires", "Thu, 20 Oct 2022 10:00:00 GMT"), ("date", "Tue, 01 Oct 2024 00:00:00 GMT")]),
-            Some(7200)
-        );
-        assert_eq!(fresh(&[("expires", "0")]), None);
-        assert_eq!(fresh(&[("expires", "Thu, 20 Oct 2022 07:00:00 GMT")]), Some(0));
-        assert_eq!(fresh(&[]), None);
-    }
-
-    #[test]
-    fn link_headers_name_hub_and_self() {
-        let url = Url::parse("https://example.org/a/feed").unwrap();
-        let headers = headers(&[
-            ("link", "<https://hub.example/>; rel=\"hub\", <feed.xml>; title=x; rel=self"),
-            ("link", "<https://two.example/>;rel=hub"),
-        ]);
-        let want = [
-            ("hub", "https://hub.example/"),
-            ("self", "https://example.org/a/feed.xml"),
-            ("hub", "https://two.example/"),
-        ];
-        assert_eq!(links(&headers, &url), want.map(|(rel, href)| (rel.to_owned(), href.to_owned())));
-    }
-
-    #[test]
-    fn a_validator_comes_back_byte_for_byte() {
-        let odd = HeaderValue::from_bytes(b"W/\"\xE9 'x\"").unwrap();
-        let kept = header(&[(ETAG, odd.clone())].into_iter().collect(), &ETAG).unwrap();
-        assert_eq!(header_value(&kept).unwrap(), odd);
     }
 }

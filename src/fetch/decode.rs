@@ -56,41 +56,48 @@ pub async fn decoded(
         return Err(io::Error::other(format!("the body is encoded {} times", encodings.len())));
     }
     for name in encodings.iter().rev() {
-        let head: Vec<u8> = reader.fill_buf().await?.iter().take(HEAD_BYTES).copied().collect();
-        if is_plain(&head) {
-            continue;
+        let head = head(&mut reader).await?;
+        if !is_plain(&head) {
+            reader = without_encoding(reader, name, &head);
         }
-        reader = match (name.as_str(), head.as_slice()) {
-            ("gzip" | "x-gzip", [0x1F, 0x8B, ..]) => {
-                let mut decoder = GzipDecoder::new(reader);
-                decoder.multiple_members(true);
-                Box::pin(BufReader::new(decoder))
-            }
-            ("gzip" | "x-gzip", _) => reader,
-            // RFC 9110 section 8.4.1.2: zlib, though some servers send it bare.
-            ("deflate", [first, second, ..])
-                if first & 0x0F == 8 && (u16::from(*first) << 8 | u16::from(*second)) % 31 == 0 =>
-            {
-                Box::pin(BufReader::new(ZlibDecoder::new(reader)))
-            }
-            ("deflate", _) => Box::pin(BufReader::new(DeflateDecoder::new(reader))),
-            ("br", _) => Box::pin(BufReader::new(BrotliDecoder::new(reader))),
-            ("zstd", [0x28, 0xB5, 0x2F, 0xFD, ..]) => Box::pin(BufReader::new(ZstdDecoder::with_params(
-                reader,
-                &[DParameter::window_log_max(ZSTD_WINDOW_LOG_MAX)],
-            ))),
-            // "utf-8", "none", "binary", "aws-chunked": servers name here what is no encoding. What the bytes are shows below.
-            _ => reader,
-        };
     }
     for _ in 0..LAYERS_MAX {
-        let head: Vec<u8> = reader.fill_buf().await?.iter().take(HEAD_BYTES).copied().collect();
-        if !head.starts_with(&[0x1F, 0x8B, 0x08]) {
+        if !head(&mut reader).await?.starts_with(&[0x1F, 0x8B, 0x08]) {
             break;
         }
-        let mut decoder = GzipDecoder::new(reader);
-        decoder.multiple_members(true);
-        reader = Box::pin(BufReader::new(decoder));
+        reader = gunzipped(reader);
     }
     Ok(reader)
+}
+
+/// The first bytes of a body, which stay to be read.
+async fn head(reader: &mut EncodedBody) -> io::Result<Vec<u8>> {
+    Ok(reader.fill_buf().await?.iter().take(HEAD_BYTES).copied().collect())
+}
+
+/// A body without the encoding of that name, where its first bytes bear the name out.
+fn without_encoding(reader: EncodedBody, name: &str, head: &[u8]) -> EncodedBody {
+    match (name, head) {
+        ("gzip" | "x-gzip", [0x1F, 0x8B, ..]) => gunzipped(reader),
+        // RFC 9110 section 8.4.1.2: zlib, though some servers send it bare.
+        ("deflate", [first, second, ..])
+            if first & 0x0F == 8 && (u16::from(*first) << 8 | u16::from(*second)) % 31 == 0 =>
+        {
+            Box::pin(BufReader::new(ZlibDecoder::new(reader)))
+        }
+        ("deflate", _) => Box::pin(BufReader::new(DeflateDecoder::new(reader))),
+        ("br", _) => Box::pin(BufReader::new(BrotliDecoder::new(reader))),
+        ("zstd", [0x28, 0xB5, 0x2F, 0xFD, ..]) => {
+            let window = DParameter::window_log_max(ZSTD_WINDOW_LOG_MAX);
+            Box::pin(BufReader::new(ZstdDecoder::with_params(reader, &[window])))
+        }
+        // "utf-8", "none", "binary", "aws-chunked": servers name here what is not an encoding. What the bytes are shows later.
+        _ => reader,
+    }
+}
+
+fn gunzipped(reader: EncodedBody) -> EncodedBody {
+    let mut decoder = GzipDecoder::new(reader);
+    decoder.multiple_members(true);
+    Box::pin(BufReader::new(decoder))
 }

@@ -3,6 +3,7 @@
 pub mod client;
 mod decode;
 pub mod gate;
+mod headers;
 pub mod politeness;
 mod resolver;
 pub mod robots;

@@ -54,24 +54,29 @@ impl Robots {
                 continue;
             }
             is_reading_agents = false;
-            for group in [(in_own, &mut own), (in_others, &mut others)]
-                .into_iter()
-                .filter_map(|(is_in, group)| is_in.then_some(group))
-            {
-                match key.as_str() {
-                    // An empty rule says nothing.
-                    "allow" | "disallow" if !value.is_empty() && group.rules.len() < RULES_MAX => {
-                        group.rules.push((normal(value), key == "allow"))
-                    }
-                    "crawl-delay" => {
-                        group.crawl_delay_seconds =
-                            value.parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds > 0.0)
-                    }
-                    _ => {}
-                }
+            if in_own {
+                own.add(&key, value);
+            }
+            if in_others {
+                others.add(&key, value);
             }
         }
         Robots { sitemaps, ..if has_own { own } else { others } }
+    }
+
+    /// Adds a line of a group.
+    fn add(&mut self, key: &str, value: &str) {
+        match key {
+            // An empty rule says nothing.
+            "allow" | "disallow" if !value.is_empty() && self.rules.len() < RULES_MAX => {
+                self.rules.push((normal(value), key == "allow"))
+            }
+            "crawl-delay" => {
+                self.crawl_delay_seconds =
+                    value.parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds > 0.0)
+            }
+            _ => {}
+        }
     }
 
     /// Whether a path, with its query, may be asked for: the longest rule that fits decides, and of equals the one that

@@ -21,7 +21,7 @@ impl Allowed {
     pub fn parse(text: &str) -> Result<Allowed, String> {
         let wrong = || {
             format!(
-                "\"{text}\" is no address to allow: write \"10.0.0.0/8\", \"127.0.0.1:8080\" or \"[::1]:8000-8999\""
+                "\"{text}\" is not an address or a network: write \"10.0.0.0/8\", \"127.0.0.1:8080\" or \"[::1]:8000-8999\""
             )
         };
         let text = text.trim();

@@ -98,7 +98,7 @@ impl Address {
     /// Reads `ana@example.org`; the error says what is wrong.
     pub fn parse(text: &str) -> Result<Address, String> {
         let text = text.trim();
-        let wrong = |why: &str| Err(format!("\"{text}\" is no mail address: {why}"));
+        let wrong = |why: &str| Err(format!("\"{text}\" is not a valid mail address: {why}"));
         let Some((local, domain)) = text.rsplit_once('@') else { return wrong("it has no @") };
         if local.is_empty() || local.len() > LOCAL_BYTES_MAX {
             return wrong("before the @ stand 1 to 64 characters");
@@ -117,7 +117,7 @@ impl Address {
         let seen: String = text.chars().filter(|c| !is_unseen(*c)).collect();
         let address = Address::parse(&seen)?;
         let (local, domain) = address.0.rsplit_once('@').unwrap_or_default();
-        let wrong = |why: &str| Err(format!("\"{}\" is no mail address: {why}", seen.trim()));
+        let wrong = |why: &str| Err(format!("\"{}\" is not a valid mail address: {why}", seen.trim()));
         let is_dotted = !local.starts_with('.') && !local.ends_with('.') && !local.contains("..");
         if !is_dotted
             || local.contains(|c: char| "\"\\(),:;<>@[]".contains(c) || c.is_whitespace() || c.is_control())

@@ -1,5 +1,7 @@
 //! What is published: the whole channel, and feeds of parts of it, each with its page.
 
+use std::collections::{BTreeSet, HashSet};
+
 use super::channel::Channel;
 use super::source::Source;
 use super::subscriber::Interests;
@@ -104,74 +106,70 @@ pub fn publications(
     feeds: &[FeedChoice],
 ) -> Vec<Publication> {
     let language = &channel.language;
-    let publication = |kind, path, name: &str, language: &str, interests| Publication {
-        kind,
-        path,
-        name: name.to_owned(),
-        language: language.to_owned(),
-        interests,
-    };
-    let part = |folder: &str, name: &str| PublicationKey::Path(format!("{folder}/{}/", slug(name)));
-    let mut all = vec![publication(
-        PublicationKind::Channel,
-        PublicationKey::Channel,
-        "",
-        language,
-        Interests::default(),
-    )];
-    for topic in topics {
+    let mut all = vec![Publication {
+        kind: PublicationKind::Channel,
+        path: PublicationKey::Channel,
+        name: String::new(),
+        language: language.clone(),
+        interests: Interests::default(),
+    }];
+    all.extend(topics.iter().map(|topic| {
         let interests = Interests { topics: vec![topic.id.clone()], ..Interests::default() };
-        all.push(publication(
-            PublicationKind::Topic,
-            part("topics", &topic.id),
-            topic.label(language),
-            language,
-            interests,
-        ));
-    }
-    let mut partners: Vec<&str> = sources.iter().map(|source| source.partner.as_str()).collect();
-    partners.sort_unstable();
-    partners.dedup();
-    for partner in partners {
+        Publication::part(PublicationKind::Topic, &topic.id, topic.label(language), language, interests)
+    }));
+    let partners = sources.iter().map(|source| source.partner.as_str()).collect::<BTreeSet<_>>();
+    all.extend(partners.into_iter().map(|partner| {
         let interests = Interests { partners: vec![partner.to_owned()], ..Interests::default() };
-        all.push(publication(
-            PublicationKind::Partner,
-            part("partners", partner),
-            partner,
-            language,
-            interests,
-        ));
-    }
-    let mut spoken: Vec<String> = sources
-        .iter()
-        .filter_map(|source| Some(source.language.as_deref()?.split('-').next()?.to_ascii_lowercase()))
-        .collect();
-    spoken.push(language.split('-').next().unwrap_or(language).to_ascii_lowercase());
-    spoken.sort_unstable();
-    spoken.dedup();
-    for spoken in spoken {
+        Publication::part(PublicationKind::Partner, partner, partner, language, interests)
+    }));
+    all.extend(spoken_languages(language, sources).into_iter().map(|spoken| {
         let interests = Interests { languages: vec![spoken.clone()], ..Interests::default() };
-        all.push(publication(
-            PublicationKind::Language,
-            part("languages", &spoken),
-            &spoken,
-            &spoken,
-            interests,
-        ));
-    }
-    for feed in feeds {
+        Publication::part(PublicationKind::Language, &spoken, &spoken, &spoken, interests)
+    }));
+    all.extend(feeds.iter().map(|feed| {
         let own = feed.language.as_deref().unwrap_or(language);
-        all.push(publication(
-            PublicationKind::Feed,
-            part("feeds", &feed.id),
-            &feed.title,
-            own,
-            feed.interests.clone(),
-        ));
+        Publication::part(PublicationKind::Feed, &feed.id, &feed.title, own, feed.interests.clone())
+    }));
+    number_shared_paths(&mut all);
+    all
+}
+
+impl Publication {
+    /// A part of the channel, in the folder of its kind.
+    fn part(
+        kind: PublicationKind,
+        id: &str,
+        name: &str,
+        language: &str,
+        interests: Interests,
+    ) -> Publication {
+        let folder = match kind {
+            PublicationKind::Channel => "",
+            PublicationKind::Topic => "topics",
+            PublicationKind::Partner => "partners",
+            PublicationKind::Language => "languages",
+            PublicationKind::Feed => "feeds",
+        };
+        Publication {
+            kind,
+            path: PublicationKey::Path(format!("{folder}/{}/", slug(id))),
+            name: name.to_owned(),
+            language: language.to_owned(),
+            interests,
+        }
     }
-    // Names that are alike without their accents and signs share no path.
-    let mut seen = std::collections::HashSet::new();
-    for publication in &mut all {
+}
+
+/// The primary languages of the channel and of its sources.
+fn spoken_languages(own: &str, sources: &[Source]) -> BTreeSet<String> {
+    let declared = sources.iter().filter_map(|source| source.language.as_deref());
+    declared.chain([own]).map(|tag| tag.split('-').next().unwrap_or(tag).to_ascii_lowercase()).collect()
+}
+
+/// Names that are alike without their accents and signs share no path: all but the first get a number.
+fn number_shared_paths(all: &mut [Publication]) {
+    let mut seen = HashSet::new();
+    for publication in all {
         let (mut number, path) = (1, publication.path.clone());
         while !seen.insert(publication.path.clone()) {
             number += 1;
@@ -179,7 +177,6 @@ pub fn publications(
                 PublicationKey::Path(format!("{}-{number}/", path.as_str().trim_end_matches('/')));
         }
     }
-    all
 }
 
 /// A name as a part of a path: lower-case letters and digits with hyphens between them.

@@ -73,7 +73,9 @@ impl Schedule {
             ["monthly", day, rest @ ..] => {
                 let day = day.parse::<i8>().ok().filter(|day| (1..=31).contains(day));
                 (
-                    Weekdays::Monthly(day.ok_or_else(|| format!("\"{}\" is no day of a month", words[1]))?),
+                    Weekdays::Monthly(
+                        day.ok_or_else(|| format!("\"{}\" is not a day of the month", words[1]))?,
+                    ),
                     rest,
                 )
             }
@@ -86,13 +88,13 @@ impl Schedule {
             [time, zone] => (time, *zone),
             _ => {
                 return Err(format!(
-                    "\"{text}\" is no schedule: write \"Mon 08:00 Europe/Paris\", \"daily 08:00 UTC\" or \"monthly 1 08:00 UTC\""
+                    "\"{text}\" is not a schedule: write \"Mon 08:00 Europe/Paris\", \"daily 08:00 UTC\" or \"monthly 1 08:00 UTC\""
                 ));
             }
         };
         let parsed =
             time.split_once(':').and_then(|(h, m)| Time::new(h.parse().ok()?, m.parse().ok()?, 0, 0).ok());
-        let time = parsed.ok_or_else(|| format!("\"{time}\" is no time of day: write it as 08:00"))?;
+        let time = parsed.ok_or_else(|| format!("\"{time}\" is not a time of day: write it as 08:00"))?;
         Ok(Schedule { days, times: vec![time], zone: read_zone(zone)?, text: words.join(" ") })
     }
 
@@ -156,7 +158,7 @@ impl Weekdays {
 }
 
 fn read_zone(zone: &str) -> Result<TimeZone, String> {
-    TimeZone::get(zone).map_err(|_| format!("\"{zone}\" is no time zone: write it as Europe/Paris"))
+    TimeZone::get(zone).map_err(|_| format!("\"{zone}\" is not a time zone: write it as Europe/Paris"))
 }
 
 const MONTH_NAMES: [&str; 12] =
@@ -189,7 +191,7 @@ fn cron(fields: [&str; 5]) -> Result<(Weekdays, Vec<Time>), String> {
 fn cron_field(field: &str, min: u32, max: u32, names: &[&str]) -> Result<u64, String> {
     let wrong = || {
         format!(
-            "\"{field}\" is no field of a cron line: write numbers from {min} to {max}, as in 5, 1-5, */2 or 1,3"
+            "\"{field}\" is not a cron field: write numbers from {min} to {max}, as in 5, 1-5, */2 or 1,3"
         )
     };
     let number = |text: &str| {
@@ -238,7 +240,7 @@ fn weekdays(names: &str) -> Result<Vec<Weekday>, String> {
             let lower = name.to_ascii_lowercase();
             let at = short.iter().position(|day| lower.starts_with(day));
             at.map(|at| all[at])
-                .ok_or_else(|| format!("\"{name}\" is no day of the week: write Mon, Tue, … or daily"))
+                .ok_or_else(|| format!("\"{name}\" is not a day of the week: write Mon, Tue, … or daily"))
         })
         .collect()
 }

@@ -130,7 +130,7 @@ impl Cadence {
             other => {
                 return Err((
                     "cadence",
-                    format!("\"{other}\" is no cadence: write instant, daily, weekly or monthly"),
+                    format!("\"{other}\" is not a cadence: write instant, daily, weekly or monthly"),
                 ));
             }
         };
@@ -205,8 +205,21 @@ pub struct Choice {
     pub schedule: String,
 }
 
+/// A fault for each chosen name that is not known, with the nearest one that is.
+fn unknown_names(
+    field: &'static str,
+    chosen: &[String],
+    known: &[String],
+) -> impl Iterator<Item = FieldFault> {
+    chosen.iter().filter(|name| !known.contains(name)).map(move |name| {
+        let near = known.iter().min_by_key(|known| strsim::osa_distance(known, name));
+        let near = near.map(|near| format!(": did you mean \"{near}\"?")).unwrap_or_default();
+        (field, format!("\"{name}\" is unknown{near}"))
+    })
+}
+
 fn no_language(tag: &str) -> String {
-    format!("\"{tag}\" is no language: write a tag, as {} and pt-BR are", i18n::default_language())
+    format!("\"{tag}\" is not a language: write a tag, as {} and pt-BR are", i18n::default_language())
 }
 
 /// What is wrong with a choice: the field, and a sentence.
@@ -228,22 +241,9 @@ impl SubscriptionOptions {
         }
         let is_wrong = |tag: &&String| !is_language_tag(tag);
         faults.extend(choice.languages.iter().filter(is_wrong).map(|tag| ("languages", no_language(tag))));
-        for (field, chosen, known) in [
-            ("topics", &choice.topics, &self.topics),
-            ("without", &choice.without, &self.topics),
-            ("partners", &choice.partners, &self.partners),
-        ] {
-            for name in chosen.iter().filter(|name| !known.contains(name)) {
-                let near = known
-                    .iter()
-                    .min_by_key(|known| strsim::osa_distance(known, name))
-                    .map(|near| format!(": did you mean \"{near}\"?"));
-                faults.push((
-                    field,
-                    format!("\"{name}\" is not among those that there are{}", near.unwrap_or_default()),
-                ));
-            }
-        }
+        faults.extend(unknown_names("topics", &choice.topics, &self.topics));
+        faults.extend(unknown_names("without", &choice.without, &self.topics));
+        faults.extend(unknown_names("partners", &choice.partners, &self.partners));
         let cadence = if choice.schedule.trim().is_empty() {
             Cadence::of(&choice.cadence, &choice.hour, &choice.timezone)
         } else {
@@ -259,9 +259,8 @@ impl SubscriptionOptions {
                 };
                 Ok(Preferences { language: language.to_owned(), interests: interests.sorted(), cadence })
             }
-            Ok(_) => Err(faults),
-            Err(fault) => {
-                faults.push(fault);
+            cadence => {
+                faults.extend(cadence.err());
                 Err(faults)
             }
         }

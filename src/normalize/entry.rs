@@ -7,7 +7,7 @@ use super::html::{EXCERPT_CHARS_MAX, SUMMARY_CHARS_MAX, Sanitizer, start_of_safe
 use super::language::{LanguageDetector, language_in_address};
 use crate::model::address::{behind_redirect, canonical_key, without_credentials, without_tracking};
 use crate::model::entry::{Alternate, Entry, Identity, Provenance};
-use crate::model::feed::{Enclosure, Image, Link, Person, RawEntry, RawText};
+use crate::model::feed::{Enclosure, Image, Link, Origin, Person, RawEntry, RawText};
 use crate::support::text::{one_line, printable, push_escaped};
 
 /// What the source adds to what the entry says of itself.
@@ -76,14 +76,8 @@ pub fn normalize(raw: &RawEntry, context: Context, sanitizer: &mut Sanitizer) ->
         || (identity(raw), fingerprint(raw)),
         |(identity, fingerprint)| (identity.clone(), fingerprint.to_owned()),
     );
-    let html = |text: &RawText, sanitizer: &mut Sanitizer| match text.is_html {
-        true => sanitizer.clean(&text.value, text.base.as_ref().or(context.base)),
-        false => escape(&text.value),
-    };
-    let content_html =
-        raw.content.as_ref().map(|text| html(text, sanitizer)).filter(|html| !html.trim().is_empty());
-    let summary_html =
-        raw.summary.as_ref().map(|text| html(text, sanitizer)).filter(|html| !html.trim().is_empty());
+    let content_html = raw.content.as_ref().and_then(|text| safe_html(text, context.base, sanitizer));
+    let summary_html = raw.summary.as_ref().and_then(|text| safe_html(text, context.base, sanitizer));
     let summary = match (&summary_html, &content_html) {
         (Some(summary), _) => start_of_safe_html(summary, SUMMARY_CHARS_MAX),
         (None, Some(content)) => start_of_safe_html(content, EXCERPT_CHARS_MAX),
@@ -97,34 +91,16 @@ pub fn normalize(raw: &RawEntry, context: Context, sanitizer: &mut Sanitizer) ->
         }
         None => (declared, None),
     };
-    let links = |rels: &[&str]| -> Vec<String> {
-        let links = raw.links.iter().filter(|link| rels.contains(&link.rel.as_str()));
-        links.filter_map(|link| safe_address(&link.href)).collect()
-    };
-    let person = |author: &Person| Person {
-        name: author.name.clone().map(printable),
-        email: author.email.clone().map(printable),
-        url: author.url.as_deref().and_then(safe_address),
-    };
-    let enclosure = |enclosure: &Enclosure| {
-        let mime_type = enclosure.mime_type.clone().map(printable);
-        Some(Enclosure { url: safe_address(&enclosure.url)?, mime_type, ..enclosure.clone() })
-    };
-    let image =
-        |image: &Image| Some(Image { url: safe_address(&image.url)?, alt: image.alt.clone().map(printable) });
-    let picture =
-        raw.image.as_ref().and_then(image).or_else(|| enclosed_image(&raw.enclosures)).or_else(|| {
-            [&content_html, &summary_html].into_iter().flatten().find_map(|html| first_image(html))
-        });
     Entry {
         id: entry_id(context.source, &identity),
         source: context.source.to_owned(),
         guid: raw.guid.clone().map(printable),
         identity,
         url: raw.url().and_then(safe_address),
-        same_as: links(&["canonical", "via"]),
+        same_as: same_as(raw),
         title: printable(title),
         summary: printable(summary),
+        image: picture(raw, [&content_html, &summary_html]),
         summary_html: summary_html
             .filter(|_| raw.summary.as_ref().is_some_and(|summary| summary.is_html))
             .map(printable),
@@ -135,16 +111,58 @@ pub fn normalize(raw: &RawEntry, context: Context, sanitizer: &mut Sanitizer) ->
         updated: raw.updated,
         authors: raw.authors.iter().map(person).collect(),
         tags: raw.tags.iter().cloned().map(printable).collect(),
-        image: picture,
         enclosures: raw.enclosures.iter().filter_map(enclosure).collect(),
         alternates: alternates(raw),
-        provenance: raw.origin.as_ref().map(|origin| Provenance {
-            title: origin.title.as_ref().map(|title| printable(plain(title, sanitizer))),
-            url: origin.url.as_deref().and_then(safe_address),
-            feed_url: origin.feed_url.as_deref().and_then(safe_address),
-            id: origin.id.clone().map(printable),
-        }),
+        provenance: raw.origin.as_ref().map(|origin| provenance(origin, sanitizer)),
         fingerprint,
+    }
+}
+
+/// A text as HTML that is safe to show; `None` where nothing of it is left.
+fn safe_html(text: &RawText, base: Option<&Url>, sanitizer: &mut Sanitizer) -> Option<String> {
+    let html = match text.is_html {
+        true => sanitizer.clean(&text.value, text.base.as_ref().or(base)),
+        false => escape(&text.value),
+    };
+    Some(html).filter(|html| !html.trim().is_empty())
+}
+
+/// Other addresses of the same entry.
+fn same_as(raw: &RawEntry) -> Vec<String> {
+    let links = raw.links.iter().filter(|link| matches!(link.rel.as_str(), "canonical" | "via"));
+    links.filter_map(|link| safe_address(&link.href)).collect()
+}
+
+fn person(author: &Person) -> Person {
+    Person {
+        name: author.name.clone().map(printable),
+        email: author.email.clone().map(printable),
+        url: author.url.as_deref().and_then(safe_address),
+    }
+}
+
+fn enclosure(enclosure: &Enclosure) -> Option<Enclosure> {
+    let mime_type = enclosure.mime_type.clone().map(printable);
+    Some(Enclosure { url: safe_address(&enclosure.url)?, mime_type, ..enclosure.clone() })
+}
+
+/// The picture of an entry: the one it names, else one that it encloses, else the first of its texts.
+fn picture(raw: &RawEntry, texts: [&Option<String>; 2]) -> Option<Image> {
+    let named = raw.image.as_ref().and_then(|image| {
+        Some(Image { url: safe_address(&image.url)?, alt: image.alt.clone().map(printable) })
+    });
+    named
+        .or_else(|| enclosed_image(&raw.enclosures))
+        .or_else(|| texts.into_iter().flatten().find_map(|html| first_image(html)))
+}
+
+/// Where an entry was first, if its source took it over.
+fn provenance(origin: &Origin, sanitizer: &mut Sanitizer) -> Provenance {
+    Provenance {
+        title: origin.title.as_ref().map(|title| printable(plain(title, sanitizer))),
+        url: origin.url.as_deref().and_then(safe_address),
+        feed_url: origin.feed_url.as_deref().and_then(safe_address),
+        id: origin.id.clone().map(printable),
     }
 }
 

@@ -20,6 +20,24 @@ pub struct Sanitizer {
     base: Option<Url>,
 }
 
+/// Elements that go with all that they hold.
+const CONTENTLESS: [&str; 14] = [
+    "script",
+    "style",
+    "noscript",
+    "iframe",
+    "embed",
+    "template",
+    "textarea",
+    "select",
+    "svg",
+    "title",
+    "noembed",
+    "noframes",
+    "xmp",
+    "plaintext",
+];
+
 impl Default for Sanitizer {
     fn default() -> Self {
         let mut builder = Builder::default();
@@ -32,36 +50,20 @@ impl Default for Sanitizer {
             .add_tag_attributes("source", ["src", "type"])
             .add_tag_attributes("img", ["loading"])
             .add_url_schemes(["data"])
-            .clean_content_tags(HashSet::from([
-                "script",
-                "style",
-                "noscript",
-                "iframe",
-                "embed",
-                "template",
-                "textarea",
-                "select",
-                "svg",
-                "title",
-                "noembed",
-                "noframes",
-                "xmp",
-                "plaintext",
-            ]))
-            .attribute_filter(|element, attribute, value| {
-                let is_data =
-                    value.trim_start().get(..5).is_some_and(|start| start.eq_ignore_ascii_case("data:"));
-                if element == "a" && attribute == "href" && value.contains(['?', '#', ';']) {
-                    return Some(Cow::Owned(own_address(value)));
-                }
-                if is_data && !(element == "img" && attribute == "src" && is_raster_data(value)) {
-                    None
-                } else {
-                    Some(Cow::Borrowed(value))
-                }
-            });
+            .clean_content_tags(HashSet::from(CONTENTLESS))
+            .attribute_filter(safe_value);
         Sanitizer { builder, base: None }
     }
+}
+
+/// The value of an attribute as it may be shown; `None` for data that is no picture.
+fn safe_value<'a>(element: &str, attribute: &str, value: &'a str) -> Option<Cow<'a, str>> {
+    if element == "a" && attribute == "href" && value.contains(['?', '#', ';']) {
+        return Some(Cow::Owned(own_address(value)));
+    }
+    let is_data = value.trim_start().get(..5).is_some_and(|start| start.eq_ignore_ascii_case("data:"));
+    let is_safe = !is_data || (element == "img" && attribute == "src" && is_raster_data(value));
+    is_safe.then_some(Cow::Borrowed(value))
 }
 
 /// `data:` may carry a picture; SVG can carry script, so it is none.

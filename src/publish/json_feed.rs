@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{DocumentLocation, FeedFormat, JSON};
+use crate::model::feed::Enclosure;
 use crate::model::story::{StoredEntry, Story};
 use crate::view::Catalog;
 
@@ -57,11 +58,9 @@ fn item(catalog: Catalog, place: DocumentLocation, story: &Story) -> Value {
         Some(html) => put("content_html", json!(html)),
         None => put(
             "content_text",
-            json!(if e.summary.is_empty() {
-                if e.title.is_empty() { "…" } else { &e.title }
-            } else {
-                &e.summary
-            }),
+            json!(
+                [&e.summary, &e.title].into_iter().find(|text| !text.is_empty()).map_or("…", String::as_str)
+            ),
         ),
     }
     put("image", json!(e.image.as_ref().map(|image| &image.url)));
@@ -69,33 +68,35 @@ fn item(catalog: Catalog, place: DocumentLocation, story: &Story) -> Value {
     put("date_modified", json!(date(shown.updated())));
     put("language", json!(e.language));
     put("authors", authors(shown));
-    put(
-        "tags",
-        json!(
-            story
-                .topics()
-                .iter()
-                .map(|matched| catalog.topic_label(&matched.topic, &place.publication.language))
-                .collect::<Vec<_>>()
-        ),
-    );
-    let attachment = |enclosure: &crate::model::feed::Enclosure| {
-        let mut attachment = json!({ "url": enclosure.url, "mime_type": enclosure.mime_type.as_deref().unwrap_or("application/octet-stream") });
-        if let Some(size) = enclosure.size_in_bytes {
-            attachment["size_in_bytes"] = json!(size);
-        }
-        attachment
-    };
-    put("attachments", json!(e.enclosures.iter().map(attachment).collect::<Vec<_>>()));
-    let version = |version: &StoredEntry| json!({ "url": version.entry.url, "language": version.entry.language, "title": version.entry.title, "partner": version.partner });
-    let translations: Vec<Value> = story.translations_of(shown).into_iter().map(version).collect();
-    let copies: Vec<Value> = story.copies_of(shown).map(version).collect();
-    // An extension of ours: its name begins with an underscore (JSON Feed 1.1, "Extensions").
-    put(
-        "_courant",
-        json!({ "about": "https://jsonfeed.org/version/1.1#extensions", "partner": shown.partner, "translations": translations, "copies": copies }),
-    );
+    let language = &place.publication.language;
+    let labels = story.topics().into_iter().map(|matched| catalog.topic_label(&matched.topic, language));
+    put("tags", labels.collect());
+    put("attachments", e.enclosures.iter().map(attachment).collect());
+    put("_courant", extension(story, shown));
     Value::Object(item)
+}
+
+fn attachment(enclosure: &Enclosure) -> Value {
+    let mime_type = enclosure.mime_type.as_deref().unwrap_or("application/octet-stream");
+    let mut attachment = json!({ "url": enclosure.url, "mime_type": mime_type });
+    if let Some(size) = enclosure.size_in_bytes {
+        attachment["size_in_bytes"] = json!(size);
+    }
+    attachment
+}
+
+/// An extension of ours: its name begins with an underscore (JSON Feed 1.1, "Extensions").
+fn extension(story: &Story, shown: &StoredEntry) -> Value {
+    let version = |version: &StoredEntry| {
+        let entry = &version.entry;
+        json!({ "url": entry.url, "language": entry.language, "title": entry.title, "partner": version.partner })
+    };
+    json!({
+        "about": "https://jsonfeed.org/version/1.1#extensions",
+        "partner": shown.partner,
+        "translations": story.translations_of(shown).into_iter().map(version).collect::<Vec<_>>(),
+        "copies": story.copies_of(shown).map(version).collect::<Vec<_>>(),
+    })
 }
 
 fn date(time: jiff::Timestamp) -> String {

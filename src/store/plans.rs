@@ -111,214 +111,322 @@ fn insert(unit: &Unit<Write>, number: i64, features: &Features) -> Result<()> {
     unit.intake().insert(&entry(number), &placement, features).map(drop)
 }
 
-/// Calls every method of every view.
-fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
-    let (now, key) = (at(1_000), Key { value: "x.example/1".into(), kind: KeyKind::Own });
-    let sketch = Sketch::default();
-    let (digest, channel) = (DigestId::from("d"), PublicationKey::Channel);
-    let features = Features { keys: std::slice::from_ref(&key), sketch: &sketch };
-    let issue = Issue {
+const NOW: i64 = 1_000;
+
+fn digest() -> DigestId {
+    DigestId::from("d")
+}
+
+fn issue() -> Issue {
+    Issue {
         subject: "S".into(),
         text: "T".into(),
         html: "H".into(),
         language: "en".into(),
         name: Some("n".into()),
         places: LinkPlaces::with_mark("m".into()),
-    };
+    }
+}
+
+/// The features of an entry that has a key and no words.
+fn with_features<T>(body: impl FnOnce(&Features) -> Result<T>) -> Result<T> {
+    let key = Key { value: "x.example/1".into(), kind: KeyKind::Own };
+    body(&Features { keys: &[key], sketch: &Sketch::default() })
+}
+
+/// Calls every method of every view.
+fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
     store.write(|w| {
-        w.sources().ensure("s", "p")?;
-        w.sources().put_state("s", "p", &FetchState::default())?;
-        w.sources().put_robots("o", &RobotsFile { text: None, expires: now })?;
-        w.sources().put_notice("s", "n", now)?;
-        (1..=3).try_for_each(|number| insert(w, number, &features))?;
-        w.intake().update(&entry(1), &[], &features, now)?;
-        w.intake().touch("s", &["guid:guid-1".into()], now)?;
-        w.intake().count_new("s", 3)?;
-        w.intake().forget_unsketched(EntryKey(1))?;
-        while w.intake().rebuild_features(10)? > 0 {}
-        w.intake().rebuild_features(10)?;
-        w.intake().merge_stories(StoryKey(1), &[StoryKey(2)])?;
-        w.stories().put_job("j", "s", EntryKey(1))?;
-        w.stories().end_job("j")?;
-        w.stories().put_label(EntryKey(1), Some(&["t".to_owned()]), now)?;
-        w.stories().set_topics(EntryKey(1), &[])?;
-        w.stories().set_told(&digest, "story-1")?;
-        w.stories().put_ruling(EntryKey(1), EntryKey(3), false, now)?;
-        w.stories().forget_rulings(StoryKey(7), StoryKey(8))?;
-        w.stories().set_relation(EntryKey(1), Relation::First, None)?;
-        w.stories().move_entry(EntryKey(3), "story-other")?;
-        w.stories().move_entry(EntryKey(3), "story-1")?;
-        w.stories().put_label(EntryKey(1), None, now)?;
-        w.publishing().put_publication(&channel, "c")?;
-        w.publishing().put_around("c")?;
-        w.publishing().mark_all_dirty()?;
-        w.publishing().publish_story(&channel, StoryKey(1), at(1))?;
-        w.publishing().publish_story(&channel, StoryKey(1), at(90_000))?;
-        w.publishing().set_clean(StoryKey(1))?;
-        w.publishing().put_behind("a")?;
-        w.publishing().set_even(&["a".to_owned()])?;
-        w.publishing().set_archives(&channel, 0)?;
-        w.publishing().index_words(10)?;
-        w.mailing().put_secret("n", "v")?;
-        let recipients = ["a@x.example".to_owned(), "b@x.example".to_owned()];
-        let new = NewIssue {
-            digest: &digest,
-            slot: Some(now),
-            now,
-            issue: &issue,
-            stories: &["story-1".to_owned()],
-            recipients: &recipients,
-        };
-        w.mailing().queue_issue(&new, |number, recipient| format!("{number}{recipient}"))?;
-        w.mailing().put_digest_mark(&digest, EntryKey(3))?;
-        let claimed = w.mailing().claim(DeliveryKey(1), 0, "w", now, now)?.ok_or(StoreError::Busy)?;
-        w.leases().renew("w", now)?;
-        w.mailing().settle(claimed, DeliveryState::Sent, None, now)?;
-        w.mailing().skip_uncertain(now)?;
-        w.mailing().forget_notices(1)?;
-        w.subscribers().put("h", &subscriber(), at(0))?;
-        w.subscribers().set_state("h", SubscriberState::Active)?;
-        w.subscribers().suppress("x", &Scope::All, "r", now)?;
-        w.subscribers().rename_suppression("x", "y")?;
-        w.subscribers().put_bounce("b", "h", "soft", now, at(0))?;
-        w.subscribers().lift_suppression("y")?;
-        for group in w.subscribers().due_groups(now, 10)? {
-            let new = GroupIssue { digest: &DigestId::Personal, issue: Some(&issue), seen: EntryKey(3), now };
-            w.subscribers().fill_group(&group, &new, |number, recipient| format!("p{number}{recipient}"))?;
-        }
-        w.hub().put_subscriber("c", "t", "s", at(5_000))?;
-        w.hub().put_changed_feed("atom.xml")?;
-        w.hub().take_changed_feeds()?;
-        w.hub().put_pushes("t", now)?;
-        w.hub().put_word("hub", "t", now)?;
-        for push in w.hub().claim_pushes("w", now, now, 10)? {
-            w.hub().defer_push(&push, now)?;
-            w.hub().delete_push(&push)?;
-        }
-        w.hub().delete_subscriber("c", "t")?;
-        let subscription = Subscription {
-            source: "s".into(),
-            token: "t".into(),
-            hub: "h".into(),
-            topic: "t".into(),
-            secret: "s".into(),
-            asked: now,
-            lease_end: None,
-            last_push: None,
-        };
-        w.subscriptions().put(&subscription)?;
-        w.subscriptions().forget_push("s")?;
-        w.mailing().hand_back(claimed, None, now)?;
-        w.mailing().set_held_up(true)?;
-        w.mailing().is_held_up()?;
-        w.mailing().set_held_up(false)?;
-        w.mailing().old_issues(&DigestId::Personal, now, 10, 10)?;
-        w.mailing().forget_issue(IssueKey(99))?;
-        w.leases().workers()?;
-        w.leases().has_any("w")?;
-        w.leases().abandon("w")?;
-        let leases = w.leases().claim(Queue::Host, &["h".to_owned()], "w", now)?;
-        w.leases().held(Queue::Host, &["h"], "w")?;
-        w.sources().states_of(&["s"])?;
-        w.leases().settle(&leases[0], "w")?;
-        w.leases().take_over("w")
+        write_sources(w)?;
+        with_features(|features| write_entries(w, features))?;
+        write_stories(w)?;
+        write_publications(w)?;
+        let claimed = write_deliveries(w)?;
+        write_subscribers(w)?;
+        write_hub(w)?;
+        write_subscriptions(w)?;
+        hold_up(w, claimed)?;
+        lease(w)
     })?;
     store.read(|r| {
-        r.sources().state("s")?;
-        r.sources().states()?;
-        r.sources().list()?;
-        r.sources().robots("o")?;
-        let nothing = |_: StoredEntry| Ok::<_, StoreError>(());
-        r.entries().each(&EntryFilter::default(), MarkupScope::With, nothing)?;
-        r.entries().each(
-            &EntryFilter { source: Some("s".into()), since: Some(at(0)) },
-            MarkupScope::Without,
-            nothing,
-        )?;
-        r.entries().each(&EntryFilter { source: None, since: Some(at(0)) }, MarkupScope::Without, nothing)?;
-        r.entries().after(EntryKey::BEFORE_ALL, 10, MarkupScope::With)?;
-        r.entries().find("00000001", 10)?;
-        r.entries().find("https://x.example/1", 10)?;
-        r.entries().last_before(now)?;
-        r.entries().count()?;
-        r.entries().story_of(EntryKey(1))?;
-        r.entries().stories_since(EntryKey::BEFORE_ALL, Some(&digest), 10)?;
-        r.intake().known("s", &["guid:guid-1".to_owned()])?;
-        r.intake().known_items("s")?;
-        r.intake().unsketched(10)?;
-        r.intake().label("00000001-entry")?;
-        r.intake().sketch_languages()?;
-        r.intake().holders_of_key("x.example/1", 10)?;
-        r.intake().stories_of(&[EntryKey(1), EntryKey(2)])?;
-        r.intake().story_key_of(EntryKey(1))?;
-        r.intake().sketched(EntryKey(1))?;
-        r.intake().members(StoryKey(1), 10)?;
-        r.intake().story_id(StoryKey(1))?;
-        r.intake().title_of(EntryKey(1))?;
-        r.intake().has_rulings()?;
-        r.intake().is_kept_out("00000001-entry", StoryKey(1))?;
-        r.intake().are_kept_apart(StoryKey(1), StoryKey(2))?;
-        r.stories().rulings()?;
-        r.stories().labels()?;
-        r.stories().job("j", "s")?;
-        r.publishing().dirty_keys()?;
-        r.publishing().dirty_stories(&[StoryKey(1)])?;
-        r.publishing().publications()?;
-        r.publishing().around()?;
-        r.publishing().behind()?;
-        r.publishing().last(&channel)?;
-        r.publishing().between(&channel, Seq(1), Seq(9))?;
-        r.publishing().newest(&channel, 10, Some(Seq::BEFORE_ALL))?;
-        r.publishing().within(at(0), now)?;
-        r.publishing().days()?;
-        r.publishing().search(&["title"], 10)?;
-        r.mailing().last_slot(&digest, now)?;
-        r.mailing().digest_mark(&digest)?;
-        r.entries().last_seen_first()?;
-        r.mailing().due(now, now, None)?;
-        r.mailing().deliveries(&[DeliveryKey(1), DeliveryKey(2)], Some(&Arc::new(issue.clone())))?;
-        r.mailing().each_unsent("pending", |_| Ok::<_, StoreError>(()))?;
-        r.mailing().unarchived_issues(10)?;
-        r.mailing().last_issues(&digest, 10)?;
-        r.mailing().secret("n")?;
-        r.mailing().delivery_counts()?;
-        r.mailing().notices()?;
-        r.subscribers().get("h")?;
-        r.subscribers().each(|_| Ok::<_, StoreError>(()))?;
-        r.subscribers().counts()?;
-        r.subscribers().suppression("h", &digest)?;
-        r.subscribers().clear_suppressions()?;
-        r.subscribers().delivery_recipient(Some(DeliveryKey(1)), None)?;
-        r.subscribers().delivery_recipient(None, Some("m"))?;
-        r.subscribers().has_recipient("a@x.example")?;
-        r.subscribers().queued_since("a@x.example", &digest, at(0))?;
-        r.subscribers().deliveries_to("a@x.example")?;
-        r.subscribers().marks_of("h")?;
-        r.hub().subscriber_counts("o")?;
-        r.hub().has_subscriber("c", "t")?;
-        r.subscriptions().list()?;
-        r.subscriptions().get("t")?;
-        r.subscriptions().is_pushed("s", now)?;
-        r.leases().workers().map(drop)
+        read_sources(r)?;
+        read_entries(r)?;
+        read_intake(r)?;
+        read_publications(r)?;
+        read_mailing(r)?;
+        read_subscribers(r)
     })?;
     // What forgets, last.
-    store.write(|w| {
-        insert(w, 4, &features)?;
-        w.publishing().withdraw_story(StoryKey(1))?;
-        w.mailing().set_archived(IssueKey(1))?;
-        w.mailing().forget_deliveries(now + SignedDuration::from_hours(1), 10)?;
-        w.mailing().forget_issue_texts(now + SignedDuration::from_hours(1))?;
-        w.subscribers().delete_deliveries("a@x.example")?;
-        w.subscribers().forget_private_mail(now)?;
-        let known = subscriber();
-        let sign_up = SignUp { address: known.address, preferences: known.preferences, consent_text: None };
-        w.subscribers().put_sign_up("h", now, &sign_up)?;
-        w.subscribers().sign_up("h", now)?;
-        w.subscribers().forget_expired_sign_ups(now)?;
-        w.subscribers().forget_sign_ups("h")?;
-        w.subscribers().delete("h")?;
-        w.entries().forget_unseen("s", at(5_000), 10).map(drop)
-    })
+    store.write(|w| with_features(|features| forget(w, features)))
+}
+
+fn write_sources(w: &Unit<Write>) -> Result<()> {
+    let now = at(NOW);
+    w.sources().ensure("s", "p")?;
+    w.sources().put_state("s", "p", &FetchState::default())?;
+    w.sources().put_robots("o", &RobotsFile { text: None, expires: now })?;
+    w.sources().put_notice("s", "n", now)?;
+    Ok(())
+}
+
+fn write_entries(w: &Unit<Write>, features: &Features) -> Result<()> {
+    let now = at(NOW);
+    (1..=3).try_for_each(|number| insert(w, number, features))?;
+    w.intake().update(&entry(1), &[], features, now)?;
+    w.intake().touch("s", &["guid:guid-1".into()], now)?;
+    w.intake().count_new("s", 3)?;
+    w.intake().forget_unsketched(EntryKey(1))?;
+    while w.intake().rebuild_features(10)? > 0 {}
+    w.intake().rebuild_features(10)?;
+    w.intake().merge_stories(StoryKey(1), &[StoryKey(2)])?;
+    Ok(())
+}
+
+fn write_stories(w: &Unit<Write>) -> Result<()> {
+    let now = at(NOW);
+    w.stories().put_job("j", "s", EntryKey(1))?;
+    w.stories().end_job("j")?;
+    w.stories().put_label(EntryKey(1), Some(&["t".to_owned()]), now)?;
+    w.stories().set_topics(EntryKey(1), &[])?;
+    w.stories().set_told(&digest(), "story-1")?;
+    w.stories().put_ruling(EntryKey(1), EntryKey(3), false, now)?;
+    w.stories().forget_rulings(StoryKey(7), StoryKey(8))?;
+    w.stories().set_relation(EntryKey(1), Relation::First, None)?;
+    w.stories().move_entry(EntryKey(3), "story-other")?;
+    w.stories().move_entry(EntryKey(3), "story-1")?;
+    w.stories().put_label(EntryKey(1), None, now)?;
+    Ok(())
+}
+
+fn write_publications(w: &Unit<Write>) -> Result<()> {
+    let channel = PublicationKey::Channel;
+    w.publishing().put_publication(&channel, "c")?;
+    w.publishing().put_around("c")?;
+    w.publishing().mark_all_dirty()?;
+    w.publishing().publish_story(&channel, StoryKey(1), at(1))?;
+    w.publishing().publish_story(&channel, StoryKey(1), at(90_000))?;
+    w.publishing().set_clean(StoryKey(1))?;
+    w.publishing().put_behind("a")?;
+    w.publishing().set_even(&["a".to_owned()])?;
+    w.publishing().set_archives(&channel, 0)?;
+    w.publishing().index_words(10)?;
+    Ok(())
+}
+
+/// Queues an issue for two, and settles one delivery of it.
+fn write_deliveries(w: &Unit<Write>) -> Result<ClaimedDelivery> {
+    let (now, digest, issue) = (at(NOW), digest(), issue());
+    w.mailing().put_secret("n", "v")?;
+    let recipients = ["a@x.example".to_owned(), "b@x.example".to_owned()];
+    let new = NewIssue {
+        digest: &digest,
+        slot: Some(now),
+        now,
+        issue: &issue,
+        stories: &["story-1".to_owned()],
+        recipients: &recipients,
+    };
+    w.mailing().queue_issue(&new, |number, recipient| format!("{number}{recipient}"))?;
+    w.mailing().put_digest_mark(&digest, EntryKey(3))?;
+    let claimed = w.mailing().claim(DeliveryKey(1), 0, "w", now, now)?.ok_or(StoreError::Busy)?;
+    w.leases().renew("w", now)?;
+    w.mailing().settle(claimed, DeliveryState::Sent, None, now)?;
+    w.mailing().skip_uncertain(now)?;
+    w.mailing().forget_notices(1)?;
+    Ok(claimed)
+}
+
+fn write_subscribers(w: &Unit<Write>) -> Result<()> {
+    let (now, issue) = (at(NOW), issue());
+    w.subscribers().put("h", &subscriber(), at(0))?;
+    w.subscribers().set_state("h", SubscriberState::Active)?;
+    w.subscribers().suppress("x", &Scope::All, "r", now)?;
+    w.subscribers().rename_suppression("x", "y")?;
+    w.subscribers().put_bounce("b", "h", "soft", now, at(0))?;
+    w.subscribers().lift_suppression("y")?;
+    for group in w.subscribers().due_groups(now, 10)? {
+        let new = GroupIssue { digest: &DigestId::Personal, issue: Some(&issue), seen: EntryKey(3), now };
+        w.subscribers().fill_group(&group, &new, |number, recipient| format!("p{number}{recipient}"))?;
+    }
+    Ok(())
+}
+
+fn write_hub(w: &Unit<Write>) -> Result<()> {
+    let now = at(NOW);
+    w.hub().put_subscriber("c", "t", "s", at(5_000))?;
+    w.hub().put_changed_feed("atom.xml")?;
+    w.hub().take_changed_feeds()?;
+    w.hub().put_pushes("t", now)?;
+    w.hub().put_word("hub", "t", now)?;
+    for push in w.hub().claim_pushes("w", now, now, 10)? {
+        w.hub().defer_push(&push, now)?;
+        w.hub().delete_push(&push)?;
+    }
+    w.hub().delete_subscriber("c", "t")?;
+    Ok(())
+}
+
+fn write_subscriptions(w: &Unit<Write>) -> Result<()> {
+    let now = at(NOW);
+    let subscription = Subscription {
+        source: "s".into(),
+        token: "t".into(),
+        hub: "h".into(),
+        topic: "t".into(),
+        secret: "s".into(),
+        asked: now,
+        lease_end: None,
+        last_push: None,
+    };
+    w.subscriptions().put(&subscription)?;
+    w.subscriptions().forget_push("s")?;
+    Ok(())
+}
+
+fn hold_up(w: &Unit<Write>, claimed: ClaimedDelivery) -> Result<()> {
+    let now = at(NOW);
+    w.mailing().hand_back(claimed, None, now)?;
+    w.mailing().set_held_up(true)?;
+    w.mailing().is_held_up()?;
+    w.mailing().set_held_up(false)?;
+    w.mailing().old_issues(&DigestId::Personal, now, 10, 10)?;
+    w.mailing().forget_issue(IssueKey(99))?;
+    Ok(())
+}
+
+fn lease(w: &Unit<Write>) -> Result<()> {
+    let now = at(NOW);
+    w.leases().workers()?;
+    w.leases().has_any("w")?;
+    w.leases().abandon("w")?;
+    let leases = w.leases().claim(Queue::Host, &["h".to_owned()], "w", now)?;
+    w.leases().held(Queue::Host, &["h"], "w")?;
+    w.sources().states_of(&["s"])?;
+    w.leases().settle(&leases[0], "w")?;
+    w.leases().take_over("w")
+}
+
+fn read_sources(r: &Unit<Read>) -> Result<()> {
+    r.sources().state("s")?;
+    r.sources().states()?;
+    r.sources().list()?;
+    r.sources().robots("o")?;
+    Ok(())
+}
+
+fn read_entries(r: &Unit<Read>) -> Result<()> {
+    let (now, digest) = (at(NOW), digest());
+    let nothing = |_: StoredEntry| Ok::<_, StoreError>(());
+    r.entries().each(&EntryFilter::default(), MarkupScope::With, nothing)?;
+    r.entries().each(
+        &EntryFilter { source: Some("s".into()), since: Some(at(0)) },
+        MarkupScope::Without,
+        nothing,
+    )?;
+    r.entries().each(&EntryFilter { source: None, since: Some(at(0)) }, MarkupScope::Without, nothing)?;
+    r.entries().after(EntryKey::BEFORE_ALL, 10, MarkupScope::With)?;
+    r.entries().find("00000001", 10)?;
+    r.entries().find("https://x.example/1", 10)?;
+    r.entries().last_before(now)?;
+    r.entries().count()?;
+    r.entries().story_of(EntryKey(1))?;
+    r.entries().stories_since(EntryKey::BEFORE_ALL, Some(&digest), 10)?;
+    r.entries().last_seen_first()?;
+    Ok(())
+}
+
+fn read_intake(r: &Unit<Read>) -> Result<()> {
+    r.intake().known("s", &["guid:guid-1".to_owned()])?;
+    r.intake().known_items("s")?;
+    r.intake().unsketched(10)?;
+    r.intake().label("00000001-entry")?;
+    r.intake().sketch_languages()?;
+    r.intake().holders_of_key("x.example/1", 10)?;
+    r.intake().stories_of(&[EntryKey(1), EntryKey(2)])?;
+    r.intake().story_key_of(EntryKey(1))?;
+    r.intake().sketched(EntryKey(1))?;
+    r.intake().members(StoryKey(1), 10)?;
+    r.intake().story_id(StoryKey(1))?;
+    r.intake().title_of(EntryKey(1))?;
+    r.intake().has_rulings()?;
+    r.intake().is_kept_out("00000001-entry", StoryKey(1))?;
+    r.intake().are_kept_apart(StoryKey(1), StoryKey(2))?;
+    r.stories().rulings()?;
+    r.stories().labels()?;
+    r.stories().job("j", "s")?;
+    Ok(())
+}
+
+fn read_publications(r: &Unit<Read>) -> Result<()> {
+    let (now, channel) = (at(NOW), PublicationKey::Channel);
+    r.publishing().dirty_keys()?;
+    r.publishing().dirty_stories(&[StoryKey(1)])?;
+    r.publishing().publications()?;
+    r.publishing().around()?;
+    r.publishing().behind()?;
+    r.publishing().last(&channel)?;
+    r.publishing().between(&channel, Seq(1), Seq(9))?;
+    r.publishing().newest(&channel, 10, Some(Seq::BEFORE_ALL))?;
+    r.publishing().within(at(0), now)?;
+    r.publishing().days()?;
+    r.publishing().search(&["title"], 10)?;
+    Ok(())
+}
+
+fn read_mailing(r: &Unit<Read>) -> Result<()> {
+    let (now, digest, issue) = (at(NOW), digest(), issue());
+    r.mailing().last_slot(&digest, now)?;
+    r.mailing().digest_mark(&digest)?;
+    r.mailing().due(now, now, None)?;
+    r.mailing().deliveries(&[DeliveryKey(1), DeliveryKey(2)], Some(&Arc::new(issue)))?;
+    r.mailing().each_unsent("pending", |_| Ok::<_, StoreError>(()))?;
+    r.mailing().unarchived_issues(10)?;
+    r.mailing().last_issues(&digest, 10)?;
+    r.mailing().secret("n")?;
+    r.mailing().delivery_counts()?;
+    r.mailing().notices()?;
+    Ok(())
+}
+
+/// Subscribers, whom we push to, and who pushes to us.
+fn read_subscribers(r: &Unit<Read>) -> Result<()> {
+    let (now, digest) = (at(NOW), digest());
+    r.subscribers().get("h")?;
+    r.subscribers().each(|_| Ok::<_, StoreError>(()))?;
+    r.subscribers().counts()?;
+    r.subscribers().suppression("h", &digest)?;
+    r.subscribers().clear_suppressions()?;
+    r.subscribers().delivery_recipient(Some(DeliveryKey(1)), None)?;
+    r.subscribers().delivery_recipient(None, Some("m"))?;
+    r.subscribers().has_recipient("a@x.example")?;
+    r.subscribers().queued_since("a@x.example", &digest, at(0))?;
+    r.subscribers().deliveries_to("a@x.example")?;
+    r.subscribers().marks_of("h")?;
+    r.hub().subscriber_counts("o")?;
+    r.hub().has_subscriber("c", "t")?;
+    r.subscriptions().list()?;
+    r.subscriptions().get("t")?;
+    r.subscriptions().is_pushed("s", now)?;
+    r.leases().workers().map(drop)
+}
+
+fn forget(w: &Unit<Write>, features: &Features) -> Result<()> {
+    let now = at(NOW);
+    insert(w, 4, features)?;
+    w.publishing().withdraw_story(StoryKey(1))?;
+    w.mailing().set_archived(IssueKey(1))?;
+    w.mailing().forget_deliveries(now + SignedDuration::from_hours(1), 10)?;
+    w.mailing().forget_issue_texts(now + SignedDuration::from_hours(1))?;
+    w.subscribers().delete_deliveries("a@x.example")?;
+    w.subscribers().forget_private_mail(now)?;
+    let known = subscriber();
+    let sign_up = SignUp { address: known.address, preferences: known.preferences, consent_text: None };
+    w.subscribers().put_sign_up("h", now, &sign_up)?;
+    w.subscribers().sign_up("h", now)?;
+    w.subscribers().forget_expired_sign_ups(now)?;
+    w.subscribers().forget_sign_ups("h")?;
+    w.subscribers().delete("h")?;
+    w.entries().forget_unseen("s", at(5_000), 10).map(drop)
 }
 
 /// Lines of the store's sources that run a statement.

@@ -696,10 +696,10 @@ mod tests {
         let faults: Vec<String> =
             table.faults.iter().map(|(line, fault)| format!("{line}: {fault}")).collect();
         for want in [
-            "2: topics: \"climat\" is not among those that there are: did you mean \"climate\"?",
-            "3: \"bob\" is no mail address",
-            "3: language: \"english please\" is no language",
-            "3: cadence: \"yearly\" is no cadence",
+            "2: topics: \"climat\" is unknown: did you mean \"climate\"?",
+            "3: \"bob\" is not a valid mail address",
+            "3: language: \"english please\" is not a language",
+            "3: cadence: \"yearly\" is not a cadence",
             "5: ana@example.org stands in line 4 already",
             "6: has 1 fields where the head has 7",
         ] {

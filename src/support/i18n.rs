@@ -216,7 +216,7 @@ pub fn add(folder: &Path) -> Vec<LocaleFault> {
             |line, message: String| faults.push(LocaleFault { path: path.clone(), line, message });
         let tag = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         if !(2..=3).contains(&tag.len()) || !tag.bytes().all(|byte| byte.is_ascii_lowercase()) {
-            fault(1, "the name is no language: write its tag of two or three letters, such as eu.ftl".into());
+            fault(1, "the name is not a language tag: use two or three letters, such as eu.ftl".into());
             continue;
         }
         let text = match std::fs::read_to_string(&path) {

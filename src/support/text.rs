@@ -185,15 +185,16 @@ const ATTRIBUTES_MAX: usize = 512;
 /// The text behind so many tags is dropped: a tree takes a hundred times the bytes of the tag.
 const TAGS_MAX: usize = 100_000;
 
+/// Elements that never hold others, or end by themselves when the next one of their kind begins.
+const UNCOUNTED: [&str; 29] = [
+    "area", "base", "body", "br", "col", "dd", "dt", "embed", "head", "hr", "html", "img", "input", "li",
+    "link", "meta", "option", "p", "param", "source", "tbody", "td", "tfoot", "th", "thead", "tr", "track",
+    "wbr", "optgroup",
+];
+
 /// HTML whose nesting, attributes and tags are bounded, so that parsing it takes time in proportion to its length and a
 /// bounded multiple of its memory. What is within bounds, all honest documents, comes back as it was.
 pub fn bound_markup(html: &str) -> Cow<'_, str> {
-    /// Elements that never hold others, or end by themselves when the next one of their kind begins.
-    const UNCOUNTED: [&str; 29] = [
-        "area", "base", "body", "br", "col", "dd", "dt", "embed", "head", "hr", "html", "img", "input", "li",
-        "link", "meta", "option", "p", "param", "source", "tbody", "td", "tfoot", "th", "thead", "tr",
-        "track", "wbr", "optgroup",
-    ];
     let bytes = html.as_bytes();
     let (mut depth, mut unwrapped) = (0usize, 0usize);
     let (mut out, mut done) = (String::new(), 0);
@@ -209,24 +210,19 @@ pub fn bound_markup(html: &str) -> Cow<'_, str> {
         let is_end = bytes.get(at) == Some(&b'/');
         let name_start = at + usize::from(is_end);
         let name_len = bytes[name_start..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
-        if name_len == 0
-            || UNCOUNTED
-                .iter()
-                .any(|name| name.as_bytes().eq_ignore_ascii_case(&bytes[name_start..name_start + name_len]))
-        {
+        let name = &bytes[name_start..name_start + name_len];
+        if name.is_empty() || UNCOUNTED.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(name)) {
             continue;
         }
         let end = memchr::memchr(b'>', &bytes[at..]).map_or(bytes.len(), |end| at + end + 1);
         let has_too_many = end - start > 4 * ATTRIBUTES_MAX
             && memchr::memchr_iter(b' ', &bytes[start..end]).nth(ATTRIBUTES_MAX).is_some();
-        let is_dropped = if is_end {
-            let was_unwrapped = unwrapped > 0;
-            if was_unwrapped {
-                unwrapped -= 1;
-            } else {
-                depth = depth.saturating_sub(1);
-            }
-            was_unwrapped
+        let is_dropped = if is_end && unwrapped > 0 {
+            unwrapped -= 1;
+            true
+        } else if is_end {
+            depth = depth.saturating_sub(1);
+            false
         } else if depth >= NESTING_MAX {
             unwrapped += 1;
             true

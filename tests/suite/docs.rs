@@ -558,12 +558,15 @@ fn every_command_and_option_stands_in_the_reference() {
 
 /// The keys that the configuration asks for, by the function that asks: it asks for a key by its name, in quotes.
 fn configuration_keys() -> BTreeMap<String, BTreeSet<String>> {
-    let source = std::fs::read_to_string(Path::new(ROOT).join("src/config/mod.rs")).unwrap();
-    let source = source.split("#[cfg(test)]").next().unwrap();
-    let function = Regex::new(r"(?m)^(?:pub )?fn (\w+)").unwrap();
+    let source: String = ["mod", "fetch", "mail", "source"]
+        .map(|name| std::fs::read_to_string(Path::new(ROOT).join(format!("src/config/{name}.rs"))).unwrap())
+        .iter()
+        .map(|text| text.split("#[cfg(test)]").next().unwrap())
+        .collect();
+    let function = Regex::new(r"(?m)^(?:pub(?:\(super\))? )?fn (\w+)").unwrap();
     let asked = Regex::new(r#"\b(\w+)\s*\.\s*(?:table|tables|has|parsed|seconds|string|required|boolean|number|list|one_or_more|by_\w+)\(\s*"(\w+)""#).unwrap();
     let starts: Vec<(usize, String)> = function
-        .captures_iter(source)
+        .captures_iter(&source)
         .map(|found| (found.get(0).unwrap().start(), found[1].to_owned()))
         .collect();
     let mut keys: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -573,6 +576,7 @@ fn configuration_keys() -> BTreeMap<String, BTreeSet<String>> {
             let owner = match &found[1] {
                 "defaults" => "defaults",
                 "channel_section" => "read_channel",
+                _ if name == "read_transport" => "read_mail",
                 _ => name,
             };
             keys.entry(owner.to_owned()).or_default().insert(found[2].to_owned());

@@ -100,7 +100,7 @@ fn a_faulty_locale_is_refused_by_every_command_with_its_line() {
             "locales/gl.ftl:2: keys are missing: all_days, also_on, ",
             "locales/fr.ftl:3: unknown key \"sabe\": did you mean \"save\"?",
             "locales/fr.ftl:4: \"more_stories\" has no variable $number",
-            "locales/pt-BR.ftl:1: the name is no language",
+            "locales/pt-BR.ftl:1: the name is not a language tag",
             "feeds.toml:15: [[digest]] \"d\": schedule: ",
         ] {
             assert!(ran.stderr.contains(want), "{want} is not in\n{}", ran.stderr);

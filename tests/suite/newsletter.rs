@@ -224,8 +224,8 @@ fn the_list_is_imported_whole_or_not_at_all_and_exported_alike() {
     let ran = app.run(&["subscribers", "import", "bad.csv", "--consent", "paper list"]);
     assert_eq!(ran.code, 2);
     for want in [
-        "bad.csv:3: \"nobody\" is no mail address",
-        "bad.csv:3: topics: \"justise\" is not among those that there are: did you mean \"justice\"?",
+        "bad.csv:3: \"nobody\" is not a valid mail address",
+        "bad.csv:3: topics: \"justise\" is unknown: did you mean \"justice\"?",
     ] {
         assert!(ran.stderr.contains(want), "{want} is not in\n{}", ran.stderr);
     }

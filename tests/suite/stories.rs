@@ -122,7 +122,7 @@ fn cluster_reads_what_it_can_and_says_why() {
     let ran = app.run(&["cluster", "items.jsonl"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(
-        ran.stderr.contains("line 9 is no entry") && ran.stderr.contains("line 11 is no entry"),
+        ran.stderr.contains("line 9 is not an entry") && ran.stderr.contains("line 11 is not an entry"),
         "{}",
         ran.stderr
     );

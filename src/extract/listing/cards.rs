@@ -188,7 +188,6 @@ impl<'a> Card<'a> {
 
     /// The date with the element that it stands in.
     fn dated(&self, rules: DateRules) -> Option<(Timestamp, ElementRef<'a>)> {
-        let strict = DateRules::strict(rules.order);
         let is_time = |element: &ElementRef| {
             element.value().name() == "time"
                 || element.attr("itemprop").is_some_and(|name| name == "datePublished")
@@ -201,46 +200,27 @@ impl<'a> Card<'a> {
             !matches!(element.value().name(), "script" | "style" | "a")
                 || element.descendants().nth(2).is_none()
         };
-        let own_date = |element: ElementRef<'a>| {
-            let own: String = element
-                .children()
-                .filter_map(|child| child.value().as_text().map(|text| text.to_string()))
-                .collect();
-            let own = crate::support::text::one_line(&own);
-            let is_short = !own.is_empty() && own.chars().count() <= DATE_CHARS_MAX;
-            // "08.08.2025 • Donzdorf …": a date in figures at the very start.
-            let start = || {
-                own.split_whitespace()
-                    .next()
-                    .filter(|word| word.starts_with(|c: char| c.is_ascii_digit()) && word.len() >= 8)
-            };
-            if is_short { find_date(&own, strict) } else { start().and_then(|word| find_date(word, strict)) }
-        };
-        let with = |element: ElementRef<'a>, date: Option<Timestamp>| date.map(|date| (date, element));
         // Of the day of an event and the one on which it was told, the latter is the date.
         let is_told = |element: &ElementRef| {
             let text = text_of(*element);
             text.chars().count() <= 2 * DATE_CHARS_MAX && says_published(&text)
         };
         let is_event = |element: &ElementRef| element.value().classes().any(is_event_name);
+        let with = |element: ElementRef<'a>, date: Option<Timestamp>| date.map(|date| (date, element));
+        let marked = |element| with(element, date_of(element, rules));
+        let plain = || self.elements().filter(|element| !is_event(element));
+        let strict = DateRules::strict(rules.order);
         self.elements()
             .filter(is_told)
             .find_map(|element| with(element, find_date(&text_of(element), rules)))
+            .or_else(|| plain().filter(is_time).find_map(marked))
+            .or_else(|| plain().filter(is_named).find_map(marked))
+            .or_else(|| self.elements().filter(is_time).find_map(marked))
+            .or_else(|| self.elements().filter(is_named).find_map(marked))
             .or_else(|| {
-                let plain = self.elements().filter(|element| !is_event(element));
-                plain.filter(is_time).find_map(|element| with(element, date_of(element, rules)))
+                let mut texts = self.elements().filter(is_text);
+                texts.find_map(|element| with(element, own_date(element, strict)))
             })
-            .or_else(|| {
-                let plain = self.elements().filter(|element| !is_event(element));
-                plain.filter(is_named).find_map(|element| with(element, date_of(element, rules)))
-            })
-            .or_else(|| {
-                self.elements().filter(is_time).find_map(|element| with(element, date_of(element, rules)))
-            })
-            .or_else(|| {
-                self.elements().filter(is_named).find_map(|element| with(element, date_of(element, rules)))
-            })
-            .or_else(|| self.elements().filter(is_text).find_map(|element| with(element, own_date(element))))
     }
 
     /// A day whose year the card leaves out.
@@ -444,65 +424,87 @@ fn date_in_address(href: &str) -> Option<Timestamp> {
     })
 }
 
+/// The date in an element's own text: all of it where it is short, else figures at its very start.
+fn own_date(element: ElementRef, strict: DateRules) -> Option<Timestamp> {
+    let own: String =
+        element.children().filter_map(|child| child.value().as_text().map(|text| text.to_string())).collect();
+    let own = crate::support::text::one_line(&own);
+    if !own.is_empty() && own.chars().count() <= DATE_CHARS_MAX {
+        return find_date(&own, strict);
+    }
+    // "08.08.2025 • Donzdorf …"
+    let start = own.split_whitespace().next()?;
+    let is_figures = start.starts_with(|c: char| c.is_ascii_digit()) && start.len() >= 8;
+    if is_figures { find_date(start, strict) } else { None }
+}
+
 /// The title of a card: its heading, else the text of its links; never a call to read on, a number, a date, or what
 /// stands for a picture.
 pub fn title(card: &Card) -> Option<String> {
-    let is_title =
-        |text: &String| text.chars().any(char::is_alphabetic) && !is_call(text) && !is_date_only(text);
-    let short = |text: &String| is_title(text) && text.chars().count() <= TITLE_CHARS_MAX;
-    let around = card.anchors.iter().find_map(|(anchor, _)| {
+    let anchors = || card.anchors.iter().map(|(anchor, _)| *anchor);
+    let around = anchors().find_map(|anchor| {
         anchor.ancestors().filter_map(ElementRef::wrap).take(3).find(|element| is_heading(*element))
     });
     let inside = || {
-        card.record
-            .descendants()
-            .filter_map(ElementRef::wrap)
+        elements_of(card)
             .filter(|element| is_heading(*element))
             .map(words_of)
-            .find(short)
+            .find(|text| is_short_title(text))
     };
-    let heading = around.map(words_of).filter(short).or_else(inside);
     let simple = || {
-        card.anchors
-            .iter()
-            .filter(|(anchor, _)| !holds_blocks(*anchor))
-            .map(|(anchor, _)| words_of(*anchor))
-            .filter(short)
-            .max_by_key(String::len)
+        let plain = anchors().filter(|anchor| !holds_blocks(*anchor));
+        plain.map(words_of).filter(|text| is_short_title(text)).max_by_key(String::len)
     };
     let named = || {
-        let names = card.record.descendants().filter_map(ElementRef::wrap).filter(|element| {
-            element.value().classes().any(|class| class.to_ascii_lowercase().contains("title"))
-        });
-        names.map(words_of).find(short)
+        let is_named = |class: &str| class.to_ascii_lowercase().contains("title");
+        let names = elements_of(card).filter(|element| element.value().classes().any(is_named));
+        names.map(words_of).find(|text| is_short_title(text))
     };
-    let block = || card.anchors.iter().filter_map(|(anchor, _)| first_block(*anchor, &is_title)).next();
+    let block = || anchors().find_map(first_block);
+    let longest = || anchors().map(words_of).filter(|text| is_title(text)).max_by_key(String::len);
     let attribute = || {
-        card.anchors
-            .iter()
-            .find_map(|(anchor, _)| {
-                anchor.attr("title").or_else(|| anchor.attr("aria-label")).map(str::to_owned)
-            })
-            .filter(short)
+        let said = anchors().find_map(|anchor| anchor.attr("title").or_else(|| anchor.attr("aria-label")));
+        said.map(str::to_owned).filter(|text| is_short_title(text))
     };
-    let longest =
-        || card.anchors.iter().map(|(anchor, _)| words_of(*anchor)).filter(is_title).max_by_key(String::len);
-    // What has an excerpt has its title on its own page; a card that is nothing but a picture says what it shows to those who do not see it.
-    let picture = || {
-        if card.has_excerpt() {
-            return None;
-        }
-        let images = selector("img[alt]");
-        let alts = card.anchors.iter().flat_map(|(anchor, _)| {
-            anchor
-                .select(&images)
-                .filter_map(|image| image.attr("alt"))
-                .map(crate::support::text::one_line)
-                .collect::<Vec<_>>()
-        });
-        alts.into_iter().filter(short).find(|alt| alt.split_whitespace().count() >= 3)
-    };
-    heading.or_else(simple).or_else(named).or_else(block).or_else(longest).or_else(attribute).or_else(picture)
+    around
+        .map(words_of)
+        .filter(|text| is_short_title(text))
+        .or_else(inside)
+        .or_else(simple)
+        .or_else(named)
+        .or_else(block)
+        .or_else(longest)
+        .or_else(attribute)
+        .or_else(|| picture_title(card))
+}
+
+/// Whether a text may be a title, however long.
+fn is_title(text: &str) -> bool {
+    text.chars().any(char::is_alphabetic) && !is_call(text) && !is_date_only(text)
+}
+
+fn is_short_title(text: &str) -> bool {
+    is_title(text) && text.chars().count() <= TITLE_CHARS_MAX
+}
+
+/// The elements inside a card's record.
+fn elements_of<'a>(card: &Card<'a>) -> impl Iterator<Item = ElementRef<'a>> {
+    card.record.descendants().filter_map(ElementRef::wrap)
+}
+
+/// The text that stands for the picture of a card that is nothing but a picture. A card with an excerpt has its title on
+/// its own page.
+fn picture_title(card: &Card) -> Option<String> {
+    if card.has_excerpt() {
+        return None;
+    }
+    let images = selector("img[alt]");
+    let shown = card.anchors.iter().flat_map(|(anchor, _)| anchor.select(&images));
+    shown
+        .filter_map(|image| image.attr("alt"))
+        .map(crate::support::text::one_line)
+        .filter(|text| is_short_title(text))
+        .find(|alt| alt.split_whitespace().count() >= 3)
 }
 
 /// A longer text is no title, in characters.
@@ -535,7 +537,7 @@ fn words_of(element: ElementRef) -> String {
 }
 
 /// The first of the texts that a link around a whole card holds.
-fn first_block(anchor: ElementRef, is_title: &dyn Fn(&String) -> bool) -> Option<String> {
+fn first_block(anchor: ElementRef) -> Option<String> {
     let holds_text = |element: &ElementRef| {
         element.children().any(|child| child.value().as_text().is_some_and(|text| !text.trim().is_empty()))
     };

@@ -92,6 +92,16 @@ fn common_directory(listing: &LinkGroup) -> Option<String> {
     (directory.contains('/') && count * 10 >= keys.len() * 7).then_some(directory)
 }
 
+/// How much addresses look like those of articles: words in their last part, and few folders.
+fn address_features(keys: &[&str]) -> f64 {
+    let count = keys.len() as f64;
+    let is_slug = |slug: &str| slug.matches(['-', '_']).count() >= 2;
+    let slugs = keys.iter().filter(|key| key.rsplit('/').next().is_some_and(is_slug)).count() as f64 / count;
+    let directories: HashSet<String> = keys.iter().map(|key| directory_of(key)).collect();
+    let coherence = 1.0 - (directories.len() as f64 - 1.0) / count;
+    0.5 * slugs + 0.3 * coherence
+}
+
 /// How much a listing reads like news; nothing for what is no listing at all.
 fn score(page: &Page, listing: &LinkGroup) -> f64 {
     let keys = listing.keys();
@@ -108,13 +118,6 @@ fn score(page: &Page, listing: &LinkGroup) -> f64 {
         / (8.0 * titles.len().max(1) as f64);
     let distinct = titles.iter().collect::<HashSet<_>>().len() as f64 / titles.len().max(1) as f64;
     let untitled = titles.iter().filter(|title| title.is_empty()).count() as f64 / titles.len().max(1) as f64;
-    let slugs = keys
-        .iter()
-        .filter(|key| key.rsplit('/').next().is_some_and(|slug| slug.matches(['-', '_']).count() >= 2))
-        .count() as f64
-        / count as f64;
-    let directories: HashSet<String> = keys.iter().map(|key| directory_of(key)).collect();
-    let coherence = 1.0 - (directories.len() as f64 - 1.0) / count as f64;
     let features = 0.1
         + 1.2 * words
         + 0.5 * part(&|card| card.has_heading())
@@ -122,15 +125,11 @@ fn score(page: &Page, listing: &LinkGroup) -> f64 {
         + 0.9 * part(&|card| card.has_date())
         + 0.4 * part(&|card| card.has_image())
         + 0.7 * part(&|card| card.has_excerpt())
-        + 0.5 * slugs
-        + 0.3 * coherence;
+        + address_features(&keys);
     // Cards whose title is only in a picture still have their excerpt.
-    let untitled = untitled * (1.0 - 0.6 * part(&|card| card.has_excerpt() && card.has_image()));
-    let distinct = distinct.max(if untitled < 1.0 {
-        0.5 * part(&|card| card.has_excerpt() && card.has_image())
-    } else {
-        0.0
-    });
+    let pictured = part(&|card| card.has_excerpt() && card.has_image());
+    let untitled = untitled * (1.0 - 0.6 * pictured);
+    let distinct = distinct.max(if untitled < 1.0 { 0.5 * pictured } else { 0.0 });
     let mut score = features * (1.0 + count as f64).ln().min(3.5) * distinct * (1.0 - untitled);
     // Bare links are what menus are made of.
     if part(&|card| card.has_heading() || card.has_date() || card.has_image() || card.has_excerpt()) < 0.2 {

@@ -47,52 +47,54 @@ impl<'a> LinkGroup<'a> {
     }
 }
 
-/// What a link that goes on reading says, folded: never a title.
+/// What a link that goes on reading says, folded.
+const CALLS: [&str; 42] = [
+    "lire la suite",
+    "lire plus",
+    "lire l'article",
+    "lire",
+    "en savoir plus",
+    "voir plus",
+    "suite",
+    "la suite",
+    "plus",
+    "decouvrir",
+    "continuer la lecture",
+    "voir",
+    "read more",
+    "read",
+    "more",
+    "learn more",
+    "continue reading",
+    "read the full story",
+    "read full story",
+    "read the article",
+    "read article",
+    "view",
+    "view more",
+    "see more",
+    "details",
+    "go",
+    "full story",
+    "read post",
+    "view post",
+    "find out more",
+    "leer mas",
+    "leer",
+    "mas",
+    "ver mas",
+    "saber mas",
+    "seguir leyendo",
+    "continuar leyendo",
+    "mas informacion",
+    "conoce mas",
+    "weiterlesen",
+    "mehr",
+    "mehr erfahren",
+];
+
+/// Whether a text only calls to read on, and so is never a title.
 pub fn is_call(text: &str) -> bool {
-    const CALLS: [&str; 42] = [
-        "lire la suite",
-        "lire plus",
-        "lire l'article",
-        "lire",
-        "en savoir plus",
-        "voir plus",
-        "suite",
-        "la suite",
-        "plus",
-        "decouvrir",
-        "continuer la lecture",
-        "voir",
-        "read more",
-        "read",
-        "more",
-        "learn more",
-        "continue reading",
-        "read the full story",
-        "read full story",
-        "read the article",
-        "read article",
-        "view",
-        "view more",
-        "see more",
-        "details",
-        "go",
-        "full story",
-        "read post",
-        "view post",
-        "find out more",
-        "leer mas",
-        "leer",
-        "mas",
-        "ver mas",
-        "saber mas",
-        "seguir leyendo",
-        "continuar leyendo",
-        "mas informacion",
-        "conoce mas",
-        "weiterlesen",
-        "mehr",
-        "mehr erfahren",
-    ];
     let folded = fold(text).replace('’', "'");
     let plain = folded.trim_matches(|c: char| !c.is_alphanumeric());
     plain.is_empty()
@@ -187,109 +189,102 @@ fn site_of(url: &Url) -> String {
     labels[labels.len().saturating_sub(2)..].join(".")
 }
 
+/// Languages whose front pages stand at a path of their own.
+const LANGUAGE_SEGMENTS: &[&str] = &[
+    "fr", "en", "es", "de", "pt", "it", "nl", "ca", "ar", "ru", "zh", "ja", "ko", "fr-fr", "en-us", "en-gb",
+    "es-es", "pt-br",
+];
+
+/// Parts of a path that stand before what orders entries, or lead to what is none.
+const TAXONOMIES: [&str; 26] = [
+    "tag",
+    "tags",
+    "category",
+    "categories",
+    "categorie",
+    "categorias",
+    "categoria",
+    "author",
+    "authors",
+    "auteur",
+    "autor",
+    "label",
+    "labels",
+    "taxonomy",
+    "login",
+    "wp-login.php",
+    "signup",
+    "register",
+    "search",
+    "cart",
+    "feed",
+    "rss",
+    "privacy",
+    "contact",
+    "wp-admin",
+    "archives",
+];
+
+/// Names of queries that turn the pages of a listing, or order it anew.
+const PAGING_QUERIES: [&str; 8] =
+    ["page", "paged", "start", "offset", "sort", "order", "replytocom", "share"];
+
+/// Ends of the names of files.
+const FILE_ENDS: [&str; 14] = [
+    ".jpg", ".jpeg", ".png", ".gif", ".svg", ".webp", ".xml", ".rss", ".zip", ".mp3", ".mp4", ".ics", ".css",
+    ".js",
+];
+
+/// Addresses that share a page in a network.
+const SHARE_ADDRESSES: [&str; 6] = [
+    "facebook.com/sharer",
+    "twitter.com/intent",
+    "linkedin.com/share",
+    "wa.me/",
+    "t.me/share",
+    "x.com/intent",
+];
+
 /// Front pages, further pages, tags, authors, logins, files: what listings link beside their entries.
 fn is_no_entry(url: &Url, own: Option<&Url>) -> bool {
     let path = url.path().trim_end_matches('/').to_ascii_lowercase();
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
-    let is_language = |segment: &str| {
-        matches!(
-            segment,
-            "fr" | "en"
-                | "es"
-                | "de"
-                | "pt"
-                | "it"
-                | "nl"
-                | "ca"
-                | "ar"
-                | "ru"
-                | "zh"
-                | "ja"
-                | "ko"
-                | "fr-fr"
-                | "en-us"
-                | "en-gb"
-                | "es-es"
-                | "pt-br"
-        )
-    };
-    if segments.iter().all(|segment| is_language(segment)) && url.query().is_none() {
-        return true;
-    }
-    // The page is inside of it: a way up.
-    if own.is_some_and(|own| {
-        site_of(own) == site_of(url)
-            && own.path().to_ascii_lowercase().trim_end_matches('/').starts_with(&format!("{path}/"))
-    }) {
-        return true;
-    }
-    const TAXONOMIES: [&str; 26] = [
-        "tag",
-        "tags",
-        "category",
-        "categories",
-        "categorie",
-        "categorias",
-        "categoria",
-        "author",
-        "authors",
-        "auteur",
-        "autor",
-        "label",
-        "labels",
-        "taxonomy",
-        "login",
-        "wp-login.php",
-        "signup",
-        "register",
-        "search",
-        "cart",
-        "feed",
-        "rss",
-        "privacy",
-        "contact",
-        "wp-admin",
-        "archives",
-    ];
-    let last_two = &segments[segments.len().saturating_sub(2)..];
-    if last_two.iter().any(|segment| TAXONOMIES.contains(segment)) {
-        return true;
-    }
-    let is_number = |segment: &str| !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_digit());
-    if let [.., before, last] = segments[..]
-        && matches!(before, "page" | "pagina" | "p" | "seite")
+    let is_front =
+        segments.iter().all(|segment| LANGUAGE_SEGMENTS.contains(segment)) && url.query().is_none();
+    let is_taxonomy = segments.iter().rev().take(2).any(|segment| TAXONOMIES.contains(segment));
+    let is_file = segments.last().is_some_and(|last| FILE_ENDS.iter().any(|end| last.ends_with(end)));
+    let is_sharing = || SHARE_ADDRESSES.iter().any(|share| url.as_str().contains(share));
+    // A month or a year of an archive.
+    let is_archive = !segments.is_empty() && segments.iter().all(|segment| is_number(segment));
+    is_front
+        || own.is_some_and(|own| is_above(url, &path, own))
+        || is_taxonomy
+        || is_further_page(url, &segments, own)
+        || is_file
+        || is_archive
+        || is_sharing()
+}
+
+/// Whether the page `own` lies below `url`: a way up.
+fn is_above(url: &Url, path: &str, own: &Url) -> bool {
+    site_of(own) == site_of(url)
+        && own.path().to_ascii_lowercase().trim_end_matches('/').starts_with(&format!("{path}/"))
+}
+
+/// Whether it is another page of a listing, by its path or by its query.
+fn is_further_page(url: &Url, segments: &[&str], own: Option<&Url>) -> bool {
+    if let [.., before, last] = segments
+        && matches!(*before, "page" | "pagina" | "p" | "seite")
         && is_number(last)
     {
         return true;
     }
-    let is_paged = url.query_pairs().any(|(name, value)| {
-        matches!(
-            name.as_ref(),
-            "page" | "paged" | "start" | "offset" | "sort" | "order" | "replytocom" | "share"
-        ) && own.is_some_and(|own| own.path() == url.path())
-            && value.len() < 12
-    });
-    let is_file = segments.last().is_some_and(|last| {
-        [
-            ".jpg", ".jpeg", ".png", ".gif", ".svg", ".webp", ".xml", ".rss", ".zip", ".mp3", ".mp4", ".ics",
-            ".css", ".js",
-        ]
-        .iter()
-        .any(|end| last.ends_with(end))
-    });
-    let is_sharing = [
-        "facebook.com/sharer",
-        "twitter.com/intent",
-        "linkedin.com/share",
-        "wa.me/",
-        "t.me/share",
-        "x.com/intent",
-    ]
-    .iter()
-    .any(|share| url.as_str().contains(share));
-    // A month or a year of an archive.
-    let is_archive = !segments.is_empty() && segments.iter().all(|segment| is_number(segment));
-    is_paged || is_file || is_sharing || is_archive
+    own.is_some_and(|own| own.path() == url.path())
+        && url.query_pairs().any(|(name, value)| PAGING_QUERIES.contains(&name.as_ref()) && value.len() < 12)
+}
+
+fn is_number(segment: &str) -> bool {
+    !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// How a link stands: the names of its ancestors with their stable classes nearby.

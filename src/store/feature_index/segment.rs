@@ -228,17 +228,22 @@ impl Segment {
         );
     }
 
-    /// Appends the postings of the features of `out.open`, the last first, where there is room. With days they are anchors.
-    pub(super) fn read(&self, features: &[u32], days: DayRange, out: &mut PostingBuffer) {
-        let PostingBuffer { all, row, counts, open, asked, seen, places, found } = out;
+    /// What to look up for the open features: with days, the anchor of each span.
+    fn ask(&self, features: &[u32], days: DayRange, open: &[u32], asked: &mut Vec<(u32, u32)>) {
         asked.clear();
-        for at in open.iter() {
+        for at in open {
             let feature = features[*at as usize];
             match days.range {
                 None => asked.push((*at, feature)),
                 Some(_) => asked.extend(self.spans(days).map(|span| (*at, anchor_feature(feature, span)))),
             }
         }
+    }
+
+    /// Appends the postings of the features of `out.open`, the last first, where there is room. With days they are anchors.
+    pub(super) fn read(&self, features: &[u32], days: DayRange, out: &mut PostingBuffer) {
+        let PostingBuffer { all, row, counts, open, asked, seen, places, found } = out;
+        self.ask(features, days, open, asked);
         self.warm(asked.iter().map(|(_, feature)| *feature));
         seen.clear();
         for (at, feature) in asked.iter() {

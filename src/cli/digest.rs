@@ -1,0 +1,197 @@
+//! `courant digest`: sends the digests now, or shows what somebody would get.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use super::{held_up, list, subscribers};
+use crate::app::{App, Usage};
+use crate::deliver::message::{Built, build, message_id, prepare};
+use crate::model::digest::{Delivery, Digest, DigestId, Issue, LinkPlaces};
+use crate::model::keys::{DeliveryKey, IssueKey};
+use crate::model::mail_address::Address;
+use crate::pipeline::mail::queue::{self as turns, Preview};
+use crate::support::files;
+use crate::support::text::many;
+
+fn chosen_digests<'a>(app: &'a App, only: Option<&str>) -> anyhow::Result<Vec<&'a Digest>> {
+    let chosen: Vec<_> =
+        app.config.digests.iter().filter(|digest| only.is_none_or(|id| digest.id.as_str() == id)).collect();
+    if let (Some(id), true) = (only, chosen.is_empty()) {
+        return Err(Usage(format!("no digest has the id \"{id}\"")).into());
+    }
+    Ok(chosen)
+}
+
+/// `courant digest`: queues and sends, or only shows what would leave.
+pub(super) async fn digest_now(app: &App, only: Option<&str>, is_dry: bool) -> anyhow::Result<()> {
+    for digest in chosen_digests(app, only)? {
+        if is_dry {
+            let Preview { stories, issue, .. } = turns::preview(app.store(), app.mail_context(), digest)?;
+            let text = shown(&issue.text, &issue.places);
+            println!(
+                "Digest: {} ({}, {})\nSubject: {}\n\n{text}",
+                digest.id,
+                many(stories.len(), "story", "stories"),
+                many(digest.recipients.len(), "recipient", "recipients"),
+                issue.subject
+            );
+            continue;
+        }
+        let turn = turns::queue(app.store(), app.mail_context(), digest, true)?;
+        println!("{}: {}", digest.id, list::turn(&turn));
+    }
+    if !is_dry {
+        app.archive()?;
+        let deliveries = app.deliver(only.map(DigestId::from).as_ref()).await?;
+        list::deliveries(&deliveries)?;
+        app.go_on()?;
+        held_up(&deliveries)?;
+    }
+    Ok(())
+}
+
+/// A part of an issue without the places of links.
+fn shown(part: &str, places: &LinkPlaces) -> String {
+    const LINK: &str = "(a link of each recipient's own)";
+    part.replace(&places.unsubscribe(), LINK).replace(&places.preferences(), LINK)
+}
+
+/// What somebody would get now: a digest of their own, else the configured one that they are a recipient of. The id of the
+/// digest, its issue if there is anything new, and why not where there is not.
+fn would_get(
+    app: &App,
+    only: Option<&str>,
+    address: &Address,
+) -> anyhow::Result<Option<(DigestId, Result<Issue, String>)>> {
+    let store = app.store();
+    if let Some(subscriber) = store
+        .read(|r| r.subscribers().get(&app.sender.key.hash(address.as_str())))?
+        .filter(|_| only.is_none())
+    {
+        let issue =
+            turns::preview_personal(store, app.mail_context(), &subscriber.preferences, subscriber.seen)?;
+        let issue = issue.ok_or_else(|| {
+            format!(
+                "nothing is new for {address} ({}): they would get no mail now",
+                subscribers::since(&subscriber)
+            )
+        });
+        return Ok(Some((DigestId::Personal, issue)));
+    }
+    for digest in chosen_digests(app, only)? {
+        if digest.recipients.contains(address) {
+            return Ok(Some((digest.id.clone(), digest_issue(app, digest)?)));
+        }
+    }
+    Ok(None)
+}
+
+fn digest_issue(app: &App, digest: &Digest) -> anyhow::Result<Result<Issue, String>> {
+    let Preview { stories, issue, .. } = turns::preview(app.store(), app.mail_context(), digest)?;
+    Ok(if stories.is_empty() {
+        Err(format!("nothing is new for the digest \"{}\": no mail would go out now", digest.id))
+    } else {
+        Ok(issue)
+    })
+}
+
+/// The message as it would leave, without having been queued.
+fn message(
+    app: &App,
+    digest: DigestId,
+    address: &Address,
+    issue: Issue,
+) -> anyhow::Result<(Built, Delivery)> {
+    let now = app.clock.now();
+    let message_id = message_id(
+        &format!("test {digest}"),
+        IssueKey::default(),
+        now,
+        address.as_str(),
+        app.sender.from.email.domain(),
+    );
+    let delivery = Delivery {
+        id: DeliveryKey::default(),
+        digest,
+        recipient: address.as_str().into(),
+        message_id,
+        attempts: 0,
+        issue: Arc::new(issue),
+        created: now,
+    };
+    Ok((build(&app.sender, &delivery, &prepare(&delivery.issue)?)?, delivery))
+}
+
+/// `courant digest --preview`: what somebody would get now, as files.
+pub(super) fn preview(app: &App, only: Option<&str>, address: &str, is_open: bool) -> anyhow::Result<()> {
+    let address = Address::parse(address).map_err(Usage)?;
+    let Some((digest, issue)) = would_get(app, only, &address)? else {
+        return Err(Usage(format!(
+            "{address} is neither a subscriber nor a recipient: `courant subscribers list` shows who is"
+        ))
+        .into());
+    };
+    let issue = match issue {
+        Ok(issue) => issue,
+        Err(why) => {
+            println!("{why}");
+            return Ok(());
+        }
+    };
+    let folder = PathBuf::from("preview");
+    let (html, text) = (shown(&issue.html, &issue.places), shown(&issue.text, &issue.places));
+    println!("Subject: {}", issue.subject);
+    let (built, _) = message(app, digest, &address, issue)?;
+    for (name, bytes) in [
+        ("digest.html", html.as_bytes()),
+        ("digest.txt", text.as_bytes()),
+        ("digest.eml", built.text.as_bytes()),
+    ] {
+        let path = folder.join(name);
+        files::write_atomically(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+        println!("{}", path.display());
+    }
+    if is_open {
+        open_in_browser(&folder.join("digest.html"));
+    }
+    Ok(())
+}
+
+fn open_in_browser(file: &Path) {
+    let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let opened = Command::new(opener).arg(file).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    if let Err(error) = opened {
+        eprintln!("the browser could not be started with {opener}: {error}");
+    }
+}
+
+/// `courant digest --test`: what somebody would get now, to an address to look at.
+pub(super) async fn send_test(app: &App, only: Option<&str>, address: &str) -> anyhow::Result<()> {
+    let address = Address::parse(address).map_err(Usage)?;
+    let wanted = match would_get(app, only, &address)? {
+        Some(wanted) => wanted,
+        // Anybody may look at a digest.
+        None => {
+            let digest = *chosen_digests(app, only)?
+                .first()
+                .ok_or_else(|| Usage(format!("{address} is not a subscriber, and there is no [[digest]]")))?;
+            (digest.id.clone(), digest_issue(app, digest)?)
+        }
+    };
+    let (digest, issue) = match wanted {
+        (digest, Ok(issue)) => (digest, issue),
+        (_, Err(why)) => {
+            println!("{why}");
+            return Ok(());
+        }
+    };
+    let (built, delivery) = message(app, digest, &address, issue)?;
+    let sent = app.transport.send(&built, &delivery.message_id, &app.stop).await;
+    app.transport.close().await;
+    sent.with_context(|| format!("the test to {address} did not leave"))?;
+    println!("sent to {address}: {}", delivery.issue.subject);
+    Ok(())
+}

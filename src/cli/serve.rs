@@ -1,0 +1,125 @@
+//! `courant serve`: answers readers, and does what is due.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::runtime::Runtime;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use crate::app::{self, App};
+use crate::model::digest::DigestId;
+use crate::web;
+use crate::web::limits::Limits;
+use crate::web::pictures::Pictures;
+use crate::web::state::AppState;
+
+/// How often `courant serve` looks at the clock.
+const TICK: Duration = Duration::from_secs(30);
+/// After a signal, what is under way has so long to end.
+const FAREWELL: Duration = Duration::from_millis(1_200);
+/// Threads that answer readers.
+const WEB_THREADS: usize = 2;
+
+/// Serves the published folder and its forms, and does what is due, until it is told to stop.
+pub(super) async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
+    let mail_waits = Arc::new(Notify::new());
+    let listener = tokio::net::TcpListener::bind(listen).await.and_then(tokio::net::TcpListener::into_std);
+    let listener = listener.with_context(|| format!("cannot listen on {listen}"))?;
+    eprintln!("serving {} on http://{}", app.config.publish.dir.display(), listener.local_addr()?);
+    let readers = reader_threads()?;
+    let server = answer_readers(&readers, &app, listener, mail_waits.clone());
+    let stop = app.stop.clone();
+    let app = Arc::new(app);
+    let confirmations = tokio::spawn(send_confirmations(app.clone(), mail_waits));
+    let mut turns = tokio::spawn(take_turns(app));
+    tokio::select! {
+        () = stop.cancelled() => {}
+        // If the work itself ends, the service must be seen to end.
+        ended = &mut turns => {
+            readers.shutdown_background();
+            return Ok(ended?);
+        }
+    }
+    confirmations.abort();
+    let ended = tokio::time::timeout(FAREWELL, async { (server.await, turns.await) }).await;
+    readers.shutdown_background();
+    if let Ok((server, _)) = ended {
+        server??;
+    }
+    Ok(())
+}
+
+/// Readers have threads of their own, so that they never wait behind thousands of mails or documents.
+fn reader_threads() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WEB_THREADS)
+        .thread_name("web")
+        .enable_all()
+        .build()
+}
+
+/// Answers readers until `app` is told to stop.
+fn answer_readers(
+    readers: &Runtime,
+    app: &App,
+    listener: TcpListener,
+    mail_waits: Arc<Notify>,
+) -> JoinHandle<std::io::Result<()>> {
+    let state = Arc::new(web_state(app, mail_waits));
+    let (folder, shutdown) = (app.config.publish.dir.clone(), app.stop.clone().cancelled_owned());
+    readers.spawn(async move {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        web::server::serve(listener, folder, Some(state), shutdown).await
+    })
+}
+
+fn web_state(app: &App, mail_waits: Arc<Notify>) -> AppState {
+    AppState {
+        refresher: app.refresher.clone(),
+        channel: app.config.channel.clone(),
+        languages: app.config.interface_languages(),
+        topics: app.config.topics.clone(),
+        sources: app.config.sources.clone(),
+        publications: app.publications.clone(),
+        images: app.config.publish.images,
+        pictures: Pictures::default(),
+        newsletter: app.config.newsletter.clone(),
+        serve: app.config.serve.clone(),
+        subscription_options: app.subscription_options(),
+        sender: app.sender.as_ref().clone(),
+        templates: app.templates.clone(),
+        clock: app.clock,
+        body_bytes_max: app.config.fetch.body_bytes_max,
+        limits: Limits::default(),
+        metrics: app.metrics.clone(),
+        is_hub: app.is_own_hub(),
+        verifying: web::hubs::places(),
+        searching: web::search::places(),
+        mail_waits,
+    }
+}
+
+/// Sends a confirmation as soon as somebody signs up, without waiting for the next turn.
+async fn send_confirmations(app: Arc<App>, mail_waits: Arc<Notify>) {
+    loop {
+        mail_waits.notified().await;
+        match app.deliver(Some(&DigestId::Confirmation)).await {
+            Ok(deliveries) => app::log_unsent(&deliveries),
+            Err(error) => tracing::error!("confirmations could not be sent: {error:#}"),
+        }
+    }
+}
+
+/// Does what is due, at each tick.
+async fn take_turns(app: Arc<App>) {
+    while !app.stop.is_cancelled() {
+        app.tick().await;
+        tokio::select! {
+            () = tokio::time::sleep(TICK) => {}
+            () = app.stop.cancelled() => {}
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! `[mail]`: how mail leaves, and as whose.
+
+use std::path::PathBuf;
+
+use url::Url;
+
+use super::Surroundings;
+use super::section::Section;
+use super::values::{DAY_SECONDS, Secret, parse_duration, secret, secret_or_text};
+use crate::model::digest::OnUncertain;
+use crate::model::mail_address::Address;
+
+/// Messages of a rate.
+const RATE_MAX: u32 = 100_000;
+
+/// How mail leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TransportConfig {
+    /// `file:outbox`: one `.eml` a delivery.
+    Directory(PathBuf),
+    /// `smtp://host:port` (STARTTLS where offered; `?tls=required` insists), `smtps://host:port`.
+    /// Several share the load by their `weight` and stand in for each other.
+    Smtp {
+        urls: Vec<Url>,
+        username: Option<String>,
+        password: Option<Secret>,
+        token: Option<AccessToken>,
+        ca_file: Option<PathBuf>,
+    },
+}
+
+/// Where an access token (OAuth 2.0) comes from; it is good for an hour or so, and is read again each time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccessToken {
+    Given(Secret),
+    File(PathBuf),
+    /// What a command prints.
+    Command(String),
+}
+
+impl TransportConfig {
+    /// How logins are kept from others, a line for each server with one.
+    pub fn notes(&self) -> Vec<String> {
+        let TransportConfig::Smtp { urls, username, .. } = self else { return Vec::new() };
+        let with_login = urls
+            .iter()
+            .filter(|url| url.scheme() == "smtp" && (username.is_some() || !url.username().is_empty()));
+        with_login
+            .filter_map(|url| {
+                let server = format!("smtp://{}", url.host_str().unwrap_or_default());
+                match tls_of(url).as_deref() {
+                    Some("none") => Some(format!(
+                        "{server}: tls=none sends the user name and the password unencrypted"
+                    )),
+                    None => Some(format!(
+                        "{server}: TLS is required, because there is a user name (tls=none would not ask for it)"
+                    )),
+                    Some(_) => None,
+                }
+            })
+            .collect()
+    }
+}
+
+fn tls_of(url: &Url) -> Option<String> {
+    url.query_pairs().find(|(name, _)| name == "tls").map(|(_, value)| value.into_owned())
+}
+
+/// `[mail]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MailConfig {
+    pub transport: TransportConfig,
+    /// `Name <address>` or an address.
+    pub from: String,
+    pub reply_to: Option<String>,
+    /// Who is told of sources that break, are mended, or work again.
+    pub operators: Vec<Address>,
+    /// Where mail comes back to: each delivery has a return path under it (VERP).
+    pub bounces: Option<Address>,
+    /// Messages under way at a time.
+    pub connections: usize,
+    /// Messages a second, in all and to one domain; 0 for no limit.
+    pub rate: f64,
+    pub rate_per_domain: f64,
+    /// For each answer of a mail server, in seconds.
+    pub timeout_seconds: u64,
+    pub on_uncertain: OnUncertain,
+    /// Whether a report of fraud ends all mail to whom it is about, as a complaint does.
+    pub fraud_is_complaint: bool,
+    /// After so many refusals in a row that are about us, a run sends nothing more.
+    pub refusals_max: usize,
+    /// A mail that could not leave for so long is no news any more, in seconds.
+    pub wait_max_seconds: u64,
+    /// How long it is kept which mail went to whom, in seconds.
+    pub retention_seconds: u64,
+    pub dkim: Vec<DkimSettings>,
+}
+
+/// `[[mail.dkim]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DkimSettings {
+    pub domain: String,
+    pub selector: String,
+    pub key: Secret,
+    pub is_ed25519: bool,
+}
+
+pub(super) fn read_mail(section: Section, surroundings: &Surroundings) -> MailConfig {
+    let mailbox = |text: &str| match text.parse::<lettre::message::Mailbox>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err(format!("\"{text}\" is not a valid mail address: write \"Name <name@example.org>\"")),
+    };
+    MailConfig {
+        transport: read_transport(&section, surroundings)
+            .unwrap_or_else(|| TransportConfig::Directory(surroundings.folder.join("outbox"))),
+        from: section.parsed("from", mailbox).unwrap_or_else(|| "courant@localhost.localdomain".into()),
+        reply_to: section.parsed("reply_to", mailbox),
+        operators: section.list("operator", Address::parse),
+        bounces: section.parsed("bounces", Address::parse),
+        connections: section.number("connections", 8, 1..=64) as usize,
+        rate: section.by_rate("rate", parse_rate),
+        rate_per_domain: section.by_rate("rate_per_domain", parse_rate),
+        // RFC 5321 section 4.5.3.2 allows ten minutes after the final dot; no server worth waiting for takes two.
+        timeout_seconds: section.seconds("timeout", parse_duration).unwrap_or(120).max(1),
+        on_uncertain: section.parsed("on_uncertain", parse_on_uncertain).unwrap_or_default(),
+        fraud_is_complaint: section.boolean("fraud_is_complaint", false),
+        refusals_max: section.number("refusals_max", 5, 1..=1_000) as usize,
+        wait_max_seconds: section.seconds("wait_max", parse_duration).unwrap_or(14 * DAY_SECONDS),
+        retention_seconds: section.seconds("retention", parse_duration).unwrap_or(90 * DAY_SECONDS),
+        dkim: section.tables("dkim").into_iter().map(|section| read_dkim(section, surroundings)).collect(),
+    }
+}
+
+/// How mail leaves, by the keys of `[mail]`; `None` where nothing or something wrong was written.
+fn read_transport(section: &Section, surroundings: &Surroundings) -> Option<TransportConfig> {
+    let username = section.parsed("username", |text| secret_or_text(text, surroundings));
+    let password = section.parsed("password", |text| secret(text, surroundings).map(Secret));
+    let token = section.parsed("token", |text| access_token(text, surroundings));
+    if token.is_some() && password.is_some() {
+        section.fault(section.at, "token: a password is set as well: keep only one of them");
+    }
+    let ca_file = section.string("ca_file").map(|path| surroundings.folder.join(path));
+    let has_login = username.is_some();
+    let routes = section.one_or_more("transport", |text| {
+        parse_route(&secret_or_text(text, surroundings)?, has_login, surroundings)
+    });
+    match routes.as_slice() {
+        [] => None,
+        [Route::Folder(folder)] => Some(TransportConfig::Directory(folder.clone())),
+        routes => {
+            let servers = routes.iter().map(|route| match route {
+                Route::Server(url) => Some(url.clone()),
+                Route::Folder(_) => None,
+            });
+            let Some(urls) = servers.collect() else {
+                section.fault(
+                    section.at,
+                    "transport: a folder must stand alone; only mail servers can be combined",
+                );
+                return None;
+            };
+            Some(TransportConfig::Smtp { urls, username, password, token, ca_file })
+        }
+    }
+}
+
+/// One value of `transport`.
+enum Route {
+    Folder(PathBuf),
+    Server(Url),
+}
+
+fn parse_route(text: &str, has_login: bool, surroundings: &Surroundings) -> Result<Route, String> {
+    if let Some(path) = text.strip_prefix("file:") {
+        return Ok(Route::Folder(surroundings.folder.join(path)));
+    }
+    let is_server = |url: &Url| {
+        matches!(url.scheme(), "smtp" | "smtps") && url.host_str().is_some_and(|host| !host.is_empty())
+    };
+    let Some(url) = Url::parse(text).ok().filter(is_server) else {
+        return Err("must be \"file:FOLDER\", \"smtp://HOST:PORT\" or \"smtps://HOST:PORT\"".into());
+    };
+    let has_login = has_login || !url.username().is_empty();
+    if has_login && url.scheme() == "smtp" && tls_of(&url).as_deref() == Some("opportunistic") {
+        return Err("tls=opportunistic would give the password to a server without TLS: write tls=required, or tls=none if that is meant".into());
+    }
+    Ok(Route::Server(url))
+}
+
+fn read_dkim(section: Section, surroundings: &Surroundings) -> DkimSettings {
+    let algorithm = section.parsed("algorithm", |text| match text {
+        "rsa" => Ok(false),
+        "ed25519" => Ok(true),
+        _ => Err(format!("\"{text}\" must be \"rsa\" or \"ed25519\"")),
+    });
+    if !section.has("key") {
+        section.fault(section.at, "key is missing: write key = \"file:dkim.pem\"");
+    }
+    DkimSettings {
+        domain: section.required("domain"),
+        selector: section.required("selector"),
+        key: section
+            .parsed("key", |text| secret(text, surroundings).map(Secret))
+            .unwrap_or_else(|| Secret(String::new())),
+        is_ed25519: algorithm.unwrap_or(false),
+    }
+}
+
+/// `env:NAME`, `file:PATH` or `command:…`.
+fn access_token(text: &str, surroundings: &Surroundings) -> Result<AccessToken, String> {
+    if let Some(path) = text.strip_prefix("file:") {
+        return Ok(AccessToken::File(surroundings.folder.join(path)));
+    }
+    if let Some(command) = text.strip_prefix("command:").map(str::trim).filter(|command| !command.is_empty())
+    {
+        return Ok(AccessToken::Command(command.to_owned()));
+    }
+    if text.starts_with("env:") {
+        return secret(text, surroundings).map(|token| AccessToken::Given(Secret(token)));
+    }
+    Err("a token must not stand in this file: write \"file:PATH\", \"env:NAME\" or \"command:COMMAND\""
+        .into())
+}
+
+/// `200/h`, `20/min`, `2/s`, or a number a second: messages a second.
+fn parse_rate(text: &str) -> Result<f64, String> {
+    let fault = || format!("\"{text}\" is not a rate: write \"200/h\", \"20/min\" or \"2/s\"");
+    let (count, unit) = text.split_once('/').unwrap_or((text, "s"));
+    let seconds = match unit.trim() {
+        "s" | "sec" | "second" => 1.0,
+        "m" | "min" | "minute" => 60.0,
+        "h" | "hour" => 3_600.0,
+        "d" | "day" => 86_400.0,
+        _ => return Err(fault()),
+    };
+    let count: u32 = count.trim().parse().map_err(|_| fault())?;
+    if count > RATE_MAX {
+        Err(format!("\"{text}\" is more than {RATE_MAX}"))
+    } else {
+        Ok(f64::from(count) / seconds)
+    }
+}
+
+fn parse_on_uncertain(text: &str) -> Result<OnUncertain, String> {
+    match text {
+        "resend" => Ok(OnUncertain::Resend),
+        "skip" => Ok(OnUncertain::Skip),
+        _ => Err(format!("\"{text}\" must be \"resend\" or \"skip\"")),
+    }
+}

@@ -1,0 +1,113 @@
+//! `[[source]]`: what is read, how its cards are selected, and which of its entries are kept.
+
+use regex::Regex;
+use url::Url;
+
+use super::fetch::FetchConfig;
+use super::section::Section;
+use super::values::{parse_duration, parse_language, parse_web_url};
+use crate::model::filter::{Field, Filter, Rule};
+use crate::model::source::{DateFrom, DateOrder, Select, Source, SourceKind};
+
+pub(super) fn read_source(section: Section, interval: u64, fetch: &FetchConfig) -> Source {
+    let kind = section.parsed("kind", |text| match text {
+        "feed" => Ok(SourceKind::Feed),
+        "page" => Ok(SourceKind::Page),
+        "auto" => Ok(SourceKind::Auto),
+        _ => Err(format!("\"{text}\" is not a kind of source: write \"feed\", \"page\" or \"auto\"")),
+    });
+    let url = section.parsed("url", parse_web_url);
+    if !section.has("url") {
+        section.fault(section.at, "url is missing");
+    }
+    let id = section.required("id");
+    let own_interval = section.seconds("interval", parse_duration);
+    let interval = own_interval.unwrap_or(interval);
+    Source {
+        is_interval_fixed: own_interval.is_some(),
+        partner: section.string("partner").unwrap_or_else(|| id.clone()),
+        kind: kind.unwrap_or(SourceKind::Auto),
+        url: url.unwrap_or_else(|| Url::parse("http://localhost/").expect("a constant")),
+        language: section.parsed("lang", parse_language),
+        tags: section.list("tags", |text| Ok(text.to_owned())),
+        interval_seconds: interval
+            .clamp(fetch.interval_min_seconds, fetch.interval_max_seconds.max(fetch.interval_min_seconds)),
+        is_enabled: section.boolean("enabled", true),
+        date_from: section.parsed("date_from", parse_date_from).unwrap_or_default(),
+        date_order: section.parsed("date_order", parse_date_order).unwrap_or_default(),
+        select: section.has("select").then(|| read_select(section.table("select"))),
+        has_full_text: section.boolean("full_text", false),
+        filter: Filter {
+            keep: read_rules(section.table("keep")),
+            drop: read_rules(section.table("drop")),
+            rewrite: section.tables("rewrite").into_iter().filter_map(read_rewrite).collect(),
+        },
+        id,
+    }
+}
+
+fn parse_pattern(text: &str) -> Result<Regex, String> {
+    Regex::new(text).map_err(|error| {
+        format!(
+            "\"{text}\" is not a valid regular expression: {}",
+            error.to_string().lines().last().unwrap_or_default()
+        )
+    })
+}
+
+/// `[source.keep]` and `[source.drop]`: a pattern, or several, for each field.
+fn read_rules(section: Section) -> Vec<Rule> {
+    let of = |(name, field): &(&'static str, Field)| {
+        section
+            .one_or_more(name, parse_pattern)
+            .into_iter()
+            .map(|pattern| Rule { field: *field, pattern })
+            .collect::<Vec<_>>()
+    };
+    Field::ALL.iter().flat_map(of).collect()
+}
+
+/// One of `rewrite = [{ title = "PATTERN", with = "TEXT" }]`.
+fn read_rewrite(section: Section) -> Option<(Regex, String)> {
+    let with = section.string("with").unwrap_or_default();
+    if !section.has("title") {
+        section.fault(section.at, "title is missing: the pattern to rewrite");
+    }
+    Some((section.parsed("title", parse_pattern)?, with))
+}
+
+fn parse_date_from(text: &str) -> Result<DateFrom, String> {
+    match text {
+        "card" => Ok(DateFrom::Card),
+        "item" => Ok(DateFrom::Item),
+        _ => Err(format!("\"{text}\" must be \"card\" or \"item\"")),
+    }
+}
+
+fn parse_date_order(text: &str) -> Result<DateOrder, String> {
+    match text {
+        "dmy" => Ok(DateOrder::Dmy),
+        "mdy" => Ok(DateOrder::Mdy),
+        "ymd" => Ok(DateOrder::Ymd),
+        _ => Err(format!("\"{text}\" must be \"dmy\", \"mdy\" or \"ymd\"")),
+    }
+}
+
+fn read_select(section: Section) -> Select {
+    let selector = |text: &str| match scraper::Selector::parse(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(format!("\"{text}\" is not a valid CSS selector: {error}")),
+    };
+    if !section.has("item") {
+        section.fault(section.at, "item is missing: it selects one card of the listing");
+    }
+    Select {
+        item: section.parsed("item", selector).unwrap_or_default(),
+        title: section.parsed("title", selector),
+        link: section.parsed("link", selector),
+        summary: section.parsed("summary", selector),
+        date: section.parsed("date", selector),
+        image: section.parsed("image", selector),
+        next: section.parsed("next", selector),
+    }
+}

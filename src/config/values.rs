@@ -1,0 +1,97 @@
+//! Values that several sections know: secrets, addresses, languages, lengths of time.
+
+use std::path::Path;
+
+use url::Url;
+
+use super::Surroundings;
+
+pub(super) const DAY_SECONDS: u64 = 86_400;
+
+/// A secret by its place, `env:NAME` or `file:PATH`; never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub(super) String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl Secret {
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A secret by its place, relative to a folder.
+///
+/// # Errors
+/// When it is not there, in words.
+pub fn secret_at(text: &str, folder: &Path) -> Result<Secret, String> {
+    secret(text, &Surroundings { folder, environment: &|name| std::env::var(name).ok() }).map(Secret)
+}
+
+/// `env:NAME` or `file:PATH`; a secret never stands in the configuration itself.
+pub(super) fn secret(text: &str, surroundings: &Surroundings) -> Result<String, String> {
+    if let Some(name) = text.strip_prefix("env:") {
+        return (surroundings.environment)(name)
+            .ok_or_else(|| format!("the environment has no variable {name}"));
+    }
+    if let Some(path) = text.strip_prefix("file:") {
+        let path = surroundings.folder.join(path);
+        return std::fs::read_to_string(&path)
+            .map(|text| text.trim().to_owned())
+            .map_err(|error| format!("cannot read {}: {error}", path.display()));
+    }
+    Err("a secret must not stand in this file: write \"env:NAME\" or \"file:PATH\"".into())
+}
+
+pub(super) fn secret_or_text(text: &str, surroundings: &Surroundings) -> Result<String, String> {
+    if text.starts_with("env:") { secret(text, surroundings) } else { Ok(text.to_owned()) }
+}
+
+pub(super) fn parse_web_url(text: &str) -> Result<Url, String> {
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.host_str().is_some() => Ok(url),
+        Ok(url) => Err(format!("\"{text}\" must begin with http:// or https://, not {}:", url.scheme())),
+        Err(error) => Err(format!("\"{text}\" is not a web address: {error}")),
+    }
+}
+
+pub(super) fn parse_language(text: &str) -> Result<String, String> {
+    if crate::support::text::is_language_tag(text) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("\"{text}\" is not a language: write fr, en, es or pt-BR"))
+    }
+}
+
+/// `90s`, `30m`, `6h`, `1d`, `2w`, or several together: seconds.
+pub(super) fn parse_duration(text: &str) -> Result<u64, String> {
+    let wrong = || format!("\"{text}\" is not a duration: write 30m, 6h or 1d");
+    let mut seconds = 0u64;
+    let mut rest = text.trim();
+    if rest.is_empty() {
+        return Err(wrong());
+    }
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let number: u64 = rest[..digits].parse().map_err(|_| wrong())?;
+        let unit_end = rest[digits..]
+            .find(|c: char| c.is_ascii_digit() || c.is_whitespace())
+            .map_or(rest.len(), |end| digits + end);
+        let unit = match &rest[digits..unit_end] {
+            "s" | "sec" => 1,
+            "m" | "min" => 60,
+            "h" => 3600,
+            "d" => DAY_SECONDS,
+            "w" => 7 * DAY_SECONDS,
+            "y" => 365 * DAY_SECONDS,
+            _ => return Err(wrong()),
+        };
+        seconds = number.checked_mul(unit).and_then(|part| seconds.checked_add(part)).ok_or_else(wrong)?;
+        rest = rest[unit_end..].trim_start();
+    }
+    Ok(seconds)
+}

@@ -1,0 +1,79 @@
+//! Zones of time as dates name them.
+
+/// The names of zones and their hours east of Greenwich.
+const ZONES: &[(&[&str], i64)] = &[
+    (&["", "z", "gmt", "utc", "ut", "wet"], 0),
+    (&["est", "et", "cdt", "hne", "hac"], -5),
+    (&["cst", "ct", "mdt", "hnc", "har"], -6),
+    (&["mst", "mt", "pdt", "hnr", "hap"], -7),
+    (&["pst", "pt", "hnp"], -8),
+    (&["ast", "at", "edt", "hna", "hae"], -4),
+    (&["adt", "haa"], -3),
+    // Latin America.
+    (&["cot", "pet", "ect", "act"], -5),
+    (&["ve", "vet", "bot", "clt", "pyt", "amt", "gyt"], -4),
+    (&["art", "brt", "clst", "pyst", "uyt", "gft", "srt"], -3),
+    (&["brst", "uyst", "fnt"], -2),
+    (&["akst"], -9),
+    (&["akdt"], -8),
+    (&["hst"], -10),
+    (&["met", "cet", "bst", "mez", "west", "wat"], 1),
+    (&["mest", "cest", "eet", "mesz", "cat", "sast"], 2),
+    (&["msk", "eest", "eat", "trt"], 3),
+    (&["gst"], 4),
+    (&["pkt"], 5),
+    (&["ict", "wib"], 7),
+    (&["hkt", "sgt", "awst", "wita"], 8),
+    (&["jst", "kst", "wit"], 9),
+    (&["aest"], 10),
+    (&["aedt"], 11),
+    (&["nzst"], 12),
+    (&["nzdt"], 13),
+];
+
+/// The offset east of Greenwich, in seconds, of a zone in any spelling; an unknown name counts as UTC.
+pub(super) fn zone_seconds(zone: &str) -> Option<i64> {
+    let zone = zone.trim();
+    let lower = zone.to_ascii_lowercase();
+    let lower = lower.split(['(', ' ']).next().unwrap_or("");
+    if let Some(at) = lower.find(['+', '-']) {
+        return numeric_zone(&lower[at..]);
+    }
+    if let Some((_, hours)) = ZONES.iter().find(|(names, _)| names.contains(&lower)) {
+        return Some(hours * 3600);
+    }
+    match lower {
+        "nst" => Some(-3 * 3600 - 1800),
+        "ndt" => Some(-2 * 3600 - 1800),
+        "ist" => Some(5 * 3600 + 1800),
+        letter if letter.len() == 1 => Some(military_hours(letter.as_bytes()[0]) * 3600),
+        other if other.bytes().all(|b| b.is_ascii_alphabetic() || b == b'/' || b == b'_') => Some(0),
+        _ => None,
+    }
+}
+
+/// RFC 822 section 5.2: the military letters; RFC 2822 holds them to be unreliable, feeds mean this.
+fn military_hours(letter: u8) -> i64 {
+    match letter {
+        c @ b'a'..=b'i' => -i64::from(c - b'a' + 1),
+        c @ b'k'..=b'm' => -i64::from(c - b'a'),
+        c @ b'n'..=b'y' => i64::from(c - b'n' + 1),
+        _ => 0,
+    }
+}
+
+fn numeric_zone(text: &str) -> Option<i64> {
+    let sign = if text.starts_with('-') { -1 } else { 1 };
+    let digits = text[1..].trim();
+    let (hours, minutes) = match digits.split_once(':') {
+        Some((hours, minutes)) => (hours.parse().ok()?, minutes.get(..2).unwrap_or(minutes).parse().ok()?),
+        None => match digits.len() {
+            1 | 2 => (digits.parse().ok()?, 0),
+            3 => (digits[..1].parse().ok()?, digits[1..].parse().ok()?),
+            4 => (digits[..2].parse().ok()?, digits[2..].parse().ok()?),
+            _ => return None,
+        },
+    };
+    let (hours, minutes): (i64, i64) = (hours, minutes);
+    ((0..=26).contains(&hours) && (0..60).contains(&minutes)).then(|| sign * (hours * 3600 + minutes * 60))
+}
