@@ -20,7 +20,7 @@ use crate::extract::{Document, PageRules};
 use crate::fetch::client::{Accept, Answer, Client, Fetched, Meta};
 use crate::model::address::canonical_key;
 use crate::model::guard::Allowed;
-use crate::model::source::{DateOrder, Select, Source, SourceKind, Validators};
+use crate::model::source::{DateOrder, Select, Source, Validators};
 use crate::normalize::language::LanguageDetector;
 use crate::pipeline::refresh::explore;
 use crate::support::files;
@@ -171,7 +171,7 @@ async fn ask_endpoints(
     }
     let listed: HashSet<String> =
         found.feed.entries.iter().filter_map(|entry| canonical_key(entry.url()?)).collect();
-    let must_share = source.is_some_and(|source| source.kind == SourceKind::Page).then_some(&listed);
+    let must_share = source.is_some_and(|source| !source.kind.may_be_feed).then_some(&listed);
     let order = source.map_or(DateOrder::Dmy, |source| source.date_order);
     Ok(match explore::explore(client, &found.endpoints, &page.url, must_share, order, now).await? {
         Some(endpoint) => ProbeResult {

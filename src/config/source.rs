@@ -10,11 +10,10 @@ use crate::model::filter::{Field, Filter, Rule};
 use crate::model::source::{DateFrom, DateOrder, Select, Source, SourceKind};
 
 pub(super) fn read_source(section: Section, interval: u64, fetch: &FetchConfig) -> Source {
-    let kind = section.parsed("kind", |text| match text {
-        "feed" => Ok(SourceKind::Feed),
-        "page" => Ok(SourceKind::Page),
-        "auto" => Ok(SourceKind::Auto),
-        _ => Err(format!("\"{text}\" is not a kind of source: write \"feed\", \"page\" or \"auto\"")),
+    let kind = section.parsed("kind", |text| {
+        let names = || SourceKind::ALL.map(|kind| format!("\"{}\"", kind.name)).join(", ");
+        let found = SourceKind::ALL.into_iter().find(|kind| kind.name == text);
+        found.ok_or_else(|| format!("\"{text}\" is not a kind of source: expected one of {}", names()))
     });
     let url = section.parsed("url", parse_web_url);
     if !section.has("url") {
@@ -26,7 +25,7 @@ pub(super) fn read_source(section: Section, interval: u64, fetch: &FetchConfig) 
     Source {
         is_interval_fixed: own_interval.is_some(),
         partner: section.string("partner").unwrap_or_else(|| id.clone()),
-        kind: kind.unwrap_or(SourceKind::Auto),
+        kind: kind.unwrap_or(SourceKind::AUTO),
         url: url.unwrap_or_else(|| Url::parse("http://localhost/").expect("a constant")),
         language: section.parsed("lang", parse_language),
         tags: section.list("tags", |text| Ok(text.to_owned())),

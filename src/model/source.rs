@@ -1,19 +1,35 @@
 //! A source: what we read, a feed or a web page, and how its last reading went.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// The operator hears of a source that failed so often in a row: once is an accident.
 pub const FAILURES_TOLD: u32 = 3;
 
-/// What stands behind the address of a source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SourceKind {
-    Feed,
-    Page,
+/// What stands behind the address of a source. All that sets a kind apart is said here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SourceKind {
+    /// As the configuration calls it.
+    pub name: &'static str,
+    /// It is asked for as a feed. Otherwise it is a page, and robots.txt has a say before it is asked.
+    pub may_be_feed: bool,
+    /// Stories are read off a page that lists them. Otherwise a page is only asked for the feed that it names.
+    pub may_be_listing: bool,
+}
+
+impl SourceKind {
+    pub const FEED: SourceKind = SourceKind { name: "feed", may_be_feed: true, may_be_listing: false };
+    pub const PAGE: SourceKind = SourceKind { name: "page", may_be_feed: false, may_be_listing: true };
     /// Whatever it turns out to be: a feed, a page that names its feed, or a listing.
-    Auto,
+    pub const AUTO: SourceKind = SourceKind { name: "auto", may_be_feed: true, may_be_listing: true };
+    /// All that can be configured.
+    pub const ALL: [SourceKind; 3] = [SourceKind::FEED, SourceKind::PAGE, SourceKind::AUTO];
+}
+
+impl Serialize for SourceKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name)
+    }
 }
 
 /// Where the date of a page's entries stands.

@@ -31,7 +31,7 @@ use crate::fetch::politeness::PollBounds;
 use crate::model::address::canonical_key;
 use crate::model::entry::StoredSummary;
 use crate::model::feed::{RawEntry, RawFeed};
-use crate::model::source::{DateOrder, FetchState, PageMemory, Source, SourceKind, Validators};
+use crate::model::source::{DateOrder, FetchState, PageMemory, Source, Validators};
 use crate::normalize::language::LanguageDetector;
 use crate::store::{Lease, Store};
 
@@ -284,7 +284,7 @@ impl Refresher {
     ) -> Result<Brought, ReadError> {
         let address = state.address(&source.url);
         let mut budget = PageBudget::default();
-        let is_page = source.kind == SourceKind::Page;
+        let is_page = !source.kind.may_be_feed;
         let answer = if is_page {
             self.get_page(&address, &state.validators, &mut budget, now).await?
         } else {
@@ -339,7 +339,7 @@ impl Refresher {
         budget: &mut PageBudget,
         now: Timestamp,
     ) -> Result<RawDocument, ReadError> {
-        if source.kind != SourceKind::Feed && source.select.is_some() && state.feed_url.is_none() {
+        if source.kind.may_be_listing && source.select.is_some() && state.feed_url.is_none() {
             elsewhere(asked, &fetched.url)?;
             let (listing, fetched) = self.read_listing(source, &state.page, fetched, rules, now).await?;
             return Ok(RawDocument::of_listing(listing, fetched));
@@ -353,7 +353,7 @@ impl Refresher {
             Err(error) => return Err(error.into()),
         };
         elsewhere(asked, &fetched.url)?;
-        if source.kind == SourceKind::Feed {
+        if !source.kind.may_be_listing {
             // A domain that was let go redirects to a page full of feeds, none of them ours.
             let is_elsewhere =
                 state.last_success.is_some() && fetched.url.host_str() != source.url.host_str();
@@ -378,7 +378,7 @@ impl Refresher {
         now: Timestamp,
     ) -> Result<RawDocument, ReadError> {
         let robots = self.robots(&fetched.url, now).await?;
-        if source.kind == SourceKind::Auto {
+        if source.kind.may_be_feed {
             // It was asked for as a feed; now that it is a page, robots.txt has a say.
             self.check_robots(&robots, &fetched.url, budget)?;
         }
@@ -389,7 +389,7 @@ impl Refresher {
             let listed: Option<HashSet<String>> = listing.as_ref().ok().map(|(listing, _)| {
                 listing.feed.entries.iter().filter_map(|entry| canonical_key(entry.url()?)).collect()
             });
-            let must_share = listed.filter(|_| source.kind == SourceKind::Page);
+            let must_share = listed.filter(|_| !source.kind.may_be_feed);
             if let Some(endpoint) =
                 explore::explore(&self.client, &endpoints, &page, must_share.as_ref(), source.date_order, now)
                     .await?

@@ -9,7 +9,7 @@ use atom_syndication::{
 };
 use jiff::Timestamp;
 
-use super::{ATOM, DocumentLocation, FeedFormat, xml_safe};
+use super::{ATOM, DocumentLocation, OutputFormat, xml_safe};
 use crate::model::story::{StoredEntry, Story};
 use crate::view::Catalog;
 
@@ -17,7 +17,7 @@ const FEED_HISTORY: &str = "http://purl.org/syndication/history/1.0";
 const MEDIA: &str = "http://search.yahoo.com/mrss/";
 
 /// Atom (RFC 4287), with its archive (RFC 5005).
-pub const FORMAT: FeedFormat = FeedFormat {
+pub const FORMAT: OutputFormat = OutputFormat {
     file: ATOM,
     media_type: "application/atom+xml",
     name: "Atom",

@@ -2,13 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{DocumentLocation, FeedFormat, JSON};
+use super::{DocumentLocation, JSON, OutputFormat};
 use crate::model::feed::Enclosure;
 use crate::model::story::{StoredEntry, Story};
 use crate::view::Catalog;
 
 /// JSON Feed 1.1.
-pub const FORMAT: FeedFormat = FeedFormat {
+pub const FORMAT: OutputFormat = OutputFormat {
     file: JSON,
     media_type: "application/feed+json",
     name: "JSON Feed",

@@ -20,9 +20,10 @@ pub fn opml(catalog: Catalog) -> Vec<u8> {
             .map(|language| format!(" language=\"{}\"", escaped(language)))
             .unwrap_or_default();
         // What is no feed is a link (OPML 2.0, "Other attributes").
-        let kind = match source.kind {
-            crate::model::source::SourceKind::Feed => format!("type=\"rss\" xmlUrl=\"{url}\""),
-            _ => format!("type=\"link\" url=\"{url}\""),
+        let kind = if source.kind.may_be_listing {
+            format!("type=\"link\" url=\"{url}\"")
+        } else {
+            format!("type=\"rss\" xmlUrl=\"{url}\"")
         };
         out.push_str(&format!("<outline text=\"{name}\" title=\"{name}\" {kind}{language}/>\n"));
     }

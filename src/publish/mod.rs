@@ -23,7 +23,7 @@ pub const OPML: &str = "opml.xml";
 
 /// A format that a publication's feed is written in.
 #[derive(Debug)]
-pub struct FeedFormat {
+pub struct OutputFormat {
     /// The name of its file within a publication.
     pub file: &'static str,
     pub media_type: &'static str,

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::FeedFormat;
+use super::OutputFormat;
 use super::formats::FORMATS;
 use crate::model::publication::{Images, Publication, PublicationKind};
 use crate::model::story::Story;
@@ -105,7 +105,7 @@ pub fn publication(
         _ => publication.name.clone(),
     };
     page.feeds =
-        FORMATS.map(|FeedFormat { file, media_type, name, .. }| FeedLink { file, media_type, name }).into();
+        FORMATS.map(|OutputFormat { file, media_type, name, .. }| FeedLink { file, media_type, name }).into();
     page.days = by_day(setting, &publication.language, &publication.interests, &page.root, stories);
     for link in page.navigation.iter_mut().flat_map(|section| &mut section.links) {
         link.is_here = link.path == publication.path.as_str();

@@ -7,14 +7,14 @@ use rss::extension::atom::{AtomExtension, Link};
 use rss::extension::{Extension, ExtensionMap};
 use rss::{Category, Channel, Enclosure, Guid, Item, Source};
 
-use super::{DocumentLocation, FeedFormat, RSS, xml_safe};
+use super::{DocumentLocation, OutputFormat, RSS, xml_safe};
 use crate::model::story::{StoredEntry, Story};
 use crate::view::Catalog;
 
 const MEDIA: &str = "http://search.yahoo.com/mrss/";
 
 /// RSS 2.0.
-pub const FORMAT: FeedFormat = FeedFormat {
+pub const FORMAT: OutputFormat = OutputFormat {
     file: RSS,
     media_type: "application/rss+xml",
     name: "RSS",

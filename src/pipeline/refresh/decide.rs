@@ -102,42 +102,19 @@ pub fn after_document(
     pace: PollBounds,
     now: Timestamp,
 ) -> Consequence {
-    let PreparedDocument {
-        feed,
-        meta,
-        feed_url,
-        base,
-        crawl_delay_seconds,
-        is_push,
-        page,
-        is_mended,
-        candidates,
-    } = document;
+    let PreparedDocument { feed, meta, is_push, is_mended, .. } = document;
     let state = &stored.state;
     let rhythm = state.rhythm.after(now, announced > 0);
     let asked = ServerHints {
         fresh_seconds: meta.fresh_seconds,
         hints: Some(&feed.hints),
-        crawl_delay_seconds: *crawl_delay_seconds,
+        crawl_delay_seconds: document.crawl_delay_seconds,
         is_pushed: stored.is_pushed && (*is_push || announced == 0),
     };
     let next = politeness::after_success(now, pace, &rhythm, asked);
-    let hub = meta.hubs.first().cloned().or_else(|| link_of(feed, "hub"));
-    let topic = meta.self_url.clone().or_else(|| link_of(feed, "self")).unwrap_or_else(|| base.to_string());
-    // The validators of half a document, or of one in which nothing was found, must not hide the next one.
-    let has_found_nothing = candidates.is_empty() && !feed.problems.is_empty();
-    // Something else may stand at the new address: it is watched only if it is new to us, or holds what we know.
-    let moved_to = meta
-        .moved_to
-        .as_ref()
-        .filter(|_| !candidates.is_empty() && (state.last_success.is_none() || !stored.known.is_empty()));
     let new_state = FetchState {
         url: state.url.clone(),
-        validators: if feed.is_cut || has_found_nothing {
-            Validators::default()
-        } else {
-            meta.validators.clone()
-        },
+        validators: validators_of(document),
         last_attempt: Some(now),
         last_success: Some(now),
         read_at: if *is_push { state.read_at } else { Some(now) },
@@ -147,13 +124,13 @@ pub fn after_document(
         next_poll: next.at,
         next_poll_reason: Some(next.reason),
         is_gone: false,
-        moved: seen_moved(state.moved.clone(), moved_to, feed_url.is_some()),
-        feed_url: feed_url.clone(),
+        moved: seen_moved(state.moved.clone(), moved_to(stored, document), document.feed_url.is_some()),
+        feed_url: document.feed_url.clone(),
         fresh_seconds: meta.fresh_seconds,
         hints: feed.hints.clone(),
         rhythm,
-        hub: hub.map(|url| Hub { url, topic }),
-        page: page.clone(),
+        hub: hub_of(document),
+        page: document.page.clone(),
     };
     let mended = new_state.page.mended.clone().filter(|_| *is_mended);
     let works_again = (state.failures >= FAILURES_TOLD).then(|| Notice::WORKS_AGAIN.to_owned());
@@ -162,6 +139,25 @@ pub fn after_document(
         forgets_push: stored.is_pushed && !is_push && announced > 0,
         state: new_state,
     }
+}
+
+/// The validators of half a document, or of one in which nothing was found, must not hide the next one.
+fn validators_of(PreparedDocument { feed, meta, candidates, .. }: &PreparedDocument) -> Validators {
+    let has_found_nothing = candidates.is_empty() && !feed.problems.is_empty();
+    if feed.is_cut || has_found_nothing { Validators::default() } else { meta.validators.clone() }
+}
+
+/// Something else may stand at the new address: it is watched only if it is new to us, or holds what we know.
+fn moved_to<'a>(stored: &Stored, document: &'a PreparedDocument) -> Option<&'a Url> {
+    let is_ours = stored.state.last_success.is_none() || !stored.known.is_empty();
+    document.meta.moved_to.as_ref().filter(|_| !document.candidates.is_empty() && is_ours)
+}
+
+/// Who tells of changes of a document (WebSub section 4), and by which address.
+fn hub_of(PreparedDocument { feed, meta, base, .. }: &PreparedDocument) -> Option<Hub> {
+    let url = meta.hubs.first().cloned().or_else(|| link_of(feed, "hub"))?;
+    let topic = meta.self_url.clone().or_else(|| link_of(feed, "self")).unwrap_or_else(|| base.to_string());
+    Some(Hub { url, topic })
 }
 
 /// After a 304.
