@@ -319,7 +319,7 @@ fn without_weekday(mut words: Vec<&str>) -> Vec<&str> {
     let is_month = |word: &&str| month_number(word).is_some();
     if let [first, rest @ ..] = &words[..]
         && is_weekday(first)
-        && (!is_month(first) || rest.iter().any(|word| is_month(word)))
+        && (!is_month(first) || rest.iter().any(is_month))
     {
         words.remove(0);
     }
