@@ -209,6 +209,7 @@ fn read_root(root: &Section, surroundings: &Surroundings) -> Config {
     };
     let fetch = read_fetch(root.table("fetch"), &defaults, &channel.url, surroundings);
     let interval = defaults.seconds("interval", parse_duration).unwrap_or(6 * 3600);
+    let source = |section| read_source(section, interval, &fetch);
     let topics: Vec<Topic> = root.tables("topic").into_iter().map(read_topic).collect();
     let config = Config {
         classify: read_classify(root.table("classify"), surroundings),
@@ -222,11 +223,7 @@ fn read_root(root: &Section, surroundings: &Surroundings) -> Config {
         newsletter,
         serve: read_serve(root.table("serve")),
         digests: root.tables("digest").into_iter().map(|section| read_digest(section, &topics)).collect(),
-        sources: root
-            .tables("source")
-            .into_iter()
-            .map(|section| read_source(section, interval, &fetch))
-            .collect(),
+        sources: root.tables("source").into_iter().map(source).collect(),
         topics,
         fetch,
     };
