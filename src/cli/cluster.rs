@@ -78,7 +78,7 @@ pub struct Clustering {
 }
 
 impl Clustering {
-    /// Reads lines to their end. A line that is no entry is a problem, and left out.
+    /// Reads lines to their end. A line that is not an entry is reported and left out.
     ///
     /// # Errors
     /// When the file cannot be read.

@@ -140,7 +140,7 @@ fn documents(origin: &str) -> anyhow::Result<HashMap<String, (String, Bytes, Str
     Ok(documents)
 }
 
-/// Bytes, for one of the feeds is no UTF-8.
+/// Bytes, for one of the feeds is not UTF-8.
 fn replace(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut done = 0;

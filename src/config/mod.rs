@@ -51,9 +51,9 @@ pub struct PublishConfig {
 /// `[serve]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServeConfig {
-    /// Whose word it is who asks: proxies before us.
+    /// Reverse proxies whose forwarded client address is believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// Sign-ups in an hour; whoever comes after them has a second step to go.
+    /// Sign-ups per hour; beyond that, a sign-up takes a second step.
     pub sign_ups_per_hour: u32,
 }
 
@@ -142,7 +142,7 @@ impl Config {
         languages
     }
 
-    /// The languages that people can have pages and mails in: those that the configuration names and that there are words for,
+    /// The languages that people can have pages and mails in: those that the configuration names and the interface has,
     /// the channel's own before the others.
     pub fn interface_languages(&self) -> Vec<&'static str> {
         let mut named = self.languages();

@@ -578,7 +578,7 @@ fn keep<'b>(rest: &'b str, out: &mut String) -> &'b str {
 }
 
 /// A numeric reference; two halves of a surrogate pair are joined, the C1 range is read as windows-1252,
-/// as every browser does. `None` when it is no number.
+/// as every browser does. `None` when it is not a number.
 fn push_character<'b>(number: &str, after: &'b str, out: &mut String) -> Option<&'b str> {
     let code = reference_number(number)?;
     if (0xD800..0xDC00).contains(&code) {

@@ -49,7 +49,7 @@ const SESSIONS: [&str; 12] = [
     "aspsessionid",
     "sid",
 ];
-/// A shorter value is no session's: `sid=12` names a section.
+/// The shortest value of a session: `sid=12` names a section.
 const SESSION_VALUE_MIN: usize = 12;
 
 fn is_session(name: &str, value: &str) -> bool {
@@ -163,7 +163,7 @@ fn without_index(path: &str) -> &str {
 }
 
 /// Folds the scheme, `www.`, the port, letter case of the host, tracking parameters, fragment, index files and
-/// the final slash. `None` for what is no web address and for the root of a site, which is no story.
+/// the final slash. `None` for what is not a web address, and for the root of a site, which is not a story.
 pub fn canonical_key(address: &str) -> Option<String> {
     let url = Url::parse(address.trim()).ok()?;
     if !matches!(url.scheme(), "http" | "https") {

@@ -53,7 +53,7 @@ struct Words {
     phrases: Phrases,
 }
 
-/// A language that there are words for.
+/// A language of the interface.
 struct Locale {
     /// Its primary subtag.
     tag: &'static str,
@@ -63,7 +63,7 @@ struct Locale {
     words: OnceLock<Words>,
 }
 
-/// All languages that there are words for.
+/// All languages of the interface.
 struct Locales(Vec<Locale>);
 
 /// What the operator put beside the configuration is added once, at the start.
@@ -347,7 +347,7 @@ fn forms<'a>(pattern: &'a Pattern<&'a str>) -> Vec<&'a Pattern<&'a str>> {
     found
 }
 
-/// The tags of all languages that there are words for, in their order.
+/// The tags of all languages of the interface, in order.
 pub fn languages() -> Vec<&'static str> {
     let mut tags: Vec<&str> = locales().0.iter().map(|locale| locale.tag).collect();
     tags.sort_unstable();
@@ -362,7 +362,7 @@ pub fn known(language: &str) -> Option<&'static str> {
 /// A language of the interface.
 ///
 /// # Errors
-/// When there are no words for it: a sentence with those that there are.
+/// When the interface does not have it: a sentence with the languages it has.
 pub fn parse_language(text: &str) -> Result<String, String> {
     if is_language_tag(text) && known(text).is_some() {
         return Ok(text.to_owned());

@@ -17,7 +17,7 @@ use crate::model::feed::{Link, RawEntry, RawText};
 const NEIGHBOURS_MAX: usize = 5;
 /// A text that is mostly a date is not longer, in characters.
 const DATE_CHARS_MAX: usize = 60;
-/// A shorter text is no excerpt, in characters.
+/// The shortest excerpt, in characters.
 const EXCERPT_CHARS_MIN: usize = 40;
 
 /// One entry on the page: the links that lead to it and the largest element that holds no other entry's link, with the
@@ -500,7 +500,7 @@ fn picture_title(card: &Card) -> Option<String> {
         .find(|alt| alt.split_whitespace().count() >= 3)
 }
 
-/// A longer text is no title, in characters.
+/// The longest title, in characters.
 const TITLE_CHARS_MAX: usize = 300;
 
 fn holds_blocks(element: ElementRef) -> bool {
