@@ -73,7 +73,7 @@ pub fn show(app: &App, address: &Address) -> anyhow::Result<()> {
     })?;
     let (marks, digests) = (marks(app, address)?, digests(app, address));
     if subscriber.is_none() && deliveries.is_empty() && marks.is_empty() && digests.is_empty() {
-        return Err(Usage(format!("nothing is known of {address}")).into());
+        return Err(Usage(format!("no subscriber, recipient or delivery is known for {address}")).into());
     }
     let mut out = std::io::stdout().lock();
     writeln!(out, "{address}")?;

@@ -196,7 +196,7 @@ pub fn parse(text: &str, surroundings: &Surroundings) -> Result<Config, Vec<Faul
 
 fn read_root(root: &Section, surroundings: &Surroundings) -> Config {
     if root.number("version", 1, 0..=u64::MAX) != 1 {
-        root.fault(0, "version must be 1: this file was written for a later courant");
+        root.fault(0, "version must be 1: this file was written for a later version of courant");
     }
     let defaults = root.table("defaults");
     let channel_section = root.table("channel");
