@@ -141,6 +141,13 @@ pub fn render(
     }
 }
 
+/// What mail programs show beside the subject. The subject names the first story; the preview goes on from there.
+fn preview(views: &[StoryView]) -> Option<String> {
+    let others: Vec<&str> = views.iter().skip(1).take(3).map(|story| story.title.as_str()).collect();
+    let text = if others.is_empty() { views.first()?.summary.clone() } else { others.join(" · ") };
+    (!text.is_empty()).then(|| shorten(&text, PREVIEW_CHARS_MAX))
+}
+
 fn data<'a>(
     catalog: Catalog<'a>,
     edition: Edition<'a>,
@@ -152,19 +159,8 @@ fn data<'a>(
     // Words are of one language: that of the edition where there are any of it, else the channel's.
     let said_in = spoken(edition.language, &catalog.channel.language);
     let t = phrases(said_in);
-    // The subject names the first story; the preview goes on from there.
-    let others: Vec<&str> = views.iter().skip(1).take(3).map(|story| story.title.as_str()).collect();
-    let preview = if others.is_empty() {
-        views.first().map(|story| story.summary.clone()).unwrap_or_default()
-    } else {
-        others.join(" · ")
-    };
     let date = long_date(now.to_zoned_datetime(TimeZone::UTC).date(), said_in);
-    let preview = if preview.is_empty() {
-        format!("{}, {date}", edition.title)
-    } else {
-        shorten(&preview, PREVIEW_CHARS_MAX)
-    };
+    let preview = preview(&views).unwrap_or_else(|| format!("{}, {date}", edition.title));
     Data {
         title: edition.title,
         language: said_in,

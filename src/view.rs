@@ -4,10 +4,11 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::model::channel::Channel;
+use crate::model::feed::Image;
 use crate::model::source::Source;
 use crate::model::story::{StoredEntry, Story};
 use crate::model::subscriber::Interests;
-use crate::model::topic::Topic;
+use crate::model::topic::{Topic, TopicMatch};
 use crate::support::i18n::{language_name, long_date, spoken};
 use crate::support::text::direction;
 
@@ -78,57 +79,53 @@ pub struct LinkView {
 pub fn view_among(catalog: Catalog, story: &Story, language: &str, interests: &Interests) -> StoryView {
     let shown = story.version_among(language, interests);
     let said_in = spoken(language, &catalog.channel.language);
-    let web = |url: &Option<String>| {
-        url.clone().filter(|url| url.starts_with("http://") || url.starts_with("https://"))
-    };
-    let links = |label: &dyn Fn(&StoredEntry) -> String, version: &StoredEntry| {
-        let own = version.entry.language.clone().unwrap_or_default();
-        Some(LinkView {
-            label: label(version),
-            language_name: language_name(&own, said_in),
-            language: own,
-            url: web(&version.entry.url)?,
-        })
-    };
     let own_language = shown.entry.language.clone().unwrap_or_else(|| catalog.channel.language.clone());
     let date = shown.sort_date().to_zoned_datetime(TimeZone::UTC).date();
     let title = shown.entry.headline();
+    let copies = story.copies_of(shown).filter(|copy| copy.entry.url != shown.entry.url);
+    let translations = story.translations_of(shown).into_iter();
     StoryView {
         title: if title.is_empty() { "…".into() } else { title },
-        url: web(&shown.entry.url),
+        url: web_address(shown.entry.url.as_deref()),
         summary: crate::support::text::shorten(&shown.entry.summary, SUMMARY_CHARS_MAX),
         dir: direction(&own_language),
         language: own_language,
         partner: shown.partner.clone(),
         day: date.to_string(),
         date: long_date(date, said_in),
-        image: shown
-            .entry
-            .image
-            .as_ref()
-            .filter(|image| web(&Some(image.url.clone())).is_some())
-            .map(|image| ImageView { url: image.url.clone(), alt: image.alt.clone().unwrap_or_default() }),
-        topics: story
-            .topics()
-            .iter()
-            .map(|matched| {
-                let label = catalog.topic_label(&matched.topic, language);
-                TopicView {
-                    id: matched.topic.clone(),
-                    label: label.to_owned(),
-                    evidence: matched.evidence.clone(),
-                }
-            })
-            .collect(),
-        copies: story
-            .copies_of(shown)
-            .filter(|copy| copy.entry.url != shown.entry.url)
-            .filter_map(|copy| links(&|version| version.partner.clone(), copy))
-            .collect(),
-        translations: story
-            .translations_of(shown)
-            .into_iter()
-            .filter_map(|version| links(&|version| version.entry.title.clone(), version))
+        image: shown.entry.image.as_ref().and_then(image_view),
+        topics: story.topics().into_iter().map(|matched| topic_view(catalog, matched, language)).collect(),
+        copies: copies.filter_map(|copy| link_view(copy, copy.partner.clone(), said_in)).collect(),
+        translations: translations
+            .filter_map(|version| link_view(version, version.entry.title.clone(), said_in))
             .collect(),
     }
+}
+
+/// An address that readers can open.
+fn web_address(url: Option<&str>) -> Option<String> {
+    url.filter(|url| url.starts_with("http://") || url.starts_with("https://")).map(str::to_owned)
+}
+
+fn image_view(image: &Image) -> Option<ImageView> {
+    Some(ImageView { url: web_address(Some(&image.url))?, alt: image.alt.clone().unwrap_or_default() })
+}
+
+fn topic_view(catalog: Catalog, matched: &TopicMatch, language: &str) -> TopicView {
+    TopicView {
+        id: matched.topic.clone(),
+        label: catalog.topic_label(&matched.topic, language).to_owned(),
+        evidence: matched.evidence.clone(),
+    }
+}
+
+/// Another version of a story; `None` where readers could not open it.
+fn link_view(version: &StoredEntry, label: String, said_in: &str) -> Option<LinkView> {
+    let own = version.entry.language.clone().unwrap_or_default();
+    Some(LinkView {
+        label,
+        language_name: language_name(&own, said_in),
+        language: own,
+        url: web_address(version.entry.url.as_deref())?,
+    })
 }

@@ -54,6 +54,12 @@ struct TopicEvidence {
 }
 
 impl TopicEvidence {
+    fn into_match(self, topic: String) -> TopicMatch {
+        let (evidence, weights) =
+            self.evidence.into_iter().map(|(words, weight)| (words, weight as f32)).unzip();
+        TopicMatch { topic, score: self.score, evidence, weights }
+    }
+
     fn add(&mut self, words: &str, weight: u32) {
         self.score += weight;
         match self.evidence.iter_mut().find(|(known, _)| known == words) {
@@ -122,13 +128,8 @@ impl Rules {
             }
         }
         let given = self.topics.iter().zip(found).filter(|(_, found)| found.score > 0 && !found.is_denied);
-        let mut matches: Vec<TopicMatch> = given
-            .map(|(rule, found)| {
-                let (evidence, weights) =
-                    found.evidence.into_iter().map(|(words, weight)| (words, weight as f32)).unzip();
-                TopicMatch { topic: rule.id.clone(), score: found.score, evidence, weights }
-            })
-            .collect();
+        let mut matches: Vec<TopicMatch> =
+            given.map(|(rule, found)| found.into_match(rule.id.clone())).collect();
         matches.sort_by_key(|topic| std::cmp::Reverse(topic.score));
         matches
     }

@@ -78,7 +78,7 @@ pub struct Clustering {
 }
 
 impl Clustering {
-    /// Reads lines to their end. A line that is no entry is a problem, and left out.
+    /// Reads lines to their end. A line that is not an entry is reported and left out.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -225,19 +225,17 @@ struct ContentSummary {
 /// Links and pictures looked at.
 const LINKS_MAX: usize = 40;
 
+/// Elements whose text is not shown.
+const UNSEEN: [&str; 5] = ["script", "style", "noscript", "template", "title"];
+
 fn read_html(html: &str) -> ContentSummary {
     let mut page = ContentSummary::default();
     let tree = Html::parse_fragment(&bound_markup(html));
     for node in tree.tree.nodes() {
         match node.value() {
             Node::Text(text) => {
-                let is_shown = node
-                    .parent()
-                    .and_then(|parent| parent.value().as_element().map(|element| element.name()))
-                    .is_none_or(|name| {
-                        !matches!(name, "script" | "style" | "noscript" | "template" | "title")
-                    });
-                if is_shown {
+                let parent = node.parent().and_then(|parent| parent.value().as_element());
+                if parent.is_none_or(|element| !UNSEEN.contains(&element.name())) {
                     page.text.push_str(text);
                     page.text.push(' ');
                 }

@@ -140,7 +140,7 @@ fn documents(origin: &str) -> anyhow::Result<HashMap<String, (String, Bytes, Str
     Ok(documents)
 }
 
-/// Bytes, for one of the feeds is no UTF-8.
+/// Bytes, for one of the feeds is not UTF-8.
 fn replace(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut done = 0;
@@ -200,18 +200,17 @@ pub async fn run(
     report_second(&second, first_counts, sites.counts(), later.refresher.client.body_bytes());
     report_files(&later)?;
     if keep_serving {
-        let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
-        println!("\nServing the page on http://{}/ until Ctrl-C", listener.local_addr()?);
-        signals.end_with(Farewell::Own);
-        web::server::serve(
-            listener,
-            later.config.publish.dir.clone(),
-            None,
-            signals.stop.clone().cancelled_owned(),
-        )
-        .await?;
+        serve(&later, signals).await?;
     }
     Ok(())
+}
+
+async fn serve(app: &App, signals: &Signals) -> anyhow::Result<()> {
+    let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+    println!("\nServing the page on http://{}/ until Ctrl-C", listener.local_addr()?);
+    signals.end_with(Farewell::Own);
+    let stop = signals.stop.clone().cancelled_owned();
+    Ok(web::server::serve(listener, app.config.publish.dir.clone(), None, stop).await?)
 }
 
 const LEFT_BEHIND: [&str; 4] = ["courant.db", "courant.db-wal", "courant.db-shm", "feeds.toml"];

@@ -191,7 +191,7 @@ pub(super) async fn send_test(app: &App, only: Option<&str>, address: &str) -> a
     let (built, delivery) = message(app, digest, &address, issue)?;
     let sent = app.transport.send(&built, &delivery.message_id, &app.stop).await;
     app.transport.close().await;
-    sent.with_context(|| format!("the test to {address} did not leave"))?;
+    sent.with_context(|| format!("the test mail to {address} was not sent"))?;
     println!("sent to {address}: {}", delivery.issue.subject);
     Ok(())
 }

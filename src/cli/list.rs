@@ -6,7 +6,7 @@ use std::io::{BufWriter, Write};
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::model::source::Source;
+use crate::model::source::{FetchState, Source};
 use crate::model::story::StoredEntry;
 use crate::pipeline::mail::outbox::Deliveries;
 use crate::pipeline::mail::queue::DigestReport;
@@ -70,6 +70,16 @@ fn entry(out: &mut impl Write, stored: &StoredEntry, as_json: bool) -> anyhow::R
     Ok(())
 }
 
+/// What the last poll of a source met.
+fn last_fault(state: &FetchState) -> String {
+    match (&state.last_error, &state.warning) {
+        (Some(error), _) if state.failures > 1 => format!("{error} ({} times in a row)", state.failures),
+        (Some(error), _) => error.clone(),
+        (None, Some(warning)) => format!("warning: {warning}"),
+        (None, None) => state.page.mended.clone().unwrap_or_else(|| "-".to_owned()),
+    }
+}
+
 /// One row a source, those of the configuration first.
 pub fn sources(configured: &[Source], known: &[SourceRow]) -> anyhow::Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
@@ -82,27 +92,18 @@ pub fn sources(configured: &[Source], known: &[SourceRow]) -> anyhow::Result<()>
     for source in configured {
         let row = rows.get(source.id.as_str());
         let state = row.map(|row| row.state.clone()).unwrap_or_default();
-        let is_gone = state.is_gone;
-        let next = match (source.is_enabled, is_gone) {
+        let next = match (source.is_enabled, state.is_gone) {
             (false, _) => "disabled".to_owned(),
             (true, true) => "never".to_owned(),
             (true, false) => minute(state.next_poll, "now"),
         };
-        let said = match (&state.last_error, &state.warning) {
-            (Some(error), _) if state.failures > 1 => format!("{error} ({} times in a row)", state.failures),
-            (Some(error), _) => error.clone(),
-            (None, Some(warning)) => format!("warning: {warning}"),
-            (None, None) if state.page.mended.is_some() => state.page.mended.clone().unwrap_or_default(),
-            (None, None) => "-".to_owned(),
-        };
         writeln!(
             out,
-            "{:<24}  {:<17}  {:>7}  {:<17}  {}",
+            "{:<24}  {:<17}  {:>7}  {next:<17}  {}",
             source.id,
             minute(state.last_success, "never"),
             row.map_or(0, |row| row.entries),
-            next,
-            said
+            last_fault(&state)
         )?;
         if let Some(reason) = state.next_poll_reason.filter(|_| source.is_enabled) {
             writeln!(out, "{:<24}  next poll: {reason}", "")?;

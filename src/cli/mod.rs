@@ -79,7 +79,7 @@ pub fn main() -> ExitCode {
 }
 
 async fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let signals = Signals::heed().context("signals cannot be heard")?;
+    let signals = Signals::heed().context("cannot listen for signals")?;
     let clock = arguments.now.map_or(Clock::System, Clock::Fixed);
     match &arguments.command {
         Command::Init { dir } => return init(dir),
@@ -190,7 +190,7 @@ fn judge(reports: &[SourceReport]) -> anyhow::Result<()> {
 fn init(dir: &Path) -> anyhow::Result<()> {
     let config = dir.join("feeds.toml");
     if config.exists() {
-        return Err(Usage(format!("{} is there already: it was left as it is", config.display())).into());
+        return Err(Usage(format!("{} already exists and was left unchanged", config.display())).into());
     }
     files::write_atomically(&config, config::STARTER.as_bytes())
         .with_context(|| format!("cannot write {}", config.display()))?;

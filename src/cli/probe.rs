@@ -59,12 +59,7 @@ pub async fn probe(wanted: &ProbeArguments, config_path: &Path, now: Timestamp) 
     let config = config::load(config_path).ok();
     let mut fetch = config.as_ref().map(|config| config.fetch.clone()).unwrap_or_default();
     let (mut fetched, client) = open(&wanted.document, &mut fetch, now).await?;
-    let base = wanted
-        .url
-        .as_deref()
-        .map(|text| Url::parse(text).map_err(|error| Usage(format!("--url {text}: {error}"))))
-        .transpose()?;
-    let url = base.or_else(|| client.is_some().then(|| fetched.url.clone()));
+    let url = wanted.base()?.or_else(|| client.is_some().then(|| fetched.url.clone()));
     fetched.content_type = wanted.content_type.clone().or(fetched.content_type);
     let source = config
         .as_ref()
@@ -74,14 +69,7 @@ pub async fn probe(wanted: &ProbeArguments, config_path: &Path, now: Timestamp) 
     let document =
         Document { bytes: &fetched.bytes, url: url.as_ref(), content_type: fetched.content_type.as_deref() };
     if wanted.article {
-        let article = document::article(document, dates);
-        match wanted.format {
-            OutputFormat::Jsonfeed => print_json(&article)?,
-            OutputFormat::Text => {
-                println!("{}", article["items"][0]["content_text"].as_str().unwrap_or_default())
-            }
-        }
-        return Ok(());
+        return print_article(&document::article(document, dates), wanted.format);
     }
     // With --write the page is learned anew, whatever selectors stand there.
     let select = source.and_then(|source| source.select.clone()).filter(|_| !wanted.write);
@@ -105,14 +93,40 @@ pub async fn probe(wanted: &ProbeArguments, config_path: &Path, now: Timestamp) 
         OutputFormat::Text => print!("{}", reading.to_text()),
     }
     if wanted.write {
-        let select = reading.select().ok_or_else(|| {
-            Usage("there are no selectors to write: it was not read as a page that selectors describe".into())
-        })?;
-        let url =
-            url.ok_or_else(|| Usage("--write needs the address of the page: give it with --url".into()))?;
-        write_select(config_path, &url, select)?;
-        eprintln!("{}: selectors of {url} written", config_path.display());
+        write_found(config_path, url.as_ref(), reading.select())?;
     }
+    Ok(())
+}
+
+impl ProbeArguments {
+    /// The address that was given for a file.
+    fn base(&self) -> Result<Option<Url>, Usage> {
+        let parsed = self
+            .url
+            .as_deref()
+            .map(|text| Url::parse(text).map_err(|error| Usage(format!("--url {text}: {error}"))));
+        parsed.transpose()
+    }
+}
+
+fn print_article(article: &serde_json::Value, format: OutputFormat) -> anyhow::Result<()> {
+    match format {
+        OutputFormat::Jsonfeed => print_json(article)?,
+        OutputFormat::Text => {
+            println!("{}", article["items"][0]["content_text"].as_str().unwrap_or_default())
+        }
+    }
+    Ok(())
+}
+
+/// Writes the selectors that were found for a page into the configuration.
+fn write_found(config_path: &Path, url: Option<&Url>, select: Option<&Select>) -> anyhow::Result<()> {
+    let select = select.ok_or_else(|| {
+        Usage("there are no selectors to write: it was not read as a page that selectors describe".into())
+    })?;
+    let url = url.ok_or_else(|| Usage("--write needs the address of the page: give it with --url".into()))?;
+    write_select(config_path, url, select)?;
+    eprintln!("{}: selectors of {url} written", config_path.display());
     Ok(())
 }
 
@@ -184,6 +198,39 @@ async fn ask_endpoints(
     })
 }
 
+/// A source for a page that the configuration does not name yet.
+fn new_source(url: &Url) -> toml_edit::Table {
+    let host = url.host_str().unwrap_or("page").trim_start_matches("www.");
+    let id: String = host.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let mut new = toml_edit::Table::new();
+    new["id"] = toml_edit::value(id);
+    new["kind"] = toml_edit::value("page");
+    new["url"] = toml_edit::value(url.as_str());
+    new
+}
+
+/// Replaces the selectors of a table; `next`, which is never found, stays.
+fn put_selectors(table: &mut dyn toml_edit::TableLike, select: &Select) {
+    let keys = document::select_keys(select);
+    let stale: Vec<String> = table
+        .iter()
+        .map(|(key, _)| key.to_owned())
+        .filter(|key| key != "next" && keys.iter().all(|(known, _)| known != key))
+        .collect();
+    stale.iter().for_each(|key| drop(table.remove(key)));
+    for (key, value) in keys {
+        // An existing value keeps the comment behind it.
+        match table.get_mut(key).and_then(toml_edit::Item::as_value_mut) {
+            Some(old) => {
+                let decor = old.decor().clone();
+                *old = value.into();
+                *old.decor_mut() = decor;
+            }
+            None => drop(table.insert(key, toml_edit::value(value))),
+        }
+    }
+}
+
 /// Puts selectors into the source of that address, or into a new one at the end.
 fn write_select(path: &Path, url: &Url, select: &Select) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(path)
@@ -200,40 +247,12 @@ fn write_select(path: &Path, url: &Url, select: &Select) -> anyhow::Result<()> {
             == Some(url)
     };
     if !sources.iter().any(is_it) {
-        let mut new = toml_edit::Table::new();
-        let id: String = url
-            .host_str()
-            .unwrap_or("page")
-            .trim_start_matches("www.")
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-            .collect();
-        new["id"] = toml_edit::value(id);
-        new["kind"] = toml_edit::value("page");
-        new["url"] = toml_edit::value(url.as_str());
-        sources.push(new);
+        sources.push(new_source(url));
     }
     for source in sources.iter_mut().filter(|source| is_it(source)) {
         let table = source.entry("select").or_insert(toml_edit::Item::Table(toml_edit::Table::new()));
         let table = table.as_table_like_mut().ok_or_else(|| Usage("\"select\" is not a table".into()))?;
-        let keys = document::select_keys(select);
-        let stale: Vec<String> = table
-            .iter()
-            .map(|(key, _)| key.to_owned())
-            .filter(|key| key != "next" && keys.iter().all(|(known, _)| known != key))
-            .collect();
-        stale.iter().for_each(|key| drop(table.remove(key)));
-        for (key, value) in keys {
-            // An existing value keeps the comment behind it.
-            match table.get_mut(key).and_then(toml_edit::Item::as_value_mut) {
-                Some(old) => {
-                    let decor = old.decor().clone();
-                    *old = value.into();
-                    *old.decor_mut() = decor;
-                }
-                None => drop(table.insert(key, toml_edit::value(value))),
-            }
-        }
+        put_selectors(table, select);
     }
     let path: PathBuf = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     files::write_atomically(&path, document.to_string().as_bytes())

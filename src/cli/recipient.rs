@@ -4,7 +4,7 @@ use std::io::Write;
 
 use crate::app::{App, Usage};
 use crate::model::mail_address::Address;
-use crate::model::subscriber::SubscriberState;
+use crate::model::subscriber::{Preferences, Subscriber, SubscriberState};
 use crate::store::StoreError;
 
 /// What happened to somebody at a time.
@@ -34,6 +34,34 @@ fn scope(what: &str) -> Option<String> {
     })
 }
 
+/// How somebody came into the list.
+fn beginnings(known: &Subscriber) -> [Event; 2] {
+    let consent = format!("consent: {}", known.consent.source);
+    [
+        Event { at: known.created.to_string(), what: "came into the list".into() },
+        Event { at: known.consent.at.to_string(), what: consent },
+    ]
+}
+
+fn mark_event([what, why, at]: [String; 3]) -> Event {
+    let what = match scope(&what) {
+        Some(scope) => format!("suppressed for {scope}: {why}"),
+        None => format!("a {why} bounce"),
+    };
+    Event { at, what }
+}
+
+fn delivery_event([digest, subject, at, state, error]: [String; 5]) -> Event {
+    let state = match state.as_str() {
+        "failed" => "refused",
+        "pending" => "waits",
+        "sending" => "under way",
+        other => other,
+    };
+    let error = if error.is_empty() { error } else { format!(": {error}") };
+    Event { at, what: format!("{digest}, \"{subject}\", {state}{error}") }
+}
+
 /// Tells the whole history of somebody.
 ///
 /// # Errors
@@ -45,24 +73,13 @@ pub fn show(app: &App, address: &Address) -> anyhow::Result<()> {
     })?;
     let (marks, digests) = (marks(app, address)?, digests(app, address));
     if subscriber.is_none() && deliveries.is_empty() && marks.is_empty() && digests.is_empty() {
-        return Err(Usage(format!("nothing is known of {address}")).into());
+        return Err(Usage(format!("no subscriber, recipient or delivery is known for {address}")).into());
     }
     let mut out = std::io::stdout().lock();
     writeln!(out, "{address}")?;
-    let mut events = Vec::new();
     match &subscriber {
-        Some(known) => {
-            let preferences = &known.preferences;
-            writeln!(
-                out,
-                "in the list: {}, {}, {}",
-                known.state.as_str(),
-                preferences.language,
-                preferences.cadence
-            )?;
-            let consent = format!("consent: {}", known.consent.source);
-            events.push(Event { at: known.created.to_string(), what: "came into the list".into() });
-            events.push(Event { at: known.consent.at.to_string(), what: consent });
+        Some(Subscriber { state, preferences: Preferences { language, cadence, .. }, .. }) => {
+            writeln!(out, "in the list: {}, {language}, {cadence}", state.as_str())?;
         }
         None => writeln!(out, "not in the list of subscribers")?,
     }
@@ -74,23 +91,9 @@ pub fn show(app: &App, address: &Address) -> anyhow::Result<()> {
             writeln!(out, "suppressed: {why}; gets nothing of {scope}")?;
         }
     }
-    events.extend(marks.into_iter().map(|[what, why, at]| {
-        Event {
-            at,
-            what: scope(&what)
-                .map_or_else(|| format!("a {why} bounce"), |scope| format!("suppressed for {scope}: {why}")),
-        }
-    }));
-    events.extend(deliveries.into_iter().map(|[digest, subject, at, state, error]| {
-        let state = match state.as_str() {
-            "failed" => "refused",
-            "pending" => "waits",
-            "sending" => "under way",
-            other => other,
-        };
-        let error = if error.is_empty() { error } else { format!(": {error}") };
-        Event { at, what: format!("{digest}, \"{subject}\", {state}{error}") }
-    }));
+    let mut events: Vec<Event> = subscriber.iter().flat_map(beginnings).collect();
+    events.extend(marks.into_iter().map(mark_event));
+    events.extend(deliveries.into_iter().map(delivery_event));
     // Stable: what is of one time stays in its order.
     events.sort_by(|a, b| a.at.cmp(&b.at));
     for Event { at, what } in events {

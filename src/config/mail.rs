@@ -73,9 +73,9 @@ pub struct MailConfig {
     /// `Name <address>` or an address.
     pub from: String,
     pub reply_to: Option<String>,
-    /// Who is told of sources that break, are mended, or work again.
+    /// Who is notified of sources that break, are mended, or work again.
     pub operators: Vec<Address>,
-    /// Where mail comes back to: each delivery has a return path under it (VERP).
+    /// The address for bounces: each delivery has a return path under it (VERP).
     pub bounces: Option<Address>,
     /// Messages under way at a time.
     pub connections: usize,
@@ -85,13 +85,13 @@ pub struct MailConfig {
     /// For each answer of a mail server, in seconds.
     pub timeout_seconds: u64,
     pub on_uncertain: OnUncertain,
-    /// Whether a report of fraud ends all mail to whom it is about, as a complaint does.
+    /// Whether a fraud report ends all mail to its recipient, as a complaint does.
     pub fraud_is_complaint: bool,
-    /// After so many refusals in a row that are about us, a run sends nothing more.
+    /// After this many consecutive refusals that are about the sender, a run sends nothing more.
     pub refusals_max: usize,
-    /// A mail that could not leave for so long is no news any more, in seconds.
+    /// A mail that could not leave within this time is given up, in seconds.
     pub wait_max_seconds: u64,
-    /// How long it is kept which mail went to whom, in seconds.
+    /// How long the record of deliveries is kept, in seconds.
     pub retention_seconds: u64,
     pub dkim: Vec<DkimSettings>,
 }

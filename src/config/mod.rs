@@ -51,9 +51,9 @@ pub struct PublishConfig {
 /// `[serve]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServeConfig {
-    /// Whose word it is who asks: proxies before us.
+    /// Reverse proxies whose forwarded client address is believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// Sign-ups in an hour; whoever comes after them has a second step to go.
+    /// Sign-ups per hour; beyond that, a sign-up takes a second step.
     pub sign_ups_per_hour: u32,
 }
 
@@ -142,7 +142,7 @@ impl Config {
         languages
     }
 
-    /// The languages that people can have pages and mails in: those that the configuration names and that there are words for,
+    /// The languages that people can have pages and mails in: those that the configuration names and the interface has,
     /// the channel's own before the others.
     pub fn interface_languages(&self) -> Vec<&'static str> {
         let mut named = self.languages();
@@ -196,7 +196,7 @@ pub fn parse(text: &str, surroundings: &Surroundings) -> Result<Config, Vec<Faul
 
 fn read_root(root: &Section, surroundings: &Surroundings) -> Config {
     if root.number("version", 1, 0..=u64::MAX) != 1 {
-        root.fault(0, "version must be 1: this file was written for a later courant");
+        root.fault(0, "version must be 1: this file was written for a later version of courant");
     }
     let defaults = root.table("defaults");
     let channel_section = root.table("channel");
@@ -209,6 +209,7 @@ fn read_root(root: &Section, surroundings: &Surroundings) -> Config {
     };
     let fetch = read_fetch(root.table("fetch"), &defaults, &channel.url, surroundings);
     let interval = defaults.seconds("interval", parse_duration).unwrap_or(6 * 3600);
+    let source = |section| read_source(section, interval, &fetch);
     let topics: Vec<Topic> = root.tables("topic").into_iter().map(read_topic).collect();
     let config = Config {
         classify: read_classify(root.table("classify"), surroundings),
@@ -222,11 +223,7 @@ fn read_root(root: &Section, surroundings: &Surroundings) -> Config {
         newsletter,
         serve: read_serve(root.table("serve")),
         digests: root.tables("digest").into_iter().map(|section| read_digest(section, &topics)).collect(),
-        sources: root
-            .tables("source")
-            .into_iter()
-            .map(|section| read_source(section, interval, &fetch))
-            .collect(),
+        sources: root.tables("source").into_iter().map(source).collect(),
         topics,
         fetch,
     };

@@ -68,7 +68,7 @@ pub trait EntryIndex {
     fn are_kept_apart(&mut self, a: StoryKey, b: StoryKey) -> Result<bool, Self::Error>;
 }
 
-/// A shingle of more stories than this is no sign of any.
+/// A shingle that more stories than this have says nothing about any of them.
 pub const RARE_STORIES_MAX: usize = 8;
 
 /// In how many stories these are.

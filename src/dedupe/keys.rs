@@ -141,7 +141,7 @@ pub fn is_reused(raw: &RawEntry, known: &StoredSummary) -> bool {
 }
 
 /// What an entry may be recognised by where its own identity belongs to several: that, and the place in the page that it names,
-/// its address, its title, its title and day. Empty where there is no such thing.
+/// its address, its title, its title and day. Empty where it has none of them.
 pub fn further_identities(raw: &RawEntry, own: &Identity) -> [Option<Identity>; 4] {
     let (title, _) = text_of(raw);
     let title = Some(fold(title)).filter(|title| !title.trim().is_empty());

@@ -172,33 +172,32 @@ fn hashes_of_starts(bytes: &[u8]) -> impl Iterator<Item = u32> {
     })
 }
 
+/// One letter for each sound, and whether the next letter belongs to it.
+fn sound(c: char, next: Option<char>) -> (char, bool) {
+    match (c, next) {
+        ('p', Some('h')) => ('f', true),
+        ('c', Some('h')) | ('q', Some('u')) => ('k', true),
+        ('t' | 'r' | 'k', Some('h')) => (c, true),
+        ('c', Some('e' | 'i' | 'y')) | ('z' | 'ç', _) => ('s', false),
+        ('c' | 'q', _) => ('k', false),
+        ('y', _) => ('i', false),
+        ('j', _) => ('g', false),
+        ('w', _) => ('v', false),
+        ('œ', _) => ('e', false),
+        _ => (c, false),
+    }
+}
+
 /// The beginning of a word as related languages would write it: "philosophy" and "filosofía" have one.
 fn stem(letters: &str) -> String {
     let mut out = String::with_capacity(STEM_MAX + 2);
     let mut rest = letters.chars().peekable();
     while let Some(c) = rest.next() {
         let next = rest.peek().copied();
-        let c = match (c, next) {
-            ('p', Some('h')) => {
-                rest.next();
-                'f'
-            }
-            ('t' | 'r' | 'c' | 'k', Some('h')) => {
-                rest.next();
-                if c == 'c' { 'k' } else { c }
-            }
-            ('q', Some('u')) => {
-                rest.next();
-                'k'
-            }
-            ('c', Some('e' | 'i' | 'y')) | ('z' | 'ç', _) => 's',
-            ('c' | 'q', _) => 'k',
-            ('y', _) => 'i',
-            ('j', _) => 'g',
-            ('w', _) => 'v',
-            ('œ', _) => 'e',
-            _ => c,
-        };
+        let (c, is_pair) = sound(c, next);
+        if is_pair {
+            rest.next();
+        }
         // "es" before a consonant is how Spanish and French begin what others begin with "s".
         if out.is_empty()
             && c == 'e'

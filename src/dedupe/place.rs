@@ -104,7 +104,7 @@ const NEAR_MIN: f32 = 0.2;
 const RIVAL_MARGIN: f32 = 0.08;
 /// Stories in two languages become one by an entry in a third that is this near to both.
 const SECOND_SHARE: f32 = 0.55;
-/// A story that has a text in this language takes another one, which is no copy of it, only if it is this near.
+/// A story that has a text in this language takes another one, which is not a copy of it, only if it is this near.
 const SECOND_TEXT_SHARE: f32 = 0.8;
 
 /// Features that are asked for an entry in two or three languages, about: the table of them need not grow.

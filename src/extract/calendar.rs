@@ -271,22 +271,35 @@ fn unfold(text: &str) -> String {
     text.nfc().collect()
 }
 
+/// Whether the figures from `from` on are part of a longer run: a telephone number, an address of a machine, a version.
+fn is_in_longer_run(all: &[Token], from: usize, separator: &str) -> bool {
+    let goes_on = |token: Option<&Token>, next: Option<&Token>| {
+        token.zip(next).is_some_and(|(token, next)| {
+            let is_joined = token.end() == next.start || next.end() == token.start;
+            token.text == separator && next.is_number() && is_joined
+        })
+    };
+    goes_on(all.get(from + 5), all.get(from + 6))
+        || from >= 2 && goes_on(all.get(from - 1), all.get(from - 2))
+}
+
+/// The order that two readings of the same figures prove: only one of them is a day, and the day of the week where one is named.
+fn proven_order(dmy: Option<Date>, mdy: Option<Date>, weekday: Option<i8>) -> Option<DateOrder> {
+    let fits = |date: &Date| weekday.is_none_or(|weekday| date.weekday().to_monday_one_offset() == weekday);
+    match (dmy.filter(fits), mdy.filter(fits)) {
+        (Some(_), None) => Some(DateOrder::Dmy),
+        (None, Some(_)) => Some(DateOrder::Mdy),
+        _ => None,
+    }
+}
+
 /// `2022-10-14`, `14/10/2022`, `14.10.22`.
 fn numeric(folded: &str, all: &[Token], from: usize, order: DateOrder, is_prose: bool) -> Option<Found> {
     let [a, separator, b, same, c, ..] = all.get(from..)? else { return None };
     if separator.text != same.text || !separator.is_separator() {
         return None;
     }
-    // A longer run of figures is a telephone number, an address of a machine, a version.
-    let goes_on = |token: Option<&Token>, next: Option<&Token>| {
-        let is_joined =
-            |next: &Token| token.is_some_and(|token| token.end() == next.start || next.end() == token.start);
-        token.is_some_and(|token| token.text == separator.text)
-            && next.is_some_and(|next| next.is_number() && is_joined(next))
-    };
-    if goes_on(all.get(from + 5), all.get(from + 6))
-        || from >= 2 && goes_on(all.get(from - 1), all.get(from - 2))
-    {
+    if is_in_longer_run(all, from, separator.text) {
         return None;
     }
     let made =
@@ -306,21 +319,15 @@ fn numeric(folded: &str, all: &[Token], from: usize, order: DateOrder, is_prose:
         return made(Date::new(short(a)?, pair(b)?, pair(c)?).ok()?, None, false);
     }
     let year = full.or_else(|| short(c))?;
-    let weekday = weekday_before(all, from);
-    let (dmy, mdy) = (Date::new(year, pair(b)?, pair(a)?).ok(), Date::new(year, pair(a)?, pair(b)?).ok());
-    let fits = |date: &Option<Date>| {
-        weekday.is_none() || date.map(|date| date.weekday().to_monday_one_offset()) == weekday
-    };
-    let proves = match (dmy.filter(|_| fits(&dmy)), mdy.filter(|_| fits(&mdy))) {
-        (Some(_), None) => Some(DateOrder::Dmy),
-        (None, Some(_)) => Some(DateOrder::Mdy),
-        _ => None,
-    };
-    let date = match proves {
-        Some(DateOrder::Dmy) => dmy?,
-        Some(_) => mdy?,
-        None if order == DateOrder::Mdy => mdy.or(dmy)?,
-        None => dmy.or(mdy)?,
+    let dmy = Date::new(year, pair(b)?, pair(a)?).ok();
+    let mdy = Date::new(year, pair(a)?, pair(b)?).ok();
+    let proves = proven_order(dmy, mdy, weekday_before(all, from));
+    let is_mdy = proves.unwrap_or(order) == DateOrder::Mdy;
+    let date = match (proves, is_mdy) {
+        (Some(_), true) => mdy?,
+        (Some(_), false) => dmy?,
+        (None, true) => mdy.or(dmy)?,
+        (None, false) => dmy.or(mdy)?,
     };
     made(date, proves, proves.is_none() && dmy != mdy)
 }

@@ -286,7 +286,7 @@ fn guess(bytes: &[u8]) -> Decoded<'_> {
     Decoded { text, problem: Some(format!("no valid character set given, read as {}", encoding.name())) }
 }
 
-/// UTF-8 into which texts of Latin-1 were put unchanged: their letters are what is no UTF-8.
+/// UTF-8 into which texts of Latin-1 were put unchanged: their letters are not valid UTF-8.
 fn mixed(bytes: &[u8]) -> Decoded<'_> {
     let (mut text, mut has_replaced) = (String::with_capacity(bytes.len()), false);
     let mut chunks = bytes.utf8_chunks().peekable();
@@ -323,7 +323,7 @@ fn latin_letter(invalid: &[u8], before: Option<char>, next: Option<char>) -> Opt
     stands.then(|| encoding_rs::WINDOWS_1252.decode_without_bom_handling(&[byte]).0.chars().next()).flatten()
 }
 
-/// Whether the bytes disprove a label of a set that has a character for each byte: text of such a set is no UTF-8 by accident.
+/// Whether the bytes disprove a label of a set that has a character for each byte: text of such a set is not valid UTF-8 by accident.
 fn is_utf8_for_sure(charset: Charset, bytes: &[u8]) -> bool {
     let is_latin = match charset {
         Charset::Web(encoding) => {

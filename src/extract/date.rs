@@ -1,5 +1,5 @@
 //! Dates as feeds write them: RFC 3339 and its relatives, RFC 822 and what is taken for it, asctime, Unix times, and what
-//! people write in the languages of the interface, with a time of day and a zone. A text that is no date is `None`; nothing is
+//! people write in the languages of the interface, with a time of day and a zone. A text that is not a date gives `None`; nothing is
 //! ever made up, but a missing day or time counts as the first.
 
 use std::borrow::Cow;
@@ -68,7 +68,7 @@ fn plain_signs(text: &str) -> Cow<'_, str> {
 }
 
 /// A day in words or figures with a time and a zone after it, or before: `mar. 04 oct. 2022 10:00:00 +0200`,
-/// `Mon, 10/03/2022 - 12:00`. `None` where the time is none, for then the day is no day either.
+/// `Mon, 10/03/2022 - 12:00`. `None` where the time is invalid, for then the day is not to be trusted either.
 fn spoken(text: &str, order: DateOrder) -> Option<ReadDate> {
     let folded = fold(text);
     let tokens = tokens(&folded);
@@ -319,7 +319,7 @@ fn without_weekday(mut words: Vec<&str>) -> Vec<&str> {
     let is_month = |word: &&str| month_number(word).is_some();
     if let [first, rest @ ..] = &words[..]
         && is_weekday(first)
-        && (!is_month(first) || rest.iter().any(|word| is_month(word)))
+        && (!is_month(first) || rest.iter().any(is_month))
     {
         words.remove(0);
     }

@@ -7,7 +7,7 @@ use url::Url;
 use crate::model::address::canonical_key;
 use crate::support::text::{bound_markup, fold, one_line};
 
-/// A longer paragraph is no line that links back, in characters without its title.
+/// The longest line that links back, in characters without its title.
 const BACK_LINE_CHARS_MAX: usize = 160;
 /// A link with more words is part of the text.
 const CALL_WORDS_MAX: usize = 5;

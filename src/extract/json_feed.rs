@@ -17,18 +17,16 @@ pub fn read_json_feed(text: &str, base: Option<&Url>) -> Result<RawFeed, String>
     let mut root = Root::default();
     let mut reader = serde_json::Deserializer::from_str(text);
     let fault = (&mut root).deserialize(&mut reader).err();
+    let refused = |why: &str| match &fault {
+        Some(error) => format!("the JSON is broken: {error}"),
+        None => why.to_owned(),
+    };
     if !root.is_object {
-        return Err(fault.map_or_else(
-            || "the JSON is not a feed: its root is not an object".into(),
-            |error| format!("the JSON is broken: {error}"),
-        ));
+        return Err(refused("the JSON is not a feed: its root is not an object"));
     }
     let is_feed = string_of(&root.head, "version").is_some_and(|version| version.contains("jsonfeed.org"));
     if !root.has_items && !is_feed {
-        return Err(fault.map_or_else(
-            || "the JSON is not a JSON Feed: it has neither a version nor items".into(),
-            |error| format!("the JSON is broken: {error}"),
-        ));
+        return Err(refused("the JSON is not a JSON Feed: it has neither a version nor items"));
     }
     let Root { head, items, passed_over, .. } = root;
     let mut feed = RawFeed {

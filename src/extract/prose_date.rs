@@ -1,4 +1,4 @@
-//! Dates as people write them on pages, in the languages of the interface. A text without a whole day is no date: nothing is
+//! Dates as people write them on pages, in the languages of the interface. A text without a whole day is not a date: nothing is
 //! made up, and a year that is not there has to come from what stands around (`DateRules::year`).
 
 use jiff::civil::Date;
@@ -13,7 +13,7 @@ use crate::support::text::fold;
 pub struct DateRules {
     /// What 03/04/2022 means.
     pub order: DateOrder,
-    /// What "yesterday" is relative to; without it that is no date.
+    /// What "yesterday" is relative to; without it that is not a date.
     pub now: Option<Timestamp>,
     /// The year of dates that have none, where something around says it.
     pub year: Option<i16>,

@@ -4,7 +4,7 @@
 use super::page::{Page, selector, text_of};
 use crate::support::text::fold;
 
-/// A page with more words than this is no wall, in characters.
+/// A page with more text than this is not a wall, in characters.
 const WALL_CHARS_MAX: usize = 4_000;
 /// An application shell shows next to nothing, in characters.
 const SHELL_CHARS_MAX: usize = 400;

@@ -421,6 +421,16 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// A CDATA section, from what stands behind its beginning.
+    fn cdata(&mut self, inner: &'a str) -> Token<'a> {
+        let end = memmem::find(inner.as_bytes(), b"]]>");
+        self.position += "<![CDATA[".len() + end.map_or(inner.len(), |end| end + "]]>".len());
+        if end.is_none() {
+            self.problem("a CDATA section never ends: the document was cut short");
+        }
+        Token::CData(&inner[..end.unwrap_or(inner.len())])
+    }
+
     fn next_token(&mut self) -> Option<Token<'a>> {
         loop {
             self.token_start = self.position;
@@ -434,12 +444,7 @@ impl<'a> Cursor<'a> {
                 return Some(Token::Text(&rest[..end]));
             }
             if let Some(inner) = rest.strip_prefix("<![CDATA[") {
-                let end = memmem::find(inner.as_bytes(), b"]]>");
-                self.position += end.map_or(rest.len(), |end| end + 12);
-                if end.is_none() {
-                    self.problem("a CDATA section never ends: the document was cut short");
-                }
-                return Some(Token::CData(&inner[..end.unwrap_or(inner.len())]));
+                return Some(self.cdata(inner));
             }
             match rest.as_bytes().get(1) {
                 Some(b'!') => {
@@ -573,7 +578,7 @@ fn keep<'b>(rest: &'b str, out: &mut String) -> &'b str {
 }
 
 /// A numeric reference; two halves of a surrogate pair are joined, the C1 range is read as windows-1252,
-/// as every browser does. `None` when it is no number.
+/// as every browser does. `None` when it is not a number.
 fn push_character<'b>(number: &str, after: &'b str, out: &mut String) -> Option<&'b str> {
     let code = reference_number(number)?;
     if (0xD800..0xDC00).contains(&code) {

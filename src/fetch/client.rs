@@ -363,13 +363,7 @@ impl Client {
                 let to = redirect_target(url, response.headers())?;
                 keep_cookies(&mut chain.cookies, url, response.headers());
                 drain(response).await;
-                Ok(Step::Redirect {
-                    to,
-                    is_permanent: matches!(
-                        status,
-                        StatusCode::MOVED_PERMANENTLY | StatusCode::PERMANENT_REDIRECT
-                    ),
-                })
+                Ok(Step::Redirect { to, is_permanent: matches!(status.as_u16(), 301 | 308) })
             }
             _ if status.is_success() => {
                 Ok(Step::Answer(Answer::Document(Box::new(self.receive(url, response, chain).await?))))

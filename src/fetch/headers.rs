@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::model::source::Validators;
 
-/// A header longer than this is no validator, in bytes.
+/// The longest validator that is kept, in bytes.
 const VALIDATOR_BYTES_MAX: usize = 1024;
 
 /// What an answer says beside its body.

@@ -49,7 +49,7 @@ const SESSIONS: [&str; 12] = [
     "aspsessionid",
     "sid",
 ];
-/// A shorter value is no session's: `sid=12` names a section.
+/// The shortest value of a session: `sid=12` names a section.
 const SESSION_VALUE_MIN: usize = 12;
 
 fn is_session(name: &str, value: &str) -> bool {
@@ -153,8 +153,17 @@ pub fn without_credentials(address: &str) -> String {
     }
 }
 
+/// A path without the name of its index file or the mark of an AMP page.
+fn without_index(path: &str) -> &str {
+    let path = ["/index.html", "/index.htm", "/index.php", "/default.aspx"]
+        .iter()
+        .find_map(|index| path.strip_suffix(index))
+        .unwrap_or(path);
+    path.strip_suffix("/amp").unwrap_or(path)
+}
+
 /// Folds the scheme, `www.`, the port, letter case of the host, tracking parameters, fragment, index files and
-/// the final slash. `None` for what is no web address and for the root of a site, which is no story.
+/// the final slash. `None` for what is not a web address, and for the root of a site, which is not a story.
 pub fn canonical_key(address: &str) -> Option<String> {
     let url = Url::parse(address.trim()).ok()?;
     if !matches!(url.scheme(), "http" | "https") {
@@ -168,12 +177,7 @@ pub fn canonical_key(address: &str) -> Option<String> {
     }
     let path =
         if url.path().contains(';') { without_path_session(url.path()) } else { url.path().to_owned() };
-    let path = path.trim_end_matches('/');
-    let path = ["/index.html", "/index.htm", "/index.php", "/default.aspx"]
-        .iter()
-        .find_map(|index| path.strip_suffix(index))
-        .unwrap_or(path);
-    let path = path.strip_suffix("/amp").unwrap_or(path);
+    let path = without_index(path.trim_end_matches('/'));
     key.push_str(&normal_escapes(path));
     let mut pairs: Vec<(String, String)> = url
         .query_pairs()

@@ -217,7 +217,7 @@ mod tests {
             "ana\r\nBcc: x@example.org",
             "ana@example.org, bob@example.org",
         ] {
-            assert!(Address::parse(text).unwrap_err().contains("no mail address"), "{text}");
+            assert!(Address::parse(text).unwrap_err().contains("not a valid mail address"), "{text}");
         }
     }
 

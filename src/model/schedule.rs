@@ -304,13 +304,13 @@ mod tests {
     #[test]
     fn faults_are_explained() {
         for (text, word) in [
-            ("61 8 * * * UTC", "cron line"),
+            ("61 8 * * * UTC", "cron field"),
             ("0 8 * * mon Mars/Base", "time zone"),
             ("Mon 25:00 UTC", "time of day"),
             ("Mon 08:00 Mars/Base", "time zone"),
             ("Moo 08:00 UTC", "day of the week"),
-            ("", "no schedule"),
-            ("monthly 40 08:00", "day of a month"),
+            ("", "not a schedule"),
+            ("monthly 40 08:00", "day of the month"),
         ] {
             assert!(Schedule::parse(text).unwrap_err().contains(word), "{text}");
         }

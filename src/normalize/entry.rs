@@ -70,6 +70,20 @@ fn hash(parts: &[&str]) -> String {
     crate::support::text::hex(&hasher.finalize()[..16])
 }
 
+/// The declared language, checked by the words where that was asked for, and how sure that is.
+fn judged_language(
+    raw: &RawEntry,
+    context: Context,
+    title: &str,
+    summary: &str,
+) -> (Option<String>, Option<f32>) {
+    let declared = language(raw, context);
+    match context.language_detector {
+        Some(detector) => detector.judge(declared.as_deref(), &format!("{title}. {summary}")),
+        None => (declared, None),
+    }
+}
+
 /// Cleans one entry.
 pub fn normalize(raw: &RawEntry, context: Context, sanitizer: &mut Sanitizer) -> Entry {
     let (identity, fingerprint) = context.listed.map_or_else(
@@ -84,13 +98,7 @@ pub fn normalize(raw: &RawEntry, context: Context, sanitizer: &mut Sanitizer) ->
         (None, None) => String::new(),
     };
     let title = raw.title.as_ref().map(|title| plain(title, sanitizer)).unwrap_or_default();
-    let declared = language(raw, context);
-    let (language, language_confidence) = match context.language_detector {
-        Some(language_detector) => {
-            language_detector.judge(declared.as_deref(), &format!("{title}. {summary}"))
-        }
-        None => (declared, None),
-    };
+    let (language, language_confidence) = judged_language(raw, context, &title, &summary);
     Entry {
         id: entry_id(context.source, &identity),
         source: context.source.to_owned(),

@@ -56,7 +56,7 @@ impl Default for Sanitizer {
     }
 }
 
-/// The value of an attribute as it may be shown; `None` for data that is no picture.
+/// The value of an attribute as it may be shown; `None` for data that is not a picture.
 fn safe_value<'a>(element: &str, attribute: &str, value: &'a str) -> Option<Cow<'a, str>> {
     if element == "a" && attribute == "href" && value.contains(['?', '#', ';']) {
         return Some(Cow::Owned(own_address(value)));
@@ -299,7 +299,7 @@ fn text_until(html: &str, chars_max: usize) -> String {
     out.text
 }
 
-/// A reference with its ampersand and semicolon is no longer.
+/// The longest reference, its ampersand and semicolon included.
 const REFERENCE_BYTES_MAX: usize = 12;
 
 /// What a named reference stands for; those that ammonia writes are not looked up.

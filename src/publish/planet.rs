@@ -175,26 +175,27 @@ pub fn search(
     templates.render("planet/index.html", &page)
 }
 
+/// A link to another publication; a language is named in itself.
+fn navigation_link(setting: Setting, publication: &Publication, language: &str) -> PageLink {
+    let own = (publication.kind == PublicationKind::Language).then(|| publication.name.clone());
+    PageLink {
+        path: publication.path.as_str().to_owned(),
+        name: match &own {
+            Some(own) => capitalized(language_of(own)),
+            None => named(setting.catalog, publication, language),
+        },
+        language: own,
+        is_here: false,
+    }
+}
+
 fn page<'a>(setting: Setting<'a>, language: &str, path: &str) -> PageContext<'a> {
     let channel = setting.catalog.channel;
     let t = phrases(spoken(language, &channel.language));
-    let section = |kind: PublicationKind, label: &str| PageSection {
-        label: t[label],
-        links: setting
-            .publications
-            .iter()
-            .filter(|publication| publication.kind == kind)
-            .map(|publication| PageLink {
-                path: publication.path.as_str().to_owned(),
-                name: if kind == PublicationKind::Language {
-                    capitalized(language_of(&publication.name))
-                } else {
-                    named(setting.catalog, publication, language)
-                },
-                language: (kind == PublicationKind::Language).then(|| publication.name.clone()),
-                is_here: false,
-            })
-            .collect(),
+    let section = |kind: PublicationKind, label: &str| {
+        let publications = setting.publications.iter().filter(|publication| publication.kind == kind);
+        let links = publications.map(|publication| navigation_link(setting, publication, language)).collect();
+        PageSection { label: t[label], links }
     };
     let mut navigation = vec![
         section(PublicationKind::Language, "form_languages_nav"),

@@ -388,7 +388,7 @@ fn read_mailing(r: &Unit<Read>) -> Result<()> {
     Ok(())
 }
 
-/// Subscribers, whom we push to, and who pushes to us.
+/// Subscribers, the subscribers of our hub, and our own subscriptions.
 fn read_subscribers(r: &Unit<Read>) -> Result<()> {
     let (now, digest) = (at(NOW), digest());
     r.subscribers().get("h")?;

@@ -53,7 +53,7 @@ struct Words {
     phrases: Phrases,
 }
 
-/// A language that there are words for.
+/// A language of the interface.
 struct Locale {
     /// Its primary subtag.
     tag: &'static str,
@@ -63,7 +63,7 @@ struct Locale {
     words: OnceLock<Words>,
 }
 
-/// All languages that there are words for.
+/// All languages of the interface.
 struct Locales(Vec<Locale>);
 
 /// What the operator put beside the configuration is added once, at the start.
@@ -192,25 +192,28 @@ fn variables_inline(inline: &InlineExpression<&str>, found: &mut BTreeSet<String
     }
 }
 
+/// The files of words in a folder, which may be missing.
+fn locale_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "ftl"));
+    paths.sort();
+    Ok(paths)
+}
+
 /// Adds what stands in a folder of the operator's, which may be missing. It is read once, before anything is said. Answers what
 /// is wrong in it: whoever asked is to go no further then.
 pub fn add(folder: &Path) -> Vec<LocaleFault> {
     let mut faults = Vec::new();
     let mut locales = Locales::shipped();
-    let mut paths: Vec<PathBuf> = match std::fs::read_dir(folder) {
-        Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).collect(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => {
-            faults.push(LocaleFault {
-                path: folder.to_owned(),
-                line: 1,
-                message: format!("cannot be read: {error}"),
-            });
-            Vec::new()
-        }
-    };
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "ftl"));
-    paths.sort();
+    let paths = locale_files(folder).unwrap_or_else(|error| {
+        let message = format!("cannot be read: {error}");
+        faults.push(LocaleFault { path: folder.to_owned(), line: 1, message });
+        Vec::new()
+    });
     for path in paths {
         let mut fault =
             |line, message: String| faults.push(LocaleFault { path: path.clone(), line, message });
@@ -244,6 +247,12 @@ pub fn add(folder: &Path) -> Vec<LocaleFault> {
     faults
 }
 
+/// The last line that a key begins at.
+fn line_of_key(text: &str, name: &str) -> usize {
+    let begins = |line: &str| line.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('='));
+    text.lines().enumerate().filter(|(_, line)| begins(line)).last().map_or(1, |(at, _)| at + 1)
+}
+
 /// What is wrong in the text of a file, with its lines. `is_whole`: it has to have all words.
 fn check(text: &str, is_whole: bool) -> Vec<(usize, String)> {
     let line_of =
@@ -252,17 +261,11 @@ fn check(text: &str, is_whole: bool) -> Vec<(usize, String)> {
     let mut faults: Vec<(usize, String)> = errors
         .iter()
         .map(|error| {
-            (
-                line_of(error.slice.as_ref().map_or(error.pos.start, |entry| entry.start)),
-                format!("cannot be read: {}", error.kind),
-            )
+            let start = error.slice.as_ref().map_or(error.pos.start, |entry| entry.start);
+            (line_of(start), format!("cannot be read: {}", error.kind))
         })
         .collect();
-    let line_with = |name: &str| {
-        let begins =
-            |line: &str| line.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('='));
-        text.lines().enumerate().filter(|(_, line)| begins(line)).last().map_or(1, |(at, _)| at + 1)
-    };
+    let line_with = |name: &str| line_of_key(text, name);
     let names = names(&resource);
     for (name, variables) in &names {
         let Some(known) = REFERENCE.get(name) else {
@@ -278,21 +281,16 @@ fn check(text: &str, is_whole: bool) -> Vec<(usize, String)> {
         }
     }
     if is_whole && errors.is_empty() {
-        let missing: Vec<&str> = REFERENCE
-            .keys()
-            .filter(|name| !name.starts_with(LANGUAGE) && !names.contains_key(*name))
-            .map(String::as_str)
-            .collect();
+        let needed = REFERENCE.keys().filter(|name| !name.starts_with(LANGUAGE));
+        let missing: Vec<&str> =
+            needed.filter(|name| !names.contains_key(*name)).map(String::as_str).collect();
         if !missing.is_empty() {
             faults.push((line_of(text.len()), format!("keys are missing: {}", missing.join(", "))));
         }
     }
     if faults.is_empty() {
-        faults.extend(
-            check_values(&names, resource)
-                .into_iter()
-                .map(|(name, why)| (line_with(&name), format!("\"{name}\" {why}"))),
-        );
+        let wrong = check_values(&names, resource).into_iter();
+        faults.extend(wrong.map(|(name, why)| (line_with(&name), format!("\"{name}\" {why}"))));
     }
     faults.sort();
     faults
@@ -349,7 +347,7 @@ fn forms<'a>(pattern: &'a Pattern<&'a str>) -> Vec<&'a Pattern<&'a str>> {
     found
 }
 
-/// The tags of all languages that there are words for, in their order.
+/// The tags of all languages of the interface, in order.
 pub fn languages() -> Vec<&'static str> {
     let mut tags: Vec<&str> = locales().0.iter().map(|locale| locale.tag).collect();
     tags.sort_unstable();
@@ -364,7 +362,7 @@ pub fn known(language: &str) -> Option<&'static str> {
 /// A language of the interface.
 ///
 /// # Errors
-/// When there are no words for it: a sentence with those that there are.
+/// When the interface does not have it: a sentence with the languages it has.
 pub fn parse_language(text: &str) -> Result<String, String> {
     if is_language_tag(text) && known(text).is_some() {
         return Ok(text.to_owned());

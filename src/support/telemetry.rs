@@ -87,30 +87,7 @@ impl Default for Metrics {
             subscribers: Family::default(),
             deliveries: Family::default(),
         };
-        // The name of a counter gets "_total" at its end, and its help a full stop.
-        let registry = &mut metrics.registry;
-        registry.register(
-            "http_responses",
-            "Responses by the class of their status",
-            metrics.responses.clone(),
-        );
-        registry.register("cycles", "Cycles of fetching, publishing and mailing", metrics.cycles.clone());
-        registry.register("cycles_failed", "Cycles that failed", metrics.cycles_failed.clone());
-        registry.register(
-            "last_cycle_timestamp_seconds",
-            "When the last cycle ended, in seconds since 1970",
-            metrics.last_cycle.clone(),
-        );
-        registry.register(
-            "delivery_attempts",
-            "Attempts at deliveries by their result",
-            metrics.sent.clone(),
-        );
-        registry.register("sources", "Enabled sources by state", metrics.sources.clone());
-        registry.register("entries_last", "The number of the last entry", metrics.entries_last.clone());
-        registry.register("stories", "Stories in the merged feed and its archives", metrics.stories.clone());
-        registry.register("subscribers", "Subscribers by state", metrics.subscribers.clone());
-        registry.register("deliveries", "Stored deliveries by state", metrics.deliveries.clone());
+        metrics.register_all();
         // What did not happen yet is 0, not missing.
         for class in CLASSES {
             drop(metrics.responses.get_or_create(&ClassLabel { class }));
@@ -123,6 +100,26 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// Gives each metric its name and its help.
+    fn register_all(&mut self) {
+        // The name of a counter gets "_total" at its end, and its help a full stop.
+        let registry = &mut self.registry;
+        registry.register("http_responses", "Responses by the class of their status", self.responses.clone());
+        registry.register("cycles", "Cycles of fetching, publishing and mailing", self.cycles.clone());
+        registry.register("cycles_failed", "Cycles that failed", self.cycles_failed.clone());
+        registry.register(
+            "last_cycle_timestamp_seconds",
+            "When the last cycle ended, in seconds since 1970",
+            self.last_cycle.clone(),
+        );
+        registry.register("delivery_attempts", "Attempts at deliveries by their result", self.sent.clone());
+        registry.register("sources", "Enabled sources by state", self.sources.clone());
+        registry.register("entries_last", "The number of the last entry", self.entries_last.clone());
+        registry.register("stories", "Stories in the merged feed and its archives", self.stories.clone());
+        registry.register("subscribers", "Subscribers by state", self.subscribers.clone());
+        registry.register("deliveries", "Stored deliveries by state", self.deliveries.clone());
+    }
+
     /// Counts a response by the class of its status.
     pub fn answered(&self, status: u16) {
         let class = CLASSES[usize::from(status / 100).clamp(2, 5) - 2];

@@ -131,6 +131,21 @@ fn is_wide(c: char) -> bool {
     matches!(c, '\u{1100}'..='\u{115F}' | '\u{2E80}'..='\u{A4CF}' | '\u{AC00}'..='\u{D7A3}' | '\u{F900}'..='\u{FAFF}' | '\u{FE30}'..='\u{FE6F}' | '\u{FF00}'..='\u{FF60}' | '\u{1F300}'..='\u{1FAFF}' | '\u{20000}'..='\u{3FFFD}')
 }
 
+/// Adds a word that is cut wherever a line is full, as what has no spaces is (Chinese, Japanese, Thai): the columns that are
+/// used then.
+fn push_cut(out: &mut String, word: &str, mut used: usize, columns_max: usize) -> usize {
+    for c in word.chars() {
+        let width = columns(c.encode_utf8(&mut [0; 4]));
+        if used + width > columns_max {
+            out.push('\n');
+            used = 0;
+        }
+        out.push(c);
+        used += width;
+    }
+    used
+}
+
 /// A text in lines of at most so many columns. An address stays whole, on the line of the word before it.
 pub fn wrapped(text: &str, columns_max: usize) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / columns_max);
@@ -162,16 +177,7 @@ pub fn wrapped(text: &str, columns_max: usize) -> String {
                 used += width;
                 continue;
             }
-            // What has no spaces: Chinese, Japanese, Thai.
-            for c in word.chars() {
-                let width = columns(c.encode_utf8(&mut [0; 4]));
-                if used + width > columns_max {
-                    out.push('\n');
-                    used = 0;
-                }
-                out.push(c);
-                used += width;
-            }
+            used = push_cut(&mut out, word, used, columns_max);
         }
     }
     out

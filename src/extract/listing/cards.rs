@@ -17,7 +17,7 @@ use crate::model::feed::{Link, RawEntry, RawText};
 const NEIGHBOURS_MAX: usize = 5;
 /// A text that is mostly a date is not longer, in characters.
 const DATE_CHARS_MAX: usize = 60;
-/// A shorter text is no excerpt, in characters.
+/// The shortest excerpt, in characters.
 const EXCERPT_CHARS_MIN: usize = 40;
 
 /// One entry on the page: the links that lead to it and the largest element that holds no other entry's link, with the
@@ -87,6 +87,10 @@ fn is_heading_link(element: ElementRef) -> bool {
         || element.descendants().filter_map(ElementRef::wrap).any(is_heading)
 }
 
+fn element_before(element: ElementRef) -> Option<ElementRef> {
+    element.prev_siblings().find_map(ElementRef::wrap)
+}
+
 /// On a flat page a card is a heading and what follows it up to the next one; a date may stand in front.
 fn add_neighbours(cards: &mut [Card], owners: &HashMap<NodeId, Option<&str>>) {
     let is_free = |element: &ElementRef| {
@@ -99,12 +103,7 @@ fn add_neighbours(cards: &mut [Card], owners: &HashMap<NodeId, Option<&str>>) {
         text.chars().count() <= DATE_CHARS_MAX && find_date(&text, strict).is_some()
     };
     let Some(first) = cards.first().map(|card| card.record) else { return };
-    let in_front = first
-        .prev_siblings()
-        .filter_map(ElementRef::wrap)
-        .take_while(is_free)
-        .next()
-        .is_some_and(is_date_line);
+    let in_front = element_before(first).filter(is_free).is_some_and(is_date_line);
     let last = cards.len() - 1;
     for (at, card) in cards.iter_mut().enumerate() {
         let mut after: Vec<ElementRef> = card
@@ -122,13 +121,7 @@ fn add_neighbours(cards: &mut [Card], owners: &HashMap<NodeId, Option<&str>>) {
             {
                 after.pop();
             }
-            card.neighbours.extend(
-                card.record
-                    .prev_siblings()
-                    .filter_map(ElementRef::wrap)
-                    .next()
-                    .filter(|element| is_free(element)),
-            );
+            card.neighbours.extend(element_before(card.record).filter(is_free));
         }
         card.neighbours.extend(after);
     }
@@ -507,7 +500,7 @@ fn picture_title(card: &Card) -> Option<String> {
         .find(|alt| alt.split_whitespace().count() >= 3)
 }
 
-/// A longer text is no title, in characters.
+/// The longest title, in characters.
 const TITLE_CHARS_MAX: usize = 300;
 
 fn holds_blocks(element: ElementRef) -> bool {

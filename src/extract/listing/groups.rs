@@ -102,7 +102,7 @@ fn address_features(keys: &[&str]) -> f64 {
     0.5 * slugs + 0.3 * coherence
 }
 
-/// How much a listing reads like news; nothing for what is no listing at all.
+/// How much a listing reads like news; 0 for what is not a listing at all.
 fn score(page: &Page, listing: &LinkGroup) -> f64 {
     let keys = listing.keys();
     let count = keys.len();

@@ -195,7 +195,7 @@ const LANGUAGE_SEGMENTS: &[&str] = &[
     "es-es", "pt-br",
 ];
 
-/// Parts of a path that stand before what orders entries, or lead to what is none.
+/// Parts of a path that lead to tags, authors, forms or other pages that are not entries.
 const TAXONOMIES: [&str; 26] = [
     "tag",
     "tags",
@@ -225,17 +225,17 @@ const TAXONOMIES: [&str; 26] = [
     "archives",
 ];
 
-/// Names of queries that turn the pages of a listing, or order it anew.
+/// Query parameters that page or sort a listing.
 const PAGING_QUERIES: [&str; 8] =
     ["page", "paged", "start", "offset", "sort", "order", "replytocom", "share"];
 
-/// Ends of the names of files.
+/// File extensions of what is not a page.
 const FILE_ENDS: [&str; 14] = [
     ".jpg", ".jpeg", ".png", ".gif", ".svg", ".webp", ".xml", ".rss", ".zip", ".mp3", ".mp4", ".ics", ".css",
     ".js",
 ];
 
-/// Addresses that share a page in a network.
+/// Addresses that share a page on a social network.
 const SHARE_ADDRESSES: [&str; 6] = [
     "facebook.com/sharer",
     "twitter.com/intent",

@@ -42,28 +42,29 @@ fn summary(entry: &RawEntry) -> (&str, &str) {
     (entry.url().unwrap_or(""), entry.title.as_ref().map_or("", |title| title.value.as_str()))
 }
 
+/// Classes of an element that nearly all cards have on the element that is as far up from theirs.
+fn shared_classes(cards: &[Card], element: ElementRef, up: usize) -> Vec<String> {
+    let all: Vec<ElementRef> = cards
+        .iter()
+        .map(|card| card.record)
+        .filter_map(|record| {
+            std::iter::once(record).chain(record.ancestors().filter_map(ElementRef::wrap)).nth(up)
+        })
+        .collect();
+    let has = |other: &&ElementRef, class: &str| other.value().classes().any(|known| known == class);
+    let classes = element.value().classes().filter(|class| is_stable_class(class));
+    classes
+        .filter(|class| all.iter().filter(|other| has(other, class)).count() * 10 >= all.len() * 9)
+        .map(str::to_owned)
+        .collect()
+}
+
 /// From the most telling to the most literal: a class, a class below a class, a path of elements.
 fn item_candidates(cards: &[Card]) -> Vec<String> {
     let mut candidates = Vec::new();
     let Some(first) = cards.first().map(|card| card.record) else { return candidates };
     let name = first.value().name();
-    let shared = |element: ElementRef, up: usize| -> Vec<String> {
-        let records = cards.iter().map(|card| card.record);
-        let all: Vec<ElementRef> = records
-            .filter_map(|record| {
-                std::iter::once(record).chain(record.ancestors().filter_map(ElementRef::wrap)).nth(up)
-            })
-            .collect();
-        let classes = element.value().classes().filter(|class| is_stable_class(class));
-        classes
-            .filter(|class| {
-                all.iter().filter(|other| other.value().classes().any(|known| known == *class)).count() * 10
-                    >= all.len() * 9
-            })
-            .map(str::to_owned)
-            .collect()
-    };
-    for class in shared(first, 0) {
+    for class in shared_classes(cards, first, 0) {
         candidates.push(format!("{name}.{class}"));
     }
     let above: Vec<ElementRef> = first.ancestors().filter_map(ElementRef::wrap).take(STEPS_MAX).collect();
@@ -74,7 +75,7 @@ fn item_candidates(cards: &[Card]) -> Vec<String> {
             candidates.push(format!("#{id} > {path}"));
             break;
         }
-        for class in shared(*ancestor, up + 1) {
+        for class in shared_classes(cards, *ancestor, up + 1) {
             candidates.push(format!("{tag}.{class} > {path}"));
         }
         path = format!("{tag} > {path}");
