@@ -7,6 +7,7 @@ mod list;
 pub mod probe;
 mod queue;
 mod recipient;
+mod returns;
 mod stories;
 mod subscribers;
 mod topics;
@@ -305,9 +306,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Digest { digest, dry_run, .. } => digest_now(&app, digest.as_deref(), *dry_run).await,
         Command::Subscribers(wanted) => subscribers::subscribers(&app, wanted),
         Command::Queue { format } => queue::queue(&app, *format),
-        Command::Bounces { place, listen } => {
-            subscribers::bounces(&app, place, listen, &arguments.config).await
-        }
+        Command::Bounces { place, listen } => returns::bounces(&app, place, listen, &arguments.config).await,
         Command::Run => {
             let report = app.run_once().await?;
             judge(&report.reports)?;
@@ -628,9 +627,11 @@ async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
     let confirmations = tokio::spawn(async move {
         loop {
             mail_waits.notified().await;
-            match confirming.deliver(Some(&DigestId::Confirmation)).await {
-                Ok(deliveries) => app::log_unsent(&deliveries),
-                Err(error) => tracing::error!("confirmations could not be sent: {error:#}"),
+            for digest in [DigestId::Confirmation, DigestId::Welcome] {
+                match confirming.deliver(Some(&digest)).await {
+                    Ok(deliveries) => app::log_unsent(&deliveries),
+                    Err(error) => tracing::error!("confirmations could not be sent: {error:#}"),
+                }
             }
         }
     });

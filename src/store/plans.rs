@@ -124,6 +124,7 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         language: "en".into(),
         name: Some("n".into()),
         places: LinkPlaces::with_mark("m".into()),
+        forwarded: None,
     };
     store.write(|w| {
         w.sources().ensure("s", "p")?;
@@ -181,7 +182,8 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         w.subscribers().suppress("x", &Scope::All, "r", now)?;
         w.subscribers().rename_suppression("x", "y")?;
         w.subscribers().put_bounce("b", "h", "soft", now, at(0))?;
-        w.subscribers().lift_suppression("y")?;
+        w.subscribers().lift_suppression("y", now)?;
+        w.subscribers().forget_history("y")?;
         for group in w.subscribers().due_groups(now, 10)? {
             let new = GroupIssue { digest: &DigestId::Personal, issue: Some(&issue), seen: EntryKey(3), now };
             w.subscribers().fill_group(&group, &new, |number, recipient| format!("p{number}{recipient}"))?;
@@ -314,6 +316,8 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         let sign_up = SignUp { address: known.address, preferences: known.preferences, consent_text: None };
         w.subscribers().put_sign_up("h", now, &sign_up)?;
         w.subscribers().sign_up("h", now)?;
+        w.subscribers().sign_ups_of("h")?;
+        w.subscribers().answers_of("a@x.example")?;
         w.subscribers().forget_expired_sign_ups(now)?;
         w.subscribers().forget_sign_ups("h")?;
         w.subscribers().delete("h")?;

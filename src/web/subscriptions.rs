@@ -9,8 +9,7 @@ use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ipnet::IpNet;
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -18,10 +17,11 @@ use super::forms::{self, Form};
 use super::limits::network;
 use super::state::{AppState, failed};
 use crate::model::mail_address::Address;
-use crate::model::subscriber::{Cadence, Choice, Consent, Preferences, Subscriber, SubscriberState};
+use crate::model::subscriber::{Choice, Consent, Preferences, Subscriber, SubscriberState};
 use crate::model::token::{FORM, PREFERENCES, UNSUBSCRIBE};
 use crate::pipeline::mail::subscribers::{self, Left};
-use crate::support::i18n::{capitalized, default_language, known, language_of, long_date, phrases, said};
+use crate::pipeline::mail::welcome::next_mail;
+use crate::support::i18n::{capitalized, default_language, known, language_of, phrases, said};
 
 /// Sign-ups from one network in an hour, and to one mail domain.
 const SIGN_UPS_PER_NETWORK: u32 = 10;
@@ -423,9 +423,13 @@ pub async fn confirm(
     headers: HeaderMap,
 ) -> Response {
     let language = language(&app, &asked.l, &headers);
-    let confirmed = subscribers::confirm(&app.refresher.store, &app.sender.key, &token, app.clock.now());
+    let confirmed = subscribers::confirm(&app.refresher.store, app.mail_context(), &token);
     match confirmed {
         Ok(Some(subscriber)) => {
+            // Whoever is welcomed looks out for that mail.
+            app.mail_waits.notify_one();
+            let phrase = if app.newsletter.has_welcome { "next_mail" } else { "first_mail" };
+            let cadence = &subscriber.preferences.cadence;
             let hash = app.sender.key.hash(subscriber.address.as_str());
             let link = format!(
                 "{}/preferences/{}?l={language}",
@@ -435,23 +439,13 @@ pub async fn confirm(
             let more = json!({
                 "link": link,
                 "link_text": phrases(language)["preferences"],
-                "note": first_mail(&subscriber, language, app.clock.now()),
+                "note": next_mail(phrase, cadence, language, app.clock.now()),
             });
             message(&app, StatusCode::OK, language, "confirmed", more)
         }
         Ok(None) => message(&app, StatusCode::NOT_FOUND, language, "link_dead", json!({})),
         Err(error) => failed(&error),
     }
-}
-
-/// When the first mail comes, by the subscriber's own clock; nothing, where it comes as it happens.
-fn first_mail(subscriber: &Subscriber, language: &str, now: Timestamp) -> Option<String> {
-    let Cadence::Scheduled(_) = &subscriber.preferences.cadence else { return None };
-    let zone = TimeZone::get(&subscriber.preferences.cadence.parts().2).unwrap_or(TimeZone::UTC);
-    let at = subscriber.preferences.cadence.next_after(now).to_zoned_datetime(zone);
-    let time = at.strftime("%H:%M").to_string();
-    let arguments = [("date", long_date(at.date(), language).into()), ("time", time.into())];
-    Some(said("first_mail", language, &arguments))
 }
 
 pub async fn show_leave(
