@@ -311,6 +311,11 @@ impl Subscribers<'_, Write> {
 
     /// Forgets the sign-ups of an address: one was confirmed, or its owner chose something else since.
     pub fn forget_sign_ups(&self, hash: &str) -> Result<()> {
+        // An import asks for each of its rows.
+        let any = "SELECT EXISTS (SELECT 1 FROM sign_up WHERE hash = ?1)";
+        if !self.db.one(any, [hash], |row| row.get::<_, bool>(0))? {
+            return Ok(());
+        }
         self.db.batch("PRAGMA secure_delete = ON")?;
         self.db.execute("DELETE FROM sign_up WHERE hash = ?1", [hash])?;
         Ok(())
@@ -349,8 +354,9 @@ impl Subscribers<'_, Write> {
     /// Lifts a suppression: somebody came back. What was is kept as history, and counts no more.
     pub fn lift_suppression(&self, hash: &str, now: Timestamp) -> Result<()> {
         let keep = "INSERT INTO lifted_suppression (hash, digest, reason, at, lifted) SELECT address, digest, reason, at, ?2 FROM suppression WHERE address = ?1";
-        self.db.execute(keep, params![hash, millis(now)])?;
-        self.db.execute("DELETE FROM suppression WHERE address = ?1", [hash])?;
+        if self.db.execute(keep, params![hash, millis(now)])? > 0 {
+            self.db.execute("DELETE FROM suppression WHERE address = ?1", [hash])?;
+        }
         self.db.execute("UPDATE bounce SET is_past = 1 WHERE hash = ?1 AND is_past = 0", [hash])?;
         Ok(())
     }
