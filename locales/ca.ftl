@@ -60,6 +60,7 @@ confirm_ask = Voleu confirmar la subscripció?
 confirm_button = Confirmar
 confirmed = Fet: la vostra subscripció està confirmada.
 first_mail = El primer missatge arriba el { $date } a les { $time }.
+next_mail = El proper missatge arriba el { $date } a les { $time }.
 no_topics = No heu triat cap tema: marqueu-ne almenys un, perquè sapiguem què enviar.
 one_more_step = Ara hi ha moltes subscripcions. Espereu deu segons i premeu el botó: així sabrem que no sou un programa.
 known_subject = La vostra adreça ja està subscrita:

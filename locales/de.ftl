@@ -60,6 +60,7 @@ confirm_ask = Anmeldung bestätigen?
 confirm_button = Bestätigen
 confirmed = Erledigt: Ihre Anmeldung ist bestätigt.
 first_mail = Die erste E-Mail kommt am { $date } um { $time }.
+next_mail = Die nächste E-Mail kommt am { $date } um { $time }.
 no_topics = Es ist kein Thema gewählt: Kreuzen Sie mindestens eines an, damit wir wissen, was wir senden sollen.
 one_more_step = Zurzeit melden sich viele an. Warten Sie zehn Sekunden und drücken Sie dann den Knopf: So wissen wir, dass Sie kein Programm sind.
 known_subject = Sie sind bereits angemeldet:

@@ -59,6 +59,7 @@ confirm_ask = Confirm your subscription?
 confirm_button = Confirm
 confirmed = Done: your subscription is confirmed.
 first_mail = The first e-mail comes on { $date }, at { $time }.
+next_mail = The next e-mail comes on { $date }, at { $time }.
 no_topics = You have chosen no topic: tick at least one, so that we know what to send.
 one_more_step = Many people are subscribing at the moment. Wait ten seconds, then press the button: so we know that you are no program.
 known_subject = You are already subscribed:

@@ -59,6 +59,7 @@ confirm_ask = ¿Confirmar su suscripción?
 confirm_button = Confirmar
 confirmed = Listo: su suscripción está confirmada.
 first_mail = El primer mensaje llega el { $date } a las { $time }.
+next_mail = El próximo mensaje llega el { $date } a las { $time }.
 no_topics = No ha elegido ningún tema: marque al menos uno, para que sepamos qué enviar.
 one_more_step = Hay muchas suscripciones en este momento. Espere diez segundos y pulse el botón: así sabremos que no es un programa.
 known_subject = Su dirección ya está suscrita:

@@ -59,6 +59,7 @@ confirm_ask = Confirmer votre inscription ?
 confirm_button = Confirmer
 confirmed = C’est fait : votre inscription est confirmée.
 first_mail = Le premier message arrive le { $date } à { $time }.
+next_mail = Le prochain message arrive le { $date } à { $time }.
 no_topics = Aucun sujet n’est choisi : cochez-en au moins un, pour que nous sachions quoi envoyer.
 one_more_step = Les inscriptions sont nombreuses en ce moment. Attendez dix secondes, puis appuyez sur le bouton : nous saurons ainsi que vous n’êtes pas un programme.
 known_subject = Votre adresse est déjà inscrite :

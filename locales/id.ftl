@@ -60,6 +60,7 @@ confirm_ask = Konfirmasikan langganan?
 confirm_button = Konfirmasi
 confirmed = Selesai: langganan Anda telah dikonfirmasi.
 first_mail = Surel pertama datang pada { $date } pukul { $time }.
+next_mail = Surel berikutnya datang pada { $date } pukul { $time }.
 no_topics = Tidak ada topik yang dipilih: centang setidaknya satu agar kami tahu apa yang harus dikirim.
 one_more_step = Banyak orang sedang berlangganan. Tunggu sepuluh detik, lalu tekan tombol: dengan begitu kami tahu bahwa Anda bukan program.
 known_subject = Anda sudah berlangganan:

@@ -60,6 +60,7 @@ confirm_ask = Confermare l’iscrizione?
 confirm_button = Conferma
 confirmed = Fatto: la sua iscrizione è confermata.
 first_mail = Il primo messaggio arriva il { $date } alle { $time }.
+next_mail = Il prossimo messaggio arriva il { $date } alle { $time }.
 no_topics = Nessun tema è scelto: ne selezioni almeno uno, così sapremo che cosa inviare.
 one_more_step = In questo momento le iscrizioni sono molte. Attenda dieci secondi, poi prema il pulsante: così sapremo che non è un programma.
 known_subject = Il suo indirizzo è già iscritto:

@@ -60,6 +60,7 @@ confirm_ask = Aanmelding bevestigen?
 confirm_button = Bevestigen
 confirmed = Gelukt: uw aanmelding is bevestigd.
 first_mail = Het eerste bericht komt op { $date } om { $time }.
+next_mail = Het volgende bericht komt op { $date } om { $time }.
 no_topics = Er is geen onderwerp gekozen: vink er minstens één aan, zodat wij weten wat we moeten sturen.
 one_more_step = Er melden zich nu veel mensen aan. Wacht tien seconden en druk dan op de knop: zo weten wij dat u geen programma bent.
 known_subject = U bent al aangemeld:

@@ -60,6 +60,7 @@ confirm_ask = Confirmar a sua inscrição?
 confirm_button = Confirmar
 confirmed = Pronto: a sua inscrição está confirmada.
 first_mail = A primeira mensagem chega em { $date }, às { $time }.
+next_mail = A próxima mensagem chega em { $date }, às { $time }.
 no_topics = Nenhum tema foi escolhido: marque pelo menos um, para sabermos o que enviar.
 one_more_step = Há muitas inscrições neste momento. Espere dez segundos e pressione o botão: assim saberemos que não é um programa.
 known_subject = O seu endereço já está inscrito:

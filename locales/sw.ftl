@@ -60,6 +60,7 @@ confirm_ask = Je, uthibitishe usajili?
 confirm_button = Thibitisha
 confirmed = Imekamilika: usajili wako umethibitishwa.
 first_mail = Barua pepe ya kwanza itakuja { $date } saa { $time }.
+next_mail = Barua pepe inayofuata itakuja { $date } saa { $time }.
 no_topics = Hakuna mada iliyochaguliwa: weka alama angalau moja, ili tujue nini cha kutuma.
 one_more_step = Watu wengi wanajisajili kwa sasa. Subiri sekunde kumi, kisha bonyeza kitufe: hivyo tutajua kwamba wewe si programu.
 known_subject = Tayari umesajiliwa:

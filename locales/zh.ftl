@@ -60,6 +60,7 @@ confirm_ask = 确认订阅？
 confirm_button = 确认
 confirmed = 已完成：您的订阅已确认。
 first_mail = 第一封邮件将于{ $date } { $time }送达。
+next_mail = 下一封邮件将于{ $date } { $time }送达。
 no_topics = 您没有选择任何主题：请至少勾选一个，以便我们知道该发送什么。
 one_more_step = 目前订阅的人很多。请等待十秒，然后按下按钮：这样我们就知道您不是程序。
 known_subject = 您已订阅：

@@ -1,30 +1,19 @@
 //! The wiring: a configuration made into the parts that commands work with, and the turns of the pipelines.
 
-use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+mod parts;
+mod signals;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
-use jiff::SignedDuration;
-use lettre::message::Mailbox;
-use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::classify::Classifier;
-use crate::classify::model::Model;
-use crate::config::{self, AccessToken, Config, MailConfig, TransportConfig};
-use crate::deliver::dkim::{DkimKey, Signer};
-use crate::deliver::login::{Secret, TokenPlace};
+use crate::config::Config;
 use crate::deliver::message::Sender;
-use crate::deliver::smtp::{self, Rates, Smtp};
-use crate::deliver::tls;
 use crate::deliver::transport::Transport;
-use crate::fetch::client::{Client, ClientSettings};
 use crate::model::digest::{DigestId, Notice};
-use crate::model::guard::Guard;
-use crate::model::mail_address::ascii_domain;
 use crate::model::publication::{self, Publication};
 use crate::model::source::Source;
 use crate::model::subscriber::SubscriptionOptions;
@@ -46,18 +35,18 @@ use crate::support::telemetry::Metrics;
 use crate::support::templates::Templates;
 use crate::view::Catalog;
 
+use self::parts::{dkim, duration, mailbox, secret};
+
 /// Entries whose words are put into the search in one transaction.
 const INDEXED: usize = 2_000;
 
 /// A third of a lease.
 const RENEWED_AFTER: Duration = Duration::from_secs(200);
-/// After a signal, whatever is still under way is left.
-const ENDED_WITHIN: Duration = Duration::from_millis(1_500);
-/// As a shell reports a program that Ctrl-C ended.
-pub const INTERRUPTED_CODE: i32 = 130;
 /// Between two looks at whether another process is done with the published folder.
 const PUBLISHER_PAUSE: Duration = Duration::from_millis(100);
 
+pub use self::parts::{classifier, client, mail_tls, transport};
+pub use self::signals::{Farewell, INTERRUPTED_CODE, Signals};
 pub use crate::support::clock::Interrupted;
 
 /// Bad usage that only shows when the configuration is known.
@@ -81,71 +70,6 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// Set by Ctrl-C or SIGTERM: every phase ends where it is.
     pub stop: CancellationToken,
-}
-
-/// How a command ends when it is told to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Farewell {
-    /// It looks for the sign to stop, and has a moment to keep what it did.
-    Orderly,
-    /// It may end anywhere: every unit of work is whole.
-    AtOnce,
-    /// It goes on until the sign to stop, and takes the time that it needs to end.
-    Own,
-}
-
-/// What the limit of a file's size ends a process with (`ulimit -f`), on Linux, the BSDs and macOS.
-const SIGXFSZ: i32 = 25;
-
-/// Ctrl-C and SIGTERM, which end a command from its first moment on.
-pub struct Signals {
-    /// Set by them: every phase ends where it is.
-    pub stop: CancellationToken,
-    farewell: Arc<OnceLock<Farewell>>,
-}
-
-impl Signals {
-    /// Begins to listen. Until `end_with` says otherwise the command ends at once. A phase that does not come to an end is left: what it
-    /// had not stored it does again.
-    ///
-    /// # Errors
-    /// When the system takes no handlers.
-    pub fn heed() -> std::io::Result<Signals> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (mut terminate, mut interrupt) =
-            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        // A file that may not grow is then an error of writing it, with words, and not the end of the process.
-        let _ = signal(SignalKind::from_raw(SIGXFSZ));
-        let signals = Signals { stop: CancellationToken::new(), farewell: Arc::default() };
-        let (stop, farewell) = (signals.stop.clone(), signals.farewell.clone());
-        tokio::spawn(async move {
-            loop {
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = interrupt.recv() => {}
-                }
-                match farewell.get() {
-                    Some(Farewell::Own) => {
-                        stop.cancel();
-                        continue;
-                    }
-                    Some(Farewell::Orderly) => {
-                        stop.cancel();
-                        tokio::time::sleep(ENDED_WITHIN).await;
-                    }
-                    Some(Farewell::AtOnce) | None => {}
-                }
-                eprintln!("{Interrupted}");
-                std::process::exit(INTERRUPTED_CODE);
-            }
-        });
-        Ok(signals)
-    }
-
-    /// From now on the command ends like this.
-    pub fn end_with(&self, farewell: Farewell) {
-        let _ = self.farewell.set(farewell);
-    }
 }
 
 /// What one cycle did.
@@ -572,136 +496,6 @@ pub fn log_unsent(deliveries: &Deliveries) {
         }
         (None, Some(unsent)) if deliveries.is_none_sent() => tracing::warn!("no mail left: {unsent}"),
         _ => {}
-    }
-}
-
-/// The secret of this installation that links are signed with, made at first use.
-fn secret(store: &Store) -> anyhow::Result<String> {
-    const NAME: &str = "signing";
-    // Read first: a command that only reads is not to wait for one that writes.
-    if let Some(known) = store.read(|r| r.mailing().secret(NAME))? {
-        return Ok(known);
-    }
-    let fresh = TokenSource::System.token()?;
-    let kept = store.write(|w| {
-        w.mailing().put_secret(NAME, &fresh)?;
-        w.mailing().secret(NAME)
-    })?;
-    kept.context("the secret of this installation could not be kept")
-}
-
-/// Rules and model as configured, and a digest of both.
-///
-/// # Errors
-/// When the model cannot be read.
-pub fn classifier(config: &Config) -> anyhow::Result<(Classifier, String)> {
-    let rules = Classifier::new(&config.topics);
-    let mut digest = Sha256::new();
-    digest.update(format!("{:?} {} {}", config.topics, config.classify.margin, env!("CARGO_PKG_VERSION")));
-    let Some(path) = &config.classify.model else {
-        return Ok((rules, crate::support::text::hex(&digest.finalize())));
-    };
-    let bytes = read(path)
-        .context("[classify] model: train it with `courant classify train`, or take the key away")?;
-    digest.update(&bytes);
-    let model = Model::from_bytes(&bytes)
-        .with_context(|| format!("[classify] model: {} cannot be used", path.display()))?;
-    Ok((rules.with_model(model, config.classify.margin), crate::support::text::hex(&digest.finalize())))
-}
-
-/// A configured length of time; one beyond all time is as long as can be counted with.
-fn duration(seconds: u64) -> SignedDuration {
-    SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX).min(i64::MAX / 4))
-}
-
-fn read(path: &PathBuf) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-/// The HTTP client as configured.
-///
-/// # Errors
-/// When a CA file cannot be read or the TLS part cannot be set up.
-pub fn client(fetch: &config::FetchConfig) -> anyhow::Result<Client> {
-    let settings = ClientSettings {
-        user_agent: fetch.user_agent.clone(),
-        timeout: Duration::from_secs(fetch.timeout_seconds),
-        deadline: Duration::from_secs(fetch.deadline_seconds),
-        body_bytes_max: fetch.body_bytes_max,
-        per_host: fetch.per_host,
-        guard: Guard { allowed: fetch.allow.clone(), proxy_hosts: fetch.proxy_hosts.clone() },
-        proxy: fetch.proxy.clone(),
-        extra_roots_pem: fetch.ca_file.as_ref().map(read).transpose()?,
-    };
-    Client::new(settings).context("the HTTP client cannot be set up")
-}
-
-fn dkim(config: &config::DkimSettings) -> anyhow::Result<Arc<Signer>> {
-    let key = DkimKey {
-        domain: &config.domain,
-        selector: &config.selector,
-        key: config.key.expose(),
-        is_ed25519: config.is_ed25519,
-    };
-    let signer = Signer::new(&key).map_err(|reason| Usage(format!("[[mail.dkim]]: {reason}")))?;
-    Ok(Arc::new(signer))
-}
-
-/// TLS to mail servers, trusting what this machine trusts and the operator's own authority.
-///
-/// # Errors
-/// When a certificate cannot be read.
-pub fn mail_tls(mail: &MailConfig) -> anyhow::Result<Arc<rustls::ClientConfig>> {
-    let ca_file = match &mail.transport {
-        TransportConfig::Smtp { ca_file, .. } => ca_file.as_ref(),
-        TransportConfig::Directory(_) => None,
-    };
-    let root = ca_file.map(read).transpose()?;
-    tls::client_config(root.as_deref()).map_err(|reason| Usage(format!("[mail] ca_file: {reason}")).into())
-}
-
-/// A mailbox as it goes out: its domain in ASCII (RFC 5891), which every server takes and every signature is made for.
-fn mailbox(text: &str) -> anyhow::Result<Mailbox> {
-    let wrong = || format!("\"{text}\" is no mail address");
-    let mailbox: Mailbox = text.parse().with_context(wrong)?;
-    let domain = ascii_domain(mailbox.email.domain()).with_context(wrong)?;
-    let email = lettre::Address::new(mailbox.email.user(), domain).with_context(wrong)?;
-    Ok(Mailbox::new(mailbox.name, email))
-}
-
-/// The way out as configured; nothing is sent or asked.
-///
-/// # Errors
-/// When an address, a certificate or the login is unusable, in words.
-pub fn transport(mail: &MailConfig) -> anyhow::Result<Transport> {
-    match &mail.transport {
-        TransportConfig::Directory(folder) => Ok(Transport::Directory(folder.clone())),
-        TransportConfig::Smtp { urls, username, password, token, ca_file } => {
-            let root = ca_file.as_ref().map(read).transpose().context("[mail] ca_file")?;
-            let secret = match (token, password) {
-                (Some(AccessToken::Given(token)), _) => {
-                    Some(Secret::Token(TokenPlace::Given(token.expose().to_owned())))
-                }
-                (Some(AccessToken::File(path)), _) => Some(Secret::Token(TokenPlace::File(path.clone()))),
-                (Some(AccessToken::Command(command)), _) => {
-                    Some(Secret::Token(TokenPlace::Command(command.clone())))
-                }
-                (None, password) => {
-                    password.as_ref().map(|password| Secret::Password(password.expose().to_owned()))
-                }
-            };
-            let settings = |url| smtp::SmtpSettings {
-                url,
-                username: username.as_deref(),
-                secret: secret.clone(),
-                extra_root_pem: root.as_deref(),
-            };
-            let servers: Vec<smtp::SmtpSettings> = urls.iter().map(settings).collect();
-            let rates = Rates { total: mail.rate, per_domain: mail.rate_per_domain };
-            let smtp = Smtp::new(&servers, rates, Duration::from_secs(mail.timeout_seconds))
-                .map_err(|reason| Usage(format!("[mail] transport: {reason}")))?;
-            Ok(Transport::Smtp(Box::new(smtp)))
-        }
     }
 }
 

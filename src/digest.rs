@@ -37,6 +37,10 @@ pub struct Edition<'a> {
     /// BCP 47.
     pub language: &'a str,
     pub interests: &'a Interests,
+    /// The folder of its templates.
+    pub templates: &'a str,
+    /// What it says before the stories.
+    pub note: Option<&'a str>,
     /// Stories in one issue; the rest is counted and linked.
     pub entries_max: usize,
     /// Its recipients have preferences that they can change.
@@ -67,6 +71,7 @@ struct Data<'a> {
     lead: String,
     /// What mail programs show after the subject.
     preview: String,
+    note: Option<&'a str>,
     groups: Vec<TopicGroup>,
     /// Stories that found no room.
     more: usize,
@@ -116,6 +121,7 @@ pub fn render(
     templates: &Templates,
 ) -> Result<Issue, TemplateError> {
     let mut room = edition.entries_max.min(stories.len());
+    let of = |file: &str, data: &Data| templates.render(&format!("{}/{file}", edition.templates), data);
     loop {
         let views = stories
             .iter()
@@ -123,7 +129,7 @@ pub fn render(
             .map(|story| brief(view_among(catalog, story, edition.language, edition.interests)))
             .collect();
         let data = data(catalog, edition, views, stories.len() - room, now);
-        let html = templates.render("digest/body.html", &data)?;
+        let html = of("body.html", &data)?;
         let bytes = quoted_printable_bytes(&html);
         if bytes > HTML_BYTES_MAX && room > 1 {
             // Stories are of one size, nearly: one step is mostly enough.
@@ -131,12 +137,13 @@ pub fn render(
             continue;
         }
         return Ok(Issue {
-            subject: subject(&templates.render("digest/subject.txt", &data)?),
-            text: wrapped(&templates.render("digest/body.txt", &data)?, TEXT_COLUMNS),
+            subject: subject(&of("subject.txt", &data)?),
+            text: wrapped(&of("body.txt", &data)?, TEXT_COLUMNS),
             html,
             language: data.language.to_owned(),
             name: edition.name.map(str::to_owned),
             places: edition.places.clone(),
+            forwarded: None,
         });
     }
 }
@@ -169,6 +176,7 @@ fn data<'a>(
         date,
         lead: views.first().map(|story| lead(&story.title, edition.title, t["colon"])).unwrap_or_default(),
         preview,
+        note: edition.note,
         groups: group(catalog, edition, views, t["other_topics"]),
         more,
         more_text: counted("more_stories", more, said_in),

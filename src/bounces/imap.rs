@@ -21,12 +21,13 @@ type Stream = Box<dyn Connection>;
 /// Visits each unread message of `imaps://user@host/INBOX` or `imap://…` (STARTTLS, unless it ends in `?tls=none`).
 ///
 /// # Errors
-/// In words, when the server cannot be used, or when `visit` fails: that message stays unread.
+/// In words, when the server cannot be used, or when `visit` fails: that message stays unread, as does one of which it answers that
+/// it is still to be dealt with (`false`).
 pub async fn each_unread(
     url: &Url,
     password: &str,
     tls: Arc<rustls::ClientConfig>,
-    mut visit: impl FnMut(&[u8]) -> anyhow::Result<()>,
+    mut visit: impl FnMut(&[u8]) -> anyhow::Result<bool>,
 ) -> anyhow::Result<usize> {
     let mut session = step(login(url, password, tls)).await?;
     let folder = percent_decoded(url.path().trim_start_matches('/')).unwrap_or_default();
@@ -38,10 +39,14 @@ pub async fn each_unread(
         let messages: Vec<_> =
             step(async { Ok(session.uid_fetch(uid.to_string(), "BODY.PEEK[]").await?.try_collect().await?) })
                 .await?;
+        let mut is_done = true;
         for message in &messages {
             if let Some(body) = message.body() {
-                visit(body)?;
+                is_done &= visit(body)?;
             }
+        }
+        if !is_done {
+            continue;
         }
         step(async {
             Ok(session

@@ -16,7 +16,7 @@ const RECIPIENTS_MAX: usize = 100;
 /// RFC 5321 section 4.5.3.2.7.
 const IDLE: Duration = Duration::from_secs(300);
 
-/// Takes one message for these recipients; `false` asks the server to come again.
+/// Takes one message for these recipients, with the sender of its envelope as Return-Path; `false` asks the server to come again.
 pub type Taker = dyn Fn(&[u8], &[String]) -> bool + Send + Sync;
 
 /// Serves until `shutdown` is done.
@@ -48,7 +48,7 @@ async fn talk(stream: TcpStream, take: &Taker) -> std::io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
     writer.write_all(b"220 courant LMTP\r\n").await?;
-    let mut recipients: Vec<String> = Vec::new();
+    let (mut sender, mut recipients) = (String::new(), Vec::new());
     loop {
         let mut line = Vec::new();
         let read =
@@ -63,21 +63,20 @@ async fn talk(stream: TcpStream, take: &Taker) -> std::io::Result<()> {
             "LHLO" => "250-courant\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8",
             "MAIL" | "RSET" => {
                 recipients.clear();
+                sender = path(&line).to_owned();
                 "250 2.0.0 ok"
             }
             "RCPT" if recipients.len() >= RECIPIENTS_MAX => "452 4.5.3 too many recipients",
             "RCPT" => {
-                let address = line
-                    .split_once('<')
-                    .and_then(|(_, rest)| rest.split_once('>'))
-                    .map(|(address, _)| address);
-                recipients.push(address.unwrap_or_default().to_owned());
+                recipients.push(path(&line).to_owned());
                 "250 2.1.5 ok"
             }
             "DATA" if recipients.is_empty() => "503 5.5.1 no valid recipients",
             "DATA" => {
                 writer.write_all(b"354 go on\r\n").await?;
-                let message = data(&mut reader).await?;
+                // Whoever delivers in the end writes it down (RFC 5321 section 4.4).
+                let head = format!("Return-Path: <{sender}>\r\n").into_bytes();
+                let message = data(&mut reader, head).await?;
                 let is_taken = message.as_ref().is_some_and(|message| take(message, &recipients));
                 let said: &[u8] = match (&message, is_taken) {
                     (None, _) => b"552 5.3.4 too large\r\n",
@@ -98,10 +97,19 @@ async fn talk(stream: TcpStream, take: &Taker) -> std::io::Result<()> {
     }
 }
 
-/// The message up to its final dot, without the dots that were put in (RFC 5321 section 4.5.2); `None` when it is too long,
+/// The address between the angle brackets of a command.
+fn path(line: &str) -> &str {
+    let path = line.split_once('<').and_then(|(_, rest)| rest.split_once('>'));
+    path.map_or("", |(address, _)| address)
+}
+
+/// The message behind `head` up to its final dot, without the dots that were put in (RFC 5321 section 4.5.2); `None` when it is too long,
 /// read to its end all the same.
-async fn data(reader: &mut BufReader<tokio::net::tcp::OwnedReadHalf>) -> std::io::Result<Option<Vec<u8>>> {
-    let mut message = Vec::new();
+async fn data(
+    reader: &mut BufReader<tokio::net::tcp::OwnedReadHalf>,
+    head: Vec<u8>,
+) -> std::io::Result<Option<Vec<u8>>> {
+    let mut message = head;
     let mut is_too_long = false;
     loop {
         let start = message.len();

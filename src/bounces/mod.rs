@@ -30,8 +30,24 @@ pub enum Return {
     Complaint(String),
     /// Somebody wants to leave; the address that wrote.
     Leave(Option<String>),
-    /// Out of office, a thank-you, spam: why it is left alone.
+    /// Somebody wrote to us.
+    Answer(Answer),
+    /// Out of office, spam: why it is left alone.
     Other(&'static str),
+}
+
+/// A mail by a person, in answer to ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Where they are reached.
+    pub from: String,
+    pub subject: String,
+    /// What they wrote, as far as it is text.
+    pub text: String,
+    /// RFC 5322 Message-ID, where there is one.
+    pub message_id: Option<String>,
+    /// The addresses that it was sent to, in small letters, without what stands behind a `+`.
+    pub sent_to: Vec<String>,
 }
 
 /// One recipient that a mail did not reach. The address is empty where the report names none.
@@ -96,90 +112,180 @@ static STILL_TRYING: LazyLock<Regex> = LazyLock::new(|| {
 pub fn read(bytes: &[u8], recipients: &[String]) -> ReturnedMail {
     let Some(message) = MessageParser::default().parse(bytes) else {
         return ReturnedMail {
-            what: Return::Other("it is no mail"),
+            what: Return::Other("it is not a mail"),
             return_tokens: Vec::new(),
             message_ids: Vec::new(),
             leave_tokens: Vec::new(),
         };
     };
-    let mut parts = MessageParts::default();
-    parts.gather(&message, 0);
-    let headers = |name: &str| -> Vec<String> {
-        let named = message.headers_raw().filter(|(own, _)| own.eq_ignore_ascii_case(name));
-        named.map(|(_, value)| value.trim().to_owned()).collect()
-    };
-    let mut to: Vec<String> = recipients.to_vec();
-    for name in
-        ["To", "Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Original-Recipient"]
-    {
-        to.extend(headers(name));
+    let incoming = Incoming::new(&message, recipients);
+    let what = incoming.what();
+    let mut leave_tokens = tokens(&LEAVE_TOKEN, &incoming.original);
+    if matches!(what, Return::Leave(_)) {
+        leave_tokens.extend(tokens(&LEAVE_TOKEN, &incoming.subject));
     }
-    let return_tokens = to
-        .iter()
-        .flat_map(|text| RETURN_TOKEN.captures_iter(text))
-        .map(|found| found[1].to_owned())
-        .collect();
-    let subject = message.subject().unwrap_or_default().to_owned();
-    let original = parts.original.join("\n");
-    let mut message_ids: Vec<String> = [&original, parts.status.as_ref().unwrap_or(&original)]
-        .iter()
-        .flat_map(|text| MESSAGE_ID.captures_iter(text))
-        .map(|found| found[1].to_owned())
-        .collect();
-    let answered = [headers("In-Reply-To"), headers("References")].concat().join(" ");
-    message_ids.extend(ANSWERED_ID.captures_iter(&answered).map(|found| found[1].to_owned()));
-    message_ids.dedup();
-    let leave_tokens =
-        |text: &str| LEAVE_TOKEN.find_iter(text).map(|found| found.as_str().to_owned()).collect::<Vec<_>>();
-    let mut report = ReturnedMail {
-        what: Return::Other("nothing that concerns us"),
-        return_tokens,
-        message_ids,
-        leave_tokens: leave_tokens(&original),
-    };
-    let is_automatic = headers("Auto-Submitted").iter().any(|value| !value.eq_ignore_ascii_case("no"))
-        || !headers("X-Autoreply").is_empty()
-        || !headers("X-Autorespond").is_empty()
-        || words::says("automatic", &subject);
-    report.what = if let Some(feedback) = &parts.feedback {
-        complaint(feedback)
-    } else if let Some(status) = &parts.status {
-        let failures = failures(status, &parts.text);
-        if failures.is_empty() {
-            Return::Other("a report of a delivery that did not fail")
-        } else {
-            Return::Bounce(failures)
-        }
-    } else if is_bounce(
-        &message,
-        &subject,
-        &parts.text,
-        !headers("X-Failed-Recipients").is_empty(),
-        is_automatic,
-    ) {
-        sloppy(&parts.text, &headers("X-Failed-Recipients").join(" "))
-    } else if is_automatic {
-        Return::Other("an automatic reply")
-    } else {
-        report.leave_tokens.extend(leave_tokens(&subject));
-        // The token that our link puts into the subject is no word.
-        let subject = LEAVE_TOKEN.replace_all(&subject, "");
-        let body = message.body_text(0).unwrap_or_default();
-        if words::is_leave(&subject) || words::body_is_leave(&body) {
-            let from = message.from().and_then(|from| from.first()).and_then(|from| from.address());
-            Return::Leave(from.map(str::to_owned))
-        } else if message_is_answer(&headers("In-Reply-To"), &subject) {
-            Return::Other("an answer by a person: it is for whoever reads reply_to")
-        } else {
-            report.what
-        }
-    };
-    report
+    let return_tokens = incoming.sent_to.iter().flat_map(|text| captures(&RETURN_TOKEN, text)).collect();
+    ReturnedMail { what, return_tokens, message_ids: incoming.message_ids(), leave_tokens }
 }
 
-/// Whether somebody answers a mail.
-fn message_is_answer(in_reply_to: &[String], subject: &str) -> bool {
-    !in_reply_to.is_empty() || subject.split_once(':').is_some_and(|(before, _)| before.trim().len() <= 3)
+fn tokens(pattern: &Regex, text: &str) -> Vec<String> {
+    pattern.find_iter(text).map(|found| found.as_str().to_owned()).collect()
+}
+
+/// What the first group of a pattern finds.
+fn captures(pattern: &Regex, text: &str) -> Vec<String> {
+    pattern.captures_iter(text).map(|found| found[1].to_owned()).collect()
+}
+
+/// A longer text of an answer is cut: the mail itself is attached. In characters.
+const ANSWER_CHARS_MAX: usize = 20_000;
+
+/// A message that came, and what is looked at in it.
+struct Incoming<'a> {
+    message: &'a Message<'a>,
+    parts: MessageParts,
+    /// The mail that it is about.
+    original: String,
+    subject: String,
+    /// Header fields and addresses that say whom it was sent to.
+    sent_to: Vec<String>,
+}
+
+impl<'a> Incoming<'a> {
+    fn new(message: &'a Message<'a>, recipients: &[String]) -> Incoming<'a> {
+        let mut parts = MessageParts::default();
+        parts.gather(message, 0);
+        let original = parts.original.join("\n");
+        let subject = message.subject().unwrap_or_default().to_owned();
+        let mut incoming = Incoming { message, parts, original, subject, sent_to: recipients.to_vec() };
+        let fields =
+            ["To", "Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Original-Recipient"];
+        let named: Vec<String> = fields.iter().flat_map(|name| incoming.headers(name)).collect();
+        incoming.sent_to.extend(named);
+        incoming
+    }
+
+    fn headers(&self, name: &str) -> Vec<String> {
+        let named = self.message.headers_raw().filter(|(own, _)| own.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| value.trim().to_owned()).collect()
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.message.headers_raw().any(|(own, _)| own.eq_ignore_ascii_case(name))
+    }
+
+    /// Message-IDs of the mail that it is about, or answers.
+    fn message_ids(&self) -> Vec<String> {
+        let status = self.parts.status.as_ref().unwrap_or(&self.original);
+        let mut ids = captures(&MESSAGE_ID, &self.original);
+        ids.extend(captures(&MESSAGE_ID, status));
+        let answered = [self.headers("In-Reply-To"), self.headers("References")].concat().join(" ");
+        ids.extend(captures(&ANSWERED_ID, &answered));
+        ids.dedup();
+        ids
+    }
+
+    fn what(&self) -> Return {
+        let text = &self.parts.text;
+        let failed = self.headers("X-Failed-Recipients");
+        let is_automatic = self.is_automatic();
+        if let Some(feedback) = &self.parts.feedback {
+            complaint(feedback)
+        } else if let Some(status) = &self.parts.status {
+            match failures(status, text) {
+                failures if failures.is_empty() => Return::Other("a report of a delivery that did not fail"),
+                failures => Return::Bounce(failures),
+            }
+        } else if is_bounce(self.message, &self.subject, text, !failed.is_empty(), is_automatic) {
+            sloppy(text, &failed.join(" "))
+        } else if is_automatic {
+            Return::Other("an automatic reply")
+        } else {
+            self.by_person()
+        }
+    }
+
+    /// Whether a program wrote it in somebody's name (RFC 3834), as far as everybody says so.
+    fn is_automatic(&self) -> bool {
+        self.headers("Auto-Submitted").iter().any(|value| !value.eq_ignore_ascii_case("no"))
+            || ["X-Autoreply", "X-Autorespond"].iter().any(|name| self.has(name))
+            || words::says("automatic", &self.subject)
+    }
+
+    /// Whether there is any sign that no person wrote it: such mail is not passed on, or two programs would write to each other for ever.
+    fn may_be_automatic(&self) -> bool {
+        let is_bulk = |value: &String| {
+            let value = value.to_ascii_lowercase();
+            ["bulk", "junk", "list", "auto"].iter().any(|kind| value.starts_with(kind))
+        };
+        let from = self.writer().unwrap_or_default().to_ascii_lowercase().replace(['-', '_', '.'], "");
+        let is_nobody = |path: &String| path.trim() == "<>";
+        ["Precedence", "X-Precedence"].iter().any(|name| self.headers(name).iter().any(is_bulk))
+            || self
+                .headers("X-Auto-Response-Suppress")
+                .iter()
+                .any(|value| !value.eq_ignore_ascii_case("none"))
+            || self.headers("Return-Path").iter().any(is_nobody)
+            || MACHINE_HEADERS.iter().any(|name| self.has(name))
+            || MACHINES.iter().any(|name| from.starts_with(name))
+    }
+
+    /// The address of whoever wrote.
+    fn writer(&self) -> Option<&str> {
+        self.message.from().and_then(|from| from.first()).and_then(|from| from.address())
+    }
+
+    fn by_person(&self) -> Return {
+        // The token that our link puts into the subject is not a word.
+        let subject = LEAVE_TOKEN.replace_all(&self.subject, "");
+        let body = self.message.body_text(0).unwrap_or_default();
+        if words::is_leave(&subject) || words::body_is_leave(&body) {
+            return Return::Leave(self.writer().map(str::to_owned));
+        }
+        if !self.has("In-Reply-To") && !words::is_reply(&subject) {
+            return Return::Other("nothing that concerns us");
+        }
+        if self.may_be_automatic() {
+            return Return::Other("an answer that a program may have written");
+        }
+        let wanted = self.message.reply_to().and_then(|to| to.first()).and_then(|to| to.address());
+        let Some(from) = wanted.or_else(|| self.writer()) else {
+            return Return::Other("an answer by nobody");
+        };
+        let copies = self.headers("Cc");
+        let named = self.sent_to.iter().chain(&copies).flat_map(|text| tokens(&ADDRESS, text));
+        Return::Answer(Answer {
+            from: from.to_owned(),
+            subject: self.subject.clone(),
+            text: body.chars().take(ANSWER_CHARS_MAX).collect(),
+            message_id: self.message.message_id().map(str::to_owned),
+            sent_to: named.map(|address| plain_address(&address)).collect(),
+        })
+    }
+}
+
+/// What only programs write into the head of a mail.
+const MACHINE_HEADERS: [&str; 7] = [
+    "List-Id",
+    "List-Unsubscribe",
+    "Feedback-ID",
+    "X-Auto-Reply",
+    "X-Autoreply-From",
+    "X-Mail-Autoreply",
+    "X-Loop",
+];
+
+/// How addresses begin that no person writes from, without hyphens.
+const MACHINES: [&str; 8] =
+    ["mailerdaemon", "postmaster", "noreply", "donotreply", "nepasrepondre", "norespond", "bounce", "daemon"];
+
+/// An address in small letters, without what stands behind a `+`.
+pub fn plain_address(address: &str) -> String {
+    let address = address.to_lowercase();
+    match address.rsplit_once('@') {
+        Some((local, domain)) => format!("{}@{domain}", local.split('+').next().unwrap_or(local)),
+        None => address,
+    }
 }
 
 /// The parts of a message that matter.
@@ -490,6 +596,62 @@ mod tests {
             "Return-Path: <>\r\nFrom: {from}\r\nTo: news@example.org\r\nSubject: {subject}\r\n{more}Content-Type: text/plain; charset=utf-8\r\n\r\n{text}\r\n"
         );
         read(message.as_bytes(), &[]).what
+    }
+
+    #[test]
+    fn an_answer_is_by_a_person_and_nothing_says_otherwise() {
+        let mail = |head: &str| {
+            let head = head.replace('|', "\r\n");
+            let text = format!(
+                "To: News <news+1-a@example.org>\r\nCc: b@y.org\r\n{head}\r\n\r\nHello there, a question\r\n"
+            );
+            read(text.as_bytes(), &["returns@example.org".to_owned()]).what
+        };
+        for head in [
+            "From: Ana <a@x.org>|Subject: Re: Stop corruption",
+            "From: a@x.org|Subject: [news] AW: Bericht",
+            "From: a@x.org|Subject: 回复：周报",
+            "From: a@x.org|Subject: A question|In-Reply-To: <1@example.org>",
+            "From: a@x.org|Subject: Re: hello|Auto-Submitted: no|X-Auto-Response-Suppress: None|Precedence: normal",
+            "From: other@x.org|Reply-To: a@x.org|Subject: Re: S|Return-Path: <other@x.org>",
+        ] {
+            match mail(head) {
+                Return::Answer(answer) => {
+                    assert_eq!(answer.from, "a@x.org", "{head}");
+                    assert_eq!(
+                        answer.sent_to,
+                        ["returns@example.org", "news@example.org", "b@y.org"],
+                        "{head}"
+                    );
+                    assert!(answer.text.starts_with("Hello there"));
+                }
+                other => panic!("{head}: {other:?}"),
+            }
+        }
+        for more in [
+            "Auto-Submitted: auto-replied",
+            "Auto-Submitted: auto-generated; type=x",
+            "X-Autoreply: yes",
+            "X-Auto-Response-Suppress: OOF, AutoReply",
+            "X-Auto-Response-Suppress: All",
+            "Precedence: bulk",
+            "Precedence: auto_reply",
+            "Return-Path: <>",
+            "List-Id: <l.x.org>",
+            "X-Loop: a@x.org",
+        ] {
+            let said = mail(&format!("From: a@x.org|Subject: Re: Stop corruption|{more}"));
+            assert!(matches!(said, Return::Other(_)), "{more}: {said:?}");
+        }
+        for head in [
+            "From: no-reply@x.org|Subject: Re: your order",
+            "From: MAILER-DAEMON@x.org|Subject: Re: hello",
+            "From: a@x.org|Subject: Hot: buy now",
+            "Subject: Re: nobody",
+        ] {
+            let said = mail(head);
+            assert!(matches!(said, Return::Other(_)), "{head}: {said:?}");
+        }
     }
 
     #[test]

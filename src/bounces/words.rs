@@ -51,23 +51,32 @@ pub(super) fn find(name: &str, text: &str) -> Option<usize> {
     None
 }
 
-/// Whether a subject or a line says that somebody wants to leave, and nothing else: words that answer a title about something
-/// that should stop are no such wish.
-pub(super) fn is_leave(text: &str) -> bool {
-    let mut rest = text.trim();
-    // "Re: RE : [news] Fwd: …"
+/// A subject without what stands before it, as in "Re: RE : [news] Fwd: …", and whether any of that says that it is an answer.
+fn without_prefixes(text: &str) -> (&str, bool) {
+    let (mut rest, mut is_reply) = (text.trim(), false);
     loop {
         let tag = rest.strip_prefix('[').and_then(|tag| tag.split_once(']')).map(|(_, rest)| rest.trim());
         let reply = rest.split_once([':', '：']).filter(|(before, _)| {
             let before = plain(before.split('[').next().unwrap_or_default());
             list("reply").contains(&before)
         });
+        is_reply |= reply.is_some();
         rest = match tag.or(reply.map(|(_, rest)| rest.trim())) {
             Some(shorter) => shorter,
-            None => break,
+            None => return (rest, is_reply),
         };
     }
-    let text = plain(rest);
+}
+
+/// Whether a subject begins as that of an answer does.
+pub(super) fn is_reply(subject: &str) -> bool {
+    without_prefixes(subject).1
+}
+
+/// Whether a subject or a line says that somebody wants to leave, and nothing else: an answer to a title about something that should
+/// stop does not.
+pub(super) fn is_leave(text: &str) -> bool {
+    let text = plain(without_prefixes(text).0);
     let is_wish = |text: &str| list("leave").iter().any(|phrase| phrase == text);
     is_wish(&text) || is_wish(&without_fillers(&text, true)) || is_wish(&without_fillers(&text, false))
 }

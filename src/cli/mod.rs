@@ -9,6 +9,7 @@ mod list;
 pub mod probe;
 mod queue;
 mod recipient;
+mod returns;
 mod serve;
 mod stories;
 mod subscribers;
@@ -132,9 +133,7 @@ async fn run_with(app: App, arguments: &Arguments) -> anyhow::Result<()> {
         }
         Command::Subscribers(wanted) => subscribers::subscribers(&app, wanted),
         Command::Queue { format } => queue::queue(&app, *format),
-        Command::Bounces { place, listen } => {
-            subscribers::bounces(&app, place, listen, &arguments.config).await
-        }
+        Command::Bounces { place, listen } => returns::bounces(&app, place, listen, &arguments.config).await,
         Command::Run => run_once(&app).await,
         Command::Serve { listen } => serve::serve(app, listen).await,
         Command::Entries { format, source, since } => list::entries(

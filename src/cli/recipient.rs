@@ -4,7 +4,8 @@ use std::io::Write;
 
 use crate::app::{App, Usage};
 use crate::model::mail_address::Address;
-use crate::model::subscriber::{Preferences, Subscriber, SubscriberState};
+use crate::model::subscriber::{Subscriber, SubscriberState};
+use crate::pipeline::mail::subscribers;
 use crate::store::StoreError;
 
 /// What happened to somebody at a time.
@@ -24,34 +25,100 @@ fn marks(app: &App, address: &Address) -> Result<Vec<[String; 3]>, StoreError> {
     app.store().read(|r| r.subscribers().marks_of(&app.sender.key.hash(address.as_str())))
 }
 
-/// Of what a suppression keeps somebody, in words; `None` for what is none.
-fn scope(what: &str) -> Option<String> {
-    let digest = what.strip_prefix("suppressed")?.trim();
-    Some(match digest {
+/// What a digest is called that somebody is kept from; none is all mail.
+fn scope(digest: &str) -> String {
+    match digest.trim() {
         "" => "all mail".to_owned(),
         "_personal" => "the newsletter".to_owned(),
         id => format!("the digest \"{id}\""),
-    })
+    }
+}
+
+/// A suppression that stands.
+struct Suppression<'a> {
+    scope: String,
+    why: &'a str,
+    since: &'a str,
+}
+
+fn suppressions(marks: &[[String; 3]]) -> Vec<Suppression<'_>> {
+    marks
+        .iter()
+        .filter_map(|[what, why, since]| {
+            Some(Suppression { scope: scope(what.strip_prefix("suppressed")?), why, since })
+        })
+        .collect()
+}
+
+/// Tells the whole history of somebody.
+///
+/// # Errors
+/// When the store fails, or nothing is known of the address.
+pub fn show(app: &App, address: &Address) -> anyhow::Result<()> {
+    let hash = app.sender.key.hash(address.as_str());
+    let (subscriber, deliveries, sign_ups) = app.store().read(|r| {
+        let list = r.subscribers();
+        Ok::<_, StoreError>((
+            list.get(&hash)?,
+            list.deliveries_to(address.as_str())?,
+            list.sign_ups_of(&hash)?.len(),
+        ))
+    })?;
+    let (marks, digests) = (marks(app, address)?, digests(app, address));
+    let is_unknown = subscriber.is_none() && deliveries.is_empty() && marks.is_empty();
+    if is_unknown && digests.is_empty() && sign_ups == 0 {
+        return Err(Usage(format!("no subscriber, recipient or delivery is known for {address}")).into());
+    }
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{address}")?;
+    match &subscriber {
+        Some(known) => writeln!(
+            out,
+            "in the list: {}, {}, {}",
+            known.state.as_str(),
+            known.preferences.language,
+            known.preferences.cadence
+        )?,
+        None if sign_ups > 0 => writeln!(out, "signed up, not confirmed yet")?,
+        None => writeln!(out, "not in the list of subscribers")?,
+    }
+    if !digests.is_empty() {
+        writeln!(out, "recipient of: {}", digests.join(", "))?;
+    }
+    for Suppression { scope, why, .. } in suppressions(&marks) {
+        writeln!(out, "suppressed: {why}; gets nothing of {scope}")?;
+    }
+    let mut events = subscriber.as_ref().map(entered).unwrap_or_default();
+    events.extend(marks.into_iter().map(marked));
+    events.extend(deliveries.into_iter().map(delivered));
+    // Stable: what is of one time stays in its order.
+    events.sort_by(|a, b| a.at.cmp(&b.at));
+    for Event { at, what } in events {
+        writeln!(out, "{at}  {what}")?;
+    }
+    Ok(())
 }
 
 /// How somebody came into the list.
-fn beginnings(known: &Subscriber) -> [Event; 2] {
+fn entered(known: &Subscriber) -> Vec<Event> {
     let consent = format!("consent: {}", known.consent.source);
-    [
+    vec![
         Event { at: known.created.to_string(), what: "came into the list".into() },
         Event { at: known.consent.at.to_string(), what: consent },
     ]
 }
 
-fn mark_event([what, why, at]: [String; 3]) -> Event {
-    let what = match scope(&what) {
-        Some(scope) => format!("suppressed for {scope}: {why}"),
-        None => format!("a {why} bounce"),
+fn marked([what, why, at]: [String; 3]) -> Event {
+    let suppressed = what.strip_prefix("suppressed").or_else(|| what.strip_prefix("was suppressed"));
+    let what = match (suppressed, what.strip_prefix("resumed")) {
+        (Some(digest), _) => format!("suppressed for {}: {why}", scope(digest)),
+        (None, Some(digest)) => format!("gets {} again, kept out before: {why}", scope(digest)),
+        (None, None) => format!("a {why} bounce"),
     };
     Event { at, what }
 }
 
-fn delivery_event([digest, subject, at, state, error]: [String; 5]) -> Event {
+fn delivered([digest, subject, at, state, error]: [String; 5]) -> Event {
     let state = match state.as_str() {
         "failed" => "refused",
         "pending" => "waits",
@@ -62,68 +129,43 @@ fn delivery_event([digest, subject, at, state, error]: [String; 5]) -> Event {
     Event { at, what: format!("{digest}, \"{subject}\", {state}{error}") }
 }
 
-/// Tells the whole history of somebody.
+/// Lets somebody have mail again who paused, left or bounced, and says why they had none. A complaint has to be named
+/// (`even_complained`); an erasure is not the operator's to undo.
 ///
 /// # Errors
-/// When the store fails, or nothing is known of the address.
-pub fn show(app: &App, address: &Address) -> anyhow::Result<()> {
+/// When the store fails, the address is known to nobody, or it is not to get mail again.
+pub fn resume(app: &App, address: &Address, even_complained: bool) -> anyhow::Result<()> {
     let hash = app.sender.key.hash(address.as_str());
-    let (subscriber, deliveries) = app.store().read(|r| {
-        Ok::<_, StoreError>((r.subscribers().get(&hash)?, r.subscribers().deliveries_to(address.as_str())?))
-    })?;
-    let (marks, digests) = (marks(app, address)?, digests(app, address));
-    if subscriber.is_none() && deliveries.is_empty() && marks.is_empty() && digests.is_empty() {
-        return Err(Usage(format!("no subscriber, recipient or delivery is known for {address}")).into());
-    }
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{address}")?;
-    match &subscriber {
-        Some(Subscriber { state, preferences: Preferences { language, cadence, .. }, .. }) => {
-            writeln!(out, "in the list: {}, {language}, {cadence}", state.as_str())?;
-        }
-        None => writeln!(out, "not in the list of subscribers")?,
-    }
-    if !digests.is_empty() {
-        writeln!(out, "recipient of: {}", digests.join(", "))?;
-    }
-    for [what, why, _] in &marks {
-        if let Some(scope) = scope(what) {
-            writeln!(out, "suppressed: {why}; gets nothing of {scope}")?;
-        }
-    }
-    let mut events: Vec<Event> = subscriber.iter().flat_map(beginnings).collect();
-    events.extend(marks.into_iter().map(mark_event));
-    events.extend(deliveries.into_iter().map(delivery_event));
-    // Stable: what is of one time stays in its order.
-    events.sort_by(|a, b| a.at.cmp(&b.at));
-    for Event { at, what } in events {
-        writeln!(out, "{at}  {what}")?;
-    }
-    Ok(())
-}
-
-/// Lets somebody have mail again who paused, left, bounced or complained, and says why they had none.
-///
-/// # Errors
-/// When the store fails, or the address is known to nobody.
-pub fn resume(app: &App, address: &Address) -> anyhow::Result<()> {
-    let hash = app.sender.key.hash(address.as_str());
-    let (is_listed, deliveries) = app.store().read(|r| {
+    let (known, deliveries) = app.store().read(|r| {
         let list = r.subscribers();
-        Ok::<_, StoreError>((list.get(&hash)?.is_some(), list.deliveries_to(address.as_str())?))
+        Ok::<_, StoreError>((list.get(&hash)?, list.deliveries_to(address.as_str())?))
     })?;
     let (marks, digests) = (marks(app, address)?, digests(app, address));
-    let suppressed: Vec<_> =
-        marks.iter().filter_map(|[what, why, at]| Some((scope(what)?, why, at))).collect();
-    for (scope, why, at) in &suppressed {
-        println!("{address} got nothing of {scope} since {at}: {why}");
+    let suppressed = suppressions(&marks);
+    let is_for = |reason: &str| suppressed.iter().any(|suppression| suppression.why == reason);
+    if is_for("erased") {
+        return Err(Usage(format!(
+            "{address} was erased, as its owner wished, and stays out: only they can come back, by signing up again (or by asking you to: `courant subscribers add --resubscribe`)"
+        ))
+        .into());
+    }
+    let has_complained = is_for(SubscriberState::Complained.as_str())
+        || known.as_ref().is_some_and(|known| known.state == SubscriberState::Complained);
+    if has_complained && !even_complained {
+        return Err(Usage(format!(
+            "{address} complained of our mail, nothing was changed: if they asked to have it again, say --complained"
+        ))
+        .into());
+    }
+    for Suppression { scope, why, since } in &suppressed {
+        println!("{address} got nothing of {scope} since {since}: {why}");
     }
     let last = deliveries.iter().rev().find(|[.., state, error]| state == "failed" && !error.is_empty());
     if let (false, Some([.., error])) = (suppressed.is_empty(), last) {
         println!("{address}: the last mail was refused: {error}");
     }
-    if is_listed {
-        return super::subscribers::set_state(app, address, SubscriberState::Active);
+    if known.is_some() {
+        return set_state(app, address, SubscriberState::Active);
     }
     if suppressed.is_empty() {
         return Err(Usage(format!(
@@ -131,10 +173,31 @@ pub fn resume(app: &App, address: &Address) -> anyhow::Result<()> {
         ))
         .into());
     }
-    app.store().write(|w| w.subscribers().lift_suppression(&hash))?;
+    app.store().write(|w| w.subscribers().lift_suppression(&hash, app.clock.now()))?;
     match digests.is_empty() {
         true => println!("{address} is not suppressed any more; it is in no list and no [[digest]]"),
         false => println!("{address} gets mail again: {}", digests.join(", ")),
     }
+    Ok(())
+}
+
+/// Why nothing can be done for an address.
+pub(super) fn not_there(address: &Address) -> anyhow::Error {
+    Usage(format!("{address} is not in the list: `courant subscribers list` shows who is")).into()
+}
+
+/// Puts somebody who is in the list into another state, and says so.
+///
+/// # Errors
+/// When the store fails, or the address is not in the list.
+pub(super) fn set_state(app: &App, address: &Address, state: SubscriberState) -> anyhow::Result<()> {
+    let key = &app.sender.key;
+    let known = app
+        .store()
+        .read(|r| r.subscribers().get(&key.hash(address.as_str())))?
+        .ok_or_else(|| not_there(address))?;
+    let Subscriber { address, preferences, consent, .. } = known;
+    let changed = subscribers::put(app.store(), key, address, preferences, consent, state, app.clock.now())?;
+    println!("{} is {}", changed.address, changed.state.as_str());
     Ok(())
 }

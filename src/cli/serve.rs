@@ -106,9 +106,11 @@ fn web_state(app: &App, mail_waits: Arc<Notify>) -> AppState {
 async fn send_confirmations(app: Arc<App>, mail_waits: Arc<Notify>) {
     loop {
         mail_waits.notified().await;
-        match app.deliver(Some(&DigestId::Confirmation)).await {
-            Ok(deliveries) => app::log_unsent(&deliveries),
-            Err(error) => tracing::error!("confirmations could not be sent: {error:#}"),
+        for digest in [DigestId::Confirmation, DigestId::Welcome] {
+            match app.deliver(Some(&digest)).await {
+                Ok(deliveries) => app::log_unsent(&deliveries),
+                Err(error) => tracing::error!("confirmations could not be sent: {error:#}"),
+            }
         }
     }
 }

@@ -1,24 +1,20 @@
-//! `courant subscribers` and `courant bounces`: the operator's hand in the list.
+//! `courant subscribers`: the operator's hand in the list.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
-use super::recipient;
-use crate::app::{self, App, Usage};
-use crate::bounces::{imap, lmtp, mailbox};
-use crate::config;
+use super::recipient::{self, not_there, set_state};
+use crate::app::{App, Usage};
 use crate::model::digest::DigestId;
 use crate::model::mail_address::Address;
 use crate::model::subscriber::{Choice, Consent, Preferences, Subscriber, SubscriberState};
-use crate::pipeline::mail::{bounces as returned, subscribers};
+use crate::pipeline::mail::subscribers;
 use crate::store::StoreError;
 use crate::subscriber_csv;
-use crate::support::text::many;
 
 #[derive(Debug, Subcommand)]
 pub enum Subscribers {
@@ -45,7 +41,12 @@ pub enum Subscribers {
     Pause { address: String },
     /// Go on after a pause, or after a bounce, a complaint or a wish to leave, with the stories of the last week.
     #[command(visible_alias = "unsuppress")]
-    Resume { address: String },
+    Resume {
+        address: String,
+        /// Even somebody who complained of the mail: they asked to have it again.
+        #[arg(long)]
+        complained: bool,
+    },
     /// Tell the whole history of somebody: consent, mails, refusals, suppressions.
     Show { address: String },
     /// Take somebody out of the list, as if they had never been in it.
@@ -135,10 +136,6 @@ fn address(text: &str) -> anyhow::Result<Address> {
     Ok(Address::parse(text).map_err(Usage)?)
 }
 
-fn not_there(address: &Address) -> anyhow::Error {
-    Usage(format!("{address} is not in the list: `courant subscribers list` shows who is")).into()
-}
-
 /// Does what was asked.
 ///
 /// # Errors
@@ -174,8 +171,10 @@ pub fn subscribers(app: &App, wanted: &Subscribers) -> anyhow::Result<()> {
             }
             Ok(())
         }
-        Subscribers::Pause { address: text } => set_state(app, &address(text)?, SubscriberState::Paused),
-        Subscribers::Resume { address: text } => recipient::resume(app, &address(text)?),
+        Subscribers::Pause { address: text } => pause(app, &address(text)?),
+        Subscribers::Resume { address: text, complained } => {
+            recipient::resume(app, &address(text)?, *complained)
+        }
         Subscribers::Show { address: text } => recipient::show(app, &address(text)?),
         Subscribers::Remove { address: text } => {
             let address = address(text)?;
@@ -241,20 +240,15 @@ fn add(app: &App, wanted: &AddOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Puts somebody who is in the list into another state, and says so.
-///
-/// # Errors
-/// When the store fails, or the address is not in the list.
-pub(super) fn set_state(app: &App, address: &Address, state: SubscriberState) -> anyhow::Result<()> {
-    let key = &app.sender.key;
-    let known = app
-        .store()
-        .read(|r| r.subscribers().get(&key.hash(address.as_str())))?
-        .ok_or_else(|| not_there(address))?;
-    let Subscriber { address, preferences, consent, .. } = known;
-    let changed = subscribers::put(app.store(), key, address, preferences, consent, state, app.clock.now())?;
-    println!("{} is {}", changed.address, changed.state.as_str());
-    Ok(())
+/// Pauses somebody who gets mail; whoever gets none stays as they are.
+fn pause(app: &App, address: &Address) -> anyhow::Result<()> {
+    let known = app.store().read(|r| r.subscribers().get(&app.sender.key.hash(address.as_str())))?;
+    match known.ok_or_else(|| not_there(address))?.state {
+        SubscriberState::Active | SubscriberState::Paused => set_state(app, address, SubscriberState::Paused),
+        state => {
+            Err(Usage(format!("{address} gets no mail, nothing was changed: {}", state.as_str())).into())
+        }
+    }
 }
 
 fn list(app: &App, state: Option<&str>, format: super::ListFormat) -> anyhow::Result<()> {
@@ -309,75 +303,6 @@ fn list(app: &App, state: Option<&str>, format: super::ListFormat) -> anyhow::Re
             }
         )?;
     }
-    Ok(())
-}
-
-/// Reads what came back: a file or folder, `-`, `imap://` or `imaps://`, or `lmtp` to be handed it by a mail server.
-///
-/// # Errors
-/// When the place cannot be read, or the store fails.
-pub async fn bounces(app: &App, place: &str, listen: &str, config_path: &Path) -> anyhow::Result<()> {
-    let mut count = 0usize;
-    let mut take = |bytes: &[u8]| -> anyhow::Result<()> {
-        count += 1;
-        for line in take_one(app, bytes, &[])? {
-            println!("{line}");
-        }
-        Ok(())
-    };
-    match place {
-        "-" => mailbox::each_in(std::io::stdin().lock(), &mut take)?,
-        "lmtp" => return hand_over(app, listen).await,
-        url if url.starts_with("imap://") || url.starts_with("imaps://") => {
-            let url = url::Url::parse(url)
-                .map_err(|error| Usage(format!("\"{place}\" is no address of a mailbox: {error}")))?;
-            let secret = url
-                .query_pairs()
-                .find(|(name, _)| name == "password")
-                .map_or("env:COURANT_IMAP_PASSWORD".to_owned(), |(_, value)| value.into_owned());
-            let absolute = std::path::absolute(config_path)?;
-            let password = config::secret_at(&secret, absolute.parent().unwrap_or(Path::new(".")))
-                .map_err(|error| Usage(format!("the password of the mailbox: {error}")))?;
-            imap::each_unread(&url, password.expose(), app::mail_tls(&app.config.mail)?, &mut take).await?;
-        }
-        path => mailbox::each_under(Path::new(path), &mut take)?,
-    }
-    println!("{} read", many(count, "message", "messages"));
-    Ok(())
-}
-
-fn take_one(app: &App, bytes: &[u8], recipients: &[String]) -> anyhow::Result<Vec<String>> {
-    let returns = returned::Returns {
-        store: app.store(),
-        key: &app.sender.key,
-        fraud_is_complaint: app.config.mail.fraud_is_complaint,
-        context: Some(app.mail_context()),
-        now: app.clock.now(),
-    };
-    returned::take(&returns, bytes, recipients)
-}
-
-async fn hand_over(app: &App, listen: &str) -> anyhow::Result<()> {
-    let listener =
-        tokio::net::TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
-    eprintln!("LMTP on {}", listener.local_addr()?);
-    let (store, key, clock, fraud_is_complaint) =
-        (app.refresher.store.clone(), app.sender.key.clone(), app.clock, app.config.mail.fraud_is_complaint);
-    let take = move |bytes: &[u8], recipients: &[String]| match returned::take(
-        &returned::Returns { store: &store, key: &key, fraud_is_complaint, context: None, now: clock.now() },
-        bytes,
-        recipients,
-    ) {
-        Ok(lines) => {
-            lines.iter().for_each(|line| println!("{line}"));
-            true
-        }
-        Err(error) => {
-            tracing::error!("a returned message could not be dealt with: {error:#}");
-            false
-        }
-    };
-    lmtp::serve(listener, Arc::new(take), app.stop.clone().cancelled_owned()).await?;
     Ok(())
 }
 

@@ -353,6 +353,7 @@ fn read_newsletter(section: Section) -> Newsletter {
         titles: section.by_spoken_language("title", i18n::parse_language),
         entries_max: section.number("max_entries", 30, 1..=500) as usize,
         is_open: section.boolean("open", true),
+        has_welcome: section.boolean("welcome", false),
         controller: section.string("controller"),
         contact: section.parsed("contact", Address::parse),
     }

@@ -8,11 +8,11 @@ use lettre::address::Envelope;
 use lettre::message::header::{
     ContentTransferEncoding, ContentType, HeaderName, HeaderValue, MIME_VERSION_1_0,
 };
-use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
+use lettre::message::{Attachment, Body, Mailbox, MultiPart, SinglePart};
 use sha2::{Digest as _, Sha256};
 
 use super::dkim::Signer;
-use crate::model::digest::{Delivery, DigestId, Issue, LinkPlaces};
+use crate::model::digest::{Delivery, DigestId, ForwardedMail, Issue, LinkPlaces};
 use crate::model::keys::IssueKey;
 use crate::model::mail_address::Address;
 use crate::model::token::{BOUNCE, PREFERENCES, SigningKey, UNSUBSCRIBE};
@@ -57,6 +57,9 @@ enum LinkPlace {
 
 /// Of a line in quoted-printable, in bytes: RFC 2045 section 6.7 allows 76 with the soft break.
 const LINE_BYTES_MAX: usize = 72;
+
+/// Of a mail that is attached as it is, in bytes (RFC 5322 section 2.1.1).
+const ATTACHED_LINE_BYTES_MAX: usize = 990;
 
 /// Cuts an encoded body at the places for links; soft line breaks may run through them.
 fn cut(content_type: ContentType, body: &[u8], places: &LinkPlaces) -> PreparedMessage {
@@ -140,13 +143,23 @@ fn encoded_link(link: &str) -> Vec<u8> {
 /// When its text cannot be encoded.
 pub fn prepare(issue: &Issue) -> Result<PreparedMessage, MessageError> {
     // The boundary follows from the issue, so that a replay gives the same bytes.
-    let hex = crate::support::text::hex(
-        &Sha256::new().chain_update(&issue.text).chain_update(&issue.html).finalize()[..15],
-    );
-    let parts = MultiPart::alternative()
-        .boundary(format!("courant-{hex}"))
-        .singlepart(part(ContentType::TEXT_PLAIN, &issue.text)?)
-        .singlepart(part(ContentType::TEXT_HTML, &issue.html)?);
+    let forwarded = issue.forwarded.as_ref();
+    let digest = Sha256::new()
+        .chain_update(&issue.text)
+        .chain_update(&issue.html)
+        .chain_update(forwarded.map_or(&[][..], |mail| &mail.message));
+    let boundary = format!("courant-{}", crate::support::text::hex(&digest.finalize()[..15]));
+    let text = part(ContentType::TEXT_PLAIN, &issue.text)?;
+    let parts = match forwarded {
+        Some(mail) => {
+            let parts = MultiPart::mixed().boundary(boundary).singlepart(text);
+            if mail.message.is_empty() { parts } else { parts.singlepart(attached(mail)?) }
+        }
+        None => MultiPart::alternative()
+            .boundary(boundary)
+            .singlepart(text)
+            .singlepart(part(ContentType::TEXT_HTML, &issue.html)?),
+    };
     let content_type =
         parts.headers().get::<ContentType>().ok_or_else(|| MessageError("it has no content type".into()))?;
     let formatted = parts.formatted();
@@ -175,8 +188,9 @@ pub fn build(
         .subject(&delivery.issue.subject)
         .header(MIME_VERSION_1_0)
         .header(prepared.content_type.clone());
-    if let Some(reply_to) = &sender.reply_to {
-        builder = builder.reply_to(reply_to.clone());
+    let writer = delivery.issue.forwarded.as_ref().and_then(|mail| mail.reply_to.parse().ok());
+    if let Some(reply_to) = writer.or_else(|| sender.reply_to.clone()) {
+        builder = builder.reply_to(reply_to);
     }
     // Quoted-printable parts are ASCII in short lines: the whole is 7bit (RFC 2045 section 6.4).
     let hash = sender.key.hash(&delivery.recipient);
@@ -220,7 +234,7 @@ struct Links {
 }
 
 fn links(sender: &Sender, delivery: &Delivery, hash: &str) -> Links {
-    let token = sender.key.sign(UNSUBSCRIBE, &format!("{} {hash}", delivery.digest));
+    let token = sender.key.sign(UNSUBSCRIBE, &format!("{} {hash}", delivery.digest.list()));
     let public = sender.public_url.as_deref();
     Links {
         web: public.map(|public| format!("{public}/unsubscribe/{token}")),
@@ -246,17 +260,17 @@ fn envelope(sender: &Sender, delivery: &Delivery, plain: &Envelope) -> Result<En
     Envelope::new(Some(path), plain.to().to_vec()).map_err(|error| MessageError(error.to_string()))
 }
 
-/// What makes a mail one of a list: RFC 2369, 2919, 8058, 3834, and what mailbox providers ask for. A confirmation goes to
-/// somebody who is in no list yet.
+/// What makes a mail one of a list: RFC 2369, 2919, 8058, 3834, and what mailbox providers ask for. Confirmations and answers passed on
+/// go to people who need not be on it.
 fn list_headers(sender: &Sender, delivery: &Delivery, links: &Links) -> Vec<(&'static str, String)> {
     let automatic = ("Auto-Submitted", "auto-generated".to_owned());
-    if delivery.digest == DigestId::Confirmation {
+    if matches!(delivery.digest, DigestId::Confirmation | DigestId::Answer) {
         return vec![automatic];
     }
     let address = sender.from.email.to_string();
     let by_mail = format!("<{}>", links.by_mail);
     let mut headers = vec![
-        ("List-Id", list_id(sender, &delivery.digest)),
+        ("List-Id", list_id(sender, delivery.digest.list())),
         ("List-Help", format!("<mailto:{address}?subject=help>")),
     ];
     match (&sender.public_url, &links.web) {
@@ -274,7 +288,7 @@ fn list_headers(sender: &Sender, delivery: &Delivery, links: &Links) -> Vec<(&'s
     headers.push(automatic);
     headers.push((
         "Feedback-ID",
-        format!("{}:digest:courant:{}", label(&delivery.digest), sender.from.email.domain()),
+        format!("{}:digest:courant:{}", label(delivery.digest.list()), sender.from.email.domain()),
     ));
     headers
 }
@@ -284,6 +298,27 @@ fn part(content_type: ContentType, text: &str) -> Result<SinglePart, MessageErro
     let body = Body::new_with_encoding(text.to_owned(), ContentTransferEncoding::QuotedPrintable)
         .map_err(|_| MessageError("its text cannot be encoded".into()))?;
     Ok(SinglePart::builder().header(content_type).body(body))
+}
+
+/// A mail in a mail. One that is not plain ASCII in short lines would have to travel as 8bit (RFC 2046 section 5.2.1), which not
+/// every server takes: it becomes a file.
+fn attached(mail: &ForwardedMail) -> Result<SinglePart, MessageError> {
+    let wrong = || MessageError("the mail that it passes on cannot be attached".into());
+    let lines = || mail.message.split(|byte| *byte == b'\n');
+    let is_plain = mail.message.iter().all(|byte| byte.is_ascii() && *byte != 0)
+        && lines().all(|line| line.len() <= ATTACHED_LINE_BYTES_MAX);
+    if !is_plain {
+        let kind = ContentType::parse("application/octet-stream").map_err(|_| wrong())?;
+        return Ok(Attachment::new("message.eml".into()).body(mail.message.clone(), kind));
+    }
+    let mut message = Vec::with_capacity(mail.message.len() + 2);
+    for line in lines() {
+        message.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
+        message.extend_from_slice(b"\r\n");
+    }
+    let kind = ContentType::parse("message/rfc822").map_err(|_| wrong())?;
+    let body = Body::dangerous_pre_encoded(message, ContentTransferEncoding::SevenBit);
+    Ok(Attachment::new("message.eml".into()).body(body, kind))
 }
 
 /// RFC 2919.
@@ -342,13 +377,14 @@ mod tests {
                 language: "fr".into(),
                 name: None,
                 places: LinkPlaces::with_mark("m".into()),
+                forwarded: None,
             }),
             created: "2022-10-17T06:00:00Z".parse().unwrap(),
         }
     }
 
-    fn formatted(subject: &str) -> String {
-        let sender = Sender {
+    fn sender() -> Sender {
+        Sender {
             from: "Réseau <news@example.org>".parse().unwrap(),
             reply_to: None,
             channel: "Réseau \"ouvert\"".into(),
@@ -356,11 +392,12 @@ mod tests {
             bounces: None,
             key: SigningKey::new("k".into()),
             dkim: Vec::new(),
-        };
-        {
-            let delivery = delivery(subject);
-            build(&sender, &delivery, &prepare(&delivery.issue).unwrap()).unwrap().text
         }
+    }
+
+    fn formatted(subject: &str) -> String {
+        let delivery = delivery(subject);
+        build(&sender(), &delivery, &prepare(&delivery.issue).unwrap()).unwrap().text
     }
 
     #[test]
@@ -377,6 +414,7 @@ mod tests {
                 language: String::new(),
                 name: None,
                 places,
+                forwarded: None,
             };
             let prepared = prepare(&issue).unwrap();
             let body = prepared
@@ -411,6 +449,32 @@ mod tests {
             "Content-Language: fr",
         ] {
             assert!(mail.contains(want), "{want} is not in\n{mail}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_attached_whatever_it_is_written_in() {
+        for (message, wants) in [
+            (
+                &b"From: a@x.org\nSubject: Re: S\n\nHello @@UNSUBSCRIBEm@@x\n"[..],
+                &["Content-Type: message/rfc822", "\r\nSubject: Re: S\r\n"][..],
+            ),
+            (
+                "From: a@x.org\r\n\r\né\r\n".as_bytes(),
+                &["application/octet-stream", "Content-Transfer-Encoding: base64"],
+            ),
+            (b"", &["multipart/mixed", "xxxx"]),
+        ] {
+            let mut delivery = delivery("Re: S");
+            delivery.digest = DigestId::Answer;
+            let issue = std::sync::Arc::make_mut(&mut delivery.issue);
+            issue.forwarded = Some(ForwardedMail { reply_to: "ana@x.org".into(), message: message.to_vec() });
+            let mail = build(&sender(), &delivery, &prepare(&delivery.issue).unwrap()).unwrap().text;
+            assert!(mail.is_ascii() && mail.contains("Reply-To: ana@x.org\r\n"), "{mail}");
+            assert!(mail.contains("Auto-Submitted: auto-generated") && !mail.contains("List-"), "{mail}");
+            for want in wants {
+                assert!(mail.contains(want), "{want} is not in\n{mail}");
+            }
         }
     }
 

@@ -213,6 +213,11 @@ pub fn refusal(command: Command, code: u16, enhanced: Option<[u16; 3]>, words: &
             Refusal::Us
         };
     }
+    permanent(detail, is_full, &says)
+}
+
+/// A recipient that is refused for good, by the last two numbers of the code and the words.
+fn permanent(detail: Option<(u16, u16)>, is_full: bool, says: &dyn Fn(&[&str]) -> bool) -> Refusal {
     match detail {
         // Yandex has it so.
         Some((7, 1)) if says(&UNKNOWN) && !says(&US) => Refusal::NoRecipient,

@@ -35,6 +35,8 @@ pub struct Newsletter {
     pub entries_max: usize,
     /// Whether people can sign up by themselves.
     pub is_open: bool,
+    /// Whether those who confirm get a mail at once, with the stories of their last issue.
+    pub has_welcome: bool,
     /// Who answers for the data that are kept, with a postal address.
     pub controller: Option<String>,
     /// Where questions about them go.
@@ -95,23 +97,39 @@ pub enum DigestId {
     Operator,
     /// Confirmation mails: they go to people who are in no list.
     Confirmation,
+    /// What somebody gets who has just confirmed.
+    Welcome,
+    /// Mail by people, passed on to whoever reads `reply_to`.
+    Answer,
 }
 
 impl DigestId {
+    /// Those that no configuration names.
+    pub const OWN: [DigestId; 5] =
+        [DigestId::Personal, DigestId::Operator, DigestId::Confirmation, DigestId::Welcome, DigestId::Answer];
+
     pub fn as_str(&self) -> &str {
         match self {
             DigestId::Configured(id) => id,
             DigestId::Personal => "_personal",
             DigestId::Operator => "_operator",
             DigestId::Confirmation => "_confirm",
+            DigestId::Welcome => "_welcome",
+            DigestId::Answer => "_answer",
         }
+    }
+}
+
+impl DigestId {
+    /// The digest that somebody leaves by a mail of this one.
+    pub fn list(&self) -> &DigestId {
+        if *self == DigestId::Welcome { &DigestId::Personal } else { self }
     }
 }
 
 impl From<String> for DigestId {
     fn from(text: String) -> Self {
-        let own = [DigestId::Personal, DigestId::Operator, DigestId::Confirmation];
-        own.into_iter().find(|id| id.as_str() == text).unwrap_or(DigestId::Configured(text))
+        DigestId::OWN.into_iter().find(|id| id.as_str() == text).unwrap_or(DigestId::Configured(text))
     }
 }
 
@@ -163,6 +181,16 @@ pub struct Issue {
     /// Of its web version, where there is one.
     pub name: Option<String>,
     pub places: LinkPlaces,
+    /// The mail by somebody else that it passes on.
+    pub forwarded: Option<ForwardedMail>,
+}
+
+/// A mail by somebody else, and where an answer to it goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForwardedMail {
+    pub reply_to: String,
+    /// As it came; empty when it is too large to be attached.
+    pub message: Vec<u8>,
 }
 
 /// Something that the operator has to know of a source: it broke, it was mended, it works again.
@@ -228,12 +256,7 @@ mod tests {
 
     #[test]
     fn an_id_is_read_as_it_was_written() {
-        for id in [
-            DigestId::Personal,
-            DigestId::Operator,
-            DigestId::Confirmation,
-            DigestId::Configured("weekly".into()),
-        ] {
+        for id in DigestId::OWN.into_iter().chain([DigestId::Configured("weekly".into())]) {
             assert_eq!(DigestId::from(id.as_str()), id);
         }
     }

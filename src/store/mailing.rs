@@ -10,7 +10,7 @@ use super::leases::LEASE;
 use super::unit::{Mailing, Write};
 use super::values::keys_text;
 use super::{Result, StoreError, millis, time};
-use crate::model::digest::{Delivery, DeliveryState, DigestId, Issue, LinkPlaces, Notice};
+use crate::model::digest::{Delivery, DeliveryState, DigestId, ForwardedMail, Issue, LinkPlaces, Notice};
 use crate::model::keys::{DeliveryKey, EntryKey, IssueKey};
 
 /// An issue to be queued.
@@ -51,9 +51,15 @@ pub struct QueuedDelivery {
 /// No pause between two attempts is longer: a delivery that waits for later than this was written under a wrong clock.
 const PAUSE_MAX: SignedDuration = SignedDuration::from_hours(4 * 24);
 
-/// A row's first columns: subject, text, HTML, the name, which is empty for an issue without a web version, the mark of its places, and the language.
+/// What `issue` reads: an issue without a web version has an empty name.
+const ISSUE_COLUMNS: &str = "subject, text, html, name, mark, language, reply_to, forwarded";
+
 fn issue(row: &Row) -> rusqlite::Result<Issue> {
     let name: String = row.get(3)?;
+    let forwarded = match (row.get(6)?, row.get::<_, Option<Vec<u8>>>(7)?) {
+        (Some(reply_to), message) => Some(ForwardedMail { reply_to, message: message.unwrap_or_default() }),
+        (None, _) => None,
+    };
     Ok(Issue {
         subject: row.get(0)?,
         text: row.get(1)?,
@@ -61,6 +67,7 @@ fn issue(row: &Row) -> rusqlite::Result<Issue> {
         name: (!name.is_empty()).then_some(name),
         places: LinkPlaces::with_mark(row.get(4)?),
         language: row.get(5)?,
+        forwarded,
     })
 }
 
@@ -136,16 +143,15 @@ impl<A> Mailing<'_, A> {
     }
 
     fn issue(&self, key: IssueKey) -> Result<Issue> {
-        let sql = "SELECT subject, text, html, name, mark, language FROM issue WHERE pk = ?1";
-        self.db.one(sql, [key], issue)
+        self.db.one(&format!("SELECT {ISSUE_COLUMNS} FROM issue WHERE pk = ?1"), [key], issue)
     }
 
     /// Some of the issues whose web version does not stand yet.
     pub fn unarchived_issues(&self, issues_max: usize) -> Result<Vec<(IssueKey, Issue)>> {
         let sql = format!(
-            "SELECT subject, text, html, name, mark, language, pk FROM issue WHERE is_archived = 0 ORDER BY pk LIMIT {issues_max}"
+            "SELECT {ISSUE_COLUMNS}, pk FROM issue WHERE is_archived = 0 ORDER BY pk LIMIT {issues_max}"
         );
-        self.db.rows(&sql, [], |row| Ok((row.get(6)?, issue(row)?)))
+        self.db.rows(&sql, [], |row| Ok((row.get(8)?, issue(row)?)))
     }
 
     /// Name, subject and time of the last issues of a digest, the newest first.
@@ -354,7 +360,8 @@ impl Mailing<'_, Write> {
         now: Timestamp,
         issue: &Issue,
     ) -> Result<IssueKey> {
-        let sql = "INSERT INTO issue (digest, slot, created, subject, text, html, name, is_archived, mark, language) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7 = '', ?8, ?9)";
+        let sql = "INSERT INTO issue (digest, slot, created, subject, text, html, name, is_archived, mark, language, reply_to, forwarded)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7 = '', ?8, ?9, ?10, ?11)";
         self.db.execute(
             sql,
             params![
@@ -366,7 +373,9 @@ impl Mailing<'_, Write> {
                 issue.html,
                 issue.name.as_deref().unwrap_or_default(),
                 issue.places.mark(),
-                issue.language
+                issue.language,
+                issue.forwarded.as_ref().map(|mail| &mail.reply_to),
+                issue.forwarded.as_ref().map(|mail| &mail.message),
             ],
         )?;
         Ok(IssueKey(self.db.last_key()))

@@ -125,6 +125,7 @@ fn issue() -> Issue {
         language: "en".into(),
         name: Some("n".into()),
         places: LinkPlaces::with_mark("m".into()),
+        forwarded: None,
     }
 }
 
@@ -243,7 +244,8 @@ fn write_subscribers(w: &Unit<Write>) -> Result<()> {
     w.subscribers().suppress("x", &Scope::All, "r", now)?;
     w.subscribers().rename_suppression("x", "y")?;
     w.subscribers().put_bounce("b", "h", "soft", now, at(0))?;
-    w.subscribers().lift_suppression("y")?;
+    w.subscribers().lift_suppression("y", now)?;
+    w.subscribers().forget_history("y")?;
     for group in w.subscribers().due_groups(now, 10)? {
         let new = GroupIssue { digest: &DigestId::Personal, issue: Some(&issue), seen: EntryKey(3), now };
         w.subscribers().fill_group(&group, &new, |number, recipient| format!("p{number}{recipient}"))?;
@@ -423,6 +425,8 @@ fn forget(w: &Unit<Write>, features: &Features) -> Result<()> {
     let sign_up = SignUp { address: known.address, preferences: known.preferences, consent_text: None };
     w.subscribers().put_sign_up("h", now, &sign_up)?;
     w.subscribers().sign_up("h", now)?;
+    w.subscribers().sign_ups_of("h")?;
+    w.subscribers().answers_of("a@x.example")?;
     w.subscribers().forget_expired_sign_ups(now)?;
     w.subscribers().forget_sign_ups("h")?;
     w.subscribers().delete("h")?;

@@ -8,7 +8,7 @@ use super::StoreError;
 use crate::model::sketch::hash64;
 
 /// Embedded and numbered by their order; one is never edited after a release.
-const STEPS: [&str; 9] = [
+const STEPS: [&str; 10] = [
     include_str!("../../migrations/sqlite/0001_start.sql"),
     include_str!("../../migrations/sqlite/0002_newsletter.sql"),
     include_str!("../../migrations/sqlite/0003_publications.sql"),
@@ -18,6 +18,7 @@ const STEPS: [&str; 9] = [
     include_str!("../../migrations/sqlite/0007_leases_and_names.sql"),
     include_str!("../../migrations/sqlite/0008_mail.sql"),
     include_str!("../../migrations/sqlite/0009_people.sql"),
+    include_str!("../../migrations/sqlite/0010_welcome.sql"),
 ];
 
 /// How many steps were taken.

@@ -115,6 +115,20 @@ impl<A> Subscribers<'_, A> {
         found.map(read).transpose().map_err(StoreError::Corrupt)
     }
 
+    /// The sign-ups of an address that wait to be confirmed, with the time when each expires.
+    pub fn sign_ups_of(&self, hash: &str) -> Result<Vec<(Timestamp, SignUp)>> {
+        let sql = "SELECT expires FROM sign_up WHERE hash = ?1 ORDER BY expires";
+        let all = self.db.rows(sql, [hash], |row| Ok(time(row.get(0)?)))?;
+        let read = |expires| Ok(self.sign_up(hash, expires)?.map(|sign_up| (expires, sign_up)));
+        all.into_iter().filter_map(|expires| read(expires).transpose()).collect()
+    }
+
+    /// What somebody wrote that was passed on and is not forgotten yet: the subject and the time.
+    pub fn answers_of(&self, address: &str) -> Result<Vec<(String, Timestamp)>> {
+        let sql = "SELECT subject, created FROM issue WHERE digest = ?1 AND reply_to = ?2 COLLATE NOCASE ORDER BY pk";
+        self.db.rows(sql, params![DigestId::Answer, address], |row| Ok((row.get(0)?, time(row.get(1)?))))
+    }
+
     /// How many subscribers are in each state.
     pub fn counts(&self) -> Result<Vec<(String, u64)>> {
         let sql = "SELECT state, count(*) FROM subscriber GROUP BY state ORDER BY state";
@@ -193,18 +207,22 @@ impl<A> Subscribers<'_, A> {
         })
     }
 
-    /// The suppressions and the returns of an address: what, why or of which kind, when.
+    /// The suppressions of an address, those that were lifted too, and its returns: what, why or of which kind, when.
     pub fn marks_of(&self, hash: &str) -> Result<Vec<[String; 3]>> {
         let sql = "SELECT 'suppressed ' || digest, reason, at FROM suppression WHERE address = ?1
+                   UNION ALL SELECT 'was suppressed ' || digest, reason, at FROM lifted_suppression WHERE hash = ?1
+                   UNION ALL SELECT 'resumed ' || digest, reason, lifted FROM lifted_suppression WHERE hash = ?1
                    UNION ALL SELECT 'returned', kind, at FROM bounce WHERE hash = ?1 ORDER BY 3";
         self.db.rows(sql, [hash], |row| Ok([row.get(0)?, row.get(1)?, time(row.get(2)?).to_string()]))
     }
 }
 
 impl Subscribers<'_, Write> {
-    /// Keeps that an address is not to get something any more.
+    /// Keeps that an address is not to get something any more. An erasure stands before every other reason, and a complaint before
+    /// what is less.
     pub fn suppress(&self, hash: &str, scope: &Scope, reason: &str, now: Timestamp) -> Result<()> {
-        let sql = "INSERT INTO suppression (address, digest, reason, at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (address, digest) DO UPDATE SET reason = ?3, at = ?4";
+        let sql = "INSERT INTO suppression (address, digest, reason, at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (address, digest) DO UPDATE SET reason = ?3, at = ?4
+                   WHERE suppression.reason <> 'erased' AND (suppression.reason <> 'complained' OR ?3 = 'erased')";
         self.db.execute(sql, params![hash, scope, reason, millis(now)])?;
         Ok(())
     }
@@ -232,7 +250,7 @@ impl Subscribers<'_, Write> {
         if self.db.execute(put, params![id, hash, kind, millis(now)])? == 0 {
             return Ok(None);
         }
-        let count = "SELECT count(*) FROM bounce WHERE hash = ?1 AND kind = ?2 AND at >= ?3";
+        let count = "SELECT count(*) FROM bounce WHERE hash = ?1 AND kind = ?2 AND at >= ?3 AND is_past = 0";
         Ok(Some(
             self.db
                 .one(count, params![hash, kind, millis(since)], |row| row.get::<_, i64>(0))?
@@ -293,6 +311,11 @@ impl Subscribers<'_, Write> {
 
     /// Forgets the sign-ups of an address: one was confirmed, or its owner chose something else since.
     pub fn forget_sign_ups(&self, hash: &str) -> Result<()> {
+        // An import asks for each of its rows.
+        let any = "SELECT EXISTS (SELECT 1 FROM sign_up WHERE hash = ?1)";
+        if !self.db.one(any, [hash], |row| row.get::<_, bool>(0))? {
+            return Ok(());
+        }
         self.db.batch("PRAGMA secure_delete = ON")?;
         self.db.execute("DELETE FROM sign_up WHERE hash = ?1", [hash])?;
         Ok(())
@@ -305,30 +328,43 @@ impl Subscribers<'_, Write> {
         Ok(())
     }
 
-    /// Forgets all deliveries to an address, and the mails that were for nobody else.
+    /// Forgets all deliveries to an address, the mails that were for nobody else, and what its owner wrote.
     pub fn delete_deliveries(&self, address: &str) -> Result<()> {
         self.db.batch("PRAGMA secure_delete = ON")?;
         self.db.execute("DELETE FROM delivery WHERE recipient = ?1 COLLATE NOCASE", [address])?;
+        let written = "DELETE FROM delivery WHERE issue IN (SELECT pk FROM issue WHERE digest = ?1 AND reply_to = ?2 COLLATE NOCASE)";
+        self.db.execute(written, params![DigestId::Answer, address])?;
         self.delete_private_issues(Timestamp::MAX)
     }
 
-    /// Forgets the mails of one recipient each (confirmations) that were settled before a time: they hold an address.
+    /// Forgets the mails that hold an address (confirmations, answers passed on) and were settled before a time.
     pub fn forget_private_mail(&self, limit: Timestamp) -> Result<()> {
         self.db.batch("PRAGMA secure_delete = ON")?;
-        let settled = "DELETE FROM delivery WHERE state IN ('sent', 'failed') AND issue IN (SELECT pk FROM issue WHERE digest = ?1 AND created < ?2)";
-        self.db.execute(settled, params![DigestId::Confirmation, millis(limit)])?;
+        let settled = "DELETE FROM delivery WHERE state IN ('sent', 'failed') AND issue IN (SELECT pk FROM issue WHERE digest IN (?1, ?2) AND created < ?3)";
+        self.db.execute(settled, params![DigestId::Confirmation, DigestId::Answer, millis(limit)])?;
         self.delete_private_issues(limit)
     }
 
     fn delete_private_issues(&self, limit: Timestamp) -> Result<()> {
-        let sql = "DELETE FROM issue WHERE digest = ?1 AND created < ?2 AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.issue = issue.pk)";
-        self.db.execute(sql, params![DigestId::Confirmation, millis(limit)])?;
+        let sql = "DELETE FROM issue WHERE digest IN (?1, ?2) AND created < ?3 AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.issue = issue.pk)";
+        self.db.execute(sql, params![DigestId::Confirmation, DigestId::Answer, millis(limit)])?;
         Ok(())
     }
 
-    /// Lifts a suppression: somebody came back by their own will.
-    pub fn lift_suppression(&self, hash: &str) -> Result<()> {
-        self.db.execute("DELETE FROM suppression WHERE address = ?1", [hash])?;
+    /// Lifts a suppression: somebody came back. What was is kept as history, and counts no more.
+    pub fn lift_suppression(&self, hash: &str, now: Timestamp) -> Result<()> {
+        let keep = "INSERT INTO lifted_suppression (hash, digest, reason, at, lifted) SELECT address, digest, reason, at, ?2 FROM suppression WHERE address = ?1";
+        if self.db.execute(keep, params![hash, millis(now)])? > 0 {
+            self.db.execute("DELETE FROM suppression WHERE address = ?1", [hash])?;
+        }
+        self.db.execute("UPDATE bounce SET is_past = 1 WHERE hash = ?1 AND is_past = 0", [hash])?;
+        Ok(())
+    }
+
+    /// Forgets what came back from an address, and which suppressions were lifted.
+    pub fn forget_history(&self, hash: &str) -> Result<()> {
+        self.db.batch("PRAGMA secure_delete = ON")?;
+        self.db.execute("DELETE FROM lifted_suppression WHERE hash = ?1", [hash])?;
         self.db.execute("DELETE FROM bounce WHERE hash = ?1", [hash])?;
         Ok(())
     }

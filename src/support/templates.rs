@@ -18,6 +18,9 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("digest/body.txt", include_str!("../../templates/digest/body.txt")),
     ("digest/body.html", include_str!("../../templates/digest/body.html")),
     // What others extend or include comes first.
+    ("welcome/subject.txt", include_str!("../../templates/welcome/subject.txt")),
+    ("welcome/body.txt", include_str!("../../templates/welcome/body.txt")),
+    ("welcome/body.html", include_str!("../../templates/welcome/body.html")),
     ("web/base.html", include_str!("../../templates/web/base.html")),
     ("web/fields.html", include_str!("../../templates/web/fields.html")),
     ("web/message.html", include_str!("../../templates/web/message.html")),

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::state::AppState;
 use crate::model::subscriber::{Choice, Preferences, SubscriptionOptions};
+use crate::model::topic::Topic;
 use crate::support::i18n::{self, capitalized, language_name, language_of, phrases};
 
 /// The value of the box for stories of no topic.
@@ -107,39 +108,42 @@ impl FormFields {
     }
 }
 
-/// Shows a choice to somebody who reads `language`.
-pub fn fields(app: &AppState, choice: &Choice, language: &str) -> FormFields {
-    let t = phrases(language);
-    let field = |value: &str, label: &str, is_chosen: bool| FormField {
-        value: value.into(),
-        label: label.into(),
-        is_chosen,
-    };
-    let own = i18n::known(&choice.language);
-    // Who has a language that is not offered any more keeps it.
-    let mut languages = app.languages.clone();
-    languages.extend(own.filter(|own| !app.languages.contains(own)));
-    let mut spoken: Vec<&str> =
-        app.sources.iter().filter_map(|source| source.language.as_deref()?.split('-').next()).collect();
+fn field(value: &str, label: &str, is_chosen: bool) -> FormField {
+    FormField { value: value.into(), label: label.into(), is_chosen }
+}
+
+/// The languages that stories can be chosen in.
+fn spoken<'a>(app: &'a AppState, choice: &'a Choice) -> Vec<&'a str> {
+    let of_sources = app.sources.iter().filter_map(|source| source.language.as_deref()?.split('-').next());
+    let mut spoken: Vec<&str> = of_sources.collect();
     spoken.extend(&app.languages);
     spoken.extend(choice.languages.iter().map(String::as_str));
     spoken.sort_unstable();
     spoken.dedup();
+    spoken
+}
+
+/// The boxes of the topics, and one for all that has none.
+fn topics(app: &AppState, choice: &Choice, language: &str) -> Vec<FormField> {
+    let is_in = |list: &[String], id: &str| list.iter().any(|topic| topic == id);
     let has_topic = |id: &str| {
-        if choice.topics.is_empty() {
-            !choice.without.iter().any(|topic| topic == id)
-        } else {
-            choice.topics.iter().any(|topic| topic == id)
-        }
+        if choice.topics.is_empty() { !is_in(&choice.without, id) } else { is_in(&choice.topics, id) }
     };
-    let mut topics: Vec<FormField> = app
-        .topics
-        .iter()
-        .map(|topic| field(&topic.id, topic.label(language), has_topic(&topic.id)))
-        .collect();
+    let box_of = |topic: &Topic| field(&topic.id, topic.label(language), has_topic(&topic.id));
+    let mut topics: Vec<FormField> = app.topics.iter().map(box_of).collect();
     if !topics.is_empty() {
-        topics.push(field(OTHER, t["other_topics"], choice.topics.is_empty()));
+        topics.push(field(OTHER, phrases(language)["other_topics"], choice.topics.is_empty()));
     }
+    topics
+}
+
+/// Shows a choice to somebody who reads `language`.
+pub fn fields(app: &AppState, choice: &Choice, language: &str) -> FormFields {
+    let t = phrases(language);
+    let own = i18n::known(&choice.language);
+    // Who has a language that is not offered any more keeps it.
+    let mut languages = app.languages.clone();
+    languages.extend(own.filter(|own| !app.languages.contains(own)));
     let cadence = if choice.cadence.is_empty() { "weekly" } else { &choice.cadence };
     let hour = choice.hour.split(':').next().and_then(|hour| hour.parse().ok()).unwrap_or(8);
     FormFields {
@@ -147,13 +151,13 @@ pub fn fields(app: &AppState, choice: &Choice, language: &str) -> FormFields {
             .iter()
             .map(|tag| field(tag, &capitalized(language_of(tag)), Some(*tag) == own))
             .collect(),
-        languages: spoken
-            .iter()
+        languages: spoken(app, choice)
+            .into_iter()
             .map(|tag| {
                 field(tag, &language_name(tag, language), choice.languages.iter().any(|own| own == tag))
             })
             .collect(),
-        topics,
+        topics: topics(app, choice, language),
         partners: app
             .subscription_options
             .partners

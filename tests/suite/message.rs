@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use scraper::{ElementRef, Html, Node, Selector};
 
 use crate::support::http::{Reply, Server};
+use crate::support::sink::Sink;
 use crate::support::{App, header, rss, text_part};
 
 /// Tags that mail programs know and that do nothing by themselves.
@@ -404,5 +405,25 @@ fn a_sender_domain_goes_out_in_ascii_wherever_it_stands() {
         ("Feedback-ID", ":xn--bcher-kva.example"),
     ] {
         assert!(header(&mail, name).ends_with(want), "{name}: {}", header(&mail, name));
+    }
+    // And where only the server sees it: with a return path of its own, and without.
+    for (more, want) in [
+        ("", "<news@xn--bcher-kva.example>"),
+        ("bounces = \"returns@bücher.example\"\n", "@xn--bcher-kva.example>"),
+    ] {
+        let sink = Sink::start();
+        let app = App::new(&format!(
+            "[[source]]\nid = \"s\"\nurl = \"{}\"\n[[digest]]\nid = \"d\"\nschedule = \"daily 08:00 UTC\"\nrecipients = [\"a@example.org\"]\n",
+            server.url("/")
+        ));
+        let config = app
+            .read("feeds.toml")
+            .replace("News <news@example.org>", "Bücher <news@bücher.example>")
+            .replace("[mail]\n", &format!("[mail]\ntransport = \"{}\"\n{more}", sink.url()));
+        app.write("feeds.toml", config);
+        app.ok(&["run"]);
+        let senders = sink.senders();
+        let address = senders[0].split(' ').next().unwrap();
+        assert!(senders.len() == 1 && address.is_ascii() && address.ends_with(want), "{senders:?}");
     }
 }

@@ -210,8 +210,13 @@ fn people_leave_by_mail_too() {
         format!("From: {from}\nTo: news@example.org\nIn-Reply-To: {id}\nSubject: {subject}\n\n{body}\n")
     };
     for (from, subject, body, want) in [
-        ("bo@example.org", "Re: Stop corruption: the week of open justice", "Thanks!", "left alone"),
-        ("bo@example.org", "RE: Baja California publica sus sentencias", "Muy interesante.", "left alone"),
+        ("bo@example.org", "Re: Stop corruption: the week of open justice", "Thanks!", "left in the mailbox"),
+        (
+            "bo@example.org",
+            "RE: Baja California publica sus sentencias",
+            "Muy interesante.",
+            "left in the mailbox",
+        ),
         ("friend@example.org", "Re: Digest", "unsubscribe", "in no list"),
     ] {
         let said = read(&app, &answer(from, subject, body));
@@ -222,6 +227,146 @@ fn people_leave_by_mail_too() {
     assert!(said.starts_with("unsubscribed by mail"), "{said}");
     assert_eq!((state(&app, "bo").as_str(), state(&app, "cy").as_str()), ("unsubscribed", "active"));
     assert!(text_part(mail).contains("/unsubscribe/"));
+}
+
+#[test]
+fn who_is_let_in_again_keeps_a_history_that_counts_no_more() {
+    let (_server, mut app) = app("");
+    let soft = |n: u32| {
+        let report = dsn("ana@example.org", "failed", "5.2.2", &format!("552 full {n}"));
+        read(&app, &proven(&app, "ana", &report))
+    };
+    assert!(soft(1).contains("1 of 3") && soft(2).contains("2 of 3") && soft(3).contains("3rd"));
+    assert_eq!(state(&app, "ana"), "bounced");
+    let hard = proven(&app, "bo", &dsn("bo@example.org", "failed", "5.1.1", "550 user unknown"));
+    assert!(read(&app, &hard).starts_with("hard bounce: b"));
+    assert_eq!(app.run(&["subscribers", "pause", "bo@example.org"]).code, 2);
+    app.later(60);
+    for name in ["ana", "bo"] {
+        app.ok(&["subscribers", "resume", &format!("{name}@example.org")]);
+    }
+    let shown = app.ok(&["subscribers", "show", "ana@example.org"]);
+    assert_eq!(shown.matches("a soft bounce").count(), 3, "{shown}");
+    assert!(
+        shown.contains("suppressed for all mail: bounced") && shown.contains("gets all mail again"),
+        "{shown}"
+    );
+    assert!(!shown.contains("\nsuppressed:"), "{shown}");
+    assert!(read(&app, &hard).contains("read before"), "a report that was read before keeps nobody out");
+    let report = dsn("ana@example.org", "failed", "5.2.2", "552 full 4");
+    assert!(read(&app, &proven(&app, "ana", &report)).contains("1 of 3"));
+    assert_eq!((state(&app, "ana"), state(&app, "bo")), ("active".into(), "active".into()));
+}
+
+#[test]
+fn a_complaint_is_lifted_by_its_name_and_an_erasure_never() {
+    let (_server, app) = app("");
+    let arf = "From: fbl@example.net\nTo: news@example.org\nSubject: complaint\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=feedback-report; boundary=\"b\"\n\n--b\nContent-Type: message/feedback-report\n\nFeedback-Type: abuse\nVersion: 1\n\n--b--\n";
+    assert!(read(&app, &proven(&app, "cy", arf)).starts_with("complaint: c"));
+    // What is less does not hide it.
+    read(&app, &proven(&app, "cy", &dsn("cy@example.org", "failed", "5.1.1", "550 user unknown")));
+    let resume = |more: &[&str], name: &str| app.run(&[&["subscribers", "resume", name], more].concat());
+    let ran = resume(&[], "cy@example.org");
+    assert!(ran.code == 2 && ran.stderr.contains("--complained"), "{}", ran.stderr);
+    assert_ne!(state(&app, "cy"), "active");
+    assert_eq!(resume(&["--complained"], "cy@example.org").code, 0);
+    assert_eq!(state(&app, "cy"), "active");
+    let late = proven(&app, "dee", &dsn("dee@example.org", "failed", "5.1.1", "550 user unknown"));
+    app.ok(&["subscribers", "erase", "dee@example.org"]);
+    read(&app, &late);
+    let ran = resume(&["--complained"], "dee@example.org");
+    assert!(ran.code == 2 && ran.stderr.contains("only they can come back"), "{}", ran.stderr);
+    assert!(app.ok(&["subscribers", "show", "dee@example.org"]).contains("suppressed: erased"));
+}
+
+#[test]
+fn what_people_answer_reaches_reply_to_once_and_never_a_programs_answer() {
+    let (_server, mut app) = app("reply_to = \"Team <team@example.org>\"\nbounces = \"returns@example.org\"");
+    let answer = |more: &str| {
+        format!(
+            "From: Bo <bo@example.org>\nTo: returns+1-ab@example.org\nMessage-ID: <q1@example.org>\nSubject: Re: Stop corruption: the week\n{more}\nWhere is the second part?\n"
+        )
+    };
+    app.write("answer.eml", answer(""));
+    // Two processes at once, and once more.
+    let both: Vec<_> = (0..2)
+        .map(|_| app.command(&["bounces", "answer.eml"]).stdout(Stdio::piped()).spawn().unwrap())
+        .collect();
+    let said: Vec<String> = both
+        .into_iter()
+        .map(|child| String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap())
+        .collect();
+    let passed = |text: &str| said.iter().filter(|said| said.contains(text)).count();
+    assert_eq!(
+        (passed("passed on to reply_to: an answer by b…@"), passed("passed on before")),
+        (1, 1),
+        "{said:?}"
+    );
+    assert!(read(&app, &answer("X-Spam: no\n")).contains("passed on before"), "known by its Message-ID");
+    for more in [
+        "Message-ID: <q2@example.org>\nAuto-Submitted: auto-replied\n",
+        "Precedence: bulk\n",
+        "X-Auto-Response-Suppress: All\n",
+        "Return-Path: <>\n",
+        "Cc: team@example.org\n",
+    ] {
+        let said = read(&app, &answer(more).replace("q1@", "q3@"));
+        assert!(said.contains("left ") && !said.contains("passed"), "{more}: {said}");
+    }
+    app.later(1).ok(&["run"]);
+    let mails = app.outbox();
+    let mine: Vec<_> = mails.iter().filter(|mail| header(mail, "To") == "team@example.org").collect();
+    assert_eq!(mine.len(), 1);
+    assert_eq!(header(mine[0], "Reply-To"), "bo@example.org");
+    assert_eq!(header(mine[0], "Subject"), "Re: Stop corruption: the week");
+    assert_eq!(header(mine[0], "Auto-Submitted"), "auto-generated");
+    assert!(
+        mine[0].contains("message/rfc822") && mine[0].contains("Message-ID: <q1@example.org>"),
+        "{}",
+        mine[0]
+    );
+    assert!(mine[0].matches("Where is the second part?").count() == 2 && !mine[0].contains("List-"));
+    assert_eq!(state(&app, "bo"), "active");
+    let held = app.ok(&["subscribers", "export", "--address", "bo@example.org"]);
+    assert!(held.contains("\"answers\"") && held.contains("Re: Stop corruption"), "{held}");
+    app.ok(&["subscribers", "erase", "bo@example.org"]);
+    assert!(!app.ok(&["subscribers", "export", "--address", "bo@example.org"]).contains("Stop corruption"));
+    // A day has its end, and the next one begins.
+    let many: String = (0..105)
+        .map(|n| format!("From x Thu Oct 20 08:00:00 2022\n{}", answer("").replace("q1@", &format!("m{n}@"))))
+        .collect();
+    app.write("many.mbox", many);
+    let said = app.ok(&["bounces", "many.mbox"]);
+    assert_eq!(said.matches("passed on to reply_to").count(), 99, "{said}");
+    assert_eq!(said.matches("left in the mailbox").count(), 6, "{said}");
+    let said = app.later(25 * 60).ok(&["bounces", "many.mbox"]);
+    assert_eq!(said.matches("passed on to reply_to").count(), 6, "{said}");
+}
+
+#[test]
+fn an_answer_for_nobody_else_stays_unread() {
+    let (_server, app) = app("");
+    let imap = ImapServer::start(&[
+        "From: bo@example.org\r\nSubject: Re: Stop corruption\r\n\r\nhello\r\n".to_owned(),
+        "Subject: hello\r\n\r\nhello\r\n".to_owned(),
+    ]);
+    let config = app.read("feeds.toml").replace(
+        "[mail]\n",
+        &format!(
+            "[mail]\ntransport = \"smtp://127.0.0.1:9\"\nca_file = \"{}\"\n",
+            imap.certificate().display()
+        ),
+    );
+    app.write("feeds.toml", config);
+    app.write("imap-password", "demopass\n");
+    let url = format!("imap://demouser@localhost:{}/INBOX?password=file:imap-password", imap.port);
+    let said = app.ok(&["bounces", &url]);
+    assert!(said.contains("no [mail] reply_to") && said.contains("2 messages read"), "{said}");
+    assert!(app.ok(&["bounces", &url]).contains("1 message read"), "it is still unread");
+    let config = app.read("feeds.toml").replace("[mail]\n", "[mail]\nreply_to = \"team@example.org\"\n");
+    app.write("feeds.toml", config);
+    assert!(app.ok(&["bounces", &url]).contains("passed on to reply_to"));
+    assert!(app.ok(&["bounces", &url]).contains("0 messages read"));
 }
 
 #[test]

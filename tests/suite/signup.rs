@@ -399,6 +399,62 @@ fn what_was_typed_wrong_is_said_at_its_field() {
 }
 
 #[test]
+fn who_confirms_is_welcomed_once_with_stories_that_no_issue_repeats() {
+    let (_server, mut app) = app();
+    let config = app.read("feeds.toml");
+    assert!(config.contains("[newsletter]\n"));
+    app.write("feeds.toml", config.replace("[newsletter]\n", "[newsletter]\nwelcome = true\n"));
+    app.ok(&["run"]);
+    let service = Service::start(&app);
+    assert_eq!(
+        service
+            .ask(
+                "POST",
+                "/api/subscriptions",
+                JSON,
+                "{\"address\": \"ana@example.org\", \"cadence\": \"daily\"}"
+            )
+            .0,
+        202
+    );
+    let confirm = link(&wait_for_mails(&app, 1)[0], "/confirm/");
+    let held = app.ok(&["subscribers", "export", "--address", "ana@example.org"]);
+    assert!(held.contains("\"sign_ups\": [\n    {\n      \"address\": \"ana@example.org\""), "{held}");
+    let (status, page) = service.ask("POST", &confirm, FORM, "");
+    assert!(status == 200 && page.contains("The next e-mail comes on"), "{page}");
+    assert_eq!(service.ask("POST", &confirm, FORM, "").0, 404);
+    let mails = wait_for_mails(&app, 2);
+    drop(service);
+    let mail = mails.iter().find(|mail| header(mail, "Subject").contains("is confirmed")).unwrap();
+    let text = text_part(mail);
+    assert!(text.contains("The next e-mail comes on") && text.contains("## "), "{text}");
+    assert!(header(mail, "List-Id").contains("<personal."), "{}", header(mail, "List-Id"));
+    app.later(25 * 60).ok(&["run"]);
+    assert_eq!(app.outbox().len(), 2, "its stories were told");
+    let token = header(mail, "List-Unsubscribe")
+        .split("unsubscribe%20")
+        .nth(1)
+        .unwrap()
+        .trim_end_matches('>')
+        .to_owned();
+    app.write("leave.eml", format!("From: a@x.org\r\nSubject: unsubscribe {token}\r\n\r\n"));
+    assert!(app.ok(&["bounces", "leave.eml"]).starts_with("unsubscribed by mail"));
+    assert!(app.ok(&["subscribers", "list"]).contains("1 unsubscribed"));
+}
+
+#[test]
+fn a_sign_up_that_waits_is_forgotten_with_its_owner() {
+    let (_server, app) = app();
+    let service = Service::start(&app);
+    assert_eq!(service.ask("POST", "/api/subscriptions", JSON, "{\"address\": \"ana@example.org\"}").0, 202);
+    let confirm = link(&wait_for_mails(&app, 1)[0], "/confirm/");
+    assert!(app.ok(&["subscribers", "erase", "ana@example.org"]).starts_with("erased"));
+    let held = app.ok(&["subscribers", "export", "--address", "ana@example.org"]);
+    assert!(held.contains("\"sign_ups\": []") && held.contains("\"deliveries\": []"), "{held}");
+    assert_eq!(service.ask("POST", &confirm, FORM, "").0, 404);
+}
+
+#[test]
 fn a_confirmation_expires_and_the_address_is_forgotten() {
     let (_server, mut app) = app();
     let service = Service::start(&app);

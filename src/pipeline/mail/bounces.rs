@@ -3,9 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
-use super::MailContext;
 use super::subscribers::{self, Left};
+use super::{MailContext, answers};
 use crate::bounces::{self, Failure, Kind, Return, ReturnedMail};
+use crate::deliver::message::Sender;
 use crate::model::digest::DigestId;
 use crate::model::keys::DeliveryKey;
 use crate::model::mail_address::Address;
@@ -28,49 +29,79 @@ struct Concerned {
 #[derive(Clone, Copy)]
 pub struct Returns<'a> {
     pub store: &'a Store,
-    pub key: &'a SigningKey,
+    pub sender: &'a Sender,
     /// Whether a report of fraud counts as a complaint.
     pub fraud_is_complaint: bool,
     /// What an answer is made with; where none can be made, the operator is told.
     pub context: Option<MailContext<'a>>,
+    /// Who reads what people answer, if it is not who reads the mailbox that it came to.
+    pub answers_to: Option<&'a Address>,
     pub now: Timestamp,
 }
 
-/// Reads one returned message and does what follows. Answers a line for people, without addresses.
+/// Whether a message is done with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Done,
+    /// It is for whoever reads the mailbox, and stays unread there.
+    Kept,
+    /// It has to be read again at another time.
+    Later,
+}
+
+/// What became of a message: lines for people, without addresses.
+#[derive(Debug)]
+pub struct Taken {
+    pub lines: Vec<String>,
+    pub verdict: Verdict,
+}
+
+impl Taken {
+    pub fn new(line: String, verdict: Verdict) -> Taken {
+        Taken { lines: vec![line], verdict }
+    }
+}
+
+/// Reads one returned message and does what follows.
 ///
 /// # Errors
 /// When the store fails: the message has to be read again.
-pub fn take(returns: &Returns, bytes: &[u8], recipients: &[String]) -> anyhow::Result<Vec<String>> {
-    let Returns { store, key, now, .. } = *returns;
+pub fn take(returns: &Returns, bytes: &[u8], recipients: &[String]) -> anyhow::Result<Taken> {
     let report = bounces::read(bytes, recipients);
-    let id = crate::support::text::hex(&Sha256::digest(bytes)[..16]);
+    let done = |line: String| Ok(Taken::new(line, Verdict::Done));
     match &report.what {
-        Return::Other(why) => Ok(vec![format!("left alone: {why}")]),
-        Return::Leave(from) => Ok(vec![leave(returns, &report, from.as_deref())?]),
+        Return::Other(why) => done(format!("left alone: {why}")),
+        Return::Answer(answer) => answers::pass_on(returns, answer, bytes),
+        Return::Leave(from) => done(leave(returns, &report, from.as_deref())?),
         Return::Complaint(kind) if kind == "fraud" && !returns.fraud_is_complaint => {
-            Ok(vec!["left alone: a report of fraud ([mail] fraud_is_complaint makes it a complaint)".into()])
+            done("left alone: a report of fraud ([mail] fraud_is_complaint makes it a complaint)".into())
         }
-        Return::Complaint(_) => {
-            let concerned = store.write(|w| {
-                let concerned = concerned(w, key, &report)?;
-                concerned.iter().try_for_each(|person| {
-                    subscribers::suppress_within(w, &person.hash, SubscriberState::Complained, now)
-                })?;
-                Ok::<_, StoreError>(concerned)
-            })?;
-            let line = |person: Concerned| format!("complaint: {}, never written to again", person.shown);
-            Ok(vec![concerned.map_or_else(|| unproven("complaint"), line)])
-        }
+        Return::Complaint(_) => done(complained(returns, &report)?),
         Return::Bounce(failures) => {
-            let mut lines = store.write(|w| {
-                let Some(person) = concerned(w, key, &report)? else { return Ok(vec![unproven("bounce")]) };
-                let lines = failures.iter().map(|failure| bounced(w, &person, failure, &id, now));
+            let id = crate::support::text::hex(&Sha256::digest(bytes)[..16]);
+            let mut lines = returns.store.write(|w| {
+                let Some(person) = concerned(w, &returns.sender.key, &report)? else {
+                    return Ok(vec![unproven("bounce")]);
+                };
+                let lines = failures.iter().map(|failure| bounced(w, &person, failure, &id, returns.now));
                 lines.collect::<anyhow::Result<Vec<String>>>()
             })?;
             lines.dedup();
-            Ok(lines)
+            Ok(Taken { lines, verdict: Verdict::Done })
         }
     }
+}
+
+fn complained(returns: &Returns, report: &ReturnedMail) -> Result<String, StoreError> {
+    let concerned = returns.store.write(|w| {
+        let concerned = concerned(w, &returns.sender.key, report)?;
+        concerned.iter().try_for_each(|person| {
+            subscribers::suppress_within(w, &person.hash, SubscriberState::Complained, returns.now)
+        })?;
+        Ok::<_, StoreError>(concerned)
+    })?;
+    let line = |person: Concerned| format!("complaint: {}, never written to again", person.shown);
+    Ok(concerned.map_or_else(|| unproven("complaint"), line))
 }
 
 /// Anybody can write a report: what does not show that its writer had our mail counts for nothing.
@@ -135,7 +166,10 @@ fn bounced(
     Ok(match failure.kind {
         Kind::Delayed => format!("left alone: a mail to {shown} is delayed ({reason})"),
         Kind::Hard => {
-            unit.subscribers().put_bounce(&format!("{id}{hash}"), hash, "hard", now, now)?;
+            // Whoever was let in again since is not kept out by what was read before.
+            if unit.subscribers().put_bounce(&format!("{id}{hash}"), hash, "hard", now, now)?.is_none() {
+                return Ok(format!("hard bounce of {shown}: read before"));
+            }
             subscribers::suppress_within(unit, hash, SubscriberState::Bounced, now)?;
             format!("hard bounce: {shown}, never written to again ({reason})")
         }
@@ -168,7 +202,7 @@ pub fn note_soft(unit: &Unit<Write>, hash: &str, id: &str, now: Timestamp) -> an
 /// A mail to leave by. The token of our link, the return path, or an answer of the recipient's own show who wants to; a
 /// sender's address alone is anybody's to write, and gets the link.
 fn leave(returns: &Returns, report: &ReturnedMail, from: Option<&str>) -> anyhow::Result<String> {
-    let Returns { store, key, now, .. } = *returns;
+    let (store, key, now) = (returns.store, &returns.sender.key, returns.now);
     for token in &report.leave_tokens {
         if subscribers::unsubscribe(store, key, token, None, now)? == Left::All {
             return Ok("unsubscribed by mail".into());
@@ -179,7 +213,7 @@ fn leave(returns: &Returns, report: &ReturnedMail, from: Option<&str>) -> anyhow
     if let Some((address, digest)) = store.write(|w| delivered_to(w, key, report))? {
         let is_own = from.as_ref().is_some_and(|from| from.as_str().eq_ignore_ascii_case(&address));
         if by_path || is_own {
-            let token = key.sign(UNSUBSCRIBE, &format!("{digest} {}", key.hash(&address)));
+            let token = key.sign(UNSUBSCRIBE, &format!("{} {}", digest.list(), key.hash(&address)));
             subscribers::unsubscribe(store, key, &token, None, now)?;
             return Ok(format!("unsubscribed by mail: {}", masked(&address)));
         }
@@ -192,7 +226,7 @@ fn leave(returns: &Returns, report: &ReturnedMail, from: Option<&str>) -> anyhow
 
 /// Sends somebody the link to their preferences who wrote without a proof; tells the operator where that cannot be.
 fn answer(returns: &Returns, from: &Address) -> anyhow::Result<String> {
-    let hash = returns.key.hash(from.as_str());
+    let hash = returns.sender.key.hash(from.as_str());
     let (known, is_recipient) = returns.store.read(|r| {
         let list = r.subscribers();
         Ok::<_, StoreError>((list.get(&hash)?, list.has_recipient(from.as_str())?))

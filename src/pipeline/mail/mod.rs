@@ -1,11 +1,13 @@
-//! The pipelines of mail: what is queued for whom (`queue`), how it leaves (`outbox`), who is in the list (`people`), and what
-//! comes back (`returns`).
+//! The pipelines of mail: what is queued for whom (`queue`), how it leaves (`outbox`), who is in the list (`subscribers`), what comes
+//! back (`bounces`), what people answer (`answers`), and how those are welcomed who confirm (`welcome`).
 
+pub mod answers;
 pub mod bounces;
 pub mod import;
 pub mod outbox;
 pub mod queue;
 pub mod subscribers;
+pub mod welcome;
 
 use jiff::Timestamp;
 

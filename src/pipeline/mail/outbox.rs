@@ -47,6 +47,8 @@ const PUT_OFF_SECONDS: std::ops::RangeInclusive<i64> = RETRY_SECONDS..=3_600;
 const PUT_OFF_SHARE: i64 = 8;
 /// A link to confirm by is good for no longer.
 const CONFIRMATION_WAITS: SignedDuration = SignedDuration::from_hours(48);
+/// How long mail that holds an address is kept after it left.
+const PRIVATE_KEPT: SignedDuration = SignedDuration::from_hours(48);
 /// So many times `refusals_max` recipients in a row that are unknown in the same words are no accident.
 const UNKNOWN_FACTOR: usize = 4;
 /// Different reasons told; the rest is counted.
@@ -276,7 +278,7 @@ impl OutboxWorker {
         ClaimRequest {
             id: delivery.id,
             attempts: delivery.attempts,
-            digest: delivery.digest.clone(),
+            digest: delivery.digest.list().clone(),
             hash: self.sender.key.hash(&delivery.recipient),
         }
     }
@@ -419,6 +421,11 @@ impl OutboxWorker {
 /// When the store fails.
 pub fn forget(store: &Store, retention: SignedDuration, now: Timestamp) -> anyhow::Result<usize> {
     let Ok(limit) = now.checked_sub(retention) else { return Ok(0) };
+    let private = now.saturating_sub(PRIVATE_KEPT)?.max(limit);
+    store.write(|w| {
+        w.subscribers().forget_expired_sign_ups(now)?;
+        w.subscribers().forget_private_mail(private)
+    })?;
     let mut gone = 0;
     loop {
         let count = store.write(|w| w.mailing().forget_deliveries(limit, FORGOTTEN))?;
@@ -447,8 +454,7 @@ pub fn forget_issues(
     now: Timestamp,
 ) -> anyhow::Result<()> {
     let Ok(limit) = now.checked_sub(retention) else { return Ok(()) };
-    let own = [DigestId::Personal, DigestId::Operator, DigestId::Confirmation];
-    for digest in digests.iter().map(|digest| &digest.id).chain(&own) {
+    for digest in digests.iter().map(|digest| &digest.id).chain(&DigestId::OWN) {
         loop {
             let issues = store.read(|r| r.mailing().old_issues(digest, limit, ISSUES_LISTED, FORGOTTEN))?;
             // The files first: what is cut off in between is found again.
@@ -483,9 +489,14 @@ fn address(issue: &Arc<Issue>) -> usize {
     Arc::as_ptr(issue) as usize
 }
 
-/// A confirmation goes to whoever asks for it, also to one who left before; not to one who complained of us.
+/// A confirmation goes to whoever asks for it, also to one who left before; not to one who complained of us. An answer goes to whom the
+/// operator named.
 fn bars(reason: &str, digest: &DigestId) -> bool {
-    *digest != DigestId::Confirmation || reason == SubscriberState::Complained.as_str()
+    match digest {
+        DigestId::Answer => false,
+        DigestId::Confirmation => reason == SubscriberState::Complained.as_str(),
+        _ => true,
+    }
 }
 
 /// A delivery that a sender wants.

@@ -19,7 +19,7 @@ use crate::support::clock::Interrupted;
 use crate::support::text::wrapped;
 
 /// Stories looked at for one issue: months of a large network.
-const STORIES_MAX: usize = 5_000;
+pub(super) const STORIES_MAX: usize = 5_000;
 /// Groups read at a time.
 const GROUPS: usize = 2_000;
 /// Groups served in one unit of work.
@@ -115,6 +115,7 @@ fn waits_for_its_first(
         language: String::new(),
         name: None,
         places: LinkPlaces::of(&context.sender.key, digest.id.as_str()),
+        forwarded: None,
     };
     let new =
         NewIssue { digest: &digest.id, slot: Some(slot), now, issue: &issue, stories: &[], recipients: &[] };
@@ -161,6 +162,8 @@ pub fn preview(store: &Store, context: MailContext, digest: &Digest) -> anyhow::
         title: &digest.title,
         language: &digest.language,
         interests: &interests,
+        templates: "digest",
+        note: None,
         entries_max: digest.entries_max,
         is_personal: false,
         name: name.as_deref(),
@@ -308,6 +311,8 @@ fn personal_issue(
         title: newsletter.title(language, context.catalog.channel),
         language,
         interests,
+        templates: "digest",
+        note: None,
         entries_max: newsletter.entries_max,
         is_personal: true,
         name: Some(&name),
@@ -410,5 +415,6 @@ pub(super) fn mail(
         html: context.templates.render(&format!("{folder}/body.html"), data)?,
         name: None,
         places: LinkPlaces::of(&context.sender.key, &format!("{folder} {}", context.now)),
+        forwarded: None,
     })
 }

@@ -1,12 +1,14 @@
 //! Who is in the list: signing up (double opt-in), preferences, leaving, and what the operator does for them.
 
+use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::welcome::{self, Welcome};
 use super::{MailContext, queue};
 use crate::deliver::message::message_id;
-use crate::model::digest::{DigestId, Scope};
+use crate::model::digest::{DigestId, Issue, Scope};
 use crate::model::mail_address::Address;
 use crate::model::subscriber::{Consent, Interests, Preferences, Subscriber, SubscriberState};
 use crate::model::token::{CONFIRM, PREFERENCES, SigningKey, UNSUBSCRIBE};
@@ -18,7 +20,7 @@ const CONFIRM_WITHIN: SignedDuration = SignedDuration::from_hours(48);
 /// Confirmations to one address: whoever types the address of somebody else sends no more than these.
 const CONFIRMATIONS_A_DAY: u64 = 3;
 /// A first issue brings the stories of the week before.
-const WELCOME: SignedDuration = SignedDuration::from_hours(7 * 24);
+const FIRST_STORIES: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 #[derive(Serialize)]
 struct MailData<'a> {
@@ -47,54 +49,26 @@ pub fn sign_up(
     preferences: &Preferences,
     consent_text: Option<&str>,
 ) -> anyhow::Result<bool> {
-    let public = context
-        .sender
-        .public_url
-        .as_deref()
-        .ok_or_else(|| anyhow::anyhow!("[channel] url is missing: a sign-up cannot be confirmed"))?;
     let (key, now) = (&context.sender.key, context.now);
-    let a_day_ago = now.saturating_sub(SignedDuration::from_hours(24))?;
     let hash = key.hash(address.as_str());
-    let (queued, known) = store.read(|r| {
-        Ok::<_, StoreError>((
-            r.subscribers().queued_since(address.as_str(), &DigestId::Confirmation, a_day_ago)?,
-            r.subscribers().get(&hash)?,
-        ))
+    let known = store.read(|r| {
+        let has_enough = has_enough_confirmations(r, address, now)?;
+        Ok::<_, StoreError>(if has_enough { None } else { Some(r.subscribers().get(&hash)?) })
     })?;
-    if queued >= CONFIRMATIONS_A_DAY {
-        return Ok(false);
-    }
+    let Some(known) = known else { return Ok(false) };
     let is_known =
         known.is_some_and(|known| matches!(known.state, SubscriberState::Active | SubscriberState::Paused));
     // Whole milliseconds, as they are stored.
     let expires = Timestamp::from_millisecond((now + CONFIRM_WITHIN).as_millisecond())?;
+    let issue = confirmation_mail(context, &hash, expires, &preferences.language, is_known)?;
     let sign_up = SignUp {
         address: address.clone(),
         preferences: preferences.clone(),
         consent_text: consent_text.map(str::to_owned),
     };
-    let link = if is_known {
-        format!("{public}/preferences/{}", key.sign(PREFERENCES, &hash))
-    } else {
-        format!("{public}/confirm/{}", confirmation(key, &hash, expires))
-    };
-    let language = spoken(&preferences.language, &context.catalog.channel.language);
-    let data = MailData {
-        title: context.newsletter.title(language, context.catalog.channel),
-        language,
-        is_known,
-        link: format!("{link}?l={language}"),
-        controller: context.newsletter.controller.as_deref(),
-        t: phrases(language),
-    };
-    let issue = queue::mail(context, "confirm", language, &data)?;
-    let recipients = [address.as_str().to_owned()];
-    let domain = context.sender.from.email.domain();
     store.write(|w| {
         // Counted again: many may ask at once.
-        if w.subscribers().queued_since(address.as_str(), &DigestId::Confirmation, a_day_ago)?
-            >= CONFIRMATIONS_A_DAY
-        {
+        if has_enough_confirmations(w, address, now)? {
             return Ok(false);
         }
         w.subscribers().forget_private_mail(now.saturating_sub(CONFIRM_WITHIN)?)?;
@@ -102,19 +76,71 @@ pub fn sign_up(
         if !is_known {
             w.subscribers().put_sign_up(&hash, expires, &sign_up)?;
         }
-        let new = NewIssue {
-            digest: &DigestId::Confirmation,
-            slot: None,
-            now,
-            issue: &issue,
-            stories: &[],
-            recipients: &recipients,
-        };
-        w.mailing().queue_issue(&new, |number, recipient| {
-            message_id(DigestId::Confirmation.as_str(), number, now, &key.hash(recipient), domain)
-        })?;
+        queue_confirmation(w, context, address, &issue)?;
         Ok(true)
     })
+}
+
+/// Whether an address had as many mails within a day as it gets.
+fn has_enough_confirmations<A>(
+    unit: &Unit<A>,
+    address: &Address,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let a_day_ago = now.saturating_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
+    let queued = unit.subscribers().queued_since(address.as_str(), &DigestId::Confirmation, a_day_ago)?;
+    Ok(queued >= CONFIRMATIONS_A_DAY)
+}
+
+/// The mail with the link to confirm by, or to the preferences of somebody who is in the list.
+fn confirmation_mail(
+    context: MailContext,
+    hash: &str,
+    expires: Timestamp,
+    wanted: &str,
+    is_known: bool,
+) -> anyhow::Result<Issue> {
+    let (sender, newsletter) = (context.sender, context.newsletter);
+    let public =
+        sender.public_url.as_deref().context("[channel] url is missing: a sign-up cannot be confirmed")?;
+    let link = if is_known {
+        format!("{public}/preferences/{}", sender.key.sign(PREFERENCES, hash))
+    } else {
+        format!("{public}/confirm/{}", confirmation(&sender.key, hash, expires))
+    };
+    let language = spoken(wanted, &context.catalog.channel.language);
+    let data = MailData {
+        title: newsletter.title(language, context.catalog.channel),
+        language,
+        is_known,
+        link: format!("{link}?l={language}"),
+        controller: newsletter.controller.as_deref(),
+        t: phrases(language),
+    };
+    queue::mail(context, "confirm", language, &data)
+}
+
+fn queue_confirmation(
+    unit: &Unit<Write>,
+    context: MailContext,
+    address: &Address,
+    issue: &Issue,
+) -> Result<(), StoreError> {
+    let (sender, now) = (context.sender, context.now);
+    let new = NewIssue {
+        digest: &DigestId::Confirmation,
+        slot: None,
+        now,
+        issue,
+        stories: &[],
+        recipients: &[address.as_str().to_owned()],
+    };
+    unit.mailing()
+        .queue_issue(&new, |number, recipient| {
+            let hash = sender.key.hash(recipient);
+            message_id(DigestId::Confirmation.as_str(), number, now, &hash, sender.from.email.domain())
+        })
+        .map(drop)
 }
 
 /// Whether a confirmation can be made by this token; the language that was chosen with it.
@@ -139,29 +165,56 @@ fn read_confirmation(key: &SigningKey, token: &str, now: Timestamp) -> Option<(S
     (expires >= now).then(|| (hash.to_owned(), expires))
 }
 
-/// Puts somebody who confirmed into the list, once. `None` when the token is none of ours, too old, or was overtaken: by a
-/// confirmation, or by what its owner did since.
+/// Puts somebody who confirmed into the list, once, and welcomes them where that is wanted. `None` when the token is not ours, is too
+/// old, or was overtaken: by a confirmation, or by what its owner did since.
 ///
 /// # Errors
-/// When the store fails.
-pub fn confirm(
-    store: &Store,
-    key: &SigningKey,
-    token: &str,
-    now: Timestamp,
-) -> anyhow::Result<Option<Subscriber>> {
+/// When the store or a template fails.
+pub fn confirm(store: &Store, context: MailContext, token: &str) -> anyhow::Result<Option<Subscriber>> {
+    let (key, now) = (&context.sender.key, context.now);
     let Some((hash, expires)) = read_confirmation(key, token, now) else { return Ok(None) };
+    // Rendered before the unit of work: others have their turn.
+    let welcome =
+        if context.newsletter.has_welcome { render_welcome(store, context, &hash, expires)? } else { None };
     let subscriber = store.write(|w| {
         let Some(sign_up) = w.subscribers().sign_up(&hash, expires)? else { return Ok(None) };
         let source = "signed up on the web, confirmed by mail".into();
         let consent = Consent { source, at: now, text: sign_up.consent_text };
         let (address, preferences) = (sign_up.address, sign_up.preferences);
-        put_within(w, key, address, preferences, consent, SubscriberState::Active, now).map(Some)
+        let mut confirmed = put_within(w, key, address, preferences, consent, SubscriberState::Active, now)?;
+        if let Some(welcome) = &welcome {
+            welcome.queue(w, context, confirmed.address.as_str())?;
+            confirmed.seen = confirmed.seen.max(welcome.seen);
+            w.subscribers().put(&hash, &confirmed, confirmed.preferences.cadence.next_after(now))?;
+        }
+        Ok::<_, anyhow::Error>(Some(confirmed))
     })?;
     if subscriber.is_some() {
         tracing::info!("a subscriber confirmed");
     }
     Ok(subscriber)
+}
+
+/// The welcome of a sign-up that is still to be confirmed; nothing for somebody who is in the list already.
+fn render_welcome(
+    store: &Store,
+    context: MailContext,
+    hash: &str,
+    expires: Timestamp,
+) -> anyhow::Result<Option<Welcome>> {
+    let week_ago = context.now.saturating_sub(FIRST_STORIES)?;
+    let (sign_up, known, seen) = store.read(|r| {
+        let list = r.subscribers();
+        Ok::<_, StoreError>((
+            list.sign_up(hash, expires)?,
+            list.get(hash)?,
+            r.entries().last_before(week_ago)?,
+        ))
+    })?;
+    let is_in = known.as_ref().is_some_and(|known| known.state == SubscriberState::Active);
+    let Some(sign_up) = sign_up.filter(|_| !is_in) else { return Ok(None) };
+    let seen = known.map_or(seen, |known| known.seen.max(seen));
+    welcome::render(store, context, hash, &sign_up.preferences, seen).map(Some)
 }
 
 /// Puts somebody into the list or changes what they chose; what was suppressed before is lifted. Who is new gets the stories
@@ -197,7 +250,7 @@ pub fn put_within(
     let hash = key.hash(address.as_str());
     let known = unit.subscribers().get(&hash)?;
     // A pause is not made up for with months of stories.
-    let welcome = unit.entries().last_before(now.saturating_sub(WELCOME)?)?;
+    let welcome = unit.entries().last_before(now.saturating_sub(FIRST_STORIES)?)?;
     let subscriber = match known {
         Some(known) => Subscriber {
             seen: if known.state == SubscriberState::Active { known.seen } else { known.seen.max(welcome) },
@@ -219,7 +272,7 @@ pub fn put_within(
     unit.subscribers().put(&hash, &subscriber, next_slot)?;
     unit.subscribers().forget_sign_ups(&hash)?;
     if matches!(state, SubscriberState::Active | SubscriberState::Paused) {
-        unit.subscribers().lift_suppression(&hash)?;
+        unit.subscribers().lift_suppression(&hash, now)?;
     }
     Ok(subscriber)
 }
@@ -380,9 +433,13 @@ pub fn remove(store: &Store, key: &SigningKey, address: &Address) -> anyhow::Res
 pub fn erase(store: &Store, key: &SigningKey, address: &Address, now: Timestamp) -> anyhow::Result<bool> {
     let hash = key.hash(address.as_str());
     let was_known = store.write(|w| {
-        let was_known = w.subscribers().has_recipient(address.as_str())?;
+        let list = w.subscribers();
+        let was_known = list.has_recipient(address.as_str())?
+            || !list.sign_ups_of(&hash)?.is_empty()
+            || !list.answers_of(address.as_str())?.is_empty();
         w.subscribers().suppress(&hash, &Scope::All, "erased", now)?;
         let was_there = w.subscribers().delete(&hash)?;
+        w.subscribers().forget_history(&hash)?;
         w.subscribers().forget_sign_ups(&hash)?;
         w.subscribers().delete_deliveries(address.as_str())?;
         Ok::<_, StoreError>(was_known || was_there)
@@ -395,31 +452,36 @@ pub fn erase(store: &Store, key: &SigningKey, address: &Address, now: Timestamp)
 ///
 /// # Errors
 /// When the store fails.
-pub fn everything(store: &Store, key: &SigningKey, address: &Address) -> anyhow::Result<serde_json::Value> {
+pub fn everything(store: &Store, key: &SigningKey, address: &Address) -> anyhow::Result<Value> {
     let hash = key.hash(address.as_str());
-    let (subscriber, deliveries, marks) = store.read(|r| {
+    let held = store.read(|r| {
         let list = r.subscribers();
-        Ok::<_, StoreError>((list.get(&hash)?, list.deliveries_to(address.as_str())?, list.marks_of(&hash)?))
+        Ok::<_, StoreError>(json!({
+            "address": address.as_str(),
+            "subscriber": list.get(&hash)?.map(|known| json!({
+                "address": known.address.as_str(),
+                "state": known.state.as_str(),
+                "preferences": known.preferences,
+                "consent": known.consent,
+                "created": known.created,
+                "last_issue": known.last_issue,
+            })),
+            "sign_ups": list.sign_ups_of(&hash)?.iter().map(|(expires, sign_up)| json!({
+                "address": sign_up.address.as_str(),
+                "preferences": sign_up.preferences,
+                "consent_text": sign_up.consent_text,
+                "expires": expires,
+            })).collect::<Vec<_>>(),
+            "deliveries": list.deliveries_to(address.as_str())?.iter().map(|[digest, subject, at, state, error]| {
+                json!({ "digest": digest, "subject": subject, "queued": at, "state": state, "error": error })
+            }).collect::<Vec<_>>(),
+            "answers": list.answers_of(address.as_str())?.iter().map(|(subject, at)| {
+                json!({ "subject": subject, "passed_on": at })
+            }).collect::<Vec<_>>(),
+            "marks": list.marks_of(&hash)?.iter().map(|[what, why, at]| {
+                json!({ "what": what.trim(), "why": why, "at": at })
+            }).collect::<Vec<_>>(),
+        }))
     })?;
-    let subscriber = subscriber.map(|subscriber| {
-        json!({
-            "address": subscriber.address.as_str(),
-            "state": subscriber.state.as_str(),
-            "preferences": subscriber.preferences,
-            "consent": subscriber.consent,
-            "created": subscriber.created,
-            "last_issue": subscriber.last_issue,
-        })
-    });
-    let deliveries: Vec<_> = deliveries
-        .into_iter()
-        .map(|[digest, subject, time, state, error]| json!({ "digest": digest, "subject": subject, "queued": time, "state": state, "error": error }))
-        .collect();
-    let marks: Vec<_> = marks
-        .into_iter()
-        .map(|[what, why, at]| json!({ "what": what.trim(), "why": why, "at": at }))
-        .collect();
-    Ok(
-        json!({ "address": address.as_str(), "subscriber": subscriber, "deliveries": deliveries, "marks": marks }),
-    )
+    Ok(held)
 }

@@ -55,6 +55,8 @@ struct Shared {
     stopped: AtomicBool,
     /// Ways to log in that it offers; it takes nothing without.
     logins: Mutex<Option<&'static str>>,
+    /// What stood in each `MAIL FROM`.
+    senders: Mutex<Vec<String>>,
     /// What clients said to log in, decoded.
     said: Mutex<Vec<String>>,
 }
@@ -102,6 +104,11 @@ impl Sink {
     /// How many messages it took in all.
     pub fn count(&self) -> usize {
         self.shared.taken.lock().unwrap().values().sum()
+    }
+
+    /// What it was told after `MAIL FROM:`, in order.
+    pub fn senders(&self) -> Vec<String> {
+        self.shared.senders.lock().unwrap().clone()
     }
 
     /// How many messages it deferred.
@@ -179,6 +186,9 @@ fn serve(stream: &TcpStream, shared: &Shared, place: usize) -> std::io::Result<(
                 out.write_all(b"530 5.7.0 Authentication required\r\n")?;
                 continue;
             }
+        }
+        if upper.starts_with("MAIL FROM:") {
+            shared.senders.lock().unwrap().push(line.trim()[10..].to_owned());
         }
         let answer: &[u8] = if upper.starts_with("EHLO") {
             b"250-sink\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n"

@@ -1,0 +1,155 @@
+//! The parts of an installation, each made from its piece of the configuration.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use jiff::SignedDuration;
+use lettre::message::Mailbox;
+use sha2::{Digest as _, Sha256};
+
+use super::Usage;
+use crate::classify::Classifier;
+use crate::classify::model::Model;
+use crate::config::{self, AccessToken, Config, MailConfig, TransportConfig};
+use crate::deliver::dkim::{DkimKey, Signer};
+use crate::deliver::login::{Secret, TokenPlace};
+use crate::deliver::smtp::{self, Rates, Smtp};
+use crate::deliver::tls;
+use crate::deliver::transport::Transport;
+use crate::fetch::client::{Client, ClientSettings};
+use crate::model::guard::Guard;
+use crate::model::mail_address::ascii_domain;
+use crate::store::Store;
+use crate::support::clock::TokenSource;
+
+/// The secret of this installation that links are signed with, made at first use.
+pub(super) fn secret(store: &Store) -> anyhow::Result<String> {
+    const NAME: &str = "signing";
+    // Read first: a command that only reads is not to wait for one that writes.
+    if let Some(known) = store.read(|r| r.mailing().secret(NAME))? {
+        return Ok(known);
+    }
+    let fresh = TokenSource::System.token()?;
+    let kept = store.write(|w| {
+        w.mailing().put_secret(NAME, &fresh)?;
+        w.mailing().secret(NAME)
+    })?;
+    kept.context("the secret of this installation could not be kept")
+}
+
+/// Rules and model as configured, and a digest of both.
+///
+/// # Errors
+/// When the model cannot be read.
+pub fn classifier(config: &Config) -> anyhow::Result<(Classifier, String)> {
+    let rules = Classifier::new(&config.topics);
+    let mut digest = Sha256::new();
+    digest.update(format!("{:?} {} {}", config.topics, config.classify.margin, env!("CARGO_PKG_VERSION")));
+    let Some(path) = &config.classify.model else {
+        return Ok((rules, crate::support::text::hex(&digest.finalize())));
+    };
+    let bytes = read(path)
+        .context("[classify] model: train it with `courant classify train`, or take the key away")?;
+    digest.update(&bytes);
+    let model = Model::from_bytes(&bytes)
+        .with_context(|| format!("[classify] model: {} cannot be used", path.display()))?;
+    Ok((rules.with_model(model, config.classify.margin), crate::support::text::hex(&digest.finalize())))
+}
+
+/// A configured length of time; one beyond all time is as long as can be counted with.
+pub(super) fn duration(seconds: u64) -> SignedDuration {
+    SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX).min(i64::MAX / 4))
+}
+
+fn read(path: &PathBuf) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// The HTTP client as configured.
+///
+/// # Errors
+/// When a CA file cannot be read or the TLS part cannot be set up.
+pub fn client(fetch: &config::FetchConfig) -> anyhow::Result<Client> {
+    let settings = ClientSettings {
+        user_agent: fetch.user_agent.clone(),
+        timeout: Duration::from_secs(fetch.timeout_seconds),
+        deadline: Duration::from_secs(fetch.deadline_seconds),
+        body_bytes_max: fetch.body_bytes_max,
+        per_host: fetch.per_host,
+        guard: Guard { allowed: fetch.allow.clone(), proxy_hosts: fetch.proxy_hosts.clone() },
+        proxy: fetch.proxy.clone(),
+        extra_roots_pem: fetch.ca_file.as_ref().map(read).transpose()?,
+    };
+    Client::new(settings).context("the HTTP client cannot be set up")
+}
+
+pub(super) fn dkim(config: &config::DkimSettings) -> anyhow::Result<Arc<Signer>> {
+    let key = DkimKey {
+        domain: &config.domain,
+        selector: &config.selector,
+        key: config.key.expose(),
+        is_ed25519: config.is_ed25519,
+    };
+    let signer = Signer::new(&key).map_err(|reason| Usage(format!("[[mail.dkim]]: {reason}")))?;
+    Ok(Arc::new(signer))
+}
+
+/// TLS to mail servers, trusting what this machine trusts and the operator's own authority.
+///
+/// # Errors
+/// When a certificate cannot be read.
+pub fn mail_tls(mail: &MailConfig) -> anyhow::Result<Arc<rustls::ClientConfig>> {
+    let ca_file = match &mail.transport {
+        TransportConfig::Smtp { ca_file, .. } => ca_file.as_ref(),
+        TransportConfig::Directory(_) => None,
+    };
+    let root = ca_file.map(read).transpose()?;
+    tls::client_config(root.as_deref()).map_err(|reason| Usage(format!("[mail] ca_file: {reason}")).into())
+}
+
+/// A mailbox as it goes out: its domain in ASCII (RFC 5891), which every server takes and every signature is made for.
+pub(super) fn mailbox(text: &str) -> anyhow::Result<Mailbox> {
+    let wrong = || format!("\"{text}\" is no mail address");
+    let mailbox: Mailbox = text.parse().with_context(wrong)?;
+    let domain = ascii_domain(mailbox.email.domain()).with_context(wrong)?;
+    let email = lettre::Address::new(mailbox.email.user(), domain).with_context(wrong)?;
+    Ok(Mailbox::new(mailbox.name, email))
+}
+
+/// The way out as configured; nothing is sent or asked.
+///
+/// # Errors
+/// When an address, a certificate or the login is unusable, in words.
+pub fn transport(mail: &MailConfig) -> anyhow::Result<Transport> {
+    match &mail.transport {
+        TransportConfig::Directory(folder) => Ok(Transport::Directory(folder.clone())),
+        TransportConfig::Smtp { urls, username, password, token, ca_file } => {
+            let root = ca_file.as_ref().map(read).transpose().context("[mail] ca_file")?;
+            let secret = match (token, password) {
+                (Some(AccessToken::Given(token)), _) => {
+                    Some(Secret::Token(TokenPlace::Given(token.expose().to_owned())))
+                }
+                (Some(AccessToken::File(path)), _) => Some(Secret::Token(TokenPlace::File(path.clone()))),
+                (Some(AccessToken::Command(command)), _) => {
+                    Some(Secret::Token(TokenPlace::Command(command.clone())))
+                }
+                (None, password) => {
+                    password.as_ref().map(|password| Secret::Password(password.expose().to_owned()))
+                }
+            };
+            let settings = |url| smtp::SmtpSettings {
+                url,
+                username: username.as_deref(),
+                secret: secret.clone(),
+                extra_root_pem: root.as_deref(),
+            };
+            let servers: Vec<smtp::SmtpSettings> = urls.iter().map(settings).collect();
+            let rates = Rates { total: mail.rate, per_domain: mail.rate_per_domain };
+            let smtp = Smtp::new(&servers, rates, Duration::from_secs(mail.timeout_seconds))
+                .map_err(|reason| Usage(format!("[mail] transport: {reason}")))?;
+            Ok(Transport::Smtp(Box::new(smtp)))
+        }
+    }
+}

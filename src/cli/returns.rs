@@ -1,0 +1,112 @@
+//! `courant bounces`: what came back is read from a mailbox, or handed over by a mail server.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use url::Url;
+
+use crate::app::{self, App, Usage};
+use crate::bounces::{imap, lmtp, mailbox};
+use crate::config;
+use crate::model::mail_address::Address;
+use crate::pipeline::mail::bounces::{Returns, Taken, Verdict, take};
+use crate::support::text::{many, percent_decoded};
+
+/// Reads what came back: a file or folder, `-`, `imap://` or `imaps://`, or `lmtp` to be handed it by a mail server.
+///
+/// # Errors
+/// When the place cannot be read, or the store fails.
+pub async fn bounces(app: &App, place: &str, listen: &str, config_path: &Path) -> anyhow::Result<()> {
+    let mut count = 0usize;
+    let mut told = |taken: Taken| {
+        count += 1;
+        taken.lines.iter().for_each(|line| println!("{line}"));
+        taken.verdict == Verdict::Done
+    };
+    let reader = reader(app, None);
+    let mut visit = |bytes: &[u8]| -> anyhow::Result<()> {
+        told(take_one(app, reader.as_ref(), bytes)?);
+        Ok(())
+    };
+    match place {
+        "-" => mailbox::each_in(std::io::stdin().lock(), &mut visit)?,
+        "lmtp" => return hand_over(app, listen).await,
+        text if text.starts_with("imap://") || text.starts_with("imaps://") => {
+            let (url, password) = mailbox_url(text, config_path)?;
+            let reader = self::reader(app, percent_decoded(url.username()).as_deref());
+            let visit = |bytes: &[u8]| Ok(told(take_one(app, reader.as_ref(), bytes)?));
+            imap::each_unread(&url, &password, app::mail_tls(&app.config.mail)?, visit).await?;
+        }
+        path => mailbox::each_under(Path::new(path), &mut visit)?,
+    }
+    println!("{} read", many(count, "message", "messages"));
+    Ok(())
+}
+
+/// The address of a mailbox, and its password.
+fn mailbox_url(text: &str, config_path: &Path) -> anyhow::Result<(Url, String)> {
+    let url = Url::parse(text)
+        .map_err(|error| Usage(format!("\"{text}\" is not the address of a mailbox: {error}")))?;
+    let secret = url
+        .query_pairs()
+        .find(|(name, _)| name == "password")
+        .map_or("env:COURANT_IMAP_PASSWORD".to_owned(), |(_, value)| value.into_owned());
+    let absolute = std::path::absolute(config_path)?;
+    let password = config::secret_at(&secret, absolute.parent().unwrap_or(Path::new(".")))
+        .map_err(|error| Usage(format!("the password of the mailbox: {error}")))?;
+    Ok((url, password.expose().to_owned()))
+}
+
+/// Who reads what people answer: `[mail] reply_to`, unless that is the mailbox that is read here anyway, which `user` may name.
+fn reader(app: &App, user: Option<&str>) -> Option<Address> {
+    let wanted = app.config.mail.reply_to.as_ref()?;
+    let mailbox: lettre::message::Mailbox = wanted.parse().ok()?;
+    let reader = Address::parse(mailbox.email.as_ref()).ok()?;
+    let own = [app.config.mail.bounces.as_ref().map(Address::as_str), user];
+    let is_own = own.into_iter().flatten().any(|own| own.eq_ignore_ascii_case(reader.as_str()));
+    (!is_own).then_some(reader)
+}
+
+fn take_one(app: &App, reader: Option<&Address>, bytes: &[u8]) -> anyhow::Result<Taken> {
+    let returns = Returns {
+        store: app.store(),
+        sender: &app.sender,
+        fraud_is_complaint: app.config.mail.fraud_is_complaint,
+        context: Some(app.mail_context()),
+        answers_to: reader,
+        now: app.clock.now(),
+    };
+    take(&returns, bytes, &[])
+}
+
+async fn hand_over(app: &App, listen: &str) -> anyhow::Result<()> {
+    let listener =
+        tokio::net::TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+    eprintln!("LMTP on {}", listener.local_addr()?);
+    let (store, sender, clock, reader) =
+        (app.refresher.store.clone(), app.sender.clone(), app.clock, reader(app, None));
+    let fraud_is_complaint = app.config.mail.fraud_is_complaint;
+    let take = move |bytes: &[u8], recipients: &[String]| {
+        let returns = Returns {
+            store: &store,
+            sender: &sender,
+            fraud_is_complaint,
+            context: None,
+            answers_to: reader.as_ref(),
+            now: clock.now(),
+        };
+        match take(&returns, bytes, recipients) {
+            Ok(taken) => {
+                taken.lines.iter().for_each(|line| println!("{line}"));
+                taken.verdict != Verdict::Later
+            }
+            Err(error) => {
+                tracing::error!("a returned message could not be dealt with: {error:#}");
+                false
+            }
+        }
+    };
+    lmtp::serve(listener, Arc::new(take), app.stop.clone().cancelled_owned()).await?;
+    Ok(())
+}

@@ -1,0 +1,144 @@
+//! Mail by people in answer to ours: it is passed on to whoever reads `reply_to`, once.
+
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
+
+use super::bounces::{Returns, Taken, Verdict};
+use crate::bounces::{Answer, plain_address};
+use crate::deliver::message::message_id;
+use crate::digest::TEXT_COLUMNS;
+use crate::model::digest::{DigestId, ForwardedMail, Issue, LinkPlaces, subject};
+use crate::model::mail_address::Address;
+use crate::store::{NewIssue, StoreError};
+use crate::support::text::{hex, wrapped};
+
+/// Answers passed on within a day: whoever finds out the address fills no mailbox but ours.
+const ANSWERS_A_DAY: u64 = 100;
+/// A larger mail is passed on without its attachments, in bytes.
+const ATTACHED_BYTES_MAX: usize = 4 << 20;
+/// Answers have a count of their own among what came back.
+const KIND: &str = "answer";
+
+/// Why an answer was not queued.
+#[derive(Debug, thiserror::Error)]
+enum Unqueued {
+    #[error("it was passed on before")]
+    Before,
+    #[error("too many today")]
+    TooMany,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Queues an answer for `reply_to`; where nobody is configured to read it, it stays where it is.
+///
+/// # Errors
+/// When the store fails.
+pub fn pass_on(returns: &Returns, answer: &Answer, bytes: &[u8]) -> anyhow::Result<Taken> {
+    let who = Address::parse(&answer.from).map_or_else(|_| "somebody".into(), |from| from.masked());
+    let kept =
+        |why: &str| Ok(Taken::new(format!("left in the mailbox: an answer by {who}, {why}"), Verdict::Kept));
+    let Some(reader) = returns.answers_to else {
+        return kept("and no [mail] reply_to to pass it on to");
+    };
+    if answer.sent_to.contains(&plain_address(reader.as_str())) {
+        return kept("which went to reply_to as well");
+    }
+    Ok(match queue(returns, answer, reader, bytes) {
+        Ok(()) => Taken::new(format!("passed on to reply_to: an answer by {who}"), Verdict::Done),
+        Err(Unqueued::Before) => Taken::new(format!("an answer by {who}: passed on before"), Verdict::Done),
+        Err(Unqueued::TooMany) => Taken::new(
+            format!(
+                "left in the mailbox: an answer by {who}, for {ANSWERS_A_DAY} were passed on within a day"
+            ),
+            Verdict::Later,
+        ),
+        Err(Unqueued::Store(error)) => return Err(error.into()),
+    })
+}
+
+/// The note that it was passed on and the mail that does so are one unit of work: neither two processes nor one that is killed pass
+/// an answer on twice, or never.
+fn queue(returns: &Returns, answer: &Answer, reader: &Address, bytes: &[u8]) -> Result<(), Unqueued> {
+    let (sender, now) = (returns.sender, returns.now);
+    let a_day_ago = now.saturating_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
+    let id = identity(answer, bytes);
+    let issue = Issue {
+        subject: subject(&answer.subject),
+        text: text(answer, bytes.len()),
+        html: String::new(),
+        language: String::new(),
+        name: None,
+        places: LinkPlaces::of(&sender.key, &id),
+        forwarded: Some(ForwardedMail {
+            reply_to: answer.from.clone(),
+            message: if bytes.len() > ATTACHED_BYTES_MAX { Vec::new() } else { bytes.to_vec() },
+        }),
+    };
+    let recipients = [reader.as_str().to_owned()];
+    returns.store.write(|w| {
+        match w.subscribers().put_bounce(&id, "", KIND, now, a_day_ago)? {
+            None => return Err(Unqueued::Before),
+            Some(count) if count > ANSWERS_A_DAY => return Err(Unqueued::TooMany),
+            Some(_) => {}
+        }
+        let new = NewIssue {
+            digest: &DigestId::Answer,
+            slot: None,
+            now,
+            issue: &issue,
+            stories: &[],
+            recipients: &recipients,
+        };
+        let domain = sender.from.email.domain();
+        w.mailing()
+            .queue_issue(&new, |number, _| message_id(DigestId::Answer.as_str(), number, now, &id, domain))?;
+        Ok(())
+    })
+}
+
+/// What tells an answer from all others, however it came: by its Message-ID, else by its bytes.
+fn identity(answer: &Answer, bytes: &[u8]) -> String {
+    let digest = match &answer.message_id {
+        Some(message_id) => Sha256::digest(format!("{}\0{message_id}", answer.from)),
+        None => Sha256::digest(bytes),
+    };
+    format!("{KIND} {}", hex(&digest[..16]))
+}
+
+/// Not by a template: what somebody wrote is nothing but text.
+fn text(answer: &Answer, bytes: usize) -> String {
+    let attached = if bytes > ATTACHED_BYTES_MAX {
+        "The mail is too large to be attached"
+    } else {
+        "The mail itself is attached"
+    };
+    let head = format!(
+        "{} answered a mail of the newsletter. If you reply to this, it goes to them. {attached}.",
+        answer.from
+    );
+    format!("{}\n\n{}\n", wrapped(&head, TEXT_COLUMNS), answer.text.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_known_again_however_it_came() {
+        let answer = |from: &str, id: Option<&str>| Answer {
+            from: from.into(),
+            subject: String::new(),
+            text: " Hello\n".into(),
+            message_id: id.map(str::to_owned),
+            sent_to: Vec::new(),
+        };
+        let by_id = identity(&answer("a@x.org", Some("1@x.org")), b"one");
+        assert_eq!(by_id, identity(&answer("a@x.org", Some("1@x.org")), b"one, by another way"));
+        assert_ne!(by_id, identity(&answer("b@x.org", Some("1@x.org")), b"one"));
+        assert_ne!(identity(&answer("a@x.org", None), b"one"), identity(&answer("a@x.org", None), b"two"));
+        let small = text(&answer("a@x.org", None), 100);
+        assert!(small.starts_with("a@x.org answered") && small.ends_with("attached.\n\nHello\n"), "{small}");
+        assert!(text(&answer("a@x.org", None), ATTACHED_BYTES_MAX + 1).contains("too large"));
+    }
+}

@@ -1,0 +1,95 @@
+//! The mail that welcomes somebody who has confirmed (`[newsletter] welcome`), with the stories that their last issue would have had.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::MailContext;
+use super::queue::STORIES_MAX;
+use crate::deliver::message::message_id;
+use crate::digest::{self, Edition};
+use crate::model::digest::{DigestId, Issue, LinkPlaces};
+use crate::model::keys::EntryKey;
+use crate::model::subscriber::{Cadence, Preferences};
+use crate::store::{NewIssue, Store, StoreError, Unit, Write};
+use crate::support::i18n::{long_date, said, spoken};
+
+/// A welcome, rendered for one person.
+pub(super) struct Welcome {
+    issue: Issue,
+    /// The last entry that was looked at: their next issue goes on from there.
+    pub(super) seen: EntryKey,
+}
+
+/// Renders the welcome for somebody who has seen the entries up to `seen`.
+///
+/// # Errors
+/// When the store or a template fails.
+pub(super) fn render(
+    store: &Store,
+    context: MailContext,
+    hash: &str,
+    preferences: &Preferences,
+    seen: EntryKey,
+) -> anyhow::Result<Welcome> {
+    let (last, stories) = store.read(|r| {
+        Ok::<_, StoreError>((r.entries().last()?, r.entries().stories_since(seen, None, STORIES_MAX)?))
+    })?;
+    let interests = &preferences.interests;
+    let picked = digest::pick(interests, seen..last, &stories);
+    let newsletter = context.newsletter;
+    let language = spoken(&preferences.language, &context.catalog.channel.language);
+    let note = next_mail("next_mail", &preferences.cadence, language, context.now);
+    let edition = Edition {
+        title: newsletter.title(&preferences.language, context.catalog.channel),
+        language: &preferences.language,
+        interests,
+        templates: "welcome",
+        note: note.as_deref(),
+        entries_max: newsletter.entries_max,
+        is_personal: true,
+        name: None,
+        is_public: context.sender.public_url.is_some(),
+        controller: newsletter.controller.as_deref(),
+        places: &LinkPlaces::of(&context.sender.key, &format!("welcome {hash} {}", context.now)),
+    };
+    let issue = digest::render(context.catalog, edition, &picked, context.now, context.templates)?;
+    Ok(Welcome { issue, seen: last.max(seen) })
+}
+
+impl Welcome {
+    /// Queues it for an address, within the unit of work that puts its owner into the list.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(super) fn queue(
+        &self,
+        unit: &Unit<Write>,
+        context: MailContext,
+        address: &str,
+    ) -> Result<(), StoreError> {
+        let (sender, now) = (context.sender, context.now);
+        let new = NewIssue {
+            digest: &DigestId::Welcome,
+            slot: None,
+            now,
+            issue: &self.issue,
+            stories: &[],
+            recipients: &[address.to_owned()],
+        };
+        unit.mailing()
+            .queue_issue(&new, |number, recipient| {
+                let hash = sender.key.hash(recipient);
+                message_id(DigestId::Welcome.as_str(), number, now, &hash, sender.from.email.domain())
+            })
+            .map(drop)
+    }
+}
+
+/// When the next mail comes, by the subscriber's own clock, as the phrase `key` says it; nothing, where it comes as it happens.
+pub fn next_mail(key: &str, cadence: &Cadence, language: &str, now: Timestamp) -> Option<String> {
+    let Cadence::Scheduled(_) = cadence else { return None };
+    let zone = TimeZone::get(&cadence.parts().2).unwrap_or(TimeZone::UTC);
+    let at = cadence.next_after(now).to_zoned_datetime(zone);
+    let time = at.strftime("%H:%M").to_string();
+    Some(said(key, language, &[("date", long_date(at.date(), language).into()), ("time", time.into())]))
+}
