@@ -135,6 +135,7 @@ fn documents(origin: &str) -> anyhow::Result<HashMap<String, (String, Bytes, Str
     for item in items {
         let mut context = tera::Context::from_serialize(&item)?;
         context.insert("origin", origin);
+        context.insert("title_json", &serde_json::to_string(&item.title)?);
         add(&item.path, "text/html; charset=utf-8", tera.render("item.html", &context)?.into_bytes());
     }
     Ok(documents)
