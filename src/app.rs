@@ -494,7 +494,7 @@ pub fn log_unsent(deliveries: &Deliveries) {
         (Some(reason), _) => {
             tracing::error!(reason, "mail is held up: what is left waits for the next turn");
         }
-        (None, Some(unsent)) if deliveries.is_none_sent() => tracing::warn!("no mail left: {unsent}"),
+        (None, Some(unsent)) if deliveries.is_none_sent() => tracing::warn!("no mail was sent: {unsent}"),
         _ => {}
     }
 }

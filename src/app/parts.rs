@@ -111,7 +111,7 @@ pub fn mail_tls(mail: &MailConfig) -> anyhow::Result<Arc<rustls::ClientConfig>> 
 
 /// A mailbox as it goes out: its domain in ASCII (RFC 5891), which every server takes and every signature is made for.
 pub(super) fn mailbox(text: &str) -> anyhow::Result<Mailbox> {
-    let wrong = || format!("\"{text}\" is no mail address");
+    let wrong = || format!("\"{text}\" is not a valid mail address");
     let mailbox: Mailbox = text.parse().with_context(wrong)?;
     let domain = ascii_domain(mailbox.email.domain()).with_context(wrong)?;
     let email = lettre::Address::new(mailbox.email.user(), domain).with_context(wrong)?;

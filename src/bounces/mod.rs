@@ -514,11 +514,11 @@ fn complaint(feedback: &str) -> Return {
     let kind = blocks.iter().find_map(|block| field(block, "feedback-type")).unwrap_or_default();
     match kind.trim().to_ascii_lowercase().as_str() {
         kind @ ("abuse" | "fraud") => Return::Complaint(kind.to_owned()),
-        "not-spam" => Return::Other("somebody said that our mail is no spam"),
+        "not-spam" => Return::Other("somebody said that our mail is not spam"),
         "opt-out" | "opt-out-list" => Return::Leave(None),
         "auth-failure" => Return::Other("a report of signatures that failed: look at SPF, DKIM and DMARC"),
         "virus" => Return::Other("somebody says that there is a virus in our mail: look at what was sent"),
-        _ => Return::Other("feedback of a kind that is no complaint"),
+        _ => Return::Other("feedback of a kind that is not a complaint"),
     }
 }
 

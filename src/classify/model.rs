@@ -32,7 +32,7 @@ pub enum ModelError {
     NoExamples,
     #[error("all examples have the label \"{0}\": a second one is needed to tell it from")]
     OneLabel(String),
-    #[error("this is no model that courant wrote: train it again with `courant classify train`")]
+    #[error("this is not a model that courant wrote: train it again with `courant classify train`")]
     NotAModel,
 }
 

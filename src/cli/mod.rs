@@ -169,7 +169,7 @@ async fn run_once(app: &App) -> anyhow::Result<()> {
 enum MailHeldUp {
     #[error("mail is held up: {0}: it is tried again at the next run")]
     HeldUp(String),
-    #[error("no mail left: {0}: `courant queue` lists them")]
+    #[error("no mail was sent: {0}: `courant queue` lists them")]
     NoneSent(String),
 }
 

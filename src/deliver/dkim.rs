@@ -72,7 +72,7 @@ impl Signer {
     pub fn new(key: &DkimKey) -> Result<Signer, String> {
         let wrong = |why: &str| format!("the DKIM key of {} cannot be used: {why}", key.domain);
         let signing = if key.is_ed25519 {
-            let seed = BASE64.decode(key.key.trim()).map_err(|_| wrong("it is no base64"))?;
+            let seed = BASE64.decode(key.key.trim()).map_err(|_| wrong("it is not valid Base64"))?;
             let pair =
                 Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_| wrong("it is not of 32 bytes"))?;
             SigningKey::Ed25519(Box::new(pair))
@@ -82,7 +82,7 @@ impl Signer {
                 Ok(der) => RsaKeyPair::from_der(der.secret_pkcs1_der()),
                 Err(_) => {
                     let der = PrivatePkcs8KeyDer::from_pem_slice(pem)
-                        .map_err(|_| wrong("it is no private key in PEM"))?;
+                        .map_err(|_| wrong("it is not a private key in PEM"))?;
                     RsaKeyPair::from_pkcs8(der.secret_pkcs8_der())
                 }
             };

@@ -179,7 +179,7 @@ pub fn build(
     let to: Mailbox = delivery
         .recipient
         .parse()
-        .map_err(|_| MessageError(format!("\"{}\" is no mail address", delivery.recipient)))?;
+        .map_err(|_| MessageError(format!("\"{}\" is not a valid mail address", delivery.recipient)))?;
     let mut builder = Message::builder()
         .from(sender.from.clone())
         .to(to)
@@ -208,7 +208,7 @@ pub fn build(
     for (name, value) in list_headers(sender, delivery, &links) {
         message.headers_mut().insert_raw(HeaderValue::new(HeaderName::new_from_ascii_str(name), value));
     }
-    let text = String::from_utf8(message.formatted()).map_err(|_| MessageError("it is no text".into()))?;
+    let text = String::from_utf8(message.formatted()).map_err(|_| MessageError("it is not valid text".into()))?;
     // What is signed is what leaves: folded, and in its order.
     let (head, body) = text.split_at(text.find("\r\n\r\n").map_or(text.len(), |end| end + 2));
     let body = body.strip_prefix("\r\n").unwrap_or(body);
@@ -256,7 +256,7 @@ fn envelope(sender: &Sender, delivery: &Delivery, plain: &Envelope) -> Result<En
     let Some(bounces) = &sender.bounces else { return Ok(plain.clone()) };
     let (local, domain) = bounces.as_str().rsplit_once('@').unwrap_or_default();
     let path = format!("{local}+{}@{domain}", sender.key.sign_short(BOUNCE, delivery.id.0));
-    let path = path.parse().map_err(|_| MessageError(format!("\"{path}\" is no return path")))?;
+    let path = path.parse().map_err(|_| MessageError(format!("\"{path}\" is not a valid return path")))?;
     Envelope::new(Some(path), plain.to().to_vec()).map_err(|error| MessageError(error.to_string()))
 }
 

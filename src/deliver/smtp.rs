@@ -487,7 +487,7 @@ fn server(settings: &SmtpSettings) -> Result<Server, String> {
         (None, _) => None,
     };
     let weight = parameter("weight")
-        .map_or(Ok(1), |weight| weight.parse().map_err(|_| format!("weight={weight} is no number")))?;
+        .map_or(Ok(1), |weight| weight.parse().map_err(|_| format!("weight={weight} is not a number")))?;
     Ok(Server { host, port: url.port().unwrap_or(port), security, login, weight: weight.max(1) })
 }
 

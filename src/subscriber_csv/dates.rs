@@ -112,7 +112,7 @@ pub(super) fn read(text: &str, order: Order) -> Result<Timestamp, String> {
     if let Some(at) = text.parse::<Timestamp>().ok().or_else(|| counted(text)) {
         return Ok(at);
     }
-    let unreadable = || format!("\"{text}\" is no time: write 2022-10-17T08:00:00Z");
+    let unreadable = || format!("\"{text}\" is not a time: write 2022-10-17T08:00:00Z");
     let folded = fold(text);
     let (date, rest) = if let Some(found) = ISO.captures(&folded) {
         let part = |at: usize| found[at].parse::<i8>().ok();

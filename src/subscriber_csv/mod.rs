@@ -319,7 +319,7 @@ fn verdict(columns: &Columns, cells: &[String], file: &str) -> Result<(Verdict, 
             (Column::Agreed | Column::Confirmed, None) if dates::is_date(text) => None,
             (Column::State | Column::Agreed | Column::Confirmed, None) => {
                 let known = SubscriberState::ALL.map(SubscriberState::as_str).join(", ");
-                return Err(format!("\"{text}\" in \"{name}\" is no state: write {known}"));
+                return Err(format!("\"{text}\" in \"{name}\" is not a state: write {known}"));
             }
             (Column::Refused(_), _) if words::is_nothing(text) => None,
             (Column::Refused(_), Some(Word::Is(verdict))) if verdict.refusal().is_some() => Some(verdict),

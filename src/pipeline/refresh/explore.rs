@@ -97,7 +97,7 @@ async fn read_named(
     now: Timestamp,
 ) -> Result<Endpoint, ReadError> {
     let url = page.join(link).map_err(|_| {
-        ReadError::NoFeed(format!("the page names a feed at \"{link}\", which is no address"))
+        ReadError::NoFeed(format!("the page names a feed at \"{link}\", which is not a valid address"))
     })?;
     let fetched = match client.get(&url, &Validators::default(), Accept::Feed, now).await? {
         Answer::Document(fetched) => *fetched,

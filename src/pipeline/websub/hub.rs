@@ -62,7 +62,7 @@ pub fn read_subscription_request(
     let callback = Url::parse(of("hub.callback"))
         .ok()
         .filter(|url| matches!(url.scheme(), "http" | "https") && url.as_str().len() <= CALLBACK_BYTES_MAX);
-    let callback = callback.ok_or("hub.callback is no web address")?;
+    let callback = callback.ok_or("hub.callback is not a web address")?;
     let secret = of("hub.secret").to_owned();
     if secret.len() > SECRET_BYTES_MAX {
         return Err("hub.secret must be shorter than 200 bytes");
