@@ -208,7 +208,8 @@ pub fn build(
     for (name, value) in list_headers(sender, delivery, &links) {
         message.headers_mut().insert_raw(HeaderValue::new(HeaderName::new_from_ascii_str(name), value));
     }
-    let text = String::from_utf8(message.formatted()).map_err(|_| MessageError("it is not valid text".into()))?;
+    let text =
+        String::from_utf8(message.formatted()).map_err(|_| MessageError("it is not valid text".into()))?;
     // What is signed is what leaves: folded, and in its order.
     let (head, body) = text.split_at(text.find("\r\n\r\n").map_or(text.len(), |end| end + 2));
     let body = body.strip_prefix("\r\n").unwrap_or(body);

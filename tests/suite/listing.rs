@@ -504,7 +504,8 @@ fn rules_keep_drop_and_rewrite_and_probe_shows_them() {
     );
     let ran = app.run(&["check"]);
     assert!(
-        ran.stderr.contains("not a valid regular expression") && ran.stderr.contains("did you mean \"title\"?"),
+        ran.stderr.contains("not a valid regular expression")
+            && ran.stderr.contains("did you mean \"title\"?"),
         "{}",
         ran.stderr
     );
