@@ -229,7 +229,7 @@ mod tests {
             Signer::new(&DkimKey { domain: "bücher.example", selector: "s", key, is_ed25519 })
         };
         assert!(new("AAAA", true).unwrap_err().contains("32 bytes"));
-        assert!(new("x", false).unwrap_err().contains("no private key in PEM"));
+        assert!(new("x", false).unwrap_err().contains("not a private key in PEM"));
         let seed = BASE64.encode([7; 32]);
         let signer = new(&seed, true).unwrap();
         let signed = signer.sign("From: a@b.example\r\nSubject: x\r\n", b"text\r\n").unwrap();

@@ -598,7 +598,7 @@ mod tests {
     fn faults_of_an_address_are_explained() {
         for (url, want) in [
             ("smtp://a.example?tls=maybe", "required, opportunistic or none"),
-            ("smtp://a.example?weight=much", "no number"),
+            ("smtp://a.example?weight=much", "not a number"),
             ("smtp://u:p@a.example?tls=opportunistic", "would give the password"),
             ("smtp://u@a.example", "neither a password nor a token"),
         ] {
