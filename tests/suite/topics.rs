@@ -77,7 +77,7 @@ fn bad_labels_and_bad_models_are_told_apart_from_good_ones() {
         (&["classify", "train", "bad.tsv", "m"][..], "line 2: there is no tab"),
         (&["classify", "train", "one.tsv", "m"], "all examples have the label \"justice\""),
         (&["classify", "train", "nowhere.tsv", "m"], "cannot read nowhere.tsv"),
-        (&["classify", "predict", "not.model", "good.tsv"], "no model that courant wrote"),
+        (&["classify", "predict", "not.model", "good.tsv"], "not a model that courant wrote"),
     ] {
         let ran = app.run(arguments);
         assert!(ran.code != 0 && ran.stderr.contains(want), "{arguments:?} said {}", ran.stderr);
