@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use crate::support::files::is_unlocked;
+use crate::support::files::remove_unlocked;
 
 /// How often a worker's file is made anew that is swept away before it is locked.
 const TRIES: usize = 10;
@@ -52,9 +52,7 @@ impl Alive {
 
 fn sweep(folder: &Path) {
     for path in std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
-        if is_unlocked(&path) {
-            let _ = std::fs::remove_file(&path);
-        }
+        remove_unlocked(&path);
     }
 }
 
@@ -77,5 +75,28 @@ pub(super) fn is_free(store: &Path, worker: &str) -> bool {
 impl Drop for Alive {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_of_one_that_begins_is_not_swept_away_by_others_that_begin() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("a.db");
+        std::thread::scope(|scope| {
+            for worker in 0..8 {
+                let store = &store;
+                scope.spawn(move || {
+                    for turn in 0..100 {
+                        let name = format!("{worker:x}a{turn:x}");
+                        let alive = Alive::new(store, &name).unwrap();
+                        assert!(alive.path.exists() && !is_free(store, &name), "{name}");
+                    }
+                });
+            }
+        });
     }
 }

@@ -65,25 +65,24 @@ pub fn sweep(folder: &Path) -> usize {
         let name = name.to_string_lossy();
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             swept += sweep(&entry.path());
-        } else if name.ends_with(TEMPORARY) && is_left(&entry.path(), &name) {
-            swept += usize::from(fs::remove_file(entry.path()).is_ok());
+        } else if name.ends_with(TEMPORARY) && is_temporary(&name) {
+            swept += usize::from(remove_unlocked(&entry.path()));
         }
     }
     swept
 }
 
-/// Whether nobody writes a temporary file any more. Earlier versions named theirs without the dot, and locked none.
-fn is_left(path: &Path, name: &str) -> bool {
-    let stem = name.trim_end_matches(TEMPORARY);
-    let is_ours = stem
+/// Whether a temporary file is one of ours. Earlier versions named theirs without the dot, and locked none.
+fn is_temporary(name: &str) -> bool {
+    name.trim_end_matches(TEMPORARY)
         .rsplit_once('.')
-        .is_some_and(|(_, process)| !process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit()));
-    is_ours && is_unlocked(path)
+        .is_some_and(|(_, process)| !process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Whether a file is there that nobody holds the lock of: the kernel gives it up with the process.
-pub fn is_unlocked(path: &Path) -> bool {
-    File::open(path).is_ok_and(|file| file.try_lock().is_ok())
+/// Removes a file that nobody holds the lock of: the kernel gives it up with the process. It is removed while we hold the lock, so that
+/// nobody who locks it after us loses it.
+pub fn remove_unlocked(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| file.try_lock().is_ok() && fs::remove_file(path).is_ok())
 }
 
 #[cfg(test)]
