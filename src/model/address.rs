@@ -119,6 +119,10 @@ const REDIRECTORS: [(&str, &str, &[&str]); 11] = [
 
 /// The address that a redirecting service leads on to, where it names it; `None` for all others.
 pub fn behind_redirect(address: &str) -> Option<String> {
+    // Most addresses need no parsing.
+    if !address.contains('?') && !address.contains("/amp/s/") {
+        return None;
+    }
     let url = Url::parse(address.trim()).ok()?;
     let host = url.host_str()?;
     if host.starts_with("www.google.")
@@ -143,6 +147,9 @@ pub fn behind_redirect(address: &str) -> Option<String> {
 
 /// An address without the user and password that its source is read with: those are nobody's but the operator's.
 pub fn without_credentials(address: &str) -> String {
+    if !address.contains('@') {
+        return address.to_owned();
+    }
     let has_user = |url: &Url| !url.username().is_empty() || url.password().is_some();
     match Url::parse(address) {
         Ok(mut url) if matches!(url.scheme(), "http" | "https") && has_user(&url) => {

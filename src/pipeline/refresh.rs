@@ -15,11 +15,10 @@ mod listing;
 mod pages;
 pub mod prepare;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
-
 use tokio::sync::Semaphore;
 use url::Url;
 
@@ -29,18 +28,17 @@ use crate::extract::{self, ExtractError, PageRules};
 use crate::fetch::client::{Accept, Answer, Client, FetchError, Fetched, Meta};
 use crate::fetch::politeness::PollBounds;
 use crate::model::address::canonical_key;
-use crate::model::entry::StoredSummary;
-use crate::model::feed::{RawEntry, RawFeed};
+use crate::model::feed::RawFeed;
 use crate::model::source::{DateOrder, FetchState, PageMemory, Source, Validators};
 use crate::normalize::language::LanguageDetector;
-use crate::store::{Lease, Store};
+use crate::store::{Lease, Store, StoreError};
 
 use self::explore::Endpoint;
 use self::index::LookupCache;
 use self::listing::ListingReading;
 pub use self::pages::OriginLocks;
 use self::pages::PageBudget;
-use self::prepare::{Candidate, Listed, Preparation, further_keys, outlines, own_keys, recognise};
+use self::prepare::{Candidate, Listed, Preparation, Recogniser};
 
 /// What a refresh brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -402,21 +400,6 @@ impl Refresher {
         Ok(RawDocument::of_listing(listing, fetched))
     }
 
-    /// What is stored under the identities that these entries bear, or may be recognised by, for a look ahead.
-    fn known(
-        &self,
-        source: &Source,
-        entries: &[RawEntry],
-        outlines: &[RawEntry],
-    ) -> anyhow::Result<HashMap<String, StoredSummary>> {
-        let mut known = self.store.read(|r| r.intake().known(&source.id, &own_keys(entries)))?;
-        let further = further_keys(outlines, &known);
-        if !further.is_empty() {
-            known.extend(self.store.read(|r| r.intake().known(&source.id, &further))?);
-        }
-        Ok(known)
-    }
-
     /// Puts the entries under the identities that they are recognised by.
     fn recognised(
         &self,
@@ -424,10 +407,17 @@ impl Refresher {
         mut found: RawDocument,
     ) -> anyhow::Result<(RawDocument, Vec<Listed>)> {
         let entries = std::mem::take(&mut found.feed.entries);
-        let outlines = outlines(&entries);
-        let known = self.known(source, &entries, &outlines)?;
-        let listed = recognise(entries, &outlines, &known);
-        Ok((found, listed))
+        let mut recogniser = Recogniser::new(entries);
+        let (mut known, has_entries) = self.store.read(|r| {
+            let known = r.intake().known(&source.id, recogniser.own_keys())?;
+            let has_entries = !known.is_empty() || r.intake().has_entries(&source.id)?;
+            Ok::<_, StoreError>((known, has_entries))
+        })?;
+        let further = recogniser.outline(&known, has_entries);
+        if !further.is_empty() {
+            known.extend(self.store.read(|r| r.intake().known(&source.id, &further))?);
+        }
+        Ok((found, recogniser.recognise(&known)))
     }
 
     /// Makes the entries ready for the store, on a thread of its own.

@@ -77,6 +77,11 @@ impl<A> Intake<'_, A> {
         Ok(rows.into_iter().collect())
     }
 
+    /// Whether anything of a source is stored.
+    pub fn has_entries(&self, source: &str) -> Result<bool> {
+        self.db.one("SELECT EXISTS (SELECT 1 FROM entry WHERE source = ?1)", [source], |row| row.get(0))
+    }
+
     /// The addresses and titles of a source's latest entries, in the form that they are compared in.
     pub fn known_items(&self, source: &str) -> Result<(HashSet<String>, HashSet<String>)> {
         let sql = format!(

@@ -17,6 +17,7 @@ use crate::fetch::client::{Accept, Answer, FetchError};
 use crate::fetch::robots::Robots;
 use crate::model::feed::{FeedFormat, Link, RawEntry, RawText};
 use crate::model::source::{DateFrom, Source, Validators};
+use crate::normalize::entry::identity;
 use crate::store::RobotsFile;
 
 /// Further pages of a listing read in one refresh.
@@ -176,9 +177,11 @@ impl Refresher {
             let Some(next) = found.feed.links.iter().position(|link| link.rel == "next") else { break };
             let next = found.feed.links.remove(next).href;
             let latest = &found.feed.entries[last_page..];
-            if self.known(source, latest, &super::prepare::outlines(latest))?.len() == latest.len()
-                || !visited.insert(next.clone())
-            {
+            let keys: HashSet<String> = latest.iter().map(|raw| identity(raw).key()).collect();
+            let keys: Vec<String> = keys.into_iter().collect();
+            let known =
+                self.store.read(|r| r.intake().known(&source.id, &keys)).map_err(anyhow::Error::from)?;
+            if known.len() == keys.len() || !visited.insert(next.clone()) {
                 break;
             }
             let Ok(url) = Url::parse(&next) else { break };

@@ -53,124 +53,154 @@ pub struct Cleaned {
 /// Read of a text to compare it by, in bytes.
 const OUTLINE_BYTES_MAX: usize = 2_000;
 
-/// What entries are compared by, as far as it goes: titles as plain words, for those that are stored are.
-pub fn outlines(entries: &[RawEntry]) -> Vec<RawEntry> {
-    let mut sanitizer = Sanitizer::default();
-    let start = |text: &RawText| {
-        let end =
-            (0..=text.value.len().min(OUTLINE_BYTES_MAX)).rev().find(|at| text.value.is_char_boundary(*at));
-        RawText {
-            value: text.value[..end.unwrap_or(0)].to_owned(),
-            is_html: text.is_html,
-            ..RawText::default()
-        }
-    };
-    let outline = |raw: &RawEntry| RawEntry {
-        guid: raw.guid.clone(),
-        links: raw.links.clone(),
-        title: raw
-            .title
-            .as_ref()
-            .map(|title| RawText { value: plain(title, &mut sanitizer), ..RawText::default() }),
-        summary: raw.summary.as_ref().or(raw.content.as_ref()).map(start),
-        published: raw.published,
-        updated: raw.updated,
-        ..RawEntry::default()
-    };
-    entries.iter().map(outline).collect()
+/// What an entry is compared by, and what it may be recognised by beside what it bears.
+struct Outline {
+    /// Only its beginning, and its title as plain words, for those that are stored are.
+    raw: RawEntry,
+    further: [Option<Identity>; 4],
 }
 
-/// The keys of the identities that entries bear.
-pub fn own_keys(entries: &[RawEntry]) -> Vec<String> {
-    entries.iter().map(|raw| identity(raw).key()).collect()
+impl Outline {
+    fn of(raw: &RawEntry, own: &Identity, sanitizer: &mut Sanitizer) -> Outline {
+        let start = |text: &RawText| {
+            let end = (0..=text.value.len().min(OUTLINE_BYTES_MAX))
+                .rev()
+                .find(|at| text.value.is_char_boundary(*at));
+            let value = &text.value[..end.unwrap_or(0)];
+            RawText { value: value.to_owned(), is_html: text.is_html, ..RawText::default() }
+        };
+        let title = raw.title.as_ref().map(|title| plain(title, sanitizer));
+        let raw = RawEntry {
+            guid: raw.guid.clone(),
+            links: raw.links.clone(),
+            title: title.map(|value| RawText { value, ..RawText::default() }),
+            summary: raw.summary.as_ref().or(raw.content.as_ref()).map(start),
+            published: raw.published,
+            updated: raw.updated,
+            ..RawEntry::default()
+        };
+        Outline { further: further_identities(&raw, own), raw }
+    }
 }
 
-/// The keys of the identities that entries may have where what they bear does not settle it.
-pub fn further_keys(outlines: &[RawEntry], known: &HashMap<String, StoredSummary>) -> Vec<String> {
-    let keys = |raw: &RawEntry| {
-        let own = identity(raw);
-        let is_settled = known.get(&own.key()).is_some_and(|stored| keys::is_known(raw, stored));
-        let further = if is_settled { Default::default() } else { further_identities(raw, &own) };
-        further.into_iter().flatten().map(|one| one.key()).collect::<Vec<_>>()
-    };
-    outlines.iter().flat_map(keys).collect()
-}
-
-/// Entries under the identities that they are recognised by, each once. `known` is what is stored under all that they may have.
-/// An identifier or an address that several different entries of the document have, or that belonged to another one before,
-/// is not enough to tell them by.
-pub fn recognise(
+/// Puts the entries of a document under the identities that they are recognised by. Most bear one that settles it: only the others
+/// are compared.
+pub struct Recogniser {
     entries: Vec<RawEntry>,
-    outlines: &[RawEntry],
-    known: &HashMap<String, StoredSummary>,
-) -> Vec<Listed> {
-    let own: Vec<Identity> = entries.iter().map(identity).collect();
-    let mut groups: HashMap<String, Vec<usize>> = HashMap::new();
-    own.iter().enumerate().for_each(|(at, own)| groups.entry(own.key()).or_default().push(at));
-    let identities: Vec<Identity> = (0..entries.len())
-        .map(|at| recognised_by(outlines, at, &own[at], &groups[&own[at].key()], known))
-        .collect();
-    let mut listed: Vec<Listed> = Vec::with_capacity(entries.len());
-    let mut seen: HashSet<String> = HashSet::new();
-    for (raw, identity) in entries.into_iter().zip(identities) {
-        let (key, fingerprint) = (identity.key(), fingerprint(&raw));
-        if seen.insert(key.clone()) {
-            let is_same = known.get(&key).is_some_and(|known| known.fingerprint == fingerprint);
-            listed.push(Listed { raw, identity, key, fingerprint, is_same });
-        }
-    }
-    listed
+    own: Vec<Identity>,
+    keys: Vec<String>,
+    fingerprints: Vec<String>,
+    /// Of those that are compared.
+    outlines: Vec<Option<Outline>>,
 }
 
-/// The identity of one entry among those of `group`, which bear the same one.
-fn recognised_by(
-    entries: &[RawEntry],
-    at: usize,
-    own: &Identity,
-    group: &[usize],
-    known: &HashMap<String, StoredSummary>,
-) -> Identity {
-    let raw = &entries[at];
-    let further = further_identities(raw, own);
-    let stored = known.get(&own.key());
-    if stored.is_some_and(|stored| keys::is_known(raw, stored)) && group.len() == 1 {
-        return own.clone();
+impl Recogniser {
+    pub fn new(entries: Vec<RawEntry>) -> Recogniser {
+        let own: Vec<Identity> = entries.iter().map(identity).collect();
+        let keys = own.iter().map(Identity::key).collect();
+        let fingerprints = entries.iter().map(fingerprint).collect();
+        Recogniser { entries, own, keys, fingerprints, outlines: Vec::new() }
     }
-    let is_stored = |one: &&Identity| known.get(&one.key()).is_some_and(|stored| keys::is_known(raw, stored));
-    if let Some(stored) = further.iter().flatten().find(is_stored) {
-        return stored.clone();
+
+    /// The keys of the identities that entries bear.
+    pub fn own_keys(&self) -> &[String] {
+        &self.keys
     }
-    // A document may list an entry twice.
-    if stored.is_some_and(|stored| keys::is_known(raw, stored) && is_of_day(raw, stored)) {
-        return own.clone();
+
+    /// Finds out what is to be compared; answers the keys of what else it may be stored under. `known` is what is stored under the
+    /// identities that entries bear; `has_entries`, whether anything of the source is stored at all.
+    pub fn outline(&mut self, known: &HashMap<String, StoredSummary>, has_entries: bool) -> Vec<String> {
+        let mut bearers: HashMap<&str, usize> = HashMap::new();
+        self.keys.iter().for_each(|key| *bearers.entry(key).or_default() += 1);
+        let mut sanitizer = Sanitizer::default();
+        let mut further = Vec::new();
+        for (at, raw) in self.entries.iter().enumerate() {
+            let (own, key) = (&self.own[at], &self.keys[at]);
+            let stored = known.get(key);
+            let is_settled = match stored {
+                Some(stored) => stored.fingerprint == self.fingerprints[at],
+                None => !has_entries,
+            };
+            let outline =
+                (!is_settled || bearers[key.as_str()] > 1).then(|| Outline::of(raw, own, &mut sanitizer));
+            let is_known =
+                |outline: &&Outline| stored.is_some_and(|stored| keys::is_known(&outline.raw, stored));
+            if let Some(outline) = outline.as_ref().filter(|outline| has_entries && !is_known(outline)) {
+                further.extend(outline.further.iter().flatten().map(Identity::key));
+            }
+            self.outlines.push(outline);
+        }
+        further
     }
-    let others: Vec<[Option<Identity>; 4]> = group
-        .iter()
-        .filter(|other| **other != at)
-        .map(|other| further_identities(&entries[*other], own))
-        .collect();
-    let is_shared = others.iter().any(|other| *other != further);
-    let is_taken = match stored {
-        // Of several, the one that is known keeps what it has.
-        Some(stored) if is_shared => !keys::is_known(raw, stored) || !is_of_day(raw, stored),
-        Some(stored) => keys::is_reused(raw, stored),
-        None => is_shared,
-    };
-    if !is_taken {
-        return own.clone();
+
+    /// Each entry once. `known` is what is stored under all identities that they may have. An identifier or an address that several
+    /// different entries of the document have, or that belonged to another one before, is not enough to tell them by.
+    pub fn recognise(self, known: &HashMap<String, StoredSummary>) -> Vec<Listed> {
+        let mut groups: HashMap<&str, Vec<usize>> = HashMap::new();
+        self.keys.iter().enumerate().for_each(|(at, key)| groups.entry(key).or_default().push(at));
+        let recognised = |at: usize| self.recognised_by(at, &groups[self.keys[at].as_str()], known);
+        let identities: Vec<Identity> = (0..self.entries.len()).map(recognised).collect();
+        let mut listed: Vec<Listed> = Vec::with_capacity(self.entries.len());
+        let mut seen: HashSet<String> = HashSet::new();
+        for ((raw, identity), fingerprint) in self.entries.into_iter().zip(identities).zip(self.fingerprints)
+        {
+            let key = identity.key();
+            if seen.insert(key.clone()) {
+                let is_same = known.get(&key).is_some_and(|known| known.fingerprint == fingerprint);
+                listed.push(Listed { raw, identity, key, fingerprint, is_same });
+            }
+        }
+        listed
     }
-    // The first part that tells it from the others, and from what is known.
+
+    /// The identity of one entry among those of `group`, which bear the same one.
+    fn recognised_by(&self, at: usize, group: &[usize], known: &HashMap<String, StoredSummary>) -> Identity {
+        let own = &self.own[at];
+        let Some(Outline { raw, further }) = &self.outlines[at] else { return own.clone() };
+        let stored = known.get(&self.keys[at]);
+        if stored.is_some_and(|stored| keys::is_known(raw, stored)) && group.len() == 1 {
+            return own.clone();
+        }
+        let is_stored =
+            |one: &&Identity| known.get(&one.key()).is_some_and(|stored| keys::is_known(raw, stored));
+        if let Some(stored) = further.iter().flatten().find(is_stored) {
+            return stored.clone();
+        }
+        // A document may list an entry twice.
+        if stored.is_some_and(|stored| keys::is_known(raw, stored) && is_of_day(raw, stored)) {
+            return own.clone();
+        }
+        let others: Vec<&[Option<Identity>; 4]> = group
+            .iter()
+            .filter(|other| **other != at)
+            .filter_map(|other| Some(&self.outlines[*other].as_ref()?.further))
+            .collect();
+        let is_shared = others.iter().any(|other| *other != further);
+        let is_taken = match stored {
+            // Of several, the one that is known keeps what it has.
+            Some(stored) if is_shared => !keys::is_known(raw, stored) || !is_of_day(raw, stored),
+            Some(stored) => keys::is_reused(raw, stored),
+            None => is_shared,
+        };
+        if is_taken { telling(raw, further, &others, stored) } else { None }.unwrap_or_else(|| own.clone())
+    }
+}
+
+/// The first of the further identities that tells an entry from the others, and from what is known; else the last that it has.
+fn telling(
+    raw: &RawEntry,
+    further: &[Option<Identity>; 4],
+    others: &[&[Option<Identity>; 4]],
+    stored: Option<&StoredSummary>,
+) -> Option<Identity> {
     let place = |url: Option<&str>| url.and_then(canonical_key);
     let tells = |kind: &usize| {
         let of_stored =
             stored.is_some_and(|stored| *kind == 1 && place(stored.url.as_deref()) == place(raw.url()));
         further[*kind].is_some() && !of_stored && others.iter().all(|other| other[*kind] != further[*kind])
     };
-    (0..further.len())
-        .find(tells)
-        .or_else(|| (0..further.len()).rev().find(|kind| further[*kind].is_some()))
-        .and_then(|kind| further[kind].clone())
-        .unwrap_or_else(|| own.clone())
+    let first = (0..further.len()).find(tells);
+    first.and_then(|kind| further[kind].clone()).or_else(|| further.iter().rev().flatten().next().cloned())
 }
 
 fn is_of_day(raw: &RawEntry, stored: &StoredSummary) -> bool {
@@ -287,7 +317,9 @@ mod tests {
     fn keys_of(readings: &[Vec<RawEntry>]) -> Vec<Vec<String>> {
         let mut known = HashMap::new();
         let read = |entries: &Vec<RawEntry>| {
-            let listed = recognise(entries.clone(), &outlines(entries), &known);
+            let mut recogniser = Recogniser::new(entries.clone());
+            recogniser.outline(&known, !known.is_empty());
+            let listed = recogniser.recognise(&known);
             known.extend(
                 listed.iter().map(|one| (one.key.clone(), StoredSummary::of(&one.raw, &one.fingerprint))),
             );
