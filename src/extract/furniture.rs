@@ -1,11 +1,12 @@
 //! What a publisher's system puts around a text, recognised by how it is made and not by its words, which are in any language:
 //! the line that links back to the entry and to the site, a link to read on, fields that repeat title, author and date.
 
-use scraper::{ElementRef, Html, Selector};
+use scraper::{ElementRef, Html};
 use url::Url;
 
+use super::page::selector;
 use crate::model::address::canonical_key;
-use crate::support::text::{bound_markup, fold, one_line};
+use crate::support::text::{attribute_of, bound_markup, fold, one_line};
 
 /// The longest line that links back, in characters without its title.
 const BACK_LINE_CHARS_MAX: usize = 160;
@@ -64,10 +65,9 @@ pub fn without_furniture(html: &str, address: Option<&Url>, title: &str) -> Opti
 /// Drupal writes title, author and date of an item before its text.
 fn without_fields(html: &str) -> Option<String> {
     let mut fragment = Html::parse_fragment(&bound_markup(html));
-    let fields = Selector::parse(
+    let fields = selector(
         ".field--name-title, .field--name-uid, .field--name-created, .field--name-changed, .field--name-post-date",
-    )
-    .ok()?;
+    );
     let found: Vec<_> = fragment.select(&fields).map(|field| field.id()).collect();
     if found.is_empty() {
         return None;
@@ -90,13 +90,14 @@ fn without_back_lines(html: &str, address: &Url, title: &str) -> Option<String> 
     let cut = html.len().saturating_sub(TAIL_BYTES);
     let cut = (cut..=html.len()).find(|at| html.is_char_boundary(*at))?;
     let tail = &html[cut..];
-    if !tail.contains("<a") && !tail.contains("<A") {
-        return None;
-    }
-    let is_own = |link: &ElementRef| {
-        let href = link.attr("href").and_then(|href| address.join(href).ok());
+    let is_own_address = |href: &str| {
+        let href = address.join(href).ok();
         href.is_some_and(|href| canonical_key(href.as_str()).as_deref() == Some(own.as_str()))
     };
+    if !may_link(tail, is_own_address) {
+        return None;
+    }
+    let is_own = |link: &ElementRef| link.attr("href").is_some_and(is_own_address);
     let mut kept = html.to_owned();
     // The paragraph that ends the text.
     if let Some(at) = ["<p>", "<p ", "<P>"].iter().filter_map(|tag| tail.rfind(tag)).max() {
@@ -111,9 +112,20 @@ fn without_back_lines(html: &str, address: &Url, title: &str) -> Option<String> 
     (kept.len() != html.len() && !text_of(&kept).is_empty()).then(|| kept.trim_end().to_owned())
 }
 
+/// Whether a text may link to such an address: most do not, and need not be parsed to tell.
+fn may_link(html: &str, is_wanted: impl Fn(&str) -> bool) -> bool {
+    html.match_indices("<a").chain(html.match_indices("<A")).any(|(at, _)| {
+        let tag = html[at..].split('>').next().unwrap_or_default();
+        match attribute_of(tag, "href") {
+            Some(href) => href.contains("&#") || is_wanted(&href.replace("&amp;", "&")),
+            None => tag.to_ascii_lowercase().contains("href"),
+        }
+    })
+}
+
 /// "The post TITLE appeared first on SITE.": a link to the entry with its title as words, another one to a site, and little else.
 fn is_back_line(block: &Html, is_own: &dyn Fn(&ElementRef) -> bool, title: &str) -> bool {
-    let Ok(links) = Selector::parse("a[href]") else { return false };
+    let links = selector("a[href]");
     let links: Vec<ElementRef> = block.select(&links).collect();
     let words = one_line(&block.root_element().text().collect::<String>());
     let plain_title = text_of(title);
@@ -130,7 +142,7 @@ fn is_back_line(block: &Html, is_own: &dyn Fn(&ElementRef) -> bool, title: &str)
 fn call_at_end(html: &str, is_own: &dyn Fn(&ElementRef) -> bool, title: &str) -> Option<String> {
     let at = html.rfind("<a ")?;
     let fragment = Html::parse_fragment(&bound_markup(&html[at..]));
-    let links = Selector::parse("a[href]").ok()?;
+    let links = selector("a[href]");
     let link = fragment.select(&links).next()?;
     let words = one_line(&link.text().collect::<String>());
     let after = text_of(&html[at..]);
@@ -139,7 +151,7 @@ fn call_at_end(html: &str, is_own: &dyn Fn(&ElementRef) -> bool, title: &str) ->
         && fold(&words) != fold(&text_of(title));
     let is_last =
         after.trim_end_matches(|c: char| !c.is_alphanumeric()).chars().count() <= words.chars().count();
-    if !is_own(&link) || !is_call || !is_last || link.select(&Selector::parse("img").ok()?).next().is_some() {
+    if !is_own(&link) || !is_call || !is_last || link.select(&selector("img")).next().is_some() {
         return None;
     }
     let end = html[at..].find("</a>").map_or(html.len(), |end| at + end + 4);

@@ -135,7 +135,7 @@ pub fn behind_redirect(address: &str) -> Option<String> {
         if known.ends_with('.') {
             host.starts_with(known)
         } else {
-            host == known || host.ends_with(&format!(".{known}"))
+            host.strip_suffix(known).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
         }
     };
     let (.., names) = REDIRECTORS.iter().find(|(known, path, _)| is_of(known) && url.path() == *path)?;

@@ -8,7 +8,7 @@ use super::language::{LanguageDetector, language_in_address};
 use crate::model::address::{behind_redirect, canonical_key, without_credentials, without_tracking};
 use crate::model::entry::{Alternate, Entry, Identity, Provenance};
 use crate::model::feed::{Enclosure, Image, Link, Origin, Person, RawEntry, RawText};
-use crate::support::text::{one_line, printable, push_escaped};
+use crate::support::text::{attribute_of, one_line, printable, push_escaped};
 
 /// What the source adds to what the entry says of itself.
 #[derive(Debug, Clone, Copy)]
@@ -219,10 +219,8 @@ fn has_image_name(address: &str) -> bool {
 fn first_image(html: &str) -> Option<Image> {
     memchr::memmem::find_iter(html.as_bytes(), "<img ").find_map(|at| {
         let tag = &html[at..at + html[at..].find('>')?];
-        let attribute = |name: &str| {
-            let start = tag.find(&format!(" {name}=\""))? + name.len() + 3;
-            Some(tag[start..].split('"').next()?.replace("&amp;", "&").replace("&quot;", "\""))
-        };
+        let attribute =
+            |name: &str| Some(attribute_of(tag, name)?.replace("&amp;", "&").replace("&quot;", "\""));
         let is_tiny = ["width", "height"].iter().any(|name| {
             attribute(name).and_then(|size| size.parse::<u32>().ok()).is_some_and(|size| size < 32)
         });

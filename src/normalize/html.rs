@@ -7,7 +7,7 @@ use ammonia::{Builder, UrlRelative};
 use url::Url;
 
 use crate::model::address::{behind_redirect, without_tracking};
-use crate::support::text::{LineBuffer, bound_markup, named_reference, one_line, shorten};
+use crate::support::text::{LineBuffer, attribute_of, bound_markup, named_reference, one_line, shorten};
 
 /// Text kept of a summary that the source wrote, in characters: more is the article itself.
 pub const SUMMARY_CHARS_MAX: usize = 4000;
@@ -194,24 +194,6 @@ fn opened_noscripts(html: Cow<'_, str>) -> Cow<'_, str> {
     }
     out.push_str(rest);
     Cow::Owned(out)
-}
-
-/// An attribute of a tag as it stands, in quotes of either kind or none.
-fn attribute_of<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
-    let mut from = 0;
-    while let Some(found) = tag[from..].find(name) {
-        let at = from + found;
-        from = at + name.len();
-        let before = at.checked_sub(1).map(|before| tag.as_bytes()[before]);
-        let is_start = before.is_some_and(|byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\''));
-        let Some(value) = tag[from..].trim_start().strip_prefix('=').filter(|_| is_start) else { continue };
-        let value = value.trim_start();
-        return match value.chars().next()? {
-            quote @ ('"' | '\'') => value[1..].split(quote).next(),
-            _ => value.split(|c: char| c.is_ascii_whitespace() || c == '>').next(),
-        };
-    }
-    None
 }
 
 fn has_markup(html: &str) -> bool {

@@ -407,6 +407,24 @@ pub fn is_language_tag(text: &str) -> bool {
     text.split('-').enumerate().all(|(at, part)| is_part(part) && (at > 0 || (2..=3).contains(&part.len())))
 }
 
+/// An attribute of a tag as it stands, in quotes of either kind or none.
+pub fn attribute_of<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
+    let mut from = 0;
+    while let Some(found) = tag[from..].find(name) {
+        let at = from + found;
+        from = at + name.len();
+        let before = at.checked_sub(1).map(|before| tag.as_bytes()[before]);
+        let is_start = before.is_some_and(|byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\''));
+        let Some(value) = tag[from..].trim_start().strip_prefix('=').filter(|_| is_start) else { continue };
+        let value = value.trim_start();
+        return match value.chars().next()? {
+            quote @ ('"' | '\'') => value[1..].split(quote).next(),
+            _ => value.split(|c: char| c.is_ascii_whitespace() || c == '>').next(),
+        };
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
