@@ -343,13 +343,8 @@ fn what_people_answer_reaches_reply_to_once_and_never_a_programs_answer() {
     assert_eq!(said.matches("passed on to reply_to").count(), 6, "{said}");
 }
 
-#[test]
-fn an_answer_for_nobody_else_stays_unread() {
-    let (_server, app) = app("");
-    let imap = ImapServer::start(&[
-        "From: bo@example.org\r\nSubject: Re: Stop corruption\r\n\r\nhello\r\n".to_owned(),
-        "Subject: hello\r\n\r\nhello\r\n".to_owned(),
-    ]);
+/// The address of a mailbox that the configuration trusts, with its password in a file.
+fn mailbox(app: &App, imap: &ImapServer) -> String {
     let config = app.read("feeds.toml").replace(
         "[mail]\n",
         &format!(
@@ -359,7 +354,17 @@ fn an_answer_for_nobody_else_stays_unread() {
     );
     app.write("feeds.toml", config);
     app.write("imap-password", "demopass\n");
-    let url = format!("imap://demouser@localhost:{}/INBOX?password=file:imap-password", imap.port);
+    format!("imap://demouser@localhost:{}/INBOX?password=file:imap-password", imap.port)
+}
+
+#[test]
+fn an_answer_for_nobody_else_stays_unread() {
+    let (_server, app) = app("");
+    let imap = ImapServer::start(&[
+        "From: bo@example.org\r\nSubject: Re: Stop corruption\r\n\r\nhello\r\n".to_owned(),
+        "Subject: hello\r\n\r\nhello\r\n".to_owned(),
+    ]);
+    let url = mailbox(&app, &imap);
     let said = app.ok(&["bounces", &url]);
     assert!(said.contains("no [mail] reply_to") && said.contains("2 messages read"), "{said}");
     assert!(app.ok(&["bounces", &url]).contains("1 message read"), "it is still unread");
@@ -391,16 +396,7 @@ fn reports_come_from_an_mbox_a_folder_standard_input_and_imap() {
         report("dee").replace('\n', "\r\n"),
         "Subject: hello\r\n\r\nhello\r\n".to_owned(),
     ]);
-    let config = app.read("feeds.toml").replace(
-        "[mail]\n",
-        &format!(
-            "[mail]\ntransport = \"smtp://127.0.0.1:9\"\nca_file = \"{}\"\n",
-            imap.certificate().display()
-        ),
-    );
-    app.write("feeds.toml", config);
-    app.write("imap-password", "demopass\n");
-    let url = format!("imap://demouser@localhost:{}/INBOX?password=file:imap-password", imap.port);
+    let url = mailbox(&app, &imap);
     let said = app.ok(&["bounces", &url]);
     assert!(said.contains("hard bounce: d…@example.org") && said.contains("2 messages read"), "{said}");
     assert!(app.ok(&["bounces", &url]).contains("0 messages read"), "read ones are marked");
