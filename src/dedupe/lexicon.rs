@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use hashbrown::HashMap;
 
-use crate::model::sketch::{hash, hash_all, hash64};
+use crate::model::sketch::{Fnv, hash, hash_all, hash64};
 use crate::support::stopwords::LITTLE_WORDS;
 
 /// What is known of a word by its letters.
@@ -148,28 +148,19 @@ const STEM_MAX: usize = 6;
 /// What a word means: a line of the lexicon, else its first letters in a spelling that languages share.
 pub fn concept(letters: &str) -> u32 {
     let lexicon = &*LEXICON;
-    let whole = |letters: &str| lexicon.whole.get(&hash(letters.as_bytes()));
-    let whole = whole(letters).or_else(|| whole(letters.strip_suffix('s')?));
-    let begins = || {
-        let starts = hashes_of_starts(letters.as_bytes()).zip(1..).take(lexicon.begin_max);
-        starts
-            .filter(|(_, end)| *end >= BEGIN_MIN && letters.is_char_boundary(*end))
-            .filter_map(|(start, _)| lexicon.begins.get(&start))
-            .last()
-    };
-    match whole.or_else(begins) {
-        Some(line) => hash_all([0x1E71, *line]),
-        None => hash(stem(letters).as_bytes()),
+    let (mut hash, mut without_last, mut begins) = (Fnv::START, Fnv::START, None);
+    for (end, byte) in (1..).zip(letters.bytes()) {
+        without_last = hash;
+        hash = hash.with(byte);
+        if (BEGIN_MIN..=lexicon.begin_max).contains(&end) && letters.is_char_boundary(end) {
+            begins = lexicon.begins.get(&hash.half()).or(begins);
+        }
     }
-}
-
-/// `hash` of the first byte, of the first two, and so on: each goes on from the one before.
-fn hashes_of_starts(bytes: &[u8]) -> impl Iterator<Item = u32> {
-    const FNV_PRIME: u64 = 0x0000_0100_0000_01B3;
-    bytes.iter().scan(hash64(&[]), |state, byte| {
-        *state = (*state ^ u64::from(*byte)).wrapping_mul(FNV_PRIME);
-        Some((*state ^ (*state >> 32)) as u32)
-    })
+    let singular = || lexicon.whole.get(&without_last.half()).filter(|_| letters.ends_with('s'));
+    match lexicon.whole.get(&hash.half()).or_else(singular).or(begins) {
+        Some(line) => hash_all([0x1E71, *line]),
+        None => self::hash(stem(letters).as_bytes()),
+    }
 }
 
 /// One letter for each sound, and whether the next letter belongs to it.
@@ -245,13 +236,6 @@ mod tests {
         }
         assert_ne!(concept("corruption"), concept("congress"));
         assert_ne!(concept("kenya"), concept("ghana"));
-    }
-
-    #[test]
-    fn starts_are_hashed_like_words() {
-        let word = "élections";
-        let starts: Vec<u32> = (1..=word.len()).map(|end| hash(&word.as_bytes()[..end])).collect();
-        assert_eq!(hashes_of_starts(word.as_bytes()).collect::<Vec<_>>(), starts);
     }
 
     #[test]

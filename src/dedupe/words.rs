@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::lexicon::{Special, special};
-use crate::model::sketch::{WordKind, hash};
+use crate::model::sketch::{Fnv, WordKind, hash};
 use crate::support::text::fold_into;
 
 /// One word of a text.
@@ -51,30 +51,40 @@ impl Words {
                 at += c.len_utf8();
                 continue;
             }
-            let end = if c.is_ascii_digit() { number_end(text, at) } else { word_end(text, at) };
-            self.push(text, at..end, is_sentence_start);
+            let is_number = c.is_ascii_digit();
+            let end = match ascii_word(&self.letters[..text.len()], at) {
+                Some((end, own)) if !is_number => {
+                    self.push(&text[at..end], at..end, own, is_sentence_start);
+                    end
+                }
+                _ => {
+                    let end = if is_number { number_end(text, at) } else { word_end(text, at) };
+                    let place = self.fold(&text[at..end], is_number);
+                    let own = hash(&self.letters.as_bytes()[place.clone()]);
+                    self.push(&text[at..end], place, own, is_sentence_start);
+                    end
+                }
+            };
             is_sentence_start = false;
             at = end;
         }
     }
 
-    fn push(&mut self, text: &str, place: Range<usize>, is_sentence_start: bool) {
-        let raw = &text[place.clone()];
-        let is_number = raw.as_bytes()[0].is_ascii_digit();
-        let place = if raw.is_ascii() && !is_number {
-            place
+    /// Adds the folded letters of a word behind the text's own.
+    fn fold(&mut self, raw: &str, is_number: bool) -> Range<usize> {
+        let start = self.letters.len();
+        if is_number {
+            push_number(&mut self.letters, raw);
         } else {
-            let start = self.letters.len();
-            if is_number {
-                push_number(&mut self.letters, raw);
-            } else {
-                fold_into(&mut self.letters, raw);
-            }
-            start..self.letters.len()
-        };
-        let own = hash(&self.letters.as_bytes()[place.clone()]);
+            fold_into(&mut self.letters, raw);
+        }
+        start..self.letters.len()
+    }
+
+    /// Adds a word, with the hash of its folded letters.
+    fn push(&mut self, raw: &str, place: Range<usize>, own: u32, is_sentence_start: bool) {
         let mut little = 0;
-        let (hash, kind) = if is_number || is_roman(raw) {
+        let (hash, kind) = if raw.as_bytes()[0].is_ascii_digit() || is_roman(raw) {
             (own, WordKind::Number)
         } else {
             match special(own) {
@@ -93,6 +103,19 @@ impl Words {
 
 /// Bytes of a word and what parts it from the next, in the languages with the shortest words.
 const WORD_BYTES: usize = 6;
+
+/// The end and the hash of the word that begins at a place of a text in small letters; `None` where it may be of more than ASCII.
+fn ascii_word(letters: &str, start: usize) -> Option<(usize, u32)> {
+    let bytes = &letters.as_bytes()[start..];
+    let mut hash = Fnv::START;
+    for (at, byte) in bytes.iter().enumerate() {
+        if !byte.is_ascii_alphanumeric() {
+            return byte.is_ascii().then(|| (start + at, hash.half()));
+        }
+        hash = hash.with(*byte);
+    }
+    Some((letters.len(), hash.half()))
+}
 
 /// With a capital where no sentence begins, or all in capitals.
 fn is_name(raw: &str, is_sentence_start: bool) -> bool {

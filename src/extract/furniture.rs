@@ -1,11 +1,12 @@
 //! What a publisher's system puts around a text, recognised by how it is made and not by its words, which are in any language:
 //! the line that links back to the entry and to the site, a link to read on, fields that repeat title, author and date.
 
+use memchr::memmem;
 use scraper::{ElementRef, Html};
 use url::Url;
 
 use super::page::selector;
-use crate::model::address::canonical_key;
+use crate::model::address::{canonical_key, without_index};
 use crate::support::text::{attribute_of, bound_markup, fold, one_line};
 
 /// The longest line that links back, in characters without its title.
@@ -86,17 +87,17 @@ fn text_of(html: &str) -> String {
 
 /// Takes from the end: paragraphs that link to the entry itself and to the front page of a site, and links to the entry itself.
 fn without_back_lines(html: &str, address: &Url, title: &str) -> Option<String> {
-    let own = canonical_key(address.as_str())?;
     let cut = html.len().saturating_sub(TAIL_BYTES);
     let cut = (cut..=html.len()).find(|at| html.is_char_boundary(*at))?;
     let tail = &html[cut..];
+    if !may_link(tail, address) {
+        return None;
+    }
+    let own = canonical_key(address.as_str())?;
     let is_own_address = |href: &str| {
         let href = address.join(href).ok();
         href.is_some_and(|href| canonical_key(href.as_str()).as_deref() == Some(own.as_str()))
     };
-    if !may_link(tail, is_own_address) {
-        return None;
-    }
     let is_own = |link: &ElementRef| link.attr("href").is_some_and(is_own_address);
     let mut kept = html.to_owned();
     // The paragraph that ends the text.
@@ -112,12 +113,26 @@ fn without_back_lines(html: &str, address: &Url, title: &str) -> Option<String> 
     (kept.len() != html.len() && !text_of(&kept).is_empty()).then(|| kept.trim_end().to_owned())
 }
 
-/// Whether a text may link to such an address: most do not, and need not be parsed to tell.
-fn may_link(html: &str, is_wanted: impl Fn(&str) -> bool) -> bool {
-    html.match_indices("<a").chain(html.match_indices("<A")).any(|(at, _)| {
-        let tag = html[at..].split('>').next().unwrap_or_default();
+/// Whether a text may link to an address: most do not, and neither they nor their links need be parsed to tell.
+fn may_link(html: &str, address: &Url) -> bool {
+    let path = without_index(address.path().trim_end_matches('/'));
+    let last = path.rsplit('/').next().filter(|last| !last.is_empty() && !last.contains(['%', ';', '&']));
+    // What is relative to the entry's own page need not name it, and letters may be written as their codes.
+    let is_like = |href: &str| match last {
+        Some(last) => {
+            href.trim_start().starts_with(['#', '?', '.'])
+                || href.trim().is_empty()
+                || href.contains('%')
+                || href.contains("&#")
+                || memmem::find(href.as_bytes(), last.as_bytes()).is_some()
+        }
+        None => true,
+    };
+    memchr::memchr_iter(b'<', html.as_bytes()).any(|at| {
+        let Some(tag) = html[at + 1..].strip_prefix(['a', 'A']) else { return false };
+        let tag = &tag[..memchr::memchr(b'>', tag.as_bytes()).unwrap_or(tag.len())];
         match attribute_of(tag, "href") {
-            Some(href) => href.contains("&#") || is_wanted(&href.replace("&amp;", "&")),
+            Some(href) => is_like(href),
             None => tag.to_ascii_lowercase().contains("href"),
         }
     })

@@ -217,17 +217,14 @@ fn read_feed_unguarded(document: Document, order: DateOrder) -> Result<RawFeed, 
 fn feed_inside(text: &str, url: Option<&Url>, order: DateOrder) -> Option<RawFeed> {
     let first = text.trim_start();
     let roots = ["<rss", "<feed", "<rdf:RDF"];
-    let is_root = |at: usize, root: &str| {
-        text[at + root.len()..].starts_with(|c: char| c.is_ascii_whitespace() || c == '>')
+    let is_root = |at: &usize| {
+        let after = roots.iter().find_map(|root| text[*at..].strip_prefix(root));
+        after.is_some_and(|after| after.starts_with(|c: char| c.is_ascii_whitespace() || c == '>'))
     };
-    let found = roots
-        .iter()
-        .filter_map(|root| text.match_indices(root).map(|(at, _)| at).find(|at| is_root(*at, root)));
-    let start = found.min();
-    let json = text.find("\"https://jsonfeed.org/version/");
-    if !first.starts_with('<') && start.is_none()
-        || json.is_some_and(|json| start.is_none_or(|start| json < start))
-    {
+    let start = memchr::memchr_iter(b'<', text.as_bytes()).find(is_root);
+    let before = &text[..start.unwrap_or(text.len())];
+    let json = memchr::memmem::find(before.as_bytes(), b"\"https://jsonfeed.org/version/");
+    if !first.starts_with('<') && start.is_none() || json.is_some() {
         let open = text[..json?].rfind('{')?;
         let feed = json_feed::read_json_feed(&text[open..], url).ok()?;
         return Some(told(feed)).filter(|feed| !feed.entries.is_empty());

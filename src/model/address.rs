@@ -161,7 +161,7 @@ pub fn without_credentials(address: &str) -> String {
 }
 
 /// A path without the name of its index file or the mark of an AMP page.
-fn without_index(path: &str) -> &str {
+pub fn without_index(path: &str) -> &str {
     let path = ["/index.html", "/index.htm", "/index.php", "/default.aspx"]
         .iter()
         .find_map(|index| path.strip_suffix(index))
@@ -172,7 +172,33 @@ fn without_index(path: &str) -> &str {
 /// Folds the scheme, `www.`, the port, letter case of the host, tracking parameters, fragment, index files and
 /// the final slash. `None` for what is not a web address, and for the root of a site, which is not a story.
 pub fn canonical_key(address: &str) -> Option<String> {
-    let url = Url::parse(address.trim()).ok()?;
+    let address = address.trim();
+    if let Some((host, path)) = plain_parts(address) {
+        let path = without_index(path.trim_end_matches('/'));
+        return (!path.is_empty()).then(|| [host.strip_prefix("www.").unwrap_or(host), path].concat());
+    }
+    parsed_key(&Url::parse(address).ok()?)
+}
+
+/// Host and path of an address in which there is nothing to fold or to decode, as most are: they need no parsing. `None` for others.
+fn plain_parts(address: &str) -> Option<(&str, &str)> {
+    let rest = address.strip_prefix("https://").or_else(|| address.strip_prefix("http://"))?;
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && !label.contains("--")
+            && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    // A last label with figures may be a number of an address.
+    let has_name = host.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_lowercase()));
+    let is_plain = has_name
+        && host.split('.').all(is_label)
+        && !path.contains("/.")
+        && path.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-_.~".contains(&b));
+    is_plain.then_some((host, path))
+}
+
+fn parsed_key(url: &Url) -> Option<String> {
     if !matches!(url.scheme(), "http" | "https") {
         return None;
     }
@@ -254,6 +280,64 @@ mod tests {
             "https://example.org/news/a-story?source=rss----2a",
         ] {
             assert_eq!(canonical_key(same).as_deref(), Some(want.as_str()), "{same}");
+        }
+    }
+
+    #[test]
+    fn plain_addresses_have_the_keys_that_parsing_gives() {
+        let hosts = [
+            "x.org",
+            "www.x.org",
+            "www.org",
+            "a-b.x1.org",
+            "x",
+            "www.www.x.org",
+            "xn--p1ai.org",
+            "1.2.3.4",
+            "1.2.3.0x4",
+            "X.org",
+            "x.org.",
+            ".x.org",
+            "x..org",
+            "-x-.org",
+            "x.org:80",
+            "u@x.org",
+            "a_b.org",
+            "",
+        ];
+        let paths = [
+            "",
+            "/",
+            "/a",
+            "/a/",
+            "/a//",
+            "//a//b",
+            "/a/index.html",
+            "/index.php/",
+            "/a/amp",
+            "/A-b_c.d~e",
+            "/a/../b",
+            "/./a",
+            "/...",
+            "/a.",
+            "/a/.b",
+            "/a%2Db",
+            "/a;b",
+            "/a b",
+            "/a\\b",
+            "/é",
+            "/a?b=1",
+            "/a#b",
+            "/a#!b",
+            "?b",
+            "#b",
+        ];
+        for (host, path) in hosts.iter().flat_map(|host| paths.iter().map(move |path| (host, path))) {
+            for scheme in ["http://", "https://", "HTTP://", "ftp://"] {
+                let address = format!("{scheme}{host}{path}");
+                let parsed = Url::parse(&address).ok().and_then(|url| parsed_key(&url));
+                assert_eq!(canonical_key(&address), parsed, "{address}");
+            }
         }
     }
 

@@ -3,17 +3,31 @@
 /// Day of an entry without a date.
 pub const NO_DAY: i32 = i32::MIN;
 
-/// FNV-1a: words are short, and the hash is the same on every machine.
+/// FNV-1a, a byte at a time: words are short, and the hash is the same on every machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Fnv(u64);
+
+impl Fnv {
+    pub const START: Fnv = Fnv(0xCBF2_9CE4_8422_2325);
+
+    pub fn with(self, byte: u8) -> Fnv {
+        Fnv((self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3))
+    }
+
+    /// The hash in half of the space.
+    pub fn half(self) -> u32 {
+        (self.0 ^ (self.0 >> 32)) as u32
+    }
+}
+
+/// The hash of bytes.
 pub fn hash64(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xCBF2_9CE4_8422_2325, |state, byte| {
-        (state ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01B3)
-    })
+    bytes.iter().fold(Fnv::START, |state, byte| state.with(*byte)).0
 }
 
 /// The same in half of the space.
 pub fn hash(bytes: &[u8]) -> u32 {
-    let state = hash64(bytes);
-    (state ^ (state >> 32)) as u32
+    bytes.iter().fold(Fnv::START, |state, byte| state.with(*byte)).half()
 }
 
 /// The hash of words that follow each other.

@@ -1,6 +1,7 @@
 //! Safe HTML and plain text. An allow-list (ammonia): what is not known to be harmless is gone.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::HashSet;
 
 use ammonia::{Builder, UrlRelative};
@@ -14,10 +15,30 @@ pub const SUMMARY_CHARS_MAX: usize = 4000;
 /// Text taken from the content where there is no summary, in characters: two or three sentences.
 pub const EXCERPT_CHARS_MAX: usize = 400;
 
-/// Cleans HTML. Building the tables costs more than cleaning a short text: make one and use it again.
-pub struct Sanitizer {
+/// What cleans HTML. Building its tables costs more than cleaning a short text: each thread has one.
+struct Sanitizer {
     builder: Builder<'static>,
     base: Option<Url>,
+}
+
+thread_local! {
+    static SANITIZER: RefCell<Sanitizer> = RefCell::default();
+}
+
+/// Safe HTML, relative links resolved against `base`; without one they are dropped.
+pub fn safe_html(html: &str, base: Option<&Url>) -> String {
+    if !has_markup(html) {
+        return html.to_owned();
+    }
+    SANITIZER.with_borrow_mut(|sanitizer| sanitizer.clean(html, base))
+}
+
+/// The words of untrusted HTML.
+pub fn text_of_html(html: &str) -> String {
+    if !has_markup(html) {
+        return one_line(html);
+    }
+    text_of_safe_html(&safe_html(html, None))
 }
 
 /// Elements that go with all that they hold.
@@ -75,11 +96,7 @@ fn is_raster_data(value: &str) -> bool {
 }
 
 impl Sanitizer {
-    /// Safe HTML, relative links resolved against `base`; without one they are dropped.
-    pub fn clean(&mut self, html: &str, base: Option<&Url>) -> String {
-        if !has_markup(html) {
-            return html.to_owned();
-        }
+    fn clean(&mut self, html: &str, base: Option<&Url>) -> String {
         if self.base.as_ref() != base {
             self.base = base.cloned();
             self.builder.url_relative(match base {
@@ -90,14 +107,6 @@ impl Sanitizer {
         let html = mend_declarations(html);
         let html = real_pictures(&html);
         self.builder.clean(&bound_markup(&html)).to_string()
-    }
-
-    /// The words of untrusted HTML.
-    pub fn text(&mut self, html: &str) -> String {
-        if !has_markup(html) {
-            return one_line(html);
-        }
-        text_of_safe_html(&self.clean(html, None))
     }
 }
 
@@ -302,7 +311,6 @@ mod tests {
 
     #[test]
     fn nothing_active_survives() {
-        let mut sanitizer = Sanitizer::default();
         let base = Url::parse("https://example.org/a/").unwrap();
         for evil in [
             "<script>alert(1)</script>x",
@@ -319,7 +327,7 @@ mod tests {
             "<iframe src=\"https://evil.example\"></iframe>x",
             "<base href=\"https://evil.example\">x",
         ] {
-            let clean = sanitizer.clean(evil, Some(&base));
+            let clean = safe_html(evil, Some(&base));
             let lower = clean.to_lowercase();
             for word in [
                 "script",
@@ -343,8 +351,7 @@ mod tests {
     #[test]
     fn links_become_absolute_and_carry_rel() {
         let base = Url::parse("https://example.org/a/").unwrap();
-        let clean =
-            Sanitizer::default().clean("<a href=\"../b\">b</a><img src=\"c.png\" alt=\"c\">", Some(&base));
+        let clean = safe_html("<a href=\"../b\">b</a><img src=\"c.png\" alt=\"c\">", Some(&base));
         assert_eq!(
             clean,
             "<a href=\"https://example.org/b\" rel=\"noopener nofollow ugc\">b</a><img src=\"https://example.org/a/c.png\" alt=\"c\">"
@@ -353,7 +360,6 @@ mod tests {
 
     #[test]
     fn pictures_that_a_script_would_load_are_loaded() {
-        let mut sanitizer = Sanitizer::default();
         for html in [
             "<img src=\"data:image/gif;base64,R0lGOD\" data-lazy-src=\"https://x.org/a.jpg\"><noscript><img src=\"https://x.org/a.jpg\"></noscript>",
             "<img data-src='https://x.org/a.jpg'>",
@@ -361,20 +367,16 @@ mod tests {
             "<img src='data:image/gif;base64,R0lGOD' srcset='https://x.org/a.jpg 300w, https://x.org/b.jpg 600w'>",
             "<noscript><img src='https://x.org/a.jpg'></noscript>",
         ] {
-            assert_eq!(
-                sanitizer.clean(html, None).matches("src=\"https://x.org/a.jpg\"").count(),
-                1,
-                "{html}"
-            );
+            assert_eq!(safe_html(html, None).matches("src=\"https://x.org/a.jpg\"").count(), 1, "{html}");
         }
         let plain = "<img src=\"https://x.org/a.jpg\" data-src=\"https://x.org/b.jpg\">";
-        assert!(sanitizer.clean(plain, None).contains("a.jpg"), "a real address stays");
+        assert!(safe_html(plain, None).contains("a.jpg"), "a real address stays");
     }
 
     #[test]
     fn links_lead_where_they_lead_in_the_end() {
         let html = "<a href=\"https://www.google.com/url?q=https://x.org/a&amp;sa=D\">a</a><a href=\"https://x.org/b?utm_source=n&amp;id=1\">b</a>";
-        let clean = Sanitizer::default().clean(html, None);
+        let clean = safe_html(html, None);
         assert!(
             clean.contains("href=\"https://x.org/a\"") && clean.contains("href=\"https://x.org/b?id=1\""),
             "{clean}"
@@ -383,10 +385,9 @@ mod tests {
 
     #[test]
     fn text_keeps_words_apart_and_typography_whole() {
-        let mut sanitizer = Sanitizer::default();
-        assert_eq!(sanitizer.text("<p>Un</p><p>deux&nbsp;: <b>tr</b>ois</p>"), "Un deux\u{A0}: trois");
-        assert_eq!(sanitizer.text("a &amp;lt; b <!' c"), "a &lt; b <!' c");
-        assert_eq!(sanitizer.text("AT&T  and\nmore"), "AT&T and more");
+        assert_eq!(text_of_html("<p>Un</p><p>deux&nbsp;: <b>tr</b>ois</p>"), "Un deux\u{A0}: trois");
+        assert_eq!(text_of_html("a &amp;lt; b <!' c"), "a &lt; b <!' c");
+        assert_eq!(text_of_html("AT&T  and\nmore"), "AT&T and more");
     }
 
     #[test]

@@ -92,13 +92,18 @@ fn spaces(text: &str) -> usize {
     text.char_indices().find(|(_, c)| !is_space(*c)).map_or(text.len(), |(at, _)| at)
 }
 
+/// Bytes that are looked at together.
+const PIECE_BYTES: usize = 128;
+
 /// The text without what no XML document may hold (XML 1.0 section 2.2): control characters but tab and line ends, and U+FFFE and
 /// U+FFFF. Terminals obey some of them.
 pub fn printable(text: String) -> String {
     let is_control = |byte: u8| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r') || byte == 0x7F;
-    let bytes = text.as_bytes();
-    // Most texts have none of the bytes that such characters begin with.
-    if !bytes.iter().any(|byte| is_control(*byte) || *byte == 0xEF) {
+    // Most texts have none of the bytes that such characters begin with. A piece is looked at as a whole: the processor does
+    // many bytes at once then.
+    let may_have =
+        |piece: &[u8]| piece.iter().fold(false, |seen, byte| seen | is_control(*byte) | (*byte == 0xEF));
+    if !text.as_bytes().chunks(PIECE_BYTES).any(may_have) {
         return text;
     }
     let is_kept = |c: &char| !matches!(c, '\u{FFFE}' | '\u{FFFF}') && !u8::try_from(*c).is_ok_and(is_control);

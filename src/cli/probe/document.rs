@@ -11,7 +11,7 @@ use crate::model::feed::{Person, RawEntry, RawFeed};
 use crate::model::filter::{Filter, Verdict};
 use crate::model::source::Select;
 use crate::normalize::entry::{Context, normalize, plain};
-use crate::normalize::html::Sanitizer;
+use crate::normalize::html::safe_html;
 use crate::normalize::language::LanguageDetector;
 use crate::support::text::{many, shorten};
 
@@ -61,9 +61,8 @@ pub fn clean(mut feed: RawFeed, base: Option<&Url>, language_detector: Option<&L
     let context = Context { source: "probe", language: None, base, language_detector, listed: None };
     // The raw entries go: a document may be as long as memory allows.
     let entries = normalize_all(&std::mem::take(&mut feed.entries), context);
-    let mut sanitizer = Sanitizer::default();
-    let title = feed.title.as_ref().map(|title| plain(title, &mut sanitizer));
-    let description = feed.description.as_ref().map(|text| plain(text, &mut sanitizer));
+    let title = feed.title.as_ref().map(|title| plain(title));
+    let description = feed.description.as_ref().map(|text| plain(text));
     Reading {
         feed,
         title,
@@ -80,10 +79,7 @@ const ENTRIES_PER_THREAD: usize = 64;
 
 /// Sanitising is nearly all of the work and knows no order: each processor gets its share.
 fn normalize_all(raws: &[RawEntry], context: Context) -> Vec<Entry> {
-    let clean = |raws: &[RawEntry]| {
-        let mut sanitizer = Sanitizer::default();
-        raws.iter().map(|raw| normalize(raw, context, &mut sanitizer)).collect::<Vec<Entry>>()
-    };
+    let clean = |raws: &[RawEntry]| raws.iter().map(|raw| normalize(raw, context)).collect::<Vec<Entry>>();
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let share = raws.len().div_ceil(processors).max(ENTRIES_PER_THREAD);
     if raws.len() <= share {
@@ -126,7 +122,7 @@ pub fn clean_found(
 /// An item's own page as JSON Feed 1.1, its article as the one item.
 pub fn article(document: Document, dates: DateRules) -> Value {
     let article = extract::article::read_article(document, dates);
-    let html = article.html.as_deref().map(|html| Sanitizer::default().clean(html, document.url));
+    let html = article.html.as_deref().map(|html| safe_html(html, document.url));
     let mut object = Map::new();
     let own = document.url.map(Url::to_string).or(article.item.canonical.clone());
     put(&mut object, "id", own.clone().or_else(|| Some("article".into())));

@@ -18,7 +18,7 @@ use crate::model::sketch::Sketch;
 use crate::model::source::Source;
 use crate::model::topic::TopicMatch;
 use crate::normalize::entry::{Context, fingerprint, identity, normalize, plain};
-use crate::normalize::html::{Sanitizer, text_of_safe_html};
+use crate::normalize::html::text_of_safe_html;
 use crate::normalize::language::LanguageDetector;
 
 /// An entry as the source lists it, under the identity that it is recognised by. The fingerprint is of what is listed, before the
@@ -61,7 +61,7 @@ struct Outline {
 }
 
 impl Outline {
-    fn of(raw: &RawEntry, own: &Identity, sanitizer: &mut Sanitizer) -> Outline {
+    fn of(raw: &RawEntry, own: &Identity) -> Outline {
         let start = |text: &RawText| {
             let end = (0..=text.value.len().min(OUTLINE_BYTES_MAX))
                 .rev()
@@ -69,7 +69,7 @@ impl Outline {
             let value = &text.value[..end.unwrap_or(0)];
             RawText { value: value.to_owned(), is_html: text.is_html, ..RawText::default() }
         };
-        let title = raw.title.as_ref().map(|title| plain(title, sanitizer));
+        let title = raw.title.as_ref().map(|title| plain(title));
         let raw = RawEntry {
             guid: raw.guid.clone(),
             links: raw.links.clone(),
@@ -112,7 +112,6 @@ impl Recogniser {
     pub fn outline(&mut self, known: &HashMap<String, StoredSummary>, has_entries: bool) -> Vec<String> {
         let mut bearers: HashMap<&str, usize> = HashMap::new();
         self.keys.iter().for_each(|key| *bearers.entry(key).or_default() += 1);
-        let mut sanitizer = Sanitizer::default();
         let mut further = Vec::new();
         for (at, raw) in self.entries.iter().enumerate() {
             let (own, key) = (&self.own[at], &self.keys[at]);
@@ -121,8 +120,7 @@ impl Recogniser {
                 Some(stored) => stored.fingerprint == self.fingerprints[at],
                 None => !has_entries,
             };
-            let outline =
-                (!is_settled || bearers[key.as_str()] > 1).then(|| Outline::of(raw, own, &mut sanitizer));
+            let outline = (!is_settled || bearers[key.as_str()] > 1).then(|| Outline::of(raw, own));
             let is_known =
                 |outline: &&Outline| stored.is_some_and(|stored| keys::is_known(&outline.raw, stored));
             if let Some(outline) = outline.as_ref().filter(|outline| has_entries && !is_known(outline)) {
@@ -222,15 +220,14 @@ pub struct Preparation<'a> {
 impl Preparation<'_> {
     /// Cleans what is not known to be the same.
     pub fn prepare(&self, listed: Vec<Listed>) -> Vec<Candidate> {
-        let mut sanitizer = Sanitizer::default();
         let candidate = |listed: Listed| {
-            let cleaned = (!listed.is_same).then(|| Box::new(self.clean(&listed, &mut sanitizer)));
+            let cleaned = (!listed.is_same).then(|| Box::new(self.clean(&listed)));
             Candidate { key: listed.key, fingerprint: listed.fingerprint, cleaned }
         };
         listed.into_iter().map(candidate).collect()
     }
 
-    fn clean(&self, listed: &Listed, sanitizer: &mut Sanitizer) -> Cleaned {
+    fn clean(&self, listed: &Listed) -> Cleaned {
         // The configuration knows better than a template that says "en" on every page.
         let language = self.source.language.as_deref().or(self.language);
         let context = Context {
@@ -240,7 +237,7 @@ impl Preparation<'_> {
             language_detector: Some(self.language_detector),
             listed: Some((&listed.identity, &listed.fingerprint)),
         };
-        let entry = normalize(&listed.raw, context, sanitizer);
+        let entry = normalize(&listed.raw, context);
         let (title, _) = self.source.filter.rewritten(&entry.title);
         let entry = Entry { title, ..entry };
         let tags: Vec<String> = entry.tags.iter().chain(&self.source.tags).cloned().collect();
