@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use rayon::prelude::*;
+
 use crate::support::text::fold;
 
 /// Bits of a bucket's number: more take memory, fewer make words collide.
@@ -385,26 +387,11 @@ type Weights = (Vec<f32>, f32);
 
 /// Those of each label, on all processors.
 fn train_all(labels: &[String], examples: &[Example], vectors: &[Vec<Feature>]) -> Vec<Weights> {
-    let train = |labels: &[String]| -> Vec<Weights> {
-        let sign =
-            |example: &Example, label: &String| if example.labels.contains(label) { 1.0 } else { -1.0 };
-        labels
-            .iter()
-            .map(|label| {
-                train_one(&examples.iter().map(|example| sign(example, label)).collect::<Vec<f32>>(), vectors)
-            })
-            .collect()
+    let sign = |example: &Example, label: &String| if example.labels.contains(label) { 1.0 } else { -1.0 };
+    let train = |label| {
+        train_one(&examples.iter().map(|example| sign(example, label)).collect::<Vec<f32>>(), vectors)
     };
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let share = labels.len().div_ceil(processors);
-    std::thread::scope(|scope| {
-        let threads: Vec<_> =
-            labels.chunks(share).map(|labels| (labels, scope.spawn(move || train(labels)))).collect();
-        threads
-            .into_iter()
-            .flat_map(|(labels, thread)| thread.join().unwrap_or_else(|_| train(labels)))
-            .collect()
-    })
+    labels.par_iter().map(train).collect()
 }
 
 /// Dual coordinate descent for a support vector machine with squared loss (Hsieh and others, 2008), as liblinear does it.

@@ -114,6 +114,9 @@ pub(super) enum Command {
         /// First seen at or after this time.
         #[arg(long, value_name = "RFC3339")]
         since: Option<Timestamp>,
+        /// So many at most: those that were stored last.
+        #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+        limit: Option<u32>,
     },
     /// Put the entries of a file into stories: one JSON object a line in, id, cluster, relation and reason out.
     Cluster {

@@ -3,6 +3,7 @@
 use std::io::BufRead;
 
 use jiff::Timestamp;
+use rayon::prelude::*;
 use scraper::{Html, Node};
 use serde::Deserialize;
 use serde_json::Value;
@@ -166,22 +167,7 @@ impl Clustering {
 
 /// Reads the lines, on all processors: each is work of its own.
 fn prepare(lines: &[(usize, Vec<u8>)]) -> Vec<Result<Ready, String>> {
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let share = lines.len().div_ceil(processors).max(64);
-    let read = |lines: &[(usize, Vec<u8>)]| {
-        lines.iter().map(|(number, line)| ready(*number, line)).collect::<Vec<_>>()
-    };
-    if lines.len() <= share {
-        return read(lines);
-    }
-    std::thread::scope(|scope| {
-        let threads: Vec<_> =
-            lines.chunks(share).map(|lines| (lines, scope.spawn(move || read(lines)))).collect();
-        threads
-            .into_iter()
-            .flat_map(|(lines, thread)| thread.join().unwrap_or_else(|_| read(lines)))
-            .collect()
-    })
+    lines.par_iter().map(|(number, line)| ready(*number, line)).collect()
 }
 
 fn ready(number: usize, line: &[u8]) -> Result<Ready, String> {

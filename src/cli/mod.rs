@@ -136,9 +136,9 @@ async fn run_with(app: App, arguments: &Arguments) -> anyhow::Result<()> {
         Command::Bounces { place, listen } => returns::bounces(&app, place, listen, &arguments.config).await,
         Command::Run => run_once(&app).await,
         Command::Serve { listen } => serve::serve(app, listen).await,
-        Command::Entries { format, source, since } => list::entries(
+        Command::Entries { format, source, since, limit } => list::entries(
             app.store(),
-            &EntryFilter { source: source.clone(), since: *since },
+            &EntryFilter { source: source.clone(), since: *since, count_max: *limit },
             *format == ListFormat::Jsonl,
         ),
         Command::Explain { entry } => stories::explain(&app, entry),

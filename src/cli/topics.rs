@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Subcommand;
+use rayon::prelude::*;
 
 use super::stories::find;
 use crate::app::{App, Usage, progress};
@@ -115,6 +116,9 @@ fn train(labels: &Path, path: &Path, app: Option<&App>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Texts that one predictor answers for.
+const TEXTS_TOGETHER: usize = 256;
+
 fn predict(model: &Model, file: &Path, margin_min: f32, has_evidence: bool) -> anyhow::Result<()> {
     let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     let text = String::from_utf8_lossy(&bytes);
@@ -138,13 +142,7 @@ fn predict(model: &Model, file: &Path, margin_min: f32, has_evidence: bool) -> a
         }
         out
     };
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let share = texts.len().div_ceil(processors).max(256);
-    let parts: Vec<String> = std::thread::scope(|scope| {
-        let threads: Vec<_> =
-            texts.chunks(share).map(|texts| (texts, scope.spawn(move || answer(texts)))).collect();
-        threads.into_iter().map(|(texts, thread)| thread.join().unwrap_or_else(|_| answer(texts))).collect()
-    });
+    let parts: Vec<String> = texts.par_chunks(TEXTS_TOGETHER).map(answer).collect();
     let mut out = BufWriter::new(std::io::stdout().lock());
     parts.iter().try_for_each(|part| out.write_all(part.as_bytes()))?;
     Ok(out.flush()?)

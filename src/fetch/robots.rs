@@ -1,6 +1,8 @@
 //! robots.txt (RFC 9309): which pages a crawler may ask for, and how slowly. Pure. Feeds are made for programs: it is
 //! for pages only.
 
+use crate::support::text::unescaped;
+
 /// Read of a robots.txt, in bytes: RFC 9309 section 2.5 asks for 500 KiB at least.
 pub const BODY_BYTES_MAX: usize = 512 * 1024;
 /// Rules kept of one file.
@@ -93,21 +95,10 @@ impl Robots {
 
 /// Percent escapes in one spelling: upper-case hexadecimal, only where needed.
 fn normal(path: &str) -> String {
-    let bytes = path.as_bytes();
     let mut out = String::with_capacity(path.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let hex = |byte: Option<&u8>| byte.and_then(|byte| (*byte as char).to_digit(16));
-        let byte = match (bytes[at], hex(bytes.get(at + 1)), hex(bytes.get(at + 2))) {
-            (b'%', Some(high), Some(low)) => {
-                at += 2;
-                (high * 16 + low) as u8
-            }
-            (byte, ..) => byte,
-        };
-        at += 1;
+    for (byte, _) in unescaped(path) {
         if byte.is_ascii_graphic() && byte != b'%' {
-            out.push(byte as char);
+            out.push(char::from(byte));
         } else {
             out.push_str(&format!("%{byte:02X}"));
         }

@@ -3,6 +3,8 @@
 
 use url::Url;
 
+use crate::support::text::unescaped;
+
 /// Query parameters that say how a reader came, not what is shown.
 const TRACKING: [&str; 27] = [
     "fbclid",
@@ -246,23 +248,19 @@ fn is_tracking(name: &str, value: &str) -> bool {
 
 /// Escapes differ in case and in whether they were needed at all.
 fn normal_escapes(path: &str) -> String {
-    let mut bytes = Vec::with_capacity(path.len());
-    let raw = path.as_bytes();
-    let mut at = 0;
-    while at < raw.len() {
-        let hex = |b: u8| (b as char).to_digit(16);
-        match (raw[at], raw.get(at + 1).copied().and_then(hex), raw.get(at + 2).copied().and_then(hex)) {
-            (b'%', Some(high), Some(low)) if !matches!((high, low), (2, 15)) => {
-                bytes.push((high * 16 + low) as u8);
-                at += 3;
-            }
-            (byte, ..) => {
-                bytes.push(byte);
-                at += 1;
-            }
-        }
+    if !path.contains('%') {
+        return path.to_owned();
     }
-    String::from_utf8(bytes).unwrap_or_else(|_| path.to_owned())
+    let decoded = unescaped(path).fold(Vec::with_capacity(path.len()), |mut bytes, (byte, written)| {
+        // An escaped slash parts nothing.
+        if byte == b'/' {
+            bytes.extend(written)
+        } else {
+            bytes.push(byte)
+        }
+        bytes
+    });
+    String::from_utf8(decoded).unwrap_or_else(|_| path.to_owned())
 }
 
 #[cfg(test)]

@@ -25,6 +25,8 @@ pub struct EntryFilter {
     pub source: Option<String>,
     /// First seen at or after.
     pub since: Option<Timestamp>,
+    /// So many at most, those that were stored last.
+    pub count_max: Option<u32>,
 }
 
 /// Whether the HTML of entries is read as well: most of what is stored, and little of what is asked for.
@@ -150,23 +152,35 @@ impl<A> Entries<'_, A> {
     ) -> std::result::Result<(), E> {
         let columns = columns(markup);
         let read = |row: &Row| visit(stored(row).map_err(StoreError::from)?);
+        let since = filter.since.map_or(i64::MIN, millis);
         // Two texts: with an "or" the planner would look at all entries for those of one source.
         match &filter.source {
             Some(source) => {
+                let last =
+                    "SELECT pk FROM entry WHERE source = ?1 AND first_seen >= ?2 ORDER BY pk DESC LIMIT ?3";
+                let after = self.before_last(last, params![source, since, filter.count_max.unwrap_or(0)])?;
                 let sql = format!(
-                    "SELECT {columns} FROM {TABLES} WHERE entry.source = ?1 AND first_seen >= ?2 ORDER BY entry.pk"
+                    "SELECT {columns} FROM {TABLES} WHERE entry.source = ?1 AND first_seen >= ?2 AND entry.pk > ?3 ORDER BY entry.pk"
                 );
-                self.db.each(&sql, params![source, filter.since.map_or(i64::MIN, millis)], read)
+                self.db.each(&sql, params![source, since, after], read)
             }
             None => {
+                let start =
+                    filter.since.map_or(Ok(EntryKey::BEFORE_ALL), |since| self.last_not_since(since))?;
+                let last =
+                    "SELECT pk FROM entry WHERE pk > ?1 AND first_seen >= ?2 ORDER BY pk DESC LIMIT ?3";
+                let after = self.before_last(last, params![start, since, filter.count_max.unwrap_or(0)])?;
                 let sql = format!(
                     "SELECT {columns} FROM {TABLES} WHERE entry.pk > ?1 AND first_seen >= ?2 ORDER BY entry.pk"
                 );
-                let after =
-                    filter.since.map_or(Ok(EntryKey::BEFORE_ALL), |since| self.last_not_since(since))?;
-                self.db.each(&sql, params![after, filter.since.map_or(i64::MIN, millis)], read)
+                self.db.each(&sql, params![start.max(after), since], read)
             }
         }
+    }
+
+    /// The place in the order before all entries that a statement finds.
+    fn before_last(&self, sql: &str, parameters: impl rusqlite::Params) -> Result<EntryKey> {
+        self.db.one(&format!("SELECT coalesce(min(pk) - 1, 0) FROM ({sql})"), parameters, |row| row.get(0))
     }
 
     /// The place in the order before the first entry that was first seen at a time or later.

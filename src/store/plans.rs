@@ -321,11 +321,15 @@ fn read_entries(r: &Unit<Read>) -> Result<()> {
     let nothing = |_: StoredEntry| Ok::<_, StoreError>(());
     r.entries().each(&EntryFilter::default(), MarkupScope::With, nothing)?;
     r.entries().each(
-        &EntryFilter { source: Some("s".into()), since: Some(at(0)) },
+        &EntryFilter { source: Some("s".into()), since: Some(at(0)), count_max: Some(2) },
         MarkupScope::Without,
         nothing,
     )?;
-    r.entries().each(&EntryFilter { source: None, since: Some(at(0)) }, MarkupScope::Without, nothing)?;
+    r.entries().each(
+        &EntryFilter { source: None, since: Some(at(0)), count_max: Some(2) },
+        MarkupScope::Without,
+        nothing,
+    )?;
     r.entries().after(EntryKey::BEFORE_ALL, 10, MarkupScope::With)?;
     r.entries().find("00000001", 10)?;
     r.entries().find("https://x.example/1", 10)?;

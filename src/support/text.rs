@@ -354,23 +354,26 @@ pub fn unhex(text: &str) -> Option<Vec<u8>> {
     Some(digits.chunks_exact(2).filter_map(|pair| u8::try_from(pair[0] * 16 + pair[1]).ok()).collect())
 }
 
-/// A text of an address without its escapes (RFC 3986 section 2.1); `None` where they are broken or no UTF-8.
+/// The bytes that a text of an address stands for (RFC 3986 section 2.1), each with how it is written: itself, or its escape.
+/// A percent sign that begins no escape stands for itself.
+pub fn unescaped(text: &str) -> impl Iterator<Item = (u8, &[u8])> {
+    let mut rest = text.as_bytes();
+    std::iter::from_fn(move || {
+        let hex = |at: usize| rest.get(at).and_then(|byte| char::from(*byte).to_digit(16));
+        let (byte, length) = match (*rest.first()?, hex(1), hex(2)) {
+            (b'%', Some(high), Some(low)) => ((high * 16 + low) as u8, 3),
+            (byte, ..) => (byte, 1),
+        };
+        let (written, more) = rest.split_at(length);
+        rest = more;
+        Some((byte, written))
+    })
+}
+
+/// A text of an address without its escapes; `None` where they are broken or not UTF-8.
 pub fn percent_decoded(text: &str) -> Option<String> {
-    if !text.contains('%') {
-        return Some(text.to_owned());
-    }
-    let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
-    while let Some((first, more)) = rest.split_first() {
-        if *first == b'%' {
-            let hex = std::str::from_utf8(more.get(..2)?).ok()?;
-            bytes.push(u8::from_str_radix(hex, 16).ok()?);
-            rest = &more[2..];
-        } else {
-            bytes.push(*first);
-            rest = more;
-        }
-    }
-    String::from_utf8(bytes).ok()
+    let bytes = unescaped(text).map(|(byte, written)| (written != b"%").then_some(byte));
+    String::from_utf8(bytes.collect::<Option<_>>()?).ok()
 }
 
 /// The language of a tag without its script and region (BCP 47, and what some write for it): "fr" of "fr-CA".

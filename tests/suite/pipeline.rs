@@ -123,6 +123,11 @@ fn entries_can_be_listed_by_source_and_since() {
     assert_eq!(lines(&app, &["--source", "t"]), 2);
     assert_eq!(lines(&app, &["--since", "2022-10-20T08:30:00Z"]), 2);
     assert_eq!(lines(&app, &[]), 4);
+    assert_eq!(lines(&app, &["--limit", "1"]), 1);
+    assert_eq!(lines(&app, &["--limit", "3", "--source", "t"]), 2);
+    let last = app.ok(&["entries", "--format", "jsonl", "--limit", "3"]);
+    let all = app.ok(&["entries", "--format", "jsonl"]);
+    assert!(last.lines().eq(all.lines().skip(1)), "those that were stored last, in their order");
     let line = app.ok(&["entries", "--format", "jsonl"]);
     let entry: Value = serde_json::from_str(line.lines().next().unwrap()).unwrap();
     for key in [

@@ -1,5 +1,6 @@
 //! What courant reads in one document, for the operator's eyes: extract and normalize, nothing stored.
 
+use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 use url::Url;
 
@@ -7,7 +8,7 @@ use crate::classify::Classifier;
 use crate::extract::prose_date::DateRules;
 use crate::extract::{self, Document, ExtractError, PageRules};
 use crate::model::entry::{Entry, Identity};
-use crate::model::feed::{Person, RawEntry, RawFeed};
+use crate::model::feed::{Person, RawFeed};
 use crate::model::filter::{Filter, Verdict};
 use crate::model::source::Select;
 use crate::normalize::entry::{Context, normalize, plain};
@@ -60,9 +61,10 @@ pub struct Reading {
 pub fn clean(mut feed: RawFeed, base: Option<&Url>, language_detector: Option<&LanguageDetector>) -> Reading {
     let context = Context { source: "probe", language: None, base, language_detector, listed: None };
     // The raw entries go: a document may be as long as memory allows.
-    let entries = normalize_all(&std::mem::take(&mut feed.entries), context);
-    let title = feed.title.as_ref().map(|title| plain(title));
-    let description = feed.description.as_ref().map(|text| plain(text));
+    let entries: Vec<Entry> =
+        std::mem::take(&mut feed.entries).into_par_iter().map(|raw| normalize(&raw, context)).collect();
+    let title = feed.title.as_ref().map(plain);
+    let description = feed.description.as_ref().map(plain);
     Reading {
         feed,
         title,
@@ -72,28 +74,6 @@ pub fn clean(mut feed: RawFeed, base: Option<&Url>, language_detector: Option<&L
         rules: vec![Vec::new(); entries.len()],
         entries,
     }
-}
-
-/// Fewer entries are not worth a thread.
-const ENTRIES_PER_THREAD: usize = 64;
-
-/// Sanitising is nearly all of the work and knows no order: each processor gets its share.
-fn normalize_all(raws: &[RawEntry], context: Context) -> Vec<Entry> {
-    let clean = |raws: &[RawEntry]| raws.iter().map(|raw| normalize(raw, context)).collect::<Vec<Entry>>();
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let share = raws.len().div_ceil(processors).max(ENTRIES_PER_THREAD);
-    if raws.len() <= share {
-        return clean(raws);
-    }
-    std::thread::scope(|scope| {
-        let threads: Vec<_> =
-            raws.chunks(share).map(|share| (share, scope.spawn(move || clean(share)))).collect();
-        // A thread that panicked is worth another try: the panic then has its place and its message.
-        threads
-            .into_iter()
-            .flat_map(|(share, thread)| thread.join().unwrap_or_else(|_| clean(share)))
-            .collect()
-    })
 }
 
 /// Cleans what was found, and applies the rules of its source.
