@@ -70,10 +70,15 @@ impl StoredEntry {
         sort_date(&self.entry, self.first_seen)
     }
 
-    /// `atom:updated`: the latest change that its source or we know of.
+    /// `atom:published`: as the source says, but never later than the entry was first seen.
+    pub fn published(&self) -> Option<Timestamp> {
+        self.entry.published.map(|date| date.min(self.first_seen))
+    }
+
+    /// `atom:updated`: the latest change that its source or we know of, and none that has not come yet.
     pub fn updated(&self) -> Timestamp {
         let claimed = self.entry.updated.or(self.entry.published).unwrap_or(self.first_seen);
-        if self.changed > self.first_seen { claimed.max(self.changed) } else { claimed.min(self.first_seen) }
+        if self.changed > self.first_seen { self.changed } else { claimed.min(self.first_seen) }
     }
 
     /// Whether a reader with these interests wants this version; topics are the story's to match. What says no language is for all.

@@ -90,7 +90,7 @@ fn entry(catalog: Catalog, place: DocumentLocation, story: &Story) -> Entry {
         title: plain(if title.is_empty() { "(untitled)" } else { &title }, language),
         id: format!("urn:uuid:{}", story.id),
         updated: date(shown.updated()),
-        published: e.published.map(date),
+        published: shown.published().map(date),
         authors: authors(shown),
         categories: story.topics().iter().map(|matched| category(catalog, &matched.topic)).collect(),
         links: links(story, shown),

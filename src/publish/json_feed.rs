@@ -64,7 +64,7 @@ fn item(catalog: Catalog, place: DocumentLocation, story: &Story) -> Value {
         ),
     }
     put("image", json!(e.image.as_ref().map(|image| &image.url)));
-    put("date_published", json!(e.published.map(date)));
+    put("date_published", json!(shown.published().map(date)));
     put("date_modified", json!(date(shown.updated())));
     put("language", json!(e.language));
     put("authors", authors(shown));

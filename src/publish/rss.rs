@@ -83,7 +83,7 @@ fn item(catalog: Catalog, place: DocumentLocation, story: &Story) -> Item {
         description: (!e.summary.is_empty()).then(|| safe(&crate::support::text::escaped(&e.summary))),
         content: e.content_html.as_deref().map(safe),
         guid: Some(Guid { value: format!("urn:uuid:{}", story.id), permalink: false }),
-        pub_date: Some(date(e.published.or(e.updated).unwrap_or(shown.first_seen))),
+        pub_date: Some(date(shown.sort_date())),
         categories: story.topics().iter().map(category).collect(),
         // One enclosure is what RSS 2.0 has room for.
         enclosure: e.enclosures.first().map(|enclosure| Enclosure {

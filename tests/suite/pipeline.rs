@@ -112,6 +112,19 @@ fn topics_come_with_the_words_that_gave_them() {
 }
 
 #[test]
+fn a_date_that_has_not_come_is_the_day_the_entry_was_first_seen_in_every_outlet() {
+    let server = Server::always(Reply::ok(rss(&[("a", "The fair of next month", 28, "Come and see")])));
+    let app = App::new(&source("s", &server.url("/"), ""));
+    app.ok(&["fetch"]);
+    app.ok(&["publish"]);
+    for file in ["public/atom.xml", "public/rss.xml", "public/feed.json", "public/index.html"] {
+        let text = app.read(file);
+        let day = if file.ends_with("rss.xml") { "20 Oct 2022" } else { "2022-10-20" };
+        assert!(text.contains(day) && !text.contains("28 Oct") && !text.contains("2022-10-28"), "{file}: {text}");
+    }
+}
+
+#[test]
 fn entries_can_be_listed_by_source_and_since() {
     let server = Server::always(Reply::ok(rss(TWO)));
     let mut app = App::new(&(source("s", &server.url("/a"), "") + &source("t", &server.url("/b"), "")));
