@@ -26,6 +26,16 @@ impl Identity {
             Identity::Content(value) => format!("sha256:{value}"),
         }
     }
+
+    /// The identity that has a key.
+    pub fn from_key(key: &str) -> Identity {
+        match key.split_once(':') {
+            Some(("url", value)) => Identity::Address(value.to_owned()),
+            Some(("sha256", value)) => Identity::Content(value.to_owned()),
+            Some(("guid", value)) => Identity::Guid(value.to_owned()),
+            _ => Identity::Guid(key.to_owned()),
+        }
+    }
 }
 
 /// What is known of an entry before it is read again.

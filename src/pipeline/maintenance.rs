@@ -102,8 +102,11 @@ pub fn forget_entries(
 ) -> anyhow::Result<usize> {
     let Ok(limit) = now.checked_sub(retention) else { return Ok(0) };
     let configured: HashSet<&str> = configured.iter().copied().collect();
-    let (states, oldest) =
-        store.read(|r| Ok::<_, StoreError>((r.sources().states()?, r.entries().last_seen_first()?)))?;
+    // Most sources have nothing to forget: neither their states are read for that, nor is a unit of work begun.
+    let states = store.read(|r| {
+        let unseen = r.entries().sources_unseen_since(limit)?;
+        r.sources().states_of(&unseen.iter().map(String::as_str).collect::<Vec<_>>())
+    })?;
     let mut gone = 0;
     for (source, state) in &states {
         let read_at = state.read_at.or(state.last_success).unwrap_or(Timestamp::MIN);
@@ -111,10 +114,6 @@ pub fn forget_entries(
         let dropped =
             if configured.contains(source.as_str()) { read_at.saturating_sub(SEEN_WITHIN)? } else { now };
         let limit = limit.min(dropped);
-        // Most have nothing to forget, and no unit of work is begun for them.
-        if oldest.get(source).is_none_or(|oldest| *oldest >= limit) {
-            continue;
-        }
         loop {
             let count = store.write(|w| w.entries().forget_unseen(source, limit, BATCH))?;
             gone += count;

@@ -14,6 +14,7 @@ mod keep;
 mod listing;
 mod pages;
 pub mod prepare;
+mod visits;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -413,6 +414,10 @@ impl Refresher {
             let has_entries = !known.is_empty() || r.intake().has_entries(&source.id)?;
             Ok::<_, StoreError>((known, has_entries))
         })?;
+        if known.is_empty() && has_entries {
+            let recent = self.store.read(|r| r.intake().recent(&source.id))?;
+            known.extend(recogniser.recognise_visits(recent));
+        }
         let further = recogniser.outline(&known, has_entries);
         if !further.is_empty() {
             known.extend(self.store.read(|r| r.intake().known(&source.id, &further))?);

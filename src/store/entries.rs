@@ -343,11 +343,10 @@ pub(super) fn published(
 }
 
 impl<A> Entries<'_, A> {
-    /// For each source that has entries, when it was that the one was listed last which has not been listed for the longest time.
-    pub fn last_seen_first(&self) -> Result<HashMap<String, Timestamp>> {
-        let sql = "SELECT source.id, (SELECT last_seen FROM entry WHERE entry.source = source.id ORDER BY last_seen LIMIT 1) FROM source";
-        let rows = self.db.rows(sql, [], |row| Ok((row.get(0)?, optional_time(row.get(1)?))))?;
-        Ok(rows.into_iter().filter_map(|(source, time): (String, _)| Some((source, time?))).collect())
+    /// The sources that listed some entry last before a time.
+    pub fn sources_unseen_since(&self, time: Timestamp) -> Result<Vec<String>> {
+        let sql = "SELECT id FROM source WHERE EXISTS (SELECT 1 FROM entry WHERE entry.source = source.id AND last_seen < ?1)";
+        self.db.rows(sql, [millis(time)], |row| row.get(0))
     }
 }
 

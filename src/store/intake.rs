@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 use super::entries::{details_of, topics_of};
 use super::feature_index::{EntryMark, FeatureIndex, PostingBuffer};
@@ -58,23 +58,38 @@ fn key_hash(value: &str) -> i64 {
     hash64(value.as_bytes()) as i64
 }
 
+/// The columns of what is known of an entry, as `stored_summary` reads them.
+const SUMMARY: &str = "identity, fingerprint, title, summary, url, coalesce(published, updated)";
+
+/// An identity key, and what is known of its entry.
+fn stored_summary(row: &Row) -> rusqlite::Result<(String, StoredSummary)> {
+    let known = StoredSummary {
+        fingerprint: row.get(1)?,
+        title: row.get(2)?,
+        summary: row.get(3)?,
+        url: row.get(4)?,
+        date: optional_time(row.get(5)?),
+    };
+    Ok((row.get(0)?, known))
+}
+
 impl<A> Intake<'_, A> {
     /// What is known of the entries of a source, by identity key.
     pub fn known(&self, source: &str, identities: &[String]) -> Result<HashMap<String, StoredSummary>> {
-        let sql = "SELECT identity, fingerprint, title, summary, url, coalesce(published, updated) FROM json_each(?2) AS asked
-                   CROSS JOIN entry ON entry.source = ?1 AND entry.identity = asked.value";
+        let sql = format!(
+            "SELECT {SUMMARY} FROM json_each(?2) AS asked
+             CROSS JOIN entry ON entry.source = ?1 AND entry.identity = asked.value"
+        );
         let asked = texts(identities);
-        let rows = self.db.rows(sql, [source, &asked], |row| {
-            let known = StoredSummary {
-                fingerprint: row.get(1)?,
-                title: row.get(2)?,
-                summary: row.get(3)?,
-                url: row.get(4)?,
-                date: optional_time(row.get(5)?),
-            };
-            Ok((row.get(0)?, known))
-        })?;
-        Ok(rows.into_iter().collect())
+        Ok(self.db.rows(&sql, [source, &asked], stored_summary)?.into_iter().collect())
+    }
+
+    /// What is known of a source's latest entries, by identity key, the newest first.
+    pub fn recent(&self, source: &str) -> Result<Vec<(String, StoredSummary)>> {
+        let sql = format!(
+            "SELECT {SUMMARY} FROM entry WHERE source = ?1 ORDER BY last_seen DESC, pk DESC LIMIT {KNOWN_ITEMS_MAX}"
+        );
+        self.db.rows(&sql, [source], stored_summary)
     }
 
     /// Whether anything of a source is stored.

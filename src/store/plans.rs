@@ -337,13 +337,14 @@ fn read_entries(r: &Unit<Read>) -> Result<()> {
     r.entries().count()?;
     r.entries().story_of(EntryKey(1))?;
     r.entries().stories_since(EntryKey::BEFORE_ALL, Some(&digest), 10)?;
-    r.entries().last_seen_first()?;
+    r.entries().sources_unseen_since(at(0))?;
     Ok(())
 }
 
 fn read_intake(r: &Unit<Read>) -> Result<()> {
     r.intake().known("s", &["guid:guid-1".to_owned()])?;
     r.intake().known_items("s")?;
+    r.intake().recent("s")?;
     r.intake().has_entries("s")?;
     r.intake().unsketched(10)?;
     r.intake().label("00000001-entry")?;

@@ -120,7 +120,10 @@ fn a_date_that_has_not_come_is_the_day_the_entry_was_first_seen_in_every_outlet(
     for file in ["public/atom.xml", "public/rss.xml", "public/feed.json", "public/index.html"] {
         let text = app.read(file);
         let day = if file.ends_with("rss.xml") { "20 Oct 2022" } else { "2022-10-20" };
-        assert!(text.contains(day) && !text.contains("28 Oct") && !text.contains("2022-10-28"), "{file}: {text}");
+        assert!(
+            text.contains(day) && !text.contains("28 Oct") && !text.contains("2022-10-28"),
+            "{file}: {text}"
+        );
     }
 }
 

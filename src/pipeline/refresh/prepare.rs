@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 use url::Url;
 
+use super::visits::{self, Recognised};
 use crate::classify::Classifier;
 use crate::dedupe::keys::{self, Names, further_identities};
 use crate::dedupe::sketch::{LINKS_MAX, SketchInput, sketch};
@@ -105,6 +106,23 @@ impl Recogniser {
     /// The keys of the identities that entries bear.
     pub fn own_keys(&self) -> &[String] {
         &self.keys
+    }
+
+    /// For a document of which nothing is known by its own identities: puts entries under those of the stored ones that they are, of
+    /// the source's latest. Answers what is known of these.
+    pub fn recognise_visits(
+        &mut self,
+        mut recent: Vec<(String, StoredSummary)>,
+    ) -> HashMap<String, StoredSummary> {
+        let found = visits::recognise(&self.entries, &recent);
+        let is_found = |key: &String| found.iter().any(|one| one.key == *key);
+        recent.retain(|(key, _)| is_found(key));
+        for Recognised { at, key, fingerprint } in found {
+            self.own[at] = Identity::from_key(&key);
+            self.fingerprints[at] = fingerprint;
+            self.keys[at] = key;
+        }
+        recent.into_iter().collect()
     }
 
     /// Finds out what is to be compared; answers the keys of what else it may be stored under. `known` is what is stored under the

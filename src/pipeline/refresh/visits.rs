@@ -1,0 +1,181 @@
+//! Documents of which nothing is known by its identity although the source is: some sites write another identifier, or another value
+//! of some query parameter, into each answer. Entries are then recognised by place, title and date.
+
+use std::collections::{BTreeSet, HashMap};
+
+use jiff::Timestamp;
+
+use crate::model::entry::StoredSummary;
+use crate::model::feed::{RawEntry, RawText};
+use crate::normalize::entry::fingerprint;
+use crate::support::text::fold;
+
+/// Entries without a date must be so many before titles and places alone are believed.
+const DATELESS_MIN: usize = 3;
+const DATED_MIN: usize = 2;
+
+/// An entry that is stored under another identity than it bears.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recognised {
+    /// Its position in the document.
+    pub at: usize,
+    /// The key of the identity that it is stored under.
+    pub key: String,
+    /// The fingerprint without the values that change at each visit.
+    pub fingerprint: String,
+}
+
+/// What an entry is recognised by: place, folded title, date in seconds.
+type Feature = (String, String, Option<i64>);
+
+/// Finds the stored entries of a document of which none is known by its own identity. `recent` are the source's latest entries by
+/// their keys, the newest first.
+pub fn recognise(entries: &[RawEntry], recent: &[(String, StoredSummary)]) -> Vec<Recognised> {
+    let features: Vec<Option<Feature>> = entries.iter().map(feature_of).collect();
+    let mut counts: HashMap<&Feature, usize> = HashMap::new();
+    features.iter().flatten().for_each(|feature| *counts.entry(feature).or_default() += 1);
+    // Of several, the oldest: where a visit was stored before it was known as one.
+    let stored: HashMap<Feature, usize> = recent
+        .iter()
+        .enumerate()
+        .filter_map(|(at, (_, stored))| {
+            Some((feature(stored.url.as_deref()?, &stored.title, stored.date)?, at))
+        })
+        .collect();
+    let found: Vec<(usize, usize)> = features
+        .iter()
+        .enumerate()
+        .filter_map(|(at, feature)| Some((at, feature.as_ref()?)))
+        .filter(|(_, feature)| counts[feature] == 1)
+        .filter_map(|(at, feature)| Some((at, *stored.get(feature)?)))
+        .collect();
+    let dated = found.iter().filter(|(at, _)| date_of(&entries[*at]).is_some()).count();
+    let is_sure = dated >= DATED_MIN
+        || dated == entries.len()
+        || found.len() >= DATELESS_MIN && found.len() * 2 > entries.len();
+    if !is_sure {
+        return Vec::new();
+    }
+    let varying: BTreeSet<String> = found
+        .iter()
+        .flat_map(|(at, known)| differing(entries[*at].url(), recent[*known].1.url.as_deref()))
+        .collect();
+    found
+        .into_iter()
+        .map(|(at, known)| Recognised {
+            at,
+            key: recent[known].0.clone(),
+            fingerprint: fingerprint(&without(&entries[at], &varying)),
+        })
+        .collect()
+}
+
+fn date_of(raw: &RawEntry) -> Option<Timestamp> {
+    raw.published.or(raw.updated)
+}
+
+fn feature_of(raw: &RawEntry) -> Option<Feature> {
+    feature(raw.url()?, &raw.title.as_ref()?.value, date_of(raw))
+}
+
+fn feature(url: &str, title: &str, date: Option<Timestamp>) -> Option<Feature> {
+    let place = url.split(['?', '#']).next()?.split_once("://")?.1.trim_end_matches('/');
+    let title = fold(title);
+    (!title.trim().is_empty()).then(|| (place.to_owned(), title, date.map(Timestamp::as_second)))
+}
+
+fn parameters(url: &str) -> impl Iterator<Item = (&str, &str)> {
+    let query = url.split('#').next().and_then(|url| url.split_once('?')).map_or("", |(_, query)| query);
+    query.split('&').filter_map(|pair| pair.split_once('='))
+}
+
+/// The parameters that two addresses have with different values.
+fn differing(one: Option<&str>, other: Option<&str>) -> Vec<String> {
+    let (one, other) = (one.unwrap_or_default(), other.unwrap_or_default());
+    let differs = |(name, value): &(&str, &str)| {
+        parameters(other).any(|(known, stored)| known == *name && stored != *value)
+    };
+    parameters(one).filter(differs).map(|(name, _)| name.to_owned()).collect()
+}
+
+/// An entry without the values of some parameters, wherever they stand in it.
+fn without(raw: &RawEntry, parameters: &BTreeSet<String>) -> RawEntry {
+    let mut raw = raw.clone();
+    for name in parameters {
+        let strip = |text: &mut String| *text = without_values(text, name);
+        let strip_text = |text: &mut Option<RawText>| text.iter_mut().for_each(|text| strip(&mut text.value));
+        raw.links.iter_mut().for_each(|link| strip(&mut link.href));
+        raw.enclosures.iter_mut().for_each(|enclosure| strip(&mut enclosure.url));
+        raw.image.iter_mut().for_each(|image| strip(&mut image.url));
+        strip_text(&mut raw.summary);
+        strip_text(&mut raw.content);
+    }
+    raw
+}
+
+/// A text in which a parameter of addresses has no value.
+fn without_values(text: &str, name: &str) -> String {
+    let (mut out, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find(name) {
+        let (before, after) = rest.split_at(at + name.len());
+        out.push_str(before);
+        let is_parameter = after.starts_with('=') && rest[..at].ends_with(['?', '&', ';']);
+        let value = after.find(['&', '#', '"', '\'', '<', ' ', ';']).unwrap_or(after.len());
+        rest = if is_parameter { &after[value..] } else { after };
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::feed::Link;
+
+    fn raw(url: &str, title: &str, date: &str) -> RawEntry {
+        RawEntry {
+            links: vec![Link { href: url.into(), rel: "alternate".into(), media_type: None, hreflang: None }],
+            title: Some(RawText { value: title.into(), ..RawText::default() }),
+            content: Some(RawText { value: format!("<a href=\"{url}\">x</a>"), ..RawText::default() }),
+            published: date.parse().ok(),
+            ..RawEntry::default()
+        }
+    }
+
+    fn recent(entries: &[RawEntry]) -> Vec<(String, StoredSummary)> {
+        let stored = |raw: &RawEntry| (raw.url().unwrap().to_owned(), StoredSummary::of(raw, ""));
+        entries.iter().map(stored).collect()
+    }
+
+    #[test]
+    fn a_value_that_changes_at_each_visit_tells_no_entry_from_another() {
+        let poll = |token: &str, date: &str| -> Vec<RawEntry> {
+            ["Bridge", "Budget", "Schools"]
+                .iter()
+                .enumerate()
+                .map(|(id, title)| raw(&format!("https://x.org/a?id={id}&v={token}"), title, date))
+                .collect()
+        };
+        for date in ["", "2026-11-01T00:00:00Z"] {
+            let first = recognise(&poll("a1", date), &recent(&poll("b2", date)));
+            let again = recognise(&poll("c3", date), &recent(&poll("a1", date)));
+            assert_eq!(first.len(), 3);
+            assert_eq!(first[1].key, "https://x.org/a?id=1&v=b2");
+            let prints =
+                |found: &[Recognised]| found.iter().map(|one| one.fingerprint.clone()).collect::<Vec<_>>();
+            assert_eq!(prints(&first), prints(&again), "no edit");
+        }
+    }
+
+    #[test]
+    fn what_may_be_another_entry_is_not_recognised() {
+        let bulletin = |id: u8, date: &str| vec![raw(&format!("https://x.org/b?id={id}"), "Bulletin", date)];
+        for date in ["", "2026-11-08T00:00:00Z"] {
+            assert_eq!(recognise(&bulletin(2, date), &recent(&bulletin(1, "2026-11-01T00:00:00Z"))), []);
+        }
+        assert_eq!(recognise(&bulletin(2, ""), &recent(&bulletin(1, ""))), []);
+        let alike: Vec<RawEntry> =
+            (0..4).map(|id| raw(&format!("https://x.org/b?id={id}"), "News", "")).collect();
+        assert_eq!(recognise(&alike, &recent(&alike)), [], "titles that several have");
+    }
+}
