@@ -16,6 +16,7 @@ mod postings;
 mod segment;
 mod slot;
 
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
@@ -31,6 +32,11 @@ use self::slot::{ANCHOR_BIT, DayRange, anchor_feature, day_mark, slot, span};
 /// Features that are looked for together, so that what they touch is brought into the processor's cache at once: half of what its
 /// nearest one holds.
 const FEATURES_TOGETHER: usize = 256;
+
+/// Look-ups after which the segments give back what memory they took: each may bring 64 kB of a file into it. Whoever looks up that
+/// much some times has many entries to place, and keeps all of it: to bring it in again would cost more.
+const LOOKUPS_HELD: usize = 1_500;
+const RELEASES_MAX: usize = 8;
 
 /// How large segments are, and how many of the largest are held.
 #[derive(Debug, Clone, Copy)]
@@ -76,6 +82,9 @@ pub struct FeatureIndex {
     state: IndexState,
     /// The oldest first.
     segments: Vec<Segment>,
+    /// Look-ups since memory was given back, and how often it was.
+    lookups: Cell<usize>,
+    releases: Cell<usize>,
 }
 
 impl FeatureIndex {
@@ -100,6 +109,8 @@ impl FeatureIndex {
             sizes,
             state: IndexState::default(),
             segments: Vec::new(),
+            lookups: Cell::new(0),
+            releases: Cell::new(0),
         };
         index.refresh()?;
         Ok(index)
@@ -427,7 +438,17 @@ impl FeatureIndex {
                 out.open.clear();
                 out.open.extend((start..end).filter(|at| out.counts[*at] < postings_max).map(|at| at as u32));
                 segment.read(features, days, out);
+                self.count_lookups(out.open.len());
             }
+        }
+    }
+
+    fn count_lookups(&self, count: usize) {
+        self.lookups.set(self.lookups.get() + count);
+        if self.lookups.get() >= LOOKUPS_HELD && self.releases.get() < RELEASES_MAX {
+            self.segments.iter().for_each(Segment::release);
+            self.releases.set(self.releases.get() + 1);
+            self.lookups.set(0);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use memmap2::{MmapOptions, MmapRaw};
+use memmap2::{MmapOptions, MmapRaw, UncheckedAdvice};
 
 use super::postings::{EntryMark, MANY, PostingBuffer, Seen, SlotPosting};
 use super::slot::{
@@ -127,6 +127,14 @@ impl Segment {
         unsafe {
             std::slice::from_raw_parts(self.file.as_mut_ptr().cast(), self.file.len() / 8)
         }
+    }
+
+    /// Gives the memory back that the mapping took: what is needed again comes from the page cache.
+    pub(super) fn release(&self) {
+        // SAFETY: of a shared mapping of a file, nothing is lost: what was written to it stays in the page cache.
+        #[allow(unsafe_code)]
+        // Advice that a system does not follow costs nothing but memory.
+        let _ = unsafe { self.file.unchecked_advise(UncheckedAdvice::DontNeed) };
     }
 
     pub(super) fn get(&self, word: usize) -> usize {
