@@ -38,8 +38,9 @@ const PARTNERS: usize = 20;
 /// The clock of the first reading; each later one is a day and an hour after the one before.
 const NOW: &str = "2022-10-20T08:00:00Z";
 const ROUND: SignedDuration = SignedDuration::from_hours(25);
-/// Entries of a feed when a store is filled; the sources that are configured and those that are read afterwards, whatever its size.
-const SCALE_ENTRIES: u64 = 500;
+/// Entries of a feed when a store is filled; the sources that are read then, of which the last have one entry where that is enough;
+/// and those that are read afterwards, whatever the store's size.
+const SCALE_ENTRIES: usize = 500;
 const SCALE_CONFIGURED: usize = 2_000;
 const SCALE_SOURCES: usize = 20;
 const SEARCHES: usize = 100;
@@ -273,12 +274,12 @@ fn courant(folder: &Path, round: usize, arguments: &[&str]) -> Cost {
     run(command(folder, round, arguments))
 }
 
-/// The configuration of so many sources, of which only the first are read.
-fn config(count: usize, enabled: usize, port: u16, rest: &str) -> String {
+/// The configuration of so many sources, of which only the first are read, each with the end of its address.
+fn config(count: usize, enabled: usize, port: u16, end: impl Fn(usize) -> String) -> String {
     let source = |n: usize| {
-        let (url, is_enabled) = (url(n, port), n < enabled);
+        let (url, end, is_enabled) = (url(n, port), end(n), n < enabled);
         format!(
-            "[[source]]\nid = \"s{n}\"\npartner = \"Partner {}\"\nkind = \"feed\"\nurl = \"{url}{rest}\"\nenabled = {is_enabled}\n",
+            "[[source]]\nid = \"s{n}\"\npartner = \"Partner {}\"\nkind = \"feed\"\nurl = \"{url}{end}\"\nenabled = {is_enabled}\n",
             n % PARTNERS
         )
     };
@@ -368,7 +369,7 @@ impl Newsboat {
 }
 
 fn compare(count: usize, port: u16) {
-    let config = config(count, count, port, "");
+    let config = config(count, count, port, |_| String::new());
     let writer = Writer::new();
     let entries: usize = (0..count).map(|source| entries_of(source) as usize).sum();
     let text: usize = (0..count)
@@ -506,20 +507,17 @@ impl Drop for Service {
 
 /// What a store costs by its size.
 fn scale(entries: usize, port: u16) {
-    let count = entries.div_ceil(SCALE_ENTRIES as usize).max(SCALE_SOURCES);
-    let rest = format!("?entries={SCALE_ENTRIES}");
-    let folder = fresh(&config(count, count, port, &rest));
+    let full = entries.div_ceil(SCALE_ENTRIES).max(SCALE_SOURCES);
+    let count = full.max(SCALE_CONFIGURED);
+    let end = |n: usize| format!("?entries={}", if n < full { SCALE_ENTRIES } else { 1 });
+    let folder = fresh(&config(count, count, port, end));
     let folder = folder.path();
     let print = |what: &str, cost: Cost| {
         println!("{what:<28} {:>9.3} s CPU {:>7.0} MB {:>8.3} s", cost.cpu, cost.memory, cost.wall)
     };
-    println!("\n{} entries", count * SCALE_ENTRIES as usize);
+    println!("\n{} entries", full * SCALE_ENTRIES + count - full);
     print("filled", courant(folder, 0, &["fetch", "--all"]));
-    std::fs::write(
-        folder.join("feeds.toml"),
-        config(SCALE_CONFIGURED.max(count), SCALE_SOURCES, port, &rest),
-    )
-    .expect("a file");
+    std::fs::write(folder.join("feeds.toml"), config(count, SCALE_SOURCES, port, end)).expect("a file");
     print("the first run", courant(folder, 0, &["run"]));
     println!("{:<28} {:>9.1} MB", "the store", size(folder, "courant.db") as f64 / 1e6);
     let mut round = 0;
@@ -538,7 +536,8 @@ fn scale(entries: usize, port: u16) {
         "digest of a topic",
         three(|| courant(folder, round, &["digest", "--dry-run", "--digest", "on-justice"])),
     );
-    print("entries", three(|| courant(folder, round, &["entries"])));
+    print("entries, all", three(|| courant(folder, round, &["entries"])));
+    print("entries, the last thousand", three(|| courant(folder, round, &["entries", "--limit", "1000"])));
     print("sources", three(|| courant(folder, round, &["sources"])));
     let service = Service::start(folder, round);
     let (cpu, started) = (service.cpu(), Instant::now());

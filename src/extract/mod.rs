@@ -1,6 +1,7 @@
 //! Documents to entries: decides what a document is and reads it. Knows no store, no network and no clock.
 
 pub mod article;
+pub mod boilerplate;
 mod calendar;
 mod charset;
 mod codepages;

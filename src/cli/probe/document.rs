@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use crate::classify::Classifier;
+use crate::extract::boilerplate;
 use crate::extract::prose_date::DateRules;
 use crate::extract::{self, Document, ExtractError, PageRules};
 use crate::model::entry::{Entry, Identity};
@@ -61,8 +62,9 @@ pub struct Reading {
 pub fn clean(mut feed: RawFeed, base: Option<&Url>, language_detector: Option<&LanguageDetector>) -> Reading {
     let context = Context { source: "probe", language: None, base, language_detector, listed: None };
     // The raw entries go: a document may be as long as memory allows.
-    let entries: Vec<Entry> =
-        std::mem::take(&mut feed.entries).into_par_iter().map(|raw| normalize(&raw, context)).collect();
+    let mut raws = std::mem::take(&mut feed.entries);
+    boilerplate::strip(&mut raws.iter_mut().collect::<Vec<_>>());
+    let entries: Vec<Entry> = raws.into_par_iter().map(|raw| normalize(&raw, context)).collect();
     let title = feed.title.as_ref().map(plain);
     let description = feed.description.as_ref().map(plain);
     Reading {

@@ -10,6 +10,7 @@ use super::visits::{self, Recognised};
 use crate::classify::Classifier;
 use crate::dedupe::keys::{self, Names, further_identities};
 use crate::dedupe::sketch::{LINKS_MAX, SketchInput, sketch};
+use crate::extract::boilerplate;
 use crate::model::address::canonical_key;
 use crate::model::entry::{Entry, Identity, StoredSummary};
 use crate::model::feed::{RawEntry, RawText};
@@ -237,7 +238,11 @@ pub struct Preparation<'a> {
 
 impl Preparation<'_> {
     /// Cleans what is not known to be the same.
-    pub fn prepare(&self, listed: Vec<Listed>) -> Vec<Candidate> {
+    pub fn prepare(&self, mut listed: Vec<Listed>) -> Vec<Candidate> {
+        // Fingerprints are of what was listed: it does not matter to them what the entries of a document have in common.
+        if listed.iter().any(|listed| !listed.is_same) {
+            boilerplate::strip(&mut listed.iter_mut().map(|listed| &mut listed.raw).collect::<Vec<_>>());
+        }
         let candidate = |listed: Listed| {
             let cleaned = (!listed.is_same).then(|| Box::new(self.clean(&listed)));
             Candidate { key: listed.key, fingerprint: listed.fingerprint, cleaned }
