@@ -74,10 +74,11 @@ pub fn show(app: &App, address: &Address) -> anyhow::Result<()> {
     match &subscriber {
         Some(known) => writeln!(
             out,
-            "in the list: {}, {}, {}",
+            "in the list: {}, {}, {}, {}",
             known.state.as_str(),
             known.preferences.language,
-            known.preferences.cadence
+            known.preferences.cadence,
+            known.preferences.interests.summary()
         )?,
         None if sign_ups > 0 => writeln!(out, "signed up, not confirmed yet")?,
         None => writeln!(out, "not in the list of subscribers")?,

@@ -268,12 +268,6 @@ fn list(app: &App, state: Option<&str>, format: super::ListFormat) -> anyhow::Re
             let object = serde_json::json!({ "address": address.as_str(), "state": state.as_str(), "preferences": preferences, "consent": consent, "created": created, "last_issue": last_issue });
             return Ok(writeln!(out, "{object}")?);
         }
-        let interests = [
-            &preferences.interests.languages,
-            &preferences.interests.topics,
-            &preferences.interests.partners,
-        ]
-        .map(|list| if list.is_empty() { "all".to_owned() } else { list.join(",") });
         let last = last_issue.map_or_else(|| "never".to_owned(), |at| at.strftime("%Y-%m-%d").to_string());
         Ok(writeln!(
             out,
@@ -282,7 +276,7 @@ fn list(app: &App, state: Option<&str>, format: super::ListFormat) -> anyhow::Re
             state.as_str(),
             preferences.language,
             preferences.cadence.to_string(),
-            interests.join(" · ")
+            preferences.interests.summary()
         )?)
     };
     app.store().read(|r| r.subscribers().each(row))?;

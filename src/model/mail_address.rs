@@ -94,6 +94,28 @@ pub fn ascii_domain(domain: &str) -> Option<String> {
     }
 }
 
+/// What no reader stands behind, as `plain_local` writes it (RFC 2142 for some).
+const NEVER_LOCAL: [&str; 12] = [
+    "abuse",
+    "bounce",
+    "bounces",
+    "devnull",
+    "donotreply",
+    "fbl",
+    "mailerdaemon",
+    "nobody",
+    "noreply",
+    "spambox",
+    "spam",
+    "uucp",
+];
+
+/// What stands before the @ in small letters, without its tag and what joins words.
+fn plain_local(local: &str) -> String {
+    let name = local.split('+').next().unwrap_or_default();
+    name.chars().filter(|c| !matches!(c, '-' | '_' | '.')).flat_map(char::to_lowercase).collect()
+}
+
 impl Address {
     /// Reads `ana@example.org`; the error says what is wrong.
     pub fn parse(text: &str) -> Result<Address, String> {
@@ -142,6 +164,11 @@ impl Address {
             domain == *never || domain.strip_suffix(never).is_some_and(|rest| rest.ends_with('.'))
         }) {
             return wrong("no mail can be sent to its domain");
+        }
+        if NEVER_LOCAL.contains(&plain_local(local).as_str()) {
+            return wrong(
+                "it belongs to a program, or to those who deal with complaints, and nobody reads news there",
+            );
         }
         Ok(address)
     }

@@ -75,6 +75,18 @@ impl Interests {
         self
     }
 
+    /// For people: languages, topics and partners, each "all" where nothing is chosen.
+    pub fn summary(&self) -> String {
+        let all_or = |list: &[String]| if list.is_empty() { "all".to_owned() } else { list.join(",") };
+        let topics = match &self.without[..] {
+            without if self.topics.is_empty() && !without.is_empty() => {
+                format!("all but {}", without.join(","))
+            }
+            _ => all_or(&self.topics),
+        };
+        [all_or(&self.languages), topics, all_or(&self.partners)].join(" · ")
+    }
+
     /// Whether a topic is one of those wanted.
     pub fn has_topic(&self, id: &str) -> bool {
         let is_in = |list: &[String]| list.iter().any(|topic| topic == id);
@@ -298,4 +310,19 @@ pub struct Subscriber {
     pub last_issue: Option<Timestamp>,
     /// Entries up to this row of the store were looked at for an issue of theirs.
     pub seen: EntryKey,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interests_are_said_with_what_is_left_out() {
+        let all = Interests::default();
+        assert_eq!(all.summary(), "all · all · all");
+        let left = all.leave_topic("alpha").unwrap();
+        assert_eq!(left.summary(), "all · all but alpha · all");
+        let chosen = Interests { topics: vec!["b".into(), "c".into()], ..left };
+        assert_eq!(chosen.summary(), "all · b,c · all");
+    }
 }

@@ -54,6 +54,12 @@ impl Order {
         order
     }
 
+    /// What remains to be taken where no date shows it: the names of the columns are of a language that writes the day first.
+    pub(super) fn or_day_first(self, is_day_first: bool) -> Order {
+        let is_shown = self.day_first || self.month_first;
+        Order { day_first: self.day_first || is_day_first && !is_shown, ..self }
+    }
+
     fn day_and_month(self, first: i8, separator: &str, second: i8) -> Option<(i8, i8)> {
         match (first, second) {
             _ if separator == "." => Some((first, second)),
@@ -61,6 +67,8 @@ impl Order {
             (_, 13..) => Some((second, first)),
             _ if first == second || (self.day_first && !self.month_first) => Some((first, second)),
             _ if self.month_first && !self.day_first => Some((second, first)),
+            // Where the month comes first, dates are written with slashes.
+            _ if separator == "-" && !self.month_first => Some((first, second)),
             _ => None,
         }
     }

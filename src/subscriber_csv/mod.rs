@@ -111,7 +111,8 @@ pub fn read(mut reader: impl Read, reading: &Reading) -> Table {
     table.is_own = columns.is_own;
     let order = Order::learn(
         columns.dates().flat_map(|at| sheet.records.iter().map(move |(_, cells)| cell(cells, at))),
-    );
+    )
+    .or_day_first(columns.is_day_first());
     let mut seen = HashMap::new();
     for (line, cells) in &sheet.records {
         if cells.iter().skip(columns.count).any(|cell| !cell.is_empty()) || cells.len() < columns.count {
@@ -212,6 +213,13 @@ impl Columns {
                 && values(*at).all(|value| words::word(value).is_none());
             !(is_place && names[*at].eq_ignore_ascii_case("state"))
         });
+        // "consent" is where somebody agreed, or whether they did.
+        for (at, column) in &mut known {
+            let is_answer = |value: &str| matches!(words::word(value), Some(Word::Yes | Word::No));
+            if *column == Column::ConsentSource && values(*at).any(is_answer) {
+                *column = Column::Agreed;
+            }
+        }
         let is_ours = |name: &String| {
             let name = name.to_ascii_lowercase();
             name.is_empty() || COLUMNS.contains(&name.as_str()) || ALSO.contains(&name.as_str())
@@ -223,6 +231,17 @@ impl Columns {
             has_verdicts: known.iter().any(|(_, column)| is_verdict(column)),
             names: names.clone(),
             known,
+        })
+    }
+
+    /// Whether a column has a name of a language that writes the day of a date first.
+    fn is_day_first(&self) -> bool {
+        const NAMES: [&str; 9] =
+            ["prenom", "nom", "nombre", "vorname", "nachname", "nome", "cognome", "apellido", "apellidos"];
+        const BEGINNINGS: [&str; 7] =
+            ["date d ", "date de ", "date ajout", "fecha", "data di ", "data de ", "datum"];
+        self.names.iter().map(|name| words::plain(name)).any(|name| {
+            NAMES.contains(&name.as_str()) || BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
         })
     }
 
@@ -325,8 +344,16 @@ fn verdict(columns: &Columns, cells: &[String], file: &str) -> Result<(Verdict, 
             (Column::Refused(_), Some(Word::Is(verdict))) if verdict.refusal().is_some() => Some(verdict),
             (Column::Refused(verdict), _) => Some(*verdict),
             (Column::ConfirmTime, _) if words::is_nothing(text) => Some(Verdict::LeftOut),
+            // A source or a date that says no.
+            (Column::ConsentSource | Column::ConsentText | Column::Consented, Some(Word::No)) => {
+                Some(Verdict::LeftOut)
+            }
+            (Column::ConsentSource | Column::ConsentText, Some(Word::Is(verdict))) => Some(verdict),
             // What people wrote may be about something else: nobody is kept out for it for ever.
-            (Column::Remark, _) => words::refusal_in(text).map(|_| Verdict::LeftOut),
+            (Column::Remark | Column::ConsentSource, _) => words::refusal_in(text).map(|_| Verdict::LeftOut),
+            (Column::Harmless, _) => words::refusal_in(text)
+                .filter(|(_, verdict)| verdict.refusal().is_some())
+                .map(|_| Verdict::LeftOut),
             _ => None,
         };
         if let Some(verdict) = said.filter(|verdict| *verdict > found.0) {
@@ -422,6 +449,16 @@ fn consent_at(
     Ok(now)
 }
 
+/// Where somebody agreed: as the table says, else the column that says when they confirmed. Empty where it says neither.
+fn consent_source(columns: &Columns, cells: &[String], file: &str) -> String {
+    let (source, _) = columns.first(cells, Column::ConsentSource);
+    if !source.is_empty() {
+        return source.to_owned();
+    }
+    let (text, name) = columns.first(cells, Column::ConfirmTime);
+    if dates::is_date(text) { format!("{name} in {file}") } else { String::new() }
+}
+
 fn row(
     columns: &Columns,
     cells: &[String],
@@ -455,7 +492,7 @@ fn row(
         (Verdict::Paused, _) => Fate::In(SubscriberState::Paused),
         _ => Fate::In(SubscriberState::Active),
     };
-    let consent_source = columns.first(cells, Column::ConsentSource).0.to_owned();
+    let consent_source = consent_source(columns, cells, reading.file);
     let text = columns.first(cells, Column::ConsentText).0;
     let consent_text = (!text.is_empty()).then(|| text.to_owned());
     Ok((Row { line, address, fate, why, preferences, consent_source, consent_at, consent_text }, hint))
@@ -533,6 +570,37 @@ mod tests {
     }
 
     #[test]
+    fn a_consent_that_says_no_is_none() {
+        for (text, want) in [
+            ("email,consent\na@x.org,yes\nb@x.org,no\nc@x.org,\n", "a active, b unsubscribed, c out"),
+            ("email,consent\na@x.org,web form\nb@x.org,withdrawn\n", "a active, b unsubscribed"),
+            ("email,source\na@x.org,web form\nb@x.org,unsubscribed\n", "a active, b unsubscribed"),
+            ("email,consent_text\na@x.org,I want the news\nb@x.org,false\n", "a active, b out"),
+            ("email,consent_at\na@x.org,2020-01-02\nb@x.org,never\nc@x.org,\n", "a active, b out, c active"),
+            ("email,name\na@x.org,Ana\nb@x.org,DO NOT MAIL - unsubscribed\n", "a active, b out"),
+        ] {
+            assert_eq!(fates(&read_text(text)), want, "{text}");
+        }
+        let table = read_text("email,CONFIRM_TIME\na@x.org,2020-01-02 10:00:00\n");
+        assert_eq!(table.rows[0].consent_source, "CONFIRM_TIME in list");
+    }
+
+    #[test]
+    fn who_nobody_reads_for_is_no_subscriber_and_dashes_put_the_day_first() {
+        let table = read_text("email\nMAILER-DAEMON@x.org\nno-reply@x.org\nabuse@x.org\nana@x.org\n");
+        assert_eq!((table.faults.len(), table.rows.len()), (3, 1), "{table:?}");
+        for (text, want) in [
+            ("EMAIL,ADDED_TIME\na@x.org,01-02-2020 10:00:00\n", "2020-02-01T10:00:00Z"),
+            ("EMAIL;PRENOM;DATE_AJOUT\na@x.org;A;01/02/2020\n", "2020-02-01T00:00:00Z"),
+            ("EMAIL,ADDED_TIME\na@x.org,01-02-2020\nb@x.org,01-22-2020\n", "2020-01-02T00:00:00Z"),
+        ] {
+            let table = read_text(text);
+            assert_eq!(table.rows[0].consent_at.to_string(), want, "{text} {table:?}");
+        }
+        assert_eq!(read_text("EMAIL,ADDED_TIME\na@x.org,01/02/2020\n").faults.len(), 1, "it may be two days");
+    }
+
+    #[test]
     fn exports_of_other_programs_never_bring_back_who_left() {
         for (text, want) in [
             // listmonk
@@ -573,6 +641,22 @@ mod tests {
             (
                 "email,notes,metadata,tags,subscriber_type,source,creation_date,unsubscription_date\na@x.org,,{},,regular,form,2021-01-02,\nb@x.org,,{},,unactivated,form,2021-01-02,\nc@x.org,,{},,unsubscribed,form,2021-01-02,2021-05-06\nd@x.org,,{},,undeliverable,form,2021-01-02,\ne@x.org,please unsubscribe,{},,regular,form,2021-01-02,\n",
                 "a active, b out, c unsubscribed, d bounced, e out",
+            ),
+            (
+                "EMAIL;PRENOM;LISTE_NOIRE_EMAIL;DATE_AJOUT\na@x.org;A;Non;01/02/2020\nb@x.org;B;Oui;01/02/2020\n",
+                "a active, b unsubscribed",
+            ),
+            (
+                "Email,Status,Emails disabled\na@x.org,active,no\nb@x.org,active,yes\n",
+                "a active, b unsubscribed",
+            ),
+            (
+                "email,delivery_status,role\na@x.org,DeliveryStatus.enabled,member\nb@x.org,DeliveryStatus.by_bounces,member\nc@x.org,DeliveryStatus.enabled,owner\n",
+                "a active, b bounced, c out",
+            ),
+            (
+                "Email,Marketing contact status\na@x.org,Marketing contact\nb@x.org,Non-marketing contact\n",
+                "a active, b out",
             ),
             // Mailman, Brevo, HubSpot, Constant Contact, Mailjet, MailPoet, a WordPress plug-in
             ("a@x.org\nBo <b@x.org>\n", "a active, b active"),

@@ -188,6 +188,18 @@ fn whoever_signs_up_confirms_changes_and_leaves_by_links() {
 }
 
 #[test]
+fn what_a_program_showed_is_kept_with_the_consent() {
+    let (_server, app) = app();
+    let service = Service::start(&app);
+    let body = "{\"address\": \"ana@example.org\", \"consent_text\": \" The news, once a day \"}";
+    assert_eq!(service.ask("POST", "/api/subscriptions", JSON, body).0, 202);
+    let confirm = link(&wait_for_mails(&app, 1)[0], "/confirm/");
+    assert_eq!(service.ask("POST", &confirm, FORM, "").0, 200);
+    let listed = app.ok(&["subscribers", "list", "--format", "jsonl"]);
+    assert!(listed.contains("\"text\":\"The news, once a day\""), "{listed}");
+}
+
+#[test]
 fn an_old_confirmation_undoes_nothing_that_came_after_it() {
     let (_server, app) = app();
     let service = Service::start(&app);

@@ -16,6 +16,7 @@ use crate::model::subscriber::{Choice, Preferences};
 use crate::model::token::FORM;
 use crate::pipeline::mail::subscribers;
 use crate::support::i18n::{capitalized, language_of, phrases, said};
+use crate::support::text::shorten;
 use crate::web::forms::{self, Form};
 use crate::web::limits::network;
 use crate::web::state::{AppState, failed};
@@ -30,6 +31,8 @@ const STEP_WAIT: SignedDuration = SignedDuration::from_secs(10);
 /// Zero bits that a program's proof of work begins with: a second of work or so.
 const PROOF_BITS: u32 = 20;
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
+/// Kept of a text that somebody agreed to, in characters.
+const CONSENT_CHARS_MAX: usize = 4_000;
 /// How long a form may be open.
 const FORM_OPEN: SignedDuration = SignedDuration::from_hours(24);
 
@@ -220,6 +223,8 @@ struct Request {
     challenge: String,
     #[serde(default)]
     nonce: String,
+    /// What the page of the program said when somebody agreed: it is kept with their consent.
+    consent_text: Option<String>,
     #[serde(flatten)]
     choice: Value,
 }
@@ -259,7 +264,9 @@ pub async fn api(
     let has_proof = is_worked_for(&request.challenge, &request.nonce, PROOF_BITS)
         && is_step(&app, &request.challenge, &address, SignedDuration::ZERO);
     let ip = client(peer, &headers, &app.serve.trusted_proxies);
-    match sign_up(&app, ip, &address, &preferences, None, has_proof) {
+    let consent_text = request.consent_text.as_deref().map(|text| shorten(text.trim(), CONSENT_CHARS_MAX));
+    let consent_text = consent_text.as_deref().filter(|text| !text.is_empty());
+    match sign_up(&app, ip, &address, &preferences, consent_text, has_proof) {
         Ok(stop) => told(&app, &address, stop),
         Err(error) => failed(&error),
     }
