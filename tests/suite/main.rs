@@ -16,6 +16,7 @@ mod mail;
 mod message;
 mod newsletter;
 mod oddities;
+mod oracles;
 mod outbox;
 mod pipeline;
 mod publishing;
