@@ -91,7 +91,9 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Cluster { file } => return stories::cluster(file),
         // A model can be trained and asked where nothing else is set up.
         Command::Classify(wanted) if !arguments.config.exists() => return topics::classify(wanted, None),
-        Command::Probe(wanted) => return probe::probe(wanted, &arguments.config, clock.now()).await,
+        Command::Probe(wanted) => {
+            return probe::probe(wanted, arguments.verbose > 0, &arguments.config, clock.now()).await;
+        }
         _ => {}
     }
     let app = App::new(config::load(&arguments.config)?, clock, signals.stop.clone())?;

@@ -55,7 +55,12 @@ pub struct ProbeArguments {
 ///
 /// # Errors
 /// When it cannot be had, or nothing can be read in it.
-pub async fn probe(wanted: &ProbeArguments, config_path: &Path, now: Timestamp) -> anyhow::Result<()> {
+pub async fn probe(
+    wanted: &ProbeArguments,
+    is_verbose: bool,
+    config_path: &Path,
+    now: Timestamp,
+) -> anyhow::Result<()> {
     let config = config::load(config_path).ok();
     let mut fetch = config.as_ref().map(|config| config.fetch.clone()).unwrap_or_default();
     let (mut fetched, client) = open(&wanted.document, &mut fetch, now).await?;
@@ -90,7 +95,7 @@ pub async fn probe(wanted: &ProbeArguments, config_path: &Path, now: Timestamp) 
     let reading = document::clean_found(found, url.as_ref(), &filter, &classifier, Some(&language_detector));
     match wanted.format {
         OutputFormat::Jsonfeed => print_json(&reading.to_json_feed())?,
-        OutputFormat::Text => print!("{}", reading.to_text()),
+        OutputFormat::Text => print!("{}", reading.to_text(is_verbose)),
     }
     if wanted.write {
         write_found(config_path, url.as_ref(), reading.select())?;

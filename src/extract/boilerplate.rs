@@ -44,6 +44,8 @@ enum End {
 
 /// Takes the blocks that entries have in common from the ends of their texts. A text is never taken whole.
 pub fn strip(entries: &mut [&mut RawEntry]) {
+    let length = |text: &Option<RawText>| text.as_ref().map_or(0, |text| text.value.len());
+    let lengths: Vec<usize> = entries.iter().map(|raw| length(&raw.summary) + length(&raw.content)).collect();
     let kinds: [fn(&mut RawEntry) -> &mut Option<RawText>; 2] =
         [|raw| &mut raw.summary, |raw| &mut raw.content];
     for of in kinds {
@@ -60,6 +62,12 @@ pub fn strip(entries: &mut [&mut RawEntry]) {
                     break;
                 }
             }
+        }
+    }
+    for (raw, before) in entries.iter_mut().zip(lengths) {
+        let bytes = before - length(&raw.summary) - length(&raw.content);
+        if bytes > 0 {
+            raw.notes.push(format!("left out: {bytes} bytes that other entries of the document have too"));
         }
     }
 }

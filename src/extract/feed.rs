@@ -11,8 +11,9 @@ use url::Url;
 use self::entry::keep_first;
 use super::date::{parse_date, read_date};
 use super::xml::{Cursor, Element, TextMode, Vocabulary};
-use crate::model::feed::{FeedFormat, Link, Person, RawFeed, RawText};
+use crate::model::feed::{FeedFormat, Link, Person, RawEntry, RawFeed, RawText};
 use crate::model::source::DateOrder;
+use crate::support::text::shorten;
 
 /// Entries read from one document: the largest archives in the wild hold a few thousand.
 pub const ENTRIES_MAX: usize = 10_000;
@@ -271,7 +272,12 @@ impl<'a> FeedReader<'a> {
 
     fn read_date(&mut self, element: &Element<'a>) -> Option<jiff::Timestamp> {
         let value = self.read_plain(element);
-        let date = self.habit.read(&value);
+        self.dated(&value)
+    }
+
+    /// The date that a text is; the first of a document that is none is told.
+    fn dated(&mut self, value: &str) -> Option<jiff::Timestamp> {
+        let date = self.habit.read(value);
         if date.is_none()
             && !value.is_empty()
             && !self.feed.problems.iter().any(|p| p.contains("cannot be read as a date"))
@@ -279,6 +285,18 @@ impl<'a> FeedReader<'a> {
             let shown: String = value.chars().take(40).collect();
             self.feed.problems.push(format!("\"{shown}\" cannot be read as a date"));
         }
+        date
+    }
+
+    /// A date of an entry, with a note of how it was read.
+    fn read_entry_time(&mut self, element: &Element<'a>, entry: &mut RawEntry) -> Option<jiff::Timestamp> {
+        let text = self.read_plain(element);
+        let date = self.dated(&text);
+        let shown = shorten(&text, 60);
+        entry.notes.push(match date {
+            Some(date) => format!("{} \"{shown}\" is {date}", element.name),
+            None => format!("{} \"{shown}\" is not a date", element.name),
+        });
         date
     }
 

@@ -128,6 +128,8 @@ pub struct RawEntry {
     pub origin: Option<Origin>,
     pub enclosures: Vec<Enclosure>,
     pub image: Option<Image>,
+    /// What was decided while it was read, in words for an operator: where its date stood, what was left out.
+    pub notes: Vec<String>,
 }
 
 impl RawEntry {

@@ -73,6 +73,32 @@ fn some_failed_sources_are_listed_and_all_failed_sources_are_code_3() {
 }
 
 #[test]
+fn probe_names_its_decisions_when_it_is_asked() {
+    let app = App::new("");
+    let item = |number: u8, date: &str| {
+        format!(
+            "<item><title>Story {number}</title><link>https://x.org/{number}?utm_source=rss</link><pubDate>{date}</pubDate><description>&lt;p&gt;News {number} of the town.&lt;/p&gt;&lt;p&gt;Share this page&lt;/p&gt;</description></item>"
+        )
+    };
+    let items = [item(1, "mardi, 4 oct 2022"), item(2, "31 Jun 2022"), item(3, "")].concat();
+    app.write("f.xml", format!("<rss version=\"2.0\"><channel><title>T</title>{items}</channel></rss>"));
+    let (quiet, said) = (app.ok(&["probe", "f.xml"]), app.ok(&["probe", "-v", "f.xml"]));
+    for decision in [
+        "- identity: its address, x.org/1",
+        "- address: https://x.org/1, written as https://x.org/1?utm_source=rss",
+        "- date: published 2022-10-04T00:00:00Z",
+        "\"mardi, 4 oct 2022\" is 2022-10-04",
+        "\"31 Jun 2022\" is not a date",
+        "- no date: the day on which it is first seen will stand for it",
+        "- language: en; declared: nothing",
+        "- left out: 22 bytes that other entries of the document have too",
+    ] {
+        assert!(said.contains(decision) && !quiet.contains(decision), "{decision} is not in {said}");
+    }
+    assert!(!said.contains("Share this page"), "{said}");
+}
+
+#[test]
 fn probe_reads_a_file_with_the_type_and_address_that_it_is_told() {
     let app = App::new("");
     // The declaration says UTF-8, the header knows better (RFC 7303).

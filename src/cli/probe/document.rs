@@ -9,7 +9,7 @@ use crate::extract::boilerplate;
 use crate::extract::prose_date::DateRules;
 use crate::extract::{self, Document, ExtractError, PageRules};
 use crate::model::entry::{Entry, Identity};
-use crate::model::feed::{Person, RawFeed};
+use crate::model::feed::{Person, RawEntry, RawFeed};
 use crate::model::filter::{Filter, Verdict};
 use crate::model::source::Select;
 use crate::normalize::entry::{Context, normalize, plain};
@@ -56,6 +56,8 @@ pub struct Reading {
     select: Option<Select>,
     /// For each entry, the rules of its source that did something, the one that drops it last.
     rules: Vec<Vec<String>>,
+    /// For each entry, what was decided of it, in words.
+    decisions: Vec<Vec<String>>,
 }
 
 /// Cleans what was extracted.
@@ -64,7 +66,14 @@ pub fn clean(mut feed: RawFeed, base: Option<&Url>, language_detector: Option<&L
     // The raw entries go: a document may be as long as memory allows.
     let mut raws = std::mem::take(&mut feed.entries);
     boilerplate::strip(&mut raws.iter_mut().collect::<Vec<_>>());
-    let entries: Vec<Entry> = raws.into_par_iter().map(|raw| normalize(&raw, context)).collect();
+    let (entries, decisions) = raws
+        .into_par_iter()
+        .map(|raw| {
+            let entry = normalize(&raw, context);
+            let decisions = decisions(&raw, &entry, feed.language.as_deref());
+            (entry, decisions)
+        })
+        .unzip::<_, _, Vec<Entry>, Vec<Vec<String>>>();
     let title = feed.title.as_ref().map(plain);
     let description = feed.description.as_ref().map(plain);
     Reading {
@@ -74,8 +83,40 @@ pub fn clean(mut feed: RawFeed, base: Option<&Url>, language_detector: Option<&L
         way: None,
         select: None,
         rules: vec![Vec::new(); entries.len()],
+        decisions,
         entries,
     }
+}
+
+/// What was decided of an entry: its identity, its address, its dates, its language, what was left out.
+fn decisions(raw: &RawEntry, entry: &Entry, document_language: Option<&str>) -> Vec<String> {
+    let mut said = vec![match &entry.identity {
+        Identity::Guid(guid) => format!("identity: its own, \"{guid}\""),
+        Identity::Address(address) => format!("identity: its address, {address}"),
+        Identity::Content(_) => "identity: its words, for it has neither an identifier nor an address".into(),
+    }];
+    if let Some((written, kept)) =
+        raw.url().zip(entry.url.as_deref()).filter(|(written, kept)| written != kept)
+    {
+        said.push(format!("address: {kept}, written as {written}"));
+    } else if let Some(written) = raw.url().filter(|_| entry.url.is_none()) {
+        said.push(format!("no address: {written} is not one that can be followed"));
+    }
+    said.push(match (entry.published, entry.updated) {
+        (Some(date), _) => format!("date: published {date}"),
+        (None, Some(date)) => format!("date: updated {date}; none of publication"),
+        (None, None) => "no date: the day on which it is first seen will stand for it".into(),
+    });
+    let declared = raw.language.as_deref().or(document_language).unwrap_or("nothing");
+    said.push(match (&entry.language, entry.language_confidence) {
+        (Some(language), Some(sure)) => {
+            format!("language: {language}; declared: {declared}; the words are {:.0} % sure", sure * 100.0)
+        }
+        (Some(language), None) => format!("language: {language}; declared: {declared}"),
+        (None, _) => format!("no language; declared: {declared}"),
+    });
+    said.extend(raw.notes.iter().cloned());
+    said
 }
 
 /// Cleans what was found, and applies the rules of its source.
@@ -158,8 +199,8 @@ impl Reading {
         Value::Object(root)
     }
 
-    /// A table for the terminal.
-    pub fn to_text(&self) -> String {
+    /// A table for the terminal, on request with what was decided of each entry.
+    pub fn to_text(&self, has_decisions: bool) -> String {
         let mut out = format!(
             "{}  ({:?}, {})\n",
             self.title.as_deref().unwrap_or("(no title)"),
@@ -172,7 +213,7 @@ impl Reading {
         for problem in &self.feed.problems {
             out.push_str(&format!("  ! {problem}\n"));
         }
-        for (entry, rules) in self.entries.iter().zip(&self.rules) {
+        for ((entry, rules), decisions) in self.entries.iter().zip(&self.rules).zip(&self.decisions) {
             let date = entry
                 .date()
                 .map_or_else(|| "no date   ".to_owned(), |date| date.strftime("%Y-%m-%d").to_string());
@@ -193,6 +234,9 @@ impl Reading {
                 }
             }
             rules.iter().for_each(|rule| out.push_str(&format!("            * {rule}\n")));
+            for decision in decisions.iter().filter(|_| has_decisions) {
+                out.push_str(&format!("            - {decision}\n"));
+            }
         }
         if let Some(select) = &self.select {
             out.push_str(&format!("\n[source.select]\n{}", select_toml(select)));

@@ -77,7 +77,8 @@ impl<'a> FeedReader<'a> {
         let address = entry.url().and_then(|url| Url::parse(url).ok());
         let title = entry.title.as_ref().map(|title| title.value.clone()).unwrap_or_default();
         let is_rss = matches!(self.feed.format, FeedFormat::Rss | FeedFormat::Rdf);
-        for text in entry.summary.iter_mut().chain(entry.content.iter_mut()) {
+        let RawEntry { summary, content, notes, .. } = entry;
+        for text in summary.iter_mut().chain(content.iter_mut()) {
             if is_rss && address.is_some() && text.base.as_ref() == self.cursor.document_base() {
                 text.base.clone_from(&address);
             }
@@ -85,9 +86,11 @@ impl<'a> FeedReader<'a> {
                 continue;
             }
             if let Some(meant) = furniture::escaped_twice(&text.value) {
+                notes.push("a text was escaped once too often".into());
                 text.value = meant;
             }
             if let Some(own) = furniture::without_furniture(&text.value, address.as_ref(), &title) {
+                notes.push("left out: what links back to the entry, or repeats its fields".into());
                 text.value = own;
             }
         }
@@ -152,19 +155,21 @@ impl<'a> FeedReader<'a> {
         use Vocabulary::{Atom, Core, DcTerms, DublinCore};
         match (child.vocabulary, child.name.as_ref()) {
             (Core | Atom, "pubdate" | "published" | "issued") | (DcTerms, "issued") => {
-                entry.published = self.read_date(child).or(entry.published);
+                entry.published = self.read_entry_time(child, entry).or(entry.published);
             }
-            (Core | Atom, "created") | (DcTerms, "created") => parts.created = self.read_date(child),
+            (Core | Atom, "created") | (DcTerms, "created") => {
+                parts.created = self.read_entry_time(child, entry)
+            }
             // RSS has no other date of publication than `pubDate` and this one.
             (DublinCore, "date") if self.feed.format != FeedFormat::Atom => {
-                let date = self.read_date(child);
+                let date = self.read_entry_time(child, entry);
                 parts.dated = date.or(parts.dated);
                 entry.updated = date.or(entry.updated);
             }
             (Core | Atom, "updated" | "modified" | "lastmod")
             | (DublinCore, "date")
             | (DcTerms, "modified") => {
-                entry.updated = self.read_date(child).or(entry.updated);
+                entry.updated = self.read_entry_time(child, entry).or(entry.updated);
             }
             _ => self.cursor.skip(child),
         }

@@ -324,6 +324,9 @@ fn give_years(entries: &mut [RawEntry], cards: &[&Card], now: Option<Timestamp>)
             let only = fitting.next().filter(|_| is_sorted)?;
             fitting.next().is_none().then_some(only)
         });
+        if found.is_some() {
+            entries[at].notes.push("the year of its date comes from what stands around it".into());
+        }
         entries[at].published = found;
     }
 }
@@ -598,7 +601,10 @@ pub fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawEntry> {
         cards.iter().filter_map(|card| Some((entry(card)?, card))).unzip();
     give_years(&mut entries, &kept, rules.now);
     for (entry, card) in entries.iter_mut().zip(&kept) {
-        entry.published = entry.published.or_else(|| date_in_address(&card.href));
+        if entry.published.is_none() {
+            entry.published = date_in_address(&card.href);
+            entry.notes.extend(entry.published.map(|_| "its date comes from its address".to_owned()));
+        }
     }
     without_counts(&mut entries);
     entries
