@@ -293,6 +293,7 @@ impl App {
             archives: self.config.publish.archives,
             key: &self.sender.key,
             hub: self.hub.as_deref(),
+            now: self.clock.now(),
             stop: &self.stop,
         }
     }

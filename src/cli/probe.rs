@@ -187,7 +187,8 @@ async fn ask_endpoints(
         found.feed.entries.iter().filter_map(|entry| canonical_key(entry.url()?)).collect();
     let must_share = source.is_some_and(|source| !source.kind.may_be_feed).then_some(&listed);
     let order = source.map_or(DateOrder::Dmy, |source| source.date_order);
-    Ok(match explore::explore(client, &found.endpoints, &page.url, must_share, order, now).await? {
+    let rules = DateRules { order, now: Some(now), year: None };
+    Ok(match explore::explore(client, &found.endpoints, &page.url, must_share, rules, now).await? {
         Some(endpoint) => ProbeResult {
             way: explore::way(endpoint.feed.format),
             feed: endpoint.feed,

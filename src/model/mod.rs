@@ -5,6 +5,7 @@ pub mod address;
 pub mod channel;
 pub mod digest;
 pub mod entry;
+pub mod event;
 pub mod feed;
 pub mod filter;
 pub mod guard;

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::feed::FeedFormat;
+
 /// The operator hears of a source that failed so often in a row: once is an accident.
 pub const FAILURES_TOLD: u32 = 3;
 
@@ -15,15 +17,24 @@ pub struct SourceKind {
     pub may_be_feed: bool,
     /// Stories are read off a page that lists them. Otherwise a page is only asked for the feed that it names.
     pub may_be_listing: bool,
+    /// Nothing else will do, whatever stands at the address.
+    pub format: Option<FeedFormat>,
 }
 
 impl SourceKind {
-    pub const FEED: SourceKind = SourceKind { name: "feed", may_be_feed: true, may_be_listing: false };
-    pub const PAGE: SourceKind = SourceKind { name: "page", may_be_feed: false, may_be_listing: true };
+    pub const FEED: SourceKind =
+        SourceKind { name: "feed", may_be_feed: true, may_be_listing: false, format: None };
+    pub const PAGE: SourceKind =
+        SourceKind { name: "page", may_be_feed: false, may_be_listing: true, format: None };
     /// Whatever it turns out to be: a feed, a page that names its feed, or a listing.
-    pub const AUTO: SourceKind = SourceKind { name: "auto", may_be_feed: true, may_be_listing: true };
+    pub const AUTO: SourceKind =
+        SourceKind { name: "auto", may_be_feed: true, may_be_listing: true, format: None };
+    /// A calendar (iCalendar), or a page that names one.
+    pub const CALENDAR: SourceKind =
+        SourceKind { name: "calendar", format: Some(FeedFormat::Calendar), ..SourceKind::FEED };
     /// All that can be configured.
-    pub const ALL: [SourceKind; 3] = [SourceKind::FEED, SourceKind::PAGE, SourceKind::AUTO];
+    pub const ALL: [SourceKind; 4] =
+        [SourceKind::FEED, SourceKind::PAGE, SourceKind::AUTO, SourceKind::CALENDAR];
 }
 
 impl Serialize for SourceKind {

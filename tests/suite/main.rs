@@ -2,6 +2,7 @@
 //! `tests/README.md` says how to add a test.
 
 mod browser;
+mod calendar;
 mod cli;
 mod crash;
 mod docs;
