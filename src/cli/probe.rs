@@ -20,7 +20,7 @@ use crate::extract::{Document, PageRules};
 use crate::fetch::client::{Accept, Answer, Client, Fetched, Meta};
 use crate::model::address::canonical_key;
 use crate::model::guard::Allowed;
-use crate::model::source::{DateOrder, Select, Source, Validators};
+use crate::model::source::{DateOrder, Select, Source, SourceKind, Validators};
 use crate::normalize::language::LanguageDetector;
 use crate::pipeline::refresh::explore;
 use crate::support::files;
@@ -143,10 +143,11 @@ async fn open(
     fetch: &mut FetchConfig,
     now: Timestamp,
 ) -> anyhow::Result<(Fetched, Option<Client>)> {
-    if !name.starts_with("http://") && !name.starts_with("https://") {
+    let kind = SourceKind::of_address(name);
+    if kind.name == SourceKind::AUTO.name && !name.starts_with("http://") && !name.starts_with("https://") {
         return Ok((read_file(name, fetch.body_bytes_max)?, None));
     }
-    let url = Url::parse(name).map_err(|error| Usage(format!("{name}: {error}")))?;
+    let url = (kind.address)(name).map_err(Usage)?;
     // What the operator types is the operator's own wish; where it redirects to is not.
     fetch.allow.extend(Allowed::host_of(&url));
     let client = client(fetch)?;

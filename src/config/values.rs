@@ -52,9 +52,6 @@ pub(super) fn secret_or_text(text: &str, surroundings: &Surroundings) -> Result<
 }
 
 pub(super) fn parse_web_url(text: &str) -> Result<Url, String> {
-    // What calendars are linked with is read over HTTPS.
-    let https = text.strip_prefix("webcal://").map(|rest| format!("https://{rest}"));
-    let text = https.as_deref().unwrap_or(text);
     match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.host_str().is_some() => Ok(url),
         Ok(url) => Err(format!("\"{text}\" must begin with http:// or https://, not {}:", url.scheme())),

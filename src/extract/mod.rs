@@ -13,6 +13,7 @@ pub mod listing;
 pub mod page;
 pub mod prose_date;
 mod sitemap;
+mod telegram;
 mod wall;
 mod wordpress;
 mod xml;
@@ -213,6 +214,8 @@ fn read_feed_unguarded(document: Document, rules: DateRules) -> Result<RawFeed, 
         sitemap::read_news(text, document.url.cloned()).ok_or(ExtractError::Unknown)?
     } else if let Some(feed) = feed_inside(text, document.url, order) {
         feed
+    } else if looks_like_page(text) && telegram::is_channel(text) {
+        telegram::read_channel(text, document.url)
     } else if looks_like_page(text) {
         return Err(ExtractError::WebPage { endpoints: Page::parse(text, document.url).endpoints() });
     } else {

@@ -24,6 +24,8 @@ pub enum FeedFormat {
     Sitemap,
     /// iCalendar (RFC 5545).
     Calendar,
+    /// The public page of a Telegram channel.
+    Telegram,
     Page,
 }
 
@@ -33,6 +35,7 @@ impl FeedFormat {
         match self {
             FeedFormat::Calendar => "a calendar",
             FeedFormat::Sitemap => "a sitemap",
+            FeedFormat::Telegram => "the public page of a Telegram channel",
             FeedFormat::Page => "a web page",
             _ => "a feed",
         }

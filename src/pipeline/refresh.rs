@@ -346,6 +346,10 @@ impl Refresher {
         let endpoints = match result {
             Ok(feed) => {
                 expected(source, feed.format)?;
+                if feed.format == FeedFormat::Telegram && source.kind.may_be_feed {
+                    // It was asked for as a feed; now that it is a page, robots.txt has a say.
+                    self.check_robots(&self.robots(&fetched.url, now).await?, &fetched.url, budget)?;
+                }
                 return Ok(RawDocument::new(feed, fetched, state.feed_url.clone(), state.page.clone()));
             }
             Err(ExtractError::WebPage { .. }) if source.kind.format == Some(FeedFormat::Calendar) => {
@@ -354,6 +358,11 @@ impl Refresher {
                     return Err(ReadError::NoFeed("this is a web page that names no calendar".into()));
                 }
                 links
+            }
+            Err(ExtractError::WebPage { .. }) if source.kind.format == Some(FeedFormat::Telegram) => {
+                return Err(ReadError::NoFeed(
+                    "Telegram shows no posts there: it is a private channel, a group or a person".into(),
+                ));
             }
             Err(ExtractError::WebPage { endpoints }) => endpoints,
             Err(error) => return Err(error.into()),

@@ -1,6 +1,7 @@
 //! The program from outside: the real binary, a real SQLite file, HTTP and SMTP servers that misbehave on request.
 //! `tests/README.md` says how to add a test.
 
+mod accounts;
 mod browser;
 mod calendar;
 mod cli;

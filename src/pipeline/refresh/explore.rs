@@ -62,6 +62,7 @@ pub fn way(format: FeedFormat) -> &'static str {
         FeedFormat::WordPress => "WordPress REST",
         FeedFormat::Sitemap => "news sitemap",
         FeedFormat::Calendar => "calendar",
+        FeedFormat::Telegram => "Telegram",
         _ => "feed autodiscovery",
     }
 }
