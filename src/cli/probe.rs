@@ -12,9 +12,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 use url::Url;
 
-use crate::app::{Usage, client};
+use crate::app::{Usage, client, renderer};
 use crate::classify::Classifier;
-use crate::config::{self, FetchConfig};
+use crate::config::{self, Config, FetchConfig};
 use crate::extract::prose_date::DateRules;
 use crate::extract::{Document, PageRules};
 use crate::fetch::client::{Accept, Answer, Client, Fetched, Meta};
@@ -58,7 +58,7 @@ pub struct ProbeArguments {
 pub async fn probe(wanted: &ProbeArguments, config_path: &Path, now: Timestamp) -> anyhow::Result<()> {
     let config = config::load(config_path).ok();
     let mut fetch = config.as_ref().map(|config| config.fetch.clone()).unwrap_or_default();
-    let (mut fetched, client) = open(&wanted.document, &mut fetch, now).await?;
+    let (mut fetched, client) = open(&wanted.document, config.as_ref(), &mut fetch, now).await?;
     let url = wanted.base()?.or_else(|| client.is_some().then(|| fetched.url.clone()));
     fetched.content_type = wanted.content_type.clone().or(fetched.content_type);
     let source = config
@@ -140,6 +140,7 @@ fn print_json(value: &Value) -> anyhow::Result<()> {
 /// The document, with the client that fetched it if it came from the network.
 async fn open(
     name: &str,
+    config: Option<&Config>,
     fetch: &mut FetchConfig,
     now: Timestamp,
 ) -> anyhow::Result<(Fetched, Option<Client>)> {
@@ -151,6 +152,12 @@ async fn open(
     // What the operator types is the operator's own wish; where it redirects to is not.
     fetch.allow.extend(Allowed::host_of(&url));
     let client = client(fetch)?;
+    let has_url = |source: &Source| source.is_rendered && source.url == url;
+    if config.is_some_and(|config| config.sources.iter().any(has_url))
+        && let Some(renderer) = renderer(fetch)?
+    {
+        return Ok((renderer.render(&url, now).await?, Some(client)));
+    }
     match client.get(&url, &Validators::default(), Accept::Feed, now).await? {
         Answer::Document(fetched) => Ok((*fetched, Some(client))),
         Answer::NotModified(_) => bail!("{url} answers 304 to a first request"),

@@ -20,6 +20,15 @@ pub(super) fn read_source(section: Section, interval: u64, fetch: &FetchConfig) 
         _ => SourceKind::AUTO,
     });
     let url = section.parsed("url", kind.address);
+    let is_rendered = section.boolean("render", false);
+    if is_rendered && fetch.renderer.is_none() {
+        section.fault(section.at, "render = true needs a program that renders: name it in [fetch] renderer");
+    }
+    if is_rendered && !kind.may_be_listing {
+        section.fault(section.at, format!("render = true is for pages, not for kind = \"{}\"", kind.name));
+    }
+    // What a browser shows is a page.
+    let kind = if is_rendered { SourceKind::PAGE } else { kind };
     if !section.has("url") {
         section.fault(section.at, "url is missing");
     }
@@ -39,6 +48,7 @@ pub(super) fn read_source(section: Section, interval: u64, fetch: &FetchConfig) 
         date_from: section.parsed("date_from", parse_date_from).unwrap_or_default(),
         date_order: section.parsed("date_order", parse_date_order).unwrap_or_default(),
         select: section.has("select").then(|| read_select(section.table("select"))),
+        is_rendered,
         has_full_text: section.boolean("full_text", false),
         filter: Filter {
             keep: read_rules(section.table("keep")),

@@ -17,7 +17,7 @@ use tokio::io::AsyncReadExt;
 use url::{Host, Url};
 
 use super::decode;
-use super::gate::Gates;
+use super::gate::{Gates, HostPermit};
 pub use super::headers::Meta;
 use super::headers::{header, header_value, retry_after};
 use super::resolver::{GuardedResolver, PrivateAddress};
@@ -206,6 +206,11 @@ impl Client {
     /// Our product token in a robots.txt: the User-Agent up to its version.
     pub fn product(&self) -> &str {
         self.settings.user_agent.split(['/', ' ']).next().unwrap_or("courant")
+    }
+
+    /// A place at the host of a page that somebody else fetches for us.
+    pub async fn place(&self, url: &Url) -> HostPermit {
+        self.gates.enter(url).await
     }
 
     /// Waits until `delay` has passed since the last page of this host was asked for.

@@ -170,6 +170,8 @@ pub struct Source {
     pub date_from: DateFrom,
     pub date_order: DateOrder,
     pub select: Option<Select>,
+    /// Its page is shown by a browser first (`[fetch] renderer`).
+    pub is_rendered: bool,
     /// The items' own pages are fetched and their articles kept.
     pub has_full_text: bool,
     pub filter: super::filter::Filter,
@@ -217,6 +219,9 @@ pub struct Move {
     /// Polls in a row that it led to a good document.
     pub seen: u32,
 }
+
+/// The place in the address of a renderer where that of the page goes.
+pub const RENDERER_PLACE: &str = "{url}";
 
 /// Polls after which a permanent redirect is believed: sites are parked, and mended again.
 pub const MOVE_SEEN_MIN: u32 = 3;

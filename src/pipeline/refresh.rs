@@ -27,6 +27,7 @@ use crate::extract::prose_date::DateRules;
 use crate::extract::{self, ExtractError, PageRules};
 use crate::fetch::client::{Accept, Answer, Client, FetchError, Fetched, Meta};
 use crate::fetch::politeness::PollBounds;
+use crate::fetch::renderer::{RenderError, Renderer};
 use crate::model::address::canonical_key;
 use crate::model::feed::{FeedFormat, RawFeed};
 use crate::model::source::{FetchState, PageMemory, Source, Validators};
@@ -66,6 +67,7 @@ pub struct SourceReport {
 #[derive(Clone)]
 pub struct Refresher {
     pub client: Client,
+    pub renderer: Option<Renderer>,
     pub store: Store,
     pub classifier: Arc<Classifier>,
     pub language_detector: Arc<LanguageDetector>,
@@ -179,6 +181,8 @@ pub enum ReadError {
     #[error(transparent)]
     Fetch(#[from] FetchError),
     #[error(transparent)]
+    Render(#[from] RenderError),
+    #[error(transparent)]
     Extract(#[from] ExtractError),
     #[error("{0}")]
     NoFeed(String),
@@ -281,7 +285,7 @@ impl Refresher {
         now: Timestamp,
     ) -> Result<Brought, ReadError> {
         let address = state.address(&source.url);
-        let mut budget = PageBudget::default();
+        let mut budget = PageBudget::of(source, state);
         let is_page = !source.kind.may_be_feed;
         let answer = if is_page {
             self.get_page(&address, &state.validators, &mut budget, now).await?

@@ -21,6 +21,7 @@ mod oddities;
 mod outbox;
 mod pipeline;
 mod publishing;
+mod rendering;
 mod returns;
 mod seed;
 mod signup;
