@@ -19,6 +19,7 @@ unsubscribed = تم: لن تصلك هذه النشرة بعد الآن.
 unsubscribe_unknown = هذا الرابط غير صالح: انسخه كاملًا من الرسالة.
 sources = المصادر
 all_days = كل الأيام
+coming_up = قريبًا
 search = بحث
 search_too_slow = استغرق البحث وقتًا طويلًا. حاول مجددًا بكلمات أكثر أو بكلمات أقل شيوعًا.
 search_label = كلمات البحث

@@ -19,6 +19,7 @@ unsubscribed = Fet: ja no rebreu aquest butlletí.
 unsubscribe_unknown = Aquest enllaç no és vàlid: copieu-lo sencer des del missatge.
 sources = Fonts
 all_days = Tots els dies
+coming_up = Properament
 search = Cercar
 search_too_slow = La cerca ha trigat massa. Proveu-ho amb més paraules, o amb paraules menys freqüents.
 search_label = Paraules que cal cercar

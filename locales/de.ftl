@@ -19,6 +19,7 @@ unsubscribed = Erledigt: Sie erhalten diesen Newsletter nicht mehr.
 unsubscribe_unknown = Dieser Link ist ungültig: Kopieren Sie ihn vollständig aus der E-Mail.
 sources = Quellen
 all_days = Alle Tage
+coming_up = Demnächst
 search = Suchen
 search_too_slow = Die Suche hat zu lange gedauert. Versuchen Sie es mit mehr oder mit selteneren Wörtern.
 search_label = Suchbegriffe

@@ -18,6 +18,7 @@ unsubscribed = Done: you will no longer receive this newsletter.
 unsubscribe_unknown = This link is not valid: copy all of it from the e-mail.
 sources = Sources
 all_days = All days
+coming_up = Coming up
 search = Search
 search_too_slow = The search took too long. Try again with more words, or less common ones.
 search_label = Search for

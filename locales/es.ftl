@@ -18,6 +18,7 @@ unsubscribed = Listo: ya no recibirá este boletín.
 unsubscribe_unknown = Este enlace no es válido: cópielo entero desde el mensaje.
 sources = Fuentes
 all_days = Todos los días
+coming_up = Próximamente
 search = Buscar
 search_too_slow = La búsqueda ha tardado demasiado. Pruebe con más palabras, o con otras menos frecuentes.
 search_label = Palabras buscadas

@@ -18,6 +18,7 @@ unsubscribed = C’est fait : vous ne recevrez plus cette lettre d’informatio
 unsubscribe_unknown = Ce lien n’est pas valable : copiez-le en entier depuis le message.
 sources = Sources
 all_days = Tous les jours
+coming_up = À venir
 search = Rechercher
 search_too_slow = La recherche a pris trop de temps. Réessayez avec davantage de mots, ou des mots plus rares.
 search_label = Mots recherchés

@@ -19,6 +19,7 @@ unsubscribed = Selesai: Anda tidak akan menerima buletin ini lagi.
 unsubscribe_unknown = Tautan ini tidak sah: salin seluruhnya dari surel.
 sources = Sumber
 all_days = Semua hari
+coming_up = Segera berlangsung
 search = Cari
 search_too_slow = Pencarian memakan waktu terlalu lama. Coba lagi dengan kata yang lebih banyak atau lebih jarang.
 search_label = Kata yang dicari

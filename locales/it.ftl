@@ -19,6 +19,7 @@ unsubscribed = Fatto: non riceverà più questa newsletter.
 unsubscribe_unknown = Questo link non è valido: lo copi per intero dal messaggio.
 sources = Fonti
 all_days = Tutti i giorni
+coming_up = Prossimi appuntamenti
 search = Cerca
 search_too_slow = La ricerca ha richiesto troppo tempo. Riprovi con più parole, o con parole meno comuni.
 search_label = Parole da cercare

@@ -19,6 +19,7 @@ unsubscribed = Gelukt: u ontvangt deze nieuwsbrief niet meer.
 unsubscribe_unknown = Deze link is niet geldig: kopieer hem in zijn geheel uit het bericht.
 sources = Bronnen
 all_days = Alle dagen
+coming_up = Binnenkort
 search = Zoeken
 search_too_slow = Het zoeken duurde te lang. Probeer het met meer of minder gangbare woorden.
 search_label = Zoekwoorden

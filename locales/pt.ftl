@@ -19,6 +19,7 @@ unsubscribed = Pronto: você não receberá mais este boletim.
 unsubscribe_unknown = Este link não é válido: copie-o por inteiro a partir da mensagem.
 sources = Fontes
 all_days = Todos os dias
+coming_up = Em breve
 search = Pesquisar
 search_too_slow = A pesquisa demorou demais. Tente com mais palavras, ou com palavras menos comuns.
 search_label = Palavras a pesquisar

@@ -19,6 +19,7 @@ unsubscribed = Imekamilika: hutapokea jarida hili tena.
 unsubscribe_unknown = Kiungo hiki si sahihi: kinakili chote kutoka kwenye barua pepe.
 sources = Vyanzo
 all_days = Siku zote
+coming_up = Yajayo
 search = Tafuta
 search_too_slow = Utafutaji umechukua muda mrefu mno. Jaribu tena kwa maneno zaidi, au maneno yasiyo ya kawaida.
 search_label = Maneno ya kutafuta

@@ -19,6 +19,7 @@ unsubscribed = 已完成：您将不再收到本通讯。
 unsubscribe_unknown = 此链接无效：请从邮件中完整复制。
 sources = 来源
 all_days = 所有日期
+coming_up = 即将举行
 search = 搜索
 search_too_slow = 搜索耗时过长。请使用更多或更少见的词语重试。
 search_label = 搜索词

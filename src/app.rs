@@ -45,7 +45,7 @@ const RENEWED_AFTER: Duration = Duration::from_secs(200);
 /// Between two looks at whether another process is done with the published folder.
 const PUBLISHER_PAUSE: Duration = Duration::from_millis(100);
 
-pub use self::parts::{classifier, client, mail_tls, transport};
+pub use self::parts::{classifier, client, mail_tls, renderer, transport};
 pub use self::signals::{Farewell, INTERRUPTED_CODE, Signals};
 pub use crate::support::clock::Interrupted;
 
@@ -90,6 +90,7 @@ impl App {
         let (classifier, topics_fingerprint) = classifier(&config)?;
         let refresher = Refresher {
             client: client(&config.fetch)?,
+            renderer: renderer(&config.fetch)?,
             store,
             classifier: Arc::new(classifier),
             language_detector: Arc::new(LanguageDetector::new(&config.languages())),
@@ -293,6 +294,7 @@ impl App {
             archives: self.config.publish.archives,
             key: &self.sender.key,
             hub: self.hub.as_deref(),
+            now: self.clock.now(),
             stop: &self.stop,
         }
     }

@@ -13,7 +13,7 @@ use crate::model::subscriber::Interests;
 use crate::support::i18n::{Phrases, counted, long_date, phrases, spoken};
 use crate::support::templates::{TemplateError, Templates};
 use crate::support::text::{fitting, shorten, wrapped};
-use crate::view::{Catalog, LinkView, StoryView, view_among};
+use crate::view::{Catalog, ComingView, LinkView, StoryView, coming_among, coming_view, view_among};
 
 /// A subject names the first story where there is room for so much of its title, in characters.
 const LEAD_CHARS_MIN: usize = 16;
@@ -41,6 +41,8 @@ pub struct Edition<'a> {
     pub templates: &'a str,
     /// What it says before the stories.
     pub note: Option<&'a str>,
+    /// What is to come, whether or not it was told before.
+    pub coming: &'a [Story],
     /// Stories in one issue; the rest is counted and linked.
     pub entries_max: usize,
     /// Its recipients have preferences that they can change.
@@ -73,6 +75,8 @@ struct Data<'a> {
     preview: String,
     note: Option<&'a str>,
     groups: Vec<TopicGroup>,
+    /// Events that begin soon, but for those among the stories.
+    coming: Vec<ComingView>,
     /// Stories that found no room.
     more: usize,
     /// How many those are, in words.
@@ -128,7 +132,8 @@ pub fn render(
             .take(room)
             .map(|story| brief(view_among(catalog, story, edition.language, edition.interests)))
             .collect();
-        let data = data(catalog, edition, views, stories.len() - room, now);
+        let coming = coming(catalog, edition, &stories[..room]);
+        let data = data(catalog, edition, views, coming, stories.len() - room, now);
         let html = of("body.html", &data)?;
         let bytes = quoted_printable_bytes(&html);
         if bytes > HTML_BYTES_MAX && room > 1 {
@@ -159,6 +164,7 @@ fn data<'a>(
     catalog: Catalog<'a>,
     edition: Edition<'a>,
     views: Vec<StoryView>,
+    coming: Vec<ComingView>,
     more: usize,
     now: Timestamp,
 ) -> Data<'a> {
@@ -178,6 +184,7 @@ fn data<'a>(
         preview,
         note: edition.note,
         groups: group(catalog, edition, views, t["other_topics"]),
+        coming,
         more,
         more_text: counted("more_stories", more, said_in),
         web: format!("{public}/"),
@@ -192,6 +199,22 @@ fn data<'a>(
         controller: edition.controller,
         t,
     }
+}
+
+/// What is coming up beside the stories.
+fn coming(catalog: Catalog, edition: Edition, stories: &[&Story]) -> Vec<ComingView> {
+    let others = coming_among(edition.coming, edition.interests).into_iter();
+    let others = others.filter(|story| stories.iter().all(|told| told.id != story.id));
+    let short = |view: ComingView| ComingView {
+        title: shorten(&view.title, TITLE_CHARS_MAX),
+        event: shorten(&view.event, TITLE_CHARS_MAX),
+        url: view.url.filter(|url| url.len() <= URL_BYTES_MAX),
+        ..view
+    };
+    others
+        .filter_map(|story| coming_view(catalog, story, edition.language, edition.interests))
+        .map(short)
+        .collect()
 }
 
 /// As much of a story's title as the subject has room for behind the title of the digest.
@@ -234,6 +257,7 @@ fn brief(mut story: StoryView) -> StoryView {
     };
     story.title = shorten(&story.title, TITLE_CHARS_MAX);
     story.summary = shorten(&story.summary, SUMMARY_CHARS_MAX);
+    story.event = story.event.map(|event| shorten(&event, TITLE_CHARS_MAX));
     story.url = story.url.filter(|url| url.len() <= URL_BYTES_MAX);
     story.copies = links(std::mem::take(&mut story.copies));
     story.translations = links(std::mem::take(&mut story.translations));

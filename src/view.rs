@@ -1,16 +1,19 @@
 //! Stories as templates see them, on the page and in the digest. Knows no template and no output format.
 
+use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 use serde::Serialize;
 
 use crate::model::channel::Channel;
+use crate::model::event::{Event, EventTime};
 use crate::model::feed::Image;
 use crate::model::source::Source;
 use crate::model::story::{StoredEntry, Story};
 use crate::model::subscriber::Interests;
 use crate::model::topic::{Topic, TopicMatch};
 use crate::support::i18n::{language_name, long_date, spoken};
-use crate::support::text::direction;
+use crate::support::text::{direction, escaped};
 
 /// A summary longer than this is shown cut, in characters: the story itself is one click away.
 const SUMMARY_CHARS_MAX: usize = 600;
@@ -47,6 +50,8 @@ pub struct StoryView {
     pub day: String,
     pub date: String,
     pub image: Option<ImageView>,
+    /// When and where it takes place, in words; for events.
+    pub event: Option<String>,
     pub topics: Vec<TopicView>,
     /// Other places where the same text stands.
     pub copies: Vec<LinkView>,
@@ -93,12 +98,114 @@ pub fn view_among(catalog: Catalog, story: &Story, language: &str, interests: &I
         partner: shown.partner.clone(),
         day: date.to_string(),
         date: long_date(date, said_in),
+        event: story.event(shown).map(|event| event_line(event, said_in)),
         image: shown.entry.image.as_ref().and_then(image_view),
         topics: story.topics().into_iter().map(|matched| topic_view(catalog, matched, language)).collect(),
         copies: copies.filter_map(|copy| link_view(copy, copy.partner.clone(), said_in)).collect(),
         translations: translations
             .filter_map(|version| link_view(version, version.entry.title.clone(), said_in))
             .collect(),
+    }
+}
+
+/// Events shown as coming up in one place.
+const COMING_MAX: usize = 10;
+
+/// An event that is to come.
+#[derive(Debug, Clone, Serialize)]
+pub struct ComingView {
+    pub title: String,
+    pub url: Option<String>,
+    pub language: String,
+    /// `ltr` or `rtl`.
+    pub dir: &'static str,
+    pub partner: String,
+    /// When and where, in words.
+    pub event: String,
+}
+
+/// From when to when an event begins that is coming up: whole days, so that pages change with the day and not with the hour.
+/// `None` where a channel shows none.
+pub fn coming_window(channel: &Channel, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
+    if channel.coming_days == 0 {
+        return None;
+    }
+    let today = now.to_zoned_datetime(TimeZone::UTC).date();
+    let at = |date: Date| TimeZone::UTC.to_timestamp(date.to_datetime(Time::midnight())).ok();
+    let end = today.checked_add(i64::from(channel.coming_days + 1).days()).ok()?;
+    Some((at(today)?, at(end)?))
+}
+
+/// Those of the events to come that fit some interests, in their order.
+pub fn coming_among<'a>(stories: &'a [Story], interests: &Interests) -> Vec<&'a Story> {
+    let fitting = stories.iter().filter(|story| story.wanted_since(interests).is_some());
+    fitting.take(COMING_MAX).collect()
+}
+
+/// Shows an event to readers of `language`; `None` for a story that tells of none.
+pub fn coming_view(
+    catalog: Catalog,
+    story: &Story,
+    language: &str,
+    interests: &Interests,
+) -> Option<ComingView> {
+    let StoryView { title, url, language, dir, partner, event, .. } =
+        view_among(catalog, story, language, interests);
+    Some(ComingView { title, url, language, dir, partner, event: event? })
+}
+
+/// When and where, as people of a language write it: "1 December 2026, 18:00–20:00 (UTC+1) · Town hall".
+pub fn event_line(event: &Event, language: &str) -> String {
+    let begin = moment(event.begin, language);
+    let when = match event.end {
+        Some(end) if end.date() == event.begin.date() => match end.time() {
+            Some(time) => format!("{begin}–{}", time.strftime("%H:%M")),
+            None => begin,
+        },
+        Some(end) => format!("{begin} – {}", moment(end, language)),
+        None => begin,
+    };
+    let zone = match event.begin {
+        EventTime::At(_, offset) => format!(" ({})", zone_name(offset.seconds())),
+        _ => String::new(),
+    };
+    let place = event.place.as_ref().map(|place| format!(" · {place}")).unwrap_or_default();
+    format!("{when}{zone}{place}")
+}
+
+/// The first line of an entry's text in feeds: when and where it takes place, in the entry's language where we speak it.
+pub fn event_of(catalog: Catalog, story: &Story, shown: &StoredEntry) -> Option<String> {
+    let channel = &catalog.channel.language;
+    let language = spoken(shown.entry.language.as_deref().unwrap_or(channel), channel);
+    story.event(shown).map(|event| event_line(event, language))
+}
+
+/// A text with the line before it.
+pub fn with_line(line: Option<&str>, text: &str, between: &str) -> String {
+    match line {
+        Some(line) if text.is_empty() => line.to_owned(),
+        Some(line) => format!("{line}{between}{text}"),
+        None => text.to_owned(),
+    }
+}
+
+/// HTML with the line as its first paragraph.
+pub fn with_paragraph(line: Option<&str>, html: &str) -> String {
+    line.map_or_else(|| html.to_owned(), |line| format!("<p>{}</p>\n{html}", escaped(line)))
+}
+
+fn moment(at: EventTime, language: &str) -> String {
+    let date = long_date(at.date(), language);
+    at.time().map_or_else(|| date.clone(), |time| format!("{date}, {}", time.strftime("%H:%M")))
+}
+
+/// `UTC`, `UTC+1`, `UTC-3:30`.
+fn zone_name(seconds: i32) -> String {
+    let (sign, minutes) = (if seconds < 0 { '-' } else { '+' }, seconds.abs() / 60);
+    match (minutes / 60, minutes % 60) {
+        (0, 0) => "UTC".into(),
+        (hours, 0) => format!("UTC{sign}{hours}"),
+        (hours, minutes) => format!("UTC{sign}{hours}:{minutes:02}"),
     }
 }
 

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use jiff::SignedDuration;
 use lettre::message::Mailbox;
 use sha2::{Digest as _, Sha256};
+use url::Url;
 
 use super::Usage;
 use crate::classify::Classifier;
@@ -19,8 +20,10 @@ use crate::deliver::smtp::{self, Rates, Smtp};
 use crate::deliver::tls;
 use crate::deliver::transport::Transport;
 use crate::fetch::client::{Client, ClientSettings};
-use crate::model::guard::Guard;
+use crate::fetch::renderer::Renderer;
+use crate::model::guard::{Allowed, Guard};
 use crate::model::mail_address::ascii_domain;
+use crate::model::source::RENDERER_PLACE;
 use crate::store::Store;
 use crate::support::clock::TokenSource;
 
@@ -83,6 +86,24 @@ pub fn client(fetch: &config::FetchConfig) -> anyhow::Result<Client> {
         extra_roots_pem: fetch.ca_file.as_ref().map(read).transpose()?,
     };
     Client::new(settings).context("the HTTP client cannot be set up")
+}
+
+/// The program that renders pages, if one is configured.
+///
+/// # Errors
+/// As `client`.
+pub fn renderer(fetch: &config::FetchConfig) -> anyhow::Result<Option<Renderer>> {
+    let Some(address) = &fetch.renderer else { return Ok(None) };
+    let host = Url::parse(&address.replace(RENDERER_PLACE, "")).ok();
+    let own = config::FetchConfig {
+        timeout_seconds: fetch.renderer_timeout_seconds,
+        deadline_seconds: fetch.renderer_timeout_seconds,
+        // It stands where the operator says, which may be this machine: no source can lead us there.
+        allow: host.iter().flat_map(Allowed::host_of).collect(),
+        proxy: None,
+        ..fetch.clone()
+    };
+    Ok(Some(Renderer::new(client(&own)?, address.clone())))
 }
 
 pub(super) fn dkim(config: &config::DkimSettings) -> anyhow::Result<Arc<Signer>> {

@@ -187,6 +187,7 @@ fn ready(number: usize, line: &[u8]) -> Result<Ready, String> {
         title,
         summary: text,
         date,
+        event: None,
     };
     let mut keys = keys(&names);
     keys.extend(item.guid.as_deref().filter(|guid| !guid.is_empty()).map(|guid| guid_key(source, guid)));

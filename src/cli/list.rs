@@ -46,6 +46,7 @@ fn entry(out: &mut impl Write, stored: &StoredEntry, as_json: bool) -> anyhow::R
             "published": entry.published.map(rfc3339),
             "updated": entry.updated.map(rfc3339),
             "first_seen": rfc3339(stored.first_seen),
+            "event": entry.event,
             "topics": stored.topics.iter().map(|matched| matched.topic.as_str()).collect::<Vec<_>>(),
             "story": stored.story,
             "announced": stored.announced,

@@ -12,15 +12,15 @@ use jiff::Timestamp;
 use serde_json::Value;
 use url::Url;
 
-use crate::app::{Usage, client};
+use crate::app::{Usage, client, renderer};
 use crate::classify::Classifier;
-use crate::config::{self, FetchConfig};
+use crate::config::{self, Config, FetchConfig};
 use crate::extract::prose_date::DateRules;
 use crate::extract::{Document, PageRules};
 use crate::fetch::client::{Accept, Answer, Client, Fetched, Meta};
 use crate::model::address::canonical_key;
 use crate::model::guard::Allowed;
-use crate::model::source::{DateOrder, Select, Source, Validators};
+use crate::model::source::{DateOrder, Select, Source, SourceKind, Validators};
 use crate::normalize::language::LanguageDetector;
 use crate::pipeline::refresh::explore;
 use crate::support::files;
@@ -63,7 +63,7 @@ pub async fn probe(
 ) -> anyhow::Result<()> {
     let config = config::load(config_path).ok();
     let mut fetch = config.as_ref().map(|config| config.fetch.clone()).unwrap_or_default();
-    let (mut fetched, client) = open(&wanted.document, &mut fetch, now).await?;
+    let (mut fetched, client) = open(&wanted.document, config.as_ref(), &mut fetch, now).await?;
     let url = wanted.base()?.or_else(|| client.is_some().then(|| fetched.url.clone()));
     fetched.content_type = wanted.content_type.clone().or(fetched.content_type);
     let source = config
@@ -145,16 +145,24 @@ fn print_json(value: &Value) -> anyhow::Result<()> {
 /// The document, with the client that fetched it if it came from the network.
 async fn open(
     name: &str,
+    config: Option<&Config>,
     fetch: &mut FetchConfig,
     now: Timestamp,
 ) -> anyhow::Result<(Fetched, Option<Client>)> {
-    if !name.starts_with("http://") && !name.starts_with("https://") {
+    let kind = SourceKind::of_address(name);
+    if kind.name == SourceKind::AUTO.name && !name.starts_with("http://") && !name.starts_with("https://") {
         return Ok((read_file(name, fetch.body_bytes_max)?, None));
     }
-    let url = Url::parse(name).map_err(|error| Usage(format!("{name}: {error}")))?;
+    let url = (kind.address)(name).map_err(Usage)?;
     // What the operator types is the operator's own wish; where it redirects to is not.
     fetch.allow.extend(Allowed::host_of(&url));
     let client = client(fetch)?;
+    let has_url = |source: &Source| source.is_rendered && source.url == url;
+    if config.is_some_and(|config| config.sources.iter().any(has_url))
+        && let Some(renderer) = renderer(fetch)?
+    {
+        return Ok((renderer.render(&url, now).await?, Some(client)));
+    }
     match client.get(&url, &Validators::default(), Accept::Feed, now).await? {
         Answer::Document(fetched) => Ok((*fetched, Some(client))),
         Answer::NotModified(_) => bail!("{url} answers 304 to a first request"),
@@ -192,7 +200,8 @@ async fn ask_endpoints(
         found.feed.entries.iter().filter_map(|entry| canonical_key(entry.url()?)).collect();
     let must_share = source.is_some_and(|source| !source.kind.may_be_feed).then_some(&listed);
     let order = source.map_or(DateOrder::Dmy, |source| source.date_order);
-    Ok(match explore::explore(client, &found.endpoints, &page.url, must_share, order, now).await? {
+    let rules = DateRules { order, now: Some(now), year: None };
+    Ok(match explore::explore(client, &found.endpoints, &page.url, must_share, rules, now).await? {
         Some(endpoint) => ProbeResult {
             way: explore::way(endpoint.feed.format),
             feed: endpoint.feed,

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 use super::section::Section;
-use super::values::{DAY_SECONDS, parse_duration};
+use super::values::{DAY_SECONDS, parse_duration, parse_web_url};
 use super::{Surroundings, parse};
 use crate::model::guard::Allowed;
+use crate::model::source::RENDERER_PLACE;
 
 /// `[fetch]` and what `[defaults]` adds to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +32,10 @@ pub struct FetchConfig {
     /// Names of all proxies in use, those of the environment included.
     pub proxy_hosts: Vec<String>,
     pub ca_file: Option<PathBuf>,
+    /// The address of a program that answers with what a browser makes of a page, whose address goes in the place of `{url}`.
+    pub renderer: Option<String>,
+    /// For one page, in seconds.
+    pub renderer_timeout_seconds: u64,
 }
 
 pub(super) fn read_fetch(
@@ -55,7 +60,20 @@ pub(super) fn read_fetch(
         proxy_hosts: proxy_hosts(proxy.as_ref(), surroundings),
         proxy,
         ca_file: section.string("ca_file").map(|path| surroundings.folder.join(path)),
+        renderer: section.parsed("renderer", parse_renderer),
+        renderer_timeout_seconds: section.seconds("renderer_timeout", parse_duration).unwrap_or(90).max(1),
     }
+}
+
+fn parse_renderer(text: &str) -> Result<String, String> {
+    let wanted = "write \"http://127.0.0.1:3000/render?url={url}\"";
+    if !text.contains(RENDERER_PLACE) {
+        return Err(format!(
+            "\"{text}\" has no {RENDERER_PLACE}, where the address of the page goes: {wanted}"
+        ));
+    }
+    parse_web_url(&text.replace(RENDERER_PLACE, "")).map_err(|error| format!("{error}: {wanted}"))?;
+    Ok(text.to_owned())
 }
 
 /// The proxies that the HTTP client will find by itself, and the configured one.

@@ -271,6 +271,7 @@ fn read_channel(section: Section) -> Channel {
         description: section.string("description").unwrap_or_default(),
         entries_max: section.number("max_entries", 100, 1..=100_000) as usize,
         languages: section.list("languages", parse_language),
+        coming_days: section.number("coming_days", 14, 0..=366) as u16,
         has_sign_up: false,
         retention_seconds: section.seconds("retention", parse_duration).unwrap_or(2 * 365 * DAY_SECONDS),
     }

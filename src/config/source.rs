@@ -5,7 +5,7 @@ use url::Url;
 
 use super::fetch::FetchConfig;
 use super::section::Section;
-use super::values::{parse_duration, parse_language, parse_web_url};
+use super::values::{parse_duration, parse_language};
 use crate::model::filter::{Field, Filter, Rule};
 use crate::model::source::{DateFrom, DateOrder, Select, Source, SourceKind};
 
@@ -15,7 +15,20 @@ pub(super) fn read_source(section: Section, interval: u64, fetch: &FetchConfig) 
         let found = SourceKind::ALL.into_iter().find(|kind| kind.name == text);
         found.ok_or_else(|| format!("\"{text}\" is not a kind of source: expected one of {}", names()))
     });
-    let url = section.parsed("url", parse_web_url);
+    let kind = kind.unwrap_or_else(|| match section.string("url") {
+        Some(address) if !section.has("kind") => SourceKind::of_address(&address),
+        _ => SourceKind::AUTO,
+    });
+    let url = section.parsed("url", kind.address);
+    let is_rendered = section.boolean("render", false);
+    if is_rendered && fetch.renderer.is_none() {
+        section.fault(section.at, "render = true needs a program that renders: name it in [fetch] renderer");
+    }
+    if is_rendered && !kind.may_be_listing {
+        section.fault(section.at, format!("render = true is for pages, not for kind = \"{}\"", kind.name));
+    }
+    // What a browser shows is a page.
+    let kind = if is_rendered { SourceKind::PAGE } else { kind };
     if !section.has("url") {
         section.fault(section.at, "url is missing");
     }
@@ -25,7 +38,7 @@ pub(super) fn read_source(section: Section, interval: u64, fetch: &FetchConfig) 
     Source {
         is_interval_fixed: own_interval.is_some(),
         partner: section.string("partner").unwrap_or_else(|| id.clone()),
-        kind: kind.unwrap_or(SourceKind::AUTO),
+        kind,
         url: url.unwrap_or_else(|| Url::parse("http://localhost/").expect("a constant")),
         language: section.parsed("lang", parse_language),
         tags: section.list("tags", |text| Ok(text.to_owned())),
@@ -35,6 +48,7 @@ pub(super) fn read_source(section: Section, interval: u64, fetch: &FetchConfig) 
         date_from: section.parsed("date_from", parse_date_from).unwrap_or_default(),
         date_order: section.parsed("date_order", parse_date_order).unwrap_or_default(),
         select: section.has("select").then(|| read_select(section.table("select"))),
+        is_rendered,
         has_full_text: section.boolean("full_text", false),
         filter: Filter {
             keep: read_rules(section.table("keep")),

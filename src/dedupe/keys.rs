@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::model::address::canonical_key;
 use crate::model::entry::{Alternate, Entry, Identity, StoredSummary};
+use crate::model::event::EventTime;
 use crate::model::feed::RawEntry;
 use crate::model::key::{Key, KeyKind};
 use crate::support::text::fold;
@@ -25,6 +26,8 @@ pub struct Names<'a> {
     pub title: &'a str,
     pub summary: &'a str,
     pub date: Option<Timestamp>,
+    /// What it tells of takes place then: one title may be that of many meetings.
+    pub event: Option<EventTime>,
 }
 
 impl<'a> Names<'a> {
@@ -38,6 +41,7 @@ impl<'a> Names<'a> {
             title: &entry.title,
             summary: &entry.summary,
             date: entry.date(),
+            event: entry.event.as_ref().map(|event| event.begin),
         }
     }
 }
@@ -61,8 +65,8 @@ pub fn keys(names: &Names) -> Vec<Key> {
     let title = fold(names.title);
     if title.chars().count() >= TITLE_CHARS_MIN {
         // Without a date the whole text has to agree: a series often has one title for all its issues.
-        let when =
-            names.date.map_or_else(|| fold(names.summary), |date| date.strftime("%Y-%m-%d").to_string());
+        let day = names.date.map(|date| date.strftime("%Y-%m-%d").to_string());
+        let when = names.event.map(|begin| begin.to_string()).or(day).unwrap_or_else(|| fold(names.summary));
         keys.push(Key { value: format!("title:{}:{when}:{title}", names.source), kind: KeyKind::Own });
     }
     keys.sort();

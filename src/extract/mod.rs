@@ -8,11 +8,13 @@ mod codepages;
 pub mod date;
 mod feed;
 mod furniture;
+mod icalendar;
 mod json_feed;
 pub mod listing;
 pub mod page;
 pub mod prose_date;
 mod sitemap;
+mod telegram;
 mod wall;
 mod wordpress;
 mod xml;
@@ -100,12 +102,13 @@ impl Way {
 ///
 /// A panic in here, ours or a library's, costs this document only.
 pub fn read_feed(document: Document) -> Result<RawFeed, ExtractError> {
-    read_feed_in(document, DateOrder::Dmy)
+    read_feed_in(document, DateRules::default())
 }
 
-/// As `read_feed`, with the order of dates in figures where the feed itself does not show it.
-pub fn read_feed_in(document: Document, order: DateOrder) -> Result<RawFeed, ExtractError> {
-    guarded(|| read_feed_unguarded(document, order))
+/// As `read_feed`, with the order of dates in figures where the feed itself does not show it, and the time that it is: of what
+/// recurs, a calendar has its next occurrence.
+pub fn read_feed_in(document: Document, rules: DateRules) -> Result<RawFeed, ExtractError> {
+    guarded(|| read_feed_unguarded(document, rules))
 }
 
 /// Reads the cards of a listing page; a feed that stands in its place is read as one.
@@ -119,7 +122,7 @@ pub fn read_page(document: Document, rules: &PageRules) -> Result<PageReading, E
             return Err(ExtractError::Empty);
         }
         if !looks_like_page(&decoded.text) {
-            return read_feed_unguarded(document, rules.dates.order).map(|feed| PageReading {
+            return read_feed_unguarded(document, rules.dates).map(|feed| PageReading {
                 feed,
                 way: None,
                 select: None,
@@ -165,6 +168,11 @@ pub fn meta_refresh(document: Document) -> Option<url::Url> {
     .unwrap_or_default()
 }
 
+/// The calendars that a page names, the best first.
+pub fn calendar_links(document: Document) -> Vec<String> {
+    guarded(|| Ok(Page::parse(&decode(document).text, document.url).calendar_links())).unwrap_or_default()
+}
+
 /// Whether a page holds an element that a CSS selector names.
 pub fn page_has(document: Document, css: &str) -> bool {
     guarded(|| {
@@ -187,7 +195,7 @@ fn decode(document: Document<'_>) -> Decoded<'_> {
     charset::decode(document.bytes, document.content_type.and_then(charset_parameter))
 }
 
-fn read_feed_unguarded(document: Document, order: DateOrder) -> Result<RawFeed, ExtractError> {
+fn read_feed_unguarded(document: Document, rules: DateRules) -> Result<RawFeed, ExtractError> {
     let decoded = decode(document);
     let text = decoded.text.trim_start_matches(['\u{FEFF}', '\0']);
     if text.trim().is_empty() {
@@ -195,7 +203,10 @@ fn read_feed_unguarded(document: Document, order: DateOrder) -> Result<RawFeed, 
     }
     let start = text.trim_start();
     let is_sitemap = start.chars().take(1024).collect::<String>().contains("<urlset");
-    let mut feed = if start.starts_with('[') {
+    let order = rules.order;
+    let mut feed = if icalendar::is_calendar(text) {
+        icalendar::read_calendar(text, rules.now)
+    } else if start.starts_with('[') {
         wordpress::read_posts(text, document.url)
             .ok_or_else(|| ExtractError::Json("the JSON is a list, but not of WordPress posts".into()))?
     } else if start.starts_with('{') {
@@ -204,6 +215,8 @@ fn read_feed_unguarded(document: Document, order: DateOrder) -> Result<RawFeed, 
         sitemap::read_news(text, document.url.cloned()).ok_or(ExtractError::Unknown)?
     } else if let Some(feed) = feed_inside(text, document.url, order) {
         feed
+    } else if looks_like_page(text) && telegram::is_channel(text) {
+        telegram::read_channel(text, document.url)
     } else if looks_like_page(text) {
         return Err(ExtractError::WebPage { endpoints: Page::parse(text, document.url).endpoints() });
     } else {

@@ -201,6 +201,27 @@ impl Page {
         found.into_iter().map(|(_, href)| href).collect()
     }
 
+    /// The calendars that the page names: what it declares, then what looks like one.
+    pub fn calendar_links(&self) -> Vec<String> {
+        let links = selector("link[href][type], a[href]");
+        let mut found: Vec<(u8, String)> = Vec::new();
+        for link in self.html.select(&links) {
+            let href = link.attr("href").unwrap_or_default().trim();
+            let path = href.split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase();
+            let rank = match link.attr("type").unwrap_or_default() {
+                kind if kind.to_ascii_lowercase().starts_with("text/calendar") => 0,
+                _ if href.starts_with("webcal:") || path.ends_with(".ics") => 1,
+                _ => continue,
+            };
+            let href = resolve_against(self.base.as_ref(), &href.replacen("webcal:", "https:", 1));
+            if !found.iter().any(|(_, known)| *known == href) {
+                found.push((rank, href));
+            }
+        }
+        found.sort_by_key(|(rank, _)| *rank);
+        found.into_iter().map(|(_, href)| href).collect()
+    }
+
     /// The documents that the page names for machines: feeds, then the posts that WordPress lists for it.
     pub fn endpoints(&self) -> Vec<String> {
         let mut endpoints = self.feed_links();

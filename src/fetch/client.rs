@@ -17,7 +17,7 @@ use tokio::io::AsyncReadExt;
 use url::{Host, Url};
 
 use super::decode;
-use super::gate::Gates;
+use super::gate::{Gates, HostPermit};
 pub use super::headers::Meta;
 use super::headers::{header, header_value, retry_after};
 use super::resolver::{GuardedResolver, PrivateAddress};
@@ -40,7 +40,7 @@ const IDLE: Duration = Duration::from_millis(500);
 const ANSWER_BYTES_MAX: usize = 4 * 1024;
 const READ_BYTES: usize = 64 * 1024;
 
-const ACCEPT_FEED: &str = "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml;q=0.9, application/xml;q=0.8, text/xml;q=0.8, application/json;q=0.7, text/html;q=0.5, */*;q=0.1";
+const ACCEPT_FEED: &str = "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml;q=0.9, application/xml;q=0.8, text/xml;q=0.8, application/json;q=0.7, text/calendar;q=0.7, text/html;q=0.5, */*;q=0.1";
 const ACCEPT_PAGE: &str = "text/html, application/xhtml+xml, application/xml;q=0.8, */*;q=0.1";
 const ACCEPT_ROBOTS: &str = "text/plain, */*;q=0.1";
 
@@ -206,6 +206,11 @@ impl Client {
     /// Our product token in a robots.txt: the User-Agent up to its version.
     pub fn product(&self) -> &str {
         self.settings.user_agent.split(['/', ' ']).next().unwrap_or("courant")
+    }
+
+    /// A place at the host of a page that somebody else fetches for us.
+    pub async fn place(&self, url: &Url) -> HostPermit {
+        self.gates.enter(url).await
     }
 
     /// Waits until `delay` has passed since the last page of this host was asked for.

@@ -5,5 +5,6 @@ mod decode;
 pub mod gate;
 mod headers;
 pub mod politeness;
+pub mod renderer;
 mod resolver;
 pub mod robots;

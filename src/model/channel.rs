@@ -13,6 +13,8 @@ pub struct Channel {
     pub entries_max: usize,
     /// That entries may be in; empty: all that the configuration names.
     pub languages: Vec<String>,
+    /// Events that begin within so many days are shown as coming up; 0: none are.
+    pub coming_days: u16,
     /// People can sign up at `/subscribe` under its address.
     pub has_sign_up: bool,
     /// How long an entry stays in the store after its source stopped listing it, in seconds.

@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::event::Event;
 use super::feed::{Enclosure, Image, Person, RawEntry, RawText};
 
 /// What an entry is recognised by when its source is read again.
@@ -123,6 +124,8 @@ pub struct Entry {
     pub enclosures: Vec<Enclosure>,
     pub alternates: Vec<Alternate>,
     pub provenance: Option<Provenance>,
+    /// When and where what it tells of takes place.
+    pub event: Option<Event>,
     /// A digest of all that makes an edit; equal when nothing changed.
     pub fingerprint: String,
 }

@@ -5,6 +5,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use url::Url;
 
+use super::event::Event;
+
 /// The format that a document turned out to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
 #[serde(rename_all = "snake_case")]
@@ -20,7 +22,24 @@ pub enum FeedFormat {
     WordPress,
     /// A news sitemap.
     Sitemap,
+    /// iCalendar (RFC 5545).
+    Calendar,
+    /// The public page of a Telegram channel.
+    Telegram,
     Page,
+}
+
+impl FeedFormat {
+    /// What a document of it is called where another one was expected.
+    pub fn name(self) -> &'static str {
+        match self {
+            FeedFormat::Calendar => "a calendar",
+            FeedFormat::Sitemap => "a sitemap",
+            FeedFormat::Telegram => "the public page of a Telegram channel",
+            FeedFormat::Page => "a web page",
+            _ => "a feed",
+        }
+    }
 }
 
 /// A text as its source gave it.
@@ -130,6 +149,10 @@ pub struct RawEntry {
     pub image: Option<Image>,
     /// What was decided while it was read, in words for an operator: where its date stood, what was left out.
     pub notes: Vec<String>,
+    /// What the entry is about takes place: iCalendar `DTSTART`, `DTEND`, `LOCATION`.
+    pub event: Option<Event>,
+    /// The format rules that its `guid` is given to nothing else: whatever differs under it is an edit.
+    pub has_certain_guid: bool,
 }
 
 impl RawEntry {
@@ -191,6 +214,8 @@ pub struct RawFeed {
     pub problems: Vec<String>,
     /// The document ends too early: it must not be taken for the whole.
     pub is_cut: bool,
+    /// It says something else on another day, without a change: there is no use in asking whether it changed.
+    pub is_of_today: bool,
 }
 
 impl RawFeed {

@@ -1,10 +1,12 @@
 //! The types that travel between stages, with their constructors. No input or output, no clock, and nothing
 //! of ours from outside this folder but `text`.
 
+pub mod account;
 pub mod address;
 pub mod channel;
 pub mod digest;
 pub mod entry;
+pub mod event;
 pub mod feed;
 pub mod filter;
 pub mod guard;

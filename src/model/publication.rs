@@ -201,6 +201,7 @@ mod tests {
             language: "fr".into(),
             description: String::new(),
             entries_max: 10,
+            coming_days: 14,
             has_sign_up: false,
             languages: Vec::new(),
             retention_seconds: 1,

@@ -3,11 +3,14 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::account;
+use super::feed::FeedFormat;
+
 /// The operator hears of a source that failed so often in a row: once is an accident.
 pub const FAILURES_TOLD: u32 = 3;
 
 /// What stands behind the address of a source. All that sets a kind apart is said here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct SourceKind {
     /// As the configuration calls it.
     pub name: &'static str,
@@ -15,15 +18,103 @@ pub struct SourceKind {
     pub may_be_feed: bool,
     /// Stories are read off a page that lists them. Otherwise a page is only asked for the feed that it names.
     pub may_be_listing: bool,
+    /// Nothing else will do, whatever stands at the address.
+    pub format: Option<FeedFormat>,
+    /// Where to read what is configured as its address; else a sentence that says what is wrong with it.
+    pub address: fn(&str) -> Result<url::Url, String>,
 }
 
 impl SourceKind {
-    pub const FEED: SourceKind = SourceKind { name: "feed", may_be_feed: true, may_be_listing: false };
-    pub const PAGE: SourceKind = SourceKind { name: "page", may_be_feed: false, may_be_listing: true };
+    pub const FEED: SourceKind = SourceKind {
+        name: "feed",
+        may_be_feed: true,
+        may_be_listing: false,
+        format: None,
+        address: web_address,
+    };
+    pub const PAGE: SourceKind = SourceKind {
+        name: "page",
+        may_be_feed: false,
+        may_be_listing: true,
+        format: None,
+        address: web_address,
+    };
     /// Whatever it turns out to be: a feed, a page that names its feed, or a listing.
-    pub const AUTO: SourceKind = SourceKind { name: "auto", may_be_feed: true, may_be_listing: true };
+    pub const AUTO: SourceKind = SourceKind {
+        name: "auto",
+        may_be_feed: true,
+        may_be_listing: true,
+        format: None,
+        address: web_address,
+    };
+    /// A calendar (iCalendar), or a page that names one.
+    pub const CALENDAR: SourceKind =
+        SourceKind { name: "calendar", format: Some(FeedFormat::Calendar), ..SourceKind::FEED };
+    /// The feed of a Mastodon account, by the address of the account.
+    pub const MASTODON: SourceKind =
+        SourceKind { name: "mastodon", address: account_address, ..SourceKind::FEED };
+    /// The public page of a Telegram channel, by the address of the channel.
+    pub const TELEGRAM: SourceKind = SourceKind {
+        name: "telegram",
+        may_be_feed: false,
+        may_be_listing: false,
+        format: Some(FeedFormat::Telegram),
+        address: channel_address,
+    };
     /// All that can be configured.
-    pub const ALL: [SourceKind; 3] = [SourceKind::FEED, SourceKind::PAGE, SourceKind::AUTO];
+    pub const ALL: [SourceKind; 6] = [
+        SourceKind::FEED,
+        SourceKind::PAGE,
+        SourceKind::AUTO,
+        SourceKind::CALENDAR,
+        SourceKind::MASTODON,
+        SourceKind::TELEGRAM,
+    ];
+
+    /// The kind that an address is certainly of, for who leaves that open.
+    pub fn of_address(text: &str) -> SourceKind {
+        let is_telegram = url::Url::parse(text).is_ok_and(|url| account::is_telegram(&url));
+        match account::feed_of_handle(text) {
+            Some(_) => SourceKind::MASTODON,
+            None if is_telegram => SourceKind::TELEGRAM,
+            None => SourceKind::AUTO,
+        }
+    }
+
+    /// Whether feed readers can read what stands at the address.
+    pub fn is_for_readers(&self) -> bool {
+        !self.may_be_listing && self.format.is_none()
+    }
+}
+
+fn web_address(text: &str) -> Result<url::Url, String> {
+    // What calendars are linked with is read over HTTPS.
+    let https = text.strip_prefix("webcal://").map(|rest| format!("https://{rest}"));
+    let text = https.as_deref().unwrap_or(text);
+    match url::Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.host_str().is_some() => Ok(url),
+        Ok(url) => Err(format!("\"{text}\" must begin with http:// or https://, not {}:", url.scheme())),
+        Err(error) => Err(format!("\"{text}\" is not a web address: {error}")),
+    }
+}
+
+fn account_address(text: &str) -> Result<url::Url, String> {
+    let feed = account::feed_of_handle(text)
+        .or_else(|| web_address(text).ok().and_then(|page| account::feed_of_account(&page)));
+    feed.ok_or_else(|| {
+        format!("\"{text}\" is not the address of an account: write \"@name@host\" or \"https://host/@name\"")
+    })
+}
+
+fn channel_address(text: &str) -> Result<url::Url, String> {
+    let name = text.strip_prefix('@').map(|name| format!("https://t.me/{name}"));
+    let url = web_address(name.as_deref().unwrap_or(text))?;
+    if !account::is_telegram(&url) {
+        return Ok(url);
+    }
+    account::telegram_page(&url).ok_or_else(|| {
+        format!("\"{text}\" is not the address of a public channel: write \"https://t.me/NAME\"")
+    })
 }
 
 impl Serialize for SourceKind {
@@ -79,6 +170,8 @@ pub struct Source {
     pub date_from: DateFrom,
     pub date_order: DateOrder,
     pub select: Option<Select>,
+    /// Its page is shown by a browser first (`[fetch] renderer`).
+    pub is_rendered: bool,
     /// The items' own pages are fetched and their articles kept.
     pub has_full_text: bool,
     pub filter: super::filter::Filter,
@@ -126,6 +219,9 @@ pub struct Move {
     /// Polls in a row that it led to a good document.
     pub seen: u32,
 }
+
+/// The place in the address of a renderer where that of the page goes.
+pub const RENDERER_PLACE: &str = "{url}";
 
 /// Polls after which a permanent redirect is believed: sites are parked, and mended again.
 pub const MOVE_SEEN_MIN: u32 = 3;

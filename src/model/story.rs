@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::support::text::primary_language;
 
 use super::entry::Entry;
+use super::event::Event;
 use super::keys::EntryKey;
 use super::subscriber::Interests;
 use super::topic::TopicMatch;
@@ -59,9 +60,12 @@ pub struct StoredEntry {
     pub order: EntryKey,
 }
 
-/// What an entry is sorted by: its own date, but never one that had not come yet when it was first seen.
+/// What an entry is sorted by: its own date, but never one that had not come yet when it was first seen. An event without one that
+/// was over by then stands where it took place.
 pub fn sort_date(entry: &Entry, first_seen: Timestamp) -> Timestamp {
-    entry.date().map_or(first_seen, |date| date.min(first_seen))
+    let past = entry.event.as_ref().filter(|event| event.is_over(first_seen));
+    let date = entry.date().or_else(|| past?.begin.instant());
+    date.map_or(first_seen, |date| date.min(first_seen))
 }
 
 impl StoredEntry {
@@ -205,6 +209,12 @@ impl Story {
             .map(|matched| matched.score)
             .max();
         others * PARTNER_WEIGHT + fit.unwrap_or(0).min(FIT_MAX)
+    }
+
+    /// When and where it takes place: as the version that is shown says, else as the first that does.
+    pub fn event<'a>(&'a self, shown: &'a StoredEntry) -> Option<&'a Event> {
+        let others = self.versions.iter().filter_map(|version| version.entry.event.as_ref());
+        shown.entry.event.as_ref().into_iter().chain(others).next()
     }
 
     /// The other versions that share its language: the places where the same text stands, one for each other partner.

@@ -7,6 +7,7 @@ use super::html::{self, EXCERPT_CHARS_MAX, SUMMARY_CHARS_MAX, start_of_safe_html
 use super::language::{LanguageDetector, language_in_address};
 use crate::model::address::{behind_redirect, canonical_key, without_credentials, without_tracking};
 use crate::model::entry::{Alternate, Entry, Identity, Provenance};
+use crate::model::event::Event;
 use crate::model::feed::{Enclosure, Image, Link, Origin, Person, RawEntry, RawText};
 use crate::support::text::{attribute_of, one_line, printable, push_escaped};
 
@@ -34,7 +35,10 @@ pub fn identity(raw: &RawEntry) -> Identity {
         return Identity::Address(canonical_key(url).unwrap_or_else(|| url.to_owned()));
     }
     let words = [&raw.title, &raw.summary, &raw.content].map(value_of);
-    Identity::Content(hash(&words))
+    match &raw.event {
+        Some(event) => Identity::Content(hash(&[words[0], words[1], words[2], &event.begin.to_string()])),
+        None => Identity::Content(hash(&words)),
+    }
 }
 
 /// The public id: a UUID (RFC 9562, version 8) over the source and the identity.
@@ -54,7 +58,9 @@ pub fn fingerprint(raw: &RawEntry) -> String {
     let dates = format!("{:?} {:?}", raw.published, raw.updated);
     let links = raw.links.iter().map(|link| link.href.as_str()).collect::<Vec<_>>().join(" ");
     let rest = format!("{:?} {:?} {:?} {:?}", raw.tags, raw.enclosures, raw.image, raw.authors);
-    hash(&[value_of(&raw.title), value_of(&raw.summary), value_of(&raw.content), &dates, &links, &rest])
+    let event = raw.event.as_ref().map(|event| format!("{event:?}"));
+    let parts = [value_of(&raw.title), value_of(&raw.summary), value_of(&raw.content), &dates, &links, &rest];
+    hash(&parts.into_iter().chain(event.as_deref()).collect::<Vec<_>>())
 }
 
 fn value_of(text: &Option<RawText>) -> &str {
@@ -97,7 +103,7 @@ pub fn normalize(raw: &RawEntry, context: Context) -> Entry {
         (None, Some(content)) => start_of_safe_html(content, EXCERPT_CHARS_MAX),
         (None, None) => String::new(),
     };
-    let title = raw.title.as_ref().map(|title| plain(title)).unwrap_or_default();
+    let title = raw.title.as_ref().map(plain).unwrap_or_default();
     let (language, language_confidence) = judged_language(raw, context, &title, &summary);
     Entry {
         id: entry_id(context.source, &identity),
@@ -121,7 +127,8 @@ pub fn normalize(raw: &RawEntry, context: Context) -> Entry {
         tags: raw.tags.iter().cloned().map(printable).collect(),
         enclosures: raw.enclosures.iter().filter_map(enclosure).collect(),
         alternates: alternates(raw),
-        provenance: raw.origin.as_ref().map(|origin| provenance(origin)),
+        provenance: raw.origin.as_ref().map(provenance),
+        event: raw.event.clone().map(event),
         fingerprint,
     }
 }
@@ -152,6 +159,11 @@ fn person(author: &Person) -> Person {
 fn enclosure(enclosure: &Enclosure) -> Option<Enclosure> {
     let mime_type = enclosure.mime_type.clone().map(printable);
     Some(Enclosure { url: safe_address(&enclosure.url)?, mime_type, ..enclosure.clone() })
+}
+
+fn event(event: Event) -> Event {
+    let place = event.place.map(|place| printable(one_line(&place))).filter(|place| !place.is_empty());
+    Event { place, ..event }
 }
 
 /// The picture of an entry: the one it names, else one that it encloses, else the first of its texts.

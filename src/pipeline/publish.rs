@@ -32,7 +32,7 @@ use crate::support::clock::Interrupted;
 use crate::support::files::{self, write_if_changed};
 use crate::support::i18n::{self, long_date, phrases, said};
 use crate::support::templates::Templates;
-use crate::view::Catalog;
+use crate::view::{Catalog, coming_among, coming_window};
 
 /// What a publication did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,6 +59,8 @@ pub struct Publisher<'a> {
     pub key: &'a SigningKey,
     /// The address of a hub that tells of changes.
     pub hub: Option<&'a str>,
+    /// What is coming up depends on it.
+    pub now: Timestamp,
     /// Set when the work is to end: what is done by then stands, the rest is left to the next run.
     pub stop: &'a CancellationToken,
 }
@@ -71,6 +73,8 @@ const DIRTY: usize = 1_000;
 const ARCHIVE: i64 = 50;
 /// Files noted as even in one transaction.
 const EVEN: usize = 200;
+/// Events that are looked at for what is coming up.
+const COMING_STORIES_MAX: usize = 200;
 /// Issues read at a time.
 const BATCH: usize = 100;
 /// Files that stand for lists of the whole.
@@ -104,7 +108,8 @@ impl Publisher<'_> {
             self.place(store, keys)?;
         }
         let mut published = Published { written: self.archive_feeds(store)?, ..Published::default() };
-        published.written += self.render_behind(store)?;
+        let coming = self.coming(store)?;
+        published.written += self.render_behind(store, &coming)?;
         published.written += self.render_fixed()?;
         published.stories = usize::try_from(store.read(|r| r.publishing().last(&PublicationKey::Channel))?.0)
             .unwrap_or(0)
@@ -182,6 +187,7 @@ impl Publisher<'_> {
             &channel.language,
             &channel.description,
             channel.entries_max,
+            channel.coming_days,
             channel.has_sign_up,
         );
         let all = serde_json::to_string(&json!([
@@ -283,8 +289,37 @@ impl Publisher<'_> {
         Ok(written)
     }
 
+    /// The events that are coming up; pages that show others are behind.
+    fn coming(&self, store: &Store) -> anyhow::Result<Vec<Story>> {
+        let (coming, known) = store.read(|r| {
+            let window = coming_window(self.catalog.channel, self.now);
+            let coming =
+                window.map(|(from, to)| r.entries().coming(from, to, COMING_STORIES_MAX)).transpose()?;
+            Ok::<_, StoreError>((coming.unwrap_or_default(), r.publishing().coming()?))
+        })?;
+        if coming.is_empty() && known.is_empty() {
+            return Ok(coming);
+        }
+        let mut changed: Vec<(&Publication, Option<String>)> = Vec::new();
+        for publication in self.publications {
+            let shown = coming_among(&coming, &publication.interests);
+            let ids: Vec<&str> = shown.iter().map(|story| story.id.as_str()).collect();
+            let shown = if ids.is_empty() { None } else { Some(serde_json::to_string(&ids)?) };
+            if known.get(&publication.path) != shown.as_ref() {
+                changed.push((publication, shown));
+            }
+        }
+        store.write(|w| {
+            changed.iter().try_for_each(|(publication, shown)| {
+                w.publishing().put_coming(&publication.path, shown.as_deref())?;
+                w.publishing().put_behind(&format!("{}{PAGE}", publication.path))
+            })
+        })?;
+        Ok(coming)
+    }
+
     /// Renders the files that are behind; answers how many were written.
-    fn render_behind(&self, store: &Store) -> anyhow::Result<usize> {
+    fn render_behind(&self, store: &Store, coming: &[Story]) -> anyhow::Result<usize> {
         let archived = archived(store)?;
         let by_file: HashMap<String, &Publication> = self
             .publications
@@ -299,7 +334,9 @@ impl Publisher<'_> {
                 self.go_on()?;
                 let publication = by_file.get(path).copied();
                 let bytes = match publication {
-                    Some(publication) => Some(self.render_publication(publication, path, &mut newest)?),
+                    Some(publication) => {
+                        Some(self.render_publication(publication, path, &mut newest, coming)?)
+                    }
                     None => self.render_list(path, store)?,
                 };
                 // A file of a publication that is no longer configured stays as it was.
@@ -325,6 +362,7 @@ impl Publisher<'_> {
         publication: &'a Publication,
         path: &str,
         newest: &mut NewestStories<'a>,
+        coming: &[Story],
     ) -> anyhow::Result<Vec<u8>> {
         let has_archives = self.archives.has(publication);
         let (before, stories) = newest.of(publication, has_archives, self.catalog.channel.entries_max)?;
@@ -334,7 +372,10 @@ impl Publisher<'_> {
                 (format.render)(self.catalog, place, stories)
             }
             None => {
-                Ok(planet::publication(self.setting(), publication, stories, self.templates)?.into_bytes())
+                let coming = coming_among(coming, &publication.interests);
+                let page =
+                    planet::publication(self.setting(), publication, stories, &coming, self.templates)?;
+                Ok(page.into_bytes())
             }
         }
     }

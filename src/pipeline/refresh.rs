@@ -28,9 +28,10 @@ use crate::extract::prose_date::DateRules;
 use crate::extract::{self, ExtractError, PageRules};
 use crate::fetch::client::{Accept, Answer, Client, FetchError, Fetched, Meta};
 use crate::fetch::politeness::PollBounds;
+use crate::fetch::renderer::{RenderError, Renderer};
 use crate::model::address::canonical_key;
-use crate::model::feed::RawFeed;
-use crate::model::source::{DateOrder, FetchState, PageMemory, Source, Validators};
+use crate::model::feed::{FeedFormat, RawFeed};
+use crate::model::source::{FetchState, PageMemory, Source, Validators};
 use crate::normalize::language::LanguageDetector;
 use crate::store::{Lease, Store, StoreError};
 
@@ -67,6 +68,7 @@ pub struct SourceReport {
 #[derive(Clone)]
 pub struct Refresher {
     pub client: Client,
+    pub renderer: Option<Renderer>,
     pub store: Store,
     pub classifier: Arc<Classifier>,
     pub language_detector: Arc<LanguageDetector>,
@@ -180,6 +182,8 @@ pub enum ReadError {
     #[error(transparent)]
     Fetch(#[from] FetchError),
     #[error(transparent)]
+    Render(#[from] RenderError),
+    #[error(transparent)]
     Extract(#[from] ExtractError),
     #[error("{0}")]
     NoFeed(String),
@@ -243,7 +247,7 @@ impl Refresher {
             meta: Meta::default(),
             cut: None,
         };
-        let (_, feed) = extract_apart(pushed, source.date_order).await?;
+        let (_, feed) = extract_apart(pushed, page_rules(source, now).dates).await?;
         let mut feed = match feed {
             Ok(feed) => feed,
             Err(error) => {
@@ -282,7 +286,7 @@ impl Refresher {
         now: Timestamp,
     ) -> Result<Brought, ReadError> {
         let address = state.address(&source.url);
-        let mut budget = PageBudget::default();
+        let mut budget = PageBudget::of(source, state);
         let is_page = !source.kind.may_be_feed;
         let answer = if is_page {
             self.get_page(&address, &state.validators, &mut budget, now).await?
@@ -343,10 +347,27 @@ impl Refresher {
             let (listing, fetched) = self.read_listing(source, &state.page, fetched, rules, now).await?;
             return Ok(RawDocument::of_listing(listing, fetched));
         }
-        let (fetched, result) = extract_apart(fetched, source.date_order).await?;
+        let (fetched, result) = extract_apart(fetched, rules.dates).await?;
         let endpoints = match result {
             Ok(feed) => {
+                expected(source, feed.format)?;
+                if feed.format == FeedFormat::Telegram && source.kind.may_be_feed {
+                    // It was asked for as a feed; now that it is a page, robots.txt has a say.
+                    self.check_robots(&self.robots(&fetched.url, now).await?, &fetched.url, budget)?;
+                }
                 return Ok(RawDocument::new(feed, fetched, state.feed_url.clone(), state.page.clone()));
+            }
+            Err(ExtractError::WebPage { .. }) if source.kind.format == Some(FeedFormat::Calendar) => {
+                let links = extract::calendar_links(document(&fetched));
+                if links.is_empty() {
+                    return Err(ReadError::NoFeed("this is a web page that names no calendar".into()));
+                }
+                links
+            }
+            Err(ExtractError::WebPage { .. }) if source.kind.format == Some(FeedFormat::Telegram) => {
+                return Err(ReadError::NoFeed(
+                    "Telegram shows no posts there: it is a private channel, a group or a person".into(),
+                ));
             }
             Err(ExtractError::WebPage { endpoints }) => endpoints,
             Err(error) => return Err(error.into()),
@@ -358,7 +379,8 @@ impl Refresher {
                 state.last_success.is_some() && fetched.url.host_str() != source.url.host_str();
             let endpoints = if is_elsewhere { &[] } else { endpoints.as_slice() };
             let endpoint =
-                explore::named_feed(&self.client, endpoints, &fetched.url, source.date_order, now).await?;
+                explore::named_feed(&self.client, endpoints, &fetched.url, rules.dates, now).await?;
+            expected(source, endpoint.feed.format)?;
             return Ok(RawDocument::of_endpoint(endpoint, &state.page));
         }
         self.read_unknown_page(source, state, fetched, endpoints, rules, budget, now).await
@@ -390,7 +412,7 @@ impl Refresher {
             });
             let must_share = listed.filter(|_| !source.kind.may_be_feed);
             if let Some(endpoint) =
-                explore::explore(&self.client, &endpoints, &page, must_share.as_ref(), source.date_order, now)
+                explore::explore(&self.client, &endpoints, &page, must_share.as_ref(), rules.dates, now)
                     .await?
             {
                 return Ok(RawDocument::of_endpoint(endpoint, &state.page));
@@ -529,6 +551,19 @@ fn elsewhere(asked: &Url, found: &Url) -> Result<(), ReadError> {
     Err(ReadError::NoFeed(format!("the server redirects to {found}, {what}")))
 }
 
+/// A source that is to be of one format is of no other.
+fn expected(source: &Source, found: FeedFormat) -> Result<(), ReadError> {
+    match source.kind.format {
+        Some(wanted) if wanted != found => Err(ReadError::NoFeed(format!(
+            "this is {}, not {} as kind = \"{}\" says: give another url, or leave kind out",
+            found.name(),
+            wanted.name(),
+            source.kind.name
+        ))),
+        _ => Ok(()),
+    }
+}
+
 fn page_rules(source: &Source, now: Timestamp) -> PageRules {
     PageRules {
         select: source.select.clone(),
@@ -547,10 +582,10 @@ fn document(fetched: &Fetched) -> extract::Document<'_> {
 /// Extraction is pure work: it runs beside the network's threads.
 async fn extract_apart(
     fetched: Fetched,
-    order: DateOrder,
+    rules: DateRules,
 ) -> anyhow::Result<(Fetched, Result<RawFeed, ExtractError>)> {
     let task = move || {
-        let result = extract::read_feed_in(document(&fetched), order);
+        let result = extract::read_feed_in(document(&fetched), rules);
         (fetched, result)
     };
     Ok(tokio::task::spawn_blocking(task).await?)

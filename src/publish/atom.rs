@@ -9,12 +9,15 @@ use atom_syndication::{
 };
 use jiff::Timestamp;
 
-use super::{ATOM, DocumentLocation, OutputFormat, xml_safe};
+use super::{ATOM, DocumentLocation, OutputFormat, event_values, xml_safe};
+use crate::model::event::Event;
 use crate::model::story::{StoredEntry, Story};
-use crate::view::Catalog;
+use crate::view::{Catalog, event_of, with_line, with_paragraph};
 
 const FEED_HISTORY: &str = "http://purl.org/syndication/history/1.0";
 const MEDIA: &str = "http://search.yahoo.com/mrss/";
+/// The event module of RSS 1.0, which calendars of other programs read.
+const EVENT: &str = "http://purl.org/rss/1.0/modules/event/";
 
 /// Atom (RFC 4287), with its archive (RFC 5005).
 pub const FORMAT: OutputFormat = OutputFormat {
@@ -65,11 +68,29 @@ pub fn render(
         } else {
             ExtensionMap::new()
         },
-        namespaces: [("fh".to_owned(), FEED_HISTORY.to_owned()), ("media".to_owned(), MEDIA.to_owned())]
-            .into(),
+        namespaces: namespaces(stories),
         ..Feed::default()
     };
     feed.write_to(Vec::new())
+}
+
+/// Each that is used, or was since the first version.
+fn namespaces(stories: &[Story]) -> BTreeMap<String, String> {
+    let mut all = vec![("fh", FEED_HISTORY), ("media", MEDIA)];
+    if stories.iter().flat_map(|story| &story.versions).any(|version| version.entry.event.is_some()) {
+        all.push(("ev", EVENT));
+    }
+    all.into_iter().map(|(prefix, name)| (prefix.to_owned(), name.to_owned())).collect()
+}
+
+/// When and where an entry takes place.
+fn event_extension(event: &Event) -> ExtensionMap {
+    let values = event_values(event).into_iter().map(|(name, value)| {
+        let value = Some(xml_safe(&value).into_owned());
+        let extension = Extension { name: format!("ev:{name}"), value, ..Extension::default() };
+        (name.to_owned(), vec![extension])
+    });
+    [("ev".to_owned(), values.collect())].into()
 }
 
 fn extension(prefix: &str, name: &str, attrs: BTreeMap<String, String>) -> ExtensionMap {
@@ -86,6 +107,10 @@ fn entry(catalog: Catalog, place: DocumentLocation, story: &Story) -> Entry {
         .image
         .as_ref()
         .map(|image| extension("media", "thumbnail", [("url".to_owned(), image.url.clone())].into()));
+    let mut extensions = thumbnail.unwrap_or_default();
+    extensions.extend(story.event(shown).map(event_extension).unwrap_or_default());
+    let line = event_of(catalog, story, shown);
+    let summary = with_line(line.as_deref(), &e.summary, "\n");
     Entry {
         title: plain(if title.is_empty() { "(untitled)" } else { &title }, language),
         id: format!("urn:uuid:{}", story.id),
@@ -95,24 +120,25 @@ fn entry(catalog: Catalog, place: DocumentLocation, story: &Story) -> Entry {
         categories: story.topics().iter().map(|matched| category(catalog, &matched.topic)).collect(),
         links: links(story, shown),
         source: Some(source(catalog, shown)),
-        summary: (!e.summary.is_empty()).then(|| plain(&e.summary, language)),
-        content: content(shown),
-        extensions: thumbnail.unwrap_or_default(),
+        summary: (!summary.is_empty()).then(|| plain(&summary, language)),
+        content: content(shown, line.as_deref()),
+        extensions,
         ..Entry::default()
     }
 }
 
 /// The source's own HTML. An entry that has neither that nor a page to link to says its summary (RFC 4287 section
 /// 4.1.2: one of the two must be there).
-fn content(shown: &StoredEntry) -> Option<Content> {
+fn content(shown: &StoredEntry, line: Option<&str>) -> Option<Content> {
     let e = &shown.entry;
     let (value, content_type) = match (&e.content_html, &e.url) {
-        (Some(html), _) => (html, "html"),
-        (None, None) => (if e.summary.is_empty() { &e.title } else { &e.summary }, "text"),
+        (Some(html), _) => (with_paragraph(line, html), "html"),
+        (None, None) if e.summary.is_empty() => (with_line(line, &e.title, "\n"), "text"),
+        (None, None) => (with_line(line, &e.summary, "\n"), "text"),
         (None, Some(_)) => return None,
     };
     Some(Content {
-        value: Some(xml_safe(value).into_owned()),
+        value: Some(xml_safe(&value).into_owned()),
         content_type: Some(content_type.into()),
         lang: e.language.clone(),
         ..Content::default()

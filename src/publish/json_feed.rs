@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{DocumentLocation, JSON, OutputFormat};
 use crate::model::feed::Enclosure;
 use crate::model::story::{StoredEntry, Story};
-use crate::view::Catalog;
+use crate::view::{Catalog, event_of, with_line, with_paragraph};
 
 /// JSON Feed 1.1.
 pub const FORMAT: OutputFormat = OutputFormat {
@@ -52,16 +52,15 @@ fn item(catalog: Catalog, place: DocumentLocation, story: &Story) -> Value {
     put("id", json!(format!("urn:uuid:{}", story.id)));
     put("url", json!(e.url));
     put("title", json!(e.title));
-    put("summary", json!(e.summary));
+    let line = event_of(catalog, story, shown);
+    put("summary", json!(with_line(line.as_deref(), &e.summary, "\n")));
     // One of the two must be there.
     match &e.content_html {
-        Some(html) => put("content_html", json!(html)),
-        None => put(
-            "content_text",
-            json!(
-                [&e.summary, &e.title].into_iter().find(|text| !text.is_empty()).map_or("…", String::as_str)
-            ),
-        ),
+        Some(html) => put("content_html", json!(with_paragraph(line.as_deref(), html))),
+        None => {
+            let text = [&e.summary, &e.title].into_iter().find(|text| !text.is_empty());
+            put("content_text", json!(with_line(line.as_deref(), text.map_or("…", String::as_str), "\n")));
+        }
     }
     put("image", json!(e.image.as_ref().map(|image| &image.url)));
     put("date_published", json!(shown.published().map(date)));
@@ -91,12 +90,16 @@ fn extension(story: &Story, shown: &StoredEntry) -> Value {
         let entry = &version.entry;
         json!({ "url": entry.url, "language": entry.language, "title": entry.title, "partner": version.partner })
     };
-    json!({
+    let mut extension = json!({
         "about": "https://jsonfeed.org/version/1.1#extensions",
         "partner": shown.partner,
         "translations": story.translations_of(shown).into_iter().map(version).collect::<Vec<_>>(),
         "copies": story.copies_of(shown).map(version).collect::<Vec<_>>(),
-    })
+    });
+    if let Some(event) = story.event(shown) {
+        extension["event"] = json!(event);
+    }
+    extension
 }
 
 fn date(time: jiff::Timestamp) -> String {

@@ -20,10 +20,10 @@ pub fn opml(catalog: Catalog) -> Vec<u8> {
             .map(|language| format!(" language=\"{}\"", escaped(language)))
             .unwrap_or_default();
         // What is no feed is a link (OPML 2.0, "Other attributes").
-        let kind = if source.kind.may_be_listing {
-            format!("type=\"link\" url=\"{url}\"")
-        } else {
+        let kind = if source.kind.is_for_readers() {
             format!("type=\"rss\" xmlUrl=\"{url}\"")
+        } else {
+            format!("type=\"link\" url=\"{url}\"")
         };
         out.push_str(&format!("<outline text=\"{name}\" title=\"{name}\" {kind}{language}/>\n"));
     }

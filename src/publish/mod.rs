@@ -9,6 +9,7 @@ pub mod rss;
 
 use std::borrow::Cow;
 
+use crate::model::event::Event;
 use crate::model::publication::Publication;
 use crate::model::story::Story;
 use crate::view::Catalog;
@@ -96,4 +97,12 @@ fn xml_safe(text: &str) -> Cow<'_, str> {
     } else {
         Cow::Owned(text.chars().filter(|c| is_safe(*c)).collect())
     }
+}
+
+/// An event in the words of the event module of RSS 1.0.
+fn event_values(event: &Event) -> Vec<(&'static str, String)> {
+    let begin = ("startdate", event.begin.to_string());
+    let end = event.end.map(|end| ("enddate", end.to_string()));
+    let place = event.place.clone().map(|place| ("location", place));
+    [begin].into_iter().chain(end).chain(place).collect()
 }

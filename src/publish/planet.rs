@@ -10,7 +10,7 @@ use crate::model::subscriber::Interests;
 use crate::model::token::{IMAGE, SigningKey};
 use crate::support::i18n::{Phrases, capitalized, language_of, long_date, phrases, spoken};
 use crate::support::templates::{TemplateError, Templates};
-use crate::view::{Catalog, StoryView, view_among};
+use crate::view::{Catalog, ComingView, StoryView, coming_view, view_among};
 
 /// Where the list of days stands.
 pub const DAYS: &str = "days/index.html";
@@ -46,6 +46,8 @@ struct PageContext<'a> {
     has_sign_up: bool,
     has_images: bool,
     navigation: Vec<PageSection>,
+    /// Events that begin soon.
+    coming: Vec<ComingView>,
     days: Vec<Day>,
     list: Vec<DayLink>,
     query: &'a str,
@@ -88,7 +90,7 @@ struct DayLink {
     count: u64,
 }
 
-/// Renders the page of a publication.
+/// Renders the page of a publication, with the events that are coming up.
 ///
 /// # Errors
 /// When a template of the operator's is at fault.
@@ -96,6 +98,7 @@ pub fn publication(
     setting: Setting,
     publication: &Publication,
     stories: &[Story],
+    coming: &[&Story],
     templates: &Templates,
 ) -> Result<String, TemplateError> {
     let mut page = page(setting, &publication.language, publication.path.as_str());
@@ -106,7 +109,10 @@ pub fn publication(
     };
     page.feeds =
         FORMATS.map(|OutputFormat { file, media_type, name, .. }| FeedLink { file, media_type, name }).into();
-    page.days = by_day(setting, &publication.language, &publication.interests, &page.root, stories);
+    let (language, interests) = (&publication.language, &publication.interests);
+    let view = |story: &&Story| coming_view(setting.catalog, story, language, interests);
+    page.coming = coming.iter().filter_map(view).collect();
+    page.days = by_day(setting, language, interests, &page.root, stories);
     for link in page.navigation.iter_mut().flat_map(|section| &mut section.links) {
         link.is_here = link.path == publication.path.as_str();
     }
@@ -215,6 +221,7 @@ fn page<'a>(setting: Setting<'a>, language: &str, path: &str) -> PageContext<'a>
         has_sign_up: channel.has_sign_up,
         has_images: setting.images != Images::Omit,
         navigation,
+        coming: Vec::new(),
         days: Vec::new(),
         list: Vec::new(),
         query: "",

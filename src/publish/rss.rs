@@ -7,11 +7,14 @@ use rss::extension::atom::{AtomExtension, Link};
 use rss::extension::{Extension, ExtensionMap};
 use rss::{Category, Channel, Enclosure, Guid, Item, Source};
 
-use super::{DocumentLocation, OutputFormat, RSS, xml_safe};
+use super::{DocumentLocation, OutputFormat, RSS, event_values, xml_safe};
+use crate::model::event::Event;
 use crate::model::story::{StoredEntry, Story};
-use crate::view::Catalog;
+use crate::view::{Catalog, event_of, with_line, with_paragraph};
 
 const MEDIA: &str = "http://search.yahoo.com/mrss/";
+/// The event module of RSS 1.0.
+const EVENT: &str = "http://purl.org/rss/1.0/modules/event/";
 
 /// RSS 2.0.
 pub const FORMAT: OutputFormat = OutputFormat {
@@ -53,10 +56,20 @@ fn render(catalog: Catalog, place: DocumentLocation, stories: &[Story]) -> Vec<u
         docs: Some("https://www.rssboard.org/rss-specification".into()),
         atom_ext: Some(AtomExtension { links: links.iter().map(link).collect() }),
         items: stories.iter().map(|story| item(catalog, place, story)).collect(),
-        namespaces: [("media".to_owned(), MEDIA.to_owned())].into(),
+        namespaces: namespaces(stories),
         ..Channel::default()
     };
     channel.to_string().into_bytes()
+}
+
+fn namespaces(stories: &[Story]) -> BTreeMap<String, String> {
+    let has_event = stories.iter().flat_map(|story| &story.versions).any(|one| one.entry.event.is_some());
+    let event = has_event.then_some(("ev", EVENT));
+    [("media", MEDIA)]
+        .into_iter()
+        .chain(event)
+        .map(|(prefix, name)| (prefix.to_owned(), name.to_owned()))
+        .collect()
 }
 
 fn safe(text: &str) -> String {
@@ -77,11 +90,13 @@ fn item(catalog: Catalog, place: DocumentLocation, story: &Story) -> Item {
         Category { name: safe(name), domain: Some(format!("{}/topics/", catalog.channel.url)) }
     };
     let source = catalog.sources.iter().find(|source| source.id == e.source);
+    let line = event_of(catalog, story, shown);
+    let summary = with_line(line.as_deref(), &e.summary, "\n");
     Item {
         title: Some(safe(&if title.is_empty() { "(untitled)".into() } else { unmistakable(&title) })),
         link: e.url.clone(),
-        description: (!e.summary.is_empty()).then(|| safe(&crate::support::text::escaped(&e.summary))),
-        content: e.content_html.as_deref().map(safe),
+        description: (!summary.is_empty()).then(|| safe(&crate::support::text::escaped(&summary))),
+        content: e.content_html.as_deref().map(|html| safe(&with_paragraph(line.as_deref(), html))),
         guid: Some(Guid { value: format!("urn:uuid:{}", story.id), permalink: false }),
         pub_date: Some(date(shown.sort_date())),
         categories: story.topics().iter().map(category).collect(),
@@ -95,7 +110,7 @@ fn item(catalog: Catalog, place: DocumentLocation, story: &Story) -> Item {
             url: crate::model::address::without_credentials(source.url.as_str()),
             title: Some(safe(&shown.partner)),
         }),
-        extensions: e.image.as_ref().map(|image| thumbnail(&image.url)).unwrap_or_default(),
+        extensions: extensions(e.image.as_ref().map(|image| image.url.as_str()), story.event(shown)),
         ..Item::default()
     }
 }
@@ -115,11 +130,21 @@ fn unmistakable(title: &str) -> String {
     if is_tag || is_reference { crate::support::text::escaped(title) } else { title.to_owned() }
 }
 
-fn thumbnail(url: &str) -> ExtensionMap {
-    let extension = Extension {
-        name: "media:thumbnail".into(),
-        attrs: [("url".to_owned(), url.to_owned())].into(),
-        ..Extension::default()
-    };
-    BTreeMap::from([("media".to_owned(), BTreeMap::from([("thumbnail".to_owned(), vec![extension])]))])
+/// The picture of an item, and when and where it takes place.
+fn extensions(image: Option<&str>, event: Option<&Event>) -> ExtensionMap {
+    let one =
+        |name: String, value: Option<String>, attrs| Extension { name, value, attrs, ..Extension::default() };
+    let mut all = ExtensionMap::new();
+    if let Some(url) = image {
+        let attrs = [("url".to_owned(), url.to_owned())].into();
+        let thumbnail = vec![one("media:thumbnail".into(), None, attrs)];
+        all.insert("media".to_owned(), BTreeMap::from([("thumbnail".to_owned(), thumbnail)]));
+    }
+    if let Some(event) = event {
+        let values = event_values(event).into_iter().map(|(name, value)| {
+            (name.to_owned(), vec![one(format!("ev:{name}"), Some(safe(&value)), BTreeMap::new())])
+        });
+        all.insert("ev".to_owned(), values.collect());
+    }
+    all
 }

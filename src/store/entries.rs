@@ -1,6 +1,6 @@
 //! Entries as they are listed and looked up, alone and as stories.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use rusqlite::{Row, params};
@@ -13,6 +13,7 @@ use super::{Result, StoreError, millis, optional_time, time};
 use crate::model::address::canonical_key;
 use crate::model::digest::DigestId;
 use crate::model::entry::{Alternate, Entry, Identity, Provenance};
+use crate::model::event::Event;
 use crate::model::feed::{Enclosure, Image, Person};
 use crate::model::keys::{EntryKey, StoryKey};
 use crate::model::sketch::hash64;
@@ -59,6 +60,8 @@ struct Details {
     #[serde(default)]
     same_as: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    event: Option<Event>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     language_confidence: Option<f32>,
 }
 
@@ -71,6 +74,7 @@ pub(super) fn details_of(entry: &Entry) -> String {
         alternates: entry.alternates.clone(),
         provenance: entry.provenance.clone(),
         same_as: entry.same_as.clone(),
+        event: entry.event.clone(),
         language_confidence: entry.language_confidence,
     };
     serde_json::to_string(&details).unwrap_or_default()
@@ -114,6 +118,7 @@ fn stored(row: &Row) -> rusqlite::Result<StoredEntry> {
             enclosures: details.enclosures,
             alternates: details.alternates,
             provenance: details.provenance,
+            event: details.event,
             fingerprint: row.get(15)?,
         },
         partner: row.get(2)?,
@@ -297,6 +302,19 @@ impl<A> Entries<'_, A> {
             Ok::<_, StoreError>(())
         })?;
         Ok(stories)
+    }
+
+    /// Stories of which a version tells of an event that begins in `[from, to)` and that its calendar still lists, the first to begin
+    /// first, and without their HTML.
+    pub fn coming(&self, from: Timestamp, to: Timestamp, stories_max: usize) -> Result<Vec<Story>> {
+        let sql = format!(
+            "SELECT story FROM entry WHERE event_begin >= ?1 AND event_begin < ?2 AND is_event_off = 0
+             ORDER BY event_begin LIMIT {stories_max}"
+        );
+        let mut keys: Vec<StoryKey> = self.db.rows(&sql, [millis(from), millis(to)], |row| row.get(0))?;
+        let mut seen = HashSet::new();
+        keys.retain(|key| seen.insert(*key));
+        self.stories(&keys, MarkupScope::Without)
     }
 
     /// Stories that were announced, of which a version was first seen after the entry `seen`; the newest, the newest first, and

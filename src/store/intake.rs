@@ -229,8 +229,8 @@ impl Intake<'_, Write> {
     ) -> Result<(EntryKey, StoryKey)> {
         let story = self.story_key(&entry.story)?;
         let sql = "INSERT INTO entry (id, source, identity, guid, url, title, summary, summary_html, content, language, published, updated, first_seen,
-                       last_seen, changed, fingerprint, details, topics, story, relation, reason, announced, sort_date)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
+                       last_seen, changed, fingerprint, details, topics, story, relation, reason, announced, sort_date, event_begin)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)";
         let parameters = params![
             e.id,
             e.source,
@@ -254,6 +254,7 @@ impl Intake<'_, Write> {
             entry.reason,
             entry.is_announced,
             millis(sort_date(e, entry.first_seen)),
+            event_begin(e),
         ];
         self.db.execute(sql, parameters)?;
         let key = EntryKey(self.db.last_key());
@@ -282,7 +283,7 @@ impl Intake<'_, Write> {
     ) -> Result<EntryKey> {
         let sql = "UPDATE entry SET guid = ?2, url = ?3, title = ?4, summary = ?5, summary_html = ?6, content = ?7, content_html = NULL, language = ?8,
                        published = coalesce(?9, published), updated = coalesce(?10, updated), last_seen = ?11, changed = ?11, fingerprint = ?12, details = ?13,
-                       topics = ?14 WHERE id = ?1 RETURNING pk, story";
+                       topics = ?14, event_begin = ?15 WHERE id = ?1 RETURNING pk, story";
         let parameters = params![
             entry.id,
             entry.guid,
@@ -298,6 +299,7 @@ impl Intake<'_, Write> {
             entry.fingerprint,
             details_of(entry),
             topics_of(topics),
+            event_begin(entry),
         ];
         let (key, story) = self.db.one(sql, parameters, |row| Ok((row.get(0)?, row.get(1)?)))?;
         self.mark_changed(story, key)?;
@@ -320,6 +322,15 @@ impl Intake<'_, Write> {
             self.db.execute("DELETE FROM issue_story WHERE story = ?1", [other])?;
             self.db.execute("DELETE FROM story WHERE pk = ?1", [other])?;
         }
+        Ok(())
+    }
+
+    /// Notes which of the events of a source that are still to come are on, of all that their calendar lists; the others were taken out
+    /// of it, or cancelled.
+    pub fn settle_events(&self, source: &str, listed: &[String], now: Timestamp) -> Result<()> {
+        let sql = "UPDATE entry SET is_event_off = NOT is_event_off WHERE event_begin >= ?3 AND source = ?1
+                       AND is_event_off = (identity IN (SELECT value FROM json_each(?2)))";
+        self.db.execute(sql, params![source, texts(listed), millis(now) - SEEN_AGAIN_MILLIS])?;
         Ok(())
     }
 
@@ -414,6 +425,11 @@ impl Intake<'_, Write> {
         .map_err(StoreError::Features)?;
         Ok(rows.len())
     }
+}
+
+/// What events are looked up by.
+fn event_begin(entry: &Entry) -> Option<i64> {
+    entry.event.as_ref().and_then(|event| event.begin.instant()).map(millis)
 }
 
 /// Makes an entry be found by its features, in the place of what it was found by before.

@@ -77,6 +77,7 @@ fn entry(number: i64) -> Entry {
         enclosures: Vec::new(),
         alternates: Vec::new(),
         provenance: None,
+        event: None,
         fingerprint: "f".into(),
     }
 }
@@ -175,6 +176,7 @@ fn write_entries(w: &Unit<Write>, features: &Features) -> Result<()> {
     (1..=3).try_for_each(|number| insert(w, number, features))?;
     w.intake().update(&entry(1), &[], features, now)?;
     w.intake().touch("s", &["guid:guid-1".into()], now)?;
+    w.intake().settle_events("s", &["guid:guid-1".into()], now)?;
     w.intake().count_new("s", 3)?;
     w.intake().forget_unsketched(EntryKey(1))?;
     while w.intake().rebuild_features(10)? > 0 {}
@@ -207,6 +209,8 @@ fn write_publications(w: &Unit<Write>) -> Result<()> {
     w.publishing().publish_story(&channel, StoryKey(1), at(1))?;
     w.publishing().publish_story(&channel, StoryKey(1), at(90_000))?;
     w.publishing().set_clean(StoryKey(1))?;
+    w.publishing().put_coming(&channel, Some("[]"))?;
+    w.publishing().put_coming(&channel, None)?;
     w.publishing().put_behind("a")?;
     w.publishing().set_even(&["a".to_owned()])?;
     w.publishing().set_archives(&channel, 0)?;
@@ -338,6 +342,7 @@ fn read_entries(r: &Unit<Read>) -> Result<()> {
     r.entries().story_of(EntryKey(1))?;
     r.entries().stories_since(EntryKey::BEFORE_ALL, Some(&digest), 10)?;
     r.entries().sources_unseen_since(at(0))?;
+    r.entries().coming(at(0), now, 10)?;
     Ok(())
 }
 
@@ -371,6 +376,7 @@ fn read_publications(r: &Unit<Read>) -> Result<()> {
     r.publishing().dirty_stories(&[StoryKey(1)])?;
     r.publishing().publications()?;
     r.publishing().around()?;
+    r.publishing().coming()?;
     r.publishing().behind()?;
     r.publishing().last(&channel)?;
     r.publishing().between(&channel, Seq(1), Seq(9))?;

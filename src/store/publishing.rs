@@ -1,5 +1,7 @@
 //! What is published where, and what is behind.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use rusqlite::params;
 
@@ -50,6 +52,13 @@ impl<A> Publishing<'_, A> {
     /// What stood around the stories of all publications when they were rendered.
     pub fn around(&self) -> Result<Option<String>> {
         self.db.row("SELECT contents FROM publication WHERE path = ?1", [AROUND], |row| row.get(0))
+    }
+
+    /// What the pages of publications show as coming up, as it was put; those that show nothing are left out.
+    pub fn coming(&self) -> Result<HashMap<PublicationKey, String>> {
+        let rows =
+            self.db.rows("SELECT path, events FROM coming", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.into_iter().collect())
     }
 
     /// The files that are behind.
@@ -215,6 +224,18 @@ impl Publishing<'_, Write> {
         let count = "INSERT INTO published_day (day, stories) VALUES (?1, ?2) ON CONFLICT (day) DO UPDATE SET stories = published_day.stories + ?2";
         self.db.execute(count, params![day, step])?;
         self.db.execute("DELETE FROM published_day WHERE day = ?1 AND stories <= 0", [day])?;
+        Ok(())
+    }
+
+    /// Keeps what the page of a publication shows as coming up.
+    pub fn put_coming(&self, publication: &PublicationKey, events: Option<&str>) -> Result<()> {
+        match events {
+            Some(events) => {
+                let sql = "INSERT INTO coming (path, events) VALUES (?1, ?2) ON CONFLICT (path) DO UPDATE SET events = ?2";
+                self.db.execute(sql, params![publication, events])?
+            }
+            None => self.db.execute("DELETE FROM coming WHERE path = ?1", [publication])?,
+        };
         Ok(())
     }
 

@@ -237,3 +237,31 @@ fn pages_are_for_everybody_and_nothing_from_a_source_runs() {
     let problems: Vec<&str> = lines.collect();
     assert!(problems.is_empty(), "{problems:#?}");
 }
+
+#[test]
+#[ignore = "needs Chromium: ./scripts/test includes it where there is one"]
+fn a_page_that_a_script_makes_is_read_through_a_browser() {
+    let chromium = std::env::var("COURANT_TEST_CHROMIUM")
+        .expect("COURANT_TEST_CHROMIUM names the browser: ./scripts/test finds it");
+    let script = "const list = document.createElement('main'); for (let n = 1; n <= 5; n++) list.innerHTML += `<article><h3><a href=\"/news/${n}-story\">The story that has number ${n}</a></h3><time datetime=\"2022-10-1${n}\">a day</time><p>What happened in story ${n}, at some length.</p></article>`; document.body.append(list);";
+    let page = format!("<html lang=en><body><div id=app></div><script>{script}</script></body></html>");
+    let site = Server::start(move |request| match request.target.as_str() {
+        "/robots.txt" => Reply::new(404, ""),
+        _ => Reply::html(page.clone()),
+    });
+    let renderer = Server::start(move |request| {
+        let address = url::Url::parse(&format!("http://x{}", request.target)).unwrap();
+        let (_, page) = address.query_pairs().next().unwrap();
+        let arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", &page];
+        let shown = std::process::Command::new(&chromium).args(arguments).output().unwrap();
+        Reply::html(shown.stdout)
+    });
+    let source = |more: &str| {
+        format!("[[source]]\nid = \"s\"\nkind = \"page\"\nurl = \"{}\"\n{more}", site.url("/news"))
+    };
+    let app = App::new(&source(""));
+    assert_ne!(app.run(&["fetch"]).code, 0, "without a browser there is nothing to read");
+    app.configure(&format!("renderer = \"{}\"\n{}", renderer.url("/?url={url}"), source("render = true\n")));
+    app.ok(&["fetch", "--all"]);
+    assert_eq!(app.titles().len(), 5);
+}

@@ -1,7 +1,9 @@
 //! The program from outside: the real binary, a real SQLite file, HTTP and SMTP servers that misbehave on request.
 //! `tests/README.md` says how to add a test.
 
+mod accounts;
 mod browser;
+mod calendar;
 mod cli;
 mod crash;
 mod docs;
@@ -20,6 +22,7 @@ mod oracles;
 mod outbox;
 mod pipeline;
 mod publishing;
+mod rendering;
 mod returns;
 mod seed;
 mod signup;

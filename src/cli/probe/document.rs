@@ -32,7 +32,7 @@ pub struct ProbeResult {
 /// # Errors
 /// Where nothing in it can be read.
 pub fn find(document: Document, rules: &PageRules) -> Result<ProbeResult, ExtractError> {
-    match extract::read_feed_in(document, rules.dates.order) {
+    match extract::read_feed_in(document, rules.dates) {
         Err(ExtractError::WebPage { endpoints }) => {
             let page = extract::read_page(document, rules)?;
             Ok(ProbeResult {
@@ -322,6 +322,7 @@ fn item(entry: &Entry, rules: &[String]) -> Value {
     put(&mut extra, "source", entry.provenance.as_ref());
     put(&mut extra, "alternates", (!entry.alternates.is_empty()).then_some(&entry.alternates));
     put(&mut extra, "image_alt", entry.image.as_ref().and_then(|image| image.alt.as_deref()));
+    put(&mut extra, "event", entry.event.as_ref());
     put(&mut extra, "rules", (!rules.is_empty()).then_some(rules));
     put(&mut extra, "id_made_up", is_made_up.then_some(true));
     if !extra.is_empty() {

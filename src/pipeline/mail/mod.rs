@@ -13,8 +13,10 @@ use jiff::Timestamp;
 
 use crate::deliver::message::Sender;
 use crate::model::digest::Newsletter;
+use crate::model::story::Story;
+use crate::store::{Store, StoreError};
 use crate::support::templates::Templates;
-use crate::view::Catalog;
+use crate::view::{Catalog, coming_window};
 
 /// What mail is made with.
 #[derive(Clone, Copy)]
@@ -24,4 +26,15 @@ pub struct MailContext<'a> {
     pub templates: &'a Templates,
     pub sender: &'a Sender,
     pub now: Timestamp,
+}
+
+/// Events that are looked at for what is coming up.
+const COMING_STORIES_MAX: usize = 200;
+
+impl MailContext<'_> {
+    /// The events that a digest shows as coming up.
+    fn coming(&self, store: &Store) -> Result<Vec<Story>, StoreError> {
+        let Some((from, to)) = coming_window(self.catalog.channel, self.now) else { return Ok(Vec::new()) };
+        store.read(|r| r.entries().coming(from, to, COMING_STORIES_MAX))
+    }
 }

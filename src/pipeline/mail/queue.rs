@@ -164,6 +164,7 @@ pub fn preview(store: &Store, context: MailContext, digest: &Digest) -> anyhow::
         interests: &interests,
         templates: "digest",
         note: None,
+        coming: &context.coming(store)?,
         entries_max: digest.entries_max,
         is_personal: false,
         name: name.as_deref(),
@@ -198,6 +199,7 @@ pub fn queue_personal(
     let mut turn = PersonalReport::default();
     // Looked up before the stories: an entry that comes in between is for the next issue.
     let last = store.read(|r| r.entries().last())?;
+    let coming = context.coming(store)?;
     let (mut stories, mut since) = (Vec::new(), EntryKey::MAX);
     loop {
         let groups = store.read(|r| r.subscribers().due_groups(context.now, GROUPS))?;
@@ -218,7 +220,7 @@ pub fn queue_personal(
                     context,
                     (&group.language, &group.interests),
                     group.seen..last,
-                    &stories,
+                    (&stories, &coming),
                 )?);
             }
             serve(store, context, some, &issues, last, &mut turn)?;
@@ -286,14 +288,19 @@ pub fn preview_personal(
     seen: EntryKey,
 ) -> anyhow::Result<Option<Issue>> {
     let stories = store.read(|r| r.entries().stories_since(seen, None, STORIES_MAX))?;
-    personal_issue(context, (&preferences.language, &preferences.interests), seen..EntryKey::MAX, &stories)
+    personal_issue(
+        context,
+        (&preferences.language, &preferences.interests),
+        seen..EntryKey::MAX,
+        (&stories, &context.coming(store)?),
+    )
 }
 
 fn personal_issue(
     context: MailContext,
     (language, interests): (&String, &Interests),
     seen: Range<EntryKey>,
-    stories: &[Story],
+    (stories, coming): (&[Story], &[Story]),
 ) -> anyhow::Result<Option<Issue>> {
     let picked = digest::pick(interests, seen.clone(), stories);
     if picked.is_empty() {
@@ -313,6 +320,7 @@ fn personal_issue(
         interests,
         templates: "digest",
         note: None,
+        coming,
         entries_max: newsletter.entries_max,
         is_personal: true,
         name: Some(&name),

@@ -45,6 +45,7 @@ pub(super) fn render(
         interests,
         templates: "welcome",
         note: note.as_deref(),
+        coming: &context.coming(store)?,
         entries_max: newsletter.entries_max,
         is_personal: true,
         name: None,

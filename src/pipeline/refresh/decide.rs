@@ -55,7 +55,9 @@ pub fn intents<'a>(stored: &Stored, candidates: &'a [Candidate], now: Timestamp)
     let last_success = stored.state.last_success.map(|last| last.min(now));
     let unknown = candidates.iter().filter(|candidate| !stored.known.contains_key(&candidate.key)).count();
     let is_flood = last_success.is_some() && unknown > FLOOD_ENTRIES_MIN;
-    let is_news = |entry: &Entry| is_news(entry, last_success, is_flood, &stored.known_titles);
+    let is_over = |entry: &Entry| entry.event.as_ref().is_some_and(|event| event.is_over(now));
+    let is_news =
+        |entry: &Entry| !is_over(entry) && is_news(entry, last_success, is_flood, &stored.known_titles);
     let intent = |candidate: &'a Candidate| match (stored.known.get(&candidate.key), &candidate.cleaned) {
         (Some(known), _) if known.fingerprint == candidate.fingerprint => Intent::Same,
         (_, None) => Intent::Later,
@@ -144,7 +146,11 @@ pub fn after_document(
 /// The validators of half a document, or of one in which nothing was found, must not hide the next one.
 fn validators_of(PreparedDocument { feed, meta, candidates, .. }: &PreparedDocument) -> Validators {
     let has_found_nothing = candidates.is_empty() && !feed.problems.is_empty();
-    if feed.is_cut || has_found_nothing { Validators::default() } else { meta.validators.clone() }
+    if feed.is_cut || feed.is_of_today || has_found_nothing {
+        Validators::default()
+    } else {
+        meta.validators.clone()
+    }
 }
 
 /// Something else may stand at the new address: it is watched only if it is new to us, or holds what we know.
@@ -215,7 +221,7 @@ pub fn after_failure(
         ReadError::Fetch(error) => {
             matches!(error, FetchError::Gone | FetchError::Name { .. } | FetchError::Private { .. })
         }
-        ReadError::Kept(_) => false,
+        ReadError::Kept(_) | ReadError::Render(_) => false,
         _ => true,
     };
     let mut state = state.clone();
@@ -298,6 +304,7 @@ mod tests {
             enclosures: Vec::new(),
             alternates: Vec::new(),
             provenance: None,
+            event: None,
             fingerprint: fingerprint.into(),
         };
         let cleaned = Cleaned {

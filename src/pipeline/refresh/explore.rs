@@ -6,10 +6,11 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::{ReadError, extract_apart};
+use crate::extract::prose_date::DateRules;
 use crate::fetch::client::{Accept, Answer, Client, FetchError, Fetched};
 use crate::model::address::canonical_key;
 use crate::model::feed::{FeedFormat, RawFeed};
-use crate::model::source::{DateOrder, Validators};
+use crate::model::source::Validators;
 
 /// Documents tried for one page.
 const ENDPOINTS_MAX: usize = 5;
@@ -31,7 +32,7 @@ pub async fn explore(
     endpoints: &[String],
     page: &Url,
     listed: Option<&HashSet<String>>,
-    order: DateOrder,
+    rules: DateRules,
     now: Timestamp,
 ) -> anyhow::Result<Option<Endpoint>> {
     for endpoint in endpoints.iter().take(ENDPOINTS_MAX) {
@@ -40,7 +41,7 @@ pub async fn explore(
         else {
             continue;
         };
-        let (fetched, result) = extract_apart(*fetched, order).await?;
+        let (fetched, result) = extract_apart(*fetched, rules).await?;
         let Ok(feed) = result else { continue };
         let is_shared = |listed: &HashSet<String>| {
             feed.entries
@@ -60,6 +61,8 @@ pub fn way(format: FeedFormat) -> &'static str {
     match format {
         FeedFormat::WordPress => "WordPress REST",
         FeedFormat::Sitemap => "news sitemap",
+        FeedFormat::Calendar => "calendar",
+        FeedFormat::Telegram => "Telegram",
         _ => "feed autodiscovery",
     }
 }
@@ -70,12 +73,12 @@ pub(super) async fn named_feed(
     client: &Client,
     endpoints: &[String],
     page: &Url,
-    order: DateOrder,
+    rules: DateRules,
     now: Timestamp,
 ) -> Result<Endpoint, ReadError> {
     let (mut empty, mut first_error) = (None, None);
     for link in endpoints.iter().take(ENDPOINTS_MAX) {
-        match read_named(client, link, page, order, now).await {
+        match read_named(client, link, page, rules, now).await {
             Ok(endpoint) if !endpoint.feed.entries.is_empty() => return Ok(endpoint),
             Ok(endpoint) => empty = empty.or(Some(endpoint)),
             Err(ReadError::Internal(error)) => return Err(ReadError::Internal(error)),
@@ -93,7 +96,7 @@ async fn read_named(
     client: &Client,
     link: &str,
     page: &Url,
-    order: DateOrder,
+    rules: DateRules,
     now: Timestamp,
 ) -> Result<Endpoint, ReadError> {
     let url = page.join(link).map_err(|_| {
@@ -105,7 +108,7 @@ async fn read_named(
             return Err(FetchError::Status { status: 304, retry_after_seconds: None }.into());
         }
     };
-    let (fetched, result) = extract_apart(fetched, order).await?;
+    let (fetched, result) = extract_apart(fetched, rules).await?;
     let feed = result
         .map_err(|error| ReadError::NoFeed(format!("the page names the feed {url}, but there {error}")))?;
     Ok(Endpoint { feed, fetched, url: url.to_string() })

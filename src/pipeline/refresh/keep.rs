@@ -13,6 +13,7 @@ use super::prepare::{Candidate, Cleaned};
 use super::{Brought, PreparedDocument, PreparedRefresh, ReadError, Refresher, SourceOutcome, SourceReport};
 use crate::dedupe::place::{NewEntry, place};
 use crate::model::entry::Identity;
+use crate::model::feed::FeedFormat;
 use crate::model::keys::EntryKey;
 use crate::model::source::Source;
 use crate::model::story::Relation;
@@ -173,6 +174,10 @@ impl Refresher {
             .filter(|key| stored.known.contains_key(key))
             .collect();
         unit.intake().touch(&source.id, &listed, now)?;
+        if document.feed.format == FeedFormat::Calendar && !document.feed.is_cut {
+            let all: Vec<String> = document.candidates.iter().map(|one| one.key.clone()).collect();
+            unit.intake().settle_events(&source.id, &all, now)?;
+        }
         let after = decide::after_document(&stored, document, announced, self.pace(source), now);
         follow(unit, source, &after, now)?;
         Ok(SourceOutcome::Read { new, changed, unchanged: document.candidates.len() - new - changed, joined })

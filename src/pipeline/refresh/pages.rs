@@ -16,7 +16,7 @@ use crate::extract::{self, PageRules};
 use crate::fetch::client::{Accept, Answer, FetchError};
 use crate::fetch::robots::Robots;
 use crate::model::feed::{FeedFormat, Link, RawEntry, RawText};
-use crate::model::source::{DateFrom, Source, Validators};
+use crate::model::source::{DateFrom, FetchState, Source, Validators};
 use crate::normalize::entry::identity;
 use crate::store::RobotsFile;
 
@@ -50,9 +50,22 @@ pub struct PageBudget {
     paced_seconds: f64,
     pages: usize,
     delay_seconds: Option<f64>,
+    /// Pages of this host are shown by the renderer.
+    rendered_host: Option<String>,
 }
 
 impl PageBudget {
+    /// At the start of a refresh. A feed that the page named is read as it is; and a page of another host, which a source may lead to,
+    /// is none that the operator wanted rendered.
+    pub fn of(source: &Source, state: &FetchState) -> PageBudget {
+        let host = source.url.host_str().filter(|_| source.is_rendered && state.feed_url.is_none());
+        PageBudget { rendered_host: host.map(str::to_owned), ..PageBudget::default() }
+    }
+
+    fn is_rendered(&self, url: &Url) -> bool {
+        self.rendered_host.is_some() && self.rendered_host.as_deref() == url.host_str()
+    }
+
     /// The longest Crawl-delay met.
     pub fn crawl_delay_seconds(&self) -> Option<u64> {
         self.delay_seconds.map(|seconds| seconds.ceil() as u64)
@@ -81,6 +94,11 @@ impl Refresher {
             self.client.pace(url, Duration::from_secs_f64(seconds.min(PACE_SECONDS_MAX))).await;
         }
         budget.pages += 1;
+        if let Some(renderer) = self.renderer.as_ref().filter(|_| budget.is_rendered(url)) {
+            // The renderer's request to the page's host is one of ours.
+            let _place = self.client.place(url).await;
+            return Ok(Answer::Document(Box::new(renderer.render(url, now).await?)));
+        }
         Ok(self.client.get(url, validators, Accept::Page, now).await?)
     }
 

@@ -71,7 +71,7 @@ impl Outline {
             let value = &text.value[..end.unwrap_or(0)];
             RawText { value: value.to_owned(), is_html: text.is_html, ..RawText::default() }
         };
-        let title = raw.title.as_ref().map(|title| plain(title));
+        let title = raw.title.as_ref().map(plain);
         let raw = RawEntry {
             guid: raw.guid.clone(),
             links: raw.links.clone(),
@@ -139,7 +139,8 @@ impl Recogniser {
                 Some(stored) => stored.fingerprint == self.fingerprints[at],
                 None => !has_entries,
             };
-            let outline = (!is_settled || bearers[key.as_str()] > 1).then(|| Outline::of(raw, own));
+            let outline = (!raw.has_certain_guid && (!is_settled || bearers[key.as_str()] > 1))
+                .then(|| Outline::of(raw, own));
             let is_known =
                 |outline: &&Outline| stored.is_some_and(|stored| keys::is_known(&outline.raw, stored));
             if let Some(outline) = outline.as_ref().filter(|outline| has_entries && !is_known(outline)) {
@@ -297,10 +298,17 @@ pub fn sketch_of(entry: &Entry, first_seen: Timestamp) -> Sketch {
             links.push(link);
         }
     }
-    let day = entry.date().unwrap_or(first_seen).as_second().div_euclid(86_400);
+    // Meetings of one name are told apart by their days, as issues of a series are by their numbers.
+    let title = entry
+        .event
+        .as_ref()
+        .map_or_else(|| entry.title.clone(), |event| format!("{} {}", entry.title, event.begin.date()));
+    // Who announces the same meeting, on whatever day, tells of the same day.
+    let event = entry.event.as_ref().and_then(|event| event.begin.instant());
+    let day = event.or(entry.date()).unwrap_or(first_seen).as_second().div_euclid(86_400);
     sketch(&SketchInput {
         source: &entry.source,
-        title: &entry.title,
+        title: &title,
         text,
         language: entry.language.as_deref(),
         day: i32::try_from(day).ok(),

@@ -1,0 +1,507 @@
+//! Calendars (iCalendar, RFC 5545): each event is an entry. What recurs is one entry with its next occurrence, an occurrence that
+//! was changed is one of its own, and what was cancelled or is private is none. The crate `calcard` reads lines, zones and rules.
+
+use std::collections::{HashMap, HashSet};
+
+use calcard::common::PartialDateTime;
+use calcard::common::timezone::Tz;
+use calcard::icalendar::dates::TimeOrDelta;
+use calcard::icalendar::timezone::TzResolver;
+use calcard::icalendar::{
+    ICalendar, ICalendarClassification, ICalendarComponent, ICalendarComponentType, ICalendarEntry,
+    ICalendarFrequency, ICalendarParameterName as Parameter, ICalendarProperty as Property, ICalendarStatus,
+    ICalendarValue,
+};
+use calcard::{Entry, Parser};
+use jiff::civil::DateTime;
+use jiff::tz::{Offset, TimeZone};
+use jiff::{SignedDuration, Span, Timestamp, ToSpan};
+
+use super::feed::ENTRIES_MAX;
+use super::looks_like_html;
+use crate::model::event::{Event, EventTime};
+use crate::model::feed::{Enclosure, FeedFormat, Image, Link, Person, RawEntry, RawFeed, RawText};
+use crate::support::text::escaped;
+
+/// Recurring events whose rules are followed: each may take thousands of steps.
+const RECURRING_MAX: usize = 500;
+/// Occurrences of one event that are counted through to find the next one: every day for half a century.
+const OCCURRENCES_MAX: usize = 20_000;
+/// Tags and attachments of one event.
+const PARTS_MAX: usize = 64;
+/// Stamps that are all within so many seconds tell when the document was made, not the events.
+const STAMPS_SECONDS_MIN: i64 = 600;
+/// Programs that do not know when an event was made write the first day that they can.
+const MADE_SINCE: Timestamp = Timestamp::constant(631_152_000, 0);
+
+/// Whether a document is a calendar: nothing else begins so.
+pub fn is_calendar(text: &str) -> bool {
+    text.trim_start().get(..15).is_some_and(|start| start.eq_ignore_ascii_case("BEGIN:VCALENDAR"))
+}
+
+/// Reads the events of a calendar. Of what recurs, the next occurrence at `now` counts; without `now`, the first.
+pub fn read_calendar(text: &str, now: Option<Timestamp>) -> RawFeed {
+    let mut feed = RawFeed { format: FeedFormat::Calendar, ..RawFeed::default() };
+    let (whole, is_cut) = whole_part(text);
+    let mut parser = Parser::new(whole);
+    let mut budget = RECURRING_MAX;
+    loop {
+        match parser.entry() {
+            Entry::ICalendar(calendar) => Calendar::of(&calendar, now).read(&mut feed, &mut budget),
+            Entry::Eof | Entry::TooManyComponents => break,
+            _ => {}
+        }
+    }
+    if budget == 0 {
+        feed.problems
+            .push(format!("more than {RECURRING_MAX} events recur: the others stand at their first day"));
+    }
+    if is_cut {
+        feed.is_cut = true;
+        feed.problems.push("the calendar ends too early".into());
+    }
+    keep_latest(&mut feed);
+    feed
+}
+
+/// The document up to its last whole component, and whether there is more after it: half an event is none.
+fn whole_part(text: &str) -> (&str, bool) {
+    let end = text.trim_end_matches(|c: char| c.is_whitespace() || c == '\0' || c == '\u{1A}');
+    let ends = |with: &str| {
+        end.len() >= with.len()
+            && end.is_char_boundary(end.len() - with.len())
+            && end[end.len() - with.len()..].eq_ignore_ascii_case(with)
+    };
+    if ends("END:VCALENDAR") {
+        return (text, false);
+    }
+    let last = text.rfind("END:VEVENT").map_or(0, |at| at + "END:VEVENT".len());
+    (if last == 0 { "" } else { &text[..last] }, true)
+}
+
+/// Of more events than an entry list holds, those that come last; the document is then not the whole.
+fn keep_latest(feed: &mut RawFeed) {
+    let count = feed.entries.len();
+    if count <= ENTRIES_MAX {
+        return;
+    }
+    let begin = |entry: &RawEntry| entry.event.as_ref().and_then(|event| event.begin.instant());
+    feed.entries.sort_by_key(|entry| std::cmp::Reverse(begin(entry)));
+    feed.entries.truncate(ENTRIES_MAX);
+    feed.is_cut = true;
+    feed.problems.push(format!("{count} events: the {ENTRIES_MAX} that come last were read"));
+}
+
+/// One calendar of a document.
+struct Calendar<'a> {
+    calendar: &'a ICalendar,
+    zones: TzResolver<&'a str>,
+    /// Of times that name none (`X-WR-TIMEZONE`).
+    zone: Tz,
+    now: Option<Timestamp>,
+    /// `DTSTAMP` tells of each event, not of the document.
+    has_own_stamps: bool,
+    unknown_zones: HashSet<&'a str>,
+}
+
+/// What tells an event from others: its identifier, and which of its occurrences it changes.
+type EventKey = (String, Option<String>);
+
+impl<'a> Calendar<'a> {
+    fn of(calendar: &'a ICalendar, now: Option<Timestamp>) -> Calendar<'a> {
+        let zones = calendar.build_tz_resolver();
+        let named = calendar.components.first().and_then(|head| other(head, "X-WR-TIMEZONE"));
+        let zone = named.and_then(|name| zones.resolve(name)).unwrap_or_default();
+        let stamps =
+            || calendar.components.iter().filter_map(|component| stamp(component, &Property::Dtstamp));
+        let (first, last) = (stamps().min(), stamps().max());
+        let spread = first.zip(last).map_or(0, |(first, last)| last.as_second() - first.as_second());
+        let has_own_stamps = spread >= STAMPS_SECONDS_MIN;
+        Calendar { calendar, zones, zone, now, has_own_stamps, unknown_zones: HashSet::new() }
+    }
+
+    fn read(mut self, feed: &mut RawFeed, budget: &mut usize) {
+        if let Some(head) = self.calendar.components.first() {
+            read_head(head, feed);
+        }
+        let (events, cancelled) = self.current();
+        let changed = self.changed_occurrences(&events, &cancelled);
+        for (key, component) in events {
+            let mut event = self.event(component);
+            let rule_of = key.1.is_none() && component.is_recurrent();
+            if rule_of && *budget > 0 {
+                *budget -= 1;
+                feed.is_of_today = true;
+                let left_out = changed.get(key.0.as_str());
+                match event.as_ref().map(|event| self.next_occurrence(component, event, left_out)) {
+                    Some(Occurrence::Next(next)) => event = Some(next),
+                    // All of them were cancelled or stand for themselves.
+                    Some(Occurrence::None) => continue,
+                    Some(Occurrence::Unknown) | None => {}
+                }
+            }
+            feed.entries.push(self.entry(component, key, event));
+        }
+        let mut unknown: Vec<&str> = self.unknown_zones.into_iter().collect();
+        unknown.sort_unstable();
+        feed.problems.extend(
+            unknown
+                .iter()
+                .take(3)
+                .map(|zone| format!("the time zone \"{zone}\" is not known: its times are read without one")),
+        );
+    }
+
+    /// The events as they stand now, in the order of the document, and the keys of those that were cancelled. Of several versions of
+    /// one, the last (`SEQUENCE`, then `LAST-MODIFIED` or `DTSTAMP`) counts.
+    fn current(&self) -> (Vec<(EventKey, &'a ICalendarComponent)>, Vec<EventKey>) {
+        let is_event = |one: &&ICalendarComponent| one.component_type == ICalendarComponentType::VEvent;
+        let mut found: Vec<(EventKey, &ICalendarComponent)> = Vec::new();
+        let mut places: HashMap<EventKey, usize> = HashMap::new();
+        for (number, component) in self.calendar.components.iter().filter(is_event).enumerate() {
+            let own = text(component, &Property::Uid);
+            // What has no identifier is its own.
+            let uid = own.map_or_else(|| format!("\0{number}"), str::to_owned);
+            let key = (uid, recurrence_id(component));
+            match places.get(&key) {
+                Some(at) if version(found[*at].1) > version(component) => {}
+                Some(at) if is_other_event(found[*at].1, component) => {
+                    let begin = raw_time(component, &Property::Dtstart).map(written).unwrap_or_default();
+                    found.push(((format!("{} {begin}", key.0), key.1), component));
+                }
+                Some(at) => found[*at].1 = component,
+                None => {
+                    places.insert(key.clone(), found.len());
+                    found.push((key, component));
+                }
+            }
+        }
+        let is_off = |component: &ICalendarComponent| component.status() == Some(&ICalendarStatus::Cancelled);
+        let off: Vec<EventKey> =
+            found.iter().filter(|(_, one)| is_off(one)).map(|(key, _)| key.clone()).collect();
+        let whole: HashSet<&str> =
+            off.iter().filter(|(_, of)| of.is_none()).map(|(uid, _)| uid.as_str()).collect();
+        found.retain(|(key, one)| !is_off(one) && !is_private(one) && !whole.contains(key.0.as_str()));
+        (found, off)
+    }
+
+    /// For each identifier, the occurrences that do not follow the rule: they were changed or cancelled.
+    fn changed_occurrences(
+        &mut self,
+        events: &[(EventKey, &'a ICalendarComponent)],
+        cancelled: &[EventKey],
+    ) -> HashMap<String, HashSet<i64>> {
+        let mut changed: HashMap<String, HashSet<i64>> = HashMap::new();
+        let kept: HashSet<&EventKey> = events.iter().map(|(key, _)| key).chain(cancelled).collect();
+        for component in &self.calendar.components {
+            let (Some(uid), Some(of)) = (text(component, &Property::Uid), recurrence_id(component)) else {
+                continue;
+            };
+            let at = component.property(&Property::RecurrenceId).and_then(|property| self.time(property));
+            if let Some(at) = at.and_then(EventTime::instant)
+                && kept.contains(&(uid.to_owned(), Some(of)))
+            {
+                changed.entry(uid.to_owned()).or_default().insert(at.as_second());
+            }
+        }
+        changed
+    }
+
+    fn entry(&self, component: &ICalendarComponent, key: EventKey, event: Option<Event>) -> RawEntry {
+        let guid = match key {
+            (uid, _) if uid.starts_with('\0') => None,
+            (uid, Some(of)) => Some(format!("{uid} {of}")),
+            (uid, None) => Some(uid),
+        };
+        let stamp_of = |property| stamp(component, property).filter(|made| *made >= MADE_SINCE);
+        let own_stamp = || stamp_of(&Property::Dtstamp).filter(|_| self.has_own_stamps);
+        RawEntry {
+            has_certain_guid: guid.is_some(),
+            guid,
+            links: link(component).into_iter().collect(),
+            title: text(component, &Property::Summary).map(plain),
+            content: description(component),
+            authors: organizer(component).into_iter().collect(),
+            tags: texts(component, &Property::Categories),
+            published: stamp_of(&Property::Created).or_else(own_stamp),
+            updated: stamp_of(&Property::LastModified),
+            language: language(component),
+            enclosures: attachments(component),
+            image: text(component, &Property::Image)
+                .filter(|url| url.starts_with("http"))
+                .map(|url| Image { url: url.to_owned(), alt: None }),
+            event,
+            ..RawEntry::default()
+        }
+    }
+
+    fn event(&mut self, component: &'a ICalendarComponent) -> Option<Event> {
+        let begin = self.time(component.property(&Property::Dtstart)?)?;
+        let end = match component.property(&Property::Dtend) {
+            Some(end) => self.time(end).and_then(|end| last_moment(begin, end)),
+            None => duration(component).and_then(|seconds| last_moment(begin, moved(begin, seconds)?)),
+        };
+        let place = text(component, &Property::Location).map(str::to_owned);
+        Some(Event { begin, end, place })
+    }
+
+    /// A time as its property says it, in the zone that it names. One that a change of clocks leaves out, or has twice, is read
+    /// without a zone.
+    fn time(&mut self, property: &'a ICalendarEntry) -> Option<EventTime> {
+        let value = property.values.first()?.as_partial_date_time()?;
+        let civil = value.to_date_time()?;
+        let local = date_time(civil.date_time.and_utc().timestamp())?;
+        if !value.has_time() {
+            return Some(EventTime::Day(local.date()));
+        }
+        let zone = match property.tz_id() {
+            Some(name) => self.zones.resolve(name).unwrap_or_else(|| {
+                self.unknown_zones.insert(name);
+                Tz::Floating
+            }),
+            None => self.zone,
+        };
+        let at = civil.to_date_time_with_tz(zone).filter(|at| !at.timezone().is_floating());
+        let offset = at.and_then(|at| offset(at.timestamp(), at.naive_local().and_utc().timestamp()));
+        Some(offset.map_or(EventTime::Floating(local), |(local, offset)| EventTime::At(local, offset)))
+    }
+
+    /// The occurrence that is not over at `now`, else the last one.
+    fn next_occurrence(
+        &self,
+        component: &ICalendarComponent,
+        first: &Event,
+        left_out: Option<&HashSet<i64>>,
+    ) -> Occurrence {
+        if !is_rule_of_days(component) {
+            return Occurrence::Unknown;
+        }
+        let zones = self.calendar.timezones().filter(|zone| is_zone_of(zone, component)).take(4).cloned();
+        let alone = ICalendar { components: zones.chain([component.clone()]).collect() };
+        let mut events = alone.expand_dates(self.zone, OCCURRENCES_MAX).events;
+        if events.is_empty() {
+            return Occurrence::Unknown;
+        }
+        events.sort_by_key(|event| event.start);
+        let occurrences = events.iter().filter_map(|found| {
+            let at = found.start;
+            if left_out.is_some_and(|left_out| left_out.contains(&at.timestamp())) {
+                return None;
+            }
+            let (local, offset) = offset(at.timestamp(), at.naive_local().and_utc().timestamp())?;
+            let begin = match first.begin {
+                EventTime::Day(_) => EventTime::Day(local.date()),
+                EventTime::Floating(_) => EventTime::Floating(local),
+                EventTime::At(..) => EventTime::At(local, offset),
+            };
+            let seconds = match found.end {
+                TimeOrDelta::Delta(delta) => delta.num_seconds(),
+                TimeOrDelta::Time(end) => end.timestamp() - at.timestamp(),
+            };
+            // An end that the calendar does not give is none.
+            let end = first.end.and_then(|_| last_moment(begin, moved(begin, seconds)?));
+            Some(Event { begin, end, place: first.place.clone() })
+        });
+        let mut last = None;
+        for occurrence in occurrences {
+            let is_next = self.now.is_none_or(|now| !occurrence.is_over(now));
+            last = Some(occurrence);
+            if is_next {
+                break;
+            }
+        }
+        last.map_or(Occurrence::None, Occurrence::Next)
+    }
+}
+
+/// What a rule comes to.
+enum Occurrence {
+    Next(Event),
+    /// It has no occurrence of its own.
+    None,
+    /// It cannot be followed: the event stands at its first day.
+    Unknown,
+}
+
+/// What the calendar says of itself.
+fn read_head(head: &ICalendarComponent, feed: &mut RawFeed) {
+    let own = |property: &Property, extension: &str| {
+        text(head, property).or_else(|| other(head, extension)).map(plain)
+    };
+    feed.title = feed.title.take().or_else(|| own(&Property::Name, "X-WR-CALNAME"));
+    feed.description = feed.description.take().or_else(|| own(&Property::Description, "X-WR-CALDESC"));
+    let interval = head.property(&Property::RefreshInterval).and_then(|interval| interval.values.first());
+    if let Some(ICalendarValue::Duration(interval)) = interval {
+        feed.hints.ttl_minutes =
+            u32::try_from(interval.as_seconds() / 60).ok().filter(|minutes| *minutes > 0);
+    }
+}
+
+/// The text of a property; none where it is empty.
+fn text<'a>(component: &'a ICalendarComponent, property: &Property) -> Option<&'a str> {
+    let value = component.property(property)?.values.first()?.as_text()?.trim();
+    (!value.is_empty()).then_some(value)
+}
+
+fn texts(component: &ICalendarComponent, property: &Property) -> Vec<String> {
+    let values =
+        component.entries.iter().filter(|entry| entry.name == *property).flat_map(|entry| &entry.values);
+    let texts = values.filter_map(|value| value.as_text()).map(|value| value.trim().to_owned());
+    texts.filter(|value| !value.is_empty()).take(PARTS_MAX).collect()
+}
+
+/// The text of a property that no standard names.
+fn other<'a>(component: &'a ICalendarComponent, name: &str) -> Option<&'a str> {
+    let is_it = |entry: &&ICalendarEntry| matches!(&entry.name, Property::Other(own) if own.eq_ignore_ascii_case(name));
+    component.entries.iter().find(is_it)?.values.first()?.as_text()
+}
+
+fn plain(value: &str) -> RawText {
+    RawText { value: value.to_owned(), ..RawText::default() }
+}
+
+/// What the event is about: as HTML where it says it so (`X-ALT-DESC`, or tags in the plain text), else by its lines.
+fn description(component: &ICalendarComponent) -> Option<RawText> {
+    let plain = text(component, &Property::Description);
+    let styled = other(component, "X-ALT-DESC").filter(|html| html.contains('<'));
+    let value = match (styled, plain) {
+        (Some(html), _) => html.to_owned(),
+        (None, Some(text)) if looks_like_html(text) => text.to_owned(),
+        (None, Some(text)) => escaped(text).replace('\n', "<br>\n"),
+        (None, None) => return None,
+    };
+    Some(RawText { value, is_html: true, ..RawText::default() })
+}
+
+fn link(component: &ICalendarComponent) -> Option<Link> {
+    let href = text(component, &Property::Url)?;
+    Some(Link { href: href.to_owned(), rel: "alternate".into(), media_type: None, hreflang: None })
+}
+
+fn organizer(component: &ICalendarComponent) -> Option<Person> {
+    let name = component.property(&Property::Organizer)?.parameter(&Parameter::Cn)?.as_text()?.trim();
+    (!name.is_empty()).then(|| Person { name: Some(name.to_owned()), ..Person::default() })
+}
+
+fn language(component: &ICalendarComponent) -> Option<String> {
+    let named = component.property(&Property::Summary)?.parameter(&Parameter::Language)?.as_text()?;
+    Some(named.to_owned())
+}
+
+fn attachments(component: &ICalendarComponent) -> Vec<Enclosure> {
+    let attached = component.entries.iter().filter(|entry| entry.name == Property::Attach);
+    let enclosure = |entry: &ICalendarEntry| {
+        let url = entry.values.first()?.as_text().filter(|url| url.starts_with("http"))?;
+        let mime_type =
+            entry.parameter(&Parameter::Fmttype).and_then(|kind| kind.as_text()).map(str::to_owned);
+        Some(Enclosure { url: url.to_owned(), mime_type, size_in_bytes: None })
+    };
+    attached.filter_map(enclosure).take(PARTS_MAX).collect()
+}
+
+fn is_private(component: &ICalendarComponent) -> bool {
+    let class = component.property(&Property::Class).and_then(|class| class.values.first());
+    matches!(
+        class,
+        Some(ICalendarValue::Classification(
+            ICalendarClassification::Private | ICalendarClassification::Confidential
+        ))
+    )
+}
+
+fn raw_time<'a>(component: &'a ICalendarComponent, property: &Property) -> Option<&'a PartialDateTime> {
+    component.property(property)?.values.first()?.as_partial_date_time()
+}
+
+/// A time as the calendar writes it, for identifiers.
+fn written(time: &PartialDateTime) -> String {
+    let part = |part: Option<u8>| part.unwrap_or(0);
+    let day = format!("{:04}{:02}{:02}", time.year.unwrap_or(0), part(time.month), part(time.day));
+    let zone = if time.tz_hour.is_some() { "Z" } else { "" };
+    match time.hour {
+        Some(hour) => format!("{day}T{hour:02}{:02}{:02}{zone}", part(time.minute), part(time.second)),
+        None => day,
+    }
+}
+
+fn recurrence_id(component: &ICalendarComponent) -> Option<String> {
+    raw_time(component, &Property::RecurrenceId).map(written)
+}
+
+/// When something was done (RFC 5545 sections 3.8.7.1 to 3.8.7.3: always in UTC).
+fn stamp(component: &ICalendarComponent, property: &Property) -> Option<Timestamp> {
+    let time = raw_time(component, property)?.to_date_time()?;
+    let offset = time.offset.map_or(0, |offset| i64::from(offset.local_minus_utc()));
+    Timestamp::from_second(time.date_time.and_utc().timestamp() - offset).ok()
+}
+
+/// How late a version of an event is.
+fn version(component: &ICalendarComponent) -> (i64, Option<Timestamp>) {
+    let sequence = component.property(&Property::Sequence).and_then(|sequence| sequence.values.first());
+    let at = stamp(component, &Property::LastModified).or_else(|| stamp(component, &Property::Dtstamp));
+    (sequence.and_then(|sequence| sequence.as_integer()).unwrap_or(0), at)
+}
+
+/// Two events that share an identifier all the same: they are of one version, and begin at two times.
+fn is_other_event(one: &ICalendarComponent, other: &ICalendarComponent) -> bool {
+    version(one) == version(other) && raw_time(one, &Property::Dtstart) != raw_time(other, &Property::Dtstart)
+}
+
+/// Whether an event recurs by days or longer: what comes by the hour is no event that anybody is told of.
+fn is_rule_of_days(component: &ICalendarComponent) -> bool {
+    component.entries.iter().flat_map(|entry| &entry.values).all(|value| match value {
+        ICalendarValue::RecurrenceRule(rule) => {
+            rule.freq <= ICalendarFrequency::Daily
+                && rule.byhour.len() + rule.byminute.len() + rule.bysecond.len() <= 8
+        }
+        _ => true,
+    })
+}
+
+/// Whether the times of an event are of this zone.
+fn is_zone_of(zone: &ICalendarComponent, component: &ICalendarComponent) -> bool {
+    let name = text(zone, &Property::Tzid);
+    name.is_some() && component.entries.iter().any(|entry| entry.tz_id() == name)
+}
+
+/// In seconds.
+fn duration(component: &ICalendarComponent) -> Option<i64> {
+    match component.property(&Property::Duration)?.values.first()? {
+        ICalendarValue::Duration(duration) => Some(duration.as_seconds()),
+        _ => None,
+    }
+}
+
+/// A time so many seconds later; a day, so many whole days.
+fn moved(from: EventTime, seconds: i64) -> Option<EventTime> {
+    let by = SignedDuration::from_secs(seconds);
+    Some(match from {
+        EventTime::Day(date) => EventTime::Day(date.checked_add(days(seconds / 86_400)?).ok()?),
+        EventTime::Floating(time) => EventTime::Floating(time.checked_add(by).ok()?),
+        EventTime::At(time, offset) => EventTime::At(time.checked_add(by).ok()?, offset),
+    })
+}
+
+fn days(days: i64) -> Option<Span> {
+    Span::new().try_days(days).ok()
+}
+
+/// The end of an event, if it is after its begin: the end of whole days is the day after (RFC 5545 section 3.6.1).
+fn last_moment(begin: EventTime, end: EventTime) -> Option<EventTime> {
+    let end = match end {
+        EventTime::Day(date) => EventTime::Day(date.checked_sub(1.day()).ok()?),
+        end => end,
+    };
+    (end.instant()? > begin.instant()?).then_some(end)
+}
+
+/// What clocks show at a second of a time without a zone.
+fn date_time(seconds: i64) -> Option<DateTime> {
+    Some(TimeZone::UTC.to_datetime(Timestamp::from_second(seconds).ok()?))
+}
+
+/// What clocks show, and how far they are from UTC.
+fn offset(at: i64, local: i64) -> Option<(DateTime, Offset)> {
+    let seconds = i32::try_from(local.checked_sub(at)?).ok()?;
+    Some((date_time(local)?, Offset::from_seconds(seconds).ok()?))
+}
