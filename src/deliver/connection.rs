@@ -23,7 +23,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + Sync> Stream for T {}
 /// When TLS starts.
 pub enum Security {
     None,
-    /// Where the server offers it.
+    /// STARTTLS if the server offers it.
     Opportunistic(Arc<rustls::ClientConfig>),
     Required(Arc<rustls::ClientConfig>),
     /// From the first byte.
