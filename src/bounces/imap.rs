@@ -1,4 +1,4 @@
-//! IMAP (RFC 3501): the unread messages of a mailbox, each marked as read once it was dealt with.
+//! IMAP (RFC 3501): visits the unread messages of a mailbox, and marks each as read once it is processed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::support::text::percent_decoded;
 
-/// For each step of the dialogue.
+/// Timeout of each step of the dialogue.
 const STEP_TIMEOUT: Duration = Duration::from_secs(60);
 
 trait Connection: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug {}
@@ -21,8 +21,8 @@ type Stream = Box<dyn Connection>;
 /// Visits each unread message of `imaps://user@host/INBOX` or `imap://…` (STARTTLS, unless it ends in `?tls=none`).
 ///
 /// # Errors
-/// In words, when the server cannot be used, or when `visit` fails: that message stays unread, as does one of which it answers that
-/// it is still to be dealt with (`false`).
+/// In words, when the server cannot be used, or when `visit` fails. A message stays unread if `visit` fails or returns `false`,
+/// meaning that it is not processed yet.
 pub async fn each_unread(
     url: &Url,
     password: &str,
@@ -58,7 +58,7 @@ pub async fn each_unread(
         })
         .await?;
     }
-    // Everything is done: a server that hangs up without a word costs nothing.
+    // Everything is done, so a server that hangs up without a reply does no harm.
     let _ = step(async { Ok(session.logout().await?) }).await;
     Ok(unread.len())
 }

@@ -1,4 +1,4 @@
-//! LMTP (RFC 2033): a mail server hands returned mail over as it comes. Each recipient is answered for itself.
+//! LMTP (RFC 2033): a mail server hands over returned mail as it arrives. The reply is given per recipient.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ const RECIPIENTS_MAX: usize = 100;
 /// RFC 5321 section 4.5.3.2.7.
 const IDLE: Duration = Duration::from_secs(300);
 
-/// Takes one message for these recipients, with the sender of its envelope as Return-Path; `false` asks the server to come again.
+/// Processes one message, its envelope sender as Return-Path, for these recipients; `false` asks the server to retry.
 pub type Taker = dyn Fn(&[u8], &[String]) -> bool + Send + Sync;
 
-/// Serves until `shutdown` is done.
+/// Serves until `shutdown` completes.
 ///
 /// # Errors
 /// When the listener fails.
@@ -38,7 +38,7 @@ pub async fn serve(
         let (take, places) = (take.clone(), places.clone());
         tokio::spawn(async move {
             let _place = places.acquire_owned().await;
-            // Whoever breaks off says it again.
+            // A client that is cut off will retry.
             let _ = tokio::time::timeout(4 * IDLE, talk(stream, &*take)).await;
         });
     }
@@ -74,7 +74,7 @@ async fn talk(stream: TcpStream, take: &Taker) -> std::io::Result<()> {
             "DATA" if recipients.is_empty() => "503 5.5.1 no valid recipients",
             "DATA" => {
                 writer.write_all(b"354 go on\r\n").await?;
-                // Whoever delivers in the end writes it down (RFC 5321 section 4.4).
+                // The final delivery agent adds Return-Path (RFC 5321 section 4.4).
                 let head = format!("Return-Path: <{sender}>\r\n").into_bytes();
                 let message = data(&mut reader, head).await?;
                 let is_taken = message.as_ref().is_some_and(|message| take(message, &recipients));
@@ -103,8 +103,8 @@ fn path(line: &str) -> &str {
     path.map_or("", |(address, _)| address)
 }
 
-/// The message behind `head` up to its final dot, without the dots that were put in (RFC 5321 section 4.5.2); `None` when it is too long,
-/// read to its end all the same.
+/// Reads the message up to the final dot, appending it to `head` with dot-stuffing undone (RFC 5321 section 4.5.2); `None` if it
+/// is too long, though it is still read to its end.
 async fn data(
     reader: &mut BufReader<tokio::net::tcp::OwnedReadHalf>,
     head: Vec<u8>,

@@ -5,13 +5,13 @@ use std::path::Path;
 
 use mail_parser::mailbox::mbox::MessageIterator;
 
-/// A longer message is cut, in bytes: what matters stands at its start.
+/// Longer messages are truncated to this many bytes: what matters is at the start.
 pub const MESSAGE_BYTES_MAX: u64 = 16 << 20;
 
-/// Visits each message of a file: an mbox if it begins as one, else one message.
+/// Visits each message of a file: an mbox if it starts like one, otherwise a single message.
 ///
 /// # Errors
-/// When it cannot be read, or when `visit` fails.
+/// When the file cannot be read, or when `visit` fails.
 pub fn each_in(reader: impl Read, mut visit: impl FnMut(&[u8]) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let mut reader = BufReader::new(reader);
     if reader.fill_buf()?.starts_with(b"From ") {
@@ -25,7 +25,7 @@ pub fn each_in(reader: impl Read, mut visit: impl FnMut(&[u8]) -> anyhow::Result
     visit(&message)
 }
 
-/// Visits each message under a path: a file, or a folder of files (a Maildir too), in the order of their names.
+/// Visits each message under a path: a file, or a folder of files (also a Maildir), sorted by name.
 ///
 /// # Errors
 /// When something cannot be read, or when `visit` fails.

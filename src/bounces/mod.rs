@@ -1,5 +1,5 @@
-//! What mail servers and people send back: delivery status (RFC 3464), complaints (RFC 5965), requests to leave. Reads one
-//! message and says what it is; it knows no subscriber and no store.
+//! Classifies returned mail: delivery status notifications (RFC 3464), complaints (RFC 5965), requests to leave. Works on a
+//! single message, without knowledge of subscribers or the store.
 
 pub mod imap;
 pub mod lmtp;
@@ -11,70 +11,70 @@ use std::sync::LazyLock;
 use mail_parser::{Message, MessageParser, MimeHeaders, PartType};
 use regex::Regex;
 
-/// What a returned message says of somebody.
+/// What a bounce says about a recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// It is still being tried: nothing to do.
+    /// Delivery is still being attempted: nothing to do.
     Delayed,
     /// Refused for a reason that may pass: a full mailbox, a policy, a message too large.
     Soft,
-    /// There is no such mailbox.
+    /// The mailbox does not exist.
     Hard,
 }
 
-/// What one returned message is.
+/// The classification of a returned message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Return {
     Bounce(Vec<Failure>),
-    /// The kind of the feedback: `abuse`, `fraud`.
+    /// A complaint, with its feedback type: `abuse` or `fraud`.
     Complaint(String),
-    /// Somebody wants to leave; the address that wrote.
+    /// A request to leave, with the address of the sender if known.
     Leave(Option<String>),
-    /// Somebody wrote to us.
+    /// A personal reply to our mail.
     Answer(Answer),
-    /// Out of office, spam: why it is left alone.
+    /// Anything else, such as out-of-office replies or spam, and why it is ignored.
     Other(&'static str),
 }
 
-/// A mail by a person, in answer to ours.
+/// A reply to our mail, written by a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// Where they are reached.
+    /// The address of the sender.
     pub from: String,
     pub subject: String,
-    /// What they wrote, as far as it is text.
+    /// The text of the reply.
     pub text: String,
-    /// RFC 5322 Message-ID, where there is one.
+    /// RFC 5322 Message-ID, if present.
     pub message_id: Option<String>,
-    /// The addresses that it was sent to, in small letters, without what stands behind a `+`.
+    /// The addresses it was sent to, in lower case and without a `+` suffix.
     pub sent_to: Vec<String>,
 }
 
-/// One recipient that a mail did not reach. The address is empty where the report names none.
+/// A recipient that a mail did not reach. The address is empty if the report names none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     pub address: String,
     pub kind: Kind,
-    /// In the words of the server.
+    /// In the server's words.
     pub reason: String,
 }
 
-/// What a message says, and what in it may be ours: the pipeline checks the signatures.
+/// A classified message with the tokens in it that may be ours; the pipeline verifies their signatures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReturnedMail {
     pub what: Return,
-    /// What stands between `+` and `@` in the addresses that it was sent to.
+    /// The parts between `+` and `@` of the addresses it was sent to.
     pub return_tokens: Vec<String>,
-    /// Message-IDs of the mail that it is about, or answers.
+    /// Message-IDs of the mail it reports on or replies to.
     pub message_ids: Vec<String>,
-    /// Tokens of links to leave by: in the subject, or in the mail that it is about.
+    /// Unsubscribe tokens in the subject, or in the mail it reports on.
     pub leave_tokens: Vec<String>,
 }
 
-/// A longer text of a report is not searched, in bytes.
+/// Only this many bytes of a report's text are searched.
 const TEXT_BYTES_MAX: usize = 256 * 1024;
 const REASON_CHARS_MAX: usize = 200;
-/// Recipients of one report.
+/// Maximum number of recipients in a report.
 const FAILURES_MAX: usize = 1_000;
 
 fn pattern(text: &str) -> Regex {
@@ -108,7 +108,7 @@ static STILL_TRYING: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
-/// Reads a message. `recipients` are the addresses that the envelope named, where they are known.
+/// Classifies a message. `recipients` are the addresses in the envelope, if known.
 pub fn read(bytes: &[u8], recipients: &[String]) -> ReturnedMail {
     let Some(message) = MessageParser::default().parse(bytes) else {
         return ReturnedMail {
@@ -132,22 +132,22 @@ fn tokens(pattern: &Regex, text: &str) -> Vec<String> {
     pattern.find_iter(text).map(|found| found.as_str().to_owned()).collect()
 }
 
-/// What the first group of a pattern finds.
+/// All matches of a pattern's first group.
 fn captures(pattern: &Regex, text: &str) -> Vec<String> {
     pattern.captures_iter(text).map(|found| found[1].to_owned()).collect()
 }
 
-/// A longer text of an answer is cut: the mail itself is attached. In characters.
+/// Maximum length of a reply's text, in characters; the mail itself is attached.
 const ANSWER_CHARS_MAX: usize = 20_000;
 
-/// A message that came, and what is looked at in it.
+/// A received message with the parts examined.
 struct Incoming<'a> {
     message: &'a Message<'a>,
     parts: MessageParts,
-    /// The mail that it is about.
+    /// The mail that it reports on.
     original: String,
     subject: String,
-    /// Header fields and addresses that say whom it was sent to.
+    /// Header fields and addresses that name its recipients.
     sent_to: Vec<String>,
 }
 
@@ -174,7 +174,7 @@ impl<'a> Incoming<'a> {
         self.message.headers_raw().any(|(own, _)| own.eq_ignore_ascii_case(name))
     }
 
-    /// Message-IDs of the mail that it is about, or answers.
+    /// Message-IDs of the mail it reports on or replies to.
     fn message_ids(&self) -> Vec<String> {
         let status = self.parts.status.as_ref().unwrap_or(&self.original);
         let mut ids = captures(&MESSAGE_ID, &self.original);
@@ -205,14 +205,15 @@ impl<'a> Incoming<'a> {
         }
     }
 
-    /// Whether a program wrote it in somebody's name (RFC 3834), as far as everybody says so.
+    /// Whether the message declares itself an automatic reply (RFC 3834, or common practice).
     fn is_automatic(&self) -> bool {
         self.headers("Auto-Submitted").iter().any(|value| !value.eq_ignore_ascii_case("no"))
             || ["X-Autoreply", "X-Autorespond"].iter().any(|name| self.has(name))
             || words::says("automatic", &self.subject)
     }
 
-    /// Whether there is any sign that no person wrote it: such mail is not passed on, or two programs would write to each other for ever.
+    /// Whether there is any sign of an automatic sender: such mail is not forwarded, lest two programs write to each other for
+    /// ever.
     fn may_be_automatic(&self) -> bool {
         let is_bulk = |value: &String| {
             let value = value.to_ascii_lowercase();
@@ -230,13 +231,13 @@ impl<'a> Incoming<'a> {
             || MACHINES.iter().any(|name| from.starts_with(name))
     }
 
-    /// The address of whoever wrote.
+    /// The address of the sender.
     fn writer(&self) -> Option<&str> {
         self.message.from().and_then(|from| from.first()).and_then(|from| from.address())
     }
 
     fn by_person(&self) -> Return {
-        // The token that our link puts into the subject is not a word.
+        // The token that our link puts into the subject is not part of the text.
         let subject = LEAVE_TOKEN.replace_all(&self.subject, "");
         let body = self.message.body_text(0).unwrap_or_default();
         if words::is_leave(&subject) || words::body_is_leave(&body) {
@@ -264,7 +265,7 @@ impl<'a> Incoming<'a> {
     }
 }
 
-/// What only programs write into the head of a mail.
+/// Headers that only programs add.
 const MACHINE_HEADERS: [&str; 7] = [
     "List-Id",
     "List-Unsubscribe",
@@ -275,11 +276,11 @@ const MACHINE_HEADERS: [&str; 7] = [
     "X-Loop",
 ];
 
-/// How addresses begin that no person writes from, without hyphens.
+/// Prefixes of addresses that no person writes from, without hyphens.
 const MACHINES: [&str; 8] =
     ["mailerdaemon", "postmaster", "noreply", "donotreply", "nepasrepondre", "norespond", "bounce", "daemon"];
 
-/// An address in small letters, without what stands behind a `+`.
+/// An address in lower case, without a `+` suffix.
 pub fn plain_address(address: &str) -> String {
     let address = address.to_lowercase();
     match address.rsplit_once('@') {
@@ -288,18 +289,18 @@ pub fn plain_address(address: &str) -> String {
     }
 }
 
-/// The parts of a message that matter.
+/// The relevant parts of a message.
 #[derive(Default)]
 struct MessageParts {
     status: Option<String>,
     feedback: Option<String>,
-    /// What people read, of the report itself.
+    /// The human-readable text of the report itself.
     text: String,
-    /// The mail that it is about: its headers at least.
+    /// The mail that it reports on, or at least its headers.
     original: Vec<String>,
 }
 
-/// Messages within messages.
+/// Maximum depth of nested messages.
 const DEPTH_MAX: usize = 4;
 
 impl MessageParts {
@@ -333,13 +334,13 @@ impl MessageParts {
                 _ => {}
             }
         }
-        // Where the mail that came back is only quoted, its headers stand in the text.
+        // Where the returned mail is only quoted, its headers are in the text.
         if self.original.is_empty() {
             self.original.push(self.text.clone());
         }
     }
 
-    /// A report that somebody forwarded.
+    /// Gathers the parts of a report that was forwarded.
     fn gather_reports(&mut self, message: &Message, depth: usize) {
         let mut inner = MessageParts::default();
         inner.gather(message, depth);
@@ -349,7 +350,7 @@ impl MessageParts {
     }
 }
 
-/// The fields of the blocks of a status report, folded lines joined (RFC 3464 section 2.1).
+/// The fields of each block of a status report, with folded lines joined (RFC 3464 section 2.1).
 fn blocks(text: &str) -> Vec<Vec<(String, String)>> {
     let mut blocks: Vec<Vec<(String, String)>> = vec![Vec::new()];
     for line in text.lines() {
@@ -374,7 +375,7 @@ fn field<'a>(block: &'a [(String, String)], name: &str) -> Option<&'a str> {
     block.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
 }
 
-/// An address in a field like `rfc822; <ana@example.org>`.
+/// The address in a field like `rfc822; <ana@example.org>`.
 fn address_in(value: &str) -> String {
     ADDRESS
         .find(value.rsplit(';').next().unwrap_or(value))
@@ -382,11 +383,11 @@ fn address_in(value: &str) -> String {
         .unwrap_or_default()
 }
 
-/// The recipients that a status report says were not reached.
+/// The recipients that a status report lists as not reached.
 fn failures(status: &str, text: &str) -> Vec<Failure> {
     let mut failures = Vec::new();
     for block in blocks(status).iter().take(FAILURES_MAX) {
-        // The original recipient is whom we wrote to; the final one may be where their mail is forwarded to.
+        // The original recipient is the address we wrote to; the final one may be where its mail is forwarded.
         let address = ["original-recipient", "x-actual-recipient", "final-recipient"]
             .iter()
             .filter_map(|name| field(block, name))
@@ -399,7 +400,7 @@ fn failures(status: &str, text: &str) -> Vec<Failure> {
             "failed" | "failure" => judge(code, if diagnostic.is_empty() { text } else { diagnostic }),
             "delayed" => Kind::Delayed,
             "delivered" | "relayed" | "expanded" => continue,
-            // No action, as the sloppy ones have it.
+            // A missing or unknown action, as in sloppy reports.
             _ if code.starts_with('5') => judge(code, diagnostic),
             _ if code.starts_with('4') => Kind::Delayed,
             _ => continue,
@@ -410,8 +411,8 @@ fn failures(status: &str, text: &str) -> Vec<Failure> {
     failures
 }
 
-/// What a refusal means. Only a mailbox that does not exist is a hard one; what is about us, what passes and what nobody
-/// understands is soft. Words weigh more than numbers where a number says little: 5.0.0 is anything, 5.7.1 mostly about us.
+/// The kind of a failure. Only a mailbox that does not exist is `Hard`; anything about us, temporary or unexplained is `Soft`.
+/// Words outweigh codes that say little: 5.0.0 can mean anything, 5.7.1 is mostly about us.
 fn judge(code: &str, diagnostic: &str) -> Kind {
     let numbers = |text: &str| {
         STATUS.captures(text).map(|found| (found[1].to_owned(), found[2].to_owned(), found[3].to_owned()))
@@ -430,7 +431,7 @@ fn judge(code: &str, diagnostic: &str) -> Kind {
     {
         Some(("4", ..)) => false,
         _ if is_about_us => false,
-        // Mailbox full, message too long, content, protocol, loops and time; what is wrong with the sender.
+        // Mailbox full, message too long, content, protocol, loops and timeouts; or a problem with the sender.
         Some(("5", "2", "2" | "3") | ("5", "3" | "5" | "6", _) | ("5", "4", "6" | "7")) => false,
         Some(("5", "1", "7" | "8" | "9")) => false,
         Some(("5", "1", "1" | "2" | "3" | "6" | "10") | ("5", "2", "1") | ("5", "4", "4")) => {
@@ -442,14 +443,14 @@ fn judge(code: &str, diagnostic: &str) -> Kind {
     if is_hard { Kind::Hard } else { Kind::Soft }
 }
 
-/// Whether the only reply code of a text is one that may pass.
+/// Whether a text has reply codes, all of them temporary.
 fn is_transient(text: &str) -> bool {
     let mut codes = REPLY_CODE.captures_iter(text).peekable();
     codes.peek().is_some() && codes.all(|found| found[1].starts_with('4'))
 }
 
-/// Whether a message without a status part is a report all the same. A program that answers by itself is none, unless it is a
-/// mail server: Exim says "auto-replied" of its reports.
+/// Whether a message without a status part is a bounce all the same. Automatic replies are not, unless from a mail server: Exim
+/// marks its reports as "auto-replied".
 fn is_bounce(message: &Message, subject: &str, text: &str, names_failed: bool, is_automatic: bool) -> bool {
     let from = message.from().and_then(|from| from.first());
     let address = from.and_then(|from| from.address()).unwrap_or_default().to_ascii_lowercase();
@@ -467,7 +468,7 @@ fn is_bounce(message: &Message, subject: &str, text: &str, names_failed: bool, i
         || is_report && is_nobody && !is_automatic
 }
 
-/// A bounce in prose: what stands before the mail that came back.
+/// Reads a bounce in prose: the text before the returned mail.
 fn sloppy(text: &str, failed: &str) -> Return {
     let path = text.to_ascii_lowercase().find("return-path:");
     let end = path.into_iter().chain(words::find("copy", text)).min().unwrap_or(text.len());
@@ -508,7 +509,7 @@ fn sloppy(text: &str, failed: &str) -> Return {
     )
 }
 
-/// What a feedback report says (RFC 5965 section 3): most kinds of it are no complaints.
+/// Classifies a feedback report (RFC 5965 section 3): most types are not complaints.
 fn complaint(feedback: &str) -> Return {
     let blocks = blocks(feedback);
     let kind = blocks.iter().find_map(|block| field(block, "feedback-type")).unwrap_or_default();
@@ -522,7 +523,7 @@ fn complaint(feedback: &str) -> Return {
     }
 }
 
-/// The words of a server without the addresses in them: results may end in a log.
+/// A server's words without addresses, since results may end up in a log.
 fn shown(text: &str) -> String {
     crate::support::text::shorten(
         &ADDRESS.replace_all(&crate::support::text::one_line(text), "…"),

@@ -1,4 +1,4 @@
-//! What mail servers and people write, by the lists of `words.txt`.
+//! Recognises phrases of mail servers and people by the lists in `words.txt`.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -17,13 +17,13 @@ fn list(name: &str) -> &'static [String] {
     LISTS.get(name).map_or(&[], Vec::as_slice)
 }
 
-/// A text as the lists have it: folded, and a space for all that is no letter or figure.
+/// Normalizes a text like the lists: folded, with spaces for everything but letters and digits.
 pub(super) fn plain(text: &str) -> String {
     let spaced: String = fold(text).chars().map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect();
     spaced.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Whether a text has a phrase of a list, as whole words; in writing without spaces, anywhere.
+/// Whether a text contains a phrase of a list as whole words; non-ASCII phrases may match anywhere, for scripts without spaces.
 pub(super) fn says(name: &str, text: &str) -> bool {
     let text = format!(" {} ", plain(text));
     list(name).iter().any(|phrase| {
@@ -31,7 +31,7 @@ pub(super) fn says(name: &str, text: &str) -> bool {
     })
 }
 
-/// Whether a text has the beginning of a word of a list.
+/// Whether a text contains a word that begins with an item of a list.
 pub(super) fn speaks_of(name: &str, text: &str) -> bool {
     let text = format!(" {}", plain(text));
     list(name).iter().any(|phrase| {
@@ -39,7 +39,7 @@ pub(super) fn speaks_of(name: &str, text: &str) -> bool {
     })
 }
 
-/// Where in a text the first phrase of a list stands, in bytes.
+/// Byte offset of the first line of a text that contains a phrase of a list.
 pub(super) fn find(name: &str, text: &str) -> Option<usize> {
     let mut at = 0;
     for line in text.split_inclusive('\n') {
@@ -51,7 +51,7 @@ pub(super) fn find(name: &str, text: &str) -> Option<usize> {
     None
 }
 
-/// A subject without what stands before it, as in "Re: RE : [news] Fwd: …", and whether any of that says that it is an answer.
+/// A subject without prefixes as in "Re: RE : [news] Fwd: …", and whether any of them marks a reply.
 fn without_prefixes(text: &str) -> (&str, bool) {
     let (mut rest, mut is_reply) = (text.trim(), false);
     loop {
@@ -68,20 +68,19 @@ fn without_prefixes(text: &str) -> (&str, bool) {
     }
 }
 
-/// Whether a subject begins as that of an answer does.
+/// Whether a subject begins like that of a reply.
 pub(super) fn is_reply(subject: &str) -> bool {
     without_prefixes(subject).1
 }
 
-/// Whether a subject or a line says that somebody wants to leave, and nothing else: an answer to a title about something that should
-/// stop does not.
+/// Whether a subject or line is a request to leave and nothing else: a reply to a title about something that should stop is not.
 pub(super) fn is_leave(text: &str) -> bool {
     let text = plain(without_prefixes(text).0);
     let is_wish = |text: &str| list("leave").iter().any(|phrase| phrase == text);
     is_wish(&text) || is_wish(&without_fillers(&text, true)) || is_wish(&without_fillers(&text, false))
 }
 
-/// A text without the words that are said beside a wish: at its ends only, or anywhere.
+/// Removes filler words from a text: at its ends only, or anywhere.
 fn without_fillers(text: &str, at_ends: bool) -> String {
     let mut text = format!(" {text} ");
     loop {
@@ -105,10 +104,10 @@ fn without_fillers(text: &str, at_ends: bool) -> String {
     }
 }
 
-/// Lines of a body that are looked at: a wish to leave is short.
+/// Maximum number of lines in a request to leave, which is short.
 const LINES_MAX: usize = 8;
 
-/// Whether all that somebody wrote, above what they quote and sign with, is a wish to leave.
+/// Whether the text above quotation and signature is a request to leave and nothing else.
 pub(super) fn body_is_leave(body: &str) -> bool {
     let is_end = |line: &str| {
         let is_signature = || {
@@ -131,7 +130,7 @@ pub(super) fn body_is_leave(body: &str) -> bool {
         let rest = without_fillers(&plain(line), false);
         match (is_leave(line), rest.split(' ').count()) {
             (true, _) => wishes += 1,
-            // A name under it.
+            // A name below the request.
             (false, 0..=3) if wishes > 0 => {}
             _ if rest.is_empty() => {}
             _ => return false,

@@ -1,4 +1,4 @@
-//! What can be asked on the command line.
+//! Command-line arguments.
 
 use std::path::PathBuf;
 
@@ -167,7 +167,7 @@ pub(super) enum Command {
 }
 
 impl Command {
-    /// How it ends when it is told to.
+    /// How the command ends on a signal.
     pub(super) fn farewell(&self) -> Farewell {
         match self {
             Command::Fetch { .. } | Command::Publish | Command::Digest { .. } | Command::Run => {

@@ -1,4 +1,4 @@
-//! Entries of a file put into stories, with the stages of the pipeline and without its store: `courant cluster`.
+//! `courant cluster`: clusters the entries of a file with the stages of the pipeline, but without its store.
 
 use std::io::BufRead;
 
@@ -20,16 +20,16 @@ use crate::model::sketch::Sketch;
 use crate::model::story::Relation;
 use crate::support::text::bound_markup;
 
-/// Entries that are looked at together: of the first ones many, for what is boilerplate is to show before the first is placed;
-/// then few, which are still in the processor's cache when they are placed.
+/// Entries processed together: first many, so that boilerplate shows before the first is placed; then few, which are still in
+/// the processor's cache when they are placed.
 const FIRST_CHUNK: usize = 1 << 14;
 const CHUNK: usize = 1 << 5;
-/// A longer line is left out, in bytes.
+/// Longer lines are skipped, in bytes.
 const LINE_BYTES_MAX: usize = 64 << 20;
 
 const ALONE: &str = "first of its story";
 
-/// One line of the file; all but the id may be missing.
+/// One line of the file; all fields but the id are optional.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct ClusterEntry {
@@ -44,7 +44,7 @@ struct ClusterEntry {
     language: Option<String>,
 }
 
-/// Where an entry belongs, and why.
+/// The placement of an entry, and the reason.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Placed {
     pub id: Value,
@@ -54,21 +54,21 @@ pub struct Placed {
     pub reason: String,
 }
 
-/// An entry made ready.
+/// An entry ready for placement.
 struct Ready {
     id: Value,
     sketch: Sketch,
     keys: Vec<Key>,
 }
 
-/// What decided, short enough that a million of them are no burden.
+/// A decision, kept small since there may be millions.
 struct ClusterDecision {
     id: Value,
     relation: Relation,
     reason: Option<Box<str>>,
 }
 
-/// A file put into stories, entry by entry.
+/// Clusters a file entry by entry.
 #[derive(Default)]
 pub struct Clustering {
     memory: InMemoryIndex,
@@ -79,7 +79,7 @@ pub struct Clustering {
 }
 
 impl Clustering {
-    /// Reads lines to their end. A line that is not an entry is reported and left out.
+    /// Reads all lines. A line that is not an entry is reported and skipped.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -149,7 +149,7 @@ impl Clustering {
         }
     }
 
-    /// All entries in the order of the file.
+    /// The placements of all entries, in the order of the file.
     pub fn into_placed(self) -> impl Iterator<Item = Placed> {
         let Clustering { memory, decisions, .. } = self;
         (0..decisions.len()).map(move |number| {
@@ -165,7 +165,7 @@ impl Clustering {
     }
 }
 
-/// Reads the lines, on all processors: each is work of its own.
+/// Prepares the lines in parallel.
 fn prepare(lines: &[(usize, Vec<u8>)]) -> Vec<Result<Ready, String>> {
     lines.par_iter().map(|(number, line)| ready(*number, line)).collect()
 }
@@ -200,7 +200,7 @@ fn ready(number: usize, line: &[u8]) -> Result<Ready, String> {
     Ok(Ready { id, sketch, keys })
 }
 
-/// What HTML says beside its words.
+/// The text, links and alternates found in HTML.
 #[derive(Default)]
 struct ContentSummary {
     text: String,
@@ -209,7 +209,7 @@ struct ContentSummary {
     links: Vec<String>,
 }
 
-/// Links and pictures looked at.
+/// Maximum number of links and pictures considered.
 const LINKS_MAX: usize = 40;
 
 /// Elements whose text is not shown.

@@ -1,5 +1,5 @@
-//! `courant demo`: the whole product on bundled example sites, served on a loopback port. The pipeline is the real
-//! one; only the sites are ours, and the clock stands still.
+//! `courant demo`: the whole product on bundled example sites, served on a loopback port. The pipeline is the real one; only the
+//! sites are bundled, and the clock is fixed.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -27,7 +27,7 @@ use crate::support::files;
 use crate::support::text::many;
 use crate::{config, web};
 
-/// The day of the demo: a Thursday after the stories of the first listing.
+/// The date of the demo: a Thursday after the stories of the first listing.
 const START: &str = "2022-10-20T08:00:00Z";
 
 /// Path, media type and bytes of each listing and feed; `{{origin}}` stands for the server's address.
@@ -76,7 +76,7 @@ struct DemoSite {
     not_modified: AtomicUsize,
 }
 
-/// The example sites, being served; they stop when this is dropped.
+/// The example sites being served; the server stops when this is dropped.
 pub struct DemoSites {
     pub origin: String,
     site: Arc<DemoSite>,
@@ -93,7 +93,7 @@ impl DemoSites {
     /// Serves the sites on a free loopback port.
     ///
     /// # Errors
-    /// When no port can be had.
+    /// When no port is available.
     pub async fn start() -> anyhow::Result<DemoSites> {
         let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
             .await
@@ -141,7 +141,7 @@ fn documents(origin: &str) -> anyhow::Result<HashMap<String, (String, Bytes, Str
     Ok(documents)
 }
 
-/// Bytes, for one of the feeds is not UTF-8.
+/// Replaces bytes rather than text, as one of the feeds is not UTF-8.
 fn replace(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut done = 0;
@@ -167,8 +167,8 @@ async fn answer(State(site): State<Arc<DemoSite>>, headers: HeaderMap, request: 
         .into_response()
 }
 
-/// Runs the pipeline twice and says what happened. A demo in a folder starts afresh: it removes what an earlier one
-/// left there, and nothing else.
+/// Runs the pipeline twice and reports the results. A demo in a folder starts afresh: it removes what an earlier demo left
+/// there, and nothing else.
 ///
 /// # Errors
 /// When the folder cannot be written or holds something else.

@@ -1,4 +1,4 @@
-//! `courant digest`: sends the digests now, or shows what somebody would get.
+//! `courant digest`: sends the digests now, or shows what a recipient would get.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -25,7 +25,7 @@ fn chosen_digests<'a>(app: &'a App, only: Option<&str>) -> anyhow::Result<Vec<&'
     Ok(chosen)
 }
 
-/// `courant digest`: queues and sends, or only shows what would leave.
+/// `courant digest`: queues and sends, or only shows what would be sent.
 pub(super) async fn digest_now(app: &App, only: Option<&str>, is_dry: bool) -> anyhow::Result<()> {
     for digest in chosen_digests(app, only)? {
         if is_dry {
@@ -53,14 +53,14 @@ pub(super) async fn digest_now(app: &App, only: Option<&str>, is_dry: bool) -> a
     Ok(())
 }
 
-/// A part of an issue without the places of links.
+/// A part of an issue with the placeholders of links replaced by a remark.
 fn shown(part: &str, places: &LinkPlaces) -> String {
     const LINK: &str = "(a link of each recipient's own)";
     part.replace(&places.unsubscribe(), LINK).replace(&places.preferences(), LINK)
 }
 
-/// What somebody would get now: a digest of their own, else the configured one that they are a recipient of. The id of the
-/// digest, its issue if there is anything new, and why not where there is not.
+/// What an address would get now: a subscriber's own digest, or else the configured one it is a recipient of. Returns the id of
+/// the digest and its issue, or the reason why there is none.
 fn would_get(
     app: &App,
     only: Option<&str>,
@@ -98,7 +98,7 @@ fn digest_issue(app: &App, digest: &Digest) -> anyhow::Result<Result<Issue, Stri
     })
 }
 
-/// The message as it would leave, without having been queued.
+/// The message as it would be sent, without queueing it.
 fn message(
     app: &App,
     digest: DigestId,
@@ -125,7 +125,7 @@ fn message(
     Ok((build(&app.sender, &delivery, &prepare(&delivery.issue)?)?, delivery))
 }
 
-/// `courant digest --preview`: what somebody would get now, as files.
+/// `courant digest --preview`: writes what an address would get now as files.
 pub(super) fn preview(app: &App, only: Option<&str>, address: &str, is_open: bool) -> anyhow::Result<()> {
     let address = Address::parse(address).map_err(Usage)?;
     let Some((digest, issue)) = would_get(app, only, &address)? else {
@@ -168,12 +168,12 @@ fn open_in_browser(file: &Path) {
     }
 }
 
-/// `courant digest --test`: what somebody would get now, to an address to look at.
+/// `courant digest --test`: sends what an address would get now as a test.
 pub(super) async fn send_test(app: &App, only: Option<&str>, address: &str) -> anyhow::Result<()> {
     let address = Address::parse(address).map_err(Usage)?;
     let wanted = match would_get(app, only, &address)? {
         Some(wanted) => wanted,
-        // Anybody may look at a digest.
+        // A digest can be sent to any address as a test.
         None => {
             let digest = *chosen_digests(app, only)?
                 .first()

@@ -1,4 +1,4 @@
-//! `courant subscribers import`: a table of people, ours or of another program.
+//! `courant subscribers import`: imports a table of subscribers, our own or another program's.
 
 use std::path::{Path, PathBuf};
 
@@ -31,7 +31,7 @@ pub struct ImportOptions {
     update: bool,
 }
 
-/// How many people became what.
+/// Number of rows by outcome.
 #[derive(Debug, Default)]
 struct Counts {
     added: usize,
@@ -41,7 +41,7 @@ struct Counts {
     updated: usize,
 }
 
-/// Reads a table and keeps it, whole or not at all.
+/// Imports a table, all rows or none.
 ///
 /// # Errors
 /// When the table has faults, it cannot be read, or the store fails.
@@ -85,7 +85,7 @@ fn read(app: &App, options: &ImportOptions) -> anyhow::Result<Table> {
     Ok(subscriber_csv::read(reader, &reading))
 }
 
-/// Nobody is put into the list of whom it is not said how they agreed.
+/// Reports rows that do not say how the person consented.
 fn ask_for_consent(table: &mut Table, has_consent: bool) {
     let is_silent =
         |row: &Row| !has_consent && row.consent_source.is_empty() && matches!(row.fate, Fate::In(_));
@@ -96,7 +96,7 @@ fn ask_for_consent(table: &mut Table, has_consent: bool) {
     table.rows.retain(|row| !is_silent(row));
 }
 
-/// All in one unit of work: an import that is interrupted has left nothing.
+/// Imports all rows in one unit of work: an interrupted import leaves nothing.
 fn keep(app: &App, options: &ImportOptions, table: &Table) -> anyhow::Result<Counts> {
     let import = Import {
         key: &app.sender.key,

@@ -1,4 +1,4 @@
-//! Results for people and for programs, on standard output.
+//! Listings on standard output, for people and for programs.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{BufWriter, Write};
@@ -18,12 +18,12 @@ fn minute(time: Option<Timestamp>, never: &str) -> String {
     time.map_or_else(|| never.to_owned(), |time| time.strftime("%Y-%m-%d %H:%MZ").to_string())
 }
 
-/// Seconds are enough for a feed.
+/// Formats a time to the second.
 fn rfc3339(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// One line, or one JSON object, an entry.
+/// Prints one line, or one JSON object, per entry.
 pub fn entries(store: &Store, filter: &EntryFilter, as_json: bool) -> anyhow::Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     store.read(|r| {
@@ -71,7 +71,7 @@ fn entry(out: &mut impl Write, stored: &StoredEntry, as_json: bool) -> anyhow::R
     Ok(())
 }
 
-/// What the last poll of a source met.
+/// The error, warning or repair of a source's last poll.
 fn last_fault(state: &FetchState) -> String {
     match (&state.last_error, &state.warning) {
         (Some(error), _) if state.failures > 1 => format!("{error} ({} times in a row)", state.failures),
@@ -81,7 +81,7 @@ fn last_fault(state: &FetchState) -> String {
     }
 }
 
-/// One row a source, those of the configuration first.
+/// Prints one row per source, configured ones first.
 pub fn sources(configured: &[Source], known: &[SourceRow]) -> anyhow::Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     writeln!(
@@ -124,7 +124,7 @@ pub fn sources(configured: &[Source], known: &[SourceRow]) -> anyhow::Result<()>
     Ok(out.flush()?)
 }
 
-/// What a fetch did.
+/// Prints the outcome of a fetch.
 pub fn reports(reports: &[SourceReport]) -> anyhow::Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     for report in reports {

@@ -1,4 +1,4 @@
-//! The command line: what was asked, done, and said.
+//! The command line: runs the commands and reports their results.
 
 mod arguments;
 pub mod cluster;
@@ -34,7 +34,7 @@ use crate::support::files;
 use crate::support::templates::BUILT_IN;
 use crate::support::text::many;
 
-/// What blocks a thread then is left.
+/// How long the runtime waits for blocked threads on exit.
 const LEFT_AFTER: Duration = Duration::from_millis(300);
 
 /// Every source that was tried failed.
@@ -166,7 +166,7 @@ async fn run_once(app: &App) -> anyhow::Result<()> {
     held_up(&report.deliveries)
 }
 
-/// Mail waits for the operator, or none of it left.
+/// Mail is held up until the operator acts, or none of it was sent.
 #[derive(Debug, thiserror::Error)]
 enum MailHeldUp {
     #[error("mail is held up: {0}: it is tried again at the next run")]
@@ -182,7 +182,7 @@ fn held_up(deliveries: &Deliveries) -> anyhow::Result<()> {
     fault.map_or(Ok(()), |fault| Err(fault.into()))
 }
 
-/// Exit code 3 when not one of the sources tried could be read.
+/// Exit code 3 if every source tried failed.
 fn judge(reports: &[SourceReport]) -> anyhow::Result<()> {
     let failed = reports.iter().filter(|report| matches!(report.outcome, SourceOutcome::Failed(_))).count();
     if failed > 0 && failed == reports.len() { Err(EverySourceFailed.into()) } else { Ok(()) }

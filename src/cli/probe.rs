@@ -1,4 +1,4 @@
-//! `courant probe`: one document, read as the pipeline would read it.
+//! `courant probe`: reads one document as the pipeline would.
 
 pub mod document;
 
@@ -51,7 +51,7 @@ pub struct ProbeArguments {
     write: bool,
 }
 
-/// Reads a document and shows it.
+/// Reads a document and prints the result.
 ///
 /// # Errors
 /// When it cannot be had, or nothing can be read in it.
@@ -76,7 +76,7 @@ pub async fn probe(
     if wanted.article {
         return print_article(&document::article(document, dates), wanted.format);
     }
-    // With --write the page is learned anew, whatever selectors stand there.
+    // With --write, selectors are determined anew, whatever is configured.
     let select = source.and_then(|source| source.select.clone()).filter(|_| !wanted.write);
     let mut found =
         document::find(document, &PageRules { select, dates }).with_context(|| wanted.document.clone())?;
@@ -104,7 +104,7 @@ pub async fn probe(
 }
 
 impl ProbeArguments {
-    /// The address that was given for a file.
+    /// The address given for a file.
     fn base(&self) -> Result<Option<Url>, Usage> {
         let parsed = self
             .url
@@ -124,7 +124,7 @@ fn print_article(article: &serde_json::Value, format: OutputFormat) -> anyhow::R
     Ok(())
 }
 
-/// Writes the selectors that were found for a page into the configuration.
+/// Writes the selectors found for a page into the configuration.
 fn write_found(config_path: &Path, url: Option<&Url>, select: Option<&Select>) -> anyhow::Result<()> {
     let select = select.ok_or_else(|| {
         Usage("there are no selectors to write: it was not read as a page that selectors describe".into())
@@ -142,7 +142,7 @@ fn print_json(value: &Value) -> anyhow::Result<()> {
     Ok(out.flush()?)
 }
 
-/// The document, with the client that fetched it if it came from the network.
+/// Opens the document; also returns the client if it was fetched from the network.
 async fn open(
     name: &str,
     config: Option<&Config>,
@@ -169,7 +169,7 @@ async fn open(
     }
 }
 
-/// Reads a file as far as a document from the network would be read.
+/// Reads a file, up to the size limit for documents from the network.
 fn read_file(name: &str, bytes_max: usize) -> anyhow::Result<Fetched> {
     let unreadable = |error: std::io::Error| Usage(format!("cannot read {name}: {error}"));
     let mut bytes = Vec::new();
@@ -185,7 +185,7 @@ fn read_file(name: &str, bytes_max: usize) -> anyhow::Result<Fetched> {
     Ok(Fetched { bytes, url: nowhere, content_type: None, meta: Meta::default(), cut })
 }
 
-/// What the page offers to machines comes first, as in the pipeline.
+/// Tries the page's machine-readable endpoints first, as the pipeline does.
 async fn ask_endpoints(
     client: &Client,
     found: ProbeResult,
@@ -212,7 +212,7 @@ async fn ask_endpoints(
     })
 }
 
-/// A source for a page that the configuration does not name yet.
+/// A source for a page that is not configured yet.
 fn new_source(url: &Url) -> toml_edit::Table {
     let host = url.host_str().unwrap_or("page").trim_start_matches("www.");
     let id: String = host.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
@@ -223,7 +223,7 @@ fn new_source(url: &Url) -> toml_edit::Table {
     new
 }
 
-/// Replaces the selectors of a table; `next`, which is never found, stays.
+/// Replaces the selectors of a table; `next`, which is never determined, is kept.
 fn put_selectors(table: &mut dyn toml_edit::TableLike, select: &Select) {
     let keys = document::select_keys(select);
     let stale: Vec<String> = table
@@ -245,7 +245,7 @@ fn put_selectors(table: &mut dyn toml_edit::TableLike, select: &Select) {
     }
 }
 
-/// Puts selectors into the source of that address, or into a new one at the end.
+/// Puts selectors into the source with that address, or into a new one at the end.
 fn write_select(path: &Path, url: &Url, select: &Select) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Usage(format!("cannot read {}: {error}", path.display())))?;

@@ -1,4 +1,4 @@
-//! `courant queue`: which mail waits, since when and why, and what was refused.
+//! `courant queue`: lists mail that is waiting, since when and why, and mail that was refused.
 
 use std::io::{BufWriter, Write};
 
@@ -8,10 +8,10 @@ use super::ListFormat;
 use crate::app::App;
 use crate::store::QueuedDelivery;
 
-/// How states are called here, in the order in which they are listed.
+/// Display names of delivery states, in the order in which they are listed.
 const STATES: [(&str, &str); 3] = [("sending", "under way"), ("pending", "waits"), ("failed", "refused")];
 
-/// Lists the deliveries that did not leave.
+/// Lists the deliveries that were not sent.
 ///
 /// # Errors
 /// When the store fails.

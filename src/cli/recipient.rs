@@ -1,4 +1,4 @@
-//! `courant subscribers show` and `resume`: one person, in the list or a recipient of the configuration.
+//! `courant subscribers show` and `resume`: one person, a subscriber or a recipient in the configuration.
 
 use std::io::Write;
 
@@ -8,24 +8,24 @@ use crate::model::subscriber::{Subscriber, SubscriberState};
 use crate::pipeline::mail::subscribers;
 use crate::store::StoreError;
 
-/// What happened to somebody at a time.
+/// An event in the history of an address.
 struct Event {
     at: String,
     what: String,
 }
 
-/// The digests of the configuration that somebody is a recipient of.
+/// The configured digests that an address is a recipient of.
 fn digests<'a>(app: &'a App, address: &Address) -> Vec<&'a str> {
     let of = app.config.digests.iter().filter(|digest| digest.recipients.contains(address));
     of.map(|digest| digest.id.as_str()).collect()
 }
 
-/// Suppressions and returns of an address, the oldest first.
+/// Suppressions and bounces of an address, oldest first.
 fn marks(app: &App, address: &Address) -> Result<Vec<[String; 3]>, StoreError> {
     app.store().read(|r| r.subscribers().marks_of(&app.sender.key.hash(address.as_str())))
 }
 
-/// What a digest is called that somebody is kept from; none is all mail.
+/// The name of a suppression's scope; an empty id means all mail.
 fn scope(digest: &str) -> String {
     match digest.trim() {
         "" => "all mail".to_owned(),
@@ -34,7 +34,7 @@ fn scope(digest: &str) -> String {
     }
 }
 
-/// A suppression that stands.
+/// A suppression in force.
 struct Suppression<'a> {
     scope: String,
     why: &'a str,
@@ -50,7 +50,7 @@ fn suppressions(marks: &[[String; 3]]) -> Vec<Suppression<'_>> {
         .collect()
 }
 
-/// Tells the whole history of somebody.
+/// Prints the whole history of an address.
 ///
 /// # Errors
 /// When the store fails, or nothing is known of the address.
@@ -92,7 +92,7 @@ pub fn show(app: &App, address: &Address) -> anyhow::Result<()> {
     let mut events = subscriber.as_ref().map(entered).unwrap_or_default();
     events.extend(marks.into_iter().map(marked));
     events.extend(deliveries.into_iter().map(delivered));
-    // Stable: what is of one time stays in its order.
+    // A stable sort: events of the same time keep their order.
     events.sort_by(|a, b| a.at.cmp(&b.at));
     for Event { at, what } in events {
         writeln!(out, "{at}  {what}")?;
@@ -100,7 +100,7 @@ pub fn show(app: &App, address: &Address) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How somebody came into the list.
+/// How a person joined the list.
 fn entered(known: &Subscriber) -> Vec<Event> {
     let consent = format!("consent: {}", known.consent.source);
     vec![
@@ -130,11 +130,11 @@ fn delivered([digest, subject, at, state, error]: [String; 5]) -> Event {
     Event { at, what: format!("{digest}, \"{subject}\", {state}{error}") }
 }
 
-/// Lets somebody have mail again who paused, left or bounced, and says why they had none. A complaint has to be named
-/// (`even_complained`); an erasure is not the operator's to undo.
+/// Resumes mail to an address that paused, left or bounced, and prints why it had none. After a complaint, `even_complained` is
+/// required; an erasure cannot be undone.
 ///
 /// # Errors
-/// When the store fails, the address is known to nobody, or it is not to get mail again.
+/// When the store fails, the address is unknown, or it must not get mail again.
 pub fn resume(app: &App, address: &Address, even_complained: bool) -> anyhow::Result<()> {
     let hash = app.sender.key.hash(address.as_str());
     let (known, deliveries) = app.store().read(|r| {
@@ -182,12 +182,12 @@ pub fn resume(app: &App, address: &Address, even_complained: bool) -> anyhow::Re
     Ok(())
 }
 
-/// Why nothing can be done for an address.
+/// The error for an address that is not in the list.
 pub(super) fn not_there(address: &Address) -> anyhow::Error {
     Usage(format!("{address} is not in the list: `courant subscribers list` shows who is")).into()
 }
 
-/// Puts somebody who is in the list into another state, and says so.
+/// Sets the state of a subscriber, and prints it.
 ///
 /// # Errors
 /// When the store fails, or the address is not in the list.

@@ -1,4 +1,4 @@
-//! `courant bounces`: what came back is read from a mailbox, or handed over by a mail server.
+//! `courant bounces`: reads returned mail from a mailbox, or receives it from a mail server.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::model::mail_address::Address;
 use crate::pipeline::mail::bounces::{Returns, Taken, Verdict, take};
 use crate::support::text::{many, percent_decoded};
 
-/// Reads what came back: a file or folder, `-`, `imap://` or `imaps://`, or `lmtp` to be handed it by a mail server.
+/// Reads returned mail from a file or folder, `-` or `imap[s]://`, or receives it from a mail server (`lmtp`).
 ///
 /// # Errors
 /// When the place cannot be read, or the store fails.
@@ -44,7 +44,7 @@ pub async fn bounces(app: &App, place: &str, listen: &str, config_path: &Path) -
     Ok(())
 }
 
-/// The address of a mailbox, and its password.
+/// The address and password of a mailbox.
 fn mailbox_url(text: &str, config_path: &Path) -> anyhow::Result<(Url, String)> {
     let url = Url::parse(text)
         .map_err(|error| Usage(format!("\"{text}\" is not the address of a mailbox: {error}")))?;
@@ -58,7 +58,7 @@ fn mailbox_url(text: &str, config_path: &Path) -> anyhow::Result<(Url, String)> 
     Ok((url, password.expose().to_owned()))
 }
 
-/// Who reads what people answer: `[mail] reply_to`, unless that is the mailbox that is read here anyway, which `user` may name.
+/// Who reads replies: `[mail] reply_to`, unless that is the mailbox being read here, which `user` may name.
 fn reader(app: &App, user: Option<&str>) -> Option<Address> {
     let wanted = app.config.mail.reply_to.as_ref()?;
     let mailbox: lettre::message::Mailbox = wanted.parse().ok()?;

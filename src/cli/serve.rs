@@ -1,4 +1,4 @@
-//! `courant serve`: answers readers, and does what is due.
+//! `courant serve`: serves the web and does what is due.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -16,14 +16,14 @@ use crate::web::limits::Limits;
 use crate::web::pictures::Pictures;
 use crate::web::state::AppState;
 
-/// How often `courant serve` looks at the clock.
+/// Interval at which `courant serve` checks what is due.
 const TICK: Duration = Duration::from_secs(30);
-/// After a signal, what is under way has so long to end.
+/// How long running work has to finish after a signal.
 const FAREWELL: Duration = Duration::from_millis(1_200);
-/// Threads that answer readers.
+/// Threads that answer web requests.
 const WEB_THREADS: usize = 2;
 
-/// Serves the published folder and its forms, and does what is due, until it is told to stop.
+/// Serves the published folder and its forms and does what is due, until told to stop.
 pub(super) async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
     let mail_waits = Arc::new(Notify::new());
     let listener = tokio::net::TcpListener::bind(listen).await.and_then(tokio::net::TcpListener::into_std);
@@ -37,7 +37,7 @@ pub(super) async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
     let mut turns = tokio::spawn(take_turns(app));
     tokio::select! {
         () = stop.cancelled() => {}
-        // If the work itself ends, the service must be seen to end.
+        // If the work itself ends, the service has to end too.
         ended = &mut turns => {
             readers.shutdown_background();
             return Ok(ended?);
@@ -52,7 +52,7 @@ pub(super) async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Readers have threads of their own, so that they never wait behind thousands of mails or documents.
+/// Web requests have their own threads, so that they never wait behind thousands of mails or documents.
 fn reader_threads() -> std::io::Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WEB_THREADS)
@@ -61,7 +61,7 @@ fn reader_threads() -> std::io::Result<Runtime> {
         .build()
 }
 
-/// Answers readers until `app` is told to stop.
+/// Answers web requests until `app` is told to stop.
 fn answer_readers(
     readers: &Runtime,
     app: &App,
@@ -115,7 +115,7 @@ async fn send_confirmations(app: Arc<App>, mail_waits: Arc<Notify>) {
     }
 }
 
-/// Does what is due, at each tick.
+/// Does what is due at each tick.
 async fn take_turns(app: Arc<App>) {
     while !app.stop.is_cancelled() {
         app.tick().await;

@@ -1,4 +1,4 @@
-//! Commands about stories: which entries are one, why, and what an operator says to that.
+//! Commands about stories: which entries belong together, why, and rulings by the operator.
 
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::pipeline::maintenance;
 use crate::store::Store;
 use crate::support::text::many;
 
-/// Bytes read and written at a time.
+/// Size of the input and output buffers, in bytes.
 const BUFFER: usize = 1 << 20;
 
 /// `courant cluster`.
@@ -41,10 +41,10 @@ pub fn cluster(file: &Path) -> anyhow::Result<()> {
     Ok(out.flush()?)
 }
 
-/// Entries that one name may stand for before it is called unclear.
+/// Maximum number of entries that a name may match.
 const NAMESAKES_MAX: usize = 10;
 
-/// The entry that somebody means by an id or its beginning, an address, or a guid.
+/// The entry meant by an id or a prefix of one, an address, or a guid.
 pub fn find(store: &Store, name: &str) -> anyhow::Result<StoredEntry> {
     let mut found = store.read(|r| r.entries().find(name.trim(), NAMESAKES_MAX))?;
     match found.len() {
@@ -80,7 +80,7 @@ fn opinion(stored: &StoredEntry, opinion: &Assessment) -> String {
     )
 }
 
-/// An entry with its address, its language and its topics.
+/// Prints an entry with its address, language and topics.
 fn write_entry(out: &mut impl Write, entry: &StoredEntry) -> std::io::Result<()> {
     writeln!(out, "{}", line(entry))?;
     if let Some(url) = &entry.entry.url {

@@ -1,4 +1,4 @@
-//! `courant subscribers`: the operator's hand in the list.
+//! `courant subscribers`: manages the list of subscribers.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -98,7 +98,7 @@ pub struct Chosen {
 }
 
 impl Chosen {
-    /// What was asked for, over what somebody has so far.
+    /// The requested preferences, on top of the existing ones.
     fn choice(&self, known: Option<&Subscriber>) -> Choice {
         let mut choice = Choice::default();
         if let Some(Preferences { language, interests, cadence }) = known.map(|known| &known.preferences) {
@@ -136,10 +136,10 @@ fn address(text: &str) -> anyhow::Result<Address> {
     Ok(Address::parse(text).map_err(Usage)?)
 }
 
-/// Does what was asked.
+/// Runs the subcommand.
 ///
 /// # Errors
-/// When the store or a file fails, or the address is not there.
+/// When the store or a file fails, or the address is unknown.
 pub fn subscribers(app: &App, wanted: &Subscribers) -> anyhow::Result<()> {
     let (key, now) = (&app.sender.key, app.clock.now());
     match wanted {
@@ -200,7 +200,7 @@ pub fn subscribers(app: &App, wanted: &Subscribers) -> anyhow::Result<()> {
     }
 }
 
-/// Puts somebody into the list; who is there, or was and left, only with the word for it.
+/// Adds a subscriber; existing and former subscribers require an explicit flag.
 fn add(app: &App, wanted: &AddOptions) -> anyhow::Result<()> {
     let (key, now) = (&app.sender.key, app.clock.now());
     let address = Address::parse_public(&wanted.address).map_err(Usage)?;
@@ -240,7 +240,7 @@ fn add(app: &App, wanted: &AddOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Pauses somebody who gets mail; whoever gets none stays as they are.
+/// Pauses a subscriber who gets mail; others stay as they are.
 fn pause(app: &App, address: &Address) -> anyhow::Result<()> {
     let known = app.store().read(|r| r.subscribers().get(&app.sender.key.hash(address.as_str())))?;
     match known.ok_or_else(|| not_there(address))?.state {
@@ -300,7 +300,7 @@ fn list(app: &App, state: Option<&str>, format: super::ListFormat) -> anyhow::Re
     Ok(())
 }
 
-/// When somebody's next issue comes, and from when their last one was.
+/// When the last issue of a subscriber was sent.
 pub fn since(subscriber: &Subscriber) -> String {
     subscriber.last_issue.map_or_else(
         || "they have had none yet".to_owned(),

@@ -1,4 +1,4 @@
-//! Commands about topics: the model that learns them, and what people say of single entries.
+//! Commands about topics: the model that learns them, and labels that people give to entries.
 
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
@@ -15,9 +15,9 @@ use crate::pipeline::maintenance;
 use crate::support::files::write_atomically;
 use crate::support::text::many;
 
-/// Parts of a cross-validation.
+/// Folds of a cross-validation.
 const FOLDS: usize = 5;
-/// Leads at which an evaluation shows what abstaining brings.
+/// Margins at which an evaluation shows the effect of abstaining.
 const MARGINS: [f32; 4] = [0.0, 0.1, 0.3, 0.5];
 
 #[derive(Debug, Subcommand)]
@@ -50,7 +50,7 @@ pub enum Classify {
     },
 }
 
-/// The examples of a file; a line without a tab is an error, for it would be a label lost.
+/// The examples in a file; a line without a tab is an error, so that no label is lost.
 fn examples(path: &Path) -> anyhow::Result<Vec<Example>> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let text = String::from_utf8_lossy(&bytes);
@@ -80,7 +80,7 @@ fn read_model(path: &Path) -> anyhow::Result<Model> {
     Model::from_bytes(&bytes).with_context(|| format!("{} cannot be used", path.display()))
 }
 
-/// `courant classify`. `app` is there where there is a configuration.
+/// `courant classify`. `app` is `None` without a configuration.
 pub fn classify(wanted: &Classify, app: Option<&App>) -> anyhow::Result<()> {
     match wanted {
         Classify::Train { labels, model } => train(labels, model, app),
@@ -116,7 +116,7 @@ fn train(labels: &Path, path: &Path, app: Option<&App>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Texts that one predictor answers for.
+/// Number of texts that one predictor classifies.
 const TEXTS_TOGETHER: usize = 256;
 
 fn predict(model: &Model, file: &Path, margin_min: f32, has_evidence: bool) -> anyhow::Result<()> {

@@ -1,4 +1,4 @@
-//! Two sketches beside each other: is one a copy of the other, or its translation? Every answer says why.
+//! Compares two sketches: is one entry a copy or a translation of the other? Every result states why.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::support::text::many;
 use super::entry_index::DAYS_MAX;
 use super::sketch::is_in_lead;
 
-/// Why two entries are one story, or are not. Shares are of 1.
+/// Why two entries are or are not one story. Shares range from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Evidence {
     Text { share: f32, shared: usize },
@@ -67,7 +67,7 @@ impl fmt::Display for Evidence {
     }
 }
 
-/// An answer, with a score from 0 to 1.
+/// A verdict with a score from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Comparison {
     pub is_same: bool,
@@ -83,21 +83,21 @@ fn no(score: f32, evidence: Evidence) -> Comparison {
     Comparison { is_same: false, score, evidence }
 }
 
-/// How two titles stand to each other.
+/// The relation of two titles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Titles {
     Missing,
     Equal,
-    /// One has words more than the other.
+    /// One contains all words of the other, and more.
     Within,
-    /// Alike but for a number, a month, a day.
+    /// Equal except for a number, a month or a day.
     NumbersDiffer,
-    /// Of one pattern, with other words in some places.
+    /// The same pattern, with different words in some places.
     Frame,
     Apart,
 }
 
-/// How the words of two titles stand to each other.
+/// Compares the words of two titles.
 pub fn titles(a: &Sketch, b: &Sketch) -> Titles {
     if a.title_hash == 0 || b.title_hash == 0 {
         return Titles::Missing;
@@ -109,7 +109,7 @@ pub fn titles(a: &Sketch, b: &Sketch) -> Titles {
     let common = common_words(&ours, &theirs);
     let (rest_a, rest_b) = (rest(&ours, &common, |&(at, _)| at), rest(&theirs, &common, |&(_, at)| at));
     let longest = ours.len().max(theirs.len());
-    // Half of the words in the same order: a pattern, be it of a series.
+    // At least half of the words in the same order: a common pattern, possibly of a series.
     let is_frame = common.len() * 2 >= longest && !common.is_empty();
     let is_number = |word: &Marked| matches!(word.kind(), WordKind::Number | WordKind::Calendar);
     if is_frame && (rest_a.iter().any(is_number) || rest_b.iter().any(is_number)) {
@@ -123,7 +123,7 @@ pub fn titles(a: &Sketch, b: &Sketch) -> Titles {
     }
 }
 
-/// The longest run of words that both have in the same order, as places in both.
+/// The longest common subsequence of words, as positions in both titles.
 fn common_words(a: &[Marked], b: &[Marked]) -> Vec<(usize, usize)> {
     let width = b.len() + 1;
     let mut table = vec![0u8; (a.len() + 1) * width];
@@ -159,25 +159,25 @@ fn rest(
     words.iter().enumerate().filter(|(at, _)| !taken.contains(at)).map(|(_, word)| *word).collect()
 }
 
-/// What two texts share of their rare shingles.
+/// How much two texts share of their rare shingles.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Overlap {
-    /// Of the shorter one's, 0 to 1.
+    /// Share of the shorter text's shingles, 0 to 1.
     pub share: f32,
     pub shared: usize,
-    /// Shingles of the shorter one that could have been shared.
+    /// Number of the shorter text's shingles that could have been shared.
     pub looked_at: usize,
-    /// Of the shorter one's start, what stands at the other's start, 0 to 1: a teaser begins as its text does; background that two
-    /// stories share stands elsewhere, and so does a story in a roundup of many.
+    /// Share of the shorter text's lead found in the other's lead, 0 to 1. A teaser begins like its full text; background shared
+    /// by two stories, or a story within a roundup, stands further down.
     pub lead: f32,
 }
 
-/// Words up to which a text is a teaser: its start is compared with the other's start.
+/// Up to this many words, a text counts as a teaser and its lead is compared with the other's lead.
 const TEASER_WORDS: u32 = 80;
-/// Shingles of a sample that say something.
+/// Number of sample shingles from which the sample is significant.
 const SAMPLE_SAYS: usize = 6;
 
-/// How much of the shorter text stands in the longer one.
+/// How much of the shorter text is contained in the longer one.
 pub fn overlap(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Overlap {
     let (short, long) = if a.words <= b.words { (a, b) } else { (b, a) };
     let limit = short.threshold.min(long.threshold);
@@ -194,7 +194,7 @@ pub fn overlap(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Overlap
     let share = |(shared, looked_at): (usize, usize)| {
         if looked_at == 0 { 0.0 } else { shared as f32 / looked_at as f32 }
     };
-    // The start of a teaser is the start of its text; the sample knows the whole of both.
+    // The lead of a teaser is the lead of its text; the sample represents all of both.
     let is_lead_better = share(lead) >= share(sample) && short.words <= TEASER_WORDS;
     let best = if is_lead_better || sample.1 < SAMPLE_SAYS { lead } else { sample };
     let all = short
@@ -206,7 +206,7 @@ pub fn overlap(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Overlap
     Overlap { share: share(best), shared: all, looked_at: best.1, lead: share(starts) }
 }
 
-/// How far the figures of two texts agree, 0 to 1. Short titles and those of one pattern are often those of series.
+/// Agreement of the figures of two texts, 0 to 1. Short titles, and titles of one pattern, often belong to series.
 fn figures(a: &Sketch, b: &Sketch, titles: Titles) -> f32 {
     let (short, long) = if a.words <= b.words { (a, b) } else { (b, a) };
     let is_pattern = a.source == b.source
@@ -215,17 +215,17 @@ fn figures(a: &Sketch, b: &Sketch, titles: Titles) -> f32 {
     agreement(short, long, is_pattern)
 }
 
-/// Whether both have a text, and hardly a phrase in common.
+/// Whether both have a text, and those have hardly a phrase in common.
 pub fn are_far_apart(a: &Sketch, b: &Sketch) -> bool {
     have_texts(a, b) && overlap(a, b, |_| true).share < OTHER_SHARE
 }
 
-/// Whether both have a text that can be compared.
+/// Whether both have enough text to compare.
 pub fn have_texts(a: &Sketch, b: &Sketch) -> bool {
     a.words.min(b.words) >= TEXT_WORDS_MIN
 }
 
-/// Whether two titles speak against one story: issues of a series, or two headlines of one source.
+/// Whether two titles speak against a common story: issues of a series, or two headlines of one source.
 pub fn titles_part(a: &Sketch, b: &Sketch) -> bool {
     match titles(a, b) {
         Titles::NumbersDiffer => true,
@@ -234,13 +234,13 @@ pub fn titles_part(a: &Sketch, b: &Sketch) -> bool {
     }
 }
 
-/// Whether two texts are two, whatever identifiers and titles say.
+/// Whether two texts are different, whatever identifiers and titles say.
 pub fn are_two_texts(a: &Sketch, b: &Sketch) -> bool {
     are_far_apart(a, b) || (have_texts(a, b) && figures(a, b, Titles::Equal) < FIGURES_SHARE)
 }
 
-/// How far figures, and where texts are of one pattern names as well, of the shorter text stand in the longer one, 0 to 1. Sources
-/// put figures of their own around a text: one alone says nothing, nor does a text that is a small part of the other.
+/// Agreement of the shorter text's figures (for titles of one pattern, its names too) with the longer one's, 0 to 1. Sources add
+/// figures of their own around a text, so a single one is not significant; nor is a text that is a small part of the other.
 fn agreement(short: &Sketch, long: &Sketch, is_pattern: bool) -> f32 {
     let numbers = contained(short.part(Part::Numbers), long.part(Part::Numbers));
     if is_pattern {
@@ -256,52 +256,53 @@ fn agreement(short: &Sketch, long: &Sketch, is_pattern: bool) -> f32 {
     }
 }
 
-/// How many of what the first has the second has too, and of how many; `None` where the first has nothing, or the second was cut.
+/// How many items of the first are also in the second, and out of how many; `None` if the first is empty or the second was
+/// truncated.
 fn contained(short: &[u32], long: &[u32]) -> Option<(usize, usize)> {
     let is_cut = long.len() >= super::sketch::NAMES_MAX;
     (!short.is_empty() && !is_cut)
         .then(|| (short.iter().filter(|item| long.binary_search(item).is_ok()).count(), short.len()))
 }
 
-/// Days between two entries, where both have one.
+/// Days between two entries, if both have a date.
 fn days_between(a: &Sketch, b: &Sketch) -> Option<i32> {
     (a.day != NO_DAY && b.day != NO_DAY).then(|| (a.day - b.day).abs())
 }
 
-/// A title with so many words can be told from all others.
+/// A title of this many words is distinctive.
 const TITLE_WORDS_MIN: usize = 5;
-/// What a text has to have to be compared at all, in words.
+/// Minimum length, in words, of a text that can be compared.
 const TEXT_WORDS_MIN: u32 = 8;
-/// Two stories of one title are within so many days.
+/// Equal titles mean one story only within this many days; longer titles within more.
 const TITLE_DAYS_MAX: i32 = 4;
 const LONG_TITLE_WORDS: usize = 7;
 const LONG_TITLE_DAYS_MAX: i32 = 10;
-/// Of the shorter text's rare shingles, this share makes a copy; with other words in the same pattern of title, that one.
+/// Minimum share of the shorter text's rare shingles for a copy. The constants below replace it in special cases.
 const COPY_SHARE: f32 = 0.45;
-/// So much where the texts are about as long: no teaser then.
+/// For texts of similar length, where neither is a teaser.
 const WHOLE_SHARE: f32 = 0.6;
-/// A copy comes within so many days, or says nearly all the same.
+/// A copy comes within this many days, or needs `SERIES_SHARE`.
 const COPY_DAYS_MAX: i32 = 7;
 const FEW_PHRASES: usize = 7;
 const FEW_SHARE: f32 = 0.65;
 const MANY_PHRASES: usize = 20;
 const FRAME_SHARE: f32 = 0.75;
-/// Two versions of one source are nearer, in text and in time.
+/// Two versions of one source are closer in text and in time.
 const VERSION_SHARE: f32 = 0.6;
 const VERSION_DAYS_MAX: i32 = 2;
 const SERIES_SHARE: f32 = 0.8;
-/// So many phrases at least, where titles say nothing.
+/// Minimum number of shared phrases where titles say nothing.
 const SHARED_MIN: usize = 4;
-/// Of a teaser's own start, so much stands in its text.
+/// Minimum share of a teaser's lead in the text it was cut from.
 const LEAD_SHARE: f32 = 0.3;
-/// More than all.
+/// Cannot be reached.
 const NEVER: f32 = 1.1;
-/// Below this, two texts of one title are two texts.
+/// Below this share, two texts of one title are different texts.
 const OTHER_SHARE: f32 = 0.15;
-/// Of figures and names of the shorter one, so many stand in the longer one.
+/// Minimum agreement of figures and names.
 const FIGURES_SHARE: f32 = 0.5;
 
-/// The share of their phrases that two texts must have in common to be copies.
+/// The share of phrases that two texts must have in common to be copies.
 fn copy_share_min(a: &Sketch, b: &Sketch, titles: Titles, overlap: &Overlap) -> f32 {
     let is_same_source = a.source == b.source;
     let (short, long) = if a.words <= b.words { (a, b) } else { (b, a) };
@@ -310,7 +311,7 @@ fn copy_share_min(a: &Sketch, b: &Sketch, titles: Titles, overlap: &Overlap) -> 
     let is_whole = short.words * 10 >= long.words * 6;
     let is_large = short.words * 10 >= long.words * 4;
     let needed = match (is_same_source, titles) {
-        // Issues of a series come at intervals, and have much of their text in common.
+        // Issues of a series are published at intervals and share much of their text.
         _ if is_far => SERIES_SHARE,
         (false, Titles::Frame) => FRAME_SHARE,
         (true, _) => VERSION_SHARE,
@@ -319,17 +320,18 @@ fn copy_share_min(a: &Sketch, b: &Sketch, titles: Titles, overlap: &Overlap) -> 
         (false, _) if is_whole => WHOLE_SHARE,
         (false, _) => COPY_SHARE,
     };
-    // A few phrases say something only together.
+    // A small number of phrases is only significant if most are shared.
     if overlap.looked_at < FEW_PHRASES { FEW_SHARE.max(needed) } else { needed }
 }
 
-/// Whether one is a copy of the other. `is_rare` tells shingles that few stories have, and that are none of a source's boilerplate.
+/// Whether one entry is a copy of the other. `is_rare` accepts shingles that few stories have and that are not boilerplate of a
+/// source.
 pub fn copy(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Comparison {
     let is_same_source = a.source == b.source;
     let titles = titles(a, b);
     let mut overlap = overlap(a, b, is_rare);
     if titles == Titles::Equal && !is_same_source {
-        // An issue of a series that another source took over: all of the text counts, what the series has in common as well.
+        // An issue of a series republished by another source: all of the text counts, including what the series has in common.
         let whole = self::overlap(a, b, |_| true);
         overlap = if whole.share >= SERIES_SHARE { whole } else { overlap };
     }
@@ -365,7 +367,7 @@ pub fn copy(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Comparison
     same_title(a, b, titles, overlap)
 }
 
-/// Entries of which one has no text that could be compared.
+/// Compares entries of which at least one has no comparable text.
 fn same_title(a: &Sketch, b: &Sketch, titles: Titles, overlap: Overlap) -> Comparison {
     if titles != Titles::Equal {
         return no(overlap.share, Evidence::FewPhrases { share: overlap.share, shared: overlap.shared });
@@ -386,28 +388,28 @@ fn same_title(a: &Sketch, b: &Sketch, titles: Titles, overlap: Overlap) -> Compa
     }
 }
 
-/// What a concept weighs by its kind: a name is a name in all languages, a figure is nearly as good.
+/// Weight of a concept by its kind: names and figures are alike in all languages.
 pub const CONCEPT_WEIGHTS: [f32; 4] = [1.0, 2.0, 0.7, 2.5];
-/// Shared links and pictures, each as good as so many words.
+/// Weight of a shared link or picture, in words.
 pub const LINK_WEIGHT: f32 = 4.0;
-/// What makes a translation, and what it has to weigh: a few words in common are none.
+/// Minimum score and minimum weight of a translation: a few shared words are not enough.
 const TRANSLATION_SHARE: f32 = 0.42;
 const TRANSLATION_WEIGHT_MIN: f32 = 2.5;
-/// All stories of one event have its names and figures in common: what they are about counts by itself as well. The share of all, of
+/// Stories of one event share its names and figures, so words count separately too. Weights of the shares of all concepts, of
 /// words, and of names and figures.
 const NEARNESS_WEIGHTS: [f32; 3] = [0.5, 0.375, 0.125];
 
-/// How near two entries of different languages are.
+/// The similarity of two entries in different languages.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Nearness {
     /// From 0 to 1.
     pub score: f32,
-    /// What they have in common weighs so much, and is so many concepts.
+    /// Weight and number of the shared concepts.
     pub weight: f32,
     pub count: usize,
 }
 
-/// How near two entries of different languages are, by what they have in common of all that they are about.
+/// The similarity of two entries in different languages: the share of their concepts that they have in common.
 pub fn nearness(a: &Sketch, b: &Sketch, rarity: impl Fn(Marked) -> f32) -> Nearness {
     let weight = |concept: Marked| CONCEPT_WEIGHTS[concept.kind() as usize] * rarity(concept);
     let is_name = |concept: Marked| usize::from(concept.kind() != WordKind::Word);
@@ -433,7 +435,7 @@ pub fn nearness(a: &Sketch, b: &Sketch, rarity: impl Fn(Marked) -> f32) -> Nearn
     let (ours, theirs) = (totals(a), totals(b));
     let share = |ours: f32, theirs: f32, shared: f32, links: f32| {
         let (shorter, longer) = (ours.min(theirs), ours.max(theirs));
-        // A teaser has less to share than its text: more of the shorter one counts, but not that alone.
+        // A teaser has less to share than its text, so the shorter one counts more, but not alone.
         let of = shorter * 0.7 + longer.min(shorter * 3.0) * 0.3;
         (of > 0.0).then(|| ((shared + links) / (of + links)).min(1.0))
     };
@@ -444,7 +446,7 @@ pub fn nearness(a: &Sketch, b: &Sketch, rarity: impl Fn(Marked) -> f32) -> Nearn
     Nearness { score, weight: shared[0] + shared[1] + links, count }
 }
 
-/// Whether two entries of different languages tell the same news.
+/// Whether two entries in different languages tell the same news.
 pub fn translation(a: &Sketch, b: &Sketch, rarity: impl Fn(Marked) -> f32) -> Comparison {
     let Nearness { score: share, weight, count } = nearness(a, b, rarity);
     if let Some(days) = days_between(a, b).filter(|&days| days > DAYS_MAX) {
@@ -463,13 +465,13 @@ pub fn translation(a: &Sketch, b: &Sketch, rarity: impl Fn(Marked) -> f32) -> Co
     }
 }
 
-/// Whether both texts have so many figures, or names, and not one of them is in both.
+/// Whether both texts have at least `count_min` items in this part, and none in common.
 fn have_nothing_in_common(a: &Sketch, b: &Sketch, part: Part, count_min: usize) -> bool {
     let (ours, theirs) = (a.part(part), b.part(part));
     ours.len().min(theirs.len()) >= count_min && ours.iter().all(|item| theirs.binary_search(item).is_err())
 }
 
-/// Whether both titles have numbers or dates of their own, and not one in common: issues of a series.
+/// Whether both titles have numbers or dates and none in common: issues of a series.
 fn numbers_of_titles_differ(a: &Sketch, b: &Sketch) -> bool {
     let numbers = |sketch: &Sketch| -> Vec<u32> {
         sketch

@@ -1,10 +1,10 @@
-//! What those who decide ask of whatever holds the known entries.
+//! The interface through which `place` looks up known entries.
 
 use crate::model::key::KeyKind;
 use crate::model::keys::{EntryKey, StoryKey};
 use crate::model::sketch::Sketch;
 
-/// An entry that has something in common with the one at hand.
+/// A known entry that shares a key or feature with the new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Posting {
     pub entry: EntryKey,
@@ -12,11 +12,11 @@ pub struct Posting {
     pub source: u32,
     /// As in a sketch.
     pub language: u32,
-    /// Whether it is in its story already; others only count.
+    /// Whether it is already placed in a story; other entries only count towards frequency.
     pub is_placed: bool,
 }
 
-/// An entry that is known.
+/// A known entry with its sketch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KnownEntry {
     pub entry: EntryKey,
@@ -24,54 +24,54 @@ pub struct KnownEntry {
     pub sketch: Sketch,
 }
 
-/// An entry that has a feature.
+/// The entries that have a feature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Postings {
     Few(Vec<Posting>),
-    /// More than can be told apart by it.
+    /// Too many entries for the feature to distinguish them.
     Many,
 }
 
-/// Entries that share a feature are looked at up to this number: a feature of more tells none of them.
+/// Maximum number of postings per feature; more common features are not significant.
 pub const POSTINGS_MAX: usize = 16;
 
-/// A translation is within so many days of its original.
+/// Maximum number of days between a translation and its original.
 pub const DAYS_MAX: i32 = 14;
 
-/// What holds the known entries. Nothing here is ever asked for the entry at hand itself.
+/// An index of known entries. Results never include the new entry itself.
 pub trait EntryIndex {
     type Error;
 
-    /// Who has a key, the oldest first, and as what.
+    /// The entries that have a key, oldest first, and the kind of the key.
     ///
     /// # Errors
-    /// When the index cannot be read; so with the others.
+    /// When the index cannot be read; likewise for the methods below.
     fn postings_of_key(&mut self, key: &str) -> Result<Vec<(Posting, KeyKind)>, Self::Error>;
 
-    /// The entries that have each of these features: `POSTINGS_MAX` of them at most, or of more stories than are rare. With a day, only those
-    /// within `DAYS_MAX` of it, and those without a day.
+    /// The entries that have each of these features, at most `POSTINGS_MAX` each. With a day, only entries within `DAYS_MAX` of
+    /// it or without a day. `Many` if too many entries have the feature.
     fn postings(&mut self, features: &[u32], around: Option<i32>) -> Result<Vec<Postings>, Self::Error>;
 
-    /// An entry, if it is still there.
+    /// An entry with its sketch, if it still exists.
     fn known(&mut self, entry: EntryKey) -> Result<Option<KnownEntry>, Self::Error>;
 
-    /// The entries of a story, a bounded number of them.
+    /// Entries of a story, up to a bound.
     fn members(&mut self, story: StoryKey) -> Result<Vec<EntryKey>, Self::Error>;
 
-    /// The languages that entries are in, as in a sketch; a few of them.
+    /// The languages of known entries, coded as in a sketch; there are few.
     fn languages(&mut self) -> Result<Vec<u32>, Self::Error>;
 
-    /// Whether an operator said that the entry at hand is none of this story.
+    /// Whether an operator ruled that the new entry does not belong to this story.
     fn is_kept_out(&mut self, story: StoryKey) -> Result<bool, Self::Error>;
 
-    /// Whether an operator said that these are two stories.
+    /// Whether an operator ruled that two stories are distinct.
     fn are_kept_apart(&mut self, a: StoryKey, b: StoryKey) -> Result<bool, Self::Error>;
 }
 
-/// A shingle that more stories than this have says nothing about any of them.
+/// A shingle found in more stories than this is not significant.
 pub const RARE_STORIES_MAX: usize = 8;
 
-/// In how many stories these are.
+/// The number of distinct stories among postings.
 pub fn stories(postings: &[Posting]) -> usize {
     (0..postings.len())
         .filter(|&at| postings[..at].iter().all(|other| other.story != postings[at].story))

@@ -1,31 +1,31 @@
-//! Which entries have a feature: a table of cache lines, each of which answers for a feature by itself, so that a lookup costs one access
-//! to memory however large the table is, and many lookups wait for memory together.
+//! Which entries have a feature: a hash table of cache lines. A feature is usually resolved within one line, so a lookup costs
+//! one memory access however large the table is, and the accesses of many lookups overlap.
 
 use crate::model::sketch::NO_DAY;
 
-/// Slots of a line of the table: 64 bytes, what a processor reads at a time.
+/// Slots of a line: 64 bytes, a cache line.
 const SLOTS: usize = 8;
-/// A table grows by half when it is this full.
+/// The table grows by half when it is this full, in percent.
 const FULL_PERCENT: usize = 60;
-/// Lines of a table that holds something.
+/// Minimum number of lines of a non-empty table.
 const LINES_MIN: usize = 8;
 
-/// A feature in the upper half; then the mark of a day, and a place in the low bits, counted from 1. 0 is free.
+/// The feature in the upper half; below it the day mark, and in the lowest bits the place plus 1. A free slot is 0.
 type Slot = u64;
 const PLACE_BITS: u32 = 21;
-/// Places that fit into a slot.
+/// Number of places that fit into a slot.
 pub const PLACES_MAX: usize = (1 << PLACE_BITS) - 1;
-/// Days that have marks of their own, nearly three years: then the marks come again.
+/// Number of distinct day marks, nearly three years; days are taken modulo this.
 const DAY_MARKS: u32 = 1 << 10;
-/// The mark of no day: a bit of its own.
+/// The mark of an entry without a day, in a bit of its own.
 const NO_DAY_MARK: u32 = DAY_MARKS;
 
-/// Slots fill from the first to the last, and none is freed by itself: a line whose last slot is free ends a search.
+/// A line of slots, which fill from first to last and are never freed one by one: a line whose last slot is free ends a search.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
 struct CacheLine([Slot; SLOTS]);
 
-/// An entry that has a feature, by place, and a mark of the day.
+/// A posting: the place of an entry and its day mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mark {
     pub place: u32,
@@ -46,7 +46,7 @@ impl Mark {
     }
 }
 
-/// Days that are asked for. As marks come again after years, some that have the feature are let through and are of another day.
+/// A range of days to look up. As day marks repeat after nearly three years, entries of other days may match.
 #[derive(Debug, Clone, Copy)]
 pub struct Window {
     first: u32,
@@ -57,7 +57,7 @@ impl Window {
     /// All days.
     pub const ALL: Window = Window { first: 0, width: DAY_MARKS };
 
-    /// So many days before and after one; and no day.
+    /// The days up to `days` before and after a day, and entries without a day.
     pub fn around(day: i32, days: i32) -> Window {
         if day == NO_DAY {
             Window::ALL
@@ -72,44 +72,44 @@ impl Window {
     }
 }
 
-/// Features and who has them, several of them for a feature.
+/// A multimap from features to postings.
 #[derive(Default)]
 pub struct FeatureTable {
     lines: Vec<CacheLine>,
     len: usize,
 }
 
-/// Where a feature stands in a table of so many lines. Features keep their order when the table grows.
+/// The home line of a feature. Features keep their order when the table grows.
 fn home(one: u32, lines: usize) -> usize {
     ((u64::from(one.wrapping_mul(0x9E37_79B1)) * lines as u64) >> 32) as usize
 }
 
-/// The line after one, in a ring.
+/// The next line, wrapping around.
 fn next(at: usize, lines: usize) -> usize {
     if at + 1 == lines { 0 } else { at + 1 }
 }
 
 impl FeatureTable {
-    /// Brings what is known of these into the processor's cache, all at once: one after the other, each would be waited for.
+    /// Touches the lines of these features so that their cache misses overlap.
     pub fn warm(&self, features: &[u32]) {
         let count = self.lines.len();
         if count == 0 {
             return;
         }
         std::hint::black_box(features.iter().fold(0, |seen, one| seen ^ self.lines[home(*one, count)].0[0]));
-        // What many bear stands in the next line as well.
+        // A frequent feature continues in the next line.
         let full =
             features.iter().map(|one| home(*one, count)).filter(|&at| self.lines[at].0[SLOTS - 1] != 0);
         std::hint::black_box(full.fold(0, |seen, at| seen ^ self.lines[next(at, count)].0[0]));
     }
 
-    /// Calls for each entry that has a feature and is of these days.
+    /// Calls `call` for each posting of a feature within a range of days.
     pub fn each(&self, one: u32, window: Window, mut call: impl FnMut(Mark)) {
         let count = self.lines.len();
         let mut at = if count == 0 { return } else { home(one, count) };
         loop {
             let CacheLine(slots) = &self.lines[at];
-            // First which slots, then what they say: all comparisons without a jump.
+            // First the matching slots, without branches, then their contents.
             let is_wanted = |slot: Slot| ((slot >> 32) as u32 == one) & (slot != 0) & window.has(slot);
             let mut found =
                 slots.iter().rev().fold(0u32, |found, slot| found << 1 | u32::from(is_wanted(*slot)));
@@ -124,7 +124,7 @@ impl FeatureTable {
         }
     }
 
-    /// Notes that an entry has a feature.
+    /// Adds a posting.
     pub fn insert(&mut self, one: u32, mark: Mark) {
         if (self.len + 1) * 100 > self.lines.len() * SLOTS * FULL_PERCENT {
             self.rebuild((self.lines.len() * 3 / 2).max(LINES_MIN), 0);
@@ -133,12 +133,12 @@ impl FeatureTable {
         self.len += 1;
     }
 
-    /// Forgets the first places; those behind them are counted from there.
+    /// Removes the postings of the first `places` places and renumbers the others.
     pub fn forget(&mut self, places: u32) {
         self.rebuild(self.lines.len(), places);
     }
 
-    /// As features keep their order, this reads and writes memory from the beginning to the end.
+    /// Features keep their order, so memory is accessed sequentially.
     fn rebuild(&mut self, count: usize, forgotten: u32) {
         let old = std::mem::replace(&mut self.lines, vec![CacheLine([0; SLOTS]); count]);
         let kept =
@@ -146,7 +146,7 @@ impl FeatureTable {
         self.len = kept.map(|slot| put(&mut self.lines, slot - u64::from(forgotten))).count();
     }
 
-    /// Gives the place of one that has a feature to another.
+    /// Replaces a posting of a feature by another.
     pub fn replace(&mut self, one: u32, old: Mark, new: Mark) {
         let (count, wanted) = (self.lines.len(), old.slot(one));
         let mut at = if count == 0 { return } else { home(one, count) };
@@ -164,7 +164,7 @@ impl FeatureTable {
     }
 }
 
-/// Puts a slot into the first free place from its home on: there is one, for the table is never full.
+/// Puts a slot into the first free position from its home line on; the table is never full.
 fn put(lines: &mut [CacheLine], slot: Slot) {
     let count = lines.len();
     let mut at = home((slot >> 32) as u32, count);

@@ -1,4 +1,4 @@
-//! What entries are called: identifiers and addresses that copies share, and identifiers that are used again for something else.
+//! Keys of entries: identifiers and addresses that copies share, and detection of identifiers reused for another entry.
 
 use std::collections::HashSet;
 
@@ -11,10 +11,10 @@ use crate::model::feed::RawEntry;
 use crate::model::key::{Key, KeyKind};
 use crate::support::text::fold;
 
-/// A title shorter than this says too little to tell an entry by, in characters.
+/// Minimum length, in characters, of a title that can identify an entry.
 const TITLE_CHARS_MIN: usize = 12;
 
-/// What an entry is called, by itself and by others.
+/// The names of an entry: its own and those it gives for copies and translations.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Names<'a> {
     pub source: &'a str,
@@ -46,8 +46,8 @@ impl<'a> Names<'a> {
     }
 }
 
-/// The keys of an entry: its addresses, those of its translations, and within its source its title and date, so that
-/// a source that changes all its guids and addresses at once is not news again.
+/// The keys of an entry: its addresses, those of its translations, and its title and date within its source, so that a source
+/// that changes all its guids and addresses at once does not produce news.
 pub fn keys(names: &Names) -> Vec<Key> {
     let own = names
         .url
@@ -74,12 +74,12 @@ pub fn keys(names: &Names) -> Vec<Key> {
     keys
 }
 
-/// The key of a guid in its source, for those whose entries are not recognised by it before.
+/// The key of a guid within its source, for entries not already recognised by it.
 pub fn guid_key(source: &str, guid: &str) -> Key {
     Key { value: format!("guid:{source}:{guid}"), kind: KeyKind::Own }
 }
 
-/// Words that two texts share, of all that either has: 0 to 1. Two empty texts share nothing.
+/// Jaccard similarity of the words of two texts, 0 to 1. Two empty texts share nothing.
 fn similarity(a: &str, b: &str) -> f64 {
     let words = |text: &str| -> HashSet<String> {
         fold(text)
@@ -94,25 +94,25 @@ fn similarity(a: &str, b: &str) -> f64 {
     if all == 0 { 0.0 } else { shared as f64 / all as f64 }
 }
 
-/// The figures of a title: what an issue of a series is told by.
+/// The runs of digits in a title, which distinguish the issues of a series.
 fn figures(folded: &str) -> Vec<&str> {
     folded.split(|c: char| !c.is_ascii_digit()).filter(|run| !run.is_empty()).collect()
 }
 
-/// Two titles in the same words, or all but; what differs in its figures is another title.
+/// Whether two titles have equal figures and the same or almost the same words.
 fn is_same_title(a: &str, b: &str) -> bool {
     let (a, b) = (fold(a), fold(b));
     a == b || figures(&a) == figures(&b) && similarity(&a, &b) >= 0.8
 }
 
-/// Two titles that differ in nothing but their figures.
+/// Whether two titles differ in nothing but their figures.
 fn is_next_in_series(a: &str, b: &str) -> bool {
     let frame = |folded: &str| folded.chars().filter(|c| c.is_alphabetic()).collect::<String>();
     let (a, b) = (fold(a), fold(b));
     figures(&a) != figures(&b) && frame(&a) == frame(&b)
 }
 
-/// Dates this far apart are two dates, and not one in two zones.
+/// Dates at least this far apart are different, not one date in two time zones.
 const OTHER_DAY: jiff::SignedDuration = jiff::SignedDuration::from_hours(20);
 
 fn text_of(raw: &RawEntry) -> (&str, &str) {
@@ -121,9 +121,10 @@ fn text_of(raw: &RawEntry) -> (&str, &str) {
     (title, summary)
 }
 
-/// Whether a source gave the identifier, or the address, of one entry to another. What differs in the figures of its title and
-/// in its date is the next of a series; what agrees in neither title nor text, nor in its address or date, is another entry;
-/// all else is an edit. Some sites give all their entries the address of the front page.
+/// Whether a source reused the identifier or address of one entry for another. A title that differs only in its figures is the
+/// next issue of a series if date or address differ too, or there are no dates; if title and text both differ, with another
+/// address or date, it is another entry; anything else is an edit. Some sites give all their entries the address of the front
+/// page.
 pub fn is_reused(raw: &RawEntry, known: &StoredSummary) -> bool {
     let (title, summary) = text_of(raw);
     if title.is_empty() || known.title.is_empty() || is_same_title(title, &known.title) {
@@ -144,8 +145,8 @@ pub fn is_reused(raw: &RawEntry, known: &StoredSummary) -> bool {
         || is_other_day && likeness < 0.5 && similarity(title, &known.title) < 0.8
 }
 
-/// What an entry may be recognised by where its own identity belongs to several: that, and the place in the page that it names,
-/// its address, its title, its title and day. Empty where it has none of them.
+/// Further identities to recognise an entry by when several entries share its own identity: that identity with the fragment of
+/// its address, its address, its title, and its title with the day. `None` where the entry lacks the part.
 pub fn further_identities(raw: &RawEntry, own: &Identity) -> [Option<Identity>; 4] {
     let (title, _) = text_of(raw);
     let title = Some(fold(title)).filter(|title| !title.trim().is_empty());
@@ -167,7 +168,7 @@ pub fn further_identities(raw: &RawEntry, own: &Identity) -> [Option<Identity>; 
     [fragment, place, title, titled_day].map(|part| part.and_then(further))
 }
 
-/// Whether an entry is the one that is known, whatever identity led to it: by its title.
+/// Whether an entry is the known one, judged by title alone.
 pub fn is_known(raw: &RawEntry, known: &StoredSummary) -> bool {
     let (title, _) = text_of(raw);
     title.is_empty() || is_same_title(title, &known.title)

@@ -1,5 +1,5 @@
-//! What single words mean, whatever their language: months, numbers, what stands in `lexicon.tsv`, and for the rest the letters
-//! that two languages leave alike. Also the little words that tell a language.
+//! The meaning of single words across languages: months, numbers, the concepts of `lexicon.tsv`, and otherwise a stem in a
+//! spelling that related languages share. Also the stop words by which a language is recognised.
 
 use std::sync::LazyLock;
 
@@ -8,18 +8,18 @@ use hashbrown::HashMap;
 use crate::model::sketch::{Fnv, hash, hash_all, hash64};
 use crate::support::stopwords::LITTLE_WORDS;
 
-/// What is known of a word by its letters.
+/// What is known of a word by its spelling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Special {
-    /// A month or a day of the week, with the hash that all languages share.
+    /// A month or day of the week, with a hash shared by all languages.
     Calendar(u32),
-    /// A number in words, with the hash of its digits.
+    /// A spelled-out number, with the hash of its digits.
     Number(u32),
-    /// A word without a subject; a bit for each language of `LANGUAGES` that has it.
+    /// A stop word; one bit for each language of `LANGUAGES` that has it.
     Little(u8),
 }
 
-/// January is the first line, Monday the thirteenth. Folded; a word of two languages means the same in both.
+/// January is the first line, Monday the thirteenth. Folded; a word found in two languages means the same in both.
 const CALENDAR: [&str; 19] = [
     "january janvier enero janeiro",
     "february fevrier febrero fevereiro",
@@ -42,7 +42,7 @@ const CALENDAR: [&str; 19] = [
     "sunday dimanche domingo",
 ];
 
-/// Two is the first line: "one" is an article in too many languages.
+/// The first line is two: "one" is an article in too many languages.
 const NUMBERS: [&str; 11] = [
     "two deux dos dois",
     "three trois tres",
@@ -82,12 +82,12 @@ static SPECIAL: LazyLock<HashMap<u32, Special, ByHash>> = LazyLock::new(|| {
     table
 });
 
-/// What a word is known for, by the hash of its folded letters.
+/// The special meaning of a word, by the hash of its folded letters.
 pub fn special(word: u32) -> Option<Special> {
     SPECIAL.get(&word).copied()
 }
 
-/// For tables whose keys are hashes already: of our words, which nobody picks to collide.
+/// Hasher for tables whose keys are already hashes, of words nobody chooses to collide.
 #[derive(Debug, Clone, Copy, Default)]
 struct ByHash(u64);
 
@@ -97,7 +97,7 @@ impl std::hash::Hasher for ByHash {
     }
 
     fn write_u32(&mut self, hash: u32) {
-        // The table looks at the lowest bits and at the highest.
+        // The table uses the lowest and the highest bits.
         self.0 = u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     }
 
@@ -114,11 +114,11 @@ impl std::hash::BuildHasher for ByHash {
     }
 }
 
-/// Whole words and beginnings of words, by hash, to the number of their line.
+/// Whole words and prefixes, by hash, each mapped to its line number.
 struct Lexicon {
     whole: HashMap<u32, u32, ByHash>,
     begins: HashMap<u32, u32, ByHash>,
-    /// Bytes of the longest beginning.
+    /// Length of the longest prefix, in bytes.
     begin_max: usize,
 }
 
@@ -140,12 +140,12 @@ static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| {
     lexicon
 });
 
-/// The shortest beginning in the lexicon, in letters.
+/// Minimum length of a prefix in the lexicon, in bytes.
 const BEGIN_MIN: usize = 2;
-/// Letters of a word that languages share: endings differ.
+/// Maximum length of a stem, in letters: endings differ between languages.
 const STEM_MAX: usize = 6;
 
-/// What a word means: a line of the lexicon, else its first letters in a spelling that languages share.
+/// The concept of a word: a line of the lexicon, or else a hash of its stem.
 pub fn concept(letters: &str) -> u32 {
     let lexicon = &*LEXICON;
     let (mut hash, mut without_last, mut begins) = (Fnv::START, Fnv::START, None);
@@ -163,7 +163,7 @@ pub fn concept(letters: &str) -> u32 {
     }
 }
 
-/// One letter for each sound, and whether the next letter belongs to it.
+/// Maps a letter, or a pair, to one letter for its sound; also returns whether the next letter was part of it.
 fn sound(c: char, next: Option<char>) -> (char, bool) {
     match (c, next) {
         ('p', Some('h')) => ('f', true),
@@ -179,7 +179,7 @@ fn sound(c: char, next: Option<char>) -> (char, bool) {
     }
 }
 
-/// The beginning of a word as related languages would write it: "philosophy" and "filosofía" have one.
+/// The stem of a word in a spelling shared by related languages: "philosophy" and "filosofía" have the same one.
 fn stem(letters: &str) -> String {
     let mut out = String::with_capacity(STEM_MAX + 2);
     let mut rest = letters.chars().peekable();
@@ -189,7 +189,7 @@ fn stem(letters: &str) -> String {
         if is_pair {
             rest.next();
         }
-        // "es" before a consonant is how Spanish and French begin what others begin with "s".
+        // Spanish and French words begin with "es" before a consonant where other languages have "s".
         if out.is_empty()
             && c == 'e'
             && next == Some('s')
@@ -204,7 +204,7 @@ fn stem(letters: &str) -> String {
             break;
         }
     }
-    // A short word's last vowel is its ending: "Rome", "Roma".
+    // The last vowel of a short word is its ending: "Rome", "Roma".
     if out.len() > 3 && out.len() < STEM_MAX {
         out.truncate(out.trim_end_matches(['a', 'e', 'i', 'o', 's']).len().max(3));
     }

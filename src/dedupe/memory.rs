@@ -1,4 +1,4 @@
-//! An index in memory: the last entries of a stream, each found by its features. What it holds is bounded; what is too old leaves.
+//! An `EntryIndex` in memory over the latest entries of a stream. Its size is bounded; the oldest entries are dropped.
 
 use std::convert::Infallible;
 
@@ -11,18 +11,18 @@ use crate::model::sketch::{NO_DAY, Part, Sketch, hash64};
 use super::entry_index::{DAYS_MAX, EntryIndex, KnownEntry, POSTINGS_MAX, Posting, Postings};
 use super::feature_table::{FeatureTable, Mark, PLACES_MAX, Window};
 
-/// Entries in a generation: two of them are held.
+/// Entries per generation; two generations are held.
 const GENERATION: usize = 1 << 19;
 const _: () = assert!(2 * GENERATION <= PLACES_MAX);
 
-/// What is asked most of an entry, apart from its sketch: so little that it stays in the processor's cache.
+/// The fields of a sketch used most, small enough to stay in the processor's cache.
 #[derive(Clone, Copy)]
 struct Brief {
     day: i32,
     source: u32,
     language: u32,
     title_hash: u32,
-    /// One of the shingles of its text.
+    /// The first shingle of its sample.
     shingle: u32,
 }
 
@@ -39,7 +39,7 @@ impl Brief {
     }
 }
 
-/// Sketches in one piece of memory: a million pieces would be far from each other, and slow to get.
+/// All sketches in one allocation, close together in memory.
 #[derive(Default)]
 struct Sketches {
     numbers: Vec<u32>,
@@ -63,40 +63,40 @@ impl Sketches {
     }
 }
 
-/// Entries that came at about the same time.
+/// A range of consecutive entries.
 #[derive(Default)]
 struct Generation {
     /// The number of the first entry.
     start: usize,
     sketches: Sketches,
-    /// Of each sketch.
+    /// One for each sketch.
     briefs: Vec<Brief>,
     /// Hashes of keys.
     keys: HashTable<(u64, u32, KeyKind)>,
 }
 
-/// The entries of a stream by number, and the stories that they are in.
+/// The entries of a stream by number, and their stories.
 pub struct InMemoryIndex {
     generations: [Generation; 2],
-    /// Entries in a generation.
+    /// Entries per generation.
     size: usize,
-    /// Of both generations, by place: the number of an entry, counted from the first that is held.
+    /// Postings of both generations; a place is the number of an entry minus that of the first one held.
     feature_table: FeatureTable,
-    /// For each entry the one that it belongs to, down to the first of its story.
+    /// Union-find parents: for each entry an earlier one of its story, or itself for the first.
     parents: Vec<u32>,
-    /// The next entry of the same story; itself at the end.
+    /// The next entry of the same story; the last one refers to itself.
     next: Vec<u32>,
-    /// Entries that are kept apart by hand.
+    /// Pairs of entries kept apart by hand.
     apart: Vec<(usize, usize)>,
-    /// Languages that entries are in.
+    /// The languages of the entries.
     languages: Vec<u32>,
-    /// Entries placed so far: others are known by their features only.
+    /// Number of entries placed so far; later ones are known by their features only.
     placed: usize,
-    /// The entry that is being placed.
+    /// The entry being placed.
     at: usize,
 }
 
-/// Spreads the bits of a hash that is good enough to be told apart, not to be a place.
+/// Spreads the bits of a hash so that it can serve as a table position.
 fn spread(hash: u64) -> u64 {
     hash.wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
@@ -108,7 +108,7 @@ impl Default for InMemoryIndex {
 }
 
 impl InMemoryIndex {
-    /// A memory that holds between so many entries and twice as many: the last ones.
+    /// An index that holds the latest `size` to twice `size` entries.
     pub(crate) fn with_generations_of(size: usize) -> InMemoryIndex {
         let generations = Default::default();
         InMemoryIndex {
@@ -124,7 +124,7 @@ impl InMemoryIndex {
         }
     }
 
-    /// Takes an entry in: it is known by its text and its keys, and in a story of its own until it is placed.
+    /// Adds an entry, findable by its text and keys; it is in a story of its own until it is placed.
     pub fn add(&mut self, sketch: &Sketch, keys: &[Key]) {
         let number = self.parents.len();
         self.parents.push(number as u32);
@@ -154,8 +154,8 @@ impl InMemoryIndex {
         newer.sketches.push(sketch);
     }
 
-    /// Notes that an entry has a feature, unless too many do, or one that stands for it: one title in several sources is one story,
-    /// and the first stands for all.
+    /// Adds a posting, unless the feature has too many, or one of an entry with the same title in another source: that is one
+    /// story, which its first entry represents.
     fn bear(&mut self, one: u32, mark: Mark, own: Brief) {
         let stands_for = |other: &Brief| {
             own.title_hash != 0 && other.title_hash == own.title_hash && other.source != own.source
@@ -170,7 +170,7 @@ impl InMemoryIndex {
         }
     }
 
-    /// Notes that an entry has a feature, in the place of the oldest where many do: translations come soon, or never.
+    /// Adds a posting, replacing the oldest if the feature has too many: translations follow soon or never.
     fn bear_lately(&mut self, one: u32, mark: Mark) {
         let (mut count, mut oldest) = (0, mark);
         self.feature_table.each(one, Window::ALL, |other| {
@@ -184,7 +184,7 @@ impl InMemoryIndex {
         }
     }
 
-    /// Of an entry that is held.
+    /// The mark of an entry that is held.
     fn mark(&self, number: usize, day: i32) -> Mark {
         Mark::new((number - self.generations[0].start) as u32, day)
     }
@@ -193,7 +193,7 @@ impl InMemoryIndex {
         self.generations[0].start + mark.place as usize
     }
 
-    /// Of an entry that is held.
+    /// The brief of an entry that is held.
     fn brief(&self, number: usize) -> &Brief {
         let [older, newer] = &self.generations;
         if number < newer.start {
@@ -203,7 +203,7 @@ impl InMemoryIndex {
         }
     }
 
-    /// Ends the placing of an entry: from now on it is found by translations too.
+    /// Ends the placing of an entry: from now on translations can be found by its anchors.
     pub fn end(&mut self, number: usize, sketch: &Sketch) {
         self.placed = number + 1;
         let mark = self.mark(number, sketch.day);
@@ -212,12 +212,12 @@ impl InMemoryIndex {
         anchors.into_iter().for_each(|anchor| self.bear_lately(anchor, mark));
     }
 
-    /// Two entries are two stories, whatever they say.
+    /// Keeps two entries in different stories, whatever their texts.
     pub fn keep_apart(&mut self, one: usize, other: usize) {
         self.apart.push((one, other));
     }
 
-    /// Entries taken in.
+    /// Number of entries added so far.
     pub fn len(&self) -> usize {
         self.parents.len()
     }
@@ -232,13 +232,13 @@ impl InMemoryIndex {
             .find_map(|generation| generation.sketches.get(number.checked_sub(generation.start)?))
     }
 
-    /// Begins with the placing of an entry: those before it are placed.
+    /// Begins the placing of an entry: all earlier ones are placed.
     pub fn begin(&mut self, number: usize) {
         self.at = number;
         self.placed = number;
     }
 
-    /// The first entry of a story, by any of its entries.
+    /// The first entry of the story of an entry.
     pub fn story(&self, number: usize) -> usize {
         let mut at = number;
         while self.parents[at] as usize != at {
@@ -247,7 +247,7 @@ impl InMemoryIndex {
         at
     }
 
-    /// Makes one story of two; the older one gives its name.
+    /// Merges two stories; the result has the id of the older one.
     pub fn join(&mut self, a: usize, b: usize) {
         let (a, b) = (self.story(a), self.story(b));
         if a == b {
@@ -265,7 +265,7 @@ impl InMemoryIndex {
     fn posting(&self, number: usize) -> Posting {
         let Brief { source, language, title_hash, shingle, .. } = *self.brief(number);
         let is_placed = number < self.placed;
-        // Entries to come are told apart by title and text.
+        // Entries not placed yet are told apart by title and text.
         let story = if is_placed {
             self.story_key(number)
         } else {
@@ -380,7 +380,7 @@ mod tests {
             let title = of(number).title_feature().unwrap();
             let found = memory.postings(&[title], Some(number as i32)).unwrap();
             let Postings::Few(found) = &found[0] else { panic!("{found:?}") };
-            // Forty was the first of its generation: the one before it is held as well.
+            // Entry 40 was the first of its generation; the one before is held as well.
             let wanted = if number < 30 { vec![] } else { vec![EntryKey(number as i64)] };
             assert_eq!(found.iter().map(|posting| posting.entry).collect::<Vec<_>>(), wanted);
             assert_eq!(memory.sketch(number), (number >= 30).then(|| of(number)));

@@ -1,6 +1,6 @@
-//! Which entries tell the same story. Pure: whoever calls looks up what is known, and this decides. The stages of a decision, in
-//! their order: identifier in a source, address, what the entry says of its copies and translations, text that one has of the
-//! other, and the same news in another language. Every decision keeps its reason.
+//! Decides which entries tell the same story. Pure: known entries are looked up through an index. The stages of a decision, in
+//! order: identifier within a source, address, copies and translations named by the entry, shared text, and the same news in
+//! another language. Every decision records its reason.
 
 pub mod compare;
 pub mod entry_index;

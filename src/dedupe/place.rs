@@ -1,4 +1,4 @@
-//! Where an entry belongs: the stages of the decision in their order, over whatever holds the known entries.
+//! The placement of an entry: the stages of the decision in order, over any `EntryIndex`.
 
 use std::fmt;
 
@@ -14,14 +14,14 @@ use super::entry_index::{
     EntryIndex, KnownEntry, POSTINGS_MAX, Posting, Postings, RARE_STORIES_MAX, stories,
 };
 
-/// The entry at hand.
+/// The entry to be placed.
 #[derive(Debug, Clone, Copy)]
 pub struct NewEntry<'a> {
     pub keys: &'a [Key],
     pub sketch: &'a Sketch,
 }
 
-/// Why two entries are one story, or are not.
+/// Why two entries are or are not one story.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reason {
     SameAddress(String),
@@ -31,7 +31,7 @@ pub enum Reason {
     SharedAddress(String),
     Compared(Evidence),
     KeptApart,
-    /// Another entry of the story stands against it.
+    /// Another entry of the story contradicts it.
     Member(Evidence),
     HasLanguage,
 }
@@ -56,7 +56,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// How the entry at hand stands to a known one.
+/// The relation of the new entry to a known one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Assessment {
     pub entry: EntryKey,
@@ -68,46 +68,46 @@ pub struct Assessment {
     pub reason: Reason,
 }
 
-/// All opinions on an entry: those for a common story first, the strongest first in both parts.
+/// All assessments of an entry: those in favour of a common story first, each part by descending strength.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Placement {
     pub opinions: Vec<Assessment>,
-    /// Other stories that turn out to be the one of the first opinion.
+    /// Other stories found to be the same as that of the first assessment.
     pub also: Vec<StoryKey>,
 }
 
 impl Placement {
-    /// The opinion that decides; `None` for an entry that begins a story of its own.
+    /// The deciding assessment; `None` for an entry that begins a story of its own.
     pub fn decision(&self) -> Option<&Assessment> {
         self.opinions.first().filter(|opinion| opinion.is_same)
     }
 }
 
-/// A shingle of more stories of one source than this is its boilerplate.
+/// A shingle found in more than this many stories of one source is boilerplate.
 const OF_ONE_SOURCE_MAX: usize = 2;
-/// Known entries that are compared, by text and as translations.
+/// Maximum number of known entries compared as copies, and as translations.
 const COPIES_MAX: usize = 6;
 const TRANSLATIONS_MAX: usize = 6;
-/// Of one story, so many entries are compared.
+/// Maximum number of entries of one story that are compared.
 const OF_STORY_MAX: usize = 2;
-/// Entries of a story that may stand against another one.
+/// Maximum number of entries of a story checked for contradictions.
 const MEMBERS_MAX: usize = 12;
-/// Stories that are there already become one by text of this share only.
+/// Minimum share of text at which two existing stories are merged.
 const MERGE_SHARE: f32 = 0.6;
-/// Languages that translations are sought in.
+/// Maximum number of languages searched for translations.
 const LANGUAGES_MAX: usize = 6;
-/// Shared anchors that make a look worth it, by their weight.
+/// Minimum weight of shared anchors for a candidate.
 const VOTES_MIN: f32 = 2.0;
-/// What shares less than this is not looked at twice.
+/// Candidates with a lower similarity are dropped.
 const NEAR_MIN: f32 = 0.2;
-/// A translation that another story is nearly as near to is none of both.
+/// A translation has to be closer than any other story by this margin.
 const RIVAL_MARGIN: f32 = 0.08;
-/// Stories in two languages become one by an entry in a third that is this near to both.
+/// Stories in two languages are merged by an entry in a third one that is this close to both.
 const SECOND_SHARE: f32 = 0.55;
-/// A story that has a text in this language takes another one, which is not a copy of it, only if it is this near.
+/// A story that already has a text in this language accepts another one that is not a copy of it only at this similarity.
 const SECOND_TEXT_SHARE: f32 = 0.8;
 
-/// Features that are asked for an entry in two or three languages, about: the table of them need not grow.
+/// Approximate number of features looked up for an entry with two or three languages, so that the map need not grow.
 const FEATURES_ASKED: usize = 220;
 
 /// Decides where an entry belongs.
@@ -127,7 +127,7 @@ struct Placer<'a, L> {
     new: NewEntry<'a>,
     index: &'a mut L,
     opinions: Vec<Assessment>,
-    /// Features whose postings were asked for: in how many stories, and in how many of the source that has the most.
+    /// Features already looked up: the number of stories, and the greatest number of stories of one source.
     seen: HashMap<u32, (usize, usize)>,
 }
 
@@ -148,13 +148,13 @@ impl<L: EntryIndex> Placer<'_, L> {
         }
     }
 
-    /// Identifiers and addresses, the entry's own and those that it names.
+    /// Compares by identifiers and addresses, the entry's own and those it names.
     fn by_keys(&mut self) -> Result<(), L::Error> {
         for key in self.new.keys {
             let postings = self.index.postings_of_key(&key.value)?;
             for (posting, kind) in &postings {
                 let both_own = key.kind == KeyKind::Own && *kind == KeyKind::Own;
-                // What several stories of one language name as their translation is a front page.
+                // A page that several stories of one language name as their translation is a front page.
                 let rivals = postings
                     .iter()
                     .filter(|(other, _)| other.language == posting.language && other.story != posting.story)
@@ -173,7 +173,7 @@ impl<L: EntryIndex> Placer<'_, L> {
         Ok(())
     }
 
-    /// Text that one has of the other.
+    /// Compares by shared text.
     fn by_text(&mut self) -> Result<(), L::Error> {
         let sketch = self.new.sketch;
         let mut features: Vec<u32> = sketch.shingles().collect();
@@ -194,7 +194,7 @@ impl<L: EntryIndex> Placer<'_, L> {
         for entry in best(votes, COPIES_MAX, 1.2) {
             let Some(known) = self.index.known(entry)? else { continue };
             if known.sketch.words < sketch.words {
-                // It is the known one's phrases that count then.
+                // Then the phrases of the known entry are the ones that count.
                 let unknown: Vec<u32> =
                     known.sketch.shingles().filter(|handle| !self.seen.contains_key(handle)).collect();
                 self.ask(&unknown, None)?;
@@ -213,7 +213,7 @@ impl<L: EntryIndex> Placer<'_, L> {
         Ok(())
     }
 
-    /// The same news in another language.
+    /// Compares with news in other languages.
     fn by_language(&mut self) -> Result<(), L::Error> {
         let sketch = self.new.sketch;
         if sketch.language == 0 || self.opinions.iter().any(|opinion| opinion.is_same) {
@@ -258,7 +258,7 @@ impl<L: EntryIndex> Placer<'_, L> {
             verdicts.push((known, verdict));
         }
         for (known, verdict) in &verdicts {
-            // The nearest other story, be it near enough or not: of two that are as near, neither is it.
+            // The closest other story, whether close enough or not: if two are equally close, neither is a translation.
             let others = verdicts.iter().filter(|(other, _)| other.story != known.story);
             let rival = others.map(|(_, other)| other.score).fold(0.0, f32::max);
             let is_same = verdict.is_same && verdict.score >= rival + RIVAL_MARGIN;
@@ -269,7 +269,7 @@ impl<L: EntryIndex> Placer<'_, L> {
         Ok(())
     }
 
-    /// Asks which entries have features, and remembers how many.
+    /// Looks up the entries of features, and remembers their frequency.
     fn ask(&mut self, features: &[u32], around: Option<i32>) -> Result<Vec<Vec<Posting>>, L::Error> {
         let mut found = Vec::with_capacity(features.len());
         for (one, postings) in features.iter().zip(self.index.postings(features, around)?) {
@@ -290,7 +290,7 @@ impl<L: EntryIndex> Placer<'_, L> {
         })
     }
 
-    /// Puts the opinions in order, and asks the other entries of the stories and the operator.
+    /// Sorts the assessments, and applies objections by operators and by other entries of the stories.
     fn settle(mut self) -> Result<Placement, L::Error> {
         self.opinions.sort_by(|a, b| {
             let rank = |opinion: &Assessment| {
@@ -334,7 +334,8 @@ impl<L: EntryIndex> Placer<'_, L> {
         Ok(Placement { opinions: self.opinions, also })
     }
 
-    /// Whether two stories stay two although the entry at hand could be of both: by hand, or by the titles of what it is near to.
+    /// Whether two stories remain distinct although the new entry matches both: by a ruling, or by the titles of the matched
+    /// entries.
     fn are_parted(&mut self, one: &Assessment, other: &Assessment) -> Result<bool, L::Error> {
         if self.index.are_kept_apart(one.story, other.story)? {
             return Ok(true);
@@ -346,7 +347,7 @@ impl<L: EntryIndex> Placer<'_, L> {
         Ok(!is_by_keys && compare::titles_part(&a.sketch, &b.sketch))
     }
 
-    /// What stands against joining a story: the operator, or another entry of it.
+    /// The objection to joining a story, by an operator or by another entry of it.
     fn objection(&mut self, opinion: &Assessment) -> Result<Option<Reason>, L::Error> {
         if self.index.is_kept_out(opinion.story)? {
             return Ok(Some(Reason::KeptApart));
@@ -389,13 +390,13 @@ impl<L: EntryIndex> Placer<'_, L> {
     }
 }
 
-/// What a shared key says: nothing, or how the two belong together, or that they do not although they share it.
+/// What a shared key means: nothing, a relation, or that the entries differ although they share it.
 fn by_key(new: &Sketch, known: &Sketch, key: &str, both_own: bool) -> Option<(Relation, bool, Reason)> {
     let differs = new.language != 0 && known.language != 0 && new.language != known.language;
     let is_same_source = new.source == known.source;
     let titles = compare::titles(new, known);
     if !both_own {
-        // Two entries of one source in one language are no translations, whatever their pages claim.
+        // Two entries of one source in one language are not translations, whatever their pages claim.
         let is_link =
             differs || (!is_same_source && !matches!(titles, Titles::NumbersDiffer | Titles::Frame));
         return is_link.then(|| {
@@ -431,9 +432,9 @@ fn is_by_key(reason: &Reason) -> bool {
     matches!(reason, Reason::SameAddress(_) | Reason::SameGuid | Reason::SameDay | Reason::Hreflang(_))
 }
 
-/// In how many stories these are, and in how many of the source that has the most.
+/// The number of stories, and the greatest number of stories of one source.
 fn count(postings: &[Posting]) -> (usize, usize) {
-    // More are never handed over; on the stack, for this is asked for each feature of each entry.
+    // The index never returns more. On the stack, since this runs for each feature of each entry.
     let mut pairs = [(0, StoryKey::default()); POSTINGS_MAX + 1];
     let count = postings.len().min(pairs.len());
     for (pair, posting) in pairs.iter_mut().zip(postings) {
@@ -460,7 +461,7 @@ fn best(votes: HashMap<EntryKey, (f32, Posting)>, count_max: usize, votes_min: f
     votes.into_iter().filter(is_wanted).take(count_max).map(|(_, posting)| posting.entry).collect()
 }
 
-/// What a concept of so many known stories is worth: from 1 down.
+/// The weight of a concept found in this many known stories, at most 1.
 fn rarity(stories: usize) -> f32 {
     1.0 / (1.0 + stories.min(POSTINGS_MAX) as f32 * 0.25)
 }
@@ -488,7 +489,7 @@ mod tests {
         day: i32,
     }
 
-    /// The stories of entries that come one after the other, and the relation of each to what was there.
+    /// The stories of successive entries, and the relation of each entry to earlier ones.
     fn placed(items: &[Item]) -> Vec<(usize, Relation)> {
         let mut memory = InMemoryIndex::default();
         let keys_of = |item: &Item| {
@@ -577,10 +578,10 @@ mod tests {
             issue("https://x.org/boletin-42", "Boletín número 42", 7),
         ];
         assert_eq!(placed(&series)[1].0, 1);
-        // Nor when the site points every page's hreflang at the same front page.
+        // Nor when hreflang on every page points at the same front page.
         let front = series.map(|item| Item { french: Some("https://x.org/fr/bulletin"), ..item });
         assert_eq!(placed(&front)[1].0, 1);
-        // Nor when all the text is the same but for what the issue is about.
+        // Nor when all of the text is the same except the subject of the issue.
         let months = ["March", "April", "May"].map(|month| format!("Local Roundup | {month}"));
         let roundup: Vec<Item> = months
             .iter()

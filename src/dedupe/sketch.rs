@@ -1,4 +1,4 @@
-//! A text made into a sketch.
+//! Makes a sketch of a text.
 
 use super::lexicon::concept;
 use super::words::{Word, Words};
@@ -6,28 +6,28 @@ use crate::model::sketch::{Head, Marked, NO_DAY, Sketch, WordKind, hash, hash_al
 use crate::support::stopwords::LANGUAGES;
 use crate::support::text::primary_language;
 
-/// Words in a shingle: fewer are found in any two texts, more are lost to every small edit.
+/// Words per shingle: shorter ones occur in any two texts, longer ones are lost to every small edit.
 const SHINGLE: usize = 4;
-/// Words of a text that are looked at: more is a book.
+/// Words of a text that are considered.
 const WORDS_MAX: usize = 4_000;
-/// Words at the start that teasers are cut from: of their shingles, half are kept.
+/// Words at the start of a text that teasers are cut from; half of their shingles are kept.
 const LEAD_WORDS: usize = 44;
-/// Shingles kept of the whole text, those with the smallest hashes; and how small they are to be.
+/// Shingles kept of the whole text: those with the smallest hashes, up to a maximum hash.
 const SAMPLE_MAX: usize = 40;
 const SAMPLE_HASH_MAX: u32 = u32::MAX / 5;
 const TITLE_WORDS_MAX: usize = 24;
-/// Numbers, and names, that are kept.
+/// Maximum number of numbers, and of names.
 pub const NAMES_MAX: usize = 48;
-/// Words at the start that concepts are taken from.
+/// Words at the start of a text that concepts are taken from.
 const CONCEPT_WORDS: usize = 70;
 const CONCEPTS_MAX: usize = 40;
 pub const LINKS_MAX: usize = 12;
-/// A word that has a subject has so many letters at least.
+/// Minimum length of a word that counts as a concept, in letters.
 const CONCEPT_LETTERS_MIN: usize = 3;
-/// Little words that one language has to have more than any other before it is believed.
+/// A language is only recognised if it has this many more stop words than any other.
 const LITTLE_LEAD: usize = 2;
 
-/// What a sketch is made from.
+/// The input of a sketch.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SketchInput<'a> {
     pub source: &'a str,
@@ -35,20 +35,20 @@ pub struct SketchInput<'a> {
     pub title: &'a str,
     /// Plain text.
     pub text: &'a str,
-    /// As declared, BCP 47.
+    /// As declared, a BCP 47 tag.
     pub language: Option<&'a str>,
     /// Days since 1970.
     pub day: Option<i32>,
-    /// In their canonical form: what it links to, its pictures.
+    /// Links and pictures, in canonical form.
     pub links: &'a [String],
 }
 
-/// The hash that a source is known by.
+/// The hash that identifies a source.
 pub fn source_hash(source: &str) -> u32 {
     hash(source.as_bytes())
 }
 
-/// Two letters as a number.
+/// The primary language subtag as a number, at most three letters.
 pub fn language_code(tag: &str) -> u32 {
     primary_language(tag)
         .bytes()
@@ -97,12 +97,12 @@ pub fn sketch(parts: &SketchInput) -> Sketch {
     )
 }
 
-/// Whether a shingle is one of the half that leads keep: the same half in every text.
+/// Whether a shingle is in the half kept in leads: the same half in every text.
 pub fn is_in_lead(shingle: &u32) -> bool {
     shingle & 1 == 0
 }
 
-/// The shingles with the smallest hashes, and how small they are.
+/// The shingles with the smallest hashes, and the threshold below which the sample is complete.
 fn sample(shingles: &[u32]) -> (Vec<u32>, u32) {
     let mut sample: Vec<u32> =
         shingles.iter().copied().filter(|&shingle| shingle <= SAMPLE_HASH_MAX).collect();
@@ -127,7 +127,7 @@ fn sorted(hashes: impl Iterator<Item = u32>, count_max: usize) -> Vec<u32> {
     kept
 }
 
-/// What title and first words are about. A name in one place is a name in the other: headlines capitalise as they like.
+/// The concepts of title and first words. A name in one is a name in the other, since headlines vary in capitalisation.
 fn concepts(title: &Words, text: &Words) -> Vec<u32> {
     let of = |words: &Words, word: &Word| match word.kind {
         WordKind::Number | WordKind::Calendar => word.hash,
@@ -145,7 +145,7 @@ fn concepts(title: &Words, text: &Words) -> Vec<u32> {
     for (words, word) in title_words.chain(text_words).filter(|(words, word)| bears(words, word)) {
         let marked = Marked::new(of(words, word), word.kind);
         match kept.iter().position(|known| known.word() == marked.word()) {
-            // The lowest kind that was seen: what is written small somewhere is no name.
+            // Keeps the lowest kind seen: a word that is lower-case somewhere is not a name.
             Some(at) => kept[at] = kept[at].min(marked),
             None if kept.len() < CONCEPTS_MAX => kept.push(marked),
             None => break,
@@ -155,7 +155,7 @@ fn concepts(title: &Words, text: &Words) -> Vec<u32> {
     kept.into_iter().map(|marked| marked.0).collect()
 }
 
-/// The language that the little words speak, where they speak clearly.
+/// The code of the language indicated by the stop words; 0 if unclear.
 fn spoken(title: &Words, text: &Words) -> u32 {
     let mut counts = [0usize; LANGUAGES.len()];
     for word in title.words.iter().chain(text.words.iter().take(200)) {

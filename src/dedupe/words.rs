@@ -1,4 +1,4 @@
-//! A text as words: folded, hashed, and told apart by what they are.
+//! Splits a text into words: folded, hashed and classified.
 
 use std::ops::Range;
 
@@ -6,19 +6,19 @@ use super::lexicon::{Special, special};
 use crate::model::sketch::{Fnv, WordKind, hash};
 use crate::support::text::fold_into;
 
-/// One word of a text.
+/// A word of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Word {
     pub hash: u32,
     pub kind: WordKind,
-    /// A bit for each language in which it is a word without a subject.
+    /// One bit for each language in which it is a stop word.
     pub little: u8,
-    /// Where its folded letters stand in `Words::letters`.
+    /// Range of its folded letters in `Words::letters`.
     start: u32,
     end: u32,
 }
 
-/// The words of a text, in their order.
+/// The words of a text, in order.
 #[derive(Debug, Default)]
 pub struct Words {
     letters: String,
@@ -26,7 +26,7 @@ pub struct Words {
 }
 
 impl Words {
-    /// Splits a text, `words_max` words of it at most.
+    /// Splits a text into at most `words_max` words.
     pub fn of(text: &str, words_max: usize) -> Words {
         let mut words = Words::default();
         words.read(text, words_max);
@@ -38,7 +38,7 @@ impl Words {
     }
 
     fn read(&mut self, text: &str, words_max: usize) {
-        // Words of ASCII stand in the text's own place; what folds to other letters is added behind.
+        // ASCII words keep their place in the lower-cased text; letters of other words are appended after folding.
         self.letters = text.to_ascii_lowercase();
         self.words.reserve((text.len() / WORD_BYTES).min(words_max));
         let mut at = 0;
@@ -70,7 +70,7 @@ impl Words {
         }
     }
 
-    /// Adds the folded letters of a word behind the text's own.
+    /// Appends the folded letters of a word.
     fn fold(&mut self, raw: &str, is_number: bool) -> Range<usize> {
         let start = self.letters.len();
         if is_number {
@@ -81,7 +81,7 @@ impl Words {
         start..self.letters.len()
     }
 
-    /// Adds a word, with the hash of its folded letters.
+    /// Adds a word with the hash of its folded letters.
     fn push(&mut self, raw: &str, place: Range<usize>, own: u32, is_sentence_start: bool) {
         let mut little = 0;
         let (hash, kind) = if raw.as_bytes()[0].is_ascii_digit() || is_roman(raw) {
@@ -101,10 +101,10 @@ impl Words {
     }
 }
 
-/// Bytes of a word and what parts it from the next, in the languages with the shortest words.
+/// Average bytes of a word with its separator, in the languages with the shortest words.
 const WORD_BYTES: usize = 6;
 
-/// The end and the hash of the word that begins at a place of a text in small letters; `None` where it may be of more than ASCII.
+/// The end and hash of the word at a position in lower-case text; `None` if it may contain non-ASCII letters.
 fn ascii_word(letters: &str, start: usize) -> Option<(usize, u32)> {
     let bytes = &letters.as_bytes()[start..];
     let mut hash = Fnv::START;
@@ -117,13 +117,13 @@ fn ascii_word(letters: &str, start: usize) -> Option<(usize, u32)> {
     Some((letters.len(), hash.half()))
 }
 
-/// With a capital where no sentence begins, or all in capitals.
+/// Whether a word is capitalised where no sentence begins, or is an acronym.
 fn is_name(raw: &str, is_sentence_start: bool) -> bool {
     let is_acronym = || raw.len() >= 2 && raw.chars().all(|c| c.is_uppercase() || c.is_ascii_digit());
     raw.chars().next().is_some_and(char::is_uppercase) && (!is_sentence_start || is_acronym())
 }
 
-/// Letters and digits; an apostrophe parts what it stands between ("l’État"), save in English ("don't", "city's"), where the end goes.
+/// The end of a run of letters and digits; an apostrophe separates words ("l’État").
 fn word_end(text: &str, start: usize) -> usize {
     let bytes = text.as_bytes();
     let mut end = start;
@@ -136,7 +136,7 @@ fn word_end(text: &str, start: usize) -> usize {
     }
 }
 
-/// The character at a place; most are ASCII, and need no decoding.
+/// The character at a position; most are ASCII and need no decoding.
 fn char_at(text: &str, at: usize) -> Option<char> {
     match text.as_bytes().get(at) {
         Some(byte) if byte.is_ascii() => Some(char::from(*byte)),
@@ -144,7 +144,7 @@ fn char_at(text: &str, at: usize) -> Option<char> {
     }
 }
 
-/// Digits with the points, commas and spaces that group them, and the letters of an ordinal.
+/// The end of a number: digits with grouping points, commas and spaces, and an ordinal suffix.
 fn number_end(text: &str, start: usize) -> usize {
     let bytes = text.as_bytes();
     let digits = |at: usize| bytes[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -163,13 +163,13 @@ fn number_end(text: &str, start: usize) -> usize {
         }
         end = after + more;
     }
-    // "1st", "2nd", "3ème", "5º": but not "4k" of something.
+    // "1st", "2nd", "3ème", "5º"; other suffixes, as in "4k", are kept by `push_number`.
     let suffix = &text[end..];
     let letters = suffix.find(|c: char| !c.is_alphanumeric()).unwrap_or(suffix.len());
     end + letters
 }
 
-/// Groups are joined, a decimal comma is a point, the letters of ordinals go.
+/// Appends a number in normal form: groups joined, a decimal comma as a point, ordinal suffixes dropped.
 fn push_number(out: &mut String, raw: &str) {
     let start = out.len();
     let digits_end = raw.rfind(|c: char| c.is_ascii_digit()).map_or(raw.len(), |last| last + 1);
@@ -178,7 +178,7 @@ fn push_number(out: &mut String, raw: &str) {
     let first = parts.next().unwrap_or_default();
     out.push_str(first);
     while let Some(part) = parts.next() {
-        // Three digits behind a separator are thousands; anything else, at the end, a fraction.
+        // Three digits after a separator are thousands; anything else at the end is a fraction.
         if part.len() != 3 && parts.peek().is_none() {
             out.push('.');
         }
@@ -195,7 +195,7 @@ fn push_number(out: &mut String, raw: &str) {
     }
 }
 
-/// II to XXXIX: single letters are too often just letters.
+/// Roman numerals from II to XXXIX: single letters are too often just letters.
 fn is_roman(raw: &str) -> bool {
     (2..=6).contains(&raw.len()) && raw.bytes().all(|byte| matches!(byte, b'I' | b'V' | b'X')) && raw != "XXX"
 }

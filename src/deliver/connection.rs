@@ -1,5 +1,5 @@
-//! One conversation with a mail server (RFC 5321): what is said, and what comes back, within bounds. Our own, for lettre's reads an
-//! answer of any length, and knows fewer ways to log in.
+//! A client connection to a mail server (RFC 5321), with bounded replies. Our own implementation, since lettre's reads replies
+//! of any length and supports fewer login mechanisms.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,26 +11,26 @@ use super::login::{Login, Mechanism, cram_md5, encoded, plain, xoauth2};
 use super::refusal::Command;
 use super::tls;
 
-/// RFC 5321 section 4.5.3.1.5 has 512 bytes a line; some servers explain themselves at length.
+/// RFC 5321 section 4.5.3.1.5 limits lines to 512 bytes; some servers send longer explanations.
 const LINE_BYTES_MAX: usize = 4_096;
 const REPLY_BYTES_MAX: usize = 32_768;
-/// The server ends the conversation (RFC 5321 section 3.8).
+/// The server closes the connection (RFC 5321 section 3.8).
 pub const CLOSING: u16 = 421;
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + Sync> Stream for T {}
 
-/// When TLS begins.
+/// When TLS starts.
 pub enum Security {
     None,
-    /// Where the server offers it.
+    /// STARTTLS if the server offers it.
     Opportunistic(Arc<rustls::ClientConfig>),
     Required(Arc<rustls::ClientConfig>),
     /// From the first byte.
     Wrapper(Arc<rustls::ClientConfig>),
 }
 
-/// What a server answered.
+/// A reply of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     pub code: u16,
@@ -38,7 +38,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// Its words in one line; an enhanced code that each of them repeats stands once.
+    /// The text of the reply in one line; an enhanced code repeated on each line is kept once.
     pub fn words(&self) -> String {
         let code = self.lines.first().and_then(|line| line.split(' ').next()).unwrap_or_default();
         let is_code = super::refusal::enhanced(code).is_some();
@@ -57,16 +57,16 @@ impl std::fmt::Display for Reply {
     }
 }
 
-/// Why a conversation did not go on.
+/// Why a conversation failed.
 #[derive(Debug)]
 pub enum Fault {
-    /// The server spoke, and says no.
+    /// The server refused a command.
     Refused(Reply),
-    /// It hung up, or what it says is not SMTP.
+    /// The server hung up, or did not speak SMTP.
     Broken(String),
-    /// It said nothing for so long.
+    /// The server did not reply within this time.
     Silent(Duration),
-    /// What we were told to do cannot be done with this server.
+    /// Our settings cannot work with this server.
     Unusable(String),
 }
 
@@ -80,32 +80,32 @@ impl std::fmt::Display for Fault {
     }
 }
 
-/// How to open a conversation.
+/// Parameters of a connection.
 pub struct Opening<'a> {
     pub host: &'a str,
     pub port: u16,
     pub security: &'a Security,
     pub login: Option<&'a Login>,
-    /// Our own name.
+    /// Our host name.
     pub hello: &'a str,
-    /// For each answer.
+    /// Timeout of each reply.
     pub timeout: Duration,
 }
 
-/// An open conversation.
+/// An open connection.
 pub struct Connection {
     stream: BufReader<Box<dyn Stream>>,
     timeout: Duration,
     is_encrypted: bool,
-    /// What the server offers in its answer to EHLO, in capitals.
+    /// Capabilities from the EHLO reply, in upper case.
     offers: Vec<String>,
 }
 
 impl Connection {
-    /// Up to the point where messages can be handed over.
+    /// Connects and logs in, so that messages can be sent.
     ///
     /// # Errors
-    /// With what was said when it went wrong: the login is a command of its own.
+    /// The command that failed and the fault; the login counts as a command of its own.
     pub async fn open(opening: &Opening<'_>) -> Result<Connection, (Command, Fault)> {
         let fault = |fault| (Command::Connect, fault);
         let mut connection = Connection::connect(opening).await.map_err(fault)?;
@@ -118,7 +118,7 @@ impl Connection {
     async fn connect(opening: &Opening<'_>) -> Result<Connection, Fault> {
         let broken = |error: std::io::Error| Fault::Broken(error.to_string());
         let stream = TcpStream::connect((opening.host, opening.port)).await.map_err(broken)?;
-        // Nagle's algorithm would have each message wait 40 ms for an acknowledgement.
+        // With Nagle's algorithm, each message would wait 40 ms for an acknowledgement.
         stream.set_nodelay(true).map_err(broken)?;
         let mut connection = Connection {
             stream: BufReader::new(Box::new(stream)),
@@ -151,7 +151,7 @@ impl Connection {
     }
 
     async fn encrypted(self, config: &Arc<rustls::ClientConfig>, host: &str) -> Result<Connection, Fault> {
-        // What somebody on the way put behind the answer in the clear is not to be taken for the server's (RFC 3207 section 6).
+        // Text injected after the clear-text reply must not be taken for the server's (RFC 3207 section 6).
         if !self.stream.buffer().is_empty() {
             return Err(Fault::Broken("it went on speaking before TLS began".into()));
         }
@@ -167,7 +167,7 @@ impl Connection {
 
     async fn introduce(&mut self, hello: &str) -> Result<(), Fault> {
         let reply = match self.ask(&format!("EHLO {hello}"), 200..=299).await {
-            // A server of before RFC 1869 offers nothing.
+            // A server older than RFC 1869 has no extensions.
             Err(Fault::Refused(reply)) if reply.code >= 500 => {
                 self.ask(&format!("HELO {hello}"), 200..=299).await.map_err(|_| Fault::Refused(reply))?;
                 self.offers.clear();
@@ -179,7 +179,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Whether the server offers something.
+    /// Whether the server offers a capability.
     pub fn has(&self, keyword: &str) -> bool {
         self.offers.iter().any(|offer| offer.split(' ').next() == Some(keyword))
     }
@@ -188,7 +188,7 @@ impl Connection {
         let offered: Vec<String> = self
             .offers
             .iter()
-            // "AUTH=" is how servers said it before RFC 2554.
+            // "AUTH=" is the form used before RFC 2554.
             .filter_map(|offer| offer.strip_prefix("AUTH").filter(|rest| rest.starts_with([' ', '='])))
             .flat_map(|names| names[1..].split([' ', '=']))
             .filter(|name| !name.is_empty())
@@ -222,7 +222,7 @@ impl Connection {
             Mechanism::XOAuth2 => {
                 let reply = self.ask(&format!("AUTH {name} {}", xoauth2(username, shown)), 200..=399).await?;
                 if reply.code == 334 {
-                    // It says why in a challenge; an empty answer ends it.
+                    // The server gives the reason in a challenge; an empty reply ends the exchange.
                     self.ask("", 200..=299).await?;
                 }
             }
@@ -230,18 +230,18 @@ impl Connection {
         Ok(())
     }
 
-    /// Says a line and waits for the answer, whose code is to be one of these.
+    /// Sends a line and waits for a reply with a code in this range.
     ///
     /// # Errors
-    /// When it is another one, or none comes.
+    /// When the code is another one, or no reply comes.
     pub async fn ask(&mut self, line: &str, wanted: std::ops::RangeInclusive<u16>) -> Result<Reply, Fault> {
         self.ask_raw(format!("{line}\r\n").as_bytes(), wanted).await
     }
 
-    /// The same with what has its end already.
+    /// Like `ask`, for bytes that include their line end.
     ///
     /// # Errors
-    /// When the code is another one, or no answer comes.
+    /// When the code is another one, or no reply comes.
     pub async fn ask_raw(
         &mut self,
         bytes: &[u8],
@@ -254,7 +254,7 @@ impl Connection {
         };
         match tokio::time::timeout(timeout, written).await {
             Ok(Ok(())) => {}
-            // What it said before it hung up says more: a server that closes an idle connection does so with a 421.
+            // A reply sent before hanging up is more informative: a server closes an idle connection with a 421.
             Ok(Err(error)) => {
                 return match self.answered().await {
                     Ok(reply) if reply.code >= 400 => Err(Fault::Refused(reply)),
@@ -294,12 +294,12 @@ impl Connection {
         }
     }
 
-    /// One line without its end.
+    /// Reads a line without its end.
     async fn line(&mut self) -> Result<String, Fault> {
         let mut line = Vec::new();
         loop {
             let buffer = match self.stream.fill_buf().await {
-                // TLS without a good-bye.
+                // TLS closed without close_notify.
                 Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => &[],
                 buffer => buffer.map_err(|error| Fault::Broken(error.to_string()))?,
             };
@@ -321,7 +321,7 @@ impl Connection {
         }
     }
 
-    /// Says good-bye, and does not wait for long.
+    /// Sends QUIT, with a short timeout.
     pub async fn quit(mut self) {
         let _ = tokio::time::timeout(Duration::from_secs(2), self.ask("QUIT", 200..=299)).await;
     }
@@ -339,7 +339,7 @@ mod tests {
         let (mut ours, theirs) = tokio::io::duplex(1 << 20);
         tokio::spawn(async move {
             let _ = ours.write_all(&text).await;
-            // It stays open: what has no end is given up for its size.
+            // The connection stays open: a reply without an end is given up because of its size.
             std::future::pending::<()>().await;
         });
         Connection {

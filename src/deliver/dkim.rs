@@ -1,5 +1,5 @@
-//! DKIM signatures (RFC 6376, RFC 8463) over a message as it leaves. Our own, for lettre's signs no Content-Type, which it folds
-//! afterwards, and leaves room for headers to be added on the way.
+//! DKIM signatures (RFC 6376, RFC 8463) over a message as sent. Our own implementation: lettre's does not sign Content-Type,
+//! which it folds afterwards, and allows headers to be added in transit.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -8,8 +8,7 @@ use ring::signature::{Ed25519KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use rustls::pki_types::{PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, pem::PemObject};
 use sha2::{Digest as _, Sha256};
 
-/// Headers that are signed, and once more as if they stood there again: one that is added on the way breaks the signature
-/// (RFC 6376 section 8.15).
+/// Headers that are oversigned, so that one added in transit breaks the signature (RFC 6376 section 8.15).
 const OVERSIGNED: [&str; 9] = [
     "From",
     "Reply-To",
@@ -21,7 +20,7 @@ const OVERSIGNED: [&str; 9] = [
     "List-Unsubscribe-Post",
     "Content-Type",
 ];
-/// Headers that are signed as they stand. Both List-Unsubscribe headers must be signed (RFC 8058 section 4).
+/// Headers that are signed as present. Both List-Unsubscribe headers must be signed (RFC 8058 section 4).
 const SIGNED: [&str; 11] = [
     "Message-ID",
     "MIME-Version",
@@ -35,19 +34,19 @@ const SIGNED: [&str; 11] = [
     "Feedback-ID",
     "Sender",
 ];
-/// Bytes of the signature on one line.
+/// Bytes of the signature per line.
 const FOLDED: usize = 72;
 
-/// One DKIM key.
+/// A DKIM key.
 pub struct DkimKey<'a> {
     pub domain: &'a str,
     pub selector: &'a str,
-    /// PKCS#1 or PKCS#8 in PEM for RSA, 32 bytes in base64 for Ed25519.
+    /// RSA: PKCS#1 or PKCS#8 in PEM; Ed25519: 32 bytes in Base64.
     pub key: &'a str,
     pub is_ed25519: bool,
 }
 
-/// What signs.
+/// Signs messages with one key.
 #[derive(Debug)]
 pub struct Signer {
     domain: String,
@@ -68,7 +67,7 @@ impl std::fmt::Debug for SigningKey {
 
 impl Signer {
     /// # Errors
-    /// When the key is none, in words.
+    /// In words, when the key is unusable.
     pub fn new(key: &DkimKey) -> Result<Signer, String> {
         let wrong = |why: &str| format!("the DKIM key of {} cannot be used: {why}", key.domain);
         let signing = if key.is_ed25519 {
@@ -95,17 +94,17 @@ impl Signer {
         Ok(Signer { domain, selector: key.selector.to_owned(), key: signing })
     }
 
-    /// The header that signs a message, with its line end. The message is given as it leaves: its headers and its body.
+    /// The signature header of a message, with its line end. Headers and body are given exactly as sent.
     ///
     /// # Errors
-    /// When there is no randomness to sign with.
+    /// When no random numbers are available for signing.
     pub fn sign(&self, head: &str, body: &[u8]) -> Result<String, String> {
         let headers = headers(head);
         let (mut names, mut signed) = (Vec::new(), String::new());
         let places =
             OVERSIGNED.iter().map(|name| (name, true)).chain(SIGNED.iter().map(|name| (name, false)));
         for (name, is_over) in places {
-            // The last one counts first (RFC 6376 section 5.4.2).
+            // The last occurrence comes first (RFC 6376 section 5.4.2).
             for (_, value) in headers.iter().rev().filter(|(known, _)| known.eq_ignore_ascii_case(name)) {
                 names.push(*name);
                 signed.push_str(&relaxed(name, value));
@@ -145,13 +144,13 @@ impl SigningKey {
                     .map_err(|_| "it cannot be signed: there are no random numbers".to_owned())?;
                 Ok(signature)
             }
-            // RFC 8463 section 3: the hash is what is signed.
+            // RFC 8463 section 3: what is signed is the hash.
             SigningKey::Ed25519(pair) => Ok(pair.sign(&Sha256::digest(text)).as_ref().to_vec()),
         }
     }
 }
 
-/// Names and values of headers, in their order, folded as they stand.
+/// Names and values of headers in order, still folded.
 fn headers(head: &str) -> Vec<(&str, &str)> {
     let mut found: Vec<(&str, &str)> = Vec::new();
     let mut rest = head;
@@ -169,13 +168,13 @@ fn headers(head: &str) -> Vec<(&str, &str)> {
     found
 }
 
-/// RFC 6376 section 3.4.2, without the line end.
+/// Relaxed header canonicalization (RFC 6376 section 3.4.2), without the line end.
 fn relaxed(name: &str, value: &str) -> String {
     let words: Vec<&str> = value.split([' ', '\t', '\r', '\n']).filter(|word| !word.is_empty()).collect();
     format!("{}:{}", name.to_ascii_lowercase(), words.join(" "))
 }
 
-/// RFC 6376 section 3.4.4.
+/// Relaxed body canonicalization (RFC 6376 section 3.4.4).
 fn relaxed_body(body: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(body.len());
     for line in body.split_inclusive(|byte| *byte == b'\n') {

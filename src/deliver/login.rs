@@ -1,4 +1,4 @@
-//! Who we say that we are to a mail server (RFC 4954): a password, or a token that others give out for a while.
+//! SMTP authentication (RFC 4954) with a password, or with a token that expires.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -10,36 +10,36 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use tokio::time::Instant;
 
-/// How long a token is used that was asked for; those who give them out make them for an hour.
+/// How long a token is reused; they are usually valid for an hour.
 const TOKEN_KEPT: Duration = Duration::from_secs(300);
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
-/// A token is some kilobytes at most.
+/// Maximum size of a token, which is normally a few kilobytes.
 const TOKEN_BYTES_MAX: usize = 64 * 1024;
 
-/// Where a token comes from, each time anew.
+/// Where a token is read from, each time anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenPlace {
     Given(String),
     File(PathBuf),
-    /// What a command prints.
+    /// The output of a command.
     Command(String),
 }
 
-/// What is shown to a server.
+/// The credential shown to a server.
 #[derive(Clone)]
 pub enum Secret {
     Password(String),
     Token(TokenPlace),
 }
 
-/// A user name and what goes with it.
+/// A user name and its secret.
 pub struct Login {
     pub username: String,
     secret: Secret,
     token: Mutex<Option<(String, Instant)>>,
 }
 
-/// One way to say it.
+/// A SASL mechanism.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mechanism {
     Plain,
@@ -64,11 +64,11 @@ impl Login {
         Login { username, secret, token: Mutex::default() }
     }
 
-    /// The first way that the server takes, of those that there are for what we have. In the clear, the one that does not tell the
-    /// password comes first.
+    /// The preferred mechanism among those that the server offers and our secret allows. Without encryption, the one that does
+    /// not reveal the password is preferred.
     ///
     /// # Errors
-    /// When there is none, in words.
+    /// In words, when there is none.
     pub fn mechanism(&self, offered: &[String], is_encrypted: bool) -> Result<Mechanism, String> {
         let wanted: &[Mechanism] = match (&self.secret, is_encrypted) {
             (Secret::Token(_), _) => &[Mechanism::XOAuth2],
@@ -83,10 +83,10 @@ impl Login {
         })
     }
 
-    /// What stands for the password: itself, or a token that is still good.
+    /// The credential: the password, or a token that has not expired.
     ///
     /// # Errors
-    /// When no token can be had, in words.
+    /// In words, when no token can be obtained.
     pub async fn shown(&self) -> Result<String, String> {
         let place = match &self.secret {
             Secret::Password(password) => return Ok(password.clone()),
@@ -103,7 +103,7 @@ impl Login {
         Ok(token)
     }
 
-    /// A token that was refused is not shown again.
+    /// Discards a token that was refused.
     pub fn forget(&self) {
         *self.token.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
@@ -148,20 +148,20 @@ pub fn encoded(text: &str) -> String {
     BASE64.encode(text)
 }
 
-/// RFC 4616.
+/// PLAIN (RFC 4616).
 pub fn plain(username: &str, password: &str) -> String {
     encoded(&format!("\0{username}\0{password}"))
 }
 
-/// As Google and Microsoft have it.
+/// XOAUTH2, as used by Google and Microsoft.
 pub fn xoauth2(username: &str, token: &str) -> String {
     encoded(&format!("user={username}\x01auth=Bearer {token}\x01\x01"))
 }
 
-/// RFC 2195: the answer to a challenge.
+/// CRAM-MD5 (RFC 2195): the response to a challenge.
 ///
 /// # Errors
-/// When the challenge is none.
+/// When the challenge cannot be decoded.
 pub fn cram_md5(username: &str, password: &str, challenge: &str) -> Result<String, String> {
     let challenge = BASE64
         .decode(challenge.trim())

@@ -1,4 +1,4 @@
-//! One delivery to one message (RFC 5322, `multipart/alternative`).
+//! Builds the message of a delivery (RFC 5322, `multipart/alternative`).
 
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -17,24 +17,24 @@ use crate::model::keys::IssueKey;
 use crate::model::mail_address::Address;
 use crate::model::token::{BOUNCE, PREFERENCES, SigningKey, UNSUBSCRIBE};
 
-/// Whom the mail is from.
+/// The sender of all mail.
 #[derive(Debug, Clone)]
 pub struct Sender {
     pub from: Mailbox,
     pub reply_to: Option<Mailbox>,
     /// The channel's title, for List-Id.
     pub channel: String,
-    /// Where people reach us, without a final slash; none, and mails name no web address to leave at.
+    /// The base URL of our web pages, without a trailing slash; without it, mails have no web link to unsubscribe.
     pub public_url: Option<String>,
-    /// Where mail comes back to that cannot be delivered: each delivery has a return path of its own under it (VERP).
+    /// Where undeliverable mail returns to: each delivery has its own return path under this address (VERP).
     pub bounces: Option<Address>,
-    /// Signs the links to leave by.
+    /// Signs unsubscribe links.
     pub key: SigningKey,
-    /// Signatures that each mail bears.
+    /// DKIM signers applied to each mail.
     pub dkim: Vec<Arc<Signer>>,
 }
 
-/// Why a message cannot be made: it never will be.
+/// Why a message can never be built.
 #[derive(Debug, thiserror::Error)]
 #[error("the message cannot be made: {0}")]
 pub struct MessageError(String);
@@ -43,30 +43,30 @@ pub struct MessageError(String);
 #[derive(Debug, Clone)]
 pub struct PreparedMessage {
     content_type: ContentType,
-    /// What stands before each place where a link of the recipient's own goes, and the place.
+    /// The bytes before each placeholder of a recipient's own link, and the placeholder.
     pieces: Vec<(Vec<u8>, LinkPlace)>,
     end: Vec<u8>,
 }
 
-/// Where a link of a recipient's own goes.
+/// A placeholder for a recipient's own link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LinkPlace {
     Unsubscribe,
     Preferences,
 }
 
-/// Of a line in quoted-printable, in bytes: RFC 2045 section 6.7 allows 76 with the soft break.
+/// Maximum bytes of a quoted-printable line: RFC 2045 section 6.7 allows 76 with the soft break.
 const LINE_BYTES_MAX: usize = 72;
 
-/// Of a mail that is attached as it is, in bytes (RFC 5322 section 2.1.1).
+/// Maximum bytes of a line in a mail attached as it is (RFC 5322 section 2.1.1).
 const ATTACHED_LINE_BYTES_MAX: usize = 990;
 
-/// Cuts an encoded body at the places for links; soft line breaks may run through them.
+/// Cuts an encoded body at its placeholders, which soft line breaks may run through.
 fn cut(content_type: ContentType, body: &[u8], places: &LinkPlaces) -> PreparedMessage {
     let places =
         [(LinkPlace::Unsubscribe, places.unsubscribe()), (LinkPlace::Preferences, places.preferences())];
     let (mut pieces, mut piece_start, mut at) = (Vec::new(), 0, 0);
-    // All places begin alike.
+    // All placeholders begin with the same character.
     while let Some(found) = memchr::memchr(b'@', &body[at..]) {
         let start = at + found;
         match places
@@ -84,7 +84,7 @@ fn cut(content_type: ContentType, body: &[u8], places: &LinkPlaces) -> PreparedM
     PreparedMessage { content_type, pieces, end: body[piece_start..].to_vec() }
 }
 
-/// How many bytes a place takes up at the start of `body`, if it stands there.
+/// The number of bytes that a placeholder takes up at the start of `body`, if it is there.
 fn place_end(body: &[u8], place: &[u8]) -> Option<usize> {
     let (mut end, mut matched) = (0, 0);
     while matched < place.len() {
@@ -119,14 +119,14 @@ impl PreparedMessage {
     }
 }
 
-/// An address in quoted-printable, on lines of its own that are none in the text.
+/// A link in quoted-printable, set off by soft breaks that leave no trace in the text.
 fn encoded_link(link: &str) -> Vec<u8> {
     let mut out = b"=\r\n".to_vec();
     let escaped = link.replace('=', "=3D");
     let mut rest = escaped.as_str();
     while !rest.is_empty() {
         let mut cut = rest.len().min(LINE_BYTES_MAX);
-        // Not through an escape.
+        // Does not cut through an escape.
         if let Some(escape) = rest[..cut].rfind('=').filter(|escape| escape + 3 > cut && rest.len() > cut) {
             cut = escape;
         }
@@ -142,7 +142,7 @@ fn encoded_link(link: &str) -> Vec<u8> {
 /// # Errors
 /// When its text cannot be encoded.
 pub fn prepare(issue: &Issue) -> Result<PreparedMessage, MessageError> {
-    // The boundary follows from the issue, so that a replay gives the same bytes.
+    // The boundary is derived from the issue, so that a replay gives the same bytes.
     let forwarded = issue.forwarded.as_ref();
     let digest = Sha256::new()
         .chain_update(&issue.text)
@@ -167,10 +167,10 @@ pub fn prepare(issue: &Issue) -> Result<PreparedMessage, MessageError> {
     Ok(cut(content_type, &formatted[headers_end..], &issue.places))
 }
 
-/// Builds the message. The same delivery gives the same bytes at every attempt.
+/// Builds the message; every attempt at a delivery gives the same bytes.
 ///
 /// # Errors
-/// When the recipient's address is none.
+/// When the recipient's address is invalid.
 pub fn build(
     sender: &Sender,
     delivery: &Delivery,
@@ -192,7 +192,7 @@ pub fn build(
     if let Some(reply_to) = writer.or_else(|| sender.reply_to.clone()) {
         builder = builder.reply_to(reply_to);
     }
-    // Quoted-printable parts are ASCII in short lines: the whole is 7bit (RFC 2045 section 6.4).
+    // Quoted-printable parts are ASCII with short lines, so the whole is 7bit (RFC 2045 section 6.4).
     let hash = sender.key.hash(&delivery.recipient);
     let links = links(sender, delivery, &hash);
     let body = prepared.with_links(
@@ -210,7 +210,7 @@ pub fn build(
     }
     let text =
         String::from_utf8(message.formatted()).map_err(|_| MessageError("it is not valid text".into()))?;
-    // What is signed is what leaves: folded, and in its order.
+    // Signs exactly what is sent: folded headers, in their order.
     let (head, body) = text.split_at(text.find("\r\n\r\n").map_or(text.len(), |end| end + 2));
     let body = body.strip_prefix("\r\n").unwrap_or(body);
     let signatures = sender.dkim.iter().map(|signer| signer.sign(head, body.as_bytes()));
@@ -219,15 +219,15 @@ pub fn build(
     Ok(Built { envelope: envelope(sender, delivery, message.envelope())?, text })
 }
 
-/// A message ready to leave.
+/// A message ready to send.
 #[derive(Debug, Clone)]
 pub struct Built {
     pub envelope: Envelope,
-    /// ASCII, but for the addresses of mailboxes that are not.
+    /// ASCII, except for addresses that are not.
     pub text: String,
 }
 
-/// Where a recipient leaves: on the web where we are there, by mail in any case; and where they change what they get.
+/// A recipient's links: to unsubscribe on the web, if we are there, and by mail; and to change preferences.
 struct Links {
     web: Option<String>,
     by_mail: String,
@@ -239,7 +239,7 @@ fn links(sender: &Sender, delivery: &Delivery, hash: &str) -> Links {
     let public = sender.public_url.as_deref();
     Links {
         web: public.map(|public| format!("{public}/unsubscribe/{token}")),
-        // Where returns are read, mails to leave by are read too.
+        // Where bounces are read, requests to leave are read too.
         by_mail: format!(
             "mailto:{}?subject=unsubscribe%20{token}",
             sender.bounces.as_ref().map_or(sender.from.email.to_string(), Address::to_string)
@@ -252,7 +252,7 @@ fn links(sender: &Sender, delivery: &Delivery, hash: &str) -> Links {
     }
 }
 
-/// Each delivery comes back to an address of its own (VERP), so that what comes back needs not be understood to be known.
+/// The envelope, with a return path for each delivery (VERP), so that a bounce can be attributed without being understood.
 fn envelope(sender: &Sender, delivery: &Delivery, plain: &Envelope) -> Result<Envelope, MessageError> {
     let Some(bounces) = &sender.bounces else { return Ok(plain.clone()) };
     let (local, domain) = bounces.as_str().rsplit_once('@').unwrap_or_default();
@@ -261,8 +261,8 @@ fn envelope(sender: &Sender, delivery: &Delivery, plain: &Envelope) -> Result<En
     Envelope::new(Some(path), plain.to().to_vec()).map_err(|error| MessageError(error.to_string()))
 }
 
-/// What makes a mail one of a list: RFC 2369, 2919, 8058, 3834, and what mailbox providers ask for. Confirmations and answers passed on
-/// go to people who need not be on it.
+/// The headers of list mail: RFC 2369, 2919, 8058, 3834, and requirements of mailbox providers. Confirmations and forwarded
+/// replies do not get them, as their recipients need not be subscribers.
 fn list_headers(sender: &Sender, delivery: &Delivery, links: &Links) -> Vec<(&'static str, String)> {
     let automatic = ("Auto-Submitted", "auto-generated".to_owned());
     if matches!(delivery.digest, DigestId::Confirmation | DigestId::Answer) {
@@ -277,7 +277,7 @@ fn list_headers(sender: &Sender, delivery: &Delivery, links: &Links) -> Vec<(&'s
     match (&sender.public_url, &links.web) {
         (Some(public), Some(link)) => {
             headers.push(("List-Unsubscribe", format!("<{link}>, {by_mail}")));
-            // One click needs https (RFC 8058 section 3.1).
+            // One-click unsubscription requires https (RFC 8058 section 3.1).
             if public.starts_with("https://") {
                 headers.push(("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".into()));
             }
@@ -294,15 +294,15 @@ fn list_headers(sender: &Sender, delivery: &Delivery, links: &Links) -> Vec<(&'s
     headers
 }
 
-/// Quoted-printable keeps every line under the 998 bytes of RFC 5322 section 2.1.1, and a mail readable in the raw.
+/// Quoted-printable keeps lines under the 998 bytes of RFC 5322 section 2.1.1, and the raw mail readable.
 fn part(content_type: ContentType, text: &str) -> Result<SinglePart, MessageError> {
     let body = Body::new_with_encoding(text.to_owned(), ContentTransferEncoding::QuotedPrintable)
         .map_err(|_| MessageError("its text cannot be encoded".into()))?;
     Ok(SinglePart::builder().header(content_type).body(body))
 }
 
-/// A mail in a mail. One that is not plain ASCII in short lines would have to travel as 8bit (RFC 2046 section 5.2.1), which not
-/// every server takes: it becomes a file.
+/// Attaches a mail. One that is not plain ASCII with short lines would need 8bit (RFC 2046 section 5.2.1), which not every
+/// server accepts: it is attached as a file.
 fn attached(mail: &ForwardedMail) -> Result<SinglePart, MessageError> {
     let wrong = || MessageError("the mail that it passes on cannot be attached".into());
     let lines = || mail.message.split(|byte| *byte == b'\n');
@@ -322,12 +322,12 @@ fn attached(mail: &ForwardedMail) -> Result<SinglePart, MessageError> {
     Ok(Attachment::new("message.eml".into()).body(body, kind))
 }
 
-/// RFC 2919.
+/// The List-Id of a digest (RFC 2919).
 fn list_id(sender: &Sender, digest: &DigestId) -> String {
     format!("{} <{}.{}>", quoted(&sender.channel), label(digest), sender.from.email.domain())
 }
 
-/// The id of a digest as a label of a domain name.
+/// The id of a digest as a domain-name label.
 fn label(digest: &DigestId) -> String {
     digest
         .as_str()
@@ -337,7 +337,7 @@ fn label(digest: &DigestId) -> String {
         .collect()
 }
 
-/// A phrase for a header: what is not plain ASCII text is left out.
+/// A quoted phrase for a header, reduced to plain ASCII.
 fn quoted(text: &str) -> String {
     let safe: String = crate::support::text::without_accents(text)
         .chars()
@@ -346,7 +346,7 @@ fn quoted(text: &str) -> String {
     format!("\"{safe}\"")
 }
 
-/// The Message-ID of a delivery (RFC 5322 section 3.6.4): made from what it is, so the same in every replay.
+/// The Message-ID of a delivery (RFC 5322 section 3.6.4), derived from its contents and so the same in every replay.
 pub fn message_id(
     digest: &str,
     issue: IssueKey,
@@ -406,7 +406,7 @@ mod tests {
         for before in 0..90 {
             let places = LinkPlaces::of(&SigningKey::new("k".into()), "issue");
             let (leave, change) = (places.unsubscribe(), places.preferences());
-            // What a source writes is only text.
+            // Placeholders written by a source are plain text.
             let text = format!("{}{leave} end é\n{leave} @@UNSUBSCRIBE@@", "x".repeat(before));
             let issue = Issue {
                 subject: "s".into(),

@@ -1,4 +1,4 @@
-//! Issues to mailboxes: the message, and the ways that it can leave. Knows no store and no schedule.
+//! Sends issues to mailboxes: builds messages and hands them to a transport. Knows neither store nor schedule.
 
 mod connection;
 pub mod dkim;
@@ -9,34 +9,34 @@ pub mod smtp;
 pub mod tls;
 pub mod transport;
 
-/// Why a message did not leave, by what to do next.
+/// Why a message was not sent, by what to do next.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DeliverError {
-    /// Try again later: the recipient's mailbox does not take it now (as greylisting has it), or for a reason that nobody gives.
+    /// Retry later: the mailbox does not accept it now (as with greylisting), or for an unknown reason.
     #[error("{0}")]
     Temporary(String),
-    /// It waits, and no recipient is charged with it: no server can be reached, or none has the time.
+    /// Hold it without charging the recipient with an attempt: no server can be reached, or none has capacity.
     #[error("{0}")]
     Unavailable(String),
-    /// It waits: the server refuses us or what we send, and would refuse others alike. The operator can mend it.
+    /// Hold it: the server refuses us or our content, and would refuse other mail as well. The operator has to act.
     #[error("{0}")]
     RefusesUs(String),
-    /// We were told to end before the server had any of it.
+    /// We were told to stop before the server accepted any of it.
     #[error("it was not handed over: the work was to end")]
     Stopped,
-    /// It may have been taken, or not: the server's last answer never came.
+    /// It may or may not have been accepted: the server's final reply never came.
     #[error("{0}")]
     Uncertain(String),
-    /// Never, nor any other mail: there is no such mailbox.
+    /// Give up this and all other mail to the recipient: the mailbox does not exist.
     #[error("{0}")]
     NoMailbox(String),
-    /// Never: the message cannot be made.
+    /// Give up: the message cannot be built.
     #[error("{0}")]
     Permanent(String),
 }
 
 impl DeliverError {
-    /// The same with other words.
+    /// The same error with its text changed by `words`.
     pub fn map(self, words: impl FnOnce(String) -> String) -> DeliverError {
         match self {
             DeliverError::Temporary(reason) => DeliverError::Temporary(words(reason)),

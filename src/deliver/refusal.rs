@@ -1,10 +1,10 @@
-//! What a mail server's refusal is about. Only one kind of it says that a recipient does not exist; to take another for it costs a
-//! list its readers. Pure: from the command, the code, the enhanced code (RFC 3463, RFC 7505) and the words.
+//! Decides what a mail server's refusal is about. Only one kind means that a recipient does not exist; mistaking another for it
+//! loses readers. Pure: decides by the command, the reply code, the enhanced code (RFC 3463, RFC 7505) and the text.
 
-/// What the server refused.
+/// The command that was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
-    /// The greeting, EHLO, STARTTLS.
+    /// The greeting, EHLO, or STARTTLS.
     Connect,
     Auth,
     /// MAIL FROM: the sender.
@@ -18,17 +18,17 @@ pub enum Command {
 /// What a refusal is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// There is no such mailbox, and will be none.
+    /// The mailbox does not exist, for good.
     NoRecipient,
-    /// The recipient's mailbox does not take it for now, or for a reason that we do not know.
+    /// The mailbox does not accept the mail for now, or for an unknown reason.
     Mailbox,
-    /// Our address, our reputation, our login, our way of speaking, or what the message says: others would be refused alike.
+    /// Our address, reputation, login or protocol use, or the content: other mail would be refused as well.
     Us,
-    /// The server has no time for anybody, or not for so many.
+    /// The server has no capacity, in general or for this many connections or messages.
     Busy,
 }
 
-/// About the sender or the message, wherever it is said. In lower case.
+/// Phrases about the sender or the message, in any reply. In lower case.
 const US: [&str; 48] = [
     "spam",
     "blocked",
@@ -79,7 +79,7 @@ const US: [&str; 48] = [
     "helo",
     "rejected by",
 ];
-/// About room in a mailbox.
+/// Phrases about space in a mailbox.
 const FULL: [&str; 14] = [
     "quota",
     "mailbox full",
@@ -96,7 +96,7 @@ const FULL: [&str; 14] = [
     "buzón lleno",
     "mailbox size",
 ];
-/// About a mailbox that there is not.
+/// Phrases about a mailbox that does not exist.
 const UNKNOWN: [&str; 49] = [
     "user unknown",
     "unknown user",
@@ -148,11 +148,11 @@ const UNKNOWN: [&str; 49] = [
     "destinataire inconnu",
     "utilisateur inconnu",
 ];
-/// About a recipient whom we have not written to before: the same mail is taken a little later.
+/// Phrases about greylisting: the same mail is accepted a little later.
 const GREYLISTED: [&str; 6] = ["greylist", "graylist", "grey list", "gray list", "grey-list", "gray-list"];
-/// About how many connections or messages at a time, whatever the code says.
+/// Phrases about too many simultaneous connections or messages, whatever the code.
 const CROWDED: [&str; 5] = ["too many", "concurren", "rate limit", "throttl", "slow down"];
-/// About how much at a time.
+/// Phrases about rates.
 const RATE: [&str; 14] = [
     "too many",
     "rate",
@@ -170,12 +170,12 @@ const RATE: [&str; 14] = [
     "later",
 ];
 
-/// What a refusal is about. `enhanced` are the three numbers of an enhanced code where there is one.
+/// Decides what a refusal is about. `enhanced` are the three numbers of the enhanced code, if any.
 pub fn refusal(command: Command, code: u16, enhanced: Option<[u16; 3]>, words: &str) -> Refusal {
     let words = words.to_lowercase();
     let says = |any: &[&str]| any.iter().any(|phrase| words.contains(phrase));
     let is_temporary = (400..500).contains(&code);
-    // The server ends the conversation, whatever we said.
+    // The server closes the connection, whatever the command.
     if code == 421 {
         return Refusal::Busy;
     }
@@ -183,14 +183,14 @@ pub fn refusal(command: Command, code: u16, enhanced: Option<[u16; 3]>, words: &
         Command::Connect | Command::Auth | Command::Mail if is_temporary => return Refusal::Busy,
         Command::Connect if says(&CROWDED) => return Refusal::Busy,
         Command::Connect | Command::Auth | Command::Mail => return Refusal::Us,
-        // Words that it does not know (RFC 5321 section 4.2.3, RFC 4954 section 6).
+        // The server does not know the command, or requires a login (RFC 5321 section 4.2.3, RFC 4954 section 6).
         Command::Rcpt | Command::Data if matches!(code, 500..=504 | 530 | 534 | 535 | 538 | 555) => {
             return Refusal::Us;
         }
         Command::Rcpt | Command::Data => {}
     }
     let detail = enhanced.map(|[_, subject, detail]| (subject, detail));
-    // Of a sender there are quotas too.
+    // Senders have quotas too.
     let is_ours = says(&["message quota", "sending quota", "sending limit", "daily", "hourly"]);
     let is_full = matches!(detail, Some((2, 2))) || says(&FULL) && !is_ours;
     if is_temporary {
@@ -205,7 +205,7 @@ pub fn refusal(command: Command, code: u16, enhanced: Option<[u16; 3]>, words: &
         };
     }
     if command == Command::Data {
-        // Nothing that is said of a message says that its recipient is none: he was taken before.
+        // After DATA, a refusal cannot mean that the recipient does not exist: RCPT was accepted.
         let is_of_mailbox = is_full || matches!(detail, Some((2, detail)) if detail != 3);
         return if is_of_mailbox && !says(&["message size", "message too", "too big"]) {
             Refusal::Mailbox
@@ -216,28 +216,28 @@ pub fn refusal(command: Command, code: u16, enhanced: Option<[u16; 3]>, words: &
     permanent(detail, is_full, &says)
 }
 
-/// A recipient that is refused for good, by the last two numbers of the code and the words.
+/// Judges a permanent refusal of a recipient by the last two numbers of the enhanced code and the text.
 fn permanent(detail: Option<(u16, u16)>, is_full: bool, says: &dyn Fn(&[&str]) -> bool) -> Refusal {
     match detail {
-        // Yandex has it so.
+        // As sent by Yandex.
         Some((7, 1)) if says(&UNKNOWN) && !says(&US) => Refusal::NoRecipient,
         Some((1, 7 | 8) | (2, 3) | (3, 4) | (5, 1..) | (6 | 7, _)) => Refusal::Us,
         _ if is_full => Refusal::Mailbox,
         Some((1, 1..=6 | 9 | 10)) if !says(&RATE) => Refusal::NoRecipient,
-        // A directory that is asked at the edge (Exchange Online).
+        // A directory look-up at the edge (Exchange Online).
         Some((4, 1)) if says(&["recipient address rejected"]) => Refusal::NoRecipient,
         Some((2, 1)) if !says(&RATE) => Refusal::NoRecipient,
         Some((2..=4, _)) => Refusal::Mailbox,
-        // Who is blocked is often told so in a sentence about the recipient.
+        // A blocked sender is often told so in a sentence about the recipient.
         _ if says(&US) => Refusal::Us,
         _ if says(&UNKNOWN) => Refusal::NoRecipient,
         _ if says(&RATE) => Refusal::Busy,
-        // What nobody explains is no verdict on a person.
+        // An unexplained refusal says nothing about a person.
         _ => Refusal::Mailbox,
     }
 }
 
-/// The enhanced code at the beginning of a reply's words.
+/// The enhanced code at the start of a reply's text.
 pub fn enhanced(words: &str) -> Option<[u16; 3]> {
     let first = words.split_whitespace().next()?.trim_matches(|c: char| !c.is_ascii_digit());
     let mut numbers = first.split('.').map(|number| number.parse::<u16>().ok());
@@ -251,7 +251,7 @@ mod tests {
     use super::Refusal::NoRecipient;
     use super::*;
 
-    /// A line a reply: the source of the fact, the command, the code, the words, and what it is about.
+    /// One reply per line: source, command, code, text, and what it is about.
     const REPLIES: &str = include_str!("replies.tsv");
 
     #[test]

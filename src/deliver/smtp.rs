@@ -1,4 +1,4 @@
-//! Mail servers, one or several: by weight, with failover, within rates, and with no more connections than each of them takes.
+//! One or several mail servers: weighted, with failover, rate limits, and no more connections than each server accepts.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,31 +18,31 @@ use super::refusal::{Command, Refusal, enhanced, refusal};
 use super::tls::client_config;
 use crate::support::text::percent_decoded;
 
-/// For connecting, with TLS and AUTH.
+/// Timeout of connecting, including TLS and AUTH.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-/// A server that cannot be reached is left alone for so long.
+/// How long a server that cannot be reached is skipped.
 const DOWN: Duration = Duration::from_secs(60);
-/// Before a server that took mail in this run and takes no connection now is taken to be down.
+/// Pauses before a server that accepted connections earlier in this run, and accepts none now, counts as down.
 const PAUSES: [Duration; 3] = [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(4)];
-/// Messages over one connection: many servers hang up after a hundred.
+/// Messages per connection: many servers hang up after a hundred.
 const MESSAGES_PER_CONNECTION: u32 = 100;
 
-/// Where an SMTP server is and how to speak to it.
+/// Address of an SMTP server, and how to connect to it.
 pub struct SmtpSettings<'a> {
     /// `smtp://host:port`, with `?tls=required`, `?tls=opportunistic` or `?tls=none`; `smtps://host:port`; `weight=N`.
     pub url: &'a Url,
     pub username: Option<&'a str>,
-    /// What goes with the user name, where it does not stand in the URL.
+    /// The secret of the user name, if not in the URL.
     pub secret: Option<Secret>,
-    /// A PEM file of certificates that the operator trusts, read.
+    /// Contents of a PEM file with certificates that the operator trusts.
     pub extra_root_pem: Option<&'a [u8]>,
 }
 
-/// How fast mail may leave, in messages a second; 0 is as fast as it goes.
+/// Sending rates in messages per second; 0 means unlimited.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Rates {
     pub total: f64,
-    /// To the recipients of one domain.
+    /// To recipients in the same domain.
     pub per_domain: f64,
 }
 
@@ -54,14 +54,14 @@ struct Server {
     weight: u32,
 }
 
-/// A connection between two messages.
+/// An idle connection.
 struct Idle {
     connection: Connection,
     messages: u32,
     place: Place,
 }
 
-/// One of the connections to a server; its end makes room for another one.
+/// One of a server's connection slots; dropping it frees the slot.
 struct Place {
     pool: Arc<Pool>,
     at: usize,
@@ -77,15 +77,15 @@ impl Drop for Place {
 #[derive(Default)]
 struct ServerState {
     idle: Vec<Idle>,
-    /// Connections that stand or are being made.
+    /// Number of connections open or being opened.
     open: usize,
-    /// More than so many it does not take, as this run found out.
+    /// Maximum number of connections the server accepts, as found out in this run.
     open_max: Option<usize>,
-    /// It took a connection in this run.
+    /// Whether it accepted a connection in this run.
     was_up: bool,
-    /// Until when it is left alone, and why.
+    /// Until when it is skipped, and why.
     down: Option<(Instant, DeliverError)>,
-    /// Smooth weighted round robin: what it has been owed.
+    /// Balance of the smooth weighted round robin.
     owed: i64,
 }
 
@@ -111,7 +111,7 @@ impl PoolState {
 #[derive(Default)]
 struct Pool {
     state: Mutex<PoolState>,
-    /// A connection is free, or there is room for one.
+    /// A connection is idle, or there is room for one.
     changed: Notify,
 }
 
@@ -121,10 +121,10 @@ impl Pool {
     }
 }
 
-/// What to do for a connection.
+/// How to get a connection.
 enum Step {
     Take(Idle),
-    /// There is room for one; another one, which was kept, has to make it.
+    /// Open one; another idle connection may have to be closed first.
     Open(Place, Option<Idle>),
     Wait,
     Down(DeliverError),
@@ -134,7 +134,7 @@ enum Step {
 pub struct Smtp {
     servers: Vec<Server>,
     rates: Rates,
-    /// For each answer.
+    /// Timeout of each reply.
     timeout: Duration,
     hello: String,
     pool: Arc<Pool>,
@@ -142,14 +142,14 @@ pub struct Smtp {
 
 impl Smtp {
     /// # Errors
-    /// When an address or a certificate is unusable; in words.
+    /// In words, when an address or a certificate is unusable.
     pub fn new(servers: &[SmtpSettings], rates: Rates, timeout: Duration) -> Result<Smtp, String> {
         let servers = servers.iter().map(server).collect::<Result<Vec<_>, _>>()?;
         Ok(Smtp { servers, rates, timeout, hello: ClientId::default().to_string(), pool: Arc::default() })
     }
 
-    /// Hands a message over. A server that cannot be reached costs a try at the next one. After `stop` nothing is handed over any
-    /// more; what the server was already told to take goes on to its end.
+    /// Sends a message, trying the next server if one cannot be reached. After `stop`, nothing is begun; a message that the
+    /// server has agreed to take is still completed.
     ///
     /// # Errors
     /// By what to do next.
@@ -173,7 +173,7 @@ impl Smtp {
             };
             let (idle, was_kept) = agreed?;
             match self.hand_over(idle, message).await {
-                // It ends this conversation: with a new one it may take the message, which it has not.
+                // The server closed this connection without taking the message; a new one may work.
                 Err(Fault::Refused(reply)) if reply.code == CLOSING && was_kept && !is_fresh => {
                     is_fresh = true
                 }
@@ -183,7 +183,7 @@ impl Smtp {
         }
     }
 
-    /// What it means that a message was not taken after the server was told of it: where no answer comes, it may have been.
+    /// The error after the server agreed to take the message: without a reply, it may have been accepted.
     fn not_taken(&self, fault: &Fault) -> DeliverError {
         match fault {
             Fault::Refused(_) => judged(Command::Data, fault),
@@ -197,12 +197,12 @@ impl Smtp {
         }
     }
 
-    /// Finds a server that agrees to take a message, up to its word to go on; answers with the connection, and whether it was a kept
-    /// one.
+    /// Finds a server that agrees to take the message, up to its reply to DATA. Returns the connection, and whether it was
+    /// reused.
     async fn agree(&self, envelope: &Envelope, is_fresh: bool) -> Result<(Idle, bool), DeliverError> {
         let mut is_fresh = is_fresh;
         let mut last = DeliverError::Unavailable("no mail server can be reached now".into());
-        // Each server once, and once more for a kept connection that was closed in the meantime.
+        // Each server once, and again where a reused connection was closed in the meantime.
         for _ in 0..2 * self.servers.len() + 1 {
             let at = self.choose()?;
             let (mut idle, was_kept) = match self.connection(at, is_fresh).await {
@@ -215,15 +215,15 @@ impl Smtp {
             match tell(&mut idle.connection, envelope).await {
                 Ok(()) => return Ok((idle, was_kept)),
                 Err((command, fault @ Fault::Refused(_))) if !is_closing(&fault) => {
-                    // The server spoke: the connection may go on, this message does not.
+                    // The server replied: the connection is fine, but this message is refused.
                     if idle.connection.ask("RSET", 200..=299).await.is_ok() {
                         self.keep(idle);
                     }
                     return Err(judged(command, &fault));
                 }
-                // Closed in the meantime: nothing of this message was taken, a new connection takes it.
+                // The reused connection was closed without taking anything of this message; a new one is opened.
                 Err(_) if was_kept => is_fresh = true,
-                // One connection too many, and the server says so late.
+                // One connection too many, which the server only reports now.
                 Err((_, fault)) if self.lower(at, &fault) => last = judged(Command::Connect, &fault),
                 Err((command, fault)) => return Err(judged(command, &fault)),
             }
@@ -231,8 +231,8 @@ impl Smtp {
         Err(last)
     }
 
-    /// A connection to a server: a kept one, or with `is_fresh` a new one. Where the server takes no more of them, one that others use
-    /// is waited for.
+    /// A connection to a server: a reused one, or a new one with `is_fresh`. If the server accepts no more, waits for one in use
+    /// to become free.
     async fn connection(&self, at: usize, is_fresh: bool) -> Result<(Idle, bool), DeliverError> {
         let mut pauses = PAUSES.iter();
         loop {
@@ -245,7 +245,7 @@ impl Smtp {
                 Step::Down(reason) => return Err(reason),
                 Step::Open(place, replaced) => {
                     if let Some(replaced) = replaced {
-                        // It gives up its place when it is gone.
+                        // The slot is freed when the connection is closed.
                         replaced.connection.quit().await;
                     }
                     let (command, fault) = match self.open(at).await {
@@ -295,7 +295,7 @@ impl Smtp {
         Step::Open(Place { pool: self.pool.clone(), at }, replaced)
     }
 
-    /// Takes note that a server does not take one connection more, if others to it stand: `false` where there are none.
+    /// Lowers the maximum number of connections after a failure, if others are open; `false` if there are none.
     fn lower(&self, at: usize, fault: &Fault) -> bool {
         if matches!(fault, Fault::Unusable(_)) || is_final(fault) {
             return false;
@@ -333,7 +333,7 @@ impl Smtp {
         }
     }
 
-    /// Why a server is left alone for a while.
+    /// The error while a server is skipped.
     fn out_of_use(&self, at: usize, command: Command, fault: &Fault) -> DeliverError {
         let Server { host, port, .. } = &self.servers[at];
         let login = if command == Command::Auth { "it refuses the login: " } else { "" };
@@ -344,7 +344,7 @@ impl Smtp {
         }
     }
 
-    /// The message itself, after the server agreed to take it.
+    /// Sends the message itself, after the server agreed to take it.
     async fn hand_over(&self, mut idle: Idle, message: &str) -> Result<(), Fault> {
         let done = idle.connection.ask_raw(Stuffed(message).to_string().as_bytes(), 200..=299).await;
         match &done {
@@ -358,7 +358,7 @@ impl Smtp {
         done.map(drop)
     }
 
-    /// Says good-bye on all connections. What a server takes at a time is found out anew in the next run.
+    /// Closes all connections. Connection limits are found out anew in the next run.
     pub async fn close(&self) {
         let idle: Vec<Idle> = {
             let mut state = self.pool.state();
@@ -384,10 +384,10 @@ impl Smtp {
         }
     }
 
-    /// The server whose turn it is, among those that are up, and best with room for a connection.
+    /// Chooses the next server among those that are up, preferably one with room for a connection.
     ///
     /// # Errors
-    /// When none is, with the reason of one.
+    /// When none is up, with the reason of one of them.
     fn choose(&self) -> Result<usize, DeliverError> {
         let mut state = self.pool.state();
         let now = Instant::now();
@@ -413,7 +413,7 @@ impl Smtp {
         Ok(best)
     }
 
-    /// Waits for the turn of a message, in the order of the callers.
+    /// Waits for a message's turn under the rate limits, in the order of callers.
     async fn pace(&self, envelope: &Envelope) {
         let step = |rate: f64| (rate > 0.0).then(|| Duration::from_secs_f64(1.0 / rate));
         let until = {
@@ -439,12 +439,12 @@ impl Smtp {
     }
 }
 
-/// The server ends the conversation, whatever it is about.
+/// Whether the server closes the connection, whatever the command.
 fn is_closing(fault: &Fault) -> bool {
     matches!(fault, Fault::Refused(reply) if reply.code == CLOSING)
 }
 
-/// The server refuses us, and not one connection too many.
+/// Whether the server refuses us in general, not just one more connection.
 fn is_final(fault: &Fault) -> bool {
     let Fault::Refused(reply) = fault else { return false };
     let words = reply.words();
@@ -467,7 +467,7 @@ fn server(settings: &SmtpSettings) -> Result<Server, String> {
         ("smtps", _) => (Security::Wrapper(config()?), 465),
         (_, Some("none")) => (Security::None, 25),
         (_, Some("required")) => (Security::Required(config()?), 587),
-        // A password is not for whoever stands on the way and leaves out a word.
+        // With a password, TLS is required: an attacker in between could strip STARTTLS.
         (_, None) if username.is_some() => (Security::Required(config()?), 587),
         (_, Some("opportunistic")) if username.is_some() => {
             return Err("tls=opportunistic would give the password to a server without TLS: write tls=required, or tls=none".into());
@@ -491,7 +491,7 @@ fn server(settings: &SmtpSettings) -> Result<Server, String> {
     Ok(Server { host, port: url.port().unwrap_or(port), security, login, weight: weight.max(1) })
 }
 
-/// A message as it travels, with its dots doubled and its end (RFC 5321 section 4.5.2).
+/// A message as transmitted, dot-stuffed and with its terminator (RFC 5321 section 4.5.2).
 struct Stuffed<'a>(&'a str);
 
 impl std::fmt::Display for Stuffed<'_> {
@@ -510,9 +510,9 @@ impl std::fmt::Display for Stuffed<'_> {
     }
 }
 
-/// Whom a message is from and to, up to the server's word to go on (RFC 5321 section 3.3).
+/// Sends the envelope, up to the reply to DATA (RFC 5321 section 3.3).
 async fn tell(connection: &mut Connection, envelope: &Envelope) -> Result<(), (Command, Fault)> {
-    // Whether the server can take such an address is its own to say.
+    // Whether it supports such an address is left to the server.
     let is_ascii = envelope
         .from()
         .into_iter()
@@ -529,7 +529,7 @@ async fn tell(connection: &mut Connection, envelope: &Envelope) -> Result<(), (C
     Ok(())
 }
 
-/// What it means for a message that it was not taken.
+/// The error for a message that was refused.
 fn judged(command: Command, fault: &Fault) -> DeliverError {
     let reply = match fault {
         Fault::Refused(reply) => reply,

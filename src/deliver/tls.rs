@@ -1,4 +1,4 @@
-//! TLS to mail servers: whom it trusts, and in words why it does not.
+//! TLS to mail servers: trusted certificates, and explanations of failures.
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
-/// TLS that trusts what this machine trusts, and the certificates of the operator's own: authorities, or the very certificate that a
-/// server shows.
+/// TLS that trusts the system's authorities and the operator's own certificates: authorities, or the very certificate of a
+/// server.
 ///
 /// # Errors
-/// When the PEM text holds no certificate, in words.
+/// In words, when the PEM text holds no certificate.
 pub fn client_config(extra_pem: Option<&[u8]>) -> Result<Arc<ClientConfig>, String> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -23,7 +23,7 @@ pub fn client_config(extra_pem: Option<&[u8]>) -> Result<Arc<ClientConfig>, Stri
     if extra_pem.is_some() && own.is_empty() {
         return Err("it holds no certificate in PEM (\"-----BEGIN CERTIFICATE-----\")".into());
     }
-    // One that cannot be an authority is trusted as what it is.
+    // A certificate that cannot be an authority is trusted only as itself.
     roots.add_parsable_certificates(own.iter().cloned());
     let provider = CryptoProvider::get_default()
         .cloned()
@@ -44,7 +44,8 @@ pub fn client_config(extra_pem: Option<&[u8]>) -> Result<Arc<ClientConfig>, Stri
     Ok(Arc::new(config))
 }
 
-/// A certificate is good by an authority, or because the operator named this very one: then its name, and who signed it, do not matter.
+/// Accepts a certificate issued by an authority, or named by the operator itself; for the latter, host name and issuer do not
+/// matter.
 #[derive(Debug)]
 struct Trusted {
     authorities: Option<Arc<WebPkiServerVerifier>>,
@@ -106,7 +107,7 @@ impl ServerCertVerifier for Trusted {
     }
 }
 
-/// Why TLS with a server failed, in words that say what to do.
+/// Why TLS with a server failed, and what to do about it.
 pub fn explain(error: &std::io::Error, host: &str) -> String {
     let Some(fault) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
         return format!("TLS failed: {error}");

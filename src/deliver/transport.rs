@@ -1,4 +1,4 @@
-//! The ways out: SMTP servers, or a folder of `.eml` files.
+//! Transports: SMTP servers, or a folder of `.eml` files.
 
 use std::path::{Path, PathBuf};
 
@@ -9,21 +9,21 @@ use super::message::Built;
 use super::smtp::Smtp;
 use crate::support::files::{sweep, write_atomically};
 
-/// A way out.
+/// Where messages are sent.
 pub enum Transport {
     Directory(PathBuf),
     Smtp(Box<Smtp>),
 }
 
 impl Transport {
-    /// What killed processes left half done is taken away.
+    /// Removes partial files left by killed processes.
     pub fn sweep(&self) {
         if let Transport::Directory(folder) = self {
             sweep(folder);
         }
     }
 
-    /// Hands a message over. `Ok` means that the server took it, or that the file stands. After `stop` nothing is begun.
+    /// Sends a message. `Ok` means that the server accepted it, or that the file is written. After `stop`, nothing is begun.
     ///
     /// # Errors
     /// By what to do next.
@@ -39,7 +39,7 @@ impl Transport {
         }
     }
 
-    /// Ends what is still open.
+    /// Closes open connections.
     pub async fn close(&self) {
         if let Transport::Smtp(smtp) = self {
             smtp.close().await;
@@ -47,7 +47,7 @@ impl Transport {
     }
 }
 
-/// The name follows from the Message-ID: a repeat replaces the first file.
+/// The file name is derived from the Message-ID, so a repeated attempt replaces the file.
 fn write_eml(folder: &Path, message_id: &str, bytes: &[u8]) -> Result<(), DeliverError> {
     let name: String = message_id
         .chars()

@@ -1,5 +1,5 @@
-//! All that is stored, looked at once more: why an entry is where it is, what an operator says to that, and what another engine or
-//! other rules would say. Nothing here makes news of anything: who was told of a story stays told of all that it becomes.
+//! Maintenance of everything stored: explaining placements, rulings and labels by operators, reclustering and reclassification.
+//! Nothing here makes news: whoever was told of a story counts as told of whatever it becomes.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -21,38 +21,38 @@ use crate::pipeline::refresh::index::StoreIndex;
 use crate::pipeline::refresh::prepare::{keys_of, sketch_of};
 use crate::store::{MarkupScope, Store, StoreError, Unit, Write};
 
-/// Entries read, or changed in one transaction, at a time: others have their turn in between.
+/// Entries read, or changed in one transaction, at a time, so that other writers get their turn.
 const BATCH: usize = 500;
-/// Sketches put into the index of features in one unit of work.
+/// Sketches added to the feature index in one unit of work.
 const REBUILT: usize = 2_000;
-/// That an entry is still listed is noted to the day.
+/// `last_seen` is only updated daily.
 const SEEN_WITHIN: SignedDuration = SignedDuration::from_hours(25);
 const BY_HAND: &str = "by hand";
-/// The job of `reclassify`, in the store.
+/// The name of the `reclassify` job in the store.
 const RECLASSIFY: &str = "reclassify";
 
-/// What is said of an entry's place.
+/// The explanation of an entry's placement.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explanation {
     pub story: Story,
-    /// The nearest entries of other stories, with what stands between.
+    /// The nearest entries of other stories, with why they differ.
     pub others: Vec<(StoredEntry, Assessment)>,
-    /// What would be said of the entries of its story today.
+    /// How the entries of its own story would be assessed today.
     pub own: Vec<(StoredEntry, Assessment)>,
 }
 
-/// What a look at all entries changed.
+/// The result of a pass over all entries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Changes {
     pub entries: usize,
     pub changed: usize,
 }
 
-/// Makes what is missing to find the neighbours of an entry: sketches of entries of older versions, and the index of their
-/// features. Answers how many entries it was missing for.
+/// Completes what finding neighbours requires: sketches of entries stored by older versions, and the feature index. Returns how
+/// many entries were processed.
 ///
 /// # Errors
-/// When the store fails; what was done stays.
+/// When the store fails; what was done is kept.
 pub fn make_ready(store: &Store) -> anyhow::Result<usize> {
     let mut count = 0;
     loop {
@@ -88,12 +88,12 @@ pub fn make_ready(store: &Store) -> anyhow::Result<usize> {
     }
 }
 
-/// Forgets entries that their sources dropped longer ago than `retention`, a part at a time; answers how many. A source that
-/// cannot be read, or that says that nothing changed, drops nothing; what a source brought that is not `configured` any more is
-/// dropped as a whole.
+/// Deletes entries that their sources stopped listing longer ago than `retention`, in batches; returns how many. A source that
+/// cannot be read, or has not changed, keeps its entries; one that is no longer `configured` counts as having stopped listing
+/// all of them.
 ///
 /// # Errors
-/// When the store fails; what was forgotten stays so.
+/// When the store fails; what was deleted stays deleted.
 pub fn forget_entries(
     store: &Store,
     configured: &[&str],
@@ -110,7 +110,7 @@ pub fn forget_entries(
     let mut gone = 0;
     for (source, state) in &states {
         let read_at = state.read_at.or(state.last_success).unwrap_or(Timestamp::MIN);
-        // Its last document was seen to the day only.
+        // Entries of its last document have a `last_seen` that is precise to the day only.
         let dropped =
             if configured.contains(source.as_str()) { read_at.saturating_sub(SEEN_WITHIN)? } else { now };
         let limit = limit.min(dropped);
@@ -125,7 +125,7 @@ pub fn forget_entries(
     Ok(gone)
 }
 
-/// Why an entry is with whom it is, and why the nearest others are not.
+/// Explains why an entry is in its story, and why the nearest other entries are not.
 ///
 /// # Errors
 /// When the store fails.
@@ -151,7 +151,7 @@ pub fn explain(store: &Store, entry: &StoredEntry) -> anyhow::Result<Explanation
     })
 }
 
-/// Two entries' stories become one, and stay it.
+/// Rules that two entries belong together, and merges their stories.
 ///
 /// # Errors
 /// When the store fails; nothing is changed then.
@@ -177,7 +177,7 @@ fn gone() -> anyhow::Error {
     anyhow::anyhow!("the entry was forgotten in the meantime: try again")
 }
 
-/// An entry leaves its story, and stays out of it. Answers from how many it was parted.
+/// Removes an entry from its story for good. Returns the number of entries it was separated from.
 ///
 /// # Errors
 /// When the store fails; nothing is changed then.
@@ -192,7 +192,7 @@ pub fn split(store: &Store, entry: &StoredEntry, now: Timestamp) -> anyhow::Resu
             w.stories().put_ruling(entry.order, other.order, false, now)?;
         }
         if own == story.id {
-            // The story bears its name: it keeps it, and the others move out together.
+            // The story is named after the entry, so it keeps the name and the others move out together.
             let theirs = story_named_after(&eldest.entry.id);
             rest.iter().try_for_each(|other| w.stories().move_entry(other.order, &theirs))?;
         } else {
@@ -210,7 +210,7 @@ fn story_named_after(entry_id_of_first: &str) -> String {
     entry_id("story", &Identity::Guid(entry_id_of_first.to_owned()))
 }
 
-/// Where an entry stands, and what it is found by.
+/// The current story and the keys of an entry.
 #[derive(Debug, Clone, PartialEq)]
 struct Stood {
     entry: EntryKey,
@@ -218,8 +218,8 @@ struct Stood {
     keys: Vec<Key>,
 }
 
-/// Puts all entries into stories anew, in the order in which they came, and moves those that belong elsewhere. A run that is killed
-/// has moved some; the next moves the rest. `on_step` hears of the entries looked at, and how many there are.
+/// Places all entries again, in their order, and moves those that belong elsewhere. A killed run leaves some moved; the next run
+/// moves the rest. `on_step` is called with the number of entries processed.
 ///
 /// # Errors
 /// When the store fails; what was moved stays moved.
@@ -259,10 +259,10 @@ pub fn recluster(store: &Store, is_dry: bool, mut on_step: impl FnMut(usize)) ->
     apply(store, &memory, &stood, &decisions, is_dry)
 }
 
-/// How an entry belongs to an earlier one, and why; `None` for those that begin a story, or stay as they are.
+/// The relation of an entry to an earlier one, and the reason; `None` if it begins a story or stays as it is.
 type PlacementDecision = Option<(Relation, usize, String)>;
 
-/// Places all entries, one after the other.
+/// Places all entries in order.
 fn decide(
     memory: &mut InMemoryIndex,
     stood: &[Stood],
@@ -270,7 +270,7 @@ fn decide(
     on_step: &mut impl FnMut(usize),
 ) -> Vec<PlacementDecision> {
     let mut decisions = Vec::with_capacity(stood.len());
-    // Of stories that began too long ago to be compared, the first entry: what is not found elsewhere stays with it.
+    // First entries of stories too old to be compared: entries not placed elsewhere stay with them.
     let mut old: HashMap<StoryKey, usize> = HashMap::new();
     for (number, own) in stood.iter().enumerate() {
         memory.begin(number);
@@ -303,7 +303,7 @@ fn decide(
     decisions
 }
 
-/// Moves the entries whose story changed, a batch at a time.
+/// Moves the entries whose story changed, in batches.
 fn apply(
     store: &Store,
     memory: &InMemoryIndex,
@@ -311,7 +311,7 @@ fn apply(
     decisions: &[PlacementDecision],
     is_dry: bool,
 ) -> anyhow::Result<Changes> {
-    // A story stays with the first of its entries; what else it held gets a name of its own.
+    // A story stays with its first entry; other stories split from it get new ids.
     let mut heirs: HashMap<StoryKey, usize> = HashMap::new();
     for (number, own) in stood.iter().enumerate() {
         heirs.entry(own.story).or_insert_with(|| memory.story(number));
@@ -339,7 +339,7 @@ fn apply(
     Ok(changes)
 }
 
-/// Moves one entry into the story of its first. One of either that was forgotten in the meantime is left out.
+/// Moves one entry into the story of another; skipped if either was deleted in the meantime.
 fn move_one(
     unit: &Unit<Write>,
     stood: &[Stood],
@@ -378,13 +378,13 @@ fn move_one(
     unit.stories().set_relation(own, relation, reason.as_deref())
 }
 
-/// What says what entries are about.
+/// Assigns topics to entries by rules, model and tags.
 #[derive(Clone, Copy)]
 pub struct TopicAssigner<'a> {
     pub classifier: &'a Classifier,
-    /// Their tags count.
+    /// Sources, whose tags count.
     pub sources: &'a [Source],
-    /// To those that went out before, a story is no news because its topics changed.
+    /// Digests; those that already went out do not get an old story because its topics changed.
     pub digests: &'a [Digest],
 }
 
@@ -397,7 +397,7 @@ impl TopicAssigner<'_> {
         self.classifier.classify(&entry.title, &entry.summary, &tags, entry.language.as_deref())
     }
 
-    /// The digests that a story was not for, and is with other topics of one entry.
+    /// The digests that a story did not match, and matches with other topics of one entry.
     fn newly_wanting(&self, story: &Story, entry: EntryKey, topics: &[TopicMatch]) -> Vec<&Digest> {
         let mut after = story.clone();
         for version in after.versions.iter_mut().filter(|version| version.order == entry) {
@@ -408,7 +408,7 @@ impl TopicAssigner<'_> {
     }
 }
 
-/// Gives an entry topics by hand, or takes them back: then rules and model say again what it is about.
+/// Sets the topics of an entry by hand, or removes them, so that rules and model decide again.
 ///
 /// # Errors
 /// When the store fails; nothing is changed then.
@@ -431,11 +431,11 @@ pub fn label(
     Ok(matches)
 }
 
-/// Asks rules and model about all entries again. A run that is killed goes on where it was, as long as `fingerprint`, of rules and
-/// model, is the same.
+/// Classifies all entries again. A killed run is continued by the next as long as `fingerprint`, which covers rules and model,
+/// is unchanged.
 ///
 /// # Errors
-/// When the store fails; what was done stays.
+/// When the store fails; what was done is kept.
 pub fn reclassify(
     store: &Store,
     topic_assigner: TopicAssigner,
@@ -453,7 +453,7 @@ pub fn reclassify(
         changes.changed += store.write(|w| {
             let mut changed = 0;
             for (stored, topics) in asked.iter().filter(|(stored, topics)| *topics != stored.topics) {
-                // What a person said stands, and what is gone is gone.
+                // Labels take precedence, and deleted entries are skipped.
                 if w.intake().label(&stored.entry.id)?.is_some()
                     || w.intake().story_key_of(stored.order)?.is_none()
                 {
@@ -500,7 +500,8 @@ mod tests {
         });
         let mut steps = 0;
         assert_eq!(decide(&mut memory, &stood, &[], &mut |step| steps += step), vec![None; 6]);
-        // Only the first two are gone: the others are told apart by what they say, but for the one whose story began with those.
+        // Only the first two have left the memory: the others are told apart by text, except the one whose story began with
+        // those.
         assert_eq!((0..6).map(|number| memory.story(number)).collect::<Vec<_>>(), [0, 0, 2, 3, 4, 0]);
         assert_eq!(steps, 6);
     }

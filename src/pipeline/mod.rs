@@ -1,4 +1,4 @@
-//! Pipelines: they join stages and decide nothing that a stage could. Only they and the web server call the store.
+//! Pipelines: they connect the stages and make no decision that a stage could. Only they and the web server call the store.
 
 pub mod mail;
 pub mod maintenance;

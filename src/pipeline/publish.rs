@@ -1,5 +1,5 @@
-//! The pipeline of the channel: what changed is put into its publications, what is behind is rendered, and only files whose bytes
-//! changed are written. Work grows with the change, not with what was published before.
+//! The publishing pipeline: puts changed stories into their publications, renders files that are out of date, and writes only
+//! those whose bytes changed. The work is proportional to the change, not to what was published before.
 //!
 //! ```text
 //! dirty stories ─ publications, archives, days that they belong to ─▶ files that are behind ─ render, write ─▶ even
@@ -34,30 +34,30 @@ use crate::support::i18n::{self, long_date, phrases, said};
 use crate::support::templates::Templates;
 use crate::view::{Catalog, coming_among, coming_window};
 
-/// What a publication did.
+/// The result of publishing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Published {
-    /// In the merged feed.
+    /// Number of stories in the merged feed.
     pub stories: usize,
-    /// Files that were written; the others held the same bytes already.
+    /// Number of files written; all others were unchanged.
     pub written: usize,
 }
 
-/// What is published, where to, and with what.
+/// What is published, where to, and with which settings.
 #[derive(Clone, Copy)]
 pub struct Publisher<'a> {
     pub catalog: Catalog<'a>,
     pub publications: &'a [Publication],
     pub newsletter: &'a Newsletter,
-    /// How long it is kept which mail went to whom, for the data-protection page.
+    /// For how many days deliveries are kept, for the data-protection page.
     pub retention_days: u64,
     pub templates: &'a Templates,
     pub folder: &'a Path,
     pub images: Images,
     pub archives: Archives,
-    /// Signs the addresses of pictures that we hand on.
+    /// Signs the addresses of proxied pictures.
     pub key: &'a SigningKey,
-    /// The address of a hub that tells of changes.
+    /// The address of the hub that announces changes.
     pub hub: Option<&'a str>,
     /// What is coming up depends on it.
     pub now: Timestamp,
@@ -65,19 +65,19 @@ pub struct Publisher<'a> {
     pub stop: &'a CancellationToken,
 }
 
-/// A file that stands while somebody publishes.
+/// A marker file that exists while a process is publishing.
 const MARK: &str = ".publishing";
-/// Stories looked at in one transaction.
+/// Stories processed in one transaction.
 const DIRTY: usize = 1_000;
-/// Stories in an archive document: it is cut when there are so many more, and never changes (RFC 5005 section 4).
+/// Stories in an archive document: it is cut once there are this many more, and never changes (RFC 5005 section 4).
 const ARCHIVE: i64 = 50;
-/// Files noted as even in one transaction.
+/// Files marked as up to date in one transaction.
 const EVEN: usize = 200;
 /// Events that are looked at for what is coming up.
 const COMING_STORIES_MAX: usize = 200;
 /// Issues read at a time.
 const BATCH: usize = 100;
-/// Files that stand for lists of the whole.
+/// Site-wide files.
 const SITEMAP: &str = "sitemap.xml";
 const FAVICON: &str = "favicon.svg";
 
@@ -87,12 +87,12 @@ impl Publisher<'_> {
     /// # Errors
     /// When the store, a template or the disk fails; what was published before stays.
     pub fn publish(&self, store: &Store) -> anyhow::Result<Published> {
-        // It stands while somebody publishes: where it is found, one was killed in the middle.
+        // If the marker file exists, an earlier process was killed while publishing.
         let mark = self.folder.join(MARK);
         if mark.exists() {
             files::sweep(self.folder);
         }
-        // An empty file: it need not be on the disk before anything else.
+        // Need not be synced to disk before anything else.
         std::fs::create_dir_all(self.folder)
             .and_then(|()| std::fs::File::create(&mark))
             .with_context(|| format!("cannot write {}", mark.display()))?;
@@ -117,7 +117,7 @@ impl Publisher<'_> {
         Ok(published)
     }
 
-    /// Publications that are new, or of something else than before, are behind as a whole.
+    /// Marks publications that are new, or whose contents are defined differently, as out of date entirely.
     fn settle_publications(&self, store: &Store) -> anyhow::Result<()> {
         let (known, known_around) = store
             .read(|r| Ok::<_, StoreError>((r.publishing().publications()?, r.publishing().around()?)))?;
@@ -141,7 +141,7 @@ impl Publisher<'_> {
                 w.publishing().mark_all_dirty()
             })?;
         }
-        // All is behind as well when what stands around the stories changed, or when files were taken away.
+        // Everything is out of date as well if what surrounds the stories changed, or if files were deleted.
         let around = self.around()?;
         let is_changed = known_around.as_ref() != Some(&around);
         let is_gone =
@@ -166,7 +166,7 @@ impl Publisher<'_> {
         Ok(())
     }
 
-    /// A digest of all that pages show beside stories.
+    /// A digest of everything that pages show besides stories.
     fn around(&self) -> anyhow::Result<String> {
         let channel = self.catalog.channel;
         let topics: Vec<_> = self.catalog.topics.iter().map(|topic| (&topic.id, &topic.label)).collect();
@@ -204,10 +204,10 @@ impl Publisher<'_> {
         Ok(crate::support::text::hex(&Sha256::digest(all)))
     }
 
-    /// Puts stories that changed into the publications that they belong to, and notes what is behind for it.
+    /// Puts changed stories into their publications, and marks the affected files as out of date.
     fn place(&self, store: &Store, keys: &[StoryKey]) -> anyhow::Result<()> {
         let mut behind: BTreeSet<String> = BTreeSet::new();
-        // A network of ten thousand partners has as many publications: a story is asked only about its own.
+        // With ten thousand partners there are as many publications: a story is only checked against its own.
         let (of_partners, others): (Vec<&Publication>, Vec<&Publication>) =
             self.publications.iter().partition(|publication| publication.kind == PublicationKind::Partner);
         let of_partners: HashMap<&str, &Publication> = of_partners
@@ -265,13 +265,13 @@ impl Publisher<'_> {
         Ok(())
     }
 
-    /// Cuts the archive documents that are full; answers how many were written.
+    /// Cuts the archive documents that are full; returns the number of documents written.
     fn archive_feeds(&self, store: &Store) -> anyhow::Result<usize> {
         let archived = archived(store)?;
         let mut written = 0;
         for publication in self.publications.iter().filter(|publication| self.archives.has(publication)) {
             let done = archived.get(&publication.path).copied().unwrap_or(0);
-            // The last ones stay in the feed itself.
+            // The last stories stay in the feed itself.
             let full = (store.read(|r| r.publishing().last(&publication.path))?.0 - 1).max(0) / ARCHIVE;
             for number in done + 1..=full {
                 self.go_on()?;
@@ -339,7 +339,7 @@ impl Publisher<'_> {
                     }
                     None => self.render_list(path, store)?,
                 };
-                // A file of a publication that is no longer configured stays as it was.
+                // Files of publications that are no longer configured are left as they are.
                 if !bytes.map(|bytes| self.write(path, &bytes)).transpose()?.unwrap_or(false) {
                     continue;
                 }
@@ -356,7 +356,7 @@ impl Publisher<'_> {
         Ok(written)
     }
 
-    /// A feed of a publication, or its page.
+    /// Renders a feed or the page of a publication.
     fn render_publication<'a>(
         &self,
         publication: &'a Publication,
@@ -380,7 +380,7 @@ impl Publisher<'_> {
         }
     }
 
-    /// A page or a list of the whole; `None` for any other path.
+    /// Renders a site-wide page or list; `None` for any other path.
     fn render_list(&self, path: &str, store: &Store) -> anyhow::Result<Option<Vec<u8>>> {
         let days = || store.read(|r| r.publishing().days());
         Ok(Some(if path == planet::DAYS {
@@ -395,7 +395,7 @@ impl Publisher<'_> {
         }))
     }
 
-    /// Pages that follow from the configuration alone.
+    /// Renders the pages that depend on the configuration alone.
     fn render_fixed(&self) -> anyhow::Result<usize> {
         let mut written = usize::from(self.write(OPML, &lists::opml(self.catalog))?);
         written += usize::from(self.write(FAVICON, self.templates.text("planet/favicon.svg")?.as_bytes())?);
@@ -410,7 +410,7 @@ impl Publisher<'_> {
         if self.stop.is_cancelled() { Err(Interrupted) } else { Ok(()) }
     }
 
-    /// How pages are made.
+    /// The rendering settings.
     pub fn setting(&self) -> Setting<'_> {
         Setting { catalog: self.catalog, publications: self.publications, images: self.images, key: self.key }
     }
@@ -420,7 +420,7 @@ impl Publisher<'_> {
         write_if_changed(&path, bytes).with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// The data-protection page, as the configuration has it.
+    /// The data-protection page, as configured.
     fn privacy(&self, language: &str) -> anyhow::Result<String> {
         let title = self.newsletter.title(language, self.catalog.channel);
         let data = json!({
@@ -439,11 +439,11 @@ impl Publisher<'_> {
         Ok(self.templates.render("web/privacy.html", &data)?)
     }
 
-    /// Writes the web versions of issues that have none yet, and the list of the configured digests'. Answers how many were
-    /// written.
+    /// Writes the web versions of issues that have none yet, and the list of issues of configured digests. Returns the number of
+    /// issues written.
     ///
     /// # Errors
-    /// When the store, a template or the disk fails; what was written stays, and what was not is written the next time.
+    /// When the store, a template or the disk fails; what was written is kept, the rest is written the next time.
     pub fn archive_issues(&self, store: &Store, digests: &[Digest]) -> anyhow::Result<usize> {
         let mut count = 0;
         loop {
@@ -487,7 +487,7 @@ impl Publisher<'_> {
     }
 }
 
-/// The newest stories of publications, whose files stand together: those of the last one are kept.
+/// Caches the newest stories of the last publication asked for, since files of one publication are rendered together.
 struct NewestStories<'a> {
     store: &'a Store,
     archived: &'a HashMap<PublicationKey, i64>,
@@ -495,7 +495,7 @@ struct NewestStories<'a> {
 }
 
 impl<'a> NewestStories<'a> {
-    /// The number of the last archive document, and the stories of the feed itself: where there are archives, those that are in none.
+    /// The number of the last archive document, and the stories of the feed itself: if there are archives, those not archived.
     fn of(
         &mut self,
         publication: &'a Publication,
@@ -517,7 +517,7 @@ fn publication_files(publication: &Publication) -> impl Iterator<Item = String> 
     FORMATS.iter().map(|format| format.file).chain([PAGE]).map(|file| format!("{}{file}", publication.path))
 }
 
-/// What a story is sorted by: the date of its earliest version.
+/// The date a story is sorted by: that of its earliest version.
 fn story_date(story: &Story) -> Timestamp {
     story.versions.iter().map(|version| version.sort_date()).min().unwrap_or(Timestamp::UNIX_EPOCH)
 }
@@ -526,7 +526,7 @@ fn day_of(date: Timestamp) -> String {
     date.to_zoned_datetime(TimeZone::UTC).date().to_string()
 }
 
-/// The bounds of the day that a path is of, and its name.
+/// The bounds of the day that a path is for, and its name.
 fn day_in(path: &str) -> Option<(Timestamp, Timestamp, String)> {
     let day = path.strip_prefix("days/")?.strip_suffix(".html")?;
     let date: jiff::civil::Date = day.parse().ok()?;
@@ -536,7 +536,7 @@ fn day_in(path: &str) -> Option<(Timestamp, Timestamp, String)> {
     Some((at(date)?, at(date.checked_add(1.day()).ok()?)?, day.to_owned()))
 }
 
-/// How many archive documents of each publication stand.
+/// The number of archive documents of each publication.
 fn archived(store: &Store) -> Result<HashMap<PublicationKey, i64>, StoreError> {
     Ok(store
         .read(|r| r.publishing().publications())?

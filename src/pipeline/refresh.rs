@@ -1,11 +1,11 @@
-//! The pipeline of one source, one way down:
+//! The pipeline that refreshes one source:
 //!
 //! ```text
 //! Source, FetchState ─ fetch ─▶ Answer ─ extract, further pages ─▶ Found ─ recognise, items' pages ─▶ Listed ─ prepare ─▶ Document ─ keep ─▶ Report
 //! ```
 //!
-//! It joins the stages and decides nothing that they could (`decide` is pure). All that is costly comes before `keep`, which
-//! ends many refreshes in one unit of work.
+//! It connects the stages and makes no decision that they could (`decide` is pure). Everything expensive happens before `keep`,
+//! which ends many refreshes in one unit of work.
 
 pub mod decide;
 pub mod explore;
@@ -42,7 +42,7 @@ pub use self::pages::OriginLocks;
 use self::pages::PageBudget;
 use self::prepare::{Candidate, Listed, Preparation, Recogniser};
 
-/// What a refresh brought.
+/// The outcome of a refresh.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceOutcome {
     NotModified,
@@ -53,18 +53,18 @@ pub enum SourceOutcome {
         joined: Vec<String>,
     },
     Failed(String),
-    /// Another process reads this source, or took it over.
+    /// Another process is reading this source, or took it over.
     TakenOver,
 }
 
-/// One refresh of one source.
+/// The report on one refresh of one source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceReport {
     pub source: String,
     pub outcome: SourceOutcome,
 }
 
-/// All that a refresh needs, shared by those that run at the same time.
+/// The shared context of concurrent refreshes.
 #[derive(Clone)]
 pub struct Refresher {
     pub client: Client,
@@ -72,26 +72,26 @@ pub struct Refresher {
     pub store: Store,
     pub classifier: Arc<Classifier>,
     pub language_detector: Arc<LanguageDetector>,
-    /// Bounds between two polls, in seconds.
+    /// Bounds of the polling interval, in seconds.
     pub interval_min_seconds: u64,
     pub interval_max_seconds: u64,
     pub robots_locks: OriginLocks,
-    /// As many documents are prepared at a time as there are cores.
+    /// Limits the number of documents prepared at a time to the number of cores.
     pub cores: Arc<Semaphore>,
     /// What the last unit of work looked up.
     pub memory: Arc<Mutex<LookupCache>>,
 }
 
-/// A source to be read, with what is known of it.
+/// A source to be read, with its stored state.
 #[derive(Debug, Clone)]
 pub struct Job {
     pub source: Arc<Source>,
     pub state: FetchState,
-    /// On its host; `None` for what nobody else would do, such as a push.
+    /// The lease on its host; `None` for work that nobody else would do, such as a push.
     pub lease: Option<Lease>,
 }
 
-/// A refresh that is done but for its unit of work.
+/// A refresh that is complete except for its unit of work.
 pub struct PreparedRefresh {
     pub source: Arc<Source>,
     state: FetchState,
@@ -101,7 +101,7 @@ pub struct PreparedRefresh {
 }
 
 impl PreparedRefresh {
-    /// Entries that the unit of work has to look at.
+    /// The number of entries that the unit of work has to process.
     pub fn weight(&self) -> usize {
         match &self.brought {
             Brought::Document(document) => {
@@ -112,15 +112,15 @@ impl PreparedRefresh {
     }
 }
 
-/// What came of asking for a source.
+/// The result of reading a source.
 enum Brought {
-    /// With the Crawl-delay that robots.txt asks for, in seconds.
+    /// With the Crawl-delay of robots.txt, in seconds.
     NotModified(Box<Meta>, Option<u64>),
     Document(Box<PreparedDocument>),
     Failure(ReadError),
 }
 
-/// A document read to its end, further pages and items included, its entries ready for the store.
+/// A document read completely, including further pages and items' pages, with its entries ready for the store.
 pub struct PreparedDocument {
     /// Without its entries.
     feed: RawFeed,
@@ -129,15 +129,15 @@ pub struct PreparedDocument {
     feed_url: Option<String>,
     base: Url,
     crawl_delay_seconds: Option<u64>,
-    /// A hub brought it: it says nothing of when to poll.
+    /// Pushed by a hub, so it says nothing about when to poll.
     is_push: bool,
-    /// What the page looked like.
+    /// What is remembered of the page's structure.
     page: PageMemory,
-    /// The selectors were learned again: what seems new may only have been out of sight.
+    /// The selectors were learned again: entries that seem new may just have been missed before.
     is_mended: bool,
 }
 
-/// A document whose entries stand as they were found.
+/// A document whose entries are as extracted.
 struct RawDocument {
     feed: RawFeed,
     meta: Meta,
@@ -200,13 +200,13 @@ pub enum ReadError {
 }
 
 impl Refresher {
-    /// Reads a source up to the unit of work that keeps what it brought. A source that fails is a result.
+    /// Reads a source up to the unit of work that stores the result. A source that fails is a result.
     ///
     /// # Errors
     /// Only when the store or a worker thread fails.
     pub async fn refresh(&self, job: Job, now: Timestamp) -> anyhow::Result<PreparedRefresh> {
         let Job { source, state, lease } = job;
-        // Another address in the configuration is another document: what we knew of the old one says nothing of it.
+        // A changed address in the configuration means another document, for which the old state is meaningless.
         let state = if state.url == source.url.as_str() {
             state
         } else {
@@ -220,7 +220,7 @@ impl Refresher {
         Ok(PreparedRefresh { source, state, lease, now, brought })
     }
 
-    /// Keeps what a hub pushed for a source (WebSub). A document that cannot be read is a warning in the log.
+    /// Stores what a hub pushed for a source (WebSub). A document that cannot be read is logged as a warning.
     ///
     /// # Errors
     /// Only when the store fails.
@@ -310,7 +310,7 @@ impl Refresher {
         Ok(Brought::Document(Box::new(document)))
     }
 
-    /// A page that only sends its readers on (`<meta http-equiv=refresh>`) is followed, once.
+    /// Follows a page that only redirects its readers (`<meta http-equiv=refresh>`), once.
     async fn past_meta_refresh(
         &self,
         fetched: Fetched,
@@ -330,7 +330,7 @@ impl Refresher {
         })
     }
 
-    /// Reads the document: a feed, a page by selectors, or a page that is asked what it offers to machines first.
+    /// Extracts the document: a feed, a page with selectors, or a page whose machine-readable endpoints are tried first.
     #[expect(clippy::too_many_arguments)]
     async fn extract(
         &self,
@@ -374,7 +374,7 @@ impl Refresher {
         };
         elsewhere(asked, &fetched.url)?;
         if !source.kind.may_be_listing {
-            // A domain that was let go redirects to a page full of feeds, none of them ours.
+            // An abandoned domain may redirect to a page full of feeds, none of which is the source's.
             let is_elsewhere =
                 state.last_success.is_some() && fetched.url.host_str() != source.url.host_str();
             let endpoints = if is_elsewhere { &[] } else { endpoints.as_slice() };
@@ -386,7 +386,7 @@ impl Refresher {
         self.read_unknown_page(source, state, fetched, endpoints, rules, budget, now).await
     }
 
-    /// A page without configured selectors: feeds, WordPress, a news sitemap, then the page itself.
+    /// Reads a page without configured selectors: feeds, WordPress, a news sitemap, then the page itself.
     #[expect(clippy::too_many_arguments)]
     async fn read_unknown_page(
         &self,
@@ -400,7 +400,7 @@ impl Refresher {
     ) -> Result<RawDocument, ReadError> {
         let robots = self.robots(&fetched.url, now).await?;
         if source.kind.may_be_feed {
-            // It was asked for as a feed; now that it is a page, robots.txt has a say.
+            // It was requested as a feed; since it is a page, robots.txt applies.
             self.check_robots(&robots, &fetched.url, budget)?;
         }
         let page = fetched.url.clone();
@@ -423,7 +423,7 @@ impl Refresher {
         Ok(RawDocument::of_listing(listing, fetched))
     }
 
-    /// Puts the entries under the identities that they are recognised by.
+    /// Assigns to each entry the identity it is recognised by.
     fn recognised(
         &self,
         source: &Source,
@@ -447,7 +447,7 @@ impl Refresher {
         Ok((found, recogniser.recognise(&known)))
     }
 
-    /// Makes the entries ready for the store, on a thread of its own.
+    /// Prepares the entries for the store, on a thread of its own.
     async fn prepared(
         &self,
         source: &Arc<Source>,
@@ -497,7 +497,7 @@ impl Refresher {
     }
 }
 
-/// Where a redirect leads that is no answer: the site wants a login, or is closed for repair.
+/// Rejects redirects that are not an answer: to a login, or to a maintenance page.
 fn elsewhere(asked: &Url, found: &Url) -> Result<(), ReadError> {
     const LOGIN: [&str; 19] = [
         "login",
@@ -579,7 +579,7 @@ fn document(fetched: &Fetched) -> extract::Document<'_> {
     }
 }
 
-/// Extraction is pure work: it runs beside the network's threads.
+/// Extraction is CPU-bound, so it runs outside the network threads.
 async fn extract_apart(
     fetched: Fetched,
     rules: DateRules,

@@ -1,5 +1,5 @@
-//! What is due by the clock, a bounded number at a time, no more than a few to one host. Hosts are claimed before their sources
-//! are read, so that several processes share the work and no server is asked twice.
+//! Reads the sources that are due, with bounded concurrency, in total and per host. Hosts are claimed before their sources are
+//! read, so that several processes share the work and no server is asked twice.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
@@ -23,31 +23,31 @@ pub enum Selection {
     One(String),
 }
 
-/// Hosts claimed at a time: the rest is for whoever comes next.
+/// Hosts claimed at a time; the rest is left for other processes.
 const HOSTS_CLAIMED: usize = 256;
-/// Kept together in one unit of work: so many refreshes, or so many entries that are new or changed.
+/// Maximum number of refreshes, and of new or changed entries, stored in one unit of work.
 const REFRESHES_KEPT: usize = 128;
 const ENTRIES_KEPT: usize = 1_000;
-/// Between two looks at whether other processes are done with their hosts.
+/// Interval at which hosts held by other processes are checked.
 const HOSTS_PAUSE: Duration = Duration::from_millis(100);
-/// What is done waits no longer for company: a run that is killed in between asks again.
+/// Finished refreshes wait at most this long for others; a killed run reads them again.
 const KEPT_WITHIN: Duration = Duration::from_millis(500);
-/// No rule puts a poll further ahead than its bound and the days that a feed may name: one that is was written under a wrong clock.
+/// Longest time by which a feed's skip days can put off a poll: one further ahead was scheduled under a wrong clock.
 const SKIPPED_DAYS_MAX: SignedDuration = SignedDuration::from_hours(9 * 24);
 
-/// How many at a time.
+/// Limits of concurrency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
     pub concurrency: usize,
     pub per_host: usize,
 }
 
-/// What a round of fetching did.
+/// The result of a round of fetching.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FetchReport {
     /// In the order of the configuration.
     pub reports: Vec<SourceReport>,
-    /// Stopped before its end; what was read until then is stored.
+    /// Stopped early; what was read until then is stored.
     pub is_interrupted: bool,
 }
 
@@ -73,7 +73,7 @@ fn is_chosen(
 ) -> bool {
     match selection {
         Selection::One(id) => source.id == *id,
-        // A source that the server called gone is asked again only by name.
+        // A source that the server reported as gone is only read by name.
         Selection::All => {
             source.is_enabled && state.is_none_or(|state| !state.is_gone || state.url != source.url.as_str())
         }
@@ -81,11 +81,11 @@ fn is_chosen(
     }
 }
 
-/// Sources of one host, by their places in the configuration.
+/// Sources of one host, as positions in the configuration.
 struct Host {
     name: String,
     sources: Vec<usize>,
-    /// When each of them had been asked last, where another process had the host when we wanted it.
+    /// The last attempt at each source, if another process held the host when we tried to claim it.
     asked: Option<Vec<Option<Timestamp>>>,
 }
 
@@ -96,7 +96,7 @@ fn hosts(
     selection: &Selection,
     now: Timestamp,
 ) -> anyhow::Result<VecDeque<Host>> {
-    // Whether a source is to be read is looked at again once its host is claimed: before, only what waits for its time is left out.
+    // Whether a source is to be read is checked again once its host is claimed; here, only those not due yet are left out.
     let states = if *selection == Selection::Due {
         refresher.store.read(|r| r.sources().states())?
     } else {
@@ -119,20 +119,20 @@ fn hosts(
     Ok(hosts)
 }
 
-/// The sources of a claimed host that are still to be read, with what is known of them.
+/// A claimed host with its sources still to be read and their states.
 type ClaimedHost = (Lease, Vec<(usize, FetchState)>);
 
-/// What a try at some hosts brought.
+/// The result of trying to claim hosts.
 #[derive(Default)]
 struct Claims {
     claimed: Vec<ClaimedHost>,
-    /// Hosts that other processes have.
+    /// Hosts held by other processes.
     elsewhere: Vec<Host>,
     /// Sources that another process read while we waited for their host.
     read: Vec<usize>,
 }
 
-/// Claims hosts, and looks again which of their sources are to be read: another process may just have done so.
+/// Claims hosts, and checks again which sources to read: another process may just have read them.
 fn claim(
     refresher: &Refresher,
     sources: &[Arc<Source>],
@@ -160,7 +160,7 @@ fn claim(
             let mut jobs = Vec::new();
             for (n, at) in host.sources.iter().enumerate() {
                 let state = state_of(at);
-                // Whoever is to be read whatever the schedule says is still not asked by two at a time.
+                // Even sources read regardless of the schedule are not read by two processes at a time.
                 let is_read = host.asked.as_ref().is_some_and(|asked| asked[n] != state.last_attempt);
                 match is_chosen(refresher, selection, &sources[*at], Some(&state), now) {
                     true if !is_read => jobs.push((*at, state)),
@@ -178,7 +178,7 @@ fn claim(
     })
 }
 
-/// Reports with the places of their sources in the configuration.
+/// Reports with the positions of their sources in the configuration.
 type Reports = Vec<(usize, SourceReport)>;
 
 /// One round of fetching.
@@ -187,20 +187,20 @@ struct Fetching<'a, F> {
     clock: Clock,
     per_host: usize,
     everywhere: Arc<Semaphore>,
-    /// With the place among all: what is done waits in memory until it is taken.
+    /// Tasks with their overall permit: a finished refresh takes up memory until it is collected.
     tasks: JoinSet<(usize, anyhow::Result<PreparedRefresh>, OwnedSemaphorePermit)>,
-    /// Sources of each claimed host that are not kept yet.
+    /// Number of sources of each claimed host not stored yet.
     left: HashMap<Lease, usize>,
-    /// Done, and to be kept.
+    /// Finished refreshes waiting to be stored.
     waiting: Vec<(usize, PreparedRefresh)>,
     keeping: Option<JoinHandle<anyhow::Result<Reports>>>,
-    /// Given back by the unit of work that is under way.
+    /// Leases released by the unit of work under way.
     releasing: Vec<Lease>,
     reports: Reports,
     on_done: F,
 }
 
-/// Reads the chosen sources one beside the other, until all are done or `stop` is.
+/// Reads the chosen sources concurrently, until all are done or `stop` completes.
 ///
 /// # Errors
 /// Only when the store fails: a source that fails is a report.
@@ -228,7 +228,7 @@ pub async fn fetch(
         on_done,
     };
     let ended = fetching.run(sources, selection, &mut hosts, bounds.concurrency, stop).await;
-    // Whatever went wrong, what was done is kept, and no host stays taken.
+    // Whatever failed, finished refreshes are stored and no host stays leased.
     let kept = fetching.end().await;
     let is_interrupted = ended?;
     kept?;
@@ -240,8 +240,8 @@ pub async fn fetch(
 }
 
 impl<F: FnMut(&SourceReport)> Fetching<'_, F> {
-    /// Claims and reads until all is done; answers whether `stop` ended it. What other processes are reading is waited for: whoever
-    /// publishes or mails afterwards is to have all of it.
+    /// Claims and reads until everything is done; returns whether `stop` ended it. Waits for hosts that other processes are
+    /// reading, so that publishing or mailing afterwards includes their results.
     async fn run(
         &mut self,
         sources: &[Arc<Source>],
@@ -293,16 +293,16 @@ impl<F: FnMut(&SourceReport)> Fetching<'_, F> {
                 (self.refresher.clone(), self.everywhere.clone(), host.clone(), self.clock);
             let job = Job { source: sources[at].clone(), state, lease: Some(lease.clone()) };
             self.tasks.spawn(async move {
-                // The host first: a place among all is not to be held while waiting for a slow host.
+                // The host's permit first, so that no overall permit is held while waiting for a slow host.
                 let _host = host.acquire_owned().await;
                 let Ok(place) = everywhere.acquire_owned().await else { std::future::pending().await };
-                // On the heap: thousands of waiting tasks are to be small.
+                // On the heap, so that thousands of waiting tasks stay small.
                 (at, Box::pin(refresher.refresh(job, clock.now())).await, place)
             });
         }
     }
 
-    /// Waits until something happens; `false` when nothing is under way any more.
+    /// Waits for the next event; `false` if nothing is under way any more.
     async fn step(&mut self) -> anyhow::Result<bool> {
         let is_enough =
             self.tasks.is_empty() || self.waiting.len() >= REFRESHES_KEPT || self.weight() >= ENTRIES_KEPT;
@@ -312,7 +312,7 @@ impl<F: FnMut(&SourceReport)> Fetching<'_, F> {
         if self.tasks.is_empty() && self.keeping.is_none() {
             return Ok(false);
         }
-        // Nothing waits for long, and no more waits than is kept at a time.
+        // Refreshes wait only briefly, and no more of them than are stored at a time.
         let is_full = self.waiting.len() >= 2 * REFRESHES_KEPT || self.weight() >= 2 * ENTRIES_KEPT;
         let is_waiting = !self.waiting.is_empty();
         tokio::select! {
@@ -332,19 +332,19 @@ impl<F: FnMut(&SourceReport)> Fetching<'_, F> {
         Ok(true)
     }
 
-    /// Entries of what waits that are new or changed.
+    /// The number of new or changed entries waiting to be stored.
     fn weight(&self) -> usize {
         self.waiting.iter().map(|(_, prepared)| prepared.weight()).sum()
     }
 
-    /// Begins to keep what waits, on a thread of its own; the next refreshes go on beside it.
+    /// Starts to store what is waiting, on a thread of its own; refreshes go on meanwhile.
     fn keep(&mut self) {
         let mut weight = 0;
         let fits = |(_, prepared): &&(usize, PreparedRefresh)| {
             weight += prepared.weight();
             weight <= ENTRIES_KEPT
         };
-        // One that is larger than all that fit goes alone.
+        // One that exceeds the limit is stored alone.
         let count = self.waiting.iter().take(REFRESHES_KEPT).take_while(fits).count().max(1);
         let (places, batch): (Vec<usize>, Vec<PreparedRefresh>) = self.waiting.drain(..count).unzip();
         let mut done = Vec::new();
@@ -373,10 +373,10 @@ impl<F: FnMut(&SourceReport)> Fetching<'_, F> {
         self.reports.push((at, report));
     }
 
-    /// Ends what is under way, keeps what is done, and gives back the rest.
+    /// Ends what is under way, stores what is finished, and releases the rest.
     async fn end(&mut self) -> anyhow::Result<()> {
         self.tasks.abort_all();
-        // What was done when it was told to end is worth keeping; what was not is asked for again.
+        // Refreshes finished when told to stop are worth storing; the others are read again.
         while let Some(done) = self.tasks.join_next().await {
             if let Ok((at, Ok(prepared), _)) = done {
                 self.waiting.push((at, prepared));

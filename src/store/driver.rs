@@ -1,5 +1,5 @@
-//! The seam to the database: a text of SQL, its parameters, and what to make of a row. All statements pass through here, so
-//! that another database is another driver, and a test can ask the planner about each statement.
+//! The database driver: SQL text, parameters and a row mapper. All statements pass through here, so that a second backend is a
+//! second driver, and a test can check the query plan of every statement.
 
 use std::cell::Cell;
 
@@ -7,13 +7,13 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::Result;
 
-/// Statements kept ready.
+/// Capacity of the prepared-statement cache.
 const STATEMENTS_MAX: usize = 256;
 
-/// One connection.
+/// A database connection.
 pub(super) struct Db {
     connection: Connection,
-    /// Transactions that were begun.
+    /// Number of transactions begun on this connection.
     begun: Cell<u64>,
 }
 
@@ -23,7 +23,7 @@ impl Db {
         Db { connection, begun: Cell::new(0) }
     }
 
-    /// For what is no statement of a unit: pragmas, interrupts, migrations.
+    /// The raw connection, for what is not a statement of a unit of work: pragmas, interrupts, migrations.
     pub fn connection(&self) -> &Connection {
         &self.connection
     }
@@ -34,18 +34,19 @@ impl Db {
         self.control(sql)
     }
 
-    /// Runs a statement that begins or ends a transaction, or a part of one: there are many, and they look at no table.
+    /// Runs a transaction-control statement (BEGIN, COMMIT, SAVEPOINT, ...). These touch no table, so their plans are not
+    /// recorded.
     pub fn control(&self, sql: &str) -> Result<()> {
         self.connection.prepare_cached(sql)?.execute([])?;
         Ok(())
     }
 
-    /// How many transactions were begun here.
+    /// Number of transactions begun on this connection.
     pub fn begun(&self) -> u64 {
         self.begun.get()
     }
 
-    /// Runs a statement that changes something; answers how many rows it changed.
+    /// Runs a statement that modifies rows; returns how many were changed.
     #[cfg_attr(test, track_caller)]
     pub fn execute(&self, sql: &str, parameters: impl Params) -> Result<usize> {
         #[cfg(test)]
@@ -53,7 +54,7 @@ impl Db {
         Ok(self.connection.prepare_cached(sql)?.execute(parameters)?)
     }
 
-    /// The first row, if there is one.
+    /// The first row, if any.
     #[cfg_attr(test, track_caller)]
     pub fn row<T>(
         &self,
@@ -96,7 +97,7 @@ impl Db {
             .collect::<rusqlite::Result<_>>()?)
     }
 
-    /// All rows, one by one, however many there are.
+    /// Visits all rows one by one, without collecting them.
     #[cfg_attr(test, track_caller)]
     pub fn each<E: From<super::StoreError>>(
         &self,
@@ -114,18 +115,18 @@ impl Db {
         Ok(())
     }
 
-    /// The key of the row that was inserted last.
+    /// The rowid of the last inserted row.
     pub fn last_key(&self) -> i64 {
         self.connection.last_insert_rowid()
     }
 
-    /// Runs statements that take no parameters and answer nothing.
+    /// Runs SQL statements without parameters or results.
     pub fn batch(&self, sql: &str) -> Result<()> {
         Ok(self.connection.execute_batch(sql)?)
     }
 }
 
-/// Which statements ran, and from where: what the test of all plans looks at.
+/// Records which statements ran, and from where, for the test of query plans.
 #[cfg(test)]
 pub(super) mod plans {
     use std::collections::BTreeSet;
@@ -142,7 +143,7 @@ pub(super) mod plans {
         ));
     }
 
-    /// File, line and text of each statement that ran so far in this process.
+    /// File, line and SQL of each statement run so far in this process.
     pub fn seen() -> Vec<(String, u32, String)> {
         SEEN.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }

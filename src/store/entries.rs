@@ -1,4 +1,4 @@
-//! Entries as they are listed and looked up, alone and as stories.
+//! Listing and looking up entries, alone and grouped into stories.
 
 use std::collections::{HashMap, HashSet};
 
@@ -26,23 +26,23 @@ pub struct EntryFilter {
     pub source: Option<String>,
     /// First seen at or after.
     pub since: Option<Timestamp>,
-    /// So many at most, those that were stored last.
+    /// At most this many, the most recently stored ones.
     pub count_max: Option<u32>,
 }
 
-/// Whether the HTML of entries is read as well: most of what is stored, and little of what is asked for.
+/// Whether the HTML of entries is read too: it is most of what is stored, and rarely needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MarkupScope {
     With,
     Without,
 }
 
-/// The beginning of an id that is taken for one, in characters.
+/// Minimum length, in characters, of an id prefix that is looked up as an id.
 const ID_CHARS_MIN: usize = 6;
-/// Of what is new, so many entries are looked at, the newest: for whoever has seen nothing yet, that is history enough.
+/// At most this many of the newest entries are considered; enough history for a reader who has seen nothing yet.
 const NEW_ENTRIES_MAX: usize = 50_000;
 
-/// The parts of an entry that are never searched by.
+/// The parts of an entry that no query filters by.
 #[derive(Serialize, Deserialize, Default)]
 struct Details {
     #[serde(default)]
@@ -93,7 +93,7 @@ const TABLES: &str = "entry JOIN source ON source.id = entry.source JOIN story O
 fn stored(row: &Row) -> rusqlite::Result<StoredEntry> {
     let at = |column: usize| -> rusqlite::Result<Option<Timestamp>> { Ok(optional_time(row.get(column)?)) };
     let identity: String = row.get(3)?;
-    // Written by us; a row that was tampered with reads with these parts empty.
+    // Written by us; if the row was tampered with, these parts read as empty.
     let details: Details = serde_json::from_str(&row.get::<_, String>(16)?).unwrap_or_default();
     let relation: String = row.get(19)?;
     Ok(StoredEntry {
@@ -142,13 +142,13 @@ fn identity_from(key: &str) -> Identity {
     }
 }
 
-/// The columns of an entry, as `stored` reads them.
+/// The columns of an entry, in the order in which `stored` reads them.
 fn columns(markup: MarkupScope) -> String {
     format!("{BEGINNING}, {}, {REST}", if markup == MarkupScope::With { MARKUP } else { NO_MARKUP })
 }
 
 impl<A> Entries<'_, A> {
-    /// All that fit, in the order in which they were first seen, one by one.
+    /// Visits all matching entries in the order of their keys, one by one.
     pub fn each<E: From<StoreError>>(
         &self,
         filter: &EntryFilter,
@@ -158,7 +158,7 @@ impl<A> Entries<'_, A> {
         let columns = columns(markup);
         let read = |row: &Row| visit(stored(row).map_err(StoreError::from)?);
         let since = filter.since.map_or(i64::MIN, millis);
-        // Two texts: with an "or" the planner would look at all entries for those of one source.
+        // Two statements: with an OR, the planner would scan all entries to find those of one source.
         match &filter.source {
             Some(source) => {
                 let last =
@@ -183,23 +183,23 @@ impl<A> Entries<'_, A> {
         }
     }
 
-    /// The place in the order before all entries that a statement finds.
+    /// The key just before the entries that a statement selects.
     fn before_last(&self, sql: &str, parameters: impl rusqlite::Params) -> Result<EntryKey> {
         self.db.one(&format!("SELECT coalesce(min(pk) - 1, 0) FROM ({sql})"), parameters, |row| row.get(0))
     }
 
-    /// The place in the order before the first entry that was first seen at a time or later.
+    /// The key just before the first entry first seen at or after a time.
     fn last_not_since(&self, since: Timestamp) -> Result<EntryKey> {
         let sql = "SELECT coalesce(min(pk) - 1, 0) FROM entry WHERE first_seen >= ?1";
         self.db.one(sql, [millis(since)], |row| row.get(0))
     }
 
-    /// One entry, by its place in the order.
+    /// The entry with this key; an error if it does not exist.
     pub fn get(&self, key: EntryKey) -> Result<StoredEntry> {
         self.get_if_there(key)?.ok_or_else(|| StoreError::Corrupt("an entry that is not there".into()))
     }
 
-    /// The same, of an entry that may be gone.
+    /// Like `get`, but `None` if the entry does not exist.
     pub fn get_if_there(&self, key: EntryKey) -> Result<Option<StoredEntry>> {
         self.db.row(
             &format!("SELECT {} FROM {TABLES} WHERE entry.pk = ?1", columns(MarkupScope::With)),
@@ -208,7 +208,7 @@ impl<A> Entries<'_, A> {
         )
     }
 
-    /// The entries after a place in the order.
+    /// The entries after a key, in order.
     pub fn after(
         &self,
         after: EntryKey,
@@ -222,7 +222,7 @@ impl<A> Entries<'_, A> {
         self.db.rows(&sql, [after], stored)
     }
 
-    /// Entries that somebody may mean: by our id or its beginning, by address, by guid.
+    /// Entries that match user input: an entry id or a prefix of one, an address, or a guid.
     pub fn find(&self, text: &str, entries_max: usize) -> Result<Vec<StoredEntry>> {
         let is_id =
             text.len() >= ID_CHARS_MIN && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
@@ -250,23 +250,23 @@ impl<A> Entries<'_, A> {
         keys.into_iter().map(|key| self.get(key)).collect()
     }
 
-    /// The last entry of all; `BEFORE_ALL` while there is none.
+    /// The key of the last entry; `BEFORE_ALL` if there is none.
     pub fn last(&self) -> Result<EntryKey> {
         self.db.one("SELECT coalesce(max(pk), 0) FROM entry", [], |row| row.get(0))
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     pub fn count(&self) -> Result<u64> {
         Ok(self.db.one("SELECT count(*) FROM entry", [], |row| row.get::<_, i64>(0))?.unsigned_abs())
     }
 
-    /// The last entry that was first seen before a time: the stories after it are new to somebody who was there until then.
+    /// The last entry first seen before a time: whatever comes after it is new to a reader who had seen everything until then.
     pub fn last_before(&self, time: Timestamp) -> Result<EntryKey> {
         let sql = "SELECT coalesce((SELECT pk FROM entry WHERE first_seen < ?1 ORDER BY first_seen DESC, pk DESC LIMIT 1), 0)";
         self.db.one(sql, [millis(time)], |row| row.get(0))
     }
 
-    /// The story that an entry is in.
+    /// The story that an entry belongs to.
     pub fn story_of(&self, entry: EntryKey) -> Result<Story> {
         let key: StoryKey =
             self.db.one("SELECT story FROM entry WHERE pk = ?1", [entry], |row| row.get(0))?;
@@ -275,13 +275,13 @@ impl<A> Entries<'_, A> {
             .ok_or_else(|| StoreError::Corrupt("a story without an entry".into()))
     }
 
-    /// Stories by their keys, in that order; those that went into another one are left out.
+    /// Stories by their keys, in the given order; stories that no longer exist are left out.
     pub fn stories(&self, keys: &[StoryKey], markup: MarkupScope) -> Result<Vec<Story>> {
         let mut stories: HashMap<StoryKey, Story> = self.stories_by_key(keys, markup)?;
         Ok(keys.iter().filter_map(|key| stories.remove(key)).collect())
     }
 
-    /// The same, by key.
+    /// Like `stories`, but as a map by key.
     pub(super) fn stories_by_key(
         &self,
         keys: &[StoryKey],
@@ -336,7 +336,7 @@ impl<A> Entries<'_, A> {
     }
 }
 
-/// Published stories, whole, by one query: `condition` and `order` are over the table `publication`.
+/// Complete published stories by one query; `condition` and `order` refer to the table `published_story`.
 pub(super) fn published(
     db: &super::driver::Db,
     condition: &str,
@@ -369,8 +369,8 @@ impl<A> Entries<'_, A> {
 }
 
 impl Entries<'_, Write> {
-    /// Forgets some entries of a source that it listed last before `limit`; answers how many. What a story was is forgotten with its
-    /// last entry. The last entry of all stays, for the order goes on from it.
+    /// Deletes some entries of a source that it last listed before `limit`; returns how many. A story is deleted with its last
+    /// entry. The entry with the greatest key is kept, since new keys continue from it.
     pub fn forget_unseen(&self, source: &str, limit: Timestamp, entries_max: usize) -> Result<usize> {
         let sql = format!(
             "SELECT pk, story FROM entry WHERE source = ?1 AND last_seen < ?2 AND pk < (SELECT max(pk) FROM entry) ORDER BY last_seen LIMIT {entries_max}"
@@ -394,7 +394,7 @@ impl Entries<'_, Write> {
         Ok(gone.len())
     }
 
-    /// A story without entries is no more. What was published of it stays: archives never change.
+    /// Deletes a story without entries. Archive documents it was published in stay: they never change.
     fn forget_if_empty(&self, story: StoryKey) -> Result<()> {
         let is_empty: bool =
             self.db

@@ -1,4 +1,4 @@
-//! Subscribers of our own hub, and what is to be told to whom.
+//! Subscribers of our own hub, and the pushes due to them.
 
 use jiff::Timestamp;
 use rusqlite::params;
@@ -14,15 +14,15 @@ pub struct Push {
     pub callback: String,
     /// The address of the feed.
     pub topic: String,
-    /// `None` when nobody of ours is behind the callback: it is another hub, or has left.
+    /// `None` if the callback is not a subscriber's: it is another hub, or the subscriber has left.
     pub secret: Option<String>,
     pub attempts: u32,
-    /// How many times it was claimed: whoever was overtaken is told by it.
+    /// How many times it was claimed; a worker whose claim was taken over recognises that by this number.
     pub claim: i64,
 }
 
 impl<A> Hub<'_, A> {
-    /// How many subscribers there are in all, and how many whose callback begins so.
+    /// The number of subscribers, in total and with callbacks that begin with `origin`.
     pub fn subscriber_counts(&self, origin: &str) -> Result<(u64, u64)> {
         let sql = "SELECT count(*), count(*) FILTER (WHERE substr(callback, 1, length(?1)) = ?1) FROM hub_subscriber";
         self.db.one(sql, [origin], |row| {
@@ -30,7 +30,7 @@ impl<A> Hub<'_, A> {
         })
     }
 
-    /// Whether somebody is a subscriber.
+    /// Whether this callback is subscribed to the topic.
     pub fn has_subscriber(&self, callback: &str, topic: &str) -> Result<bool> {
         let sql = "SELECT EXISTS (SELECT 1 FROM hub_subscriber WHERE callback = ?1 AND topic = ?2)";
         self.db.one(sql, [callback, topic], |row| row.get(0))
@@ -38,7 +38,7 @@ impl<A> Hub<'_, A> {
 }
 
 impl Hub<'_, Write> {
-    /// Keeps a subscriber, or a new lease of one.
+    /// Stores a subscriber, or renews its lease and secret.
     pub fn put_subscriber(
         &self,
         callback: &str,
@@ -52,7 +52,7 @@ impl Hub<'_, Write> {
         Ok(())
     }
 
-    /// Forgets a subscriber, and what was to be pushed to it.
+    /// Deletes a subscriber and its pending pushes.
     pub fn delete_subscriber(&self, callback: &str, topic: &str) -> Result<()> {
         self.db
             .execute("DELETE FROM hub_subscriber WHERE callback = ?1 AND topic = ?2", [callback, topic])?;
@@ -60,8 +60,8 @@ impl Hub<'_, Write> {
         Ok(())
     }
 
-    /// Claims some of the pushes whose time has come: until they are settled or their lease ends they are this worker's.
-    /// `leased` is now by the clock of leases.
+    /// Claims some of the due pushes: they are this worker's until settled or until their lease ends. `leased` is the current
+    /// time on the clock of leases.
     pub fn claim_pushes(
         &self,
         worker: &str,
@@ -87,7 +87,7 @@ impl Hub<'_, Write> {
         })
     }
 
-    /// A push is done, or given up. What changed while it was under way is pushed again.
+    /// Deletes a push that succeeded or was given up, unless the feed changed meanwhile: then it is pushed again.
     pub fn delete_push(&self, push: &Push) -> Result<()> {
         self.db.execute(
             "DELETE FROM hub_push WHERE callback = ?1 AND topic = ?2 AND claims = ?3",
@@ -96,20 +96,20 @@ impl Hub<'_, Write> {
         Ok(())
     }
 
-    /// A push failed, and is made again at a time.
+    /// Schedules a failed push again.
     pub fn defer_push(&self, push: &Push, next_attempt: Timestamp) -> Result<()> {
         let sql = "UPDATE hub_push SET attempts = attempts + 1, next_attempt = ?4, lease_end = 0, worker = NULL WHERE callback = ?1 AND topic = ?2 AND claims = ?3";
         self.db.execute(sql, params![push.callback, push.topic, push.claim, millis(next_attempt)])?;
         Ok(())
     }
 
-    /// Notes that the bytes of a feed changed.
+    /// Records that the bytes of a feed changed.
     pub fn put_changed_feed(&self, path: &str) -> Result<()> {
         self.db.execute("INSERT INTO changed_feed (path) VALUES (?1) ON CONFLICT DO NOTHING", [path])?;
         Ok(())
     }
 
-    /// Takes the feeds that changed, in the order of their paths.
+    /// Takes the changed feeds, sorted by path.
     pub fn take_changed_feeds(&self) -> Result<Vec<String>> {
         let mut paths: Vec<String> =
             self.db.rows("DELETE FROM changed_feed RETURNING path", [], |row| row.get(0))?;
@@ -117,8 +117,8 @@ impl Hub<'_, Write> {
         Ok(paths)
     }
 
-    /// Puts down that all subscribers of a feed are to get it; leases that ran out are forgotten. A push that waits already is
-    /// made with what is new by then, one that is under way is made once more.
+    /// Queues a push to every subscriber of a feed, and deletes subscribers whose lease has ended. A push that is already
+    /// waiting will carry the latest contents; one that is under way is made again.
     pub fn put_pushes(&self, topic: &str, now: Timestamp) -> Result<()> {
         self.db.execute("DELETE FROM hub_subscriber WHERE lease_end < ?1", [millis(now)])?;
         let sql = "INSERT INTO hub_push (callback, topic, next_attempt) SELECT callback, topic, ?2 FROM hub_subscriber WHERE topic = ?1
@@ -127,7 +127,7 @@ impl Hub<'_, Write> {
         Ok(())
     }
 
-    /// Puts down that another hub is to hear of a feed.
+    /// Queues a notification of another hub about a feed.
     pub fn put_word(&self, hub: &str, topic: &str, now: Timestamp) -> Result<()> {
         let sql = "INSERT INTO hub_push (callback, topic, next_attempt) VALUES (?1, ?2, ?3)
                    ON CONFLICT (callback, topic) DO UPDATE SET attempts = 0, claims = hub_push.claims + 1, worker = NULL, lease_end = 0, next_attempt = ?3";

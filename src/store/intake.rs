@@ -1,4 +1,4 @@
-//! New and edited entries on their way in: what is known of them, whom they may belong with, and how they are kept.
+//! Storing new and edited entries: what is known of them, and their possible neighbours.
 
 use std::collections::{HashMap, HashSet};
 
@@ -20,17 +20,17 @@ use crate::model::story::{Relation, sort_date};
 use crate::model::topic::TopicMatch;
 use crate::support::text::fold;
 
-/// What an entry is found by.
+/// The keys and the sketch by which an entry is found.
 #[derive(Debug, Clone, Copy)]
 pub struct Features<'a> {
     pub keys: &'a [Key],
     pub sketch: &'a Sketch,
 }
 
-/// Where a new entry belongs, and since when it is known.
+/// The placement of a new entry, and when it was first seen.
 #[derive(Debug)]
 pub struct EntryPlacement<'a> {
-    /// The id of the story, which is made where it is missing.
+    /// The id of the story, which is created if it does not exist.
     pub story: String,
     pub relation: Relation,
     pub reason: Option<String>,
@@ -39,7 +39,7 @@ pub struct EntryPlacement<'a> {
     pub first_seen: Timestamp,
 }
 
-/// An entry that shares something with another.
+/// An entry that has a given key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyHolder {
     pub entry: EntryKey,
@@ -48,12 +48,12 @@ pub struct KeyHolder {
     pub language: Option<String>,
 }
 
-/// A source's own latest entries that a redesigned page is recognised by.
+/// Number of a source's latest entries by which a redesigned page is recognised.
 const KNOWN_ITEMS_MAX: usize = 1_000;
-/// The sight of an entry is noted at most once in this time: a document lists hundreds that are known, at each poll.
+/// `last_seen` of an entry is updated at most once in this time: a document lists hundreds of known entries at each poll.
 const SEEN_AGAIN_MILLIS: i64 = 86_400_000;
 
-/// How a key is kept.
+/// The hash under which a key is stored.
 fn key_hash(value: &str) -> i64 {
     hash64(value.as_bytes()) as i64
 }
@@ -74,7 +74,7 @@ fn stored_summary(row: &Row) -> rusqlite::Result<(String, StoredSummary)> {
 }
 
 impl<A> Intake<'_, A> {
-    /// What is known of the entries of a source, by identity key.
+    /// What is stored of a source's entries, by identity key.
     pub fn known(&self, source: &str, identities: &[String]) -> Result<HashMap<String, StoredSummary>> {
         let sql = format!(
             "SELECT {SUMMARY} FROM json_each(?2) AS asked
@@ -92,12 +92,12 @@ impl<A> Intake<'_, A> {
         self.db.rows(&sql, [source], stored_summary)
     }
 
-    /// Whether anything of a source is stored.
+    /// Whether any entry of a source is stored.
     pub fn has_entries(&self, source: &str) -> Result<bool> {
         self.db.one("SELECT EXISTS (SELECT 1 FROM entry WHERE source = ?1)", [source], |row| row.get(0))
     }
 
-    /// The addresses and titles of a source's latest entries, in the form that they are compared in.
+    /// Addresses and titles of a source's latest entries, normalized for comparison.
     pub fn known_items(&self, source: &str) -> Result<(HashSet<String>, HashSet<String>)> {
         let sql = format!(
             "SELECT url, title FROM entry WHERE source = ?1 ORDER BY last_seen DESC LIMIT {KNOWN_ITEMS_MAX}"
@@ -109,19 +109,19 @@ impl<A> Intake<'_, A> {
         Ok((addresses, rows.iter().map(|(_, title)| fold(title)).collect()))
     }
 
-    /// The topics that a person gave an entry.
+    /// The topics that a person assigned to an entry.
     pub fn label(&self, entry_id: &str) -> Result<Option<Vec<String>>> {
         let sql = "SELECT label.topics FROM entry JOIN label ON label.entry = entry.pk WHERE entry.id = ?1";
         let topics: Option<String> = self.db.row(sql, [entry_id], |row| row.get(0))?;
         Ok(topics.map(|topics| serde_json::from_str(&topics).unwrap_or_default()))
     }
 
-    /// The languages of all sketches that were ever made.
+    /// The languages of all sketches ever made.
     pub fn sketch_languages(&self) -> Result<Vec<u32>> {
         self.db.rows("SELECT language FROM sketch_language", [], |row| row.get(0))
     }
 
-    /// Who has a key, the oldest first, and as what.
+    /// The entries that have a key, oldest first, and the kind of the key.
     pub fn holders_of_key(&self, key: &str, holders_max: usize) -> Result<Vec<(KeyHolder, KeyKind)>> {
         let sql = format!(
             "SELECT entry.pk, entry.story, entry.source, entry.language, is_alternate FROM entry_key JOIN entry ON entry.pk = entry_key.entry
@@ -138,7 +138,7 @@ impl<A> Intake<'_, A> {
         })
     }
 
-    /// The stories that entries are in; those that are gone are left out.
+    /// The stories of entries; entries that no longer exist are left out.
     pub fn stories_of(&self, entries: &[EntryKey]) -> Result<Vec<(EntryKey, StoryKey)>> {
         let sql = "SELECT pk, story FROM json_each(?1) AS asked CROSS JOIN entry ON entry.pk = asked.value";
         self.db.rows(sql, [keys_text(entries)], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -149,14 +149,14 @@ impl<A> Intake<'_, A> {
         self.db.row("SELECT story FROM entry WHERE pk = ?1", [entry], |row| row.get(0))
     }
 
-    /// The story of an entry and its sketch, if that is made.
+    /// The story of an entry and, if already made, its sketch.
     pub fn sketched(&self, entry: EntryKey) -> Result<Option<(StoryKey, Option<Sketch>)>> {
         let sql = "SELECT entry.story, sketch.sketch FROM entry LEFT JOIN sketch ON sketch.entry = entry.pk WHERE entry.pk = ?1";
         let row = self.db.row(sql, [entry], |row| Ok((row.get(0)?, row.get::<_, Option<Vec<u8>>>(1)?)))?;
         Ok(row.map(|(story, bytes)| (story, bytes.and_then(|bytes| Sketch::from_bytes(&bytes)))))
     }
 
-    /// The entries of a story, the oldest first.
+    /// The entries of a story, oldest first.
     pub fn members(&self, story: StoryKey, members_max: usize) -> Result<Vec<EntryKey>> {
         let sql = format!("SELECT pk FROM entry WHERE story = ?1 ORDER BY pk LIMIT {members_max}");
         self.db.rows(&sql, [story], |row| row.get(0))
@@ -167,19 +167,19 @@ impl<A> Intake<'_, A> {
         self.db.one("SELECT id FROM story WHERE pk = ?1", [story], |row| row.get(0))
     }
 
-    /// What an entry is called where a person reads it: its title and its source.
+    /// Title and source of an entry, for display.
     pub fn title_of(&self, entry: EntryKey) -> Result<(String, String)> {
         self.db.one("SELECT title, source FROM entry WHERE pk = ?1", [entry], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })
     }
 
-    /// Whether an operator ever said that two entries are two stories: most stores hold no such word, and need not be asked more.
+    /// Whether there is any ruling. Most stores have none, which saves further queries.
     pub fn has_rulings(&self) -> Result<bool> {
         self.db.one("SELECT EXISTS (SELECT 1 FROM ruling)", [], |row| row.get(0))
     }
 
-    /// Whether an operator said that the entry is none of a story's.
+    /// Whether an operator ruled that the entry does not belong to a story.
     pub fn is_kept_out(&self, entry_id: &str, story: StoryKey) -> Result<bool> {
         let sql = "SELECT EXISTS (SELECT 1 FROM entry JOIN ruling ON ruling.a = entry.pk JOIN entry AS other ON other.pk = ruling.b
                                   WHERE entry.id = ?1 AND is_same = 0 AND other.story = ?2
@@ -189,7 +189,7 @@ impl<A> Intake<'_, A> {
         self.db.one(sql, params![entry_id, story], |row| row.get(0))
     }
 
-    /// Whether an operator said that two stories are two.
+    /// Whether an operator ruled that two stories are distinct.
     pub fn are_kept_apart(&self, one: StoryKey, other: StoryKey) -> Result<bool> {
         let sql = "SELECT EXISTS (SELECT 1 FROM entry AS x JOIN ruling ON ruling.a = x.pk JOIN entry AS y ON y.pk = ruling.b
                                   WHERE is_same = 0 AND x.story IN (?1, ?2) AND y.story IN (?1, ?2) AND x.story <> y.story)";
@@ -198,7 +198,7 @@ impl<A> Intake<'_, A> {
 }
 
 impl<A> Intake<'_, A> {
-    /// The entries whose sketch is to be made, the oldest first.
+    /// The entries whose sketch is still to be made, oldest first.
     pub fn unsketched(&self, entries_max: usize) -> Result<Vec<EntryKey>> {
         self.db.rows(&format!("SELECT entry FROM unsketched ORDER BY entry LIMIT {entries_max}"), [], |row| {
             row.get(0)
@@ -207,7 +207,8 @@ impl<A> Intake<'_, A> {
 }
 
 impl Intake<'_, Write> {
-    /// The entries that have each of these features, the newest first, `postings_max` at most; with days, only those within.
+    /// Finds the entries of each feature, newest first, at most `postings_max` each; with days, only those within the range or
+    /// without a day.
     pub fn postings(
         &self,
         features: &[u32],
@@ -220,7 +221,7 @@ impl Intake<'_, Write> {
         }
     }
 
-    /// Keeps a new entry in a story, which is made where it is missing; answers the keys of both.
+    /// Stores a new entry in a story, which is created if it does not exist; returns the keys of both.
     pub fn insert(
         &self,
         e: &Entry,
@@ -264,7 +265,7 @@ impl Intake<'_, Write> {
         Ok((key, story))
     }
 
-    /// Counts new entries of a source.
+    /// Adds to a source's count of entries.
     pub fn count_new(&self, source: &str, entries: usize) -> Result<()> {
         self.db.execute(
             "UPDATE source SET entries = entries + ?2 WHERE id = ?1",
@@ -273,7 +274,7 @@ impl Intake<'_, Write> {
         Ok(())
     }
 
-    /// Keeps an edit: text and dates change; first sight, announcements and the story stay. Answers the key of the entry.
+    /// Stores an edit: text and dates change; first sight, announcements and story stay. Returns the key of the entry.
     pub fn update(
         &self,
         entry: &Entry,
@@ -309,7 +310,7 @@ impl Intake<'_, Write> {
         Ok(key)
     }
 
-    /// Makes one story of several: all entries, and what was sent of them, go to `into`.
+    /// Merges stories: all their entries, and the record of which digests told them, move to `into`.
     pub fn merge_stories(&self, into: StoryKey, others: &[StoryKey]) -> Result<()> {
         for other in others.iter().filter(|other| **other != into) {
             self.mark_dirty(into)?;
@@ -344,7 +345,7 @@ impl Intake<'_, Write> {
     }
 
     pub(super) fn story_key(&self, id: &str) -> Result<StoryKey> {
-        // A key is never given twice while something still refers to it: a story that is gone may be published yet.
+        // A key is not reused while anything still refers to it: a deleted story may still be published.
         let sql = "INSERT INTO story (pk, id) VALUES (1 + max(coalesce((SELECT max(pk) FROM story), 0), coalesce((SELECT max(story) FROM dirty_story), 0),
                        coalesce((SELECT max(story) FROM published_story), 0)), ?1) ON CONFLICT DO NOTHING RETURNING pk";
         let made = self.db.row(sql, [id], |row| row.get(0))?;
@@ -359,7 +360,7 @@ impl Intake<'_, Write> {
         self.mark_dirty(story)
     }
 
-    /// Notes that a story is to be published again.
+    /// Marks a story to be published again.
     pub(super) fn mark_dirty(&self, story: StoryKey) -> Result<()> {
         self.db.execute("INSERT INTO dirty_story (story) VALUES (?1) ON CONFLICT DO NOTHING", [story])?;
         Ok(())
@@ -374,7 +375,7 @@ impl Intake<'_, Write> {
         Ok(())
     }
 
-    /// Keeps a sketch, and makes the entry be found by its features; `is_edit` when there may be an older one.
+    /// Stores a sketch and indexes the entry by its features; `is_edit` if there may be an earlier sketch.
     pub fn put_sketch(&self, entry: EntryKey, sketch: &Sketch, is_edit: bool) -> Result<()> {
         let sql = "INSERT INTO sketch (entry, sketch) VALUES (?1, ?2) ON CONFLICT (entry) DO UPDATE SET sketch = ?2";
         self.db.execute(sql, params![entry, sketch.to_bytes()])?;
@@ -388,14 +389,14 @@ impl Intake<'_, Write> {
         self.index.map_or(Ok(()), |index| add(&mut index.borrow_mut(), entry, sketch))
     }
 
-    /// An entry is gone before its sketch was made.
+    /// For an entry deleted before its sketch was made.
     pub fn forget_unsketched(&self, entry: EntryKey) -> Result<()> {
         self.db.execute("DELETE FROM unsketched WHERE entry = ?1", [entry])?;
         Ok(())
     }
 
-    /// Goes on making the index of features from the sketches, where it is missing or cannot be trusted; answers how many entries
-    /// were added, 0 when it is whole. Several processes may do this at once.
+    /// Continues rebuilding the feature index from the sketches if it is missing or cannot be trusted; returns how many entries
+    /// were added, 0 once it is complete. Several processes may do this at once.
     pub fn rebuild_features(&self, entries_max: usize) -> Result<usize> {
         let Some(index) = self.index else { return Ok(0) };
         let mut features = index.borrow_mut();
@@ -405,7 +406,7 @@ impl Intake<'_, Write> {
             if features.last_entry() >= last {
                 return Ok(0);
             }
-            // The files are older than the database: one of both was copied from elsewhere.
+            // The files are older than the database: one of the two was copied from elsewhere.
             features.clear().map_err(StoreError::Features)?;
         }
         let sql =

@@ -1,5 +1,5 @@
-//! Who has which work, until when. A lease that ends is anybody's; one of a process that is no more is taken over at once. The
-//! time of leases is the machine's: processes with a `--now` of their own share them.
+//! Leases: which worker does which work, and until when. A lease that has ended is free; one of a process that has died is taken
+//! over at once. Leases use the machine's clock, so that processes with different `--now` share them.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use super::unit::{Leases, Write};
 use super::values::texts;
 use super::{Result, millis};
 
-/// Work that stands in the table of leases. Deliveries and hub pushes, of which there are many, are leased in their own rows.
+/// Kinds of work in the table of leases. Deliveries and hub pushes, of which there are many, are leased in their own rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Queue {
     /// All sources of one origin.
@@ -28,18 +28,18 @@ impl Queue {
     }
 }
 
-/// Work that is this process's until the lease ends.
+/// Work that belongs to this process until the lease ends.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Lease {
     pub queue: Queue,
     pub id: String,
-    /// How many times it was taken: whoever was overtaken is told by it.
+    /// How many times it was claimed; a worker whose lease was taken over recognises that by this number.
     pub attempt: i64,
 }
 
-/// How long a lease holds. It is renewed at a third of this for as long as the process lives.
+/// Duration of a lease. It is renewed every third of this while the process lives.
 pub const LEASE: SignedDuration = SignedDuration::from_mins(10);
-/// A lease that ends later than this was written under a wrong clock.
+/// A lease that ends further ahead than this was written under a wrong clock.
 const LEASE_MAX: SignedDuration = SignedDuration::from_mins(30);
 
 impl<A> Leases<'_, A> {
@@ -52,7 +52,7 @@ impl<A> Leases<'_, A> {
         )
     }
 
-    /// The workers that hold something.
+    /// The workers that hold any lease.
     pub fn workers(&self) -> Result<Vec<String>> {
         let sql = "SELECT worker FROM lease WHERE lease_end > 0 UNION SELECT worker FROM delivery WHERE worker IS NOT NULL
                    UNION SELECT worker FROM hub_push WHERE worker IS NOT NULL";
@@ -61,9 +61,9 @@ impl<A> Leases<'_, A> {
 }
 
 impl Leases<'_, Write> {
-    /// Takes some of the work with these ids: what nobody has. Answers what was got, in the order of `ids`.
+    /// Claims the work with these ids that no worker holds. Returns the leases obtained, in the order of `ids`.
     pub fn claim(&self, queue: Queue, ids: &[String], worker: &str, now: Timestamp) -> Result<Vec<Lease>> {
-        // The condition that is always true tells the parser that no join goes on with "ON".
+        // "WHERE true" keeps the parser from reading "ON" as a join condition.
         let sql = "INSERT INTO lease (queue, id, worker, attempt, lease_end) SELECT ?1, value, ?3, 1, ?4 FROM json_each(?2) WHERE true
                    ON CONFLICT (queue, id) DO UPDATE SET worker = ?3, attempt = attempt + 1, lease_end = ?4 WHERE lease_end <= ?5 OR lease_end > ?6
                    RETURNING id, attempt";
@@ -77,7 +77,7 @@ impl Leases<'_, Write> {
             .collect())
     }
 
-    /// Of the work with these ids, what is still this worker's, with how many times it was taken.
+    /// Which of these ids this worker still holds, with the number of claims of each.
     pub fn held(&self, queue: Queue, ids: &[&str], worker: &str) -> Result<HashMap<String, i64>> {
         let sql = "SELECT lease.id, attempt FROM json_each(?2) AS asked CROSS JOIN lease ON lease.queue = ?1 AND lease.id = asked.value WHERE worker = ?3";
         let rows = self
@@ -86,14 +86,14 @@ impl Leases<'_, Write> {
         Ok(rows.into_iter().collect())
     }
 
-    /// Work is done; `false` when somebody else had taken it over.
+    /// Ends a lease; `false` if another worker has taken it over.
     pub fn settle(&self, lease: &Lease, worker: &str) -> Result<bool> {
         let sql =
             "UPDATE lease SET lease_end = 0 WHERE queue = ?1 AND id = ?2 AND worker = ?3 AND attempt = ?4";
         Ok(self.db.execute(sql, params![lease.queue.as_str(), lease.id, worker, lease.attempt])? == 1)
     }
 
-    /// Renews all that a worker holds.
+    /// Renews all leases of a worker.
     pub fn renew(&self, worker: &str, now: Timestamp) -> Result<()> {
         let end = millis(now + LEASE);
         self.db.execute(
@@ -105,21 +105,22 @@ impl Leases<'_, Write> {
         Ok(())
     }
 
-    /// Gives back what a worker holds in the table of leases. Deliveries stay: whether they left is not known, and their leases
-    /// end by themselves.
+    /// Releases a worker's leases in the table of leases. Those of deliveries stay, since it is unknown whether the mail left;
+    /// they end by themselves.
     pub fn release(&self, worker: &str) -> Result<()> {
         self.db.execute("UPDATE lease SET lease_end = 0 WHERE worker = ?1", [worker])?;
         Ok(())
     }
 
-    /// Deliveries and pushes that a worker left under way when its work failed are renewed no more: their leases end by themselves.
+    /// Stops renewing the deliveries and pushes that a worker left under way when its work failed: their leases end by
+    /// themselves.
     pub fn abandon(&self, worker: &str) -> Result<()> {
         self.db.execute("UPDATE delivery SET worker = NULL WHERE worker = ?1", [worker])?;
         self.db.execute("UPDATE hub_push SET worker = NULL WHERE worker = ?1", [worker])?;
         Ok(())
     }
 
-    /// What a worker held that is no more is free: its deliveries and pushes are due, as when their lease ends.
+    /// Frees everything a dead worker held; its deliveries and pushes are due, as when their lease ends.
     pub fn take_over(&self, worker: &str) -> Result<()> {
         self.release(worker)?;
         self.db.execute("UPDATE delivery SET lease_end = 0, worker = NULL WHERE worker = ?1", [worker])?;

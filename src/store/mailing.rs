@@ -13,28 +13,28 @@ use super::{Result, StoreError, millis, time};
 use crate::model::digest::{Delivery, DeliveryState, DigestId, ForwardedMail, Issue, LinkPlaces, Notice};
 use crate::model::keys::{DeliveryKey, EntryKey, IssueKey};
 
-/// An issue to be queued.
+/// An issue to queue.
 #[derive(Debug)]
 pub struct NewIssue<'a> {
     pub digest: &'a DigestId,
-    /// The slot of the schedule that it fills; `None` for what is sent outside of one.
+    /// The slot of the schedule that it fills; `None` for mail outside a schedule.
     pub slot: Option<Timestamp>,
     pub now: Timestamp,
     pub issue: &'a Issue,
-    /// Ids of the stories that it tells.
+    /// Ids of the stories in the issue.
     pub stories: &'a [String],
     pub recipients: &'a [String],
 }
 
-/// A delivery that is this worker's until it settles it or its lease ends.
+/// A delivery that belongs to this worker until it is settled or its lease ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClaimedDelivery {
     pub number: DeliveryKey,
-    /// How many attempts there were with this one: whoever was overtaken is told by it.
+    /// The number of attempts including this one; a worker whose claim was taken over recognises that by it.
     pub attempt: u32,
 }
 
-/// A delivery that did not leave, or not yet.
+/// A delivery that was not sent, or not yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueuedDelivery {
     pub recipient: String,
@@ -42,16 +42,16 @@ pub struct QueuedDelivery {
     pub subject: String,
     pub created: Timestamp,
     pub attempts: u32,
-    /// When it is tried again, or was given up.
+    /// When it is tried next, or was given up.
     pub next_attempt: Timestamp,
-    /// Empty for one that was not tried.
+    /// Empty if it was not tried yet.
     pub reason: String,
 }
 
-/// No pause between two attempts is longer: a delivery that waits for later than this was written under a wrong clock.
+/// Longest pause between two attempts: a delivery scheduled further ahead was written under a wrong clock.
 const PAUSE_MAX: SignedDuration = SignedDuration::from_hours(4 * 24);
 
-/// What `issue` reads: an issue without a web version has an empty name.
+/// The columns that `issue` reads; an issue without a web version has an empty name.
 const ISSUE_COLUMNS: &str = "subject, text, html, name, mark, language, reply_to, forwarded";
 
 fn issue(row: &Row) -> rusqlite::Result<Issue> {
@@ -72,20 +72,20 @@ fn issue(row: &Row) -> rusqlite::Result<Issue> {
 }
 
 impl<A> Mailing<'_, A> {
-    /// The last slot of a digest that was filled until now. One in the future was filled under a wrong clock.
+    /// The last slot of a digest filled up to now. A slot in the future was filled under a wrong clock and is ignored.
     pub fn last_slot(&self, digest: &DigestId, now: Timestamp) -> Result<Option<Timestamp>> {
         let sql = "SELECT max(slot) FROM issue WHERE digest = ?1 AND slot <= ?2";
         Ok(self.db.one(sql, params![digest, millis(now)], |row| row.get::<_, Option<i64>>(0))?.map(time))
     }
 
-    /// Up to which entry a digest looked for stories; `None` for one that had no issue yet.
+    /// The last entry that a digest has considered; `None` if it had no issue yet.
     pub fn digest_mark(&self, digest: &DigestId) -> Result<Option<EntryKey>> {
         self.db.row("SELECT seen FROM digest_mark WHERE digest = ?1", [digest], |row| row.get(0))
     }
 
-    /// The numbers of the deliveries whose time has come, those that wait longest first: what was tried in vain comes after what was not. One that is still `sending` when its lease has run
-    /// out was cut off after it was handed over: it is due again, under the same Message-ID.
-    /// `leased` is now by the clock of leases.
+    /// The numbers of the due deliveries, those waiting longest first; retries come after first attempts. A delivery still
+    /// `sending` when its lease has ended was interrupted after it was handed over: it is due again, under the same Message-ID.
+    /// `leased` is the current time on the clock of leases.
     pub fn due(
         &self,
         now: Timestamp,
@@ -108,12 +108,12 @@ impl<A> Mailing<'_, A> {
         })
     }
 
-    /// Deliveries by their numbers, each issue read once; `known` is one that was read before.
+    /// Deliveries by number, each issue read once; `known` is an issue read before.
     pub fn deliveries(&self, numbers: &[DeliveryKey], known: Option<&Arc<Issue>>) -> Result<Vec<Delivery>> {
         let sql = "SELECT issue.digest, recipient, message_id, attempts, issue.pk, created, delivery.pk
                    FROM json_each(?1) AS wanted CROSS JOIN delivery ON delivery.pk = wanted.value JOIN issue ON issue.pk = delivery.issue ORDER BY wanted.key";
         type DeliveryRow = ((DigestId, String, String), u32, IssueKey, Timestamp, DeliveryKey);
-        // Those that were erased in the meantime are gone.
+        // Deliveries erased in the meantime are missing.
         let read = |row: &Row| {
             Ok((
                 (row.get(0)?, row.get(1)?, row.get(2)?),
@@ -146,7 +146,7 @@ impl<A> Mailing<'_, A> {
         self.db.one(&format!("SELECT {ISSUE_COLUMNS} FROM issue WHERE pk = ?1"), [key], issue)
     }
 
-    /// Some of the issues whose web version does not stand yet.
+    /// Some of the issues whose web version is not written yet.
     pub fn unarchived_issues(&self, issues_max: usize) -> Result<Vec<(IssueKey, Issue)>> {
         let sql = format!(
             "SELECT {ISSUE_COLUMNS}, pk FROM issue WHERE is_archived = 0 ORDER BY pk LIMIT {issues_max}"
@@ -154,7 +154,7 @@ impl<A> Mailing<'_, A> {
         self.db.rows(&sql, [], |row| Ok((row.get(8)?, issue(row)?)))
     }
 
-    /// Name, subject and time of the last issues of a digest, the newest first.
+    /// Name, subject and time of the latest issues of a digest, newest first.
     pub fn last_issues(
         &self,
         digest: &DigestId,
@@ -166,8 +166,8 @@ impl<A> Mailing<'_, A> {
         self.db.rows(&sql, [digest], |row| Ok((row.get(0)?, row.get(1)?, time(row.get(2)?))))
     }
 
-    /// Some issues of a digest from before a time that nothing refers to any more, with their names: personal ones, and slots that
-    /// found nothing new. The last one stays, for it says which slot was filled.
+    /// Some old issues of a digest that nothing refers to any more, with their names: personal ones, and those of slots without
+    /// news. The last one is kept, since it records the last filled slot.
     pub fn old_issues(
         &self,
         digest: &DigestId,
@@ -186,7 +186,7 @@ impl<A> Mailing<'_, A> {
         self.db.rows(&sql, params![digest, millis(limit), is_own], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
-    /// The deliveries in a state, one by one, those that are due first.
+    /// Visits the deliveries in a state one by one, in the order in which they are due.
     pub fn each_unsent<E: From<StoreError>>(
         &self,
         state: &str,
@@ -210,23 +210,23 @@ impl<A> Mailing<'_, A> {
         })
     }
 
-    /// Whether mail could not leave the last time, for reasons that are not the recipients'.
+    /// Whether the last attempt to send mail failed for reasons unrelated to the recipients.
     pub fn is_held_up(&self) -> Result<bool> {
         self.db.one("SELECT EXISTS (SELECT 1 FROM mail_held_up)", [], |row| row.get(0))
     }
 
-    /// A secret of this installation, if it was made.
+    /// A secret of this installation, if it exists.
     pub fn secret(&self, name: &str) -> Result<Option<String>> {
         self.db.row("SELECT value FROM secret WHERE name = ?1", [name], |row| row.get(0))
     }
 
-    /// How many deliveries are in each state.
+    /// Number of deliveries in each state.
     pub fn delivery_counts(&self) -> Result<Vec<(String, u64)>> {
         let sql = "SELECT state, count(*) FROM delivery GROUP BY state ORDER BY state";
         self.db.rows(sql, [], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))
     }
 
-    /// What the operator was not told yet, the oldest first.
+    /// Notices not yet reported to the operator, oldest first.
     pub fn notices(&self) -> Result<Vec<Notice>> {
         self.db.rows("SELECT source, text FROM notice ORDER BY pk", [], |row| {
             Ok(Notice { source: row.get(0)?, text: row.get(1)? })
@@ -235,7 +235,7 @@ impl<A> Mailing<'_, A> {
 }
 
 impl Mailing<'_, Write> {
-    /// Keeps a secret where there is none yet.
+    /// Stores a secret unless one exists.
     pub fn put_secret(&self, name: &str, fresh: &str) -> Result<()> {
         self.db.execute(
             "INSERT INTO secret (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
@@ -244,16 +244,16 @@ impl Mailing<'_, Write> {
         Ok(())
     }
 
-    /// Gives up the deliveries whose fate a process that is no more left open; answers how many. What another one has under
-    /// way is not touched: its lease has not ended by `leased`, which is now by the clock of leases.
+    /// Gives up the deliveries whose outcome a dead process left open; returns how many. Deliveries under way elsewhere are not
+    /// touched: their leases have not ended by `leased`, the current time on the clock of leases.
     pub fn skip_uncertain(&self, leased: Timestamp) -> Result<usize> {
         let sql = "UPDATE delivery SET state = 'failed', lease_end = 0, worker = NULL,
                        last_error = 'handed over by a run that was cut off: it may have arrived, and is not sent again' WHERE state = 'sending' AND lease_end <= ?1";
         self.db.execute(sql, [millis(leased)])
     }
 
-    /// Claims a delivery, if it is still due and nobody did since it had so many `attempts`: only one process gets it.
-    /// `leased` is now by the clock of leases.
+    /// Claims a delivery if it is still due and its count of attempts is still `attempts`, so that only one process gets it.
+    /// `leased` is the current time on the clock of leases.
     pub fn claim(
         &self,
         number: DeliveryKey,
@@ -277,7 +277,7 @@ impl Mailing<'_, Write> {
             .then_some(ClaimedDelivery { number, attempt: attempts + 1 }))
     }
 
-    /// Keeps what became of a delivery; `false` when another process had taken it over.
+    /// Stores the outcome of a delivery; `false` if another process has taken it over.
     pub fn settle(
         &self,
         claimed: ClaimedDelivery,
@@ -292,8 +292,8 @@ impl Mailing<'_, Write> {
         )? == 1)
     }
 
-    /// Gives back a delivery of which nothing left: its attempt is not counted. `false` when another process had taken it over. With a
-    /// reason, it waits until `next_attempt`.
+    /// Returns a delivery that was not sent at all: the attempt is not counted. `false` if another process has taken it over.
+    /// With a reason, the delivery waits until `next_attempt`.
     pub fn hand_back(
         &self,
         claimed: ClaimedDelivery,
@@ -306,9 +306,9 @@ impl Mailing<'_, Write> {
         Ok(self.db.execute(sql, parameters)? == 1)
     }
 
-    /// Forgets some deliveries that were settled before a time; answers how many.
+    /// Deletes some deliveries settled before a time; returns how many.
     pub fn forget_deliveries(&self, limit: Timestamp, deliveries_max: usize) -> Result<usize> {
-        // Who got what is somebody's own: it is to be gone from the file too.
+        // Who received what is personal data: it has to be gone from the file as well.
         self.db.batch("PRAGMA secure_delete = ON")?;
         let of_state =
             |state: &str| format!("SELECT pk FROM delivery WHERE state = '{state}' AND next_attempt < ?1");
@@ -320,7 +320,7 @@ impl Mailing<'_, Write> {
         self.db.execute(&sql, [millis(limit)])
     }
 
-    /// Forgets the texts of issues that were for deliveries which are forgotten: their web versions stand.
+    /// Clears the texts of issues whose deliveries are all deleted; their web versions stay.
     pub fn forget_issue_texts(&self, limit: Timestamp) -> Result<()> {
         let sql =
             "UPDATE issue SET text = '', html = '' WHERE created < ?1 AND html <> '' AND is_archived = 1
@@ -329,7 +329,7 @@ impl Mailing<'_, Write> {
         Ok(())
     }
 
-    /// Notes whether mail can leave.
+    /// Records whether mail is held up.
     pub fn set_held_up(&self, is_held_up: bool) -> Result<()> {
         match is_held_up {
             true => self.db.execute("INSERT INTO mail_held_up (id) VALUES (1) ON CONFLICT DO NOTHING", [])?,
@@ -338,13 +338,13 @@ impl Mailing<'_, Write> {
         Ok(())
     }
 
-    /// Forgets an issue that nothing refers to.
+    /// Deletes an issue that nothing refers to.
     pub fn forget_issue(&self, key: IssueKey) -> Result<()> {
         self.db.execute("DELETE FROM issue WHERE pk = ?1", [key])?;
         Ok(())
     }
 
-    /// Forgets the oldest notices: they stand in an issue now.
+    /// Deletes the oldest notices, once they are in an issue.
     pub fn forget_notices(&self, count: usize) -> Result<()> {
         self.db.execute(
             &format!("DELETE FROM notice WHERE pk IN (SELECT pk FROM notice ORDER BY pk LIMIT {count})"),
@@ -381,21 +381,21 @@ impl Mailing<'_, Write> {
         Ok(IssueKey(self.db.last_key()))
     }
 
-    /// Notes that the web version of an issue stands.
+    /// Records that the web version of an issue is written.
     pub fn set_archived(&self, key: IssueKey) -> Result<()> {
         self.db.execute("UPDATE issue SET is_archived = 1 WHERE pk = ?1", [key])?;
         Ok(())
     }
 
-    /// Keeps up to which entry a digest looked for stories.
+    /// Stores the last entry that a digest has considered.
     pub fn put_digest_mark(&self, digest: &DigestId, seen: EntryKey) -> Result<()> {
         let sql = "INSERT INTO digest_mark (digest, seen) VALUES (?1, ?2) ON CONFLICT (digest) DO UPDATE SET seen = max(digest_mark.seen, ?2)";
         self.db.execute(sql, params![digest, seen])?;
         Ok(())
     }
 
-    /// Queues an issue: its text, its stories and its deliveries. `None` when the slot was filled or a story was told in the
-    /// meantime: the unit is to be given up then. `message_id` gets the issue's number and the recipient.
+    /// Queues an issue with its stories and deliveries. `None` if the slot was filled or a story was told in the meantime: the
+    /// unit has to be abandoned then. `message_id` is called with the issue's key and the recipient.
     pub fn queue_issue(
         &self,
         new: &NewIssue,

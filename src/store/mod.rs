@@ -1,6 +1,6 @@
-//! What courant remembers: one SQLite file, and a handle on it that any number of threads and processes may hold. Views are
-//! named for the need, not the table; nothing outside this folder and `migrations/` speaks SQL. It decides nothing.
-//! `docs/design/store.md` says what holds on every database.
+//! The store: one SQLite file, and a handle on it for any number of threads and processes. Views are named for the need, not the
+//! table; nothing outside this folder and `migrations/` contains SQL. The store makes no decisions. `docs/design/store.md`
+//! describes what holds for every database.
 
 mod driver;
 mod entries;
@@ -40,7 +40,7 @@ pub use sources::{RobotsFile, SourceRow};
 pub use subscribers::{GroupIssue, InterestGroup, PAGE, SignUp};
 pub use unit::{Moment, Read, Unit, Write};
 
-/// Why the store failed. The display says what to do where something can be done.
+/// Why the store failed. The message says what to do where something can be done.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("the database {path} cannot be opened: {cause}")]
@@ -81,7 +81,7 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
-/// What went wrong, without the statement: that is for the log of a developer.
+/// The error without the statement, which only matters to developers.
 fn brief(error: &rusqlite::Error) -> String {
     match error {
         rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
@@ -91,13 +91,13 @@ fn brief(error: &rusqlite::Error) -> String {
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// A handle on the store; clones are handles on the same one.
+/// A handle on the store; clones share the same one.
 #[derive(Clone)]
 pub struct Store(Arc<pool::Pool>);
 
 impl Store {
-    /// Opens a file, makes it where it is missing, and brings it up to date. `worker` names this process in leases; no two
-    /// processes may have the same name.
+    /// Opens a database, creating it if missing, and migrates it. `worker` names this process in leases; the name must be unique
+    /// among processes.
     ///
     /// # Errors
     /// When the file cannot be opened or comes from a later version.
@@ -105,11 +105,11 @@ impl Store {
         Ok(Store(Arc::new(pool::Pool::open(path, worker)?)))
     }
 
-    /// What is stored, as it is at one moment, whatever is written meanwhile. May be called from any thread: one that runs
-    /// other tasks hands them on for the time.
+    /// Reads a consistent snapshot, whatever is written meanwhile. May be called from any thread; a runtime thread hands over
+    /// its other tasks first.
     ///
     /// # Errors
-    /// Those of `work`, and when the database cannot be read.
+    /// The errors of `work`, and when the database cannot be read.
     pub fn read<T, E: From<StoreError>>(
         &self,
         work: impl FnOnce(&Unit<Read>) -> std::result::Result<T, E>,
@@ -117,10 +117,10 @@ impl Store {
         blocking(|| self.0.read(None, work))
     }
 
-    /// The same, ended with [`StoreError::TooSlow`] when it takes longer than `limit`.
+    /// Like `read`, but ends with [`StoreError::TooSlow`] after `limit`.
     ///
     /// # Errors
-    /// Those of `work`, and when the database cannot be read.
+    /// The errors of `work`, and when the database cannot be read.
     pub fn read_within<T, E: From<StoreError>>(
         &self,
         limit: Duration,
@@ -129,11 +129,11 @@ impl Store {
         blocking(|| self.0.read(Some(limit), work))
     }
 
-    /// A unit of work: all of it is kept when `work` answers with a result, nothing when it answers with an error. One at a
-    /// time over all processes: what is costly is done before.
+    /// Runs a unit of work: kept whole if `work` succeeds, rolled back if it fails. Only one runs at a time across all
+    /// processes, so do expensive work beforehand.
     ///
     /// # Errors
-    /// Those of `work`, and when the disk fails or another process holds the database for too long.
+    /// The errors of `work`, and when the disk fails or another process holds the database for too long.
     pub fn write<T, E: From<StoreError>>(
         &self,
         work: impl FnOnce(&Unit<Write>) -> std::result::Result<T, E>,
@@ -141,7 +141,7 @@ impl Store {
         blocking(|| self.0.write(true, work))
     }
 
-    /// The same, of which nothing is kept: to see what would be.
+    /// Like `write`, but always rolled back: a dry run.
     ///
     /// # Errors
     /// As with `write`.
@@ -152,15 +152,15 @@ impl Store {
         blocking(|| self.0.write(false, work))
     }
 
-    /// Writes everything into the one file and empties the log beside it, where erased rows may still stand.
+    /// Checkpoints and truncates the WAL, which may still hold erased rows.
     ///
     /// # Errors
-    /// When the disk fails. Another process that reads at the time only puts it off.
+    /// When the disk fails. A concurrent reader in another process only postpones it.
     pub fn settle(&self) -> Result<()> {
         blocking(|| self.0.settle())
     }
 
-    /// Gives the pages that retention left free back to the disk, some at a time.
+    /// Returns free pages left by retention to the disk, in steps.
     ///
     /// # Errors
     /// When the disk fails.
@@ -168,7 +168,7 @@ impl Store {
         blocking(|| self.0.give_back_space())
     }
 
-    /// Frees what workers held that are no more; answers how many there were.
+    /// Frees everything held by workers that have died; returns how many workers there were.
     ///
     /// # Errors
     /// When the database fails.
@@ -180,7 +180,7 @@ impl Store {
             return Ok(0);
         }
         self.write(|w| {
-            // Whoever ended in order since we looked has given all back, and is not among them any more.
+            // A worker that exited cleanly in the meantime has released everything and is no longer listed.
             let holding = w.leases().workers()?;
             let dead = dead.iter().filter(|worker| holding.contains(worker));
             dead.clone().try_for_each(|worker| w.leases().take_over(worker))?;
@@ -194,7 +194,7 @@ impl Store {
     }
 }
 
-/// Where a runtime is, its other tasks go on elsewhere while this thread waits.
+/// Hands the other tasks of a runtime thread to another thread while this one blocks.
 fn blocking<T>(work: impl FnOnce() -> T) -> T {
     tokio::task::block_in_place(work)
 }
@@ -203,7 +203,7 @@ fn millis(time: Timestamp) -> i64 {
     time.as_millisecond()
 }
 
-/// Out-of-range values cannot be written by us: they read as the epoch.
+/// Out-of-range values are never written by us; they read as the epoch.
 fn time(millis: i64) -> Timestamp {
     Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH)
 }

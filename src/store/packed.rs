@@ -1,4 +1,4 @@
-//! Long texts in columns, packed with Zstandard (RFC 8878): the content of an entry is most of what a store holds.
+//! Long texts in columns, compressed with Zstandard (RFC 8878): the content of entries is most of what a store holds.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -6,25 +6,25 @@ use std::cell::RefCell;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use zstd::bulk::{Compressor, Decompressor};
 
-/// Shorter texts are kept as they are: there is little to gain.
+/// Shorter texts, in bytes, are stored as they are: there is little to gain.
 const PACKED_MIN: usize = 512;
 const LEVEL: i32 = 1;
-/// No text is longer: a frame that says so is not ours.
+/// Maximum size of a text in bytes; a frame that claims more was not written by us.
 const TEXT_MAX: usize = 1 << 28;
 
 thread_local! {
-    // Each takes some hundred kilobytes to set up.
+    // Setting one up allocates some hundred kilobytes.
     static PACKER: RefCell<Option<Compressor<'static>>> = RefCell::new(Compressor::new(LEVEL).ok());
     static UNPACKER: RefCell<Option<Decompressor<'static>>> = RefCell::new(Decompressor::new().ok());
 }
 
-/// A text as it stands in a column: a blob where that is shorter.
+/// A text as stored in a column: a compressed blob where that is shorter.
 pub(super) enum Packed<'a> {
     Text(Cow<'a, str>),
     Frame(Vec<u8>),
 }
 
-/// A text for a column.
+/// Prepares a text for a column.
 pub(super) fn pack(text: &str) -> Packed<'_> {
     let catalog = || PACKER.with_borrow_mut(|packer| packer.as_mut()?.compress(text.as_bytes()).ok());
     let catalog = if text.len() < PACKED_MIN { None } else { catalog() };
@@ -46,7 +46,7 @@ impl ToSql for Packed<'_> {
     }
 }
 
-/// A text from such a column; `None` for what was tampered with.
+/// A text read from such a column; `None` if it was tampered with.
 pub(super) struct Unpacked(pub Option<String>);
 
 impl FromSql for Unpacked {
@@ -78,7 +78,7 @@ mod tests {
             }
         }
         assert!(matches!(pack(&long), Packed::Frame(catalog) if catalog.len() < long.len() / 5));
-        // What claims to be larger than memory.
+        // A frame that claims to be larger than memory.
         assert_eq!(
             unpack(&[0x28, 0xB5, 0x2F, 0xFD, 0xE0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F, 1, 0, 0]),
             None

@@ -1,4 +1,4 @@
-//! Every statement of the store is put to the planner: none may scan a table that grows.
+//! Checks the query plan of every statement of the store: none may scan a table that grows.
 
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ use crate::model::story::{Relation, StoredEntry};
 use crate::model::subscriber::{Cadence, Consent, Interests, Preferences, Subscriber, SubscriberState};
 use crate::model::subscription::Subscription;
 
-/// Tables whose rows grow with time, or with the number of people. Sources, publications, hosts and what an operator said are bounded
-/// by what somebody wrote.
+/// Tables that grow with time or with the number of people. Sources, publications, hosts and rulings are bounded by what
+/// somebody wrote.
 const GROWING: [&str; 12] = [
     "sign_up",
     "entry",
@@ -35,7 +35,7 @@ const GROWING: [&str; 12] = [
     "bounce",
 ];
 
-/// Statements that look at all of something on purpose, and why.
+/// Statements that scan a table on purpose, and why.
 const WHOLE: [(&str, &str); 9] = [
     ("SELECT count(*) FROM entry", "how many entries there are, for a progress bar"),
     ("FROM subscriber ORDER BY pk", "the list of subscribers, for whoever asks for it"),
@@ -130,7 +130,7 @@ fn issue() -> Issue {
     }
 }
 
-/// The features of an entry that has a key and no words.
+/// The features of an entry with one key and an empty sketch.
 fn with_features<T>(body: impl FnOnce(&Features) -> Result<T>) -> Result<T> {
     let key = Key { value: "x.example/1".into(), kind: KeyKind::Own };
     body(&Features { keys: &[key], sketch: &Sketch::default() })
@@ -158,7 +158,7 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         read_mailing(r)?;
         read_subscribers(r)
     })?;
-    // What forgets, last.
+    // Deletions come last.
     store.write(|w| with_features(|features| forget(w, features)))
 }
 
@@ -218,7 +218,7 @@ fn write_publications(w: &Unit<Write>) -> Result<()> {
     Ok(())
 }
 
-/// Queues an issue for two, and settles one delivery of it.
+/// Queues an issue for two recipients and settles one delivery.
 fn write_deliveries(w: &Unit<Write>) -> Result<ClaimedDelivery> {
     let (now, digest, issue) = (at(NOW), digest(), issue());
     w.mailing().put_secret("n", "v")?;
@@ -402,7 +402,7 @@ fn read_mailing(r: &Unit<Read>) -> Result<()> {
     Ok(())
 }
 
-/// Subscribers, the subscribers of our hub, and our own subscriptions.
+/// Subscribers, subscribers of our hub, and our own subscriptions.
 fn read_subscribers(r: &Unit<Read>) -> Result<()> {
     let (now, digest) = (at(NOW), digest());
     r.subscribers().get("h")?;
@@ -445,7 +445,7 @@ fn forget(w: &Unit<Write>, features: &Features) -> Result<()> {
     w.entries().forget_unseen("s", at(5_000), 10).map(drop)
 }
 
-/// Lines of the store's sources that run a statement.
+/// Source lines of the store that run a statement.
 fn call_sites() -> Vec<(String, u32)> {
     let files = [
         ("entries", include_str!("entries.rs")),
@@ -500,13 +500,14 @@ fn no_statement_scans_a_table_that_grows_or_reads_a_list_again_for_each_row() {
         let nothing = rusqlite::params_from_iter(vec![rusqlite::types::Null; count]);
         let plan: Vec<String> =
             statement.query_map(nothing, |row| row.get(3)).unwrap().collect::<rusqlite::Result<_>>().unwrap();
-        // What was asked for is walked once: as the first thing, or into a list. Else it is read anew for each row.
+        // The list of parameters has to be walked only once, as the outermost step or into a list; otherwise it is parsed again
+        // for each row.
         for steps in plan.windows(2).filter(|steps| {
             steps[1].ends_with("VIRTUAL TABLE INDEX 1:") && !steps[0].starts_with("LIST SUBQUERY")
         }) {
             faults.push(format!("{file}:{line}: {} after {}: {sql}", steps[1], steps[0]));
         }
-        // A walk in the order of an index that a LIMIT ends is no scan.
+        // Walking an index in order until a LIMIT is reached is not a scan.
         let is_bounded = sql.contains("LIMIT") && !plan.iter().any(|step| step.contains("TEMP B-TREE"));
         for step in plan.iter().filter(|_| !is_bounded) {
             let table = step.strip_prefix("SCAN ").and_then(|rest| rest.split(' ').next());

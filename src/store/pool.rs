@@ -1,4 +1,4 @@
-//! The connections of one process: one that writes, a few that read beside it.
+//! The connections of one process: one writer and a few readers.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -13,25 +13,25 @@ use super::unit::{Read, Unit, Write};
 use super::workers::{Alive, beside, hide, is_free};
 use super::{Result, StoreError, schema};
 
-/// Readers beside each other; one more waits.
+/// Number of concurrent readers; further ones wait.
 const READERS_MAX: usize = 4;
-/// A second process waits so long for the first to finish writing: a unit takes a fraction of a second, and twenty may queue.
+/// How long a process waits for others to finish writing: a unit takes a fraction of a second, and twenty may queue.
 const BUSY_MAX: Duration = Duration::from_secs(120);
-/// Between two tries. Everybody waits a little differently, so that nobody always comes second.
+/// Pause between two tries. Each process pauses for a slightly different time, so that none always loses.
 const BUSY_PAUSE_MILLIS: u64 = 2;
-/// Pages of the log that are brought into the file together: fewer, larger writes.
+/// Size of the WAL, in pages, at which it is checkpointed: fewer, larger writes.
 const CHECKPOINT_PAGES: u32 = 8_000;
-/// Of the writer and of each reader, in kibibytes.
+/// Page cache of the writer and of each reader, in KiB.
 const WRITER_CACHE_KIB: u32 = 64 << 10;
 const READER_CACHE_KIB: u32 = 8 << 10;
-/// Of the file, as memory.
+/// How much of the file is memory-mapped.
 const MAP_BYTES: u32 = 64 << 20;
-/// Steps of SQLite's machine between two looks at the time.
+/// SQLite virtual-machine steps between two checks of the time limit.
 const STEPS_BETWEEN_LOOKS: i32 = 20_000;
-/// Pages given back to the disk at a time.
+/// Pages returned to the disk at a time.
 const PAGES_GIVEN_BACK: u32 = 2_000;
 
-/// The writing connection and what belongs to it.
+/// The writing connection and its feature index.
 struct Writer {
     db: Db,
     index: RefCell<FeatureIndex>,
@@ -40,12 +40,13 @@ struct Writer {
 /// All connections of this process to one file.
 pub(super) struct Pool {
     path: PathBuf,
-    /// Closed before the writer: whoever is the last brings the log into the file and removes it, which those who only read cannot.
+    /// Closed before the writer: the last connection to close checkpoints and removes the WAL, which read-only connections
+    /// cannot.
     readers: Mutex<Readers>,
     writer: Mutex<Writer>,
     is_free: Condvar,
     worker: String,
-    /// Locked while this process lives: leases of a worker whose file is free are nobody's.
+    /// Locked while this process lives; leases of a worker whose file is not locked are free.
     alive: Option<Alive>,
 }
 
@@ -87,13 +88,13 @@ impl Pool {
         &self.worker
     }
 
-    /// Whether the process of this name is no more. Where files cannot be locked nobody is known to be dead.
+    /// Whether the process of this worker has died. Where files cannot be locked, no process counts as dead.
     pub fn is_dead(&self, worker: &str) -> bool {
         self.alive.is_some() && is_free(&self.path, worker)
     }
 
     fn writer(&self) -> MutexGuard<'_, Writer> {
-        // A panic elsewhere leaves no half-written state: its transaction was rolled back.
+        // A panic elsewhere leaves no partial state: its transaction was rolled back.
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -171,7 +172,7 @@ impl Pool {
                 writer.db.connection().pragma_query_value(None, "freelist_count", |row| row.get(0))?;
             let pages: u32 =
                 writer.db.connection().pragma_query_value(None, "page_count", |row| row.get(0))?;
-            // A tenth is kept: what is given back now is asked for again at the next run.
+            // A tenth is kept: pages freed now are needed again at the next run.
             if free <= (pages / 10).max(PAGES_GIVEN_BACK) {
                 return Ok(());
             }
@@ -181,7 +182,7 @@ impl Pool {
             let left: u32 =
                 writer.db.connection().pragma_query_value(None, "freelist_count", |row| row.get(0))?;
             if given == 0 && left >= free {
-                // A file of before this was possible.
+                // A file created before auto-vacuum was enabled.
                 return Ok(());
             }
         }
@@ -190,10 +191,10 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        // Leases of a process that ends in order are free at once; a failure only makes others wait.
+        // Leases of a process that exits cleanly are free at once; on failure, others just wait for them to end.
         if let Ok(writer) = self.writer.get_mut() {
             let unit: Unit<Write> = Unit::new(&writer.db, Some(&writer.index));
-            // A command that only read is not to wait for one that writes.
+            // A read-only command must not wait for a writer.
             if unit.leases().has_any(&self.worker).unwrap_or(false) {
                 let _ = unit.leases().release(&self.worker);
             }
@@ -202,8 +203,8 @@ impl Drop for Pool {
     }
 }
 
-/// Makes the file of a new database so that only its owner reads it: addresses of people stand in it. The files that SQLite puts
-/// beside it have the same permissions. A failure shows when the file is opened, with a better message.
+/// Creates the file of a new database readable only by its owner, since it holds personal addresses. SQLite gives the files
+/// beside it the same permissions. A failure shows when the file is opened, with a better message.
 fn make_private(path: &Path) {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -225,7 +226,7 @@ impl Drop for LentReader<'_> {
     }
 }
 
-/// A transaction; dropped without `commit`, it leaves no trace.
+/// A transaction, rolled back when dropped without `commit`.
 struct Transaction<'a> {
     db: &'a Db,
     is_open: bool,
@@ -246,14 +247,14 @@ impl<'a> Transaction<'a> {
 
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
-        // A full disk ends a transaction by itself.
+        // SQLite rolls back by itself when the disk is full.
         if self.is_open && !self.db.connection().is_autocommit() {
             let _ = self.db.control("ROLLBACK");
         }
     }
 }
 
-/// What tells this database from another one that stood under its name.
+/// An id that tells this database from another one under the same name.
 fn store_id(db: &Db) -> Result<String> {
     let id = db.row("SELECT value FROM secret WHERE name = 'store'", [], |row| row.get(0))?;
     if let Some(id) = id {
@@ -272,11 +273,11 @@ fn connect(path: &Path, cache_kib: u32) -> Result<Connection> {
     let is_new =
         connection.query_row("PRAGMA page_count", [], |row| row.get::<_, i64>(0)).map_err(open)? == 0;
     if is_new {
-        // Only a file without pages takes this: freed pages can be given back.
+        // Takes effect only on an empty file; lets freed pages be returned to the disk.
         connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL").map_err(open)?;
     }
     use_log(&connection).map_err(open)?;
-    // Freed parts of pages are overwritten; who erases people asks for more (`Subscribers::erase`).
+    // Freed parts of pages are overwritten; erasing people sets this to ON (`Subscribers::delete`).
     let pragmas = format!(
         "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = FAST; PRAGMA cache_size = -{cache_kib};
          PRAGMA mmap_size = {MAP_BYTES}; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}; PRAGMA temp_store = MEMORY;"
@@ -285,8 +286,8 @@ fn connect(path: &Path, cache_kib: u32) -> Result<Connection> {
     Ok(connection)
 }
 
-/// A log beside the file lets others read while one writes. Two processes that make a file at once are in each other's way
-/// here, where SQLite asks no busy handler.
+/// Switches to WAL mode, in which readers are not blocked by the writer. Two processes that create a file at once collide here,
+/// where SQLite does not call the busy handler.
 fn use_log(connection: &Connection) -> rusqlite::Result<()> {
     let mut tries = 0;
     loop {
@@ -302,7 +303,7 @@ fn use_log(connection: &Connection) -> rusqlite::Result<()> {
     }
 }
 
-/// Whether to try again after a pause, when others had the database so many times.
+/// Pauses after this many failed tries; returns whether to try again.
 fn wait_for_others(tries: i32) -> bool {
     let own = u64::from(std::process::id()) % 7;
     let pause = Duration::from_millis(BUSY_PAUSE_MILLIS + (tries.unsigned_abs() as u64).min(8) + own);

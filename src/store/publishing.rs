@@ -1,4 +1,4 @@
-//! What is published where, and what is behind.
+//! What is published where, and which files are out of date.
 
 use std::collections::HashMap;
 
@@ -13,22 +13,22 @@ use crate::model::keys::{EntryKey, Seq, StoryKey};
 use crate::model::publication::PublicationKey;
 use crate::model::story::Story;
 
-/// In the list of publications, what stands around the stories of all.
+/// The pseudo-path in the table of publications for what surrounds the stories of all publications.
 const AROUND: &str = "#";
 
-/// Entries that are looked up for each story that a search may find.
+/// Entries looked up for each story that a search may return.
 const ENTRIES_OF_STORY: usize = 4;
 
-/// A story that changed since it was published.
+/// A story that changed since it was last published.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DirtyStory {
     pub key: StoryKey,
-    /// `None` when it went into another one.
+    /// `None` if it was merged into another story or has no entries left.
     pub story: Option<Story>,
 }
 
 impl<A> Publishing<'_, A> {
-    /// The stories that changed since they were published, the oldest first.
+    /// The stories that changed since they were last published, oldest first.
     pub fn dirty_keys(&self) -> Result<Vec<StoryKey>> {
         let sql =
             "SELECT dirty_story.story FROM dirty_story LEFT JOIN entry ON entry.story = dirty_story.story
@@ -43,13 +43,13 @@ impl<A> Publishing<'_, A> {
         Ok(keys.iter().map(|key| DirtyStory { key: *key, story: stories.remove(key) }).collect())
     }
 
-    /// The publications that are known: path, contents, archive documents.
+    /// The known publications: key, contents, number of archive documents.
     pub fn publications(&self) -> Result<Vec<(PublicationKey, String, i64)>> {
         let sql = "SELECT path, contents, archived FROM publication WHERE path <> ?1";
         self.db.rows(sql, [AROUND], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
     }
 
-    /// What stood around the stories of all publications when they were rendered.
+    /// What surrounded the stories of all publications when they were last rendered.
     pub fn around(&self) -> Result<Option<String>> {
         self.db.row("SELECT contents FROM publication WHERE path = ?1", [AROUND], |row| row.get(0))
     }
@@ -66,7 +66,7 @@ impl<A> Publishing<'_, A> {
         self.db.rows("SELECT path FROM behind ORDER BY path", [], |row| row.get(0))
     }
 
-    /// The number of the last story of a publication; `BEFORE_ALL` while there is none.
+    /// The number of the last story of a publication; `BEFORE_ALL` if there is none.
     pub fn last(&self, publication: &PublicationKey) -> Result<Seq> {
         Ok(self
             .db
@@ -74,20 +74,20 @@ impl<A> Publishing<'_, A> {
             .unwrap_or(Seq::BEFORE_ALL))
     }
 
-    /// The stories of a publication whose numbers are from `first` to `last`, in that order.
+    /// The stories of a publication numbered `first` to `last`, in that order.
     pub fn between(&self, publication: &PublicationKey, first: Seq, last: Seq) -> Result<Vec<Story>> {
         let condition = "published_story.publication = ?1 AND published_story.seq BETWEEN ?2 AND ?3";
         published(self.db, condition, "published_story.seq", params![publication, first, last])
     }
 
-    /// The newest stories of a publication, and with `after` all those after that number, the newest first.
+    /// The newest stories of a publication, newest first; with `after`, also all those numbered higher.
     pub fn newest(
         &self,
         publication: &PublicationKey,
         stories_max: usize,
         after: Option<Seq>,
     ) -> Result<Vec<Story>> {
-        // Two questions, for one with an "or" would look at all that was ever published.
+        // Two queries: with an OR, everything ever published would be scanned.
         let newest = format!(
             "SELECT seq FROM published_story WHERE publication = ?1 ORDER BY sort_date DESC LIMIT {stories_max}"
         );
@@ -98,7 +98,7 @@ impl<A> Publishing<'_, A> {
         }
         numbers.sort_unstable();
         numbers.dedup();
-        // The plus keeps the planner from walking all of the publication by date, where a few numbers are wanted.
+        // The plus sign keeps the planner from walking the whole publication by date where only a few numbers are wanted.
         let condition =
             "published_story.publication = ?1 AND published_story.seq IN (SELECT value FROM json_each(?2))";
         published(
@@ -109,7 +109,7 @@ impl<A> Publishing<'_, A> {
         )
     }
 
-    /// The stories of the channel with a date in `[from, to)`, the newest first.
+    /// The stories of the channel dated within `[from, to)`, newest first.
     pub fn within(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Story>> {
         let condition = "published_story.publication = ?1 AND published_story.sort_date >= ?2 AND published_story.sort_date < ?3";
         published(
@@ -120,17 +120,17 @@ impl<A> Publishing<'_, A> {
         )
     }
 
-    /// The days of the channel that have stories, in UTC, and how many; the newest first.
+    /// The days (UTC) on which the channel has stories, newest first, and how many.
     pub fn days(&self) -> Result<Vec<(String, u64)>> {
         let sql = "SELECT day, stories FROM published_day ORDER BY day DESC";
         self.db.rows(sql, [], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))
     }
 
-    /// The stories that a search finds, without their HTML: those whose titles have all words, then those that have them anywhere,
-    /// then those that have the last one as the beginning of another; each the newest first. A word that a million entries have
-    /// costs no more than one that few have, for nothing further is looked for once there are `stories_max`.
+    /// The stories that match a search, without HTML: those with all words in the title, then those with all words anywhere,
+    /// then those where the last word is a prefix; newest first within each group. A word that a million entries have costs no
+    /// more than a rare one, since the search stops at `stories_max`.
     pub fn search(&self, words: &[&str], stories_max: usize) -> Result<Vec<Story>> {
-        // In quotes nothing is an operator.
+        // In quotes, nothing is an operator.
         let quoted: Vec<String> = words.iter().map(|word| format!("\"{}\"", word.replace('"', ""))).collect();
         let Some((last, others)) = quoted.split_last() else { return Ok(Vec::new()) };
         let all = quoted.join(" AND ");
@@ -157,7 +157,7 @@ impl<A> Publishing<'_, A> {
 }
 
 impl Publishing<'_, Write> {
-    /// A feed is of this from now on; what it held as something else is forgotten.
+    /// Defines what a publication contains from now on; its earlier contents are discarded.
     pub fn put_publication(&self, publication: &PublicationKey, contents: &str) -> Result<()> {
         self.db.execute("DELETE FROM published_story WHERE publication = ?1", [publication])?;
         if *publication == PublicationKey::Channel {
@@ -166,12 +166,12 @@ impl Publishing<'_, Write> {
         self.put_contents(publication.as_str(), contents)
     }
 
-    /// Keeps what stands around the stories of all publications.
+    /// Stores what surrounds the stories of all publications.
     pub fn put_around(&self, contents: &str) -> Result<()> {
         self.put_contents(AROUND, contents)
     }
 
-    /// All stories are looked at again.
+    /// Marks all stories to be published again.
     pub fn mark_all_dirty(&self) -> Result<()> {
         self.db
             .execute("INSERT INTO dirty_story SELECT pk FROM story WHERE true ON CONFLICT DO NOTHING", [])?;
@@ -184,7 +184,7 @@ impl Publishing<'_, Write> {
         Ok(())
     }
 
-    /// Puts a story into a publication, at its end if it was not there; answers the date that it was sorted by before.
+    /// Puts a story into a publication, at the end if it is new there; returns the date it was sorted by before.
     pub fn publish_story(
         &self,
         publication: &PublicationKey,
@@ -217,7 +217,7 @@ impl Publishing<'_, Write> {
         Ok(optional_time(known))
     }
 
-    /// Keeps how many stories a day has.
+    /// Adjusts the number of stories of a day.
     fn count_day(&self, date: Option<i64>, step: i64) -> Result<()> {
         let Some(date) = date else { return Ok(()) };
         let day = time(date).to_zoned_datetime(jiff::tz::TimeZone::UTC).date().to_string();
@@ -253,19 +253,19 @@ impl Publishing<'_, Write> {
         Ok((rows.into_iter().map(|(publication, _)| publication).collect(), date.map(time)))
     }
 
-    /// Notes that a story is published as it is.
+    /// Records that a story is published in its current state.
     pub fn set_clean(&self, story: StoryKey) -> Result<()> {
         self.db.execute("DELETE FROM dirty_story WHERE story = ?1", [story])?;
         Ok(())
     }
 
-    /// Notes that a file is behind.
+    /// Marks a file as out of date.
     pub fn put_behind(&self, path: &str) -> Result<()> {
         self.db.execute("INSERT INTO behind (path) VALUES (?1) ON CONFLICT DO NOTHING", [path])?;
         Ok(())
     }
 
-    /// Notes that files stand as they should.
+    /// Records that files are up to date.
     pub fn set_even(&self, paths: &[String]) -> Result<()> {
         for path in paths {
             self.db.execute("DELETE FROM behind WHERE path = ?1", [path])?;
@@ -273,14 +273,14 @@ impl Publishing<'_, Write> {
         Ok(())
     }
 
-    /// Notes how many archive documents of a publication stand.
+    /// Stores the number of archive documents of a publication.
     pub fn set_archives(&self, publication: &PublicationKey, count: i64) -> Result<()> {
         self.db
             .execute("UPDATE publication SET archived = ?2 WHERE path = ?1", params![publication, count])?;
         Ok(())
     }
 
-    /// Brings the words of some entries up to date for the search; answers how many.
+    /// Updates the full-text search index for some entries; returns how many.
     pub fn index_words(&self, entries_max: usize) -> Result<usize> {
         let select = format!(
             "SELECT unindexed.entry, entry.title, entry.summary FROM unindexed LEFT JOIN entry ON entry.pk = unindexed.entry LIMIT {entries_max}"

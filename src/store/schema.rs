@@ -1,6 +1,5 @@
-//! The schema and how a store of an earlier version is brought up to date. Each step is a transaction of its own that also
-//! counts it, so a process that is killed leaves a whole number of steps; two processes that open a store at once wait for
-//! each other.
+//! The schema and its migrations. Each step is a transaction that also increments the version, so a killed process leaves only
+//! complete steps; two processes that open a store at once wait for each other.
 
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -22,23 +21,23 @@ const STEPS: [&str; 11] = [
     include_str!("../../migrations/sqlite/0011_events.sql"),
 ];
 
-/// How many steps were taken.
+/// Number of steps already applied.
 fn version(connection: &Connection) -> rusqlite::Result<usize> {
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    // A negative one was written by nobody of ours.
+    // A negative version was not written by us.
     Ok(usize::try_from(version).unwrap_or(usize::MAX))
 }
 
-/// Takes the steps that are missing. `on_step` hears of each before it is taken, of how many there are.
+/// Applies the missing steps. `on_step` is called before each with its number and the number of steps.
 ///
 /// # Errors
-/// When the store comes from a later version or is none of ours, or when the disk fails; steps that were taken stay.
+/// When the store comes from a later version or is not one of ours, or when the disk fails; steps already applied stay.
 pub(super) fn migrate(connection: &mut Connection, on_step: impl Fn(usize, usize)) -> Result<(), StoreError> {
     let before = version(connection)?;
     if before == STEPS.len() {
         return Ok(());
     }
-    // Keys of entries are kept as hashes from the sixth step on.
+    // From the sixth step on, keys of entries are stored as hashes.
     connection.create_scalar_function(
         "hash64",
         1,
@@ -46,7 +45,7 @@ pub(super) fn migrate(connection: &mut Connection, on_step: impl Fn(usize, usize
         |context| Ok(hash64(context.get_raw(0).as_bytes().unwrap_or_default()) as i64),
     )?;
     loop {
-        // The lock first, then the look: whoever waited for another process finds the step taken.
+        // Takes the lock before reading the version: a process that waited for another finds the step applied.
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let at = version(&transaction)?;
         let Some(step) = STEPS.get(at) else {
@@ -57,7 +56,7 @@ pub(super) fn migrate(connection: &mut Connection, on_step: impl Fn(usize, usize
         if is_foreign {
             return Err(StoreError::Foreign);
         }
-        // A new store is made whole: nobody sees it half made, and there is nothing to tell.
+        // A new store is created in one transaction: no process sees a partial one, and there is no progress to report.
         let steps = if at == 0 { &STEPS[..] } else { std::slice::from_ref(step) };
         if at > 0 {
             on_step(at + 1, STEPS.len());

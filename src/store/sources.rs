@@ -1,4 +1,4 @@
-//! Fetch states, and what sites say in their robots.txt.
+//! Fetch states and robots.txt files.
 
 use std::collections::HashMap;
 
@@ -10,37 +10,37 @@ use super::values::texts;
 use super::{Result, millis, time};
 use crate::model::source::FetchState;
 
-/// One source as `courant sources` shows it.
+/// A source as shown by `courant sources`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SourceRow {
     pub id: String,
     pub state: FetchState,
-    /// Entries of it in the store.
+    /// Number of its entries in the store.
     pub entries: u64,
 }
 
-/// A robots.txt as it was when it was read last.
+/// A robots.txt as last read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RobotsFile {
-    /// `None` when it could not be had: the site is closed to us.
+    /// `None` if it could not be fetched: the site is off limits.
     pub text: Option<String>,
     pub expires: Timestamp,
 }
 
-/// Written by us; a state that was tampered with, or comes from an earlier version, reads as far as it can.
+/// Written by us; a state that cannot be parsed, because it was tampered with, reads as empty.
 fn state_from(json: &str) -> FetchState {
     serde_json::from_str(json).unwrap_or_default()
 }
 
 impl<A> Sources<'_, A> {
-    /// The state of a source; a new one's is empty.
+    /// The fetch state of a source; empty for a new one.
     pub fn state(&self, source: &str) -> Result<FetchState> {
         let json =
             self.db.row("SELECT state FROM source WHERE id = ?1", [source], |row| row.get::<_, String>(0))?;
         Ok(json.as_deref().map(state_from).unwrap_or_default())
     }
 
-    /// The states of some sources; those that were never read are left out.
+    /// The fetch states of some sources; those never read are left out.
     pub fn states_of(&self, sources: &[&str]) -> Result<HashMap<String, FetchState>> {
         let sql = "SELECT source.id, state FROM json_each(?1) AS asked CROSS JOIN source ON source.id = asked.value";
         let rows = self
@@ -49,7 +49,7 @@ impl<A> Sources<'_, A> {
         Ok(rows.into_iter().collect())
     }
 
-    /// The states of all sources that were ever read.
+    /// The fetch states of all sources ever read.
     pub fn states(&self) -> Result<HashMap<String, FetchState>> {
         let rows = self.db.rows("SELECT id, state FROM source", [], |row| {
             Ok((row.get(0)?, state_from(&row.get::<_, String>(1)?)))
@@ -57,7 +57,7 @@ impl<A> Sources<'_, A> {
         Ok(rows.into_iter().collect())
     }
 
-    /// All sources that were ever read.
+    /// All sources ever read.
     pub fn list(&self) -> Result<Vec<SourceRow>> {
         let sql = "SELECT id, entries, state FROM source ORDER BY id";
         self.db.rows(sql, [], |row| {
@@ -69,7 +69,7 @@ impl<A> Sources<'_, A> {
         })
     }
 
-    /// The robots.txt of an origin, however old.
+    /// The stored robots.txt of an origin, even if expired.
     pub fn robots(&self, origin: &str) -> Result<Option<RobotsFile>> {
         let sql = "SELECT text, expires FROM robots WHERE origin = ?1";
         self.db.row(sql, [origin], |row| Ok(RobotsFile { text: row.get(0)?, expires: time(row.get(1)?) }))
@@ -77,14 +77,14 @@ impl<A> Sources<'_, A> {
 }
 
 impl Sources<'_, Write> {
-    /// Keeps a robots.txt.
+    /// Stores a robots.txt.
     pub fn put_robots(&self, origin: &str, file: &RobotsFile) -> Result<()> {
         let sql = "INSERT INTO robots (origin, text, expires) VALUES (?1, ?2, ?3) ON CONFLICT (origin) DO UPDATE SET text = ?2, expires = ?3";
         self.db.execute(sql, params![origin, file.text, millis(file.expires)])?;
         Ok(())
     }
 
-    /// Makes a source known, for what refers to it.
+    /// Inserts a source if it is missing, so that other rows can refer to it.
     pub fn ensure(&self, source: &str, partner: &str) -> Result<()> {
         self.db.execute(
             "INSERT INTO source (id, partner, state) VALUES (?1, ?2, '{}') ON CONFLICT DO NOTHING",
@@ -93,14 +93,14 @@ impl Sources<'_, Write> {
         Ok(())
     }
 
-    /// Keeps the state of a source.
+    /// Stores the fetch state of a source.
     pub fn put_state(&self, source: &str, partner: &str, state: &FetchState) -> Result<()> {
         let sql = "INSERT INTO source (id, partner, state) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET partner = ?2, state = ?3";
         self.db.execute(sql, params![source, partner, serde_json::to_string(state).unwrap_or_default()])?;
         Ok(())
     }
 
-    /// Keeps something for the operator.
+    /// Stores a notice for the operator.
     pub fn put_notice(&self, source: &str, text: &str, now: Timestamp) -> Result<()> {
         self.db.execute(
             "INSERT INTO notice (source, at, text) VALUES (?1, ?2, ?3)",

@@ -1,4 +1,4 @@
-//! What operators said of entries and stories, and long jobs over all of them.
+//! What operators ruled about entries and stories, and long-running jobs over all of them.
 
 use jiff::Timestamp;
 use rusqlite::params;
@@ -11,14 +11,14 @@ use crate::model::story::Relation;
 use crate::model::topic::TopicMatch;
 
 impl<A> Stories<'_, A> {
-    /// What operators said: two entries, and whether they are one story.
+    /// All rulings: two entries, and whether they belong to one story.
     pub fn rulings(&self) -> Result<Vec<(EntryKey, EntryKey, bool)>> {
         self.db.rows("SELECT a, b, is_same FROM ruling ORDER BY a, b", [], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })
     }
 
-    /// The labels that people gave: title and summary of each entry, and its topics.
+    /// All labels: title and summary of each entry, and its topics.
     pub fn labels(&self) -> Result<Vec<(String, String, Vec<String>)>> {
         let sql = "SELECT title, summary, label.topics FROM label JOIN entry ON entry.pk = label.entry ORDER BY label.entry";
         let rows = self.db.rows(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?)))?;
@@ -30,8 +30,8 @@ impl<A> Stories<'_, A> {
             .collect())
     }
 
-    /// Up to which entry a job has come that was left at the state that is given; `BEFORE_ALL` for one that was not begun, or with
-    /// another state.
+    /// The last entry processed by a job started with this `state`; `BEFORE_ALL` if it was not begun, or was begun with another
+    /// state.
     pub fn job(&self, name: &str, state: &str) -> Result<EntryKey> {
         self.db.one(
             "SELECT coalesce((SELECT done FROM job WHERE name = ?1 AND state = ?2), 0)",
@@ -42,20 +42,20 @@ impl<A> Stories<'_, A> {
 }
 
 impl Stories<'_, Write> {
-    /// Keeps up to which entry a job has come.
+    /// Stores the last entry processed by a job.
     pub fn put_job(&self, name: &str, state: &str, done: EntryKey) -> Result<()> {
         let sql = "INSERT INTO job (name, done, state) VALUES (?1, ?2, ?3) ON CONFLICT (name) DO UPDATE SET done = ?2, state = ?3";
         self.db.execute(sql, params![name, done, state])?;
         Ok(())
     }
 
-    /// Forgets a job that is done.
+    /// Deletes a finished job.
     pub fn end_job(&self, name: &str) -> Result<()> {
         self.db.execute("DELETE FROM job WHERE name = ?1", [name])?;
         Ok(())
     }
 
-    /// Keeps the topics that a person gave; none takes them back.
+    /// Stores the topics that a person assigned; `None` removes them.
     pub fn put_label(&self, entry: EntryKey, topics: Option<&[String]>, now: Timestamp) -> Result<()> {
         match topics {
             Some(topics) => {
@@ -68,7 +68,7 @@ impl Stories<'_, Write> {
         Ok(())
     }
 
-    /// Gives an entry other topics.
+    /// Replaces the topics of an entry.
     pub fn set_topics(&self, entry: EntryKey, topics: &[TopicMatch]) -> Result<()> {
         let topics = serde_json::to_string(topics).unwrap_or_else(|_| "[]".into());
         let story: StoryKey = self.db.one(
@@ -84,7 +84,7 @@ impl Stories<'_, Write> {
         unit.intake().mark_dirty(story)
     }
 
-    /// Notes that digests told a story, without telling it: it was there, and not for them, when they last went out.
+    /// Records a story as told by a digest without sending it: it existed when the digest last went out, but did not match it.
     pub fn set_told(&self, digest: &DigestId, story_id: &str) -> Result<()> {
         let sql = "INSERT INTO issue_story (digest, story, issue)
                    SELECT issue.digest, story.pk, max(issue.pk) FROM story JOIN issue ON issue.digest = ?1 WHERE story.id = ?2
@@ -93,8 +93,8 @@ impl Stories<'_, Write> {
         Ok(())
     }
 
-    /// Moves an entry into a story, which is made where it is missing. Who was told of the one it leaves was told of this one; a
-    /// story that is left empty is gone.
+    /// Moves an entry into a story, which is created if it does not exist. Digests that told the old story count as having told
+    /// this one; a story left empty is deleted.
     pub fn move_entry(&self, entry: EntryKey, story_id: &str) -> Result<()> {
         let unit: Unit<Write> = Unit::new(self.db, self.index);
         let to = unit.intake().story_key(story_id)?;
@@ -118,7 +118,7 @@ impl Stories<'_, Write> {
         Ok(())
     }
 
-    /// Says how an entry belongs to its story.
+    /// Stores how an entry relates to its story, and why.
     pub fn set_relation(&self, entry: EntryKey, relation: Relation, reason: Option<&str>) -> Result<()> {
         self.db.execute(
             "UPDATE entry SET relation = ?2, reason = ?3 WHERE pk = ?1",
@@ -127,7 +127,7 @@ impl Stories<'_, Write> {
         Ok(())
     }
 
-    /// Takes back what was said of the entries of two stories.
+    /// Deletes the rulings between the entries of two stories.
     pub fn forget_rulings(&self, one: StoryKey, other: StoryKey) -> Result<()> {
         let sql = "DELETE FROM ruling WHERE (a IN (SELECT pk FROM entry WHERE story = ?1) AND b IN (SELECT pk FROM entry WHERE story = ?2))
                                          OR (b IN (SELECT pk FROM entry WHERE story = ?1) AND a IN (SELECT pk FROM entry WHERE story = ?2))";
@@ -135,7 +135,7 @@ impl Stories<'_, Write> {
         Ok(())
     }
 
-    /// Keeps what an operator said of two entries; it takes the place of what was said before.
+    /// Stores a ruling on two entries, replacing any earlier one.
     pub fn put_ruling(&self, one: EntryKey, other: EntryKey, is_same: bool, now: Timestamp) -> Result<()> {
         let sql = "INSERT INTO ruling (a, b, is_same, at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (a, b) DO UPDATE SET is_same = ?3, at = ?4";
         self.db.execute(sql, params![one.min(other), one.max(other), is_same, millis(now)])?;

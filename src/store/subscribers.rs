@@ -1,4 +1,4 @@
-//! Subscribers, suppressions and what came back.
+//! Subscribers, suppressions and returned mail.
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Row, params};
@@ -15,38 +15,38 @@ use crate::model::subscriber::{Cadence, Consent, Interests, Preferences, Subscri
 pub struct InterestGroup {
     pub language: String,
     pub interests: Interests,
-    /// Their last issue looked at the entries up to this one.
+    /// The last entry that their last issue considered.
     pub seen: EntryKey,
-    /// The interests as they are stored.
+    /// The interests as stored.
     interests_text: String,
 }
 
-/// What a group gets.
+/// What a group is sent.
 #[derive(Debug)]
 pub struct GroupIssue<'a> {
     pub digest: &'a DigestId,
-    /// `None` when there is nothing new: their slot is filled all the same.
+    /// `None` if there is nothing new: their slot is filled all the same.
     pub issue: Option<&'a Issue>,
-    /// Entries up to this one were looked at.
+    /// The last entry considered.
     pub seen: EntryKey,
     pub now: Timestamp,
 }
 
-/// A sign-up that waits to be confirmed.
+/// A sign-up awaiting confirmation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignUp {
     pub address: Address,
     pub preferences: Preferences,
-    /// The words that were agreed to, where they are known.
+    /// The consent text that was agreed to, if known.
     pub consent_text: Option<String>,
 }
 
-/// Members of a group served in one unit: others have their turn in between.
+/// Members of a group served in one unit; other units get their turn in between.
 pub const PAGE: usize = 2_000;
 
 const COLUMNS: &str = "pk, address, state, language, tastes, schedule, seen, last_issue, created, consent_source, consent_at, consent_text";
 
-/// A row; what was tampered with is an error and not a guess, for mail would go to the wrong people.
+/// Reads a row; one that was tampered with is an error, not a guess, since mail would go to the wrong people.
 fn subscriber(row: &Row) -> rusqlite::Result<std::result::Result<(i64, Subscriber), String>> {
     let (address, state, interests, schedule): (String, String, String, String) =
         (row.get(1)?, row.get(2)?, row.get(4)?, row.get(5)?);
@@ -78,7 +78,7 @@ fn interests_text(interests: &Interests) -> String {
     serde_json::to_string(interests).unwrap_or_default()
 }
 
-/// No cadence puts a slot further ahead: one that is was written under a wrong clock.
+/// No cadence puts a slot further ahead than this: such a slot was written under a wrong clock.
 const SLOT_AHEAD_MAX: SignedDuration = SignedDuration::from_hours(62 * 24);
 
 impl<A> Subscribers<'_, A> {
@@ -89,7 +89,7 @@ impl<A> Subscribers<'_, A> {
         found.transpose().map(|found| found.map(|(_, subscriber)| subscriber)).map_err(StoreError::Corrupt)
     }
 
-    /// All subscribers in the order in which they came, one by one.
+    /// Visits all subscribers in the order in which they joined, one by one.
     pub fn each<E: From<StoreError>>(
         &self,
         mut visit: impl FnMut(Subscriber) -> std::result::Result<(), E>,
@@ -100,7 +100,7 @@ impl<A> Subscribers<'_, A> {
         })
     }
 
-    /// A sign-up by the hash of its address and the time when it expires.
+    /// A sign-up by the hash of its address and its expiry time.
     pub fn sign_up(&self, hash: &str, expires: Timestamp) -> Result<Option<SignUp>> {
         let sql = "SELECT address, language, tastes, schedule, consent_text FROM sign_up WHERE hash = ?1 AND expires = ?2";
         let found = self.db.row(sql, params![hash, millis(expires)], |row| {
@@ -115,7 +115,7 @@ impl<A> Subscribers<'_, A> {
         found.map(read).transpose().map_err(StoreError::Corrupt)
     }
 
-    /// The sign-ups of an address that wait to be confirmed, with the time when each expires.
+    /// The unconfirmed sign-ups of an address, each with its expiry time.
     pub fn sign_ups_of(&self, hash: &str) -> Result<Vec<(Timestamp, SignUp)>> {
         let sql = "SELECT expires FROM sign_up WHERE hash = ?1 ORDER BY expires";
         let all = self.db.rows(sql, [hash], |row| Ok(time(row.get(0)?)))?;
@@ -123,19 +123,19 @@ impl<A> Subscribers<'_, A> {
         all.into_iter().filter_map(|expires| read(expires).transpose()).collect()
     }
 
-    /// What somebody wrote that was passed on and is not forgotten yet: the subject and the time.
+    /// Mail from an address that was forwarded and is still stored: subject and time.
     pub fn answers_of(&self, address: &str) -> Result<Vec<(String, Timestamp)>> {
         let sql = "SELECT subject, created FROM issue WHERE digest = ?1 AND reply_to = ?2 COLLATE NOCASE ORDER BY pk";
         self.db.rows(sql, params![DigestId::Answer, address], |row| Ok((row.get(0)?, time(row.get(1)?))))
     }
 
-    /// How many subscribers are in each state.
+    /// Number of subscribers in each state.
     pub fn counts(&self) -> Result<Vec<(String, u64)>> {
         let sql = "SELECT state, count(*) FROM subscriber GROUP BY state ORDER BY state";
         self.db.rows(sql, [], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))
     }
 
-    /// Some of the groups of subscribers that are due, those that waited longest first.
+    /// Some of the groups of due subscribers, those waiting longest first.
     pub fn due_groups(&self, now: Timestamp, groups_max: usize) -> Result<Vec<InterestGroup>> {
         let due = |limit: &str| {
             format!(
@@ -158,18 +158,18 @@ impl<A> Subscribers<'_, A> {
         rows.into_iter().map(group).collect()
     }
 
-    /// Why an address is not to get a digest, if it is not.
+    /// Why an address must not get a digest, if so.
     pub fn suppression(&self, hash: &str, digest: &DigestId) -> Result<Option<String>> {
         let sql = "SELECT reason FROM suppression WHERE address = ?1 AND digest IN (?2, ?3) ORDER BY digest LIMIT 1";
         self.db.row(sql, params![hash, digest, Scope::All], |row| row.get(0))
     }
 
-    /// Suppressions that an earlier courant kept by address.
+    /// Suppressions stored by plain address, as earlier versions did.
     pub fn clear_suppressions(&self) -> Result<Vec<String>> {
         self.db.rows("SELECT address FROM suppression WHERE address LIKE '%@%'", [], |row| row.get(0))
     }
 
-    /// Whose a delivery was, by its number or its Message-ID: the recipient and the digest.
+    /// The recipient and digest of a delivery, by its number or its Message-ID.
     pub fn delivery_recipient(
         &self,
         number: Option<DeliveryKey>,
@@ -179,7 +179,7 @@ impl<A> Subscribers<'_, A> {
         self.db.row(sql, params![number, message_id], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
-    /// Whether anything was ever sent to an address, or is to be.
+    /// Whether any delivery to an address is stored.
     pub fn has_recipient(&self, address: &str) -> Result<bool> {
         self.db.one(
             "SELECT EXISTS (SELECT 1 FROM delivery WHERE recipient = ?1 COLLATE NOCASE)",
@@ -188,7 +188,7 @@ impl<A> Subscribers<'_, A> {
         )
     }
 
-    /// How many mails of a digest were queued for an address since a time.
+    /// Number of mails of a digest queued for an address since a time.
     pub fn queued_since(&self, address: &str, digest: &DigestId, since: Timestamp) -> Result<u64> {
         let sql = "SELECT count(*) FROM delivery JOIN issue ON issue.pk = delivery.issue
                    WHERE recipient = ?1 COLLATE NOCASE AND issue.digest = ?2 AND created >= ?3";
@@ -207,7 +207,7 @@ impl<A> Subscribers<'_, A> {
         })
     }
 
-    /// The suppressions of an address, those that were lifted too, and its returns: what, why or of which kind, when.
+    /// The suppressions of an address, including lifted ones, and its bounces: what, reason or kind, time.
     pub fn marks_of(&self, hash: &str) -> Result<Vec<[String; 3]>> {
         let sql = "SELECT 'suppressed ' || digest, reason, at FROM suppression WHERE address = ?1
                    UNION ALL SELECT 'was suppressed ' || digest, reason, at FROM lifted_suppression WHERE hash = ?1
@@ -218,8 +218,7 @@ impl<A> Subscribers<'_, A> {
 }
 
 impl Subscribers<'_, Write> {
-    /// Keeps that an address is not to get something any more. An erasure stands before every other reason, and a complaint before
-    /// what is less.
+    /// Suppresses an address within a scope. The reason `erased` is never replaced, and `complained` only by `erased`.
     pub fn suppress(&self, hash: &str, scope: &Scope, reason: &str, now: Timestamp) -> Result<()> {
         let sql = "INSERT INTO suppression (address, digest, reason, at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (address, digest) DO UPDATE SET reason = ?3, at = ?4
                    WHERE suppression.reason <> 'erased' AND (suppression.reason <> 'complained' OR ?3 = 'erased')";
@@ -227,7 +226,7 @@ impl Subscribers<'_, Write> {
         Ok(())
     }
 
-    /// What an earlier courant kept by address is kept by hash from now on.
+    /// Replaces the plain address of a suppression by its hash.
     pub fn rename_suppression(&self, address: &str, hash: &str) -> Result<()> {
         self.db.execute(
             "DELETE FROM suppression WHERE address = ?2 AND digest IN (SELECT digest FROM suppression AS other WHERE other.address = ?1)",
@@ -237,7 +236,7 @@ impl Subscribers<'_, Write> {
         Ok(())
     }
 
-    /// Keeps what came back, once; answers how many of its kind came since `since`, or `None` when this one is known.
+    /// Stores a bounce once; returns how many of its kind came since `since`, or `None` if this one is already stored.
     pub fn put_bounce(
         &self,
         id: &str,
@@ -258,7 +257,7 @@ impl Subscribers<'_, Write> {
         ))
     }
 
-    /// Keeps a subscriber, new or changed; a first issue is due at `next_slot`.
+    /// Inserts or updates a subscriber; the next issue is due at `next_slot`.
     pub fn put(&self, hash: &str, subscriber: &Subscriber, next_slot: Timestamp) -> Result<()> {
         let sql = "INSERT INTO subscriber (address, hash, state, language, tastes, schedule, seen, next_slot, created, consent_source, consent_at, consent_text)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
@@ -281,19 +280,19 @@ impl Subscribers<'_, Write> {
         Ok(())
     }
 
-    /// Keeps only that a subscriber is in another state now; `false` when there is no such one.
+    /// Sets the state of a subscriber; `false` if there is none.
     pub fn set_state(&self, hash: &str, state: SubscriberState) -> Result<bool> {
         Ok(self.db.execute("UPDATE subscriber SET state = ?2 WHERE hash = ?1", [hash, state.as_str()])? == 1)
     }
 
-    /// Takes a subscriber out of the list; `false` when there is no such one.
+    /// Deletes a subscriber; `false` if there is none.
     pub fn delete(&self, hash: &str) -> Result<bool> {
-        // What is erased is to be gone from the file too.
+        // Erased data has to be gone from the file as well.
         self.db.batch("PRAGMA secure_delete = ON")?;
         Ok(self.db.execute("DELETE FROM subscriber WHERE hash = ?1", [hash])? == 1)
     }
 
-    /// Keeps a sign-up until it is confirmed or expires.
+    /// Stores a sign-up until it is confirmed or expires.
     pub fn put_sign_up(&self, hash: &str, expires: Timestamp, sign_up: &SignUp) -> Result<()> {
         let sql = "INSERT OR REPLACE INTO sign_up (hash, expires, address, language, tastes, schedule, consent_text) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         let parameters = params![
@@ -309,9 +308,9 @@ impl Subscribers<'_, Write> {
         Ok(())
     }
 
-    /// Forgets the sign-ups of an address: one was confirmed, or its owner chose something else since.
+    /// Deletes the sign-ups of an address: one was confirmed, or its owner has since chosen something else.
     pub fn forget_sign_ups(&self, hash: &str) -> Result<()> {
-        // An import asks for each of its rows.
+        // Checked first, since an import calls this for each row.
         let any = "SELECT EXISTS (SELECT 1 FROM sign_up WHERE hash = ?1)";
         if !self.db.one(any, [hash], |row| row.get::<_, bool>(0))? {
             return Ok(());
@@ -321,14 +320,14 @@ impl Subscribers<'_, Write> {
         Ok(())
     }
 
-    /// Forgets the sign-ups that nobody confirmed in time.
+    /// Deletes the sign-ups that were not confirmed in time.
     pub fn forget_expired_sign_ups(&self, now: Timestamp) -> Result<()> {
         self.db.batch("PRAGMA secure_delete = ON")?;
         self.db.execute("DELETE FROM sign_up WHERE expires < ?1", [millis(now)])?;
         Ok(())
     }
 
-    /// Forgets all deliveries to an address, the mails that were for nobody else, and what its owner wrote.
+    /// Deletes all deliveries to an address, mails that were for it alone, and forwarded mail from it.
     pub fn delete_deliveries(&self, address: &str) -> Result<()> {
         self.db.batch("PRAGMA secure_delete = ON")?;
         self.db.execute("DELETE FROM delivery WHERE recipient = ?1 COLLATE NOCASE", [address])?;
@@ -337,7 +336,8 @@ impl Subscribers<'_, Write> {
         self.delete_private_issues(Timestamp::MAX)
     }
 
-    /// Forgets the mails that hold an address (confirmations, answers passed on) and were settled before a time.
+    /// Deletes the mails that contain an address (confirmations, forwarded mail), if they are settled and were created before a
+    /// time.
     pub fn forget_private_mail(&self, limit: Timestamp) -> Result<()> {
         self.db.batch("PRAGMA secure_delete = ON")?;
         let settled = "DELETE FROM delivery WHERE state IN ('sent', 'failed') AND issue IN (SELECT pk FROM issue WHERE digest IN (?1, ?2) AND created < ?3)";
@@ -351,7 +351,7 @@ impl Subscribers<'_, Write> {
         Ok(())
     }
 
-    /// Lifts a suppression: somebody came back. What was is kept as history, and counts no more.
+    /// Lifts the suppressions of an address whose owner came back. They and its bounces are kept as history and no longer count.
     pub fn lift_suppression(&self, hash: &str, now: Timestamp) -> Result<()> {
         let keep = "INSERT INTO lifted_suppression (hash, digest, reason, at, lifted) SELECT address, digest, reason, at, ?2 FROM suppression WHERE address = ?1";
         if self.db.execute(keep, params![hash, millis(now)])? > 0 {
@@ -361,7 +361,7 @@ impl Subscribers<'_, Write> {
         Ok(())
     }
 
-    /// Forgets what came back from an address, and which suppressions were lifted.
+    /// Deletes the bounces and lifted suppressions of an address.
     pub fn forget_history(&self, hash: &str) -> Result<()> {
         self.db.batch("PRAGMA secure_delete = ON")?;
         self.db.execute("DELETE FROM lifted_suppression WHERE hash = ?1", [hash])?;
@@ -369,9 +369,8 @@ impl Subscribers<'_, Write> {
         Ok(())
     }
 
-    /// Gives some members of a group their issue, or a slot without one: the issue, a delivery for each and their places in the
-    /// order of entries. Answers how many there were, `PAGE` when there may be more; a member whom another process served in
-    /// the meantime is none.
+    /// Fills a slot for some members of a group: stores the issue, if any, a delivery for each, and their new marks. Returns how
+    /// many members there were, `PAGE` if there may be more; members served by another process in the meantime are not counted.
     pub fn fill_group(
         &self,
         group: &InterestGroup,
@@ -392,7 +391,7 @@ impl Subscribers<'_, Write> {
         let members = self.db.rows(&sql, parameters, |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
         })?;
-        // An issue for nobody is none.
+        // Without members, no issue is stored.
         let Some(_) = members.first() else { return Ok(0) };
         let unit: Unit<Write> = Unit::new(self.db, self.index);
         let issue = new
@@ -400,7 +399,7 @@ impl Subscribers<'_, Write> {
             .map(|issue| unit.mailing().put_issue(new.digest, new.now, new.now, issue))
             .transpose()?;
         for (key, address, schedule) in &members {
-            // What cannot be read was tampered with: it waits a day instead of coming at every turn.
+            // A schedule that cannot be parsed was tampered with: it waits a day instead of being due at every turn.
             let next = Cadence::parse(schedule)
                 .map_or(new.now + SignedDuration::from_hours(24), |cadence| cadence.next_after(new.now));
             if let Some(issue) = issue {

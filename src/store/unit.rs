@@ -1,4 +1,4 @@
-//! A unit of work, and the views that it offers.
+//! A unit of work and its views.
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
@@ -7,22 +7,22 @@ use super::driver::Db;
 use super::feature_index::FeatureIndex;
 use super::{Result, StoreError};
 
-/// A unit that sees one moment of the store.
+/// Access of a unit that reads a snapshot.
 #[derive(Debug, Clone, Copy)]
 pub struct Read;
 
-/// A unit that writes as well.
+/// Access of a unit that also writes.
 #[derive(Debug, Clone, Copy)]
 pub struct Write;
 
-/// A unit of work on the store. What it may do is in its type.
+/// A unit of work on the store. Its type says what it may do.
 pub struct Unit<'a, Access> {
     pub(super) db: &'a Db,
     pub(super) index: Option<&'a RefCell<FeatureIndex>>,
     access: PhantomData<Access>,
 }
 
-/// Views of a unit, each for one need: the struct, and the method that gives it.
+/// Defines the views of a unit, one for each need: the struct and the method that returns it.
 macro_rules! views {
     ($($(#[$doc:meta])* $name:ident, $method:ident;)*) => {
         $(
@@ -47,25 +47,25 @@ macro_rules! views {
 }
 
 views! {
-    /// Fetch states, and what sites say in their robots.txt.
+    /// Fetch states and robots.txt files.
     Sources, sources;
-    /// What is stored, as it is listed and looked up.
+    /// Listing and looking up entries.
     Entries, entries;
-    /// New and edited entries, and whom they are placed with.
+    /// Storing new and edited entries, and finding their neighbours.
     Intake, intake;
-    /// What operators say, and long jobs over all entries.
+    /// Rulings and labels of operators, and long-running jobs over all entries.
     Stories, stories;
-    /// What is published where, and what is behind.
+    /// What is published where, and which files are out of date.
     Publishing, publishing;
     /// Issues and deliveries.
     Mailing, mailing;
-    /// Subscribers, suppressions, and what came back.
+    /// Subscribers, suppressions and returned mail.
     Subscribers, subscribers;
-    /// Our own hub: who subscribes, and what is to be pushed.
+    /// Our own hub: its subscribers and pending pushes.
     Hub, hub;
-    /// Our subscriptions at other hubs.
+    /// Our subscriptions to other hubs.
     Subscriptions, subscriptions;
-    /// Who has which work.
+    /// Which worker holds which work.
     Leases, leases;
 }
 
@@ -75,23 +75,23 @@ impl<'a, Access> Unit<'a, Access> {
     }
 }
 
-/// When a unit of work is: what was read in one is true in the next, if nobody wrote in between.
+/// Identifies a unit of work in time: what was read in one unit still holds in the next if nothing was written in between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
     unit: u64,
-    /// SQLite's own, of what other connections wrote.
+    /// SQLite's `data_version`, which changes when other connections write.
     version: i64,
 }
 
 impl Moment {
-    /// Whether nothing was written between that unit and this one, by whomever.
+    /// Whether this unit directly follows the other, with no write by anyone in between.
     pub fn is_next_after(self, other: Moment) -> bool {
         self.version == other.version && self.unit == other.unit + 1
     }
 }
 
 impl Unit<'_, Write> {
-    /// When this unit is.
+    /// The moment of this unit.
     ///
     /// # Errors
     /// When the database fails.
@@ -102,10 +102,10 @@ impl Unit<'_, Write> {
         })
     }
 
-    /// A part of the unit whose failure is its own: what it wrote is taken back, the rest goes on.
+    /// Runs a part of the unit that may fail on its own: its writes are rolled back, the rest of the unit goes on.
     ///
     /// # Errors
-    /// Those of `work`, and when the database fails altogether.
+    /// The errors of `work`, and when the database itself fails.
     pub fn savepoint<T, E: From<StoreError>>(
         &self,
         work: impl FnOnce() -> std::result::Result<T, E>,
@@ -114,14 +114,14 @@ impl Unit<'_, Write> {
         let result = work();
         if result.is_err() {
             self.db.control("ROLLBACK TO part")?;
-            // The numbers of the entries that were taken back are given again.
+            // The keys of rolled-back entries are reused.
             self.forget_rolled_back()?;
         }
         self.db.control("RELEASE part")?;
         result
     }
 
-    /// The index holds nothing of entries that are not there.
+    /// Removes entries that were rolled back from the feature index.
     pub(super) fn forget_rolled_back(&self) -> Result<()> {
         let last = self.entries().last()?;
         if let Some(index) = self.index {

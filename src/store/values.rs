@@ -1,4 +1,4 @@
-//! How values of the model stand in columns.
+//! How values of the model are stored in columns.
 
 use std::fmt::Display;
 
@@ -9,7 +9,7 @@ use crate::model::digest::{DigestId, Scope};
 use crate::model::keys::{DeliveryKey, EntryKey, IssueKey, Seq, StoryKey};
 use crate::model::publication::PublicationKey;
 
-/// What a row is known by: a number.
+/// The numeric key of a row.
 pub(super) trait RowKey: Display {}
 
 macro_rules! keys {
@@ -61,12 +61,12 @@ macro_rules! from_text {
 to_text!(DigestId, Scope, PublicationKey);
 from_text!(DigestId, PublicationKey);
 
-/// Texts as one parameter: a statement for any number of them.
+/// A list of texts as one JSON parameter, so that one statement serves any number of them.
 pub(super) fn texts(all: &[impl Serialize]) -> String {
     serde_json::to_string(all).unwrap_or_default()
 }
 
-/// Keys as one parameter.
+/// A list of keys as one JSON parameter.
 pub(super) fn keys_text<K: RowKey>(keys: &[K]) -> String {
     let numbers: Vec<String> = keys.iter().map(K::to_string).collect();
     format!("[{}]", numbers.join(","))

@@ -7,7 +7,7 @@ use super::unit::{Subscriptions, Write};
 use super::{Result, millis, optional_time, time};
 use crate::model::subscription::Subscription;
 
-/// A hub that has told us nothing for longer is not relied upon.
+/// A hub that has pushed nothing for longer than this is not relied upon.
 const PUSH_FRESH: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 const COLUMNS: &str = "source, token, hub, topic, secret, asked, lease_end, last_push";
@@ -36,7 +36,7 @@ impl<A> Subscriptions<'_, A> {
         self.db.row(&format!("SELECT {COLUMNS} FROM subscription WHERE token = ?1"), [token], subscription)
     }
 
-    /// Whether a hub has lately pushed what this source brings, and still means to.
+    /// Whether a hub has recently pushed for this source and the subscription is still valid.
     pub fn is_pushed(&self, source: &str, now: Timestamp) -> Result<bool> {
         let sql = "SELECT EXISTS (SELECT 1 FROM subscription WHERE source = ?1 AND lease_end > ?2 AND last_push > ?3)";
         self.db.one(sql, params![source, millis(now), millis(now - PUSH_FRESH)], |row| row.get(0))
@@ -44,7 +44,7 @@ impl<A> Subscriptions<'_, A> {
 }
 
 impl Subscriptions<'_, Write> {
-    /// Keeps a subscription; a source has one.
+    /// Stores a subscription; a source has at most one.
     pub fn put(&self, new: &Subscription) -> Result<()> {
         let sql = "INSERT INTO subscription (source, token, hub, topic, secret, asked, lease_end, last_push) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
                    ON CONFLICT (source) DO UPDATE SET token = ?2, hub = ?3, topic = ?4, secret = ?5, asked = ?6, lease_end = ?7, last_push = ?8";
@@ -62,7 +62,7 @@ impl Subscriptions<'_, Write> {
         Ok(())
     }
 
-    /// Polling found what the hub should have told.
+    /// Clears the time of the last push: polling found what the hub should have pushed.
     pub fn forget_push(&self, source: &str) -> Result<()> {
         self.db.execute("UPDATE subscription SET last_push = NULL WHERE source = ?1", [source])?;
         Ok(())

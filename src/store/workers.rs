@@ -1,30 +1,30 @@
-//! Which processes live: each holds a lock on a file beside the database, which the kernel gives up with the process.
+//! Which processes are alive: each holds a lock on a file beside the database, which the kernel releases when the process ends.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crate::support::files::remove_unlocked;
 
-/// How often a worker's file is made anew that is swept away before it is locked.
+/// How often a worker's file is created again if it is swept away before it is locked.
 const TRIES: usize = 10;
 
-/// A hidden path beside the database, by an ending: what matches the name of the database is the database alone.
+/// A hidden path beside the database, by suffix, so that a glob on the database's name matches the database alone.
 pub(super) fn beside(store: &Path, ending: &str) -> PathBuf {
     let name = store.file_name().unwrap_or_default().to_string_lossy();
     store.with_file_name(format!(".{name}.{ending}"))
 }
 
-/// Moves a folder from where it stood before, beside the database and in sight.
+/// Moves a folder from its earlier, unhidden place beside the database.
 pub(super) fn hide(store: &Path, ending: &str) {
     let mut was = store.as_os_str().to_owned();
     was.push(format!(".{ending}"));
-    // Where it fails, the folder is made anew.
+    // If this fails, the folder is created anew.
     if Path::new(&was).is_dir() && !beside(store, ending).exists() {
         let _ = std::fs::rename(&was, beside(store, ending));
     }
 }
 
-/// The sign that a worker lives: a file beside the database that it holds a lock on. The kernel gives the lock up with the process.
+/// Proof that a worker is alive: a locked file beside the database. The kernel releases the lock when the process ends.
 pub(super) struct Alive {
     path: PathBuf,
     // Held, not read.
@@ -32,7 +32,7 @@ pub(super) struct Alive {
 }
 
 impl Alive {
-    /// `None` where files cannot be locked: leases end by their time alone then. The files of processes that are no more go.
+    /// `None` where files cannot be locked: leases then end by time alone. Files of dead processes are removed.
     pub fn new(store: &Path, worker: &str) -> Option<Alive> {
         let folder = beside(store, "workers");
         std::fs::create_dir_all(&folder).ok()?;
@@ -41,7 +41,7 @@ impl Alive {
         for _ in 0..TRIES {
             let lock = File::create(&path).ok()?;
             lock.lock().ok()?;
-            // Somebody may have taken it for a dead one's in the moment before it was locked.
+            // Another process may have taken it for a dead worker's file just before it was locked.
             if path.exists() {
                 return Some(Alive { path, _lock: lock });
             }
@@ -56,7 +56,7 @@ fn sweep(folder: &Path) {
     }
 }
 
-/// Whether nobody holds the file of a worker. The names come from our own rows, and are only ever hexadecimal.
+/// Whether a worker's file is unlocked. Names come from our own rows and are alphanumeric.
 pub(super) fn is_free(store: &Path, worker: &str) -> bool {
     if worker.is_empty() || !worker.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return false;

@@ -1,4 +1,4 @@
-//! What courant reads in one document, for the operator's eyes: extract and normalize, nothing stored.
+//! Extracts and normalizes one document for display, without storing anything.
 
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
@@ -21,16 +21,16 @@ use crate::support::text::{many, shorten};
 pub struct ProbeResult {
     pub feed: RawFeed,
     pub way: &'static str,
-    /// Selectors that find the same; for pages.
+    /// For pages: selectors with the same result.
     pub select: Option<Select>,
-    /// What a page names for machines.
+    /// Machine-readable endpoints that a page names.
     pub endpoints: Vec<String>,
 }
 
-/// Reads a document as the pipeline would: a feed, else the cards of a page.
+/// Reads a document as the pipeline would: as a feed, or else as a page of cards.
 ///
 /// # Errors
-/// Where nothing in it can be read.
+/// When nothing can be read from it.
 pub fn find(document: Document, rules: &PageRules) -> Result<ProbeResult, ExtractError> {
     match extract::read_feed_in(document, rules.dates) {
         Err(ExtractError::WebPage { endpoints }) => {
@@ -46,7 +46,7 @@ pub fn find(document: Document, rules: &PageRules) -> Result<ProbeResult, Extrac
     }
 }
 
-/// A document read and cleaned.
+/// A document read and normalized.
 pub struct Reading {
     pub feed: RawFeed,
     pub entries: Vec<Entry>,
@@ -54,13 +54,13 @@ pub struct Reading {
     description: Option<String>,
     way: Option<&'static str>,
     select: Option<Select>,
-    /// For each entry, the rules of its source that did something, the one that drops it last.
+    /// For each entry, the rules of its source that applied; one that drops the entry comes last.
     rules: Vec<Vec<String>>,
     /// For each entry, what was decided of it, in words.
     decisions: Vec<Vec<String>>,
 }
 
-/// Cleans what was extracted.
+/// Normalizes what was extracted.
 pub fn clean(mut feed: RawFeed, base: Option<&Url>, language_detector: Option<&LanguageDetector>) -> Reading {
     let context = Context { source: "probe", language: None, base, language_detector, listed: None };
     // The raw entries go: a document may be as long as memory allows.
@@ -142,7 +142,7 @@ pub fn clean_found(
     reading
 }
 
-/// An item's own page as JSON Feed 1.1, its article as the one item.
+/// An item's own page as JSON Feed 1.1, with its article as the only item.
 pub fn article(document: Document, dates: DateRules) -> Value {
     let article = extract::article::read_article(document, dates);
     let html = article.html.as_deref().map(|html| safe_html(html, document.url));
@@ -174,7 +174,7 @@ pub fn article(document: Document, dates: DateRules) -> Value {
 }
 
 impl Reading {
-    /// JSON Feed 1.1; what it has no field for stands under `_courant`.
+    /// Renders JSON Feed 1.1; what it has no field for goes under `_courant`.
     pub fn to_json_feed(&self) -> Value {
         let feed = &self.feed;
         let mut root = Map::new();
@@ -244,13 +244,13 @@ impl Reading {
         out
     }
 
-    /// The selectors that were found or used.
+    /// The selectors found or used.
     pub fn select(&self) -> Option<&Select> {
         self.select.as_ref()
     }
 }
 
-/// The keys of a `[source.select]`, in the order in which an operator reads them.
+/// The keys of a `[source.select]`, in reading order.
 pub fn select_keys(select: &Select) -> Vec<(&'static str, &str)> {
     let optional = [
         ("title", &select.title),
@@ -276,7 +276,7 @@ fn put(object: &mut Map<String, Value>, key: &str, value: Option<impl serde::Ser
     }
 }
 
-/// JSON Feed persons have no mail address: it goes under `_courant`, and stands for a missing URL.
+/// JSON Feed authors have no mail address: it goes under `_courant`, and replaces a missing URL.
 fn persons(persons: &[Person]) -> Option<Vec<Value>> {
     let one = |person: &Person| {
         let mut object = Map::new();

@@ -1,4 +1,4 @@
-//! Mail by people in answer to ours: it is passed on to whoever reads `reply_to`, once.
+//! Replies written by people to our mail: each is forwarded once to whoever reads `reply_to`.
 
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
@@ -12,14 +12,14 @@ use crate::model::mail_address::Address;
 use crate::store::{NewIssue, StoreError};
 use crate::support::text::{hex, wrapped};
 
-/// Answers passed on within a day: whoever finds out the address fills no mailbox but ours.
+/// Maximum number of replies forwarded within a day, so that an abuser can only fill our own mailbox.
 const ANSWERS_A_DAY: u64 = 100;
-/// A larger mail is passed on without its attachments, in bytes.
+/// A larger mail is forwarded without its attachments, in bytes.
 const ATTACHED_BYTES_MAX: usize = 4 << 20;
-/// Answers have a count of their own among what came back.
+/// The kind under which replies are counted among bounces.
 const KIND: &str = "answer";
 
-/// Why an answer was not queued.
+/// Why a reply was not queued.
 #[derive(Debug, thiserror::Error)]
 enum Unqueued {
     #[error("it was passed on before")]
@@ -30,7 +30,7 @@ enum Unqueued {
     Store(#[from] StoreError),
 }
 
-/// Queues an answer for `reply_to`; where nobody is configured to read it, it stays where it is.
+/// Queues a reply for `reply_to`; if none is configured, it stays in the mailbox.
 ///
 /// # Errors
 /// When the store fails.
@@ -57,8 +57,8 @@ pub fn pass_on(returns: &Returns, answer: &Answer, bytes: &[u8]) -> anyhow::Resu
     })
 }
 
-/// The note that it was passed on and the mail that does so are one unit of work: neither two processes nor one that is killed pass
-/// an answer on twice, or never.
+/// Records and queues the forwarded reply in one unit of work, so that neither concurrent processes nor a killed one forward it
+/// twice or never.
 fn queue(returns: &Returns, answer: &Answer, reader: &Address, bytes: &[u8]) -> Result<(), Unqueued> {
     let (sender, now) = (returns.sender, returns.now);
     let a_day_ago = now.saturating_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
@@ -97,7 +97,7 @@ fn queue(returns: &Returns, answer: &Answer, reader: &Address, bytes: &[u8]) -> 
     })
 }
 
-/// What tells an answer from all others, however it came: by its Message-ID, else by its bytes.
+/// Identifies a reply however it arrived: by its Message-ID, or else by its bytes.
 fn identity(answer: &Answer, bytes: &[u8]) -> String {
     let digest = match &answer.message_id {
         Some(message_id) => Sha256::digest(format!("{}\0{message_id}", answer.from)),
@@ -106,7 +106,7 @@ fn identity(answer: &Answer, bytes: &[u8]) -> String {
     format!("{KIND} {}", hex(&digest[..16]))
 }
 
-/// Not by a template: what somebody wrote is nothing but text.
+/// Built without a template: what the sender wrote is treated as plain text.
 fn text(answer: &Answer, bytes: usize) -> String {
     let attached = if bytes > ATTACHED_BYTES_MAX {
         "The mail is too large to be attached"

@@ -1,4 +1,4 @@
-//! What comes back, and what it means for those whom it is about.
+//! Returned mail, and its consequences for the recipients it is about.
 
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
@@ -15,26 +15,26 @@ use crate::model::token::{BOUNCE, SigningKey, UNSUBSCRIBE};
 use crate::store::{Store, StoreError, Unit, Write};
 use crate::support::text::ordinal;
 
-/// So many soft bounces within `SOFT_WITHIN` are as good as a hard one.
+/// This many soft bounces within `SOFT_WITHIN` count as a hard one.
 const SOFT_SERIES: u64 = 3;
 const SOFT_WITHIN: SignedDuration = SignedDuration::from_hours(60 * 24);
 
-/// Whom a report is about.
+/// The recipient that a report is about.
 struct Concerned {
     hash: String,
     shown: String,
 }
 
-/// What returned mail is taken by.
+/// The context in which returned mail is processed.
 #[derive(Clone, Copy)]
 pub struct Returns<'a> {
     pub store: &'a Store,
     pub sender: &'a Sender,
     /// Whether a report of fraud counts as a complaint.
     pub fraud_is_complaint: bool,
-    /// What an answer is made with; where none can be made, the operator is told.
+    /// For composing replies; if `None`, the operator is told instead.
     pub context: Option<MailContext<'a>>,
-    /// Who reads what people answer, if it is not who reads the mailbox that it came to.
+    /// Who reads replies, unless that is whoever reads the mailbox they arrived in.
     pub answers_to: Option<&'a Address>,
     pub now: Timestamp,
 }
@@ -45,11 +45,11 @@ pub enum Verdict {
     Done,
     /// It is for whoever reads the mailbox, and stays unread there.
     Kept,
-    /// It has to be read again at another time.
+    /// It has to be read again later.
     Later,
 }
 
-/// What became of a message: lines for people, without addresses.
+/// The result of processing a message: lines for the operator, without addresses.
 #[derive(Debug)]
 pub struct Taken {
     pub lines: Vec<String>,
@@ -62,7 +62,7 @@ impl Taken {
     }
 }
 
-/// Reads one returned message and does what follows.
+/// Reads a returned message and acts on it.
 ///
 /// # Errors
 /// When the store fails: the message has to be read again.
@@ -104,13 +104,13 @@ fn complained(returns: &Returns, report: &ReturnedMail) -> Result<String, StoreE
     Ok(concerned.map_or_else(|| unproven("complaint"), line))
 }
 
-/// Anybody can write a report: what does not show that its writer had our mail counts for nothing.
+/// Anybody can forge a report, so one without proof that its sender had our mail is ignored.
 fn unproven(what: &str) -> String {
     format!("{what} left alone: nothing in it shows that it answers mail of ours")
 }
 
-/// Whom a report is about: by the return path, the Message-ID or the link of our mail, which nobody else can know. The addresses
-/// that it names prove nothing.
+/// The recipient that a report is about, found by the return path, the Message-ID or a link of our mail, which nobody else can
+/// know. Addresses in the report prove nothing.
 fn concerned(
     unit: &Unit<Write>,
     key: &SigningKey,
@@ -130,7 +130,7 @@ fn concerned(
     Ok(Some(Concerned { hash, shown }))
 }
 
-/// The recipient and the digest of the delivery that a report names.
+/// The recipient and digest of the delivery that a report is about.
 fn delivered_to(
     unit: &Unit<Write>,
     key: &SigningKey,
@@ -166,7 +166,7 @@ fn bounced(
     Ok(match failure.kind {
         Kind::Delayed => format!("left alone: a mail to {shown} is delayed ({reason})"),
         Kind::Hard => {
-            // Whoever was let in again since is not kept out by what was read before.
+            // A bounce that was read before must not suppress a recipient readmitted since.
             if unit.subscribers().put_bounce(&format!("{id}{hash}"), hash, "hard", now, now)?.is_none() {
                 return Ok(format!("hard bounce of {shown}: read before"));
             }
@@ -187,7 +187,7 @@ fn bounced(
     })
 }
 
-/// Counts a soft bounce, once for each `id`, and suppresses at the end of a series. `None` when it was counted before.
+/// Counts a soft bounce once per `id`, and suppresses the recipient after a series. `None` if it was counted before.
 ///
 /// # Errors
 /// When the store fails.
@@ -199,8 +199,8 @@ pub fn note_soft(unit: &Unit<Write>, hash: &str, id: &str, now: Timestamp) -> an
     Ok(count)
 }
 
-/// A mail to leave by. The token of our link, the return path, or an answer of the recipient's own show who wants to; a
-/// sender's address alone is anybody's to write, and gets the link.
+/// Handles a request to leave by mail. Proof of who it is from are the token of our link, the return path, or a reply to our mail
+/// from its recipient's address; a sender's address alone can be forged, so it is only sent the link.
 fn leave(returns: &Returns, report: &ReturnedMail, from: Option<&str>) -> anyhow::Result<String> {
     let (store, key, now) = (returns.store, &returns.sender.key, returns.now);
     for token in &report.leave_tokens {
@@ -224,7 +224,7 @@ fn leave(returns: &Returns, report: &ReturnedMail, from: Option<&str>) -> anyhow
     }
 }
 
-/// Sends somebody the link to their preferences who wrote without a proof; tells the operator where that cannot be.
+/// Sends a link to the preferences to a sender without proof; tells the operator where that is impossible.
 fn answer(returns: &Returns, from: &Address) -> anyhow::Result<String> {
     let hash = returns.sender.key.hash(from.as_str());
     let (known, is_recipient) = returns.store.read(|r| {

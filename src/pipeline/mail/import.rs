@@ -1,4 +1,4 @@
-//! Tables of people: who is put into the list, and who is kept out. A table never brings back somebody who left.
+//! Imports tables of subscribers. An import never brings back anybody who left.
 
 use jiff::Timestamp;
 
@@ -9,34 +9,34 @@ use crate::model::token::SigningKey;
 use crate::store::{Unit, Write};
 use crate::subscriber_csv::{Fate, Row};
 
-/// What became of a row.
+/// The outcome of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Imported {
     Added,
-    /// In the list already: nothing was changed.
+    /// Already in the list; nothing was changed.
     Known,
     Updated,
-    /// The table says that they left: so it is kept.
+    /// The table says that they left, and this was recorded.
     Suppressed,
-    /// Why.
+    /// The reason.
     LeftOut(String),
 }
 
-/// How a table is taken.
+/// Options of an import.
 #[derive(Debug, Clone, Copy)]
 pub struct Import<'a> {
     pub key: &'a SigningKey,
-    /// How it is known that people want it, where the table does not say.
+    /// How consent is known, for rows that do not say.
     pub consent: &'a str,
-    /// Whether the table is one of ours: who left is shown in the list.
+    /// Whether the table is our own export: former subscribers are then shown in the list.
     pub is_own: bool,
-    /// Whether those who are in the list get what the table says.
+    /// Whether existing subscribers are updated from the table.
     pub updates: bool,
     pub now: Timestamp,
 }
 
 impl Import<'_> {
-    /// Takes one row.
+    /// Imports one row.
     ///
     /// # Errors
     /// When the store fails.
@@ -60,7 +60,7 @@ impl Import<'_> {
         known: Option<Subscriber>,
         suppression: Option<&str>,
     ) -> anyhow::Result<Imported> {
-        // Who agreed here after the table was written did so by their own will.
+        // A person who consented here after the table was written did so anew.
         let agreed_since = |known: &Subscriber| {
             matches!(known.state, SubscriberState::Active | SubscriberState::Paused)
                 && known.consent.at > row.consent_at
@@ -95,7 +95,7 @@ impl Import<'_> {
                 Ok(Imported::LeftOut(known.state.as_str().to_owned()))
             }
             Some(_) if !self.updates => Ok(Imported::Known),
-            // A pause is theirs to end.
+            // Paused subscribers stay paused: only they end a pause.
             Some(known) => {
                 let (address, consent) = (known.address, known.consent);
                 put_within(unit, self.key, address, row.preferences.clone(), consent, known.state, self.now)?;

@@ -1,5 +1,5 @@
-//! The pipelines of mail: what is queued for whom (`queue`), how it leaves (`outbox`), who is in the list (`subscribers`), what comes
-//! back (`bounces`), what people answer (`answers`), and how those are welcomed who confirm (`welcome`).
+//! Mail pipelines: queueing (`queue`), sending (`outbox`), the list of subscribers (`subscribers`) and its import (`import`),
+//! returned mail (`bounces`), replies (`answers`), and welcome mails (`welcome`).
 
 pub mod answers;
 pub mod bounces;
@@ -18,7 +18,7 @@ use crate::store::{Store, StoreError};
 use crate::support::templates::Templates;
 use crate::view::{Catalog, coming_window};
 
-/// What mail is made with.
+/// What mail is composed with.
 #[derive(Clone, Copy)]
 pub struct MailContext<'a> {
     pub catalog: Catalog<'a>,

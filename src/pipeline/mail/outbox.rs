@@ -1,6 +1,6 @@
-//! The outbox: each delivery is claimed, sent and settled. An issue was queued with its stories and deliveries in one
-//! transaction before. SMTP cannot promise exactly-once: a crash between the server's answer and our commit sends that one
-//! message again, under the same Message-ID; there are no more such messages than connections.
+//! The outbox: each delivery is claimed, sent and settled. Its issue was queued before, with stories and deliveries, in one
+//! transaction. SMTP cannot promise exactly-once delivery: after a crash between the server's reply and our commit, a message is
+//! sent again under the same Message-ID; there are at most as many such messages as connections.
 //!
 //! ```text
 //! reader ─ delivery and encoded body ─▶ senders, one a connection ─ settled, next claim ─▶ ledger (one transaction for all that wait)
@@ -30,65 +30,66 @@ use crate::store::{ClaimedDelivery, Store, StoreError, Unit, Write};
 use crate::support::clock::Clock;
 use crate::support::text::many;
 
-/// The first pause after a temporary failure; it doubles.
+/// The first pause after a temporary failure; it doubles with each attempt.
 const RETRY_SECONDS: i64 = 300;
-/// Given up after this many attempts. The pauses between the first ten come to 42 h 35 min; the last one makes them 48 hours.
+/// A delivery is given up after this many attempts. The pauses between the first ten sum to 42 h 35 min, the last one makes it
+/// 48 h.
 const ATTEMPTS_MAX: u32 = 11;
 const LAST_PAUSE_SECONDS: i64 = 48 * 3_600 - RETRY_SECONDS * ((1 << 9) - 1);
-/// Deliveries read at a time, with their issues: memory does not grow with the number of recipients.
+/// Deliveries read at a time, with their issues, so that memory does not grow with the number of recipients.
 const CHUNK: usize = 200;
-/// Deliveries forgotten in one unit of work.
+/// Deliveries deleted in one unit of work.
 const FORGOTTEN: usize = 2_000;
-/// Deliveries that wait for a sender.
+/// Capacity of the queue of deliveries waiting for a sender.
 const WAITING_MAX: usize = 64;
-/// What waits for reasons that are not the recipient's is tried again after a share of the time that it has waited for already, within
+/// A delivery held for reasons other than its recipient is retried after this fraction (1/8) of the time it has waited, within
 /// these bounds.
 const PUT_OFF_SECONDS: std::ops::RangeInclusive<i64> = RETRY_SECONDS..=3_600;
 const PUT_OFF_SHARE: i64 = 8;
-/// A link to confirm by is good for no longer.
+/// Confirmation links are not valid for longer.
 const CONFIRMATION_WAITS: SignedDuration = SignedDuration::from_hours(48);
-/// How long mail that holds an address is kept after it left.
+/// How long mail that contains an address is kept after it was sent.
 const PRIVATE_KEPT: SignedDuration = SignedDuration::from_hours(48);
-/// So many times `refusals_max` recipients in a row that are unknown in the same words are no accident.
+/// When this many times `refusals_max` recipients in a row are unknown in the same words, the server is at fault.
 const UNKNOWN_FACTOR: usize = 4;
-/// Different reasons told; the rest is counted.
+/// Maximum number of distinct reasons reported.
 const REASONS_MAX: usize = 50;
-/// In the place of a recipient's address, which is not for the log.
+/// Replaces a recipient's address, which must not be logged.
 const RECIPIENT: &str = "(the recipient)";
 
-/// How deliveries are made.
+/// Settings for sending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeliveryPace {
-    /// Messages under way at a time; each has a connection of its own.
+    /// Number of messages sent concurrently, each over its own connection.
     pub connections: usize,
     pub on_uncertain: OnUncertain,
-    /// After so many messages in a row that wait because of us or of the server, the rest is left for the next run.
+    /// After this many messages in a row held because of us or the server, the rest is left for the next run.
     pub refusals_max: usize,
-    /// What is older is no news any more, and is given up.
+    /// Older deliveries are no longer news and are given up.
     pub wait_max: SignedDuration,
 }
 
-/// What became of the deliveries that were due.
+/// The results of the deliveries that were due.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Deliveries {
     pub sent: u64,
     pub deferred: u64,
     pub refused: u64,
-    /// Why mail waits, if none left or sending was ended before all was tried: the server refuses us, or cannot be reached.
+    /// Why mail is held up, if none was sent or sending was ended early: the server refuses us, or cannot be reached.
     pub held_up: Option<String>,
-    /// Why messages were not sent, and how many each time: the most frequent first.
+    /// Why messages were not sent, with counts, most frequent first.
     pub reasons: Vec<(String, u64)>,
-    /// Why a message waits that is not the recipients'.
+    /// Why a message is held, if not because of its recipient.
     put_off: Option<String>,
 }
 
 impl Deliveries {
-    /// Not one message left of those that were tried.
+    /// Whether none of the messages tried was sent.
     pub fn is_none_sent(&self) -> bool {
         self.sent == 0 && self.deferred + self.refused > 0
     }
 
-    /// What was not sent in one line; nothing when all was.
+    /// What was not sent, in one line; `None` if everything was.
     pub fn unsent(&self) -> Option<String> {
         let (reason, count) = self.reasons.first()?;
         let others = match self.reasons.len() - 1 {
@@ -99,14 +100,14 @@ impl Deliveries {
     }
 }
 
-/// How far the deliveries are.
+/// Progress of sending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
     Total(u64),
     One,
 }
 
-/// What sends.
+/// Sends deliveries.
 #[derive(Clone)]
 pub struct OutboxWorker {
     pub store: Store,
@@ -114,7 +115,7 @@ pub struct OutboxWorker {
     pub sender: Arc<Sender>,
     pub pace: DeliveryPace,
     pub clock: Clock,
-    /// Set when the work is to end: what is handed over by then is settled, the rest waits for the next run.
+    /// Set when the work has to end: messages already handed over are settled, the rest waits for the next run.
     pub stop: CancellationToken,
 }
 
@@ -122,7 +123,7 @@ type Body = Arc<Result<PreparedMessage, String>>;
 type DeliveryQueue = Arc<tokio::sync::Mutex<mpsc::Receiver<(Delivery, Body)>>>;
 
 impl OutboxWorker {
-    /// Sends what is due. `on_done` hears how many there are, then of each one.
+    /// Sends what is due. `on_done` is called with the total, then for each delivery.
     ///
     /// # Errors
     /// Only when the store fails; a refusal is a result.
@@ -172,14 +173,14 @@ impl OutboxWorker {
         self.transport.close().await;
         done.reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         done.held_up = brake.reason().or_else(|| done.put_off.take().filter(|_| done.sent == 0));
-        // What kept back all of it is whoever asked's to say.
+        // If nothing was sent, the caller reports the reason.
         if let Some(unsent) = done.unsent().filter(|_| done.sent > 0 && done.held_up.is_none()) {
             tracing::warn!("{} sent, {unsent}", done.sent);
         }
         Ok(done)
     }
 
-    /// Reads what is due, a chunk at a time. The body of an issue is encoded once for all who get it.
+    /// Reads due deliveries in chunks. The body of an issue is encoded once for all its recipients.
     async fn read_all(
         &self,
         due: &[DeliveryKey],
@@ -195,7 +196,7 @@ impl OutboxWorker {
                 let body = bodies.entry(address(&delivery.issue)).or_insert_with(encode).clone();
                 last = Some(delivery.issue.clone());
                 if waiting.send((delivery, body)).await.is_err() {
-                    // All senders are gone: one of them says why.
+                    // All senders are gone; one of them returns the error.
                     return Ok(());
                 }
             }
@@ -203,7 +204,7 @@ impl OutboxWorker {
         Ok(())
     }
 
-    /// One connection's work. What is settled goes to the ledger with the next claim, in one transaction.
+    /// The work of one connection. Settled deliveries go to the ledger with the next claim, in one transaction.
     async fn send_all(
         &self,
         queue: &DeliveryQueue,
@@ -243,7 +244,7 @@ impl OutboxWorker {
             }
             if let Some(settled) = &settled {
                 settled.log();
-                // Whoever counts may be gone: the work goes on.
+                // The receiver of outcomes may be gone; the work goes on.
                 let _ = told.send(settled.outcome.clone()).await;
             }
         }
@@ -258,11 +259,11 @@ impl OutboxWorker {
             .map_err(|error| error.to_string())
     }
 
-    /// Why a delivery is not to be made any more, if it has waited for too long.
+    /// Why a delivery that has waited too long is given up, if so.
     fn outdated(&self, delivery: &Delivery) -> Option<String> {
         let wait_max = match delivery.digest {
             DigestId::Confirmation => self.pace.wait_max.min(CONFIRMATION_WAITS),
-            // What kept it is what it tells of.
+            // Notices stay relevant: they may report the very cause of the delay.
             DigestId::Operator => return None,
             _ => self.pace.wait_max,
         };
@@ -283,14 +284,14 @@ impl OutboxWorker {
         }
     }
 
-    /// What is to be kept of a result.
+    /// What to store about a result.
     fn judged(
         &self,
         delivery: &Delivery,
         claimed: ClaimedDelivery,
         result: Result<(), DeliverError>,
     ) -> Settled {
-        // Pauses count from now: a run may have been under way for hours.
+        // Pauses count from the current time: a run may have been under way for hours.
         let now = self.clock.now();
         let attempts = claimed.attempt;
         let id = delivery.message_id.clone();
@@ -328,7 +329,7 @@ impl OutboxWorker {
         Settled { claimed, outcome, next_attempt, follow }
     }
 
-    /// Keeps the ledger until all senders are gone: whatever waits at a time goes into one transaction.
+    /// Keeps the ledger until all senders are gone: everything waiting at a time goes into one transaction.
     fn keep_ledger(&self, mut entries: mpsc::Receiver<LedgerEntry>) {
         while let Some(first) = entries.blocking_recv() {
             let mut batch = vec![first];
@@ -380,7 +381,7 @@ impl OutboxWorker {
             }
         };
         if !is_ours {
-            // Our lease had ended, or the delivery was erased: whoever has it now says what became of it.
+            // Our lease had ended, or the delivery was erased: its new owner settles it.
             tracing::warn!(
                 delivery.number = settled.claimed.number.0,
                 "a delivery was taken over while it was under way"
@@ -389,7 +390,7 @@ impl OutboxWorker {
         }
         match &settled.follow {
             Follow::Nothing => {}
-            // Writing there again would cost us our name with the mailbox providers.
+            // Writing to such addresses again would damage our reputation with mailbox providers.
             Follow::HardBounce(hash) => {
                 subscribers::suppress_within(unit, hash, SubscriberState::Bounced, now)?
             }
@@ -406,7 +407,7 @@ impl OutboxWorker {
         else {
             return Ok(Claim::Refused);
         };
-        // Asked now and not when the issue was queued: people leave in the meantime.
+        // Checked now rather than when the issue was queued: recipients may have left in the meantime.
         let reason = unit
             .subscribers()
             .suppression(&wanted.hash, &wanted.digest)?
@@ -415,7 +416,7 @@ impl OutboxWorker {
     }
 }
 
-/// Forgets the deliveries that were settled longer ago than `retention`, a part at a time; answers how many.
+/// Deletes the deliveries settled longer ago than `retention`, in batches; returns how many.
 ///
 /// # Errors
 /// When the store fails.
@@ -440,9 +441,9 @@ pub fn forget(store: &Store, retention: SignedDuration, now: Timestamp) -> anyho
     Ok(gone)
 }
 
-/// Forgets issues that are older than `retention` and nobody's any more: personal ones, with their web versions in `folder`, and
-/// slots that found nothing new. The web versions of configured digests are public, and stay; of them, what the list of past issues
-/// does not show any more is forgotten.
+/// Deletes issues older than `retention` that nothing refers to: personal ones, with their web versions in `folder`, and slots
+/// without news. The web versions of configured digests are public and stay; their issues are deleted once they are no longer in
+/// the list of past issues.
 ///
 /// # Errors
 /// When the store fails, or a web version cannot be removed.
@@ -457,7 +458,7 @@ pub fn forget_issues(
     for digest in digests.iter().map(|digest| &digest.id).chain(&DigestId::OWN) {
         loop {
             let issues = store.read(|r| r.mailing().old_issues(digest, limit, ISSUES_LISTED, FORGOTTEN))?;
-            // The files first: what is cut off in between is found again.
+            // Files first: an interrupted run finds the rest again.
             for name in issues.iter().filter_map(|(_, name)| name.as_deref()) {
                 let path = folder.join(digest::archive_path(name));
                 match std::fs::remove_file(&path) {
@@ -476,7 +477,8 @@ pub fn forget_issues(
     Ok(())
 }
 
-/// A reason without the address of the recipient, which servers like to repeat: so reasons are alike, and can stand in a log.
+/// A reason without the recipient's address, which servers tend to repeat: equal reasons are then equal texts, and can be
+/// logged.
 fn masked(reason: &str, delivery: &Delivery) -> String {
     let address = &delivery.recipient;
     [address.clone(), address.to_lowercase()].iter().fold(reason.to_owned(), |reason, address| {
@@ -484,13 +486,13 @@ fn masked(reason: &str, delivery: &Delivery) -> String {
     })
 }
 
-/// Issues that are one value are one in memory while they are read.
+/// Identity of an issue by its address in memory.
 fn address(issue: &Arc<Issue>) -> usize {
     Arc::as_ptr(issue) as usize
 }
 
-/// A confirmation goes to whoever asks for it, also to one who left before; not to one who complained of us. An answer goes to whom the
-/// operator named.
+/// Whether a suppression applies to this mail. Confirmations are sent to whoever requests them, even former subscribers, but not
+/// after a complaint. Forwarded replies always go to the reader whom the operator named.
 fn bars(reason: &str, digest: &DigestId) -> bool {
     match digest {
         DigestId::Answer => false,
@@ -499,7 +501,7 @@ fn bars(reason: &str, digest: &DigestId) -> bool {
     }
 }
 
-/// A delivery that a sender wants.
+/// A request to claim a delivery.
 struct ClaimRequest {
     id: DeliveryKey,
     attempts: u32,
@@ -511,7 +513,7 @@ enum Claim {
     Ours(ClaimedDelivery),
     /// Another process has it.
     Refused,
-    /// Ours, and not to be sent.
+    /// Claimed, but must not be sent.
     Suppressed(ClaimedDelivery, String),
 }
 
@@ -520,16 +522,16 @@ enum DeliveryOutcome {
     Sent(String),
     Deferred(String, String),
     Refused(String, String),
-    /// The recipient has left in the meantime: no server was asked.
+    /// The recipient has left in the meantime; no server was contacted.
     Withheld(String, String),
-    /// Nothing of it left: it is as if nobody had claimed it.
+    /// Nothing of it was sent: it is as if it had not been claimed.
     HandedBack(String),
-    /// It waits for reasons that are not the recipient's, and is not counted as an attempt.
+    /// Held for reasons other than the recipient; not counted as an attempt.
     PutOff(String, String),
 }
 
 impl DeliveryOutcome {
-    /// `None` for what stays as it was.
+    /// The state to store; `None` if it does not change.
     fn state(&self) -> Option<(DeliveryState, Option<&str>)> {
         match self {
             DeliveryOutcome::Sent(_) => Some((DeliveryState::Sent, None)),
@@ -542,15 +544,15 @@ impl DeliveryOutcome {
     }
 }
 
-/// Ends sending when message after message waits for reasons that are not the recipients': the whole list would only be tried in vain.
-/// And when recipient after recipient is unknown, in the same words: such a server knows nobody.
+/// Ends sending when message after message is held for reasons other than the recipients, since trying the whole list would be
+/// futile; and when recipient after recipient is unknown in the same words, since such a server knows nobody.
 #[derive(Default)]
 struct Brake {
     refusals_max: usize,
     in_a_row: AtomicUsize,
     /// The words in which recipients are unknown, and how many in a row.
     unknown: Mutex<(String, usize)>,
-    /// Why sending ended, or the first message waits.
+    /// Why sending ended, or why the first held message is held.
     reason: OnceLock<String>,
     pulled: CancellationToken,
 }
@@ -586,7 +588,7 @@ impl Brake {
     }
 }
 
-/// What a result means for the recipient's other mail.
+/// The consequence of a result for the recipient's other mail.
 enum Follow {
     Nothing,
     HardBounce(String),
@@ -604,7 +606,7 @@ impl Settled {
     fn log(&self) {
         match &self.outcome {
             DeliveryOutcome::Sent(id) => tracing::info!(delivery.id = id, "delivered"),
-            // One line for all of them is enough where nobody asks for more.
+            // Info only: the caller logs a summary in one line.
             DeliveryOutcome::Deferred(id, reason) => {
                 tracing::info!(delivery.id = id, reason, "delivery deferred")
             }
@@ -630,7 +632,7 @@ struct LedgerEntry {
     answer: oneshot::Sender<anyhow::Result<Claim>>,
 }
 
-/// The way to the ledger.
+/// The channel to the ledger.
 struct Ledger(mpsc::Sender<LedgerEntry>);
 
 impl Ledger {

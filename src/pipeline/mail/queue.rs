@@ -1,4 +1,4 @@
-//! What is queued for whom: configured digests for their recipients, and for each subscriber a digest of their own.
+//! Queues mail: configured digests for their recipients, and a personal digest for each subscriber.
 
 use std::ops::Range;
 
@@ -18,14 +18,14 @@ use crate::store::{GroupIssue, InterestGroup, NewIssue, PAGE, Read, Store, Store
 use crate::support::clock::Interrupted;
 use crate::support::text::wrapped;
 
-/// Stories looked at for one issue: months of a large network.
+/// Maximum number of stories considered for an issue: months of a large network.
 pub(super) const STORIES_MAX: usize = 5_000;
 /// Groups read at a time.
 const GROUPS: usize = 2_000;
 /// Groups served in one unit of work.
 const GROUPS_SERVED: usize = 50;
 
-/// What a digest's turn brought.
+/// The result of a digest's turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DigestReport {
     NotDue,
@@ -34,7 +34,7 @@ pub enum DigestReport {
     Queued { stories: usize, recipients: usize },
 }
 
-/// Queues an issue when one is due, or in any case with `force`.
+/// Queues an issue if one is due, or in any case with `force`.
 ///
 /// # Errors
 /// When the store or a template fails; nothing is queued then.
@@ -56,7 +56,7 @@ pub fn queue(
         return Ok(DigestReport::NotDue);
     }
     let Preview { stories, issue, last } = preview(store, context, digest)?;
-    // A slot that found nothing new is filled all the same: the next story waits for the next slot.
+    // A slot without news is filled as well: the next story waits for the next slot.
     let is_empty = stories.is_empty();
     if is_empty && force {
         return Ok(DigestReport::NothingNew);
@@ -82,16 +82,16 @@ pub fn queue(
     match queued {
         Ok(_) if is_empty => Ok(DigestReport::NothingNew),
         Ok(recipients) => Ok(DigestReport::Queued { stories: ids.len(), recipients }),
-        // Another process took the slot between our look and our hand: its issue stands.
+        // Another process filled the slot after we looked; its issue stands.
         Err(Unqueued::Taken) => Ok(DigestReport::NotDue),
         Err(Unqueued::Store(error)) => Err(error.into()),
     }
 }
 
-/// Whoever sets a digest up shortly before its slot means that one.
+/// A digest set up shortly before its slot is meant for that slot.
 const FIRST_SLOT_GRACE: SignedDuration = SignedDuration::from_mins(15);
 
-/// Whether a digest is new, and its first slot is still to come: the one before it counts as filled.
+/// Whether a digest is new and its first slot is still ahead: the slot before it counts as filled.
 fn waits_for_its_first(
     store: &Store,
     context: MailContext,
@@ -132,15 +132,15 @@ enum Unqueued {
     Store(#[from] StoreError),
 }
 
-/// The issue of a configured digest that would go out now.
+/// The issue of a configured digest that would be sent now.
 pub struct Preview {
     pub stories: Vec<Story>,
     pub issue: Issue,
-    /// The last entry that was looked at.
+    /// The last entry considered.
     last: EntryKey,
 }
 
-/// The issue of a configured digest that would go out now.
+/// Renders the issue of a configured digest that would be sent now.
 ///
 /// # Errors
 /// When the store or a template fails.
@@ -176,28 +176,28 @@ pub fn preview(store: &Store, context: MailContext, digest: &Digest) -> anyhow::
     Ok(Preview { stories: picked.into_iter().cloned().collect(), issue, last })
 }
 
-/// What the subscribers' turn brought.
+/// The result of the subscribers' turn.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PersonalReport {
-    /// Subscribers who were due.
+    /// Number of subscribers who were due.
     pub due: usize,
-    /// Subscribers for whom there was something new.
+    /// Number of subscribers for whom there was news.
     pub served: usize,
-    /// Different issues: people of equal interests share one.
+    /// Number of distinct issues: subscribers with equal interests share one.
     pub issues: usize,
 }
 
-/// Queues what is due for subscribers: some groups of equal interests in each unit of work, rendered before.
+/// Queues what is due for subscribers: some groups with equal interests in each unit of work, rendered beforehand.
 ///
 /// # Errors
-/// When the store or a template fails, or `stop` is set; the groups before it stay queued.
+/// When the store or a template fails, or `stop` is set; groups already queued stay queued.
 pub fn queue_personal(
     store: &Store,
     context: MailContext,
     stop: &CancellationToken,
 ) -> anyhow::Result<PersonalReport> {
     let mut turn = PersonalReport::default();
-    // Looked up before the stories: an entry that comes in between is for the next issue.
+    // Read before the stories: an entry that arrives in between goes into the next issue.
     let last = store.read(|r| r.entries().last())?;
     let coming = context.coming(store)?;
     let (mut stories, mut since) = (Vec::new(), EntryKey::MAX);
@@ -228,7 +228,7 @@ pub fn queue_personal(
     }
 }
 
-/// Gives some groups their issues, or a slot without one; a large group takes more than one unit of work.
+/// Serves some groups with their issues, or a slot without one; a large group takes several units of work.
 fn serve(
     store: &Store,
     context: MailContext,
@@ -277,7 +277,7 @@ fn fill(
     unit.subscribers().fill_group(group, &new, message_id)
 }
 
-/// The issue that somebody would get now who has seen the entries up to `seen`; `None` when there is nothing new.
+/// The issue that a subscriber who has seen the entries up to `seen` would get now; `None` if there is nothing new.
 ///
 /// # Errors
 /// When the store or a template fails.
@@ -336,15 +336,15 @@ struct NoticeData<'a> {
     title: &'a str,
     date: String,
     notices: &'a [Notice],
-    /// Of what they tell, each once.
+    /// The sources of the notices, each once.
     sources: Vec<&'a str>,
-    /// All of it works again.
+    /// Whether all of these sources work again.
     works_again: bool,
-    /// And there is nothing else that does not.
+    /// Whether, in addition, nothing else fails.
     is_well: bool,
 }
 
-/// The sources of notices, and whether the last word of each is that it works again.
+/// The sources of notices, and whether the last notice of each says that it works again.
 fn sources_of(notices: &[Notice]) -> (Vec<&str>, bool) {
     let mut sources: Vec<&str> = notices.iter().map(|notice| notice.source.as_str()).collect();
     sources.sort_unstable();
@@ -354,7 +354,7 @@ fn sources_of(notices: &[Notice]) -> (Vec<&str>, bool) {
     (sources, works)
 }
 
-/// Queues what the operator has to know of the sources, if there is anything. Answers how many notices went into it.
+/// Queues the notices about sources for the operators, if any. Returns the number of notices included.
 ///
 /// # Errors
 /// When the store or a template fails; nothing is queued then.
@@ -378,7 +378,7 @@ pub fn queue_notices(store: &Store, context: MailContext, operators: &[Address])
     let domain = context.sender.from.email.domain();
     let recipients: Vec<String> = operators.iter().map(|operator| operator.as_str().to_owned()).collect();
     store.write(|w| {
-        // Another process may have told them in the meantime.
+        // Another process may have queued them in the meantime.
         if w.mailing().notices()?.len() < notices.len() {
             return Ok(());
         }
@@ -400,7 +400,7 @@ pub fn queue_notices(store: &Store, context: MailContext, operators: &[Address])
     Ok(notices.len())
 }
 
-/// Whether mail leaves, and every source that is asked can be read.
+/// Whether mail can be sent, and all enabled sources can be read.
 fn nothing_fails(unit: &Unit<Read>, context: MailContext) -> Result<bool, StoreError> {
     let asked = context.catalog.sources.iter().filter(|source| source.is_enabled);
     let ids: Vec<&str> = asked.map(|source| source.id.as_str()).collect();
@@ -409,7 +409,7 @@ fn nothing_fails(unit: &Unit<Read>, context: MailContext) -> Result<bool, StoreE
         && states.values().all(|state| state.failures < crate::model::source::FAILURES_TOLD))
 }
 
-/// A mail that is no digest, from the templates of a folder.
+/// A mail other than a digest, from the templates of a folder.
 pub(super) fn mail(
     context: MailContext,
     folder: &str,

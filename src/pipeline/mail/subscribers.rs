@@ -1,4 +1,4 @@
-//! Who is in the list: signing up (double opt-in), preferences, leaving, and what the operator does for them.
+//! The list of subscribers: signing up (double opt-in), preferences, leaving, and operations by the operator.
 
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
@@ -17,9 +17,9 @@ use crate::support::i18n::{Phrases, phrases, spoken};
 
 /// How long a sign-up can be confirmed.
 const CONFIRM_WITHIN: SignedDuration = SignedDuration::from_hours(48);
-/// Confirmations to one address: whoever types the address of somebody else sends no more than these.
+/// Maximum number of confirmations to one address per day, which bounds abuse of other people's addresses.
 const CONFIRMATIONS_A_DAY: u64 = 3;
-/// A first issue brings the stories of the week before.
+/// A first issue brings the stories of the past week.
 const FIRST_STORIES: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 #[derive(Serialize)]
@@ -32,13 +32,13 @@ struct MailData<'a> {
     t: &'static Phrases,
 }
 
-/// What a confirmation link says: whose it is, as a hash, and until when it can be used, in milliseconds.
+/// The token of a confirmation link: the hash of the address, and the expiry time in milliseconds.
 fn confirmation(key: &SigningKey, hash: &str, expires: Timestamp) -> String {
     key.sign(CONFIRM, &format!("{hash} {}", expires.as_millisecond()))
 }
 
-/// Queues the mail that asks somebody to confirm; one who is in the list already gets the link to their preferences. Answers
-/// whether a mail was queued: that is for the log and never for the page, which says the same to all.
+/// Queues the mail that asks for confirmation; an existing subscriber gets the link to the preferences instead. Returns whether
+/// a mail was queued: for the log only, since the page must say the same to everybody.
 ///
 /// # Errors
 /// When the store or a template fails, or courant has no public address.
@@ -58,7 +58,7 @@ pub fn sign_up(
     let Some(known) = known else { return Ok(false) };
     let is_known =
         known.is_some_and(|known| matches!(known.state, SubscriberState::Active | SubscriberState::Paused));
-    // Whole milliseconds, as they are stored.
+    // Whole milliseconds, as stored.
     let expires = Timestamp::from_millisecond((now + CONFIRM_WITHIN).as_millisecond())?;
     let issue = confirmation_mail(context, &hash, expires, &preferences.language, is_known)?;
     let sign_up = SignUp {
@@ -67,7 +67,7 @@ pub fn sign_up(
         consent_text: consent_text.map(str::to_owned),
     };
     store.write(|w| {
-        // Counted again: many may ask at once.
+        // Counted again, since requests may be concurrent.
         if has_enough_confirmations(w, address, now)? {
             return Ok(false);
         }
@@ -81,7 +81,7 @@ pub fn sign_up(
     })
 }
 
-/// Whether an address had as many mails within a day as it gets.
+/// Whether an address has reached the daily limit of confirmations.
 fn has_enough_confirmations<A>(
     unit: &Unit<A>,
     address: &Address,
@@ -92,7 +92,7 @@ fn has_enough_confirmations<A>(
     Ok(queued >= CONFIRMATIONS_A_DAY)
 }
 
-/// The mail with the link to confirm by, or to the preferences of somebody who is in the list.
+/// The mail with a confirmation link, or with the link to an existing subscriber's preferences.
 fn confirmation_mail(
     context: MailContext,
     hash: &str,
@@ -143,7 +143,7 @@ fn queue_confirmation(
         .map(drop)
 }
 
-/// Whether a confirmation can be made by this token; the language that was chosen with it.
+/// The language chosen with a sign-up, if this token can confirm it.
 ///
 /// # Errors
 /// When the store fails.
@@ -165,15 +165,15 @@ fn read_confirmation(key: &SigningKey, token: &str, now: Timestamp) -> Option<(S
     (expires >= now).then(|| (hash.to_owned(), expires))
 }
 
-/// Puts somebody who confirmed into the list, once, and welcomes them where that is wanted. `None` when the token is not ours, is too
-/// old, or was overtaken: by a confirmation, or by what its owner did since.
+/// Adds a subscriber who confirmed, once, and sends the welcome if configured. `None` if the token is not ours, has expired, or
+/// is void: already used, or superseded by a later action of its owner.
 ///
 /// # Errors
 /// When the store or a template fails.
 pub fn confirm(store: &Store, context: MailContext, token: &str) -> anyhow::Result<Option<Subscriber>> {
     let (key, now) = (&context.sender.key, context.now);
     let Some((hash, expires)) = read_confirmation(key, token, now) else { return Ok(None) };
-    // Rendered before the unit of work: others have their turn.
+    // Rendered before the unit of work, which blocks other writers.
     let welcome =
         if context.newsletter.has_welcome { render_welcome(store, context, &hash, expires)? } else { None };
     let subscriber = store.write(|w| {
@@ -195,7 +195,7 @@ pub fn confirm(store: &Store, context: MailContext, token: &str) -> anyhow::Resu
     Ok(subscriber)
 }
 
-/// The welcome of a sign-up that is still to be confirmed; nothing for somebody who is in the list already.
+/// The welcome for a sign-up about to be confirmed; `None` for an existing subscriber.
 fn render_welcome(
     store: &Store,
     context: MailContext,
@@ -217,8 +217,8 @@ fn render_welcome(
     welcome::render(store, context, hash, &sign_up.preferences, seen).map(Some)
 }
 
-/// Puts somebody into the list or changes what they chose; what was suppressed before is lifted. Who is new gets the stories
-/// of the last week in a first issue, whoever was there gets what came since their last one.
+/// Adds or updates a subscriber, lifting any suppression. A new one gets the stories of the last week in a first issue, an
+/// active one those since the last issue.
 ///
 /// # Errors
 /// When the store fails.
@@ -234,7 +234,7 @@ pub fn put(
     store.write(|w| put_within(w, key, address, preferences, consent, state, now))
 }
 
-/// The same within a unit of work.
+/// Like `put`, within a unit of work.
 ///
 /// # Errors
 /// When the store fails.
@@ -249,14 +249,14 @@ pub fn put_within(
 ) -> anyhow::Result<Subscriber> {
     let hash = key.hash(address.as_str());
     let known = unit.subscribers().get(&hash)?;
-    // A pause is not made up for with months of stories.
+    // After a pause, older stories are not sent belatedly.
     let welcome = unit.entries().last_before(now.saturating_sub(FIRST_STORIES)?)?;
     let subscriber = match known {
         Some(known) => Subscriber {
             seen: if known.state == SubscriberState::Active { known.seen } else { known.seen.max(welcome) },
             state,
             preferences,
-            // Consent stays what it was while somebody only changes preferences.
+            // Consent is kept when an active subscriber only changes preferences.
             consent: if known.state == SubscriberState::Active && state == SubscriberState::Active {
                 known.consent.clone()
             } else {
@@ -277,7 +277,7 @@ pub fn put_within(
     Ok(subscriber)
 }
 
-/// The subscriber whom a link to preferences belongs to, with the hash of the address.
+/// The subscriber that a preferences link belongs to, with the hash of the address.
 ///
 /// # Errors
 /// When the store fails.
@@ -286,20 +286,20 @@ pub fn by_link(store: &Store, key: &SigningKey, token: &str) -> anyhow::Result<O
     Ok(store.read(|r| r.subscribers().get(&hash))?.map(|subscriber| (hash, subscriber)))
 }
 
-/// What leaving did.
+/// The result of leaving.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Left {
-    /// Nothing of this digest comes any more.
+    /// The digest is not sent any more.
     All,
     Topic,
-    /// There was no such topic to leave, or nothing else would have been left.
+    /// The topic was not subscribed to, or nothing else would have been left.
     Nothing,
-    /// The token is none of ours.
+    /// The token is not ours.
     Unknown,
 }
 
-/// Ends a recipient's digest, or one topic of it, by the token of one of its mails. Who asked to leave a topic never leaves more:
-/// where there is no such topic to leave, or nothing else would be left, nothing is changed.
+/// Ends a recipient's digest, or one topic of it, by the token in one of its mails. A request to leave a topic never ends more:
+/// if the topic is not subscribed to, or nothing else would be left, nothing changes.
 ///
 /// # Errors
 /// When the store fails.
@@ -324,12 +324,12 @@ pub fn unsubscribe(
 fn read_leave_token(key: &SigningKey, token: &str) -> Option<(DigestId, String)> {
     let payload = key.verify(UNSUBSCRIBE, token)?;
     let (digest, hash) = payload.split_once(' ')?;
-    // Mails of an earlier courant have the address itself in their links.
+    // Links in mails of earlier versions contain the address itself.
     let hash = if hash.contains('@') { key.hash(hash) } else { hash.to_owned() };
     Some((DigestId::from(digest), hash))
 }
 
-/// Whether a topic can be left by a token: what the page asks before it is done.
+/// Whether a token allows a topic to be left; checked for the page that asks for confirmation.
 ///
 /// # Errors
 /// When the store fails.
@@ -370,8 +370,8 @@ fn leave(unit: &Unit<Write>, digest: &DigestId, hash: &str, now: Timestamp) -> R
     unit.subscribers().suppress(hash, &scope, SubscriberState::Unsubscribed.as_str(), now)
 }
 
-/// Keeps that nothing is to be sent to an address any more, and why. Who unsubscribes leaves the newsletter; who bounces or
-/// complains is left alone by all digests.
+/// Suppresses an address, and records why. Unsubscribing applies to the newsletter only; bounces and complaints apply to all
+/// digests.
 ///
 /// # Errors
 /// When the store fails.
@@ -379,7 +379,7 @@ pub fn suppress(store: &Store, hash: &str, why: SubscriberState, now: Timestamp)
     Ok(store.write(|w| suppress_within(w, hash, why, now))?)
 }
 
-/// The same within a unit of work.
+/// Like `suppress`, within a unit of work.
 ///
 /// # Errors
 /// When the store fails.
@@ -396,12 +396,12 @@ pub fn suppress_within(
     unit.subscribers().set_state(hash, why).map(drop)
 }
 
-/// What an earlier courant kept by address is kept by hash from now on.
+/// Replaces plain addresses in suppressions stored by earlier versions by hashes.
 ///
 /// # Errors
 /// When the store fails.
 pub fn hash_suppressions(store: &Store, key: &SigningKey) -> Result<(), StoreError> {
-    // A command that only reads is not to wait for one that writes.
+    // A read-only command must not wait for a writer.
     if store.read(|r| r.subscribers().clear_suppressions())?.is_empty() {
         return Ok(());
     }
@@ -413,7 +413,7 @@ pub fn hash_suppressions(store: &Store, key: &SigningKey) -> Result<(), StoreErr
     })
 }
 
-/// Takes somebody out of the list, as if they had never been in it. `false` when they were not.
+/// Removes a subscriber as if they had never been in the list; `false` if there is none.
 ///
 /// # Errors
 /// When the store fails.
@@ -425,8 +425,8 @@ pub fn remove(store: &Store, key: &SigningKey, address: &Address) -> anyhow::Res
     })?)
 }
 
-/// Forgets all that is known of an address, and keeps a keyed hash of it, so that no import brings it back. `false` when
-/// nothing was known.
+/// Erases everything known of an address, except a keyed hash that keeps imports from bringing it back. `false` if nothing was
+/// known.
 ///
 /// # Errors
 /// When the store fails.
@@ -448,7 +448,7 @@ pub fn erase(store: &Store, key: &SigningKey, address: &Address, now: Timestamp)
     Ok(was_known)
 }
 
-/// All that is held about an address, for the one whose it is.
+/// Everything stored about an address, for a request by its owner.
 ///
 /// # Errors
 /// When the store fails.

@@ -1,4 +1,4 @@
-//! The mail that welcomes somebody who has confirmed (`[newsletter] welcome`), with the stories that their last issue would have had.
+//! The welcome mail after confirmation (`[newsletter] welcome`), with the stories that the last issue would have had.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -13,14 +13,14 @@ use crate::model::subscriber::{Cadence, Preferences};
 use crate::store::{NewIssue, Store, StoreError, Unit, Write};
 use crate::support::i18n::{long_date, said, spoken};
 
-/// A welcome, rendered for one person.
+/// A welcome mail, rendered for one subscriber.
 pub(super) struct Welcome {
     issue: Issue,
-    /// The last entry that was looked at: their next issue goes on from there.
+    /// The last entry considered; the next issue continues from it.
     pub(super) seen: EntryKey,
 }
 
-/// Renders the welcome for somebody who has seen the entries up to `seen`.
+/// Renders the welcome for a subscriber who has seen the entries up to `seen`.
 ///
 /// # Errors
 /// When the store or a template fails.
@@ -58,7 +58,7 @@ pub(super) fn render(
 }
 
 impl Welcome {
-    /// Queues it for an address, within the unit of work that puts its owner into the list.
+    /// Queues the mail, within the unit of work that adds the subscriber.
     ///
     /// # Errors
     /// When the store fails.
@@ -86,7 +86,7 @@ impl Welcome {
     }
 }
 
-/// When the next mail comes, by the subscriber's own clock, as the phrase `key` says it; nothing, where it comes as it happens.
+/// When the next mail comes, in the subscriber's time zone, in the phrase `key`; `None` for instant delivery.
 pub fn next_mail(key: &str, cadence: &Cadence, language: &str, now: Timestamp) -> Option<String> {
     let Cadence::Scheduled(_) = cadence else { return None };
     let zone = TimeZone::get(&cadence.parts().2).unwrap_or(TimeZone::UTC);

@@ -1,5 +1,5 @@
-//! What is to be done about a document, from what is stored and what it brought. Pure: it answers with intents and the next
-//! state of the source, and touches neither the store nor the network.
+//! Decides what to do about a document, from its contents and what is stored. Pure: returns intents and the next state of the
+//! source, and touches neither store nor network.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,9 +18,9 @@ use crate::model::source::{
 };
 use crate::support::text::fold;
 
-/// What is older than this when a source that we know suddenly lists it is a replay, not news.
+/// Entries older than this that a known source suddenly lists are a replay, not news.
 const NEWS_AGE_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// More new entries than this at once from a source that we know are a replay, all but the youngest.
+/// More new entries at once from a known source than this are a replay, except for the youngest.
 const FLOOD_ENTRIES_MIN: usize = 100;
 const FLOOD_AGE_MAX: SignedDuration = SignedDuration::from_hours(24);
 
@@ -29,13 +29,13 @@ pub struct Stored {
     pub state: FetchState,
     /// By identity key.
     pub known: HashMap<String, StoredSummary>,
-    /// A hub has lately pushed what the source brings.
+    /// A hub has recently pushed what the source publishes.
     pub is_pushed: bool,
-    /// After a redesign: folded titles that are no news, whatever address they have now.
+    /// After a redesign: folded titles that are not news, whatever address they have now.
     pub known_titles: HashSet<String>,
 }
 
-/// What is to be done about one entry.
+/// What to do about one entry.
 pub enum Intent<'a> {
     Insert {
         cleaned: &'a Cleaned,
@@ -43,15 +43,15 @@ pub enum Intent<'a> {
     },
     Update(&'a Cleaned),
     Same,
-    /// The source's filter drops it.
+    /// Dropped by the source's filter, with the rule.
     Drop(&'a str),
-    /// It was thought to be stored, and is no more: the next poll brings it again.
+    /// It was stored when the document was prepared, and no longer is: the next poll brings it again.
     Later,
 }
 
-/// One intent for each candidate, in their order.
+/// One intent for each candidate, in order.
 pub fn intents<'a>(stored: &Stored, candidates: &'a [Candidate], now: Timestamp) -> Vec<Intent<'a>> {
-    // A success that is still to come was noted under a wrong clock.
+    // A last success in the future was recorded under a wrong clock.
     let last_success = stored.state.last_success.map(|last| last.min(now));
     let unknown = candidates.iter().filter(|candidate| !stored.known.contains_key(&candidate.key)).count();
     let is_flood = last_success.is_some() && unknown > FLOOD_ENTRIES_MIN;
@@ -70,7 +70,7 @@ pub fn intents<'a>(stored: &Stored, candidates: &'a [Candidate], now: Timestamp)
     candidates.iter().map(intent).collect()
 }
 
-/// An old entry that a source suddenly lists is kept, and not announced.
+/// Whether an entry is announced; an old one that a source suddenly lists is stored without being announced.
 fn is_news(
     entry: &Entry,
     last_success: Option<Timestamp>,
@@ -87,16 +87,16 @@ fn is_news(
     }
 }
 
-/// What follows for a source from one refresh.
+/// The consequences of a refresh for its source.
 pub struct Consequence {
     pub state: FetchState,
-    /// For the operator.
+    /// Notices for the operator.
     pub notices: Vec<String>,
-    /// Polling found what the hub should have told: it goes back to its own pace.
+    /// Polling found what the hub should have pushed: the source is polled at its own pace again.
     pub forgets_push: bool,
 }
 
-/// After a document, of which `announced` entries went out as news.
+/// The consequences of a document of which `announced` entries were announced as news.
 pub fn after_document(
     stored: &Stored,
     document: &PreparedDocument,
@@ -143,7 +143,7 @@ pub fn after_document(
     }
 }
 
-/// The validators of half a document, or of one in which nothing was found, must not hide the next one.
+/// Validators of a truncated document, or of one without usable entries, are discarded, as they could hide the next version.
 fn validators_of(PreparedDocument { feed, meta, candidates, .. }: &PreparedDocument) -> Validators {
     let has_found_nothing = candidates.is_empty() && !feed.problems.is_empty();
     if feed.is_cut || feed.is_of_today || has_found_nothing {
@@ -153,20 +153,20 @@ fn validators_of(PreparedDocument { feed, meta, candidates, .. }: &PreparedDocum
     }
 }
 
-/// Something else may stand at the new address: it is watched only if it is new to us, or holds what we know.
+/// A redirect target may hold something else: it is only tracked if the source is new, or the document holds known entries.
 fn moved_to<'a>(stored: &Stored, document: &'a PreparedDocument) -> Option<&'a Url> {
     let is_ours = stored.state.last_success.is_none() || !stored.known.is_empty();
     document.meta.moved_to.as_ref().filter(|_| !document.candidates.is_empty() && is_ours)
 }
 
-/// Who tells of changes of a document (WebSub section 4), and by which address.
+/// The hub that announces changes of a document (WebSub section 4), and the topic address.
 fn hub_of(PreparedDocument { feed, meta, base, .. }: &PreparedDocument) -> Option<Hub> {
     let url = meta.hubs.first().cloned().or_else(|| link_of(feed, "hub"))?;
     let topic = meta.self_url.clone().or_else(|| link_of(feed, "self")).unwrap_or_else(|| base.to_string());
     Some(Hub { url, topic })
 }
 
-/// After a 304.
+/// The consequences of a 304.
 pub fn after_not_modified(
     state: &FetchState,
     meta: &Meta,
@@ -205,7 +205,7 @@ pub fn after_not_modified(
     Consequence { state: new_state, notices, forgets_push: false }
 }
 
-/// After a failure.
+/// The consequences of a failure.
 pub fn after_failure(
     source: &Source,
     state: &FetchState,
@@ -226,7 +226,7 @@ pub fn after_failure(
     };
     let mut state = state.clone();
     if is_remembered && is_dead {
-        // What we remembered leads nowhere any more: the configured address is asked again.
+        // The remembered address is dead: the configured one is tried again.
         let page = PageMemory { is_explored: false, ..state.page };
         state = FetchState { feed_url: None, moved: None, validators: Validators::default(), page, ..state };
     }
@@ -259,7 +259,8 @@ fn link_of(feed: &RawFeed, rel: &str) -> Option<String> {
     feed.links.iter().find(|link| link.rel == rel).map(|link| link.href.clone())
 }
 
-/// Counts the polls that a permanent redirect led to the same good document. Asked directly, a proven one stays proven.
+/// Counts how often a permanent redirect led to the same good document. When the target is requested directly, a proven move
+/// stays proven.
 fn seen_moved(old: Option<Move>, to: Option<&Url>, is_elsewhere: bool) -> Option<Move> {
     match (old, to) {
         (_, Some(_)) if is_elsewhere => None,
@@ -380,7 +381,7 @@ mod tests {
             said(&stored(&[], None), &flood).iter().all(|word| *word == "news"),
             "a source that is new to us is all news"
         );
-        // A success that is still to come was noted under a wrong clock.
+        // A last success in the future was recorded under a wrong clock.
         assert_eq!(
             said(
                 &stored(&[], Some("2023-10-18T08:00:00Z")),

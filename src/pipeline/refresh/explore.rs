@@ -1,4 +1,4 @@
-//! What a page offers to machines, tried in order: its feeds, the posts of its WordPress, a news sitemap.
+//! Tries a page's machine-readable endpoints in order: its feeds, its WordPress posts, a news sitemap.
 
 use std::collections::HashSet;
 
@@ -12,18 +12,18 @@ use crate::model::address::canonical_key;
 use crate::model::feed::{FeedFormat, RawFeed};
 use crate::model::source::Validators;
 
-/// Documents tried for one page.
+/// Maximum number of documents tried for a page.
 const ENDPOINTS_MAX: usize = 5;
 
-/// A document for machines that stands for a page.
+/// A machine-readable document that stands in for a page.
 pub struct Endpoint {
     pub feed: RawFeed,
     pub fetched: Fetched,
     pub url: String,
 }
 
-/// The first of the endpoints that gives entries. With `listed`, the addresses on the page, it has to give one of them:
-/// a site's feed may hold quite other things than one of its pages.
+/// The first endpoint that yields entries. With `listed`, the addresses on the page, it has to yield one of them: a site's feed
+/// may hold quite different entries than one of its pages.
 ///
 /// # Errors
 /// When a worker thread fails.
@@ -56,7 +56,7 @@ pub async fn explore(
     Ok(None)
 }
 
-/// How a document of this format is called among the ways to read a page.
+/// The name of a format among the ways to read a page.
 pub fn way(format: FeedFormat) -> &'static str {
     match format {
         FeedFormat::WordPress => "WordPress REST",
@@ -67,8 +67,8 @@ pub fn way(format: FeedFormat) -> &'static str {
     }
 }
 
-/// The first feed that a page names and that can be read, for a source that is to be a feed: one with entries before an empty
-/// one. Where none can, the best one's error.
+/// The first readable feed that a page names, for a source that has to be a feed; one with entries is preferred to an empty one.
+/// If none can be read, the error of the first.
 pub(super) async fn named_feed(
     client: &Client,
     endpoints: &[String],

@@ -1,4 +1,4 @@
-//! The known entries of the store, as those see them who decide where a new one belongs.
+//! The store as an `EntryIndex` for placing new entries.
 
 use hashbrown::HashMap;
 
@@ -11,39 +11,39 @@ use crate::model::keys::{EntryKey, StoryKey};
 use crate::model::sketch::Sketch;
 use crate::store::{KeyHolder, Moment, PostingBuffer, SlotPosting, StoreError, Unit, Write};
 
-/// Entries that share an address: more are those of a front page.
+/// Maximum number of entries that share an address: more indicate a front page.
 const HOLDERS_OF_KEY_MAX: usize = 50;
-/// Entries of a story that are asked.
+/// Maximum number of entries of a story that are compared.
 const MEMBERS_MAX: usize = 12;
 
-/// Entries whose sketches, and whose stories, are remembered from one unit to the next: a few megabytes of each.
+/// Capacity for known entries and for stories remembered between units: a few megabytes each.
 const KNOWN_MAX: usize = 4_000;
 const STORIES_MAX: usize = 100_000;
 
-/// What was looked up in one unit of work, for the next, if nobody writes in between.
+/// Look-ups of one unit of work, reused by the next if nothing is written in between.
 #[derive(Default)]
 pub struct LookupCache {
     read: Option<Moment>,
-    /// Stories of entries that were looked up; `None` for what is gone. Many features lead to the same entries.
+    /// Stories of entries; `None` for deleted ones. Many features lead to the same entries.
     stories: HashMap<EntryKey, Option<StoryKey>>,
-    /// Entries that were compared: the same ones come near to many.
+    /// Entries that were compared: the same ones are neighbours of many.
     known: HashMap<EntryKey, Option<KnownEntry>>,
 }
 
-/// What the store knows, within one unit of work.
+/// The index of the store within one unit of work.
 pub struct StoreIndex<'u, 'w> {
     unit: &'u Unit<'w, Write>,
-    /// The entry at hand, where it is stored already: it is never its own neighbour.
+    /// The entry being placed, if it is already stored: it is never its own neighbour.
     entry: Option<(EntryKey, &'u str)>,
     memory: LookupCache,
     languages: Option<Vec<u32>>,
     has_rulings: bool,
-    /// What was asked for last: its memory is used again.
+    /// The last postings found; the buffer is reused.
     postings: PostingBuffer,
 }
 
 impl<'u, 'w> StoreIndex<'u, 'w> {
-    /// For new entries, one after the other, with what the unit before looked up.
+    /// An index for placing new entries one by one, reusing the look-ups of the previous unit.
     ///
     /// # Errors
     /// When the store fails.
@@ -62,12 +62,12 @@ impl<'u, 'w> StoreIndex<'u, 'w> {
         })
     }
 
-    /// For the next unit, once this one is kept.
+    /// The look-ups, for the next unit once this one is committed.
     pub fn into_memory(self) -> LookupCache {
         self.memory
     }
 
-    /// For an entry that is stored already, by its key and our id of it.
+    /// An index for placing an entry that is already stored, given by its key and id.
     ///
     /// # Errors
     /// When the store fails.
@@ -75,7 +75,7 @@ impl<'u, 'w> StoreIndex<'u, 'w> {
         Ok(StoreIndex { entry: Some((entry, id)), ..StoreIndex::new(unit, LookupCache::default())? })
     }
 
-    /// An entry was added.
+    /// Records that an entry was added.
     pub fn note(&mut self, entry: EntryKey, story: StoryKey, sketch: &Sketch) {
         let language = sketch.language;
         self.remember(entry, Some(KnownEntry { entry, story, sketch: sketch.clone() }));
@@ -84,12 +84,12 @@ impl<'u, 'w> StoreIndex<'u, 'w> {
         }
     }
 
-    /// The sketch of an entry was made again.
+    /// Records that the sketch of an entry changed.
     pub fn forget_sketch(&mut self, entry: EntryKey) {
         self.memory.known.remove(&entry);
     }
 
-    /// Stories were made one: what was looked up before is not to be believed.
+    /// Drops all look-ups, after stories were merged.
     pub fn forget(&mut self) {
         self.memory.stories.clear();
         self.memory.known.clear();
@@ -111,7 +111,7 @@ impl<'u, 'w> StoreIndex<'u, 'w> {
         self.entry.is_some_and(|(own, _)| own == entry)
     }
 
-    /// Looks up the stories of all these entries together.
+    /// Looks up the stories of all these entries in one query.
     fn look_up(&mut self, entries: impl Iterator<Item = EntryKey>) -> Result<(), StoreError> {
         let mut unknown: Vec<EntryKey> =
             entries.filter(|entry| !self.memory.stories.contains_key(entry)).collect();
@@ -155,10 +155,10 @@ impl EntryIndex for StoreIndex<'_, '_> {
 
     fn postings(&mut self, features: &[u32], around: Option<i32>) -> Result<Vec<Postings>, StoreError> {
         let days = around.map(|day| (day - DAYS_MAX, day + DAYS_MAX));
-        // One more, for the entry at hand may be among them.
+        // One more, since the entry being placed may be among them.
         let mut found = std::mem::take(&mut self.postings);
         self.unit.intake().postings(features, days, POSTINGS_MAX + 1, &mut found);
-        // In a span of days, so many are too many whatever their stories: those need not be looked up.
+        // Within a range of days, this many are too many whatever their stories, which need not be looked up.
         let is_full = |postings: &[SlotPosting]| {
             around.is_some()
                 && postings.len() > POSTINGS_MAX
@@ -183,7 +183,7 @@ impl EntryIndex for StoreIndex<'_, '_> {
             let postings: Vec<Posting> = placed.collect();
             let is_common = match around {
                 Some(_) => postings.len() > POSTINGS_MAX,
-                // A story that everybody syndicates has many postings, and is one.
+                // A widely syndicated story has many postings, but is one story.
                 None => postings.len() >= POSTINGS_MAX && stories(&postings) > RARE_STORIES_MAX,
             };
             if is_common { Postings::Many } else { Postings::Few(postings) }
@@ -220,7 +220,7 @@ impl EntryIndex for StoreIndex<'_, '_> {
     fn is_kept_out(&mut self, story: StoryKey) -> Result<bool, StoreError> {
         match self.entry {
             Some((_, id)) if self.has_rulings => self.unit.intake().is_kept_out(id, story),
-            // Nobody said anything yet of an entry that is only coming in.
+            // There are no rulings yet on an entry that is only being added.
             _ => Ok(false),
         }
     }

@@ -1,5 +1,5 @@
-//! The end of a refresh: one unit of work for many sources. It reads what is stored, asks the decider, and writes what that
-//! intends. The fault of one source is its own: a unit in which there is one is begun again with a savepoint for each source.
+//! The end of a refresh: one unit of work for many sources. Reads what is stored, asks `decide`, and writes its intents. Faults
+//! of one source do not affect others: a unit with a fault is run again with a savepoint for each source.
 
 use std::collections::HashSet;
 use std::sync::{MutexGuard, PoisonError};
@@ -21,12 +21,12 @@ use crate::normalize::entry::entry_id;
 use crate::store::{EntryPlacement, Features, Lease, Queue, StoreError, Unit, Write};
 
 impl Refresher {
-    /// Keeps what several refreshes brought, and gives back the leases that are done with.
+    /// Stores the results of several refreshes, and releases the leases that are done.
     ///
     /// # Errors
-    /// When the store fails altogether; what one source brought and cannot be kept is that source's failure.
+    /// When the store itself fails; a result that cannot be stored is a failure of its source.
     pub fn keep(&self, prepared: &[PreparedRefresh], done: &[Lease]) -> anyhow::Result<Vec<SourceReport>> {
-        // Savepoints cost a twentieth of a first reading, and nearly all units have no fault in them.
+        // Savepoints cost a twentieth of a first reading, and nearly all units are free of faults.
         match self.keep_unit(prepared, done, Self::keep_one) {
             Err(error) if !is_of_the_store(&error) => self.keep_unit(prepared, done, Self::keep_apart),
             result => result,
@@ -39,7 +39,7 @@ impl Refresher {
         done: &[Lease],
         keep: impl Fn(&Self, &Unit<Write>, &mut StoreIndex, &PreparedRefresh) -> anyhow::Result<SourceOutcome>,
     ) -> anyhow::Result<Vec<SourceReport>> {
-        // It is lost where the unit is not kept.
+        // Dropped unless the unit is committed.
         let before = std::mem::take(&mut *self.memory());
         let (reports, memory) = self.store.write(|unit| {
             let mut index = StoreIndex::new(unit, before)?;
@@ -48,7 +48,7 @@ impl Refresher {
                 prepared.iter().filter_map(|one| Some(one.lease.as_ref()?.id.as_str())).collect();
             let held = unit.leases().held(Queue::Host, &hosts, self.store.worker())?;
             for one in prepared {
-                // Where it took so long that another process took it over, that one keeps what it brings.
+                // If another process took the host over meanwhile, that process stores its own result.
                 let is_ours =
                     one.lease.as_ref().is_none_or(|lease| held.get(&lease.id) == Some(&lease.attempt));
                 let outcome =
@@ -68,7 +68,7 @@ impl Refresher {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps what one refresh brought; what fails is that source's failure.
+    /// Stores the result of one refresh; an error is a failure of that source.
     fn keep_apart(
         &self,
         unit: &Unit<Write>,
@@ -77,7 +77,7 @@ impl Refresher {
     ) -> anyhow::Result<SourceOutcome> {
         unit.savepoint(|| self.keep_one(unit, index, prepared)).or_else(|error| {
             index.forget();
-            // Not this source's fault: the others could not be kept either.
+            // Not this source's fault: the others could not be stored either.
             if is_of_the_store(&error) {
                 return Err(error);
             }
@@ -139,7 +139,7 @@ impl Refresher {
     ) -> anyhow::Result<SourceOutcome> {
         let (source, now) = (&*prepared.source, prepared.now);
         let stored = self.stored(unit, prepared, document)?;
-        // The entries that follow refer to their source.
+        // The entries refer to their source.
         unit.sources().ensure(&source.id, &source.partner)?;
         let (mut new, mut changed, mut announced, mut joined) = (0, 0, 0, Vec::new());
         let intents = decide::intents(&stored, &document.candidates, now);
@@ -183,7 +183,7 @@ impl Refresher {
         Ok(SourceOutcome::Read { new, changed, unchanged: document.candidates.len() - new - changed, joined })
     }
 
-    /// What is stored of the source now, whatever it was when the document was asked for.
+    /// The current stored state of the source, whatever it was when the document was requested.
     fn stored(
         &self,
         unit: &Unit<Write>,
@@ -192,7 +192,7 @@ impl Refresher {
     ) -> Result<Stored, StoreError> {
         let source = &prepared.source;
         let state = unit.sources().state(&source.id)?;
-        // Another address in the configuration is another document: what we knew of the old one says nothing of it.
+        // A changed address in the configuration means another document, for which the old state is meaningless.
         let state = if state.url == source.url.as_str() { state } else { prepared.state.clone() };
         let keys: Vec<String> =
             document.candidates.iter().map(|candidate: &Candidate| candidate.key.clone()).collect();
@@ -205,13 +205,13 @@ impl Refresher {
 
     fn update(&self, unit: &Unit<Write>, cleaned: &Cleaned, now: Timestamp) -> Result<EntryKey, StoreError> {
         let Cleaned { entry, topics, keys, sketch, .. } = cleaned;
-        // What a person said stands.
+        // Labels take precedence.
         let label = unit.intake().label(&entry.id)?.map(|topics| self.classifier.labelled(&topics));
         unit.intake().update(entry, label.as_ref().unwrap_or(topics), &Features { keys, sketch }, now)
     }
 }
 
-/// Whether nobody could be kept, whatever was brought.
+/// Whether the store as a whole failed, independently of the data.
 fn is_of_the_store(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<StoreError>();
     matches!(
@@ -235,10 +235,10 @@ fn follow(
     unit.sources().put_state(&source.id, &source.partner, &after.state)
 }
 
-/// Where a new entry went.
+/// The result of inserting an entry.
 struct Inserted {
     is_announced: bool,
-    /// Why it is no story of its own, if it is none.
+    /// Why it joined an existing story; `None` if it began its own.
     joined: Option<String>,
 }
 

@@ -1,5 +1,5 @@
-//! A page as a source: read by its selectors or by what was learned of it; when they break, learned again from what is
-//! known. Three breakdowns are told apart: the page is empty, the container is gone, something stands in its place.
+//! A page as a source: read by its selectors or by what was learned of it; when they fail, learned again from known entries.
+//! Three kinds of failure are distinguished: the page is empty, the container is missing, or something else is in its place.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,7 +13,7 @@ use crate::model::feed::{RawEntry, RawFeed};
 use crate::model::source::{PageMemory, Select, Source};
 use crate::support::text::fold;
 
-/// What the store knows of a source's entries: canonical addresses and folded titles.
+/// Canonical addresses and folded titles of a source's stored entries.
 #[derive(Debug, Clone, Default)]
 pub struct KnownItems {
     pub addresses: HashSet<String>,
@@ -31,11 +31,11 @@ impl KnownItems {
     }
 }
 
-/// A listing that was read.
+/// A listing as read.
 pub struct ListingReading {
     pub feed: RawFeed,
     pub memory: PageMemory,
-    /// The selectors were learned again in this reading: what it shows anew may be old.
+    /// The selectors were learned again in this reading: entries that seem new may be old.
     pub is_mended: bool,
 }
 
@@ -48,7 +48,7 @@ impl Refresher {
         rules: &PageRules,
         now: Timestamp,
     ) -> Result<(ListingReading, Fetched), ReadError> {
-        // What was learned stands in for the configured selectors until an operator changes those.
+        // Learned selectors replace the configured ones until an operator changes those.
         let learned = memory.learned.clone().filter(|_| memory.instead_of == source.select);
         let select = learned.or_else(|| source.select.clone());
         let (fetched, reading) =
@@ -98,7 +98,7 @@ impl Refresher {
     }
 }
 
-/// Whether a page holds the element that its entries stood in: all of the selector but its last part.
+/// Whether a page contains the container of its entries: the selector without its last part.
 fn has_container(fetched: &Fetched, item: &str) -> bool {
     let Some((container, _)) = item.rsplit_once([' ', '>']) else { return false };
     let container = container.trim_end_matches([' ', '>']);
@@ -109,7 +109,7 @@ fn dated(feed: &RawFeed) -> usize {
     feed.entries.iter().filter(|entry| entry.published.is_some()).count()
 }
 
-/// Nothing, a third of what there was, one title for all, or no dates where there were dates.
+/// Whether a reading collapsed: no entries, fewer than a third of before, one title for all, or no dates where there were some.
 fn has_collapsed(feed: &RawFeed, memory: &PageMemory) -> bool {
     let count = feed.entries.len();
     let titles: HashSet<&str> = feed
@@ -136,7 +136,7 @@ fn keep(memory: &PageMemory, reading: PageReading) -> ListingReading {
     ListingReading { feed: reading.feed, memory, is_mended: false }
 }
 
-/// What we learned ourselves says which entries there are; mining knows more of each than selectors can say.
+/// The learned selectors determine the entries; mining knows more details of each.
 fn with_details(mut reading: PageReading, mined: PageReading) -> PageReading {
     let mut details: HashMap<String, RawEntry> =
         mined.feed.entries.into_iter().filter_map(|entry| Some((entry.url()?.to_owned(), entry))).collect();
@@ -148,7 +148,7 @@ fn with_details(mut reading: PageReading, mined: PageReading) -> PageReading {
     reading
 }
 
-/// A first reading without selectors: what was found is frozen.
+/// The first reading without selectors: what was found is stored as learned.
 fn learn(source: &Source, memory: &PageMemory, reading: PageReading) -> ListingReading {
     let learned = reading.select.clone();
     let mut listing = keep(memory, reading);

@@ -1,4 +1,4 @@
-//! Pages of a listing and of its items: robots.txt first, at the pace that it asks for, within a budget.
+//! Fetches pages of a listing and of its items: robots.txt first, respecting its pace, within a budget.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,20 +20,20 @@ use crate::model::source::{DateFrom, FetchState, Source, Validators};
 use crate::normalize::entry::identity;
 use crate::store::RobotsFile;
 
-/// Further pages of a listing read in one refresh.
+/// Maximum number of further pages of a listing in one refresh.
 const PAGES_MAX: usize = 5;
-/// Items' own pages fetched in one refresh: a partner's server is not ours.
+/// Maximum number of items' pages in one refresh, to spare the partner's server.
 const ITEM_PAGES_MAX: usize = 30;
-/// Spent on waiting for Crawl-delay in one refresh; a longer delay lets one page through a time.
+/// Time spent waiting for Crawl-delay in one refresh; with a longer delay, one page is read per refresh.
 const PACE_SECONDS_MAX: f64 = 30.0;
-/// RFC 9309 section 2.4: a robots.txt is not used for longer without asking again.
+/// RFC 9309 section 2.4: a robots.txt is not used for longer than a day without checking again.
 const ROBOTS_SECONDS_MAX: u64 = 86_400;
 const ROBOTS_SECONDS_MIN: u64 = 3_600;
 const ROBOTS_AHEAD_MAX: SignedDuration = SignedDuration::from_hours(25);
-/// RFC 9309 section 2.3.1.4: how long an old one may stand in for one that cannot be had.
+/// RFC 9309 section 2.3.1.4: how long a stale robots.txt may be used while it is unreachable.
 const ROBOTS_STALE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// One question at a time to each site for its robots.txt.
+/// One lock per origin, so that its robots.txt is requested once at a time.
 #[derive(Debug, Clone, Default)]
 pub struct OriginLocks(Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>);
 
@@ -44,7 +44,7 @@ impl OriginLocks {
     }
 }
 
-/// What one refresh may still spend on pages.
+/// The page budget of one refresh.
 #[derive(Debug, Default)]
 pub struct PageBudget {
     paced_seconds: f64,
@@ -73,7 +73,7 @@ impl PageBudget {
 }
 
 impl Refresher {
-    /// Fetches a page if robots.txt lets us, at the pace that it asks for.
+    /// Fetches a page if robots.txt allows it, respecting its pace.
     pub(super) async fn get_page(
         &self,
         url: &Url,
@@ -102,7 +102,7 @@ impl Refresher {
         Ok(self.client.get(url, validators, Accept::Page, now).await?)
     }
 
-    /// Whether a page may be read; its Crawl-delay is kept in mind.
+    /// Checks whether a page may be read, and records the Crawl-delay.
     pub(super) fn check_robots(
         &self,
         robots: &Robots,
@@ -119,14 +119,14 @@ impl Refresher {
         }
     }
 
-    /// What the site of `url` lets us do, asked at most once a day.
+    /// The robots.txt rules of the site of `url`, requested at most once a day.
     pub(super) async fn robots(&self, url: &Url, now: Timestamp) -> Result<Robots, ReadError> {
         let origin = url.origin().ascii_serialization();
         let lock = self.robots_locks.of(&origin);
         let _one_at_a_time = lock.lock().await;
         let kept = self.store.read(|r| r.sources().robots(&origin)).map_err(anyhow::Error::from)?;
         let file = match kept {
-            // One that is fresh for longer than any is was read under a wrong clock.
+            // An expiry further ahead than possible was recorded under a wrong clock.
             Some(file) if file.expires > now && file.expires <= now + ROBOTS_AHEAD_MAX => file,
             kept => {
                 let file = self.fetch_robots(url, kept, now).await?;
@@ -138,7 +138,7 @@ impl Refresher {
     }
 
     /// # Errors
-    /// When the site cannot be reached at all: that is no word of its robots.txt.
+    /// When the site cannot be reached at all, which says nothing about its robots.txt.
     async fn fetch_robots(
         &self,
         url: &Url,
@@ -156,7 +156,7 @@ impl Refresher {
                 let expires = until(file.meta.fresh_seconds.unwrap_or(ROBOTS_SECONDS_MAX));
                 RobotsFile { text: Some(String::from_utf8_lossy(&file.bytes).into_owned()), expires }
             }
-            // "Unavailable": everything is allowed. Too many requests is no such answer.
+            // "Unavailable": everything is allowed. This does not include 429 (too many requests).
             Err(
                 FetchError::Status { status: 400..=428 | 430..=499, .. }
                 | FetchError::Gone
@@ -166,7 +166,7 @@ impl Refresher {
             | Ok(Answer::NotModified(_)) => {
                 RobotsFile { text: Some(String::new()), expires: until(ROBOTS_SECONDS_MAX) }
             }
-            // "Unreachable": nothing is allowed, unless we know what it said not long ago. Asked again at the next poll.
+            // "Unreachable": nothing is allowed, unless a recent version is stored. Requested again at the next poll.
             Err(error) => match (kept, error) {
                 (Some(RobotsFile { text: Some(text), expires }), _) if expires + ROBOTS_STALE > now => {
                     RobotsFile { text: Some(text), expires }
@@ -226,7 +226,7 @@ impl Refresher {
         Ok(found)
     }
 
-    /// Fetches the items' own pages where the source wants it: once for what is new or edited.
+    /// Fetches the items' own pages if the source asks for it, once for each new or edited entry.
     pub(super) async fn with_item_pages(
         &self,
         source: &Source,
@@ -298,7 +298,7 @@ impl Refresher {
     }
 }
 
-/// An article shorter than what the feed or the card already says is a wall or a wrong guess, in characters.
+/// A shorter article, in characters, is a paywall or a wrong guess.
 const ARTICLE_CHARS_MIN: usize = 200;
 
 fn add_article(raw: &mut RawEntry, article: Article, url: &Url, date_from: DateFrom) {
@@ -316,12 +316,12 @@ fn add_article(raw: &mut RawEntry, article: Article, url: &Url, date_from: DateF
     add_item_page(raw, article.item, date_from);
 }
 
-/// What the item's own page knows better than the card, or alone.
+/// Adds what the item's own page knows better than the card, or what only it knows.
 fn add_item_page(raw: &mut RawEntry, item: ItemPage, date_from: DateFrom) {
     if raw.title.is_none() {
         raw.title = item.title.map(|value| RawText { value, ..RawText::default() });
     }
-    // What a feed or a card dates itself, only `date_from = "item"` dates otherwise.
+    // Only `date_from = "item"` overrides a date given by the feed or card.
     (raw.published, raw.updated) = match date_from {
         DateFrom::Item => (item.published.or(raw.published), item.updated.or(raw.updated)),
         DateFrom::Card => (raw.published.or(item.published), raw.updated.or(item.updated)),

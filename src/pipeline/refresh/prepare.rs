@@ -1,5 +1,5 @@
-//! Entries of one document, made ready for the store: recognised, cleaned, put into a language, given topics and a sketch.
-//! All that is costly happens here, before any unit of work, and on all cores.
+//! Prepares the entries of a document for the store: recognises and normalizes them, and determines language, topics and sketch.
+//! Everything expensive happens here, before any unit of work.
 
 use std::collections::{HashMap, HashSet};
 
@@ -23,26 +23,26 @@ use crate::normalize::entry::{Context, fingerprint, identity, normalize, plain};
 use crate::normalize::html::text_of_safe_html;
 use crate::normalize::language::LanguageDetector;
 
-/// An entry as the source lists it, under the identity that it is recognised by. The fingerprint is of what is listed, before the
+/// An entry as listed by the source, with the identity it is recognised by. The fingerprint covers what is listed, before the
 /// item's own page adds to it.
 pub struct Listed {
     pub raw: RawEntry,
     pub identity: Identity,
     pub key: String,
     pub fingerprint: String,
-    /// Stored, and the same, when it was looked at.
+    /// It was stored with the same fingerprint when looked up.
     pub is_same: bool,
 }
 
-/// An entry ready to be decided on.
+/// An entry ready for a decision.
 pub struct Candidate {
     pub key: String,
     pub fingerprint: String,
-    /// `None` for one that was stored and the same when it was looked at: it is not worth the work.
+    /// `None` if it was stored and unchanged when looked up, and need not be processed.
     pub cleaned: Option<Box<Cleaned>>,
 }
 
-/// What is kept of an entry, should it be new or changed.
+/// What is stored of an entry if it is new or changed.
 pub struct Cleaned {
     pub entry: Entry,
     pub topics: Vec<TopicMatch>,
@@ -52,12 +52,12 @@ pub struct Cleaned {
     pub dropped_by: Option<String>,
 }
 
-/// Read of a text to compare it by, in bytes.
+/// Maximum length of the text that is compared, in bytes.
 const OUTLINE_BYTES_MAX: usize = 2_000;
 
-/// What an entry is compared by, and what it may be recognised by beside what it bears.
+/// What an entry is compared by, and the further identities it may be recognised by.
 struct Outline {
-    /// Only its beginning, and its title as plain words, for those that are stored are.
+    /// Only the start of its text, with a plain-text title as in the stored entries.
     raw: RawEntry,
     further: [Option<Identity>; 4],
 }
@@ -85,14 +85,14 @@ impl Outline {
     }
 }
 
-/// Puts the entries of a document under the identities that they are recognised by. Most bear one that settles it: only the others
-/// are compared.
+/// Assigns to the entries of a document the identities they are recognised by. Most have one that is unambiguous: only the
+/// others are compared.
 pub struct Recogniser {
     entries: Vec<RawEntry>,
     own: Vec<Identity>,
     keys: Vec<String>,
     fingerprints: Vec<String>,
-    /// Of those that are compared.
+    /// Outlines of the entries that are compared.
     outlines: Vec<Option<Outline>>,
 }
 
@@ -104,7 +104,7 @@ impl Recogniser {
         Recogniser { entries, own, keys, fingerprints, outlines: Vec::new() }
     }
 
-    /// The keys of the identities that entries bear.
+    /// The keys of the entries' own identities.
     pub fn own_keys(&self) -> &[String] {
         &self.keys
     }
@@ -151,8 +151,8 @@ impl Recogniser {
         further
     }
 
-    /// Each entry once. `known` is what is stored under all identities that they may have. An identifier or an address that several
-    /// different entries of the document have, or that belonged to another one before, is not enough to tell them by.
+    /// Returns each entry once. `known` is what is stored under all their possible identities. An identifier or address that
+    /// several different entries of the document share, or that belonged to another entry before, does not suffice as identity.
     pub fn recognise(self, known: &HashMap<String, StoredSummary>) -> Vec<Listed> {
         let mut groups: HashMap<&str, Vec<usize>> = HashMap::new();
         self.keys.iter().enumerate().for_each(|(at, key)| groups.entry(key).or_default().push(at));
@@ -171,7 +171,7 @@ impl Recogniser {
         listed
     }
 
-    /// The identity of one entry among those of `group`, which bear the same one.
+    /// The identity of an entry; `group` are the entries with the same own identity.
     fn recognised_by(&self, at: usize, group: &[usize], known: &HashMap<String, StoredSummary>) -> Identity {
         let own = &self.own[at];
         let Some(Outline { raw, further }) = &self.outlines[at] else { return own.clone() };
@@ -195,7 +195,7 @@ impl Recogniser {
             .collect();
         let is_shared = others.iter().any(|other| *other != further);
         let is_taken = match stored {
-            // Of several, the one that is known keeps what it has.
+            // Of several entries, the known one keeps its identity.
             Some(stored) if is_shared => !keys::is_known(raw, stored) || !is_of_day(raw, stored),
             Some(stored) => keys::is_reused(raw, stored),
             None => is_shared,
@@ -204,7 +204,7 @@ impl Recogniser {
     }
 }
 
-/// The first of the further identities that tells an entry from the others, and from what is known; else the last that it has.
+/// The first further identity that distinguishes the entry from the others and from the known one, or else its last one.
 fn telling(
     raw: &RawEntry,
     further: &[Option<Identity>; 4],
@@ -226,13 +226,13 @@ fn is_of_day(raw: &RawEntry, stored: &StoredSummary) -> bool {
     day(raw.published.or(raw.updated)) == day(stored.date)
 }
 
-/// What all entries of one document are cleaned with.
+/// What all entries of a document are prepared with.
 pub struct Preparation<'a> {
     pub source: &'a Source,
     pub classifier: &'a Classifier,
     pub language_detector: &'a LanguageDetector,
     pub base: &'a Url,
-    /// As the document declares it.
+    /// As declared by the document.
     pub language: Option<&'a str>,
     pub now: Timestamp,
 }
@@ -252,7 +252,7 @@ impl Preparation<'_> {
     }
 
     fn clean(&self, listed: &Listed) -> Cleaned {
-        // The configuration knows better than a template that says "en" on every page.
+        // The configuration takes precedence over a template that says "en" on every page.
         let language = self.source.language.as_deref().or(self.language);
         let context = Context {
             source: &self.source.id,
@@ -274,12 +274,12 @@ impl Preparation<'_> {
     }
 }
 
-/// The keys of a cleaned entry.
+/// The keys of a normalized entry.
 pub fn keys_of(entry: &Entry) -> Vec<Key> {
     keys::keys(&Names::of(entry))
 }
 
-/// What a cleaned entry looks like. Where it has no date, the day stands for it on which it was first seen.
+/// The sketch of a normalized entry. Without a date, the day it was first seen is used.
 pub fn sketch_of(entry: &Entry, first_seen: Timestamp) -> Sketch {
     let content = entry.content_html.as_deref().map(text_of_safe_html);
     let text = content.as_deref().filter(|text| text.len() > entry.summary.len()).unwrap_or(&entry.summary);
@@ -290,7 +290,7 @@ pub fn sketch_of(entry: &Entry, first_seen: Timestamp) -> Sketch {
         .chain(entry.content_html.iter().flat_map(|html| addresses(html)))
         .filter(|link| Some(link) != own.as_ref())
     {
-        // A sketch has room for no more: the rest need not be read.
+        // A sketch has room for no more.
         if links.len() == LINKS_MAX {
             break;
         }
@@ -316,7 +316,7 @@ pub fn sketch_of(entry: &Entry, first_seen: Timestamp) -> Sketch {
     })
 }
 
-/// Addresses in HTML that we made: links and pictures.
+/// Addresses of links and pictures in HTML that we generated.
 fn addresses(html: &str) -> impl Iterator<Item = String> + '_ {
     let after = |name: &'static str| {
         memchr::memmem::find_iter(html.as_bytes(), name).map(move |at| &html[at + name.len()..])
@@ -341,7 +341,7 @@ mod tests {
         }
     }
 
-    /// Keys after each of several readings, what was read before being stored.
+    /// The keys after each of several readings, each stored before the next.
     fn keys_of(readings: &[Vec<RawEntry>]) -> Vec<Vec<String>> {
         let mut known = HashMap::new();
         let read = |entries: &Vec<RawEntry>| {

@@ -1,5 +1,5 @@
-//! The pipeline of telling others that our feeds changed (WebSub, W3C Recommendation of 23 January 2018): a word to another
-//! hub, or, being the hub ourselves, the feed to everybody who subscribed.
+//! The pipeline that announces changes of our feeds (WebSub, W3C Recommendation of 23 January 2018): notifies another hub, or
+//! acts as the hub and pushes the feed to its subscribers.
 
 use std::path::Path;
 
@@ -15,23 +15,23 @@ use crate::publish::formats::{self, FORMATS};
 use crate::store::{Push, Store, StoreError};
 use crate::support::clock::Clock;
 
-/// Leases in seconds: asked for, granted at most, granted where none is asked for.
+/// Leases in seconds: the least and most granted, and the default.
 const LEASE_MIN: i64 = 300;
 const LEASE_MAX: i64 = 15 * 86_400;
 const LEASE_DEFAULT: i64 = 10 * 86_400;
-/// Section 5.1: a secret is shorter than 200 bytes.
+/// Section 5.1: a secret has to be shorter than 200 bytes.
 const SECRET_BYTES_MAX: usize = 199;
 const CALLBACK_BYTES_MAX: usize = 1_000;
-/// Subscriptions in all, and at one host.
+/// Maximum number of subscriptions, in total and per host.
 const SUBSCRIBERS_MAX: u64 = 10_000;
 const SUBSCRIBERS_PER_HOST_MAX: u64 = 100;
-/// Pushes under way at a time, and in one turn.
+/// Maximum number of pushes at a time, and in one turn.
 const CONCURRENCY: usize = 8;
 const PUSHES_MAX: usize = 2_000;
-/// Pauses after a push that failed; then it is given up, and the next change is a new one.
+/// Pauses after failed pushes; then the push is given up, and the next change is a new one.
 const PAUSES_MINUTES: [i64; 5] = [1, 5, 30, 120, 360];
 
-/// What somebody asks of our hub (section 5.1).
+/// A request to our hub (section 5.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubscriptionRequest {
     pub is_subscribing: bool,
@@ -41,7 +41,7 @@ pub struct SubscriptionRequest {
     pub lease_seconds: i64,
 }
 
-/// Reads a wish: a form of names and values.
+/// Reads a request from a form.
 ///
 /// # Errors
 /// What is wrong with it, in words.
@@ -79,7 +79,7 @@ pub fn topics(public: &str, publications: &[Publication]) -> Vec<String> {
         .collect()
 }
 
-/// Asks the callback whether the wish is its own (section 5.3), and does it then. `challenge` is random.
+/// Verifies the intent with the callback (section 5.3), and then executes the request. `challenge` is random.
 ///
 /// # Errors
 /// When the store fails.
@@ -135,23 +135,23 @@ pub async fn verify(
     Ok(is_meant)
 }
 
-/// Where we tell.
+/// Where changes are announced.
 #[derive(Debug, Clone, Copy)]
 pub struct HubContext<'a> {
     /// The channel's address.
     pub public: &'a str,
     /// The address of the hub that our feeds name.
     pub hub: &'a str,
-    /// It is our own.
+    /// Whether it is our own.
     pub is_own: bool,
     /// The published folder.
     pub folder: &'a Path,
 }
 
-/// Tells what changed since the last time. Answers how many were told.
+/// Announces what changed since the last time. Returns the number of pushes.
 ///
 /// # Errors
-/// When the store fails; whoever does not answer is tried again at a later turn.
+/// When the store fails; a subscriber that does not answer is tried again later.
 pub async fn tell(
     store: &Store,
     client: &Client,
@@ -183,7 +183,7 @@ pub async fn tell(
     Ok(told)
 }
 
-/// Keeps what became of a push.
+/// Stores the outcome of a push.
 fn settle(
     store: &Store,
     push: &Push,
@@ -192,7 +192,7 @@ fn settle(
 ) -> Result<(), StoreError> {
     match (result, PAUSES_MINUTES.get(push.attempts as usize)) {
         (Ok(()), _) => store.write(|w| w.hub().delete_push(push)),
-        // Section 7: it does not want to hear of it any more.
+        // Section 7: the subscriber wants no further pushes.
         (Err(FetchError::Gone), _) => store.write(|w| w.hub().delete_subscriber(&push.callback, &push.topic)),
         (Err(error), Some(minutes)) => {
             tracing::info!("a push of {} failed, and is tried again in {minutes} min: {error}", push.topic);
@@ -208,7 +208,7 @@ fn settle(
 async fn one(client: &Client, hub_context: HubContext<'_>, push: &Push) -> Result<(), FetchError> {
     let Ok(callback) = Url::parse(&push.callback) else { return Err(FetchError::Gone) };
     if !hub_context.is_own {
-        // What most hubs understand; the recommendation leaves it open (section 6).
+        // Understood by most hubs; the recommendation leaves the format open (section 6).
         let form = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("hub.mode", "publish")
             .append_pair("hub.url", &push.topic)

@@ -1,5 +1,5 @@
-//! The pipeline of pushed feeds (WebSub, W3C Recommendation of 23 January 2018): ask the hubs that feeds name, answer
-//! when they verify it, take in what they push if it bears our signature.
+//! The pipeline of pushed feeds (WebSub, W3C Recommendation of 23 January 2018): subscribes to the hubs that feeds name, answers
+//! verifications, and accepts correctly signed pushes.
 
 use anyhow::Context as _;
 use hmac::{Hmac, KeyInit, Mac};
@@ -13,18 +13,18 @@ use crate::pipeline::refresh::Refresher;
 use crate::store::{Store, StoreError, Unit, Write};
 use crate::support::clock::TokenSource;
 
-/// Where hubs find us, under the address of the channel; a token follows.
+/// Path of callbacks under the channel's address, followed by a token.
 const CALLBACK: &str = "/websub/";
-/// Asked for, in seconds: ten days, the middle of what hubs grant.
+/// Lease requested, in seconds: ten days, the middle of what hubs grant.
 const LEASE_SECONDS: i64 = 10 * 86_400;
 /// A lease is renewed when less than this is left of it.
 const RENEW_BEFORE: SignedDuration = SignedDuration::from_hours(36);
-/// A hub that did not answer, or did not verify, is asked again after this.
+/// A hub that did not answer or verify is asked again after this.
 const ASK_AGAIN: SignedDuration = SignedDuration::from_hours(6);
-/// A longer lease than a hub may grant: it could forget us in the meantime.
+/// Longest lease accepted from a hub, which could forget us during a longer one.
 const LEASE_SECONDS_MAX: i64 = 30 * 86_400;
 
-/// What a hub asks when it verifies that we meant it (section 5.3).
+/// A hub's verification of intent (section 5.3).
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 pub struct Verification {
     #[serde(rename = "hub.mode", default)]
@@ -37,11 +37,11 @@ pub struct Verification {
     pub lease_seconds: Option<i64>,
 }
 
-/// Asks the hubs of all sources that name one, where no lease is in force or it is about to end. `public` is the
-/// address that we can be reached at. Answers how many were asked.
+/// Subscribes to the hubs of all sources that name one and have no lease, or one about to end. `public` is our public base
+/// address. Returns the number of requests.
 ///
 /// # Errors
-/// When the store fails; a hub that fails is logged and asked again later.
+/// When the store fails; a failing hub is logged and asked again later.
 pub async fn subscribe(
     refresher: &Refresher,
     sources: &[Source],
@@ -76,7 +76,7 @@ pub async fn subscribe(
                 }
             }
         };
-        // Before the request: the hub may verify while it still holds our question.
+        // Before the request: the hub may verify before it answers.
         refresher.store.write(|w| w.subscriptions().put(&new))?;
         asked += 1;
         if let Err(error) = ask(&refresher.client, &new, public).await {
@@ -104,7 +104,7 @@ async fn ask(client: &Client, subscription: &Subscription, public: &str) -> anyh
     Ok(())
 }
 
-/// Answers a hub that verifies or refuses a subscription: what to send back, `None` for what we never asked.
+/// Answers a hub that verifies or denies a subscription: the text to send back, or `None` for a subscription never requested.
 ///
 /// # Errors
 /// When the store fails.
@@ -144,22 +144,22 @@ fn verified(
             tracing::warn!(source.id = known.source, "the hub refuses to push this source to us");
             Ok(Some(String::new()))
         }
-        // We never ask to be left alone: a lease that is not wanted runs out.
+        // We never unsubscribe: an unwanted lease simply ends.
         _ => Ok(None),
     }
 }
 
-/// What became of a push.
+/// The outcome of a push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PushOutcome {
     Accepted,
-    /// Not, or wrongly, signed.
+    /// Missing or wrong signature.
     Forged,
-    /// For nothing that we subscribed to.
+    /// For no subscription of ours.
     Unknown,
 }
 
-/// Takes in what a hub pushed (section 7).
+/// Accepts a push from a hub (section 7).
 ///
 /// # Errors
 /// When the store fails.
@@ -187,7 +187,7 @@ pub async fn accept(
     Ok(PushOutcome::Accepted)
 }
 
-/// `X-Hub-Signature` (section 7.1): `sha256=` and the hexadecimal HMAC of the body; SHA-1 is what old hubs still send.
+/// Verifies `X-Hub-Signature` (section 7.1): `sha256=` and the hexadecimal HMAC of the body; old hubs still send SHA-1.
 fn is_signed(secret: &str, signature: &str, body: &[u8]) -> bool {
     fn check<M: Mac + KeyInit>(secret: &str, body: &[u8], mac: &[u8]) -> bool {
         M::new_from_slice(secret.as_bytes()).is_ok_and(|own| own.chain_update(body).verify_slice(mac).is_ok())

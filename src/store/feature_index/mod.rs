@@ -1,16 +1,17 @@
-//! Which entries have a feature: a cache in files beside the database, made again from the sketches whenever it cannot be trusted.
+//! Which entries have a feature: a cache in files beside the database, rebuilt from the sketches whenever it cannot be trusted.
 //!
-//! A folder holds an index file, which says what is valid, and segments. A segment is a file of a fixed size: a head, a byte for each
-//! slot of a table, the slots, and the records of its entries. Most features that are asked for are nobody's, and their bytes, which
-//! stand beside each other, tell that. Entries are added to the newest segment; when it is full, it and the one before become one, in
-//! the order of their tables, as long as that is none of the largest, and the next is begun with half of its size. The oldest of the
-//! largest is dropped where there are too many. All files are mapped.
+//! A folder holds an index file, which lists the valid segments, and the segments. A segment is a file of fixed size: a head, a
+//! tag byte for each slot of a hash table, the slots, and the records of its entries. Most features that are looked up have no
+//! postings, and the adjacent tag bytes are enough to tell. Entries are added to the newest segment; when it is full, it is
+//! merged with the segments before it, in table order, as long as the result does not exceed the largest size, and a new segment
+//! of half the merged size is begun. When there are too many of the largest segments, the oldest is dropped. All files are
+//! memory-mapped.
 //!
-//! Everything but `open` happens while the caller holds the write transaction of the database: so there is one at a time, over all
-//! processes. What a killed process has written stays in the page cache, so postings are never missing while the machine is up; after
-//! a restart of the machine nothing is trusted. A unit that is rolled back leaves entries that the database does not have:
-//! `truncate_after` takes those back whose keys are to come again. Edits and removals that are rolled back are not taken back; they
-//! come again when the same document is read again.
+//! Everything but `open` is called while the caller holds the write transaction of the database, so there is one writer at a
+//! time across all processes. What a killed process has written stays in the page cache, so no postings are lost while the
+//! machine is up; after a reboot nothing is trusted. A unit that is rolled back leaves entries that the database does not have:
+//! `truncate_after` removes them before their keys are reused. Edits and removals that are rolled back are not undone; they
+//! recur when the same document is read again.
 
 mod postings;
 mod segment;
@@ -29,8 +30,8 @@ pub use self::postings::{EntryMark, PostingBuffer, SlotPosting};
 use self::segment::{LAST_ENTRY, MAGIC, RECORDS_USED, SLOTS, Segment, VERSION, size_for};
 use self::slot::{ANCHOR_BIT, DayRange, anchor_feature, day_mark, slot, span};
 
-/// Features that are looked for together, so that what they touch is brought into the processor's cache at once: half of what its
-/// nearest one holds.
+/// Number of features looked up together, so that their cache lines are fetched concurrently: 16 KiB of lines, half of a typical
+/// L1 cache.
 const FEATURES_TOGETHER: usize = 256;
 
 /// Look-ups after which the segments give back what memory they took: each may bring 64 kB of a file into it. Whoever looks up that
@@ -41,16 +42,17 @@ const RELEASES_MAX: usize = 8;
 /// How large segments are, and how many of the largest are held.
 #[derive(Debug, Clone, Copy)]
 struct Sizes {
-    /// Of the smallest and the largest.
+    /// Slots of the smallest and of the largest segment.
     slots_first: usize,
     slots_max: usize,
     largest_max: usize,
 }
 
-/// More than a million entries of a hundred features. Larger segments are fewer to search, and the unit that makes one takes longer.
+/// Room for more than a million entries of a hundred features. Larger segments mean fewer to search, but the unit that merges
+/// them takes longer.
 const SIZES: Sizes = Sizes { slots_first: 1 << 17, slots_max: 1 << 24, largest_max: 10 };
 
-/// An error with the folder that it is about.
+/// Adds the folder to an error message.
 fn named(folder: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", folder.display()))
 }
@@ -59,28 +61,28 @@ fn bytes_of(words: &[u64]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_ne_bytes()).collect()
 }
 
-/// What the index file says. Without an epoch, there is nothing.
+/// The contents of the index file. Epoch 0 means that there is no index.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct IndexState {
-    /// Which making of the index this is: no other has the same.
+    /// Identifies this build of the index; never reused.
     epoch: u64,
     is_trusted: bool,
     made_to: EntryKey,
-    /// The number of the next segment: none comes again.
+    /// The number of the next segment; numbers are never reused.
     next: u64,
-    /// The segments by number, the oldest first.
+    /// Numbers of the segments, oldest first.
     segments: Vec<u64>,
 }
 
-/// The entries of a database by their features.
+/// Maps features to the entries of a database.
 pub struct FeatureIndex {
     folder: PathBuf,
-    /// Hashes of what the files belong to: the database, and the time since the machine was started.
+    /// Hashes of what the files belong to: the database, and the current boot of the machine.
     store: u64,
     boot: u64,
     sizes: Sizes,
     state: IndexState,
-    /// The oldest first.
+    /// Oldest first.
     segments: Vec<Segment>,
     /// Look-ups since memory was given back, and how often it was.
     lookups: Cell<usize>,
@@ -88,13 +90,13 @@ pub struct FeatureIndex {
 }
 
 impl FeatureIndex {
-    /// Opens the index of a database, which is known by a name that no other has. Files that are missing, broken, of another database
-    /// or from before a restart of the machine are an empty index, which is not trusted. Nothing is written.
+    /// Opens the index of the database with this unique id. Files that are missing, corrupt, of another database or from before
+    /// a reboot count as an empty, untrusted index. Writes nothing.
     ///
     /// # Errors
     /// When the folder cannot be read.
     pub fn open(folder: &Path, store_id: &str) -> io::Result<FeatureIndex> {
-        // Where the system does not tell when it was started, an index lasts as long as the process.
+        // Without a boot id, an index lasts only as long as the process.
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")
             .unwrap_or_else(|_| format!("process {}", std::process::id()));
         FeatureIndex::with(folder, store_id, &boot, SIZES)
@@ -116,7 +118,7 @@ impl FeatureIndex {
         Ok(index)
     }
 
-    /// Sees what other processes did: to be called at the beginning of each unit of work.
+    /// Picks up the changes of other processes; call at the beginning of each unit of work.
     ///
     /// # Errors
     /// When the folder cannot be read.
@@ -192,33 +194,33 @@ impl FeatureIndex {
         Ok(())
     }
 
-    /// Whether all entries of the database are in the index, as far back as it goes. If not, the caller adds them again, from the one
-    /// after `made_to` on, and then calls `set_trusted`.
+    /// Whether the index holds all entries of the database, as far back as it reaches. If not, the caller adds the entries after
+    /// `made_to` again and then calls `set_trusted`.
     pub fn is_trusted(&self) -> bool {
         self.state.is_trusted
     }
 
-    /// The entry up to which a making of the index has come, by whichever process: `BEFORE_ALL` at its beginning.
+    /// The last entry that the current rebuild has reached, in whichever process; `BEFORE_ALL` at its start.
     pub fn made_to(&self) -> EntryKey {
         self.state.made_to
     }
 
-    /// Notes how far the making of the index has come.
+    /// Records how far the rebuild has come.
     ///
     /// # Errors
-    /// When the disk fails; so with the others.
+    /// When the disk fails; likewise for the methods below.
     pub fn set_made_to(&mut self, entry: EntryKey) -> io::Result<()> {
         self.start()?;
         self.write_state(IndexState { made_to: entry, ..self.state.clone() })
     }
 
-    /// Notes that all entries are in the index.
+    /// Records that all entries are in the index.
     pub fn set_trusted(&mut self) -> io::Result<()> {
         self.start()?;
         self.write_state(IndexState { is_trusted: true, ..self.state.clone() })
     }
 
-    /// Begins anew: an empty index that is not trusted. Files that are there, of whatever origin, are removed.
+    /// Replaces the index by an empty, untrusted one, removing whatever files are there.
     pub fn clear(&mut self) -> io::Result<()> {
         let cleared = self.clear_files();
         cleared.map_err(|error| named(&self.folder, &error))
@@ -250,15 +252,15 @@ impl FeatureIndex {
         if self.state.epoch == 0 { self.clear() } else { Ok(()) }
     }
 
-    /// Makes one segment of as many of the newest as there is room for in one, begins the next, and drops the oldest where there are too
-    /// many. What is gone is left out, so that the index shrinks with what it is about.
+    /// Merges as many of the newest segments as fit into one, begins a new segment, and drops the oldest ones where there are
+    /// too many. Removed entries are not copied, so the index shrinks with the database.
     fn grow(&mut self) -> io::Result<()> {
         let Sizes { slots_first, slots_max, largest_max } = self.sizes;
         let (start, size) = self.mergeable();
         let mut state = self.state.clone();
         let mut segments = Vec::new();
         for (at, held) in self.segments[..start].iter().enumerate() {
-            // Once half of it is gone, so that each entry is copied a bounded number of times.
+            // Copied only once half of it is removed, so that each entry is copied a bounded number of times.
             let size =
                 if held.is_mostly_gone() { size_for(held.live(), slots_first) } else { Some(held.slots) };
             match size {
@@ -270,19 +272,19 @@ impl FeatureIndex {
             }
         }
         match (&self.segments[start..], size) {
-            // There is little to gain by a copy.
+            // Copying would save too little.
             ([alone], Some(size)) if size * 4 >= alone.slots * 3 => segments.push(alone.number),
             (merged, Some(size)) => segments.push(self.make(&mut state, size, merged)?),
             (_, None) => {}
         }
-        // Half of what it will be made one with: an entry is copied some three times, and two segments are searched.
+        // Half of the merged size: an entry is copied about three times, and two segments are searched.
         let half = size.unwrap_or(0) / 2 / SLOTS * SLOTS;
         segments.push(self.make(&mut state, half.min(slots_max / 4).max(slots_first), &[])?);
         state.segments = segments;
         self.put_segments(state, slots_max * (largest_max + 1))
     }
 
-    /// From which segment on all have room in one, and the size of that; `None` where nothing is left in them.
+    /// The first segment from which all later ones fit into one, and the merged size; `None` if no live entry is left in them.
     fn mergeable(&self) -> (usize, Option<usize>) {
         let mut of_all = (0, 0);
         let mut mergeable = (self.segments.len(), None);
@@ -298,7 +300,7 @@ impl FeatureIndex {
         mergeable
     }
 
-    /// Makes the file of a segment of what others hold; answers its number.
+    /// Writes a new segment file that holds the contents of other segments; returns its number.
     fn make(&self, state: &mut IndexState, slots: usize, of: &[Segment]) -> io::Result<u64> {
         let number = state.next;
         let segment = Segment::new(number, state.epoch, slots)?;
@@ -308,7 +310,8 @@ impl FeatureIndex {
         Ok(number)
     }
 
-    /// Makes these the segments, but for the oldest where they have more slots together than there may be. Files of the others go.
+    /// Makes these the current segments, without the oldest ones beyond `slots_max` slots in total, and deletes the files of the
+    /// others.
     fn put_segments(&mut self, mut state: IndexState, slots_max: usize) -> io::Result<()> {
         let is_held = |number: &u64| self.segments.iter().any(|segment| segment.number == *number);
         let made = state
@@ -335,19 +338,19 @@ impl FeatureIndex {
                 all.iter().position(|segment| segment.number == *number).map(|at| all.swap_remove(at)),
             );
         }
-        // One that stays is not read again, and removed with the next `clear`.
+        // A file that cannot be removed is ignored from now on, and removed by the next `clear`.
         all.iter().for_each(|segment| drop(fs::remove_file(self.path(segment.number))));
         Ok(())
     }
 
-    /// The greatest key of an entry since `truncate_after`; `BEFORE_ALL` in an empty index. Where the database has sketches of later
-    /// entries, the files are older than it, as after a copy, and are to be made again.
+    /// The greatest entry key since `truncate_after`; `BEFORE_ALL` in an empty index. If the database has sketches of later
+    /// entries, the files are out of date, as after restoring a copy, and have to be rebuilt.
     pub fn last_entry(&self) -> EntryKey {
         self.segments.iter().map(Segment::last_entry).max().unwrap_or(EntryKey::BEFORE_ALL)
     }
 
-    /// Removes entries with greater keys, which are of units that were rolled back: to be called at the beginning of each unit with the
-    /// greatest key of the database, before it is given out again.
+    /// Removes entries with greater keys, left by units that were rolled back. Call at the beginning of each unit with the
+    /// greatest key of the database, before new keys are given out.
     pub fn truncate_after(&mut self, last_entry: EntryKey) {
         for segment in self.segments.iter().filter(|segment| segment.last_entry() > last_entry) {
             let is_later = |place: &usize| segment.mark(*place).is_some_and(|mark| mark.entry > last_entry);
@@ -356,11 +359,12 @@ impl FeatureIndex {
         }
     }
 
-    /// Adds an entry, in the place of what was known of it: before the unit that keeps it is committed. Of the features of its text,
-    /// those are left out that many have, or an entry of the same title in another source; an anchor that many have leads to none.
+    /// Adds an entry, replacing what the index has of it; call before the unit that stores the entry is committed. Text features
+    /// that many entries share, or an entry of the same title in another source, get no posting; an anchor that many entries
+    /// share is marked as such and yields none.
     ///
     /// # Errors
-    /// When the disk is full: the unit is to be rolled back, or the index cleared.
+    /// When the disk is full: the caller has to roll back the unit or clear the index.
     pub fn add(&mut self, mark: &EntryMark, text_features: &[u32], anchors: &[u32]) -> io::Result<()> {
         let added = self.add_postings(mark, text_features, anchors);
         added.map_err(|error| named(&self.folder, &error))
@@ -390,7 +394,7 @@ impl FeatureIndex {
         Ok(())
     }
 
-    /// Removes entries, and says how many of them were there.
+    /// Removes entries; returns how many of them were in the index.
     pub fn remove(&mut self, entries: impl IntoIterator<Item = EntryKey>) -> usize {
         let mut count = 0;
         for entry in entries {
@@ -404,7 +408,7 @@ impl FeatureIndex {
         count
     }
 
-    /// Which segments may have entries of some days, as bits.
+    /// Bit mask of the segments that may hold entries within a range of days.
     fn asked(&self, days: DayRange) -> u32 {
         self.segments
             .iter()
@@ -412,8 +416,8 @@ impl FeatureIndex {
             .fold(0, |asked, (at, segment)| asked | u32::from(segment.may_have(days)) << at)
     }
 
-    /// The entries that have each of these features, those that were added last first; what was in `out` is gone. Features of texts are
-    /// asked for without days; anchors with the first and the last day of a span, and those without a day are found as well.
+    /// Finds the entries of each feature, the last added first; replaces the contents of `out`. Text features are looked up
+    /// without days; anchors with the first and last day of a range, which also finds entries without a day.
     pub fn postings_of(
         &self,
         features: &[u32],
@@ -432,7 +436,8 @@ impl FeatureIndex {
             .filter(|(at, _)| asked >> at & 1 == 1)
             .map(|(_, segment)| segment);
         for segment in segments {
-            // What has enough is not looked for any further: most of what many have is found in the newest segments.
+            // A feature with enough postings is not looked up further: those of frequent features are mostly in the newest
+            // segments.
             for start in (0..features.len()).step_by(FEATURES_TOGETHER) {
                 let end = features.len().min(start + FEATURES_TOGETHER);
                 out.open.clear();
@@ -462,12 +467,12 @@ mod tests {
     use crate::model::sketch::{NO_DAY, hash_all};
 
     impl FeatureIndex {
-        /// What is kept of an entry, if it is there.
+        /// The record of an entry, if it is in the index.
         pub fn mark(&self, entry: i64) -> Option<EntryMark> {
             self.segments.iter().rev().find_map(|segment| segment.mark(segment.find(EntryKey(entry))?))
         }
 
-        /// Appends the entries that have a feature, as `postings_of` finds them.
+        /// Appends the entries that have a feature, as found by `postings_of`.
         pub fn postings(
             &self,
             feature: u32,
@@ -480,7 +485,7 @@ mod tests {
             out.extend(found.iter().flatten().flatten());
         }
 
-        /// Entries that are found.
+        /// Number of live entries.
         pub fn len(&self) -> usize {
             self.segments
                 .iter()
@@ -493,12 +498,12 @@ mod tests {
             self.len() == 0
         }
 
-        /// Entries that were removed, or replaced by later ones, and still take room.
+        /// Number of entries that were removed or replaced but still take up room.
         pub fn gone(&self) -> usize {
             self.segments.iter().map(|segment| segment.get(RECORDS_GONE)).sum()
         }
 
-        /// Bytes of all segments on the disk.
+        /// Total size of all segments on disk, in bytes.
         pub fn bytes(&self) -> u64 {
             self.segments.iter().map(|segment| segment.file.len() as u64).sum()
         }
@@ -510,7 +515,7 @@ mod tests {
         FeatureIndex::with(folder, "one", "boot", SMALL).unwrap()
     }
 
-    /// Each entry is of a source and a title of its own.
+    /// The mark of an entry with its own source and title.
     fn mark(entry: i64) -> EntryMark {
         EntryMark {
             entry: EntryKey(entry),
@@ -544,7 +549,7 @@ mod tests {
         out.iter().map(|posting| posting.entry.0).collect()
     }
 
-    /// Whether an entry is found by all of its features, and alone.
+    /// Whether an entry is found by all of its features, and is the only one found.
     fn has(index: &FeatureIndex, entry: i64) -> bool {
         let mut lists: Vec<Vec<i64>> = Vec::new();
         for (features, days) in
@@ -598,7 +603,7 @@ mod tests {
         };
         let mut largest = 0;
         for entry in 1..=6_000 {
-            // An anchor that all have.
+            // An anchor shared by all entries.
             index.add(&mark(entry), &own(entry)[..15], &[&own(entry)[15..], &[4]].concat()).unwrap();
             index.remove([EntryKey(entry - 100)]);
             if entry > 1_000 {
@@ -606,10 +611,11 @@ mod tests {
             }
         }
         assert!((5_901..=6_000).all(|entry| has(&index, entry)) && !has(&index, 5_900) && index.len() == 100);
-        // What is kept fills three of the smallest, or a fourfold one; then there is the newest, and one that is not half gone.
+        // The live entries fill three of the smallest segments, or one four times the size; then come the newest and one not yet
+        // half removed.
         assert!(largest <= 6 * Segment::bytes(SMALL.slots_first) as u64, "{largest}");
         assert_eq!(fs::read_dir(&index.folder).unwrap().count(), index.segments.len() + 1);
-        // Nothing is left of what only those had who are gone.
+        // Nothing is left of features that only removed entries had.
         let many: usize = index
             .segments
             .iter()
@@ -639,20 +645,20 @@ mod tests {
             (found(&index, 5), found(&index, 0)),
             ((1..=16).rev().collect(), (1..=16).rev().collect())
         );
-        // An edit takes no room from others; room that is left is taken again.
+        // An edit takes up no further slot; the slots of removed entries are reused.
         index.add(&mark(2), &[5], &[6]).unwrap();
         assert_eq!(found(&index, 5)[..2], [2, 16]);
         let used = index.segments[0].get(SLOTS_USED);
         assert_eq!(index.remove([1, 2, 3, 4, 99].map(EntryKey)), 4);
         (21..=24).for_each(|entry| index.add(&mark(entry), &[5], &[]).unwrap());
         assert_eq!((found(&index, 5).len(), index.segments[0].get(SLOTS_USED)), (16, used + 4));
-        // One title in two sources.
+        // The same title in two sources.
         let of_title = |entry: i64, source: u32| EntryMark { title_hash: 1, day: 3, source, ..mark(entry) };
         index.add(&of_title(30, 30), &[8], &[9]).unwrap();
         index.add(&of_title(31, 31), &[8], &[9]).unwrap();
         index.add(&of_title(32, 30), &[8], &[9]).unwrap();
         assert_eq!((found(&index, 8), found_within(&index, 9, month)), (vec![32, 30], vec![32, 31, 30]));
-        // What others of another month have takes no room from it.
+        // Postings of another month take up none of this month's room.
         (40..=46).for_each(|entry| index.add(&EntryMark { day: 900, ..mark(entry) }, &[], &[9]).unwrap());
         assert_eq!(
             (found_within(&index, 9, month), found_within(&index, 9, (880, 908)).len()),
@@ -698,7 +704,7 @@ mod tests {
         index.truncate_after(EntryKey(150));
         assert_eq!((index.len(), index.last_entry().0), (149, 150));
         assert!((151..=200).all(|entry| !has(&index, entry)) && has(&index, 150));
-        // A key comes again, for another entry.
+        // A key is reused for another entry.
         index.add(&mark(151), &own(9_151), &[]).unwrap();
         assert_eq!((found(&index, own(151)[0]), found(&index, own(9_151)[0])), (vec![], vec![151]));
         (0..2_000).for_each(|_| add(&mut index, [151]));
@@ -724,7 +730,7 @@ mod tests {
                 && a.len() > 350
                 && (1_650..=2_000).all(|entry| has(&a, entry) && has(&b, entry))
         );
-        // Both make the index together; the state goes with it.
+        // Both handles rebuild the index together and share its state.
         a.clear().unwrap();
         assert!(a.is_empty());
         add(&mut a, 1..=10);
@@ -772,7 +778,7 @@ mod tests {
             let again = open(folder.path());
             assert!(again.is_trusted() && again.len() == 5 && has(&again, 5), "{damage}");
         }
-        // Garbage behind a head that is sound is not known as such: it is harmless.
+        // Garbage behind a valid head goes undetected, but is harmless.
         let path = open(folder.path()).path(open(folder.path()).state.segments[0]);
         let mut bytes = fs::read(&path).unwrap();
         bytes[8 * HEAD_WORDS..]

@@ -1,20 +1,20 @@
-//! What is looked for and what is found: the postings of many features at once.
+//! Queries for many features at once, and the postings found.
 
 use crate::model::keys::EntryKey;
 use crate::model::sketch::NO_DAY;
 
-/// What is kept of an entry.
+/// The record of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EntryMark {
-    /// The key of the entry in the database: greater than 0.
+    /// Key of the entry in the database; greater than 0.
     pub entry: EntryKey,
     /// Days since 1970, or `NO_DAY`.
     pub day: i32,
     pub source: u32,
-    /// As in a sketch; so with the title's hash.
+    /// Language and title hash as in a sketch.
     pub language: u32,
     pub title_hash: u32,
-    /// The first shingle of the sample; 0 where there is none.
+    /// The first shingle of the sample; 0 if there is none.
     pub sample: u32,
 }
 
@@ -28,16 +28,16 @@ pub struct SlotPosting {
     pub language: u32,
 }
 
-/// The postings of several features, in one piece of memory that can be used again.
+/// The postings of several features, in one reusable allocation.
 #[derive(Debug, Default)]
 pub struct PostingBuffer {
-    /// A row of room for each feature.
+    /// One row of `row` postings for each feature.
     pub(super) all: Vec<SlotPosting>,
     pub(super) row: usize,
-    /// How many there are of each feature, or `MANY`.
+    /// Number of postings of each feature, or `MANY`.
     pub(super) counts: Vec<usize>,
-    /// Of the features that are looked for together in one segment: which they are, what they stand under, where records stand,
-    /// and how many for each.
+    /// Working memory for one batch of features in one segment: positions of the features, the (hashed) features to look up,
+    /// candidate slots, record places, and the number of places for each feature.
     pub(super) open: Vec<u32>,
     pub(super) asked: Vec<(u32, u32)>,
     pub(super) seen: Vec<Seen>,
@@ -45,7 +45,7 @@ pub struct PostingBuffer {
     pub(super) found: Vec<(u32, usize)>,
 }
 
-/// A slot that may have a feature, and which of the features that are looked for it is.
+/// A slot that may hold one of the features looked up, and which one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seen {
     pub(super) at: u32,
@@ -54,7 +54,7 @@ pub(super) struct Seen {
 }
 
 impl PostingBuffer {
-    /// Those of each feature, in the order in which the features were asked for; `None` where there are more than can be told apart.
+    /// The postings of each feature, in the order of the query; `None` for a feature shared by too many entries.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Option<&[SlotPosting]>> {
         self.counts
             .iter()
@@ -68,12 +68,12 @@ impl PostingBuffer {
         self.row = postings_max;
         self.counts.clear();
         self.counts.resize(features, 0);
-        // What stands behind the counts is never read, so it need not be cleared.
+        // Elements beyond the counts are never read, so they need not be cleared.
         if self.all.len() < features * postings_max {
             self.all.resize(features * postings_max, NONE);
         }
     }
 }
 
-/// In the place of a count: more than can be told apart.
+/// In place of a count: the feature is shared by too many entries.
 pub(super) const MANY: usize = usize::MAX;

@@ -1,4 +1,4 @@
-//! A segment: a mapped file with a table of slots and the records of entries.
+//! A segment: a memory-mapped file with a hash table of slots and the records of entries.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
@@ -15,33 +15,34 @@ use super::slot::{
 use crate::model::keys::EntryKey;
 use crate::model::sketch::NO_DAY;
 
-/// Read as a number: where bytes have another order, it is another number.
+/// Read in native byte order, so that a file of the other byte order does not match.
 pub(super) const MAGIC: u64 = u64::from_be_bytes(*b"features");
 pub(super) const VERSION: u64 = 2;
-/// Entries of a segment that a feature of texts leads to.
+/// Maximum number of postings of a text feature in a segment.
 pub(super) const POSTINGS_OF_SEGMENT_MAX: usize = 16;
-/// Entries of a segment and a span that an anchor leads to: what more have in a month hardly tells one from another.
+/// Maximum number of postings of an anchor in a segment and span: an anchor of more entries in a month hardly distinguishes
+/// them.
 pub(super) const POSTINGS_OF_SPAN_MAX: usize = 8;
-/// Slots of which a word holds the bytes.
+/// Number of slots whose tag bytes share a word.
 pub(super) const SLOTS: usize = 8;
-/// A segment takes no more entries when its table is this full.
+/// A segment takes no more entries when its table is this full, in percent.
 pub(super) const FULL_PERCENT: usize = 75;
-/// Slots for each record there is room for: entries of few features fill the records before the table.
+/// Slots for each record: entries with few features fill the records before the table.
 pub(super) const SLOTS_OF_RECORD: usize = 48;
-/// Words of bytes that are looked at for a feature; what finds no room in their slots is left out.
+/// Maximum number of tag words probed for a feature; postings that find no room there are left out.
 pub(super) const WORDS_OF_FEATURE_MAX: usize = 64;
-/// Words that are written to a file at a time.
+/// Number of words written to a file at a time.
 pub(super) const WORDS_TOGETHER: usize = 1 << 14;
 
-/// Words of a segment's head, by their place; those up to `RECORDS` never change.
+/// Words of the head, by position; those before `SLOTS_USED` never change.
 pub(super) const HEAD_WORDS: usize = 32;
 pub(super) const SLOTS_USED: usize = 6;
 pub(super) const RECORDS_USED: usize = 7;
 pub(super) const RECORDS_GONE: usize = 8;
 pub(super) const LAST_ENTRY: usize = 9;
-/// A bit for each mark of a day that an entry of the segment has.
+/// A bit set of the day marks of the segment's entries.
 pub(super) const DAYS: usize = 10;
-/// Words of a record: the key of the entry, which is 0 once it is gone, and what is kept of it.
+/// Words of a record: the key of the entry, or 0 once it is removed, and the fields of its mark.
 pub(super) const RECORD_WORDS: usize = 4;
 
 pub(super) struct Segment {
@@ -50,21 +51,21 @@ pub(super) struct Segment {
     pub(super) slots: usize,
 }
 
-/// What is known of a feature before an entry is added to those that have it.
+/// The state of a feature's chain before a posting is added.
 #[derive(Default)]
 pub(super) struct ProbeChain {
     pub(super) count: usize,
     pub(super) is_stood_for: bool,
-    /// A slot stands for all that there would be.
+    /// A slot marks the feature as shared by many entries.
     pub(super) is_many: bool,
-    /// The slot of the feature that is met first.
+    /// The first slot of the feature.
     pub(super) first: Option<usize>,
-    /// Where a posting can be put: a slot of the feature whose entry is gone, else a free one.
+    /// Where a posting can be put: a slot of the feature whose entry was removed, or else a free one.
     pub(super) room: Option<usize>,
 }
 
 impl Segment {
-    /// The part of the head that tells what the file is.
+    /// The part of the head that identifies the file.
     pub(super) fn head(epoch: u64, slots: usize) -> [u64; 5] {
         [MAGIC, VERSION, epoch, slots as u64, (slots / SLOTS_OF_RECORD) as u64]
     }
@@ -85,7 +86,7 @@ impl Segment {
         Ok(segment)
     }
 
-    /// Makes a file of it. All of its blocks are written: a disk that is full shows here, and not when the mapping is used.
+    /// Writes the segment to a file. All blocks are written, so that a full disk shows here and not when the mapping is used.
     pub(super) fn write(&self, path: &Path) -> io::Result<()> {
         let new = path.with_extension("new");
         let write = || {
@@ -100,7 +101,7 @@ impl Segment {
     }
 
     /// # Errors
-    /// `InvalidData` for a file that is no segment of this epoch.
+    /// `InvalidData` if the file is not a valid segment of this epoch.
     pub(super) fn open(path: &Path, number: u64, epoch: u64) -> io::Result<Segment> {
         let file = File::options().read(true).write(true).open(path)?;
         if file.metadata()?.len() < 8 * HEAD_WORDS as u64 {
@@ -121,8 +122,9 @@ impl Segment {
     }
 
     pub(super) fn words(&self) -> &[AtomicU64] {
-        // SAFETY: a mapping begins at a page, so words are aligned; it is this long and stays as long as `self`. Any bytes are a valid
-        // word, and as all words are atomic, in every process that maps the file, others may write to them meanwhile.
+        // SAFETY: a mapping starts at a page boundary, so words are aligned; it has this length and lives as long as `self`. Any
+        // bytes are a valid word, and all processes that map the file access its words as atomics, so concurrent writes are
+        // sound.
         #[allow(unsafe_code)]
         unsafe {
             std::slice::from_raw_parts(self.file.as_mut_ptr().cast(), self.file.len() / 8)
@@ -149,25 +151,25 @@ impl Segment {
         EntryKey(self.words()[LAST_ENTRY].load(Relaxed) as i64)
     }
 
-    /// Whether an entry has a day of this mark.
+    /// Whether an entry of the segment has this day mark.
     pub(super) fn has_day(&self, mark: u32) -> bool {
         self.words()[DAYS + mark as usize / 64].load(Relaxed) >> (mark % 64) & 1 == 1
     }
 
-    /// The spans of anchors that are asked for in it.
+    /// The spans to look anchors up in.
     fn spans(&self, days: DayRange) -> impl Iterator<Item = i32> {
         let unknown = self.has_day(NO_DAY_MARK).then_some(NO_DAY);
         days.range.into_iter().flat_map(|(first, last)| span(first)..=span(last)).chain(unknown)
     }
 
-    /// Whether it may have entries of some days.
+    /// Whether the segment may hold entries within a range of days.
     pub(super) fn may_have(&self, days: DayRange) -> bool {
         days.width >= DAY_MARKS
             || self.has_day(NO_DAY_MARK)
             || (0..=days.width).any(|day| self.has_day((days.first + day) % DAY_MARKS))
     }
 
-    /// The bytes of the slots, eight in a word.
+    /// The tag bytes of the slots, eight to a word.
     pub(super) fn tags(&self) -> &[AtomicU64] {
         &self.words()[HEAD_WORDS..][..self.slots / SLOTS]
     }
@@ -180,7 +182,7 @@ impl Segment {
         self.words()[HEAD_WORDS + self.slots / SLOTS + self.slots..].as_chunks().0
     }
 
-    /// The entry of a record; `None` when it is gone, or was never there.
+    /// The mark in a record; `None` if the entry was removed or never written.
     pub(super) fn mark(&self, place: usize) -> Option<EntryMark> {
         let [entry, first, second, third] =
             self.records().get(place)?.each_ref().map(|word| word.load(Relaxed));
@@ -196,7 +198,7 @@ impl Segment {
         })
     }
 
-    /// Calls for each slot that may have a feature, until the call says no. Gives back the first free slot behind them.
+    /// Calls `call` for each slot whose tag matches a feature, until it returns `false`. Returns the first free slot after them.
     pub(super) fn walk(&self, feature: u32, mut call: impl FnMut(usize) -> bool) -> Option<usize> {
         let tags = self.tags();
         let mut at = home(feature, tags.len());
@@ -209,7 +211,7 @@ impl Segment {
                 }
                 found &= found - 1;
             }
-            // Slots fill from the first to the last, and none is freed.
+            // Slots of a word fill from first to last, and are never freed.
             let free = like(word, 0);
             if free != 0 {
                 return Some(at * SLOTS + first_like(free));
@@ -219,7 +221,7 @@ impl Segment {
         None
     }
 
-    /// The same for those that have it.
+    /// Like `walk`, but only for slots that hold the feature.
     pub(super) fn each(&self, feature: u32, mut call: impl FnMut(u64, usize) -> bool) -> Option<usize> {
         let slots = self.slots();
         self.walk(feature, |at| {
@@ -228,7 +230,7 @@ impl Segment {
         })
     }
 
-    /// Touches the bytes of features, all at once: one after the other, each would be waited for.
+    /// Touches the tag words of features so that their cache misses overlap.
     pub(super) fn warm(&self, features: impl Iterator<Item = u32>) {
         let tags = self.tags();
         std::hint::black_box(
@@ -236,7 +238,7 @@ impl Segment {
         );
     }
 
-    /// What to look up for the open features: with days, the anchor of each span.
+    /// The features to look up for the open ones: with days, the anchor of each span.
     fn ask(&self, features: &[u32], days: DayRange, open: &[u32], asked: &mut Vec<(u32, u32)>) {
         asked.clear();
         for at in open {
@@ -248,7 +250,8 @@ impl Segment {
         }
     }
 
-    /// Appends the postings of the features of `out.open`, the last first, where there is room. With days they are anchors.
+    /// Appends the postings of the features of `out.open`, last added first, as far as there is room. With days, the features
+    /// are anchors.
     pub(super) fn read(&self, features: &[u32], days: DayRange, out: &mut PostingBuffer) {
         let PostingBuffer { all, row, counts, open, asked, seen, places, found } = out;
         self.ask(features, days, open, asked);
@@ -260,7 +263,7 @@ impl Segment {
                 true
             });
         }
-        // All slots, and then all records, before the first is read.
+        // Touches all slots, and then all records, before the first is read, so that their cache misses overlap.
         let (slots, records) = (self.slots(), self.records());
         std::hint::black_box(
             seen.iter().fold(0, |known, one| known ^ slots[one.slot as usize].load(Relaxed)),
@@ -323,7 +326,7 @@ impl Segment {
         !is_table_full && self.get(RECORDS_USED) < self.slots / SLOTS_OF_RECORD
     }
 
-    /// Writes the record of an entry, and the slot that leads to it. `None` where there is no room for that.
+    /// Writes the record of an entry and the slot that leads to it. `None` if there is no room.
     pub(super) fn begin(&self, mark: &EntryMark) -> Option<usize> {
         let feature = key_feature(mark.entry);
         let chain = self.chain(feature, |slot| mark_of(slot) == KEY_MARK, |_, _| false);
@@ -338,7 +341,7 @@ impl Segment {
         self.records().get(place)?.iter().zip(words).for_each(|(word, value)| word.store(value, Relaxed));
         let day = day_mark(mark.day);
         self.words()[DAYS + day as usize / 64].fetch_or(1 << (day % 64), Relaxed);
-        // Before anything leads to it: a killed process leaves no slot to a record that is written once more.
+        // Before any slot refers to the record: a killed process leaves no slot to a record place that is reused.
         self.set(RECORDS_USED, place + 1);
         self.words()[LAST_ENTRY].fetch_max(mark.entry.0 as u64, Relaxed);
         self.put(room, slot(feature, KEY_MARK, place));
@@ -377,7 +380,7 @@ impl Segment {
 
     pub(super) fn put(&self, room: usize, slot: u64) {
         self.slots()[room].store(slot, Relaxed);
-        // After the slot: a killed process leaves no byte that tells of nothing.
+        // After the slot is written: a killed process leaves no tag byte without a slot.
         let shift = room % SLOTS * 8;
         let before = self.tags()[room / SLOTS].fetch_or(u64::from(tag(feature_of(slot))) << shift, Relaxed);
         if before >> shift & 0xFF == 0 {
@@ -385,10 +388,10 @@ impl Segment {
         }
     }
 
-    /// Notes that the entry of a record has a feature. What is kept of it is only looked up where others have the feature too.
+    /// Adds a posting of the entry in a record. Its mark (`own`) is only read if other entries have the feature too.
     pub(super) fn put_posting(&self, slot: u64, place: usize, own: impl Fn() -> Option<EntryMark>) {
         let is_text = slot as u32 & ANCHOR_BIT == 0;
-        // One title in several sources is one story, and the first entry that has the phrase stands for all.
+        // The same title in several sources is one story; its first entry with the phrase represents it.
         let is_same_title = |other: &EntryMark| {
             is_text
                 && other.title_hash != 0
@@ -410,13 +413,13 @@ impl Segment {
         }
     }
 
-    /// Notes that many entries of a span have an anchor. What stands behind it is left out when this segment becomes part of a larger one.
+    /// Marks an anchor as shared by many entries of a span. Slots behind the mark are not copied when segments are merged.
     pub(super) fn put_many(&self, slot: u64) {
         let chain = self.chain(feature_of(slot), |slot| mark_of(slot) != KEY_MARK, |_, _| false);
         chain.first.or(chain.room).into_iter().for_each(|room| self.put(room, slot));
     }
 
-    /// Adds what another segment holds, as if its entries were added once more.
+    /// Copies the live entries and postings of another segment.
     pub(super) fn take(&self, other: &Segment) {
         let places: Vec<Option<u32>> = (0..other.get(RECORDS_USED))
             .map(|place| self.begin(&other.mark(place)?).map(|place| place as u32))
@@ -427,7 +430,7 @@ impl Segment {
             .map(|slot| slot.load(Relaxed))
             .filter(|slot| *slot != 0 && mark_of(*slot) != KEY_MARK)
         {
-            // Features keep their order in a table of any size, so this goes through memory from the beginning to the end.
+            // Features keep their order in tables of any size, so memory is accessed sequentially.
             let Some(place) = places.get(place_of(slot)).copied().flatten().map(|place| place as usize)
             else {
                 continue;
@@ -441,12 +444,12 @@ impl Segment {
         }
     }
 
-    /// Whether more than half of its entries are gone.
+    /// Whether more than half of its entries are removed.
     pub(super) fn is_mostly_gone(&self) -> bool {
         self.get(RECORDS_GONE) * 2 > self.get(RECORDS_USED)
     }
 
-    /// How many records and slots it has whose entries are not gone.
+    /// Number of records and slots of live entries.
     pub(super) fn live(&self) -> (usize, usize) {
         let records = self.get(RECORDS_USED) - self.get(RECORDS_GONE).min(self.get(RECORDS_USED));
         if self.get(RECORDS_GONE) == 0 {
@@ -462,7 +465,7 @@ impl Segment {
     }
 }
 
-/// The size of a segment with room for so many records and slots, and no more; `None` where there is nothing.
+/// The smallest sufficient size of a segment for this many records and slots; `None` if there are no records.
 pub(super) fn size_for((records, slots): (usize, usize), slots_min: usize) -> Option<usize> {
     let size = (slots * 100).div_ceil(FULL_PERCENT).max(records * SLOTS_OF_RECORD);
     (records > 0).then(|| size.next_multiple_of(SLOTS).max(slots_min))
