@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use ego_tree::NodeId;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use scraper::ElementRef;
 
 use super::links::{LinkGroup, is_call};
@@ -11,6 +12,7 @@ use crate::extract::page::{Page, background_of, date_of, image_of, selector, tex
 use crate::extract::prose_date::{
     DateRules, day_without_year, find_date, is_date_only, midnight, says_published, year_of_heading,
 };
+use crate::model::event::{Event, EventTime};
 use crate::model::feed::{Link, RawEntry, RawText};
 
 /// Elements beside a link that may still be its card's.
@@ -177,6 +179,15 @@ impl<'a> Card<'a> {
                 .filter(|text| text.chars().count() <= DATE_CHARS_MAX * 2)
                 .find_map(|text| find_date(&text, strict))
         })
+    }
+
+    /// The day of the event that the card is about, where it is not the date of the card itself.
+    fn event(&self, rules: DateRules) -> Option<Event> {
+        let is_event = |element: &ElementRef| element.value().classes().any(is_event_name);
+        let day = self.elements().filter(is_event).find_map(|element| date_of(element, rules))?;
+        let is_own = self.date(rules) == Some(day) && rules.now.is_none_or(|now| day <= now);
+        let date = day.to_zoned_datetime(TimeZone::UTC).date();
+        (!is_own).then_some(Event { begin: EventTime::Day(date), end: None, place: None })
     }
 
     /// The date with the element that it stands in.
@@ -588,6 +599,7 @@ pub fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawEntry> {
             }],
             summary: excerpt.map(plain),
             published: card.date(rules),
+            event: card.event(rules),
             image: card
                 .parts()
                 .find_map(|part| part.select(&image).find_map(|image| image_of(image, page.base())))

@@ -126,6 +126,23 @@ mod tests {
         let days: Vec<String> =
             titles_and_days(&(0..3).map(card).collect::<String>()).into_iter().map(|(_, day)| day).collect();
         assert_eq!(days, ["2022-10-10", "2022-10-11", "2022-10-12"]);
+        let url = url::Url::parse("https://x.org/news/").unwrap();
+        let rules = DateRules { order: DateOrder::Dmy, now: None, year: None };
+        let reading = Page::parse(&(0..3).map(card).collect::<String>(), Some(&url)).mine(rules);
+        let begins = reading.feed.entries.into_iter().map(|entry| entry.event.unwrap().begin.to_string());
+        assert!(begins.eq(["2022-11-20", "2022-11-21", "2022-11-22"]), "and its own day is kept");
+        let object = |n: u8| {
+            format!(
+                "{{\"@type\":\"Event\",\"name\":\"Meeting {n} of the towns\",\"url\":\"/e{n}\",\"datePublished\":\"2022-10-0{n}\",\"startDate\":\"2022-12-0{n}T18:00:00+01:00\",\"location\":{{\"name\":\"Lima\"}}}}"
+            )
+        };
+        let data = format!("<script type=application/ld+json>[{}]</script>", [1, 2, 3].map(object).join(","));
+        let reading = Page::parse(&data, Some(&url)).mine(rules);
+        let event = reading.feed.entries[0].event.clone().unwrap();
+        assert_eq!(
+            (event.begin.to_string().as_str(), event.place.as_deref()),
+            ("2022-12-01T18:00:00+01:00", Some("Lima"))
+        );
     }
 
     #[test]

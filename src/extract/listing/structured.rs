@@ -6,6 +6,7 @@ use crate::extract::date::parse_date;
 use crate::extract::page::{Page, selector, text_of};
 use crate::extract::prose_date::DateRules;
 use crate::extract::xml::resolve_against;
+use crate::model::event::{Event, EventTime};
 use crate::model::feed::{Image, Link, RawEntry, RawText};
 use crate::support::text::one_line;
 
@@ -99,9 +100,22 @@ fn article(page: &Page, object: &Value) -> Option<RawEntry> {
         summary: text("description").map(plain),
         published: text("datePublished").or_else(|| text("startDate")).and_then(|date| parse_date(&date)),
         updated: text("dateModified").and_then(|date| parse_date(&date)),
+        event: event_of(object),
         image: image.map(|url| Image { url: resolve_against(page.base(), url), alt: None }),
         language: text("inLanguage").or_else(|| page.language().map(str::to_owned)),
         ..RawEntry::default()
+    })
+}
+
+/// When and where something takes place (schema.org `Event`): `startDate`, `endDate`, `location`.
+fn event_of(object: &Value) -> Option<Event> {
+    let time = |key: &str| object.get(key)?.as_str()?.trim().parse::<EventTime>().ok();
+    let location = object.get("location").map(|location| location.get(0).unwrap_or(location));
+    let place = location.and_then(|location| location.as_str().or_else(|| location.get("name")?.as_str()));
+    Some(Event {
+        begin: time("startDate")?,
+        end: time("endDate"),
+        place: place.map(one_line).filter(|place| !place.is_empty()),
     })
 }
 
