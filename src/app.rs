@@ -404,7 +404,8 @@ impl App {
             duration(self.config.mail.retention_seconds),
             now,
         )?;
-        Ok(self.store().give_back_space()?)
+        let stop = self.stop.clone();
+        Ok(self.store().give_back_space(move || stop.is_cancelled())?)
     }
 
     /// Sends what is due, with a progress bar on a terminal.

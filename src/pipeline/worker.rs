@@ -51,6 +51,9 @@ pub struct FetchReport {
     pub is_interrupted: bool,
 }
 
+/// Clocks of several machines differ by no more than this.
+const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(30);
+
 /// Whether a source is to be read now.
 fn is_due(refresher: &Refresher, source: &Source, state: Option<&FetchState>, now: Timestamp) -> bool {
     let seconds = refresher.interval_max_seconds.max(source.interval_seconds).max(86_400);
@@ -58,9 +61,11 @@ fn is_due(refresher: &Refresher, source: &Source, state: Option<&FetchState>, no
         SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX / 4)) + SKIPPED_DAYS_MAX;
     let is_believed = |at: Timestamp| at.duration_since(now) <= ahead_max;
     let is_waiting = |at: Timestamp| at > now && is_believed(at);
+    // Whoever attempted it later than now had a clock that was ahead.
+    let was_ahead = |state: &&FetchState| state.last_attempt.is_some_and(|at| at > now + CLOCKS_APART);
     source.is_enabled
         && state
-            .filter(|state| state.url == source.url.as_str())
+            .filter(|state| state.url == source.url.as_str() && !was_ahead(state))
             .is_none_or(|state| !state.is_gone && !state.next_poll.is_some_and(is_waiting))
 }
 

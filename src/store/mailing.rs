@@ -72,8 +72,14 @@ fn issue(row: &Row) -> rusqlite::Result<Issue> {
 }
 
 impl<A> Mailing<'_, A> {
-    /// The last slot of a digest filled up to now. A slot in the future was filled under a wrong clock and is ignored.
+    /// The last slot of a digest filled until now. Issues are numbered in the order in which they were made: a slot that later
+    /// issues have passed by was filled under a wrong clock, and so was one in the future.
     pub fn last_slot(&self, digest: &DigestId, now: Timestamp) -> Result<Option<Timestamp>> {
+        let sql = "SELECT slot FROM issue WHERE pk = (SELECT max(pk) FROM issue WHERE digest = ?1)";
+        let latest: Option<i64> = self.db.row(sql, [digest], |row| row.get(0))?;
+        if let Some(slot) = latest.map(time).filter(|slot| *slot <= now) {
+            return Ok(Some(slot));
+        }
         let sql = "SELECT max(slot) FROM issue WHERE digest = ?1 AND slot <= ?2";
         Ok(self.db.one(sql, params![digest, millis(now)], |row| row.get::<_, Option<i64>>(0))?.map(time))
     }

@@ -164,8 +164,8 @@ impl Store {
     ///
     /// # Errors
     /// When the disk fails.
-    pub fn give_back_space(&self) -> Result<()> {
-        blocking(|| self.0.give_back_space())
+    pub fn give_back_space(&self, is_stopped: impl Fn() -> bool + Send + 'static) -> Result<()> {
+        blocking(|| self.0.give_back_space(is_stopped))
     }
 
     /// Frees everything held by workers that have died; returns how many workers there were.

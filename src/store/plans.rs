@@ -166,6 +166,7 @@ fn write_sources(w: &Unit<Write>) -> Result<()> {
     let now = at(NOW);
     w.sources().ensure("s", "p")?;
     w.sources().put_state("s", "p", &FetchState::default())?;
+    w.sources().take_page("o", SignedDuration::from_secs(1), now)?;
     w.sources().put_robots("o", &RobotsFile { text: None, expires: now })?;
     w.sources().put_notice("s", "n", now)?;
     Ok(())
@@ -245,6 +246,8 @@ fn write_subscribers(w: &Unit<Write>) -> Result<()> {
     let (now, issue) = (at(NOW), issue());
     w.subscribers().put("h", &subscriber(), at(0))?;
     w.subscribers().set_state("h", SubscriberState::Active)?;
+    w.subscribers().put_clock(at(0))?;
+    w.subscribers().correct_slots(0, at(-1_000_000_000))?;
     w.subscribers().suppress("x", &Scope::All, "r", now)?;
     w.subscribers().rename_suppression("x", "y")?;
     w.subscribers().put_bounce("b", "h", "soft", now, at(0))?;
@@ -350,6 +353,7 @@ fn read_intake(r: &Unit<Read>) -> Result<()> {
     r.intake().known("s", &["guid:guid-1".to_owned()])?;
     r.intake().known_items("s")?;
     r.intake().recent("s")?;
+    r.subscribers().latest_clock()?;
     r.intake().has_entries("s")?;
     r.intake().unsketched(10)?;
     r.intake().label("00000001-entry")?;

@@ -1,6 +1,7 @@
 //! The connections of one process: one writer and a few readers.
 
 use std::cell::RefCell;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -165,7 +166,7 @@ impl Pool {
         Ok(self.writer().db.connection().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
     }
 
-    pub fn give_back_space(&self) -> Result<()> {
+    pub fn give_back_space(&self, is_stopped: impl Fn() -> bool + Send + 'static) -> Result<()> {
         loop {
             let writer = self.writer();
             let free: u32 =
@@ -182,8 +183,9 @@ impl Pool {
             let left: u32 =
                 writer.db.connection().pragma_query_value(None, "freelist_count", |row| row.get(0))?;
             if given == 0 && left >= free {
-                // A file created before auto-vacuum was enabled.
-                return Ok(());
+                drop(statement);
+                // A file created before auto-vacuum was enabled: written anew once, which a kill undoes.
+                return write_anew(writer.db.connection(), is_stopped);
             }
         }
     }
@@ -262,6 +264,23 @@ fn store_id(db: &Db) -> Result<String> {
     }
     db.execute("INSERT INTO secret (name, value) VALUES ('store', lower(hex(randomblob(16)))) ON CONFLICT DO NOTHING", [])?;
     db.one("SELECT value FROM secret WHERE name = 'store'", [], |row| row.get(0))
+}
+
+/// Writes a file anew such that freed pages can be returned to the disk from now on. When stopped, the file stays as it was.
+fn write_anew(connection: &Connection, is_stopped: impl Fn() -> bool + Send + 'static) -> Result<()> {
+    const INSTRUCTIONS: i32 = 100_000;
+    let is_stopped = AssertUnwindSafe(is_stopped);
+    let handler = move || {
+        let is_stopped = &is_stopped;
+        (is_stopped.0)()
+    };
+    connection.progress_handler(INSTRUCTIONS, Some(handler))?;
+    let written = connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL; VACUUM");
+    connection.progress_handler(0, None::<fn() -> bool>)?;
+    match written {
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted) => Ok(()),
+        written => Ok(written?),
+    }
 }
 
 fn connect(path: &Path, cache_kib: u32) -> Result<Connection> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::params;
 
 use super::unit::{Sources, Write};
@@ -77,6 +77,19 @@ impl<A> Sources<'_, A> {
 }
 
 impl Sources<'_, Write> {
+    /// Takes the next time at which a page of an origin may be asked for, over all processes; it is `now` or later. A time further
+    /// ahead than many such delays was written under a wrong clock.
+    pub fn take_page(&self, origin: &str, delay: SignedDuration, now: Timestamp) -> Result<Timestamp> {
+        const DELAYS_MAX: i32 = 100;
+        let sql = "SELECT at FROM next_page WHERE origin = ?1";
+        let next: Option<Timestamp> = self.db.row(sql, [origin], |row| Ok(time(row.get(0)?)))?;
+        let at = next.filter(|next| *next > now && *next - now <= delay * DELAYS_MAX).unwrap_or(now);
+        let sql =
+            "INSERT INTO next_page (origin, at) VALUES (?1, ?2) ON CONFLICT (origin) DO UPDATE SET at = ?2";
+        self.db.execute(sql, params![origin, millis(at + delay)])?;
+        Ok(at)
+    }
+
     /// Stores a robots.txt.
     pub fn put_robots(&self, origin: &str, file: &RobotsFile) -> Result<()> {
         let sql = "INSERT INTO robots (origin, text, expires) VALUES (?1, ?2, ?3) ON CONFLICT (origin) DO UPDATE SET text = ?2, expires = ?3";

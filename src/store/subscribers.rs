@@ -78,9 +78,6 @@ fn interests_text(interests: &Interests) -> String {
     serde_json::to_string(interests).unwrap_or_default()
 }
 
-/// No cadence puts a slot further ahead than this: such a slot was written under a wrong clock.
-const SLOT_AHEAD_MAX: SignedDuration = SignedDuration::from_hours(62 * 24);
-
 impl<A> Subscribers<'_, A> {
     /// The subscriber whose address has this hash.
     pub fn get(&self, hash: &str) -> Result<Option<Subscriber>> {
@@ -137,25 +134,24 @@ impl<A> Subscribers<'_, A> {
 
     /// Some of the groups of due subscribers, those waiting longest first.
     pub fn due_groups(&self, now: Timestamp, groups_max: usize) -> Result<Vec<InterestGroup>> {
-        let due = |limit: &str| {
-            format!(
-                "SELECT language, tastes, seen FROM subscriber WHERE state = 'active' AND next_slot {limit}"
-            )
-        };
         let sql = format!(
-            "SELECT language, tastes, seen FROM ({} UNION ALL {}) GROUP BY seen, tastes, language ORDER BY seen LIMIT {groups_max}",
-            due("<= ?1"),
-            due("> ?2")
+            "SELECT language, tastes, seen FROM subscriber WHERE state = 'active' AND next_slot <= ?1
+             GROUP BY seen, tastes, language ORDER BY seen LIMIT {groups_max}"
         );
-        let rows = self.db.rows(&sql, params![millis(now), millis(now + SLOT_AHEAD_MAX)], |row| {
-            Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?))
-        })?;
+        let rows = self
+            .db
+            .rows(&sql, [millis(now)], |row| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?)))?;
         let group = |(language, interests_text, seen): (String, String, EntryKey)| {
             let interests = serde_json::from_str(&interests_text)
                 .map_err(|error| StoreError::Corrupt(format!("a subscriber's tastes: {error}")))?;
             Ok(InterestGroup { language, interests, seen, interests_text })
         };
         rows.into_iter().map(group).collect()
+    }
+
+    /// The latest time at which slots were filled; `None` before the first.
+    pub fn latest_clock(&self) -> Result<Option<Timestamp>> {
+        self.db.row("SELECT latest FROM clock", [], |row| Ok(time(row.get(0)?)))
     }
 
     /// Why an address must not get a digest, if so.
@@ -369,6 +365,31 @@ impl Subscribers<'_, Write> {
         Ok(())
     }
 
+    /// Notes the time at which slots are filled.
+    pub fn put_clock(&self, now: Timestamp) -> Result<()> {
+        let sql =
+            "INSERT INTO clock (one, latest) VALUES (1, ?1) ON CONFLICT (one) DO UPDATE SET latest = ?1";
+        self.db.execute(sql, [millis(now)]).map(drop)
+    }
+
+    /// Sets slots that were computed under a clock ahead of `now` to those of the schedules, for a page of subscribers after `after`.
+    /// Returns where to go on; `None` at the end.
+    pub fn correct_slots(&self, after: i64, now: Timestamp) -> Result<Option<i64>> {
+        let sql = format!(
+            "SELECT pk, schedule, next_slot FROM subscriber WHERE pk > ?1 AND state = 'active' AND next_slot > ?2 ORDER BY pk LIMIT {PAGE}"
+        );
+        let rows = self.db.rows(&sql, params![after, millis(now)], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?))
+        })?;
+        for (key, schedule, slot) in &rows {
+            let next = Cadence::parse(schedule).map(|cadence| millis(cadence.next_after(now)));
+            if let Some(next) = next.ok().filter(|next| next < slot) {
+                self.db.execute("UPDATE subscriber SET next_slot = ?2 WHERE pk = ?1", params![key, next])?;
+            }
+        }
+        Ok(rows.last().filter(|_| rows.len() == PAGE).map(|(key, ..)| *key))
+    }
+
     /// Fills a slot for some members of a group: stores the issue, if any, a delivery for each, and their new marks. Returns how
     /// many members there were, `PAGE` if there may be more; members served by another process in the meantime are not counted.
     pub fn fill_group(
@@ -379,15 +400,9 @@ impl Subscribers<'_, Write> {
     ) -> Result<usize> {
         let sql = format!(
             "SELECT pk, address, schedule FROM subscriber WHERE tastes = ?1 AND language = ?2 AND seen = ?3 AND state = 'active'
-             AND (next_slot <= ?4 OR next_slot > ?5) ORDER BY pk LIMIT {PAGE}"
+             AND next_slot <= ?4 ORDER BY pk LIMIT {PAGE}"
         );
-        let parameters = params![
-            group.interests_text,
-            group.language,
-            group.seen,
-            millis(new.now),
-            millis(new.now + SLOT_AHEAD_MAX)
-        ];
+        let parameters = params![group.interests_text, group.language, group.seen, millis(new.now)];
         let members = self.db.rows(&sql, parameters, |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
         })?;

@@ -713,6 +713,27 @@ fn crawl_delay_spaces_the_pages_out() {
         .collect();
     assert_eq!(times.len(), 3);
     assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= Duration::from_millis(950)), "{times:?}");
+    // Nor does another process ask sooner, at once or afterwards.
+    server.answer(|request: &Request| match request.target.as_str() {
+        "/robots.txt" => Reply::new(200, "User-agent: *\nCrawl-delay: 1"),
+        _ => Reply::html(LISTING),
+    });
+    let page = |name: &str| {
+        page_source(&server.url(&format!("/{name}")), "").replacen("\"s\"", &format!("\"{name}\""), 1)
+    };
+    let several = App::new(&["a", "b", "c"].map(page).concat());
+    let children = ["a", "b"].map(|id| several.command(&["fetch", "--source", id]).spawn().unwrap());
+    children.into_iter().for_each(|mut child| assert!(child.wait().unwrap().success()));
+    several.ok(&["fetch", "--source", "c"]);
+    let mut times: Vec<Instant> = server
+        .take_requests()
+        .iter()
+        .filter(|request| request.target != "/robots.txt")
+        .map(|request| request.at)
+        .collect();
+    times.sort();
+    assert_eq!(times.len(), 3);
+    assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= Duration::from_millis(950)), "{times:?}");
     // A delay of an hour is kept too: what cannot be asked in this run is left for the next, and the next is not sooner.
     server.answer(|request: &Request| match request.target.as_str() {
         "/robots.txt" => Reply::new(200, "User-agent: *\nCrawl-delay: 7200"),

@@ -172,6 +172,68 @@ fn a_clock_that_was_a_year_ahead_silences_nothing() {
 }
 
 #[test]
+fn a_clock_that_goes_back_gives_nobody_a_slot_twice_and_keeps_no_source_waiting() {
+    let (server, count) = stream(3);
+    let mut app = App::new(&sources(&server, &["s"]));
+    app.write("feeds.toml", app.read("feeds.toml").replace("[mail]\n", "[mail]\nretention = \"900d\"\n"));
+    app.at("2022-10-16T08:00:00Z").ok(&["run"]);
+    for (name, schedule) in [("weekly", "Mon 09:00 UTC"), ("daily", "daily 09:00 UTC")] {
+        app.ok(&["subscribers", "add", &format!("{name}@example.org"), "--schedule", schedule]);
+    }
+    let got = |app: &App, name: &str| {
+        app.outbox().iter().filter(|mail| mail.contains(&format!("To: {name}@example.org"))).count()
+    };
+    count.fetch_add(1, Ordering::SeqCst);
+    app.at("2022-10-17T10:00:00Z").ok(&["run"]);
+    assert_eq!((got(&app, "weekly"), got(&app, "daily")), (1, 1));
+    // Six days ahead, which is less than the longest interval; then a year; and back.
+    for wrong in ["2022-10-23T12:00:00Z", "2023-10-23T12:00:00Z"] {
+        count.fetch_add(1, Ordering::SeqCst);
+        app.at(wrong).ok(&["run"]);
+        let before = (got(&app, "weekly"), got(&app, "daily"), app.entries().len());
+        count.fetch_add(1, Ordering::SeqCst);
+        app.at("2022-10-17T12:00:00Z").ok(&["run"]);
+        let after = (got(&app, "weekly"), got(&app, "daily"), app.entries().len());
+        assert_eq!((before.0, before.1, before.2 + 1), after, "read at once, and mailed in its slot");
+    }
+    count.fetch_add(1, Ordering::SeqCst);
+    let before = (got(&app, "weekly"), got(&app, "daily"));
+    app.at("2022-10-18T10:00:00Z").ok(&["run"]);
+    assert_eq!((got(&app, "weekly"), got(&app, "daily")), (before.0, before.1 + 1));
+}
+
+#[test]
+fn a_slot_that_is_a_year_away_is_no_wrong_clock_s() {
+    let (server, count) = stream(3);
+    let mut app = App::new(&sources(&server, &["s"]));
+    app.ok(&["run"]);
+    app.ok(&["subscribers", "add", "ana@example.org", "--schedule", "0 8 1 6 * UTC"]);
+    count.fetch_add(1, Ordering::SeqCst);
+    app.later(60).ok(&["run"]);
+    assert_eq!(app.outbox().len(), 0);
+    app.at("2023-06-01T08:30:00Z").ok(&["run"]);
+    assert_eq!(app.outbox().len(), 1);
+}
+
+#[test]
+fn a_file_of_an_earlier_version_gives_its_space_back_too() {
+    let (server, _count) = stream(3);
+    let app = App::new(&sources(&server, &["s"]));
+    app.ok(&["run"]);
+    let store = Connection::open(app.path("courant.db")).unwrap();
+    let fill = "CREATE TABLE filler (text TEXT); WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
+                INSERT INTO filler SELECT hex(randomblob(2000)) FROM n; DROP TABLE filler;";
+    store.execute_batch(&format!("PRAGMA auto_vacuum = NONE; VACUUM; {fill}")).unwrap();
+    drop(store);
+    let before = bytes(&app);
+    app.ok(&["run"]);
+    assert!(bytes(&app) * 4 < before, "{} of {before} bytes are left", bytes(&app));
+    let store = Connection::open(app.path("courant.db")).unwrap();
+    let mode: u8 = store.query_row("PRAGMA auto_vacuum", [], |row| row.get(0)).unwrap();
+    assert_eq!(mode, 2);
+}
+
+#[test]
 fn a_fault_in_the_store_is_one_source_s_own() {
     let (server, _) = stream(4);
     let app = App::new(&sources(&server, &["bad", "good", "other"]));

@@ -187,6 +187,24 @@ pub struct PersonalReport {
     pub issues: usize,
 }
 
+/// How often the clock is noted, and how far it may go back: it is corrected by so much without having been wrong.
+const CLOCK_STEP: SignedDuration = SignedDuration::from_hours(1);
+
+/// Notes the clock. Where it has gone back, it was ahead, and slots that subscribers were given under it are computed again.
+fn heed_clock(store: &Store, now: Timestamp) -> Result<(), StoreError> {
+    let latest = store.read(|r| r.subscribers().latest_clock())?;
+    if latest.is_some_and(|latest| (now - CLOCK_STEP..now + CLOCK_STEP).contains(&latest)) {
+        return Ok(());
+    }
+    if latest.is_some_and(|latest| latest > now) {
+        let mut after = Some(0);
+        while let Some(from) = after {
+            after = store.write(|w| w.subscribers().correct_slots(from, now))?;
+        }
+    }
+    store.write(|w| w.subscribers().put_clock(now))
+}
+
 /// Queues what is due for subscribers: some groups with equal interests in each unit of work, rendered beforehand.
 ///
 /// # Errors
@@ -197,6 +215,7 @@ pub fn queue_personal(
     stop: &CancellationToken,
 ) -> anyhow::Result<PersonalReport> {
     let mut turn = PersonalReport::default();
+    heed_clock(store, context.now)?;
     // Read before the stories: an entry that arrives in between goes into the next issue.
     let last = store.read(|r| r.entries().last())?;
     let coming = context.coming(store)?;

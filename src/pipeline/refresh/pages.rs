@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use url::Url;
@@ -45,8 +45,9 @@ impl OriginLocks {
 }
 
 /// The page budget of one refresh.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct PageBudget {
+    started: Instant,
     paced_seconds: f64,
     pages: usize,
     delay_seconds: Option<f64>,
@@ -59,7 +60,13 @@ impl PageBudget {
     /// is none that the operator wanted rendered.
     pub fn of(source: &Source, state: &FetchState) -> PageBudget {
         let host = source.url.host_str().filter(|_| source.is_rendered && state.feed_url.is_none());
-        PageBudget { rendered_host: host.map(str::to_owned), ..PageBudget::default() }
+        PageBudget {
+            started: Instant::now(),
+            paced_seconds: 0.0,
+            pages: 0,
+            delay_seconds: None,
+            rendered_host: host.map(str::to_owned),
+        }
     }
 
     fn is_rendered(&self, url: &Url) -> bool {
@@ -91,7 +98,8 @@ impl Refresher {
             if budget.paced_seconds > PACE_SECONDS_MAX {
                 return Err(ReadError::Postponed { host: host(), seconds: seconds.ceil() as u64 });
             }
-            self.client.pace(url, Duration::from_secs_f64(seconds.min(PACE_SECONDS_MAX))).await;
+            let delay = Duration::from_secs_f64(seconds.min(PACE_SECONDS_MAX));
+            self.wait_for_page(url, delay, now, budget.started).await?;
         }
         budget.pages += 1;
         if let Some(renderer) = self.renderer.as_ref().filter(|_| budget.is_rendered(url)) {
@@ -100,6 +108,23 @@ impl Refresher {
             return Ok(Answer::Document(Box::new(renderer.render(url, now).await?)));
         }
         Ok(self.client.get(url, validators, Accept::Page, now).await?)
+    }
+
+    /// Waits until a Crawl-delay has passed since the last page of an origin, whichever process asked for it. `now` was the time when
+    /// the refresh `started`.
+    async fn wait_for_page(
+        &self,
+        url: &Url,
+        delay: Duration,
+        now: Timestamp,
+        started: Instant,
+    ) -> anyhow::Result<()> {
+        self.client.pace(url, delay).await;
+        let (origin, delay) = (url.origin().ascii_serialization(), SignedDuration::try_from(delay)?);
+        let now = now + SignedDuration::try_from(started.elapsed())?;
+        let at = self.store.write(|w| w.sources().take_page(&origin, delay, now))?;
+        tokio::time::sleep(Duration::try_from(at.duration_since(now)).unwrap_or_default()).await;
+        Ok(())
     }
 
     /// Checks whether a page may be read, and records the Crawl-delay.
