@@ -61,14 +61,18 @@ impl SourceKind {
         format: Some(FeedFormat::Telegram),
         address: channel_address,
     };
+    /// A sitemap, or an index of some: the pages that changed last.
+    pub const SITEMAP: SourceKind =
+        SourceKind { name: "sitemap", format: Some(FeedFormat::Sitemap), ..SourceKind::FEED };
     /// All that can be configured.
-    pub const ALL: [SourceKind; 6] = [
+    pub const ALL: [SourceKind; 7] = [
         SourceKind::FEED,
         SourceKind::PAGE,
         SourceKind::AUTO,
         SourceKind::CALENDAR,
         SourceKind::MASTODON,
         SourceKind::TELEGRAM,
+        SourceKind::SITEMAP,
     ];
 
     /// The kind that an address is certainly of, for who leaves that open.
@@ -79,6 +83,11 @@ impl SourceKind {
             None if is_telegram => SourceKind::TELEGRAM,
             None => SourceKind::AUTO,
         }
+    }
+
+    /// Whether the pages of a sitemap are read where one stands.
+    pub fn may_be_sitemap(&self) -> bool {
+        self.format == Some(FeedFormat::Sitemap) || (self.may_be_feed && self.may_be_listing)
     }
 
     /// Whether feed readers can read what stands at the address.

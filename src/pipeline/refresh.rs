@@ -14,6 +14,7 @@ mod keep;
 mod listing;
 mod pages;
 pub mod prepare;
+mod sitemap;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -348,6 +349,9 @@ impl Refresher {
         }
         let (fetched, result) = extract_apart(fetched, rules.dates).await?;
         let endpoints = match result {
+            Err(ExtractError::Sitemap) if source.kind.may_be_sitemap() => {
+                return self.read_sitemap(source, fetched, now).await;
+            }
             Ok(feed) => {
                 expected(source, feed.format)?;
                 if feed.format == FeedFormat::Telegram && source.kind.may_be_feed {
@@ -356,19 +360,7 @@ impl Refresher {
                 }
                 return Ok(RawDocument::new(feed, fetched, state.feed_url.clone(), state.page.clone()));
             }
-            Err(ExtractError::WebPage { .. }) if source.kind.format == Some(FeedFormat::Calendar) => {
-                let links = extract::calendar_links(document(&fetched));
-                if links.is_empty() {
-                    return Err(ReadError::NoFeed("this is a web page that names no calendar".into()));
-                }
-                links
-            }
-            Err(ExtractError::WebPage { .. }) if source.kind.format == Some(FeedFormat::Telegram) => {
-                return Err(ReadError::NoFeed(
-                    "Telegram shows no posts there: it is a private channel, a group or a person".into(),
-                ));
-            }
-            Err(ExtractError::WebPage { endpoints }) => endpoints,
+            Err(ExtractError::WebPage { endpoints }) => offered(source, &fetched, endpoints)?,
             Err(error) => return Err(error.into()),
         };
         elsewhere(asked, &fetched.url)?;
@@ -544,6 +536,25 @@ fn elsewhere(asked: &Url, found: &Url) -> Result<(), ReadError> {
         () => return Ok(()),
     };
     Err(ReadError::NoFeed(format!("the server redirects to {found}, {what}")))
+}
+
+/// What a page offers to a source: the feeds that it names; to one of one format, what is of that.
+fn offered(source: &Source, page: &Fetched, feeds: Vec<String>) -> Result<Vec<String>, ReadError> {
+    let none = match source.kind.format {
+        None => return Ok(feeds),
+        Some(FeedFormat::Calendar) => {
+            let calendars = extract::calendar_links(document(page));
+            if !calendars.is_empty() {
+                return Ok(calendars);
+            }
+            "this is a web page that names no calendar"
+        }
+        Some(FeedFormat::Telegram) => {
+            "Telegram shows no posts there: it is a private channel, a group or a person"
+        }
+        Some(_) => return expected(source, FeedFormat::Page).map(|()| feeds),
+    };
+    Err(ReadError::NoFeed(none.into()))
 }
 
 /// A source that is to be of one format is of no other.

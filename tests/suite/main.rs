@@ -25,6 +25,7 @@ mod rendering;
 mod returns;
 mod seed;
 mod signup;
+mod sitemap;
 mod store;
 mod stories;
 mod support;

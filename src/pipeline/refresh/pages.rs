@@ -23,7 +23,7 @@ use crate::store::RobotsFile;
 /// Further pages of a listing read in one refresh.
 const PAGES_MAX: usize = 5;
 /// Items' own pages fetched in one refresh: a partner's server is not ours.
-const ITEM_PAGES_MAX: usize = 30;
+pub(super) const ITEM_PAGES_MAX: usize = 30;
 /// Spent on waiting for Crawl-delay in one refresh; a longer delay lets one page through a time.
 const PACE_SECONDS_MAX: f64 = 30.0;
 /// RFC 9309 section 2.4: a robots.txt is not used for longer without asking again.
@@ -237,9 +237,10 @@ impl Refresher {
         now: Timestamp,
     ) -> Result<(RawDocument, Vec<Listed>), ReadError> {
         let is_wanted = source.date_from == DateFrom::Item || source.has_full_text;
-        // A card without a title has one on its own page.
-        let has_untitled =
-            found.feed.format == FeedFormat::Page && listed.iter().any(|listed| listed.raw.title.is_none());
+        // A card without a title has one on its own page, and so has an address in a sitemap.
+        let is_sitemap = found.feed.format == FeedFormat::Sitemap;
+        let has_untitled = (is_sitemap || found.feed.format == FeedFormat::Page)
+            && listed.iter().any(|listed| listed.raw.title.is_none());
         if !is_wanted && !has_untitled {
             return Ok((found, listed));
         }
@@ -254,6 +255,7 @@ impl Refresher {
             if let Some(url) = url {
                 if left == 0 {
                     found.feed.problems.push(format!("more than {ITEM_PAGES_MAX} new items: the pages of the others are left for the next time"));
+                    found.feed.is_cut = true;
                     break;
                 }
                 left -= 1;
@@ -262,12 +264,21 @@ impl Refresher {
                     Err(ReadError::Internal(error)) => return Err(error.into()),
                     Err(error @ ReadError::Postponed { .. }) => {
                         found.feed.problems.push(error.to_string());
+                        found.feed.is_cut = true;
                         break;
+                    }
+                    Err(error) if is_sitemap => {
+                        found.feed.problems.push(format!("the page of {url} was not read: {error}"));
                     }
                     Err(error) => found.feed.problems.push(format!(
                         "the page of {url} was not read, so its entry may have no date: {error}"
                     )),
                 }
+            }
+            // An address alone tells nobody anything: it is asked again.
+            if is_sitemap && !listed.is_same && listed.raw.title.is_none() {
+                found.feed.is_cut = true;
+                continue;
             }
             done.push(listed);
         }
@@ -319,6 +330,9 @@ fn add_article(raw: &mut RawEntry, article: Article, url: &Url, date_from: DateF
 /// What the item's own page knows better than the card, or alone.
 fn add_item_page(raw: &mut RawEntry, item: ItemPage, date_from: DateFrom) {
     if raw.title.is_none() {
+        if raw.summary.is_none() && raw.content.is_none() {
+            raw.summary = item.description.map(|value| RawText { value, ..RawText::default() });
+        }
         raw.title = item.title.map(|value| RawText { value, ..RawText::default() });
     }
     // What a feed or a card dates itself, only `date_from = "item"` dates otherwise.
