@@ -10,6 +10,7 @@ mod furniture;
 mod icalendar;
 mod json_feed;
 pub mod listing;
+mod mail;
 pub mod page;
 pub mod prose_date;
 mod sitemap;
@@ -24,10 +25,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use url::Url;
 
 use self::charset::Decoded;
+pub use self::mail::{MailHead, read_head};
 use self::page::{ItemPage, Page};
 use self::prose_date::DateRules;
 pub use self::sitemap::Sitemap;
-use crate::model::feed::RawFeed;
+use crate::model::feed::{RawEntry, RawFeed};
 use crate::model::source::{DateOrder, Select};
 use crate::support::text::named_reference;
 
@@ -168,6 +170,11 @@ pub fn meta_refresh(document: Document) -> Option<url::Url> {
             .flatten())
     })
     .unwrap_or_default()
+}
+
+/// Reads a newsletter that came by mail; `None` for what is no mail.
+pub fn read_mail(bytes: &[u8]) -> Option<RawEntry> {
+    guarded(|| Ok(mail::read_mail(bytes))).unwrap_or_default()
 }
 
 /// Reads a sitemap, or an index of some.

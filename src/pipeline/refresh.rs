@@ -12,6 +12,7 @@ pub mod explore;
 pub mod index;
 mod keep;
 mod listing;
+pub mod mailbox;
 mod pages;
 pub mod prepare;
 mod sitemap;
@@ -69,6 +70,8 @@ pub struct SourceReport {
 pub struct Refresher {
     pub client: Client,
     pub renderer: Option<Renderer>,
+    /// To mailboxes, where a source is one.
+    pub mail_tls: Option<Arc<rustls::ClientConfig>>,
     pub store: Store,
     pub classifier: Arc<Classifier>,
     pub language_detector: Arc<LanguageDetector>,
@@ -183,6 +186,8 @@ pub enum ReadError {
     Fetch(#[from] FetchError),
     #[error(transparent)]
     Render(#[from] RenderError),
+    #[error("the mailbox cannot be read: {0}")]
+    Mailbox(String),
     #[error(transparent)]
     Extract(#[from] ExtractError),
     #[error("{0}")]
@@ -285,6 +290,11 @@ impl Refresher {
         state: &FetchState,
         now: Timestamp,
     ) -> Result<Brought, ReadError> {
+        if source.kind.is_mail() {
+            let found = self.read_mailbox(source, now).await?;
+            let (found, listed) = self.recognised(source, found)?;
+            return Ok(Brought::Document(Box::new(self.prepared(source, found, listed, None, now).await?)));
+        }
         let address = state.address(&source.url);
         let mut budget = PageBudget::of(source, state);
         let is_page = !source.kind.may_be_feed;

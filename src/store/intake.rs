@@ -77,6 +77,14 @@ impl<A> Intake<'_, A> {
         Ok(rows.into_iter().collect())
     }
 
+    /// The identifiers of a source's latest entries.
+    pub fn latest_guids(&self, source: &str) -> Result<HashSet<String>> {
+        let sql = format!(
+            "SELECT guid FROM entry WHERE source = ?1 AND guid IS NOT NULL ORDER BY last_seen DESC LIMIT {KNOWN_ITEMS_MAX}"
+        );
+        Ok(self.db.rows(&sql, [source], |row| row.get(0))?.into_iter().collect())
+    }
+
     /// Whether anything of a source is stored.
     pub fn has_entries(&self, source: &str) -> Result<bool> {
         self.db.one("SELECT EXISTS (SELECT 1 FROM entry WHERE source = ?1)", [source], |row| row.get(0))

@@ -349,6 +349,7 @@ fn read_entries(r: &Unit<Read>) -> Result<()> {
 fn read_intake(r: &Unit<Read>) -> Result<()> {
     r.intake().known("s", &["guid:guid-1".to_owned()])?;
     r.intake().known_items("s")?;
+    r.intake().latest_guids("s")?;
     r.intake().has_entries("s")?;
     r.intake().unsketched(10)?;
     r.intake().label("00000001-entry")?;

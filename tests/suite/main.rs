@@ -15,6 +15,7 @@ mod leaving;
 mod listing;
 mod locales;
 mod mail;
+mod mail_sources;
 mod message;
 mod newsletter;
 mod oddities;
