@@ -91,6 +91,12 @@ impl App {
         let refresher = Refresher {
             client: client(&config.fetch)?,
             renderer: renderer(&config.fetch)?,
+            mail_tls: config
+                .sources
+                .iter()
+                .any(|source| source.kind.is_mail())
+                .then(|| mail_tls(&config.mail))
+                .transpose()?,
             store,
             classifier: Arc::new(classifier),
             language_detector: Arc::new(LanguageDetector::new(&config.languages())),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_imap::types::Fetch;
 use async_imap::{Client, Session};
 use futures_util::{StreamExt, TryStreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -11,6 +12,11 @@ use url::Url;
 
 use crate::support::text::percent_decoded;
 
+/// Of one newsletter, in bytes.
+const MESSAGE_BYTES_MAX: usize = 4 << 20;
+/// Heads of messages read at a time, and of one mailbox.
+const HEADS_READ: usize = 200;
+const HEADS_MAX: usize = 2_000;
 /// Timeout of each step of the dialogue.
 const STEP_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -61,6 +67,55 @@ pub async fn each_unread(
     // Everything is done, so a server that hangs up without a reply does no harm.
     let _ = step(async { Ok(session.logout().await?) }).await;
     Ok(unread.len())
+}
+
+/// What is read of a message to choose it.
+const HEAD: &str = "BODY.PEEK[HEADER.FIELDS (FROM LIST-ID MESSAGE-ID TO DATE)]";
+
+/// The newest messages of a mailbox that came since a day (`20-Oct-2022`) and whose heads are `wanted`, `messages_max` at most, the
+/// oldest first. None is marked as read: others may read the mailbox too.
+///
+/// # Errors
+/// In words, when the server cannot be used.
+pub async fn newest(
+    url: &Url,
+    password: &str,
+    tls: Arc<rustls::ClientConfig>,
+    since: &str,
+    messages_max: usize,
+    wanted: impl Fn(&[u8]) -> bool,
+) -> anyhow::Result<Vec<Vec<u8>>> {
+    let mut session = step(login(url, password, tls)).await?;
+    let folder = percent_decoded(url.path().trim_start_matches('/')).unwrap_or_default();
+    step(async { Ok(session.examine(if folder.is_empty() { "INBOX" } else { &folder }).await?) }).await?;
+    let mut uids: Vec<u32> =
+        step(async { Ok(session.uid_search(format!("SINCE {since}")).await?) }).await?.into_iter().collect();
+    uids.sort_unstable();
+    let mut chosen: Vec<u32> = Vec::new();
+    for some in uids.rchunks(HEADS_READ).take(HEADS_MAX / HEADS_READ) {
+        let set = some.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+        let heads: Vec<Fetch> =
+            step(async { Ok(session.uid_fetch(set, format!("(UID {HEAD})")).await?.try_collect().await?) })
+                .await?;
+        let is_wanted = |head: &&Fetch| head.header().is_some_and(&wanted);
+        let mut uids: Vec<u32> = heads.iter().filter(is_wanted).filter_map(|head| head.uid).collect();
+        uids.sort_unstable_by(|a, b| b.cmp(a));
+        chosen.extend(uids);
+        if chosen.len() >= messages_max {
+            break;
+        }
+    }
+    chosen.truncate(messages_max);
+    let mut messages = Vec::with_capacity(chosen.len());
+    for uid in chosen.iter().rev() {
+        // What is longer is cut: a newsletter says what it has to say at its start.
+        let part = format!("BODY.PEEK[]<0.{MESSAGE_BYTES_MAX}>");
+        let bodies: Vec<Fetch> =
+            step(async { Ok(session.uid_fetch(uid.to_string(), part).await?.try_collect().await?) }).await?;
+        messages.extend(bodies.iter().filter_map(|message| message.body()).map(<[u8]>::to_vec));
+    }
+    let _ = step(async { Ok(session.logout().await?) }).await;
+    Ok(messages)
 }
 
 async fn step<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {

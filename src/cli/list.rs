@@ -94,6 +94,7 @@ pub fn sources(configured: &[Source], known: &[SourceRow]) -> anyhow::Result<()>
         let row = rows.get(source.id.as_str());
         let state = row.map(|row| row.state.clone()).unwrap_or_default();
         let next = match (source.is_enabled, state.is_gone) {
+            _ if source.mail_address().is_some() => "as it comes".to_owned(),
             (false, _) => "disabled".to_owned(),
             (true, true) => "never".to_owned(),
             (true, false) => minute(state.next_poll, "now"),
@@ -106,7 +107,9 @@ pub fn sources(configured: &[Source], known: &[SourceRow]) -> anyhow::Result<()>
             row.map_or(0, |row| row.entries),
             last_fault(&state)
         )?;
-        if let Some(reason) = state.next_poll_reason.filter(|_| source.is_enabled) {
+        if let Some(reason) =
+            state.next_poll_reason.filter(|_| source.is_enabled && source.mail_address().is_none())
+        {
             writeln!(out, "{:<24}  next poll: {reason}", "")?;
         }
     }

@@ -4,13 +4,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use jiff::Timestamp;
 use url::Url;
 
 use crate::app::{self, App, Usage};
 use crate::bounces::{imap, lmtp, mailbox};
 use crate::config;
+use crate::extract;
 use crate::model::mail_address::Address;
+use crate::model::source::Source;
 use crate::pipeline::mail::bounces::{Returns, Taken, Verdict, take};
+use crate::pipeline::refresh::Refresher;
+use crate::pipeline::refresh::mailbox::source_of;
 use crate::support::text::{many, percent_decoded};
 
 /// Reads returned mail from a file or folder, `-` or `imap[s]://`, or receives it from a mail server (`lmtp`).
@@ -68,7 +73,31 @@ fn reader(app: &App, user: Option<&str>) -> Option<Address> {
     (!is_own).then_some(reader)
 }
 
+/// Keeps a mail that is a newsletter for a source with an address of its own; `None` for every other. Where the envelope is not
+/// known, the message says whom it was delivered to.
+fn newsletter(
+    refresher: &Refresher,
+    sources: &[Source],
+    bytes: &[u8],
+    recipients: &[String],
+    now: Timestamp,
+) -> anyhow::Result<Option<Taken>> {
+    if sources.iter().all(|source| source.mail_address().is_none()) {
+        return Ok(None);
+    }
+    let named =
+        if recipients.is_empty() { extract::read_head(bytes).recipients } else { recipients.to_vec() };
+    let Some(source) = source_of(sources, &named) else { return Ok(None) };
+    let accepted = refresher.accept_mail(source, bytes, now);
+    let line = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(accepted))?;
+    Ok(Some(Taken::new(line, Verdict::Done)))
+}
+
 fn take_one(app: &App, reader: Option<&Address>, bytes: &[u8]) -> anyhow::Result<Taken> {
+    let now = app.clock.now();
+    if let Some(taken) = newsletter(&app.refresher, &app.config.sources, bytes, &[], now)? {
+        return Ok(taken);
+    }
     let returns = Returns {
         store: app.store(),
         sender: &app.sender,
@@ -87,6 +116,7 @@ async fn hand_over(app: &App, listen: &str) -> anyhow::Result<()> {
     let (store, sender, clock, reader) =
         (app.refresher.store.clone(), app.sender.clone(), app.clock, reader(app, None));
     let fraud_is_complaint = app.config.mail.fraud_is_complaint;
+    let (refresher, sources) = (app.refresher.clone(), app.config.sources.clone());
     let take = move |bytes: &[u8], recipients: &[String]| {
         let returns = Returns {
             store: &store,
@@ -96,13 +126,15 @@ async fn hand_over(app: &App, listen: &str) -> anyhow::Result<()> {
             answers_to: reader.as_ref(),
             now: clock.now(),
         };
-        match take(&returns, bytes, recipients) {
+        let taken = newsletter(&refresher, &sources, bytes, recipients, returns.now);
+        let taken = taken.and_then(|taken| taken.map_or_else(|| take(&returns, bytes, recipients), Ok));
+        match taken {
             Ok(taken) => {
                 taken.lines.iter().for_each(|line| println!("{line}"));
                 taken.verdict != Verdict::Later
             }
             Err(error) => {
-                tracing::error!("a returned message could not be dealt with: {error:#}");
+                tracing::error!("a message could not be dealt with: {error:#}");
                 false
             }
         }

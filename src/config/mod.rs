@@ -209,7 +209,7 @@ fn read_root(root: &Section, surroundings: &Surroundings) -> Config {
     };
     let fetch = read_fetch(root.table("fetch"), &defaults, &channel.url, surroundings);
     let interval = defaults.seconds("interval", parse_duration).unwrap_or(6 * 3600);
-    let source = |section| read_source(section, interval, &fetch);
+    let source = |section| read_source(section, interval, &fetch, surroundings);
     let topics: Vec<Topic> = root.tables("topic").into_iter().map(read_topic).collect();
     let config = Config {
         classify: read_classify(root.table("classify"), surroundings),

@@ -3,13 +3,19 @@
 use regex::Regex;
 use url::Url;
 
+use super::Surroundings;
 use super::fetch::FetchConfig;
 use super::section::Section;
-use super::values::{parse_duration, parse_language};
+use super::values::{parse_duration, parse_language, secret};
 use crate::model::filter::{Field, Filter, Rule};
-use crate::model::source::{DateFrom, DateOrder, Select, Source, SourceKind};
+use crate::model::source::{DateFrom, DateOrder, MailRules, Password, Select, Source, SourceKind};
 
-pub(super) fn read_source(section: Section, interval: u64, fetch: &FetchConfig) -> Source {
+pub(super) fn read_source(
+    section: Section,
+    interval: u64,
+    fetch: &FetchConfig,
+    surroundings: &Surroundings,
+) -> Source {
     let kind = section.parsed("kind", |text| {
         let names = || SourceKind::ALL.map(|kind| format!("\"{}\"", kind.name)).join(", ");
         let found = SourceKind::ALL.into_iter().find(|kind| kind.name == text);
@@ -35,7 +41,9 @@ pub(super) fn read_source(section: Section, interval: u64, fetch: &FetchConfig) 
     let id = section.required("id");
     let own_interval = section.seconds("interval", parse_duration);
     let interval = own_interval.unwrap_or(interval);
+    let mail = read_mail_rules(&section, kind, url.as_ref(), surroundings);
     Source {
+        mail,
         is_interval_fixed: own_interval.is_some(),
         partner: section.string("partner").unwrap_or_else(|| id.clone()),
         kind,
@@ -57,6 +65,31 @@ pub(super) fn read_source(section: Section, interval: u64, fetch: &FetchConfig) 
         },
         id,
     }
+}
+
+/// What only sources of mail have.
+fn read_mail_rules(
+    section: &Section,
+    kind: SourceKind,
+    url: Option<&Url>,
+    surroundings: &Surroundings,
+) -> MailRules {
+    let password = section.parsed("password", |text| secret(text, surroundings));
+    let from = section.list("from", |text| Ok(text.trim().to_owned()));
+    let is_mailbox = kind.is_mail() && url.is_some_and(|url| url.scheme() != "mailto");
+    if is_mailbox && !section.has("password") {
+        section.fault(section.at, "password is missing: write password = \"env:NAME\" or \"file:PATH\"");
+    }
+    if kind.is_mail() && !is_mailbox && url.is_some() && from.is_empty() {
+        section.fault(
+            section.at,
+            "from is missing: anybody can write to an address, and only mail of these senders is read",
+        );
+    }
+    if !kind.is_mail() && (section.has("password") || section.has("from")) {
+        section.fault(section.at, "password and from are for kind = \"mail\"");
+    }
+    MailRules { password: Password(password.unwrap_or_default()), from }
 }
 
 fn parse_pattern(text: &str) -> Result<Regex, String> {

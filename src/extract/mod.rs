@@ -11,6 +11,7 @@ mod furniture;
 mod icalendar;
 mod json_feed;
 pub mod listing;
+mod mail;
 pub mod page;
 pub mod prose_date;
 mod sitemap;
@@ -25,9 +26,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use url::Url;
 
 use self::charset::Decoded;
+pub use self::mail::{MailHead, read_head};
 use self::page::{ItemPage, Page};
 use self::prose_date::DateRules;
-use crate::model::feed::RawFeed;
+pub use self::sitemap::Sitemap;
+use crate::model::feed::{RawEntry, RawFeed};
 use crate::model::source::{DateOrder, Select};
 use crate::support::text::named_reference;
 
@@ -52,6 +55,8 @@ pub enum ExtractError {
     /// Something stands in the page's place.
     #[error("{0}")]
     Wall(&'static str),
+    #[error("this is a sitemap that tells no news: use kind = \"sitemap\"")]
+    Sitemap,
     #[error("this is neither a feed nor a web page that we can read")]
     Unknown,
     #[error("{0}")]
@@ -168,6 +173,23 @@ pub fn meta_refresh(document: Document) -> Option<url::Url> {
     .unwrap_or_default()
 }
 
+/// Reads a newsletter that came by mail; `None` for what is no mail.
+pub fn read_mail(bytes: &[u8]) -> Option<RawEntry> {
+    guarded(|| Ok(mail::read_mail(bytes))).unwrap_or_default()
+}
+
+/// Reads a sitemap, or an index of some.
+///
+/// # Errors
+/// As `read_feed`.
+pub fn read_sitemap(document: Document) -> Result<Sitemap, ExtractError> {
+    guarded(|| {
+        let decoded = decode(document);
+        let text = decoded.text.trim_start_matches(['\u{FEFF}', '\0']);
+        sitemap::read(text, document.url.cloned()).ok_or(ExtractError::Unknown)
+    })
+}
+
 /// The calendars that a page names, the best first.
 pub fn calendar_links(document: Document) -> Vec<String> {
     guarded(|| Ok(Page::parse(&decode(document).text, document.url).calendar_links())).unwrap_or_default()
@@ -202,7 +224,7 @@ fn read_feed_unguarded(document: Document, rules: DateRules) -> Result<RawFeed, 
         return Err(ExtractError::Empty);
     }
     let start = text.trim_start();
-    let is_sitemap = start.chars().take(1024).collect::<String>().contains("<urlset");
+    let is_sitemap = sitemap::is_sitemap(start);
     let order = rules.order;
     let mut feed = if icalendar::is_calendar(text) {
         icalendar::read_calendar(text, rules.now)
@@ -212,7 +234,7 @@ fn read_feed_unguarded(document: Document, rules: DateRules) -> Result<RawFeed, 
     } else if start.starts_with('{') {
         json_feed::read_json_feed(text, document.url).map_err(ExtractError::Json)?
     } else if is_sitemap {
-        sitemap::read_news(text, document.url.cloned()).ok_or(ExtractError::Unknown)?
+        sitemap::read_news(text, document.url.cloned()).ok_or(ExtractError::Sitemap)?
     } else if let Some(feed) = feed_inside(text, document.url, order) {
         feed
     } else if looks_like_page(text) && telegram::is_channel(text) {

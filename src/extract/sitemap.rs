@@ -1,11 +1,56 @@
-//! News sitemaps: `urlset` with `news:news`, which gives each address a title and a date.
+//! Sitemaps: `urlset` with the addresses of pages and when they changed, `sitemapindex` with those of other sitemaps; and news
+//! sitemaps, whose `news:news` gives each address a title and a date.
 
+use jiff::Timestamp;
 use url::Url;
 
 use super::date::parse_date;
 use super::feed::ENTRIES_MAX;
 use super::xml::{Cursor, Element, TextMode};
 use crate::model::feed::{FeedFormat, Link, RawEntry, RawFeed, RawText};
+
+/// Addresses read of one sitemap, as its protocol allows.
+const ADDRESSES_MAX: usize = 50_000;
+
+/// A sitemap, or an index of others.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Sitemap {
+    /// Pages, without a title where it is no news sitemap.
+    pub entries: Vec<RawEntry>,
+    /// Other sitemaps, and when they changed.
+    pub sitemaps: Vec<(String, Option<Timestamp>)>,
+    /// It ends too early.
+    pub is_cut: bool,
+}
+
+/// Whether a document is a sitemap or an index of some, by its beginning.
+pub fn is_sitemap(start: &str) -> bool {
+    let start: String = start.chars().take(1024).collect();
+    start.contains("<urlset") || start.contains("<sitemapindex")
+}
+
+/// Reads a sitemap of any kind; `None` when it is something else.
+pub fn read(text: &str, base: Option<Url>) -> Option<Sitemap> {
+    let mut cursor = Cursor::new(text, base);
+    let root = cursor.next_child(0).filter(|root| matches!(&*root.name, "urlset" | "sitemapindex"))?;
+    let mut sitemap = Sitemap::default();
+    while let Some(child) = cursor.next_child(root.depth) {
+        let mut entry = RawEntry::default();
+        read_parts(&mut cursor, &child, &mut entry);
+        let Some(address) =
+            entry.url().filter(|_| sitemap.entries.len() + sitemap.sitemaps.len() < ADDRESSES_MAX)
+        else {
+            continue;
+        };
+        if child.name == "sitemap" {
+            sitemap.sitemaps.push((address.to_owned(), entry.updated));
+        } else {
+            sitemap.entries.push(entry);
+        }
+    }
+    sitemap.is_cut = cursor.is_cut();
+    Some(sitemap)
+}
 
 /// Reads the entries that have a news title; `None` when the document is not a sitemap or has no news in it.
 pub fn read_news(text: &str, base: Option<Url>) -> Option<RawFeed> {

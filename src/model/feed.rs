@@ -26,6 +26,8 @@ pub enum FeedFormat {
     Calendar,
     /// The public page of a Telegram channel.
     Telegram,
+    /// Newsletters in a mailbox.
+    Mail,
     Page,
 }
 

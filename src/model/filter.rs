@@ -73,6 +73,13 @@ impl Filter {
         (title, used)
     }
 
+    /// Whether an entry at this address may be kept, for all that the address says: other rules of `keep` may still fit.
+    pub fn lets_through(&self, url: &str) -> bool {
+        let fits = |rule: &Rule| rule.field == Field::Url && rule.pattern.is_match(url);
+        let by_address = self.keep.iter().all(|rule| rule.field == Field::Url);
+        !self.drop.iter().any(fits) && (self.keep.is_empty() || !by_address || self.keep.iter().any(fits))
+    }
+
     pub fn verdict(&self, entry: &Entry, topics: &[TopicMatch]) -> Verdict {
         let fits = |rule: &&Rule| match rule.field {
             Field::Title => rule.pattern.is_match(&entry.title),

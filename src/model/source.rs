@@ -61,14 +61,27 @@ impl SourceKind {
         format: Some(FeedFormat::Telegram),
         address: channel_address,
     };
+    /// A sitemap, or an index of some: the pages that changed last.
+    pub const SITEMAP: SourceKind =
+        SourceKind { name: "sitemap", format: Some(FeedFormat::Sitemap), ..SourceKind::FEED };
+    /// Newsletters by mail: in a mailbox, or to an address that a mail server hands over.
+    pub const MAIL: SourceKind = SourceKind {
+        name: "mail",
+        may_be_feed: false,
+        may_be_listing: false,
+        format: Some(FeedFormat::Mail),
+        address: mail_address,
+    };
     /// All that can be configured.
-    pub const ALL: [SourceKind; 6] = [
+    pub const ALL: [SourceKind; 8] = [
         SourceKind::FEED,
         SourceKind::PAGE,
         SourceKind::AUTO,
         SourceKind::CALENDAR,
         SourceKind::MASTODON,
         SourceKind::TELEGRAM,
+        SourceKind::SITEMAP,
+        SourceKind::MAIL,
     ];
 
     /// The kind that an address is certainly of, for who leaves that open.
@@ -79,6 +92,16 @@ impl SourceKind {
             None if is_telegram => SourceKind::TELEGRAM,
             None => SourceKind::AUTO,
         }
+    }
+
+    /// Whether the pages of a sitemap are read where one stands.
+    pub fn may_be_sitemap(&self) -> bool {
+        self.format == Some(FeedFormat::Sitemap) || (self.may_be_feed && self.may_be_listing)
+    }
+
+    /// Mail comes from it, and its address is nobody's but the operator's.
+    pub fn is_mail(&self) -> bool {
+        self.format == Some(FeedFormat::Mail)
     }
 
     /// Whether feed readers can read what stands at the address.
@@ -115,6 +138,26 @@ fn channel_address(text: &str) -> Result<url::Url, String> {
     account::telegram_page(&url).ok_or_else(|| {
         format!("\"{text}\" is not the address of a public channel: write \"https://t.me/NAME\"")
     })
+}
+
+fn mail_address(text: &str) -> Result<url::Url, String> {
+    let wanted =
+        "write \"imaps://USER@HOST/FOLDER\", or \"mailto:ADDRESS\" for what a mail server hands over";
+    match url::Url::parse(text) {
+        Ok(url) if url.scheme() == "mailto" && url.path().contains('@') => Ok(url),
+        Ok(url) if url.password().is_some() => {
+            Err("the password of a mailbox does not stand in its address: write password = \"env:NAME\""
+                .into())
+        }
+        Ok(url)
+            if matches!(url.scheme(), "imap" | "imaps")
+                && url.host_str().is_some()
+                && !url.username().is_empty() =>
+        {
+            Ok(url)
+        }
+        _ => Err(format!("\"{text}\" is not a mailbox: {wanted}")),
+    }
 }
 
 impl Serialize for SourceKind {
@@ -154,6 +197,24 @@ pub struct Select {
     pub next: Option<String>,
 }
 
+/// How a mailbox is opened. It is not to be printed.
+#[derive(Clone, Default)]
+pub struct Password(pub String);
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+/// What is read of the mail that comes.
+#[derive(Debug, Clone, Default)]
+pub struct MailRules {
+    pub password: Password,
+    /// Addresses, domains and lists; all where there are none.
+    pub from: Vec<String>,
+}
+
 /// `[[source]]` of the configuration.
 #[derive(Debug, Clone)]
 pub struct Source {
@@ -170,11 +231,25 @@ pub struct Source {
     pub date_from: DateFrom,
     pub date_order: DateOrder,
     pub select: Option<Select>,
+    /// For mail.
+    pub mail: MailRules,
     /// Its page is shown by a browser first (`[fetch] renderer`).
     pub is_rendered: bool,
     /// The items' own pages are fetched and their articles kept.
     pub has_full_text: bool,
     pub filter: super::filter::Filter,
+}
+
+impl Source {
+    /// The address that others may see: without a password, and none of a mailbox.
+    pub fn public_address(&self) -> Option<String> {
+        (!self.kind.is_mail()).then(|| super::address::without_credentials(self.url.as_str()))
+    }
+
+    /// The address that mail for it is sent to, where a mail server hands it over: nobody asks for it.
+    pub fn mail_address(&self) -> Option<&str> {
+        (self.url.scheme() == "mailto").then(|| self.url.path())
+    }
 }
 
 /// HTTP validators (RFC 9110 section 8.8), sent back exactly as they came.

@@ -12,8 +12,10 @@ pub mod explore;
 pub mod index;
 mod keep;
 mod listing;
+pub mod mailbox;
 mod pages;
 pub mod prepare;
+mod sitemap;
 mod visits;
 
 use std::collections::HashSet;
@@ -69,6 +71,8 @@ pub struct SourceReport {
 pub struct Refresher {
     pub client: Client,
     pub renderer: Option<Renderer>,
+    /// To mailboxes, where a source is one.
+    pub mail_tls: Option<Arc<rustls::ClientConfig>>,
     pub store: Store,
     pub classifier: Arc<Classifier>,
     pub language_detector: Arc<LanguageDetector>,
@@ -183,6 +187,8 @@ pub enum ReadError {
     Fetch(#[from] FetchError),
     #[error(transparent)]
     Render(#[from] RenderError),
+    #[error("the mailbox cannot be read: {0}")]
+    Mailbox(String),
     #[error(transparent)]
     Extract(#[from] ExtractError),
     #[error("{0}")]
@@ -285,6 +291,11 @@ impl Refresher {
         state: &FetchState,
         now: Timestamp,
     ) -> Result<Brought, ReadError> {
+        if source.kind.is_mail() {
+            let found = self.read_mailbox(source, now).await?;
+            let (found, listed) = self.recognised(source, found)?;
+            return Ok(Brought::Document(Box::new(self.prepared(source, found, listed, None, now).await?)));
+        }
         let address = state.address(&source.url);
         let mut budget = PageBudget::of(source, state);
         let is_page = !source.kind.may_be_feed;
@@ -349,6 +360,9 @@ impl Refresher {
         }
         let (fetched, result) = extract_apart(fetched, rules.dates).await?;
         let endpoints = match result {
+            Err(ExtractError::Sitemap) if source.kind.may_be_sitemap() => {
+                return self.read_sitemap(source, fetched, now).await;
+            }
             Ok(feed) => {
                 expected(source, feed.format)?;
                 if feed.format == FeedFormat::Telegram && source.kind.may_be_feed {
@@ -357,19 +371,7 @@ impl Refresher {
                 }
                 return Ok(RawDocument::new(feed, fetched, state.feed_url.clone(), state.page.clone()));
             }
-            Err(ExtractError::WebPage { .. }) if source.kind.format == Some(FeedFormat::Calendar) => {
-                let links = extract::calendar_links(document(&fetched));
-                if links.is_empty() {
-                    return Err(ReadError::NoFeed("this is a web page that names no calendar".into()));
-                }
-                links
-            }
-            Err(ExtractError::WebPage { .. }) if source.kind.format == Some(FeedFormat::Telegram) => {
-                return Err(ReadError::NoFeed(
-                    "Telegram shows no posts there: it is a private channel, a group or a person".into(),
-                ));
-            }
-            Err(ExtractError::WebPage { endpoints }) => endpoints,
+            Err(ExtractError::WebPage { endpoints }) => offered(source, &fetched, endpoints)?,
             Err(error) => return Err(error.into()),
         };
         elsewhere(asked, &fetched.url)?;
@@ -549,6 +551,25 @@ fn elsewhere(asked: &Url, found: &Url) -> Result<(), ReadError> {
         () => return Ok(()),
     };
     Err(ReadError::NoFeed(format!("the server redirects to {found}, {what}")))
+}
+
+/// What a page offers to a source: the feeds that it names; to one of one format, what is of that.
+fn offered(source: &Source, page: &Fetched, feeds: Vec<String>) -> Result<Vec<String>, ReadError> {
+    let none = match source.kind.format {
+        None => return Ok(feeds),
+        Some(FeedFormat::Calendar) => {
+            let calendars = extract::calendar_links(document(page));
+            if !calendars.is_empty() {
+                return Ok(calendars);
+            }
+            "this is a web page that names no calendar"
+        }
+        Some(FeedFormat::Telegram) => {
+            "Telegram shows no posts there: it is a private channel, a group or a person"
+        }
+        Some(_) => return expected(source, FeedFormat::Page).map(|()| feeds),
+    };
+    Err(ReadError::NoFeed(none.into()))
 }
 
 /// A source that is to be of one format is of no other.

@@ -76,6 +76,10 @@ fn is_chosen(
     state: Option<&FetchState>,
     now: Timestamp,
 ) -> bool {
+    // What a mail server hands over is not asked for.
+    if source.mail_address().is_some() {
+        return false;
+    }
     match selection {
         Selection::One(id) => source.id == *id,
         // A source that the server reported as gone is only read by name.

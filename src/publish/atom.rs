@@ -203,15 +203,13 @@ fn category(catalog: Catalog, topic: &str) -> Category {
 /// `atom:source` (RFC 4287 section 4.2.11): where the shown version comes from.
 fn source(catalog: Catalog, shown: &StoredEntry) -> AtomSource {
     let configured = catalog.sources.iter().find(|source| source.id == shown.entry.source);
-    let address = configured.map_or_else(
-        || format!("urn:courant:source:{}", shown.entry.source),
-        |source| crate::model::address::without_credentials(source.url.as_str()),
-    );
+    let public = configured.and_then(|source| source.public_address());
+    let address = public.clone().unwrap_or_else(|| format!("urn:courant:source:{}", shown.entry.source));
     AtomSource {
         title: plain(&shown.partner, None),
         id: address.clone(),
         updated: date(shown.updated()),
-        links: configured
+        links: public
             .map(|_| {
                 link(
                     &address,

@@ -1,6 +1,5 @@
 //! Lists for programs: the sources as OPML 2.0, the pages as a sitemap.
 
-use crate::model::address::without_credentials;
 use crate::model::publication::Publication;
 use crate::support::text::escaped;
 use crate::view::Catalog;
@@ -13,7 +12,7 @@ pub fn opml(catalog: Catalog) -> Vec<u8> {
     );
     for source in catalog.sources.iter().filter(|source| source.is_enabled) {
         let name = escaped(&super::xml_safe(&source.partner));
-        let url = escaped(&without_credentials(source.url.as_str()));
+        let Some(url) = source.public_address().map(|url| escaped(&url)) else { continue };
         let language = source
             .language
             .as_ref()

@@ -106,9 +106,8 @@ fn item(catalog: Catalog, place: DocumentLocation, story: &Story) -> Item {
             length: enclosure.size_in_bytes.unwrap_or(0).to_string(),
             mime_type: enclosure.mime_type.clone().unwrap_or_else(|| "application/octet-stream".into()),
         }),
-        source: source.map(|source| Source {
-            url: crate::model::address::without_credentials(source.url.as_str()),
-            title: Some(safe(&shown.partner)),
+        source: source.and_then(|source| {
+            Some(Source { url: source.public_address()?, title: Some(safe(&shown.partner)) })
         }),
         extensions: extensions(e.image.as_ref().map(|image| image.url.as_str()), story.event(shown)),
         ..Item::default()

@@ -84,6 +84,14 @@ impl<A> Intake<'_, A> {
         Ok(self.db.rows(&sql, [source, &asked], stored_summary)?.into_iter().collect())
     }
 
+    /// The identifiers of a source's latest entries.
+    pub fn latest_guids(&self, source: &str) -> Result<HashSet<String>> {
+        let sql = format!(
+            "SELECT guid FROM entry WHERE source = ?1 AND guid IS NOT NULL ORDER BY last_seen DESC LIMIT {KNOWN_ITEMS_MAX}"
+        );
+        Ok(self.db.rows(&sql, [source], |row| row.get(0))?.into_iter().collect())
+    }
+
     /// What is known of a source's latest entries, by identity key, the newest first.
     pub fn recent(&self, source: &str) -> Result<Vec<(String, StoredSummary)>> {
         let sql = format!(

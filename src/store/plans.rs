@@ -354,6 +354,7 @@ fn read_intake(r: &Unit<Read>) -> Result<()> {
     r.intake().known_items("s")?;
     r.intake().recent("s")?;
     r.subscribers().latest_clock()?;
+    r.intake().latest_guids("s")?;
     r.intake().has_entries("s")?;
     r.intake().unsketched(10)?;
     r.intake().label("00000001-entry")?;

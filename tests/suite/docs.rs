@@ -306,6 +306,7 @@ impl Shell<'_> {
             .current_dir(&self.folder)
             .env_remove("RUST_LOG")
             .env("SMTP_PASSWORD", "secret")
+            .env("NEWS_MAILBOX_PASSWORD", "secret")
             .stdin(Stdio::null());
         command
     }
@@ -608,6 +609,7 @@ fn every_configuration_key_stands_in_the_reference() {
         ("read_feed", "`[[feed]]`"),
         ("read_digest", "`[[digest]]`"),
         ("read_source", "`[[source]]`"),
+        ("read_mail_rules", "Sources of mail"),
         ("read_select", "`[source.select]`"),
         ("read_rules", "`[source.keep]` and `[source.drop]`"),
         ("read_rewrite", "`rewrite`"),

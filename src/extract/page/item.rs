@@ -26,6 +26,8 @@ const UPDATED_NAMES: &[&str] = &["article:modified_time", "dateModified", "og:up
 pub struct ItemPage {
     /// For a card that had none.
     pub title: Option<String>,
+    /// What it says of itself to search engines.
+    pub description: Option<String>,
     pub published: Option<Timestamp>,
     pub updated: Option<Timestamp>,
     pub canonical: Option<String>,
@@ -59,6 +61,7 @@ impl Page {
             .filter(|title| !title.is_empty());
         ItemPage {
             title,
+            description: self.meta(&["og:description", "description"]),
             published,
             updated,
             canonical: self

@@ -221,7 +221,7 @@ pub fn after_failure(
         ReadError::Fetch(error) => {
             matches!(error, FetchError::Gone | FetchError::Name { .. } | FetchError::Private { .. })
         }
-        ReadError::Kept(_) | ReadError::Render(_) => false,
+        ReadError::Kept(_) | ReadError::Render(_) | ReadError::Mailbox(_) => false,
         _ => true,
     };
     let mut state = state.clone();

@@ -23,7 +23,7 @@ use crate::store::RobotsFile;
 /// Maximum number of further pages of a listing in one refresh.
 const PAGES_MAX: usize = 5;
 /// Maximum number of items' pages in one refresh, to spare the partner's server.
-const ITEM_PAGES_MAX: usize = 30;
+pub(super) const ITEM_PAGES_MAX: usize = 30;
 /// Time spent waiting for Crawl-delay in one refresh; with a longer delay, one page is read per refresh.
 const PACE_SECONDS_MAX: f64 = 30.0;
 /// RFC 9309 section 2.4: a robots.txt is not used for longer than a day without checking again.
@@ -262,9 +262,10 @@ impl Refresher {
         now: Timestamp,
     ) -> Result<(RawDocument, Vec<Listed>), ReadError> {
         let is_wanted = source.date_from == DateFrom::Item || source.has_full_text;
-        // A card without a title has one on its own page.
-        let has_untitled =
-            found.feed.format == FeedFormat::Page && listed.iter().any(|listed| listed.raw.title.is_none());
+        // A card without a title has one on its own page, and so has an address in a sitemap.
+        let is_sitemap = found.feed.format == FeedFormat::Sitemap;
+        let has_untitled = (is_sitemap || found.feed.format == FeedFormat::Page)
+            && listed.iter().any(|listed| listed.raw.title.is_none());
         if !is_wanted && !has_untitled {
             return Ok((found, listed));
         }
@@ -279,6 +280,7 @@ impl Refresher {
             if let Some(url) = url {
                 if left == 0 {
                     found.feed.problems.push(format!("more than {ITEM_PAGES_MAX} new items: the pages of the others are left for the next time"));
+                    found.feed.is_cut = true;
                     break;
                 }
                 left -= 1;
@@ -287,12 +289,21 @@ impl Refresher {
                     Err(ReadError::Internal(error)) => return Err(error.into()),
                     Err(error @ ReadError::Postponed { .. }) => {
                         found.feed.problems.push(error.to_string());
+                        found.feed.is_cut = true;
                         break;
+                    }
+                    Err(error) if is_sitemap => {
+                        found.feed.problems.push(format!("the page of {url} was not read: {error}"));
                     }
                     Err(error) => found.feed.problems.push(format!(
                         "the page of {url} was not read, so its entry may have no date: {error}"
                     )),
                 }
+            }
+            // An address alone tells nobody anything: it is asked again.
+            if is_sitemap && !listed.is_same && listed.raw.title.is_none() {
+                found.feed.is_cut = true;
+                continue;
             }
             done.push(listed);
         }
@@ -344,6 +355,9 @@ fn add_article(raw: &mut RawEntry, article: Article, url: &Url, date_from: DateF
 /// Adds what the item's own page knows better than the card, or what only it knows.
 fn add_item_page(raw: &mut RawEntry, item: ItemPage, date_from: DateFrom) {
     if raw.title.is_none() {
+        if raw.summary.is_none() && raw.content.is_none() {
+            raw.summary = item.description.map(|value| RawText { value, ..RawText::default() });
+        }
         raw.title = item.title.map(|value| RawText { value, ..RawText::default() });
     }
     // Only `date_from = "item"` overrides a date given by the feed or card.

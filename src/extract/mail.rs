@@ -1,0 +1,542 @@
+//! A newsletter that came by mail: its subject, its date and its text, without what is meant for one recipient: links to leave by,
+//! to preferences, to a copy in the browser, links and pictures that count readers, and what is hidden in it.
+
+use std::collections::HashMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use ego_tree::NodeId;
+use jiff::Timestamp;
+use mail_parser::{Address, HeaderValue, Message, MessageParser, PartType};
+use scraper::{ElementRef, Html, Node};
+use url::Url;
+
+use super::page::{selector, text_of};
+use crate::model::address::without_tracking;
+use crate::model::feed::{Link, Person, RawEntry, RawText};
+use crate::support::text::{bound_markup, escaped, fold, one_line};
+
+/// A longer text of a link is no "Unsubscribe", in characters.
+const LINK_CHARS_MAX: usize = 80;
+/// What stands around such a link in so few characters says nothing else.
+const BLOCK_CHARS_MAX: usize = 200;
+/// A picture as small as this counts readers, in pixels.
+const PIXEL_MAX: u32 = 3;
+/// A part of an address that is as long as this, of letters and figures, is a token.
+const TOKEN_BYTES_MIN: usize = 16;
+/// Addresses of recipients that are looked for in links.
+const RECIPIENTS_MAX: usize = 20;
+
+/// Words of links that are one recipient's, folded, in the languages of the interface.
+const PERSONAL_WORDS: &[&str] = &[
+    "unsubscribe",
+    "opt out",
+    "opt-out",
+    "email preferences",
+    "your preferences",
+    "update preferences",
+    "manage preferences",
+    "subscription preferences",
+    "update your profile",
+    "manage your subscription",
+    "forward to a friend",
+    "desinscri",
+    "desabonn",
+    "preferences d'abonnement",
+    "vos preferences",
+    "mes preferences",
+    "transferer a un ami",
+    "darse de baja",
+    "dar de baja",
+    "darme de baja",
+    "cancelar la suscripcion",
+    "cancelar suscripcion",
+    "desuscrib",
+    "sus preferencias",
+    "tus preferencias",
+    "donar-se de baixa",
+    "donar-te de baixa",
+    "cancel·lar la subscripcio",
+    "abmelden",
+    "abbestellen",
+    "austragen",
+    "ihre einstellungen",
+    "disiscri",
+    "annulla iscrizione",
+    "annulla l'iscrizione",
+    "cancella iscrizione",
+    "tue preferenze",
+    "uitschrijven",
+    "afmelden",
+    "uw voorkeuren",
+    "je voorkeuren",
+    "cancelar inscricao",
+    "cancelar a inscricao",
+    "cancelar assinatura",
+    "descadastr",
+    "suas preferencias",
+    "отписаться",
+    "отказаться от рассылки",
+    "відписатися",
+    "berhenti berlangganan",
+    "jiondoe",
+    "الغاء الاشتراك",
+    "退订",
+    "取消订阅",
+];
+
+/// Words of links to the same mail on the Web, folded.
+const BROWSER_WORDS: &[&str] = &[
+    "in your browser",
+    "in browser",
+    "in a browser",
+    "view online",
+    "read online",
+    "web version",
+    "online version",
+    "view this email",
+    "dans votre navigateur",
+    "dans le navigateur",
+    "version en ligne",
+    "version web",
+    "en el navegador",
+    "en tu navegador",
+    "en su navegador",
+    "ver en linea",
+    "al navegador",
+    "im browser",
+    "online ansehen",
+    "webversion",
+    "online-version",
+    "nel browser",
+    "versione web",
+    "versione online",
+    "in je browser",
+    "in uw browser",
+    "webversie",
+    "online versie",
+    "no navegador",
+    "versao online",
+    "versao web",
+    "в браузере",
+    "у браузері",
+    "di browser",
+    "浏览器",
+];
+
+/// Parts of addresses that are one recipient's.
+const PERSONAL_ADDRESSES: &[&str] = &[
+    "unsubscribe",
+    "unsub.",
+    "/unsub",
+    "optout",
+    "opt-out",
+    "opt_out",
+    "list-manage.com/profile",
+    "list-manage.com/vcard",
+    "/preferences?",
+    "/preferences/",
+    "manage-subscription",
+    "forward-to-friend",
+    "desinscription",
+    "desabonnement",
+    "/abmelden",
+    "action=disable_email",
+];
+
+/// Parts of addresses that lead through whoever counts readers.
+const COUNTED: &[&str] = &[
+    "/track/click",
+    "/ls/click",
+    "/wf/click",
+    "mjt.lu/lnk",
+    "click.mlsend",
+    "hubspotlinks.com",
+    "/ctc/",
+    "rs6.net/tn.jsp",
+    "sendibt",
+    "sendibm",
+    "/mk/cl/",
+    "/mk/mr/",
+    "substack.com/redirect/",
+    "createsend1.com/t/",
+    "createsend.com/t/",
+    ".cmail",
+    "klclick",
+    "awstrack.me",
+    "/cl0/",
+    "convertkit-mail",
+    "links.iterable.com",
+    "click.e.",
+    "/lt.php",
+    "email.mg.",
+];
+
+/// Parts of addresses of pictures that count readers.
+const COUNTERS: &[&str] = &[
+    "/track/open",
+    "/open.php",
+    "/wf/open",
+    "/open?",
+    "pixel",
+    "beacon",
+    "/o.gif",
+    "blank.gif",
+    "spacer.gif",
+    "/mk/op/",
+    "/lt.php?x=",
+    "/ss/o/",
+];
+
+/// What a mail says at its head, for whoever has to choose among many.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MailHead {
+    /// Addresses of senders, in small letters.
+    pub from: Vec<String>,
+    /// `List-Id` (RFC 2919), without its description, in small letters.
+    pub list_id: Option<String>,
+    pub message_id: Option<String>,
+    /// Addresses that it was sent to, in small letters.
+    pub recipients: Vec<String>,
+}
+
+impl MailHead {
+    /// Whether one of `senders` wrote it: an address, a domain with all that is below it, or a list.
+    pub fn is_from(&self, senders: &[String]) -> bool {
+        let is_of = |address: &String, wanted: &str| {
+            let domain = address.rsplit('@').next().unwrap_or_default();
+            let below =
+                domain.strip_suffix(wanted).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+            address == wanted || !wanted.contains('@') && below
+        };
+        senders.is_empty()
+            || senders.iter().any(|wanted| {
+                let wanted = wanted.trim_matches(['<', '>', '@']).to_ascii_lowercase();
+                self.list_id.as_ref() == Some(&wanted)
+                    || self.from.iter().any(|address| is_of(address, &wanted))
+            })
+    }
+}
+
+/// Reads the head of a message.
+pub fn read_head(bytes: &[u8]) -> MailHead {
+    MessageParser::default().parse_headers(bytes).map(|message| head(&message)).unwrap_or_default()
+}
+
+/// Reads a message as an entry; `None` for what is none.
+pub fn read_mail(bytes: &[u8]) -> Option<RawEntry> {
+    let message = MessageParser::default().parse(bytes)?;
+    let head = head(&message);
+    let subject = message.subject().map(one_line).filter(|subject| !subject.is_empty());
+    let (html, link) = text(&message, &head.recipients);
+    if subject.is_none() && html.is_none() {
+        return None;
+    }
+    let archived =
+        header_text(&message, "Archived-At").map(|url| url.trim_matches(['<', '>', ' ']).to_owned());
+    let link = archived.filter(|url| url.starts_with("http")).or(link);
+    let author = message.from().and_then(Address::first).and_then(|from| from.name()).map(one_line);
+    Some(RawEntry {
+        has_certain_guid: head.message_id.is_some(),
+        guid: head.message_id,
+        title: subject.map(|value| RawText { value, ..RawText::default() }),
+        content: html.map(|value| RawText { value, is_html: true, ..RawText::default() }),
+        links: link
+            .map(|href| Link { href, rel: "alternate".into(), media_type: None, hreflang: None })
+            .into_iter()
+            .collect(),
+        authors: author.map(|name| Person { name: Some(name), ..Person::default() }).into_iter().collect(),
+        published: message.date().and_then(|date| Timestamp::from_second(date.to_timestamp()).ok()),
+        ..RawEntry::default()
+    })
+}
+
+fn addresses(of: Option<&Address>) -> Vec<String> {
+    let all = of.into_iter().flat_map(Address::iter).filter_map(|one| one.address());
+    all.map(str::to_ascii_lowercase).take(RECIPIENTS_MAX).collect()
+}
+
+fn header_text<'a>(message: &'a Message, name: &'static str) -> Option<&'a str> {
+    message.header_raw(name).map(str::trim)
+}
+
+fn head(message: &Message) -> MailHead {
+    let mut recipients = addresses(message.to());
+    let names = ["Delivered-To", "X-Original-To", "Envelope-To"];
+    recipients
+        .extend(names.iter().filter_map(|name| header_text(message, name)).map(str::to_ascii_lowercase));
+    let list_id = match message.list_id() {
+        HeaderValue::Address(address) => addresses(Some(address)).into_iter().next(),
+        _ => message.header_raw("List-Id").map(str::to_ascii_lowercase),
+    };
+    let bare = |id: String| id.rsplit('<').next().unwrap_or(&id).trim().trim_matches(['<', '>']).to_owned();
+    MailHead {
+        from: addresses(message.from()),
+        list_id: list_id.map(bare).filter(|id| !id.is_empty()),
+        message_id: message.message_id().map(str::to_owned).filter(|id| !id.is_empty()),
+        recipients,
+    }
+}
+
+/// The text of a message as HTML, and the address where all may read it.
+fn text(message: &Message, recipients: &[String]) -> (Option<String>, Option<String>) {
+    let parts = message.html_body.iter().filter_map(|at| message.parts.get(*at as usize));
+    let html =
+        parts.filter_map(|part| if let PartType::Html(html) = &part.body { Some(html) } else { None }).next();
+    match html {
+        Some(html) => {
+            let (html, link) = cleaned(html, recipients, &leave_addresses(message));
+            (Some(html).filter(|html| !html.trim().is_empty()), link)
+        }
+        None => (message.body_text(0).map(|text| plain(&text)).filter(|html| !html.is_empty()), None),
+    }
+}
+
+/// The addresses to leave by (RFC 2369).
+fn leave_addresses(message: &Message) -> Vec<String> {
+    let named = header_text(message, "List-Unsubscribe").unwrap_or_default();
+    let addresses = named.split(',').map(|address| address.trim().trim_matches(['<', '>']).to_owned());
+    addresses.filter(|address| !address.is_empty()).take(RECIPIENTS_MAX).collect()
+}
+
+fn has(text: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| text.contains(word))
+}
+
+/// Plain text without the lines that only say how to leave, and without what stands below them as a signature.
+fn plain(text: &str) -> String {
+    let body = text.split("\n-- \n").next().unwrap_or(text).replace('\r', "");
+    let is_kept = |line: &&str| {
+        let folded = fold(line);
+        !has(&folded, PERSONAL_WORDS) && !has(&folded, BROWSER_WORDS) && !has(&folded, PERSONAL_ADDRESSES)
+    };
+    let lines: Vec<String> = body.lines().filter(is_kept).map(escaped).collect();
+    lines.join("<br>\n").trim().trim_end_matches("<br>").to_owned()
+}
+
+/// What is one recipient's, in every way that links may write it.
+fn marks_of(recipients: &[String]) -> Vec<String> {
+    let ways = |address: &String| {
+        let encoded: String = url::form_urlencoded::byte_serialize(address.as_bytes()).collect();
+        [address.clone(), encoded.to_ascii_lowercase(), STANDARD_NO_PAD.encode(address).to_ascii_lowercase()]
+    };
+    recipients.iter().filter(|address| address.contains('@')).flat_map(ways).collect()
+}
+
+/// HTML without what is for one recipient, and the address where all may read it, if the mail names one.
+fn cleaned(html: &str, recipients: &[String], leave: &[String]) -> (String, Option<String>) {
+    let mut page = Html::parse_document(&bound_markup(html));
+    let marks = marks_of(recipients);
+    let body = selector("body");
+    let chars = page.select(&body).next().map_or(0, |body| text_of(body).chars().count());
+    let (mut gone, mut bare, mut link) = (Vec::new(), Vec::new(), None);
+    for image in page.select(&selector("img")) {
+        if is_counter(image, &marks) {
+            gone.push(image.id());
+        }
+    }
+    for element in page.select(&selector("[style], [hidden]")).filter(|element| is_hidden(*element)) {
+        gone.push(element.id());
+    }
+    let mut blocks = Blocks { chars_of_mail: chars, judged: HashMap::new() };
+    for anchor in page.select(&selector("a[href]")) {
+        let href = anchor.attr("href").unwrap_or_default().trim();
+        let lower = href.to_ascii_lowercase();
+        let words = fold(&text_of(anchor));
+        let is_short = words.chars().count() <= LINK_CHARS_MAX;
+        let is_browser = is_short && has(&words, BROWSER_WORDS);
+        if is_browser && link.is_none() {
+            link = shared(href, &marks);
+        }
+        let is_way_out = is_short && has(&words, PERSONAL_WORDS)
+            || has(&lower, PERSONAL_ADDRESSES)
+            || lower.ends_with("/preferences")
+            || leave.iter().any(|own| own == href);
+        if is_browser || is_way_out {
+            gone.push(blocks.around(anchor));
+        } else if is_personal(&lower, &marks) {
+            bare.push(anchor.id());
+        }
+    }
+    remove(&mut page, &gone, &bare);
+    let inner = page.select(&body).next().map(|body| body.inner_html());
+    (inner.unwrap_or_default(), link)
+}
+
+fn remove(page: &mut Html, gone: &[NodeId], bare: &[NodeId]) {
+    for id in bare {
+        if let Some(mut node) = page.tree.get_mut(*id)
+            && let Node::Element(element) = node.value()
+        {
+            element.attrs.retain(|(name, _)| &*name.local != "href");
+        }
+    }
+    for id in gone {
+        if let Some(mut node) = page.tree.get_mut(*id) {
+            node.detach();
+        }
+    }
+}
+
+/// Whether an address is one recipient's, or counts who follows it; one that leads nowhere from here is no better.
+fn is_personal(lower: &str, marks: &[String]) -> bool {
+    !lower.starts_with("http") && !lower.starts_with("mailto:")
+        || has(lower, COUNTED)
+        || marks.iter().any(|mark| lower.contains(mark.as_str()))
+}
+
+/// A picture that counts readers, or that came with the mail itself.
+fn is_counter(image: ElementRef, marks: &[String]) -> bool {
+    let style = style_of(image);
+    let src = image.attr("src").unwrap_or_default().trim().to_ascii_lowercase();
+    let is_tiny = ["width", "height"].iter().any(|side| {
+        let written =
+            image.attr(side).and_then(|size| size.trim().trim_end_matches("px").parse::<u32>().ok());
+        written.is_some_and(|size| size <= PIXEL_MAX)
+            || style.split(';').filter_map(|rule| rule.split_once(':')).any(|(name, value)| {
+                name == *side
+                    && value.trim_end_matches("px").parse::<u32>().is_ok_and(|size| size <= PIXEL_MAX)
+            })
+    });
+    is_tiny
+        || !src.starts_with("http")
+        || has(&src, COUNTERS)
+        || marks.iter().any(|mark| src.contains(mark.as_str()))
+}
+
+/// The style of an element, in small letters and without spaces.
+fn style_of(element: ElementRef) -> String {
+    let style = element.attr("style").unwrap_or_default();
+    style.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// Whether readers of the mail do not see an element: the line that mail programs show in their lists, mostly.
+fn is_hidden(element: ElementRef) -> bool {
+    let style = style_of(element);
+    let is_zero = |name: &str| {
+        style.split(';').any(|rule| {
+            rule.split_once(':').is_some_and(|(own, value)| own == name && matches!(value, "0" | "0px"))
+        })
+    };
+    element.attr("hidden").is_some()
+        || has(&style, &["display:none", "visibility:hidden", "mso-hide:all"])
+        || is_zero("max-height")
+        || is_zero("opacity")
+}
+
+/// Blocks around links, each judged once: a hostile mail has one with thousands of links.
+struct Blocks {
+    chars_of_mail: usize,
+    judged: HashMap<NodeId, bool>,
+}
+
+impl Blocks {
+    /// What goes with a link that is one recipient's: the block that holds it, where that says little else.
+    fn around(&mut self, anchor: ElementRef) -> NodeId {
+        let is_block = |element: &ElementRef| {
+            matches!(element.value().name(), "p" | "li" | "td" | "div" | "center" | "footer" | "blockquote")
+        };
+        let Some(block) = anchor.ancestors().filter_map(ElementRef::wrap).find(is_block) else {
+            return anchor.id();
+        };
+        let chars_of_mail = self.chars_of_mail;
+        let says_little = *self.judged.entry(block.id()).or_insert_with(|| {
+            let chars = text_of(block).chars().count();
+            let has_heading = block.select(&selector("h1, h2, h3, h4")).next().is_some();
+            chars <= BLOCK_CHARS_MAX && chars * 2 <= chars_of_mail && !has_heading
+        });
+        if says_little { block.id() } else { anchor.id() }
+    }
+}
+
+/// An address that shows the mail to everybody: nothing in it tells one reader from another.
+fn shared(href: &str, marks: &[String]) -> Option<String> {
+    let address = without_tracking(href);
+    let url = Url::parse(&address).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+    let is_token = |part: &str| {
+        part.len() >= TOKEN_BYTES_MIN
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'='))
+            && part.bytes().any(|byte| byte.is_ascii_digit())
+    };
+    let is_open = url.query().is_none() && !url.path().split('/').any(is_token);
+    (is_open && !is_personal(&address.to_ascii_lowercase(), marks)).then_some(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(html: &str) -> (String, Option<String>) {
+        let leave = ["https://x.example/l/1".to_owned()];
+        let (html, link) = cleaned(html, &["me@in.example".to_owned()], &leave);
+        (one_line(&html), link)
+    }
+
+    #[test]
+    fn what_is_one_recipients_is_left_out_and_the_rest_stays() {
+        let story = "<p>The bridge is open again after a year of works, for everybody who walks.</p>";
+        for (html, rest) in [
+            ("<p>You get this as a member. <a href='https://x.example/u/1'>Se désabonner</a></p>", ""),
+            ("<p><a href='https://x.example/unsubscribe?u=1'>Click here</a></p>", ""),
+            ("<p><a href='https://x.example/l/1'>Click here</a></p>", ""),
+            ("<img src='https://x.example/a.gif' width=1 height=1>", ""),
+            ("<img src='https://x.example/a.gif' style='height: 1px'>", ""),
+            ("<div style='display: none'>A line for lists</div>", ""),
+            ("<img src='cid:1'>", ""),
+            ("<a href='https://x.us1.list-manage.com/track/click?u=1&e=2'>More</a>", "<a>More</a>"),
+            ("<a href='https://x.example/?for=me%40in.example'>More</a>", "<a>More</a>"),
+            (
+                "<a href='https://x.example/news/preferences-of-voters'>Preferences of voters</a>",
+                "<a href=\"https://x.example/news/preferences-of-voters\">Preferences of voters</a>",
+            ),
+            (
+                "<img src=\"https://x.example/a.jpg\" width=\"600\">",
+                "<img src=\"https://x.example/a.jpg\" width=\"600\">",
+            ),
+        ] {
+            let (found, _) =
+                read(&format!("<html><head><title>T</title></head><body>{story}{html}</body></html>"));
+            assert_eq!(found, format!("{story}{rest}"), "{html}");
+        }
+    }
+
+    #[test]
+    fn an_address_for_all_is_that_of_the_entry_and_one_with_a_token_is_none() {
+        for (href, link) in [
+            (
+                "https://x.example/p/the-bridge-is-open?utm_source=mail",
+                Some("https://x.example/p/the-bridge-is-open"),
+            ),
+            ("https://mailchi.mp/town/news?e=0a1b2c3d", None),
+            ("https://x.example/view/0a1b2c3d4e5f6a7b8c9d", None),
+        ] {
+            let html = format!(
+                "<body><p><a href='{href}'>View in your browser</a></p><p>{}</p></body>",
+                "News. ".repeat(50)
+            );
+            let (found, shown) = read(&html);
+            assert_eq!(shown.as_deref(), link, "{href}");
+            assert!(!found.contains("browser"), "{found}");
+        }
+    }
+
+    #[test]
+    fn senders_are_named_by_address_domain_or_list() {
+        let head = read_head(b"From: News <news@mail.town.example>\r\nList-Id: The news <news.lists.town.example>\r\nMessage-ID: <1@x>\r\n\r\nText");
+        assert_eq!(
+            (head.list_id.as_deref(), head.message_id.as_deref()),
+            (Some("news.lists.town.example"), Some("1@x"))
+        );
+        for (wanted, is_it) in [
+            ("news@mail.town.example", true),
+            ("town.example", true),
+            ("@town.example", true),
+            ("<news.lists.town.example>", true),
+            ("own.example", false),
+            ("other@mail.town.example", false),
+        ] {
+            assert_eq!(head.is_from(&[wanted.to_owned()]), is_it, "{wanted}");
+        }
+        assert!(head.is_from(&[]));
+    }
+}

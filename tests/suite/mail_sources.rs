@@ -1,0 +1,193 @@
+//! Newsletters by mail as sources: a mailbox, or an address that a mail server hands over.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::process::Stdio;
+
+use crate::support::App;
+use crate::support::python::ImapServer;
+
+/// A newsletter as senders of newsletters write them.
+fn newsletter(id: &str, from: &str, subject: &str, day: u8) -> String {
+    format!(
+        "Return-Path: <bounce@mail.town.example>\r\nDelivered-To: town@in.example\r\nFrom: =?utf-8?q?The_Town_=E2=80=93_News?= <{from}>\r\nTo: reader@in.example\r\nSubject: {subject}\r\n\
+         Date: {day:02} Oct 2022 09:00:00 +0200\r\nMessage-ID: <{id}@mail.town.example>\r\nList-Id: Town news <news.town.example>\r\nList-Unsubscribe: <https://town.example/u/secret-token>\r\n\
+         MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nThe plain part\r\n--b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n\
+         <html><head><title>News</title><style>p {{ color: red }}</style></head><body><div style=\"display:none; max-height:0\">A line for lists</div>\
+         <p><a href=\"https://town.example/view/abcdef0123456789abcdef\">View in your browser</a></p><h1>{subject}</h1>\
+         <p>The council decided on Monday that the old bridge will be repaired next year, and that it stays open for people on foot.</p>\
+         <p><a href=\"https://town.example/bridge?utm_source=mail&amp;utm_medium=email\">Read more about the bridge</a> or <a href=\"https://t.us1.list-manage.com/track/click?u=1&amp;id=2&amp;e=secret-token\">ask a question</a></p>\
+         <img src=\"https://town.example/bridge.jpg\" width=600 alt=\"The bridge\"><img src=\"https://t.list-manage.com/track/open.php?u=secret-token\" width=1 height=1>\
+         <p>You receive this because you subscribed. <a href=\"https://town.example/u/secret-token\">Unsubscribe</a> | <a href=\"https://town.example/p/secret-token\">Update preferences</a></p></body></html>\r\n--b--\r\n"
+    )
+}
+
+fn mailbox_source(port: u16, from: &str) -> String {
+    format!(
+        "[[source]]\nid = \"town\"\npartner = \"Town\"\nkind = \"mail\"\nurl = \"imap://demouser@localhost:{port}/INBOX\"\npassword = \"file:imap-password\"\nfrom = [{from}]\nlang = \"en\"\n"
+    )
+}
+
+/// An app whose source is the mailbox of a server that it trusts.
+fn app(imap: &ImapServer, from: &str) -> App {
+    let app = App::new(&mailbox_source(imap.port, from));
+    let ca_file = format!(
+        "[mail]\ntransport = \"smtp://127.0.0.1:9\"\nca_file = \"{}\"\n",
+        imap.certificate().display()
+    );
+    app.write("feeds.toml", app.read("feeds.toml").replace("[mail]\n", &ca_file));
+    app.write("imap-password", "demopass\n");
+    app
+}
+
+#[test]
+fn newsletters_in_a_mailbox_are_entries_without_what_is_for_one_recipient() {
+    let imap = ImapServer::start(&[
+        newsletter("1", "news@mail.town.example", "The bridge stays open", 17),
+        newsletter("2", "news@other.example", "Something else", 18).replace("news.town.example", "news.other.example"),
+        newsletter("3", "news@mail.town.example", "=?utf-8?q?Caf=C3=A9_at_the_market?=", 19),
+        "From: news@mail.town.example\r\nSubject: In plain words\r\nMessage-ID: <4@mail.town.example>\r\nDate: 20 Oct 2022 07:00:00 +0000\r\n\r\nFirst line.\r\nSecond <line>.\r\n\r\nUnsubscribe: https://town.example/u/secret-token\r\n".to_owned(),
+    ]);
+    let mut app = app(&imap, "\"town.example\"");
+    app.ok(&["fetch"]);
+    assert_eq!(app.titles(), ["The bridge stays open", "Café at the market", "In plain words"]);
+    app.ok(&["publish"]);
+    let entries = app.entries();
+    assert_eq!(entries[0]["guid"], "1@mail.town.example");
+    assert_eq!(
+        (&entries[0]["published"], &entries[0]["url"]),
+        (&"2022-10-17T07:00:00Z".into(), &serde_json::Value::Null)
+    );
+    assert_eq!(entries[2]["summary"], "First line. Second <line>.");
+    for file in
+        ["public/atom.xml", "public/rss.xml", "public/feed.json", "public/index.html", "public/opml.xml"]
+    {
+        let text = app.read(file);
+        for private in [
+            "secret-token",
+            "nsubscribe<",
+            "browser",
+            "A line for lists",
+            "color: red",
+            "imap://",
+            "demouser",
+            "utm_source",
+            "in.example",
+        ] {
+            assert!(!text.contains(private), "{file} tells {private}");
+        }
+    }
+    let feed: serde_json::Value = serde_json::from_str(&app.read("public/feed.json")).unwrap();
+    let bridge = feed["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|item| item["title"] == "The bridge stays open")
+        .unwrap();
+    let html = bridge["content_html"].as_str().unwrap();
+    assert!(
+        html.contains("href=\"https://town.example/bridge\"") && html.contains("ask a question"),
+        "{html}"
+    );
+    assert_eq!(
+        (&bridge["image"], &bridge["authors"][0]["name"]),
+        (&"https://town.example/bridge.jpg".into(), &"The Town – News".into())
+    );
+    // It is read again as what it is, and nothing of the mailbox changed.
+    let ran = app.later(61).ok(&["fetch"]);
+    assert!(ran.contains("0 new"), "{ran}");
+    let url = format!("imap://demouser@localhost:{}/INBOX?password=file:imap-password", imap.port);
+    assert!(app.ok(&["bounces", &url]).contains("4 messages read"), "all are unread still");
+    app.write("imap-password", "wrong\n");
+    let ran = app.later(61).run(&["fetch"]);
+    let said = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(
+        said.contains("the mailbox cannot be read: the mailbox refuses the login") && !said.contains("wrong"),
+        "{said}"
+    );
+    assert_eq!(app.titles().len(), 3);
+}
+
+#[test]
+fn a_mail_server_hands_newsletters_over_and_only_those_of_the_senders_are_kept() {
+    let app = App::new(
+        "[[source]]\nid = \"town\"\npartner = \"Town\"\nkind = \"mail\"\nurl = \"mailto:town@in.example\"\nfrom = [\"mail.town.example\"]\nlang = \"en\"\n",
+    );
+    let mut child = app
+        .command(&["bounces", "lmtp", "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    let stream = TcpStream::connect(line.trim().rsplit(' ').next().unwrap()).unwrap();
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut say = |text: &str, answers: usize| {
+        (&stream).write_all(text.as_bytes()).unwrap();
+        let mut answer = String::new();
+        for _ in 0..answers {
+            reader.read_line(&mut answer).unwrap();
+        }
+        answer
+    };
+    say("LHLO x\r\n", 5);
+    for mail in [
+        newsletter("1", "news@mail.town.example", "The bridge stays open", 17),
+        newsletter("2", "somebody@spam.example", "Buy this", 18),
+        newsletter("1", "news@mail.town.example", "The bridge stays open", 17),
+    ] {
+        say("MAIL FROM:<bounce@mail.town.example>\r\nRCPT TO:<town@in.example>\r\nDATA\r\n", 3);
+        let answer = say(&format!("{mail}.\r\n"), 1);
+        assert!(answer.starts_with("250 "), "{answer}");
+    }
+    say("QUIT\r\n", 1);
+    std::process::Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    child.wait().unwrap();
+    assert_eq!(app.announced(), [("The bridge stays open".to_owned(), 1)]);
+    assert!(app.ok(&["sources"]).contains("as it comes"));
+    assert_eq!(app.ok(&["fetch", "--all"]).trim(), "", "nobody is asked");
+    // Piped, the message says whom it was delivered to.
+    app.write("mail.eml", newsletter("5", "news@mail.town.example", "The market moves", 19));
+    assert!(app.ok(&["bounces", "mail.eml"]).contains("a newsletter for the source town"));
+    assert_eq!(app.titles(), ["The bridge stays open", "The market moves"]);
+}
+
+#[test]
+fn a_mailbox_that_cannot_be_opened_safely_is_refused() {
+    let app = App::new("");
+    for (url, rest, said) in [
+        ("imaps://news@x.example/INBOX", "", "password is missing"),
+        ("imaps://news:geheim@x.example/INBOX", "", "does not stand in its address"),
+        ("https://x.example/", "", "is not a mailbox"),
+        ("mailto:town@in.example", "", "from is missing"),
+    ] {
+        app.configure(&format!("[[source]]\nid = \"s\"\nkind = \"mail\"\nurl = \"{url}\"\n{rest}"));
+        let ran = app.run(&["check"]);
+        let text = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(ran.code != 0 && text.contains(said) && !text.contains("geheim"), "{url}: {text}");
+    }
+    app.configure("[[source]]\nid = \"s\"\nkind = \"feed\"\nurl = \"https://x.example/\"\nfrom = [\"x\"]\n");
+    assert_ne!(app.run(&["check"]).code, 0);
+}
+
+#[test]
+fn hostile_mail_costs_itself_only() {
+    let app = App::new(
+        "[[source]]\nid = \"s\"\nkind = \"mail\"\nurl = \"mailto:in@in.example\"\nfrom = [\"x.example\"]\n",
+    );
+    let head = "From: a@x.example\r\nTo: in@in.example\r\nMessage-ID: <1@x>\r\nSubject: S\r\nContent-Type: text/html\r\n\r\n";
+    for body in [
+        format!("<body>{}", "<div>".repeat(200_000)),
+        format!("<body>{}", "<p><a href='https://x.example/unsubscribe'>unsubscribe</a>".repeat(20_000)),
+        format!("<body><div>{}", "<a href='https://x.example/unsubscribe'>unsubscribe</a> ".repeat(20_000)),
+        "<body><a href='javascript:alert(1)'>x</a><script>alert(1)</script>".to_owned(),
+        String::new(),
+    ] {
+        app.write("mail.eml", format!("{head}{body}"));
+        app.ok(&["bounces", "mail.eml"]);
+    }
+    app.write("mail.eml", b"\xFF\xFE\x00From: a@x.example");
+    app.ok(&["bounces", "mail.eml"]);
+    assert!(app.entries().iter().all(|entry| !entry.to_string().contains("alert(1)")));
+}
