@@ -1,4 +1,4 @@
-//! News sitemaps: `urlset` with `news:news`, which gives each address a title and a date.
+//! News sitemaps: `urlset` with `news:news`, which gives a title and a date for each address.
 
 use url::Url;
 
@@ -7,7 +7,7 @@ use super::feed::ENTRIES_MAX;
 use super::xml::{Cursor, Element, TextMode};
 use crate::model::feed::{FeedFormat, Link, RawEntry, RawFeed, RawText};
 
-/// Reads the entries that have a news title; `None` when the document is not a sitemap or has no news in it.
+/// Reads the entries that have a news title; `None` if the document is not a sitemap or has no news.
 pub fn read_news(text: &str, base: Option<Url>) -> Option<RawFeed> {
     let mut cursor = Cursor::new(text, base);
     let root = cursor.next_child(0).filter(|root| root.name == "urlset")?;
