@@ -1,4 +1,4 @@
-//! A feed as JSON Feed 1.1, one item a story.
+//! Renders a feed as JSON Feed 1.1, one item per story.
 
 use serde_json::{Map, Value, json};
 
@@ -53,7 +53,7 @@ fn item(catalog: Catalog, place: DocumentLocation, story: &Story) -> Value {
     put("url", json!(e.url));
     put("title", json!(e.title));
     put("summary", json!(e.summary));
-    // One of the two must be there.
+    // JSON Feed requires one of the two.
     match &e.content_html {
         Some(html) => put("content_html", json!(html)),
         None => put(
@@ -85,7 +85,7 @@ fn attachment(enclosure: &Enclosure) -> Value {
     attachment
 }
 
-/// An extension of ours: its name begins with an underscore (JSON Feed 1.1, "Extensions").
+/// Our extension; its name begins with an underscore (JSON Feed 1.1, "Extensions").
 fn extension(story: &Story, shown: &StoredEntry) -> Value {
     let version = |version: &StoredEntry| {
         let entry = &version.entry;
@@ -103,7 +103,7 @@ fn date(time: jiff::Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// A mail address is for the source's own readers.
+/// Authors without mail addresses, which are meant for the source's own readers.
 fn authors(shown: &StoredEntry) -> Value {
     let named = shown.entry.authors.iter().filter_map(|person| {
         let name = person.name.as_deref().or(person.url.as_deref())?;

@@ -5,7 +5,7 @@ use crate::model::publication::Publication;
 use crate::support::text::escaped;
 use crate::view::Catalog;
 
-/// Renders the sources that are read, by partner.
+/// Renders the enabled sources.
 pub fn opml(catalog: Catalog) -> Vec<u8> {
     let mut out = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<opml version=\"2.0\">\n<head><title>{}</title></head>\n<body>\n",
@@ -19,7 +19,7 @@ pub fn opml(catalog: Catalog) -> Vec<u8> {
             .as_ref()
             .map(|language| format!(" language=\"{}\"", escaped(language)))
             .unwrap_or_default();
-        // What is no feed is a link (OPML 2.0, "Other attributes").
+        // A source that is not a feed is a link (OPML 2.0, "Other attributes").
         let kind = if source.kind.may_be_listing {
             format!("type=\"link\" url=\"{url}\"")
         } else {
@@ -31,10 +31,10 @@ pub fn opml(catalog: Catalog) -> Vec<u8> {
     out.into_bytes()
 }
 
-/// Addresses in one sitemap, as its protocol allows.
+/// Maximum number of addresses in a sitemap, by its protocol.
 const ADDRESSES_MAX: usize = 50_000;
 
-/// Renders the pages: one of each publication, one of each day that has stories.
+/// Renders the sitemap: one page for each publication and for each day with stories.
 pub fn sitemap(catalog: Catalog, publications: &[Publication], days: &[(String, u64)]) -> Vec<u8> {
     let pages = publications.iter().map(|publication| publication.path.as_str().to_owned());
     let days = days.iter().map(|(day, _)| super::planet::day_path(day));
