@@ -431,8 +431,8 @@ fn own_date(element: ElementRef, strict: DateRules) -> Option<Timestamp> {
     if is_figures { find_date(start, strict) } else { None }
 }
 
-/// The title of a card: its heading, or else the text of its links, or the alternative text of a lone picture; never a "read more"
-/// call, a number or a date.
+/// The title of a card: its heading, or else the text of its links, or the alternative text of a lone picture; never a "read
+/// more" call, a number or a date.
 pub fn title(card: &Card) -> Option<String> {
     let anchors = || card.anchors.iter().map(|(anchor, _)| *anchor);
     let around = anchors().find_map(|anchor| {
