@@ -1,4 +1,4 @@
-//! The wiring: a configuration made into the parts that commands work with, and the turns of the pipelines.
+//! The wiring: builds the parts that commands work with from the configuration, and runs the pipelines.
 
 mod parts;
 mod signals;
@@ -37,24 +37,24 @@ use crate::view::Catalog;
 
 use self::parts::{dkim, duration, mailbox, secret};
 
-/// Entries whose words are put into the search in one transaction.
+/// Entries added to the full-text search in one transaction.
 const INDEXED: usize = 2_000;
 
 /// A third of a lease.
 const RENEWED_AFTER: Duration = Duration::from_secs(200);
-/// Between two looks at whether another process is done with the published folder.
+/// Interval at which a published folder held by another process is checked.
 const PUBLISHER_PAUSE: Duration = Duration::from_millis(100);
 
 pub use self::parts::{classifier, client, mail_tls, renderer, transport};
 pub use self::signals::{Farewell, INTERRUPTED_CODE, Signals};
 pub use crate::support::clock::Interrupted;
 
-/// Bad usage that only shows when the configuration is known.
+/// Wrong usage that only shows once the configuration is known.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Usage(pub String);
 
-/// Everything that a command over a configuration needs, built once.
+/// Everything that a command with a configuration needs, built once.
 pub struct App {
     pub config: Config,
     pub refresher: Refresher,
@@ -62,9 +62,9 @@ pub struct App {
     pub transport: Arc<Transport>,
     pub sender: Arc<Sender>,
     pub publications: Vec<Publication>,
-    /// The address of the hub that tells of changes.
+    /// The address of the hub that announces changes.
     pub hub: Option<String>,
-    /// Of the rules and the model that say what entries are about.
+    /// Fingerprint of the rules and the model that assign topics.
     pub topics_fingerprint: String,
     pub clock: Clock,
     pub metrics: Arc<Metrics>,
@@ -72,7 +72,7 @@ pub struct App {
     pub stop: CancellationToken,
 }
 
-/// What one cycle did.
+/// The results of one cycle.
 pub struct RunReport {
     pub reports: Vec<SourceReport>,
     pub published: Published,
@@ -150,7 +150,7 @@ impl App {
         Catalog { channel: &self.config.channel, topics: &self.config.topics, sources: &self.config.sources }
     }
 
-    /// What mail is made with, now.
+    /// What mail is composed with, at the current time.
     pub fn mail_context(&self) -> MailContext<'_> {
         MailContext {
             catalog: self.catalog(),
@@ -161,7 +161,7 @@ impl App {
         }
     }
 
-    /// What people can choose from.
+    /// The options that subscribers can choose from.
     pub fn subscription_options(&self) -> SubscriptionOptions {
         let mut partners: Vec<String> = self
             .config
@@ -178,13 +178,13 @@ impl App {
         }
     }
 
-    /// Reads the selected sources, with a progress bar on a terminal; Ctrl-C ends it early.
+    /// Reads the selected sources, with a progress bar on a terminal; a signal ends it early.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn fetch(&self, selection: &Selection) -> anyhow::Result<FetchReport> {
         self.take_over()?;
-        // Stories of an older version are to be recognised in what comes.
+        // Stories of earlier versions have to be recognisable in new entries.
         let count = maintenance::make_ready(self.store())?;
         if count > 0 {
             tracing::info!(count, "entries were made ready to be compared");
@@ -211,12 +211,12 @@ impl App {
     }
 
     /// # Errors
-    /// When the work is to end.
+    /// When the work has to end.
     pub fn go_on(&self) -> Result<(), Interrupted> {
         if self.stop.is_cancelled() { Err(Interrupted) } else { Ok(()) }
     }
 
-    /// Frees what processes held that are no more.
+    /// Takes over what dead processes held.
     fn take_over(&self) -> anyhow::Result<()> {
         let gone = self.store().take_over_from_the_dead()?;
         if gone > 0 {
@@ -225,7 +225,7 @@ impl App {
         Ok(())
     }
 
-    /// A service lives on after a turn that failed: what that left under way is not to be renewed for ever.
+    /// After a failed cycle, stops renewing what it left under way, since the service itself lives on.
     fn abandon_if_failed<T>(&self, result: &anyhow::Result<T>) {
         if result.is_err()
             && let Err(error) = self.store().write(|w| w.leases().abandon(self.store().worker()))
@@ -234,7 +234,7 @@ impl App {
         }
     }
 
-    /// Renews what this process holds, for as long as it lives.
+    /// Renews the leases of this process while it lives.
     fn keep_leases(&self) {
         let store = self.store().clone();
         tokio::spawn(async move {
@@ -263,7 +263,7 @@ impl App {
         published
     }
 
-    /// The published folder is one process's at a time: waits for another one to be done with it.
+    /// Claims the published folder, waiting for another process to release it.
     async fn publisher(&self) -> anyhow::Result<Lease> {
         let wanted = ["public".to_owned()];
         loop {
@@ -278,7 +278,7 @@ impl App {
         }
     }
 
-    /// What says what entries are about.
+    /// Assigns topics to entries.
     pub fn topic_assigner(&self) -> TopicAssigner<'_> {
         TopicAssigner {
             classifier: &self.refresher.classifier,
@@ -287,7 +287,7 @@ impl App {
         }
     }
 
-    /// What is published, where to, and with what.
+    /// The publisher of the channel's files.
     pub fn site(&self) -> Publisher<'_> {
         Publisher {
             catalog: self.catalog(),
@@ -305,7 +305,7 @@ impl App {
         }
     }
 
-    /// Tells the hub, or as the hub everybody, what changed.
+    /// Announces changes to the hub, or as the hub, to all subscribers.
     async fn tell(&self) -> anyhow::Result<()> {
         let (Some(public), Some(hub)) = (self.config.public_url.as_deref(), self.hub.as_deref()) else {
             return Ok(());
@@ -334,7 +334,7 @@ impl App {
         self.site().archive_issues(self.store(), &self.config.digests)
     }
 
-    /// Fetch, publish and send what is due.
+    /// Fetches, publishes and sends what is due.
     ///
     /// # Errors
     /// When the store, a template or the disk fails; a source or a mail server that fails is a result.
@@ -348,7 +348,7 @@ impl App {
         self.tell().await?;
         self.go_on()?;
         let digest_reports = tokio::task::block_in_place(|| self.queue())?;
-        // The web version stands before the mail that links to it.
+        // The web version has to exist before the mail that links to it.
         self.archive()?;
         let deliveries = self.deliver(None).await?;
         self.go_on()?;
@@ -363,7 +363,7 @@ impl App {
         Ok(RunReport { reports, published, digest_reports, deliveries })
     }
 
-    /// Queues what is due for whom.
+    /// Queues all mail that is due.
     fn queue(&self) -> anyhow::Result<Vec<(DigestId, DigestReport)>> {
         let mut digest_reports = Vec::new();
         for digest in &self.config.digests {
@@ -384,7 +384,8 @@ impl App {
         Ok(digest_reports)
     }
 
-    /// What can wait: the search is brought up to date, and what is too old is forgotten. All in small parts, so that others have
+    /// Maintenance that can wait: updates the search and deletes what is too old, in small steps so that other writers get their
+    /// turn.
     /// their turn in between.
     fn maintain(&self) -> anyhow::Result<()> {
         let now = self.clock.now();
@@ -443,7 +444,7 @@ impl App {
         bar.finish_and_clear();
         self.abandon_if_failed(&done);
         let done = done?;
-        // Where nothing was due, nothing is known of the server.
+        // If nothing was due, nothing is known about the server.
         if done.held_up.is_some() || done.sent > 0 {
             self.note_held_up(done.held_up.as_deref())?;
         }
@@ -451,7 +452,7 @@ impl App {
         Ok(done)
     }
 
-    /// The operator hears once that mail is held up, and once that it leaves again.
+    /// Notifies the operator once when mail is held up, and once when it is sent again.
     fn note_held_up(&self, reason: Option<&str>) -> anyhow::Result<()> {
         let now = self.clock.now();
         let is_held = reason.is_some();
@@ -470,7 +471,7 @@ impl App {
         Ok(())
     }
 
-    /// One turn of the service: what fails is logged, and tried again at the next.
+    /// One cycle of the service: failures are logged, and retried in the next cycle.
     pub async fn tick(&self) {
         let run_once = self.run_once().await;
         self.metrics.cycle_ended(
@@ -497,7 +498,7 @@ impl App {
     }
 }
 
-/// A service says in its log what a command says at its end.
+/// Logs in a service what a command reports at its end.
 pub fn log_unsent(deliveries: &Deliveries) {
     match (&deliveries.held_up, deliveries.unsent()) {
         (Some(reason), _) => {
@@ -508,7 +509,7 @@ pub fn log_unsent(deliveries: &Deliveries) {
     }
 }
 
-/// A bar on a terminal, nothing elsewhere.
+/// A progress bar on a terminal, nothing elsewhere.
 pub fn progress(length: u64, what: &str) -> ProgressBar {
     let style = ProgressStyle::with_template(&format!(
         "{{bar:30}} {{pos}}/{{len}} {what}, {{per_sec}}, {{eta}} left"
@@ -517,7 +518,7 @@ pub fn progress(length: u64, what: &str) -> ProgressBar {
     ProgressBar::new(length).with_style(style)
 }
 
-/// One line in the log for each source, by what became of it.
+/// Logs one line for a source, by its outcome.
 fn log(report: &SourceReport) {
     match &report.outcome {
         SourceOutcome::Failed(reason) => tracing::warn!(source.id = report.source, reason, "source failed"),

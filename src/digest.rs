@@ -1,4 +1,4 @@
-//! Stories to one issue of a digest: subject, text and HTML. Pure; it sends nothing and remembers nothing.
+//! Composes an issue of a digest from stories: subject, text and HTML. Pure: sends and stores nothing.
 
 use std::ops::Range;
 
@@ -15,22 +15,22 @@ use crate::support::templates::{TemplateError, Templates};
 use crate::support::text::{fitting, shorten, wrapped};
 use crate::view::{Catalog, ComingView, LinkView, StoryView, coming_among, coming_view, view_among};
 
-/// A subject names the first story where there is room for so much of its title, in characters.
+/// Minimum room, in characters, for the first story's title in a subject.
 const LEAD_CHARS_MIN: usize = 16;
-/// Of the text part.
+/// Width of the text part.
 pub const TEXT_COLUMNS: usize = 76;
-/// Mail is skimmed: the story itself is one click away. In characters.
+/// Limits in characters: mail is skimmed, and the story itself is one click away.
 const SUMMARY_CHARS_MAX: usize = 320;
 const TITLE_CHARS_MAX: usize = 240;
 const PREVIEW_CHARS_MAX: usize = 140;
-/// Links to other places of one story; and an address longer than this is no link.
+/// Maximum number of links to other versions of a story, and maximum length of a linked address.
 const LINKS_MAX: usize = 6;
 const URL_BYTES_MAX: usize = 1_000;
-/// Gmail cuts the HTML of a mail at 102 kB. Counted as it travels, in quoted-printable, with room for the links of each
-/// recipient, so that it holds however a mailbox provider counts.
+/// Gmail clips the HTML of a mail at 102 kB. Counted in quoted-printable with room for the recipient's links, so that it holds
+/// however a provider counts.
 const HTML_BYTES_MAX: usize = 96_000;
 
-/// What an issue is made for.
+/// The parameters of an issue.
 #[derive(Debug, Clone, Copy)]
 pub struct Edition<'a> {
     pub title: &'a str,
@@ -39,19 +39,19 @@ pub struct Edition<'a> {
     pub interests: &'a Interests,
     /// The folder of its templates.
     pub templates: &'a str,
-    /// What it says before the stories.
+    /// Text before the stories.
     pub note: Option<&'a str>,
     /// What is to come, whether or not it was told before.
     pub coming: &'a [Story],
     /// Stories in one issue; the rest is counted and linked.
     pub entries_max: usize,
-    /// Its recipients have preferences that they can change.
+    /// Whether recipients can change their preferences.
     pub is_personal: bool,
-    /// Of its web version, where there is one.
+    /// Name of its web version, if there is one.
     pub name: Option<&'a str>,
-    /// Others reach us at the channel's address: there is a place for links of our own.
+    /// Whether the channel's address is public, so that our own links work.
     pub is_public: bool,
-    /// Who answers for the mail, with a postal address.
+    /// The controller of personal data, with a postal address.
     pub controller: Option<&'a str>,
     pub places: &'a LinkPlaces,
 }
@@ -71,7 +71,7 @@ struct Data<'a> {
     date: String,
     /// The title of the first story, for the subject.
     lead: String,
-    /// What mail programs show after the subject.
+    /// The text that mail programs show after the subject.
     preview: String,
     note: Option<&'a str>,
     groups: Vec<TopicGroup>,
@@ -79,12 +79,12 @@ struct Data<'a> {
     coming: Vec<ComingView>,
     /// Stories that found no room.
     more: usize,
-    /// How many those are, in words.
+    /// That number, in words.
     more_text: String,
     web: String,
     /// The address of the web version.
     online: Option<String>,
-    /// The places where each recipient's own addresses go.
+    /// Placeholders for each recipient's own addresses.
     unsubscribe: String,
     preferences: Option<String>,
     privacy: Option<String>,
@@ -96,27 +96,27 @@ struct Data<'a> {
 #[derive(Serialize)]
 struct TopicGroup {
     id: String,
-    /// The id as a query has it.
+    /// The id, encoded for a query.
     query: String,
     label: String,
     stories: Vec<StoryView>,
 }
 
-/// The stories for these interests that became so after the entry `seen.start` and not after `seen.end`, the best first: what
-/// several partners tell and what fits the topics, then the newest.
+/// The stories that first matched these interests after the entry `seen.start` and up to `seen.end`, best first: by number of
+/// partners and scores of topics, then newest first.
 pub fn pick<'a>(interests: &Interests, seen: Range<EntryKey>, stories: &'a [Story]) -> Vec<&'a Story> {
     let is_new = |since: EntryKey| since > seen.start && since <= seen.end;
     let mut picked: Vec<&Story> =
         stories.iter().filter(|story| story.wanted_since(interests).is_some_and(is_new)).collect();
-    // Stable: among equals they stay as they came, the newest first.
+    // A stable sort: among equals the order, newest first, is kept.
     picked.sort_by_cached_key(|story| std::cmp::Reverse(story.weight(interests)));
     picked
 }
 
-/// Renders an issue over the stories picked, the best first, as many as find room.
+/// Renders an issue with as many of the stories picked as there is room for, best first.
 ///
 /// # Errors
-/// When a template of the operator's is at fault.
+/// When a template of the operator is faulty.
 pub fn render(
     catalog: Catalog,
     edition: Edition,
@@ -137,7 +137,7 @@ pub fn render(
         let html = of("body.html", &data)?;
         let bytes = quoted_printable_bytes(&html);
         if bytes > HTML_BYTES_MAX && room > 1 {
-            // Stories are of one size, nearly: one step is mostly enough.
+            // Stories are of similar size, so one step is usually enough.
             room = (room * HTML_BYTES_MAX / bytes).clamp(1, room - 1);
             continue;
         }
@@ -153,7 +153,7 @@ pub fn render(
     }
 }
 
-/// What mail programs show beside the subject. The subject names the first story; the preview goes on from there.
+/// The preview shown beside the subject. The subject names the first story; the preview continues with the next ones.
 fn preview(views: &[StoryView]) -> Option<String> {
     let others: Vec<&str> = views.iter().skip(1).take(3).map(|story| story.title.as_str()).collect();
     let text = if others.is_empty() { views.first()?.summary.clone() } else { others.join(" · ") };
@@ -169,7 +169,7 @@ fn data<'a>(
     now: Timestamp,
 ) -> Data<'a> {
     let public = &catalog.channel.url;
-    // Words are of one language: that of the edition where there are any of it, else the channel's.
+    // The interface language is that of the edition if available, or else the channel's.
     let said_in = spoken(edition.language, &catalog.channel.language);
     let t = phrases(said_in);
     let date = long_date(now.to_zoned_datetime(TimeZone::UTC).date(), said_in);
@@ -224,17 +224,17 @@ fn lead(story: &str, title: &str, colon: &str) -> String {
     if room < LEAD_CHARS_MIN { String::new() } else { fitting(story, room) }
 }
 
-/// Where the web version of an issue stands under the address of the channel.
+/// The path of an issue's web version below the address of the channel.
 pub fn archive_path(name: &str) -> String {
     format!("issues/{name}.html")
 }
 
-/// Where the data-protection page stands.
+/// The path of the data-protection page.
 pub fn privacy_path(language: &str) -> String {
     format!("privacy/{}.html", phrases(language)["lang"])
 }
 
-/// The issue as everybody may see it: the recipient's own links lead to the sign-up.
+/// The public version of an issue: links of the recipient lead to the sign-up instead.
 pub fn web_version(issue: &Issue, public: &str) -> String {
     let subscribe = format!("{public}/subscribe");
     issue
@@ -247,7 +247,7 @@ fn encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
-/// As much of a story as a mail has room for.
+/// A story shortened for mail.
 fn brief(mut story: StoryView) -> StoryView {
     let links = |links: Vec<LinkView>| {
         let fits = links.into_iter().filter(|link| link.url.len() <= URL_BYTES_MAX);
@@ -264,7 +264,7 @@ fn brief(mut story: StoryView) -> StoryView {
     story
 }
 
-/// The size of a text in quoted-printable (RFC 2045 section 6.7), with its soft line breaks.
+/// The size of a text in quoted-printable (RFC 2045 section 6.7), including soft line breaks.
 fn quoted_printable_bytes(text: &str) -> usize {
     let bytes: usize = text
         .bytes()
@@ -273,7 +273,7 @@ fn quoted_printable_bytes(text: &str) -> usize {
     bytes + bytes / 70 * 3
 }
 
-/// Each story once, under the best of its topics that the edition has, in the order of the configuration.
+/// Groups stories by topic in the order of the configuration, each story once, under its best topic in this edition.
 fn group(catalog: Catalog, edition: Edition, views: Vec<StoryView>, other: &str) -> Vec<TopicGroup> {
     let has = |id: &str| edition.interests.has_topic(id);
     let mut groups: Vec<TopicGroup> = catalog

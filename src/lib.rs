@@ -7,14 +7,14 @@
 //!                    mail ◀─ deliver ─ Delivery ◀─ digest ─ Story ◀────────────────────────────┘
 //! ```
 //!
-//! `ARCHITECTURE.md` says who may import whom, and what always holds.
+//! `ARCHITECTURE.md` describes who may import whom, and the invariants.
 
-// The way in.
+// Entry points.
 pub mod app;
 pub mod cli;
 pub mod config;
 
-// What joins the stages, and the web server.
+// Pipelines connect the stages; the web server.
 pub mod pipeline;
 pub mod web;
 
@@ -31,7 +31,7 @@ pub mod publish;
 pub mod store;
 pub mod subscriber_csv;
 
-// What stages share.
+// Shared by stages.
 pub mod model;
 pub mod support;
 pub mod view;

@@ -1,4 +1,4 @@
-//! The program: everything is in the library.
+//! The program; all code is in the library.
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[global_allocator]

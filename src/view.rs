@@ -1,4 +1,4 @@
-//! Stories as templates see them, on the page and in the digest. Knows no template and no output format.
+//! Stories as seen by templates, on pages and in digests. Knows no template and no output format.
 
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
@@ -15,10 +15,10 @@ use crate::model::topic::{Topic, TopicMatch};
 use crate::support::i18n::{language_name, long_date, spoken};
 use crate::support::text::{direction, escaped};
 
-/// A summary longer than this is shown cut, in characters: the story itself is one click away.
+/// Longer summaries are truncated, in characters: the story itself is one click away.
 const SUMMARY_CHARS_MAX: usize = 600;
 
-/// What all stories of a channel are shown with.
+/// The context in which stories of a channel are shown.
 #[derive(Debug, Clone, Copy)]
 pub struct Catalog<'a> {
     pub channel: &'a Channel,
@@ -27,7 +27,7 @@ pub struct Catalog<'a> {
 }
 
 impl<'a> Catalog<'a> {
-    /// What a topic is called in a language; its id where the configuration has it no more.
+    /// The label of a topic in a language, or its id if it is no longer configured.
     pub fn topic_label<'b>(&self, id: &'b str, language: &str) -> &'b str
     where
         'a: 'b,
@@ -36,7 +36,7 @@ impl<'a> Catalog<'a> {
     }
 }
 
-/// A story as templates see it, on the page and in the digest.
+/// A story as seen by templates.
 #[derive(Debug, Clone, Serialize)]
 pub struct StoryView {
     pub title: String,
@@ -46,14 +46,14 @@ pub struct StoryView {
     /// `ltr` or `rtl`.
     pub dir: &'static str,
     pub partner: String,
-    /// RFC 3339 day, and as people write it.
+    /// The day as in RFC 3339, and in words.
     pub day: String,
     pub date: String,
     pub image: Option<ImageView>,
     /// When and where it takes place, in words; for events.
     pub event: Option<String>,
     pub topics: Vec<TopicView>,
-    /// Other places where the same text stands.
+    /// Other versions with the same text.
     pub copies: Vec<LinkView>,
     pub translations: Vec<LinkView>,
 }
@@ -75,12 +75,12 @@ pub struct TopicView {
 pub struct LinkView {
     pub label: String,
     pub language: String,
-    /// As the readers call it.
+    /// In the language of the readers.
     pub language_name: String,
     pub url: String,
 }
 
-/// Shows a story to readers of `language`, in a version that fits their interests where there is one.
+/// The view of a story for readers of `language`, in a version that matches their interests if there is one.
 pub fn view_among(catalog: Catalog, story: &Story, language: &str, interests: &Interests) -> StoryView {
     let shown = story.version_among(language, interests);
     let said_in = spoken(language, &catalog.channel.language);
@@ -226,7 +226,7 @@ fn topic_view(catalog: Catalog, matched: &TopicMatch, language: &str) -> TopicVi
     }
 }
 
-/// Another version of a story; `None` where readers could not open it.
+/// A link to another version of a story; `None` if readers could not open it.
 fn link_view(version: &StoredEntry, label: String, said_in: &str) -> Option<LinkView> {
     let own = version.entry.language.clone().unwrap_or_default();
     Some(LinkView {

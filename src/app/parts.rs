@@ -1,4 +1,4 @@
-//! The parts of an installation, each made from its piece of the configuration.
+//! Builds the parts of an installation from the configuration.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,10 +27,10 @@ use crate::model::source::RENDERER_PLACE;
 use crate::store::Store;
 use crate::support::clock::TokenSource;
 
-/// The secret of this installation that links are signed with, made at first use.
+/// The secret of this installation for signing links, created on first use.
 pub(super) fn secret(store: &Store) -> anyhow::Result<String> {
     const NAME: &str = "signing";
-    // Read first: a command that only reads is not to wait for one that writes.
+    // Read first: a read-only command must not wait for a writer.
     if let Some(known) = store.read(|r| r.mailing().secret(NAME))? {
         return Ok(known);
     }
@@ -42,7 +42,7 @@ pub(super) fn secret(store: &Store) -> anyhow::Result<String> {
     kept.context("the secret of this installation could not be kept")
 }
 
-/// Rules and model as configured, and a digest of both.
+/// The configured rules and model, and a digest of both.
 ///
 /// # Errors
 /// When the model cannot be read.
@@ -61,7 +61,7 @@ pub fn classifier(config: &Config) -> anyhow::Result<(Classifier, String)> {
     Ok((rules.with_model(model, config.classify.margin), crate::support::text::hex(&digest.finalize())))
 }
 
-/// A configured length of time; one beyond all time is as long as can be counted with.
+/// A configured duration, limited to what can be calculated with.
 pub(super) fn duration(seconds: u64) -> SignedDuration {
     SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX).min(i64::MAX / 4))
 }
@@ -70,10 +70,10 @@ fn read(path: &PathBuf) -> anyhow::Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// The HTTP client as configured.
+/// The configured HTTP client.
 ///
 /// # Errors
-/// When a CA file cannot be read or the TLS part cannot be set up.
+/// When a CA file cannot be read or TLS cannot be set up.
 pub fn client(fetch: &config::FetchConfig) -> anyhow::Result<Client> {
     let settings = ClientSettings {
         user_agent: fetch.user_agent.clone(),
@@ -117,7 +117,7 @@ pub(super) fn dkim(config: &config::DkimSettings) -> anyhow::Result<Arc<Signer>>
     Ok(Arc::new(signer))
 }
 
-/// TLS to mail servers, trusting what this machine trusts and the operator's own authority.
+/// TLS to mail servers that trusts the system's authorities and the operator's own.
 ///
 /// # Errors
 /// When a certificate cannot be read.
@@ -130,7 +130,7 @@ pub fn mail_tls(mail: &MailConfig) -> anyhow::Result<Arc<rustls::ClientConfig>> 
     tls::client_config(root.as_deref()).map_err(|reason| Usage(format!("[mail] ca_file: {reason}")).into())
 }
 
-/// A mailbox as it goes out: its domain in ASCII (RFC 5891), which every server takes and every signature is made for.
+/// A mailbox with its domain in ASCII (RFC 5891), which every server accepts and signatures require.
 pub(super) fn mailbox(text: &str) -> anyhow::Result<Mailbox> {
     let wrong = || format!("\"{text}\" is not a valid mail address");
     let mailbox: Mailbox = text.parse().with_context(wrong)?;
@@ -139,10 +139,10 @@ pub(super) fn mailbox(text: &str) -> anyhow::Result<Mailbox> {
     Ok(Mailbox::new(mailbox.name, email))
 }
 
-/// The way out as configured; nothing is sent or asked.
+/// The configured transport; opens no connection.
 ///
 /// # Errors
-/// When an address, a certificate or the login is unusable, in words.
+/// In words, when an address, a certificate or the login is unusable.
 pub fn transport(mail: &MailConfig) -> anyhow::Result<Transport> {
     match &mail.transport {
         TransportConfig::Directory(folder) => Ok(Transport::Directory(folder.clone())),

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM.
+//! Handles Ctrl-C and SIGTERM.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -7,43 +7,44 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::clock::Interrupted;
 
-/// After a signal, whatever is still under way is left.
+/// After a signal, work still under way after this time is abandoned.
 const ENDED_WITHIN: Duration = Duration::from_millis(1_500);
-/// As a shell reports a program that Ctrl-C ended.
+/// The code with which a shell reports a program ended by Ctrl-C.
 pub const INTERRUPTED_CODE: i32 = 130;
 
-/// How a command ends when it is told to.
+/// How a command ends on a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Farewell {
-    /// It looks for the sign to stop, and has a moment to keep what it did.
+    /// It checks the stop token, and has a moment to store what it did.
     Orderly,
-    /// It may end anywhere: every unit of work is whole.
+    /// It may end anywhere, since every unit of work is atomic.
     AtOnce,
-    /// It goes on until the sign to stop, and takes the time that it needs to end.
+    /// It runs until the stop token is set, and takes the time it needs to end.
     Own,
 }
 
-/// What the limit of a file's size ends a process with (`ulimit -f`), on Linux, the BSDs and macOS.
+/// The signal for exceeding the file-size limit (`ulimit -f`) on Linux, the BSDs and macOS.
 const SIGXFSZ: i32 = 25;
 
-/// Ctrl-C and SIGTERM, which end a command from its first moment on.
+/// Ctrl-C and SIGTERM, which end a command from its start.
 pub struct Signals {
-    /// Set by them: every phase ends where it is.
+    /// Set by a signal: every phase ends where it is.
     pub stop: CancellationToken,
     farewell: Arc<OnceLock<Farewell>>,
 }
 
 impl Signals {
-    /// Begins to listen. Until `end_with` says otherwise the command ends at once. A phase that does not come to an end is left: what it
+    /// Starts listening. Until `end_with` is called, the command ends at once. A phase that does not end in time is abandoned;
+    /// what it had not stored is done again next time.
     /// had not stored it does again.
     ///
-    /// # Errors
+    /// When signal handlers cannot be installed.
     /// When the system takes no handlers.
     pub fn heed() -> std::io::Result<Signals> {
         use tokio::signal::unix::{SignalKind, signal};
         let (mut terminate, mut interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        // A file that may not grow is then an error of writing it, with words, and not the end of the process.
+        // Exceeding the file-size limit is then a write error instead of ending the process.
         let _ = signal(SignalKind::from_raw(SIGXFSZ));
         let signals = Signals { stop: CancellationToken::new(), farewell: Arc::default() };
         let (stop, farewell) = (signals.stop.clone(), signals.farewell.clone());
@@ -71,7 +72,7 @@ impl Signals {
         Ok(signals)
     }
 
-    /// From now on the command ends like this.
+    /// Sets how the command ends from now on.
     pub fn end_with(&self, farewell: Farewell) {
         let _ = self.farewell.set(farewell);
     }

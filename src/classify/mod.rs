@@ -1,4 +1,4 @@
-//! What an entry is about: rules that people wrote come first, then a model that learned from what people labelled. Pure.
+//! Assigns topics to entries: by rules first, then by a model trained on labelled entries. Pure.
 
 pub mod model;
 mod rules;
@@ -7,19 +7,19 @@ use self::model::Model;
 use self::rules::Rules;
 use crate::model::topic::{Topic, TopicMatch};
 
-/// What a topic given by hand weighs: more than words do.
+/// Score of a topic given by hand, higher than words can reach.
 const HAND_SCORE: u32 = 10;
-/// The lead that is worth a point of score.
+/// Margin that counts as one point of score.
 const MARGIN_POINT: f32 = 0.25;
 const MODEL_SCORE_MAX: u32 = 6;
 
-/// Gives topics to entries.
+/// Assigns topics to entries.
 #[derive(Debug)]
 pub struct Classifier {
     rules: Rules,
     topics: Vec<String>,
     model: Option<Model>,
-    /// Below this lead the model abstains.
+    /// The model abstains below this margin.
     margin: f32,
 }
 
@@ -33,12 +33,12 @@ impl Classifier {
         }
     }
 
-    /// The same, with a model for what no rule knows. It abstains where its best topic does not lead by `margin`.
+    /// Adds a model for entries that no rule matches. It abstains if its best topic does not lead by `margin`.
     pub fn with_model(self, model: Model, margin: f32) -> Self {
         Classifier { model: Some(model), margin, ..self }
     }
 
-    /// The topics of an entry, the best first, each with the words that gave it.
+    /// The topics of an entry, best first, each with the words that led to it.
     pub fn classify(
         &self,
         title: &str,
@@ -52,7 +52,7 @@ impl Classifier {
         }
         let Some(model) = &self.model else { return Vec::new() };
         let best = model.predict(&text_of(title, summary), 1).into_iter().next();
-        // A model may know topics that the configuration has no more.
+        // A model may know topics that are no longer configured.
         let best = best.filter(|best| {
             best.margin >= self.margin && !best.evidence.is_empty() && self.topics.contains(&best.label)
         });
@@ -65,7 +65,7 @@ impl Classifier {
         .collect()
     }
 
-    /// Topics as a person gave them.
+    /// The topics that a person assigned.
     pub fn labelled(&self, topics: &[String]) -> Vec<TopicMatch> {
         topics
             .iter()
@@ -79,10 +79,10 @@ impl Classifier {
     }
 }
 
-/// What a model reads of an entry: it learns from the same.
+/// The text of an entry as read by the model, in training too.
 pub fn text_of(title: &str, summary: &str) -> String {
     format!("{title}. {}", crate::support::text::shorten(summary, SUMMARY_CHARS_MAX))
 }
 
-/// Of a summary, in characters.
+/// Maximum length of the summary, in characters.
 const SUMMARY_CHARS_MAX: usize = 300;

@@ -1,5 +1,5 @@
-//! A linear model of topics: hashed n-grams of words and letters, weighed by support vector machines, one a topic against all
-//! others. It is trained in seconds on what people labelled, and says which words decided.
+//! A linear model of topics: hashed n-grams of words and letters, weighted by linear support vector machines, one per topic
+//! against all others. It is trained in seconds on labelled texts, and names the words that decided.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,26 +8,26 @@ use rayon::prelude::*;
 
 use crate::support::text::fold;
 
-/// Bits of a bucket's number: more take memory, fewer make words collide.
+/// Bits of a bucket number: more take more memory, fewer cause more collisions.
 const BUCKET_BITS: u32 = 19;
 const BUCKETS: usize = 1 << BUCKET_BITS;
-/// Letters of a text that are looked at: a title and a few paragraphs.
+/// How much of a text is examined, in bytes: a title and a few paragraphs.
 const TEXT_BYTES_MAX: usize = 4_000;
-/// Letters in an n-gram.
+/// Length of letter n-grams.
 const LETTERS: std::ops::RangeInclusive<usize> = 2..=5;
-/// How much a wrong example costs, against a simple model.
+/// The regularization parameter C: the cost of a wrong example against a simple model.
 const COST: f32 = 1.0;
 const ROUNDS_MAX: usize = 200;
 /// Training ends when no example would change the weights by more than this.
 const TOLERANCE: f32 = 0.01;
-/// Words that are shown as evidence.
+/// Maximum number of words shown as evidence.
 const EVIDENCE_MAX: usize = 4;
 const MAGIC: &[u8; 8] = b"courant1";
-/// Topics of a model, and bytes of a topic's name.
+/// Maximum number of topics in a model, and of bytes in a topic's name.
 const LABELS_MAX: usize = 1_000;
 const LABEL_BYTES_MAX: usize = 1_000;
 
-/// Why a model cannot be made or read.
+/// Why a model cannot be trained or read.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ModelError {
     #[error("there is nothing to learn from: a line is a label, a tab and a text")]
@@ -38,21 +38,21 @@ pub enum ModelError {
     NotAModel,
 }
 
-/// A text with what it is about.
+/// A labelled text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Example {
     pub labels: Vec<String>,
     pub text: String,
 }
 
-/// What a model says of a text: its topics from the most to the least likely, with scores that are greater than 0 where it says yes.
+/// One predicted topic of a text; its score is greater than 0 if the model says yes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prediction {
     pub label: String,
     pub score: f32,
-    /// By how much it leads the next one.
+    /// By how much it leads the next topic.
     pub margin: f32,
-    /// The words that spoke for it, and how much.
+    /// The words that contributed, each with its weight.
     pub evidence: Vec<(String, f32)>,
 }
 
@@ -61,24 +61,24 @@ pub struct Prediction {
 pub struct Model {
     labels: Vec<String>,
     bias: Vec<f32>,
-    /// For each bucket how rare it is, 0 if it was never seen, then a weight for each label.
+    /// One row per bucket: its inverse document frequency (0 if never seen), then a weight for each label.
     rows: Vec<f32>,
 }
 
-/// A bucket of a text, and its weight in it.
+/// A bucket of a text with its weight in it.
 type Feature = (u32, f32);
 
-/// Counts the buckets of one text after the other.
+/// Counts the buckets of one text after another.
 struct Counter {
-    /// The text that a bucket was last seen in, and where its count is.
+    /// For each bucket, the last text it was seen in, and the position of its count.
     seen: Vec<(u32, u32)>,
     text: u32,
-    /// Buckets of words, then of letters; counts.
+    /// Buckets of word n-grams and of letter n-grams, with counts.
     words: Vec<Feature>,
     letters: Vec<Feature>,
 }
 
-/// Counters at rest, as many as ever counted at the same time: to make one for a single text takes longer than to count it.
+/// Idle counters for reuse: creating one takes longer than counting a single text.
 fn spare_counters() -> MutexGuard<'static, Vec<Counter>> {
     static SPARE: Mutex<Vec<Counter>> = Mutex::new(Vec::new());
     SPARE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -99,7 +99,7 @@ fn words_of(folded: &str) -> impl Iterator<Item = &str> {
     folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty())
 }
 
-/// The part of a text that counts, folded.
+/// The part of a text that is examined, folded.
 fn prepared(text: &str) -> String {
     let mut end = text.len().min(TEXT_BYTES_MAX);
     while !text.is_char_boundary(end) {
@@ -108,7 +108,7 @@ fn prepared(text: &str) -> String {
     fold(&text[..end])
 }
 
-/// Calls `on_bucket` for each n-gram of a folded text, with the number of its word, and whether it is one of words.
+/// Calls `on_bucket` for each n-gram of a folded text, with the number of its word, and whether it is a word n-gram.
 fn buckets(folded: &str, mut on_bucket: impl FnMut(u32, usize, bool)) {
     let mut before: Option<u64> = None;
     let mut padded: Vec<char> = Vec::new();
@@ -145,7 +145,7 @@ impl Counter {
         Counter { seen: vec![(0, 0); BUCKETS], text: 0, words: Vec::new(), letters: Vec::new() }
     }
 
-    /// The buckets of a text with how often they occur: words and letters apart.
+    /// Counts the buckets of a text, words and letters separately.
     fn count(&mut self, folded: &str) {
         self.text += 1;
         self.words.clear();
@@ -154,7 +154,7 @@ impl Counter {
         buckets(folded, |bucket, _, is_word| {
             let list = if is_word { &mut *words } else { &mut *letters };
             let (last, at) = &mut seen[bucket as usize];
-            // One bucket may be one of words and one of letters: the second list's place is then another.
+            // A bucket may be in both lists, and then has another position in the second one.
             if *last == *text && list.get(*at as usize).is_some_and(|(known, _)| *known == bucket) {
                 list[*at as usize].1 += 1.0;
             } else {
@@ -164,7 +164,7 @@ impl Counter {
         });
     }
 
-    /// The buckets of a text, weighed by how rare they are; words and letters each of length 1.
+    /// The buckets of a text weighted by rarity; the words and the letters are each normalized to length 1.
     fn features(&mut self, folded: &str, rarity: impl Fn(u32) -> f32) -> Vec<Feature> {
         self.count(folded);
         let mut features = Vec::with_capacity(self.words.len() + self.letters.len());
@@ -187,10 +187,10 @@ impl Counter {
 }
 
 impl Model {
-    /// Learns from examples; the same examples make the same model.
+    /// Trains a model; equal examples give equal models.
     ///
     /// # Errors
-    /// When there is nothing to tell apart.
+    /// When there are fewer than two labels.
     pub fn train(examples: &[Example]) -> Result<Model, ModelError> {
         let mut labels: Vec<String> =
             examples.iter().flat_map(|example| example.labels.iter().cloned()).collect();
@@ -206,7 +206,7 @@ impl Model {
         let mut documents = vec![0u32; BUCKETS];
         for text in &folded {
             counter.count(text);
-            // A bucket in both lists counts twice: it is that common.
+            // A bucket in both lists counts twice.
             counter
                 .words
                 .iter()
@@ -237,7 +237,7 @@ impl Model {
         &self.labels
     }
 
-    /// What a text is about: as many topics as `labels_max`, the likeliest first.
+    /// The most likely topics of a text, at most `labels_max`, best first.
     pub fn predict(&self, text: &str, labels_max: usize) -> Vec<Prediction> {
         let folded = prepared(text);
         let spare = spare_counters().pop();
@@ -256,7 +256,7 @@ impl Model {
         predictions
     }
 
-    /// Who predicts many texts with this model.
+    /// A predictor for many texts.
     pub fn predictor(&self) -> Predictor<'_> {
         Predictor::new(self)
     }
@@ -270,7 +270,7 @@ impl Model {
             out.extend(label.as_bytes());
         }
         self.bias.iter().for_each(|bias| out.extend(bias.to_le_bytes()));
-        // Most buckets are never seen: only the others are written, each behind its number.
+        // Most buckets are never seen: only the others are written, each preceded by its number.
         let width = self.labels.len() + 1;
         for (bucket, row) in self.rows.chunks_exact(width).enumerate().filter(|(_, row)| row[0] > 0.0) {
             out.extend((bucket as u32).to_le_bytes());
@@ -280,7 +280,7 @@ impl Model {
     }
 
     /// # Errors
-    /// For bytes that `to_bytes` did not make.
+    /// For bytes not written by `to_bytes`.
     pub fn from_bytes(bytes: &[u8]) -> Result<Model, ModelError> {
         Self::read(bytes).ok_or(ModelError::NotAModel)
     }
@@ -323,7 +323,7 @@ impl Model {
     }
 }
 
-/// A model with the tables that a prediction needs, used again and again.
+/// A model with reusable working memory for predictions.
 pub struct Predictor<'a> {
     model: &'a Model,
     counter: Counter,
@@ -334,7 +334,7 @@ impl Predictor<'_> {
         Predictor { model, counter: Counter::new() }
     }
 
-    /// A score for each label of a folded text.
+    /// The score of each label for a folded text.
     fn scores(&mut self, folded: &str) -> Vec<f32> {
         let width = self.model.labels.len() + 1;
         let rows = &self.model.rows;
@@ -349,7 +349,7 @@ impl Predictor<'_> {
         scores
     }
 
-    /// The likeliest label of a text, and by how much it leads the next one.
+    /// The most likely label of a text, and its margin.
     pub fn best(&mut self, text: &str) -> (&str, f32) {
         let scores = self.scores(&prepared(text));
         let mut best = (0, f32::MIN, f32::MIN);
@@ -359,7 +359,7 @@ impl Predictor<'_> {
         (&self.model.labels[best.0], best.1 - best.2)
     }
 
-    /// The words that speak most for a label.
+    /// The words that contribute most to a label.
     fn evidence(&self, folded: &str, label: usize) -> Vec<(String, f32)> {
         let width = self.model.labels.len() + 1;
         let words: Vec<&str> = words_of(folded).collect();
@@ -382,10 +382,10 @@ impl Predictor<'_> {
     }
 }
 
-/// The weights of each bucket, and the bias.
+/// The weights of all buckets, and the bias.
 type Weights = (Vec<f32>, f32);
 
-/// Those of each label, on all processors.
+/// Trains the weights of all labels in parallel.
 fn train_all(labels: &[String], examples: &[Example], vectors: &[Vec<Feature>]) -> Vec<Weights> {
     let sign = |example: &Example, label: &String| if example.labels.contains(label) { 1.0 } else { -1.0 };
     let train = |label| {
@@ -394,7 +394,7 @@ fn train_all(labels: &[String], examples: &[Example], vectors: &[Vec<Feature>]) 
     labels.par_iter().map(train).collect()
 }
 
-/// Dual coordinate descent for a support vector machine with squared loss (Hsieh and others, 2008), as liblinear does it.
+/// Dual coordinate descent for a support vector machine with squared hinge loss (Hsieh et al., 2008), as in liblinear.
 fn train_one(signs: &[f32], vectors: &[Vec<Feature>]) -> Weights {
     let mut weights = vec![0f32; BUCKETS];
     let mut bias = 0f32;
@@ -436,17 +436,17 @@ fn train_one(signs: &[f32], vectors: &[Vec<Feature>]) -> Weights {
     (weights, bias)
 }
 
-/// How well a model does: for each label, what it gave that was right, what it gave, and what there was.
+/// The results of an evaluation: for each label, the numbers of right answers, of answers, and of texts with the label.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Score {
     pub by_label: std::collections::BTreeMap<String, (usize, usize, usize)>,
-    /// Texts, and those for which it did not abstain.
+    /// Number of texts, and of those for which the model did not abstain.
     pub texts: usize,
     pub answered: usize,
 }
 
 impl Score {
-    /// Counts one text: what was given, if anything, and what is right.
+    /// Counts one text: the answer, if any, and the right labels.
     pub fn count(&mut self, given: Option<&str>, right: &[String]) {
         self.texts += 1;
         for label in right {
@@ -476,17 +476,17 @@ impl Score {
         labels.iter().map(|label| self.f1(label)).sum::<f64>() / labels.len().max(1) as f64
     }
 
-    /// The share of answers that are right.
+    /// The share of right answers.
     pub fn precision(&self) -> f64 {
         self.by_label.values().map(|(right, ..)| right).sum::<usize>() as f64 / self.answered.max(1) as f64
     }
 }
 
-/// Trains on all parts but one and asks about that one, for each of `folds` parts. Every part has its share of each label, and
-/// examples of a label that stand together stay together: of translations of one story, none is asked what another told.
+/// Trains on all folds but one and predicts that one, for each fold. Each fold has its share of each label, and consecutive
+/// examples with the same labels stay together, so that translations of one story are not split between training and test.
 ///
 /// # Errors
-/// When there is too little to learn from.
+/// When there are too few examples.
 pub fn cross_validate(examples: &[Example], folds: usize, margin_min: f32) -> Result<Score, ModelError> {
     let mut totals: HashMap<&[String], usize> = HashMap::new();
     examples.iter().for_each(|example| *totals.entry(&example.labels).or_default() += 1);

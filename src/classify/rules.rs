@@ -1,5 +1,5 @@
-//! Topics by rules: words, phrases and beginnings of words per language, case and accents folded; words that speak against a
-//! topic; tags of the source. Every topic comes with the words that gave it.
+//! Topics by rules: words, phrases and prefixes per language, folded; negative keywords; tags of the source. Every topic comes
+//! with the words that led to it.
 
 use hashbrown::HashMap;
 
@@ -7,28 +7,28 @@ use crate::model::topic::{Topic, TopicMatch};
 use crate::support::text::{fold, primary_language};
 
 const SUMMARY_WEIGHT: u32 = 1;
-/// What a tag of the source is worth: as much as a word of the title, in the usual weight.
+/// Weight of a tag: that of a word in the title with the default weight.
 const TAG_WEIGHT: u32 = 3;
 
-/// One keyword: its words, the last of them perhaps a prefix.
+/// A keyword: its words, the last of which may be a prefix.
 #[derive(Debug)]
 struct Keyword {
     topic: usize,
     words: Vec<String>,
     is_prefix: bool,
-    /// It speaks against the topic.
+    /// Whether it excludes the topic.
     is_negative: bool,
 }
 
-/// The keywords of all topics, found by their first word.
+/// The keywords of all topics, by first word.
 #[derive(Debug, Default)]
 struct Index {
     by_first_word: HashMap<String, Vec<Keyword>>,
-    /// One-word prefixes, which no whole word finds, by their first byte.
+    /// Single-word prefixes, by first byte.
     prefixes: HashMap<u8, Vec<Keyword>>,
 }
 
-/// What is kept of a topic beside its keywords.
+/// A topic without its keywords.
 #[derive(Debug)]
 struct TopicRule {
     id: String,
@@ -38,7 +38,7 @@ struct TopicRule {
     tags: Vec<String>,
 }
 
-/// Rules made ready.
+/// Compiled rules.
 #[derive(Debug)]
 pub struct Rules {
     topics: Vec<TopicRule>,
@@ -91,8 +91,8 @@ impl Rules {
         Rules { topics: topics.iter().map(rule).collect(), by_language }
     }
 
-    /// The topics of a text, the best first; ties in the order of the configuration. Where the language is not
-    /// known or has no keywords, those of all languages count.
+    /// The topics of a text, best first; ties in the order of the configuration. If the language is unknown or has no keywords,
+    /// those of all languages apply.
     pub fn classify(
         &self,
         title: &str,
@@ -150,7 +150,7 @@ impl Index {
         }
     }
 
-    /// Each keyword that stands in the text, once, with the words that it was found by.
+    /// Each keyword in the text, once, with the words that matched.
     fn find(&self, words: &[&str]) -> Vec<(&Keyword, String)> {
         let mut seen: Vec<(&Keyword, String)> = Vec::new();
         for at in 0..words.len() {

@@ -1,4 +1,4 @@
-//! `[fetch]`: how sources are asked.
+//! `[fetch]`: how sources are requested.
 
 use std::path::{Path, PathBuf};
 
@@ -10,26 +10,26 @@ use super::{Surroundings, parse};
 use crate::model::guard::Allowed;
 use crate::model::source::RENDERER_PLACE;
 
-/// `[fetch]` and what `[defaults]` adds to it.
+/// `[fetch]`, with the polling intervals of `[defaults]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchConfig {
     pub user_agent: String,
-    /// For connecting and for each wait on the server, in seconds.
+    /// Timeout of connecting, and of each wait for the server, in seconds.
     pub timeout_seconds: u64,
-    /// For one request from its start to its last byte, in seconds.
+    /// Limit for a whole request, from its start to its last byte, in seconds.
     pub deadline_seconds: u64,
-    /// A longer body, after decompression, is cut.
+    /// Longer bodies are truncated, in bytes after decompression.
     pub body_bytes_max: usize,
-    /// Connections to one host at a time.
+    /// Concurrent connections per host.
     pub per_host: usize,
-    /// Requests at a time.
+    /// Concurrent requests in total.
     pub concurrency: usize,
     pub interval_min_seconds: u64,
     pub interval_max_seconds: u64,
     /// Private addresses that may be connected to.
     pub allow: Vec<Allowed>,
     pub proxy: Option<Url>,
-    /// Names of all proxies in use, those of the environment included.
+    /// Host names of all proxies in use, including those from the environment.
     pub proxy_hosts: Vec<String>,
     pub ca_file: Option<PathBuf>,
     /// The address of a program that answers with what a browser makes of a page, whose address goes in the place of `{url}`.
@@ -95,14 +95,14 @@ fn proxy_hosts(proxy: Option<&Url>, surroundings: &Surroundings) -> Vec<String> 
 }
 
 impl Default for FetchConfig {
-    /// What an empty configuration means.
+    /// The defaults of an empty configuration.
     fn default() -> Self {
         let surroundings = Surroundings { folder: Path::new("."), environment: &|_| None };
         parse("", &surroundings).expect("an empty configuration is valid").fetch
     }
 }
 
-/// Who asks, and where its operator can be found: the page of the channel.
+/// Names the program and its operator, by the channel's page.
 fn default_user_agent(channel_url: &str) -> String {
     format!("courant/{} (+{channel_url})", env!("CARGO_PKG_VERSION"))
 }

@@ -1,4 +1,4 @@
-//! `[mail]`: how mail leaves, and as whose.
+//! `[mail]`: how mail is sent, and in whose name.
 
 use std::path::PathBuf;
 
@@ -10,16 +10,16 @@ use super::values::{DAY_SECONDS, Secret, parse_duration, secret, secret_or_text}
 use crate::model::digest::OnUncertain;
 use crate::model::mail_address::Address;
 
-/// Messages of a rate.
+/// Maximum number of messages in a rate.
 const RATE_MAX: u32 = 100_000;
 
-/// How mail leaves.
+/// How mail is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TransportConfig {
-    /// `file:outbox`: one `.eml` a delivery.
+    /// `file:outbox`: one `.eml` file per delivery.
     Directory(PathBuf),
-    /// `smtp://host:port` (STARTTLS where offered; `?tls=required` insists), `smtps://host:port`.
-    /// Several share the load by their `weight` and stand in for each other.
+    /// `smtp://host:port` (STARTTLS if offered; `?tls=required` enforces it), `smtps://host:port`. Several servers share the
+    /// load by `weight`, and stand in for each other.
     Smtp {
         urls: Vec<Url>,
         username: Option<String>,
@@ -29,17 +29,17 @@ pub enum TransportConfig {
     },
 }
 
-/// Where an access token (OAuth 2.0) comes from; it is good for an hour or so, and is read again each time.
+/// The source of an access token (OAuth 2.0), which is valid for about an hour and is read again each time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccessToken {
     Given(Secret),
     File(PathBuf),
-    /// What a command prints.
+    /// The output of a command.
     Command(String),
 }
 
 impl TransportConfig {
-    /// How logins are kept from others, a line for each server with one.
+    /// How logins are protected, one line for each server that has one.
     pub fn notes(&self) -> Vec<String> {
         let TransportConfig::Smtp { urls, username, .. } = self else { return Vec::new() };
         let with_login = urls
@@ -73,25 +73,25 @@ pub struct MailConfig {
     /// `Name <address>` or an address.
     pub from: String,
     pub reply_to: Option<String>,
-    /// Who is notified of sources that break, are mended, or work again.
+    /// Who is notified of sources that fail, are repaired, or work again.
     pub operators: Vec<Address>,
-    /// The address for bounces: each delivery has a return path under it (VERP).
+    /// The address for bounces: each delivery has its own return path under it (VERP).
     pub bounces: Option<Address>,
-    /// Messages under way at a time.
+    /// Number of messages sent concurrently.
     pub connections: usize,
-    /// Messages a second, in all and to one domain; 0 for no limit.
+    /// Messages per second, in total and to one domain; 0 means unlimited.
     pub rate: f64,
     pub rate_per_domain: f64,
-    /// For each answer of a mail server, in seconds.
+    /// Timeout of each reply of a mail server, in seconds.
     pub timeout_seconds: u64,
     pub on_uncertain: OnUncertain,
-    /// Whether a fraud report ends all mail to its recipient, as a complaint does.
+    /// Whether a fraud report counts as a complaint, which ends all mail to the recipient.
     pub fraud_is_complaint: bool,
     /// After this many consecutive refusals that are about the sender, a run sends nothing more.
     pub refusals_max: usize,
-    /// A mail that could not leave within this time is given up, in seconds.
+    /// A mail that could not be sent within this time is given up, in seconds.
     pub wait_max_seconds: u64,
-    /// How long the record of deliveries is kept, in seconds.
+    /// How long deliveries are kept, in seconds.
     pub retention_seconds: u64,
     pub dkim: Vec<DkimSettings>,
 }
@@ -120,7 +120,7 @@ pub(super) fn read_mail(section: Section, surroundings: &Surroundings) -> MailCo
         connections: section.number("connections", 8, 1..=64) as usize,
         rate: section.by_rate("rate", parse_rate),
         rate_per_domain: section.by_rate("rate_per_domain", parse_rate),
-        // RFC 5321 section 4.5.3.2 allows ten minutes after the final dot; no server worth waiting for takes two.
+        // RFC 5321 section 4.5.3.2 allows ten minutes after the final dot, but no reasonable server takes two.
         timeout_seconds: section.seconds("timeout", parse_duration).unwrap_or(120).max(1),
         on_uncertain: section.parsed("on_uncertain", parse_on_uncertain).unwrap_or_default(),
         fraud_is_complaint: section.boolean("fraud_is_complaint", false),
@@ -131,7 +131,7 @@ pub(super) fn read_mail(section: Section, surroundings: &Surroundings) -> MailCo
     }
 }
 
-/// How mail leaves, by the keys of `[mail]`; `None` where nothing or something wrong was written.
+/// The transport configured in `[mail]`; `None` if it is missing or faulty.
 fn read_transport(section: &Section, surroundings: &Surroundings) -> Option<TransportConfig> {
     let username = section.parsed("username", |text| secret_or_text(text, surroundings));
     let password = section.parsed("password", |text| secret(text, surroundings).map(Secret));
@@ -222,7 +222,7 @@ fn access_token(text: &str, surroundings: &Surroundings) -> Result<AccessToken, 
         .into())
 }
 
-/// `200/h`, `20/min`, `2/s`, or a number a second: messages a second.
+/// Parses `200/h`, `20/min`, `2/s`, or a number per second, into messages per second.
 fn parse_rate(text: &str) -> Result<f64, String> {
     let fault = || format!("\"{text}\" is not a rate: write \"200/h\", \"20/min\" or \"2/s\"");
     let (count, unit) = text.split_once('/').unwrap_or((text, "s"));

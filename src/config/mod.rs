@@ -1,5 +1,5 @@
-//! `feeds.toml`: read and validated whole, every fault at once. The only place, with the command line, that
-//! looks at the environment (for secrets).
+//! `feeds.toml`: read and validated as a whole, reporting all faults at once. Besides the command line, the only place that
+//! accesses the environment (for secrets).
 
 mod fetch;
 mod mail;
@@ -35,7 +35,7 @@ use crate::model::subscriber::Interests;
 use crate::model::topic::Topic;
 use crate::support::i18n::{self, LocaleFault};
 
-/// The starter file that `courant init` writes.
+/// The starter file written by `courant init`.
 pub const STARTER: &str = include_str!("starter.toml");
 
 /// `[publish]`.
@@ -44,28 +44,28 @@ pub struct PublishConfig {
     pub dir: PathBuf,
     pub images: Images,
     pub archives: Archives,
-    /// A hub that is told of changes (WebSub); `self` is our own, under `courant serve`.
+    /// A hub that is notified of changes (WebSub); `self` means our own, under `courant serve`.
     pub hub: Option<String>,
 }
 
 /// `[serve]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServeConfig {
-    /// Reverse proxies whose forwarded client address is believed.
+    /// Reverse proxies whose forwarded client address is trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// Sign-ups per hour; beyond that, a sign-up takes a second step.
+    /// Sign-ups per hour; beyond that, a sign-up requires a second step.
     pub sign_ups_per_hour: u32,
 }
 
-/// At this lead nine answers of ten are right on the labelled stories that ship with the program.
+/// At this margin, nine of ten answers are right on the labelled stories that ship with the program.
 const MARGIN: f32 = 0.3;
 
 /// `[classify]`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ClassifyConfig {
-    /// What `courant classify train` wrote.
+    /// A model written by `courant classify train`.
     pub model: Option<PathBuf>,
-    /// Below this lead of its best topic, the model abstains.
+    /// The model abstains if its best topic leads by less than this.
     pub margin: f32,
 }
 
@@ -74,11 +74,11 @@ pub struct ClassifyConfig {
 pub struct Config {
     pub classify: ClassifyConfig,
     pub channel: Channel,
-    /// The channel's address where one was given: others can reach us there.
+    /// The channel's public address, if configured.
     pub public_url: Option<String>,
-    /// `sqlite:PATH`, the path made absolute against the file's folder.
+    /// `sqlite:PATH`, with the path resolved against the file's folder.
     pub store_path: PathBuf,
-    /// `templates/` beside the file: what stands there wins over what is compiled in.
+    /// `templates/` beside the file, which overrides the built-in templates.
     pub templates_dir: PathBuf,
     pub mail: MailConfig,
     pub newsletter: Newsletter,
@@ -96,7 +96,7 @@ pub struct Config {
 pub enum ConfigError {
     #[error("cannot read {path}: {cause} (start with `courant init`, or name the file with --config)")]
     Unreadable { path: PathBuf, cause: std::io::Error },
-    /// Those of the operator's `locales/` come first, then those of the file.
+    /// The faults in the operator's `locales/` come first, then those of the file.
     #[error("{}", list_faults(.locales, .path, .faults))]
     Faulty { locales: Vec<LocaleFault>, path: PathBuf, faults: Vec<Fault> },
 }
@@ -111,14 +111,14 @@ fn list_faults(locales: &[LocaleFault], path: &Path, faults: &[Fault]) -> String
     lines.join("\n")
 }
 
-/// Where relative paths and secrets are looked up.
+/// The context in which relative paths and secrets are resolved.
 pub struct Surroundings<'a> {
     pub folder: &'a Path,
     pub environment: &'a dyn Fn(&str) -> Option<String>,
 }
 
 impl Config {
-    /// The languages that entries are told apart by: those of `[channel] languages`, else all that the configuration names.
+    /// The languages to detect: `[channel] languages`, or else all that the configuration mentions.
     pub fn languages(&self) -> Vec<String> {
         if !self.channel.languages.is_empty() {
             return self.channel.languages.clone();
@@ -142,8 +142,8 @@ impl Config {
         languages
     }
 
-    /// The languages that people can have pages and mails in: those that the configuration names and the interface has,
-    /// the channel's own before the others.
+    /// The languages offered for pages and mails: those mentioned in the configuration that the interface has, the channel's own
+    /// first.
     pub fn interface_languages(&self) -> Vec<&'static str> {
         let mut named = self.languages();
         named.extend(self.digests.iter().map(|digest| digest.language.clone()));
@@ -157,17 +157,17 @@ impl Config {
     }
 }
 
-/// Reads and validates a file, and the words that stand in `locales/` beside it.
+/// Reads and validates a file, and the texts in `locales/` beside it.
 ///
 /// # Errors
-/// When it cannot be read, or with all its faults.
+/// When it cannot be read, or all its faults.
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
     let text = std::fs::read_to_string(path)
         .map_err(|cause| ConfigError::Unreadable { path: path.to_owned(), cause })?;
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let folder = absolute.parent().unwrap_or(Path::new("."));
     let surroundings = Surroundings { folder, environment: &|name| std::env::var(name).ok() };
-    // Before the file, which may name a language that is added there.
+    // Before the file, which may mention a language added there.
     let locales = i18n::add(&path.parent().unwrap_or(Path::new("")).join("locales"));
     match parse(&text, &surroundings) {
         Ok(config) if locales.is_empty() => Ok(config),
@@ -179,10 +179,10 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
     }
 }
 
-/// Validates the text of a file.
+/// Parses and validates the text of a file.
 ///
 /// # Errors
-/// All faults, by line.
+/// All faults, sorted by line.
 pub fn parse(text: &str, surroundings: &Surroundings) -> Result<Config, Vec<Fault>> {
     let faults = Faults::new(text);
     let (table, errors) = DeTable::parse_recoverable(text);
@@ -202,7 +202,7 @@ fn read_root(root: &Section, surroundings: &Surroundings) -> Config {
     let channel_section = root.table("channel");
     let public_url = channel_section.has("url");
     let newsletter = read_newsletter(root.table("newsletter"));
-    // Whoever serves static files only writes no [newsletter]: a link to a form would lead nowhere.
+    // An operator who only serves static files has no [newsletter]: a link to a form would lead nowhere.
     let channel = Channel {
         has_sign_up: root.has("newsletter") && newsletter.is_open,
         ..read_channel(channel_section)
@@ -288,7 +288,7 @@ fn read_store(section: Section, surroundings: &Surroundings) -> PathBuf {
     path.unwrap_or_else(|| surroundings.folder.join("courant.db"))
 }
 
-/// A database address without its password, fit to be printed.
+/// The database address without its password, for output.
 fn hide_password(url: &str) -> String {
     match Url::parse(url) {
         Ok(mut parsed) if parsed.password().is_some() => {

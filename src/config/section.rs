@@ -1,5 +1,5 @@
-//! A TOML table read key by key. What was asked for is what is known: all other keys are faults, each with the
-//! nearest known name. It knows no key of courant's.
+//! Reads a TOML table key by key. The keys asked for are the known ones: all others are reported as faults, with the closest
+//! known name. Contains no keys of courant.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -7,15 +7,15 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// What is wrong in a configuration, and where.
+/// A fault in a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fault {
-    /// Counted from 1.
+    /// Starting at 1.
     pub line: usize,
     pub message: String,
 }
 
-/// Collects the faults of one document.
+/// Collects the faults of a document.
 pub struct Faults<'a> {
     text: &'a str,
     found: RefCell<Vec<Fault>>,
@@ -26,14 +26,14 @@ impl<'a> Faults<'a> {
         Faults { text, found: RefCell::new(Vec::new()) }
     }
 
-    /// Notes a fault at a place in the text, in bytes.
+    /// Records a fault at a byte offset in the text.
     pub fn push(&self, at: usize, message: impl Into<String>) {
         let line =
             self.text.as_bytes()[..at.min(self.text.len())].iter().filter(|byte| **byte == b'\n').count() + 1;
         self.found.borrow_mut().push(Fault { line, message: message.into() });
     }
 
-    /// All faults, in the order of their lines.
+    /// All faults, sorted by line.
     pub fn into_sorted(self) -> Vec<Fault> {
         let mut found = self.found.into_inner();
         found.sort();
@@ -42,11 +42,11 @@ impl<'a> Faults<'a> {
     }
 }
 
-/// One table, with the keys that were asked of it; when it is dropped, those that nobody asked for are faults.
+/// A table, with the keys asked for so far; when dropped, the other keys are reported as faults.
 pub struct Section<'a> {
-    /// As an operator would call it: `[mail]`, `[[source]] "ogp"`.
+    /// The display name: `[mail]`, `[[source]] "ogp"`.
     pub name: String,
-    /// Where it begins, in bytes.
+    /// Its start in the text, as a byte offset.
     pub at: usize,
     table: Option<&'a DeTable<'a>>,
     asked: RefCell<Vec<&'static str>>,
@@ -79,7 +79,7 @@ impl<'a> Section<'a> {
         self.fault(value.span().start, format!("{key} must be {want}, not {}", value.get_ref().type_str()));
     }
 
-    /// The table under a key; an absent one reads as empty.
+    /// The table under a key; a missing one reads as empty.
     pub fn table(&self, key: &'static str) -> Section<'a> {
         let value = self.get(key);
         let table = value.and_then(|value| value.get_ref().as_table());
@@ -143,7 +143,7 @@ impl<'a> Section<'a> {
         parse(text).map_err(|message| self.fault(value.span().start, format!("{key}: {message}"))).ok()
     }
 
-    /// A length of time: a text that `parse` reads, or a number of seconds.
+    /// A duration in seconds: a text that `parse` reads, or a number.
     pub fn seconds(&self, key: &'static str, parse: impl FnOnce(&str) -> Result<u64, String>) -> Option<u64> {
         match self.get(key) {
             Some(value) if value.get_ref().as_integer().is_some() => {
@@ -153,7 +153,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// How often: a text that `parse` reads, or a number a second; 0 for no limit.
+    /// A rate per second: a text that `parse` reads, or a number; 0 means unlimited.
     pub fn by_rate(&self, key: &'static str, parse: impl FnOnce(&str) -> Result<f64, String>) -> f64 {
         match self.get(key) {
             Some(value) if value.get_ref().as_str().is_some() => self.parsed(key, parse).unwrap_or(0.0),
@@ -165,7 +165,7 @@ impl<'a> Section<'a> {
         self.parsed(key, |text| Ok(text.to_owned()))
     }
 
-    /// A text that must be there and say something.
+    /// A required text that is not empty.
     pub fn required(&self, key: &'static str) -> String {
         let has = self.has(key);
         let value = self.parsed(key, |text| {
@@ -185,7 +185,7 @@ impl<'a> Section<'a> {
         })
     }
 
-    /// A whole number within bounds.
+    /// An integer within a range.
     pub fn number(&self, key: &'static str, default: u64, range: std::ops::RangeInclusive<u64>) -> u64 {
         let Some(value) = self.get(key) else { return default };
         let Some(integer) = value.get_ref().as_integer() else {
@@ -255,7 +255,7 @@ impl<'a> Section<'a> {
         found
     }
 
-    /// A table of texts whose keys are languages, each of which `parse` has to know.
+    /// A table of texts whose keys are languages accepted by `parse`.
     pub fn by_spoken_language(
         &self,
         key: &'static str,
@@ -270,14 +270,14 @@ impl<'a> Section<'a> {
         self.by_language(key, |value| value.as_str().map(str::to_owned), "a text")
     }
 
-    /// Leaves the keys alone: another section over the same table has asked for them.
+    /// Does not report unknown keys: another section over the same table has asked for them.
     pub fn forget(&self) {
         self.is_reported.set(true);
     }
 }
 
 impl Drop for Section<'_> {
-    /// Reports the keys that nobody asked for.
+    /// Reports the keys that were not asked for.
     fn drop(&mut self) {
         if self.is_reported.get() {
             return;

@@ -1,4 +1,4 @@
-//! `[[source]]`: what is read, how its cards are selected, and which of its entries are kept.
+//! `[[source]]`: what is read, how cards are selected, and which entries are kept.
 
 use regex::Regex;
 use url::Url;
@@ -101,7 +101,7 @@ fn parse_pattern(text: &str) -> Result<Regex, String> {
     })
 }
 
-/// `[source.keep]` and `[source.drop]`: a pattern, or several, for each field.
+/// `[source.keep]` and `[source.drop]`: one or several patterns for each field.
 fn read_rules(section: Section) -> Vec<Rule> {
     let of = |(name, field): &(&'static str, Field)| {
         section

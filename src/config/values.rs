@@ -1,4 +1,4 @@
-//! Values that several sections know: secrets, addresses, languages, lengths of time.
+//! Values used in several sections: secrets, addresses, languages, durations.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use super::Surroundings;
 
 pub(super) const DAY_SECONDS: u64 = 86_400;
 
-/// A secret by its place, `env:NAME` or `file:PATH`; never printed.
+/// A secret given as `env:NAME` or `file:PATH`; never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(pub(super) String);
 
@@ -24,15 +24,15 @@ impl Secret {
     }
 }
 
-/// A secret by its place, relative to a folder.
+/// Reads a secret given as `env:NAME` or `file:PATH`, relative to a folder.
 ///
 /// # Errors
-/// When it is not there, in words.
+/// In words, when it does not exist.
 pub fn secret_at(text: &str, folder: &Path) -> Result<Secret, String> {
     secret(text, &Surroundings { folder, environment: &|name| std::env::var(name).ok() }).map(Secret)
 }
 
-/// `env:NAME` or `file:PATH`; a secret never stands in the configuration itself.
+/// Reads `env:NAME` or `file:PATH`; secrets are never written into the configuration itself.
 pub(super) fn secret(text: &str, surroundings: &Surroundings) -> Result<String, String> {
     if let Some(name) = text.strip_prefix("env:") {
         return (surroundings.environment)(name)
@@ -67,7 +67,7 @@ pub(super) fn parse_language(text: &str) -> Result<String, String> {
     }
 }
 
-/// `90s`, `30m`, `6h`, `1d`, `2w`, or several together: seconds.
+/// Parses `90s`, `30m`, `6h`, `1d`, `2w`, or several together, into seconds.
 pub(super) fn parse_duration(text: &str) -> Result<u64, String> {
     let wrong = || format!("\"{text}\" is not a duration: write 30m, 6h or 1d");
     let mut seconds = 0u64;

@@ -1,27 +1,26 @@
-//! The article of an item's own page: its text without what the site puts around it (dom_smoothie, after Mozilla's
-//! Readability).
+//! Extracts the article of an item's own page, without the site's boilerplate (dom_smoothie, after Mozilla's Readability).
 
 use super::page::{ItemPage, Page};
 use super::prose_date::DateRules;
 use super::{Document, decode, guarded};
 use crate::support::text::{bound_markup, one_line};
 
-/// A page with more elements is not taken apart: none that people read has so many.
+/// Pages with more elements are not analysed.
 const ELEMENTS_MAX: usize = 60_000;
 
-/// What an item's own page holds.
+/// The contents of an item's own page.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Article {
     pub title: Option<String>,
-    /// HTML as the page has it: to be sanitised.
+    /// HTML as found, not sanitised.
     pub html: Option<String>,
-    /// The words, a line for each paragraph.
+    /// Plain text, one line per paragraph.
     pub text: String,
     /// Date, language, author, canonical address, picture and translations.
     pub item: ItemPage,
 }
 
-/// Reads an article; what cannot be found is empty.
+/// Reads an article; fields that cannot be found are empty.
 pub fn read_article(document: Document, rules: DateRules) -> Article {
     guarded(|| {
         let decoded = decode(document);
@@ -42,7 +41,7 @@ pub fn read_article(document: Document, rules: DateRules) -> Article {
                 text: block_text(&found.content),
                 item,
             },
-            // No article to be told from the rest: the words of the page's main part, which nobody takes for HTML to keep.
+            // No article can be separated: only the text of the page's main part is returned, without HTML.
             Err(_) => Article {
                 text: Page::parse(&decoded.text, document.url).main_text(),
                 item,
@@ -53,7 +52,7 @@ pub fn read_article(document: Document, rules: DateRules) -> Article {
     .unwrap_or_default()
 }
 
-/// The words of an article, each block on a line of its own; without figures, and without paragraphs that are only links.
+/// The text of an article, one line per block; without figures, and without paragraphs consisting only of links.
 fn block_text(html: &str) -> String {
     let fragment = scraper::Html::parse_fragment(&bound_markup(html));
     let mut out = String::new();

@@ -1,4 +1,4 @@
-//! The words that dates are written with (`calendar.txt`), and texts cut into what dates are made of.
+//! Words used in dates (`calendar.txt`), and tokenization of texts for date parsing.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use crate::model::source::DateOrder;
 use crate::support::text::fold;
 
-/// A number, a word, or a sign that means something between numbers. Ideographs stand each for itself.
+/// A number, a word, or a separator that is meaningful between numbers. Each ideograph is a token of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Token<'a> {
     pub text: &'a str,
@@ -29,7 +29,7 @@ impl Token<'_> {
     }
 }
 
-/// The tokens of a folded text.
+/// Splits a folded text into tokens.
 pub fn tokens(folded: &str) -> Vec<Token<'_>> {
     let mut tokens = Vec::new();
     let mut start = 0;
@@ -53,7 +53,7 @@ fn is_ideograph(c: char) -> bool {
     matches!(c, '\u{3400}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7AF}')
 }
 
-/// What a line of the data says of its words.
+/// The unit of time that a word denotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     Second,
@@ -65,7 +65,7 @@ pub enum Unit {
     Year,
 }
 
-/// Words of one kind: what each means, found by the tokens that it is made of.
+/// Words of one kind with their values, each stored as a sequence of tokens.
 pub struct Words<T>(HashMap<String, Vec<(Vec<String>, T)>>);
 
 impl<T: Copy> Words<T> {
@@ -83,7 +83,7 @@ impl<T: Copy> Words<T> {
         }
     }
 
-    /// What the tokens begin with, and of how many of them it is made: the longest.
+    /// The longest entry that the tokens start with: its value, and its number of tokens.
     pub fn at_start(&self, tokens: &[Token]) -> Option<(T, usize)> {
         let found = self.0.get(tokens.first()?.text)?.iter().filter(|(parts, _)| {
             parts.len() <= tokens.len() && parts.iter().zip(tokens).all(|(part, token)| part == token.text)
@@ -92,7 +92,7 @@ impl<T: Copy> Words<T> {
     }
 }
 
-/// All words of the data.
+/// All words of the data file.
 pub struct Calendar {
     pub months: Words<i8>,
     /// Monday is 1.
@@ -102,7 +102,7 @@ pub struct Calendar {
     pub published: Words<()>,
     pub times: Words<()>,
     pub figures: Words<()>,
-    /// With how many of them the word itself holds.
+    /// Units of time, with the count contained in the word itself.
     pub units: Words<(Unit, i64)>,
     pub before: Words<()>,
     pub after: Words<()>,
@@ -110,7 +110,7 @@ pub struct Calendar {
     pub numbers: Words<i64>,
 }
 
-/// The words of the languages of the interface.
+/// The words of all languages of the interface.
 pub static CALENDAR: LazyLock<Calendar> = LazyLock::new(|| {
     let mut all = Calendar {
         months: Words::new(),
@@ -166,17 +166,17 @@ fn unit(name: &str) -> Unit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Found {
     pub date: Date,
-    /// The tokens that say it, from and up to.
+    /// The tokens it consists of: `from..to`.
     pub from: usize,
     pub to: usize,
-    /// What the day proves of the order of figures: 14/10/2022 can be read one way only.
+    /// The order of numeric dates that this day proves: 14/10/2022 can be read in one way only.
     pub proves: Option<DateOrder>,
-    /// It would be another day in another order.
+    /// Whether another order would give another day.
     pub is_ambiguous: bool,
 }
 
-/// The first day with its year among the tokens of `folded`. In prose a year of two digits needs more around it than in a
-/// field that holds nothing but a date.
+/// The first complete date among the tokens of `folded`. In prose, a two-digit year needs more supporting context than in a
+/// field that contains nothing but a date.
 pub fn first_day(folded: &str, tokens: &[Token], order: DateOrder, is_prose: bool) -> Option<Found> {
     (0..tokens.len()).find_map(|at| {
         numeric(folded, tokens, at, order, is_prose)
@@ -191,7 +191,7 @@ fn number(token: &str, digits: std::ops::RangeInclusive<usize>) -> Option<i16> {
         .flatten()
 }
 
-/// A year that a publication may have.
+/// A plausible year of publication.
 pub fn year(token: &str) -> Option<i16> {
     number(token, 4..=4).filter(|year| (1970..=2100).contains(year))
 }
@@ -200,7 +200,7 @@ fn day(token: &str) -> Option<i8> {
     number(token, 1..=2).and_then(|day| i8::try_from(day).ok()).filter(|day| (1..=31).contains(day))
 }
 
-/// How many tokens stand between two parts of a written date: ordinal endings, "de", "del", points.
+/// The number of tokens that join two parts of a written date: ordinal suffixes, "de", "del", full stops.
 fn joint(tokens: &[Token]) -> usize {
     let mut at = 0;
     while let Some(rest) = tokens.get(at..).filter(|rest| !rest.is_empty()) {
@@ -213,7 +213,7 @@ fn joint(tokens: &[Token]) -> usize {
     at
 }
 
-/// `14 octobre 2022`, `5 de octubre de 2022`, `October 5, 2022`, `2022 Oct 5`, the year read by `year_of`.
+/// `14 octobre 2022`, `5 de octubre de 2022`, `October 5, 2022`, `2022 Oct 5`; the year is read by `year_of`.
 pub fn written(
     tokens: &[Token],
     from: usize,
@@ -256,7 +256,7 @@ fn ideographic(tokens: &[Token], from: usize) -> Option<Found> {
     is_date.then_some(Found { date, from, to: from + 6, proves: None, is_ambiguous: false })
 }
 
-/// Folding takes syllables apart.
+/// Folding decomposes Hangul syllables, so they are recomposed first.
 fn korean(sign: &str) -> &'static str {
     match unfold(sign).as_str() {
         "년" => "y",
@@ -271,7 +271,7 @@ fn unfold(text: &str) -> String {
     text.nfc().collect()
 }
 
-/// Whether the figures from `from` on are part of a longer run: a telephone number, an address of a machine, a version.
+/// Whether the numbers from `from` on are part of a longer sequence: a telephone number, an IP address, a version.
 fn is_in_longer_run(all: &[Token], from: usize, separator: &str) -> bool {
     let goes_on = |token: Option<&Token>, next: Option<&Token>| {
         token.zip(next).is_some_and(|(token, next)| {
@@ -283,7 +283,7 @@ fn is_in_longer_run(all: &[Token], from: usize, separator: &str) -> bool {
         || from >= 2 && goes_on(all.get(from - 1), all.get(from - 2))
 }
 
-/// The order that two readings of the same figures prove: only one of them is a day, and the day of the week where one is named.
+/// The order proven by two readings of the same numbers: only one is a valid day, and matches the weekday if one is given.
 fn proven_order(dmy: Option<Date>, mdy: Option<Date>, weekday: Option<i8>) -> Option<DateOrder> {
     let fits = |date: &Date| weekday.is_none_or(|weekday| date.weekday().to_monday_one_offset() == weekday);
     match (dmy.filter(fits), mdy.filter(fits)) {
@@ -332,14 +332,14 @@ fn numeric(folded: &str, all: &[Token], from: usize, order: DateOrder, is_prose:
     made(date, proves, proves.is_none() && dmy != mdy)
 }
 
-/// The weekday named right before a date: of "Mon, 10/03/2022" there is one reading.
+/// The weekday right before a date, which resolves its order: "Mon, 10/03/2022" can be read in one way only.
 fn weekday_before(tokens: &[Token], at: usize) -> Option<i8> {
     let before = tokens[..at].iter().rposition(|token| !token.is_separator())?;
     CALENDAR.weekdays.at_start(&tokens[before..=before]).map(|(weekday, _)| weekday)
 }
 
-/// Whether three numbers in prose, the last of two digits, can be a date: written with two digits each, and with nothing
-/// beside them that is counted or numbered.
+/// Whether three numbers in prose, the last with two digits, can be a date: each has two digits, and nothing around them
+/// indicates a quantity or a number.
 fn stands_alone(folded: &str, tokens: &[Token], from: usize) -> bool {
     let (first, last) = (&tokens[from], &tokens[from + 4]);
     if folded.contains(['€', '$', '£', '%', '#', '°']) {
@@ -370,7 +370,7 @@ fn stands_alone(folded: &str, tokens: &[Token], from: usize) -> bool {
         && !is_figure(tokens.get(from + 5))
 }
 
-/// Whether tokens say nothing but a day, a month, a year or a time of day.
+/// Whether the tokens consist of nothing but days, months, years and times of day.
 pub fn is_all_dates(tokens: &[Token]) -> bool {
     let words = &*CALENDAR;
     let mut at = 0;

@@ -1,6 +1,6 @@
-//! Bytes to text. Finds the character set of a document from its byte order mark, the HTTP header, the
-//! document's own declaration and, last, its bytes (RFC 7303 section 3 gives the header precedence over
-//! the declaration). It knows nothing of feeds or pages beyond where each writes its declaration.
+//! Decodes bytes to text. The character set is determined from the byte order mark, the HTTP header, the document's own
+//! declaration and finally its bytes (RFC 7303 section 3 gives the header precedence over the declaration). Knows nothing of
+//! feeds or pages except where each puts its declaration.
 
 use std::borrow::Cow;
 
@@ -8,18 +8,18 @@ use encoding_rs::Encoding;
 
 use super::codepages::{CODE_PAGES, CodePage};
 
-/// How far into a document a declaration is looked for, in bytes: the HTML standard's own number.
+/// How many bytes of a document are searched for a declaration, as in the HTML standard.
 const DECLARATION_BYTES_MAX: usize = 1024;
 
 /// A decoded document.
 #[derive(Debug)]
 pub struct Decoded<'a> {
     pub text: Cow<'a, str>,
-    /// Set when bytes had to be replaced or the declared set was not the true one.
+    /// Set when bytes had to be replaced or the declared set was wrong.
     pub problem: Option<String>,
 }
 
-/// A character set that we can decode.
+/// A character set that can be decoded.
 #[derive(Clone, Copy)]
 enum Charset {
     Web(&'static Encoding),
@@ -28,9 +28,9 @@ enum Charset {
     Utf32 { big_endian: bool },
 }
 
-/// Decodes a document; never fails, replaces what it must.
+/// Decodes a document; never fails, but replaces invalid bytes.
 ///
-/// `http_charset` is the `charset` parameter of the Content-Type header, if there was one.
+/// `http_charset` is the `charset` parameter of the Content-Type header, if any.
 pub fn decode<'a>(bytes: &'a [u8], http_charset: Option<&str>) -> Decoded<'a> {
     let mut decoded = decode_declared(bytes, http_charset);
     if has_c1(decoded.text.as_bytes()) {
@@ -39,12 +39,12 @@ pub fn decode<'a>(bytes: &'a [u8], http_charset: Option<&str>) -> Decoded<'a> {
     decoded
 }
 
-/// The C1 controls stand in no text: where they occur, bytes of windows-1252 were taken for ISO 8859-1.
+/// Whether a text contains C1 controls, which means that windows-1252 was decoded as ISO 8859-1.
 fn has_c1(text: &[u8]) -> bool {
     memchr::memchr_iter(0xC2, text).any(|at| text.get(at + 1).is_some_and(|next| (0x80..0xA0).contains(next)))
 }
 
-/// The character that a C1 control stands for in windows-1252, as every browser reads it.
+/// The windows-1252 character for a C1 control, as in every browser.
 pub fn windows_1252(c: char) -> char {
     match u8::try_from(c) {
         Ok(byte @ 0x80..=0x9F) => {
@@ -65,9 +65,9 @@ fn decode_declared<'a>(bytes: &'a [u8], http_charset: Option<&str>) -> Decoded<'
     let mut unknown = None;
     for label in [http_charset, declared.as_deref()].into_iter().flatten() {
         match charset_of(label) {
-            // A declaration that was read as ASCII cannot be true when it says UTF-16.
+            // A declaration that was readable as ASCII cannot be true if it says UTF-16.
             Some(Charset::Web(e)) if e == encoding_rs::UTF_16LE || e == encoding_rs::UTF_16BE => {}
-            // Who says ASCII and goes beyond it means nothing by it: UTF-8 is the likelier truth, if it can be.
+            // An ASCII label on non-ASCII text is meaningless; UTF-8 is more likely, if valid.
             Some(_) if is_ascii_label(label) && std::str::from_utf8(bytes).is_ok() => return guess(bytes),
             Some(charset) if is_utf8_for_sure(charset, bytes) => {
                 let problem = Some(format!("declared as {}, but it is UTF-8", label.trim()));
@@ -95,11 +95,11 @@ fn is_ascii_label(label: &str) -> bool {
     matches!(plain.as_str(), "ascii" | "usascii" | "646" | "ansix341968" | "iso646us")
 }
 
-/// The label that an XML or HTML document gives itself.
+/// The label in the XML or HTML declaration of a document.
 fn declared_label(bytes: &[u8]) -> Option<String> {
     let head = &bytes[..bytes.len().min(DECLARATION_BYTES_MAX)];
     if head.starts_with(b"\x4c\x6f\xa7\x94") {
-        // "<?xm" in EBCDIC: every EBCDIC page agrees on the letters of a declaration.
+        // "<?xm" in EBCDIC: all EBCDIC pages agree on the letters of a declaration.
         let page = CODE_PAGES.iter().find(|page| page.labels.contains(&"ibm037"))?;
         return label_in_xml_declaration(&decode_page(page, head).0);
     }
@@ -139,8 +139,7 @@ fn from_bom(bytes: &[u8]) -> Option<(Charset, usize)> {
     }
 }
 
-/// UTF-16 and UTF-32 without a mark show by where the zeros stand around the first `<`
-/// (XML 1.0, appendix F.1).
+/// Detects UTF-16 and UTF-32 without a byte order mark by the zero bytes around the first `<` (XML 1.0, appendix F.1).
 fn from_zero_bytes(bytes: &[u8]) -> Option<Charset> {
     match bytes {
         [b'<', 0, 0, 0, ..] => Some(Charset::Utf32 { big_endian: false }),
@@ -177,8 +176,7 @@ fn charset_of(label: &str) -> Option<Charset> {
     if known_shape { dos_page(plain_number(&plain, &digits)?) } else { None }
 }
 
-/// The page number in labels such as `cspc8codepage437` and `cspc850multilingual`: the last run of
-/// three digits or more.
+/// The page number in labels such as `cspc8codepage437` and `cspc850multilingual`: the last run of three or more digits.
 fn plain_number(plain: &str, first_digits: &str) -> Option<u16> {
     let mut runs = plain.split(|c: char| !c.is_ascii_digit());
     runs.rfind(|run| run.len() >= 3).unwrap_or(first_digits).parse().ok()
@@ -210,7 +208,7 @@ fn web_encoding(label: &str, plain: &str) -> Option<&'static Encoding> {
         .filter(|encoding| *encoding != encoding_rs::REPLACEMENT)
 }
 
-/// Decodes strictly: `None` when a byte sequence is not of this set.
+/// Decodes strictly: `None` if a byte sequence is invalid in this set.
 fn try_decode(charset: Charset, bytes: &[u8]) -> Option<Cow<'_, str>> {
     match charset {
         Charset::Web(encoding) => encoding.decode_without_bom_handling_and_without_replacement(bytes),
@@ -268,8 +266,8 @@ fn decode_page(page: &CodePage, bytes: &[u8]) -> (String, bool) {
     (text, replaced)
 }
 
-/// Nothing declared, or what was declared is false: UTF-8 if it is that but for a few bytes, else what the
-/// bytes look like.
+/// Decodes without a declaration, or with a wrong one: as UTF-8 if most non-ASCII bytes are valid, otherwise by the looks of the
+/// bytes.
 fn guess(bytes: &[u8]) -> Decoded<'_> {
     if let Ok(text) = std::str::from_utf8(bytes) {
         return Decoded { text: Cow::Borrowed(text), problem: None };
@@ -286,7 +284,7 @@ fn guess(bytes: &[u8]) -> Decoded<'_> {
     Decoded { text, problem: Some(format!("no valid character set given, read as {}", encoding.name())) }
 }
 
-/// UTF-8 into which texts of Latin-1 were put unchanged: their letters are not valid UTF-8.
+/// Decodes UTF-8 with Latin-1 text inserted unchanged, whose letters are not valid UTF-8.
 fn mixed(bytes: &[u8]) -> Decoded<'_> {
     let (mut text, mut has_replaced) = (String::with_capacity(bytes.len()), false);
     let mut chunks = bytes.utf8_chunks().peekable();
@@ -309,8 +307,8 @@ fn mixed(bytes: &[u8]) -> Decoded<'_> {
     Decoded { text: Cow::Owned(text), problem: Some(format!("it reads as UTF-8, but {what}")) }
 }
 
-/// The letter of Latin-1 that a byte between letters stands for. The rest of a character of UTF-8 that was cut is none: the
-/// first bytes of most of them count only before a letter.
+/// The Latin-1 letter that an invalid byte between letters stands for. Remains of truncated UTF-8 characters are excluded: their
+/// most common lead bytes count only before a letter.
 fn latin_letter(invalid: &[u8], before: Option<char>, next: Option<char>) -> Option<char> {
     let [byte @ (0xC0..=0xFE | 0x91..=0x94)] = *invalid else { return None };
     let is_letter = |c: Option<char>| c.is_some_and(char::is_alphabetic);
@@ -323,7 +321,7 @@ fn latin_letter(invalid: &[u8], before: Option<char>, next: Option<char>) -> Opt
     stands.then(|| encoding_rs::WINDOWS_1252.decode_without_bom_handling(&[byte]).0.chars().next()).flatten()
 }
 
-/// Whether the bytes disprove a label of a set that has a character for each byte: text of such a set is not valid UTF-8 by accident.
+/// Whether the bytes disprove a single-byte label: text in such a set is hardly ever valid UTF-8 by accident.
 fn is_utf8_for_sure(charset: Charset, bytes: &[u8]) -> bool {
     let is_latin = match charset {
         Charset::Web(encoding) => {
@@ -337,7 +335,7 @@ fn is_utf8_for_sure(charset: Charset, bytes: &[u8]) -> bool {
         && std::str::from_utf8(bytes).is_ok_and(|text| text.chars().filter(|c| !c.is_ascii()).all(is_written))
 }
 
-/// What stands in texts that people write: letters, signs and punctuation, no controls.
+/// Whether a character occurs in written text: letters, symbols and punctuation, but not controls.
 fn is_written(c: char) -> bool {
     c.is_alphanumeric()
         || matches!(c, '\u{A0}'..='\u{FF}' | '\u{2000}'..='\u{2BFF}' | '\u{3000}'..='\u{30FF}' | '\u{FE00}'..='\u{FFEF}' | '\u{1F000}'..='\u{1FAFF}')

@@ -1,6 +1,6 @@
-//! Dates as feeds write them: RFC 3339 and its relatives, RFC 822 and what is taken for it, asctime, Unix times, and what
-//! people write in the languages of the interface, with a time of day and a zone. A text that is not a date gives `None`; nothing is
-//! ever made up, but a missing day or time counts as the first.
+//! Dates as feeds write them: RFC 3339 and its relatives, RFC 822 and variants, asctime, Unix times, and written dates in the
+//! languages of the interface, with a time of day and a zone. A text that is not a date gives `None`; nothing is invented,
+//! except that a missing day or time counts as the first.
 
 use std::borrow::Cow;
 
@@ -12,27 +12,27 @@ use super::zone::zone_seconds;
 use crate::model::source::DateOrder;
 use crate::support::text::fold;
 
-/// Longer texts are no dates.
+/// Longer texts, in bytes, are not dates.
 const BYTES_MAX: usize = 128;
-/// Nothing was published in the first two days of Unix time, in any zone: such a date is a zero that was taken for one.
+/// Dates within the first two days of Unix time come from a zero taken for a date.
 const ZERO_SECONDS_MAX: i64 = 2 * 86_400;
 
-/// Reads a date that a machine wrote, or a person; without a zone it is taken as UTC, and 03/04/2022 as a day in April.
+/// Reads a date written by a machine or a person; without a zone it is in UTC, and 03/04/2022 is a day in April.
 pub fn parse_date(text: &str) -> Option<Timestamp> {
     read_date(text, DateOrder::Dmy).map(|read| read.at)
 }
 
-/// A date as it was read.
+/// A date that was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadDate {
     pub at: Timestamp,
-    /// The order that this date proves: in 14/10/2022 it can only be one.
+    /// The order that this date proves: 14/10/2022 can be read in one way only.
     pub proves: Option<DateOrder>,
-    /// In another order it would be another day.
+    /// Whether another order would give another day.
     pub is_ambiguous: bool,
 }
 
-/// Reads a date whose figures stand in `order` where they do not say themselves.
+/// Reads a date; `order` decides numeric dates that are ambiguous.
 pub fn read_date(text: &str, order: DateOrder) -> Option<ReadDate> {
     let text = text.trim().trim_matches(['\'', '"']);
     if text.is_empty() || text.len() > BYTES_MAX {
@@ -51,7 +51,7 @@ pub fn read_date(text: &str, order: DateOrder) -> Option<ReadDate> {
     read.filter(|read| !(-ZERO_SECONDS_MAX / 2..ZERO_SECONDS_MAX).contains(&read.at.as_second()))
 }
 
-/// The same text with the signs of ASCII: U+2212 is a minus, and a no-break space a space.
+/// Normalizes punctuation to ASCII: dashes and minus signs become `-`, no-break spaces become spaces.
 fn plain_signs(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Borrowed(text);
@@ -67,8 +67,8 @@ fn plain_signs(text: &str) -> Cow<'_, str> {
     )
 }
 
-/// A day in words or figures with a time and a zone after it, or before: `mar. 04 oct. 2022 10:00:00 +0200`,
-/// `Mon, 10/03/2022 - 12:00`. `None` where the time is invalid, for then the day is not to be trusted either.
+/// A written or numeric day with a time and zone after or before it: `mar. 04 oct. 2022 10:00:00 +0200`, `Mon, 10/03/2022 -
+/// 12:00`. `None` if the time is invalid, since the day cannot be trusted then either.
 fn spoken(text: &str, order: DateOrder) -> Option<ReadDate> {
     let folded = fold(text);
     let tokens = tokens(&folded);
@@ -84,7 +84,7 @@ fn spoken(text: &str, order: DateOrder) -> Option<ReadDate> {
     Some(ReadDate { at, proves: found.proves, is_ambiguous: found.is_ambiguous })
 }
 
-/// The part of a folded text from its time of day on, "10h30" written as "10:30".
+/// The rest of a folded text from its time of day on, with "10h30" rewritten as "10:30".
 fn clock_in(folded: &str) -> Option<String> {
     let tokens = tokens(folded);
     let sign_after = |at: usize| folded[tokens[at].end()..].chars().next();
@@ -113,7 +113,7 @@ fn clock_in(folded: &str) -> Option<String> {
     })
 }
 
-/// A point in time from a day, the seconds since its midnight, and a zone in any spelling.
+/// A timestamp from a day, the seconds since its midnight, and a zone in any spelling.
 fn instant(date: Date, seconds_of_day: i64, zone: &str) -> Option<Timestamp> {
     if zone.contains('/')
         && let Some(zone) = zone.split_whitespace().next().and_then(|name| jiff::tz::TimeZone::get(name).ok())
@@ -125,18 +125,18 @@ fn instant(date: Date, seconds_of_day: i64, zone: &str) -> Option<Timestamp> {
     timestamp(date, seconds_of_day, zone_seconds(zone).unwrap_or(0))
 }
 
-/// A point in time from its parts; the hour 24 and a leap second are carried over.
+/// A timestamp from its parts; hour 24 and leap seconds carry over.
 fn timestamp(date: Date, seconds_of_day: i64, offset_seconds: i64) -> Option<Timestamp> {
     let midnight = jiff::tz::Offset::UTC.to_timestamp(date.to_datetime(Time::midnight())).ok()?;
     midnight.checked_add(SignedDuration::from_secs(seconds_of_day - offset_seconds)).ok()
 }
 
-/// A day that exists: 31 June is none.
+/// A valid date: 31 June gives `None`.
 fn civil(year: i64, month: i64, day: i64) -> Option<Date> {
     Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
 }
 
-/// Two-digit years: RFC 2822 section 4.3 (below 50: this century).
+/// Two-digit years as in RFC 2822 section 4.3: below 50, they are in this century.
 fn full_year(digits: &str) -> Option<i64> {
     let year: i64 = digits.parse().ok()?;
     Some(match digits.len() {
@@ -146,7 +146,7 @@ fn full_year(digits: &str) -> Option<i64> {
     })
 }
 
-/// ISO 8601 and W3C-DTF: `2003-12-31T10:14:55Z`, with spaces, without separators, with week-less day numbers.
+/// ISO 8601 and W3C-DTF: `2003-12-31T10:14:55Z`, also with spaces, without separators, or with the day of the year.
 fn parse_iso(text: &str) -> Option<Timestamp> {
     if let Some(at) = unix_time(text).or_else(|| week_date(text)) {
         return Some(at);
@@ -161,7 +161,7 @@ fn parse_iso(text: &str) -> Option<Timestamp> {
     instant(date, seconds, zone)
 }
 
-/// Seconds or milliseconds since 1970, for the years from 2001 on; `20221004100000`, which is a day with its time.
+/// Seconds or milliseconds since 1970, from 2001 on; also `20221004100000`, a day with its time.
 fn unix_time(text: &str) -> Option<Timestamp> {
     let whole = text.split_once('.').map_or(text, |(whole, _)| whole);
     if !whole.bytes().all(|b| b.is_ascii_digit()) {
@@ -204,7 +204,7 @@ fn split_iso_date(text: &str) -> Option<(Date, &str)> {
     let parts: Vec<&str> = head.split(['-', '/']).collect();
     let number = |text: &str| text.parse::<i64>().ok();
     let date = match parts.as_slice() {
-        // The year comes first; three digits of a day after a month are a slip ("2003-012-31").
+        // Three digits for the day after a month are a typo ("2003-012-31").
         [year @ ("" | "0000" | "0" | "00"), ..] if year.chars().all(|c| c == '0') && !year.is_empty() => {
             return None;
         }
@@ -216,7 +216,7 @@ fn split_iso_date(text: &str) -> Option<(Date, &str)> {
         {
             civil(full_year(year)?, number(month)?, number(day)?)?
         }
-        // "-03-12" and "-0312": the century is left out.
+        // "-03-12" and "-0312": the century is omitted.
         ["", short, month] if short.len() == 2 => civil(full_year(short)?, number(month)?, 1)?,
         ["", short] if short.len() == 4 => civil(full_year(&short[..2])?, number(&short[2..])?, 1)?,
         ["", short] if short.len() == 2 => civil(full_year(short)?, 1, 1)?,
@@ -246,7 +246,7 @@ fn ordinal(year: i64, day: i64) -> Option<Date> {
         .filter(|date| (1..=366).contains(&day) && date.year() == first.year())
 }
 
-/// `10:14:55.25`, `10:14`, `101455`, `5:30 PM`: seconds since midnight, and what stands behind.
+/// `10:14:55.25`, `10:14`, `101455`, `5:30 PM`: seconds since midnight, and the rest of the text.
 fn split_time(text: &str) -> Option<(i64, &str)> {
     let end = text.find(|c: char| !(c.is_ascii_digit() || c == ':' || c == '.')).unwrap_or(text.len());
     let (clock, rest) = text.split_at(end);
@@ -283,7 +283,7 @@ fn split_time(text: &str) -> Option<(i64, &str)> {
     }
 }
 
-/// The number of a month that a word names, in any of the languages, or by the start of its English name.
+/// The number of the month that a word names, in any of the languages, or by a prefix of its English name.
 fn month_number(word: &str) -> Option<i64> {
     let folded = fold(word);
     let named = CALENDAR.months.at_start(&tokens(&folded)).map(|(month, _)| i64::from(month));
@@ -313,8 +313,8 @@ const ENGLISH_MONTHS: [&str; 12] = [
     "december",
 ];
 
-/// The words of a date without its day of the week. "mar" is a day in some languages and a month in others: at the start it
-/// is the day, where a month follows.
+/// The words of a date without its weekday. "mar" is a weekday in some languages and a month in others: at the start it is the
+/// weekday if a month follows.
 fn without_weekday(mut words: Vec<&str>) -> Vec<&str> {
     let is_month = |word: &&str| month_number(word).is_some();
     if let [first, rest @ ..] = &words[..]
@@ -327,7 +327,7 @@ fn without_weekday(mut words: Vec<&str>) -> Vec<&str> {
     words
 }
 
-/// The numbers of the day and the year, the time of day, and the zone, in the words around the month.
+/// The numbers (day and year), the time of day and the zone among the words around the month.
 fn figures_and_zone<'a>(
     before: &[&'a str],
     after: &[&'a str],
@@ -349,8 +349,8 @@ fn figures_and_zone<'a>(
     (numbers, clock, zone)
 }
 
-/// RFC 822, RFC 2822, asctime and Perforce, in any order of day and month: `Thu, 01 Jan 2004 19:48:21 GMT`,
-/// `Sun Jan  4 16:29:06 PDT 2004`, `Fri, 2006/09/15 08:19:53 EDT`.
+/// RFC 822, RFC 2822, asctime and Perforce, in any order of day and month: `Thu, 01 Jan 2004 19:48:21 GMT`, `Sun Jan  4 16:29:06
+/// PDT 2004`, `Fri, 2006/09/15 08:19:53 EDT`.
 fn parse_words(text: &str) -> Option<Timestamp> {
     let spaced = text.replace(',', " ");
     let words = without_weekday(spaced.split_ascii_whitespace().collect());
@@ -359,7 +359,7 @@ fn parse_words(text: &str) -> Option<Timestamp> {
     }) {
         return parse_dated_words(&words);
     }
-    // "06-Sep-2004" and "6/Sep/2004" are three words.
+    // "06-Sep-2004" and "6/Sep/2004" count as three words.
     let split: Vec<&str> = match words.first() {
         Some(first) if first.split(['-', '/']).count() == 3 => {
             first.split(['-', '/']).chain(words[1..].iter().copied()).collect()
@@ -392,7 +392,7 @@ fn parse_dated_words(words: &[&str]) -> Option<Timestamp> {
     timestamp(date, seconds, zone_seconds(zone)?)
 }
 
-/// Month and half-day names of the Greek, Hungarian and Korean feeds in the wild.
+/// Month and half-day names in Greek, Hungarian and Korean feeds.
 const NATIONAL: &[(&str, &str)] = &[
     ("Ιαν", "Jan"),
     ("Ιάν", "Jan"),
@@ -447,7 +447,7 @@ fn national_to_english(text: &str) -> String {
     for (national, english) in NATIONAL {
         plain = plain.replace(national, english);
     }
-    // Korean writes the day apart ("2004년 05월 28일") and the half of the day before the hour.
+    // Korean separates the parts of the day ("2004년 05월 28일") and puts the half of the day before the hour.
     let plain = plain.replace("- ", "-").replace("M ", "M");
     let plain = match plain.split_once("PM").map(|p| (p, "PM")).or(plain.split_once("AM").map(|p| (p, "AM")))
     {

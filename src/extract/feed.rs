@@ -1,5 +1,5 @@
-//! RSS 0.9x, 1.0 and 2.0, Atom 0.3 and 1.0, CDF: a decoded document into a `RawFeed`. One reader serves all of
-//! them, for feeds mix their vocabularies freely. It cleans nothing and makes up no identifier.
+//! Reads RSS 0.9x, 1.0 and 2.0, Atom 0.3 and 1.0, and CDF from a decoded document into a `RawFeed`. One reader serves all of
+//! them, since feeds mix their vocabularies freely. It neither sanitises nor invents identifiers.
 
 mod entry;
 
@@ -15,15 +15,15 @@ use crate::model::feed::{FeedFormat, Link, Person, RawEntry, RawFeed, RawText};
 use crate::model::source::DateOrder;
 use crate::support::text::shorten;
 
-/// Entries read from one document: the largest archives in the wild hold a few thousand.
+/// Maximum number of entries read from a document: the largest archives in practice have a few thousand.
 pub const ENTRIES_MAX: usize = 10_000;
-/// Authors, tags, links and enclosures kept of one entry.
+/// Maximum number of authors, tags, links and enclosures kept of an entry.
 const PARTS_MAX: usize = 64;
 
 const ENTRY_NAMES: [&str; 2] = ["item", "entry"];
 
-/// Reads an XML feed. `None` when no element of a feed is in it. Dates in figures are read in `order`, unless all that can be
-/// read in one way only show the other.
+/// Reads an XML feed. `None` if it contains no feed element. Ambiguous numeric dates are read in `order`, unless the unambiguous
+/// ones show the other order.
 pub fn read_feed(text: &str, base: Option<Url>, order: DateOrder) -> Option<RawFeed> {
     let mut habit = DateHabit { order, ..DateHabit::default() };
     let feed = read_in(text, base.clone(), &mut habit);
@@ -39,10 +39,10 @@ pub fn read_feed(text: &str, base: Option<Url>, order: DateOrder) -> Option<RawF
 #[derive(Debug, Clone, Copy, Default)]
 struct DateHabit {
     order: DateOrder,
-    /// Dates that can only be read with the day first, and with the month first.
+    /// Number of dates that can only be read with the day first, and with the month first.
     day_first: usize,
     month_first: usize,
-    /// There are dates that the order decides.
+    /// Whether there are dates whose meaning depends on the order.
     is_ambiguous: bool,
 }
 
@@ -77,7 +77,7 @@ fn read_in(text: &str, base: Option<Url>, habit: &mut DateHabit) -> Option<RawFe
     let FeedReader { cursor, mut feed, has_root, habit: shown } = reader;
     *habit = shown;
     feed.is_cut = cursor.is_cut();
-    // Cut in the middle of a word: what is left of such an entry may lack its very identifier.
+    // An entry that was cut off may lack its very identifier.
     if cursor.open_inside(&ENTRY_NAMES).is_some_and(|inside| inside > 0) && feed.entries.len() > 1 {
         feed.entries.pop();
     }
@@ -93,7 +93,7 @@ struct FeedReader<'a> {
 }
 
 impl<'a> FeedReader<'a> {
-    /// The outermost elements: `rss`, `feed`, `rdf:RDF`, `channel`; whatever else stands around is looked through.
+    /// Reads the outermost elements: `rss`, `feed`, `rdf:RDF`, `channel`; others around them are transparent.
     fn read_root(&mut self, root: &Element<'a>) {
         let format = match (root.vocabulary, root.name.as_ref()) {
             (Vocabulary::Rdf, "rdf") => FeedFormat::Rdf,
@@ -129,7 +129,7 @@ impl<'a> FeedReader<'a> {
         Link { href: self.cursor.resolve(href), rel: "alternate".into(), media_type: None, hreflang: None }
     }
 
-    /// The children of a feed or channel, at whatever depth a broken document left them.
+    /// Reads the children of a feed or channel, at whatever depth a broken document puts them.
     fn read_channel(&mut self, parent: &Element<'a>) {
         if self.feed.language.is_none() {
             self.feed.language = self.cursor.language().map(str::to_owned);
@@ -187,7 +187,7 @@ impl<'a> FeedReader<'a> {
         }
     }
 
-    /// What the feed says of how often to come: RSS `ttl`, `skipHours`, `skipDays`, and the syndication module.
+    /// Reads the feed's polling hints: RSS `ttl`, `skipHours`, `skipDays`, and the syndication module.
     fn read_hint(&mut self, child: &Element<'a>) {
         match child.name.as_ref() {
             "ttl" => self.feed.hints.ttl_minutes = self.read_plain(child).parse().ok(),
@@ -218,13 +218,13 @@ impl<'a> FeedReader<'a> {
             "updatefrequency" if child.vocabulary == Vocabulary::Syndication => {
                 self.feed.hints.update_frequency = self.read_plain(child).parse().ok();
             }
-            // A broken feed may leave its entries in an element that we do not know.
+            // A broken feed may have its entries inside an unknown element.
             _ => self.read_channel(child),
         }
     }
 
-    /// A text construct (RFC 4287 section 3.1), with the habits of RSS and of Atom 0.3.
-    /// `html_by_default` is how RSS reads `description`.
+    /// Reads a text construct (RFC 4287 section 3.1), also as used by RSS and Atom 0.3. `html_by_default` applies to RSS
+    /// `description`.
     fn read_text(&mut self, element: &Element<'a>, html_by_default: bool) -> Option<RawText> {
         let base = self.cursor.base().cloned();
         let language = self.cursor.language().map(str::to_owned);
@@ -261,7 +261,7 @@ impl<'a> FeedReader<'a> {
         (!value.is_empty()).then_some(RawText { value, is_html, base, language })
     }
 
-    /// The plain text of a simple element, white space trimmed.
+    /// The plain text of a simple element, trimmed.
     fn read_plain(&mut self, element: &Element<'a>) -> String {
         trimmed(self.cursor.read_markup(element, TextMode::Resolved, &ENTRY_NAMES).value)
     }
@@ -321,7 +321,7 @@ impl<'a> FeedReader<'a> {
         })
     }
 
-    /// `author` with children (Atom) or a line of text (RSS, Dublin Core).
+    /// Reads an `author` with children (Atom) or as a line of text (RSS, Dublin Core).
     fn read_person(&mut self, element: &Element<'a>) -> Option<Person> {
         let (mut person, mut line) = (Person::default(), String::new());
         while let Some(event) = self.cursor.next_in(element.depth) {
@@ -354,7 +354,7 @@ impl<'a> FeedReader<'a> {
     }
 }
 
-/// Without the white space around it, and without a copy: the text may be as long as the document.
+/// Trims in place, without a copy: the text may be as long as the document.
 fn trimmed(mut text: String) -> String {
     text.truncate(text.trim_end().len());
     let start = text.len() - text.trim_start().len();

@@ -1,5 +1,5 @@
-//! What a publisher's system puts around a text, recognised by how it is made and not by its words, which are in any language:
-//! the line that links back to the entry and to the site, a link to read on, fields that repeat title, author and date.
+//! Removes what publishing systems add around a text, recognised by structure rather than by words, which may be in any
+//! language: lines that link back to the entry and the site, "read more" links, fields that repeat title, author and date.
 
 use memchr::memmem;
 use scraper::{ElementRef, Html};
@@ -9,14 +9,14 @@ use super::page::selector;
 use crate::model::address::{canonical_key, without_index};
 use crate::support::text::{attribute_of, bound_markup, fold, one_line};
 
-/// The longest line that links back, in characters without its title.
+/// Maximum length of a line that links back, in characters without the title.
 const BACK_LINE_CHARS_MAX: usize = 160;
 /// A link with more words is part of the text.
 const CALL_WORDS_MAX: usize = 5;
-/// Longer texts are whole articles: only their end is looked at.
+/// Of longer texts, only this many bytes at the end are examined.
 const TAIL_BYTES: usize = 4_000;
 
-/// Blocks that a text which was escaped twice begins with.
+/// Block elements that double-escaped text begins with.
 const BLOCKS: [&str; 18] = [
     "p",
     "div",
@@ -38,7 +38,7 @@ const BLOCKS: [&str; 18] = [
     "a ",
 ];
 
-/// HTML that was escaped once more than it should: all of it is escaped, from its first block to its last.
+/// Undoes double escaping, if all of the HTML is escaped, from its first block to its last.
 pub fn escaped_twice(html: &str) -> Option<String> {
     let trimmed = html.trim();
     let first = trimmed.strip_prefix("&lt;")?;
@@ -55,7 +55,7 @@ pub fn escaped_twice(html: &str) -> Option<String> {
     Some(meant.replace("&amp;", "&"))
 }
 
-/// The text without what the system added; `None` where there is nothing of it.
+/// The text without additions of the system; `None` if there are none.
 pub fn without_furniture(html: &str, address: Option<&Url>, title: &str) -> Option<String> {
     let fields = html.contains("field--name-").then(|| without_fields(html)).flatten();
     let text = fields.as_deref().unwrap_or(html);
@@ -63,7 +63,7 @@ pub fn without_furniture(html: &str, address: Option<&Url>, title: &str) -> Opti
     tail.or(fields)
 }
 
-/// Drupal writes title, author and date of an item before its text.
+/// Removes title, author and date fields, which Drupal puts before an item's text.
 fn without_fields(html: &str) -> Option<String> {
     let mut fragment = Html::parse_fragment(&bound_markup(html));
     let fields = selector(
@@ -85,7 +85,7 @@ fn text_of(html: &str) -> String {
     one_line(&Html::parse_fragment(html).root_element().text().collect::<String>())
 }
 
-/// Takes from the end: paragraphs that link to the entry itself and to the front page of a site, and links to the entry itself.
+/// Removes from the end: paragraphs that link to the entry and to the front page of a site, and links to the entry itself.
 fn without_back_lines(html: &str, address: &Url, title: &str) -> Option<String> {
     let cut = html.len().saturating_sub(TAIL_BYTES);
     let cut = (cut..=html.len()).find(|at| html.is_char_boundary(*at))?;
@@ -100,7 +100,7 @@ fn without_back_lines(html: &str, address: &Url, title: &str) -> Option<String> 
     };
     let is_own = |link: &ElementRef| link.attr("href").is_some_and(is_own_address);
     let mut kept = html.to_owned();
-    // The paragraph that ends the text.
+    // The last paragraph.
     if let Some(at) = ["<p>", "<p ", "<P>"].iter().filter_map(|tag| tail.rfind(tag)).max() {
         let block = Html::parse_fragment(&bound_markup(&tail[at..]));
         if is_back_line(&block, &is_own, title) {
@@ -113,11 +113,11 @@ fn without_back_lines(html: &str, address: &Url, title: &str) -> Option<String> 
     (kept.len() != html.len() && !text_of(&kept).is_empty()).then(|| kept.trim_end().to_owned())
 }
 
-/// Whether a text may link to an address: most do not, and neither they nor their links need be parsed to tell.
+/// Whether a text may link to an address: most do not, which can be told without parsing them.
 fn may_link(html: &str, address: &Url) -> bool {
     let path = without_index(address.path().trim_end_matches('/'));
     let last = path.rsplit('/').next().filter(|last| !last.is_empty() && !last.contains(['%', ';', '&']));
-    // What is relative to the entry's own page need not name it, and letters may be written as their codes.
+    // Relative links within the entry's page need not name it, and letters may be escaped.
     let is_like = |href: &str| match last {
         Some(last) => {
             href.trim_start().starts_with(['#', '?', '.'])
@@ -138,7 +138,7 @@ fn may_link(html: &str, address: &Url) -> bool {
     })
 }
 
-/// "The post TITLE appeared first on SITE.": a link to the entry with its title as words, another one to a site, and little else.
+/// "The post TITLE appeared first on SITE.": a link to the entry with its title as text, one to a site, and little else.
 fn is_back_line(block: &Html, is_own: &dyn Fn(&ElementRef) -> bool, title: &str) -> bool {
     let links = selector("a[href]");
     let links: Vec<ElementRef> = block.select(&links).collect();
@@ -153,7 +153,7 @@ fn is_back_line(block: &Html, is_own: &dyn Fn(&ElementRef) -> bool, title: &str)
         && links.iter().any(|link| !is_own(link))
 }
 
-/// The text without a link to the entry itself, of a few words, that ends it: "Read more", "Lire la suite", "(+)".
+/// The text without a final short link to the entry itself: "Read more", "Lire la suite", "(+)".
 fn call_at_end(html: &str, is_own: &dyn Fn(&ElementRef) -> bool, title: &str) -> Option<String> {
     let at = html.rfind("<a ")?;
     let fragment = Html::parse_fragment(&bound_markup(&html[at..]));

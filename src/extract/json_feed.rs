@@ -1,5 +1,5 @@
-//! JSON Feed 1.0 and 1.1 (https://www.jsonfeed.org/version/1.1/), read field by field: a value of the wrong
-//! type costs that value, not the feed.
+//! Reads JSON Feed 1.0 and 1.1 (https://www.jsonfeed.org/version/1.1/) field by field: a value of the wrong type loses that
+//! value, not the feed.
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
@@ -55,8 +55,7 @@ pub fn read_json_feed(text: &str, base: Option<&Url>) -> Result<RawFeed, String>
     Ok(feed)
 }
 
-/// The root object as it is read: the items one by one, so that what stands before a fault is kept, and no more of them
-/// are held than we want.
+/// The root object, read incrementally: items before a syntax error are kept, and no more of them are held than wanted.
 #[derive(Default)]
 struct Root {
     is_object: bool,
@@ -97,7 +96,7 @@ impl<'de> Visitor<'de> for &mut Root {
     }
 }
 
-/// What is read of a feed beside its items.
+/// Keys read besides the items.
 const HEAD_KEYS: [&str; 9] =
     ["version", "title", "description", "home_page_url", "feed_url", "language", "authors", "author", "hubs"];
 
@@ -133,7 +132,7 @@ impl<'de> Visitor<'de> for Items<'_> {
     }
 }
 
-/// `hubs` (JSON Feed 1.1): those that speak WebSub.
+/// `hubs` (JSON Feed 1.1) of type WebSub.
 fn hubs_of(head: &Map<String, Value>, base: Option<&Url>) -> Vec<Link> {
     let hubs = head.get("hubs").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object);
     hubs.filter(|hub| string_of(hub, "type").is_some_and(|kind| kind.eq_ignore_ascii_case("websub")))
@@ -186,7 +185,7 @@ fn read_attachment(attachment: &Value, base: Option<&Url>) -> Option<Enclosure> 
     })
 }
 
-/// A string, or a number or truth value written where a string should be.
+/// A string, or a number or boolean in its place.
 fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),

@@ -1,4 +1,4 @@
-//! Documents to entries: decides what a document is and reads it. Knows no store, no network and no clock.
+//! Extracts entries from documents: detects the kind of a document and reads it. Knows no store, no network and no clock.
 
 pub mod article;
 pub mod boilerplate;
@@ -34,25 +34,25 @@ use crate::model::feed::{RawEntry, RawFeed};
 use crate::model::source::{DateOrder, Select};
 use crate::support::text::named_reference;
 
-/// A document as it was fetched or opened.
+/// A document as fetched or opened.
 #[derive(Debug, Clone, Copy)]
 pub struct Document<'a> {
     pub bytes: &'a [u8],
-    /// The address that relative links are relative to.
+    /// The base address of relative links.
     pub url: Option<&'a Url>,
-    /// The Content-Type header, whole.
+    /// The complete Content-Type header.
     pub content_type: Option<&'a str>,
 }
 
-/// Why nothing could be read. The display is a sentence for the operator.
+/// Why nothing could be read. The message is a sentence for the operator.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ExtractError {
     #[error("the document is empty")]
     Empty,
-    /// With the documents that the page names for machines, the best first.
+    /// With the machine-readable documents that the page names, best first.
     #[error("this is a web page, not a feed")]
     WebPage { endpoints: Vec<String> },
-    /// Something stands in the page's place.
+    /// A wall or an error page in place of the page.
     #[error("{0}")]
     Wall(&'static str),
     #[error("this is a sitemap that tells no news: use kind = \"sitemap\"")]
@@ -72,13 +72,13 @@ pub struct PageRules {
     pub dates: DateRules,
 }
 
-/// What was read on a page, and how.
+/// What was read from a page, and how.
 #[derive(Debug, Clone, Default)]
 pub struct PageReading {
     pub feed: RawFeed,
-    /// `None` for a feed that stood in the page's place, and where nothing was found.
+    /// `None` for a feed in place of the page, and if nothing was found.
     pub way: Option<Way>,
-    /// Selectors that find these cards; none where no selector says it.
+    /// Selectors that find these cards; `None` if no selector does.
     pub select: Option<Select>,
 }
 
@@ -88,12 +88,12 @@ pub enum Way {
     Selectors,
     /// JSON-LD, microdata or h-feed.
     StructuredData,
-    /// Links that stand alike.
+    /// Links in the same structural position.
     Records,
 }
 
 impl Way {
-    /// For the operator.
+    /// The name shown to the operator.
     pub fn name(self) -> &'static str {
         match self {
             Way::Selectors => "selectors",
@@ -105,7 +105,7 @@ impl Way {
 
 /// Reads a feed of any format.
 ///
-/// A panic in here, ours or a library's, costs this document only.
+/// A panic in here, in our code or a library's, only affects this document.
 pub fn read_feed(document: Document) -> Result<RawFeed, ExtractError> {
     read_feed_in(document, DateRules::default())
 }
@@ -116,10 +116,10 @@ pub fn read_feed_in(document: Document, rules: DateRules) -> Result<RawFeed, Ext
     guarded(|| read_feed_unguarded(document, rules))
 }
 
-/// Reads the cards of a listing page; a feed that stands in its place is read as one.
+/// Reads the cards of a listing page; a feed in its place is read as a feed.
 ///
 /// # Errors
-/// As `read_feed`.
+/// As for `read_feed`.
 pub fn read_page(document: Document, rules: &PageRules) -> Result<PageReading, ExtractError> {
     guarded(|| {
         let decoded = decode(document);
@@ -153,12 +153,13 @@ pub fn read_page(document: Document, rules: &PageRules) -> Result<PageReading, E
     })
 }
 
-/// A longer page says something itself, in bytes; a refresh after more seconds is for readers who stay.
+/// Limits of a redirecting page: its size in bytes, the delay in seconds (a longer one is for readers who stay), and its text in
+/// characters.
 const REFRESH_BYTES_MAX: usize = 8 * 1024;
 const REFRESH_SECONDS_MAX: f64 = 10.0;
 const REFRESH_CHARS_MAX: usize = 400;
 
-/// Where a page sends its readers on to, if that is all that it does.
+/// The target of a page that does nothing but redirect its readers.
 pub fn meta_refresh(document: Document) -> Option<url::Url> {
     if document.bytes.len() > REFRESH_BYTES_MAX {
         return None;
@@ -204,7 +205,7 @@ pub fn page_has(document: Document, css: &str) -> bool {
     .unwrap_or(false)
 }
 
-/// Reads an entry's own page; what cannot be read is empty.
+/// Reads an entry's own page; fields that cannot be read are empty.
 pub fn read_item_page(document: Document, rules: DateRules) -> ItemPage {
     guarded(|| Ok(Page::parse(&decode(document).text, document.url).read_item(rules))).unwrap_or_default()
 }
@@ -248,8 +249,8 @@ fn read_feed_unguarded(document: Document, rules: DateRules) -> Result<RawFeed, 
     Ok(feed)
 }
 
-/// A feed that stands in something else, whole and unescaped: errors of a database or a debugger came out before it, or it was
-/// wrapped into a page.
+/// Finds a feed inside another document, whole and unescaped: preceded by error output of a database or debugger, or wrapped
+/// into a page.
 fn feed_inside(text: &str, url: Option<&Url>, order: DateOrder) -> Option<RawFeed> {
     let first = text.trim_start();
     let roots = ["<rss", "<feed", "<rdf:RDF"];
@@ -290,8 +291,8 @@ fn charset_parameter(content_type: &str) -> Option<&str> {
     })
 }
 
-/// A web page: its first element, past declarations and comments, is `html` (or what only HTML has), and no
-/// feed's root stands before it.
+/// Whether a document is a web page: its first element, after declarations and comments, is `html` (or one that only HTML has),
+/// and no root of a feed precedes it.
 fn looks_like_page(text: &str) -> bool {
     let mut rest = text;
     while let Some(at) = rest.find('<') {
@@ -313,7 +314,7 @@ fn looks_like_page(text: &str) -> bool {
     false
 }
 
-/// Elements that texts are written with.
+/// Inline elements of HTML text.
 const INLINE: [&str; 44] = [
     "a",
     "abbr",
@@ -361,8 +362,8 @@ const INLINE: [&str; 44] = [
     "ul",
 ];
 
-/// Whether a text that was declared plain is HTML all the same: it has an end tag or a reference, and
-/// nothing in it that looks like a tag but is none.
+/// Whether a text declared as plain is HTML all the same: it has an end tag or a reference, and nothing that looks like a tag
+/// but is not one.
 fn looks_like_html(text: &str) -> bool {
     let has_reference = text.match_indices('&').any(|(at, _)| {
         let name = text[at + 1..].split(';').next().unwrap_or("");

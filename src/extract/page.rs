@@ -1,5 +1,5 @@
-//! Web pages: the cards of a listing by CSS selectors, the feeds that a page names, and what an entry's own page
-//! says of it. Knows no network; the caller fetches further pages.
+//! Web pages: reads the cards of a listing by CSS selectors, the feeds that a page names, and an entry's own page. Performs no
+//! requests; the caller fetches further pages.
 
 mod item;
 
@@ -17,17 +17,17 @@ use crate::model::feed::{FeedFormat, Image, Link, RawEntry, RawFeed, RawText};
 use crate::model::source::Select;
 use crate::support::text::{bound_markup, fold, many, one_line};
 
-/// Cards read from one page.
+/// Maximum number of cards read from a page.
 const CARDS_MAX: usize = 500;
 
-/// A parsed page with the address that its links are relative to.
+/// A parsed page with the base address of its links.
 pub struct Page {
     html: Html,
     base: Option<Url>,
     language: OnceCell<Option<String>>,
 }
 
-/// What feeds of comments are called, folded.
+/// Words in the titles of comment feeds, folded.
 const COMMENTS: [&str; 13] = [
     "comment",
     "comentari",
@@ -44,7 +44,7 @@ const COMMENTS: [&str; 13] = [
     "reponses",
 ];
 
-/// Whether an address looks like a feed's: by the last parts of its path, or a parameter that asks for one.
+/// Whether an address looks like a feed's: by the last parts of its path, or by a query parameter.
 fn has_feed_look(href: &str) -> bool {
     let lower = href.to_ascii_lowercase();
     let (path, query) = lower.split_once('?').unwrap_or((&lower, ""));
@@ -85,13 +85,13 @@ fn ensure_slash(address: &str) -> String {
     if address.ends_with('/') { address.to_owned() } else { format!("{address}/") }
 }
 
-/// A selector of our own, known to be valid.
+/// Parses one of our own selectors, which are known to be valid.
 pub(super) fn selector(css: &str) -> Selector {
     Selector::parse(css).expect("a selector of our own")
 }
 
 impl Page {
-    /// Parses a decoded page found at `url`; a `<base>` in it counts.
+    /// Parses a decoded page found at `url`; respects `<base>`.
     pub fn parse(text: &str, url: Option<&Url>) -> Page {
         let html = Html::parse_document(&bound_markup(text));
         let base_href = html.select(&selector("base[href]")).next().and_then(|base| base.attr("href"));
@@ -112,7 +112,7 @@ impl Page {
         self.base.as_ref()
     }
 
-    /// Where the page sends its readers on to, within so many seconds and with so few words of its own.
+    /// The target of a meta refresh, if its delay and the page's own text are within these limits.
     pub(super) fn refresh(&self, seconds_max: f64, chars_max: usize) -> Option<Url> {
         let metas = selector("meta[http-equiv][content]");
         let meta = self
@@ -130,7 +130,7 @@ impl Page {
             .then_some(target)
     }
 
-    /// The rules with the order of dates that this page's own dates show.
+    /// The rules with the order of numeric dates that this page's own dates show.
     pub(super) fn dated_by(&self, rules: DateRules) -> DateRules {
         let texts = self.html.tree.values().filter_map(|node| node.as_text()).map(|text| &text[..]);
         DateRules { order: shown_order(texts).unwrap_or(rules.order), ..rules }
@@ -161,7 +161,7 @@ impl Page {
         self.language.get_or_init(read).as_deref()
     }
 
-    /// The feeds that the page names, the best first: those declared as feeds, then what looks like one, those of comments last.
+    /// The feeds that the page names, best first: those declared as feeds, then links that look like one, comment feeds last.
     fn feed_links(&self) -> Vec<String> {
         const TYPES: [&str; 4] = ["rss+xml", "atom+xml", "feed+json", "rdf+xml"];
         let links = selector("link[href][rel], a[href]");
@@ -228,7 +228,7 @@ impl Page {
         let api = self.first("link[rel=\"https://api.w.org/\"][href]").and_then(|link| link.attr("href"));
         if let Some(api) = api {
             let fields = "per_page=20&_fields=id,guid,link,title,excerpt,content,date_gmt,modified_gmt";
-            // An archive of a category or a tag names itself in the API.
+            // The archive page of a category or tag names itself in the API.
             let own = self
                 .first("link[rel~=alternate][type=\"application/json\"][href*=\"/wp/v2/\"]")
                 .and_then(|link| link.attr("href"));
@@ -246,7 +246,7 @@ impl Page {
         endpoints
     }
 
-    /// What is said of the page as a whole.
+    /// A feed with the metadata of the page, without entries.
     pub(super) fn catalog(&self) -> RawFeed {
         let title = self.meta(&["og:site_name"]).or_else(|| self.first("title").map(|title| text_of(title)));
         let plain = |value: String| RawText { value, ..RawText::default() };
@@ -266,7 +266,7 @@ impl Page {
         }
     }
 
-    /// Reads the cards that `select` names. Cards without a title or a link are passed over, with a problem.
+    /// Reads the cards matched by `select`. Cards without a title or a link are skipped and reported as a problem.
     pub fn read_cards(&self, select: &Select, rules: DateRules) -> RawFeed {
         let mut feed = self.catalog();
         let Ok(item) = Selector::parse(&select.item) else {
@@ -360,12 +360,12 @@ impl CardSelectors {
     }
 }
 
-/// A selector that an operator wrote, if it is one.
+/// A selector written by an operator, if valid.
 fn css(text: &Option<String>) -> Option<Selector> {
     text.as_deref().and_then(|text| Selector::parse(text).ok())
 }
 
-/// The words of an element on one line; blocks and breaks keep words apart.
+/// The text of an element on one line; blocks and breaks separate words.
 pub(super) fn text_of(element: ElementRef) -> String {
     let mut text = String::new();
     for node in element.descendants() {
@@ -412,7 +412,7 @@ fn link_of<'a>(element: ElementRef<'a>) -> Option<&'a str> {
     is_page.then_some(href)
 }
 
-/// The link of the title, in it or around it, else the card itself or the first link in it.
+/// The link in or around the title, or else the card itself or the first link in it.
 fn default_link<'a>(card: ElementRef<'a>, title: Option<ElementRef<'a>>) -> Option<&'a str> {
     let around = |title: ElementRef<'a>| {
         let ancestors = title.ancestors().take_while(|node| node.id() != card.id());
@@ -427,7 +427,7 @@ fn longest_link_text(card: ElementRef, href: &str) -> Option<String> {
     links.map(text_of).filter(|text| !text.is_empty()).max_by_key(String::len)
 }
 
-/// The date that an element bears: in its attributes, else in its words.
+/// The date of an element: in its attributes, or else in its text.
 pub(super) fn date_of(element: ElementRef, rules: DateRules) -> Option<Timestamp> {
     let attribute = ["datetime", "content", "data-date"].iter().find_map(|name| element.attr(name));
     attribute
@@ -435,7 +435,7 @@ pub(super) fn date_of(element: ElementRef, rules: DateRules) -> Option<Timestamp
         .or_else(|| find_date(&text_of(element), rules))
 }
 
-/// The picture of an `img`, lazy or not: placeholders (`data:`) are none.
+/// The picture of an `img`, also if lazily loaded; placeholders (`data:`) are ignored.
 pub(super) fn image_of(element: ElementRef, base: Option<&Url>) -> Option<Image> {
     let element =
         if element.value().name() == "img" { element } else { element.select(&selector("img")).next()? };
@@ -461,7 +461,7 @@ fn widest(srcset: &str) -> Option<&str> {
     let width = |descriptor: Option<&str>| {
         descriptor.and_then(|d| d.trim_end_matches(['w', 'x']).parse::<f64>().ok()).unwrap_or(1.0)
     };
-    // An address may hold commas: it ends at white space, and what describes it at the next comma.
+    // An address may contain commas: it ends at white space, its descriptor at the next comma.
     let (mut best, mut rest): (Option<(&str, f64)>, &str) = (None, srcset);
     loop {
         rest = rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == ',');
@@ -484,7 +484,7 @@ fn widest(srcset: &str) -> Option<&str> {
     }
 }
 
-/// The widest of the sources of the `picture` around an image.
+/// The widest source of the `picture` around an image.
 fn of_picture<'a>(image: ElementRef<'a>) -> Option<&'a str> {
     let picture =
         image.parent().and_then(ElementRef::wrap).filter(|around| around.value().name() == "picture")?;
@@ -493,7 +493,7 @@ fn of_picture<'a>(image: ElementRef<'a>) -> Option<&'a str> {
     sources.filter_map(|source| source.attr("data-srcset").or_else(|| source.attr("srcset"))).find_map(widest)
 }
 
-/// The picture that an element has as its background, in its style or for a script.
+/// The background picture of an element, in its style or in a data attribute.
 pub(super) fn background_of(element: ElementRef, base: Option<&Url>) -> Option<Image> {
     let lazy = ["data-bg", "data-background", "data-background-image", "data-bgset"]
         .iter()

@@ -1,5 +1,5 @@
-//! Dates as people write them on pages, in the languages of the interface. A text without a whole day is not a date: nothing is
-//! made up, and a year that is not there has to come from what stands around (`DateRules::year`).
+//! Dates as written on pages, in the languages of the interface. A text without a complete day is not a date: nothing is
+//! invented, and a missing year has to come from the context (`DateRules::year`).
 
 use jiff::civil::Date;
 use jiff::{Span, Timestamp};
@@ -8,25 +8,25 @@ use super::calendar::{CALENDAR, Token, Unit, first_day, is_all_dates, tokens, wr
 use crate::model::source::DateOrder;
 use crate::support::text::fold;
 
-/// What a page does not say of its dates.
+/// What dates on a page leave open.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DateRules {
-    /// What 03/04/2022 means.
+    /// How 03/04/2022 is read.
     pub order: DateOrder,
-    /// What "yesterday" is relative to; without it that is not a date.
+    /// The reference time for "yesterday"; without it, relative dates are ignored.
     pub now: Option<Timestamp>,
-    /// The year of dates that have none, where something around says it.
+    /// The year for dates without one, if given by the context.
     pub year: Option<i16>,
 }
 
 impl DateRules {
-    /// Only what is written out: a text of any length may say "today" of something else.
+    /// Only complete, absolute dates: in running text, "today" may refer to anything.
     pub fn strict(order: DateOrder) -> DateRules {
         DateRules { order, now: None, year: None }
     }
 }
 
-/// The order of dates in figures that texts show, where all that can be read in one way only agree.
+/// The order of numeric dates shown by texts, if all unambiguous ones agree.
 pub fn shown_order<'a>(texts: impl Iterator<Item = &'a str>) -> Option<DateOrder> {
     let mut shown = None;
     for text in texts.filter(|text| text.len() <= CHARS_MAX && text.contains(|c: char| c.is_ascii_digit())) {
@@ -41,9 +41,9 @@ pub fn shown_order<'a>(texts: impl Iterator<Item = &'a str>) -> Option<DateOrder
     shown
 }
 
-/// Text searched for a date, in characters: a card's line, not an article.
+/// How much of a text is searched for a date, in characters: a line of a card, not an article.
 const CHARS_MAX: usize = 400;
-/// "Publié il y a 3 jours, à 10 h" is not longer, in tokens.
+/// Maximum length of a relative date, in tokens: "Publié il y a 3 jours, à 10 h".
 const RELATIVE_TOKENS_MAX: usize = 16;
 
 /// The first date in a text, at midnight UTC.
@@ -63,7 +63,7 @@ pub fn midnight(date: Date) -> Option<Timestamp> {
     jiff::tz::Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok()
 }
 
-/// Month and day of a text that says nothing but a date and leaves the year out.
+/// Month and day of a text that consists of nothing but a date without a year.
 pub fn day_without_year(text: &str) -> Option<(i8, i8)> {
     let folded = fold(text);
     let tokens = tokens(&folded);
@@ -73,7 +73,7 @@ pub fn day_without_year(text: &str) -> Option<(i8, i8)> {
     {
         return None;
     }
-    // A leap year has all days.
+    // In a leap year, all days are valid.
     yearless(&tokens, 2000).map(|date| (date.month(), date.day()))
 }
 
@@ -82,7 +82,7 @@ fn yearless(tokens: &[Token], year: i16) -> Option<Date> {
     (0..tokens.len()).find_map(|at| written(tokens, at, |_| Some((year, 0)))).map(|found| found.date)
 }
 
-/// A year that stands alone, or with a month: the heading of a group.
+/// A year that stands alone or with a month, as in the heading of a group.
 pub fn year_of_heading(text: &str) -> Option<i16> {
     let folded = fold(text);
     let tokens = tokens(&folded);
@@ -91,7 +91,7 @@ pub fn year_of_heading(text: &str) -> Option<i16> {
     (tokens.len() <= 4 && years.next().is_none() && is_all_dates(&tokens)).then_some(year)
 }
 
-/// "il y a 3 jours", "2 hours ago", "ayer": the day, where the text says nothing else.
+/// "il y a 3 jours", "2 hours ago", "ayer": the day, if the text says nothing else.
 fn relative_day(tokens: &[Token], now: Timestamp) -> Option<Date> {
     if tokens.is_empty() || tokens.len() > RELATIVE_TOKENS_MAX {
         return None;
@@ -103,7 +103,7 @@ fn relative_day(tokens: &[Token], now: Timestamp) -> Option<Date> {
             found = Some(date);
             at += length;
         } else {
-            // What stands around it: "Publié", "à 10 h 30".
+            // Words around the relative date: "Publié", "à 10 h 30".
             let lengths = [
                 CALENDAR.published.at_start(rest).map(|found| found.1),
                 CALENDAR.around.at_start(rest).map(|found| found.1),
@@ -116,7 +116,7 @@ fn relative_day(tokens: &[Token], now: Timestamp) -> Option<Date> {
     found
 }
 
-/// A day told from today at the start of tokens, and how many tell it.
+/// A day relative to today at the start of the tokens, and its number of tokens.
 fn relative_at(tokens: &[Token], now: Timestamp) -> Option<(Date, usize)> {
     let words = &*CALENDAR;
     let zoned = now.to_zoned_datetime(jiff::tz::TimeZone::UTC);
@@ -129,13 +129,13 @@ fn relative_at(tokens: &[Token], now: Timestamp) -> Option<(Date, usize)> {
             Err(_) => words.numbers.at_start(rest).unwrap_or((1, 0)),
         };
         let ((unit, own), length) = words.units.at_start(rest.get(used..)?)?;
-        // Swahili counts after the unit: "siku 2 zilizopita".
+        // Swahili puts the count after the unit: "siku 2 zilizopita".
         let behind =
             rest.get(used + length).filter(|_| used == 0).and_then(|token| token.text.parse::<i64>().ok());
         let (count, used) = behind.map_or((count, used), |count| (count, 1));
         let end = before + used + length;
         let after = words.after.at_start(tokens.get(end..)?).map_or(0, |found| found.1);
-        // "1 hour" alone is how long something takes.
+        // "1 hour" alone is a duration.
         (before + after > 0).then_some((span(unit, count.checked_mul(own)?)?, end + after))
     };
     match (counted(), day_word) {
@@ -161,12 +161,12 @@ fn span(unit: Unit, count: i64) -> Option<Span> {
     .ok()
 }
 
-/// Whether a text says nothing but a day, a month, a year or a time of day.
+/// Whether a text consists of nothing but days, months, years and times of day.
 pub fn is_date_only(text: &str) -> bool {
     is_all_dates(&tokens(&fold(text)))
 }
 
-/// Whether a text begins with what stands before a day of publication: "Publié le", "Posted on".
+/// Whether a text begins with a phrase that introduces a date of publication: "Publié le", "Posted on".
 pub fn says_published(text: &str) -> bool {
     CALENDAR.published.at_start(&tokens(&fold(text))).is_some()
 }

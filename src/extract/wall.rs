@@ -1,18 +1,18 @@
-//! Pages that stand in front of the one that was asked for: bot walls, application shells, cookie and pay walls. Asked
-//! only where a page gave no entries: none of these words makes a good page a bad one.
+//! Recognises pages in place of the requested one: bot walls, application shells, cookie walls and paywalls. Used only for pages
+//! without entries, since an ordinary page may contain these words too.
 
 use super::page::{Page, selector, text_of};
 use crate::support::text::fold;
 
-/// A page with more text than this is not a wall, in characters.
+/// A page with more text, in characters, is not a wall.
 const WALL_CHARS_MAX: usize = 4_000;
-/// An application shell shows next to nothing, in characters.
+/// An application shell has at most this many characters of text.
 const SHELL_CHARS_MAX: usize = 400;
 
-/// What a page of a bot wall holds.
+/// Elements of bot walls.
 const BOT_WALL_PARTS: &str = "[id*=challenge-form], [class*=cf-challenge], [class*=g-recaptcha], [class*=h-captcha], iframe[src*=captcha]";
 
-/// What a bot wall says, folded.
+/// Phrases of bot walls, folded.
 const BOT_WALL_PHRASES: &[&str] = &[
     "just a moment",
     "checking your browser",
@@ -33,10 +33,10 @@ const BOT_WALL_PHRASES: &[&str] = &[
     "enable javascript and cookies to continue",
 ];
 
-/// Elements that a script fills.
+/// Elements filled by scripts.
 const SHELL_PARTS: &str = "div#root, div#app, div#__next, div#__nuxt, app-root, div[data-reactroot]";
 
-/// What a page says that is empty without JavaScript, folded.
+/// Phrases of pages that are empty without JavaScript, folded.
 const SHELL_PHRASES: &[&str] = &[
     "enable javascript",
     "javascript is required",
@@ -48,7 +48,7 @@ const SHELL_PHRASES: &[&str] = &[
     "without javascript",
 ];
 
-/// What a paywall says, folded.
+/// Phrases of paywalls, folded.
 const PAYWALL_PHRASES: &[&str] = &[
     "subscribe to continue",
     "subscribers only",
@@ -59,7 +59,7 @@ const PAYWALL_PHRASES: &[&str] = &[
     "solo para suscriptores",
 ];
 
-/// What a cookie wall asks for, folded.
+/// Phrases of cookie walls, folded.
 const CONSENT_PHRASES: &[&str] = &[
     "accept all",
     "accept cookies",
@@ -71,7 +71,7 @@ const CONSENT_PHRASES: &[&str] = &[
     "consent",
 ];
 
-/// What stands in the way, as a sentence; `None` for an ordinary page.
+/// What is in the way, as a sentence; `None` for an ordinary page.
 pub fn wall(page: &Page) -> Option<&'static str> {
     let body = page.html().select(&selector("body")).next()?;
     let text = fold(&text_of(body));

@@ -1,4 +1,4 @@
-//! Posts of the WordPress REST API (`/wp-json/wp/v2/posts`): a list of objects, read value by value.
+//! Reads posts of the WordPress REST API (`/wp-json/wp/v2/posts`): a list of objects, read value by value.
 
 use serde_json::Value;
 use url::Url;
@@ -8,12 +8,12 @@ use super::feed::ENTRIES_MAX;
 use super::xml::resolve_against;
 use crate::model::feed::{FeedFormat, Link, RawEntry, RawFeed, RawText};
 
-/// Reads a list of posts; `None` when it is something else.
+/// Reads a list of posts; `None` if it is anything else.
 pub fn read_posts(text: &str, base: Option<&Url>) -> Option<RawFeed> {
     let posts: Vec<Value> = serde_json::from_str(text).ok()?;
     let entries: Vec<RawEntry> =
         posts.iter().take(ENTRIES_MAX).filter_map(|post| read_post(post, base)).collect();
-    // An empty list is a site without posts; anything else without a single post is no list of posts.
+    // An empty list is a site without posts; a non-empty list without a single post is something else.
     (!entries.is_empty() || posts.is_empty()).then(|| RawFeed {
         format: FeedFormat::WordPress,
         entries,

@@ -1,6 +1,6 @@
-//! A pull reader for XML as it is found in the wild: it never fails, mends what it can, and says that it did.
-//! It resolves prefixes, `xml:base` and `xml:lang`; it knows no feed format. External entities are never
-//! fetched, internal ones are expanded within a budget.
+//! A lenient pull reader for XML: it never fails, but repairs what it can and reports the problems. It resolves prefixes,
+//! `xml:base` and `xml:lang`; it knows no feed format. External entities are never fetched, internal ones are expanded within a
+//! budget.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -10,17 +10,16 @@ use crate::support::text::{named_reference, push_escaped};
 use memchr::{memchr, memchr_iter, memmem};
 use url::Url;
 
-/// Deeper elements are passed over: no feed nests so deep, and the stack stays small.
+/// Deeper elements are skipped: no feed nests as deeply, and the stack stays small.
 const DEPTH_MAX: usize = 256;
-/// Namespace declarations kept at once; documents with more are not feeds.
+/// Maximum number of namespace declarations; documents with more are not feeds.
 const BINDINGS_MAX: usize = 128;
-/// Entities taken from a DOCTYPE, the bytes one may hold, and the bytes all expansions may add.
+/// Maximum number of entities read from a DOCTYPE, bytes of each, and bytes added by all expansions.
 const ENTITIES_MAX: usize = 256;
 const ENTITY_BYTES_MAX: usize = 16 * 1024;
 const EXPANSION_BYTES_MAX: usize = 256 * 1024;
 
-/// The vocabularies that mean something to us. Unknown default namespaces count as `Core`: feeds declare
-/// dozens of them for plain RSS and Atom.
+/// The known vocabularies. Unknown default namespaces count as `Core`: feeds declare dozens of them for plain RSS and Atom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Vocabulary {
     Core,
@@ -67,7 +66,7 @@ fn vocabulary_of_uri(uri: &str) -> Option<Vocabulary> {
     })
 }
 
-/// What a prefix means where nobody declared it.
+/// The vocabulary of an undeclared prefix.
 fn vocabulary_of_bare_prefix(prefix: &str) -> Vocabulary {
     match prefix.to_ascii_lowercase().as_str() {
         "atom" | "atom10" | "atom03" | "a10" => Vocabulary::Atom,
@@ -84,7 +83,7 @@ fn vocabulary_of_bare_prefix(prefix: &str) -> Vocabulary {
     }
 }
 
-/// An element that was just opened.
+/// An element whose start tag was just read.
 #[derive(Debug, Clone)]
 pub struct Element<'a> {
     pub vocabulary: Vocabulary,
@@ -92,19 +91,19 @@ pub struct Element<'a> {
     pub name: Cow<'a, str>,
     qualified: &'a str,
     attributes: &'a str,
-    /// The depth at which its children stand.
+    /// The depth of its children.
     pub depth: usize,
 }
 
-/// What comes next inside an element.
+/// The next event inside an element.
 #[derive(Debug)]
 pub enum Event<'a> {
     Start(Element<'a>),
-    /// Character data, references resolved.
+    /// Character data with references resolved.
     Text(Cow<'a, str>),
 }
 
-/// One lexical piece of the document.
+/// A lexical token of the document.
 enum Token<'a> {
     Start { name: &'a str, attributes: &'a str, is_empty: bool },
     End(&'a str),
@@ -119,19 +118,19 @@ struct Open<'a> {
     language: Option<String>,
 }
 
-/// A run of text with its elements written back as HTML.
+/// A run of text with child elements serialised as HTML.
 #[derive(Debug, Default)]
 pub struct MarkupRun {
     pub value: String,
     pub has_elements: bool,
 }
 
-/// How character data inside a text construct is to be kept.
+/// How character data in a text construct is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextMode {
-    /// References are resolved once: what comes out may itself be HTML.
+    /// References are resolved once; the result may itself be HTML.
     Resolved,
-    /// The markup is the element's own: character data stays escaped (XHTML).
+    /// The markup is the element's own, so character data stays escaped (XHTML).
     Escaped,
 }
 
@@ -139,22 +138,22 @@ pub enum TextMode {
 pub struct Cursor<'a> {
     text: &'a str,
     position: usize,
-    /// Where the token that was read last began.
+    /// Start of the last token read.
     token_start: usize,
     open: Vec<Open<'a>>,
     bindings: Vec<(&'a str, Vocabulary)>,
     entities: HashMap<&'a str, &'a str>,
     expanded_bytes: usize,
-    /// Elements open beyond `DEPTH_MAX`.
+    /// Number of elements open beyond `DEPTH_MAX`.
     too_deep: usize,
-    /// A self-closing element that was opened and must close at the next step.
+    /// The last element opened is self-closing and has to be closed at the next step.
     closes_at_once: bool,
     document_base: Option<Url>,
     problems: Vec<String>,
 }
 
 impl<'a> Cursor<'a> {
-    /// `base` is the address that the document was found at.
+    /// `base` is the address the document was found at.
     pub fn new(text: &'a str, base: Option<Url>) -> Self {
         Cursor {
             text,
@@ -171,7 +170,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// How many elements are open inside the outermost one of these names: at the end of a whole document, none.
+    /// The number of elements open inside the outermost one with one of these names; `None` if there is no such element.
     pub fn open_inside(&self, names: &[&str]) -> Option<usize> {
         let local = |open: &Open<'a>| open.name.rsplit(':').next().unwrap_or(open.name).to_ascii_lowercase();
         let at = self.open.iter().position(|open| names.contains(&local(open).as_str()))?;
@@ -183,7 +182,7 @@ impl<'a> Cursor<'a> {
         !self.open.is_empty()
     }
 
-    /// What was mended so far, each fault once.
+    /// The problems repaired so far, each once.
     pub fn into_problems(self) -> Vec<String> {
         let unclosed = self
             .open
@@ -198,17 +197,17 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The address of the document, whatever `xml:base` says.
+    /// The address of the document, regardless of `xml:base`.
     pub fn document_base(&self) -> Option<&Url> {
         self.document_base.as_ref()
     }
 
-    /// `xml:base` in force.
+    /// The `xml:base` in effect.
     pub fn base(&self) -> Option<&Url> {
         self.open.iter().rev().find_map(|open| open.base.as_ref()).or(self.document_base.as_ref())
     }
 
-    /// `xml:lang` in force; an empty one undoes those outside it.
+    /// The `xml:lang` in effect; an empty one cancels outer ones.
     pub fn language(&self) -> Option<&str> {
         self.open
             .iter()
@@ -217,12 +216,12 @@ impl<'a> Cursor<'a> {
             .filter(|language| !language.is_empty())
     }
 
-    /// Resolves a reference against the base in force; what cannot be resolved stays as it is.
+    /// Resolves a reference against the base in effect; returns it unchanged if that fails.
     pub fn resolve(&self, reference: &str) -> String {
         resolve_against(self.base(), reference)
     }
 
-    /// The next event inside the element whose children stand at `depth`; `None` once it is closed.
+    /// The next event inside the element whose children are at `depth`; `None` once it is closed.
     pub fn next_in(&mut self, depth: usize) -> Option<Event<'a>> {
         loop {
             if self.open.len() < depth {
@@ -248,7 +247,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The next child element, character data passed over.
+    /// The next child element, skipping character data.
     pub fn next_child(&mut self, depth: usize) -> Option<Element<'a>> {
         loop {
             if let Event::Start(element) = self.next_in(depth)? {
@@ -257,17 +256,17 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Passes over what is left of an element.
+    /// Skips the rest of an element.
     pub fn skip(&mut self, element: &Element<'a>) {
         while self.next_in(element.depth).is_some() {}
     }
 
-    /// The text of an element with its child elements written back as markup. Stops early, leaving the
-    /// start to be read again, when one of `boundaries` opens inside: an entry whose end is missing.
+    /// The text of an element with its child elements serialised as markup. If an element named in `boundaries` starts inside,
+    /// an end tag is missing: reading stops early, and the start tag will be read again.
     pub fn read_markup(&mut self, element: &Element<'a>, mode: TextMode, boundaries: &[&str]) -> MarkupRun {
         let mut markup = MarkupRun::default();
         loop {
-            // A child that was closed by an end tag further out has left the stack already.
+            // A child closed by an outer end tag has already left the stack.
             let Some(event) = self.next_in(element.depth) else { return markup };
             match event {
                 Event::Text(text) if mode == TextMode::Escaped => push_escaped(&mut markup.value, &text),
@@ -287,7 +286,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Goes back before a start tag that belongs further out, closing what is open around it.
+    /// Goes back before a start tag that belongs further out, and closes the elements open around it.
     fn rewind_to(&mut self, position: usize, depth: usize) {
         self.problem("an element was not closed before the next entry began");
         self.position = position;
@@ -314,7 +313,7 @@ impl<'a> Cursor<'a> {
         out.push('>');
     }
 
-    /// An attribute by its local name in any case, references resolved.
+    /// An attribute by its case-insensitive local name, with references resolved.
     pub fn attribute(&mut self, element: &Element<'a>, name: &str) -> Option<String> {
         let local = |qualified: &'a str| qualified.rsplit(':').next().unwrap_or(qualified);
         let mut attributes = Attributes(element.attributes);
@@ -358,7 +357,7 @@ impl<'a> Cursor<'a> {
             Some(base) => base.join(&value).ok(),
             None => Url::parse(&value).ok(),
         };
-        // Against a base like "data://x/" a harmless relative link would become an address that runs.
+        // Against a base like "data://x/", a harmless relative link would become executable.
         base.filter(|base| matches!(base.scheme(), "http" | "https"))
     }
 
@@ -383,7 +382,7 @@ impl<'a> Cursor<'a> {
     fn vocabulary(&self, prefix: &str) -> Vocabulary {
         let bound = self.bindings.iter().rev().find(|(known, _)| *known == prefix);
         match bound {
-            // Atom is one of the core formats; only a prefix sets it apart from the feed around it.
+            // Atom is one of the core formats; only a prefix distinguishes it from the surrounding feed.
             Some((_, Vocabulary::Atom)) if prefix.is_empty() => Vocabulary::Core,
             Some((_, vocabulary)) => *vocabulary,
             None if prefix.is_empty() => Vocabulary::Core,
@@ -397,8 +396,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Closes the innermost element of that name with all that is open in it; an end tag that fits nothing is
-    /// passed over, unless it is a slip of the pen for the innermost one.
+    /// Closes the innermost element of this name and everything open in it; an unmatched end tag is ignored, unless it is a
+    /// misspelling of the innermost one.
     fn close(&mut self, name: &str) {
         if self.too_deep > 0 {
             self.too_deep -= 1;
@@ -421,7 +420,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A CDATA section, from what stands behind its beginning.
+    /// Reads a CDATA section; `inner` starts after its opening.
     fn cdata(&mut self, inner: &'a str) -> Token<'a> {
         let end = memmem::find(inner.as_bytes(), b"]]>");
         self.position += "<![CDATA[".len() + end.map_or(inner.len(), |end| end + "]]>".len());
@@ -474,7 +473,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Comments and DOCTYPE; a `<!` that is neither is text.
+    /// Skips a comment or DOCTYPE; any other `<!` is text.
     fn skip_declaration(&mut self, rest: &'a str) -> Option<Token<'a>> {
         if rest.starts_with("<!--") {
             match memmem::find(&rest.as_bytes()[4..], b"-->") {
@@ -493,7 +492,7 @@ impl<'a> Cursor<'a> {
         None
     }
 
-    /// Reads the internal subset for its entities; answers how long the declaration is.
+    /// Reads the entities of the internal subset; returns the length of the declaration.
     fn doctype(&mut self, rest: &'a str) -> usize {
         let close = memchr(b'>', rest.as_bytes()).map_or(rest.len(), |at| at + 1);
         let Some(open) = memchr(b'[', &rest.as_bytes()[..close]) else { return close };
@@ -571,14 +570,14 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Keeps the `&` as text and goes on behind it.
+/// Keeps the `&` as text and continues after it.
 fn keep<'b>(rest: &'b str, out: &mut String) -> &'b str {
     out.push('&');
     &rest[1..]
 }
 
-/// A numeric reference; two halves of a surrogate pair are joined, the C1 range is read as windows-1252,
-/// as every browser does. `None` when it is not a number.
+/// Appends the character of a numeric reference; surrogate pairs are joined, and the C1 range is read as windows-1252, as in
+/// every browser. `None` if it is not a number.
 fn push_character<'b>(number: &str, after: &'b str, out: &mut String) -> Option<&'b str> {
     let code = reference_number(number)?;
     if (0xD800..0xDC00).contains(&code) {
@@ -608,8 +607,7 @@ fn reference_number(number: &str) -> Option<u32> {
     }
 }
 
-/// The length of the tag that `rest` starts with: up to its `>`, quotes respected; a tag that never ends
-/// ends before the next `<`.
+/// The length of the tag at the start of `rest`, up to its `>` outside quotes; an unterminated tag ends before the next `<`.
 fn end_of_tag(rest: &str) -> usize {
     let bytes = rest.as_bytes();
     let mut at = 1;
@@ -628,7 +626,7 @@ fn end_of_tag(rest: &str) -> usize {
     rest.len()
 }
 
-/// The attributes of a tag, raw: quoted, unquoted or bare.
+/// Iterates over the raw attributes of a tag: quoted, unquoted or without value.
 struct Attributes<'a>(&'a str);
 
 impl<'a> Iterator for Attributes<'a> {
@@ -671,7 +669,7 @@ fn write_end(element: &Element, out: &mut String) {
     }
 }
 
-/// Resolves a reference; absolute ones and those without a base stay as they are.
+/// Resolves a reference; absolute ones, and those without a base, stay as they are.
 pub fn resolve_against(base: Option<&Url>, reference: &str) -> String {
     let mended = mended_address(reference);
     let reference = mended.trim();
@@ -687,7 +685,7 @@ pub fn resolve_against(base: Option<&Url>, reference: &str) -> String {
     }
 }
 
-/// An address without what was escaped once too often, and without characters that nobody sees.
+/// An address with double escaping undone and invisible characters removed.
 fn mended_address(reference: &str) -> Cow<'_, str> {
     let is_unseen = |c: char| {
         matches!(c, '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}' | '\u{AD}' | '\n' | '\r' | '\t')
@@ -700,7 +698,7 @@ fn mended_address(reference: &str) -> Cow<'_, str> {
 }
 
 impl Element<'_> {
-    /// The name as it was written, prefix and all.
+    /// The name as written, including its prefix.
     pub fn qualified(&self) -> &str {
         self.qualified
     }

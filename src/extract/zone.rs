@@ -1,6 +1,6 @@
-//! Zones of time as dates name them.
+//! Time zones as named in dates.
 
-/// The names of zones and their hours east of Greenwich.
+/// Names of time zones and their offsets in hours east of UTC.
 const ZONES: &[(&[&str], i64)] = &[
     (&["", "z", "gmt", "utc", "ut", "wet"], 0),
     (&["est", "et", "cdt", "hne", "hac"], -5),
@@ -31,7 +31,7 @@ const ZONES: &[(&[&str], i64)] = &[
     (&["nzdt"], 13),
 ];
 
-/// The offset east of Greenwich, in seconds, of a zone in any spelling; an unknown name counts as UTC.
+/// The offset in seconds east of UTC of a zone in any spelling; an unknown name counts as UTC.
 pub(super) fn zone_seconds(zone: &str) -> Option<i64> {
     let zone = zone.trim();
     let lower = zone.to_ascii_lowercase();
@@ -52,7 +52,7 @@ pub(super) fn zone_seconds(zone: &str) -> Option<i64> {
     }
 }
 
-/// RFC 822 section 5.2: the military letters; RFC 2822 holds them to be unreliable, feeds mean this.
+/// Military letters as defined by RFC 822 section 5.2; RFC 2822 calls them unreliable, but this is what feeds mean.
 fn military_hours(letter: u8) -> i64 {
     match letter {
         c @ b'a'..=b'i' => -i64::from(c - b'a' + 1),

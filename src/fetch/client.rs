@@ -1,5 +1,5 @@
-//! Conditional GET under limits (RFC 9110, RFC 9111). One request, its redirects followed by hand; the answer says
-//! what the pipeline does next.
+//! Conditional GET with limits (RFC 9110, RFC 9111). A request with its redirects, followed by hand; the answer determines what
+//! the pipeline does next.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -25,18 +25,18 @@ use super::robots;
 use crate::model::guard::Guard;
 use crate::model::source::Validators;
 
-/// Redirects followed for one request, as browsers do less than half of.
+/// Maximum number of redirects per request, less than half of what browsers follow.
 const REDIRECTS_MAX: usize = 8;
-/// Cookies kept within one chain of redirects.
+/// Maximum number of cookies kept within a redirect chain.
 const COOKIES_MAX: usize = 20;
-/// Read of a body that nobody wants, so that its connection can be used again, in bytes.
+/// How much of an unwanted body is read so that its connection can be reused, in bytes.
 const DRAIN_BYTES_MAX: usize = 64 * 1024;
-/// Before the one retry of a connection that broke.
+/// Pause before the single retry after a broken connection.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
-/// Connections are kept for the next request of this round to the same host, which comes at once or not at all; ten
-/// thousand idle ones would be most of our memory.
+/// Idle connections are only kept for the next request of this round to the same host, which comes at once or not at all; ten
+/// thousand of them would be most of our memory.
 const IDLE: Duration = Duration::from_millis(500);
-/// Of an answer to a question, in bytes.
+/// Maximum length of a short answer, in bytes.
 const ANSWER_BYTES_MAX: usize = 4 * 1024;
 const READ_BYTES: usize = 64 * 1024;
 
@@ -47,23 +47,23 @@ const ACCEPT_ROBOTS: &str = "text/plain, */*;q=0.1";
 /// Limits and identity of all requests.
 #[derive(Debug, Clone)]
 pub struct ClientSettings {
-    /// With a version and an address where its operator can be reached.
+    /// Includes a version and a contact address of the operator.
     pub user_agent: String,
-    /// For connecting and for each wait on the server.
+    /// Timeout of connecting, and of each wait for the server.
     pub timeout: Duration,
-    /// For one request from its start to its last byte, redirects included.
+    /// Limit for a whole request with redirects, from its start to its last byte.
     pub deadline: Duration,
-    /// A longer body, after decompression, is cut.
+    /// Longer bodies are truncated, in bytes after decompression.
     pub body_bytes_max: usize,
-    /// Requests to one host at a time.
+    /// Concurrent requests per host.
     pub per_host: usize,
     pub guard: Guard,
     pub proxy: Option<Url>,
-    /// A PEM file of further certificate authorities, read.
+    /// Contents of a PEM file with additional certificate authorities.
     pub extra_roots_pem: Option<Vec<u8>>,
 }
 
-/// What is asked for.
+/// The kind of document requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Accept {
     Feed,
@@ -81,16 +81,16 @@ impl Accept {
     }
 }
 
-/// A document that came.
+/// A fetched document.
 #[derive(Debug, Clone)]
 pub struct Fetched {
     pub bytes: Vec<u8>,
-    /// Where it was found, after redirects.
+    /// The final address, after redirects.
     pub url: Url,
     pub content_type: Option<String>,
-    /// Without validators when the body was cut: half a document must not be taken for the whole.
+    /// Without validators if the body was truncated, lest a part be taken for the whole.
     pub meta: Meta,
-    /// Why the body is not whole, in words.
+    /// Why the body is incomplete, in words.
     pub cut: Option<String>,
 }
 
@@ -98,11 +98,11 @@ pub struct Fetched {
 #[derive(Debug, Clone)]
 pub enum Answer {
     Document(Box<Fetched>),
-    /// 304: what we have is current. The validators that came with it replace the old ones.
+    /// 304: our version is current. The validators in this answer replace the old ones.
     NotModified(Meta),
 }
 
-/// Why no document came; the display is a sentence for the operator.
+/// Why no document was received; the message is a sentence for the operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
     #[error("the name {host} cannot be resolved: check the address, or the name server of this machine")]
@@ -160,24 +160,24 @@ pub struct Client {
     body_bytes: Arc<AtomicU64>,
 }
 
-/// One hop of a request.
+/// The result of one hop.
 enum Step {
     Answer(Answer),
     Redirect { to: Url, is_permanent: bool },
 }
 
-/// What a request carries from hop to hop.
+/// State carried from hop to hop.
 struct RedirectChain<'a> {
     validators: &'a Validators,
     wanted: Accept,
     now: Timestamp,
-    /// Host, name and value; forgotten at the end of the chain.
+    /// Host, name and value; discarded at the end of the chain.
     cookies: Vec<(String, String, String)>,
 }
 
 impl Client {
     /// # Errors
-    /// When the TLS part cannot be set up: no root certificates, or a broken CA file.
+    /// When TLS cannot be set up: no root certificates, or an invalid CA file.
     pub fn new(settings: ClientSettings) -> Result<Client, reqwest::Error> {
         let mut builder = reqwest::Client::builder()
             .user_agent(&settings.user_agent)
@@ -198,12 +198,12 @@ impl Client {
         Ok(Client { http: builder.build()?, settings: Arc::new(settings), gates, body_bytes: Arc::default() })
     }
 
-    /// Body bytes received so far, decompressed.
+    /// Number of body bytes received so far, decompressed.
     pub fn body_bytes(&self) -> u64 {
         self.body_bytes.load(Ordering::Relaxed)
     }
 
-    /// Our product token in a robots.txt: the User-Agent up to its version.
+    /// Our product token for robots.txt: the User-Agent up to its version.
     pub fn product(&self) -> &str {
         self.settings.user_agent.split(['/', ' ']).next().unwrap_or("courant")
     }
@@ -218,10 +218,10 @@ impl Client {
         self.gates.pace(url, delay).await;
     }
 
-    /// Fetches a document, unless it is what we have. `now` is for dates in headers.
+    /// Fetches a document unless it is unchanged. `now` is for dates in headers.
     ///
     /// # Errors
-    /// When no document came.
+    /// When no document was received.
     pub async fn get(
         &self,
         url: &Url,
@@ -235,7 +235,7 @@ impl Client {
         let mut chain = RedirectChain { validators, wanted, now, cookies: Vec::new() };
         let (mut hops, mut is_permanent) = (0, true);
         loop {
-            // Waiting for a place is our own doing: it does not count against the server.
+            // Waiting for a permit is our own doing, and does not count against the server.
             let _place = self.gates.enter(&url).await;
             let started = tokio::time::Instant::now();
             let step = tokio::time::timeout(remaining, self.hop(&url, &mut chain))
@@ -259,7 +259,7 @@ impl Client {
         }
     }
 
-    /// Posts a form, to a hub.
+    /// Posts a form to a hub.
     ///
     /// # Errors
     /// When it was not accepted.
@@ -282,7 +282,7 @@ impl Client {
         }
     }
 
-    /// Posts a body, and wants nothing back.
+    /// Posts a body, and ignores the response body.
     ///
     /// # Errors
     /// When it was not accepted.
@@ -306,7 +306,7 @@ impl Client {
         }
     }
 
-    /// A short answer to a question, without redirects.
+    /// Requests a short answer, without following redirects.
     ///
     /// # Errors
     /// When there is none.
@@ -314,10 +314,10 @@ impl Client {
         self.take(url, ANSWER_BYTES_MAX).await
     }
 
-    /// What stands at an address, whole or not at all; without redirects.
+    /// Fetches a resource completely or not at all, without following redirects.
     ///
     /// # Errors
-    /// When it cannot be had, or is longer than `bytes_max`.
+    /// When it cannot be fetched, or is longer than `bytes_max`.
     pub async fn take(&self, url: &Url, bytes_max: usize) -> Result<Vec<u8>, FetchError> {
         let _place = self.gates.enter(url).await;
         self.check_address(url).await?;
@@ -345,14 +345,14 @@ impl Client {
         Ok(answer)
     }
 
-    /// One request and its answer; a connection that breaks before one is tried once more.
+    /// One request and its answer; a connection that breaks before the answer is retried once.
     async fn hop(&self, url: &Url, chain: &mut RedirectChain<'_>) -> Result<Step, FetchError> {
         self.check_address(url).await?;
         let response = self.send_twice(url, chain).await?;
         self.check_peer(response.remote_addr())?;
         let status = response.status();
         match status {
-            // Nothing that we have can be current where we said of nothing that we have it.
+            // A 304 makes no sense if the request had no validators.
             StatusCode::NOT_MODIFIED if *chain.validators == Validators::default() => {
                 drain(response).await;
                 Err(FetchError::Status { status: 304, retry_after_seconds: None })
@@ -385,7 +385,7 @@ impl Client {
         }
     }
 
-    /// Sends a request; a connection that breaks before its answer is tried once more.
+    /// Sends a request; a connection that breaks before the answer is retried once.
     async fn send_twice(
         &self,
         url: &Url,
@@ -400,7 +400,7 @@ impl Client {
         }
     }
 
-    /// With a rule for some ports only, the connection itself has the last word; through a proxy it is not ours.
+    /// Checks the connected peer if rules depend on the port; behind a proxy, the peer is not the target.
     fn check_peer(&self, peer: Option<SocketAddr>) -> Result<(), FetchError> {
         let guard = &self.settings.guard;
         match peer {
@@ -411,7 +411,7 @@ impl Client {
         }
     }
 
-    /// Addresses written as numbers pass no resolver, and a rule for some ports needs the port.
+    /// IP literals bypass the resolver, and rules for ports need the port.
     async fn check_address(&self, url: &Url) -> Result<(), FetchError> {
         let guard = &self.settings.guard;
         let port = url.port_or_known_default().unwrap_or_default();
@@ -464,7 +464,7 @@ impl Client {
         request.send().await.map_err(|error| self.explain(url, &error))
     }
 
-    /// Reads the body as it comes, decoded, up to the limit.
+    /// Receives the body, decoding it as it arrives, up to the limit.
     async fn receive(
         &self,
         url: &Url,
@@ -510,7 +510,7 @@ impl Client {
         Ok(Fetched { bytes, url: url.clone(), content_type, meta, cut })
     }
 
-    /// What went wrong while a body was read.
+    /// Explains an error while reading a body.
     fn explain_reading(&self, url: &Url, error: &std::io::Error) -> FetchError {
         match error.get_ref().and_then(|inner| inner.downcast_ref::<reqwest::Error>()) {
             Some(error) => self.explain(url, error),
@@ -521,7 +521,7 @@ impl Client {
         }
     }
 
-    /// Says what went wrong, from the chain of causes.
+    /// Explains an error by its chain of causes.
     fn explain(&self, url: &Url, error: &reqwest::Error) -> FetchError {
         let host = url.host_str().unwrap_or("the server").to_owned();
         let mut causes = Vec::new();
@@ -561,7 +561,7 @@ impl Answer {
     }
 }
 
-/// Reads what is left of a short body, so that the connection can be used again.
+/// Reads the rest of a short body so that the connection can be reused.
 async fn drain(mut response: reqwest::Response) {
     let mut read = 0;
     while let Ok(Some(chunk)) = response.chunk().await {
@@ -573,7 +573,7 @@ async fn drain(mut response: reqwest::Response) {
 }
 
 fn redirect_target(url: &Url, headers: &HeaderMap) -> Result<Url, FetchError> {
-    // Servers write addresses in raw UTF-8, which no header may hold and all browsers read.
+    // Servers send addresses in raw UTF-8, which is invalid in headers but accepted by all browsers.
     let to = match headers.get(LOCATION).map(|value| std::str::from_utf8(value.as_bytes())) {
         Some(Ok(text)) => text.to_owned(),
         _ => header(headers, &LOCATION).unwrap_or_default(),
@@ -584,7 +584,8 @@ fn redirect_target(url: &Url, headers: &HeaderMap) -> Result<Url, FetchError> {
     }
 }
 
-/// Some sites let nobody in who does not bring back the cookie of their redirect. It goes to the host that set it only.
+/// Keeps cookies, as some sites refuse clients that do not return the cookie of their redirect. They are only sent to the host
+/// that set them.
 fn keep_cookies(cookies: &mut Vec<(String, String, String)>, url: &Url, headers: &HeaderMap) {
     let host = url.host_str().unwrap_or_default();
     for value in headers.get_all(SET_COOKIE) {

@@ -1,5 +1,5 @@
-//! Content-Encoding undone as the bytes come (RFC 9110 section 8.4): gzip, deflate in both its meanings, br, zstd.
-//! What is not encoded as it says is taken as it is, and gzip is undone where nobody said it.
+//! Decodes Content-Encoding as the bytes arrive (RFC 9110 section 8.4): gzip, deflate in both interpretations, br, zstd. A body
+//! that is not encoded as declared is left as it is, and undeclared gzip is decoded.
 
 use std::io;
 use std::pin::Pin;
@@ -13,17 +13,17 @@ use futures_util::Stream;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, BufReader};
 use tokio_util::io::StreamReader;
 
-/// What we can undo.
+/// The encodings that can be decoded.
 pub const ACCEPT_ENCODING: &str = "gzip, br, zstd, deflate";
-/// Encodings undone of one body: more than two are an attack.
+/// Maximum number of encodings per body: more are an attack.
 const LAYERS_MAX: usize = 2;
-/// RFC 8878 section 3.1.1.1.2 and RFC 9659: decoders on the Web need no window over 8 MB.
+/// RFC 8878 section 3.1.1.1.2 and RFC 9659: decoders on the Web need no window above 8 MB.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
-/// Looked at of a body, to see what it is.
+/// Bytes of a body examined to detect its encoding.
 const HEAD_BYTES: usize = 16;
 
-/// Whether a body that is said to be encoded is a document as it stands: it begins with a tag or an object, in ASCII.
+/// Whether a body declared as encoded is actually plain: it begins with a tag or a JSON value, in ASCII.
 fn is_plain(head: &[u8]) -> bool {
     let text = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head).trim_ascii_start();
     let is_ascii =
@@ -38,10 +38,10 @@ fn is_plain(head: &[u8]) -> bool {
 
 type EncodedBody = Pin<Box<dyn AsyncBufRead + Send>>;
 
-/// A body as its bytes were before they were encoded.
+/// The decoded body.
 ///
 /// # Errors
-/// When the body is encoded too often, or its first bytes cannot be read.
+/// When the body has too many encodings, or its first bytes cannot be read.
 pub async fn decoded(
     body: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
     content_encoding: &str,
@@ -70,16 +70,16 @@ pub async fn decoded(
     Ok(reader)
 }
 
-/// The first bytes of a body, which stay to be read.
+/// The first bytes of a body, without consuming them.
 async fn head(reader: &mut EncodedBody) -> io::Result<Vec<u8>> {
     Ok(reader.fill_buf().await?.iter().take(HEAD_BYTES).copied().collect())
 }
 
-/// A body without the encoding of that name, where its first bytes bear the name out.
+/// Decodes one named encoding, if the first bytes are consistent with it.
 fn without_encoding(reader: EncodedBody, name: &str, head: &[u8]) -> EncodedBody {
     match (name, head) {
         ("gzip" | "x-gzip", [0x1F, 0x8B, ..]) => gunzipped(reader),
-        // RFC 9110 section 8.4.1.2: zlib, though some servers send it bare.
+        // RFC 9110 section 8.4.1.2 specifies zlib, but some servers send raw deflate.
         ("deflate", [first, second, ..])
             if first & 0x0F == 8 && (u16::from(*first) << 8 | u16::from(*second)) % 31 == 0 =>
         {
@@ -91,7 +91,8 @@ fn without_encoding(reader: EncodedBody, name: &str, head: &[u8]) -> EncodedBody
             let window = DParameter::window_log_max(ZSTD_WINDOW_LOG_MAX);
             Box::pin(BufReader::new(ZstdDecoder::with_params(reader, &[window])))
         }
-        // "utf-8", "none", "binary", "aws-chunked": servers name here what is not an encoding. What the bytes are shows later.
+        // Servers declare things here that are not encodings: "utf-8", "none", "binary", "aws-chunked". The bytes are examined
+        // later.
         _ => reader,
     }
 }

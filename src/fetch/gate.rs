@@ -1,4 +1,4 @@
-//! How many requests one host gets at a time, and how far apart. A host is a name with its port.
+//! Limits how many requests a host receives at a time, and how far apart. A host is a name with its port.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,21 +18,20 @@ pub struct Gates {
 #[derive(Debug)]
 struct Gate {
     places: Arc<Semaphore>,
-    /// When the next page may be asked for.
+    /// When the next page may be requested.
     next_page: Mutex<Option<Instant>>,
-    /// When a place became free last.
+    /// When a permit was last released.
     released: Mutex<Option<Instant>>,
 }
 
-/// A place at a host, held while a request is under way.
+/// A permit for a host, held during a request.
 #[derive(Debug)]
 pub struct HostPermit {
     gate: Arc<Gate>,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-/// After an answer its connection needs a moment to be ready for the next request; asked sooner, the client would open
-/// another one beside it.
+/// A connection needs a moment after its response before it can be reused; a request made sooner would open another one.
 const GRACE: Duration = Duration::from_millis(10);
 
 impl Drop for HostPermit {
@@ -63,10 +62,10 @@ impl Gates {
         hosts.entry(host).or_insert_with(new).clone()
     }
 
-    /// Waits for a place at the host of `url`.
+    /// Waits for a permit for the host of `url`.
     pub async fn enter(&self, url: &Url) -> HostPermit {
         let gate = self.gate(url);
-        // The semaphore is never closed: an error would only mean no limit.
+        // The semaphore is never closed; an error would only mean no limit.
         let permit = gate.places.clone().acquire_owned().await.ok();
         let ready =
             gate.released.lock().unwrap_or_else(PoisonError::into_inner).map(|released| released + GRACE);
@@ -76,7 +75,7 @@ impl Gates {
         HostPermit { gate, _permit: permit }
     }
 
-    /// Waits until `delay` has passed since the last page of this host was asked for, in the order of the callers.
+    /// Waits until `delay` has passed since the last page request to this host, in the order of callers.
     pub async fn pace(&self, url: &Url, delay: Duration) {
         let at = {
             let gate = self.gate(url);

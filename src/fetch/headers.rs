@@ -1,4 +1,4 @@
-//! What the headers of an answer say: validators, freshness, links, when to come again.
+//! Reads response headers: validators, freshness, links, Retry-After.
 
 use jiff::Timestamp;
 use reqwest::header::{
@@ -9,16 +9,16 @@ use url::Url;
 
 use crate::model::source::Validators;
 
-/// The longest validator that is kept, in bytes.
+/// Maximum length of a validator, in bytes.
 const VALIDATOR_BYTES_MAX: usize = 1024;
 
-/// What an answer says beside its body.
+/// The metadata of a response.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Meta {
     pub validators: Validators,
-    /// How long the answer stays fresh (RFC 9111 section 4.2.1), in seconds.
+    /// How long the response stays fresh (RFC 9111 section 4.2.1), in seconds.
     pub fresh_seconds: Option<u64>,
-    /// Where every hop of the way, all of them permanent (301, 308), led to.
+    /// The target of the redirects, if all of them were permanent (301, 308).
     pub moved_to: Option<Url>,
     /// `Link` headers with `rel=hub` (WebSub section 4).
     pub hubs: Vec<String>,
@@ -27,7 +27,7 @@ pub struct Meta {
 }
 
 impl Meta {
-    /// Reads the headers of an answer that came from `url`.
+    /// Reads the headers of a response from `url`.
     pub fn of(headers: &HeaderMap, url: &Url, now: Timestamp) -> Meta {
         let sane = |value: &String| !value.is_empty() && value.len() <= VALIDATOR_BYTES_MAX;
         let links = links(headers, url);
@@ -44,18 +44,18 @@ impl Meta {
     }
 }
 
-/// A header as text; bytes beyond ASCII are kept, one character each.
+/// A header as text; non-ASCII bytes are mapped to one character each.
 pub(super) fn header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers.get(name).map(|value| value.as_bytes().iter().map(|&byte| byte as char).collect())
 }
 
-/// The reverse of `header`.
+/// The inverse of `header`.
 pub(super) fn header_value(text: &str) -> Option<HeaderValue> {
     let bytes: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(c).ok()).collect();
     HeaderValue::from_bytes(&bytes?).ok()
 }
 
-/// `Link` headers (RFC 8288): relation and address of each, one pair for each of several relations.
+/// `Link` headers (RFC 8288) as pairs of relation and address; several relations give several pairs.
 fn links(headers: &HeaderMap, url: &Url) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for value in headers.get_all(LINK).iter().take(20) {
@@ -79,7 +79,7 @@ fn links(headers: &HeaderMap, url: &Url) -> Vec<(String, String)> {
     found
 }
 
-/// How long an answer stays fresh: `max-age` less its age, else `Expires`.
+/// How long a response stays fresh: `max-age` minus its age, or else `Expires`.
 fn fresh_seconds(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
     let directives: Vec<String> = headers
         .get_all(CACHE_CONTROL)
@@ -91,7 +91,7 @@ fn fresh_seconds(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
     if directives.iter().any(|directive| directive == "no-store" || directive == "no-cache") {
         return None;
     }
-    // A number too large to hold is as good as the largest (RFC 9111 section 1.2.2).
+    // A number that overflows counts as the largest (RFC 9111 section 1.2.2).
     let seconds = |text: &str| {
         text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u64>().unwrap_or(u64::MAX))
     };
@@ -110,7 +110,7 @@ fn http_date(headers: &HeaderMap, name: &HeaderName) -> Option<Timestamp> {
     Timestamp::try_from(httpdate::parse_http_date(header(headers, name)?.trim()).ok()?).ok()
 }
 
-/// From the server's `Date`, or from now where that says nothing: the clocks differ, and a replay's most of all.
+/// Counts from the server's `Date`, or from now if that is implausible: clocks differ, especially in a replay.
 fn seconds_until(date: Timestamp, headers: &HeaderMap, now: Timestamp) -> u64 {
     const WEEK: i64 = 7 * 86_400;
     let from_now = date.duration_since(now).as_secs();
@@ -157,7 +157,7 @@ mod tests {
             fresh(&[("expires", "Thu, 20 Oct 2022 10:00:00 GMT"), ("date", "Thu, 20 Oct 2022 09:30:00 GMT")]),
             Some(1800)
         );
-        // The server's clock is years away from ours.
+        // The server's clock differs from ours by years.
         assert_eq!(
             fresh(&[("expires", "Thu, 20 Oct 2022 10:00:00 GMT"), ("date", "Tue, 01 Oct 2024 00:00:00 GMT")]),
             Some(7200)

@@ -1,4 +1,4 @@
-//! Documents from the network: under limits, politely, and from where we may. Knows no feed and no store.
+//! Fetches documents from the network, within limits, politely, and only from permitted addresses. Knows no feed and no store.
 
 pub mod client;
 mod decode;

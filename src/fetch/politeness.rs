@@ -1,4 +1,4 @@
-//! When to come again. Pure.
+//! Decides when to poll a source again. Pure.
 
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
@@ -8,22 +8,22 @@ use super::client::FetchError;
 use crate::model::feed::PollHints;
 use crate::model::source::Rhythm;
 
-/// Failures are asked after once a day at least, until they have lasted this long.
+/// Failing sources are polled at least daily, or at a longer interval of their own, until they have failed this often in a row.
 const DAILY_FAILURES_MAX: u32 = 21;
 const DAY_SECONDS: u64 = 86_400;
-/// A source that was silent for longer is asked less often.
+/// A source silent for longer is polled less often.
 const QUIET_SECONDS: u64 = 7 * DAY_SECONDS;
-/// How far from its configured interval a source's own rhythm may carry it, either way.
+/// Factors by which a source's own rhythm may change its configured interval, either way.
 const SLOWER_MAX: u64 = 4;
 const FASTER_MAX: u64 = 2;
 
-/// The bounds between two polls of a source, in seconds.
+/// The bounds of a source's polling interval, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PollBounds {
     pub interval: u64,
     pub min: u64,
     pub max: u64,
-    /// The interval was set for this very source: its rhythm does not change it.
+    /// The interval was configured for this very source, so its rhythm does not change it.
     pub is_fixed: bool,
 }
 
@@ -33,7 +33,7 @@ impl PollBounds {
     }
 }
 
-/// What the last answer asked for.
+/// Hints in the last response.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ServerHints<'a> {
     /// `max-age` or `Expires`, in seconds.
@@ -41,14 +41,14 @@ pub struct ServerHints<'a> {
     pub hints: Option<&'a PollHints>,
     /// `Crawl-delay`, in seconds.
     pub crawl_delay_seconds: Option<u64>,
-    /// News is pushed to us (WebSub): polling is only a safety net.
+    /// News is pushed to us (WebSub), so that polling is only a safety net.
     pub is_pushed: bool,
 }
 
-/// A time and, in words, why it is that.
+/// The time of the next poll and, in words, the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NextPoll {
-    /// None: never again.
+    /// `None`: never again.
     pub at: Option<Timestamp>,
     pub reason: String,
 }
@@ -58,7 +58,7 @@ fn later(now: Timestamp, seconds: u64) -> Timestamp {
     now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
 }
 
-/// After a success: the interval of the source, longer where the server or the feed asks for it.
+/// After a success: the interval of the source, or longer if the server or the feed asks for it.
 pub fn after_success(now: Timestamp, pace: PollBounds, rhythm: &Rhythm, asked: ServerHints) -> NextPoll {
     let (interval, why) = own_interval(now, pace, rhythm);
     let update_seconds = asked.hints.and_then(PollHints::update_seconds);
@@ -87,7 +87,7 @@ pub fn after_success(now: Timestamp, pace: PollBounds, rhythm: &Rhythm, asked: S
     }
 }
 
-/// The configured interval, bent by how often the source really publishes.
+/// The configured interval, adapted to how often the source really publishes.
 fn own_interval(now: Timestamp, pace: PollBounds, rhythm: &Rhythm) -> (u64, &'static str) {
     let configured = (pace.interval, "the interval of the source");
     if pace.is_fixed {
@@ -113,7 +113,7 @@ fn own_interval(now: Timestamp, pace: PollBounds, rhythm: &Rhythm) -> (u64, &'st
     }
 }
 
-/// The first moment at or after `at` that no skipHours or skipDays forbids, by the hour, in UTC.
+/// The first hour at or after `at` that is not excluded by skipHours or skipDays (UTC).
 fn outside_of_skipped(at: Timestamp, hints: &PollHints) -> Timestamp {
     let is_skipped = |time: Timestamp| {
         let time = time.to_zoned_datetime(TimeZone::UTC);
@@ -126,7 +126,7 @@ fn outside_of_skipped(at: Timestamp, hints: &PollHints) -> Timestamp {
     }
     let hour = at.as_second().div_euclid(3600);
     let hours = (1..=8 * 24).filter_map(|hours| Timestamp::from_second((hour + hours) * 3600).ok());
-    // A feed that forbids every hour of the week asks for nonsense.
+    // A feed that excludes every hour of the week makes no sense.
     hours.into_iter().find(|time| !is_skipped(*time)).unwrap_or(at)
 }
 
@@ -142,7 +142,7 @@ fn day_name(day: Weekday) -> &'static str {
     }
 }
 
-/// After a failure: twice as long for each failure in a row, or as the server asks; within bounds.
+/// After a failure: doubled for each failure in a row, or as the server asks, within bounds.
 pub fn after_failure(
     now: Timestamp,
     pace: PollBounds,
@@ -163,7 +163,7 @@ pub fn after_failure(
         Some(FetchError::Status { status, .. }) => matches!(status, 401 | 403 | 429),
         _ => false,
     };
-    // Who does not want us now is left alone for longer from the first time.
+    // A server that rejects us is left alone for longer from the first time.
     let doublings = failures.saturating_sub(u32::from(!is_unwelcome)).min(16);
     let cap =
         if failures > DAILY_FAILURES_MAX { pace.max } else { pace.max.min(DAY_SECONDS.max(pace.interval)) };

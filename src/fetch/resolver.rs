@@ -1,4 +1,4 @@
-//! Names to the addresses that may be connected to: the guard is asked after DNS, where the connection is made.
+//! A resolver that only returns addresses permitted by the guard, so that connections are checked after DNS.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::model::guard::Guard;
 
-/// Resolves names and drops the addresses that may not be connected to.
+/// Resolves names and drops the addresses that are not permitted.
 pub struct GuardedResolver {
     guard: Arc<Guard>,
 }
 
-/// A name that leads only to addresses that are refused.
+/// The error for a name that only resolves to addresses that are not permitted.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} leads to a private address")]
 pub struct PrivateAddress(pub String);

@@ -1,33 +1,33 @@
-//! robots.txt (RFC 9309): which pages a crawler may ask for, and how slowly. Pure. Feeds are made for programs: it is
-//! for pages only.
+//! robots.txt (RFC 9309): which pages a crawler may request, and how slowly. Pure. Feeds are made for programs, so this applies
+//! to pages only.
 
 use crate::support::text::unescaped;
 
-/// Read of a robots.txt, in bytes: RFC 9309 section 2.5 asks for 500 KiB at least.
+/// How much of a robots.txt is read, in bytes: RFC 9309 section 2.5 requires at least 500 KiB.
 pub const BODY_BYTES_MAX: usize = 512 * 1024;
-/// Rules kept of one file.
+/// Maximum number of rules per file.
 const RULES_MAX: usize = 5_000;
 
-/// What a site lets us do.
+/// The rules of a site for us.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Robots {
-    /// Pattern, and whether it allows.
+    /// Patterns, and whether each allows.
     rules: Vec<(String, bool)>,
     /// `Crawl-delay`, in seconds.
     pub crawl_delay_seconds: Option<f64>,
-    /// `Sitemap` lines, of whatever group.
+    /// `Sitemap` lines, in any group.
     pub sitemaps: Vec<String>,
-    /// The file could not be had: nothing may be asked for (section 2.3.1.4).
+    /// The file could not be fetched: nothing may be requested (section 2.3.1.4).
     is_closed: bool,
 }
 
 impl Robots {
-    /// The whole site is closed to us.
+    /// The whole site is off limits.
     pub fn closed() -> Robots {
         Robots { is_closed: true, ..Robots::default() }
     }
 
-    /// Reads the group for `product` (our product token, in any case), else the one for `*`.
+    /// Reads the group for `product` (our product token, case-insensitive), or else the one for `*`.
     pub fn parse(text: &str, product: &str) -> Robots {
         let mut own = Robots::default();
         let mut others = Robots::default();
@@ -69,7 +69,7 @@ impl Robots {
     /// Adds a line of a group.
     fn add(&mut self, key: &str, value: &str) {
         match key {
-            // An empty rule says nothing.
+            // An empty rule has no effect.
             "allow" | "disallow" if !value.is_empty() && self.rules.len() < RULES_MAX => {
                 self.rules.push((normal(value), key == "allow"))
             }
@@ -81,8 +81,8 @@ impl Robots {
         }
     }
 
-    /// Whether a path, with its query, may be asked for: the longest rule that fits decides, and of equals the one that
-    /// allows (section 2.2.2).
+    /// Whether a path with query may be requested: the longest matching rule decides, and among equals one that allows (section
+    /// 2.2.2).
     pub fn allows(&self, path_and_query: &str) -> bool {
         if self.is_closed {
             return false;
@@ -93,7 +93,7 @@ impl Robots {
     }
 }
 
-/// Percent escapes in one spelling: upper-case hexadecimal, only where needed.
+/// Normalizes percent escapes: upper-case hexadecimal, and only where needed.
 fn normal(path: &str) -> String {
     let mut out = String::with_capacity(path.len());
     for (byte, _) in unescaped(path) {
@@ -106,8 +106,8 @@ fn normal(path: &str) -> String {
     out
 }
 
-/// `*` stands for anything, `$` at the end for the end. Linear in practice, quadratic at worst: no backtracking over
-/// more than one star.
+/// Matches a pattern: `*` matches anything, a final `$` matches the end. Linear in practice, quadratic at worst: backtracks over
+/// one star at most.
 fn fits(pattern: &str, path: &str) -> bool {
     let (pattern, is_anchored) =
         pattern.strip_suffix('$').map_or((pattern, false), |pattern| (pattern, true));

@@ -1,11 +1,10 @@
-//! The canonical form of an address: what two links to the same page have in common. It is a key to compare
-//! by, not an address to follow.
+//! The canonical key of an address, equal for links to the same page. It is for comparison only and cannot be fetched.
 
 use url::Url;
 
 use crate::support::text::unescaped;
 
-/// Query parameters that say how a reader came, not what is shown.
+/// Query parameters for tracking, which do not affect the page shown.
 const TRACKING: [&str; 27] = [
     "fbclid",
     "gclid",
@@ -36,7 +35,7 @@ const TRACKING: [&str; 27] = [
     "replytocom",
 ];
 
-/// Query parameters that name a visit, not a page: their values change with each one.
+/// Query parameters for sessions, whose values change with each visit.
 const SESSIONS: [&str; 12] = [
     "phpsessid",
     "jsessionid",
@@ -51,7 +50,7 @@ const SESSIONS: [&str; 12] = [
     "aspsessionid",
     "sid",
 ];
-/// The shortest value of a session: `sid=12` names a section.
+/// Minimum length of a session id: `sid=12` is a section.
 const SESSION_VALUE_MIN: usize = 12;
 
 fn is_session(name: &str, value: &str) -> bool {
@@ -64,7 +63,7 @@ fn is_session(name: &str, value: &str) -> bool {
         || name == "s" && value.len() == 32 && value.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// `;jsessionid=…` at the end of a part of a path.
+/// Removes `;jsessionid=…` from the segments of a path.
 fn without_path_session(path: &str) -> String {
     let part = |part: &str| match part.split_once(';') {
         Some((head, parameter)) if parameter.to_ascii_lowercase().contains("session") => head.to_owned(),
@@ -73,8 +72,8 @@ fn without_path_session(path: &str) -> String {
     path.split('/').map(part).collect::<Vec<_>>().join("/")
 }
 
-/// An address without what says who came, how, and in which visit: tracking parameters and session ids. All else is as it was
-/// written. Tracking that decides what is shown (`share`, `amp`, `replytocom`) stays.
+/// Removes tracking parameters and session ids from an address, leaving everything else as written. Parameters that affect what
+/// is shown (`share`, `amp`, `replytocom`) are kept.
 pub fn without_tracking(address: &str) -> String {
     const SHOWS: [&str; 3] = ["share", "amp", "replytocom"];
     let (rest, fragment) = address.split_once('#').map_or((address, None), |(rest, f)| (rest, Some(f)));
@@ -104,7 +103,7 @@ fn is_tracking_fragment(fragment: &str) -> bool {
         .any(|start| fragment.starts_with(start))
 }
 
-/// Who leads readers on to another address, and in which parameter it stands.
+/// Redirecting services: host, path, and the parameters that contain the target.
 const REDIRECTORS: [(&str, &str, &[&str]); 11] = [
     ("google.", "/url", &["url", "q"]),
     ("news.google.", "/news/url", &["url"]),
@@ -119,9 +118,9 @@ const REDIRECTORS: [(&str, &str, &[&str]); 11] = [
     ("steamcommunity.com", "/linkfilter", &["url", "u"]),
 ];
 
-/// The address that a redirecting service leads on to, where it names it; `None` for all others.
+/// The target of a redirecting service's address, if it contains one; `None` for all other addresses.
 pub fn behind_redirect(address: &str) -> Option<String> {
-    // Most addresses need no parsing.
+    // Most addresses need not be parsed.
     if !address.contains('?') && !address.contains("/amp/s/") {
         return None;
     }
@@ -147,7 +146,7 @@ pub fn behind_redirect(address: &str) -> Option<String> {
     Url::parse(&target).ok().filter(|to| matches!(to.scheme(), "http" | "https")).map(|_| target)
 }
 
-/// An address without the user and password that its source is read with: those are nobody's but the operator's.
+/// Removes user name and password from an address: they belong to the operator alone.
 pub fn without_credentials(address: &str) -> String {
     if !address.contains('@') {
         return address.to_owned();
@@ -162,7 +161,7 @@ pub fn without_credentials(address: &str) -> String {
     }
 }
 
-/// A path without the name of its index file or the mark of an AMP page.
+/// A path without index file name and AMP suffix.
 pub fn without_index(path: &str) -> &str {
     let path = ["/index.html", "/index.htm", "/index.php", "/default.aspx"]
         .iter()
@@ -171,8 +170,8 @@ pub fn without_index(path: &str) -> &str {
     path.strip_suffix("/amp").unwrap_or(path)
 }
 
-/// Folds the scheme, `www.`, the port, letter case of the host, tracking parameters, fragment, index files and
-/// the final slash. `None` for what is not a web address, and for the root of a site, which is not a story.
+/// Normalizes scheme, `www.`, port, case of the host, tracking parameters, fragment, index files and trailing slash. `None` if
+/// it is not a web address, or the root of a site, which is not a story.
 pub fn canonical_key(address: &str) -> Option<String> {
     let address = address.trim();
     if let Some((host, path)) = plain_parts(address) {
@@ -182,7 +181,8 @@ pub fn canonical_key(address: &str) -> Option<String> {
     parsed_key(&Url::parse(address).ok()?)
 }
 
-/// Host and path of an address in which there is nothing to fold or to decode, as most are: they need no parsing. `None` for others.
+/// Host and path of an address that needs no normalization of case or escapes, as most do; others give `None` and have to be
+/// parsed.
 fn plain_parts(address: &str) -> Option<(&str, &str)> {
     let rest = address.strip_prefix("https://").or_else(|| address.strip_prefix("http://"))?;
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
@@ -191,7 +191,7 @@ fn plain_parts(address: &str) -> Option<(&str, &str)> {
             && !label.contains("--")
             && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
     };
-    // A last label with figures may be a number of an address.
+    // A last label with digits may be part of an IP address.
     let has_name = host.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_lowercase()));
     let is_plain = has_name
         && host.split('.').all(is_label)
@@ -246,13 +246,13 @@ fn is_tracking(name: &str, value: &str) -> bool {
             && matches!(value, "rss" | "feed" | "newsletter" | "twitter" | "facebook"))
 }
 
-/// Escapes differ in case and in whether they were needed at all.
+/// Normalizes escapes, which differ in case and in whether they were needed.
 fn normal_escapes(path: &str) -> String {
     if !path.contains('%') {
         return path.to_owned();
     }
     let decoded = unescaped(path).fold(Vec::with_capacity(path.len()), |mut bytes, (byte, written)| {
-        // An escaped slash parts nothing.
+        // An escaped slash is not a separator.
         if byte == b'/' {
             bytes.extend(written)
         } else {

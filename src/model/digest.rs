@@ -1,4 +1,4 @@
-//! A digest (a schedule over the channel), an issue of it, and a delivery (one issue to one recipient).
+//! Digests (a schedule over the channel), issues, and deliveries (an issue for one recipient).
 
 use crate::support::text::{fitting, one_line, primary_language};
 
@@ -8,7 +8,7 @@ use super::mail_address::Address;
 use super::schedule::Schedule;
 use super::token::SigningKey;
 
-/// Past issues of a digest that are listed.
+/// Maximum number of past issues listed for a digest.
 pub const ISSUES_LISTED: usize = 100;
 
 /// `[[digest]]` of the configuration.
@@ -19,32 +19,32 @@ pub struct Digest {
     /// BCP 47.
     pub language: String,
     pub schedule: Schedule,
-    /// Topic ids; empty for all.
+    /// Topic ids; empty means all.
     pub topics: Vec<String>,
-    /// Stories in one issue; the rest is counted and linked.
+    /// Maximum number of stories in an issue; the rest is counted and linked.
     pub entries_max: usize,
     pub recipients: Vec<Address>,
 }
 
-/// `[newsletter]` of the configuration: the digests that subscribers choose for themselves.
+/// `[newsletter]` of the configuration: the personal digests of subscribers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Newsletter {
-    /// Language to title; the channel's title where there is none.
+    /// Titles by language; if there is none, the channel's title is used.
     pub titles: std::collections::BTreeMap<String, String>,
-    /// Stories in one issue; the rest is counted and linked.
+    /// Maximum number of stories in an issue; the rest is counted and linked.
     pub entries_max: usize,
     /// Whether people can sign up by themselves.
     pub is_open: bool,
-    /// Whether those who confirm get a mail at once, with the stories of their last issue.
+    /// Whether a welcome mail is sent after confirmation, with the stories of the last issue.
     pub has_welcome: bool,
-    /// Who answers for the data that are kept, with a postal address.
+    /// The controller of personal data, with a postal address.
     pub controller: Option<String>,
-    /// Where questions about them go.
+    /// Contact for questions about personal data.
     pub contact: Option<Address>,
 }
 
 impl Newsletter {
-    /// The title in a language; the channel's where there is none.
+    /// The title in a language, or else the channel's.
     pub fn title<'a>(&'a self, language: &str, channel: &'a Channel) -> &'a str {
         self.titles
             .get(language)
@@ -53,20 +53,20 @@ impl Newsletter {
     }
 }
 
-/// What stands in a rendered issue for links that are each recipient's own. It has a mark that nobody outside can know, so that no
-/// text of a source is ever taken for it.
+/// Placeholders in a rendered issue for links of each recipient. They contain a secret mark, so that no text of a source can be
+/// mistaken for one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkPlaces {
     mark: String,
 }
 
 impl LinkPlaces {
-    /// The places of an issue, by what tells it from all others: a replay gives the same ones.
+    /// The placeholders of an issue, derived from what identifies it, so that a replay gives the same ones.
     pub fn of(key: &SigningKey, issue: &str) -> LinkPlaces {
         LinkPlaces { mark: key.mark(issue) }
     }
 
-    /// By the mark that is stored with an issue; earlier versions had none.
+    /// With the mark stored with an issue; earlier versions had none.
     pub fn with_mark(mark: String) -> LinkPlaces {
         LinkPlaces { mark }
     }
@@ -75,36 +75,36 @@ impl LinkPlaces {
         &self.mark
     }
 
-    /// Stands for the address to leave by.
+    /// Placeholder for the unsubscribe address.
     pub fn unsubscribe(&self) -> String {
         format!("@@UNSUBSCRIBE{}@@", self.mark)
     }
 
-    /// Stands for the address of a subscriber's preferences.
+    /// Placeholder for the address of the subscriber's preferences.
     pub fn preferences(&self) -> String {
         format!("@@PREFERENCES{}@@", self.mark)
     }
 }
 
-/// What a mail is an issue of.
+/// Identifies the digest that a mail belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DigestId {
-    /// `[[digest]]` of the configuration, by its id, which cannot begin with a `_`.
+    /// `[[digest]]` of the configuration, by its id, which cannot begin with `_`.
     Configured(String),
-    /// The subscribers' own digests.
+    /// The personal digests of subscribers.
     Personal,
-    /// The operator's own digest.
+    /// Notices to the operator.
     Operator,
-    /// Confirmation mails: they go to people who are in no list.
+    /// Confirmation mails, sent to people who are not in any list.
     Confirmation,
-    /// What somebody gets who has just confirmed.
+    /// Welcome mails after confirmation.
     Welcome,
-    /// Mail by people, passed on to whoever reads `reply_to`.
+    /// Replies by people, forwarded to whoever reads `reply_to`.
     Answer,
 }
 
 impl DigestId {
-    /// Those that no configuration names.
+    /// The built-in digests.
     pub const OWN: [DigestId; 5] =
         [DigestId::Personal, DigestId::Operator, DigestId::Confirmation, DigestId::Welcome, DigestId::Answer];
 
@@ -121,7 +121,7 @@ impl DigestId {
 }
 
 impl DigestId {
-    /// The digest that somebody leaves by a mail of this one.
+    /// The digest that the unsubscribe link in a mail of this one refers to.
     pub fn list(&self) -> &DigestId {
         if *self == DigestId::Welcome { &DigestId::Personal } else { self }
     }
@@ -145,10 +145,10 @@ impl std::fmt::Display for DigestId {
     }
 }
 
-/// What somebody is not to get any more.
+/// The scope of a suppression.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
-    /// No mail of ours at all.
+    /// All of our mail.
     All,
     Digest(DigestId),
 }
@@ -162,38 +162,38 @@ impl Scope {
     }
 }
 
-/// A subject is one line, and fits into one of a mail (RFC 5322 section 2.1.1), in characters.
+/// Maximum length of a subject, in characters, to fit into one line (RFC 5322 section 2.1.1).
 pub const SUBJECT_CHARS_MAX: usize = 78;
 
-/// A text as the subject of a mail.
+/// Shortens a text to the subject of a mail.
 pub fn subject(text: &str) -> String {
     fitting(&one_line(text), SUBJECT_CHARS_MAX)
 }
 
-/// One rendered digest, the same for all its recipients but for the places of their own links.
+/// A rendered digest, the same for all its recipients except for placeholders of their links.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issue {
     pub subject: String,
     pub text: String,
     pub html: String,
-    /// Of its words, BCP 47; empty in issues of before.
+    /// Language of the text, BCP 47; empty in issues of earlier versions.
     pub language: String,
-    /// Of its web version, where there is one.
+    /// Name of its web version, if there is one.
     pub name: Option<String>,
     pub places: LinkPlaces,
-    /// The mail by somebody else that it passes on.
+    /// The mail by somebody else that it forwards.
     pub forwarded: Option<ForwardedMail>,
 }
 
-/// A mail by somebody else, and where an answer to it goes.
+/// A mail by somebody else, and the address for replies to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForwardedMail {
     pub reply_to: String,
-    /// As it came; empty when it is too large to be attached.
+    /// As received; empty if it is too large to be attached.
     pub message: Vec<u8>,
 }
 
-/// Something that the operator has to know of a source: it broke, it was mended, it works again.
+/// Information about a source for the operator: it failed, was repaired, or works again.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Notice {
     pub source: String,
@@ -201,27 +201,27 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// What is said of something that is well again.
+    /// The notice of a source that works again.
     pub const WORKS_AGAIN: &str = "works again";
 }
 
-/// What to do with a delivery that a killed run had handed over, whose answer it never saw.
+/// What to do with a delivery that a killed run had handed over without seeing the reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnUncertain {
-    /// Once too often rather than not at all.
+    /// Rather sent twice than not at all.
     #[default]
     Resend,
-    /// Not at all rather than once too often.
+    /// Rather not sent at all than twice.
     Skip,
 }
 
-/// What became of a delivery. While a worker has it, it is `sending`: handed to the server, whose answer we have not seen.
+/// The state of a delivery. While claimed by a worker it is `sending`: handed to the server, whose reply has not been seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryState {
-    /// To be sent, now or after `next_attempt`.
+    /// To be sent, now or at `next_attempt`.
     Pending,
     Sent,
-    /// Refused for good.
+    /// Permanently refused.
     Failed,
 }
 
@@ -235,18 +235,18 @@ impl DeliveryState {
     }
 }
 
-/// A delivery to be made.
+/// A delivery to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     pub id: DeliveryKey,
     pub digest: DigestId,
     pub recipient: String,
-    /// RFC 5322 Message-ID without angle brackets: the same at every attempt, so that a mailbox can tell a repeat.
+    /// RFC 5322 Message-ID without angle brackets: the same at every attempt, so that duplicates can be detected.
     pub message_id: String,
     pub attempts: u32,
     /// Shared by all deliveries of the issue.
     pub issue: std::sync::Arc<Issue>,
-    /// The Date header: when the issue was made.
+    /// The Date header: when the issue was created.
     pub created: jiff::Timestamp,
 }
 

@@ -1,5 +1,5 @@
-//! An entry as courant keeps it: cleaned, absolute, with an identity that outlives a fetch. Field comments say
-//! where each format has it.
+//! A normalized entry as stored: with absolute addresses, and an identity that is stable between fetches. Comments on fields
+//! name their counterparts in each format.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,14 +12,14 @@ use super::feed::{Enclosure, Image, Person, RawEntry, RawText};
 pub enum Identity {
     /// RSS `guid`, `atom:id`, `rdf:about`, JSON Feed `id`.
     Guid(String),
-    /// No identifier given: the canonical form of its address.
+    /// Without an identifier: the canonical key of its address.
     Address(String),
-    /// Neither: a digest of its words. Such an entry cannot be followed through an edit.
+    /// With neither: a digest of its text. Such an entry cannot be recognised after an edit.
     Content(String),
 }
 
 impl Identity {
-    /// One string for the store; the kinds never collide.
+    /// The identity as one string for the store; keys of different kinds never collide.
     pub fn key(&self) -> String {
         match self {
             Identity::Guid(value) => format!("guid:{value}"),
@@ -39,7 +39,7 @@ impl Identity {
     }
 }
 
-/// What is known of an entry before it is read again.
+/// The stored fields of an entry needed to compare it with a new reading.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredSummary {
     pub fingerprint: String,
@@ -50,7 +50,7 @@ pub struct StoredSummary {
 }
 
 impl StoredSummary {
-    /// What will be known of an entry that was just read.
+    /// The summary that an entry just read would have once stored.
     pub fn of(raw: &RawEntry, fingerprint: &str) -> StoredSummary {
         let text = |text: &Option<RawText>| text.as_ref().map(|text| text.value.clone()).unwrap_or_default();
         let summary = if raw.summary.is_some() { &raw.summary } else { &raw.content };
@@ -71,7 +71,7 @@ pub struct Alternate {
     pub url: String,
 }
 
-/// Where a syndicated entry says that it comes from.
+/// The origin that a syndicated entry gives.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provenance {
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -84,36 +84,36 @@ pub struct Provenance {
     pub id: Option<String>,
 }
 
-/// Of words that stand for a title.
+/// Maximum length of text used in place of a title, in characters.
 const HEADLINE_CHARS_MAX: usize = 80;
 
-/// A cleaned entry.
+/// A normalized entry.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
-    /// Ours: a UUID made from the source and the identity, so the same on every machine.
+    /// Our own id: a UUID derived from source and identity, the same on every machine.
     pub id: String,
     /// The id of the source in the configuration.
     pub source: String,
-    /// The identifier as the source gave it.
+    /// The identifier given by the source.
     pub guid: Option<String>,
     pub identity: Identity,
     /// The entry's own page: RSS `link`, `atom:link rel=alternate`.
     pub url: Option<String>,
     /// Other addresses of the same text: `rel=canonical`, `rel=via`.
     pub same_as: Vec<String>,
-    /// Plain text, one line. Empty where the source gave none.
+    /// Plain text on one line; empty if the source gave none.
     pub title: String,
     /// Plain text: `description`, `atom:summary`, or the start of the content.
     pub summary: String,
-    /// The summary as safe HTML, where the source gave HTML.
+    /// The summary as safe HTML, if the source gave HTML.
     pub summary_html: Option<String>,
     /// Safe HTML: `content:encoded`, `atom:content`, `content_html`.
     pub content_html: Option<String>,
-    /// BCP 47: as declared, unless the words speak another language.
+    /// BCP 47: as declared, unless the text is in another language.
     pub language: Option<String>,
-    /// How sure the words are of it, 0 to 1; `None` where they were too few to ask.
+    /// Confidence of the text's language, 0 to 1; `None` if there was too little text.
     pub language_confidence: Option<f32>,
-    /// As given: RSS `pubDate`, `atom:published`, `dc:date`. Never made up.
+    /// As given: RSS `pubDate`, `atom:published`, `dc:date`. Never invented.
     pub published: Option<Timestamp>,
     /// As given: `atom:updated`, `dcterms:modified`.
     pub updated: Option<Timestamp>,
@@ -130,7 +130,7 @@ pub struct Entry {
     pub fingerprint: String,
 }
 
-/// A text up to the end of its first sentence; a point after a short word ends none ("Mr. X", "n. 5").
+/// A text up to the end of its first sentence; a full stop after a short word does not end it ("Mr. X", "n. 5").
 fn first_sentence(text: &str) -> &str {
     let ends = |(at, c): &(usize, char)| match c {
         '。' | '！' | '？' => true,
@@ -148,7 +148,7 @@ fn first_sentence(text: &str) -> &str {
 }
 
 impl Entry {
-    /// What to call it: its title, else its first sentence, cut at a word; empty where it has neither.
+    /// The title, or else the first sentence, truncated at a word; empty if it has neither.
     pub fn headline(&self) -> String {
         if self.title.is_empty() {
             crate::support::text::shorten(first_sentence(&self.summary), HEADLINE_CHARS_MAX)
@@ -157,7 +157,7 @@ impl Entry {
         }
     }
 
-    /// The day that the entry speaks for itself, if it has one.
+    /// The entry's own date, if it has one.
     pub fn date(&self) -> Option<Timestamp> {
         self.published.or(self.updated)
     }

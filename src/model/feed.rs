@@ -1,5 +1,5 @@
-//! What a document says, before anything is cleaned: a feed or a page read into entries, with the problems
-//! met on the way. URLs are already absolute where the document allowed it; texts are as they came.
+//! Raw results of extraction, before normalization: a feed or page as entries, with the problems encountered. URLs are absolute
+//! if the document allowed it; texts are as found.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -49,9 +49,9 @@ impl FeedFormat {
 pub struct RawText {
     pub value: String,
     pub is_html: bool,
-    /// What relative links in it are relative to (`xml:base`, else the document's own address).
+    /// Base address of relative links in it (`xml:base`, or else the document's own address).
     pub base: Option<Url>,
-    /// `xml:lang` in force where it stood.
+    /// The `xml:lang` in effect.
     pub language: Option<String>,
 }
 
@@ -67,8 +67,7 @@ pub struct Person {
 }
 
 impl Person {
-    /// Splits what one line says of a person: `Name (mail)`, `mail (Name)`, `Name <mail>` or only one.
-    /// `None` when there is nothing in it.
+    /// Parses a person from one line: `Name (mail)`, `mail (Name)`, `Name <mail>`, or only one of them. `None` if it is empty.
     pub fn parse(line: &str) -> Option<Person> {
         let line = line.trim();
         let email = line
@@ -94,11 +93,11 @@ impl Person {
     }
 }
 
-/// `atom:link` (RFC 4287 section 4.2.7), and what other formats have like it.
+/// `atom:link` (RFC 4287 section 4.2.7) and its counterparts in other formats.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
     pub href: String,
-    /// Lower case; `alternate` where none was given.
+    /// Lower case; `alternate` if none was given.
     pub rel: String,
     pub media_type: Option<String>,
     pub hreflang: Option<String>,
@@ -115,7 +114,7 @@ pub struct Enclosure {
     pub size_in_bytes: Option<u64>,
 }
 
-/// Where a syndicated entry came from: `atom:source`, RSS `source`.
+/// The origin of a syndicated entry: `atom:source`, RSS `source`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Origin {
     pub title: Option<RawText>,
@@ -124,7 +123,7 @@ pub struct Origin {
     pub id: Option<String>,
 }
 
-/// A picture that stands for the entry.
+/// A picture that represents the entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct Image {
     pub url: String,
@@ -132,10 +131,10 @@ pub struct Image {
     pub alt: Option<String>,
 }
 
-/// One entry as its document gave it.
+/// One entry as given by its document.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RawEntry {
-    /// RSS `guid`, `atom:id`, `rdf:about`, JSON Feed `id`; never made up.
+    /// RSS `guid`, `atom:id`, `rdf:about`, JSON Feed `id`; never invented.
     pub guid: Option<String>,
     pub links: Vec<Link>,
     pub title: Option<RawText>,
@@ -158,7 +157,7 @@ pub struct RawEntry {
 }
 
 impl RawEntry {
-    /// The address of the entry's own page: the HTML alternate, else any alternate.
+    /// The address of the entry's own page: the HTML alternate, or else any alternate.
     pub fn url(&self) -> Option<&str> {
         preferred_alternate(&self.links)
     }
@@ -176,7 +175,7 @@ pub fn preferred_alternate(links: &[Link]) -> Option<&str> {
         .map(|link| link.href.as_str())
 }
 
-/// What a feed asks of those who poll it.
+/// A feed's hints for polling.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct PollHints {
     /// RSS `ttl`, in minutes.
@@ -187,19 +186,19 @@ pub struct PollHints {
     pub skip_days: Vec<String>,
     /// `sy:updatePeriod`, in seconds.
     pub update_period_seconds: Option<u64>,
-    /// `sy:updateFrequency`: updates in one period.
+    /// `sy:updateFrequency`: updates per period.
     pub update_frequency: Option<u32>,
 }
 
 impl PollHints {
-    /// The time between two updates by the syndication module, in seconds.
+    /// The time between two updates according to the syndication module, in seconds.
     pub fn update_seconds(&self) -> Option<u64> {
         let period = self.update_period_seconds.or(self.update_frequency.map(|_| 86_400))?;
         Some(period / u64::from(self.update_frequency.unwrap_or(1).max(1)))
     }
 }
 
-/// A document read into entries. Partial is normal: `problems` says what was lost or mended.
+/// A document read into entries. Partial results are normal: `problems` says what was lost or repaired.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RawFeed {
     pub format: FeedFormat,
@@ -214,7 +213,7 @@ pub struct RawFeed {
     pub entries: Vec<RawEntry>,
     /// Sentences for the operator.
     pub problems: Vec<String>,
-    /// The document ends too early: it must not be taken for the whole.
+    /// The document is truncated, and must not be taken for the whole.
     pub is_cut: bool,
     /// It says something else on another day, without a change: there is no use in asking whether it changed.
     pub is_of_today: bool,

@@ -1,11 +1,11 @@
-//! Rules of a source: which entries to keep or drop, and what to strip from titles.
+//! Filter rules of a source: which entries to keep or drop, and how to rewrite titles.
 
 use regex::Regex;
 
 use super::entry::Entry;
 use super::topic::TopicMatch;
 
-/// What a rule looks at.
+/// The field that a rule examines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Field {
     Title,
@@ -25,7 +25,7 @@ impl Field {
     ];
 }
 
-/// A pattern over one field.
+/// A pattern for one field.
 #[derive(Debug, Clone)]
 pub struct Rule {
     pub field: Field,
@@ -42,14 +42,14 @@ impl std::fmt::Display for Rule {
 /// `[source.keep]`, `[source.drop]`, `[source.rewrite]`.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Where there are any, an entry must fit one.
+    /// If there are any, an entry has to match one of them.
     pub keep: Vec<Rule>,
     pub drop: Vec<Rule>,
-    /// Stripped from titles, in this order.
+    /// Patterns replaced in titles, in this order.
     pub rewrite: Vec<(Regex, String)>,
 }
 
-/// What the rules say of an entry.
+/// The result of the rules for an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     Kept,

@@ -1,6 +1,6 @@
-//! Which addresses may be connected to. A feed's address comes from strangers, in redirects and in pages: without this
-//! they could make us ask the machines beside us (SSRF). Public addresses are allowed, all others only by
-//! `[fetch] allow`. Pure.
+//! Decides which addresses may be connected to. Feed addresses come from strangers, through redirects and pages, and could
+//! otherwise make us send requests to machines in our network (SSRF). Public addresses are allowed, all others only by `[fetch]
+//! allow`. Pure.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -12,12 +12,12 @@ use url::{Host, Url};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allowed {
     network: IpNet,
-    /// All, if none.
+    /// All ports if `None`.
     ports: Option<RangeInclusive<u16>>,
 }
 
 impl Allowed {
-    /// Reads an entry; the error says what is wrong.
+    /// Parses an entry; the error says what is wrong.
     pub fn parse(text: &str) -> Result<Allowed, String> {
         let wrong = || {
             format!(
@@ -46,7 +46,7 @@ impl Allowed {
         Ok(Allowed { network, ports })
     }
 
-    /// The very address and port of a URL, where it is written as a number or is this machine.
+    /// The exact address and port of a URL whose host is an IP literal or `localhost`.
     pub fn host_of(url: &Url) -> Vec<Allowed> {
         let port = url.port_or_known_default().unwrap_or_default();
         let addresses: Vec<IpAddr> = match url.host() {
@@ -62,21 +62,21 @@ impl Allowed {
     }
 }
 
-/// The rules of all connections.
+/// The rules for all connections.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Guard {
     pub allowed: Vec<Allowed>,
-    /// Names of the proxies in use: the operator's own choice, wherever they stand.
+    /// Host names of the configured proxies, which are permitted wherever they are.
     pub proxy_hosts: Vec<String>,
 }
 
 impl Guard {
-    /// Whether a connection to this address and port may be made.
+    /// Whether a connection to this address and port is permitted.
     pub fn permits(&self, address: SocketAddr) -> bool {
         self.permits_ip(address.ip(), Some(address.port()))
     }
 
-    /// Without a port: whether any port of it may be connected to.
+    /// Like `permits`; without a port, whether any port is permitted.
     pub fn permits_ip(&self, ip: IpAddr, port: Option<u16>) -> bool {
         let ip = ip.to_canonical();
         is_public(ip)
@@ -86,13 +86,13 @@ impl Guard {
             })
     }
 
-    /// Whether a rule depends on the port, which a resolver does not know.
+    /// Whether any rule depends on the port, which a resolver does not know.
     pub fn has_port_rules(&self) -> bool {
         self.allowed.iter().any(|rule| rule.ports.is_some())
     }
 }
 
-/// Not on the public internet: the special-purpose registries of RFC 6890 and its successors.
+/// Whether an address is public, according to the special-purpose registries of RFC 6890 and its successors.
 fn is_public(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => is_public_v4(ip),
@@ -118,12 +118,12 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
     let embedded =
         |high: u16, low: u16| is_public_v4(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
     match ip.segments() {
-        // NAT64 and 6to4 lead to the IPv4 address that they hold.
+        // NAT64 and 6to4 addresses lead to the IPv4 address that they embed.
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => embedded(high, low),
         [0x2002, high, low, ..] => embedded(high, low),
         // Teredo, documentation, benchmarking and the rest of the protocol block.
         [0x2001, second, ..] if second < 0x200 || second == 0xdb8 => false,
-        // Global unicast is 2000::/3; all else is local, multicast or reserved.
+        // Global unicast is 2000::/3; everything else is local, multicast or reserved.
         [first, ..] => (0x2000..0x4000).contains(&first),
     }
 }

@@ -1,11 +1,11 @@
-//! What entries of one story have in common, as the store keeps it and dedupe reads it.
+//! Keys by which entries of one story are found.
 
-/// What a key says of the entry that bears it.
+/// How a key relates to its entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum KeyKind {
-    /// The entry itself stands at this address.
+    /// The entry's own address.
     Own,
-    /// A translation of it does (`hreflang`).
+    /// The address of a translation of it (`hreflang`).
     Alternate,
 }
 
@@ -15,7 +15,7 @@ impl From<&str> for KeyKind {
     }
 }
 
-/// Something that entries of one story have in common.
+/// A key that entries of one story share.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
     pub value: String,

@@ -1,4 +1,4 @@
-//! The numbers by which the store knows things. Each kind is a type of its own, so that none is taken for another.
+//! Row numbers of the store. Each kind has its own type, so that they cannot be mixed up.
 
 use std::fmt;
 
@@ -19,26 +19,26 @@ macro_rules! keys {
 }
 
 keys! {
-    /// An entry, by its place in the order in which entries became visible.
+    /// An entry; keys are in the order in which entries became visible.
     EntryKey;
     /// A story.
     StoryKey;
     /// An issue of a digest.
     IssueKey;
-    /// One issue to one recipient.
+    /// A delivery.
     DeliveryKey;
-    /// The number of a story in a publication: the order in which they came into it.
+    /// The number of a story in a publication, in the order of publication.
     Seq;
 }
 
 impl EntryKey {
-    /// Where somebody stands who has seen nothing yet.
+    /// The mark of a reader who has seen nothing yet.
     pub const BEFORE_ALL: EntryKey = EntryKey(0);
-    /// Where somebody stands who has seen all that may ever come.
+    /// The mark of a reader who has seen everything, now and later.
     pub const MAX: EntryKey = EntryKey(i64::MAX);
 }
 
 impl Seq {
-    /// The last number of a publication that has no story yet.
+    /// The last number of a publication without stories.
     pub const BEFORE_ALL: Seq = Seq(0);
 }

@@ -1,8 +1,8 @@
-//! Mail addresses that a mail server would take, and the typing errors that people make in them.
+//! Mail addresses acceptable to mail servers, and detection of typing errors.
 
 use crate::support::text::is_unseen;
 
-/// A mail address. Its domain is in lower case and ASCII (RFC 5891); what stands before the `@` is the mailbox's own affair.
+/// A mail address. Its domain is in lower case and ASCII (RFC 5891); the local part is left unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Address(String);
 
@@ -10,7 +10,7 @@ pub struct Address(String);
 const LOCAL_BYTES_MAX: usize = 64;
 const ADDRESS_BYTES_MAX: usize = 254;
 
-/// Where most private mailboxes are: a domain that is nearly one of these was meant to be it.
+/// Domains of most private mailboxes; a domain that is nearly one of them is probably a typing error.
 const COMMON_DOMAINS: [&str; 22] = [
     "gmail.com",
     "googlemail.com",
@@ -36,7 +36,7 @@ const COMMON_DOMAINS: [&str; 22] = [
     "aol.com",
 ];
 
-/// Real ones that are a letter away from those.
+/// Real domains that are a letter away from those.
 const NEIGHBOURS: [&str; 12] = [
     "mail.com",
     "ymail.com",
@@ -52,7 +52,7 @@ const NEIGHBOURS: [&str; 12] = [
     "live.fr",
 ];
 
-/// Top-level domains that are typing errors more often than not.
+/// Top-level domains that are usually typing errors.
 const WRONG_ENDINGS: [(&str, &str); 6] = [
     (".con", ".com"),
     (".cmo", ".com"),
@@ -62,7 +62,7 @@ const WRONG_ENDINGS: [(&str, &str); 6] = [
     (".rog", ".org"),
 ];
 
-/// Domains that are nowhere in the Internet (RFC 2606, 6761, 6762, 7686, 8375, 9476), or in their own network only.
+/// Domains that do not exist on the public Internet (RFC 2606, 6761, 6762, 7686, 8375, 9476).
 const NEVER_DOMAINS: [&str; 17] = [
     "alt",
     "arpa",
@@ -83,7 +83,7 @@ const NEVER_DOMAINS: [&str; 17] = [
     "test",
 ];
 
-/// A domain in lower case and ASCII (RFC 5891); `None` for what is none.
+/// A domain in lower case and ASCII (RFC 5891); `None` if invalid.
 pub fn ascii_domain(domain: &str) -> Option<String> {
     if domain.starts_with('[') {
         return Some(domain.to_owned());
@@ -117,7 +117,7 @@ fn plain_local(local: &str) -> String {
 }
 
 impl Address {
-    /// Reads `ana@example.org`; the error says what is wrong.
+    /// Parses `ana@example.org`; the error says what is wrong.
     pub fn parse(text: &str) -> Result<Address, String> {
         let text = text.trim();
         let wrong = |why: &str| Err(format!("\"{text}\" is not a valid mail address: {why}"));
@@ -133,8 +133,8 @@ impl Address {
         Ok(Address(whole))
     }
 
-    /// Reads an address that mail can be sent to from anywhere: no quoted names, no numbers for a domain, no domain that
-    /// can never be one of the Internet. What is not seen is left away.
+    /// Parses an address that can receive mail from anywhere: no quoted local part, no IP address as domain, no domain that is
+    /// never public. Invisible characters are removed.
     pub fn parse_public(text: &str) -> Result<Address, String> {
         let seen: String = text.chars().filter(|c| !is_unseen(*c)).collect();
         let address = Address::parse(&seen)?;
@@ -181,7 +181,7 @@ impl Address {
         self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
     }
 
-    /// What was probably meant, where the domain looks like a slip of the finger.
+    /// The address that was probably meant, if the domain looks like a typing error.
     pub fn hint(&self) -> Option<String> {
         let (local, domain) = self.0.rsplit_once('@')?;
         if COMMON_DOMAINS.contains(&domain) || NEIGHBOURS.contains(&domain) {
@@ -201,7 +201,7 @@ impl Address {
         near.map(|near| (*near).to_owned()).or(ending).map(|domain| format!("{local}@{domain}"))
     }
 
-    /// The address in a form that does not tell it: for results that may end in a log.
+    /// The address abbreviated, for output that may end up in a log.
     pub fn masked(&self) -> String {
         let first = self.0.chars().next().unwrap_or('…');
         format!("{first}…@{}", self.domain())

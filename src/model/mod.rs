@@ -1,5 +1,5 @@
-//! The types that travel between stages, with their constructors. No input or output, no clock, and nothing
-//! of ours from outside this folder but `text`.
+//! The types exchanged between stages, with their constructors. No input or output, no clock, and no imports of ours from
+//! outside this folder except `support`.
 
 pub mod account;
 pub mod address;

@@ -1,4 +1,4 @@
-//! What is published: the whole channel, and feeds of parts of it, each with its page.
+//! Publications: the whole channel and feeds of parts of it, each with its page.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -7,7 +7,7 @@ use super::source::Source;
 use super::subscriber::Interests;
 use super::topic::Topic;
 
-/// What a publication is of, for the navigation of the pages.
+/// The kind of a publication, for the navigation of the pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PublicationKind {
     Channel,
@@ -18,25 +18,25 @@ pub enum PublicationKind {
     Feed,
 }
 
-/// What is done with the pictures of stories (`[publish] images`).
+/// How pictures of stories are shown (`[publish] images`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Images {
-    /// None is shown: no reader's browser asks another host.
+    /// Not at all, so that no reader's browser contacts another host.
     #[default]
     Omit,
-    /// Shown from where they are.
+    /// Linked from where they are.
     Direct,
-    /// Fetched and handed on by us, under `courant serve`.
+    /// Proxied by us, under `courant serve`.
     Proxy,
 }
 
 /// Which feeds have archive documents (`[publish] archives`, RFC 5005 section 4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Archives {
-    /// The feed of the whole channel: every story is in it, and stands on the disk once.
+    /// Only the feed of the whole channel, so that every story is on disk once.
     #[default]
     Channel,
-    /// All feeds: each holds the texts of its own stories once more.
+    /// All feeds; each stores the texts of its stories again.
     All,
 }
 
@@ -46,12 +46,12 @@ impl Archives {
     }
 }
 
-/// Which publication it is, by where it stands under the address of the channel.
+/// Identifies a publication by its path below the address of the channel.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum PublicationKey {
     /// The whole channel, at that address itself.
     Channel,
-    /// A part of it, with a slash at the end.
+    /// A part of the channel; the path ends in a slash.
     Path(String),
 }
 
@@ -77,19 +77,19 @@ impl std::fmt::Display for PublicationKey {
     }
 }
 
-/// A feed in all its formats, and the page of the same stories.
+/// A feed in all its formats, and the page with the same stories.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Publication {
     pub kind: PublicationKind,
     pub path: PublicationKey,
     /// Its own name; empty for the channel.
     pub name: String,
-    /// BCP 47; stories are shown in it where a version of them exists.
+    /// BCP 47; stories are shown in this language if a version exists.
     pub language: String,
     pub interests: Interests,
 }
 
-/// `[[feed]]` of the configuration: a combination.
+/// `[[feed]]` of the configuration: a combination of interests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedChoice {
     pub id: String,
@@ -98,7 +98,7 @@ pub struct FeedChoice {
     pub interests: Interests,
 }
 
-/// All publications of a channel: itself, each topic, each partner, each language of a source, and what `[[feed]]` names.
+/// All publications of a channel: the channel itself, each topic, partner and language of a source, and each `[[feed]]`.
 pub fn publications(
     channel: &Channel,
     topics: &[Topic],
@@ -160,13 +160,13 @@ impl Publication {
     }
 }
 
-/// The primary languages of the channel and of its sources.
+/// The primary languages of the channel and its sources.
 fn spoken_languages(own: &str, sources: &[Source]) -> BTreeSet<String> {
     let declared = sources.iter().filter_map(|source| source.language.as_deref());
     declared.chain([own]).map(|tag| tag.split('-').next().unwrap_or(tag).to_ascii_lowercase()).collect()
 }
 
-/// Names that are alike without their accents and signs share no path: all but the first get a number.
+/// Numbers the paths of publications whose names differ only in accents and punctuation, except for the first one.
 fn number_shared_paths(all: &mut [Publication]) {
     let mut seen = HashSet::new();
     for publication in all {
@@ -179,7 +179,7 @@ fn number_shared_paths(all: &mut [Publication]) {
     }
 }
 
-/// A name as a part of a path: lower-case letters and digits with hyphens between them.
+/// A name as a path segment: lower-case letters and digits, separated by hyphens.
 fn slug(name: &str) -> String {
     let plain = crate::support::text::fold(name);
     let words: Vec<&str> =

@@ -1,4 +1,4 @@
-//! When a digest is due: days, a time of day and a time zone.
+//! Schedules of digests: days, times of day and a time zone.
 
 use std::fmt;
 
@@ -11,13 +11,12 @@ use jiff::{Timestamp, ToSpan};
 enum Weekdays {
     Daily,
     Weekly(Vec<Weekday>),
-    /// A day of the month; in shorter months their last day.
+    /// A day of the month; in shorter months, the last day.
     Monthly(i8),
     Cron(CronDays),
 }
 
-/// The last three fields of a cron line, a bit for each value. As cron has it, a day fits by either of day and weekday where
-/// both are restricted.
+/// The last three fields of a cron line as bit sets. As in cron, a date matches by either day or weekday if both are restricted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct CronDays {
     days: u64,
@@ -27,8 +26,8 @@ struct CronDays {
     is_weekday_free: bool,
 }
 
-/// `Mon 08:00 Europe/Paris`, `Mon,Thu 18:30 UTC`, `daily 07:00 America/Bogota`, `monthly 1 08:00 Europe/Madrid`, or as cron has
-/// it, with a zone at its end: `*/30 8-18 * * mon-fri Europe/Paris`.
+/// `Mon 08:00 Europe/Paris`, `Mon,Thu 18:30 UTC`, `daily 07:00 America/Bogota`, `monthly 1 08:00 Europe/Madrid`, or a cron line
+/// with an optional zone: `*/30 8-18 * * mon-fri Europe/Paris`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
     days: Weekdays,
@@ -38,7 +37,7 @@ pub struct Schedule {
     text: String,
 }
 
-/// Days looked at for a slot: 29 February may be eight years away.
+/// Number of days searched for a slot: 29 February may be eight years away.
 const DAYS_MAX: i64 = 8 * 366;
 
 impl fmt::Display for Schedule {
@@ -48,7 +47,7 @@ impl fmt::Display for Schedule {
 }
 
 impl Schedule {
-    /// Mondays at eight, UTC.
+    /// Mondays at 08:00 UTC.
     pub fn weekly() -> Schedule {
         Schedule {
             days: Weekdays::Weekly(vec![Weekday::Monday]),
@@ -58,7 +57,7 @@ impl Schedule {
         }
     }
 
-    /// Reads a schedule; the error says what is wrong with it. Without a zone it is UTC.
+    /// Parses a schedule; the error says what is wrong. The default zone is UTC.
     pub fn parse(text: &str) -> Result<Schedule, String> {
         let words: Vec<&str> = text.split_whitespace().collect();
         if let [minutes, hours, days, months, weekdays, zone @ ..] = words.as_slice()
@@ -98,7 +97,7 @@ impl Schedule {
         Ok(Schedule { days, times: vec![time], zone: read_zone(zone)?, text: words.join(" ") })
     }
 
-    /// `daily`, `weekly` or `monthly`, whichever is nearest.
+    /// The closest of `daily`, `weekly` and `monthly`.
     pub fn name(&self) -> &'static str {
         match &self.days {
             Weekdays::Daily | Weekdays::Cron(_) => "daily",
@@ -107,24 +106,24 @@ impl Schedule {
         }
     }
 
-    /// The hour of the first time of the day, and the zone.
+    /// The hour of the first time of day, and the zone.
     pub fn hour_and_zone(&self) -> (i8, String) {
         (self.times.first().map_or(8, |time| time.hour()), self.zone.iana_name().unwrap_or("UTC").to_owned())
     }
 
-    /// The last slot at or before `now`; none only before the year 1.
+    /// The last slot at or before `now`; `None` only before the year 1.
     ///
-    /// On the night when clocks change, a slot in the missing hour falls right after it, and one in the repeated
-    /// hour on its first pass.
+    /// When clocks change, a slot within the skipped hour falls right after it, and one within the repeated hour on its first
+    /// pass.
     pub fn last_slot(&self, now: Timestamp) -> Option<Timestamp> {
-        // A day ahead: the gap of a night can move a slot over midnight.
+        // A day ahead, since a skipped hour can move a slot past midnight.
         let first = now.to_zoned_datetime(self.zone.clone()).date().checked_add(1.day()).ok()?;
         (0..=DAYS_MAX).find_map(|days_back| {
             self.slots(first.checked_sub(days_back.days()).ok()?).filter(|slot| *slot <= now).max()
         })
     }
 
-    /// The first slot after `now`; none only at the end of time.
+    /// The first slot after `now`; `None` only at the end of time.
     pub fn next_slot(&self, now: Timestamp) -> Option<Timestamp> {
         let first = now.to_zoned_datetime(self.zone.clone()).date().checked_sub(1.day()).ok()?;
         (0..=DAYS_MAX).find_map(|days_on| {
@@ -132,7 +131,7 @@ impl Schedule {
         })
     }
 
-    /// The slots of a day, in no order.
+    /// The slots of a day, in no particular order.
     fn slots(&self, date: Date) -> impl Iterator<Item = Timestamp> {
         let times = if self.days.fit(date) { self.times.as_slice() } else { &[] };
         times.iter().filter_map(move |time| self.zone.to_timestamp(date.to_datetime(*time)).ok())
@@ -165,7 +164,7 @@ const MONTH_NAMES: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const DAY_NAMES: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
-/// The five fields of a cron line.
+/// Parses the five fields of a cron line.
 fn cron(fields: [&str; 5]) -> Result<(Weekdays, Vec<Time>), String> {
     let [minutes, hours, days, months, weekdays] = fields;
     let weekday_bits = cron_field(weekdays, 0, 7, &DAY_NAMES)?;
@@ -187,7 +186,7 @@ fn cron(fields: [&str; 5]) -> Result<(Weekdays, Vec<Time>), String> {
     Ok((Weekdays::Cron(cron), times.collect()))
 }
 
-/// One field: `*`, `5`, `1-5`, `*/15`, `mon,wed`; a bit for each value.
+/// Parses one field, such as `*`, `5`, `1-5`, `*/15` or `mon,wed`, into a bit set.
 fn cron_field(field: &str, min: u32, max: u32, names: &[&str]) -> Result<u64, String> {
     let wrong = || {
         format!(
@@ -199,7 +198,7 @@ fn cron_field(field: &str, min: u32, max: u32, names: &[&str]) -> Result<u64, St
             .iter()
             .position(|name| name.eq_ignore_ascii_case(text))
             .and_then(|at| u32::try_from(at).ok());
-        // Months are counted from 1, days of the week from 0.
+        // Months are counted from 1, weekdays from 0.
         let number = by_name.map(|at| at + min).or_else(|| text.parse().ok());
         number.filter(|number| (min..=max).contains(number)).ok_or_else(wrong)
     };
@@ -277,7 +276,7 @@ mod tests {
         assert_eq!(next("Mon 08:00 Europe/Paris", "2022-10-17T06:00:00Z"), "2022-10-24T06:00:00Z");
         assert_eq!(next("daily 02:30 Europe/Paris", "2022-03-26T12:00:00Z"), "2022-03-27T01:30:00Z");
         assert_eq!(next("daily 02:30 Europe/Paris", "2022-03-27T01:30:00Z"), "2022-03-28T00:30:00Z");
-        // The second pass of the repeated hour brings no second slot.
+        // The second pass of the repeated hour has no slot.
         assert_eq!(next("daily 02:30 Europe/Paris", "2022-10-30T00:30:00Z"), "2022-10-31T01:30:00Z");
     }
 
@@ -288,11 +287,11 @@ mod tests {
             "2022-10-14T16:30:00Z"
         );
         assert_eq!(slot("0 9 1,15 * * UTC", "2022-10-20T00:00:00Z"), "2022-10-15T09:00:00Z");
-        // Day or weekday, where both are restricted.
+        // Either day or weekday, if both are restricted.
         assert_eq!(slot("0 9 13 * 5", "2022-10-20T00:00:00Z"), "2022-10-14T09:00:00Z");
         assert_eq!(slot("0 9 13 * 7", "2022-10-15T00:00:00Z"), "2022-10-13T09:00:00Z");
         assert_eq!(slot("0 0 29 feb *", "2023-01-01T00:00:00Z"), "2020-02-29T00:00:00Z");
-        // In the missing hour, two slots become one.
+        // Two slots that coincide after the skipped hour become one.
         let schedule = Schedule::parse("30 2,3 * * * Europe/Paris").unwrap();
         let first = schedule.next_slot("2022-03-27T00:00:00Z".parse().unwrap()).unwrap();
         assert_eq!(

@@ -1,9 +1,9 @@
-//! What an entry looks like to those who compare: hashes of its words, small enough that a million of them fit into memory.
+//! The sketch of an entry: hashes of its words for comparison, small enough that a million sketches fit into memory.
 
-/// Day of an entry without a date.
+/// The day of an entry without a date.
 pub const NO_DAY: i32 = i32::MIN;
 
-/// FNV-1a, a byte at a time: words are short, and the hash is the same on every machine.
+/// FNV-1a, one byte at a time: words are short, and the hash is the same on every machine.
 #[derive(Debug, Clone, Copy)]
 pub struct Fnv(u64);
 
@@ -14,23 +14,23 @@ impl Fnv {
         Fnv((self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3))
     }
 
-    /// The hash in half of the space.
+    /// The hash folded to 32 bits.
     pub fn half(self) -> u32 {
         (self.0 ^ (self.0 >> 32)) as u32
     }
 }
 
-/// The hash of bytes.
+/// The 64-bit hash of bytes.
 pub fn hash64(bytes: &[u8]) -> u64 {
     bytes.iter().fold(Fnv::START, |state, byte| state.with(*byte)).0
 }
 
-/// The same in half of the space.
+/// The 32-bit hash of bytes.
 pub fn hash(bytes: &[u8]) -> u32 {
     bytes.iter().fold(Fnv::START, |state, byte| state.with(*byte)).half()
 }
 
-/// The hash of words that follow each other.
+/// The hash of a sequence of words.
 pub fn hash_all(words: impl IntoIterator<Item = u32>) -> u32 {
     let mut state = 0x9E37_79B9_7F4A_7C15u64;
     for word in words {
@@ -40,11 +40,11 @@ pub fn hash_all(words: impl IntoIterator<Item = u32>) -> u32 {
     (state >> 16) as u32
 }
 
-/// What a word is, beside what it says.
+/// The kind of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum WordKind {
     Word,
-    /// With a capital in the middle of a sentence, or all in capitals.
+    /// Capitalised in mid-sentence, or an acronym.
     Name,
     /// A month or a day of the week.
     Calendar,
@@ -68,57 +68,57 @@ impl Marked {
         WordKind::ALL[(self.0 & 3) as usize]
     }
 
-    /// Without its kind.
+    /// The hash without the kind.
     pub fn word(self) -> u32 {
         self.0 & !3
     }
 
-    /// What entries of a language that bear this concept are found by.
+    /// The anchor under which entries in a language with this concept are found.
     pub fn anchor(self, language: u32) -> u32 {
         hash_all([0xA2C4, self.word(), language])
     }
 }
 
-/// The parts of a sketch, in the order in which they stand.
+/// The parts of a sketch, in storage order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// Words of the title in their order, marked by kind.
+    /// Words of the title in order, marked by kind.
     Title,
     /// Half of the shingles of the first words of the text, sorted.
     Lead,
-    /// Shingles of the whole text with the smallest hashes, sorted.
+    /// The shingles of the whole text with the smallest hashes, sorted.
     Sample,
     /// Numbers of the text, sorted.
     Numbers,
     /// Names in the text, sorted.
     Names,
-    /// What title and first words are about, in any language, marked by kind and sorted.
+    /// Language-independent concepts of title and first words, marked by kind and sorted.
     Concepts,
-    /// Addresses that it links to, and its picture; sorted.
+    /// Linked addresses and the picture, sorted.
     Links,
 }
 
 const PARTS: usize = 7;
-/// Numbers before the parts when a sketch is numbers: six of its own, and where each part ends.
+/// Length of the serialised head: six fields, and the end of each part.
 const HEAD_NUMBERS: usize = 6 + PARTS;
 
-/// What an entry looks like.
+/// The fixed-size fields of a sketch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Head {
     pub source: u32,
-    /// Of the title's words without kinds and in their order; 0 without a title.
+    /// Hash of the title's words in order, without kinds; 0 without a title.
     pub title_hash: u32,
-    /// Two letters of the language; 0 where it is not known.
+    /// Primary language code as a number; 0 if unknown.
     pub language: u32,
     /// Days since 1970, or `NO_DAY`.
     pub day: i32,
-    /// Of the text.
+    /// Number of words of the text.
     pub words: u32,
-    /// Shingles with greater hashes are not in the sample, though the text may have them.
+    /// Shingles with greater hashes are not in the sample, even if the text has them.
     pub threshold: u32,
 }
 
-/// An entry as hashes: what all have, and parts.
+/// A sketch: head and parts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sketch {
     head: Head,
@@ -135,7 +135,7 @@ impl std::ops::Deref for Sketch {
 }
 
 impl Sketch {
-    /// Puts a sketch together from its parts, in the order of `Part`.
+    /// Builds a sketch from its parts, in the order of `Part`.
     pub fn new(head: Head, parts: [&[u32]; PARTS]) -> Sketch {
         let mut ends = [0; PARTS];
         let mut data = Vec::with_capacity(parts.iter().map(|part| part.len()).sum());
@@ -160,7 +160,7 @@ impl Sketch {
         self.part(Part::Concepts).iter().map(|&concept| Marked(concept))
     }
 
-    /// All shingles that are kept, each once.
+    /// All kept shingles, each once.
     pub fn shingles(&self) -> impl Iterator<Item = u32> + '_ {
         let sample = self.part(Part::Sample);
         let lead = self.part(Part::Lead).iter().filter(|shingle| sample.binary_search(shingle).is_err());
@@ -172,30 +172,30 @@ impl Sketch {
             || self.part(Part::Lead).binary_search(&shingle).is_ok()
     }
 
-    /// What entries of the same title are found by.
+    /// The feature by which entries with the same title are found.
     pub fn title_feature(&self) -> Option<u32> {
         (self.title_hash != 0).then(|| hash_all([0x7171, self.title_hash]))
     }
 
-    /// What translations into a language are found by: concepts in their order, then links. No shingle is like one of them.
+    /// The anchors of translations into a language: of concepts in order, then of links. They do not collide with shingles.
     pub fn anchors(&self, language: u32) -> impl Iterator<Item = u32> + '_ {
         self.concepts()
             .map(move |concept| concept.anchor(language))
             .chain(self.part(Part::Links).iter().map(move |&link| hash_all([0x117C, link, language])))
     }
 
-    /// Those that the entry itself is found by: none while its language is not known.
+    /// The anchors by which the entry itself is found; none if its language is unknown.
     pub fn own_anchors(&self) -> impl Iterator<Item = u32> + '_ {
         self.anchors(self.language).filter(|_| self.language != 0)
     }
 
-    /// The sketch as numbers: its head, the ends of its parts, the parts.
+    /// The serialised sketch: its head, the ends of its parts, the parts.
     pub fn numbers(&self) -> impl Iterator<Item = u32> + '_ {
         let head = [self.source, self.title_hash, self.language, self.day as u32, self.words, self.threshold];
         head.into_iter().chain(self.ends).chain(self.data.iter().copied())
     }
 
-    /// `None` for numbers that are no sketch.
+    /// Deserialises a sketch; `None` if invalid.
     pub fn from_numbers(numbers: &[u32]) -> Option<Sketch> {
         let (head, data) = numbers.split_at_checked(HEAD_NUMBERS)?;
         let ends: [u32; PARTS] = head[6..].try_into().ok()?;
@@ -209,7 +209,7 @@ impl Sketch {
         self.numbers().flat_map(u32::to_le_bytes).collect()
     }
 
-    /// `None` for bytes that `to_bytes` did not make.
+    /// The inverse of `to_bytes`; `None` for other bytes.
     pub fn from_bytes(bytes: &[u8]) -> Option<Sketch> {
         let (numbers, rest) = bytes.as_chunks::<4>();
         let numbers: Vec<u32> = numbers.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect();

@@ -1,4 +1,4 @@
-//! A source: what we read, a feed or a web page, and how its last reading went.
+//! A source: a feed or web page to read, and the state of its last reading.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
@@ -12,11 +12,11 @@ pub const FAILURES_TOLD: u32 = 3;
 /// What stands behind the address of a source. All that sets a kind apart is said here.
 #[derive(Debug, Clone, Copy)]
 pub struct SourceKind {
-    /// As the configuration calls it.
+    /// The name in the configuration.
     pub name: &'static str,
-    /// It is asked for as a feed. Otherwise it is a page, and robots.txt has a say before it is asked.
+    /// Whether it is requested as a feed; otherwise it is a page, and robots.txt is checked first.
     pub may_be_feed: bool,
-    /// Stories are read off a page that lists them. Otherwise a page is only asked for the feed that it names.
+    /// Whether stories are read from a page that lists them; otherwise a page is only searched for the feed it names.
     pub may_be_listing: bool,
     /// Nothing else will do, whatever stands at the address.
     pub format: Option<FeedFormat>,
@@ -166,16 +166,16 @@ impl Serialize for SourceKind {
     }
 }
 
-/// Where the date of a page's entries stands.
+/// Where the dates of a page's entries are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DateFrom {
     #[default]
     Card,
-    /// The entry's own page is fetched once.
+    /// From the entry's own page, which is fetched once.
     Item,
 }
 
-/// What 03/04/2022 means.
+/// How 03/04/2022 is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DateOrder {
     #[default]
@@ -184,7 +184,7 @@ pub enum DateOrder {
     Ymd,
 }
 
-/// `[source.select]`: CSS selectors over a listing page, each but `item` and `next` relative to the item.
+/// `[source.select]`: CSS selectors for a listing page, each relative to the item except `item` and `next`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Select {
@@ -225,7 +225,7 @@ pub struct Source {
     pub language: Option<String>,
     pub tags: Vec<String>,
     pub interval_seconds: u64,
-    /// The interval stands at the source itself, not in `[defaults]`.
+    /// Whether the interval is set in the source itself, not in `[defaults]`.
     pub is_interval_fixed: bool,
     pub is_enabled: bool,
     pub date_from: DateFrom,
@@ -259,14 +259,14 @@ pub struct Validators {
     pub last_modified: Option<String>,
 }
 
-/// How often a source really publishes, as far as we have seen.
+/// How often a source has been seen to publish.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rhythm {
     /// The first success.
     pub since: Option<Timestamp>,
     /// The last poll that brought news.
     pub news_at: Option<Timestamp>,
-    /// The middling time between two such polls, in seconds.
+    /// The smoothed time between two such polls, in seconds.
     pub news_gap_seconds: Option<u64>,
     pub news_count: u32,
 }
@@ -287,11 +287,11 @@ impl Rhythm {
     }
 }
 
-/// A permanent redirect that is being watched.
+/// A permanent redirect under observation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Move {
     pub to: String,
-    /// Polls in a row that it led to a good document.
+    /// Number of consecutive polls in which it led to a good document.
     pub seen: u32,
 }
 
@@ -301,61 +301,61 @@ pub const RENDERER_PLACE: &str = "{url}";
 /// Polls after which a permanent redirect is believed: sites are parked, and mended again.
 pub const MOVE_SEEN_MIN: u32 = 3;
 
-/// What we remember of a source between two readings.
+/// The stored state of a source between readings.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct FetchState {
-    /// The address in the configuration that all this is about; with another one it starts anew.
+    /// The configured address that this state is for; it is reset if that changes.
     pub url: String,
     pub validators: Validators,
     pub last_attempt: Option<Timestamp>,
     pub last_success: Option<Timestamp>,
-    /// The last document that was read, whatever 304s came after it.
+    /// When a document was last read, regardless of later 304s.
     pub read_at: Option<Timestamp>,
     /// A sentence; `None` after a success.
     pub last_error: Option<String>,
-    /// What was wrong with a document that could be read all the same.
+    /// A fault in a document that was readable all the same.
     pub warning: Option<String>,
     /// Failures in a row.
     pub failures: u32,
     pub next_poll: Option<Timestamp>,
-    /// Why the next poll is then.
+    /// The reason for the time of the next poll.
     pub next_poll_reason: Option<String>,
-    /// The server said 410: nobody asks again until the address in the configuration changes.
+    /// The server answered 410: not polled again until the configured address changes.
     pub is_gone: bool,
-    /// A feed that the page at the source's address named.
+    /// A feed named by the page at the source's address.
     pub feed_url: Option<String>,
     pub moved: Option<Move>,
-    /// Of the last answer, for the 304s that follow: `max-age` or `Expires`, in seconds.
+    /// `max-age` or `Expires` of the last response in seconds, for later 304s.
     pub fresh_seconds: Option<u64>,
     pub hints: super::feed::PollHints,
     pub rhythm: Rhythm,
-    /// Where the feed says that it is and who pushes it (WebSub).
+    /// The feed's own address and its hub (WebSub).
     pub hub: Option<Hub>,
     /// What was learned of a page.
     pub page: PageMemory,
 }
 
-/// What a page looked like when it was read well: a collapse is told by it, and what was learned is used again.
+/// The structure of a page at its last good reading, to detect a collapse and to reuse what was learned.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PageMemory {
     /// How its entries were found, in words.
     pub way: Option<String>,
-    /// Learned by ourselves: for a page without configured selectors, or in the place of those that broke.
+    /// Selectors learned for a page without configured ones, or in place of those that failed.
     pub learned: Option<Select>,
-    /// The configured selectors that `learned` stands in for.
+    /// The configured selectors that `learned` replaces.
     pub instead_of: Option<Select>,
-    /// Documents for machines were looked for.
+    /// Whether machine-readable endpoints were looked for.
     pub is_explored: bool,
-    /// Of the last good reading.
+    /// Numbers of entries, and of dated ones, in the last good reading.
     pub count: usize,
     pub dated: usize,
-    /// What was mended and when, in words.
+    /// What was repaired and when, in words.
     pub mended: Option<String>,
 }
 
-/// What a feed says of its hub (WebSub section 4).
+/// The hub that a feed declares (WebSub section 4).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hub {
     pub url: String,
@@ -363,7 +363,7 @@ pub struct Hub {
 }
 
 impl FetchState {
-    /// The address to ask: the feed that the page named, the one that a proven redirect leads to, or the configured one.
+    /// The address to request: the feed that the page named, or the target of a trusted redirect, or the configured one.
     pub fn address(&self, configured: &url::Url) -> url::Url {
         let moved = self.moved.as_ref().filter(|moved| moved.seen >= MOVE_SEEN_MIN).map(|moved| &moved.to);
         let remembered = self.feed_url.as_ref().or(moved);

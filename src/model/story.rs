@@ -1,4 +1,4 @@
-//! A story: all copies and translations of one piece of news, and which of them to show.
+//! A story: all copies and translations of one piece of news, and the choice of which to show.
 
 use jiff::Timestamp;
 
@@ -10,10 +10,10 @@ use super::keys::EntryKey;
 use super::subscriber::Interests;
 use super::topic::TopicMatch;
 
-/// How an entry belongs to its story.
+/// The relation of an entry to its story.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Relation {
-    /// The first that we saw.
+    /// The first one seen.
     First,
     /// The same text from another source, or under another identifier.
     Copy,
@@ -41,22 +41,22 @@ impl From<&str> for Relation {
     }
 }
 
-/// An entry with what the store knows of it.
+/// An entry with its stored metadata.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredEntry {
     pub entry: Entry,
     pub partner: String,
     pub first_seen: Timestamp,
-    /// When its text last changed under our eyes.
+    /// When a change of its text was last seen.
     pub changed: Timestamp,
     pub topics: Vec<TopicMatch>,
     pub story: String,
     pub relation: Relation,
     /// Why it is in this story, in words.
     pub reason: Option<String>,
-    /// How often it went out as news.
+    /// How often it was announced as news.
     pub announced: u32,
-    /// Its place in the order in which we first saw entries.
+    /// Its key, in the order in which entries were first seen.
     pub order: EntryKey,
 }
 
@@ -69,7 +69,7 @@ pub fn sort_date(entry: &Entry, first_seen: Timestamp) -> Timestamp {
 }
 
 impl StoredEntry {
-    /// What to sort by: its own date, but never one that has not come yet when we saw it.
+    /// The date it is sorted by: its own, but not later than when it was first seen.
     pub fn sort_date(&self) -> Timestamp {
         sort_date(&self.entry, self.first_seen)
     }
@@ -85,7 +85,8 @@ impl StoredEntry {
         if self.changed > self.first_seen { self.changed } else { claimed.min(self.first_seen) }
     }
 
-    /// Whether a reader with these interests wants this version; topics are the story's to match. What says no language is for all.
+    /// Whether this version matches the languages and partners of interests; topics are matched by the story. Without a language
+    /// it matches all.
     fn fits(&self, interests: &Interests) -> bool {
         let speaks = interests.languages.is_empty()
             || self.entry.language.is_none()
@@ -97,7 +98,7 @@ impl StoredEntry {
         self.entry.content_html.as_ref().map_or(0, String::len).max(self.entry.summary.len())
     }
 
-    /// Whether it says itself that it comes from elsewhere: by its `atom:source`, or by a canonical address on another site.
+    /// Whether it declares to come from elsewhere: by its `atom:source`, or by a canonical address on another site.
     fn is_syndicated(&self) -> bool {
         let host = |address: &str| {
             url::Url::parse(address)
@@ -121,13 +122,13 @@ impl StoredEntry {
     }
 }
 
-/// What another partner that tells a story is worth, in points of a topic's score; and how many count.
+/// Weight of each further partner with the story, in points of a topic's score, and how many of them count.
 const PARTNER_WEIGHT: u32 = 3;
 const PARTNERS_MAX: u32 = 4;
-/// Many matches of a topic are worth no more than a few: long texts have many.
+/// Maximum score of a topic: long texts have many matches.
 const FIT_MAX: u32 = 6;
 
-/// One piece of news, its versions in the order in which we saw them.
+/// One piece of news, its versions in the order in which they were seen.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Story {
     pub id: String,
@@ -135,16 +136,16 @@ pub struct Story {
 }
 
 impl Story {
-    /// The version to show to readers of `language`: theirs first, then the original before the syndicated, the
-    /// full before the teaser, the older before the younger.
+    /// The version to show to readers of `language`: in their language first, then originals before syndicated, full texts
+    /// before teasers, older before newer ones.
     ///
     /// # Panics
-    /// Never for a story from the store: it holds one version at least.
+    /// Never for a story from the store, which has at least one version.
     pub fn version_for(&self, language: &str) -> &StoredEntry {
         self.version_among(language, &Interests::default())
     }
 
-    /// The same, of the versions that fit some interests; of all where none does.
+    /// Like `version_for`, among the versions that match some interests, or among all if none does.
     ///
     /// # Panics
     /// Never for a story from the store.
@@ -166,7 +167,7 @@ impl Story {
         best.map(|(_, version)| version).expect("a story has a version")
     }
 
-    /// Whether the same source told the same later from another address: it moved, and this is where it was.
+    /// Whether the same source published the same again later at another address: it moved, and this version is outdated.
     fn is_superseded(&self, version: &StoredEntry) -> bool {
         let is_later = |other: &&StoredEntry| {
             other.entry.source == version.entry.source
@@ -179,10 +180,10 @@ impl Story {
         self.versions.iter().any(|other| is_later(&other))
     }
 
-    /// The place in the order of entries at which this story became one for a reader with these interests; `None` while it is not.
+    /// The key of the entry with which this story first matched some interests; `None` if it does not match.
     pub fn wanted_since(&self, interests: &Interests) -> Option<EntryKey> {
         let topics = self.topics();
-        // What is of no topic is wanted by those who chose none.
+        // A story without topics matches interests without topics.
         let is_on_topic = if topics.is_empty() {
             interests.topics.is_empty()
         } else {
@@ -195,8 +196,8 @@ impl Story {
             .min()
     }
 
-    /// How much there is for a reader with these interests in a story, to put the best first: several partners tell it, and it is
-    /// of the topics that they asked for, for many reasons.
+    /// How relevant a story is for some interests, to sort the best first: by the number of its partners, and by the scores of
+    /// the wanted topics.
     pub fn weight(&self, interests: &Interests) -> u32 {
         let mut partners: Vec<&str> = self.versions.iter().map(|version| version.partner.as_str()).collect();
         partners.sort_unstable();
@@ -247,7 +248,7 @@ impl Story {
         translations
     }
 
-    /// Topics of all versions, the best first.
+    /// The topics of all versions, best first.
     pub fn topics(&self) -> Vec<&TopicMatch> {
         let mut all: Vec<&TopicMatch> = Vec::new();
         for topic in self.versions.iter().flat_map(|version| &version.topics) {

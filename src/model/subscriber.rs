@@ -1,4 +1,4 @@
-//! A subscriber: who gets a digest of their own, of what, when, and how we know that they want it.
+//! A subscriber: the recipient of a personal digest, with preferences and a record of consent.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -9,17 +9,17 @@ use super::schedule::Schedule;
 use crate::support::i18n;
 use crate::support::text::is_language_tag;
 
-/// Whether mail goes to a subscriber.
+/// Whether mail is sent to a subscriber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SubscriberState {
     Active,
-    /// By their own wish or the operator's; nothing is sent until they go on.
+    /// Paused by the subscriber or the operator.
     Paused,
     Unsubscribed,
-    /// Their mailbox does not exist, or refused a series of mails.
+    /// The mailbox does not exist, or refused a series of mails.
     Bounced,
-    /// They told their mailbox provider that our mail is spam.
+    /// The subscriber reported our mail as spam.
     Complained,
 }
 
@@ -42,31 +42,31 @@ impl SubscriberState {
         }
     }
 
-    /// Reads a state by its name.
+    /// Parses the name of a state.
     pub fn parse(text: &str) -> Option<SubscriberState> {
         SubscriberState::ALL.into_iter().find(|state| state.as_str() == text)
     }
 }
 
-/// Which stories a subscriber wants. An empty list means all. Lists are sorted, so that equal interests are equal texts.
+/// Which stories a subscriber wants. An empty list means all. Lists are sorted, so that equal interests serialise equally.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Interests {
-    /// BCP 47 primary languages that a story must exist in.
+    /// BCP 47 primary languages in which a story has to exist.
     #[serde(default)]
     pub languages: Vec<String>,
     /// Topic ids.
     #[serde(default)]
     pub topics: Vec<String>,
-    /// Topic ids that are not wanted where all others are.
+    /// Ids of unwanted topics, if all others are wanted.
     #[serde(default)]
     pub without: Vec<String>,
-    /// Partners as `[[source]] partner` names them.
+    /// Partners as in `[[source]] partner`.
     #[serde(default)]
     pub partners: Vec<String>,
 }
 
 impl Interests {
-    /// Equal interests as equal values.
+    /// Normalizes the lists, so that equal interests are equal values.
     pub fn sorted(mut self) -> Interests {
         for list in [&mut self.languages, &mut self.topics, &mut self.without, &mut self.partners] {
             list.sort();
@@ -93,7 +93,7 @@ impl Interests {
         if self.topics.is_empty() { !is_in(&self.without) } else { is_in(&self.topics) }
     }
 
-    /// The interests without a topic; `None` when nothing is left.
+    /// The interests without a topic; `None` if no topic is left.
     pub fn leave_topic(mut self, id: &str) -> Option<Interests> {
         if self.topics.is_empty() {
             self.without.push(id.to_owned());
@@ -104,20 +104,20 @@ impl Interests {
     }
 }
 
-/// When a subscriber gets an issue.
+/// When a subscriber gets issues.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Cadence {
-    /// As it happens, a few stories together.
+    /// As stories appear, a few at a time.
     Instant,
     Scheduled(Schedule),
 }
 
-/// Between two issues of a subscriber who wants stories as they happen.
+/// Pause between issues for `Instant`.
 const INSTANT_PAUSE: jiff::SignedDuration = jiff::SignedDuration::from_mins(15);
 
 impl Cadence {
-    /// `instant`, or a schedule.
+    /// Parses `instant` or a schedule.
     pub fn parse(text: &str) -> Result<Cadence, String> {
         if text.trim() == "instant" {
             Ok(Cadence::Instant)
@@ -126,10 +126,10 @@ impl Cadence {
         }
     }
 
-    /// A cadence by its name, an hour of the day and a time zone; weekly ones come on Mondays, monthly ones on the first.
+    /// Builds a cadence from its name, an hour and a time zone; weekly issues come on Mondays, monthly ones on the first.
     ///
     /// # Errors
-    /// The field that is wrong, and a sentence.
+    /// The faulty field, and a sentence.
     pub fn of(name: &str, hour: &str, zone: &str) -> Result<Cadence, FieldFault> {
         let hour = if hour.trim().is_empty() { "8" } else { hour.trim() };
         let time = if hour.contains(':') { hour.to_owned() } else { format!("{hour}:00") };
@@ -152,15 +152,15 @@ impl Cadence {
             .map_err(|error| (if error.contains("time zone") { "timezone" } else { "hour" }, error))
     }
 
-    /// The parts that a form shows: name, hour, zone. A schedule of another kind is shown by the nearest name.
+    /// The parts shown in a form: name, hour, zone. Other schedules are shown by the closest name.
     pub fn parts(&self) -> (&'static str, String, String) {
         let Cadence::Scheduled(schedule) = self else { return ("instant", "8".into(), "UTC".into()) };
         let (hour, zone) = schedule.hour_and_zone();
         (schedule.name(), hour.to_string(), zone)
     }
 
-    /// The first moment after `now` that an issue is due at. Counted from `now`, so that missed slots are caught up once, and a
-    /// clock that steps back brings none again.
+    /// When the next issue after `now` is due. Counted from `now`, so that missed slots are caught up only once, and a clock set
+    /// back repeats none.
     pub fn next_after(&self, now: Timestamp) -> Timestamp {
         match self {
             Cadence::Instant => now + INSTANT_PAUSE,
@@ -191,14 +191,14 @@ impl std::fmt::Display for Cadence {
     }
 }
 
-/// What can be chosen: the topics and partners of the configuration.
+/// The options to choose from: the topics and partners of the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SubscriptionOptions {
     pub topics: Vec<String>,
     pub partners: Vec<String>,
 }
 
-/// What somebody chose, as texts: of a form, an API, a row of a table or the command line.
+/// A choice as text, from a form, the API, a row of a table or the command line.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Choice {
@@ -209,15 +209,15 @@ pub struct Choice {
     pub partners: Vec<String>,
     /// `instant`, `daily`, `weekly` or `monthly`.
     pub cadence: String,
-    /// Of the day, `8` or `08:30`.
+    /// Time of day, `8` or `08:30`.
     pub hour: String,
     /// `Europe/Paris`.
     pub timezone: String,
-    /// A whole schedule instead of the three above.
+    /// A schedule, instead of the three fields above.
     pub schedule: String,
 }
 
-/// A fault for each chosen name that is not known, with the nearest one that is.
+/// A fault for each unknown name, with the closest known one.
 fn unknown_names(
     field: &'static str,
     chosen: &[String],
@@ -234,11 +234,11 @@ fn no_language(tag: &str) -> String {
     format!("\"{tag}\" is not a language: write a tag, as {} and pt-BR are", i18n::default_language())
 }
 
-/// What is wrong with a choice: the field, and a sentence.
+/// A fault in a choice: the field, and a sentence.
 pub type FieldFault = (&'static str, String);
 
 impl SubscriptionOptions {
-    /// Reads a choice.
+    /// Parses a choice.
     ///
     /// # Errors
     /// All its faults.
@@ -279,27 +279,27 @@ impl SubscriptionOptions {
     }
 }
 
-/// What a subscriber chooses.
+/// The preferences of a subscriber.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preferences {
-    /// BCP 47: of the mail itself, and of stories that exist in several.
+    /// BCP 47: for the mail itself, and for stories with versions in several languages.
     pub language: String,
     #[serde(rename = "tastes")]
     pub interests: Interests,
     pub cadence: Cadence,
 }
 
-/// How we know that somebody wants our mail.
+/// The record of a subscriber's consent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Consent {
     pub source: String,
     pub at: Timestamp,
-    /// The words that they agreed to, as they saw them.
+    /// The consent text that was agreed to, as shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
 }
 
-/// Somebody who is in the list.
+/// A subscriber in the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscriber {
     pub address: Address,
@@ -308,7 +308,7 @@ pub struct Subscriber {
     pub consent: Consent,
     pub created: Timestamp,
     pub last_issue: Option<Timestamp>,
-    /// Entries up to this row of the store were looked at for an issue of theirs.
+    /// The last entry considered for an issue of this subscriber.
     pub seen: EntryKey,
 }
 

@@ -1,20 +1,20 @@
-//! A subscription at a hub (WebSub): it pushes what a source publishes to our callback address.
+//! A subscription to a hub (WebSub), which pushes what a source publishes to our callback address.
 
 use jiff::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
     pub source: String,
-    /// The end of the callback address; nobody can guess it.
+    /// The unguessable end of the callback address.
     pub token: String,
     pub hub: String,
-    /// The feed's own address (`rel=self`), which the hub knows it by.
+    /// The feed's own address (`rel=self`), by which the hub knows it.
     pub topic: String,
-    /// Signs what the hub sends us.
+    /// The secret with which the hub signs pushes.
     pub secret: String,
-    /// When we asked the hub last.
+    /// When the hub was last asked.
     pub asked: Timestamp,
-    /// Until when the hub promised to push; `None` before it has verified that we asked.
+    /// Until when the hub will push; `None` until it has verified the subscription.
     pub lease_end: Option<Timestamp>,
     pub last_push: Option<Timestamp>,
 }

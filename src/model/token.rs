@@ -1,4 +1,4 @@
-//! Signed tokens: what a link in a mail says, and that we said it. Nobody can make one, and none has to be stored.
+//! Signed tokens for links in mails: they cannot be forged, and need not be stored.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,25 +7,25 @@ use sha2::Sha256;
 
 use crate::support::text::{hex, unhex};
 
-/// The purpose of the tokens that mails are left by: a digest and the hash of an address.
+/// Purpose of unsubscribe tokens: a digest and the hash of an address.
 pub const UNSUBSCRIBE: &str = "unsubscribe";
-/// Of those that open a subscriber's preferences: the hash of an address.
+/// Purpose of tokens for a subscriber's preferences: the hash of an address.
 pub const PREFERENCES: &str = "preferences";
-/// Of those that confirm a sign-up: the hash of an address, and until when.
+/// Purpose of confirmation tokens: the hash of an address, and an expiry time.
 pub const CONFIRM: &str = "confirm";
-/// Of those that a form carries: when it was shown.
+/// Purpose of form tokens: when the form was shown.
 pub const FORM: &str = "form";
-/// Of pictures that we show in their sources' stead: their address.
+/// Purpose of tokens for proxied pictures: their address.
 pub const IMAGE: &str = "image";
-/// Of return paths (VERP): a delivery.
+/// Purpose of return paths (VERP): a delivery.
 pub const BOUNCE: &str = "bounce";
 
-/// Of the signature, in bytes: 128 bits cannot be guessed, and keep the address short.
+/// Length of a signature in bytes: 128 bits cannot be guessed, and keep addresses short.
 const MAC_BYTES: usize = 16;
 
 const MARK_BYTES: usize = 8;
 
-/// The secret that tokens are signed with; never printed.
+/// The secret key for tokens; never printed.
 #[derive(Clone)]
 pub struct SigningKey(String);
 
@@ -43,17 +43,17 @@ impl SigningKey {
         )
     }
 
-    /// What stands for an address where the address itself must not: in links and in suppressions. 128 bits in hexadecimal.
+    /// A keyed hash in place of an address, for links and suppressions: 128 bits in hexadecimal.
     pub fn hash(&self, address: &str) -> String {
         hex(&self.mac("address", &address.to_lowercase()).unwrap_or_default())
     }
 
-    /// What nobody can guess and a replay gives again: 64 bits in hexadecimal.
+    /// An unguessable mark that a replay reproduces: 64 bits in hexadecimal.
     pub fn mark(&self, of: &str) -> String {
         hex(&self.mac("mark", of).unwrap_or_default()[..MARK_BYTES])
     }
 
-    /// A token of lower-case letters and digits, short enough for the local part of a mail address.
+    /// A token of digits, a hyphen and lower-case hexadecimal, short enough for the local part of a mail address.
     pub fn sign_short(&self, purpose: &str, number: i64) -> String {
         format!(
             "{number}-{}",
@@ -61,7 +61,7 @@ impl SigningKey {
         )
     }
 
-    /// The number of a short token, if it is ours and for this purpose. Mail servers may have changed its case.
+    /// The number in a short token, if we signed it for this purpose. Mail servers may have changed its case.
     pub fn verify_short(&self, purpose: &str, token: &str) -> Option<i64> {
         let number = token.split_once('-')?.0.parse().ok()?;
         let mac = Hmac::<Sha256>::new_from_slice(self.0.as_bytes())
@@ -73,13 +73,13 @@ impl SigningKey {
         (given.len() == SHORT_MAC_BYTES && mac.verify_truncated_left(&given).is_ok()).then_some(number)
     }
 
-    /// A token for one purpose: it is worth nothing for another.
+    /// Signs a payload for one purpose; the token is invalid for any other.
     pub fn sign(&self, purpose: &str, payload: &str) -> String {
         let mac = self.mac(purpose, payload).unwrap_or_default();
         format!("{}.{}", URL_SAFE_NO_PAD.encode(payload), URL_SAFE_NO_PAD.encode(mac))
     }
 
-    /// What a token says, if it is ours and for this purpose.
+    /// The payload of a token, if we signed it for this purpose.
     pub fn verify(&self, purpose: &str, token: &str) -> Option<String> {
         let (payload, mac) = token.split_once('.')?;
         let payload = String::from_utf8(URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
@@ -96,7 +96,7 @@ impl SigningKey {
     }
 }
 
-/// A return path is worth less than a link: 80 bits.
+/// Return paths need less security than links: 80 bits.
 const SHORT_MAC_BYTES: usize = 10;
 
 impl std::fmt::Debug for SigningKey {

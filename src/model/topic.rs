@@ -1,4 +1,4 @@
-//! Topics: what classify assigns, and why.
+//! Topics, and the matches that classification assigns.
 
 use std::collections::BTreeMap;
 
@@ -11,17 +11,17 @@ use crate::support::text::primary_language;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topic {
     pub id: String,
-    /// Language to label.
+    /// Labels by language.
     pub label: BTreeMap<String, String>,
-    /// Language to keywords; `*` at the end of a word makes it a prefix.
+    /// Keywords by language; `*` at the end of a word makes it a prefix.
     pub keywords: BTreeMap<String, Vec<String>>,
-    /// Language to keywords that deny the topic, wherever they stand.
+    /// Keywords by language that exclude the topic, wherever they occur.
     pub negative: BTreeMap<String, Vec<String>>,
-    /// Tags of entries, or of their source in the configuration, that give the topic.
+    /// Tags of entries, or of their source in the configuration, that imply the topic.
     pub tags: Vec<String>,
-    /// What a keyword weighs in a title; in a summary it weighs 1.
+    /// Weight of a keyword in a title; in a summary it is 1.
     pub title_weight: u32,
-    /// Counts only where nothing else does: its words weigh 1 in a title and nothing in a summary.
+    /// Used only if no other topic matches: its keywords weigh 1 in a title and nothing in a summary.
     pub is_fallback: bool,
 }
 
@@ -40,7 +40,7 @@ impl Default for Topic {
 }
 
 impl Topic {
-    /// The label in a language, else in any, else the id.
+    /// The label in a language, or else in the default language, or in any, or else the id.
     pub fn label(&self, language: &str) -> &str {
         let label = self
             .label
@@ -51,20 +51,20 @@ impl Topic {
     }
 }
 
-/// A topic given to an entry, with the words that gave it.
+/// A topic assigned to an entry, with the words that led to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TopicMatch {
     pub topic: String,
     pub score: u32,
-    /// The words as the text has them, folded.
+    /// The words as in the text, folded.
     pub evidence: Vec<String>,
-    /// What each of them was worth.
+    /// The weight of each of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub weights: Vec<f32>,
 }
 
 impl TopicMatch {
-    /// The words that gave the topic, each with its weight.
+    /// The words that led to the topic, each with its weight.
     pub fn reasons(&self) -> String {
         let reason = |(at, words): (usize, &String)| match self.weights.get(at) {
             Some(weight) => format!("{words} ({})", (weight * 100.0).round() / 100.0),

@@ -1,4 +1,4 @@
-//! One raw entry to one entry.
+//! Normalizes a raw entry.
 
 use sha2::{Digest, Sha256};
 use url::Url;
@@ -11,22 +11,22 @@ use crate::model::event::Event;
 use crate::model::feed::{Enclosure, Image, Link, Origin, Person, RawEntry, RawText};
 use crate::support::text::{attribute_of, one_line, printable, push_escaped};
 
-/// What the source adds to what the entry says of itself.
+/// What the source contributes to an entry.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
     /// The id of the source in the configuration.
     pub source: &'a str,
-    /// The language of the source, where its documents do not say.
+    /// The language of the source, for documents that declare none.
     pub language: Option<&'a str>,
-    /// The address of the document, for what is still relative.
+    /// The address of the document, to resolve relative links.
     pub base: Option<&'a Url>,
-    /// Who checks the language by the words.
+    /// Checks the declared language against the text.
     pub language_detector: Option<&'a LanguageDetector>,
-    /// The identity and the fingerprint under which it is known already: of what was listed, whatever was added since.
+    /// The identity and fingerprint of the entry as listed, before anything was added to it.
     pub listed: Option<(&'a Identity, &'a str)>,
 }
 
-/// What the entry is recognised by: what its source says, else where it is, else what it says.
+/// The identity of an entry: its guid, or else its address, or else a hash of its text.
 pub fn identity(raw: &RawEntry) -> Identity {
     if let Some(guid) = raw.guid.as_deref().map(str::trim).filter(|guid| !guid.is_empty()) {
         return Identity::Guid(guid.to_owned());
@@ -41,7 +41,7 @@ pub fn identity(raw: &RawEntry) -> Identity {
     }
 }
 
-/// The public id: a UUID (RFC 9562, version 8) over the source and the identity.
+/// The public id: a UUID (RFC 9562, version 8) of source and identity.
 pub fn entry_id(source: &str, identity: &Identity) -> String {
     let digest = Sha256::digest(format!("{source}\0{}", identity.key()));
     let mut bytes = [0u8; 16];
@@ -52,8 +52,8 @@ pub fn entry_id(source: &str, identity: &Identity) -> String {
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 
-/// A digest of the raw entry: equal as long as nobody edited it. Cheap, so that the known can be passed over
-/// before anything is sanitised.
+/// A digest of the raw entry, equal as long as the entry is not edited. Cheap, so that known entries can be skipped before
+/// anything is sanitised.
 pub fn fingerprint(raw: &RawEntry) -> String {
     let dates = format!("{:?} {:?}", raw.published, raw.updated);
     let links = raw.links.iter().map(|link| link.href.as_str()).collect::<Vec<_>>().join(" ");
@@ -76,7 +76,7 @@ fn hash(parts: &[&str]) -> String {
     crate::support::text::hex(&hasher.finalize()[..16])
 }
 
-/// The declared language, checked by the words where that was asked for, and how sure that is.
+/// The declared language, checked against the text if configured, and the confidence of the check.
 fn judged_language(
     raw: &RawEntry,
     context: Context,
@@ -90,7 +90,7 @@ fn judged_language(
     }
 }
 
-/// Cleans one entry.
+/// Normalizes an entry.
 pub fn normalize(raw: &RawEntry, context: Context) -> Entry {
     let (identity, fingerprint) = context.listed.map_or_else(
         || (identity(raw), fingerprint(raw)),
@@ -133,7 +133,7 @@ pub fn normalize(raw: &RawEntry, context: Context) -> Entry {
     }
 }
 
-/// A text as HTML that is safe to show; `None` where nothing of it is left.
+/// A text as safe HTML; `None` if nothing is left of it.
 fn safe_html(text: &RawText, base: Option<&Url>) -> Option<String> {
     let html = match text.is_html {
         true => html::safe_html(&text.value, text.base.as_ref().or(base)),
@@ -176,7 +176,7 @@ fn picture(raw: &RawEntry, texts: [&Option<String>; 2]) -> Option<Image> {
         .or_else(|| texts.into_iter().flatten().find_map(|html| first_image(html)))
 }
 
-/// Where an entry was first, if its source took it over.
+/// The origin of an entry that its source republished.
 fn provenance(origin: &Origin) -> Provenance {
     Provenance {
         title: origin.title.as_ref().map(|title| printable(plain(title))),
@@ -186,9 +186,9 @@ fn provenance(origin: &Origin) -> Provenance {
     }
 }
 
-/// An address that may be followed, as it was written but for characters that no address may have: those are encoded.
+/// An address that is safe to follow, as written except that invalid characters are percent-encoded.
 ///
-/// Who leads on to it and how a reader came are left out: neither leaves courant.
+/// Redirectors, credentials and tracking parameters are removed: none of them leaves courant.
 fn safe_address(address: &str) -> Option<String> {
     if !is_harmless(address) {
         return None;
@@ -202,7 +202,7 @@ fn safe_address(address: &str) -> Option<String> {
     Url::parse(address.trim()).ok().map(|url| printable(url.into()))
 }
 
-/// Whether following an address runs nothing: a `javascript:` link is code of somebody else's.
+/// Whether an address is safe to follow: a `javascript:` link, for instance, would run foreign code.
 fn is_harmless(address: &str) -> bool {
     match Url::parse(address.trim()) {
         Ok(url) => {
@@ -212,7 +212,7 @@ fn is_harmless(address: &str) -> bool {
     }
 }
 
-/// The first enclosure that is a picture, by its type or its name.
+/// The first enclosure that is a picture, by media type or file name.
 fn enclosed_image(enclosures: &[Enclosure]) -> Option<Image> {
     let is_image = |enclosure: &&Enclosure| match enclosure.mime_type.as_deref() {
         Some(kind) if kind.contains('/') => kind.to_ascii_lowercase().starts_with("image/"),
@@ -227,7 +227,7 @@ fn has_image_name(address: &str) -> bool {
     [".jpg", ".jpeg", ".png", ".gif", ".webp", ".avif"].iter().any(|end| path.ends_with(end))
 }
 
-/// The first picture in safe HTML: none that counts readers, none that stands for a letter.
+/// The first picture in safe HTML, ignoring tracking pixels and emoji.
 fn first_image(html: &str) -> Option<Image> {
     memchr::memmem::find_iter(html.as_bytes(), "<img ").find_map(|at| {
         let tag = &html[at..at + html[at..].find('>')?];
@@ -246,12 +246,12 @@ fn first_image(html: &str) -> Option<Image> {
     })
 }
 
-/// A text as plain words on one line.
+/// A text as plain text on one line.
 pub fn plain(text: &RawText) -> String {
     if text.is_html { html::text_of_html(&text.value) } else { one_line(&text.value) }
 }
 
-/// What is declared: by the entry, by its source, by its address.
+/// The language declared by the entry, by its source, or by its address.
 fn language(raw: &RawEntry, context: Context) -> Option<String> {
     let said = raw
         .language
@@ -259,7 +259,7 @@ fn language(raw: &RawEntry, context: Context) -> Option<String> {
         .or(context.language)
         .map(|language| language.trim().replace('_', "-"))
         .filter(|language| !language.is_empty());
-    // Without somebody who looks at the words, an address alone is too little.
+    // Without a language detector, an address alone is too weak a hint.
     said.or_else(|| context.language_detector.and_then(|_| language_in_address(raw.url()?)))
 }
 

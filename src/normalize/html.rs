@@ -1,4 +1,4 @@
-//! Safe HTML and plain text. An allow-list (ammonia): what is not known to be harmless is gone.
+//! Safe HTML and plain text, by an allow-list (ammonia): anything not known to be harmless is removed.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -10,12 +10,12 @@ use url::Url;
 use crate::model::address::{behind_redirect, without_tracking};
 use crate::support::text::{LineBuffer, attribute_of, bound_markup, named_reference, one_line, shorten};
 
-/// Text kept of a summary that the source wrote, in characters: more is the article itself.
+/// Maximum length of a summary written by the source, in characters; anything longer is the article itself.
 pub const SUMMARY_CHARS_MAX: usize = 4000;
-/// Text taken from the content where there is no summary, in characters: two or three sentences.
+/// Maximum length of an excerpt taken from the content if there is no summary, in characters: two or three sentences.
 pub const EXCERPT_CHARS_MAX: usize = 400;
 
-/// What cleans HTML. Building its tables costs more than cleaning a short text: each thread has one.
+/// Sanitises HTML. Building its tables costs more than sanitising a short text, so there is one per thread.
 struct Sanitizer {
     builder: Builder<'static>,
     base: Option<Url>,
@@ -25,7 +25,7 @@ thread_local! {
     static SANITIZER: RefCell<Sanitizer> = RefCell::default();
 }
 
-/// Safe HTML, relative links resolved against `base`; without one they are dropped.
+/// Sanitises HTML; relative links are resolved against `base`, or dropped without one.
 pub fn safe_html(html: &str, base: Option<&Url>) -> String {
     if !has_markup(html) {
         return html.to_owned();
@@ -33,7 +33,7 @@ pub fn safe_html(html: &str, base: Option<&Url>) -> String {
     SANITIZER.with_borrow_mut(|sanitizer| sanitizer.clean(html, base))
 }
 
-/// The words of untrusted HTML.
+/// The plain text of untrusted HTML.
 pub fn text_of_html(html: &str) -> String {
     if !has_markup(html) {
         return one_line(html);
@@ -41,7 +41,7 @@ pub fn text_of_html(html: &str) -> String {
     text_of_safe_html(&safe_html(html, None))
 }
 
-/// Elements that go with all that they hold.
+/// Elements removed together with their content.
 const CONTENTLESS: [&str; 14] = [
     "script",
     "style",
@@ -77,7 +77,7 @@ impl Default for Sanitizer {
     }
 }
 
-/// The value of an attribute as it may be shown; `None` for data that is not a picture.
+/// The value of an attribute as it may be shown; `None` for `data:` that is not a picture.
 fn safe_value<'a>(element: &str, attribute: &str, value: &'a str) -> Option<Cow<'a, str>> {
     if element == "a" && attribute == "href" && value.contains(['?', '#', ';']) {
         return Some(Cow::Owned(own_address(value)));
@@ -87,7 +87,7 @@ fn safe_value<'a>(element: &str, attribute: &str, value: &'a str) -> Option<Cow<
     is_safe.then_some(Cow::Borrowed(value))
 }
 
-/// `data:` may carry a picture; SVG can carry script, so it is none.
+/// Whether a `data:` address is a raster picture; SVG is excluded, as it can contain scripts.
 fn is_raster_data(value: &str) -> bool {
     let lower = value.trim_start().get(..24).unwrap_or(value).to_ascii_lowercase();
     ["png", "jpeg", "jpg", "gif", "webp", "avif"]
@@ -110,13 +110,13 @@ impl Sanitizer {
     }
 }
 
-/// The address that a link leads to in the end, without what says how a reader came.
+/// The final target of a link, without redirector and tracking parameters.
 fn own_address(address: &str) -> String {
     let behind = behind_redirect(address);
     without_tracking(behind.as_deref().unwrap_or(address))
 }
 
-/// Where scripts put the address of a picture that they load later.
+/// Attributes in which lazily loaded pictures have their address.
 const LAZY: [&str; 9] = [
     "data-lazy-src",
     "data-src",
@@ -129,8 +129,7 @@ const LAZY: [&str; 9] = [
     "data-hi-res-src",
 ];
 
-/// Pictures that a script would load get the address that it would load, and those that stand in `noscript` for readers
-/// without one take the place of their placeholders.
+/// Gives lazily loaded pictures their real address, and replaces placeholders by the pictures given in `noscript`.
 fn real_pictures(html: &str) -> Cow<'_, str> {
     let has = |word: &str| memchr::memmem::find(html.as_bytes(), word.as_bytes()).is_some();
     if !has("data-") && !has("data:image") && !has("srcset") && !has("<noscript") {
@@ -159,7 +158,7 @@ fn real_pictures(html: &str) -> Cow<'_, str> {
         out.push_str("<img src=\"");
         out.push_str(&real.replace('"', "%22"));
         out.push('"');
-        // The first `src` counts.
+        // Of two `src` attributes, the first one counts.
         out.push_str(&html[at + 4..end]);
         done = end;
     }
@@ -180,8 +179,8 @@ fn is_placeholder(src: &str) -> bool {
         .any(|sign| lower.contains(sign))
 }
 
-/// `noscript` goes with all that is in it, for a browser shows one or the other. Where the picture in it stands nowhere else,
-/// only the tag goes.
+/// Unwraps `noscript` elements whose picture occurs nowhere else; the others will be removed with their content, as a browser
+/// shows only one of both.
 fn opened_noscripts(html: Cow<'_, str>) -> Cow<'_, str> {
     if !html.contains("<noscript") {
         return html;
@@ -209,8 +208,8 @@ fn has_markup(html: &str) -> bool {
     memchr::memchr3(b'<', b'&', b'>', html.as_bytes()).is_some()
 }
 
-/// A browser swallows what follows a false `<!` up to the next `>`, and what follows a comment without an end up
-/// to the end of the text: the first is text, of the second only its tag is lost.
+/// A browser would swallow the text after a malformed `<!` up to the next `>`, and the text after an unterminated comment up to
+/// its end: the former is escaped as text, of the latter only the opening is removed.
 fn mend_declarations(html: &str) -> Cow<'_, str> {
     let mut out = String::new();
     let mut done = 0;
@@ -233,7 +232,7 @@ fn mend_declarations(html: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Whether what follows `<!` is a whole comment, a marked section or a document type.
+/// Whether what follows `<!` is a complete comment, a marked section or a document type.
 fn is_declaration(rest: &str) -> bool {
     match rest.strip_prefix("--") {
         Some(comment) => comment.contains("-->") || comment.starts_with('>'),
@@ -244,17 +243,17 @@ fn is_declaration(rest: &str) -> bool {
     }
 }
 
-/// The words of HTML that this module made: well-formed, with few references. Blocks are kept apart by a space.
+/// The plain text of HTML made by this module: well-formed, with few references. Blocks are separated by a space.
 pub fn text_of_safe_html(html: &str) -> String {
     text_until(html, usize::MAX)
 }
 
-/// The start of the words of safe HTML, cut as `shorten` cuts: of a long article, what follows is not read.
+/// The start of the plain text of safe HTML, cut like `shorten`; the rest of a long article is not read.
 pub fn start_of_safe_html(html: &str, chars_max: usize) -> String {
     shorten(&text_until(html, chars_max), chars_max)
 }
 
-/// The words of safe HTML, to the piece that makes them more than so many characters.
+/// The plain text of safe HTML, up to the piece that exceeds this number of characters.
 fn text_until(html: &str, chars_max: usize) -> String {
     const INLINE: [&str; 21] = [
         "a", "abbr", "b", "bdi", "bdo", "cite", "code", "del", "dfn", "em", "i", "ins", "kbd", "mark", "q",
@@ -290,10 +289,10 @@ fn text_until(html: &str, chars_max: usize) -> String {
     out.text
 }
 
-/// The longest reference, its ampersand and semicolon included.
+/// Maximum length of a reference, including ampersand and semicolon, in bytes.
 const REFERENCE_BYTES_MAX: usize = 12;
 
-/// What a named reference stands for; those that ammonia writes are not looked up.
+/// The text of a named reference, without a look-up for those that ammonia writes.
 fn referred(name: &str) -> Option<Cow<'static, str>> {
     Some(Cow::Borrowed(match name {
         "amp" => "&",

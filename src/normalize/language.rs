@@ -1,5 +1,5 @@
-//! The language of a text: what is declared, checked by the words. The little words answer alone where they speak clearly; the
-//! large models, which take fifty times as long, are asked in doubt only.
+//! Determines the language of a text: checks the declared one against its words. Stop words decide alone where they are clear;
+//! the large models, which take fifty times as long, are only used in case of doubt.
 
 use std::sync::OnceLock;
 
@@ -8,23 +8,23 @@ use lingua::{IsoCode639_1, Language, LanguageDetectorBuilder};
 use crate::support::stopwords::{TOLD, languages_of};
 use crate::support::text::{fold_into, one_line, primary_language};
 
-/// What is declared gives way to words that are so sure.
+/// Confidence at which the text overrules the declared language.
 const SURE: f32 = 0.97;
-/// Where nothing is declared, this will do.
+/// Minimum confidence if no language is declared.
 const LIKELY: f32 = 0.4;
-/// Where nothing is declared, little words that are less sure are no answer.
+/// Minimum confidence of the stop words alone.
 const CLEAR: f32 = 0.95;
-/// In a text of a language, so many of its words at least are little: one in so many.
+/// In text of a language, at least one in this many words is a stop word.
 const LITTLE_SHARE: usize = 6;
-/// What a little word is worth to its languages, and what is left of a language that the models exclude.
+/// The factor that a stop word contributes to its languages, and the minimum weight of a language that the models exclude.
 const LITTLE_WORD_WORTH: f64 = 6.0;
 const FLOOR: f64 = 0.01;
-/// Fewer words do not speak against a declaration; fewer letters speak no language.
+/// Fewer words cannot overrule a declaration; fewer letters have no language.
 const WORDS_MIN: usize = 5;
 const LETTERS_MIN: usize = 5;
-/// Letters that are looked at.
+/// Number of characters examined.
 const TEXT_CHARS_MAX: usize = 200;
-/// The languages to tell apart where the configuration names fewer than two.
+/// The languages to distinguish if fewer than two are configured.
 const DEFAULT: [&str; 3] = ["fr", "en", "es"];
 
 struct Lingua(lingua::LanguageDetector);
@@ -35,20 +35,20 @@ impl std::fmt::Debug for Lingua {
     }
 }
 
-/// Tells languages apart, of those that are configured only. Its models are read when they are first asked.
+/// Distinguishes the configured languages. The models are loaded when first needed.
 #[derive(Debug)]
 pub struct LanguageDetector {
     languages: Vec<Language>,
-    /// Where each of them stands in `TOLD`, if its little words are known.
+    /// The position of each language in `TOLD`, if its stop words are known.
     told: Vec<Option<usize>>,
     detector: OnceLock<Lingua>,
 }
 
-/// The start of a text, and what its little words say.
+/// The start of a text and its stop words.
 struct Start<'a> {
     text: &'a str,
     words: usize,
-    /// Little words of each language of `TOLD`.
+    /// For each language of `TOLD`, its number of stop words.
     little: [i32; TOLD.len()],
 }
 
@@ -59,7 +59,7 @@ impl Default for LanguageDetector {
 }
 
 impl LanguageDetector {
-    /// For languages by their tags; those that cannot be told are left out.
+    /// A detector for languages given by tags; unsupported ones are ignored.
     pub fn new(tags: &[String]) -> LanguageDetector {
         let known = |tags: &mut dyn Iterator<Item = &str>| {
             let mut languages: Vec<Language> = tags.filter_map(language_of).collect();
@@ -76,14 +76,15 @@ impl LanguageDetector {
         LanguageDetector { languages, told, detector: OnceLock::new() }
     }
 
-    /// The language of a text and how sure that is, 0 to 1; `None` for what has too few letters.
+    /// The language of a text and the confidence, 0 to 1; `None` for a text with too few letters.
     pub fn detect(&self, text: &str) -> Option<(String, f32)> {
         let start = Start::of(text)?;
         self.by_little_words(&start).or_else(|| self.by_models(&start))
     }
 
-    /// The language of an entry: as declared, unless it has words enough that surely speak another. With how sure the words are of
-    /// the answer; `None` where they were not asked, or not understood, or too few to change it.
+    /// The language of an entry: the declared one, unless there is enough text that is surely in another one. Also returns the
+    /// confidence of the text in the answer; `None` if the text was not examined, was not understood, or was too short to change
+    /// the answer.
     pub fn judge(&self, declared: Option<&str>, text: &str) -> (Option<String>, Option<f32>) {
         let Some(tag) = declared else {
             return match self.detect(text) {
@@ -92,7 +93,7 @@ impl LanguageDetector {
             };
         };
         let declared = Some(tag.to_owned());
-        // A language that is not among those to tell apart would be taken for one of them.
+        // A language that is not among the configured ones would be mistaken for one of them.
         let Some(own) =
             language_of(tag).and_then(|own| self.languages.iter().position(|language| *language == own))
         else {
@@ -102,7 +103,7 @@ impl LanguageDetector {
         if let Some(confidence) = self.agreement(&start, own) {
             return (declared, Some(confidence));
         }
-        // Read to its end: the start of a text in long words has few.
+        // Counts words in the whole text: its examined start may have few if they are long.
         if text.split_whitespace().take(WORDS_MIN).count() < WORDS_MIN {
             return (declared, None);
         }
@@ -116,8 +117,8 @@ impl LanguageDetector {
         }
     }
 
-    /// How sure the little words are of what is declared, where it has more of them than any other language. The models cannot
-    /// outvote that and need not be asked: `FLOOR` and the lead of a single word keep every other language below `SURE`.
+    /// The confidence in the declared language, if it has more stop words than any other. The models cannot outvote that and
+    /// need not be asked: `FLOOR` and the lead of a single word keep every other language below `SURE`.
     fn agreement(&self, start: &Start, own: usize) -> Option<f32> {
         let count = |at: &usize| start.little(self.told[*at]);
         let leads = (0..self.languages.len()).filter(|at| *at != own).all(|at| count(&own) > count(&at));
@@ -127,8 +128,8 @@ impl LanguageDetector {
         })
     }
 
-    /// What the little words say alone, where there are enough of them and they are clear. Those of languages that are not among
-    /// ours count too: words of two languages speak neither, and a third may be meant.
+    /// The language by stop words alone, if they are frequent and clear. Those of languages that are not configured count too:
+    /// words of two languages indicate neither, and a third one may be meant.
     fn by_little_words(&self, start: &Start) -> Option<(String, f32)> {
         let (at, count) = start.little.iter().enumerate().max_by_key(|(_, count)| **count)?;
         let own = self.told.iter().position(|told| *told == Some(at))?;
@@ -138,7 +139,7 @@ impl LanguageDetector {
         is_clear.then(|| (code(self.languages[own]), confidence))
     }
 
-    /// What the models say, weighed by the little words.
+    /// The language by the models, weighted by the stop words.
     fn by_models(&self, start: &Start) -> Option<(String, f32)> {
         let detector = self
             .detector
@@ -152,7 +153,7 @@ impl LanguageDetector {
         Some((code(*language), share(*weight, &weighed)))
     }
 
-    /// Each language with its weight: what it has without little words, times what they are worth.
+    /// Each language with its weight: `weight` times the factor of its stop words.
     fn weighed(&self, start: &Start, weight: impl Fn(Language) -> f64) -> Vec<(Language, f64)> {
         let weighed = self.languages.iter().zip(&self.told);
         weighed
@@ -163,13 +164,13 @@ impl LanguageDetector {
     }
 }
 
-/// A weight as a part of all.
+/// A weight as a share of the total.
 fn share(weight: f64, weighed: &[(Language, f64)]) -> f32 {
     (weight / weighed.iter().map(|(_, weight)| weight).sum::<f64>()) as f32
 }
 
 impl Start<'_> {
-    /// `None` for what has too few letters.
+    /// `None` for a text with too few letters.
     fn of(text: &str) -> Option<Start<'_>> {
         let end = text.char_indices().nth(TEXT_CHARS_MAX).map_or(text.len(), |(end, _)| end);
         let text = &text[..end];
@@ -205,7 +206,7 @@ fn language_of(tag: &str) -> Option<Language> {
     Some(Language::from_iso_code_639_1(&code))
 }
 
-/// The language that an address names: `/fr/…`, `fr.example.org`, `?lang=fr`.
+/// The language named in an address: `/fr/…`, `fr.example.org`, `?lang=fr`.
 pub fn language_in_address(address: &str) -> Option<String> {
     let url = url::Url::parse(address).ok()?;
     let is_language = |part: &str| part.len() == 2 && language_of(part).is_some();
@@ -305,7 +306,7 @@ mod tests {
             assert_eq!(language.as_deref(), Some(want), "{text}");
             assert!(confidence.is_some());
         }
-        // Its "in", "so" and "die" are English too, and it is not English that it speaks most.
+        // "in", "so" and "die" are English words too, so English cannot be excluded by stop words.
         let language_detector = language_detector();
         language_detector.detect("In so einem Fall will die Stadt in Rom nicht mehr warten");
         assert!(language_detector.detector.get().is_some());

@@ -1,4 +1,4 @@
-//! Raw entries to entries: absolute addresses, safe HTML, plain titles, an identity. Pure; knows no store.
+//! Turns raw entries into entries: absolute addresses, safe HTML, plain titles, an identity. Pure; knows no store.
 
 pub mod entry;
 pub mod html;

@@ -1,4 +1,4 @@
-//! A feed as Atom (RFC 4287), one entry a story; with archives (RFC 5005).
+//! Renders a feed as Atom (RFC 4287), one entry per story, with archives (RFC 5005).
 
 use std::collections::BTreeMap;
 
@@ -27,10 +27,10 @@ pub const FORMAT: OutputFormat = OutputFormat {
     render: |catalog, place, stories| Ok(render(catalog, place, stories)?),
 };
 
-/// Renders the feed. It depends on nothing but its arguments: the same stories give the same bytes.
+/// Renders the feed. The result depends only on the arguments: equal stories give equal bytes.
 ///
 /// # Errors
-/// When the writer fails, which it does not in memory.
+/// When writing fails, which does not happen in memory.
 pub fn render(
     catalog: Catalog,
     place: DocumentLocation,
@@ -145,7 +145,7 @@ fn content(shown: &StoredEntry, line: Option<&str>) -> Option<Content> {
     })
 }
 
-/// The alternate is the shown version, the translations have their language, every copy is a `via`.
+/// The alternate link is the shown version, translations have their language, and every copy is a `via`.
 fn links(story: &Story, shown: &StoredEntry) -> Vec<Link> {
     let mut links = Vec::new();
     let own = |version: &StoredEntry, rel: &str| {
@@ -155,8 +155,8 @@ fn links(story: &Story, shown: &StoredEntry) -> Vec<Link> {
     let translations: Vec<Link> =
         story.translations_of(shown).into_iter().filter_map(|version| own(version, "alternate")).collect();
     if let Some(url) = shown.entry.url.as_deref().filter(|_| !translations.is_empty()) {
-        // Some readers follow the first alternate, some the last: both are the shown version. Without a language it is another
-        // one to RFC 4287 section 4.1.1.
+        // Some readers follow the first alternate link, some the last: both are the shown version. Without a language, the
+        // second one is a distinct link for RFC 4287 section 4.1.1.
         links.extend(translations);
         links.push(link(url, "alternate", "text/html", None));
     }
@@ -180,7 +180,7 @@ fn links(story: &Story, shown: &StoredEntry) -> Vec<Link> {
 fn authors(shown: &StoredEntry) -> Vec<Person> {
     let named = shown.entry.authors.iter().filter_map(|person| {
         let name = person.name.as_deref().or(person.url.as_deref())?;
-        // A mail address is for the source's own readers, not for every harvester that reads the merged feed.
+        // Mail addresses are meant for the source's own readers, not for harvesters of the merged feed.
         Some(Person { name: xml_safe(name).into_owned(), uri: person.url.clone(), ..Person::default() })
     });
     let named: Vec<Person> = named.collect();
@@ -200,7 +200,7 @@ fn category(catalog: Catalog, topic: &str) -> Category {
     }
 }
 
-/// `atom:source` (RFC 4287 section 4.2.11): where the shown version comes from.
+/// `atom:source` (RFC 4287 section 4.2.11): the feed that the shown version comes from.
 fn source(catalog: Catalog, shown: &StoredEntry) -> AtomSource {
     let configured = catalog.sources.iter().find(|source| source.id == shown.entry.source);
     let public = configured.and_then(|source| source.public_address());
@@ -243,7 +243,7 @@ fn plain(text: &str, language: Option<&str>) -> Text {
     }
 }
 
-/// RFC 3339, whole seconds.
+/// RFC 3339 with whole seconds.
 fn date(time: Timestamp) -> FixedDateTime {
     let text = time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     FixedDateTime::parse_from_rfc3339(&text).unwrap_or_default()

@@ -1,11 +1,11 @@
-//! The formats of feeds. Each is one file beside this one, and one line here.
+//! The registry of feed formats. Each is one file beside this one, and one line here.
 
 use super::{OutputFormat, atom, json_feed, rss};
 
 /// All formats, in the order in which pages offer them.
 pub const FORMATS: [OutputFormat; 3] = [atom::FORMAT, rss::FORMAT, json_feed::FORMAT];
 
-/// The format of a file, by its name.
+/// The format with this file name.
 pub fn of_file(file: &str) -> Option<&'static OutputFormat> {
     const { &FORMATS }.iter().find(|format| format.file == file)
 }

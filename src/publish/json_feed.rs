@@ -1,4 +1,4 @@
-//! A feed as JSON Feed 1.1, one item a story.
+//! Renders a feed as JSON Feed 1.1, one item per story.
 
 use serde_json::{Map, Value, json};
 
@@ -84,7 +84,7 @@ fn attachment(enclosure: &Enclosure) -> Value {
     attachment
 }
 
-/// An extension of ours: its name begins with an underscore (JSON Feed 1.1, "Extensions").
+/// Our extension; its name begins with an underscore (JSON Feed 1.1, "Extensions").
 fn extension(story: &Story, shown: &StoredEntry) -> Value {
     let version = |version: &StoredEntry| {
         let entry = &version.entry;
@@ -106,7 +106,7 @@ fn date(time: jiff::Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// A mail address is for the source's own readers.
+/// Authors without mail addresses, which are meant for the source's own readers.
 fn authors(shown: &StoredEntry) -> Value {
     let named = shown.entry.authors.iter().filter_map(|person| {
         let name = person.name.as_deref().or(person.url.as_deref())?;

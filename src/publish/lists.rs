@@ -4,7 +4,7 @@ use crate::model::publication::Publication;
 use crate::support::text::escaped;
 use crate::view::Catalog;
 
-/// Renders the sources that are read, by partner.
+/// Renders the enabled sources.
 pub fn opml(catalog: Catalog) -> Vec<u8> {
     let mut out = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<opml version=\"2.0\">\n<head><title>{}</title></head>\n<body>\n",
@@ -30,10 +30,10 @@ pub fn opml(catalog: Catalog) -> Vec<u8> {
     out.into_bytes()
 }
 
-/// Addresses in one sitemap, as its protocol allows.
+/// Maximum number of addresses in a sitemap, by its protocol.
 const ADDRESSES_MAX: usize = 50_000;
 
-/// Renders the pages: one of each publication, one of each day that has stories.
+/// Renders the sitemap: one page for each publication and for each day with stories.
 pub fn sitemap(catalog: Catalog, publications: &[Publication], days: &[(String, u64)]) -> Vec<u8> {
     let pages = publications.iter().map(|publication| publication.path.as_str().to_owned());
     let days = days.iter().map(|(day, _)| super::planet::day_path(day));

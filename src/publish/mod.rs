@@ -1,4 +1,4 @@
-//! The channel as others read it: feeds in three formats, pages, lists. Pure: `pipeline::publish` writes the files.
+//! Renders the channel: feeds in three formats, pages, lists. Pure: `pipeline::publish` writes the files.
 
 pub mod atom;
 pub mod formats;
@@ -19,34 +19,34 @@ pub const ATOM: &str = "atom.xml";
 pub const RSS: &str = "rss.xml";
 pub const JSON: &str = "feed.json";
 pub const PAGE: &str = "index.html";
-/// The list of sources, under the address of the channel.
+/// The list of sources, at the address of the channel.
 pub const OPML: &str = "opml.xml";
 
-/// A format that a publication's feed is written in.
+/// A feed format.
 #[derive(Debug)]
 pub struct OutputFormat {
-    /// The name of its file within a publication.
+    /// The file name within a publication.
     pub file: &'static str,
     pub media_type: &'static str,
-    /// What people call it.
+    /// The display name.
     pub name: &'static str,
-    /// The same stories give the same bytes.
+    /// Renders a feed; equal stories give equal bytes.
     pub render: fn(Catalog, DocumentLocation, &[Story]) -> anyhow::Result<Vec<u8>>,
 }
 
-/// Where a document of a publication stands, and its neighbours (RFC 5005).
+/// The location of a document within a publication, and its neighbours (RFC 5005).
 #[derive(Debug, Clone, Copy)]
 pub struct DocumentLocation<'a> {
     pub publication: &'a Publication,
-    /// The number of an archive document; `None` for the feed itself, which changes.
+    /// The number of an archive document; `None` for the current feed.
     pub archive: Option<i64>,
-    /// The newest archive document before this one; 0 when there is none.
+    /// The newest archive document before this one; 0 if there is none.
     pub before: i64,
-    /// A hub that tells of changes (WebSub), by its address.
+    /// The address of the hub that announces changes (WebSub).
     pub hub: Option<&'a str>,
 }
 
-/// Where an archive document stands within its publication.
+/// The path of an archive document within its publication.
 pub fn archive_name(number: i64) -> String {
     format!("archive/{number}.xml")
 }
@@ -57,7 +57,7 @@ impl DocumentLocation<'_> {
         format!("{}/{}{file}", catalog.channel.url, self.publication.path)
     }
 
-    /// Relation and address of the links that all formats have: this document, the one that changes, the archive before it.
+    /// Links common to all formats as relation and address: this document, the current feed, the previous archive document.
     fn links(&self, catalog: Catalog, head: &str) -> Vec<(&'static str, String)> {
         let current = self.address(catalog, head);
         let mut links = match self.archive {
@@ -69,7 +69,7 @@ impl DocumentLocation<'_> {
         links.push(("first", current));
         if self.before > 0 {
             let before = self.address(catalog, &archive_name(self.before));
-            // For readers of pages (section 3) and of archives (section 4): older stories are the same way.
+            // For paged feeds (section 3) and archived feeds (section 4): both lead to older stories.
             links.push(("next", before.clone()));
             links.push(("prev-archive", before));
         }
@@ -89,7 +89,7 @@ impl DocumentLocation<'_> {
     }
 }
 
-/// XML 1.0 has no way to write most control characters: they are dropped.
+/// Removes control characters that XML 1.0 cannot represent.
 fn xml_safe(text: &str) -> Cow<'_, str> {
     let is_safe = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..);
     if text.chars().all(is_safe) {

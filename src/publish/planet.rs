@@ -1,4 +1,4 @@
-//! The planet: the channel as web pages, which need no script. A page for each publication, one for each day, and the search.
+//! The planet: the channel as web pages without scripts. One page for each publication and each day, and the search.
 
 use serde::Serialize;
 
@@ -12,21 +12,21 @@ use crate::support::i18n::{Phrases, capitalized, language_of, long_date, phrases
 use crate::support::templates::{TemplateError, Templates};
 use crate::view::{Catalog, ComingView, StoryView, coming_view, view_among};
 
-/// Where the list of days stands.
+/// The path of the list of days.
 pub const DAYS: &str = "days/index.html";
 
-/// Where the page of a day (`2022-10-13`) stands.
+/// The path of the page of a day (`2022-10-13`).
 pub fn day_path(day: &str) -> String {
     format!("days/{day}.html")
 }
 
-/// How pages are made: for whom, and with what around the stories.
+/// The settings for rendering pages.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting<'a> {
     pub catalog: Catalog<'a>,
     pub publications: &'a [Publication],
     pub images: Images,
-    /// Signs the addresses of pictures that we hand on.
+    /// Signs the addresses of proxied pictures.
     pub key: &'a SigningKey,
 }
 
@@ -35,13 +35,13 @@ struct PageContext<'a> {
     title: &'a str,
     heading: String,
     description: &'a str,
-    /// Of the interface: one of ours.
+    /// Language of the interface.
     language: &'static str,
-    /// Back to the folder of the channel: empty, or `../` as often as needed.
+    /// Relative path to the folder of the channel: empty, or `../` repeated.
     root: String,
     /// The address of this page.
     address: String,
-    /// Files of the feeds of this page; empty where it has none.
+    /// Files of the feeds of this page; empty if it has none.
     feeds: Vec<FeedLink>,
     has_sign_up: bool,
     has_images: bool,
@@ -93,7 +93,7 @@ struct DayLink {
 /// Renders the page of a publication, with the events that are coming up.
 ///
 /// # Errors
-/// When a template of the operator's is at fault.
+/// When a template of the operator is faulty.
 pub fn publication(
     setting: Setting,
     publication: &Publication,
@@ -122,7 +122,7 @@ pub fn publication(
 /// Renders the page of a day.
 ///
 /// # Errors
-/// When a template of the operator's is at fault.
+/// When a template of the operator is faulty.
 pub fn day(
     setting: Setting,
     day: &str,
@@ -136,10 +136,10 @@ pub fn day(
     templates.render("planet/index.html", &page)
 }
 
-/// Renders the list of days that have stories.
+/// Renders the list of days with stories.
 ///
 /// # Errors
-/// When a template of the operator's is at fault.
+/// When a template of the operator is faulty.
 pub fn days(
     setting: Setting,
     days: &[(String, u64)],
@@ -157,10 +157,10 @@ pub fn days(
     templates.render("planet/index.html", &page)
 }
 
-/// Renders what a search found.
+/// Renders search results.
 ///
 /// # Errors
-/// When a template of the operator's is at fault.
+/// When a template of the operator is faulty.
 pub fn search(
     setting: Setting,
     query: &str,
@@ -181,7 +181,7 @@ pub fn search(
     templates.render("planet/index.html", &page)
 }
 
-/// A link to another publication; a language is named in itself.
+/// A link to another publication; languages are named in themselves.
 fn navigation_link(setting: Setting, publication: &Publication, language: &str) -> PageLink {
     let own = (publication.kind == PublicationKind::Language).then(|| publication.name.clone());
     PageLink {
@@ -230,17 +230,17 @@ fn page<'a>(setting: Setting<'a>, language: &str, path: &str) -> PageContext<'a>
     }
 }
 
-/// Topics are called by their label in the language of the page.
+/// The name of a publication; topics have their label in the language of the page.
 fn named(catalog: Catalog, publication: &Publication, language: &str) -> String {
     let topic = publication.interests.topics.first().filter(|_| publication.kind == PublicationKind::Topic);
     let topic = topic.and_then(|id| catalog.topics.iter().find(|topic| topic.id == *id));
     topic.map_or_else(|| publication.name.clone(), |topic| topic.label(language).to_owned())
 }
 
-/// Where pictures that we hand on stand; a token follows.
+/// Path of proxied pictures, followed by a token.
 const IMAGES: &str = "image/";
 
-/// A story with its picture where readers are to get it.
+/// The view of a story, with the address of its picture as configured.
 fn shown(setting: Setting, story: &Story, language: &str, interests: &Interests, root: &str) -> StoryView {
     let mut view = view_among(setting.catalog, story, language, interests);
     if let Some(image) = view.image.as_mut().filter(|_| setting.images == Images::Proxy) {

@@ -1,4 +1,4 @@
-//! A feed as RSS 2.0, one item a story.
+//! Renders a feed as RSS 2.0, one item per story.
 
 use std::collections::BTreeMap;
 
@@ -76,7 +76,7 @@ fn safe(text: &str) -> String {
     xml_safe(text).into_owned()
 }
 
-/// RFC 822 with a year of four digits, as RSS 2.0 asks for.
+/// RFC 822 with a four-digit year, as RSS 2.0 requires.
 fn date(time: Timestamp) -> String {
     time.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
 }
@@ -100,7 +100,7 @@ fn item(catalog: Catalog, place: DocumentLocation, story: &Story) -> Item {
         guid: Some(Guid { value: format!("urn:uuid:{}", story.id), permalink: false }),
         pub_date: Some(date(shown.sort_date())),
         categories: story.topics().iter().map(category).collect(),
-        // One enclosure is what RSS 2.0 has room for.
+        // RSS 2.0 has room for only one enclosure.
         enclosure: e.enclosures.first().map(|enclosure| Enclosure {
             url: enclosure.url.clone(),
             length: enclosure.size_in_bytes.unwrap_or(0).to_string(),
@@ -114,7 +114,7 @@ fn item(catalog: Catalog, place: DocumentLocation, story: &Story) -> Item {
     }
 }
 
-/// RSS does not say whether a title is HTML, and readers guess: what looks like markup is escaped once more.
+/// RSS does not specify whether titles are HTML, and readers guess: text that looks like markup is escaped once more.
 fn unmistakable(title: &str) -> String {
     let follows = |at: usize, wanted: fn(char) -> bool| title[at + 1..].chars().next().is_some_and(wanted);
     let is_tag = title

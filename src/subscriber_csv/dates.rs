@@ -1,5 +1,5 @@
-//! Dates as other programs and spreadsheets write them. Which of two numbers is the day is learnt from the whole table, and
-//! never guessed.
+//! Dates as written by other programs and spreadsheets. The order of day and month is learned from the whole table, never
+//! guessed.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -12,7 +12,7 @@ use regex::Regex;
 use crate::support::i18n;
 use crate::support::text::fold;
 
-/// Which number comes first in `03/02/2021`, as far as the dates of a table show it.
+/// Which number comes first in `03/02/2021`, as shown by the dates of a table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Order {
     day_first: bool,
@@ -39,11 +39,11 @@ fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("a pattern of ours")
 }
 
-/// The first days of spreadsheets and the last that is believed, counted from 1899-12-30.
+/// Plausible serial dates of spreadsheets, in days since 1899-12-30.
 const SERIAL_DAYS: std::ops::Range<i64> = 20_000..60_000;
 
 impl Order {
-    /// What these dates show.
+    /// Learns the order from the unambiguous dates.
     pub(super) fn learn<'a>(dates: impl Iterator<Item = &'a str>) -> Order {
         let mut order = Order::default();
         for found in dates.filter_map(|text| NUMBERS.captures(text.trim())) {
@@ -74,7 +74,7 @@ impl Order {
     }
 }
 
-/// Months by their names in the languages of the interface, folded and without articles.
+/// Names of months in the languages of the interface, folded and without articles.
 static MONTHS: LazyLock<Vec<(String, i8)>> = LazyLock::new(|| {
     let mut months = Vec::new();
     for language in i18n::languages() {
@@ -87,7 +87,7 @@ static MONTHS: LazyLock<Vec<(String, i8)>> = LazyLock::new(|| {
     months
 });
 
-/// A month by its name or the beginning of it, where only one begins so.
+/// The month with this name, or the only one that starts with it.
 fn month(word: &str) -> Option<i8> {
     let is_named = |name: &str| name == word || (word.chars().count() >= 3 && name.starts_with(word));
     let found: BTreeSet<i8> =
@@ -106,12 +106,12 @@ fn year(text: &str) -> Option<i16> {
     })
 }
 
-/// Whether a text is a date, whichever number of it is the day.
+/// Whether a text is a date, in either order.
 pub(super) fn is_date(text: &str) -> bool {
     read(text, Order { day_first: true, month_first: false }).is_ok()
 }
 
-/// Reads a date; without a zone it is taken as UTC.
+/// Reads a date; without a zone it is in UTC.
 ///
 /// # Errors
 /// A sentence that says what to write.
@@ -148,7 +148,7 @@ fn date(year: Option<i16>, month: Option<i8>, day: Option<i8>) -> Option<Date> {
     Date::new(year?, month?, day?).ok()
 }
 
-/// Seconds or thousandths since 1970, or the days of a spreadsheet.
+/// Seconds or milliseconds since 1970, or a spreadsheet's serial date.
 fn counted(text: &str) -> Option<Timestamp> {
     let number: f64 =
         text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'))?;
@@ -169,7 +169,7 @@ fn zoned(at: DateTime, offset: Offset) -> Option<Timestamp> {
     TimeZone::fixed(offset).to_timestamp(at).ok()
 }
 
-/// The time that follows a date; nothing is midnight.
+/// The date with the time that follows it; midnight if there is none.
 fn at_time(date: Date, rest: &str) -> Option<Timestamp> {
     if rest.trim().is_empty() {
         return zoned(date.to_datetime(Time::midnight()), Offset::UTC);

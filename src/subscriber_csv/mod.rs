@@ -1,5 +1,5 @@
-//! The list of subscribers as a table (CSV, RFC 4180): what `courant subscribers import` reads and `export` writes, and the
-//! exports of other programs, by the names of their columns. Pure.
+//! The list of subscribers as a table (CSV, RFC 4180), as read by `courant subscribers import` and written by `export`; exports
+//! of other programs are read by their column names. Pure.
 
 mod dates;
 mod sheet;
@@ -16,7 +16,7 @@ use crate::support::i18n;
 use dates::Order;
 use words::{Column, Verdict, Word};
 
-/// The columns of an export; an import may leave all but the first away, and have them in any order.
+/// The columns of an export; an import may omit all but the first, and have them in any order.
 const COLUMNS: [&str; 12] = [
     "address",
     "state",
@@ -31,67 +31,67 @@ const COLUMNS: [&str; 12] = [
     "created",
     "consent_text",
 ];
-/// Other names that our own tables have had for these columns, and the columns that stand for a schedule.
+/// Other names of these columns in our own tables, and the columns that replace a schedule.
 const ALSO: [&str; 6] = ["email", "e-mail", "cadence", "hour", "timezone", "consent"];
-/// A consent that lies further ahead was written under a wrong clock, or is another date.
+/// A consent further in the future was recorded under a wrong clock, or is another date.
 const AHEAD_MAX: SignedDuration = SignedDuration::from_hours(24);
 
-/// What becomes of somebody in an imported table.
+/// The outcome for a person in an imported table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     /// They get mail, or are paused.
     In(SubscriberState),
-    /// They left, bounced or complained: kept out from now on.
+    /// They left, bounced or complained, and are suppressed.
     Refused(SubscriberState),
     /// They never agreed or confirmed, or the table does not say so.
     LeftOut,
 }
 
-/// One person of an imported table.
+/// A person in an imported table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     pub line: u64,
     pub address: Address,
     pub fate: Fate,
-    /// What the table says where it is no yes.
+    /// The reason in the table, unless the person is included.
     pub why: String,
     pub preferences: Preferences,
-    /// Empty where the table says nothing.
+    /// Empty if the table does not say.
     pub consent_source: String,
     pub consent_at: Timestamp,
     pub consent_text: Option<String>,
 }
 
-/// A fault of a row, or a hint; by its line.
+/// A fault or hint with its line number.
 pub type Remark = (u64, String);
 
-/// What was read of a table.
+/// The result of reading a table.
 #[derive(Debug, Default)]
 pub struct Table {
     pub rows: Vec<Row>,
     pub faults: Vec<Remark>,
-    /// Why nothing of the table can be taken, whatever is wanted: who left cannot be told from who did not.
+    /// Why the table as a whole cannot be imported: people who left cannot be told from those who did not.
     pub unclear: Vec<String>,
-    /// Addresses that look like typing errors: imported all the same.
+    /// Addresses that look like typing errors; imported all the same.
     pub hints: Vec<Remark>,
-    /// Whether it is one of our own, with those who left as part of the list.
+    /// Whether it is our own export, in which former subscribers are part of the list.
     pub is_own: bool,
 }
 
-/// What a table is read by.
+/// The context in which a table is read.
 #[derive(Debug, Clone, Copy)]
 pub struct Reading<'a> {
     pub options: &'a SubscriptionOptions,
-    /// Of people for whom none is given.
+    /// Language of people without one.
     pub language: &'a str,
-    /// What the file is called: exports of those who left are often called so, and say it nowhere else.
+    /// The file name: in exports of former subscribers, it may be the only indication.
     pub file: &'a str,
-    /// Columns of which somebody said that they are not about wanting mail.
+    /// Columns declared not to be about wanting mail.
     pub ignored: &'a [String],
     pub now: Timestamp,
 }
 
-/// Reads a whole table and checks every row.
+/// Reads a table and checks all rows.
 pub fn read(mut reader: impl Read, reading: &Reading) -> Table {
     let mut table = Table::default();
     let mut bytes = Vec::new();
@@ -135,7 +135,7 @@ pub fn read(mut reader: impl Read, reading: &Reading) -> Table {
     table
 }
 
-/// Adds a row. Where somebody stands twice, a refusal counts, wherever it stands.
+/// Adds a row. If a person occurs twice, a refusal wins, wherever it is.
 fn keep(table: &mut Table, seen: &mut HashMap<String, usize>, row: Row) {
     let rank = |row: &Row| match row.fate {
         Fate::In(_) => 0,
@@ -160,14 +160,14 @@ fn cell(cells: &[String], at: usize) -> &str {
     cells.get(at).map_or("", String::as_str)
 }
 
-/// What the columns of a table tell.
+/// The meaning of a table's columns.
 struct Columns {
     names: Vec<String>,
     known: Vec<(usize, Column)>,
     address: usize,
     count: usize,
     is_own: bool,
-    /// Whether any says who wants mail: where none does, the name of the file may.
+    /// Whether any column says who wants mail; if none does, the file name may.
     has_verdicts: bool,
 }
 
@@ -204,7 +204,7 @@ impl Columns {
                 Column::State | Column::Refused(_) | Column::Agreed | Column::Confirmed | Column::ConfirmTime
             )
         };
-        // "State" is a part of a country as well.
+        // A column "State" may also be a part of a country.
         let verdicts = known.iter().filter(|(_, column)| is_verdict(column)).count();
         known.retain(|(at, column)| {
             let is_place = *column == Column::State
@@ -254,7 +254,7 @@ impl Columns {
         self.known.iter().filter(move |(_, column)| is_date(column)).map(|(at, _)| *at)
     }
 
-    /// The first field of a column that is not empty, with the column's name.
+    /// The first non-empty field of a kind of column, with the column's name.
     fn first<'a>(&'a self, cells: &'a [String], wanted: Column) -> (&'a str, &'a str) {
         let found = self.known.iter().filter(|(_, column)| *column == wanted);
         found
@@ -264,7 +264,7 @@ impl Columns {
     }
 }
 
-/// The column of addresses: by its name, else the only one in which nothing but addresses stands.
+/// The column of addresses: by name, or else the only one that contains nothing but addresses.
 fn address_column<'a, I: Iterator<Item = &'a str>>(
     names: &[String],
     values: &impl Fn(usize) -> I,
@@ -282,11 +282,11 @@ fn address_column<'a, I: Iterator<Item = &'a str>>(
     })
 }
 
-/// No program tells people apart by so many states.
+/// Maximum number of distinct states; no program has as many.
 const STATES_MAX: usize = 20;
 
-/// Whether a column that is not known can say nothing of refusals, by what stands in it: names, towns and the like are many,
-/// and nearly everybody has one.
+/// Whether the contents of an unknown column rule out that it is about refusals: names, towns and the like have many values, and
+/// nearly everybody has one.
 fn is_prose<'a>(name: &str, rows: usize, values: impl Iterator<Item = &'a str>) -> bool {
     let (mut count, mut distinct) = (0, std::collections::HashSet::new());
     for value in values {
@@ -300,7 +300,7 @@ fn is_prose<'a>(name: &str, rows: usize, values: impl Iterator<Item = &'a str>) 
     !words::is_suspicious(name) && distinct.len() > STATES_MAX && count * 5 >= rows * 4
 }
 
-/// Why a table with this column cannot be taken, unless somebody said that the column is about something else.
+/// Why a table with this unknown column cannot be imported, unless the column was declared irrelevant.
 fn unknown(name: &str, ignored: &[String]) -> Option<String> {
     let what = format!("no column is called \"{name}\"");
     let near =
@@ -320,7 +320,7 @@ fn unknown(name: &str, ignored: &[String]) -> Option<String> {
     }
 }
 
-/// What a table says of one person: the gravest of its columns, and why.
+/// The verdict on a person: the gravest of all columns, with the reason.
 fn verdict(columns: &Columns, cells: &[String], file: &str) -> Result<(Verdict, String), String> {
     let mut found = (Verdict::Active, String::new());
     for (at, column) in &columns.known {
@@ -376,7 +376,7 @@ fn verdict(columns: &Columns, cells: &[String], file: &str) -> Result<(Verdict, 
     Ok(found)
 }
 
-/// Lists within a field are separated by semicolons or bars: names of partners may have commas.
+/// Items of a list are separated by semicolons or bars, since names of partners may contain commas.
 fn list(text: &str) -> Vec<String> {
     text.split([';', '|']).map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
 }
@@ -397,7 +397,7 @@ fn choice(columns: &Columns, cells: &[String]) -> Choice {
     }
 }
 
-/// What somebody gets. A language or time zone that another program wrote in its own way is left away, with a hint.
+/// The preferences of a person. A language or time zone in another program's notation is ignored, with a hint.
 fn preferences(
     columns: &Columns,
     cells: &[String],
@@ -423,7 +423,7 @@ fn preferences(
     read(&chosen).map(|preferences| (preferences, Some(texts.join(", ")))).map_err(|_| texts)
 }
 
-/// When somebody agreed; now, where the table does not say.
+/// The time of consent, or now if the table does not say.
 fn consent_at(
     columns: &Columns,
     cells: &[String],
@@ -474,7 +474,7 @@ fn row(
     let is_out = matches!(&said, Ok((verdict, _)) if *verdict >= Verdict::LeftOut);
     let mut at = consent_at(columns, cells, order, reading.now);
     if is_out {
-        // Whoever is not to get mail is noted, whatever else is wrong with the row.
+        // A person who must not get mail is recorded, whatever else is wrong with the row.
         let none = || reading.options.preferences(&Choice::default(), reading.language);
         chosen = chosen.or_else(|_| none().map(|chosen| (chosen, None)).map_err(|_| Vec::new()));
         at = at.or(Ok(reading.now));
@@ -498,7 +498,7 @@ fn row(
     Ok((Row { line, address, fate, why, preferences, consent_source, consent_at, consent_text }, hint))
 }
 
-/// Writes the head of a table.
+/// Writes the header of a table.
 ///
 /// # Errors
 /// When it cannot be written.
@@ -528,7 +528,7 @@ pub fn write<W: Write>(out: &mut csv::Writer<W>, subscriber: &Subscriber) -> csv
     ])
 }
 
-/// A spreadsheet takes a field that begins so for a formula.
+/// Escapes fields that a spreadsheet would take for a formula.
 fn harmless(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
@@ -556,7 +556,7 @@ mod tests {
         read(text.as_bytes(), &Reading { options: &options, language: "en", file, ignored, now })
     }
 
-    /// What becomes of each person of a table, by the first letter of the address.
+    /// The outcome for each person in a table, by the local part of the address.
     fn fates(table: &Table) -> String {
         assert!(table.unclear.is_empty() && table.faults.is_empty(), "{table:?}");
         let fate = |row: &Row| {
@@ -685,7 +685,7 @@ mod tests {
                 "a active, b out, c out, d bounced",
             ),
             ("email,status\na@x.org,C\n", ""),
-            // Tables that people keep
+            // Tables kept by hand
             (
                 "Adresse;Statut;Désabonné le\na@x.org;abonné;\nb@x.org;Désabonnée;\nc@x.org;abonné;03/02/2021\n",
                 "a active, b unsubscribed, c unsubscribed",
@@ -704,7 +704,7 @@ mod tests {
             ),
             ("E-Mail,Abgemeldet\na@x.org,nein\nb@x.org,ja\n", "a active, b unsubscribed"),
             ("Sähköposti,Nimi\na@x.org,\n", "a active"),
-            // Twice in a table: the refusal counts.
+            // Two rows for one person: the refusal wins.
             (
                 "email,status\na@x.org,subscribed\nA@x.org,cleaned\nb@x.org,complained\nb@x.org,subscribed\n",
                 "A bounced, b complained",

@@ -1,4 +1,4 @@
-//! From the bytes of a table to its cells: character set, separator, head.
+//! Decodes a table into cells: character set, separator, header.
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
@@ -9,13 +9,13 @@ use crate::support::text::is_unseen;
 #[derive(Debug, Default)]
 pub(super) struct Sheet {
     pub names: Vec<String>,
-    /// With the line that each begins in.
+    /// The rows, with the line number on which each begins.
     pub records: Vec<(u64, Vec<String>)>,
     /// Rows that cannot be read.
     pub faults: Vec<(u64, String)>,
 }
 
-/// A cell without what is not seen, and without the apostrophe by which a spreadsheet keeps a text from being a formula.
+/// A cell without invisible characters, and without the apostrophe by which spreadsheets mark text that looks like a formula.
 pub(super) fn clean(text: &str) -> String {
     let seen: String = text.chars().filter(|c| !is_unseen(*c) && *c != '\0').collect();
     let seen = seen.trim();
@@ -23,7 +23,7 @@ pub(super) fn clean(text: &str) -> String {
     if is_guarded { seen[1..].to_owned() } else { seen.to_owned() }
 }
 
-/// The text of a file. Spreadsheets write UTF-16 with a mark, or a code page without one.
+/// Decodes a file. Spreadsheets write UTF-16 with a byte order mark, or a code page without one.
 pub(super) fn decode(bytes: &[u8]) -> String {
     if let Some((encoding, mark)) = Encoding::for_bom(bytes) {
         return encoding.decode_without_bom_handling(&bytes[mark..]).0.into_owned();
@@ -42,13 +42,13 @@ pub(super) fn decode(bytes: &[u8]) -> String {
     encoding.decode_without_bom_handling(bytes).0.into_owned()
 }
 
-/// The separator that a first line `sep=;` names, and what follows it.
+/// The separator named in a first line `sep=;`, and the rest of the text.
 fn named_separator(text: &str) -> Option<(u8, &str)> {
     let (line, rest) = text.split_once('\n')?;
     let line = line.trim().trim_matches('"');
     let separator =
         line.get(..4).filter(|start| start.eq_ignore_ascii_case("sep=")).and(line.as_bytes().get(4).copied());
-    // A tab at the end was trimmed away.
+    // A trailing tab was trimmed.
     separator
         .or_else(|| line.eq_ignore_ascii_case("sep=").then_some(b'\t'))
         .map(|separator| (separator, rest))
@@ -62,18 +62,18 @@ fn reader(text: &str, separator: u8) -> csv::Reader<&[u8]> {
         .from_reader(text.as_bytes())
 }
 
-/// The separator by which the head has most columns that are known, then most columns.
+/// The separator that gives the header the most known columns, or else the most columns.
 fn likely_separator(text: &str) -> u8 {
     let columns = |separator: &u8| {
         let head = reader(text, *separator).records().next().and_then(Result::ok).unwrap_or_default();
         let known = head.iter().filter(|name| words::column(&clean(name)).is_some()).count();
         (known, head.len())
     };
-    // The last of equals is taken.
+    // `max_by_key` returns the last of equals.
     *b"|\t;,".iter().max_by_key(|separator| columns(separator)).unwrap_or(&b',')
 }
 
-/// An address as it stands in a cell: `Ana <ana@example.org>` and `mailto:ana@example.org` too.
+/// The address in a cell, such as `Ana <ana@example.org>` or `mailto:ana@example.org`.
 pub(super) fn bare_address(text: &str) -> &str {
     let text = match (text.rfind('<'), text.strip_suffix('>')) {
         (Some(start), Some(rest)) => rest[start + 1..].trim(),
@@ -82,7 +82,7 @@ pub(super) fn bare_address(text: &str) -> &str {
     text.get(..7).filter(|start| start.eq_ignore_ascii_case("mailto:")).map_or(text, |_| &text[7..])
 }
 
-/// Counts lines. The reader tells where it began to look for a record: empty lines stand before it.
+/// Counts lines. The CSV reader reports where it began to look for a record, before any empty lines.
 struct Lines<'a> {
     text: &'a str,
     byte: usize,
@@ -100,7 +100,7 @@ impl Lines<'_> {
     }
 }
 
-/// Reads the cells of a table. A list of bare addresses, as Mailman writes it, is a table of one column.
+/// Reads the cells of a table. A list of bare addresses, as written by Mailman, is a table with one column.
 pub(super) fn read(bytes: &[u8]) -> Sheet {
     let text = decode(bytes).replace("\r\n", "\n").replace('\r', "\n");
     let text = text.trim_start_matches('\u{feff}');

@@ -1,5 +1,5 @@
-//! What the columns of a table and the words in them mean: exports of other programs, in the languages of their users. The
-//! words stand in `columns.txt` and `states.txt`.
+//! The meaning of columns and of words in them: exports of other programs, in the languages of their users. The words are in
+//! `columns.txt` and `states.txt`.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -7,37 +7,37 @@ use std::sync::LazyLock;
 use crate::model::subscriber::SubscriberState;
 use crate::support::text::fold;
 
-/// What a column tells.
+/// The meaning of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Column {
     Address,
-    /// Whether mail goes to somebody, in words.
+    /// The state of a person, in words.
     State,
-    /// Somebody refused, or something went wrong for good: a date, a reason, or yes.
+    /// A refusal or permanent failure: a date, a reason, or yes.
     Refused(Verdict),
-    /// Somebody wants the mail: yes, or a date.
+    /// Agreement: yes, or a date.
     Agreed,
-    /// Somebody confirmed their address: yes, or a date.
+    /// Confirmation of the address: yes, or a date.
     Confirmed,
-    /// When they did; who never did has nothing here.
+    /// Time of confirmation; empty without one.
     ConfirmTime,
     OptInTime,
     Consented,
     ConsentSource,
     ConsentText,
-    /// What people write about others: looked through for words of refusal.
+    /// Remarks by the operator, searched for words of refusal.
     Remark,
     Harmless,
-    /// One of the columns of our own tables, by its place among the fields of a choice.
+    /// A column of our own tables, by the name of its field.
     Own(&'static str),
 }
 
-/// What a table says of somebody.
+/// What a table says of a person, from the least to the most grave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Verdict {
     Active,
     Paused,
-    /// Not refused, and not agreed either.
+    /// Neither refused nor agreed.
     LeftOut,
     Unsubscribed,
     Bounced,
@@ -45,7 +45,7 @@ pub(super) enum Verdict {
 }
 
 impl Verdict {
-    /// The state that keeps somebody out, if this is a refusal.
+    /// The state to suppress a person with, if this is a refusal.
     pub(super) fn refusal(self) -> Option<SubscriberState> {
         match self {
             Verdict::Unsubscribed => Some(SubscriberState::Unsubscribed),
@@ -56,7 +56,7 @@ impl Verdict {
     }
 }
 
-/// What a word in a table means.
+/// The meaning of a word in a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Word {
     Is(Verdict),
@@ -64,18 +64,18 @@ pub(super) enum Word {
     No,
 }
 
-/// Names that our own exports have; a table with others comes from another program.
+/// Columns of our own exports; a table with others comes from another program.
 const OWN: [&str; 9] =
     ["language", "timezone", "languages", "topics", "without", "partners", "schedule", "cadence", "hour"];
 
 struct Names {
-    /// With the place in its line: names that stand first are surer.
+    /// With the position in its line: earlier names are more certain.
     whole: HashMap<String, (Column, usize)>,
     beginnings: Vec<(String, Column)>,
     suspicious: Vec<String>,
 }
 
-/// The lines of a list of words: what they mean, and the words.
+/// The lines of a word list: a meaning and its words.
 fn lines(text: &'static str) -> impl Iterator<Item = (&'static str, impl Iterator<Item = &'static str>)> {
     text.lines()
         .filter(|line| !line.starts_with('#'))
@@ -143,14 +143,14 @@ static WORDS: LazyLock<HashMap<String, Word>> = LazyLock::new(|| {
     known
 });
 
-/// A name or a word as the lists have it.
+/// Normalizes a name or word like the lists.
 pub(super) fn plain(text: &str) -> String {
     let spaced: String =
         fold(text).chars().map(|c| if c.is_alphanumeric() || c == '✓' { c } else { ' ' }).collect();
     spaced.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// What a column of this name tells, with how sure its name is (lower is surer).
+/// The meaning of a column name, and the rank of the name (lower is more certain).
 pub(super) fn column(name: &str) -> Option<(Column, usize)> {
     let name = plain(name);
     NAMES.whole.get(name.as_str()).copied().or_else(|| {
@@ -159,28 +159,28 @@ pub(super) fn column(name: &str) -> Option<(Column, usize)> {
     })
 }
 
-/// Whether the name of a column that is not known speaks of wanting or refusing mail.
+/// Whether an unknown column name may be about wanting or refusing mail.
 pub(super) fn is_suspicious(name: &str) -> bool {
     let name = plain(name);
     NAMES.suspicious.iter().any(|stem| name.contains(stem.as_str()))
 }
 
-/// What a word means.
+/// The meaning of a word.
 pub(super) fn word(text: &str) -> Option<Word> {
     WORDS.get(plain(text).as_str()).copied()
 }
 
-/// Whether a field that would hold a date or a reason holds none: nothing, no, or zeros.
+/// Whether a field for a date or reason is effectively empty: blank, no, or zeros.
 pub(super) fn is_nothing(text: &str) -> bool {
     !text.chars().any(|c| c.is_alphanumeric() && c != '0')
         || matches!(word(text), Some(Word::No | Word::Is(Verdict::Active)))
         || text.starts_with("0000-00-00")
 }
 
-/// Shorter words say too little to be looked for in what people write.
+/// Shorter words are too ambiguous to be searched for in remarks.
 const REMARKED_CHARS_MIN: usize = 6;
 
-/// A word of refusal within what somebody wrote of somebody.
+/// A word of refusal in a remark.
 pub(super) fn refusal_in(text: &str) -> Option<(&'static str, Verdict)> {
     if text.is_empty() {
         return None;
@@ -190,7 +190,7 @@ pub(super) fn refusal_in(text: &str) -> Option<(&'static str, Verdict)> {
     found.map(|(phrase, verdict)| (phrase.trim(), *verdict))
 }
 
-/// The longer words of refusal between spaces, the gravest and longest first.
+/// The longer words of refusal, padded with spaces, the gravest and longest first.
 static REFUSALS: LazyLock<Vec<(String, Verdict)>> = LazyLock::new(|| {
     let long = WORDS.iter().filter(|(phrase, _)| phrase.chars().count() >= REMARKED_CHARS_MIN);
     let mut found: Vec<(String, Verdict)> = long

@@ -1,13 +1,13 @@
-//! The time, as a value: the system's, or one fixed by `--now` so that a run can be replayed.
+//! The time as a value: the system's, or fixed by `--now` so that a run can be replayed.
 
 use jiff::Timestamp;
 
-/// Ctrl-C, or SIGTERM.
+/// Ctrl-C or SIGTERM.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("interrupted: what was done until then is stored")]
 pub struct Interrupted;
 
-/// Where commands get the time from.
+/// The source of time for commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clock {
     System,
@@ -22,13 +22,13 @@ impl Clock {
         }
     }
 
-    /// The time that leases are counted in: always the system's. Other processes compare it with theirs, whatever `--now` says.
+    /// The time for leases: always the system's, since other processes compare it with theirs, whatever `--now` says.
     pub fn of_leases() -> Timestamp {
         Clock::System.now()
     }
 }
 
-/// Where what nobody may guess comes from.
+/// The source of unguessable tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenSource {
     /// The system's random numbers.
@@ -38,7 +38,7 @@ pub enum TokenSource {
 impl TokenSource {
     /// 160 bits in hexadecimal.
     ///
-    /// # Errors
+    /// When the system provides no random numbers.
     /// When the system has no random numbers.
     pub fn token(&self) -> anyhow::Result<String> {
         let mut bytes = [0u8; 20];

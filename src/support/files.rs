@@ -1,19 +1,19 @@
-//! Files written whole or not at all. The temporary file of one is hidden and locked until it has its name: what a killed process
-//! left is told from what another one is writing, and swept away.
+//! Atomic file writes. A temporary file is hidden, and locked until it is renamed, so that files left by killed processes can be
+//! distinguished from those being written, and swept.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-/// How a temporary file's name ends.
+/// Suffix of temporary files.
 const TEMPORARY: &str = ".tmp";
-/// Somebody may sweep a temporary file away in the moment before it is locked.
+/// Number of attempts, since another process may sweep a temporary file just before it is locked.
 const TRIES: usize = 5;
 
-/// Writes a file whole or not at all: a reader never sees half of it. Answers whether it had changed.
+/// Writes a file atomically if its contents changed. Returns whether they did.
 ///
 /// # Errors
-/// When the disk fails; the old file stands then.
+/// When the disk fails; the old file is kept.
 pub fn write_if_changed(path: &Path, bytes: &[u8]) -> io::Result<bool> {
     if fs::read(path).is_ok_and(|old| old == bytes) {
         return Ok(false);
@@ -22,10 +22,10 @@ pub fn write_if_changed(path: &Path, bytes: &[u8]) -> io::Result<bool> {
     Ok(true)
 }
 
-/// A temporary file beside the target, then a rename.
+/// Writes a file atomically: a temporary file beside the target, then a rename.
 ///
 /// # Errors
-/// When the disk fails; the old file stands then.
+/// When the disk fails; the old file is kept.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
@@ -42,21 +42,21 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 fn write_and_rename(temporary: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::create(temporary)?;
-    // Where files cannot be locked, nothing is swept away either.
+    // Where files cannot be locked, none are swept either.
     let _ = file.lock();
     let written =
         file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(temporary, path));
     written.inspect_err(|_| drop(fs::remove_file(temporary)))
 }
 
-/// A hidden name of this process's own.
+/// A hidden file name that is unique to this process.
 fn temporary(path: &Path) -> io::Result<PathBuf> {
     let name = path.file_name().ok_or(ErrorKind::InvalidInput)?.to_string_lossy();
     Ok(path.with_file_name(format!(".{name}.{}{TEMPORARY}", std::process::id())))
 }
 
-/// Removes the temporary files that killed processes left in a folder and all below it; answers how many. What cannot be read is
-/// left alone.
+/// Removes the temporary files that killed processes left in a folder and below it; returns how many. Unreadable folders are
+/// skipped.
 pub fn sweep(folder: &Path) -> usize {
     let Ok(entries) = fs::read_dir(folder) else { return 0 };
     let mut swept = 0;
@@ -72,15 +72,15 @@ pub fn sweep(folder: &Path) -> usize {
     swept
 }
 
-/// Whether a temporary file is one of ours. Earlier versions named theirs without the dot, and locked none.
+/// Whether a temporary file is one of ours. Earlier versions named them without the leading dot, and did not lock them.
 fn is_temporary(name: &str) -> bool {
     name.trim_end_matches(TEMPORARY)
         .rsplit_once('.')
         .is_some_and(|(_, process)| !process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Removes a file that nobody holds the lock of: the kernel gives it up with the process. It is removed while we hold the lock, so that
-/// nobody who locks it after us loses it.
+/// Removes a file that no process has locked; the kernel releases locks of dead processes. It is removed while we hold the lock,
+/// so that a process that locks it after us does not lose it.
 pub fn remove_unlocked(path: &Path) -> bool {
     File::open(path).is_ok_and(|file| file.try_lock().is_ok() && fs::remove_file(path).is_ok())
 }
@@ -97,7 +97,7 @@ mod tests {
         for left in [".a.html.17.tmp", "issues/.a.html.4194304.tmp", "atom.xml.17.tmp"] {
             fs::write(path(left), "half").unwrap();
         }
-        // Files of the operator's own.
+        // Files of the operator.
         fs::write(path("notes.tmp"), "").unwrap();
         fs::write(path("a.b.tmp"), "").unwrap();
         let writing = File::create(path(".b.html.18.tmp")).unwrap();

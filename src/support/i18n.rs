@@ -1,6 +1,6 @@
-//! What courant says itself, in the languages of its readers (Fluent). All words of a language stand in its one file: those that
-//! we ship in `locales/`, and those of the operator in the folder `locales/` beside the configuration, which add a language or
-//! put other words in the place of ours.
+//! The texts of the interface, in the languages of its readers (Fluent). Each language has one file: the built-in ones in
+//! `locales/`, and the operator's in the folder `locales/` beside the configuration, which add languages or replace built-in
+//! messages.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -14,10 +14,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::support::text::{hex, is_language_tag, primary_language};
 
-/// What can be said in one language without anything being filled in, by its name.
+/// The messages of a language without variables, by name.
 pub type Phrases = BTreeMap<&'static str, &'static str>;
 
-/// The languages that we ship. The first is that of an installation that names none, and has the names that all others have.
+/// The built-in languages. The first is the default, and has all required message names.
 const SHIPPED: &[(&str, &str)] = &[
     ("en", include_str!("../../locales/en.ftl")),
     ("ar", include_str!("../../locales/ar.ftl")),
@@ -35,19 +35,19 @@ const SHIPPED: &[(&str, &str)] = &[
     ("zh", include_str!("../../locales/zh.ftl")),
 ];
 
-/// What a language is called before a title, by its tag. A file may leave such names away, and have more of them.
+/// Prefix of messages that name a language (by tag) before a title. A file may omit such messages, or have more of them.
 const LANGUAGE: &str = "in_";
 
-/// What is wrong in a file of the operator's.
+/// A fault in a file of the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocaleFault {
     pub path: PathBuf,
-    /// Counted from 1.
+    /// Starting at 1.
     pub line: usize,
     pub message: String,
 }
 
-/// The words of one language.
+/// The messages of a language.
 struct Words {
     bundle: FluentBundle<FluentResource>,
     phrases: Phrases,
@@ -55,24 +55,24 @@ struct Words {
 
 /// A language of the interface.
 struct Locale {
-    /// Its primary subtag.
+    /// The primary language subtag.
     tag: &'static str,
-    /// Ours, then the operator's: a later word wins.
+    /// The built-in text, then the operator's; later messages win.
     texts: Vec<String>,
-    /// Read when the first is said: most commands say none.
+    /// Parsed on first use: most commands use none.
     words: OnceLock<Words>,
 }
 
 /// All languages of the interface.
 struct Locales(Vec<Locale>);
 
-/// What the operator put beside the configuration is added once, at the start.
+/// The operator's files are added once, at the start.
 static LOCALES: OnceLock<Locales> = OnceLock::new();
 
-/// Names of words, and the variables of each.
+/// Names of messages, with the variables of each.
 type Names = BTreeMap<String, BTreeSet<String>>;
 
-/// The names that every language has words for.
+/// The names required of every language.
 static REFERENCE: LazyLock<Names> = LazyLock::new(|| {
     let (resource, _) = parsed(SHIPPED[0].1);
     names(&resource)
@@ -104,7 +104,7 @@ fn locales() -> &'static Locales {
     LOCALES.get_or_init(Locales::shipped)
 }
 
-/// The words of a language; of the first one where it is not known, which who asks has to see to.
+/// The messages of a language, or of the default if it is unknown; callers have to check that beforehand.
 fn words_of(language: &str) -> &'static Words {
     let locales = locales();
     locales.find(language).unwrap_or(&locales.0[0]).words()
@@ -117,10 +117,10 @@ fn parsed(text: &str) -> (FluentResource, Vec<fluent_syntax::parser::ParserError
     }
 }
 
-/// What was read is faultless: ours is tested, and the operator's was refused otherwise.
+/// Parses files that are known to be valid: built-in ones are tested, the operator's were checked.
 fn words(tag: &'static str, texts: &[String]) -> Words {
     let mut bundle = FluentBundle::new_concurrent(tag.parse().into_iter().collect());
-    // Marks of direction around what is filled in would be seen in mails.
+    // Bidi isolation marks around arguments would be visible in mails.
     bundle.set_use_isolating(false);
     let mut all = Names::new();
     for text in texts {
@@ -129,7 +129,7 @@ fn words(tag: &'static str, texts: &[String]) -> Words {
         bundle.add_resource_overriding(resource);
     }
     let mut phrases = Phrases::from([("lang", tag)]);
-    // Words with something to fill in are said by `said`.
+    // Messages with variables are formatted by `said`.
     for (name, _) in all.into_iter().filter(|(_, variables)| variables.is_empty()) {
         let text = format(&bundle, &name, None).0;
         phrases.insert(Box::leak(name.into_boxed_str()), Box::leak(text.into_boxed_str()));
@@ -150,7 +150,7 @@ fn format(
     (text, errors.iter().map(ToString::to_string).collect())
 }
 
-/// The names of a file with their variables.
+/// The names of the messages in a file, with their variables.
 fn names(resource: &FluentResource) -> Names {
     let mut names = Names::new();
     for entry in resource.entries() {
@@ -192,7 +192,7 @@ fn variables_inline(inline: &InlineExpression<&str>, found: &mut BTreeSet<String
     }
 }
 
-/// The files of words in a folder, which may be missing.
+/// The `.ftl` files in a folder, which may not exist.
 fn locale_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let entries = match std::fs::read_dir(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -204,8 +204,8 @@ fn locale_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Adds what stands in a folder of the operator's, which may be missing. It is read once, before anything is said. Answers what
-/// is wrong in it: whoever asked is to go no further then.
+/// Adds the operator's files from a folder, which may not exist. Call once, before any message is used. Returns the faults
+/// found; if there are any, the caller must not continue.
 pub fn add(folder: &Path) -> Vec<LocaleFault> {
     let mut faults = Vec::new();
     let mut locales = Locales::shipped();
@@ -241,19 +241,19 @@ pub fn add(folder: &Path) -> Vec<LocaleFault> {
         }
         found.into_iter().for_each(|(line, message)| fault(line, message));
     }
-    // A second reading, of a program that plays several, is of the same folder. What is faulty is known all the same, so that
-    // whoever names it is told of one fault and not of two.
+    // A later call, in a program that plays several processes, is for the same folder. Faulty languages are registered all the
+    // same, so that using them is not reported as a second fault.
     let _ = LOCALES.set(locales);
     faults
 }
 
-/// The last line that a key begins at.
+/// The last line that begins with a key.
 fn line_of_key(text: &str, name: &str) -> usize {
     let begins = |line: &str| line.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('='));
     text.lines().enumerate().filter(|(_, line)| begins(line)).last().map_or(1, |(at, _)| at + 1)
 }
 
-/// What is wrong in the text of a file, with its lines. `is_whole`: it has to have all words.
+/// Faults in the text of a file, with line numbers. With `is_whole`, all required messages have to be present.
 fn check(text: &str, is_whole: bool) -> Vec<(usize, String)> {
     let line_of =
         |at: usize| text.as_bytes()[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1;
@@ -296,7 +296,7 @@ fn check(text: &str, is_whole: bool) -> Vec<(usize, String)> {
     faults
 }
 
-/// Names of words that cannot be said, and why.
+/// Names of messages that cannot be formatted, and why.
 fn check_values(names: &Names, resource: FluentResource) -> Vec<(String, String)> {
     let mut bundle = FluentBundle::new_concurrent(Vec::new());
     let mut faults = Vec::new();
@@ -313,7 +313,7 @@ fn check_values(names: &Names, resource: FluentResource) -> Vec<(String, String)
     for name in names.keys() {
         let (text, errors) = format(&bundle, name, Some(&arguments));
         faults.extend(errors.into_iter().map(|error| (name.clone(), error)));
-        // A plural form that is seldom said has to be one that can be.
+        // Plural forms that are rarely selected have to be valid too.
         let pattern = bundle.get_message(name).and_then(|message| message.value());
         for form in pattern.into_iter().flat_map(forms) {
             let mut errors = Vec::new();
@@ -332,7 +332,7 @@ fn check_values(names: &Names, resource: FluentResource) -> Vec<(String, String)
     faults
 }
 
-/// All forms that a text may take by what is filled in.
+/// All variants that a message selects from.
 fn forms<'a>(pattern: &'a Pattern<&'a str>) -> Vec<&'a Pattern<&'a str>> {
     let mut found = Vec::new();
     for element in &pattern.elements {
@@ -347,22 +347,22 @@ fn forms<'a>(pattern: &'a Pattern<&'a str>) -> Vec<&'a Pattern<&'a str>> {
     found
 }
 
-/// The tags of all languages of the interface, in order.
+/// The tags of all languages of the interface, sorted.
 pub fn languages() -> Vec<&'static str> {
     let mut tags: Vec<&str> = locales().0.iter().map(|locale| locale.tag).collect();
     tags.sort_unstable();
     tags
 }
 
-/// The tag of a language's words, where there are any.
+/// The tag of a language of the interface, if it is one.
 pub fn known(language: &str) -> Option<&'static str> {
     locales().find(language).map(|locale| locale.tag)
 }
 
-/// A language of the interface.
+/// Parses a language of the interface.
 ///
 /// # Errors
-/// When the interface does not have it: a sentence with the languages it has.
+/// When the interface does not have it: a sentence that lists the languages it has.
 pub fn parse_language(text: &str) -> Result<String, String> {
     if is_language_tag(text) && known(text).is_some() {
         return Ok(text.to_owned());
@@ -373,12 +373,12 @@ pub fn parse_language(text: &str) -> Result<String, String> {
     ))
 }
 
-/// The language to say something in to readers of `language`: that, or `fallback` where there are no words for it.
+/// The language to use for readers of `language`: that, or `fallback` if the interface does not have it.
 pub fn spoken<'a>(language: &'a str, fallback: &'a str) -> &'a str {
     if known(language).is_some() { language } else { fallback }
 }
 
-/// The tag of a language that is called by its own name, or by the name that another has for it.
+/// The tag of the language with this name, in its own or in another language.
 pub fn tag_of_name(name: &str) -> Option<&'static str> {
     let wanted = crate::support::text::fold(name.trim());
     let is_called = |tag: &&str| {
@@ -391,52 +391,52 @@ pub fn tag_of_name(name: &str) -> Option<&'static str> {
     if wanted.chars().count() < 4 { None } else { languages().into_iter().find(is_called) }
 }
 
-/// The language of an installation that names none.
+/// The default language.
 pub fn default_language() -> &'static str {
     SHIPPED[0].0
 }
 
-/// Equal for equal words.
+/// A hash of all texts, to detect changes.
 pub fn fingerprint() -> String {
     let mut digest = Sha256::new();
     locales().0.iter().flat_map(|locale| &locale.texts).for_each(|text| digest.update(text));
     hex(&digest.finalize())
 }
 
-/// All phrases in one language.
+/// All messages without variables in a language.
 pub fn phrases(language: &str) -> &'static Phrases {
     &words_of(language).phrases
 }
 
-/// Says something with what is filled in.
+/// Formats a message with arguments.
 pub fn said(name: &str, language: &str, arguments: &[(&'static str, FluentValue<'_>)]) -> String {
     let arguments: FluentArgs = arguments.iter().cloned().collect();
     format(&words_of(language).bundle, name, Some(&arguments)).0
 }
 
-/// A phrase that counts something.
+/// Formats a message with a count.
 pub fn counted(name: &str, count: usize, language: &str) -> String {
     said(name, language, &[("count", count.into())])
 }
 
-/// What readers of `language` call another language, as it stands before a title; the tag itself where it is not known.
+/// The name of a language in another one, as used before a title; the tag itself if unknown.
 pub fn language_name(tag: &str, language: &str) -> String {
     let name = format!("{LANGUAGE}{}", primary_language(tag).to_ascii_lowercase());
     phrases(language).get(name.as_str()).map_or_else(|| tag.to_owned(), |name| (*name).to_owned())
 }
 
-/// What the readers of a language call it; the tag itself where it is not known.
+/// The name of a language in that language; the tag itself if unknown.
 pub fn language_of(tag: &str) -> &str {
     locales().find(tag).map_or(tag, |locale| locale.words().phrases["own_name"])
 }
 
-/// The text with a capital at its start.
+/// The text with its first letter capitalized.
 pub fn capitalized(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
-/// A day as people write it: `1er mars 2022`, `March 1, 2022`, `1 de marzo de 2022`.
+/// A date in words: `1er mars 2022`, `March 1, 2022`, `1 de marzo de 2022`.
 pub fn long_date(date: Date, language: &str) -> String {
     let month = phrases(language)[format!("month_{}", date.month()).as_str()];
     let arguments =

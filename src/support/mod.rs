@@ -1,4 +1,4 @@
-//! What any part may use, and what knows nothing of feeds: time, files, text, words of the interface, templates, logs.
+//! Utilities without knowledge of feeds: time, files, text, texts of the interface, templates, logs.
 
 pub mod clock;
 pub mod files;

@@ -1,13 +1,13 @@
-//! The words of a language that bear no subject: few, in every sentence, and mostly its own. Knows no type of ours.
+//! Stop words of several languages: few, in every sentence, and mostly specific to their language.
 
 use std::sync::LazyLock;
 
 use hashbrown::HashMap;
 
-/// The languages whose little words sketches know.
+/// The languages whose stop words are used in sketches.
 pub const LANGUAGES: [&str; 4] = ["en", "fr", "es", "pt"];
 
-/// Folded, for each language of `LANGUAGES`. Sketches that are stored were made with these: another word here is another sketch.
+/// Stop words, folded, for each language of `LANGUAGES`. Stored sketches depend on them: a changed word changes sketches.
 pub const LITTLE_WORDS: [&str; 4] = [
     "the of and to in is are was were be been being has have had do does did for on with that this these those it its by from at as an a or not but which who \
      whose their them his her he she they we our us you your i will would can could should may might about into over after before more most than also all what \
@@ -21,10 +21,10 @@ pub const LITTLE_WORDS: [&str; 4] = [
      ou nao sem este esta esse essa isso entre tambem ja muito ha quando onde quem qual nosso nossa nossos desde ate apos",
 ];
 
-/// The languages that little words tell apart: those of `LANGUAGES`, then more.
+/// The languages that stop words distinguish: those of `LANGUAGES`, then more.
 pub const TOLD: [&str; 7] = ["en", "fr", "es", "pt", "de", "it", "ca"];
 
-/// More little words, folded, for each language of `TOLD`: they tell languages, and no sketch knows them.
+/// More stop words, folded, for each language of `TOLD`; used for detecting languages, not in sketches.
 const TELLING_WORDS: [&str; TOLD.len()] = [
     "me my him then through because during until upon both each few many much own same too very again further off under above below against without \
      within between while though done having get doing however since whether per via let am every another",
@@ -61,7 +61,7 @@ static BY_WORD: LazyLock<HashMap<&'static str, u8>> = LazyLock::new(|| {
     table
 });
 
-/// A bit for each language of `TOLD` in which a folded word bears no subject.
+/// One bit for each language of `TOLD` in which a folded word is a stop word.
 pub fn languages_of(word: &str) -> u8 {
     BY_WORD.get(word).copied().unwrap_or(0)
 }

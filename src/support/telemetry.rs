@@ -1,4 +1,4 @@
-//! Logs, to standard error, and the counters of a service.
+//! Logs on standard error, and the metrics of a service.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,7 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tracing_subscriber::EnvFilter;
 
-/// Starts logging; a second start does nothing.
+/// Starts logging; calling it again has no effect.
 pub fn start(verbosity: u8, is_quiet: bool, as_json: bool) {
     let level = match (is_quiet, verbosity) {
         (true, _) => "error",
@@ -18,7 +18,7 @@ pub fn start(verbosity: u8, is_quiet: bool, as_json: bool) {
         (false, 1) => "info",
         (false, _) => "debug",
     };
-    // The parsers of pages complain about every broken tag of the Web; the mail library logs passwords and addresses.
+    // HTML parsers complain about every broken tag; the mail library logs passwords and addresses.
     let filter = EnvFilter::new(format!("{level},html5ever=error,selectors=error,lettre=off"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let _ = if as_json { builder.json().try_init() } else { builder.with_target(false).try_init() };
@@ -42,20 +42,20 @@ struct StateLabel {
     state: String,
 }
 
-/// What the store holds at a time.
+/// Current quantities in the store.
 #[derive(Debug, Default)]
 pub struct Levels {
     pub sources_ok: u64,
     pub sources_failing: u64,
-    /// The number of the last entry.
+    /// The key of the last entry.
     pub entries_last: u64,
     pub stories: u64,
-    /// By state.
+    /// Counts by state.
     pub subscribers: Vec<(String, u64)>,
     pub deliveries: Vec<(String, u64)>,
 }
 
-/// What is counted of a process, and how it is shown to Prometheus.
+/// The metrics of a process, in Prometheus format.
 pub struct Metrics {
     registry: Registry,
     responses: Family<ClassLabel, Counter>,
@@ -88,7 +88,7 @@ impl Default for Metrics {
             deliveries: Family::default(),
         };
         metrics.register_all();
-        // What did not happen yet is 0, not missing.
+        // Counters start at 0 instead of being absent.
         for class in CLASSES {
             drop(metrics.responses.get_or_create(&ClassLabel { class }));
         }
@@ -100,9 +100,9 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Gives each metric its name and its help.
+    /// Registers each metric with its name and help text.
     fn register_all(&mut self) {
-        // The name of a counter gets "_total" at its end, and its help a full stop.
+        // The library appends "_total" to the name of a counter, and a full stop to its help text.
         let registry = &mut self.registry;
         registry.register("http_responses", "Responses by the class of their status", self.responses.clone());
         registry.register("cycles", "Cycles of fetching, publishing and mailing", self.cycles.clone());
@@ -120,13 +120,13 @@ impl Metrics {
         registry.register("deliveries", "Stored deliveries by state", self.deliveries.clone());
     }
 
-    /// Counts a response by the class of its status.
+    /// Counts a response by its status class.
     pub fn answered(&self, status: u16) {
         let class = CLASSES[usize::from(status / 100).clamp(2, 5) - 2];
         self.responses.get_or_create(&ClassLabel { class }).inc();
     }
 
-    /// Counts a cycle that ended at a time, in seconds since 1970.
+    /// Counts a cycle and records its end, in seconds since 1970.
     pub fn cycle_ended(&self, is_ok: bool, at: i64) {
         self.cycles.inc();
         self.cycles_failed.inc_by(u64::from(!is_ok));
@@ -138,17 +138,17 @@ impl Metrics {
         self.is_failed.load(Ordering::Relaxed)
     }
 
-    /// Counts attempts at deliveries.
+    /// Counts delivery attempts.
     pub fn delivered(&self, sent: u64, deferred: u64, refused: u64) {
         for (result, count) in RESULTS.into_iter().zip([sent, deferred, refused]) {
             self.sent.get_or_create(&ResultLabel { result }).inc_by(count);
         }
     }
 
-    /// All of it in the OpenMetrics text format 1.0.
+    /// All metrics in the OpenMetrics text format 1.0.
     ///
     /// # Errors
-    /// When there is no memory for it.
+    /// When memory is exhausted.
     pub fn text(&self, levels: &Levels) -> Result<String, std::fmt::Error> {
         let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         let put = |family: &Family<StateLabel, Gauge>, rows: &[(String, u64)]| {

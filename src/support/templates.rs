@@ -1,4 +1,4 @@
-//! Templates (Tera): compiled in, overridden one by one by the operator's folder. HTML is escaped.
+//! Templates (Tera): compiled in, and overridden one by one by the operator's folder. HTML is escaped.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,14 +10,14 @@ use tera::{Context, ErrorKind, Tera};
 
 use crate::support::text;
 
-/// Name and text of every template that we bring.
+/// Name and text of every built-in template.
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("planet/index.html", include_str!("../../templates/planet/index.html")),
     ("planet/favicon.svg", include_str!("../../templates/planet/favicon.svg")),
     ("digest/subject.txt", include_str!("../../templates/digest/subject.txt")),
     ("digest/body.txt", include_str!("../../templates/digest/body.txt")),
     ("digest/body.html", include_str!("../../templates/digest/body.html")),
-    // What others extend or include comes first.
+    // Templates that others extend or include come first.
     ("welcome/subject.txt", include_str!("../../templates/welcome/subject.txt")),
     ("welcome/body.txt", include_str!("../../templates/welcome/body.txt")),
     ("welcome/body.html", include_str!("../../templates/welcome/body.html")),
@@ -36,7 +36,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("operator/body.html", include_str!("../../templates/operator/body.html")),
 ];
 
-/// What is wrong with a template: which, and what Tera says of it.
+/// A fault in a template: its name, and Tera's message.
 #[derive(Debug, thiserror::Error)]
 #[error("template {name}: {cause}")]
 pub struct TemplateError {
@@ -44,18 +44,18 @@ pub struct TemplateError {
     cause: String,
 }
 
-/// The templates.
+/// All templates.
 #[derive(Clone)]
 pub struct Templates {
-    /// Parsed when the first is rendered: most commands render none.
+    /// Parsed on first use: most commands render none.
     tera: Arc<OnceLock<Tera>>,
-    /// Name to where it stands, as people call it, and its text.
+    /// For each name, a display name of its file and its text.
     sources: BTreeMap<&'static str, (String, String)>,
     fingerprint: String,
 }
 
 impl Templates {
-    /// Takes what we bring and what stands in `folder`, which may be missing.
+    /// Loads the built-in templates, and overrides them with those in `folder`, which may not exist.
     ///
     /// # Errors
     /// When one of the operator's templates cannot be read or parsed.
@@ -81,7 +81,7 @@ impl Templates {
         let templates =
             Templates { tera: Arc::default(), sources, fingerprint: text::hex(&digest.finalize()) };
         if has_own {
-            // What the operator wrote may be wrong, and is to be told before any work is done.
+            // The operator's templates may be faulty, which should be reported before any work is done.
             templates.tera()?;
         }
         Ok(templates)
@@ -98,29 +98,29 @@ impl Templates {
         Ok(self.tera.get_or_init(|| tera))
     }
 
-    /// Equal for equal templates.
+    /// A hash of all templates, to detect changes.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
 
-    /// A template that has no places to fill.
+    /// Renders a template without variables.
     ///
     /// # Errors
-    /// When it has.
+    /// When it has variables.
     pub fn text(&self, name: &str) -> Result<String, TemplateError> {
         self.render(name, &serde_json::Map::new())
     }
 
-    /// Renders a template by its name.
+    /// Renders a template by name.
     ///
     /// # Errors
-    /// When it names something that is not there.
+    /// When it refers to a missing variable or template.
     pub fn render(&self, name: &str, data: &impl Serialize) -> Result<String, TemplateError> {
         let fault = |error| self.fault(name, &error);
         self.tera()?.render(name, &Context::from_serialize(data).map_err(fault)?).map_err(fault)
     }
 
-    /// Where the fault is, and what it is, in one line.
+    /// The place and cause of a fault, in one line.
     fn fault(&self, name: &str, error: &tera::Error) -> TemplateError {
         let shown = |name: &str| self.sources.get(name).map_or(name, |(shown, _)| shown).to_owned();
         match error.kind() {

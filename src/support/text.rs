@@ -1,4 +1,4 @@
-//! Characters and words: named references, white space, folding, cutting. Knows no format and no type of ours.
+//! Text utilities: named references, white space, folding, truncation. Knows no format and no type of ours.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -6,10 +6,10 @@ use std::sync::LazyLock;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
-/// The characters that a named reference of HTML stands for, its semicolon left out.
+/// The characters of a named HTML reference, given without semicolon.
 pub fn named_reference(name: &str) -> Option<String> {
     let (first, second) = match name {
-        // The angle brackets of mathematics are not those of the HTML 4 entities that old feeds mean.
+        // HTML 5 maps these to mathematical brackets, but old feeds mean the HTML 4 entities.
         "lang" => (0x2329, 0),
         "rang" => (0x232A, 0),
         _ => *markup5ever::data::NAMED_ENTITIES.get(format!("{name};").as_str())?,
@@ -19,18 +19,18 @@ pub fn named_reference(name: &str) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// Runs of white space and control characters become one space; no-break spaces are typography and stay.
+/// Replaces runs of white space and control characters by one space; no-break spaces are typography and are kept.
 pub fn one_line(text: &str) -> String {
     let mut line = LineBuffer::with_capacity(text.len());
     line.push(text);
     line.text
 }
 
-/// A text that becomes one line while it is put together.
+/// Builds up a single line of text.
 #[derive(Debug, Default)]
 pub struct LineBuffer {
     pub text: String,
-    /// White space was seen behind what is there.
+    /// White space follows the current text.
     is_parted: bool,
 }
 
@@ -39,7 +39,7 @@ impl LineBuffer {
         LineBuffer { text: String::with_capacity(bytes), is_parted: false }
     }
 
-    /// Adds what follows: with nothing between, if neither side has a space there.
+    /// Appends text, without a space in between unless either side has one there.
     pub fn push(&mut self, more: &str) {
         let bytes = more.as_bytes();
         let mut at = 0;
@@ -49,7 +49,7 @@ impl LineBuffer {
             if start == bytes.len() {
                 return;
             }
-            // Single spaces between words stay as they are: most of a text is copied in one go.
+            // Single spaces between words are kept, so most of a text is copied at once.
             at = start;
             loop {
                 at += bytes[at..]
@@ -72,7 +72,7 @@ impl LineBuffer {
     }
 }
 
-/// The bytes that a white space or control character begins with, in UTF-8.
+/// The bytes that white space and control characters start with, in UTF-8.
 static MAY_BE_SPACE: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0;
@@ -87,20 +87,20 @@ fn is_space(c: char) -> bool {
     (c.is_whitespace() && !matches!(c, '\u{A0}' | '\u{202F}' | '\u{2007}')) || c.is_control()
 }
 
-/// How many bytes of white space a text begins with.
+/// The number of bytes of leading white space.
 fn spaces(text: &str) -> usize {
     text.char_indices().find(|(_, c)| !is_space(*c)).map_or(text.len(), |(at, _)| at)
 }
 
-/// Bytes that are looked at together.
+/// Size of the pieces that are scanned as a whole, in bytes.
 const PIECE_BYTES: usize = 128;
 
-/// The text without what no XML document may hold (XML 1.0 section 2.2): control characters but tab and line ends, and U+FFFE and
-/// U+FFFF. Terminals obey some of them.
+/// Removes characters that no XML document may contain (XML 1.0 section 2.2): control characters except tab and line ends,
+/// U+FFFE and U+FFFF. Terminals would obey some of them.
 pub fn printable(text: String) -> String {
     let is_control = |byte: u8| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r') || byte == 0x7F;
-    // Most texts have none of the bytes that such characters begin with. A piece is looked at as a whole: the processor does
-    // many bytes at once then.
+    // Most texts have none of the bytes that such characters start with. Whole pieces are scanned without branches, so that the
+    // loop can be vectorised.
     let may_have =
         |piece: &[u8]| piece.iter().fold(false, |seen, byte| seen | is_control(*byte) | (*byte == 0xEF));
     if !text.as_bytes().chunks(PIECE_BYTES).any(may_have) {
@@ -110,7 +110,7 @@ pub fn printable(text: String) -> String {
     text.chars().filter(is_kept).collect()
 }
 
-/// Cuts at a word's end and marks the cut.
+/// Truncates at the end of a word, and appends an ellipsis.
 pub fn shorten(text: &str, chars_max: usize) -> String {
     let Some((cut, _)) = text.char_indices().nth(chars_max) else { return text.to_owned() };
     let head = &text[..cut];
@@ -118,7 +118,7 @@ pub fn shorten(text: &str, chars_max: usize) -> String {
     format!("{}…", head[..end].trim_end_matches([' ', ',', ';', ':', '.', '\u{A0}']))
 }
 
-/// Cuts a text that has more characters, to so many with the mark of the cut.
+/// Truncates a text that is longer than `chars_max`, including the ellipsis.
 pub fn fitting(text: &str, chars_max: usize) -> String {
     if text.chars().count() <= chars_max {
         text.to_owned()
@@ -127,7 +127,7 @@ pub fn fitting(text: &str, chars_max: usize) -> String {
     }
 }
 
-/// The columns that a text takes: two a character where those of East Asia are (UAX 11, roughly).
+/// The display width of a text: East Asian characters count as two columns (UAX 11, approximately).
 fn columns(text: &str) -> usize {
     text.chars().map(|c| if is_wide(c) { 2 } else { 1 }).sum()
 }
@@ -136,8 +136,8 @@ fn is_wide(c: char) -> bool {
     matches!(c, '\u{1100}'..='\u{115F}' | '\u{2E80}'..='\u{A4CF}' | '\u{AC00}'..='\u{D7A3}' | '\u{F900}'..='\u{FAFF}' | '\u{FE30}'..='\u{FE6F}' | '\u{FF00}'..='\u{FF60}' | '\u{1F300}'..='\u{1FAFF}' | '\u{20000}'..='\u{3FFFD}')
 }
 
-/// Adds a word that is cut wherever a line is full, as what has no spaces is (Chinese, Japanese, Thai): the columns that are
-/// used then.
+/// Appends a word that may be broken anywhere, as in scripts without spaces (Chinese, Japanese, Thai); returns the number of
+/// columns used in the last line.
 fn push_cut(out: &mut String, word: &str, mut used: usize, columns_max: usize) -> usize {
     for c in word.chars() {
         let width = columns(c.encode_utf8(&mut [0; 4]));
@@ -151,7 +151,7 @@ fn push_cut(out: &mut String, word: &str, mut used: usize, columns_max: usize) -
     used
 }
 
-/// A text in lines of at most so many columns. An address stays whole, on the line of the word before it.
+/// Wraps a text to at most this many columns. Addresses stay whole, on the line of the preceding word.
 pub fn wrapped(text: &str, columns_max: usize) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / columns_max);
     for (number, line) in text.split('\n').enumerate() {
@@ -188,23 +188,23 @@ pub fn wrapped(text: &str, columns_max: usize) -> String {
     out
 }
 
-/// Elements nested deeper are unwrapped: browsers stop at 512, and the parsers' time grows with the square of the depth.
+/// Elements nested deeper are unwrapped: browsers stop at 512, and parsing time grows with the square of the depth.
 const NESTING_MAX: usize = 256;
-/// A tag with more attributes is dropped: they are compared pair by pair.
+/// Tags with more attributes are dropped, since attributes are compared pairwise.
 const ATTRIBUTES_MAX: usize = 512;
 
-/// The text behind so many tags is dropped: a tree takes a hundred times the bytes of the tag.
+/// Text after this many tags is dropped: a tree takes a hundred times the memory of its tags.
 const TAGS_MAX: usize = 100_000;
 
-/// Elements that never hold others, or end by themselves when the next one of their kind begins.
+/// Elements that are void, or are closed implicitly by the next one of their kind.
 const UNCOUNTED: [&str; 29] = [
     "area", "base", "body", "br", "col", "dd", "dt", "embed", "head", "hr", "html", "img", "input", "li",
     "link", "meta", "option", "p", "param", "source", "tbody", "td", "tfoot", "th", "thead", "tr", "track",
     "wbr", "optgroup",
 ];
 
-/// HTML whose nesting, attributes and tags are bounded, so that parsing it takes time in proportion to its length and a
-/// bounded multiple of its memory. What is within bounds, all honest documents, comes back as it was.
+/// Bounds nesting, attributes and tags of HTML, so that parsing takes linear time and a bounded multiple of its memory. HTML
+/// within the bounds, as in all honest documents, is returned unchanged.
 pub fn bound_markup(html: &str) -> Cow<'_, str> {
     let bytes = html.as_bytes();
     let (mut depth, mut unwrapped) = (0usize, 0usize);
@@ -254,14 +254,14 @@ pub fn bound_markup(html: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Lower case without accents: what two spellings of a word have in common.
+/// Lower case without diacritics, for comparing spellings.
 pub fn fold(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     fold_into(&mut out, text);
     out
 }
 
-/// Adds a folded text to another.
+/// Appends folded text.
 pub fn fold_into(out: &mut String, text: &str) {
     let mut rest = text;
     while let Some(at) = rest.bytes().position(|byte| !byte.is_ascii()) {
@@ -280,7 +280,7 @@ fn push_lower(out: &mut String, ascii: &str) {
     out[start..].make_ascii_lowercase();
 }
 
-/// Each character by itself: what decomposition puts into another order are marks, and those go.
+/// Folds each character by itself: only marks are reordered by decomposition, and those are dropped.
 fn fold_char(out: &mut String, c: char) {
     match FOLDED.get(c as usize) {
         Some(&folded) if folded != NOT_ONE => out.push(folded),
@@ -292,10 +292,10 @@ fn fold_char(out: &mut String, c: char) {
     }
 }
 
-/// In the place of a character that does not fold to a single one.
+/// In place of a character that does not fold to a single one.
 const NOT_ONE: char = '\0';
 
-/// What the characters up to the punctuation of books fold to: looking up a decomposition takes far longer.
+/// Folded characters up to General Punctuation, since decomposition is far slower than this table.
 static FOLDED: LazyLock<Vec<char>> = LazyLock::new(|| {
     let fold = |c: char| {
         let mut folded =
@@ -308,17 +308,17 @@ static FOLDED: LazyLock<Vec<char>> = LazyLock::new(|| {
     ('\0'..'\u{2070}').map(fold).collect()
 });
 
-/// Whether a character is not seen: such come with what is copied from pages and chats.
+/// Whether a character is invisible; such characters are copied along from pages and chats.
 pub fn is_unseen(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-/// Letters without their accents, case kept: for headers that hold ASCII only.
+/// Removes diacritics and keeps case, for headers that allow ASCII only.
 pub fn without_accents(text: &str) -> String {
     text.nfkd().filter(|c| !is_combining_mark(*c)).collect()
 }
 
-/// `& < > "` as references.
+/// Appends text with `& < > "` escaped.
 pub fn push_escaped(out: &mut String, text: &str) {
     let mut rest = text;
     while let Some(at) = rest.find(['&', '<', '>', '"']) {
@@ -334,7 +334,7 @@ pub fn push_escaped(out: &mut String, text: &str) {
     out.push_str(rest);
 }
 
-/// The text with `& < > "` as references.
+/// The text with `& < > "` escaped.
 pub fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     push_escaped(&mut out, text);
@@ -347,15 +347,15 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
-/// The bytes of a text in hexadecimal.
+/// Decodes hexadecimal text; `None` if invalid.
 pub fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits: Option<Vec<u32>> = text.chars().map(|c| c.to_digit(16)).collect();
     let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
     Some(digits.chunks_exact(2).filter_map(|pair| u8::try_from(pair[0] * 16 + pair[1]).ok()).collect())
 }
 
-/// The bytes that a text of an address stands for (RFC 3986 section 2.1), each with how it is written: itself, or its escape.
-/// A percent sign that begins no escape stands for itself.
+/// The bytes of a percent-encoded text (RFC 3986 section 2.1), each with its spelling: itself or its escape. A percent sign that
+/// does not begin an escape stands for itself.
 pub fn unescaped(text: &str) -> impl Iterator<Item = (u8, &[u8])> {
     let mut rest = text.as_bytes();
     std::iter::from_fn(move || {
@@ -370,24 +370,24 @@ pub fn unescaped(text: &str) -> impl Iterator<Item = (u8, &[u8])> {
     })
 }
 
-/// A text of an address without its escapes; `None` where they are broken or not UTF-8.
+/// Decodes percent-encoding; `None` if it is malformed or not UTF-8.
 pub fn percent_decoded(text: &str) -> Option<String> {
     let bytes = unescaped(text).map(|(byte, written)| (written != b"%").then_some(byte));
     String::from_utf8(bytes.collect::<Option<_>>()?).ok()
 }
 
-/// The language of a tag without its script and region (BCP 47, and what some write for it): "fr" of "fr-CA".
+/// The primary subtag of a language tag (BCP 47, also with underscores): "fr" of "fr-CA".
 pub fn primary_language(tag: &str) -> &str {
     tag.split(['-', '_']).next().unwrap_or(tag)
 }
 
-/// A number and what it counts, in the English of the command line: `1 story`, `2 stories`.
+/// A number with its noun, for English messages: `1 story`, `2 stories`.
 pub fn many<N: std::fmt::Display + PartialEq + From<u8>>(count: N, one: &str, more: &str) -> String {
     let noun = if count == N::from(1) { one } else { more };
     format!("{count} {noun}")
 }
 
-/// A number as one of a row, in the English of the command line: `1st`, `2nd`, `3rd`, `11th`.
+/// An ordinal number, for English messages: `1st`, `2nd`, `3rd`, `11th`.
 pub fn ordinal(count: u64) -> String {
     let ending = match (count % 10, count % 100) {
         (_, 11..=13) => "th",
@@ -399,7 +399,7 @@ pub fn ordinal(count: u64) -> String {
     format!("{count}{ending}")
 }
 
-/// How texts in a language are written: `rtl` for the scripts that are written so.
+/// The writing direction of a language: `rtl` or `ltr`.
 pub fn direction(language: &str) -> &'static str {
     let is_rtl = matches!(
         primary_language(language),
@@ -415,7 +415,7 @@ pub fn is_language_tag(text: &str) -> bool {
     text.split('-').enumerate().all(|(at, part)| is_part(part) && (at > 0 || (2..=3).contains(&part.len())))
 }
 
-/// An attribute of a tag as it stands, in quotes of either kind or none.
+/// The raw value of an attribute in a tag, quoted or not.
 pub fn attribute_of<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
     let mut from = 0;
     while let Some(found) = tag[from..].find(name) {

@@ -1,5 +1,5 @@
-//! The published folder, from memory: each file is read once, with its entity tag and, for whoever takes them, its compressed
-//! forms (RFC 9110). A file that changed on disk is seen at the next request.
+//! Serves the published folder from memory: each file is read once, with its entity tag and, on demand, its compressed forms
+//! (RFC 9110). A file changed on disk is noticed at a later request.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -16,17 +16,17 @@ use tokio::time::Instant;
 use crate::publish;
 use crate::support::text::{hex, percent_decoded};
 
-/// Held in memory at most, in bytes; beyond it all is let go, and read again as it is asked for.
+/// Maximum size of the cache, in bytes; beyond it, everything is dropped and read again on demand.
 const HELD_BYTES_MAX: usize = 128 << 20;
-/// A larger file is none of ours.
+/// Larger files are not ours.
 const FILE_BYTES_MAX: u64 = 32 << 20;
-/// Smaller ones gain nothing from compression.
+/// Smaller files gain nothing from compression, in bytes.
 const COMPRESSED_BYTES_MIN: usize = 512;
-/// Headers of an answer, those of the server included.
+/// Number of response headers, including those of the server.
 const HEADERS: usize = 16;
-/// The disk is asked again whether a file changed after this.
+/// Interval after which the file on disk is checked for changes again.
 const LOOK_AGAIN_MILLIS: u64 = 200;
-/// Readers ask again after so many seconds; what never changes is theirs to keep.
+/// Clients revalidate after this many seconds; immutable files can be kept.
 const FRESH: &str = "public, max-age=60";
 const FOREVER: &str = "public, max-age=31536000, immutable";
 
@@ -43,11 +43,11 @@ struct Held {
     bytes: usize,
 }
 
-/// A file as it is served.
+/// A file as served.
 struct File {
     modified: SystemTime,
     length: u64,
-    /// When the disk was last asked whether it is still this, in milliseconds since the start.
+    /// When the disk was last checked for changes, in milliseconds since the start.
     looked_at: AtomicU64,
     media_type: HeaderValue,
     is_text: bool,
@@ -59,12 +59,12 @@ struct File {
     zstd: OnceLock<Option<Encoded>>,
 }
 
-/// Only to tell a moment from a longer while: nothing that is answered depends on it.
+/// A monotonic clock, only for deciding when to check the disk; responses do not depend on it.
 fn millis_since(started: Instant) -> u64 {
     u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
-/// One form of a file, with the strong entity tag that is its own.
+/// One representation of a file, with its own strong entity tag.
 struct Encoded {
     bytes: Bytes,
     etag: HeaderValue,
@@ -83,7 +83,7 @@ impl Files {
         Files { folder: folder.to_owned(), held: RwLock::default(), started: Instant::now() }
     }
 
-    /// Answers a GET or a HEAD.
+    /// Answers a GET or HEAD request.
     pub fn answer(&self, method: &Method, path: &str, headers: &HeaderMap) -> Response<Body> {
         if !matches!(*method, Method::GET | Method::HEAD) {
             return plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are allowed here\n");
@@ -102,7 +102,7 @@ impl Files {
             return plain(StatusCode::NOT_FOUND, "there is nothing at this address\n");
         };
         if metadata.is_dir() {
-            // A folder is its index, at the address that links within it are relative to.
+            // A folder is served as its index, at the address that relative links in it assume.
             return redirect(&format!("/{}/", name.trim_end_matches('/')));
         }
         let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
@@ -123,7 +123,7 @@ impl Files {
     fn hold(&self, name: String, file: File) -> Arc<File> {
         let file = Arc::new(file);
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
-        // A rough count: the compressed forms are a third of the plain one.
+        // A rough estimate: the compressed forms are a third of the plain one.
         let bytes = file.plain.bytes.len() * 2;
         if held.bytes + bytes > HELD_BYTES_MAX {
             *held = Held::default();
@@ -134,7 +134,7 @@ impl Files {
     }
 }
 
-/// The file that a path names, relative to the folder; `None` for what leads out of it, or into what is hidden.
+/// The file that a path names, relative to the folder; `None` for paths outside of it and hidden files.
 fn file_name(path: &str) -> Option<String> {
     let decoded = percent_decoded(path)?;
     let mut name = decoded.trim_start_matches('/').to_owned();
@@ -146,7 +146,7 @@ fn file_name(path: &str) -> Option<String> {
     name.split('/').all(is_plain).then_some(name)
 }
 
-/// Whether a path is of an archive document, which never changes: `…/archive/12.xml`. A topic may be called so too.
+/// Whether a path is an archive document, which never changes: `…/archive/12.xml`. A topic may also be named "archive".
 fn is_archive(path: &str) -> bool {
     let number = path.rsplit_once("/archive/").and_then(|(_, name)| name.strip_suffix(".xml"));
     number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
@@ -197,12 +197,12 @@ impl File {
         }
     }
 
-    /// Whether the disk was asked a moment ago.
+    /// Whether the disk was checked recently.
     fn is_fresh(&self, started: Instant) -> bool {
         millis_since(started).saturating_sub(self.looked_at.load(Ordering::Relaxed)) < LOOK_AGAIN_MILLIS
     }
 
-    /// The form in a coding, made when it is first asked for; the plain one where it would not be smaller.
+    /// The representation in a coding, made on first use; the plain one if it would not be smaller.
     fn form(&self, coding: Coding) -> (&Encoded, Coding) {
         if coding == Coding::Identity || !self.is_text || self.plain.bytes.len() < COMPRESSED_BYTES_MIN {
             return (&self.plain, Coding::Identity);
@@ -251,7 +251,7 @@ impl File {
             _ => Body::empty(),
         });
         let out = response.headers_mut();
-        // Room for all headers of an answer: they are not to be moved one after the other.
+        // Room for all headers of a response, so that they need not be moved.
         out.reserve(HEADERS);
         out.insert(header::ETAG, form.etag.clone());
         out.insert(header::CACHE_CONTROL, self.cache_control.clone());
@@ -286,7 +286,7 @@ fn etag(digest: &str, coding: &str) -> HeaderValue {
     HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
 }
 
-/// The coding that a client likes best, of those that it takes (RFC 9110 section 12.5.3); among equals the smallest.
+/// The coding a client prefers among those it accepts (RFC 9110 section 12.5.3); among equals, the one that compresses best.
 fn accepted(headers: &HeaderMap) -> Coding {
     let Some(accepted) = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()) else {
         return Coding::Identity;
@@ -312,7 +312,7 @@ fn accepted(headers: &HeaderMap) -> Coding {
     best.1
 }
 
-/// Weak comparison, as RFC 9110 section 13.1.2 asks for.
+/// Weak comparison (RFC 9110 section 13.1.2).
 fn matches_tag(tags: &HeaderValue, own: &HeaderValue) -> bool {
     let (Ok(tags), Ok(own)) = (tags.to_str(), own.to_str()) else { return false };
     tags.trim() == "*" || tags.split(',').any(|tag| tag.trim().trim_start_matches("W/") == own)
@@ -322,7 +322,7 @@ fn is_unmodified(since: &HeaderValue, modified: SystemTime) -> bool {
     let Some(since) = since.to_str().ok().and_then(|text| httpdate::parse_http_date(text).ok()) else {
         return false;
     };
-    // The header has whole seconds.
+    // The header has a resolution of one second.
     modified.duration_since(since).map_or(true, |later| later.as_secs() == 0)
 }
 

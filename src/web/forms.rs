@@ -1,4 +1,4 @@
-//! Forms: what was sent, and the fields with what is chosen in them.
+//! Forms: their submitted values, and their fields with the current choice.
 
 use serde::Serialize;
 
@@ -7,10 +7,10 @@ use crate::model::subscriber::{Choice, Preferences, SubscriptionOptions};
 use crate::model::topic::Topic;
 use crate::support::i18n::{self, capitalized, language_name, language_of, phrases};
 
-/// The value of the box for stories of no topic.
+/// The value of the checkbox for stories without a topic.
 const OTHER: &str = "_other";
 
-/// `application/x-www-form-urlencoded`, names repeated for lists.
+/// `application/x-www-form-urlencoded`, with repeated names for lists.
 pub struct Form(Vec<(String, String)>);
 
 impl Form {
@@ -18,12 +18,12 @@ impl Form {
         Form(url::form_urlencoded::parse(body).into_owned().collect())
     }
 
-    /// The first value of a name; empty where there is none.
+    /// The first value of a name; empty if there is none.
     pub fn one(&self, name: &str) -> &str {
         self.0.iter().find(|(own, _)| own == name).map_or("", |(_, value)| value.trim())
     }
 
-    /// All names and values, as they came.
+    /// All names and values, in order.
     pub fn pairs(&self) -> &[(String, String)] {
         &self.0
     }
@@ -37,7 +37,7 @@ impl Form {
     }
 }
 
-/// What a form says. All topics are wanted while the box for the rest is ticked, but for those that are not.
+/// The choice in a form. While the checkbox for other stories is ticked, all topics are wanted except those that are not ticked.
 pub fn choice(form: &Form, subscription_options: &SubscriptionOptions) -> Choice {
     let mut topics = form.all("topics");
     let (mut without, has_other) = (Vec::new(), topics.iter().any(|topic| topic == OTHER));
@@ -59,12 +59,12 @@ pub fn choice(form: &Form, subscription_options: &SubscriptionOptions) -> Choice
     }
 }
 
-/// Whether there are topics to choose from, and none is ticked: nobody means all by that.
+/// Whether there are topics to choose from and none is ticked, which nobody means as "all".
 pub fn has_no_topic(form: &Form, subscription_options: &SubscriptionOptions) -> bool {
     !subscription_options.topics.is_empty() && form.all("topics").is_empty()
 }
 
-/// The choice that somebody made before.
+/// The choice that corresponds to existing preferences.
 pub fn of_preferences(preferences: &Preferences) -> Choice {
     let (cadence, hour, zone) = preferences.cadence.parts();
     let interests = preferences.interests.clone();
@@ -88,7 +88,7 @@ struct FormField {
     is_chosen: bool,
 }
 
-/// The fields of a form, as the template shows them.
+/// The fields of a form, as shown by the template.
 #[derive(Serialize)]
 pub struct FormFields {
     language: Vec<FormField>,
@@ -102,7 +102,7 @@ pub struct FormFields {
 }
 
 impl FormFields {
-    /// Shows the topics as somebody left them who ticked none.
+    /// Shows all topics as not ticked, as submitted.
     pub fn untick_topics(&mut self) {
         self.topics.iter_mut().for_each(|topic| topic.is_chosen = false);
     }
@@ -112,7 +112,7 @@ fn field(value: &str, label: &str, is_chosen: bool) -> FormField {
     FormField { value: value.into(), label: label.into(), is_chosen }
 }
 
-/// The languages that stories can be chosen in.
+/// The languages in which stories can be chosen.
 fn spoken<'a>(app: &'a AppState, choice: &'a Choice) -> Vec<&'a str> {
     let of_sources = app.sources.iter().filter_map(|source| source.language.as_deref()?.split('-').next());
     let mut spoken: Vec<&str> = of_sources.collect();
@@ -123,7 +123,7 @@ fn spoken<'a>(app: &'a AppState, choice: &'a Choice) -> Vec<&'a str> {
     spoken
 }
 
-/// The boxes of the topics, and one for all that has none.
+/// The checkboxes of the topics, and one for stories without a topic.
 fn topics(app: &AppState, choice: &Choice, language: &str) -> Vec<FormField> {
     let is_in = |list: &[String], id: &str| list.iter().any(|topic| topic == id);
     let has_topic = |id: &str| {
@@ -137,11 +137,11 @@ fn topics(app: &AppState, choice: &Choice, language: &str) -> Vec<FormField> {
     topics
 }
 
-/// Shows a choice to somebody who reads `language`.
+/// The fields of a choice, for a reader of `language`.
 pub fn fields(app: &AppState, choice: &Choice, language: &str) -> FormFields {
     let t = phrases(language);
     let own = i18n::known(&choice.language);
-    // Who has a language that is not offered any more keeps it.
+    // A language that is no longer offered is kept if it was chosen.
     let mut languages = app.languages.clone();
     languages.extend(own.filter(|own| !app.languages.contains(own)));
     let cadence = if choice.cadence.is_empty() { "weekly" } else { &choice.cadence };

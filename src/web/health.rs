@@ -1,4 +1,4 @@
-//! What machines ask of the service: is it alive, is it ready, how is it doing.
+//! Endpoints for monitoring: liveness, readiness, metrics.
 
 use std::sync::Arc;
 
@@ -11,12 +11,12 @@ use crate::model::publication::PublicationKey;
 use crate::store::StoreError;
 use crate::support::telemetry::Levels;
 
-/// The process answers.
+/// Liveness: the process answers.
 pub async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// The store answers, and the last turn of the pipeline went well.
+/// Readiness: the store answers, and the last cycle of the pipeline succeeded.
 pub async fn ready(State(app): State<Arc<AppState>>) -> Response {
     if let Err(error) = app.refresher.store.read(|r| r.entries().last()) {
         tracing::error!("not ready: {error}");
@@ -30,7 +30,7 @@ pub async fn ready(State(app): State<Arc<AppState>>) -> Response {
     }
 }
 
-/// How the service does, for Prometheus.
+/// Metrics for Prometheus.
 pub async fn metrics(State(app): State<Arc<AppState>>) -> Response {
     match levels(&app).and_then(|levels| Ok(app.metrics.text(&levels)?)) {
         Ok(text) => {

@@ -1,4 +1,4 @@
-//! Our own hub (WebSub section 5.1): wishes are taken at once and verified afterwards.
+//! Our own hub (WebSub section 5.1): requests are accepted at once and verified afterwards.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,12 +16,12 @@ use super::subscriptions::client;
 use crate::pipeline::websub::hub;
 use crate::support::clock::TokenSource;
 
-/// Wishes from one network in an hour: a reader has a few hundred feeds at most.
+/// Requests from one network per hour: a feed reader has a few hundred feeds at most.
 const WISHES_PER_NETWORK: u32 = 300;
-/// Verifications under way at a time.
+/// Maximum number of concurrent verifications.
 const VERIFYING_MAX: usize = 32;
 
-/// Takes a wish.
+/// Accepts a request to subscribe or unsubscribe.
 pub async fn subscription_request(
     State(app): State<Arc<AppState>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -66,7 +66,7 @@ pub async fn subscription_request(
     StatusCode::ACCEPTED.into_response()
 }
 
-/// As many verifications as may be under way.
+/// The permits for concurrent verifications.
 pub fn places() -> Arc<tokio::sync::Semaphore> {
     Arc::new(tokio::sync::Semaphore::new(VERIFYING_MAX))
 }

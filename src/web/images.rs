@@ -1,4 +1,4 @@
-//! Pictures of stories, fetched and handed on: readers' browsers ask no other host, and no source learns who reads.
+//! Proxies pictures of stories: readers' browsers contact no other host, and sources do not learn who reads.
 
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use super::state::AppState;
 use crate::model::publication::Images;
 use crate::model::token::IMAGE;
 
-/// A larger picture is no thumbnail, in bytes.
+/// A larger picture is not a thumbnail, in bytes.
 const PICTURE_BYTES_MAX: usize = 2 << 20;
 
-/// Pictures that only show something: SVG can do more, and is left out.
+/// Media types that are safe to serve; SVG can contain scripts and is excluded.
 const KINDS: [(&str, &[u8]); 6] = [
     ("image/jpeg", b"\xFF\xD8\xFF"),
     ("image/png", b"\x89PNG\r\n\x1A\n"),
@@ -25,7 +25,7 @@ const KINDS: [(&str, &[u8]); 6] = [
     ("image/bmp", b"BM"),
 ];
 
-/// A picture by the token that a page of ours has: nobody else decides what we fetch.
+/// Serves a picture by the token in one of our pages, so that nobody else decides what we fetch.
 pub async fn picture(State(app): State<Arc<AppState>>, Path(token): Path<String>) -> Response {
     let address = app.sender.key.verify(IMAGE, &token).filter(|_| app.images == Images::Proxy);
     let Some((address, url)) =
@@ -39,7 +39,7 @@ pub async fn picture(State(app): State<Arc<AppState>>, Path(token): Path<String>
     let Ok(bytes) = app.refresher.client.take(&url, PICTURE_BYTES_MAX).await else {
         return StatusCode::BAD_GATEWAY.into_response();
     };
-    // By its first bytes, not by what its server says of it.
+    // The type is detected from the first bytes, not taken from the server.
     let Some((kind, _)) = KINDS.iter().find(|(_, start)| bytes.starts_with(start)) else {
         return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
     };

@@ -1,4 +1,4 @@
-//! How often something may be asked: a sliding count for each key, in memory, bounded.
+//! Rate limits: a bounded in-memory count per key within a time span.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -6,17 +6,17 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Keys remembered; when there are more, those whose time is over are forgotten, then all.
+/// Maximum number of keys; when exceeded, expired ones are dropped, then all.
 const KEYS_MAX: usize = 100_000;
 
-/// Counts of what was asked within a while.
+/// Counts of requests per key.
 #[derive(Debug, Default)]
 pub struct Limits {
     asked: Mutex<HashMap<String, (Timestamp, u32)>>,
 }
 
 impl Limits {
-    /// Whether `key` may ask once more: at most `times` within `span` of the first.
+    /// Whether `key` may make another request: at most `times` within `span` of the first.
     pub fn allow(&self, key: String, times: u32, span: SignedDuration, now: Timestamp) -> bool {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let is_over = |since: Timestamp| now.duration_since(since) >= span || since > now;
@@ -35,7 +35,7 @@ impl Limits {
     }
 }
 
-/// Who asks: an IPv4 address, or the network that one customer of IPv6 has (RFC 6177).
+/// The network of a client: an IPv4 address, or the IPv6 /64 of one customer (RFC 6177).
 pub fn network(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => address.to_string(),

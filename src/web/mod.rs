@@ -1,5 +1,5 @@
-//! The web part. It serves what was published, takes pushes from hubs, and lets people sign up, change
-//! what they get, and leave.
+//! The web server. It serves what was published, accepts pushes from hubs, and lets people sign up, change their preferences and
+//! leave.
 
 pub mod files;
 mod forms;

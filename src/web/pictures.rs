@@ -1,18 +1,18 @@
-//! The pictures that were handed on lately, in memory, bounded.
+//! A bounded in-memory cache of recently proxied pictures.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use axum::body::Bytes;
 
-/// Kept in memory, in bytes; beyond it all are let go.
+/// Maximum size, in bytes; beyond it, everything is dropped.
 const KEPT_BYTES_MAX: usize = 64 << 20;
 
-/// The pictures that were fetched lately.
+/// The recently fetched pictures.
 #[derive(Default)]
 pub struct Pictures(Mutex<Kept>);
 
-/// By address: media type and bytes.
+/// Media type and bytes by address.
 #[derive(Default)]
 struct Kept {
     pictures: HashMap<String, (&'static str, Bytes)>,

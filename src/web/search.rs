@@ -1,4 +1,4 @@
-//! The search page: words in titles and summaries.
+//! The search page: finds words in titles and summaries.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::support::i18n::{known, phrases};
 
 const STORIES_MAX: usize = 50;
 const WORDS_MAX: usize = 12;
-/// Searches under way at a time, how long one may take, and how long it may wait for its turn.
+/// Maximum number of concurrent searches, the time limit of each, and how long one may wait for its turn.
 const SEARCHES_MAX: usize = 2;
 const SEARCH_MAX: Duration = Duration::from_secs(2);
 const WAIT_MAX: Duration = Duration::from_secs(4);
@@ -58,19 +58,19 @@ pub async fn search(State(app): State<Arc<AppState>>, Query(asked): Query<Search
     }
 }
 
-/// Said to people as it is: fewer stories have all of more words.
+/// Tells the reader that the search took too long; with more words, fewer stories match.
 fn too_slow(app: &AppState, language: &str) -> Response {
     let t = phrases(language);
     let page = json!({ "title": app.channel.title, "heading": t["search"], "language": t["lang"], "is_private": true, "base": app.base(), "text": t["search_too_slow"], "t": t });
     app.page(StatusCode::SERVICE_UNAVAILABLE, "web/message.html", &page)
 }
 
-/// As many searches as may be under way.
+/// The permits for concurrent searches.
 pub fn places() -> tokio::sync::Semaphore {
     tokio::sync::Semaphore::new(SEARCHES_MAX)
 }
 
-/// The words that are looked for.
+/// The words of a query.
 fn words(query: &str) -> Vec<&str> {
     query.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).take(WORDS_MAX).collect()
 }

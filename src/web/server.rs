@@ -1,4 +1,4 @@
-//! The router: the published folder, and the callbacks of hubs.
+//! The router: the published folder, forms, and the callbacks of hubs.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -25,21 +25,21 @@ use crate::model::publication::Images;
 use crate::pipeline::websub::subscriber::{self, PushOutcome, Verification};
 use crate::support::telemetry::Metrics;
 
-/// Nobody chooses so much.
+/// Maximum size of a form.
 const FORM_BYTES_MAX: usize = 64 * 1024;
 
-/// For the head of a request: whoever takes longer holds a place that others need.
+/// Timeout for the head of a request: a slow client would hold a slot that others need.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Connections at a time; one that is more waits for a place.
+/// Maximum number of connections; further ones wait.
 const CONNECTIONS_MAX: usize = 8_192;
-/// Of a connection, as the kernel counts it (twice as much).
+/// Send buffer of a connection (the kernel doubles it).
 const SEND_BUFFER_BYTES: usize = 256 << 10;
-/// Between two tries to take a connection when the machine has no room for one.
+/// Pause before accepting again when the system has no resources for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// Requests under way are finished within this when the service ends.
+/// Time for requests under way to finish when the service ends.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// What begins so is no file.
+/// Path prefixes that do not name files.
 const ASKED: [&str; 12] = [
     "/image/",
     "/subscribe",
@@ -55,12 +55,12 @@ const ASKED: [&str; 12] = [
     "/hub",
 ];
 
-/// What answers: the published folder, and with `app`, what people and machines may ask for beside it.
+/// Answers requests: from the published folder, and with `app`, also dynamic ones.
 struct WebServer {
     files: Files,
     router: Option<Router>,
     policy: HeaderValue,
-    /// The path that the channel lives under; a proxy before us may have taken it away.
+    /// The path of the channel; a proxy in front of us may have removed it.
     base: String,
     metrics: Arc<Metrics>,
 }
@@ -82,7 +82,7 @@ impl WebServer {
         WebServer { files: Files::new(folder), base, router: app.map(router), policy, metrics }
     }
 
-    /// Files are answered at once: they are what is asked for most.
+    /// Answers files directly, without the router: they are requested most.
     async fn answer(
         self: Arc<Self>,
         mut request: hyper::Request<hyper::body::Incoming>,
@@ -116,14 +116,14 @@ fn moved(location: &str) -> Response {
     (StatusCode::MOVED_PERMANENTLY, [(header::LOCATION, location.to_owned())]).into_response()
 }
 
-/// What is asked for within the channel, where the proxy before us left its path in front.
+/// The path within the channel, if the proxy in front of us left the channel's path in it.
 fn without_base(uri: &hyper::Uri, base: &str) -> Option<hyper::Uri> {
     let inner = uri.path().strip_prefix(base).filter(|inner| !base.is_empty() && inner.starts_with('/'))?;
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     format!("{inner}{query}").parse().ok()
 }
 
-/// A redirect within the channel leads to where people see it.
+/// Prepends the channel's path to redirects within the channel, as seen by clients.
 fn under_base(response: &mut Response, base: &str) {
     let location = response.headers().get(header::LOCATION).and_then(|location| location.to_str().ok());
     let within = location
@@ -135,7 +135,7 @@ fn under_base(response: &mut Response, base: &str) {
     }
 }
 
-/// A link to what is asked for, without the slash that a mail program or a person put at its end.
+/// The address without a trailing slash, which a mail program or a person may have added.
 fn without_slash(uri: &hyper::Uri) -> Option<hyper::Uri> {
     let path = uri.path();
     let shorter = path.trim_end_matches('/');
@@ -169,10 +169,10 @@ fn router(app: Arc<AppState>) -> Router {
     people.merge(Router::new().route("/websub/{token}", get(verify).post(push)).layer(limit).with_state(app))
 }
 
-/// The headers that every answer has.
+/// Adds the headers that every response has.
 fn guarded(mut response: Response, policy: &HeaderValue) -> Response {
     if response.status() == StatusCode::NOT_MODIFIED {
-        // Those of the first answer go on (RFC 9111 section 4.3.4).
+        // The headers of the stored response remain in effect (RFC 9111 section 4.3.4).
         return response;
     }
     let headers = response.headers_mut();
@@ -186,7 +186,7 @@ fn guarded(mut response: Response, policy: &HeaderValue) -> Response {
     response
 }
 
-/// Serves until `shutdown` is done; requests under way are finished.
+/// Serves until `shutdown` completes; requests under way are finished.
 ///
 /// # Errors
 /// When the listener fails.
@@ -210,7 +210,7 @@ pub async fn serve(
         let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
-                // No room for a socket now: those that are open go on.
+                // No resources for another socket; the open ones go on.
                 Err(_) => {
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
@@ -218,9 +218,9 @@ pub async fn serve(
             },
             () = &mut shutdown => break,
         };
-        // Small answers are not to wait for an acknowledgement.
+        // Small responses must not wait for an acknowledgement.
         let _ = stream.set_nodelay(true);
-        // A whole feed fits: it is handed over at once, and not in parts that each wait for room.
+        // A whole feed fits into the send buffer, and need not be written in parts.
         let _ = socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES);
         let site = site.clone();
         let service =
@@ -230,7 +230,7 @@ pub async fn serve(
             });
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
-            // Whoever breaks off is nobody's fault.
+            // Connection errors are the client's.
             let _ = connection.await;
             drop(place);
         });
@@ -273,7 +273,7 @@ async fn push(
     match result {
         Ok(PushOutcome::Accepted) => StatusCode::ACCEPTED.into_response(),
         Ok(PushOutcome::Forged) => StatusCode::FORBIDDEN.into_response(),
-        // 410 tells the hub to forget us (section 7).
+        // 410 tells the hub to drop the subscription (section 7).
         Ok(PushOutcome::Unknown) => StatusCode::GONE.into_response(),
         Err(error) => failed(&error),
     }

@@ -1,4 +1,4 @@
-//! What requests that change something work on.
+//! The shared state of dynamic requests.
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -23,11 +23,11 @@ use crate::support::telemetry::Metrics;
 use crate::support::templates::Templates;
 use crate::view::Catalog;
 
-/// Shared by all of them.
+/// The state shared by all requests.
 pub struct AppState {
     pub refresher: Refresher,
     pub channel: Channel,
-    /// Those that people can have pages and mails in, the channel's own before the others.
+    /// Languages offered for pages and mails, the channel's own first.
     pub languages: Vec<&'static str>,
     pub topics: Vec<Topic>,
     pub sources: Vec<Source>,
@@ -40,25 +40,25 @@ pub struct AppState {
     pub sender: Sender,
     pub templates: Templates,
     pub clock: Clock,
-    /// A longer push is refused.
+    /// Maximum size of a push, in bytes.
     pub body_bytes_max: usize,
     pub limits: Limits,
     pub metrics: std::sync::Arc<Metrics>,
-    /// We are the hub of our own feeds.
+    /// Whether we are the hub of our own feeds.
     pub is_hub: bool,
     pub verifying: std::sync::Arc<tokio::sync::Semaphore>,
     pub searching: tokio::sync::Semaphore,
-    /// Rung when a mail waits that somebody is looking out for.
+    /// Notified when a mail is queued that somebody is waiting for.
     pub mail_waits: std::sync::Arc<Notify>,
 }
 
 impl AppState {
-    /// The path that all of the channel lives under: nothing, or `/news`.
+    /// The path of the channel: empty, or `/news`.
     pub fn base(&self) -> String {
         self.channel.path()
     }
 
-    /// What mail is made with, now.
+    /// What mail is composed with, at the current time.
     pub fn mail_context(&self) -> MailContext<'_> {
         let catalog = Catalog { channel: &self.channel, topics: &self.topics, sources: &self.sources };
         MailContext {
@@ -70,13 +70,13 @@ impl AppState {
         }
     }
 
-    /// How pages of the planet are made.
+    /// The settings for rendering pages of the planet.
     pub fn setting(&self) -> Setting<'_> {
         let catalog = Catalog { channel: &self.channel, topics: &self.topics, sources: &self.sources };
         Setting { catalog, publications: &self.publications, images: self.images, key: &self.sender.key }
     }
 
-    /// A page from a template; never kept by a cache, for it is somebody's own.
+    /// Renders a page; never cached, as it may be personal.
     pub(super) fn page(&self, status: StatusCode, template: &str, data: &Value) -> Response {
         match self.templates.render(template, data) {
             Ok(html) => (
@@ -90,7 +90,7 @@ impl AppState {
     }
 }
 
-/// The cause goes to the log and never to the page.
+/// The response to an internal error, whose cause only goes to the log.
 pub(super) fn failed(error: &anyhow::Error) -> Response {
     tracing::error!("a request failed: {error:#}");
     StatusCode::INTERNAL_SERVER_ERROR.into_response()

@@ -1,5 +1,5 @@
-//! Signing up, confirming, changing and leaving. A GET changes nothing, for mail scanners follow every link; nothing says
-//! whether an address is known.
+//! Signing up, confirming, changing preferences and leaving. A GET changes nothing, since mail scanners follow every link; no
+//! response reveals whether an address is known.
 
 mod preferences;
 mod sign_up;
@@ -23,7 +23,7 @@ use crate::support::i18n::{default_language, known, phrases};
 
 type Shared = State<Arc<AppState>>;
 
-/// `?l=fr`, and which topic a link is about.
+/// `?l=fr`, and the topic that a link is about.
 #[derive(Debug, Default, serde::Deserialize)]
 pub struct SubscriptionQuery {
     #[serde(default)]
@@ -31,7 +31,7 @@ pub struct SubscriptionQuery {
     topic: Option<String>,
 }
 
-/// The language of a page: asked for, else of the browser where it is one of those offered, else of the channel.
+/// The language of a page: as requested, or else the browser's if offered, or else the channel's.
 fn language(app: &AppState, asked: &str, headers: &HeaderMap) -> &'static str {
     let browser =
         headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -42,7 +42,7 @@ fn language(app: &AppState, asked: &str, headers: &HeaderMap) -> &'static str {
         .unwrap_or_else(default_language)
 }
 
-/// What all pages are made with.
+/// The data common to all pages.
 fn catalog(app: &AppState, language: &str, heading: &str) -> Value {
     let t = phrases(language);
     json!({
@@ -68,19 +68,19 @@ fn message(app: &AppState, status: StatusCode, language: &str, key: &str, more: 
     app.page(status, "web/message.html", &with(page, with(json!({ "text": phrases(language)[key] }), more)))
 }
 
-/// Whether a request may come from a page of somebody else's (CSRF): browsers say so.
+/// Whether browsers report that a request comes from another site (CSRF).
 fn is_foreign(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     match text("sec-fetch-site") {
         Some(site) => !matches!(site, "same-origin" | "none"),
-        // Browsers of before 2023 name the origin only.
+        // Browsers before 2023 only send the origin.
         None => text("origin")
             .is_some_and(|origin| origin.split("://").nth(1) != text("x-forwarded-host").or(text("host"))),
     }
 }
 
-/// Who asks. A proxy that is trusted names its client last in X-Forwarded-For; what stands before the last hop that is none of
-/// ours is anybody's word.
+/// The client of a request. Trusted proxies append their client to X-Forwarded-For; anything before the last untrusted hop can
+/// be forged.
 pub(super) fn client(peer: SocketAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let named: Vec<&str> = headers
         .get_all("x-forwarded-for")
@@ -92,7 +92,7 @@ pub(super) fn client(peer: SocketAddr, headers: &HeaderMap, trusted: &[IpNet]) -
         if !trusted.iter().any(|network| network.contains(&hop)) {
             break;
         }
-        // Who cannot be read is known by the proxy that named them.
+        // An unreadable client counts as the proxy that reported it.
         let Some(before) = address_of(text) else { break };
         hop = before;
     }
@@ -107,7 +107,7 @@ fn address_of(text: &str) -> Option<IpAddr> {
     text.parse().ok().or_else(with_port).or_else(bracketed).map(|ip: IpAddr| ip.to_canonical())
 }
 
-/// The page behind the link of a confirmation mail: it asks, for a scanner that follows the link must not confirm.
+/// The page of a confirmation link: it asks first, since a scanner that follows the link must not confirm.
 pub async fn show_confirm(
     State(app): Shared,
     Path(token): Path<String>,
@@ -142,7 +142,7 @@ pub async fn confirm(
     let confirmed = subscribers::confirm(&app.refresher.store, app.mail_context(), &token);
     match confirmed {
         Ok(Some(subscriber)) => {
-            // Whoever is welcomed looks out for that mail.
+            // The subscriber is waiting for the welcome mail.
             app.mail_waits.notify_one();
             let phrase = if app.newsletter.has_welcome { "next_mail" } else { "first_mail" };
             let cadence = &subscriber.preferences.cadence;
@@ -189,7 +189,7 @@ pub async fn show_leave(
     }
 }
 
-/// Asks whether somebody wants to leave the whole digest; `is_other` where the link was about less.
+/// Asks for confirmation to leave the whole digest; `is_other` if the link was about less.
 fn ask_to_leave(app: &AppState, language: &str, token: &str, is_other: bool) -> Response {
     let button = phrases(language)["unsubscribe_button"];
     let action = is_other.then(|| format!("{}/unsubscribe/{token}?l={language}", app.base()));
@@ -197,7 +197,7 @@ fn ask_to_leave(app: &AppState, language: &str, token: &str, is_other: bool) -> 
     message(app, StatusCode::OK, language, "unsubscribe_ask", more)
 }
 
-/// The one-click POST of RFC 8058, and the button of the page.
+/// Handles the one-click POST of RFC 8058, and the button of the page.
 pub async fn leave(
     State(app): Shared,
     Path(token): Path<String>,
@@ -209,7 +209,7 @@ pub async fn leave(
         None => None,
         Some(id) => match app.topics.iter().find(|topic| topic.id == id) {
             Some(topic) => Some(topic),
-            // Whoever wanted to leave a topic that is gone is asked, and leaves no more than the page says.
+            // If the topic to leave is gone, asks first, since leaving the digest is more than was requested.
             None if app.sender.key.verify(UNSUBSCRIBE, &token).is_some() => {
                 return ask_to_leave(&app, language, &token, true);
             }

@@ -1,4 +1,4 @@
-//! The entries of a feed: each of their parts, in any of the vocabularies.
+//! Reads the entries of a feed, in any of the vocabularies.
 
 use url::Url;
 
@@ -36,7 +36,7 @@ impl<'a> FeedReader<'a> {
         let mut language = self.cursor.language().map(str::to_owned);
         while let Some(child) = self.cursor.next_child(item.depth) {
             if ENTRY_NAMES.contains(&child.name.as_ref()) && child.vocabulary == Vocabulary::Core {
-                // The end of the entry before is missing.
+                // The end tag of the previous entry is missing.
                 self.finish_entry(entry, parts, language);
                 return self.read_entry(&child);
             }
@@ -47,7 +47,7 @@ impl<'a> FeedReader<'a> {
     }
 
     fn finish_entry(&mut self, mut entry: RawEntry, parts: EntryParts, language: Option<String>) {
-        // The address that a service put its own in front of.
+        // The original address, which a feed service replaced by its own.
         if let Some(original) = parts.original.filter(|original| looks_like_url(original)) {
             entry.links.retain(|link| link.rel != "alternate");
             let link = self.link(&original);
@@ -71,8 +71,8 @@ impl<'a> FeedReader<'a> {
         self.feed.entries.push(entry);
     }
 
-    /// Texts of RSS are relative to their entry's page, unless the feed says otherwise; what was escaped twice is read as it
-    /// was meant, and what the publisher's system puts around a text is left out.
+    /// Mends the texts of an entry: RSS texts are relative to the entry's page unless the feed says otherwise; double escaping
+    /// is undone, and boilerplate of the publishing system is removed.
     fn mend_texts(&self, entry: &mut RawEntry) {
         let address = entry.url().and_then(|url| Url::parse(url).ok());
         let title = entry.title.as_ref().map(|title| title.value.clone()).unwrap_or_default();
@@ -150,7 +150,7 @@ impl<'a> FeedReader<'a> {
         }
     }
 
-    /// The dates of an entry; what is none of them either is passed over.
+    /// Reads a date of an entry; ignores unknown elements.
     fn read_entry_date(&mut self, child: &Element<'a>, entry: &mut RawEntry, parts: &mut EntryParts) {
         use Vocabulary::{Atom, Core, DcTerms, DublinCore};
         match (child.vocabulary, child.name.as_ref()) {
@@ -175,7 +175,7 @@ impl<'a> FeedReader<'a> {
         }
     }
 
-    /// An author; a contributor counts only where nobody else is named.
+    /// Reads an author; a contributor counts only if nobody else is named.
     fn read_author(&mut self, child: &Element<'a>, entry: &mut RawEntry) {
         let person = self.read_person(child);
         if child.name != "contributor" || entry.authors.is_empty() {
@@ -183,7 +183,7 @@ impl<'a> FeedReader<'a> {
         }
     }
 
-    /// Keeps the picture that an attribute names, unless there is one already.
+    /// Keeps the picture named by an attribute, unless there is one already.
     fn keep_thumbnail(&mut self, child: &Element<'a>, attribute: &str, parts: &mut EntryParts) {
         if parts.thumbnail.is_none() {
             let url = self.cursor.attribute(child, attribute);
@@ -191,7 +191,7 @@ impl<'a> FeedReader<'a> {
         }
     }
 
-    /// The children of `media:group` and `media:content` count as the entry's own.
+    /// Reads the children of `media:group` and `media:content` as the entry's own.
     fn read_media(&mut self, group: &Element<'a>, entry: &mut RawEntry, parts: &mut EntryParts) {
         while let Some(child) = self.cursor.next_child(group.depth) {
             if child.vocabulary == Vocabulary::Media {
@@ -202,13 +202,13 @@ impl<'a> FeedReader<'a> {
         }
     }
 
-    /// `description`, `summary`, `abstract`: the first is the summary, a second one longer text.
+    /// Reads `description`, `summary` or `abstract`: the first one is the summary, a second one is content.
     fn read_summary(&mut self, child: &Element<'a>, entry: &mut RawEntry) {
         let text = self.read_text(child, true);
         if entry.summary.is_none() {
             entry.summary = text;
         } else if child.name == "description" {
-            // RSS `description` after another summary: the RSS element is the summary.
+            // RSS `description` after another summary takes its place as the summary.
             let previous = std::mem::replace(&mut entry.summary, text);
             entry.content = entry.content.take().or(previous);
         } else {
@@ -256,7 +256,7 @@ impl<'a> FeedReader<'a> {
             .find_map(|name| self.cursor.attribute(element, name).filter(|value| !value.trim().is_empty()));
         let text = match &attribute {
             Some(_) => {
-                // itunes:category nests its sub-categories.
+                // itunes:category nests its subcategories.
                 while let Some(child) = self.cursor.next_child(element.depth) {
                     self.read_tags(&child, entry);
                 }
@@ -321,16 +321,16 @@ impl<'a> FeedReader<'a> {
     }
 }
 
-/// Values that count only where the entry's own elements leave a gap.
+/// Values used only to fill gaps left by the entry's own elements.
 #[derive(Default)]
 struct EntryParts {
     permalink: Option<String>,
     title: Option<RawText>,
     description: Option<RawText>,
     created: Option<jiff::Timestamp>,
-    /// `dc:date`, which may be a publication or a change.
+    /// `dc:date`, which may mean publication or change.
     dated: Option<jiff::Timestamp>,
-    /// `feedburner:origLink` and its like.
+    /// `feedburner:origLink` and similar.
     original: Option<String>,
     thumbnail: Option<Image>,
 }

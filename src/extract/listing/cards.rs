@@ -1,4 +1,4 @@
-//! The cards of a listing, and what each says: title, date, picture, excerpt.
+//! The cards of a listing and their contents: title, date, picture, excerpt.
 
 use std::collections::HashMap;
 
@@ -15,15 +15,15 @@ use crate::extract::prose_date::{
 use crate::model::event::{Event, EventTime};
 use crate::model::feed::{Link, RawEntry, RawText};
 
-/// Elements beside a link that may still be its card's.
+/// Maximum number of elements next to a link that may belong to its card.
 const NEIGHBOURS_MAX: usize = 5;
-/// A text that is mostly a date is not longer, in characters.
+/// Maximum length of a text that is mostly a date, in characters.
 const DATE_CHARS_MAX: usize = 60;
-/// The shortest excerpt, in characters.
+/// Minimum length of an excerpt, in characters.
 const EXCERPT_CHARS_MIN: usize = 40;
 
-/// One entry on the page: the links that lead to it and the largest element that holds no other entry's link, with the
-/// neighbours that belong to it where the page is flat.
+/// One entry on the page: the links that lead to it, the largest element without another entry's link, and, on a flat page, the
+/// neighbours that belong to it.
 pub struct Card<'a> {
     pub href: String,
     pub anchors: Vec<(ElementRef<'a>, String)>,
@@ -31,7 +31,7 @@ pub struct Card<'a> {
     neighbours: Vec<ElementRef<'a>>,
 }
 
-/// The cards of a listing, in the order of the page.
+/// The cards of a listing, in page order.
 pub fn cards<'a>(_page: &'a Page, listing: &LinkGroup<'a>) -> Vec<Card<'a>> {
     let mut owners: HashMap<NodeId, Option<&str>> = HashMap::new();
     for anchor in &listing.anchors {
@@ -93,7 +93,7 @@ fn element_before(element: ElementRef) -> Option<ElementRef> {
     element.prev_siblings().find_map(ElementRef::wrap)
 }
 
-/// On a flat page a card is a heading and what follows it up to the next one; a date may stand in front.
+/// On a flat page, a card is a heading with what follows up to the next one; a date may precede it.
 fn add_neighbours(cards: &mut [Card], owners: &HashMap<NodeId, Option<&str>>) {
     let is_free = |element: &ElementRef| {
         !owners.contains_key(&element.id())
@@ -116,7 +116,7 @@ fn add_neighbours(cards: &mut [Card], owners: &HashMap<NodeId, Option<&str>>) {
             .take(NEIGHBOURS_MAX)
             .collect();
         if in_front {
-            // The date before the next heading is the next card's.
+            // A date right before the next heading belongs to the next card.
             if at < last
                 && after.len() < NEIGHBOURS_MAX
                 && after.last().is_some_and(|element| is_date_line(*element))
@@ -170,7 +170,7 @@ impl<'a> Card<'a> {
         self.excerpt("").is_some()
     }
 
-    /// The date that the card bears: in a `time`, in what is named a date, in a short text that is one, in the address.
+    /// The date of the card: in a `time`, in an element named as a date, in a short text that is a date, in the address.
     pub fn date(&self, rules: DateRules) -> Option<Timestamp> {
         let strict = DateRules::strict(rules.order);
         self.dated(rules).map(|(date, _)| date).or_else(|| {
@@ -204,7 +204,7 @@ impl<'a> Card<'a> {
             !matches!(element.value().name(), "script" | "style" | "a")
                 || element.descendants().nth(2).is_none()
         };
-        // Of the day of an event and the one on which it was told, the latter is the date.
+        // If both the day of an event and the day of publication are given, the latter is the date.
         let is_told = |element: &ElementRef| {
             let text = text_of(*element);
             text.chars().count() <= 2 * DATE_CHARS_MAX && says_published(&text)
@@ -227,7 +227,7 @@ impl<'a> Card<'a> {
             })
     }
 
-    /// A day whose year the card leaves out.
+    /// A day given without a year.
     fn day_without_year(&self) -> Option<(i8, i8)> {
         self.elements()
             .filter(|element| {
@@ -240,7 +240,7 @@ impl<'a> Card<'a> {
             .find_map(|text| day_without_year(&text))
     }
 
-    /// The year that the address of the card says, or the heading of the group that it stands in.
+    /// The year in the card's address, or in the heading of its group.
     fn year_around(&self) -> Option<i16> {
         let in_address = || {
             let path = self.href.split_once("://").map_or(self.href.as_str(), |(_, rest)| rest);
@@ -259,13 +259,13 @@ impl<'a> Card<'a> {
         heading.or_else(in_address)
     }
 
-    /// The element that the date stands in, where it stands in one.
+    /// The element of the date, if it has one.
     pub fn date_element(&self) -> Option<ElementRef<'a>> {
         let rules = DateRules::strict(crate::model::source::DateOrder::Dmy);
         self.dated(rules).map(|(_, element)| element)
     }
 
-    /// One of its links is a heading or stands in one: it is this card that the heading is of.
+    /// Whether one of its links is a heading or inside one, so that the heading belongs to this card.
     pub fn is_headline(&self) -> bool {
         self.anchors.iter().any(|(anchor, _)| is_heading_link(*anchor))
     }
@@ -299,11 +299,11 @@ impl<'a> Card<'a> {
     }
 }
 
-/// How far around a card the heading of its year is looked for.
+/// How far around a card the heading with its year is searched for.
 const ANCESTORS_OF_YEAR: usize = 3;
 const SIBLINGS_OF_YEAR: usize = 60;
 
-/// "event-date", "agenda", "fecha-evento": the day of what is told, not of the telling.
+/// "event-date", "agenda", "fecha-evento": the date of the event, not of publication.
 fn is_event_name(class: &str) -> bool {
     let lower = class.to_ascii_lowercase();
     lower.split(['-', '_']).any(|part| {
@@ -314,8 +314,8 @@ fn is_event_name(class: &str) -> bool {
     })
 }
 
-/// Dates for entries whose day has no year: the year that stands around, else the one that fits between the dates above and
-/// below in a list that is sorted.
+/// Completes days without a year: with a year given nearby, or, in a sorted list, with the year that fits between the
+/// surrounding dates.
 fn give_years(entries: &mut [RawEntry], cards: &[&Card], now: Option<Timestamp>) {
     let dated: Vec<Timestamp> = entries.iter().filter_map(|entry| entry.published).collect();
     let is_sorted = dated.len() >= 2 && dated.windows(2).all(|two| two[0] >= two[1]);
@@ -342,11 +342,11 @@ fn give_years(entries: &mut [RawEntry], cards: &[&Card], now: Option<Timestamp>)
     }
 }
 
-/// Bare links are no listing, unless so many lead to parts of this very page.
+/// Bare links are not a listing, unless at least this many lead to pages below this one.
 const BARE_LINKS_MIN: usize = 5;
 
-/// Whether what stands alike is a listing: three records that say more than a menu does; fewer, or what stands in a menu or a
-/// notice, has to say it all.
+/// Whether similar records are a listing: at least three that say more than a menu does; if fewer, or in a menu or notice, each
+/// needs a heading and a date.
 pub fn earns_its_place(page: &Page, cards: &[Card], entries: &[RawEntry], is_aside: bool) -> bool {
     let is_full = |card: &Card| card.has_heading() && card.has_date();
     if entries.len() < 3 || is_aside {
@@ -365,14 +365,14 @@ pub fn earns_its_place(page: &Page, cards: &[Card], entries: &[RawEntry], is_asi
         || entries.len() >= BARE_LINKS_MIN && cards.iter().all(is_below)
 }
 
-/// Whether an address is deeper in the directory of another one, of whatever host.
+/// Whether an address is below the directory of another one, on any host.
 fn is_below(href: &str, base: &url::Url) -> bool {
     let directory = format!("{}/", base.path().trim_end_matches('/'));
     let path = url::Url::parse(href).map(|url| url.path().to_owned()).unwrap_or_default();
     directory.len() > 1 && path.len() > directory.len() && path.starts_with(&directory)
 }
 
-/// "Congress, Local governance - 14/10/2022": a line of labels and a date, not a sentence.
+/// "Congress, Local governance - 14/10/2022": labels and a date, not a sentence.
 fn is_byline(text: &str) -> bool {
     let strict = DateRules::strict(crate::model::source::DateOrder::Dmy);
     text.chars().count() <= 100
@@ -431,7 +431,7 @@ fn date_in_address(href: &str) -> Option<Timestamp> {
     })
 }
 
-/// The date in an element's own text: all of it where it is short, else figures at its very start.
+/// The date in an element's own text: the whole text if short, otherwise digits at its very start.
 fn own_date(element: ElementRef, strict: DateRules) -> Option<Timestamp> {
     let own: String =
         element.children().filter_map(|child| child.value().as_text().map(|text| text.to_string())).collect();
@@ -445,8 +445,8 @@ fn own_date(element: ElementRef, strict: DateRules) -> Option<Timestamp> {
     if is_figures { find_date(start, strict) } else { None }
 }
 
-/// The title of a card: its heading, else the text of its links; never a call to read on, a number, a date, or what
-/// stands for a picture.
+/// The title of a card: its heading, or else the text of its links, or the alternative text of a lone picture; never a "read
+/// more" call, a number or a date.
 pub fn title(card: &Card) -> Option<String> {
     let anchors = || card.anchors.iter().map(|(anchor, _)| *anchor);
     let around = anchors().find_map(|anchor| {
@@ -485,7 +485,7 @@ pub fn title(card: &Card) -> Option<String> {
         .or_else(|| picture_title(card))
 }
 
-/// Whether a text may be a title, however long.
+/// Whether a text may be a title, of any length.
 fn is_title(text: &str) -> bool {
     text.chars().any(char::is_alphabetic) && !is_call(text) && !is_date_only(text)
 }
@@ -499,8 +499,8 @@ fn elements_of<'a>(card: &Card<'a>) -> impl Iterator<Item = ElementRef<'a>> {
     card.record.descendants().filter_map(ElementRef::wrap)
 }
 
-/// The text that stands for the picture of a card that is nothing but a picture. A card with an excerpt has its title on
-/// its own page.
+/// The alternative text of a card that consists of a picture only. A card with an excerpt gets its title from the item's own
+/// page.
 fn picture_title(card: &Card) -> Option<String> {
     if card.has_excerpt() {
         return None;
@@ -514,7 +514,7 @@ fn picture_title(card: &Card) -> Option<String> {
         .find(|alt| alt.split_whitespace().count() >= 3)
 }
 
-/// The longest title, in characters.
+/// Maximum length of a title, in characters.
 const TITLE_CHARS_MAX: usize = 300;
 
 fn holds_blocks(element: ElementRef) -> bool {
@@ -526,7 +526,7 @@ fn holds_blocks(element: ElementRef) -> bool {
     })
 }
 
-/// The words of an element without the dates that stand in parts of their own.
+/// The text of an element without dates in parts of their own.
 fn words_of(element: ElementRef) -> String {
     let is_date = |part: &ElementRef| {
         part.value().name() == "time" || is_date_only(&text_of(*part)) && !text_of(*part).is_empty()
@@ -543,7 +543,7 @@ fn words_of(element: ElementRef) -> String {
     crate::support::text::one_line(&kept.collect::<Vec<_>>().join(" "))
 }
 
-/// The first of the texts that a link around a whole card holds.
+/// The first text inside a link around a whole card.
 fn first_block(anchor: ElementRef) -> Option<String> {
     let holds_text = |element: &ElementRef| {
         element.children().any(|child| child.value().as_text().is_some_and(|text| !text.trim().is_empty()))
@@ -557,7 +557,7 @@ fn first_block(anchor: ElementRef) -> Option<String> {
         .find(|text| text.chars().count() > 3 && is_title(text))
 }
 
-/// `Helix (3)`: how many entries stand behind a link, where all links say so.
+/// Removes counts as in `Helix (3)`, the number of entries behind a link, if all links have one.
 fn without_counts(titles: &mut [RawEntry]) {
     let split = |entry: &RawEntry| -> Option<(String, String)> {
         let (head, count) = entry.title.as_ref()?.value.strip_suffix(')')?.rsplit_once(" (")?;
@@ -567,7 +567,7 @@ fn without_counts(titles: &mut [RawEntry]) {
     let counted: Vec<Option<(String, String)>> = titles.iter().map(split).collect();
     let distinct =
         counted.iter().flatten().map(|(head, _)| head).collect::<std::collections::HashSet<_>>().len();
-    // A series, "Part (1)", "Part (2)", has one head for all.
+    // A series, "Part (1)", "Part (2)", has the same text before all counts.
     if titles.len() >= 3 && counted.iter().all(Option::is_some) && distinct == titles.len() {
         for (entry, head) in titles.iter_mut().zip(counted.into_iter().flatten().map(|(head, _)| head)) {
             if let Some(title) = &mut entry.title {
@@ -577,12 +577,12 @@ fn without_counts(titles: &mut [RawEntry]) {
     }
 }
 
-/// The entries of the cards; cards without a title are passed over.
+/// The entries of the cards; cards with neither title nor excerpt are skipped.
 pub fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawEntry> {
     let plain = |value: String| RawText { value, base: page.base().cloned(), ..RawText::default() };
     let image = selector("img");
     let entry = |card: &Card| {
-        // Without a title in the page's text the item's own page has one; a picture and a link alone are no entry.
+        // An entry without a title in the listing may have one on its own page; a picture with a link alone is not an entry.
         let title = title(card);
         let excerpt = card.excerpt(title.as_deref().unwrap_or_default());
         if title.is_none() && excerpt.is_none() {

@@ -1,4 +1,4 @@
-//! Links to groups, groups to listings, and which listing is the page's news.
+//! Groups links into listings, and chooses the listing that is the page's news.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,10 +8,10 @@ use super::cards;
 use super::links::{Anchor, LinkGroup, anchors};
 use crate::extract::page::Page;
 
-/// Entries of one listing.
+/// Maximum number of entries in a listing.
 const ENTRIES_MAX: usize = 500;
 
-/// The listing that reads most like news.
+/// The listing that looks most like news.
 pub fn best_listing(page: &Page) -> Option<LinkGroup<'_>> {
     let anchors = anchors(page);
     let mut listings = merge_by_address(anchors);
@@ -22,7 +22,7 @@ pub fn best_listing(page: &Page) -> Option<LinkGroup<'_>> {
     }
     let best_score = scores[best];
     let mut chosen = std::mem::take(&mut listings[best]);
-    // A featured card, or a second column, is made differently and leads to the same place.
+    // Featured cards or a second column are marked up differently, but link to the same directory.
     if let Some(directory) = common_directory(&chosen) {
         for (at, listing) in listings.iter_mut().enumerate() {
             let is_alike = listing
@@ -42,7 +42,7 @@ pub fn best_listing(page: &Page) -> Option<LinkGroup<'_>> {
     chosen.anchors.retain(|anchor| kept.contains(&anchor.key));
     Some(chosen)
 }
-/// Groups of links that stand alike; groups that lead to the same addresses (picture, title, "read more") are one.
+/// Groups links with the same signature; groups that lead to the same addresses (picture, title, "read more") are merged.
 fn merge_by_address(anchors: Vec<Anchor>) -> Vec<LinkGroup> {
     let mut groups: Vec<(String, Vec<Anchor>)> = Vec::new();
     let mut index: HashMap<(String, bool), usize> = HashMap::new();
@@ -75,7 +75,7 @@ fn merge_by_address(anchors: Vec<Anchor>) -> Vec<LinkGroup> {
     listings.into_iter().map(|(.., listing)| listing).collect()
 }
 
-/// The address up to its last part, numbers made alike: `site.org/blog/#/#`.
+/// The address up to its last part, with numbers replaced: `site.org/blog/#/#`.
 fn directory_of(key: &str) -> String {
     let directory =
         key.split(['?', '#']).next().unwrap_or(key).rsplit_once('/').map_or("", |(directory, _)| directory);
@@ -83,7 +83,7 @@ fn directory_of(key: &str) -> String {
     directory.split('/').map(|part| if is_number(part) { "#" } else { part }).collect::<Vec<_>>().join("/")
 }
 
-/// The directory, deeper than the front page, that all but a few addresses share.
+/// The directory, below the front page, shared by all but a few addresses.
 fn common_directory(listing: &LinkGroup) -> Option<String> {
     let keys = listing.keys();
     let mut counts: HashMap<String, usize> = HashMap::new();
@@ -92,7 +92,7 @@ fn common_directory(listing: &LinkGroup) -> Option<String> {
     (directory.contains('/') && count * 10 >= keys.len() * 7).then_some(directory)
 }
 
-/// How much addresses look like those of articles: words in their last part, and few folders.
+/// How much addresses look like those of articles: slugs of several words, and few directories.
 fn address_features(keys: &[&str]) -> f64 {
     let count = keys.len() as f64;
     let is_slug = |slug: &str| slug.matches(['-', '_']).count() >= 2;
@@ -102,7 +102,7 @@ fn address_features(keys: &[&str]) -> f64 {
     0.5 * slugs + 0.3 * coherence
 }
 
-/// How much a listing reads like news; 0 for what is not a listing at all.
+/// How much a listing looks like news; 0 if it is not a listing at all.
 fn score(page: &Page, listing: &LinkGroup) -> f64 {
     let keys = listing.keys();
     let count = keys.len();
@@ -126,12 +126,12 @@ fn score(page: &Page, listing: &LinkGroup) -> f64 {
         + 0.4 * part(&|card| card.has_image())
         + 0.7 * part(&|card| card.has_excerpt())
         + address_features(&keys);
-    // Cards whose title is only in a picture still have their excerpt.
+    // Cards whose title is only in a picture still have an excerpt.
     let pictured = part(&|card| card.has_excerpt() && card.has_image());
     let untitled = untitled * (1.0 - 0.6 * pictured);
     let distinct = distinct.max(if untitled < 1.0 { 0.5 * pictured } else { 0.0 });
     let mut score = features * (1.0 + count as f64).ln().min(3.5) * distinct * (1.0 - untitled);
-    // Bare links are what menus are made of.
+    // Bare links are typical of menus.
     if part(&|card| card.has_heading() || card.has_date() || card.has_image() || card.has_excerpt()) < 0.2 {
         score *= 0.5;
     }

@@ -1,6 +1,6 @@
-//! Listing pages without selectors: finds the cards by what they have in common. Links that stand alike are a group;
-//! groups that lead to the same addresses are one listing; the listing that reads most like news wins. What was found is
-//! frozen into selectors that an operator can read.
+//! Reads listing pages without selectors by the common structure of their cards. Links in the same structural position form a
+//! group; groups that lead to the same addresses form a listing; the listing that looks most like news wins. The result is
+//! frozen into readable selectors.
 
 mod cards;
 mod groups;
@@ -14,7 +14,7 @@ use super::{PageReading, Way};
 use crate::support::text::{many, shorten};
 
 impl Page {
-    /// Finds the cards of a listing by itself.
+    /// Finds the cards of a listing without selectors.
     pub fn mine(&self, rules: DateRules) -> PageReading {
         let mut feed = self.catalog();
         let listing = groups::best_listing(self);

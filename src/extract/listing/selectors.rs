@@ -1,4 +1,4 @@
-//! What was found, frozen into selectors that an operator can read, and that find the same again.
+//! Freezes a mined listing into selectors that an operator can read and that find the same entries.
 
 use std::collections::HashSet;
 
@@ -11,10 +11,10 @@ use crate::extract::prose_date::DateRules;
 use crate::model::feed::RawEntry;
 use crate::model::source::Select;
 
-/// Steps up from a card in a path of elements.
+/// Maximum number of steps from a card upwards in a path of elements.
 const STEPS_MAX: usize = 8;
 
-/// Selectors that find the same entries; `None` where none does.
+/// Selectors that find the same entries; `None` if there are none.
 pub fn freeze(page: &Page, cards: &[Card], entries: &[RawEntry], rules: DateRules) -> Option<Select> {
     let records: HashSet<_> = cards.iter().map(|card| card.record.id()).collect();
     let want: Vec<(&str, &str)> = entries.iter().map(summary).collect();
@@ -42,7 +42,7 @@ fn summary(entry: &RawEntry) -> (&str, &str) {
     (entry.url().unwrap_or(""), entry.title.as_ref().map_or("", |title| title.value.as_str()))
 }
 
-/// Classes of an element that nearly all cards have on the element that is as far up from theirs.
+/// The classes of an element shared by nearly all cards on the ancestor at the same distance.
 fn shared_classes(cards: &[Card], element: ElementRef, up: usize) -> Vec<String> {
     let all: Vec<ElementRef> = cards
         .iter()
@@ -59,7 +59,7 @@ fn shared_classes(cards: &[Card], element: ElementRef, up: usize) -> Vec<String>
         .collect()
 }
 
-/// From the most telling to the most literal: a class, a class below a class, a path of elements.
+/// Candidate selectors, from the most descriptive to the most literal: a class, a class below a class, a path of elements.
 fn item_candidates(cards: &[Card]) -> Vec<String> {
     let mut candidates = Vec::new();
     let Some(first) = cards.first().map(|card| card.record) else { return candidates };
@@ -90,7 +90,7 @@ fn item_candidates(cards: &[Card]) -> Vec<String> {
 
 /// Adds selectors for the parts that the defaults would not find.
 fn with_parts(cards: &[Card], item: String) -> Select {
-    // The heading is found by default; a title that stands elsewhere is told.
+    // Headings are found by default; other titles need a selector.
     let has_headings = cards.iter().filter(|card| card.has_heading()).count() * 10 >= cards.len() * 9;
     let titled = |card: &Card<'_>| -> Option<ego_tree::NodeId> {
         let wanted = super::cards::title(card)?;
@@ -111,7 +111,7 @@ fn with_parts(cards: &[Card], item: String) -> Select {
     }
 }
 
-/// A selector that finds the same part in nearly all cards that have it: by a class, else by its place.
+/// A selector that finds the same part in nearly all cards that have it: by class, or else by position.
 fn part(cards: &[Card], wanted: &dyn Fn(&Card) -> Option<ego_tree::NodeId>) -> Option<String> {
     let found: Vec<(ElementRef, ElementRef)> = cards
         .iter()
@@ -141,13 +141,13 @@ fn part(cards: &[Card], wanted: &dyn Fn(&Card) -> Option<ego_tree::NodeId>) -> O
                 .count(),
         )
     };
-    // Of equals the first: classes before places.
+    // Among equals, the first one wins: classes before positions.
     let scored = candidates.into_iter().rev().filter_map(|css| Some((hits(&css)?, css)));
     let (count, css) = scored.max_by_key(|(count, _)| *count)?;
     (count * 10 >= found.len() * 7).then_some(css)
 }
 
-/// Short selectors for an element inside a card: by its own classes, by those of its parent, by its name.
+/// Short selectors for an element inside a card: by its own classes, those of its parent, or its name.
 fn by_class(element: ElementRef) -> Vec<String> {
     let name = element.value().name();
     let stable = |element: ElementRef| {
@@ -171,7 +171,7 @@ fn by_class(element: ElementRef) -> Vec<String> {
     all
 }
 
-/// The way from a card down to an element, by position.
+/// The path from a card down to an element, by position.
 fn place_of(record: ElementRef, element: ElementRef) -> String {
     let mut steps = Vec::new();
     let mut current = element;

@@ -1,4 +1,4 @@
-//! Entries that a page names for machines: JSON-LD lists and articles, and h-feed.
+//! Entries that a page lists as structured data: JSON-LD lists and articles, and h-feed.
 
 use serde_json::Value;
 
@@ -10,10 +10,10 @@ use crate::model::event::{Event, EventTime};
 use crate::model::feed::{Image, Link, RawEntry, RawText};
 use crate::support::text::one_line;
 
-/// Objects looked at in one block.
+/// Maximum number of objects examined in a block.
 const OBJECTS_MAX: usize = 1_000;
 
-/// What the page lists for machines; empty where it lists nothing.
+/// The entries in a page's structured data; empty if there are none.
 pub fn entries(page: &Page, rules: DateRules) -> Vec<RawEntry> {
     let mut found = Vec::new();
     for object in page.json_ld().iter().take(OBJECTS_MAX) {
@@ -52,7 +52,7 @@ fn is_article(object: &Value) -> bool {
     kinds.iter().any(|kind| ARTICLES.contains(kind))
 }
 
-/// Articles at any of the places where lists stand.
+/// Collects articles from all places where lists occur.
 fn collect(page: &Page, object: &Value, found: &mut Vec<RawEntry>, depth: usize) {
     if depth > 4 || found.len() >= OBJECTS_MAX {
         return;

@@ -1,4 +1,4 @@
-//! What an entry's own page says of it.
+//! Reads an entry's own page.
 
 use jiff::Timestamp;
 use scraper::ElementRef;
@@ -9,7 +9,7 @@ use crate::extract::prose_date::{DateRules, find_date};
 use crate::extract::xml::resolve_against;
 use crate::model::feed::{Image, Person};
 
-/// Names under which a page says when it was published, and when it was changed.
+/// Metadata names for the dates of publication and change.
 const PUBLISHED_NAMES: &[&str] = &[
     "article:published_time",
     "datePublished",
@@ -21,17 +21,17 @@ const PUBLISHED_NAMES: &[&str] = &[
 
 const UPDATED_NAMES: &[&str] = &["article:modified_time", "dateModified", "og:updated_time"];
 
-/// What an entry's own page says of it.
+/// What an entry's own page says about it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ItemPage {
-    /// For a card that had none.
+    /// For a card without a title.
     pub title: Option<String>,
     /// What it says of itself to search engines.
     pub description: Option<String>,
     pub published: Option<Timestamp>,
     pub updated: Option<Timestamp>,
     pub canonical: Option<String>,
-    /// Language and address.
+    /// Pairs of language and address.
     pub alternates: Vec<(String, String)>,
     pub language: Option<String>,
     pub author: Option<Person>,
@@ -39,7 +39,7 @@ pub struct ItemPage {
 }
 
 impl Page {
-    /// Reads an entry's own page: JSON-LD, `article:published_time`, `<time>`, visible text, in that order.
+    /// Reads an entry's own page: JSON-LD, `article:published_time`, `<time>` and visible text, in that order.
     pub fn read_item(&self, rules: DateRules) -> ItemPage {
         let linked = self.json_ld();
         let from_json =
@@ -92,13 +92,13 @@ impl Page {
             .collect()
     }
 
-    /// The words of the part that the page calls its main one, else of all of it.
+    /// The text of the page's main element, or else of the whole page.
     pub(in crate::extract) fn main_text(&self) -> String {
         let main = ["article", "main, [role=main]", "body"].iter().find_map(|css| self.first(css));
         main.map(text_of).unwrap_or_default()
     }
 
-    /// The objects of all JSON-LD blocks, graphs opened.
+    /// The objects in all JSON-LD blocks, including those in graphs.
     pub(in crate::extract) fn json_ld(&self) -> Vec<serde_json::Value> {
         let mut found = Vec::new();
         for script in self.html.select(&selector("script[type=\"application/ld+json\"]")).take(20) {
@@ -124,7 +124,7 @@ impl Page {
         let in_places = places.iter().find_map(|css| {
             self.html.select(&selector(css)).take(10).find_map(|element| date_of(element, rules))
         });
-        // No year is added here: a day without one in running text is seldom the day of publication.
+        // No year is guessed here: a day without one in running text is seldom the day of publication.
         let strict = DateRules::strict(rules.order);
         in_places.or_else(|| {
             let heading = self.first("article h1, main h1, h1")?;

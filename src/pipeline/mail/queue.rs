@@ -88,7 +88,7 @@ pub fn queue(
     }
 }
 
-/// A digest set up shortly before its slot is meant for that slot.
+/// A new digest first seen within this time after a slot was probably set up for that slot.
 const FIRST_SLOT_GRACE: SignedDuration = SignedDuration::from_mins(15);
 
 /// Whether a digest is new and its first slot is still ahead: the slot before it counts as filled.

@@ -1,4 +1,4 @@
-//! The preference centre: what somebody gets, and all that is held about them.
+//! The preference centre: a subscriber's preferences, and all data stored about them.
 
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
@@ -13,7 +13,7 @@ use crate::support::i18n::phrases;
 use crate::web::forms::{self, Form};
 use crate::web::state::{AppState, failed};
 
-/// The preference centre.
+/// Shows the preference centre.
 pub async fn show_preferences(
     State(app): Shared,
     Path(token): Path<String>,
@@ -31,12 +31,12 @@ pub async fn show_preferences(
     }
 }
 
-/// What the preferences say beside themselves.
+/// Additional contents of the preferences page.
 #[derive(Default)]
 struct Said<'a> {
     notice: Option<&'static str>,
     fault: Option<&'static str>,
-    /// What was filled in and could not be kept.
+    /// Submitted values that could not be saved.
     entered: Option<&'a Choice>,
 }
 
@@ -136,7 +136,7 @@ fn change(app: &AppState, token: &str, language: &str, form: &Form) -> anyhow::R
     save(app, token, language, subscriber, Changed { preferences, state }, form).map(Some)
 }
 
-/// What somebody has from now on.
+/// The new settings of a subscriber.
 struct Changed {
     preferences: Preferences,
     state: SubscriberState,
@@ -166,7 +166,7 @@ fn save(
     ))
 }
 
-/// All that is held about somebody, for themselves.
+/// Exports all data stored about a subscriber, for themselves.
 pub async fn data(State(app): Shared, Path(token): Path<String>) -> Response {
     let store = &app.refresher.store;
     let found = subscribers::by_link(store, &app.sender.key, &token);

@@ -1,4 +1,4 @@
-//! Signing up, by the form of the page and by that for programs.
+//! Signing up, by the web form and by the API.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -21,14 +21,14 @@ use crate::web::forms::{self, Form};
 use crate::web::limits::network;
 use crate::web::state::{AppState, failed};
 
-/// Sign-ups from one network in an hour, and to one mail domain.
+/// Sign-ups per hour from one network, and to one mail domain.
 const SIGN_UPS_PER_NETWORK: u32 = 10;
 const SIGN_UPS_PER_DOMAIN: u32 = 100;
-/// So many times the sign-ups of a busy hour are an attack on other people's mailboxes.
+/// At this multiple of a busy hour's sign-ups, other people's mailboxes are under attack.
 const BRAKE: u32 = 10;
-/// How long the second step takes at least: a program that has to wait bombs nobody.
+/// Minimum time before the second step, which slows down mail bombing.
 const STEP_WAIT: SignedDuration = SignedDuration::from_secs(10);
-/// Zero bits that a program's proof of work begins with: a second of work or so.
+/// Required leading zero bits of a client's proof of work: about a second of work.
 const PROOF_BITS: u32 = 20;
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// Kept of a text that somebody agreed to, in characters.
@@ -36,16 +36,16 @@ const CONSENT_CHARS_MAX: usize = 4_000;
 /// How long a form may be open.
 const FORM_OPEN: SignedDuration = SignedDuration::from_hours(24);
 
-/// Why a sign-up goes no further.
+/// Why a sign-up is stopped.
 enum Stop {
     TooMany,
-    /// There are many at the moment: whoever is no program takes one more step.
+    /// There are many sign-ups at the moment: an extra step keeps programs out.
     OneMoreStep,
     Closed,
 }
 
-/// Queues the confirmation within the limits. That the address is known, suppressed or asked for too often makes no difference
-/// that could be seen.
+/// Queues the confirmation within the limits. Whether the address is known, suppressed or over its limit makes no visible
+/// difference.
 fn sign_up(
     app: &AppState,
     ip: IpAddr,
@@ -60,7 +60,7 @@ fn sign_up(
     }
     let allow = |key: String, times| app.limits.allow(key, times, HOUR, mail_context.now);
     let most = app.serve.sign_ups_per_hour;
-    // The second step of somebody who was let in to it is no new sign-up of their network.
+    // The second step of an accepted first one does not count as another sign-up of the network.
     if !has_proof && !allow(format!("network {}", network(ip)), SIGN_UPS_PER_NETWORK)
         || !allow("all".into(), most.saturating_mul(BRAKE))
     {
@@ -77,13 +77,13 @@ fn sign_up(
     Ok(None)
 }
 
-/// What a second step is taken with: for one address, and not at once.
+/// The token of a second step: for one address, with the time it was shown.
 fn step_token(app: &AppState, address: &Address) -> String {
     let hash = app.sender.key.hash(address.as_str());
     app.sender.key.sign(FORM, &format!("step {hash} {}", app.clock.now().as_second()))
 }
 
-/// Whether a step was shown for this address, `wait` ago at least; each counts once.
+/// Whether a second step was shown for this address at least `wait` ago; each token can be used once.
 fn is_step(app: &AppState, token: &str, address: &Address, wait: SignedDuration) -> bool {
     let now = app.clock.now();
     let shown = app.sender.key.verify(FORM, token).and_then(|payload| {
@@ -95,14 +95,14 @@ fn is_step(app: &AppState, token: &str, address: &Address, wait: SignedDuration)
         && app.limits.allow(format!("step {token}"), 1, HOUR, now)
 }
 
-/// Whether a program worked for its sign-up: the SHA-256 of challenge and nonce begins with enough zeros.
+/// Verifies the proof of work: the SHA-256 of challenge and nonce has enough leading zero bits.
 fn is_worked_for(challenge: &str, nonce: &str, bits: u32) -> bool {
     let digest = Sha256::digest(format!("{challenge}{nonce}"));
     let first = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);
     first.leading_zeros() >= bits
 }
 
-/// The page of the second step: a button, with all that was filled in behind it.
+/// The page of the second step: a button, with everything submitted so far in hidden fields.
 fn step_page(app: &AppState, language: &str, form: &Form, address: &Address) -> Response {
     let hidden = form.pairs().iter().filter(|(name, _)| name != "step").cloned();
     let fields: Vec<(String, String)> = hidden.chain([("step".into(), step_token(app, address))]).collect();
@@ -111,7 +111,7 @@ fn step_page(app: &AppState, language: &str, form: &Form, address: &Address) -> 
     message(app, StatusCode::OK, language, "one_more_step", more)
 }
 
-/// The form to sign up.
+/// Shows the sign-up form.
 pub async fn show_form(
     State(app): Shared,
     Query(asked): Query<SubscriptionQuery>,
@@ -150,7 +150,7 @@ fn form_page(
     app.page(status, "web/subscribe.html", &with(page, more))
 }
 
-/// The form, sent.
+/// Handles the submitted form.
 pub async fn send_form(
     State(app): Shared,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -163,7 +163,7 @@ pub async fn send_form(
         return again(&app, &form, language, StatusCode::FORBIDDEN, "form_expired");
     }
     if !form.one("website").is_empty() {
-        // A program filled in what people do not see: it is told what it wants to hear.
+        // A bot filled in the hidden field: it is shown a success.
         return message(&app, StatusCode::OK, language, "check_mail", json!({}));
     }
     let (address, preferences) = match wanted(&app, &form, language) {
@@ -195,13 +195,13 @@ fn is_open(app: &AppState, shown: &str) -> bool {
     opened.is_some_and(|opened| app.clock.now().as_second() - opened <= FORM_OPEN.as_secs())
 }
 
-/// The form once more, with what was filled in and what is wrong with it.
+/// The form again, with the submitted values and the fault.
 fn again(app: &AppState, form: &Form, language: &str, status: StatusCode, key: &str) -> Response {
     let choice = forms::choice(form, &app.subscription_options);
     form_page(app, status, language, form.one("address"), &choice, &[phrases(language)[key]], None)
 }
 
-/// Who wants what by a form; else the phrase that says what is wrong.
+/// Address and preferences in a form, or the phrase for what is wrong.
 fn wanted(app: &AppState, form: &Form, language: &str) -> Result<(Address, Preferences), &'static str> {
     let options = &app.subscription_options;
     let address = Address::parse_public(form.one("address")).map_err(|_| "wrong_address")?;
@@ -215,7 +215,7 @@ fn wanted(app: &AppState, form: &Form, language: &str) -> Result<(Address, Prefe
     Ok((address, preferences))
 }
 
-/// What a program sends.
+/// The body of an API request.
 #[derive(serde::Deserialize)]
 struct Request {
     address: String,
@@ -238,7 +238,7 @@ fn fault(field: &str, message: &str) -> Value {
     json!({ "errors": [{ "field": field, "message": message }] })
 }
 
-/// `POST /api/subscriptions`: the form for programs. JSON cannot be sent by a page of another site without asking first.
+/// `POST /api/subscriptions`: sign-up for programs. Another site's page cannot send JSON without a preflight request.
 pub async fn api(
     State(app): Shared,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -272,7 +272,7 @@ pub async fn api(
     }
 }
 
-/// Who wants what by a request; else all that is wrong with it.
+/// Address and preferences in an API request, or all of its faults.
 fn checked(app: &AppState, address: &str, choice: &Choice) -> Result<(Address, Preferences), Vec<Value>> {
     let preferences = app.subscription_options.preferences(choice, &app.channel.language);
     match (Address::parse_public(address), preferences) {
@@ -285,7 +285,7 @@ fn checked(app: &AppState, address: &str, choice: &Choice) -> Result<(Address, P
     }
 }
 
-/// What a program hears of its sign-up.
+/// The API's response to a sign-up.
 fn told(app: &AppState, address: &Address, stop: Option<Stop>) -> Response {
     match stop {
         None => answer(StatusCode::ACCEPTED, &json!({ "status": "confirm by mail", "hint": address.hint() })),
