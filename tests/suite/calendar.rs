@@ -215,7 +215,8 @@ fn what_is_coming_up_stands_on_the_page_and_in_the_digest_until_the_calendar_dro
     app.at("2022-10-24T09:00:00Z").ok(&["run"]);
     // Files of an outbox are in no order.
     let mails = app.outbox();
-    let text = mails.iter().map(|mail| text_part(mail)).find(|text| text.contains("A new consultation")).unwrap();
+    let text =
+        mails.iter().map(|mail| text_part(mail)).find(|text| text.contains("A new consultation")).unwrap();
     let (stories, coming) = text.split_once("Coming up").unwrap_or_else(|| panic!("{text}"));
     assert!(
         stories.contains("A new consultation begins") && !stories.contains("The budget assembly"),
