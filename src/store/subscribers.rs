@@ -382,9 +382,14 @@ impl Subscribers<'_, Write> {
             Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?))
         })?;
         for (key, schedule, slot) in &rows {
-            let next = Cadence::parse(schedule).map(|cadence| millis(cadence.next_after(now)));
-            if let Some(next) = next.ok().filter(|next| next < slot) {
-                self.db.execute("UPDATE subscriber SET next_slot = ?2 WHERE pk = ?1", params![key, next])?;
+            let Ok(cadence) = Cadence::parse(schedule) else { continue };
+            // One slot may have been filled already: a clock that steps back over it must not have it filled twice.
+            let next = cadence.next_after(now);
+            if *slot > millis(cadence.next_after(next)) {
+                self.db.execute(
+                    "UPDATE subscriber SET next_slot = ?2 WHERE pk = ?1",
+                    params![key, millis(next)],
+                )?;
             }
         }
         Ok(rows.last().filter(|_| rows.len() == PAGE).map(|(key, ..)| *key))

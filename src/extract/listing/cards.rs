@@ -32,7 +32,7 @@ pub struct Card<'a> {
 }
 
 /// The cards of a listing, in page order.
-pub fn cards<'a>(_page: &'a Page, listing: &LinkGroup<'a>) -> Vec<Card<'a>> {
+pub fn cards<'a>(listing: &LinkGroup<'a>) -> Vec<Card<'a>> {
     let mut owners: HashMap<NodeId, Option<&str>> = HashMap::new();
     for anchor in &listing.anchors {
         for node in std::iter::once(*anchor.element).chain(anchor.element.ancestors()) {

@@ -15,7 +15,7 @@ const ENTRIES_MAX: usize = 500;
 pub fn best_listing(page: &Page) -> Option<LinkGroup<'_>> {
     let anchors = anchors(page);
     let mut listings = merge_by_address(anchors);
-    let scores: Vec<f64> = listings.iter().map(|listing| score(page, listing)).collect();
+    let scores: Vec<f64> = listings.iter().map(|listing| score(listing)).collect();
     let best = (0..listings.len()).max_by(|&a, &b| scores[a].total_cmp(&scores[b]))?;
     if scores[best] <= 0.0 {
         return None;
@@ -103,13 +103,13 @@ fn address_features(keys: &[&str]) -> f64 {
 }
 
 /// How much a listing looks like news; 0 if it is not a listing at all.
-fn score(page: &Page, listing: &LinkGroup) -> f64 {
+fn score(listing: &LinkGroup) -> f64 {
     let keys = listing.keys();
     let count = keys.len();
     if count == 0 {
         return 0.0;
     }
-    let found = cards::cards(page, listing);
+    let found = cards::cards(listing);
     let part = |fits: &dyn Fn(&cards::Card) -> bool| {
         found.iter().filter(|card| fits(card)).count() as f64 / found.len().max(1) as f64
     };

@@ -18,7 +18,7 @@ impl Page {
     pub fn mine(&self, rules: DateRules) -> PageReading {
         let mut feed = self.catalog();
         let listing = groups::best_listing(self);
-        let cards = listing.as_ref().map(|listing| cards::cards(self, listing)).unwrap_or_default();
+        let cards = listing.as_ref().map(|listing| cards::cards(listing)).unwrap_or_default();
         let mined = cards::entries(self, &cards, rules);
         let is_aside = listing.as_ref().is_some_and(|listing| listing.is_set_aside());
         let mined = if cards::earns_its_place(self, &cards, &mined, is_aside) { mined } else { Vec::new() };
