@@ -216,7 +216,8 @@ impl Columns {
         // "consent" is where somebody agreed, or whether they did.
         for (at, column) in &mut known {
             let is_answer = |value: &str| matches!(words::word(value), Some(Word::Yes | Word::No));
-            if *column == Column::ConsentSource && values(*at).any(is_answer) {
+            let is_named = !words::plain(&names[*at]).contains("source");
+            if *column == Column::ConsentSource && is_named && values(*at).all(is_answer) {
                 *column = Column::Agreed;
             }
         }
@@ -581,6 +582,8 @@ mod tests {
         ] {
             assert_eq!(fates(&read_text(text)), want, "{text}");
         }
+        let table = read_text("email,consent_source\na@x.org,x\n");
+        assert_eq!(table.rows[0].consent_source, "x");
         let table = read_text("email,CONFIRM_TIME\na@x.org,2020-01-02 10:00:00\n");
         assert_eq!(table.rows[0].consent_source, "CONFIRM_TIME in list");
     }
