@@ -217,7 +217,8 @@ impl Columns {
         for (at, column) in &mut known {
             let is_answer = |value: &str| matches!(words::word(value), Some(Word::Yes | Word::No));
             let is_named = !words::plain(&names[*at]).contains("source");
-            if *column == Column::ConsentSource && is_named && values(*at).all(is_answer) {
+            let is_answered = values(*at).next().is_some() && values(*at).all(is_answer);
+            if *column == Column::ConsentSource && is_named && is_answered {
                 *column = Column::Agreed;
             }
         }
