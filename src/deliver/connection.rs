@@ -8,8 +8,8 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader
 use tokio::net::TcpStream;
 
 use super::login::{Login, Mechanism, cram_md5, encoded, plain, xoauth2};
-use super::refusal::Command;
 use super::tls;
+use crate::model::refusal::{self, Command};
 
 /// RFC 5321 section 4.5.3.1.5 has 512 bytes a line; some servers explain themselves at length.
 const LINE_BYTES_MAX: usize = 4_096;
@@ -41,7 +41,7 @@ impl Reply {
     /// Its words in one line; an enhanced code that each of them repeats stands once.
     pub fn words(&self) -> String {
         let code = self.lines.first().and_then(|line| line.split(' ').next()).unwrap_or_default();
-        let is_code = super::refusal::enhanced(code).is_some();
+        let is_code = refusal::enhanced(code).is_some();
         let rest = self.lines.iter().skip(1).map(|line| match line.strip_prefix(code) {
             Some(rest) if is_code => rest.trim_start(),
             _ => line.as_str(),

@@ -8,7 +8,7 @@ use super::StoreError;
 use crate::model::sketch::hash64;
 
 /// Embedded and numbered by their order; one is never edited after a release.
-const STEPS: [&str; 10] = [
+const STEPS: [&str; 11] = [
     include_str!("../../migrations/sqlite/0001_start.sql"),
     include_str!("../../migrations/sqlite/0002_newsletter.sql"),
     include_str!("../../migrations/sqlite/0003_publications.sql"),
@@ -19,6 +19,7 @@ const STEPS: [&str; 10] = [
     include_str!("../../migrations/sqlite/0008_mail.sql"),
     include_str!("../../migrations/sqlite/0009_people.sql"),
     include_str!("../../migrations/sqlite/0010_welcome.sql"),
+    include_str!("../../migrations/sqlite/0012_refusals.sql"),
 ];
 
 /// How many steps were taken.

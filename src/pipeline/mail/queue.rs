@@ -397,7 +397,7 @@ fn nothing_fails(unit: &Unit<Read>, context: MailContext) -> Result<bool, StoreE
     let asked = context.catalog.sources.iter().filter(|source| source.is_enabled);
     let ids: Vec<&str> = asked.map(|source| source.id.as_str()).collect();
     let states = unit.sources().states_of(&ids)?;
-    Ok(!unit.mailing().is_held_up()?
+    Ok(unit.mailing().held_up()?.is_none()
         && states.values().all(|state| state.failures < crate::model::source::FAILURES_TOLD))
 }
 
