@@ -34,7 +34,7 @@ pub enum Refusal {
 }
 
 /// About the sender or the message, whatever the code says. Phrases stand as `plain` has them; a space at an end is the end of a word.
-const US: [&str; 113] = [
+const US: [&str; 112] = [
     "spam",
     "block list",
     "blocklist",
@@ -81,7 +81,6 @@ const US: [&str; 113] = [
     "your account",
     "your network",
     "your organization",
-    "your message was",
     "mail from ",
     "messages from",
     "ip address",

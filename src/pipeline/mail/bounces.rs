@@ -19,10 +19,15 @@ use crate::support::text::ordinal;
 const SOFT_SERIES: u64 = 3;
 const SOFT_WITHIN: SignedDuration = SignedDuration::from_hours(60 * 24);
 
+/// Reports of what is not the recipients' come in swarms.
+const TOLD_ONCE_IN: SignedDuration = SignedDuration::from_hours(7 * 24);
+
 /// Whom a report is about.
 struct Concerned {
     hash: String,
     shown: String,
+    /// It is about a mail to the operator.
+    is_operator: bool,
 }
 
 /// What returned mail is taken by.
@@ -117,8 +122,9 @@ fn concerned(
     report: &ReturnedMail,
 ) -> Result<Option<Concerned>, StoreError> {
     let list = unit.subscribers();
-    if let Some((address, _)) = delivered_to(unit, key, report)? {
-        return Ok(Some(Concerned { hash: key.hash(&address), shown: masked(&address) }));
+    if let Some((address, digest)) = delivered_to(unit, key, report)? {
+        let is_operator = digest == DigestId::Operator;
+        return Ok(Some(Concerned { hash: key.hash(&address), shown: masked(&address), is_operator }));
     }
     let mut hashes = report
         .leave_tokens
@@ -127,7 +133,7 @@ fn concerned(
         .filter_map(|payload| Some(payload.split_once(' ')?.1.to_owned()));
     let Some(hash) = hashes.next() else { return Ok(None) };
     let shown = list.get(&hash)?.map_or_else(|| "a recipient".into(), |known| known.address.masked());
-    Ok(Some(Concerned { hash, shown }))
+    Ok(Some(Concerned { hash, shown, is_operator: false }))
 }
 
 /// The recipient and the digest of the delivery that a report names.
@@ -161,9 +167,16 @@ fn bounced(
     id: &str,
     now: Timestamp,
 ) -> anyhow::Result<String> {
-    let Concerned { hash, shown } = person;
+    let Concerned { hash, shown, is_operator } = person;
     let reason = &failure.reason;
     Ok(match failure.kind {
+        Kind::Hard | Kind::Soft if *is_operator => {
+            format!("left alone: a mail to the operator, {shown}, did not arrive ({reason})")
+        }
+        Kind::NotTheirs => {
+            tell_operator(unit, reason, now)?;
+            format!("counted for nobody: a mail to {shown} was refused for what is not theirs ({reason})")
+        }
         Kind::Delayed => format!("left alone: a mail to {shown} is delayed ({reason})"),
         Kind::Hard => {
             // Whoever was let in again since is not kept out by what was read before.
@@ -185,6 +198,18 @@ fn bounced(
             Some(count) => format!("soft bounce: {shown}, {count} of {SOFT_SERIES} ({reason})"),
         },
     })
+}
+
+/// The operator hears of what is refused on its way for what we are, or what we write, and not of each report of it.
+fn tell_operator(unit: &Unit<Write>, reason: &str, now: Timestamp) -> anyhow::Result<()> {
+    let week = now.as_second().div_euclid(TOLD_ONCE_IN.as_secs());
+    if unit.subscribers().put_bounce(&format!("told {week}"), "", "told", now, now)?.is_some() {
+        let text = format!(
+            "says that mail is refused on its way, for a reason that is not its recipients': {reason}. It counts for nobody"
+        );
+        unit.sources().put_notice("returned mail", &text, now)?;
+    }
+    Ok(())
 }
 
 /// Counts a soft bounce, once for each `id`, and suppresses at the end of a series. `None` when it was counted before.

@@ -46,7 +46,7 @@ impl Ground {
     }
 
     /// Whether it may cost the recipient all further mail, at once or by and by, for no reason that is known to be theirs.
-    fn is_grave(self) -> bool {
+    pub fn is_grave(self) -> bool {
         matches!(self, Ground::NoMailbox | Ground::Unexplained)
     }
 }

@@ -246,7 +246,15 @@ impl OutboxWorker {
                 }
                 Claim::Ours(claimed, turn) => {
                     let sending = self.send(&delivery, built, turn).await;
-                    settled.extend(self.judged(&delivery, claimed, sending, brake));
+                    let doubt = self.doubt(&delivery, claimed, &sending);
+                    let own = Settlement::Claimed(self.settled(&delivery, claimed, &sending.result));
+                    if doubt.is_some() {
+                        // Before anybody else can show that it is to be believed.
+                        ledger.turn(vec![own], None).await?;
+                    } else {
+                        settled.push(own);
+                    }
+                    settled.extend(self.noted(brake.note(&delivery, &sending, doubt), brake));
                 }
             }
             drop(admission);
@@ -318,15 +326,10 @@ impl OutboxWorker {
         }
     }
 
-    /// What is to be kept of a result, of this delivery and of those that it decides.
-    fn judged(
-        &self,
-        delivery: &Delivery,
-        claimed: ClaimedDelivery,
-        sending: Sending,
-        brake: &Brake,
-    ) -> Vec<Settlement> {
-        let doubt = sending.result.as_ref().err().and_then(Ground::of).map(|(ground, reason)| Doubt {
+    /// What was said of a recipient, if it was that.
+    fn doubt(&self, delivery: &Delivery, claimed: ClaimedDelivery, sending: &Sending) -> Option<Doubt> {
+        let (ground, reason) = Ground::of(sending.result.as_ref().err()?)?;
+        Some(Doubt {
             number: claimed.number,
             attempts: claimed.attempt.saturating_sub(1),
             message_id: delivery.message_id.clone(),
@@ -336,17 +339,19 @@ impl OutboxWorker {
             since: delivery.doubted,
             ground,
             reason: reason.to_owned(),
-        });
-        let Noted { believed, forgotten, out } = brake.note(delivery, &sending, doubt);
+        })
+    }
+
+    /// What is to be kept of those whom an answer decides.
+    fn noted(&self, noted: Noted, brake: &Brake) -> Vec<Settlement> {
+        let Noted { believed, forgotten, out } = noted;
         for (server, reason) in out {
             self.leave_out(server, reason, brake);
         }
-        // What was said before is settled after what shows that it is to be believed.
-        let mut settled = vec![Settlement::Claimed(self.settled(delivery, claimed, sending.result))];
-        settled.extend(believed.into_iter().map(|doubt| Settlement::Believed(self.sentence(doubt))));
+        let believed = believed.into_iter().map(|doubt| Settlement::Believed(self.sentence(doubt)));
         let deferred = |doubt: Doubt| DeliveryOutcome::Deferred(doubt.message_id, doubt.reason);
-        settled.extend(forgotten.into_iter().map(|doubt| Settlement::Told(deferred(doubt))));
-        settled
+        let forgotten = forgotten.into_iter().map(|doubt| Settlement::Told(deferred(doubt)));
+        believed.chain(forgotten).collect()
     }
 
     /// Sends nothing more through a server in this run; without another one, sending ends.
@@ -366,32 +371,29 @@ impl OutboxWorker {
         &self,
         delivery: &Delivery,
         claimed: ClaimedDelivery,
-        result: Result<(), DeliverError>,
+        result: &Result<(), DeliverError>,
     ) -> Settled {
         // Pauses count from now: a run may have been under way for hours.
         let now = self.clock.now();
         let id = delivery.message_id.clone();
-        let is_given_up =
-            matches!(result, Err(DeliverError::Uncertain(_))) && self.pace.on_uncertain == OnUncertain::Skip;
-        let share = now.duration_since(delivery.created).as_secs() / PUT_OFF_SHARE;
-        let put_off = share.clamp(*PUT_OFF_SECONDS.start(), *PUT_OFF_SECONDS.end());
-        let put_off = now + SignedDuration::from_secs(put_off);
+        let is_list = is_for_list(&delivery.digest);
+        let waits = |pause| now.checked_add(pause).unwrap_or(now);
+        let put_off = || waits(put_off_for(now.duration_since(delivery.created)));
+        let is_tried_again = claimed.attempt < ATTEMPTS_MAX && self.pace.on_uncertain == OnUncertain::Resend;
         let (outcome, next_attempt) = match result {
-            Ok(()) => (DeliveryOutcome::Sent(id, is_for_list(&delivery.digest)), now),
-            Err(DeliverError::Uncertain(reason)) if claimed.attempt < ATTEMPTS_MAX && !is_given_up => {
-                (DeliveryOutcome::Deferred(id, reason), now + pause_after(claimed.attempt))
-            }
-            Err(DeliverError::Unavailable(reason) | DeliverError::RefusesUs(reason)) => {
-                (DeliveryOutcome::PutOff(id, reason, is_for_list(&delivery.digest)), put_off)
-            }
+            Ok(()) => (DeliveryOutcome::Sent(id, is_list), now),
             Err(DeliverError::Stopped) => (DeliveryOutcome::HandedBack(id), now),
-            Err(error) => match Ground::of(&error) {
+            Err(DeliverError::Unavailable(reason) | DeliverError::RefusesUs(reason)) => {
+                (DeliveryOutcome::PutOff(id, reason.clone(), is_list), put_off())
+            }
+            Err(DeliverError::Uncertain(reason)) if is_tried_again => {
+                (DeliveryOutcome::Deferred(id, reason.clone()), waits(pause_after(claimed.attempt)))
+            }
+            Err(error) => match Ground::of(error) {
                 Some((ground, reason)) => {
-                    let since = (!matches!(ground, Ground::Later | Ground::Full)).then_some(now);
-                    (
-                        DeliveryOutcome::InDoubt(WhyHandedBack::InDoubt { reason: reason.to_owned(), since }),
-                        put_off,
-                    )
+                    let since = ground.is_grave().then_some(now);
+                    let why = WhyHandedBack::InDoubt { reason: reason.to_owned(), since };
+                    (DeliveryOutcome::InDoubt(why), put_off())
                 }
                 None => (DeliveryOutcome::Refused(id, error.to_string()), now),
             },
@@ -578,6 +580,12 @@ impl OutboxWorker {
         }
         Ok(turn)
     }
+}
+
+/// The pause of what waits for reasons that are not its recipient's, by how long it waited.
+fn put_off_for(waited: SignedDuration) -> SignedDuration {
+    let share = waited.as_secs() / PUT_OFF_SHARE;
+    SignedDuration::from_secs(share.clamp(*PUT_OFF_SECONDS.start(), *PUT_OFF_SECONDS.end()))
 }
 
 /// The pause after so many attempts.
