@@ -85,6 +85,8 @@ pub struct Opening<'a> {
     pub host: &'a str,
     pub port: u16,
     pub security: &'a Security,
+    /// Whether the operator named a certificate to trust.
+    pub has_ca_file: bool,
     pub login: Option<&'a Login>,
     /// Our own name.
     pub hello: &'a str,
@@ -127,7 +129,7 @@ impl Connection {
             offers: Vec::new(),
         };
         if let Security::Wrapper(config) = opening.security {
-            connection = connection.encrypted(config, opening.host).await?;
+            connection = connection.encrypted(config, opening).await?;
         }
         let greeting = connection.answered().await?;
         expect(greeting, 200..=299)?;
@@ -144,13 +146,18 @@ impl Connection {
                 ));
             }
             connection.ask("STARTTLS", 200..=299).await?;
-            connection = connection.encrypted(config, opening.host).await?;
+            connection = connection.encrypted(config, opening).await?;
             connection.introduce(opening.hello).await?;
         }
         Ok(connection)
     }
 
-    async fn encrypted(self, config: &Arc<rustls::ClientConfig>, host: &str) -> Result<Connection, Fault> {
+    async fn encrypted(
+        self,
+        config: &Arc<rustls::ClientConfig>,
+        opening: &Opening<'_>,
+    ) -> Result<Connection, Fault> {
+        let host = opening.host;
         // What somebody on the way put behind the answer in the clear is not to be taken for the server's (RFC 3207 section 6).
         if !self.stream.buffer().is_empty() {
             return Err(Fault::Broken("it went on speaking before TLS began".into()));
@@ -161,7 +168,7 @@ impl Connection {
         let stream = connector
             .connect(name, self.stream.into_inner())
             .await
-            .map_err(|error| Fault::Unusable(tls::explain(&error, host)))?;
+            .map_err(|error| Fault::Unusable(tls::explain(&error, host, opening.has_ca_file)))?;
         Ok(Connection { stream: BufReader::new(Box::new(stream)), is_encrypted: true, ..self })
     }
 

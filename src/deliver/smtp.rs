@@ -42,6 +42,7 @@ struct Server {
     host: String,
     port: u16,
     security: Security,
+    has_ca_file: bool,
     login: Option<Login>,
     weight: u32,
 }
@@ -382,6 +383,7 @@ impl Smtp {
             host: &server.host,
             port: server.port,
             security: &server.security,
+            has_ca_file: server.has_ca_file,
             login: server.login.as_ref(),
             hello: &self.hello,
             timeout: self.timeout,
@@ -524,7 +526,8 @@ fn server(settings: &SmtpSettings) -> Result<Server, String> {
     };
     let weight = parameter("weight")
         .map_or(Ok(1), |weight| weight.parse().map_err(|_| format!("weight={weight} is not a number")))?;
-    Ok(Server { host, port: url.port().unwrap_or(port), security, login, weight: weight.max(1) })
+    let has_ca_file = settings.extra_root_pem.is_some();
+    Ok(Server { host, port: url.port().unwrap_or(port), security, has_ca_file, login, weight: weight.max(1) })
 }
 
 /// A message as it travels, with its dots doubled and its end (RFC 5321 section 4.5.2).

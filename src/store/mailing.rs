@@ -62,6 +62,8 @@ pub enum WhyHandedBack {
 pub struct MailServer {
     /// When it last took mail for a list.
     pub taken: Option<Timestamp>,
+    /// The same, with mail for the operator.
+    pub taken_any: Option<Timestamp>,
     /// Why it refuses us, while others take its mail.
     pub trouble: Option<String>,
 }
@@ -256,9 +258,10 @@ impl<A> Mailing<'_, A> {
 
     /// When a mail server last took mail for a list, and why it refuses us while others take its mail.
     pub fn mail_server(&self, server: &str) -> Result<MailServer> {
-        let sql = "SELECT taken, trouble FROM mail_server WHERE server = ?1";
+        let sql = "SELECT taken, taken_any, trouble FROM mail_server WHERE server = ?1";
         let read = |row: &Row| {
-            Ok(MailServer { taken: row.get::<_, Option<i64>>(0)?.map(time), trouble: row.get(1)? })
+            let at = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(time));
+            Ok(MailServer { taken: at(0)?, taken_any: at(1)?, trouble: row.get(2)? })
         };
         Ok(self.db.row(sql, [server], read)?.unwrap_or_default())
     }
@@ -383,8 +386,12 @@ impl Mailing<'_, Write> {
 
     /// Keeps what is known of a mail server.
     pub fn put_mail_server(&self, server: &str, known: &MailServer) -> Result<()> {
-        let sql = "INSERT INTO mail_server (server, taken, trouble) VALUES (?1, ?2, ?3) ON CONFLICT (server) DO UPDATE SET taken = ?2, trouble = ?3";
-        self.db.execute(sql, params![server, known.taken.map(millis), known.trouble])?;
+        let sql = "INSERT INTO mail_server (server, taken, taken_any, trouble) VALUES (?1, ?2, ?3, ?4)
+                   ON CONFLICT (server) DO UPDATE SET taken = ?2, taken_any = ?3, trouble = ?4";
+        self.db.execute(
+            sql,
+            params![server, known.taken.map(millis), known.taken_any.map(millis), known.trouble],
+        )?;
         Ok(())
     }
 

@@ -73,6 +73,13 @@ pub fn is_for_list(digest: &DigestId) -> bool {
     !matches!(digest, DigestId::Operator | DigestId::Answer)
 }
 
+/// When a server last took mail for a list, and any mail.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Before {
+    pub taken: Option<Timestamp>,
+    pub taken_any: Option<Timestamp>,
+}
+
 /// What one server answered in this run, since it last took mail for a list.
 #[derive(Debug, Default)]
 struct Record {
@@ -136,20 +143,23 @@ impl Record {
         (grave, of_list.count() - grave)
     }
 
-    /// Whether a doubt that nothing answered until the end is to be believed. `taken` is when the server last took mail for a list.
-    fn is_believed(&self, doubt: &Doubt, taken: Option<Timestamp>, refusals_max: usize) -> bool {
+    /// Whether a doubt that nothing answered until the end is to be believed.
+    fn is_believed(&self, doubt: &Doubt, before: Before, refusals_max: usize) -> bool {
         let (grave, others) = self.counts();
+        let was_since =
+            |taken: Option<Timestamp>| doubt.since.zip(taken).is_some_and(|(since, taken)| taken > since);
         if self.is_out {
             false
         } else if !doubt.ground.is_grave() {
             self.has_taken || others < refusals_max
         } else if self.has_taken && grave < refusals_max {
             true
-        } else if doubt.since.is_some_and(|since| taken.is_some_and(|taken| taken > since)) {
+        } else if was_since(before.taken) {
             // It took the mail of others since it first refused this one.
             true
         } else {
-            grave <= 1 && (self.has_taken_any || doubt.ground == Ground::Unexplained)
+            let has_taken_any = self.has_taken_any || was_since(before.taken_any);
+            grave <= 1 && (has_taken_any || doubt.ground == Ground::Unexplained)
         }
     }
 
@@ -351,27 +361,27 @@ impl Brake {
         state.reason.clone().or_else(|| state.refuses_us.clone())
     }
 
-    /// The servers that answered in this run, and whether each took mail for a list.
-    pub fn servers(&self) -> Vec<(usize, bool)> {
+    /// The servers that answered in this run, and whether each took mail for a list, and any mail.
+    pub fn servers(&self) -> Vec<(usize, bool, bool)> {
         let state = self.state();
-        let mut servers: Vec<(usize, bool)> = state
+        let mut servers: Vec<(usize, bool, bool)> = state
             .servers
             .iter()
-            .filter_map(|(server, record)| Some(((*server)?, record.has_taken)))
+            .filter_map(|(server, record)| Some(((*server)?, record.has_taken, record.has_taken_any)))
             .collect();
         servers.sort_unstable();
         servers
     }
 
-    /// What is to be believed at the end of what a server said. `taken` is when it last took mail for a list.
-    pub fn rest(&self, server: usize, taken: Option<Timestamp>, now: Timestamp) -> Rest {
+    /// What is to be believed at the end of what a server said.
+    pub fn rest(&self, server: usize, before: Before, now: Timestamp) -> Rest {
         let mut state = self.state();
         let Some(record) = state.servers.get_mut(&Some(server)) else { return Rest::default() };
         let (believed, unbelieved): (Vec<Doubt>, Vec<Doubt>) = record
             .doubts
             .iter()
             .cloned()
-            .partition(|doubt| record.is_believed(doubt, taken, self.refusals_max));
+            .partition(|doubt| record.is_believed(doubt, before, self.refusals_max));
         let held: Vec<&Doubt> = unbelieved.iter().filter(|doubt| record.is_held(doubt, now)).collect();
         let trouble = held.first().map(|doubt| match held.len() {
             1 => format!("the only recipient that was tried: {}", doubt.reason),
@@ -446,7 +456,7 @@ mod tests {
         ] {
             let (record, before_the_end) = record(ground, before, has_taken, after);
             let (believed, rest): (Vec<&Doubt>, Vec<&Doubt>) =
-                record.doubts.iter().partition(|doubt| record.is_believed(doubt, None, MAX));
+                record.doubts.iter().partition(|doubt| record.is_believed(doubt, Before::default(), MAX));
             let believed = before_the_end + believed.len();
             let held = rest.iter().any(|doubt| record.is_held(doubt, at(1)));
             assert_eq!(
@@ -464,13 +474,19 @@ mod tests {
         record.doubt(old.clone(), MAX);
         record.doubt(old.clone(), MAX);
         for (taken, want) in [(None, false), (Some(at(1)), false), (Some(at(2)), true)] {
-            assert_eq!(record.is_believed(&old, taken, MAX), want, "{taken:?}");
+            let before = Before { taken, taken_any: None };
+            assert_eq!(record.is_believed(&old, before, MAX), want, "{taken:?}");
+            // That the operator's mail was taken shows nothing of two.
+            let before = Before { taken: None, taken_any: taken };
+            assert!(!record.is_believed(&old, before, MAX));
         }
         // The mail of the operator shows it of a single one.
         let mut record = Record::default();
         record.doubt(old.clone(), MAX);
-        assert!(!record.is_believed(&old, None, MAX) && record.is_held(&old, at(24)));
-        assert!(record.take(false).is_empty() && record.is_believed(&old, None, MAX));
+        let (no, since) = (Before::default(), Before { taken: None, taken_any: Some(at(2)) });
+        assert!(!record.is_believed(&old, no, MAX) && record.is_held(&old, at(24)));
+        assert!(record.is_believed(&old, since, MAX));
+        assert!(record.take(false).is_empty() && record.is_believed(&old, no, MAX));
     }
 
     #[test]

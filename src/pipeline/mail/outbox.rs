@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::brake::{Brake, Doubt, Ground, Noted, is_for_list};
+use super::brake::{Before, Brake, Doubt, Ground, Noted, is_for_list};
 use super::{bounces, subscribers};
 use crate::deliver::message::{Built, PreparedMessage, Sender, build, prepare};
 use crate::deliver::transport::Transport;
@@ -421,18 +421,19 @@ impl OutboxWorker {
     /// What is still in doubt is decided, and what is known of the servers is kept. Answers why mail waits that is still in doubt.
     fn end(&self, brake: &Brake, done: &mut Deliveries) -> anyhow::Result<Option<String>> {
         let (now, mut trouble) = (self.clock.now(), None);
-        for (server, has_taken) in brake.servers() {
+        for (server, has_taken, has_taken_any) in brake.servers() {
             let name = self.transport.server_name(server);
             let told = self.store.write(|w| {
                 let mut known = w.mailing().mail_server(&name)?;
                 let before = known.clone();
                 known.taken = if has_taken { Some(now) } else { known.taken };
+                known.taken_any = if has_taken_any { Some(now) } else { known.taken_any };
                 let is_news = self.note_trouble(w, &name, &mut known, brake.trouble_of(server), has_taken)?;
                 done.is_server_news |= is_news;
                 if known != before {
                     w.mailing().put_mail_server(&name, &known)?;
                 }
-                let rest = brake.rest(server, known.taken, now);
+                let rest = brake.rest(server, Before { taken: known.taken, taken_any: known.taken_any }, now);
                 rest.held.iter().try_for_each(|number| w.mailing().hold(*number))?;
                 let mut told = Vec::new();
                 for sentence in rest.believed.into_iter().map(|doubt| self.sentence(doubt)) {
