@@ -41,7 +41,15 @@ pub struct Returns<'a> {
     pub context: Option<MailContext<'a>>,
     /// Who reads what people answer, if it is not who reads the mailbox that it came to.
     pub answers_to: Option<&'a Address>,
+    /// Those who are to hear of what goes wrong, whatever comes back from them.
+    pub operators: &'a [Address],
     pub now: Timestamp,
+}
+
+impl Returns<'_> {
+    fn is_operator(&self, hash: &str) -> bool {
+        self.operators.iter().any(|operator| self.sender.key.hash(operator.as_str()) == hash)
+    }
 }
 
 /// Whether a message is done with.
@@ -88,7 +96,7 @@ pub fn take(returns: &Returns, bytes: &[u8], recipients: &[String]) -> anyhow::R
                 let Some(person) = concerned(w, &returns.sender.key, &report)? else {
                     return Ok(vec![unproven("bounce")]);
                 };
-                let lines = failures.iter().map(|failure| bounced(w, &person, failure, &id, returns.now));
+                let lines = failures.iter().map(|failure| bounced(w, returns, &person, failure, &id));
                 lines.collect::<anyhow::Result<Vec<String>>>()
             })?;
             lines.dedup();
@@ -123,7 +131,7 @@ fn concerned(
 ) -> Result<Option<Concerned>, StoreError> {
     let list = unit.subscribers();
     if let Some((address, digest)) = delivered_to(unit, key, report)? {
-        let is_operator = digest == DigestId::Operator;
+        let is_operator = matches!(digest, DigestId::Operator | DigestId::Answer);
         return Ok(Some(Concerned { hash: key.hash(&address), shown: masked(&address), is_operator }));
     }
     let mut hashes = report
@@ -162,15 +170,17 @@ fn masked(address: &str) -> String {
 
 fn bounced(
     unit: &Unit<Write>,
+    returns: &Returns,
     person: &Concerned,
     failure: &Failure,
     id: &str,
-    now: Timestamp,
 ) -> anyhow::Result<String> {
     let Concerned { hash, shown, is_operator } = person;
+    let is_operator = *is_operator || returns.is_operator(hash);
+    let now = returns.now;
     let reason = &failure.reason;
     Ok(match failure.kind {
-        Kind::Hard | Kind::Soft if *is_operator => {
+        Kind::Hard | Kind::Soft if is_operator => {
             format!("left alone: a mail to the operator, {shown}, did not arrive ({reason})")
         }
         Kind::NotTheirs => {

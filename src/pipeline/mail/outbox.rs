@@ -404,8 +404,8 @@ impl OutboxWorker {
     /// What becomes of a delivery whose recipient was refused, now that it is believed.
     fn sentence(&self, doubt: Doubt) -> Sentence {
         let now = self.clock.now();
-        let Doubt { number, attempts, message_id: id, hash, ground, reason, .. } = doubt;
-        let is_operator = self.operators.contains(&hash);
+        let Doubt { number, attempts, message_id: id, hash, ground, reason, digest, .. } = doubt;
+        let is_operator = !is_for_list(&digest) || self.operators.contains(&hash);
         let attempt = attempts + 1;
         let (outcome, next_attempt, follow) = if ground == Ground::NoMailbox {
             (DeliveryOutcome::Refused(id, reason), now, Follow::HardBounce(hash))
