@@ -13,13 +13,14 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::deliver::message::Sender;
 use crate::deliver::transport::Transport;
-use crate::model::digest::{DigestId, Notice};
+use crate::model::digest::DigestId;
 use crate::model::publication::{self, Publication};
 use crate::model::source::Source;
 use crate::model::subscriber::SubscriptionOptions;
 use crate::model::token::SigningKey;
 use crate::normalize::language::LanguageDetector;
 use crate::pipeline::mail::MailContext;
+use crate::pipeline::mail::incident;
 use crate::pipeline::mail::outbox::{self, Deliveries, DeliveryPace, OutboxWorker, Progress};
 use crate::pipeline::mail::queue::{self, DigestReport};
 use crate::pipeline::mail::subscribers;
@@ -415,60 +416,61 @@ impl App {
         Ok(self.store().give_back_space(move || stop.is_cancelled())?)
     }
 
-    /// Sends what is due, with a progress bar on a terminal.
+    /// Sends what is due. What the operator has to know of it leaves at once, by whichever server takes it.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn deliver(&self, digest: Option<&DigestId>) -> anyhow::Result<Deliveries> {
-        let bar = progress(0, "messages");
-        let pace = DeliveryPace {
-            connections: self.config.mail.connections,
-            on_uncertain: self.config.mail.on_uncertain,
-            refusals_max: self.config.mail.refusals_max,
-            wait_max: duration(self.config.mail.wait_max_seconds),
+        let mut done = self.send_due(digest).await?;
+        let shown = incident::Shown {
+            trouble: done.trouble.as_deref(),
+            sent: done.sent,
+            sent_to_lists: done.sent_to_lists,
         };
+        let (held_up, is_news) = incident::note(self.store(), shown, self.clock.now())?;
+        done.held_up = held_up;
+        if is_news || done.is_server_news {
+            queue::queue_notices(self.store(), self.mail_context(), &self.config.mail.operators)?;
+            self.send_due(Some(&DigestId::Operator)).await?;
+        }
+        Ok(done)
+    }
+
+    /// Sends what is due, with a progress bar on a terminal.
+    async fn send_due(&self, digest: Option<&DigestId>) -> anyhow::Result<Deliveries> {
+        let bar = progress(0, "messages");
         let on_done = |progress| match progress {
             Progress::Total(total) => bar.set_length(total),
             Progress::One => bar.inc(1),
         };
         self.take_over()?;
-        let outbox = OutboxWorker {
-            store: self.store().clone(),
-            transport: self.transport.clone(),
-            sender: self.sender.clone(),
-            pace,
-            clock: self.clock,
-            stop: self.stop.clone(),
-        };
-        let done = outbox.deliver(digest, on_done).await;
+        let done = self.outbox().deliver(digest, on_done).await;
         bar.finish_and_clear();
         self.abandon_if_failed(&done);
         let done = done?;
-        // If nothing was due, nothing is known about the server.
-        if done.held_up.is_some() || done.sent > 0 {
-            self.note_held_up(done.held_up.as_deref())?;
-        }
         self.metrics.delivered(done.sent, done.deferred, done.refused);
         Ok(done)
     }
 
-    /// Notifies the operator once when mail is held up, and once when it is sent again.
-    fn note_held_up(&self, reason: Option<&str>) -> anyhow::Result<()> {
-        let now = self.clock.now();
-        let is_held = reason.is_some();
-        if self.store().read(|r| r.mailing().is_held_up())? == is_held {
-            return Ok(());
+    fn outbox(&self) -> OutboxWorker {
+        let mail = &self.config.mail;
+        let operators = mail.operators.iter().map(|operator| self.sender.key.hash(operator.as_str()));
+        OutboxWorker {
+            store: self.store().clone(),
+            transport: self.transport.clone(),
+            sender: self.sender.clone(),
+            pace: DeliveryPace {
+                connections: mail.connections,
+                on_uncertain: mail.on_uncertain,
+                refusals_max: mail.refusals_max,
+                wait_max: duration(mail.wait_max_seconds),
+                rate: mail.rate,
+                rate_per_domain: mail.rate_per_domain,
+            },
+            clock: self.clock,
+            operators: operators.collect(),
+            stop: self.stop.clone(),
         }
-        self.store().write(|w| {
-            if w.mailing().is_held_up()? == is_held {
-                return Ok(());
-            }
-            w.mailing().set_held_up(is_held)?;
-            let text = reason
-                .map_or_else(|| Notice::WORKS_AGAIN.to_owned(), |reason| format!("is held up: {reason}"));
-            w.sources().put_notice("mail", &text, now)
-        })?;
-        Ok(())
     }
 
     /// One cycle of the service: failures are logged, and retried in the next cycle.

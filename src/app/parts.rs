@@ -16,7 +16,7 @@ use crate::classify::model::Model;
 use crate::config::{self, AccessToken, Config, MailConfig, TransportConfig};
 use crate::deliver::dkim::{DkimKey, Signer};
 use crate::deliver::login::{Secret, TokenPlace};
-use crate::deliver::smtp::{self, Rates, Smtp};
+use crate::deliver::smtp::{self, Smtp};
 use crate::deliver::tls;
 use crate::deliver::transport::Transport;
 use crate::fetch::client::{Client, ClientSettings};
@@ -167,8 +167,7 @@ pub fn transport(mail: &MailConfig) -> anyhow::Result<Transport> {
                 extra_root_pem: root.as_deref(),
             };
             let servers: Vec<smtp::SmtpSettings> = urls.iter().map(settings).collect();
-            let rates = Rates { total: mail.rate, per_domain: mail.rate_per_domain };
-            let smtp = Smtp::new(&servers, rates, Duration::from_secs(mail.timeout_seconds))
+            let smtp = Smtp::new(&servers, Duration::from_secs(mail.timeout_seconds))
                 .map_err(|reason| Usage(format!("[mail] transport: {reason}")))?;
             Ok(Transport::Smtp(Box::new(smtp)))
         }

@@ -121,6 +121,7 @@ fn message(
         attempts: 0,
         issue: Arc::new(issue),
         created: now,
+        doubted: None,
     };
     Ok((build(&app.sender, &delivery, &prepare(&delivery.issue)?)?, delivery))
 }
@@ -191,7 +192,7 @@ pub(super) async fn send_test(app: &App, only: Option<&str>, address: &str) -> a
     let (built, delivery) = message(app, digest, &address, issue)?;
     let sent = app.transport.send(&built, &delivery.message_id, &app.stop).await;
     app.transport.close().await;
-    sent.with_context(|| format!("the test mail to {address} was not sent"))?;
+    sent.result.with_context(|| format!("the test mail to {address} was not sent"))?;
     println!("sent to {address}: {}", delivery.issue.subject);
     Ok(())
 }

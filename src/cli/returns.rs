@@ -104,6 +104,7 @@ fn take_one(app: &App, reader: Option<&Address>, bytes: &[u8]) -> anyhow::Result
         fraud_is_complaint: app.config.mail.fraud_is_complaint,
         context: Some(app.mail_context()),
         answers_to: reader,
+        operators: &app.config.mail.operators,
         now: app.clock.now(),
     };
     take(&returns, bytes, &[])
@@ -116,6 +117,7 @@ async fn hand_over(app: &App, listen: &str) -> anyhow::Result<()> {
     let (store, sender, clock, reader) =
         (app.refresher.store.clone(), app.sender.clone(), app.clock, reader(app, None));
     let fraud_is_complaint = app.config.mail.fraud_is_complaint;
+    let operators = app.config.mail.operators.clone();
     let (refresher, sources) = (app.refresher.clone(), app.config.sources.clone());
     let take = move |bytes: &[u8], recipients: &[String]| {
         let returns = Returns {
@@ -124,6 +126,7 @@ async fn hand_over(app: &App, listen: &str) -> anyhow::Result<()> {
             fraud_is_complaint,
             context: None,
             answers_to: reader.as_ref(),
+            operators: &operators,
             now: clock.now(),
         };
         let taken = newsletter(&refresher, &sources, bytes, recipients, returns.now);

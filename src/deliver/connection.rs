@@ -8,8 +8,8 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader
 use tokio::net::TcpStream;
 
 use super::login::{Login, Mechanism, cram_md5, encoded, plain, xoauth2};
-use super::refusal::Command;
 use super::tls;
+use crate::model::refusal::{self, Command};
 
 /// RFC 5321 section 4.5.3.1.5 limits lines to 512 bytes; some servers send longer explanations.
 const LINE_BYTES_MAX: usize = 4_096;
@@ -41,7 +41,7 @@ impl Reply {
     /// The text of the reply in one line; an enhanced code repeated on each line is kept once.
     pub fn words(&self) -> String {
         let code = self.lines.first().and_then(|line| line.split(' ').next()).unwrap_or_default();
-        let is_code = super::refusal::enhanced(code).is_some();
+        let is_code = refusal::enhanced(code).is_some();
         let rest = self.lines.iter().skip(1).map(|line| match line.strip_prefix(code) {
             Some(rest) if is_code => rest.trim_start(),
             _ => line.as_str(),
@@ -85,6 +85,8 @@ pub struct Opening<'a> {
     pub host: &'a str,
     pub port: u16,
     pub security: &'a Security,
+    /// Whether the operator named a certificate to trust.
+    pub has_ca_file: bool,
     pub login: Option<&'a Login>,
     /// Our host name.
     pub hello: &'a str,
@@ -127,7 +129,7 @@ impl Connection {
             offers: Vec::new(),
         };
         if let Security::Wrapper(config) = opening.security {
-            connection = connection.encrypted(config, opening.host).await?;
+            connection = connection.encrypted(config, opening).await?;
         }
         let greeting = connection.answered().await?;
         expect(greeting, 200..=299)?;
@@ -144,14 +146,19 @@ impl Connection {
                 ));
             }
             connection.ask("STARTTLS", 200..=299).await?;
-            connection = connection.encrypted(config, opening.host).await?;
+            connection = connection.encrypted(config, opening).await?;
             connection.introduce(opening.hello).await?;
         }
         Ok(connection)
     }
 
-    async fn encrypted(self, config: &Arc<rustls::ClientConfig>, host: &str) -> Result<Connection, Fault> {
-        // Text injected after the clear-text reply must not be taken for the server's (RFC 3207 section 6).
+    async fn encrypted(
+        self,
+        config: &Arc<rustls::ClientConfig>,
+        opening: &Opening<'_>,
+    ) -> Result<Connection, Fault> {
+        let host = opening.host;
+        // What somebody on the way put behind the answer in the clear is not to be taken for the server's (RFC 3207 section 6).
         if !self.stream.buffer().is_empty() {
             return Err(Fault::Broken("it went on speaking before TLS began".into()));
         }
@@ -161,7 +168,7 @@ impl Connection {
         let stream = connector
             .connect(name, self.stream.into_inner())
             .await
-            .map_err(|error| Fault::Unusable(tls::explain(&error, host)))?;
+            .map_err(|error| Fault::Unusable(tls::explain(&error, host, opening.has_ca_file)))?;
         Ok(Connection { stream: BufReader::new(Box::new(stream)), is_encrypted: true, ..self })
     }
 

@@ -381,6 +381,7 @@ mod tests {
                 forwarded: None,
             }),
             created: "2022-10-17T06:00:00Z".parse().unwrap(),
+            doubted: None,
         }
     }
 

@@ -4,18 +4,49 @@ mod connection;
 pub mod dkim;
 pub mod login;
 pub mod message;
-pub mod refusal;
 pub mod smtp;
 pub mod tls;
 pub mod transport;
 
-/// Why a message was not sent, by what to do next.
+/// How the sending of a message went.
+#[derive(Debug)]
+pub struct Sending {
+    /// The server that answered last, by its place among the configured ones; `None` where none did.
+    pub server: Option<usize>,
+    /// Servers that refused it for a reason that is about us before another one was asked, with the reason.
+    pub refused_by: Vec<(usize, String)>,
+    pub result: Result<(), DeliverError>,
+}
+
+impl Sending {
+    /// What no other server was asked about.
+    pub fn by(server: Option<usize>, result: Result<(), DeliverError>) -> Sending {
+        Sending { server, refused_by: Vec::new(), result }
+    }
+
+    /// The same with other words.
+    pub fn map(self, words: impl Fn(String) -> String) -> Sending {
+        Sending {
+            server: self.server,
+            refused_by: self.refused_by.into_iter().map(|(at, reason)| (at, words(reason))).collect(),
+            result: self.result.map_err(|error| error.map(words)),
+        }
+    }
+}
+
+/// Why a message did not leave, by what to do next.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DeliverError {
-    /// Retry later: the mailbox does not accept it now (as with greylisting), or for an unknown reason.
+    /// Try again later: the recipient's mailbox does not take it now, as greylisting has it.
     #[error("{0}")]
     Temporary(String),
-    /// Hold it without charging the recipient with an attempt: no server can be reached, or none has capacity.
+    /// The same, by a final answer: a full mailbox has it so.
+    #[error("{0}")]
+    Declined(String),
+    /// The recipient was refused, and nobody says why.
+    #[error("{0}")]
+    Unexplained(String),
+    /// It waits, and no recipient is charged with it: no server can be reached, or none has the time.
     #[error("{0}")]
     Unavailable(String),
     /// Hold it: the server refuses us or our content, and would refuse other mail as well. The operator has to act.
@@ -40,6 +71,8 @@ impl DeliverError {
     pub fn map(self, words: impl FnOnce(String) -> String) -> DeliverError {
         match self {
             DeliverError::Temporary(reason) => DeliverError::Temporary(words(reason)),
+            DeliverError::Declined(reason) => DeliverError::Declined(words(reason)),
+            DeliverError::Unexplained(reason) => DeliverError::Unexplained(words(reason)),
             DeliverError::Unavailable(reason) => DeliverError::Unavailable(words(reason)),
             DeliverError::RefusesUs(reason) => DeliverError::RefusesUs(words(reason)),
             DeliverError::Stopped => DeliverError::Stopped,

@@ -1,4 +1,4 @@
-//! One or several mail servers: weighted, with failover, rate limits, and no more connections than each server accepts.
+//! Mail servers, one or several: by weight, with failover, and with no more connections than each of them takes.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,11 +11,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::DeliverError;
 use super::connection::{CLOSING, Connection, Fault, Opening, Security};
 use super::login::{Login, Secret};
-use super::refusal::{Command, Refusal, enhanced, refusal};
 use super::tls::client_config;
+use super::{DeliverError, Sending};
+use crate::model::refusal::{Command, Refusal, enhanced, refusal};
 use crate::support::text::percent_decoded;
 
 /// Timeout of connecting, including TLS and AUTH.
@@ -38,18 +38,11 @@ pub struct SmtpSettings<'a> {
     pub extra_root_pem: Option<&'a [u8]>,
 }
 
-/// Sending rates in messages per second; 0 means unlimited.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Rates {
-    pub total: f64,
-    /// To recipients in the same domain.
-    pub per_domain: f64,
-}
-
 struct Server {
     host: String,
     port: u16,
     security: Security,
+    has_ca_file: bool,
     login: Option<Login>,
     weight: u32,
 }
@@ -83,7 +76,11 @@ struct ServerState {
     open_max: Option<usize>,
     /// Whether it accepted a connection in this run.
     was_up: bool,
-    /// Until when it is skipped, and why.
+    /// It gave an answer in this run that is no refusal of us. Until then, there is one message at a time for it.
+    is_proven: bool,
+    /// Nothing more goes through it in this run, and why.
+    left_out: Option<DeliverError>,
+    /// Until when it is left alone, and why.
     down: Option<(Instant, DeliverError)>,
     /// Balance of the smooth weighted round robin.
     owed: i64,
@@ -91,15 +88,24 @@ struct ServerState {
 
 impl ServerState {
     fn has_room(&self) -> bool {
-        !self.idle.is_empty() || self.open_max.is_none_or(|most| self.open < most)
+        !self.is_on_trial() && (!self.idle.is_empty() || self.open_max.is_none_or(|most| self.open < most))
+    }
+
+    /// Its first answer is waited for.
+    fn is_on_trial(&self) -> bool {
+        !self.is_proven && self.open > self.idle.len()
+    }
+
+    /// Why nothing goes through it now.
+    fn out(&self) -> Option<&DeliverError> {
+        let down = self.down.as_ref().filter(|(until, _)| *until > Instant::now()).map(|(_, why)| why);
+        self.left_out.as_ref().or(down)
     }
 }
 
 #[derive(Default)]
 struct PoolState {
     servers: HashMap<usize, ServerState>,
-    next_total: Option<Instant>,
-    next_by_domain: HashMap<String, Instant>,
 }
 
 impl PoolState {
@@ -133,8 +139,7 @@ enum Step {
 /// The servers and the connections to them.
 pub struct Smtp {
     servers: Vec<Server>,
-    rates: Rates,
-    /// Timeout of each reply.
+    /// For each answer.
     timeout: Duration,
     hello: String,
     pool: Arc<Pool>,
@@ -142,48 +147,95 @@ pub struct Smtp {
 
 impl Smtp {
     /// # Errors
-    /// In words, when an address or a certificate is unusable.
-    pub fn new(servers: &[SmtpSettings], rates: Rates, timeout: Duration) -> Result<Smtp, String> {
+    /// When an address or a certificate is unusable; in words.
+    pub fn new(servers: &[SmtpSettings], timeout: Duration) -> Result<Smtp, String> {
         let servers = servers.iter().map(server).collect::<Result<Vec<_>, _>>()?;
-        Ok(Smtp { servers, rates, timeout, hello: ClientId::default().to_string(), pool: Arc::default() })
+        Ok(Smtp { servers, timeout, hello: ClientId::default().to_string(), pool: Arc::default() })
     }
 
-    /// Sends a message, trying the next server if one cannot be reached. After `stop`, nothing is begun; a message that the
-    /// server has agreed to take is still completed.
-    ///
-    /// # Errors
-    /// By what to do next.
-    pub async fn send(
+    /// Hands a message over. A server that cannot be reached, or refuses us, costs a try at the next one. After `stop` nothing is
+    /// handed over any more; what the server was already told to take goes on to its end.
+    pub async fn send(&self, envelope: &Envelope, message: &str, stop: &CancellationToken) -> Sending {
+        let mut refused_by: Vec<(usize, String)> = Vec::new();
+        loop {
+            let avoided: Vec<usize> = refused_by.iter().map(|(at, _)| *at).collect();
+            match self.send_once(envelope, message, stop, &avoided).await {
+                (Some(at), Err(DeliverError::RefusesUs(reason))) if self.has_other(at, &avoided) => {
+                    refused_by.push((at, reason));
+                }
+                (server, result) => {
+                    self.note_answer(server, &result);
+                    return Sending { server, refused_by, result };
+                }
+            }
+        }
+    }
+
+    /// Hands a message to the server whose turn it is. Answers which one that was.
+    async fn send_once(
         &self,
         envelope: &Envelope,
         message: &str,
         stop: &CancellationToken,
-    ) -> Result<(), DeliverError> {
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => return Err(DeliverError::Stopped),
-            () = self.pace(envelope) => {}
-        }
+        avoided: &[usize],
+    ) -> (Option<usize>, Result<(), DeliverError>) {
         let mut is_fresh = false;
         loop {
             let agreed = tokio::select! {
                 biased;
-                () = stop.cancelled() => Err(DeliverError::Stopped),
-                agreed = self.agree(envelope, is_fresh) => agreed,
+                () = stop.cancelled() => return (None, Err(DeliverError::Stopped)),
+                agreed = self.agree(envelope, is_fresh, avoided) => agreed,
             };
-            let (idle, was_kept) = agreed?;
+            let (idle, was_kept) = match agreed {
+                Ok(agreed) => agreed,
+                Err((server, error)) => return (server, Err(error)),
+            };
+            let server = Some(idle.place.at);
             match self.hand_over(idle, message).await {
                 // The server closed this connection without taking the message; a new one may work.
                 Err(Fault::Refused(reply)) if reply.code == CLOSING && was_kept && !is_fresh => {
                     is_fresh = true
                 }
-                Err(fault) => return Err(self.not_taken(&fault)),
-                Ok(()) => return Ok(()),
+                Err(fault) => return (server, Err(self.not_taken(&fault))),
+                Ok(()) => return (server, Ok(())),
             }
         }
     }
 
-    /// The error after the server agreed to take the message: without a reply, it may have been accepted.
+    /// More connections than one are for a server that does not refuse us.
+    fn note_answer(&self, server: Option<usize>, result: &Result<(), DeliverError>) {
+        let is_good = matches!(
+            result,
+            Ok(()) | Err(DeliverError::Temporary(_) | DeliverError::Declined(_) | DeliverError::Uncertain(_))
+        );
+        if let Some(at) = server.filter(|_| is_good) {
+            self.pool.state().server(at).is_proven = true;
+            self.pool.changed.notify_waiters();
+        }
+    }
+
+    /// Whether there is a server that may take a message which this one and those refused.
+    fn has_other(&self, at: usize, avoided: &[usize]) -> bool {
+        let mut state = self.pool.state();
+        (0..self.servers.len())
+            .any(|other| other != at && !avoided.contains(&other) && state.server(other).out().is_none())
+    }
+
+    /// Sends nothing more through a server until the end of the run. Answers whether there is another one.
+    pub fn leave_out(&self, at: usize, reason: &str) -> bool {
+        let mut state = self.pool.state();
+        state.server(at).left_out = Some(DeliverError::RefusesUs(reason.to_owned()));
+        let others = (0..self.servers.len()).any(|other| state.server(other).left_out.is_none());
+        self.pool.changed.notify_waiters();
+        others
+    }
+
+    /// What a server is called.
+    pub fn server_name(&self, at: usize) -> String {
+        self.servers.get(at).map(|server| format!("{}:{}", server.host, server.port)).unwrap_or_default()
+    }
+
+    /// What it means that a message was not taken after the server was told of it: where no answer comes, it may have been.
     fn not_taken(&self, fault: &Fault) -> DeliverError {
         match fault {
             Fault::Refused(_) => judged(Command::Data, fault),
@@ -197,18 +249,23 @@ impl Smtp {
         }
     }
 
-    /// Finds a server that agrees to take the message, up to its reply to DATA. Returns the connection, and whether it was
-    /// reused.
-    async fn agree(&self, envelope: &Envelope, is_fresh: bool) -> Result<(Idle, bool), DeliverError> {
+    /// Finds a server that agrees to take a message, up to its word to go on; answers with the connection, and whether it was a kept
+    /// one.
+    async fn agree(
+        &self,
+        envelope: &Envelope,
+        is_fresh: bool,
+        avoided: &[usize],
+    ) -> Result<(Idle, bool), (Option<usize>, DeliverError)> {
         let mut is_fresh = is_fresh;
-        let mut last = DeliverError::Unavailable("no mail server can be reached now".into());
-        // Each server once, and again where a reused connection was closed in the meantime.
+        let mut last = (None, DeliverError::Unavailable("no mail server can be reached now".into()));
+        // Each server once, and once more for a kept connection that was closed in the meantime.
         for _ in 0..2 * self.servers.len() + 1 {
-            let at = self.choose()?;
+            let at = self.choose(avoided).map_err(|error| (None, error))?;
             let (mut idle, was_kept) = match self.connection(at, is_fresh).await {
                 Ok(found) => found,
                 Err(error) => {
-                    last = error;
+                    last = (Some(at), error);
                     continue;
                 }
             };
@@ -219,13 +276,15 @@ impl Smtp {
                     if idle.connection.ask("RSET", 200..=299).await.is_ok() {
                         self.keep(idle);
                     }
-                    return Err(judged(command, &fault));
+                    return Err((Some(at), judged(command, &fault)));
                 }
                 // The reused connection was closed without taking anything of this message; a new one is opened.
                 Err(_) if was_kept => is_fresh = true,
-                // One connection too many, which the server only reports now.
-                Err((_, fault)) if self.lower(at, &fault) => last = judged(Command::Connect, &fault),
-                Err((command, fault)) => return Err(judged(command, &fault)),
+                // One connection too many, and the server says so late.
+                Err((_, fault)) if self.lower(at, &fault) => {
+                    last = (Some(at), judged(Command::Connect, &fault));
+                }
+                Err((command, fault)) => return Err((Some(at), judged(command, &fault))),
             }
         }
         Err(last)
@@ -278,10 +337,11 @@ impl Smtp {
     fn step(&self, at: usize, is_fresh: bool) -> Step {
         let mut state = self.pool.state();
         let server = state.server(at);
-        if let Some((until, reason)) = &server.down
-            && *until > Instant::now()
-        {
+        if let Some(reason) = server.out() {
             return Step::Down(reason.clone());
+        }
+        if server.is_on_trial() {
+            return Step::Wait;
         }
         if !is_fresh && let Some(idle) = server.idle.pop() {
             return Step::Take(idle);
@@ -323,6 +383,7 @@ impl Smtp {
             host: &server.host,
             port: server.port,
             security: &server.security,
+            has_ca_file: server.has_ca_file,
             login: server.login.as_ref(),
             hello: &self.hello,
             timeout: self.timeout,
@@ -362,7 +423,10 @@ impl Smtp {
     pub async fn close(&self) {
         let idle: Vec<Idle> = {
             let mut state = self.pool.state();
-            state.servers.values_mut().for_each(|server| (server.open_max, server.was_up) = (None, false));
+            for server in state.servers.values_mut() {
+                (server.open_max, server.was_up, server.is_proven, server.left_out) =
+                    (None, false, false, None);
+            }
             state.servers.values_mut().flat_map(|server| std::mem::take(&mut server.idle)).collect()
         };
         for idle in idle {
@@ -384,19 +448,18 @@ impl Smtp {
         }
     }
 
-    /// Chooses the next server among those that are up, preferably one with room for a connection.
+    /// The server whose turn it is, among those that are up and not to be avoided, and best with room for a connection.
     ///
     /// # Errors
-    /// When none is up, with the reason of one of them.
-    fn choose(&self) -> Result<usize, DeliverError> {
+    /// When none is, with the reason of one.
+    fn choose(&self, avoided: &[usize]) -> Result<usize, DeliverError> {
         let mut state = self.pool.state();
-        let now = Instant::now();
         let mut reason = None;
         let mut up: Vec<usize> = Vec::new();
-        for at in 0..self.servers.len() {
-            match &state.server(at).down {
-                Some((until, why)) if *until > now => reason = Some(why.clone()),
-                _ => up.push(at),
+        for at in (0..self.servers.len()).filter(|at| !avoided.contains(at)) {
+            match state.server(at).out() {
+                Some(why) => reason = Some(why.clone()),
+                None => up.push(at),
             }
         }
         let roomy: Vec<usize> = up.iter().copied().filter(|at| state.server(*at).has_room()).collect();
@@ -411,31 +474,6 @@ impl Smtp {
         })?;
         state.server(best).owed -= total;
         Ok(best)
-    }
-
-    /// Waits for a message's turn under the rate limits, in the order of callers.
-    async fn pace(&self, envelope: &Envelope) {
-        let step = |rate: f64| (rate > 0.0).then(|| Duration::from_secs_f64(1.0 / rate));
-        let until = {
-            let mut state = self.pool.state();
-            let now = Instant::now();
-            let mut until = now;
-            if let Some(step) = step(self.rates.per_domain) {
-                let domain =
-                    envelope.to().first().map(|to| to.domain().to_ascii_lowercase()).unwrap_or_default();
-                let next = state.next_by_domain.entry(domain).or_insert(now);
-                until = until.max(*next);
-                *next = until + step;
-            }
-            if let Some(step) = step(self.rates.total) {
-                until = until.max(state.next_total.unwrap_or(now));
-                state.next_total = Some(until + step);
-            }
-            until
-        };
-        if until > Instant::now() {
-            tokio::time::sleep_until(until).await;
-        }
     }
 }
 
@@ -488,7 +526,8 @@ fn server(settings: &SmtpSettings) -> Result<Server, String> {
     };
     let weight = parameter("weight")
         .map_or(Ok(1), |weight| weight.parse().map_err(|_| format!("weight={weight} is not a number")))?;
-    Ok(Server { host, port: url.port().unwrap_or(port), security, login, weight: weight.max(1) })
+    let has_ca_file = settings.extra_root_pem.is_some();
+    Ok(Server { host, port: url.port().unwrap_or(port), security, has_ca_file, login, weight: weight.max(1) })
 }
 
 /// A message as transmitted, dot-stuffed and with its terminator (RFC 5321 section 4.5.2).
@@ -548,7 +587,13 @@ fn judged(command: Command, fault: &Fault) -> DeliverError {
         Refusal::NoRecipient => {
             DeliverError::NoMailbox(format!("the mail server knows no such mailbox: {reply}"))
         }
+        Refusal::Mailbox if reply.code >= 500 => {
+            DeliverError::Declined(format!("the mailbox does not take it now: {reply}"))
+        }
         Refusal::Mailbox => DeliverError::Temporary(format!("the mailbox does not take it now: {reply}")),
+        Refusal::Unexplained => {
+            DeliverError::Unexplained(format!("the recipient is refused, and not said why: {reply}"))
+        }
         Refusal::Busy => DeliverError::Unavailable(format!("the mail server does not take it now: {reply}")),
         Refusal::Us => DeliverError::RefusesUs(format!("the mail server refuses us or the message: {reply}")),
     }
@@ -564,22 +609,22 @@ mod tests {
             .iter()
             .map(|url| SmtpSettings { url, username: None, secret: None, extra_root_pem: None })
             .collect();
-        Smtp::new(&settings, Rates::default(), Duration::from_secs(1))
+        Smtp::new(&settings, Duration::from_secs(1))
     }
 
     #[test]
     fn servers_take_turns_by_weight_and_the_next_one_steps_in() {
         let smtp = smtp(&["smtp://a.example?weight=3", "smtp://b.example"]).unwrap();
-        let turns: Vec<usize> = (0..8).filter_map(|_| smtp.choose().ok()).collect();
+        let turns: Vec<usize> = (0..8).filter_map(|_| smtp.choose(&[]).ok()).collect();
         assert_eq!(turns.iter().filter(|at| **at == 0).count(), 6, "{turns:?}");
         let down = |at| {
             let reason = DeliverError::Unavailable("it is down".into());
             smtp.pool.state().server(at).down = Some((Instant::now() + DOWN, reason));
         };
         down(0);
-        assert_eq!((0..4).filter_map(|_| smtp.choose().ok()).collect::<Vec<_>>(), [1, 1, 1, 1]);
+        assert_eq!((0..4).filter_map(|_| smtp.choose(&[]).ok()).collect::<Vec<_>>(), [1, 1, 1, 1]);
         down(1);
-        assert_eq!(smtp.choose(), Err(DeliverError::Unavailable("it is down".into())));
+        assert_eq!(smtp.choose(&[]), Err(DeliverError::Unavailable("it is down".into())));
     }
 
     #[test]

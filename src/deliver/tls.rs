@@ -107,20 +107,21 @@ impl ServerCertVerifier for Trusted {
     }
 }
 
-/// Why TLS with a server failed, and what to do about it.
-pub fn explain(error: &std::io::Error, host: &str) -> String {
+/// Why TLS with a server failed, in words that say what to do; `has_ca_file` says whether the operator named a certificate.
+pub fn explain(error: &std::io::Error, host: &str, has_ca_file: bool) -> String {
     let Some(fault) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
         return format!("TLS failed: {error}");
     };
     match fault {
-        Error::InvalidCertificate(fault) => of_certificate(fault, host),
+        Error::InvalidCertificate(fault) => of_certificate(fault, host, has_ca_file),
         Error::InvalidMessage(_) => "it does not speak TLS there: smtps:// is TLS from the first byte (mostly port 465), smtp:// begins with STARTTLS (mostly 587)".into(),
         other => format!("TLS failed: {other}"),
     }
 }
 
-fn of_certificate(fault: &CertificateError, host: &str) -> String {
+fn of_certificate(fault: &CertificateError, host: &str, has_ca_file: bool) -> String {
     match fault {
+        CertificateError::BadSignature if !has_ca_file => "its certificate is signed by another key than that of the authority which it names: name its authority's certificate, or its own, in a PEM file as [mail] ca_file".into(),
         CertificateError::BadSignature => "its certificate is signed by another key than the one of that name in ca_file: was it renewed?".into(),
         CertificateError::UnknownIssuer => "nobody whom this machine trusts signed its certificate: name its authority's certificate, or its own if it is self-signed, in a PEM file as [mail] ca_file".into(),
         CertificateError::NotValidForName => format!("its certificate is not for the name {host}"),
@@ -134,6 +135,9 @@ fn of_certificate(fault: &CertificateError, host: &str) -> String {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "its certificate is not valid yet: is the clock of this machine right?".into()
         }
+        CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") && !has_ca_file => {
+            "its certificate is one of an authority, and nobody whom this machine trusts signed it: put the very certificate that it shows into a PEM file, and name that as [mail] ca_file".into()
+        }
         CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
             "its certificate is one of an authority, and another one than ca_file has: put the very certificate that it shows into [mail] ca_file".into()
         }
@@ -144,6 +148,18 @@ fn of_certificate(fault: &CertificateError, host: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As webpki calls it.
+    #[derive(Debug)]
+    struct CaUsedAsEndEntity;
+
+    impl std::fmt::Display for CaUsedAsEndEntity {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("CaUsedAsEndEntity")
+        }
+    }
+
+    impl std::error::Error for CaUsedAsEndEntity {}
 
     #[test]
     fn a_self_signed_certificate_is_trusted_where_it_is_named_and_faults_are_words() {
@@ -169,7 +185,7 @@ mod tests {
             let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1_700_000_000));
             match trusted.verify_server_cert(&certificate(shown), &[], &host, &[], now) {
                 Ok(_) => String::new(),
-                Err(fault) => explain(&std::io::Error::other(fault), "mail.example"),
+                Err(fault) => explain(&std::io::Error::other(fault), "mail.example", true),
             }
         };
         let good = made(&["mail.example"], false, 2020..2040);
@@ -179,6 +195,17 @@ mod tests {
             assert_eq!(verdict(certificate, certificate), "");
         }
         assert!(verdict(&good, &authority).contains("ca_file"), "{}", verdict(&good, &authority));
+        // Without a ca_file there is none that could be wrong.
+        let of_authority = || CertificateError::Other(rustls::OtherError(Arc::new(CaUsedAsEndEntity)));
+        for (fault, has_ca_file, want) in [
+            (of_authority(), false, "nobody whom this machine trusts signed it"),
+            (of_authority(), true, "another one than ca_file has"),
+            (CertificateError::BadSignature, false, "name its authority's certificate"),
+            (CertificateError::BadSignature, true, "was it renewed?"),
+        ] {
+            let said = of_certificate(&fault, "mail.example", has_ca_file);
+            assert!(said.contains(want), "{said}");
+        }
         let old = made(&["mail.example"], false, 2019..2020);
         assert!(verdict(&old, &old).contains("has expired"));
         assert!(client_config(Some(b"nothing")).unwrap_err().contains("no certificate"));

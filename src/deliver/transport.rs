@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
 
-use super::DeliverError;
 use super::message::Built;
 use super::smtp::Smtp;
+use super::{DeliverError, Sending};
 use crate::support::files::{sweep, write_atomically};
 
 /// Where messages are sent.
@@ -23,23 +23,33 @@ impl Transport {
         }
     }
 
-    /// Sends a message. `Ok` means that the server accepted it, or that the file is written. After `stop`, nothing is begun.
-    ///
-    /// # Errors
-    /// By what to do next.
-    pub async fn send(
-        &self,
-        message: &Built,
-        message_id: &str,
-        stop: &CancellationToken,
-    ) -> Result<(), DeliverError> {
+    /// Hands a message over. `Ok` means that a server took it, or that the file stands. After `stop` nothing is begun.
+    pub async fn send(&self, message: &Built, message_id: &str, stop: &CancellationToken) -> Sending {
         match self {
-            Transport::Directory(folder) => write_eml(folder, message_id, message.text.as_bytes()),
+            Transport::Directory(folder) => {
+                Sending::by(Some(0), write_eml(folder, message_id, message.text.as_bytes()))
+            }
             Transport::Smtp(smtp) => smtp.send(&message.envelope, &message.text, stop).await,
         }
     }
 
-    /// Closes open connections.
+    /// Sends nothing more through a server until the end of the run. Answers whether there is another one.
+    pub fn leave_out(&self, server: usize, reason: &str) -> bool {
+        match self {
+            Transport::Directory(_) => false,
+            Transport::Smtp(smtp) => smtp.leave_out(server, reason),
+        }
+    }
+
+    /// What a server is called.
+    pub fn server_name(&self, server: usize) -> String {
+        match self {
+            Transport::Directory(_) => "the folder".into(),
+            Transport::Smtp(smtp) => smtp.server_name(server),
+        }
+    }
+
+    /// Ends what is still open.
     pub async fn close(&self) {
         if let Transport::Smtp(smtp) = self {
             smtp.close().await;

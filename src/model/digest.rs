@@ -248,6 +248,8 @@ pub struct Delivery {
     pub issue: std::sync::Arc<Issue>,
     /// The Date header: when the issue was created.
     pub created: jiff::Timestamp,
+    /// Since when its recipient is doubted: a server said that there is none, and took nothing from us that would make it believed.
+    pub doubted: Option<jiff::Timestamp>,
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub mod key;
 pub mod keys;
 pub mod mail_address;
 pub mod publication;
+pub mod refusal;
 pub mod schedule;
 pub mod sketch;
 pub mod source;

@@ -48,7 +48,30 @@ pub struct QueuedDelivery {
     pub reason: String,
 }
 
-/// Longest pause between two attempts: a delivery scheduled further ahead was written under a wrong clock.
+/// Why a delivery is handed back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WhyHandedBack {
+    /// For a reason that is not its recipient's.
+    NotTheirs(String),
+    /// Its recipient was refused, and whether that is to be believed is not known yet; since when they are doubted.
+    InDoubt { reason: String, since: Option<Timestamp> },
+}
+
+/// What is known of a mail server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MailServer {
+    /// When it last took mail for a list.
+    pub taken: Option<Timestamp>,
+    /// The same, with mail for the operator.
+    pub taken_any: Option<Timestamp>,
+    /// Why it refuses us, while others take its mail.
+    pub trouble: Option<String>,
+}
+
+/// A turn that is so many steps ahead was taken under a wrong clock.
+const TURNS_MAX: i64 = 10_000;
+
+/// No pause between two attempts is longer: a delivery that waits for later than this was written under a wrong clock.
 const PAUSE_MAX: SignedDuration = SignedDuration::from_hours(4 * 24);
 
 /// The columns that `issue` reads; an issue without a web version has an empty name.
@@ -89,9 +112,10 @@ impl<A> Mailing<'_, A> {
         self.db.row("SELECT seen FROM digest_mark WHERE digest = ?1", [digest], |row| row.get(0))
     }
 
-    /// The numbers of the due deliveries, those waiting longest first; retries come after first attempts. A delivery still
-    /// `sending` when its lease has ended was interrupted after it was handed over: it is due again, under the same Message-ID.
-    /// `leased` is the current time on the clock of leases.
+    /// The numbers of the deliveries whose time has come: what the operator has to know, then those that wait longest, so that what was
+    /// tried in vain comes after what was not. One that is still `sending` when its lease has run
+    /// out was cut off after it was handed over: it is due again, under the same Message-ID.
+    /// `leased` is now by the clock of leases.
     pub fn due(
         &self,
         now: Timestamp,
@@ -100,15 +124,16 @@ impl<A> Mailing<'_, A> {
     ) -> Result<Vec<DeliveryKey>> {
         let of_state = |state: &str, limit: &str| {
             format!(
-                "SELECT delivery.pk, next_attempt FROM delivery JOIN issue ON issue.pk = delivery.issue
-                 WHERE state = '{state}' AND next_attempt {limit} AND lease_end <= ?4 AND (?3 IS NULL OR issue.digest = ?3)"
+                "SELECT delivery.pk, next_attempt, issue.digest <> '{}' FROM delivery JOIN issue ON issue.pk = delivery.issue
+                 WHERE state = '{state}' AND next_attempt {limit} AND lease_end <= ?4 AND (?3 IS NULL OR issue.digest = ?3)",
+                DigestId::Operator
             )
         };
         let parts: Vec<String> = ["pending", "sending"]
             .iter()
             .flat_map(|state| ["<= ?1", "> ?2"].map(|limit| of_state(state, limit)))
             .collect();
-        let sql = format!("{} ORDER BY 2, 1", parts.join(" UNION ALL "));
+        let sql = format!("{} ORDER BY 3, 2, 1", parts.join(" UNION ALL "));
         self.db.rows(&sql, params![millis(now), millis(now + PAUSE_MAX), digest, millis(leased)], |row| {
             row.get(0)
         })
@@ -116,10 +141,11 @@ impl<A> Mailing<'_, A> {
 
     /// Deliveries by number, each issue read once; `known` is an issue read before.
     pub fn deliveries(&self, numbers: &[DeliveryKey], known: Option<&Arc<Issue>>) -> Result<Vec<Delivery>> {
-        let sql = "SELECT issue.digest, recipient, message_id, attempts, issue.pk, created, delivery.pk
+        let sql = "SELECT issue.digest, recipient, message_id, attempts, issue.pk, created, delivery.pk, doubted
                    FROM json_each(?1) AS wanted CROSS JOIN delivery ON delivery.pk = wanted.value JOIN issue ON issue.pk = delivery.issue ORDER BY wanted.key";
-        type DeliveryRow = ((DigestId, String, String), u32, IssueKey, Timestamp, DeliveryKey);
-        // Deliveries erased in the meantime are missing.
+        type DeliveryRow =
+            ((DigestId, String, String), u32, IssueKey, Timestamp, DeliveryKey, Option<Timestamp>);
+        // Those that were erased in the meantime are gone.
         let read = |row: &Row| {
             Ok((
                 (row.get(0)?, row.get(1)?, row.get(2)?),
@@ -127,12 +153,13 @@ impl<A> Mailing<'_, A> {
                 row.get(4)?,
                 time(row.get(5)?),
                 row.get(6)?,
+                row.get::<_, Option<i64>>(7)?.map(time),
             ))
         };
         let rows: Vec<DeliveryRow> = self.db.rows(sql, [keys_text(numbers)], read)?;
         let mut issues: HashMap<IssueKey, Arc<Issue>> = HashMap::new();
         let mut deliveries = Vec::with_capacity(rows.len());
-        for ((digest, recipient, message_id), attempts, key, created, id) in rows {
+        for ((digest, recipient, message_id), attempts, key, created, id, doubted) in rows {
             let issue = match issues.get(&key) {
                 Some(issue) => issue.clone(),
                 None => {
@@ -143,7 +170,16 @@ impl<A> Mailing<'_, A> {
                     issue
                 }
             };
-            deliveries.push(Delivery { id, digest, recipient, message_id, attempts, issue, created });
+            deliveries.push(Delivery {
+                id,
+                digest,
+                recipient,
+                message_id,
+                attempts,
+                issue,
+                created,
+                doubted,
+            });
         }
         Ok(deliveries)
     }
@@ -216,9 +252,24 @@ impl<A> Mailing<'_, A> {
         })
     }
 
-    /// Whether the last attempt to send mail failed for reasons unrelated to the recipients.
-    pub fn is_held_up(&self) -> Result<bool> {
-        self.db.one("SELECT EXISTS (SELECT 1 FROM mail_held_up)", [], |row| row.get(0))
+    /// Why mail is held up, if it is.
+    pub fn held_up(&self) -> Result<Option<String>> {
+        self.db.row("SELECT reason FROM mail_held_up", [], |row| row.get(0))
+    }
+
+    /// Whether any delivery waits for a reason that is not its recipient's.
+    pub fn has_held(&self) -> Result<bool> {
+        self.db.one("SELECT EXISTS (SELECT 1 FROM delivery WHERE is_held = 1)", [], |row| row.get(0))
+    }
+
+    /// When a mail server last took mail for a list, and why it refuses us while others take its mail.
+    pub fn mail_server(&self, server: &str) -> Result<MailServer> {
+        let sql = "SELECT taken, taken_any, trouble FROM mail_server WHERE server = ?1";
+        let read = |row: &Row| {
+            let at = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(time));
+            Ok(MailServer { taken: at(0)?, taken_any: at(1)?, trouble: row.get(2)? })
+        };
+        Ok(self.db.row(sql, [server], read)?.unwrap_or_default())
     }
 
     /// A secret of this installation, if it exists.
@@ -253,7 +304,7 @@ impl Mailing<'_, Write> {
     /// Gives up the deliveries whose outcome a dead process left open; returns how many. Deliveries under way elsewhere are not
     /// touched: their leases have not ended by `leased`, the current time on the clock of leases.
     pub fn skip_uncertain(&self, leased: Timestamp) -> Result<usize> {
-        let sql = "UPDATE delivery SET state = 'failed', lease_end = 0, worker = NULL,
+        let sql = "UPDATE delivery SET state = 'failed', lease_end = 0, worker = NULL, is_held = 0,
                        last_error = 'handed over by a run that was cut off: it may have arrived, and is not sent again' WHERE state = 'sending' AND lease_end <= ?1";
         self.db.execute(sql, [millis(leased)])
     }
@@ -291,7 +342,7 @@ impl Mailing<'_, Write> {
         error: Option<&str>,
         next_attempt: Timestamp,
     ) -> Result<bool> {
-        let sql = "UPDATE delivery SET state = ?3, last_error = ?4, next_attempt = ?5, lease_end = 0, worker = NULL WHERE pk = ?1 AND attempts = ?2 AND state = 'sending'";
+        let sql = "UPDATE delivery SET state = ?3, last_error = ?4, next_attempt = ?5, is_held = 0, lease_end = 0, worker = NULL WHERE pk = ?1 AND attempts = ?2 AND state = 'sending'";
         Ok(self.db.execute(
             sql,
             params![claimed.number, claimed.attempt, state.as_str(), error, millis(next_attempt)],
@@ -303,16 +354,71 @@ impl Mailing<'_, Write> {
     pub fn hand_back(
         &self,
         claimed: ClaimedDelivery,
-        reason: Option<&str>,
+        why: Option<&WhyHandedBack>,
         next_attempt: Timestamp,
     ) -> Result<bool> {
         let sql = "UPDATE delivery SET state = 'pending', attempts = attempts - 1, lease_end = 0, worker = NULL, last_error = coalesce(?3, last_error),
-                       next_attempt = iif(?3 IS NULL, next_attempt, ?4) WHERE pk = ?1 AND attempts = ?2 AND state = 'sending'";
-        let parameters = params![claimed.number, claimed.attempt, reason, millis(next_attempt)];
+                       next_attempt = iif(?3 IS NULL, next_attempt, ?4), is_held = max(is_held, ?5), doubted = coalesce(doubted, ?6)
+                   WHERE pk = ?1 AND attempts = ?2 AND state = 'sending'";
+        let (reason, is_held, doubted) = match why {
+            None => (None, false, None),
+            Some(WhyHandedBack::NotTheirs(reason)) => (Some(reason), true, None),
+            Some(WhyHandedBack::InDoubt { reason, since }) => (Some(reason), false, since.map(millis)),
+        };
+        let parameters =
+            params![claimed.number, claimed.attempt, reason, millis(next_attempt), is_held, doubted];
         Ok(self.db.execute(sql, parameters)? == 1)
     }
 
-    /// Deletes some deliveries settled before a time; returns how many.
+    /// Keeps what became of a delivery that was handed back in doubt; `attempts` are those before. `false` when another process has it.
+    pub fn settle_doubt(
+        &self,
+        number: DeliveryKey,
+        attempts: u32,
+        state: DeliveryState,
+        next_attempt: Timestamp,
+    ) -> Result<bool> {
+        let sql = "UPDATE delivery SET state = ?3, attempts = attempts + 1, next_attempt = ?4, is_held = 0
+                   WHERE pk = ?1 AND attempts = ?2 AND state = 'pending'";
+        let parameters = params![number, attempts, state.as_str(), millis(next_attempt)];
+        Ok(self.db.execute(sql, parameters)? == 1)
+    }
+
+    /// A delivery that was handed back in doubt waits for a reason that is not its recipient's.
+    pub fn hold(&self, number: DeliveryKey) -> Result<()> {
+        self.db.execute("UPDATE delivery SET is_held = 1 WHERE pk = ?1 AND state = 'pending'", [number])?;
+        Ok(())
+    }
+
+    /// Keeps what is known of a mail server.
+    pub fn put_mail_server(&self, server: &str, known: &MailServer) -> Result<()> {
+        let sql = "INSERT INTO mail_server (server, taken, taken_any, trouble) VALUES (?1, ?2, ?3, ?4)
+                   ON CONFLICT (server) DO UPDATE SET taken = ?2, taken_any = ?3, trouble = ?4";
+        self.db.execute(
+            sql,
+            params![server, known.taken.map(millis), known.taken_any.map(millis), known.trouble],
+        )?;
+        Ok(())
+    }
+
+    /// Takes the next turn of a rate, of which one comes after each `step`: all processes on the store share them. The times are by the
+    /// clock of leases.
+    pub fn take_turn(&self, what: &str, step: SignedDuration, leased: Timestamp) -> Result<Timestamp> {
+        let sql = "INSERT INTO mail_turn (what, next) VALUES (?1, ?2 + ?3)
+                   ON CONFLICT (what) DO UPDATE SET next = iif(next > ?4, ?2, max(next, ?2)) + ?3 RETURNING next";
+        let (now, step) = (leased.as_microsecond(), i64::try_from(step.as_micros()).unwrap_or(i64::MAX));
+        let limit = now.saturating_add(step.saturating_mul(TURNS_MAX));
+        let next: i64 = self.db.one(sql, params![what, now, step, limit], |row| row.get(0))?;
+        Ok(Timestamp::from_microsecond(next - step).unwrap_or(leased))
+    }
+
+    /// Forgets turns that are over.
+    pub fn forget_turns(&self, leased: Timestamp) -> Result<()> {
+        self.db.execute("DELETE FROM mail_turn WHERE next < ?1", [leased.as_microsecond()])?;
+        Ok(())
+    }
+
+    /// Forgets some deliveries that were settled before a time; answers how many.
     pub fn forget_deliveries(&self, limit: Timestamp, deliveries_max: usize) -> Result<usize> {
         // Who received what is personal data: it has to be gone from the file as well.
         self.db.batch("PRAGMA secure_delete = ON")?;
@@ -335,11 +441,14 @@ impl Mailing<'_, Write> {
         Ok(())
     }
 
-    /// Records whether mail is held up.
-    pub fn set_held_up(&self, is_held_up: bool) -> Result<()> {
-        match is_held_up {
-            true => self.db.execute("INSERT INTO mail_held_up (id) VALUES (1) ON CONFLICT DO NOTHING", [])?,
-            false => self.db.execute("DELETE FROM mail_held_up", [])?,
+    /// Notes why mail is held up, or that it is no more.
+    pub fn set_held_up(&self, reason: Option<&str>) -> Result<()> {
+        match reason {
+            Some(reason) => self.db.execute(
+                "INSERT INTO mail_held_up (id, reason) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET reason = ?1",
+                [reason],
+            )?,
+            None => self.db.execute("DELETE FROM mail_held_up", [])?,
         };
         Ok(())
     }

@@ -295,9 +295,16 @@ fn write_subscriptions(w: &Unit<Write>) -> Result<()> {
 fn hold_up(w: &Unit<Write>, claimed: ClaimedDelivery) -> Result<()> {
     let now = at(NOW);
     w.mailing().hand_back(claimed, None, now)?;
-    w.mailing().set_held_up(true)?;
-    w.mailing().is_held_up()?;
-    w.mailing().set_held_up(false)?;
+    w.mailing().hold(claimed.number)?;
+    w.mailing().settle_doubt(claimed.number, 0, DeliveryState::Failed, now)?;
+    w.mailing().has_held()?;
+    w.mailing().set_held_up(Some("r"))?;
+    w.mailing().held_up()?;
+    w.mailing().set_held_up(None)?;
+    w.mailing().put_mail_server("s", &MailServer::default())?;
+    w.mailing().mail_server("s")?;
+    w.mailing().take_turn("", SignedDuration::from_secs(1), now)?;
+    w.mailing().forget_turns(now)?;
     w.mailing().old_issues(&DigestId::Personal, now, 10, 10)?;
     w.mailing().forget_issue(IssueKey(99))?;
     Ok(())

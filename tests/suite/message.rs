@@ -349,9 +349,12 @@ fn every_mail_has_a_short_subject_a_language_wrapped_text_and_a_preheader() {
 #[test]
 fn the_operators_mail_names_its_sources_and_says_when_all_is_well() {
     let server = Server::always(Reply::new(500, ""));
-    let source =
-        |id: &str| format!("[[source]]\nid = \"{id}\"\nurl = \"{}\"\n", server.url(&format!("/{id}")));
-    let mut app = App::new(&format!("{}{}", source("courts"), source("budgets")));
+    let source = |id: &str, partner: &str| {
+        format!("[[source]]\nid = \"{id}\"\n{partner}url = \"{}\"\n", server.url(&format!("/{id}")))
+    };
+    // By the name that it has for people.
+    let courts = source("s1", "partner = \"courts\"\n").replace("/s1", "/courts");
+    let mut app = App::new(&format!("{courts}{}", source("budgets", "")));
     let config = app.read("feeds.toml").replace("[mail]\n", "[mail]\noperator = [\"ops@example.org\"]\n");
     app.write("feeds.toml", config);
     let subjects = |app: &App| -> Vec<String> {

@@ -133,6 +133,46 @@ fn what_may_pass_counts_and_what_is_no_bounce_is_left_alone() {
 }
 
 #[test]
+fn what_is_refused_because_of_us_counts_for_nobody_and_the_operator_hears_of_it_once() {
+    let (_server, mut app) = app("operator = [\"ops@example.org\"]");
+    let reports = [
+        dsn(
+            "ana@example.org",
+            "failed",
+            "5.7.1",
+            "550 5.7.1 Service unavailable; blocked using zen.spamhaus.org",
+        ),
+        dsn("ana@example.org", "failed", "5.7.26", "550 5.7.26 unauthenticated, DMARC policy"),
+        dsn("ana@example.org", "failed", "4.4.7", "451 4.4.1 connection timed out"),
+        dsn(
+            "ana@example.org",
+            "failed",
+            "5.1.1",
+            "550 5.1.1 <news@example.org>: Sender address rejected: User unknown",
+        ),
+        prose(
+            "Mail delivery failed",
+            "  ana@example.org\n    SMTP error from remote mail server after end of data:\n    host mx [192.0.2.1]: 550 no such user",
+        ),
+        prose(
+            "Mail delivery failed",
+            "  ana@example.org\n    SMTP error from remote mail server after MAIL FROM:<n@example.org>:\n    550 5.7.1 spam",
+        ),
+    ];
+    for report in &reports {
+        let said = read(&app, &proven(&app, "ana", report));
+        assert!(said.starts_with("counted for nobody: a mail to a…@example.org"), "{said}");
+    }
+    assert_eq!(state(&app, "ana"), "active");
+    app.later(60).ok(&["run"]);
+    app.later(60).ok(&["run"]);
+    let told: Vec<String> =
+        app.outbox().into_iter().filter(|mail| header(mail, "To") == "ops@example.org").collect();
+    assert_eq!(told.len(), 1);
+    assert!(header(&told[0], "Subject").contains("returned mail needs a look"), "{}", told[0]);
+}
+
+#[test]
 fn a_return_path_of_its_own_knows_whose_mail_it_was() {
     let (_server, app) = app("bounces = \"returns@example.org\"");
     let mails = app.outbox();

@@ -67,7 +67,8 @@ fn queue(returns: &Returns, answer: &Answer, reader: &Address, bytes: &[u8]) -> 
         subject: subject(&answer.subject),
         text: text(answer, bytes.len()),
         html: String::new(),
-        language: String::new(),
+        // Of our own words; what somebody wrote is attached as it came.
+        language: "en".into(),
         name: None,
         places: LinkPlaces::of(&sender.key, &id),
         forwarded: Some(ForwardedMail {

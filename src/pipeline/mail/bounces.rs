@@ -19,10 +19,15 @@ use crate::support::text::ordinal;
 const SOFT_SERIES: u64 = 3;
 const SOFT_WITHIN: SignedDuration = SignedDuration::from_hours(60 * 24);
 
-/// The recipient that a report is about.
+/// Reports of what is not the recipients' come in swarms.
+const TOLD_ONCE_IN: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Whom a report is about.
 struct Concerned {
     hash: String,
     shown: String,
+    /// It is about a mail to the operator.
+    is_operator: bool,
 }
 
 /// The context in which returned mail is processed.
@@ -36,7 +41,15 @@ pub struct Returns<'a> {
     pub context: Option<MailContext<'a>>,
     /// Who reads replies, unless that is whoever reads the mailbox they arrived in.
     pub answers_to: Option<&'a Address>,
+    /// Those who are to hear of what goes wrong, whatever comes back from them.
+    pub operators: &'a [Address],
     pub now: Timestamp,
+}
+
+impl Returns<'_> {
+    fn is_operator(&self, hash: &str) -> bool {
+        self.operators.iter().any(|operator| self.sender.key.hash(operator.as_str()) == hash)
+    }
 }
 
 /// Whether a message is done with.
@@ -83,7 +96,7 @@ pub fn take(returns: &Returns, bytes: &[u8], recipients: &[String]) -> anyhow::R
                 let Some(person) = concerned(w, &returns.sender.key, &report)? else {
                     return Ok(vec![unproven("bounce")]);
                 };
-                let lines = failures.iter().map(|failure| bounced(w, &person, failure, &id, returns.now));
+                let lines = failures.iter().map(|failure| bounced(w, returns, &person, failure, &id));
                 lines.collect::<anyhow::Result<Vec<String>>>()
             })?;
             lines.dedup();
@@ -117,8 +130,9 @@ fn concerned(
     report: &ReturnedMail,
 ) -> Result<Option<Concerned>, StoreError> {
     let list = unit.subscribers();
-    if let Some((address, _)) = delivered_to(unit, key, report)? {
-        return Ok(Some(Concerned { hash: key.hash(&address), shown: masked(&address) }));
+    if let Some((address, digest)) = delivered_to(unit, key, report)? {
+        let is_operator = matches!(digest, DigestId::Operator | DigestId::Answer);
+        return Ok(Some(Concerned { hash: key.hash(&address), shown: masked(&address), is_operator }));
     }
     let mut hashes = report
         .leave_tokens
@@ -127,7 +141,7 @@ fn concerned(
         .filter_map(|payload| Some(payload.split_once(' ')?.1.to_owned()));
     let Some(hash) = hashes.next() else { return Ok(None) };
     let shown = list.get(&hash)?.map_or_else(|| "a recipient".into(), |known| known.address.masked());
-    Ok(Some(Concerned { hash, shown }))
+    Ok(Some(Concerned { hash, shown, is_operator: false }))
 }
 
 /// The recipient and digest of the delivery that a report is about.
@@ -156,14 +170,23 @@ fn masked(address: &str) -> String {
 
 fn bounced(
     unit: &Unit<Write>,
+    returns: &Returns,
     person: &Concerned,
     failure: &Failure,
     id: &str,
-    now: Timestamp,
 ) -> anyhow::Result<String> {
-    let Concerned { hash, shown } = person;
+    let Concerned { hash, shown, is_operator } = person;
+    let is_operator = *is_operator || returns.is_operator(hash);
+    let now = returns.now;
     let reason = &failure.reason;
     Ok(match failure.kind {
+        Kind::Hard | Kind::Soft if is_operator => {
+            format!("left alone: a mail to the operator, {shown}, did not arrive ({reason})")
+        }
+        Kind::NotTheirs => {
+            tell_operator(unit, reason, now)?;
+            format!("counted for nobody: a mail to {shown} was refused for what is not theirs ({reason})")
+        }
         Kind::Delayed => format!("left alone: a mail to {shown} is delayed ({reason})"),
         Kind::Hard => {
             // A bounce that was read before must not suppress a recipient readmitted since.
@@ -187,7 +210,19 @@ fn bounced(
     })
 }
 
-/// Counts a soft bounce once per `id`, and suppresses the recipient after a series. `None` if it was counted before.
+/// The operator hears of what is refused on its way for what we are, or what we write, and not of each report of it.
+fn tell_operator(unit: &Unit<Write>, reason: &str, now: Timestamp) -> anyhow::Result<()> {
+    let week = now.as_second().div_euclid(TOLD_ONCE_IN.as_secs());
+    if unit.subscribers().put_bounce(&format!("told {week}"), "", "told", now, now)?.is_some() {
+        let text = format!(
+            "says that mail is refused on its way, for a reason that is not its recipients': {reason}. It counts for nobody"
+        );
+        unit.sources().put_notice("returned mail", &text, now)?;
+    }
+    Ok(())
+}
+
+/// Counts a soft bounce, once for each `id`, and suppresses at the end of a series. `None` when it was counted before.
 ///
 /// # Errors
 /// When the store fails.

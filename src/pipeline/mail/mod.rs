@@ -3,7 +3,9 @@
 
 pub mod answers;
 pub mod bounces;
+mod brake;
 pub mod import;
+pub mod incident;
 pub mod outbox;
 pub mod queue;
 pub mod subscribers;

@@ -9,8 +9,8 @@
 use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
@@ -18,15 +18,18 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::brake::{Before, Brake, Doubt, Ground, Noted, is_for_list};
 use super::{bounces, subscribers};
-use crate::deliver::DeliverError;
 use crate::deliver::message::{Built, PreparedMessage, Sender, build, prepare};
 use crate::deliver::transport::Transport;
+use crate::deliver::{DeliverError, Sending};
 use crate::digest;
-use crate::model::digest::{Delivery, DeliveryState, Digest, DigestId, ISSUES_LISTED, Issue, OnUncertain};
+use crate::model::digest::{
+    Delivery, DeliveryState, Digest, DigestId, ISSUES_LISTED, Issue, Notice, OnUncertain,
+};
 use crate::model::keys::DeliveryKey;
 use crate::model::subscriber::SubscriberState;
-use crate::store::{ClaimedDelivery, Store, StoreError, Unit, Write};
+use crate::store::{ClaimedDelivery, MailServer, Store, StoreError, Unit, WhyHandedBack, Write};
 use crate::support::clock::Clock;
 use crate::support::text::many;
 
@@ -50,15 +53,13 @@ const PUT_OFF_SHARE: i64 = 8;
 const CONFIRMATION_WAITS: SignedDuration = SignedDuration::from_hours(48);
 /// How long mail that contains an address is kept after it was sent.
 const PRIVATE_KEPT: SignedDuration = SignedDuration::from_hours(48);
-/// When this many times `refusals_max` recipients in a row are unknown in the same words, the server is at fault.
-const UNKNOWN_FACTOR: usize = 4;
-/// Maximum number of distinct reasons reported.
+/// Different reasons told; the rest is counted.
 const REASONS_MAX: usize = 50;
 /// Replaces a recipient's address, which must not be logged.
 const RECIPIENT: &str = "(the recipient)";
 
-/// Settings for sending.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How deliveries are made.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DeliveryPace {
     /// Number of messages sent concurrently, each over its own connection.
     pub connections: usize,
@@ -67,6 +68,9 @@ pub struct DeliveryPace {
     pub refusals_max: usize,
     /// Older deliveries are no longer news and are given up.
     pub wait_max: SignedDuration,
+    /// Messages a second, in all and to the recipients of one domain, by all processes on the store; 0 is as fast as it goes.
+    pub rate: f64,
+    pub rate_per_domain: f64,
 }
 
 /// The results of the deliveries that were due.
@@ -75,11 +79,17 @@ pub struct Deliveries {
     pub sent: u64,
     pub deferred: u64,
     pub refused: u64,
-    /// Why mail is held up, if none was sent or sending was ended early: the server refuses us, or cannot be reached.
+    /// Why mail waits for the operator: the server refuses us, or cannot be reached.
     pub held_up: Option<String>,
     /// Why messages were not sent, with counts, most frequent first.
     pub reasons: Vec<(String, u64)>,
-    /// Why a message is held, if not because of its recipient.
+    /// Those of `sent` that are not for the operator.
+    pub sent_to_lists: u64,
+    /// What is to be told of this run: why mail waits that is not its recipients' to mend.
+    pub trouble: Option<String>,
+    /// One of several servers was left out, or takes mail again: the operator is to hear of it.
+    pub is_server_news: bool,
+    /// Why a message waits that is not the recipients'.
     put_off: Option<String>,
 }
 
@@ -115,7 +125,9 @@ pub struct OutboxWorker {
     pub sender: Arc<Sender>,
     pub pace: DeliveryPace,
     pub clock: Clock,
-    /// Set when the work has to end: messages already handed over are settled, the rest waits for the next run.
+    /// The keyed hashes of the operator's addresses, which no refusal keeps from hearing of it.
+    pub operators: Arc<[String]>,
+    /// Set when the work is to end: what is handed over by then is settled, the rest waits for the next run.
     pub stop: CancellationToken,
 }
 
@@ -147,7 +159,7 @@ impl OutboxWorker {
         let (waiting, queue) = mpsc::channel(WAITING_MAX);
         let queue: DeliveryQueue = Arc::new(tokio::sync::Mutex::new(queue));
         let (ledger, entries) = mpsc::channel(self.pace.connections);
-        let brake = Arc::new(Brake { refusals_max: self.pace.refusals_max, ..Brake::default() });
+        let brake = Arc::new(Brake::new(self.pace.refusals_max));
         let (told, mut outcomes) = mpsc::channel(WAITING_MAX);
         let mut tasks = JoinSet::new();
         for _ in 0..self.pace.connections.min(due.len()) {
@@ -171,10 +183,12 @@ impl OutboxWorker {
         }
         kept.await?;
         self.transport.close().await;
+        let in_doubt = self.end(&brake, &mut done)?;
         done.reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        done.held_up = brake.reason().or_else(|| done.put_off.take().filter(|_| done.sent == 0));
-        // If nothing was sent, the caller reports the reason.
-        if let Some(unsent) = done.unsent().filter(|_| done.sent > 0 && done.held_up.is_none()) {
+        let put_off = done.put_off.take().filter(|_| done.sent_to_lists == 0);
+        done.trouble = brake.trouble().or(in_doubt).or(put_off);
+        // What kept back all of it is whoever asked's to say.
+        if let Some(unsent) = done.unsent().filter(|_| done.sent > 0 && done.trouble.is_none()) {
             tracing::warn!("{} sent, {unsent}", done.sent);
         }
         Ok(done)
@@ -212,7 +226,7 @@ impl OutboxWorker {
         told: &mpsc::Sender<DeliveryOutcome>,
         brake: &Brake,
     ) -> anyhow::Result<()> {
-        let mut settled: Option<Settled> = None;
+        let mut settled: Vec<Settlement> = Vec::new();
         loop {
             let next = tokio::select! {
                 biased;
@@ -221,37 +235,64 @@ impl OutboxWorker {
                 next = async { queue.lock().await.recv().await } => next,
             };
             let Some((delivery, body)) = next else { break };
+            let Some(admission) = brake.admit(&delivery.digest, &self.stop).await else { break };
             let built = self.built(&delivery, &body);
-            match ledger.turn(settled.take(), Some(self.wanted(&delivery))).await? {
+            match ledger.turn(std::mem::take(&mut settled), Some(self.wanted(&delivery))).await? {
                 Claim::Refused => continue,
                 Claim::Suppressed(claimed, reason) => {
                     let outcome =
                         DeliveryOutcome::Withheld(delivery.message_id.clone(), format!("not sent: {reason}"));
                     let next_attempt = self.clock.now();
-                    settled = Some(Settled { claimed, outcome, next_attempt, follow: Follow::Nothing });
+                    settled.push(Settlement::Claimed(Settled { claimed, outcome, next_attempt }));
                 }
-                Claim::Ours(claimed) => {
-                    let result = match (self.outdated(&delivery), built) {
-                        (Some(reason), _) | (None, Err(reason)) => Err(DeliverError::Permanent(reason)),
-                        (None, Ok(message)) => {
-                            self.transport.send(&message, &delivery.message_id, &self.stop).await
-                        }
-                    };
-                    let result = result.map_err(|error| error.map(|reason| masked(&reason, &delivery)));
-                    brake.note(&result);
-                    settled = Some(self.judged(&delivery, claimed, result));
+                Claim::Ours(claimed, turn) => {
+                    let sending = self.send(&delivery, built, turn).await;
+                    let doubt = self.doubt(&delivery, claimed, &sending);
+                    let own = Settlement::Claimed(self.settled(&delivery, claimed, &sending.result));
+                    if doubt.is_some() {
+                        // Before anybody else can show that it is to be believed.
+                        ledger.turn(vec![own], None).await?;
+                    } else {
+                        settled.push(own);
+                    }
+                    settled.extend(self.noted(brake.note(&delivery, &sending, doubt), brake));
                 }
             }
-            if let Some(settled) = &settled {
-                settled.log();
-                // The receiver of outcomes may be gone; the work goes on.
-                let _ = told.send(settled.outcome.clone()).await;
+            drop(admission);
+            for outcome in settled.iter().filter_map(Settlement::told) {
+                outcome.log();
+                // Whoever counts may be gone: the work goes on.
+                let _ = told.send(outcome.clone()).await;
             }
         }
-        if settled.is_some() {
+        if !settled.is_empty() {
             ledger.turn(settled, None).await?;
         }
         Ok(())
+    }
+
+    /// Waits for the turn of a message, and sends it.
+    async fn send(
+        &self,
+        delivery: &Delivery,
+        built: Result<Built, String>,
+        turn: Option<Timestamp>,
+    ) -> Sending {
+        let failed = |error| Sending::by(None, Err(error));
+        let message = match (self.outdated(delivery), built) {
+            (Some(reason), _) | (None, Err(reason)) => return failed(DeliverError::Permanent(reason)),
+            (None, Ok(message)) => message,
+        };
+        let wait = turn.map(|turn| turn.duration_since(Clock::of_leases()));
+        if let Some(wait) = wait.and_then(|wait| Duration::try_from(wait).ok()) {
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return failed(DeliverError::Stopped),
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+        let sending = self.transport.send(&message, &delivery.message_id, &self.stop).await;
+        sending.map(|reason| masked(&reason, delivery))
     }
 
     fn built(&self, delivery: &Delivery, body: &Body) -> Result<Built, String> {
@@ -276,57 +317,160 @@ impl OutboxWorker {
     }
 
     fn wanted(&self, delivery: &Delivery) -> ClaimRequest {
+        let domain = delivery.recipient.rsplit('@').next().unwrap_or_default();
         ClaimRequest {
             id: delivery.id,
             attempts: delivery.attempts,
             digest: delivery.digest.list().clone(),
             hash: self.sender.key.hash(&delivery.recipient),
+            domain: domain.to_lowercase(),
         }
     }
 
-    /// What to store about a result.
-    fn judged(
+    /// What was said of a recipient, if it was that.
+    fn doubt(&self, delivery: &Delivery, claimed: ClaimedDelivery, sending: &Sending) -> Option<Doubt> {
+        let (ground, reason) = Ground::of(sending.result.as_ref().err()?)?;
+        Some(Doubt {
+            number: claimed.number,
+            attempts: claimed.attempt.saturating_sub(1),
+            message_id: delivery.message_id.clone(),
+            hash: self.sender.key.hash(&delivery.recipient),
+            digest: delivery.digest.clone(),
+            created: delivery.created,
+            since: delivery.doubted,
+            ground,
+            reason: reason.to_owned(),
+        })
+    }
+
+    /// What is to be kept of those whom an answer decides.
+    fn noted(&self, noted: Noted, brake: &Brake) -> Vec<Settlement> {
+        let Noted { believed, forgotten, out } = noted;
+        for (server, reason) in out {
+            self.leave_out(server, reason, brake);
+        }
+        let believed = believed.into_iter().map(|doubt| Settlement::Believed(self.sentence(doubt)));
+        let deferred = |doubt: Doubt| DeliveryOutcome::Deferred(doubt.message_id, doubt.reason);
+        let forgotten = forgotten.into_iter().map(|doubt| Settlement::Told(deferred(doubt)));
+        believed.chain(forgotten).collect()
+    }
+
+    /// Sends nothing more through a server in this run; without another one, sending ends.
+    fn leave_out(&self, server: Option<usize>, reason: String, brake: &Brake) {
+        match server {
+            Some(server) if self.transport.leave_out(server, &reason) => {
+                let name = self.transport.server_name(server);
+                tracing::warn!("nothing more is sent through {name} in this run: {reason}");
+                brake.set_trouble_of(server, reason);
+            }
+            _ => brake.pull(reason),
+        }
+    }
+
+    /// What becomes of a delivery.
+    fn settled(
         &self,
         delivery: &Delivery,
         claimed: ClaimedDelivery,
-        result: Result<(), DeliverError>,
+        result: &Result<(), DeliverError>,
     ) -> Settled {
         // Pauses count from the current time: a run may have been under way for hours.
         let now = self.clock.now();
-        let attempts = claimed.attempt;
         let id = delivery.message_id.clone();
-        let hash = || self.sender.key.hash(&delivery.recipient);
-        let is_given_up =
-            matches!(result, Err(DeliverError::Uncertain(_))) && self.pace.on_uncertain == OnUncertain::Skip;
-        let (outcome, next_attempt, follow) = match result {
-            Ok(()) => (DeliveryOutcome::Sent(id), now, Follow::Nothing),
-            Err(DeliverError::Temporary(reason)) | Err(DeliverError::Uncertain(reason))
-                if attempts < ATTEMPTS_MAX && !is_given_up =>
-            {
-                let seconds = if attempts + 1 == ATTEMPTS_MAX {
-                    LAST_PAUSE_SECONDS
-                } else {
-                    RETRY_SECONDS << (attempts - 1).min(16)
-                };
-                let pause = SignedDuration::from_secs(seconds);
-                (DeliveryOutcome::Deferred(id, reason), now + pause, Follow::Nothing)
-            }
+        let is_list = is_for_list(&delivery.digest);
+        let waits = |pause| now.checked_add(pause).unwrap_or(now);
+        let put_off = || waits(put_off_for(now.duration_since(delivery.created)));
+        let is_tried_again = claimed.attempt < ATTEMPTS_MAX && self.pace.on_uncertain == OnUncertain::Resend;
+        let (outcome, next_attempt) = match result {
+            Ok(()) => (DeliveryOutcome::Sent(id, is_list), now),
+            Err(DeliverError::Stopped) => (DeliveryOutcome::HandedBack(id), now),
             Err(DeliverError::Unavailable(reason) | DeliverError::RefusesUs(reason)) => {
-                let share = now.duration_since(delivery.created).as_secs() / PUT_OFF_SHARE;
-                let pause = share.clamp(*PUT_OFF_SECONDS.start(), *PUT_OFF_SECONDS.end());
-                let pause = SignedDuration::from_secs(pause);
-                (DeliveryOutcome::PutOff(id, reason), now + pause, Follow::Nothing)
+                (DeliveryOutcome::PutOff(id, reason.clone(), is_list), put_off())
             }
-            Err(DeliverError::Stopped) => (DeliveryOutcome::HandedBack(id), now, Follow::Nothing),
-            Err(DeliverError::NoMailbox(reason)) => {
-                (DeliveryOutcome::Refused(id, reason), now, Follow::HardBounce(hash()))
+            Err(DeliverError::Uncertain(reason)) if is_tried_again => {
+                (DeliveryOutcome::Deferred(id, reason.clone()), waits(pause_after(claimed.attempt)))
             }
-            Err(DeliverError::Temporary(reason)) => {
-                (DeliveryOutcome::Refused(id.clone(), reason), now, Follow::SoftBounce(hash(), id))
-            }
-            Err(error) => (DeliveryOutcome::Refused(id, error.to_string()), now, Follow::Nothing),
+            Err(error) => match Ground::of(error) {
+                Some((ground, reason)) => {
+                    let since = ground.is_grave().then_some(now);
+                    let why = WhyHandedBack::InDoubt { reason: reason.to_owned(), since };
+                    (DeliveryOutcome::InDoubt(why), put_off())
+                }
+                None => (DeliveryOutcome::Refused(id, error.to_string()), now),
+            },
         };
-        Settled { claimed, outcome, next_attempt, follow }
+        Settled { claimed, outcome, next_attempt }
+    }
+
+    /// What becomes of a delivery whose recipient was refused, now that it is believed.
+    fn sentence(&self, doubt: Doubt) -> Sentence {
+        let now = self.clock.now();
+        let Doubt { number, attempts, message_id: id, hash, ground, reason, digest, .. } = doubt;
+        let is_operator = !is_for_list(&digest) || self.operators.contains(&hash);
+        let attempt = attempts + 1;
+        let (outcome, next_attempt, follow) = if ground == Ground::NoMailbox {
+            (DeliveryOutcome::Refused(id, reason), now, Follow::HardBounce(hash))
+        } else if attempt < ATTEMPTS_MAX {
+            (DeliveryOutcome::Deferred(id, reason), now + pause_after(attempt), Follow::Nothing)
+        } else {
+            (DeliveryOutcome::Refused(id.clone(), reason), now, Follow::SoftBounce(hash, id))
+        };
+        let follow = if is_operator { Follow::Nothing } else { follow };
+        Sentence { number, attempts, outcome, next_attempt, follow }
+    }
+
+    /// What is still in doubt is decided, and what is known of the servers is kept. Answers why mail waits that is still in doubt.
+    fn end(&self, brake: &Brake, done: &mut Deliveries) -> anyhow::Result<Option<String>> {
+        let (now, mut trouble) = (self.clock.now(), None);
+        for (server, has_taken, has_taken_any) in brake.servers() {
+            let name = self.transport.server_name(server);
+            let told = self.store.write(|w| {
+                let mut known = w.mailing().mail_server(&name)?;
+                let before = known.clone();
+                known.taken = if has_taken { Some(now) } else { known.taken };
+                known.taken_any = if has_taken_any { Some(now) } else { known.taken_any };
+                let is_news = self.note_trouble(w, &name, &mut known, brake.trouble_of(server), has_taken)?;
+                done.is_server_news |= is_news;
+                if known != before {
+                    w.mailing().put_mail_server(&name, &known)?;
+                }
+                let rest = brake.rest(server, Before { taken: known.taken, taken_any: known.taken_any }, now);
+                rest.held.iter().try_for_each(|number| w.mailing().hold(*number))?;
+                let mut told = Vec::new();
+                for sentence in rest.believed.into_iter().map(|doubt| self.sentence(doubt)) {
+                    self.carry_out(w, &sentence, now)?;
+                    told.push(sentence.outcome);
+                }
+                let deferred = |doubt: Doubt| DeliveryOutcome::Deferred(doubt.message_id, doubt.reason);
+                told.extend(rest.unbelieved.into_iter().map(deferred));
+                trouble = trouble.take().or(rest.trouble);
+                Ok::<_, anyhow::Error>(told)
+            })?;
+            for outcome in told {
+                outcome.log();
+                done.count(outcome);
+            }
+        }
+        Ok(trouble)
+    }
+
+    /// The operator hears once that one of several servers refuses us, and once that it takes mail again.
+    fn note_trouble(
+        &self,
+        unit: &Unit<Write>,
+        name: &str,
+        known: &mut MailServer,
+        trouble: Option<String>,
+        has_taken: bool,
+    ) -> Result<bool, StoreError> {
+        let text = match (&known.trouble, &trouble) {
+            (None, Some(reason)) => format!("is left out, and the other mail servers get its mail: {reason}"),
+            (Some(_), None) if has_taken => Notice::WORKS_AGAIN.to_owned(),
+            _ => return Ok(false),
+        };
+        known.trouble = trouble;
+        unit.sources().put_notice(&format!("mail server {name}"), &text, self.clock.now())?;
+        Ok(true)
     }
 
     /// Keeps the ledger until all senders are gone: everything waiting at a time goes into one transaction.
@@ -354,9 +498,11 @@ impl OutboxWorker {
             let now = self.clock.now();
             let mut claims = Vec::with_capacity(batch.len());
             for entry in batch {
-                if let Some(settled) = &entry.settled {
-                    self.settle(w, settled, now)?;
-                }
+                entry.settled.iter().try_for_each(|settlement| match settlement {
+                    Settlement::Claimed(settled) => self.settle(w, settled),
+                    Settlement::Believed(sentence) => self.carry_out(w, sentence, now),
+                    Settlement::Told(_) => Ok(()),
+                })?;
                 claims.push(match &entry.wanted {
                     Some(wanted) => self.claim(w, wanted, now)?,
                     None => Claim::Refused,
@@ -366,18 +512,14 @@ impl OutboxWorker {
         })
     }
 
-    fn settle(&self, unit: &Unit<Write>, settled: &Settled, now: Timestamp) -> anyhow::Result<()> {
+    fn settle(&self, unit: &Unit<Write>, settled: &Settled) -> anyhow::Result<()> {
         let is_ours = match settled.outcome.state() {
             Some((state, reason)) => {
                 unit.mailing().settle(settled.claimed, state, reason, settled.next_attempt)?
             }
             None => {
-                let reason = if let DeliveryOutcome::PutOff(_, reason) = &settled.outcome {
-                    Some(reason.as_str())
-                } else {
-                    None
-                };
-                unit.mailing().hand_back(settled.claimed, reason, settled.next_attempt)?
+                let why = settled.outcome.why_handed_back();
+                unit.mailing().hand_back(settled.claimed, why.as_ref(), settled.next_attempt)?
             }
         };
         if !is_ours {
@@ -386,9 +528,21 @@ impl OutboxWorker {
                 delivery.number = settled.claimed.number.0,
                 "a delivery was taken over while it was under way"
             );
-            return Ok(());
         }
-        match &settled.follow {
+        Ok(())
+    }
+
+    /// Keeps what became of a delivery that was in doubt.
+    fn carry_out(&self, unit: &Unit<Write>, sentence: &Sentence, now: Timestamp) -> anyhow::Result<()> {
+        let Some((state, _)) = sentence.outcome.state() else { return Ok(()) };
+        let is_ours =
+            unit.mailing().settle_doubt(sentence.number, sentence.attempts, state, sentence.next_attempt)?;
+        // Where another process tries it again, it finds out by itself.
+        if is_ours { self.follow(unit, &sentence.follow, now) } else { Ok(()) }
+    }
+
+    fn follow(&self, unit: &Unit<Write>, follow: &Follow, now: Timestamp) -> anyhow::Result<()> {
+        match follow {
             Follow::Nothing => {}
             // Writing to such addresses again would damage our reputation with mailbox providers.
             Follow::HardBounce(hash) => {
@@ -412,8 +566,37 @@ impl OutboxWorker {
             .subscribers()
             .suppression(&wanted.hash, &wanted.digest)?
             .filter(|reason| bars(reason, &wanted.digest));
-        Ok(reason.map_or(Claim::Ours(claimed), |reason| Claim::Suppressed(claimed, reason)))
+        Ok(match reason {
+            Some(reason) => Claim::Suppressed(claimed, reason),
+            None => Claim::Ours(claimed, self.turn(unit, &wanted.domain)?),
+        })
     }
+
+    /// When a message may leave, if there is a rate: all processes on the store share the turns.
+    fn turn(&self, unit: &Unit<Write>, domain: &str) -> Result<Option<Timestamp>, StoreError> {
+        let rates = [(self.pace.rate, ""), (self.pace.rate_per_domain, domain)];
+        let mut turn = None;
+        for (rate, what) in rates.into_iter().filter(|(rate, _)| *rate > 0.0) {
+            let step = SignedDuration::from_secs_f64(1.0 / rate);
+            turn = turn.max(Some(unit.mailing().take_turn(what, step, Clock::of_leases())?));
+        }
+        Ok(turn)
+    }
+}
+
+/// The pause of what waits for reasons that are not its recipient's, by how long it waited.
+fn put_off_for(waited: SignedDuration) -> SignedDuration {
+    let share = waited.as_secs() / PUT_OFF_SHARE;
+    SignedDuration::from_secs(share.clamp(*PUT_OFF_SECONDS.start(), *PUT_OFF_SECONDS.end()))
+}
+
+/// The pause after so many attempts.
+fn pause_after(attempts: u32) -> SignedDuration {
+    SignedDuration::from_secs(if attempts + 1 == ATTEMPTS_MAX {
+        LAST_PAUSE_SECONDS
+    } else {
+        RETRY_SECONDS << attempts.saturating_sub(1).min(16)
+    })
 }
 
 /// Deletes the deliveries settled longer ago than `retention`, in batches; returns how many.
@@ -425,6 +608,7 @@ pub fn forget(store: &Store, retention: SignedDuration, now: Timestamp) -> anyho
     let private = now.saturating_sub(PRIVATE_KEPT)?.max(limit);
     store.write(|w| {
         w.subscribers().forget_expired_sign_ups(now)?;
+        w.mailing().forget_turns(Clock::of_leases())?;
         w.subscribers().forget_private_mail(private)
     })?;
     let mut gone = 0;
@@ -491,11 +675,12 @@ fn address(issue: &Arc<Issue>) -> usize {
     Arc::as_ptr(issue) as usize
 }
 
-/// Whether a suppression applies to this mail. Confirmations are sent to whoever requests them, even former subscribers, but not
-/// after a complaint. Forwarded replies always go to the reader whom the operator named.
+/// A confirmation goes to whoever asks for it, also to one who left before; not to one who complained of us. An answer goes to whom the
+/// operator named, and the operator hears of what goes wrong whatever a server said of them.
 fn bars(reason: &str, digest: &DigestId) -> bool {
     match digest {
         DigestId::Answer => false,
+        DigestId::Operator => reason != SubscriberState::Bounced.as_str(),
         DigestId::Confirmation => reason == SubscriberState::Complained.as_str(),
         _ => true,
     }
@@ -507,10 +692,12 @@ struct ClaimRequest {
     attempts: u32,
     digest: DigestId,
     hash: String,
+    domain: String,
 }
 
 enum Claim {
-    Ours(ClaimedDelivery),
+    /// And not before this time, by the clock of leases.
+    Ours(ClaimedDelivery, Option<Timestamp>),
     /// Another process has it.
     Refused,
     /// Claimed, but must not be sent.
@@ -519,72 +706,68 @@ enum Claim {
 
 #[derive(Clone)]
 enum DeliveryOutcome {
-    Sent(String),
+    /// Whether it is for a list.
+    Sent(String, bool),
     Deferred(String, String),
     Refused(String, String),
     /// The recipient has left in the meantime; no server was contacted.
     Withheld(String, String),
     /// Nothing of it was sent: it is as if it had not been claimed.
     HandedBack(String),
-    /// Held for reasons other than the recipient; not counted as an attempt.
-    PutOff(String, String),
+    /// It waits for reasons that are not the recipient's, and is not counted as an attempt; whether it is for a list.
+    PutOff(String, String, bool),
+    /// Its recipient was refused: it waits until it is known whether that is to be believed.
+    InDoubt(WhyHandedBack),
 }
 
 impl DeliveryOutcome {
     /// The state to store; `None` if it does not change.
     fn state(&self) -> Option<(DeliveryState, Option<&str>)> {
         match self {
-            DeliveryOutcome::Sent(_) => Some((DeliveryState::Sent, None)),
+            DeliveryOutcome::Sent(..) => Some((DeliveryState::Sent, None)),
             DeliveryOutcome::Deferred(_, reason) => Some((DeliveryState::Pending, Some(reason))),
             DeliveryOutcome::Refused(_, reason) | DeliveryOutcome::Withheld(_, reason) => {
                 Some((DeliveryState::Failed, Some(reason)))
             }
-            DeliveryOutcome::HandedBack(_) | DeliveryOutcome::PutOff(..) => None,
-        }
-    }
-}
-
-/// Ends sending when message after message is held for reasons other than the recipients, since trying the whole list would be
-/// futile; and when recipient after recipient is unknown in the same words, since such a server knows nobody.
-#[derive(Default)]
-struct Brake {
-    refusals_max: usize,
-    in_a_row: AtomicUsize,
-    /// The words in which recipients are unknown, and how many in a row.
-    unknown: Mutex<(String, usize)>,
-    /// Why sending ended, or why the first held message is held.
-    reason: OnceLock<String>,
-    pulled: CancellationToken,
-}
-
-impl Brake {
-    fn note(&self, result: &Result<(), DeliverError>) {
-        let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
-        match result {
-            Ok(()) => {
-                self.in_a_row.store(0, Ordering::Relaxed);
-                unknown.1 = 0;
+            DeliveryOutcome::HandedBack(_) | DeliveryOutcome::PutOff(..) | DeliveryOutcome::InDoubt(_) => {
+                None
             }
-            Err(DeliverError::Unavailable(reason) | DeliverError::RefusesUs(reason)) => {
-                let _ = self.reason.set(reason.clone());
-                if self.in_a_row.fetch_add(1, Ordering::Relaxed) + 1 >= self.refusals_max {
-                    self.pulled.cancel();
-                }
-            }
-            Err(DeliverError::NoMailbox(reason)) => {
-                let before = if unknown.0 == *reason { unknown.1 } else { 0 };
-                *unknown = (reason.clone(), before + 1);
-                if unknown.1 >= self.refusals_max.saturating_mul(UNKNOWN_FACTOR) {
-                    let _ = self.reason.set(format!("{} recipients in a row: {reason}", unknown.1));
-                    self.pulled.cancel();
-                }
-            }
-            Err(_) => {}
         }
     }
 
-    fn reason(&self) -> Option<String> {
-        self.reason.get().filter(|_| self.pulled.is_cancelled()).cloned()
+    fn why_handed_back(&self) -> Option<WhyHandedBack> {
+        match self {
+            // What the operator is to hear is nothing that the operator has to wait for.
+            DeliveryOutcome::PutOff(_, reason, false) => {
+                Some(WhyHandedBack::InDoubt { reason: reason.clone(), since: None })
+            }
+            DeliveryOutcome::PutOff(_, reason, true) => Some(WhyHandedBack::NotTheirs(reason.clone())),
+            DeliveryOutcome::InDoubt(why) => Some(why.clone()),
+            _ => None,
+        }
+    }
+
+    /// One line for all of them is enough where nobody asks for more.
+    fn log(&self) {
+        match self {
+            DeliveryOutcome::Sent(id, _) => tracing::info!(delivery.id = id, "delivered"),
+            DeliveryOutcome::Deferred(id, reason) => {
+                tracing::info!(delivery.id = id, reason, "delivery deferred")
+            }
+            DeliveryOutcome::Refused(id, reason) => {
+                tracing::info!(delivery.id = id, reason, "delivery refused")
+            }
+            DeliveryOutcome::Withheld(id, reason) => {
+                tracing::info!(delivery.id = id, reason, "delivery withheld")
+            }
+            DeliveryOutcome::HandedBack(id) => {
+                tracing::info!(delivery.id = id, "delivery put off: the work is to end")
+            }
+            DeliveryOutcome::PutOff(id, reason, _) => {
+                tracing::info!(delivery.id = id, reason, "delivery put off")
+            }
+            DeliveryOutcome::InDoubt(_) => {}
+        }
     }
 }
 
@@ -599,35 +782,41 @@ struct Settled {
     claimed: ClaimedDelivery,
     outcome: DeliveryOutcome,
     next_attempt: Timestamp,
+}
+
+/// A delivery that was in doubt.
+struct Sentence {
+    number: DeliveryKey,
+    /// Those before it was refused.
+    attempts: u32,
+    outcome: DeliveryOutcome,
+    next_attempt: Timestamp,
     follow: Follow,
 }
 
-impl Settled {
-    fn log(&self) {
-        match &self.outcome {
-            DeliveryOutcome::Sent(id) => tracing::info!(delivery.id = id, "delivered"),
-            // Info only: the caller logs a summary in one line.
-            DeliveryOutcome::Deferred(id, reason) => {
-                tracing::info!(delivery.id = id, reason, "delivery deferred")
+/// What goes to the ledger.
+enum Settlement {
+    Claimed(Settled),
+    Believed(Sentence),
+    /// It is kept already.
+    Told(DeliveryOutcome),
+}
+
+impl Settlement {
+    /// What is to be told of it; of what is in doubt, that is decided later.
+    fn told(&self) -> Option<&DeliveryOutcome> {
+        match self {
+            Settlement::Claimed(settled) => {
+                Some(&settled.outcome).filter(|outcome| !matches!(outcome, DeliveryOutcome::InDoubt(_)))
             }
-            DeliveryOutcome::Refused(id, reason) => {
-                tracing::info!(delivery.id = id, reason, "delivery refused")
-            }
-            DeliveryOutcome::Withheld(id, reason) => {
-                tracing::info!(delivery.id = id, reason, "delivery withheld")
-            }
-            DeliveryOutcome::HandedBack(id) => {
-                tracing::info!(delivery.id = id, "delivery put off: the work is to end")
-            }
-            DeliveryOutcome::PutOff(id, reason) => {
-                tracing::info!(delivery.id = id, reason, "delivery put off")
-            }
+            Settlement::Believed(sentence) => Some(&sentence.outcome),
+            Settlement::Told(outcome) => Some(outcome),
         }
     }
 }
 
 struct LedgerEntry {
-    settled: Option<Settled>,
+    settled: Vec<Settlement>,
     wanted: Option<ClaimRequest>,
     answer: oneshot::Sender<anyhow::Result<Claim>>,
 }
@@ -636,7 +825,7 @@ struct LedgerEntry {
 struct Ledger(mpsc::Sender<LedgerEntry>);
 
 impl Ledger {
-    async fn turn(&self, settled: Option<Settled>, wanted: Option<ClaimRequest>) -> anyhow::Result<Claim> {
+    async fn turn(&self, settled: Vec<Settlement>, wanted: Option<ClaimRequest>) -> anyhow::Result<Claim> {
         let (answer, answered) = oneshot::channel();
         let gone = || anyhow::anyhow!("the ledger of deliveries is closed");
         self.0.send(LedgerEntry { settled, wanted, answer }).await.map_err(|_| gone())?;
@@ -647,13 +836,16 @@ impl Ledger {
 impl Deliveries {
     fn count(&mut self, outcome: DeliveryOutcome) {
         match outcome {
-            DeliveryOutcome::HandedBack(_) | DeliveryOutcome::Withheld(..) => {}
-            DeliveryOutcome::PutOff(_, reason) => {
+            DeliveryOutcome::HandedBack(_) | DeliveryOutcome::Withheld(..) | DeliveryOutcome::InDoubt(_) => {}
+            DeliveryOutcome::PutOff(_, reason, _) => {
                 self.deferred += 1;
                 self.tell(&reason);
                 self.put_off.get_or_insert(reason);
             }
-            DeliveryOutcome::Sent(_) => self.sent += 1,
+            DeliveryOutcome::Sent(_, is_for_list) => {
+                self.sent += 1;
+                self.sent_to_lists += u64::from(is_for_list);
+            }
             DeliveryOutcome::Deferred(_, reason) => {
                 self.deferred += 1;
                 self.tell(&reason);

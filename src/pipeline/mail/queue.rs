@@ -12,6 +12,7 @@ use crate::digest::{self, Edition, TEXT_COLUMNS};
 use crate::model::digest::{Digest, DigestId, Issue, LinkPlaces, Notice, subject};
 use crate::model::keys::{EntryKey, IssueKey};
 use crate::model::mail_address::Address;
+use crate::model::source::Source;
 use crate::model::story::Story;
 use crate::model::subscriber::{Interests, Preferences};
 use crate::store::{GroupIssue, InterestGroup, NewIssue, PAGE, Read, Store, StoreError, Unit, Write};
@@ -363,7 +364,17 @@ struct NoticeData<'a> {
     is_well: bool,
 }
 
-/// The sources of notices, and whether the last notice of each says that it works again.
+/// Notices with the names that sources have for people, and their ids where a partner has several.
+fn named(notices: Vec<Notice>, sources: &[Source]) -> Vec<Notice> {
+    let name = |id: String| {
+        let Some(source) = sources.iter().find(|source| source.id == id) else { return id };
+        let has_several = sources.iter().filter(|other| other.partner == source.partner).count() > 1;
+        if has_several { format!("{} ({id})", source.partner) } else { source.partner.clone() }
+    };
+    notices.into_iter().map(|notice| Notice { source: name(notice.source), ..notice }).collect()
+}
+
+/// The sources of notices, and whether the last word of each is that it works again.
 fn sources_of(notices: &[Notice]) -> (Vec<&str>, bool) {
     let mut sources: Vec<&str> = notices.iter().map(|notice| notice.source.as_str()).collect();
     sources.sort_unstable();
@@ -382,6 +393,7 @@ pub fn queue_notices(store: &Store, context: MailContext, operators: &[Address])
     if notices.is_empty() {
         return Ok(0);
     }
+    let notices = named(notices, context.catalog.sources);
     let now = context.now;
     let (sources, works_again) = sources_of(&notices);
     let is_well = works_again && store.read(|r| nothing_fails(r, context))?;
@@ -424,7 +436,7 @@ fn nothing_fails(unit: &Unit<Read>, context: MailContext) -> Result<bool, StoreE
     let asked = context.catalog.sources.iter().filter(|source| source.is_enabled);
     let ids: Vec<&str> = asked.map(|source| source.id.as_str()).collect();
     let states = unit.sources().states_of(&ids)?;
-    Ok(!unit.mailing().is_held_up()?
+    Ok(unit.mailing().held_up()?.is_none()
         && states.values().all(|state| state.failures < crate::model::source::FAILURES_TOLD))
 }
 

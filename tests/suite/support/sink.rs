@@ -31,8 +31,6 @@ pub enum Whim {
     Refuse,
     /// 451 to each recipient, with the address: it has no time.
     BusyAtRecipient,
-    /// 550 to each recipient, with the address.
-    KnowsNobody,
     /// A fifth connection gets a 421 instead of a greeting.
     FourConnections,
     /// A fifth connection is hung up on.
@@ -43,8 +41,14 @@ pub enum Whim {
     TenMessagesInSilence,
 }
 
+/// What a recipient is refused with, if it is.
+type Refusing = Box<dyn Fn(&str) -> Option<&'static str> + Send>;
+
 #[derive(Default)]
 struct Shared {
+    refusing: Mutex<Option<Refusing>>,
+    /// The recipients that were tried, in order.
+    tried: Mutex<Vec<String>>,
     /// Recipient to how often it got a message whose final answer was sent.
     taken: Mutex<HashMap<String, usize>>,
     whim: Mutex<Whim>,
@@ -94,6 +98,16 @@ impl Sink {
 
     pub fn whim(&self, whim: Whim) {
         *self.shared.whim.lock().unwrap() = whim;
+    }
+
+    /// Answers recipients, by their addresses; `None` takes one.
+    pub fn refuse(&self, refusing: impl Fn(&str) -> Option<&'static str> + Send + 'static) {
+        *self.shared.refusing.lock().unwrap() = Some(Box::new(refusing));
+    }
+
+    /// The recipients that were tried since the last look.
+    pub fn tried(&self) -> Vec<String> {
+        std::mem::take(&mut self.shared.tried.lock().unwrap())
     }
 
     /// How often each recipient got a message.
@@ -200,16 +214,22 @@ fn serve(stream: &TcpStream, shared: &Shared, place: usize) -> std::io::Result<(
                 std::thread::sleep(std::time::Duration::from_secs(30));
                 return Ok(());
             }
+            let recipient = line.trim()[8..].split('>').next().unwrap().trim_start_matches('<').to_owned();
+            shared.tried.lock().unwrap().push(recipient.clone());
+            let refused = shared.refusing.lock().unwrap().as_ref().and_then(|refusing| refusing(&recipient));
+            if let Some(refusal) = refused {
+                out.write_all(format!("{refusal}\r\n").as_bytes())?;
+                continue;
+            }
             let refusal = match whim {
                 Whim::BusyAtRecipient => Some("451 4.3.2 try again later"),
-                Whim::KnowsNobody => Some("550 5.1.1 no such user"),
                 _ => None,
             };
             if let Some(refusal) = refusal {
                 out.write_all(format!("{refusal} {}\r\n", line.trim()[8..].trim()).as_bytes())?;
                 continue;
             }
-            recipients.push(line.trim()[8..].split('>').next().unwrap().trim_start_matches('<').to_owned());
+            recipients.push(recipient);
             b"250 ok\r\n"
         } else if upper.starts_with("DATA") {
             out.write_all(b"354 go on\r\n")?;

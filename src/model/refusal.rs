@@ -1,0 +1,546 @@
+//! What a mail server's refusal is about. Only one kind of it says that a recipient does not exist; to take another for it costs a
+//! list its readers. Pure: from the command, the code, the enhanced code (RFC 3463, RFC 7505) and the words. Our own server's answers
+//! and those that reports of failed deliveries repeat are judged by the same function.
+
+use crate::support::text::fold;
+
+/// What the server refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// The greeting, EHLO, STARTTLS.
+    Connect,
+    Auth,
+    /// MAIL FROM: the sender.
+    Mail,
+    /// RCPT TO: the recipient.
+    Rcpt,
+    /// DATA, or the message after it.
+    Data,
+}
+
+/// What a refusal is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no such mailbox, and will be none.
+    NoRecipient,
+    /// The recipient's mailbox does not take it for now: it is full, or asks us to come again.
+    Mailbox,
+    /// A recipient was refused, and nobody says why. About one of many it is about a mailbox; about many in a row, about us.
+    Unexplained,
+    /// Our address, our reputation, our login, our way of speaking, or what the message says: others would be refused alike.
+    Us,
+    /// The server has no time for anybody, or not for so many.
+    Busy,
+}
+
+/// About the sender or the message, whatever the code says. Phrases stand as `plain` has them; a space at an end is the end of a word.
+const US: [&str; 112] = [
+    "spam",
+    "block list",
+    "blocklist",
+    "blacklist",
+    "black list",
+    "denylist",
+    "deny list",
+    "allow list",
+    "allowlist",
+    "dnsbl",
+    " rbl ",
+    "spamcop",
+    "barracuda",
+    "reputation",
+    "policy",
+    "policies",
+    "relay",
+    " spf ",
+    "dkim",
+    "dmarc",
+    "sender",
+    "authenticat",
+    "auth required",
+    "not allowed to send",
+    "rcpthosts",
+    "virus",
+    "malware",
+    "phish",
+    "unsolicited",
+    "suspicious",
+    "banned",
+    "blocked using",
+    "blocked by",
+    "blocked from",
+    "ip blocked",
+    "host blocked",
+    "domain blocked",
+    "you are blocked",
+    "your ip",
+    "your host",
+    "your domain",
+    "your server",
+    "your mail server",
+    "your account",
+    "your network",
+    "your organization",
+    "mail from ",
+    "messages from",
+    "ip address",
+    "sending ip",
+    "sending host",
+    "sending domain",
+    "sending server",
+    "sending quota",
+    "sending limit",
+    "sending activity",
+    "sending rate",
+    "sending too",
+    "client host",
+    "reverse dns",
+    " rdns ",
+    "ptr record",
+    " no ptr",
+    " helo ",
+    " ehlo ",
+    "is listed",
+    "listed at",
+    "listed on",
+    "listed by",
+    "listed in dns",
+    "verification failed",
+    "verify failed",
+    "verification failure",
+    "callout",
+    "too many invalid",
+    "too many unknown",
+    "too many bad",
+    "too many errors",
+    "harvest",
+    "spoof",
+    "return path",
+    "reverse path",
+    "envelope from",
+    "security reason",
+    "mail rejected",
+    "message rejected",
+    "email rejected",
+    "message refused",
+    "message denied",
+    "mail rejete",
+    "message rejete",
+    "message refuse",
+    "courrier rejete",
+    "service refuse",
+    "expediteur",
+    "liste noire",
+    "indesirable",
+    "remitente",
+    "lista negra",
+    "no deseado",
+    "mensaje rechazado",
+    "correo rechazado",
+    "remetente",
+    "mensagem rejeitada",
+    "absender",
+    "sperrliste",
+    "unerwunscht",
+    "nachricht abgelehnt",
+    "mittente",
+    "messaggio rifiutato",
+    "afzender",
+    "отправител",
+];
+/// About us as well, but of a mailbox too: where the code says that there is none, it is believed.
+const US_PERHAPS: [&str; 17] = [
+    "blocked",
+    "not permitted",
+    "not authorized",
+    "not authorised",
+    "unauthorized",
+    "access denied",
+    "prohibit",
+    "content",
+    "abuse",
+    "bulk mail",
+    "blocage",
+    "bloque",
+    "rejected by",
+    "lpnaaa",
+    "bloqueado",
+    "gesperrt",
+    "restricted",
+];
+/// What has a word of `US` in it and is about a recipient.
+const NOT_US: [&str; 3] = ["relay recipient table", "no such relay user", "unknown in relay"];
+/// About room in a mailbox.
+const FULL: [&str; 33] = [
+    "quota",
+    "mailbox full",
+    "mailbox is full",
+    "mail box full",
+    "over the limit",
+    "storage",
+    "out of space",
+    "no more space",
+    " is full",
+    "too large for this",
+    "mailbox size",
+    "boite pleine",
+    "boite aux lettres pleine",
+    "est pleine",
+    "espace insuffisant",
+    "buzon lleno",
+    "esta lleno",
+    "cuota",
+    "espacio insuficiente",
+    "caixa cheia",
+    "postal cheia",
+    "correio cheia",
+    "esta cheia",
+    "postfach voll",
+    "ist voll",
+    "speicherplatz",
+    "speichervolumen",
+    "kontingent",
+    "casella piena",
+    "e piena",
+    "spazio esaurito",
+    "mailbox vol ",
+    "переполнен",
+];
+/// Whose quota it is: of a sender there are some too.
+const OUR_QUOTA: [&str; 6] = ["message quota", "sending", "daily", "hourly", "sender", "of your account"];
+/// About a mailbox that there is not.
+const UNKNOWN: [&str; 120] = [
+    "user unknown",
+    "unknown user",
+    "no such user",
+    "no such recipient",
+    "no such mailbox",
+    "no such address",
+    "no such account",
+    "no such person",
+    "no such domain",
+    "does not exist",
+    "doesn t exist",
+    "do not exist",
+    "not exist",
+    "doesn t have a",
+    "does not have a",
+    "mailbox not found",
+    "recipient not found",
+    "user not found",
+    "address not found",
+    "account not found",
+    "not found in directory",
+    "unknown recipient",
+    "recipient unknown",
+    "unknown address",
+    "address unknown",
+    "unknown local",
+    "unknown mailbox",
+    "mailbox unknown",
+    "unknown account",
+    "account unknown",
+    "invalid recipient",
+    "invalid mailbox",
+    "invalid address",
+    "invalid user",
+    "recipient invalid",
+    "no mailbox here",
+    "no mailbox by",
+    "not a valid mailbox",
+    "not a valid recipient",
+    "not a valid user",
+    "not a known user",
+    "is not known",
+    "not listed in",
+    "not our customer",
+    "undeliverable address",
+    "unrouteable address",
+    "unroutable address",
+    "account is disabled",
+    "account has been disabled",
+    "account is inactive",
+    "account has been closed",
+    "account that you tried to reach is disabled",
+    "recipient no longer",
+    "user no longer",
+    "no longer available",
+    "n existe p",
+    "n existe plus",
+    "destinataire invalide",
+    "destinataire inconnu",
+    "destinataire inexistant",
+    "utilisateur inconnu",
+    "utilisateur inexistant",
+    "adresse inconnue",
+    "adresse inexistante",
+    "adresse invalide",
+    "boite inconnue",
+    "boite inexistante",
+    "compte inconnu",
+    "compte inexistant",
+    "compte desactive",
+    "introuvable",
+    "no existe",
+    "usuario desconocido",
+    "usuario inexistente",
+    "destinatario desconocido",
+    "destinatario inexistente",
+    "direccion desconocida",
+    "buzon inexistente",
+    "cuenta inexistente",
+    "cuenta desactivada",
+    "nao existe",
+    "usuario nao encontrado",
+    "utilizador desconhecido",
+    "usuario desconhecido",
+    "destinatario desconhecido",
+    "endereco inexistente",
+    "caixa postal inexistente",
+    "conta inexistente",
+    " unbekannt",
+    "existiert nicht",
+    "nicht vorhanden",
+    "nicht gefunden",
+    "kein solcher",
+    "kein solches",
+    "kein postfach",
+    "ungultige adresse",
+    "non esiste",
+    "utente sconosciuto",
+    "utente inesistente",
+    "destinatario sconosciuto",
+    "indirizzo sconosciuto",
+    "indirizzo inesistente",
+    "casella inesistente",
+    "account inesistente",
+    "bestaat niet",
+    "onbekende gebruiker",
+    "onbekende ontvanger",
+    "no existeix",
+    "usuari desconegut",
+    "nie istnieje",
+    "nieznany uzytkownik",
+    "neexistuje",
+    "nu exista",
+    "finns inte",
+    "findes ikke",
+    "не существует",
+    "не найден",
+    "не існує",
+    "不存在",
+    "غير موجود",
+];
+/// About a recipient whom we have not written to before: the same mail is taken a little later.
+const GREYLISTED: [&str; 4] = ["greylist", "graylist", "grey list", "gray list"];
+/// About how many connections or messages at a time, whatever the code says.
+const CROWDED: [&str; 5] = ["too many", "concurren", "rate limit", "throttl", "slow down"];
+/// About how much at a time, and about what could not be looked up.
+const PASSING: [&str; 22] = [
+    "too many",
+    "rate limit",
+    " rate that ",
+    " rate of ",
+    " sending rate ",
+    "again later",
+    "try later",
+    "temporar",
+    "throttl",
+    "too fast",
+    "too quickly",
+    " busy",
+    "resources",
+    "concurren",
+    "deferred",
+    "connections",
+    "slow down",
+    " later ",
+    "timeout",
+    "timed out",
+    "lookup fail",
+    "dns fail",
+];
+
+/// Words as the lists have them: folded, without addresses, a space for all that is no letter or figure.
+fn plain(words: &str) -> String {
+    let is_of_address = |c: char| c.is_alphanumeric() || "@.-_+=".contains(c);
+    let mut out = String::from(" ");
+    // Whoever is called spam@… or policy@… is not what the server speaks of.
+    let pieces = words.split(|c| !is_of_address(c)).filter(|piece| !piece.contains('@'));
+    for word in
+        pieces.flat_map(|piece| piece.split(|c: char| !c.is_alphanumeric())).filter(|word| !word.is_empty())
+    {
+        out.push_str(&fold(word));
+        out.push(' ');
+    }
+    out
+}
+
+/// What is asked of the words of a reply.
+struct Words(String);
+
+impl Words {
+    fn say(&self, any: &[&str]) -> bool {
+        any.iter().any(|phrase| {
+            if phrase.is_ascii() { self.0.contains(phrase) } else { self.0.contains(&fold(phrase)) }
+        })
+    }
+
+    fn name_us(&self) -> bool {
+        // What another server said to this one, with a code that is about senders.
+        let quotes_policy = self.0.rfind(" 5 7 ").is_some_and(|at| at > 0);
+        (self.say(&US) || quotes_policy) && !self.say(&NOT_US)
+    }
+
+    fn may_name_us(&self) -> bool {
+        (self.name_us() || self.say(&US_PERHAPS)) && !self.say(&NOT_US)
+    }
+
+    fn say_full(&self) -> bool {
+        self.say(&FULL) && !self.say(&OUR_QUOTA)
+    }
+}
+
+/// What a refusal is about. `enhanced` are the three numbers of an enhanced code where there is one.
+pub fn refusal(command: Command, code: u16, enhanced: Option<[u16; 3]>, words: &str) -> Refusal {
+    let words = Words(plain(words));
+    let is_temporary = (400..500).contains(&code);
+    let detail = enhanced.map(|[_, subject, detail]| (subject, detail));
+    match command {
+        // The server ends the conversation, whatever we said.
+        _ if code == 421 => Refusal::Busy,
+        Command::Connect | Command::Auth | Command::Mail if is_temporary => Refusal::Busy,
+        Command::Connect if words.say(&CROWDED) => Refusal::Busy,
+        Command::Connect | Command::Auth | Command::Mail => Refusal::Us,
+        // An address that no mailbox can have; other words that it does not know are ours (RFC 5321 section 4.2.3, RFC 4954 section 6).
+        Command::Rcpt if code == 501 && detail == Some((1, 3)) && !words.name_us() => Refusal::NoRecipient,
+        _ if matches!(code, 500..=504 | 530 | 534 | 535 | 538 | 555) => Refusal::Us,
+        _ if is_temporary => temporary(detail, &words),
+        Command::Data => of_message(detail, &words),
+        Command::Rcpt => permanent(detail, &words),
+    }
+}
+
+/// A recipient or a message that is refused for now.
+fn temporary(detail: Option<(u16, u16)>, words: &Words) -> Refusal {
+    let is_full = matches!(detail, Some((2, 2))) || words.say_full();
+    match detail {
+        _ if is_full && !words.say(&["insufficient system", "email server"]) => Refusal::Mailbox,
+        _ if words.say(&GREYLISTED) => Refusal::Mailbox,
+        Some((1, 7 | 8)) => Refusal::Us,
+        Some((7, 20..=29)) if !words.say(&CROWDED) => Refusal::Us,
+        Some((2, _)) => Refusal::Mailbox,
+        Some((1, _)) if !words.say(&PASSING) => Refusal::Mailbox,
+        _ => Refusal::Busy,
+    }
+}
+
+/// A message that is refused for good. Nothing that is said of it says that its recipient is none: he was taken before.
+fn of_message(detail: Option<(u16, u16)>, words: &Words) -> Refusal {
+    let is_of_mailbox =
+        matches!(detail, Some((2, detail)) if detail != 3) && !words.name_us() || words.say_full();
+    if is_of_mailbox && !words.say(&["message size", "message too", "too big"]) {
+        Refusal::Mailbox
+    } else {
+        Refusal::Us
+    }
+}
+
+/// A recipient that is refused for good, by the last two numbers of the code and the words. What names us wins over any code: who is
+/// blocked is often told so in a sentence about the recipient.
+fn permanent(detail: Option<(u16, u16)>, words: &Words) -> Refusal {
+    match detail {
+        Some((2, 2)) => Refusal::Mailbox,
+        // Yandex has it so.
+        Some((7, 1)) if words.say(&UNKNOWN) && !words.may_name_us() => Refusal::NoRecipient,
+        // Outlook.com has it so of a mailbox that there is not.
+        Some((5, 0)) if words.say(&["mailbox unavailable"]) && !words.may_name_us() => Refusal::NoRecipient,
+        Some((5, 0)) if words.say(&UNKNOWN) && !words.may_name_us() => Refusal::NoRecipient,
+        Some((1, 7 | 8) | (2, 3) | (3, 4) | (5, 1..) | (6 | 7, _)) => Refusal::Us,
+        _ if words.name_us() => Refusal::Us,
+        _ if words.say_full() => Refusal::Mailbox,
+        _ if words.say(&PASSING) => if_passing(detail),
+        Some((1, 1..=6 | 9 | 10) | (2, 1)) => Refusal::NoRecipient,
+        // A directory that is asked at the edge (Exchange Online).
+        Some((4, 1)) if words.say(&["recipient address rejected"]) => Refusal::NoRecipient,
+        _ if words.may_name_us() => Refusal::Us,
+        _ if words.say(&UNKNOWN) => Refusal::NoRecipient,
+        // What nobody explains is no verdict on a person.
+        _ => Refusal::Unexplained,
+    }
+}
+
+/// For good by its code, and for now by its words: of a mailbox, or of the server.
+fn if_passing(detail: Option<(u16, u16)>) -> Refusal {
+    if matches!(detail, Some((2, _))) { Refusal::Mailbox } else { Refusal::Busy }
+}
+
+/// The enhanced code at the beginning of a reply's words.
+pub fn enhanced(words: &str) -> Option<[u16; 3]> {
+    let first = words.split_whitespace().next()?.trim_matches(|c: char| !c.is_ascii_digit());
+    let mut numbers = first.split('.').map(|number| number.parse::<u16>().ok());
+    let code = [numbers.next()??, numbers.next()??, numbers.next()??];
+    (numbers.next().is_none() && matches!(code[0], 2 | 4 | 5)).then_some(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Command::{Auth, Connect, Data, Mail, Rcpt};
+    use super::Refusal::NoRecipient;
+    use super::*;
+
+    /// A line a reply: the source of the fact, the command, the code, the words, and what it is about.
+    const REPLIES: &str = include_str!("replies.tsv");
+
+    #[test]
+    fn replies_of_real_servers_are_about_what_they_are_about() {
+        let rows: Vec<Vec<&str>> = REPLIES
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .map(|line| line.split('\t').collect())
+            .collect();
+        assert!(rows.len() >= 240 && rows.iter().all(|row| row.len() == 5 && !row[0].is_empty()));
+        let command = |name: &str| {
+            [Connect, Auth, Mail, Rcpt, Data]
+                .into_iter()
+                .find(|command| format!("{command:?}") == name)
+                .unwrap()
+        };
+        let wrong: Vec<_> = rows
+            .iter()
+            .filter_map(|row| {
+                let (code, words) = (row[2].parse().unwrap(), row[3]);
+                let got = format!("{:?}", refusal(command(row[1]), code, enhanced(words), words));
+                (got != row[4]).then(|| format!("{row:?}: {got}"))
+            })
+            .collect();
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn nothing_but_a_refused_recipient_says_that_there_is_none() {
+        for command in [Connect, Auth, Mail, Data] {
+            for code in 400..600 {
+                for words in ["", "5.1.1 User unknown", "5.1.10 no such user", "does not exist"] {
+                    assert_ne!(
+                        refusal(command, code, enhanced(words), words),
+                        NoRecipient,
+                        "{command:?} {code} {words}"
+                    );
+                }
+            }
+        }
+        assert!((400..500).all(|code| refusal(Rcpt, code, Some([4, 1, 1]), "user unknown") != NoRecipient));
+    }
+
+    #[test]
+    fn enhanced_codes_stand_at_the_beginning() {
+        assert_eq!(enhanced("5.1.1 no"), Some([5, 1, 1]));
+        assert_eq!(enhanced("#5.7.1, no"), Some([5, 7, 1]));
+        assert!(
+            ["", "no 5.1.1", "192.0.2.1 is blocked", "6.1.1 x", "5.1 x"]
+                .iter()
+                .all(|words| enhanced(words).is_none())
+        );
+    }
+}
