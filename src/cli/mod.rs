@@ -73,8 +73,6 @@ pub fn main() -> ExitCode {
         () if error.is::<ConfigError>() || error.is::<Usage>() => 2,
         () if error.is::<EverySourceFailed>() => 3,
         () if error.is::<MailHeldUp>() => 4,
-        // A service that is told to stop while it starts has done as it was told.
-        () if error.is::<Interrupted>() && matches!(arguments.command, Command::Serve { .. }) => 0,
         // As a shell reports a program that Ctrl-C ended.
         () if error.is::<Interrupted>() => INTERRUPTED_CODE as u8,
         () => 1,
