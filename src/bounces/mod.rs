@@ -92,7 +92,9 @@ static LEAVE_TOKEN: LazyLock<Regex> =
 static MESSAGE_ID: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?im)^[ \t>]*(?:[a-z-]+-)?message-id:\s*<([^<>\s]+)>"));
 static ANSWERED_ID: LazyLock<Regex> = LazyLock::new(|| pattern(r"<([^<>\s]+)>"));
-static STATUS: LazyLock<Regex> = LazyLock::new(|| pattern(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b"));
+/// Not a part of the address of a host.
+static STATUS: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"(?m)(?:^|[^\d.\w])([245])\.(\d{1,3})\.(\d{1,3})(?:[^\d.\w]|\.(?:\D|$)|$)"));
 static REPLY_CODE: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?m)(?:^|[\s:(<\[#])([45][0-5]\d)(?:[\s#)\]-])"));
 static NO_MAILBOX: LazyLock<Regex> = LazyLock::new(|| {
@@ -643,6 +645,9 @@ mod tests {
                 "Host or domain name not found. Name service error for name=x.org type=A: Host not found",
             ),
             ("5.0.0", "550 Utilisateur inconnu"),
+            ("", "after RCPT TO:<a@x.org>:\n host mx [1.2.3.4]: 550 5.1.1 unknown user"),
+            ("", "host mx [5.7.3.4]: 550-5.1.1 unknown user"),
+            ("", "host mx [4.4.1.2]: 550 unknown user"),
             ("5.0.0", "550 Usuario desconocido"),
             ("5.0.0", "550 Destinatário inexistente"),
             ("5.0.0", "550 Empfänger unbekannt"),

@@ -377,19 +377,30 @@ fn plain(words: &str) -> String {
 }
 
 /// What is asked of the words of a reply.
-struct Words(String);
+struct Words {
+    plain: String,
+    /// They repeat what another server said, with a code that is about senders.
+    quotes_policy: bool,
+}
 
 impl Words {
+    fn new(words: &str) -> Words {
+        // The first one may be its own.
+        let rest = words.split_whitespace().skip(1);
+        let mut codes = rest.flat_map(|word| word.split(|c: char| !c.is_ascii_digit() && c != '.'));
+        let is_policy =
+            |code: &str| enhanced(code).is_some_and(|[class, subject, _]| (class, subject) == (5, 7));
+        Words { plain: plain(words), quotes_policy: codes.any(is_policy) }
+    }
+
     fn say(&self, any: &[&str]) -> bool {
         any.iter().any(|phrase| {
-            if phrase.is_ascii() { self.0.contains(phrase) } else { self.0.contains(&fold(phrase)) }
+            if phrase.is_ascii() { self.plain.contains(phrase) } else { self.plain.contains(&fold(phrase)) }
         })
     }
 
     fn name_us(&self) -> bool {
-        // What another server said to this one, with a code that is about senders.
-        let quotes_policy = self.0.rfind(" 5 7 ").is_some_and(|at| at > 0);
-        (self.say(&US) || quotes_policy) && !self.say(&NOT_US)
+        (self.say(&US) || self.quotes_policy) && !self.say(&NOT_US)
     }
 
     fn may_name_us(&self) -> bool {
@@ -403,7 +414,7 @@ impl Words {
 
 /// What a refusal is about. `enhanced` are the three numbers of an enhanced code where there is one.
 pub fn refusal(command: Command, code: u16, enhanced: Option<[u16; 3]>, words: &str) -> Refusal {
-    let words = Words(plain(words));
+    let words = Words::new(words);
     let is_temporary = (400..500).contains(&code);
     let detail = enhanced.map(|[_, subject, detail]| (subject, detail));
     match command {

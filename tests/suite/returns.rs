@@ -173,6 +173,16 @@ fn what_is_refused_because_of_us_counts_for_nobody_and_the_operator_hears_of_it_
 }
 
 #[test]
+fn a_report_about_an_operators_address_ends_no_mail_to_it() {
+    let (_server, app) = app("operator = [\"ana@example.org\"]");
+    let report = dsn("ana@example.org", "failed", "5.1.1", "550 5.1.1 User unknown");
+    let said = read(&app, &proven(&app, "ana", &report));
+    assert!(said.starts_with("left alone: a mail to the operator"), "{said}");
+    assert_eq!(state(&app, "ana"), "active");
+    assert!(read(&app, &proven(&app, "bo", &report)).starts_with("hard bounce"));
+}
+
+#[test]
 fn a_return_path_of_its_own_knows_whose_mail_it_was() {
     let (_server, app) = app("bounces = \"returns@example.org\"");
     let mails = app.outbox();
@@ -360,6 +370,7 @@ fn what_people_answer_reaches_reply_to_once_and_never_a_programs_answer() {
     assert_eq!(header(mine[0], "Reply-To"), "bo@example.org");
     assert_eq!(header(mine[0], "Subject"), "Re: Stop corruption: the week");
     assert_eq!(header(mine[0], "Auto-Submitted"), "auto-generated");
+    assert_eq!(header(mine[0], "Content-Language"), "en");
     assert!(
         mine[0].contains("message/rfc822") && mine[0].contains("Message-ID: <q1@example.org>"),
         "{}",
