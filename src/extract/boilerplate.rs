@@ -109,17 +109,17 @@ fn block_at(html: &str, title: &str, end: End) -> Option<(usize, String)> {
         End::Last => memchr::memrchr_iter(b'<', bytes)
             .take_while(|at| html.len() - at <= BLOCK_BYTES_MAX)
             .filter(is_start)
-            .find(|at| !words_of(&html[*at..]).is_empty())?,
+            .find(|at| has_words(&html[*at..]))?,
         End::First => memchr::memchr_iter(b'<', bytes)
             .take_while(|at| *at <= BLOCK_BYTES_MAX)
             .filter(is_start)
-            .find(|at| !words_of(&html[..*at]).is_empty())?,
+            .find(|at| has_words(&html[..*at]))?,
     };
     let (block, rest) = match end {
         End::Last => (&html[at..], &html[..at]),
         End::First => (&html[..at], &html[at..]),
     };
-    if words_of(rest).is_empty() {
+    if !has_words(rest) {
         return None;
     }
     let words = words_of(block);
@@ -129,6 +129,22 @@ fn block_at(html: &str, title: &str, end: End) -> Option<(usize, String)> {
 fn is_block_start(tag: &str) -> bool {
     let length = tag.bytes().take_while(u8::is_ascii_alphanumeric).count();
     BLOCKS.iter().any(|name| tag[..length].eq_ignore_ascii_case(name))
+}
+
+/// Whether there is anything but tags and white space in a piece of HTML: of most, only the beginning is read.
+fn has_words(html: &str) -> bool {
+    let mut rest = html;
+    loop {
+        let text = memchr::memchr(b'<', rest.as_bytes());
+        if rest[..text.unwrap_or(rest.len())].contains(|c: char| !c.is_whitespace()) {
+            return true;
+        }
+        let Some(end) = text.and_then(|at| Some(at + memchr::memchr(b'>', &rest.as_bytes()[at..])? + 1))
+        else {
+            return false;
+        };
+        rest = &rest[end..];
+    }
 }
 
 /// The words of a piece of HTML, references as they are written.

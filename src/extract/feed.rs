@@ -13,12 +13,14 @@ use super::date::{parse_date, read_date};
 use super::xml::{Cursor, Element, TextMode, Vocabulary};
 use crate::model::feed::{FeedFormat, Link, Person, RawEntry, RawFeed, RawText};
 use crate::model::source::DateOrder;
-use crate::support::text::shorten;
+use crate::support::text::fitting;
 
 /// Maximum number of entries read from a document: the largest archives in practice have a few thousand.
 pub const ENTRIES_MAX: usize = 10_000;
 /// Maximum number of authors, tags, links and enclosures kept of an entry.
 const PARTS_MAX: usize = 64;
+/// Characters of a date that a note quotes.
+const NOTE_CHARS_MAX: usize = 60;
 
 const ENTRY_NAMES: [&str; 2] = ["item", "entry"];
 
@@ -292,11 +294,8 @@ impl<'a> FeedReader<'a> {
     fn read_entry_time(&mut self, element: &Element<'a>, entry: &mut RawEntry) -> Option<jiff::Timestamp> {
         let text = self.read_plain(element);
         let date = self.dated(&text);
-        let shown = shorten(&text, 60);
-        entry.notes.push(match date {
-            Some(date) => format!("{} \"{shown}\" is {date}", element.name),
-            None => format!("{} \"{shown}\" is not a date", element.name),
-        });
+        let is_date = if date.is_some() { "" } else { " is not a date" };
+        entry.notes.push(format!("{} \"{}\"{is_date}", element.name, fitting(&text, NOTE_CHARS_MAX)));
         date
     }
 

@@ -87,7 +87,7 @@ fn probe_names_its_decisions_when_it_is_asked() {
         "- identity: its address, x.org/1",
         "- address: https://x.org/1, written as https://x.org/1?utm_source=rss",
         "- date: published 2022-10-04T00:00:00Z",
-        "\"mardi, 4 oct 2022\" is 2022-10-04",
+        "- pubdate \"mardi, 4 oct 2022\"\n",
         "\"31 Jun 2022\" is not a date",
         "- no date: the day on which it is first seen will stand for it",
         "- language: en; declared: nothing",
