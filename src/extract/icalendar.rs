@@ -64,19 +64,36 @@ pub fn read_calendar(text: &str, now: Option<Timestamp>) -> RawFeed {
     feed
 }
 
-/// The document up to its last whole component, and whether there is more after it: half an event is none.
+/// The document up to its last whole component, and whether there is more after it: half an event is none. What stands behind the
+/// end of a calendar is somebody else's.
 fn whole_part(text: &str) -> (&str, bool) {
-    let end = text.trim_end_matches(|c: char| c.is_whitespace() || c == '\0' || c == '\u{1A}');
-    let ends = |with: &str| {
-        end.len() >= with.len()
-            && end.is_char_boundary(end.len() - with.len())
-            && end[end.len() - with.len()..].eq_ignore_ascii_case(with)
-    };
-    if ends("END:VCALENDAR") {
+    let upper = text.to_ascii_uppercase();
+    let last = |line: &str| upper.rfind(line);
+    if last("END:VCALENDAR") > last("BEGIN:VCALENDAR") {
         return (text, false);
     }
-    let last = text.rfind("END:VEVENT").map_or(0, |at| at + "END:VEVENT".len());
-    (if last == 0 { "" } else { &text[..last] }, true)
+    let end = last("END:VEVENT").map_or(0, |at| at + "END:VEVENT".len());
+    (&text[..end], true)
+}
+
+/// The lines of a calendar as they were before they were folded (RFC 5545 section 3.1); `None` for other documents. Folds are
+/// counted in bytes, and may stand within a character: they are undone before the character set is.
+pub fn unfolded(bytes: &[u8]) -> Option<Vec<u8>> {
+    let start = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes).trim_ascii_start();
+    if !start.get(..15).is_some_and(|start| start.eq_ignore_ascii_case(b"BEGIN:VCALENDAR")) {
+        return None;
+    }
+    let mut lines: Vec<u8> = Vec::with_capacity(start.len());
+    for line in start.split_inclusive(|byte| *byte == b'\n') {
+        let is_fold = matches!(line.first(), Some(b' ' | b'\t'));
+        if is_fold {
+            let end =
+                [&b"\r\n"[..], b"\n"].iter().find(|end| lines.ends_with(end)).map_or(0, |end| end.len());
+            lines.truncate(lines.len() - end);
+        }
+        lines.extend_from_slice(if is_fold { &line[1..] } else { line });
+    }
+    Some(lines)
 }
 
 /// Of more events than an entry list holds, those that come last; the document is then not the whole.

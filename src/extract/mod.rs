@@ -219,6 +219,8 @@ fn decode(document: Document<'_>) -> Decoded<'_> {
 }
 
 fn read_feed_unguarded(document: Document, rules: DateRules) -> Result<RawFeed, ExtractError> {
+    let unfolded = icalendar::unfolded(document.bytes);
+    let document = Document { bytes: unfolded.as_deref().unwrap_or(document.bytes), ..document };
     let decoded = decode(document);
     let text = decoded.text.trim_start_matches(['\u{FEFF}', '\0']);
     if text.trim().is_empty() {
