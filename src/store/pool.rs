@@ -20,8 +20,10 @@ const READERS_MAX: usize = 4;
 const BUSY_MAX: Duration = Duration::from_secs(120);
 /// Pause between two tries. Each process pauses for a slightly different time, so that none always loses.
 const BUSY_PAUSE_MILLIS: u64 = 2;
+/// Page size of a new database.
+const PAGE_BYTES: u32 = 8_192;
 /// Size of the WAL, in pages, at which it is checkpointed: fewer, larger writes.
-const CHECKPOINT_PAGES: u32 = 8_000;
+const CHECKPOINT_PAGES: u32 = 4_000;
 /// Page cache of the writer and of each reader, in KiB.
 const WRITER_CACHE_KIB: u32 = 64 << 10;
 const READER_CACHE_KIB: u32 = 8 << 10;
@@ -30,7 +32,7 @@ const MAP_BYTES: u32 = 64 << 20;
 /// SQLite virtual-machine steps between two checks of the time limit.
 const STEPS_BETWEEN_LOOKS: i32 = 20_000;
 /// Pages returned to the disk at a time.
-const PAGES_GIVEN_BACK: u32 = 2_000;
+const PAGES_GIVEN_BACK: u32 = 1_000;
 
 /// The writing connection and its feature index.
 struct Writer {
