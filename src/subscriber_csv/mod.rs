@@ -198,30 +198,7 @@ impl Columns {
         if !unclear.is_empty() {
             return Err(unclear);
         }
-        let is_verdict = |column: &Column| {
-            matches!(
-                column,
-                Column::State | Column::Refused(_) | Column::Agreed | Column::Confirmed | Column::ConfirmTime
-            )
-        };
-        // A column "State" may also be a part of a country.
-        let verdicts = known.iter().filter(|(_, column)| is_verdict(column)).count();
-        known.retain(|(at, column)| {
-            let is_place = *column == Column::State
-                && verdicts > 1
-                && values(*at).next().is_some()
-                && values(*at).all(|value| words::word(value).is_none());
-            !(is_place && names[*at].eq_ignore_ascii_case("state"))
-        });
-        // "consent" is where somebody agreed, or whether they did.
-        for (at, column) in &mut known {
-            let is_answer = |value: &str| matches!(words::word(value), Some(Word::Yes | Word::No));
-            let is_named = !words::plain(&names[*at]).contains("source");
-            let is_answered = values(*at).next().is_some() && values(*at).all(is_answer);
-            if *column == Column::ConsentSource && is_named && is_answered {
-                *column = Column::Agreed;
-            }
-        }
+        settle_by_values(names, &values, &mut known);
         let is_ours = |name: &String| {
             let name = name.to_ascii_lowercase();
             name.is_empty() || COLUMNS.contains(&name.as_str()) || ALSO.contains(&name.as_str())
@@ -230,7 +207,7 @@ impl Columns {
             address,
             count: names.len(),
             is_own: names.iter().all(is_ours),
-            has_verdicts: known.iter().any(|(_, column)| is_verdict(column)),
+            has_verdicts: known.iter().any(|(_, column)| column.is_verdict()),
             names: names.clone(),
             known,
         })
@@ -264,6 +241,32 @@ impl Columns {
             .find(|(value, _)| !value.is_empty())
             .unwrap_or_default()
     }
+}
+
+/// Columns whose names have two meanings: what stands in them tells which.
+fn settle_by_values<'a, I: Iterator<Item = &'a str>>(
+    names: &[String],
+    values: &impl Fn(usize) -> I,
+    known: &mut Vec<(usize, Column)>,
+) {
+    // "consent" is where somebody agreed, or whether they did.
+    for (at, column) in &mut *known {
+        let is_answer = |value: &str| matches!(words::word(value), Some(Word::Yes | Word::No));
+        let is_named = !words::plain(&names[*at]).contains("source");
+        let is_answered = values(*at).next().is_some() && values(*at).all(is_answer);
+        if *column == Column::ConsentSource && is_named && is_answered {
+            *column = Column::Agreed;
+        }
+    }
+    // A column "State" may also be a part of a country.
+    let verdicts = known.iter().filter(|(_, column)| column.is_verdict()).count();
+    known.retain(|(at, column)| {
+        let is_place = *column == Column::State
+            && verdicts > 1
+            && values(*at).next().is_some()
+            && values(*at).all(|value| words::word(value).is_none());
+        !(is_place && names[*at].eq_ignore_ascii_case("state"))
+    });
 }
 
 /// The column of addresses: by name, or else the only one that contains nothing but addresses.

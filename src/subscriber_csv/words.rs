@@ -32,6 +32,14 @@ pub(super) enum Column {
     Own(&'static str),
 }
 
+impl Column {
+    /// Whether it says who wants mail.
+    pub(super) fn is_verdict(self) -> bool {
+        use Column::{Agreed, ConfirmTime, Confirmed, Refused, State};
+        matches!(self, State | Refused(_) | Agreed | Confirmed | ConfirmTime)
+    }
+}
+
 /// What a table says of a person, from the least to the most grave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Verdict {

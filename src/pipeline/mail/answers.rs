@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
-use super::bounces::{Returns, Taken, Verdict};
+use super::returned::{Returns, Taken, Verdict};
 use crate::bounces::{Answer, plain_address};
 use crate::deliver::message::message_id;
 use crate::digest::TEXT_COLUMNS;

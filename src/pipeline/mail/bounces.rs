@@ -3,16 +3,16 @@
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
+use super::answers;
+use super::returned::{Returns, Taken, Verdict};
 use super::subscribers::{self, Left};
-use super::{MailContext, answers};
 use crate::bounces::{self, Failure, Kind, Return, ReturnedMail};
-use crate::deliver::message::Sender;
 use crate::model::digest::DigestId;
 use crate::model::keys::DeliveryKey;
 use crate::model::mail_address::Address;
 use crate::model::subscriber::{Subscriber, SubscriberState};
 use crate::model::token::{BOUNCE, SigningKey, UNSUBSCRIBE};
-use crate::store::{Store, StoreError, Unit, Write};
+use crate::store::{StoreError, Unit, Write};
 use crate::support::text::ordinal;
 
 /// This many soft bounces within `SOFT_WITHIN` count as a hard one.
@@ -28,51 +28,6 @@ struct Concerned {
     shown: String,
     /// It is about a mail to the operator.
     is_operator: bool,
-}
-
-/// The context in which returned mail is processed.
-#[derive(Clone, Copy)]
-pub struct Returns<'a> {
-    pub store: &'a Store,
-    pub sender: &'a Sender,
-    /// Whether a report of fraud counts as a complaint.
-    pub fraud_is_complaint: bool,
-    /// For composing replies; if `None`, the operator is told instead.
-    pub context: Option<MailContext<'a>>,
-    /// Who reads replies, unless that is whoever reads the mailbox they arrived in.
-    pub answers_to: Option<&'a Address>,
-    /// Those who are to hear of what goes wrong, whatever comes back from them.
-    pub operators: &'a [Address],
-    pub now: Timestamp,
-}
-
-impl Returns<'_> {
-    fn is_operator(&self, hash: &str) -> bool {
-        self.operators.iter().any(|operator| self.sender.key.hash(operator.as_str()) == hash)
-    }
-}
-
-/// Whether a message is done with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    Done,
-    /// It is for whoever reads the mailbox, and stays unread there.
-    Kept,
-    /// It has to be read again later.
-    Later,
-}
-
-/// The result of processing a message: lines for the operator, without addresses.
-#[derive(Debug)]
-pub struct Taken {
-    pub lines: Vec<String>,
-    pub verdict: Verdict,
-}
-
-impl Taken {
-    pub fn new(line: String, verdict: Verdict) -> Taken {
-        Taken { lines: vec![line], verdict }
-    }
 }
 
 /// Reads a returned message and acts on it.

@@ -1,5 +1,5 @@
 //! Mail pipelines: queueing (`queue`), sending (`outbox`), the list of subscribers (`subscribers`) and its import (`import`),
-//! returned mail (`bounces`), replies (`answers`), and welcome mails (`welcome`).
+//! returned mail (`bounces`), replies (`answers`), what both share (`returned`), and welcome mails (`welcome`).
 
 pub mod answers;
 pub mod bounces;
@@ -8,6 +8,7 @@ pub mod import;
 pub mod incident;
 pub mod outbox;
 pub mod queue;
+pub mod returned;
 pub mod subscribers;
 pub mod welcome;
 
