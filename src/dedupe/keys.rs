@@ -130,7 +130,7 @@ pub fn is_reused(raw: &RawEntry, known: &StoredSummary) -> bool {
     if title.is_empty() || known.title.is_empty() || is_same_title(title, &known.title) {
         return false;
     }
-    let date = raw.published.or(raw.updated);
+    let date = raw.date();
     let has_other_place = raw.url().and_then(canonical_key) != known.url.as_deref().and_then(canonical_key);
     let is_other_day = match (date, known.date) {
         (Some(date), Some(known)) => date.duration_since(known).abs() >= OTHER_DAY,
@@ -156,7 +156,7 @@ pub fn further_identities(raw: &RawEntry, own: &Identity) -> [Option<Identity>; 
         .and_then(|url| url.split_once('#'))
         .map(|(_, fragment)| fragment.to_owned())
         .filter(|fragment| !fragment.is_empty());
-    let day = raw.published.or(raw.updated).map(|date| date.strftime("%Y-%m-%d").to_string());
+    let day = raw.date().map(|date| date.strftime("%Y-%m-%d").to_string());
     let titled_day = title.clone().zip(day).map(|(title, day)| format!("{title}#{day}"));
     let further = |part: String| match own {
         Identity::Guid(guid) => Some(Identity::Guid(format!("{guid}#{part}"))),

@@ -59,7 +59,7 @@ impl StoredSummary {
             title: text(&raw.title),
             summary: text(summary),
             url: raw.url().map(str::to_owned),
-            date: raw.published.or(raw.updated),
+            date: raw.date(),
         }
     }
 }

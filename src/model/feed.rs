@@ -157,6 +157,11 @@ pub struct RawEntry {
 }
 
 impl RawEntry {
+    /// The publication date, or else that of the last change.
+    pub fn date(&self) -> Option<Timestamp> {
+        self.published.or(self.updated)
+    }
+
     /// The address of the entry's own page: the HTML alternate, or else any alternate.
     pub fn url(&self) -> Option<&str> {
         preferred_alternate(&self.links)

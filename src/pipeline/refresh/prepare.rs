@@ -223,7 +223,7 @@ fn telling(
 
 fn is_of_day(raw: &RawEntry, stored: &StoredSummary) -> bool {
     let day = |date: Option<Timestamp>| date.map(|date| date.as_second().div_euclid(86_400));
-    day(raw.published.or(raw.updated)) == day(stored.date)
+    day(raw.date()) == day(stored.date)
 }
 
 /// What all entries of a document are prepared with.

@@ -49,7 +49,7 @@ pub fn recognise(entries: &[RawEntry], recent: &[(String, StoredSummary)]) -> Ve
         .filter(|(_, feature)| counts[feature] == 1)
         .filter_map(|(at, feature)| Some((at, *stored.get(feature)?)))
         .collect();
-    let dated = found.iter().filter(|(at, _)| date_of(&entries[*at]).is_some()).count();
+    let dated = found.iter().filter(|(at, _)| entries[*at].date().is_some()).count();
     let is_sure = dated >= DATED_MIN
         || dated == entries.len()
         || found.len() >= DATELESS_MIN && found.len() * 2 > entries.len();
@@ -70,12 +70,8 @@ pub fn recognise(entries: &[RawEntry], recent: &[(String, StoredSummary)]) -> Ve
         .collect()
 }
 
-fn date_of(raw: &RawEntry) -> Option<Timestamp> {
-    raw.published.or(raw.updated)
-}
-
 fn feature_of(raw: &RawEntry) -> Option<Feature> {
-    feature(raw.url()?, &raw.title.as_ref()?.value, date_of(raw))
+    feature(raw.url()?, &raw.title.as_ref()?.value, raw.date())
 }
 
 fn feature(url: &str, title: &str, date: Option<Timestamp>) -> Option<Feature> {
