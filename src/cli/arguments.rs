@@ -12,18 +12,19 @@ use crate::app::Farewell;
 #[derive(Debug, Parser)]
 #[command(name = "courant", version)]
 pub(super) struct Arguments {
-    /// The configuration.
+    /// Path of the configuration file.
     #[arg(long, global = true, default_value = "feeds.toml", value_name = "FILE")]
     pub(super) config: PathBuf,
-    /// The time of the whole command, for replays: 2022-10-17T08:00:00Z.
+    /// Sets the clock for the whole command, to replay a run (2022-10-17T08:00:00Z).
     #[arg(long, global = true, value_name = "RFC3339")]
     pub(super) now: Option<Timestamp>,
-    /// More log lines (twice: even more).
+    /// Log more; give it twice for debug output.
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(super) verbose: u8,
-    /// Only errors in the log.
+    /// Log errors only.
     #[arg(short, long, global = true)]
     pub(super) quiet: bool,
+    /// Format of the log on standard error.
     #[arg(long, global = true, value_enum, default_value = "text")]
     pub(super) log_format: LogFormat,
     #[command(subcommand)]
@@ -46,121 +47,137 @@ pub(super) enum ListFormat {
 pub(super) enum Command {
     /// Write a commented starter configuration and the templates.
     Init {
+        /// Folder to write to.
         #[arg(default_value = ".")]
         dir: PathBuf,
     },
-    /// Validate the whole configuration and report every fault.
+    /// Validate the configuration and report every error in it.
     Check,
-    /// Read the sources that are due.
+    /// Fetch the sources that are due.
     Fetch {
-        /// Whatever the schedule says.
+        /// Fetch every source, due or not.
         #[arg(long, conflicts_with = "source")]
         all: bool,
-        /// Only this one.
+        /// Fetch only this source.
         #[arg(long, value_name = "ID")]
         source: Option<String>,
     },
-    /// Write the merged feed and the page.
+    /// Write the merged feeds and the web pages.
     Publish,
     /// Send the digests now, whatever their schedule.
     Digest {
+        /// Only this digest.
         #[arg(long, value_name = "ID")]
         digest: Option<String>,
-        /// Show the issue; send and remember nothing.
+        /// Print the issue; send nothing and record nothing.
         #[arg(long, conflicts_with_all = ["preview", "test"])]
         dry_run: bool,
-        /// Write what a subscriber or recipient would get now, as files; send and remember nothing.
+        /// Write the mail that a subscriber or recipient would get now to files; send nothing and record nothing.
         #[arg(long, value_name = "ADDRESS", conflicts_with = "test")]
         preview: Option<String>,
-        /// With --preview: show it in the browser.
+        /// Open the preview in the browser.
         #[arg(long, requires = "preview")]
         open: bool,
-        /// Send it to an address to look at: what its subscriber would get, else the digest; nothing is remembered.
+        /// Send a test mail to an address: its subscriber's own digest, or else the configured one. Nothing is recorded.
         #[arg(long, value_name = "ADDRESS")]
         test: Option<String>,
     },
-    /// The list of subscribers.
+    /// Manage the list of subscribers.
     #[command(subcommand)]
     Subscribers(subscribers::Subscribers),
-    /// List the mail that waits, since when and why, and what was refused.
+    /// List the mail that is waiting (since when, and why) and the mail that was refused.
     Queue {
+        /// Output format.
         #[arg(long, value_enum, default_value = "text")]
         format: ListFormat,
     },
-    /// Read what came back: bounces, complaints, wishes to leave.
+    /// Process returned mail: bounces, complaints and requests to unsubscribe.
     Bounces {
-        /// A file (mail or mbox) or a folder of them, - for standard input, imap[s]://USER@HOST/FOLDER, or lmtp.
+        /// A message or mbox file, a folder of them, - for standard input, imap[s]://USER@HOST/FOLDER, or lmtp.
         #[arg(value_name = "FILE|-|imap://…|lmtp")]
         place: String,
-        /// Where lmtp listens.
+        /// Address and port to listen on for LMTP.
         #[arg(long, default_value = "127.0.0.1:2424")]
         listen: String,
     },
-    /// Fetch, publish and send what is due: the command for a timer.
+    /// Fetch, publish and send what is due, once: the command for a timer.
     Run,
-    /// Stay up: do the same on schedule and serve the published folder.
+    /// Run as a service: do the same on schedule, and serve the published folder.
     Serve {
+        /// Address and port to listen on.
         #[arg(long, default_value = "127.0.0.1:8080")]
         listen: String,
     },
-    /// Show what courant reads in a document, and how, without storing anything.
+    /// Show what courant reads from a document, and why; nothing is stored.
     Probe(probe::ProbeArguments),
     /// List the stored entries.
     Entries {
+        /// Output format.
         #[arg(long, value_enum, default_value = "text")]
         format: ListFormat,
+        /// Only entries of this source.
         #[arg(long, value_name = "ID")]
         source: Option<String>,
-        /// First seen at or after this time.
+        /// Only entries first seen at or after this time.
         #[arg(long, value_name = "RFC3339")]
         since: Option<Timestamp>,
-        /// So many at most: those that were stored last.
+        /// At most this many, the most recently stored.
         #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
         limit: Option<u32>,
     },
-    /// Put the entries of a file into stories: one JSON object a line in, id, cluster, relation and reason out.
+    /// Group the entries of a file into stories: reads one JSON object a line, prints id, cluster, relation and reason.
     Cluster {
-        /// JSON lines, - for standard input.
+        /// File of JSON lines, or - for standard input.
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
-    /// Why an entry is in its story, and why the nearest others are not.
+    /// Explain why an entry is in its story, and why similar entries are not.
     Explain {
-        /// Its id or the beginning of it, its address, or its guid.
+        /// Id of the entry or the beginning of it, its address, or its guid.
         entry: String,
     },
-    /// Two entries tell one story, whatever their texts say.
-    Merge { entry: String, other: String },
-    /// An entry is none of its story's: it leaves, and stays out.
-    Split { entry: String },
-    /// Put all entries into stories anew. Nothing is announced again.
+    /// Put two entries into one story, whatever their texts say.
+    Merge {
+        /// An entry, as for explain.
+        entry: String,
+        /// The other entry.
+        other: String,
+    },
+    /// Take an entry out of its story, for good.
+    Split {
+        /// The entry, as for explain.
+        entry: String,
+    },
+    /// Group all entries into stories again. Nothing is announced a second time.
     Recluster {
-        /// Only say how many would move.
+        /// Only count the entries that would move.
         #[arg(long)]
         dry_run: bool,
     },
-    /// The model that knows topics from labelled texts.
+    /// Train and test the model that assigns topics.
     #[command(subcommand)]
     Classify(topics::Classify),
-    /// Say what an entry is about: it stands, and teaches the next model.
+    /// Set the topics of an entry by hand; they are kept, and the next model learns from them.
     Label {
+        /// The entry, as for explain.
         entry: String,
+        /// Ids of its topics.
         #[arg(value_name = "TOPIC", required_unless_present = "forget")]
         topics: Vec<String>,
-        /// Take back what was said: rules and model decide again.
+        /// Drop the topics set by hand: rules and model decide again.
         #[arg(long, conflicts_with = "topics")]
         forget: bool,
     },
-    /// Ask rules and model about all entries again. Nothing is announced again.
+    /// Assign topics to all entries again. Nothing is announced a second time.
     Reclassify,
-    /// List the sources: last success, last error, entries, next poll.
+    /// List the sources with their last success, last error, number of entries and next poll.
     Sources,
-    /// Run everything on bundled example sites: no network, no set-up.
+    /// Run the whole pipeline on bundled example sites; needs no network and no set-up.
     Demo {
-        /// Where to put the files (default: ./courant-demo).
+        /// Folder to write to.
         #[arg(long, default_value = "courant-demo")]
         dir: PathBuf,
-        /// Go on serving the result afterwards.
+        /// Keep serving the result afterwards.
         #[arg(long)]
         keep_serving: bool,
     },

@@ -75,7 +75,7 @@ fn would_get(
             turns::preview_personal(store, app.mail_context(), &subscriber.preferences, subscriber.seen)?;
         let issue = issue.ok_or_else(|| {
             format!(
-                "nothing is new for {address} ({}): they would get no mail now",
+                "nothing is new for {address} ({}): no mail would be sent now",
                 subscribers::since(&subscriber)
             )
         });
@@ -92,7 +92,7 @@ fn would_get(
 fn digest_issue(app: &App, digest: &Digest) -> anyhow::Result<Result<Issue, String>> {
     let Preview { stories, issue, .. } = turns::preview(app.store(), app.mail_context(), digest)?;
     Ok(if stories.is_empty() {
-        Err(format!("nothing is new for the digest \"{}\": no mail would go out now", digest.id))
+        Err(format!("nothing is new for the digest \"{}\": no mail would be sent now", digest.id))
     } else {
         Ok(issue)
     })

@@ -14,19 +14,19 @@ use crate::support::text::many;
 #[derive(Debug, Clone, Args)]
 pub struct ImportOptions {
     file: PathBuf,
-    /// How you know that these people want it, where the table does not say.
+    /// How these people gave their consent, where the file does not say.
     #[arg(long, value_name = "TEXT")]
     consent: Option<String>,
-    /// Check and tell; keep nothing.
+    /// Only check and report; store nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Keep the rows that are right, even if others are not.
+    /// Store the valid rows even if others are invalid.
     #[arg(long)]
     skip_faulty: bool,
-    /// A column of the table that is not about who wants mail.
+    /// A column of the file to ignore.
     #[arg(long, value_name = "NAME")]
     ignore_column: Vec<String>,
-    /// Give those who are in the list what the table says.
+    /// Update subscribers who are already on the list from the file.
     #[arg(long)]
     update: bool,
 }

@@ -34,19 +34,19 @@ enum OutputFormat {
 
 #[derive(Debug, Args)]
 pub struct ProbeArguments {
-    /// A file or a web address.
+    /// A file or a URL.
     document: String,
-    /// The address that a file was found at.
+    /// The URL that the file came from.
     #[arg(long, value_name = "BASE")]
     url: Option<String>,
     #[arg(long, value_name = "CT")]
     content_type: Option<String>,
     #[arg(long, value_enum, default_value = "text")]
     format: OutputFormat,
-    /// Read the document as one item's own page: its article.
+    /// Read the document as the page of one entry, and show its article.
     #[arg(long, conflicts_with = "write")]
     article: bool,
-    /// Put the selectors that were found into the configuration; its comments and form stay.
+    /// Write the selectors that were found into the configuration; its comments and layout are kept.
     #[arg(long)]
     write: bool,
 }
@@ -54,7 +54,7 @@ pub struct ProbeArguments {
 /// Reads a document and prints the result.
 ///
 /// # Errors
-/// When it cannot be had, or nothing can be read in it.
+/// When it cannot be fetched, or nothing can be read in it.
 pub async fn probe(
     wanted: &ProbeArguments,
     is_verbose: bool,

@@ -81,7 +81,7 @@ pub fn show(app: &App, address: &Address) -> anyhow::Result<()> {
             known.preferences.interests.summary()
         )?,
         None if sign_ups > 0 => writeln!(out, "signed up, not confirmed yet")?,
-        None => writeln!(out, "not in the list of subscribers")?,
+        None => writeln!(out, "not a subscriber")?,
     }
     if !digests.is_empty() {
         writeln!(out, "recipient of: {}", digests.join(", "))?;
@@ -104,7 +104,7 @@ pub fn show(app: &App, address: &Address) -> anyhow::Result<()> {
 fn entered(known: &Subscriber) -> Vec<Event> {
     let consent = format!("consent: {}", known.consent.source);
     vec![
-        Event { at: known.created.to_string(), what: "came into the list".into() },
+        Event { at: known.created.to_string(), what: "added to the list".into() },
         Event { at: known.consent.at.to_string(), what: consent },
     ]
 }
@@ -113,7 +113,7 @@ fn marked([what, why, at]: [String; 3]) -> Event {
     let suppressed = what.strip_prefix("suppressed").or_else(|| what.strip_prefix("was suppressed"));
     let what = match (suppressed, what.strip_prefix("resumed")) {
         (Some(digest), _) => format!("suppressed for {}: {why}", scope(digest)),
-        (None, Some(digest)) => format!("gets {} again, kept out before: {why}", scope(digest)),
+        (None, Some(digest)) => format!("receives {} again; was suppressed: {why}", scope(digest)),
         (None, None) => format!("a {why} bounce"),
     };
     Event { at, what }
@@ -146,7 +146,7 @@ pub fn resume(app: &App, address: &Address, even_complained: bool) -> anyhow::Re
     let is_for = |reason: &str| suppressed.iter().any(|suppression| suppression.why == reason);
     if is_for("erased") {
         return Err(Usage(format!(
-            "{address} was erased, as its owner wished, and stays out: only they can come back, by signing up again (or by asking you to: `courant subscribers add --resubscribe`)"
+            "{address} was erased at its owner's request: only they can come back, by signing up again or by asking you (`courant subscribers add --resubscribe`)"
         ))
         .into());
     }
@@ -154,12 +154,12 @@ pub fn resume(app: &App, address: &Address, even_complained: bool) -> anyhow::Re
         || known.as_ref().is_some_and(|known| known.state == SubscriberState::Complained);
     if has_complained && !even_complained {
         return Err(Usage(format!(
-            "{address} complained of our mail, nothing was changed: if they asked to have it again, say --complained"
+            "{address} reported our mail as spam; nothing was changed. If they asked to receive it again, add --complained"
         ))
         .into());
     }
     for Suppression { scope, why, since } in &suppressed {
-        println!("{address} got nothing of {scope} since {since}: {why}");
+        println!("{address} has received nothing from {scope} since {since}: {why}");
     }
     let last = deliveries.iter().rev().find(|[.., state, error]| state == "failed" && !error.is_empty());
     if let (false, Some([.., error])) = (suppressed.is_empty(), last) {
@@ -170,13 +170,13 @@ pub fn resume(app: &App, address: &Address, even_complained: bool) -> anyhow::Re
     }
     if suppressed.is_empty() {
         return Err(Usage(format!(
-            "{address} is neither suppressed nor in the list: `courant subscribers list` shows who is"
+            "{address} is neither suppressed nor on the list: `courant subscribers list` shows who is"
         ))
         .into());
     }
     app.store().write(|w| w.subscribers().lift_suppression(&hash, app.clock.now()))?;
     match digests.is_empty() {
-        true => println!("{address} is not suppressed any more; it is in no list and no [[digest]]"),
+        true => println!("{address} is no longer suppressed; it is neither on the list nor a recipient of a [[digest]]"),
         false => println!("{address} gets mail again: {}", digests.join(", ")),
     }
     Ok(())
@@ -184,7 +184,7 @@ pub fn resume(app: &App, address: &Address, even_complained: bool) -> anyhow::Re
 
 /// The error for an address that is not in the list.
 pub(super) fn not_there(address: &Address) -> anyhow::Error {
-    Usage(format!("{address} is not in the list: `courant subscribers list` shows who is")).into()
+    Usage(format!("{address} is not on the list: `courant subscribers list` shows who is")).into()
 }
 
 /// Sets the state of a subscriber, and prints it.

@@ -18,81 +18,86 @@ use crate::subscriber_csv;
 
 #[derive(Debug, Subcommand)]
 pub enum Subscribers {
-    /// Who is in the list.
+    /// List the subscribers.
     List {
-        /// Only those: active, paused, unsubscribed, bounced, complained.
+        /// Only subscribers in this state: active, paused, unsubscribed, bounced or complained.
         #[arg(long, value_name = "STATE")]
         state: Option<String>,
+        /// Output format.
         #[arg(long, value_enum, default_value = "text")]
         format: super::ListFormat,
     },
-    /// Put somebody into the list who said to you that they want to be in it.
+    /// Add somebody who has asked to be on the list.
     Add(Box<AddOptions>),
-    /// Read a table (CSV): every row is checked, and nothing is kept unless all are right.
+    /// Import a CSV file. Every row is checked first; nothing is stored unless all are valid.
     Import(super::import::ImportOptions),
-    /// Write the list as a table (CSV), or all that is held about one address (JSON).
+    /// Export the list as CSV, or everything stored about one address as JSON.
     Export {
-        /// Where to (default: standard output).
+        /// File to write to [default: standard output].
         file: Option<PathBuf>,
+        /// Export everything stored about this address.
         #[arg(long, value_name = "ADDRESS")]
         address: Option<String>,
     },
-    /// Send somebody nothing until they are resumed.
+    /// Send nothing to a subscriber until they are resumed.
     Pause { address: String },
-    /// Go on after a pause, or after a bounce, a complaint or a wish to leave, with the stories of the last week.
+    /// Send mail again after a pause, a bounce, a complaint or an unsubscription, from the stories of the last week on.
     #[command(visible_alias = "unsuppress")]
     Resume {
         address: String,
-        /// Even somebody who complained of the mail: they asked to have it again.
+        /// Also resume somebody who reported the mail as spam; only when they asked for it.
         #[arg(long)]
         complained: bool,
     },
-    /// Tell the whole history of somebody: consent, mails, refusals, suppressions.
+    /// Show the history of an address: consent, mails, refusals and suppressions.
     Show { address: String },
-    /// Take somebody out of the list, as if they had never been in it.
+    /// Remove a subscriber, as if they had never been on the list.
     Remove { address: String },
-    /// Forget all about an address; a keyed hash of it keeps an import from bringing it back.
+    /// Erase everything about an address, except a keyed hash that keeps an import from bringing it back.
     Erase { address: String },
 }
 
 #[derive(Debug, Clone, Args)]
 pub struct AddOptions {
+    /// E-mail address.
     address: String,
     #[command(flatten)]
     chosen: Chosen,
-    /// How you know that they want it.
+    /// How they gave their consent.
     #[arg(long, default_value = "put in by the operator", value_name = "TEXT")]
     consent: String,
-    /// Change what somebody gets who is in the list already.
+    /// Change the preferences of somebody who is on the list already.
     #[arg(long)]
     update: bool,
-    /// Put somebody in again who left, bounced or complained: they asked for it.
+    /// Add somebody again who left, bounced or complained; only when they asked for it.
     #[arg(long)]
     resubscribe: bool,
 }
 
 #[derive(Debug, Clone, Args)]
 pub struct Chosen {
-    /// Of the mail: one that there are words for.
+    /// Language of the mail.
     #[arg(long, value_name = "LANG")]
     language: Option<String>,
-    /// Stories in these languages only.
+    /// Only stories in these languages.
     #[arg(long, value_delimiter = ',', value_name = "LANG,…")]
     languages: Option<Vec<String>>,
+    /// Only stories on these topics.
     #[arg(long, value_delimiter = ',', value_name = "ID,…")]
     topics: Option<Vec<String>>,
+    /// Only stories of these partners.
     #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
     partners: Option<Vec<String>>,
-    /// instant, daily, weekly, monthly [default: weekly].
+    /// How often: instant, daily, weekly or monthly [default: weekly].
     #[arg(long)]
     cadence: Option<String>,
-    /// 8, or 08:30 [default: 8].
+    /// Time of day, such as 8 or 08:30 [default: 8].
     #[arg(long)]
     hour: Option<String>,
-    /// [default: UTC]
+    /// Time zone of the hour, such as Europe/Paris [default: UTC].
     #[arg(long, value_name = "ZONE")]
     timezone: Option<String>,
-    /// A whole schedule instead: "Mon,Thu 18:30 Europe/Paris", or as cron has it.
+    /// A full schedule instead, such as "Mon,Thu 18:30 Europe/Paris" or a cron expression.
     #[arg(long, conflicts_with_all = ["cadence", "hour", "timezone"])]
     schedule: Option<String>,
 }

@@ -22,29 +22,33 @@ const MARGINS: [f32; 4] = [0.0, 0.1, 0.3, 0.5];
 
 #[derive(Debug, Subcommand)]
 pub enum Classify {
-    /// Learn topics from labelled texts, and from what `courant label` corrected.
+    /// Train a model on labelled texts, and on the entries labelled with `courant label`.
     Train {
-        /// Lines of a label, a tab and a text; several labels are joined by a bar.
+        /// Lines of a label, a tab and a text; several labels are separated by |.
         #[arg(value_name = "LABELS.tsv")]
         labels: PathBuf,
+        /// File to write the model to.
         model: PathBuf,
     },
-    /// Print a label for each line of a file of the same form; what stands before the tab is not looked at.
+    /// Print a label for each line of a file of the same format; the labels in the file are ignored.
     Predict {
+        /// File of the model.
         model: PathBuf,
+        /// File of lines to predict.
         #[arg(value_name = "FILE.tsv")]
         file: PathBuf,
-        /// Print an empty line where the best label does not lead by so much.
+        /// Print an empty line where the best label leads by less than this.
         #[arg(long, default_value_t = 0.0)]
         margin: f32,
-        /// Print the lead and the words that decided behind the label.
+        /// Also print the lead and the words that decided.
         #[arg(long)]
         evidence: bool,
     },
-    /// How well a model does on labelled texts; without one, how well it would do on those that it did not learn from.
+    /// Measure a model on labelled texts; without a model, cross-validate on them.
     Eval {
         #[arg(value_name = "LABELS.tsv")]
         labels: PathBuf,
+        /// File of the model.
         #[arg(long)]
         model: Option<PathBuf>,
     },

@@ -238,8 +238,8 @@ impl Intake<'_, Write> {
     ) -> Result<(EntryKey, StoryKey)> {
         let story = self.story_key(&entry.story)?;
         let sql = "INSERT INTO entry (id, source, identity, guid, url, title, summary, summary_html, content, language, published, updated, first_seen,
-                       last_seen, changed, fingerprint, details, topics, story, relation, reason, announced, sort_date, event_begin)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)";
+                       last_seen, changed, fingerprint, details, topics, story, relation, reason, announced, sort_date)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
         let parameters = params![
             e.id,
             e.source,
@@ -263,13 +263,15 @@ impl Intake<'_, Write> {
             entry.reason,
             entry.is_announced,
             millis(sort_date(e, entry.first_seen)),
-            event_begin(e),
         ];
         self.db.execute(sql, parameters)?;
         let key = EntryKey(self.db.last_key());
         self.mark_changed(story, key)?;
         self.put_keys(key, features.keys)?;
         self.put_sketch(key, features.sketch, false)?;
+        if let Some(begin) = event_begin(e) {
+            self.put_event(key, begin)?;
+        }
         Ok((key, story))
     }
 
@@ -292,7 +294,7 @@ impl Intake<'_, Write> {
     ) -> Result<EntryKey> {
         let sql = "UPDATE entry SET guid = ?2, url = ?3, title = ?4, summary = ?5, summary_html = ?6, content = ?7, content_html = NULL, language = ?8,
                        published = coalesce(?9, published), updated = coalesce(?10, updated), last_seen = ?11, changed = ?11, fingerprint = ?12, details = ?13,
-                       topics = ?14, event_begin = ?15 WHERE id = ?1 RETURNING pk, story";
+                       topics = ?14 WHERE id = ?1 RETURNING pk, story";
         let parameters = params![
             entry.id,
             entry.guid,
@@ -308,14 +310,24 @@ impl Intake<'_, Write> {
             entry.fingerprint,
             details_of(entry),
             topics_of(topics),
-            event_begin(entry),
         ];
         let (key, story) = self.db.one(sql, parameters, |row| Ok((row.get(0)?, row.get(1)?)))?;
         self.mark_changed(story, key)?;
         self.db.execute("DELETE FROM entry_key WHERE entry = ?1", [key])?;
         self.put_keys(key, features.keys)?;
         self.put_sketch(key, features.sketch, true)?;
+        match event_begin(entry) {
+            Some(begin) => self.put_event(key, begin)?,
+            None => drop(self.db.execute("DELETE FROM event WHERE entry = ?1", [key])?),
+        }
         Ok(key)
+    }
+
+    /// Stores when the event of an entry begins.
+    fn put_event(&self, entry: EntryKey, begin: i64) -> Result<()> {
+        let sql = "INSERT INTO event (entry, begin) VALUES (?1, ?2) ON CONFLICT (entry) DO UPDATE SET begin = ?2";
+        self.db.execute(sql, params![entry, begin])?;
+        Ok(())
     }
 
     /// Merges stories: all their entries, and the record of which digests told them, move to `into`.
@@ -337,8 +349,8 @@ impl Intake<'_, Write> {
     /// Notes which of the events of a source that are still to come are on, of all that their calendar lists; the others were taken out
     /// of it, or cancelled.
     pub fn settle_events(&self, source: &str, listed: &[String], now: Timestamp) -> Result<()> {
-        let sql = "UPDATE entry SET is_event_off = NOT is_event_off WHERE event_begin >= ?3 AND source = ?1
-                       AND is_event_off = (identity IN (SELECT value FROM json_each(?2)))";
+        let sql = "UPDATE event SET is_off = NOT event.is_off FROM entry WHERE event.begin >= ?3 AND entry.pk = event.entry
+                       AND entry.source = ?1 AND event.is_off = (entry.identity IN (SELECT value FROM json_each(?2)))";
         self.db.execute(sql, params![source, texts(listed), millis(now) - SEEN_AGAIN_MILLIS])?;
         Ok(())
     }

@@ -20,9 +20,10 @@ use crate::model::subscription::Subscription;
 
 /// Tables that grow with time or with the number of people. Sources, publications, hosts and rulings are bounded by what
 /// somebody wrote.
-const GROWING: [&str; 12] = [
+const GROWING: [&str; 13] = [
     "sign_up",
     "entry",
+    "event",
     "entry_key",
     "sketch",
     "story",

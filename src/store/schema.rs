@@ -7,7 +7,7 @@ use super::StoreError;
 use crate::model::sketch::hash64;
 
 /// Embedded and numbered by their order; one is never edited after a release.
-const STEPS: [&str; 13] = [
+const STEPS: [&str; 14] = [
     include_str!("../../migrations/sqlite/0001_start.sql"),
     include_str!("../../migrations/sqlite/0002_newsletter.sql"),
     include_str!("../../migrations/sqlite/0003_publications.sql"),
@@ -18,9 +18,10 @@ const STEPS: [&str; 13] = [
     include_str!("../../migrations/sqlite/0008_mail.sql"),
     include_str!("../../migrations/sqlite/0009_people.sql"),
     include_str!("../../migrations/sqlite/0010_welcome.sql"),
-    include_str!("../../migrations/sqlite/0011_events.sql"),
+    include_str!("../../migrations/sqlite/0011_coming.sql"),
     include_str!("../../migrations/sqlite/0012_refusals.sql"),
     include_str!("../../migrations/sqlite/0013_clocks.sql"),
+    include_str!("../../migrations/sqlite/0014_event.sql"),
 ];
 
 /// Number of steps already applied.

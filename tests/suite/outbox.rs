@@ -580,7 +580,7 @@ fn what_waits_is_listed_and_whoever_is_suppressed_can_be_brought_back() {
     // A recipient of the configuration, who is in no list.
     let shown = app.ok(&["subscribers", "show", recipient]);
     for want in [
-        "not in the list",
+        "not a subscriber",
         "recipient of: d",
         "suppressed: bounced; gets nothing of all mail",
         "no such user",
