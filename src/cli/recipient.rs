@@ -176,7 +176,9 @@ pub fn resume(app: &App, address: &Address, even_complained: bool) -> anyhow::Re
     }
     app.store().write(|w| w.subscribers().lift_suppression(&hash, app.clock.now()))?;
     match digests.is_empty() {
-        true => println!("{address} is no longer suppressed; it is neither on the list nor a recipient of a [[digest]]"),
+        true => println!(
+            "{address} is no longer suppressed; it is neither on the list nor a recipient of a [[digest]]"
+        ),
         false => println!("{address} gets mail again: {}", digests.join(", ")),
     }
     Ok(())

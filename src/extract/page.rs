@@ -2,6 +2,7 @@
 //! requests; the caller fetches further pages.
 
 mod item;
+mod target;
 
 use std::cell::OnceCell;
 
@@ -10,6 +11,8 @@ use scraper::{ElementRef, Html, Selector};
 use url::Url;
 
 pub use self::item::ItemPage;
+use self::target::target_of;
+pub(super) use self::target::{WIDE, own_target};
 use super::date::parse_date;
 use super::prose_date::{DateRules, find_date, shown_order};
 use super::xml::resolve_against;
@@ -313,7 +316,7 @@ impl Page {
         let link = parts
             .link
             .as_ref()
-            .and_then(|link| card.select(link).find_map(link_of))
+            .and_then(|link| card.select(link).find_map(target_of))
             .or_else(|| default_link(card, title_element))?;
         let title = title_element.map(text_of).or_else(|| longest_link_text(card, link))?;
         let date = card.select(&parts.date).find_map(|date| date_of(date, rules));
@@ -403,22 +406,13 @@ pub(super) fn text_of(element: ElementRef) -> String {
     one_line(&text)
 }
 
-fn link_of<'a>(element: ElementRef<'a>) -> Option<&'a str> {
-    let own = element.attr("href");
-    let href =
-        own.or_else(|| element.select(&selector("a[href]")).next().and_then(|link| link.attr("href")))?;
-    let is_page = !href.trim().is_empty()
-        && !["#", "javascript:", "mailto:", "tel:"].iter().any(|start| href.trim().starts_with(start));
-    is_page.then_some(href)
-}
-
 /// The link in or around the title, or else the card itself or the first link in it.
 fn default_link<'a>(card: ElementRef<'a>, title: Option<ElementRef<'a>>) -> Option<&'a str> {
     let around = |title: ElementRef<'a>| {
         let ancestors = title.ancestors().take_while(|node| node.id() != card.id());
-        ancestors.filter_map(ElementRef::wrap).find_map(|element| element.attr("href"))
+        ancestors.filter_map(ElementRef::wrap).find_map(own_target)
     };
-    title.and_then(|title| link_of(title).or_else(|| around(title))).or_else(|| link_of(card))
+    title.and_then(|title| target_of(title).or_else(|| around(title))).or_else(|| target_of(card))
 }
 
 fn longest_link_text(card: ElementRef, href: &str) -> Option<String> {

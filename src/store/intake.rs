@@ -325,7 +325,8 @@ impl Intake<'_, Write> {
 
     /// Stores when the event of an entry begins.
     fn put_event(&self, entry: EntryKey, begin: i64) -> Result<()> {
-        let sql = "INSERT INTO event (entry, begin) VALUES (?1, ?2) ON CONFLICT (entry) DO UPDATE SET begin = ?2";
+        let sql =
+            "INSERT INTO event (entry, begin) VALUES (?1, ?2) ON CONFLICT (entry) DO UPDATE SET begin = ?2";
         self.db.execute(sql, params![entry, begin])?;
         Ok(())
     }

@@ -166,6 +166,15 @@ impl<'a> Card<'a> {
         self.elements().any(|element| element.value().name() == "time") || self.date(rules).is_some()
     }
 
+    /// Whether a card whose address is no other page's says enough of itself to be an entry.
+    pub fn says_enough(&self, own: Option<&url::Url>) -> bool {
+        let is_part = url::Url::parse(&self.href).is_ok_and(|url| {
+            let route = url.fragment().is_some_and(|fragment| fragment.starts_with(['/', '!']));
+            url.fragment().is_some() && !route && own.is_some_and(|own| own.path() == url.path())
+        });
+        if is_part { self.has_date() } else { self.has_heading() || self.has_date() || self.has_excerpt() }
+    }
+
     pub fn has_excerpt(&self) -> bool {
         self.excerpt("").is_some()
     }

@@ -5,15 +5,15 @@ use std::collections::{HashMap, HashSet};
 use ego_tree::NodeId;
 
 use super::cards;
-use super::links::{Anchor, LinkGroup, anchors};
+use super::links::{Anchor, LinkGroup, Reach, anchors};
 use crate::extract::page::Page;
 
 /// Maximum number of entries in a listing.
 const ENTRIES_MAX: usize = 500;
 
 /// The listing that looks most like news.
-pub fn best_listing(page: &Page) -> Option<LinkGroup<'_>> {
-    let anchors = anchors(page);
+pub fn best_listing(page: &Page, reach: Reach) -> Option<LinkGroup<'_>> {
+    let anchors = anchors(page, reach);
     let mut listings = merge_by_address(anchors);
     let scores: Vec<f64> = listings.iter().map(|listing| score(listing)).collect();
     let best = (0..listings.len()).max_by(|&a, &b| scores[a].total_cmp(&scores[b]))?;
@@ -42,6 +42,7 @@ pub fn best_listing(page: &Page) -> Option<LinkGroup<'_>> {
     chosen.anchors.retain(|anchor| kept.contains(&anchor.key));
     Some(chosen)
 }
+
 /// Groups links with the same signature; groups that lead to the same addresses (picture, title, "read more") are merged.
 fn merge_by_address(anchors: Vec<Anchor>) -> Vec<LinkGroup> {
     let mut groups: Vec<(String, Vec<Anchor>)> = Vec::new();

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use scraper::ElementRef;
 use url::Url;
 
-use crate::extract::page::{Page, selector, text_of};
+use crate::extract::page::{Page, WIDE, own_target, selector, text_of};
 use crate::support::text::fold;
 
 /// Maximum number of links examined on a page.
@@ -133,18 +133,28 @@ pub fn is_stable_class(class: &str) -> bool {
         && !is_counted
         && class.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
 }
+
+/// What counts as a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Links to other pages.
+    Links,
+    /// Also elements that a script makes links of, and links to routes (`#/news/1`) and parts (`#news-1`) of the same page.
+    Wide,
+}
+
 /// The links of a page, without those that never lead to an entry.
-pub fn anchors(page: &Page) -> Vec<Anchor<'_>> {
+pub fn anchors(page: &Page, reach: Reach) -> Vec<Anchor<'_>> {
     let own = page.base();
     let own_key = own.map(key_of).unwrap_or_default();
-    let selector = selector("a[href]");
+    let selector = selector(if reach == Reach::Wide { WIDE } else { "a[href]" });
     let mut found = Vec::new();
     for element in page.html().select(&selector).take(ANCHORS_MAX) {
-        let Some(href) =
-            element.attr("href").map(str::trim).filter(|href| !href.is_empty() && !href.starts_with('#'))
-        else {
-            continue;
+        let href = match reach {
+            Reach::Links => element.attr("href").filter(|href| !href.trim_start().starts_with('#')),
+            Reach::Wide => own_target(element),
         };
+        let Some(href) = href.map(str::trim).filter(|href| !href.is_empty()) else { continue };
         let resolved = match own {
             Some(own) => own.join(href),
             None => Url::parse(href),
@@ -153,9 +163,12 @@ pub fn anchors(page: &Page) -> Vec<Anchor<'_>> {
         if !matches!(url.scheme(), "http" | "https") {
             continue;
         }
-        let key = key_of(&url);
-        if key == own_key || is_no_entry(&url, own) {
-            continue;
+        let mut key = key_of(&url);
+        match url.fragment().filter(|fragment| !fragment.is_empty() && reach == Reach::Wide && key == own_key)
+        {
+            Some(fragment) => key = format!("{key}#{fragment}"),
+            None if key == own_key || is_no_entry(&url, own) => continue,
+            None => {}
         }
         let is_same_site = own.is_none_or(|own| site_of(own) == site_of(&url));
         found.push(Anchor {

@@ -8,24 +8,31 @@ mod links;
 mod selectors;
 mod structured;
 
+use self::cards::Card;
+use self::links::{LinkGroup, Reach};
 use super::page::Page;
 use super::prose_date::DateRules;
 use super::{PageReading, Way};
+use crate::model::feed::RawEntry;
 use crate::support::text::{many, shorten};
 
 impl Page {
     /// Finds the cards of a listing without selectors.
     pub fn mine(&self, rules: DateRules) -> PageReading {
         let mut feed = self.catalog();
-        let listing = groups::best_listing(self);
-        let cards = listing.as_ref().map(|listing| cards::cards(listing)).unwrap_or_default();
-        let mined = cards::entries(self, &cards, rules);
-        let is_aside = listing.as_ref().is_some_and(|listing| listing.is_set_aside());
-        let mined = if cards::earns_its_place(self, &cards, &mined, is_aside) { mined } else { Vec::new() };
+        let listing = groups::best_listing(self, Reach::Links);
+        let (mut cards, mut mined) = self.read_listing(listing.as_ref(), rules);
         let structured = structured::entries(self, rules);
         if structured.len() >= 3 && structured.len() * 10 >= mined.len() * 8 {
             feed.entries = structured;
             return PageReading { feed, way: Some(Way::StructuredData), select: None };
+        }
+        let clicked = mined.is_empty().then(|| groups::best_listing(self, Reach::Wide)).flatten();
+        if let Some(clicked) = &clicked {
+            let (found, read) = self.read_listing(Some(clicked), rules);
+            if found.iter().all(|card| card.says_enough(self.base())) {
+                (cards, mined) = (found, read);
+            }
         }
         if mined.is_empty() {
             feed.problems.push(match &listing {
@@ -41,6 +48,19 @@ impl Page {
         let select = selectors::freeze(self, &cards, &mined, rules);
         feed.entries = mined;
         PageReading { feed, way: Some(Way::Records), select }
+    }
+
+    /// The cards of a listing and their entries, of which there are none if the links are a menu or too few.
+    fn read_listing<'a>(
+        &self,
+        listing: Option<&LinkGroup<'a>>,
+        rules: DateRules,
+    ) -> (Vec<Card<'a>>, Vec<RawEntry>) {
+        let Some(listing) = listing else { return (Vec::new(), Vec::new()) };
+        let cards = cards::cards(listing);
+        let entries = cards::entries(self, &cards, rules);
+        let is_earned = cards::earns_its_place(self, &cards, &entries, listing.is_set_aside());
+        (cards, if is_earned { entries } else { Vec::new() })
     }
 }
 
@@ -81,6 +101,56 @@ mod tests {
         };
         assert_eq!(titles_and_days(&card(1)).len(), 1, "one that says it all");
         assert_eq!(titles_and_days(&format!("{}{}{}", card(3), card(2), card(1))).len(), 3);
+    }
+
+    #[test]
+    fn what_a_click_leads_to_is_a_link() {
+        let card = |n: u8, attributes: String, within: &str| {
+            format!(
+                "<div class=card {attributes}><h3>The council opens library number {n}</h3><p>{n} October 2022</p>{within}</div>"
+            )
+        };
+        let three = |attributes: &dyn Fn(u8) -> String, within: &dyn Fn(u8) -> String| {
+            let cards: String = (1..=3).map(|n| card(n, attributes(n), &within(n))).collect();
+            format!(
+                "<header><nav><a href=/>Home</a><a href=/a>Contact</a></nav></header><main>{cards}</main>"
+            )
+        };
+        let none = |_: u8| String::new();
+        let pages = [
+            (
+                three(&|n| format!("onclick=\"window.location.href='/news/{n}'\""), &none),
+                "https://x.org/news/",
+            ),
+            (three(&|n| format!("data-href=/news/{n} role=link"), &none), "https://x.org/news/"),
+            (
+                three(&none, &|n| {
+                    format!("<a href='javascript:void(0)' onclick=\"openUrl('/news/{n}')\">More</a>")
+                }),
+                "https://x.org/news/",
+            ),
+            (three(&none, &|n| format!("<a href='#/news/{n}'>More</a>")), "https://x.org/news/#/news/"),
+            (
+                three(&|n| format!("id=part-{n}"), &|n| format!("<a href=#part-{n}>Link</a>")),
+                "https://x.org/news/#part-",
+            ),
+        ];
+        for (body, start) in pages {
+            let url = url::Url::parse("https://x.org/news/").unwrap();
+            let reading = Page::parse(&body, Some(&url)).mine(DateRules::strict(DateOrder::Dmy));
+            let links: Vec<&str> = reading.feed.entries.iter().filter_map(RawEntry::url).collect();
+            let wanted: Vec<String> = (1..=3).map(|n| format!("{start}{n}")).collect();
+            assert_eq!(links, wanted, "{body}");
+            assert_eq!(titles_and_days(&body)[2].0, "The council opens library number 3");
+            assert_eq!(titles_and_days(&body)[2].1, "2022-10-03");
+        }
+        // A table of contents and buttons are no entries.
+        for body in [
+            "<ul><li><a href=#a>How the council works</a><li><a href=#b>Who sits on the council</a><li><a href=#c>When it meets</a></ul><h2 id=a>x</h2><h2 id=b>y</h2><h2 id=c>z</h2>",
+            "<div><button onclick=\"location.href='/a'\">Pay</button><button onclick=\"location.href='/b'\">Ask</button><button onclick=\"location.href='/c'\">Report</button></div>",
+        ] {
+            assert!(titles_and_days(body).is_empty(), "{body}: {:?}", titles_and_days(body));
+        }
     }
 
     #[test]
