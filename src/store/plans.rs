@@ -8,6 +8,7 @@ use super::driver::plans;
 use super::*;
 use crate::model::digest::{DeliveryState, DigestId, Issue, LinkPlaces, Scope};
 use crate::model::entry::{Entry, Identity};
+use crate::model::event::{Event, EventTime};
 use crate::model::key::{Key, KeyKind};
 use crate::model::keys::{DeliveryKey, EntryKey, IssueKey, Seq, StoryKey};
 use crate::model::mail_address::Address;
@@ -177,6 +178,9 @@ fn write_entries(w: &Unit<Write>, features: &Features) -> Result<()> {
     let now = at(NOW);
     (1..=3).try_for_each(|number| insert(w, number, features))?;
     w.intake().update(&entry(1), &[], features, now)?;
+    let day = EventTime::Day(jiff::civil::date(2022, 10, 17));
+    let event = Some(Event { begin: day, end: None, place: None });
+    w.intake().update(&Entry { event, ..entry(2) }, &[], features, now)?;
     w.intake().touch("s", &["guid:guid-1".into()], now)?;
     w.intake().settle_events("s", &["guid:guid-1".into()], now)?;
     w.intake().count_new("s", 3)?;
