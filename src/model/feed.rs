@@ -166,6 +166,15 @@ impl RawEntry {
     pub fn url(&self) -> Option<&str> {
         preferred_alternate(&self.links)
     }
+
+    /// Whether there is nothing in it that could be read or followed.
+    pub fn is_empty(&self) -> bool {
+        let is_blank = |text: &Option<RawText>| text.as_ref().is_none_or(|text| text.value.trim().is_empty());
+        [&self.title, &self.summary, &self.content].into_iter().all(is_blank)
+            && self.links.iter().all(|link| link.href.trim().is_empty())
+            && self.image.is_none()
+            && self.enclosures.is_empty()
+    }
 }
 
 /// The alternate link that a reader should follow.

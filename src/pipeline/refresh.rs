@@ -36,6 +36,7 @@ use crate::model::feed::{FeedFormat, RawFeed};
 use crate::model::source::{FetchState, PageMemory, Source, Validators};
 use crate::normalize::language::LanguageDetector;
 use crate::store::{Lease, Store, StoreError};
+use crate::support::text::many;
 
 use self::explore::Endpoint;
 use self::index::LookupCache;
@@ -431,7 +432,16 @@ impl Refresher {
         source: &Source,
         mut found: RawDocument,
     ) -> anyhow::Result<(RawDocument, Vec<Listed>)> {
-        let entries = std::mem::take(&mut found.feed.entries);
+        let mut entries = std::mem::take(&mut found.feed.entries);
+        let listed = entries.len();
+        entries.retain(|entry| !entry.is_empty());
+        if entries.len() < listed {
+            let left_out = many(listed - entries.len(), "entry", "entries");
+            found
+                .feed
+                .problems
+                .push(format!("{left_out} without title, text, link, picture or attachment left out"));
+        }
         let mut recogniser = Recogniser::new(entries);
         let (mut known, has_entries) = self.store.read(|r| {
             let known = r.intake().known(&source.id, recogniser.own_keys())?;

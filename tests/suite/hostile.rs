@@ -80,6 +80,17 @@ fn a_truncated_document_yields_what_was_whole_and_a_warning() {
 }
 
 #[test]
+fn items_with_nothing_in_them_are_no_entries() {
+    let whole = rss(&[("a", "A story", 10, "text")]);
+    let empty = "<item></item><item><title> </title><description/></item><item><guid isPermaLink=\"false\">x</guid></item><item><pubDate>Mon, 03 Oct 2022 10:00:00 GMT</pubDate></item></channel>";
+    let server = Server::always(Reply::ok(whole.replace("</channel>", empty)));
+    let app = App::new(&format!("[[source]]\nid = \"s\"\nurl = \"{}\"\n", server.url("/")));
+    app.ok(&["run"]);
+    assert_eq!(app.titles(), ["A story"]);
+    assert!(app.ok(&["sources"]).contains("4 entries without title, text, link"), "{}", app.ok(&["sources"]));
+}
+
+#[test]
 fn enormous_documents_are_cut_or_refused_without_eating_memory() {
     let app = App::new("body_bytes_max = 1048576\n");
     let mut documents: Vec<(&str, String)> = Vec::new();

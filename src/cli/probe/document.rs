@@ -116,6 +116,9 @@ fn decisions(raw: &RawEntry, entry: &Entry, document_language: Option<&str>) -> 
         (None, _) => format!("no language; declared: {declared}"),
     });
     said.extend(raw.notes.iter().cloned());
+    if raw.is_empty() {
+        said.push("not stored: no title, text, link, picture or attachment".into());
+    }
     said
 }
 
