@@ -1,6 +1,6 @@
 //! What is published where, and which files are out of date.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use rusqlite::params;
@@ -18,6 +18,8 @@ const AROUND: &str = "#";
 
 /// Entries looked up for each story that a search may return.
 const ENTRIES_OF_STORY: usize = 4;
+/// Matching entries for each story that a search may return, among which those with the words in their titles come first.
+const MATCHES_OF_STORY: usize = 20;
 
 /// A story that changed since it was last published.
 #[derive(Debug, Clone, PartialEq)]
@@ -126,33 +128,50 @@ impl<A> Publishing<'_, A> {
         self.db.rows(sql, [], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))
     }
 
-    /// The stories that match a search, without HTML: those with all words in the title, then those with all words anywhere,
-    /// then those where the last word is a prefix; newest first within each group. A word that a million entries have costs no
-    /// more than a rare one, since the search stops at `stories_max`.
+    /// The stories that match a search, without HTML: those with all words in the title, then those with all words anywhere, then,
+    /// where these are few, those where the last word is a prefix; newest first within each group. Of words that many entries have,
+    /// only the newest entries are looked at, so that a search costs the same whatever the size of the store.
     pub fn search(&self, words: &[&str], stories_max: usize) -> Result<Vec<Story>> {
         // In quotes, nothing is an operator.
         let quoted: Vec<String> = words.iter().map(|word| format!("\"{}\"", word.replace('"', ""))).collect();
         let Some((last, others)) = quoted.split_last() else { return Ok(Vec::new()) };
         let all = quoted.join(" AND ");
-        let begun = others.iter().cloned().chain([format!("{last}*")]).collect::<Vec<_>>().join(" AND ");
-        let sql = format!(
-            "SELECT story FROM (SELECT rowid AS entry FROM entry_text WHERE entry_text MATCH ?1 ORDER BY rowid DESC LIMIT {}) AS found
-             CROSS JOIN entry ON entry.pk = found.entry ORDER BY entry.sort_date DESC, entry.pk DESC",
-            stories_max * ENTRIES_OF_STORY
-        );
+        let entries_max = stories_max * ENTRIES_OF_STORY;
+        let matches = self.matches(&all, EntryKey::BEFORE_ALL, stories_max * MATCHES_OF_STORY)?;
         let mut keys: Vec<StoryKey> = Vec::new();
-        for expression in [format!("{{title}} : ({all})"), all, begun] {
-            for key in self.db.rows(&sql, [expression], |row| row.get(0))? {
-                if keys.len() < stories_max && !keys.contains(&key) {
-                    keys.push(key);
-                }
-            }
-            if keys.len() == stories_max {
-                break;
+        if let Some(oldest) = matches.last() {
+            let titled = self.matches(&format!("{{title}} : ({all})"), *oldest, entries_max)?;
+            self.add_stories_of(&titled, &mut keys)?;
+            if keys.len() < stories_max {
+                self.add_stories_of(&matches[..matches.len().min(entries_max)], &mut keys)?;
             }
         }
+        if keys.len() < stories_max && matches.len() < entries_max {
+            let begun = others.iter().cloned().chain([format!("{last}*")]).collect::<Vec<_>>().join(" AND ");
+            self.add_stories_of(&self.matches(&begun, EntryKey::BEFORE_ALL, entries_max)?, &mut keys)?;
+        }
+        keys.truncate(stories_max);
         let unit: Unit<A> = Unit::new(self.db, self.index);
         unit.entries().stories(&keys, MarkupScope::Without)
+    }
+
+    /// The newest entries that match an expression of FTS5, of those that are not older than one; the newest first.
+    fn matches(&self, expression: &str, oldest: EntryKey, entries_max: usize) -> Result<Vec<EntryKey>> {
+        let sql = format!(
+            "SELECT rowid FROM entry_text WHERE entry_text MATCH ?1 AND rowid >= ?2 ORDER BY rowid DESC LIMIT {entries_max}"
+        );
+        self.db.rows(&sql, params![expression, oldest], |row| row.get(0))
+    }
+
+    /// Adds the stories of entries, the newest first, that are not there yet.
+    fn add_stories_of(&self, entries: &[EntryKey], keys: &mut Vec<StoryKey>) -> Result<()> {
+        let sql =
+            "SELECT entry.story FROM json_each(?1) AS wanted CROSS JOIN entry ON entry.pk = wanted.value
+                   ORDER BY entry.sort_date DESC, entry.pk DESC";
+        let mut known: HashSet<StoryKey> = keys.iter().copied().collect();
+        let stories: Vec<StoryKey> = self.db.rows(sql, [keys_text(entries)], |row| row.get(0))?;
+        keys.extend(stories.into_iter().filter(|story| known.insert(*story)));
+        Ok(())
     }
 }
 
