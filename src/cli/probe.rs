@@ -2,7 +2,6 @@
 
 pub mod document;
 
-use std::collections::HashSet;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -18,7 +17,6 @@ use crate::config::{self, Config, FetchConfig};
 use crate::extract::prose_date::DateRules;
 use crate::extract::{Document, PageRules};
 use crate::fetch::client::{Accept, Answer, Client, Fetched, Meta};
-use crate::model::address::canonical_key;
 use crate::model::guard::Allowed;
 use crate::model::source::{DateOrder, Select, Source, SourceKind, Validators};
 use crate::normalize::language::LanguageDetector;
@@ -196,12 +194,11 @@ async fn ask_endpoints(
     if found.endpoints.is_empty() || source.is_some_and(|source| source.select.is_some()) {
         return Ok(found);
     }
-    let listed: HashSet<String> =
-        found.feed.entries.iter().filter_map(|entry| canonical_key(entry.url()?)).collect();
-    let must_share = source.is_some_and(|source| !source.kind.may_be_feed).then_some(&listed);
+    let must_cover = source.is_some_and(|source| !source.kind.may_be_feed);
+    let listed = explore::Listed::of(&found.feed, must_cover);
     let order = source.map_or(DateOrder::Dmy, |source| source.date_order);
     let rules = DateRules { order, now: Some(now), year: None };
-    Ok(match explore::explore(client, &found.endpoints, &page.url, must_share, rules, now).await? {
+    Ok(match explore::explore(client, &found.endpoints, &page.url, Some(&listed), rules, now).await? {
         Some(endpoint) => ProbeResult {
             way: explore::way(endpoint.feed.format),
             feed: endpoint.feed,

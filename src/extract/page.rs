@@ -47,6 +47,12 @@ const COMMENTS: [&str; 13] = [
     "reponses",
 ];
 
+/// Whether the text of a link says that it leads to a feed: "RSS", "Nos flux RSS".
+fn has_feed_name(text: &str) -> bool {
+    let words: Vec<String> = text.split_whitespace().map(fold).collect();
+    (1..=4).contains(&words.len()) && words.iter().any(|word| matches!(word.as_str(), "rss" | "atom"))
+}
+
 /// Whether an address looks like a feed's: by the last parts of its path, or by a query parameter.
 fn has_feed_look(href: &str) -> bool {
     let lower = href.to_ascii_lowercase();
@@ -185,11 +191,12 @@ impl Page {
                 }
                 "a" if has_rel("feed") || TYPES.iter().any(|known| kind.contains(known)) => 2,
                 "a" if href.starts_with("feed:") || has_feed_look(href) => 3,
+                "a" if has_feed_name(&text_of(link)) => 4,
                 _ => continue,
             };
-            // "feed://x.org/rss", "feed:https://x.org/rss".
+            // "feed://x.org/rss" is read as this page is, "feed:https://x.org/rss" as it says.
             let href = match href.strip_prefix("feed:") {
-                Some(rest) if rest.starts_with("//") => format!("https:{rest}"),
+                Some(rest) if rest.starts_with("//") => rest.to_owned(),
                 Some(rest) => rest.to_owned(),
                 None => href.to_owned(),
             };

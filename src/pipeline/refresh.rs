@@ -18,7 +18,6 @@ pub mod prepare;
 mod sitemap;
 mod visits;
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
@@ -31,14 +30,13 @@ use crate::extract::{self, ExtractError, PageRules};
 use crate::fetch::client::{Accept, Answer, Client, FetchError, Fetched, Meta};
 use crate::fetch::politeness::PollBounds;
 use crate::fetch::renderer::{RenderError, Renderer};
-use crate::model::address::canonical_key;
 use crate::model::feed::{FeedFormat, RawFeed};
 use crate::model::source::{FetchState, PageMemory, Source, Validators};
 use crate::normalize::language::LanguageDetector;
 use crate::store::{Lease, Store, StoreError};
 use crate::support::text::many;
 
-use self::explore::Endpoint;
+use self::explore::{Endpoint, Listed as ListedOnPage};
 use self::index::LookupCache;
 use self::listing::ListingReading;
 pub use self::pages::OriginLocks;
@@ -410,13 +408,10 @@ impl Refresher {
         let listing = self.read_listing(source, &state.page, fetched, rules, now).await;
         if !state.page.is_explored {
             endpoints.extend(robots.sitemaps.into_iter().filter(|sitemap| sitemap.contains("news")));
-            let listed: Option<HashSet<String>> = listing.as_ref().ok().map(|(listing, _)| {
-                listing.feed.entries.iter().filter_map(|entry| canonical_key(entry.url()?)).collect()
-            });
-            let must_share = listed.filter(|_| !source.kind.may_be_feed);
+            let listed =
+                listing.as_ref().ok().map(|(listing, _)| ListedOnPage::of(&listing.feed, !source.kind.may_be_feed));
             if let Some(endpoint) =
-                explore::explore(&self.client, &endpoints, &page, must_share.as_ref(), rules.dates, now)
-                    .await?
+                explore::explore(&self.client, &endpoints, &page, listed.as_ref(), rules.dates, now).await?
             {
                 return Ok(RawDocument::of_endpoint(endpoint, &state.page));
             }

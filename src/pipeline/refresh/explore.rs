@@ -2,14 +2,14 @@
 
 use std::collections::HashSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
 use super::{ReadError, extract_apart};
 use crate::extract::prose_date::DateRules;
 use crate::fetch::client::{Accept, Answer, Client, FetchError, Fetched};
 use crate::model::address::canonical_key;
-use crate::model::feed::{FeedFormat, RawFeed};
+use crate::model::feed::{FeedFormat, RawEntry, RawFeed};
 use crate::model::source::Validators;
 
 /// Maximum number of documents tried for a page.
@@ -22,8 +22,59 @@ pub struct Endpoint {
     pub url: String,
 }
 
-/// The first endpoint that yields entries. With `listed`, the addresses on the page, it has to yield one of them: a site's feed
-/// may hold quite different entries than one of its pages.
+/// A feed with fewer entries is not one of the latest only, but of all that there are.
+const LATEST_MIN: usize = 5;
+/// A feed whose newest entry is so much older than the newest on the page is no longer written.
+const STALE: SignedDuration = SignedDuration::from_hours(60 * 24);
+
+/// The entries that a page itself lists.
+pub struct Listed {
+    /// Addresses, as keys.
+    keys: HashSet<String>,
+    newest: Option<Timestamp>,
+    /// The source is this page, whatever else its site tells of: its entries must be found in what stands in for it.
+    must_cover: bool,
+}
+
+impl Listed {
+    /// What a listing lists.
+    pub fn of(listing: &RawFeed, must_cover: bool) -> Listed {
+        Listed { keys: keys_of(listing), newest: newest(listing), must_cover }
+    }
+
+    /// Whether a document stands for the page: it holds nearly all of what both can hold, and is as new.
+    fn is_covered_by(&self, feed: &RawFeed) -> bool {
+        let is_stale =
+            self.newest.zip(newest(feed)).is_some_and(|(page, feed)| page.duration_since(feed) > STALE);
+        let own = keys_of(feed);
+        let both = if own.len() < LATEST_MIN { self.keys.len() } else { self.keys.len().min(own.len()) };
+        let shared = own.intersection(&self.keys).count();
+        let covers = self.keys.is_empty() || shared > 0 && shared * 4 >= both * 3;
+        !is_stale && (covers || !self.must_cover)
+    }
+}
+
+fn keys_of(feed: &RawFeed) -> HashSet<String> {
+    feed.entries.iter().filter_map(|entry| canonical_key(entry.url()?)).collect()
+}
+
+fn newest(feed: &RawFeed) -> Option<Timestamp> {
+    feed.entries.iter().filter_map(RawEntry::date).max()
+}
+
+/// Whether a feed tells of comments on entries, which are not news of their own.
+fn is_of_comments(feed: &RawFeed) -> bool {
+    let is_comment = |entry: &RawEntry| {
+        let fragment = entry.url().and_then(|url| url.split_once('#')).map(|(_, fragment)| fragment);
+        fragment.is_some_and(|fragment| {
+            ["comment", "respond", "reply"].iter().any(|start| fragment.starts_with(start))
+        })
+    };
+    !feed.entries.is_empty() && feed.entries.iter().filter(|entry| is_comment(entry)).count() * 2 > feed.entries.len()
+}
+
+/// The first endpoint that yields entries and stands for what the page lists: a site's feed may hold quite different entries than
+/// one of its pages.
 ///
 /// # Errors
 /// When a worker thread fails.
@@ -31,7 +82,7 @@ pub async fn explore(
     client: &Client,
     endpoints: &[String],
     page: &Url,
-    listed: Option<&HashSet<String>>,
+    listed: Option<&Listed>,
     rules: DateRules,
     now: Timestamp,
 ) -> anyhow::Result<Option<Endpoint>> {
@@ -43,13 +94,8 @@ pub async fn explore(
         };
         let (fetched, result) = extract_apart(*fetched, rules).await?;
         let Ok(feed) = result else { continue };
-        let is_shared = |listed: &HashSet<String>| {
-            feed.entries
-                .iter()
-                .filter_map(|entry| canonical_key(entry.url()?))
-                .any(|key| listed.contains(&key))
-        };
-        if !feed.entries.is_empty() && listed.is_none_or(is_shared) {
+        let stands_for = |listed: &Listed| listed.is_covered_by(&feed);
+        if !feed.entries.is_empty() && !is_of_comments(&feed) && listed.is_none_or(stands_for) {
             return Ok(Some(Endpoint { feed, fetched, url: url.to_string() }));
         }
     }
