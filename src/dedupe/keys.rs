@@ -4,11 +4,13 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 
+use crate::dedupe::words::{Word, Words};
 use crate::model::address::canonical_key;
 use crate::model::entry::{Alternate, Entry, Identity, StoredSummary};
 use crate::model::event::EventTime;
 use crate::model::feed::RawEntry;
 use crate::model::key::{Key, KeyKind};
+use crate::model::sketch::WordKind;
 use crate::support::text::fold;
 
 /// Minimum length, in characters, of a title that can identify an entry.
@@ -94,22 +96,74 @@ fn similarity(a: &str, b: &str) -> f64 {
     if all == 0 { 0.0 } else { shared as f64 / all as f64 }
 }
 
-/// The runs of digits in a title, which distinguish the issues of a series.
-fn figures(folded: &str) -> Vec<&str> {
-    folded.split(|c: char| !c.is_ascii_digit()).filter(|run| !run.is_empty()).collect()
+/// Words of a title that are examined.
+const TITLE_WORDS_MAX: usize = 60;
+
+/// Seasons, folded: what quarterly magazines are told apart by, beside the words of the calendar.
+const SEASONS: [&str; 27] = [
+    "spring",
+    "summer",
+    "autumn",
+    "fall",
+    "winter",
+    "printemps",
+    "ete",
+    "automne",
+    "hiver",
+    "primavera",
+    "verano",
+    "otono",
+    "invierno",
+    "verao",
+    "outono",
+    "inverno",
+    "estate",
+    "autunno",
+    "fruhling",
+    "fruhjahr",
+    "sommer",
+    "herbst",
+    "estiu",
+    "tardor",
+    "hivern",
+    "lente",
+    "zomer",
+];
+
+/// The two sorts of words in a title: figures, Roman numerals, letters, months, days and seasons, which distinguish the issues of a
+/// series; and the rest, which they share.
+struct SeriesTitle {
+    counters: Vec<u32>,
+    frame: Vec<u32>,
 }
 
-/// Whether two titles have equal figures and the same or almost the same words.
+impl SeriesTitle {
+    fn of(title: &str) -> SeriesTitle {
+        let words = Words::of(title, TITLE_WORDS_MAX);
+        let is_counter = |word: &Word| {
+            let letters = words.letters(word);
+            matches!(word.kind, WordKind::Number | WordKind::Calendar)
+                || letters.len() == 1
+                || letters.starts_with(|c: char| c.is_ascii_digit())
+                || SEASONS.contains(&letters)
+        };
+        let (counters, frame): (Vec<&Word>, Vec<&Word>) =
+            words.words.iter().partition(|word| is_counter(word));
+        let hashes = |words: Vec<&Word>| words.iter().map(|word| word.hash).collect();
+        SeriesTitle { counters: hashes(counters), frame: hashes(frame) }
+    }
+}
+
+/// Whether two titles have equal counters and the same or almost the same words.
 fn is_same_title(a: &str, b: &str) -> bool {
-    let (a, b) = (fold(a), fold(b));
-    a == b || figures(&a) == figures(&b) && similarity(&a, &b) >= 0.8
+    fold(a) == fold(b)
+        || SeriesTitle::of(a).counters == SeriesTitle::of(b).counters && similarity(a, b) >= 0.8
 }
 
-/// Whether two titles differ in nothing but their figures.
+/// Whether two titles differ in nothing but what counts the issues of a series.
 fn is_next_in_series(a: &str, b: &str) -> bool {
-    let frame = |folded: &str| folded.chars().filter(|c| c.is_alphabetic()).collect::<String>();
-    let (a, b) = (fold(a), fold(b));
-    figures(&a) != figures(&b) && frame(&a) == frame(&b)
+    let (a, b) = (SeriesTitle::of(a), SeriesTitle::of(b));
+    a.counters != b.counters && a.frame == b.frame
 }
 
 /// Dates at least this far apart are different, not one date in two time zones.
@@ -121,8 +175,8 @@ fn text_of(raw: &RawEntry) -> (&str, &str) {
     (title, summary)
 }
 
-/// Whether a source reused the identifier or address of one entry for another. A title that differs only in its figures is the
-/// next issue of a series if date or address differ too, or there are no dates; if title and text both differ, with another
+/// Whether a source reused the identifier or address of one entry for another. A title that differs only in what counts the issues of
+/// a series (figures, months, days, seasons, letters) is the next issue of a series if date or address differ too, or there are no dates; if title and text both differ, with another
 /// address or date, it is another entry; anything else is an edit. Some sites give all their entries the address of the front
 /// page.
 pub fn is_reused(raw: &RawEntry, known: &StoredSummary) -> bool {
@@ -132,6 +186,9 @@ pub fn is_reused(raw: &RawEntry, known: &StoredSummary) -> bool {
     }
     let date = raw.date();
     let has_other_place = raw.url().and_then(canonical_key) != known.url.as_deref().and_then(canonical_key);
+    let fragment =
+        |url: Option<&str>| url.and_then(|url| url.split_once('#')).map(|(_, part)| part.to_owned());
+    let has_other_part = has_other_place || fragment(raw.url()) != fragment(known.url.as_deref());
     let is_other_day = match (date, known.date) {
         (Some(date), Some(known)) => date.duration_since(known).abs() >= OTHER_DAY,
         _ => false,
@@ -141,7 +198,9 @@ pub fn is_reused(raw: &RawEntry, known: &StoredSummary) -> bool {
     if is_next_in_series(title, &known.title) {
         return is_other_day || has_other_place || has_no_dates;
     }
-    (similarity(title, &known.title) < 0.2 && likeness < 0.3 && (has_other_place || date != known.date))
+    let is_other_title = similarity(title, &known.title) < 0.2;
+    (is_other_title && likeness < 0.3 && (has_other_place || date != known.date))
+        || is_other_title && is_other_day && has_other_part
         || is_other_day && likeness < 0.5 && similarity(title, &known.title) < 0.8
 }
 
@@ -224,8 +283,23 @@ mod tests {
             ("The bulletin n° 1", "2026-11-08", "The bulletin is out.", false),
             ("Bulletin n° 1: schools and roads", "2026-11-01", "The bulletin is out.", false),
             ("Works on the bridge", "2026-11-08", "The bridge is closed until spring.", true),
+            ("Bulletin n° II", "2026-11-08", "The bulletin is out.", true),
         ] {
             assert_eq!(is_reused(&raw(title, day, text), &known), is_other, "{title} {day}");
+        }
+        for (one, other) in [
+            (
+                "Agenda culturel de la ville et des communes : septembre",
+                "Agenda culturel de la ville et des communes : octobre",
+            ),
+            ("Le Mag – printemps 2026", "Le Mag – été 2026"),
+            ("Cahier citoyen IV", "Cahier citoyen V"),
+            ("Programa del lunes", "Programa del martes"),
+            ("Zone A : vacances", "Zone B : vacances"),
+        ] {
+            let known = StoredSummary::of(&raw(one, "2026-11-01", "It is out."), "");
+            assert!(is_reused(&raw(other, "2026-11-08", "It is out."), &known), "{other}");
+            assert!(!is_reused(&raw(other, "2026-11-01", "It is out."), &known), "{other}, corrected");
         }
     }
 }

@@ -142,6 +142,11 @@ const PERSONAL_ADDRESSES: &[&str] = &[
     "desabonnement",
     "/abmelden",
     "action=disable_email",
+    "/confirm/",
+    "/confirm?",
+    "/optin",
+    "/opt-in",
+    "/double-opt-in",
 ];
 
 /// Parts of addresses that lead through whoever counts readers.
@@ -310,7 +315,15 @@ fn plain(text: &str) -> String {
         let folded = fold(line);
         !has(&folded, PERSONAL_WORDS) && !has(&folded, BROWSER_WORDS) && !has(&folded, PERSONAL_ADDRESSES)
     };
-    let lines: Vec<String> = body.lines().filter(is_kept).map(escaped).collect();
+    let without_personal = |line: &str| -> String {
+        let is_kept = |word: &&str| {
+            let lower = word.trim_start_matches(['<', '(']).to_ascii_lowercase();
+            !lower.starts_with("http") || !is_personal(&lower, &[])
+        };
+        line.split(' ').filter(is_kept).collect::<Vec<_>>().join(" ")
+    };
+    let lines: Vec<String> =
+        body.lines().filter(is_kept).map(|line| escaped(&without_personal(line))).collect();
     lines.join("<br>\n").trim().trim_end_matches("<br>").to_owned()
 }
 
@@ -378,10 +391,137 @@ fn remove(page: &mut Html, gone: &[NodeId], bare: &[NodeId]) {
     }
 }
 
+/// Names of parameters whose value is one recipient's, or a secret between them and the sender.
+const PERSONAL_PARAMETERS: [&str; 26] = [
+    "subscriber",
+    "subscriber_id",
+    "subscriberid",
+    "subscription",
+    "sub_id",
+    "recipient",
+    "recipient_id",
+    "contact",
+    "contact_id",
+    "contactid",
+    "member",
+    "member_id",
+    "user",
+    "user_id",
+    "userid",
+    "email",
+    "mail",
+    "e-mail",
+    "hash",
+    "token",
+    "secret",
+    "signature",
+    "sig",
+    "auth",
+    "confirm",
+    "vgo_ee",
+];
+/// A value of so many hexadecimal digits is nobody's to guess, and so names one recipient.
+const TOKEN_CHARS_MIN: usize = 32;
+
+/// Whether a parameter of an address, in small letters, is one recipient's.
+fn has_personal_parameter(lower: &str) -> bool {
+    let query = lower.split('#').next().and_then(|url| url.split_once('?')).map_or("", |(_, query)| query);
+    query.split(['&', ';']).filter_map(|pair| pair.split_once('=')).any(|(name, value)| {
+        let is_token = value.len() >= TOKEN_CHARS_MIN && value.bytes().all(|byte| byte.is_ascii_hexdigit());
+        !value.is_empty() && (PERSONAL_PARAMETERS.contains(&name) || is_token && !name.ends_with("id"))
+    })
+}
+
+/// Phrases in the subjects of mails that ask their recipient to confirm a subscription, folded.
+const CONFIRMATIONS: &[&str] = &[
+    "confirm your subscription",
+    "confirm your email",
+    "confirm your e-mail",
+    "confirm subscription",
+    "please confirm",
+    "verify your email",
+    "verify your e-mail",
+    "confirmez votre inscription",
+    "confirmez votre abonnement",
+    "confirmez votre adresse",
+    "confirmer votre inscription",
+    "confirmer votre abonnement",
+    "confirmation d'inscription",
+    "confirmation de votre inscription",
+    "confirmation d'abonnement",
+    "validez votre inscription",
+    "confirme su suscripcion",
+    "confirma tu suscripcion",
+    "confirme su correo",
+    "confirma tu correo",
+    "confirmar suscripcion",
+    "confirmacion de suscripcion",
+    "confirme sua inscricao",
+    "confirme a sua subscricao",
+    "confirme a sua inscricao",
+    "confirme seu e-mail",
+    "confirma la teva subscripcio",
+    "confirmeu la subscripcio",
+    "conferma la tua iscrizione",
+    "conferma l'iscrizione",
+    "conferma iscrizione",
+    "bestatigen sie",
+    "bestatige deine",
+    "anmeldung bestatigen",
+    "bevestig uw",
+    "bevestig je",
+    "подтвердите подписку",
+    "підтвердіть підписку",
+    "konfirmasi langganan",
+    "تأكيد الاشتراك",
+    "确认订阅",
+];
+
+/// A mail that asks its recipient to confirm a subscription: no news, and its link is a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfirmationRequest {
+    pub subject: String,
+    pub link: Option<String>,
+}
+
+impl std::fmt::Display for ConfirmationRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a mail asks to confirm a subscription, and is not published (\"{}\")", self.subject)?;
+        match &self.link {
+            Some(link) => write!(f, ": to confirm it, open {link}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Reads a message as a request to confirm a subscription; `None` for any other.
+pub fn confirmation_request(bytes: &[u8]) -> Option<ConfirmationRequest> {
+    let message = MessageParser::default().parse(bytes)?;
+    let subject = message.subject().map(one_line)?;
+    if !has(&fold(&subject).replace('’', "'"), CONFIRMATIONS) {
+        return None;
+    }
+    let html = message.body_html(0).map(|html| Html::parse_document(&bound_markup(&html)));
+    let links: Vec<String> = html
+        .iter()
+        .flat_map(|page| {
+            page.select(&selector("a[href]")).filter_map(|link| link.attr("href")).collect::<Vec<_>>()
+        })
+        .map(|href| href.trim().to_owned())
+        .filter(|href| Url::parse(href).is_ok_and(|url| matches!(url.scheme(), "http" | "https")))
+        .collect();
+    let is_likely = |link: &&String| {
+        has(&link.to_ascii_lowercase(), &["confirm", "optin", "opt-in", "verif", "valid", "token"])
+    };
+    let link = links.iter().find(is_likely).or(links.first()).cloned();
+    Some(ConfirmationRequest { subject, link })
+}
+
 /// Whether an address is one recipient's, or counts who follows it; one that leads nowhere from here is no better.
 fn is_personal(lower: &str, marks: &[String]) -> bool {
     !lower.starts_with("http") && !lower.starts_with("mailto:")
         || has(lower, COUNTED)
+        || has_personal_parameter(lower)
         || marks.iter().any(|mark| lower.contains(mark.as_str()))
 }
 

@@ -26,7 +26,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use url::Url;
 
 use self::charset::Decoded;
-pub use self::mail::{MailHead, read_head};
+pub use self::mail::{ConfirmationRequest, MailHead, read_head};
 use self::page::{ItemPage, Page};
 use self::prose_date::DateRules;
 pub use self::sitemap::Sitemap;
@@ -174,6 +174,11 @@ pub fn meta_refresh(document: Document) -> Option<url::Url> {
     .unwrap_or_default()
 }
 
+/// Reads a message as a request to confirm a subscription; `None` for any other.
+pub fn confirmation_request(bytes: &[u8]) -> Option<ConfirmationRequest> {
+    guarded(|| Ok(mail::confirmation_request(bytes))).unwrap_or_default()
+}
+
 /// Reads a newsletter that came by mail; `None` for what is no mail.
 pub fn read_mail(bytes: &[u8]) -> Option<RawEntry> {
     guarded(|| Ok(mail::read_mail(bytes))).unwrap_or_default()
@@ -208,6 +213,11 @@ pub fn page_has(document: Document, css: &str) -> bool {
 /// Reads an entry's own page; fields that cannot be read are empty.
 pub fn read_item_page(document: Document, rules: DateRules) -> ItemPage {
     guarded(|| Ok(Page::parse(&decode(document).text, document.url).read_item(rules))).unwrap_or_default()
+}
+
+/// What answered in the place of a page, if it was not the page: a login, or that the site is closed for a while.
+pub fn stand_in(document: Document) -> Option<&'static str> {
+    guarded(|| Ok(wall::stand_in(&Page::parse(&decode(document).text, document.url)))).unwrap_or_default()
 }
 
 fn guarded<T>(read: impl FnOnce() -> Result<T, ExtractError>) -> Result<T, ExtractError> {

@@ -71,6 +71,92 @@ const CONSENT_PHRASES: &[&str] = &[
     "consent",
 ];
 
+/// Words in the titles of pages that say that a site is closed for a while, folded.
+const CLOSED_PHRASES: &[&str] = &[
+    "maintenance",
+    "en construction",
+    "under construction",
+    "coming soon",
+    "be right back",
+    "temporarily unavailable",
+    "service unavailable",
+    "momentanement indisponible",
+    "temporairement indisponible",
+    "mantenimiento",
+    "en construccion",
+    "no disponible",
+    "manteniment",
+    "manutencao",
+    "indisponivel",
+    "manutenzione",
+    "non disponibile",
+    "wartung",
+    "nicht verfugbar",
+    "onderhoud",
+    "niet beschikbaar",
+    "pemeliharaan",
+    "matengenezo",
+    "обслуживание",
+    "технические работы",
+    "технічні роботи",
+    "صيانة",
+    "维护",
+];
+
+/// Words in the titles of pages that ask for a login, folded.
+const LOGIN_PHRASES: &[&str] = &[
+    "log in",
+    "login",
+    "sign in",
+    "connexion",
+    "se connecter",
+    "connectez-vous",
+    "identification",
+    "authentification",
+    "iniciar sesion",
+    "inicia sesion",
+    "acceso",
+    "iniciar sessio",
+    "entrar",
+    "iniciar sessao",
+    "accedi",
+    "accesso",
+    "anmelden",
+    "anmeldung",
+    "inloggen",
+    "masuk",
+    "ingia",
+    "вход",
+    "войти",
+    "увійти",
+    "تسجيل الدخول",
+    "登录",
+];
+
+/// Limits of a page that stands in for another: its text in characters, and its links. A page of a site has its menu.
+const STAND_IN_CHARS_MAX: usize = 1_500;
+const STAND_IN_LINKS_MAX: usize = 12;
+
+/// Whether a page says that its site is closed, or asks for a login, in the place of what was asked for.
+pub fn stand_in(page: &Page) -> Option<&'static str> {
+    let heads = selector("title, h1, h2");
+    let head: Vec<String> = page.html().select(&heads).map(|head| fold(&text_of(head))).collect();
+    let says = |phrases: &[&str]| phrases.iter().any(|phrase| head.iter().any(|head| head.contains(phrase)));
+    let (is_closed, is_login) = (says(CLOSED_PHRASES), says(LOGIN_PHRASES));
+    if !is_closed && !is_login {
+        return None;
+    }
+    let body = page.html().select(&selector("body")).next()?;
+    let links = page.html().select(&selector("a[href]")).count();
+    if text_of(body).chars().count() > STAND_IN_CHARS_MAX || links > STAND_IN_LINKS_MAX {
+        return None;
+    }
+    if is_login && page.html().select(&selector("input[type=password]")).next().is_some() {
+        return Some("a login page answered in the page's place");
+    }
+    is_closed.then_some("a maintenance page answered in the page's place: the site is closed for a while")
+}
+
 /// What is in the way, as a sentence; `None` for an ordinary page.
 pub fn wall(page: &Page) -> Option<&'static str> {
     let body = page.html().select(&selector("body")).next()?;
@@ -91,6 +177,9 @@ pub fn wall(page: &Page) -> Option<&'static str> {
         return Some(
             "this page needs a browser: without JavaScript it shows nothing; look for a feed, or for the address that its script asks",
         );
+    }
+    if let Some(reason) = stand_in(page) {
+        return Some(reason);
     }
     if chars <= WALL_CHARS_MAX && says(PAYWALL_PHRASES) {
         return Some("a paywall answered in the page's place: only subscribers see it");

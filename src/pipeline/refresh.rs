@@ -408,8 +408,10 @@ impl Refresher {
         let listing = self.read_listing(source, &state.page, fetched, rules, now).await;
         if !state.page.is_explored {
             endpoints.extend(robots.sitemaps.into_iter().filter(|sitemap| sitemap.contains("news")));
-            let listed =
-                listing.as_ref().ok().map(|(listing, _)| ListedOnPage::of(&listing.feed, !source.kind.may_be_feed));
+            let listed = listing
+                .as_ref()
+                .ok()
+                .map(|(listing, _)| ListedOnPage::of(&listing.feed, !source.kind.may_be_feed));
             if let Some(endpoint) =
                 explore::explore(&self.client, &endpoints, &page, listed.as_ref(), rules.dates, now).await?
             {

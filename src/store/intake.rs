@@ -95,7 +95,9 @@ impl<A> Intake<'_, A> {
     /// What is known of a source's latest entries, by identity key, the newest first.
     pub fn recent(&self, source: &str) -> Result<Vec<(String, StoredSummary)>> {
         let sql = format!(
-            "SELECT {SUMMARY} FROM entry WHERE source = ?1 ORDER BY last_seen DESC, pk DESC LIMIT {KNOWN_ITEMS_MAX}"
+            "SELECT identity, fingerprint, title, summary, url, coalesce(event.begin, published, updated)
+             FROM entry LEFT JOIN event ON event.entry = entry.pk
+             WHERE source = ?1 ORDER BY last_seen DESC, pk DESC LIMIT {KNOWN_ITEMS_MAX}"
         );
         self.db.rows(&sql, [source], stored_summary)
     }

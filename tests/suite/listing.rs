@@ -182,15 +182,29 @@ fn drifting_and_reordered_listings_cause_no_duplicates_and_no_dates_are_made_up(
 #[test]
 fn a_page_is_asked_for_its_feed_its_wordpress_and_its_news_sitemap_first() {
     let page = |head: &str| listing("old", 1, 5).replace("<head>", &format!("<head>{head}"));
-    let five = |entry: &dyn Fn(u8) -> String, between: &str| (1..=5).map(entry).collect::<Vec<_>>().join(between);
-    let item = |title: &str, path: &str| format!("<item><title>{title}</title><link>{path}</link><guid>{path}</guid></item>");
+    let five =
+        |entry: &dyn Fn(u8) -> String, between: &str| (1..=5).map(entry).collect::<Vec<_>>().join(between);
+    let item = |title: &str, path: &str| {
+        format!("<item><title>{title}</title><link>{path}</link><guid>{path}</guid></item>")
+    };
     let rss_of = |items: String| format!("<rss version=\"2.0\"><channel>{items}</channel></rss>");
     let in_feed = |n: u8| item(&format!("From the feed itself, {n}"), &format!("/news/the-story-number-{n}"));
     let feed = rss_of(five(&in_feed, ""));
-    let post = |n: u8| format!("{{\"id\":{n},\"guid\":{{\"rendered\":\"w{n}\"}},\"link\":\"/news/the-story-number-{n}\",\"date_gmt\":\"2022-10-0{n}T10:00:00\",\"title\":{{\"rendered\":\"From WordPress &#8217;s API, {n}\"}},\"excerpt\":{{\"rendered\":\"<p>x</p>\"}},\"content\":{{\"rendered\":\"<p>whole</p>\"}}}}");
+    let post = |n: u8| {
+        format!(
+            "{{\"id\":{n},\"guid\":{{\"rendered\":\"w{n}\"}},\"link\":\"/news/the-story-number-{n}\",\"date_gmt\":\"2022-10-0{n}T10:00:00\",\"title\":{{\"rendered\":\"From WordPress &#8217;s API, {n}\"}},\"excerpt\":{{\"rendered\":\"<p>x</p>\"}},\"content\":{{\"rendered\":\"<p>whole</p>\"}}}}"
+        )
+    };
     let posts = format!("[{}]", five(&post, ","));
-    let url = |n: u8| format!("<url><loc>/news/the-story-number-{n}</loc><news:news><news:publication_date>2022-10-0{n}</news:publication_date><news:title>From the news sitemap, {n}</news:title></news:news></url>");
-    let news = format!("<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\" xmlns:news=\"http://www.google.com/schemas/sitemap-news/0.9\">{}</urlset>", five(&url, ""));
+    let url = |n: u8| {
+        format!(
+            "<url><loc>/news/the-story-number-{n}</loc><news:news><news:publication_date>2022-10-0{n}</news:publication_date><news:title>From the news sitemap, {n}</news:title></news:news></url>"
+        )
+    };
+    let news = format!(
+        "<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\" xmlns:news=\"http://www.google.com/schemas/sitemap-news/0.9\">{}</urlset>",
+        five(&url, "")
+    );
     let api = "<link rel=\"https://api.w.org/\" href=\"/wp-json/\">";
     let rss = "<link rel=alternate type=application/rss+xml href=/feed.xml>";
     let cases = [
@@ -206,7 +220,9 @@ fn a_page_is_asked_for_its_feed_its_wordpress_and_its_news_sitemap_first() {
                 "/robots.txt" if has_sitemap => Reply::new(200, "Sitemap: /sitemap-news.xml\n"),
                 "/news" => Reply::html(page.clone()),
                 "/feed.xml" => Reply::ok(feed.clone()),
-                "/wp-json/wp/v2/posts" => Reply::new(200, posts.clone()).with("Content-Type", "application/json"),
+                "/wp-json/wp/v2/posts" => {
+                    Reply::new(200, posts.clone()).with("Content-Type", "application/json")
+                }
                 "/sitemap-news.xml" if has_sitemap => {
                     Reply::new(200, news.clone()).with("Content-Type", "application/xml")
                 }
@@ -217,7 +233,10 @@ fn a_page_is_asked_for_its_feed_its_wordpress_and_its_news_sitemap_first() {
                 App::new(&page_source(&server.url("/news"), "").replace("\"page\"", &format!("\"{kind}\"")));
             app.ok(&["fetch"]);
             let titles = app.titles();
-            assert!(titles.len() == 5 && titles.iter().all(|one| one.starts_with(title)), "{way}, {kind}: {titles:?}");
+            assert!(
+                titles.len() == 5 && titles.iter().all(|one| one.starts_with(title)),
+                "{way}, {kind}: {titles:?}"
+            );
             server.take_requests();
             app.later(61).ok(&["fetch"]);
             let again: Vec<String> = server
@@ -236,7 +255,8 @@ fn a_page_is_asked_for_its_feed_its_wordpress_and_its_news_sitemap_first() {
             assert!(app.ok(&["probe", &server.url("/news")]).contains(&format!("read by: {way}")));
         }
     }
-    let others: String = (1..=9).map(|n| item(&format!("Another thing, {n}"), &format!("/other/{n}"))).collect();
+    let others: String =
+        (1..=9).map(|n| item(&format!("Another thing, {n}"), &format!("/other/{n}"))).collect();
     let stale = feed.replace("<guid>", "<pubDate>Mon, 03 Feb 2020 10:00:00 GMT</pubDate><guid>");
     let comment = "Comments on the first by Luc";
     let comments = rss_of(item(comment, "/news/the-story-number-1#comment-12"));
@@ -254,10 +274,14 @@ fn a_page_is_asked_for_its_feed_its_wordpress_and_its_news_sitemap_first() {
                 "/feed.xml" => Reply::ok(feed.clone()),
                 _ => Reply::new(404, ""),
             });
-            let app = App::new(&page_source(&server.url("/news"), "").replace("\"page\"", &format!("\"{kind}\"")));
+            let app =
+                App::new(&page_source(&server.url("/news"), "").replace("\"page\"", &format!("\"{kind}\"")));
             app.ok(&["fetch"]);
             let titles = app.titles();
-            assert!(titles.len() == 5 && !titles.iter().any(|title| title.contains("From") || title == comment), "{titles:?}");
+            assert!(
+                titles.len() == 5 && !titles.iter().any(|title| title.contains("From") || title == comment),
+                "{titles:?}"
+            );
         }
     }
 }

@@ -70,7 +70,8 @@ fn is_of_comments(feed: &RawFeed) -> bool {
             ["comment", "respond", "reply"].iter().any(|start| fragment.starts_with(start))
         })
     };
-    !feed.entries.is_empty() && feed.entries.iter().filter(|entry| is_comment(entry)).count() * 2 > feed.entries.len()
+    !feed.entries.is_empty()
+        && feed.entries.iter().filter(|entry| is_comment(entry)).count() * 2 > feed.entries.len()
 }
 
 /// The first endpoint that yields entries and stands for what the page lists: a site's feed may hold quite different entries than

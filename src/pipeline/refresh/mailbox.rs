@@ -36,9 +36,20 @@ impl Refresher {
         let messages = imap::newest(&source.url, password, tls, &since, MESSAGES_MAX, wanted)
             .await
             .map_err(|error| ReadError::Mailbox(format!("{error:#}")))?;
-        let read = move || messages.iter().filter_map(|message| extract::read_mail(message)).collect();
-        let entries = tokio::task::spawn_blocking(read).await.map_err(anyhow::Error::from)?;
-        Ok(of_mail(entries, &source.url, false))
+        let read = move || {
+            let (mut entries, mut requests) = (Vec::new(), Vec::new());
+            for message in &messages {
+                match extract::confirmation_request(message) {
+                    Some(request) => requests.push(request.to_string()),
+                    None => entries.extend(extract::read_mail(message)),
+                }
+            }
+            (entries, requests)
+        };
+        let (entries, requests) = tokio::task::spawn_blocking(read).await.map_err(anyhow::Error::from)?;
+        let mut document = of_mail(entries, &source.url, false);
+        document.feed.problems.extend(requests);
+        Ok(document)
     }
 
     /// The Message-IDs of what is stored of a source, as far as it may still be in its mailbox.
@@ -53,6 +64,10 @@ impl Refresher {
     pub async fn accept_mail(&self, source: &Source, bytes: &[u8], now: Timestamp) -> anyhow::Result<String> {
         if !extract::read_head(bytes).is_from(&source.mail.from) {
             return Ok(format!("left alone: a mail for the source {} from somebody else", source.id));
+        }
+        if let Some(request) = extract::confirmation_request(bytes) {
+            tracing::warn!(source = source.id, "{request}");
+            return Ok(format!("left alone: {request}"));
         }
         let Some(entry) = extract::read_mail(bytes) else {
             return Ok(format!("left alone: nothing can be read in a mail for the source {}", source.id));

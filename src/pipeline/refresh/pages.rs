@@ -8,11 +8,11 @@ use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
 use super::prepare::Listed;
-use super::{RawDocument, ReadError, Refresher, document};
+use super::{RawDocument, ReadError, Refresher, document, elsewhere};
 use crate::extract::article::Article;
 use crate::extract::page::ItemPage;
 use crate::extract::prose_date::DateRules;
-use crate::extract::{self, PageRules};
+use crate::extract::{self, ExtractError, PageRules};
 use crate::fetch::client::{Accept, Answer, FetchError};
 use crate::fetch::robots::Robots;
 use crate::model::feed::{FeedFormat, Link, RawEntry, RawText};
@@ -320,14 +320,20 @@ impl Refresher {
     ) -> Result<Article, ReadError> {
         match self.get_page(url, &Validators::default(), budget, now).await? {
             Answer::Document(page) => {
-                let task = move || match has_full_text {
-                    true => extract::article::read_article(document(&page), rules),
-                    false => Article {
-                        item: extract::read_item_page(document(&page), rules),
-                        ..Article::default()
-                    },
+                elsewhere(url, &page.url)?;
+                let task = move || {
+                    if let Some(reason) = extract::stand_in(document(&page)) {
+                        return Err(ExtractError::Wall(reason));
+                    }
+                    Ok(match has_full_text {
+                        true => extract::article::read_article(document(&page), rules),
+                        false => Article {
+                            item: extract::read_item_page(document(&page), rules),
+                            ..Article::default()
+                        },
+                    })
                 };
-                Ok(tokio::task::spawn_blocking(task).await.map_err(anyhow::Error::from)?)
+                Ok(tokio::task::spawn_blocking(task).await.map_err(anyhow::Error::from)??)
             }
             Answer::NotModified(_) => Ok(Article::default()),
         }

@@ -1,5 +1,5 @@
 //! Documents of which nothing is known by its identity although the source is: some sites write another identifier, or another value
-//! of some query parameter, into each answer. Entries are then recognised by place, title and date.
+//! of some query parameter, into each answer. Entries are then recognised by place, title and date, or by two of these.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -25,35 +25,80 @@ pub struct Recognised {
     pub fingerprint: String,
 }
 
-/// What an entry is recognised by: place, folded title, date in seconds.
+/// What an entry is recognised by: a part of its address, its folded title, its date in seconds.
 type Feature = (String, String, Option<i64>);
+
+/// All that an entry may be recognised by. An event's date is that on which it begins.
+struct Features<'a> {
+    url: Option<&'a str>,
+    title: String,
+    date: Option<i64>,
+}
+
+/// Which parts of a feature have to agree, in the order in which they are tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Grain {
+    All,
+    /// The place has the value in its path.
+    TitleAndDate,
+    /// The date is that of the visit.
+    PlaceAndTitle,
+}
+
+impl Grain {
+    /// What has to agree; `None` where a part is missing.
+    fn of(self, features: Features) -> Option<Feature> {
+        let Features { url, title, date } = features;
+        let place =
+            || url.map_or("", |url| url.split(['?', '#']).next().unwrap_or(url).trim_end_matches('/'));
+        Some(match self {
+            _ if title.trim().is_empty() => return None,
+            Grain::All => (place().to_owned(), title, date),
+            Grain::TitleAndDate => (String::new(), title, Some(date?)),
+            Grain::PlaceAndTitle => (url?.to_owned(), title, None),
+        })
+    }
+
+    /// Whether so many found entries, of which some have dates, show that the document is one that was read before.
+    fn is_sure(self, found: usize, dated: usize, listed: usize) -> bool {
+        let is_most = found >= DATELESS_MIN && found * 2 > listed;
+        match self {
+            Grain::All => dated >= DATED_MIN || dated == listed || is_most,
+            Grain::TitleAndDate => is_most,
+            Grain::PlaceAndTitle => is_most || found == listed && found >= DATED_MIN,
+        }
+    }
+}
 
 /// Finds the stored entries of a document of which none is known by its own identity. `recent` are the source's latest entries by
 /// their keys, the newest first.
 pub fn recognise(entries: &[RawEntry], recent: &[(String, StoredSummary)]) -> Vec<Recognised> {
-    let features: Vec<Option<Feature>> = entries.iter().map(feature_of).collect();
+    let grains = [Grain::All, Grain::TitleAndDate, Grain::PlaceAndTitle];
+    let mut found = grains.into_iter().map(|grain| recognise_by(grain, entries, recent));
+    found.find(|found| !found.is_empty()).unwrap_or_default()
+}
+
+fn recognise_by(grain: Grain, entries: &[RawEntry], recent: &[(String, StoredSummary)]) -> Vec<Recognised> {
+    let listed: Vec<Option<Feature>> = entries.iter().map(|raw| grain.of(features_of(raw)?)).collect();
     let mut counts: HashMap<&Feature, usize> = HashMap::new();
-    features.iter().flatten().for_each(|feature| *counts.entry(feature).or_default() += 1);
+    listed.iter().flatten().for_each(|feature| *counts.entry(feature).or_default() += 1);
     // Of several, the oldest: where a visit was stored before it was known as one.
     let stored: HashMap<Feature, usize> = recent
         .iter()
         .enumerate()
         .filter_map(|(at, (_, stored))| {
-            Some((feature(stored.url.as_deref()?, &stored.title, stored.date)?, at))
+            Some((grain.of(features(stored.url.as_deref(), &stored.title, stored.date))?, at))
         })
         .collect();
-    let found: Vec<(usize, usize)> = features
+    let found: Vec<(usize, usize)> = listed
         .iter()
         .enumerate()
         .filter_map(|(at, feature)| Some((at, feature.as_ref()?)))
         .filter(|(_, feature)| counts[feature] == 1)
         .filter_map(|(at, feature)| Some((at, *stored.get(feature)?)))
         .collect();
-    let dated = found.iter().filter(|(at, _)| entries[*at].date().is_some()).count();
-    let is_sure = dated >= DATED_MIN
-        || dated == entries.len()
-        || found.len() >= DATELESS_MIN && found.len() * 2 > entries.len();
-    if !is_sure {
+    let dated = found.iter().filter(|(at, _)| day_of(&entries[*at]).is_some()).count();
+    if !grain.is_sure(found.len(), dated, entries.len()) {
         return Vec::new();
     }
     let varying: BTreeSet<String> = found
@@ -70,14 +115,19 @@ pub fn recognise(entries: &[RawEntry], recent: &[(String, StoredSummary)]) -> Ve
         .collect()
 }
 
-fn feature_of(raw: &RawEntry) -> Option<Feature> {
-    feature(raw.url()?, &raw.title.as_ref()?.value, raw.date())
+fn features_of(raw: &RawEntry) -> Option<Features<'_>> {
+    Some(features(raw.url(), &raw.title.as_ref()?.value, day_of(raw)))
 }
 
-fn feature(url: &str, title: &str, date: Option<Timestamp>) -> Option<Feature> {
-    let place = url.split(['?', '#']).next()?.split_once("://")?.1.trim_end_matches('/');
-    let title = fold(title);
-    (!title.trim().is_empty()).then(|| (place.to_owned(), title, date.map(Timestamp::as_second)))
+/// When the event of an entry begins, or else its date.
+fn day_of(raw: &RawEntry) -> Option<Timestamp> {
+    let begin = raw.event.as_ref().and_then(|event| event.begin.instant());
+    begin.or_else(|| raw.date())
+}
+
+fn features<'a>(url: Option<&'a str>, title: &str, date: Option<Timestamp>) -> Features<'a> {
+    let url = url.and_then(|url| url.split_once("://")).map(|(_, rest)| rest);
+    Features { url, title: fold(title), date: date.map(Timestamp::as_second) }
 }
 
 fn parameters(url: &str) -> impl Iterator<Item = (&str, &str)> {
@@ -164,14 +214,44 @@ mod tests {
     }
 
     #[test]
+    fn two_of_place_title_and_date_suffice_where_the_third_is_the_visits() {
+        let titles = ["Bridge", "Budget", "Schools"];
+        let poll = |url: &dyn Fn(usize) -> String,
+                    date: &dyn Fn(usize) -> String,
+                    count: usize|
+         -> Vec<RawEntry> {
+            titles[..count].iter().enumerate().map(|(id, title)| raw(&url(id), title, &date(id))).collect()
+        };
+        let day = |id: usize| format!("2026-11-0{}T00:00:00Z", id + 1);
+        let path = |token: &'static str| move |id: usize| format!("https://x.org/go/{token}{id}");
+        let found = recognise(&poll(&path("a"), &day, 3), &recent(&poll(&path("b"), &day, 3)));
+        assert_eq!(found.len(), 3, "a path that changes");
+        let place = |id: usize| format!("https://x.org/{id}");
+        let of_hour = |hour: u8| move |_: usize| format!("2026-11-01T0{hour}:00:00Z");
+        let found = recognise(&poll(&place, &of_hour(2), 2), &recent(&poll(&place, &of_hour(1), 2)));
+        assert_eq!(found.len(), 2, "dated now");
+        let nowhere = |_: usize| String::new();
+        let without = |entries: Vec<RawEntry>| -> Vec<RawEntry> {
+            entries.into_iter().map(|raw| RawEntry { links: Vec::new(), ..raw }).collect()
+        };
+        let first = without(poll(&nowhere, &day, 3));
+        let stored: Vec<(String, StoredSummary)> = first
+            .iter()
+            .map(|raw| (raw.guid.clone().unwrap_or_default(), StoredSummary::of(raw, "")))
+            .collect();
+        assert_eq!(recognise(&without(poll(&nowhere, &day, 3)), &stored).len(), 3, "no address");
+    }
+
+    #[test]
     fn what_may_be_another_entry_is_not_recognised() {
         let bulletin = |id: u8, date: &str| vec![raw(&format!("https://x.org/b?id={id}"), "Bulletin", date)];
         for date in ["", "2026-11-08T00:00:00Z"] {
             assert_eq!(recognise(&bulletin(2, date), &recent(&bulletin(1, "2026-11-01T00:00:00Z"))), []);
         }
         assert_eq!(recognise(&bulletin(2, ""), &recent(&bulletin(1, ""))), []);
-        let alike: Vec<RawEntry> =
-            (0..4).map(|id| raw(&format!("https://x.org/b?id={id}"), "News", "")).collect();
-        assert_eq!(recognise(&alike, &recent(&alike)), [], "titles that several have");
+        let alike = |ids: std::ops::Range<u8>| -> Vec<RawEntry> {
+            ids.map(|id| raw(&format!("https://x.org/b?id={id}"), "News", "")).collect()
+        };
+        assert_eq!(recognise(&alike(4..8), &recent(&alike(0..4))), [], "titles that several have");
     }
 }
