@@ -24,7 +24,7 @@ pub use self::outcome::Deliveries;
 use self::outcome::DeliveryOutcome;
 use self::settlement::{Sentence, Settled, Settlement};
 use super::brake::{Before, Brake, Doubt, Ground, Noted};
-use crate::deliver::message::{Built, PreparedMessage, Sender, build, prepare};
+use crate::deliver::message::{Built, MessageError, PreparedMessage, Sender, build, prepare};
 use crate::deliver::transport::Transport;
 use crate::deliver::{DeliverError, Sending};
 use crate::model::digest::{Delivery, DigestId, Issue, Notice, OnUncertain};
@@ -77,7 +77,7 @@ pub struct OutboxWorker {
     pub stop: CancellationToken,
 }
 
-type Body = Arc<Result<PreparedMessage, String>>;
+type Body = Arc<Result<PreparedMessage, MessageError>>;
 type DeliveryQueue = Arc<tokio::sync::Mutex<mpsc::Receiver<(Delivery, Body)>>>;
 
 impl OutboxWorker {
@@ -157,7 +157,7 @@ impl OutboxWorker {
             let deliveries = self.store.read(|r| r.mailing().deliveries(chunk, last.as_ref()))?;
             bodies.retain(|issue, _| last.as_ref().is_some_and(|last| address(last) == *issue));
             for delivery in deliveries {
-                let encode = || Arc::new(prepare(&delivery.issue).map_err(|error| error.to_string()));
+                let encode = || Arc::new(prepare(&delivery.issue));
                 let body = bodies.entry(address(&delivery.issue)).or_insert_with(encode).clone();
                 last = Some(delivery.issue.clone());
                 if waiting.send((delivery, body)).await.is_err() {
@@ -226,12 +226,13 @@ impl OutboxWorker {
     async fn send(
         &self,
         delivery: &Delivery,
-        built: Result<Built, String>,
+        built: Result<Built, MessageError>,
         turn: Option<Timestamp>,
     ) -> Sending {
         let failed = |error| Sending::by(None, Err(error));
         let message = match (self.outdated(delivery), built) {
-            (Some(reason), _) | (None, Err(reason)) => return failed(DeliverError::Permanent(reason)),
+            (Some(reason), _) => return failed(DeliverError::Permanent(reason)),
+            (None, Err(error)) => return failed(DeliverError::Permanent(error.to_string())),
             (None, Ok(message)) => message,
         };
         let wait = turn.map(|turn| turn.duration_since(Clock::of_leases()));
@@ -246,9 +247,8 @@ impl OutboxWorker {
         sending.map(|reason| masked(&reason, delivery))
     }
 
-    fn built(&self, delivery: &Delivery, body: &Body) -> Result<Built, String> {
+    fn built(&self, delivery: &Delivery, body: &Body) -> Result<Built, MessageError> {
         build(&self.sender, delivery, body.as_ref().as_ref().map_err(Clone::clone)?)
-            .map_err(|error| error.to_string())
     }
 
     /// Why a delivery that has waited too long is given up, if so.
