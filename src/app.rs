@@ -20,8 +20,9 @@ use crate::model::subscriber::SubscriptionOptions;
 use crate::model::token::SigningKey;
 use crate::normalize::language::LanguageDetector;
 use crate::pipeline::mail::MailContext;
+use crate::pipeline::mail::forget;
 use crate::pipeline::mail::incident;
-use crate::pipeline::mail::outbox::{self, Deliveries, DeliveryPace, OutboxWorker, Progress};
+use crate::pipeline::mail::outbox::{Deliveries, DeliveryPace, OutboxWorker, Progress};
 use crate::pipeline::mail::queue::{self, DigestReport};
 use crate::pipeline::mail::subscribers;
 use crate::pipeline::maintenance::{self, TopicAssigner};
@@ -401,11 +402,11 @@ impl App {
         if gone > 0 {
             tracing::info!(gone, "entries that their sources dropped long ago are forgotten");
         }
-        let gone = outbox::forget(self.store(), duration(self.config.mail.retention_seconds), now)?;
+        let gone = forget::deliveries(self.store(), duration(self.config.mail.retention_seconds), now)?;
         if gone > 0 {
             tracing::info!(gone, "old deliveries are forgotten");
         }
-        outbox::forget_issues(
+        forget::issues(
             self.store(),
             &self.config.digests,
             &self.config.publish.dir,

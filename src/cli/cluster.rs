@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use crate::dedupe::keys::{Names, guid_key, keys};
 use crate::dedupe::memory::InMemoryIndex;
-use crate::dedupe::place::{NewEntry, Placement, place};
+use crate::dedupe::place::{NewEntry, place};
+use crate::dedupe::placement::Placement;
 use crate::dedupe::sketch::{SketchInput, sketch};
 use crate::extract::date::parse_date;
 use crate::model::address::canonical_key;

@@ -59,13 +59,22 @@ fn shown(part: &str, places: &LinkPlaces) -> String {
     part.replace(&places.unsubscribe(), LINK).replace(&places.preferences(), LINK)
 }
 
+/// Why no mail would be sent now.
+#[derive(Debug, thiserror::Error)]
+enum NothingNew {
+    #[error("nothing is new for {address} ({since}): no mail would be sent now")]
+    Personal { address: String, since: String },
+    #[error("nothing is new for the digest \"{0}\": no mail would be sent now")]
+    Digest(DigestId),
+}
+
 /// What an address would get now: a subscriber's own digest, or else the configured one it is a recipient of. Returns the id of
 /// the digest and its issue, or the reason why there is none.
 fn would_get(
     app: &App,
     only: Option<&str>,
     address: &Address,
-) -> anyhow::Result<Option<(DigestId, Result<Issue, String>)>> {
+) -> anyhow::Result<Option<(DigestId, Result<Issue, NothingNew>)>> {
     let store = app.store();
     if let Some(subscriber) = store
         .read(|r| r.subscribers().get(&app.sender.key.hash(address.as_str())))?
@@ -73,11 +82,9 @@ fn would_get(
     {
         let issue =
             turns::preview_personal(store, app.mail_context(), &subscriber.preferences, subscriber.seen)?;
-        let issue = issue.ok_or_else(|| {
-            format!(
-                "nothing is new for {address} ({}): no mail would be sent now",
-                subscribers::since(&subscriber)
-            )
+        let issue = issue.ok_or_else(|| NothingNew::Personal {
+            address: address.to_string(),
+            since: subscribers::since(&subscriber),
         });
         return Ok(Some((DigestId::Personal, issue)));
     }
@@ -89,13 +96,9 @@ fn would_get(
     Ok(None)
 }
 
-fn digest_issue(app: &App, digest: &Digest) -> anyhow::Result<Result<Issue, String>> {
+fn digest_issue(app: &App, digest: &Digest) -> anyhow::Result<Result<Issue, NothingNew>> {
     let Preview { stories, issue, .. } = turns::preview(app.store(), app.mail_context(), digest)?;
-    Ok(if stories.is_empty() {
-        Err(format!("nothing is new for the digest \"{}\": no mail would be sent now", digest.id))
-    } else {
-        Ok(issue)
-    })
+    Ok(if stories.is_empty() { Err(NothingNew::Digest(digest.id.clone())) } else { Ok(issue) })
 }
 
 /// The message as it would be sent, without queueing it.

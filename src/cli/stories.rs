@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::app::{App, Usage, progress};
 use crate::cli::cluster::Clustering;
-use crate::dedupe::place::Assessment;
+use crate::dedupe::placement::Assessment;
 use crate::model::story::StoredEntry;
 use crate::pipeline::maintenance;
 use crate::store::Store;

@@ -9,5 +9,7 @@ pub mod keys;
 pub mod lexicon;
 pub mod memory;
 pub mod place;
+pub mod placement;
+mod settle;
 pub mod sketch;
 mod words;

@@ -1,86 +1,23 @@
 //! The placement of an entry: the stages of the decision in order, over any `EntryIndex`.
 
-use std::fmt;
-
 use hashbrown::HashMap;
-
-use crate::model::key::{Key, KeyKind};
-use crate::model::keys::{EntryKey, StoryKey};
-use crate::model::sketch::{Marked, NO_DAY, Sketch};
-use crate::model::story::Relation;
 
 use super::compare::{self, Comparison, Evidence, Titles};
 use super::entry_index::{
     EntryIndex, KnownEntry, POSTINGS_MAX, Posting, Postings, RARE_STORIES_MAX, stories,
 };
+use super::placement::{Assessment, Placement, Reason};
+use super::settle::settle;
+use crate::model::key::{Key, KeyKind};
+use crate::model::keys::{EntryKey, StoryKey};
+use crate::model::sketch::{Marked, NO_DAY, Sketch};
+use crate::model::story::Relation;
 
 /// The entry to be placed.
 #[derive(Debug, Clone, Copy)]
 pub struct NewEntry<'a> {
     pub keys: &'a [Key],
     pub sketch: &'a Sketch,
-}
-
-/// Why two entries are or are not one story.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Reason {
-    SameAddress(String),
-    SameGuid,
-    SameDay,
-    Hreflang(String),
-    SharedAddress(String),
-    Compared(Evidence),
-    KeptApart,
-    /// Another entry of the story contradicts it.
-    Member(Evidence),
-    HasLanguage,
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Reason::SameAddress(address) => write!(f, "same address {address}"),
-            Reason::SameGuid => f.write_str("same guid in the same source"),
-            Reason::SameDay => f.write_str("same title and day in the same source"),
-            Reason::Hreflang(address) => write!(f, "hreflang {address}"),
-            Reason::SharedAddress(address) => {
-                write!(f, "the same address {address}, but another title and another text")
-            }
-            Reason::Compared(evidence) => evidence.fmt(f),
-            Reason::KeptApart => f.write_str("kept apart by hand"),
-            Reason::Member(evidence) => {
-                write!(f, "another version of that story stands against it: {evidence}")
-            }
-            Reason::HasLanguage => f.write_str("that story has another text in this language"),
-        }
-    }
-}
-
-/// The relation of the new entry to a known one.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Assessment {
-    pub entry: EntryKey,
-    pub story: StoryKey,
-    pub relation: Relation,
-    pub is_same: bool,
-    /// From 0 to 1.
-    pub score: f32,
-    pub reason: Reason,
-}
-
-/// All assessments of an entry: those in favour of a common story first, each part by descending strength.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Placement {
-    pub opinions: Vec<Assessment>,
-    /// Other stories found to be the same as that of the first assessment.
-    pub also: Vec<StoryKey>,
-}
-
-impl Placement {
-    /// The deciding assessment; `None` for an entry that begins a story of its own.
-    pub fn decision(&self) -> Option<&Assessment> {
-        self.opinions.first().filter(|opinion| opinion.is_same)
-    }
 }
 
 /// A shingle found in more than this many stories of one source is boilerplate.
@@ -90,10 +27,6 @@ const COPIES_MAX: usize = 6;
 const TRANSLATIONS_MAX: usize = 6;
 /// Maximum number of entries of one story that are compared.
 const OF_STORY_MAX: usize = 2;
-/// Maximum number of entries of a story checked for contradictions.
-const MEMBERS_MAX: usize = 12;
-/// Minimum share of text at which two existing stories are merged.
-const MERGE_SHARE: f32 = 0.6;
 /// Maximum number of languages searched for translations.
 const LANGUAGES_MAX: usize = 6;
 /// Minimum weight of shared anchors for a candidate.
@@ -102,10 +35,6 @@ const VOTES_MIN: f32 = 2.0;
 const NEAR_MIN: f32 = 0.2;
 /// A translation has to be closer than any other story by this margin.
 const RIVAL_MARGIN: f32 = 0.08;
-/// Stories in two languages are merged by an entry in a third one that is this close to both.
-const SECOND_SHARE: f32 = 0.55;
-/// A story that already has a text in this language accepts another one that is not a copy of it only at this similarity.
-const SECOND_TEXT_SHARE: f32 = 0.8;
 
 /// Approximate number of features looked up for an entry with two or three languages, so that the map need not grow.
 const FEATURES_ASKED: usize = 220;
@@ -120,7 +49,8 @@ pub fn place<L: EntryIndex>(new: NewEntry, index: &mut L) -> Result<Placement, L
     placer.by_keys()?;
     placer.by_text()?;
     placer.by_language()?;
-    placer.settle()
+    let Placer { index, opinions, .. } = placer;
+    settle(new.sketch, index, opinions)
 }
 
 struct Placer<'a, L> {
@@ -289,105 +219,6 @@ impl<L: EntryIndex> Placer<'_, L> {
             stories <= RARE_STORIES_MAX && of_one_source <= OF_ONE_SOURCE_MAX
         })
     }
-
-    /// Sorts the assessments, and applies objections by operators and by other entries of the stories.
-    fn settle(mut self) -> Result<Placement, L::Error> {
-        self.opinions.sort_by(|a, b| {
-            let rank = |opinion: &Assessment| {
-                (!opinion.is_same, opinion.relation != Relation::Copy, !is_by_key(&opinion.reason))
-            };
-            rank(a).cmp(&rank(b)).then(b.score.total_cmp(&a.score)).then(a.entry.cmp(&b.entry))
-        });
-        let mut objections: HashMap<StoryKey, Option<Reason>> = HashMap::new();
-        for at in 0..self.opinions.len() {
-            let opinion = self.opinions[at].clone();
-            if !opinion.is_same {
-                break;
-            }
-            if !objections.contains_key(&opinion.story) {
-                let objection = self.objection(&opinion)?;
-                objections.insert(opinion.story, objection);
-            }
-            if let Some(Some(reason)) = objections.get(&opinion.story) {
-                self.opinions[at] = Assessment { is_same: false, reason: reason.clone(), ..opinion };
-            }
-        }
-        self.opinions.sort_by_key(|opinion| !opinion.is_same);
-        let mut also: Vec<StoryKey> = Vec::new();
-        if let Some(first) = self.opinions.first().filter(|opinion| opinion.is_same).cloned() {
-            let others: Vec<Assessment> = self
-                .opinions
-                .iter()
-                .filter(|opinion| opinion.is_same && opinion.story != first.story)
-                .cloned()
-                .collect();
-            for opinion in &others {
-                let is_sure = is_by_key(&opinion.reason)
-                    || opinion.score
-                        >= if opinion.relation == Relation::Copy { MERGE_SHARE } else { SECOND_SHARE };
-                if is_sure && !also.contains(&opinion.story) && !self.are_parted(&first, opinion)? {
-                    also.push(opinion.story);
-                }
-            }
-        }
-        also.sort_unstable();
-        Ok(Placement { opinions: self.opinions, also })
-    }
-
-    /// Whether two stories remain distinct although the new entry matches both: by a ruling, or by the titles of the matched
-    /// entries.
-    fn are_parted(&mut self, one: &Assessment, other: &Assessment) -> Result<bool, L::Error> {
-        if self.index.are_kept_apart(one.story, other.story)? {
-            return Ok(true);
-        }
-        let (Some(a), Some(b)) = (self.index.known(one.entry)?, self.index.known(other.entry)?) else {
-            return Ok(true);
-        };
-        let is_by_keys = is_by_key(&one.reason) && is_by_key(&other.reason);
-        Ok(!is_by_keys && compare::titles_part(&a.sketch, &b.sketch))
-    }
-
-    /// The objection to joining a story, by an operator or by another entry of it.
-    fn objection(&mut self, opinion: &Assessment) -> Result<Option<Reason>, L::Error> {
-        if self.index.is_kept_out(opinion.story)? {
-            return Ok(Some(Reason::KeptApart));
-        }
-        if is_by_key(&opinion.reason) && opinion.relation == Relation::Copy {
-            return Ok(None);
-        }
-        let sketch = self.new.sketch;
-        for entry in self
-            .index
-            .members(opinion.story)?
-            .into_iter()
-            .take(MEMBERS_MAX)
-            .filter(|&entry| entry != opinion.entry)
-        {
-            let Some(member) = self.index.known(entry)? else { continue };
-            let is_same_source = member.sketch.source == sketch.source;
-            let is_same_language = member.sketch.language == sketch.language;
-            let titles = compare::titles(sketch, &member.sketch);
-            if is_same_source && is_same_language && titles == Titles::NumbersDiffer {
-                return Ok(Some(Reason::Member(Evidence::TitleNumbers)));
-            }
-            let is_other = is_same_language && matches!(titles, Titles::Frame | Titles::Apart);
-            if !is_other {
-                continue;
-            }
-            let share = compare::overlap(sketch, &member.sketch, |_| true).share;
-            if opinion.relation == Relation::Copy && is_same_source && share < MERGE_SHARE {
-                return Ok(Some(Reason::Member(Evidence::OtherTitle)));
-            }
-            if opinion.relation == Relation::Translation
-                && !is_by_key(&opinion.reason)
-                && share < MERGE_SHARE
-                && (is_same_source || opinion.score < SECOND_TEXT_SHARE)
-            {
-                return Ok(Some(Reason::HasLanguage));
-            }
-        }
-        Ok(None)
-    }
 }
 
 /// What a shared key means: nothing, a relation, or that the entries differ although they share it.
@@ -429,10 +260,6 @@ fn by_key(new: &Sketch, known: &Sketch, key: &str, both_own: bool) -> Option<(Re
         return Some((Relation::Copy, false, Reason::SharedAddress(key.to_owned())));
     }
     Some((Relation::Copy, true, reason))
-}
-
-fn is_by_key(reason: &Reason) -> bool {
-    matches!(reason, Reason::SameAddress(_) | Reason::SameGuid | Reason::SameDay | Reason::Hreflang(_))
 }
 
 /// The number of stories, and the greatest number of stories of one source.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-use super::login::{Login, Mechanism, cram_md5, encoded, plain, xoauth2};
+use super::login::{ChallengeError, Login, LoginError, Mechanism, cram_md5, encoded, plain, xoauth2};
 use super::tls;
 use crate::model::refusal::{self, Command};
 
@@ -77,6 +77,18 @@ impl std::fmt::Display for Fault {
             Fault::Broken(words) | Fault::Unusable(words) => f.write_str(words),
             Fault::Silent(timeout) => write!(f, "no answer within {} s", timeout.as_secs()),
         }
+    }
+}
+
+impl From<LoginError> for Fault {
+    fn from(error: LoginError) -> Fault {
+        Fault::Unusable(error.to_string())
+    }
+}
+
+impl From<ChallengeError> for Fault {
+    fn from(error: ChallengeError) -> Fault {
+        Fault::Broken(error.to_string())
     }
 }
 
@@ -201,8 +213,8 @@ impl Connection {
             .filter(|name| !name.is_empty())
             .map(str::to_owned)
             .collect();
-        let mechanism = login.mechanism(&offered, self.is_encrypted).map_err(Fault::Unusable)?;
-        let shown = login.shown().await.map_err(Fault::Unusable)?;
+        let mechanism = login.mechanism(&offered, self.is_encrypted)?;
+        let shown = login.shown().await?;
         let done = self.say_who(mechanism, &login.username, &shown).await;
         if done.is_err() {
             login.forget();
@@ -223,7 +235,7 @@ impl Connection {
             }
             Mechanism::CramMd5 => {
                 let challenge = self.ask(&format!("AUTH {name}"), 334..=334).await?;
-                let answer = cram_md5(username, shown, &challenge.words()).map_err(Fault::Broken)?;
+                let answer = cram_md5(username, shown, &challenge.words())?;
                 self.ask(&answer, 200..=299).await?;
             }
             Mechanism::XOAuth2 => {

@@ -3,6 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use ring::error::KeyRejected;
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use rustls::pki_types::{PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, pem::PemObject};
@@ -46,6 +47,34 @@ pub struct DkimKey<'a> {
     pub is_ed25519: bool,
 }
 
+/// A key that cannot be used, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("the DKIM key of {domain} cannot be used: {fault}")]
+pub struct KeyError {
+    pub domain: String,
+    pub fault: KeyFault,
+}
+
+/// What is wrong with a key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFault {
+    #[error("it is not valid Base64")]
+    Base64,
+    #[error("it is not of 32 bytes")]
+    Length,
+    #[error("it is not a private key in PEM")]
+    Pem,
+    #[error("{0} (RSA of 2048 to 4096 bits is asked for)")]
+    Rsa(KeyRejected),
+    #[error("its domain is none")]
+    Domain,
+}
+
+/// There are no random numbers for a signature.
+#[derive(Debug, thiserror::Error)]
+#[error("it cannot be signed: there are no random numbers")]
+pub struct SigningError;
+
 /// Signs messages with one key.
 #[derive(Debug)]
 pub struct Signer {
@@ -67,30 +96,27 @@ impl std::fmt::Debug for SigningKey {
 
 impl Signer {
     /// # Errors
-    /// In words, when the key is unusable.
-    pub fn new(key: &DkimKey) -> Result<Signer, String> {
-        let wrong = |why: &str| format!("the DKIM key of {} cannot be used: {why}", key.domain);
+    /// When the key is unusable.
+    pub fn new(key: &DkimKey) -> Result<Signer, KeyError> {
+        let wrong = |fault| KeyError { domain: key.domain.to_owned(), fault };
         let signing = if key.is_ed25519 {
-            let seed = BASE64.decode(key.key.trim()).map_err(|_| wrong("it is not valid Base64"))?;
-            let pair =
-                Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_| wrong("it is not of 32 bytes"))?;
+            let seed = BASE64.decode(key.key.trim()).map_err(|_| wrong(KeyFault::Base64))?;
+            let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_| wrong(KeyFault::Length))?;
             SigningKey::Ed25519(Box::new(pair))
         } else {
             let pem = key.key.as_bytes();
             let pair = match PrivatePkcs1KeyDer::from_pem_slice(pem) {
                 Ok(der) => RsaKeyPair::from_der(der.secret_pkcs1_der()),
                 Err(_) => {
-                    let der = PrivatePkcs8KeyDer::from_pem_slice(pem)
-                        .map_err(|_| wrong("it is not a private key in PEM"))?;
+                    let der = PrivatePkcs8KeyDer::from_pem_slice(pem).map_err(|_| wrong(KeyFault::Pem))?;
                     RsaKeyPair::from_pkcs8(der.secret_pkcs8_der())
                 }
             };
-            let pair =
-                pair.map_err(|error| wrong(&format!("{error} (RSA of 2048 to 4096 bits is asked for)")))?;
+            let pair = pair.map_err(|error| wrong(KeyFault::Rsa(error)))?;
             SigningKey::Rsa(Box::new(pair))
         };
-        let domain = crate::model::mail_address::ascii_domain(key.domain)
-            .ok_or_else(|| wrong("its domain is none"))?;
+        let domain =
+            crate::model::mail_address::ascii_domain(key.domain).ok_or_else(|| wrong(KeyFault::Domain))?;
         Ok(Signer { domain, selector: key.selector.to_owned(), key: signing })
     }
 
@@ -98,7 +124,7 @@ impl Signer {
     ///
     /// # Errors
     /// When no random numbers are available for signing.
-    pub fn sign(&self, head: &str, body: &[u8]) -> Result<String, String> {
+    pub fn sign(&self, head: &str, body: &[u8]) -> Result<String, SigningError> {
         let headers = headers(head);
         let (mut names, mut signed) = (Vec::new(), String::new());
         let places =
@@ -136,12 +162,12 @@ impl Signer {
 }
 
 impl SigningKey {
-    fn sign(&self, text: &[u8]) -> Result<Vec<u8>, String> {
+    fn sign(&self, text: &[u8]) -> Result<Vec<u8>, SigningError> {
         match self {
             SigningKey::Rsa(pair) => {
                 let mut signature = vec![0; pair.public().modulus_len()];
                 pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text, &mut signature)
-                    .map_err(|_| "it cannot be signed: there are no random numbers".to_owned())?;
+                    .map_err(|_| SigningError)?;
                 Ok(signature)
             }
             // RFC 8463 section 3: what is signed is the hash.
@@ -227,8 +253,8 @@ mod tests {
         let new = |key, is_ed25519| {
             Signer::new(&DkimKey { domain: "bücher.example", selector: "s", key, is_ed25519 })
         };
-        assert!(new("AAAA", true).unwrap_err().contains("32 bytes"));
-        assert!(new("x", false).unwrap_err().contains("not a private key in PEM"));
+        assert!(new("AAAA", true).unwrap_err().to_string().contains("32 bytes"));
+        assert!(new("x", false).unwrap_err().to_string().contains("not a private key in PEM"));
         let seed = BASE64.encode([7; 32]);
         let signer = new(&seed, true).unwrap();
         let signed = signer.sign("From: a@b.example\r\nSubject: x\r\n", b"text\r\n").unwrap();

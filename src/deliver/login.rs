@@ -1,7 +1,7 @@
 //! SMTP authentication (RFC 4954) with a password, or with a token that expires.
 
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -48,6 +48,34 @@ pub enum Mechanism {
     XOAuth2,
 }
 
+/// Why no login can be made with a server.
+#[derive(Debug, thiserror::Error)]
+pub enum LoginError {
+    #[error("it offers {offers}, and none of {}", wanted.join(", "))]
+    NoMechanism { offers: String, wanted: Vec<&'static str> },
+    #[error("the token cannot be read from {}: {error}", path.display())]
+    UnreadableToken { path: PathBuf, error: std::io::Error },
+    #[error("what should be the token is none: one line without spaces is expected")]
+    NoToken,
+    #[error("the command for the token cannot be run: {0}")]
+    CommandNotRun(std::io::Error),
+    #[error("the command for the token took more than {} s", COMMAND_TIMEOUT.as_secs())]
+    CommandTooSlow,
+    #[error("the command for the token failed ({0})")]
+    CommandFailed(ExitStatus),
+    #[error("the command for the token printed no text")]
+    CommandPrintedNoText,
+}
+
+/// A server's challenge that cannot be answered.
+#[derive(Debug, thiserror::Error)]
+pub enum ChallengeError {
+    #[error("its challenge for CRAM-MD5 cannot be read")]
+    Unreadable,
+    #[error("{0}")]
+    NoKey(hmac::digest::InvalidLength),
+}
+
 impl Mechanism {
     pub fn name(self) -> &'static str {
         match self {
@@ -68,8 +96,8 @@ impl Login {
     /// not reveal the password is preferred.
     ///
     /// # Errors
-    /// In words, when there is none.
-    pub fn mechanism(&self, offered: &[String], is_encrypted: bool) -> Result<Mechanism, String> {
+    /// When there is none.
+    pub fn mechanism(&self, offered: &[String], is_encrypted: bool) -> Result<Mechanism, LoginError> {
         let wanted: &[Mechanism] = match (&self.secret, is_encrypted) {
             (Secret::Token(_), _) => &[Mechanism::XOAuth2],
             (Secret::Password(_), true) => &[Mechanism::Plain, Mechanism::Login, Mechanism::CramMd5],
@@ -77,17 +105,17 @@ impl Login {
         };
         let found = wanted.iter().find(|mechanism| offered.iter().any(|name| name == mechanism.name()));
         found.copied().ok_or_else(|| {
-            let names: Vec<&str> = wanted.iter().map(|mechanism| mechanism.name()).collect();
+            let wanted = wanted.iter().map(|mechanism| mechanism.name()).collect();
             let offers = if offered.is_empty() { "no AUTH at all".into() } else { offered.join(", ") };
-            format!("it offers {offers}, and none of {}", names.join(", "))
+            LoginError::NoMechanism { offers, wanted }
         })
     }
 
     /// The credential: the password, or a token that has not expired.
     ///
     /// # Errors
-    /// In words, when no token can be obtained.
-    pub async fn shown(&self) -> Result<String, String> {
+    /// When no token can be obtained.
+    pub async fn shown(&self) -> Result<String, LoginError> {
         let place = match &self.secret {
             Secret::Password(password) => return Ok(password.clone()),
             Secret::Token(place) => place,
@@ -109,22 +137,22 @@ impl Login {
     }
 }
 
-async fn read(place: &TokenPlace) -> Result<String, String> {
+async fn read(place: &TokenPlace) -> Result<String, LoginError> {
     let text = match place {
         TokenPlace::Given(token) => token.clone(),
         TokenPlace::File(path) => tokio::fs::read_to_string(path)
             .await
-            .map_err(|error| format!("the token cannot be read from {}: {error}", path.display()))?,
+            .map_err(|error| LoginError::UnreadableToken { path: path.clone(), error })?,
         TokenPlace::Command(command) => run(command).await?,
     };
     let token = text.trim();
     if token.is_empty() || token.len() > TOKEN_BYTES_MAX || token.contains(char::is_whitespace) {
-        return Err("what should be the token is none: one line without spaces is expected".into());
+        return Err(LoginError::NoToken);
     }
     Ok(token.to_owned())
 }
 
-async fn run(command: &str) -> Result<String, String> {
+async fn run(command: &str) -> Result<String, LoginError> {
     let child = tokio::process::Command::new("sh")
         .args(["-c", command])
         .stdin(Stdio::null())
@@ -133,15 +161,13 @@ async fn run(command: &str) -> Result<String, String> {
         .output();
     let output = match tokio::time::timeout(COMMAND_TIMEOUT, child).await {
         Ok(Ok(output)) => output,
-        Ok(Err(error)) => return Err(format!("the command for the token cannot be run: {error}")),
-        Err(_) => {
-            return Err(format!("the command for the token took more than {} s", COMMAND_TIMEOUT.as_secs()));
-        }
+        Ok(Err(error)) => return Err(LoginError::CommandNotRun(error)),
+        Err(_) => return Err(LoginError::CommandTooSlow),
     };
     if !output.status.success() {
-        return Err(format!("the command for the token failed ({})", output.status));
+        return Err(LoginError::CommandFailed(output.status));
     }
-    String::from_utf8(output.stdout).map_err(|_| "the command for the token printed no text".into())
+    String::from_utf8(output.stdout).map_err(|_| LoginError::CommandPrintedNoText)
 }
 
 pub fn encoded(text: &str) -> String {
@@ -162,11 +188,9 @@ pub fn xoauth2(username: &str, token: &str) -> String {
 ///
 /// # Errors
 /// When the challenge cannot be decoded.
-pub fn cram_md5(username: &str, password: &str, challenge: &str) -> Result<String, String> {
-    let challenge = BASE64
-        .decode(challenge.trim())
-        .map_err(|_| "its challenge for CRAM-MD5 cannot be read".to_owned())?;
-    let mut mac = Hmac::<md5::Md5>::new_from_slice(password.as_bytes()).map_err(|error| error.to_string())?;
+pub fn cram_md5(username: &str, password: &str, challenge: &str) -> Result<String, ChallengeError> {
+    let challenge = BASE64.decode(challenge.trim()).map_err(|_| ChallengeError::Unreadable)?;
+    let mut mac = Hmac::<md5::Md5>::new_from_slice(password.as_bytes()).map_err(ChallengeError::NoKey)?;
     mac.update(&challenge);
     let answer = crate::support::text::hex(&mac.finalize().into_bytes());
     Ok(encoded(&format!("{username} {answer}")))
@@ -201,12 +225,14 @@ mod tests {
             ("CRAM-MD5", true, Mechanism::CramMd5),
             ("XOAUTH2 LOGIN", true, Mechanism::Login),
         ] {
-            assert_eq!(password.mechanism(&offered(names), is_encrypted), Ok(want), "{names}");
+            assert_eq!(password.mechanism(&offered(names), is_encrypted).unwrap(), want, "{names}");
         }
         let token = login(Secret::Token(TokenPlace::Given("t".into())));
-        assert_eq!(token.mechanism(&offered("PLAIN XOAUTH2"), true), Ok(Mechanism::XOAuth2));
-        assert!(token.mechanism(&offered("PLAIN"), true).unwrap_err().contains("it offers PLAIN"));
-        assert!(password.mechanism(&[], true).unwrap_err().contains("no AUTH at all"));
+        assert_eq!(token.mechanism(&offered("PLAIN XOAUTH2"), true).unwrap(), Mechanism::XOAuth2);
+        assert!(
+            token.mechanism(&offered("PLAIN"), true).unwrap_err().to_string().contains("it offers PLAIN")
+        );
+        assert!(password.mechanism(&[], true).unwrap_err().to_string().contains("no AUTH at all"));
     }
 
     #[tokio::test]
@@ -214,7 +240,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("token");
         let by_file = Login::new("u".into(), Secret::Token(TokenPlace::File(path.clone())));
-        assert!(by_file.shown().await.unwrap_err().contains("cannot be read"));
+        assert!(by_file.shown().await.unwrap_err().to_string().contains("cannot be read"));
         std::fs::write(&path, "one\n").unwrap();
         assert_eq!(by_file.shown().await.unwrap(), "one");
         std::fs::write(&path, "two\n").unwrap();
@@ -227,7 +253,7 @@ mod tests {
                 Login::new("u".into(), Secret::Token(TokenPlace::Command(command.into()))).shown().await;
             match want {
                 Ok(token) => assert_eq!(shown.unwrap(), token),
-                Err(words) => assert!(shown.unwrap_err().contains(words), "{command}"),
+                Err(words) => assert!(shown.unwrap_err().to_string().contains(words), "{command}"),
             }
         }
     }

@@ -35,7 +35,7 @@ pub struct Sender {
 }
 
 /// Why a message can never be built.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("the message cannot be made: {0}")]
 pub struct MessageError(String);
 
@@ -214,7 +214,8 @@ pub fn build(
     let (head, body) = text.split_at(text.find("\r\n\r\n").map_or(text.len(), |end| end + 2));
     let body = body.strip_prefix("\r\n").unwrap_or(body);
     let signatures = sender.dkim.iter().map(|signer| signer.sign(head, body.as_bytes()));
-    let signatures: String = signatures.collect::<Result<_, _>>().map_err(MessageError)?;
+    let signatures: String =
+        signatures.collect::<Result<_, _>>().map_err(|error| MessageError(error.to_string()))?;
     let text = format!("{signatures}{text}");
     Ok(Built { envelope: envelope(sender, delivery, message.envelope())?, text })
 }

@@ -1,22 +1,26 @@
 //! Mail servers, one or several: by weight, with failover, and with no more connections than each of them takes.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod judgement;
+mod message;
+mod pool;
+mod server;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use lettre::address::Envelope;
 use lettre::transport::smtp::extension::ClientId;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use url::Url;
 
-use super::connection::{CLOSING, Connection, Fault, Opening, Security};
-use super::login::{Login, Secret};
-use super::tls::client_config;
+use self::judgement::{is_closing, is_final, judged, not_taken};
+use self::message::{Stuffed, tell};
+use self::pool::{Idle, Place, Pool};
+use self::server::Server;
+pub use self::server::{SettingsError, SmtpSettings};
+use super::connection::{CLOSING, Connection, Fault, Opening};
 use super::{DeliverError, Sending};
-use crate::model::refusal::{Command, Refusal, enhanced, refusal};
-use crate::support::text::percent_decoded;
+use crate::model::refusal::Command;
 
 /// Timeout of connecting, including TLS and AUTH.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -26,106 +30,6 @@ const DOWN: Duration = Duration::from_secs(60);
 const PAUSES: [Duration; 3] = [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(4)];
 /// Messages per connection: many servers hang up after a hundred.
 const MESSAGES_PER_CONNECTION: u32 = 100;
-
-/// Address of an SMTP server, and how to connect to it.
-pub struct SmtpSettings<'a> {
-    /// `smtp://host:port`, with `?tls=required`, `?tls=opportunistic` or `?tls=none`; `smtps://host:port`; `weight=N`.
-    pub url: &'a Url,
-    pub username: Option<&'a str>,
-    /// The secret of the user name, if not in the URL.
-    pub secret: Option<Secret>,
-    /// Contents of a PEM file with certificates that the operator trusts.
-    pub extra_root_pem: Option<&'a [u8]>,
-}
-
-struct Server {
-    host: String,
-    port: u16,
-    security: Security,
-    has_ca_file: bool,
-    login: Option<Login>,
-    weight: u32,
-}
-
-/// An idle connection.
-struct Idle {
-    connection: Connection,
-    messages: u32,
-    place: Place,
-}
-
-/// One of a server's connection slots; dropping it frees the slot.
-struct Place {
-    pool: Arc<Pool>,
-    at: usize,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.pool.state().server(self.at).open -= 1;
-        self.pool.changed.notify_waiters();
-    }
-}
-
-#[derive(Default)]
-struct ServerState {
-    idle: Vec<Idle>,
-    /// Number of connections open or being opened.
-    open: usize,
-    /// Maximum number of connections the server accepts, as found out in this run.
-    open_max: Option<usize>,
-    /// Whether it accepted a connection in this run.
-    was_up: bool,
-    /// It gave an answer in this run that is no refusal of us. Until then, there is one message at a time for it.
-    is_proven: bool,
-    /// Nothing more goes through it in this run, and why.
-    left_out: Option<DeliverError>,
-    /// Until when it is left alone, and why.
-    down: Option<(Instant, DeliverError)>,
-    /// Balance of the smooth weighted round robin.
-    owed: i64,
-}
-
-impl ServerState {
-    fn has_room(&self) -> bool {
-        !self.is_on_trial() && (!self.idle.is_empty() || self.open_max.is_none_or(|most| self.open < most))
-    }
-
-    /// Its first answer is waited for.
-    fn is_on_trial(&self) -> bool {
-        !self.is_proven && self.open > self.idle.len()
-    }
-
-    /// Why nothing goes through it now.
-    fn out(&self) -> Option<&DeliverError> {
-        let down = self.down.as_ref().filter(|(until, _)| *until > Instant::now()).map(|(_, why)| why);
-        self.left_out.as_ref().or(down)
-    }
-}
-
-#[derive(Default)]
-struct PoolState {
-    servers: HashMap<usize, ServerState>,
-}
-
-impl PoolState {
-    fn server(&mut self, at: usize) -> &mut ServerState {
-        self.servers.entry(at).or_default()
-    }
-}
-
-#[derive(Default)]
-struct Pool {
-    state: Mutex<PoolState>,
-    /// A connection is idle, or there is room for one.
-    changed: Notify,
-}
-
-impl Pool {
-    fn state(&self) -> MutexGuard<'_, PoolState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// How to get a connection.
 enum Step {
@@ -147,9 +51,9 @@ pub struct Smtp {
 
 impl Smtp {
     /// # Errors
-    /// When an address or a certificate is unusable; in words.
-    pub fn new(servers: &[SmtpSettings], timeout: Duration) -> Result<Smtp, String> {
-        let servers = servers.iter().map(server).collect::<Result<Vec<_>, _>>()?;
+    /// When an address, a certificate or the login is unusable.
+    pub fn new(servers: &[SmtpSettings], timeout: Duration) -> Result<Smtp, SettingsError> {
+        let servers = servers.iter().map(Server::new).collect::<Result<Vec<_>, _>>()?;
         Ok(Smtp { servers, timeout, hello: ClientId::default().to_string(), pool: Arc::default() })
     }
 
@@ -196,7 +100,7 @@ impl Smtp {
                 Err(Fault::Refused(reply)) if reply.code == CLOSING && was_kept && !is_fresh => {
                     is_fresh = true
                 }
-                Err(fault) => return (server, Err(self.not_taken(&fault))),
+                Err(fault) => return (server, Err(not_taken(&fault))),
                 Ok(()) => return (server, Ok(())),
             }
         }
@@ -233,20 +137,6 @@ impl Smtp {
     /// What a server is called.
     pub fn server_name(&self, at: usize) -> String {
         self.servers.get(at).map(|server| format!("{}:{}", server.host, server.port)).unwrap_or_default()
-    }
-
-    /// What it means that a message was not taken after the server was told of it: where no answer comes, it may have been.
-    fn not_taken(&self, fault: &Fault) -> DeliverError {
-        match fault {
-            Fault::Refused(_) => judged(Command::Data, fault),
-            Fault::Silent(timeout) => DeliverError::Uncertain(format!(
-                "the mail server did not say within {} s whether it took the message",
-                timeout.as_secs()
-            )),
-            Fault::Broken(said) | Fault::Unusable(said) => DeliverError::Uncertain(format!(
-                "the connection broke before the mail server said whether it took the message: {said}"
-            )),
-        }
     }
 
     /// Finds a server that agrees to take a message, up to its word to go on; answers with the connection, and whether it was a kept
@@ -477,133 +367,13 @@ impl Smtp {
     }
 }
 
-/// Whether the server closes the connection, whatever the command.
-fn is_closing(fault: &Fault) -> bool {
-    matches!(fault, Fault::Refused(reply) if reply.code == CLOSING)
-}
-
-/// Whether the server refuses us in general, not just one more connection.
-fn is_final(fault: &Fault) -> bool {
-    let Fault::Refused(reply) = fault else { return false };
-    let words = reply.words();
-    refusal(Command::Connect, reply.code, enhanced(&words), &words) == Refusal::Us
-}
-
-fn server(settings: &SmtpSettings) -> Result<Server, String> {
-    let url = settings.url;
-    let host = url.host_str().ok_or("the SMTP address names no host")?.trim_matches(['[', ']']).to_owned();
-    let parameter = |wanted: &str| {
-        url.query_pairs().find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
-    };
-    let decoded = |text: &str| percent_decoded(text).unwrap_or_else(|| text.to_owned());
-    let username = settings
-        .username
-        .map(str::to_owned)
-        .or_else(|| Some(decoded(url.username())).filter(|name| !name.is_empty()));
-    let config = || client_config(settings.extra_root_pem).map_err(|reason| format!("the ca_file: {reason}"));
-    let (security, port) = match (url.scheme(), parameter("tls").as_deref()) {
-        ("smtps", _) => (Security::Wrapper(config()?), 465),
-        (_, Some("none")) => (Security::None, 25),
-        (_, Some("required")) => (Security::Required(config()?), 587),
-        // With a password, TLS is required: an attacker in between could strip STARTTLS.
-        (_, None) if username.is_some() => (Security::Required(config()?), 587),
-        (_, Some("opportunistic")) if username.is_some() => {
-            return Err("tls=opportunistic would give the password to a server without TLS: write tls=required, or tls=none".into());
-        }
-        (_, None | Some("opportunistic")) => (Security::Opportunistic(config()?), 25),
-        (_, Some(other)) => {
-            return Err(format!("tls={other} is unknown: write required, opportunistic or none"));
-        }
-    };
-    let secret = settings
-        .secret
-        .clone()
-        .or_else(|| url.password().map(|password| Secret::Password(decoded(password))));
-    let login = match (username, secret) {
-        (Some(username), Some(secret)) => Some(Login::new(username, secret)),
-        (Some(_), None) => return Err("there is a user name, and neither a password nor a token".into()),
-        (None, _) => None,
-    };
-    let weight = parameter("weight")
-        .map_or(Ok(1), |weight| weight.parse().map_err(|_| format!("weight={weight} is not a number")))?;
-    let has_ca_file = settings.extra_root_pem.is_some();
-    Ok(Server { host, port: url.port().unwrap_or(port), security, has_ca_file, login, weight: weight.max(1) })
-}
-
-/// A message as transmitted, dot-stuffed and with its terminator (RFC 5321 section 4.5.2).
-struct Stuffed<'a>(&'a str);
-
-impl std::fmt::Display for Stuffed<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut rest = self.0;
-        if rest.starts_with('.') {
-            f.write_str(".")?;
-        }
-        while let Some(at) = memchr::memmem::find(rest.as_bytes(), b"\r\n.") {
-            f.write_str(&rest[..at + 3])?;
-            f.write_str(".")?;
-            rest = &rest[at + 3..];
-        }
-        f.write_str(rest)?;
-        f.write_str(if self.0.ends_with("\r\n") { ".\r\n" } else { "\r\n.\r\n" })
-    }
-}
-
-/// Sends the envelope, up to the reply to DATA (RFC 5321 section 3.3).
-async fn tell(connection: &mut Connection, envelope: &Envelope) -> Result<(), (Command, Fault)> {
-    // Whether it supports such an address is left to the server.
-    let is_ascii = envelope
-        .from()
-        .into_iter()
-        .chain(envelope.to())
-        .all(|address| AsRef::<str>::as_ref(address).is_ascii());
-    let options = if is_ascii { "" } else { " SMTPUTF8" };
-    let from = envelope.from().map(ToString::to_string).unwrap_or_default();
-    let at = |command: Command| move |fault| (command, fault);
-    connection.ask(&format!("MAIL FROM:<{from}>{options}"), 200..=299).await.map_err(at(Command::Mail))?;
-    for to in envelope.to() {
-        connection.ask(&format!("RCPT TO:<{to}>"), 200..=299).await.map_err(at(Command::Rcpt))?;
-    }
-    connection.ask("DATA", 354..=354).await.map_err(at(Command::Data))?;
-    Ok(())
-}
-
-/// The error for a message that was refused.
-fn judged(command: Command, fault: &Fault) -> DeliverError {
-    let reply = match fault {
-        Fault::Refused(reply) => reply,
-        Fault::Silent(timeout) => {
-            return DeliverError::Unavailable(format!(
-                "the mail server did not answer within {} s",
-                timeout.as_secs()
-            ));
-        }
-        Fault::Broken(said) | Fault::Unusable(said) => {
-            return DeliverError::Unavailable(format!("the connection to the mail server broke: {said}"));
-        }
-    };
-    let words = reply.words();
-    match refusal(command, reply.code, enhanced(&words), &words) {
-        Refusal::NoRecipient => {
-            DeliverError::NoMailbox(format!("the mail server knows no such mailbox: {reply}"))
-        }
-        Refusal::Mailbox if reply.code >= 500 => {
-            DeliverError::Declined(format!("the mailbox does not take it now: {reply}"))
-        }
-        Refusal::Mailbox => DeliverError::Temporary(format!("the mailbox does not take it now: {reply}")),
-        Refusal::Unexplained => {
-            DeliverError::Unexplained(format!("the recipient is refused, and not said why: {reply}"))
-        }
-        Refusal::Busy => DeliverError::Unavailable(format!("the mail server does not take it now: {reply}")),
-        Refusal::Us => DeliverError::RefusesUs(format!("the mail server refuses us or the message: {reply}")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use url::Url;
+
     use super::*;
 
-    fn smtp(urls: &[&str]) -> Result<Smtp, String> {
+    fn smtp(urls: &[&str]) -> Result<Smtp, SettingsError> {
         let urls: Vec<Url> = urls.iter().map(|url| Url::parse(url).unwrap()).collect();
         let settings: Vec<SmtpSettings> = urls
             .iter()
@@ -625,49 +395,5 @@ mod tests {
         assert_eq!((0..4).filter_map(|_| smtp.choose(&[]).ok()).collect::<Vec<_>>(), [1, 1, 1, 1]);
         down(1);
         assert_eq!(smtp.choose(&[]), Err(DeliverError::Unavailable("it is down".into())));
-    }
-
-    #[test]
-    fn dots_at_the_start_of_a_line_are_doubled_and_the_end_is_one_dot() {
-        for (message, want) in [
-            ("a\r\n.\r\n..b\r\nc.\r\n", "a\r\n..\r\n...b\r\nc.\r\n.\r\n"),
-            (".a", "..a\r\n.\r\n"),
-            ("", "\r\n.\r\n"),
-            ("a\r\n.\r\n.\r\n", "a\r\n..\r\n..\r\n.\r\n"),
-        ] {
-            assert_eq!(Stuffed(message).to_string(), want);
-        }
-    }
-
-    #[test]
-    fn faults_of_an_address_are_explained() {
-        for (url, want) in [
-            ("smtp://a.example?tls=maybe", "required, opportunistic or none"),
-            ("smtp://a.example?weight=much", "not a number"),
-            ("smtp://u:p@a.example?tls=opportunistic", "would give the password"),
-            ("smtp://u@a.example", "neither a password nor a token"),
-        ] {
-            assert!(smtp(&[url]).err().unwrap().contains(want), "{url}");
-        }
-    }
-
-    #[test]
-    fn a_user_name_asks_for_tls_unless_none_is_written() {
-        for (url, is_required, port) in [
-            ("smtp://a.example", false, 25),
-            ("smtp://u:p@a.example", true, 587),
-            ("smtp://u:p@a.example:25?tls=required", true, 25),
-            ("smtp://u:p@a.example?tls=none", false, 25),
-        ] {
-            let made = smtp(&[url]).unwrap();
-            let server = &made.servers[0];
-            assert_eq!(
-                (matches!(server.security, Security::Required(_)), server.port),
-                (is_required, port),
-                "{url}"
-            );
-        }
-        let made = smtp(&["smtp://n%40example.org:p%3Aw@a.example"]).unwrap();
-        assert_eq!(made.servers[0].login.as_ref().unwrap().username, "n@example.org");
     }
 }

@@ -2,26 +2,39 @@
 
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{VerifierBuilderError, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime, pem, pem::PemObject};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+
+/// Why TLS cannot be set up with the operator's certificates.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    #[error("it holds no certificate in PEM: {0}")]
+    BrokenPem(pem::Error),
+    #[error("it holds no certificate in PEM (\"-----BEGIN CERTIFICATE-----\")")]
+    NoCertificate,
+    #[error("it cannot be used: {0}")]
+    Unusable(VerifierBuilderError),
+    #[error("TLS cannot be set up: {0}")]
+    NotSetUp(Error),
+}
 
 /// TLS that trusts the system's authorities and the operator's own certificates: authorities, or the very certificate of a
 /// server.
 ///
 /// # Errors
-/// In words, when the PEM text holds no certificate.
-pub fn client_config(extra_pem: Option<&[u8]>) -> Result<Arc<ClientConfig>, String> {
+/// When the PEM text holds no certificate that can be used.
+pub fn client_config(extra_pem: Option<&[u8]>) -> Result<Arc<ClientConfig>, TlsError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let mut own = Vec::new();
     for certificate in extra_pem.into_iter().flat_map(CertificateDer::pem_slice_iter) {
-        own.push(certificate.map_err(|error| format!("it holds no certificate in PEM: {error}"))?);
+        own.push(certificate.map_err(TlsError::BrokenPem)?);
     }
     if extra_pem.is_some() && own.is_empty() {
-        return Err("it holds no certificate in PEM (\"-----BEGIN CERTIFICATE-----\")".into());
+        return Err(TlsError::NoCertificate);
     }
     // A certificate that cannot be an authority is trusted only as itself.
     roots.add_parsable_certificates(own.iter().cloned());
@@ -32,12 +45,12 @@ pub fn client_config(extra_pem: Option<&[u8]>) -> Result<Arc<ClientConfig>, Stri
         None
     } else {
         let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone());
-        Some(builder.build().map_err(|error| format!("it cannot be used: {error}"))?)
+        Some(builder.build().map_err(TlsError::Unusable)?)
     };
     let trusted = Trusted { authorities, own, provider: provider.clone() };
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| format!("TLS cannot be set up: {error}"))?
+        .map_err(TlsError::NotSetUp)?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(trusted))
         .with_no_client_auth();
@@ -208,6 +221,6 @@ mod tests {
         }
         let old = made(&["mail.example"], false, 2019..2020);
         assert!(verdict(&old, &old).contains("has expired"));
-        assert!(client_config(Some(b"nothing")).unwrap_err().contains("no certificate"));
+        assert!(client_config(Some(b"nothing")).unwrap_err().to_string().contains("no certificate"));
     }
 }

@@ -11,22 +11,36 @@ use super::xml::resolve_against;
 use crate::model::feed::{Enclosure, FeedFormat, Image, Link, Person, RawEntry, RawFeed, RawText};
 use crate::support::text::many;
 
-/// Reads a JSON Feed; the error is a sentence for the operator.
-pub fn read_json_feed(text: &str, base: Option<&Url>) -> Result<RawFeed, String> {
+/// Why a text is no JSON Feed, in sentences for the operator.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JsonFeedError {
+    #[error("the JSON is broken: {0}")]
+    Broken(String),
+    #[error("the JSON is not a feed: its root is not an object")]
+    NoObject,
+    #[error("the JSON is not a JSON Feed: it has neither a version nor items")]
+    NoFeed,
+}
+
+/// Reads a JSON Feed.
+///
+/// # Errors
+/// When it is none.
+pub fn read_json_feed(text: &str, base: Option<&Url>) -> Result<RawFeed, JsonFeedError> {
     let text = text.trim_start_matches('\u{FEFF}');
     let mut root = Root::default();
     let mut reader = serde_json::Deserializer::from_str(text);
     let fault = (&mut root).deserialize(&mut reader).err();
-    let refused = |why: &str| match &fault {
-        Some(error) => format!("the JSON is broken: {error}"),
-        None => why.to_owned(),
+    let refused = |why| match &fault {
+        Some(error) => JsonFeedError::Broken(error.to_string()),
+        None => why,
     };
     if !root.is_object {
-        return Err(refused("the JSON is not a feed: its root is not an object"));
+        return Err(refused(JsonFeedError::NoObject));
     }
     let is_feed = string_of(&root.head, "version").is_some_and(|version| version.contains("jsonfeed.org"));
     if !root.has_items && !is_feed {
-        return Err(refused("the JSON is not a JSON Feed: it has neither a version nor items"));
+        return Err(refused(JsonFeedError::NoFeed));
     }
     let Root { head, items, passed_over, .. } = root;
     let mut feed = RawFeed {

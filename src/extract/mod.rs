@@ -26,6 +26,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use url::Url;
 
 use self::charset::Decoded;
+use self::json_feed::JsonFeedError;
 pub use self::mail::{ConfirmationRequest, MailHead, read_head};
 use self::page::{ItemPage, Page};
 use self::prose_date::DateRules;
@@ -60,7 +61,9 @@ pub enum ExtractError {
     #[error("this is neither a feed nor a web page that we can read")]
     Unknown,
     #[error("{0}")]
-    Json(String),
+    Json(JsonFeedError),
+    #[error("the JSON is a list, but not of WordPress posts")]
+    JsonList,
     #[error("the document made the reader fail (a fault of courant: please report it)")]
     Panicked,
 }
@@ -242,8 +245,7 @@ fn read_feed_unguarded(document: Document, rules: DateRules) -> Result<RawFeed, 
     let mut feed = if icalendar::is_calendar(text) {
         icalendar::read_calendar(text, rules.now)
     } else if start.starts_with('[') {
-        wordpress::read_posts(text, document.url)
-            .ok_or_else(|| ExtractError::Json("the JSON is a list, but not of WordPress posts".into()))?
+        wordpress::read_posts(text, document.url).ok_or(ExtractError::JsonList)?
     } else if start.starts_with('{') {
         json_feed::read_json_feed(text, document.url).map_err(ExtractError::Json)?
     } else if is_sitemap {

@@ -11,24 +11,23 @@ use jiff::Timestamp;
 use reqwest::StatusCode;
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue,
-    IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION, SET_COOKIE,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION,
 };
 use tokio::io::AsyncReadExt;
 use url::{Host, Url};
 
+use super::cookies::Cookies;
 use super::decode;
+pub use super::fetch_error::FetchError;
+use super::fetch_error::REDIRECTS_MAX;
 use super::gate::{Gates, HostPermit};
-pub use super::headers::Meta;
-use super::headers::{header, header_value, retry_after};
-use super::resolver::{GuardedResolver, PrivateAddress};
+pub use super::headers::{Meta, retry_after};
+use super::headers::{header, header_value};
+use super::resolver::GuardedResolver;
 use super::robots;
 use crate::model::guard::Guard;
 use crate::model::source::Validators;
 
-/// Maximum number of redirects per request, less than half of what browsers follow.
-const REDIRECTS_MAX: usize = 8;
-/// Maximum number of cookies kept within a redirect chain.
-const COOKIES_MAX: usize = 20;
 /// How much of an unwanted body is read so that its connection can be reused, in bytes.
 const DRAIN_BYTES_MAX: usize = 64 * 1024;
 /// Pause before the single retry after a broken connection.
@@ -102,55 +101,6 @@ pub enum Answer {
     NotModified(Meta),
 }
 
-/// Why no document was received; the message is a sentence for the operator.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum FetchError {
-    #[error("the name {host} cannot be resolved: check the address, or the name server of this machine")]
-    Name { host: String },
-    #[error("{host} refuses the connection: the server is down, or the port is wrong")]
-    Refused { host: String },
-    #[error(
-        "{host} is a private address, where courant does not go by itself: if it is yours, name it in [fetch] allow"
-    )]
-    Private { host: String },
-    #[error(
-        "the secure connection to {host} failed ({cause}): its certificate may have expired, or be signed by one that this machine does not know (see [fetch] ca_file)"
-    )]
-    Tls { host: String, cause: String },
-    #[error("{host} did not answer within {seconds} s")]
-    TimedOut { host: String, seconds: u64 },
-    #[error("the answer was not complete after {seconds} s and was given up")]
-    Deadline { seconds: u64 },
-    #[error("the server answers {status}{}", explain(*.status))]
-    Status { status: u16, retry_after_seconds: Option<u64> },
-    #[error(
-        "the server says 410 Gone: the source is closed for good; remove it from the configuration, or find its new address"
-    )]
-    Gone,
-    #[error("more than {REDIRECTS_MAX} redirects, the last to {to}: the server sends us round in circles")]
-    Redirects { to: String },
-    #[error("the server redirects to \"{to}\", which is not a web address")]
-    BadRedirect { to: String },
-    #[error("the connection to {host} broke: {cause}")]
-    Broken { host: String, cause: String },
-}
-
-fn explain(status: u16) -> &'static str {
-    match status {
-        304 => {
-            " although we asked for the whole document: a fault of the server, or of a cache in front of it"
-        }
-        401 => " (it wants a login)",
-        403 => {
-            " (it refuses us: the site may block programs, or want to know who we are; see [defaults] user_agent)"
-        }
-        404 => " (there is nothing at this address: it may have moved)",
-        429 => " (we came too often; we wait)",
-        500..=599 => " (its own fault; we try again later)",
-        _ => "",
-    }
-}
-
 /// The client; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -171,8 +121,7 @@ struct RedirectChain<'a> {
     validators: &'a Validators,
     wanted: Accept,
     now: Timestamp,
-    /// Host, name and value; discarded at the end of the chain.
-    cookies: Vec<(String, String, String)>,
+    cookies: Cookies,
 }
 
 impl Client {
@@ -232,7 +181,7 @@ impl Client {
         let seconds = self.settings.deadline.as_secs();
         let mut remaining = self.settings.deadline;
         let mut url = url.clone();
-        let mut chain = RedirectChain { validators, wanted, now, cookies: Vec::new() };
+        let mut chain = RedirectChain { validators, wanted, now, cookies: Cookies::default() };
         let (mut hops, mut is_permanent) = (0, true);
         loop {
             // Waiting for a permit is our own doing, and does not count against the server.
@@ -366,7 +315,7 @@ impl Client {
             | StatusCode::TEMPORARY_REDIRECT
             | StatusCode::PERMANENT_REDIRECT => {
                 let to = redirect_target(url, response.headers())?;
-                keep_cookies(&mut chain.cookies, url, response.headers());
+                chain.cookies.keep(url, response.headers());
                 drain(response).await;
                 Ok(Step::Redirect { to, is_permanent: matches!(status.as_u16(), 301 | 308) })
             }
@@ -451,14 +400,7 @@ impl Client {
                 request = request.header(name, value);
             }
         }
-        let host = url.host_str().unwrap_or_default();
-        let cookies: Vec<String> = chain
-            .cookies
-            .iter()
-            .filter(|(own, ..)| own == host)
-            .map(|(_, name, value)| format!("{name}={value}"))
-            .collect();
-        if let Some(value) = header_value(&cookies.join("; ")).filter(|_| !cookies.is_empty()) {
+        if let Some(value) = chain.cookies.header(url) {
             request = request.header(COOKIE, value);
         }
         request.send().await.map_err(|error| self.explain(url, &error))
@@ -479,7 +421,7 @@ impl Client {
         } else {
             self.settings.body_bytes_max
         };
-        let broken = |error: &std::io::Error| self.explain_reading(url, error);
+        let broken = |error: &std::io::Error| FetchError::of_reading(url, error, self.settings.timeout);
         let stream = response.bytes_stream().map(|chunk| chunk.map_err(std::io::Error::other));
         let mut reader = decode::decoded(stream, &content_encoding).await.map_err(|error| broken(&error))?;
         let (mut bytes, mut cut) = (Vec::new(), None);
@@ -510,45 +452,8 @@ impl Client {
         Ok(Fetched { bytes, url: url.clone(), content_type, meta, cut })
     }
 
-    /// Explains an error while reading a body.
-    fn explain_reading(&self, url: &Url, error: &std::io::Error) -> FetchError {
-        match error.get_ref().and_then(|inner| inner.downcast_ref::<reqwest::Error>()) {
-            Some(error) => self.explain(url, error),
-            None => FetchError::Broken {
-                host: url.host_str().unwrap_or_default().to_owned(),
-                cause: error.to_string(),
-            },
-        }
-    }
-
-    /// Explains an error by its chain of causes.
     fn explain(&self, url: &Url, error: &reqwest::Error) -> FetchError {
-        let host = url.host_str().unwrap_or("the server").to_owned();
-        let mut causes = Vec::new();
-        let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(error);
-        while let Some(inner) = cause {
-            causes.push(inner.to_string());
-            if let Some(io) = inner.downcast_ref::<std::io::Error>()
-                && io.kind() == std::io::ErrorKind::ConnectionRefused
-            {
-                return FetchError::Refused { host };
-            }
-            if inner.is::<PrivateAddress>() {
-                return FetchError::Private { host };
-            }
-            cause = inner.source();
-        }
-        let all = causes.join(": ").to_lowercase();
-        let last = causes.pop().unwrap_or_else(|| "no reason given".into());
-        if error.is_timeout() || all.contains("timed out") {
-            FetchError::TimedOut { host, seconds: self.settings.timeout.as_secs() }
-        } else if all.contains("dns error") || all.contains("failed to lookup") {
-            FetchError::Name { host }
-        } else if all.contains("certificate") || all.contains("tls") || all.contains("handshake") {
-            FetchError::Tls { host, cause: last }
-        } else {
-            FetchError::Broken { host, cause: last }
-        }
+        FetchError::of(url, error, self.settings.timeout)
     }
 }
 
@@ -581,22 +486,5 @@ fn redirect_target(url: &Url, headers: &HeaderMap) -> Result<Url, FetchError> {
     match url.join(&to) {
         Ok(target) if !to.is_empty() && matches!(target.scheme(), "http" | "https") => Ok(target),
         _ => Err(FetchError::BadRedirect { to }),
-    }
-}
-
-/// Keeps cookies, as some sites refuse clients that do not return the cookie of their redirect. They are only sent to the host
-/// that set them.
-fn keep_cookies(cookies: &mut Vec<(String, String, String)>, url: &Url, headers: &HeaderMap) {
-    let host = url.host_str().unwrap_or_default();
-    for value in headers.get_all(SET_COOKIE) {
-        let Some((name, value)) =
-            value.to_str().ok().and_then(|line| line.split(';').next()).and_then(|pair| pair.split_once('='))
-        else {
-            continue;
-        };
-        cookies.retain(|(own, known, _)| !(own == host && known == name.trim()));
-        if cookies.len() < COOKIES_MAX {
-            cookies.push((host.to_owned(), name.trim().to_owned(), value.trim().to_owned()));
-        }
     }
 }

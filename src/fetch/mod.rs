@@ -1,7 +1,9 @@
 //! Fetches documents from the network, within limits, politely, and only from permitted addresses. Knows no feed and no store.
 
 pub mod client;
+mod cookies;
 mod decode;
+mod fetch_error;
 pub mod gate;
 mod headers;
 pub mod politeness;

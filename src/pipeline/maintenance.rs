@@ -7,7 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::classify::Classifier;
 use crate::dedupe::memory::InMemoryIndex;
-use crate::dedupe::place::{Assessment, NewEntry, place};
+use crate::dedupe::place::{NewEntry, place};
+use crate::dedupe::placement::Assessment;
 use crate::digest;
 use crate::model::digest::Digest;
 use crate::model::entry::Identity;

@@ -8,201 +8,43 @@
 //! which ends many refreshes in one unit of work.
 
 pub mod decide;
+mod document;
 pub mod explore;
+mod extraction;
 pub mod index;
 mod keep;
 mod listing;
 pub mod mailbox;
 mod pages;
 pub mod prepare;
+mod read_error;
+mod refresher;
 mod sitemap;
 mod visits;
+mod wanted;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
 use url::Url;
 
-use crate::classify::Classifier;
+use self::document::{Brought, RawDocument};
+pub use self::document::{PreparedDocument, PreparedRefresh};
+use self::explore::Listed as ListedOnPage;
+use self::extraction::{document, extract_apart};
+use self::pages::PageBudget;
+use self::prepare::{Listed, Preparation, Recogniser};
+pub use self::read_error::ReadError;
+pub use self::refresher::{Job, OriginLocks, Refresher, SourceOutcome, SourceReport};
+use self::wanted::{elsewhere, expected, offered};
 use crate::extract::prose_date::DateRules;
 use crate::extract::{self, ExtractError, PageRules};
-use crate::fetch::client::{Accept, Answer, Client, FetchError, Fetched, Meta};
+use crate::fetch::client::{Accept, Answer, Fetched, Meta};
 use crate::fetch::politeness::PollBounds;
-use crate::fetch::renderer::{RenderError, Renderer};
-use crate::model::feed::{FeedFormat, RawFeed};
-use crate::model::source::{FetchState, PageMemory, Source, Validators};
-use crate::normalize::language::LanguageDetector;
-use crate::store::{Lease, Store, StoreError};
+use crate::model::feed::FeedFormat;
+use crate::model::source::{FetchState, Source, Validators};
+use crate::store::StoreError;
 use crate::support::text::many;
-
-use self::explore::{Endpoint, Listed as ListedOnPage};
-use self::index::LookupCache;
-use self::listing::ListingReading;
-pub use self::pages::OriginLocks;
-use self::pages::PageBudget;
-use self::prepare::{Candidate, Listed, Preparation, Recogniser};
-
-/// The outcome of a refresh.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SourceOutcome {
-    NotModified,
-    Read {
-        new: usize,
-        changed: usize,
-        unchanged: usize,
-        joined: Vec<String>,
-    },
-    Failed(String),
-    /// Another process is reading this source, or took it over.
-    TakenOver,
-}
-
-/// The report on one refresh of one source.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceReport {
-    pub source: String,
-    pub outcome: SourceOutcome,
-}
-
-/// The shared context of concurrent refreshes.
-#[derive(Clone)]
-pub struct Refresher {
-    pub client: Client,
-    pub renderer: Option<Renderer>,
-    /// To mailboxes, where a source is one.
-    pub mail_tls: Option<Arc<rustls::ClientConfig>>,
-    pub store: Store,
-    pub classifier: Arc<Classifier>,
-    pub language_detector: Arc<LanguageDetector>,
-    /// Bounds of the polling interval, in seconds.
-    pub interval_min_seconds: u64,
-    pub interval_max_seconds: u64,
-    pub robots_locks: OriginLocks,
-    /// Limits the number of documents prepared at a time to the number of cores.
-    pub cores: Arc<Semaphore>,
-    /// What the last unit of work looked up.
-    pub memory: Arc<Mutex<LookupCache>>,
-}
-
-/// A source to be read, with its stored state.
-#[derive(Debug, Clone)]
-pub struct Job {
-    pub source: Arc<Source>,
-    pub state: FetchState,
-    /// The lease on its host; `None` for work that nobody else would do, such as a push.
-    pub lease: Option<Lease>,
-}
-
-/// A refresh that is complete except for its unit of work.
-pub struct PreparedRefresh {
-    pub source: Arc<Source>,
-    state: FetchState,
-    pub lease: Option<Lease>,
-    now: Timestamp,
-    brought: Brought,
-}
-
-impl PreparedRefresh {
-    /// The number of entries that the unit of work has to process.
-    pub fn weight(&self) -> usize {
-        match &self.brought {
-            Brought::Document(document) => {
-                document.candidates.iter().filter(|candidate| candidate.cleaned.is_some()).count()
-            }
-            _ => 0,
-        }
-    }
-}
-
-/// The result of reading a source.
-enum Brought {
-    /// With the Crawl-delay of robots.txt, in seconds.
-    NotModified(Box<Meta>, Option<u64>),
-    Document(Box<PreparedDocument>),
-    Failure(ReadError),
-}
-
-/// A document read completely, including further pages and items' pages, with its entries ready for the store.
-pub struct PreparedDocument {
-    /// Without its entries.
-    feed: RawFeed,
-    candidates: Vec<Candidate>,
-    meta: Meta,
-    feed_url: Option<String>,
-    base: Url,
-    crawl_delay_seconds: Option<u64>,
-    /// Pushed by a hub, so it says nothing about when to poll.
-    is_push: bool,
-    /// What is remembered of the page's structure.
-    page: PageMemory,
-    /// The selectors were learned again: entries that seem new may just have been missed before.
-    is_mended: bool,
-}
-
-/// A document whose entries are as extracted.
-struct RawDocument {
-    feed: RawFeed,
-    meta: Meta,
-    feed_url: Option<String>,
-    base: Url,
-    is_push: bool,
-    page: PageMemory,
-    is_mended: bool,
-}
-
-impl RawDocument {
-    fn new(mut feed: RawFeed, fetched: Fetched, feed_url: Option<String>, page: PageMemory) -> RawDocument {
-        feed.is_cut |= fetched.cut.is_some();
-        feed.problems.extend(fetched.cut);
-        RawDocument {
-            feed,
-            meta: fetched.meta,
-            feed_url,
-            base: fetched.url,
-            is_push: false,
-            page,
-            is_mended: false,
-        }
-    }
-
-    fn of_listing(listing: ListingReading, fetched: Fetched) -> RawDocument {
-        RawDocument {
-            is_mended: listing.is_mended,
-            ..RawDocument::new(listing.feed, fetched, None, listing.memory)
-        }
-    }
-
-    fn of_endpoint(endpoint: Endpoint, page: &PageMemory) -> RawDocument {
-        let page = PageMemory { way: Some(explore::way(endpoint.feed.format).to_owned()), ..page.clone() };
-        RawDocument::new(endpoint.feed, endpoint.fetched, Some(endpoint.url), page)
-    }
-}
-
-/// Why a source could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    #[error(transparent)]
-    Fetch(#[from] FetchError),
-    #[error(transparent)]
-    Render(#[from] RenderError),
-    #[error("the mailbox cannot be read: {0}")]
-    Mailbox(String),
-    #[error(transparent)]
-    Extract(#[from] ExtractError),
-    #[error("{0}")]
-    NoFeed(String),
-    #[error("robots.txt of {host} keeps us from this page: ask its owner, or look for a feed")]
-    Forbidden { host: String },
-    #[error(
-        "robots.txt of {host} asks for {seconds} s between two pages: the others are left for the next time"
-    )]
-    Postponed { host: String, seconds: u64 },
-    #[error("what it brought cannot be kept: {0}")]
-    Kept(String),
-    #[error(transparent)]
-    Internal(#[from] anyhow::Error),
-}
 
 impl Refresher {
     /// Reads a source up to the unit of work that stores the result. A source that fails is a result.
@@ -506,135 +348,9 @@ impl Refresher {
     }
 }
 
-/// Rejects redirects that are not an answer: to a login, or to a maintenance page.
-fn elsewhere(asked: &Url, found: &Url) -> Result<(), ReadError> {
-    const LOGIN: [&str; 19] = [
-        "login",
-        "log-in",
-        "signin",
-        "sign-in",
-        "sign_in",
-        "wp-login",
-        "sso",
-        "auth",
-        "authenticate",
-        "authorize",
-        "connexion",
-        "se-connecter",
-        "identification",
-        "iniciar-sesion",
-        "acceso",
-        "anmelden",
-        "accedi",
-        "entrar",
-        "inloggen",
-    ];
-    const CLOSED: [&str; 14] = [
-        "maintenance",
-        "mantenimiento",
-        "wartung",
-        "manutencao",
-        "manutenzione",
-        "manteniment",
-        "onderhoud",
-        "under-maintenance",
-        "site-maintenance",
-        "unavailable",
-        "coming-soon",
-        "under-construction",
-        "site-offline",
-        "travaux",
-    ];
-    let parts = |url: &Url| -> Vec<String> {
-        let part = |part: &str| part.split('.').next().unwrap_or(part).to_ascii_lowercase();
-        url.path().split('/').filter(|part| !part.is_empty()).map(part).collect()
-    };
-    let (before, now) = (parts(asked), parts(found));
-    let leads =
-        |words: &[&str]| now.iter().any(|part| words.contains(&part.as_str()) && !before.contains(part));
-    let what = match () {
-        () if leads(&LOGIN) => "a login page: the site wants to know who reads this address",
-        () if leads(&CLOSED) => "a page that says that the site is being worked on",
-        () => return Ok(()),
-    };
-    Err(ReadError::NoFeed(format!("the server redirects to {found}, {what}")))
-}
-
-/// What a page offers to a source: the feeds that it names; to one of one format, what is of that.
-fn offered(source: &Source, page: &Fetched, feeds: Vec<String>) -> Result<Vec<String>, ReadError> {
-    let none = match source.kind.format {
-        None => return Ok(feeds),
-        Some(FeedFormat::Calendar) => {
-            let calendars = extract::calendar_links(document(page));
-            if !calendars.is_empty() {
-                return Ok(calendars);
-            }
-            "this is a web page that names no calendar"
-        }
-        Some(FeedFormat::Telegram) => {
-            "Telegram shows no posts there: it is a private channel, a group or a person"
-        }
-        Some(_) => return expected(source, FeedFormat::Page).map(|()| feeds),
-    };
-    Err(ReadError::NoFeed(none.into()))
-}
-
-/// A source that is to be of one format is of no other.
-fn expected(source: &Source, found: FeedFormat) -> Result<(), ReadError> {
-    match source.kind.format {
-        Some(wanted) if wanted != found => Err(ReadError::NoFeed(format!(
-            "this is {}, not {} as kind = \"{}\" says: give another url, or leave kind out",
-            found.name(),
-            wanted.name(),
-            source.kind.name
-        ))),
-        _ => Ok(()),
-    }
-}
-
 fn page_rules(source: &Source, now: Timestamp) -> PageRules {
     PageRules {
         select: source.select.clone(),
         dates: DateRules { order: source.date_order, now: Some(now), year: None },
-    }
-}
-
-fn document(fetched: &Fetched) -> extract::Document<'_> {
-    extract::Document {
-        bytes: &fetched.bytes,
-        url: Some(&fetched.url),
-        content_type: fetched.content_type.as_deref(),
-    }
-}
-
-/// Extraction is CPU-bound, so it runs outside the network threads.
-async fn extract_apart(
-    fetched: Fetched,
-    rules: DateRules,
-) -> anyhow::Result<(Fetched, Result<RawFeed, ExtractError>)> {
-    let task = move || {
-        let result = extract::read_feed_in(document(&fetched), rules);
-        (fetched, result)
-    };
-    Ok(tokio::task::spawn_blocking(task).await?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_redirect_to_a_login_or_to_a_closed_site_is_a_failure() {
-        let url = |path: &str| Url::parse(&format!("https://x.org{path}")).unwrap();
-        for (to, is_answer) in [
-            ("/login?next=/news", false),
-            ("/wp-login.php", false),
-            ("/fr/maintenance.html", false),
-            ("/news/", true),
-            ("/en/news/login-to-the-city-archive", true),
-        ] {
-            assert_eq!(elsewhere(&url("/news"), &url(to)).is_ok(), is_answer, "{to}");
-        }
-        assert!(elsewhere(&url("/maintenance/news"), &url("/maintenance/news/")).is_ok());
     }
 }

@@ -26,14 +26,14 @@ pub(super) enum Packed<'a> {
 
 /// Prepares a text for a column.
 pub(super) fn pack(text: &str) -> Packed<'_> {
-    let catalog = || PACKER.with_borrow_mut(|packer| packer.as_mut()?.compress(text.as_bytes()).ok());
-    let catalog = if text.len() < PACKED_MIN { None } else { catalog() };
-    catalog.filter(|catalog| catalog.len() < text.len()).map_or(Packed::Text(text.into()), Packed::Frame)
+    let frame = || PACKER.with_borrow_mut(|packer| packer.as_mut()?.compress(text.as_bytes()).ok());
+    let frame = if text.len() < PACKED_MIN { None } else { frame() };
+    frame.filter(|frame| frame.len() < text.len()).map_or(Packed::Text(text.into()), Packed::Frame)
 }
 
-fn unpack(catalog: &[u8]) -> Option<String> {
-    let bytes = Decompressor::<'static>::upper_bound(catalog).filter(|bytes| *bytes <= TEXT_MAX)?;
-    let text = UNPACKER.with_borrow_mut(|unpacker| unpacker.as_mut()?.decompress(catalog, bytes).ok())?;
+fn unpack(frame: &[u8]) -> Option<String> {
+    let bytes = Decompressor::<'static>::upper_bound(frame).filter(|bytes| *bytes <= TEXT_MAX)?;
+    let text = UNPACKER.with_borrow_mut(|unpacker| unpacker.as_mut()?.decompress(frame, bytes).ok())?;
     String::from_utf8(text).ok()
 }
 
@@ -41,7 +41,7 @@ impl ToSql for Packed<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         match self {
             Packed::Text(text) => text.to_sql(),
-            Packed::Frame(catalog) => catalog.to_sql(),
+            Packed::Frame(frame) => frame.to_sql(),
         }
     }
 }
@@ -54,7 +54,7 @@ impl FromSql for Unpacked {
         match value {
             ValueRef::Null => Ok(Unpacked(None)),
             ValueRef::Text(_) => value.as_str().map(|text| Unpacked(Some(text.to_owned()))),
-            ValueRef::Blob(catalog) => Ok(Unpacked(unpack(catalog))),
+            ValueRef::Blob(frame) => Ok(Unpacked(unpack(frame))),
             _ => Err(FromSqlError::InvalidType),
         }
     }
@@ -70,14 +70,14 @@ mod tests {
         for text in ["", "short", &long, &"é".repeat(PACKED_MIN)] {
             match pack(text) {
                 Packed::Text(kept) => assert_eq!(kept, text),
-                Packed::Frame(catalog) => {
-                    assert!(catalog.len() < text.len());
-                    assert_eq!(unpack(&catalog).as_deref(), Some(text));
-                    assert_eq!(unpack(&catalog[..catalog.len() - 4]), None);
+                Packed::Frame(frame) => {
+                    assert!(frame.len() < text.len());
+                    assert_eq!(unpack(&frame).as_deref(), Some(text));
+                    assert_eq!(unpack(&frame[..frame.len() - 4]), None);
                 }
             }
         }
-        assert!(matches!(pack(&long), Packed::Frame(catalog) if catalog.len() < long.len() / 5));
+        assert!(matches!(pack(&long), Packed::Frame(frame) if frame.len() < long.len() / 5));
         // A frame that claims to be larger than memory.
         assert_eq!(
             unpack(&[0x28, 0xB5, 0x2F, 0xFD, 0xE0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F, 1, 0, 0]),

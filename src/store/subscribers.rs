@@ -47,7 +47,7 @@ pub const PAGE: usize = 2_000;
 const COLUMNS: &str = "pk, address, state, language, tastes, schedule, seen, last_issue, created, consent_source, consent_at, consent_text";
 
 /// Reads a row; one that was tampered with is an error, not a guess, since mail would go to the wrong people.
-fn subscriber(row: &Row) -> rusqlite::Result<std::result::Result<(i64, Subscriber), String>> {
+fn subscriber(row: &Row) -> rusqlite::Result<Result<(i64, Subscriber)>> {
     let (address, state, interests, schedule): (String, String, String, String) =
         (row.get(1)?, row.get(2)?, row.get(4)?, row.get(5)?);
     let read = || {
@@ -60,7 +60,7 @@ fn subscriber(row: &Row) -> rusqlite::Result<std::result::Result<(i64, Subscribe
     };
     let (address, state, interests, cadence) = match read() {
         Ok(read) => read,
-        Err(error) => return Ok(Err(error)),
+        Err(error) => return Ok(Err(StoreError::Corrupt(error))),
     };
     let subscriber = Subscriber {
         address,
@@ -83,7 +83,7 @@ impl<A> Subscribers<'_, A> {
     pub fn get(&self, hash: &str) -> Result<Option<Subscriber>> {
         let found =
             self.db.row(&format!("SELECT {COLUMNS} FROM subscriber WHERE hash = ?1"), [hash], subscriber)?;
-        found.transpose().map(|found| found.map(|(_, subscriber)| subscriber)).map_err(StoreError::Corrupt)
+        Ok(found.transpose()?.map(|(_, subscriber)| subscriber))
     }
 
     /// Visits all subscribers in the order in which they joined, one by one.
@@ -92,7 +92,7 @@ impl<A> Subscribers<'_, A> {
         mut visit: impl FnMut(Subscriber) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
         self.db.each(&format!("SELECT {COLUMNS} FROM subscriber ORDER BY pk"), [], |row| {
-            let (_, subscriber) = subscriber(row).map_err(StoreError::from)?.map_err(StoreError::Corrupt)?;
+            let (_, subscriber) = subscriber(row).map_err(StoreError::from)??;
             visit(subscriber)
         })
     }

@@ -1,10 +1,7 @@
 //! Newsletters by mail as sources: a mailbox, or an address that a mail server hands over.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpStream;
-use std::process::Stdio;
-
 use crate::support::App;
+use crate::support::lmtp::Lmtp;
 use crate::support::python::ImapServer;
 
 /// A newsletter as senders of newsletters write them.
@@ -113,37 +110,18 @@ fn a_mail_server_hands_newsletters_over_and_only_those_of_the_senders_are_kept()
     let app = App::new(
         "[[source]]\nid = \"town\"\npartner = \"Town\"\nkind = \"mail\"\nurl = \"mailto:town@in.example\"\nfrom = [\"mail.town.example\"]\nlang = \"en\"\n",
     );
-    let mut child = app
-        .command(&["bounces", "lmtp", "--listen", "127.0.0.1:0"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
-    let stream = TcpStream::connect(line.trim().rsplit(' ').next().unwrap()).unwrap();
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let mut say = |text: &str, answers: usize| {
-        (&stream).write_all(text.as_bytes()).unwrap();
-        let mut answer = String::new();
-        for _ in 0..answers {
-            reader.read_line(&mut answer).unwrap();
-        }
-        answer
-    };
-    say("LHLO x\r\n", 5);
+    let mut lmtp = Lmtp::start(&app);
     for mail in [
         newsletter("1", "news@mail.town.example", "The bridge stays open", 17),
         newsletter("2", "somebody@spam.example", "Buy this", 18),
         newsletter("1", "news@mail.town.example", "The bridge stays open", 17),
     ] {
-        say("MAIL FROM:<bounce@mail.town.example>\r\nRCPT TO:<town@in.example>\r\nDATA\r\n", 3);
-        let answer = say(&format!("{mail}.\r\n"), 1);
-        assert!(answer.starts_with("250 "), "{answer}");
+        lmtp.say("MAIL FROM:<bounce@mail.town.example>\r\nRCPT TO:<town@in.example>\r\nDATA\r\n", 3);
+        let answer = lmtp.say(&format!("{mail}.\r\n"), 1);
+        assert!(answer[0].starts_with("250 "), "{answer:?}");
     }
-    say("QUIT\r\n", 1);
-    std::process::Command::new("kill").arg(child.id().to_string()).status().unwrap();
-    child.wait().unwrap();
+    lmtp.say("QUIT\r\n", 1);
+    drop(lmtp);
     assert_eq!(app.announced(), [("The bridge stays open".to_owned(), 1)]);
     assert!(app.ok(&["sources"]).contains("as it comes"));
     assert_eq!(app.ok(&["fetch", "--all"]).trim(), "", "nobody is asked");

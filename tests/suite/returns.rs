@@ -1,10 +1,10 @@
 //! What comes back: bounces in the clothes of many servers, complaints, wishes to leave; from files, IMAP and LMTP.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::{Read, Write};
 use std::process::Stdio;
 
 use crate::support::http::{Reply, Server};
+use crate::support::lmtp::Lmtp;
 use crate::support::python::ImapServer;
 use crate::support::{App, header, rss, text_part};
 
@@ -463,40 +463,18 @@ fn reports_come_from_an_mbox_a_folder_standard_input_and_imap() {
 #[test]
 fn a_mail_server_hands_reports_over_by_lmtp() {
     let (_server, app) = app("bounces = \"returns@example.org\"");
-    let mut child = app
-        .command(&["bounces", "lmtp", "--listen", "127.0.0.1:0"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
-    let stream = TcpStream::connect(line.trim().rsplit(' ').next().unwrap()).unwrap();
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let mut say = |text: &str, answers: usize| -> Vec<String> {
-        (&stream).write_all(text.as_bytes()).unwrap();
-        (0..answers)
-            .map(|_| {
-                let mut answer = String::new();
-                reader.read_line(&mut answer).unwrap();
-                answer
-            })
-            .collect()
-    };
-    say("LHLO x\r\n", 5);
-    say("MAIL FROM:<>\r\nRCPT TO:<returns@example.org>\r\nRCPT TO:<other@example.org>\r\nDATA\r\n", 4);
+    let mut lmtp = Lmtp::start(&app);
+    lmtp.say("MAIL FROM:<>\r\nRCPT TO:<returns@example.org>\r\nRCPT TO:<other@example.org>\r\nDATA\r\n", 4);
     let report = format!(
         "{}.\r\n",
         proven(&app, "ana", &dsn("ana@example.org", "failed", "5.2.2", "552 full")).replace('\n', "\r\n")
     );
-    let answers = say(&report, 2);
+    let answers = lmtp.say(&report, 2);
     assert!(
         answers.iter().all(|answer| answer.starts_with("250 ")),
         "an answer for each recipient: {answers:?}"
     );
-    say("QUIT\r\n", 1);
+    lmtp.say("QUIT\r\n", 1);
     let held = app.ok(&["subscribers", "export", "--address", "ana@example.org"]);
     assert!(held.contains("\"returned\"") && held.contains("\"soft\""), "{held}");
-    std::process::Command::new("kill").arg(child.id().to_string()).status().unwrap();
-    child.wait().unwrap();
 }

@@ -1,9 +1,11 @@
-//! Mail pipelines: queueing (`queue`), sending (`outbox`), the list of subscribers (`subscribers`) and its import (`import`),
-//! returned mail (`bounces`), replies (`answers`), what both share (`returned`), and welcome mails (`welcome`).
+//! Mail pipelines: queueing (`queue`), sending (`outbox`), what is forgotten (`forget`), the list of subscribers (`subscribers`)
+//! and its import (`import`), returned mail (`bounces`), replies (`answers`), what both share (`returned`), and welcome mails
+//! (`welcome`).
 
 pub mod answers;
 pub mod bounces;
 mod brake;
+pub mod forget;
 pub mod import;
 pub mod incident;
 pub mod outbox;

@@ -6,8 +6,9 @@ use std::collections::{HashMap, HashSet};
 use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
+use super::document::PreparedDocument;
 use super::prepare::{Candidate, Cleaned};
-use super::{PreparedDocument, ReadError};
+use super::read_error::ReadError;
 use crate::fetch::client::{FetchError, Meta};
 use crate::fetch::politeness::{self, PollBounds, ServerHints};
 use crate::model::digest::Notice;

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
-use super::{ReadError, extract_apart};
+use super::extraction::extract_apart;
+use super::read_error::ReadError;
 use crate::extract::prose_date::DateRules;
 use crate::fetch::client::{Accept, Answer, Client, FetchError, Fetched};
 use crate::model::address::canonical_key;

@@ -8,9 +8,11 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 
 use super::decide::{self, Consequence, Intent, Stored};
+use super::document::{Brought, PreparedDocument, PreparedRefresh};
 use super::index::{LookupCache, StoreIndex};
 use super::prepare::{Candidate, Cleaned};
-use super::{Brought, PreparedDocument, PreparedRefresh, ReadError, Refresher, SourceOutcome, SourceReport};
+use super::read_error::ReadError;
+use super::refresher::{Refresher, SourceOutcome, SourceReport};
 use crate::dedupe::place::{NewEntry, place};
 use crate::model::entry::Identity;
 use crate::model::feed::FeedFormat;

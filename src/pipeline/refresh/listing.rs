@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
-use super::{ReadError, Refresher, document};
+use super::extraction::document;
+use super::read_error::ReadError;
+use super::refresher::Refresher;
 use crate::extract::{self, ExtractError, PageReading, PageRules};
 use crate::fetch::client::Fetched;
 use crate::model::address::canonical_key;

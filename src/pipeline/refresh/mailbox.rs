@@ -6,7 +6,9 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
-use super::{Brought, PreparedRefresh, RawDocument, ReadError, Refresher, SourceOutcome};
+use super::document::{Brought, PreparedRefresh, RawDocument};
+use super::read_error::ReadError;
+use super::refresher::{Refresher, SourceOutcome};
 use crate::bounces::imap;
 use crate::extract;
 use crate::fetch::client::Meta;

@@ -1,14 +1,17 @@
 //! Fetches pages of a listing and of its items: robots.txt first, respecting its pace, within a budget.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
+use super::document::RawDocument;
+use super::extraction::document;
 use super::prepare::Listed;
-use super::{RawDocument, ReadError, Refresher, document, elsewhere};
+use super::read_error::ReadError;
+use super::refresher::Refresher;
+use super::wanted::elsewhere;
 use crate::extract::article::Article;
 use crate::extract::page::ItemPage;
 use crate::extract::prose_date::DateRules;
@@ -32,17 +35,6 @@ const ROBOTS_SECONDS_MIN: u64 = 3_600;
 const ROBOTS_AHEAD_MAX: SignedDuration = SignedDuration::from_hours(25);
 /// RFC 9309 section 2.3.1.4: how long a stale robots.txt may be used while it is unreachable.
 const ROBOTS_STALE: SignedDuration = SignedDuration::from_hours(30 * 24);
-
-/// One lock per origin, so that its robots.txt is requested once at a time.
-#[derive(Debug, Clone, Default)]
-pub struct OriginLocks(Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>);
-
-impl OriginLocks {
-    fn of(&self, origin: &str) -> Arc<tokio::sync::Mutex<()>> {
-        let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        locks.entry(origin.to_owned()).or_default().clone()
-    }
-}
 
 /// The page budget of one refresh.
 #[derive(Debug)]

@@ -6,7 +6,10 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use url::Url;
 
-use super::{RawDocument, ReadError, Refresher, document};
+use super::document::RawDocument;
+use super::extraction::document;
+use super::read_error::ReadError;
+use super::refresher::Refresher;
 use crate::extract::{self, ExtractError, Sitemap};
 use crate::fetch::client::{Accept, Answer, Fetched};
 use crate::model::feed::{FeedFormat, RawEntry, RawFeed};

@@ -15,19 +15,20 @@
 
 mod postings;
 mod segment;
+mod segment_files;
 mod slot;
 
 use std::cell::Cell;
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write as _};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::Ordering::Relaxed;
 
 use crate::model::keys::EntryKey;
-use crate::model::sketch::hash64;
 
 pub use self::postings::{EntryMark, PostingBuffer, SlotPosting};
-use self::segment::{LAST_ENTRY, MAGIC, RECORDS_USED, SLOTS, Segment, VERSION, size_for};
+use self::segment::{LAST_ENTRY, RECORDS_USED, Segment};
+use self::segment_files::{SIZES, SegmentFiles, Sizes};
 use self::slot::{ANCHOR_BIT, DayRange, anchor_feature, day_mark, slot, span};
 
 /// Number of features looked up together, so that their cache lines are fetched concurrently: 16 KiB of lines, half of a typical
@@ -39,51 +40,9 @@ const FEATURES_TOGETHER: usize = 256;
 const LOOKUPS_HELD: usize = 1_500;
 const RELEASES_MAX: usize = 8;
 
-/// How large segments are, and how many of the largest are held.
-#[derive(Debug, Clone, Copy)]
-struct Sizes {
-    /// Slots of the smallest and of the largest segment.
-    slots_first: usize,
-    slots_max: usize,
-    largest_max: usize,
-}
-
-/// Room for more than a million entries of a hundred features. Larger segments mean fewer to search, but the unit that merges
-/// them takes longer.
-const SIZES: Sizes = Sizes { slots_first: 1 << 17, slots_max: 1 << 24, largest_max: 10 };
-
-/// Adds the folder to an error message.
-fn named(folder: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", folder.display()))
-}
-
-fn bytes_of(words: &[u64]) -> Vec<u8> {
-    words.iter().flat_map(|word| word.to_ne_bytes()).collect()
-}
-
-/// The contents of the index file. Epoch 0 means that there is no index.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct IndexState {
-    /// Identifies this build of the index; never reused.
-    epoch: u64,
-    is_trusted: bool,
-    made_to: EntryKey,
-    /// The number of the next segment; numbers are never reused.
-    next: u64,
-    /// Numbers of the segments, oldest first.
-    segments: Vec<u64>,
-}
-
 /// Maps features to the entries of a database.
 pub struct FeatureIndex {
-    folder: PathBuf,
-    /// Hashes of what the files belong to: the database, and the current boot of the machine.
-    store: u64,
-    boot: u64,
-    sizes: Sizes,
-    state: IndexState,
-    /// Oldest first.
-    segments: Vec<Segment>,
+    files: SegmentFiles,
     /// Look-ups since memory was given back, and how often it was.
     lookups: Cell<usize>,
     releases: Cell<usize>,
@@ -103,19 +62,8 @@ impl FeatureIndex {
     }
 
     fn with(folder: &Path, store_id: &str, boot: &str, sizes: Sizes) -> io::Result<FeatureIndex> {
-        let (store, boot) = (hash64(store_id.as_bytes()), hash64(boot.as_bytes()));
-        let mut index = FeatureIndex {
-            folder: folder.to_path_buf(),
-            store,
-            boot,
-            sizes,
-            state: IndexState::default(),
-            segments: Vec::new(),
-            lookups: Cell::new(0),
-            releases: Cell::new(0),
-        };
-        index.refresh()?;
-        Ok(index)
+        let files = SegmentFiles::open(folder, store_id, boot, sizes)?;
+        Ok(FeatureIndex { files, lookups: Cell::new(0), releases: Cell::new(0) })
     }
 
     /// Picks up the changes of other processes; call at the beginning of each unit of work.
@@ -123,86 +71,18 @@ impl FeatureIndex {
     /// # Errors
     /// When the folder cannot be read.
     pub fn refresh(&mut self) -> io::Result<()> {
-        let refreshed = self.refresh_segments();
-        refreshed.map_err(|error| named(&self.folder, &error))
-    }
-
-    fn refresh_segments(&mut self) -> io::Result<()> {
-        let state = self.read_state()?;
-        if state == self.state {
-            return Ok(());
-        }
-        let is_broken =
-            |error: &io::Error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidData);
-        let mut held = std::mem::take(&mut self.segments);
-        held.retain(|_| state.epoch == self.state.epoch);
-        let mut open = |number: &u64| match held.iter().position(|segment| segment.number == *number) {
-            Some(at) => Ok(held.swap_remove(at)),
-            None => Segment::open(&self.path(*number), *number, state.epoch),
-        };
-        match state.segments.iter().map(&mut open).collect() {
-            Ok(segments) => (self.segments, self.state) = (segments, state),
-            Err(error) => {
-                self.state = IndexState::default();
-                return if is_broken(&error) { Ok(()) } else { Err(error) };
-            }
-        }
-        Ok(())
-    }
-
-    fn path(&self, number: u64) -> PathBuf {
-        self.folder.join(format!("{number:010}.segment"))
-    }
-
-    fn read_state(&self) -> io::Result<IndexState> {
-        let bytes = match fs::read(self.folder.join("index")) {
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                return Ok(IndexState::default());
-            }
-            read => read?,
-        };
-        let words: Vec<u64> = bytes.as_chunks().0.iter().map(|word| u64::from_ne_bytes(*word)).collect();
-        let [_, _, _, _, epoch, is_trusted, made_to, next, ref segments @ .., _] = words[..] else {
-            return Ok(IndexState::default());
-        };
-        let state = IndexState {
-            epoch,
-            is_trusted: is_trusted == 1,
-            made_to: EntryKey(made_to as i64),
-            next,
-            segments: segments.to_vec(),
-        };
-        Ok(if bytes == self.state_bytes(&state) { state } else { IndexState::default() })
-    }
-
-    fn state_bytes(&self, state: &IndexState) -> Vec<u8> {
-        let IndexState { epoch, is_trusted, made_to, next, segments } = state;
-        let words =
-            [MAGIC, VERSION, self.store, self.boot, *epoch, u64::from(*is_trusted), made_to.0 as u64, *next];
-        let mut bytes = [bytes_of(&words), bytes_of(segments)].concat();
-        bytes.extend(hash64(&bytes).to_ne_bytes());
-        bytes
-    }
-
-    fn write_state(&mut self, state: IndexState) -> io::Result<()> {
-        let bytes = self.state_bytes(&state);
-        let mut file =
-            File::options().write(true).create(true).truncate(false).open(self.folder.join("index"))?;
-        file.write_all(&bytes)?;
-        file.set_len(bytes.len() as u64)?;
-        self.state = state;
-        Ok(())
+        self.files.refresh()
     }
 
     /// Whether the index holds all entries of the database, as far back as it reaches. If not, the caller adds the entries after
     /// `made_to` again and then calls `set_trusted`.
     pub fn is_trusted(&self) -> bool {
-        self.state.is_trusted
+        self.files.state.is_trusted
     }
 
     /// The last entry that the current rebuild has reached, in whichever process; `BEFORE_ALL` at its start.
     pub fn made_to(&self) -> EntryKey {
-        self.state.made_to
+        self.files.state.made_to
     }
 
     /// Records how far the rebuild has come.
@@ -210,149 +90,29 @@ impl FeatureIndex {
     /// # Errors
     /// When the disk fails; likewise for the methods below.
     pub fn set_made_to(&mut self, entry: EntryKey) -> io::Result<()> {
-        self.start()?;
-        self.write_state(IndexState { made_to: entry, ..self.state.clone() })
+        self.files.set_made_to(entry)
     }
 
     /// Records that all entries are in the index.
     pub fn set_trusted(&mut self) -> io::Result<()> {
-        self.start()?;
-        self.write_state(IndexState { is_trusted: true, ..self.state.clone() })
+        self.files.set_trusted()
     }
 
     /// Replaces the index by an empty, untrusted one, removing whatever files are there.
     pub fn clear(&mut self) -> io::Result<()> {
-        let cleared = self.clear_files();
-        cleared.map_err(|error| named(&self.folder, &error))
-    }
-
-    fn clear_files(&mut self) -> io::Result<()> {
-        static MADE: AtomicU64 = AtomicU64::new(0);
-        let old = std::mem::take(&mut self.state);
-        self.segments.clear();
-        if self.folder.is_file() {
-            fs::remove_file(&self.folder)?;
-        }
-        fs::create_dir_all(&self.folder)?;
-        for file in fs::read_dir(&self.folder)? {
-            let path = file?.path();
-            if path.extension().is_some_and(|extension| extension == "segment" || extension == "new") {
-                fs::remove_file(path)?;
-            }
-        }
-        let name = format!("{} {} {}", std::process::id(), MADE.fetch_add(1, Relaxed), old.epoch);
-        self.write_state(IndexState {
-            epoch: hash64(name.as_bytes()).max(1),
-            next: old.next,
-            ..IndexState::default()
-        })
-    }
-
-    fn start(&mut self) -> io::Result<()> {
-        if self.state.epoch == 0 { self.clear() } else { Ok(()) }
-    }
-
-    /// Merges as many of the newest segments as fit into one, begins a new segment, and drops the oldest ones where there are
-    /// too many. Removed entries are not copied, so the index shrinks with the database.
-    fn grow(&mut self) -> io::Result<()> {
-        let Sizes { slots_first, slots_max, largest_max } = self.sizes;
-        let (start, size) = self.mergeable();
-        let mut state = self.state.clone();
-        let mut segments = Vec::new();
-        for (at, held) in self.segments[..start].iter().enumerate() {
-            // Copied only once half of it is removed, so that each entry is copied a bounded number of times.
-            let size =
-                if held.is_mostly_gone() { size_for(held.live(), slots_first) } else { Some(held.slots) };
-            match size {
-                Some(slots) if slots < held.slots => {
-                    segments.push(self.make(&mut state, slots, &self.segments[at..=at])?)
-                }
-                Some(_) => segments.push(held.number),
-                None => {}
-            }
-        }
-        match (&self.segments[start..], size) {
-            // Copying would save too little.
-            ([alone], Some(size)) if size * 4 >= alone.slots * 3 => segments.push(alone.number),
-            (merged, Some(size)) => segments.push(self.make(&mut state, size, merged)?),
-            (_, None) => {}
-        }
-        // Half of the merged size: an entry is copied about three times, and two segments are searched.
-        let half = size.unwrap_or(0) / 2 / SLOTS * SLOTS;
-        segments.push(self.make(&mut state, half.min(slots_max / 4).max(slots_first), &[])?);
-        state.segments = segments;
-        self.put_segments(state, slots_max * (largest_max + 1))
-    }
-
-    /// The first segment from which all later ones fit into one, and the merged size; `None` if no live entry is left in them.
-    fn mergeable(&self) -> (usize, Option<usize>) {
-        let mut of_all = (0, 0);
-        let mut mergeable = (self.segments.len(), None);
-        for (at, segment) in self.segments.iter().enumerate().rev() {
-            let (records, slots) = segment.live();
-            of_all = (of_all.0 + records, of_all.1 + slots);
-            let size = size_for(of_all, self.sizes.slots_first);
-            if at + 1 < self.segments.len() && size > Some(self.sizes.slots_max) {
-                break;
-            }
-            mergeable = (at, size);
-        }
-        mergeable
-    }
-
-    /// Writes a new segment file that holds the contents of other segments; returns its number.
-    fn make(&self, state: &mut IndexState, slots: usize, of: &[Segment]) -> io::Result<u64> {
-        let number = state.next;
-        let segment = Segment::new(number, state.epoch, slots)?;
-        of.iter().for_each(|other| segment.take(other));
-        segment.write(&self.path(number))?;
-        state.next += 1;
-        Ok(number)
-    }
-
-    /// Makes these the current segments, without the oldest ones beyond `slots_max` slots in total, and deletes the files of the
-    /// others.
-    fn put_segments(&mut self, mut state: IndexState, slots_max: usize) -> io::Result<()> {
-        let is_held = |number: &u64| self.segments.iter().any(|segment| segment.number == *number);
-        let made = state
-            .segments
-            .iter()
-            .filter(|number| !is_held(number))
-            .map(|number| Segment::open(&self.path(*number), *number, state.epoch));
-        let made = made.collect::<io::Result<Vec<_>>>()?;
-        let slots_of = |number: &u64| {
-            self.segments
-                .iter()
-                .chain(&made)
-                .find(|segment| segment.number == *number)
-                .map_or(0, |segment| segment.slots)
-        };
-        let mut slots: usize = state.segments.iter().map(slots_of).sum();
-        while slots > slots_max {
-            slots -= slots_of(&state.segments.remove(0));
-        }
-        self.write_state(state)?;
-        let mut all: Vec<Segment> = self.segments.drain(..).chain(made).collect();
-        for number in &self.state.segments {
-            self.segments.extend(
-                all.iter().position(|segment| segment.number == *number).map(|at| all.swap_remove(at)),
-            );
-        }
-        // A file that cannot be removed is ignored from now on, and removed by the next `clear`.
-        all.iter().for_each(|segment| drop(fs::remove_file(self.path(segment.number))));
-        Ok(())
+        self.files.clear()
     }
 
     /// The greatest entry key since `truncate_after`; `BEFORE_ALL` in an empty index. If the database has sketches of later
     /// entries, the files are out of date, as after restoring a copy, and have to be rebuilt.
     pub fn last_entry(&self) -> EntryKey {
-        self.segments.iter().map(Segment::last_entry).max().unwrap_or(EntryKey::BEFORE_ALL)
+        self.files.segments.iter().map(Segment::last_entry).max().unwrap_or(EntryKey::BEFORE_ALL)
     }
 
     /// Removes entries with greater keys, left by units that were rolled back. Call at the beginning of each unit with the
     /// greatest key of the database, before new keys are given out.
     pub fn truncate_after(&mut self, last_entry: EntryKey) {
-        for segment in self.segments.iter().filter(|segment| segment.last_entry() > last_entry) {
+        for segment in self.files.segments.iter().filter(|segment| segment.last_entry() > last_entry) {
             let is_later = |place: &usize| segment.mark(*place).is_some_and(|mark| mark.entry > last_entry);
             (0..segment.get(RECORDS_USED)).filter(is_later).for_each(|place| segment.remove(place));
             segment.words()[LAST_ENTRY].store(last_entry.0.max(0) as u64, Relaxed);
@@ -367,21 +127,21 @@ impl FeatureIndex {
     /// When the disk is full: the caller has to roll back the unit or clear the index.
     pub fn add(&mut self, mark: &EntryMark, text_features: &[u32], anchors: &[u32]) -> io::Result<()> {
         let added = self.add_postings(mark, text_features, anchors);
-        added.map_err(|error| named(&self.folder, &error))
+        added.map_err(|error| self.files.named(&error))
     }
 
     fn add_postings(&mut self, mark: &EntryMark, text_features: &[u32], anchors: &[u32]) -> io::Result<()> {
-        self.start()?;
+        self.files.start()?;
         if mark.entry <= self.last_entry() {
             self.remove([mark.entry]);
         }
         let features = text_features.len() + anchors.len() + 1;
         let (segment, place) = loop {
-            let newest = self.segments.last().filter(|segment| segment.has_room(features));
+            let newest = self.files.segments.last().filter(|segment| segment.has_room(features));
             if let Some(place) = newest.and_then(|segment| segment.begin(mark)) {
-                break (&self.segments[self.segments.len() - 1], place);
+                break (&self.files.segments[self.files.segments.len() - 1], place);
             }
-            self.grow()?;
+            self.files.grow()?;
         };
         let anchors: Vec<u32> =
             anchors.iter().map(|anchor| anchor_feature(*anchor, span(mark.day))).collect();
@@ -398,7 +158,7 @@ impl FeatureIndex {
     pub fn remove(&mut self, entries: impl IntoIterator<Item = EntryKey>) -> usize {
         let mut count = 0;
         for entry in entries {
-            for segment in &self.segments {
+            for segment in &self.files.segments {
                 if let Some(place) = segment.find(entry) {
                     segment.remove(place);
                     count += 1;
@@ -410,7 +170,8 @@ impl FeatureIndex {
 
     /// Bit mask of the segments that may hold entries within a range of days.
     fn asked(&self, days: DayRange) -> u32 {
-        self.segments
+        self.files
+            .segments
             .iter()
             .enumerate()
             .fold(0, |asked, (at, segment)| asked | u32::from(segment.may_have(days)) << at)
@@ -429,6 +190,7 @@ impl FeatureIndex {
         let days = DayRange::new(days);
         let asked = self.asked(days);
         let segments = self
+            .files
             .segments
             .iter()
             .enumerate()
@@ -451,7 +213,7 @@ impl FeatureIndex {
     fn count_lookups(&self, count: usize) {
         self.lookups.set(self.lookups.get() + count);
         if self.lookups.get() >= LOOKUPS_HELD && self.releases.get() < RELEASES_MAX {
-            self.segments.iter().for_each(Segment::release);
+            self.files.segments.iter().for_each(Segment::release);
             self.releases.set(self.releases.get() + 1);
             self.lookups.set(0);
         }
@@ -460,6 +222,7 @@ impl FeatureIndex {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
 
     use super::segment::{HEAD_WORDS, RECORDS_GONE, SLOTS_USED};
     use super::slot::{MANY_MARK, SPAN_DAYS, mark_of};
@@ -469,7 +232,7 @@ mod tests {
     impl FeatureIndex {
         /// The record of an entry, if it is in the index.
         pub fn mark(&self, entry: i64) -> Option<EntryMark> {
-            self.segments.iter().rev().find_map(|segment| segment.mark(segment.find(EntryKey(entry))?))
+            self.files.segments.iter().rev().find_map(|segment| segment.mark(segment.find(EntryKey(entry))?))
         }
 
         /// Appends the entries that have a feature, as found by `postings_of`.
@@ -487,7 +250,8 @@ mod tests {
 
         /// Number of live entries.
         pub fn len(&self) -> usize {
-            self.segments
+            self.files
+                .segments
                 .iter()
                 .map(|segment| segment.get(RECORDS_USED))
                 .sum::<usize>()
@@ -500,12 +264,12 @@ mod tests {
 
         /// Number of entries that were removed or replaced but still take up room.
         pub fn gone(&self) -> usize {
-            self.segments.iter().map(|segment| segment.get(RECORDS_GONE)).sum()
+            self.files.segments.iter().map(|segment| segment.get(RECORDS_GONE)).sum()
         }
 
         /// Total size of all segments on disk, in bytes.
         pub fn bytes(&self) -> u64 {
-            self.segments.iter().map(|segment| segment.file.len() as u64).sum()
+            self.files.segments.iter().map(|segment| segment.file.len() as u64).sum()
         }
     }
 
@@ -569,12 +333,15 @@ mod tests {
     #[test]
     fn entries_are_found_while_segments_are_added_and_until_the_oldest_is_dropped() {
         let folder = tempfile::tempdir().unwrap();
-        let mut index = open(&folder.path().join("missing").join("a.features"));
+        let path = folder.path().join("missing").join("a.features");
+        let mut index = open(&path);
         assert!(
             (index.is_empty(), index.is_trusted(), index.last_entry()) == (true, false, EntryKey::BEFORE_ALL)
         );
         add(&mut index, 1..=350);
-        assert!(index.segments.len() >= 3 && (1..=350).all(|entry| has(&index, entry)) && !has(&index, 351));
+        assert!(
+            index.files.segments.len() >= 3 && (1..=350).all(|entry| has(&index, entry)) && !has(&index, 351)
+        );
         assert_eq!((index.len(), index.mark(77), index.mark(351)), (350, Some(mark(77)), None));
         add(&mut index, 351..=2_000);
         let first = (1..).find(|entry| has(&index, *entry)).unwrap();
@@ -583,13 +350,14 @@ mod tests {
             "{first}"
         );
         assert_eq!(index.len() as i64, 2_001 - first);
-        assert_eq!(fs::read_dir(&index.folder).unwrap().count(), index.segments.len() + 1);
+        assert_eq!(fs::read_dir(&path).unwrap().count(), index.files.segments.len() + 1);
         assert_eq!(
             index.bytes(),
             index
+                .files
                 .segments
                 .iter()
-                .map(|segment| fs::metadata(index.path(segment.number)).unwrap().len())
+                .map(|segment| fs::metadata(index.files.path(segment.number)).unwrap().len())
                 .sum::<u64>()
         );
     }
@@ -614,9 +382,10 @@ mod tests {
         // The live entries fill three of the smallest segments, or one four times the size; then come the newest and one not yet
         // half removed.
         assert!(largest <= 6 * Segment::bytes(SMALL.slots_first) as u64, "{largest}");
-        assert_eq!(fs::read_dir(&index.folder).unwrap().count(), index.segments.len() + 1);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), index.files.segments.len() + 1);
         // Nothing is left of features that only removed entries had.
         let many: usize = index
+            .files
             .segments
             .iter()
             .map(|one| one.slots().iter().filter(|slot| mark_of(slot.load(Relaxed)) == MANY_MARK).count())
@@ -648,10 +417,10 @@ mod tests {
         // An edit takes up no further slot; the slots of removed entries are reused.
         index.add(&mark(2), &[5], &[6]).unwrap();
         assert_eq!(found(&index, 5)[..2], [2, 16]);
-        let used = index.segments[0].get(SLOTS_USED);
+        let used = index.files.segments[0].get(SLOTS_USED);
         assert_eq!(index.remove([1, 2, 3, 4, 99].map(EntryKey)), 4);
         (21..=24).for_each(|entry| index.add(&mark(entry), &[5], &[]).unwrap());
-        assert_eq!((found(&index, 5).len(), index.segments[0].get(SLOTS_USED)), (16, used + 4));
+        assert_eq!((found(&index, 5).len(), index.files.segments[0].get(SLOTS_USED)), (16, used + 4));
         // The same title in two sources.
         let of_title = |entry: i64, source: u32| EntryMark { title_hash: 1, day: 3, source, ..mark(entry) };
         index.add(&of_title(30, 30), &[8], &[9]).unwrap();
@@ -753,7 +522,7 @@ mod tests {
             index.set_trusted().unwrap();
             let again = open(folder.path());
             assert!(again.is_trusted() && (1..=100).all(|entry| has(&again, entry)));
-            index.path(index.state.segments[0])
+            index.files.path(index.files.state.segments[0])
         };
         make();
         for (store, boot) in [("other", "boot"), ("one", "later")] {
@@ -779,7 +548,7 @@ mod tests {
             assert!(again.is_trusted() && again.len() == 5 && has(&again, 5), "{damage}");
         }
         // Garbage behind a valid head goes undetected, but is harmless.
-        let path = open(folder.path()).path(open(folder.path()).state.segments[0]);
+        let path = open(folder.path()).files.path(open(folder.path()).files.state.segments[0]);
         let mut bytes = fs::read(&path).unwrap();
         bytes[8 * HEAD_WORDS..]
             .iter_mut()

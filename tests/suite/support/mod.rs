@@ -2,6 +2,7 @@
 
 pub mod exim;
 pub mod http;
+pub mod lmtp;
 pub mod mail;
 pub mod python;
 pub mod service;

@@ -1,0 +1,63 @@
+//! What a returned message is found to be.
+
+/// What a bounce says about a recipient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Delivery is still being attempted: nothing to do.
+    Delayed,
+    /// Refused for what we are or what the message says, or no server could be reached: it says nothing of the recipient.
+    NotTheirs,
+    /// Refused for a reason that may pass, as a full mailbox does, or that nobody explains.
+    Soft,
+    /// The mailbox does not exist.
+    Hard,
+}
+
+/// The classification of a returned message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Return {
+    Bounce(Vec<Failure>),
+    /// A complaint, with its feedback type: `abuse` or `fraud`.
+    Complaint(String),
+    /// A request to leave, with the address of the sender if known.
+    Leave(Option<String>),
+    /// A personal reply to our mail.
+    Answer(Answer),
+    /// Anything else, such as out-of-office replies or spam, and why it is ignored.
+    Other(&'static str),
+}
+
+/// A reply to our mail, written by a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The address of the sender.
+    pub from: String,
+    pub subject: String,
+    /// The text of the reply.
+    pub text: String,
+    /// RFC 5322 Message-ID, if present.
+    pub message_id: Option<String>,
+    /// The addresses it was sent to, in lower case and without a `+` suffix.
+    pub sent_to: Vec<String>,
+}
+
+/// A recipient that a mail did not reach. The address is empty if the report names none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    pub address: String,
+    pub kind: Kind,
+    /// In the server's words.
+    pub reason: String,
+}
+
+/// A classified message with the tokens in it that may be ours; the pipeline verifies their signatures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReturnedMail {
+    pub what: Return,
+    /// The parts between `+` and `@` of the addresses it was sent to.
+    pub return_tokens: Vec<String>,
+    /// Message-IDs of the mail it reports on or replies to.
+    pub message_ids: Vec<String>,
+    /// Unsubscribe tokens in the subject, or in the mail it reports on.
+    pub leave_tokens: Vec<String>,
+}

@@ -1,0 +1,137 @@
+//! Settles what was found for a new entry: which story it joins, unless an operator or another entry of that story stands against it.
+
+use hashbrown::HashMap;
+
+use super::compare::{self, Evidence, Titles};
+use super::entry_index::EntryIndex;
+use super::placement::{Assessment, Placement, Reason};
+use crate::model::keys::StoryKey;
+use crate::model::sketch::Sketch;
+use crate::model::story::Relation;
+
+/// Maximum number of entries of a story checked for contradictions.
+const MEMBERS_MAX: usize = 12;
+/// Minimum share of text at which two existing stories are merged.
+const MERGE_SHARE: f32 = 0.6;
+/// Stories in two languages are merged by an entry in a third one that is this close to both.
+const SECOND_SHARE: f32 = 0.55;
+/// A story that already has a text in this language accepts another one that is not a copy of it only at this similarity.
+const SECOND_TEXT_SHARE: f32 = 0.8;
+
+/// Sorts the assessments, and applies objections by operators and by other entries of the stories.
+///
+/// # Errors
+/// When the index fails.
+pub(super) fn settle<L: EntryIndex>(
+    sketch: &Sketch,
+    index: &mut L,
+    opinions: Vec<Assessment>,
+) -> Result<Placement, L::Error> {
+    Settling { sketch, index, opinions }.settle()
+}
+
+struct Settling<'a, L> {
+    sketch: &'a Sketch,
+    index: &'a mut L,
+    opinions: Vec<Assessment>,
+}
+
+impl<L: EntryIndex> Settling<'_, L> {
+    fn settle(mut self) -> Result<Placement, L::Error> {
+        self.opinions.sort_by(|a, b| {
+            let rank = |opinion: &Assessment| {
+                (!opinion.is_same, opinion.relation != Relation::Copy, !opinion.reason.is_by_key())
+            };
+            rank(a).cmp(&rank(b)).then(b.score.total_cmp(&a.score)).then(a.entry.cmp(&b.entry))
+        });
+        let mut objections: HashMap<StoryKey, Option<Reason>> = HashMap::new();
+        for at in 0..self.opinions.len() {
+            let opinion = self.opinions[at].clone();
+            if !opinion.is_same {
+                break;
+            }
+            if !objections.contains_key(&opinion.story) {
+                let objection = self.objection(&opinion)?;
+                objections.insert(opinion.story, objection);
+            }
+            if let Some(Some(reason)) = objections.get(&opinion.story) {
+                self.opinions[at] = Assessment { is_same: false, reason: reason.clone(), ..opinion };
+            }
+        }
+        self.opinions.sort_by_key(|opinion| !opinion.is_same);
+        let mut also: Vec<StoryKey> = Vec::new();
+        if let Some(first) = self.opinions.first().filter(|opinion| opinion.is_same).cloned() {
+            let others: Vec<Assessment> = self
+                .opinions
+                .iter()
+                .filter(|opinion| opinion.is_same && opinion.story != first.story)
+                .cloned()
+                .collect();
+            for opinion in &others {
+                let is_sure = opinion.reason.is_by_key()
+                    || opinion.score
+                        >= if opinion.relation == Relation::Copy { MERGE_SHARE } else { SECOND_SHARE };
+                if is_sure && !also.contains(&opinion.story) && !self.are_parted(&first, opinion)? {
+                    also.push(opinion.story);
+                }
+            }
+        }
+        also.sort_unstable();
+        Ok(Placement { opinions: self.opinions, also })
+    }
+
+    /// Whether two stories remain distinct although the new entry matches both: by a ruling, or by the titles of the matched
+    /// entries.
+    fn are_parted(&mut self, one: &Assessment, other: &Assessment) -> Result<bool, L::Error> {
+        if self.index.are_kept_apart(one.story, other.story)? {
+            return Ok(true);
+        }
+        let (Some(a), Some(b)) = (self.index.known(one.entry)?, self.index.known(other.entry)?) else {
+            return Ok(true);
+        };
+        let is_by_keys = one.reason.is_by_key() && other.reason.is_by_key();
+        Ok(!is_by_keys && compare::titles_part(&a.sketch, &b.sketch))
+    }
+
+    /// The objection to joining a story, by an operator or by another entry of it.
+    fn objection(&mut self, opinion: &Assessment) -> Result<Option<Reason>, L::Error> {
+        if self.index.is_kept_out(opinion.story)? {
+            return Ok(Some(Reason::KeptApart));
+        }
+        if opinion.reason.is_by_key() && opinion.relation == Relation::Copy {
+            return Ok(None);
+        }
+        let sketch = self.sketch;
+        for entry in self
+            .index
+            .members(opinion.story)?
+            .into_iter()
+            .take(MEMBERS_MAX)
+            .filter(|&entry| entry != opinion.entry)
+        {
+            let Some(member) = self.index.known(entry)? else { continue };
+            let is_same_source = member.sketch.source == sketch.source;
+            let is_same_language = member.sketch.language == sketch.language;
+            let titles = compare::titles(sketch, &member.sketch);
+            if is_same_source && is_same_language && titles == Titles::NumbersDiffer {
+                return Ok(Some(Reason::Member(Evidence::TitleNumbers)));
+            }
+            let is_other = is_same_language && matches!(titles, Titles::Frame | Titles::Apart);
+            if !is_other {
+                continue;
+            }
+            let share = compare::overlap(sketch, &member.sketch, |_| true).share;
+            if opinion.relation == Relation::Copy && is_same_source && share < MERGE_SHARE {
+                return Ok(Some(Reason::Member(Evidence::OtherTitle)));
+            }
+            if opinion.relation == Relation::Translation
+                && !opinion.reason.is_by_key()
+                && share < MERGE_SHARE
+                && (is_same_source || opinion.score < SECOND_TEXT_SHARE)
+            {
+                return Ok(Some(Reason::HasLanguage));
+            }
+        }
+        Ok(None)
+    }
+}

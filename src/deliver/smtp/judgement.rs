@@ -1,0 +1,62 @@
+//! What it means for a message that a server answers so, or not at all.
+
+use crate::deliver::DeliverError;
+use crate::deliver::connection::{CLOSING, Fault};
+use crate::model::refusal::{Command, Refusal, enhanced, refusal};
+
+/// Whether the server closes the connection, whatever the command.
+pub(super) fn is_closing(fault: &Fault) -> bool {
+    matches!(fault, Fault::Refused(reply) if reply.code == CLOSING)
+}
+
+/// Whether the server refuses us in general, not just one more connection.
+pub(super) fn is_final(fault: &Fault) -> bool {
+    let Fault::Refused(reply) = fault else { return false };
+    let words = reply.words();
+    refusal(Command::Connect, reply.code, enhanced(&words), &words) == Refusal::Us
+}
+
+/// What it means that a message was not taken after the server was told of it: where no answer comes, it may have been.
+pub(super) fn not_taken(fault: &Fault) -> DeliverError {
+    match fault {
+        Fault::Refused(_) => judged(Command::Data, fault),
+        Fault::Silent(timeout) => DeliverError::Uncertain(format!(
+            "the mail server did not say within {} s whether it took the message",
+            timeout.as_secs()
+        )),
+        Fault::Broken(said) | Fault::Unusable(said) => DeliverError::Uncertain(format!(
+            "the connection broke before the mail server said whether it took the message: {said}"
+        )),
+    }
+}
+
+/// The error for a message that was refused.
+pub(super) fn judged(command: Command, fault: &Fault) -> DeliverError {
+    let reply = match fault {
+        Fault::Refused(reply) => reply,
+        Fault::Silent(timeout) => {
+            return DeliverError::Unavailable(format!(
+                "the mail server did not answer within {} s",
+                timeout.as_secs()
+            ));
+        }
+        Fault::Broken(said) | Fault::Unusable(said) => {
+            return DeliverError::Unavailable(format!("the connection to the mail server broke: {said}"));
+        }
+    };
+    let words = reply.words();
+    match refusal(command, reply.code, enhanced(&words), &words) {
+        Refusal::NoRecipient => {
+            DeliverError::NoMailbox(format!("the mail server knows no such mailbox: {reply}"))
+        }
+        Refusal::Mailbox if reply.code >= 500 => {
+            DeliverError::Declined(format!("the mailbox does not take it now: {reply}"))
+        }
+        Refusal::Mailbox => DeliverError::Temporary(format!("the mailbox does not take it now: {reply}")),
+        Refusal::Unexplained => {
+            DeliverError::Unexplained(format!("the recipient is refused, and not said why: {reply}"))
+        }
+        Refusal::Busy => DeliverError::Unavailable(format!("the mail server does not take it now: {reply}")),
+        Refusal::Us => DeliverError::RefusesUs(format!("the mail server refuses us or the message: {reply}")),
+    }
+}

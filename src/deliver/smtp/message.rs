@@ -1,0 +1,61 @@
+//! What a server is told of one message: its envelope, and the message itself.
+
+use lettre::address::Envelope;
+
+use crate::deliver::connection::{Connection, Fault};
+use crate::model::refusal::Command;
+
+/// Sends the envelope, up to the reply to DATA (RFC 5321 section 3.3).
+pub(super) async fn tell(connection: &mut Connection, envelope: &Envelope) -> Result<(), (Command, Fault)> {
+    // Whether it supports such an address is left to the server.
+    let is_ascii = envelope
+        .from()
+        .into_iter()
+        .chain(envelope.to())
+        .all(|address| AsRef::<str>::as_ref(address).is_ascii());
+    let options = if is_ascii { "" } else { " SMTPUTF8" };
+    let from = envelope.from().map(ToString::to_string).unwrap_or_default();
+    let at = |command: Command| move |fault| (command, fault);
+    connection.ask(&format!("MAIL FROM:<{from}>{options}"), 200..=299).await.map_err(at(Command::Mail))?;
+    for to in envelope.to() {
+        connection.ask(&format!("RCPT TO:<{to}>"), 200..=299).await.map_err(at(Command::Rcpt))?;
+    }
+    connection.ask("DATA", 354..=354).await.map_err(at(Command::Data))?;
+    Ok(())
+}
+
+/// A message as transmitted, dot-stuffed and with its terminator (RFC 5321 section 4.5.2).
+pub(super) struct Stuffed<'a>(pub(super) &'a str);
+
+impl std::fmt::Display for Stuffed<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut rest = self.0;
+        if rest.starts_with('.') {
+            f.write_str(".")?;
+        }
+        while let Some(at) = memchr::memmem::find(rest.as_bytes(), b"\r\n.") {
+            f.write_str(&rest[..at + 3])?;
+            f.write_str(".")?;
+            rest = &rest[at + 3..];
+        }
+        f.write_str(rest)?;
+        f.write_str(if self.0.ends_with("\r\n") { ".\r\n" } else { "\r\n.\r\n" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dots_at_the_start_of_a_line_are_doubled_and_the_end_is_one_dot() {
+        for (message, want) in [
+            ("a\r\n.\r\n..b\r\nc.\r\n", "a\r\n..\r\n...b\r\nc.\r\n.\r\n"),
+            (".a", "..a\r\n.\r\n"),
+            ("", "\r\n.\r\n"),
+            ("a\r\n.\r\n.\r\n", "a\r\n..\r\n..\r\n.\r\n"),
+        ] {
+            assert_eq!(Stuffed(message).to_string(), want);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The connections that are kept, and what was found out about each server in this run.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::deliver::DeliverError;
+use crate::deliver::connection::Connection;
+
+/// An idle connection.
+pub(super) struct Idle {
+    pub(super) connection: Connection,
+    pub(super) messages: u32,
+    pub(super) place: Place,
+}
+
+/// One of a server's connection slots; dropping it frees the slot.
+pub(super) struct Place {
+    pub(super) pool: Arc<Pool>,
+    pub(super) at: usize,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.pool.state().server(self.at).open -= 1;
+        self.pool.changed.notify_waiters();
+    }
+}
+
+#[derive(Default)]
+pub(super) struct ServerState {
+    pub(super) idle: Vec<Idle>,
+    /// Number of connections open or being opened.
+    pub(super) open: usize,
+    /// Maximum number of connections the server accepts, as found out in this run.
+    pub(super) open_max: Option<usize>,
+    /// Whether it accepted a connection in this run.
+    pub(super) was_up: bool,
+    /// It gave an answer in this run that is no refusal of us. Until then, there is one message at a time for it.
+    pub(super) is_proven: bool,
+    /// Nothing more goes through it in this run, and why.
+    pub(super) left_out: Option<DeliverError>,
+    /// Until when it is left alone, and why.
+    pub(super) down: Option<(Instant, DeliverError)>,
+    /// Balance of the smooth weighted round robin.
+    pub(super) owed: i64,
+}
+
+impl ServerState {
+    pub(super) fn has_room(&self) -> bool {
+        !self.is_on_trial() && (!self.idle.is_empty() || self.open_max.is_none_or(|most| self.open < most))
+    }
+
+    /// Its first answer is waited for.
+    pub(super) fn is_on_trial(&self) -> bool {
+        !self.is_proven && self.open > self.idle.len()
+    }
+
+    /// Why nothing goes through it now.
+    pub(super) fn out(&self) -> Option<&DeliverError> {
+        let down = self.down.as_ref().filter(|(until, _)| *until > Instant::now()).map(|(_, why)| why);
+        self.left_out.as_ref().or(down)
+    }
+}
+
+#[derive(Default)]
+pub(super) struct PoolState {
+    pub(super) servers: HashMap<usize, ServerState>,
+}
+
+impl PoolState {
+    pub(super) fn server(&mut self, at: usize) -> &mut ServerState {
+        self.servers.entry(at).or_default()
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Pool {
+    state: Mutex<PoolState>,
+    /// A connection is idle, or there is room for one.
+    pub(super) changed: Notify,
+}
+
+impl Pool {
+    pub(super) fn state(&self) -> MutexGuard<'_, PoolState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

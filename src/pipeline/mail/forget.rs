@@ -1,0 +1,79 @@
+//! Old mail is forgotten: deliveries that are settled, and issues that nothing refers to any more.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use anyhow::Context as _;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::digest;
+use crate::model::digest::{Digest, DigestId, ISSUES_LISTED};
+use crate::store::Store;
+use crate::support::clock::Clock;
+
+/// Rows deleted in one unit of work.
+const FORGOTTEN: usize = 2_000;
+/// How long mail that contains an address is kept after it was sent.
+const PRIVATE_KEPT: SignedDuration = SignedDuration::from_hours(48);
+
+/// Deletes the deliveries settled longer ago than `retention`, in batches; returns how many.
+///
+/// # Errors
+/// When the store fails.
+pub fn deliveries(store: &Store, retention: SignedDuration, now: Timestamp) -> anyhow::Result<usize> {
+    let Ok(limit) = now.checked_sub(retention) else { return Ok(0) };
+    let private = now.saturating_sub(PRIVATE_KEPT)?.max(limit);
+    store.write(|w| {
+        w.subscribers().forget_expired_sign_ups(now)?;
+        w.mailing().forget_turns(Clock::of_leases())?;
+        w.subscribers().forget_private_mail(private)
+    })?;
+    let mut gone = 0;
+    loop {
+        let count = store.write(|w| w.mailing().forget_deliveries(limit, FORGOTTEN))?;
+        gone += count;
+        if count < FORGOTTEN {
+            break;
+        }
+    }
+    if gone > 0 {
+        store.write(|w| w.mailing().forget_issue_texts(limit))?;
+    }
+    Ok(gone)
+}
+
+/// Deletes issues older than `retention` that nothing refers to: personal ones, with their web versions in `folder`, and slots
+/// without news. The web versions of configured digests are public and stay; their issues are deleted once they are no longer in
+/// the list of past issues.
+///
+/// # Errors
+/// When the store fails, or a web version cannot be removed.
+pub fn issues(
+    store: &Store,
+    digests: &[Digest],
+    folder: &Path,
+    retention: SignedDuration,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    let Ok(limit) = now.checked_sub(retention) else { return Ok(()) };
+    for digest in digests.iter().map(|digest| &digest.id).chain(&DigestId::OWN) {
+        loop {
+            let issues = store.read(|r| r.mailing().old_issues(digest, limit, ISSUES_LISTED, FORGOTTEN))?;
+            // Files first: an interrupted run finds the rest again.
+            for name in issues.iter().filter_map(|(_, name)| name.as_deref()) {
+                let path = folder.join(digest::archive_path(name));
+                match std::fs::remove_file(&path) {
+                    Err(error) if error.kind() != ErrorKind::NotFound => {
+                        return Err(error).with_context(|| format!("cannot remove {}", path.display()));
+                    }
+                    _ => {}
+                }
+            }
+            store.write(|w| issues.iter().try_for_each(|(key, _)| w.mailing().forget_issue(*key)))?;
+            if issues.len() < FORGOTTEN {
+                break;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! Decides what becomes of a delivery: whether it is tried again and when, and what follows for the recipient's other mail. Knows
+//! neither the store nor the time.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::outcome::DeliveryOutcome;
+use crate::deliver::DeliverError;
+use crate::model::digest::{Delivery, OnUncertain};
+use crate::model::keys::DeliveryKey;
+use crate::pipeline::mail::brake::{Doubt, Ground, is_for_list};
+use crate::store::{ClaimedDelivery, WhyHandedBack};
+
+/// The first pause after a temporary failure; it doubles with each attempt.
+const RETRY_SECONDS: i64 = 300;
+/// A delivery is given up after this many attempts. The pauses between the first ten sum to 42 h 35 min, the last one makes it
+/// 48 h.
+const ATTEMPTS_MAX: u32 = 11;
+const LAST_PAUSE_SECONDS: i64 = 48 * 3_600 - RETRY_SECONDS * ((1 << 9) - 1);
+/// A delivery held for reasons other than its recipient is retried after this fraction (1/8) of the time it has waited, within
+/// these bounds.
+const PUT_OFF_SECONDS: std::ops::RangeInclusive<i64> = RETRY_SECONDS..=3_600;
+const PUT_OFF_SHARE: i64 = 8;
+
+/// The consequence of a result for the recipient's other mail.
+pub(super) enum Follow {
+    Nothing,
+    HardBounce(String),
+    SoftBounce(String, String),
+}
+
+pub(super) struct Settled {
+    pub(super) claimed: ClaimedDelivery,
+    pub(super) outcome: DeliveryOutcome,
+    pub(super) next_attempt: Timestamp,
+}
+
+impl Settled {
+    /// What becomes of a delivery.
+    pub(super) fn of(
+        delivery: &Delivery,
+        claimed: ClaimedDelivery,
+        result: &Result<(), DeliverError>,
+        on_uncertain: OnUncertain,
+        now: Timestamp,
+    ) -> Settled {
+        let id = delivery.message_id.clone();
+        let is_list = is_for_list(&delivery.digest);
+        let waits = |pause| now.checked_add(pause).unwrap_or(now);
+        let put_off = || waits(put_off_for(now.duration_since(delivery.created)));
+        let is_tried_again = claimed.attempt < ATTEMPTS_MAX && on_uncertain == OnUncertain::Resend;
+        let (outcome, next_attempt) = match result {
+            Ok(()) => (DeliveryOutcome::Sent(id, is_list), now),
+            Err(DeliverError::Stopped) => (DeliveryOutcome::HandedBack(id), now),
+            Err(DeliverError::Unavailable(reason) | DeliverError::RefusesUs(reason)) => {
+                (DeliveryOutcome::PutOff(id, reason.clone(), is_list), put_off())
+            }
+            Err(DeliverError::Uncertain(reason)) if is_tried_again => {
+                (DeliveryOutcome::Deferred(id, reason.clone()), waits(pause_after(claimed.attempt)))
+            }
+            Err(error) => match Ground::of(error) {
+                Some((ground, reason)) => {
+                    let since = ground.is_grave().then_some(now);
+                    let why = WhyHandedBack::InDoubt { reason: reason.to_owned(), since };
+                    (DeliveryOutcome::InDoubt(why), put_off())
+                }
+                None => (DeliveryOutcome::Refused(id, error.to_string()), now),
+            },
+        };
+        Settled { claimed, outcome, next_attempt }
+    }
+}
+
+/// A delivery that was in doubt.
+pub(super) struct Sentence {
+    pub(super) number: DeliveryKey,
+    /// Those before it was refused.
+    pub(super) attempts: u32,
+    pub(super) outcome: DeliveryOutcome,
+    pub(super) next_attempt: Timestamp,
+    pub(super) follow: Follow,
+}
+
+impl Sentence {
+    /// What becomes of a delivery whose recipient was refused, now that it is believed.
+    pub(super) fn of(doubt: Doubt, operators: &[String], now: Timestamp) -> Sentence {
+        let Doubt { number, attempts, message_id: id, hash, ground, reason, digest, .. } = doubt;
+        let is_operator = !is_for_list(&digest) || operators.contains(&hash);
+        let attempt = attempts + 1;
+        let (outcome, next_attempt, follow) = if ground == Ground::NoMailbox {
+            (DeliveryOutcome::Refused(id, reason), now, Follow::HardBounce(hash))
+        } else if attempt < ATTEMPTS_MAX {
+            (DeliveryOutcome::Deferred(id, reason), now + pause_after(attempt), Follow::Nothing)
+        } else {
+            (DeliveryOutcome::Refused(id.clone(), reason), now, Follow::SoftBounce(hash, id))
+        };
+        let follow = if is_operator { Follow::Nothing } else { follow };
+        Sentence { number, attempts, outcome, next_attempt, follow }
+    }
+}
+
+/// What goes to the ledger.
+pub(super) enum Settlement {
+    Claimed(Settled),
+    Believed(Sentence),
+    /// It is kept already.
+    Told(DeliveryOutcome),
+}
+
+impl Settlement {
+    /// What is to be told of it; of what is in doubt, that is decided later.
+    pub(super) fn told(&self) -> Option<&DeliveryOutcome> {
+        match self {
+            Settlement::Claimed(settled) => {
+                Some(&settled.outcome).filter(|outcome| !matches!(outcome, DeliveryOutcome::InDoubt(_)))
+            }
+            Settlement::Believed(sentence) => Some(&sentence.outcome),
+            Settlement::Told(outcome) => Some(outcome),
+        }
+    }
+}
+
+/// The pause of what waits for reasons that are not its recipient's, by how long it waited.
+fn put_off_for(waited: SignedDuration) -> SignedDuration {
+    let share = waited.as_secs() / PUT_OFF_SHARE;
+    SignedDuration::from_secs(share.clamp(*PUT_OFF_SECONDS.start(), *PUT_OFF_SECONDS.end()))
+}
+
+/// The pause after so many attempts.
+fn pause_after(attempts: u32) -> SignedDuration {
+    SignedDuration::from_secs(if attempts + 1 == ATTEMPTS_MAX {
+        LAST_PAUSE_SECONDS
+    } else {
+        RETRY_SECONDS << attempts.saturating_sub(1).min(16)
+    })
+}

@@ -1,0 +1,200 @@
+//! One row of a table: who it is, whether they want mail, and where and when they said so.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::columns::{Columns, cell};
+use super::dates::{self, Order};
+use super::sheet;
+use super::table::{Fate, Reading, Row};
+use super::words::{self, Column, Verdict, Word};
+use crate::model::mail_address::Address;
+use crate::model::subscriber::{Choice, Preferences, SubscriberState};
+use crate::support::i18n;
+
+/// A consent further in the future was recorded under a wrong clock, or is another date.
+const AHEAD_MAX: SignedDuration = SignedDuration::from_hours(24);
+
+/// A column of states says what is none.
+#[derive(Debug, thiserror::Error)]
+#[error("\"{text}\" in \"{column}\" is not a state: write {}", SubscriberState::ALL.map(SubscriberState::as_str).join(", "))]
+struct UnknownState {
+    text: String,
+    column: String,
+}
+
+/// The verdict on a person: the gravest of all columns, with the reason.
+fn verdict(columns: &Columns, cells: &[String], file: &str) -> Result<(Verdict, String), UnknownState> {
+    let mut found = (Verdict::Active, String::new());
+    for (at, column) in &columns.known {
+        let (name, text) = (&columns.names[*at], cell(cells, *at));
+        let said = match (column, words::word(text)) {
+            (Column::State, None) if text.is_empty() => None,
+            (Column::State, Some(Word::Is(verdict))) => Some(verdict),
+            (Column::State | Column::Agreed | Column::Confirmed, Some(Word::Yes)) => None,
+            (Column::State | Column::Agreed, Some(Word::No)) => Some(Verdict::Unsubscribed),
+            (Column::Agreed | Column::Confirmed, Some(Word::Is(verdict))) => Some(verdict),
+            (Column::Agreed | Column::Confirmed, None) if text.is_empty() || text == "2" => {
+                Some(Verdict::LeftOut)
+            }
+            (Column::Confirmed, Some(Word::No)) => Some(Verdict::LeftOut),
+            (Column::Agreed | Column::Confirmed, None) if dates::is_date(text) => None,
+            (Column::State | Column::Agreed | Column::Confirmed, None) => {
+                return Err(UnknownState { text: text.to_owned(), column: name.clone() });
+            }
+            (Column::Refused(_), _) if words::is_nothing(text) => None,
+            (Column::Refused(_), Some(Word::Is(verdict))) if verdict.refusal().is_some() => Some(verdict),
+            (Column::Refused(verdict), _) => Some(*verdict),
+            (Column::ConfirmTime, _) if words::is_nothing(text) => Some(Verdict::LeftOut),
+            // A source or a date that says no.
+            (Column::ConsentSource | Column::ConsentText | Column::Consented, Some(Word::No)) => {
+                Some(Verdict::LeftOut)
+            }
+            (Column::ConsentSource | Column::ConsentText, Some(Word::Is(verdict))) => Some(verdict),
+            // What people wrote may be about something else: nobody is kept out for it for ever.
+            (Column::Remark | Column::ConsentSource, _) => words::refusal_in(text).map(|_| Verdict::LeftOut),
+            (Column::Harmless, _) => words::refusal_in(text)
+                .filter(|(_, verdict)| verdict.refusal().is_some())
+                .map(|_| Verdict::LeftOut),
+            _ => None,
+        };
+        if let Some(verdict) = said.filter(|verdict| *verdict > found.0) {
+            found = (
+                verdict,
+                if text.is_empty() {
+                    format!("\"{name}\" is empty")
+                } else {
+                    format!("\"{name}\" is \"{text}\"")
+                },
+            );
+        }
+    }
+    if !columns.has_verdicts
+        && found.0 == Verdict::Active
+        && let Some((word, _)) = words::refusal_in(file)
+    {
+        found = (Verdict::LeftOut, format!("the name of the file says \"{word}\""));
+    }
+    Ok(found)
+}
+
+/// Items of a list are separated by semicolons or bars, since names of partners may contain commas.
+fn list(text: &str) -> Vec<String> {
+    text.split([';', '|']).map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+}
+
+fn choice(columns: &Columns, cells: &[String]) -> Choice {
+    let field = |name: &'static str| columns.first(cells, Column::Own(name)).0;
+    let language = field("language");
+    Choice {
+        language: i18n::tag_of_name(language).unwrap_or(language).into(),
+        languages: list(field("languages")),
+        topics: list(field("topics")),
+        without: list(field("without")),
+        partners: list(field("partners")),
+        cadence: field("cadence").into(),
+        hour: field("hour").into(),
+        timezone: field("timezone").into(),
+        schedule: field("schedule").into(),
+    }
+}
+
+/// The preferences of a person. A language or time zone in another program's notation is ignored, with a hint.
+fn preferences(
+    columns: &Columns,
+    cells: &[String],
+    reading: &Reading,
+) -> Result<(Preferences, Option<String>), Vec<String>> {
+    let mut chosen = choice(columns, cells);
+    let read = |chosen: &Choice| reading.options.preferences(chosen, reading.language);
+    let faults = match read(&chosen) {
+        Ok(preferences) => return Ok((preferences, None)),
+        Err(faults) => faults,
+    };
+    let texts: Vec<String> = faults.iter().map(|(name, fault)| format!("{name}: {fault}")).collect();
+    if columns.is_own {
+        return Err(texts);
+    }
+    for (name, _) in faults {
+        match name {
+            "language" => chosen.language.clear(),
+            "timezone" => chosen.timezone.clear(),
+            _ => return Err(texts),
+        }
+    }
+    read(&chosen).map(|preferences| (preferences, Some(texts.join(", ")))).map_err(|_| texts)
+}
+
+/// The time of consent, or now if the table does not say.
+fn consent_at(
+    columns: &Columns,
+    cells: &[String],
+    order: Order,
+    now: Timestamp,
+) -> Result<Timestamp, String> {
+    for column in
+        [Column::Consented, Column::ConfirmTime, Column::Confirmed, Column::OptInTime, Column::Agreed]
+    {
+        let (text, name) = columns.first(cells, column);
+        let is_answer = matches!(column, Column::Confirmed | Column::Agreed) && !dates::is_date(text);
+        if is_answer || words::is_nothing(text) {
+            continue;
+        }
+        let name = words::plain(name).replace(' ', "_");
+        let at = dates::read(text, order).map_err(|fault| format!("{name}: {fault}"))?;
+        return if at > now + AHEAD_MAX {
+            Err(format!("{name}: \"{text}\" has not come yet"))
+        } else {
+            Ok(at)
+        };
+    }
+    Ok(now)
+}
+
+/// Where somebody agreed: as the table says, else the column that says when they confirmed. Empty where it says neither.
+fn consent_source(columns: &Columns, cells: &[String], file: &str) -> String {
+    let (source, _) = columns.first(cells, Column::ConsentSource);
+    if !source.is_empty() {
+        return source.to_owned();
+    }
+    let (text, name) = columns.first(cells, Column::ConfirmTime);
+    if dates::is_date(text) { format!("{name} in {file}") } else { String::new() }
+}
+
+pub(super) fn row(
+    columns: &Columns,
+    cells: &[String],
+    line: u64,
+    order: Order,
+    reading: &Reading,
+) -> Result<(Row, Option<String>), Vec<String>> {
+    let mut faults = Vec::new();
+    let address = Address::parse_public(sheet::bare_address(cell(cells, columns.address)))
+        .map_err(|fault| faults.push(fault));
+    let said = verdict(columns, cells, reading.file).map_err(|fault| faults.push(fault.to_string()));
+    let mut chosen = preferences(columns, cells, reading);
+    let is_out = matches!(&said, Ok((verdict, _)) if *verdict >= Verdict::LeftOut);
+    let mut at = consent_at(columns, cells, order, reading.now);
+    if is_out {
+        // A person who must not get mail is recorded, whatever else is wrong with the row.
+        let none = || reading.options.preferences(&Choice::default(), reading.language);
+        chosen = chosen.or_else(|_| none().map(|chosen| (chosen, None)).map_err(|_| Vec::new()));
+        at = at.or(Ok(reading.now));
+    }
+    let chosen = chosen.map_err(|found| faults.extend(found));
+    let at = at.map_err(|fault| faults.push(fault));
+    let (Ok(address), Ok((verdict, why)), Ok((preferences, hint)), Ok(consent_at)) =
+        (address, said, chosen, at)
+    else {
+        return Err(faults);
+    };
+    let fate = match (verdict, verdict.refusal()) {
+        (_, Some(state)) => Fate::Refused(state),
+        (Verdict::LeftOut, _) => Fate::LeftOut,
+        (Verdict::Paused, _) => Fate::In(SubscriberState::Paused),
+        _ => Fate::In(SubscriberState::Active),
+    };
+    let consent_source = consent_source(columns, cells, reading.file);
+    let text = columns.first(cells, Column::ConsentText).0;
+    let consent_text = (!text.is_empty()).then(|| text.to_owned());
+    Ok((Row { line, address, fate, why, preferences, consent_source, consent_at, consent_text }, hint))
+}

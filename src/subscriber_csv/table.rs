@@ -1,0 +1,61 @@
+//! What a table of subscribers holds, and the context in which it is read.
+
+use jiff::Timestamp;
+
+use crate::model::mail_address::Address;
+use crate::model::subscriber::{Preferences, SubscriberState, SubscriptionOptions};
+
+/// The outcome for a person in an imported table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// They get mail, or are paused.
+    In(SubscriberState),
+    /// They left, bounced or complained, and are suppressed.
+    Refused(SubscriberState),
+    /// They never agreed or confirmed, or the table does not say so.
+    LeftOut,
+}
+
+/// A person in an imported table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    pub line: u64,
+    pub address: Address,
+    pub fate: Fate,
+    /// The reason in the table, unless the person is included.
+    pub why: String,
+    pub preferences: Preferences,
+    /// Empty if the table does not say.
+    pub consent_source: String,
+    pub consent_at: Timestamp,
+    pub consent_text: Option<String>,
+}
+
+/// A fault or hint with its line number.
+pub type Remark = (u64, String);
+
+/// The result of reading a table.
+#[derive(Debug, Default)]
+pub struct Table {
+    pub rows: Vec<Row>,
+    pub faults: Vec<Remark>,
+    /// Why the table as a whole cannot be imported: people who left cannot be told from those who did not.
+    pub unclear: Vec<String>,
+    /// Addresses that look like typing errors; imported all the same.
+    pub hints: Vec<Remark>,
+    /// Whether it is our own export, in which former subscribers are part of the list.
+    pub is_own: bool,
+}
+
+/// The context in which a table is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading<'a> {
+    pub options: &'a SubscriptionOptions,
+    /// Language of people without one.
+    pub language: &'a str,
+    /// The file name: in exports of former subscribers, it may be the only indication.
+    pub file: &'a str,
+    /// Columns declared not to be about wanting mail.
+    pub ignored: &'a [String],
+    pub now: Timestamp,
+}
