@@ -113,7 +113,7 @@ fn marked([what, why, at]: [String; 3]) -> Event {
     let suppressed = what.strip_prefix("suppressed").or_else(|| what.strip_prefix("was suppressed"));
     let what = match (suppressed, what.strip_prefix("resumed")) {
         (Some(digest), _) => format!("suppressed for {}: {why}", scope(digest)),
-        (None, Some(digest)) => format!("receives {} again; was suppressed: {why}", scope(digest)),
+        (None, Some(digest)) => format!("gets {} again, kept out before: {why}", scope(digest)),
         (None, None) => format!("a {why} bounce"),
     };
     Event { at, what }

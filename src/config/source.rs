@@ -21,10 +21,12 @@ pub(super) fn read_source(
         let found = SourceKind::ALL.into_iter().find(|kind| kind.name == text);
         found.ok_or_else(|| format!("\"{text}\" is not a kind of source: expected one of {}", names()))
     });
-    let kind = kind.unwrap_or_else(|| match section.string("url") {
-        Some(address) if !section.has("kind") => SourceKind::of_address(&address),
-        _ => SourceKind::AUTO,
-    });
+    let kind = match (kind, section.string("url")) {
+        (Some(kind), Some(address)) if kind.name == SourceKind::AUTO.name => SourceKind::of_address(&address),
+        (Some(kind), _) => kind,
+        (None, Some(address)) if !section.has("kind") => SourceKind::of_address(&address),
+        (None, _) => SourceKind::AUTO,
+    };
     let url = section.parsed("url", kind.address);
     let is_rendered = section.boolean("render", false);
     if is_rendered && fetch.renderer.is_none() {

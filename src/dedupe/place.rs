@@ -249,7 +249,7 @@ fn by_key(new: &Sketch, known: &Sketch, key: &str, both_own: bool) -> Option<(Re
         Titles::Within => false,
         _ if compare::have_texts(new, known) => compare::are_far_apart(new, known),
         Titles::NumbersDiffer | Titles::Frame => is_same_source,
-        Titles::Apart => false,
+        Titles::Apart => is_same_source,
     };
     let reason = match key.split(':').next() {
         Some("title") => Reason::SameDay,

@@ -78,6 +78,8 @@ async fn head(reader: &mut EncodedBody) -> io::Result<Vec<u8>> {
 /// Decodes one named encoding, if the first bytes are consistent with it.
 fn without_encoding(reader: EncodedBody, name: &str, head: &[u8]) -> EncodedBody {
     match (name, head) {
+        // Whatever it is called.
+        (_, [0x1F, 0x8B, 0x08, ..]) => gunzipped(reader),
         ("gzip" | "x-gzip", [0x1F, 0x8B, ..]) => gunzipped(reader),
         // RFC 9110 section 8.4.1.2 specifies zlib, but some servers send raw deflate.
         ("deflate", [first, second, ..])

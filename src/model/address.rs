@@ -87,13 +87,40 @@ pub fn without_tracking(address: &str) -> String {
     let mut plain = if path.contains(';') { without_path_session(path) } else { path.to_owned() };
     if !kept.is_empty() {
         plain.push('?');
-        plain.push_str(&kept.join("&"));
+        let kept = kept.join("&");
+        plain.push_str(kept.strip_prefix("amp;").unwrap_or(&kept));
     }
     if let Some(fragment) = fragment.filter(|fragment| !is_tracking_fragment(fragment)) {
         plain.push('#');
         plain.push_str(fragment);
     }
     plain
+}
+
+/// Removes tracking parameters from the addresses in a text; in one of HTML, `&` may stand as `&amp;`.
+pub fn without_tracking_in(text: String) -> String {
+    const MARKS: [&str; 8] =
+        ["utm_", "clid=", "mc_eid=", "mc_cid=", "xtor=", "at_medium=", "mtm_", "pk_campaign="];
+    if !text.contains("://") || !MARKS.iter().any(|mark| text.contains(mark)) {
+        return text;
+    }
+    let (mut out, mut rest) = (String::with_capacity(text.len()), text.as_str());
+    while let Some(at) = rest.find("http") {
+        let (before, found) = rest.split_at(at);
+        out.push_str(before);
+        let end =
+            found.find(|c: char| c.is_whitespace() || "<>\"'()[]{}|«»".contains(c)).unwrap_or(found.len());
+        let (address, after) = found.split_at(end);
+        let is_address = address.starts_with("http://") || address.starts_with("https://");
+        // What ends a sentence is no part of an address.
+        let whole = address.trim_end_matches(['.', ',', ';', ':', '!', '?']);
+        let is_marked = is_address && MARKS.iter().any(|mark| whole.contains(mark));
+        out.push_str(&if is_marked { without_tracking(whole) } else { whole.to_owned() });
+        out.push_str(&address[whole.len()..]);
+        rest = after;
+    }
+    out.push_str(rest);
+    out
 }
 
 /// `#xtor=RSS-1`, `#utm_source=rss`, `#at_medium=…`.
@@ -364,6 +391,11 @@ mod tests {
         for visit in visits {
             assert_eq!(canonical_key(visit).as_deref(), Some("x.org/a?id=1"));
         }
+        let text = "See https://x.org/a?utm_source=ville, or (http://y.org/b?fbclid=1&amp;c=2). Not utm_x.";
+        assert_eq!(
+            without_tracking_in(text.to_owned()),
+            "See https://x.org/a, or (http://y.org/b?c=2). Not utm_x."
+        );
     }
 
     #[test]

@@ -5,7 +5,9 @@ use url::Url;
 
 use super::html::{self, EXCERPT_CHARS_MAX, SUMMARY_CHARS_MAX, start_of_safe_html};
 use super::language::{LanguageDetector, language_in_address};
-use crate::model::address::{behind_redirect, canonical_key, without_credentials, without_tracking};
+use crate::model::address::{
+    behind_redirect, canonical_key, without_credentials, without_tracking, without_tracking_in,
+};
 use crate::model::entry::{Alternate, Entry, Identity, Provenance};
 use crate::model::event::Event;
 use crate::model::feed::{Enclosure, Image, Link, Origin, Person, RawEntry, RawText};
@@ -96,14 +98,15 @@ pub fn normalize(raw: &RawEntry, context: Context) -> Entry {
         || (identity(raw), fingerprint(raw)),
         |(identity, fingerprint)| (identity.clone(), fingerprint.to_owned()),
     );
-    let content_html = raw.content.as_ref().and_then(|text| safe_html(text, context.base));
-    let summary_html = raw.summary.as_ref().and_then(|text| safe_html(text, context.base));
+    let markup = |text: &RawText| safe_html(text, context.base).map(without_tracking_in);
+    let content_html = raw.content.as_ref().and_then(markup);
+    let summary_html = raw.summary.as_ref().and_then(markup);
     let summary = match (&summary_html, &content_html) {
         (Some(summary), _) => start_of_safe_html(summary, SUMMARY_CHARS_MAX),
         (None, Some(content)) => start_of_safe_html(content, EXCERPT_CHARS_MAX),
         (None, None) => String::new(),
     };
-    let title = raw.title.as_ref().map(plain).unwrap_or_default();
+    let title = without_tracking_in(raw.title.as_ref().map(plain).unwrap_or_default());
     let (language, language_confidence) = judged_language(raw, context, &title, &summary);
     Entry {
         id: entry_id(context.source, &identity),

@@ -55,6 +55,7 @@ fn an_address_of_an_account_or_a_channel_says_its_kind_and_a_wrong_one_is_refuse
     };
     for (kind, url) in [
         (None, "@town@social.example"),
+        (Some("auto"), "@town@social.example"),
         (Some("mastodon"), "https://social.example/@town"),
         (None, "https://t.me/town_news"),
         (Some("telegram"), "@town_news"),

@@ -1,6 +1,8 @@
 //! How sources are asked: each behaviour that a server may judge us by, seen from the server, over several polls.
 
 use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::http::{Manner, Reply, Request, Server};
@@ -166,6 +168,8 @@ fn every_encoding_that_we_accept_is_undone() {
         ("br", plain.clone()),
         ("deflate", plain.clone()),
         ("gzip", gzip(&gzip(&plain))),
+        ("br", gzip(&plain)),
+        ("zstd", gzip(&plain)),
         ("", gzip(&plain)),
     ];
     for (name, body) in bodies {
@@ -802,6 +806,46 @@ fn many(count: usize, date: impl Fn(usize) -> String, guid: impl Fn(usize) -> St
         .map(|n| format!("<item><guid isPermaLink=\"false\">{}</guid><link>https://x.example/story/{n}</link><title>The story with the number {n}</title>{}<description>Words about {n}</description></item>", guid(n), date(n)))
         .collect();
     format!("<rss version=\"2.0\"><channel>{items}</channel></rss>")
+}
+
+#[test]
+fn what_a_source_tells_apart_under_one_address_is_told_apart() {
+    let item = |n: usize, title: &str, guid: &str| {
+        format!(
+            "<item><title>{title}</title><link>https://x.example/notices</link><guid isPermaLink=\"false\">{guid}</guid><pubDate>{} Oct 2022 08:00:00 GMT</pubDate><description>The town says that this street has no water in the morning, from nine to noon.</description></item>",
+            14 + n
+        )
+    };
+    for (titles, is_one_guid) in [
+        (["Water cut off: Mill Street", "Water cut off: Park Street", "Water cut off: High Street"], false),
+        (["Warning: yellow", "Warning: orange", "Warning: red"], false),
+        (["The week of 3 October", "The week of 10 October", "The week of 17 October"], true),
+        (["Letter I", "Letter II", "Letter III"], true),
+        (["Programme of Monday", "Programme of Tuesday", "Programme of Wednesday"], true),
+    ] {
+        let visit = Arc::new(AtomicUsize::new(0));
+        let server = Server::start({
+            let visit = visit.clone();
+            move |request: &Request| {
+                let n = visit.load(Ordering::SeqCst);
+                let guid = if is_one_guid { "g".to_owned() } else { format!("g{n}") };
+                match request.target.as_str() {
+                    "/feed" => Reply::ok(format!(
+                        "<rss version=\"2.0\"><channel><title>T</title>{}</channel></rss>",
+                        item(n, titles[n], &guid)
+                    )),
+                    _ => Reply::new(404, ""),
+                }
+            }
+        });
+        let mut app = app(&server);
+        for n in 0..titles.len() {
+            visit.store(n, Ordering::SeqCst);
+            poll(&mut app);
+        }
+        let announced = app.entries().iter().filter(|entry| entry["announced"] == 1).count();
+        assert_eq!((app.titles().len(), announced), (3, 3), "{titles:?}: {:?}", app.titles());
+    }
 }
 
 #[test]

@@ -137,12 +137,16 @@ fn three_breakdowns_are_told_apart_and_none_is_published() {
     let shell = "<html><body><div id=root></div><noscript>You need to enable JavaScript to run this app.</noscript><script src=/app.js></script></body></html>"
         .to_owned();
     let cookies = "<html><body><h1>We value your privacy</h1><p>We use cookies. <button>Accept all</button></p></body></html>".to_owned();
+    let works = "<html><head><title>Partner – site en maintenance</title></head><body><h1>Nous revenons vite</h1></body></html>".to_owned();
+    let login = "<html><head><title>Se connecter</title></head><body><form><input name=user><input type=password name=p></form></body></html>".to_owned();
     for (page, want) in [
         (empty, "warning: the page is empty"),
         (gone, "the container of the entries is gone"),
         (wall, "a bot wall answered"),
         (shell, "this page needs a browser"),
         (cookies, "a cookie wall answered"),
+        (works, "a maintenance page answered"),
+        (login, "a login page answered"),
     ] {
         let server = page_server(listing("old", 1, 8));
         let mut app = App::new(&page_source(&server.url("/news"), SELECT));

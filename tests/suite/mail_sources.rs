@@ -13,7 +13,7 @@ fn newsletter(id: &str, from: &str, subject: &str, day: u8) -> String {
          <html><head><title>News</title><style>p {{ color: red }}</style></head><body><div style=\"display:none; max-height:0\">A line for lists</div>\
          <p><a href=\"https://town.example/view/abcdef0123456789abcdef\">View in your browser</a></p><h1>{subject}</h1>\
          <p>The council decided on Monday that the old bridge will be repaired next year, and that it stays open for people on foot.</p>\
-         <p><a href=\"https://town.example/bridge?utm_source=mail&amp;utm_medium=email\">Read more about the bridge</a> or <a href=\"https://t.us1.list-manage.com/track/click?u=1&amp;id=2&amp;e=secret-token\">ask a question</a></p>\
+         <p><a href=\"https://town.example/bridge?utm_source=mail&amp;utm_medium=email\">Read more about the bridge</a> at <a href=\"https://town.example/n/5?subscriber=secret-token&amp;hash=9f8e\">our place</a> or <a href=\"https://t.us1.list-manage.com/track/click?u=1&amp;id=2&amp;e=secret-token\">ask a question</a></p>\
          <img src=\"https://town.example/bridge.jpg\" width=600 alt=\"The bridge\"><img src=\"https://t.list-manage.com/track/open.php?u=secret-token\" width=1 height=1>\
          <p>You receive this because you subscribed. <a href=\"https://town.example/u/secret-token\">Unsubscribe</a> | <a href=\"https://town.example/p/secret-token\">Update preferences</a></p></body></html>\r\n--b--\r\n"
     )
@@ -44,10 +44,16 @@ fn newsletters_in_a_mailbox_are_entries_without_what_is_for_one_recipient() {
         newsletter("2", "news@other.example", "Something else", 18).replace("news.town.example", "news.other.example"),
         newsletter("3", "news@mail.town.example", "=?utf-8?q?Caf=C3=A9_at_the_market?=", 19),
         "From: news@mail.town.example\r\nSubject: In plain words\r\nMessage-ID: <4@mail.town.example>\r\nDate: 20 Oct 2022 07:00:00 +0000\r\n\r\nFirst line.\r\nSecond <line>.\r\n\r\nUnsubscribe: https://town.example/u/secret-token\r\n".to_owned(),
+        newsletter("5", "news@mail.town.example", "Please confirm your subscription", 19).replace("https://town.example/bridge?", "https://town.example/confirm?token=secret-token&"),
     ]);
     let mut app = app(&imap, "\"town.example\"");
     app.ok(&["fetch"]);
     assert_eq!(app.titles(), ["The bridge stays open", "Café at the market", "In plain words"]);
+    let told = app.ok(&["sources"]);
+    assert!(
+        told.contains("asks to confirm a subscription") && told.contains("town.example/confirm?token="),
+        "{told}"
+    );
     app.ok(&["publish"]);
     let entries = app.entries();
     assert_eq!(entries[0]["guid"], "1@mail.town.example");
@@ -94,7 +100,7 @@ fn newsletters_in_a_mailbox_are_entries_without_what_is_for_one_recipient() {
     let ran = app.later(61).ok(&["fetch"]);
     assert!(ran.contains("0 new"), "{ran}");
     let url = format!("imap://demouser@localhost:{}/INBOX?password=file:imap-password", imap.port);
-    assert!(app.ok(&["bounces", &url]).contains("4 messages read"), "all are unread still");
+    assert!(app.ok(&["bounces", &url]).contains("5 messages read"), "all are unread still");
     app.write("imap-password", "wrong\n");
     let ran = app.later(61).run(&["fetch"]);
     let said = format!("{}{}", ran.stdout, ran.stderr);

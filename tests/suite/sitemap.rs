@@ -44,11 +44,18 @@ fn site(request: &Request) -> Reply {
             ("/news/gone", Some("2022-10-17")),
             ("/news/plan.pdf", Some("2022-10-19")),
             ("/news/closed", Some("2022-10-16")),
+            ("/news/members", Some("2022-10-15")),
+            ("/news/works", Some("2022-10-14")),
             ("/news/no-date", None),
         ])),
         "/robots.txt" => Reply::new(200, "User-agent: *\nDisallow: /news/closed"),
         "/news/old" => Reply::html(item("An old story", 1)),
         "/news/bridge" => Reply::html(item("The bridge is open", 18)),
+        "/news/members" => Reply::new(302, "").with("Location", "/login"),
+        "/login" => Reply::html(item("Log in", 1)),
+        "/news/works" => Reply::html(
+            "<html><head><title>Town: under maintenance</title></head><body><h1>We are back soon</h1></body></html>",
+        ),
         "/news/no-date" => Reply::html(item("Nobody knows when", 2)),
         _ => Reply::new(404, ""),
     }
