@@ -4,7 +4,7 @@ mod parts;
 mod signals;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::Semaphore;
@@ -42,6 +42,8 @@ use self::parts::{dkim, duration, mailbox, secret};
 /// Entries added to the full-text search in one transaction.
 const INDEXED: usize = 2_000;
 
+/// Between two lines that tell how far long work is.
+const TOLD_EVERY: Duration = Duration::from_secs(5);
 /// A third of a lease.
 const RENEWED_AFTER: Duration = Duration::from_secs(200);
 /// Interval at which a published folder held by another process is checked.
@@ -180,6 +182,23 @@ impl App {
         }
     }
 
+    /// Prepares the entries of an earlier version to be compared with new ones, and tells how far it is; a signal ends it early.
+    fn make_ready(&self) -> anyhow::Result<()> {
+        let (mut done, mut told) = (0, Instant::now());
+        maintenance::make_ready(self.store(), |entries| {
+            done += entries;
+            if told.elapsed() >= TOLD_EVERY {
+                told = Instant::now();
+                eprintln!("bringing the database up to date: {done} entries are ready to be compared");
+            }
+            !self.stop.is_cancelled()
+        })?;
+        if done > 0 {
+            tracing::info!(count = done, "entries were made ready to be compared");
+        }
+        Ok(())
+    }
+
     /// Reads the selected sources, with a progress bar on a terminal; a signal ends it early.
     ///
     /// # Errors
@@ -187,10 +206,8 @@ impl App {
     pub async fn fetch(&self, selection: &Selection) -> anyhow::Result<FetchReport> {
         self.take_over()?;
         // Stories of earlier versions have to be recognisable in new entries.
-        let count = maintenance::make_ready(self.store())?;
-        if count > 0 {
-            tracing::info!(count, "entries were made ready to be compared");
-        }
+        self.make_ready()?;
+        self.go_on()?;
         let bounds =
             Bounds { concurrency: self.config.fetch.concurrency, per_host: self.config.fetch.per_host };
         let sources: Vec<Arc<Source>> = self.config.sources.iter().cloned().map(Arc::new).collect();

@@ -164,7 +164,7 @@ pub fn split(app: &App, name: &str) -> anyhow::Result<()> {
 /// `courant recluster`.
 pub fn recluster(app: &App, is_dry: bool) -> anyhow::Result<()> {
     let store = app.store();
-    maintenance::make_ready(store)?;
+    maintenance::make_ready(store, |_| true)?;
     let bar = progress(store.read(|r| r.entries().count())?, "entries");
     let changes = maintenance::recluster(store, is_dry, |count| bar.inc(count as u64));
     bar.finish_and_clear();

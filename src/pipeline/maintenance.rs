@@ -49,13 +49,12 @@ pub struct Changes {
     pub changed: usize,
 }
 
-/// Completes what finding neighbours requires: sketches of entries stored by older versions, and the feature index. Returns how
-/// many entries were processed.
+/// Completes what finding neighbours requires: sketches of entries stored by older versions, and the feature index. `on_step` is
+/// called with the number of entries of each batch; it answers whether to go on.
 ///
 /// # Errors
 /// When the store fails; what was done is kept.
-pub fn make_ready(store: &Store) -> anyhow::Result<usize> {
-    let mut count = 0;
+pub fn make_ready(store: &Store, mut on_step: impl FnMut(usize) -> bool) -> anyhow::Result<()> {
     loop {
         let missing = store.read(|r| {
             let keys = r.intake().unsketched(BATCH)?;
@@ -78,13 +77,14 @@ pub fn make_ready(store: &Store) -> anyhow::Result<usize> {
                 None => w.intake().forget_unsketched(*key),
             })
         })?;
-        count += missing.len();
+        if !on_step(missing.len()) {
+            return Ok(());
+        }
     }
     loop {
         let added = store.write(|w| w.intake().rebuild_features(REBUILT))?;
-        count += added;
-        if added == 0 {
-            return Ok(count);
+        if added == 0 || !on_step(added) {
+            return Ok(());
         }
     }
 }
