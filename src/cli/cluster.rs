@@ -8,6 +8,7 @@ use scraper::{Html, Node};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::dedupe::grams::{Opening, TEXT_CHARS_MAX};
 use crate::dedupe::keys::{Names, guid_key, keys};
 use crate::dedupe::memory::InMemoryIndex;
 use crate::dedupe::place::{NewEntry, place};
@@ -60,6 +61,9 @@ struct Ready {
     id: Value,
     sketch: Sketch,
     keys: Vec<Key>,
+    title: String,
+    /// How its text begins.
+    text: String,
 }
 
 /// A decision, kept small since there may be millions.
@@ -116,20 +120,21 @@ impl Clustering {
         let mut entries = Vec::new();
         for ready in prepare(lines) {
             match ready {
-                Ok(Ready { id, sketch, keys }) => {
+                Ok(Ready { id, sketch, keys, title, text }) => {
                     self.memory.add(&sketch, &keys);
-                    entries.push((sketch, keys));
+                    entries.push((sketch, keys, title, text));
                     self.decisions.push(ClusterDecision { id, relation: Relation::First, reason: None });
                 }
                 Err(problem) => self.problems.push(problem),
             }
         }
-        for (at, (sketch, keys)) in entries.iter().enumerate() {
+        for (at, (sketch, keys, title, text)) in entries.iter().enumerate() {
+            let opening = Opening { title, text };
             let number = first + at;
             self.memory.begin(number);
-            let Ok(intake) = place(NewEntry { keys, sketch }, &mut self.memory);
+            let Ok(intake) = place(NewEntry { keys, sketch, opening }, &mut self.memory);
             self.keep(number, &intake);
-            self.memory.end(number, sketch);
+            self.memory.end(number, sketch, opening);
         }
     }
 
@@ -198,7 +203,8 @@ fn ready(number: usize, line: &[u8]) -> Result<Ready, String> {
     let sketch =
         sketch(&SketchInput { source, title, text, language: item.language.as_deref(), day, links: &links });
     let id = if item.id.is_null() { Value::from(number) } else { item.id };
-    Ok(Ready { id, sketch, keys })
+    let text = text.chars().take(TEXT_CHARS_MAX).collect();
+    Ok(Ready { id, sketch, keys, title: title.to_owned(), text })
 }
 
 /// The text, links and alternates found in HTML.

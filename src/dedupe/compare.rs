@@ -24,6 +24,7 @@ pub enum Evidence {
     Days(i32),
     Unlike { share: f32 },
     Mates { rival: f32 },
+    Letters { share: f32, rival: f32 },
 }
 
 impl fmt::Display for Evidence {
@@ -62,6 +63,12 @@ impl fmt::Display for Evidence {
             Evidence::Unlike { share } => {
                 write!(f, "only {} % of names, figures and subjects are shared", percent(share))
             }
+            Evidence::Letters { share, rival } => write!(
+                f,
+                "their letters are {} % alike, and those of no other story more than {} %",
+                percent(share),
+                percent(rival)
+            ),
             Evidence::Mates { rival } => write!(f, "another story is as near ({} %)", percent(rival)),
         }
     }
@@ -121,6 +128,15 @@ pub fn titles(a: &Sketch, b: &Sketch) -> Titles {
         (false, true) if common.len() >= 3 => Titles::Within,
         (false, _) => Titles::Apart,
     }
+}
+
+/// Whether the numbers in two titles can be those of one event: those of one are all in the other.
+pub fn numbers_agree(a: &Sketch, b: &Sketch) -> bool {
+    let numbers = |sketch: &Sketch| -> Vec<u32> {
+        sketch.title().filter(|word| word.kind() == WordKind::Number).map(|word| word.word()).collect()
+    };
+    let (a, b) = (numbers(a), numbers(b));
+    a.iter().all(|number| b.contains(number)) || b.iter().all(|number| a.contains(number))
 }
 
 /// The longest common subsequence of words, as positions in both titles.

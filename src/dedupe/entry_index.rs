@@ -1,5 +1,6 @@
 //! The interface through which `place` looks up known entries.
 
+use super::grams::Grams;
 use crate::model::key::KeyKind;
 use crate::model::keys::{EntryKey, StoryKey};
 use crate::model::sketch::Sketch;
@@ -60,6 +61,12 @@ pub trait EntryIndex {
 
     /// The languages of known entries, coded as in a sketch; there are few.
     fn languages(&mut self) -> Result<Vec<u32>, Self::Error>;
+
+    /// How alike known entries are to the new one by their letters, from 0 to 1, in their order; 0 where an entry's words are gone.
+    fn likeness(&mut self, own: &Grams, entries: &[EntryKey]) -> Result<Vec<f32>, Self::Error>;
+
+    /// Counts the groups of letters of the new entry among those that are known.
+    fn count_grams(&mut self, own: &Grams) -> Result<(), Self::Error>;
 
     /// Whether an operator ruled that the new entry does not belong to this story.
     fn is_kept_out(&mut self, story: StoryKey) -> Result<bool, Self::Error>;

@@ -1,5 +1,6 @@
 //! An `EntryIndex` in memory over the latest entries of a stream. Its size is bounded; the oldest entries are dropped.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 
 use hashbrown::HashTable;
@@ -10,10 +11,14 @@ use crate::model::sketch::{NO_DAY, Part, Sketch, hash64};
 
 use super::entry_index::{DAYS_MAX, EntryIndex, KnownEntry, POSTINGS_MAX, Posting, Postings};
 use super::feature_table::{FeatureTable, Mark, PLACES_MAX, Window};
+use super::grams::{GramCounts, Grams, Opening, TEXT_CHARS_MAX};
 
 /// Entries per generation; two generations are held.
 const GENERATION: usize = 1 << 19;
 const _: () = assert!(2 * GENERATION <= PLACES_MAX);
+
+/// Entries whose beginnings are held: translations follow soon.
+const OPENINGS_MAX: usize = 20_000;
 
 /// The fields of a sketch used most, small enough to stay in the processor's cache.
 #[derive(Clone, Copy)]
@@ -90,6 +95,10 @@ pub struct InMemoryIndex {
     apart: Vec<(usize, usize)>,
     /// The languages of the entries.
     languages: Vec<u32>,
+    /// How the latest entries begin, and the number of the first of them.
+    openings: VecDeque<(Box<str>, Box<str>)>,
+    opened: usize,
+    gram_counts: GramCounts,
     /// Number of entries placed so far; later ones are known by their features only.
     placed: usize,
     /// The entry being placed.
@@ -119,6 +128,9 @@ impl InMemoryIndex {
             next: vec![],
             apart: vec![],
             languages: vec![],
+            openings: VecDeque::new(),
+            opened: 0,
+            gram_counts: GramCounts::default(),
             placed: 0,
             at: 0,
         }
@@ -204,8 +216,18 @@ impl InMemoryIndex {
     }
 
     /// Ends the placing of an entry: from now on translations can be found by its anchors.
-    pub fn end(&mut self, number: usize, sketch: &Sketch) {
+    pub fn end(&mut self, number: usize, sketch: &Sketch, opening: Opening) {
         self.placed = number + 1;
+        if self.opened + self.openings.len() != number {
+            self.openings.clear();
+            self.opened = number;
+        }
+        if self.openings.len() == OPENINGS_MAX {
+            self.openings.pop_front();
+            self.opened += 1;
+        }
+        let start = |text: &str| text.chars().take(TEXT_CHARS_MAX).collect::<String>().into_boxed_str();
+        self.openings.push_back((start(opening.title), start(opening.text)));
         let mark = self.mark(number, sketch.day);
         let anchors: Vec<u32> = sketch.own_anchors().collect();
         self.feature_table.warm(&anchors);
@@ -343,6 +365,22 @@ impl EntryIndex for InMemoryIndex {
         Ok(self.languages.clone())
     }
 
+    fn likeness(&mut self, own: &Grams, entries: &[EntryKey]) -> Result<Vec<f32>, Infallible> {
+        let opening = |entry: &EntryKey| {
+            let (title, text) =
+                self.openings.get(usize::try_from(entry.0).ok()?.checked_sub(self.opened)?)?;
+            Some(Opening { title, text })
+        };
+        let likeness =
+            |entry| opening(entry).map_or(0.0, |opening| self.gram_counts.likeness(own, &Grams::of(opening)));
+        Ok(entries.iter().map(likeness).collect())
+    }
+
+    fn count_grams(&mut self, own: &Grams) -> Result<(), Infallible> {
+        self.gram_counts.add(own);
+        Ok(())
+    }
+
     fn is_kept_out(&mut self, story: StoryKey) -> Result<bool, Infallible> {
         let other =
             |&(a, b): &(usize, usize)| if a == self.at { Some(b) } else { (b == self.at).then_some(a) };
@@ -373,7 +411,7 @@ mod tests {
         };
         for number in 0..47 {
             memory.add(&of(number), &[Key { value: format!("x.org/{number}"), kind: KeyKind::Own }]);
-            memory.end(number, &of(number));
+            memory.end(number, &of(number), Opening::default());
         }
         memory.begin(47);
         for number in 0..47 {

@@ -5,6 +5,7 @@
 pub mod compare;
 pub mod entry_index;
 mod feature_table;
+pub mod grams;
 pub mod keys;
 pub mod lexicon;
 pub mod memory;

@@ -6,6 +6,7 @@ use super::compare::{self, Comparison, Evidence, Titles};
 use super::entry_index::{
     EntryIndex, KnownEntry, POSTINGS_MAX, Posting, Postings, RARE_STORIES_MAX, stories,
 };
+use super::grams::{Grams, Opening};
 use super::placement::{Assessment, Placement, Reason};
 use super::settle::settle;
 use crate::model::key::{Key, KeyKind};
@@ -18,6 +19,7 @@ use crate::model::story::Relation;
 pub struct NewEntry<'a> {
     pub keys: &'a [Key],
     pub sketch: &'a Sketch,
+    pub opening: Opening<'a>,
 }
 
 /// A shingle found in more than this many stories of one source is boilerplate.
@@ -31,10 +33,18 @@ const OF_STORY_MAX: usize = 2;
 const LANGUAGES_MAX: usize = 6;
 /// Minimum weight of shared anchors for a candidate.
 const VOTES_MIN: f32 = 2.0;
+/// A short text, in words, has few anchors to share.
+const SHORT_WORDS_MAX: u32 = 60;
+const SHORT_VOTES_MIN: f32 = 0.5;
 /// Candidates with a lower similarity are dropped.
 const NEAR_MIN: f32 = 0.2;
 /// A translation has to be closer than any other story by this margin.
 const RIVAL_MARGIN: f32 = 0.08;
+
+/// Translations that the first comparison does not find are at least this alike by their letters, and by this much more than the
+/// entries of any other story.
+const LETTERS_MIN: f32 = 0.15;
+const LETTERS_MARGIN: f32 = 0.05;
 
 /// Approximate number of features looked up for an entry with two or three languages, so that the map need not grow.
 const FEATURES_ASKED: usize = 220;
@@ -44,8 +54,13 @@ const FEATURES_ASKED: usize = 220;
 /// # Errors
 /// When the index fails.
 pub fn place<L: EntryIndex>(new: NewEntry, index: &mut L) -> Result<Placement, L::Error> {
-    let mut placer =
-        Placer { new, index, opinions: Vec::new(), seen: HashMap::with_capacity(FEATURES_ASKED) };
+    let mut placer = Placer {
+        new,
+        index,
+        opinions: Vec::new(),
+        seen: HashMap::with_capacity(FEATURES_ASKED),
+        grams: None,
+    };
     placer.by_keys()?;
     placer.by_text()?;
     placer.by_language()?;
@@ -59,6 +74,8 @@ struct Placer<'a, L> {
     opinions: Vec<Assessment>,
     /// Features already looked up: the number of stories, and the greatest number of stories of one source.
     seen: HashMap<u32, (usize, usize)>,
+    /// Groups of letters of the new entry, once they are asked for.
+    grams: Option<Grams>,
 }
 
 impl<L: EntryIndex> Placer<'_, L> {
@@ -121,7 +138,7 @@ impl<L: EntryIndex> Placer<'_, L> {
                 votes.entry(posting.entry).or_insert((0.0, *posting)).0 += weight;
             }
         }
-        for entry in best(votes, COPIES_MAX, 1.2) {
+        for entry in best(&votes, COPIES_MAX, 1.2) {
             let Some(known) = self.index.known(entry)? else { continue };
             if known.sketch.words < sketch.words {
                 // Then the phrases of the known entry are the ones that count.
@@ -174,8 +191,17 @@ impl<L: EntryIndex> Placer<'_, L> {
             }
         }
         let mut verdicts: Vec<(KnownEntry, Comparison)> = Vec::new();
-        for entry in best(votes, TRANSLATIONS_MAX, VOTES_MIN) {
+        let mut candidates: Vec<KnownEntry> = Vec::new();
+        let votes_min = if sketch.words < SHORT_WORDS_MAX { SHORT_VOTES_MIN } else { VOTES_MIN };
+        let is_strong = |entry: &EntryKey| votes.get(entry).is_some_and(|(weight, _)| *weight >= VOTES_MIN);
+        let chosen = best(&votes, TRANSLATIONS_MAX, votes_min);
+        let strong: Vec<bool> = chosen.iter().map(is_strong).collect();
+        for (entry, is_strong) in chosen.into_iter().zip(strong) {
             let Some(known) = self.index.known(entry)? else { continue };
+            candidates.push(known.clone());
+            if !is_strong {
+                continue;
+            }
             if compare::nearness(sketch, &known.sketch, |_| 1.0).score < NEAR_MIN {
                 continue;
             }
@@ -195,6 +221,40 @@ impl<L: EntryIndex> Placer<'_, L> {
             let evidence =
                 if verdict.is_same && !is_same { Evidence::Mates { rival } } else { verdict.evidence };
             self.say(known, Relation::Translation, (is_same, verdict.score), Reason::Compared(evidence));
+        }
+        if self.opinions.iter().any(|opinion| opinion.is_same) {
+            return Ok(());
+        }
+        self.by_letters(&candidates)
+    }
+
+    /// Compares with news in another language by letters, which hold for languages whose words are not known.
+    fn by_letters(&mut self, candidates: &[KnownEntry]) -> Result<(), L::Error> {
+        if candidates.is_empty() {
+            return Ok(());
+        }
+        if self.grams.is_none() {
+            let grams = Grams::of(self.new.opening);
+            self.index.count_grams(&grams)?;
+            self.grams = Some(grams);
+        }
+        let Some(grams) = &self.grams else { return Ok(()) };
+        let entries: Vec<EntryKey> = candidates.iter().map(|known| known.entry).collect();
+        let likeness = self.index.likeness(grams, &entries)?;
+        let Some((at, share)) =
+            likeness.iter().copied().enumerate().max_by(|(_, one), (_, other)| one.total_cmp(other))
+        else {
+            return Ok(());
+        };
+        let nearest = &candidates[at];
+        let others = candidates.iter().zip(&likeness).filter(|(other, _)| other.story != nearest.story);
+        let rival = others.map(|(_, likeness)| *likeness).fold(0.0, f32::max);
+        let is_same = share >= LETTERS_MIN
+            && share >= rival + LETTERS_MARGIN
+            && compare::numbers_agree(self.new.sketch, &nearest.sketch);
+        if is_same {
+            let evidence = Reason::Compared(Evidence::Letters { share, rival });
+            self.say(nearest, Relation::Translation, (true, share), evidence);
         }
         Ok(())
     }
@@ -278,9 +338,9 @@ fn count(postings: &[Posting]) -> (usize, usize) {
 }
 
 /// The entries with the most votes, few of each story.
-fn best(votes: HashMap<EntryKey, (f32, Posting)>, count_max: usize, votes_min: f32) -> Vec<EntryKey> {
+fn best(votes: &HashMap<EntryKey, (f32, Posting)>, count_max: usize, votes_min: f32) -> Vec<EntryKey> {
     let mut votes: Vec<(f32, Posting)> =
-        votes.into_values().filter(|(votes, _)| *votes >= votes_min).collect();
+        votes.values().copied().filter(|(votes, _)| *votes >= votes_min).collect();
     votes.sort_by(|(a, one), (b, other)| b.total_cmp(a).then(one.entry.cmp(&other.entry)));
     let mut of_story: HashMap<StoryKey, usize> = HashMap::new();
     let is_wanted = |(_, posting): &(f32, Posting)| {
@@ -341,6 +401,7 @@ mod tests {
         };
         let mut relations = Vec::new();
         for (number, item) in items.iter().enumerate() {
+            let opening = Opening { title: item.title, text: item.text };
             let parts = SketchInput {
                 source: item.source,
                 title: item.title,
@@ -352,14 +413,14 @@ mod tests {
             let (keys, sketch) = (keys_of(item), sketch(&parts));
             memory.add(&sketch, &keys);
             memory.begin(number);
-            let Ok(placing) = place(NewEntry { keys: &keys, sketch: &sketch }, &mut memory);
+            let Ok(placing) = place(NewEntry { keys: &keys, sketch: &sketch, opening }, &mut memory);
             relations.push(placing.decision().map_or(Relation::First, |decision| decision.relation));
             for story in
                 placing.decision().iter().map(|decision| decision.story).chain(placing.also.iter().copied())
             {
                 memory.join(story.0 as usize, number);
             }
-            memory.end(number, &sketch);
+            memory.end(number, &sketch, opening);
         }
         relations.into_iter().enumerate().map(|(number, relation)| (memory.story(number), relation)).collect()
     }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::classify::Classifier;
+use crate::dedupe::grams::Opening;
 use crate::dedupe::memory::InMemoryIndex;
 use crate::dedupe::place::{NewEntry, place};
 use crate::dedupe::placement::Assessment;
@@ -19,7 +20,7 @@ use crate::model::story::{Relation, StoredEntry, Story};
 use crate::model::topic::TopicMatch;
 use crate::normalize::entry::entry_id;
 use crate::pipeline::refresh::index::StoreIndex;
-use crate::pipeline::refresh::prepare::{keys_of, sketch_of};
+use crate::pipeline::refresh::prepare::{keys_of, opening_of, sketch_of};
 use crate::store::{MarkupScope, Store, StoreError, Unit, Write};
 
 /// Entries read, or changed in one transaction, at a time, so that other writers get their turn.
@@ -135,7 +136,7 @@ pub fn explain(store: &Store, entry: &StoredEntry) -> anyhow::Result<Explanation
     store.try_out(|w| {
         let story = w.entries().story_of(entry.order)?;
         let intake = place(
-            NewEntry { keys: &keys, sketch: &sketch },
+            NewEntry { keys: &keys, sketch: &sketch, opening: opening_of(&entry.entry) },
             &mut StoreIndex::but(w, entry.order, &entry.entry.id)?,
         )?;
         let mut explanation = Explanation { story, others: Vec::new(), own: Vec::new() };
@@ -256,7 +257,8 @@ pub fn recluster(store: &Store, is_dry: bool, mut on_step: impl FnMut(usize)) ->
     for (a, b, _) in rulings.iter().filter(|(_, _, is_same)| !is_same) {
         memory.keep_apart(*a, *b);
     }
-    let decisions = decide(&mut memory, &stood, &rulings, &mut on_step);
+    let opening = |entry| store.read(|r| r.intake().opening(entry));
+    let decisions = decide(&mut memory, &stood, &rulings, opening, &mut on_step)?;
     apply(store, &memory, &stood, &decisions, is_dry)
 }
 
@@ -268,8 +270,9 @@ fn decide(
     memory: &mut InMemoryIndex,
     stood: &[Stood],
     rulings: &[(usize, usize, bool)],
+    opening: impl Fn(EntryKey) -> Result<(String, String), StoreError>,
     on_step: &mut impl FnMut(usize),
-) -> Vec<PlacementDecision> {
+) -> Result<Vec<PlacementDecision>, StoreError> {
     let mut decisions = Vec::with_capacity(stood.len());
     // First entries of stories too old to be compared: entries not placed elsewhere stay with them.
     let mut old: HashMap<StoryKey, usize> = HashMap::new();
@@ -281,7 +284,9 @@ fn decide(
             on_step(1);
             continue;
         };
-        let Ok(intake) = place(NewEntry { keys: &own.keys, sketch: &sketch }, memory);
+        let (title, text) = opening(own.entry)?;
+        let opening = Opening { title: &title, text: &text };
+        let Ok(intake) = place(NewEntry { keys: &own.keys, sketch: &sketch, opening }, memory);
         if let (None, Some(first)) = (intake.decision(), old.get(&own.story)) {
             memory.join(*first, number);
         }
@@ -298,10 +303,10 @@ fn decide(
         for (a, b, _) in rulings.iter().filter(|(_, b, is_same)| *is_same && *b == number) {
             memory.join(*a, *b);
         }
-        memory.end(number, &sketch);
+        memory.end(number, &sketch, opening);
         on_step(1);
     }
-    decisions
+    Ok(decisions)
 }
 
 /// Moves the entries whose story changed, in batches.
@@ -500,7 +505,9 @@ mod tests {
             memory.add(&sketch(&SketchInput { source: "a", title, ..SketchInput::default() }), &[])
         });
         let mut steps = 0;
-        assert_eq!(decide(&mut memory, &stood, &[], &mut |step| steps += step), vec![None; 6]);
+        let opening = |_| Ok((String::new(), String::new()));
+        let decisions = decide(&mut memory, &stood, &[], opening, &mut |step| steps += step).unwrap();
+        assert_eq!(decisions, vec![None; 6]);
         // Only the first two have left the memory: the others are told apart by text, except the one whose story began with
         // those.
         assert_eq!((0..6).map(|number| memory.story(number)).collect::<Vec<_>>(), [0, 0, 2, 3, 4, 0]);

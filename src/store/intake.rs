@@ -166,6 +166,17 @@ impl<A> Intake<'_, A> {
         Ok(row.map(|(story, bytes)| (story, bytes.and_then(|bytes| Sketch::from_bytes(&bytes)))))
     }
 
+    /// The title and the summary of an entry; both are empty if it is gone.
+    pub fn opening(&self, entry: EntryKey) -> Result<(String, String)> {
+        let sql = "SELECT title, summary FROM entry WHERE pk = ?1";
+        Ok(self.db.row(sql, [entry], |row| Ok((row.get(0)?, row.get(1)?)))?.unwrap_or_default())
+    }
+
+    /// How many texts have each group of letters, as it was put.
+    pub fn gram_counts(&self) -> Result<Option<Vec<u8>>> {
+        self.db.row("SELECT counts FROM gram_counts", [], |row| row.get(0))
+    }
+
     /// The entries of a story, oldest first.
     pub fn members(&self, story: StoryKey, members_max: usize) -> Result<Vec<EntryKey>> {
         let sql = format!("SELECT pk FROM entry WHERE story = ?1 ORDER BY pk LIMIT {members_max}");
@@ -275,6 +286,13 @@ impl Intake<'_, Write> {
             self.put_event(key, begin)?;
         }
         Ok((key, story))
+    }
+
+    /// Stores how many texts have each group of letters.
+    pub fn put_gram_counts(&self, counts: &[u8]) -> Result<()> {
+        let sql = "INSERT INTO gram_counts (one, counts) VALUES (1, ?1) ON CONFLICT (one) DO UPDATE SET counts = ?1";
+        self.db.execute(sql, [counts])?;
+        Ok(())
     }
 
     /// Adds to a source's count of entries.

@@ -182,6 +182,9 @@ fn write_entries(w: &Unit<Write>, features: &Features) -> Result<()> {
     let event = Some(Event { begin: day, end: None, place: None });
     w.intake().update(&Entry { event, ..entry(2) }, &[], features, now)?;
     w.intake().touch("s", &["guid:guid-1".into()], now)?;
+    w.intake().put_gram_counts(b"counts")?;
+    w.intake().gram_counts()?;
+    w.intake().opening(EntryKey(1))?;
     w.intake().settle_events("s", &["guid:guid-1".into()], now)?;
     w.intake().count_new("s", 3)?;
     w.intake().forget_unsketched(EntryKey(1))?;

@@ -5,6 +5,7 @@ use hashbrown::HashMap;
 use crate::dedupe::entry_index::{
     DAYS_MAX, EntryIndex, KnownEntry, POSTINGS_MAX, Posting, Postings, RARE_STORIES_MAX, stories,
 };
+use crate::dedupe::grams::{GramCounts, Grams, Opening};
 use crate::dedupe::sketch::{language_code, source_hash};
 use crate::model::key::KeyKind;
 use crate::model::keys::{EntryKey, StoryKey};
@@ -40,6 +41,10 @@ pub struct StoreIndex<'u, 'w> {
     has_rulings: bool,
     /// The last postings found; the buffer is reused.
     postings: PostingBuffer,
+    /// How many texts have each group of letters, once that is asked for.
+    gram_counts: Option<GramCounts>,
+    /// Whether texts were counted in this unit of work.
+    has_counted: bool,
 }
 
 impl<'u, 'w> StoreIndex<'u, 'w> {
@@ -59,12 +64,31 @@ impl<'u, 'w> StoreIndex<'u, 'w> {
             languages: None,
             has_rulings: unit.intake().has_rulings()?,
             postings: PostingBuffer::default(),
+            gram_counts: None,
+            has_counted: false,
         })
     }
 
-    /// The look-ups, for the next unit once this one is committed.
-    pub fn into_memory(self) -> LookupCache {
-        self.memory
+    /// Stores what was counted, and gives the look-ups, for the next unit once this one is committed.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn finish(self) -> Result<LookupCache, StoreError> {
+        if let Some(counts) = self.gram_counts.filter(|_| self.has_counted) {
+            self.unit.intake().put_gram_counts(&counts.to_bytes())?;
+        }
+        Ok(self.memory)
+    }
+
+    fn gram_counts(&mut self) -> Result<&mut GramCounts, StoreError> {
+        let counts = match self.gram_counts.take() {
+            Some(counts) => counts,
+            None => {
+                let stored = self.unit.intake().gram_counts()?;
+                stored.and_then(|bytes| GramCounts::from_bytes(&bytes)).unwrap_or_default()
+            }
+        };
+        Ok(self.gram_counts.insert(counts))
     }
 
     /// An index for placing an entry that is already stored, given by its key and id.
@@ -215,6 +239,22 @@ impl EntryIndex for StoreIndex<'_, '_> {
             Some(languages) => Ok(languages.clone()),
             None => Ok(self.languages.insert(self.unit.intake().sketch_languages()?).clone()),
         }
+    }
+
+    fn likeness(&mut self, own: &Grams, entries: &[EntryKey]) -> Result<Vec<f32>, StoreError> {
+        let unit = self.unit;
+        let counts = self.gram_counts()?;
+        let likeness = |entry: &EntryKey| {
+            let (title, text) = unit.intake().opening(*entry)?;
+            Ok(counts.likeness(own, &Grams::of(Opening { title: &title, text: &text })))
+        };
+        entries.iter().map(likeness).collect()
+    }
+
+    fn count_grams(&mut self, own: &Grams) -> Result<(), StoreError> {
+        self.gram_counts()?.add(own);
+        self.has_counted = true;
+        Ok(())
     }
 
     fn is_kept_out(&mut self, story: StoryKey) -> Result<bool, StoreError> {

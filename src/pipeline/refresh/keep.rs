@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::decide::{self, Consequence, Intent, Stored};
 use super::document::{Brought, PreparedDocument, PreparedRefresh};
 use super::index::{LookupCache, StoreIndex};
-use super::prepare::{Candidate, Cleaned};
+use super::prepare::{Candidate, Cleaned, opening_of};
 use super::read_error::ReadError;
 use super::refresher::{Refresher, SourceOutcome, SourceReport};
 use crate::dedupe::place::{NewEntry, place};
@@ -60,7 +60,7 @@ impl Refresher {
             for lease in done {
                 unit.leases().settle(lease, self.store.worker())?;
             }
-            Ok::<_, anyhow::Error>((reports, index.into_memory()))
+            Ok::<_, anyhow::Error>((reports, index.finish()?))
         })?;
         *self.memory() = memory;
         Ok(reports)
@@ -252,7 +252,7 @@ fn insert(
     now: Timestamp,
 ) -> Result<Inserted, StoreError> {
     let Cleaned { entry, topics, keys, sketch, .. } = cleaned;
-    let intake = place(NewEntry { keys, sketch }, index)?;
+    let intake = place(NewEntry { keys, sketch, opening: opening_of(entry) }, index)?;
     let (story, relation, reason) = match intake.decision() {
         None => (entry_id("story", &Identity::Guid(entry.id.clone())), Relation::First, None),
         Some(decision) => {

@@ -8,6 +8,7 @@ use url::Url;
 
 use super::visits::{self, Recognised};
 use crate::classify::Classifier;
+use crate::dedupe::grams::Opening;
 use crate::dedupe::keys::{self, Names, further_identities};
 use crate::dedupe::sketch::{LINKS_MAX, SketchInput, sketch};
 use crate::extract::boilerplate;
@@ -277,6 +278,11 @@ impl Preparation<'_> {
 /// The keys of a normalized entry.
 pub fn keys_of(entry: &Entry) -> Vec<Key> {
     keys::keys(&Names::of(entry))
+}
+
+/// How an entry begins, to be compared across languages.
+pub fn opening_of(entry: &Entry) -> Opening<'_> {
+    Opening { title: &entry.title, text: &entry.summary }
 }
 
 /// The sketch of a normalized entry. Without a date, the day it was first seen is used.

@@ -1,0 +1,161 @@
+//! How alike two texts in different languages are by their letters: names, figures and words of one origin share groups of four
+//! letters. A group counts the less, the more texts have it.
+
+use crate::model::sketch::hash;
+use crate::support::text::fold_into;
+
+/// Letters, or spaces around a word, in a group.
+const LETTERS: usize = 4;
+/// Groups told apart; they are hashed.
+const KINDS: usize = 1 << 13;
+/// Maximum length of the part of a text that is looked at, in characters.
+pub const TEXT_CHARS_MAX: usize = 400;
+/// How much more a group counts that stands in a title.
+const TITLE_WEIGHT: f32 = 1.7;
+
+/// How a text begins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Opening<'a> {
+    pub title: &'a str,
+    pub text: &'a str,
+}
+
+/// The groups of letters of a title and the text below it: each twice its number, plus one if it stands in the title; sorted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Grams(Vec<u16>);
+
+impl Grams {
+    pub fn of(opening: Opening) -> Grams {
+        let mut grams = Vec::with_capacity(TEXT_CHARS_MAX);
+        let mut folded = String::new();
+        for (text, mark) in [(opening.title, 1), (opening.text, 0)] {
+            let end = text.char_indices().nth(TEXT_CHARS_MAX).map_or(text.len(), |(at, _)| at);
+            folded.clear();
+            fold_into(&mut folded, &text[..end]);
+            add_grams(&folded, mark, &mut grams);
+        }
+        // Of a group in both, the one in the title stays.
+        grams.sort_unstable_by_key(|gram| (gram >> 1, std::cmp::Reverse(gram & 1)));
+        grams.dedup_by_key(|gram| *gram >> 1);
+        Grams(grams)
+    }
+}
+
+/// Adds the groups of each word, with a space before and behind it.
+fn add_grams(folded: &str, mark: u16, grams: &mut Vec<u16>) {
+    let mut padded = String::new();
+    let mut starts: Vec<usize> = Vec::new();
+    for word in folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+        padded.clear();
+        padded.push(' ');
+        padded.push_str(word);
+        padded.push(' ');
+        starts.clear();
+        starts.extend(padded.char_indices().map(|(at, _)| at));
+        starts.push(padded.len());
+        for group in starts.windows(LETTERS.min(starts.len() - 1) + 1) {
+            let hash = hash(&padded.as_bytes()[group[0]..group[group.len() - 1]]);
+            let kind = (hash ^ (hash >> 13) ^ (hash >> 26)) as usize % KINDS;
+            grams.push((kind as u16) << 1 | mark);
+        }
+    }
+}
+
+/// How many texts have each group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GramCounts {
+    texts: u32,
+    counts: Vec<u16>,
+}
+
+impl Default for GramCounts {
+    fn default() -> GramCounts {
+        GramCounts { texts: 0, counts: vec![0; KINDS] }
+    }
+}
+
+impl GramCounts {
+    /// Counts a text.
+    pub fn add(&mut self, grams: &Grams) {
+        if self.texts == u32::from(u16::MAX) {
+            // What is counted is a share of the latest texts.
+            self.texts /= 2;
+            self.counts.iter_mut().for_each(|count| *count /= 2);
+        }
+        self.texts += 1;
+        for gram in &grams.0 {
+            self.counts[usize::from(gram >> 1)] += 1;
+        }
+    }
+
+    fn weight(&self, gram: u16) -> f32 {
+        let count = f32::from(self.counts[usize::from(gram >> 1)]);
+        let rarity = ((1.0 + self.texts as f32) / (1.0 + count)).ln() + 1.0;
+        if gram & 1 == 1 { rarity * TITLE_WEIGHT } else { rarity }
+    }
+
+    /// The cosine of two texts, from 0 to 1.
+    pub fn likeness(&self, a: &Grams, b: &Grams) -> f32 {
+        let square = |grams: &Grams| grams.0.iter().map(|gram| self.weight(*gram).powi(2)).sum::<f32>();
+        let (mut at, mut shared) = (0, 0.0);
+        for gram in &a.0 {
+            while b.0.get(at).is_some_and(|other| other >> 1 < gram >> 1) {
+                at += 1;
+            }
+            if let Some(other) = b.0.get(at).filter(|other| *other >> 1 == gram >> 1) {
+                shared += self.weight(*gram) * self.weight(*other);
+            }
+        }
+        let norm = (square(a) * square(b)).sqrt();
+        if norm > 0.0 { shared / norm } else { 0.0 }
+    }
+
+    /// As stored: the number of texts and the counts, little-endian.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let counts = self.counts.iter().flat_map(|count| count.to_le_bytes());
+        self.texts.to_le_bytes().into_iter().chain(counts).collect()
+    }
+
+    /// Reads what `to_bytes` wrote; `None` for anything else.
+    pub fn from_bytes(bytes: &[u8]) -> Option<GramCounts> {
+        let (texts, counts) = bytes.split_first_chunk::<4>()?;
+        let counts: Vec<u16> =
+            counts.as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
+        (counts.len() == KINDS)
+            .then(|| GramCounts { texts: u32::from_le_bytes(*texts).min(u32::from(u16::MAX)), counts })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_one_event_are_alike_across_languages_and_common_words_count_little() {
+        let of = |title, text| Grams::of(Opening { title, text });
+        let en =
+            of("Kaduna State opens its budget", "The government of Kaduna publishes the contracts of 2022.");
+        let fr =
+            of("L’État de Kaduna ouvre son budget", "Le gouvernement de Kaduna publie les contrats de 2022.");
+        let other =
+            of("Le parlement débat de l’énergie", "Le gouvernement présente la loi sur les éoliennes.");
+        let mut counts = GramCounts::default();
+        for grams in [&en, &fr, &other] {
+            counts.add(grams);
+        }
+        let (near, far) = (counts.likeness(&en, &fr), counts.likeness(&en, &other));
+        assert!(near > 0.3 && far < 0.15, "{near} {far}");
+        assert!((counts.likeness(&en, &en) - 1.0).abs() < 1e-5);
+        assert_eq!(counts.likeness(&en, &of("", "—")), 0.0);
+        assert_eq!(GramCounts::from_bytes(&counts.to_bytes()), Some(counts.clone()));
+        assert_eq!(GramCounts::from_bytes(b"no counts"), None);
+    }
+
+    #[test]
+    fn counts_never_overflow() {
+        let mut counts = GramCounts::default();
+        let grams = Grams::of(Opening { title: "a", text: "" });
+        (0..200_000).for_each(|_| counts.add(&grams));
+        assert!(counts.likeness(&grams, &grams) > 0.99);
+    }
+}
