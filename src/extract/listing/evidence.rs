@@ -1,6 +1,8 @@
 //! Whether records that are alike are a listing of news: by what each says of itself, and, where they have no dates, by what the
 //! page, its headings, its markup and its addresses call them.
 
+use std::collections::HashSet;
+
 use scraper::ElementRef;
 use url::Url;
 
@@ -67,10 +69,11 @@ pub fn doubt(page: &Page, cards: &[Card], entries: &[RawEntry], is_aside: bool) 
         return None;
     }
     let is_named = is_marked_up(cards)
-        || has_news_addresses(cards)
+        || has_news_addresses(page, cards)
         || heading_before(page, cards).is_some_and(|heading| words::has_one("news", &heading));
     let is_on_its_page = || is_below || is_rich && is_page_of_news(page);
-    let is_listing = (is_named || is_on_its_page() && !most(cards, is_contact)) && is_in_main(page, cards);
+    let is_unlike_services = || !most(cards, is_contact) && !is_menu_again(page, cards);
+    let is_listing = (is_named || is_on_its_page() && is_unlike_services()) && is_in_main(page, cards);
     (!is_listing).then_some(Doubt::Undated)
 }
 
@@ -135,10 +138,13 @@ fn is_marked_up(cards: &[Card]) -> bool {
     most(cards, is_marked)
 }
 
-/// Whether the addresses name news, or a year.
-fn has_news_addresses(cards: &[Card]) -> bool {
+/// Whether the addresses name news, or a year; that of the page itself, with a query, says nothing of its own.
+fn has_news_addresses(page: &Page, cards: &[Card]) -> bool {
     most(cards, |card| {
         let Ok(url) = Url::parse(&card.href) else { return false };
+        if page.base().is_some_and(|own| own.path() == url.path()) {
+            return false;
+        }
         let mut segments = url.path_segments().into_iter().flatten();
         segments.any(|segment| {
             let is_year =
@@ -192,6 +198,21 @@ fn is_in_main(page: &Page, cards: &[Card]) -> bool {
             .any(|around| is_main(&around))
     };
     page.html().select(&selector("main, [role=main]")).next().is_none() || cards.iter().any(in_main)
+}
+
+/// Whether the menu of the page leads to the same addresses.
+fn is_menu_again(page: &Page, cards: &[Card]) -> bool {
+    let links = selector("nav a[href], [role=navigation] a[href], .menu a[href], .navbar a[href]");
+    let plain = |href: &str| href.split('#').next().unwrap_or(href).trim_end_matches('/').to_owned();
+    let resolved = page.html().select(&links).filter_map(|link| link.attr("href")).filter_map(|href| {
+        let address = match page.base() {
+            Some(base) => base.join(href).ok()?,
+            None => Url::parse(href).ok()?,
+        };
+        Some(plain(address.as_str()))
+    });
+    let menu: HashSet<String> = resolved.collect();
+    most(cards, |card| menu.contains(&plain(&card.href)))
 }
 
 /// Whether a record says how to reach somebody.

@@ -181,11 +181,16 @@ mod tests {
             format!("<h1>Services</h1>{}", list("tile", "s")),
             format!("<title>Pagina niet gevonden</title><h1>Nieuws</h1>{}", list("tile", "s")),
             format!("<h1>Nieuws</h1><main><p>Text</p></main>{}", list("tile", "s")),
+            format!("<nav><a href=/town/1>One</a><a href=/town/2>Two</a><a href=/town/3>Three</a></nav>{}", list("tile", "town")),
             "<h1>Forms</h1><ul><li><a href=/f/a.pdf>Form to ask for a permit to build</a><li><a href=/f/b.pdf>Form to ask for a place in school</a><li><a href=/f/c.pdf>Form to ask for a lower tax</a></ul>".to_owned(),
             "<main><article><h1>The bridge is open</h1><p>4 May 2022</p><p>It was closed for two years, says <a href=/r.pdf>the report</a> of its builders.</p></article></main>".to_owned(),
         ] {
             assert_eq!(count(&services), 0, "{services}");
         }
+        let steps = "<h1>Request</h1><ol><li><a href='?step=1'>Who you are and where you live</a><li><a href='?step=2'>What you want to ask for</a><li><a href='?step=3'>Look at it all and send</a></ol>";
+        let url = url::Url::parse("https://x.org/noticias").ok();
+        let steps = Page::parse(steps, url.as_ref()).mine(DateRules::strict(DateOrder::Dmy));
+        assert_eq!(steps.feed.entries.len(), 0, "the page's own address says nothing of its steps");
         for news in [
             format!("<h1>Nieuws</h1>{}", list("tile", "s")),
             format!("<h2>Habari za mji</h2>{}", list("tile", "s")),
