@@ -23,6 +23,9 @@ const GONE_CHARS_MAX: usize = 90;
 /// A link among so many more characters of its paragraph is part of the text.
 const PROSE_CHARS_MIN: usize = 25;
 
+/// A lone record with more text is an article, in characters.
+const CARD_CHARS_MAX: usize = 1_200;
+
 /// Why records are no listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doubt {
@@ -68,12 +71,12 @@ pub fn doubt(page: &Page, cards: &[Card], entries: &[RawEntry], is_aside: bool) 
     if dated * 3 >= entries.len() || most(cards, |card| card.has_date()) {
         return None;
     }
-    let is_named = is_marked_up(cards)
+    let is_headed = || heading_before(page, cards).is_some_and(|heading| words::has_one("news", &heading));
+    let is_on_its_page = || (is_below || is_rich && is_page_of_news(page)) && !is_menu_again(page, cards);
+    let is_called_news = is_marked_up(cards)
         || has_news_addresses(page, cards)
-        || heading_before(page, cards).is_some_and(|heading| words::has_one("news", &heading));
-    let is_on_its_page = || is_below || is_rich && is_page_of_news(page);
-    let is_unlike_services = || !most(cards, is_contact) && !is_menu_again(page, cards);
-    let is_listing = (is_named || is_on_its_page() && is_unlike_services()) && is_in_main(page, cards);
+        || !most(cards, is_contact) && (is_headed() || is_on_its_page());
+    let is_listing = is_called_news && is_in_main(page, cards);
     (!is_listing).then_some(Doubt::Undated)
 }
 
@@ -110,8 +113,12 @@ fn is_article_of_page(card: &Card) -> bool {
                 text_of(paragraph).chars().count() >= text.chars().count() + PROSE_CHARS_MIN
             })
     };
-    let has_page_heading = card.record.select(&selector("h1")).next().is_some();
-    !links().any(is_heading_link) && (has_page_heading || links().all(is_in_prose))
+    let headings = selector("h1, h2, h3, h4");
+    let headings: Vec<ElementRef> = card.record.select(&headings).collect();
+    let is_page = headings.len() > 1
+        || headings.iter().any(|heading| heading.value().name() == "h1")
+        || text_of(card.record).chars().count() > CARD_CHARS_MAX;
+    !links().any(is_heading_link) && (is_page || links().all(is_in_prose))
 }
 
 /// Whether the records, or the lists that they stand in, are marked up as news.
@@ -145,12 +152,13 @@ fn has_news_addresses(page: &Page, cards: &[Card]) -> bool {
         if page.base().is_some_and(|own| own.path() == url.path()) {
             return false;
         }
-        let mut segments = url.path_segments().into_iter().flatten();
-        segments.any(|segment| {
-            let is_year =
-                segment.len() == 4 && segment.parse().is_ok_and(|year| (1990..=2100).contains(&year));
-            is_year || names_news(segment)
-        })
+        let segments: Vec<&str> = url.path_segments().into_iter().flatten().collect();
+        let is_year = |segment: &&str| {
+            segment.len() == 4 && segment.parse().is_ok_and(|year| (1990..=2100).contains(&year))
+        };
+        // A year at the end is what the link is about.
+        let directories = &segments[..segments.len().saturating_sub(1)];
+        directories.iter().any(is_year) || segments.iter().any(|segment| names_news(segment))
     })
 }
 

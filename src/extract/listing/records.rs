@@ -1,6 +1,6 @@
 //! Links that only belong to a record of another link: a file beside the page that it is about, or a second name of it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use ego_tree::NodeId;
 use scraper::ElementRef;
@@ -9,35 +9,38 @@ use super::links::{Anchor, is_call, is_file_label, is_file_path};
 use crate::support::text::fold;
 
 /// Number of elements around a link among which its record is looked for.
-const AROUND_MAX: usize = 5;
+const AROUND_MAX: usize = 6;
+/// An element with more links is no record.
+const LINKS_MAX: usize = 12;
 
 /// The links without those that stand beside the main one of their record: a row, a list item, a card among others like it.
 pub fn main_links(anchors: Vec<Anchor>) -> Vec<Anchor> {
-    let is_second =
-        |anchor: &Anchor| is_file_label(&anchor.text) || is_file_path(&anchor.key) || is_call(&anchor.text);
-    let others: Vec<(NodeId, &Anchor)> = anchors.iter().map(|anchor| (anchor.element.id(), anchor)).collect();
-    let beside: HashSet<NodeId> = anchors
-        .iter()
-        .filter(|anchor| is_second(anchor) && !anchor.text.is_empty())
-        .filter(|anchor| {
-            let mut around = anchor.element.ancestors().filter_map(ElementRef::wrap).take(AROUND_MAX);
-            let main = around.find_map(|around| {
-                let within: Vec<&Anchor> = others_in(around, &others);
-                let keys = || within.iter().filter(|other| other.key != anchor.key && is_main(other, anchor));
-                let distinct: HashSet<&str> = keys().map(|other| other.key.as_str()).collect();
-                (!distinct.is_empty()).then(|| is_record(around) && distinct.len() == 1)
-            });
-            main == Some(true)
-        })
-        .map(|anchor| anchor.element.id())
-        .collect();
-    anchors.into_iter().filter(|anchor| !beside.contains(&anchor.element.id())).collect()
+    let mut within: HashMap<NodeId, Vec<usize>> = HashMap::new();
+    for (at, anchor) in anchors.iter().enumerate() {
+        for around in anchor.element.ancestors().take(AROUND_MAX) {
+            within.entry(around.id()).or_default().push(at);
+        }
+    }
+    let is_beside = |anchor: &Anchor| {
+        let around = anchor.element.ancestors().filter_map(ElementRef::wrap).take(AROUND_MAX);
+        let records = around.map(|around| (around, within[&around.id()].as_slice()));
+        let mut small = records.take_while(|(_, links)| links.len() <= LINKS_MAX);
+        let found = small.find_map(|(around, links)| {
+            let others = links.iter().map(|at| &anchors[*at]);
+            let main = others.filter(|other| other.key != anchor.key && is_main(other, anchor));
+            let keys: HashSet<&str> = main.map(|other| other.key.as_str()).collect();
+            (!keys.is_empty()).then(|| is_record(around) && keys.len() == 1)
+        });
+        found == Some(true)
+    };
+    let kept: Vec<bool> = anchors.iter().map(|anchor| !(is_second(anchor) && is_beside(anchor))).collect();
+    anchors.into_iter().zip(kept).filter_map(|(anchor, is_kept)| is_kept.then_some(anchor)).collect()
 }
 
-fn others_in<'b, 'a>(around: ElementRef<'a>, others: &[(NodeId, &'b Anchor<'a>)]) -> Vec<&'b Anchor<'a>> {
-    let ids: HashSet<NodeId> =
-        around.descendants().filter(|node| node.value().is_element()).map(|node| node.id()).collect();
-    others.iter().filter(|(id, _)| ids.contains(id)).map(|(_, other)| *other).collect()
+/// Whether a link may be one beside another: a file, a label or a call to read on.
+fn is_second(anchor: &Anchor) -> bool {
+    let is_named_so = is_file_label(&anchor.text) || is_file_path(&anchor.key) || is_call(&anchor.text);
+    !anchor.text.is_empty() && is_named_so
 }
 
 /// Whether a link is the main one beside another: it has words, and is a page where the other is a file; of two files, the one

@@ -87,7 +87,15 @@ pub(in crate::extract) fn is_label(part: ElementRef) -> bool {
         let names = part.value().classes().flat_map(words::parts_of_name);
         names.into_iter().any(|name| parts.contains(&name.as_str()))
     };
-    let is_whole = matches!(part.value().name(), "h1" | "h2" | "h3" | "h4" | "h5" | "h6");
+    // A heading and a lone link are the title, whatever they are called.
+    let is_lone_link = || {
+        let mut beside = part.prev_siblings().chain(part.next_siblings()).filter_map(ElementRef::wrap);
+        !beside.any(|other| other.value().name() == "a")
+    };
+    let is_whole = match part.value().name() {
+        "a" => is_lone_link(),
+        name => matches!(name, "h1" | "h2" | "h3" | "h4" | "h5" | "h6"),
+    };
     !is_whole
         && !text.is_empty()
         && text.chars().count() <= LABEL_CHARS_MAX
