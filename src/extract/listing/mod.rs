@@ -249,6 +249,18 @@ mod tests {
                 "<div class=row><b>{n} October 2022</b> <a href=/c/{n}>Sitting {n} of the council</a> <a href=/c/{n}.pdf>Verbatim report of all speakers</a></div>"
             )
         };
+        let button = |n: u8| {
+            format!(
+                "<div class=card><h3>Sitting {n} of the council</h3><i>{n} October 2022</i><a class=b href=/c/{n}>Lees meer</a> <a class=b href=/c/{n}.pdf>PDF</a></div>"
+            )
+        };
+        let topic = |n: u8| {
+            format!(
+                "<li>{n} October 2022 <a href=/topic/all>Meetings</a> <a href=/c/{n}>Sitting {n} of the council</a></li>"
+            )
+        };
+        assert_eq!(rows(&button), wanted);
+        assert_eq!(rows(&topic), wanted);
         assert_eq!(rows(&page), wanted);
         assert_eq!(
             titles_and_days(&format!("<table>{}</table>", (1..=3).map(file).collect::<String>())),
@@ -283,7 +295,7 @@ mod tests {
         };
         let beside = |n: u8| {
             format!(
-                "<article><h3><a href=/n{n}><em class=badge>Terbaru</em> Bridge {n} opens<span class=visually-hidden> (new window)</span></a></h3>{}</article>",
+                "<article><h3><a href=/n{n}><em class=badge>Terbaru</em> <b>Bridge</b> {n} <i>opens</i><span class=visually-hidden> (new window)</span></a></h3>{}</article>",
                 day(n)
             )
         };

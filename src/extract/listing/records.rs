@@ -6,7 +6,6 @@ use ego_tree::NodeId;
 use scraper::ElementRef;
 
 use super::links::{Anchor, is_call, is_file_label, is_file_path};
-use crate::support::text::fold;
 
 /// Number of elements around a link among which its record is looked for.
 const AROUND_MAX: usize = 6;
@@ -21,36 +20,51 @@ pub fn main_links(anchors: Vec<Anchor>) -> Vec<Anchor> {
             within.entry(around.id()).or_default().push(at);
         }
     }
-    let is_beside = |anchor: &Anchor| {
-        let around = anchor.element.ancestors().filter_map(ElementRef::wrap).take(AROUND_MAX);
-        let records = around.map(|around| (around, within[&around.id()].as_slice()));
-        let mut small = records.take_while(|(_, links)| links.len() <= LINKS_MAX);
-        let found = small.find_map(|(around, links)| {
-            let others = links.iter().map(|at| &anchors[*at]);
-            let main = others.filter(|other| other.key != anchor.key && is_main(other, anchor));
-            let keys: HashSet<&str> = main.map(|other| other.key.as_str()).collect();
-            (!keys.is_empty()).then(|| is_record(around) && keys.len() == 1)
-        });
-        found == Some(true)
+    let records: Vec<Option<NodeId>> =
+        anchors.iter().map(|anchor| record_of(anchor, &anchors, &within)).collect();
+    let mut homes: HashMap<&str, HashSet<NodeId>> = HashMap::new();
+    for (anchor, record) in anchors.iter().zip(&records) {
+        homes.entry(&anchor.key).or_default().extend(record);
+    }
+    let is_beside = |anchor: &Anchor, record: NodeId| {
+        let others =
+            || within[&record].iter().map(|at| &anchors[*at]).filter(|other| other.key != anchor.key);
+        let best = others().map(rank).max().unwrap_or_default();
+        let main: HashSet<&str> =
+            others().filter(|other| rank(other) == best).map(|other| other.key.as_str()).collect();
+        let is_second = rank(anchor) < best && main.len() == 1 && !anchor.text.is_empty();
+        // A topic or an author stands in many records, a story in its own.
+        let is_shared = homes[anchor.key.as_str()].len() > 1
+            && others().any(|other| rank(other) >= rank(anchor) && homes[other.key.as_str()].len() == 1);
+        is_second || is_shared
     };
-    let kept: Vec<bool> = anchors.iter().map(|anchor| !(is_second(anchor) && is_beside(anchor))).collect();
+    let kept: Vec<bool> = anchors
+        .iter()
+        .zip(&records)
+        .map(|(anchor, record)| record.is_none_or(|record| !is_beside(anchor, record)))
+        .collect();
     anchors.into_iter().zip(kept).filter_map(|(anchor, is_kept)| is_kept.then_some(anchor)).collect()
 }
 
-/// Whether a link may be one beside another: a file, a label or a call to read on.
-fn is_second(anchor: &Anchor) -> bool {
-    let is_named_so = is_file_label(&anchor.text) || is_file_path(&anchor.key) || is_call(&anchor.text);
-    !anchor.text.is_empty() && is_named_so
+/// The record of a link, if it has other links too.
+fn record_of(anchor: &Anchor, anchors: &[Anchor], within: &HashMap<NodeId, Vec<usize>>) -> Option<NodeId> {
+    let around = anchor.element.ancestors().filter_map(ElementRef::wrap).take(AROUND_MAX);
+    let nearest = around
+        .map(|around| (around, &within[&around.id()]))
+        .take_while(|(_, links)| links.len() <= LINKS_MAX)
+        .find(|(_, links)| links.iter().any(|at| anchors[*at].key != anchor.key))?;
+    is_record(nearest.0).then(|| nearest.0.id())
 }
 
-/// Whether a link is the main one beside another: it has words, and is a page where the other is a file; of two files, the one
-/// with a title.
-fn is_main(main: &Anchor, second: &Anchor) -> bool {
-    let has_words = !is_call(&main.text) && !is_file_label(&main.text);
-    let is_named = !is_file_label(&second.text) && !is_call(&second.text);
-    has_words
-        && (!is_file_path(&main.key) || !is_named)
-        && (!is_named || is_file_path(&second.key) || fold(&main.text) == fold(&second.text))
+/// How much a link may be the main one of a record: one with words before a call or a label, a page before a file.
+fn rank(anchor: &Anchor) -> u8 {
+    let is_file = is_file_path(&anchor.key);
+    match () {
+        () if is_file_label(&anchor.text) => 0,
+        () if is_call(&anchor.text) => 1,
+        () if is_file => 2,
+        () => 3,
+    }
 }
 
 /// Whether an element is a record: a row, a list item or an article, or one of several siblings of the same class.

@@ -77,7 +77,12 @@ fn is_beside(part: ElementRef) -> bool {
             HIDDEN_CLASSES.contains(&class.as_str())
         })
         || is_label(part)
-        || is_date_only(&text_of(part)) && !text_of(part).is_empty()
+        || is_date(&text_of(part))
+}
+
+/// Whether a text is a date: words that may stand around one are words of a title too.
+fn is_date(text: &str) -> bool {
+    text.contains(char::is_numeric) && is_date_only(text)
 }
 
 /// Whether an element is a label on a card, by its name, its words or as a category.
