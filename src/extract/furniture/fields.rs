@@ -9,7 +9,7 @@ use super::{Known, text_of};
 use crate::extract::page::{date_of, selector, text_of as text_of_element};
 use crate::extract::prose_date::{DateRules, find_date, is_date_only};
 use crate::model::source::DateOrder;
-use crate::support::text::{bound_markup, fold, one_line};
+use crate::support::text::{bound_markup, fold};
 
 /// Fields without classes are looked for in so many bytes at the beginning.
 const HEAD_BYTES: usize = 2_000;
@@ -131,5 +131,5 @@ fn is_date_of_entry(element: ElementRef, text: &str, known: &Known) -> bool {
     day.is_some_and(|day| {
         let days = |at: jiff::Timestamp| at.to_zoned_datetime(TimeZone::UTC).date();
         days(day).duration_until(days(published)).abs().as_hours() <= 24
-    }) && one_line(text) == text
+    })
 }

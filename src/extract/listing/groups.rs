@@ -22,7 +22,7 @@ const SHARE_MIN: f64 = 0.25;
 pub struct Listings<'a> {
     /// Those that look like news, the most likely first.
     pub ranked: Vec<LinkGroup<'a>>,
-    /// The others that have several links.
+    /// The others.
     pub others: Vec<LinkGroup<'a>>,
 }
 
@@ -33,21 +33,11 @@ pub fn listings(page: &Page, reach: Reach) -> Listings<'_> {
     let mut order: Vec<usize> = (0..all.len()).filter(|at| scores[*at] > 0.0).collect();
     order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
     let least = order.first().map_or(0.0, |&first| scores[first] * SHARE_MIN);
-    let (ranked, others): (Vec<usize>, Vec<usize>) = order
-        .into_iter()
-        .enumerate()
-        .map(|(rank, at)| (rank < RANKED_MAX && scores[at] >= least, at))
-        .fold(Default::default(), |(mut ranked, mut others): (Vec<usize>, Vec<usize>), (is_ranked, at)| {
-            if is_ranked {
-                ranked.push(at)
-            } else {
-                others.push(at)
-            }
-            (ranked, others)
-        });
+    let count = order.iter().take(RANKED_MAX).take_while(|at| scores[**at] >= least).count();
+    let (ranked, others) = order.split_at(count);
     Listings {
-        ranked: ranked.into_iter().map(|at| with_alike(page, &all, &scores, at)).collect(),
-        others: others.into_iter().map(|at| all[at].clone()).collect(),
+        ranked: ranked.iter().map(|at| with_alike(page, &all, &scores, *at)).collect(),
+        others: others.iter().map(|at| all[*at].clone()).collect(),
     }
 }
 

@@ -21,6 +21,9 @@ use super::{PageReading, Way};
 use crate::model::feed::RawEntry;
 use crate::support::text::{many, shorten};
 
+/// Of the listings that do not come first, a shorter one is taken for what stands beside another.
+const ENTRIES_MIN: usize = 3;
+
 impl Page {
     /// Finds the cards of a listing without selectors.
     pub fn mine(&self, rules: DateRules) -> PageReading {
@@ -41,7 +44,7 @@ impl Page {
             return PageReading { feed, way: None, select: None };
         };
         let select = selectors::freeze(self, &read.cards, &read.entries, rules);
-        feed.notes = left_out(&listings, at, &read.entries);
+        feed.notes = left_out(clicked.as_ref().unwrap_or(&listings), at, &read.entries);
         feed.entries = read.entries;
         PageReading { feed, way: Some(Way::Records), select }
     }
@@ -49,16 +52,13 @@ impl Page {
     /// The listing that looks most like news of those that are a listing, and its place among them. Only the first may be short, or
     /// stand in a menu or notice.
     fn first_listing<'a>(&self, listings: &Listings<'a>, rules: DateRules) -> Option<(usize, Read<'a>)> {
-        let readings =
-            listings.ranked.iter().enumerate().map(|(at, listing)| {
-                (at, self.read_listing(listing, rules), at == 0 || !listing.is_set_aside())
-            });
-        readings
-            .filter(|(at, read, is_fit)| {
-                *is_fit && read.doubt.is_none() && (*at == 0 || read.entries.len() >= 3)
-            })
-            .map(|(at, read, _)| (at, read))
-            .next()
+        listings.ranked.iter().enumerate().find_map(|(at, listing)| {
+            if at > 0 && listing.is_set_aside() {
+                return None;
+            }
+            let read = self.read_listing(listing, rules);
+            (read.doubt.is_none() && (at == 0 || read.entries.len() >= ENTRIES_MIN)).then_some((at, read))
+        })
     }
 
     /// The cards of a listing and their entries.
@@ -251,7 +251,7 @@ mod tests {
         };
         let button = |n: u8| {
             format!(
-                "<div class=card><h3>Sitting {n} of the council</h3><i>{n} October 2022</i><a class=b href=/c/{n}>Lees meer</a> <a class=b href=/c/{n}.pdf>PDF</a></div>"
+                "<div class=card><h3>Sitting {n} of the council</h3><i>{n} October 2022</i><div><a class=b href=/c/{n}>Lees meer</a> <a class=b href=/c/{n}.pdf>PDF</a></div></div>"
             )
         };
         let topic = |n: u8| {

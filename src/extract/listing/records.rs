@@ -1,4 +1,5 @@
-//! Links that only belong to a record of another link: a file beside the page that it is about, or a second name of it.
+//! Links that only belong to a record of another link: a file beside the page that it is about, a call to read on, a topic or an
+//! author.
 
 use std::collections::{HashMap, HashSet};
 
@@ -49,11 +50,15 @@ pub fn main_links(anchors: Vec<Anchor>) -> Vec<Anchor> {
 /// The record of a link, if it has other links too.
 fn record_of(anchor: &Anchor, anchors: &[Anchor], within: &HashMap<NodeId, Vec<usize>>) -> Option<NodeId> {
     let around = anchor.element.ancestors().filter_map(ElementRef::wrap).take(AROUND_MAX);
-    let nearest = around
+    let mut shared = around
         .map(|around| (around, &within[&around.id()]))
         .take_while(|(_, links)| links.len() <= LINKS_MAX)
-        .find(|(_, links)| links.iter().any(|at| anchors[*at].key != anchor.key))?;
-    is_record(nearest.0).then(|| nearest.0.id())
+        .skip_while(|(_, links)| links.iter().all(|at| anchors[*at].key == anchor.key))
+        .peekable();
+    // An element around that has no further link may be the one that has others like it.
+    let count = shared.peek()?.1.len();
+    let record = shared.take_while(|(_, links)| links.len() == count).find(|(around, _)| is_record(*around));
+    record.map(|(around, _)| around.id())
 }
 
 /// How much a link may be the main one of a record: one with words before a call or a label, a page before a file.
