@@ -1,5 +1,7 @@
 //! Extracts the article of an item's own page, without the site's boilerplate (dom_smoothie, after Mozilla's Readability).
 
+mod trim;
+
 use super::page::{ItemPage, Page};
 use super::prose_date::DateRules;
 use super::{Document, decode, guarded};
@@ -28,19 +30,23 @@ pub fn read_article(document: Document, rules: DateRules) -> Article {
         let config =
             dom_smoothie::Config { max_elements_to_parse: ELEMENTS_MAX, ..dom_smoothie::Config::default() };
         let bounded = bound_markup(&decoded.text);
+        let prepared = trim::prepared(&bounded);
         let article = dom_smoothie::Readability::new(
-            bounded.as_ref(),
+            prepared.as_ref(),
             document.url.map(url::Url::as_str),
             Some(config),
         )
         .and_then(|mut reader| reader.parse());
         Ok(match article {
-            Ok(found) => Article {
-                title: Some(one_line(&found.title)).filter(|title| !title.is_empty()),
-                html: Some(found.content.to_string()).filter(|html| !html.trim().is_empty()),
-                text: block_text(&found.content),
-                item,
-            },
+            Ok(found) => {
+                let html = trim::trimmed(&found.content).unwrap_or_else(|| found.content.to_string());
+                Article {
+                    title: Some(one_line(&found.title)).filter(|title| !title.is_empty()),
+                    text: block_text(&html),
+                    html: Some(html).filter(|html| !html.trim().is_empty()),
+                    item,
+                }
+            }
             // No article can be separated: only the text of the page's main part is returned, without HTML.
             Err(_) => Article {
                 text: Page::parse(&decoded.text, document.url).main_text(),
@@ -52,9 +58,16 @@ pub fn read_article(document: Document, rules: DateRules) -> Article {
     .unwrap_or_default()
 }
 
-/// The text of an article, one line per block; without figures, and without paragraphs consisting only of links.
+/// The text of an article, one line per block; without figures, and without paragraphs that are only links, unless there is
+/// nothing else.
 fn block_text(html: &str) -> String {
     let fragment = scraper::Html::parse_fragment(&bound_markup(html));
+    let links = trim::paragraphs_of_links(&fragment);
+    let text = text_without(&fragment, &links);
+    if text.is_empty() { text_without(&fragment, &[]) } else { text }
+}
+
+fn text_without(fragment: &scraper::Html, left_out: &[ego_tree::NodeId]) -> String {
     let mut out = String::new();
     for edge in fragment.root_element().traverse() {
         let (node, is_open) = match edge {
@@ -68,7 +81,8 @@ fn block_text(html: &str) -> String {
                 name if is_block(name) => out.push('\n'),
                 _ => {}
             }
-        } else if let Some(words) = node.value().as_text().filter(|_| is_open && !is_left_out(node)) {
+        } else if let Some(words) = node.value().as_text().filter(|_| is_open && !is_left_out(node, left_out))
+        {
             out.extend(words.chars().map(|c| if c == '\n' { ' ' } else { c }));
         }
     }
@@ -109,7 +123,10 @@ fn is_block(name: &str) -> bool {
     )
 }
 
-fn is_left_out(node: ego_tree::NodeRef<'_, scraper::Node>) -> bool {
+fn is_left_out(node: ego_tree::NodeRef<'_, scraper::Node>, left_out: &[ego_tree::NodeId]) -> bool {
+    if node.ancestors().any(|around| left_out.contains(&around.id())) {
+        return true;
+    }
     node.ancestors().filter_map(|ancestor| ancestor.value().as_element()).any(|element| {
         matches!(element.name(), "figure" | "figcaption" | "script" | "style" | "noscript" | "template")
     })

@@ -1,13 +1,17 @@
 //! Removes what publishing systems add around a text, recognised by structure rather than by words, which may be in any
 //! language: lines that link back to the entry and the site, "read more" links, fields that repeat title, author and date.
 
+mod fields;
+
+use jiff::Timestamp;
 use memchr::memmem;
 use scraper::{ElementRef, Html};
 use url::Url;
 
 use super::page::selector;
+use super::words;
 use crate::model::address::{canonical_key, without_index};
-use crate::support::text::{attribute_of, bound_markup, fold, one_line};
+use crate::support::text::{attribute_of, bound_markup, fold, named_reference, one_line};
 
 /// Maximum length of a line that links back, in characters without the title.
 const BACK_LINE_CHARS_MAX: usize = 160;
@@ -15,6 +19,11 @@ const BACK_LINE_CHARS_MAX: usize = 160;
 const CALL_WORDS_MAX: usize = 5;
 /// Of longer texts, only this many bytes at the end are examined.
 const TAIL_BYTES: usize = 4_000;
+
+/// A last paragraph with more bytes is not looked at.
+const BACK_BLOCK_BYTES_MAX: usize = 2_000;
+/// No reference of a sign is longer, in bytes.
+const REFERENCE_BYTES_MAX: usize = 32;
 
 /// Block elements that double-escaped text begins with.
 const BLOCKS: [&str; 18] = [
@@ -55,30 +64,83 @@ pub fn escaped_twice(html: &str) -> Option<String> {
     Some(meant.replace("&amp;", "&"))
 }
 
-/// The text without additions of the system; `None` if there are none.
-pub fn without_furniture(html: &str, address: Option<&Url>, title: &str) -> Option<String> {
-    let fields = html.contains("field--name-").then(|| without_fields(html)).flatten();
-    let text = fields.as_deref().unwrap_or(html);
-    let tail = address.and_then(|address| without_back_lines(text, address, title));
-    tail.or(fields)
+/// What the feed says of an entry outside of its text.
+pub struct Known<'a> {
+    pub address: Option<&'a Url>,
+    pub title: &'a str,
+    pub authors: &'a [String],
+    pub published: Option<Timestamp>,
 }
 
-/// Removes title, author and date fields, which Drupal puts before an item's text.
-fn without_fields(html: &str) -> Option<String> {
-    let mut fragment = Html::parse_fragment(&bound_markup(html));
-    let fields = selector(
-        ".field--name-title, .field--name-uid, .field--name-created, .field--name-changed, .field--name-post-date",
+/// The text without additions of the system; `None` if there are none.
+pub fn without_furniture(html: &str, known: &Known) -> Option<String> {
+    let mut text = fields::without_fields(html, known);
+    let mut take = |without: Option<String>| text = without.or(text.take());
+    take(without_back_sentence(html, known));
+    let current = text.as_deref().unwrap_or(html);
+    let tail = known.address.and_then(|address| without_back_lines(current, address, known.title));
+    tail.or(text)
+}
+
+/// Undoes the escaping of a title that still has references of signs after it was unescaped once: `L&amp;#8217;été`.
+pub fn title_escaped_twice(html: &str) -> Option<String> {
+    let is_reference = |at: usize| {
+        let name = html[at + "&amp;".len()..].split_once(';').map_or("", |(name, _)| name);
+        let is_basic = matches!(name, "amp" | "lt" | "gt" | "quot" | "apos");
+        name.len() < REFERENCE_BYTES_MAX
+            && (name
+                .strip_prefix('#')
+                .is_some_and(|code| code.starts_with(|c: char| c.is_ascii_digit() || c == 'x'))
+                || !is_basic && !name.is_empty() && named_reference(name).is_some())
+    };
+    html.match_indices("&amp;").any(|(at, _)| is_reference(at)).then(|| html.replace("&amp;", "&"))
+}
+
+/// Removes the last paragraph if it is the sentence that WordPress adds, in one of the languages of the interface: with the
+/// title, or with a link to the entry whose title was another one then.
+fn without_back_sentence(html: &str, known: &Known) -> Option<String> {
+    let at = ["<p>", "<p ", "<P>"].iter().filter_map(|tag| html.rfind(tag)).max()?;
+    let block = html.get(at..).filter(|block| block.len() <= BACK_BLOCK_BYTES_MAX)?;
+    let (plain, title) = (words::plain(&text_of(block)), words::plain(&text_of(known.title)));
+    let is_told = |title: &str| {
+        !title.is_empty()
+            && (words::of("back").iter().any(|pattern| fills(pattern, &plain, Some(title)))
+                || words::after("goes_on", &plain).is_some_and(|rest| words::plain(rest) == title))
+    };
+    let own = known.address.and_then(|address| canonical_key(address.as_str()));
+    let links_back = || {
+        let fragment = Html::parse_fragment(&bound_markup(block));
+        fragment.select(&selector("a[href]")).any(|link| {
+            let href =
+                link.attr("href").zip(known.address).and_then(|(href, address)| address.join(href).ok());
+            own.is_some() && href.and_then(|href| canonical_key(href.as_str())) == own
+        })
+    };
+    let is_back = is_told(&title)
+        || words::of("back").iter().any(|pattern| fills(pattern, &plain, None)) && links_back();
+    let kept = html[..at].trim_end();
+    (is_back && !text_of(kept).is_empty()).then(|| kept.to_owned())
+}
+
+/// Whether a text is a pattern with something in place of each `*`: the title, if given, in the first.
+fn fills(pattern: &str, plain: &str, title: Option<&str>) -> bool {
+    let mut parts = pattern.split('*').map(str::trim);
+    let (first, second, third) = (
+        parts.next().unwrap_or_default(),
+        parts.next().unwrap_or_default(),
+        parts.next().unwrap_or_default(),
     );
-    let found: Vec<_> = fragment.select(&fields).map(|field| field.id()).collect();
-    if found.is_empty() {
-        return None;
-    }
-    for id in found {
-        if let Some(mut node) = fragment.tree.get_mut(id) {
-            node.detach();
-        }
-    }
-    Some(fragment.root_element().inner_html()).filter(|rest| !text_of(rest).is_empty())
+    let is_sign = |c: char| !c.is_alphanumeric();
+    let Some(rest) = plain.strip_prefix(first) else { return false };
+    let found = match title {
+        Some(title) => rest
+            .trim_start_matches(is_sign)
+            .strip_prefix(title)
+            .map(|after| after.trim_start_matches(is_sign)),
+        None => rest.find(second).filter(|at| *at > 0).map(|at| &rest[at..]),
+    };
+    let site = found.and_then(|after| after.strip_prefix(second)).and_then(|site| site.strip_suffix(third));
+    site.is_some_and(|site| site.chars().count() <= BACK_LINE_CHARS_MAX)
 }
 
 fn text_of(html: &str) -> String {
@@ -161,8 +223,9 @@ fn call_at_end(html: &str, is_own: &dyn Fn(&ElementRef) -> bool, title: &str) ->
     let link = fragment.select(&links).next()?;
     let words = one_line(&link.text().collect::<String>());
     let after = text_of(&html[at..]);
+    let goes_on = words::after("goes_on", &words::plain(&words)).is_some();
     let is_call = !words.is_empty()
-        && words.split_whitespace().count() <= CALL_WORDS_MAX
+        && (words.split_whitespace().count() <= CALL_WORDS_MAX || goes_on)
         && fold(&words) != fold(&text_of(title));
     let is_last =
         after.trim_end_matches(|c: char| !c.is_alphanumeric()).chars().count() <= words.chars().count();
@@ -179,7 +242,13 @@ mod tests {
 
     fn plain(html: &str, title: &str) -> String {
         let address = Url::parse("https://x.org/a/").unwrap();
-        let kept = without_furniture(html, Some(&address), title);
+        let known = Known {
+            address: Some(&address),
+            title,
+            authors: &["ana".to_owned()],
+            published: "2022-10-04T08:00:00Z".parse().ok(),
+        };
+        let kept = without_furniture(html, &known);
         text_of(kept.as_deref().unwrap_or(html))
     }
 
@@ -222,6 +291,69 @@ mod tests {
     fn fields_of_drupal_are_not_the_text() {
         let html = "<span class='field field--name-title'>T</span><span class='field--name-uid'>ana</span>\n<span class='field field--name-created'>Tue, 10/04/2022 - 10:30</span><div class='field--name-body'><p>The text.</p></div>";
         assert_eq!(plain(html, "T"), "The text.");
+    }
+
+    #[test]
+    fn fields_without_classes_are_not_the_text_either() {
+        let (title, date) = (
+            "<span>The T</span>",
+            "<span><time datetime=2022-10-04T10:30:00+02:00>mar 10/04/2022 - 10:30</time>\n</span>",
+        );
+        for fields in [
+            format!("{title}\n\n<span><span>ana</span></span>\n\n{date}"),
+            format!(
+                "{title}<span><a href=/user/1>Eva</a></span>{date}<div><a href=/taxonomy/term/3>Culture</a></div>"
+            ),
+            date.to_owned(),
+            "<div><div>Fecha:&nbsp;</div><div><div>Martes, 4 Octubre, 2022</div></div></div>".to_owned(),
+        ] {
+            assert_eq!(
+                plain(&format!("{fields}<div><p>The text.</p></div>"), "The T"),
+                "The text.",
+                "{fields}"
+            );
+        }
+        for story in [
+            "<div><div>Date</div><div><time datetime=2022-12-12>12/12/2022</time></div></div><p>The concert.</p>",
+            "<span>The T</span> <span>is what we drink.</span>",
+            "<span><span>Ana</span></span> <span>tells.</span>",
+        ] {
+            assert_eq!(plain(story, "The T"), text_of(story), "{story}");
+        }
+    }
+
+    #[test]
+    fn sentences_that_name_the_entry_are_left_out_without_links_and_with_an_older_title() {
+        for line in [
+            "L&#8217;article Un Títol est apparu en premier sur Ville.",
+            "Запис Un Títol спершу з'явився на X.",
+            "The post <a href='https://x.org/a/'>What it was called</a> appeared first on <a href='https://x.org'>X</a>.",
+            "<a href='https://x.org/a/'>Continuer la lecture de <span>« Un Títol »</span></a>",
+            "Seguir leyendo «Un Títol»",
+        ] {
+            assert_eq!(
+                plain(&format!("<p>News of the town.</p><p>{line}</p>"), "Un Títol"),
+                "News of the town.",
+                "{line}"
+            );
+        }
+        for story in [
+            "<p>News.</p><p>L'article 5 est apparu en premier sur la liste.</p>",
+            "<p>News.</p><p>Continuer la lecture de Proust est un plaisir.</p>",
+        ] {
+            assert_eq!(plain(story, "T"), text_of(story));
+        }
+    }
+
+    #[test]
+    fn a_title_is_unescaped_as_often_as_it_was_escaped() {
+        assert_eq!(
+            title_escaped_twice("L&amp;#8217;&amp;eacute;t&amp;eacute; &amp; moi").as_deref(),
+            Some("L&#8217;&eacute;t&eacute; & moi")
+        );
+        for title in ["A &amp; B", "How to write &amp;lt; in a page", "R&amp;D; what next"] {
+            assert_eq!(title_escaped_twice(title), None, "{title}");
+        }
     }
 
     #[test]

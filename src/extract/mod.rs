@@ -18,6 +18,7 @@ mod sitemap;
 mod telegram;
 mod wall;
 mod wordpress;
+mod words;
 mod xml;
 mod zone;
 

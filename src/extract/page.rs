@@ -3,6 +3,7 @@
 
 mod item;
 mod target;
+mod title;
 
 use std::cell::OnceCell;
 
@@ -13,15 +14,19 @@ use url::Url;
 pub use self::item::ItemPage;
 use self::target::target_of;
 pub(super) use self::target::{WIDE, own_target};
+pub(super) use self::title::{is_label, title_text};
 use super::date::parse_date;
 use super::prose_date::{DateRules, find_date, shown_order};
 use super::xml::resolve_against;
 use crate::model::feed::{FeedFormat, Image, Link, RawEntry, RawFeed, RawText};
 use crate::model::source::Select;
-use crate::support::text::{bound_markup, fold, many, one_line};
+use crate::support::text::{bound_markup, fold, many, one_line, shorten};
 
 /// Maximum number of cards read from a page.
 const CARDS_MAX: usize = 500;
+
+/// Of the text of an element, so much is shown to name it, in characters.
+const NAMED_CHARS_MAX: usize = 60;
 
 /// A parsed page with the base address of its links.
 pub struct Page {
@@ -325,8 +330,8 @@ impl Page {
             .as_ref()
             .and_then(|link| card.select(link).find_map(target_of))
             .or_else(|| default_link(card, title_element))?;
-        let title = title_element.map(text_of).or_else(|| longest_link_text(card, link))?;
-        let date = card.select(&parts.date).find_map(|date| date_of(date, rules));
+        let title = title_element.map(title_text).or_else(|| longest_link_text(card, link))?;
+        let dated = card.select(&parts.date).find_map(|date| Some((date_of(date, rules)?, date)));
         let summary = parts
             .summary
             .as_ref()
@@ -342,7 +347,11 @@ impl Page {
             }],
             title: Some(plain(title)),
             summary: summary.map(plain),
-            published: date,
+            published: dated.map(|(date, _)| date),
+            notes: dated
+                .map(|(_, element)| format!("its date comes from {}", name_of(element)))
+                .into_iter()
+                .collect(),
             image: card.select(&parts.image).find_map(|image| image_of(image, self.base.as_ref())),
             language: language.or(self.language()).map(str::to_owned),
             ..RawEntry::default()
@@ -373,6 +382,13 @@ impl CardSelectors {
 /// A selector written by an operator, if valid.
 fn css(text: &Option<String>) -> Option<Selector> {
     text.as_deref().and_then(|text| Selector::parse(text).ok())
+}
+
+/// An element as a selector names it, with its text: `span.date` ("4 May").
+pub(super) fn name_of(element: ElementRef) -> String {
+    let classes: String = element.value().classes().take(3).map(|class| format!(".{class}")).collect();
+    let text = shorten(&text_of(element), NAMED_CHARS_MAX);
+    format!("`{}{classes}` (\"{text}\")", element.value().name())
 }
 
 /// The text of an element on one line; blocks and breaks separate words.

@@ -227,6 +227,8 @@ pub struct RawFeed {
     pub entries: Vec<RawEntry>,
     /// Sentences for the operator.
     pub problems: Vec<String>,
+    /// How it was read, for `courant probe -v`.
+    pub notes: Vec<String>,
     /// The document is truncated, and must not be taken for the whole.
     pub is_cut: bool,
     /// It says something else on another day, without a change: there is no use in asking whether it changed.

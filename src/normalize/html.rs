@@ -129,6 +129,9 @@ const LAZY: [&str; 9] = [
     "data-hi-res-src",
 ];
 
+/// The same for sets of sizes.
+const LAZY_SETS: [&str; 2] = ["data-srcset", "data-lazy-srcset"];
+
 /// Gives lazily loaded pictures their real address, and replaces placeholders by the pictures given in `noscript`.
 fn real_pictures(html: &str) -> Cow<'_, str> {
     let has = |word: &str| memchr::memmem::find(html.as_bytes(), word.as_bytes()).is_some();
@@ -145,15 +148,16 @@ fn real_pictures(html: &str) -> Cow<'_, str> {
         let own = attribute_of(tag, "src");
         let is_real = own.is_some_and(|src| !src.trim().is_empty() && !src.trim_start().starts_with("data:"));
         let lazy = LAZY.iter().find_map(|name| attribute_of(tag, name)).filter(|src| is_address(src));
-        let from_set =
-            ["data-srcset", "data-lazy-srcset", "srcset"].iter().find_map(|name| attribute_of(tag, name));
-        let first_of_set =
-            from_set.and_then(|set| set.split_ascii_whitespace().next()).filter(|src| is_address(src));
+        let first_of = |names: &[&str]| {
+            let set = names.iter().find_map(|name| attribute_of(tag, name));
+            set.and_then(|set| set.split_ascii_whitespace().next()).filter(|src| is_address(src))
+        };
+        let lazy = lazy.or_else(|| first_of(&LAZY_SETS));
         let placeholder = is_real && lazy.is_some() && own.is_some_and(is_placeholder);
         if is_real && !placeholder {
             continue;
         }
-        let Some(real) = lazy.or(first_of_set.filter(|_| !is_real)) else { continue };
+        let Some(real) = lazy.or_else(|| first_of(&["srcset"]).filter(|_| !is_real)) else { continue };
         out.push_str(&html[done..at]);
         out.push_str("<img src=\"");
         out.push_str(&real.replace('"', "%22"));
@@ -174,9 +178,23 @@ fn is_address(text: &str) -> bool {
 
 fn is_placeholder(src: &str) -> bool {
     let lower = src.to_ascii_lowercase();
-    ["placeholder", "blank.", "spacer", "transparent", "lazy", "loading", "1x1", "pixel"]
-        .iter()
-        .any(|sign| lower.contains(sign))
+    [
+        "placeholder",
+        "blank.",
+        "spacer",
+        "transparent",
+        "lazy",
+        "loading",
+        "loader",
+        "preload",
+        "1x1",
+        "pixel",
+        "dummy",
+        "empty.",
+        "clear.",
+    ]
+    .iter()
+    .any(|sign| lower.contains(sign))
 }
 
 /// Unwraps `noscript` elements whose picture occurs nowhere else; the others will be removed with their content, as a browser
@@ -363,6 +381,7 @@ mod tests {
             "<img src=\"data:image/gif;base64,R0lGOD\" data-lazy-src=\"https://x.org/a.jpg\"><noscript><img src=\"https://x.org/a.jpg\"></noscript>",
             "<img data-src='https://x.org/a.jpg'>",
             "<img src='https://x.org/blank.gif' data-original='https://x.org/a.jpg'>",
+            "<img src='https://x.org/preload.svg' data-lazy-srcset='https://x.org/a.jpg 300w, https://x.org/b.jpg 600w'><noscript><img src='https://x.org/b.jpg'></noscript>",
             "<img src='data:image/gif;base64,R0lGOD' srcset='https://x.org/a.jpg 300w, https://x.org/b.jpg 600w'>",
             "<noscript><img src='https://x.org/a.jpg'></noscript>",
         ] {

@@ -216,6 +216,9 @@ impl Reading {
         for problem in &self.feed.problems {
             out.push_str(&format!("  ! {problem}\n"));
         }
+        for note in self.feed.notes.iter().filter(|_| has_decisions) {
+            out.push_str(&format!("  - {note}\n"));
+        }
         for ((entry, rules), decisions) in self.entries.iter().zip(&self.rules).zip(&self.decisions) {
             let date = entry
                 .date()

@@ -75,7 +75,20 @@ impl<'a> FeedReader<'a> {
     /// is undone, and boilerplate of the publishing system is removed.
     fn mend_texts(&self, entry: &mut RawEntry) {
         let address = entry.url().and_then(|url| Url::parse(url).ok());
+        if let Some(title) = entry.title.as_mut().filter(|title| title.is_html)
+            && let Some(meant) = furniture::title_escaped_twice(&title.value)
+        {
+            title.value = meant;
+            entry.notes.push("its title was escaped once too often".into());
+        }
         let title = entry.title.as_ref().map(|title| title.value.clone()).unwrap_or_default();
+        let authors: Vec<String> = entry.authors.iter().filter_map(|author| author.name.clone()).collect();
+        let known = furniture::Known {
+            address: address.as_ref(),
+            title: &title,
+            authors: &authors,
+            published: entry.published,
+        };
         let is_rss = matches!(self.feed.format, FeedFormat::Rss | FeedFormat::Rdf);
         let RawEntry { summary, content, notes, .. } = entry;
         for text in summary.iter_mut().chain(content.iter_mut()) {
@@ -89,7 +102,7 @@ impl<'a> FeedReader<'a> {
                 notes.push("a text was escaped once too often".into());
                 text.value = meant;
             }
-            if let Some(own) = furniture::without_furniture(&text.value, address.as_ref(), &title) {
+            if let Some(own) = furniture::without_furniture(&text.value, &known) {
                 notes.push("left out: what links back to the entry, or repeats its fields".into());
                 text.value = own;
             }

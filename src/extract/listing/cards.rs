@@ -8,7 +8,8 @@ use jiff::tz::TimeZone;
 use scraper::ElementRef;
 
 use super::links::{LinkGroup, is_call};
-use crate::extract::page::{Page, background_of, date_of, image_of, selector, text_of};
+use super::title::{title, without_common_parts};
+use crate::extract::page::{Page, background_of, date_of, image_of, name_of, selector, text_of};
 use crate::extract::prose_date::{
     DateRules, day_without_year, find_date, is_date_only, midnight, says_published, year_of_heading,
 };
@@ -47,27 +48,23 @@ pub fn cards<'a>(listing: &LinkGroup<'a>) -> Vec<Card<'a>> {
     let mut cards: Vec<Card> = Vec::new();
     let mut by_key: HashMap<&str, usize> = HashMap::new();
     for anchor in &listing.anchors {
-        if let Some(&at) = by_key.get(anchor.key.as_str()) {
-            cards[at].anchors.push((anchor.element, anchor.text.clone()));
-            let is_better = !is_call(&anchor.text)
-                && cards[at]
-                    .anchors
-                    .iter()
-                    .all(|(element, text)| element.id() == anchor.element.id() || is_call(text))
-                || is_heading_link(anchor.element) && !cards[at].has_heading();
-            if is_better && !cards[at].record.descendants().any(|node| node.id() == anchor.element.id()) {
-                cards[at].record = climb(anchor.element, |element| is_own(element, &anchor.key));
-            }
-            continue;
-        }
-        by_key.insert(&anchor.key, cards.len());
         let record = climb(anchor.element, |element| is_own(element, &anchor.key));
-        cards.push(Card {
+        let card = Card {
             href: anchor.href.clone(),
             anchors: vec![(anchor.element, anchor.text.clone())],
             record,
             neighbours: Vec::new(),
-        });
+        };
+        let Some(&at) = by_key.get(anchor.key.as_str()) else {
+            by_key.insert(&anchor.key, cards.len());
+            cards.push(card);
+            continue;
+        };
+        // The same story may stand in a carousel and in the list: where more is said of it is its record.
+        if record.id() != cards[at].record.id() && card.tells() > cards[at].tells() {
+            cards[at].record = record;
+        }
+        cards[at].anchors.push((anchor.element, anchor.text.clone()));
     }
     add_neighbours(&mut cards, &owners);
     cards
@@ -80,11 +77,11 @@ fn climb<'a>(element: ElementRef<'a>, is_own: impl Fn(&ElementRef<'a>) -> bool) 
     above.last().unwrap_or(element)
 }
 
-fn is_heading(element: ElementRef) -> bool {
+pub fn is_heading(element: ElementRef) -> bool {
     matches!(element.value().name(), "h1" | "h2" | "h3" | "h4" | "h5" | "h6")
 }
 
-fn is_heading_link(element: ElementRef) -> bool {
+pub fn is_heading_link(element: ElementRef) -> bool {
     element.ancestors().filter_map(ElementRef::wrap).take(3).any(is_heading)
         || element.descendants().filter_map(ElementRef::wrap).any(is_heading)
 }
@@ -136,6 +133,18 @@ impl<'a> Card<'a> {
 
     fn elements(&self) -> impl Iterator<Item = ElementRef<'a>> + '_ {
         self.parts().flat_map(|part| part.descendants().filter_map(ElementRef::wrap))
+    }
+
+    /// How much the record says of the entry: its words, its date, a heading.
+    fn tells(&self) -> u8 {
+        let within = |element: &ElementRef| {
+            let mut around = std::iter::once(**element).chain(element.ancestors());
+            around.any(|node| node.id() == self.record.id())
+        };
+        let mut own = self.anchors.iter().filter(|(element, _)| within(element));
+        let has_words = own.clone().any(|(_, text)| !is_call(text));
+        let is_headline = own.any(|(element, _)| is_heading_link(*element));
+        4 * u8::from(has_words) + 3 * u8::from(self.has_date()) + 2 * u8::from(is_headline)
     }
 
     fn heading(&self) -> Option<ElementRef<'a>> {
@@ -274,6 +283,14 @@ impl<'a> Card<'a> {
         self.dated(rules).map(|(_, element)| element)
     }
 
+    /// Where its date stands, as a note.
+    fn place_of_date(&self, rules: DateRules) -> Option<String> {
+        match self.dated(rules) {
+            Some((_, element)) => Some(format!("its date comes from {}", name_of(element))),
+            None => self.date(rules).map(|_| "its date comes from the text of its card".to_owned()),
+        }
+    }
+
     /// Whether one of its links is a heading or inside one, so that the heading belongs to this card.
     pub fn is_headline(&self) -> bool {
         self.anchors.iter().any(|(anchor, _)| is_heading_link(*anchor))
@@ -351,38 +368,8 @@ fn give_years(entries: &mut [RawEntry], cards: &[&Card], now: Option<Timestamp>)
     }
 }
 
-/// Bare links are not a listing, unless at least this many lead to pages below this one.
-const BARE_LINKS_MIN: usize = 5;
-
-/// Whether similar records are a listing: at least three that say more than a menu does; if fewer, or in a menu or notice, each
-/// needs a heading and a date.
-pub fn earns_its_place(page: &Page, cards: &[Card], entries: &[RawEntry], is_aside: bool) -> bool {
-    let is_full = |card: &Card| card.has_heading() && card.has_date();
-    if entries.len() < 3 || is_aside {
-        return !cards.is_empty() && cards.iter().all(is_full);
-    }
-    let says_more =
-        |card: &&Card| card.has_heading() || card.has_date() || card.has_image() || card.has_excerpt();
-    let words: usize = entries
-        .iter()
-        .filter_map(|entry| entry.title.as_ref())
-        .map(|title| title.value.split_whitespace().count())
-        .sum();
-    let is_below = |card: &Card| page.base().is_some_and(|base| is_below(&card.href, base));
-    cards.iter().filter(says_more).count() * 2 >= cards.len()
-        || words >= entries.len() * 3
-        || entries.len() >= BARE_LINKS_MIN && cards.iter().all(is_below)
-}
-
-/// Whether an address is below the directory of another one, on any host.
-fn is_below(href: &str, base: &url::Url) -> bool {
-    let directory = format!("{}/", base.path().trim_end_matches('/'));
-    let path = url::Url::parse(href).map(|url| url.path().to_owned()).unwrap_or_default();
-    directory.len() > 1 && path.len() > directory.len() && path.starts_with(&directory)
-}
-
 /// "Congress, Local governance - 14/10/2022": labels and a date, not a sentence.
-fn is_byline(text: &str) -> bool {
+pub fn is_byline(text: &str) -> bool {
     let strict = DateRules::strict(crate::model::source::DateOrder::Dmy);
     text.chars().count() <= 100
         && !text.ends_with(['.', '…', '!', '?'])
@@ -454,138 +441,6 @@ fn own_date(element: ElementRef, strict: DateRules) -> Option<Timestamp> {
     if is_figures { find_date(start, strict) } else { None }
 }
 
-/// The title of a card: its heading, or else the text of its links, or the alternative text of a lone picture; never a "read
-/// more" call, a number or a date.
-pub fn title(card: &Card) -> Option<String> {
-    let anchors = || card.anchors.iter().map(|(anchor, _)| *anchor);
-    let around = anchors().find_map(|anchor| {
-        anchor.ancestors().filter_map(ElementRef::wrap).take(3).find(|element| is_heading(*element))
-    });
-    let inside = || {
-        elements_of(card)
-            .filter(|element| is_heading(*element))
-            .map(words_of)
-            .find(|text| is_short_title(text))
-    };
-    let simple = || {
-        let plain = anchors().filter(|anchor| !holds_blocks(*anchor));
-        plain.map(words_of).filter(|text| is_short_title(text)).max_by_key(String::len)
-    };
-    let named = || {
-        let is_named = |class: &str| class.to_ascii_lowercase().contains("title");
-        let names = elements_of(card).filter(|element| element.value().classes().any(is_named));
-        names.map(words_of).find(|text| is_short_title(text))
-    };
-    let block = || anchors().find_map(first_block);
-    let longest = || anchors().map(words_of).filter(|text| is_title(text)).max_by_key(String::len);
-    let attribute = || {
-        let said = anchors().find_map(|anchor| anchor.attr("title").or_else(|| anchor.attr("aria-label")));
-        said.map(str::to_owned).filter(|text| is_short_title(text))
-    };
-    around
-        .map(words_of)
-        .filter(|text| is_short_title(text))
-        .or_else(inside)
-        .or_else(simple)
-        .or_else(named)
-        .or_else(block)
-        .or_else(longest)
-        .or_else(attribute)
-        .or_else(|| picture_title(card))
-}
-
-/// Whether a text may be a title, of any length.
-fn is_title(text: &str) -> bool {
-    text.chars().any(char::is_alphabetic) && !is_call(text) && !is_date_only(text)
-}
-
-fn is_short_title(text: &str) -> bool {
-    is_title(text) && text.chars().count() <= TITLE_CHARS_MAX
-}
-
-/// The elements inside a card's record.
-fn elements_of<'a>(card: &Card<'a>) -> impl Iterator<Item = ElementRef<'a>> {
-    card.record.descendants().filter_map(ElementRef::wrap)
-}
-
-/// The alternative text of a card that consists of a picture only. A card with an excerpt gets its title from the item's own
-/// page.
-fn picture_title(card: &Card) -> Option<String> {
-    if card.has_excerpt() {
-        return None;
-    }
-    let images = selector("img[alt]");
-    let shown = card.anchors.iter().flat_map(|(anchor, _)| anchor.select(&images));
-    shown
-        .filter_map(|image| image.attr("alt"))
-        .map(crate::support::text::one_line)
-        .filter(|text| is_short_title(text))
-        .find(|alt| alt.split_whitespace().count() >= 3)
-}
-
-/// Maximum length of a title, in characters.
-const TITLE_CHARS_MAX: usize = 300;
-
-fn holds_blocks(element: ElementRef) -> bool {
-    element.descendants().skip(1).filter_map(ElementRef::wrap).any(|inner| {
-        matches!(
-            inner.value().name(),
-            "div" | "p" | "section" | "article" | "ul" | "figure" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6"
-        )
-    })
-}
-
-/// The text of an element without dates in parts of their own.
-fn words_of(element: ElementRef) -> String {
-    let is_date = |part: &ElementRef| {
-        part.value().name() == "time" || is_date_only(&text_of(*part)) && !text_of(*part).is_empty()
-    };
-    let parts: Vec<ElementRef> = element.children().filter_map(ElementRef::wrap).collect();
-    if !parts.iter().any(is_date) {
-        return text_of(element);
-    }
-    let kept = element.children().filter_map(|child| match ElementRef::wrap(child) {
-        Some(part) if is_date(&part) => None,
-        Some(part) => Some(text_of(part)),
-        None => child.value().as_text().map(|text| text.to_string()),
-    });
-    crate::support::text::one_line(&kept.collect::<Vec<_>>().join(" "))
-}
-
-/// The first text inside a link around a whole card.
-fn first_block(anchor: ElementRef) -> Option<String> {
-    let holds_text = |element: &ElementRef| {
-        element.children().any(|child| child.value().as_text().is_some_and(|text| !text.trim().is_empty()))
-    };
-    anchor
-        .descendants()
-        .skip(1)
-        .filter_map(ElementRef::wrap)
-        .filter(holds_text)
-        .map(text_of)
-        .find(|text| text.chars().count() > 3 && is_title(text))
-}
-
-/// Removes counts as in `Helix (3)`, the number of entries behind a link, if all links have one.
-fn without_counts(titles: &mut [RawEntry]) {
-    let split = |entry: &RawEntry| -> Option<(String, String)> {
-        let (head, count) = entry.title.as_ref()?.value.strip_suffix(')')?.rsplit_once(" (")?;
-        (!head.is_empty() && count.bytes().all(|b| b.is_ascii_digit()) && count.len() <= 4)
-            .then(|| (head.to_owned(), count.to_owned()))
-    };
-    let counted: Vec<Option<(String, String)>> = titles.iter().map(split).collect();
-    let distinct =
-        counted.iter().flatten().map(|(head, _)| head).collect::<std::collections::HashSet<_>>().len();
-    // A series, "Part (1)", "Part (2)", has the same text before all counts.
-    if titles.len() >= 3 && counted.iter().all(Option::is_some) && distinct == titles.len() {
-        for (entry, head) in titles.iter_mut().zip(counted.into_iter().flatten().map(|(head, _)| head)) {
-            if let Some(title) = &mut entry.title {
-                title.value = head;
-            }
-        }
-    }
-}
-
 /// The entries of the cards; cards with neither title nor excerpt are skipped.
 pub fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawEntry> {
     let plain = |value: String| RawText { value, base: page.base().cloned(), ..RawText::default() };
@@ -615,6 +470,7 @@ pub fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawEntry> {
                 .or_else(|| card.elements().find_map(|element| background_of(element, page.base()))),
             title: title.map(plain),
             language,
+            notes: card.place_of_date(rules).into_iter().collect(),
             ..RawEntry::default()
         })
     };
@@ -627,6 +483,6 @@ pub fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawEntry> {
             entry.notes.extend(entry.published.map(|_| "its date comes from its address".to_owned()));
         }
     }
-    without_counts(&mut entries);
+    without_common_parts(&mut entries);
     entries
 }

@@ -6,32 +6,54 @@ use ego_tree::NodeId;
 
 use super::cards;
 use super::links::{Anchor, LinkGroup, Reach, anchors};
+use super::records::main_links;
+use super::title::title;
 use crate::extract::page::Page;
 
 /// Maximum number of entries in a listing.
 const ENTRIES_MAX: usize = 500;
 
-/// The listing that looks most like news.
-pub fn best_listing(page: &Page, reach: Reach) -> Option<LinkGroup<'_>> {
-    let anchors = anchors(page, reach);
-    let mut listings = merge_by_address(anchors);
-    let scores: Vec<f64> = listings.iter().map(|listing| score(listing)).collect();
-    let best = (0..listings.len()).max_by(|&a, &b| scores[a].total_cmp(&scores[b]))?;
-    if scores[best] <= 0.0 {
-        return None;
+/// Maximum number of listings that are examined.
+const RANKED_MAX: usize = 4;
+/// One that looks so much less like news than the first is not examined.
+const SHARE_MIN: f64 = 0.25;
+
+/// The listings of a page.
+pub struct Listings<'a> {
+    /// Those that look like news, the most likely first.
+    pub ranked: Vec<LinkGroup<'a>>,
+    /// The others.
+    pub others: Vec<LinkGroup<'a>>,
+}
+
+/// The listings of a page, by how much they look like news.
+pub fn listings(page: &Page, reach: Reach) -> Listings<'_> {
+    let all = merge_by_address(main_links(anchors(page, reach)));
+    let scores: Vec<f64> = all.iter().map(score).collect();
+    let mut order: Vec<usize> = (0..all.len()).filter(|at| scores[*at] > 0.0).collect();
+    order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+    let least = order.first().map_or(0.0, |&first| scores[first] * SHARE_MIN);
+    let count = order.iter().take(RANKED_MAX).take_while(|at| scores[**at] >= least).count();
+    let (ranked, others) = order.split_at(count);
+    Listings {
+        ranked: ranked.iter().map(|at| with_alike(page, &all, &scores, *at)).collect(),
+        others: others.iter().map(|at| all[*at].clone()).collect(),
     }
-    let best_score = scores[best];
-    let mut chosen = std::mem::take(&mut listings[best]);
-    // Featured cards or a second column are marked up differently, but link to the same directory.
+}
+
+/// A listing with others that belong to it: featured cards or a second column are marked up differently, but link to the same
+/// directory.
+fn with_alike<'a>(page: &Page, all: &[LinkGroup<'a>], scores: &[f64], best: usize) -> LinkGroup<'a> {
+    let mut chosen = all[best].clone();
     if let Some(directory) = common_directory(&chosen) {
-        for (at, listing) in listings.iter_mut().enumerate() {
+        for (at, listing) in all.iter().enumerate() {
             let is_alike = listing
                 .anchors
                 .iter()
                 .all(|anchor| !anchor.is_set_aside && directory_of(&anchor.key) == directory)
-                && scores[at] > best_score * 0.12;
+                && scores[at] > scores[best] * 0.12;
             if at != best && !listing.anchors.is_empty() && is_alike {
-                chosen.anchors.append(&mut listing.anchors);
+                chosen.anchors.extend(listing.anchors.iter().cloned());
             }
         }
     }
@@ -40,7 +62,7 @@ pub fn best_listing(page: &Page, reach: Reach) -> Option<LinkGroup<'_>> {
     chosen.anchors.sort_by_key(|anchor| order.get(&anchor.element.id()).copied());
     let kept: HashSet<String> = chosen.keys().into_iter().take(ENTRIES_MAX).map(str::to_owned).collect();
     chosen.anchors.retain(|anchor| kept.contains(&anchor.key));
-    Some(chosen)
+    chosen
 }
 
 /// Groups links with the same signature; groups that lead to the same addresses (picture, title, "read more") are merged.
@@ -114,7 +136,7 @@ fn score(listing: &LinkGroup) -> f64 {
     let part = |fits: &dyn Fn(&cards::Card) -> bool| {
         found.iter().filter(|card| fits(card)).count() as f64 / found.len().max(1) as f64
     };
-    let titles: Vec<String> = found.iter().map(cards::title).map(Option::unwrap_or_default).collect();
+    let titles: Vec<String> = found.iter().map(title).map(Option::unwrap_or_default).collect();
     let words = titles.iter().map(|title| title.split_whitespace().count().min(8) as f64).sum::<f64>()
         / (8.0 * titles.len().max(1) as f64);
     let distinct = titles.iter().collect::<HashSet<_>>().len() as f64 / titles.len().max(1) as f64;

@@ -3,12 +3,17 @@
 //! frozen into readable selectors.
 
 mod cards;
+mod evidence;
 mod groups;
 mod links;
+mod records;
 mod selectors;
 mod structured;
+mod title;
 
 use self::cards::Card;
+use self::evidence::Doubt;
+use self::groups::Listings;
 use self::links::{LinkGroup, Reach};
 use super::page::Page;
 use super::prose_date::DateRules;
@@ -16,52 +21,107 @@ use super::{PageReading, Way};
 use crate::model::feed::RawEntry;
 use crate::support::text::{many, shorten};
 
+/// Of the listings that do not come first, a shorter one is taken for what stands beside another.
+const ENTRIES_MIN: usize = 3;
+
 impl Page {
     /// Finds the cards of a listing without selectors.
     pub fn mine(&self, rules: DateRules) -> PageReading {
         let mut feed = self.catalog();
-        let listing = groups::best_listing(self, Reach::Links);
-        let (mut cards, mut mined) = self.read_listing(listing.as_ref(), rules);
+        let listings = groups::listings(self, Reach::Links);
+        let found = self.first_listing(&listings, rules);
         let structured = structured::entries(self, rules);
-        if structured.len() >= 3 && structured.len() * 10 >= mined.len() * 8 {
+        let mined = found.as_ref().map_or(0, |(_, read)| read.entries.len());
+        if structured.len() >= 3 && structured.len() * 10 >= mined * 8 {
             feed.entries = structured;
             return PageReading { feed, way: Some(Way::StructuredData), select: None };
         }
-        let clicked = mined.is_empty().then(|| groups::best_listing(self, Reach::Wide)).flatten();
-        if let Some(clicked) = &clicked {
-            let (found, read) = self.read_listing(Some(clicked), rules);
-            if found.iter().all(|card| card.says_enough(self.base())) {
-                (cards, mined) = (found, read);
-            }
-        }
-        if mined.is_empty() {
-            feed.problems.push(match &listing {
-                Some(listing) => format!(
-                    "no listing found: the most alike are {} (\"{}\"), which are too few, or a menu",
-                    many(cards.len(), "link", "links"),
-                    shorten(&listing.anchors.first().map(|first| first.text.clone()).unwrap_or_default(), 40)
-                ),
-                None => "no listing found: no links on this page stand alike".into(),
-            });
+        let clicked = found.is_none().then(|| groups::listings(self, Reach::Wide));
+        let by_click = clicked.as_ref().and_then(|clicked| self.first_listing(clicked, rules));
+        let is_enough = |read: &Read| read.cards.iter().all(|card| card.says_enough(self.base()));
+        let Some((at, read)) = found.or_else(|| by_click.filter(|(_, read)| is_enough(read))) else {
+            feed.problems.push(self.nothing_found(&listings, rules));
             return PageReading { feed, way: None, select: None };
-        }
-        let select = selectors::freeze(self, &cards, &mined, rules);
-        feed.entries = mined;
+        };
+        let select = selectors::freeze(self, &read.cards, &read.entries, rules);
+        feed.notes = left_out(clicked.as_ref().unwrap_or(&listings), at, &read.entries);
+        feed.entries = read.entries;
         PageReading { feed, way: Some(Way::Records), select }
     }
 
-    /// The cards of a listing and their entries, of which there are none if the links are a menu or too few.
-    fn read_listing<'a>(
-        &self,
-        listing: Option<&LinkGroup<'a>>,
-        rules: DateRules,
-    ) -> (Vec<Card<'a>>, Vec<RawEntry>) {
-        let Some(listing) = listing else { return (Vec::new(), Vec::new()) };
+    /// The listing that looks most like news of those that are a listing, and its place among them. Only the first may be short, or
+    /// stand in a menu or notice.
+    fn first_listing<'a>(&self, listings: &Listings<'a>, rules: DateRules) -> Option<(usize, Read<'a>)> {
+        listings.ranked.iter().enumerate().find_map(|(at, listing)| {
+            if at > 0 && listing.is_set_aside() {
+                return None;
+            }
+            let read = self.read_listing(listing, rules);
+            (read.doubt.is_none() && (at == 0 || read.entries.len() >= ENTRIES_MIN)).then_some((at, read))
+        })
+    }
+
+    /// The cards of a listing and their entries.
+    fn read_listing<'a>(&self, listing: &LinkGroup<'a>, rules: DateRules) -> Read<'a> {
         let cards = cards::cards(listing);
         let entries = cards::entries(self, &cards, rules);
-        let is_earned = cards::earns_its_place(self, &cards, &entries, listing.is_set_aside());
-        (cards, if is_earned { entries } else { Vec::new() })
+        let doubt = evidence::doubt(self, &cards, &entries, listing.is_set_aside());
+        Read { cards, entries, doubt }
     }
+
+    /// That there is no listing, with what comes nearest.
+    fn nothing_found(&self, listings: &Listings, rules: DateRules) -> String {
+        let Some(listing) = listings.ranked.first() else {
+            return "no listing found: no links on this page stand alike".into();
+        };
+        let read = self.read_listing(listing, rules);
+        format!(
+            "no listing found: the most alike are {} (\"{}\"), which are {}",
+            many(read.cards.len(), "link", "links"),
+            name_of(listing),
+            read.doubt.unwrap_or(Doubt::Few).words()
+        )
+    }
+}
+
+/// What was read of a listing, and why it is none.
+struct Read<'a> {
+    cards: Vec<Card<'a>>,
+    entries: Vec<RawEntry>,
+    doubt: Option<Doubt>,
+}
+
+/// A listing's first words.
+fn name_of(listing: &LinkGroup) -> String {
+    let first = listing.anchors.iter().map(|anchor| anchor.text.as_str()).find(|text| !text.is_empty());
+    shorten(first.unwrap_or_default(), 40)
+}
+
+/// The groups of links that are not the listing, with the reason.
+fn left_out(listings: &Listings, chosen: usize, entries: &[RawEntry]) -> Vec<String> {
+    let is_read = |listing: &LinkGroup| {
+        let mut addresses = listing.anchors.iter().map(|anchor| anchor.href.as_str());
+        addresses.all(|href| entries.iter().any(|entry| entry.url() == Some(href)))
+    };
+    let before = listings.ranked.iter().take(chosen).map(|listing| (listing, "it is no listing"));
+    let after = listings.ranked.iter().skip(chosen + 1).chain(&listings.others);
+    let others = after.map(|listing| {
+        let first = listing.anchors.first();
+        let reason = match first {
+            _ if listing.is_set_aside() => "a menu, a notice or what stands beside the text",
+            Some(first) if first.signature.ends_with("agenda") => "an agenda",
+            _ => "it looks less like news",
+        };
+        (listing, reason)
+    });
+    before
+        .chain(others)
+        .filter(|(listing, _)| listing.keys().len() > 1 && !is_read(listing))
+        .map(|(listing, reason)| {
+            let count = many(listing.keys().len(), "link", "links");
+            format!("left out: {count} (\"{}\", …): {reason}", name_of(listing))
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -101,6 +161,194 @@ mod tests {
         };
         assert_eq!(titles_and_days(&card(1)).len(), 1, "one that says it all");
         assert_eq!(titles_and_days(&format!("{}{}{}", card(3), card(2), card(1))).len(), 3);
+    }
+
+    #[test]
+    fn undated_links_are_a_listing_only_where_something_calls_them_news() {
+        let list = |class: &str, directory: &str| {
+            let item = |n: u8| {
+                format!(
+                    "<div class={class}><h3><a href=/{directory}/{n}>The harbour and its keepers, {n}</a></h3><p>What there is to be known of them in a few words.</p></div>"
+                )
+            };
+            (1..=4).map(item).collect::<String>()
+        };
+        let count = |body: &str| {
+            let url = url::Url::parse("https://x.org/town/").unwrap();
+            Page::parse(body, Some(&url)).mine(DateRules::strict(DateOrder::Dmy)).feed.entries.len()
+        };
+        for services in [
+            format!("<h1>Services</h1>{}", list("tile", "s")),
+            format!("<title>Pagina niet gevonden</title><h1>Nieuws</h1>{}", list("tile", "s")),
+            format!("<h1>Nieuws</h1><main><p>Text</p></main>{}", list("tile", "s")),
+            format!("<nav><a href=/town/1>One</a><a href=/town/2>Two</a><a href=/town/3>Three</a></nav>{}", list("tile", "town")),
+            "<h1>Forms</h1><ul><li><a href=/f/a.pdf>Form to ask for a permit to build</a><li><a href=/f/b.pdf>Form to ask for a place in school</a><li><a href=/f/c.pdf>Form to ask for a lower tax</a></ul>".to_owned(),
+            "<main><article><h1>The bridge is open</h1><p>4 May 2022</p><p>It was closed for two years, says <a href=/r.pdf>the report</a> of its builders.</p></article></main>".to_owned(),
+        ] {
+            assert_eq!(count(&services), 0, "{services}");
+        }
+        let steps = "<h1>Request</h1><ol><li><a href='?step=1'>Who you are and where you live</a><li><a href='?step=2'>What you want to ask for</a><li><a href='?step=3'>Look at it all and send</a></ol>";
+        let url = url::Url::parse("https://x.org/noticias").ok();
+        let steps = Page::parse(steps, url.as_ref()).mine(DateRules::strict(DateOrder::Dmy));
+        assert_eq!(steps.feed.entries.len(), 0, "the page's own address says nothing of its steps");
+        for news in [
+            format!("<h1>Nieuws</h1>{}", list("tile", "s")),
+            format!("<h2>Habari za mji</h2>{}", list("tile", "s")),
+            format!("<title>Новости - Город</title>{}", list("tile", "s")),
+            list("newsItem", "s"),
+            list("tile", "noticias"),
+            list("tile", "town"),
+        ] {
+            assert_eq!(count(&news), 4, "{news}");
+        }
+    }
+
+    #[test]
+    fn what_looks_more_like_news_but_is_none_does_not_hide_the_news() {
+        let tile = |n: u8| {
+            format!(
+                "<div class=tile><img src=/i{n}.png><h3><a href=/s/{n}>Service number {n} of the town hall</a></h3><p>What it does for you, told in a few words and in some more of them.</p></div>"
+            )
+        };
+        let item = |n: u8| {
+            format!("<li><a href=/b/{n}>The council met for time {n}</a> <i>{n} October 2022</i></li>")
+        };
+        let body = format!(
+            "<main>{}<ul>{}</ul></main>",
+            (1..=6).map(tile).collect::<String>(),
+            (1..=3).map(item).collect::<String>()
+        );
+        let reading = Page::parse(&body, url::Url::parse("https://x.org/").ok().as_ref())
+            .mine(DateRules::strict(DateOrder::Dmy));
+        let notes: Vec<&String> = reading.feed.entries.iter().flat_map(|entry| &entry.notes).collect();
+        assert_eq!(notes[0], "its date comes from `i` (\"1 October 2022\")");
+        assert_eq!(notes.len(), 3);
+        assert_eq!(
+            reading.feed.notes,
+            ["left out: 6 links (\"Service number 1 of the town hall\", …): it is no listing"]
+        );
+    }
+
+    #[test]
+    fn a_record_is_one_entry_with_all_of_its_links() {
+        let rows = |row: &dyn Fn(u8) -> String| titles_and_days(&(1..=3).map(row).collect::<String>());
+        let wanted: Vec<(String, String)> =
+            (1..=3).map(|n| (format!("Sitting {n} of the council"), format!("2022-10-0{n}"))).collect();
+        let page = |n: u8| {
+            format!(
+                "<li>{n} October 2022: <a href=/c/{n}>Sitting {n} of the council</a> <a href=/c/{n}.pdf>Unduh (PDF, 2 MB)</a></li>"
+            )
+        };
+        let file = |n: u8| {
+            format!(
+                "<tr><td>{n} October 2022<td><a href=/c/{n}.pdf>Sitting {n} of the council</a><td><a href=/c/{n}.odt>Scarica</a></tr>"
+            )
+        };
+        let report = |n: u8| {
+            format!(
+                "<div class=row><b>{n} October 2022</b> <a href=/c/{n}>Sitting {n} of the council</a> <a href=/c/{n}.pdf>Verbatim report of all speakers</a></div>"
+            )
+        };
+        let button = |n: u8| {
+            format!(
+                "<div class=card><h3>Sitting {n} of the council</h3><i>{n} October 2022</i><div><a class=b href=/c/{n}>Lees meer</a> <a class=b href=/c/{n}.pdf>PDF</a></div></div>"
+            )
+        };
+        let topic = |n: u8| {
+            format!(
+                "<li>{n} October 2022 <a href=/topic/all>Meetings</a> <a href=/c/{n}>Sitting {n} of the council</a></li>"
+            )
+        };
+        assert_eq!(rows(&button), wanted);
+        assert_eq!(rows(&topic), wanted);
+        assert_eq!(rows(&page), wanted);
+        assert_eq!(
+            titles_and_days(&format!("<table>{}</table>", (1..=3).map(file).collect::<String>())),
+            wanted
+        );
+        assert_eq!(rows(&report), wanted);
+    }
+
+    #[test]
+    fn a_title_is_the_part_that_is_one() {
+        let cards = |card: &dyn Fn(u8) -> String| titles_and_days(&(1..=3).map(card).collect::<String>());
+        let wanted: Vec<(String, String)> =
+            (1..=3).map(|n| (format!("Bridge {n} opens"), format!("2022-10-0{n}"))).collect();
+        let day = |n: u8| format!("<span>{n} October 2022</span>");
+        let same_address = |n: u8| {
+            format!(
+                "<div class=c><a href=/n{n}>Bridge {n} opens</a><p><a href=/n{n}>After two years of works people can cross the river again</a></p>{}</div>",
+                day(n)
+            )
+        };
+        let named = |n: u8| {
+            format!(
+                "<a href=/n{n}><span class=tema>Roads of the town</span><span class='nota-titulo'>Bridge {n} opens</span><span class=subtitle>At last</span>{}</a>",
+                day(n)
+            )
+        };
+        let unnamed = |n: u8| {
+            format!(
+                "<a href=/n{n}><span class=cat>Roads of the town</span><span class=a>Bridge {n} opens</span>{}<span class=b>After two years of works</span></a>",
+                day(n)
+            )
+        };
+        let beside = |n: u8| {
+            format!(
+                "<article><h3><a href=/n{n}><em class=badge>Terbaru</em> <b>Bridge</b> {n} <i>opens</i><span class=visually-hidden> (new window)</span></a></h3>{}</article>",
+                day(n)
+            )
+        };
+        let in_front = |n: u8| format!("<p><a href=/n{n}>{n}/10/2022 – Bridge {n} opens</a></p>");
+        let unlinked = |n: u8| {
+            format!(
+                "<div class=c><div>Bridge {n} opens</div><div>{n} October 2022</div><a href=/n{n}>Baca selengkapnya</a></div>"
+            )
+        };
+        for card in [&same_address as &dyn Fn(u8) -> String, &named, &unnamed, &beside, &in_front, &unlinked]
+        {
+            assert_eq!(cards(card), wanted, "{}", card(1));
+        }
+    }
+
+    #[test]
+    fn a_carousel_above_the_list_costs_no_date_and_an_agenda_beside_it_is_none_of_it() {
+        let item = |n: u8| {
+            format!(
+                "<div class=i><h3><a href=/n{n}>The council opens library {n}</a></h3><p>{n} October 2022</p></div>"
+            )
+        };
+        let slide = |n: u8| {
+            format!(
+                "<div class=s><a href=/n{n}><img src=/{n}.png><b>The council opens library {n}</b></a></div>"
+            )
+        };
+        let event = |n: u8| {
+            format!("<div class=i><h3><a href=/e{n}>Market of all the farmers, {n}</a></h3><p>{n}</p></div>")
+        };
+        let body = format!(
+            "<div>{}</div><div>{}</div><section class=agenda>{}</section>",
+            (1..=2).map(slide).collect::<String>(),
+            (1..=4).map(item).collect::<String>(),
+            (5..=7).map(event).collect::<String>()
+        );
+        let days: Vec<String> = titles_and_days(&body).into_iter().map(|(_, day)| day).collect();
+        assert_eq!(days, ["2022-10-01", "2022-10-02", "2022-10-03", "2022-10-04"]);
+    }
+
+    #[test]
+    fn one_card_is_not_frozen_as_its_container() {
+        let url = url::Url::parse("https://x.org/news/").unwrap();
+        let card = |n: u8| {
+            format!(
+                "<li><h3><a href=/n{n}>The council opens library {n}</a></h3><p>{n} October 2022</p></li>"
+            )
+        };
+        for (count, is_frozen) in [(1, false), (2, true)] {
+            let body = format!("<ul class=list>{}</ul>", (1..=count).map(card).collect::<String>());
+            let reading = Page::parse(&body, Some(&url)).mine(DateRules::strict(DateOrder::Dmy));
+            assert_eq!((reading.feed.entries.len(), reading.select.is_some()), (count as usize, is_frozen));
+        }
     }
 
     #[test]

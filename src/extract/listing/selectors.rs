@@ -6,7 +6,7 @@ use scraper::{ElementRef, Selector};
 
 use super::cards::Card;
 use super::links::is_stable_class;
-use crate::extract::page::{Page, text_of};
+use crate::extract::page::{Page, title_text};
 use crate::extract::prose_date::DateRules;
 use crate::model::feed::RawEntry;
 use crate::model::source::Select;
@@ -14,8 +14,15 @@ use crate::model::source::Select;
 /// Maximum number of steps from a card upwards in a path of elements.
 const STEPS_MAX: usize = 8;
 
+/// Fewer cards show nothing of what others will have in common with them.
+const CARDS_MIN: usize = 2;
+
 /// Selectors that find the same entries; `None` if there are none.
 pub fn freeze(page: &Page, cards: &[Card], entries: &[RawEntry], rules: DateRules) -> Option<Select> {
+    // A single card is like its container: the next ones would be lost in it.
+    if cards.len() < CARDS_MIN {
+        return None;
+    }
     let records: HashSet<_> = cards.iter().map(|card| card.record.id()).collect();
     let want: Vec<(&str, &str)> = entries.iter().map(summary).collect();
     let mut candidates: Vec<(usize, usize, String)> = Vec::new();
@@ -93,12 +100,12 @@ fn with_parts(cards: &[Card], item: String) -> Select {
     // Headings are found by default; other titles need a selector.
     let has_headings = cards.iter().filter(|card| card.has_heading()).count() * 10 >= cards.len() * 9;
     let titled = |card: &Card<'_>| -> Option<ego_tree::NodeId> {
-        let wanted = super::cards::title(card)?;
+        let wanted = super::title::title(card)?;
         let inner = card
             .record
             .descendants()
             .filter_map(ElementRef::wrap)
-            .filter(|element| text_of(*element) == wanted);
+            .filter(|element| title_text(*element) == wanted);
         inner.last().map(|element| element.id())
     };
     Select {

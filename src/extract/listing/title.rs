@@ -1,0 +1,219 @@
+//! The title of a card, and what all titles of a listing have in common.
+
+use std::collections::HashSet;
+
+use scraper::ElementRef;
+
+use super::cards::{Card, is_byline, is_heading};
+use super::links::{is_call, is_file_label};
+use crate::extract::page::{is_label, selector, text_of, title_text};
+use crate::extract::prose_date::is_date_only;
+use crate::extract::words;
+use crate::model::feed::RawEntry;
+use crate::support::text::one_line;
+
+/// Maximum length of a title, in characters; of one that is named by nothing, and its minimum.
+const TITLE_CHARS_MAX: usize = 300;
+const LEAD_CHARS_MAX: usize = 150;
+const LEAD_CHARS_MIN: usize = 8;
+/// A link around so many parts has a title among them.
+const PARTS_MIN: usize = 3;
+/// So many titles must have something in common for it to be no part of them.
+const ALIKE_MIN: usize = 3;
+
+/// The title of a card: its heading, the part named so, or else the text of its links, or the alternative text of a lone picture;
+/// never a "read more" call, a number or a date.
+pub fn title(card: &Card) -> Option<String> {
+    let anchors = || card.anchors.iter().map(|(anchor, _)| *anchor);
+    let around = anchors().find_map(|anchor| {
+        anchor.ancestors().filter_map(ElementRef::wrap).take(3).find(|element| is_heading(*element))
+    });
+    let inside = || {
+        let headings = elements_of(card).filter(|element| is_heading(*element));
+        headings.map(title_text).find(|text| is_short_title(text))
+    };
+    let named = || {
+        let names = elements_of(card).filter(|element| is_named_title(*element));
+        names.map(title_text).find(|text| is_short_title(text))
+    };
+    let part = || anchors().find_map(part_of_link);
+    let block = || anchors().find_map(first_block);
+    let longest = || anchors().map(title_text).filter(|text| is_title(text)).max_by_key(String::len);
+    let attribute = || {
+        let said = anchors().find_map(|anchor| anchor.attr("title").or_else(|| anchor.attr("aria-label")));
+        said.map(str::to_owned).filter(|text| is_short_title(text))
+    };
+    around
+        .map(title_text)
+        .filter(|text| is_short_title(text))
+        .or_else(inside)
+        .or_else(named)
+        .or_else(part)
+        .or_else(|| of_links(card))
+        .or_else(block)
+        .or_else(longest)
+        .or_else(attribute)
+        .or_else(|| picture_title(card))
+        .or_else(|| lead(card))
+}
+
+/// Whether a text may be a title, of any length.
+fn is_title(text: &str) -> bool {
+    text.chars().any(char::is_alphabetic) && !is_call(text) && !is_file_label(text) && !is_date_only(text)
+}
+
+fn is_short_title(text: &str) -> bool {
+    is_title(text) && text.chars().count() <= TITLE_CHARS_MAX
+}
+
+/// The elements inside a card's record.
+fn elements_of<'a>(card: &Card<'a>) -> impl Iterator<Item = ElementRef<'a>> {
+    card.record.descendants().filter_map(ElementRef::wrap)
+}
+
+/// `card-title`, `titre`, `entryTitle`; not `subtitle`, nor what a title stands in.
+fn is_named_title(element: ElementRef) -> bool {
+    const OTHERS: [&str; 15] = [
+        "sub",
+        "sous",
+        "sur",
+        "page",
+        "site",
+        "section",
+        "block",
+        "widget",
+        "wrap",
+        "wrapper",
+        "container",
+        "group",
+        "area",
+        "content",
+        "bar",
+    ];
+    element.value().classes().map(words::parts_of_name).any(|parts| {
+        parts.iter().any(|part| words::of("title").contains(part))
+            && !parts.iter().any(|part| OTHERS.contains(&part.as_str()))
+    })
+}
+
+/// The text of the first link that has several words, or else the longest: the same address may stand under a longer subtitle.
+fn of_links(card: &Card) -> Option<String> {
+    let plain = card.anchors.iter().map(|(anchor, _)| *anchor).filter(|anchor| !holds_blocks(*anchor));
+    let texts: Vec<String> = plain.map(title_text).filter(|text| is_short_title(text)).collect();
+    let first = texts.iter().find(|text| text.split_whitespace().count() >= 2).cloned();
+    first.or_else(|| texts.into_iter().max_by_key(String::len))
+}
+
+/// The title among the parts of a link that is a whole card: the first that is neither a label nor a date.
+fn part_of_link(anchor: ElementRef) -> Option<String> {
+    let has_own_text =
+        anchor.children().any(|child| child.value().as_text().is_some_and(|text| !text.trim().is_empty()));
+    let parts: Vec<ElementRef> =
+        anchor.children().filter_map(ElementRef::wrap).filter(|part| !text_of(*part).is_empty()).collect();
+    let is_card = parts.len() >= PARTS_MIN && parts.iter().any(|part| is_date_only(&text_of(*part)));
+    if has_own_text || !is_card || holds_blocks(anchor) {
+        return None;
+    }
+    parts
+        .into_iter()
+        .filter(|part| !is_label(*part))
+        .map(title_text)
+        .find(|text| is_short_title(text) && !is_byline(text))
+}
+
+/// The alternative text of a card that consists of a picture only. A card with an excerpt gets its title from the item's own
+/// page.
+fn picture_title(card: &Card) -> Option<String> {
+    if card.has_excerpt() {
+        return None;
+    }
+    let images = selector("img[alt]");
+    let shown = card.anchors.iter().flat_map(|(anchor, _)| anchor.select(&images));
+    shown
+        .filter_map(|image| image.attr("alt"))
+        .map(one_line)
+        .filter(|text| is_short_title(text))
+        .find(|alt| alt.split_whitespace().count() >= 3)
+}
+
+/// The first line of a card whose links only say that there is more, if it is no sentence.
+fn lead(card: &Card) -> Option<String> {
+    let is_only_text = |element: &ElementRef| {
+        element.value().name() != "a" && element.children().all(|child| child.value().is_text())
+    };
+    let is_own = |element: &ElementRef| {
+        let mut around = element.ancestors().filter_map(ElementRef::wrap);
+        !around.any(|around| around.value().name() == "a")
+    };
+    let lines = elements_of(card).filter(|element| is_only_text(element) && is_own(element)).map(text_of);
+    let mut lines = lines.filter(|text| is_title(text) && !is_byline(text));
+    lines.next().filter(|text| {
+        (LEAD_CHARS_MIN..=LEAD_CHARS_MAX).contains(&text.chars().count())
+            && text.split_whitespace().count() >= 2
+            && !text.ends_with(['.', '…', ':'])
+    })
+}
+
+fn holds_blocks(element: ElementRef) -> bool {
+    element.descendants().skip(1).filter_map(ElementRef::wrap).any(|inner| {
+        matches!(
+            inner.value().name(),
+            "div" | "p" | "section" | "article" | "ul" | "figure" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6"
+        )
+    })
+}
+
+/// The first text inside a link around a whole card; a label only if there is nothing else.
+fn first_block(anchor: ElementRef) -> Option<String> {
+    let holds_text = |element: &ElementRef| {
+        element.children().any(|child| child.value().as_text().is_some_and(|text| !text.trim().is_empty()))
+    };
+    let blocks = || anchor.descendants().skip(1).filter_map(ElementRef::wrap).filter(holds_text);
+    let is_fit = |text: &String| text.chars().count() > 3 && is_title(text);
+    let unlabelled = blocks().filter(|block| !is_label(*block)).map(text_of).find(is_fit);
+    unlabelled.or_else(|| blocks().map(text_of).find(is_fit))
+}
+
+/// Removes what stands in all titles beside them: the number of entries behind a link, and the date in front.
+pub fn without_common_parts(entries: &mut [RawEntry]) {
+    without_counts(entries);
+    without_dates(entries);
+}
+
+/// Removes counts as in `Helix (3)`, the number of entries behind a link, if all links have one.
+fn without_counts(titles: &mut [RawEntry]) {
+    let split = |entry: &RawEntry| -> Option<(String, String)> {
+        let (head, count) = entry.title.as_ref()?.value.strip_suffix(')')?.rsplit_once(" (")?;
+        (!head.is_empty() && count.bytes().all(|b| b.is_ascii_digit()) && count.len() <= 4)
+            .then(|| (head.to_owned(), count.to_owned()))
+    };
+    let counted: Vec<Option<(String, String)>> = titles.iter().map(split).collect();
+    let distinct = counted.iter().flatten().map(|(head, _)| head).collect::<HashSet<_>>().len();
+    // A series, "Part (1)", "Part (2)", has the same text before all counts.
+    if titles.len() >= ALIKE_MIN && counted.iter().all(Option::is_some) && distinct == titles.len() {
+        for (entry, head) in titles.iter_mut().zip(counted.into_iter().flatten().map(|(head, _)| head)) {
+            if let Some(title) = &mut entry.title {
+                title.value = head;
+            }
+        }
+    }
+}
+
+/// Removes the date that all titles of dated entries begin with: "20/11/2026 - ". One title alone may mean the day by it.
+fn without_dates(entries: &mut [RawEntry]) {
+    let rest = |entry: &RawEntry| -> Option<String> {
+        let title = &entry.title.as_ref().filter(|_| entry.published.is_some())?.value;
+        let (date, rest) = [" - ", " – ", " — ", " | ", " : ", ": ", " • ", " · "]
+            .iter()
+            .filter_map(|joint| title.split_once(joint))
+            .min_by_key(|(date, _)| date.len())?;
+        (is_date_only(date) && is_title(rest)).then(|| rest.trim().to_owned())
+    };
+    let rests: Option<Vec<String>> = entries.iter().map(rest).collect();
+    let Some(rests) = rests.filter(|rests| rests.len() >= ALIKE_MIN) else { return };
+    for (entry, rest) in entries.iter_mut().zip(rests) {
+        if let Some(title) = &mut entry.title {
+            title.value = rest;
+        }
+    }
+}

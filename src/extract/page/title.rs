@@ -1,0 +1,108 @@
+//! The words of a title, without what the page puts beside them for the eye or for screen readers.
+
+use scraper::ElementRef;
+
+use super::text_of;
+use crate::extract::prose_date::is_date_only;
+use crate::extract::words;
+use crate::support::text::one_line;
+
+/// Classes of text that only screen readers read.
+const HIDDEN_CLASSES: [&str; 10] = [
+    "sr-only",
+    "visually-hidden",
+    "visuallyhidden",
+    "screen-reader-text",
+    "screen-reader",
+    "screenreader",
+    "element-invisible",
+    "a11y-hidden",
+    "show-for-sr",
+    "hidden-accessible",
+];
+
+/// Parts of the classes of small labels on a card.
+const LABEL_PARTS: [&str; 12] = [
+    "badge", "label", "tag", "tags", "pill", "chip", "ribbon", "kicker", "eyebrow", "flag", "surtitre",
+    "overline",
+];
+/// Parts of the classes of categories.
+const CATEGORY_PARTS: [&str; 12] = [
+    "cat",
+    "category",
+    "categories",
+    "categorie",
+    "categoria",
+    "kategorie",
+    "rubrique",
+    "theme",
+    "tema",
+    "topic",
+    "topics",
+    "section",
+];
+/// A label is not longer, in characters.
+const LABEL_CHARS_MAX: usize = 40;
+
+/// The text of a title: without dates and labels in parts of their own, and without what only screen readers read. Where nothing
+/// else is in it, all of its text.
+pub(in crate::extract) fn title_text(element: ElementRef) -> String {
+    let mut words = String::new();
+    push_words(element, &mut words);
+    let words = one_line(&words);
+    if words.chars().any(char::is_alphanumeric) { words } else { text_of(element) }
+}
+
+fn push_words(element: ElementRef, words: &mut String) {
+    for child in element.children() {
+        if let Some(text) = child.value().as_text() {
+            words.push_str(text);
+        } else if let Some(part) = ElementRef::wrap(child).filter(|part| !is_beside(*part)) {
+            let is_block = matches!(
+                part.value().name(),
+                "p" | "br" | "div" | "li" | "h1" | "h2" | "h3" | "h4" | "td" | "tr" | "section" | "img"
+            );
+            words.push_str(if is_block { " " } else { "" });
+            push_words(part, words);
+        }
+    }
+}
+
+/// Whether a part of a title is none of its words.
+fn is_beside(part: ElementRef) -> bool {
+    matches!(part.value().name(), "script" | "style" | "noscript" | "template" | "time")
+        || part.attr("hidden").is_some()
+        || part.value().classes().any(|class| {
+            let class = class.to_ascii_lowercase().replace('_', "-");
+            HIDDEN_CLASSES.contains(&class.as_str())
+        })
+        || is_label(part)
+        || is_date(&text_of(part))
+}
+
+/// Whether a text is a date: words that may stand around one are words of a title too.
+fn is_date(text: &str) -> bool {
+    text.contains(char::is_numeric) && is_date_only(text)
+}
+
+/// Whether an element is a label on a card, by its name, its words or as a category.
+pub(in crate::extract) fn is_label(part: ElementRef) -> bool {
+    let text = text_of(part);
+    let is_named = |parts: &[&str]| {
+        let names = part.value().classes().flat_map(words::parts_of_name);
+        names.into_iter().any(|name| parts.contains(&name.as_str()))
+    };
+    // A heading and a lone link are the title, whatever they are called.
+    let is_lone_link = || {
+        let mut beside = part.prev_siblings().chain(part.next_siblings()).filter_map(ElementRef::wrap);
+        !beside.any(|other| other.value().name() == "a")
+    };
+    let is_whole = match part.value().name() {
+        "a" => is_lone_link(),
+        name => matches!(name, "h1" | "h2" | "h3" | "h4" | "h5" | "h6"),
+    };
+    !is_whole
+        && !text.is_empty()
+        && text.chars().count() <= LABEL_CHARS_MAX
+        && (words::is_one("badge", &text) || is_named(&LABEL_PARTS) || is_named(&CATEGORY_PARTS))
+}
