@@ -1,6 +1,7 @@
 //! Web pages: reads the cards of a listing by CSS selectors, the feeds that a page names, and an entry's own page. Performs no
 //! requests; the caller fetches further pages.
 
+pub(super) mod dates;
 mod item;
 mod target;
 
@@ -17,7 +18,7 @@ use super::date::parse_date;
 use super::prose_date::{DateRules, find_date, shown_order};
 use super::xml::resolve_against;
 use crate::model::feed::{FeedFormat, Image, Link, RawEntry, RawFeed, RawText};
-use crate::model::source::Select;
+use crate::model::source::{DateOrder, Select};
 use crate::support::text::{bound_markup, fold, many, one_line};
 
 /// Maximum number of cards read from a page.
@@ -135,8 +136,11 @@ impl Page {
 
     /// The rules with the order of numeric dates that this page's own dates show.
     pub(super) fn dated_by(&self, rules: DateRules) -> DateRules {
-        let texts = self.html.tree.values().filter_map(|node| node.as_text()).map(|text| &text[..]);
-        DateRules { order: shown_order(texts).unwrap_or(rules.order), ..rules }
+        DateRules { order: self.shown_order().unwrap_or(rules.order), ..rules }
+    }
+
+    pub(super) fn shown_order(&self) -> Option<DateOrder> {
+        shown_order(self.html.tree.values().filter_map(|node| node.as_text()).map(|text| &text[..]))
     }
 
     fn first(&self, css: &str) -> Option<ElementRef<'_>> {
@@ -506,7 +510,6 @@ pub(super) fn background_of(element: ElementRef, base: Option<&Url>) -> Option<I
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::source::DateOrder;
 
     const RULES: DateRules = DateRules { order: DateOrder::Dmy, now: None, year: None };
 

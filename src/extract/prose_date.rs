@@ -4,9 +4,10 @@
 use jiff::civil::Date;
 use jiff::{Span, Timestamp};
 
-use super::calendar::{CALENDAR, Token, Unit, first_day, is_all_dates, tokens, written};
+use super::calendar::{CALENDAR, Role, Token, Unit, first_day, folded, is_all_dates, tokens, written};
+use super::mention::{Mention, Stand, mentions};
+use crate::model::event::{Event, EventTime};
 use crate::model::source::DateOrder;
-use crate::support::text::fold;
 
 /// What dates on a page leave open.
 #[derive(Debug, Clone, Copy, Default)]
@@ -30,7 +31,7 @@ impl DateRules {
 pub fn shown_order<'a>(texts: impl Iterator<Item = &'a str>) -> Option<DateOrder> {
     let mut shown = None;
     for text in texts.filter(|text| text.len() <= CHARS_MAX && text.contains(|c: char| c.is_ascii_digit())) {
-        let folded = fold(text);
+        let folded = folded(text);
         let tokens = tokens(&folded);
         let proved = first_day(&folded, &tokens, DateOrder::Dmy, true).and_then(|found| found.proves);
         if proved.is_some() && shown.is_some() && proved != shown {
@@ -46,16 +47,90 @@ const CHARS_MAX: usize = 400;
 /// Maximum length of a relative date, in tokens: "Publié il y a 3 jours, à 10 h".
 const RELATIVE_TOKENS_MAX: usize = 16;
 
-/// The first date in a text, at midnight UTC.
+/// The date that a text gives, at midnight UTC: the day of publication if it names one, else the first day that is no deadline.
 pub fn find_date(text: &str, rules: DateRules) -> Option<Timestamp> {
-    let head: String = text.chars().take(CHARS_MAX).collect();
-    let folded = fold(&head);
-    let tokens = tokens(&folded);
-    let date = first_day(&folded, &tokens, rules.order, true)
-        .map(|found| found.date)
-        .or_else(|| relative_day(&tokens, rules.now?))
-        .or_else(|| yearless(&tokens, rules.year?))?;
-    midnight(date)
+    let found = Told::of(text, rules, Field::Named);
+    let event = || found.event.as_ref().map(|event| event.begin.date());
+    found.published.or_else(event).or(found.updated).and_then(midnight)
+}
+
+/// Where a text stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// In an element that is named as a date's: any day in it counts.
+    Named,
+    /// Anywhere: a day counts if the text says of what it is, or if it stands for itself.
+    Text,
+    /// In a title, where a day beside words is part of it.
+    Title,
+}
+
+/// What a text says of the entry that it stands by.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Told {
+    pub published: Option<Date>,
+    /// Whether it says so: "Publié le".
+    pub is_said: bool,
+    pub updated: Option<Date>,
+    pub event: Option<Event>,
+}
+
+impl Told {
+    /// Reads a text; days from today and days without a year count only where `rules` give what they lack.
+    pub fn of(text: &str, rules: DateRules, field: Field) -> Told {
+        let head: String = text.chars().take(CHARS_MAX).collect();
+        let folded = folded(&head);
+        let tokens = tokens(&folded);
+        let found = mentions(&folded, &tokens, rules.order, true);
+        if found.is_empty() {
+            let told = Told::without_year(&tokens, rules);
+            let is_said = told.is_said || told.updated.is_some();
+            return if field == Field::Named || is_said { told } else { Told::default() };
+        }
+        let stands = |mention: &&Mention| match field {
+            Field::Named => true,
+            Field::Text => mention.stand >= Stand::Loose,
+            Field::Title => mention.stand == Stand::Apart,
+        };
+        let role = |wanted: Role| found.iter().find(move |mention| mention.role == wanted);
+        // What has a time of day and is still to come is an event's.
+        let is_to_come = |mention: &&Mention| {
+            mention.time.is_some() && rules.now.is_some_and(|now| midnight(mention.date) > Some(now))
+        };
+        let plain = || found.iter().filter(|mention| mention.role == Role::Plain).filter(stands);
+        let said = role(Role::Published);
+        let event = found.iter().filter(stands).find(|mention| mention.role == Role::Event);
+        Told {
+            published: said.or_else(|| plain().find(|mention| !is_to_come(mention))).map(|found| found.date),
+            is_said: said.is_some(),
+            updated: role(Role::Updated).map(|found| found.date),
+            event: event.or_else(|| plain().find(is_to_come)).map(event_of),
+        }
+    }
+
+    fn without_year(tokens: &[Token], rules: DateRules) -> Told {
+        let relative = rules.now.and_then(|now| relative_day(tokens, now));
+        let Some((day, role)) = relative else {
+            let published = rules.year.and_then(|year| yearless(tokens, year));
+            return Told { published, ..Told::default() };
+        };
+        match role {
+            Role::Updated => Told { updated: Some(day), ..Told::default() },
+            _ => Told { published: Some(day), is_said: role == Role::Published, ..Told::default() },
+        }
+    }
+}
+
+fn event_of(mention: &Mention) -> Event {
+    let begin = mention.begin.unwrap_or(mention.date);
+    Event {
+        begin: match mention.time.filter(|_| mention.begin.is_none()) {
+            Some(time) => EventTime::Floating(begin.to_datetime(time)),
+            None => EventTime::Day(begin),
+        },
+        end: mention.begin.map(|_| EventTime::Day(mention.date)),
+        place: None,
+    }
 }
 
 /// Midnight UTC.
@@ -65,7 +140,7 @@ pub fn midnight(date: Date) -> Option<Timestamp> {
 
 /// Month and day of a text that consists of nothing but a date without a year.
 pub fn day_without_year(text: &str) -> Option<(i8, i8)> {
-    let folded = fold(text);
+    let folded = folded(text);
     let tokens = tokens(&folded);
     if tokens.len() > RELATIVE_TOKENS_MAX
         || !is_all_dates(&tokens)
@@ -84,7 +159,7 @@ fn yearless(tokens: &[Token], year: i16) -> Option<Date> {
 
 /// A year that stands alone or with a month, as in the heading of a group.
 pub fn year_of_heading(text: &str) -> Option<i16> {
-    let folded = fold(text);
+    let folded = folded(text);
     let tokens = tokens(&folded);
     let mut years = tokens.iter().filter_map(|token| super::calendar::year(token.text));
     let year = years.next()?;
@@ -92,11 +167,14 @@ pub fn year_of_heading(text: &str) -> Option<i16> {
 }
 
 /// "il y a 3 jours", "2 hours ago", "ayer": the day, if the text says nothing else.
-fn relative_day(tokens: &[Token], now: Timestamp) -> Option<Date> {
+fn relative_day(tokens: &[Token], now: Timestamp) -> Option<(Date, Role)> {
     if tokens.is_empty() || tokens.len() > RELATIVE_TOKENS_MAX {
         return None;
     }
-    let (mut at, mut found) = (0, None);
+    let (mut at, mut found, mut role) = (0, None, Role::Plain);
+    if let Some(span) = short_age(tokens) {
+        return Some((now.to_zoned_datetime(jiff::tz::TimeZone::UTC).checked_sub(span).ok()?.date(), role));
+    }
     while let Some(rest) = tokens.get(at..).filter(|rest| !rest.is_empty()) {
         let told = found.is_none().then(|| relative_at(rest, now)).flatten();
         if let Some((date, length)) = told {
@@ -104,8 +182,12 @@ fn relative_day(tokens: &[Token], now: Timestamp) -> Option<Date> {
             at += length;
         } else {
             // Words around the relative date: "Publié", "à 10 h 30".
+            let label = CALENDAR.labels.at_start(rest);
+            let label = label.filter(|(role, _)| matches!(role, Role::Published | Role::Updated));
+            role = label.filter(|_| found.is_none()).map_or(role, |(role, _)| role);
             let lengths = [
                 CALENDAR.published.at_start(rest).map(|found| found.1),
+                label.map(|found| found.1),
                 CALENDAR.around.at_start(rest).map(|found| found.1),
                 CALENDAR.times.at_start(rest).map(|found| found.1),
                 (rest[0].is_separator() || rest[0].is_number() && found.is_some()).then_some(1),
@@ -113,7 +195,20 @@ fn relative_day(tokens: &[Token], now: Timestamp) -> Option<Date> {
             at += lengths.into_iter().flatten().max()?;
         }
     }
-    found
+    found.map(|day| (day, role))
+}
+
+/// "2d", "3 wk": an age in a field for dates that says no more. Minutes and months share a letter.
+fn short_age(tokens: &[Token]) -> Option<Span> {
+    let [count, unit] = tokens else { return None };
+    let unit = match unit.text {
+        "h" => Unit::Hour,
+        "d" => Unit::Day,
+        "w" => Unit::Week,
+        "y" => Unit::Year,
+        _ => return None,
+    };
+    span(unit, count.text.parse().ok()?)
 }
 
 /// A day relative to today at the start of the tokens, and its number of tokens.
@@ -163,12 +258,12 @@ fn span(unit: Unit, count: i64) -> Option<Span> {
 
 /// Whether a text consists of nothing but days, months, years and times of day.
 pub fn is_date_only(text: &str) -> bool {
-    is_all_dates(&tokens(&fold(text)))
+    is_all_dates(&tokens(&folded(text)))
 }
 
-/// Whether a text begins with a phrase that introduces a date of publication: "Publié le", "Posted on".
-pub fn says_published(text: &str) -> bool {
-    CALENDAR.published.at_start(&tokens(&fold(text))).is_some()
+/// The day that a text gives in relation to today; nothing else may stand in it.
+pub fn day_from_today(text: &str, now: Timestamp) -> Option<Date> {
+    relative_day(&tokens(&folded(text)), now).map(|found| found.0)
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ use crate::fetch::politeness::PollBounds;
 use crate::fetch::renderer::{RenderError, Renderer};
 use crate::model::address::canonical_key;
 use crate::model::feed::{FeedFormat, RawFeed};
-use crate::model::source::{FetchState, PageMemory, Source, Validators};
+use crate::model::source::{DateOrder, FetchState, PageMemory, Source, Validators};
 use crate::normalize::language::LanguageDetector;
 use crate::store::{Lease, Store, StoreError};
 use crate::support::text::many;
@@ -254,7 +254,7 @@ impl Refresher {
             meta: Meta::default(),
             cut: None,
         };
-        let (_, feed) = extract_apart(pushed, page_rules(source, now).dates).await?;
+        let (_, feed) = extract_apart(pushed, page_rules(source, &state, now).dates).await?;
         let mut feed = match feed {
             Ok(feed) => feed,
             Err(error) => {
@@ -312,7 +312,7 @@ impl Refresher {
             Answer::Document(fetched) => *fetched,
         };
         let fetched = self.past_meta_refresh(fetched, is_page, &mut budget, now).await?;
-        let rules = page_rules(source, now);
+        let rules = page_rules(source, state, now);
         let found = self.extract(&address, source, state, fetched, &rules, &mut budget, now).await?;
         let found = self.with_further_pages(source, found, &rules, &mut budget, now).await?;
         let (found, listed) = self.recognised(source, found)?;
@@ -595,11 +595,11 @@ fn expected(source: &Source, found: FeedFormat) -> Result<(), ReadError> {
     }
 }
 
-fn page_rules(source: &Source, now: Timestamp) -> PageRules {
-    PageRules {
-        select: source.select.clone(),
-        dates: DateRules { order: source.date_order, now: Some(now), year: None },
-    }
+/// How a source is read. What it showed before of the order of its dates counts where it is not configured.
+fn page_rules(source: &Source, state: &FetchState, now: Timestamp) -> PageRules {
+    let configured = source.date_order;
+    let order = state.date_order.filter(|_| configured == DateOrder::default()).unwrap_or(configured);
+    PageRules { select: source.select.clone(), dates: DateRules { order, now: Some(now), year: None } }
 }
 
 fn document(fetched: &Fetched) -> extract::Document<'_> {
