@@ -522,6 +522,19 @@ mod tests {
             ("2022-10-04T10:00:00\u{2212}02:00", "2022-10-04T12:00:00Z"),
             ("Tue, 04 Oct 2022 23:00:00 ART", "2022-10-05T02:00:00Z"),
             ("Tue, 4 Oct 2022 10:00:00 Europe/Paris", "2022-10-04T08:00:00Z"),
+            // "America" is no half of the day.
+            ("Tue, 04 Oct 2022 21:00:00 America/Asuncion", "2022-10-05T00:00:00Z"),
+            ("2022-10-04T21:00:00[America/Caracas]", "2022-10-05T01:00:00Z"),
+            ("2022-10-04T21:00:00-04:00[America/Caracas]", "2022-10-05T01:00:00Z"),
+            ("Tue, 04 Oct 2022 21:00:00 (America/Guatemala)", "2022-10-05T03:00:00Z"),
+            ("Tue, 04 Oct 2022 12:00:00 AMT", "2022-10-04T16:00:00Z"),
+            ("Tue, 04 Oct 2022 12:00:00 AMST", "2022-10-04T15:00:00Z"),
+            ("4 de octubre de 2022, 9:15 p. m.", "2022-10-04T21:15:00Z"),
+            ("٤ أكتوبر ٢٠٢٢", "2022-10-04T00:00:00Z"),
+            ("۱۴/۱۰/۲۰۲۲", "2022-10-14T00:00:00Z"),
+            ("14/oct./22", "2022-10-14T00:00:00Z"),
+            ("Modifié le 9 octobre 2022, publié le 4 octobre 2022", "2022-10-04T00:00:00Z"),
+            ("Updated: 09/10/2022 - Published: 04/10/2022 10:30", "2022-10-04T10:30:00Z"),
         ] {
             assert_eq!(parse_date(text).map(|date| date.to_string()).as_deref(), Some(want), "{text}");
         }
@@ -542,6 +555,13 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn a_change_that_is_told_besides_is_kept() {
+        let read = read_date("Mise à jour : 09/10/2022 - Publication : 04/10/2022", DateOrder::Dmy).unwrap();
+        assert_eq!(read.at.to_string(), "2022-10-04T00:00:00Z");
+        assert_eq!(read.updated.unwrap().to_string(), "2022-10-09T00:00:00Z");
     }
 
     #[test]
@@ -568,6 +588,13 @@ mod tests {
             "Wed, 30 Nov -0001 00:00:00 +0000",
             "mardi",
             "01 42 34 56 78",
+            "v3.10.12",
+            "Version 14.10.2022",
+            "Sección 4.10.22",
+            "Délibération n° 2022-10-14",
+            "octobre 2022",
+            "févr. 2022",
+            "0001-01-01T00:00:00Z",
         ] {
             assert_eq!(parse_date(text), None, "{text}");
         }

@@ -414,4 +414,30 @@ mod tests {
         assert_eq!(days(&[open, "25/10/2022"], DateOrder::Mdy), ["2022-04-03", "2022-10-25"]);
         assert_eq!(days(&[open, "25/10/2022", month_first], DateOrder::Dmy)[0], "2022-04-03");
     }
+
+    #[test]
+    fn an_event_a_change_and_days_from_today_are_read() {
+        let items = [
+            "<pubDate>hace 3 días</pubDate>",
+            "<pubDate>Modifié le 9 octobre 2022, publié le 4 octobre 2022</pubDate>",
+            "<ev:startdate>2022-12-01T18:00:00+01:00</ev:startdate><ev:location>Lima</ev:location>",
+            "<xCal:dtstart>2022-12-02</xCal:dtstart><xCal:dtend>2022-12-04</xCal:dtend>",
+        ];
+        let items: String = items.iter().map(|item| format!("<item><title>T</title>{item}</item>")).collect();
+        let names =
+            "xmlns:ev='http://purl.org/rss/1.0/modules/event/' xmlns:xCal='urn:ietf:params:xml:ns:xcal'";
+        let now = "2022-10-20T12:00:00Z".parse().ok();
+        let rules = DateRules { order: DateOrder::Dmy, now, year: None };
+        let feed = read_feed(&format!("<rss {names}><channel>{items}</channel></rss>"), None, rules).unwrap();
+        let day = |date: Option<jiff::Timestamp>| date.unwrap().strftime("%Y-%m-%d").to_string();
+        assert_eq!(day(feed.entries[0].published), "2022-10-17");
+        assert_eq!(day(feed.entries[1].published), "2022-10-04");
+        assert_eq!(day(feed.entries[1].updated), "2022-10-09");
+        let event = feed.entries[2].event.clone().unwrap();
+        assert_eq!(
+            (event.begin.to_string().as_str(), event.place.as_deref()),
+            ("2022-12-01T18:00:00+01:00", Some("Lima"))
+        );
+        assert_eq!(feed.entries[3].event.clone().unwrap().end.unwrap().to_string(), "2022-12-04");
+    }
 }

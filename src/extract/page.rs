@@ -596,6 +596,22 @@ mod tests {
             Some("2022-10-14")
         );
         assert_eq!(published("<main><h1>T</h1><p>Sans date</p></main>"), None);
+        for around in [
+            "<aside><time datetime=2022-10-01>1 October 2022</time></aside>",
+            "<section id=comments><p class=comment><time datetime=2022-10-02>2 October 2022</time></p></section>",
+            "<div class=meteo>mercredi 5 octobre 2022 : 12 °C</div>",
+            "<footer>Dernière mise à jour du site : 05/10/2022</footer>",
+            "<p>Depuis le 5 octobre 2022, le tri est obligatoire.</p>",
+            "<p>Modifié le 5 octobre 2022</p>",
+        ] {
+            assert_eq!(
+                published(&format!("<main><h1>T</h1><div><p>Text</p></div>{around}</main>")),
+                None,
+                "{around}"
+            );
+            let own = format!("<main><h1>T</h1>{around}<p>Publié le 14 octobre 2022</p></main>");
+            assert_eq!(published(&own).as_deref(), Some("2022-10-14"), "{around}");
+        }
     }
 
     #[test]

@@ -78,6 +78,10 @@ pub struct Told {
 impl Told {
     /// Reads a text; days from today and days without a year count only where `rules` give what they lack.
     pub fn of(text: &str, rules: DateRules, field: Field) -> Told {
+        // Most texts name no day, and are many.
+        if rules.now.is_none() && !text.contains(char::is_numeric) {
+            return Told::default();
+        }
         let head: String = text.chars().take(CHARS_MAX).collect();
         let folded = folded(&head);
         let tokens = tokens(&folded);
@@ -334,6 +338,9 @@ mod tests {
             ("siku 2 zilizopita", "2022-10-18"),
             ("منذ يومين", "2022-10-18"),
             ("3天前", "2022-10-17"),
+            ("2d", "2022-10-18"),
+            ("1 wk ago", "2022-10-13"),
+            ("2 yrs ago", "2020-10-20"),
             ("昨天", "2022-10-19"),
         ] {
             assert_eq!(find(text, DateOrder::Dmy).as_deref(), Some(want), "{text}");
@@ -343,6 +350,97 @@ mod tests {
         {
             assert_eq!(find(text, DateOrder::Dmy), None, "{text}");
         }
+    }
+
+    fn told(text: &str, field: Field) -> Told {
+        let now = "2022-10-20T12:00:00Z".parse().ok();
+        Told::of(text, DateRules { order: DateOrder::Dmy, now, year: None }, field)
+    }
+
+    #[test]
+    fn a_day_within_a_sentence_is_not_that_of_publication() {
+        for text in [
+            "Le marché se tient depuis le 3 mai 2021 sur la place.",
+            "Retour sur la fête du 12 septembre 2022.",
+            "Arrêté du 3 mars 2021",
+            "Le 3 mai 2021, la ville a ouvert un centre de santé pour tous les habitants.",
+            "Since 3 May 2021 the library has been closed.",
+        ] {
+            assert_eq!(told(text, Field::Text), Told::default(), "{text}");
+        }
+        for (text, day) in [
+            ("14/10/2022 : La halle rouvre", "2022-10-14"),
+            ("Par Luc, le 14 octobre 2022", "2022-10-14"),
+            ("Deportes | 14 de octubre de 2022", "2022-10-14"),
+            ("Actualités 14/10/2022", "2022-10-14"),
+            ("La ville a mis en ligne le 14 octobre 2022 son nouveau site.", "2022-10-14"),
+            ("20 Oct 22", "2022-10-20"),
+            ("20 OCT '22", "2022-10-20"),
+        ] {
+            let found = told(text, Field::Text).published.map(|day| day.to_string());
+            assert_eq!(found.as_deref(), Some(day), "{text}");
+        }
+        assert_eq!(told("Vœux du maire 14 octobre 2022", Field::Title).published, None);
+        assert_eq!(told("20 oct 22 h", Field::Named).published, None, "a time of day is no year");
+    }
+
+    #[test]
+    fn a_deadline_is_none_in_any_language() {
+        for text in [
+            "Deadline: 14 October 2022",
+            "Date limite : 14/10/2022",
+            "Inscriptions jusqu'au 14 octobre 2022",
+            "Plazo: hasta el 14/10/2022",
+            "Einsendeschluss: 14.10.2022",
+            "Scadenza: 14/10/2022",
+            "Data límit: 14/10/2022",
+            "Uiterlijk 14 oktober 2022",
+            "Prazo: até 14/10/2022",
+            "Срок: до 14.10.2022",
+            "Кінцевий термін: 14.10.2022",
+            "Batas waktu: 14/10/2022",
+            "Mwisho: 14/10/2022",
+            "آخر موعد: 14/10/2022",
+            "截止日期：2022年10月14日",
+        ] {
+            assert_eq!(told(text, Field::Named), Told::default(), "{text}");
+        }
+        let both = told("Fecha límite: 30/10/2022 - Publicado: 14/10/2022", Field::Text);
+        assert_eq!(both.published.unwrap().to_string(), "2022-10-14");
+    }
+
+    #[test]
+    fn several_days_and_a_time_to_come_are_an_event() {
+        let event = |text: &str| {
+            let event = told(text, Field::Named).event?;
+            Some((event.begin.to_string(), event.end.map(|end| end.to_string())))
+        };
+        for (text, begin, end) in [
+            ("Du 4 au 12 novembre 2022", "2022-11-04", Some("2022-11-12")),
+            ("Del 28 de noviembre al 3 de diciembre de 2022", "2022-11-28", Some("2022-12-03")),
+            ("28 Dec - 3 Jan 2023", "2022-12-28", Some("2023-01-03")),
+            ("04/11/2022 - 12/11/2022", "2022-11-04", Some("2022-11-12")),
+            ("vom 4. bis 12. November 2022", "2022-11-04", Some("2022-11-12")),
+            ("Samedi 5 novembre 2022 à 18 h 30", "2022-11-05T18:30:00", None),
+        ] {
+            assert_eq!(event(text), Some((begin.to_owned(), end.map(str::to_owned))), "{text}");
+            assert_eq!(told(text, Field::Named).published, None, "{text}");
+        }
+        assert_eq!(event("Samedi 15 octobre 2022 à 18 h 30"), None, "what is past may be a publication");
+        assert_eq!(event("Bulletin 12 - 14 mai 2022"), None);
+    }
+
+    #[test]
+    fn a_change_is_told_from_the_publication() {
+        for text in [
+            "Mis à jour le 9 octobre 2022, publié le 4 octobre 2022",
+            "Publié le 4 octobre 2022 — modifié le 9 octobre 2022",
+        ] {
+            let told = told(text, Field::Text);
+            let days = (told.published.unwrap().to_string(), told.updated.unwrap().to_string());
+            assert_eq!(days, ("2022-10-04".to_owned(), "2022-10-09".to_owned()), "{text}");
+        }
+        assert_eq!(told("Bijgewerkt op 9 oktober 2022", Field::Text).published, None);
     }
 
     #[test]

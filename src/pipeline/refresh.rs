@@ -595,10 +595,13 @@ fn expected(source: &Source, found: FeedFormat) -> Result<(), ReadError> {
     }
 }
 
-/// How a source is read. What it showed before of the order of its dates counts where it is not configured.
+/// How dates in figures are read: what a source showed before of their order counts where none is configured.
+fn order_of_dates(configured: DateOrder, state: &FetchState) -> DateOrder {
+    state.date_order.filter(|_| configured == DateOrder::default()).unwrap_or(configured)
+}
+
 fn page_rules(source: &Source, state: &FetchState, now: Timestamp) -> PageRules {
-    let configured = source.date_order;
-    let order = state.date_order.filter(|_| configured == DateOrder::default()).unwrap_or(configured);
+    let order = order_of_dates(source.date_order, state);
     PageRules { select: source.select.clone(), dates: DateRules { order, now: Some(now), year: None } }
 }
 
@@ -625,6 +628,14 @@ async fn extract_apart(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_order_of_dates_that_a_source_showed_is_remembered() {
+        let state: FetchState = serde_json::from_str("{\"date_order\":\"mdy\"}").unwrap();
+        assert_eq!(order_of_dates(DateOrder::default(), &state), DateOrder::Mdy);
+        assert_eq!(order_of_dates(DateOrder::Ymd, &state), DateOrder::Ymd, "what is configured stands first");
+        assert_eq!(order_of_dates(DateOrder::default(), &FetchState::default()), DateOrder::Dmy);
+    }
 
     #[test]
     fn a_redirect_to_a_login_or_to_a_closed_site_is_a_failure() {
