@@ -29,6 +29,27 @@ impl Token<'_> {
     }
 }
 
+/// A text as the words of the data file are compared with it: folded, with the digits and dashes of all scripts as in ASCII.
+pub fn folded(text: &str) -> String {
+    let plain = fold(text);
+    if plain.is_ascii() { plain } else { plain.chars().map(plain_sign).collect() }
+}
+
+/// Digits and dashes of other scripts as in ASCII. Arabic and Persian pages write dates with their own digits.
+pub fn plain_sign(c: char) -> char {
+    const ZEROS: [u32; 3] = [0x660, 0x6F0, 0xFF10];
+    let code = u32::from(c);
+    let digit = ZEROS.iter().find_map(|zero| code.checked_sub(*zero).filter(|digit| *digit < 10));
+    match (digit, c) {
+        (Some(digit), _) => char::from_digit(digit, 10).unwrap_or(c),
+        (None, '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{FE63}' | '\u{FF0D}') => '-',
+        (None, '\u{A0}' | '\u{2009}' | '\u{202F}') => ' ',
+        (None, '\u{FF1A}') => ':',
+        (None, '\u{2019}') => '\'',
+        _ => c,
+    }
+}
+
 /// Splits a folded text into tokens.
 pub fn tokens(folded: &str) -> Vec<Token<'_>> {
     let mut tokens = Vec::new();
@@ -65,6 +86,19 @@ pub enum Unit {
     Year,
 }
 
+/// What a text says of a day in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Nothing.
+    Plain,
+    Published,
+    Updated,
+    /// Something takes place then.
+    Event,
+    /// Something holds until then, or from then on.
+    Bound,
+}
+
 /// Words of one kind with their values, each stored as a sequence of tokens.
 pub struct Words<T>(HashMap<String, Vec<(Vec<String>, T)>>);
 
@@ -75,7 +109,7 @@ impl<T: Copy> Words<T> {
 
     fn add(&mut self, line: &str, value: T) {
         for word in line.split_ascii_whitespace() {
-            let folded = fold(&word.replace('_', " "));
+            let folded = folded(&word.replace('_', " "));
             let parts: Vec<String> = tokens(&folded).iter().map(|token| token.text.to_owned()).collect();
             if let Some(first) = parts.first() {
                 self.0.entry(first.clone()).or_default().push((parts, value));
@@ -100,8 +134,14 @@ pub struct Calendar {
     pub joints: Words<()>,
     pub around: Words<()>,
     pub published: Words<()>,
+    /// What stands before a day and says of what it is.
+    pub labels: Words<Role>,
+    /// What stands between the first and the last of several days, and before the first.
+    pub through: Words<()>,
+    pub first: Words<()>,
     pub times: Words<()>,
     pub figures: Words<()>,
+    pub references: Words<()>,
     /// Units of time, with the count contained in the word itself.
     pub units: Words<(Unit, i64)>,
     pub before: Words<()>,
@@ -118,8 +158,12 @@ pub static CALENDAR: LazyLock<Calendar> = LazyLock::new(|| {
         joints: Words::new(),
         around: Words::new(),
         published: Words::new(),
+        labels: Words::new(),
+        through: Words::new(),
+        first: Words::new(),
         times: Words::new(),
         figures: Words::new(),
+        references: Words::new(),
         units: Words::new(),
         before: Words::new(),
         after: Words::new(),
@@ -136,7 +180,17 @@ pub static CALENDAR: LazyLock<Calendar> = LazyLock::new(|| {
             ("weekday", _) => all.weekdays.add(words, number(Some(of)).unwrap_or_default() as i8),
             ("joint", _) => all.joints.add(words, ()),
             ("around", _) => all.around.add(words, ()),
-            ("published", _) => all.published.add(words, ()),
+            ("published", _) => {
+                all.published.add(words, ());
+                all.labels.add(words, Role::Published);
+            }
+            ("dated", _) => all.published.add(words, ()),
+            ("updated", _) => all.labels.add(words, Role::Updated),
+            ("bound", _) => all.labels.add(words, Role::Bound),
+            ("event", _) => all.labels.add(words, Role::Event),
+            ("through", _) => all.through.add(words, ()),
+            ("first", _) => all.first.add(words, ()),
+            ("reference", _) => all.references.add(words, ()),
             ("time", _) => all.times.add(words, ()),
             ("figure", _) => all.figures.add(words, ()),
             ("unit", name) => all.units.add(words, (unit(name), number(head.next()).unwrap_or(1))),
@@ -178,11 +232,42 @@ pub struct Found {
 /// The first complete date among the tokens of `folded`. In prose, a two-digit year needs more supporting context than in a
 /// field that contains nothing but a date.
 pub fn first_day(folded: &str, tokens: &[Token], order: DateOrder, is_prose: bool) -> Option<Found> {
-    (0..tokens.len()).find_map(|at| {
+    next_day(folded, tokens, 0, order, is_prose)
+}
+
+/// The first complete date from a token on.
+pub fn next_day(
+    folded: &str,
+    tokens: &[Token],
+    from: usize,
+    order: DateOrder,
+    is_prose: bool,
+) -> Option<Found> {
+    (from..tokens.len()).find_map(|at| {
         numeric(folded, tokens, at, order, is_prose)
             .or_else(|| ideographic(tokens, at))
             .or_else(|| written(tokens, at, |rest| Some((year(rest.first()?.text)?, 1))))
+            .or_else(|| written_short(folded, tokens, at))
     })
+}
+
+/// `20 Nov 26`, `20 NOV '26`, `24/nov./26`: a year of two digits, where the figures are joined, the year is marked as one, or there
+/// is nothing else but dates. "20 nov 18 h" is a time of day.
+fn written_short(folded: &str, tokens: &[Token], from: usize) -> Option<Found> {
+    let first = tokens.get(from).filter(|first| first.is_number())?;
+    let short = |rest: &[Token]| {
+        let token = rest.first().filter(|token| token.text.len() == 2)?;
+        let is_marked = folded[..token.start].ends_with(['\'', '/', '-']);
+        let is_time = folded[token.end()..].trim_start().starts_with([':', 'h', 'u'])
+            || rest.get(1).is_some_and(|next| {
+                CALENDAR.times.at_start(std::slice::from_ref(next)).is_some()
+                    || CALENDAR.months.at_start(&rest[1..]).is_some()
+            });
+        let year = number(token.text, 2..=2)?;
+        (!is_time && (is_marked || is_all_dates(tokens))).then_some((2000 + year, 1))
+    };
+    day(first.text)?;
+    written(tokens, from, short).filter(|found| found.date.year() < 2070)
 }
 
 fn number(token: &str, digits: std::ops::RangeInclusive<usize>) -> Option<i16> {
@@ -283,6 +368,13 @@ fn is_in_longer_run(all: &[Token], from: usize, separator: &str) -> bool {
         || from >= 2 && goes_on(all.get(from - 1), all.get(from - 2))
 }
 
+/// Whether figures are a reference: "Version 4.11.2026", "Art. 4.10.2022", "n° 2026-11-04".
+fn is_reference(all: &[Token], from: usize) -> bool {
+    // "n°" folds to "n" and a sign that is no token.
+    let said = all[..from].iter().rposition(|token| !token.is_separator());
+    said.is_some_and(|at| CALENDAR.references.at_start(&all[at..=at]).is_some())
+}
+
 /// The order proven by two readings of the same numbers: only one is a valid day, and matches the weekday if one is given.
 fn proven_order(dmy: Option<Date>, mdy: Option<Date>, weekday: Option<i8>) -> Option<DateOrder> {
     let fits = |date: &Date| weekday.is_none_or(|weekday| date.weekday().to_monday_one_offset() == weekday);
@@ -299,7 +391,7 @@ fn numeric(folded: &str, all: &[Token], from: usize, order: DateOrder, is_prose:
     if separator.text != same.text || !separator.is_separator() {
         return None;
     }
-    if is_in_longer_run(all, from, separator.text) {
+    if is_in_longer_run(all, from, separator.text) || is_reference(all, from) {
         return None;
     }
     let made =
@@ -373,6 +465,11 @@ fn stands_alone(folded: &str, tokens: &[Token], from: usize) -> bool {
 /// Whether the tokens consist of nothing but days, months, years and times of day.
 pub fn is_all_dates(tokens: &[Token]) -> bool {
     let words = &*CALENDAR;
+    let has_figures = tokens.iter().any(Token::is_number);
+    let updated = |rest: &[Token]| {
+        let label = words.labels.at_start(rest).filter(|(role, _)| has_figures && *role == Role::Updated);
+        label.map(|found| found.1)
+    };
     let mut at = 0;
     while let Some(rest) = tokens.get(at..).filter(|rest| !rest.is_empty()) {
         let length = [
@@ -381,6 +478,7 @@ pub fn is_all_dates(tokens: &[Token]) -> bool {
             words.joints.at_start(rest).map(|found| found.1),
             words.around.at_start(rest).map(|found| found.1),
             words.published.at_start(rest).map(|found| found.1),
+            updated(rest),
             words.times.at_start(rest).map(|found| found.1),
             (rest[0].is_number() || rest[0].is_separator() || "年月日t".contains(rest[0].text)).then_some(1),
         ];

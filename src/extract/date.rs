@@ -7,13 +7,15 @@ use std::borrow::Cow;
 use jiff::civil::{Date, ISOWeekDate, Time, Weekday};
 use jiff::{SignedDuration, Timestamp};
 
-use super::calendar::{CALENDAR, first_day, tokens};
-use super::zone::zone_seconds;
+use super::calendar::{CALENDAR, Role, folded, plain_sign, tokens};
+use super::mention::{Mention, mentions};
+use super::zone::{half_of_day, in_named_zone, zone_seconds};
 use crate::model::source::DateOrder;
-use crate::support::text::fold;
 
 /// Longer texts, in bytes, are not dates.
 const BYTES_MAX: usize = 128;
+/// The year 1, and in zones east of it the year 0, is what programs write that have no date.
+const YEAR_MIN: i16 = 2;
 /// Dates within the first two days of Unix time come from a zero taken for a date.
 const ZERO_SECONDS_MAX: i64 = 2 * 86_400;
 
@@ -26,6 +28,8 @@ pub fn parse_date(text: &str) -> Option<Timestamp> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadDate {
     pub at: Timestamp,
+    /// When what is dated was changed, if the text says so besides.
+    pub updated: Option<Timestamp>,
     /// The order that this date proves: 14/10/2022 can be read in one way only.
     pub proves: Option<DateOrder>,
     /// Whether another order would give another day.
@@ -39,49 +43,53 @@ pub fn read_date(text: &str, order: DateOrder) -> Option<ReadDate> {
         return None;
     }
     let text = plain_signs(text);
-    let certain = |at| ReadDate { at, proves: None, is_ambiguous: false };
+    let certain = |at| ReadDate { at, updated: None, proves: None, is_ambiguous: false };
     let read = parse_iso(&text)
         .map(certain)
         .or_else(|| spoken(&text, order))
         .or_else(|| parse_words(&text).map(certain))
         .or_else(|| {
-            let plain = (!text.is_ascii()).then(|| national_to_english(&text))?;
+            let plain = (!text.is_ascii()).then(|| national_to_english(&text)).flatten()?;
             parse_iso(&plain).or_else(|| parse_words(&plain)).map(certain)
         });
-    read.filter(|read| !(-ZERO_SECONDS_MAX / 2..ZERO_SECONDS_MAX).contains(&read.at.as_second()))
+    read.filter(|read| {
+        let is_zero = (-ZERO_SECONDS_MAX / 2..ZERO_SECONDS_MAX).contains(&read.at.as_second());
+        !is_zero && jiff::tz::Offset::UTC.to_datetime(read.at).year() >= YEAR_MIN
+    })
 }
 
-/// Normalizes punctuation to ASCII: dashes and minus signs become `-`, no-break spaces become spaces.
+/// Normalizes punctuation and digits to ASCII, and drops what is not seen.
 fn plain_signs(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Borrowed(text);
     }
-    let plain = |c: char| match c {
-        '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{FE63}' | '\u{FF0D}' => '-',
-        '\u{A0}' | '\u{2009}' | '\u{202F}' => ' ',
-        '\u{FF1A}' => ':',
-        c => c,
-    };
-    Cow::Owned(
-        text.chars().filter(|c| !matches!(c, '\u{200B}'..='\u{200F}' | '\u{FEFF}')).map(plain).collect(),
-    )
+    let is_seen = |c: &char| !matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{FEFF}');
+    Cow::Owned(text.chars().filter(is_seen).map(plain_sign).collect())
 }
 
 /// A written or numeric day with a time and zone after or before it: `mar. 04 oct. 2022 10:00:00 +0200`, `Mon, 10/03/2022 -
 /// 12:00`. `None` if the time is invalid, since the day cannot be trusted then either.
 fn spoken(text: &str, order: DateOrder) -> Option<ReadDate> {
-    let folded = fold(text);
+    let folded = folded(text);
     let tokens = tokens(&folded);
-    let found = first_day(&folded, &tokens, order, false)?;
-    let before = &folded[..tokens[found.from].start];
-    let after = &folded[tokens[found.to - 1].end()..];
-    let time = clock_in(after).or_else(|| clock_in(before));
-    let (seconds, zone) = match &time {
-        Some(clock) => split_time(clock)?,
-        None => (0, ""),
+    let found = mentions(&folded, &tokens, order, false);
+    let role = |wanted: Role| found.iter().position(|mention| mention.role == wanted);
+    let at = |at: usize| {
+        let Mention { found: day, .. } = &found[at];
+        let start = at.checked_sub(1).map_or(0, |before| tokens[found[before].found.to - 1].end());
+        let end = found.get(at + 1).map_or(folded.len(), |next| tokens[next.found.from].start);
+        let after = &folded[tokens[day.to - 1].end()..end];
+        let time = clock_in(after).or_else(|| clock_in(&folded[start..tokens[day.from].start]));
+        let (seconds, zone) = match &time {
+            Some(clock) => split_time(clock)?,
+            None => (0, ""),
+        };
+        instant(day.date, seconds, zone)
     };
-    let at = instant(found.date, seconds, zone)?;
-    Some(ReadDate { at, proves: found.proves, is_ambiguous: found.is_ambiguous })
+    let own = role(Role::Published).or_else(|| role(Role::Plain)).or((!found.is_empty()).then_some(0))?;
+    let updated = role(Role::Updated).filter(|updated| *updated != own).and_then(at);
+    let day = found[own].found;
+    Some(ReadDate { at: at(own)?, updated, proves: day.proves, is_ambiguous: day.is_ambiguous })
 }
 
 /// The rest of a folded text from its time of day on, with "10h30" rewritten as "10:30".
@@ -115,14 +123,9 @@ fn clock_in(folded: &str) -> Option<String> {
 
 /// A timestamp from a day, the seconds since its midnight, and a zone in any spelling.
 fn instant(date: Date, seconds_of_day: i64, zone: &str) -> Option<Timestamp> {
-    if zone.contains('/')
-        && let Some(zone) = zone.split_whitespace().next().and_then(|name| jiff::tz::TimeZone::get(name).ok())
-    {
-        let midnight = date.to_datetime(Time::midnight());
-        let civil = midnight.checked_add(SignedDuration::from_secs(seconds_of_day)).ok()?;
-        return zone.to_timestamp(civil).ok();
-    }
-    timestamp(date, seconds_of_day, zone_seconds(zone).unwrap_or(0))
+    let midnight = date.to_datetime(Time::midnight());
+    let civil = midnight.checked_add(SignedDuration::from_secs(seconds_of_day)).ok()?;
+    in_named_zone(civil, zone).or_else(|| timestamp(date, seconds_of_day, zone_seconds(zone).unwrap_or(0)))
 }
 
 /// A timestamp from its parts; hour 24 and leap seconds carry over.
@@ -261,9 +264,7 @@ fn split_time(text: &str) -> Option<(i64, &str)> {
     let numbers: Vec<i64> = fields.iter().map(|field| field.parse().ok()).collect::<Option<_>>()?;
     let (hour, minute, second) = match numbers[..] {
         [hour]
-            if text[end..].starts_with('Z')
-                || rest.trim().eq_ignore_ascii_case("pm")
-                || rest.trim().eq_ignore_ascii_case("am") =>
+            if text[end..].starts_with('Z') || half_of_day(rest).is_some_and(|(_, rest)| rest.is_empty()) =>
         {
             (hour, 0, 0)
         }
@@ -274,18 +275,17 @@ fn split_time(text: &str) -> Option<(i64, &str)> {
     if hour > 24 || minute > 59 || second > 61 || hour == 24 && minute + second > 0 {
         return None;
     }
-    let trimmed = rest.trim_start();
-    let half = trimmed.get(..2).map(str::to_ascii_lowercase);
-    match half.as_deref() {
-        Some("pm") => Some(((hour % 12 + 12) * 3600 + minute * 60 + second, trimmed[2..].trim_start())),
-        Some("am") => Some((hour % 12 * 3600 + minute * 60 + second, trimmed[2..].trim_start())),
-        _ => Some((hour * 3600 + minute * 60 + second, trimmed)),
-    }
+    let (hour, rest) = match half_of_day(rest) {
+        Some((true, rest)) => (hour % 12 + 12, rest),
+        Some((false, rest)) => (hour % 12, rest),
+        None => (hour, rest),
+    };
+    Some((hour * 3600 + minute * 60 + second, rest.trim_start()))
 }
 
 /// The number of the month that a word names, in any of the languages, or by a prefix of its English name.
 fn month_number(word: &str) -> Option<i64> {
-    let folded = fold(word);
+    let folded = folded(word);
     let named = CALENDAR.months.at_start(&tokens(&folded)).map(|(month, _)| i64::from(month));
     named.or_else(|| {
         let starts = |name: &&str| folded.len() >= 3 && name.starts_with(folded.trim_end_matches('.'));
@@ -294,7 +294,7 @@ fn month_number(word: &str) -> Option<i64> {
 }
 
 fn is_weekday(word: &str) -> bool {
-    let folded = fold(word);
+    let folded = folded(word);
     CALENDAR.weekdays.at_start(&tokens(&folded)).is_some()
 }
 
@@ -374,12 +374,12 @@ fn parse_words(text: &str) -> Option<Timestamp> {
     let (day, year) = match numbers[..] {
         [first, second] if first.len() > 2 => (second.parse().ok()?, full_year(first)?),
         [first, second] => (first.parse().ok()?, full_year(second)?),
-        [year] if year.len() == 4 => (1, full_year(year)?),
         _ => return None,
     };
     let joined = format!("{} {}", clock.unwrap_or("00:00"), zone.join(" "));
     let (seconds, zone) = split_time(&joined)?;
-    timestamp(civil(year, month, day)?, seconds, zone_seconds(zone)?)
+    zone_seconds(zone)?;
+    instant(civil(year, month, day)?, seconds, zone)
 }
 
 fn parse_dated_words(words: &[&str]) -> Option<Timestamp> {
@@ -389,7 +389,8 @@ fn parse_dated_words(words: &[&str]) -> Option<Timestamp> {
         return rest.is_empty().then(|| timestamp(date, 0, 0)).flatten();
     }
     let (seconds, zone) = split_time(&joined)?;
-    timestamp(date, seconds, zone_seconds(zone)?)
+    zone_seconds(zone)?;
+    instant(date, seconds, zone)
 }
 
 /// Month and half-day names in Greek, Hungarian and Korean feeds.
@@ -442,10 +443,14 @@ const NATIONAL: &[(&str, &str)] = &[
     ("초", " "),
 ];
 
-fn national_to_english(text: &str) -> String {
+/// `None` for a text without any of these names: what is left of it without its words is no date.
+fn national_to_english(text: &str) -> Option<String> {
     let mut plain = text.to_owned();
     for (national, english) in NATIONAL {
         plain = plain.replace(national, english);
+    }
+    if plain == text {
+        return None;
     }
     // Korean separates the parts of the day ("2004년 05월 28일") and puts the half of the day before the hour.
     let plain = plain.replace("- ", "-").replace("M ", "M");
@@ -460,7 +465,7 @@ fn national_to_english(text: &str) -> String {
         }
         _ => plain,
     };
-    plain.split_whitespace().filter(|word| word.is_ascii()).collect::<Vec<_>>().join(" ")
+    Some(plain.split_whitespace().filter(|word| word.is_ascii()).collect::<Vec<_>>().join(" "))
 }
 
 #[cfg(test)]
@@ -517,6 +522,19 @@ mod tests {
             ("2022-10-04T10:00:00\u{2212}02:00", "2022-10-04T12:00:00Z"),
             ("Tue, 04 Oct 2022 23:00:00 ART", "2022-10-05T02:00:00Z"),
             ("Tue, 4 Oct 2022 10:00:00 Europe/Paris", "2022-10-04T08:00:00Z"),
+            // "America" is no half of the day.
+            ("Tue, 04 Oct 2022 21:00:00 America/Asuncion", "2022-10-05T00:00:00Z"),
+            ("2022-10-04T21:00:00[America/Caracas]", "2022-10-05T01:00:00Z"),
+            ("2022-10-04T21:00:00-04:00[America/Caracas]", "2022-10-05T01:00:00Z"),
+            ("Tue, 04 Oct 2022 21:00:00 (America/Guatemala)", "2022-10-05T03:00:00Z"),
+            ("Tue, 04 Oct 2022 12:00:00 AMT", "2022-10-04T16:00:00Z"),
+            ("Tue, 04 Oct 2022 12:00:00 AMST", "2022-10-04T15:00:00Z"),
+            ("4 de octubre de 2022, 9:15 p. m.", "2022-10-04T21:15:00Z"),
+            ("٤ أكتوبر ٢٠٢٢", "2022-10-04T00:00:00Z"),
+            ("۱۴/۱۰/۲۰۲۲", "2022-10-14T00:00:00Z"),
+            ("14/oct./22", "2022-10-14T00:00:00Z"),
+            ("Modifié le 9 octobre 2022, publié le 4 octobre 2022", "2022-10-04T00:00:00Z"),
+            ("Updated: 09/10/2022 - Published: 04/10/2022 10:30", "2022-10-04T10:30:00Z"),
         ] {
             assert_eq!(parse_date(text).map(|date| date.to_string()).as_deref(), Some(want), "{text}");
         }
@@ -537,6 +555,13 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn a_change_that_is_told_besides_is_kept() {
+        let read = read_date("Mise à jour : 09/10/2022 - Publication : 04/10/2022", DateOrder::Dmy).unwrap();
+        assert_eq!(read.at.to_string(), "2022-10-04T00:00:00Z");
+        assert_eq!(read.updated.unwrap().to_string(), "2022-10-09T00:00:00Z");
     }
 
     #[test]
@@ -563,6 +588,13 @@ mod tests {
             "Wed, 30 Nov -0001 00:00:00 +0000",
             "mardi",
             "01 42 34 56 78",
+            "v3.10.12",
+            "Version 14.10.2022",
+            "Sección 4.10.22",
+            "Délibération n° 2022-10-14",
+            "octobre 2022",
+            "févr. 2022",
+            "0001-01-01T00:00:00Z",
         ] {
             assert_eq!(parse_date(text), None, "{text}");
         }

@@ -9,7 +9,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use url::Url;
 
 use self::entry::keep_first;
-use super::date::{parse_date, read_date};
+use super::date::{ReadDate, parse_date, read_date};
+use super::prose_date::{DateRules, day_from_today, midnight};
 use super::xml::{Cursor, Element, TextMode, Vocabulary};
 use crate::model::feed::{FeedFormat, Link, Person, RawEntry, RawFeed, RawText};
 use crate::model::source::DateOrder;
@@ -24,23 +25,27 @@ const NOTE_CHARS_MAX: usize = 60;
 
 const ENTRY_NAMES: [&str; 2] = ["item", "entry"];
 
-/// Reads an XML feed. `None` if it contains no feed element. Ambiguous numeric dates are read in `order`, unless the unambiguous
-/// ones show the other order.
-pub fn read_feed(text: &str, base: Option<Url>, order: DateOrder) -> Option<RawFeed> {
-    let mut habit = DateHabit { order, ..DateHabit::default() };
+/// Reads an XML feed. `None` if it contains no feed element. Ambiguous numeric dates are read in the order of `rules`, unless the
+/// unambiguous ones show the other order.
+pub fn read_feed(text: &str, base: Option<Url>, rules: DateRules) -> Option<RawFeed> {
+    let mut habit = DateHabit { order: rules.order, now: rules.now, ..DateHabit::default() };
     let feed = read_in(text, base.clone(), &mut habit);
-    match habit.shown() {
-        Some(shown) if shown != order && habit.is_ambiguous => {
-            read_in(text, base, &mut DateHabit { order: shown, ..DateHabit::default() })
+    let shown = habit.shown();
+    let feed = match shown {
+        Some(order) if order != rules.order && habit.is_ambiguous => {
+            read_in(text, base, &mut DateHabit { order, now: rules.now, ..DateHabit::default() })
         }
         _ => feed,
-    }
+    };
+    feed.map(|feed| RawFeed { date_order: shown, ..feed })
 }
 
 /// How a feed writes its dates.
 #[derive(Debug, Clone, Copy, Default)]
 struct DateHabit {
     order: DateOrder,
+    /// The reference time for "yesterday"; without it, relative dates are ignored.
+    now: Option<jiff::Timestamp>,
     /// Number of dates that can only be read with the day first, and with the month first.
     day_first: usize,
     month_first: usize,
@@ -49,12 +54,15 @@ struct DateHabit {
 }
 
 impl DateHabit {
-    fn read(&mut self, text: &str) -> Option<jiff::Timestamp> {
-        let read = read_date(text, self.order)?;
+    fn read(&mut self, text: &str) -> Option<ReadDate> {
+        let Some(read) = read_date(text, self.order) else {
+            let at = midnight(day_from_today(text, self.now?)?)?;
+            return Some(ReadDate { at, updated: None, proves: None, is_ambiguous: false });
+        };
         self.day_first += usize::from(read.proves == Some(DateOrder::Dmy));
         self.month_first += usize::from(read.proves == Some(DateOrder::Mdy));
         self.is_ambiguous |= read.is_ambiguous;
-        Some(read.at)
+        Some(read)
     }
 
     fn shown(&self) -> Option<DateOrder> {
@@ -279,6 +287,10 @@ impl<'a> FeedReader<'a> {
 
     /// The date that a text is; the first of a document that is none is told.
     fn dated(&mut self, value: &str) -> Option<jiff::Timestamp> {
+        self.dates(value).map(|read| read.at)
+    }
+
+    fn dates(&mut self, value: &str) -> Option<ReadDate> {
         let date = self.habit.read(value);
         if date.is_none()
             && !value.is_empty()
@@ -292,8 +304,12 @@ impl<'a> FeedReader<'a> {
 
     /// A date of an entry, with a note of how it was read.
     fn read_entry_time(&mut self, element: &Element<'a>, entry: &mut RawEntry) -> Option<jiff::Timestamp> {
+        self.read_entry_dates(element, entry).map(|read| read.at)
+    }
+
+    fn read_entry_dates(&mut self, element: &Element<'a>, entry: &mut RawEntry) -> Option<ReadDate> {
         let text = self.read_plain(element);
-        let date = self.dated(&text);
+        let date = self.dates(&text);
         let is_date = if date.is_some() { "" } else { " is not a date" };
         entry.notes.push(format!("{} \"{}\"{is_date}", element.name, fitting(&text, NOTE_CHARS_MAX)));
         date
@@ -383,7 +399,9 @@ mod tests {
     fn days(dates: &[&str], order: DateOrder) -> Vec<String> {
         let item = |date: &&str| format!("<item><title>T</title><pubDate>{date}</pubDate></item>");
         let items: String = dates.iter().map(item).collect();
-        let feed = read_feed(&format!("<rss><channel>{items}</channel></rss>"), None, order).unwrap();
+        let feed =
+            read_feed(&format!("<rss><channel>{items}</channel></rss>"), None, DateRules::strict(order))
+                .unwrap();
         feed.entries.iter().map(|entry| entry.published.unwrap().strftime("%Y-%m-%d").to_string()).collect()
     }
 
@@ -395,5 +413,31 @@ mod tests {
         assert_eq!(days(&[open, month_first], DateOrder::Dmy), ["2022-03-04", "2022-10-25"]);
         assert_eq!(days(&[open, "25/10/2022"], DateOrder::Mdy), ["2022-04-03", "2022-10-25"]);
         assert_eq!(days(&[open, "25/10/2022", month_first], DateOrder::Dmy)[0], "2022-04-03");
+    }
+
+    #[test]
+    fn an_event_a_change_and_days_from_today_are_read() {
+        let items = [
+            "<pubDate>hace 3 días</pubDate>",
+            "<pubDate>Modifié le 9 octobre 2022, publié le 4 octobre 2022</pubDate>",
+            "<ev:startdate>2022-12-01T18:00:00+01:00</ev:startdate><ev:location>Lima</ev:location>",
+            "<xCal:dtstart>2022-12-02</xCal:dtstart><xCal:dtend>2022-12-04</xCal:dtend>",
+        ];
+        let items: String = items.iter().map(|item| format!("<item><title>T</title>{item}</item>")).collect();
+        let names =
+            "xmlns:ev='http://purl.org/rss/1.0/modules/event/' xmlns:xCal='urn:ietf:params:xml:ns:xcal'";
+        let now = "2022-10-20T12:00:00Z".parse().ok();
+        let rules = DateRules { order: DateOrder::Dmy, now, year: None };
+        let feed = read_feed(&format!("<rss {names}><channel>{items}</channel></rss>"), None, rules).unwrap();
+        let day = |date: Option<jiff::Timestamp>| date.unwrap().strftime("%Y-%m-%d").to_string();
+        assert_eq!(day(feed.entries[0].published), "2022-10-17");
+        assert_eq!(day(feed.entries[1].published), "2022-10-04");
+        assert_eq!(day(feed.entries[1].updated), "2022-10-09");
+        let event = feed.entries[2].event.clone().unwrap();
+        assert_eq!(
+            (event.begin.to_string().as_str(), event.place.as_deref()),
+            ("2022-12-01T18:00:00+01:00", Some("Lima"))
+        );
+        assert_eq!(feed.entries[3].event.clone().unwrap().end.unwrap().to_string(), "2022-12-04");
     }
 }

@@ -1,7 +1,10 @@
 //! Calendars (iCalendar, RFC 5545): each event is an entry. What recurs is one entry with its next occurrence, an occurrence that
 //! was changed is one of its own, and what was cancelled or is private is none. The crate `calcard` reads lines, zones and rules.
 
+mod vtimezone;
+
 use std::collections::{HashMap, HashSet};
+use std::str::FromStr;
 
 use calcard::common::PartialDateTime;
 use calcard::common::timezone::Tz;
@@ -9,11 +12,11 @@ use calcard::icalendar::dates::TimeOrDelta;
 use calcard::icalendar::timezone::TzResolver;
 use calcard::icalendar::{
     ICalendar, ICalendarClassification, ICalendarComponent, ICalendarComponentType, ICalendarEntry,
-    ICalendarFrequency, ICalendarParameterName as Parameter, ICalendarProperty as Property, ICalendarStatus,
-    ICalendarValue,
+    ICalendarFrequency, ICalendarMethod, ICalendarParameterName as Parameter, ICalendarProperty as Property,
+    ICalendarStatus, ICalendarValue,
 };
 use calcard::{Entry, Parser};
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Span, Timestamp, ToSpan};
 
@@ -143,14 +146,23 @@ impl<'a> Calendar<'a> {
         }
         let (events, cancelled) = self.current();
         let changed = self.changed_occurrences(&events, &cancelled);
+        let ruled: HashSet<String> = events
+            .iter()
+            .filter(|(key, one)| key.1.is_none() && one.is_recurrent())
+            .map(|(key, _)| key.0.clone())
+            .collect();
         for (key, component) in events {
+            // What moves all later occurrences is no event of its own.
+            if key.1.is_some() && is_for_all_later(component) && ruled.contains(&key.0) {
+                continue;
+            }
             let mut event = self.event(component);
             let rule_of = key.1.is_none() && component.is_recurrent();
             if rule_of && *budget > 0 {
                 *budget -= 1;
                 feed.is_of_today = true;
-                let left_out = changed.get(key.0.as_str());
-                match event.as_ref().map(|event| self.next_occurrence(component, event, left_out)) {
+                let changes = changed.get(key.0.as_str());
+                match event.as_ref().map(|event| self.next_occurrence(component, event, changes)) {
                     Some(Occurrence::Next(next)) => event = Some(next),
                     // All of them were cancelled or stand for themselves.
                     Some(Occurrence::None) => continue,
@@ -193,7 +205,9 @@ impl<'a> Calendar<'a> {
                 }
             }
         }
-        let is_off = |component: &ICalendarComponent| component.status() == Some(&ICalendarStatus::Cancelled);
+        let is_off = |component: &ICalendarComponent| {
+            self.is_cancellation() || component.status() == Some(&ICalendarStatus::Cancelled)
+        };
         let off: Vec<EventKey> =
             found.iter().filter(|(_, one)| is_off(one)).map(|(key, _)| key.clone()).collect();
         let whole: HashSet<&str> =
@@ -202,23 +216,38 @@ impl<'a> Calendar<'a> {
         (found, off)
     }
 
+    /// Whether the document calls off what is in it (RFC 5546 section 3.2.5).
+    fn is_cancellation(&self) -> bool {
+        let method = self.calendar.components.first().and_then(|head| head.property(&Property::Method));
+        method.is_some_and(|method| {
+            matches!(method.values.first(), Some(ICalendarValue::Method(ICalendarMethod::Cancel)))
+        })
+    }
+
     /// For each identifier, the occurrences that do not follow the rule: they were changed or cancelled.
     fn changed_occurrences(
         &mut self,
         events: &[(EventKey, &'a ICalendarComponent)],
         cancelled: &[EventKey],
-    ) -> HashMap<String, HashSet<i64>> {
-        let mut changed: HashMap<String, HashSet<i64>> = HashMap::new();
+    ) -> HashMap<String, Changes> {
+        let mut changed: HashMap<String, Changes> = HashMap::new();
         let kept: HashSet<&EventKey> = events.iter().map(|(key, _)| key).chain(cancelled).collect();
         for component in &self.calendar.components {
             let (Some(uid), Some(of)) = (text(component, &Property::Uid), recurrence_id(component)) else {
                 continue;
             };
             let at = component.property(&Property::RecurrenceId).and_then(|property| self.time(property));
-            if let Some(at) = at.and_then(EventTime::instant)
-                && kept.contains(&(uid.to_owned(), Some(of)))
-            {
-                changed.entry(uid.to_owned()).or_default().insert(at.as_second());
+            let Some(at) = at.and_then(EventTime::instant) else { continue };
+            if !kept.contains(&(uid.to_owned(), Some(of))) {
+                continue;
+            }
+            let changes = changed.entry(uid.to_owned()).or_default();
+            let begin = component.property(&Property::Dtstart).and_then(|property| self.time(property));
+            match begin.and_then(EventTime::instant).filter(|_| is_for_all_later(component)) {
+                Some(begin) => changes.moved_from = Some((at, begin.duration_since(at))),
+                None => {
+                    changes.left_out.insert(at.as_second());
+                }
             }
         }
         changed
@@ -262,6 +291,19 @@ impl<'a> Calendar<'a> {
         Some(Event { begin, end, place })
     }
 
+    /// A zone that is known by its name, also behind a prefix: `/example.org/Europe/Paris`.
+    fn zone_named(&self, name: &str) -> Option<Tz> {
+        self.zones.resolve(name).or_else(|| {
+            let rest = name.match_indices('/').map(|(at, _)| &name[at + 1..]);
+            rest.filter(|rest| rest.contains('/')).find_map(|rest| Tz::from_str(rest).ok())
+        })
+    }
+
+    /// A zone that the calendar describes itself.
+    fn described(&self, name: &str) -> Option<&'a ICalendarComponent> {
+        self.calendar.timezones().find(|zone| text(zone, &Property::Tzid) == Some(name))
+    }
+
     /// A time as its property says it, in the zone that it names. One that a change of clocks leaves out, or has twice, is read
     /// without a zone.
     fn time(&mut self, property: &'a ICalendarEntry) -> Option<EventTime> {
@@ -272,10 +314,19 @@ impl<'a> Calendar<'a> {
             return Some(EventTime::Day(local.date()));
         }
         let zone = match property.tz_id() {
-            Some(name) => self.zones.resolve(name).unwrap_or_else(|| {
-                self.unknown_zones.insert(name);
-                Tz::Floating
-            }),
+            Some(name) => match (self.zone_named(name), self.described(name)) {
+                (Some(zone), _) => zone,
+                (None, Some(described)) => {
+                    let offset = vtimezone::offset_at(self.calendar, described, local);
+                    return Some(
+                        offset.map_or(EventTime::Floating(local), |offset| EventTime::At(local, offset)),
+                    );
+                }
+                (None, None) => {
+                    self.unknown_zones.insert(name);
+                    Tz::Floating
+                }
+            },
             None => self.zone,
         };
         let at = civil.to_date_time_with_tz(zone).filter(|at| !at.timezone().is_floating());
@@ -288,7 +339,7 @@ impl<'a> Calendar<'a> {
         &self,
         component: &ICalendarComponent,
         first: &Event,
-        left_out: Option<&HashSet<i64>>,
+        changes: Option<&Changes>,
     ) -> Occurrence {
         if !is_rule_of_days(component) {
             return Occurrence::Unknown;
@@ -300,12 +351,29 @@ impl<'a> Calendar<'a> {
             return Occurrence::Unknown;
         }
         events.sort_by_key(|event| event.start);
+        let zone = component.property(&Property::Dtstart).and_then(|start| start.tz_id());
+        // The crate follows a rule in a zone that only we know by its clocks alone.
+        let known =
+            zone.filter(|name| self.zones.resolve(name).is_none()).and_then(|name| self.zone_named(name));
+        let described =
+            zone.filter(|name| self.zone_named(name).is_none()).and_then(|name| self.described(name));
+        let excluded = excluded_days(component);
         let occurrences = events.iter().filter_map(|found| {
             let at = found.start;
-            if left_out.is_some_and(|left_out| left_out.contains(&at.timestamp())) {
+            let (local, offset) = offset(at.timestamp(), at.naive_local().and_utc().timestamp())?;
+            let offset = match (described, known) {
+                (Some(described), _) => vtimezone::offset_at(self.calendar, described, local)?,
+                (None, Some(zone)) => zoned(zone, local).unwrap_or(offset),
+                (None, None) => offset,
+            };
+            let instant = offset.to_timestamp(local).ok()?;
+            let is_left_out = changes.is_some_and(|changes| changes.left_out.contains(&instant.as_second()));
+            if is_left_out || excluded.contains(&local.date()) {
                 return None;
             }
-            let (local, offset) = offset(at.timestamp(), at.naive_local().and_utc().timestamp())?;
+            let moved_by =
+                changes.and_then(|changes| changes.moved_from).filter(|(from, _)| instant >= *from);
+            let local = moved_by.map_or(Some(local), |(_, by)| local.checked_add(by).ok())?;
             let begin = match first.begin {
                 EventTime::Day(_) => EventTime::Day(local.date()),
                 EventTime::Floating(_) => EventTime::Floating(local),
@@ -329,6 +397,31 @@ impl<'a> Calendar<'a> {
         }
         last.map_or(Occurrence::None, Occurrence::Next)
     }
+}
+
+/// How the occurrences of a rule were changed one by one.
+#[derive(Default)]
+struct Changes {
+    left_out: HashSet<i64>,
+    /// All from this one on begin so much later (`RANGE=THISANDFUTURE`).
+    moved_from: Option<(Timestamp, SignedDuration)>,
+}
+
+/// Whether a changed occurrence stands for all later ones as well.
+fn is_for_all_later(component: &ICalendarComponent) -> bool {
+    component
+        .property(&Property::RecurrenceId)
+        .is_some_and(|property| property.parameter(&Parameter::Range).is_some())
+}
+
+/// Whole days on which an event does not recur, though it has a time of day (`EXDATE;VALUE=DATE`).
+fn excluded_days(component: &ICalendarComponent) -> HashSet<Date> {
+    let excluded = component.entries.iter().filter(|entry| entry.name == Property::Exdate);
+    let day = |value: &ICalendarValue| {
+        let time = value.as_partial_date_time().filter(|time| !time.has_time())?;
+        Some(date_time(time.to_date_time()?.date_time.and_utc().timestamp())?.date())
+    };
+    excluded.flat_map(|entry| &entry.values).filter_map(day).collect()
 }
 
 /// What a rule comes to.
@@ -517,8 +610,71 @@ fn date_time(seconds: i64) -> Option<DateTime> {
     Some(TimeZone::UTC.to_datetime(Timestamp::from_second(seconds).ok()?))
 }
 
+/// How far the clocks of a zone are from UTC when they show a time.
+fn zoned(zone: Tz, local: DateTime) -> Option<Offset> {
+    let part = |part: i8| u8::try_from(part).ok();
+    let time = PartialDateTime {
+        year: u16::try_from(local.year()).ok(),
+        month: part(local.month()),
+        day: part(local.day()),
+        hour: part(local.hour()),
+        minute: part(local.minute()),
+        second: part(local.second()),
+        ..PartialDateTime::default()
+    };
+    let at = time.to_date_time()?.to_date_time_with_tz(zone)?;
+    offset(at.timestamp(), at.naive_local().and_utc().timestamp()).map(|found| found.1)
+}
+
 /// What clocks show, and how far they are from UTC.
 fn offset(at: i64, local: i64) -> Option<(DateTime, Offset)> {
     let seconds = i32::try_from(local.checked_sub(at)?).ok()?;
     Some((date_time(local)?, Offset::from_seconds(seconds).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ZONE: &str = "BEGIN:VTIMEZONE\nTZID:Our clocks\nBEGIN:STANDARD\nDTSTART:19961027T030000\nRRULE:FREQ=YEARLY;BYMONTH=10;BYDAY=-1SU\nTZOFFSETFROM:+0200\nTZOFFSETTO:+0100\nEND:STANDARD\nBEGIN:DAYLIGHT\nDTSTART:19960331T020000\nRRULE:FREQ=YEARLY;BYMONTH=3;BYDAY=-1SU\nTZOFFSETFROM:+0100\nTZOFFSETTO:+0200\nEND:DAYLIGHT\nEND:VTIMEZONE\n";
+
+    fn begins(head: &str, events: &[&str]) -> Vec<String> {
+        let events: String = events
+            .iter()
+            .map(|event| format!("BEGIN:VEVENT\nUID:a@x\nSUMMARY:Council\n{event}\nEND:VEVENT\n"))
+            .collect();
+        let text = format!("BEGIN:VCALENDAR\nVERSION:2.0\n{head}{events}END:VCALENDAR\n");
+        let feed = read_calendar(&text, "2022-10-20T12:00:00Z".parse().ok());
+        feed.entries.iter().map(|entry| entry.event.as_ref().unwrap().begin.to_string()).collect()
+    }
+
+    #[test]
+    fn a_zone_is_read_from_its_own_description() {
+        for (day, begin) in [
+            ("20221029T180000", "2022-10-29T18:00:00+02:00"),
+            ("20221030T180000", "2022-10-30T18:00:00+01:00"),
+            ("20230701T180000", "2023-07-01T18:00:00+02:00"),
+            ("19900701T180000", "1990-07-01T18:00:00+01:00"),
+        ] {
+            assert_eq!(begins(ZONE, &[&format!("DTSTART;TZID=Our clocks:{day}")]), [begin]);
+        }
+        let weekly = "DTSTART;TZID=Our clocks:20220906T180000\nRRULE:FREQ=WEEKLY;BYDAY=TU";
+        assert_eq!(begins(ZONE, &[weekly]), ["2022-10-25T18:00:00+02:00"]);
+        let prefixed = "DTSTART;TZID=/example.org/20220101/America/Lima:20221201T180000";
+        assert_eq!(begins("", &[prefixed]), ["2022-12-01T18:00:00-05:00"]);
+    }
+
+    #[test]
+    fn exceptions_of_a_rule_hold_for_days_and_for_all_later_ones() {
+        let weekly = "DTSTART;TZID=Europe/Madrid:20220906T180000\nRRULE:FREQ=WEEKLY;BYDAY=TU";
+        let but_one = format!("{weekly}\nEXDATE;VALUE=DATE:20221025");
+        assert_eq!(begins("", &[&but_one]), ["2022-11-01T18:00:00+01:00"]);
+        let later = "RECURRENCE-ID;RANGE=THISANDFUTURE;TZID=Europe/Madrid:20221018T180000\nDTSTART;TZID=Europe/Madrid:20221018T193000";
+        assert_eq!(begins("", &[weekly, later]), ["2022-10-25T19:30:00+02:00"]);
+    }
+
+    #[test]
+    fn a_document_that_calls_events_off_has_none() {
+        assert!(begins("METHOD:CANCEL\n", &["DTSTART:20221201T180000Z"]).is_empty());
+    }
 }

@@ -12,6 +12,7 @@ mod icalendar;
 mod json_feed;
 pub mod listing;
 mod mail;
+mod mention;
 pub mod page;
 pub mod prose_date;
 mod sitemap;
@@ -33,7 +34,7 @@ use self::page::{ItemPage, Page};
 use self::prose_date::DateRules;
 pub use self::sitemap::Sitemap;
 use crate::model::feed::{RawEntry, RawFeed};
-use crate::model::source::{DateOrder, Select};
+use crate::model::source::Select;
 use crate::support::text::named_reference;
 
 /// A document as fetched or opened.
@@ -152,6 +153,7 @@ pub fn read_page(document: Document, rules: &PageRules) -> Result<PageReading, E
         {
             return Err(ExtractError::Wall(wall));
         }
+        reading.feed.date_order = page.shown_order();
         reading.feed.problems.splice(0..0, decoded.problem);
         Ok(reading)
     })
@@ -242,7 +244,6 @@ fn read_feed_unguarded(document: Document, rules: DateRules) -> Result<RawFeed, 
     }
     let start = text.trim_start();
     let is_sitemap = sitemap::is_sitemap(start);
-    let order = rules.order;
     let mut feed = if icalendar::is_calendar(text) {
         icalendar::read_calendar(text, rules.now)
     } else if start.starts_with('[') {
@@ -251,14 +252,14 @@ fn read_feed_unguarded(document: Document, rules: DateRules) -> Result<RawFeed, 
         json_feed::read_json_feed(text, document.url).map_err(ExtractError::Json)?
     } else if is_sitemap {
         sitemap::read_news(text, document.url.cloned()).ok_or(ExtractError::Sitemap)?
-    } else if let Some(feed) = feed_inside(text, document.url, order) {
+    } else if let Some(feed) = feed_inside(text, document.url, rules) {
         feed
     } else if looks_like_page(text) && telegram::is_channel(text) {
         telegram::read_channel(text, document.url)
     } else if looks_like_page(text) {
         return Err(ExtractError::WebPage { endpoints: Page::parse(text, document.url).endpoints() });
     } else {
-        feed::read_feed(text, document.url.cloned(), order).ok_or(ExtractError::Unknown)?
+        feed::read_feed(text, document.url.cloned(), rules).ok_or(ExtractError::Unknown)?
     };
     feed.problems.splice(0..0, decoded.problem);
     Ok(feed)
@@ -266,7 +267,7 @@ fn read_feed_unguarded(document: Document, rules: DateRules) -> Result<RawFeed, 
 
 /// Finds a feed inside another document, whole and unescaped: preceded by error output of a database or debugger, or wrapped
 /// into a page.
-fn feed_inside(text: &str, url: Option<&Url>, order: DateOrder) -> Option<RawFeed> {
+fn feed_inside(text: &str, url: Option<&Url>, rules: DateRules) -> Option<RawFeed> {
     let first = text.trim_start();
     let roots = ["<rss", "<feed", "<rdf:RDF"];
     let is_root = |at: &usize| {
@@ -289,7 +290,7 @@ fn feed_inside(text: &str, url: Option<&Url>, order: DateOrder) -> Option<RawFee
         let close = format!("</{}>", &root[1..]);
         text[start..].rfind(&close).map(|at| start + at + close.len())
     });
-    let feed = feed::read_feed(&text[start..end.max().unwrap_or(text.len())], url.cloned(), order)?;
+    let feed = feed::read_feed(&text[start..end.max().unwrap_or(text.len())], url.cloned(), rules)?;
     Some(told(feed)).filter(|feed| !feed.entries.is_empty())
 }
 

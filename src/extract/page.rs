@@ -1,6 +1,7 @@
 //! Web pages: reads the cards of a listing by CSS selectors, the feeds that a page names, and an entry's own page. Performs no
 //! requests; the caller fetches further pages.
 
+pub(super) mod dates;
 mod item;
 mod target;
 mod title;
@@ -19,7 +20,7 @@ use super::date::parse_date;
 use super::prose_date::{DateRules, find_date, shown_order};
 use super::xml::resolve_against;
 use crate::model::feed::{FeedFormat, Image, Link, RawEntry, RawFeed, RawText};
-use crate::model::source::Select;
+use crate::model::source::{DateOrder, Select};
 use crate::support::text::{bound_markup, fold, many, one_line, shorten};
 
 /// Maximum number of cards read from a page.
@@ -146,8 +147,11 @@ impl Page {
 
     /// The rules with the order of numeric dates that this page's own dates show.
     pub(super) fn dated_by(&self, rules: DateRules) -> DateRules {
-        let texts = self.html.tree.values().filter_map(|node| node.as_text()).map(|text| &text[..]);
-        DateRules { order: shown_order(texts).unwrap_or(rules.order), ..rules }
+        DateRules { order: self.shown_order().unwrap_or(rules.order), ..rules }
+    }
+
+    pub(super) fn shown_order(&self) -> Option<DateOrder> {
+        shown_order(self.html.tree.values().filter_map(|node| node.as_text()).map(|text| &text[..]))
     }
 
     fn first(&self, css: &str) -> Option<ElementRef<'_>> {
@@ -529,7 +533,6 @@ pub(super) fn background_of(element: ElementRef, base: Option<&Url>) -> Option<I
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::source::DateOrder;
 
     const RULES: DateRules = DateRules { order: DateOrder::Dmy, now: None, year: None };
 
@@ -616,6 +619,22 @@ mod tests {
             Some("2022-10-14")
         );
         assert_eq!(published("<main><h1>T</h1><p>Sans date</p></main>"), None);
+        for around in [
+            "<aside><time datetime=2022-10-01>1 October 2022</time></aside>",
+            "<section id=comments><p class=comment><time datetime=2022-10-02>2 October 2022</time></p></section>",
+            "<div class=meteo>mercredi 5 octobre 2022 : 12 °C</div>",
+            "<footer>Dernière mise à jour du site : 05/10/2022</footer>",
+            "<p>Depuis le 5 octobre 2022, le tri est obligatoire.</p>",
+            "<p>Modifié le 5 octobre 2022</p>",
+        ] {
+            assert_eq!(
+                published(&format!("<main><h1>T</h1><div><p>Text</p></div>{around}</main>")),
+                None,
+                "{around}"
+            );
+            let own = format!("<main><h1>T</h1>{around}<p>Publié le 14 octobre 2022</p></main>");
+            assert_eq!(published(&own).as_deref(), Some("2022-10-14"), "{around}");
+        }
     }
 
     #[test]

@@ -4,9 +4,10 @@
 use jiff::civil::Date;
 use jiff::{Span, Timestamp};
 
-use super::calendar::{CALENDAR, Token, Unit, first_day, is_all_dates, tokens, written};
+use super::calendar::{CALENDAR, Role, Token, Unit, first_day, folded, is_all_dates, tokens, written};
+use super::mention::{Mention, Stand, mentions};
+use crate::model::event::{Event, EventTime};
 use crate::model::source::DateOrder;
-use crate::support::text::fold;
 
 /// What dates on a page leave open.
 #[derive(Debug, Clone, Copy, Default)]
@@ -30,7 +31,7 @@ impl DateRules {
 pub fn shown_order<'a>(texts: impl Iterator<Item = &'a str>) -> Option<DateOrder> {
     let mut shown = None;
     for text in texts.filter(|text| text.len() <= CHARS_MAX && text.contains(|c: char| c.is_ascii_digit())) {
-        let folded = fold(text);
+        let folded = folded(text);
         let tokens = tokens(&folded);
         let proved = first_day(&folded, &tokens, DateOrder::Dmy, true).and_then(|found| found.proves);
         if proved.is_some() && shown.is_some() && proved != shown {
@@ -46,16 +47,94 @@ const CHARS_MAX: usize = 400;
 /// Maximum length of a relative date, in tokens: "Publié il y a 3 jours, à 10 h".
 const RELATIVE_TOKENS_MAX: usize = 16;
 
-/// The first date in a text, at midnight UTC.
+/// The date that a text gives, at midnight UTC: the day of publication if it names one, else the first day that is no deadline.
 pub fn find_date(text: &str, rules: DateRules) -> Option<Timestamp> {
-    let head: String = text.chars().take(CHARS_MAX).collect();
-    let folded = fold(&head);
-    let tokens = tokens(&folded);
-    let date = first_day(&folded, &tokens, rules.order, true)
-        .map(|found| found.date)
-        .or_else(|| relative_day(&tokens, rules.now?))
-        .or_else(|| yearless(&tokens, rules.year?))?;
-    midnight(date)
+    let found = Told::of(text, rules, Field::Named);
+    let event = || found.event.as_ref().map(|event| event.begin.date());
+    found.published.or_else(event).or(found.updated).and_then(midnight)
+}
+
+/// Where a text stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// In an element that is named as a date's: any day in it counts.
+    Named,
+    /// Anywhere: a day counts if the text says of what it is, or if it stands for itself.
+    Text,
+    /// In a title, where a day beside words is part of it.
+    Title,
+}
+
+/// What a text says of the entry that it stands by.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Told {
+    pub published: Option<Date>,
+    /// Whether it says so: "Publié le".
+    pub is_said: bool,
+    pub updated: Option<Date>,
+    pub event: Option<Event>,
+}
+
+impl Told {
+    /// Reads a text; days from today and days without a year count only where `rules` give what they lack.
+    pub fn of(text: &str, rules: DateRules, field: Field) -> Told {
+        // Most texts name no day, and are many.
+        if rules.now.is_none() && !text.contains(char::is_numeric) {
+            return Told::default();
+        }
+        let head: String = text.chars().take(CHARS_MAX).collect();
+        let folded = folded(&head);
+        let tokens = tokens(&folded);
+        let found = mentions(&folded, &tokens, rules.order, true);
+        if found.is_empty() {
+            let told = Told::without_year(&tokens, rules);
+            let is_said = told.is_said || told.updated.is_some();
+            return if field == Field::Named || is_said { told } else { Told::default() };
+        }
+        let stands = |mention: &&Mention| match field {
+            Field::Named => true,
+            Field::Text => mention.stand >= Stand::Loose,
+            Field::Title => mention.stand == Stand::Apart,
+        };
+        let role = |wanted: Role| found.iter().find(move |mention| mention.role == wanted);
+        // What has a time of day and is still to come is an event's.
+        let is_to_come = |mention: &&Mention| {
+            mention.time.is_some() && rules.now.is_some_and(|now| midnight(mention.date) > Some(now))
+        };
+        let plain = || found.iter().filter(|mention| mention.role == Role::Plain).filter(stands);
+        let said = role(Role::Published);
+        let event = found.iter().filter(stands).find(|mention| mention.role == Role::Event);
+        Told {
+            published: said.or_else(|| plain().find(|mention| !is_to_come(mention))).map(|found| found.date),
+            is_said: said.is_some(),
+            updated: role(Role::Updated).map(|found| found.date),
+            event: event.or_else(|| plain().find(is_to_come)).map(event_of),
+        }
+    }
+
+    fn without_year(tokens: &[Token], rules: DateRules) -> Told {
+        let relative = rules.now.and_then(|now| relative_day(tokens, now));
+        let Some((day, role)) = relative else {
+            let published = rules.year.and_then(|year| yearless(tokens, year));
+            return Told { published, ..Told::default() };
+        };
+        match role {
+            Role::Updated => Told { updated: Some(day), ..Told::default() },
+            _ => Told { published: Some(day), is_said: role == Role::Published, ..Told::default() },
+        }
+    }
+}
+
+fn event_of(mention: &Mention) -> Event {
+    let begin = mention.begin.unwrap_or(mention.date);
+    Event {
+        begin: match mention.time.filter(|_| mention.begin.is_none()) {
+            Some(time) => EventTime::Floating(begin.to_datetime(time)),
+            None => EventTime::Day(begin),
+        },
+        end: mention.begin.map(|_| EventTime::Day(mention.date)),
+        place: None,
+    }
 }
 
 /// Midnight UTC.
@@ -65,7 +144,7 @@ pub fn midnight(date: Date) -> Option<Timestamp> {
 
 /// Month and day of a text that consists of nothing but a date without a year.
 pub fn day_without_year(text: &str) -> Option<(i8, i8)> {
-    let folded = fold(text);
+    let folded = folded(text);
     let tokens = tokens(&folded);
     if tokens.len() > RELATIVE_TOKENS_MAX
         || !is_all_dates(&tokens)
@@ -84,7 +163,7 @@ fn yearless(tokens: &[Token], year: i16) -> Option<Date> {
 
 /// A year that stands alone or with a month, as in the heading of a group.
 pub fn year_of_heading(text: &str) -> Option<i16> {
-    let folded = fold(text);
+    let folded = folded(text);
     let tokens = tokens(&folded);
     let mut years = tokens.iter().filter_map(|token| super::calendar::year(token.text));
     let year = years.next()?;
@@ -92,11 +171,14 @@ pub fn year_of_heading(text: &str) -> Option<i16> {
 }
 
 /// "il y a 3 jours", "2 hours ago", "ayer": the day, if the text says nothing else.
-fn relative_day(tokens: &[Token], now: Timestamp) -> Option<Date> {
+fn relative_day(tokens: &[Token], now: Timestamp) -> Option<(Date, Role)> {
     if tokens.is_empty() || tokens.len() > RELATIVE_TOKENS_MAX {
         return None;
     }
-    let (mut at, mut found) = (0, None);
+    let (mut at, mut found, mut role) = (0, None, Role::Plain);
+    if let Some(span) = short_age(tokens) {
+        return Some((now.to_zoned_datetime(jiff::tz::TimeZone::UTC).checked_sub(span).ok()?.date(), role));
+    }
     while let Some(rest) = tokens.get(at..).filter(|rest| !rest.is_empty()) {
         let told = found.is_none().then(|| relative_at(rest, now)).flatten();
         if let Some((date, length)) = told {
@@ -104,8 +186,12 @@ fn relative_day(tokens: &[Token], now: Timestamp) -> Option<Date> {
             at += length;
         } else {
             // Words around the relative date: "Publié", "à 10 h 30".
+            let label = CALENDAR.labels.at_start(rest);
+            let label = label.filter(|(role, _)| matches!(role, Role::Published | Role::Updated));
+            role = label.filter(|_| found.is_none()).map_or(role, |(role, _)| role);
             let lengths = [
                 CALENDAR.published.at_start(rest).map(|found| found.1),
+                label.map(|found| found.1),
                 CALENDAR.around.at_start(rest).map(|found| found.1),
                 CALENDAR.times.at_start(rest).map(|found| found.1),
                 (rest[0].is_separator() || rest[0].is_number() && found.is_some()).then_some(1),
@@ -113,7 +199,20 @@ fn relative_day(tokens: &[Token], now: Timestamp) -> Option<Date> {
             at += lengths.into_iter().flatten().max()?;
         }
     }
-    found
+    found.map(|day| (day, role))
+}
+
+/// "2d", "3 wk": an age in a field for dates that says no more. Minutes and months share a letter.
+fn short_age(tokens: &[Token]) -> Option<Span> {
+    let [count, unit] = tokens else { return None };
+    let unit = match unit.text {
+        "h" => Unit::Hour,
+        "d" => Unit::Day,
+        "w" => Unit::Week,
+        "y" => Unit::Year,
+        _ => return None,
+    };
+    span(unit, count.text.parse().ok()?)
 }
 
 /// A day relative to today at the start of the tokens, and its number of tokens.
@@ -163,12 +262,12 @@ fn span(unit: Unit, count: i64) -> Option<Span> {
 
 /// Whether a text consists of nothing but days, months, years and times of day.
 pub fn is_date_only(text: &str) -> bool {
-    is_all_dates(&tokens(&fold(text)))
+    is_all_dates(&tokens(&folded(text)))
 }
 
-/// Whether a text begins with a phrase that introduces a date of publication: "Publié le", "Posted on".
-pub fn says_published(text: &str) -> bool {
-    CALENDAR.published.at_start(&tokens(&fold(text))).is_some()
+/// The day that a text gives in relation to today; nothing else may stand in it.
+pub fn day_from_today(text: &str, now: Timestamp) -> Option<Date> {
+    relative_day(&tokens(&folded(text)), now).map(|found| found.0)
 }
 
 #[cfg(test)]
@@ -239,6 +338,9 @@ mod tests {
             ("siku 2 zilizopita", "2022-10-18"),
             ("منذ يومين", "2022-10-18"),
             ("3天前", "2022-10-17"),
+            ("2d", "2022-10-18"),
+            ("1 wk ago", "2022-10-13"),
+            ("2 yrs ago", "2020-10-20"),
             ("昨天", "2022-10-19"),
         ] {
             assert_eq!(find(text, DateOrder::Dmy).as_deref(), Some(want), "{text}");
@@ -248,6 +350,97 @@ mod tests {
         {
             assert_eq!(find(text, DateOrder::Dmy), None, "{text}");
         }
+    }
+
+    fn told(text: &str, field: Field) -> Told {
+        let now = "2022-10-20T12:00:00Z".parse().ok();
+        Told::of(text, DateRules { order: DateOrder::Dmy, now, year: None }, field)
+    }
+
+    #[test]
+    fn a_day_within_a_sentence_is_not_that_of_publication() {
+        for text in [
+            "Le marché se tient depuis le 3 mai 2021 sur la place.",
+            "Retour sur la fête du 12 septembre 2022.",
+            "Arrêté du 3 mars 2021",
+            "Le 3 mai 2021, la ville a ouvert un centre de santé pour tous les habitants.",
+            "Since 3 May 2021 the library has been closed.",
+        ] {
+            assert_eq!(told(text, Field::Text), Told::default(), "{text}");
+        }
+        for (text, day) in [
+            ("14/10/2022 : La halle rouvre", "2022-10-14"),
+            ("Par Luc, le 14 octobre 2022", "2022-10-14"),
+            ("Deportes | 14 de octubre de 2022", "2022-10-14"),
+            ("Actualités 14/10/2022", "2022-10-14"),
+            ("La ville a mis en ligne le 14 octobre 2022 son nouveau site.", "2022-10-14"),
+            ("20 Oct 22", "2022-10-20"),
+            ("20 OCT '22", "2022-10-20"),
+        ] {
+            let found = told(text, Field::Text).published.map(|day| day.to_string());
+            assert_eq!(found.as_deref(), Some(day), "{text}");
+        }
+        assert_eq!(told("Vœux du maire 14 octobre 2022", Field::Title).published, None);
+        assert_eq!(told("20 oct 22 h", Field::Named).published, None, "a time of day is no year");
+    }
+
+    #[test]
+    fn a_deadline_is_none_in_any_language() {
+        for text in [
+            "Deadline: 14 October 2022",
+            "Date limite : 14/10/2022",
+            "Inscriptions jusqu'au 14 octobre 2022",
+            "Plazo: hasta el 14/10/2022",
+            "Einsendeschluss: 14.10.2022",
+            "Scadenza: 14/10/2022",
+            "Data límit: 14/10/2022",
+            "Uiterlijk 14 oktober 2022",
+            "Prazo: até 14/10/2022",
+            "Срок: до 14.10.2022",
+            "Кінцевий термін: 14.10.2022",
+            "Batas waktu: 14/10/2022",
+            "Mwisho: 14/10/2022",
+            "آخر موعد: 14/10/2022",
+            "截止日期：2022年10月14日",
+        ] {
+            assert_eq!(told(text, Field::Named), Told::default(), "{text}");
+        }
+        let both = told("Fecha límite: 30/10/2022 - Publicado: 14/10/2022", Field::Text);
+        assert_eq!(both.published.unwrap().to_string(), "2022-10-14");
+    }
+
+    #[test]
+    fn several_days_and_a_time_to_come_are_an_event() {
+        let event = |text: &str| {
+            let event = told(text, Field::Named).event?;
+            Some((event.begin.to_string(), event.end.map(|end| end.to_string())))
+        };
+        for (text, begin, end) in [
+            ("Du 4 au 12 novembre 2022", "2022-11-04", Some("2022-11-12")),
+            ("Del 28 de noviembre al 3 de diciembre de 2022", "2022-11-28", Some("2022-12-03")),
+            ("28 Dec - 3 Jan 2023", "2022-12-28", Some("2023-01-03")),
+            ("04/11/2022 - 12/11/2022", "2022-11-04", Some("2022-11-12")),
+            ("vom 4. bis 12. November 2022", "2022-11-04", Some("2022-11-12")),
+            ("Samedi 5 novembre 2022 à 18 h 30", "2022-11-05T18:30:00", None),
+        ] {
+            assert_eq!(event(text), Some((begin.to_owned(), end.map(str::to_owned))), "{text}");
+            assert_eq!(told(text, Field::Named).published, None, "{text}");
+        }
+        assert_eq!(event("Samedi 15 octobre 2022 à 18 h 30"), None, "what is past may be a publication");
+        assert_eq!(event("Bulletin 12 - 14 mai 2022"), None);
+    }
+
+    #[test]
+    fn a_change_is_told_from_the_publication() {
+        for text in [
+            "Mis à jour le 9 octobre 2022, publié le 4 octobre 2022",
+            "Publié le 4 octobre 2022 — modifié le 9 octobre 2022",
+        ] {
+            let told = told(text, Field::Text);
+            let days = (told.published.unwrap().to_string(), told.updated.unwrap().to_string());
+            assert_eq!(days, ("2022-10-04".to_owned(), "2022-10-09".to_owned()), "{text}");
+        }
+        assert_eq!(told("Bijgewerkt op 9 oktober 2022", Field::Text).published, None);
     }
 
     #[test]

@@ -1,4 +1,8 @@
-//! Time zones as named in dates.
+//! Time zones and halves of the day as named in dates.
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 
 /// Names of time zones and their offsets in hours east of UTC.
 const ZONES: &[(&[&str], i64)] = &[
@@ -8,12 +12,12 @@ const ZONES: &[(&[&str], i64)] = &[
     (&["mst", "mt", "pdt", "hnr", "hap"], -7),
     (&["pst", "pt", "hnp"], -8),
     (&["ast", "at", "edt", "hna", "hae"], -4),
-    (&["adt", "haa"], -3),
+    (&["adt", "haa", "pmst", "fkst", "rott"], -3),
     // Latin America.
     (&["cot", "pet", "ect", "act"], -5),
-    (&["ve", "vet", "bot", "clt", "pyt", "amt", "gyt"], -4),
-    (&["art", "brt", "clst", "pyst", "uyt", "gft", "srt"], -3),
-    (&["brst", "uyst", "fnt"], -2),
+    (&["ve", "vet", "bot", "clt", "pyt", "amt", "gyt", "fkt"], -4),
+    (&["art", "brt", "clst", "pyst", "uyt", "gft", "srt", "amst"], -3),
+    (&["brst", "uyst", "fnt", "pmdt"], -2),
     (&["akst"], -9),
     (&["akdt"], -8),
     (&["hst"], -10),
@@ -35,7 +39,7 @@ const ZONES: &[(&[&str], i64)] = &[
 pub(super) fn zone_seconds(zone: &str) -> Option<i64> {
     let zone = zone.trim();
     let lower = zone.to_ascii_lowercase();
-    let lower = lower.split(['(', ' ']).next().unwrap_or("");
+    let lower = lower.trim_start_matches(['(', '[']).split(['(', '[', ')', ']', ' ']).next().unwrap_or("");
     if let Some(at) = lower.find(['+', '-']) {
         return numeric_zone(&lower[at..]);
     }
@@ -50,6 +54,25 @@ pub(super) fn zone_seconds(zone: &str) -> Option<i64> {
         other if other.bytes().all(|b| b.is_ascii_alphabetic() || b == b'/' || b == b'_') => Some(0),
         _ => None,
     }
+}
+
+/// The instant of a time in a zone with a place's name: `America/Bogota`, `[Europe/Paris]`. An offset that stands before the name
+/// is the better one.
+pub(super) fn in_named_zone(civil: DateTime, zone: &str) -> Option<Timestamp> {
+    let name = zone.trim_start_matches(['(', '[']).split([' ', ')', ']', ',']).next()?;
+    let zone = TimeZone::get(name).ok().filter(|_| name.contains('/'))?;
+    zone.to_timestamp(civil).ok()
+}
+
+/// Whether a text begins with the second half of the day, and its rest: "pm", "a. m.". "America/Bogota" and "AMT" do not.
+pub(super) fn half_of_day(text: &str) -> Option<(bool, &str)> {
+    let text = text.trim_start();
+    let rest = text.strip_prefix(['a', 'A', 'p', 'P'])?;
+    let rest = rest.strip_prefix('.').map_or(rest, str::trim_start);
+    let rest = rest.strip_prefix(['m', 'M'])?;
+    let is_whole = !rest.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '/' | '_'));
+    let rest = rest.strip_prefix('.').unwrap_or(rest).trim_start();
+    is_whole.then_some((text.starts_with(['p', 'P']), rest))
 }
 
 /// Military letters as defined by RFC 822 section 5.2; RFC 2822 calls them unreliable, but this is what feeds mean.

@@ -233,6 +233,8 @@ pub struct RawFeed {
     pub is_cut: bool,
     /// It says something else on another day, without a change: there is no use in asking whether it changed.
     pub is_of_today: bool,
+    /// How its unambiguous dates in figures show that it writes the others.
+    pub date_order: Option<super::source::DateOrder>,
 }
 
 impl RawFeed {

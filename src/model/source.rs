@@ -176,7 +176,8 @@ pub enum DateFrom {
 }
 
 /// How 03/04/2022 is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum DateOrder {
     #[default]
     Dmy,
@@ -334,6 +335,8 @@ pub struct FetchState {
     pub hub: Option<Hub>,
     /// What was learned of a page.
     pub page: PageMemory,
+    /// The order of dates in figures that the last document showed that had a date to tell it by.
+    pub date_order: Option<DateOrder>,
 }
 
 /// The structure of a page at its last good reading, to detect a collapse and to reuse what was learned.

@@ -42,7 +42,7 @@ use crate::extract::{self, ExtractError, PageRules};
 use crate::fetch::client::{Accept, Answer, Fetched, Meta};
 use crate::fetch::politeness::PollBounds;
 use crate::model::feed::FeedFormat;
-use crate::model::source::{FetchState, Source, Validators};
+use crate::model::source::{DateOrder, FetchState, Source, Validators};
 use crate::store::StoreError;
 use crate::support::text::many;
 
@@ -94,7 +94,7 @@ impl Refresher {
             meta: Meta::default(),
             cut: None,
         };
-        let (_, feed) = extract_apart(pushed, page_rules(source, now).dates).await?;
+        let (_, feed) = extract_apart(pushed, page_rules(source, &state, now).dates).await?;
         let mut feed = match feed {
             Ok(feed) => feed,
             Err(error) => {
@@ -152,7 +152,7 @@ impl Refresher {
             Answer::Document(fetched) => *fetched,
         };
         let fetched = self.past_meta_refresh(fetched, is_page, &mut budget, now).await?;
-        let rules = page_rules(source, now);
+        let rules = page_rules(source, state, now);
         let found = self.extract(&address, source, state, fetched, &rules, &mut budget, now).await?;
         let found = self.with_further_pages(source, found, &rules, &mut budget, now).await?;
         let (found, listed) = self.recognised(source, found)?;
@@ -348,9 +348,25 @@ impl Refresher {
     }
 }
 
-fn page_rules(source: &Source, now: Timestamp) -> PageRules {
-    PageRules {
-        select: source.select.clone(),
-        dates: DateRules { order: source.date_order, now: Some(now), year: None },
+/// How dates in figures are read: what a source showed before of their order counts where none is configured.
+fn order_of_dates(configured: DateOrder, state: &FetchState) -> DateOrder {
+    state.date_order.filter(|_| configured == DateOrder::default()).unwrap_or(configured)
+}
+
+fn page_rules(source: &Source, state: &FetchState, now: Timestamp) -> PageRules {
+    let order = order_of_dates(source.date_order, state);
+    PageRules { select: source.select.clone(), dates: DateRules { order, now: Some(now), year: None } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_of_dates_that_a_source_showed_is_remembered() {
+        let state: FetchState = serde_json::from_str("{\"date_order\":\"mdy\"}").unwrap();
+        assert_eq!(order_of_dates(DateOrder::default(), &state), DateOrder::Mdy);
+        assert_eq!(order_of_dates(DateOrder::Ymd, &state), DateOrder::Ymd, "what is configured stands first");
+        assert_eq!(order_of_dates(DateOrder::default(), &FetchState::default()), DateOrder::Dmy);
     }
 }

@@ -7,6 +7,7 @@ use crate::extract::date::parse_date;
 use crate::extract::furniture;
 use crate::extract::looks_like_html;
 use crate::extract::xml::{Element, Event, Vocabulary};
+use crate::model::event::{self, EventTime};
 use crate::model::feed::{
     Enclosure, FeedFormat, Image, Link, Origin, RawEntry, RawText, preferred_alternate,
 };
@@ -47,6 +48,7 @@ impl<'a> FeedReader<'a> {
     }
 
     fn finish_entry(&mut self, mut entry: RawEntry, parts: EntryParts, language: Option<String>) {
+        entry.event = entry.event.take().or_else(|| parts.event());
         // The original address, which a feed service replaced by its own.
         if let Some(original) = parts.original.filter(|original| looks_like_url(original)) {
             entry.links.retain(|link| link.rel != "alternate");
@@ -61,6 +63,7 @@ impl<'a> FeedReader<'a> {
         entry.title = entry.title.or(parts.title);
         entry.summary = entry.summary.or(parts.description);
         entry.published = entry.published.or(parts.created).or(parts.dated);
+        entry.updated = entry.updated.or(parts.told_update);
         entry.image = entry.image.or(parts.thumbnail);
         self.mend_texts(&mut entry);
         let own_language = |text: &Option<RawText>| text.as_ref().and_then(|text| text.language.clone());
@@ -159,6 +162,11 @@ impl<'a> FeedReader<'a> {
                 self.keep_thumbnail(child, "url", parts);
                 self.keep_thumbnail(child, "href", parts);
             }
+            (Vocabulary::Event, name) => {
+                let name = name.to_owned();
+                let value = self.read_plain(child);
+                parts.note_event(&name, &value);
+            }
             _ => self.read_entry_date(child, entry, parts),
         }
     }
@@ -168,7 +176,9 @@ impl<'a> FeedReader<'a> {
         use Vocabulary::{Atom, Core, DcTerms, DublinCore};
         match (child.vocabulary, child.name.as_ref()) {
             (Core | Atom, "pubdate" | "published" | "issued") | (DcTerms, "issued") => {
-                entry.published = self.read_entry_time(child, entry).or(entry.published);
+                let told = self.read_entry_dates(child, entry);
+                entry.published = told.map(|told| told.at).or(entry.published);
+                parts.told_update = told.and_then(|told| told.updated).or(parts.told_update);
             }
             (Core | Atom, "created") | (DcTerms, "created") => {
                 parts.created = self.read_entry_time(child, entry)
@@ -343,9 +353,32 @@ struct EntryParts {
     created: Option<jiff::Timestamp>,
     /// `dc:date`, which may mean publication or change.
     dated: Option<jiff::Timestamp>,
+    /// A change that a date of publication tells besides.
+    told_update: Option<jiff::Timestamp>,
+    begin: Option<EventTime>,
+    end: Option<EventTime>,
+    place: Option<String>,
     /// `feedburner:origLink` and similar.
     original: Option<String>,
     thumbnail: Option<Image>,
+}
+
+impl EntryParts {
+    /// `ev:startdate`, `ev:enddate`, `ev:location`; `xCal:dtstart`, `xCal:dtend`, `xCal:location`.
+    fn note_event(&mut self, name: &str, value: &str) {
+        let value = value.trim();
+        match name {
+            "startdate" | "dtstart" => self.begin = value.parse().ok(),
+            "enddate" | "dtend" => self.end = value.parse().ok(),
+            "location" => self.place = Some(value.to_owned()).filter(|place| !place.is_empty()),
+            _ => {}
+        }
+    }
+
+    fn event(&self) -> Option<event::Event> {
+        let end = self.end.filter(|end| end.instant() > self.begin.and_then(EventTime::instant));
+        Some(event::Event { begin: self.begin?, end, place: self.place.clone() })
+    }
 }
 
 pub(super) fn keep_first<T>(slot: &mut Option<T>, value: Option<T>) {

@@ -4,22 +4,20 @@ use std::collections::HashMap;
 
 use ego_tree::NodeId;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use jiff::civil::Date;
 use scraper::ElementRef;
 
 use super::links::{LinkGroup, is_call};
 use super::title::{title, without_common_parts};
-use crate::extract::page::{Page, background_of, date_of, image_of, name_of, selector, text_of};
+use crate::extract::page::dates::{DATE_CHARS_MAX, ShownDates, is_date_name};
+use crate::extract::page::{Page, background_of, image_of, name_of, selector, text_of};
 use crate::extract::prose_date::{
-    DateRules, day_without_year, find_date, is_date_only, midnight, says_published, year_of_heading,
+    DateRules, Field, Told, day_without_year, is_date_only, midnight, year_of_heading,
 };
-use crate::model::event::{Event, EventTime};
 use crate::model::feed::{Link, RawEntry, RawText};
 
 /// Maximum number of elements next to a link that may belong to its card.
 const NEIGHBOURS_MAX: usize = 5;
-/// Maximum length of a text that is mostly a date, in characters.
-const DATE_CHARS_MAX: usize = 60;
 /// Minimum length of an excerpt, in characters.
 const EXCERPT_CHARS_MIN: usize = 40;
 
@@ -99,7 +97,7 @@ fn add_neighbours(cards: &mut [Card], owners: &HashMap<NodeId, Option<&str>>) {
     let strict = DateRules::strict(crate::model::source::DateOrder::Dmy);
     let is_date_line = |element: ElementRef| {
         let text = text_of(element);
-        text.chars().count() <= DATE_CHARS_MAX && find_date(&text, strict).is_some()
+        text.chars().count() <= DATE_CHARS_MAX && Told::of(&text, strict, Field::Text).published.is_some()
     };
     let Some(first) = cards.first().map(|card| card.record) else { return };
     let in_front = element_before(first).filter(is_free).is_some_and(is_date_line);
@@ -172,7 +170,10 @@ impl<'a> Card<'a> {
             return true;
         }
         let rules = DateRules::strict(crate::model::source::DateOrder::Dmy);
-        self.elements().any(|element| element.value().name() == "time") || self.date(rules).is_some()
+        self.elements().any(|element| element.value().name() == "time") || {
+            let dates = self.dates(rules);
+            dates.published().is_some() || dates.event().is_some()
+        }
     }
 
     /// Whether a card whose address is no other page's says enough of itself to be an entry.
@@ -188,61 +189,9 @@ impl<'a> Card<'a> {
         self.excerpt("").is_some()
     }
 
-    /// The date of the card: in a `time`, in an element named as a date, in a short text that is a date, in the address.
-    pub fn date(&self, rules: DateRules) -> Option<Timestamp> {
-        let strict = DateRules::strict(rules.order);
-        self.dated(rules).map(|(date, _)| date).or_else(|| {
-            self.parts()
-                .map(text_of)
-                .filter(|text| text.chars().count() <= DATE_CHARS_MAX * 2)
-                .find_map(|text| find_date(&text, strict))
-        })
-    }
-
-    /// The day of the event that the card is about, where it is not the date of the card itself.
-    fn event(&self, rules: DateRules) -> Option<Event> {
-        let is_event = |element: &ElementRef| element.value().classes().any(is_event_name);
-        let day = self.elements().filter(is_event).find_map(|element| date_of(element, rules))?;
-        let is_own = self.date(rules) == Some(day) && rules.now.is_none_or(|now| day <= now);
-        let date = day.to_zoned_datetime(TimeZone::UTC).date();
-        (!is_own).then_some(Event { begin: EventTime::Day(date), end: None, place: None })
-    }
-
-    /// The date with the element that it stands in.
-    fn dated(&self, rules: DateRules) -> Option<(Timestamp, ElementRef<'a>)> {
-        let is_time = |element: &ElementRef| {
-            element.value().name() == "time"
-                || element.attr("itemprop").is_some_and(|name| name == "datePublished")
-        };
-        let is_named = |element: &ElementRef| {
-            element.value().classes().any(is_date_name)
-                && text_of(*element).chars().count() <= 2 * DATE_CHARS_MAX
-        };
-        let is_text = |element: &ElementRef| {
-            !matches!(element.value().name(), "script" | "style" | "a")
-                || element.descendants().nth(2).is_none()
-        };
-        // If both the day of an event and the day of publication are given, the latter is the date.
-        let is_told = |element: &ElementRef| {
-            let text = text_of(*element);
-            text.chars().count() <= 2 * DATE_CHARS_MAX && says_published(&text)
-        };
-        let is_event = |element: &ElementRef| element.value().classes().any(is_event_name);
-        let with = |element: ElementRef<'a>, date: Option<Timestamp>| date.map(|date| (date, element));
-        let marked = |element| with(element, date_of(element, rules));
-        let plain = || self.elements().filter(|element| !is_event(element));
-        let strict = DateRules::strict(rules.order);
-        self.elements()
-            .filter(is_told)
-            .find_map(|element| with(element, find_date(&text_of(element), rules)))
-            .or_else(|| plain().filter(is_time).find_map(marked))
-            .or_else(|| plain().filter(is_named).find_map(marked))
-            .or_else(|| self.elements().filter(is_time).find_map(marked))
-            .or_else(|| self.elements().filter(is_named).find_map(marked))
-            .or_else(|| {
-                let mut texts = self.elements().filter(is_text);
-                texts.find_map(|element| with(element, own_date(element, strict)))
-            })
+    /// When the card says that it was published and changed, and that its event takes place.
+    fn dates(&self, rules: DateRules) -> ShownDates<'a> {
+        ShownDates::of(self.parts(), rules)
     }
 
     /// A day given without a year.
@@ -258,13 +207,18 @@ impl<'a> Card<'a> {
             .find_map(|text| day_without_year(&text))
     }
 
-    /// The year in the card's address, or in the heading of its group.
-    fn year_around(&self) -> Option<i16> {
+    /// The year in the card's address, or in the heading of its group. An address with another month than the card's is one of
+    /// something else.
+    fn year_around(&self, month: i8) -> Option<i16> {
         let in_address = || {
             let path = self.href.split_once("://").map_or(self.href.as_str(), |(_, rest)| rest);
-            path.split(['/', '-', '_']).skip(1).find_map(|part| {
-                part.parse().ok().filter(|year| part.len() == 4 && (1990..=2100).contains(year))
-            })
+            let mut parts = path.split(['/', '-', '_']).skip(1).map(|part| (part.len(), part.parse::<i16>()));
+            let year = parts.find_map(|(length, number)| {
+                number.ok().filter(|year| length == 4 && (1990..=2100).contains(year))
+            })?;
+            let other = parts.next().and_then(|(length, number)| number.ok().filter(|_| length == 2));
+            let is_other = |other: i16| (1..=12).contains(&other) && other != i16::from(month);
+            (!other.is_some_and(is_other)).then_some(year)
         };
         let headings = self.record.ancestors().filter_map(ElementRef::wrap).take(ANCESTORS_OF_YEAR);
         let heading = std::iter::once(self.record).chain(headings).find_map(|element| {
@@ -280,14 +234,16 @@ impl<'a> Card<'a> {
     /// The element of the date, if it has one.
     pub fn date_element(&self) -> Option<ElementRef<'a>> {
         let rules = DateRules::strict(crate::model::source::DateOrder::Dmy);
-        self.dated(rules).map(|(_, element)| element)
+        self.dates(rules).element()
     }
 
     /// Where its date stands, as a note.
     fn place_of_date(&self, rules: DateRules) -> Option<String> {
-        match self.dated(rules) {
-            Some((_, element)) => Some(format!("its date comes from {}", name_of(element))),
-            None => self.date(rules).map(|_| "its date comes from the text of its card".to_owned()),
+        match self.dates(rules).element() {
+            Some(element) => Some(format!("its date comes from {}", name_of(element))),
+            None => {
+                self.dates(rules).published().map(|_| "its date comes from the text of its card".to_owned())
+            }
         }
     }
 
@@ -329,38 +285,32 @@ impl<'a> Card<'a> {
 const ANCESTORS_OF_YEAR: usize = 3;
 const SIBLINGS_OF_YEAR: usize = 60;
 
-/// "event-date", "agenda", "fecha-evento": the date of the event, not of publication.
-fn is_event_name(class: &str) -> bool {
-    let lower = class.to_ascii_lowercase();
-    lower.split(['-', '_']).any(|part| {
-        matches!(
-            part,
-            "event" | "events" | "evento" | "evenement" | "agenda" | "start" | "end" | "begin" | "deadline"
-        )
-    })
-}
-
 /// Completes days without a year: with a year given nearby, or, in a sorted list, with the year that fits between the
 /// surrounding dates.
 fn give_years(entries: &mut [RawEntry], cards: &[&Card], now: Option<Timestamp>) {
+    let open: Vec<(usize, i8, i8)> = (0..entries.len())
+        .filter(|at| entries[*at].published.is_none())
+        .filter_map(|at| cards[at].day_without_year().map(|(month, day)| (at, month, day)))
+        .collect();
+    let in_year = |year: i16, month: i8, day: i8| Date::new(year, month, day).ok().and_then(midnight);
+    for (at, month, day) in &open {
+        let year = cards[*at].year_around(*month);
+        entries[*at].published = year.and_then(|year| in_year(year, *month, *day));
+    }
     let dated: Vec<Timestamp> = entries.iter().filter_map(|entry| entry.published).collect();
     let is_sorted = dated.len() >= 2 && dated.windows(2).all(|two| two[0] >= two[1]);
-    for at in 0..entries.len() {
-        let Some((month, day)) = cards[at].day_without_year().filter(|_| entries[at].published.is_none())
-        else {
-            continue;
-        };
-        let in_year = |year: i16| jiff::civil::Date::new(year, month, day).ok().and_then(midnight);
-        let found = cards[at].year_around().and_then(in_year).or_else(|| {
+    for (at, month, day) in open {
+        let between = || {
             let after = entries[..at].iter().rev().find_map(|entry| entry.published).or(now)?;
             let before = entries[at + 1..].iter().find_map(|entry| entry.published)?;
             let year = |at: Timestamp| at.to_zoned_datetime(jiff::tz::TimeZone::UTC).year();
             let mut fitting = (year(before)..=year(after))
-                .filter_map(in_year)
+                .filter_map(|year| in_year(year, month, day))
                 .filter(|date| *date >= before && *date <= after);
             let only = fitting.next().filter(|_| is_sorted)?;
             fitting.next().is_none().then_some(only)
-        });
+        };
+        let found = entries[at].published.or_else(between);
         if found.is_some() {
             entries[at].notes.push("the year of its date comes from what stands around it".into());
         }
@@ -373,26 +323,8 @@ pub fn is_byline(text: &str) -> bool {
     let strict = DateRules::strict(crate::model::source::DateOrder::Dmy);
     text.chars().count() <= 100
         && !text.ends_with(['.', '…', '!', '?'])
-        && find_date(text, strict).is_some()
+        && Told::of(text, strict, Field::Text).published.is_some()
         && text.split_whitespace().count() <= 14
-}
-
-fn is_date_name(class: &str) -> bool {
-    let lower = class.to_ascii_lowercase();
-    lower.split(['-', '_']).any(|part| {
-        matches!(
-            part,
-            "date"
-                | "fecha"
-                | "time"
-                | "published"
-                | "posted"
-                | "datetime"
-                | "submitted"
-                | "created"
-                | "pubdate"
-        )
-    }) || lower.ends_with("date")
 }
 
 /// `/2022/10/14/`, `/2022-10-14-`, `20221014_`.
@@ -427,20 +359,6 @@ fn date_in_address(href: &str) -> Option<Timestamp> {
     })
 }
 
-/// The date in an element's own text: the whole text if short, otherwise digits at its very start.
-fn own_date(element: ElementRef, strict: DateRules) -> Option<Timestamp> {
-    let own: String =
-        element.children().filter_map(|child| child.value().as_text().map(|text| text.to_string())).collect();
-    let own = crate::support::text::one_line(&own);
-    if !own.is_empty() && own.chars().count() <= DATE_CHARS_MAX {
-        return find_date(&own, strict);
-    }
-    // "08.08.2025 • Donzdorf …"
-    let start = own.split_whitespace().next()?;
-    let is_figures = start.starts_with(|c: char| c.is_ascii_digit()) && start.len() >= 8;
-    if is_figures { find_date(start, strict) } else { None }
-}
-
 /// The entries of the cards; cards with neither title nor excerpt are skipped.
 pub fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawEntry> {
     let plain = |value: String| RawText { value, base: page.base().cloned(), ..RawText::default() };
@@ -454,6 +372,7 @@ pub fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawEntry> {
         }
         let language =
             card.record.attr("lang").map(str::to_owned).or_else(|| page.language().map(str::to_owned));
+        let dates = card.dates(rules);
         Some(RawEntry {
             links: vec![Link {
                 href: card.href.clone(),
@@ -462,8 +381,9 @@ pub fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawEntry> {
                 hreflang: None,
             }],
             summary: excerpt.map(plain),
-            published: card.date(rules),
-            event: card.event(rules),
+            published: dates.published(),
+            updated: dates.updated,
+            event: dates.event(),
             image: card
                 .parts()
                 .find_map(|part| part.select(&image).find_map(|image| image_of(image, page.base())))

@@ -463,6 +463,76 @@ mod tests {
         );
     }
 
+    fn entries_of(card: impl Fn(u8) -> String) -> Vec<RawEntry> {
+        let url = url::Url::parse("https://x.org/news/").unwrap();
+        let rules = DateRules { order: DateOrder::Dmy, now: "2022-10-20T12:00:00Z".parse().ok(), year: None };
+        let body: String = (1..=3)
+            .map(|n| {
+                format!(
+                    "<article><h3><a href=/n{n}>A piece of news, number {n}</a></h3>{}</article>",
+                    card(n)
+                )
+            })
+            .collect();
+        Page::parse(&body, Some(&url)).mine(rules).feed.entries
+    }
+
+    #[test]
+    fn the_own_date_of_a_card_is_taken_wherever_it_stands() {
+        let day = |date: Option<jiff::Timestamp>| date.map(|date| date.strftime("%d").to_string());
+        let text = "<p>Depuis le 3 mai 2021, le tri des déchets est obligatoire dans toute la ville.</p>";
+        for own in [
+            "<small>DAY octobre 2022</small>",
+            "<span>DAY/10/2022</span>",
+            "<p>Publié le DAY octobre 2022</p>",
+        ] {
+            for is_first in [true, false] {
+                let entries = entries_of(|n| {
+                    let own = own.replace("DAY", &format!("1{n}"));
+                    if is_first { own + text } else { text.to_owned() + &own }
+                });
+                let days: Vec<_> = entries.iter().map(|entry| day(entry.published).unwrap()).collect();
+                assert_eq!(days, ["11", "12", "13"], "{own}");
+                assert!(entries.iter().all(|entry| entry.summary.is_some()));
+            }
+        }
+        assert!(entries_of(|_| text.to_owned()).iter().all(|entry| entry.published.is_none()));
+        let both = entries_of(|n| {
+            format!(
+                "<p>Modifié le <time datetime=2022-10-1{n}></time></p><p>Créé le <time datetime=2022-10-0{n}></time></p>"
+            )
+        });
+        assert_eq!((day(both[0].published), day(both[0].updated)), (Some("01".into()), Some("11".into())));
+    }
+
+    #[test]
+    fn the_time_of_an_event_is_kept_and_is_no_publication() {
+        let timed =
+            entries_of(|n| format!("<time datetime='2022-12-1{n}T18:00:00-05:00'>1{n} December</time>"));
+        assert_eq!(timed[0].published, None);
+        assert_eq!(timed[0].event.as_ref().unwrap().begin.to_string(), "2022-12-11T18:00:00-05:00");
+        let range = entries_of(|n| format!("<span class=date>Du {n} au 1{n} décembre 2022</span>"));
+        let event = range[1].event.as_ref().unwrap();
+        assert_eq!(
+            (event.begin.to_string(), event.end.unwrap().to_string()),
+            ("2022-12-02".into(), "2022-12-12".into())
+        );
+        let limit = entries_of(|n| format!("<dl><dt>Fecha límite</dt><dd class=date>1{n}/11/2022</dd></dl>"));
+        assert!(limit.iter().all(|entry| entry.published.is_none() && entry.event.is_none()));
+    }
+
+    #[test]
+    fn an_address_of_another_month_gives_no_year() {
+        let card = |n: u8, day: &str| {
+            format!(
+                "<li><span class=date>{day}</span> <a href='/2021/12/n{n}'>A piece of news, number {n}</a></li>"
+            )
+        };
+        let list = format!("<ul>{}{}{}</ul>", card(1, "3 Jan"), card(2, "31 Dec"), card(3, "20 Dec"));
+        let days: Vec<String> = titles_and_days(&list).into_iter().map(|(_, day)| day).collect();
+        assert_eq!(days, ["2022-01-03", "2021-12-31", "2021-12-20"]);
+    }
+
     #[test]
     fn a_card_that_is_only_a_picture_says_what_it_shows() {
         let card = |n: u8| {

@@ -3,10 +3,12 @@
 use jiff::Timestamp;
 use scraper::ElementRef;
 
-use super::{Page, date_of, selector, text_of};
+use super::dates::ShownDates;
+use super::{Page, selector, text_of};
 use crate::extract::date::parse_date;
 use crate::extract::prose_date::{DateRules, find_date};
 use crate::extract::xml::resolve_against;
+use crate::model::event::Event;
 use crate::model::feed::{Image, Person};
 
 /// Metadata names for the dates of publication and change.
@@ -30,6 +32,8 @@ pub struct ItemPage {
     pub description: Option<String>,
     pub published: Option<Timestamp>,
     pub updated: Option<Timestamp>,
+    /// When what it tells of takes place, if it stands beside the title.
+    pub event: Option<Event>,
     pub canonical: Option<String>,
     /// Pairs of language and address.
     pub alternates: Vec<(String, String)>,
@@ -44,16 +48,18 @@ impl Page {
         let linked = self.json_ld();
         let from_json =
             |key: &str| linked.iter().find_map(|object| object.get(key).and_then(|value| value.as_str()));
+        let (shown, shown_update, event) = self.shown_dates(rules);
         let published = from_json("datePublished")
             .and_then(parse_date)
             .or_else(|| {
                 let date = self.meta(PUBLISHED_NAMES)?;
                 parse_date(&date).or_else(|| find_date(&date, rules))
             })
-            .or_else(|| self.visible_date(rules));
+            .or(shown);
         let updated = from_json("dateModified")
             .and_then(parse_date)
-            .or_else(|| self.meta(UPDATED_NAMES).and_then(|date| parse_date(&date)));
+            .or_else(|| self.meta(UPDATED_NAMES).and_then(|date| parse_date(&date)))
+            .or(shown_update);
         let author = self.meta(&["author", "article:author"]).filter(|author| !author.starts_with("http"));
         let title = self
             .meta(&["og:title", "twitter:title"])
@@ -64,6 +70,7 @@ impl Page {
             description: self.meta(&["og:description", "description"]),
             published,
             updated,
+            event,
             canonical: self
                 .first("link[rel~=canonical][href]")
                 .and_then(|link| link.attr("href"))
@@ -115,30 +122,94 @@ impl Page {
         found
     }
 
-    fn visible_date(&self, rules: DateRules) -> Option<Timestamp> {
-        let places = [
-            "article time, main time, time[itemprop], time.published, time.entry-date",
-            "time",
-            "[class*=date], [class*=Date], .meta, .entry-meta, .submitted, .byline, [class*=posted]",
-        ];
-        let in_places = places.iter().find_map(|css| {
-            self.html.select(&selector(css)).take(10).find_map(|element| date_of(element, rules))
-        });
-        // No year is guessed here: a day without one in running text is seldom the day of publication.
-        let strict = DateRules::strict(rules.order);
-        in_places.or_else(|| {
-            let heading = self.first("article h1, main h1, h1")?;
-            let after = heading
-                .next_siblings()
-                .filter_map(ElementRef::wrap)
-                .take(3)
-                .find_map(|sibling| find_date(&text_of(sibling), strict));
-            after.or_else(|| {
-                heading
-                    .parent()
-                    .and_then(ElementRef::wrap)
-                    .and_then(|parent| find_date(&text_of(parent), strict))
-            })
-        })
+    /// When the page shows that it was published and changed, and when its event takes place: in a place for dates of the article
+    /// itself, or else beside its title.
+    fn shown_dates(&self, rules: DateRules) -> (Option<Timestamp>, Option<Timestamp>, Option<Event>) {
+        let heading = self.first("article h1, main h1, h1");
+        let is_whole = |element: &ElementRef| {
+            matches!(element.value().name(), "article" | "main" | "body")
+                || element.attr("role") == Some("main")
+        };
+        let around =
+            heading.and_then(|heading| heading.ancestors().filter_map(ElementRef::wrap).find(is_whole));
+        let Some(article) = around
+            .or_else(|| ["article", "main, [role=main]", "body"].iter().find_map(|css| self.first(css)))
+        else {
+            return (None, None, None);
+        };
+        let articles = article.select(&selector("article")).count();
+        let is_card = |element: &ElementRef| {
+            let holds_heading =
+                heading.is_some_and(|h1| h1.ancestors().any(|above| above.id() == element.id()));
+            articles > 1 && element.value().name() == "article" && !holds_heading
+        };
+        let is_own = |element: &ElementRef| {
+            let above = element.ancestors().filter_map(ElementRef::wrap);
+            let mut line =
+                std::iter::once(*element).chain(above).take_while(|above| above.id() != article.id());
+            !line.any(|above| is_set_aside(above) || is_card(&above))
+        };
+        let elements = article.descendants().filter_map(ElementRef::wrap).filter(is_own);
+        let dates = ShownDates::of_article(article, elements, rules);
+        let beside =
+            heading.into_iter().flat_map(|heading| heading.next_siblings().filter_map(ElementRef::wrap));
+        let beside = beside.flat_map(|sibling| sibling.descendants().filter_map(ElementRef::wrap));
+        let near = ShownDates::of_article(article, beside.filter(is_own).take(BESIDE_TITLE_MAX), rules);
+        (dates.named().or(near.published()), dates.updated, near.event())
+    }
+}
+
+/// How many elements behind the title may hold the date of an article that has no place for it.
+const BESIDE_TITLE_MAX: usize = 12;
+
+/// Whether an element is no part of an article: what is around it, what leads to others, what readers say of it.
+fn is_set_aside(element: ElementRef) -> bool {
+    const ASIDE: [&str; 28] = [
+        "related",
+        "comment",
+        "comments",
+        "commentlist",
+        "respond",
+        "sidebar",
+        "widget",
+        "widgets",
+        "footer",
+        "breadcrumb",
+        "breadcrumbs",
+        "menu",
+        "navigation",
+        "pagination",
+        "meteo",
+        "weather",
+        "wetter",
+        "tiempo",
+        "clima",
+        "recommended",
+        "recommendations",
+        "popular",
+        "recent",
+        "latest",
+        "similar",
+        "newsletter",
+        "cookie",
+        "topbar",
+    ];
+    let is_aside = |name: &str| {
+        let lower = name.to_ascii_lowercase();
+        lower.split(['-', '_']).any(|part| ASIDE.contains(&part))
+    };
+    let value = element.value();
+    let holds = |css: &str| element.select(&selector(css)).next().is_some();
+    match value.name() {
+        "aside" | "footer" | "nav" | "form" => true,
+        "header" => {
+            !holds("h1")
+                && !element
+                    .ancestors()
+                    .filter_map(ElementRef::wrap)
+                    .any(|above| matches!(above.value().name(), "article" | "main"))
+        }
+        "body" | "main" | "article" | "html" => false,
+        _ => (value.classes().any(is_aside) || value.id().is_some_and(is_aside)) && !holds("h1"),
     }
 }

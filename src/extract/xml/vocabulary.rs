@@ -11,6 +11,8 @@ pub enum Vocabulary {
     Itunes,
     Media,
     Syndication,
+    /// When and where something takes place: `ev` of RSS 1.0, and xCal.
+    Event,
     Rdf,
     Xhtml,
     Other,
@@ -31,6 +33,7 @@ pub(super) fn vocabulary_of_uri(uri: &str) -> Option<Vocabulary> {
         "http://search.yahoo.com/mrss"
         | "http://www.rssboard.org/media-rss"
         | "http://tools.search.yahoo.com/mrss" => Vocabulary::Media,
+        "http://purl.org/rss/1.0/modules/event" | "urn:ietf:params:xml:ns:xcal" => Vocabulary::Event,
         "http://purl.org/rss/1.0/modules/syndication" => Vocabulary::Syndication,
         "http://www.w3.org/1999/02/22-rdf-syntax-ns#" => Vocabulary::Rdf,
         "http://www.w3.org/1999/xhtml" => Vocabulary::Xhtml,

@@ -134,6 +134,7 @@ pub fn after_document(
         rhythm,
         hub: hub_of(document),
         page: document.page.clone(),
+        date_order: feed.date_order.or(state.date_order),
     };
     let mended = new_state.page.mended.clone().filter(|_| *is_mended);
     let works_again = (state.failures >= FAILURES_TOLD).then(|| Notice::WORKS_AGAIN.to_owned());

@@ -363,6 +363,7 @@ fn add_item_page(raw: &mut RawEntry, item: ItemPage, date_from: DateFrom) {
         DateFrom::Item => (item.published.or(raw.published), item.updated.or(raw.updated)),
         DateFrom::Card => (raw.published.or(item.published), raw.updated.or(item.updated)),
     };
+    raw.event = raw.event.take().or(item.event);
     raw.language = item.language.or(raw.language.take());
     raw.image = raw.image.take().or(item.image);
     if raw.authors.is_empty() {

@@ -1,0 +1,301 @@
+//! The days that a text names, and what it says of each: when something was published or changed, takes place, or ends. A day
+//! within a sentence is told from one that stands for itself, as a line below a heading does.
+
+use jiff::civil::{Date, Time};
+
+use super::calendar::{CALENDAR, Found, Role, Token, next_day};
+use crate::model::source::DateOrder;
+
+/// How many words may stand between a label and its day: "Publié par la mairie le 3 mai 2026".
+const LABEL_WORDS_MAX: usize = 4;
+/// How many words may stand beside a day that is not set apart by a sign: "News 24 May 2024".
+const LOOSE_WORDS_MAX: usize = 3;
+/// How many words may stand beside a day after a comma: "Par Luc, le 3 mai 2026".
+const COMMA_WORDS_MAX: usize = 5;
+/// How far behind a day its time of day may begin, in tokens.
+const TIME_TOKENS_MAX: usize = 4;
+
+/// How a day stands in its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stand {
+    /// Within a sentence.
+    Within,
+    /// Beside a few words, as "News 24 May 2024" has it.
+    Loose,
+    /// At the start or the end of the text, set apart by a sign; or alone.
+    Apart,
+}
+
+/// A day that a text names.
+#[derive(Debug, Clone, Copy)]
+pub struct Mention {
+    pub date: Date,
+    /// The first of several days, where `date` is the last.
+    pub begin: Option<Date>,
+    /// The time of day behind it.
+    pub time: Option<Time>,
+    pub role: Role,
+    pub stand: Stand,
+    pub found: Found,
+}
+
+/// The days that a folded text names, in its order.
+pub fn mentions(folded: &str, tokens: &[Token], order: DateOrder, is_prose: bool) -> Vec<Mention> {
+    let mut found: Vec<Found> = Vec::new();
+    while let Some(next) = next_day(folded, tokens, found.last().map_or(0, |last| last.to), order, is_prose) {
+        found.push(next);
+    }
+    let mut mentions: Vec<Mention> = Vec::new();
+    let mut since = 0;
+    for (at, one) in found.iter().enumerate() {
+        // Of "28 nov. - 3 déc.", only the last day is a mention.
+        let next = found.get(at + 1).map(|next| next.from);
+        if next.is_some_and(|next| is_through(tokens, one.to, next)) {
+            continue;
+        }
+        let before = at.checked_sub(1).map(|before| &found[before]);
+        let range = range(tokens, one, before);
+        let from = range.map_or(one.from, |(_, from)| from);
+        let until = next.unwrap_or(tokens.len());
+        mentions.push(mention(folded, tokens, *one, (since, from, until), range.map(|range| range.0)));
+        since = one.to;
+    }
+    mentions
+}
+
+/// What is said of one day: the tokens since the day before it belong to it, and those until the next day.
+fn mention(
+    folded: &str,
+    tokens: &[Token],
+    found: Found,
+    (since, from, until): (usize, usize, usize),
+    begin: Option<Date>,
+) -> Mention {
+    let label = label_before(folded, tokens, since, from);
+    let times = times(folded, &tokens[found.to..until]);
+    let role = match label {
+        _ if begin.is_some() || times.is_span => Role::Event,
+        Some((role, _)) => role,
+        // "10月14日发布", "am 3. Mai veröffentlicht".
+        None if until == tokens.len() && is_published(&tokens[found.to..]) => Role::Published,
+        None => Role::Plain,
+    };
+    let start = label.map_or(from, |(_, start)| start);
+    let stand = stand(folded, tokens, (start, found.to));
+    Mention { date: found.date, begin, time: times.first, role, stand, found }
+}
+
+fn is_published(after: &[Token]) -> bool {
+    CALENDAR.labels.at_start(after).is_some_and(|(role, _)| role == Role::Published)
+}
+
+/// Whether nothing but "to" or a dash stands between two days.
+fn is_through(tokens: &[Token], from: usize, to: usize) -> bool {
+    let between = &tokens[from..to];
+    let length = CALENDAR.through.at_start(between).map_or(0, |found| found.1);
+    let is_dash = between.len() == 1 && between[0].text == "-";
+    let is_word = length > 0 && between[length..].iter().all(|token| is_joint(token) || is_weekday(token));
+    is_dash || is_word
+}
+
+fn is_joint(token: &Token) -> bool {
+    let one = std::slice::from_ref(token);
+    CALENDAR.joints.at_start(one).is_some() || CALENDAR.around.at_start(one).is_some() || token.is_separator()
+}
+
+fn is_weekday(token: &Token) -> bool {
+    CALENDAR.weekdays.at_start(std::slice::from_ref(token)).is_some()
+}
+
+/// The first of several days that end with one, and the token at which they begin: "du 4 au 12 novembre 2026", "28/11/2026 -
+/// 03/12/2026".
+fn range(tokens: &[Token], last: &Found, before: Option<&Found>) -> Option<(Date, usize)> {
+    if let Some(before) = before.filter(|before| is_through(tokens, before.to, last.from)) {
+        return (before.date < last.date).then_some((before.date, before.from));
+    }
+    // A day, with or without a month, of the year of the last one.
+    let starts = (last.from.saturating_sub(7)..last.from).rev();
+    starts.filter(|at| tokens[*at].is_number()).find_map(|at| {
+        let day = tokens[at].text.parse::<i8>().ok().filter(|_| tokens[at].text.len() <= 2)?;
+        let mut next = at + 1;
+        next += usize::from(tokens.get(next).is_some_and(|token| matches!(token.text, "er" | "." | "º")));
+        next += usize::from(tokens.get(next).is_some_and(|token| matches!(token.text, "de" | "di")));
+        let month = CALENDAR.months.at_start(&tokens[next..last.from]);
+        next += month.map_or(0, |(_, length)| length);
+        if !is_through(tokens, next, last.from) {
+            return None;
+        }
+        // A bare dash also stands between a number and a date: "Bulletin 12 - 14 mai 2026".
+        let said = at.checked_sub(1).map(|before| &tokens[before]);
+        let is_first = said.is_none_or(|token| {
+            CALENDAR.first.at_start(std::slice::from_ref(token)).is_some() || is_weekday(token)
+        });
+        let month = month.map_or(last.date.month(), |(month, _)| month);
+        let year = last.date.year() - i16::from(month > last.date.month());
+        let begin = Date::new(year, month, day).ok().filter(|begin| is_first && *begin < last.date)?;
+        Some((begin, at - usize::from(said.is_some())))
+    })
+}
+
+/// The last label before a day, and the token at which it begins.
+fn label_before(folded: &str, tokens: &[Token], since: usize, to: usize) -> Option<(Role, usize)> {
+    let (mut at, mut last) = (since, None);
+    while at < to {
+        match CALENDAR.labels.at_start(&tokens[at..to]) {
+            Some((role, length)) => {
+                last = Some((role, at, at + length));
+                at += length;
+            }
+            None => at += 1,
+        }
+    }
+    let (role, start, end) = last?;
+    let words = tokens[end..to].iter().filter(|token| !is_joint(token) && !is_weekday(token)).count();
+    let between = &folded[tokens[end - 1].end()..tokens[to].start];
+    (words <= LABEL_WORDS_MAX && !between.contains(['|', ';', '\n', '!', '?', '•', '·']))
+        .then_some((role, start))
+}
+
+/// The times of day behind a day.
+#[derive(Default)]
+struct Times {
+    first: Option<Time>,
+    /// "de 14h à 18h".
+    is_span: bool,
+}
+
+fn times(folded: &str, after: &[Token]) -> Times {
+    let starts = 0..after.len().min(TIME_TOKENS_MAX);
+    let is_free = |at: usize| after[..at].iter().all(|token| is_joint(token) || token.text == "-");
+    let first =
+        starts.filter(|at| is_free(*at)).find_map(|at| clock(folded, &after[at..]).map(|found| (at, found)));
+    let Some((at, (time, length))) = first else { return Times::default() };
+    let rest = &after[at + length..];
+    let word = CALENDAR.through.at_start(rest).map_or(0, |found| found.1);
+    let skip = if word > 0 { word } else { usize::from(rest.first().is_some_and(|token| token.text == "-")) };
+    let is_span = skip > 0 && clock(folded, &rest[skip..]).is_some();
+    Times { first: Some(time), is_span }
+}
+
+/// `18h`, `18 h 30`, `18:30`, `6 pm` at the start of the tokens, and its number of tokens.
+fn clock(folded: &str, tokens: &[Token]) -> Option<(Time, usize)> {
+    let hour = tokens.first().filter(|hour| hour.is_number() && hour.text.len() <= 2)?;
+    let minute_at = |at: usize| {
+        let minute = tokens.get(at).filter(|minute| minute.is_number() && minute.text.len() == 2)?;
+        minute.text.parse::<i8>().ok().filter(|minute| *minute < 60)
+    };
+    let next = tokens.get(1);
+    let is_hour = next.is_some_and(|next| matches!(next.text, "h" | "u" | "uhr" | "hs" | "hrs" | "heures"));
+    let (minute, mut length) = match minute_at(1) {
+        Some(minute) if folded[hour.end()..].starts_with(':') => {
+            let has_seconds = minute_at(2).is_some() && folded[tokens[1].end()..].starts_with(':');
+            (minute, 2 + usize::from(has_seconds))
+        }
+        _ if is_hour => match minute_at(2) {
+            Some(minute) => (minute, 3),
+            None => (0, 2),
+        },
+        _ if next.is_some_and(|next| matches!(next.text, "am" | "pm")) => (0, 1),
+        _ => return None,
+    };
+    let hour: i8 = hour.text.parse().ok()?;
+    let half = tokens.get(length).map(|half| half.text).filter(|half| matches!(*half, "am" | "pm"));
+    length += usize::from(half.is_some());
+    let hour = match half {
+        Some("pm") => hour % 12 + 12,
+        Some(_) => hour % 12,
+        None => hour,
+    };
+    Some((Time::new(hour, minute, 0, 0).ok()?, length))
+}
+
+/// What stands beside a day, beyond weekdays, prepositions and times that belong to it.
+enum Beside {
+    Nothing,
+    /// A sign that sets it apart, and the number of words behind it.
+    Sign,
+    Comma(usize),
+    /// So many words without a sign.
+    Words(usize),
+}
+
+fn stand(folded: &str, tokens: &[Token], (from, to): (usize, usize)) -> Stand {
+    let has_end = folded.trim_end().ends_with(['.', '!', '?', '…']);
+    match (before(folded, tokens, from), after(folded, tokens, to)) {
+        (Beside::Nothing | Beside::Sign, Beside::Nothing) | (Beside::Nothing, Beside::Sign) => Stand::Apart,
+        (Beside::Sign, Beside::Sign) => Stand::Apart,
+        (Beside::Comma(words), Beside::Nothing | Beside::Sign)
+        | (Beside::Nothing | Beside::Sign, Beside::Comma(words))
+            if words <= COMMA_WORDS_MAX && !has_end =>
+        {
+            Stand::Apart
+        }
+        (Beside::Words(words), Beside::Nothing) | (Beside::Nothing, Beside::Words(words))
+            if words <= LOOSE_WORDS_MAX && !has_end =>
+        {
+            Stand::Loose
+        }
+        _ => Stand::Within,
+    }
+}
+
+fn before(folded: &str, tokens: &[Token], from: usize) -> Beside {
+    let word = |token: &Token| !token.is_separator();
+    let belongs = |token: &&Token| is_joint(token) || is_weekday(token) || is_dated(token);
+    let own = tokens[..from].iter().rev().take_while(belongs).count();
+    let Some(last) = from.checked_sub(own + 1) else { return Beside::Nothing };
+    let count = tokens[..=last].iter().filter(|token| word(token)).count();
+    let between = &folded[tokens[last].end()..tokens[from].start];
+    match sign_in(between).or_else(|| between.starts_with(". ").then_some('.')) {
+        Some(',') => Beside::Comma(count),
+        Some(_) => Beside::Sign,
+        // "Arrêté du 3 mars": a preposition ties the day to what stands before it.
+        None if tokens[last + 1..from].iter().any(|token| !is_weekday(token) && word(token)) => {
+            Beside::Words(usize::MAX)
+        }
+        None => Beside::Words(count),
+    }
+}
+
+fn after(folded: &str, tokens: &[Token], to: usize) -> Beside {
+    let rest = &tokens[to..];
+    let mut at = 0;
+    while let Some(after) = rest.get(at..).filter(|after| !after.is_empty()) {
+        let time = clock(folded, after).map(|found| found.1);
+        let word = CALENDAR.times.at_start(after).map(|found| found.1);
+        let own = (is_joint(&after[0]) || is_weekday(&after[0])).then_some(1);
+        match time.or(word).or(own) {
+            Some(length) => at += length,
+            None => break,
+        }
+    }
+    let start = tokens[to - 1].end();
+    let Some(next) = rest.get(at) else { return Beside::Nothing };
+    let count = rest[at..].iter().filter(|token| !token.is_separator()).count();
+    match sign_in(&folded[start..next.start]) {
+        Some(',') => Beside::Comma(count),
+        Some(_) => Beside::Sign,
+        None if next.is_number() => Beside::Words(usize::MAX),
+        None => Beside::Words(count),
+    }
+}
+
+fn is_dated(token: &Token) -> bool {
+    CALENDAR.published.at_start(std::slice::from_ref(token)).is_some()
+}
+
+/// A sign that sets apart what stands on its two sides; a comma does so only if there is no other.
+fn sign_in(between: &str) -> Option<char> {
+    const SIGNS: [char; 17] =
+        ['|', '·', '•', '»', '«', '>', '<', '(', ')', '[', ']', '\n', ';', '*', '_', '/', '…'];
+    let sign = between.chars().find(|c| SIGNS.contains(c)).or_else(|| {
+        let mut dashes = between.match_indices([':', '-']);
+        dashes
+            .find(|(at, sign)| {
+                // Not the one in "10:30" or "a-b".
+                *sign == "-" || !between[at + 1..].starts_with(|c: char| c.is_ascii_digit())
+            })
+            .map(|_| ':')
+    });
+    sign.or_else(|| between.contains([',', '،', '，']).then_some(','))
+}
