@@ -247,6 +247,7 @@ pub fn put_within(
     state: SubscriberState,
     now: Timestamp,
 ) -> anyhow::Result<Subscriber> {
+    let is_in = |state| matches!(state, SubscriberState::Active | SubscriberState::Paused);
     let hash = key.hash(address.as_str());
     let known = unit.subscribers().get(&hash)?;
     // After a pause, older stories are not sent belatedly.
@@ -256,12 +257,8 @@ pub fn put_within(
             seen: if known.state == SubscriberState::Active { known.seen } else { known.seen.max(welcome) },
             state,
             preferences,
-            // Consent is kept when an active subscriber only changes preferences.
-            consent: if known.state == SubscriberState::Active && state == SubscriberState::Active {
-                known.consent.clone()
-            } else {
-                consent
-            },
+            // Consent holds as long as nobody left: a change of preferences or a pause is no new one.
+            consent: if is_in(known.state) && is_in(state) { known.consent.clone() } else { consent },
             ..known
         },
         None => {
