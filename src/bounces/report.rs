@@ -9,7 +9,7 @@ use super::judge::judge;
 use super::patterns::{ADDRESS, NO_MAILBOX, PASSES, REPLY_CODE, STATUS, pattern};
 use super::returned::{Failure, Kind, Return};
 use super::words;
-use crate::support::text::{one_line, shorten};
+use crate::support::text::{one_line, shorten, without_controls};
 
 const REASON_CHARS_MAX: usize = 200;
 /// Maximum number of recipients in a report.
@@ -190,7 +190,8 @@ pub(super) fn complaint(feedback: &str) -> Return {
 
 /// A server's words without addresses, since results may end up in a log.
 fn shown(text: &str) -> String {
-    shorten(&ADDRESS.replace_all(&one_line(text), "…"), REASON_CHARS_MAX)
+    let text = without_controls(&one_line(text));
+    shorten(&ADDRESS.replace_all(&text, "…"), REASON_CHARS_MAX)
 }
 
 #[cfg(test)]
@@ -291,6 +292,12 @@ mod tests {
         ] {
             assert_eq!(failures(&report(&[("a@x.org", status, said)]), text)[0].kind, want, "{said}: {text}");
         }
+    }
+
+    #[test]
+    fn a_reason_has_nothing_that_a_terminal_obeys() {
+        let said = failures(&report(&[("a@x.org", "5.1.1", "550 \u{1b}[31muser unknown\0")]), "");
+        assert_eq!(said[0].reason, "smtp; 550 [31muser unknown");
     }
 
     #[test]

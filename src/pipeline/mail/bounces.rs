@@ -260,8 +260,7 @@ fn answer(returns: &Returns, from: &Address) -> anyhow::Result<String> {
     let wish = format!("a wish to leave without a token, from {}", from.masked());
     match (known.filter(is_in), returns.context) {
         (Some(known), Some(context)) if context.sender.public_url.is_some() => {
-            let is_sent =
-                subscribers::sign_up(returns.store, context, &known.address, &known.preferences, None)?;
+            let is_sent = subscribers::ask_leaver(returns.store, context, &known)?;
             Ok(format!("{wish}: {}", if is_sent { "answered with their link" } else { "answered before" }))
         }
         (None, _) if !is_recipient => {
