@@ -436,6 +436,44 @@ mod tests {
     }
 
     #[test]
+    fn a_long_name_is_folded_and_a_dash_leaves_one_space() {
+        let mut sender = sender();
+        sender.from =
+            "Nachrichten für Bürgerinnen und Bürger — täglich neu <news@bücher-und-mehr.example.org>"
+                .parse()
+                .unwrap_or(sender.from);
+        sender.channel = "Bücher — Nachrichten".into();
+        let delivery = delivery("Das Neueste");
+        let text = build(&sender, &delivery, &prepare(&delivery.issue).unwrap()).unwrap().text;
+        let (head, _) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains("List-Id: \"Bucher Nachrichten\" <"), "{head}");
+        let long: Vec<&str> =
+            head.lines().filter(|line| line.len() > 78 && line.trim().contains(' ')).collect();
+        assert!(long.iter().all(|line| !line.trim_start().starts_with("From")), "{head}");
+        let read = mail_parser::MessageParser::default().parse(text.as_bytes()).unwrap();
+        let from = read.from().and_then(|from| from.first()).unwrap();
+        assert_eq!(from.name(), sender.from.name.as_deref());
+        assert_eq!(from.address(), Some(sender.from.email.to_string()).as_deref());
+    }
+
+    #[test]
+    fn heads_are_folded_at_spaces_only() {
+        let address = "x".repeat(60);
+        let head = format!(
+            "From: {} <{address}@example.org>\r\nX: {}\r\n",
+            "name ".repeat(9).trim(),
+            "y".repeat(90)
+        );
+        let folded = folded(&head);
+        assert_eq!(folded.replace("\r\n ", " "), head);
+        assert!(folded.starts_with("From: name name"), "{folded}");
+        assert!(
+            folded.lines().filter(|line| !line.starts_with("X: ")).all(|line| (2..=78).contains(&line.len())),
+            "{folded}"
+        );
+    }
+
+    #[test]
     fn each_recipient_has_a_link_of_their_own_wherever_the_place_stands() {
         for before in 0..90 {
             let places = LinkPlaces::of(&SigningKey::new("k".into()), "issue");

@@ -138,6 +138,8 @@ mod tests {
         ] {
             assert_eq!(fates(&read_text(text)), want, "{text}");
         }
+        let table = read_text("email,consent\na@x.org,-\n");
+        assert!(table.rows.is_empty() || table.rows[0].consent_source.is_empty(), "{table:?}");
         let table = read_text("email,consent_source\na@x.org,x\n");
         assert_eq!(table.rows[0].consent_source, "x");
         let table = read_text("email,CONFIRM_TIME\na@x.org,2020-01-02 10:00:00\n");

@@ -188,7 +188,7 @@ fn left_at(columns: &Columns, cells: &[String], order: Order) -> Option<Timestam
     let read = |(at, column): &(usize, Column)| {
         let text = cell(cells, *at);
         let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-        let is_left = matches!(column, Column::Refused(_)) && !(is_number && !is_of_time(*at));
+        let is_left = matches!(column, Column::Refused(_)) && (!is_number || is_of_time(*at));
         let left_at = dates::read(text, order).ok().filter(|_| is_left)?;
         let has_hour = left_at.as_second().rem_euclid(DAY_SECONDS) != 0;
         if has_hour { Some(left_at) } else { left_at.checked_add(SignedDuration::from_hours(24)).ok() }
@@ -199,7 +199,8 @@ fn left_at(columns: &Columns, cells: &[String], order: Order) -> Option<Timestam
 /// Where somebody agreed: as the table says, else the column that says when they confirmed. Empty where it says neither.
 fn consent_source(columns: &Columns, cells: &[String], file: &str) -> String {
     let (source, _) = columns.first(cells, Column::ConsentSource);
-    if !source.is_empty() {
+    // A dash in a field says nothing.
+    if source.contains(char::is_alphanumeric) {
         return source.to_owned();
     }
     let (text, name) = columns.first(cells, Column::ConfirmTime);

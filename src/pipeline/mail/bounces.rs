@@ -187,7 +187,7 @@ fn bounced(
             format!("hard bounce: {shown}, never written to again ({reason})")
         }
         Kind::Soft => match note_soft(unit, hash, &format!("soft {id}{hash}"), now)? {
-            None => format!("soft bounce of {shown}: that mail was counted, or its report read before"),
+            None => format!("soft bounce of {shown}: read before, or another report of the same mail"),
             Some(count) if count >= SOFT_SERIES => {
                 format!(
                     "soft bounce: {shown}, the {} in {} days: never written to again ({reason})",
