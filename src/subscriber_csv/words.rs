@@ -238,13 +238,16 @@ static REMARKS: LazyLock<Remarks> = LazyLock::new(|| {
 });
 
 /// The word by which a file's name says that it lists people who left, bounced or never confirmed.
-pub(super) fn refusals_file(name: &str) -> Option<&'static str> {
-    let name = format!(" {}", plain(name));
-    let begins = |stem: &&String| {
-        if stem.is_ascii() { name.contains(&format!(" {stem}")) } else { name.contains(stem.as_str()) }
-    };
-    let found = NAMES.files.iter().find(begins).map(String::as_str);
-    found.or_else(|| refusal_in(&name).map(|(word, _)| word))
+pub(super) fn refusals_file(name: &str) -> Option<String> {
+    let name = format!(" {} ", plain(name));
+    let found = NAMES.files.iter().find_map(|stem| {
+        let start =
+            if stem.is_ascii() { name.find(&format!(" {stem}"))? + 1 } else { name.find(stem.as_str())? };
+        let rest = &name[start..];
+        let end = rest[stem.len()..].find(' ').map_or(rest.len(), |end| stem.len() + end);
+        Some(rest[..end].to_owned())
+    });
+    found.or_else(|| refusal_in(&name).map(|(word, _)| word.to_owned()))
 }
 
 /// Shorter words are too ambiguous to be searched for in remarks.
@@ -317,5 +320,8 @@ mod tests {
             Some(Verdict::Unsubscribed)
         );
         assert_eq!(refusal_in("members; Lima"), None);
+        assert_eq!(refusals_file("nonsubscribed_members_1").as_deref(), Some("nonsubscribed"));
+        assert_eq!(refusals_file("Abmeldungen 2022").as_deref(), Some("abmeldungen"));
+        assert_eq!(refusals_file("subscribed_members"), None);
     }
 }
