@@ -142,7 +142,11 @@ pub fn render(
             continue;
         }
         return Ok(Issue {
-            subject: subject(&of("subject.txt", &data)?),
+            subject: subject(&templates.render_line(
+                &format!("{}/subject.txt", edition.templates),
+                &data,
+                SUBJECT_CHARS_MAX,
+            )?),
             text: wrapped(&of("body.txt", &data)?, TEXT_COLUMNS),
             html,
             language: data.language.to_owned(),

@@ -29,6 +29,12 @@ const MACHINES: [&str; 8] =
     ["mailerdaemon", "postmaster", "noreply", "donotreply", "nepasrepondre", "norespond", "bounce", "daemon"];
 
 static RETURN_TOKEN: LazyLock<Regex> = LazyLock::new(|| pattern(r"\+([0-9]+-[0-9A-Fa-f]+)@"));
+/// The return path of a returned mail, as reports and the last mail server write it.
+static RETURN_PATH: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?im)^[ \t>]*(?:return-path|original-mail-from|x-(?:original-)?envelope-from|x-envelope-sender|envelope-from|x-postfix-sender):[^\r\n]*\+([0-9]+-[0-9A-Fa-f]+)@",
+    )
+});
 static LEAVE_TOKEN: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{20,24}\b"));
 static MESSAGE_ID: LazyLock<Regex> =
@@ -60,8 +66,17 @@ impl<'a> Incoming<'a> {
         incoming
     }
 
-    /// The parts between `+` and `@` of the addresses it was sent to.
+    /// The parts between `+` and `@` of the addresses it was sent to, and of the return path of the mail it reports on.
     pub(super) fn return_tokens(&self) -> Vec<String> {
+        let mut found = self.sent_tokens();
+        let reports = [&self.parts.feedback, &self.parts.status].into_iter().flatten();
+        for text in reports.chain([&self.original]) {
+            found.extend(captures(&RETURN_PATH, text));
+        }
+        found
+    }
+
+    fn sent_tokens(&self) -> Vec<String> {
         self.sent_to.iter().flat_map(|text| captures(&RETURN_TOKEN, text)).collect()
     }
 
@@ -98,6 +113,7 @@ impl<'a> Incoming<'a> {
         let text = &self.parts.text;
         let failed = self.headers("X-Failed-Recipients");
         let is_automatic = self.is_automatic();
+        let has_token = !self.sent_tokens().is_empty();
         if let Some(feedback) = &self.parts.feedback {
             complaint(feedback)
         } else if let Some(status) = &self.parts.status {
@@ -105,7 +121,7 @@ impl<'a> Incoming<'a> {
                 failures if failures.is_empty() => Return::Other("a report of a delivery that did not fail"),
                 failures => Return::Bounce(failures),
             }
-        } else if is_bounce(self.message, &self.subject, text, !failed.is_empty(), is_automatic) {
+        } else if is_bounce(self.message, &self.subject, text, !failed.is_empty(), is_automatic, has_token) {
             sloppy(text, &failed.join(" "))
         } else if is_automatic {
             Return::Other("an automatic reply")
@@ -152,7 +168,8 @@ impl<'a> Incoming<'a> {
         if words::is_leave(&subject) || words::body_is_leave(&body) {
             return Return::Leave(self.writer().map(str::to_owned));
         }
-        if !self.has("In-Reply-To") && !words::is_reply(&subject) {
+        let is_reply = self.has("In-Reply-To") || words::is_reply(&subject);
+        if !is_reply && self.sent_tokens().is_empty() {
             return Return::Other("nothing that concerns us");
         }
         if self.may_be_automatic() {
@@ -170,6 +187,7 @@ impl<'a> Incoming<'a> {
             text: body.chars().take(ANSWER_CHARS_MAX).collect(),
             message_id: self.message.message_id().map(str::to_owned),
             sent_to: named.map(|address| plain_address(&address)).collect(),
+            is_reply,
         })
     }
 }
@@ -197,6 +215,34 @@ mod tests {
     use mail_parser::MessageParser;
 
     use super::*;
+
+    fn read(text: &str) -> Return {
+        let message = MessageParser::default().parse(text.as_bytes()).unwrap();
+        Incoming::new(&message, &[]).what()
+    }
+
+    #[test]
+    fn a_mail_to_a_return_path_of_ours_may_be_an_answer_without_saying_so() {
+        let to = |to: &str| {
+            read(&format!("From: a@x.org\nTo: {to}\nSubject: A question\n\nHow does that work?\n"))
+        };
+        assert!(matches!(to("news+1-a@example.org"), Return::Answer(answer) if !answer.is_reply));
+        assert!(matches!(to("news@example.org"), Return::Other(_)));
+    }
+
+    #[test]
+    fn the_return_path_of_a_mail_is_found_in_a_report_of_it() {
+        let report = |fields: &str, head: &str| {
+            let text = format!(
+                "From: f@x.org\nTo: b@example.org\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=feedback-report; boundary=\"b\"\n\n--b\nContent-Type: message/feedback-report\n\nFeedback-Type: abuse\n{fields}\n--b\nContent-Type: text/rfc822-headers\n\n{head}Subject: x\n\n--b--\n"
+            );
+            let message = MessageParser::default().parse(text.as_bytes()).unwrap();
+            Incoming::new(&message, &[]).return_tokens()
+        };
+        assert_eq!(report("Original-Mail-From: <b+12-ab@example.org>\n", ""), ["12-ab"]);
+        assert_eq!(report("", "Return-Path: b+12-ab@example.org\n"), ["12-ab"]);
+        assert!(report("Original-Rcpt-To: <b+12-ab@example.org>\n", "To: b+12-ab@example.org\n").is_empty());
+    }
 
     #[test]
     fn an_answer_is_by_a_person_and_nothing_says_otherwise() {
@@ -247,7 +293,6 @@ mod tests {
         for head in [
             "From: no-reply@x.org|Subject: Re: your order",
             "From: MAILER-DAEMON@x.org|Subject: Re: hello",
-            "From: a@x.org|Subject: Hot: buy now",
             "Subject: Re: nobody",
         ] {
             let said = mail(head);

@@ -8,6 +8,7 @@ use super::patterns::{NO_MAILBOX, PASSES, REPLY_CODE, STATUS, pattern};
 use super::returned::Kind;
 use super::words;
 use crate::model::refusal::{Command, Refusal, refusal};
+use crate::support::text::one_line;
 
 static FULL: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
@@ -20,9 +21,15 @@ static NETWORK: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
-/// What a failure means, by the status of a report and what a server said. Its words are judged by the function that judges the
-/// answers of our own server (`model::refusal`); where nobody says a code, or nothing that it knows, the words of people are.
-pub(super) fn judge(code: &str, said: &str) -> Kind {
+/// What a failure means, by the status of a report, what a server said, and what the report tells of it beside that. The server's words
+/// are judged by the function that judges the answers of our own server (`model::refusal`); where nobody says a code, or nothing that
+/// it knows, the words of people are.
+pub(super) fn judge(code: &str, said: &str, told: &str) -> Kind {
+    let stage = stage(said).or_else(|| stage(told)).unwrap_or(Command::Rcpt);
+    // Before a recipient was named, nothing was said of one.
+    if matches!(stage, Command::Connect | Command::Auth | Command::Mail) {
+        return Kind::NotTheirs;
+    }
     let words = words_of_server(said);
     let numbers = |text: &str| {
         let found = STATUS.captures(text)?;
@@ -41,15 +48,16 @@ pub(super) fn judge(code: &str, said: &str) -> Kind {
         _ => 550,
     };
     if status.is_none() && !REPLY_CODE.is_match(words) {
-        return judge_prose(said);
+        // Words alone could be about the message.
+        return if stage == Command::Data { judge_prose(said).min(Kind::Soft) } else { judge_prose(said) };
     }
     // Its own status, which the words repeat, is not what yet another server said.
     let own = status.map(|[class, subject, detail]| format!("{class}.{subject}.{detail}"));
     let bare = own.map_or_else(|| words.to_owned(), |own| words.replace(&own, " "));
-    match refusal(stage(said), reply, status, &bare) {
+    match refusal(stage, reply, status, &bare) {
         Refusal::NoRecipient => Kind::Hard,
         // Some servers look only when they have the message. Their words alone could be about that message.
-        Refusal::Us if stage(said) == Command::Data && names_no_mailbox(status) => {
+        Refusal::Us if stage == Command::Data && names_no_mailbox(status) => {
             match refusal(Command::Rcpt, reply, status, &bare) {
                 Refusal::NoRecipient if NO_MAILBOX.is_match(words) || words::says("gone", words) => {
                     Kind::Hard
@@ -116,18 +124,45 @@ fn words_of_server(said: &str) -> &str {
     said
 }
 
-/// What was refused, where a report tells it.
-fn stage(said: &str) -> Command {
-    let said = said.to_ascii_lowercase();
-    let has = |phrases: &[&str]| phrases.iter().any(|phrase| said.contains(phrase));
-    if has(&["end of data", "data command", "after data", "reply to end of", "reply to data"]) {
-        Command::Data
-    } else if has(&["after mail from", "reply to mail from", "mail from command"]) {
-        Command::Mail
-    } else {
-        Command::Rcpt
-    }
+/// What was refused, where a report tells it, in the words of Postfix, Exim, qmail, sendmail and Exchange. Where it names several, the
+/// one that says least of a recipient.
+fn stage(said: &str) -> Option<Command> {
+    let said = one_line(said);
+    // Sendmail, which sends all commands at once, shows the last one.
+    let is_pipelined = said.contains("Need RCPT");
+    let found = STAGES
+        .iter()
+        .find(|(command, pattern)| !(is_pipelined && *command == Command::Data) && pattern.is_match(&said));
+    found.map(|(command, _)| *command)
 }
+
+/// The words for each stage.
+static STAGES: LazyLock<[(Command, Regex); 5]> = LazyLock::new(|| {
+    let answer = |what: &str, more: &str| {
+        pattern(&format!(
+            r"(?i)(?:(?:in )?(?:reply|response) to|after|while (?:performing|receiving|sending)|>>>|-->|==>)(?: (?:the|an|a|initial|server|sending|pipelined|your|end of))* ?(?:{what})\b{more}"
+        ))
+    };
+    [
+        (
+            Command::Connect,
+            answer(
+                "connection|connecting|greeting|banner|ehlo|helo|lhlo|starttls",
+                "|refused to talk to me|greeting failed|my name was rejected",
+            ),
+        ),
+        (Command::Auth, answer("auth", "")),
+        (Command::Mail, answer("mail from", "|mail from command|sender was rejected")),
+        (
+            Command::Data,
+            answer(
+                "data|bdat|message body|message content|body",
+                r"|end of data|data command|after i sent the message|after the message was sent",
+            ),
+        ),
+        (Command::Rcpt, answer("rcpt to", "|rcpt to command|does not like recipient")),
+    ]
+});
 
 /// Whether a text has reply codes, all of them temporary.
 fn is_transient(text: &str) -> bool {
@@ -165,7 +200,7 @@ mod tests {
             ("5.0.0", "550 Empfänger unbekannt"),
             ("5.0.0", "550 Utente sconosciuto"),
         ] {
-            assert_eq!(judge(code, said), Kind::Hard, "{code} {said}");
+            assert_eq!(judge(code, said, ""), Kind::Hard, "{code} {said}");
         }
         for (code, said) in [
             ("5.2.2", "554 5.2.2 mailbox full"),
@@ -184,7 +219,7 @@ mod tests {
             ("", "mailbox is full: retry timeout exceeded"),
             ("4.2.2", "452 4.2.2 over quota"),
         ] {
-            assert_eq!(judge(code, said), Kind::Soft, "{code} {said}");
+            assert_eq!(judge(code, said, ""), Kind::Soft, "{code} {said}");
         }
         for (code, said) in [
             ("5.0.0", "550 relay not permitted"),
@@ -227,10 +262,10 @@ mod tests {
             ("", "Sorry, I wasn't able to establish an SMTP connection. (#4.4.1)"),
             ("5.0.0", "550 Daily sending quota exceeded for user"),
         ] {
-            assert_eq!(judge(code, said), Kind::NotTheirs, "{code} {said}");
+            assert_eq!(judge(code, said, ""), Kind::NotTheirs, "{code} {said}");
         }
         // What is looked up only when the message was there is believed by its status.
         let late = "host mx[192.0.2.1] said: 550 5.1.1 User unknown (in reply to end of DATA command)";
-        assert_eq!(judge("5.1.1", late), Kind::Hard);
+        assert_eq!(judge("5.1.1", late, ""), Kind::Hard);
     }
 }

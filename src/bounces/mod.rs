@@ -106,6 +106,15 @@ mod tests {
             ("postmaster@x.org", "No se pudo entregar", "", "a@x.org: no existe ese usuario", Kind::Hard),
             ("postmaster@x.org", "Mancata consegna", "", "a@x.org: utente sconosciuto", Kind::Hard),
             ("postmaster@x.org", "Remise impossible", "", "a@x.org: raison inexpliquée", Kind::Soft),
+            ("postmaster@x.org", "Échec de la remise", "", "Le destinataire a@x.org est inconnu", Kind::Hard),
+            (
+                "postmaster@x.org",
+                "Não entregue: News",
+                "",
+                "Não foi possível entregar a mensagem a a@x.org: usuário desconhecido",
+                Kind::Hard,
+            ),
+            ("Mailer-Daemon@x.org", "Mancato recapito", "", "La casella di a@x.org è piena", Kind::Soft),
         ] {
             match prose(from, subject, more, text) {
                 Return::Bounce(failures) => {

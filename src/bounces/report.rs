@@ -9,7 +9,7 @@ use super::judge::judge;
 use super::patterns::{ADDRESS, NO_MAILBOX, PASSES, REPLY_CODE, STATUS, pattern};
 use super::returned::{Failure, Kind, Return};
 use super::words;
-use crate::support::text::{one_line, shorten};
+use crate::support::text::{one_line, shorten, without_controls};
 
 const REASON_CHARS_MAX: usize = 200;
 /// Maximum number of recipients in a report.
@@ -54,25 +54,48 @@ fn address_in(value: &str) -> String {
         .unwrap_or_default()
 }
 
+/// The addresses of a block. The original recipient is the one we wrote to; the final one may be where its mail is forwarded.
+fn addresses(block: &[(String, String)]) -> Vec<String> {
+    let names = ["original-recipient", "x-actual-recipient", "final-recipient"];
+    let named = names.iter().filter_map(|name| field(block, name)).map(address_in);
+    named.filter(|address| !address.is_empty()).collect()
+}
+
+/// The part of a report's text that is about one of its recipients: from the first of their addresses to one of another. Mail servers
+/// write there, and nowhere else, which command was refused.
+fn passage<'a>(text: &'a str, own: &[String], all: &[Vec<String>]) -> &'a str {
+    let folded = text.to_ascii_lowercase();
+    let find = |address: &String, from: usize| {
+        folded[from..].find(&address.to_ascii_lowercase()).map(|at| from + at)
+    };
+    let Some(start) = own.iter().filter_map(|address| find(address, 0)).min() else {
+        return if all.len() > 1 { "" } else { text };
+    };
+    let others = all.iter().flatten().filter(|address| !own.contains(address));
+    let end = others.filter_map(|address| find(address, start + 1)).min().unwrap_or(text.len());
+    text.get(start..end).unwrap_or_default()
+}
+
 /// The recipients that a status report lists as not reached.
 pub(super) fn failures(status: &str, text: &str) -> Vec<Failure> {
     let mut failures = Vec::new();
-    for block in blocks(status).iter().take(FAILURES_MAX) {
-        // The original recipient is the address we wrote to; the final one may be where its mail is forwarded.
-        let address = ["original-recipient", "x-actual-recipient", "final-recipient"]
-            .iter()
-            .filter_map(|name| field(block, name))
-            .map(address_in);
-        let address = address.into_iter().find(|address| !address.is_empty()).unwrap_or_default();
+    let blocks = blocks(status);
+    let blocks = &blocks[..blocks.len().min(FAILURES_MAX)];
+    let all: Vec<Vec<String>> =
+        blocks.iter().map(|block| addresses(block)).filter(|all| !all.is_empty()).collect();
+    for block in blocks {
+        let own = addresses(block);
+        let told = passage(text, &own, &all);
+        let address = own.into_iter().next().unwrap_or_default();
         let code = field(block, "status").unwrap_or_default();
         let diagnostic = field(block, "diagnostic-code").unwrap_or_default();
         let action = field(block, "action").unwrap_or_default().to_ascii_lowercase();
         let kind = match action.split([' ', '(']).next().unwrap_or_default() {
-            "failed" | "failure" => judge(code, if diagnostic.is_empty() { text } else { diagnostic }),
+            "failed" | "failure" => judge(code, if diagnostic.is_empty() { text } else { diagnostic }, told),
             "delayed" => Kind::Delayed,
             "delivered" | "relayed" | "expanded" => continue,
             // A missing or unknown action, as in sloppy reports.
-            _ if code.starts_with('5') => judge(code, diagnostic),
+            _ if code.starts_with('5') => judge(code, diagnostic, told),
             _ if code.starts_with('4') => Kind::Delayed,
             _ => continue,
         };
@@ -90,6 +113,7 @@ pub(super) fn is_bounce(
     text: &str,
     names_failed: bool,
     is_automatic: bool,
+    has_token: bool,
 ) -> bool {
     let from = message.from().and_then(|from| from.first());
     let address = from.and_then(|from| from.address()).unwrap_or_default().to_ascii_lowercase();
@@ -104,6 +128,8 @@ pub(super) fn is_bounce(
     let explains = || STATUS.is_match(text) || NO_MAILBOX.is_match(text) || words::says("gone", text);
     names_failed
         || is_daemon && (is_report || is_nobody || explains())
+        // To a return path that only a mail of ours had, whatever its language. A postmaster may be a person.
+        || is_daemon && has_token && !address.starts_with("postmaster") && !words::is_reply(subject)
         || is_report && is_nobody && !is_automatic
 }
 
@@ -126,7 +152,7 @@ pub(super) fn sloppy(text: &str, failed: &str) -> Return {
     addresses.sort();
     addresses.dedup();
     let is_tried = STILL_TRYING.is_match(report) || words::says("trying", report);
-    let kind = if is_tried && !report.contains("giving up") { Kind::Delayed } else { judge("", report) };
+    let kind = if is_tried && !report.contains("giving up") { Kind::Delayed } else { judge("", report, "") };
     if addresses.is_empty() {
         addresses.push(String::new());
     }
@@ -155,7 +181,7 @@ pub(super) fn complaint(feedback: &str) -> Return {
     match kind.trim().to_ascii_lowercase().as_str() {
         kind @ ("abuse" | "fraud") => Return::Complaint(kind.to_owned()),
         "not-spam" => Return::Other("somebody said that our mail is not spam"),
-        "opt-out" | "opt-out-list" => Return::Leave(None),
+        "opt-out" | "opt-out-list" => Return::OptOut,
         "auth-failure" => Return::Other("a report of signatures that failed: look at SPF, DKIM and DMARC"),
         "virus" => Return::Other("somebody says that there is a virus in our mail: look at what was sent"),
         _ => Return::Other("feedback of a kind that is not a complaint"),
@@ -164,5 +190,124 @@ pub(super) fn complaint(feedback: &str) -> Return {
 
 /// A server's words without addresses, since results may end up in a log.
 fn shown(text: &str) -> String {
-    shorten(&ADDRESS.replace_all(&one_line(text), "…"), REASON_CHARS_MAX)
+    let text = without_controls(&one_line(text));
+    shorten(&ADDRESS.replace_all(&text, "…"), REASON_CHARS_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(blocks: &[(&str, &str, &str)]) -> String {
+        let block = |(address, status, said): &(&str, &str, &str)| {
+            format!(
+                "Final-Recipient: rfc822; {address}\nAction: failed\nStatus: {status}\nDiagnostic-Code: smtp; {said}\n\n"
+            )
+        };
+        format!("Reporting-MTA: dns; relay.example.org\n\n{}", blocks.iter().map(block).collect::<String>())
+    }
+
+    #[test]
+    fn what_was_refused_is_read_from_the_text_beside_the_status() {
+        let gone = "550 5.1.1 user unknown";
+        for (status, said, text, want) in [
+            (
+                "5.1.1",
+                gone,
+                "<a@x.org>: host mx[192.0.2.1] said: 550 5.1.1 user unknown (in\n    reply to RCPT TO command)",
+                Kind::Hard,
+            ),
+            (
+                "5.1.1",
+                gone,
+                "<a@x.org>: host mx[192.0.2.1] said: 550 5.1.1 user unknown (in reply\n    to MAIL FROM command)",
+                Kind::NotTheirs,
+            ),
+            (
+                "5.1.1",
+                gone,
+                "<a@x.org>: host mx[192.0.2.1] refused to talk to\n    me: 550 5.1.1 user unknown",
+                Kind::NotTheirs,
+            ),
+            (
+                "5.0.0",
+                "550 mailbox unavailable",
+                "<a@x.org>: 550 mailbox unavailable (in reply to end of\n    DATA command)",
+                Kind::NotTheirs,
+            ),
+            (
+                "5.0.0",
+                "550 mailbox unavailable",
+                "<a@x.org>: 550 mailbox unavailable (in reply to EHLO command)",
+                Kind::NotTheirs,
+            ),
+            (
+                "5.0.0",
+                "550 no such user",
+                "  a@x.org\n    SMTP error from remote mail server after pipelined MAIL FROM:<n@y.org> SIZE=9:\n    550 no such user",
+                Kind::NotTheirs,
+            ),
+            (
+                "5.0.0",
+                "550 no such user",
+                "  a@x.org\n    SMTP error from remote mail server after pipelined RCPT TO:<a@x.org>:\n    550 no such user",
+                Kind::Hard,
+            ),
+            (
+                "5.0.0",
+                "550 no such user",
+                "  a@x.org\n    SMTP error from remote mail server after initial connection:\n    550 no such user",
+                Kind::NotTheirs,
+            ),
+            (
+                "5.0.0",
+                "550 no such user",
+                "... while talking to mx.x.org.:\n>>> MAIL From:<n@y.org>\n<<< 550 no such user",
+                Kind::NotTheirs,
+            ),
+            (
+                "5.0.0",
+                "550 no such user",
+                ">>> DATA\n<<< 550 no such user a@x.org\n<<< 503 5.0.0 Need RCPT (recipient)",
+                Kind::Hard,
+            ),
+            (
+                "5.0.0",
+                "550 no such user",
+                "<a@x.org>:\nConnected to 192.0.2.1 but sender was rejected.",
+                Kind::NotTheirs,
+            ),
+            (
+                "5.1.1",
+                gone,
+                "<a@x.org>: 550 5.1.1 user unknown (in reply to end of DATA command)",
+                Kind::Hard,
+            ),
+            (
+                "5.1.0",
+                "550 5.1.0 RESOLVER.ADR.ExRecipNotFound; not found",
+                "Delivery has failed to a@x.org",
+                Kind::Hard,
+            ),
+        ] {
+            assert_eq!(failures(&report(&[("a@x.org", status, said)]), text)[0].kind, want, "{said}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_reason_has_nothing_that_a_terminal_obeys() {
+        let said = failures(&report(&[("a@x.org", "5.1.1", "550 \u{1b}[31muser unknown\0")]), "");
+        assert_eq!(said[0].reason, "smtp; 550 [31muser unknown");
+    }
+
+    #[test]
+    fn each_recipient_is_judged_by_what_the_text_says_of_them() {
+        let both = report(&[
+            ("a@x.org", "5.1.1", "550 5.1.1 user unknown"),
+            ("b@y.org", "5.1.1", "550 5.1.1 user unknown"),
+        ]);
+        let text = "<a@x.org>: host mx said: 550 5.1.1 user unknown (in reply to RCPT TO command)\n\n<b@y.org>: host mx said: 550 5.1.1 user unknown (in reply to MAIL FROM\n    command)\n";
+        let kinds: Vec<_> = failures(&both, text).iter().map(|failure| failure.kind).collect();
+        assert_eq!(kinds, [Kind::Hard, Kind::NotTheirs]);
+    }
 }

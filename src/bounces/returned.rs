@@ -21,6 +21,8 @@ pub enum Return {
     Complaint(String),
     /// A request to leave, with the address of the sender if known.
     Leave(Option<String>),
+    /// A mailbox provider says that a recipient asked to leave (RFC 5965).
+    OptOut,
     /// A personal reply to our mail.
     Answer(Answer),
     /// Anything else, such as out-of-office replies or spam, and why it is ignored.
@@ -39,6 +41,8 @@ pub struct Answer {
     pub message_id: Option<String>,
     /// The addresses it was sent to, in lower case and without a `+` suffix.
     pub sent_to: Vec<String>,
+    /// Whether it says itself that it is a reply. If not, only a return path of ours shows it.
+    pub is_reply: bool,
 }
 
 /// A recipient that a mail did not reach. The address is empty if the report names none.
@@ -54,7 +58,7 @@ pub struct Failure {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReturnedMail {
     pub what: Return,
-    /// The parts between `+` and `@` of the addresses it was sent to.
+    /// The parts between `+` and `@` of the addresses it was sent to, and of the return path of the mail it reports on.
     pub return_tokens: Vec<String>,
     /// Message-IDs of the mail it reports on or replies to.
     pub message_ids: Vec<String>,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use crate::support::i18n;
 use crate::support::text::fold;
 
 static LISTS: LazyLock<HashMap<&'static str, Vec<String>>> = LazyLock::new(|| {
@@ -13,13 +14,30 @@ static LISTS: LazyLock<HashMap<&'static str, Vec<String>>> = LazyLock::new(|| {
         .collect()
 });
 
+/// What our own links and buttons are called, in all languages of the interface: people copy that into a mail.
+static OWN_LINKS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let names = ["unsubscribe", "unsubscribe_button"];
+    let all = i18n::languages().into_iter().map(i18n::phrases);
+    all.flat_map(|phrases| names.map(|name| plain(phrases.get(name).copied().unwrap_or_default())))
+        .filter(|link| !link.is_empty())
+        .collect()
+});
+
 fn list(name: &str) -> &'static [String] {
     LISTS.get(name).map_or(&[], Vec::as_slice)
 }
 
-/// Normalizes a text like the lists: folded, with spaces for everything but letters and digits.
+/// Normalizes a text like the lists: folded, with spaces for everything but letters and digits. The point in the middle of a double l
+/// (Catalan) is none of those, nor is an apostrophe that counts as a letter.
 pub(super) fn plain(text: &str) -> String {
-    let spaced: String = fold(text).chars().map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect();
+    const POINTS: [&str; 6] =
+        ["l\u{b7}l", "l\u{2022}l", "l\u{2027}l", "l\u{2219}l", "l\u{22c5}l", "l\u{30fb}l"];
+    let mut folded = fold(text);
+    if POINTS.iter().any(|point| folded.contains(point)) {
+        POINTS.iter().for_each(|point| folded = folded.replace(point, "ll"));
+    }
+    let is_letter = |c: char| c.is_alphanumeric() && !matches!(c, '\u{2b9}'..='\u{2bf}');
+    let spaced: String = folded.chars().map(|c| if is_letter(c) { c } else { ' ' }).collect();
     spaced.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -76,7 +94,7 @@ pub(super) fn is_reply(subject: &str) -> bool {
 /// Whether a subject or line is a request to leave and nothing else: a reply to a title about something that should stop is not.
 pub(super) fn is_leave(text: &str) -> bool {
     let text = plain(without_prefixes(text).0);
-    let is_wish = |text: &str| list("leave").iter().any(|phrase| phrase == text);
+    let is_wish = |text: &str| list("leave").iter().chain(&*OWN_LINKS).any(|phrase| phrase == text);
     is_wish(&text) || is_wish(&without_fillers(&text, true)) || is_wish(&without_fillers(&text, false))
 }
 
@@ -167,8 +185,27 @@ mod tests {
             "Berhenti berlangganan",
             "Kujiondoa",
             "STOP",
+            "Annulla l'iscrizione",
+            "Annulla l’iscrizione",
+            "Cancel·la la subscripció",
+            "Anul•lar subscripció",
+            "Dona'm de baixa",
+            "Dona’m de baixa",
+            "退訂",
+            "Batalkan langganan",
+            "Uitschrijven a.u.b.",
+            "Schrijf mij uit",
+            "Отказаться от рассылки",
         ] {
             assert!(is_leave(subject), "{subject}");
+        }
+        for language in i18n::languages() {
+            let phrases = i18n::phrases(language);
+            for name in ["unsubscribe", "unsubscribe_button"] {
+                let own = phrases[name];
+                assert!(is_leave(own) && body_is_leave(own), "{language}: {own}");
+                assert!(is_leave(&format!("Re: {}", own.replace('’', "'"))), "{language}: {own}");
+            }
         }
         for subject in [
             "Re: Stop corruption: the week of open justice",

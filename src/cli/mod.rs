@@ -15,6 +15,7 @@ mod stories;
 mod subscribers;
 mod topics;
 
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -49,6 +50,7 @@ pub fn main() -> ExitCode {
         arguments.verbose,
         arguments.quiet,
         matches!(arguments.log_format, LogFormat::Json),
+        std::io::stderr().is_terminal() && crate::config::wants_colours(),
     );
     // Fails only when a provider is set already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -157,6 +157,11 @@ impl Config {
     }
 }
 
+/// Whether colours are welcome (<https://no-color.org>).
+pub fn wants_colours() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
 /// Reads and validates a file, and the texts in `locales/` beside it.
 ///
 /// # Errors

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use super::login::{ChallengeError, Login, LoginError, Mechanism, cram_md5, encoded, plain, xoauth2};
 use super::tls;
 use crate::model::refusal::{self, Command};
+use crate::support::text::without_controls;
 
 /// RFC 5321 section 4.5.3.1.5 limits lines to 512 bytes; some servers send longer explanations.
 const LINE_BYTES_MAX: usize = 4_096;
@@ -335,7 +336,8 @@ impl Connection {
             line.extend_from_slice(&buffer[..count]);
             self.stream.consume(count);
             if end.is_some() {
-                return Ok(String::from_utf8_lossy(line.trim_ascii_end()).into_owned());
+                // It ends up on terminals and in logs.
+                return Ok(without_controls(&String::from_utf8_lossy(line.trim_ascii_end())));
             }
         }
     }

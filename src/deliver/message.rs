@@ -58,6 +58,9 @@ enum LinkPlace {
 /// Maximum bytes of a quoted-printable line: RFC 2045 section 6.7 allows 76 with the soft break.
 const LINE_BYTES_MAX: usize = 72;
 
+/// Maximum bytes of a line of a head that can be folded (RFC 5322 section 2.1.1).
+const HEAD_LINE_BYTES_MAX: usize = 78;
+
 /// Maximum bytes of a line in a mail attached as it is (RFC 5322 section 2.1.1).
 const ATTACHED_LINE_BYTES_MAX: usize = 990;
 
@@ -212,12 +215,40 @@ pub fn build(
         String::from_utf8(message.formatted()).map_err(|_| MessageError("it is not valid text".into()))?;
     // Signs exactly what is sent: folded headers, in their order.
     let (head, body) = text.split_at(text.find("\r\n\r\n").map_or(text.len(), |end| end + 2));
-    let body = body.strip_prefix("\r\n").unwrap_or(body);
-    let signatures = sender.dkim.iter().map(|signer| signer.sign(head, body.as_bytes()));
+    let (head, body) = (folded(head), body.strip_prefix("\r\n").unwrap_or(body));
+    let signatures = sender.dkim.iter().map(|signer| signer.sign(&head, body.as_bytes()));
     let signatures: String =
         signatures.collect::<Result<_, _>>().map_err(|error| MessageError(error.to_string()))?;
-    let text = format!("{signatures}{text}");
+    let text = format!("{signatures}{head}\r\n{body}");
     Ok(Built { envelope: envelope(sender, delivery, message.envelope())?, text })
+}
+
+/// Folds lines of a head at spaces where they are longer than they should be (RFC 5322 section 2.1.1): a name that is encoded stands on
+/// one line with its address.
+fn folded(head: &str) -> String {
+    let mut out = String::with_capacity(head.len() + 16);
+    for line in head.split_inclusive("\r\n") {
+        let mut rest = line;
+        while rest.trim_end().len() > HEAD_LINE_BYTES_MAX {
+            // Neither what is before a fold nor what is after it may be empty, and a name stays with what follows it.
+            let start = rest.find(|c: char| c != ' ').unwrap_or(0);
+            let start = if start == 0 { rest.find(": ").map_or(0, |colon| colon + 2) } else { start };
+            let is_within = |at: &usize| *at > start;
+            let text = rest.trim_end();
+            let last = text[..floor(text, HEAD_LINE_BYTES_MAX)].rfind(' ').filter(is_within);
+            let Some(at) = last.or_else(|| text[start..].find(' ').map(|at| start + at)) else { break };
+            out.push_str(&rest[..at]);
+            out.push_str("\r\n");
+            rest = &rest[at..];
+        }
+        out.push_str(rest);
+    }
+    out
+}
+
+/// The last place up to `at` where a text can be cut.
+fn floor(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
 /// A message ready to send.
@@ -344,7 +375,8 @@ fn quoted(text: &str) -> String {
         .chars()
         .filter(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '<' | '>') || *c == ' ')
         .collect();
-    format!("\"{safe}\"")
+    // Where a dash was, there would be two spaces.
+    format!("\"{}\"", crate::support::text::one_line(&safe))
 }
 
 /// The Message-ID of a delivery (RFC 5322 section 3.6.4), derived from its contents and so the same in every replay.
@@ -401,6 +433,44 @@ mod tests {
     fn formatted(subject: &str) -> String {
         let delivery = delivery(subject);
         build(&sender(), &delivery, &prepare(&delivery.issue).unwrap()).unwrap().text
+    }
+
+    #[test]
+    fn a_long_name_is_folded_and_a_dash_leaves_one_space() {
+        let mut sender = sender();
+        sender.from =
+            "Nachrichten für Bürgerinnen und Bürger — täglich neu <news@buecher-und-mehr.example.org>"
+                .parse()
+                .unwrap();
+        sender.channel = "Bücher — Nachrichten".into();
+        let delivery = delivery("Das Neueste");
+        let text = build(&sender, &delivery, &prepare(&delivery.issue).unwrap()).unwrap().text;
+        let (head, _) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains("List-Id: \"Bucher Nachrichten\" <"), "{head}");
+        let long: Vec<&str> =
+            head.lines().filter(|line| line.len() > 78 && line.trim().contains(' ')).collect();
+        assert!(long.iter().all(|line| !line.trim_start().starts_with("From")), "{head}");
+        let read = mail_parser::MessageParser::default().parse(text.as_bytes()).unwrap();
+        let from = read.from().and_then(|from| from.first()).unwrap();
+        assert_eq!(from.name(), sender.from.name.as_deref());
+        assert_eq!(from.address(), Some(sender.from.email.to_string()).as_deref());
+    }
+
+    #[test]
+    fn heads_are_folded_at_spaces_only() {
+        let address = "x".repeat(60);
+        let head = format!(
+            "From: {} <{address}@example.org>\r\nX: {}\r\n",
+            "name ".repeat(9).trim(),
+            "y".repeat(90)
+        );
+        let folded = folded(&head);
+        assert_eq!(folded.replace("\r\n ", " "), head);
+        assert!(folded.starts_with("From: name name"), "{folded}");
+        assert!(
+            folded.lines().filter(|line| !line.starts_with("X: ")).all(|line| (2..=78).contains(&line.len())),
+            "{folded}"
+        );
     }
 
     #[test]

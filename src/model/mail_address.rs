@@ -201,6 +201,11 @@ impl Address {
         near.map(|near| (*near).to_owned()).or(ending).map(|domain| format!("{local}@{domain}"))
     }
 
+    /// Whether its domain is one of those that stand in examples (RFC 2606), to which no mail can be sent.
+    pub fn is_example(&self) -> bool {
+        ending(self.domain()) == "example"
+    }
+
     /// The address abbreviated, for output that may end up in a log.
     pub fn masked(&self) -> String {
         let first = self.0.chars().next().unwrap_or('…');
@@ -281,6 +286,13 @@ mod tests {
         ] {
             assert_eq!(Address::parse_public(text).unwrap().as_str(), want);
         }
+    }
+
+    #[test]
+    fn domains_of_examples_are_known_by_their_ending() {
+        let is_example = |text: &str| Address::parse_public(text).unwrap().is_example();
+        assert!(is_example("ana@x.example") && is_example("ana@a.b.Example"));
+        assert!(!is_example("ana@example.org") && !is_example("ana@x.example.com"));
     }
 
     #[test]

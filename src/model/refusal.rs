@@ -34,7 +34,7 @@ pub enum Refusal {
 }
 
 /// About the sender or the message, whatever the code says. Phrases stand as `plain` has them; a space at an end is the end of a word.
-const US: [&str; 112] = [
+const US: &[&str] = &[
     "spam",
     "block list",
     "blocklist",
@@ -97,7 +97,24 @@ const US: [&str; 112] = [
     "reverse dns",
     " rdns ",
     "ptr record",
+    "ptr resource record",
     " no ptr",
+    "dns ptr",
+    "dns mx",
+    "reverse hostname",
+    "forward confirmed",
+    "fcrdns",
+    "dynamic ip",
+    "dialup",
+    "dial up",
+    "a problem occurred ask your postmaster",
+    " dt spm ",
+    " dt sum ",
+    " mi spb ",
+    " mi sfq ",
+    " rp qrc ",
+    " hl ihu ",
+    " hl ipb ",
     " helo ",
     " ehlo ",
     "is listed",
@@ -209,7 +226,7 @@ const FULL: [&str; 33] = [
 /// Whose quota it is: of a sender there are some too.
 const OUR_QUOTA: [&str; 6] = ["message quota", "sending", "daily", "hourly", "sender", "of your account"];
 /// About a mailbox that there is not.
-const UNKNOWN: [&str; 120] = [
+const UNKNOWN: &[&str] = &[
     "user unknown",
     "unknown user",
     "no such user",
@@ -231,6 +248,8 @@ const UNKNOWN: [&str; 120] = [
     "address not found",
     "account not found",
     "not found in directory",
+    "recipnotfound",
+    "recipientnotfound",
     "unknown recipient",
     "recipient unknown",
     "unknown address",
@@ -291,6 +310,9 @@ const UNKNOWN: [&str; 120] = [
     "cuenta inexistente",
     "cuenta desactivada",
     "nao existe",
+    "est inconnu",
+    "e sconosciuto",
+    "e desconhecido",
     "usuario nao encontrado",
     "utilizador desconhecido",
     "usuario desconhecido",
@@ -400,7 +422,7 @@ impl Words {
     }
 
     fn name_us(&self) -> bool {
-        (self.say(&US) || self.quotes_policy) && !self.say(&NOT_US)
+        (self.say(US) || self.quotes_policy) && !self.say(&NOT_US)
     }
 
     fn may_name_us(&self) -> bool {
@@ -463,10 +485,10 @@ fn permanent(detail: Option<(u16, u16)>, words: &Words) -> Refusal {
     match detail {
         Some((2, 2)) => Refusal::Mailbox,
         // Yandex has it so.
-        Some((7, 1)) if words.say(&UNKNOWN) && !words.may_name_us() => Refusal::NoRecipient,
+        Some((7, 1)) if words.say(UNKNOWN) && !words.may_name_us() => Refusal::NoRecipient,
         // Outlook.com has it so of a mailbox that there is not.
         Some((5, 0)) if words.say(&["mailbox unavailable"]) && !words.may_name_us() => Refusal::NoRecipient,
-        Some((5, 0)) if words.say(&UNKNOWN) && !words.may_name_us() => Refusal::NoRecipient,
+        Some((5, 0)) if words.say(UNKNOWN) && !words.may_name_us() => Refusal::NoRecipient,
         Some((1, 7 | 8) | (2, 3) | (3, 4) | (5, 1..) | (6 | 7, _)) => Refusal::Us,
         _ if words.name_us() => Refusal::Us,
         _ if words.say_full() => Refusal::Mailbox,
@@ -475,7 +497,7 @@ fn permanent(detail: Option<(u16, u16)>, words: &Words) -> Refusal {
         // A directory that is asked at the edge (Exchange Online).
         Some((4, 1)) if words.say(&["recipient address rejected"]) => Refusal::NoRecipient,
         _ if words.may_name_us() => Refusal::Us,
-        _ if words.say(&UNKNOWN) => Refusal::NoRecipient,
+        _ if words.say(UNKNOWN) => Refusal::NoRecipient,
         // What nobody explains is no verdict on a person.
         _ => Refusal::Unexplained,
     }

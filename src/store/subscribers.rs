@@ -165,14 +165,14 @@ impl<A> Subscribers<'_, A> {
         self.db.rows("SELECT address FROM suppression WHERE address LIKE '%@%'", [], |row| row.get(0))
     }
 
-    /// The recipient and digest of a delivery, by its number or its Message-ID.
+    /// A delivery with its recipient and digest, by its number or its Message-ID.
     pub fn delivery_recipient(
         &self,
         number: Option<DeliveryKey>,
         message_id: Option<&str>,
-    ) -> Result<Option<(String, DigestId)>> {
-        let sql = "SELECT recipient, issue.digest FROM delivery JOIN issue ON issue.pk = delivery.issue WHERE delivery.pk = ?1 OR message_id = ?2 LIMIT 1";
-        self.db.row(sql, params![number, message_id], |row| Ok((row.get(0)?, row.get(1)?)))
+    ) -> Result<Option<(DeliveryKey, String, DigestId)>> {
+        let sql = "SELECT delivery.pk, recipient, issue.digest FROM delivery JOIN issue ON issue.pk = delivery.issue WHERE delivery.pk = ?1 OR message_id = ?2 LIMIT 1";
+        self.db.row(sql, params![number, message_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
     }
 
     /// Whether any delivery to an address is stored.

@@ -35,8 +35,8 @@ pub(super) struct Columns {
     pub(super) address: usize,
     pub(super) count: usize,
     pub(super) is_own: bool,
-    /// Whether any column says who wants mail; if none does, the file name may.
-    pub(super) has_verdicts: bool,
+    /// Whether it has the columns of an export of people who left, of a program that writes those to a file of their own.
+    pub(super) is_of_refusals: bool,
 }
 
 impl Columns {
@@ -75,7 +75,7 @@ impl Columns {
             address,
             count: names.len(),
             is_own: names.iter().all(is_ours),
-            has_verdicts: known.iter().any(|(_, column)| column.is_verdict()),
+            is_of_refusals: is_of_refusals(names),
             names: names.clone(),
             known,
         })
@@ -92,11 +92,11 @@ impl Columns {
         })
     }
 
-    /// The columns that hold when somebody agreed.
+    /// The columns that hold when somebody agreed or left.
     pub(super) fn dates(&self) -> impl Iterator<Item = usize> {
         let is_date = |column: &Column| {
-            use Column::{Agreed, ConfirmTime, Confirmed, Consented, OptInTime};
-            matches!(column, Consented | ConfirmTime | OptInTime | Agreed | Confirmed)
+            use Column::{Agreed, ConfirmTime, Confirmed, Consented, OptInTime, Refused};
+            matches!(column, Consented | ConfirmTime | OptInTime | Agreed | Confirmed | Refused(_))
         };
         self.known.iter().filter(move |(_, column)| is_date(column)).map(|(at, _)| *at)
     }
@@ -137,6 +137,12 @@ fn settle_by_values<'a, I: Iterator<Item = &'a str>>(
     });
 }
 
+/// Mailchimp writes people who left or bounced to files of their own, with these columns.
+fn is_of_refusals(names: &[String]) -> bool {
+    let has = |wanted: &str| names.iter().any(|name| words::plain(name) == wanted);
+    (has("leid") || has("euid")) && ["unsub time", "clean time"].into_iter().any(has)
+}
+
 /// The column of addresses: by name, or else the only one that contains nothing but addresses.
 fn address_column<'a, I: Iterator<Item = &'a str>>(
     names: &[String],
@@ -160,7 +166,8 @@ fn address_column<'a, I: Iterator<Item = &'a str>>(
 fn is_prose<'a>(name: &str, rows: usize, values: impl Iterator<Item = &'a str>) -> bool {
     let (mut count, mut distinct) = (0, std::collections::HashSet::new());
     for value in values {
-        let is_word = words::word(value).is_some() || words::refusal_in(value).is_some();
+        let is_word =
+            words::word(value).is_some() || words::refusal_in(value).is_some() || words::declines(value);
         if is_word || value.parse::<f64>().is_ok() || dates::is_date(value) {
             return false;
         }

@@ -17,6 +17,7 @@ use self::dates::Order;
 use self::row::row;
 pub use self::table::{Fate, Reading, Remark, Row, Table};
 pub use self::write::{write, write_head};
+use crate::model::mail_address::Address;
 
 /// Reads a table and checks all rows.
 pub fn read(mut reader: impl Read, reading: &Reading) -> Table {
@@ -50,9 +51,7 @@ pub fn read(mut reader: impl Read, reading: &Reading) -> Table {
         }
         match row(&columns, cells, *line, order, reading) {
             Ok((row, hint)) => {
-                let hint = hint.or_else(|| {
-                    row.address.hint().map(|hint| format!("{}: did they mean {hint}?", row.address))
-                });
+                let hint = hint.or_else(|| doubt(&row.address));
                 table.hints.extend(hint.map(|hint| (*line, hint)));
                 keep(&mut table, &mut seen, row);
             }
@@ -60,6 +59,14 @@ pub fn read(mut reader: impl Read, reading: &Reading) -> Table {
         }
     }
     table
+}
+
+/// What is odd about an address that is imported all the same.
+fn doubt(address: &Address) -> Option<String> {
+    if address.is_example() {
+        return Some(format!("{address}: its domain is for examples, and no mail can be sent there"));
+    }
+    address.hint().map(|hint| format!("{address}: did they mean {hint}?"))
 }
 
 /// Adds a row. If a person occurs twice, a refusal wins, wherever it is.
@@ -131,6 +138,8 @@ mod tests {
         ] {
             assert_eq!(fates(&read_text(text)), want, "{text}");
         }
+        let table = read_text("email,consent\na@x.org,-\n");
+        assert!(table.rows.is_empty() || table.rows[0].consent_source.is_empty(), "{table:?}");
         let table = read_text("email,consent_source\na@x.org,x\n");
         assert_eq!(table.rows[0].consent_source, "x");
         let table = read_text("email,CONFIRM_TIME\na@x.org,2020-01-02 10:00:00\n");
@@ -275,8 +284,111 @@ mod tests {
     }
 
     #[test]
+    fn a_list_of_people_who_left_is_one_whatever_they_once_agreed_to() {
+        let confirmed = "Email Address,OPTIN_TIME,CONFIRM_TIME,LEID,EUID\na@x.org,2021-03-04 10:11:12,2021-03-04 10:12:12,1,2\n";
+        for file in [
+            "nonsubscribed_email_audience_export_1a2b3c",
+            "unsubscribed_members_export_1",
+            "cleaned_segment_export",
+            "archived_members_export",
+            "bounces",
+            "pending",
+            "Abmeldungen 2022",
+            "Désabonnés",
+            "bajas",
+            "disiscritti",
+            "отписавшиеся",
+            "non-subscribers",
+            "opt-outs",
+        ] {
+            assert_eq!(fates(&read_file(file, &[], confirmed)), "a out", "{file}");
+            let plain = "email,confirmed_at,opt_in,double_opt_in\na@x.org,2021-03-04,yes,1\n";
+            assert_eq!(fates(&read_file(file, &[], plain)), "a out", "{file}");
+        }
+        for file in ["subscribed_members_export", "newsletter", "Anmeldungen", "bajo-cero", "members"] {
+            assert_eq!(fates(&read_file(file, &[], confirmed)), "a active", "{file}");
+        }
+        // What a row says of today counts for more than the name of a file that holds everybody.
+        let states = "email,status\na@x.org,subscribed\nb@x.org,unsubscribed\n";
+        assert_eq!(fates(&read_file("subscribed and unsubscribed", &[], states)), "a active, b unsubscribed");
+        let left = "Email Address,CONFIRM_TIME,UNSUB_TIME,LEID\na@x.org,2021-03-04 10:12:12,,1\n";
+        assert_eq!(fates(&read_text(left)), "a out", "the kind of the table says it");
+    }
+
+    #[test]
+    fn when_somebody_left_is_read_from_the_columns_that_say_so() {
+        for (text, want) in [
+            (
+                "email,CONFIRM_TIME,UNSUB_TIME\na@x.org,2021-03-04 10:12:12,2022-05-01 10:00:00\n",
+                "2022-05-01T10:00:00Z",
+            ),
+            ("email,created_at,unsubscribed_at\na@x.org,2021-03-04,2022-05-01\n", "2022-05-02T00:00:00Z"),
+            (
+                "email,UNSUB_CAMPAIGN_ID,UNSUB_TIME\na@x.org,44999,2022-05-01 10:00:00\n",
+                "2022-05-01T10:00:00Z",
+            ),
+            ("email,Désabonné le\na@x.org,13/05/2022 09:30\n", "2022-05-13T09:30:00Z"),
+            ("email,unsubscribed,bounced_at\na@x.org,yes,2022-05-01 10:00:00\n", "2022-05-01T10:00:00Z"),
+            ("email,UNSUB_CAMPAIGN_ID\na@x.org,44230\n", ""),
+            ("email,CONFIRM_TIME,status\na@x.org,2021-03-04 10:12:12,unsubscribed\n", ""),
+        ] {
+            let left_at = read_text(text).rows[0].left_at;
+            assert_eq!(left_at.map(|at| at.to_string()).unwrap_or_default(), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_wish_for_no_mail_is_understood_where_people_write_it() {
+        for said in ["refusé", "didn't agree", "no consent", "Nicht einverstanden", "n'a pas accepté", "stop"]
+        {
+            for column in ["consent", "consent_source", "consent_text", "notes"] {
+                let table = read_text(&format!("email,{column}\na@x.org,{said}\nb@x.org,fair\n"));
+                assert_eq!(fates(&table), "a out, b active", "{column}: {said}");
+            }
+        }
+        for said in [
+            "please do not send him mail",
+            "has left the list",
+            "wants no mails anymore",
+            "möchte keine Mails mehr",
+            "ne veut plus recevoir",
+            "ya no quiere correos",
+            "keine Werbung",
+            "\"vip,stop\"",
+            "не хочет писем",
+        ] {
+            let table = read_text(&format!("email,tags\na@x.org,{said}\n"));
+            assert_eq!(fates(&table), "a out", "{said}");
+        }
+        for said in [
+            "likes cats",
+            "met at the bus stop",
+            "Left Bank Books",
+            "stop-motion club",
+            "agreed by phone",
+            "opposition party",
+        ] {
+            let table = read_text(&format!("email,notes\na@x.org,{said}\n"));
+            assert_eq!(fates(&table), "a active", "{said}");
+        }
+        let text = "You can unsubscribe at any time, and we send no advertising";
+        assert_eq!(fates(&read_text(&format!("email,consent_text\na@x.org,\"{text}\"\n"))), "a active");
+    }
+
+    #[test]
     fn a_column_that_may_bear_a_refusal_stops_the_import() {
-        let ignored = ["Avregistrerad".to_owned(), "Shoe size".into()];
+        let ignored = [
+            "Avregistrerad",
+            "Shoe size",
+            "Bitte keine Werbung",
+            "no mail",
+            "wants mail",
+            "newsletter ok",
+            "RGPD",
+            "Exit date",
+            "Mailing ok",
+        ];
+        let ignored = ignored.map(str::to_owned);
         for (head, is_unclear) in [
             ("Avregistrerad", true),
             ("Wypisany", true),
@@ -285,6 +397,14 @@ mod tests {
             ("Отписка", true),
             ("配信停止", true),
             ("Favourite colour", true),
+            ("Bitte keine Werbung", true),
+            ("no mail", true),
+            ("wants mail", true),
+            ("newsletter ok", true),
+            ("RGPD", true),
+            ("Exit date", true),
+            ("Mailing ok", true),
+            ("Mailing Street", false),
             ("Shoe size", false),
             ("Ciudad", false),
         ] {

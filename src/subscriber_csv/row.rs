@@ -13,6 +13,7 @@ use crate::support::i18n;
 
 /// A consent further in the future was recorded under a wrong clock, or is another date.
 const AHEAD_MAX: SignedDuration = SignedDuration::from_hours(24);
+const DAY_SECONDS: i64 = 24 * 3600;
 
 /// A column of states says what is none.
 #[derive(Debug, thiserror::Error)]
@@ -45,17 +46,7 @@ fn verdict(columns: &Columns, cells: &[String], file: &str) -> Result<(Verdict, 
             (Column::Refused(_), Some(Word::Is(verdict))) if verdict.refusal().is_some() => Some(verdict),
             (Column::Refused(verdict), _) => Some(*verdict),
             (Column::ConfirmTime, _) if words::is_nothing(text) => Some(Verdict::LeftOut),
-            // A source or a date that says no.
-            (Column::ConsentSource | Column::ConsentText | Column::Consented, Some(Word::No)) => {
-                Some(Verdict::LeftOut)
-            }
-            (Column::ConsentSource | Column::ConsentText, Some(Word::Is(verdict))) => Some(verdict),
-            // What people wrote may be about something else: nobody is kept out for it for ever.
-            (Column::Remark | Column::ConsentSource, _) => words::refusal_in(text).map(|_| Verdict::LeftOut),
-            (Column::Harmless, _) => words::refusal_in(text)
-                .filter(|(_, verdict)| verdict.refusal().is_some())
-                .map(|_| Verdict::LeftOut),
-            _ => None,
+            _ => of_remark(*column, text),
         };
         if let Some(verdict) = said.filter(|verdict| *verdict > found.0) {
             found = (
@@ -68,13 +59,50 @@ fn verdict(columns: &Columns, cells: &[String], file: &str) -> Result<(Verdict, 
             );
         }
     }
-    if !columns.has_verdicts
-        && found.0 == Verdict::Active
-        && let Some((word, _)) = words::refusal_in(file)
-    {
-        found = (Verdict::LeftOut, format!("the name of the file says \"{word}\""));
+    if found.0 < Verdict::LeftOut && !says_active(columns, cells) {
+        if let Some(word) = words::refusals_file(file) {
+            found = (Verdict::LeftOut, format!("the name of the file says \"{word}\""));
+        } else if columns.is_of_refusals {
+            found = (Verdict::LeftOut, "the table is one of people who left".to_owned());
+        }
     }
     Ok(found)
+}
+
+/// What a field says that is no verdict by its name: how somebody agreed, or what was written about them.
+fn of_remark(column: Column, text: &str) -> Option<Verdict> {
+    match (column, words::word(text)) {
+        // A source or a date that says no.
+        (Column::ConsentSource | Column::ConsentText | Column::Consented, Some(Word::No)) => {
+            Some(Verdict::LeftOut)
+        }
+        (Column::ConsentSource | Column::ConsentText, Some(Word::Is(verdict))) => Some(verdict),
+        // What people wrote may be about something else: nobody is kept out for it for ever.
+        (Column::Remark | Column::ConsentSource, _) => {
+            let is_said = words::refusal_in(text).is_some() || words::declines(text);
+            is_said.then_some(Verdict::LeftOut)
+        }
+        // The text that people agreed to may itself speak of leaving.
+        (Column::ConsentText, _) => words::answers_no(text).then_some(Verdict::LeftOut),
+        (Column::Harmless, _) => words::refusal_in(text)
+            .filter(|(_, verdict)| verdict.refusal().is_some())
+            .map(|_| Verdict::LeftOut),
+        _ => None,
+    }
+}
+
+/// Whether a column of states says that this person gets mail now. That they once agreed or confirmed says nothing of what they did
+/// since: lists of people who left have such columns as well.
+fn says_active(columns: &Columns, cells: &[String]) -> bool {
+    let is_current = |at: usize| {
+        let name = words::plain(&columns.names[at]);
+        !["opt", "confirm", "permission", "consent", "type", "role"].iter().any(|part| name.contains(part))
+    };
+    columns.known.iter().any(|(at, column)| {
+        *column == Column::State
+            && is_current(*at)
+            && words::word(cell(cells, *at)) == Some(Word::Is(Verdict::Active))
+    })
 }
 
 /// Items of a list are separated by semicolons or bars, since names of partners may contain commas.
@@ -150,10 +178,29 @@ fn consent_at(
     Ok(now)
 }
 
+/// When somebody left: the latest time of the columns that say so. A number without a name that speaks of time is a number.
+fn left_at(columns: &Columns, cells: &[String], order: Order) -> Option<Timestamp> {
+    let is_of_time = |at: usize| {
+        let name = words::plain(&columns.names[at]);
+        name.split(' ')
+            .any(|word| ["time", "date", "at", "on", "timestamp", "fecha", "data", "am"].contains(&word))
+    };
+    let read = |(at, column): &(usize, Column)| {
+        let text = cell(cells, *at);
+        let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        let is_left = matches!(column, Column::Refused(_)) && (!is_number || is_of_time(*at));
+        let left_at = dates::read(text, order).ok().filter(|_| is_left)?;
+        let has_hour = left_at.as_second().rem_euclid(DAY_SECONDS) != 0;
+        if has_hour { Some(left_at) } else { left_at.checked_add(SignedDuration::from_hours(24)).ok() }
+    };
+    columns.known.iter().filter_map(read).max()
+}
+
 /// Where somebody agreed: as the table says, else the column that says when they confirmed. Empty where it says neither.
 fn consent_source(columns: &Columns, cells: &[String], file: &str) -> String {
     let (source, _) = columns.first(cells, Column::ConsentSource);
-    if !source.is_empty() {
+    // A dash in a field says nothing.
+    if source.contains(char::is_alphanumeric) {
         return source.to_owned();
     }
     let (text, name) = columns.first(cells, Column::ConfirmTime);
@@ -193,8 +240,12 @@ pub(super) fn row(
         (Verdict::Paused, _) => Fate::In(SubscriberState::Paused),
         _ => Fate::In(SubscriberState::Active),
     };
+    let left_at = left_at(columns, cells, order);
     let consent_source = consent_source(columns, cells, reading.file);
     let text = columns.first(cells, Column::ConsentText).0;
     let consent_text = (!text.is_empty()).then(|| text.to_owned());
-    Ok((Row { line, address, fate, why, preferences, consent_source, consent_at, consent_text }, hint))
+    Ok((
+        Row { line, address, fate, why, preferences, consent_source, consent_at, left_at, consent_text },
+        hint,
+    ))
 }

@@ -28,6 +28,8 @@ pub struct Row {
     /// Empty if the table does not say.
     pub consent_source: String,
     pub consent_at: Timestamp,
+    /// When they left, if the table says so: the end of that day where it names no hour.
+    pub left_at: Option<Timestamp>,
     pub consent_text: Option<String>,
 }
 

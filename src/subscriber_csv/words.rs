@@ -1,7 +1,7 @@
 //! The meaning of columns and of words in them: exports of other programs, in the languages of their users. The words are in
-//! `columns.txt` and `states.txt`.
+//! `columns.txt`, `states.txt` and `remarks.txt`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use crate::model::subscriber::SubscriberState;
@@ -76,11 +76,14 @@ pub(super) enum Word {
 const OWN: [&str; 9] =
     ["language", "timezone", "languages", "topics", "without", "partners", "schedule", "cadence", "hour"];
 
+#[derive(Default)]
 struct Names {
     /// With the position in its line: earlier names are more certain.
     whole: HashMap<String, (Column, usize)>,
     beginnings: Vec<(String, Column)>,
     suspicious: Vec<String>,
+    /// Beginnings of words in names of files.
+    files: Vec<String>,
 }
 
 /// The lines of a word list: a meaning and its words.
@@ -112,10 +115,14 @@ fn column_of(meaning: &'static str) -> Column {
 }
 
 static NAMES: LazyLock<Names> = LazyLock::new(|| {
-    let mut names = Names { whole: HashMap::new(), beginnings: Vec::new(), suspicious: Vec::new() };
+    let mut names = Names::default();
     for (meaning, words) in lines(include_str!("columns.txt")) {
         if meaning == "suspicious" {
             names.suspicious.extend(words.map(plain));
+            continue;
+        }
+        if meaning == "file of refusals" {
+            names.files.extend(words.map(plain));
             continue;
         }
         let column = column_of(meaning);
@@ -183,6 +190,64 @@ pub(super) fn is_nothing(text: &str) -> bool {
     !text.chars().any(|c| c.is_alphanumeric() && c != '0')
         || matches!(word(text), Some(Word::No | Word::Is(Verdict::Active)))
         || text.starts_with("0000-00-00")
+}
+
+/// Whether a remark says, in words that are no state, that somebody wants no mail: a phrase in it, or one of its items.
+pub(super) fn declines(text: &str) -> bool {
+    let is_item = |item: &str| REMARKS.items.contains(plain(item).as_str());
+    holds_any(text, &REMARKS.answers)
+        || holds_any(text, &REMARKS.phrases)
+        || text.split([',', ';', '|', '\n', '"', '/', '[', ']', '.']).any(is_item)
+}
+
+/// A longer text that people agree to may speak of leaving; what is as short as this is an answer.
+const ANSWER_WORDS_MAX: usize = 6;
+
+/// Whether a text is the answer of somebody who does not agree.
+pub(super) fn answers_no(text: &str) -> bool {
+    let is_short = text.split_whitespace().nth(ANSWER_WORDS_MAX).is_none();
+    is_short && (holds_any(text, &REMARKS.answers) || REMARKS.items.contains(plain(text).as_str()))
+}
+
+/// Whether a text has one of the phrases as whole words; those of scripts without spaces may stand anywhere.
+fn holds_any(text: &str, phrases: &[String]) -> bool {
+    let text = format!(" {} ", plain(text));
+    phrases.iter().any(|phrase| {
+        if phrase.is_ascii() { text.contains(&format!(" {phrase} ")) } else { text.contains(phrase.as_str()) }
+    })
+}
+
+/// The words of `remarks.txt`.
+#[derive(Default)]
+struct Remarks {
+    answers: Vec<String>,
+    phrases: Vec<String>,
+    items: HashSet<String>,
+}
+
+static REMARKS: LazyLock<Remarks> = LazyLock::new(|| {
+    let mut remarks = Remarks::default();
+    for (meaning, words) in lines(include_str!("remarks.txt")) {
+        match meaning {
+            "answer" => remarks.answers.extend(words.map(plain)),
+            "phrase" => remarks.phrases.extend(words.map(plain)),
+            _ => remarks.items.extend(words.map(plain)),
+        }
+    }
+    remarks
+});
+
+/// The word by which a file's name says that it lists people who left, bounced or never confirmed.
+pub(super) fn refusals_file(name: &str) -> Option<String> {
+    let name = format!(" {} ", plain(name));
+    let found = NAMES.files.iter().find_map(|stem| {
+        let start =
+            if stem.is_ascii() { name.find(&format!(" {stem}"))? + 1 } else { name.find(stem.as_str())? };
+        let rest = &name[start..];
+        let end = rest[stem.len()..].find(' ').map_or(rest.len(), |end| stem.len() + end);
+        Some(rest[..end].to_owned())
+    });
+    found.or_else(|| refusal_in(&name).map(|(word, _)| word.to_owned()))
 }
 
 /// Shorter words are too ambiguous to be searched for in remarks.
@@ -255,5 +320,8 @@ mod tests {
             Some(Verdict::Unsubscribed)
         );
         assert_eq!(refusal_in("members; Lima"), None);
+        assert_eq!(refusals_file("nonsubscribed_members_1").as_deref(), Some("nonsubscribed"));
+        assert_eq!(refusals_file("Abmeldungen 2022").as_deref(), Some("abmeldungen"));
+        assert_eq!(refusals_file("subscribed_members"), None);
     }
 }

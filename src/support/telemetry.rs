@@ -10,8 +10,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tracing_subscriber::EnvFilter;
 
-/// Starts logging; calling it again has no effect.
-pub fn start(verbosity: u8, is_quiet: bool, as_json: bool) {
+/// Starts logging; calling it again has no effect. Colours are for people at a terminal.
+pub fn start(verbosity: u8, is_quiet: bool, as_json: bool, has_colours: bool) {
     let level = match (is_quiet, verbosity) {
         (true, _) => "error",
         (false, 0) => "warn",
@@ -20,7 +20,8 @@ pub fn start(verbosity: u8, is_quiet: bool, as_json: bool) {
     };
     // HTML parsers complain about every broken tag; the mail library logs passwords and addresses.
     let filter = EnvFilter::new(format!("{level},html5ever=error,selectors=error,lettre=off"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(has_colours);
     let _ = if as_json { builder.json().try_init() } else { builder.with_target(false).try_init() };
 }
 

@@ -54,6 +54,9 @@ pub struct Templates {
     fingerprint: String,
 }
 
+/// So much of a title is left, by which it is known again.
+const TITLE_CHARS_MIN: usize = 24;
+
 impl Templates {
     /// Loads the built-in templates, and overrides them with those in `folder`, which may not exist.
     ///
@@ -120,6 +123,33 @@ impl Templates {
         self.tera()?.render(name, &Context::from_serialize(data).map_err(fault)?).map_err(fault)
     }
 
+    /// Renders a template of one line that has room for `chars_max` characters. A long title, which all mails have in common, gives way
+    /// to what is said of this one.
+    ///
+    /// # Errors
+    /// When it refers to a missing variable or template.
+    pub fn render_line(
+        &self,
+        name: &str,
+        data: &impl Serialize,
+        chars_max: usize,
+    ) -> Result<String, TemplateError> {
+        let line = text::one_line(&self.render(name, data)?);
+        let excess = line.chars().count().saturating_sub(chars_max);
+        if excess == 0 {
+            return Ok(line);
+        }
+        let Ok(mut data) = serde_json::to_value(data) else { return Ok(line) };
+        let title = data.get("title").and_then(|title| title.as_str()).unwrap_or_default().to_owned();
+        let count = title.chars().count();
+        let kept = count.saturating_sub(excess).max(TITLE_CHARS_MIN);
+        if kept >= count {
+            return Ok(line);
+        }
+        data["title"] = text::fitting(&title, kept).into();
+        Ok(text::one_line(&self.render(name, &data)?))
+    }
+
     /// The place and cause of a fault, in one line.
     fn fault(&self, name: &str, error: &tera::Error) -> TemplateError {
         let shown = |name: &str| self.sources.get(name).map_or(name, |(shown, _)| shown).to_owned();
@@ -136,6 +166,21 @@ impl Templates {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_title_gives_way_to_what_a_mail_is_about() {
+        let templates = Templates::load(Path::new("none")).unwrap();
+        let subject = |title: &str, lead: &str| {
+            let data = serde_json::json!({ "title": title, "lead": lead, "t": { "colon": ":" } });
+            templates.render_line("digest/subject.txt", &data, 78).unwrap()
+        };
+        assert_eq!(subject("News", "A story"), "News: A story");
+        let long = "The quarterly news of the association of friends of open government in all towns";
+        let line = subject(long, "The harbour publishes its records");
+        assert!(line.ends_with("…: The harbour publishes its records"), "{line}");
+        assert!(line.starts_with("The quarterly news of the") && line.chars().count() <= 78, "{line}");
+        assert!(subject(long, "").starts_with("The quarterly news of the association"));
+    }
 
     #[test]
     fn a_fault_names_the_template_and_the_variable() {

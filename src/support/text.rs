@@ -110,6 +110,11 @@ pub fn printable(text: String) -> String {
     text.chars().filter(is_kept).collect()
 }
 
+/// Removes all control characters from what another program said: a terminal would obey them.
+pub fn without_controls(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control() || matches!(c, '\t' | '\n')).collect()
+}
+
 /// Truncates at the end of a word, and appends an ellipsis.
 pub fn shorten(text: &str, chars_max: usize) -> String {
     let Some((cut, _)) = text.char_indices().nth(chars_max) else { return text.to_owned() };
@@ -500,6 +505,15 @@ mod tests {
         let bytes: Vec<u8> = (0..=255).collect();
         assert!(hex(&bytes).starts_with("000102") && hex(&bytes).ends_with("fdfeff"));
         assert_eq!(unhex(&hex(&bytes)), Some(bytes));
+    }
+
+    #[test]
+    fn no_control_character_reaches_a_terminal() {
+        assert_eq!(
+            without_controls("550 \u{1b}[31mno\0 \u{9b}1msuch\u{7f}\r user\u{8}"),
+            "550 [31mno 1msuch user"
+        );
+        assert_eq!(without_controls("é\tя\n好"), "é\tя\n好");
     }
 
     #[test]

@@ -296,6 +296,34 @@ fn a_table_brings_nobody_back_and_changes_nobody_who_is_there() {
 }
 
 #[test]
+fn who_left_elsewhere_after_they_agreed_here_stays_out() {
+    let app = App::new(&config(&[]));
+    app.write("people.csv", "email,consent,consent_at,consent_text\nana@example.org,form,2022-01-02,Yes please\nbo@example.org,form,2022-01-02,Yes please\ncy@example.org,form,2022-01-02,Yes please\n");
+    app.ok(&["subscribers", "import", "people.csv"]);
+    // When they once signed up there says nothing; when they left does.
+    app.write("left.csv", "Email Address,CONFIRM_TIME,UNSUB_TIME,LEID\nana@example.org,2021-03-04 10:00:00,2022-05-01 10:00:00,1\nbo@example.org,2021-03-04 10:00:00,2021-12-31 10:00:00,2\n");
+    let ran = app.run(&["subscribers", "import", "left.csv"]);
+    assert!(
+        ran.stdout.contains("1 kept out from now on, 1 in the list already"),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
+    app.write("states.csv", "email,created_at,status\ncy@example.org,2021-03-04,unsubscribed\n");
+    app.ok(&["subscribers", "import", "states.csv"]);
+    // A pause and other choices leave the record of the consent as it is.
+    app.ok(&["subscribers", "pause", "bo@example.org"]);
+    app.ok(&["subscribers", "add", "--update", "--language", "fr", "bo@example.org"]);
+    app.ok(&["subscribers", "resume", "bo@example.org"]);
+    let exported = app.ok(&["subscribers", "export"]);
+    for (name, want) in [("ana", "unsubscribed,en"), ("bo", "active,fr"), ("cy", "unsubscribed,en")] {
+        assert!(exported.contains(&format!("{name}@example.org,{want}")), "{name}: {exported}");
+    }
+    assert_eq!(exported.matches("form,2022-01-02T00:00:00Z").count(), 3, "{exported}");
+    assert_eq!(exported.matches("Yes please").count(), 3, "{exported}");
+}
+
+#[test]
 fn a_new_digest_waits_for_its_first_slot() {
     let server = Server::always(Reply::ok(rss(&[("a", "A story of the day", 19, "x")])));
     // It is a Thursday, at eight.

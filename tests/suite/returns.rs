@@ -28,11 +28,27 @@ fn read(app: &App, text: &str) -> String {
     app.ok(&["bounces", "report.eml"])
 }
 
+/// Everybody gets one more mail.
+fn write_again(server: &Server, app: &mut App, story: u8) {
+    let (id, title) =
+        (format!("story-{story}"), format!("The harbour of town number {story} opens its records"));
+    server.answer(move |_| Reply::ok(rss(&[(&id, &title, 19 + story, "x")])));
+    app.later(24 * 60).ok(&["run"]);
+}
+
 /// The report with the Message-ID of the mail that it is about, as those who got it know it.
 #[track_caller]
 fn proven(app: &App, name: &str, report: &str) -> String {
+    proven_of(app, name, 0, report)
+}
+
+/// The same of the mail with a story of `write_again`; none is the first mail.
+#[track_caller]
+fn proven_of(app: &App, name: &str, story: u8, report: &str) -> String {
     let mails = app.outbox();
-    let mail = mails.iter().find(|mail| header(mail, "To") == format!("{name}@example.org")).unwrap();
+    let wanted = if story == 0 { "A story of the day".to_owned() } else { format!("number {story} ") };
+    let mut theirs = mails.iter().filter(|mail| header(mail, "To") == format!("{name}@example.org"));
+    let mail = theirs.find(|mail| header(mail, "Subject").contains(&wanted)).unwrap();
     let id = header(mail, "Message-ID");
     if report.contains("--b--") {
         let part = format!("--b\nContent-Type: text/rfc822-headers\n\nMessage-ID: {id}\n\n--b--");
@@ -103,7 +119,7 @@ fn hard_bounces_suppress_at_once_in_the_words_of_many_servers() {
 
 #[test]
 fn what_may_pass_counts_and_what_is_no_bounce_is_left_alone() {
-    let (_server, mut app) = app("");
+    let (server, mut app) = app("");
     for left_alone in [
         dsn("ana@example.org", "delayed", "4.4.1", "connection timed out"),
         dsn("ana@example.org", "delivered", "2.0.0", "ok"),
@@ -121,12 +137,22 @@ fn what_may_pass_counts_and_what_is_no_bounce_is_left_alone() {
     let full = proven(&app, "ana", &dsn("ana@example.org", "failed", "5.2.2", "552 5.2.2 mailbox full"));
     assert!(read(&app, &full).starts_with("soft bounce: a…@example.org, 1 of 3"));
     assert!(read(&app, &full).contains("read before"), "the same report twice is one");
-    assert!(read(app.later(60), &full.replace("full", "full again")).contains("2 of 3"));
+    // Behind one address may be many mailboxes, and each is full.
+    for mailbox in 2..5 {
+        let said = read(&app, &full.replace("mailbox full", &format!("mailbox {mailbox} full")));
+        assert!(said.contains("another report of the same mail"), "{said}");
+    }
+    (1..5).for_each(|story| write_again(&server, &mut app, story));
+    let report = |nth: u8| {
+        let report = dsn("ana@example.org", "failed", "4.2.2", &format!("over quota, mail {nth}"));
+        proven_of(&app, "ana", nth, &report)
+    };
+    assert!(read(&app, &report(1)).contains("2 of 3"));
     // Long after, a new series begins.
+    let [second, third, fourth] = [2, 3, 4].map(report);
     app.later(70 * 24 * 60);
-    for (number, want) in [(1, "1 of 3"), (2, "2 of 3"), (3, "never written to again")] {
-        let report = dsn("ana@example.org", "failed", "4.2.2", &format!("over quota, the {number}th"));
-        let said = read(&app, &proven(&app, "ana", &report));
+    for (report, want) in [(second, "1 of 3"), (third, "2 of 3"), (fourth, "never written to again")] {
+        let said = read(&app, &report);
         assert!(said.contains(want), "{said}");
     }
     assert_eq!(state(&app, "ana"), "bounced");
@@ -232,6 +258,20 @@ fn a_complaint_ends_everything_also_when_the_address_is_hidden() {
 }
 
 #[test]
+fn a_provider_says_that_somebody_asked_to_leave_and_proves_it_like_a_complaint() {
+    let (_server, app) = app("");
+    let arf = |kind: &str| {
+        format!(
+            "From: fbl@example.net\nTo: news@example.org\nSubject: report\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=feedback-report; boundary=\"b\"\n\n--b\nContent-Type: message/feedback-report\n\nFeedback-Type: {kind}\nVersion: 1\nOriginal-Rcpt-To: dee@example.org\n\n--b--\n"
+        )
+    };
+    assert!(read(&app, &arf("opt-out")).contains("left alone"), "anybody could have written it");
+    let said = read(&app, &proven(&app, "cy", &arf("opt-out")));
+    assert!(said.starts_with("unsubscribed by their mailbox provider: c…@example.org"), "{said}");
+    assert_eq!((state(&app, "cy"), state(&app, "dee")), ("unsubscribed".into(), "active".into()));
+}
+
+#[test]
 fn people_leave_by_mail_too() {
     let (_server, app) = app("");
     let mails = app.outbox();
@@ -281,10 +321,11 @@ fn people_leave_by_mail_too() {
 
 #[test]
 fn who_is_let_in_again_keeps_a_history_that_counts_no_more() {
-    let (_server, mut app) = app("");
-    let soft = |n: u32| {
+    let (server, mut app) = app("");
+    (1..4).for_each(|story| write_again(&server, &mut app, story));
+    let soft = |n: u8| {
         let report = dsn("ana@example.org", "failed", "5.2.2", &format!("552 full {n}"));
-        read(&app, &proven(&app, "ana", &report))
+        read(&app, &proven_of(&app, "ana", n, &report))
     };
     assert!(soft(1).contains("1 of 3") && soft(2).contains("2 of 3") && soft(3).contains("3rd"));
     assert_eq!(state(&app, "ana"), "bounced");
@@ -298,13 +339,14 @@ fn who_is_let_in_again_keeps_a_history_that_counts_no_more() {
     let shown = app.ok(&["subscribers", "show", "ana@example.org"]);
     assert_eq!(shown.matches("a soft bounce").count(), 3, "{shown}");
     assert!(
-        shown.contains("suppressed for all mail: bounced") && shown.contains("gets all mail again"),
+        shown.contains("suppressed for all mail: bounced") && shown.contains("receives all mail again"),
         "{shown}"
     );
     assert!(!shown.contains("\nsuppressed:"), "{shown}");
     assert!(read(&app, &hard).contains("read before"), "a report that was read before keeps nobody out");
     let report = dsn("ana@example.org", "failed", "5.2.2", "552 full 4");
     assert!(read(&app, &proven(&app, "ana", &report)).contains("1 of 3"));
+    assert!(read(&app, &proven_of(&app, "ana", 1, &report)).contains("another report of the same mail"));
     assert_eq!((state(&app, "ana"), state(&app, "bo")), ("active".into(), "active".into()));
 }
 
@@ -392,6 +434,40 @@ fn what_people_answer_reaches_reply_to_once_and_never_a_programs_answer() {
     assert_eq!(said.matches("left in the mailbox").count(), 6, "{said}");
     let said = app.later(25 * 60).ok(&["bounces", "many.mbox"]);
     assert_eq!(said.matches("passed on to reply_to").count(), 6, "{said}");
+}
+
+#[test]
+fn a_wish_to_leave_without_proof_is_answered_as_one_in_their_language() {
+    let (_server, mut app) = app("");
+    app.ok(&["subscribers", "add", "--update", "--language", "fr", "bo@example.org"]);
+    for (name, subject, text) in [
+        ("ana", "End your subscription: Test", "asked to end your subscription"),
+        ("bo", "Votre désabonnement : Test", "rien ne change"),
+    ] {
+        let asked = format!("From: {name}@example.org\nTo: news@example.org\nSubject: unsubscribe\n\n");
+        assert!(read(&app, &asked).contains("answered with their link"));
+        app.later(1).ok(&["run"]);
+        let mails = app.outbox();
+        let to = |mail: &&String| header(mail, "To") == format!("{name}@example.org");
+        let answer = mails
+            .iter()
+            .filter(to)
+            .find(|mail| text_part(mail).contains("/preferences/") && !mail.contains("List-Id"));
+        let answer = answer.unwrap();
+        let decoded = mail_parser::MessageParser::default().parse(answer.as_bytes()).unwrap();
+        assert_eq!(decoded.subject().unwrap(), subject);
+        let said = text_part(answer).replace('\n', " ");
+        assert!(said.contains(text) && !said.contains("already subscribed"), "{said}");
+        assert_eq!(state(&app, name), "active", "a sender's address proves nothing");
+    }
+}
+
+#[test]
+fn what_people_write_to_a_return_path_of_ours_reaches_reply_to_and_forged_ones_do_not() {
+    let (_server, app) = app("reply_to = \"team@example.org\"\nbounces = \"returns@example.org\"");
+    let forged = "From: bo@example.org\nTo: returns+1-abcdef0123@example.org\nSubject: How do I unsubscribe my colleague?\n\nShe left.\n";
+    assert!(read(&app, forged).contains("left alone: nothing that concerns us"));
+    assert!(read(&app, &forged.replace("Subject: ", "Subject: Re: ")).contains("passed on to reply_to"));
 }
 
 /// The address of a mailbox that the configuration trusts, with its password in a file.

@@ -133,6 +133,7 @@ mod tests {
             text: " Hello\n".into(),
             message_id: id.map(str::to_owned),
             sent_to: Vec::new(),
+            is_reply: true,
         };
         let by_id = identity(&answer("a@x.org", Some("1@x.org")), b"one");
         assert_eq!(by_id, identity(&answer("a@x.org", Some("1@x.org")), b"one, by another way"));

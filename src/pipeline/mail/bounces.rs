@@ -26,6 +26,8 @@ const TOLD_ONCE_IN: SignedDuration = SignedDuration::from_hours(7 * 24);
 struct Concerned {
     hash: String,
     shown: String,
+    /// The delivery, where the report shows which.
+    delivery: Option<DeliveryKey>,
     /// It is about a mail to the operator.
     is_operator: bool,
 }
@@ -39,7 +41,11 @@ pub fn take(returns: &Returns, bytes: &[u8], recipients: &[String]) -> anyhow::R
     let done = |line: String| Ok(Taken::new(line, Verdict::Done));
     match &report.what {
         Return::Other(why) => done(format!("left alone: {why}")),
+        Return::Answer(answer) if !answer.is_reply && !has_return_path(returns, &report) => {
+            done("left alone: nothing that concerns us".into())
+        }
         Return::Answer(answer) => answers::pass_on(returns, answer, bytes),
+        Return::OptOut => done(opted_out(returns, &report)?),
         Return::Leave(from) => done(leave(returns, &report, from.as_deref())?),
         Return::Complaint(kind) if kind == "fraud" && !returns.fraud_is_complaint => {
             done("left alone: a report of fraud ([mail] fraud_is_complaint makes it a complaint)".into())
@@ -58,6 +64,31 @@ pub fn take(returns: &Returns, bytes: &[u8], recipients: &[String]) -> anyhow::R
             Ok(Taken { lines, verdict: Verdict::Done })
         }
     }
+}
+
+/// Whether it came to, or is about, a return path that only a mail of ours had.
+fn has_return_path(returns: &Returns, report: &ReturnedMail) -> bool {
+    report.return_tokens.iter().any(|token| returns.sender.key.verify_short(BOUNCE, token).is_some())
+}
+
+/// What a mailbox provider says of a recipient's wish is proven like a complaint.
+fn opted_out(returns: &Returns, report: &ReturnedMail) -> anyhow::Result<String> {
+    let (store, key, now) = (returns.store, &returns.sender.key, returns.now);
+    for token in &report.leave_tokens {
+        if subscribers::unsubscribe(store, key, token, None, now)? == Left::All {
+            return Ok("unsubscribed by their mailbox provider".into());
+        }
+    }
+    let Some((_, address, digest)) = store.read(|r| delivered_to(r, key, report))? else {
+        return Ok(unproven("wish to leave"));
+    };
+    let token = leave_token(key, &address, &digest);
+    subscribers::unsubscribe(store, key, &token, None, now)?;
+    Ok(format!("unsubscribed by their mailbox provider: {}", masked(&address)))
+}
+
+fn leave_token(key: &SigningKey, address: &str, digest: &DigestId) -> String {
+    key.sign(UNSUBSCRIBE, &format!("{} {}", digest.list(), key.hash(address)))
 }
 
 fn complained(returns: &Returns, report: &ReturnedMail) -> Result<String, StoreError> {
@@ -85,9 +116,10 @@ fn concerned(
     report: &ReturnedMail,
 ) -> Result<Option<Concerned>, StoreError> {
     let list = unit.subscribers();
-    if let Some((address, digest)) = delivered_to(unit, key, report)? {
+    if let Some((delivery, address, digest)) = delivered_to(unit, key, report)? {
         let is_operator = matches!(digest, DigestId::Operator | DigestId::Answer);
-        return Ok(Some(Concerned { hash: key.hash(&address), shown: masked(&address), is_operator }));
+        let (hash, shown) = (key.hash(&address), masked(&address));
+        return Ok(Some(Concerned { hash, shown, delivery: Some(delivery), is_operator }));
     }
     let mut hashes = report
         .leave_tokens
@@ -96,15 +128,15 @@ fn concerned(
         .filter_map(|payload| Some(payload.split_once(' ')?.1.to_owned()));
     let Some(hash) = hashes.next() else { return Ok(None) };
     let shown = list.get(&hash)?.map_or_else(|| "a recipient".into(), |known| known.address.masked());
-    Ok(Some(Concerned { hash, shown, is_operator: false }))
+    Ok(Some(Concerned { hash, shown, delivery: None, is_operator: false }))
 }
 
-/// The recipient and digest of the delivery that a report is about.
-fn delivered_to(
-    unit: &Unit<Write>,
+/// The delivery that a report is about, with its recipient and digest.
+fn delivered_to<A>(
+    unit: &Unit<A>,
     key: &SigningKey,
     report: &ReturnedMail,
-) -> Result<Option<(String, DigestId)>, StoreError> {
+) -> Result<Option<(DeliveryKey, String, DigestId)>, StoreError> {
     let list = unit.subscribers();
     for number in report.return_tokens.iter().filter_map(|token| key.verify_short(BOUNCE, token)) {
         if let Some(found) = list.delivery_recipient(Some(DeliveryKey(number)), None)? {
@@ -130,8 +162,10 @@ fn bounced(
     failure: &Failure,
     id: &str,
 ) -> anyhow::Result<String> {
-    let Concerned { hash, shown, is_operator } = person;
+    let Concerned { hash, shown, delivery, is_operator } = person;
     let is_operator = *is_operator || returns.is_operator(hash);
+    // An alias with many mailboxes behind it, or a server that repeats itself, tells of one mail many times.
+    let id = delivery.map_or_else(|| id.to_owned(), |DeliveryKey(number)| format!("of {number} "));
     let now = returns.now;
     let reason = &failure.reason;
     Ok(match failure.kind {
@@ -145,14 +179,15 @@ fn bounced(
         Kind::Delayed => format!("left alone: a mail to {shown} is delayed ({reason})"),
         Kind::Hard => {
             // A bounce that was read before must not suppress a recipient readmitted since.
-            if unit.subscribers().put_bounce(&format!("{id}{hash}"), hash, "hard", now, now)?.is_none() {
+            let id = format!("hard {id}{hash}");
+            if unit.subscribers().put_bounce(&id, hash, "hard", now, now)?.is_none() {
                 return Ok(format!("hard bounce of {shown}: read before"));
             }
             subscribers::suppress_within(unit, hash, SubscriberState::Bounced, now)?;
             format!("hard bounce: {shown}, never written to again ({reason})")
         }
-        Kind::Soft => match note_soft(unit, hash, &format!("{id}{hash}"), now)? {
-            None => format!("soft bounce of {shown}: read before"),
+        Kind::Soft => match note_soft(unit, hash, &format!("soft {id}{hash}"), now)? {
+            None => format!("soft bounce of {shown}: read before, or another report of the same mail"),
             Some(count) if count >= SOFT_SERIES => {
                 format!(
                     "soft bounce: {shown}, the {} in {} days: never written to again ({reason})",
@@ -199,11 +234,11 @@ fn leave(returns: &Returns, report: &ReturnedMail, from: Option<&str>) -> anyhow
         }
     }
     let from = from.and_then(|from| Address::parse(from).ok());
-    let by_path = report.return_tokens.iter().any(|token| key.verify_short(BOUNCE, token).is_some());
-    if let Some((address, digest)) = store.write(|w| delivered_to(w, key, report))? {
+    let by_path = has_return_path(returns, report);
+    if let Some((_, address, digest)) = store.read(|r| delivered_to(r, key, report))? {
         let is_own = from.as_ref().is_some_and(|from| from.as_str().eq_ignore_ascii_case(&address));
         if by_path || is_own {
-            let token = key.sign(UNSUBSCRIBE, &format!("{} {}", digest.list(), key.hash(&address)));
+            let token = leave_token(key, &address, &digest);
             subscribers::unsubscribe(store, key, &token, None, now)?;
             return Ok(format!("unsubscribed by mail: {}", masked(&address)));
         }
@@ -225,8 +260,7 @@ fn answer(returns: &Returns, from: &Address) -> anyhow::Result<String> {
     let wish = format!("a wish to leave without a token, from {}", from.masked());
     match (known.filter(is_in), returns.context) {
         (Some(known), Some(context)) if context.sender.public_url.is_some() => {
-            let is_sent =
-                subscribers::sign_up(returns.store, context, &known.address, &known.preferences, None)?;
+            let is_sent = subscribers::ask_leaver(returns.store, context, &known)?;
             Ok(format!("{wish}: {}", if is_sent { "answered with their link" } else { "answered before" }))
         }
         (None, _) if !is_recipient => {

@@ -60,11 +60,10 @@ impl Import<'_> {
         known: Option<Subscriber>,
         suppression: Option<&str>,
     ) -> anyhow::Result<Imported> {
-        // A person who consented here after the table was written did so anew.
+        // Who consented here after they left there did so anew. When they signed up there says nothing of that.
         let agreed_since = |known: &Subscriber| {
             matches!(known.state, SubscriberState::Active | SubscriberState::Paused)
-                && known.consent.at > row.consent_at
-                && row.consent_at < self.now
+                && row.left_at.is_some_and(|left_at| known.consent.at > left_at)
         };
         if known.as_ref().is_some_and(agreed_since) {
             return Ok(Imported::Known);

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::MailContext;
 use crate::deliver::message::message_id;
 use crate::digest::{self, Edition, TEXT_COLUMNS};
-use crate::model::digest::{Digest, DigestId, Issue, LinkPlaces, Notice, subject};
+use crate::model::digest::{Digest, DigestId, Issue, LinkPlaces, Notice, SUBJECT_CHARS_MAX, subject};
 use crate::model::keys::{EntryKey, IssueKey};
 use crate::model::mail_address::Address;
 use crate::model::source::Source;
@@ -447,8 +447,9 @@ pub(super) fn mail(
     language: &str,
     data: &impl serde::Serialize,
 ) -> anyhow::Result<Issue> {
+    let line = context.templates.render_line(&format!("{folder}/subject.txt"), data, SUBJECT_CHARS_MAX)?;
     Ok(Issue {
-        subject: subject(&context.templates.render(&format!("{folder}/subject.txt"), data)?),
+        subject: subject(&line),
         text: wrapped(&context.templates.render(&format!("{folder}/body.txt"), data)?, TEXT_COLUMNS),
         language: language.to_owned(),
         html: context.templates.render(&format!("{folder}/body.html"), data)?,

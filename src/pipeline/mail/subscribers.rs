@@ -27,6 +27,8 @@ struct MailData<'a> {
     title: &'a str,
     language: &'a str,
     is_known: bool,
+    /// Somebody asked by mail to leave in their name.
+    is_leaving: bool,
     link: String,
     controller: Option<&'a str>,
     t: &'static Phrases,
@@ -49,7 +51,33 @@ pub fn sign_up(
     preferences: &Preferences,
     consent_text: Option<&str>,
 ) -> anyhow::Result<bool> {
-    let (key, now) = (&context.sender.key, context.now);
+    let sign_up = SignUp {
+        address: address.clone(),
+        preferences: preferences.clone(),
+        consent_text: consent_text.map(str::to_owned),
+    };
+    ask(store, context, &sign_up, Asked::ToSignUp)
+}
+
+/// Queues the mail that lets a subscriber leave who may have asked for it: a sender's address alone proves nothing. Returns whether a
+/// mail was queued.
+///
+/// # Errors
+/// When the store or a template fails, or courant has no public address.
+pub fn ask_leaver(store: &Store, context: MailContext, known: &Subscriber) -> anyhow::Result<bool> {
+    let (address, preferences) = (known.address.clone(), known.preferences.clone());
+    ask(store, context, &SignUp { address, preferences, consent_text: None }, Asked::ToLeave)
+}
+
+/// What somebody who may not be the owner of an address asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    ToSignUp,
+    ToLeave,
+}
+
+fn ask(store: &Store, context: MailContext, sign_up: &SignUp, asked: Asked) -> anyhow::Result<bool> {
+    let (key, now, address) = (&context.sender.key, context.now, &sign_up.address);
     let hash = key.hash(address.as_str());
     let known = store.read(|r| {
         let has_enough = has_enough_confirmations(r, address, now)?;
@@ -60,12 +88,8 @@ pub fn sign_up(
         known.is_some_and(|known| matches!(known.state, SubscriberState::Active | SubscriberState::Paused));
     // Whole milliseconds, as stored.
     let expires = Timestamp::from_millisecond((now + CONFIRM_WITHIN).as_millisecond())?;
-    let issue = confirmation_mail(context, &hash, expires, &preferences.language, is_known)?;
-    let sign_up = SignUp {
-        address: address.clone(),
-        preferences: preferences.clone(),
-        consent_text: consent_text.map(str::to_owned),
-    };
+    let issue =
+        confirmation_mail(context, &hash, expires, &sign_up.preferences.language, is_known.then_some(asked))?;
     store.write(|w| {
         // Counted again, since requests may be concurrent.
         if has_enough_confirmations(w, address, now)? {
@@ -74,7 +98,7 @@ pub fn sign_up(
         w.subscribers().forget_private_mail(now.saturating_sub(CONFIRM_WITHIN)?)?;
         w.subscribers().forget_expired_sign_ups(now)?;
         if !is_known {
-            w.subscribers().put_sign_up(&hash, expires, &sign_up)?;
+            w.subscribers().put_sign_up(&hash, expires, sign_up)?;
         }
         queue_confirmation(w, context, address, &issue)?;
         Ok(true)
@@ -92,14 +116,15 @@ fn has_enough_confirmations<A>(
     Ok(queued >= CONFIRMATIONS_A_DAY)
 }
 
-/// The mail with a confirmation link, or with the link to an existing subscriber's preferences.
+/// The mail with a confirmation link, or with the link to an existing subscriber's preferences, of whom something was `asked`.
 fn confirmation_mail(
     context: MailContext,
     hash: &str,
     expires: Timestamp,
     wanted: &str,
-    is_known: bool,
+    asked: Option<Asked>,
 ) -> anyhow::Result<Issue> {
+    let is_known = asked.is_some();
     let (sender, newsletter) = (context.sender, context.newsletter);
     let public =
         sender.public_url.as_deref().context("[channel] url is missing: a sign-up cannot be confirmed")?;
@@ -113,6 +138,7 @@ fn confirmation_mail(
         title: newsletter.title(language, context.catalog.channel),
         language,
         is_known,
+        is_leaving: asked == Some(Asked::ToLeave),
         link: format!("{link}?l={language}"),
         controller: newsletter.controller.as_deref(),
         t: phrases(language),
@@ -247,6 +273,7 @@ pub fn put_within(
     state: SubscriberState,
     now: Timestamp,
 ) -> anyhow::Result<Subscriber> {
+    let is_in = |state| matches!(state, SubscriberState::Active | SubscriberState::Paused);
     let hash = key.hash(address.as_str());
     let known = unit.subscribers().get(&hash)?;
     // After a pause, older stories are not sent belatedly.
@@ -256,12 +283,8 @@ pub fn put_within(
             seen: if known.state == SubscriberState::Active { known.seen } else { known.seen.max(welcome) },
             state,
             preferences,
-            // Consent is kept when an active subscriber only changes preferences.
-            consent: if known.state == SubscriberState::Active && state == SubscriberState::Active {
-                known.consent.clone()
-            } else {
-                consent
-            },
+            // Consent holds as long as nobody left: a change of preferences or a pause is no new one.
+            consent: if is_in(known.state) && is_in(state) { known.consent.clone() } else { consent },
             ..known
         },
         None => {
