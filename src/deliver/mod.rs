@@ -15,6 +15,8 @@ pub struct Sending {
     pub server: Option<usize>,
     /// Whether that server had heard of the recipient: only then its answer can be about them.
     pub is_named: bool,
+    /// Whether there is another server to ask.
+    pub has_others: bool,
     /// Servers that refused it for a reason that is about us before another one was asked, with the reason.
     pub refused_by: Vec<(usize, String)>,
     pub result: Result<(), DeliverError>,
@@ -23,7 +25,7 @@ pub struct Sending {
 impl Sending {
     /// What no other server was asked about.
     pub fn by(server: Option<usize>, result: Result<(), DeliverError>) -> Sending {
-        Sending { server, is_named: false, refused_by: Vec::new(), result }
+        Sending { server, is_named: false, has_others: false, refused_by: Vec::new(), result }
     }
 
     /// The same with other words.
@@ -31,6 +33,7 @@ impl Sending {
         Sending {
             server: self.server,
             is_named: self.is_named,
+            has_others: self.has_others,
             refused_by: self.refused_by.into_iter().map(|(at, reason)| (at, words(reason))).collect(),
             result: self.result.map_err(|error| error.map(words)),
         }

@@ -72,6 +72,7 @@ impl Smtp {
                 (Some(at), Err(DeliverError::Unable(_))) => avoided.push(at),
                 _ => {
                     self.note_answer(sending.server, &sending.result);
+                    sending.has_others = sending.server.is_some_and(|at| self.has_other(at, &[]));
                     sending.refused_by = refused_by;
                     return sending;
                 }
@@ -137,11 +138,6 @@ impl Smtp {
         let others = (0..self.servers.len()).any(|other| state.server(other).left_out.is_none());
         self.pool.changed.notify_waiters();
         others
-    }
-
-    /// How many servers there are.
-    pub fn servers(&self) -> usize {
-        self.servers.len()
     }
 
     /// What a server is called.

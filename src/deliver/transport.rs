@@ -41,14 +41,6 @@ impl Transport {
         }
     }
 
-    /// How many servers there are.
-    pub fn servers(&self) -> usize {
-        match self {
-            Transport::Directory(_) => 1,
-            Transport::Smtp(smtp) => smtp.servers(),
-        }
-    }
-
     /// What a server is called.
     pub fn server_name(&self, server: usize) -> String {
         match self {

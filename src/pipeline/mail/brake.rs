@@ -70,6 +70,8 @@ struct State {
     domains: Domains,
     lots: HashMap<String, Lot>,
     under_way: usize,
+    /// Whether there was another server to ask when one last answered.
+    has_others: bool,
     /// Why sending ended.
     reason: Option<String>,
     /// Why the first message waits that somebody refused because of us.
@@ -83,8 +85,6 @@ struct State {
 /// What a run knows of the servers that it sends through, by the answers to mail of one kind.
 pub struct Brake {
     refusals_max: usize,
-    /// How many servers there are.
-    servers: usize,
     state: Mutex<State>,
     changed: Notify,
     pub pulled: CancellationToken,
@@ -123,10 +123,9 @@ enum Entrance {
 
 impl Brake {
     /// `paused` are domains that an earlier run stopped sending to.
-    pub fn new(refusals_max: usize, servers: usize, paused: &[String]) -> Brake {
+    pub fn new(refusals_max: usize, paused: &[String]) -> Brake {
         let brake = Brake {
             refusals_max,
-            servers,
             state: Mutex::default(),
             changed: Notify::new(),
             pulled: CancellationToken::new(),
@@ -167,7 +166,7 @@ impl Brake {
 
     fn try_admit(&self, lot: &str, domain: &str) -> Entrance {
         let mut state = self.state();
-        let is_last = self.is_last(&state);
+        let is_last = !state.has_others;
         let refused = state
             .servers
             .values()
@@ -194,15 +193,11 @@ impl Brake {
         Entrance::Open
     }
 
-    /// Whether no other server is left to ask.
-    fn is_last(&self, state: &State) -> bool {
-        state.servers.values().filter(|server| server.is_out).count() + 1 >= self.servers
-    }
-
     /// Takes note of how a message went; `doubt` is what was said of its recipient, if it is that.
     pub fn note(&self, delivery: &Delivery, sending: &Sending, doubt: Option<Doubt>) -> Noted {
         let mut state = self.state();
         let mut noted = Noted::default();
+        state.has_others = sending.has_others;
         self.note_others(&mut state, delivery, sending, &mut noted);
         self.note_answer(&mut state, delivery, sending, doubt, &mut noted);
         if let Err(DeliverError::RefusesUs(reason) | DeliverError::Unavailable(reason)) = &sending.result {
@@ -229,12 +224,16 @@ impl Brake {
     fn note_others(&self, state: &mut State, delivery: &Delivery, sending: &Sending, noted: &mut Noted) {
         let domain = domain_of(&delivery.recipient);
         for (server, reason) in &sending.refused_by {
-            let is_last = self.is_last(state);
             let record = state.servers.entry(Some(*server)).or_default();
             // Another one took the very same message. What is said of strangers decides nothing about a server.
             let out = match sending.result.is_ok() {
                 true => record.out_if(delivery.digest.is_list(), || reason.clone()),
-                false => record.wait(Some(&domain), reason, (&state.domains, is_last), self.refusals_max),
+                false => record.wait(
+                    Some(&domain),
+                    reason,
+                    (&state.domains, !sending.has_others),
+                    self.refusals_max,
+                ),
             };
             noted.out.extend(out.map(|reason| (Some(*server), reason)));
         }
@@ -248,7 +247,7 @@ impl Brake {
         doubt: Option<Doubt>,
         noted: &mut Noted,
     ) {
-        let (name, max, is_last) = (domain_of(&delivery.recipient), self.refusals_max, self.is_last(state));
+        let (name, max, is_last) = (domain_of(&delivery.recipient), self.refusals_max, !sending.has_others);
         let record = state.servers.entry(sending.server).or_default();
         let error = match &sending.result {
             Ok(()) => {
@@ -404,7 +403,7 @@ mod tests {
 
     #[tokio::test]
     async fn messages_go_one_after_the_other_until_one_is_not_refused() {
-        let (brake, stop) = (Brake::new(MAX, 1, &[]), CancellationToken::new());
+        let (brake, stop) = (Brake::new(MAX, &[]), CancellationToken::new());
         let (mine, other) =
             (delivery("a@x.example"), Delivery { digest: "o".into(), ..delivery("b@y.example") });
         let first = brake.admit(&mine, &stop).await.unwrap();
@@ -425,7 +424,7 @@ mod tests {
 
     #[test]
     fn one_provider_that_refuses_us_does_not_stop_the_mail_of_others() {
-        let brake = Brake::new(MAX, 1, &["old.example".to_owned()]);
+        let brake = Brake::new(MAX, &["old.example".to_owned()]);
         let ends = |recipient: &str| !brake.note(&delivery(recipient), &refused(), None).out.is_empty();
         assert!((0..MAX).all(|_| !ends("a@big.example")) && !ends("a@old.example"));
         assert_eq!(brake.try_admit("d", "big.example"), Entrance::Shut);
@@ -442,9 +441,10 @@ mod tests {
 
     #[test]
     fn a_server_is_left_out_before_a_domain_is_while_there_is_another_one() {
-        let brake = Brake::new(MAX, 2, &[]);
+        let brake = Brake::new(MAX, &[]);
+        let of_two = Sending { has_others: true, ..refused() };
         let noted: Vec<Noted> =
-            (0..MAX).map(|_| brake.note(&delivery("a@x.example"), &refused(), None)).collect();
+            (0..MAX).map(|_| brake.note(&delivery("a@x.example"), &of_two, None)).collect();
         assert!(noted[MAX - 1].out.len() == 1 && noted.iter().all(|noted| noted.paused.is_none()));
         assert_eq!(brake.try_admit("d", "x.example"), Entrance::Open);
     }

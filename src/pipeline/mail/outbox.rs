@@ -120,7 +120,7 @@ impl OutboxWorker {
         }
         self.transport.sweep();
         let (ledger, keeper) = self.ledger();
-        let brakes = Arc::new(Brakes::new(self.pace.refusals_max, self.transport.servers(), &paused));
+        let brakes = Arc::new(Brakes::new(self.pace.refusals_max, &paused));
         let (told, mut outcomes) = mpsc::channel(WAITING_MAX);
         let places = Arc::new(Semaphore::new(self.pace.connections));
         let mut tasks = self.begin(due, &Way { ledger, told, brakes: brakes.clone(), places });

@@ -32,8 +32,8 @@ pub(super) struct Taken {
 
 impl Brakes {
     /// `paused` are domains that an earlier run stopped sending the mail of lists to.
-    pub(super) fn new(refusals_max: usize, servers: usize, paused: &[String]) -> Brakes {
-        let brake = |paused| Brake::new(refusals_max, servers, paused);
+    pub(super) fn new(refusals_max: usize, paused: &[String]) -> Brakes {
+        let brake = |paused| Brake::new(refusals_max, paused);
         Brakes { lists: brake(paused), confirmations: brake(&[]), welcomes: brake(&[]), own: brake(&[]) }
     }
 
