@@ -78,7 +78,7 @@ struct State {
     refuses_us: Option<String>,
     /// Why the first message waits of whose recipient no server has heard.
     unreached: Option<String>,
-    /// When the oldest message was made that waits because of us or a server.
+    /// When the oldest message was made that was not taken.
     oldest: Option<Timestamp>,
 }
 
@@ -207,6 +207,8 @@ impl Brake {
             if !sending.is_named {
                 state.unreached.get_or_insert_with(|| reason.clone());
             }
+        }
+        if sending.result.is_err() {
             let oldest = state.oldest.unwrap_or(delivery.created);
             state.oldest = Some(oldest.min(delivery.created));
         }
@@ -437,6 +439,26 @@ mod tests {
         assert_eq!((1..=9).find(|n| ends(&format!("a@{n}.example"))), Some(MAX - 1));
         brake.pull("blocked".into());
         assert_eq!(brake.domains(), DomainNews::default());
+    }
+
+    #[test]
+    fn what_is_said_of_strangers_is_about_us_if_nobody_on_a_list_was_taken_since() {
+        let (created, later) = (Timestamp::UNIX_EPOCH, Timestamp::from_second(9).unwrap());
+        let stranger = Delivery { digest: "_confirm".into(), ..delivery("a@x.example") };
+        let gone = Sending::by(Some(0), Err(DeliverError::NoMailbox("gone".into())));
+        for sending in [refused(), Sending { is_named: true, ..gone }] {
+            let brake = Brake::new(MAX, &[]);
+            brake.note(&stranger, &sending, None);
+            assert_eq!(brake.trouble_with_strangers(None), None);
+            brake.pull("five in a row".into());
+            for (taken, want) in [(None, true), (Some(created), true), (Some(later), false)] {
+                assert_eq!(brake.trouble_with_strangers(taken).is_some(), want, "{taken:?}");
+            }
+        }
+        // No server had heard of the recipient.
+        let brake = Brake::new(MAX, &[]);
+        brake.note(&stranger, &Sending { is_named: false, ..refused() }, None);
+        assert!(brake.trouble_with_strangers(Some(later)).is_some());
     }
 
     #[test]
