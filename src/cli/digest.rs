@@ -122,6 +122,7 @@ fn message(
         recipient: address.as_str().into(),
         message_id,
         attempts: 0,
+        uncertain: 0,
         issue: Arc::new(issue),
         created: now,
         doubted: None,

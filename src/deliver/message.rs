@@ -404,6 +404,7 @@ mod tests {
             recipient: "ana@example.org".into(),
             message_id: "abc@example.org".into(),
             attempts: 0,
+            uncertain: 0,
             issue: std::sync::Arc::new(Issue {
                 subject: subject.into(),
                 text: format!("é {}", "x".repeat(3000)),

@@ -13,6 +13,10 @@ pub mod transport;
 pub struct Sending {
     /// The server that answered last, by its place among the configured ones; `None` where none did.
     pub server: Option<usize>,
+    /// Whether that server had heard of the recipient: only then its answer can be about them.
+    pub is_named: bool,
+    /// Whether there is another server to ask.
+    pub has_others: bool,
     /// Servers that refused it for a reason that is about us before another one was asked, with the reason.
     pub refused_by: Vec<(usize, String)>,
     pub result: Result<(), DeliverError>,
@@ -21,13 +25,15 @@ pub struct Sending {
 impl Sending {
     /// What no other server was asked about.
     pub fn by(server: Option<usize>, result: Result<(), DeliverError>) -> Sending {
-        Sending { server, refused_by: Vec::new(), result }
+        Sending { server, is_named: false, has_others: false, refused_by: Vec::new(), result }
     }
 
     /// The same with other words.
     pub fn map(self, words: impl Fn(String) -> String) -> Sending {
         Sending {
             server: self.server,
+            is_named: self.is_named,
+            has_others: self.has_others,
             refused_by: self.refused_by.into_iter().map(|(at, reason)| (at, words(reason))).collect(),
             result: self.result.map_err(|error| error.map(words)),
         }
@@ -61,6 +67,9 @@ pub enum DeliverError {
     /// Give up this and all other mail to the recipient: the mailbox does not exist.
     #[error("{0}")]
     NoMailbox(String),
+    /// Give up, unless another server can: this one has no means to carry the recipient's address.
+    #[error("{0}")]
+    Unable(String),
     /// Give up: the message cannot be built.
     #[error("{0}")]
     Permanent(String),
@@ -78,6 +87,7 @@ impl DeliverError {
             DeliverError::Stopped => DeliverError::Stopped,
             DeliverError::Uncertain(reason) => DeliverError::Uncertain(words(reason)),
             DeliverError::NoMailbox(reason) => DeliverError::NoMailbox(words(reason)),
+            DeliverError::Unable(reason) => DeliverError::Unable(words(reason)),
             DeliverError::Permanent(reason) => DeliverError::Permanent(words(reason)),
         }
     }

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::judgement::{is_closing, is_final, judged, not_taken};
-use self::message::{Stuffed, tell};
+use self::message::{Stuffed, tell, uncarried};
 use self::pool::{Idle, Place, Pool};
 use self::server::Server;
 pub use self::server::{SettingsError, SmtpSettings};
@@ -60,16 +60,21 @@ impl Smtp {
     /// Hands a message over. A server that cannot be reached, or refuses us, costs a try at the next one. After `stop` nothing is
     /// handed over any more; what the server was already told to take goes on to its end.
     pub async fn send(&self, envelope: &Envelope, message: &str, stop: &CancellationToken) -> Sending {
-        let mut refused_by: Vec<(usize, String)> = Vec::new();
+        let (mut refused_by, mut avoided): (Vec<(usize, String)>, Vec<usize>) = (Vec::new(), Vec::new());
         loop {
-            let avoided: Vec<usize> = refused_by.iter().map(|(at, _)| *at).collect();
-            match self.send_once(envelope, message, stop, &avoided).await {
-                (Some(at), Err(DeliverError::RefusesUs(reason))) if self.has_other(at, &avoided) => {
-                    refused_by.push((at, reason));
+            let mut sending = self.send_once(envelope, message, stop, &avoided).await;
+            let other = sending.server.filter(|at| self.has_other(*at, &avoided));
+            match (other, &sending.result) {
+                (Some(at), Err(DeliverError::RefusesUs(reason))) => {
+                    refused_by.push((at, reason.clone()));
+                    avoided.push(at);
                 }
-                (server, result) => {
-                    self.note_answer(server, &result);
-                    return Sending { server, refused_by, result };
+                (Some(at), Err(DeliverError::Unable(_))) => avoided.push(at),
+                _ => {
+                    self.note_answer(sending.server, &sending.result);
+                    sending.has_others = sending.server.is_some_and(|at| self.has_other(at, &[]));
+                    sending.refused_by = refused_by;
+                    return sending;
                 }
             }
         }
@@ -82,26 +87,27 @@ impl Smtp {
         message: &str,
         stop: &CancellationToken,
         avoided: &[usize],
-    ) -> (Option<usize>, Result<(), DeliverError>) {
+    ) -> Sending {
         let mut is_fresh = false;
         loop {
             let agreed = tokio::select! {
                 biased;
-                () = stop.cancelled() => return (None, Err(DeliverError::Stopped)),
+                () = stop.cancelled() => return Sending::by(None, Err(DeliverError::Stopped)),
                 agreed = self.agree(envelope, is_fresh, avoided) => agreed,
             };
             let (idle, was_kept) = match agreed {
                 Ok(agreed) => agreed,
-                Err((server, error)) => return (server, Err(error)),
+                Err(failed) => return *failed,
             };
-            let server = Some(idle.place.at);
+            let named = |at, result| Sending { is_named: true, ..Sending::by(Some(at), result) };
+            let at = idle.place.at;
             match self.hand_over(idle, message).await {
                 // The server closed this connection without taking the message; a new one may work.
                 Err(Fault::Refused(reply)) if reply.code == CLOSING && was_kept && !is_fresh => {
                     is_fresh = true
                 }
-                Err(fault) => return (server, Err(not_taken(&fault))),
-                Ok(()) => return (server, Ok(())),
+                Err(fault) => return named(at, Err(not_taken(&fault))),
+                Ok(()) => return named(at, Ok(())),
             }
         }
     }
@@ -110,7 +116,7 @@ impl Smtp {
     fn note_answer(&self, server: Option<usize>, result: &Result<(), DeliverError>) {
         let is_good = matches!(
             result,
-            Ok(()) | Err(DeliverError::Temporary(_) | DeliverError::Declined(_) | DeliverError::Uncertain(_))
+            Ok(()) | Err(DeliverError::Temporary(_) | DeliverError::Declined(_) | DeliverError::Unable(_))
         );
         if let Some(at) = server.filter(|_| is_good) {
             self.pool.state().server(at).is_proven = true;
@@ -146,19 +152,28 @@ impl Smtp {
         envelope: &Envelope,
         is_fresh: bool,
         avoided: &[usize],
-    ) -> Result<(Idle, bool), (Option<usize>, DeliverError)> {
+    ) -> Result<(Idle, bool), Box<Sending>> {
         let mut is_fresh = is_fresh;
-        let mut last = (None, DeliverError::Unavailable("no mail server can be reached now".into()));
+        let failed = |at: Option<usize>, error| Box::new(Sending::by(at, Err(error)));
+        let answered = |at: usize, command: Command, fault: &Fault| {
+            let is_named = matches!(command, Command::Rcpt | Command::Data);
+            Box::new(Sending { is_named, ..Sending::by(Some(at), Err(judged(command, fault))) })
+        };
+        let mut last = failed(None, DeliverError::Unavailable("no mail server can be reached now".into()));
         // Each server once, and once more for a kept connection that was closed in the meantime.
         for _ in 0..2 * self.servers.len() + 1 {
-            let at = self.choose(avoided).map_err(|error| (None, error))?;
+            let at = self.choose(avoided).map_err(|error| failed(None, error))?;
             let (mut idle, was_kept) = match self.connection(at, is_fresh).await {
                 Ok(found) => found,
                 Err(error) => {
-                    last = (Some(at), error);
+                    last = failed(Some(at), error);
                     continue;
                 }
             };
+            if let Some(error) = uncarried(&idle.connection, envelope) {
+                self.keep(idle);
+                return Err(failed(Some(at), error));
+            }
             match tell(&mut idle.connection, envelope).await {
                 Ok(()) => return Ok((idle, was_kept)),
                 Err((command, fault @ Fault::Refused(_))) if !is_closing(&fault) => {
@@ -166,15 +181,15 @@ impl Smtp {
                     if idle.connection.ask("RSET", 200..=299).await.is_ok() {
                         self.keep(idle);
                     }
-                    return Err((Some(at), judged(command, &fault)));
+                    return Err(answered(at, command, &fault));
                 }
                 // The reused connection was closed without taking anything of this message; a new one is opened.
                 Err(_) if was_kept => is_fresh = true,
                 // One connection too many, and the server says so late.
                 Err((_, fault)) if self.lower(at, &fault) => {
-                    last = (Some(at), judged(Command::Connect, &fault));
+                    last = answered(at, Command::Connect, &fault);
                 }
-                Err((command, fault)) => return Err((Some(at), judged(command, &fault))),
+                Err((command, fault)) => return Err(answered(at, command, &fault)),
             }
         }
         Err(last)

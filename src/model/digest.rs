@@ -121,6 +121,16 @@ impl DigestId {
 }
 
 impl DigestId {
+    /// Whether it is mail to people who are on a list.
+    pub fn is_list(&self) -> bool {
+        matches!(self, DigestId::Configured(_) | DigestId::Personal)
+    }
+
+    /// Whether it is mail that anybody can cause, to an address of their choice.
+    pub fn is_to_strangers(&self) -> bool {
+        matches!(self, DigestId::Confirmation | DigestId::Welcome)
+    }
+
     /// The digest that the unsubscribe link in a mail of this one refers to.
     pub fn list(&self) -> &DigestId {
         if *self == DigestId::Welcome { &DigestId::Personal } else { self }
@@ -244,6 +254,8 @@ pub struct Delivery {
     /// RFC 5322 Message-ID without angle brackets: the same at every attempt, so that duplicates can be detected.
     pub message_id: String,
     pub attempts: u32,
+    /// How often it was handed over without an answer.
+    pub uncertain: u32,
     /// Shared by all deliveries of the issue.
     pub issue: std::sync::Arc<Issue>,
     /// The Date header: when the issue was created.

@@ -34,6 +34,15 @@ pub struct ClaimedDelivery {
     pub attempt: u32,
 }
 
+/// Deliveries whose time has come, in the order in which they are to be tried.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Due {
+    /// To people on lists.
+    pub lists: Vec<DeliveryKey>,
+    /// Confirmations, welcome mail, and mail to the operator.
+    pub others: Vec<DeliveryKey>,
+}
+
 /// A delivery that was not sent, or not yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueuedDelivery {
@@ -112,44 +121,52 @@ impl<A> Mailing<'_, A> {
         self.db.row("SELECT seen FROM digest_mark WHERE digest = ?1", [digest], |row| row.get(0))
     }
 
-    /// The numbers of the deliveries whose time has come: what the operator has to know, then those that wait longest, so that what was
-    /// tried in vain comes after what was not. One that is still `sending` when its lease has run
-    /// out was cut off after it was handed over: it is due again, under the same Message-ID.
-    /// `leased` is now by the clock of leases.
-    pub fn due(
-        &self,
-        now: Timestamp,
-        leased: Timestamp,
-        digest: Option<&DigestId>,
-    ) -> Result<Vec<DeliveryKey>> {
+    /// How the schedule of a digest was written when its slots were last looked at.
+    pub fn digest_schedule(&self, digest: &DigestId) -> Result<Option<String>> {
+        self.db.row("SELECT schedule FROM digest_schedule WHERE digest = ?1", [digest], |row| row.get(0))
+    }
+
+    /// The deliveries whose time has come: what the operator has to know, then those that were not tried yet, since what was refused
+    /// may be refused again, then those that wait longest. One that is still `sending` when its lease has run out was cut off after
+    /// it was handed over: it is due again, under the same Message-ID. `leased` is now by the clock of leases.
+    pub fn due(&self, now: Timestamp, leased: Timestamp, digest: Option<&DigestId>) -> Result<Due> {
         let of_state = |state: &str, limit: &str| {
             format!(
-                "SELECT delivery.pk, next_attempt, issue.digest <> '{}' FROM delivery JOIN issue ON issue.pk = delivery.issue
+                "SELECT delivery.pk, next_attempt, issue.digest <> '{}', attempts > 0 OR last_error IS NOT NULL, substr(issue.digest, 1, 1) <> '_' OR issue.digest = '{}'
+                 FROM delivery JOIN issue ON issue.pk = delivery.issue
                  WHERE state = '{state}' AND next_attempt {limit} AND lease_end <= ?4 AND (?3 IS NULL OR issue.digest = ?3)",
-                DigestId::Operator
+                DigestId::Operator,
+                DigestId::Personal
             )
         };
         let parts: Vec<String> = ["pending", "sending"]
             .iter()
             .flat_map(|state| ["<= ?1", "> ?2"].map(|limit| of_state(state, limit)))
             .collect();
-        let sql = format!("{} ORDER BY 3, 2, 1", parts.join(" UNION ALL "));
-        self.db.rows(&sql, params![millis(now), millis(now + PAUSE_MAX), digest, millis(leased)], |row| {
-            row.get(0)
-        })
+        let sql = format!("{} ORDER BY 3, 4, 2, 1", parts.join(" UNION ALL "));
+        let parameters = params![millis(now), millis(now + PAUSE_MAX), digest, millis(leased)];
+        let rows: Vec<(DeliveryKey, bool)> =
+            self.db.rows(&sql, parameters, |row| Ok((row.get(0)?, row.get(4)?)))?;
+        let of = |is_list| rows.iter().filter(|row| row.1 == is_list).map(|row| row.0).collect();
+        Ok(Due { lists: of(true), others: of(false) })
+    }
+
+    /// The domains to which a run sends one message only, until one is taken.
+    pub fn paused_domains(&self) -> Result<Vec<String>> {
+        self.db.rows("SELECT domain FROM paused_domain", [], |row| row.get(0))
     }
 
     /// Deliveries by number, each issue read once; `known` is an issue read before.
     pub fn deliveries(&self, numbers: &[DeliveryKey], known: Option<&Arc<Issue>>) -> Result<Vec<Delivery>> {
-        let sql = "SELECT issue.digest, recipient, message_id, attempts, issue.pk, created, delivery.pk, doubted
+        let sql = "SELECT issue.digest, recipient, message_id, attempts, issue.pk, created, delivery.pk, doubted, uncertain
                    FROM json_each(?1) AS wanted CROSS JOIN delivery ON delivery.pk = wanted.value JOIN issue ON issue.pk = delivery.issue ORDER BY wanted.key";
         type DeliveryRow =
-            ((DigestId, String, String), u32, IssueKey, Timestamp, DeliveryKey, Option<Timestamp>);
+            ((DigestId, String, String), (u32, u32), IssueKey, Timestamp, DeliveryKey, Option<Timestamp>);
         // Those that were erased in the meantime are gone.
         let read = |row: &Row| {
             Ok((
                 (row.get(0)?, row.get(1)?, row.get(2)?),
-                row.get(3)?,
+                (row.get(3)?, row.get(8)?),
                 row.get(4)?,
                 time(row.get(5)?),
                 row.get(6)?,
@@ -159,7 +176,7 @@ impl<A> Mailing<'_, A> {
         let rows: Vec<DeliveryRow> = self.db.rows(sql, [keys_text(numbers)], read)?;
         let mut issues: HashMap<IssueKey, Arc<Issue>> = HashMap::new();
         let mut deliveries = Vec::with_capacity(rows.len());
-        for ((digest, recipient, message_id), attempts, key, created, id, doubted) in rows {
+        for ((digest, recipient, message_id), (attempts, uncertain), key, created, id, doubted) in rows {
             let issue = match issues.get(&key) {
                 Some(issue) => issue.clone(),
                 None => {
@@ -176,6 +193,7 @@ impl<A> Mailing<'_, A> {
                 recipient,
                 message_id,
                 attempts,
+                uncertain,
                 issue,
                 created,
                 doubted,
@@ -349,6 +367,25 @@ impl Mailing<'_, Write> {
         )? == 1)
     }
 
+    /// A delivery was handed over, and nobody said whether it was taken.
+    pub fn note_uncertain(&self, number: DeliveryKey) -> Result<()> {
+        self.db.execute("UPDATE delivery SET uncertain = uncertain + 1 WHERE pk = ?1", [number])?;
+        Ok(())
+    }
+
+    /// Sends one message only to a domain, in each run until one is taken.
+    pub fn pause_domain(&self, domain: &str, reason: &str) -> Result<()> {
+        let sql = "INSERT INTO paused_domain (domain, reason) VALUES (?1, ?2) ON CONFLICT (domain) DO UPDATE SET reason = ?2";
+        self.db.execute(sql, [domain, reason])?;
+        Ok(())
+    }
+
+    /// A domain takes mail again.
+    pub fn open_domain(&self, domain: &str) -> Result<()> {
+        self.db.execute("DELETE FROM paused_domain WHERE domain = ?1", [domain])?;
+        Ok(())
+    }
+
     /// Returns a delivery that was not sent at all: the attempt is not counted. `false` if another process has taken it over.
     /// With a reason, the delivery waits until `next_attempt`.
     pub fn hand_back(
@@ -499,6 +536,13 @@ impl Mailing<'_, Write> {
     /// Records that the web version of an issue is written.
     pub fn set_archived(&self, key: IssueKey) -> Result<()> {
         self.db.execute("UPDATE issue SET is_archived = 1 WHERE pk = ?1", [key])?;
+        Ok(())
+    }
+
+    /// Stores how the schedule of a digest is written.
+    pub fn put_digest_schedule(&self, digest: &DigestId, schedule: &str) -> Result<()> {
+        let sql = "INSERT INTO digest_schedule (digest, schedule) VALUES (?1, ?2) ON CONFLICT (digest) DO UPDATE SET schedule = ?2";
+        self.db.execute(sql, params![digest, schedule])?;
         Ok(())
     }
 

@@ -34,7 +34,7 @@ pub use feature_index::{PostingBuffer, SlotPosting};
 pub use hub::Push;
 pub use intake::{EntryPlacement, Features, KeyHolder};
 pub use leases::{Lease, Queue};
-pub use mailing::{ClaimedDelivery, MailServer, NewIssue, QueuedDelivery, WhyHandedBack};
+pub use mailing::{ClaimedDelivery, Due, MailServer, NewIssue, QueuedDelivery, WhyHandedBack};
 pub use publishing::DirtyStory;
 pub use sources::{RobotsFile, SourceRow};
 pub use subscribers::{GroupIssue, InterestGroup, PAGE, SignUp};

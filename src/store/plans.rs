@@ -242,6 +242,8 @@ fn write_deliveries(w: &Unit<Write>) -> Result<ClaimedDelivery> {
     };
     w.mailing().queue_issue(&new, |number, recipient| format!("{number}{recipient}"))?;
     w.mailing().put_digest_mark(&digest, EntryKey(3))?;
+    w.mailing().put_digest_schedule(&digest, "daily 08:00 UTC")?;
+    w.mailing().digest_schedule(&digest)?;
     let claimed = w.mailing().claim(DeliveryKey(1), 0, "w", now, now)?.ok_or(StoreError::Busy)?;
     w.leases().renew("w", now)?;
     w.mailing().settle(claimed, DeliveryState::Sent, None, now)?;
@@ -304,6 +306,10 @@ fn hold_up(w: &Unit<Write>, claimed: ClaimedDelivery) -> Result<()> {
     let now = at(NOW);
     w.mailing().hand_back(claimed, None, now)?;
     w.mailing().hold(claimed.number)?;
+    w.mailing().note_uncertain(claimed.number)?;
+    w.mailing().pause_domain("x.example", "r")?;
+    w.mailing().paused_domains()?;
+    w.mailing().open_domain("x.example")?;
     w.mailing().settle_doubt(claimed.number, 0, DeliveryState::Failed, now)?;
     w.mailing().has_held()?;
     w.mailing().set_held_up(Some("r"))?;

@@ -22,6 +22,7 @@ mod oddities;
 mod oracles;
 mod outbox;
 mod pipeline;
+mod providers;
 mod publishing;
 mod rendering;
 mod returns;

@@ -1,19 +1,33 @@
 //! What a server is told of one message: its envelope, and the message itself.
 
+use lettre::Address;
 use lettre::address::Envelope;
 
+use crate::deliver::DeliverError;
 use crate::deliver::connection::{Connection, Fault};
 use crate::model::refusal::Command;
 
+/// Why a server cannot carry an address of an envelope, if it cannot: one beyond ASCII needs an extension (RFC 6531).
+pub(super) fn uncarried(connection: &Connection, envelope: &Envelope) -> Option<DeliverError> {
+    if is_ascii(envelope.from()) && is_ascii(envelope.to()) || connection.has("SMTPUTF8") {
+        return None;
+    }
+    let words = "the mail server offers no SMTPUTF8, without which it cannot carry the address of";
+    Some(if is_ascii(envelope.from()) {
+        DeliverError::Unable(format!("{words} the recipient"))
+    } else {
+        DeliverError::RefusesUs(format!("{words} the sender"))
+    })
+}
+
+fn is_ascii<'a>(addresses: impl IntoIterator<Item = &'a Address>) -> bool {
+    addresses.into_iter().all(|address| AsRef::<str>::as_ref(address).is_ascii())
+}
+
 /// Sends the envelope, up to the reply to DATA (RFC 5321 section 3.3).
 pub(super) async fn tell(connection: &mut Connection, envelope: &Envelope) -> Result<(), (Command, Fault)> {
-    // Whether it supports such an address is left to the server.
-    let is_ascii = envelope
-        .from()
-        .into_iter()
-        .chain(envelope.to())
-        .all(|address| AsRef::<str>::as_ref(address).is_ascii());
-    let options = if is_ascii { "" } else { " SMTPUTF8" };
+    let is_plain = is_ascii(envelope.from()) && is_ascii(envelope.to());
+    let options = if is_plain { "" } else { " SMTPUTF8" };
     let from = envelope.from().map(ToString::to_string).unwrap_or_default();
     let at = |command: Command| move |fault| (command, fault);
     connection.ask(&format!("MAIL FROM:<{from}>{options}"), 200..=299).await.map_err(at(Command::Mail))?;

@@ -1,177 +1,27 @@
 //! What the answers of mail servers mean together. One refusal is about a mailbox or about us, as its words have it; many in a row are
 //! about us or about the server, whatever their words. So what a server says of recipients is only believed when it took, or answered
-//! differently, the mail of others; and a server that refuses one after the other is asked no more.
+//! differently, the mail of others; and a server that refuses one after the other is asked no more. The same holds for the recipients
+//! at one domain, since a server that passes mail on repeats what other providers say.
+
+mod domain;
+mod doubt;
+mod record;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+pub use self::doubt::{Before, Doubt, Ground, domain_of};
+use self::record::{Domains, Record};
 use crate::deliver::{DeliverError, Sending};
-use crate::model::digest::{Delivery, DigestId};
+use crate::model::digest::Delivery;
 use crate::model::keys::DeliveryKey;
 
-/// Some addresses of a list that was not cleaned for years stand in a row: so many times `refusals_max` are no accident.
-const MAILBOX_FACTOR: usize = 4;
 /// Deliveries to come again for that are kept in mind until the server takes something; those beyond are charged with nothing.
 const LATER_MAX: usize = 1_000;
-/// Mail to a single recipient who may not exist is waited with for so long before the operator hears of it.
-const SINGLE_WAITS: SignedDuration = SignedDuration::from_hours(24);
-
-/// What a server said of a recipient.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ground {
-    /// There is no such mailbox.
-    NoMailbox,
-    /// Nothing that explains it.
-    Unexplained,
-    /// The mailbox takes nothing, by a final answer.
-    Full,
-    /// The mailbox takes it later.
-    Later,
-}
-
-impl Ground {
-    /// Why a recipient is refused, if it is the recipient.
-    pub fn of(error: &DeliverError) -> Option<(Ground, &str)> {
-        match error {
-            DeliverError::NoMailbox(reason) => Some((Ground::NoMailbox, reason)),
-            DeliverError::Unexplained(reason) => Some((Ground::Unexplained, reason)),
-            DeliverError::Declined(reason) => Some((Ground::Full, reason)),
-            DeliverError::Temporary(reason) => Some((Ground::Later, reason)),
-            _ => None,
-        }
-    }
-
-    /// Whether it may cost the recipient all further mail, at once or by and by, for no reason that is known to be theirs.
-    pub fn is_grave(self) -> bool {
-        matches!(self, Ground::NoMailbox | Ground::Unexplained)
-    }
-}
-
-/// A refused recipient, until it is known whether that is to be believed. The delivery waits meanwhile, and is charged with nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Doubt {
-    pub number: DeliveryKey,
-    /// Those before this one.
-    pub attempts: u32,
-    pub message_id: String,
-    /// The keyed hash of the recipient.
-    pub hash: String,
-    pub digest: DigestId,
-    pub created: Timestamp,
-    /// Since when, if it was in doubt in an earlier run.
-    pub since: Option<Timestamp>,
-    pub ground: Ground,
-    pub reason: String,
-}
-
-/// Mail to those who run courant says little of how a server takes mail for a list.
-pub fn is_for_list(digest: &DigestId) -> bool {
-    !matches!(digest, DigestId::Operator | DigestId::Answer)
-}
-
-/// When a server last took mail for a list, and any mail.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Before {
-    pub taken: Option<Timestamp>,
-    pub taken_any: Option<Timestamp>,
-}
-
-/// What one server answered in this run, since it last took mail for a list.
-#[derive(Debug, Default)]
-struct Record {
-    /// Messages in a row that wait for a reason that is not their recipients', or for one that nobody gives.
-    about_us: usize,
-    /// Refused recipients in a row.
-    of_recipients: usize,
-    doubts: Vec<Doubt>,
-    has_taken: bool,
-    /// Mail for the operator too.
-    has_taken_any: bool,
-    is_out: bool,
-    /// Why it is left out, while others take its mail.
-    trouble: Option<String>,
-}
-
-impl Record {
-    /// The server took a message: what it said of others before is to be believed.
-    fn take(&mut self, is_for_list: bool) -> Vec<Doubt> {
-        self.has_taken_any = true;
-        if !is_for_list {
-            return Vec::new();
-        }
-        self.has_taken = true;
-        (self.about_us, self.of_recipients) = (0, 0);
-        std::mem::take(&mut self.doubts)
-    }
-
-    /// A message waits. Answers why the server is to be asked no more, if it is.
-    fn wait(&mut self, reason: &str, refusals_max: usize) -> Option<String> {
-        self.about_us += 1;
-        self.out_if(self.about_us >= refusals_max, || reason.to_owned())
-    }
-
-    /// A recipient was refused.
-    fn doubt(&mut self, doubt: Doubt, refusals_max: usize) -> Option<String> {
-        let reason = doubt.reason.clone();
-        let counts = doubt.ground != Ground::Later && is_for_list(&doubt.digest);
-        let is_unexplained = counts && doubt.ground == Ground::Unexplained;
-        self.doubts.push(doubt);
-        self.of_recipients += usize::from(counts);
-        self.about_us += usize::from(is_unexplained);
-        let is_many = is_unexplained && self.about_us >= refusals_max
-            || counts && self.of_recipients >= refusals_max.saturating_mul(MAILBOX_FACTOR);
-        let count = self.of_recipients;
-        self.out_if(is_many, || format!("{count} recipients in a row: {reason}"))
-    }
-
-    fn out_if(&mut self, is_many: bool, reason: impl FnOnce() -> String) -> Option<String> {
-        if !is_many || self.is_out {
-            return None;
-        }
-        self.is_out = true;
-        Some(reason())
-    }
-
-    /// How many of the doubts that are left are grave, and how many are not.
-    fn counts(&self) -> (usize, usize) {
-        let of_list = self.doubts.iter().filter(|doubt| is_for_list(&doubt.digest));
-        let grave = of_list.clone().filter(|doubt| doubt.ground.is_grave()).count();
-        (grave, of_list.count() - grave)
-    }
-
-    /// Whether a doubt that nothing answered until the end is to be believed.
-    fn is_believed(&self, doubt: &Doubt, before: Before, refusals_max: usize) -> bool {
-        let (grave, others) = self.counts();
-        let was_since =
-            |taken: Option<Timestamp>| doubt.since.zip(taken).is_some_and(|(since, taken)| taken > since);
-        if self.is_out {
-            false
-        } else if !doubt.ground.is_grave() {
-            self.has_taken || others < refusals_max
-        } else if self.has_taken && grave < refusals_max {
-            true
-        } else if was_since(before.taken) {
-            // It took the mail of others since it first refused this one.
-            true
-        } else {
-            let has_taken_any = self.has_taken_any || was_since(before.taken_any);
-            grave <= 1 && (has_taken_any || doubt.ground == Ground::Unexplained)
-        }
-    }
-
-    /// Whether a delivery in doubt waits for the operator.
-    fn is_held(&self, doubt: &Doubt, now: Timestamp) -> bool {
-        let is_late = now.duration_since(doubt.created) >= SINGLE_WAITS;
-        let is_alone = self.counts().0 <= 1 && (!is_late || doubt.digest == DigestId::Confirmation);
-        is_for_list(&doubt.digest)
-            && doubt.ground != Ground::Later
-            && (self.is_out || doubt.ground.is_grave() && !is_alone)
-    }
-}
 
 /// What follows of an answer.
 #[derive(Debug, Default)]
@@ -182,6 +32,8 @@ pub struct Noted {
     pub forgotten: Vec<Doubt>,
     /// Nothing more is to go through these servers, and why.
     pub out: Vec<(Option<usize>, String)>,
+    /// Nothing more is sent to the recipient's domain, and why.
+    pub paused: Option<String>,
 }
 
 /// The end of a run, for one server.
@@ -189,10 +41,19 @@ pub struct Noted {
 pub struct Rest {
     pub believed: Vec<Doubt>,
     pub unbelieved: Vec<Doubt>,
-    /// Those of them that wait for the operator.
+    /// Those that wait for the operator.
     pub held: Vec<DeliveryKey>,
     /// Why they do.
     pub trouble: Option<String>,
+}
+
+/// What a run has shown of domains.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct DomainNews {
+    /// Nothing is sent there until one message is taken, and why.
+    pub paused: Vec<(String, String)>,
+    /// They were paused, and took a message.
+    pub open: Vec<String>,
 }
 
 /// The messages of one digest that are under way.
@@ -206,15 +67,22 @@ struct Lot {
 #[derive(Default)]
 struct State {
     servers: HashMap<Option<usize>, Record>,
+    domains: Domains,
     lots: HashMap<String, Lot>,
     under_way: usize,
+    /// Whether there was another server to ask when one last answered.
+    has_others: bool,
     /// Why sending ended.
     reason: Option<String>,
     /// Why the first message waits that somebody refused because of us.
     refuses_us: Option<String>,
+    /// Why the first message waits of whose recipient no server has heard.
+    unreached: Option<String>,
+    /// When the oldest message was made that was not taken.
+    oldest: Option<Timestamp>,
 }
 
-/// What a run knows of the servers that it sends through.
+/// What a run knows of the servers that it sends through, by the answers to mail of one kind.
 pub struct Brake {
     refusals_max: usize,
     state: Mutex<State>,
@@ -226,6 +94,7 @@ pub struct Brake {
 pub struct Admission<'a> {
     brake: &'a Brake,
     lot: String,
+    domain: String,
 }
 
 impl Drop for Admission<'_> {
@@ -235,28 +104,46 @@ impl Drop for Admission<'_> {
         if let Some(lot) = state.lots.get_mut(&self.lot) {
             lot.under_way -= 1;
         }
+        if let Some(domain) = state.domains.get_mut(&self.domain) {
+            domain.under_way -= 1;
+        }
         drop(state);
         self.brake.changed.notify_waiters();
     }
 }
 
+/// Whether a message may be tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Entrance {
+    Open,
+    Wait,
+    /// Not in this run.
+    Shut,
+}
+
 impl Brake {
-    pub fn new(refusals_max: usize) -> Brake {
-        Brake {
+    /// `paused` are domains that an earlier run stopped sending to.
+    pub fn new(refusals_max: usize, paused: &[String]) -> Brake {
+        let brake = Brake {
             refusals_max,
             state: Mutex::default(),
             changed: Notify::new(),
             pulled: CancellationToken::new(),
+        };
+        for domain in paused {
+            brake.state().domains.entry(domain.clone()).or_default().was_paused = true;
         }
+        brake
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until a message of a digest may be tried: one after the other until one was not refused, and no more at a time than
-    /// refusals are left. `None` when nothing is to be tried any more.
-    pub async fn admit(&self, digest: &DigestId, stop: &CancellationToken) -> Option<Admission<'_>> {
+    /// Waits until a message may be tried: one after the other until one of its digest was not refused, and no more at a time than
+    /// refusals are left, of its domain as well. `None` when it is not to be tried in this run any more.
+    pub async fn admit(&self, delivery: &Delivery, stop: &CancellationToken) -> Option<Admission<'_>> {
+        let (lot, domain) = (delivery.digest.as_str().to_owned(), domain_of(&delivery.recipient));
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
@@ -264,8 +151,10 @@ impl Brake {
             if stop.is_cancelled() || self.pulled.is_cancelled() {
                 return None;
             }
-            if self.try_admit(digest.as_str()) {
-                return Some(Admission { brake: self, lot: digest.as_str().to_owned() });
+            match self.try_admit(&lot, &domain) {
+                Entrance::Open => return Some(Admission { brake: self, lot, domain }),
+                Entrance::Shut => return None,
+                Entrance::Wait => {}
             }
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -275,69 +164,131 @@ impl Brake {
         }
     }
 
-    fn try_admit(&self, lot: &str) -> bool {
+    fn try_admit(&self, lot: &str, domain: &str) -> Entrance {
         let mut state = self.state();
-        let refused =
-            state.servers.values().filter(|server| !server.is_out).map(|server| server.about_us).max();
+        let is_last = !state.has_others;
+        let refused = state
+            .servers
+            .values()
+            .filter(|server| !server.is_out)
+            .map(|server| server.weight(&state.domains, is_last).max(server.uncertain.len()))
+            .max();
         let under_way = state.under_way;
         let has_room = match refused {
             Some(refused) if refused > 0 => under_way == 0 || under_way + refused < self.refusals_max,
             _ => true,
         };
-        let lot = state.lots.entry(lot.to_owned()).or_default();
-        if !has_room || lot.under_way > 0 && !lot.is_proven {
-            return false;
+        let State { lots, domains, .. } = &mut *state;
+        let (lot, domain) = (lots.entry(lot.to_owned()).or_default(), domains.entry(domain.to_owned()));
+        let domain = domain.or_default();
+        if domain.out.is_some() {
+            return Entrance::Shut;
+        }
+        if !has_room || lot.under_way > 0 && !lot.is_proven || !domain.has_room(self.refusals_max) {
+            return Entrance::Wait;
         }
         lot.under_way += 1;
+        domain.under_way += 1;
         state.under_way += 1;
-        true
+        Entrance::Open
     }
 
     /// Takes note of how a message went; `doubt` is what was said of its recipient, if it is that.
     pub fn note(&self, delivery: &Delivery, sending: &Sending, doubt: Option<Doubt>) -> Noted {
         let mut state = self.state();
-        let (max, mut noted) = (self.refusals_max, Noted::default());
-        let is_taken = sending.result.is_ok();
-        for (server, reason) in &sending.refused_by {
-            let record = state.servers.entry(Some(*server)).or_default();
-            // Another one took the very same message.
-            let out = match is_taken {
-                true => record.out_if(true, || reason.clone()),
-                false => record.wait(reason, max),
-            };
-            noted.out.extend(out.map(|reason| (Some(*server), reason)));
+        let mut noted = Noted::default();
+        state.has_others = sending.has_others;
+        self.note_others(&mut state, delivery, sending, &mut noted);
+        self.note_answer(&mut state, delivery, sending, doubt, &mut noted);
+        if let Err(DeliverError::RefusesUs(reason) | DeliverError::Unavailable(reason)) = &sending.result {
+            if matches!(sending.result, Err(DeliverError::RefusesUs(_))) {
+                state.refuses_us.get_or_insert_with(|| reason.clone());
+            }
+            if !sending.is_named {
+                state.unreached.get_or_insert_with(|| reason.clone());
+            }
         }
-        let record = state.servers.entry(sending.server).or_default();
-        let out = match (&sending.result, doubt) {
-            (Ok(()), _) => {
-                noted.believed = record.take(is_for_list(&delivery.digest));
-                None
-            }
-            (Err(DeliverError::Unavailable(reason) | DeliverError::RefusesUs(reason)), _) => {
-                record.wait(reason, max)
-            }
-            (Err(_), Some(doubt)) if doubt.ground == Ground::Later && record.doubts.len() >= LATER_MAX => {
-                noted.forgotten.push(doubt);
-                None
-            }
-            (Err(_), Some(doubt)) => record.doubt(doubt, max),
-            (Err(_), None) => None,
-        };
-        noted.out.extend(out.map(|reason| (sending.server, reason)));
-        if let Err(DeliverError::RefusesUs(reason)) = &sending.result {
-            state.refuses_us.get_or_insert_with(|| reason.clone());
+        if sending.result.is_err() {
+            let oldest = state.oldest.unwrap_or(delivery.created);
+            state.oldest = Some(oldest.min(delivery.created));
         }
         let is_proof = match &sending.result {
             Ok(()) => true,
-            Err(error) => matches!(
-                error,
-                DeliverError::Temporary(_) | DeliverError::Declined(_) | DeliverError::Uncertain(_)
-            ),
+            Err(error) => matches!(error, DeliverError::Temporary(_) | DeliverError::Declined(_)),
         };
         if is_proof && let Some(lot) = state.lots.get_mut(delivery.digest.as_str()) {
             lot.is_proven = true;
         }
         noted
+    }
+
+    /// Servers that refused it because of us before another one was asked.
+    fn note_others(&self, state: &mut State, delivery: &Delivery, sending: &Sending, noted: &mut Noted) {
+        let domain = domain_of(&delivery.recipient);
+        for (server, reason) in &sending.refused_by {
+            let record = state.servers.entry(Some(*server)).or_default();
+            // Another one took the very same message. What is said of strangers decides nothing about a server.
+            let out = match sending.result.is_ok() {
+                true => record.out_if(delivery.digest.is_list(), || reason.clone()),
+                false => record.wait(
+                    Some(&domain),
+                    reason,
+                    (&state.domains, !sending.has_others),
+                    self.refusals_max,
+                ),
+            };
+            noted.out.extend(out.map(|reason| (Some(*server), reason)));
+        }
+    }
+
+    fn note_answer(
+        &self,
+        state: &mut State,
+        delivery: &Delivery,
+        sending: &Sending,
+        doubt: Option<Doubt>,
+        noted: &mut Noted,
+    ) {
+        let (name, max, is_last) = (domain_of(&delivery.recipient), self.refusals_max, !sending.has_others);
+        let record = state.servers.entry(sending.server).or_default();
+        let error = match &sending.result {
+            Ok(()) => {
+                state.domains.entry(name.clone()).or_default().take();
+                noted.believed = record.take(&name);
+                return;
+            }
+            Err(error) => error,
+        };
+        let ground = doubt.as_ref().map(|doubt| doubt.ground);
+        let words = error.to_string();
+        let is_about_us = matches!(error, DeliverError::Unavailable(_) | DeliverError::RefusesUs(_));
+        let counts = sending.is_named && (is_about_us || ground.is_some());
+        let refuse = |domains: &mut Domains| {
+            counts && domains.entry(name.clone()).or_default().refuse(ground, &words, max)
+        };
+        // While another server is left, many refusals are about this one.
+        let mut is_paused = is_last && refuse(&mut state.domains);
+        let known = (&state.domains, is_last);
+        let out = match (error, doubt) {
+            (DeliverError::Uncertain(reason), _) => record.unsure(delivery.id, reason, max),
+            (_, Some(doubt)) if doubt.ground == Ground::Later && record.doubts.len() >= LATER_MAX => {
+                noted.forgotten.push(doubt);
+                None
+            }
+            (_, Some(doubt)) => record.doubt(doubt, known, max),
+            (error, None) if is_about_us => {
+                let named = sending.is_named.then_some(name.as_str());
+                record.wait(named, &error.to_string(), known, max)
+            }
+            _ => None,
+        };
+        if out.is_some() && !is_last {
+            state.domains.values_mut().for_each(domain::Domain::forget);
+        } else if !is_last {
+            is_paused = refuse(&mut state.domains);
+        }
+        noted.paused = is_paused.then_some(words);
+        noted.out.extend(out.map(|reason| (sending.server, reason)));
     }
 
     /// Ends sending: no server is left.
@@ -355,39 +306,65 @@ impl Brake {
         self.state().servers.get(&Some(server)).and_then(|record| record.trouble.clone())
     }
 
-    /// Why sending ended, or else why a message waits that somebody refused because of us.
+    /// Why sending ended, or nothing was sent to a domain, or else why a message waits that somebody refused because of us.
     pub fn trouble(&self) -> Option<String> {
         let state = self.state();
-        state.reason.clone().or_else(|| state.refuses_us.clone())
+        let outs = state.domains.iter().filter_map(|(name, domain)| Some((name, domain.out.as_ref()?)));
+        let of_domain =
+            outs.min().map(|(name, reason)| format!("no mail to {name} is taken for now: {reason}"));
+        state.reason.clone().or(of_domain).or_else(|| state.refuses_us.clone())
     }
 
-    /// The servers that answered in this run, and whether each took mail for a list, and any mail.
-    pub fn servers(&self) -> Vec<(usize, bool, bool)> {
+    /// Why mail to strangers waits, if that is about us: no server had heard of the recipient, or one after the other was refused and
+    /// no mail of a list was taken since the first of them signed up.
+    pub fn trouble_with_strangers(&self, taken: Option<Timestamp>) -> Option<String> {
         let state = self.state();
-        let mut servers: Vec<(usize, bool, bool)> = state
-            .servers
-            .iter()
-            .filter_map(|(server, record)| Some(((*server)?, record.has_taken, record.has_taken_any)))
-            .collect();
-        servers.sort_unstable();
-        servers
+        let is_theirs = state.oldest.zip(taken).is_some_and(|(oldest, taken)| taken > oldest);
+        state.unreached.clone().or_else(|| state.reason.clone().filter(|_| !is_theirs))
     }
 
-    /// What is to be believed at the end of what a server said.
-    pub fn rest(&self, server: usize, before: Before, now: Timestamp) -> Rest {
+    /// The servers that answered in this run, and whether each took mail.
+    pub fn servers(&self) -> Vec<(usize, bool)> {
+        let state = self.state();
+        state.servers.iter().filter_map(|(server, record)| Some(((*server)?, record.has_taken))).collect()
+    }
+
+    /// What is to be kept of domains. Where sending ended, it is the server that refuses.
+    pub fn domains(&self) -> DomainNews {
+        let state = self.state();
+        let mut news = DomainNews::default();
+        for (name, domain) in &state.domains {
+            match &domain.out {
+                Some(reason) if state.reason.is_none() => news.paused.push((name.clone(), reason.clone())),
+                None if domain.was_paused && domain.has_taken => news.open.push(name.clone()),
+                _ => {}
+            }
+        }
+        news
+    }
+
+    /// What is to be believed at the end of what a server said. Only mail of a list waits for the operator.
+    pub fn rest(&self, server: usize, before: Before, is_list: bool, now: Timestamp) -> Rest {
         let mut state = self.state();
-        let Some(record) = state.servers.get_mut(&Some(server)) else { return Rest::default() };
+        let has_ended = state.reason.is_some();
+        let State { servers, domains, .. } = &mut *state;
+        let Some(record) = servers.get_mut(&Some(server)) else { return Rest::default() };
+        let is_lost = |doubt: &Doubt| {
+            domains.get(&doubt.domain).is_some_and(|domain| domain.is_lost(self.refusals_max))
+        };
         let (believed, unbelieved): (Vec<Doubt>, Vec<Doubt>) = record
             .doubts
             .iter()
             .cloned()
-            .partition(|doubt| record.is_believed(doubt, before, self.refusals_max));
-        let held: Vec<&Doubt> = unbelieved.iter().filter(|doubt| record.is_held(doubt, now)).collect();
+            .partition(|doubt| record.is_believed(doubt, before, is_lost(doubt), self.refusals_max));
+        let is_held = |doubt: &&Doubt| is_list && record.is_held(doubt, is_lost(doubt), now);
+        let held: Vec<&Doubt> = unbelieved.iter().filter(is_held).collect();
         let trouble = held.first().map(|doubt| match held.len() {
             1 => format!("the only recipient that was tried: {}", doubt.reason),
             count => format!("none of {count} recipients in a row was taken: {}", doubt.reason),
         });
-        let held = held.iter().map(|doubt| doubt.number).collect();
+        let uncertain: &[DeliveryKey] = if is_list && has_ended { &record.uncertain } else { &[] };
+        let held = held.iter().map(|doubt| doubt.number).chain(uncertain.iter().copied()).collect();
         record.doubts.clear();
         Rest { believed, unbelieved, held, trouble }
     }
@@ -399,130 +376,98 @@ mod tests {
 
     const MAX: usize = 5;
 
-    fn at(hours: i64) -> Timestamp {
-        Timestamp::from_second(1_700_000_000 + hours * 3_600).unwrap()
-    }
-
-    fn doubt(ground: Ground) -> Doubt {
-        Doubt {
-            number: DeliveryKey(1),
-            attempts: 0,
-            message_id: "m".into(),
-            hash: "h".into(),
-            digest: "d".into(),
-            created: at(0),
-            since: None,
-            ground,
-            reason: "no".into(),
-        }
-    }
-
-    /// A server that refuses some, takes one, and refuses some more.
-    fn record(ground: Ground, before: usize, has_taken: bool, after: usize) -> (Record, usize) {
-        let (mut record, mut believed) = (Record::default(), 0);
-        for _ in 0..before {
-            record.doubt(doubt(ground), MAX);
-        }
-        if has_taken {
-            believed = record.take(true).len();
-        }
-        for _ in 0..after {
-            record.doubt(doubt(ground), MAX);
-        }
-        (record, believed)
-    }
-
-    #[test]
-    fn a_refusal_is_believed_when_the_server_takes_the_mail_of_others() {
-        use Ground::{Full, Later, NoMailbox, Unexplained};
-        // What is refused, how many before the server takes one, whether it does, how many after; how many are believed, and whether
-        // the rest waits for the operator.
-        for (ground, before, has_taken, after, want, is_held) in [
-            (NoMailbox, 1, true, 2, 3, false),
-            (NoMailbox, 19, true, 0, 19, false),
-            (NoMailbox, 0, true, 4, 4, false),
-            (NoMailbox, 0, true, 5, 0, true),
-            (NoMailbox, 2, false, 0, 0, true),
-            (NoMailbox, 1, false, 0, 0, false),
-            (NoMailbox, 40, false, 0, 0, true),
-            (Unexplained, 1, false, 0, 1, false),
-            (Unexplained, 2, false, 0, 0, true),
-            (Unexplained, 0, true, 4, 4, false),
-            (Full, 4, false, 0, 4, false),
-            (Full, 20, false, 0, 0, true),
-            (Later, 4, false, 0, 4, false),
-            (Later, 40, false, 0, 0, false),
-            (Later, 0, true, 40, 40, false),
-        ] {
-            let (record, before_the_end) = record(ground, before, has_taken, after);
-            let (believed, rest): (Vec<&Doubt>, Vec<&Doubt>) =
-                record.doubts.iter().partition(|doubt| record.is_believed(doubt, Before::default(), MAX));
-            let believed = before_the_end + believed.len();
-            let held = rest.iter().any(|doubt| record.is_held(doubt, at(1)));
-            assert_eq!(
-                (believed, held),
-                (want, is_held),
-                "{ground:?}: {before} before, {has_taken}, {after} after"
-            );
-        }
-    }
-
-    #[test]
-    fn who_is_doubted_is_believed_to_be_gone_when_others_were_served_since() {
-        let mut record = Record::default();
-        let old = Doubt { since: Some(at(1)), ..doubt(Ground::NoMailbox) };
-        record.doubt(old.clone(), MAX);
-        record.doubt(old.clone(), MAX);
-        for (taken, want) in [(None, false), (Some(at(1)), false), (Some(at(2)), true)] {
-            let before = Before { taken, taken_any: None };
-            assert_eq!(record.is_believed(&old, before, MAX), want, "{taken:?}");
-            // That the operator's mail was taken shows nothing of two.
-            let before = Before { taken: None, taken_any: taken };
-            assert!(!record.is_believed(&old, before, MAX));
-        }
-        // The mail of the operator shows it of a single one.
-        let mut record = Record::default();
-        record.doubt(old.clone(), MAX);
-        let (no, since) = (Before::default(), Before { taken: None, taken_any: Some(at(2)) });
-        assert!(!record.is_believed(&old, no, MAX) && record.is_held(&old, at(24)));
-        assert!(record.is_believed(&old, since, MAX));
-        assert!(record.take(false).is_empty() && record.is_believed(&old, no, MAX));
-    }
-
-    #[test]
-    fn a_server_is_out_after_as_many_in_a_row_as_its_answers_weigh() {
-        let refused = |ground: Ground| {
-            let mut record = Record::default();
-            (1..=100).find(|_| record.doubt(doubt(ground), MAX).is_some())
+    fn delivery(recipient: &str) -> Delivery {
+        let issue = crate::model::digest::Issue {
+            subject: String::new(),
+            text: String::new(),
+            html: String::new(),
+            language: String::new(),
+            name: None,
+            places: crate::model::digest::LinkPlaces::with_mark(String::new()),
+            forwarded: None,
         };
-        assert_eq!(refused(Ground::Unexplained), Some(MAX));
-        assert_eq!(refused(Ground::NoMailbox), Some(4 * MAX));
-        assert_eq!(refused(Ground::Full), Some(4 * MAX));
-        assert_eq!(refused(Ground::Later), None);
-        let mut record = Record::default();
-        assert_eq!((1..=100).find(|_| record.wait("no", MAX).is_some()), Some(MAX));
-        let mut record = Record::default();
-        for _ in 0..100 {
-            assert!((1..MAX).all(|_| record.wait("no", MAX).is_none()), "what it takes in between counts");
-            record.take(true);
+        Delivery {
+            id: DeliveryKey(1),
+            digest: "d".into(),
+            recipient: recipient.into(),
+            message_id: "m".into(),
+            attempts: 0,
+            uncertain: 0,
+            issue: issue.into(),
+            created: Timestamp::UNIX_EPOCH,
+            doubted: None,
         }
+    }
+
+    fn refused() -> Sending {
+        Sending { is_named: true, ..Sending::by(Some(0), Err(DeliverError::RefusesUs("blocked".into()))) }
     }
 
     #[tokio::test]
     async fn messages_go_one_after_the_other_until_one_is_not_refused() {
-        let (brake, stop) = (Brake::new(MAX), CancellationToken::new());
-        let first = brake.admit(&"d".into(), &stop).await.unwrap();
-        assert!(!brake.try_admit("d"), "its answer is waited for");
-        let other = brake.admit(&"other".into(), &stop).await.unwrap();
-        brake.state().lots.get_mut("d").unwrap().is_proven = true;
-        let more: Vec<_> = vec![brake.admit(&"d".into(), &stop).await, brake.admit(&"d".into(), &stop).await];
+        let (brake, stop) = (Brake::new(MAX, &[]), CancellationToken::new());
+        let (mine, other) =
+            (delivery("a@x.example"), Delivery { digest: "o".into(), ..delivery("b@y.example") });
+        let first = brake.admit(&mine, &stop).await.unwrap();
+        assert_eq!(brake.try_admit("d", "x.example"), Entrance::Wait, "its answer is waited for");
+        let other = brake.admit(&other, &stop).await.unwrap();
+        brake.note(&mine, &Sending::by(Some(0), Ok(())), None);
+        let more = [brake.admit(&mine, &stop).await, brake.admit(&mine, &stop).await];
         assert!(more.iter().all(Option::is_some));
         // Three refusals are left.
-        brake.state().servers.entry(Some(0)).or_default().about_us = 2;
-        assert!(!brake.try_admit("d"));
+        brake.note(&delivery("c@z.example"), &refused(), None);
+        brake.note(&delivery("c@w.example"), &refused(), None);
+        assert_eq!(brake.try_admit("d", "x.example"), Entrance::Wait);
         drop((first, other));
-        assert!(brake.try_admit("d"));
+        assert_eq!(brake.try_admit("d", "x.example"), Entrance::Open);
         stop.cancel();
-        assert!(brake.admit(&"d".into(), &stop).await.is_none());
+        assert!(brake.admit(&mine, &stop).await.is_none());
+    }
+
+    #[test]
+    fn one_provider_that_refuses_us_does_not_stop_the_mail_of_others() {
+        let brake = Brake::new(MAX, &["old.example".to_owned()]);
+        let ends = |recipient: &str| !brake.note(&delivery(recipient), &refused(), None).out.is_empty();
+        assert!((0..MAX).all(|_| !ends("a@big.example")) && !ends("a@old.example"));
+        assert_eq!(brake.try_admit("d", "big.example"), Entrance::Shut);
+        assert_eq!(brake.try_admit("d", "old.example"), Entrance::Shut);
+        assert_eq!(brake.try_admit("d", "other.example"), Entrance::Open);
+        assert!(brake.trouble().is_some_and(|trouble| trouble.contains("big.example")));
+        let paused: Vec<String> = brake.domains().paused.into_iter().map(|(name, _)| name).collect();
+        assert!(paused.len() == 2 && brake.domains().open.is_empty());
+        // Where the others refuse us as well, it is no domain's.
+        assert_eq!((1..=9).find(|n| ends(&format!("a@{n}.example"))), Some(MAX - 1));
+        brake.pull("blocked".into());
+        assert_eq!(brake.domains(), DomainNews::default());
+    }
+
+    #[test]
+    fn what_is_said_of_strangers_is_about_us_if_nobody_on_a_list_was_taken_since() {
+        let (created, later) = (Timestamp::UNIX_EPOCH, Timestamp::from_second(9).unwrap());
+        let stranger = Delivery { digest: "_confirm".into(), ..delivery("a@x.example") };
+        let gone = Sending::by(Some(0), Err(DeliverError::NoMailbox("gone".into())));
+        for sending in [refused(), Sending { is_named: true, ..gone }] {
+            let brake = Brake::new(MAX, &[]);
+            brake.note(&stranger, &sending, None);
+            assert_eq!(brake.trouble_with_strangers(None), None);
+            brake.pull("five in a row".into());
+            for (taken, want) in [(None, true), (Some(created), true), (Some(later), false)] {
+                assert_eq!(brake.trouble_with_strangers(taken).is_some(), want, "{taken:?}");
+            }
+        }
+        // No server had heard of the recipient.
+        let brake = Brake::new(MAX, &[]);
+        brake.note(&stranger, &Sending { is_named: false, ..refused() }, None);
+        assert!(brake.trouble_with_strangers(Some(later)).is_some());
+    }
+
+    #[test]
+    fn a_server_is_left_out_before_a_domain_is_while_there_is_another_one() {
+        let brake = Brake::new(MAX, &[]);
+        let of_two = Sending { has_others: true, ..refused() };
+        let noted: Vec<Noted> =
+            (0..MAX).map(|_| brake.note(&delivery("a@x.example"), &of_two, None)).collect();
+        assert!(noted[MAX - 1].out.len() == 1 && noted.iter().all(|noted| noted.paused.is_none()));
+        assert_eq!(brake.try_admit("d", "x.example"), Entrance::Open);
     }
 }

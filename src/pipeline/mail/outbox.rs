@@ -6,6 +6,7 @@
 //! reader ─ delivery and encoded body ─▶ senders, one a connection ─ settled, next claim ─▶ ledger (one transaction for all that wait)
 //! ```
 
+mod brakes;
 mod ledger;
 mod outcome;
 mod settlement;
@@ -15,21 +16,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use self::brakes::{Audience, Brakes, Taken};
 use self::ledger::{Claim, ClaimRequest, Ledger, LedgerKeeper, carry_out};
 pub use self::outcome::Deliveries;
 use self::outcome::DeliveryOutcome;
 use self::settlement::{Sentence, Settled, Settlement};
-use super::brake::{Before, Brake, Doubt, Ground, Noted};
+use super::brake::{Before, Brake, Doubt, Ground, Noted, Rest, domain_of};
 use crate::deliver::message::{Built, MessageError, PreparedMessage, Sender, build, prepare};
 use crate::deliver::transport::Transport;
 use crate::deliver::{DeliverError, Sending};
 use crate::model::digest::{Delivery, DigestId, Issue, Notice, OnUncertain};
 use crate::model::keys::DeliveryKey;
-use crate::store::{ClaimedDelivery, MailServer, Store, StoreError, Unit, Write};
+use crate::store::{ClaimedDelivery, Due, MailServer, Store, StoreError, Unit, Write};
 use crate::support::clock::Clock;
 
 /// Deliveries read at a time, with their issues, so that memory does not grow with the number of recipients.
@@ -47,7 +49,7 @@ pub struct DeliveryPace {
     /// Number of messages sent concurrently, each over its own connection.
     pub connections: usize,
     pub on_uncertain: OnUncertain,
-    /// After this many messages in a row held because of us or the server, the rest is left for the next run.
+    /// After this many messages in a row held because of us or the server, or without an answer, the rest is left for the next run.
     pub refusals_max: usize,
     /// Older deliveries are no longer news and are given up.
     pub wait_max: SignedDuration,
@@ -80,6 +82,17 @@ pub struct OutboxWorker {
 type Body = Arc<Result<PreparedMessage, MessageError>>;
 type DeliveryQueue = Arc<tokio::sync::Mutex<mpsc::Receiver<(Delivery, Body)>>>;
 
+/// What the senders of a run share.
+#[derive(Clone)]
+struct Way {
+    ledger: Ledger,
+    /// What became of each delivery, and whether it is to a stranger.
+    told: mpsc::Sender<(DeliveryOutcome, bool)>,
+    brakes: Arc<Brakes>,
+    /// One for each connection.
+    places: Arc<Semaphore>,
+}
+
 impl OutboxWorker {
     /// Sends what is due. `on_done` is called with the total, then for each delivery.
     ///
@@ -96,30 +109,25 @@ impl OutboxWorker {
                 tracing::warn!(skipped, "deliveries that a killed run had handed over are not sent again");
             }
         }
-        let due = self.store.read(|r| r.mailing().due(self.clock.now(), Clock::of_leases(), digest))?;
-        on_done(Progress::Total(due.len() as u64));
-        if due.is_empty() {
+        let (due, paused) = self.store.read(|r| {
+            let due = r.mailing().due(self.clock.now(), Clock::of_leases(), digest)?;
+            Ok::<_, StoreError>((due, r.mailing().paused_domains()?))
+        })?;
+        let total = due.lists.len() + due.others.len();
+        on_done(Progress::Total(total as u64));
+        if total == 0 {
             return Ok(Deliveries::default());
         }
         self.transport.sweep();
-        let (waiting, queue) = mpsc::channel(WAITING_MAX);
-        let queue: DeliveryQueue = Arc::new(tokio::sync::Mutex::new(queue));
         let (ledger, keeper) = self.ledger();
-        let brake = Arc::new(Brake::new(self.pace.refusals_max));
+        let brakes = Arc::new(Brakes::new(self.pace.refusals_max, &paused));
         let (told, mut outcomes) = mpsc::channel(WAITING_MAX);
-        let mut tasks = JoinSet::new();
-        for _ in 0..self.pace.connections.min(due.len()) {
-            let (outbox, queue, ledger, told) = (self.clone(), queue.clone(), ledger.clone(), told.clone());
-            let brake = brake.clone();
-            tasks.spawn(async move { outbox.send_all(&queue, &ledger, &told, &brake).await });
-        }
-        drop((queue, ledger, told));
-        let reader = self.clone();
-        tasks.spawn(async move { reader.read_all(&due, &waiting).await });
+        let places = Arc::new(Semaphore::new(self.pace.connections));
+        let mut tasks = self.begin(due, &Way { ledger, told, brakes: brakes.clone(), places });
         let kept = tokio::task::spawn_blocking(move || keeper.run());
         let mut done = Deliveries::default();
-        while let Some(outcome) = outcomes.recv().await {
-            done.count(outcome);
+        while let Some((outcome, is_to_stranger)) = outcomes.recv().await {
+            done.count(outcome, is_to_stranger);
             on_done(Progress::One);
         }
         while let Some(task) = tasks.join_next().await {
@@ -127,15 +135,34 @@ impl OutboxWorker {
         }
         kept.await?;
         self.transport.close().await;
-        let in_doubt = self.end(&brake, &mut done)?;
+        let at_the_end = self.end(&brakes, &mut done)?;
         done.reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        let put_off = done.put_off.take().filter(|_| done.sent_to_lists == 0);
-        done.trouble = brake.trouble().or(in_doubt).or(put_off);
+        done.trouble = brakes.lists.trouble().or(at_the_end).or(done.put_off.take());
         // What kept back all of it is whoever asked's to say.
         if let Some(unsent) = done.unsent().filter(|_| done.sent > 0 && done.trouble.is_none()) {
             tracing::warn!("{} sent, {unsent}", done.sent);
         }
         Ok(done)
+    }
+
+    /// Starts to send: mail of lists by as many senders as there are connections, and the rest beside it, so that neither waits for
+    /// the other.
+    fn begin(&self, due: Due, way: &Way) -> JoinSet<anyhow::Result<()>> {
+        let mut tasks = JoinSet::new();
+        let beside = if due.lists.is_empty() { self.pace.connections } else { 1 };
+        for (numbers, is_list, senders) in
+            [(due.lists, true, self.pace.connections), (due.others, false, beside)]
+        {
+            let (waiting, queue) = mpsc::channel(WAITING_MAX);
+            let queue: DeliveryQueue = Arc::new(tokio::sync::Mutex::new(queue));
+            for _ in 0..senders.min(numbers.len()) {
+                let (outbox, queue, way) = (self.clone(), queue.clone(), way.clone());
+                tasks.spawn(async move { outbox.send_all(&queue, &way, is_list).await });
+            }
+            let reader = self.clone();
+            tasks.spawn(async move { reader.read_all(&numbers, &waiting).await });
+        }
+        tasks
     }
 
     fn ledger(&self) -> (Ledger, LedgerKeeper) {
@@ -170,25 +197,26 @@ impl OutboxWorker {
     }
 
     /// The work of one connection. Settled deliveries go to the ledger with the next claim, in one transaction.
-    async fn send_all(
-        &self,
-        queue: &DeliveryQueue,
-        ledger: &Ledger,
-        told: &mpsc::Sender<DeliveryOutcome>,
-        brake: &Brake,
-    ) -> anyhow::Result<()> {
+    async fn send_all(&self, queue: &DeliveryQueue, way: &Way, is_list: bool) -> anyhow::Result<()> {
         let mut settled: Vec<Settlement> = Vec::new();
         loop {
             let next = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => None,
-                () = brake.pulled.cancelled() => None,
+                () = way.brakes.lists.pulled.cancelled(), if is_list => None,
                 next = async { queue.lock().await.recv().await } => next,
             };
             let Some((delivery, body)) = next else { break };
-            let Some(admission) = brake.admit(&delivery.digest, &self.stop).await else { break };
+            let brake = way.brakes.of(&delivery.digest);
+            // What is given up is not sent.
+            let is_sent = self.outdated(&delivery).is_none();
+            let admission = if is_sent { brake.admit(&delivery, &self.stop).await } else { None };
+            if is_sent && admission.is_none() {
+                continue;
+            }
+            let place = way.places.acquire().await;
             let built = self.built(&delivery, &body);
-            match ledger.turn(std::mem::take(&mut settled), Some(self.wanted(&delivery))).await? {
+            match way.ledger.turn(std::mem::take(&mut settled), Some(self.wanted(&delivery))).await? {
                 Claim::Refused => continue,
                 Claim::Suppressed(claimed, reason) => {
                     let outcome =
@@ -199,25 +227,25 @@ impl OutboxWorker {
                 Claim::Ours(claimed, turn) => {
                     let sending = self.send(&delivery, built, turn).await;
                     let doubt = self.doubt(&delivery, claimed, &sending);
-                    let own = Settlement::Claimed(self.settled(&delivery, claimed, &sending.result));
+                    let own = Settlement::Claimed(self.settled(&delivery, claimed, &sending));
                     if doubt.is_some() {
                         // Before anybody else can show that it is to be believed.
-                        ledger.turn(vec![own], None).await?;
+                        way.ledger.turn(vec![own], None).await?;
                     } else {
                         settled.push(own);
                     }
-                    settled.extend(self.noted(brake.note(&delivery, &sending, doubt), brake));
+                    settled.extend(self.noted(&delivery, brake.note(&delivery, &sending, doubt), brake));
                 }
             }
-            drop(admission);
+            drop((admission, place));
             for outcome in settled.iter().filter_map(Settlement::told) {
                 outcome.log();
                 // Whoever counts may be gone: the work goes on.
-                let _ = told.send(outcome.clone()).await;
+                let _ = way.told.send((outcome.clone(), delivery.digest.is_to_strangers())).await;
             }
         }
         if !settled.is_empty() {
-            ledger.turn(settled, None).await?;
+            way.ledger.turn(settled, None).await?;
         }
         Ok(())
     }
@@ -268,13 +296,12 @@ impl OutboxWorker {
     }
 
     fn wanted(&self, delivery: &Delivery) -> ClaimRequest {
-        let domain = delivery.recipient.rsplit('@').next().unwrap_or_default();
         ClaimRequest {
             id: delivery.id,
             attempts: delivery.attempts,
             digest: delivery.digest.list().clone(),
             hash: self.sender.key.hash(&delivery.recipient),
-            domain: domain.to_lowercase(),
+            domain: domain_of(&delivery.recipient),
         }
     }
 
@@ -286,19 +313,30 @@ impl OutboxWorker {
             attempts: claimed.attempt.saturating_sub(1),
             message_id: delivery.message_id.clone(),
             hash: self.sender.key.hash(&delivery.recipient),
+            domain: domain_of(&delivery.recipient),
             digest: delivery.digest.clone(),
             created: delivery.created,
             since: delivery.doubted,
             ground,
             reason: reason.to_owned(),
+            is_vouched: false,
         })
     }
 
     /// What is to be kept of those whom an answer decides.
-    fn noted(&self, noted: Noted, brake: &Brake) -> Vec<Settlement> {
-        let Noted { believed, forgotten, out } = noted;
+    fn noted(&self, delivery: &Delivery, noted: Noted, brake: &Brake) -> Vec<Settlement> {
+        let Noted { believed, forgotten, out, paused } = noted;
+        if let Some(reason) = paused {
+            let domain = domain_of(&delivery.recipient);
+            tracing::info!(domain, reason, "nothing more is sent to this domain in this run");
+        }
         for (server, reason) in out {
-            self.leave_out(server, reason, brake);
+            // Servers are judged by the mail of lists.
+            if delivery.digest.is_list() {
+                self.leave_out(server, reason, brake);
+            } else {
+                brake.pull(reason);
+            }
         }
         let believed = believed.into_iter().map(|doubt| Settlement::Believed(self.sentence(doubt)));
         let deferred = |doubt: Doubt| DeliveryOutcome::Deferred(doubt.message_id, doubt.reason);
@@ -310,61 +348,99 @@ impl OutboxWorker {
     fn leave_out(&self, server: Option<usize>, reason: String, brake: &Brake) {
         match server {
             Some(server) if self.transport.leave_out(server, &reason) => {
-                let name = self.transport.server_name(server);
-                tracing::warn!("nothing more is sent through {name} in this run: {reason}");
                 brake.set_trouble_of(server, reason);
             }
             _ => brake.pull(reason),
         }
     }
 
-    fn settled(
-        &self,
-        delivery: &Delivery,
-        claimed: ClaimedDelivery,
-        result: &Result<(), DeliverError>,
-    ) -> Settled {
+    fn settled(&self, delivery: &Delivery, claimed: ClaimedDelivery, sending: &Sending) -> Settled {
         // Pauses count from the current time: a run may have been under way for hours.
-        Settled::of(delivery, claimed, result, self.pace.on_uncertain, self.clock.now())
+        Settled::of(delivery, claimed, sending, self.pace.on_uncertain, self.clock.now())
     }
 
     fn sentence(&self, doubt: Doubt) -> Sentence {
         Sentence::of(doubt, &self.operators, self.clock.now())
     }
 
-    /// What is still in doubt is decided, and what is known of the servers is kept. Answers why mail waits that is still in doubt.
-    fn end(&self, brake: &Brake, done: &mut Deliveries) -> anyhow::Result<Option<String>> {
-        let (now, mut trouble) = (self.clock.now(), None);
-        for (server, has_taken, has_taken_any) in brake.servers() {
-            let name = self.transport.server_name(server);
+    /// What is still in doubt is decided, and what is known of servers and domains is kept. Answers why mail waits that is still in
+    /// doubt.
+    fn end(&self, brakes: &Brakes, done: &mut Deliveries) -> anyhow::Result<Option<String>> {
+        let (now, mut trouble, mut last_taken) = (self.clock.now(), None, None);
+        for (server, taken) in brakes.servers() {
+            let left_out = brakes.lists.trouble_of(server);
+            // What kept back all of it is whoever asked's to say.
+            if let Some(reason) = left_out.as_ref().filter(|_| !brakes.lists.pulled.is_cancelled()) {
+                let name = self.transport.server_name(server);
+                tracing::warn!("{name} was left out in this run: {reason}");
+            }
             let told = self.store.write(|w| {
-                let mut known = w.mailing().mail_server(&name)?;
-                let before = known.clone();
-                known.taken = if has_taken { Some(now) } else { known.taken };
-                known.taken_any = if has_taken_any { Some(now) } else { known.taken_any };
-                let is_news = self.note_trouble(w, &name, &mut known, brake.trouble_of(server), has_taken)?;
+                let (known, is_news) = self.note_server(w, server, taken, left_out)?;
                 done.is_server_news |= is_news;
-                if known != before {
-                    w.mailing().put_mail_server(&name, &known)?;
-                }
-                let rest = brake.rest(server, Before { taken: known.taken, taken_any: known.taken_any }, now);
-                rest.held.iter().try_for_each(|number| w.mailing().hold(*number))?;
+                last_taken = last_taken.max(known.taken);
+                let before =
+                    Before { taken: known.taken, taken_any: known.taken_any, has_taken_any: taken.any };
                 let mut told = Vec::new();
-                for sentence in rest.believed.into_iter().map(|doubt| self.sentence(doubt)) {
-                    carry_out(w, &sentence, now)?;
-                    told.push(sentence.outcome);
+                for (brake, audience) in brakes.all() {
+                    let rest = brake.rest(server, before, audience == Audience::Lists, now);
+                    trouble = trouble.take().or(rest.trouble.clone());
+                    let outcomes = self.decide(w, rest)?.into_iter();
+                    told.extend(outcomes.map(|outcome| (outcome, audience == Audience::Strangers)));
                 }
-                let deferred = |doubt: Doubt| DeliveryOutcome::Deferred(doubt.message_id, doubt.reason);
-                told.extend(rest.unbelieved.into_iter().map(deferred));
-                trouble = trouble.take().or(rest.trouble);
                 Ok::<_, anyhow::Error>(told)
             })?;
-            for outcome in told {
+            for (outcome, is_to_stranger) in told {
                 outcome.log();
-                done.count(outcome);
+                done.count(outcome, is_to_stranger);
             }
         }
-        Ok(trouble)
+        self.note_domains(brakes)?;
+        Ok(trouble.or(brakes.trouble_with_strangers(last_taken)))
+    }
+
+    /// Keeps what becomes of those who were in doubt until the end.
+    fn decide(&self, unit: &Unit<Write>, rest: Rest) -> anyhow::Result<Vec<DeliveryOutcome>> {
+        rest.held.iter().try_for_each(|number| unit.mailing().hold(*number))?;
+        let mut told = Vec::new();
+        for sentence in rest.believed.into_iter().map(|doubt| self.sentence(doubt)) {
+            carry_out(unit, &sentence, self.clock.now())?;
+            told.push(sentence.outcome);
+        }
+        let deferred = |doubt: Doubt| DeliveryOutcome::Deferred(doubt.message_id, doubt.reason);
+        told.extend(rest.unbelieved.into_iter().map(deferred));
+        Ok(told)
+    }
+
+    /// Keeps what a server took, and whether others take its mail; answers whether that is something to tell.
+    fn note_server(
+        &self,
+        unit: &Unit<Write>,
+        server: usize,
+        taken: Taken,
+        trouble: Option<String>,
+    ) -> Result<(MailServer, bool), StoreError> {
+        let (name, now) = (self.transport.server_name(server), self.clock.now());
+        let mut known = unit.mailing().mail_server(&name)?;
+        let before = known.clone();
+        known.taken = if taken.for_lists { Some(now) } else { known.taken };
+        known.taken_any = if taken.any { Some(now) } else { known.taken_any };
+        let is_news = self.note_trouble(unit, &name, &mut known, trouble, taken.for_lists)?;
+        if known != before {
+            unit.mailing().put_mail_server(&name, &known)?;
+        }
+        Ok((known, is_news))
+    }
+
+    /// Keeps which domains are asked once only in the next run.
+    fn note_domains(&self, brakes: &Brakes) -> Result<(), StoreError> {
+        let news = brakes.lists.domains();
+        if news.paused.is_empty() && news.open.is_empty() {
+            return Ok(());
+        }
+        self.store.write(|w| {
+            news.paused.iter().try_for_each(|(domain, reason)| w.mailing().pause_domain(domain, reason))?;
+            news.open.iter().try_for_each(|domain| w.mailing().open_domain(domain))
+        })
     }
 
     /// The operator hears once that one of several servers refuses us, and once that it takes mail again.

@@ -12,6 +12,7 @@ use crate::digest::{self, Edition, TEXT_COLUMNS};
 use crate::model::digest::{Digest, DigestId, Issue, LinkPlaces, Notice, SUBJECT_CHARS_MAX, subject};
 use crate::model::keys::{EntryKey, IssueKey};
 use crate::model::mail_address::Address;
+use crate::model::schedule::Schedule;
 use crate::model::source::Source;
 use crate::model::story::Story;
 use crate::model::subscriber::{Interests, Preferences};
@@ -50,10 +51,10 @@ pub fn queue(
     }
     let (sender, now) = (context.sender, context.now);
     let slot = digest.schedule.last_slot(now).unwrap_or(now);
-    if !force && store.read(|r| r.mailing().last_slot(&digest.id, now))?.is_some_and(|last| last >= slot) {
+    if !force && waits_for_its_first(store, context, digest, slot)? {
         return Ok(DigestReport::NotDue);
     }
-    if !force && waits_for_its_first(store, context, digest, slot)? {
+    if !force && store.read(|r| r.mailing().last_slot(&digest.id, now))?.is_some_and(|last| last >= slot) {
         return Ok(DigestReport::NotDue);
     }
     let Preview { stories, issue, last } = preview(store, context, digest)?;
@@ -89,24 +90,32 @@ pub fn queue(
     }
 }
 
-/// A new digest first seen within this time after a slot was probably set up for that slot.
+/// A new digest or schedule first seen within this time after a slot was probably set up for that slot.
 const FIRST_SLOT_GRACE: SignedDuration = SignedDuration::from_mins(15);
 
-/// Whether a digest is new and its first slot is still ahead: the slot before it counts as filled.
+/// Whether a slot was one under another schedule too.
+fn has_slot(schedule: &str, slot: Timestamp) -> bool {
+    Schedule::parse(schedule).is_ok_and(|schedule| schedule.last_slot(slot) == Some(slot))
+}
+
+/// Whether a digest or its schedule is new and the first slot is still ahead: the slot before it counts as filled. Remembers how the
+/// schedule is written.
 fn waits_for_its_first(
     store: &Store,
     context: MailContext,
     digest: &Digest,
     slot: Timestamp,
 ) -> anyhow::Result<bool> {
-    let now = context.now;
-    let is_new = store.read(|r| {
+    let (now, schedule) = (context.now, digest.schedule.to_string());
+    let (before, is_new) = store.read(|r| {
         let mailing = r.mailing();
-        Ok::<_, StoreError>(
-            mailing.last_slot(&digest.id, now)?.is_none() && mailing.digest_mark(&digest.id)?.is_none(),
-        )
+        let is_new =
+            mailing.last_slot(&digest.id, now)?.is_none() && mailing.digest_mark(&digest.id)?.is_none();
+        Ok::<_, StoreError>((mailing.digest_schedule(&digest.id)?, is_new))
     })?;
-    if !is_new || now.duration_since(slot) <= FIRST_SLOT_GRACE {
+    let is_changed = before.as_ref().is_some_and(|before| *before != schedule && !has_slot(before, slot));
+    let waits = (is_new || is_changed) && now.duration_since(slot) > FIRST_SLOT_GRACE;
+    if !waits && before.as_ref() == Some(&schedule) {
         return Ok(false);
     }
     let issue = Issue {
@@ -120,8 +129,11 @@ fn waits_for_its_first(
     };
     let new =
         NewIssue { digest: &digest.id, slot: Some(slot), now, issue: &issue, stories: &[], recipients: &[] };
-    store.write(|w| w.mailing().queue_issue(&new, |_, _| String::new()))?;
-    Ok(true)
+    store.write(|w| {
+        w.mailing().put_digest_schedule(&digest.id, &schedule)?;
+        if waits { w.mailing().queue_issue(&new, |_, _| String::new()).map(drop) } else { Ok(()) }
+    })?;
+    Ok(waits)
 }
 
 /// Why an issue was not queued.

@@ -23,6 +23,10 @@ pub enum Whim {
     HangUp,
     /// It takes the message and never says so.
     Stall,
+    /// It takes the message and hangs up without a word.
+    TakeInSilence,
+    /// It offers no SMTPUTF8.
+    NoUnicode,
     /// 550 to the sender's address.
     RefuseSender,
     /// It says nothing to a recipient.
@@ -205,7 +209,10 @@ fn serve(stream: &TcpStream, shared: &Shared, place: usize) -> std::io::Result<(
             shared.senders.lock().unwrap().push(line.trim()[10..].to_owned());
         }
         let answer: &[u8] = if upper.starts_with("EHLO") {
-            b"250-sink\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n"
+            match whim {
+                Whim::NoUnicode => b"250-sink\r\n250 8BITMIME\r\n",
+                _ => b"250-sink\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n",
+            }
         } else if upper.starts_with("MAIL FROM:") && whim == Whim::RefuseSender {
             shared.refused.fetch_add(1, Ordering::SeqCst);
             b"550 5.1.0 Sender address blocked: user unknown\r\n"
@@ -258,6 +265,9 @@ fn serve(stream: &TcpStream, shared: &Shared, place: usize) -> std::io::Result<(
                 // Counted before the answer: what a client may believe, or not have heard of.
                 let mut taken = shared.taken.lock().unwrap();
                 recipients.drain(..).for_each(|recipient| *taken.entry(recipient).or_default() += 1);
+                if whim == Whim::TakeInSilence {
+                    return Ok(());
+                }
                 messages += 1;
                 b"250 taken\r\n"
             }

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
+use super::outcome::DeliveryOutcome;
 use super::settlement::{Follow, Sentence, Settled, Settlement};
 use crate::model::digest::DigestId;
 use crate::model::keys::DeliveryKey;
@@ -149,6 +150,9 @@ fn settle(unit: &Unit<Write>, settled: &Settled) -> anyhow::Result<()> {
             unit.mailing().hand_back(settled.claimed, why.as_ref(), settled.next_attempt)?
         }
     };
+    if is_ours && matches!(settled.outcome, DeliveryOutcome::Unsure(..)) {
+        unit.mailing().note_uncertain(settled.claimed.number)?;
+    }
     if !is_ours {
         // Our lease had ended, or the delivery was erased: its new owner settles it.
         tracing::warn!(

@@ -19,6 +19,8 @@ pub struct Deliveries {
     pub reasons: Vec<(String, u64)>,
     /// Those of `sent` that are not for the operator.
     pub sent_to_lists: u64,
+    /// Those of `deferred` and `refused` that anybody can cause: what was asked for in a sign-up.
+    pub unsent_to_strangers: u64,
     /// What is to be told of this run: why mail waits that is not its recipients' to mend.
     pub trouble: Option<String>,
     /// One of several servers was left out, or takes mail again: the operator is to hear of it.
@@ -30,7 +32,7 @@ pub struct Deliveries {
 impl Deliveries {
     /// Whether none of the messages tried was sent.
     pub fn is_none_sent(&self) -> bool {
-        self.sent == 0 && self.deferred + self.refused > 0
+        self.sent == 0 && self.deferred + self.refused > self.unsent_to_strangers
     }
 
     /// What was not sent, in one line; `None` if everything was.
@@ -43,19 +45,29 @@ impl Deliveries {
         Some(format!("{} deferred, {} refused: {reason}{others}", self.deferred, self.refused))
     }
 
-    pub(super) fn count(&mut self, outcome: DeliveryOutcome) {
+    pub(super) fn count(&mut self, outcome: DeliveryOutcome, is_to_stranger: bool) {
+        let before = self.deferred + self.refused;
+        self.add(outcome);
+        if is_to_stranger {
+            self.unsent_to_strangers += self.deferred + self.refused - before;
+        }
+    }
+
+    fn add(&mut self, outcome: DeliveryOutcome) {
         match outcome {
             DeliveryOutcome::HandedBack(_) | DeliveryOutcome::Withheld(..) | DeliveryOutcome::InDoubt(_) => {}
-            DeliveryOutcome::PutOff(_, reason, _) => {
+            DeliveryOutcome::PutOff(_, reason, is_held) => {
                 self.deferred += 1;
                 self.tell(&reason);
-                self.put_off.get_or_insert(reason);
+                if is_held {
+                    self.put_off.get_or_insert(reason);
+                }
             }
             DeliveryOutcome::Sent(_, is_for_list) => {
                 self.sent += 1;
                 self.sent_to_lists += u64::from(is_for_list);
             }
-            DeliveryOutcome::Deferred(_, reason) => {
+            DeliveryOutcome::Deferred(_, reason) | DeliveryOutcome::Unsure(_, reason) => {
                 self.deferred += 1;
                 self.tell(&reason);
             }
@@ -79,15 +91,17 @@ impl Deliveries {
 /// What became of a delivery.
 #[derive(Clone)]
 pub(super) enum DeliveryOutcome {
-    /// Whether it is for a list.
+    /// Whether it is for somebody else than the operator.
     Sent(String, bool),
     Deferred(String, String),
+    /// It was handed over, nobody knows whether it was taken, and it is tried again.
+    Unsure(String, String),
     Refused(String, String),
     /// The recipient has left in the meantime; no server was contacted.
     Withheld(String, String),
     /// Nothing of it was sent: it is as if it had not been claimed.
     HandedBack(String),
-    /// It waits for reasons that are not the recipient's, and is not counted as an attempt; whether it is for a list.
+    /// It waits for reasons that are not the recipient's, and is not counted as an attempt; whether it waits for the operator.
     PutOff(String, String, bool),
     /// Its recipient was refused: it waits until it is known whether that is to be believed.
     InDoubt(WhyHandedBack),
@@ -98,7 +112,9 @@ impl DeliveryOutcome {
     pub(super) fn state(&self) -> Option<(DeliveryState, Option<&str>)> {
         match self {
             DeliveryOutcome::Sent(..) => Some((DeliveryState::Sent, None)),
-            DeliveryOutcome::Deferred(_, reason) => Some((DeliveryState::Pending, Some(reason))),
+            DeliveryOutcome::Deferred(_, reason) | DeliveryOutcome::Unsure(_, reason) => {
+                Some((DeliveryState::Pending, Some(reason)))
+            }
             DeliveryOutcome::Refused(_, reason) | DeliveryOutcome::Withheld(_, reason) => {
                 Some((DeliveryState::Failed, Some(reason)))
             }
@@ -110,7 +126,6 @@ impl DeliveryOutcome {
 
     pub(super) fn why_handed_back(&self) -> Option<WhyHandedBack> {
         match self {
-            // What the operator is to hear is nothing that the operator has to wait for.
             DeliveryOutcome::PutOff(_, reason, false) => {
                 Some(WhyHandedBack::InDoubt { reason: reason.clone(), since: None })
             }
@@ -124,7 +139,7 @@ impl DeliveryOutcome {
     pub(super) fn log(&self) {
         match self {
             DeliveryOutcome::Sent(id, _) => tracing::info!(delivery.id = id, "delivered"),
-            DeliveryOutcome::Deferred(id, reason) => {
+            DeliveryOutcome::Deferred(id, reason) | DeliveryOutcome::Unsure(id, reason) => {
                 tracing::info!(delivery.id = id, reason, "delivery deferred")
             }
             DeliveryOutcome::Refused(id, reason) => {

@@ -4,10 +4,10 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::outcome::DeliveryOutcome;
-use crate::deliver::DeliverError;
+use crate::deliver::{DeliverError, Sending};
 use crate::model::digest::{Delivery, OnUncertain};
 use crate::model::keys::DeliveryKey;
-use crate::pipeline::mail::brake::{Doubt, Ground, is_for_list};
+use crate::pipeline::mail::brake::{Doubt, Ground};
 use crate::store::{ClaimedDelivery, WhyHandedBack};
 
 /// The first pause after a temporary failure; it doubles with each attempt.
@@ -16,6 +16,9 @@ const RETRY_SECONDS: i64 = 300;
 /// 48 h.
 const ATTEMPTS_MAX: u32 = 11;
 const LAST_PAUSE_SECONDS: i64 = 48 * 3_600 - RETRY_SECONDS * ((1 << 9) - 1);
+/// A message without an answer is repeated after these pauses, and then given up: its recipient may have got all of them.
+const UNCERTAIN_PAUSES: [SignedDuration; 3] =
+    [SignedDuration::from_mins(5), SignedDuration::from_hours(1), SignedDuration::from_hours(12)];
 /// A delivery held for reasons other than its recipient is retried after this fraction (1/8) of the time it has waited, within
 /// these bounds.
 const PUT_OFF_SECONDS: std::ops::RangeInclusive<i64> = RETRY_SECONDS..=3_600;
@@ -39,23 +42,32 @@ impl Settled {
     pub(super) fn of(
         delivery: &Delivery,
         claimed: ClaimedDelivery,
-        result: &Result<(), DeliverError>,
+        sending: &Sending,
         on_uncertain: OnUncertain,
         now: Timestamp,
     ) -> Settled {
         let id = delivery.message_id.clone();
-        let is_list = is_for_list(&delivery.digest);
+        let is_for_people = delivery.digest.is_list() || delivery.digest.is_to_strangers();
+        // What the operator is to hear, and what a server says of strangers, is nothing that the operator has to wait for.
+        let is_held = delivery.digest.is_list() || delivery.digest.is_to_strangers() && !sending.is_named;
         let waits = |pause| now.checked_add(pause).unwrap_or(now);
         let put_off = || waits(put_off_for(now.duration_since(delivery.created)));
-        let is_tried_again = claimed.attempt < ATTEMPTS_MAX && on_uncertain == OnUncertain::Resend;
-        let (outcome, next_attempt) = match result {
-            Ok(()) => (DeliveryOutcome::Sent(id, is_list), now),
+        let (outcome, next_attempt) = match &sending.result {
+            Ok(()) => (DeliveryOutcome::Sent(id, is_for_people), now),
             Err(DeliverError::Stopped) => (DeliveryOutcome::HandedBack(id), now),
             Err(DeliverError::Unavailable(reason) | DeliverError::RefusesUs(reason)) => {
-                (DeliveryOutcome::PutOff(id, reason.clone(), is_list), put_off())
+                (DeliveryOutcome::PutOff(id, reason.clone(), is_held), put_off())
             }
-            Err(DeliverError::Uncertain(reason)) if is_tried_again => {
-                (DeliveryOutcome::Deferred(id, reason.clone()), waits(pause_after(claimed.attempt)))
+            Err(DeliverError::Uncertain(reason)) if on_uncertain == OnUncertain::Resend => {
+                match UNCERTAIN_PAUSES.get(delivery.uncertain as usize) {
+                    Some(pause) => (DeliveryOutcome::Unsure(id, reason.clone()), waits(*pause)),
+                    None => {
+                        let copies = delivery.uncertain + 1;
+                        let reason =
+                            format!("given up: it was sent {copies} times and may have arrived: {reason}");
+                        (DeliveryOutcome::Refused(id, reason), now)
+                    }
+                }
             }
             Err(error) => match Ground::of(error) {
                 Some((ground, reason)) => {
@@ -84,7 +96,8 @@ impl Sentence {
     /// What becomes of a delivery whose recipient was refused, now that it is believed.
     pub(super) fn of(doubt: Doubt, operators: &[String], now: Timestamp) -> Sentence {
         let Doubt { number, attempts, message_id: id, hash, ground, reason, digest, .. } = doubt;
-        let is_operator = !is_for_list(&digest) || operators.contains(&hash);
+        let is_for_people = digest.is_list() || digest.is_to_strangers();
+        let is_operator = !is_for_people || operators.contains(&hash);
         let attempt = attempts + 1;
         let (outcome, next_attempt, follow) = if ground == Ground::NoMailbox {
             (DeliveryOutcome::Refused(id, reason), now, Follow::HardBounce(hash))
