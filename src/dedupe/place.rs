@@ -9,6 +9,7 @@ use super::entry_index::{
 use super::grams::{Grams, Opening};
 use super::placement::{Assessment, Placement, Reason};
 use super::settle::settle;
+use super::sketch::language_code;
 use crate::model::key::{Key, KeyKind};
 use crate::model::keys::{EntryKey, StoryKey};
 use crate::model::sketch::{Marked, NO_DAY, Sketch};
@@ -41,10 +42,13 @@ const NEAR_MIN: f32 = 0.2;
 /// A translation has to be closer than any other story by this margin.
 const RIVAL_MARGIN: f32 = 0.08;
 
-/// Translations that the first comparison does not find are at least this alike by their letters, and by this much more than the
-/// entries of any other story.
-const LETTERS_MIN: f32 = 0.15;
-const LETTERS_MARGIN: f32 = 0.05;
+/// The languages whose words the first comparison knows. Of others it sees names and figures only.
+const KNOWN_LANGUAGES: [&str; 3] = ["en", "fr", "es"];
+/// Translations from or into other languages are at least this alike by their letters, and by this much more than the entries of
+/// any other story; and that likeness and half of what they share of names, figures and subjects are at least so much together.
+const LETTERS_MIN: f32 = 0.13;
+const LETTERS_MARGIN: f32 = 0.06;
+const LETTERS_SUM_MIN: f32 = 0.32;
 
 /// Approximate number of features looked up for an entry with two or three languages, so that the map need not grow.
 const FEATURES_ASKED: usize = 220;
@@ -192,7 +196,10 @@ impl<L: EntryIndex> Placer<'_, L> {
         }
         let mut verdicts: Vec<(KnownEntry, Comparison)> = Vec::new();
         let mut candidates: Vec<KnownEntry> = Vec::new();
-        let votes_min = if sketch.words < SHORT_WORDS_MAX { SHORT_VOTES_MIN } else { VOTES_MIN };
+        let is_known = |language: u32| KNOWN_LANGUAGES.iter().any(|known| language_code(known) == language);
+        let are_known = is_known(sketch.language) && is_known(language);
+        let votes_min =
+            if sketch.words < SHORT_WORDS_MAX && !are_known { SHORT_VOTES_MIN } else { VOTES_MIN };
         let is_strong = |entry: &EntryKey| votes.get(entry).is_some_and(|(weight, _)| *weight >= VOTES_MIN);
         let chosen = best(&votes, TRANSLATIONS_MAX, votes_min);
         let strong: Vec<bool> = chosen.iter().map(is_strong).collect();
@@ -222,7 +229,7 @@ impl<L: EntryIndex> Placer<'_, L> {
                 if verdict.is_same && !is_same { Evidence::Mates { rival } } else { verdict.evidence };
             self.say(known, Relation::Translation, (is_same, verdict.score), Reason::Compared(evidence));
         }
-        if self.opinions.iter().any(|opinion| opinion.is_same) {
+        if are_known || self.opinions.iter().any(|opinion| opinion.is_same) {
             return Ok(());
         }
         self.by_letters(&candidates)
@@ -249,9 +256,11 @@ impl<L: EntryIndex> Placer<'_, L> {
         let nearest = &candidates[at];
         let others = candidates.iter().zip(&likeness).filter(|(other, _)| other.story != nearest.story);
         let rival = others.map(|(_, likeness)| *likeness).fold(0.0, f32::max);
+        let sketch = self.new.sketch;
         let is_same = share >= LETTERS_MIN
             && share >= rival + LETTERS_MARGIN
-            && compare::numbers_agree(self.new.sketch, &nearest.sketch);
+            && share + compare::nearness(sketch, &nearest.sketch, |_| 1.0).score / 2.0 >= LETTERS_SUM_MIN
+            && compare::numbers_agree(sketch, &nearest.sketch);
         if is_same {
             let evidence = Reason::Compared(Evidence::Letters { share, rival });
             self.say(nearest, Relation::Translation, (true, share), evidence);

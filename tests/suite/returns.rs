@@ -339,7 +339,7 @@ fn who_is_let_in_again_keeps_a_history_that_counts_no_more() {
     let shown = app.ok(&["subscribers", "show", "ana@example.org"]);
     assert_eq!(shown.matches("a soft bounce").count(), 3, "{shown}");
     assert!(
-        shown.contains("suppressed for all mail: bounced") && shown.contains("receives all mail again"),
+        shown.contains("suppressed for all mail: bounced") && shown.contains("gets all mail again"),
         "{shown}"
     );
     assert!(!shown.contains("\nsuppressed:"), "{shown}");

@@ -151,6 +151,7 @@ fn lead(card: &Card) -> Option<String> {
         (LEAD_CHARS_MIN..=LEAD_CHARS_MAX).contains(&text.chars().count())
             && text.split_whitespace().count() >= 2
             && !text.ends_with(['.', '…', ':'])
+            && !text.contains(". ")
     })
 }
 
