@@ -47,8 +47,8 @@ const KNOWN_LANGUAGES: [&str; 3] = ["en", "fr", "es"];
 /// Translations from or into other languages are at least this alike by their letters, and by this much more than the entries of
 /// any other story; and that likeness and half of what they share of names, figures and subjects are at least so much together.
 const LETTERS_MIN: f32 = 0.13;
-const LETTERS_MARGIN: f32 = 0.06;
-const LETTERS_SUM_MIN: f32 = 0.32;
+const LETTERS_MARGIN: f32 = 0.05;
+const LETTERS_SUM_MIN: f32 = 0.3;
 
 /// Approximate number of features looked up for an entry with two or three languages, so that the map need not grow.
 const FEATURES_ASKED: usize = 220;

@@ -334,6 +334,19 @@ impl<'a> Calendar<'a> {
         Some(offset.map_or(EventTime::Floating(local), |(local, offset)| EventTime::At(local, offset)))
     }
 
+    /// The offset of an occurrence in a zone: the crate follows a rule in one that only we know by its clocks alone, which gave
+    /// `followed`.
+    fn own_offset(&self, zone: Option<&str>, local: DateTime, followed: Offset) -> Option<Offset> {
+        let Some(name) = zone.filter(|name| self.zones.resolve(name).is_none()) else {
+            return Some(followed);
+        };
+        match (self.zone_named(name), self.described(name)) {
+            (Some(zone), _) => Some(zoned(zone, local).unwrap_or(followed)),
+            (None, Some(described)) => vtimezone::offset_at(self.calendar, described, local),
+            (None, None) => Some(followed),
+        }
+    }
+
     /// The occurrence that is not over at `now`, else the last one.
     fn next_occurrence(
         &self,
@@ -352,20 +365,11 @@ impl<'a> Calendar<'a> {
         }
         events.sort_by_key(|event| event.start);
         let zone = component.property(&Property::Dtstart).and_then(|start| start.tz_id());
-        // The crate follows a rule in a zone that only we know by its clocks alone.
-        let known =
-            zone.filter(|name| self.zones.resolve(name).is_none()).and_then(|name| self.zone_named(name));
-        let described =
-            zone.filter(|name| self.zone_named(name).is_none()).and_then(|name| self.described(name));
         let excluded = excluded_days(component);
         let occurrences = events.iter().filter_map(|found| {
             let at = found.start;
             let (local, offset) = offset(at.timestamp(), at.naive_local().and_utc().timestamp())?;
-            let offset = match (described, known) {
-                (Some(described), _) => vtimezone::offset_at(self.calendar, described, local)?,
-                (None, Some(zone)) => zoned(zone, local).unwrap_or(offset),
-                (None, None) => offset,
-            };
+            let offset = self.own_offset(zone, local, offset)?;
             let instant = offset.to_timestamp(local).ok()?;
             let is_left_out = changes.is_some_and(|changes| changes.left_out.contains(&instant.as_second()));
             if is_left_out || excluded.contains(&local.date()) {
