@@ -5,14 +5,14 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 /// CPU in seconds, memory in MB, and wall time in seconds of one process.
-pub struct Cost {
+pub(crate) struct Cost {
     pub cpu: f64,
     pub memory: f64,
     pub wall: f64,
 }
 
 /// Runs a process to its end, which must be a good one.
-pub fn run(mut command: Command) -> Cost {
+pub(crate) fn run(mut command: Command) -> Cost {
     let started = Instant::now();
     // Waited for below, by the call that also counts what it cost.
     #[expect(clippy::zombie_processes)]
@@ -30,30 +30,30 @@ pub fn run(mut command: Command) -> Cost {
 }
 
 /// This bench as another process, which does one of its parts.
-pub fn ourselves(part: &str) -> Command {
+pub(crate) fn ourselves(part: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("ourselves"));
     command.arg(part);
     command
 }
 
 /// The address of a source: each is a host of its own.
-pub fn url(number: usize, port: u16) -> String {
+pub(crate) fn url(number: usize, port: u16) -> String {
     format!("http://127.1.{}.{}:{port}/feed/{number}", number / 250, number % 250 + 1)
 }
 
-pub fn runtime() -> tokio::runtime::Runtime {
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime")
 }
 
 /// Serves on all addresses of loopback, and says on which port.
-pub async fn serve(router: axum::Router) {
+pub(crate) async fn serve(router: axum::Router) {
     let listener = tokio::net::TcpListener::bind("0.0.0.0:0").await.expect("a port");
     println!("{}", listener.local_addr().expect("an address").port());
     axum::serve(listener, router).await.expect("the server runs");
 }
 
 /// Starts the part `serve` of this bench.
-pub fn start_server() -> (Child, u16) {
+pub(crate) fn start_server() -> (Child, u16) {
     let mut child = ourselves("serve").stdout(Stdio::piped()).spawn().expect("it starts");
     let mut line = String::new();
     BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");

@@ -110,7 +110,7 @@ struct Tongue {
 }
 
 /// One story of one source.
-pub struct Story {
+pub(crate) struct Story {
     pub title: String,
     pub summary: String,
     pub html: String,
@@ -123,7 +123,7 @@ pub struct Story {
 
 impl Story {
     /// What is there to keep.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.title.len() + self.summary.len() + self.html.len() + self.link.len() + self.guid.len()
     }
 }
@@ -141,7 +141,7 @@ fn ended(beginnings: &[&str], endings: &[&str]) -> Vec<String> {
 }
 
 /// Who writes.
-pub struct Writer {
+pub(crate) struct Writer {
     tongues: Vec<Tongue>,
     given: Vec<&'static str>,
     family: Vec<String>,
@@ -149,7 +149,7 @@ pub struct Writer {
 }
 
 impl Writer {
-    pub fn new() -> Writer {
+    pub(crate) fn new() -> Writer {
         let tongue = |language: &'static Language| {
             let mut roots = ended(&split(language.beginnings), &split(language.endings));
             // Shuffled, so that not all of one ending are frequent.
@@ -176,13 +176,13 @@ impl Writer {
     }
 
     /// The language of a source.
-    pub fn language(&self, source: u64) -> &'static str {
+    pub(crate) fn language(&self, source: u64) -> &'static str {
         self.tongue(source).language.tag
     }
 
     /// A source's story by its number, the oldest first; of `count` that it had at the beginning. One that came later has
     /// its time in `published`.
-    pub fn story(&self, source: u64, number: u64, count: u64, published: Option<i64>) -> Story {
+    pub(crate) fn story(&self, source: u64, number: u64, count: u64, published: Option<i64>) -> Story {
         let is_copy = source % 2 == 1
             && published.is_none()
             && Random::of([source / 2, number, 1]).next().is_multiple_of(SYNDICATED_EVERY);
@@ -324,7 +324,7 @@ impl Writer {
 }
 
 /// Stories as an RSS document.
-pub fn rss(source: u64, language: &str, stories: impl Iterator<Item = Story>) -> String {
+pub(crate) fn rss(source: u64, language: &str, stories: impl Iterator<Item = Story>) -> String {
     let mut out = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<rss version=\"2.0\" xmlns:content=\"http://purl.org/rss/1.0/modules/content/\"><channel><title>Source {source}</title><link>https://source-{source}.example/</link><language>{language}</language>\n"
     );

@@ -40,7 +40,7 @@ struct TopicRule {
 
 /// Compiled rules.
 #[derive(Debug)]
-pub struct Rules {
+pub(super) struct Rules {
     topics: Vec<TopicRule>,
     by_language: HashMap<String, Index>,
 }
@@ -71,7 +71,7 @@ impl TopicEvidence {
 }
 
 impl Rules {
-    pub fn new(topics: &[Topic]) -> Self {
+    pub(super) fn new(topics: &[Topic]) -> Self {
         let mut by_language: HashMap<String, Index> = HashMap::new();
         for (at, topic) in topics.iter().enumerate() {
             for (words, is_negative) in [(&topic.keywords, false), (&topic.negative, true)] {
@@ -93,7 +93,7 @@ impl Rules {
 
     /// The topics of a text, best first; ties in the order of the configuration. If the language is unknown or has no keywords,
     /// those of all languages apply.
-    pub fn classify(
+    pub(super) fn classify(
         &self,
         title: &str,
         summary: &str,

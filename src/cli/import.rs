@@ -12,7 +12,7 @@ use crate::subscriber_csv::{self, Fate, Reading, Row, Table};
 use crate::support::text::many;
 
 #[derive(Debug, Clone, Args)]
-pub struct ImportOptions {
+pub(super) struct ImportOptions {
     file: PathBuf,
     /// How these people gave their consent, where the file does not say.
     #[arg(long, value_name = "TEXT")]
@@ -45,7 +45,7 @@ struct Counts {
 ///
 /// # Errors
 /// When the table has faults, it cannot be read, or the store fails.
-pub fn import(app: &App, options: &ImportOptions) -> anyhow::Result<()> {
+pub(super) fn import(app: &App, options: &ImportOptions) -> anyhow::Result<()> {
     let file = options.file.display();
     let mut table = read(app, options)?;
     if !table.unclear.is_empty() {

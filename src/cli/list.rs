@@ -24,7 +24,7 @@ fn rfc3339(time: Timestamp) -> String {
 }
 
 /// Prints one line, or one JSON object, per entry.
-pub fn entries(store: &Store, filter: &EntryFilter, as_json: bool) -> anyhow::Result<()> {
+pub(super) fn entries(store: &Store, filter: &EntryFilter, as_json: bool) -> anyhow::Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     store.read(|r| {
         r.entries().each(filter, MarkupScope::Without, |stored| entry(&mut out, &stored, as_json))
@@ -82,7 +82,7 @@ fn last_fault(state: &FetchState) -> String {
 }
 
 /// Prints one row per source, configured ones first.
-pub fn sources(configured: &[Source], known: &[SourceRow]) -> anyhow::Result<()> {
+pub(super) fn sources(configured: &[Source], known: &[SourceRow]) -> anyhow::Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     writeln!(
         out,
@@ -128,7 +128,7 @@ pub fn sources(configured: &[Source], known: &[SourceRow]) -> anyhow::Result<()>
 }
 
 /// Prints the outcome of a fetch.
-pub fn reports(reports: &[SourceReport]) -> anyhow::Result<()> {
+pub(super) fn reports(reports: &[SourceReport]) -> anyhow::Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     for report in reports {
         let line = match &report.outcome {
@@ -144,7 +144,7 @@ pub fn reports(reports: &[SourceReport]) -> anyhow::Result<()> {
     Ok(out.flush()?)
 }
 
-pub fn turn(turn: &DigestReport) -> String {
+pub(super) fn turn(turn: &DigestReport) -> String {
     match turn {
         DigestReport::NotDue => "not due".into(),
         DigestReport::NothingNew => "nothing new, nothing sent".into(),
@@ -156,7 +156,7 @@ pub fn turn(turn: &DigestReport) -> String {
     }
 }
 
-pub fn deliveries(deliveries: &Deliveries) -> anyhow::Result<()> {
+pub(super) fn deliveries(deliveries: &Deliveries) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(
         out,

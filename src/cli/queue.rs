@@ -15,7 +15,7 @@ const STATES: [(&str, &str); 3] = [("sending", "under way"), ("pending", "waits"
 ///
 /// # Errors
 /// When the store fails.
-pub fn queue(app: &App, format: ListFormat) -> anyhow::Result<()> {
+pub(super) fn queue(app: &App, format: ListFormat) -> anyhow::Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     let mut counts = Vec::new();
     for (state, called) in STATES {

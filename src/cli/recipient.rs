@@ -54,7 +54,7 @@ fn suppressions(marks: &[[String; 3]]) -> Vec<Suppression<'_>> {
 ///
 /// # Errors
 /// When the store fails, or nothing is known of the address.
-pub fn show(app: &App, address: &Address) -> anyhow::Result<()> {
+pub(super) fn show(app: &App, address: &Address) -> anyhow::Result<()> {
     let hash = app.sender.key.hash(address.as_str());
     let (subscriber, deliveries, sign_ups) = app.store().read(|r| {
         let list = r.subscribers();
@@ -135,7 +135,7 @@ fn delivered([digest, subject, at, state, error]: [String; 5]) -> Event {
 ///
 /// # Errors
 /// When the store fails, the address is unknown, or it must not get mail again.
-pub fn resume(app: &App, address: &Address, even_complained: bool) -> anyhow::Result<()> {
+pub(super) fn resume(app: &App, address: &Address, even_complained: bool) -> anyhow::Result<()> {
     let hash = app.sender.key.hash(address.as_str());
     let (known, deliveries) = app.store().read(|r| {
         let list = r.subscribers();

@@ -23,7 +23,7 @@ use crate::support::text::{many, percent_decoded};
 ///
 /// # Errors
 /// When the place cannot be read, or the store fails.
-pub async fn bounces(app: &App, place: &str, listen: &str, config_path: &Path) -> anyhow::Result<()> {
+pub(super) async fn bounces(app: &App, place: &str, listen: &str, config_path: &Path) -> anyhow::Result<()> {
     let mut count = 0usize;
     let mut told = |taken: Taken| {
         count += 1;

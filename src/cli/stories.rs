@@ -18,7 +18,7 @@ use crate::support::text::many;
 const BUFFER: usize = 1 << 20;
 
 /// `courant cluster`.
-pub fn cluster(file: &Path) -> anyhow::Result<()> {
+pub(super) fn cluster(file: &Path) -> anyhow::Result<()> {
     let shown = file.display();
     let reader: Box<dyn BufRead> = if file.as_os_str() == "-" {
         Box::new(BufReader::with_capacity(BUFFER, std::io::stdin()))
@@ -45,7 +45,7 @@ pub fn cluster(file: &Path) -> anyhow::Result<()> {
 const NAMESAKES_MAX: usize = 10;
 
 /// The entry meant by an id or a prefix of one, an address, or a guid.
-pub fn find(store: &Store, name: &str) -> anyhow::Result<StoredEntry> {
+pub(super) fn find(store: &Store, name: &str) -> anyhow::Result<StoredEntry> {
     let mut found = store.read(|r| r.entries().find(name.trim(), NAMESAKES_MAX))?;
     match found.len() {
         0 => Err(Usage(format!("no entry is called \"{name}\": write its id, of which six characters are enough, its address or its guid; `courant entries --format jsonl` shows them")).into()),
@@ -97,7 +97,7 @@ fn write_entry(out: &mut impl Write, entry: &StoredEntry) -> std::io::Result<()>
 }
 
 /// `courant explain`.
-pub fn explain(app: &App, name: &str) -> anyhow::Result<()> {
+pub(super) fn explain(app: &App, name: &str) -> anyhow::Result<()> {
     let store = app.store();
     let entry = find(store, name)?;
     let explanation = maintenance::explain(store, &entry)?;
@@ -134,7 +134,7 @@ pub fn explain(app: &App, name: &str) -> anyhow::Result<()> {
 }
 
 /// `courant merge`.
-pub fn merge(app: &App, one: &str, other: &str) -> anyhow::Result<()> {
+pub(super) fn merge(app: &App, one: &str, other: &str) -> anyhow::Result<()> {
     let store = app.store();
     let (one, other) = (find(store, one)?, find(store, other)?);
     if one.order == other.order {
@@ -148,7 +148,7 @@ pub fn merge(app: &App, one: &str, other: &str) -> anyhow::Result<()> {
 }
 
 /// `courant split`.
-pub fn split(app: &App, name: &str) -> anyhow::Result<()> {
+pub(super) fn split(app: &App, name: &str) -> anyhow::Result<()> {
     let store = app.store();
     let entry = find(store, name)?;
     match maintenance::split(store, &entry, app.clock.now())? {
@@ -162,7 +162,7 @@ pub fn split(app: &App, name: &str) -> anyhow::Result<()> {
 }
 
 /// `courant recluster`.
-pub fn recluster(app: &App, is_dry: bool) -> anyhow::Result<()> {
+pub(super) fn recluster(app: &App, is_dry: bool) -> anyhow::Result<()> {
     let store = app.store();
     maintenance::make_ready(store, |_| true)?;
     let bar = progress(store.read(|r| r.entries().count())?, "entries");

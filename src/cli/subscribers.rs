@@ -17,7 +17,7 @@ use crate::store::StoreError;
 use crate::subscriber_csv;
 
 #[derive(Debug, Subcommand)]
-pub enum Subscribers {
+pub(super) enum Subscribers {
     /// List the subscribers.
     List {
         /// Only subscribers in this state: active, paused, unsubscribed, bounced or complained.
@@ -58,7 +58,7 @@ pub enum Subscribers {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct AddOptions {
+pub(super) struct AddOptions {
     /// E-mail address.
     address: String,
     #[command(flatten)]
@@ -75,7 +75,7 @@ pub struct AddOptions {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct Chosen {
+pub(super) struct Chosen {
     /// Language of the mail.
     #[arg(long, value_name = "LANG")]
     language: Option<String>,
@@ -145,7 +145,7 @@ fn address(text: &str) -> anyhow::Result<Address> {
 ///
 /// # Errors
 /// When the store or a file fails, or the address is unknown.
-pub fn subscribers(app: &App, wanted: &Subscribers) -> anyhow::Result<()> {
+pub(super) fn subscribers(app: &App, wanted: &Subscribers) -> anyhow::Result<()> {
     let (key, now) = (&app.sender.key, app.clock.now());
     match wanted {
         Subscribers::List { state, format } => list(app, state.as_deref(), *format),
@@ -306,7 +306,7 @@ fn list(app: &App, state: Option<&str>, format: super::ListFormat) -> anyhow::Re
 }
 
 /// When the last issue of a subscriber was sent.
-pub fn since(subscriber: &Subscriber) -> String {
+pub(super) fn since(subscriber: &Subscriber) -> String {
     subscriber.last_issue.map_or_else(
         || "they have had none yet".to_owned(),
         |at: Timestamp| format!("their last issue is of {}", at.strftime("%Y-%m-%d %H:%MZ")),

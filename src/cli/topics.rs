@@ -21,7 +21,7 @@ const FOLDS: usize = 5;
 const MARGINS: [f32; 4] = [0.0, 0.1, 0.3, 0.5];
 
 #[derive(Debug, Subcommand)]
-pub enum Classify {
+pub(super) enum Classify {
     /// Train a model on labelled texts, and on the entries labelled with `courant label`.
     Train {
         /// Lines of a label, a tab and a text; several labels are separated by |.
@@ -85,7 +85,7 @@ fn read_model(path: &Path) -> anyhow::Result<Model> {
 }
 
 /// `courant classify`. `app` is `None` without a configuration.
-pub fn classify(wanted: &Classify, app: Option<&App>) -> anyhow::Result<()> {
+pub(super) fn classify(wanted: &Classify, app: Option<&App>) -> anyhow::Result<()> {
     match wanted {
         Classify::Train { labels, model } => train(labels, model, app),
         Classify::Predict { model, file, margin, evidence } => {
@@ -197,7 +197,7 @@ fn eval(labels: &Path, model: Option<&Path>) -> anyhow::Result<()> {
 }
 
 /// `courant label`.
-pub fn label(app: &App, name: &str, topics: &[String], is_forgotten: bool) -> anyhow::Result<()> {
+pub(super) fn label(app: &App, name: &str, topics: &[String], is_forgotten: bool) -> anyhow::Result<()> {
     let known: Vec<&str> = app.config.topics.iter().map(|topic| topic.id.as_str()).collect();
     if let Some(topic) = topics.iter().find(|topic| !known.contains(&topic.as_str())) {
         return Err(
@@ -222,7 +222,7 @@ pub fn label(app: &App, name: &str, topics: &[String], is_forgotten: bool) -> an
 }
 
 /// `courant reclassify`.
-pub fn reclassify(app: &App) -> anyhow::Result<()> {
+pub(super) fn reclassify(app: &App) -> anyhow::Result<()> {
     let store = app.store();
     let bar = progress(store.read(|r| r.entries().count())?, "entries");
     let changes = maintenance::reclassify(store, app.topic_assigner(), &app.topics_fingerprint, |count| {

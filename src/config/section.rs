@@ -16,25 +16,25 @@ pub struct Fault {
 }
 
 /// Collects the faults of a document.
-pub struct Faults<'a> {
+pub(super) struct Faults<'a> {
     text: &'a str,
     found: RefCell<Vec<Fault>>,
 }
 
 impl<'a> Faults<'a> {
-    pub fn new(text: &'a str) -> Self {
+    pub(super) fn new(text: &'a str) -> Self {
         Faults { text, found: RefCell::new(Vec::new()) }
     }
 
     /// Records a fault at a byte offset in the text.
-    pub fn push(&self, at: usize, message: impl Into<String>) {
+    pub(super) fn push(&self, at: usize, message: impl Into<String>) {
         let line =
             self.text.as_bytes()[..at.min(self.text.len())].iter().filter(|byte| **byte == b'\n').count() + 1;
         self.found.borrow_mut().push(Fault { line, message: message.into() });
     }
 
     /// All faults, sorted by line.
-    pub fn into_sorted(self) -> Vec<Fault> {
+    pub(super) fn into_sorted(self) -> Vec<Fault> {
         let mut found = self.found.into_inner();
         found.sort();
         found.dedup();
@@ -43,7 +43,7 @@ impl<'a> Faults<'a> {
 }
 
 /// A table, with the keys asked for so far; when dropped, the other keys are reported as faults.
-pub struct Section<'a> {
+pub(super) struct Section<'a> {
     /// The display name: `[mail]`, `[[source]] "ogp"`.
     pub name: String,
     /// Its start in the text, as a byte offset.
@@ -55,7 +55,7 @@ pub struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    pub fn root(table: &'a Spanned<DeTable<'a>>, faults: &'a Faults<'a>) -> Self {
+    pub(super) fn root(table: &'a Spanned<DeTable<'a>>, faults: &'a Faults<'a>) -> Self {
         Section {
             name: "the file".into(),
             at: 0,
@@ -71,7 +71,7 @@ impl<'a> Section<'a> {
         self.table?.get(key)
     }
 
-    pub fn fault(&self, at: usize, message: impl AsRef<str>) {
+    pub(super) fn fault(&self, at: usize, message: impl AsRef<str>) {
         self.faults.push(at, format!("{}: {}", self.name, message.as_ref()));
     }
 
@@ -80,7 +80,7 @@ impl<'a> Section<'a> {
     }
 
     /// The table under a key; a missing one reads as empty.
-    pub fn table(&self, key: &'static str) -> Section<'a> {
+    pub(super) fn table(&self, key: &'static str) -> Section<'a> {
         let value = self.get(key);
         let table = value.and_then(|value| value.get_ref().as_table());
         if let Some(value) = value.filter(|_| table.is_none()) {
@@ -97,12 +97,12 @@ impl<'a> Section<'a> {
         }
     }
 
-    pub fn has(&self, key: &'static str) -> bool {
+    pub(super) fn has(&self, key: &'static str) -> bool {
         self.get(key).is_some()
     }
 
     /// The tables of an array of tables.
-    pub fn tables(&self, key: &'static str) -> Vec<Section<'a>> {
+    pub(super) fn tables(&self, key: &'static str) -> Vec<Section<'a>> {
         let Some(value) = self.get(key) else { return Vec::new() };
         let Some(array) = value.get_ref().as_array() else {
             self.wrong_type(key, value, "a list of tables");
@@ -134,7 +134,11 @@ impl<'a> Section<'a> {
     }
 
     /// A value read by `parse`, whose error is a sentence.
-    pub fn parsed<T>(&self, key: &'static str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+    pub(super) fn parsed<T>(
+        &self,
+        key: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
         let value = self.get(key)?;
         let Some(text) = value.get_ref().as_str() else {
             self.wrong_type(key, value, "a text in quotes");
@@ -144,7 +148,11 @@ impl<'a> Section<'a> {
     }
 
     /// A duration in seconds: a text that `parse` reads, or a number.
-    pub fn seconds(&self, key: &'static str, parse: impl FnOnce(&str) -> Result<u64, String>) -> Option<u64> {
+    pub(super) fn seconds(
+        &self,
+        key: &'static str,
+        parse: impl FnOnce(&str) -> Result<u64, String>,
+    ) -> Option<u64> {
         match self.get(key) {
             Some(value) if value.get_ref().as_integer().is_some() => {
                 Some(self.number(key, 0, 0..=u64::from(u32::MAX)))
@@ -154,19 +162,19 @@ impl<'a> Section<'a> {
     }
 
     /// A rate per second: a text that `parse` reads, or a number; 0 means unlimited.
-    pub fn by_rate(&self, key: &'static str, parse: impl FnOnce(&str) -> Result<f64, String>) -> f64 {
+    pub(super) fn by_rate(&self, key: &'static str, parse: impl FnOnce(&str) -> Result<f64, String>) -> f64 {
         match self.get(key) {
             Some(value) if value.get_ref().as_str().is_some() => self.parsed(key, parse).unwrap_or(0.0),
             _ => self.number(key, 0, 0..=100_000) as f64,
         }
     }
 
-    pub fn string(&self, key: &'static str) -> Option<String> {
+    pub(super) fn string(&self, key: &'static str) -> Option<String> {
         self.parsed(key, |text| Ok(text.to_owned()))
     }
 
     /// A required text that is not empty.
-    pub fn required(&self, key: &'static str) -> String {
+    pub(super) fn required(&self, key: &'static str) -> String {
         let has = self.has(key);
         let value = self.parsed(key, |text| {
             if text.trim().is_empty() { Err("is empty".into()) } else { Ok(text.to_owned()) }
@@ -177,7 +185,7 @@ impl<'a> Section<'a> {
         value.unwrap_or_default()
     }
 
-    pub fn boolean(&self, key: &'static str, default: bool) -> bool {
+    pub(super) fn boolean(&self, key: &'static str, default: bool) -> bool {
         let Some(value) = self.get(key) else { return default };
         value.get_ref().as_bool().unwrap_or_else(|| {
             self.wrong_type(key, value, "true or false");
@@ -186,7 +194,12 @@ impl<'a> Section<'a> {
     }
 
     /// An integer within a range.
-    pub fn number(&self, key: &'static str, default: u64, range: std::ops::RangeInclusive<u64>) -> u64 {
+    pub(super) fn number(
+        &self,
+        key: &'static str,
+        default: u64,
+        range: std::ops::RangeInclusive<u64>,
+    ) -> u64 {
         let Some(value) = self.get(key) else { return default };
         let Some(integer) = value.get_ref().as_integer() else {
             self.wrong_type(key, value, "a whole number");
@@ -205,7 +218,7 @@ impl<'a> Section<'a> {
     }
 
     /// A list of texts, each read by `parse`.
-    pub fn list<T>(&self, key: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
+    pub(super) fn list<T>(&self, key: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
         let Some(value) = self.get(key) else { return Vec::new() };
         let Some(array) = value.get_ref().as_array() else {
             self.wrong_type(key, value, "a list of texts");
@@ -224,7 +237,11 @@ impl<'a> Section<'a> {
     }
 
     /// A text or a list of texts, each read by `parse`.
-    pub fn one_or_more<T>(&self, key: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
+    pub(super) fn one_or_more<T>(
+        &self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Vec<T> {
         match self.get(key) {
             Some(value) if value.get_ref().as_str().is_some() => {
                 self.parsed(key, parse).into_iter().collect()
@@ -234,7 +251,7 @@ impl<'a> Section<'a> {
     }
 
     /// A table whose keys are languages.
-    pub fn by_language<T>(
+    pub(super) fn by_language<T>(
         &self,
         key: &'static str,
         read: impl Fn(&DeValue) -> Option<T>,
@@ -256,7 +273,7 @@ impl<'a> Section<'a> {
     }
 
     /// A table of texts whose keys are languages accepted by `parse`.
-    pub fn by_spoken_language(
+    pub(super) fn by_spoken_language(
         &self,
         key: &'static str,
         parse: impl Fn(&str) -> Result<String, String>,
@@ -271,7 +288,7 @@ impl<'a> Section<'a> {
     }
 
     /// Does not report unknown keys: another section over the same table has asked for them.
-    pub fn forget(&self) {
+    pub(super) fn forget(&self) {
         self.is_reported.set(true);
     }
 }

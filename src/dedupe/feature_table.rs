@@ -14,7 +14,7 @@ const LINES_MIN: usize = 8;
 type Slot = u64;
 const PLACE_BITS: u32 = 21;
 /// Number of places that fit into a slot.
-pub const PLACES_MAX: usize = (1 << PLACE_BITS) - 1;
+pub(super) const PLACES_MAX: usize = (1 << PLACE_BITS) - 1;
 /// Number of distinct day marks, nearly three years; days are taken modulo this.
 const DAY_MARKS: u32 = 1 << 10;
 /// The mark of an entry without a day, in a bit of its own.
@@ -27,13 +27,13 @@ struct CacheLine([Slot; SLOTS]);
 
 /// A posting: the place of an entry and its day mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mark {
+pub(super) struct Mark {
     pub place: u32,
     day: u32,
 }
 
 impl Mark {
-    pub fn new(place: u32, day: i32) -> Mark {
+    pub(super) fn new(place: u32, day: i32) -> Mark {
         Mark { place, day: if day == NO_DAY { NO_DAY_MARK } else { day as u32 % DAY_MARKS } }
     }
 
@@ -48,17 +48,17 @@ impl Mark {
 
 /// A range of days to look up. As day marks repeat after nearly three years, entries of other days may match.
 #[derive(Debug, Clone, Copy)]
-pub struct Window {
+pub(super) struct Window {
     first: u32,
     width: u32,
 }
 
 impl Window {
     /// All days.
-    pub const ALL: Window = Window { first: 0, width: DAY_MARKS };
+    pub(super) const ALL: Window = Window { first: 0, width: DAY_MARKS };
 
     /// The days up to `days` before and after a day, and entries without a day.
-    pub fn around(day: i32, days: i32) -> Window {
+    pub(super) fn around(day: i32, days: i32) -> Window {
         if day == NO_DAY {
             Window::ALL
         } else {
@@ -74,7 +74,7 @@ impl Window {
 
 /// A multimap from features to postings.
 #[derive(Default)]
-pub struct FeatureTable {
+pub(super) struct FeatureTable {
     lines: Vec<CacheLine>,
     len: usize,
 }
@@ -91,7 +91,7 @@ fn next(at: usize, lines: usize) -> usize {
 
 impl FeatureTable {
     /// Touches the lines of these features so that their cache misses overlap.
-    pub fn warm(&self, features: &[u32]) {
+    pub(super) fn warm(&self, features: &[u32]) {
         let count = self.lines.len();
         if count == 0 {
             return;
@@ -104,7 +104,7 @@ impl FeatureTable {
     }
 
     /// Calls `call` for each posting of a feature within a range of days.
-    pub fn each(&self, one: u32, window: Window, mut call: impl FnMut(Mark)) {
+    pub(super) fn each(&self, one: u32, window: Window, mut call: impl FnMut(Mark)) {
         let count = self.lines.len();
         let mut at = if count == 0 { return } else { home(one, count) };
         loop {
@@ -125,7 +125,7 @@ impl FeatureTable {
     }
 
     /// Adds a posting.
-    pub fn insert(&mut self, one: u32, mark: Mark) {
+    pub(super) fn insert(&mut self, one: u32, mark: Mark) {
         if (self.len + 1) * 100 > self.lines.len() * SLOTS * FULL_PERCENT {
             self.rebuild((self.lines.len() * 3 / 2).max(LINES_MIN), 0);
         }
@@ -134,7 +134,7 @@ impl FeatureTable {
     }
 
     /// Removes the postings of the first `places` places and renumbers the others.
-    pub fn forget(&mut self, places: u32) {
+    pub(super) fn forget(&mut self, places: u32) {
         self.rebuild(self.lines.len(), places);
     }
 
@@ -147,7 +147,7 @@ impl FeatureTable {
     }
 
     /// Replaces a posting of a feature by another.
-    pub fn replace(&mut self, one: u32, old: Mark, new: Mark) {
+    pub(super) fn replace(&mut self, one: u32, old: Mark, new: Mark) {
         let (count, wanted) = (self.lines.len(), old.slot(one));
         let mut at = if count == 0 { return } else { home(one, count) };
         loop {

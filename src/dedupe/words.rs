@@ -8,7 +8,7 @@ use crate::support::text::fold_into;
 
 /// A word of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Word {
+pub(super) struct Word {
     pub hash: u32,
     pub kind: WordKind,
     /// One bit for each language in which it is a stop word.
@@ -20,20 +20,20 @@ pub struct Word {
 
 /// The words of a text, in order.
 #[derive(Debug, Default)]
-pub struct Words {
+pub(super) struct Words {
     letters: String,
     pub words: Vec<Word>,
 }
 
 impl Words {
     /// Splits a text into at most `words_max` words.
-    pub fn of(text: &str, words_max: usize) -> Words {
+    pub(super) fn of(text: &str, words_max: usize) -> Words {
         let mut words = Words::default();
         words.read(text, words_max);
         words
     }
 
-    pub fn letters(&self, word: &Word) -> &str {
+    pub(super) fn letters(&self, word: &Word) -> &str {
         &self.letters[word.start as usize..word.end as usize]
     }
 

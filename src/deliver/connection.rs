@@ -16,13 +16,13 @@ use crate::support::text::without_controls;
 const LINE_BYTES_MAX: usize = 4_096;
 const REPLY_BYTES_MAX: usize = 32_768;
 /// The server closes the connection (RFC 5321 section 3.8).
-pub const CLOSING: u16 = 421;
+pub(super) const CLOSING: u16 = 421;
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + Sync> Stream for T {}
 
 /// When TLS starts.
-pub enum Security {
+pub(super) enum Security {
     None,
     /// STARTTLS if the server offers it.
     Opportunistic(Arc<rustls::ClientConfig>),
@@ -33,14 +33,14 @@ pub enum Security {
 
 /// A reply of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
+pub(super) struct Reply {
     pub code: u16,
     lines: Vec<String>,
 }
 
 impl Reply {
     /// The text of the reply in one line; an enhanced code repeated on each line is kept once.
-    pub fn words(&self) -> String {
+    pub(super) fn words(&self) -> String {
         let code = self.lines.first().and_then(|line| line.split(' ').next()).unwrap_or_default();
         let is_code = refusal::enhanced(code).is_some();
         let rest = self.lines.iter().skip(1).map(|line| match line.strip_prefix(code) {
@@ -60,7 +60,7 @@ impl std::fmt::Display for Reply {
 
 /// Why a conversation failed.
 #[derive(Debug)]
-pub enum Fault {
+pub(super) enum Fault {
     /// The server refused a command.
     Refused(Reply),
     /// The server hung up, or did not speak SMTP.
@@ -94,7 +94,7 @@ impl From<ChallengeError> for Fault {
 }
 
 /// Parameters of a connection.
-pub struct Opening<'a> {
+pub(super) struct Opening<'a> {
     pub host: &'a str,
     pub port: u16,
     pub security: &'a Security,
@@ -108,7 +108,7 @@ pub struct Opening<'a> {
 }
 
 /// An open connection.
-pub struct Connection {
+pub(super) struct Connection {
     stream: BufReader<Box<dyn Stream>>,
     timeout: Duration,
     is_encrypted: bool,
@@ -121,7 +121,7 @@ impl Connection {
     ///
     /// # Errors
     /// The command that failed and the fault; the login counts as a command of its own.
-    pub async fn open(opening: &Opening<'_>) -> Result<Connection, (Command, Fault)> {
+    pub(super) async fn open(opening: &Opening<'_>) -> Result<Connection, (Command, Fault)> {
         let fault = |fault| (Command::Connect, fault);
         let mut connection = Connection::connect(opening).await.map_err(fault)?;
         if let Some(login) = opening.login {
@@ -200,7 +200,7 @@ impl Connection {
     }
 
     /// Whether the server offers a capability.
-    pub fn has(&self, keyword: &str) -> bool {
+    pub(super) fn has(&self, keyword: &str) -> bool {
         self.offers.iter().any(|offer| offer.split(' ').next() == Some(keyword))
     }
 
@@ -254,7 +254,11 @@ impl Connection {
     ///
     /// # Errors
     /// When the code is another one, or no reply comes.
-    pub async fn ask(&mut self, line: &str, wanted: std::ops::RangeInclusive<u16>) -> Result<Reply, Fault> {
+    pub(super) async fn ask(
+        &mut self,
+        line: &str,
+        wanted: std::ops::RangeInclusive<u16>,
+    ) -> Result<Reply, Fault> {
         self.ask_raw(format!("{line}\r\n").as_bytes(), wanted).await
     }
 
@@ -262,7 +266,7 @@ impl Connection {
     ///
     /// # Errors
     /// When the code is another one, or no reply comes.
-    pub async fn ask_raw(
+    pub(super) async fn ask_raw(
         &mut self,
         bytes: &[u8],
         wanted: std::ops::RangeInclusive<u16>,
@@ -343,7 +347,7 @@ impl Connection {
     }
 
     /// Sends QUIT, with a short timeout.
-    pub async fn quit(mut self) {
+    pub(super) async fn quit(mut self) {
         let _ = tokio::time::timeout(Duration::from_secs(2), self.ask("QUIT", 200..=299)).await;
     }
 }

@@ -10,33 +10,33 @@ use crate::support::text::fold;
 
 /// A number, a word, or a separator that is meaningful between numbers. Each ideograph is a token of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Token<'a> {
+pub(super) struct Token<'a> {
     pub text: &'a str,
     pub start: usize,
 }
 
 impl Token<'_> {
-    pub fn end(&self) -> usize {
+    pub(super) fn end(&self) -> usize {
         self.start + self.text.len()
     }
 
-    pub fn is_number(&self) -> bool {
+    pub(super) fn is_number(&self) -> bool {
         self.text.starts_with(|c: char| c.is_ascii_digit())
     }
 
-    pub fn is_separator(&self) -> bool {
+    pub(super) fn is_separator(&self) -> bool {
         matches!(self.text, "/" | "-" | ".")
     }
 }
 
 /// A text as the words of the data file are compared with it: folded, with the digits and dashes of all scripts as in ASCII.
-pub fn folded(text: &str) -> String {
+pub(super) fn folded(text: &str) -> String {
     let plain = fold(text);
     if plain.is_ascii() { plain } else { plain.chars().map(plain_sign).collect() }
 }
 
 /// Digits and dashes of other scripts as in ASCII. Arabic and Persian pages write dates with their own digits.
-pub fn plain_sign(c: char) -> char {
+pub(super) fn plain_sign(c: char) -> char {
     const ZEROS: [u32; 3] = [0x660, 0x6F0, 0xFF10];
     let code = u32::from(c);
     let digit = ZEROS.iter().find_map(|zero| code.checked_sub(*zero).filter(|digit| *digit < 10));
@@ -51,7 +51,7 @@ pub fn plain_sign(c: char) -> char {
 }
 
 /// Splits a folded text into tokens.
-pub fn tokens(folded: &str) -> Vec<Token<'_>> {
+pub(super) fn tokens(folded: &str) -> Vec<Token<'_>> {
     let mut tokens = Vec::new();
     let mut start = 0;
     while let Some(first) = folded[start..].chars().next() {
@@ -76,7 +76,7 @@ fn is_ideograph(c: char) -> bool {
 
 /// The unit of time that a word denotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
+pub(super) enum Unit {
     Second,
     Minute,
     Hour,
@@ -88,7 +88,7 @@ pub enum Unit {
 
 /// What a text says of a day in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub(super) enum Role {
     /// Nothing.
     Plain,
     Published,
@@ -100,7 +100,7 @@ pub enum Role {
 }
 
 /// Words of one kind with their values, each stored as a sequence of tokens.
-pub struct Words<T>(HashMap<String, Vec<(Vec<String>, T)>>);
+pub(super) struct Words<T>(HashMap<String, Vec<(Vec<String>, T)>>);
 
 impl<T: Copy> Words<T> {
     fn new() -> Self {
@@ -118,7 +118,7 @@ impl<T: Copy> Words<T> {
     }
 
     /// The longest entry that the tokens start with: its value, and its number of tokens.
-    pub fn at_start(&self, tokens: &[Token]) -> Option<(T, usize)> {
+    pub(super) fn at_start(&self, tokens: &[Token]) -> Option<(T, usize)> {
         let found = self.0.get(tokens.first()?.text)?.iter().filter(|(parts, _)| {
             parts.len() <= tokens.len() && parts.iter().zip(tokens).all(|(part, token)| part == token.text)
         });
@@ -127,7 +127,7 @@ impl<T: Copy> Words<T> {
 }
 
 /// All words of the data file.
-pub struct Calendar {
+pub(super) struct Calendar {
     pub months: Words<i8>,
     /// Monday is 1.
     pub weekdays: Words<i8>,
@@ -151,7 +151,7 @@ pub struct Calendar {
 }
 
 /// The words of all languages of the interface.
-pub static CALENDAR: LazyLock<Calendar> = LazyLock::new(|| {
+pub(super) static CALENDAR: LazyLock<Calendar> = LazyLock::new(|| {
     let mut all = Calendar {
         months: Words::new(),
         weekdays: Words::new(),
@@ -218,7 +218,7 @@ fn unit(name: &str) -> Unit {
 
 /// A day found in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Found {
+pub(super) struct Found {
     pub date: Date,
     /// The tokens it consists of: `from..to`.
     pub from: usize,
@@ -231,12 +231,12 @@ pub struct Found {
 
 /// The first complete date among the tokens of `folded`. In prose, a two-digit year needs more supporting context than in a
 /// field that contains nothing but a date.
-pub fn first_day(folded: &str, tokens: &[Token], order: DateOrder, is_prose: bool) -> Option<Found> {
+pub(super) fn first_day(folded: &str, tokens: &[Token], order: DateOrder, is_prose: bool) -> Option<Found> {
     next_day(folded, tokens, 0, order, is_prose)
 }
 
 /// The first complete date from a token on.
-pub fn next_day(
+pub(super) fn next_day(
     folded: &str,
     tokens: &[Token],
     from: usize,
@@ -277,7 +277,7 @@ fn number(token: &str, digits: std::ops::RangeInclusive<usize>) -> Option<i16> {
 }
 
 /// A plausible year of publication.
-pub fn year(token: &str) -> Option<i16> {
+pub(super) fn year(token: &str) -> Option<i16> {
     number(token, 4..=4).filter(|year| (1970..=2100).contains(year))
 }
 
@@ -299,7 +299,7 @@ fn joint(tokens: &[Token]) -> usize {
 }
 
 /// `14 octobre 2022`, `5 de octubre de 2022`, `October 5, 2022`, `2022 Oct 5`; the year is read by `year_of`.
-pub fn written(
+pub(super) fn written(
     tokens: &[Token],
     from: usize,
     year_of: impl Fn(&[Token]) -> Option<(i16, usize)>,
@@ -463,7 +463,7 @@ fn stands_alone(folded: &str, tokens: &[Token], from: usize) -> bool {
 }
 
 /// Whether the tokens consist of nothing but days, months, years and times of day.
-pub fn is_all_dates(tokens: &[Token]) -> bool {
+pub(super) fn is_all_dates(tokens: &[Token]) -> bool {
     let words = &*CALENDAR;
     let has_figures = tokens.iter().any(Token::is_number);
     let updated = |rest: &[Token]| {

@@ -13,7 +13,7 @@ const DECLARATION_BYTES_MAX: usize = 1024;
 
 /// A decoded document.
 #[derive(Debug)]
-pub struct Decoded<'a> {
+pub(super) struct Decoded<'a> {
     pub text: Cow<'a, str>,
     /// Set when bytes had to be replaced or the declared set was wrong.
     pub problem: Option<String>,
@@ -31,7 +31,7 @@ enum Charset {
 /// Decodes a document; never fails, but replaces invalid bytes.
 ///
 /// `http_charset` is the `charset` parameter of the Content-Type header, if any.
-pub fn decode<'a>(bytes: &'a [u8], http_charset: Option<&str>) -> Decoded<'a> {
+pub(super) fn decode<'a>(bytes: &'a [u8], http_charset: Option<&str>) -> Decoded<'a> {
     let mut decoded = decode_declared(bytes, http_charset);
     if has_c1(decoded.text.as_bytes()) {
         decoded.text = Cow::Owned(decoded.text.chars().map(windows_1252).collect());
@@ -45,7 +45,7 @@ fn has_c1(text: &[u8]) -> bool {
 }
 
 /// The windows-1252 character for a C1 control, as in every browser.
-pub fn windows_1252(c: char) -> char {
+pub(super) fn windows_1252(c: char) -> char {
     match u8::try_from(c) {
         Ok(byte @ 0x80..=0x9F) => {
             encoding_rs::WINDOWS_1252.decode_without_bom_handling(&[byte]).0.chars().next().unwrap_or(c)

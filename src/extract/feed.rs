@@ -17,7 +17,7 @@ use crate::model::source::DateOrder;
 use crate::support::text::fitting;
 
 /// Maximum number of entries read from a document: the largest archives in practice have a few thousand.
-pub const ENTRIES_MAX: usize = 10_000;
+pub(super) const ENTRIES_MAX: usize = 10_000;
 /// Maximum number of authors, tags, links and enclosures kept of an entry.
 const PARTS_MAX: usize = 64;
 /// Characters of a date that a note quotes.
@@ -27,7 +27,7 @@ const ENTRY_NAMES: [&str; 2] = ["item", "entry"];
 
 /// Reads an XML feed. `None` if it contains no feed element. Ambiguous numeric dates are read in the order of `rules`, unless the
 /// unambiguous ones show the other order.
-pub fn read_feed(text: &str, base: Option<Url>, rules: DateRules) -> Option<RawFeed> {
+pub(super) fn read_feed(text: &str, base: Option<Url>, rules: DateRules) -> Option<RawFeed> {
     let mut habit = DateHabit { order: rules.order, now: rules.now, ..DateHabit::default() };
     let feed = read_in(text, base.clone(), &mut habit);
     let shown = habit.shown();

@@ -48,7 +48,7 @@ const BLOCKS: [&str; 18] = [
 ];
 
 /// Undoes double escaping, if all of the HTML is escaped, from its first block to its last.
-pub fn escaped_twice(html: &str) -> Option<String> {
+pub(super) fn escaped_twice(html: &str) -> Option<String> {
     let trimmed = html.trim();
     let first = trimmed.strip_prefix("&lt;")?;
     let is_block = BLOCKS.iter().any(|name| {
@@ -65,7 +65,7 @@ pub fn escaped_twice(html: &str) -> Option<String> {
 }
 
 /// What the feed says of an entry outside of its text.
-pub struct Known<'a> {
+pub(super) struct Known<'a> {
     pub address: Option<&'a Url>,
     pub title: &'a str,
     pub authors: &'a [String],
@@ -73,7 +73,7 @@ pub struct Known<'a> {
 }
 
 /// The text without additions of the system; `None` if there are none.
-pub fn without_furniture(html: &str, known: &Known) -> Option<String> {
+pub(super) fn without_furniture(html: &str, known: &Known) -> Option<String> {
     let mut text = fields::without_fields(html, known);
     let mut take = |without: Option<String>| text = without.or(text.take());
     take(without_back_sentence(html, known));
@@ -83,7 +83,7 @@ pub fn without_furniture(html: &str, known: &Known) -> Option<String> {
 }
 
 /// Undoes the escaping of a title that still has references of signs after it was unescaped once: `L&amp;#8217;été`.
-pub fn title_escaped_twice(html: &str) -> Option<String> {
+pub(super) fn title_escaped_twice(html: &str) -> Option<String> {
     let is_reference = |at: usize| {
         let name = html[at + "&amp;".len()..].split_once(';').map_or("", |(name, _)| name);
         let is_basic = matches!(name, "amp" | "lt" | "gt" | "quot" | "apos");

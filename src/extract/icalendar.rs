@@ -38,12 +38,12 @@ const STAMPS_SECONDS_MIN: i64 = 600;
 const MADE_SINCE: Timestamp = Timestamp::constant(631_152_000, 0);
 
 /// Whether a document is a calendar: nothing else begins so.
-pub fn is_calendar(text: &str) -> bool {
+pub(super) fn is_calendar(text: &str) -> bool {
     text.trim_start().get(..15).is_some_and(|start| start.eq_ignore_ascii_case("BEGIN:VCALENDAR"))
 }
 
 /// Reads the events of a calendar. Of what recurs, the next occurrence at `now` counts; without `now`, the first.
-pub fn read_calendar(text: &str, now: Option<Timestamp>) -> RawFeed {
+pub(super) fn read_calendar(text: &str, now: Option<Timestamp>) -> RawFeed {
     let mut feed = RawFeed { format: FeedFormat::Calendar, ..RawFeed::default() };
     let (whole, is_cut) = whole_part(text);
     let mut parser = Parser::new(whole);
@@ -81,7 +81,7 @@ fn whole_part(text: &str) -> (&str, bool) {
 
 /// The lines of a calendar as they were before they were folded (RFC 5545 section 3.1); `None` for other documents. Folds are
 /// counted in bytes, and may stand within a character: they are undone before the character set is.
-pub fn unfolded(bytes: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn unfolded(bytes: &[u8]) -> Option<Vec<u8>> {
     let start = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes).trim_ascii_start();
     if !start.get(..15).is_some_and(|start| start.eq_ignore_ascii_case(b"BEGIN:VCALENDAR")) {
         return None;

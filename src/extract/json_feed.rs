@@ -26,7 +26,7 @@ pub enum JsonFeedError {
 ///
 /// # Errors
 /// When it is none.
-pub fn read_json_feed(text: &str, base: Option<&Url>) -> Result<RawFeed, JsonFeedError> {
+pub(super) fn read_json_feed(text: &str, base: Option<&Url>) -> Result<RawFeed, JsonFeedError> {
     let text = text.trim_start_matches('\u{FEFF}');
     let mut root = Root::default();
     let mut reader = serde_json::Deserializer::from_str(text);

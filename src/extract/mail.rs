@@ -229,7 +229,7 @@ pub fn read_head(bytes: &[u8]) -> MailHead {
 }
 
 /// Reads a message as an entry; `None` for what is none.
-pub fn read_mail(bytes: &[u8]) -> Option<RawEntry> {
+pub(super) fn read_mail(bytes: &[u8]) -> Option<RawEntry> {
     let message = MessageParser::default().parse(bytes)?;
     let head = head(&message);
     let subject = message.subject().map(one_line).filter(|subject| !subject.is_empty());
@@ -495,7 +495,7 @@ impl std::fmt::Display for ConfirmationRequest {
 }
 
 /// Reads a message as a request to confirm a subscription; `None` for any other.
-pub fn confirmation_request(bytes: &[u8]) -> Option<ConfirmationRequest> {
+pub(super) fn confirmation_request(bytes: &[u8]) -> Option<ConfirmationRequest> {
     let message = MessageParser::default().parse(bytes)?;
     let subject = message.subject().map(one_line)?;
     if !has(&fold(&subject).replace('’', "'"), CONFIRMATIONS) {

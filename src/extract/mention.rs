@@ -17,7 +17,7 @@ const TIME_TOKENS_MAX: usize = 4;
 
 /// How a day stands in its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stand {
+pub(super) enum Stand {
     /// Within a sentence.
     Within,
     /// Beside a few words, as "News 24 May 2024" has it.
@@ -28,7 +28,7 @@ pub enum Stand {
 
 /// A day that a text names.
 #[derive(Debug, Clone, Copy)]
-pub struct Mention {
+pub(super) struct Mention {
     pub date: Date,
     /// The first of several days, where `date` is the last.
     pub begin: Option<Date>,
@@ -40,7 +40,7 @@ pub struct Mention {
 }
 
 /// The days that a folded text names, in its order.
-pub fn mentions(folded: &str, tokens: &[Token], order: DateOrder, is_prose: bool) -> Vec<Mention> {
+pub(super) fn mentions(folded: &str, tokens: &[Token], order: DateOrder, is_prose: bool) -> Vec<Mention> {
     let mut found: Vec<Found> = Vec::new();
     while let Some(next) = next_day(folded, tokens, found.last().map_or(0, |last| last.to), order, is_prose) {
         found.push(next);

@@ -24,13 +24,13 @@ pub struct Sitemap {
 }
 
 /// Whether a document is a sitemap or an index of some, by its beginning.
-pub fn is_sitemap(start: &str) -> bool {
+pub(super) fn is_sitemap(start: &str) -> bool {
     let start: String = start.chars().take(1024).collect();
     start.contains("<urlset") || start.contains("<sitemapindex")
 }
 
 /// Reads a sitemap of any kind; `None` when it is something else.
-pub fn read(text: &str, base: Option<Url>) -> Option<Sitemap> {
+pub(super) fn read(text: &str, base: Option<Url>) -> Option<Sitemap> {
     let mut cursor = Cursor::new(text, base);
     let root = cursor.next_child(0).filter(|root| matches!(&*root.name, "urlset" | "sitemapindex"))?;
     let mut sitemap = Sitemap::default();
@@ -53,7 +53,7 @@ pub fn read(text: &str, base: Option<Url>) -> Option<Sitemap> {
 }
 
 /// Reads the entries that have a news title; `None` when the document is not a sitemap or has no news in it.
-pub fn read_news(text: &str, base: Option<Url>) -> Option<RawFeed> {
+pub(super) fn read_news(text: &str, base: Option<Url>) -> Option<RawFeed> {
     let mut cursor = Cursor::new(text, base);
     let root = cursor.next_child(0).filter(|root| root.name == "urlset")?;
     let mut feed = RawFeed { format: FeedFormat::Sitemap, ..RawFeed::default() };

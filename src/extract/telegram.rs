@@ -11,13 +11,13 @@ use crate::model::feed::{FeedFormat, Image, Link, Origin, RawEntry, RawFeed, Raw
 const POSTS_MAX: usize = 500;
 
 /// Whether a page is that of a channel: no other has posts of this class with this attribute, and this history around them.
-pub fn is_channel(text: &str) -> bool {
+pub(super) fn is_channel(text: &str) -> bool {
     let has = |needle: &str| memchr::memmem::find(text.as_bytes(), needle.as_bytes()).is_some();
     has("tgme_channel_info") && (has("tgme_channel_history") || has("tgme_widget_message"))
 }
 
 /// Reads the posts of a channel, the newest first; messages of the service itself ("channel created") are none.
-pub fn read_channel(text: &str, url: Option<&Url>) -> RawFeed {
+pub(super) fn read_channel(text: &str, url: Option<&Url>) -> RawFeed {
     let page = Page::parse(text, url);
     let posts = selector(".tgme_widget_message[data-post]");
     let is_post = |post: &ElementRef| !post.value().classes().any(|class| class == "service_message");

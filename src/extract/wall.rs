@@ -138,7 +138,7 @@ const STAND_IN_CHARS_MAX: usize = 1_500;
 const STAND_IN_LINKS_MAX: usize = 12;
 
 /// Whether a page says that its site is closed, or asks for a login, in the place of what was asked for.
-pub fn stand_in(page: &Page) -> Option<&'static str> {
+pub(super) fn stand_in(page: &Page) -> Option<&'static str> {
     let heads = selector("title, h1, h2");
     let head: Vec<String> = page.html().select(&heads).map(|head| fold(&text_of(head))).collect();
     let says = |phrases: &[&str]| phrases.iter().any(|phrase| head.iter().any(|head| head.contains(phrase)));
@@ -158,7 +158,7 @@ pub fn stand_in(page: &Page) -> Option<&'static str> {
 }
 
 /// What is in the way, as a sentence; `None` for an ordinary page.
-pub fn wall(page: &Page) -> Option<&'static str> {
+pub(super) fn wall(page: &Page) -> Option<&'static str> {
     let body = page.html().select(&selector("body")).next()?;
     let text = fold(&text_of(body));
     let title =

@@ -9,7 +9,7 @@ use super::xml::resolve_against;
 use crate::model::feed::{FeedFormat, Link, RawEntry, RawFeed, RawText};
 
 /// Reads a list of posts; `None` if it is anything else.
-pub fn read_posts(text: &str, base: Option<&Url>) -> Option<RawFeed> {
+pub(super) fn read_posts(text: &str, base: Option<&Url>) -> Option<RawFeed> {
     let posts: Vec<Value> = serde_json::from_str(text).ok()?;
     let entries: Vec<RawEntry> =
         posts.iter().take(ENTRIES_MAX).filter_map(|post| read_post(post, base)).collect();

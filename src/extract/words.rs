@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use crate::support::text::fold;
 
 /// Words of one kind, folded.
-pub type Words = HashSet<String>;
+pub(super) type Words = HashSet<String>;
 
 static TABLE: LazyLock<HashMap<&'static str, Words>> = LazyLock::new(|| {
     let mut table: HashMap<&str, Words> = HashMap::new();
@@ -19,23 +19,23 @@ static TABLE: LazyLock<HashMap<&'static str, Words>> = LazyLock::new(|| {
 });
 
 /// The words of a kind that the table has.
-pub fn of(kind: &str) -> &'static Words {
+pub(super) fn of(kind: &str) -> &'static Words {
     &TABLE[kind]
 }
 
 /// A text as it is compared: folded, with plain apostrophes, without signs at its ends.
-pub fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let folded = fold(text).replace(['’', 'ʼ'], "'");
     folded.trim_matches(|c: char| !c.is_alphanumeric() && c != '+').to_owned()
 }
 
 /// Whether a text is one of the words.
-pub fn is_one(kind: &str, text: &str) -> bool {
+pub(super) fn is_one(kind: &str, text: &str) -> bool {
     of(kind).contains(&plain(text))
 }
 
 /// Whether one of the words stands in a text, as a word: next to letters of its own only in scripts without spaces.
-pub fn has_one(kind: &str, text: &str) -> bool {
+pub(super) fn has_one(kind: &str, text: &str) -> bool {
     let text = plain(text);
     of(kind).iter().any(|word| stands_in(&text, word))
 }
@@ -51,7 +51,7 @@ fn stands_in(text: &str, word: &str) -> bool {
 }
 
 /// What follows one of the words that a text begins with, the longest first; both folded.
-pub fn after<'a>(kind: &str, plain: &'a str) -> Option<&'a str> {
+pub(super) fn after<'a>(kind: &str, plain: &'a str) -> Option<&'a str> {
     let rests = of(kind).iter().filter_map(|word| plain.strip_prefix(word.as_str()));
     rests
         .filter(|rest| {
@@ -61,7 +61,7 @@ pub fn after<'a>(kind: &str, plain: &'a str) -> Option<&'a str> {
 }
 
 /// The words of a name in markup: `news-list`, `newsList` and `news_list` have the same ones.
-pub fn parts_of_name(name: &str) -> Vec<String> {
+pub(super) fn parts_of_name(name: &str) -> Vec<String> {
     let mut spaced = String::with_capacity(name.len() + 4);
     let mut was_lower = false;
     for c in name.chars() {

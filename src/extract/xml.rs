@@ -11,7 +11,7 @@ use memchr::memmem;
 use url::Url;
 
 use self::tokens::{Attributes, Token, Tokens};
-pub use self::vocabulary::Vocabulary;
+pub(super) use self::vocabulary::Vocabulary;
 use self::vocabulary::{vocabulary_of_bare_prefix, vocabulary_of_uri};
 use crate::support::text::push_escaped;
 
@@ -22,7 +22,7 @@ const BINDINGS_MAX: usize = 128;
 
 /// An element whose start tag was just read.
 #[derive(Debug, Clone)]
-pub struct Element<'a> {
+pub(super) struct Element<'a> {
     pub vocabulary: Vocabulary,
     /// Local name in lower case.
     pub name: Cow<'a, str>,
@@ -34,7 +34,7 @@ pub struct Element<'a> {
 
 /// The next event inside an element.
 #[derive(Debug)]
-pub enum Event<'a> {
+pub(super) enum Event<'a> {
     Start(Element<'a>),
     /// Character data with references resolved.
     Text(Cow<'a, str>),
@@ -49,14 +49,14 @@ struct Open<'a> {
 
 /// A run of text with child elements serialised as HTML.
 #[derive(Debug, Default)]
-pub struct MarkupRun {
+pub(super) struct MarkupRun {
     pub value: String,
     pub has_elements: bool,
 }
 
 /// How character data in a text construct is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TextMode {
+pub(super) enum TextMode {
     /// References are resolved once; the result may itself be HTML.
     Resolved,
     /// The markup is the element's own, so character data stays escaped (XHTML).
@@ -64,7 +64,7 @@ pub enum TextMode {
 }
 
 /// The reader.
-pub struct Cursor<'a> {
+pub(super) struct Cursor<'a> {
     tokens: Tokens<'a>,
     open: Vec<Open<'a>>,
     bindings: Vec<(&'a str, Vocabulary)>,
@@ -77,7 +77,7 @@ pub struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     /// `base` is the address the document was found at.
-    pub fn new(text: &'a str, base: Option<Url>) -> Self {
+    pub(super) fn new(text: &'a str, base: Option<Url>) -> Self {
         Cursor {
             tokens: Tokens::new(text),
             open: Vec::new(),
@@ -89,19 +89,19 @@ impl<'a> Cursor<'a> {
     }
 
     /// The number of elements open inside the outermost one with one of these names; `None` if there is no such element.
-    pub fn open_inside(&self, names: &[&str]) -> Option<usize> {
+    pub(super) fn open_inside(&self, names: &[&str]) -> Option<usize> {
         let local = |open: &Open<'a>| open.name.rsplit(':').next().unwrap_or(open.name).to_ascii_lowercase();
         let at = self.open.iter().position(|open| names.contains(&local(open).as_str()))?;
         Some(self.open.len() - at - 1)
     }
 
     /// Whether the document ended inside an element.
-    pub fn is_cut(&self) -> bool {
+    pub(super) fn is_cut(&self) -> bool {
         !self.open.is_empty()
     }
 
     /// The problems repaired so far, each once.
-    pub fn into_problems(self) -> Vec<String> {
+    pub(super) fn into_problems(self) -> Vec<String> {
         let unclosed = self
             .open
             .last()
@@ -110,17 +110,17 @@ impl<'a> Cursor<'a> {
     }
 
     /// The address of the document, regardless of `xml:base`.
-    pub fn document_base(&self) -> Option<&Url> {
+    pub(super) fn document_base(&self) -> Option<&Url> {
         self.document_base.as_ref()
     }
 
     /// The `xml:base` in effect.
-    pub fn base(&self) -> Option<&Url> {
+    pub(super) fn base(&self) -> Option<&Url> {
         self.open.iter().rev().find_map(|open| open.base.as_ref()).or(self.document_base.as_ref())
     }
 
     /// The `xml:lang` in effect; an empty one cancels outer ones.
-    pub fn language(&self) -> Option<&str> {
+    pub(super) fn language(&self) -> Option<&str> {
         self.open
             .iter()
             .rev()
@@ -129,12 +129,12 @@ impl<'a> Cursor<'a> {
     }
 
     /// Resolves a reference against the base in effect; returns it unchanged if that fails.
-    pub fn resolve(&self, reference: &str) -> String {
+    pub(super) fn resolve(&self, reference: &str) -> String {
         resolve_against(self.base(), reference)
     }
 
     /// The next event inside the element whose children are at `depth`; `None` once it is closed.
-    pub fn next_in(&mut self, depth: usize) -> Option<Event<'a>> {
+    pub(super) fn next_in(&mut self, depth: usize) -> Option<Event<'a>> {
         loop {
             if self.open.len() < depth {
                 return None;
@@ -160,7 +160,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next child element, skipping character data.
-    pub fn next_child(&mut self, depth: usize) -> Option<Element<'a>> {
+    pub(super) fn next_child(&mut self, depth: usize) -> Option<Element<'a>> {
         loop {
             if let Event::Start(element) = self.next_in(depth)? {
                 return Some(element);
@@ -169,13 +169,18 @@ impl<'a> Cursor<'a> {
     }
 
     /// Skips the rest of an element.
-    pub fn skip(&mut self, element: &Element<'a>) {
+    pub(super) fn skip(&mut self, element: &Element<'a>) {
         while self.next_in(element.depth).is_some() {}
     }
 
     /// The text of an element with its child elements serialised as markup. If an element named in `boundaries` starts inside,
     /// an end tag is missing: reading stops early, and the start tag will be read again.
-    pub fn read_markup(&mut self, element: &Element<'a>, mode: TextMode, boundaries: &[&str]) -> MarkupRun {
+    pub(super) fn read_markup(
+        &mut self,
+        element: &Element<'a>,
+        mode: TextMode,
+        boundaries: &[&str],
+    ) -> MarkupRun {
         let mut markup = MarkupRun::default();
         loop {
             // A child closed by an outer end tag has already left the stack.
@@ -226,7 +231,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// An attribute by its case-insensitive local name, with references resolved.
-    pub fn attribute(&mut self, element: &Element<'a>, name: &str) -> Option<String> {
+    pub(super) fn attribute(&mut self, element: &Element<'a>, name: &str) -> Option<String> {
         let local = |qualified: &'a str| qualified.rsplit(':').next().unwrap_or(qualified);
         let mut attributes = Attributes(element.attributes);
         let (_, value) = attributes.find(|(found, _)| local(found).eq_ignore_ascii_case(name))?;
@@ -346,7 +351,7 @@ fn write_end(element: &Element, out: &mut String) {
 }
 
 /// Resolves a reference; absolute ones, and those without a base, stay as they are.
-pub fn resolve_against(base: Option<&Url>, reference: &str) -> String {
+pub(super) fn resolve_against(base: Option<&Url>, reference: &str) -> String {
     let mended = mended_address(reference);
     let reference = mended.trim();
     let scheme_end = reference.find([':', '/', '?', '#']).filter(|&at| reference.as_bytes()[at] == b':');
@@ -375,7 +380,7 @@ fn mended_address(reference: &str) -> Cow<'_, str> {
 
 impl Element<'_> {
     /// The name as written, including its prefix.
-    pub fn qualified(&self) -> &str {
+    pub(super) fn qualified(&self) -> &str {
         self.qualified
     }
 }

@@ -14,7 +14,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, BufReader};
 use tokio_util::io::StreamReader;
 
 /// The encodings that can be decoded.
-pub const ACCEPT_ENCODING: &str = "gzip, br, zstd, deflate";
+pub(super) const ACCEPT_ENCODING: &str = "gzip, br, zstd, deflate";
 /// Maximum number of encodings per body: more are an attack.
 const LAYERS_MAX: usize = 2;
 /// RFC 8878 section 3.1.1.1.2 and RFC 9659: decoders on the Web need no window above 8 MB.
@@ -42,7 +42,7 @@ type EncodedBody = Pin<Box<dyn AsyncBufRead + Send>>;
 ///
 /// # Errors
 /// When the body has too many encodings, or its first bytes cannot be read.
-pub async fn decoded(
+pub(super) async fn decoded(
     body: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
     content_encoding: &str,
 ) -> io::Result<Pin<Box<dyn AsyncRead + Send>>> {

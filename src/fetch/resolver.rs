@@ -8,17 +8,17 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use crate::model::guard::Guard;
 
 /// Resolves names and drops the addresses that are not permitted.
-pub struct GuardedResolver {
+pub(super) struct GuardedResolver {
     guard: Arc<Guard>,
 }
 
 /// The error for a name that only resolves to addresses that are not permitted.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} leads to a private address")]
-pub struct PrivateAddress(pub String);
+pub(super) struct PrivateAddress(pub String);
 
 impl GuardedResolver {
-    pub fn new(guard: Arc<Guard>) -> GuardedResolver {
+    pub(super) fn new(guard: Arc<Guard>) -> GuardedResolver {
         GuardedResolver { guard }
     }
 }

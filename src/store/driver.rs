@@ -18,37 +18,37 @@ pub(super) struct Db {
 }
 
 impl Db {
-    pub fn new(connection: Connection) -> Db {
+    pub(super) fn new(connection: Connection) -> Db {
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         Db { connection, begun: Cell::new(0) }
     }
 
     /// The raw connection, for what is not a statement of a unit of work: pragmas, interrupts, migrations.
-    pub fn connection(&self) -> &Connection {
+    pub(super) fn connection(&self) -> &Connection {
         &self.connection
     }
 
     /// Begins a transaction.
-    pub fn begin(&self, sql: &str) -> Result<()> {
+    pub(super) fn begin(&self, sql: &str) -> Result<()> {
         self.begun.set(self.begun.get() + 1);
         self.control(sql)
     }
 
     /// Runs a transaction-control statement (BEGIN, COMMIT, SAVEPOINT, ...). These touch no table, so their plans are not
     /// recorded.
-    pub fn control(&self, sql: &str) -> Result<()> {
+    pub(super) fn control(&self, sql: &str) -> Result<()> {
         self.connection.prepare_cached(sql)?.execute([])?;
         Ok(())
     }
 
     /// Number of transactions begun on this connection.
-    pub fn begun(&self) -> u64 {
+    pub(super) fn begun(&self) -> u64 {
         self.begun.get()
     }
 
     /// Runs a statement that modifies rows; returns how many were changed.
     #[cfg_attr(test, track_caller)]
-    pub fn execute(&self, sql: &str, parameters: impl Params) -> Result<usize> {
+    pub(super) fn execute(&self, sql: &str, parameters: impl Params) -> Result<usize> {
         #[cfg(test)]
         plans::note(sql, std::panic::Location::caller());
         Ok(self.connection.prepare_cached(sql)?.execute(parameters)?)
@@ -56,7 +56,7 @@ impl Db {
 
     /// The first row, if any.
     #[cfg_attr(test, track_caller)]
-    pub fn row<T>(
+    pub(super) fn row<T>(
         &self,
         sql: &str,
         parameters: impl Params,
@@ -69,7 +69,7 @@ impl Db {
 
     /// The first row of a statement that always has one.
     #[cfg_attr(test, track_caller)]
-    pub fn one<T>(
+    pub(super) fn one<T>(
         &self,
         sql: &str,
         parameters: impl Params,
@@ -82,7 +82,7 @@ impl Db {
 
     /// All rows.
     #[cfg_attr(test, track_caller)]
-    pub fn rows<T>(
+    pub(super) fn rows<T>(
         &self,
         sql: &str,
         parameters: impl Params,
@@ -99,7 +99,7 @@ impl Db {
 
     /// Visits all rows one by one, without collecting them.
     #[cfg_attr(test, track_caller)]
-    pub fn each<E: From<super::StoreError>>(
+    pub(super) fn each<E: From<super::StoreError>>(
         &self,
         sql: &str,
         parameters: impl Params,
@@ -116,12 +116,12 @@ impl Db {
     }
 
     /// The rowid of the last inserted row.
-    pub fn last_key(&self) -> i64 {
+    pub(super) fn last_key(&self) -> i64 {
         self.connection.last_insert_rowid()
     }
 
     /// Runs SQL statements without parameters or results.
-    pub fn batch(&self, sql: &str) -> Result<()> {
+    pub(super) fn batch(&self, sql: &str) -> Result<()> {
         Ok(self.connection.execute_batch(sql)?)
     }
 }
@@ -135,7 +135,7 @@ pub(super) mod plans {
 
     static SEEN: Mutex<BTreeSet<(String, u32, String)>> = Mutex::new(BTreeSet::new());
 
-    pub fn note(sql: &str, at: &Location) {
+    pub(crate) fn note(sql: &str, at: &Location) {
         SEEN.lock().unwrap_or_else(PoisonError::into_inner).insert((
             at.file().to_owned(),
             at.line(),
@@ -144,7 +144,7 @@ pub(super) mod plans {
     }
 
     /// File, line and SQL of each statement run so far in this process.
-    pub fn seen() -> Vec<(String, u32, String)> {
+    pub(crate) fn seen() -> Vec<(String, u32, String)> {
         SEEN.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 }

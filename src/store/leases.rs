@@ -38,7 +38,7 @@ pub struct Lease {
 }
 
 /// Duration of a lease. It is renewed every third of this while the process lives.
-pub const LEASE: SignedDuration = SignedDuration::from_mins(10);
+pub(super) const LEASE: SignedDuration = SignedDuration::from_mins(10);
 /// A lease that ends further ahead than this was written under a wrong clock.
 const LEASE_MAX: SignedDuration = SignedDuration::from_mins(30);
 

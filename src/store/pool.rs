@@ -60,7 +60,7 @@ struct Readers {
 }
 
 impl Pool {
-    pub fn open(path: &Path, worker: &str) -> Result<Pool> {
+    pub(super) fn open(path: &Path, worker: &str) -> Result<Pool> {
         if let Some(folder) = path.parent() {
             // A failure shows when the file is opened, with a better message.
             let _ = std::fs::create_dir_all(folder);
@@ -87,12 +87,12 @@ impl Pool {
         })
     }
 
-    pub fn worker(&self) -> &str {
+    pub(super) fn worker(&self) -> &str {
         &self.worker
     }
 
     /// Whether the process of this worker has died. Where files cannot be locked, no process counts as dead.
-    pub fn is_dead(&self, worker: &str) -> bool {
+    pub(super) fn is_dead(&self, worker: &str) -> bool {
         self.alive.is_some() && is_free(&self.path, worker)
     }
 
@@ -101,7 +101,7 @@ impl Pool {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn write<T, E: From<StoreError>>(
+    pub(super) fn write<T, E: From<StoreError>>(
         &self,
         is_kept: bool,
         work: impl FnOnce(&Unit<Write>) -> std::result::Result<T, E>,
@@ -118,7 +118,7 @@ impl Pool {
         Ok(result)
     }
 
-    pub fn read<T, E: From<StoreError>>(
+    pub(super) fn read<T, E: From<StoreError>>(
         &self,
         limit: Option<Duration>,
         work: impl FnOnce(&Unit<Read>) -> std::result::Result<T, E>,
@@ -164,11 +164,11 @@ impl Pool {
         opened
     }
 
-    pub fn settle(&self) -> Result<()> {
+    pub(super) fn settle(&self) -> Result<()> {
         Ok(self.writer().db.connection().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
     }
 
-    pub fn give_back_space(&self, is_stopped: impl Fn() -> bool + Send + 'static) -> Result<()> {
+    pub(super) fn give_back_space(&self, is_stopped: impl Fn() -> bool + Send + 'static) -> Result<()> {
         loop {
             let writer = self.writer();
             let free: u32 =

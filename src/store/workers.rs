@@ -33,7 +33,7 @@ pub(super) struct Alive {
 
 impl Alive {
     /// `None` where files cannot be locked: leases then end by time alone. Files of dead processes are removed.
-    pub fn new(store: &Path, worker: &str) -> Option<Alive> {
+    pub(super) fn new(store: &Path, worker: &str) -> Option<Alive> {
         let folder = beside(store, "workers");
         std::fs::create_dir_all(&folder).ok()?;
         sweep(&folder);

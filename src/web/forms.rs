@@ -11,20 +11,20 @@ use crate::support::i18n::{self, capitalized, language_name, language_of, phrase
 const OTHER: &str = "_other";
 
 /// `application/x-www-form-urlencoded`, with repeated names for lists.
-pub struct Form(Vec<(String, String)>);
+pub(super) struct Form(Vec<(String, String)>);
 
 impl Form {
-    pub fn read(body: &[u8]) -> Form {
+    pub(super) fn read(body: &[u8]) -> Form {
         Form(url::form_urlencoded::parse(body).into_owned().collect())
     }
 
     /// The first value of a name; empty if there is none.
-    pub fn one(&self, name: &str) -> &str {
+    pub(super) fn one(&self, name: &str) -> &str {
         self.0.iter().find(|(own, _)| own == name).map_or("", |(_, value)| value.trim())
     }
 
     /// All names and values, in order.
-    pub fn pairs(&self) -> &[(String, String)] {
+    pub(super) fn pairs(&self) -> &[(String, String)] {
         &self.0
     }
 
@@ -38,7 +38,7 @@ impl Form {
 }
 
 /// The choice in a form. While the checkbox for other stories is ticked, all topics are wanted except those that are not ticked.
-pub fn choice(form: &Form, subscription_options: &SubscriptionOptions) -> Choice {
+pub(super) fn choice(form: &Form, subscription_options: &SubscriptionOptions) -> Choice {
     let mut topics = form.all("topics");
     let (mut without, has_other) = (Vec::new(), topics.iter().any(|topic| topic == OTHER));
     if has_other {
@@ -60,12 +60,12 @@ pub fn choice(form: &Form, subscription_options: &SubscriptionOptions) -> Choice
 }
 
 /// Whether there are topics to choose from and none is ticked, which nobody means as "all".
-pub fn has_no_topic(form: &Form, subscription_options: &SubscriptionOptions) -> bool {
+pub(super) fn has_no_topic(form: &Form, subscription_options: &SubscriptionOptions) -> bool {
     !subscription_options.topics.is_empty() && form.all("topics").is_empty()
 }
 
 /// The choice that corresponds to existing preferences.
-pub fn of_preferences(preferences: &Preferences) -> Choice {
+pub(super) fn of_preferences(preferences: &Preferences) -> Choice {
     let (cadence, hour, zone) = preferences.cadence.parts();
     let interests = preferences.interests.clone();
     Choice {
@@ -90,7 +90,7 @@ struct FormField {
 
 /// The fields of a form, as shown by the template.
 #[derive(Serialize)]
-pub struct FormFields {
+pub(super) struct FormFields {
     language: Vec<FormField>,
     languages: Vec<FormField>,
     topics: Vec<FormField>,
@@ -103,7 +103,7 @@ pub struct FormFields {
 
 impl FormFields {
     /// Shows all topics as not ticked, as submitted.
-    pub fn untick_topics(&mut self) {
+    pub(super) fn untick_topics(&mut self) {
         self.topics.iter_mut().for_each(|topic| topic.is_chosen = false);
     }
 }
@@ -138,7 +138,7 @@ fn topics(app: &AppState, choice: &Choice, language: &str) -> Vec<FormField> {
 }
 
 /// The fields of a choice, for a reader of `language`.
-pub fn fields(app: &AppState, choice: &Choice, language: &str) -> FormFields {
+pub(super) fn fields(app: &AppState, choice: &Choice, language: &str) -> FormFields {
     let t = phrases(language);
     let own = i18n::known(&choice.language);
     // A language that is no longer offered is kept if it was chosen.

@@ -12,12 +12,12 @@ use crate::store::StoreError;
 use crate::support::telemetry::Levels;
 
 /// Liveness: the process answers.
-pub async fn alive() -> &'static str {
+pub(super) async fn alive() -> &'static str {
     "ok\n"
 }
 
 /// Readiness: the store answers, and the last cycle of the pipeline succeeded.
-pub async fn ready(State(app): State<Arc<AppState>>) -> Response {
+pub(super) async fn ready(State(app): State<Arc<AppState>>) -> Response {
     if let Err(error) = app.refresher.store.read(|r| r.entries().last()) {
         tracing::error!("not ready: {error}");
         return (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response();
@@ -31,7 +31,7 @@ pub async fn ready(State(app): State<Arc<AppState>>) -> Response {
 }
 
 /// Metrics for Prometheus.
-pub async fn metrics(State(app): State<Arc<AppState>>) -> Response {
+pub(super) async fn metrics(State(app): State<Arc<AppState>>) -> Response {
     match levels(&app).and_then(|levels| Ok(app.metrics.text(&levels)?)) {
         Ok(text) => {
             ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)

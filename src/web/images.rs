@@ -26,7 +26,7 @@ const KINDS: [(&str, &[u8]); 6] = [
 ];
 
 /// Serves a picture by the token in one of our pages, so that nobody else decides what we fetch.
-pub async fn picture(State(app): State<Arc<AppState>>, Path(token): Path<String>) -> Response {
+pub(super) async fn picture(State(app): State<Arc<AppState>>, Path(token): Path<String>) -> Response {
     let address = app.sender.key.verify(IMAGE, &token).filter(|_| app.images == Images::Proxy);
     let Some((address, url)) =
         address.and_then(|address| Some((address.clone(), Url::parse(&address).ok()?)))

@@ -13,8 +13,8 @@ use axum::response::Response;
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
-pub use self::preferences::{change_preferences, data, show_preferences};
-pub use self::sign_up::{api, send_form, show_form};
+pub(super) use self::preferences::{change_preferences, data, show_preferences};
+pub(super) use self::sign_up::{api, send_form, show_form};
 use super::state::{AppState, failed};
 use crate::model::token::{PREFERENCES, UNSUBSCRIBE};
 use crate::pipeline::mail::subscribers::{self, Left};
@@ -25,7 +25,7 @@ type Shared = State<Arc<AppState>>;
 
 /// `?l=fr`, and the topic that a link is about.
 #[derive(Debug, Default, serde::Deserialize)]
-pub struct SubscriptionQuery {
+pub(super) struct SubscriptionQuery {
     #[serde(default)]
     l: String,
     topic: Option<String>,
@@ -108,7 +108,7 @@ fn address_of(text: &str) -> Option<IpAddr> {
 }
 
 /// The page of a confirmation link: it asks first, since a scanner that follows the link must not confirm.
-pub async fn show_confirm(
+pub(super) async fn show_confirm(
     State(app): Shared,
     Path(token): Path<String>,
     Query(asked): Query<SubscriptionQuery>,
@@ -132,7 +132,7 @@ pub async fn show_confirm(
     }
 }
 
-pub async fn confirm(
+pub(super) async fn confirm(
     State(app): Shared,
     Path(token): Path<String>,
     Query(asked): Query<SubscriptionQuery>,
@@ -164,7 +164,7 @@ pub async fn confirm(
     }
 }
 
-pub async fn show_leave(
+pub(super) async fn show_leave(
     State(app): Shared,
     Path(token): Path<String>,
     Query(asked): Query<SubscriptionQuery>,
@@ -198,7 +198,7 @@ fn ask_to_leave(app: &AppState, language: &str, token: &str, is_other: bool) -> 
 }
 
 /// Handles the one-click POST of RFC 8058, and the button of the page.
-pub async fn leave(
+pub(super) async fn leave(
     State(app): Shared,
     Path(token): Path<String>,
     Query(asked): Query<SubscriptionQuery>,

@@ -7,7 +7,7 @@ use crate::support::http::{Reply, Request, Server};
 use crate::support::{App, rss};
 
 /// Starts the binary itself, without `timeout` around it, so that the signal hits it.
-pub fn kill_after(app: &App, arguments: &[&str], pause: Duration) {
+pub(crate) fn kill_after(app: &App, arguments: &[&str], pause: Duration) {
     let command = app.command(arguments);
     let own: Vec<_> = command.get_args().skip(3).collect();
     let mut child = Command::new(own[0])

@@ -30,7 +30,7 @@ const LINE_CHARS_MAX: usize = 90;
 const REST_WORDS_MAX: usize = 3;
 
 /// A page without the boxes that would be taken for parts of its article, and with those that would not.
-pub fn prepared(html: &str) -> Cow<'_, str> {
+pub(super) fn prepared(html: &str) -> Cow<'_, str> {
     let has = |word: &str| memchr::memmem::find(html.as_bytes(), word.as_bytes()).is_some();
     let has_box = NEWSLETTER_PARTS.iter().any(|part| has(part)) && has("<form");
     // SPIP keeps the postscript beside the text.
@@ -78,7 +78,7 @@ fn detach(page: &mut Html, id: NodeId) {
 }
 
 /// An article without what is no part of it; `None` if there is nothing of the kind, or nothing else.
-pub fn trimmed(html: &str) -> Option<String> {
+pub(super) fn trimmed(html: &str) -> Option<String> {
     let mut fragment = Html::parse_fragment(&bound_markup(html));
     let lines: Vec<ElementRef> = fragment
         .root_element()
@@ -162,7 +162,7 @@ fn leads_aside(line: ElementRef) -> bool {
 }
 
 /// The paragraphs that are only links.
-pub fn paragraphs_of_links(article: &Html) -> Vec<NodeId> {
+pub(super) fn paragraphs_of_links(article: &Html) -> Vec<NodeId> {
     let is_only_links = |paragraph: &ElementRef| {
         let (beside, links) = text_beside_links(*paragraph);
         links > 0 && !beside.contains(char::is_alphanumeric)

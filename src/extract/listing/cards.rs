@@ -23,7 +23,7 @@ const EXCERPT_CHARS_MIN: usize = 40;
 
 /// One entry on the page: the links that lead to it, the largest element without another entry's link, and, on a flat page, the
 /// neighbours that belong to it.
-pub struct Card<'a> {
+pub(super) struct Card<'a> {
     pub href: String,
     pub anchors: Vec<(ElementRef<'a>, String)>,
     pub record: ElementRef<'a>,
@@ -31,7 +31,7 @@ pub struct Card<'a> {
 }
 
 /// The cards of a listing, in page order.
-pub fn cards<'a>(listing: &LinkGroup<'a>) -> Vec<Card<'a>> {
+pub(super) fn cards<'a>(listing: &LinkGroup<'a>) -> Vec<Card<'a>> {
     let mut owners: HashMap<NodeId, Option<&str>> = HashMap::new();
     for anchor in &listing.anchors {
         for node in std::iter::once(*anchor.element).chain(anchor.element.ancestors()) {
@@ -75,11 +75,11 @@ fn climb<'a>(element: ElementRef<'a>, is_own: impl Fn(&ElementRef<'a>) -> bool) 
     above.last().unwrap_or(element)
 }
 
-pub fn is_heading(element: ElementRef) -> bool {
+pub(super) fn is_heading(element: ElementRef) -> bool {
     matches!(element.value().name(), "h1" | "h2" | "h3" | "h4" | "h5" | "h6")
 }
 
-pub fn is_heading_link(element: ElementRef) -> bool {
+pub(super) fn is_heading_link(element: ElementRef) -> bool {
     element.ancestors().filter_map(ElementRef::wrap).take(3).any(is_heading)
         || element.descendants().filter_map(ElementRef::wrap).any(is_heading)
 }
@@ -157,15 +157,15 @@ impl<'a> Card<'a> {
             .or_else(|| self.record.descendants().filter_map(ElementRef::wrap).find(is_title))
     }
 
-    pub fn has_heading(&self) -> bool {
+    pub(super) fn has_heading(&self) -> bool {
         self.heading().is_some()
     }
 
-    pub fn has_image(&self) -> bool {
+    pub(super) fn has_image(&self) -> bool {
         self.elements().any(|element| element.value().name() == "img")
     }
 
-    pub fn has_date(&self) -> bool {
+    pub(super) fn has_date(&self) -> bool {
         if date_in_address(&self.href).is_some() || self.day_without_year().is_some() {
             return true;
         }
@@ -177,7 +177,7 @@ impl<'a> Card<'a> {
     }
 
     /// Whether a card whose address is no other page's says enough of itself to be an entry.
-    pub fn says_enough(&self, own: Option<&url::Url>) -> bool {
+    pub(super) fn says_enough(&self, own: Option<&url::Url>) -> bool {
         let is_part = url::Url::parse(&self.href).is_ok_and(|url| {
             let route = url.fragment().is_some_and(|fragment| fragment.starts_with(['/', '!']));
             url.fragment().is_some() && !route && own.is_some_and(|own| own.path() == url.path())
@@ -185,7 +185,7 @@ impl<'a> Card<'a> {
         if is_part { self.has_date() } else { self.has_heading() || self.has_date() || self.has_excerpt() }
     }
 
-    pub fn has_excerpt(&self) -> bool {
+    pub(super) fn has_excerpt(&self) -> bool {
         self.excerpt("").is_some()
     }
 
@@ -232,7 +232,7 @@ impl<'a> Card<'a> {
     }
 
     /// The element of the date, if it has one.
-    pub fn date_element(&self) -> Option<ElementRef<'a>> {
+    pub(super) fn date_element(&self) -> Option<ElementRef<'a>> {
         let rules = DateRules::strict(crate::model::source::DateOrder::Dmy);
         self.dates(rules).element()
     }
@@ -248,12 +248,12 @@ impl<'a> Card<'a> {
     }
 
     /// Whether one of its links is a heading or inside one, so that the heading belongs to this card.
-    pub fn is_headline(&self) -> bool {
+    pub(super) fn is_headline(&self) -> bool {
         self.anchors.iter().any(|(anchor, _)| is_heading_link(*anchor))
     }
 
     /// The element of the excerpt.
-    pub fn excerpt_element(&self) -> Option<ElementRef<'a>> {
+    pub(super) fn excerpt_element(&self) -> Option<ElementRef<'a>> {
         let title = title(self).unwrap_or_default();
         self.excerpts(&title).next()
     }
@@ -319,7 +319,7 @@ fn give_years(entries: &mut [RawEntry], cards: &[&Card], now: Option<Timestamp>)
 }
 
 /// "Congress, Local governance - 14/10/2022": labels and a date, not a sentence.
-pub fn is_byline(text: &str) -> bool {
+pub(super) fn is_byline(text: &str) -> bool {
     let strict = DateRules::strict(crate::model::source::DateOrder::Dmy);
     text.chars().count() <= 100
         && !text.ends_with(['.', '…', '!', '?'])
@@ -360,7 +360,7 @@ fn date_in_address(href: &str) -> Option<Timestamp> {
 }
 
 /// The entries of the cards; cards with neither title nor excerpt are skipped.
-pub fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawEntry> {
+pub(super) fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawEntry> {
     let plain = |value: String| RawText { value, base: page.base().cloned(), ..RawText::default() };
     let image = selector("img");
     let entry = |card: &Card| {

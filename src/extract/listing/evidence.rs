@@ -28,7 +28,7 @@ const CARD_CHARS_MAX: usize = 1_200;
 
 /// Why records are no listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Doubt {
+pub(super) enum Doubt {
     /// The page stands in place of another one.
     Gone,
     Few,
@@ -37,7 +37,7 @@ pub enum Doubt {
 
 impl Doubt {
     /// What the records are instead, after "which are".
-    pub fn words(self) -> &'static str {
+    pub(super) fn words(self) -> &'static str {
         match self {
             Doubt::Gone => "what a site suggests in place of a page that it does not have",
             Doubt::Few => "too few, or a menu",
@@ -48,7 +48,7 @@ impl Doubt {
 
 /// Whether similar records are a listing: at least three that say more than a menu does, and are dated or called news; if fewer,
 /// or in a menu or notice, each needs a heading of its own and a date.
-pub fn doubt(page: &Page, cards: &[Card], entries: &[RawEntry], is_aside: bool) -> Option<Doubt> {
+pub(super) fn doubt(page: &Page, cards: &[Card], entries: &[RawEntry], is_aside: bool) -> Option<Doubt> {
     if is_gone(page) {
         return Some(Doubt::Gone);
     }

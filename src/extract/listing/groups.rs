@@ -19,7 +19,7 @@ const RANKED_MAX: usize = 4;
 const SHARE_MIN: f64 = 0.25;
 
 /// The listings of a page.
-pub struct Listings<'a> {
+pub(super) struct Listings<'a> {
     /// Those that look like news, the most likely first.
     pub ranked: Vec<LinkGroup<'a>>,
     /// The others.
@@ -27,7 +27,7 @@ pub struct Listings<'a> {
 }
 
 /// The listings of a page, by how much they look like news.
-pub fn listings(page: &Page, reach: Reach) -> Listings<'_> {
+pub(super) fn listings(page: &Page, reach: Reach) -> Listings<'_> {
     let all = merge_by_address(main_links(anchors(page, reach)));
     let scores: Vec<f64> = all.iter().map(score).collect();
     let mut order: Vec<usize> = (0..all.len()).filter(|at| scores[*at] > 0.0).collect();

@@ -14,7 +14,7 @@ const AROUND_MAX: usize = 6;
 const LINKS_MAX: usize = 12;
 
 /// The links without those that stand beside the main one of their record: a row, a list item, a card among others like it.
-pub fn main_links(anchors: Vec<Anchor>) -> Vec<Anchor> {
+pub(super) fn main_links(anchors: Vec<Anchor>) -> Vec<Anchor> {
     let mut within: HashMap<NodeId, Vec<usize>> = HashMap::new();
     for (at, anchor) in anchors.iter().enumerate() {
         for around in anchor.element.ancestors().take(AROUND_MAX) {

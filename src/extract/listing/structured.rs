@@ -14,7 +14,7 @@ use crate::support::text::one_line;
 const OBJECTS_MAX: usize = 1_000;
 
 /// The entries in a page's structured data; empty if there are none.
-pub fn entries(page: &Page, rules: DateRules) -> Vec<RawEntry> {
+pub(super) fn entries(page: &Page, rules: DateRules) -> Vec<RawEntry> {
     let mut found = Vec::new();
     for object in page.json_ld().iter().take(OBJECTS_MAX) {
         collect(page, object, &mut found, 0);

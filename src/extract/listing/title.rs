@@ -23,7 +23,7 @@ const ALIKE_MIN: usize = 3;
 
 /// The title of a card: its heading, the part named so, or else the text of its links, or the alternative text of a lone picture;
 /// never a "read more" call, a number or a date.
-pub fn title(card: &Card) -> Option<String> {
+pub(super) fn title(card: &Card) -> Option<String> {
     let anchors = || card.anchors.iter().map(|(anchor, _)| *anchor);
     let around = anchors().find_map(|anchor| {
         anchor.ancestors().filter_map(ElementRef::wrap).take(3).find(|element| is_heading(*element))
@@ -176,7 +176,7 @@ fn first_block(anchor: ElementRef) -> Option<String> {
 }
 
 /// Removes what stands in all titles beside them: the number of entries behind a link, and the date in front.
-pub fn without_common_parts(entries: &mut [RawEntry]) {
+pub(super) fn without_common_parts(entries: &mut [RawEntry]) {
     without_counts(entries);
     without_dates(entries);
 }

@@ -2,7 +2,7 @@
 
 /// The known vocabularies. Unknown default namespaces count as `Core`: feeds declare dozens of them for plain RSS and Atom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Vocabulary {
+pub(crate) enum Vocabulary {
     Core,
     Atom,
     DublinCore,

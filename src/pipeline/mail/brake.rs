@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-pub use self::doubt::{Before, Doubt, Ground, domain_of};
+pub(super) use self::doubt::{Before, Doubt, Ground, domain_of};
 use self::record::{Domains, Record};
 use crate::deliver::{DeliverError, Sending};
 use crate::model::digest::Delivery;
@@ -25,7 +25,7 @@ const LATER_MAX: usize = 1_000;
 
 /// What follows of an answer.
 #[derive(Debug, Default)]
-pub struct Noted {
+pub(super) struct Noted {
     /// What servers said of these recipients is to be believed.
     pub believed: Vec<Doubt>,
     /// These are to come again, and there are too many of them to keep in mind.
@@ -38,7 +38,7 @@ pub struct Noted {
 
 /// The end of a run, for one server.
 #[derive(Debug, Default)]
-pub struct Rest {
+pub(super) struct Rest {
     pub believed: Vec<Doubt>,
     pub unbelieved: Vec<Doubt>,
     /// Those that wait for the operator.
@@ -49,7 +49,7 @@ pub struct Rest {
 
 /// What a run has shown of domains.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct DomainNews {
+pub(super) struct DomainNews {
     /// Nothing is sent there until one message is taken, and why.
     pub paused: Vec<(String, String)>,
     /// They were paused, and took a message.
@@ -83,7 +83,7 @@ struct State {
 }
 
 /// What a run knows of the servers that it sends through, by the answers to mail of one kind.
-pub struct Brake {
+pub(super) struct Brake {
     refusals_max: usize,
     state: Mutex<State>,
     changed: Notify,
@@ -91,7 +91,7 @@ pub struct Brake {
 }
 
 /// A message that may be tried; its end makes room for another one.
-pub struct Admission<'a> {
+pub(super) struct Admission<'a> {
     brake: &'a Brake,
     lot: String,
     domain: String,
@@ -123,7 +123,7 @@ enum Entrance {
 
 impl Brake {
     /// `paused` are domains that an earlier run stopped sending to.
-    pub fn new(refusals_max: usize, paused: &[String]) -> Brake {
+    pub(super) fn new(refusals_max: usize, paused: &[String]) -> Brake {
         let brake = Brake {
             refusals_max,
             state: Mutex::default(),
@@ -142,7 +142,7 @@ impl Brake {
 
     /// Waits until a message may be tried: one after the other until one of its digest was not refused, and no more at a time than
     /// refusals are left, of its domain as well. `None` when it is not to be tried in this run any more.
-    pub async fn admit(&self, delivery: &Delivery, stop: &CancellationToken) -> Option<Admission<'_>> {
+    pub(super) async fn admit(&self, delivery: &Delivery, stop: &CancellationToken) -> Option<Admission<'_>> {
         let (lot, domain) = (delivery.digest.as_str().to_owned(), domain_of(&delivery.recipient));
         loop {
             let changed = self.changed.notified();
@@ -194,7 +194,7 @@ impl Brake {
     }
 
     /// Takes note of how a message went; `doubt` is what was said of its recipient, if it is that.
-    pub fn note(&self, delivery: &Delivery, sending: &Sending, doubt: Option<Doubt>) -> Noted {
+    pub(super) fn note(&self, delivery: &Delivery, sending: &Sending, doubt: Option<Doubt>) -> Noted {
         let mut state = self.state();
         let mut noted = Noted::default();
         state.has_others = sending.has_others;
@@ -292,22 +292,22 @@ impl Brake {
     }
 
     /// Ends sending: no server is left.
-    pub fn pull(&self, reason: String) {
+    pub(super) fn pull(&self, reason: String) {
         self.state().reason.get_or_insert(reason);
         self.pulled.cancel();
     }
 
     /// A server is left out, and others take its mail.
-    pub fn set_trouble_of(&self, server: usize, reason: String) {
+    pub(super) fn set_trouble_of(&self, server: usize, reason: String) {
         self.state().servers.entry(Some(server)).or_default().trouble = Some(reason);
     }
 
-    pub fn trouble_of(&self, server: usize) -> Option<String> {
+    pub(super) fn trouble_of(&self, server: usize) -> Option<String> {
         self.state().servers.get(&Some(server)).and_then(|record| record.trouble.clone())
     }
 
     /// Why sending ended, or nothing was sent to a domain, or else why a message waits that somebody refused because of us.
-    pub fn trouble(&self) -> Option<String> {
+    pub(super) fn trouble(&self) -> Option<String> {
         let state = self.state();
         let outs = state.domains.iter().filter_map(|(name, domain)| Some((name, domain.out.as_ref()?)));
         let of_domain =
@@ -317,20 +317,20 @@ impl Brake {
 
     /// Why mail to strangers waits, if that is about us: no server had heard of the recipient, or one after the other was refused and
     /// no mail of a list was taken since the first of them signed up.
-    pub fn trouble_with_strangers(&self, taken: Option<Timestamp>) -> Option<String> {
+    pub(super) fn trouble_with_strangers(&self, taken: Option<Timestamp>) -> Option<String> {
         let state = self.state();
         let is_theirs = state.oldest.zip(taken).is_some_and(|(oldest, taken)| taken > oldest);
         state.unreached.clone().or_else(|| state.reason.clone().filter(|_| !is_theirs))
     }
 
     /// The servers that answered in this run, and whether each took mail.
-    pub fn servers(&self) -> Vec<(usize, bool)> {
+    pub(super) fn servers(&self) -> Vec<(usize, bool)> {
         let state = self.state();
         state.servers.iter().filter_map(|(server, record)| Some(((*server)?, record.has_taken))).collect()
     }
 
     /// What is to be kept of domains. Where sending ended, it is the server that refuses.
-    pub fn domains(&self) -> DomainNews {
+    pub(super) fn domains(&self) -> DomainNews {
         let state = self.state();
         let mut news = DomainNews::default();
         for (name, domain) in &state.domains {
@@ -344,7 +344,7 @@ impl Brake {
     }
 
     /// What is to be believed at the end of what a server said. Only mail of a list waits for the operator.
-    pub fn rest(&self, server: usize, before: Before, is_list: bool, now: Timestamp) -> Rest {
+    pub(super) fn rest(&self, server: usize, before: Before, is_list: bool, now: Timestamp) -> Rest {
         let mut state = self.state();
         let has_ended = state.reason.is_some();
         let State { servers, domains, .. } = &mut *state;

@@ -17,7 +17,7 @@ use crate::support::text::fold;
 
 /// Canonical addresses and folded titles of a source's stored entries.
 #[derive(Debug, Clone, Default)]
-pub struct KnownItems {
+pub(super) struct KnownItems {
     pub addresses: HashSet<String>,
     pub titles: HashSet<String>,
 }
@@ -34,7 +34,7 @@ impl KnownItems {
 }
 
 /// A listing as read.
-pub struct ListingReading {
+pub(super) struct ListingReading {
     pub feed: RawFeed,
     pub memory: PageMemory,
     /// The selectors were learned again in this reading: entries that seem new may be old.

@@ -38,7 +38,7 @@ const ROBOTS_STALE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// The page budget of one refresh.
 #[derive(Debug)]
-pub struct PageBudget {
+pub(super) struct PageBudget {
     started: Instant,
     paced_seconds: f64,
     pages: usize,
@@ -50,7 +50,7 @@ pub struct PageBudget {
 impl PageBudget {
     /// At the start of a refresh. A feed that the page named is read as it is; and a page of another host, which a source may lead to,
     /// is none that the operator wanted rendered.
-    pub fn of(source: &Source, state: &FetchState) -> PageBudget {
+    pub(super) fn of(source: &Source, state: &FetchState) -> PageBudget {
         let host = source.url.host_str().filter(|_| source.is_rendered && state.feed_url.is_none());
         PageBudget {
             started: Instant::now(),
@@ -66,7 +66,7 @@ impl PageBudget {
     }
 
     /// The longest Crawl-delay met.
-    pub fn crawl_delay_seconds(&self) -> Option<u64> {
+    pub(super) fn crawl_delay_seconds(&self) -> Option<u64> {
         self.delay_seconds.map(|seconds| seconds.ceil() as u64)
     }
 }

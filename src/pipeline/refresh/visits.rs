@@ -16,7 +16,7 @@ const DATED_MIN: usize = 2;
 
 /// An entry that is stored under another identity than it bears.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recognised {
+pub(super) struct Recognised {
     /// Its position in the document.
     pub at: usize,
     /// The key of the identity that it is stored under.
@@ -72,7 +72,7 @@ impl Grain {
 
 /// Finds the stored entries of a document of which none is known by its own identity. `recent` are the source's latest entries by
 /// their keys, the newest first.
-pub fn recognise(entries: &[RawEntry], recent: &[(String, StoredSummary)]) -> Vec<Recognised> {
+pub(super) fn recognise(entries: &[RawEntry], recent: &[(String, StoredSummary)]) -> Vec<Recognised> {
     let grains = [Grain::All, Grain::TitleAndDate, Grain::PlaceAndTitle];
     let mut found = grains.into_iter().map(|grain| recognise_by(grain, entries, recent));
     found.find(|found| !found.is_empty()).unwrap_or_default()

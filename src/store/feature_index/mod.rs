@@ -26,7 +26,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::model::keys::EntryKey;
 
-pub use self::postings::{EntryMark, PostingBuffer, SlotPosting};
+pub(super) use self::postings::EntryMark;
+pub use self::postings::{PostingBuffer, SlotPosting};
 use self::segment::{LAST_ENTRY, RECORDS_USED, Segment};
 use self::segment_files::{SIZES, SegmentFiles, Sizes};
 use self::slot::{ANCHOR_BIT, DayRange, anchor_feature, day_mark, slot, span};
@@ -41,7 +42,7 @@ const LOOKUPS_HELD: usize = 1_500;
 const RELEASES_MAX: usize = 8;
 
 /// Maps features to the entries of a database.
-pub struct FeatureIndex {
+pub(super) struct FeatureIndex {
     files: SegmentFiles,
     /// Look-ups since memory was given back, and how often it was.
     lookups: Cell<usize>,
@@ -54,7 +55,7 @@ impl FeatureIndex {
     ///
     /// # Errors
     /// When the folder cannot be read.
-    pub fn open(folder: &Path, store_id: &str) -> io::Result<FeatureIndex> {
+    pub(super) fn open(folder: &Path, store_id: &str) -> io::Result<FeatureIndex> {
         // Without a boot id, an index lasts only as long as the process.
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")
             .unwrap_or_else(|_| format!("process {}", std::process::id()));
@@ -70,18 +71,18 @@ impl FeatureIndex {
     ///
     /// # Errors
     /// When the folder cannot be read.
-    pub fn refresh(&mut self) -> io::Result<()> {
+    pub(super) fn refresh(&mut self) -> io::Result<()> {
         self.files.refresh()
     }
 
     /// Whether the index holds all entries of the database, as far back as it reaches. If not, the caller adds the entries after
     /// `made_to` again and then calls `set_trusted`.
-    pub fn is_trusted(&self) -> bool {
+    pub(super) fn is_trusted(&self) -> bool {
         self.files.state.is_trusted
     }
 
     /// The last entry that the current rebuild has reached, in whichever process; `BEFORE_ALL` at its start.
-    pub fn made_to(&self) -> EntryKey {
+    pub(super) fn made_to(&self) -> EntryKey {
         self.files.state.made_to
     }
 
@@ -89,29 +90,29 @@ impl FeatureIndex {
     ///
     /// # Errors
     /// When the disk fails; likewise for the methods below.
-    pub fn set_made_to(&mut self, entry: EntryKey) -> io::Result<()> {
+    pub(super) fn set_made_to(&mut self, entry: EntryKey) -> io::Result<()> {
         self.files.set_made_to(entry)
     }
 
     /// Records that all entries are in the index.
-    pub fn set_trusted(&mut self) -> io::Result<()> {
+    pub(super) fn set_trusted(&mut self) -> io::Result<()> {
         self.files.set_trusted()
     }
 
     /// Replaces the index by an empty, untrusted one, removing whatever files are there.
-    pub fn clear(&mut self) -> io::Result<()> {
+    pub(super) fn clear(&mut self) -> io::Result<()> {
         self.files.clear()
     }
 
     /// The greatest entry key since `truncate_after`; `BEFORE_ALL` in an empty index. If the database has sketches of later
     /// entries, the files are out of date, as after restoring a copy, and have to be rebuilt.
-    pub fn last_entry(&self) -> EntryKey {
+    pub(super) fn last_entry(&self) -> EntryKey {
         self.files.segments.iter().map(Segment::last_entry).max().unwrap_or(EntryKey::BEFORE_ALL)
     }
 
     /// Removes entries with greater keys, left by units that were rolled back. Call at the beginning of each unit with the
     /// greatest key of the database, before new keys are given out.
-    pub fn truncate_after(&mut self, last_entry: EntryKey) {
+    pub(super) fn truncate_after(&mut self, last_entry: EntryKey) {
         for segment in self.files.segments.iter().filter(|segment| segment.last_entry() > last_entry) {
             let is_later = |place: &usize| segment.mark(*place).is_some_and(|mark| mark.entry > last_entry);
             (0..segment.get(RECORDS_USED)).filter(is_later).for_each(|place| segment.remove(place));
@@ -125,7 +126,7 @@ impl FeatureIndex {
     ///
     /// # Errors
     /// When the disk is full: the caller has to roll back the unit or clear the index.
-    pub fn add(&mut self, mark: &EntryMark, text_features: &[u32], anchors: &[u32]) -> io::Result<()> {
+    pub(super) fn add(&mut self, mark: &EntryMark, text_features: &[u32], anchors: &[u32]) -> io::Result<()> {
         let added = self.add_postings(mark, text_features, anchors);
         added.map_err(|error| self.files.named(&error))
     }
@@ -155,7 +156,7 @@ impl FeatureIndex {
     }
 
     /// Removes entries; returns how many of them were in the index.
-    pub fn remove(&mut self, entries: impl IntoIterator<Item = EntryKey>) -> usize {
+    pub(super) fn remove(&mut self, entries: impl IntoIterator<Item = EntryKey>) -> usize {
         let mut count = 0;
         for entry in entries {
             for segment in &self.files.segments {
@@ -179,7 +180,7 @@ impl FeatureIndex {
 
     /// Finds the entries of each feature, the last added first; replaces the contents of `out`. Text features are looked up
     /// without days; anchors with the first and last day of a range, which also finds entries without a day.
-    pub fn postings_of(
+    pub(super) fn postings_of(
         &self,
         features: &[u32],
         days: Option<(i32, i32)>,
@@ -231,12 +232,12 @@ mod tests {
 
     impl FeatureIndex {
         /// The record of an entry, if it is in the index.
-        pub fn mark(&self, entry: i64) -> Option<EntryMark> {
+        pub(crate) fn mark(&self, entry: i64) -> Option<EntryMark> {
             self.files.segments.iter().rev().find_map(|segment| segment.mark(segment.find(EntryKey(entry))?))
         }
 
         /// Appends the entries that have a feature, as found by `postings_of`.
-        pub fn postings(
+        pub(crate) fn postings(
             &self,
             feature: u32,
             days: Option<(i32, i32)>,
@@ -249,7 +250,7 @@ mod tests {
         }
 
         /// Number of live entries.
-        pub fn len(&self) -> usize {
+        pub(crate) fn len(&self) -> usize {
             self.files
                 .segments
                 .iter()
@@ -258,17 +259,17 @@ mod tests {
                 .saturating_sub(self.gone())
         }
 
-        pub fn is_empty(&self) -> bool {
+        pub(crate) fn is_empty(&self) -> bool {
             self.len() == 0
         }
 
         /// Number of entries that were removed or replaced but still take up room.
-        pub fn gone(&self) -> usize {
+        pub(crate) fn gone(&self) -> usize {
             self.files.segments.iter().map(|segment| segment.get(RECORDS_GONE)).sum()
         }
 
         /// Total size of all segments on disk, in bytes.
-        pub fn bytes(&self) -> u64 {
+        pub(crate) fn bytes(&self) -> u64 {
             self.files.segments.iter().map(|segment| segment.file.len() as u64).sum()
         }
     }

@@ -5,7 +5,7 @@ use crate::model::sketch::NO_DAY;
 
 /// The record of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EntryMark {
+pub(crate) struct EntryMark {
     /// Key of the entry in the database; greater than 0.
     pub entry: EntryKey,
     /// Days since 1970, or `NO_DAY`.

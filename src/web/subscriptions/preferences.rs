@@ -14,7 +14,7 @@ use crate::web::forms::{self, Form};
 use crate::web::state::{AppState, failed};
 
 /// Shows the preference centre.
-pub async fn show_preferences(
+pub(crate) async fn show_preferences(
     State(app): Shared,
     Path(token): Path<String>,
     Query(asked): Query<SubscriptionQuery>,
@@ -67,7 +67,7 @@ fn preferences_page(
     app.page(status, "web/preferences.html", &with(catalog(app, language, t["preferences"]), more))
 }
 
-pub async fn change_preferences(
+pub(crate) async fn change_preferences(
     State(app): Shared,
     Path(token): Path<String>,
     headers: HeaderMap,
@@ -167,7 +167,7 @@ fn save(
 }
 
 /// Exports all data stored about a subscriber, for themselves.
-pub async fn data(State(app): Shared, Path(token): Path<String>) -> Response {
+pub(crate) async fn data(State(app): Shared, Path(token): Path<String>) -> Response {
     let store = &app.refresher.store;
     let found = subscribers::by_link(store, &app.sender.key, &token);
     let everything = found.and_then(|found| {

@@ -112,7 +112,7 @@ fn step_page(app: &AppState, language: &str, form: &Form, address: &Address) -> 
 }
 
 /// Shows the sign-up form.
-pub async fn show_form(
+pub(crate) async fn show_form(
     State(app): Shared,
     Query(asked): Query<SubscriptionQuery>,
     headers: HeaderMap,
@@ -151,7 +151,7 @@ fn form_page(
 }
 
 /// Handles the submitted form.
-pub async fn send_form(
+pub(crate) async fn send_form(
     State(app): Shared,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
@@ -239,7 +239,7 @@ fn fault(field: &str, message: &str) -> Value {
 }
 
 /// `POST /api/subscriptions`: sign-up for programs. Another site's page cannot send JSON without a preflight request.
-pub async fn api(
+pub(crate) async fn api(
     State(app): Shared,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A running Exim; it ends when this is dropped.
-pub struct Exim {
+pub(crate) struct Exim {
     child: Child,
     folder: tempfile::TempDir,
     pub port: u16,
@@ -16,7 +16,7 @@ pub struct Exim {
 impl Exim {
     /// # Panics
     /// When it does not start. It drops to its own user by itself, which only root can ask of it.
-    pub fn start() -> Exim {
+    pub(crate) fn start() -> Exim {
         let binary = std::env::var("COURANT_TEST_EXIM")
             .expect("COURANT_TEST_EXIM names the server: ./scripts/test finds it");
         let folder = tempfile::tempdir().unwrap();
@@ -57,13 +57,13 @@ impl Exim {
     }
 
     /// The certificate, for `[mail] ca_file`.
-    pub fn certificate(&self) -> PathBuf {
+    pub(crate) fn certificate(&self) -> PathBuf {
         self.folder.path().join("cert.pem")
     }
 
     /// The messages that it delivered, once there are so many.
     #[track_caller]
-    pub fn mails(&self, count: usize) -> Vec<String> {
+    pub(crate) fn mails(&self, count: usize) -> Vec<String> {
         let started = Instant::now();
         loop {
             let files = std::fs::read_dir(self.folder.path().join("mails/new")).into_iter().flatten();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// A request as it came.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub(crate) struct Request {
     pub method: String,
     /// Path and query.
     pub target: String,
@@ -22,14 +22,14 @@ pub struct Request {
 
 impl Request {
     /// A header's value by its name in lower case.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }
 
 /// How an answer is sent.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub enum Manner {
+pub(crate) enum Manner {
     #[default]
     Plain,
     /// The connection is reset before a byte is sent.
@@ -48,7 +48,7 @@ pub enum Manner {
 
 /// An answer.
 #[derive(Debug, Clone)]
-pub struct Reply {
+pub(crate) struct Reply {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
@@ -56,28 +56,28 @@ pub struct Reply {
 }
 
 impl Reply {
-    pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Reply {
+    pub(crate) fn new(status: u16, body: impl Into<Vec<u8>>) -> Reply {
         Reply { status, headers: Vec::new(), body: body.into(), manner: Manner::Plain }
     }
 
-    pub fn ok(body: impl Into<Vec<u8>>) -> Reply {
+    pub(crate) fn ok(body: impl Into<Vec<u8>>) -> Reply {
         Reply::new(200, body).with("Content-Type", "application/rss+xml")
     }
 
-    pub fn html(body: impl Into<Vec<u8>>) -> Reply {
+    pub(crate) fn html(body: impl Into<Vec<u8>>) -> Reply {
         Reply::new(200, body).with("Content-Type", "text/html; charset=utf-8")
     }
 
-    pub fn redirect(status: u16, to: &str) -> Reply {
+    pub(crate) fn redirect(status: u16, to: &str) -> Reply {
         Reply::new(status, "").with("Location", to)
     }
 
-    pub fn with(mut self, name: &str, value: &str) -> Reply {
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Reply {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    pub fn sent(mut self, manner: Manner) -> Reply {
+    pub(crate) fn sent(mut self, manner: Manner) -> Reply {
         self.manner = manner;
         self
     }
@@ -94,13 +94,13 @@ struct Shared {
 }
 
 /// The server; it stops when it is dropped.
-pub struct Server {
+pub(crate) struct Server {
     address: SocketAddr,
     shared: Arc<Shared>,
 }
 
 impl Server {
-    pub fn start(handler: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Server {
+    pub(crate) fn start(handler: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
@@ -130,35 +130,35 @@ impl Server {
     }
 
     /// The same answer to everything.
-    pub fn always(reply: Reply) -> Server {
+    pub(crate) fn always(reply: Reply) -> Server {
         Server::start(move |_| reply.clone())
     }
 
     /// Answers differently from now on.
-    pub fn answer(&self, handler: impl Fn(&Request) -> Reply + Send + Sync + 'static) {
+    pub(crate) fn answer(&self, handler: impl Fn(&Request) -> Reply + Send + Sync + 'static) {
         *self.shared.handler.lock().unwrap() = Arc::new(handler);
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.address.port()
     }
 
     /// The requests so far.
-    pub fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<Request> {
         self.shared.requests.lock().unwrap().clone()
     }
 
     /// The requests since the last call.
-    pub fn take_requests(&self) -> Vec<Request> {
+    pub(crate) fn take_requests(&self) -> Vec<Request> {
         std::mem::take(&mut self.shared.requests.lock().unwrap())
     }
 
     /// The most connections that were ever open at one time.
-    pub fn open_max(&self) -> usize {
+    pub(crate) fn open_max(&self) -> usize {
         self.shared.open_max.load(Ordering::SeqCst)
     }
 }

@@ -7,14 +7,14 @@ use std::process::{Child, Stdio};
 use super::App;
 
 /// A running `courant bounces lmtp`, with a connection to it.
-pub struct Lmtp {
+pub(crate) struct Lmtp {
     child: Child,
     connection: BufReader<TcpStream>,
 }
 
 impl Lmtp {
     /// Starts it, and says hello.
-    pub fn start(app: &App) -> Lmtp {
+    pub(crate) fn start(app: &App) -> Lmtp {
         let mut child = app
             .command(&["bounces", "lmtp", "--listen", "127.0.0.1:0"])
             .stdout(Stdio::null())
@@ -30,7 +30,7 @@ impl Lmtp {
     }
 
     /// Says something, and reads so many lines of answers.
-    pub fn say(&mut self, text: &str, answers: usize) -> Vec<String> {
+    pub(crate) fn say(&mut self, text: &str, answers: usize) -> Vec<String> {
         self.connection.get_mut().write_all(text.as_bytes()).unwrap();
         (0..answers)
             .map(|_| {

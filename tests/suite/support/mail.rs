@@ -3,12 +3,12 @@
 use super::App;
 
 /// An RSA and an Ed25519 key in the folder of an app.
-pub struct Keys;
+pub(crate) struct Keys;
 
 const SEED: &str = "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=";
 
 impl Keys {
-    pub fn make(app: &App) -> Keys {
+    pub(crate) fn make(app: &App) -> Keys {
         let openssl = |arguments: &[&str]| {
             assert!(
                 std::process::Command::new("openssl")
@@ -27,12 +27,12 @@ impl Keys {
     }
 
     /// Both keys, as the configuration names them.
-    pub fn config(&self) -> &'static str {
+    pub(crate) fn config(&self) -> &'static str {
         "[[mail.dkim]]\ndomain = \"example.org\"\nselector = \"rsa\"\nkey = \"file:rsa.pem\"\n[[mail.dkim]]\ndomain = \"example.org\"\nselector = \"ed\"\nkey = \"file:ed25519.key\"\nalgorithm = \"ed25519\"\n"
     }
 
     /// What dkimpy says of each signature of a mail: algorithm, whether it verifies, whether it covers the headers to leave by.
-    pub fn verify(&self, app: &App, mail: &str) -> Vec<String> {
+    pub(crate) fn verify(&self, app: &App, mail: &str) -> Vec<String> {
         app.write("mail.eml", mail);
         let python = std::env::var("COURANT_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/dkim_verify.py");

@@ -1,12 +1,12 @@
 //! What all tests share: a folder with a configuration, the binary run in it, and servers.
 
-pub mod exim;
-pub mod http;
-pub mod lmtp;
-pub mod mail;
-pub mod python;
-pub mod service;
-pub mod sink;
+pub(crate) mod exim;
+pub(crate) mod http;
+pub(crate) mod lmtp;
+pub(crate) mod mail;
+pub(crate) mod python;
+pub(crate) mod service;
+pub(crate) mod sink;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -14,16 +14,16 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 
 /// The clock of a test that does not say another.
-pub const NOW: &str = "2022-10-20T08:00:00Z";
+pub(crate) const NOW: &str = "2022-10-20T08:00:00Z";
 
 /// A folder with a `feeds.toml`, and the binary run in it.
-pub struct App {
+pub(crate) struct App {
     folder: tempfile::TempDir,
     now: String,
 }
 
 /// What a run of the binary left.
-pub struct Ran {
+pub(crate) struct Ran {
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
@@ -31,60 +31,60 @@ pub struct Ran {
 
 impl App {
     /// A folder whose configuration is a small channel and `rest`.
-    pub fn new(rest: &str) -> App {
+    pub(crate) fn new(rest: &str) -> App {
         let app = App { folder: tempfile::tempdir().unwrap(), now: NOW.into() };
         app.configure(rest);
         app
     }
 
     /// Writes the configuration anew.
-    pub fn configure(&self, rest: &str) {
+    pub(crate) fn configure(&self, rest: &str) {
         let head = "version = 1\n[channel]\ntitle = \"Test\"\nurl = \"https://news.example.org\"\nlanguage = \"en\"\n[mail]\nfrom = \"News <news@example.org>\"\n[defaults]\ninterval = \"1h\"\n[fetch]\nallow = [\"127.0.0.1\", \"::1\"]\n";
         self.write("feeds.toml", format!("{head}{rest}"));
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
 
-    pub fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
 
     /// Moves the clock.
-    pub fn later(&mut self, minutes: i64) -> &mut App {
+    pub(crate) fn later(&mut self, minutes: i64) -> &mut App {
         let now: jiff::Timestamp = self.now.parse().unwrap();
         self.now = (now + jiff::SignedDuration::from_mins(minutes)).to_string();
         self
     }
 
     /// Sets the clock.
-    pub fn at(&mut self, now: &str) -> &mut App {
+    pub(crate) fn at(&mut self, now: &str) -> &mut App {
         self.now = now.into();
         self
     }
 
-    pub fn now(&self) -> jiff::Timestamp {
+    pub(crate) fn now(&self) -> jiff::Timestamp {
         self.now.parse().unwrap()
     }
 
     /// The binary with the configuration and the clock, not yet started.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         self.command_within("60", arguments)
     }
 
     /// The same, ended after so many seconds.
-    pub fn command_within(&self, seconds: &str, arguments: &[&str]) -> Command {
+    pub(crate) fn command_within(&self, seconds: &str, arguments: &[&str]) -> Command {
         // A run that hangs is a failure (code 124), not a wait.
         let mut command = Command::new("timeout");
         command
@@ -97,13 +97,13 @@ impl App {
         command
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         Ran::from(self.command(arguments).output().unwrap())
     }
 
     /// Runs what must succeed; answers standard output.
     #[track_caller]
-    pub fn ok(&self, arguments: &[&str]) -> String {
+    pub(crate) fn ok(&self, arguments: &[&str]) -> String {
         let ran = self.run(arguments);
         assert_eq!(ran.code, 0, "{arguments:?} said:\n{}{}", ran.stdout, ran.stderr);
         ran.stdout
@@ -111,7 +111,7 @@ impl App {
 
     /// The stored entries as `courant entries` prints them.
     #[track_caller]
-    pub fn entries(&self) -> Vec<Value> {
+    pub(crate) fn entries(&self) -> Vec<Value> {
         self.ok(&["entries", "--format", "jsonl"])
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
@@ -120,13 +120,13 @@ impl App {
 
     /// The titles of the stored entries, in the order in which they came.
     #[track_caller]
-    pub fn titles(&self) -> Vec<String> {
+    pub(crate) fn titles(&self) -> Vec<String> {
         self.entries().iter().map(|entry| entry["title"].as_str().unwrap().to_owned()).collect()
     }
 
     /// How often each title went out as news.
     #[track_caller]
-    pub fn announced(&self) -> Vec<(String, u64)> {
+    pub(crate) fn announced(&self) -> Vec<(String, u64)> {
         self.entries()
             .iter()
             .map(|entry| (entry["title"].as_str().unwrap().to_owned(), entry["announced"].as_u64().unwrap()))
@@ -134,7 +134,7 @@ impl App {
     }
 
     /// The mails in `outbox/`, in the order of their names; a killed run may leave half of one beside them, under another.
-    pub fn outbox(&self) -> Vec<String> {
+    pub(crate) fn outbox(&self) -> Vec<String> {
         let mut mails: Vec<PathBuf> = std::fs::read_dir(self.path("outbox"))
             .into_iter()
             .flatten()
@@ -157,7 +157,7 @@ impl From<Output> for Ran {
 }
 
 /// An RSS feed of items, each its guid, title, day (of October 2022) and text.
-pub fn rss(items: &[(&str, &str, u8, &str)]) -> String {
+pub(crate) fn rss(items: &[(&str, &str, u8, &str)]) -> String {
     let items: String = items
         .iter()
         .map(|(guid, title, day, text)| {
@@ -173,13 +173,13 @@ pub fn rss(items: &[(&str, &str, u8, &str)]) -> String {
 }
 
 /// A header of a mail, unfolded.
-pub fn header(mail: &str, name: &str) -> String {
+pub(crate) fn header(mail: &str, name: &str) -> String {
     let head = mail.split("\r\n\r\n").next().unwrap().replace("\r\n ", " ").replace("\r\n\t", " ");
     head.lines().find_map(|line| line.strip_prefix(&format!("{name}: "))).unwrap_or_default().to_owned()
 }
 
 /// The text part of a mail, decoded from quoted-printable.
-pub fn text_part(mail: &str) -> String {
+pub(crate) fn text_part(mail: &str) -> String {
     let part = mail
         .split("Content-Type: text/plain")
         .nth(1)
@@ -201,7 +201,7 @@ pub fn text_part(mail: &str) -> String {
 
 /// What `look` finds, once it does: services work by themselves.
 #[track_caller]
-pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let started = std::time::Instant::now();
     loop {
         if let Some(found) = look() {

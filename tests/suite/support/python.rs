@@ -60,13 +60,13 @@ impl Drop for Running {
 }
 
 /// An SMTP server with STARTTLS and AUTH.
-pub struct SmtpServer {
+pub(crate) struct SmtpServer {
     running: Running,
     pub port: u16,
 }
 
 impl SmtpServer {
-    pub fn start() -> SmtpServer {
+    pub(crate) fn start() -> SmtpServer {
         let running = Running::start("smtp_server.py", |folder| {
             let mails = folder.join("mails");
             std::fs::create_dir(&mails).unwrap();
@@ -76,12 +76,12 @@ impl SmtpServer {
     }
 
     /// The certificate, for `[mail] ca_file`.
-    pub fn certificate(&self) -> PathBuf {
+    pub(crate) fn certificate(&self) -> PathBuf {
         self.running.certificate()
     }
 
     /// The messages taken so far.
-    pub fn mails(&self) -> Vec<String> {
+    pub(crate) fn mails(&self) -> Vec<String> {
         let mut paths: Vec<PathBuf> = std::fs::read_dir(self.running.folder.path().join("mails"))
             .unwrap()
             .map(|file| file.unwrap().path())
@@ -92,12 +92,12 @@ impl SmtpServer {
 }
 
 /// A web server that speaks TLS and serves one document.
-pub struct HttpsServer {
+pub(crate) struct HttpsServer {
     running: Running,
 }
 
 impl HttpsServer {
-    pub fn start(document: &str) -> HttpsServer {
+    pub(crate) fn start(document: &str) -> HttpsServer {
         let running = Running::start("https_server.py", |folder| {
             let path = folder.join("document");
             std::fs::write(&path, document).unwrap();
@@ -106,25 +106,25 @@ impl HttpsServer {
         HttpsServer { running }
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("https://localhost:{}{path}", self.running.port)
     }
 
     /// The certificate, for `[fetch] ca_file`.
-    pub fn certificate(&self) -> PathBuf {
+    pub(crate) fn certificate(&self) -> PathBuf {
         self.running.certificate()
     }
 }
 
 /// An IMAP server with STARTTLS and one mailbox.
-pub struct ImapServer {
+pub(crate) struct ImapServer {
     running: Running,
     pub port: u16,
 }
 
 impl ImapServer {
     /// Its INBOX holds these messages, unread.
-    pub fn start(messages: &[String]) -> ImapServer {
+    pub(crate) fn start(messages: &[String]) -> ImapServer {
         let running = Running::start("imap_server.py", |folder| {
             let mails = folder.join("mails");
             std::fs::create_dir(&mails).unwrap();
@@ -136,14 +136,14 @@ impl ImapServer {
         ImapServer { port: running.port, running }
     }
 
-    pub fn certificate(&self) -> PathBuf {
+    pub(crate) fn certificate(&self) -> PathBuf {
         self.running.certificate()
     }
 }
 
 /// Runs a script to its end; answers what it printed.
 #[track_caller]
-pub fn run(script: &str, arguments: &[&str]) -> String {
+pub(crate) fn run(script: &str, arguments: &[&str]) -> String {
     let python = std::env::var("COURANT_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(script);
     let ran = Command::new(python).args(["-W", "ignore"]).arg(path).args(arguments).output().unwrap();

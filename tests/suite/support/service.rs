@@ -7,13 +7,13 @@ use std::process::{Child, Stdio};
 use super::App;
 
 /// A running `courant serve`.
-pub struct Service {
+pub(crate) struct Service {
     child: Child,
     address: String,
 }
 
 impl Service {
-    pub fn start(app: &App) -> Service {
+    pub(crate) fn start(app: &App) -> Service {
         let mut child = app
             .command_within("900", &["-v", "serve", "--listen", "127.0.0.1:0"])
             .stderr(Stdio::piped())
@@ -27,12 +27,12 @@ impl Service {
         Service { child, address }
     }
 
-    pub fn address(&self) -> &str {
+    pub(crate) fn address(&self) -> &str {
         &self.address
     }
 
     /// One request on a connection of its own: status and body.
-    pub fn ask(&self, method: &str, target: &str, headers: &str, body: &str) -> (u16, String) {
+    pub(crate) fn ask(&self, method: &str, target: &str, headers: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         write!(stream, "{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
         let mut answer = String::new();

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 /// What it does at the end of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Whim {
+pub(crate) enum Whim {
     #[default]
     Take,
     /// The connection ends in the middle of the message.
@@ -69,13 +69,13 @@ struct Shared {
     said: Mutex<Vec<String>>,
 }
 
-pub struct Sink {
+pub(crate) struct Sink {
     pub port: u16,
     shared: Arc<Shared>,
 }
 
 impl Sink {
-    pub fn start() -> Sink {
+    pub(crate) fn start() -> Sink {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared::default());
@@ -96,64 +96,64 @@ impl Sink {
         Sink { port, shared }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("smtp://127.0.0.1:{}?tls=none", self.port)
     }
 
-    pub fn whim(&self, whim: Whim) {
+    pub(crate) fn whim(&self, whim: Whim) {
         *self.shared.whim.lock().unwrap() = whim;
     }
 
     /// Answers recipients, by their addresses; `None` takes one.
-    pub fn refuse(&self, refusing: impl Fn(&str) -> Option<&'static str> + Send + 'static) {
+    pub(crate) fn refuse(&self, refusing: impl Fn(&str) -> Option<&'static str> + Send + 'static) {
         *self.shared.refusing.lock().unwrap() = Some(Box::new(refusing));
     }
 
     /// The recipients that were tried since the last look.
-    pub fn tried(&self) -> Vec<String> {
+    pub(crate) fn tried(&self) -> Vec<String> {
         std::mem::take(&mut self.shared.tried.lock().unwrap())
     }
 
     /// How often each recipient got a message.
-    pub fn taken(&self) -> HashMap<String, usize> {
+    pub(crate) fn taken(&self) -> HashMap<String, usize> {
         self.shared.taken.lock().unwrap().clone()
     }
 
     /// How many messages it took in all.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.shared.taken.lock().unwrap().values().sum()
     }
 
     /// What it was told after `MAIL FROM:`, in order.
-    pub fn senders(&self) -> Vec<String> {
+    pub(crate) fn senders(&self) -> Vec<String> {
         self.shared.senders.lock().unwrap().clone()
     }
 
     /// How many messages it deferred.
-    pub fn deferred(&self) -> usize {
+    pub(crate) fn deferred(&self) -> usize {
         self.shared.deferred.load(Ordering::SeqCst)
     }
 
     /// How often it refused the sender.
-    pub fn refused(&self) -> usize {
+    pub(crate) fn refused(&self) -> usize {
         self.shared.refused.load(Ordering::SeqCst)
     }
 
-    pub fn forget_refused(&self) {
+    pub(crate) fn forget_refused(&self) {
         self.shared.refused.store(0, Ordering::SeqCst);
     }
 
     /// Offers ways to log in, and asks for one.
-    pub fn offer(&self, logins: &'static str) {
+    pub(crate) fn offer(&self, logins: &'static str) {
         *self.shared.logins.lock().unwrap() = Some(logins);
     }
 
     /// What clients said to log in since the last look.
-    pub fn logins(&self) -> Vec<String> {
+    pub(crate) fn logins(&self) -> Vec<String> {
         std::mem::take(&mut self.shared.said.lock().unwrap())
     }
 
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
     }
 }

@@ -8,7 +8,7 @@ use crate::model::keys::DeliveryKey;
 
 /// What a server said of a recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ground {
+pub(crate) enum Ground {
     /// There is no such mailbox.
     NoMailbox,
     /// Nothing that explains it.
@@ -21,7 +21,7 @@ pub enum Ground {
 
 impl Ground {
     /// Why a recipient is refused, if it is the recipient.
-    pub fn of(error: &DeliverError) -> Option<(Ground, &str)> {
+    pub(crate) fn of(error: &DeliverError) -> Option<(Ground, &str)> {
         match error {
             DeliverError::NoMailbox(reason) => Some((Ground::NoMailbox, reason)),
             DeliverError::Unexplained(reason) => Some((Ground::Unexplained, reason)),
@@ -32,14 +32,14 @@ impl Ground {
     }
 
     /// Whether it may cost the recipient all further mail, at once or by and by, for no reason that is known to be theirs.
-    pub fn is_grave(self) -> bool {
+    pub(crate) fn is_grave(self) -> bool {
         matches!(self, Ground::NoMailbox | Ground::Unexplained)
     }
 }
 
 /// A refused recipient, until it is known whether that is to be believed. The delivery waits meanwhile, and is charged with nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Doubt {
+pub(crate) struct Doubt {
     pub number: DeliveryKey,
     /// Those before this one.
     pub attempts: u32,
@@ -60,7 +60,7 @@ pub struct Doubt {
 
 /// When a server last took mail for a list, and any mail.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Before {
+pub(crate) struct Before {
     pub taken: Option<Timestamp>,
     pub taken_any: Option<Timestamp>,
     /// Whether it took any in this run.
@@ -68,6 +68,6 @@ pub struct Before {
 }
 
 /// The domain of an address, as it is counted.
-pub fn domain_of(address: &str) -> String {
+pub(crate) fn domain_of(address: &str) -> String {
     address.rsplit('@').next().unwrap_or_default().to_lowercase()
 }
