@@ -144,7 +144,7 @@ impl SeriesTitle {
             let letters = words.letters(word);
             matches!(word.kind, WordKind::Number | WordKind::Calendar)
                 || letters.len() == 1
-                || letters.starts_with(|c: char| c.is_ascii_digit())
+                || letters.starts_with(char::is_numeric)
                 || SEASONS.contains(&letters)
         };
         let (counters, frame): (Vec<&Word>, Vec<&Word>) =
@@ -296,6 +296,7 @@ mod tests {
             ("Cahier citoyen IV", "Cahier citoyen V"),
             ("Programa del lunes", "Programa del martes"),
             ("Zone A : vacances", "Zone B : vacances"),
+            ("النشرة العدد ١٢", "النشرة العدد ١٣"),
         ] {
             let known = StoredSummary::of(&raw(one, "2026-11-01", "It is out."), "");
             assert!(is_reused(&raw(other, "2026-11-08", "It is out."), &known), "{other}");

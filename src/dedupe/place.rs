@@ -307,13 +307,15 @@ fn by_key(new: &Sketch, known: &Sketch, key: &str, both_own: bool) -> Option<(Re
             )
         });
     }
-    if differs && titles != Titles::Equal {
+    if differs && titles != Titles::Equal && !is_same_source {
         return Some((Relation::Translation, true, Reason::SameAddress(key.to_owned())));
     }
     // What a source itself tells apart by identifier, number or words is not one story for its address alone.
-    let is_series = is_same_source && matches!(titles, Titles::NumbersDiffer | Titles::Frame);
+    let is_told_apart =
+        is_same_source && matches!(titles, Titles::NumbersDiffer | Titles::Frame | Titles::Apart);
+    let is_address = !key.starts_with("title:") && !key.starts_with("guid:");
     let is_contradicted = match titles {
-        _ if is_series && !key.starts_with("title:") && !key.starts_with("guid:") => true,
+        _ if is_told_apart && is_address => true,
         Titles::Equal | Titles::Missing => key.starts_with("title:") && compare::are_two_texts(new, known),
         Titles::Within => false,
         _ if compare::have_texts(new, known) => compare::are_far_apart(new, known),

@@ -263,8 +263,10 @@ fn written_short(folded: &str, tokens: &[Token], from: usize) -> Option<Found> {
                 CALENDAR.times.at_start(std::slice::from_ref(next)).is_some()
                     || CALENDAR.months.at_start(&rest[1..]).is_some()
             });
+        // "Dec 2 - Dec 12, 2026": that year is of a day of its own.
+        let is_day = rest.get(1).is_some_and(|next| year(next.text).is_some());
         let year = number(token.text, 2..=2)?;
-        (!is_time && (is_marked || is_all_dates(tokens))).then_some((2000 + year, 1))
+        (!is_time && !is_day && (is_marked || is_all_dates(tokens))).then_some((2000 + year, 1))
     };
     day(first.text)?;
     written(tokens, from, short).filter(|found| found.date.year() < 2070)

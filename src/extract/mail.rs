@@ -144,6 +144,13 @@ const PERSONAL_ADDRESSES: &[&str] = &[
     "action=disable_email",
     "/confirm/",
     "/confirm?",
+    "/bestaetigen",
+    "/bestatigen",
+    "/confirmer",
+    "/confirmar",
+    "/confirmation?",
+    "/conferma",
+    "/bevestig",
     "/optin",
     "/opt-in",
     "/double-opt-in",
@@ -372,8 +379,38 @@ fn cleaned(html: &str, recipients: &[String], leave: &[String]) -> (String, Opti
         }
     }
     remove(&mut page, &gone, &bare);
+    without_addresses(&mut page, recipients);
     let inner = page.select(&body).next().map(|body| body.inner_html());
     (inner.unwrap_or_default(), link)
+}
+
+/// Removes the addresses of those that a mail was sent to from its words.
+fn without_addresses(page: &mut Html, recipients: &[String]) {
+    let ids: Vec<NodeId> =
+        page.tree.nodes().filter(|node| node.value().is_text()).map(|node| node.id()).collect();
+    for id in ids {
+        if let Some(mut node) = page.tree.get_mut(id)
+            && let Node::Text(text) = node.value()
+        {
+            let lower = text.text.to_ascii_lowercase();
+            for address in
+                recipients.iter().filter(|address| address.contains('@') && lower.contains(*address))
+            {
+                text.text = without_ignoring_case(&text.text, address).into();
+            }
+        }
+    }
+}
+
+/// A text without all occurrences of another one, which is in small letters.
+fn without_ignoring_case(text: &str, what: &str) -> String {
+    let (lower, mut out, mut from) = (text.to_ascii_lowercase(), String::with_capacity(text.len()), 0);
+    while let Some(at) = lower[from..].find(what) {
+        out.push_str(&text[from..from + at]);
+        from += at + what.len();
+    }
+    out.push_str(&text[from..]);
+    out
 }
 
 fn remove(page: &mut Html, gone: &[NodeId], bare: &[NodeId]) {
@@ -392,7 +429,7 @@ fn remove(page: &mut Html, gone: &[NodeId], bare: &[NodeId]) {
 }
 
 /// Names of parameters whose value is one recipient's, or a secret between them and the sender.
-const PERSONAL_PARAMETERS: [&str; 26] = [
+const PERSONAL_PARAMETERS: &[&str] = &[
     "subscriber",
     "subscriber_id",
     "subscriberid",
@@ -419,17 +456,29 @@ const PERSONAL_PARAMETERS: [&str; 26] = [
     "auth",
     "confirm",
     "vgo_ee",
+    "uid",
+    "sid",
+    "abo",
+    "abonne",
+    "suscriptor",
+    "assinante",
+    "inscrito",
 ];
 /// A value of so many hexadecimal digits is nobody's to guess, and so names one recipient.
 const TOKEN_CHARS_MIN: usize = 32;
 
 /// Whether a parameter of an address, in small letters, is one recipient's.
 fn has_personal_parameter(lower: &str) -> bool {
-    let query = lower.split('#').next().and_then(|url| url.split_once('?')).map_or("", |(_, query)| query);
-    query.split(['&', ';']).filter_map(|pair| pair.split_once('=')).any(|(name, value)| {
+    let parts = lower.split(['?', '#']).skip(1).flat_map(|part| part.split(['&', ';']));
+    parts.filter_map(|pair| pair.split_once('=')).any(|(name, value)| {
         let is_token = value.len() >= TOKEN_CHARS_MIN && value.bytes().all(|byte| byte.is_ascii_hexdigit());
         !value.is_empty() && (PERSONAL_PARAMETERS.contains(&name) || is_token && !name.ends_with("id"))
     })
+}
+
+/// Whether a part of an address is a signed token (RFC 7519), which begins with an encoded `{"`.
+fn has_signed_token(lower: &str) -> bool {
+    lower.split(['/', '=', '?', '&', '#']).any(|part| part.starts_with("eyj") && part.contains('.'))
 }
 
 /// Phrases in the subjects of mails that ask their recipient to confirm a subscription, folded.
@@ -522,6 +571,7 @@ fn is_personal(lower: &str, marks: &[String]) -> bool {
     !lower.starts_with("http") && !lower.starts_with("mailto:")
         || has(lower, COUNTED)
         || has_personal_parameter(lower)
+        || has_signed_token(lower)
         || marks.iter().any(|mark| lower.contains(mark.as_str()))
 }
 
@@ -625,6 +675,10 @@ mod tests {
             ("<img src='cid:1'>", ""),
             ("<a href='https://x.us1.list-manage.com/track/click?u=1&e=2'>More</a>", "<a>More</a>"),
             ("<a href='https://x.example/?for=me%40in.example'>More</a>", "<a>More</a>"),
+            ("<a href='https://x.example/n/5?subscriber=4711&hash=9f8e'>More</a>", "<a>More</a>"),
+            ("<a href='https://x.example/n#user=4711'>More</a>", "<a>More</a>"),
+            ("<a href='https://x.example/l/eyJhbGciOiJIUzI1NiJ9.eyJ1IjoxfQ.c2ln/x'>More</a>", "<a>More</a>"),
+            ("<p>This goes to Me@in.example only.</p>", "<p>This goes to only.</p>"),
             (
                 "<a href='https://x.example/news/preferences-of-voters'>Preferences of voters</a>",
                 "<a href=\"https://x.example/news/preferences-of-voters\">Preferences of voters</a>",

@@ -428,6 +428,8 @@ mod tests {
         }
         assert_eq!(event("Samedi 15 octobre 2022 à 18 h 30"), None, "what is past may be a publication");
         assert_eq!(event("Bulletin 12 - 14 mai 2022"), None);
+        let found = find("Dec 2 - Dec 12, 2022", DateOrder::Dmy);
+        assert!(found.is_none_or(|day| day.starts_with("2022")), "the second day is no year of the first");
     }
 
     #[test]
