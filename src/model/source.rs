@@ -1,6 +1,6 @@
 //! A source: a feed or web page to read, and the state of its last reading.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::account;
@@ -356,7 +356,13 @@ pub struct PageMemory {
     pub dated: usize,
     /// What was repaired and when, in words.
     pub mended: Option<String>,
+    /// When the page itself was last looked at, where a feed stands in for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub looked: Option<Timestamp>,
 }
+
+/// A page for which a feed stands in is looked at after this time: the feed may have stopped, or tell of less.
+const LOOKED_EVERY: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// The hub that a feed declares (WebSub section 4).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -366,6 +372,16 @@ pub struct Hub {
 }
 
 impl FetchState {
+    /// The state in which the page itself is asked once more in the place of the feed that stands in for it, where that is due.
+    pub fn looking_at_the_page(&self, now: Timestamp) -> Option<FetchState> {
+        self.feed_url.as_ref()?;
+        let is_recent =
+            self.page.looked.is_some_and(|looked| now.duration_since(looked).abs() < LOOKED_EVERY);
+        let page = PageMemory { is_explored: false, looked: Some(now), ..self.page.clone() };
+        let asked = FetchState { feed_url: None, validators: Validators::default(), page, ..self.clone() };
+        (!is_recent).then_some(asked)
+    }
+
     /// The address to request: the feed that the page named, or the target of a trusted redirect, or the configured one.
     pub fn address(&self, configured: &url::Url) -> url::Url {
         let moved = self.moved.as_ref().filter(|moved| moved.seen >= MOVE_SEEN_MIN).map(|moved| &moved.to);

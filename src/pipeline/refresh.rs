@@ -42,7 +42,7 @@ use crate::extract::{self, ExtractError, PageRules};
 use crate::fetch::client::{Accept, Answer, Fetched, Meta};
 use crate::fetch::politeness::PollBounds;
 use crate::model::feed::FeedFormat;
-use crate::model::source::{DateOrder, FetchState, Source, Validators};
+use crate::model::source::{DateOrder, FetchState, PageMemory, Source, Validators};
 use crate::store::StoreError;
 use crate::support::text::many;
 
@@ -126,7 +126,37 @@ impl Refresher {
         Ok(())
     }
 
+    /// Reads a source; of a page for which a feed stands in, now and then the page itself.
     async fn read(
+        &self,
+        source: &Arc<Source>,
+        state: &FetchState,
+        now: Timestamp,
+    ) -> Result<Brought, ReadError> {
+        let looking = state.looking_at_the_page(now).filter(|_| source.kind.may_be_listing);
+        if let Some(looking) = looking {
+            // A page that cannot be read any more takes nothing from its feed.
+            match self.read_as(source, &looking, now).await {
+                Ok(brought) => return Ok(brought),
+                Err(ReadError::Internal(error)) => return Err(error.into()),
+                Err(error) => tracing::debug!(source.id = source.id, %error, "the page was not looked at"),
+            }
+            let page = looking.page;
+            return self
+                .read_as(
+                    source,
+                    &FetchState {
+                        page: PageMemory { is_explored: state.page.is_explored, ..page },
+                        ..state.clone()
+                    },
+                    now,
+                )
+                .await;
+        }
+        self.read_as(source, state, now).await
+    }
+
+    async fn read_as(
         &self,
         source: &Arc<Source>,
         state: &FetchState,
@@ -257,7 +287,8 @@ impl Refresher {
             if let Some(endpoint) =
                 explore::explore(&self.client, &endpoints, &page, listed.as_ref(), rules.dates, now).await?
             {
-                return Ok(RawDocument::of_endpoint(endpoint, &state.page));
+                let seen = PageMemory { looked: Some(now), ..state.page.clone() };
+                return Ok(RawDocument::of_endpoint(endpoint, &seen));
             }
         }
         let (mut listing, fetched) = listing?;

@@ -290,6 +290,41 @@ fn a_page_is_asked_for_its_feed_its_wordpress_and_its_news_sitemap_first() {
     }
 }
 
+#[test]
+fn a_feed_that_stops_while_its_page_goes_on_no_longer_stands_in_for_it() {
+    let rss = "<link rel=alternate type=application/rss+xml href=/feed.xml>";
+    let item = |n: u8| {
+        format!(
+            "<item><title>The story that has number {n}</title><link>/news/the-story-number-{n}</link><guid>{n}</guid><pubDate>{:02} Oct 2022 08:00:00 GMT</pubDate></item>",
+            n % 28 + 1
+        )
+    };
+    let feed =
+        format!("<rss version=\"2.0\"><channel>{}</channel></rss>", (1..=5).map(item).collect::<String>());
+    let answer = move |first: usize, is_gone: bool| {
+        let (page, feed) =
+            (listing("old", first, 5).replace("<head>", &format!("<head>{rss}")), feed.clone());
+        move |request: &Request| match request.target.as_str() {
+            "/news" if is_gone => Reply::new(500, ""),
+            "/news" => Reply::html(page.clone()),
+            "/feed.xml" => Reply::ok(feed.clone()),
+            _ => Reply::new(404, ""),
+        }
+    };
+    let server = Server::start(answer(1, false));
+    let mut app = App::new(&page_source(&server.url("/news"), ""));
+    app.ok(&["fetch"]);
+    assert!(app.titles().len() == 5 && app.ok(&["sources"]).contains(" 5 "), "{:?}", app.titles());
+    // A page that is down for a while takes nothing from its feed.
+    server.answer(answer(1, true));
+    app.later(15 * 24 * 60).ok(&["fetch"]);
+    server.answer(answer(6, false));
+    app.later(60 * 24).ok(&["fetch"]);
+    assert_eq!(app.titles().len(), 5, "the page was looked at a day ago");
+    app.later(15 * 24 * 60).ok(&["fetch"]);
+    assert_eq!(app.titles().len(), 10, "{:?}", app.titles());
+}
+
 const TITLES: [&str; 5] = [
     "Open budgets in six African cities",
     "La société civile face au numérique : bilan",
