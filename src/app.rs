@@ -385,6 +385,7 @@ impl App {
     /// Queues all mail that is due.
     fn queue(&self) -> anyhow::Result<Vec<(DigestId, DigestReport)>> {
         let mut digest_reports = Vec::new();
+        queue::note_absent(self.store(), &self.config.digests)?;
         for digest in &self.config.digests {
             self.go_on()?;
             digest_reports

@@ -22,7 +22,9 @@ use crate::deliver::transport::Transport;
 use crate::fetch::client::{Client, ClientSettings};
 use crate::fetch::renderer::Renderer;
 use crate::model::guard::{Allowed, Guard};
+use crate::model::mail_address::Address;
 use crate::model::mail_address::ascii_domain;
+use crate::model::refusal::Ours;
 use crate::model::source::RENDERER_PLACE;
 use crate::store::Store;
 use crate::support::clock::TokenSource;
@@ -167,7 +169,10 @@ pub fn transport(mail: &MailConfig) -> anyhow::Result<Transport> {
                 extra_root_pem: root.as_deref(),
             };
             let servers: Vec<smtp::SmtpSettings> = urls.iter().map(settings).collect();
-            let smtp = Smtp::new(&servers, Duration::from_secs(mail.timeout_seconds))
+            let from = mailbox(&mail.from)?;
+            let from: &str = from.email.as_ref();
+            let ours = Ours::new([from].into_iter().chain(mail.bounces.as_ref().map(Address::as_str)));
+            let smtp = Smtp::new(&servers, Duration::from_secs(mail.timeout_seconds), ours)
                 .map_err(|reason| Usage(format!("[mail] transport: {reason}")))?;
             Ok(Transport::Smtp(Box::new(smtp)))
         }

@@ -10,6 +10,7 @@ use super::patterns::{ADDRESS, pattern};
 use super::report::{complaint, failures, is_bounce, sloppy};
 use super::returned::{Answer, Return};
 use super::words;
+use crate::model::refusal::Ours;
 
 /// Maximum length of a reply's text, in characters; the mail itself is attached.
 const ANSWER_CHARS_MAX: usize = 20_000;
@@ -109,7 +110,7 @@ impl<'a> Incoming<'a> {
         ids
     }
 
-    pub(super) fn what(&self) -> Return {
+    pub(super) fn what(&self, ours: &Ours) -> Return {
         let text = &self.parts.text;
         let failed = self.headers("X-Failed-Recipients");
         let is_automatic = self.is_automatic();
@@ -117,12 +118,12 @@ impl<'a> Incoming<'a> {
         if let Some(feedback) = &self.parts.feedback {
             complaint(feedback)
         } else if let Some(status) = &self.parts.status {
-            match failures(status, text) {
+            match failures(status, text, ours) {
                 failures if failures.is_empty() => Return::Other("a report of a delivery that did not fail"),
                 failures => Return::Bounce(failures),
             }
         } else if is_bounce(self.message, &self.subject, text, !failed.is_empty(), is_automatic, has_token) {
-            sloppy(text, &failed.join(" "))
+            sloppy(text, &failed.join(" "), ours)
         } else if is_automatic {
             Return::Other("an automatic reply")
         } else {
@@ -218,7 +219,7 @@ mod tests {
 
     fn read(text: &str) -> Return {
         let message = MessageParser::default().parse(text.as_bytes()).unwrap();
-        Incoming::new(&message, &[]).what()
+        Incoming::new(&message, &[]).what(&Ours::default())
     }
 
     #[test]
@@ -252,7 +253,7 @@ mod tests {
                 "To: News <news+1-a@example.org>\r\nCc: b@y.org\r\n{head}\r\n\r\nHello there, a question\r\n"
             );
             let message = MessageParser::default().parse(text.as_bytes()).unwrap();
-            Incoming::new(&message, &["returns@example.org".to_owned()]).what()
+            Incoming::new(&message, &["returns@example.org".to_owned()]).what(&Ours::default())
         };
         for head in [
             "From: Ana <a@x.org>|Subject: Re: Stop corruption",

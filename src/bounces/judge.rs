@@ -7,7 +7,7 @@ use regex::Regex;
 use super::patterns::{NO_MAILBOX, PASSES, REPLY_CODE, STATUS, pattern};
 use super::returned::Kind;
 use super::words;
-use crate::model::refusal::{Command, Refusal, refusal};
+use crate::model::refusal::{Command, Parties, Refusal, refusal};
 use crate::support::text::one_line;
 
 static FULL: LazyLock<Regex> = LazyLock::new(|| {
@@ -24,7 +24,7 @@ static NETWORK: LazyLock<Regex> = LazyLock::new(|| {
 /// What a failure means, by the status of a report, what a server said, and what the report tells of it beside that. The server's words
 /// are judged by the function that judges the answers of our own server (`model::refusal`); where nobody says a code, or nothing that
 /// it knows, the words of people are.
-pub(super) fn judge(code: &str, said: &str, told: &str) -> Kind {
+pub(super) fn judge(code: &str, said: &str, told: &str, parties: &Parties) -> Kind {
     let stage = stage(said).or_else(|| stage(told)).unwrap_or(Command::Rcpt);
     // Before a recipient was named, nothing was said of one.
     if matches!(stage, Command::Connect | Command::Auth | Command::Mail) {
@@ -49,16 +49,17 @@ pub(super) fn judge(code: &str, said: &str, told: &str) -> Kind {
     };
     if status.is_none() && !REPLY_CODE.is_match(words) {
         // Words alone could be about the message.
-        return if stage == Command::Data { judge_prose(said).min(Kind::Soft) } else { judge_prose(said) };
+        let kind = judge_prose(said, parties);
+        return if stage == Command::Data { kind.min(Kind::Soft) } else { kind };
     }
     // Its own status, which the words repeat, is not what yet another server said.
     let own = status.map(|[class, subject, detail]| format!("{class}.{subject}.{detail}"));
     let bare = own.map_or_else(|| words.to_owned(), |own| words.replace(&own, " "));
-    match refusal(stage, reply, status, &bare) {
+    match refusal(stage, reply, status, &bare, parties) {
         Refusal::NoRecipient => Kind::Hard,
         // Some servers look only when they have the message. Their words alone could be about that message.
         Refusal::Us if stage == Command::Data && names_no_mailbox(status) => {
-            match refusal(Command::Rcpt, reply, status, &bare) {
+            match refusal(Command::Rcpt, reply, status, &bare, parties) {
                 Refusal::NoRecipient if NO_MAILBOX.is_match(words) || words::says("gone", words) => {
                     Kind::Hard
                 }
@@ -100,9 +101,9 @@ fn judge_unexplained(status: Option<[u16; 3]>, words: &str) -> Kind {
 }
 
 /// What people are told, without any code.
-fn judge_prose(said: &str) -> Kind {
+fn judge_prose(said: &str, parties: &Parties) -> Kind {
     let says_full = FULL.is_match(said) || words::says("full", said);
-    if words::says("about us", said) {
+    if words::says("about us", said) || parties.are_ours_named(said) {
         Kind::NotTheirs
     } else if says_full {
         Kind::Soft
@@ -173,6 +174,12 @@ fn is_transient(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::refusal::Ours;
+
+    fn judge(code: &str, said: &str, told: &str) -> Kind {
+        let ours = Ours::new(["news@example.org"]);
+        super::judge(code, said, told, &Parties { ours: &ours, recipients: &["a@x.org".to_owned()] })
+    }
 
     #[test]
     fn only_a_mailbox_that_does_not_exist_is_a_hard_bounce() {
@@ -261,6 +268,10 @@ mod tests {
             ),
             ("", "Sorry, I wasn't able to establish an SMTP connection. (#4.4.1)"),
             ("5.0.0", "550 Daily sending quota exceeded for user"),
+            ("5.1.1", "550 5.1.1 <news+4-ab@example.org>: user unknown"),
+            ("5.1.2", "550 5.1.2 example.org: no such domain"),
+            ("", "I asked the owner of news@example.org: no such user"),
+            ("5.1.1", "550 5.1.1 user database error: no such user"),
         ] {
             assert_eq!(judge(code, said, ""), Kind::NotTheirs, "{code} {said}");
         }

@@ -17,9 +17,10 @@ use mail_parser::MessageParser;
 use self::incoming::Incoming;
 pub use self::incoming::plain_address;
 pub use self::returned::{Answer, Failure, Kind, Return, ReturnedMail};
+use crate::model::refusal::Ours;
 
-/// Classifies a message. `recipients` are the addresses in the envelope, if known.
-pub fn read(bytes: &[u8], recipients: &[String]) -> ReturnedMail {
+/// Classifies a message. `recipients` are the addresses in the envelope, if known; what a report says of `ours` is about us.
+pub fn read(bytes: &[u8], recipients: &[String], ours: &Ours) -> ReturnedMail {
     let Some(message) = MessageParser::default().parse(bytes) else {
         return ReturnedMail {
             what: Return::Other("it is not a mail"),
@@ -29,7 +30,7 @@ pub fn read(bytes: &[u8], recipients: &[String]) -> ReturnedMail {
         };
     };
     let incoming = Incoming::new(&message, recipients);
-    let what = incoming.what();
+    let what = incoming.what(ours);
     ReturnedMail {
         return_tokens: incoming.return_tokens(),
         message_ids: incoming.message_ids(),
@@ -46,7 +47,7 @@ mod tests {
         let message = format!(
             "Return-Path: <>\r\nFrom: {from}\r\nTo: news@example.org\r\nSubject: {subject}\r\n{more}Content-Type: text/plain; charset=utf-8\r\n\r\n{text}\r\n"
         );
-        read(message.as_bytes(), &[]).what
+        read(message.as_bytes(), &[], &Ours::new(["news@example.org"])).what
     }
 
     #[test]

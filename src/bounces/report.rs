@@ -9,6 +9,7 @@ use super::judge::judge;
 use super::patterns::{ADDRESS, NO_MAILBOX, PASSES, REPLY_CODE, STATUS, pattern};
 use super::returned::{Failure, Kind, Return};
 use super::words;
+use crate::model::refusal::{Ours, Parties};
 use crate::support::text::{one_line, shorten, without_controls};
 
 const REASON_CHARS_MAX: usize = 200;
@@ -77,7 +78,7 @@ fn passage<'a>(text: &'a str, own: &[String], all: &[Vec<String>]) -> &'a str {
 }
 
 /// The recipients that a status report lists as not reached.
-pub(super) fn failures(status: &str, text: &str) -> Vec<Failure> {
+pub(super) fn failures(status: &str, text: &str, ours: &Ours) -> Vec<Failure> {
     let mut failures = Vec::new();
     let blocks = blocks(status);
     let blocks = &blocks[..blocks.len().min(FAILURES_MAX)];
@@ -86,20 +87,23 @@ pub(super) fn failures(status: &str, text: &str) -> Vec<Failure> {
     for block in blocks {
         let own = addresses(block);
         let told = passage(text, &own, &all);
-        let address = own.into_iter().next().unwrap_or_default();
+        let parties = Parties { ours, recipients: &own };
         let code = field(block, "status").unwrap_or_default();
         let diagnostic = field(block, "diagnostic-code").unwrap_or_default();
         let action = field(block, "action").unwrap_or_default().to_ascii_lowercase();
         let kind = match action.split([' ', '(']).next().unwrap_or_default() {
-            "failed" | "failure" => judge(code, if diagnostic.is_empty() { text } else { diagnostic }, told),
+            "failed" | "failure" => {
+                judge(code, if diagnostic.is_empty() { text } else { diagnostic }, told, &parties)
+            }
             "delayed" => Kind::Delayed,
             "delivered" | "relayed" | "expanded" => continue,
             // A missing or unknown action, as in sloppy reports.
-            _ if code.starts_with('5') => judge(code, diagnostic, told),
+            _ if code.starts_with('5') => judge(code, diagnostic, told, &parties),
             _ if code.starts_with('4') => Kind::Delayed,
             _ => continue,
         };
         let reason = if diagnostic.is_empty() { code } else { diagnostic };
+        let address = own.into_iter().next().unwrap_or_default();
         failures.push(Failure { address, kind, reason: shown(reason) });
     }
     failures
@@ -134,7 +138,7 @@ pub(super) fn is_bounce(
 }
 
 /// Reads a bounce in prose: the text before the returned mail.
-pub(super) fn sloppy(text: &str, failed: &str) -> Return {
+pub(super) fn sloppy(text: &str, failed: &str, ours: &Ours) -> Return {
     let path = text.to_ascii_lowercase().find("return-path:");
     let end = path.into_iter().chain(words::find("copy", text)).min().unwrap_or(text.len());
     let report =
@@ -152,7 +156,11 @@ pub(super) fn sloppy(text: &str, failed: &str) -> Return {
     addresses.sort();
     addresses.dedup();
     let is_tried = STILL_TRYING.is_match(report) || words::says("trying", report);
-    let kind = if is_tried && !report.contains("giving up") { Kind::Delayed } else { judge("", report, "") };
+    let kind = if is_tried && !report.contains("giving up") {
+        Kind::Delayed
+    } else {
+        judge("", report, "", &Parties { ours, recipients: &addresses })
+    };
     if addresses.is_empty() {
         addresses.push(String::new());
     }
@@ -197,6 +205,10 @@ fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn failures(status: &str, text: &str) -> Vec<Failure> {
+        super::failures(status, text, &Ours::new(["n@y.org"]))
+    }
 
     fn report(blocks: &[(&str, &str, &str)]) -> String {
         let block = |(address, status, said): &(&str, &str, &str)| {

@@ -15,6 +15,7 @@ use super::dkim::Signer;
 use crate::model::digest::{Delivery, DigestId, ForwardedMail, Issue, LinkPlaces};
 use crate::model::keys::IssueKey;
 use crate::model::mail_address::Address;
+use crate::model::refusal::Ours;
 use crate::model::token::{BOUNCE, PREFERENCES, SigningKey, UNSUBSCRIBE};
 
 /// The sender of all mail.
@@ -32,6 +33,14 @@ pub struct Sender {
     pub key: SigningKey,
     /// DKIM signers applied to each mail.
     pub dkim: Vec<Arc<Signer>>,
+}
+
+impl Sender {
+    /// The addresses that we write from, as a server may name them.
+    pub fn ours(&self) -> Ours {
+        let from: &str = self.from.email.as_ref();
+        Ours::new([from].into_iter().chain(self.bounces.as_ref().map(Address::as_str)))
+    }
 }
 
 /// Why a message can never be built.

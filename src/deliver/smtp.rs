@@ -13,14 +13,14 @@ use lettre::transport::smtp::extension::ClientId;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::judgement::{is_closing, is_final, judged, not_taken};
+use self::judgement::{is_closing, is_crowded, is_final, judged, not_taken};
 use self::message::{Stuffed, tell, uncarried};
 use self::pool::{Idle, Place, Pool};
 use self::server::Server;
 pub use self::server::{SettingsError, SmtpSettings};
 use super::connection::{CLOSING, Connection, Fault, Opening};
 use super::{DeliverError, Sending};
-use crate::model::refusal::Command;
+use crate::model::refusal::{Command, Ours, Parties};
 
 /// Timeout of connecting, including TLS and AUTH.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -46,15 +46,17 @@ pub struct Smtp {
     /// For each answer.
     timeout: Duration,
     hello: String,
+    /// What a server may name that is ours.
+    ours: Ours,
     pool: Arc<Pool>,
 }
 
 impl Smtp {
     /// # Errors
     /// When an address, a certificate or the login is unusable.
-    pub fn new(servers: &[SmtpSettings], timeout: Duration) -> Result<Smtp, SettingsError> {
+    pub fn new(servers: &[SmtpSettings], timeout: Duration, ours: Ours) -> Result<Smtp, SettingsError> {
         let servers = servers.iter().map(Server::new).collect::<Result<Vec<_>, _>>()?;
-        Ok(Smtp { servers, timeout, hello: ClientId::default().to_string(), pool: Arc::default() })
+        Ok(Smtp { servers, timeout, hello: ClientId::default().to_string(), ours, pool: Arc::default() })
     }
 
     /// Hands a message over. A server that cannot be reached, or refuses us, costs a try at the next one. After `stop` nothing is
@@ -88,12 +90,14 @@ impl Smtp {
         stop: &CancellationToken,
         avoided: &[usize],
     ) -> Sending {
-        let mut is_fresh = false;
+        let recipients: Vec<String> = envelope.to().iter().map(ToString::to_string).collect();
+        let parties = Parties { ours: &self.ours, recipients: &recipients };
+        let (mut is_fresh, mut slower) = (false, PAUSES.iter());
         loop {
             let agreed = tokio::select! {
                 biased;
                 () = stop.cancelled() => return Sending::by(None, Err(DeliverError::Stopped)),
-                agreed = self.agree(envelope, is_fresh, avoided) => agreed,
+                agreed = self.agree(envelope, &parties, is_fresh, avoided) => agreed,
             };
             let (idle, was_kept) = match agreed {
                 Ok(agreed) => agreed,
@@ -103,10 +107,15 @@ impl Smtp {
             let at = idle.place.at;
             match self.hand_over(idle, message).await {
                 // The server closed this connection without taking the message; a new one may work.
-                Err(Fault::Refused(reply)) if reply.code == CLOSING && was_kept && !is_fresh => {
+                Err((Fault::Refused(reply), _)) if reply.code == CLOSING && was_kept && !is_fresh => {
                     is_fresh = true
                 }
-                Err(fault) => return named(at, Err(not_taken(&fault))),
+                Err((fault, Some(idle))) => {
+                    if !self.ease(idle, &fault, &mut slower).await {
+                        return named(at, Err(not_taken(&fault, &parties)));
+                    }
+                }
+                Err((fault, None)) => return named(at, Err(not_taken(&fault, &parties))),
                 Ok(()) => return named(at, Ok(())),
             }
         }
@@ -150,18 +159,21 @@ impl Smtp {
     async fn agree(
         &self,
         envelope: &Envelope,
+        parties: &Parties<'_>,
         is_fresh: bool,
         avoided: &[usize],
     ) -> Result<(Idle, bool), Box<Sending>> {
-        let mut is_fresh = is_fresh;
+        let (mut is_fresh, mut slower) = (is_fresh, PAUSES.iter());
         let failed = |at: Option<usize>, error| Box::new(Sending::by(at, Err(error)));
         let answered = |at: usize, command: Command, fault: &Fault| {
             let is_named = matches!(command, Command::Rcpt | Command::Data);
-            Box::new(Sending { is_named, ..Sending::by(Some(at), Err(judged(command, fault))) })
+            Box::new(Sending { is_named, ..Sending::by(Some(at), Err(judged(command, fault, parties))) })
         };
         let mut last = failed(None, DeliverError::Unavailable("no mail server can be reached now".into()));
         // Each server once, and once more for a kept connection that was closed in the meantime.
-        for _ in 0..2 * self.servers.len() + 1 {
+        let mut tries = 2 * self.servers.len() + 1;
+        while tries > 0 {
+            tries -= 1;
             let at = self.choose(avoided).map_err(|error| failed(None, error))?;
             let (mut idle, was_kept) = match self.connection(at, is_fresh).await {
                 Ok(found) => found,
@@ -174,12 +186,16 @@ impl Smtp {
                 self.keep(idle);
                 return Err(failed(Some(at), error));
             }
+            let pace = self.pool.state().server(at).pace;
+            tokio::time::sleep(pace).await;
             match tell(&mut idle.connection, envelope).await {
                 Ok(()) => return Ok((idle, was_kept)),
                 Err((command, fault @ Fault::Refused(_))) if !is_closing(&fault) => {
                     // The server replied: the connection is fine, but this message is refused.
-                    if idle.connection.ask("RSET", 200..=299).await.is_ok() {
-                        self.keep(idle);
+                    let is_fine = idle.connection.ask("RSET", 200..=299).await.is_ok();
+                    if is_fine && self.ease(idle, &fault, &mut slower).await {
+                        tries += 1;
+                        continue;
                     }
                     return Err(answered(at, command, &fault));
                 }
@@ -282,6 +298,31 @@ impl Smtp {
         true
     }
 
+    /// Keeps a connection, unless the server asks for fewer: then it is closed, or the pace is lowered where it is the only one. Answers
+    /// whether the message is to be tried again at once.
+    async fn ease(&self, idle: Idle, fault: &Fault, slower: &mut std::slice::Iter<'_, Duration>) -> bool {
+        if !is_crowded(fault) {
+            self.keep(idle);
+            return false;
+        }
+        let at = idle.place.at;
+        if self.lower(at, fault) {
+            // The place is freed when the connection is closed.
+            let Idle { connection, place, .. } = idle;
+            connection.quit().await;
+            drop(place);
+            return true;
+        }
+        self.keep(idle);
+        let pause = slower.next();
+        if let Some(pause) = pause {
+            let mut state = self.pool.state();
+            let server = state.server(at);
+            server.pace = server.pace.max(*pause);
+        }
+        pause.is_some()
+    }
+
     async fn open(&self, at: usize) -> Result<Connection, (Command, Fault)> {
         let server = &self.servers[at];
         let opening = Opening {
@@ -304,24 +345,28 @@ impl Smtp {
         let Server { host, port, .. } = &self.servers[at];
         let login = if command == Command::Auth { "it refuses the login: " } else { "" };
         let words = format!("the mail server {host}:{port} cannot be used now: {login}{fault}");
-        match judged(command, fault) {
+        let nobody = Parties { ours: &self.ours, recipients: &[] };
+        match judged(command, fault, &nobody) {
             DeliverError::RefusesUs(_) => DeliverError::RefusesUs(words),
             _ => DeliverError::Unavailable(words),
         }
     }
 
     /// Sends the message itself, after the server agreed to take it.
-    async fn hand_over(&self, mut idle: Idle, message: &str) -> Result<(), Fault> {
+    ///
+    /// # Errors
+    /// With the connection, if it can be used further.
+    async fn hand_over(&self, mut idle: Idle, message: &str) -> Result<(), (Fault, Option<Idle>)> {
         let done = idle.connection.ask_raw(Stuffed(message).to_string().as_bytes(), 200..=299).await;
-        match &done {
+        match done {
             Ok(_) => {
                 idle.messages += 1;
                 self.keep(idle);
+                Ok(())
             }
-            Err(fault @ Fault::Refused(_)) if !is_closing(fault) => self.keep(idle),
-            Err(_) => {}
+            Err(fault @ Fault::Refused(_)) if !is_closing(&fault) => Err((fault, Some(idle))),
+            Err(fault) => Err((fault, None)),
         }
-        done.map(drop)
     }
 
     /// Closes all connections. Connection limits are found out anew in the next run.
@@ -331,6 +376,7 @@ impl Smtp {
             for server in state.servers.values_mut() {
                 (server.open_max, server.was_up, server.is_proven, server.left_out) =
                     (None, false, false, None);
+                server.pace = Duration::ZERO;
             }
             state.servers.values_mut().flat_map(|server| std::mem::take(&mut server.idle)).collect()
         };
@@ -394,7 +440,7 @@ mod tests {
             .iter()
             .map(|url| SmtpSettings { url, username: None, secret: None, extra_root_pem: None })
             .collect();
-        Smtp::new(&settings, Duration::from_secs(1))
+        Smtp::new(&settings, Duration::from_secs(1), Ours::default())
     }
 
     #[test]

@@ -33,6 +33,84 @@ pub enum Refusal {
     Busy,
 }
 
+/// What is ours, as a server may name it: addresses that we write from, and their domains.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ours {
+    addresses: Vec<String>,
+    domains: Vec<String>,
+}
+
+impl Ours {
+    pub fn new<'a>(addresses: impl IntoIterator<Item = &'a str>) -> Ours {
+        let mut ours = Ours::default();
+        for address in addresses {
+            let address = whole(address);
+            ours.domains.extend(address.rsplit_once('@').map(|(_, domain)| domain.to_owned()));
+            ours.addresses.push(address);
+        }
+        ours
+    }
+
+    /// Whether words name what is ours, and nothing of these recipients.
+    fn are_named(&self, words: &str, recipients: &[String]) -> bool {
+        let recipients: Vec<String> = recipients.iter().map(|recipient| whole(recipient)).collect();
+        // Reports in prose are read for addresses, and ours may be among them.
+        let theirs: Vec<&String> =
+            recipients.iter().filter(|recipient| !self.addresses.contains(recipient)).collect();
+        let is_theirs = |domain: &str| {
+            theirs.iter().any(|recipient| recipient.rsplit('@').next().is_some_and(|own| own == domain))
+        };
+        let mut is_named = false;
+        for name in names(words) {
+            let name = whole(name);
+            let domain = name.rsplit('@').next().unwrap_or_default();
+            if self.addresses.contains(&name) {
+                is_named = true;
+            } else if is_theirs(domain) {
+                return false;
+            } else {
+                is_named |= self.domains.iter().any(|own| own == domain);
+            }
+        }
+        is_named
+    }
+}
+
+/// An address without what a return path has after a `+`, in small letters.
+fn whole(address: &str) -> String {
+    let address = address.to_lowercase();
+    match address.split_once('@') {
+        Some((name, domain)) => format!("{}@{domain}", name.split('+').next().unwrap_or_default()),
+        None => address,
+    }
+}
+
+/// Addresses and domains in words.
+fn names(words: &str) -> impl Iterator<Item = &str> {
+    words
+        .split(|c| !is_of_address(c))
+        .map(|piece| piece.trim_matches(|c: char| !c.is_alphanumeric()))
+        .filter(|piece| piece.contains(['@', '.']))
+}
+
+fn is_of_address(c: char) -> bool {
+    c.is_alphanumeric() || "@.-_+=".contains(c)
+}
+
+/// Whom a refusal may be about.
+#[derive(Debug, Clone, Copy)]
+pub struct Parties<'a> {
+    pub ours: &'a Ours,
+    pub recipients: &'a [String],
+}
+
+impl Parties<'_> {
+    /// Whether words name what is ours, and nothing of the recipients.
+    pub fn are_ours_named(&self, words: &str) -> bool {
+        self.ours.are_named(words, self.recipients)
+    }
+}
+
 /// About the sender or the message, whatever the code says. Phrases stand as `plain` has them; a space at an end is the end of a word.
 const US: &[&str] = &[
     "spam",
@@ -56,6 +134,7 @@ const US: &[&str] = &[
     "dkim",
     "dmarc",
     "sender",
+    "originator",
     "authenticat",
     "auth required",
     "not allowed to send",
@@ -126,6 +205,16 @@ const US: &[&str] = &[
     "verify failed",
     "verification failure",
     "callout",
+    "callback",
+    "blocked you",
+    "not want your",
+    "not accept mail from you",
+    "rejected your message",
+    "rejects your message",
+    "refuses mail",
+    "tls required",
+    "requires tls",
+    "starttls",
     "too many invalid",
     "too many unknown",
     "too many bad",
@@ -383,9 +472,64 @@ const PASSING: [&str; 22] = [
     "dns fail",
 ];
 
+/// About the server's own state: whom it does not find now, it may know tomorrow.
+const TROUBLE: &[&str] = &[
+    "database error",
+    "sql error",
+    "sql lookup",
+    "mysql",
+    "pgsql",
+    "lookup error",
+    "ldap",
+    "directory server",
+    "directory service",
+    "backend",
+    "back end",
+    "internal error",
+    "server error",
+    "configuration error",
+    "service down",
+    "server down",
+    "server unavailable",
+    "service unavailable",
+    "service is down",
+    "not reachable",
+    "server reachable",
+    "unreachable",
+    "maintenance",
+    "wartung",
+    "mantenimiento",
+    "manutenzione",
+    "overload",
+    "at this time",
+    "at the moment",
+    "try again",
+    "backup mx",
+    "being migrated",
+    "not accepting mail",
+    "not accepting network messages",
+];
+/// About more at a time than the server lets us have: fewer connections, or a slower pace, get the mail through.
+const CONNECTIONS: &[&str] = &[
+    "concurren",
+    "simultaneous",
+    "thread limit",
+    "number of connections",
+    "too many connections",
+    "too many sessions",
+    "connection limit",
+    "session limit",
+    "too much mail from",
+];
+
+/// Whether an answer for now asks for fewer connections, or for less at a time.
+pub fn asks_for_fewer(code: u16, words: &str) -> bool {
+    let nobody = Parties { ours: &Ours::default(), recipients: &[] };
+    (400..500).contains(&code) && Words::new(words, &nobody).say(CONNECTIONS)
+}
+
 /// Words as the lists have them: folded, without addresses, a space for all that is no letter or figure.
 fn plain(words: &str) -> String {
-    let is_of_address = |c: char| c.is_alphanumeric() || "@.-_+=".contains(c);
     let mut out = String::from(" ");
     // Whoever is called spam@… or policy@… is not what the server speaks of.
     let pieces = words.split(|c| !is_of_address(c)).filter(|piece| !piece.contains('@'));
@@ -398,21 +542,36 @@ fn plain(words: &str) -> String {
     out
 }
 
+/// What a reply says to everybody alike: its words without addresses, domains, numbers and ids.
+pub fn gist(words: &str) -> String {
+    let is_name = |piece: &str| piece.contains('@') || piece.trim_matches('.').contains('.');
+    let has_figure = |word: &str| word.contains(|c: char| c.is_numeric());
+    let pieces = words.split(|c| !is_of_address(c)).filter(|piece| !is_name(piece));
+    let words = pieces.flat_map(|piece| piece.split(|c: char| !c.is_alphanumeric()));
+    words.filter(|word| !word.is_empty() && !has_figure(word)).map(fold).collect::<Vec<_>>().join(" ")
+}
+
 /// What is asked of the words of a reply.
 struct Words {
     plain: String,
     /// They repeat what another server said, with a code that is about senders.
     quotes_policy: bool,
+    /// They name what is ours, and not the recipient.
+    names_ours: bool,
 }
 
 impl Words {
-    fn new(words: &str) -> Words {
+    fn new(words: &str, parties: &Parties) -> Words {
         // The first one may be its own.
         let rest = words.split_whitespace().skip(1);
         let mut codes = rest.flat_map(|word| word.split(|c: char| !c.is_ascii_digit() && c != '.'));
         let is_policy =
             |code: &str| enhanced(code).is_some_and(|[class, subject, _]| (class, subject) == (5, 7));
-        Words { plain: plain(words), quotes_policy: codes.any(is_policy) }
+        Words {
+            plain: plain(words),
+            quotes_policy: codes.any(is_policy),
+            names_ours: parties.are_ours_named(words),
+        }
     }
 
     fn say(&self, any: &[&str]) -> bool {
@@ -422,7 +581,7 @@ impl Words {
     }
 
     fn name_us(&self) -> bool {
-        (self.say(US) || self.quotes_policy) && !self.say(&NOT_US)
+        (self.say(US) || self.quotes_policy || self.names_ours) && !self.say(&NOT_US)
     }
 
     fn may_name_us(&self) -> bool {
@@ -435,8 +594,14 @@ impl Words {
 }
 
 /// What a refusal is about. `enhanced` are the three numbers of an enhanced code where there is one.
-pub fn refusal(command: Command, code: u16, enhanced: Option<[u16; 3]>, words: &str) -> Refusal {
-    let words = Words::new(words);
+pub fn refusal(
+    command: Command,
+    code: u16,
+    enhanced: Option<[u16; 3]>,
+    words: &str,
+    parties: &Parties,
+) -> Refusal {
+    let words = Words::new(words, parties);
     let is_temporary = (400..500).contains(&code);
     let detail = enhanced.map(|[_, subject, detail]| (subject, detail));
     match command {
@@ -492,7 +657,8 @@ fn permanent(detail: Option<(u16, u16)>, words: &Words) -> Refusal {
         Some((1, 7 | 8) | (2, 3) | (3, 4) | (5, 1..) | (6 | 7, _)) => Refusal::Us,
         _ if words.name_us() => Refusal::Us,
         _ if words.say_full() => Refusal::Mailbox,
-        _ if words.say(&PASSING) => if_passing(detail),
+        _ if words.say(&GREYLISTED) => Refusal::Mailbox,
+        _ if words.say(&PASSING) || words.say(TROUBLE) => if_passing(detail),
         Some((1, 1..=6 | 9 | 10) | (2, 1)) => Refusal::NoRecipient,
         // A directory that is asked at the edge (Exchange Online).
         Some((4, 1)) if words.say(&["recipient address rejected"]) => Refusal::NoRecipient,
@@ -524,6 +690,8 @@ mod tests {
 
     /// A line a reply: the source of the fact, the command, the code, the words, and what it is about.
     const REPLIES: &str = include_str!("replies.tsv");
+    const NOBODY: Parties =
+        Parties { ours: &Ours { addresses: Vec::new(), domains: Vec::new() }, recipients: &[] };
 
     #[test]
     fn replies_of_real_servers_are_about_what_they_are_about() {
@@ -539,11 +707,13 @@ mod tests {
                 .find(|command| format!("{command:?}") == name)
                 .unwrap()
         };
+        let ours = Ours::new(["news@example.org"]);
+        let parties = Parties { ours: &ours, recipients: &["u@x.example".to_owned()] };
         let wrong: Vec<_> = rows
             .iter()
             .filter_map(|row| {
                 let (code, words) = (row[2].parse().unwrap(), row[3]);
-                let got = format!("{:?}", refusal(command(row[1]), code, enhanced(words), words));
+                let got = format!("{:?}", refusal(command(row[1]), code, enhanced(words), words, &parties));
                 (got != row[4]).then(|| format!("{row:?}: {got}"))
             })
             .collect();
@@ -556,14 +726,75 @@ mod tests {
             for code in 400..600 {
                 for words in ["", "5.1.1 User unknown", "5.1.10 no such user", "does not exist"] {
                     assert_ne!(
-                        refusal(command, code, enhanced(words), words),
+                        refusal(command, code, enhanced(words), words, &NOBODY),
                         NoRecipient,
                         "{command:?} {code} {words}"
                     );
                 }
             }
         }
-        assert!((400..500).all(|code| refusal(Rcpt, code, Some([4, 1, 1]), "user unknown") != NoRecipient));
+        assert!(
+            (400..500)
+                .all(|code| refusal(Rcpt, code, Some([4, 1, 1]), "user unknown", &NOBODY) != NoRecipient)
+        );
+    }
+
+    #[test]
+    fn what_names_ours_and_nothing_of_the_recipient_is_about_us() {
+        let ours = Ours::new(["bounces@lists.town.example", "News@town.example"]);
+        let asked = |words: &str, recipient: &str| {
+            let recipients = [recipient.to_owned()];
+            refusal(Rcpt, 550, enhanced(words), words, &Parties { ours: &ours, recipients: &recipients })
+        };
+        for words in [
+            "5.1.1 <bounces+7-ab@lists.town.example>: user unknown",
+            "news@TOWN.example: mailbox not found",
+            "5.1.2 town.example: no such domain",
+            "Verification of bounces+7-ab@lists.town.example failed: user unknown",
+            "MX of town.example says no such user.",
+            "mx.far.example: <news@town.example> does not exist",
+        ] {
+            assert_eq!(asked(words, "ana@far.example"), Refusal::Us, "{words}");
+        }
+        for words in [
+            "5.1.1 <ana@far.example>: user unknown (from news@other.example)",
+            "5.1.1 ana@far.example does not exist, says town.example",
+            "5.1.2 far.example: no such domain (asked by town.example)",
+            "5.1.1 mx2.town.example: user unknown",
+        ] {
+            assert_eq!(asked(words, "ana@far.example"), NoRecipient, "{words}");
+        }
+        // Somebody at our own domain: only our own address is ours then.
+        assert_eq!(asked("5.1.1 <ana@town.example>: user unknown", "ana@town.example"), NoRecipient);
+        assert_eq!(asked("5.1.1 town.example: user unknown", "ana@town.example"), NoRecipient);
+        assert_eq!(asked("5.1.1 <news@town.example>: user unknown", "ana@town.example"), Refusal::Us);
+    }
+
+    #[test]
+    fn what_is_said_to_everybody_is_the_same_without_names_and_numbers() {
+        let alike = [
+            "550 5.1.1 <ana@a.example>: User unknown (id 4Xy9) at mx1.host.example.",
+            "550 5.1.1 <bo@b.example>: user unknown (id 77q) at mx2.host.example",
+        ];
+        assert_eq!(gist(alike[0]), "user unknown id at");
+        assert_eq!(gist(alike[1]), gist(alike[0]));
+        assert_eq!(gist("550 5.1.1 <c@d.example> user unknown, id at 12"), gist(alike[0]));
+        assert_ne!(gist("550 5.1.1 no such user"), gist(alike[0]));
+    }
+
+    #[test]
+    fn an_answer_for_now_may_ask_for_fewer_connections() {
+        for (code, words, want) in [
+            (432, "4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded", true),
+            (450, "4.7.1 Error: too much mail from 192.0.2.1", true),
+            (451, "4.7.652 The mail server has exceeded the maximum number of connections", true),
+            (450, "4.2.1 too many concurrent deliveries to this mailbox host", true),
+            (550, "5.7.1 too many connections", false),
+            (452, "4.2.2 mailbox full", false),
+            (451, "4.7.1 greylisted", false),
+        ] {
+            assert_eq!(asks_for_fewer(code, words), want, "{code} {words}");
+        }
     }
 
     #[test]

@@ -121,6 +121,11 @@ impl<A> Mailing<'_, A> {
         self.db.row("SELECT seen FROM digest_mark WHERE digest = ?1", [digest], |row| row.get(0))
     }
 
+    /// The digests whose schedule is known.
+    pub fn scheduled_digests(&self) -> Result<Vec<DigestId>> {
+        self.db.rows("SELECT digest FROM digest_schedule WHERE schedule <> ''", [], |row| row.get(0))
+    }
+
     /// How the schedule of a digest was written when its slots were last looked at.
     pub fn digest_schedule(&self, digest: &DigestId) -> Result<Option<String>> {
         self.db.row("SELECT schedule FROM digest_schedule WHERE digest = ?1", [digest], |row| row.get(0))
@@ -152,8 +157,8 @@ impl<A> Mailing<'_, A> {
     }
 
     /// The domains to which a run sends one message only, until one is taken.
-    pub fn paused_domains(&self) -> Result<Vec<String>> {
-        self.db.rows("SELECT domain FROM paused_domain", [], |row| row.get(0))
+    pub fn paused_domains(&self) -> Result<Vec<(String, String)>> {
+        self.db.rows("SELECT domain, reason FROM paused_domain", [], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
     /// Deliveries by number, each issue read once; `known` is an issue read before.

@@ -244,6 +244,7 @@ fn write_deliveries(w: &Unit<Write>) -> Result<ClaimedDelivery> {
     w.mailing().put_digest_mark(&digest, EntryKey(3))?;
     w.mailing().put_digest_schedule(&digest, "daily 08:00 UTC")?;
     w.mailing().digest_schedule(&digest)?;
+    w.mailing().scheduled_digests()?;
     let claimed = w.mailing().claim(DeliveryKey(1), 0, "w", now, now)?.ok_or(StoreError::Busy)?;
     w.leases().renew("w", now)?;
     w.mailing().settle(claimed, DeliveryState::Sent, None, now)?;

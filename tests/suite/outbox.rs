@@ -433,6 +433,8 @@ fn a_server_with_limits_gets_all_in_one_run() {
     for whim in [
         Whim::FourConnections,
         Whim::FourConnectionsInSilence,
+        Whim::FourThreads,
+        Whim::FourSenders,
         Whim::TenMessages,
         Whim::TenMessagesInSilence,
         Whim::HangUp,

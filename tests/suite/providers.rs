@@ -79,6 +79,77 @@ fn some_dead_addresses_of_a_small_domain_are_found_at_once() {
 }
 
 #[test]
+fn a_hoster_that_knows_none_of_its_customers_any_more_costs_nobody() {
+    let (server, sink) = (Server::always(story("week")), Sink::start());
+    let firms: Vec<String> = (0..30).map(|n| format!("info@firm{n}.example")).collect();
+    // One of them after the other, among others who are taken.
+    let list: Vec<String> =
+        firms.iter().enumerate().flat_map(|(n, to)| [to.clone(), format!("u{n}@good.example")]).collect();
+    let mut app = app(&server, &sink, &list);
+    sink.refuse(|to| to.contains("@firm").then_some("550 5.1.1 User unknown"));
+    for _ in 0..3 {
+        let ran = app.run(&["run"]);
+        assert_eq!(
+            (ran.code, suppressed(&app, &firms), taken_at(&sink, "good")),
+            (4, 0, 30),
+            "{}",
+            ran.stderr
+        );
+        app.later(60);
+    }
+    assert_eq!(sink.taken()[OPERATOR], 1);
+    // All of it when it is over, but for one who is really gone: known on another day.
+    let gone = |to: &str| (to == "info@firm7.example").then_some("550 5.1.1 User unknown");
+    sink.refuse(gone);
+    app.later(60).run(&["run"]);
+    app.later(60).run(&["run"]);
+    assert_eq!((taken_at(&sink, "firm"), suppressed(&app, &firms)), (29, 0));
+    app.later(24 * 60).run(&["run"]);
+    app.later(60).ok(&["run"]);
+    assert_eq!(suppressed(&app, &firms), 1);
+}
+
+#[test]
+fn a_refusal_that_names_our_address_is_about_us() {
+    let (server, sink) = (Server::always(story("week")), Sink::start());
+    let list = [mixed(5), vec!["ana@far.example".into()]].concat();
+    let app = app(&server, &sink, &list);
+    let from = app.read("feeds.toml");
+    let from = from.lines().find(|line| line.starts_with("from")).unwrap_or_default();
+    let domain = from.rsplit('@').next().unwrap().trim_end_matches(['"', '>']).to_owned();
+    let said: &'static str = format!("550 5.1.2 {domain}: no such domain").leak();
+    sink.refuse(move |to| (to == "ana@far.example").then_some(said));
+    assert_eq!((app.run(&["run"]).code, suppressed(&app, &list)), (4, 0));
+}
+
+#[test]
+fn a_digest_that_comes_back_waits_for_its_first_slot() {
+    let (server, sink) = (Server::always(story("week")), Sink::start());
+    let mut app = app(&server, &sink, &["ana@far.example".into()]);
+    let with = app.read("feeds.toml");
+    let without = with[..with.find("[[digest]]").unwrap()].to_owned();
+    // It was never sent; then it was; the schedule is Thursdays and Fridays.
+    for (config, at, count) in [
+        (&with, "2022-10-22T10:00:00Z", 0),
+        (&without, "2022-10-24T10:00:00Z", 0),
+        (&with, "2022-10-29T10:00:00Z", 0),
+        (&with, "2022-11-03T08:00:00Z", 1),
+        (&without, "2022-11-05T08:00:00Z", 1),
+        (&with, "2022-11-12T10:00:00Z", 1),
+    ] {
+        app.write("feeds.toml", config);
+        if count == 1 {
+            let name = at[5..10].to_owned();
+            server.answer(move |_| story(&name));
+        }
+        app.at(at).ok(&["run"]);
+        assert_eq!(sink.count(), count, "{at}");
+    }
+    app.at("2022-11-17T08:00:00Z").ok(&["run"]);
+    assert_eq!(sink.count(), 2);
+}
+
+#[test]
 fn what_waits_for_one_provider_does_not_delay_the_next_issue_of_the_others() {
     for is_sorted in [false, true] {
         let (server, sink) = (Server::always(story("Thursday")), Sink::start());

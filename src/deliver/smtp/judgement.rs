@@ -2,7 +2,7 @@
 
 use crate::deliver::DeliverError;
 use crate::deliver::connection::{CLOSING, Fault};
-use crate::model::refusal::{Command, Refusal, enhanced, refusal};
+use crate::model::refusal::{Command, Ours, Parties, Refusal, asks_for_fewer, enhanced, refusal};
 
 /// Whether the server closes the connection, whatever the command.
 pub(super) fn is_closing(fault: &Fault) -> bool {
@@ -13,13 +13,19 @@ pub(super) fn is_closing(fault: &Fault) -> bool {
 pub(super) fn is_final(fault: &Fault) -> bool {
     let Fault::Refused(reply) = fault else { return false };
     let words = reply.words();
-    refusal(Command::Connect, reply.code, enhanced(&words), &words) == Refusal::Us
+    let nobody = Parties { ours: &Ours::default(), recipients: &[] };
+    refusal(Command::Connect, reply.code, enhanced(&words), &words, &nobody) == Refusal::Us
+}
+
+/// Whether the server asks for fewer connections, or for less at a time, and keeps this one open.
+pub(super) fn is_crowded(fault: &Fault) -> bool {
+    matches!(fault, Fault::Refused(reply) if reply.code != CLOSING && asks_for_fewer(reply.code, &reply.words()))
 }
 
 /// What it means that a message was not taken after the server was told of it: where no answer comes, it may have been.
-pub(super) fn not_taken(fault: &Fault) -> DeliverError {
+pub(super) fn not_taken(fault: &Fault, parties: &Parties) -> DeliverError {
     match fault {
-        Fault::Refused(_) => judged(Command::Data, fault),
+        Fault::Refused(_) => judged(Command::Data, fault, parties),
         Fault::Silent(timeout) => DeliverError::Uncertain(format!(
             "the mail server did not say within {} s whether it took the message",
             timeout.as_secs()
@@ -31,7 +37,7 @@ pub(super) fn not_taken(fault: &Fault) -> DeliverError {
 }
 
 /// The error for a message that was refused.
-pub(super) fn judged(command: Command, fault: &Fault) -> DeliverError {
+pub(super) fn judged(command: Command, fault: &Fault, parties: &Parties) -> DeliverError {
     let reply = match fault {
         Fault::Refused(reply) => reply,
         Fault::Silent(timeout) => {
@@ -45,7 +51,7 @@ pub(super) fn judged(command: Command, fault: &Fault) -> DeliverError {
         }
     };
     let words = reply.words();
-    match refusal(command, reply.code, enhanced(&words), &words) {
+    match refusal(command, reply.code, enhanced(&words), &words, parties) {
         Refusal::NoRecipient => {
             DeliverError::NoMailbox(format!("the mail server knows no such mailbox: {reply}"))
         }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -42,6 +43,8 @@ pub(super) struct ServerState {
     pub(super) is_proven: bool,
     /// Nothing more goes through it in this run, and why.
     pub(super) left_out: Option<DeliverError>,
+    /// The pause before each message, as it asked for in this run.
+    pub(super) pace: Duration,
     /// Until when it is left alone, and why.
     pub(super) down: Option<(Instant, DeliverError)>,
     /// Balance of the smooth weighted round robin.

@@ -37,7 +37,7 @@ struct Concerned {
 /// # Errors
 /// When the store fails: the message has to be read again.
 pub fn take(returns: &Returns, bytes: &[u8], recipients: &[String]) -> anyhow::Result<Taken> {
-    let report = bounces::read(bytes, recipients);
+    let report = bounces::read(bytes, recipients, &returns.sender.ours());
     let done = |line: String| Ok(Taken::new(line, Verdict::Done));
     match &report.what {
         Return::Other(why) => done(format!("left alone: {why}")),

@@ -10,7 +10,7 @@ mod record;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +22,11 @@ use crate::model::keys::DeliveryKey;
 
 /// Deliveries to come again for that are kept in mind until the server takes something; those beyond are charged with nothing.
 const LATER_MAX: usize = 1_000;
+
+/// A refusal of one of many in the same words is believed when it is repeated after this time.
+const ANOTHER_DAY: SignedDuration = SignedDuration::from_hours(24);
+/// How the reason of a pause begins that the same words at many domains are cause of.
+const ALIKE: &str = "many domains refuse in the same words: ";
 
 /// What follows of an answer.
 #[derive(Debug, Default)]
@@ -70,6 +75,8 @@ struct State {
     domains: Domains,
     lots: HashMap<String, Lot>,
     under_way: usize,
+    /// Recipients that a server had heard of.
+    tried: usize,
     /// Whether there was another server to ask when one last answered.
     has_others: bool,
     /// Why sending ended.
@@ -122,16 +129,18 @@ enum Entrance {
 }
 
 impl Brake {
-    /// `paused` are domains that an earlier run stopped sending to.
-    pub(super) fn new(refusals_max: usize, paused: &[String]) -> Brake {
+    /// `paused` are domains that an earlier run stopped sending to, and why.
+    pub(super) fn new(refusals_max: usize, paused: &[(String, String)]) -> Brake {
         let brake = Brake {
             refusals_max,
             state: Mutex::default(),
             changed: Notify::new(),
             pulled: CancellationToken::new(),
         };
-        for domain in paused {
-            brake.state().domains.entry(domain.clone()).or_default().was_paused = true;
+        for (name, reason) in paused {
+            let mut state = brake.state();
+            let domain = state.domains.entry(name.clone()).or_default();
+            (domain.was_paused, domain.was_alike) = (true, reason.starts_with(ALIKE));
         }
         brake
     }
@@ -198,6 +207,7 @@ impl Brake {
         let mut state = self.state();
         let mut noted = Noted::default();
         state.has_others = sending.has_others;
+        state.tried += usize::from(sending.is_named);
         self.note_others(&mut state, delivery, sending, &mut noted);
         self.note_answer(&mut state, delivery, sending, doubt, &mut noted);
         if let Err(DeliverError::RefusesUs(reason) | DeliverError::Unavailable(reason)) = &sending.result {
@@ -334,7 +344,10 @@ impl Brake {
         let state = self.state();
         let mut news = DomainNews::default();
         for (name, domain) in &state.domains {
-            match &domain.out {
+            let is_alike = domain.alike.is_some() || domain.was_alike;
+            match domain.alike.as_ref().or(domain.out.as_ref()) {
+                _ if domain.is_settled => news.open.push(name.clone()),
+                Some(reason) if is_alike => news.paused.push((name.clone(), format!("{ALIKE}{reason}"))),
                 Some(reason) if state.reason.is_none() => news.paused.push((name.clone(), reason.clone())),
                 None if domain.was_paused && domain.has_taken => news.open.push(name.clone()),
                 _ => {}
@@ -346,11 +359,19 @@ impl Brake {
     /// What is to be believed at the end of what a server said. Only mail of a list waits for the operator.
     pub(super) fn rest(&self, server: usize, before: Before, is_list: bool, now: Timestamp) -> Rest {
         let mut state = self.state();
-        let has_ended = state.reason.is_some();
+        let (has_ended, tried) = (state.reason.is_some(), state.tried);
         let State { servers, domains, .. } = &mut *state;
         let Some(record) = servers.get_mut(&Some(server)) else { return Rest::default() };
+        let alike = record.alike(domains, tried, self.refusals_max);
+        let is_repeated = |doubt: &Doubt| {
+            let since = doubt.since.filter(|since| now.duration_since(*since) >= ANOTHER_DAY);
+            since.is_some() && domains.get(&doubt.domain).is_some_and(|domain| domain.was_alike)
+        };
         let is_lost = |doubt: &Doubt| {
-            domains.get(&doubt.domain).is_some_and(|domain| domain.is_lost(self.refusals_max))
+            let is_alike = alike.contains(&doubt.domain);
+            let domain = domains.get(&doubt.domain);
+            let is_lost = is_alike || domain.is_some_and(|domain| domain.is_lost(self.refusals_max));
+            is_lost && !is_repeated(doubt)
         };
         let (believed, unbelieved): (Vec<Doubt>, Vec<Doubt>) = record
             .doubts
@@ -361,11 +382,20 @@ impl Brake {
         let held: Vec<&Doubt> = unbelieved.iter().filter(is_held).collect();
         let trouble = held.first().map(|doubt| match held.len() {
             1 => format!("the only recipient that was tried: {}", doubt.reason),
+            count if alike.contains(&doubt.domain) => {
+                format!("{count} recipients are refused in the same words: {}", doubt.reason)
+            }
             count => format!("none of {count} recipients in a row was taken: {}", doubt.reason),
         });
         let uncertain: &[DeliveryKey] = if is_list && has_ended { &record.uncertain } else { &[] };
         let held = held.iter().map(|doubt| doubt.number).chain(uncertain.iter().copied()).collect();
         record.doubts.clear();
+        for doubt in unbelieved.iter().filter(|doubt| alike.contains(&doubt.domain)) {
+            domains.entry(doubt.domain.clone()).or_default().alike = Some(doubt.reason.clone());
+        }
+        for doubt in &believed {
+            domains.entry(doubt.domain.clone()).and_modify(|domain| domain.is_settled = domain.was_alike);
+        }
         Rest { believed, unbelieved, held, trouble }
     }
 }
@@ -426,7 +456,7 @@ mod tests {
 
     #[test]
     fn one_provider_that_refuses_us_does_not_stop_the_mail_of_others() {
-        let brake = Brake::new(MAX, &["old.example".to_owned()]);
+        let brake = Brake::new(MAX, &[("old.example".to_owned(), "no".to_owned())]);
         let ends = |recipient: &str| !brake.note(&delivery(recipient), &refused(), None).out.is_empty();
         assert!((0..MAX).all(|_| !ends("a@big.example")) && !ends("a@old.example"));
         assert_eq!(brake.try_admit("d", "big.example"), Entrance::Shut);

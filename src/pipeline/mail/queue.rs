@@ -136,6 +136,22 @@ fn waits_for_its_first(
     Ok(waits)
 }
 
+/// Takes note of digests that are no longer configured, or for nobody: when they come back, they wait for their first slot again, as
+/// one with another schedule does.
+///
+/// # Errors
+/// When the store fails.
+pub fn note_absent(store: &Store, configured: &[Digest]) -> Result<(), StoreError> {
+    let is_there =
+        |id: &DigestId| configured.iter().any(|digest| digest.id == *id && !digest.recipients.is_empty());
+    let mut absent = store.read(|r| r.mailing().scheduled_digests())?;
+    absent.retain(|id| !is_there(id));
+    if absent.is_empty() {
+        return Ok(());
+    }
+    store.write(|w| absent.iter().try_for_each(|id| w.mailing().put_digest_schedule(id, "")))
+}
+
 /// Why an issue was not queued.
 #[derive(Debug, thiserror::Error)]
 enum Unqueued {

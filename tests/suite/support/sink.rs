@@ -39,6 +39,10 @@ pub(crate) enum Whim {
     FourConnections,
     /// A fifth connection is hung up on.
     FourConnectionsInSilence,
+    /// A message over a fifth connection gets a 432, and the connection stays.
+    FourThreads,
+    /// MAIL FROM gets a 451 over a fifth connection, and the connection stays.
+    FourSenders,
     /// After ten messages it ends the conversation: with a 421 to the next one.
     TenMessages,
     /// After ten messages it hangs up.
@@ -216,6 +220,8 @@ fn serve(stream: &TcpStream, shared: &Shared, place: usize) -> std::io::Result<(
         } else if upper.starts_with("MAIL FROM:") && whim == Whim::RefuseSender {
             shared.refused.fetch_add(1, Ordering::SeqCst);
             b"550 5.1.0 Sender address blocked: user unknown\r\n"
+        } else if upper.starts_with("MAIL FROM:") && whim == Whim::FourSenders && place >= 4 {
+            b"451 4.7.652 The mail server has exceeded the maximum number of connections\r\n"
         } else if upper.starts_with("RCPT TO:") {
             if whim == Whim::StallAtRecipient {
                 std::thread::sleep(std::time::Duration::from_secs(30));
@@ -257,6 +263,9 @@ fn serve(stream: &TcpStream, shared: &Shared, place: usize) -> std::io::Result<(
             if whim == Whim::Refuse {
                 recipients.clear();
                 b"554 5.7.1 no\r\n"
+            } else if whim == Whim::FourThreads && place >= 4 {
+                recipients.clear();
+                b"432 4.3.2 sender thread limit exceeded\r\n"
             } else if whim == Whim::Defer {
                 recipients.clear();
                 shared.deferred.fetch_add(1, Ordering::SeqCst);

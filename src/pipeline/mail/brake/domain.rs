@@ -11,6 +11,12 @@ pub(super) const MAILBOX_FACTOR: usize = 4;
 pub(super) struct Domain {
     /// An earlier run stopped asking for it.
     pub(super) was_paused: bool,
+    /// It did since the recipients at many domains were refused in the same words.
+    pub(super) was_alike: bool,
+    /// The same was found in this run: why nothing that was said of recipients there is believed.
+    pub(super) alike: Option<String>,
+    /// The refusal of such a recipient was repeated on another day, and is believed.
+    pub(super) is_settled: bool,
     /// Messages in a row that wait because of us or the server, or for a reason that nobody gives.
     about_us: usize,
     /// Recipients in a row who do not exist, or are refused without a reason.

@@ -7,9 +7,13 @@ use jiff::{SignedDuration, Timestamp};
 use super::domain::{Domain, MAILBOX_FACTOR};
 use super::doubt::{Before, Doubt, Ground};
 use crate::model::keys::DeliveryKey;
+use crate::model::refusal::gist;
 
 /// Mail to a single recipient who may not exist is waited with for so long before the operator hears of it.
 const SINGLE_WAITS: SignedDuration = SignedDuration::from_hours(24);
+
+/// Refusals in the same words are no accident from this share (1/10) of the recipients that were tried.
+const ALIKE_SHARE: usize = 10;
 
 pub(super) type Domains = HashMap<String, Domain>;
 
@@ -116,6 +120,29 @@ impl Record {
         }
         self.is_out = true;
         Some(reason())
+    }
+
+    /// The domains of recipients who do not exist in the same words as many others at domains that took nothing: a hoster who has lost
+    /// its customers says so of all of them, and each may have one reader only. Where the server took nothing at all, it is the server.
+    pub(super) fn alike(&self, domains: &Domains, tried: usize, refusals_max: usize) -> HashSet<String> {
+        if !self.has_taken {
+            return HashSet::new();
+        }
+        let mut told: HashMap<String, Vec<&str>> = HashMap::new();
+        let took_nothing = |name: &str| domains.get(name).is_none_or(|domain| !domain.has_taken);
+        for doubt in &self.doubts {
+            if doubt.ground == Ground::NoMailbox && took_nothing(&doubt.domain) {
+                told.entry(gist(&doubt.reason)).or_default().push(&doubt.domain);
+            }
+        }
+        let mut alike = HashSet::new();
+        for found in told.into_values().filter(|found| found.len() * ALIKE_SHARE >= tried) {
+            let names: HashSet<String> = found.into_iter().map(str::to_owned).collect();
+            if names.len() > refusals_max {
+                alike.extend(names);
+            }
+        }
+        alike
     }
 
     /// How many of the doubts since it last took something are grave, and how many are not.
@@ -254,6 +281,38 @@ mod tests {
         );
         // But somebody there who is taken does.
         assert_eq!(record.take("x.example").len(), 3);
+    }
+
+    #[test]
+    fn the_same_words_of_recipients_at_many_domains_are_about_their_hoster() {
+        let told = |count: usize, words: fn(usize) -> String| {
+            let mut record = Record::default();
+            for n in 0..count {
+                let (domain, reason) = (format!("firm{n}.example"), words(n));
+                refuse(&mut record, Doubt { domain, reason, ..doubt(Ground::NoMailbox) });
+                record.take("other.example");
+            }
+            record
+        };
+        let same: fn(usize) -> String =
+            |n| format!("550 5.1.1 (the recipient) user unknown (id {n}x, firm{n}.example)");
+        let own: fn(usize) -> String = |n| format!("550 no such user {}", "a".repeat(n));
+        let none = Domains::new();
+        for (count, words, tried, want) in [
+            (40, same, 400, 40),
+            (40, same, 401, 0),
+            (MAX, same, 10, 0),
+            (MAX + 1, same, 10, MAX + 1),
+            (40, own, 100, 0),
+        ] {
+            assert_eq!(told(count, words).alike(&none, tried, MAX).len(), want, "{count} of {tried}");
+        }
+        // Who was refused where others are taken is none of them.
+        let mut taken = Domain::default();
+        taken.take();
+        let domains: Domains = [("firm0.example".to_owned(), taken)].into();
+        let alike = told(40, same).alike(&domains, 100, MAX);
+        assert!(alike.len() == 39 && !alike.contains("firm0.example"));
     }
 
     #[test]

@@ -31,8 +31,8 @@ pub(super) struct Taken {
 }
 
 impl Brakes {
-    /// `paused` are domains that an earlier run stopped sending the mail of lists to.
-    pub(super) fn new(refusals_max: usize, paused: &[String]) -> Brakes {
+    /// `paused` are domains that an earlier run stopped sending the mail of lists to, and why.
+    pub(super) fn new(refusals_max: usize, paused: &[(String, String)]) -> Brakes {
         let brake = |paused| Brake::new(refusals_max, paused);
         Brakes { lists: brake(paused), confirmations: brake(&[]), welcomes: brake(&[]), own: brake(&[]) }
     }
