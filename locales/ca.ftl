@@ -82,6 +82,7 @@ your_data_text = Podeu descarregar totes les dades que conservem sobre vós, o f
 download = Descarregar (JSON)
 left_topic = Fet: ja no rebreu aquest tema.
 leave_topic_ask = Voleu deixar de rebre aquest tema?
+leave_last_topic_ask = És el vostre únic tema: sense ell, ja no rebreu el butlletí. Voleu donar-vos de baixa?
 leave_topic_button = Deixar de rebre aquest tema
 state_active = subscripció activa
 state_paused = en pausa

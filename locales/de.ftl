@@ -82,6 +82,7 @@ your_data_text = Sie können alles, was wir über Sie speichern, herunterladen o
 download = Herunterladen (JSON)
 left_topic = Erledigt: Sie erhalten dieses Thema nicht mehr.
 leave_topic_ask = Möchten Sie dieses Thema abbestellen?
+leave_last_topic_ask = Das ist Ihr einziges Thema: Ohne es erhalten Sie den Newsletter nicht mehr. Möchten Sie sich abmelden?
 leave_topic_button = Thema abbestellen
 state_active = angemeldet
 state_paused = pausiert

@@ -81,6 +81,7 @@ your_data_text = You can download everything we keep about you, or have it erase
 download = Download (JSON)
 left_topic = Done: you will no longer receive this topic.
 leave_topic_ask = Do you want to unsubscribe from this topic?
+leave_last_topic_ask = This is your only topic: without it, you will no longer receive the newsletter. Do you want to unsubscribe?
 leave_topic_button = Unsubscribe from this topic
 state_active = subscribed
 state_paused = paused

@@ -81,6 +81,7 @@ your_data_text = Puede descargar todos los datos que guardamos sobre usted, o ha
 download = Descargar (JSON)
 left_topic = Listo: ya no recibirá este tema.
 leave_topic_ask = ¿Quiere dejar de recibir este tema?
+leave_last_topic_ask = Es su único tema: sin él, ya no recibirá el boletín. ¿Quiere darse de baja?
 leave_topic_button = Dejar de recibir este tema
 state_active = suscripción activa
 state_paused = en pausa

@@ -81,6 +81,7 @@ your_data_text = Vous pouvez télécharger toutes les données que nous conservo
 download = Télécharger (JSON)
 left_topic = C’est fait : vous ne recevrez plus ce sujet.
 leave_topic_ask = Souhaitez-vous ne plus recevoir ce sujet ?
+leave_last_topic_ask = C’est votre seul sujet : sans lui, vous ne recevrez plus la lettre d’information. Souhaitez-vous vous désabonner ?
 leave_topic_button = Ne plus recevoir ce sujet
 state_active = inscription active
 state_paused = en pause

@@ -82,6 +82,7 @@ your_data_text = Anda dapat mengunduh semua data yang kami simpan tentang Anda, 
 download = Unduh (JSON)
 left_topic = Selesai: Anda tidak akan menerima topik ini lagi.
 leave_topic_ask = Apakah Anda ingin berhenti menerima topik ini?
+leave_last_topic_ask = Ini satu-satunya topik Anda: tanpa topik ini, Anda tidak akan menerima buletin lagi. Apakah Anda ingin berhenti berlangganan?
 leave_topic_button = Berhenti menerima topik ini
 state_active = berlangganan
 state_paused = dijeda

@@ -82,6 +82,7 @@ your_data_text = Può scaricare tutti i dati che conserviamo su di lei, o farli 
 download = Scarica (JSON)
 left_topic = Fatto: non riceverà più questo tema.
 leave_topic_ask = Vuole smettere di ricevere questo tema?
+leave_last_topic_ask = È il suo unico tema: senza di esso non riceverà più la newsletter. Vuole annullare l’iscrizione?
 leave_topic_button = Non ricevere più questo tema
 state_active = iscrizione attiva
 state_paused = in pausa

@@ -82,6 +82,7 @@ your_data_text = U kunt alles wat we over u bewaren downloaden of laten wissen.
 download = Downloaden (JSON)
 left_topic = Gelukt: u ontvangt dit onderwerp niet meer.
 leave_topic_ask = Wilt u dit onderwerp niet meer ontvangen?
+leave_last_topic_ask = Dit is uw enige onderwerp: zonder dat ontvangt u de nieuwsbrief niet meer. Wilt u zich afmelden?
 leave_topic_button = Dit onderwerp niet meer ontvangen
 state_active = aangemeld
 state_paused = gepauzeerd

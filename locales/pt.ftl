@@ -82,6 +82,7 @@ your_data_text = Você pode baixar tudo o que guardamos sobre você ou pedir que
 download = Baixar (JSON)
 left_topic = Pronto: você não receberá mais este tema.
 leave_topic_ask = Deseja deixar de receber este tema?
+leave_last_topic_ask = É o seu único tema: sem ele, você não receberá mais o boletim. Deseja cancelar a inscrição?
 leave_topic_button = Deixar de receber este tema
 state_active = inscrição ativa
 state_paused = em pausa

@@ -82,6 +82,7 @@ your_data_text = Unaweza kupakua kila kitu tunachohifadhi kukuhusu, au kukifuta.
 download = Pakua (JSON)
 left_topic = Imekamilika: hutapokea mada hii tena.
 leave_topic_ask = Je, ungependa kuacha kupokea mada hii?
+leave_last_topic_ask = Hii ndiyo mada yako pekee: bila hiyo, hutapokea jarida tena. Je, ungependa kujiondoa?
 leave_topic_button = Acha kupokea mada hii
 state_active = umesajiliwa
 state_paused = umesitishwa

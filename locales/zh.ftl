@@ -82,6 +82,7 @@ your_data_text = 您可以下载我们保存的有关您的全部数据，也可
 download = 下载 (JSON)
 left_topic = 已完成：您将不再收到该主题。
 leave_topic_ask = 您要退订该主题吗？
+leave_last_topic_ask = 这是您唯一的主题：退订后您将不再收到本通讯。您要退订吗？
 leave_topic_button = 退订该主题
 state_active = 已订阅
 state_paused = 已暂停

@@ -122,6 +122,8 @@ impl<'a> Incoming<'a> {
                 failures if failures.is_empty() => Return::Other("a report of a delivery that did not fail"),
                 failures => Return::Bounce(failures),
             }
+        } else if words::says("challenge", &self.subject) || words::says("challenge", text) {
+            Return::Other("a question whether a person sent our mail")
         } else if is_bounce(self.message, &self.subject, text, !failed.is_empty(), is_automatic, has_token) {
             sloppy(text, &failed.join(" "), ours)
         } else if is_automatic {
@@ -220,6 +222,16 @@ mod tests {
     fn read(text: &str) -> Return {
         let message = MessageParser::default().parse(text.as_bytes()).unwrap();
         Incoming::new(&message, &[]).what(&Ours::default())
+    }
+
+    #[test]
+    fn who_asks_whether_we_are_human_has_not_refused_our_mail() {
+        let challenge = "From: <MAILER-DAEMON@x.org>\nReturn-Path: <>\nTo: news+1-a@example.org\nSubject: Confirm your message\n\nPlease prove that you are human to reach a@x.org: https://x.org/1\n";
+        assert!(matches!(read(challenge), Return::Other(_)));
+        let refusal = challenge
+            .replace("prove that you are human to reach", "note: 550 5.1.1 no such user")
+            .replace("Confirm your message", "Undelivered");
+        assert!(matches!(read(&refusal), Return::Bounce(_)));
     }
 
     #[test]

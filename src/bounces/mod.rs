@@ -12,18 +12,24 @@ mod report;
 mod returned;
 mod words;
 
-use mail_parser::MessageParser;
+use jiff::Timestamp;
+use mail_parser::{DateTime, Message, MessageParser};
+use sha2::{Digest as _, Sha256};
 
 use self::incoming::Incoming;
 pub use self::incoming::plain_address;
 pub use self::returned::{Answer, Failure, Kind, Return, ReturnedMail};
 use crate::model::refusal::Ours;
+use crate::support::text::hex;
 
 /// Classifies a message. `recipients` are the addresses in the envelope, if known; what a report says of `ours` is about us.
 pub fn read(bytes: &[u8], recipients: &[String], ours: &Ours) -> ReturnedMail {
+    let hash = || hex(&Sha256::digest(bytes)[..16]);
     let Some(message) = MessageParser::default().parse(bytes) else {
         return ReturnedMail {
             what: Return::Other("it is not a mail"),
+            id: hash(),
+            written: None,
             return_tokens: Vec::new(),
             message_ids: Vec::new(),
             leave_tokens: Vec::new(),
@@ -35,8 +41,17 @@ pub fn read(bytes: &[u8], recipients: &[String], ours: &Ours) -> ReturnedMail {
         return_tokens: incoming.return_tokens(),
         message_ids: incoming.message_ids(),
         leave_tokens: incoming.leave_tokens(&what),
+        id: message.message_id().filter(|id| !id.is_empty()).map_or_else(hash, str::to_owned),
+        written: written(&message),
         what,
     }
+}
+
+/// When a message was written, or received by the last server: the clock of whoever wrote it may be slow.
+fn written(message: &Message) -> Option<Timestamp> {
+    let received = message.received_all().filter_map(|received| received.date());
+    let read = |date: DateTime| Timestamp::from_second(date.to_timestamp()).ok();
+    message.date().cloned().into_iter().chain(received).filter_map(read).max()
 }
 
 #[cfg(test)]

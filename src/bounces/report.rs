@@ -55,9 +55,10 @@ fn address_in(value: &str) -> String {
         .unwrap_or_default()
 }
 
-/// The addresses of a block. The original recipient is the one we wrote to; the final one may be where its mail is forwarded.
+/// The addresses of a block, the final one first. The original recipient is the one we wrote to; the final one may be where its
+/// mail is forwarded.
 fn addresses(block: &[(String, String)]) -> Vec<String> {
-    let names = ["original-recipient", "x-actual-recipient", "final-recipient"];
+    let names = ["final-recipient", "original-recipient", "x-actual-recipient"];
     let named = names.iter().filter_map(|name| field(block, name)).map(address_in);
     named.filter(|address| !address.is_empty()).collect()
 }
@@ -77,7 +78,7 @@ fn passage<'a>(text: &'a str, own: &[String], all: &[Vec<String>]) -> &'a str {
     text.get(start..end).unwrap_or_default()
 }
 
-/// The recipients that a status report lists as not reached.
+/// What a status report says of each recipient; nothing where all were reached.
 pub(super) fn failures(status: &str, text: &str, ours: &Ours) -> Vec<Failure> {
     let mut failures = Vec::new();
     let blocks = blocks(status);
@@ -96,15 +97,18 @@ pub(super) fn failures(status: &str, text: &str, ours: &Ours) -> Vec<Failure> {
                 judge(code, if diagnostic.is_empty() { text } else { diagnostic }, told, &parties)
             }
             "delayed" => Kind::Delayed,
-            "delivered" | "relayed" | "expanded" => continue,
+            "delivered" | "relayed" | "expanded" => Kind::Arrived,
             // A missing or unknown action, as in sloppy reports.
             _ if code.starts_with('5') => judge(code, diagnostic, told, &parties),
             _ if code.starts_with('4') => Kind::Delayed,
             _ => continue,
         };
         let reason = if diagnostic.is_empty() { code } else { diagnostic };
-        let address = own.into_iter().next().unwrap_or_default();
-        failures.push(Failure { address, kind, reason: shown(reason) });
+        let address = own.first().cloned().unwrap_or_default();
+        failures.push(Failure { address, names: own, kind, reason: shown(reason) });
+    }
+    if failures.iter().all(|failure| failure.kind == Kind::Arrived) {
+        return Vec::new();
     }
     failures
 }
@@ -156,14 +160,20 @@ pub(super) fn sloppy(text: &str, failed: &str, ours: &Ours) -> Return {
     addresses.sort();
     addresses.dedup();
     let is_tried = STILL_TRYING.is_match(report) || words::says("trying", report);
-    let kind = if is_tried && !report.contains("giving up") {
-        Kind::Delayed
-    } else {
-        judge("", report, "", &Parties { ours, recipients: &addresses })
-    };
+    let is_delayed = is_tried && !report.contains("giving up");
     if addresses.is_empty() {
         addresses.push(String::new());
     }
+    // What is said of one recipient says nothing of another.
+    let all: Vec<Vec<String>> = addresses.iter().map(|address| vec![address.clone()]).collect();
+    let kind_of = |address: &String| match all.len() {
+        _ if is_delayed => Kind::Delayed,
+        1 => judge("", report, "", &Parties { ours, recipients: std::slice::from_ref(address) }),
+        _ => {
+            let own = std::slice::from_ref(address);
+            judge("", passage(report, own, &all), "", &Parties { ours, recipients: own })
+        }
+    };
     let said = report.lines().find(|line| {
         STATUS.is_match(line)
             || REPLY_CODE.is_match(line)
@@ -177,7 +187,12 @@ pub(super) fn sloppy(text: &str, failed: &str, ours: &Ours) -> Return {
         addresses
             .into_iter()
             .take(FAILURES_MAX)
-            .map(|address| Failure { address, kind, reason: reason.clone() })
+            .map(|address| Failure {
+                kind: kind_of(&address),
+                names: vec![address.clone()],
+                address,
+                reason: reason.clone(),
+            })
             .collect(),
     )
 }

@@ -1,8 +1,12 @@
 //! What a returned message is found to be.
 
+use jiff::Timestamp;
+
 /// What a bounce says about a recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
+    /// It arrived, or was handed on.
+    Arrived,
     /// Delivery is still being attempted: nothing to do.
     Delayed,
     /// Refused for what we are or what the message says, or no server could be reached: it says nothing of the recipient.
@@ -45,10 +49,13 @@ pub struct Answer {
     pub is_reply: bool,
 }
 
-/// A recipient that a mail did not reach. The address is empty if the report names none.
+/// What a report says of a recipient. The address is empty if the report names none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
+    /// Where the mail was to be delivered last, which may be where somebody has it forwarded to.
     pub address: String,
+    /// All that the report calls this recipient.
+    pub names: Vec<String>,
     pub kind: Kind,
     /// In the server's words.
     pub reason: String,
@@ -58,6 +65,10 @@ pub struct Failure {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReturnedMail {
     pub what: Return,
+    /// The same whenever this message is read: its Message-ID, or a hash of all of it.
+    pub id: String,
+    /// When it was written or received, whichever is later.
+    pub written: Option<Timestamp>,
     /// The parts between `+` and `@` of the addresses it was sent to, and of the return path of the mail it reports on.
     pub return_tokens: Vec<String>,
     /// Message-IDs of the mail it reports on or replies to.

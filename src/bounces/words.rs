@@ -94,11 +94,14 @@ pub(super) fn is_reply(subject: &str) -> bool {
 /// Whether a subject or line is a request to leave and nothing else: a reply to a title about something that should stop is not.
 pub(super) fn is_leave(text: &str) -> bool {
     let text = plain(without_prefixes(text).0);
-    let is_wish = |text: &str| list("leave").iter().chain(&*OWN_LINKS).any(|phrase| phrase == text);
     is_wish(&text) || is_wish(&without_fillers(&text, true)) || is_wish(&without_fillers(&text, false))
 }
 
-/// Removes filler words from a text: at its ends only, or anywhere.
+fn is_wish(text: &str) -> bool {
+    list("leave").iter().chain(&*OWN_LINKS).any(|phrase| phrase == text)
+}
+
+/// Removes filler words from a text: anywhere, or at its ends only, until a wish to leave is left, which may end in such words.
 fn without_fillers(text: &str, at_ends: bool) -> String {
     let mut text = format!(" {text} ");
     loop {
@@ -111,6 +114,9 @@ fn without_fillers(text: &str, at_ends: bool) -> String {
                 }
                 if let Some(rest) = text.strip_suffix(&filler) {
                     text = format!("{rest} ");
+                }
+                if is_wish(text.trim()) {
+                    return text.trim().to_owned();
                 }
             } else {
                 text = text.replace(&filler, " ");
@@ -196,6 +202,16 @@ mod tests {
             "Uitschrijven a.u.b.",
             "Schrijf mij uit",
             "Отказаться от рассылки",
+            "Bitte aus dem Verteiler nehmen",
+            "Keine weiteren E-Mails",
+            "Quiero cancelar mi suscripción",
+            "Quero cancelar a inscrição",
+            "Remova-me da lista",
+            "non voglio più ricevere",
+            "No más correos",
+            "請取消訂閱",
+            "إلغاء",
+            "Batalkan langganan saya",
         ] {
             assert!(is_leave(subject), "{subject}");
         }

@@ -63,9 +63,9 @@ pub(super) struct AddOptions {
     address: String,
     #[command(flatten)]
     chosen: Chosen,
-    /// How they gave their consent.
-    #[arg(long, default_value = "put in by the operator", value_name = "TEXT")]
-    consent: String,
+    /// How they gave their consent [default: put in by the operator].
+    #[arg(long, value_name = "TEXT")]
+    consent: Option<String>,
     /// Change the preferences of somebody who is on the list already.
     #[arg(long)]
     update: bool,
@@ -239,8 +239,24 @@ fn add(app: &App, wanted: &AddOptions) -> anyhow::Result<()> {
     if let Some(hint) = address.hint() {
         eprintln!("{address}: did they mean {hint}?");
     }
-    let consent = Consent { source: wanted.consent.clone(), at: now, text: None };
-    let added = subscribers::put(app.store(), key, address, preferences, consent, state, now)?;
+    let source = wanted.consent.clone().unwrap_or_else(|| "put in by the operator".into());
+    let consent = Consent { source, at: now, text: None };
+    let added = app.store().write(|w| {
+        let put = subscribers::put_within(
+            w,
+            key,
+            address.clone(),
+            preferences.clone(),
+            consent.clone(),
+            state,
+            now,
+        )?;
+        // Somebody on the list keeps their consent, unless another is named.
+        if wanted.consent.is_some() {
+            subscribers::set_consent(w, key, &put, &consent, now)?;
+        }
+        Ok::<_, anyhow::Error>(put)
+    })?;
     println!("{} gets {}, {}", added.address, added.preferences.language, added.preferences.cadence);
     Ok(())
 }

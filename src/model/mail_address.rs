@@ -1,8 +1,11 @@
 //! Mail addresses acceptable to mail servers, and detection of typing errors.
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use crate::support::text::is_unseen;
 
-/// A mail address. Its domain is in lower case and ASCII (RFC 5891); the local part is left unchanged.
+/// A mail address. Its domain is in lower case and ASCII (RFC 5891); the local part is in Unicode's
+/// form NFKC, since an accent may be a letter's or a sign of its own, and keyboards have wide letters (RFC 6532, section 3.1).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Address(String);
 
@@ -122,6 +125,7 @@ impl Address {
         let text = text.trim();
         let wrong = |why: &str| Err(format!("\"{text}\" is not a valid mail address: {why}"));
         let Some((local, domain)) = text.rsplit_once('@') else { return wrong("it has no @") };
+        let local: String = local.nfkc().collect();
         if local.is_empty() || local.len() > LOCAL_BYTES_MAX {
             return wrong("before the @ stand 1 to 64 characters");
         }
@@ -235,6 +239,8 @@ mod tests {
             ("ana@bücher.example", "ana@xn--bcher-kva.example"),
             ("José@españa.example", "José@xn--espaa-rta.example"),
             ("o'brien@example.org", "o'brien@example.org"),
+            ("jose\u{301}@example.org", "jos\u{e9}@example.org"),
+            ("\u{ff45}\u{ff56}\u{ff41}@example.org", "eva@example.org"),
         ] {
             assert_eq!(Address::parse(text).unwrap().as_str(), want);
         }
@@ -248,6 +254,7 @@ mod tests {
             "ana@example..org",
             "ana\r\nBcc: x@example.org",
             "ana@example.org, bob@example.org",
+            "ana\u{ff20}x@example.org",
         ] {
             assert!(Address::parse(text).unwrap_err().contains("not a valid mail address"), "{text}");
         }

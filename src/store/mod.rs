@@ -37,7 +37,7 @@ pub use leases::{Lease, Queue};
 pub use mailing::{ClaimedDelivery, Due, MailServer, NewIssue, QueuedDelivery, WhyHandedBack};
 pub use publishing::DirtyStory;
 pub use sources::{RobotsFile, SourceRow};
-pub use subscribers::{GroupIssue, InterestGroup, PAGE, SignUp};
+pub use subscribers::{Delivered, GroupIssue, InterestGroup, PAGE, SignUp};
 pub use unit::{Moment, Read, Unit, Write};
 
 /// Why the store failed. The message says what to do where something can be done.

@@ -439,6 +439,8 @@ fn read_subscribers(r: &Unit<Read>) -> Result<()> {
     r.subscribers().clear_suppressions()?;
     r.subscribers().delivery_recipient(Some(DeliveryKey(1)), None)?;
     r.subscribers().delivery_recipient(None, Some("m"))?;
+    r.subscribers().has_bounce("b")?;
+    r.subscribers().last_agreed("h")?;
     r.subscribers().has_recipient("a@x.example")?;
     r.subscribers().queued_since("a@x.example", &digest, at(0))?;
     r.subscribers().deliveries_to("a@x.example")?;

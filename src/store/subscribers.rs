@@ -41,6 +41,15 @@ pub struct SignUp {
     pub consent_text: Option<String>,
 }
 
+/// A delivery that a message is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivered {
+    pub key: DeliveryKey,
+    pub recipient: String,
+    pub digest: DigestId,
+    pub queued: Timestamp,
+}
+
 /// Members of a group served in one unit; other units get their turn in between.
 pub const PAGE: usize = 2_000;
 
@@ -170,9 +179,24 @@ impl<A> Subscribers<'_, A> {
         &self,
         number: Option<DeliveryKey>,
         message_id: Option<&str>,
-    ) -> Result<Option<(DeliveryKey, String, DigestId)>> {
-        let sql = "SELECT delivery.pk, recipient, issue.digest FROM delivery JOIN issue ON issue.pk = delivery.issue WHERE delivery.pk = ?1 OR message_id = ?2 LIMIT 1";
-        self.db.row(sql, params![number, message_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+    ) -> Result<Option<Delivered>> {
+        let sql = "SELECT delivery.pk, recipient, issue.digest, issue.created FROM delivery JOIN issue ON issue.pk = delivery.issue WHERE delivery.pk = ?1 OR message_id = ?2 LIMIT 1";
+        self.db.row(sql, params![number, message_id], |row| {
+            let (key, recipient, digest) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(Delivered { key, recipient, digest, queued: time(row.get(3)?) })
+        })
+    }
+
+    /// Whether a returned message was counted.
+    pub fn has_bounce(&self, id: &str) -> Result<bool> {
+        self.db.one("SELECT EXISTS (SELECT 1 FROM bounce WHERE id = ?1)", [id], |row| row.get(0))
+    }
+
+    /// When the owner of an address last agreed to get mail, or was let back in.
+    pub fn last_agreed(&self, hash: &str) -> Result<Option<Timestamp>> {
+        let sql = "SELECT max(at) FROM (SELECT consent_at AS at FROM subscriber WHERE hash = ?1
+                   UNION ALL SELECT lifted FROM lifted_suppression WHERE hash = ?1)";
+        self.db.one(sql, [hash], |row| Ok(row.get::<_, Option<i64>>(0)?.map(time)))
     }
 
     /// Whether any delivery to an address is stored.
@@ -203,12 +227,13 @@ impl<A> Subscribers<'_, A> {
         })
     }
 
-    /// The suppressions of an address, including lifted ones, and its bounces: what, reason or kind, time.
+    /// The suppressions of an address, including lifted ones, and its bounces: what, reason or kind, time. That a message was read is no
+    /// event.
     pub fn marks_of(&self, hash: &str) -> Result<Vec<[String; 3]>> {
         let sql = "SELECT 'suppressed ' || digest, reason, at FROM suppression WHERE address = ?1
                    UNION ALL SELECT 'was suppressed ' || digest, reason, at FROM lifted_suppression WHERE hash = ?1
                    UNION ALL SELECT 'resumed ' || digest, reason, lifted FROM lifted_suppression WHERE hash = ?1
-                   UNION ALL SELECT 'returned', kind, at FROM bounce WHERE hash = ?1 ORDER BY 3";
+                   UNION ALL SELECT 'returned', kind, at FROM bounce WHERE hash = ?1 AND kind <> 'read' ORDER BY 3";
         self.db.rows(sql, [hash], |row| Ok([row.get(0)?, row.get(1)?, time(row.get(2)?).to_string()]))
     }
 }

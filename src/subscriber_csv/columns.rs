@@ -60,7 +60,7 @@ impl Columns {
                 Some((column, _)) => known.push((at, column)),
                 None if values(at).next().is_none() => {}
                 None if is_prose(name, sheet.records.len(), values(at)) => {}
-                None => unclear.extend(unknown(name, ignored)),
+                None => unclear.extend(unknown(name, values(at).any(words::refuses), ignored)),
             }
         }
         if !unclear.is_empty() {
@@ -177,8 +177,9 @@ fn is_prose<'a>(name: &str, rows: usize, values: impl Iterator<Item = &'a str>) 
     !words::is_suspicious(name) && distinct.len() > STATES_MAX && count * 5 >= rows * 4
 }
 
-/// Why a table with this unknown column cannot be imported, unless the column was declared irrelevant.
-fn unknown(name: &str, ignored: &[String]) -> Option<String> {
+/// Why a table with this unknown column cannot be imported, unless the column was declared irrelevant, and neither its name nor anything in
+/// it says otherwise.
+fn unknown(name: &str, holds_refusals: bool, ignored: &[String]) -> Option<String> {
     let what = format!("no column is called \"{name}\"");
     let near =
         COLUMNS.iter().chain(&ALSO).min_by_key(|known| strsim::osa_distance(known, &name.to_lowercase()));
@@ -186,7 +187,7 @@ fn unknown(name: &str, ignored: &[String]) -> Option<String> {
         Some(near) if strsim::osa_distance(near, &name.to_lowercase()) <= 2 => {
             Some(format!("{what}: did you mean \"{near}\"?"))
         }
-        _ if words::is_suspicious(name) => Some(format!(
+        _ if holds_refusals || words::is_suspicious(name) => Some(format!(
             "{what}, and it may say who does not want mail: take those who left out of the table, then the column, or call it state with {}",
             SubscriberState::ALL.map(SubscriberState::as_str).join(", ")
         )),

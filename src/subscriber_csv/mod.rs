@@ -15,7 +15,7 @@ use std::io::Read;
 use self::columns::{Columns, cell};
 use self::dates::Order;
 use self::row::row;
-pub use self::table::{Fate, Reading, Remark, Row, Table};
+pub use self::table::{Chosen, Fate, Reading, Remark, Row, Table};
 pub use self::write::{write, write_head};
 use crate::model::mail_address::Address;
 
@@ -144,6 +144,16 @@ mod tests {
         assert_eq!(table.rows[0].consent_source, "x");
         let table = read_text("email,CONFIRM_TIME\na@x.org,2020-01-02 10:00:00\n");
         assert_eq!(table.rows[0].consent_source, "CONFIRM_TIME in list");
+    }
+
+    #[test]
+    fn a_column_that_holds_refusals_cannot_be_ignored() {
+        let ignored = ["Extra".to_owned()];
+        for (value, is_ignored) in [("blue", true), ("unsubscribed", false), ("已退订", false), ("", true)]
+        {
+            let table = read_file("list", &ignored, &format!("email,Extra\na@x.org,{value}\nb@x.org,x\n"));
+            assert_eq!(table.unclear.is_empty(), is_ignored, "{value}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::columns::{Columns, cell};
 use super::dates::{self, Order};
 use super::sheet;
-use super::table::{Fate, Reading, Row};
+use super::table::{Chosen, Fate, Reading, Row};
 use super::words::{self, Column, Verdict, Word};
 use crate::model::mail_address::Address;
 use crate::model::subscriber::{Choice, Preferences, SubscriberState};
@@ -77,6 +77,7 @@ fn of_remark(column: Column, text: &str) -> Option<Verdict> {
             Some(Verdict::LeftOut)
         }
         (Column::ConsentSource | Column::ConsentText, Some(Word::Is(verdict))) => Some(verdict),
+        (Column::Remark, _) if words::object_declines(text) => Some(Verdict::LeftOut),
         // What people wrote may be about something else: nobody is kept out for it for ever.
         (Column::Remark | Column::ConsentSource, _) => {
             let is_said = words::refusal_in(text).is_some() || words::declines(text);
@@ -126,15 +127,36 @@ fn choice(columns: &Columns, cells: &[String]) -> Choice {
     }
 }
 
-/// The preferences of a person. A language or time zone in another program's notation is ignored, with a hint.
+/// What somebody chose, and what of it stands in the table.
+type Choices = (Preferences, Chosen);
+
+/// What a row chooses. A list may be left empty, and is then one of everything.
+fn chosen(columns: &Columns, choice: &Choice) -> Chosen {
+    let has = |name| columns.known.iter().any(|(_, column)| *column == Column::Own(name));
+    Chosen {
+        language: !choice.language.is_empty(),
+        languages: has("languages"),
+        topics: has("topics"),
+        without: has("without"),
+        partners: has("partners"),
+        cadence: !choice.cadence.is_empty() || !choice.schedule.is_empty(),
+        hour: !choice.hour.is_empty(),
+        timezone: !choice.timezone.is_empty(),
+    }
+}
+
+/// The preferences of a person, and what of them is in the table. A language or time zone in another program's notation is ignored, with a hint.
 fn preferences(
     columns: &Columns,
     cells: &[String],
     reading: &Reading,
-) -> Result<(Preferences, Option<String>), Vec<String>> {
+) -> Result<(Choices, Option<String>), Vec<String>> {
     let mut chosen = choice(columns, cells);
-    let read = |chosen: &Choice| reading.options.preferences(chosen, reading.language);
-    let faults = match read(&chosen) {
+    let read = |choice: &Choice| {
+        let preferences = reading.options.preferences(choice, reading.language)?;
+        Ok((preferences, self::chosen(columns, choice)))
+    };
+    let faults: Vec<(&str, String)> = match read(&chosen) {
         Ok(preferences) => return Ok((preferences, None)),
         Err(faults) => faults,
     };
@@ -152,13 +174,13 @@ fn preferences(
     read(&chosen).map(|preferences| (preferences, Some(texts.join(", ")))).map_err(|_| texts)
 }
 
-/// The time of consent, or now if the table does not say.
+/// The time of consent, if the table says.
 fn consent_at(
     columns: &Columns,
     cells: &[String],
     order: Order,
     now: Timestamp,
-) -> Result<Timestamp, String> {
+) -> Result<Option<Timestamp>, String> {
     for column in
         [Column::Consented, Column::ConfirmTime, Column::Confirmed, Column::OptInTime, Column::Agreed]
     {
@@ -172,10 +194,10 @@ fn consent_at(
         return if at > now + AHEAD_MAX {
             Err(format!("{name}: \"{text}\" has not come yet"))
         } else {
-            Ok(at)
+            Ok(Some(at))
         };
     }
-    Ok(now)
+    Ok(None)
 }
 
 /// When somebody left: the latest time of the columns that say so. A number without a name that speaks of time is a number.
@@ -224,12 +246,13 @@ pub(super) fn row(
     if is_out {
         // A person who must not get mail is recorded, whatever else is wrong with the row.
         let none = || reading.options.preferences(&Choice::default(), reading.language);
-        chosen = chosen.or_else(|_| none().map(|chosen| (chosen, None)).map_err(|_| Vec::new()));
-        at = at.or(Ok(reading.now));
+        chosen = chosen
+            .or_else(|_| none().map(|chosen| ((chosen, Chosen::default()), None)).map_err(|_| Vec::new()));
+        at = at.or(Ok(None));
     }
     let chosen = chosen.map_err(|found| faults.extend(found));
     let at = at.map_err(|fault| faults.push(fault));
-    let (Ok(address), Ok((verdict, why)), Ok((preferences, hint)), Ok(consent_at)) =
+    let (Ok(address), Ok((verdict, why)), Ok(((preferences, chosen), hint)), Ok(said_at)) =
         (address, said, chosen, at)
     else {
         return Err(faults);
@@ -244,8 +267,19 @@ pub(super) fn row(
     let consent_source = consent_source(columns, cells, reading.file);
     let text = columns.first(cells, Column::ConsentText).0;
     let consent_text = (!text.is_empty()).then(|| text.to_owned());
-    Ok((
-        Row { line, address, fate, why, preferences, consent_source, consent_at, left_at, consent_text },
-        hint,
-    ))
+    let (consent_at, has_consent_at) = (said_at.unwrap_or(reading.now), said_at.is_some());
+    let row = Row {
+        line,
+        address,
+        fate,
+        why,
+        preferences,
+        chosen,
+        consent_source,
+        consent_at,
+        has_consent_at,
+        left_at,
+        consent_text,
+    };
+    Ok((row, hint))
 }

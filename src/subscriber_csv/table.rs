@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::model::mail_address::Address;
-use crate::model::subscriber::{Preferences, SubscriberState, SubscriptionOptions};
+use crate::model::subscriber::{Cadence, Preferences, SubscriberState, SubscriptionOptions};
 
 /// The outcome for a person in an imported table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,52 @@ pub enum Fate {
     LeftOut,
 }
 
+/// The choices that a table has a column for. An empty field of a list is a choice of everything; of others, it is none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Chosen {
+    pub language: bool,
+    pub languages: bool,
+    pub topics: bool,
+    pub without: bool,
+    pub partners: bool,
+    pub cadence: bool,
+    pub hour: bool,
+    pub timezone: bool,
+}
+
+impl Chosen {
+    /// The preferences of somebody known, with what a table says of them.
+    pub fn over(self, known: Preferences, table: &Preferences) -> Preferences {
+        let Preferences { language, mut interests, cadence } = known;
+        let lists = [
+            (self.languages, &mut interests.languages, &table.interests.languages),
+            (self.topics, &mut interests.topics, &table.interests.topics),
+            (self.without, &mut interests.without, &table.interests.without),
+            (self.partners, &mut interests.partners, &table.interests.partners),
+        ];
+        for (is_chosen, own, new) in lists {
+            if is_chosen {
+                own.clone_from(new);
+            }
+        }
+        Preferences {
+            language: if self.language { table.language.clone() } else { language },
+            interests,
+            cadence: self.cadence_over(cadence, &table.cadence),
+        }
+    }
+
+    fn cadence_over(self, known: Cadence, table: &Cadence) -> Cadence {
+        if self.cadence || !(self.hour || self.timezone) {
+            return if self.cadence { table.clone() } else { known };
+        }
+        let ((name, own_hour, own_zone), (_, hour, zone)) = (known.parts(), table.parts());
+        let hour = if self.hour { hour } else { own_hour };
+        let zone = if self.timezone { zone } else { own_zone };
+        Cadence::of(name, &hour, &zone).unwrap_or(known)
+    }
+}
+
 /// A person in an imported table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
@@ -25,9 +71,13 @@ pub struct Row {
     /// The reason in the table, unless the person is included.
     pub why: String,
     pub preferences: Preferences,
+    /// Which of them the table has a column for.
+    pub chosen: Chosen,
     /// Empty if the table does not say.
     pub consent_source: String,
     pub consent_at: Timestamp,
+    /// Whether the table says when.
+    pub has_consent_at: bool,
     /// When they left, if the table says so: the end of that day where it names no hour.
     pub left_at: Option<Timestamp>,
     pub consent_text: Option<String>,

@@ -194,10 +194,36 @@ pub(super) fn is_nothing(text: &str) -> bool {
 
 /// Whether a remark says, in words that are no state, that somebody wants no mail: a phrase in it, or one of its items.
 pub(super) fn declines(text: &str) -> bool {
-    let is_item = |item: &str| REMARKS.items.contains(plain(item).as_str());
+    let is_item = |item: &str| REMARKS.items.contains(plain(item).as_str()) || is_refusal(item);
     holds_any(text, &REMARKS.answers)
         || holds_any(text, &REMARKS.phrases)
         || text.split([',', ';', '|', '\n', '"', '/', '[', ']', '.']).any(is_item)
+}
+
+/// Whether the whole of a text is the state of somebody who left. One or two Latin letters are too little to tell.
+fn is_refusal(text: &str) -> bool {
+    let is_long = !text.is_ascii() || text.trim().len() > 2;
+    is_long && matches!(word(text), Some(Word::Is(verdict)) if verdict.refusal().is_some())
+}
+
+/// Whether a field says in any of these ways that somebody wants no mail.
+pub(super) fn refuses(text: &str) -> bool {
+    declines(text) || refusal_in(text).is_some_and(|(_, verdict)| verdict.refusal().is_some())
+}
+
+/// Whether the fields of a JSON object, as some programs write what they do not know, say that somebody wants no mail.
+pub(super) fn object_declines(text: &str) -> bool {
+    let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(text) else { return false };
+    fields.iter().any(|(name, value)| {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        match column(name) {
+            Some((Column::Agreed | Column::Confirmed | Column::State, _)) => {
+                matches!(word(&value), Some(Word::No)) || is_refusal(&value)
+            }
+            Some((Column::Refused(_), _)) => !is_nothing(&value),
+            _ => false,
+        }
+    })
 }
 
 /// A longer text that people agree to may speak of leaving; what is as short as this is an answer.
@@ -296,6 +322,24 @@ mod tests {
         ] {
             assert_eq!(column(name).map(|(column, _)| column), Some(want), "{name}");
         }
+        for name in [
+            "Ausgetreten",
+            "Résilié",
+            "Churned",
+            "Kein Interesse mehr",
+            "Contactable",
+            "Mailable",
+            "Delete?",
+            "Frequency",
+            "Preference",
+            "Robinson",
+            "Verstorben",
+            "Décédé",
+            "Borrar",
+            "Häufigkeit",
+        ] {
+            assert!(column(name).is_none() && is_suspicious(name), "{name}");
+        }
         for name in ["Avregistrerad", "Wypisany", "Motif du désabonnement", "Отписка", "opt-out (old)"]
         {
             assert!(column(name).is_none() && is_suspicious(name), "{name}");
@@ -320,8 +364,18 @@ mod tests {
             Some(Verdict::Unsubscribed)
         );
         assert_eq!(refusal_in("members; Lima"), None);
+        for text in ["退订", "已退订", "إلغاء الاشتراك", "عدم الاشتراك", "vip; baixa", "niet meer mailen"]
+        {
+            assert!(declines(text), "{text}");
+        }
+        assert!(!declines("vip; Lima; A") && !declines("members"));
+        assert!(object_declines(r#"{"newsletter": false}"#) && object_declines(r#"{"opt-out": "yes"}"#));
+        assert!(!object_declines(r#"{"newsletter": true, "vip": false}"#) && !object_declines("{"));
         assert_eq!(refusals_file("nonsubscribed_members_1").as_deref(), Some("nonsubscribed"));
         assert_eq!(refusals_file("Abmeldungen 2022").as_deref(), Some("abmeldungen"));
+        for name in ["donotcontact", "ex-subscribers", "former_subscribers", "annulati", "robinson", "left"] {
+            assert!(refusals_file(name).is_some(), "{name}");
+        }
         assert_eq!(refusals_file("subscribed_members"), None);
     }
 }

@@ -178,15 +178,15 @@ pub(super) async fn show_leave(
     else {
         return ask_to_leave(&app, language, &token, asked.topic.is_some());
     };
-    match subscribers::can_leave_topic(&app.refresher.store, &app.sender.key, &token, &topic.id) {
-        Ok(true) => {
-            let button = phrases(language)["leave_topic_button"];
-            let more = json!({ "button": button, "topic": topic.label(language) });
-            message(&app, StatusCode::OK, language, "leave_topic_ask", more)
-        }
-        Ok(false) => ask_to_leave(&app, language, &token, true),
-        Err(error) => failed(&error),
-    }
+    let (ask, button) =
+        match subscribers::would_leave(&app.refresher.store, &app.sender.key, &token, &topic.id) {
+            Ok(Left::Topic) => ("leave_topic_ask", "leave_topic_button"),
+            Ok(Left::All) => ("leave_last_topic_ask", "unsubscribe_button"),
+            Ok(Left::Nothing | Left::Unknown) => return ask_to_leave(&app, language, &token, true),
+            Err(error) => return failed(&error),
+        };
+    let more = json!({ "button": phrases(language)[button], "topic": topic.label(language) });
+    message(&app, StatusCode::OK, language, ask, more)
 }
 
 /// Asks for confirmation to leave the whole digest; `is_other` if the link was about less.

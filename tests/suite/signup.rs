@@ -166,6 +166,7 @@ fn whoever_signs_up_confirms_changes_and_leaves_by_links() {
     );
     let data: Value = serde_json::from_str(&service.ask("GET", &format!("{target}/data"), "", "").1).unwrap();
     assert_eq!(data["subscriber"]["preferences"]["tastes"]["without"], serde_json::json!(["budget"]));
+    only_topic(&app, &service, &leave_topic);
     for (what, state) in [("pause", "paused"), ("resume", "active"), ("unsubscribe", "unsubscribed")] {
         assert_eq!(service.ask("POST", target, FORM, &format!("do={what}")).0, 200);
         assert!(app.ok(&["subscribers", "list"]).contains(&format!("1 {state}")), "{what}");
@@ -185,6 +186,41 @@ fn whoever_signs_up_confirms_changes_and_leaves_by_links() {
     assert_eq!(service.ask("POST", target, FORM, "do=erase&sure=1").0, 200);
     assert_eq!(service.ask("GET", target, "", "").0, 404);
     assert!(app.ok(&["subscribers", "list"]).contains("nobody yet"));
+}
+
+#[test]
+fn an_update_changes_what_it_names_and_nothing_else() {
+    let (_server, app) = app();
+    let shown = || app.ok(&["subscribers", "export"]).lines().last().unwrap().to_owned();
+    let add = ["subscribers", "add", "eva@example.org"];
+    let chosen = ["--language", "es", "--topics", "budget", "--schedule", "daily 07:00 Europe/Madrid"];
+    app.ok(&[&add[..], &chosen, &["--consent", "web"]].concat());
+    let before = shown();
+    app.write("names.csv", "email,name\neva@example.org,Eva\n");
+    app.ok(&["subscribers", "import", "names.csv", "--update", "--consent", "members"]);
+    assert_eq!(shown(), before);
+    app.write("few.csv", "email,language,hour\neva@example.org,fr,9\n");
+    app.ok(&["subscribers", "import", "few.csv", "--update", "--consent", "members"]);
+    assert_eq!(shown(), before.replace(",es,", ",fr,").replace("07:00", "9:00"));
+    app.write("consents.csv", "email,consent\neva@example.org,at the fair\n");
+    app.ok(&["subscribers", "import", "consents.csv", "--update"]);
+    assert!(shown().contains(",at the fair,") && shown().contains(",budget,"), "{}", shown());
+    app.ok(&[&add[..], &["--update", "--consent", "phone 2026"]].concat());
+    assert!(shown().contains(",phone 2026,") && shown().contains(",budget,"), "{}", shown());
+    app.ok(&[&add[..], &["--update", "--topics", "budget"]].concat());
+    assert!(shown().contains(",phone 2026,"), "an update without a consent is no new one");
+}
+
+/// The link of the only topic says that all ends with it, and does that.
+fn only_topic(app: &App, service: &Service, leave_topic: &str) {
+    app.ok(&["subscribers", "add", "ana@example.org", "--update", "--topics", "budget"]);
+    let (status, page) = service.ask("GET", leave_topic, "", "");
+    assert!(status == 200 && page.contains("<strong>Budgets</strong>"), "{page}");
+    assert!(page.contains("your only topic") && page.contains(">Unsubscribe</button>"), "{page}");
+    let (_, page) = service.ask("POST", leave_topic, FORM, "List-Unsubscribe=One-Click");
+    assert!(page.contains("no longer receive this newsletter"), "{page}");
+    assert!(app.ok(&["subscribers", "list"]).contains("1 unsubscribed"));
+    app.ok(&["subscribers", "resume", "ana@example.org"]);
 }
 
 #[test]

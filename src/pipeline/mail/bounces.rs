@@ -1,7 +1,6 @@
 //! Returned mail, and its consequences for the recipients it is about.
 
 use jiff::{SignedDuration, Timestamp};
-use sha2::{Digest as _, Sha256};
 
 use super::answers;
 use super::returned::{Returns, Taken, Verdict};
@@ -12,7 +11,7 @@ use crate::model::keys::DeliveryKey;
 use crate::model::mail_address::Address;
 use crate::model::subscriber::{Subscriber, SubscriberState};
 use crate::model::token::{BOUNCE, SigningKey, UNSUBSCRIBE};
-use crate::store::{StoreError, Unit, Write};
+use crate::store::{Delivered, StoreError, Unit, Write};
 use crate::support::text::ordinal;
 
 /// This many soft bounces within `SOFT_WITHIN` count as a hard one.
@@ -28,6 +27,7 @@ struct Concerned {
     shown: String,
     /// The delivery, where the report shows which.
     delivery: Option<DeliveryKey>,
+    queued: Option<Timestamp>,
     /// It is about a mail to the operator.
     is_operator: bool,
 }
@@ -52,18 +52,97 @@ pub fn take(returns: &Returns, bytes: &[u8], recipients: &[String]) -> anyhow::R
         }
         Return::Complaint(_) => done(complained(returns, &report)?),
         Return::Bounce(failures) => {
-            let id = crate::support::text::hex(&Sha256::digest(bytes)[..16]);
             let mut lines = returns.store.write(|w| {
                 let Some(person) = concerned(w, &returns.sender.key, &report)? else {
                     return Ok(vec![unproven("bounce")]);
                 };
-                let lines = failures.iter().map(|failure| bounced(w, returns, &person, failure, &id));
+                let failures = of_recipient(&returns.sender.key, &person.hash, failures);
+                let lines = failures.iter().map(|failure| bounced(w, returns, &report, &person, failure));
                 lines.collect::<anyhow::Result<Vec<String>>>()
             })?;
             lines.dedup();
             Ok(Taken { lines, verdict: Verdict::Done })
         }
     }
+}
+
+/// What a report says of our recipient. Others in it are not ours; where it names only others, the mail was forwarded to them, and
+/// that they are gone does not show that our recipient is.
+fn of_recipient(key: &SigningKey, hash: &str, failures: &[Failure]) -> Vec<Failure> {
+    let is_own = |name: &String| Address::parse(name).is_ok_and(|name| key.hash(name.as_str()) == hash);
+    let is_about_own = |failure: &&Failure| failure.names.iter().any(is_own);
+    let names_own = failures.iter().any(|failure| is_about_own(&failure));
+    let chosen = failures.iter().filter(|failure| match names_own {
+        true => is_about_own(failure),
+        false => failure.kind != Kind::Arrived,
+    });
+    let softened = |failure: &Failure| {
+        let is_elsewhere = !failure.address.is_empty() && !is_own(&failure.address);
+        let kind = if is_elsewhere { failure.kind.min(Kind::Soft) } else { failure.kind };
+        Failure { kind, ..failure.clone() }
+    };
+    chosen.map(softened).collect()
+}
+
+/// The mark of a message that was acted on for a person.
+fn mark(report: &ReturnedMail, hash: &str) -> String {
+    format!("read {} {hash}", report.id)
+}
+
+/// Why a message says nothing of today: it was read before, or its recipient agreed to get mail since it was written. One about a mail
+/// sent since then is newer, whatever its own date says.
+fn past<A>(
+    unit: &Unit<A>,
+    report: &ReturnedMail,
+    hash: &str,
+    queued: Option<Timestamp>,
+) -> Result<Option<&'static str>, StoreError> {
+    let list = unit.subscribers();
+    if list.has_bounce(&mark(report, hash))? {
+        return Ok(Some("read before"));
+    }
+    let Some(agreed) = list.last_agreed(hash)? else { return Ok(None) };
+    // A date in a mail has no fractions of a second.
+    let is_older = report.written.is_some_and(|written| written.as_second() < agreed.as_second());
+    let is_of_later_mail = queued.is_some_and(|queued| queued >= agreed);
+    Ok((is_older && !is_of_later_mail).then_some("written before they agreed to get mail"))
+}
+
+fn note_read(
+    unit: &Unit<Write>,
+    report: &ReturnedMail,
+    hash: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    unit.subscribers().put_bounce(&mark(report, hash), hash, "read", now, now).map(drop)
+}
+
+/// Ends a digest by its token, as a message asks for. `None` if the token is not ours.
+fn leave_by(
+    returns: &Returns,
+    report: &ReturnedMail,
+    token: &str,
+    queued: Option<Timestamp>,
+) -> anyhow::Result<Option<String>> {
+    let (store, key, now) = (returns.store, &returns.sender.key, returns.now);
+    let Some((_, hash)) = subscribers::read_leave_token(key, token) else { return Ok(None) };
+    if let Some(why) = store.read(|r| past(r, report, &hash, queued))? {
+        return Ok(Some(format!("left alone: a wish to leave, {why}")));
+    }
+    if subscribers::unsubscribe(store, key, token, None, now)? != Left::All {
+        return Ok(None);
+    }
+    store.write(|w| note_read(w, report, &hash, now))?;
+    let by = if report.what == Return::OptOut { "their mailbox provider" } else { "mail" };
+    Ok(Some(format!("unsubscribed by {by}")))
+}
+
+/// Ends the digest that a mail to `sent` was of.
+fn leave_delivered(returns: &Returns, report: &ReturnedMail, sent: &Delivered) -> anyhow::Result<String> {
+    let Delivered { recipient, digest, queued, .. } = sent;
+    let token = leave_token(&returns.sender.key, recipient, digest);
+    let line = leave_by(returns, report, &token, Some(*queued))?.unwrap_or_default();
+    Ok(format!("{line}: {}", masked(recipient)))
 }
 
 /// Whether it came to, or is about, a return path that only a mail of ours had.
@@ -73,18 +152,28 @@ fn has_return_path(returns: &Returns, report: &ReturnedMail) -> bool {
 
 /// What a mailbox provider says of a recipient's wish is proven like a complaint.
 fn opted_out(returns: &Returns, report: &ReturnedMail) -> anyhow::Result<String> {
-    let (store, key, now) = (returns.store, &returns.sender.key, returns.now);
+    if let Some(line) = leave_by_tokens(returns, report)? {
+        return Ok(line);
+    }
+    match returns.store.read(|r| delivered_to(r, &returns.sender.key, report))? {
+        Some(sent) => leave_delivered(returns, report, &sent),
+        None => Ok(unproven("wish to leave")),
+    }
+}
+
+/// Leaves by the first of the tokens in a message that is ours.
+fn leave_by_tokens(returns: &Returns, report: &ReturnedMail) -> anyhow::Result<Option<String>> {
+    if report.leave_tokens.is_empty() {
+        return Ok(None);
+    }
+    let sent = returns.store.read(|r| delivered_to(r, &returns.sender.key, report))?;
+    let queued = sent.map(|sent| sent.queued);
     for token in &report.leave_tokens {
-        if subscribers::unsubscribe(store, key, token, None, now)? == Left::All {
-            return Ok("unsubscribed by their mailbox provider".into());
+        if let Some(line) = leave_by(returns, report, token, queued)? {
+            return Ok(Some(line));
         }
     }
-    let Some((_, address, digest)) = store.read(|r| delivered_to(r, key, report))? else {
-        return Ok(unproven("wish to leave"));
-    };
-    let token = leave_token(key, &address, &digest);
-    subscribers::unsubscribe(store, key, &token, None, now)?;
-    Ok(format!("unsubscribed by their mailbox provider: {}", masked(&address)))
+    Ok(None)
 }
 
 fn leave_token(key: &SigningKey, address: &str, digest: &DigestId) -> String {
@@ -92,15 +181,18 @@ fn leave_token(key: &SigningKey, address: &str, digest: &DigestId) -> String {
 }
 
 fn complained(returns: &Returns, report: &ReturnedMail) -> Result<String, StoreError> {
-    let concerned = returns.store.write(|w| {
-        let concerned = concerned(w, &returns.sender.key, report)?;
-        concerned.iter().try_for_each(|person| {
-            subscribers::suppress_within(w, &person.hash, SubscriberState::Complained, returns.now)
-        })?;
-        Ok::<_, StoreError>(concerned)
-    })?;
-    let line = |person: Concerned| format!("complaint: {}, never written to again", person.shown);
-    Ok(concerned.map_or_else(|| unproven("complaint"), line))
+    returns.store.write(|w| {
+        let Some(person) = concerned(w, &returns.sender.key, report)? else {
+            return Ok(unproven("complaint"));
+        };
+        let Concerned { hash, shown, queued, .. } = &person;
+        if let Some(why) = past(w, report, hash, *queued)? {
+            return Ok(format!("left alone: a complaint of {shown}, {why}"));
+        }
+        subscribers::suppress_within(w, hash, SubscriberState::Complained, returns.now)?;
+        note_read(w, report, hash, returns.now)?;
+        Ok(format!("complaint: {shown}, never written to again"))
+    })
 }
 
 /// Anybody can forge a report, so one without proof that its sender had our mail is ignored.
@@ -116,27 +208,24 @@ fn concerned(
     report: &ReturnedMail,
 ) -> Result<Option<Concerned>, StoreError> {
     let list = unit.subscribers();
-    if let Some((delivery, address, digest)) = delivered_to(unit, key, report)? {
+    if let Some(Delivered { key: number, recipient, digest, queued }) = delivered_to(unit, key, report)? {
         let is_operator = matches!(digest, DigestId::Operator | DigestId::Answer);
-        let (hash, shown) = (key.hash(&address), masked(&address));
-        return Ok(Some(Concerned { hash, shown, delivery: Some(delivery), is_operator }));
+        let (hash, shown) = (key.hash(&recipient), masked(&recipient));
+        let (delivery, queued) = (Some(number), Some(queued));
+        return Ok(Some(Concerned { hash, shown, delivery, queued, is_operator }));
     }
-    let mut hashes = report
-        .leave_tokens
-        .iter()
-        .filter_map(|token| key.verify(UNSUBSCRIBE, token))
-        .filter_map(|payload| Some(payload.split_once(' ')?.1.to_owned()));
-    let Some(hash) = hashes.next() else { return Ok(None) };
+    let mut read = report.leave_tokens.iter().filter_map(|token| subscribers::read_leave_token(key, token));
+    let Some((_, hash)) = read.next() else { return Ok(None) };
     let shown = list.get(&hash)?.map_or_else(|| "a recipient".into(), |known| known.address.masked());
-    Ok(Some(Concerned { hash, shown, delivery: None, is_operator: false }))
+    Ok(Some(Concerned { hash, shown, delivery: None, queued: None, is_operator: false }))
 }
 
-/// The delivery that a report is about, with its recipient and digest.
+/// The delivery that a report is about.
 fn delivered_to<A>(
     unit: &Unit<A>,
     key: &SigningKey,
     report: &ReturnedMail,
-) -> Result<Option<(DeliveryKey, String, DigestId)>, StoreError> {
+) -> Result<Option<Delivered>, StoreError> {
     let list = unit.subscribers();
     for number in report.return_tokens.iter().filter_map(|token| key.verify_short(BOUNCE, token)) {
         if let Some(found) = list.delivery_recipient(Some(DeliveryKey(number)), None)? {
@@ -158,17 +247,21 @@ fn masked(address: &str) -> String {
 fn bounced(
     unit: &Unit<Write>,
     returns: &Returns,
+    report: &ReturnedMail,
     person: &Concerned,
     failure: &Failure,
-    id: &str,
 ) -> anyhow::Result<String> {
-    let Concerned { hash, shown, delivery, is_operator } = person;
+    let Concerned { hash, shown, delivery, queued, is_operator } = person;
     let is_operator = *is_operator || returns.is_operator(hash);
     // An alias with many mailboxes behind it, or a server that repeats itself, tells of one mail many times.
-    let id = delivery.map_or_else(|| id.to_owned(), |DeliveryKey(number)| format!("of {number} "));
+    let id = delivery.map_or_else(|| report.id.clone(), |DeliveryKey(number)| format!("of {number} "));
     let now = returns.now;
     let reason = &failure.reason;
+    if let (Kind::Hard | Kind::Soft, Some(why)) = (failure.kind, past(unit, report, hash, *queued)?) {
+        return Ok(format!("left alone: a bounce of {shown}, {why}"));
+    }
     Ok(match failure.kind {
+        Kind::Arrived => format!("left alone: the mail reached {shown}, and others are not ours"),
         Kind::Hard | Kind::Soft if is_operator => {
             format!("left alone: a mail to the operator, {shown}, did not arrive ({reason})")
         }
@@ -227,20 +320,16 @@ pub fn note_soft(unit: &Unit<Write>, hash: &str, id: &str, now: Timestamp) -> an
 /// Handles a request to leave by mail. Proof of who it is from are the token of our link, the return path, or a reply to our mail
 /// from its recipient's address; a sender's address alone can be forged, so it is only sent the link.
 fn leave(returns: &Returns, report: &ReturnedMail, from: Option<&str>) -> anyhow::Result<String> {
-    let (store, key, now) = (returns.store, &returns.sender.key, returns.now);
-    for token in &report.leave_tokens {
-        if subscribers::unsubscribe(store, key, token, None, now)? == Left::All {
-            return Ok("unsubscribed by mail".into());
-        }
+    if let Some(line) = leave_by_tokens(returns, report)? {
+        return Ok(line);
     }
     let from = from.and_then(|from| Address::parse(from).ok());
     let by_path = has_return_path(returns, report);
-    if let Some((_, address, digest)) = store.read(|r| delivered_to(r, key, report))? {
-        let is_own = from.as_ref().is_some_and(|from| from.as_str().eq_ignore_ascii_case(&address));
+    let key = &returns.sender.key;
+    if let Some(sent) = returns.store.read(|r| delivered_to(r, key, report))? {
+        let is_own = from.as_ref().is_some_and(|from| key.hash(from.as_str()) == key.hash(&sent.recipient));
         if by_path || is_own {
-            let token = leave_token(key, &address, &digest);
-            subscribers::unsubscribe(store, key, &token, None, now)?;
-            return Ok(format!("unsubscribed by mail: {}", masked(&address)));
+            return leave_delivered(returns, report, &sent);
         }
     }
     match from {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::subscribers::{put_within, suppress_within};
+use super::subscribers::{put_within, set_consent, suppress_within};
 use crate::model::digest::DigestId;
 use crate::model::subscriber::{Consent, Subscriber, SubscriberState};
 use crate::model::token::SigningKey;
@@ -95,13 +95,30 @@ impl Import<'_> {
             }
             Some(_) if !self.updates => Ok(Imported::Known),
             // Paused subscribers stay paused: only they end a pause.
-            Some(known) => {
-                let (address, consent) = (known.address, known.consent);
-                put_within(unit, self.key, address, row.preferences.clone(), consent, known.state, self.now)?;
-                Ok(Imported::Updated)
-            }
+            Some(known) => self.update(unit, row, known).map(|()| Imported::Updated),
             None => self.put_row(unit, row, state).map(|()| Imported::Added),
         }
+    }
+
+    /// Changes what the table has a column for; the rest of what somebody chose stays.
+    fn update(&self, unit: &Unit<Write>, row: &Row, known: Subscriber) -> anyhow::Result<()> {
+        let Subscriber { address, preferences, mut consent, state, .. } = known;
+        let preferences = row.chosen.over(preferences, &row.preferences);
+        let put = put_within(unit, self.key, address, preferences, consent.clone(), state, self.now)?;
+        let texts = (!row.consent_source.is_empty(), row.consent_text.is_some(), row.has_consent_at);
+        if texts == (false, false, false) {
+            return Ok(());
+        }
+        if !row.consent_source.is_empty() {
+            consent.source.clone_from(&row.consent_source);
+        }
+        if row.consent_text.is_some() {
+            consent.text.clone_from(&row.consent_text);
+        }
+        if row.has_consent_at {
+            consent.at = row.consent_at;
+        }
+        Ok(set_consent(unit, self.key, &put, &consent, self.now)?)
     }
 
     fn put_row(&self, unit: &Unit<Write>, row: &Row, state: SubscriberState) -> anyhow::Result<()> {

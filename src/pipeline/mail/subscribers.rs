@@ -300,6 +300,22 @@ pub fn put_within(
     Ok(subscriber)
 }
 
+/// Records a consent in the place of the one that is known.
+///
+/// # Errors
+/// When the store fails.
+pub fn set_consent(
+    unit: &Unit<Write>,
+    key: &SigningKey,
+    subscriber: &Subscriber,
+    consent: &Consent,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let subscriber = Subscriber { consent: consent.clone(), ..subscriber.clone() };
+    let hash = key.hash(subscriber.address.as_str());
+    unit.subscribers().put(&hash, &subscriber, subscriber.preferences.cadence.next_after(now))
+}
+
 /// The subscriber that a preferences link belongs to, with the hash of the address.
 ///
 /// # Errors
@@ -315,14 +331,14 @@ pub enum Left {
     /// The digest is not sent any more.
     All,
     Topic,
-    /// The topic was not subscribed to, or nothing else would have been left.
+    /// There is nobody whose topics could be left.
     Nothing,
     /// The token is not ours.
     Unknown,
 }
 
-/// Ends a recipient's digest, or one topic of it, by the token in one of its mails. A request to leave a topic never ends more:
-/// if the topic is not subscribed to, or nothing else would be left, nothing changes.
+/// Ends a recipient's digest, or one topic of it, by the token in one of its mails. Nothing more ends with a topic; but
+/// the only topic of somebody is all that they get, and the page of its link says so.
 ///
 /// # Errors
 /// When the store fails.
@@ -344,7 +360,8 @@ pub fn unsubscribe(
     Ok(left)
 }
 
-fn read_leave_token(key: &SigningKey, token: &str) -> Option<(DigestId, String)> {
+/// The digest and the hash of the address that a link to leave is about.
+pub(super) fn read_leave_token(key: &SigningKey, token: &str) -> Option<(DigestId, String)> {
     let payload = key.verify(UNSUBSCRIBE, token)?;
     let (digest, hash) = payload.split_once(' ')?;
     // Links in mails of earlier versions contain the address itself.
@@ -352,14 +369,20 @@ fn read_leave_token(key: &SigningKey, token: &str) -> Option<(DigestId, String)>
     Some((DigestId::from(digest), hash))
 }
 
-/// Whether a token allows a topic to be left; checked for the page that asks for confirmation.
+/// What leaving a topic would end; for the page that asks for confirmation.
 ///
 /// # Errors
 /// When the store fails.
-pub fn can_leave_topic(store: &Store, key: &SigningKey, token: &str, topic: &str) -> anyhow::Result<bool> {
-    let Some((digest, hash)) = read_leave_token(key, token) else { return Ok(false) };
+pub fn would_leave(store: &Store, key: &SigningKey, token: &str, topic: &str) -> anyhow::Result<Left> {
+    let Some((digest, hash)) = read_leave_token(key, token) else { return Ok(Left::Unknown) };
     let known = store.read(|r| r.subscribers().get(&hash))?;
-    Ok(digest == DigestId::Personal && known.is_some_and(|known| without_topic(&known, topic).is_some()))
+    let known = known.filter(|_| digest == DigestId::Personal);
+    Ok(known.map_or(Left::Nothing, |known| match known.preferences.interests {
+        interests if interests.has_topic(topic) && interests.clone().leave_topic(topic).is_none() => {
+            Left::All
+        }
+        _ => Left::Topic,
+    }))
 }
 
 fn without_topic(subscriber: &Subscriber, topic: &str) -> Option<Interests> {
@@ -375,6 +398,13 @@ fn leave_topic(
     now: Timestamp,
 ) -> anyhow::Result<Left> {
     let known = unit.subscribers().get(hash)?.filter(|_| *digest == DigestId::Personal);
+    let is_last = |known: &Subscriber| {
+        known.preferences.interests.has_topic(topic) && without_topic(known, topic).is_none()
+    };
+    if known.as_ref().is_some_and(is_last) {
+        leave(unit, digest, hash, now)?;
+        return Ok(Left::All);
+    }
     let Some((known, interests)) =
         known.and_then(|known| without_topic(&known, topic).map(|interests| (known, interests)))
     else {
