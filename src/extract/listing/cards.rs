@@ -145,7 +145,7 @@ impl<'a> Card<'a> {
         4 * u8::from(has_words) + 3 * u8::from(self.has_date()) + 2 * u8::from(is_headline)
     }
 
-    fn heading(&self) -> Option<ElementRef<'a>> {
+    pub(super) fn heading(&self) -> Option<ElementRef<'a>> {
         let around = self.anchors.iter().find_map(|(anchor, _)| {
             anchor.ancestors().filter_map(ElementRef::wrap).take(3).find(|element| is_heading(*element))
         });

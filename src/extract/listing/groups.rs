@@ -9,6 +9,7 @@ use super::links::{Anchor, LinkGroup, Reach, anchors};
 use super::records::main_links;
 use super::title::title;
 use crate::extract::page::Page;
+use crate::extract::words;
 
 /// Maximum number of entries in a listing.
 const ENTRIES_MAX: usize = 500;
@@ -137,7 +138,7 @@ fn score(listing: &LinkGroup) -> f64 {
         found.iter().filter(|card| fits(card)).count() as f64 / found.len().max(1) as f64
     };
     let titles: Vec<String> = found.iter().map(title).map(Option::unwrap_or_default).collect();
-    let words = titles.iter().map(|title| title.split_whitespace().count().min(8) as f64).sum::<f64>()
+    let words = titles.iter().map(|title| words::count(title).min(8) as f64).sum::<f64>()
         / (8.0 * titles.len().max(1) as f64);
     let distinct = titles.iter().collect::<HashSet<_>>().len() as f64 / titles.len().max(1) as f64;
     let untitled = titles.iter().filter(|title| title.is_empty()).count() as f64 / titles.len().max(1) as f64;

@@ -100,7 +100,7 @@ fn is_named_title(element: ElementRef) -> bool {
 fn of_links(card: &Card) -> Option<String> {
     let plain = card.anchors.iter().map(|(anchor, _)| *anchor).filter(|anchor| !holds_blocks(*anchor));
     let texts: Vec<String> = plain.map(title_text).filter(|text| is_short_title(text)).collect();
-    let first = texts.iter().find(|text| text.split_whitespace().count() >= 2).cloned();
+    let first = texts.iter().find(|text| words::count(text) >= 2).cloned();
     first.or_else(|| texts.into_iter().max_by_key(String::len))
 }
 
@@ -133,7 +133,7 @@ fn picture_title(card: &Card) -> Option<String> {
         .filter_map(|image| image.attr("alt"))
         .map(one_line)
         .filter(|text| is_short_title(text))
-        .find(|alt| alt.split_whitespace().count() >= 3)
+        .find(|alt| words::count(alt) >= 3)
 }
 
 /// The first line of a card whose links only say that there is more, if it is no sentence.
@@ -149,7 +149,7 @@ fn lead(card: &Card) -> Option<String> {
     let mut lines = lines.filter(|text| is_title(text) && !is_byline(text));
     lines.next().filter(|text| {
         (LEAD_CHARS_MIN..=LEAD_CHARS_MAX).contains(&text.chars().count())
-            && text.split_whitespace().count() >= 2
+            && words::count(text) >= 2
             && !text.ends_with(['.', '…', ':'])
             && !text.contains(". ")
     })
