@@ -7,7 +7,7 @@ use ego_tree::NodeId;
 use super::cards;
 use super::links::{Anchor, LinkGroup, Reach, anchors};
 use super::records::main_links;
-use super::title::title;
+use super::title::titles;
 use crate::extract::page::Page;
 use crate::extract::words;
 
@@ -137,7 +137,7 @@ fn score(listing: &LinkGroup) -> f64 {
     let part = |fits: &dyn Fn(&cards::Card) -> bool| {
         found.iter().filter(|card| fits(card)).count() as f64 / found.len().max(1) as f64
     };
-    let titles: Vec<String> = found.iter().map(title).map(Option::unwrap_or_default).collect();
+    let titles: Vec<String> = titles(&found).into_iter().map(Option::unwrap_or_default).collect();
     let words = titles.iter().map(|title| words::count(title).min(8) as f64).sum::<f64>()
         / (8.0 * titles.len().max(1) as f64);
     let distinct = titles.iter().collect::<HashSet<_>>().len() as f64 / titles.len().max(1) as f64;

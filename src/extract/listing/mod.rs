@@ -347,6 +347,49 @@ mod tests {
     }
 
     #[test]
+    fn what_all_records_share_is_a_label() {
+        let titles = |card: &dyn Fn(u8) -> String| {
+            let found = titles_and_days(&(1..=3).map(card).collect::<String>()).into_iter();
+            found.map(|(title, _)| title).collect::<Vec<_>>()
+        };
+        let wanted = [1, 2, 3].map(|n| format!("The dyke holds, say all {n}"));
+        let in_link = |n: u8| {
+            format!(
+                "<a class=t href=/a{n}><div class=x1>Water</div><div class=x2>The dyke holds, say all {n}</div><div class=x3>{n} October 2022</div></a>"
+            )
+        };
+        let called = |n: u8| {
+            format!(
+                "<div class=c><i>{n} October 2022</i><b>The dyke holds, say all {n}</b><p>The whole text.</p><a href=/a{n}>All of this</a></div>"
+            )
+        };
+        assert_eq!(titles(&in_link), wanted);
+        assert_eq!(titles(&called), wanted);
+        let same = |n: u8| {
+            format!(
+                "<div class=c><i>{n} October 2022</i><h3><a href=/a{n}>Minutes of the council</a></h3></div>"
+            )
+        };
+        assert_eq!(titles(&same), ["Minutes of the council"; 3], "nothing is lost where there is no other");
+    }
+
+    #[test]
+    fn a_line_break_between_a_date_and_its_link_does_not_part_them() {
+        let line = |n: u8| {
+            format!(
+                "<b>{n} October 2022</b><br><a href=/l{n}>The locks of canal {n} are shut</a><br>Text.<br><br>"
+            )
+        };
+        let found = titles_and_days(&format!("<div>{}</div>", (1..=4).map(line).collect::<String>()));
+        let days: Vec<String> = found.into_iter().map(|(_, day)| day).collect();
+        assert_eq!(days, ["2022-10-01", "2022-10-02", "2022-10-03", "2022-10-04"]);
+        let bare =
+            |n: u8| format!("{n} October 2022 - <a href=/l{n}>The locks of canal {n} are shut</a><br>");
+        let found = titles_and_days(&format!("<p>{}</p>", (1..=4).map(bare).collect::<String>()));
+        assert_eq!(found[3], ("The locks of canal 4 are shut".to_owned(), "2022-10-04".to_owned()));
+    }
+
+    #[test]
     fn what_looks_more_like_news_but_is_none_does_not_hide_the_news() {
         let tile = |n: u8| {
             format!(
