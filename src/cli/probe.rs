@@ -4,6 +4,7 @@ pub mod document;
 
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
@@ -76,8 +77,8 @@ pub async fn probe(
     }
     // With --write, selectors are determined anew, whatever is configured.
     let select = source.and_then(|source| source.select.clone()).filter(|_| !wanted.write);
-    let mut found =
-        document::find(document, &PageRules { select, dates }).with_context(|| wanted.document.clone())?;
+    let mut found = document::find(document, &PageRules { select, dates, known: Arc::default() })
+        .with_context(|| wanted.document.clone())?;
     fetched.bytes = Vec::new();
     if let Some(client) = &client {
         found = ask_endpoints(client, found, &fetched, source, now).await?;

@@ -23,7 +23,9 @@ mod words;
 mod xml;
 mod zone;
 
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use url::Url;
 
@@ -75,6 +77,8 @@ pub enum ExtractError {
 pub struct PageRules {
     pub select: Option<Select>,
     pub dates: DateRules,
+    /// Canonical addresses of entries that the page had before: links to them are a listing, whatever else it says.
+    pub known: Arc<HashSet<String>>,
 }
 
 /// What was read from a page, and how.
@@ -146,7 +150,7 @@ pub fn read_page(document: Document, rules: &PageRules) -> Result<PageReading, E
                 way: Some(Way::Selectors),
                 select: Some(select.clone()),
             },
-            None => page.mine(dates),
+            None => page.mine(dates, &rules.known),
         };
         if reading.feed.entries.is_empty()
             && let Some(wall) = wall::wall(&page)

@@ -386,7 +386,11 @@ fn order_of_dates(configured: DateOrder, state: &FetchState) -> DateOrder {
 
 fn page_rules(source: &Source, state: &FetchState, now: Timestamp) -> PageRules {
     let order = order_of_dates(source.date_order, state);
-    PageRules { select: source.select.clone(), dates: DateRules { order, now: Some(now), year: None } }
+    PageRules {
+        select: source.select.clone(),
+        dates: DateRules { order, now: Some(now), year: None },
+        known: Arc::default(),
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use scraper::ElementRef;
 
 use super::links::{LinkGroup, is_call};
-use super::title::{title, without_common_parts};
+use super::title::{title, titles, without_common_parts};
 use crate::extract::page::dates::{DATE_CHARS_MAX, ShownDates, is_date_name};
 use crate::extract::page::{Page, background_of, image_of, name_of, selector, text_of};
 use crate::extract::prose_date::{
@@ -84,8 +84,13 @@ pub(super) fn is_heading_link(element: ElementRef) -> bool {
         || element.descendants().filter_map(ElementRef::wrap).any(is_heading)
 }
 
+/// What only breaks a line is neither before nor after anything.
+fn is_break(element: ElementRef) -> bool {
+    matches!(element.value().name(), "br" | "wbr")
+}
+
 fn element_before(element: ElementRef) -> Option<ElementRef> {
-    element.prev_siblings().find_map(ElementRef::wrap)
+    element.prev_siblings().filter_map(ElementRef::wrap).find(|before| !is_break(*before))
 }
 
 /// On a flat page, a card is a heading with what follows up to the next one; a date may precede it.
@@ -107,6 +112,7 @@ fn add_neighbours(cards: &mut [Card], owners: &HashMap<NodeId, Option<&str>>) {
             .record
             .next_siblings()
             .filter_map(ElementRef::wrap)
+            .filter(|element| !is_break(*element))
             .take_while(|element| is_free(element) && !is_heading(*element))
             .take(NEIGHBOURS_MAX)
             .collect();
@@ -145,7 +151,7 @@ impl<'a> Card<'a> {
         4 * u8::from(has_words) + 3 * u8::from(self.has_date()) + 2 * u8::from(is_headline)
     }
 
-    fn heading(&self) -> Option<ElementRef<'a>> {
+    pub(super) fn heading(&self) -> Option<ElementRef<'a>> {
         let around = self.anchors.iter().find_map(|(anchor, _)| {
             anchor.ancestors().filter_map(ElementRef::wrap).take(3).find(|element| is_heading(*element))
         });
@@ -192,6 +198,14 @@ impl<'a> Card<'a> {
     /// When the card says that it was published and changed, and that its event takes place.
     fn dates(&self, rules: DateRules) -> ShownDates<'a> {
         ShownDates::of(self.parts(), rules)
+    }
+
+    /// The date that is all of the text right before or after the record.
+    fn date_beside(&self, is_before: bool, rules: DateRules) -> Option<Timestamp> {
+        let node = if is_before { self.record.prev_sibling() } else { self.record.next_sibling() }?;
+        let text = node.value().as_text()?.trim_matches(|c: char| !c.is_alphanumeric());
+        let told = is_date_only(text).then(|| Told::of(text, rules, Field::Text))?;
+        told.published.and_then(midnight)
     }
 
     /// A day given without a year.
@@ -318,6 +332,21 @@ fn give_years(entries: &mut [RawEntry], cards: &[&Card], now: Option<Timestamp>)
     }
 }
 
+/// On a flat page, the date of a link may be the bare text in front of it, or else behind it: the side on which all have one.
+fn give_dates_beside(entries: &mut [RawEntry], cards: &[&Card], rules: DateRules) {
+    if entries.iter().any(|entry| entry.published.is_some() || entry.event.is_some()) {
+        return;
+    }
+    let dates = |is_before: bool| -> Option<Vec<Timestamp>> {
+        cards.iter().map(|card| card.date_beside(is_before, rules)).collect()
+    };
+    let Some(dates) = dates(true).or_else(|| dates(false)) else { return };
+    for (entry, date) in entries.iter_mut().zip(dates) {
+        entry.published = Some(date);
+        entry.notes.push("its date comes from the text beside its link".into());
+    }
+}
+
 /// "Congress, Local governance - 14/10/2022": labels and a date, not a sentence.
 pub(super) fn is_byline(text: &str) -> bool {
     let strict = DateRules::strict(crate::model::source::DateOrder::Dmy);
@@ -363,9 +392,8 @@ fn date_in_address(href: &str) -> Option<Timestamp> {
 pub(super) fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawEntry> {
     let plain = |value: String| RawText { value, base: page.base().cloned(), ..RawText::default() };
     let image = selector("img");
-    let entry = |card: &Card| {
+    let entry = |card: &Card, title: Option<String>| {
         // An entry without a title in the listing may have one on its own page; a picture with a link alone is not an entry.
-        let title = title(card);
         let excerpt = card.excerpt(title.as_deref().unwrap_or_default());
         if title.is_none() && excerpt.is_none() {
             return None;
@@ -395,8 +423,9 @@ pub(super) fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawE
         })
     };
     let (mut entries, kept): (Vec<RawEntry>, Vec<&Card>) =
-        cards.iter().filter_map(|card| Some((entry(card)?, card))).unzip();
+        cards.iter().zip(titles(cards)).filter_map(|(card, title)| Some((entry(card, title)?, card))).unzip();
     give_years(&mut entries, &kept, rules.now);
+    give_dates_beside(&mut entries, &kept, rules);
     for (entry, card) in entries.iter_mut().zip(&kept) {
         if entry.published.is_none() {
             entry.published = date_in_address(&card.href);

@@ -6,10 +6,13 @@ use std::collections::HashSet;
 use scraper::ElementRef;
 use url::Url;
 
-use super::cards::{Card, is_heading, is_heading_link};
+use super::cards::{Card, is_heading_link};
+use super::headings::{self, Heading};
 use super::links::is_call;
+use super::unread;
 use crate::extract::page::{Page, selector, text_of};
 use crate::extract::words;
+use crate::model::address::canonical_key;
 use crate::model::feed::RawEntry;
 
 /// With fewer records, each must say all of itself.
@@ -25,6 +28,12 @@ const PROSE_CHARS_MIN: usize = 25;
 
 /// A lone record with more text is an article, in characters.
 const CARD_CHARS_MAX: usize = 1_200;
+
+/// One in so many records has a date.
+const DATED_SHARE: usize = 3;
+const NEWEST_SHARE: usize = 6;
+/// A single known address may stand anywhere.
+const KNOWN_MIN: usize = 2;
 
 /// Why records are no listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,28 +65,53 @@ pub(super) fn doubt(page: &Page, cards: &[Card], entries: &[RawEntry], is_aside:
         let is_full = |card: &Card| card.has_heading() && card.has_date() && !is_article_of_page(card);
         return (cards.is_empty() || !cards.iter().all(is_full)).then_some(Doubt::Few);
     }
-    let words: usize = entries
-        .iter()
-        .filter_map(|entry| entry.title.as_ref())
-        .map(|title| title.value.split_whitespace().count())
-        .sum();
+    let words: usize =
+        entries.iter().filter_map(|entry| entry.title.as_ref()).map(|title| words::count(&title.value)).sum();
     let is_rich = most(cards, says_more);
     let is_below = page.base().is_some_and(|base| cards.iter().all(|card| is_below(&card.href, base)));
     let says_enough = is_rich || words >= entries.len() * 3 || entries.len() >= BARE_LINKS_MIN && is_below;
     if !says_enough {
         return Some(Doubt::Few);
     }
-    let dated = entries.iter().filter(|entry| entry.published.is_some() || entry.event.is_some()).count();
-    if dated * 3 >= entries.len() || most(cards, |card| card.has_date()) {
+    if is_dated(cards, entries, is_rich) {
         return None;
     }
-    let is_headed = || heading_before(page, cards).is_some_and(|heading| words::has_one("news", &heading));
-    let is_on_its_page = || (is_below || is_rich && is_page_of_news(page)) && !is_menu_again(page, cards);
+    let above = headings::above(page, cards);
+    let is_headed = || above.first().and_then(Option::as_ref).is_some_and(Heading::is_news);
+    // Bare links under a heading of their own are what that says.
+    let is_of_page = || {
+        is_rich
+            || !most(cards, |card| is_own_path(page, &card.href))
+                && above.iter().flatten().all(|heading| heading.is_of_page() || heading.is_news())
+    };
+    let is_on_its_page =
+        || (is_below || is_page_of_news(page) && is_of_page()) && !is_menu_again(page, cards);
     let is_called_news = is_marked_up(cards)
         || has_news_addresses(page, cards)
         || !most(cards, is_contact) && (is_headed() || is_on_its_page());
     let is_listing = is_called_news && is_in_main(page, cards);
     (!is_listing).then_some(Doubt::Undated)
+}
+
+/// Whether so many of the entries are known of the page that it was only laid out anew.
+pub(super) fn are_known(entries: &[RawEntry], known: &HashSet<String>) -> bool {
+    let is_known =
+        |entry: &&RawEntry| entry.url().and_then(canonical_key).is_some_and(|key| known.contains(&key));
+    let count = entries.iter().filter(is_known).count();
+    count >= KNOWN_MIN && count * 3 >= entries.len()
+}
+
+/// Whether enough records have a date, or what looks like one in a language that we do not read.
+fn is_dated(cards: &[Card], entries: &[RawEntry], is_rich: bool) -> bool {
+    let is_dated =
+        |entry: &&RawEntry| entry.published.is_some() || entry.event.is_some() || entry.updated.is_some();
+    let dated = entries.iter().filter(is_dated).count();
+    // Where each record says more than a title, it may be the newest only that have their date.
+    let is_newest_dated = || is_rich && entries.first().is_some_and(|first| is_dated(&first));
+    dated * DATED_SHARE >= entries.len()
+        || dated * NEWEST_SHARE >= entries.len() && is_newest_dated()
+        || most(cards, |card| card.has_date())
+        || unread::are_dated(cards)
 }
 
 fn most(cards: &[Card], fits: impl Fn(&Card) -> bool) -> bool {
@@ -125,8 +159,10 @@ fn is_article_of_page(card: &Card) -> bool {
 fn is_marked_up(cards: &[Card]) -> bool {
     let names = |element: ElementRef, kinds: &[&str]| {
         let names = element.value().classes().chain(element.attr("id"));
-        let mut parts = names.flat_map(words::parts_of_name);
-        parts.any(|part| kinds.iter().any(|kind| words::of(kind).contains(&part)))
+        names.map(words::parts_of_name).any(|parts| {
+            kinds.iter().any(|kind| parts.iter().any(|part| words::of(kind).contains(part)))
+                || words::of("list").contains(&parts.join(" "))
+        })
     };
     let is_typed = |element: ElementRef| {
         let kind = element.attr("itemtype").unwrap_or_default();
@@ -145,20 +181,40 @@ fn is_marked_up(cards: &[Card]) -> bool {
     most(cards, is_marked)
 }
 
-/// Whether the addresses name news, or a year; that of the page itself, with a query, says nothing of its own.
+/// Whether the addresses name news, or a year.
 fn has_news_addresses(page: &Page, cards: &[Card]) -> bool {
     most(cards, |card| {
         let Ok(url) = Url::parse(&card.href) else { return false };
-        if page.base().is_some_and(|own| own.path() == url.path()) {
-            return false;
-        }
-        let segments: Vec<&str> = url.path_segments().into_iter().flatten().collect();
-        let is_year = |segment: &&str| {
-            segment.len() == 4 && segment.parse().is_ok_and(|year| (1990..=2100).contains(&year))
-        };
-        // A year at the end is what the link is about.
-        let directories = &segments[..segments.len().saturating_sub(1)];
-        directories.iter().any(is_year) || segments.iter().any(|segment| names_news(segment))
+        !is_own_path(page, &card.href) && has_news_path(&url) || has_news_query(&url)
+    })
+}
+
+/// Whether an address differs from that of the page by its query only: the path says nothing of it then.
+fn is_own_path(page: &Page, href: &str) -> bool {
+    Url::parse(href).is_ok_and(|url| page.base().is_some_and(|own| own.path() == url.path()))
+}
+
+fn has_news_path(url: &Url) -> bool {
+    let segments: Vec<&str> = url.path_segments().into_iter().flatten().collect();
+    let is_year = |segment: &&str| {
+        segment.len() == 4 && segment.parse().is_ok_and(|year| (1990..=2100).contains(&year))
+    };
+    // A year at the end is what the link is about.
+    let directories = &segments[..segments.len().saturating_sub(1)];
+    directories.iter().any(|segment| is_year(segment) || words::of("address").contains(*segment))
+        || segments.iter().any(|segment| names_news(segment))
+}
+
+/// `?news=4`, `?article4`, `?page=actu&id=4`, `?post_type=post`.
+fn has_news_query(url: &Url) -> bool {
+    url.query_pairs().any(|(name, value)| {
+        let name = name.trim_end_matches(|c: char| c.is_ascii_digit());
+        let is_article = words::of("markup").contains(name);
+        let is_page = matches!(name, "page" | "p" | "view" | "type" | "post_type" | "section" | "rubrique");
+        is_article
+            || words::of("news").contains(name)
+            || is_page && (words::of("news").contains(&*value) || value == "post")
+            || name == "p" && !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit())
     })
 }
 
@@ -167,14 +223,6 @@ fn names_news(segment: &str) -> bool {
     // A slug of many words is a title.
     parts.len() <= 3
         && parts.iter().any(|part| words::of("news").contains(part) || words::of("markup").contains(part))
-}
-
-/// The heading that the listing stands under.
-fn heading_before(page: &Page, cards: &[Card]) -> Option<String> {
-    let first = cards.first()?.record;
-    let elements = page.html().tree.root().descendants().filter_map(ElementRef::wrap);
-    let before = elements.take_while(|element| element.id() != first.id());
-    before.filter(|element| is_heading(*element)).last().map(text_of)
 }
 
 /// Whether the page calls itself news: in the first part of its title, in its heading, in its address. The rest of a title is the

@@ -7,8 +7,9 @@ use ego_tree::NodeId;
 use super::cards;
 use super::links::{Anchor, LinkGroup, Reach, anchors};
 use super::records::main_links;
-use super::title::title;
+use super::title::titles;
 use crate::extract::page::Page;
+use crate::extract::words;
 
 /// Maximum number of entries in a listing.
 const ENTRIES_MAX: usize = 500;
@@ -136,8 +137,8 @@ fn score(listing: &LinkGroup) -> f64 {
     let part = |fits: &dyn Fn(&cards::Card) -> bool| {
         found.iter().filter(|card| fits(card)).count() as f64 / found.len().max(1) as f64
     };
-    let titles: Vec<String> = found.iter().map(title).map(Option::unwrap_or_default).collect();
-    let words = titles.iter().map(|title| title.split_whitespace().count().min(8) as f64).sum::<f64>()
+    let titles: Vec<String> = titles(&found).into_iter().map(Option::unwrap_or_default).collect();
+    let words = titles.iter().map(|title| words::count(title).min(8) as f64).sum::<f64>()
         / (8.0 * titles.len().max(1) as f64);
     let distinct = titles.iter().collect::<HashSet<_>>().len() as f64 / titles.len().max(1) as f64;
     let untitled = titles.iter().filter(|title| title.is_empty()).count() as f64 / titles.len().max(1) as f64;

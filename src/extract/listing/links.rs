@@ -1,7 +1,8 @@
 //! The links of a page that may lead to entries, with their structural context.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
+use ego_tree::NodeId;
 use scraper::ElementRef;
 use url::Url;
 
@@ -12,6 +13,9 @@ use crate::extract::words;
 const ANCHORS_MAX: usize = 5_000;
 /// Number of ancestors examined for names that distinguish a menu from news.
 const ANCESTORS_MAX: usize = 40;
+
+/// A form with fewer links is no list.
+const FORM_LINKS_MIN: usize = 3;
 
 /// A link that may lead to an entry.
 #[derive(Clone)]
@@ -132,6 +136,7 @@ pub(super) fn anchors(page: &Page, reach: Reach) -> Vec<Anchor<'_>> {
     let own = page.base();
     let own_key = own.map(key_of).unwrap_or_default();
     let selector = selector(if reach == Reach::Wide { WIDE } else { "a[href]" });
+    let sizes = Sizes::of(page);
     let mut found = Vec::new();
     for element in page.html().select(&selector).take(ANCHORS_MAX) {
         let href = match reach {
@@ -161,7 +166,7 @@ pub(super) fn anchors(page: &Page, reach: Reach) -> Vec<Anchor<'_>> {
             text: text_of(element),
             href: url.to_string(),
             signature: signature(element),
-            is_set_aside: is_set_aside(element),
+            is_set_aside: is_set_aside(element, &sizes),
             is_same_site,
         });
     }
@@ -320,13 +325,14 @@ fn is_in_agenda(element: ElementRef) -> bool {
 }
 
 /// Whether a link is in a menu, a footer, a sidebar or a form, by element, role or name.
-fn is_set_aside(element: ElementRef) -> bool {
+fn is_set_aside(element: ElementRef, sizes: &Sizes) -> bool {
     let mut is_in_article = false;
     for ancestor in element.ancestors().filter_map(ElementRef::wrap).take(ANCESTORS_MAX) {
         let name = ancestor.value().name();
         match name {
             "dialog" | "menu" => return true,
-            "nav" | "footer" | "aside" | "form" if !(is_in_article && name == "footer") => return true,
+            "nav" | "footer" | "aside" if !(is_in_article && name == "footer") => return true,
+            "form" if is_form_of_fields(ancestor) => return true,
             "header"
                 if !is_in_article
                     && ancestor.parent().and_then(ElementRef::wrap).is_some_and(|parent| {
@@ -345,20 +351,63 @@ fn is_set_aside(element: ElementRef) -> bool {
         {
             return true;
         }
-        let names = names_of(ancestor);
-        if !matches!(name, "body" | "html" | "main" | "article")
-            && ASIDE_NAMES.iter().any(|aside| {
-                names.iter().any(|name| {
-                    name == aside
-                        || name.starts_with(&format!("{aside}-"))
-                        || name.ends_with(&format!("-{aside}"))
-                })
-            })
-        {
+        let is_named = || names_of(ancestor).iter().any(|name| is_aside_name(name));
+        if !matches!(name, "body" | "html" | "main" | "article") && is_named() && !sizes.is_page(ancestor) {
             return true;
         }
     }
     false
+}
+
+/// Whether a form is about its fields. One around a whole page, or a table with a filter above, is not.
+fn is_form_of_fields(form: ElementRef) -> bool {
+    let fields = selector("input, select, textarea, button");
+    let is_shown = |field: &ElementRef| field.attr("type") != Some("hidden");
+    let fields = form.select(&fields).filter(is_shown).count();
+    let links = form.select(&selector("a[href]")).count();
+    links < FORM_LINKS_MIN || fields * 2 >= links
+}
+
+/// `sidebar`, `sidebar-left`, `left-sidebar`; not what only says that there is one: `with-sidebar`, `cookie-law-enabled`.
+fn is_aside_name(name: &str) -> bool {
+    const STATES: [&str; 9] = ["with", "has", "no", "without", "enabled", "on", "wrap", "layout", "page"];
+    let is_state = || name.split('-').any(|part| STATES.contains(&part));
+    // What page builders call a widget is any part of a page.
+    let ends = |aside: &str| !aside.starts_with("widget") && name.ends_with(&format!("-{aside}"));
+    let mut asides = ASIDE_NAMES.iter();
+    asides
+        .any(|aside| name == *aside || (name.starts_with(&format!("{aside}-")) || ends(aside)) && !is_state())
+}
+
+/// How much text the elements of a page have.
+struct Sizes {
+    within: HashMap<NodeId, usize>,
+    page: usize,
+}
+
+impl Sizes {
+    fn of(page: &Page) -> Sizes {
+        let mut within: HashMap<NodeId, usize> = HashMap::new();
+        for node in page.html().tree.root().descendants() {
+            let Some(text) = node.value().as_text() else { continue };
+            let is_code = node.parent().and_then(ElementRef::wrap).is_some_and(|parent| {
+                matches!(parent.value().name(), "script" | "style" | "title" | "noscript")
+            });
+            let count = if is_code { 0 } else { text.trim().len() };
+            for around in node.ancestors() {
+                *within.entry(around.id()).or_default() += count;
+            }
+        }
+        let page_size = within.get(&page.html().tree.root().id()).copied().unwrap_or_default();
+        Sizes { within, page: page_size }
+    }
+
+    /// Whether an element is around most of what the page says, with headings or rows: no aside, whatever it is called.
+    fn is_page(&self, element: ElementRef) -> bool {
+        let own = self.within.get(&element.id()).copied().unwrap_or_default();
+        own * 10 >= self.page * 6
+            && element.select(&selector("h1, h2, h3, h4, article, main, table")).next().is_some()
+    }
 }
 
 const ASIDE_ROLES: [&str; 10] = [

@@ -5,11 +5,15 @@
 mod cards;
 mod evidence;
 mod groups;
+mod headings;
 mod links;
 mod records;
 mod selectors;
 mod structured;
 mod title;
+mod unread;
+
+use std::collections::HashSet;
 
 use self::cards::Card;
 use self::evidence::Doubt;
@@ -25,11 +29,11 @@ use crate::support::text::{many, shorten};
 const ENTRIES_MIN: usize = 3;
 
 impl Page {
-    /// Finds the cards of a listing without selectors.
-    pub fn mine(&self, rules: DateRules) -> PageReading {
+    /// Finds the cards of a listing without selectors. Links to addresses that are known of the page prove one.
+    pub fn mine(&self, rules: DateRules, known: &HashSet<String>) -> PageReading {
         let mut feed = self.catalog();
         let listings = groups::listings(self, Reach::Links);
-        let found = self.first_listing(&listings, rules);
+        let found = self.first_listing(&listings, rules, known);
         let structured = structured::entries(self, rules);
         let mined = found.as_ref().map_or(0, |(_, read)| read.entries.len());
         if structured.len() >= 3 && structured.len() * 10 >= mined * 8 {
@@ -37,7 +41,7 @@ impl Page {
             return PageReading { feed, way: Some(Way::StructuredData), select: None };
         }
         let clicked = found.is_none().then(|| groups::listings(self, Reach::Wide));
-        let by_click = clicked.as_ref().and_then(|clicked| self.first_listing(clicked, rules));
+        let by_click = clicked.as_ref().and_then(|clicked| self.first_listing(clicked, rules, known));
         let is_enough = |read: &Read| read.cards.iter().all(|card| card.says_enough(self.base()));
         let Some((at, read)) = found.or_else(|| by_click.filter(|(_, read)| is_enough(read))) else {
             feed.problems.push(self.nothing_found(&listings, rules));
@@ -51,21 +55,33 @@ impl Page {
 
     /// The listing that looks most like news of those that are a listing, and its place among them. Only the first may be short, or
     /// stand in a menu or notice.
-    fn first_listing<'a>(&self, listings: &Listings<'a>, rules: DateRules) -> Option<(usize, Read<'a>)> {
+    fn first_listing<'a>(
+        &self,
+        listings: &Listings<'a>,
+        rules: DateRules,
+        known: &HashSet<String>,
+    ) -> Option<(usize, Read<'a>)> {
         listings.ranked.iter().enumerate().find_map(|(at, listing)| {
             if at > 0 && listing.is_set_aside() {
                 return None;
             }
-            let read = self.read_listing(listing, rules);
+            let read = self.read_listing(listing, rules, known);
             (read.doubt.is_none() && (at == 0 || read.entries.len() >= ENTRIES_MIN)).then_some((at, read))
         })
     }
 
     /// The cards of a listing and their entries.
-    fn read_listing<'a>(&self, listing: &LinkGroup<'a>, rules: DateRules) -> Read<'a> {
-        let cards = cards::cards(listing);
+    fn read_listing<'a>(
+        &self,
+        listing: &LinkGroup<'a>,
+        rules: DateRules,
+        known: &HashSet<String>,
+    ) -> Read<'a> {
+        let cards = headings::under_news(self, cards::cards(listing));
         let entries = cards::entries(self, &cards, rules);
-        let doubt = evidence::doubt(self, &cards, &entries, listing.is_set_aside());
+        let is_known = evidence::are_known(&entries, known);
+        let doubt = evidence::doubt(self, &cards, &entries, listing.is_set_aside())
+            .filter(|doubt| *doubt == Doubt::Gone || !is_known);
         Read { cards, entries, doubt }
     }
 
@@ -74,7 +90,7 @@ impl Page {
         let Some(listing) = listings.ranked.first() else {
             return "no listing found: no links on this page stand alike".into();
         };
-        let read = self.read_listing(listing, rules);
+        let read = self.read_listing(listing, rules, &HashSet::new());
         format!(
             "no listing found: the most alike are {} (\"{}\"), which are {}",
             many(read.cards.len(), "link", "links"),
@@ -127,6 +143,7 @@ fn left_out(listings: &Listings, chosen: usize, entries: &[RawEntry]) -> Vec<Str
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::address::canonical_key;
     use crate::model::source::DateOrder;
 
     fn titles_and_days(body: &str) -> Vec<(String, String)> {
@@ -136,7 +153,7 @@ mod tests {
         let day = |date: Option<jiff::Timestamp>| {
             date.map(|date| date.strftime("%Y-%m-%d").to_string()).unwrap_or_default()
         };
-        let reading = Page::parse(body, Some(&url)).mine(rules);
+        let reading = Page::parse(body, Some(&url)).mine(rules, &HashSet::new());
         let told = reading.feed.problems.iter().any(|problem| problem.starts_with("no listing found"));
         assert_eq!(told, reading.feed.entries.is_empty(), "what is not found is said");
         let entries = reading.feed.entries.into_iter();
@@ -175,7 +192,11 @@ mod tests {
         };
         let count = |body: &str| {
             let url = url::Url::parse("https://x.org/town/").unwrap();
-            Page::parse(body, Some(&url)).mine(DateRules::strict(DateOrder::Dmy)).feed.entries.len()
+            Page::parse(body, Some(&url))
+                .mine(DateRules::strict(DateOrder::Dmy), &HashSet::new())
+                .feed
+                .entries
+                .len()
         };
         for services in [
             format!("<h1>Services</h1>{}", list("tile", "s")),
@@ -189,7 +210,7 @@ mod tests {
         }
         let steps = "<h1>Request</h1><ol><li><a href='?step=1'>Who you are and where you live</a><li><a href='?step=2'>What you want to ask for</a><li><a href='?step=3'>Look at it all and send</a></ol>";
         let url = url::Url::parse("https://x.org/noticias").ok();
-        let steps = Page::parse(steps, url.as_ref()).mine(DateRules::strict(DateOrder::Dmy));
+        let steps = Page::parse(steps, url.as_ref()).mine(DateRules::strict(DateOrder::Dmy), &HashSet::new());
         assert_eq!(steps.feed.entries.len(), 0, "the page's own address says nothing of its steps");
         for news in [
             format!("<h1>Nieuws</h1>{}", list("tile", "s")),
@@ -201,6 +222,171 @@ mod tests {
         ] {
             assert_eq!(count(&news), 4, "{news}");
         }
+    }
+
+    #[test]
+    fn known_addresses_prove_a_listing() {
+        let url = url::Url::parse("https://x.org/").unwrap();
+        let body = "<title>Town</title><ul><li><a href=/a>One</a><li><a href=/b>Two</a><li><a href=/c>Three</a></ul>";
+        let count = |known: &[&str]| {
+            let known = known.iter().filter_map(|address| canonical_key(address)).collect();
+            Page::parse(body, Some(&url)).mine(DateRules::strict(DateOrder::Dmy), &known).feed.entries.len()
+        };
+        assert_eq!(count(&["https://x.org/a", "https://x.org/c"]), 3);
+        assert_eq!(count(&["https://x.org/a", "https://x.org/d"]), 0);
+    }
+
+    #[test]
+    fn the_title_or_the_address_of_a_page_calls_plain_links_news() {
+        let links = |attributes: &str| {
+            format!(
+                "<div {attributes}><a href=/a-1>The ferry sails again</a></div><div><a href=/a-2>A school opens its doors</a></div><div><a href=/a-3>The mill has a roof</a></div>"
+            )
+        };
+        let count = |address: &str, body: &str| {
+            let url = url::Url::parse(address).unwrap();
+            let page = Page::parse(body, Some(&url));
+            page.mine(DateRules::strict(DateOrder::Dmy), &HashSet::new()).feed.entries.len()
+        };
+        assert_eq!(count("https://x.org/2", &format!("<title>Berita | Kota</title>{}", links(""))), 3);
+        assert_eq!(count("https://x.org/noticias.html", &links("")), 3);
+        assert_eq!(count("https://x.org/2", &links("")), 0);
+        let headed = format!("<title>Berita | Kota</title><h2>Services</h2>{}", links(""));
+        assert_eq!(count("https://x.org/2", &headed), 0, "what stands under another heading is not meant");
+        let menu = format!("<title>Berita</title><nav>{}</nav>", links(""));
+        assert_eq!(count("https://x.org/2", &menu), 0);
+    }
+
+    #[test]
+    fn records_under_a_heading_that_calls_them_news_are_the_listing() {
+        let section = |heading: &str, from: u8, day: &str| {
+            let card = |n: u8| {
+                format!(
+                    "<div class=card><h3><a href=/c{n}>A thing to be said, number {n}</a></h3><p>{day}</p></div>"
+                )
+            };
+            format!("<section><h2>{heading}</h2>{}</section>", (from..from + 3).map(card).collect::<String>())
+        };
+        for day in ["", "4 October 2022"] {
+            let body = section("What we do", 1, "")
+                + &section("Laatste nieuws", 4, day)
+                + &section("The team", 7, "");
+            let titles: Vec<String> = titles_and_days(&body).into_iter().map(|(title, _)| title).collect();
+            assert_eq!(titles, [4, 5, 6].map(|n| format!("A thing to be said, number {n}")), "{day}");
+        }
+        let months = section("Nieuws", 1, "") + &section("Oktober", 4, "4 October 2022");
+        assert_eq!(titles_and_days(&months).len(), 6, "what is dated is news under any heading");
+    }
+
+    #[test]
+    fn a_form_around_the_page_and_names_that_only_mention_an_aside_are_none() {
+        let rows = |around: &dyn Fn(String) -> String| {
+            let row = |n: u8| {
+                format!(
+                    "<tr><td>{n} October 2022</td><td><a href=/r{n}>The minutes of meeting {n}</a></td></tr>"
+                )
+            };
+            titles_and_days(&around(format!("<table>{}</table>", (1..=6).map(row).collect::<String>()))).len()
+        };
+        assert_eq!(rows(&|rows| format!("<form><input name=filter><input type=hidden>{rows}</form>")), 6);
+        for name in [
+            "elementor-widget",
+            "content-with-sidebar",
+            "menu-content",
+            "pagination-wrap",
+            "cookie-law-enabled",
+            "sidebar-left-page",
+        ] {
+            assert_eq!(rows(&|rows| format!("<div class={name}><h1>Minutes</h1>{rows}</div>")), 6, "{name}");
+        }
+        let ask = (1..=4).map(|n| {
+            format!("<label><input type=checkbox><a href=/c{n}>Partner number {n} of ours</a></label>")
+        });
+        assert!(
+            titles_and_days(&format!("<h2>News</h2><form>{}</form>", ask.collect::<String>())).is_empty()
+        );
+    }
+
+    #[test]
+    fn news_is_named_by_addresses_and_classes_of_many_systems() {
+        let count = |class: &str, address: &dyn Fn(u8) -> String| {
+            let card = |n: u8| {
+                format!(
+                    "<div class=c><h3><a href='{}'>The lock is being mended, {n}</a></h3></div>",
+                    address(n)
+                )
+            };
+            let url = url::Url::parse("https://x.org/").unwrap();
+            let body = format!("<div class='{class}'>{}</div>", (1..=3).map(card).collect::<String>());
+            Page::parse(&body, Some(&url))
+                .mine(DateRules::strict(DateOrder::Dmy), &HashSet::new())
+                .feed
+                .entries
+                .len()
+        };
+        for address in [
+            "/spip.php?article",
+            "/i.php?page=actu&id=",
+            "/s.php?news=",
+            "/?post_type=post&p=",
+            "/node/",
+            "/web/-/s",
+            "/flash-infos/s",
+            "/infos/s",
+            "/nota/s",
+            "/p/s",
+        ] {
+            assert_eq!(count("", &|n| format!("{address}{n}")), 3, "{address}");
+        }
+        for class in ["newslist", "newsflash", "mod_latestnews", "post-list", "articleList", "entries"] {
+            assert_eq!(count(class, &|n| format!("/s{n}")), 3, "{class}");
+        }
+        for address in ["/s.php?id=", "/services/s", "/?view=s"] {
+            assert_eq!(count("", &|n| format!("{address}{n}")), 0, "{address}");
+        }
+    }
+
+    #[test]
+    fn what_all_records_share_is_a_label() {
+        let titles = |card: &dyn Fn(u8) -> String| {
+            let found = titles_and_days(&(1..=3).map(card).collect::<String>()).into_iter();
+            found.map(|(title, _)| title).collect::<Vec<_>>()
+        };
+        let wanted = [1, 2, 3].map(|n| format!("The dyke holds, say all {n}"));
+        let in_link = |n: u8| {
+            format!(
+                "<a class=t href=/a{n}><div class=x1>Water</div><div class=x2>The dyke holds, say all {n}</div><div class=x3>{n} October 2022</div></a>"
+            )
+        };
+        let called = |n: u8| {
+            format!(
+                "<div class=c><i>{n} October 2022</i><b>The dyke holds, say all {n}</b><p>The whole text.</p><a href=/a{n}>All of this</a></div>"
+            )
+        };
+        assert_eq!(titles(&in_link), wanted);
+        assert_eq!(titles(&called), wanted);
+        let same = |n: u8| {
+            format!(
+                "<div class=c><i>{n} October 2022</i><h3><a href=/a{n}>Minutes of the council</a></h3></div>"
+            )
+        };
+        assert_eq!(titles(&same), ["Minutes of the council"; 3], "nothing is lost where there is no other");
+    }
+
+    #[test]
+    fn a_line_break_between_a_date_and_its_link_does_not_part_them() {
+        let line = |n: u8| {
+            format!(
+                "<b>{n} October 2022</b><br><a href=/l{n}>The locks of canal {n} are shut</a><br>Text.<br><br>"
+            )
+        };
+        let found = titles_and_days(&format!("<div>{}</div>", (1..=4).map(line).collect::<String>()));
+        let days: Vec<String> = found.into_iter().map(|(_, day)| day).collect();
+        assert_eq!(days, ["2022-10-01", "2022-10-02", "2022-10-03", "2022-10-04"]);
+        let bare =
+            |n: u8| format!("{n} October 2022 - <a href=/l{n}>The locks of canal {n} are shut</a><br>");
+        let found = titles_and_days(&format!("<p>{}</p>", (1..=4).map(bare).collect::<String>()));
+        assert_eq!(found[3], ("The locks of canal 4 are shut".to_owned(), "2022-10-04".to_owned()));
     }
 
     #[test]
@@ -219,7 +405,7 @@ mod tests {
             (1..=3).map(item).collect::<String>()
         );
         let reading = Page::parse(&body, url::Url::parse("https://x.org/").ok().as_ref())
-            .mine(DateRules::strict(DateOrder::Dmy));
+            .mine(DateRules::strict(DateOrder::Dmy), &HashSet::new());
         let notes: Vec<&String> = reading.feed.entries.iter().flat_map(|entry| &entry.notes).collect();
         assert_eq!(notes[0], "its date comes from `i` (\"1 October 2022\")");
         assert_eq!(notes.len(), 3);
@@ -346,7 +532,8 @@ mod tests {
         };
         for (count, is_frozen) in [(1, false), (2, true)] {
             let body = format!("<ul class=list>{}</ul>", (1..=count).map(card).collect::<String>());
-            let reading = Page::parse(&body, Some(&url)).mine(DateRules::strict(DateOrder::Dmy));
+            let reading =
+                Page::parse(&body, Some(&url)).mine(DateRules::strict(DateOrder::Dmy), &HashSet::new());
             assert_eq!((reading.feed.entries.len(), reading.select.is_some()), (count as usize, is_frozen));
         }
     }
@@ -385,7 +572,8 @@ mod tests {
         ];
         for (body, start) in pages {
             let url = url::Url::parse("https://x.org/news/").unwrap();
-            let reading = Page::parse(&body, Some(&url)).mine(DateRules::strict(DateOrder::Dmy));
+            let reading =
+                Page::parse(&body, Some(&url)).mine(DateRules::strict(DateOrder::Dmy), &HashSet::new());
             let links: Vec<&str> = reading.feed.entries.iter().filter_map(RawEntry::url).collect();
             let wanted: Vec<String> = (1..=3).map(|n| format!("{start}{n}")).collect();
             assert_eq!(links, wanted, "{body}");
@@ -446,7 +634,8 @@ mod tests {
         assert_eq!(days, ["2022-10-10", "2022-10-11", "2022-10-12"]);
         let url = url::Url::parse("https://x.org/news/").unwrap();
         let rules = DateRules { order: DateOrder::Dmy, now: None, year: None };
-        let reading = Page::parse(&(0..3).map(card).collect::<String>(), Some(&url)).mine(rules);
+        let reading =
+            Page::parse(&(0..3).map(card).collect::<String>(), Some(&url)).mine(rules, &HashSet::new());
         let begins = reading.feed.entries.into_iter().map(|entry| entry.event.unwrap().begin.to_string());
         assert!(begins.eq(["2022-11-20", "2022-11-21", "2022-11-22"]), "and its own day is kept");
         let object = |n: u8| {
@@ -455,7 +644,7 @@ mod tests {
             )
         };
         let data = format!("<script type=application/ld+json>[{}]</script>", [1, 2, 3].map(object).join(","));
-        let reading = Page::parse(&data, Some(&url)).mine(rules);
+        let reading = Page::parse(&data, Some(&url)).mine(rules, &HashSet::new());
         let event = reading.feed.entries[0].event.clone().unwrap();
         assert_eq!(
             (event.begin.to_string().as_str(), event.place.as_deref()),
@@ -474,7 +663,7 @@ mod tests {
                 )
             })
             .collect();
-        Page::parse(&body, Some(&url)).mine(rules).feed.entries
+        Page::parse(&body, Some(&url)).mine(rules, &HashSet::new()).feed.entries
     }
 
     #[test]

@@ -20,41 +20,75 @@ const LEAD_CHARS_MIN: usize = 8;
 const PARTS_MIN: usize = 3;
 /// So many titles must have something in common for it to be no part of them.
 const ALIKE_MIN: usize = 3;
+/// Number of labels that all cards may have in front of their titles.
+const LABELS_MAX: usize = 3;
+
+/// The titles of the cards of a listing. What all have in common is a label of theirs, unless they have nothing else.
+pub(super) fn titles(cards: &[Card]) -> Vec<Option<String>> {
+    let mut titles: Vec<Option<String>> = cards.iter().map(title).collect();
+    let mut labels = Vec::new();
+    while let Some(label) = shared(&titles).filter(|_| labels.len() < LABELS_MAX) {
+        labels.push(label);
+        let besides: Vec<Option<String>> = cards.iter().map(|card| title_besides(card, &labels)).collect();
+        if !besides.iter().all(Option::is_some) {
+            break;
+        }
+        titles = besides;
+    }
+    titles
+}
+
+/// The title that all cards have.
+fn shared(titles: &[Option<String>]) -> Option<String> {
+    let first = titles.first()?.as_ref()?;
+    let is_shared = titles.len() >= ALIKE_MIN && titles.iter().all(|title| title.as_ref() == Some(first));
+    is_shared.then(|| first.clone())
+}
 
 /// The title of a card: its heading, the part named so, or else the text of its links, or the alternative text of a lone picture;
 /// never a "read more" call, a number or a date.
 pub(super) fn title(card: &Card) -> Option<String> {
+    title_besides(card, &[])
+}
+
+/// The title of a card that is none of the labels.
+fn title_besides(card: &Card, labels: &[String]) -> Option<String> {
+    let is_own = |text: &str| !labels.iter().any(|label| label == text);
+    let is_short = |text: &str| is_short_title(text) && is_own(text);
     let anchors = || card.anchors.iter().map(|(anchor, _)| *anchor);
     let around = anchors().find_map(|anchor| {
         anchor.ancestors().filter_map(ElementRef::wrap).take(3).find(|element| is_heading(*element))
     });
     let inside = || {
         let headings = elements_of(card).filter(|element| is_heading(*element));
-        headings.map(title_text).find(|text| is_short_title(text))
+        headings.map(title_text).find(|text| is_short(text))
     };
     let named = || {
         let names = elements_of(card).filter(|element| is_named_title(*element));
-        names.map(title_text).find(|text| is_short_title(text))
+        names.map(title_text).find(|text| is_short(text))
     };
-    let part = || anchors().find_map(part_of_link);
-    let block = || anchors().find_map(first_block);
-    let longest = || anchors().map(title_text).filter(|text| is_title(text)).max_by_key(String::len);
+    let part = || anchors().find_map(|anchor| part_of_link(anchor, &is_own));
+    let block = || anchors().find_map(|anchor| first_block(anchor, &is_own));
+    let longest = || {
+        let texts = anchors().map(title_text);
+        texts.filter(|text| is_title(text) && is_own(text)).max_by_key(String::len)
+    };
     let attribute = || {
         let said = anchors().find_map(|anchor| anchor.attr("title").or_else(|| anchor.attr("aria-label")));
-        said.map(str::to_owned).filter(|text| is_short_title(text))
+        said.map(str::to_owned).filter(|text| is_short(text))
     };
     around
         .map(title_text)
-        .filter(|text| is_short_title(text))
+        .filter(|text| is_short(text))
         .or_else(inside)
         .or_else(named)
         .or_else(part)
-        .or_else(|| of_links(card))
+        .or_else(|| of_links(card, &is_own))
         .or_else(block)
         .or_else(longest)
         .or_else(attribute)
-        .or_else(|| picture_title(card))
-        .or_else(|| lead(card))
+        .or_else(|| picture_title(card).filter(|text| is_own(text)))
+        .or_else(|| lead(card, &is_own))
 }
 
 /// Whether a text may be a title, of any length.
@@ -97,15 +131,16 @@ fn is_named_title(element: ElementRef) -> bool {
 }
 
 /// The text of the first link that has several words, or else the longest: the same address may stand under a longer subtitle.
-fn of_links(card: &Card) -> Option<String> {
+fn of_links(card: &Card, is_own: &dyn Fn(&str) -> bool) -> Option<String> {
     let plain = card.anchors.iter().map(|(anchor, _)| *anchor).filter(|anchor| !holds_blocks(*anchor));
-    let texts: Vec<String> = plain.map(title_text).filter(|text| is_short_title(text)).collect();
-    let first = texts.iter().find(|text| text.split_whitespace().count() >= 2).cloned();
+    let texts: Vec<String> =
+        plain.map(title_text).filter(|text| is_short_title(text) && is_own(text)).collect();
+    let first = texts.iter().find(|text| words::count(text) >= 2).cloned();
     first.or_else(|| texts.into_iter().max_by_key(String::len))
 }
 
 /// The title among the parts of a link that is a whole card: the first that is neither a label nor a date.
-fn part_of_link(anchor: ElementRef) -> Option<String> {
+fn part_of_link(anchor: ElementRef, is_own: &dyn Fn(&str) -> bool) -> Option<String> {
     let has_own_text =
         anchor.children().any(|child| child.value().as_text().is_some_and(|text| !text.trim().is_empty()));
     let parts: Vec<ElementRef> =
@@ -118,7 +153,7 @@ fn part_of_link(anchor: ElementRef) -> Option<String> {
         .into_iter()
         .filter(|part| !is_label(*part))
         .map(title_text)
-        .find(|text| is_short_title(text) && !is_byline(text))
+        .find(|text| is_short_title(text) && is_own(text) && !is_byline(text))
 }
 
 /// The alternative text of a card that consists of a picture only. A card with an excerpt gets its title from the item's own
@@ -133,23 +168,23 @@ fn picture_title(card: &Card) -> Option<String> {
         .filter_map(|image| image.attr("alt"))
         .map(one_line)
         .filter(|text| is_short_title(text))
-        .find(|alt| alt.split_whitespace().count() >= 3)
+        .find(|alt| words::count(alt) >= 3)
 }
 
 /// The first line of a card whose links only say that there is more, if it is no sentence.
-fn lead(card: &Card) -> Option<String> {
+fn lead(card: &Card, is_own: &dyn Fn(&str) -> bool) -> Option<String> {
     let is_only_text = |element: &ElementRef| {
         element.value().name() != "a" && element.children().all(|child| child.value().is_text())
     };
-    let is_own = |element: &ElementRef| {
+    let is_outside = |element: &ElementRef| {
         let mut around = element.ancestors().filter_map(ElementRef::wrap);
         !around.any(|around| around.value().name() == "a")
     };
-    let lines = elements_of(card).filter(|element| is_only_text(element) && is_own(element)).map(text_of);
-    let mut lines = lines.filter(|text| is_title(text) && !is_byline(text));
+    let lines = elements_of(card).filter(|element| is_only_text(element) && is_outside(element)).map(text_of);
+    let mut lines = lines.filter(|text| is_title(text) && is_own(text) && !is_byline(text));
     lines.next().filter(|text| {
         (LEAD_CHARS_MIN..=LEAD_CHARS_MAX).contains(&text.chars().count())
-            && text.split_whitespace().count() >= 2
+            && words::count(text) >= 2
             && !text.ends_with(['.', '…', ':'])
             && !text.contains(". ")
     })
@@ -165,12 +200,12 @@ fn holds_blocks(element: ElementRef) -> bool {
 }
 
 /// The first text inside a link around a whole card; a label only if there is nothing else.
-fn first_block(anchor: ElementRef) -> Option<String> {
+fn first_block(anchor: ElementRef, is_own: &dyn Fn(&str) -> bool) -> Option<String> {
     let holds_text = |element: &ElementRef| {
         element.children().any(|child| child.value().as_text().is_some_and(|text| !text.trim().is_empty()))
     };
     let blocks = || anchor.descendants().skip(1).filter_map(ElementRef::wrap).filter(holds_text);
-    let is_fit = |text: &String| text.chars().count() > 3 && is_title(text);
+    let is_fit = |text: &String| text.chars().count() > 3 && is_title(text) && is_own(text);
     let unlabelled = blocks().filter(|block| !is_label(*block)).map(text_of).find(is_fit);
     unlabelled.or_else(|| blocks().map(text_of).find(is_fit))
 }

@@ -2,6 +2,7 @@
 //! Three kinds of failure are distinguished: the page is empty, the container is missing, or something else is in its place.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -18,7 +19,7 @@ use crate::support::text::fold;
 /// Canonical addresses and folded titles of a source's stored entries.
 #[derive(Debug, Clone, Default)]
 pub(super) struct KnownItems {
-    pub addresses: HashSet<String>,
+    pub addresses: Arc<HashSet<String>>,
     pub titles: HashSet<String>,
 }
 
@@ -54,7 +55,7 @@ impl Refresher {
         let learned = memory.learned.clone().filter(|_| memory.instead_of == source.select);
         let select = learned.or_else(|| source.select.clone());
         let (fetched, reading) =
-            extract_listing(fetched, PageRules { select: select.clone(), ..rules.clone() }).await?;
+            extract_listing(fetched, self.rules_for(source, select.clone(), rules)?).await?;
         let reading = reading?;
         if select.is_none() || (reading.way.is_none() && !reading.feed.entries.is_empty()) {
             let is_empty = reading.feed.entries.is_empty();
@@ -70,14 +71,12 @@ impl Refresher {
         if is_good && source.select.is_some() {
             return Ok((keep(memory, reading), fetched));
         }
-        let (fetched, mined) = extract_listing(fetched, PageRules { select: None, ..rules.clone() }).await?;
+        let (fetched, mined) = extract_listing(fetched, self.rules_for(source, None, rules)?).await?;
         let mined = mined.unwrap_or_default();
         if is_good {
             return Ok((keep(memory, with_details(reading, mined)), fetched));
         }
-        let (addresses, titles) =
-            self.store.read(|r| r.intake().known_items(&source.id)).map_err(anyhow::Error::from)?;
-        let known = KnownItems { addresses, titles };
+        let known = self.known_items(source)?;
         let recognised = known.knows(&mined.feed);
         let wanted = (known.addresses.len().min(mined.feed.entries.len()) * 3 / 10).max(2);
         let is_better =
@@ -97,6 +96,23 @@ impl Refresher {
         Err(ReadError::NoFeed(format!(
             "the container of the entries is gone: \"{item}\" finds nothing, and nothing on the page is known to us; it was redesigned, ask `courant probe` for new selectors"
         )))
+    }
+
+    /// How to read the page with selectors, or, without, among the entries that are known of it.
+    fn rules_for(
+        &self,
+        source: &Source,
+        select: Option<Select>,
+        rules: &PageRules,
+    ) -> Result<PageRules, ReadError> {
+        let known = if select.is_none() { self.known_items(source)?.addresses } else { Arc::default() };
+        Ok(PageRules { select, known, ..rules.clone() })
+    }
+
+    fn known_items(&self, source: &Source) -> Result<KnownItems, ReadError> {
+        let (addresses, titles) =
+            self.store.read(|r| r.intake().known_items(&source.id)).map_err(anyhow::Error::from)?;
+        Ok(KnownItems { addresses: Arc::new(addresses), titles })
     }
 }
 
