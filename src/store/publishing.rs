@@ -19,7 +19,7 @@ const AROUND: &str = "#";
 /// Entries looked up for each story that a search may return.
 const ENTRIES_OF_STORY: usize = 4;
 /// Matching entries for each story that a search may return, among which those with the words in their titles come first.
-const MATCHES_OF_STORY: usize = 20;
+const MATCHES_OF_STORY: usize = 6;
 
 /// A story that changed since it was last published.
 #[derive(Debug, Clone, PartialEq)]
