@@ -194,22 +194,17 @@ impl<L: EntryIndex> Placer<'_, L> {
                 votes.entry(posting.entry).or_insert((0.0, *posting)).0 += weight;
             }
         }
-        let mut verdicts: Vec<(KnownEntry, Comparison)> = Vec::new();
-        let mut candidates: Vec<KnownEntry> = Vec::new();
+        let mut candidates: Vec<(KnownEntry, Option<Comparison>)> = Vec::new();
         let is_known = |language: u32| KNOWN_LANGUAGES.iter().any(|known| language_code(known) == language);
         let are_known = is_known(sketch.language) && is_known(language);
         let votes_min =
             if sketch.words < SHORT_WORDS_MAX && !are_known { SHORT_VOTES_MIN } else { VOTES_MIN };
-        let is_strong = |entry: &EntryKey| votes.get(entry).is_some_and(|(weight, _)| *weight >= VOTES_MIN);
-        let chosen = best(&votes, TRANSLATIONS_MAX, votes_min);
-        let strong: Vec<bool> = chosen.iter().map(is_strong).collect();
-        for (entry, is_strong) in chosen.into_iter().zip(strong) {
+        for entry in best(&votes, TRANSLATIONS_MAX, votes_min) {
             let Some(known) = self.index.known(entry)? else { continue };
-            candidates.push(known.clone());
-            if !is_strong {
-                continue;
-            }
-            if compare::nearness(sketch, &known.sketch, |_| 1.0).score < NEAR_MIN {
+            if votes[&entry].0 < VOTES_MIN
+                || compare::nearness(sketch, &known.sketch, |_| 1.0).score < NEAR_MIN
+            {
+                candidates.push((known, None));
                 continue;
             }
             let unknown: Vec<u32> =
@@ -218,11 +213,12 @@ impl<L: EntryIndex> Placer<'_, L> {
             let rarity_of =
                 |concept: Marked| rarity(self.seen.get(&concept.anchor(language)).map_or(1, |seen| seen.0));
             let verdict = compare::translation(sketch, &known.sketch, rarity_of);
-            verdicts.push((known, verdict));
+            candidates.push((known, Some(verdict)));
         }
-        for (known, verdict) in &verdicts {
+        let verdicts = || candidates.iter().filter_map(|(known, verdict)| Some((known, verdict.as_ref()?)));
+        for (known, verdict) in verdicts() {
             // The closest other story, whether close enough or not: if two are equally close, neither is a translation.
-            let others = verdicts.iter().filter(|(other, _)| other.story != known.story);
+            let others = verdicts().filter(|(other, _)| other.story != known.story);
             let rival = others.map(|(_, other)| other.score).fold(0.0, f32::max);
             let is_same = verdict.is_same && verdict.score >= rival + RIVAL_MARGIN;
             let evidence =
@@ -232,6 +228,7 @@ impl<L: EntryIndex> Placer<'_, L> {
         if are_known || self.opinions.iter().any(|opinion| opinion.is_same) {
             return Ok(());
         }
+        let candidates: Vec<KnownEntry> = candidates.into_iter().map(|(known, _)| known).collect();
         self.by_letters(&candidates)
     }
 

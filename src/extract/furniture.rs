@@ -96,11 +96,36 @@ pub(super) fn title_escaped_twice(html: &str) -> Option<String> {
     html.match_indices("&amp;").any(|(at, _)| is_reference(at)).then(|| html.replace("&amp;", "&"))
 }
 
+/// Where the last paragraph of a text begins.
+fn last_paragraph(html: &str) -> Option<usize> {
+    let is_paragraph = |at: &usize| ["<p>", "<p ", "<P>"].iter().any(|tag| html[*at..].starts_with(tag));
+    memchr::memrchr_iter(b'<', html.as_bytes()).find(is_paragraph)
+}
+
+/// Whether a paragraph may be a sentence that a system adds: most are not, which can be told without parsing them.
+fn may_be_told(block: &str) -> bool {
+    let mut bare = String::with_capacity(block.len());
+    for part in block.split('<') {
+        bare.push_str(part.split_once('>').map_or(part, |(_, text)| text));
+    }
+    // References, and signs in attributes, take a parser.
+    if bare.contains(['&', '>', '"']) || block.contains("<!") {
+        return true;
+    }
+    let plain = words::plain(&one_line(&bare));
+    let may_fill = |pattern: &String| {
+        let mut parts = pattern.split('*').map(str::trim);
+        let (first, second) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        plain.starts_with(first) && plain.contains(second)
+    };
+    words::after("goes_on", &plain).is_some() || words::of("back").iter().any(may_fill)
+}
+
 /// Removes the last paragraph if it is the sentence that WordPress adds, in one of the languages of the interface: with the
 /// title, or with a link to the entry whose title was another one then.
 fn without_back_sentence(html: &str, known: &Known) -> Option<String> {
-    let at = ["<p>", "<p ", "<P>"].iter().filter_map(|tag| html.rfind(tag)).max()?;
-    let block = html.get(at..).filter(|block| block.len() <= BACK_BLOCK_BYTES_MAX)?;
+    let at = last_paragraph(html)?;
+    let block = html.get(at..).filter(|block| block.len() <= BACK_BLOCK_BYTES_MAX && may_be_told(block))?;
     let (plain, title) = (words::plain(&text_of(block)), words::plain(&text_of(known.title)));
     let is_told = |title: &str| {
         !title.is_empty()
@@ -163,7 +188,7 @@ fn without_back_lines(html: &str, address: &Url, title: &str) -> Option<String> 
     let is_own = |link: &ElementRef| link.attr("href").is_some_and(is_own_address);
     let mut kept = html.to_owned();
     // The last paragraph.
-    if let Some(at) = ["<p>", "<p ", "<P>"].iter().filter_map(|tag| tail.rfind(tag)).max() {
+    if let Some(at) = last_paragraph(tail) {
         let block = Html::parse_fragment(&bound_markup(&tail[at..]));
         if is_back_line(&block, &is_own, title) {
             kept.truncate(cut + at);

@@ -101,7 +101,15 @@ pub fn without_tracking(address: &str) -> String {
 pub fn without_tracking_in(text: String) -> String {
     const MARKS: [&str; 8] =
         ["utm_", "clid=", "mc_eid=", "mc_cid=", "xtor=", "at_medium=", "mtm_", "pk_campaign="];
-    if !text.contains("://") || !MARKS.iter().any(|mark| text.contains(mark)) {
+    // Most texts have no address with parameters, which one look at each shows.
+    let has_marks = |at: usize| {
+        let address = &text.as_bytes()[at..];
+        let end = memchr::memchr3(b'<', b'"', b' ', address).unwrap_or(address.len());
+        memchr::memchr2(b'?', b'#', &address[..end]).is_some()
+    };
+    if !memchr::memmem::find_iter(text.as_bytes(), "://").any(has_marks)
+        || !MARKS.iter().any(|mark| text.contains(mark))
+    {
         return text;
     }
     let (mut out, mut rest) = (String::with_capacity(text.len()), text.as_str());

@@ -31,7 +31,7 @@ enum Field {
 
 /// The text without the fields in front of it; `None` if there are none, or nothing else.
 pub(super) fn without_fields(html: &str, known: &Known) -> Option<String> {
-    let has_classes = html.contains("field--name-");
+    let has_classes = memchr::memmem::find(html.as_bytes(), b"field--name-").is_some();
     let start = html.trim_start();
     let may_be_bare = start.get(..5).is_some_and(|tag| {
         tag.eq_ignore_ascii_case("<span")

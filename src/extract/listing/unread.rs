@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use scraper::ElementRef;
 
 use super::cards::{Card, is_heading};
+use crate::extract::calendar::{Token, folded, tokens};
 use crate::extract::page::text_of;
 
 /// A date is shorter, in characters.
@@ -83,25 +84,19 @@ impl Shape {
         if text.contains(['€', '$', '£', '%', '+', '@', '(', '²', ':']) {
             return None;
         }
-        let mut runs: Vec<String> = Vec::new();
-        for c in text.chars() {
-            let goes_on = runs
-                .last()
-                .and_then(|run: &String| run.chars().next_back())
-                .is_some_and(|last| last.is_numeric() == c.is_numeric() && last.is_alphanumeric());
-            match runs.last_mut() {
-                Some(run) if goes_on && c.is_alphanumeric() => run.push(c),
-                _ if c.is_alphanumeric() => runs.push(c.to_string()),
-                _ => runs.push(String::from(" ")),
-            }
-        }
-        runs.retain(|run| run != " ");
-        shape.ends_with_figure = runs.last()?.starts_with(char::is_numeric);
-        for run in runs {
-            match run.parse::<u16>() {
+        let folded = folded(text);
+        let tokens: Vec<Token> = tokens(&folded).into_iter().filter(|token| !token.is_separator()).collect();
+        shape.ends_with_figure = tokens.last()?.is_number();
+        let mut word_end = None;
+        for token in tokens {
+            // Each ideograph is a token of its own.
+            let goes_on = word_end == Some(token.start) && !token.is_number();
+            word_end = (!token.is_number()).then(|| token.end());
+            match token.text.parse::<u16>() {
                 Ok(figure) if figure <= 59 || (1990..=2100).contains(&figure) => shape.figures.push(figure),
-                _ if run.starts_with(char::is_alphabetic) => shape.words.push(run.to_lowercase()),
-                _ => return None,
+                _ if token.is_number() => return None,
+                _ if goes_on => shape.words.last_mut()?.push_str(token.text),
+                _ => shape.words.push(token.text.to_owned()),
             }
         }
         let is_fit =
