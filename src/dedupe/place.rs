@@ -1,5 +1,7 @@
 //! The placement of an entry: the stages of the decision in order, over any `EntryIndex`.
 
+use std::sync::LazyLock;
+
 use hashbrown::HashMap;
 
 use super::compare::{self, Comparison, Evidence, Titles};
@@ -43,7 +45,7 @@ const NEAR_MIN: f32 = 0.2;
 const RIVAL_MARGIN: f32 = 0.08;
 
 /// The languages whose words the first comparison knows. Of others it sees names and figures only.
-const KNOWN_LANGUAGES: [&str; 3] = ["en", "fr", "es"];
+static KNOWN_LANGUAGES: LazyLock<[u32; 3]> = LazyLock::new(|| ["en", "fr", "es"].map(language_code));
 /// Translations from or into other languages are at least this alike by their letters, and by this much more than the entries of
 /// any other story; and that likeness and half of what they share of names, figures and subjects are at least so much together.
 const LETTERS_MIN: f32 = 0.13;
@@ -195,8 +197,7 @@ impl<L: EntryIndex> Placer<'_, L> {
             }
         }
         let mut candidates: Vec<(KnownEntry, Option<Comparison>)> = Vec::new();
-        let is_known = |language: u32| KNOWN_LANGUAGES.iter().any(|known| language_code(known) == language);
-        let are_known = is_known(sketch.language) && is_known(language);
+        let are_known = [sketch.language, language].iter().all(|language| KNOWN_LANGUAGES.contains(language));
         let votes_min =
             if sketch.words < SHORT_WORDS_MAX && !are_known { SHORT_VOTES_MIN } else { VOTES_MIN };
         for entry in best(&votes, TRANSLATIONS_MAX, votes_min) {

@@ -102,12 +102,14 @@ fn last_paragraph(html: &str) -> Option<usize> {
     memchr::memrchr_iter(b'<', html.as_bytes()).find(is_paragraph)
 }
 
+/// A text without its tags, as far as that can be told without a parser.
+fn without_tags(html: &str) -> String {
+    html.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text)).collect()
+}
+
 /// Whether a paragraph may be a sentence that a system adds: most are not, which can be told without parsing them.
 fn may_be_told(block: &str) -> bool {
-    let mut bare = String::with_capacity(block.len());
-    for part in block.split('<') {
-        bare.push_str(part.split_once('>').map_or(part, |(_, text)| text));
-    }
+    let bare = without_tags(block);
     // References, and signs in attributes, take a parser.
     if bare.contains(['&', '>', '"']) || block.contains("<!") {
         return true;
