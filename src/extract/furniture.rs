@@ -102,23 +102,19 @@ fn last_paragraph(html: &str) -> Option<usize> {
     memchr::memrchr_iter(b'<', html.as_bytes()).find(is_paragraph)
 }
 
-/// A text without its tags, as far as that can be told without a parser.
-fn without_tags(html: &str) -> String {
-    html.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text)).collect()
-}
-
 /// Whether a paragraph may be a sentence that a system adds: most are not, which can be told without parsing them.
 fn may_be_told(block: &str) -> bool {
-    let bare = without_tags(block);
+    let bare: String =
+        block.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text)).collect();
     // References, and signs in attributes, take a parser.
     if bare.contains(['&', '>', '"']) || block.contains("<!") {
         return true;
     }
     let plain = words::plain(&one_line(&bare));
     let may_fill = |pattern: &String| {
-        let mut parts = pattern.split('*').map(str::trim);
-        let (first, second) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        plain.starts_with(first) && plain.contains(second)
+        let (first, rest) = pattern.split_once('*').unwrap_or((pattern, ""));
+        let second = rest.split_once('*').map_or(rest, |(second, _)| second);
+        plain.starts_with(first.trim()) && plain.contains(second.trim())
     };
     words::after("goes_on", &plain).is_some() || words::of("back").iter().any(may_fill)
 }

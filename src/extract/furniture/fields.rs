@@ -5,7 +5,7 @@ use ego_tree::NodeId;
 use jiff::tz::TimeZone;
 use scraper::{ElementRef, Html};
 
-use super::{Known, text_of, without_tags};
+use super::{Known, text_of};
 use crate::extract::page::{date_of, selector, text_of as text_of_element};
 use crate::extract::prose_date::{DateRules, find_date, is_date_only};
 use crate::model::source::DateOrder;
@@ -60,39 +60,38 @@ pub(super) fn without_fields(html: &str, known: &Known) -> Option<String> {
     Some(fragment.root_element().inner_html()).filter(|rest| !text_of(rest).is_empty())
 }
 
-/// Whether the first element of a text may be a title or a date: most are around all of the text, which can be told without
-/// parsing it.
+/// Whether the first element of a text may be a title or a date: most are around all of the text, which is told as soon as they
+/// have more words than either.
 fn begins_with_field(start: &str, title: &str) -> bool {
     let name = if start.as_bytes().get(1).is_some_and(|byte| byte.eq_ignore_ascii_case(&b's')) {
         "span"
     } else {
         "div"
     };
-    let is_tag = |tag: &[u8]| {
-        tag.get(..name.len()).is_some_and(|own| own.eq_ignore_ascii_case(name.as_bytes()))
-            && tag.get(name.len()).is_none_or(|byte| !byte.is_ascii_alphanumeric())
+    let is_tag = |tag: &str| {
+        tag.as_bytes().get(..name.len()).is_some_and(|own| own.eq_ignore_ascii_case(name.as_bytes()))
+            && tag.as_bytes().get(name.len()).is_none_or(|byte| !byte.is_ascii_alphanumeric())
     };
-    let bytes = start.as_bytes();
-    let (head, mut depth, mut end) = (&bytes[..bytes.len().min(2 * HEAD_BYTES)], 0, None);
-    for at in memchr::memchr_iter(b'<', head) {
-        match &bytes[at + 1..] {
-            [b'/', tag @ ..] if is_tag(tag) => depth -= 1,
-            tag if is_tag(tag) => depth += 1,
+    let count = |text: &str| text.split_whitespace().count();
+    let words_max = DATE_WORDS_MAX.max(count(title));
+    let (mut depth, mut words) = (0, 0);
+    for part in start.split('<').skip(1) {
+        let (tag, text) = part.split_once('>').unwrap_or((part, ""));
+        match tag.strip_prefix('/') {
+            Some(closed) if is_tag(closed) => depth -= 1,
+            None if is_tag(tag) => depth += 1,
             _ => {}
         }
         if depth == 0 {
-            end = Some(at);
-            break;
+            return true;
+        }
+        words += count(text);
+        if words > words_max {
+            return false;
         }
     }
     // One that is not closed ends with the text.
-    let Some(first) =
-        end.or((bytes.len() == head.len()).then_some(bytes.len())).and_then(|end| start.get(..end))
-    else {
-        return false;
-    };
-    let words = |text: &str| text.split_whitespace().count();
-    words(&without_tags(first)) <= DATE_WORDS_MAX.max(words(title))
+    true
 }
 
 /// The elements in front of a text that are title, author, date and topics: the run up to the last that is known to be one. What
