@@ -12,7 +12,7 @@ use crate::model::story::Story;
 use crate::model::subscriber::Interests;
 use crate::support::i18n::{Phrases, counted, long_date, phrases, spoken};
 use crate::support::templates::{TemplateError, Templates};
-use crate::support::text::{fitting, shorten, wrapped};
+use crate::support::text::{fitting, primary_language, shorten, wrapped};
 use crate::view::{Catalog, ComingView, LinkView, StoryView, coming_among, coming_view, view_among};
 
 /// Minimum room, in characters, for the first story's title in a subject.
@@ -58,7 +58,8 @@ pub struct Edition<'a> {
 
 /// The interests of a configured digest.
 pub fn interests(digest: &Digest) -> Interests {
-    Interests { topics: digest.topics.clone(), ..Interests::default() }
+    let (topics, languages) = (digest.topics.clone(), digest.languages.clone());
+    Interests { topics, languages, ..Interests::default() }.sorted()
 }
 
 #[derive(Serialize)]
@@ -157,10 +158,17 @@ pub fn render(
     }
 }
 
+/// The stories that subject and preview name: those in the language of the mail first.
+fn leading<'a>(views: &'a [StoryView], language: &str) -> Vec<&'a StoryView> {
+    let is_own = |view: &&StoryView| primary_language(&view.language).eq_ignore_ascii_case(primary_language(language));
+    let (own, others): (Vec<_>, Vec<_>) = views.iter().partition(is_own);
+    own.into_iter().chain(others).collect()
+}
+
 /// The preview shown beside the subject. The subject names the first story; the preview continues with the next ones.
-fn preview(views: &[StoryView]) -> Option<String> {
-    let others: Vec<&str> = views.iter().skip(1).take(3).map(|story| story.title.as_str()).collect();
-    let text = if others.is_empty() { views.first()?.summary.clone() } else { others.join(" · ") };
+fn preview(leading: &[&StoryView]) -> Option<String> {
+    let others: Vec<&str> = leading.iter().skip(1).take(3).map(|story| story.title.as_str()).collect();
+    let text = if others.is_empty() { leading.first()?.summary.clone() } else { others.join(" · ") };
     (!text.is_empty()).then(|| shorten(&text, PREVIEW_CHARS_MAX))
 }
 
@@ -177,14 +185,15 @@ fn data<'a>(
     let said_in = spoken(edition.language, &catalog.channel.language);
     let t = phrases(said_in);
     let date = long_date(now.to_zoned_datetime(TimeZone::UTC).date(), said_in);
-    let preview = preview(&views).unwrap_or_else(|| format!("{}, {date}", edition.title));
+    let leading = leading(&views, edition.language);
+    let preview = preview(&leading).unwrap_or_else(|| format!("{}, {date}", edition.title));
     Data {
         title: edition.title,
         language: said_in,
         dir: t["dir"],
         channel: &catalog.channel.title,
         date,
-        lead: views.first().map(|story| lead(&story.title, edition.title, t["colon"])).unwrap_or_default(),
+        lead: leading.first().map(|story| lead(&story.title, edition.title, t["colon"])).unwrap_or_default(),
         preview,
         note: edition.note,
         groups: group(catalog, edition, views, t["other_topics"]),

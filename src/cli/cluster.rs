@@ -33,7 +33,7 @@ const ALONE: &str = "first of its story";
 
 /// One line of the file; all fields but the id are optional.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 struct ClusterEntry {
     id: Value,
     source: Option<String>,
@@ -44,6 +44,51 @@ struct ClusterEntry {
     html: Option<String>,
     published: Option<String>,
     language: Option<String>,
+}
+
+/// The fields of a line.
+const FIELDS: [&str; 9] = ["id", "source", "url", "guid", "title", "text", "html", "published", "language"];
+/// What other programs call some of them.
+const SYNONYMS: [(&str, &str); 20] = [
+    ("content", "text"),
+    ("content_text", "text"),
+    ("body", "text"),
+    ("summary", "text"),
+    ("description", "text"),
+    ("excerpt", "text"),
+    ("content_html", "html"),
+    ("lang", "language"),
+    ("locale", "language"),
+    ("date", "published"),
+    ("date_published", "published"),
+    ("pubdate", "published"),
+    ("time", "published"),
+    ("updated", "published"),
+    ("link", "url"),
+    ("address", "url"),
+    ("feed", "source"),
+    ("partner", "source"),
+    ("name", "title"),
+    ("headline", "title"),
+];
+
+/// Why a file cannot be clustered.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// A field that would have no effect: the stories would not be what its author expects.
+    #[error(
+        "line {line}: unknown field \"{field}\": did you mean \"{near}\"? A line has only {}",
+        FIELDS.join(", ")
+    )]
+    UnknownField { line: usize, field: String, near: &'static str },
+}
+
+/// Why a line is not an entry.
+enum LineError {
+    UnknownField(ClusterError),
+    Other(String),
 }
 
 /// The placement of an entry, and the reason.
@@ -87,8 +132,8 @@ impl Clustering {
     /// Reads all lines. A line that is not an entry is reported and skipped.
     ///
     /// # Errors
-    /// When the file cannot be read.
-    pub fn read(&mut self, mut file: impl BufRead) -> std::io::Result<()> {
+    /// When the file cannot be read, or a line has a field that is unknown.
+    pub fn read(&mut self, mut file: impl BufRead) -> Result<(), ClusterError> {
         let mut is_at_end = false;
         while !is_at_end {
             let mut lines: Vec<(usize, Vec<u8>)> = Vec::new();
@@ -110,12 +155,12 @@ impl Clustering {
                     lines.push((self.line, line));
                 }
             }
-            self.place(&lines);
+            self.place(&lines)?;
         }
         Ok(())
     }
 
-    fn place(&mut self, lines: &[(usize, Vec<u8>)]) {
+    fn place(&mut self, lines: &[(usize, Vec<u8>)]) -> Result<(), ClusterError> {
         let first = self.memory.len();
         let mut entries = Vec::new();
         for ready in prepare(lines) {
@@ -125,7 +170,8 @@ impl Clustering {
                     entries.push((sketch, keys, title, text));
                     self.decisions.push(ClusterDecision { id, relation: Relation::First, reason: None });
                 }
-                Err(problem) => self.problems.push(problem),
+                Err(LineError::Other(problem)) => self.problems.push(problem),
+                Err(LineError::UnknownField(error)) => return Err(error),
             }
         }
         for (at, (sketch, keys, title, text)) in entries.iter().enumerate() {
@@ -136,6 +182,7 @@ impl Clustering {
             self.keep(number, &intake);
             self.memory.end(number, sketch, opening);
         }
+        Ok(())
     }
 
     fn keep(&mut self, number: usize, intake: &Placement) {
@@ -172,13 +219,32 @@ impl Clustering {
 }
 
 /// Prepares the lines in parallel.
-fn prepare(lines: &[(usize, Vec<u8>)]) -> Vec<Result<Ready, String>> {
+fn prepare(lines: &[(usize, Vec<u8>)]) -> Vec<Result<Ready, LineError>> {
     lines.par_iter().map(|(number, line)| ready(*number, line)).collect()
 }
 
-fn ready(number: usize, line: &[u8]) -> Result<Ready, String> {
-    let item: ClusterEntry = serde_json::from_slice(line)
-        .map_err(|error| format!("line {number} is not an entry ({error}): left out"))?;
+/// Why a line cannot be read: a field that is unknown, or anything else.
+fn line_error(number: usize, line: &[u8], error: &serde_json::Error) -> LineError {
+    let fields: serde_json::Map<String, Value> = serde_json::from_slice(line).unwrap_or_default();
+    match fields.keys().find(|field| !FIELDS.contains(&field.as_str())) {
+        Some(field) => {
+            let near = nearest_field(field);
+            LineError::UnknownField(ClusterError::UnknownField { line: number, field: field.clone(), near })
+        }
+        None => LineError::Other(format!("line {number} is not an entry ({error}): left out")),
+    }
+}
+
+fn nearest_field(field: &str) -> &'static str {
+    let lower = field.to_ascii_lowercase();
+    let synonym = SYNONYMS.iter().find(|(name, _)| *name == lower).map(|(_, field)| *field);
+    let nearest = || FIELDS.into_iter().min_by_key(|known| strsim::osa_distance(known, &lower));
+    synonym.or_else(nearest).unwrap_or_default()
+}
+
+fn ready(number: usize, line: &[u8]) -> Result<Ready, LineError> {
+    let item: ClusterEntry =
+        serde_json::from_slice(line).map_err(|error| line_error(number, line, &error))?;
     let page = item.html.as_deref().map(read_html).unwrap_or_default();
     let text = item.text.as_deref().filter(|text| !text.trim().is_empty()).unwrap_or(&page.text);
     let title = item.title.as_deref().unwrap_or_default();

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use serde_json::json;
 
 use crate::app::{App, Usage, progress};
-use crate::cli::cluster::Clustering;
+use crate::cli::cluster::{ClusterError, Clustering};
 use crate::dedupe::placement::Assessment;
 use crate::model::story::StoredEntry;
 use crate::pipeline::maintenance;
@@ -29,7 +29,12 @@ pub(super) fn cluster(file: &Path) -> anyhow::Result<()> {
         ))
     };
     let mut clustering = Clustering::default();
-    clustering.read(reader).with_context(|| format!("cannot read {shown}"))?;
+    match clustering.read(reader) {
+        Err(error @ ClusterError::UnknownField { .. }) => {
+            return Err(Usage(format!("{shown}, {error}")).into());
+        }
+        read => read.with_context(|| format!("cannot read {shown}"))?,
+    }
     for problem in &clustering.problems {
         eprintln!("{problem}");
     }

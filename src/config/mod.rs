@@ -130,7 +130,7 @@ impl Config {
             .sources
             .iter()
             .filter_map(|source| source.language.as_ref())
-            .chain(self.digests.iter().map(|digest| &digest.language));
+            .chain(self.digests.iter().flat_map(|digest| digest.languages.iter().chain([&digest.language])));
         let mut languages: Vec<String> = others
             .chain(of_topics)
             .chain(of_feeds)
@@ -419,6 +419,7 @@ fn read_digest(section: Section, topics: &[Topic]) -> Digest {
             .unwrap_or_else(|| i18n::default_language().into()),
         schedule: section.parsed("schedule", Schedule::parse).unwrap_or_else(Schedule::weekly),
         topics: section.list("topics", |id| known_topic(topics, id)),
+        languages: section.list("languages", parse_language),
         entries_max: section.number("max_entries", 30, 1..=500) as usize,
         recipients: section.list("recipients", Address::parse),
     }

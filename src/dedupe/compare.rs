@@ -1,8 +1,9 @@
 //! Compares two sketches: is one entry a copy or a translation of the other? Every result states why.
 
 use std::fmt;
+use std::sync::LazyLock;
 
-use crate::model::sketch::{Marked, NO_DAY, Part, Sketch, WordKind};
+use crate::model::sketch::{Marked, NO_DAY, Part, Sketch, WordKind, hash};
 use crate::support::text::many;
 
 use super::entry_index::DAYS_MAX;
@@ -25,6 +26,8 @@ pub enum Evidence {
     Unlike { share: f32 },
     Mates { rival: f32 },
     Letters { share: f32, rival: f32 },
+    Issues,
+    Updated,
 }
 
 impl fmt::Display for Evidence {
@@ -69,6 +72,10 @@ impl fmt::Display for Evidence {
                 percent(share),
                 percent(rival)
             ),
+            Evidence::Issues => f.write_str(
+                "one source gave each a figure or a month that the other has not, as in a series",
+            ),
+            Evidence::Updated => f.write_str("the title says that it is an update of the other"),
             Evidence::Mates { rival } => write!(f, "another story is as near ({} %)", percent(rival)),
         }
     }
@@ -128,6 +135,49 @@ pub fn titles(a: &Sketch, b: &Sketch) -> Titles {
         (false, true) if common.len() >= 3 => Titles::Within,
         (false, _) => Titles::Apart,
     }
+}
+
+/// What the title of an updated version has more than that of the first, folded.
+const UPDATE_WORDS: [&str; 25] = [
+    "updated", "update", "corrected", "correction", "revised", "maj", "mise", "a", "jour", "actualise", "rectificatif",
+    "corrige", "actualizado", "actualizada", "actualizacion", "corregido", "atualizado", "atualizada", "atualizacao",
+    "aktualisiert", "aktualisierung", "korrigiert", "aggiornato", "aggiornamento", "actualitzat",
+];
+static UPDATE_HASHES: LazyLock<Vec<u32>> =
+    LazyLock::new(|| UPDATE_WORDS.iter().map(|word| Marked::new(hash(word.as_bytes()), WordKind::Word).word()).collect());
+/// An update comes within this many days.
+const UPDATE_DAYS_MAX: i32 = 30;
+
+/// Whether one entry is by its title an update of the other: "[Updated] X" of "X".
+pub fn is_update(a: &Sketch, b: &Sketch) -> bool {
+    let (ours, theirs): (Vec<Marked>, Vec<Marked>) = (a.title().collect(), b.title().collect());
+    let common = common_words(&ours, &theirs);
+    let (rest_a, rest_b) = (rest(&ours, &common, |&(at, _)| at), rest(&theirs, &common, |&(_, at)| at));
+    let (more, less) = if rest_a.is_empty() { (rest_b, rest_a) } else { (rest_a, rest_b) };
+    common.len() >= 2
+        && less.is_empty()
+        && !more.is_empty()
+        && more.iter().all(|word| UPDATE_HASHES.contains(&word.word()))
+        && days_between(a, b).is_none_or(|days| days <= UPDATE_DAYS_MAX)
+}
+
+/// A text with at most this many figures is compared by all of them.
+const FEW_FIGURES: usize = 6;
+
+/// Whether two entries of one source differ like issues of a series: each has a figure or a month that the other has not, in the
+/// title, the opening or a text of few figures.
+pub fn are_issues(a: &Sketch, b: &Sketch) -> bool {
+    let differ = |ours: &[u32], theirs: &[u32]| {
+        ours.iter().any(|figure| !theirs.contains(figure)) && theirs.iter().any(|figure| !ours.contains(figure))
+    };
+    let of_kind = |sketch: &Sketch, kind: WordKind| -> Vec<u32> {
+        sketch.concepts().filter(|concept| concept.kind() == kind).map(Marked::word).collect()
+    };
+    let (ours, theirs) = (a.part(Part::Numbers), b.part(Part::Numbers));
+    (ours.len().max(theirs.len()) <= FEW_FIGURES && differ(ours, theirs))
+        || [WordKind::Number, WordKind::Calendar]
+            .into_iter()
+            .any(|kind| differ(&of_kind(a, kind), &of_kind(b, kind)))
 }
 
 /// Whether the numbers in two titles can be those of one event: those of one are all in the other.
@@ -340,6 +390,9 @@ fn copy_share_min(a: &Sketch, b: &Sketch, titles: Titles, overlap: &Overlap) -> 
     if overlap.looked_at < FEW_PHRASES { FEW_SHARE.max(needed) } else { needed }
 }
 
+/// How sure an update is.
+const UPDATE_SCORE: f32 = 0.9;
+
 /// Whether one entry is a copy of the other. `is_rare` accepts shingles that few stories have and that are not boilerplate of a
 /// source.
 pub fn copy(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Comparison {
@@ -353,8 +406,14 @@ pub fn copy(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Comparison
     }
     let text = Evidence::Text { share: overlap.share, shared: overlap.looked_at };
     let few = Evidence::FewPhrases { share: overlap.share, shared: overlap.shared };
+    if is_same_source && is_update(a, b) {
+        return yes(overlap.share.max(UPDATE_SCORE), Evidence::Updated);
+    }
     if titles == Titles::NumbersDiffer {
         return no(overlap.share, Evidence::TitleNumbers);
+    }
+    if is_same_source && are_issues(a, b) {
+        return no(overlap.share, Evidence::Issues);
     }
     if is_same_source && !matches!(titles, Titles::Equal | Titles::Within | Titles::Missing) {
         return no(overlap.share, Evidence::OtherTitle);

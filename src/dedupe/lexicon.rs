@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use hashbrown::HashMap;
 
 use crate::model::sketch::{Fnv, hash, hash_all, hash64};
-use crate::support::stopwords::LITTLE_WORDS;
+use crate::support::stopwords::{LANGUAGES, STOP_WORDS};
 
 /// What is known of a word by its spelling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,45 +21,45 @@ pub enum Special {
 
 /// January is the first line, Monday the thirteenth. Folded; a word found in two languages means the same in both.
 const CALENDAR: [&str; 19] = [
-    "january janvier enero janeiro",
-    "february fevrier febrero fevereiro",
-    "march mars marzo marco",
-    "april avril abril",
-    "may mai mayo maio",
-    "june juin junio junho",
-    "july juillet julio julho",
-    "august aout agosto",
-    "september septembre septiembre setembro",
-    "october octobre octubre outubro",
+    "january janvier enero janeiro januar gennaio gener",
+    "february fevrier febrero fevereiro februar febbraio febrer",
+    "march mars marzo marco marz",
+    "april avril abril aprile",
+    "may mai mayo maio maggio maig",
+    "june juin junio junho juni giugno juny",
+    "july juillet julio julho juli luglio juliol",
+    "august aout agosto agost",
+    "september septembre septiembre setembro settembre setembre",
+    "october octobre octubre outubro oktober ottobre",
     "november novembre noviembre novembro",
-    "december decembre diciembre dezembro",
-    "monday lundi lunes",
-    "tuesday mardi martes",
-    "wednesday mercredi miercoles",
-    "thursday jeudi jueves",
-    "friday vendredi viernes",
-    "saturday samedi sabado",
-    "sunday dimanche domingo",
+    "december decembre diciembre dezembro dezember dicembre desembre",
+    "monday lundi lunes montag lunedi dilluns",
+    "tuesday mardi martes dienstag martedi dimarts",
+    "wednesday mercredi miercoles mittwoch mercoledi dimecres",
+    "thursday jeudi jueves donnerstag giovedi dijous",
+    "friday vendredi viernes freitag venerdi divendres",
+    "saturday samedi sabado samstag sabato dissabte",
+    "sunday dimanche domingo sonntag domenica diumenge",
 ];
 
 /// The first line is two: "one" is an article in too many languages.
 const NUMBERS: [&str; 11] = [
-    "two deux dos dois",
-    "three trois tres",
-    "four quatre cuatro",
-    "five cinq cinco",
-    "six seis",
-    "seven sept siete sete",
-    "eight huit ocho oito",
-    "nine neuf nueve nove",
-    "ten dix diez dez",
-    "eleven onze",
-    "twelve douze doce",
+    "two deux dos dois zwei",
+    "three trois tres drei",
+    "four quatre cuatro vier quattro",
+    "five cinq cinco funf cinque",
+    "six seis sechs",
+    "seven sept siete sete sieben sette",
+    "eight huit ocho oito acht otto vuit",
+    "nine neuf nueve nove neun",
+    "ten dix diez dez zehn dieci",
+    "eleven onze undici",
+    "twelve douze doce zwolf dodici",
 ];
 
 static SPECIAL: LazyLock<HashMap<u32, Special, ByHash>> = LazyLock::new(|| {
     let mut table: HashMap<u32, Special, ByHash> = HashMap::default();
-    for (language, words) in LITTLE_WORDS.iter().enumerate() {
+    for (language, words) in STOP_WORDS.iter().enumerate() {
         for word in words.split_whitespace() {
             let entry = table.entry(hash(word.as_bytes())).or_insert(Special::Little(0));
             if let Special::Little(bits) = entry {
@@ -114,7 +114,8 @@ impl std::hash::BuildHasher for ByHash {
     }
 }
 
-/// Whole words and prefixes, by hash, each mapped to its line number.
+/// Whole words and prefixes of one language, by hash, each mapped to its line number.
+#[derive(Default)]
 struct Lexicon {
     whole: HashMap<u32, u32, ByHash>,
     begins: HashMap<u32, u32, ByHash>,
@@ -122,22 +123,25 @@ struct Lexicon {
     begin_max: usize,
 }
 
-static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| {
-    let mut lexicon = Lexicon { whole: HashMap::default(), begins: HashMap::default(), begin_max: 0 };
+/// The columns of `lexicon.tsv`, in the order of `LANGUAGES`.
+static LEXICON: LazyLock<[Lexicon; LANGUAGES.len()]> = LazyLock::new(|| {
+    let mut lexicons: [Lexicon; LANGUAGES.len()] = Default::default();
     for (number, line) in
         include_str!("lexicon.tsv").lines().enumerate().filter(|(_, line)| !line.starts_with('#'))
     {
-        for word in line.split_whitespace() {
-            match word.strip_suffix('*') {
-                Some(begin) => {
-                    lexicon.begin_max = lexicon.begin_max.max(begin.len());
-                    lexicon.begins.entry(hash(begin.as_bytes())).or_insert(number as u32)
-                }
-                None => lexicon.whole.entry(hash(word.as_bytes())).or_insert(number as u32),
-            };
+        for (lexicon, words) in lexicons.iter_mut().zip(line.split('\t')) {
+            for word in words.split_whitespace() {
+                match word.strip_suffix('*') {
+                    Some(begin) => {
+                        lexicon.begin_max = lexicon.begin_max.max(begin.len());
+                        lexicon.begins.entry(hash(begin.as_bytes())).or_insert(number as u32)
+                    }
+                    None => lexicon.whole.entry(hash(word.as_bytes())).or_insert(number as u32),
+                };
+            }
         }
     }
-    lexicon
+    lexicons
 });
 
 /// Minimum length of a prefix in the lexicon, in bytes.
@@ -145,21 +149,25 @@ const BEGIN_MIN: usize = 2;
 /// Maximum length of a stem, in letters: endings differ between languages.
 const STEM_MAX: usize = 6;
 
-/// The concept of a word: a line of the lexicon, or else a hash of its stem.
-pub fn concept(letters: &str) -> u32 {
-    let lexicon = &*LEXICON;
-    let (mut hash, mut without_last, mut begins) = (Fnv::START, Fnv::START, None);
-    for (end, byte) in (1..).zip(letters.bytes()) {
-        without_last = hash;
-        hash = hash.with(byte);
-        if (BEGIN_MIN..=lexicon.begin_max).contains(&end) && letters.is_char_boundary(end) {
-            begins = lexicon.begins.get(&hash.half()).or(begins);
+/// The concept of a word in the language at this position of `LANGUAGES`: a line of the lexicon, or else a hash of its stem.
+pub fn concept(letters: &str, language: Option<usize>) -> u32 {
+    let line = language.and_then(|language| LEXICON[language].line(letters));
+    line.map_or_else(|| hash(stem(letters).as_bytes()), |line| hash_all([0x1E71, line]))
+}
+
+impl Lexicon {
+    /// The line of a word: of the word itself, of its singular, or of the longest prefix.
+    fn line(&self, letters: &str) -> Option<u32> {
+        let (mut hash, mut without_last, mut begins) = (Fnv::START, Fnv::START, None);
+        for (end, byte) in (1..).zip(letters.bytes()) {
+            without_last = hash;
+            hash = hash.with(byte);
+            if (BEGIN_MIN..=self.begin_max).contains(&end) && letters.is_char_boundary(end) {
+                begins = self.begins.get(&hash.half()).or(begins);
+            }
         }
-    }
-    let singular = || lexicon.whole.get(&without_last.half()).filter(|_| letters.ends_with('s'));
-    match lexicon.whole.get(&hash.half()).or_else(singular).or(begins) {
-        Some(line) => hash_all([0x1E71, *line]),
-        None => self::hash(stem(letters).as_bytes()),
+        let singular = || self.whole.get(&without_last.half()).filter(|_| letters.ends_with('s'));
+        self.whole.get(&hash.half()).or_else(singular).or(begins).copied()
     }
 }
 
@@ -215,33 +223,38 @@ fn stem(letters: &str) -> String {
 mod tests {
     use super::*;
 
+    /// The concept of a word in a language.
+    fn of(language: &str, letters: &str) -> u32 {
+        concept(letters, LANGUAGES.iter().position(|tag| *tag == language))
+    }
+
     #[test]
     fn words_of_one_meaning_are_one_concept() {
-        for (a, b) in [
-            ("governments", "gobiernos"),
-            ("mayors", "maires"),
-            ("democratie", "democracy"),
-            ("transparence", "transparencia"),
-            ("rome", "roma"),
-            ("quality", "calidad"),
-            ("philosophie", "filosofia"),
-            ("onu", "un"),
-            ("paraguay", "paraguay"),
-            ("participation", "participacion"),
-            ("algorithms", "algoritmos"),
-            ("nigeria", "nigeria"),
-            ("kyrgyz", "kyrgyz"),
+        for pair in [
+            [("en", "governments"), ("es", "gobiernos")],
+            [("en", "mayors"), ("fr", "maires")],
+            [("fr", "democratie"), ("en", "democracy")],
+            [("fr", "transparence"), ("es", "transparencia")],
+            [("en", "rome"), ("es", "roma")],
+            [("en", "quality"), ("es", "calidad")],
+            [("fr", "philosophie"), ("es", "filosofia")],
+            [("fr", "onu"), ("en", "un")],
+            [("en", "participation"), ("es", "participacion")],
+            [("en", "algorithms"), ("es", "algoritmos")],
+            [("de", "nigeria"), ("sw", "nigeria")],
+            [("en", "kyrgyz"), ("fr", "kyrgyz")],
         ] {
-            assert_eq!(concept(a), concept(b), "{a} {} and {b} {}", stem(a), stem(b));
+            let [one, other] = pair.map(|(language, letters)| of(language, letters));
+            assert_eq!(one, other, "{pair:?}");
         }
-        assert_ne!(concept("corruption"), concept("congress"));
-        assert_ne!(concept("kenya"), concept("ghana"));
+        assert_ne!(of("en", "corruption"), of("en", "congress"));
+        assert_ne!(of("en", "kenya"), of("en", "ghana"));
     }
 
     #[test]
     fn little_words_tell_their_languages() {
         assert_eq!(special(hash(b"the")), Some(Special::Little(1)));
-        assert_eq!(special(hash(b"de")), Some(Special::Little(0b1110)));
+        assert_eq!(special(hash(b"de")), Some(Special::Little(0b100_1110)));
         assert_eq!(special(hash(b"octubre")), special(hash(b"october")));
         assert_eq!(special(hash(b"corruption")), None);
     }

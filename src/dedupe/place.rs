@@ -27,6 +27,8 @@ pub struct NewEntry<'a> {
 
 /// A shingle found in more than this many stories of one source is boilerplate.
 const OF_ONE_SOURCE_MAX: usize = 2;
+/// Without what their sources repeat, two texts are compared if each has as many shingles left.
+const OWN_SHINGLES_MIN: usize = 4;
 /// Maximum number of known entries compared as copies, and as translations.
 const COPIES_MAX: usize = 6;
 const TRANSLATIONS_MAX: usize = 6;
@@ -152,7 +154,15 @@ impl<L: EntryIndex> Placer<'_, L> {
                     known.sketch.shingles().filter(|handle| !self.seen.contains_key(handle)).collect();
                 self.ask(&unknown, None)?;
             }
-            let verdict = compare::copy(sketch, &known.sketch, |shingle| self.is_rare(shingle));
+            let mut verdict = compare::copy(sketch, &known.sketch, |shingle| self.is_rare(shingle));
+            if verdict.is_same && matches!(verdict.evidence, Evidence::Text { .. }) {
+                let repeated = self.repeated(&known)?;
+                let own = |sketch: &Sketch| sketch.shingles().filter(|shingle| !repeated.contains(shingle)).count();
+                if !repeated.is_empty() && own(sketch).min(own(&known.sketch)) >= OWN_SHINGLES_MIN {
+                    let is_own = |shingle| self.is_rare(shingle) && !repeated.contains(&shingle);
+                    verdict = compare::copy(sketch, &known.sketch, is_own);
+                }
+            }
             let differs = sketch.language != known.sketch.language
                 && sketch.language != 0
                 && known.sketch.language != 0;
@@ -164,6 +174,24 @@ impl<L: EntryIndex> Placer<'_, L> {
             self.say(&known, relation, (verdict.is_same, verdict.score), Reason::Compared(verdict.evidence));
         }
         Ok(())
+    }
+
+    /// The shingles that both entries have and that stand in another story of one of their sources too, as footers and banners do.
+    fn repeated(&mut self, known: &KnownEntry) -> Result<Vec<u32>, L::Error> {
+        let sketch = self.new.sketch;
+        let shared: Vec<u32> =
+            sketch.shingles().filter(|shingle| known.sketch.has_shingle(*shingle)).collect();
+        let is_elsewhere = |posting: &Posting| {
+            posting.is_placed
+                && posting.story != known.story
+                && (posting.source == sketch.source || posting.source == known.sketch.source)
+        };
+        let postings = self.index.postings(&shared, None)?;
+        let repeated = shared.iter().zip(&postings).filter(|(_, postings)| match postings {
+            Postings::Many => true,
+            Postings::Few(postings) => postings.iter().any(is_elsewhere),
+        });
+        Ok(repeated.map(|(shingle, _)| *shingle).collect())
     }
 
     /// Compares with news in other languages.
@@ -314,7 +342,10 @@ fn by_key(new: &Sketch, known: &Sketch, key: &str, both_own: bool) -> Option<(Re
     let is_address = !key.starts_with("title:") && !key.starts_with("guid:");
     let is_contradicted = match titles {
         _ if is_told_apart && is_address => true,
-        Titles::Equal | Titles::Missing => key.starts_with("title:") && compare::are_two_texts(new, known),
+        Titles::Equal | Titles::Missing => {
+            key.starts_with("title:")
+                && (compare::are_two_texts(new, known) || is_same_source && compare::are_issues(new, known))
+        }
         Titles::Within => false,
         _ if compare::have_texts(new, known) => compare::are_far_apart(new, known),
         Titles::NumbersDiffer | Titles::Frame => is_same_source,

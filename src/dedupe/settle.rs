@@ -116,18 +116,24 @@ impl<L: EntryIndex> Settling<'_, L> {
             if is_same_source && is_same_language && titles == Titles::NumbersDiffer {
                 return Ok(Some(Reason::Member(Evidence::TitleNumbers)));
             }
+            let is_update = is_same_source && compare::is_update(sketch, &member.sketch);
+            if is_same_source && is_same_language && !is_update && !opinion.reason.is_by_key() {
+                if matches!(titles, Titles::Frame | Titles::Apart) {
+                    return Ok(Some(Reason::Member(Evidence::OtherTitle)));
+                }
+                if compare::are_issues(sketch, &member.sketch) {
+                    return Ok(Some(Reason::Member(Evidence::Issues)));
+                }
+            }
             let is_other = is_same_language && matches!(titles, Titles::Frame | Titles::Apart);
             if !is_other {
                 continue;
             }
             let share = compare::overlap(sketch, &member.sketch, |_| true).share;
-            if opinion.relation == Relation::Copy && is_same_source && share < MERGE_SHARE {
-                return Ok(Some(Reason::Member(Evidence::OtherTitle)));
-            }
             if opinion.relation == Relation::Translation
                 && !opinion.reason.is_by_key()
                 && share < MERGE_SHARE
-                && (is_same_source || opinion.score < SECOND_TEXT_SHARE)
+                && opinion.score < SECOND_TEXT_SHARE
             {
                 return Ok(Some(Reason::HasLanguage));
             }

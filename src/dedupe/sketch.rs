@@ -67,9 +67,9 @@ pub fn sketch(parts: &SketchInput) -> Sketch {
     let of_kind = |kind: WordKind, count_max: usize| {
         sorted(text.words.iter().filter(|word| word.kind == kind).map(|word| word.hash), count_max)
     };
-    let links = sorted(parts.links.iter().map(|link| hash(link.as_bytes())), LINKS_MAX);
     let language =
         parts.language.map(language_code).filter(|&code| code != 0).unwrap_or_else(|| spoken(&title, &text));
+    let links = sorted(parts.links.iter().map(|link| hash(link.as_bytes())), LINKS_MAX);
     let head = Head {
         source: source_hash(parts.source),
         title_hash: if title.words.is_empty() {
@@ -91,7 +91,7 @@ pub fn sketch(parts: &SketchInput) -> Sketch {
             &sample,
             &of_kind(WordKind::Number, NAMES_MAX),
             &of_kind(WordKind::Name, NAMES_MAX),
-            &concepts(&title, &text),
+            &concepts(&title, &text, language),
             &links,
         ],
     )
@@ -128,13 +128,15 @@ fn sorted(hashes: impl Iterator<Item = u32>, count_max: usize) -> Vec<u32> {
 }
 
 /// The concepts of title and first words. A name in one is a name in the other, since headlines vary in capitalisation.
-fn concepts(title: &Words, text: &Words) -> Vec<u32> {
+fn concepts(title: &Words, text: &Words, language: u32) -> Vec<u32> {
+    let column = LANGUAGES.iter().position(|tag| language_code(tag) == language);
+    let own = column.map_or(u8::MAX, |column| 1 << column);
     let of = |words: &Words, word: &Word| match word.kind {
         WordKind::Number | WordKind::Calendar => word.hash,
-        WordKind::Word | WordKind::Name => concept(words.letters(word)),
+        WordKind::Word | WordKind::Name => concept(words.letters(word), column),
     };
     let bears = |words: &Words, word: &Word| {
-        word.little == 0
+        word.little & own == 0
             && (matches!(word.kind, WordKind::Number)
                 || words.letters(word).len() >= CONCEPT_LETTERS_MIN
                 || word.kind == WordKind::Name)

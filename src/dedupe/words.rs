@@ -166,11 +166,43 @@ fn number_end(text: &str, start: usize) -> usize {
     // "1st", "2nd", "3ème", "5º"; other suffixes, as in "4k", are kept by `push_number`.
     let suffix = &text[end..];
     let letters = suffix.find(|c: char| !c.is_alphanumeric()).unwrap_or(suffix.len());
-    end + letters
+    let end = end + letters;
+    stage_end(text, end).unwrap_or(end)
 }
 
-/// Appends a number in normal form: groups joined, a decimal comma as a point, ordinal suffixes dropped.
+/// Names of what comes before a final version, and of what mends one.
+const STAGES: [&str; 11] =
+    ["rc", "alpha", "beta", "preview", "pre", "dev", "milestone", "snapshot", "nightly", "patch", "sp"];
+
+/// The end of the stage behind a version number, which is a part of it: "3.3.0-rc1", "17 Beta 2".
+fn stage_end(text: &str, number_end: usize) -> Option<usize> {
+    let start = number_end + usize::from(text[number_end..].starts_with(['-', ' ', '~', '.']));
+    let rest = text.get(start..)?.as_bytes();
+    let letters = rest.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    STAGES.iter().find(|stage| stage.len() == letters && rest[..letters].eq_ignore_ascii_case(stage.as_bytes()))?;
+    let digits = |at: usize| rest[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let own = digits(letters);
+    let is_apart = own == 0 && matches!(rest.get(letters), Some(b' ' | b'.' | b'-')) && digits(letters + 1) > 0;
+    let end = if is_apart { letters + 1 + digits(letters + 1) } else { letters + own };
+    // "3 beta-testers" has no version in it.
+    rest.get(end).is_none_or(|byte| byte.is_ascii() && !byte.is_ascii_alphanumeric() && *byte != b'-').then_some(start + end)
+}
+
+/// Appends a number in normal form: groups joined, a decimal comma as a point, ordinal suffixes dropped. A version keeps its stage.
 fn push_number(out: &mut String, raw: &str) {
+    if let Some(at) = raw.find(|c: char| c.is_ascii_alphabetic()) {
+        let (number, stage) = raw.split_at(at);
+        let letters = stage.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(stage.len());
+        if STAGES.iter().any(|known| stage[..letters].eq_ignore_ascii_case(known)) {
+            push_plain_number(out, number.trim_end_matches(['-', ' ', '~', '.']));
+            out.extend(stage.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()));
+            return;
+        }
+    }
+    push_plain_number(out, raw);
+}
+
+fn push_plain_number(out: &mut String, raw: &str) {
     let start = out.len();
     let digits_end = raw.rfind(|c: char| c.is_ascii_digit()).map_or(raw.len(), |last| last + 1);
     let (number, suffix) = raw.split_at(digits_end);
@@ -252,5 +284,23 @@ mod tests {
         let hashes = |text: &str| Words::of(text, 9).words.iter().map(|word| word.hash).collect::<Vec<_>>();
         assert_eq!(hashes("five October"), hashes("cinq octobre"));
         assert_eq!(hashes("five"), hashes("5"));
+    }
+
+    #[test]
+    fn a_version_is_one_number_with_its_stage() {
+        for (text, number) in [
+            ("3.3.0-rc1", "3.3.0rc1"),
+            ("17 Beta 2", "17beta2"),
+            ("4.0.0 preview3", "4.0.0preview3"),
+            ("7.0 RC1", "7.0rc1"),
+            ("2.0.0-alpha", "2.0.0alpha"),
+            ("12.5rc", "12.5rc"),
+        ] {
+            assert_eq!(words(text), [(number.to_owned(), WordKind::Number)], "{text}");
+        }
+        let letters = |text: &str| words(text).into_iter().map(|(letters, _)| letters).collect::<Vec<_>>();
+        assert_eq!(letters("3.2.1 and 3.2.2"), ["3.2.1", "and", "3.2.2"]);
+        assert_eq!(letters("3 beta-testers, 4 betas"), ["3", "beta", "testers", "4", "betas"]);
+        assert_eq!(letters("5 prélats"), ["5", "prelats"]);
     }
 }

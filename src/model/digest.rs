@@ -21,6 +21,8 @@ pub struct Digest {
     pub schedule: Schedule,
     /// Topic ids; empty means all.
     pub topics: Vec<String>,
+    /// Only stories of which a version is in one of these languages; empty means all. BCP 47.
+    pub languages: Vec<String>,
     /// Maximum number of stories in an issue; the rest is counted and linked.
     pub entries_max: usize,
     pub recipients: Vec<Address>,

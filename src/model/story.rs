@@ -1,6 +1,7 @@
 //! A story: all copies and translations of one piece of news, and the choice of which to show.
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::support::text::primary_language;
 
@@ -136,8 +137,8 @@ pub struct Story {
 }
 
 impl Story {
-    /// The version to show to readers of `language`: in their language first, then originals before syndicated, full texts
-    /// before teasers, older before newer ones.
+    /// The version to show to readers of `language`: in their language first, then originals before syndicated, those of an
+    /// earlier day before those of a later one, full texts before teasers, older before newer ones; whatever was read first.
     ///
     /// # Panics
     /// Never for a story from the store, which has at least one version.
@@ -152,6 +153,7 @@ impl Story {
     pub fn version_among(&self, language: &str, interests: &Interests) -> &StoredEntry {
         let longest = self.versions.iter().map(StoredEntry::text_bytes).max().unwrap_or(0);
         let rank = |at: usize, version: &StoredEntry| {
+            let date = version.sort_date();
             let is_teaser = version.text_bytes() * 2 < longest;
             (
                 !version.fits(interests),
@@ -159,7 +161,9 @@ impl Story {
                 self.is_superseded(version),
                 version.entry.title.is_empty(),
                 version.is_syndicated(),
+                date.to_zoned_datetime(TimeZone::UTC).date(),
                 is_teaser,
+                date,
                 at,
             )
         };
@@ -234,15 +238,12 @@ impl Story {
         })
     }
 
-    /// One version for each other language.
+    /// One version for each other language. Variants of a language, such as fr and fr-CA, are one for readers.
     pub fn translations_of(&self, shown: &StoredEntry) -> Vec<&StoredEntry> {
-        let mut seen: Vec<String> = shown.entry.language.iter().cloned().collect();
-        let mut translations = Vec::new();
-        for version in &self.versions {
-            let Some(language) = version.entry.language.clone() else { continue };
-            if version.entry.id != shown.entry.id && !seen.contains(&language) {
-                seen.push(language);
-                translations.push(version);
+        let mut translations: Vec<&StoredEntry> = Vec::new();
+        for language in self.versions.iter().filter_map(|version| version.entry.language.as_deref()) {
+            if !shown.is_in(language) && translations.iter().all(|known| !known.is_in(language)) {
+                translations.push(self.version_for(language));
             }
         }
         translations

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use lingua::{IsoCode639_1, Language, LanguageDetectorBuilder};
 
-use crate::support::stopwords::{TOLD, languages_of};
+use crate::support::stopwords::{LANGUAGES, languages_of};
 use crate::support::text::{fold_into, one_line, primary_language};
 
 /// Confidence at which the text overrules the declared language.
@@ -39,7 +39,7 @@ impl std::fmt::Debug for Lingua {
 #[derive(Debug)]
 pub struct LanguageDetector {
     languages: Vec<Language>,
-    /// The position of each language in `TOLD`, if its stop words are known.
+    /// The position of each language in `LANGUAGES`, if its stop words are known.
     told: Vec<Option<usize>>,
     detector: OnceLock<Lingua>,
 }
@@ -48,8 +48,8 @@ pub struct LanguageDetector {
 struct Start<'a> {
     text: &'a str,
     words: usize,
-    /// For each language of `TOLD`, its number of stop words.
-    little: [i32; TOLD.len()],
+    /// For each language of `LANGUAGES`, its number of stop words.
+    little: [i32; LANGUAGES.len()],
 }
 
 impl Default for LanguageDetector {
@@ -72,7 +72,7 @@ impl LanguageDetector {
             languages = known(&mut tags.iter().map(String::as_str).chain(DEFAULT));
         }
         let told =
-            languages.iter().map(|language| TOLD.iter().position(|tag| *tag == code(*language))).collect();
+            languages.iter().map(|language| LANGUAGES.iter().position(|tag| *tag == code(*language))).collect();
         LanguageDetector { languages, told, detector: OnceLock::new() }
     }
 
@@ -179,7 +179,7 @@ impl Start<'_> {
         }
         let mut folded = String::with_capacity(text.len());
         fold_into(&mut folded, text);
-        let mut start = Start { text, words: 0, little: [0; TOLD.len()] };
+        let mut start = Start { text, words: 0, little: [0; LANGUAGES.len()] };
         for word in folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
             let languages = languages_of(word);
             start.words += 1;
@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn clear_little_words_answer_without_the_models() {
         let language_detector = language_detector();
-        let all_seven = LanguageDetector::new(&TOLD.map(String::from));
+        let all_seven = LanguageDetector::new(&LANGUAGES.map(String::from));
         let german = "Die Gemeinden haben sich auf einen Plan für die nächsten fünf Jahre geeinigt, der nun vom Rat geprüft wird";
         for (language_detector, declared, text, want) in [
             (&language_detector, None, FRENCH, "fr"),

@@ -146,6 +146,20 @@ fn cluster_reads_what_it_can_and_says_why() {
 }
 
 #[test]
+fn cluster_refuses_fields_that_would_have_no_effect() {
+    let app = App::new("");
+    for (field, near) in
+        [("content", "text"), ("lang", "language"), ("titel", "title"), ("pubDate", "published")]
+    {
+        let lines = [json!({ "id": "a", "title": "One" }), json!({ "id": "b", field: "Two" })];
+        app.write("items.jsonl", lines.map(|line| line.to_string()).join("\n"));
+        let ran = app.run(&["cluster", "items.jsonl"]);
+        let wanted = format!("items.jsonl, line 2: unknown field \"{field}\": did you mean \"{near}\"?");
+        assert!(ran.code == 2 && ran.stdout.is_empty() && ran.stderr.contains(&wanted), "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn series_and_templates_never_collapse() {
     let months = ["January", "February", "March", "April", "May", "June", "July", "August"];
     let mut items = Vec::new();
