@@ -160,7 +160,8 @@ pub fn render(
 
 /// The stories that subject and preview name: those in the language of the mail first.
 fn leading<'a>(views: &'a [StoryView], language: &str) -> Vec<&'a StoryView> {
-    let is_own = |view: &&StoryView| primary_language(&view.language).eq_ignore_ascii_case(primary_language(language));
+    let is_own =
+        |view: &&StoryView| primary_language(&view.language).eq_ignore_ascii_case(primary_language(language));
     let (own, others): (Vec<_>, Vec<_>) = views.iter().partition(is_own);
     own.into_iter().chain(others).collect()
 }

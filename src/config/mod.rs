@@ -126,11 +126,10 @@ impl Config {
         let of_topics = self.topics.iter().flat_map(|topic| topic.keywords.keys().chain(topic.label.keys()));
         let of_feeds =
             self.feeds.iter().flat_map(|feed| feed.language.iter().chain(&feed.interests.languages));
-        let others = self
-            .sources
-            .iter()
-            .filter_map(|source| source.language.as_ref())
-            .chain(self.digests.iter().flat_map(|digest| digest.languages.iter().chain([&digest.language])));
+        let others =
+            self.sources.iter().filter_map(|source| source.language.as_ref()).chain(
+                self.digests.iter().flat_map(|digest| digest.languages.iter().chain([&digest.language])),
+            );
         let mut languages: Vec<String> = others
             .chain(of_topics)
             .chain(of_feeds)

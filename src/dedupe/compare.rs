@@ -14,7 +14,7 @@ use super::sketch::is_in_lead;
 pub enum Evidence {
     Text { share: f32, shared: usize },
     Title,
-    Translation { share: f32, shared: usize },
+    Translation { share: f32, shared: usize, letters: f32 },
     FewPhrases { share: f32, shared: usize },
     TitleNumbers,
     OtherTitle,
@@ -23,9 +23,8 @@ pub enum Evidence {
     OtherText,
     ShortTitle,
     Days(i32),
-    Unlike { share: f32 },
-    Mates { rival: f32 },
-    Letters { share: f32, rival: f32 },
+    Unlike { share: f32, letters: f32 },
+    Rival { share: f32, letters: f32 },
     Issues,
     Updated,
 }
@@ -42,11 +41,13 @@ impl fmt::Display for Evidence {
                 )
             }
             Evidence::Title => f.write_str("the same title"),
-            Evidence::Translation { share, shared } => {
+            Evidence::Translation { share, shared, letters } => {
                 write!(
                     f,
-                    "{} % of names, figures and subjects are the same in both languages ({shared} of them)",
-                    percent(share)
+                    "{} % of names, figures and subjects are the same in both languages ({shared} of them), and their letters \
+                     are {} % alike",
+                    percent(share),
+                    percent(letters)
                 )
             }
             Evidence::FewPhrases { share, shared } => {
@@ -63,20 +64,19 @@ impl fmt::Display for Evidence {
             Evidence::OtherText => f.write_str("the titles are the same, the texts are not"),
             Evidence::ShortTitle => f.write_str("the title alone says too little"),
             Evidence::Days(days) => write!(f, "they are {} apart", many(*days, "day", "days")),
-            Evidence::Unlike { share } => {
-                write!(f, "only {} % of names, figures and subjects are shared", percent(share))
-            }
-            Evidence::Letters { share, rival } => write!(
+            Evidence::Unlike { share, letters } => write!(
                 f,
-                "their letters are {} % alike, and those of no other story more than {} %",
+                "only {} % of names, figures and subjects are shared, and their letters are {} % alike",
                 percent(share),
-                percent(rival)
+                percent(letters)
             ),
-            Evidence::Issues => f.write_str(
-                "one source gave each a figure or a month that the other has not, as in a series",
-            ),
+            Evidence::Rival { share, letters } => {
+                write!(f, "another story is as near ({} %, letters {} %)", percent(share), percent(letters))
+            }
+            Evidence::Issues => {
+                f.write_str("one source gave each a figure or a month that the other has not, as in a series")
+            }
             Evidence::Updated => f.write_str("the title says that it is an update of the other"),
-            Evidence::Mates { rival } => write!(f, "another story is as near ({} %)", percent(rival)),
         }
     }
 }
@@ -139,12 +139,35 @@ pub fn titles(a: &Sketch, b: &Sketch) -> Titles {
 
 /// What the title of an updated version has more than that of the first, folded.
 const UPDATE_WORDS: [&str; 25] = [
-    "updated", "update", "corrected", "correction", "revised", "maj", "mise", "a", "jour", "actualise", "rectificatif",
-    "corrige", "actualizado", "actualizada", "actualizacion", "corregido", "atualizado", "atualizada", "atualizacao",
-    "aktualisiert", "aktualisierung", "korrigiert", "aggiornato", "aggiornamento", "actualitzat",
+    "updated",
+    "update",
+    "corrected",
+    "correction",
+    "revised",
+    "maj",
+    "mise",
+    "a",
+    "jour",
+    "actualise",
+    "rectificatif",
+    "corrige",
+    "actualizado",
+    "actualizada",
+    "actualizacion",
+    "corregido",
+    "atualizado",
+    "atualizada",
+    "atualizacao",
+    "aktualisiert",
+    "aktualisierung",
+    "korrigiert",
+    "aggiornato",
+    "aggiornamento",
+    "actualitzat",
 ];
-static UPDATE_HASHES: LazyLock<Vec<u32>> =
-    LazyLock::new(|| UPDATE_WORDS.iter().map(|word| Marked::new(hash(word.as_bytes()), WordKind::Word).word()).collect());
+static UPDATE_HASHES: LazyLock<Vec<u32>> = LazyLock::new(|| {
+    UPDATE_WORDS.iter().map(|word| Marked::new(hash(word.as_bytes()), WordKind::Word).word()).collect()
+});
 /// An update comes within this many days.
 const UPDATE_DAYS_MAX: i32 = 30;
 
@@ -168,7 +191,8 @@ const FEW_FIGURES: usize = 6;
 /// title, the opening or a text of few figures.
 pub fn are_issues(a: &Sketch, b: &Sketch) -> bool {
     let differ = |ours: &[u32], theirs: &[u32]| {
-        ours.iter().any(|figure| !theirs.contains(figure)) && theirs.iter().any(|figure| !ours.contains(figure))
+        ours.iter().any(|figure| !theirs.contains(figure))
+            && theirs.iter().any(|figure| !ours.contains(figure))
     };
     let of_kind = |sketch: &Sketch, kind: WordKind| -> Vec<u32> {
         sketch.concepts().filter(|concept| concept.kind() == kind).map(Marked::word).collect()
@@ -331,7 +355,7 @@ fn contained(short: &[u32], long: &[u32]) -> Option<(usize, usize)> {
 }
 
 /// Days between two entries, if both have a date.
-fn days_between(a: &Sketch, b: &Sketch) -> Option<i32> {
+pub fn days_between(a: &Sketch, b: &Sketch) -> Option<i32> {
     (a.day != NO_DAY && b.day != NO_DAY).then(|| (a.day - b.day).abs())
 }
 
@@ -467,9 +491,20 @@ fn same_title(a: &Sketch, b: &Sketch, titles: Titles, overlap: Overlap) -> Compa
 pub const CONCEPT_WEIGHTS: [f32; 4] = [1.0, 2.0, 0.7, 2.5];
 /// Weight of a shared link or picture, in words.
 pub const LINK_WEIGHT: f32 = 4.0;
-/// Minimum score and minimum weight of a translation: a few shared words are not enough.
-const TRANSLATION_SHARE: f32 = 0.42;
+/// Minimum weight of what a translation shares: a few shared words are not enough.
 const TRANSLATION_WEIGHT_MIN: f32 = 2.5;
+/// How likely a translation is: how alike it is by letters, and by names, figures and subjects with their weight; and how much more
+/// than any other story, by letters with their weight. Chosen with texts of six languages in view.
+const WORDS_WEIGHT: f32 = 1.2;
+const LETTERS_MARGIN_WEIGHT: f32 = 0.3;
+/// Titles alone are compared within so many days: those of yearly or monthly events are alike.
+const TITLES_DAYS_MAX: i32 = 7;
+/// What it adds that both came within a day.
+const SAME_DAY_WEIGHT: f32 = 0.1;
+/// The minimum of that, for texts of at least so many words: two short reports of one event share most of their names.
+const TRANSLATION_MIN: [(u32, f32); 4] = [(60, 0.74), (35, 0.8), (1, 0.92), (0, 0.8)];
+/// A translation has to be closer than any other story by this margin.
+const RIVAL_MARGIN: f32 = 0.05;
 /// Stories of one event share its names and figures, so words count separately too. Weights of the shares of all concepts, of
 /// words, and of names and figures.
 const NEARNESS_WEIGHTS: [f32; 3] = [0.5, 0.375, 0.125];
@@ -485,8 +520,8 @@ pub struct Nearness {
 }
 
 /// The similarity of two entries in different languages: the share of their concepts that they have in common.
-pub fn nearness(a: &Sketch, b: &Sketch, rarity: impl Fn(Marked) -> f32) -> Nearness {
-    let weight = |concept: Marked| CONCEPT_WEIGHTS[concept.kind() as usize] * rarity(concept);
+pub fn nearness(a: &Sketch, b: &Sketch) -> Nearness {
+    let weight = |concept: Marked| CONCEPT_WEIGHTS[concept.kind() as usize];
     let is_name = |concept: Marked| usize::from(concept.kind() != WordKind::Word);
     // Of words first, then of names and figures.
     let totals = |sketch: &Sketch| {
@@ -521,23 +556,53 @@ pub fn nearness(a: &Sketch, b: &Sketch, rarity: impl Fn(Marked) -> f32) -> Nearn
     Nearness { score, weight: shared[0] + shared[1] + links, count }
 }
 
-/// Whether two entries in different languages tell the same news.
-pub fn translation(a: &Sketch, b: &Sketch, rarity: impl Fn(Marked) -> f32) -> Comparison {
-    let Nearness { score: share, weight, count } = nearness(a, b, rarity);
-    if let Some(days) = days_between(a, b).filter(|&days| days > DAYS_MAX) {
+/// How alike two entries in different languages are, by words and by letters.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Likeness {
+    pub words: Nearness,
+    /// From 0 to 1.
+    pub letters: f32,
+    /// Whether they came within a day.
+    pub is_same_day: bool,
+}
+
+impl Likeness {
+    fn total(&self) -> f32 {
+        let day = if self.is_same_day { SAME_DAY_WEIGHT } else { 0.0 };
+        self.words.score * WORDS_WEIGHT + self.letters + day
+    }
+
+    /// Of several, the greatest by both and the greatest by letters; nothing if there is none.
+    pub fn greatest<'a>(all: impl Iterator<Item = &'a Likeness>) -> (f32, f32) {
+        all.fold((0.0, 0.0), |(total, letters), one| (one.total().max(total), one.letters.max(letters)))
+    }
+}
+
+/// Whether two entries in different languages tell the same news; `rivals` are the greatest likenesses of any other story.
+pub fn translation(a: &Sketch, b: &Sketch, likeness: &Likeness, rivals: (f32, f32)) -> Comparison {
+    let Likeness { words: Nearness { score: share, weight, count }, letters, .. } = *likeness;
+    let words = a.words.min(b.words);
+    let days_max = if words == 0 { TITLES_DAYS_MAX } else { DAYS_MAX };
+    if let Some(days) = days_between(a, b).filter(|&days| days > days_max) {
         return no(share, Evidence::Days(days));
     }
-    if numbers_of_titles_differ(a, b) {
+    if numbers_of_titles_differ(a, b) || !numbers_agree(a, b) {
         return no(share, Evidence::TitleNumbers);
     }
     if have_nothing_in_common(a, b, Part::Numbers, 2) || have_nothing_in_common(a, b, Part::Names, 4) {
         return no(share, Evidence::Figures { share: 0.0 });
     }
-    if share >= TRANSLATION_SHARE && weight >= TRANSLATION_WEIGHT_MIN {
-        yes(share, Evidence::Translation { share, shared: count })
-    } else {
-        no(share, Evidence::Unlike { share })
+    let (rival, rival_letters) = rivals;
+    let certainty = likeness.total() + LETTERS_MARGIN_WEIGHT * (letters - rival_letters);
+    let needed =
+        TRANSLATION_MIN.iter().find(|(words_min, _)| words >= *words_min).map_or(NEVER, |(_, min)| *min);
+    if certainty < needed || weight < TRANSLATION_WEIGHT_MIN {
+        return no(share, Evidence::Unlike { share, letters });
     }
+    if likeness.total() < rival + RIVAL_MARGIN {
+        return no(share, Evidence::Rival { share, letters });
+    }
+    yes(share, Evidence::Translation { share, shared: count, letters })
 }
 
 /// Whether both texts have at least `count_min` items in this part, and none in common.

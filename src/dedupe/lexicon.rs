@@ -69,7 +69,7 @@ static SPECIAL: LazyLock<HashMap<u32, Special, ByHash>> = LazyLock::new(|| {
     }
     for (at, words) in CALENDAR.iter().enumerate() {
         table.extend(
-            words.split(' ').map(|word| (hash(word.as_bytes()), Special::Calendar(hash(&[b'c', at as u8])))),
+            words.split(' ').map(|word| (hash(word.as_bytes()), Special::Calendar(calendar_hash(at)))),
         );
     }
     for (at, words) in NUMBERS.iter().enumerate() {
@@ -81,6 +81,15 @@ static SPECIAL: LazyLock<HashMap<u32, Special, ByHash>> = LazyLock::new(|| {
     }
     table
 });
+
+/// The hash of a month in all languages, from 1 to 12.
+pub fn month_hash(month: u8) -> u32 {
+    calendar_hash(usize::from(month) - 1)
+}
+
+fn calendar_hash(line: usize) -> u32 {
+    hash(&[b'c', line as u8])
+}
 
 /// The special meaning of a word, by the hash of its folded letters.
 pub fn special(word: u32) -> Option<Special> {

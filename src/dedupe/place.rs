@@ -1,17 +1,14 @@
 //! The placement of an entry: the stages of the decision in order, over any `EntryIndex`.
 
-use std::sync::LazyLock;
-
 use hashbrown::HashMap;
 
-use super::compare::{self, Comparison, Evidence, Titles};
+use super::compare::{self, Evidence, Likeness, Nearness, Titles};
 use super::entry_index::{
     EntryIndex, KnownEntry, POSTINGS_MAX, Posting, Postings, RARE_STORIES_MAX, stories,
 };
 use super::grams::{Grams, Opening};
 use super::placement::{Assessment, Placement, Reason};
 use super::settle::settle;
-use super::sketch::language_code;
 use crate::model::key::{Key, KeyKind};
 use crate::model::keys::{EntryKey, StoryKey};
 use crate::model::sketch::{Marked, NO_DAY, Sketch};
@@ -43,17 +40,6 @@ const SHORT_WORDS_MAX: u32 = 60;
 const SHORT_VOTES_MIN: f32 = 0.5;
 /// Candidates with a lower similarity are dropped.
 const NEAR_MIN: f32 = 0.2;
-/// A translation has to be closer than any other story by this margin.
-const RIVAL_MARGIN: f32 = 0.08;
-
-/// The languages whose words the first comparison knows. Of others it sees names and figures only.
-static KNOWN_LANGUAGES: LazyLock<[u32; 3]> = LazyLock::new(|| ["en", "fr", "es"].map(language_code));
-/// Translations from or into other languages are at least this alike by their letters, and by this much more than the entries of
-/// any other story; and that likeness and half of what they share of names, figures and subjects are at least so much together.
-const LETTERS_MIN: f32 = 0.13;
-const LETTERS_MARGIN: f32 = 0.05;
-const LETTERS_SUM_MIN: f32 = 0.3;
-
 /// Approximate number of features looked up for an entry with two or three languages, so that the map need not grow.
 const FEATURES_ASKED: usize = 220;
 
@@ -157,7 +143,8 @@ impl<L: EntryIndex> Placer<'_, L> {
             let mut verdict = compare::copy(sketch, &known.sketch, |shingle| self.is_rare(shingle));
             if verdict.is_same && matches!(verdict.evidence, Evidence::Text { .. }) {
                 let repeated = self.repeated(&known)?;
-                let own = |sketch: &Sketch| sketch.shingles().filter(|shingle| !repeated.contains(shingle)).count();
+                let own =
+                    |sketch: &Sketch| sketch.shingles().filter(|shingle| !repeated.contains(shingle)).count();
                 if !repeated.is_empty() && own(sketch).min(own(&known.sketch)) >= OWN_SHINGLES_MIN {
                     let is_own = |shingle| self.is_rare(shingle) && !repeated.contains(&shingle);
                     verdict = compare::copy(sketch, &known.sketch, is_own);
@@ -224,72 +211,46 @@ impl<L: EntryIndex> Placer<'_, L> {
                 votes.entry(posting.entry).or_insert((0.0, *posting)).0 += weight;
             }
         }
-        let mut candidates: Vec<(KnownEntry, Option<Comparison>)> = Vec::new();
-        let are_known = [sketch.language, language].iter().all(|language| KNOWN_LANGUAGES.contains(language));
-        let votes_min =
-            if sketch.words < SHORT_WORDS_MAX && !are_known { SHORT_VOTES_MIN } else { VOTES_MIN };
+        let votes_min = if sketch.words < SHORT_WORDS_MAX { SHORT_VOTES_MIN } else { VOTES_MIN };
+        let mut candidates: Vec<(KnownEntry, Nearness)> = Vec::new();
         for entry in best(&votes, TRANSLATIONS_MAX, votes_min) {
             let Some(known) = self.index.known(entry)? else { continue };
-            if votes[&entry].0 < VOTES_MIN
-                || compare::nearness(sketch, &known.sketch, |_| 1.0).score < NEAR_MIN
-            {
-                candidates.push((known, None));
-                continue;
-            }
-            let unknown: Vec<u32> =
-                known.sketch.anchors(language).filter(|anchor| !self.seen.contains_key(anchor)).collect();
-            self.ask(&unknown, around)?;
-            let rarity_of =
-                |concept: Marked| rarity(self.seen.get(&concept.anchor(language)).map_or(1, |seen| seen.0));
-            let verdict = compare::translation(sketch, &known.sketch, rarity_of);
-            candidates.push((known, Some(verdict)));
+            let nearness = compare::nearness(sketch, &known.sketch);
+            candidates.push((known, nearness));
         }
-        let verdicts = || candidates.iter().filter_map(|(known, verdict)| Some((known, verdict.as_ref()?)));
-        for (known, verdict) in verdicts() {
-            // The closest other story, whether close enough or not: if two are equally close, neither is a translation.
-            let others = verdicts().filter(|(other, _)| other.story != known.story);
-            let rival = others.map(|(_, other)| other.score).fold(0.0, f32::max);
-            let is_same = verdict.is_same && verdict.score >= rival + RIVAL_MARGIN;
-            let evidence =
-                if verdict.is_same && !is_same { Evidence::Mates { rival } } else { verdict.evidence };
-            self.say(known, Relation::Translation, (is_same, verdict.score), Reason::Compared(evidence));
+        if candidates.iter().any(|(_, nearness)| nearness.score >= NEAR_MIN) {
+            self.compare_translations(&candidates)?;
         }
-        if are_known || self.opinions.iter().any(|opinion| opinion.is_same) {
-            return Ok(());
-        }
-        let candidates: Vec<KnownEntry> = candidates.into_iter().map(|(known, _)| known).collect();
-        self.by_letters(&candidates)
+        Ok(())
     }
 
-    /// Compares with news in another language by letters, which hold for languages whose words are not known.
-    fn by_letters(&mut self, candidates: &[KnownEntry]) -> Result<(), L::Error> {
-        if candidates.is_empty() {
-            return Ok(());
-        }
+    /// Compares with the nearest entries in another language by their words, and by their letters, which hold for words that are
+    /// not known.
+    fn compare_translations(&mut self, candidates: &[(KnownEntry, Nearness)]) -> Result<(), L::Error> {
         if self.grams.is_none() {
             let grams = Grams::of(self.new.opening);
             self.index.count_grams(&grams)?;
             self.grams = Some(grams);
         }
         let Some(grams) = &self.grams else { return Ok(()) };
-        let entries: Vec<EntryKey> = candidates.iter().map(|known| known.entry).collect();
-        let likeness = self.index.likeness(grams, &entries)?;
-        let Some((at, share)) =
-            likeness.iter().copied().enumerate().max_by(|(_, one), (_, other)| one.total_cmp(other))
-        else {
-            return Ok(());
-        };
-        let nearest = &candidates[at];
-        let others = candidates.iter().zip(&likeness).filter(|(other, _)| other.story != nearest.story);
-        let rival = others.map(|(_, likeness)| *likeness).fold(0.0, f32::max);
-        let sketch = self.new.sketch;
-        let is_same = share >= LETTERS_MIN
-            && share >= rival + LETTERS_MARGIN
-            && share + compare::nearness(sketch, &nearest.sketch, |_| 1.0).score / 2.0 >= LETTERS_SUM_MIN
-            && compare::numbers_agree(sketch, &nearest.sketch);
-        if is_same {
-            let evidence = Reason::Compared(Evidence::Letters { share, rival });
-            self.say(nearest, Relation::Translation, (true, share), evidence);
+        let entries: Vec<EntryKey> = candidates.iter().map(|(known, _)| known.entry).collect();
+        let letters = self.index.likeness(grams, &entries)?;
+        let likeness: Vec<Likeness> = candidates
+            .iter()
+            .zip(letters)
+            .map(|((known, nearness), letters)| {
+                let days = compare::days_between(self.new.sketch, &known.sketch);
+                Likeness { words: *nearness, letters, is_same_day: days.is_some_and(|days| days <= 1) }
+            })
+            .collect();
+        for ((known, _), own) in candidates.iter().zip(&likeness) {
+            // The closest other story, whether close enough or not: if two are equally close, neither is a translation.
+            let others =
+                candidates.iter().zip(&likeness).filter(|((other, _), _)| other.story != known.story);
+            let rival = Likeness::greatest(others.map(|(_, likeness)| likeness));
+            let verdict = compare::translation(self.new.sketch, &known.sketch, own, rival);
+            let reason = Reason::Compared(verdict.evidence);
+            self.say(known, Relation::Translation, (verdict.is_same, verdict.score), reason);
         }
         Ok(())
     }

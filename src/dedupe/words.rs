@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::lexicon::{Special, special};
+use super::lexicon::{Special, month_hash, special};
 use crate::model::sketch::{Fnv, WordKind, hash};
 use crate::support::text::fold_into;
 
@@ -52,6 +52,12 @@ impl Words {
                 continue;
             }
             let is_number = c.is_ascii_digit();
+            if let Some((end, [year, month, day])) = is_number.then(|| date_in_figures(text, at)).flatten() {
+                self.push_date(text, [year, month, day]);
+                is_sentence_start = false;
+                at = end;
+                continue;
+            }
             let end = match ascii_word(&self.letters[..text.len()], at) {
                 Some((end, own)) if !is_number => {
                     self.push(&text[at..end], at..end, own, is_sentence_start);
@@ -67,6 +73,19 @@ impl Words {
             };
             is_sentence_start = false;
             at = end;
+        }
+    }
+
+    /// Adds a date in figures as the words that it stands for, so that it is the same one as in words.
+    fn push_date(&mut self, text: &str, [year, month, day]: [Range<usize>; 3]) {
+        let number = |range: Range<usize>| text[range].trim_start_matches('0');
+        let calendar = number(month.clone()).parse().map_or(0, month_hash);
+        for (range, hash, kind) in [
+            (year.clone(), hash(number(year).as_bytes()), WordKind::Number),
+            (month, calendar, WordKind::Calendar),
+            (day.clone(), hash(number(day).as_bytes()), WordKind::Number),
+        ] {
+            self.words.push(Word { hash, kind, little: 0, start: range.start as u32, end: range.end as u32 });
         }
     }
 
@@ -144,6 +163,32 @@ fn char_at(text: &str, at: usize) -> Option<char> {
     }
 }
 
+/// The end of a date in ten figures and signs, such as 2026-03-13 and 13/03/2026, and where its year, month and day stand. The day
+/// comes first unless it could be no day.
+fn date_in_figures(text: &str, start: usize) -> Option<(usize, [Range<usize>; 3])> {
+    const LENGTH: usize = 10;
+    let bytes = text.as_bytes().get(start..start + LENGTH)?;
+    let is_year_first = bytes[4] == b'-';
+    let signs = if is_year_first { [4, 7] } else { [2, 5] };
+    let is_in_form = bytes
+        .iter()
+        .enumerate()
+        .all(|(at, byte)| if signs.contains(&at) { *byte == bytes[signs[0]] } else { byte.is_ascii_digit() });
+    let is_followed = char_at(text, start + LENGTH).is_some_and(|c| c.is_alphanumeric() || c == '-');
+    if !is_in_form || is_followed || !matches!(bytes[signs[0]], b'-' | b'/' | b'.') {
+        return None;
+    }
+    let at = |from: usize, to: usize| start + from..start + to;
+    let value = |range: &Range<usize>| text[range.clone()].parse::<u8>().unwrap_or(0);
+    let (year, mut month, mut day) =
+        if is_year_first { (at(0, 4), at(5, 7), at(8, 10)) } else { (at(6, 10), at(3, 5), at(0, 2)) };
+    if !is_year_first && value(&month) > 12 {
+        (month, day) = (day, month);
+    }
+    let is_date = (1..=12).contains(&value(&month)) && (1..=31).contains(&value(&day));
+    is_date.then_some((start + LENGTH, [year, month, day]))
+}
+
 /// The end of a number: digits with grouping points, commas and spaces, and an ordinal suffix.
 fn number_end(text: &str, start: usize) -> usize {
     let bytes = text.as_bytes();
@@ -179,13 +224,18 @@ fn stage_end(text: &str, number_end: usize) -> Option<usize> {
     let start = number_end + usize::from(text[number_end..].starts_with(['-', ' ', '~', '.']));
     let rest = text.get(start..)?.as_bytes();
     let letters = rest.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
-    STAGES.iter().find(|stage| stage.len() == letters && rest[..letters].eq_ignore_ascii_case(stage.as_bytes()))?;
+    STAGES
+        .iter()
+        .find(|stage| stage.len() == letters && rest[..letters].eq_ignore_ascii_case(stage.as_bytes()))?;
     let digits = |at: usize| rest[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
     let own = digits(letters);
-    let is_apart = own == 0 && matches!(rest.get(letters), Some(b' ' | b'.' | b'-')) && digits(letters + 1) > 0;
+    let is_apart =
+        own == 0 && matches!(rest.get(letters), Some(b' ' | b'.' | b'-')) && digits(letters + 1) > 0;
     let end = if is_apart { letters + 1 + digits(letters + 1) } else { letters + own };
     // "3 beta-testers" has no version in it.
-    rest.get(end).is_none_or(|byte| byte.is_ascii() && !byte.is_ascii_alphanumeric() && *byte != b'-').then_some(start + end)
+    rest.get(end)
+        .is_none_or(|byte| byte.is_ascii() && !byte.is_ascii_alphanumeric() && *byte != b'-')
+        .then_some(start + end)
 }
 
 /// Appends a number in normal form: groups joined, a decimal comma as a point, ordinal suffixes dropped. A version keeps its stage.
@@ -284,6 +334,31 @@ mod tests {
         let hashes = |text: &str| Words::of(text, 9).words.iter().map(|word| word.hash).collect::<Vec<_>>();
         assert_eq!(hashes("five October"), hashes("cinq octobre"));
         assert_eq!(hashes("five"), hashes("5"));
+    }
+
+    #[test]
+    fn a_date_in_figures_is_the_one_in_words() {
+        let hashes = |text: &str| {
+            let mut hashes: Vec<u32> = Words::of(text, 9).words.iter().map(|word| word.hash).collect();
+            hashes.sort_unstable();
+            hashes
+        };
+        for text in
+            ["13 marzo 2020", "13. März 2020", "March 13, 2020", "13/03/2020", "13.03.2020", "03/13/2020"]
+        {
+            assert_eq!(hashes("2020-03-13"), hashes(text), "{text}");
+        }
+        for text in [
+            "2020-13-13",
+            "2020-03-130",
+            "1234567890",
+            "12.345.678",
+            "10/10-2020",
+            "555-123-4567",
+            "é-03-2020",
+        ] {
+            assert!(date_in_figures(text, 0).is_none(), "{text}");
+        }
     }
 
     #[test]

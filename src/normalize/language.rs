@@ -71,8 +71,10 @@ impl LanguageDetector {
         if languages.len() < 2 {
             languages = known(&mut tags.iter().map(String::as_str).chain(DEFAULT));
         }
-        let told =
-            languages.iter().map(|language| LANGUAGES.iter().position(|tag| *tag == code(*language))).collect();
+        let told = languages
+            .iter()
+            .map(|language| LANGUAGES.iter().position(|tag| *tag == code(*language)))
+            .collect();
         LanguageDetector { languages, told, detector: OnceLock::new() }
     }
 
