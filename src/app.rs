@@ -406,7 +406,6 @@ impl App {
 
     /// Maintenance that can wait: updates the search and deletes what is too old, in small steps so that other writers get their
     /// turn.
-    /// their turn in between.
     fn maintain(&self) -> anyhow::Result<()> {
         let now = self.clock.now();
         while self.store().write(|w| w.publishing().index_words(INDEXED))? == INDEXED {}

@@ -36,10 +36,9 @@ pub struct Signals {
 impl Signals {
     /// Starts listening. Until `end_with` is called, the command ends at once. A phase that does not end in time is abandoned;
     /// what it had not stored is done again next time.
-    /// had not stored it does again.
     ///
+    /// # Errors
     /// When signal handlers cannot be installed.
-    /// When the system takes no handlers.
     pub fn heed() -> std::io::Result<Signals> {
         use tokio::signal::unix::{SignalKind, signal};
         let (mut terminate, mut interrupt) =

@@ -158,9 +158,10 @@ const BEGIN_MIN: usize = 2;
 /// Maximum length of a stem, in letters: endings differ between languages.
 const STEM_MAX: usize = 6;
 
-/// The concept of a word in the language at this position of `LANGUAGES`: a line of the lexicon, or else a hash of its stem.
+/// The concept of a word in the language at this position of `LANGUAGES`: a line of the lexicon, or else a hash of its stem. In other
+/// languages, names that English has too are found.
 pub fn concept(letters: &str, language: Option<usize>) -> u32 {
-    let line = language.and_then(|language| LEXICON[language].line(letters));
+    let line = LEXICON[language.unwrap_or(0)].line(letters);
     line.map_or_else(|| hash(stem(letters).as_bytes()), |line| hash_all([0x1E71, line]))
 }
 

@@ -191,10 +191,12 @@ mod tests {
 
     #[test]
     fn concepts_of_translations_meet() {
-        let of = |title: &str| sketch(&SketchInput { title, ..SketchInput::default() });
+        let of = |language, title| {
+            sketch(&SketchInput { title, language: Some(language), ..SketchInput::default() })
+        };
         let (en, es) = (
-            of("Mayors of 40 cities sign an open government declaration in Rome"),
-            of("Alcaldes de 40 ciudades firman en Roma una declaración de gobierno abierto"),
+            of("en", "Mayors of 40 cities sign an open government declaration in Rome"),
+            of("es", "Alcaldes de 40 ciudades firman en Roma una declaración de gobierno abierto"),
         );
         let shared = en.concepts().filter(|a| es.concepts().any(|b| a.word() == b.word())).count();
         assert!(shared >= 7, "{shared}");

@@ -256,12 +256,12 @@ fn push_plain_number(out: &mut String, raw: &str) {
     let start = out.len();
     let digits_end = raw.rfind(|c: char| c.is_ascii_digit()).map_or(raw.len(), |last| last + 1);
     let (number, suffix) = raw.split_at(digits_end);
-    let mut parts = number.split(|c: char| !c.is_ascii_digit()).peekable();
+    let mut parts = number.split(|c: char| !c.is_ascii_digit());
     let first = parts.next().unwrap_or_default();
     out.push_str(first);
-    while let Some(part) = parts.next() {
-        // Three digits after a separator are thousands; anything else at the end is a fraction.
-        if part.len() != 3 && parts.peek().is_none() {
+    for part in parts {
+        // Three digits after a separator are thousands; anything else is a fraction or a part of a version.
+        if part.len() != 3 {
             out.push('.');
         }
         out.push_str(part);

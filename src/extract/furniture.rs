@@ -167,7 +167,7 @@ fn fills(pattern: &str, plain: &str, title: Option<&str>) -> bool {
 }
 
 fn text_of(html: &str) -> String {
-    one_line(&Html::parse_fragment(html).root_element().text().collect::<String>())
+    one_line(&Html::parse_fragment(&bound_markup(html)).root_element().text().collect::<String>())
 }
 
 /// Removes from the end: paragraphs that link to the entry and to the front page of a site, and links to the entry itself.

@@ -38,8 +38,8 @@ pub enum TokenSource {
 impl TokenSource {
     /// 160 bits in hexadecimal.
     ///
+    /// # Errors
     /// When the system provides no random numbers.
-    /// When the system has no random numbers.
     pub fn token(&self) -> anyhow::Result<String> {
         let mut bytes = [0u8; 20];
         getrandom::fill(&mut bytes)

@@ -114,6 +114,9 @@ fn enormous_documents_are_cut_or_refused_without_eating_memory() {
         ),
     ));
     documents.push(("unclosed", format!("<html><body>{}", "<div><b>".repeat(300_000))));
+    // What is looked for at the end of a text must not make a parser go through all of it unbounded: that took minutes.
+    let deep = format!("{}<p>The post Deep appeared first on X.</p>", "<div>".repeat(150_000));
+    documents.push(("back", rss(&[("a", "Deep", 10, &format!("<![CDATA[{deep}]]>"))])));
     for (name, text) in documents {
         app.write(name, &text);
         let ran = app.run(&["probe", name, "--format", "jsonfeed"]);
