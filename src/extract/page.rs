@@ -1,6 +1,7 @@
 //! Web pages: reads the cards of a listing by CSS selectors, the feeds that a page names, and an entry's own page. Performs no
 //! requests; the caller fetches further pages.
 
+pub(super) mod agenda;
 pub(super) mod dates;
 mod item;
 mod target;
@@ -12,6 +13,8 @@ use jiff::Timestamp;
 use scraper::{ElementRef, Html, Selector};
 use url::Url;
 
+use self::agenda::is_among_events;
+use self::dates::ShownDates;
 pub use self::item::ItemPage;
 use self::target::target_of;
 pub(super) use self::target::{WIDE, own_target};
@@ -294,8 +297,9 @@ impl Page {
         };
         let parts = CardSelectors::new(select);
         let mut incomplete = 0;
+        let is_agenda = self.is_agenda(rules.now);
         for card in self.html.select(&item).take(CARDS_MAX) {
-            match self.read_card(card, &parts, rules) {
+            match self.read_card(card, &parts, rules, is_agenda) {
                 Some(entry) if !feed.entries.iter().any(|known| known.url() == entry.url()) => {
                     feed.entries.push(entry)
                 }
@@ -327,7 +331,13 @@ impl Page {
         feed
     }
 
-    fn read_card(&self, card: ElementRef, parts: &CardSelectors, rules: DateRules) -> Option<RawEntry> {
+    fn read_card(
+        &self,
+        card: ElementRef,
+        parts: &CardSelectors,
+        rules: DateRules,
+        is_agenda: bool,
+    ) -> Option<RawEntry> {
         let title_element = card.select(&parts.title).find(|title| !text_of(*title).is_empty());
         let link = parts
             .link
@@ -335,7 +345,11 @@ impl Page {
             .and_then(|link| card.select(link).find_map(target_of))
             .or_else(|| default_link(card, title_element))?;
         let title = title_element.map(title_text).or_else(|| longest_link_text(card, link))?;
-        let dated = card.select(&parts.date).find_map(|date| Some((date_of(date, rules)?, date)));
+        let is_agenda = is_agenda || is_among_events(card);
+        let fields = card.select(&parts.date);
+        let mut fields = fields.map(|date| (ShownDates::of_field(date, card, rules, is_agenda), date));
+        let (dates, field) = fields.find(|(dates, _)| dates.is_known()).unzip();
+        let dates = dates.unwrap_or_default();
         let summary = parts
             .summary
             .as_ref()
@@ -351,9 +365,11 @@ impl Page {
             }],
             title: Some(plain(title)),
             summary: summary.map(plain),
-            published: dated.map(|(date, _)| date),
-            notes: dated
-                .map(|(_, element)| format!("its date comes from {}", name_of(element)))
+            published: dates.published(),
+            updated: dates.updated,
+            event: dates.event(),
+            notes: field
+                .map(|element| format!("its date comes from {}", name_of(element)))
                 .into_iter()
                 .collect(),
             image: card.select(&parts.image).find_map(|image| image_of(image, self.base.as_ref())),
@@ -400,13 +416,7 @@ pub(super) fn text_of(element: ElementRef) -> String {
     let mut text = String::new();
     for node in element.descendants() {
         if let Some(words) = node.value().as_text() {
-            let is_hidden = node.parent().and_then(|parent| {
-                parent
-                    .value()
-                    .as_element()
-                    .map(|e| matches!(e.name(), "script" | "style" | "noscript" | "template"))
-            });
-            if is_hidden != Some(true) {
+            if !node.parent().and_then(ElementRef::wrap).is_some_and(is_unread) {
                 text.push_str(words);
             }
         } else if let Some(element) = node.value().as_element()
@@ -431,6 +441,23 @@ pub(super) fn text_of(element: ElementRef) -> String {
         }
     }
     one_line(&text)
+}
+
+/// The text of an element with a space between all of its parts: "Oct", "20" and "2026" may stand side by side.
+fn spaced_text_of(element: ElementRef) -> String {
+    let words = element.descendants().filter_map(|node| {
+        let is_read = !node.parent().and_then(ElementRef::wrap).is_some_and(is_unread);
+        node.value().as_text().filter(|_| is_read).map(|words| &words[..])
+    });
+    one_line(&words.collect::<Vec<_>>().join(" "))
+}
+
+/// Whether nobody reads the text of an element: a script, or the name of a picture in a font of pictures.
+fn is_unread(element: ElementRef) -> bool {
+    let is_picture =
+        |class: &str| class.starts_with("material-icons") || class.starts_with("material-symbols");
+    matches!(element.value().name(), "script" | "style" | "noscript" | "template")
+        || element.value().classes().any(is_picture)
 }
 
 /// The link in or around the title, or else the card itself or the first link in it.

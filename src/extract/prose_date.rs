@@ -104,8 +104,13 @@ impl Told {
         let plain = || found.iter().filter(|mention| mention.role == Role::Plain).filter(stands);
         let said = role(Role::Published);
         let event = found.iter().filter(stands).find(|mention| mention.role == Role::Event);
+        // A zero taken for a date.
+        let is_day = |date: &Date| !(date.year() == 1970 && date.day_of_year() <= 2);
         Told {
-            published: said.or_else(|| plain().find(|mention| !is_to_come(mention))).map(|found| found.date),
+            published: said
+                .or_else(|| plain().find(|mention| !is_to_come(mention)))
+                .map(|found| found.date)
+                .filter(is_day),
             is_said: said.is_some(),
             updated: role(Role::Updated).map(|found| found.date),
             event: event.or_else(|| plain().find(is_to_come)).map(event_of),

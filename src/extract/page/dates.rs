@@ -5,8 +5,9 @@ use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 use scraper::ElementRef;
 
-use super::text_of;
-use crate::extract::date::parse_date;
+use super::agenda::is_event_name;
+use super::{spaced_text_of, text_of};
+use crate::extract::date::parse_day;
 use crate::extract::prose_date::{DateRules, Field, Told, midnight};
 use crate::model::event::{Event, EventTime};
 
@@ -17,7 +18,20 @@ const SAID_CHARS_MAX: usize = 2 * DATE_CHARS_MAX;
 /// How much of what stands before a date may say what it is, in characters.
 const BEFORE_CHARS_MAX: usize = 60;
 /// What is further ahead than this, with a time of day, is no slip of a clock.
-const AHEAD: SignedDuration = SignedDuration::from_hours(24);
+pub(in crate::extract) const AHEAD: SignedDuration = SignedDuration::from_hours(24);
+/// A time that is no further from that of the reading is when the page was made.
+const MOMENT: SignedDuration = SignedDuration::from_mins(15);
+/// Where elements keep their date for scripts and readers; what only says it comes last.
+const DATE_ATTRIBUTES: [&str; 8] = [
+    "datetime",
+    "content",
+    "data-date",
+    "data-datetime",
+    "data-timestamp",
+    "data-time",
+    "title",
+    "aria-label",
+];
 
 /// Where the date of publication was found, the best place first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,6 +45,8 @@ enum Rank {
     Text,
     /// In the texts of several elements together.
     Whole,
+    /// In a text of what is named as an event.
+    EventText,
 }
 
 /// What a card or an article says of its dates.
@@ -38,8 +54,10 @@ enum Rank {
 pub(in crate::extract) struct ShownDates<'a> {
     published: Option<(Rank, Timestamp, ElementRef<'a>)>,
     pub(in crate::extract) updated: Option<Timestamp>,
-    event: Option<Event>,
-    now: Option<Timestamp>,
+    event: Option<(Rank, Event)>,
+    rules: DateRules,
+    /// Whether all days are those of events, if nothing says otherwise: the page is a calendar.
+    is_agenda: bool,
 }
 
 impl<'a> ShownDates<'a> {
@@ -47,13 +65,25 @@ impl<'a> ShownDates<'a> {
     pub(in crate::extract) fn of(
         parts: impl Iterator<Item = ElementRef<'a>>,
         rules: DateRules,
+        is_agenda: bool,
     ) -> ShownDates<'a> {
-        let mut dates = ShownDates { now: rules.now, ..ShownDates::default() };
+        let mut dates = ShownDates { rules, is_agenda, ..ShownDates::default() };
         for part in parts {
-            part.descendants()
-                .filter_map(ElementRef::wrap)
-                .for_each(|element| dates.read(element, part, rules));
+            part.descendants().filter_map(ElementRef::wrap).for_each(|element| dates.read(element, part));
         }
+        dates
+    }
+
+    /// Reads the dates of an element of a card that is known to hold them.
+    pub(in crate::extract) fn of_field(
+        element: ElementRef<'a>,
+        card: ElementRef<'a>,
+        rules: DateRules,
+        is_agenda: bool,
+    ) -> ShownDates<'a> {
+        let mut dates = ShownDates { rules, is_agenda, ..ShownDates::default() };
+        dates.read_as(Field::Named, element, card);
+        element.descendants().skip(1).filter_map(ElementRef::wrap).for_each(|inner| dates.read(inner, card));
         dates
     }
 
@@ -63,8 +93,8 @@ impl<'a> ShownDates<'a> {
         own: impl Iterator<Item = ElementRef<'a>>,
         rules: DateRules,
     ) -> ShownDates<'a> {
-        let mut dates = ShownDates { now: rules.now, ..ShownDates::default() };
-        own.for_each(|element| dates.read(element, article, rules));
+        let mut dates = ShownDates { rules, ..ShownDates::default() };
+        own.for_each(|element| dates.read(element, article));
         dates
     }
 
@@ -73,10 +103,11 @@ impl<'a> ShownDates<'a> {
         self.published().filter(|_| self.published.is_some_and(|(rank, ..)| rank <= Rank::Event))
     }
 
-    /// The day of an event that is still to come is not the date of its card.
+    /// The day of an event is not the date of its card, neither before it nor after.
     pub(in crate::extract) fn published(&self) -> Option<Timestamp> {
-        let is_to_come = |rank, at| rank == Rank::Event && self.now.is_some_and(|now| at > now);
-        self.published.filter(|(rank, at, _)| !is_to_come(*rank, *at)).map(|found| found.1)
+        self.published
+            .filter(|(rank, ..)| !matches!(rank, Rank::Event | Rank::EventText))
+            .map(|found| found.1)
     }
 
     /// The element with the date.
@@ -86,8 +117,14 @@ impl<'a> ShownDates<'a> {
 
     /// The event that the card is about, unless its day is the date of the card itself.
     pub(in crate::extract) fn event(&self) -> Option<Event> {
-        let own = self.published().filter(|at| self.now.is_none_or(|now| *at <= now)).map(day_of);
-        self.event.clone().filter(|event| own != Some(event.begin.date()))
+        let own = self.published().filter(|at| self.rules.now.is_none_or(|now| *at <= now)).map(day_of);
+        let event = self.event.as_ref().map(|(_, event)| event.clone());
+        event.filter(|event| own != Some(event.begin.date()))
+    }
+
+    /// Whether anything is known of its dates.
+    pub(in crate::extract) fn is_known(&self) -> bool {
+        self.published.is_some() || self.updated.is_some() || self.event.is_some()
     }
 
     fn note(&mut self, rank: Rank, at: Option<Timestamp>, element: ElementRef<'a>) {
@@ -96,49 +133,76 @@ impl<'a> ShownDates<'a> {
         }
     }
 
+    /// The event from the best place; an event that was found first stays.
+    fn note_event(&mut self, rank: Rank, event: Option<Event>) {
+        if let Some(event) = event.filter(|_| self.event.as_ref().is_none_or(|(known, _)| rank < *known)) {
+            self.event = Some((rank, event));
+        }
+    }
+
     /// Reads an element of a part: what it says, and what it is there for.
-    fn read(&mut self, element: ElementRef<'a>, part: ElementRef<'a>, rules: DateRules) {
+    fn read(&mut self, element: ElementRef<'a>, part: ElementRef<'a>) {
         if matches!(element.value().name(), "script" | "style") {
+            return;
+        }
+        let length = text_of(element).chars().count();
+        let is_named = length <= SAID_CHARS_MAX && element.value().classes().any(is_date_name);
+        let is_field = is_time(element) || is_named;
+        let field = match () {
+            () if is_field && is_in_sentence(element) => Field::Text,
+            () if is_field => Field::Named,
+            () if is_in_title(element) => Field::Title,
+            () => Field::Text,
+        };
+        self.read_as(field, element, part);
+    }
+
+    fn read_as(&mut self, field: Field, element: ElementRef<'a>, part: ElementRef<'a>) {
+        if below(part, element).any(|around| around.value().classes().any(is_bound_name)) {
             return;
         }
         let text = text_of(element);
         let length = text.chars().count();
-        let is_time = is_time(element);
-        let is_named = length <= SAID_CHARS_MAX && element.value().classes().any(is_date_name);
-        let field = match () {
-            () if (is_time || is_named) && is_in_sentence(element) => Field::Text,
-            () if is_time || is_named => Field::Named,
-            () if is_in_title(element) => Field::Title,
-            () => Field::Text,
+        let told = match () {
+            () if length > SAID_CHARS_MAX => Told::default(),
+            () if field == Field::Named => told_by(element, &text, self.rules),
+            () => Told::of(&text, self.rules, field),
         };
-        let told = if length <= SAID_CHARS_MAX { Told::of(&text, rules, field) } else { Told::default() };
         if told.is_said {
             self.note(Rank::Said, told.published.and_then(midnight), element);
         }
         self.updated = self.updated.or(told.updated.and_then(midnight));
+        let is_of_event = (self.is_agenda || is_of_event(element, part)) && !is_publication(element);
         if field == Field::Named {
-            let rank = match is_of_event(element, part) {
+            let rank = match is_of_event {
                 true => Rank::Event,
-                false if is_time => Rank::Time,
+                false if is_time(element) => Rank::Time,
                 false => Rank::Named,
             };
-            return self.read_field(element, rank, told, rules);
+            return self.read_field(element, rank, told);
         }
-        self.event = self.event.take().or(told.event);
-        self.note(Rank::Text, own_date(element, field, rules).and_then(midnight), element);
+        self.note_event(Rank::Said, told.event);
         let is_whole = length <= DATE_CHARS_MAX || element.id() == part.id();
-        self.note(Rank::Whole, told.published.filter(|_| is_whole).and_then(midnight), element);
+        let own = own_date(element, field, self.rules);
+        for (rank, day) in [(Rank::Text, own), (Rank::Whole, told.published.filter(|_| is_whole))] {
+            if is_of_event {
+                self.note_event(rank, day.map(day_event));
+            }
+            let rank = if is_of_event { Rank::EventText } else { rank };
+            self.note(rank, day.and_then(midnight), element);
+        }
     }
 
     /// Reads an element that is there for a date, as what its text, its name or the words before it say.
-    fn read_field(&mut self, element: ElementRef<'a>, rank: Rank, told: Told, rules: DateRules) {
-        let exact = exact_date(element, rules);
-        let Some(at) = exact.or(told.published.and_then(midnight)) else {
-            self.event = self.event.take().or(told.event);
-            return;
+    fn read_field(&mut self, element: ElementRef<'a>, rank: Rank, told: Told) {
+        let Some(at) = self.exact_date(element).or(told.published.and_then(midnight)) else {
+            return self.note_event(Rank::Said, told.event);
         };
-        let line = format!("{} {}", text_before(element), day_of(at));
-        let around = Told::of(&line, rules, Field::Named);
+        if is_event_end(element) {
+            return self.end_event(element, at);
+        }
+        let line = format!("{} {} {}", text_before(element), words_before_figures(element), day_of(at));
+        let around = Told::of(&line, self.rules, Field::Named);
         let is_update = element.value().classes().any(is_update_name)
             || element.attr("itemprop") == Some("dateModified")
             || told.published.or(around.published).is_none() && told.updated.or(around.updated).is_some();
@@ -146,43 +210,92 @@ impl<'a> ShownDates<'a> {
             self.updated = self.updated.or(Some(at));
             return;
         }
-        let is_ahead = has_time(element) && self.now.is_some_and(|now| at > now + AHEAD);
+        let is_ahead = has_time(element) && self.rules.now.is_some_and(|now| at > now + AHEAD);
         if told.event.is_some() || around.event.is_some() || is_ahead {
-            let event = event_at(element, at);
-            self.event = self.event.take().or(told.event).or(Some(event));
+            let event = told.event.unwrap_or_else(|| event_at(element, at));
+            self.note_event(Rank::Said, Some(event));
         } else if told.is_said || around.is_said {
             self.note(Rank::Said, Some(at), element);
         } else if around.published.is_some() {
-            if rank == Rank::Event && self.event.is_none() {
-                self.event = Some(event_at(element, at));
+            if rank == Rank::Event {
+                self.note_event(rank, Some(event_at(element, at)));
             }
             self.note(rank, Some(at), element);
         }
     }
+
+    /// The date in an element's attributes; not the moment of the reading, if the text names another day.
+    fn exact_date(&self, element: ElementRef) -> Option<Timestamp> {
+        let strict = DateRules::strict(self.rules.order);
+        let exact = exact_date(element, self.rules)?;
+        let is_now = self.rules.now.is_some_and(|now| is_moment_of(exact, now));
+        let told = || Told::of(&text_of(element), strict, Field::Named).published;
+        match is_now.then(told).flatten().filter(|day| *day != day_of(exact)) {
+            Some(day) => midnight(day),
+            None => Some(exact),
+        }
+    }
+
+    /// The end of an event whose begin stands before it.
+    fn end_event(&mut self, element: ElementRef, at: Timestamp) {
+        if let Some((_, event)) = self.event.as_mut().filter(|(_, event)| event.end.is_none()) {
+            let end = event_at(element, at).begin;
+            event.end = Some(end).filter(|end| end.instant() > event.begin.instant());
+        }
+    }
 }
 
-fn day_of(at: Timestamp) -> Date {
+/// What the text of an element that is there for a date says, also if its parts stand together without spaces.
+fn told_by(element: ElementRef, text: &str, rules: DateRules) -> Told {
+    let told = Told::of(text, rules, Field::Named);
+    if told != Told::default() || element.children().filter(|child| child.value().is_element()).count() < 2 {
+        return told;
+    }
+    let spaced = spaced_text_of(element);
+    let parts: Vec<&str> = spaced.split(' ').collect();
+    let is_figures = |part: &&str| part.len() <= 4 && part.bytes().all(|b| b.is_ascii_digit());
+    match parts[..] {
+        [.., year] if parts.len() == 3 && year.len() == 4 && parts.iter().all(is_figures) => {
+            Told::of(&parts.join("/"), rules, Field::Named)
+        }
+        _ => Told::of(&spaced, rules, Field::Named),
+    }
+}
+
+/// An element and those around it, below a part.
+fn below<'a>(part: ElementRef<'a>, element: ElementRef<'a>) -> impl Iterator<Item = ElementRef<'a>> {
+    let around = element.ancestors().filter_map(ElementRef::wrap);
+    std::iter::once(element).chain(around).take_while(move |around| around.id() != part.id())
+}
+
+pub(in crate::extract) fn day_of(at: Timestamp) -> Date {
     Offset::UTC.to_datetime(at).date()
 }
 
 fn is_time(element: ElementRef) -> bool {
-    element.value().name() == "time"
-        || element.attr("itemprop").is_some_and(|name| matches!(name, "datePublished" | "dateModified"))
+    matches!(element.value().name(), "time" | "relative-time" | "time-ago" | "local-time")
+        || element
+            .attr("itemprop")
+            .is_some_and(|name| matches!(name, "datePublished" | "dateModified" | "startDate" | "endDate"))
+}
+
+/// Whether a date is the moment of a reading, at which the page was made.
+pub(super) fn is_moment_of(date: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(date).abs() <= MOMENT
 }
 
 /// The date in an element's attributes.
 fn exact_date(element: ElementRef, rules: DateRules) -> Option<Timestamp> {
-    let value = exact(element)?;
-    let told = || Told::of(value, DateRules::strict(rules.order), Field::Named).published;
-    parse_date(value).or_else(|| told().and_then(midnight))
-}
-
-fn exact(element: ElementRef<'_>) -> Option<&str> {
-    ["datetime", "content", "data-date"].iter().find_map(|name| element.attr(name))
+    let read = |value: &str| {
+        let told = || Told::of(value, DateRules::strict(rules.order), Field::Named).published;
+        parse_day(value).or_else(|| told().and_then(midnight))
+    };
+    DATE_ATTRIBUTES.iter().filter_map(|name| element.attr(name)).find_map(read)
 }
 
 fn event_time(element: ElementRef) -> Option<EventTime> {
-    exact(element)?.trim().parse::<EventTime>().ok()
+    let mut values = DATE_ATTRIBUTES.iter().filter_map(|name| element.attr(name));
+    values.find_map(|value| value.trim().parse::<EventTime>().ok())
 }
 
 /// Whether an element stands amid the words of a long paragraph.
@@ -197,6 +310,10 @@ fn is_in_sentence(element: ElementRef) -> bool {
 /// Whether its attributes give a time of day.
 fn has_time(element: ElementRef) -> bool {
     event_time(element).and_then(EventTime::time).is_some_and(|time| time != jiff::civil::Time::midnight())
+}
+
+pub(in crate::extract) fn day_event(day: Date) -> Event {
+    Event { begin: EventTime::Day(day), end: None, place: None }
 }
 
 /// An event at the time that an element gives, or else on the day.
@@ -221,6 +338,13 @@ fn text_before(element: ElementRef) -> String {
     let line = crate::support::text::one_line(&pieces.join(" "));
     let skipped = line.chars().count().saturating_sub(BEFORE_CHARS_MAX);
     line.chars().skip(skipped).collect()
+}
+
+/// The words before the first figure of an element's text: "Expires" of "Expires 4 May".
+fn words_before_figures(element: ElementRef) -> String {
+    let text = text_of(element);
+    let end = text.find(|c: char| c.is_numeric()).unwrap_or(0);
+    text[..end].chars().take(BEFORE_CHARS_MAX).collect()
 }
 
 /// The day in an element's own text, or in one of the pieces that other elements divide it into.
@@ -256,6 +380,9 @@ pub(in crate::extract) fn is_date_name(class: &str) -> bool {
                 | "submitted"
                 | "created"
                 | "pubdate"
+                | "timeago"
+                | "dtstart"
+                | "dtend"
         )
     }) || lower.ends_with("date")
 }
@@ -265,17 +392,49 @@ fn is_update_name(class: &str) -> bool {
     class.split(['-', '_']).any(|part| part.eq_ignore_ascii_case("modified"))
 }
 
-fn is_event_word(part: &str) -> bool {
-    matches!(
-        part,
-        "event" | "events" | "evento" | "evenement" | "agenda" | "start" | "end" | "begin" | "deadline"
-    )
+/// "deadline", "expires", "closing-date": until when something holds.
+fn is_bound_name(class: &str) -> bool {
+    let lower = class.to_ascii_lowercase();
+    let mut parts = lower.split(['-', '_']);
+    parts.any(|part| matches!(part, "deadline" | "expires" | "expiry" | "expiration" | "closing" | "due"))
 }
 
-/// Whether an element holds the day of an event: "event-date", "fecha-evento"; or a card that is called an event does.
+/// Whether an element is named as the date of publication: it is none of an event, wherever it stands.
+fn is_publication(element: ElementRef) -> bool {
+    let is_name = |class: &str| {
+        let lower = class.to_ascii_lowercase();
+        lower.split(['-', '_']).any(|part| matches!(part, "published" | "posted" | "pubdate" | "created"))
+    };
+    element.attr("itemprop") == Some("datePublished")
+        || element.value().classes().any(is_name) && !element.value().classes().any(is_event_name)
+}
+
+/// "start-date", "date-end": when something begins, or ends. "text-start" says where a text stands.
+fn has_name_of_span(element: ElementRef, words: &[&str]) -> bool {
+    element.value().classes().any(|class| {
+        let lower = class.to_ascii_lowercase();
+        let parts: Vec<&str> = lower.split(['-', '_']).collect();
+        let is_date = parts.iter().any(|part| matches!(*part, "date" | "dt" | "time" | "event"));
+        parts.iter().any(|part| words.contains(part)) && is_date
+    })
+}
+
+/// Whether an element holds the day of an event: "event-date", "dtstart", `itemprop="startDate"`; or it is in what is called one.
 fn is_of_event(element: ElementRef, part: ElementRef) -> bool {
-    let words = |class: &str| class.to_ascii_lowercase();
-    let is_named = |class: &str| words(class).split(['-', '_']).any(is_event_word);
-    let begins = |class: &str| words(class).split(['-', '_']).next().is_some_and(is_event_word);
-    element.value().classes().any(is_named) || part.value().classes().any(begins)
+    let is_event = |around: ElementRef| {
+        let kind = around.attr("itemtype").unwrap_or_default();
+        around.value().classes().any(is_event_name) || kind.trim_end_matches('/').ends_with("Event")
+    };
+    is_event_end(element)
+        || element.attr("itemprop") == Some("startDate")
+        || element.value().classes().any(|class| class == "dtstart")
+        || has_name_of_span(element, &["start", "begin", "debut", "inicio", "inizio"])
+        || below(part, element).any(is_event)
+        || !matches!(part.value().name(), "main" | "body") && is_event(part)
+}
+
+fn is_event_end(element: ElementRef) -> bool {
+    element.attr("itemprop") == Some("endDate")
+        || element.value().classes().any(|class| class == "dtend")
+        || has_name_of_span(element, &["end"])
 }
