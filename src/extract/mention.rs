@@ -102,10 +102,12 @@ enum Tie {
 
 /// How two days are tied, if nothing else stands between the tokens before `from` and `to`.
 fn through(folded: &str, tokens: &[Token], from: usize, to: usize) -> Option<Tie> {
-    const SIGNS: [&str; 12] = ["-", "--", ">", ">>", "->", "=>", "»", "→", "➔", "➜", "~", "&"];
+    const SIGNS: [&str; 11] = ["-", "--", ">", ">>", "->", "=>", "»", "→", "➔", "➜", "~"];
     let gap = &folded[tokens[from.checked_sub(1)?].end()..tokens[to].start];
-    if SIGNS.contains(&gap.trim_matches(|c: char| c.is_whitespace() || c == '.')) {
-        return Some(Tie::Sign);
+    match gap.trim_matches(|c: char| c.is_whitespace() || c == '.') {
+        "&" => return Some(Tie::Word),
+        sign if SIGNS.contains(&sign) => return Some(Tie::Sign),
+        _ => {}
     }
     let dots = tokens[from..to].iter().take_while(|token| token.text == ".").count();
     let between = &tokens[from + dots..to];

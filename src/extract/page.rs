@@ -20,7 +20,7 @@ use self::target::target_of;
 pub(super) use self::target::{WIDE, own_target};
 pub(super) use self::title::{is_label, title_text};
 use super::date::parse_date;
-use super::prose_date::{DateRules, find_date, shown_order};
+use super::prose_date::{DateRules, OpenDays, find_date, shown_order};
 use super::xml::resolve_against;
 use crate::model::feed::{FeedFormat, Image, Link, RawEntry, RawFeed, RawText};
 use crate::model::source::{DateOrder, Select};
@@ -150,11 +150,21 @@ impl Page {
 
     /// The rules with the order of numeric dates that this page's own dates show.
     pub(super) fn dated_by(&self, rules: DateRules) -> DateRules {
-        DateRules { order: self.shown_order().unwrap_or(rules.order), ..rules }
+        let order = self.shown_order().unwrap_or_else(|| {
+            let is_open = rules.order == DateOrder::default();
+            let is_month_first =
+                is_open && OpenDays::of(self.texts()).is_month_first(self.language(), rules.now);
+            if is_month_first { DateOrder::Mdy } else { rules.order }
+        });
+        DateRules { order, ..rules }
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        self.html.tree.values().filter_map(|node| node.as_text()).map(|text| &text[..])
     }
 
     pub(super) fn shown_order(&self) -> Option<DateOrder> {
-        shown_order(self.html.tree.values().filter_map(|node| node.as_text()).map(|text| &text[..]))
+        shown_order(self.texts())
     }
 
     fn first(&self, css: &str) -> Option<ElementRef<'_>> {
@@ -662,6 +672,70 @@ mod tests {
             let own = format!("<main><h1>T</h1>{around}<p>Publié le 14 octobre 2022</p></main>");
             assert_eq!(published(&own).as_deref(), Some("2022-10-14"), "{around}");
         }
+    }
+
+    #[test]
+    fn an_item_page_has_the_date_of_its_article_and_of_nothing_else() {
+        let published = |head: &str, body: &str| {
+            let text = format!(
+                "<title>The bridge is open</title>{head}<main><article><h1>The bridge is open</h1><p>Text</p></article>{body}</main>"
+            );
+            page(&text).read_item(RULES).published.map(|date| date.strftime("%Y-%m-%d").to_string())
+        };
+        let data = |json: &str| published(&format!("<script type='application/ld+json'>{json}</script>"), "");
+        let own = r#"{"@type":"NewsArticle","headline":"The bridge is open","datePublished":"2022-10-14"}"#;
+        for other in ["WebSite", "WebPage", "ImageObject", "VideoObject", "Comment", "Person", "SocialEvent"]
+        {
+            let json = format!(r#"[{{"@type":"{other}","datePublished":"2015-01-01"}},{own}]"#);
+            assert_eq!(data(&json).as_deref(), Some("2022-10-14"), "{other}");
+            let alone = data(&format!(r#"{{"@type":"{other}","datePublished":"2015-01-01"}}"#));
+            assert_eq!(alone.is_some(), other == "WebPage", "{other}");
+        }
+        let at = |url: &str| {
+            data(&format!(
+                r#"{{"@type":"Article","headline":"X","url":"{url}","datePublished":"2022-10-14"}}"#
+            ))
+        };
+        for url in ["https://example.org/news", "http://www.example.org/news/#a", "https://example.org/"] {
+            assert_eq!(at(url).as_deref(), Some("2022-10-14"), "{url}");
+        }
+        assert_eq!(at("https://example.org/other"), None);
+        assert_eq!(data(r#"{"@type":"Article","datePublished":"2022"}"#), None);
+        let meta = |name: &str, day: &str| published(&format!("<meta name={name} content='{day}'>"), "");
+        for (name, day) in [
+            ("DC.date", "2022-10-14"),
+            ("citation_publication_date", "2022/10/14"),
+            ("sailthru.date", "2022-10-14T08:00:00Z"),
+        ] {
+            assert_eq!(meta(name, day).as_deref(), Some("2022-10-14"), "{name}");
+        }
+        for day in ["1970-01-01T00:00:00Z", "2022", "2022-10"] {
+            assert_eq!(meta("article:published_time", day), None, "{day}");
+        }
+        let comment =
+            |inner: &str| format!("<div itemscope itemtype='https://schema.org/Comment'>{inner}</div>");
+        assert_eq!(published("", &comment("<meta itemprop=datePublished content=2022-10-01>")), None);
+        assert_eq!(
+            published("", "<meta itemprop=datePublished content=2022-10-14>").as_deref(),
+            Some("2022-10-14")
+        );
+    }
+
+    #[test]
+    fn an_item_page_is_dated_by_its_address_if_it_says_nothing() {
+        let published = |address: &str, body: &str| {
+            let rules = DateRules { now: "2022-10-20T12:00:00Z".parse().ok(), ..DateRules::default() };
+            let page =
+                Page::parse(&format!("<main><h1>T</h1>{body}</main>"), Some(&Url::parse(address).unwrap()));
+            page.read_item(rules).published.map(|date| date.strftime("%Y-%m-%d").to_string())
+        };
+        let dated = "https://example.org/2022/10/14/t";
+        assert_eq!(published(dated, "").as_deref(), Some("2022-10-14"));
+        assert_eq!(published(dated, "<time datetime=2022-10-12></time>").as_deref(), Some("2022-10-12"));
+        assert_eq!(published("https://example.org/2022/12/14/t", ""), None);
+        assert_eq!(published("https://example.org/agenda/2022/10/14/t", ""), None);
+        let made_now = "<meta name=date content=2022-10-20T12:00:00Z><p>Published on 4 October 2022</p>";
+        assert_eq!(published(dated, made_now).as_deref(), Some("2022-10-04"));
     }
 
     #[test]

@@ -438,3 +438,139 @@ fn is_event_end(element: ElementRef) -> bool {
         || element.value().classes().any(|class| class == "dtend")
         || has_name_of_span(element, &["end"])
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::extract::page::Page;
+    use crate::model::feed::RawEntry;
+
+    const NOW: &str = "2022-10-20T12:00:00Z";
+
+    /// The entries of a page with three records, in which `DAY` stands for 11, 12 and 13.
+    fn entries(address: &str, title: &str, class: &str, date: &str) -> Vec<RawEntry> {
+        let url = url::Url::parse(address).unwrap();
+        let rules = DateRules { now: NOW.parse().ok(), ..DateRules::default() };
+        let record = |n: u8| {
+            let date = date.replace("DAY", &format!("1{n}"));
+            format!(
+                "<div class='{class}'>{date}<h3><a href=/n{n}>A thing to be told, number {n}</a></h3></div>"
+            )
+        };
+        let records: String = (1..=3).map(record).collect();
+        let body = format!("<html lang=en><title>{title}</title><h1>{title}</h1><div>{records}</div>");
+        Page::parse(&body, Some(&url)).mine(rules, &HashSet::new()).feed.entries
+    }
+
+    /// When the first entry was published and changed, and when its event begins.
+    fn first(entries: &[RawEntry]) -> [Option<String>; 3] {
+        let day = |at: Option<Timestamp>| at.map(|at| day_of(at).to_string());
+        let event = entries[0].event.as_ref().map(|event| event.begin.to_string());
+        [day(entries[0].published), day(entries[0].updated), event]
+    }
+
+    fn dates(date: &str) -> [Option<String>; 3] {
+        first(&entries("https://x.org/news", "News", "news", date))
+    }
+
+    fn published(day: &str) -> [Option<String>; 3] {
+        [Some(day.to_owned()), None, None]
+    }
+
+    #[test]
+    fn the_day_of_an_event_is_no_publication_before_it_nor_after() {
+        for (month, class, date) in [
+            ("12", "event-card", "<p>DAY/MONTH/2022</p>"),
+            ("09", "event-card", "<span class=date>DAY/MONTH/2022</span>"),
+            ("09", "post-4 tribe_events", "<time datetime=2022-MONTH-DAY>DAY</time>"),
+            ("09", "node--type-evenement", "<div class=date><time datetime=2022-MONTH-DAY>DAY</time></div>"),
+            ("12", "vevent", "<abbr class=dtstart title=2022-MONTH-DAY>DAY.MONTH.</abbr>"),
+            ("09", "vevent", "<abbr class=dtstart title=2022-MONTH-DAY>DAY.MONTH.</abbr>"),
+            ("09", "c", "<time itemprop=startDate datetime=2022-MONTH-DAY>DAY</time>"),
+            (
+                "09",
+                "c' itemscope itemtype='https://schema.org/MusicEvent",
+                "<time datetime=2022-MONTH-DAY>DAY</time>",
+            ),
+        ] {
+            let found = first(&entries("https://x.org/a", "News", class, &date.replace("MONTH", month)));
+            assert_eq!(found, [None, None, Some(format!("2022-{month}-11"))], "{class} {date}");
+        }
+        let told = "<p class=date>11/11/2022</p><p>Published on 4 October 2022</p>";
+        let found = first(&entries("https://x.org/a", "News", "event-card", told));
+        assert_eq!(found, [Some("2022-10-04".into()), None, Some("2022-11-11".into())]);
+        for class in ["post category-events", "pointer-events-none", "text-start"] {
+            let found =
+                first(&entries("https://x.org/a", "News", class, "<p class='date text-end'>DAY/09/2022</p>"));
+            assert_eq!(found, published("2022-09-11"), "{class}");
+        }
+    }
+
+    #[test]
+    fn an_event_has_the_end_that_stands_beside_its_begin() {
+        let span = "<time itemprop=startDate datetime=2022-12-DAYT18:00>DAY</time><time itemprop=endDate datetime=2022-12-DAYT20:00>DAY</time>";
+        let found = entries("https://x.org/a", "News", "news", span).remove(0);
+        let event = found.event.unwrap();
+        assert_eq!(event.end.unwrap().to_string(), "2022-12-11T20:00:00");
+        assert_eq!(found.published, None);
+    }
+
+    #[test]
+    fn on_a_calendar_all_days_are_those_of_events() {
+        for (address, title) in [
+            ("https://x.org/a", "Agenda cultural | Town"),
+            ("https://x.org/vivere/eventi", "Town"),
+            ("https://x.org/news/events", "Town"),
+            ("https://x.org/a", "الفعاليات"),
+            ("https://x.org/a", "Agenda 2022"),
+        ] {
+            for date in ["<span class=date>DAY/12/2022</span>", "<i>DAY September 2022</i>"] {
+                let [published, _, event] = first(&entries(address, title, "c", date));
+                assert!(published.is_none() && event.is_some(), "{title} {address} {date}");
+            }
+            let said = first(&entries(address, title, "c", "<p>Published on DAY September 2022</p>"));
+            assert_eq!(said[0].as_deref(), Some("2022-09-11"), "{title} {address}");
+        }
+        for (address, title) in [
+            ("https://x.org/a", "News and events"),
+            ("https://x.org/events/news", "Town"),
+            ("https://x.org/news", "Agenda 2030"),
+        ] {
+            let found = first(&entries(address, title, "c", "<span class=date>DAY/09/2022</span>"));
+            assert_eq!(found, published("2022-09-11"), "{title} {address}");
+        }
+    }
+
+    #[test]
+    fn what_is_exact_comes_before_what_is_told_from_today() {
+        for date in [
+            "<span class=date title='October DAY, 2022'>1 week ago</span>",
+            "<time datetime='' title=2022-10-DAYT10:00:00Z>1 week ago</time>",
+            "<relative-time datetime=2022-10-DAYT10:00:00Z>1 week ago</relative-time>",
+            "<abbr class=published title=2022-10-DAYT10:00:00Z>DAY oct</abbr>",
+            "<span class=timeago aria-label='DAY October 2022'>1 week ago</span>",
+            "<span class=date data-time=16654896DAY></span>",
+            "<time datetime=2022-10>DAY October 2022</time>",
+            "<time datetime=2022-10-20T12:00:01Z>DAY October 2022</time>",
+            "<div class=date><b>Oct</b><b>DAY</b><b>2022</b></div>",
+            "<div class=date><b>DAY</b><b>10</b><b>2022</b></div>",
+            "<span class=date><i class=material-icons>event</i>DAY/10/2022</span>",
+        ] {
+            assert_eq!(dates(date), published("2022-10-11"), "{date}");
+        }
+        assert_eq!(dates("<time datetime=2022>2022</time>"), [None, None, None]);
+    }
+
+    #[test]
+    fn what_is_named_as_a_limit_is_no_date() {
+        for date in [
+            "<time class=expires datetime=2022-12-DAY>DAY Dec</time>",
+            "<time datetime=2022-12-DAY>Expires DAY Dec</time>",
+            "<div class=closing-date><time datetime=2022-12-DAY>DAY Dec</time></div>",
+        ] {
+            assert_eq!(dates(date), [None, None, None], "{date}");
+        }
+    }
+}
