@@ -64,6 +64,14 @@ pub(super) fn day_in_address(href: &str) -> Option<Timestamp> {
     })
 }
 
+/// The day with which the last part of a path begins: `2021-12-03-title`.
+pub(super) fn day_of_slug(href: &str) -> Option<Timestamp> {
+    let slug = path_of(href)?.trim_end_matches('/').rsplit('/').next()?;
+    let (day, title) = slug.split_at_checked(10)?;
+    let is_title = title.strip_prefix('-')?.starts_with(char::is_alphabetic);
+    day.parse::<jiff::civil::Date>().ok().filter(|_| is_title).and_then(midnight)
+}
+
 /// The year that an address gives a day without one: in a part of its path that is a date (`2021-12-03-title`, `/2021/12/`), or
 /// else as a directory of its own (`/2021/title`), if the other addresses do not show that its number is an id. An address of
 /// another month is one of something else.
@@ -165,6 +173,14 @@ mod tests {
             years(&["https://x.org/2024/a", "https://x.org/2024/b", "https://x.org/2023/c"])[2],
             Some(2023)
         );
+    }
+
+    #[test]
+    fn a_file_is_named_by_its_day() {
+        assert!(day_of_slug("https://x.org/a/2021-12-03-the-title/").is_some());
+        for path in ["/a/2021-12-03", "/2021-12-03/a", "/a/2021-12-33-b", "/a/2021-12-03-4"] {
+            assert_eq!(day_of_slug(&format!("https://x.org{path}")), None, "{path}");
+        }
     }
 
     #[test]

@@ -307,7 +307,7 @@ impl Page {
         };
         let parts = CardSelectors::new(select);
         let mut incomplete = 0;
-        let is_agenda = self.is_agenda(rules.now);
+        let is_agenda = self.is_agenda(rules.now) && self.has_days_to_come(&item, &parts, rules);
         for card in self.html.select(&item).take(CARDS_MAX) {
             match self.read_card(card, &parts, rules, is_agenda) {
                 Some(entry) if !feed.entries.iter().any(|known| known.url() == entry.url()) => {
@@ -339,6 +339,17 @@ impl Page {
             hreflang: None,
         }));
         feed
+    }
+
+    /// As for a listing that is read without selectors: whether any day of a calendar is still to come.
+    fn has_days_to_come(&self, item: &Selector, parts: &CardSelectors, rules: DateRules) -> bool {
+        let Some(now) = rules.now else { return true };
+        let is_to_come = |card: ElementRef| {
+            let fields = card.select(&parts.date);
+            let mut events = fields.filter_map(|date| ShownDates::of_field(date, card, rules, true).event());
+            events.any(|event| !event.is_over(now))
+        };
+        self.html.select(item).take(CARDS_MAX).any(is_to_come)
     }
 
     fn read_card(
@@ -734,6 +745,12 @@ mod tests {
         assert_eq!(published(dated, "<time datetime=2022-10-12></time>").as_deref(), Some("2022-10-12"));
         assert_eq!(published("https://example.org/2022/12/14/t", ""), None);
         assert_eq!(published("https://example.org/agenda/2022/10/14/t", ""), None);
+        let event = Page::parse(
+            "<main><h1>Calendar of the port</h1><p class=date>14/10/2022</p></main>",
+            Some(&Url::parse("https://example.org/agenda/t").unwrap()),
+        );
+        let item = event.read_item(RULES);
+        assert_eq!((item.published, item.event.unwrap().begin.to_string()), (None, "2022-10-14".into()));
         let made_now = "<meta name=date content=2022-10-20T12:00:00Z><p>Published on 4 October 2022</p>";
         assert_eq!(published(dated, made_now).as_deref(), Some("2022-10-04"));
     }

@@ -9,7 +9,7 @@ use scraper::ElementRef;
 
 use super::links::{LinkGroup, is_call};
 use super::title::{title, titles, without_common_parts};
-use crate::extract::dated_address::{day_in_address, year_in_address};
+use crate::extract::dated_address::{day_in_address, day_of_slug, year_in_address};
 use crate::extract::page::agenda::is_among_events;
 use crate::extract::page::dates::{AHEAD, DATE_CHARS_MAX, ShownDates, day_event, day_of, is_date_name};
 use crate::extract::page::{Page, background_of, image_of, name_of, selector, text_of};
@@ -342,7 +342,23 @@ fn give_dates_around(entries: &mut [RawEntry], cards: &[&Card], rules: DateRules
             let day = entry.published.take().map(|at| day_event(day_of(at)));
             entry.event = entry.event.take().or(day);
         }
+        // Generators of sites name the files of what they publish by its day, which is the day that they show.
+        let is_past = |day: &Timestamp| latest.is_none_or(|latest| *day <= latest);
+        if is_undated && entry.published.is_none() && day_of_slug(&card.href).is_some_and(|day| is_past(&day))
+        {
+            let day = entry.event.as_ref().and_then(|event| midnight(event.begin.date()));
+            entry.published = day.filter(is_past);
+        }
     }
+}
+
+/// Whether any day of a calendar is still to come. What calls itself one and has only what is past is a list of what was told.
+fn has_days_to_come(cards: &[Card], rules: DateRules) -> bool {
+    let Some(now) = rules.now else { return true };
+    cards.iter().any(|card| {
+        let event = ShownDates::of(card.parts(), rules, true).event();
+        event.is_some_and(|event| !event.is_over(now))
+    })
 }
 
 /// On a flat page, the date of a link may be the bare text in front of it, or else behind it: the side on which all have one.
@@ -373,7 +389,7 @@ pub(super) fn is_byline(text: &str) -> bool {
 pub(super) fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawEntry> {
     let plain = |value: String| RawText { value, base: page.base().cloned(), ..RawText::default() };
     let image = selector("img");
-    let is_agenda = page.is_agenda(rules.now);
+    let is_agenda = page.is_agenda(rules.now) && has_days_to_come(cards, rules);
     let entry = |card: &Card, title: Option<String>| {
         // An entry without a title in the listing may have one on its own page; a picture with a link alone is not an entry.
         let excerpt = card.excerpt(title.as_deref().unwrap_or_default());

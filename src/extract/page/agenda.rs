@@ -23,18 +23,29 @@ impl Page {
             return false;
         }
         let is_titled = |text: &str| words::has_one("events", text) && !has_far_year(text, now);
-        let segments = self.base().and_then(Url::path_segments).into_iter().flatten();
-        let named = segments.filter_map(|segment| {
-            let name = words::parts_of_name(segment).join(" ");
-            let is_short = name.split(' ').count() <= 3;
-            match () {
-                () if !is_short => None,
-                () if names_news(&name) => Some(false),
-                () => (words::has_one("events", &name) && !has_far_year(&name, now)).then_some(true),
-            }
-        });
-        is_titled(&own) || is_titled(&heading) || named.last().unwrap_or(false)
+        let segments: Vec<&str> = self.base().and_then(Url::path_segments).into_iter().flatten().collect();
+        is_titled(&own) || is_titled(&heading) || is_path_of_agenda(&segments, now)
     }
+
+    /// Whether the page of an entry is in a directory of events. Its title may name any event.
+    pub(super) fn is_under_agenda(&self, now: Option<Timestamp>) -> bool {
+        let segments: Vec<&str> = self.base().and_then(Url::path_segments).into_iter().flatten().collect();
+        let end = segments.iter().rposition(|segment| !segment.is_empty()).unwrap_or(0);
+        is_path_of_agenda(&segments[..end], now)
+    }
+}
+
+/// Whether the last part of a path that names news or events names events. A part of many words is a title.
+fn is_path_of_agenda(segments: &[&str], now: Option<Timestamp>) -> bool {
+    let named = segments.iter().rev().find_map(|segment| {
+        let name = words::parts_of_name(segment).join(" ");
+        match () {
+            () if name.split(' ').count() > 3 => None,
+            () if names_news(&name) => Some(false),
+            () => (words::has_one("events", &name) && !has_far_year(&name, now)).then_some(true),
+        }
+    });
+    named.unwrap_or(false)
 }
 
 /// Whether a text has a word for news that is none for events.

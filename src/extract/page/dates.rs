@@ -92,8 +92,9 @@ impl<'a> ShownDates<'a> {
         article: ElementRef<'a>,
         own: impl Iterator<Item = ElementRef<'a>>,
         rules: DateRules,
+        is_agenda: bool,
     ) -> ShownDates<'a> {
-        let mut dates = ShownDates { rules, ..ShownDates::default() };
+        let mut dates = ShownDates { rules, is_agenda, ..ShownDates::default() };
         own.for_each(|element| dates.read(element, article));
         dates
     }
@@ -158,9 +159,6 @@ impl<'a> ShownDates<'a> {
     }
 
     fn read_as(&mut self, field: Field, element: ElementRef<'a>, part: ElementRef<'a>) {
-        if below(part, element).any(|around| around.value().classes().any(is_bound_name)) {
-            return;
-        }
         let text = text_of(element);
         let length = text.chars().count();
         let told = match () {
@@ -168,11 +166,17 @@ impl<'a> ShownDates<'a> {
             () if field == Field::Named => told_by(element, &text, self.rules),
             () => Told::of(&text, self.rules, field),
         };
+        let own = own_date(element, field, self.rules);
+        let is_dated = field == Field::Named || own.is_some() || told != Told::default();
+        if !is_dated || below(part, element).any(|around| around.value().classes().any(is_bound_name)) {
+            return;
+        }
         if told.is_said {
             self.note(Rank::Said, told.published.and_then(midnight), element);
         }
         self.updated = self.updated.or(told.updated.and_then(midnight));
-        let is_of_event = (self.is_agenda || is_of_event(element, part)) && !is_publication(element);
+        let is_of_event =
+            (self.is_agenda || is_of_event(element, part)) && !below(part, element).any(is_publication);
         if field == Field::Named {
             let rank = match is_of_event {
                 true => Rank::Event,
@@ -183,7 +187,6 @@ impl<'a> ShownDates<'a> {
         }
         self.note_event(Rank::Said, told.event);
         let is_whole = length <= DATE_CHARS_MAX || element.id() == part.id();
-        let own = own_date(element, field, self.rules);
         for (rank, day) in [(Rank::Text, own), (Rank::Whole, told.published.filter(|_| is_whole))] {
             if is_of_event {
                 self.note_event(rank, day.map(day_event));
@@ -286,11 +289,16 @@ pub(super) fn is_moment_of(date: Timestamp, now: Timestamp) -> bool {
 
 /// The date in an element's attributes.
 fn exact_date(element: ElementRef, rules: DateRules) -> Option<Timestamp> {
-    let read = |value: &str| {
+    let read = |name: &str| {
+        let value = element.attr(name)?;
         let told = || Told::of(value, DateRules::strict(rules.order), Field::Named).published;
-        parse_day(value).or_else(|| told().and_then(midnight))
+        // What is written for readers is a day of theirs, in whatever zone.
+        let is_written =
+            matches!(name, "title" | "aria-label") && !value.trim().starts_with(|c: char| c.is_ascii_digit());
+        let exact = if is_written { None } else { parse_day(value) };
+        exact.or_else(|| told().and_then(midnight))
     };
-    DATE_ATTRIBUTES.iter().filter_map(|name| element.attr(name)).find_map(read)
+    DATE_ATTRIBUTES.iter().find_map(|name| read(name))
 }
 
 fn event_time(element: ElementRef) -> Option<EventTime> {
@@ -526,10 +534,12 @@ mod tests {
             ("https://x.org/a", "الفعاليات"),
             ("https://x.org/a", "Agenda 2022"),
         ] {
-            for date in ["<span class=date>DAY/12/2022</span>", "<i>DAY September 2022</i>"] {
+            for date in ["<span class=date>DAY/12/2022</span>", "<i>DAY November 2022</i>"] {
                 let [published, _, event] = first(&entries(address, title, "c", date));
                 assert!(published.is_none() && event.is_some(), "{title} {address} {date}");
             }
+            let past = first(&entries(address, title, "c", "<span class=date>DAY/09/2022</span>"));
+            assert_eq!(past, published("2022-09-11"), "what has nothing to come is a list of what was told");
             let said = first(&entries(address, title, "c", "<p>Published on DAY September 2022</p>"));
             assert_eq!(said[0].as_deref(), Some("2022-09-11"), "{title} {address}");
         }
@@ -551,6 +561,7 @@ mod tests {
             "<relative-time datetime=2022-10-DAYT10:00:00Z>1 week ago</relative-time>",
             "<abbr class=published title=2022-10-DAYT10:00:00Z>DAY oct</abbr>",
             "<span class=timeago aria-label='DAY October 2022'>1 week ago</span>",
+            "<span class=timeago title='Oct DAY, 2022, 12:00 AM +0200'>1 week ago</span>",
             "<span class=date data-time=16654896DAY></span>",
             "<time datetime=2022-10>DAY October 2022</time>",
             "<time datetime=2022-10-20T12:00:01Z>DAY October 2022</time>",

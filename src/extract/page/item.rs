@@ -80,7 +80,7 @@ impl Page {
         let in_address = || {
             let day = day_in_address(self.base()?.as_str())?;
             let is_past = rules.now.is_none_or(|now| day <= now + AHEAD);
-            (is_past && event.is_none() && !self.is_agenda(rules.now)).then_some(day)
+            (is_past && event.is_none() && !self.is_under_agenda(rules.now)).then_some(day)
         };
         let published = from_json("datePublished")
             .or_else(|| self.dated_meta(&PUBLISHED_NAMES, rules).filter(is_own))
@@ -245,11 +245,13 @@ impl Page {
             !line.any(|above| is_set_aside(above) || is_card(&above))
         };
         let elements = article.descendants().filter_map(ElementRef::wrap).filter(is_own);
-        let dates = ShownDates::of_article(article, elements, rules);
+        let is_agenda = self.is_under_agenda(rules.now);
+        let dates = ShownDates::of_article(article, elements, rules, is_agenda);
         let beside =
             heading.into_iter().flat_map(|heading| heading.next_siblings().filter_map(ElementRef::wrap));
         let beside = beside.flat_map(|sibling| sibling.descendants().filter_map(ElementRef::wrap));
-        let near = ShownDates::of_article(article, beside.filter(is_own).take(BESIDE_TITLE_MAX), rules);
+        let beside = beside.filter(is_own).take(BESIDE_TITLE_MAX);
+        let near = ShownDates::of_article(article, beside, rules, is_agenda);
         (dates.named().or(near.published()), dates.updated, near.event())
     }
 }
