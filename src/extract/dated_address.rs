@@ -118,8 +118,7 @@ fn year_and_month(segments: &[&str]) -> Option<(i16, i8)> {
             let is_day = third.is_none_or(|day| {
                 day.len() == 2 && day.parse::<i8>().is_ok_and(|day| (1..=31).contains(&day))
             });
-            is_day.then_some(())?;
-            Some((year_of(head)?, month_of(second)?))
+            Some((year_of(head)?, month_of(second)?)).filter(|_| is_day)
         }
         (6 | 8, _) if head.bytes().all(|b| b.is_ascii_digit()) && segments.len() > 1 => {
             Some((year_of(&head[..4])?, month_of(&head[4..6])?))

@@ -280,6 +280,8 @@ fn is_time(element: ElementRef) -> bool {
         || element
             .attr("itemprop")
             .is_some_and(|name| matches!(name, "datePublished" | "dateModified" | "startDate" | "endDate"))
+        || matches!(element.value().name(), "abbr" | "span")
+            && element.attr("title").is_some_and(|title| title.trim().parse::<EventTime>().is_ok())
 }
 
 /// Whether a date is the moment of a reading, at which the page was made.
@@ -560,6 +562,7 @@ mod tests {
             "<time datetime='' title=2022-10-DAYT10:00:00Z>1 week ago</time>",
             "<relative-time datetime=2022-10-DAYT10:00:00Z>1 week ago</relative-time>",
             "<abbr class=published title=2022-10-DAYT10:00:00Z>DAY oct</abbr>",
+            "<span class=ago title='2022-10-DAY 10:00:00'>1 week ago</span>",
             "<span class=timeago aria-label='DAY October 2022'>1 week ago</span>",
             "<span class=timeago title='Oct DAY, 2022, 12:00 AM +0200'>1 week ago</span>",
             "<span class=date data-time=16654896DAY></span>",
