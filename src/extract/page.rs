@@ -710,7 +710,7 @@ mod tests {
         for url in ["https://example.org/news", "http://www.example.org/news/#a", "https://example.org/"] {
             assert_eq!(at(url).as_deref(), Some("2022-10-14"), "{url}");
         }
-        assert_eq!(at("https://example.org/other"), None);
+        assert_eq!((at("https://example.org/other"), at("https://town.example/other")), (None, None));
         assert_eq!(data(r#"{"@type":"Article","datePublished":"2022"}"#), None);
         let meta = |name: &str, day: &str| published(&format!("<meta name={name} content='{day}'>"), "");
         for (name, day) in [

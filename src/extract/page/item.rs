@@ -155,7 +155,7 @@ impl Page {
         own.into_iter().map(|(_, object)| object).collect()
     }
 
-    /// Where an object of structured data says that it is. The front page and other sites are named by mistake as often as not.
+    /// Where an object of structured data says that it is. The front page is named by mistake as often as not.
     fn place_of(&self, object: &Value) -> Place {
         let Some(base) = self.base() else { return Place::Unsaid };
         let plain = |url: &Url| url.path().trim_end_matches('/').to_ascii_lowercase();
@@ -172,8 +172,7 @@ impl Page {
             if own.iter().flatten().any(|own| *own == path) && address.query() == base.query() {
                 return Place::Here;
             }
-            let is_same_site = address.host_str() == base.host_str();
-            if is_same_site && !(path.is_empty() && address.query().is_none()) {
+            if !path.is_empty() || address.query().is_some() {
                 place = Place::Elsewhere;
             }
         }
