@@ -136,9 +136,13 @@ pub(super) struct Calendar {
     pub published: Words<()>,
     /// What stands before a day and says of what it is.
     pub labels: Words<Role>,
+    /// The same, where nothing stands between it and the day.
+    pub stated: Words<Role>,
     /// What stands between the first and the last of several days, and before the first.
     pub through: Words<()>,
     pub first: Words<()>,
+    /// What stands between two days of several.
+    pub and: Words<()>,
     pub times: Words<()>,
     pub figures: Words<()>,
     pub references: Words<()>,
@@ -159,8 +163,10 @@ pub(super) static CALENDAR: LazyLock<Calendar> = LazyLock::new(|| {
         around: Words::new(),
         published: Words::new(),
         labels: Words::new(),
+        stated: Words::new(),
         through: Words::new(),
         first: Words::new(),
+        and: Words::new(),
         times: Words::new(),
         figures: Words::new(),
         references: Words::new(),
@@ -186,10 +192,12 @@ pub(super) static CALENDAR: LazyLock<Calendar> = LazyLock::new(|| {
             }
             ("dated", _) => all.published.add(words, ()),
             ("updated", _) => all.labels.add(words, Role::Updated),
+            ("stated", _) => all.stated.add(words, Role::Updated),
             ("bound", _) => all.labels.add(words, Role::Bound),
             ("event", _) => all.labels.add(words, Role::Event),
             ("through", _) => all.through.add(words, ()),
             ("first", _) => all.first.add(words, ()),
+            ("and", _) => all.and.add(words, ()),
             ("reference", _) => all.references.add(words, ()),
             ("time", _) => all.times.add(words, ()),
             ("figure", _) => all.figures.add(words, ()),
@@ -245,6 +253,7 @@ pub(super) fn next_day(
 ) -> Option<Found> {
     (from..tokens.len()).find_map(|at| {
         numeric(folded, tokens, at, order, is_prose)
+            .or_else(|| roman(tokens, at))
             .or_else(|| ideographic(tokens, at))
             .or_else(|| written(tokens, at, |rest| Some((year(rest.first()?.text)?, 1))))
             .or_else(|| written_short(folded, tokens, at))
@@ -306,7 +315,7 @@ pub(super) fn written(
     from: usize,
     year_of: impl Fn(&[Token]) -> Option<(i16, usize)>,
 ) -> Option<Found> {
-    let month_at = |at: usize| CALENDAR.months.at_start(tokens.get(at..)?);
+    let month_at = |at: usize| month_at(tokens, at);
     let joint_at = |at: usize| at + tokens.get(at..).map_or(0, joint);
     let found = |year: i16, month: i8, day: i8, to: usize| {
         let date = Date::new(year, month, day).ok()?;
@@ -332,6 +341,29 @@ pub(super) fn written(
     let after = joint_at(at + 1);
     let (year, length) = year_of(tokens.get(after..)?)?;
     found(year, month, day, after + length)
+}
+
+/// The month that tokens name from one on, and their number; also by its names of two regions, "تشرين الأول/أكتوبر".
+fn month_at(tokens: &[Token], at: usize) -> Option<(i8, usize)> {
+    let (month, length) = CALENDAR.months.at_start(tokens.get(at..)?)?;
+    let rest = &tokens[at + length..];
+    let sign = usize::from(rest.first().is_some_and(|token| token.text == "/"));
+    let again = CALENDAR.months.at_start(&rest[sign..]).filter(|(same, _)| *same == month);
+    Some((month, length + again.map_or(0, |(_, more)| sign + more)))
+}
+
+/// `20.X.2026`, `20/X/2026`.
+fn roman(all: &[Token], from: usize) -> Option<Found> {
+    const MONTHS: [&str; 12] = ["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii"];
+    let run @ [first, separator, month, same, last, ..] = all.get(from..)? else { return None };
+    let is_joined = run[..5].windows(2).all(|two| two[0].end() == two[1].start);
+    if !separator.is_separator() || separator.text != same.text || !is_joined {
+        return None;
+    }
+    let month = MONTHS.iter().position(|roman| *roman == month.text)? + 1;
+    let date = Date::new(year(last.text)?, month as i8, day(first.text)?).ok()?;
+    let is_date = !is_in_longer_run(all, from, separator.text) && !is_reference(all, from);
+    is_date.then_some(Found { date, from, to: from + 5, proves: None, is_ambiguous: false })
 }
 
 /// `2022年10月4日`, `2022년 10월 4일`.

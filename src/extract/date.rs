@@ -24,6 +24,17 @@ pub fn parse_date(text: &str) -> Option<Timestamp> {
     read_date(text, DateOrder::Dmy).map(|read| read.at)
 }
 
+/// Reads a date in an attribute or a field for machines, where what gives a year or a month only is no day.
+pub fn parse_day(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    let is_figures = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    let is_short = match text.split_once('-') {
+        Some((year, month)) => is_figures(year) && is_figures(month),
+        None => is_figures(text) && !matches!(text.len(), 8 | 10 | 13 | 14),
+    };
+    if is_short { None } else { parse_date(text) }
+}
+
 /// A date that was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadDate {

@@ -10,7 +10,7 @@ use url::Url;
 
 use self::entry::keep_first;
 use super::date::{ReadDate, parse_date, read_date};
-use super::prose_date::{DateRules, day_from_today, midnight};
+use super::prose_date::{DateRules, OpenDays, day_from_today, has_half_day, midnight};
 use super::xml::{Cursor, Element, TextMode, Vocabulary};
 use crate::model::feed::{FeedFormat, Link, Person, RawEntry, RawFeed, RawText};
 use crate::model::source::DateOrder;
@@ -35,9 +35,33 @@ pub(super) fn read_feed(text: &str, base: Option<Url>, rules: DateRules) -> Opti
         Some(order) if order != rules.order && habit.is_ambiguous => {
             read_in(text, base, &mut DateHabit { order, now: rules.now, ..DateHabit::default() })
         }
+        None if rules.order == DateOrder::default() && habit.is_ambiguous => {
+            let order = DateOrder::Mdy;
+            let other = read_in(text, base, &mut DateHabit { order, now: rules.now, ..DateHabit::default() });
+            match (feed, other) {
+                (Some(feed), Some(other)) if is_month_first(&feed, &other, habit, rules.now) => Some(other),
+                (feed, _) => feed,
+            }
+        }
         _ => feed,
     };
     feed.map(|feed| RawFeed { date_order: shown, ..feed })
+}
+
+/// Whether of two readings of a feed, with the day first and with the month first, the second is the right one.
+fn is_month_first(
+    day_first: &RawFeed,
+    month_first: &RawFeed,
+    habit: DateHabit,
+    now: Option<jiff::Timestamp>,
+) -> bool {
+    let days = |feed: &RawFeed| feed.entries.iter().filter_map(|entry| entry.published).collect();
+    let open = OpenDays {
+        day_first: days(day_first),
+        month_first: days(month_first),
+        has_half_day: habit.has_half_day,
+    };
+    open.is_month_first(day_first.language.as_deref(), now)
 }
 
 /// How a feed writes its dates.
@@ -51,6 +75,8 @@ struct DateHabit {
     month_first: usize,
     /// Whether there are dates whose meaning depends on the order.
     is_ambiguous: bool,
+    /// Whether such a date has a half of the day.
+    has_half_day: bool,
 }
 
 impl DateHabit {
@@ -62,6 +88,7 @@ impl DateHabit {
         self.day_first += usize::from(read.proves == Some(DateOrder::Dmy));
         self.month_first += usize::from(read.proves == Some(DateOrder::Mdy));
         self.is_ambiguous |= read.is_ambiguous;
+        self.has_half_day |= read.is_ambiguous && has_half_day(text);
         Some(read)
     }
 
@@ -413,6 +440,17 @@ mod tests {
         assert_eq!(days(&[open, month_first], DateOrder::Dmy), ["2022-03-04", "2022-10-25"]);
         assert_eq!(days(&[open, "25/10/2022"], DateOrder::Mdy), ["2022-04-03", "2022-10-25"]);
         assert_eq!(days(&[open, "25/10/2022", month_first], DateOrder::Dmy)[0], "2022-04-03");
+        let halves = ["04/03/2022 3:00 PM", "03/04/2022 9:00 AM", "02/05/2022 9:00 AM"];
+        let american = read_feed(
+            &format!(
+                "<rss><channel><language>en-us</language>{}</channel></rss>",
+                halves.map(|date| format!("<item><title>T</title><pubDate>{date}</pubDate></item>")).concat()
+            ),
+            None,
+            DateRules::default(),
+        );
+        let first = american.unwrap().entries[0].published.unwrap();
+        assert_eq!(first.to_string(), "2022-04-03T15:00:00Z");
     }
 
     #[test]

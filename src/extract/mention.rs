@@ -10,6 +10,8 @@ use crate::model::source::DateOrder;
 const LABEL_WORDS_MAX: usize = 4;
 /// How many words may stand beside a day that is not set apart by a sign: "News 24 May 2024".
 const LOOSE_WORDS_MAX: usize = 3;
+/// How many words name the place before the day of a line that ends with a full stop: "Bogotá D. C., 3 de mayo de 2026."
+const PLACE_WORDS_MAX: usize = 3;
 /// How many words may stand beside a day after a comma: "Par Luc, le 3 mai 2026".
 const COMMA_WORDS_MAX: usize = 5;
 /// How far behind a day its time of day may begin, in tokens.
@@ -50,11 +52,11 @@ pub(super) fn mentions(folded: &str, tokens: &[Token], order: DateOrder, is_pros
     for (at, one) in found.iter().enumerate() {
         // Of "28 nov. - 3 déc.", only the last day is a mention.
         let next = found.get(at + 1).map(|next| next.from);
-        if next.is_some_and(|next| is_through(tokens, one.to, next)) {
+        if next.is_some_and(|next| through(folded, tokens, one.to, next).is_some()) {
             continue;
         }
         let before = at.checked_sub(1).map(|before| &found[before]);
-        let range = range(tokens, one, before);
+        let range = range(folded, tokens, one, before, order);
         let from = range.map_or(one.from, |(_, from)| from);
         let until = next.unwrap_or(tokens.len());
         mentions.push(mention(folded, tokens, *one, (since, from, until), range.map(|range| range.0)));
@@ -89,13 +91,29 @@ fn is_published(after: &[Token]) -> bool {
     CALENDAR.labels.at_start(after).is_some_and(|(role, _)| role == Role::Published)
 }
 
-/// Whether nothing but "to" or a dash stands between two days.
-fn is_through(tokens: &[Token], from: usize, to: usize) -> bool {
-    let between = &tokens[from..to];
-    let length = CALENDAR.through.at_start(between).map_or(0, |found| found.1);
-    let is_dash = between.len() == 1 && between[0].text == "-";
-    let is_word = length > 0 && between[length..].iter().all(|token| is_joint(token) || is_weekday(token));
-    is_dash || is_word
+/// What ties the first of several days to the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tie {
+    /// A dash or an arrow.
+    Sign,
+    /// "to", "and".
+    Word,
+}
+
+/// How two days are tied, if nothing else stands between the tokens before `from` and `to`.
+fn through(folded: &str, tokens: &[Token], from: usize, to: usize) -> Option<Tie> {
+    const SIGNS: [&str; 11] = ["-", "--", ">", ">>", "->", "=>", "»", "→", "➔", "➜", "~"];
+    let gap = &folded[tokens[from.checked_sub(1)?].end()..tokens[to].start];
+    match gap.trim_matches(|c: char| c.is_whitespace() || c == '.') {
+        "&" => return Some(Tie::Word),
+        sign if SIGNS.contains(&sign) => return Some(Tie::Sign),
+        _ => {}
+    }
+    let dots = tokens[from..to].iter().take_while(|token| token.text == ".").count();
+    let between = &tokens[from + dots..to];
+    let (_, length) = CALENDAR.through.at_start(between).or_else(|| CALENDAR.and.at_start(between))?;
+    let is_rest = between[length..].iter().all(|token| is_joint(token) || is_weekday(token));
+    is_rest.then_some(Tie::Word)
 }
 
 fn is_joint(token: &Token) -> bool {
@@ -107,41 +125,83 @@ fn is_weekday(token: &Token) -> bool {
     CALENDAR.weekdays.at_start(std::slice::from_ref(token)).is_some()
 }
 
-/// The first of several days that end with one, and the token at which they begin: "du 4 au 12 novembre 2026", "28/11/2026 -
-/// 03/12/2026".
-fn range(tokens: &[Token], last: &Found, before: Option<&Found>) -> Option<(Date, usize)> {
-    if let Some(before) = before.filter(|before| is_through(tokens, before.to, last.from)) {
+/// The first of several days that end with one, and the token at which they begin: "du 4 au 12 novembre 2026", "20.10. -
+/// 03.11.2026", "28/11/2026 - 03/12/2026".
+fn range(
+    folded: &str,
+    tokens: &[Token],
+    last: &Found,
+    before: Option<&Found>,
+    order: DateOrder,
+) -> Option<(Date, usize)> {
+    if let Some(before) = before.filter(|before| through(folded, tokens, before.to, last.from).is_some()) {
         return (before.date < last.date).then_some((before.date, before.from));
     }
-    // A day, with or without a month, of the year of the last one.
     let starts = (last.from.saturating_sub(7)..last.from).rev();
-    starts.filter(|at| tokens[*at].is_number()).find_map(|at| {
-        let day = tokens[at].text.parse::<i8>().ok().filter(|_| tokens[at].text.len() <= 2)?;
-        let mut next = at + 1;
-        next += usize::from(tokens.get(next).is_some_and(|token| matches!(token.text, "er" | "." | "º")));
-        next += usize::from(tokens.get(next).is_some_and(|token| matches!(token.text, "de" | "di")));
-        let month = CALENDAR.months.at_start(&tokens[next..last.from]);
-        next += month.map_or(0, |(_, length)| length);
-        if !is_through(tokens, next, last.from) {
-            return None;
-        }
-        // A bare dash also stands between a number and a date: "Bulletin 12 - 14 mai 2026".
-        let said = at.checked_sub(1).map(|before| &tokens[before]);
+    starts.filter_map(|at| Half::at(tokens, at, last.from, order)).find_map(|half| {
+        let tie = through(folded, tokens, half.to, last.from)?;
+        let said = half.from.checked_sub(1).map(|before| &tokens[before]);
         let is_first = said.is_none_or(|token| {
             CALENDAR.first.at_start(std::slice::from_ref(token)).is_some() || is_weekday(token)
         });
-        let month = month.map_or(last.date.month(), |(month, _)| month);
+        let month = half.month.unwrap_or(last.date.month());
         let year = last.date.year() - i16::from(month > last.date.month());
-        let begin = Date::new(year, month, day).ok().filter(|begin| is_first && *begin < last.date)?;
-        Some((begin, at - usize::from(said.is_some())))
+        let begin = Date::new(year, month, half.day).ok().filter(|begin| *begin < last.date)?;
+        // A sign also stands between a number and a date: "Bulletin 12 - 14 mai 2026".
+        let is_range = is_first || half.is_day || tie == Tie::Word;
+        is_range.then(|| (begin, half.from - usize::from(is_first && said.is_some())))
     })
+}
+
+/// The first of several days, of the year of the last one, and perhaps of its month.
+struct Half {
+    day: i8,
+    month: Option<i8>,
+    /// Whether it is a day whatever stands before it: its month has a name.
+    is_day: bool,
+    /// Its tokens: `from..to`.
+    from: usize,
+    to: usize,
+}
+
+impl Half {
+    fn at(tokens: &[Token], at: usize, until: usize, order: DateOrder) -> Option<Half> {
+        let small = |token: &Token| token.text.parse::<i8>().ok().filter(|_| token.text.len() <= 2);
+        let first = small(&tokens[at])?;
+        let is_joined = |at: usize| tokens[at].end() == tokens[at + 1].start;
+        // "10" of "20/10" is no day of its own.
+        let is_second = at >= 2 && tokens[at - 1].is_separator() && tokens[at - 2].is_number();
+        if is_second && is_joined(at - 1) && is_joined(at - 2) {
+            return None;
+        }
+        if at + 2 < until && matches!(tokens[at + 1].text, "/" | ".") && is_joined(at) && is_joined(at + 1) {
+            let second = small(&tokens[at + 2])?;
+            let (day, month) = if order == DateOrder::Mdy { (second, first) } else { (first, second) };
+            let is_day = tokens.get(at + 3).is_some_and(|after| after.text == "." && is_joined(at + 2));
+            return Some(Half { day, month: Some(month), is_day, from: at, to: at + 3 });
+        }
+        let named = at.checked_sub(1).and_then(|before| CALENDAR.months.at_start(&tokens[before..at]));
+        if let Some((month, _)) = named {
+            return Some(Half { day: first, month: Some(month), is_day: true, from: at - 1, to: at + 1 });
+        }
+        let mut to = at + 1;
+        to += usize::from(tokens.get(to).is_some_and(|token| matches!(token.text, "er" | "." | "º")));
+        to += usize::from(tokens.get(to).is_some_and(|token| matches!(token.text, "de" | "di")));
+        let month = CALENDAR.months.at_start(tokens.get(to..until)?);
+        to += month.map_or(0, |(_, length)| length);
+        let is_day = month.is_some();
+        Some(Half { day: first, month: month.map(|(month, _)| month), is_day, from: at, to })
+    }
 }
 
 /// The last label before a day, and the token at which it begins.
 fn label_before(folded: &str, tokens: &[Token], since: usize, to: usize) -> Option<(Role, usize)> {
     let (mut at, mut last) = (since, None);
     while at < to {
-        match CALENDAR.labels.at_start(&tokens[at..to]) {
+        let is_free = |token: &Token| is_joint(token) || is_weekday(token);
+        let stated = CALENDAR.stated.at_start(&tokens[at..to]);
+        let stated = stated.filter(|(_, length)| tokens[at + length..to].iter().all(is_free));
+        match CALENDAR.labels.at_start(&tokens[at..to]).or(stated) {
             Some((role, length)) => {
                 last = Some((role, at, at + length));
                 at += length;
@@ -230,6 +290,7 @@ fn stand(folded: &str, tokens: &[Token], (from, to): (usize, usize)) -> Stand {
         {
             Stand::Apart
         }
+        (Beside::Comma(words), Beside::Nothing) if words <= PLACE_WORDS_MAX => Stand::Apart,
         (Beside::Words(words), Beside::Nothing) | (Beside::Nothing, Beside::Words(words))
             if words <= LOOSE_WORDS_MAX && !has_end =>
         {

@@ -6,6 +6,7 @@ mod calendar;
 mod charset;
 mod codepages;
 pub mod date;
+mod dated_address;
 mod feed;
 mod furniture;
 mod icalendar;

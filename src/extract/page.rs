@@ -1,6 +1,7 @@
 //! Web pages: reads the cards of a listing by CSS selectors, the feeds that a page names, and an entry's own page. Performs no
 //! requests; the caller fetches further pages.
 
+pub(super) mod agenda;
 pub(super) mod dates;
 mod item;
 mod target;
@@ -12,12 +13,14 @@ use jiff::Timestamp;
 use scraper::{ElementRef, Html, Selector};
 use url::Url;
 
+use self::agenda::is_among_events;
+use self::dates::ShownDates;
 pub use self::item::ItemPage;
 use self::target::target_of;
 pub(super) use self::target::{WIDE, own_target};
 pub(super) use self::title::{is_label, title_text};
 use super::date::parse_date;
-use super::prose_date::{DateRules, find_date, shown_order};
+use super::prose_date::{DateRules, OpenDays, find_date, shown_order};
 use super::xml::resolve_against;
 use crate::model::feed::{FeedFormat, Image, Link, RawEntry, RawFeed, RawText};
 use crate::model::source::{DateOrder, Select};
@@ -147,11 +150,21 @@ impl Page {
 
     /// The rules with the order of numeric dates that this page's own dates show.
     pub(super) fn dated_by(&self, rules: DateRules) -> DateRules {
-        DateRules { order: self.shown_order().unwrap_or(rules.order), ..rules }
+        let order = self.shown_order().unwrap_or_else(|| {
+            let is_open = rules.order == DateOrder::default();
+            let is_month_first =
+                is_open && OpenDays::of(self.texts()).is_month_first(self.language(), rules.now);
+            if is_month_first { DateOrder::Mdy } else { rules.order }
+        });
+        DateRules { order, ..rules }
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        self.html.tree.values().filter_map(|node| node.as_text()).map(|text| &text[..])
     }
 
     pub(super) fn shown_order(&self) -> Option<DateOrder> {
-        shown_order(self.html.tree.values().filter_map(|node| node.as_text()).map(|text| &text[..]))
+        shown_order(self.texts())
     }
 
     fn first(&self, css: &str) -> Option<ElementRef<'_>> {
@@ -294,8 +307,9 @@ impl Page {
         };
         let parts = CardSelectors::new(select);
         let mut incomplete = 0;
+        let is_agenda = self.is_agenda(rules.now) && self.has_days_to_come(&item, &parts, rules);
         for card in self.html.select(&item).take(CARDS_MAX) {
-            match self.read_card(card, &parts, rules) {
+            match self.read_card(card, &parts, rules, is_agenda) {
                 Some(entry) if !feed.entries.iter().any(|known| known.url() == entry.url()) => {
                     feed.entries.push(entry)
                 }
@@ -327,7 +341,24 @@ impl Page {
         feed
     }
 
-    fn read_card(&self, card: ElementRef, parts: &CardSelectors, rules: DateRules) -> Option<RawEntry> {
+    /// As for a listing that is read without selectors: whether any day of a calendar is still to come.
+    fn has_days_to_come(&self, item: &Selector, parts: &CardSelectors, rules: DateRules) -> bool {
+        let Some(now) = rules.now else { return true };
+        let is_to_come = |card: ElementRef| {
+            let fields = card.select(&parts.date);
+            let mut events = fields.filter_map(|date| ShownDates::of_field(date, card, rules, true).event());
+            events.any(|event| !event.is_over(now))
+        };
+        self.html.select(item).take(CARDS_MAX).any(is_to_come)
+    }
+
+    fn read_card(
+        &self,
+        card: ElementRef,
+        parts: &CardSelectors,
+        rules: DateRules,
+        is_agenda: bool,
+    ) -> Option<RawEntry> {
         let title_element = card.select(&parts.title).find(|title| !text_of(*title).is_empty());
         let link = parts
             .link
@@ -335,7 +366,11 @@ impl Page {
             .and_then(|link| card.select(link).find_map(target_of))
             .or_else(|| default_link(card, title_element))?;
         let title = title_element.map(title_text).or_else(|| longest_link_text(card, link))?;
-        let dated = card.select(&parts.date).find_map(|date| Some((date_of(date, rules)?, date)));
+        let is_agenda = is_agenda || is_among_events(card);
+        let fields = card.select(&parts.date);
+        let mut fields = fields.map(|date| (ShownDates::of_field(date, card, rules, is_agenda), date));
+        let (dates, field) = fields.find(|(dates, _)| dates.is_known()).unzip();
+        let dates = dates.unwrap_or_default();
         let summary = parts
             .summary
             .as_ref()
@@ -351,9 +386,11 @@ impl Page {
             }],
             title: Some(plain(title)),
             summary: summary.map(plain),
-            published: dated.map(|(date, _)| date),
-            notes: dated
-                .map(|(_, element)| format!("its date comes from {}", name_of(element)))
+            published: dates.published(),
+            updated: dates.updated,
+            event: dates.event(),
+            notes: field
+                .map(|element| format!("its date comes from {}", name_of(element)))
                 .into_iter()
                 .collect(),
             image: card.select(&parts.image).find_map(|image| image_of(image, self.base.as_ref())),
@@ -400,13 +437,7 @@ pub(super) fn text_of(element: ElementRef) -> String {
     let mut text = String::new();
     for node in element.descendants() {
         if let Some(words) = node.value().as_text() {
-            let is_hidden = node.parent().and_then(|parent| {
-                parent
-                    .value()
-                    .as_element()
-                    .map(|e| matches!(e.name(), "script" | "style" | "noscript" | "template"))
-            });
-            if is_hidden != Some(true) {
+            if !node.parent().and_then(ElementRef::wrap).is_some_and(is_unread) {
                 text.push_str(words);
             }
         } else if let Some(element) = node.value().as_element()
@@ -431,6 +462,23 @@ pub(super) fn text_of(element: ElementRef) -> String {
         }
     }
     one_line(&text)
+}
+
+/// The text of an element with a space between all of its parts: "Oct", "20" and "2026" may stand side by side.
+fn spaced_text_of(element: ElementRef) -> String {
+    let words = element.descendants().filter_map(|node| {
+        let is_read = !node.parent().and_then(ElementRef::wrap).is_some_and(is_unread);
+        node.value().as_text().filter(|_| is_read).map(|words| &words[..])
+    });
+    one_line(&words.collect::<Vec<_>>().join(" "))
+}
+
+/// Whether nobody reads the text of an element: a script, or the name of a picture in a font of pictures.
+fn is_unread(element: ElementRef) -> bool {
+    let is_picture =
+        |class: &str| class.starts_with("material-icons") || class.starts_with("material-symbols");
+    matches!(element.value().name(), "script" | "style" | "noscript" | "template")
+        || element.value().classes().any(is_picture)
 }
 
 /// The link in or around the title, or else the card itself or the first link in it.
@@ -635,6 +683,76 @@ mod tests {
             let own = format!("<main><h1>T</h1>{around}<p>Publié le 14 octobre 2022</p></main>");
             assert_eq!(published(&own).as_deref(), Some("2022-10-14"), "{around}");
         }
+    }
+
+    #[test]
+    fn an_item_page_has_the_date_of_its_article_and_of_nothing_else() {
+        let published = |head: &str, body: &str| {
+            let text = format!(
+                "<title>The bridge is open</title>{head}<main><article><h1>The bridge is open</h1><p>Text</p></article>{body}</main>"
+            );
+            page(&text).read_item(RULES).published.map(|date| date.strftime("%Y-%m-%d").to_string())
+        };
+        let data = |json: &str| published(&format!("<script type='application/ld+json'>{json}</script>"), "");
+        let own = r#"{"@type":"NewsArticle","headline":"The bridge is open","datePublished":"2022-10-14"}"#;
+        for other in ["WebSite", "WebPage", "ImageObject", "VideoObject", "Comment", "Person", "SocialEvent"]
+        {
+            let json = format!(r#"[{{"@type":"{other}","datePublished":"2015-01-01"}},{own}]"#);
+            assert_eq!(data(&json).as_deref(), Some("2022-10-14"), "{other}");
+            let alone = data(&format!(r#"{{"@type":"{other}","datePublished":"2015-01-01"}}"#));
+            assert_eq!(alone.is_some(), other == "WebPage", "{other}");
+        }
+        let at = |url: &str| {
+            data(&format!(
+                r#"{{"@type":"Article","headline":"X","url":"{url}","datePublished":"2022-10-14"}}"#
+            ))
+        };
+        for url in ["https://example.org/news", "http://www.example.org/news/#a", "https://example.org/"] {
+            assert_eq!(at(url).as_deref(), Some("2022-10-14"), "{url}");
+        }
+        assert_eq!((at("https://example.org/other"), at("https://town.example/other")), (None, None));
+        assert_eq!(data(r#"{"@type":"Article","datePublished":"2022"}"#), None);
+        let meta = |name: &str, day: &str| published(&format!("<meta name={name} content='{day}'>"), "");
+        for (name, day) in [
+            ("DC.date", "2022-10-14"),
+            ("citation_publication_date", "2022/10/14"),
+            ("sailthru.date", "2022-10-14T08:00:00Z"),
+        ] {
+            assert_eq!(meta(name, day).as_deref(), Some("2022-10-14"), "{name}");
+        }
+        for day in ["1970-01-01T00:00:00Z", "2022", "2022-10"] {
+            assert_eq!(meta("article:published_time", day), None, "{day}");
+        }
+        let comment =
+            |inner: &str| format!("<div itemscope itemtype='https://schema.org/Comment'>{inner}</div>");
+        assert_eq!(published("", &comment("<meta itemprop=datePublished content=2022-10-01>")), None);
+        assert_eq!(
+            published("", "<meta itemprop=datePublished content=2022-10-14>").as_deref(),
+            Some("2022-10-14")
+        );
+    }
+
+    #[test]
+    fn an_item_page_is_dated_by_its_address_if_it_says_nothing() {
+        let published = |address: &str, body: &str| {
+            let rules = DateRules { now: "2022-10-20T12:00:00Z".parse().ok(), ..DateRules::default() };
+            let page =
+                Page::parse(&format!("<main><h1>T</h1>{body}</main>"), Some(&Url::parse(address).unwrap()));
+            page.read_item(rules).published.map(|date| date.strftime("%Y-%m-%d").to_string())
+        };
+        let dated = "https://example.org/2022/10/14/t";
+        assert_eq!(published(dated, "").as_deref(), Some("2022-10-14"));
+        assert_eq!(published(dated, "<time datetime=2022-10-12></time>").as_deref(), Some("2022-10-12"));
+        assert_eq!(published("https://example.org/2022/12/14/t", ""), None);
+        assert_eq!(published("https://example.org/agenda/2022/10/14/t", ""), None);
+        let event = Page::parse(
+            "<main><h1>Calendar of the port</h1><p class=date>14/10/2022</p></main>",
+            Some(&Url::parse("https://example.org/agenda/t").unwrap()),
+        );
+        let item = event.read_item(RULES);
+        assert_eq!((item.published, item.event.unwrap().begin.to_string()), (None, "2022-10-14".into()));
+        let made_now = "<meta name=date content=2022-10-20T12:00:00Z><p>Published on 4 October 2022</p>";
+        assert_eq!(published(dated, made_now).as_deref(), Some("2022-10-04"));
     }
 
     #[test]

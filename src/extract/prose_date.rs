@@ -42,6 +42,62 @@ pub fn shown_order<'a>(texts: impl Iterator<Item = &'a str>) -> Option<DateOrder
     shown
 }
 
+/// Days in figures whose order nothing proves: as they are with the day first, and with the month first.
+#[derive(Debug, Default)]
+pub(super) struct OpenDays {
+    pub day_first: Vec<Timestamp>,
+    pub month_first: Vec<Timestamp>,
+    /// Whether any has a time with a half of the day: "3:00 PM".
+    pub has_half_day: bool,
+}
+
+impl OpenDays {
+    /// The days among texts.
+    pub(super) fn of<'a>(texts: impl Iterator<Item = &'a str>) -> OpenDays {
+        let mut open = OpenDays::default();
+        for text in
+            texts.filter(|text| text.len() <= CHARS_MAX && text.contains(|c: char| c.is_ascii_digit()))
+        {
+            let folded = folded(text);
+            let tokens = tokens(&folded);
+            let day = |order| first_day(&folded, &tokens, order, true);
+            let Some(found) = day(DateOrder::Dmy).filter(|found| found.is_ambiguous) else { continue };
+            open.has_half_day |= has_half_day(&folded[tokens[found.to - 1].end()..]);
+            open.day_first.extend(midnight(found.date));
+            open.month_first.extend(day(DateOrder::Mdy).and_then(|found| midnight(found.date)));
+        }
+        open
+    }
+
+    /// Whether the month comes first, as in the United States: halves of the day in English, or a language of that country, say so,
+    /// and neither the order of the list nor a day to come says otherwise. What is set as the language alone is often only what a
+    /// program came with: then the other order must not be possible.
+    pub(super) fn is_month_first(&self, language: Option<&str>, now: Option<Timestamp>) -> bool {
+        let language = language.unwrap_or_default().to_ascii_lowercase().replace('_', "-");
+        let is_american = matches!(language.as_str(), "en-us" | "es-us");
+        let is_sorted = |days: &[Timestamp]| days.windows(2).all(|two| two[0] >= two[1]);
+        let is_past = |days: &[Timestamp]| {
+            let latest = now.map(|now| now + jiff::SignedDuration::from_hours(24));
+            latest.is_none_or(|latest| days.iter().all(|day| *day <= latest))
+        };
+        let fits = |days: &[Timestamp]| (is_past(days), is_sorted(days));
+        let (day_first, month_first) = (fits(&self.day_first), fits(&self.month_first));
+        let is_contradicted = day_first.0 && !month_first.0 || day_first.1 && !month_first.1;
+        let is_proved = month_first == (true, true) && day_first != (true, true);
+        let is_said = self.has_half_day && (is_american || language == "en") || is_american && is_proved;
+        !self.month_first.is_empty() && is_said && !is_contradicted
+    }
+}
+
+/// Whether a text has a half of the day behind a figure: " 3:00 pm".
+pub(super) fn has_half_day(text: &str) -> bool {
+    let mut words = text.split_ascii_whitespace().map(|word| word.to_ascii_lowercase());
+    words.any(|word| {
+        let half = word.trim_start_matches(|c: char| c.is_ascii_digit() || c == ':');
+        matches!(half, "am" | "pm") && (half.len() < word.len() || text.contains(':'))
+    })
+}
+
 /// How much of a text is searched for a date, in characters: a line of a card, not an article.
 const CHARS_MAX: usize = 400;
 /// Maximum length of a relative date, in tokens: "Publié il y a 3 jours, à 10 h".
@@ -104,8 +160,13 @@ impl Told {
         let plain = || found.iter().filter(|mention| mention.role == Role::Plain).filter(stands);
         let said = role(Role::Published);
         let event = found.iter().filter(stands).find(|mention| mention.role == Role::Event);
+        // A zero taken for a date.
+        let is_day = |date: &Date| !(date.year() == 1970 && date.day_of_year() <= 2);
         Told {
-            published: said.or_else(|| plain().find(|mention| !is_to_come(mention))).map(|found| found.date),
+            published: said
+                .or_else(|| plain().find(|mention| !is_to_come(mention)))
+                .map(|found| found.date)
+                .filter(is_day),
             is_said: said.is_some(),
             updated: role(Role::Updated).map(|found| found.date),
             event: event.or_else(|| plain().find(is_to_come)).map(event_of),
@@ -302,6 +363,10 @@ mod tests {
             ("News 24 May 2024", "2024-05-24"),
             ("2022-11-04T15:28:24+01:00", "2022-11-04"),
             ("févr. 9, 2020", "2020-02-09"),
+            ("14 تشرين الأول/أكتوبر 2022", "2022-10-14"),
+            ("14 تشرين الأول (أكتوبر) 2022", "2022-10-14"),
+            ("14.X.2022", "2022-10-14"),
+            ("14/X/2022", "2022-10-14"),
         ] {
             assert_eq!(find(text, DateOrder::Dmy).as_deref(), Some(want), "{text}");
         }
@@ -313,6 +378,22 @@ mod tests {
         assert_eq!(find("03/04/2022", DateOrder::Mdy).as_deref(), Some("2022-03-04"));
         assert_eq!(find("10/25/2022", DateOrder::Dmy).as_deref(), Some("2022-10-25"));
         assert_eq!(find("22/10/14", DateOrder::Ymd).as_deref(), Some("2022-10-14"));
+    }
+
+    #[test]
+    fn the_month_comes_first_where_all_of_a_list_says_so() {
+        let now = "2022-11-29T12:00:00Z".parse().ok();
+        let is_month_first = |texts: &[&str], language: &str| {
+            OpenDays::of(texts.iter().copied()).is_month_first(Some(language), now)
+        };
+        let halves = ["11/12/2022 3:00 PM", "10/12/2022 3:00 PM", "10/05/2022 9:00 AM"];
+        assert!(is_month_first(&halves, "en-US") && is_month_first(&halves, "en"));
+        assert!(!is_month_first(&halves, "en-GB") && !is_month_first(&halves, "es-CO"));
+        let plain = ["11/12/2022", "10/12/2022", "10/05/2022"];
+        assert!(is_month_first(&plain, "en-us") && !is_month_first(&plain, "en"));
+        let other = ["12/11/2022 3:00 PM", "12/10/2022 3:00 PM", "05/10/2022 9:00 AM"];
+        assert!(!is_month_first(&other, "en-US"), "that would lie ahead");
+        assert!(!is_month_first(&["05/04/2022", "03/04/2022"], "en-US"), "both are possible");
     }
 
     #[test]
@@ -376,6 +457,7 @@ mod tests {
             ("La ville a mis en ligne le 14 octobre 2022 son nouveau site.", "2022-10-14"),
             ("20 Oct 22", "2022-10-20"),
             ("20 OCT '22", "2022-10-20"),
+            ("Bogotá D. C., 14 de octubre de 2022.", "2022-10-14"),
         ] {
             let found = told(text, Field::Text).published.map(|day| day.to_string());
             assert_eq!(found.as_deref(), Some(day), "{text}");
@@ -422,6 +504,16 @@ mod tests {
             ("04/11/2022 - 12/11/2022", "2022-11-04", Some("2022-11-12")),
             ("vom 4. bis 12. November 2022", "2022-11-04", Some("2022-11-12")),
             ("Samedi 5 novembre 2022 à 18 h 30", "2022-11-05T18:30:00", None),
+            ("28.11. – 12.12.2022", "2022-11-28", Some("2022-12-12")),
+            ("28.12.–03.01.2023", "2022-12-28", Some("2023-01-03")),
+            ("28. Nov. – 3. Dez. 2022", "2022-11-28", Some("2022-12-03")),
+            ("Nov 28 - Dec 3, 2022", "2022-11-28", Some("2022-12-03")),
+            ("28/11 au 03/12/2022", "2022-11-28", Some("2022-12-03")),
+            ("28/11 > 03/12/2022", "2022-11-28", Some("2022-12-03")),
+            ("Mostra 28/11 a 03/12/2022", "2022-11-28", Some("2022-12-03")),
+            ("28 novembre → 3 dicembre 2022", "2022-11-28", Some("2022-12-03")),
+            ("4 et 5 novembre 2022", "2022-11-04", Some("2022-11-05")),
+            ("Concert 4 & 5 novembre 2022", "2022-11-04", Some("2022-11-05")),
         ] {
             assert_eq!(event(text), Some((begin.to_owned(), end.map(str::to_owned))), "{text}");
             assert_eq!(told(text, Field::Named).published, None, "{text}");
@@ -442,7 +534,21 @@ mod tests {
             let days = (told.published.unwrap().to_string(), told.updated.unwrap().to_string());
             assert_eq!(days, ("2022-10-04".to_owned(), "2022-10-09".to_owned()), "{text}");
         }
-        assert_eq!(told("Bijgewerkt op 9 oktober 2022", Field::Text).published, None);
+        for text in [
+            "Bijgewerkt op 9 oktober 2022",
+            "Última modificación: 09/10/2022",
+            "última modificação 09/10/2022 10h00",
+            "Última modificació: 9 octubre 2022",
+            "Letzte Änderung: 09.10.2022",
+            "Stand: 09.10.2022",
+            "Laatste wijziging 9 oktober 2022",
+        ] {
+            let told = told(text, Field::Text);
+            let day = told.updated.map(|day| day.to_string());
+            assert_eq!((told.published, day.as_deref()), (None, Some("2022-10-09")), "{text}");
+        }
+        let stand = told("Stand de tir - 09/10/2022", Field::Text).published;
+        assert_eq!(stand.unwrap().to_string(), "2022-10-09");
     }
 
     #[test]
@@ -482,6 +588,8 @@ mod tests {
             "12.10.22 €",
             "10.12.14.16",
             "Lun-Ven 9-12 14-18",
+            "1er janvier 1970",
+            "Art. 5.X.2022",
         ] {
             assert_eq!(find(text, DateOrder::Dmy), None, "{text}");
         }

@@ -41,7 +41,7 @@ pub(super) fn has_one(kind: &str, text: &str) -> bool {
 }
 
 /// Whether a word stands in a text; both folded.
-fn stands_in(text: &str, word: &str) -> bool {
+pub(super) fn stands_in(text: &str, word: &str) -> bool {
     let is_spaceless = word.chars().any(|c| ('\u{3040}'..='\u{9FFF}').contains(&c));
     text.match_indices(word).any(|(at, _)| {
         let is_apart = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn no_kind_forgets_a_language_of_the_interface() {
         let languages = ["ar", "ca", "de", "en", "es", "fr", "id", "it", "nl", "pt", "ru", "sw", "uk", "zh"];
-        for kind in ["news", "gone", "call", "file", "badge", "line", "aside", "goes_on", "back"] {
+        for kind in ["news", "events", "gone", "call", "file", "badge", "line", "aside", "goes_on", "back"] {
             for language in languages {
                 let head = format!("\n{kind} {language}: ");
                 assert!(include_str!("words.txt").contains(&head), "{kind} {language}");

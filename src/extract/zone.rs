@@ -98,5 +98,6 @@ fn numeric_zone(text: &str) -> Option<i64> {
         },
     };
     let (hours, minutes): (i64, i64) = (hours, minutes);
-    ((0..=26).contains(&hours) && (0..60).contains(&minutes)).then(|| sign * (hours * 3600 + minutes * 60))
+    // No place is further from UTC than 14 hours.
+    ((0..=15).contains(&hours) && (0..60).contains(&minutes)).then(|| sign * (hours * 3600 + minutes * 60))
 }

@@ -9,7 +9,9 @@ use scraper::ElementRef;
 
 use super::links::{LinkGroup, is_call};
 use super::title::{title, titles, without_common_parts};
-use crate::extract::page::dates::{DATE_CHARS_MAX, ShownDates, is_date_name};
+use crate::extract::dated_address::{day_in_address, day_of_slug, year_in_address};
+use crate::extract::page::agenda::is_among_events;
+use crate::extract::page::dates::{AHEAD, DATE_CHARS_MAX, ShownDates, day_event, day_of, is_date_name};
 use crate::extract::page::{Page, background_of, image_of, name_of, selector, text_of};
 use crate::extract::prose_date::{
     DateRules, Field, Told, day_without_year, is_date_only, midnight, year_of_heading,
@@ -172,7 +174,7 @@ impl<'a> Card<'a> {
     }
 
     pub(super) fn has_date(&self) -> bool {
-        if date_in_address(&self.href).is_some() || self.day_without_year().is_some() {
+        if day_in_address(&self.href).is_some() || self.day_without_year().is_some() {
             return true;
         }
         let rules = DateRules::strict(crate::model::source::DateOrder::Dmy);
@@ -197,7 +199,7 @@ impl<'a> Card<'a> {
 
     /// When the card says that it was published and changed, and that its event takes place.
     fn dates(&self, rules: DateRules) -> ShownDates<'a> {
-        ShownDates::of(self.parts(), rules)
+        ShownDates::of(self.parts(), rules, false)
     }
 
     /// The date that is all of the text right before or after the record.
@@ -221,28 +223,16 @@ impl<'a> Card<'a> {
             .find_map(|text| day_without_year(&text))
     }
 
-    /// The year in the card's address, or in the heading of its group. An address with another month than the card's is one of
-    /// something else.
-    fn year_around(&self, month: i8) -> Option<i16> {
-        let in_address = || {
-            let path = self.href.split_once("://").map_or(self.href.as_str(), |(_, rest)| rest);
-            let mut parts = path.split(['/', '-', '_']).skip(1).map(|part| (part.len(), part.parse::<i16>()));
-            let year = parts.find_map(|(length, number)| {
-                number.ok().filter(|year| length == 4 && (1990..=2100).contains(year))
-            })?;
-            let other = parts.next().and_then(|(length, number)| number.ok().filter(|_| length == 2));
-            let is_other = |other: i16| (1..=12).contains(&other) && other != i16::from(month);
-            (!other.is_some_and(is_other)).then_some(year)
-        };
+    /// The year in the heading of the card's group.
+    fn year_above(&self) -> Option<i16> {
         let headings = self.record.ancestors().filter_map(ElementRef::wrap).take(ANCESTORS_OF_YEAR);
-        let heading = std::iter::once(self.record).chain(headings).find_map(|element| {
+        std::iter::once(self.record).chain(headings).find_map(|element| {
             let before = element.prev_siblings().filter_map(ElementRef::wrap).take(SIBLINGS_OF_YEAR);
             before
                 .filter(|sibling| sibling.descendants().take(12).count() < 12)
                 .map(text_of)
                 .find_map(|text| year_of_heading(&text))
-        });
-        heading.or_else(in_address)
+        })
     }
 
     /// The element of the date, if it has one.
@@ -307,8 +297,10 @@ fn give_years(entries: &mut [RawEntry], cards: &[&Card], now: Option<Timestamp>)
         .filter_map(|at| cards[at].day_without_year().map(|(month, day)| (at, month, day)))
         .collect();
     let in_year = |year: i16, month: i8, day: i8| Date::new(year, month, day).ok().and_then(midnight);
+    let addresses: Vec<&str> = cards.iter().map(|card| card.href.as_str()).collect();
     for (at, month, day) in &open {
-        let year = cards[*at].year_around(*month);
+        let in_address = || year_in_address(addresses[*at], &addresses, (*month, *day), now);
+        let year = cards[*at].year_above().or_else(in_address);
         entries[*at].published = year.and_then(|year| in_year(year, *month, *day));
     }
     let dated: Vec<Timestamp> = entries.iter().filter_map(|entry| entry.published).collect();
@@ -330,6 +322,43 @@ fn give_years(entries: &mut [RawEntry], cards: &[&Card], now: Option<Timestamp>)
         }
         entries[at].published = found;
     }
+}
+
+/// Gives entries that show no date of their own the one that stands around them, or in their address; on a calendar, it is the day
+/// of an event.
+fn give_dates_around(entries: &mut [RawEntry], cards: &[&Card], rules: DateRules, is_agenda: bool) {
+    let undated: Vec<bool> = entries.iter().map(|entry| entry.published.is_none()).collect();
+    let is_event = |card: &Card| is_agenda || is_among_events(card.record);
+    give_years(entries, cards, rules.now);
+    give_dates_beside(entries, cards, rules);
+    let latest = rules.now.map(|now| now + AHEAD);
+    for ((entry, card), is_undated) in entries.iter_mut().zip(cards).zip(undated) {
+        if entry.published.is_none() && entry.event.is_none() {
+            let day = day_in_address(&card.href);
+            entry.published = day.filter(|day| is_event(card) || latest.is_none_or(|latest| *day <= latest));
+            entry.notes.extend(entry.published.map(|_| "its date comes from its address".to_owned()));
+        }
+        if is_undated && is_event(card) {
+            let day = entry.published.take().map(|at| day_event(day_of(at)));
+            entry.event = entry.event.take().or(day);
+        }
+        // Generators of sites name the files of what they publish by its day, which is the day that they show.
+        let is_past = |day: &Timestamp| latest.is_none_or(|latest| *day <= latest);
+        if is_undated && entry.published.is_none() && day_of_slug(&card.href).is_some_and(|day| is_past(&day))
+        {
+            let day = entry.event.as_ref().and_then(|event| midnight(event.begin.date()));
+            entry.published = day.filter(is_past);
+        }
+    }
+}
+
+/// Whether any day of a calendar is still to come. What calls itself one and has only what is past is a list of what was told.
+fn has_days_to_come(cards: &[Card], rules: DateRules) -> bool {
+    let Some(now) = rules.now else { return true };
+    cards.iter().any(|card| {
+        let event = ShownDates::of(card.parts(), rules, true).event();
+        event.is_some_and(|event| !event.is_over(now))
+    })
 }
 
 /// On a flat page, the date of a link may be the bare text in front of it, or else behind it: the side on which all have one.
@@ -356,42 +385,11 @@ pub(super) fn is_byline(text: &str) -> bool {
         && text.split_whitespace().count() <= 14
 }
 
-/// `/2022/10/14/`, `/2022-10-14-`, `20221014_`.
-fn date_in_address(href: &str) -> Option<Timestamp> {
-    let path = href.split_once("://").map_or(href, |(_, rest)| rest).split(['?', '#']).next()?;
-    let numbers: Vec<(usize, &str)> = path
-        .split(|c: char| !c.is_ascii_digit())
-        .filter(|run| !run.is_empty())
-        .map(|run| (run.as_ptr() as usize - path.as_ptr() as usize, run))
-        .collect();
-    let date = |year: &str, month: &str, day: &str| -> Option<Timestamp> {
-        let year: i16 = year.parse().ok().filter(|year| (1990..=2100).contains(year))?;
-        let date = jiff::civil::Date::new(year, month.parse().ok()?, day.parse().ok()?).ok()?;
-        jiff::tz::Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok()
-    };
-    let close = |a: (usize, &str), b: (usize, &str)| {
-        b.0 == a.0 + a.1.len() + 1 && matches!(path.as_bytes()[b.0 - 1], b'/' | b'-' | b'_' | b'.')
-    };
-    let triple = numbers.windows(3).find_map(|run| {
-        let is_date = run[0].1.len() == 4
-            && run[1].1.len() <= 2
-            && run[2].1.len() <= 2
-            && close(run[0], run[1])
-            && close(run[1], run[2]);
-        is_date.then(|| date(run[0].1, run[1].1, run[2].1)).flatten()
-    });
-    triple.or_else(|| {
-        numbers
-            .iter()
-            .filter(|(_, run)| run.len() == 8)
-            .find_map(|(_, run)| date(&run[..4], &run[4..6], &run[6..]))
-    })
-}
-
 /// The entries of the cards; cards with neither title nor excerpt are skipped.
 pub(super) fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawEntry> {
     let plain = |value: String| RawText { value, base: page.base().cloned(), ..RawText::default() };
     let image = selector("img");
+    let is_agenda = page.is_agenda(rules.now) && has_days_to_come(cards, rules);
     let entry = |card: &Card, title: Option<String>| {
         // An entry without a title in the listing may have one on its own page; a picture with a link alone is not an entry.
         let excerpt = card.excerpt(title.as_deref().unwrap_or_default());
@@ -400,7 +398,7 @@ pub(super) fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawE
         }
         let language =
             card.record.attr("lang").map(str::to_owned).or_else(|| page.language().map(str::to_owned));
-        let dates = card.dates(rules);
+        let dates = ShownDates::of(card.parts(), rules, is_agenda || is_among_events(card.record));
         Some(RawEntry {
             links: vec![Link {
                 href: card.href.clone(),
@@ -424,14 +422,7 @@ pub(super) fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawE
     };
     let (mut entries, kept): (Vec<RawEntry>, Vec<&Card>) =
         cards.iter().zip(titles(cards)).filter_map(|(card, title)| Some((entry(card, title)?, card))).unzip();
-    give_years(&mut entries, &kept, rules.now);
-    give_dates_beside(&mut entries, &kept, rules);
-    for (entry, card) in entries.iter_mut().zip(&kept) {
-        if entry.published.is_none() {
-            entry.published = date_in_address(&card.href);
-            entry.notes.extend(entry.published.map(|_| "its date comes from its address".to_owned()));
-        }
-    }
+    give_dates_around(&mut entries, &kept, rules, is_agenda);
     without_common_parts(&mut entries);
     entries
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::extract::date::parse_date;
+use crate::extract::date::{parse_date, parse_day};
 use crate::extract::page::{Page, selector, text_of};
 use crate::extract::prose_date::DateRules;
 use crate::extract::xml::resolve_against;
@@ -98,7 +98,7 @@ fn article(page: &Page, object: &Value) -> Option<RawEntry> {
         }],
         title: Some(plain(text("headline").or_else(|| text("name"))?)),
         summary: text("description").map(plain),
-        published: text("datePublished").or_else(|| text("startDate")).and_then(|date| parse_date(&date)),
+        published: text("datePublished").and_then(|date| parse_day(&date)),
         updated: text("dateModified").and_then(|date| parse_date(&date)),
         event: event_of(object),
         image: image.map(|url| Image { url: resolve_against(page.base(), url), alt: None }),

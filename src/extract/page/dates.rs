@@ -5,8 +5,9 @@ use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 use scraper::ElementRef;
 
-use super::text_of;
-use crate::extract::date::parse_date;
+use super::agenda::is_event_name;
+use super::{spaced_text_of, text_of};
+use crate::extract::date::parse_day;
 use crate::extract::prose_date::{DateRules, Field, Told, midnight};
 use crate::model::event::{Event, EventTime};
 
@@ -17,7 +18,20 @@ const SAID_CHARS_MAX: usize = 2 * DATE_CHARS_MAX;
 /// How much of what stands before a date may say what it is, in characters.
 const BEFORE_CHARS_MAX: usize = 60;
 /// What is further ahead than this, with a time of day, is no slip of a clock.
-const AHEAD: SignedDuration = SignedDuration::from_hours(24);
+pub(in crate::extract) const AHEAD: SignedDuration = SignedDuration::from_hours(24);
+/// A time that is no further from that of the reading is when the page was made.
+const MOMENT: SignedDuration = SignedDuration::from_mins(15);
+/// Where elements keep their date for scripts and readers; what only says it comes last.
+const DATE_ATTRIBUTES: [&str; 8] = [
+    "datetime",
+    "content",
+    "data-date",
+    "data-datetime",
+    "data-timestamp",
+    "data-time",
+    "title",
+    "aria-label",
+];
 
 /// Where the date of publication was found, the best place first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,6 +45,8 @@ enum Rank {
     Text,
     /// In the texts of several elements together.
     Whole,
+    /// In a text of what is named as an event.
+    EventText,
 }
 
 /// What a card or an article says of its dates.
@@ -38,8 +54,10 @@ enum Rank {
 pub(in crate::extract) struct ShownDates<'a> {
     published: Option<(Rank, Timestamp, ElementRef<'a>)>,
     pub(in crate::extract) updated: Option<Timestamp>,
-    event: Option<Event>,
-    now: Option<Timestamp>,
+    event: Option<(Rank, Event)>,
+    rules: DateRules,
+    /// Whether all days are those of events, if nothing says otherwise: the page is a calendar.
+    is_agenda: bool,
 }
 
 impl<'a> ShownDates<'a> {
@@ -47,13 +65,25 @@ impl<'a> ShownDates<'a> {
     pub(in crate::extract) fn of(
         parts: impl Iterator<Item = ElementRef<'a>>,
         rules: DateRules,
+        is_agenda: bool,
     ) -> ShownDates<'a> {
-        let mut dates = ShownDates { now: rules.now, ..ShownDates::default() };
+        let mut dates = ShownDates { rules, is_agenda, ..ShownDates::default() };
         for part in parts {
-            part.descendants()
-                .filter_map(ElementRef::wrap)
-                .for_each(|element| dates.read(element, part, rules));
+            part.descendants().filter_map(ElementRef::wrap).for_each(|element| dates.read(element, part));
         }
+        dates
+    }
+
+    /// Reads the dates of an element of a card that is known to hold them.
+    pub(in crate::extract) fn of_field(
+        element: ElementRef<'a>,
+        card: ElementRef<'a>,
+        rules: DateRules,
+        is_agenda: bool,
+    ) -> ShownDates<'a> {
+        let mut dates = ShownDates { rules, is_agenda, ..ShownDates::default() };
+        dates.read_as(Field::Named, element, card);
+        element.descendants().skip(1).filter_map(ElementRef::wrap).for_each(|inner| dates.read(inner, card));
         dates
     }
 
@@ -62,9 +92,10 @@ impl<'a> ShownDates<'a> {
         article: ElementRef<'a>,
         own: impl Iterator<Item = ElementRef<'a>>,
         rules: DateRules,
+        is_agenda: bool,
     ) -> ShownDates<'a> {
-        let mut dates = ShownDates { now: rules.now, ..ShownDates::default() };
-        own.for_each(|element| dates.read(element, article, rules));
+        let mut dates = ShownDates { rules, is_agenda, ..ShownDates::default() };
+        own.for_each(|element| dates.read(element, article));
         dates
     }
 
@@ -73,10 +104,11 @@ impl<'a> ShownDates<'a> {
         self.published().filter(|_| self.published.is_some_and(|(rank, ..)| rank <= Rank::Event))
     }
 
-    /// The day of an event that is still to come is not the date of its card.
+    /// The day of an event is not the date of its card, neither before it nor after.
     pub(in crate::extract) fn published(&self) -> Option<Timestamp> {
-        let is_to_come = |rank, at| rank == Rank::Event && self.now.is_some_and(|now| at > now);
-        self.published.filter(|(rank, at, _)| !is_to_come(*rank, *at)).map(|found| found.1)
+        self.published
+            .filter(|(rank, ..)| !matches!(rank, Rank::Event | Rank::EventText))
+            .map(|found| found.1)
     }
 
     /// The element with the date.
@@ -86,8 +118,14 @@ impl<'a> ShownDates<'a> {
 
     /// The event that the card is about, unless its day is the date of the card itself.
     pub(in crate::extract) fn event(&self) -> Option<Event> {
-        let own = self.published().filter(|at| self.now.is_none_or(|now| *at <= now)).map(day_of);
-        self.event.clone().filter(|event| own != Some(event.begin.date()))
+        let own = self.published().filter(|at| self.rules.now.is_none_or(|now| *at <= now)).map(day_of);
+        let event = self.event.as_ref().map(|(_, event)| event.clone());
+        event.filter(|event| own != Some(event.begin.date()))
+    }
+
+    /// Whether anything is known of its dates.
+    pub(in crate::extract) fn is_known(&self) -> bool {
+        self.published.is_some() || self.updated.is_some() || self.event.is_some()
     }
 
     fn note(&mut self, rank: Rank, at: Option<Timestamp>, element: ElementRef<'a>) {
@@ -96,49 +134,78 @@ impl<'a> ShownDates<'a> {
         }
     }
 
+    /// The event from the best place; an event that was found first stays.
+    fn note_event(&mut self, rank: Rank, event: Option<Event>) {
+        if let Some(event) = event.filter(|_| self.event.as_ref().is_none_or(|(known, _)| rank < *known)) {
+            self.event = Some((rank, event));
+        }
+    }
+
     /// Reads an element of a part: what it says, and what it is there for.
-    fn read(&mut self, element: ElementRef<'a>, part: ElementRef<'a>, rules: DateRules) {
+    fn read(&mut self, element: ElementRef<'a>, part: ElementRef<'a>) {
         if matches!(element.value().name(), "script" | "style") {
             return;
         }
-        let text = text_of(element);
-        let length = text.chars().count();
-        let is_time = is_time(element);
+        let length = text_of(element).chars().count();
         let is_named = length <= SAID_CHARS_MAX && element.value().classes().any(is_date_name);
+        let is_field = is_time(element) || is_named;
         let field = match () {
-            () if (is_time || is_named) && is_in_sentence(element) => Field::Text,
-            () if is_time || is_named => Field::Named,
+            () if is_field && is_in_sentence(element) => Field::Text,
+            () if is_field => Field::Named,
             () if is_in_title(element) => Field::Title,
             () => Field::Text,
         };
-        let told = if length <= SAID_CHARS_MAX { Told::of(&text, rules, field) } else { Told::default() };
+        self.read_as(field, element, part);
+    }
+
+    fn read_as(&mut self, field: Field, element: ElementRef<'a>, part: ElementRef<'a>) {
+        let text = text_of(element);
+        let length = text.chars().count();
+        let told = match () {
+            () if length > SAID_CHARS_MAX => Told::default(),
+            () if field == Field::Named => told_by(element, &text, self.rules),
+            () => Told::of(&text, self.rules, field),
+        };
+        let own = own_date(element, field, self.rules);
+        let is_dated = field == Field::Named || own.is_some() || told != Told::default();
+        if !is_dated || below(part, element).any(|around| around.value().classes().any(is_bound_name)) {
+            return;
+        }
         if told.is_said {
             self.note(Rank::Said, told.published.and_then(midnight), element);
         }
         self.updated = self.updated.or(told.updated.and_then(midnight));
+        let is_of_event =
+            (self.is_agenda || is_of_event(element, part)) && !below(part, element).any(is_publication);
         if field == Field::Named {
-            let rank = match is_of_event(element, part) {
+            let rank = match is_of_event {
                 true => Rank::Event,
-                false if is_time => Rank::Time,
+                false if is_time(element) => Rank::Time,
                 false => Rank::Named,
             };
-            return self.read_field(element, rank, told, rules);
+            return self.read_field(element, rank, told);
         }
-        self.event = self.event.take().or(told.event);
-        self.note(Rank::Text, own_date(element, field, rules).and_then(midnight), element);
+        self.note_event(Rank::Said, told.event);
         let is_whole = length <= DATE_CHARS_MAX || element.id() == part.id();
-        self.note(Rank::Whole, told.published.filter(|_| is_whole).and_then(midnight), element);
+        for (rank, day) in [(Rank::Text, own), (Rank::Whole, told.published.filter(|_| is_whole))] {
+            if is_of_event {
+                self.note_event(rank, day.map(day_event));
+            }
+            let rank = if is_of_event { Rank::EventText } else { rank };
+            self.note(rank, day.and_then(midnight), element);
+        }
     }
 
     /// Reads an element that is there for a date, as what its text, its name or the words before it say.
-    fn read_field(&mut self, element: ElementRef<'a>, rank: Rank, told: Told, rules: DateRules) {
-        let exact = exact_date(element, rules);
-        let Some(at) = exact.or(told.published.and_then(midnight)) else {
-            self.event = self.event.take().or(told.event);
-            return;
+    fn read_field(&mut self, element: ElementRef<'a>, rank: Rank, told: Told) {
+        let Some(at) = self.exact_date(element).or(told.published.and_then(midnight)) else {
+            return self.note_event(Rank::Said, told.event);
         };
-        let line = format!("{} {}", text_before(element), day_of(at));
-        let around = Told::of(&line, rules, Field::Named);
+        if is_event_end(element) {
+            return self.end_event(element, at);
+        }
+        let line = format!("{} {} {}", text_before(element), words_before_figures(element), day_of(at));
+        let around = Told::of(&line, self.rules, Field::Named);
         let is_update = element.value().classes().any(is_update_name)
             || element.attr("itemprop") == Some("dateModified")
             || told.published.or(around.published).is_none() && told.updated.or(around.updated).is_some();
@@ -146,43 +213,99 @@ impl<'a> ShownDates<'a> {
             self.updated = self.updated.or(Some(at));
             return;
         }
-        let is_ahead = has_time(element) && self.now.is_some_and(|now| at > now + AHEAD);
+        let is_ahead = has_time(element) && self.rules.now.is_some_and(|now| at > now + AHEAD);
         if told.event.is_some() || around.event.is_some() || is_ahead {
-            let event = event_at(element, at);
-            self.event = self.event.take().or(told.event).or(Some(event));
+            let event = told.event.unwrap_or_else(|| event_at(element, at));
+            self.note_event(Rank::Said, Some(event));
         } else if told.is_said || around.is_said {
             self.note(Rank::Said, Some(at), element);
         } else if around.published.is_some() {
-            if rank == Rank::Event && self.event.is_none() {
-                self.event = Some(event_at(element, at));
+            if rank == Rank::Event {
+                self.note_event(rank, Some(event_at(element, at)));
             }
             self.note(rank, Some(at), element);
         }
     }
+
+    /// The date in an element's attributes; not the moment of the reading, if the text names another day.
+    fn exact_date(&self, element: ElementRef) -> Option<Timestamp> {
+        let strict = DateRules::strict(self.rules.order);
+        let exact = exact_date(element, self.rules)?;
+        let is_now = self.rules.now.is_some_and(|now| is_moment_of(exact, now));
+        let told = || Told::of(&text_of(element), strict, Field::Named).published;
+        match is_now.then(told).flatten().filter(|day| *day != day_of(exact)) {
+            Some(day) => midnight(day),
+            None => Some(exact),
+        }
+    }
+
+    /// The end of an event whose begin stands before it.
+    fn end_event(&mut self, element: ElementRef, at: Timestamp) {
+        if let Some((_, event)) = self.event.as_mut().filter(|(_, event)| event.end.is_none()) {
+            let end = event_at(element, at).begin;
+            event.end = Some(end).filter(|end| end.instant() > event.begin.instant());
+        }
+    }
 }
 
-fn day_of(at: Timestamp) -> Date {
+/// What the text of an element that is there for a date says, also if its parts stand together without spaces.
+fn told_by(element: ElementRef, text: &str, rules: DateRules) -> Told {
+    let told = Told::of(text, rules, Field::Named);
+    if told != Told::default() || element.children().filter(|child| child.value().is_element()).count() < 2 {
+        return told;
+    }
+    let spaced = spaced_text_of(element);
+    let parts: Vec<&str> = spaced.split(' ').collect();
+    let is_figures = |part: &&str| part.len() <= 4 && part.bytes().all(|b| b.is_ascii_digit());
+    match parts[..] {
+        [.., year] if parts.len() == 3 && year.len() == 4 && parts.iter().all(is_figures) => {
+            Told::of(&parts.join("/"), rules, Field::Named)
+        }
+        _ => Told::of(&spaced, rules, Field::Named),
+    }
+}
+
+/// An element and those around it, below a part.
+fn below<'a>(part: ElementRef<'a>, element: ElementRef<'a>) -> impl Iterator<Item = ElementRef<'a>> {
+    let around = element.ancestors().filter_map(ElementRef::wrap);
+    std::iter::once(element).chain(around).take_while(move |around| around.id() != part.id())
+}
+
+pub(in crate::extract) fn day_of(at: Timestamp) -> Date {
     Offset::UTC.to_datetime(at).date()
 }
 
 fn is_time(element: ElementRef) -> bool {
-    element.value().name() == "time"
-        || element.attr("itemprop").is_some_and(|name| matches!(name, "datePublished" | "dateModified"))
+    matches!(element.value().name(), "time" | "relative-time" | "time-ago" | "local-time")
+        || element
+            .attr("itemprop")
+            .is_some_and(|name| matches!(name, "datePublished" | "dateModified" | "startDate" | "endDate"))
+        || matches!(element.value().name(), "abbr" | "span")
+            && element.attr("title").is_some_and(|title| title.trim().parse::<EventTime>().is_ok())
+}
+
+/// Whether a date is the moment of a reading, at which the page was made.
+pub(super) fn is_moment_of(date: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(date).abs() <= MOMENT
 }
 
 /// The date in an element's attributes.
 fn exact_date(element: ElementRef, rules: DateRules) -> Option<Timestamp> {
-    let value = exact(element)?;
-    let told = || Told::of(value, DateRules::strict(rules.order), Field::Named).published;
-    parse_date(value).or_else(|| told().and_then(midnight))
-}
-
-fn exact(element: ElementRef<'_>) -> Option<&str> {
-    ["datetime", "content", "data-date"].iter().find_map(|name| element.attr(name))
+    let read = |name: &str| {
+        let value = element.attr(name)?;
+        let told = || Told::of(value, DateRules::strict(rules.order), Field::Named).published;
+        // What is written for readers is a day of theirs, in whatever zone.
+        let is_written =
+            matches!(name, "title" | "aria-label") && !value.trim().starts_with(|c: char| c.is_ascii_digit());
+        let exact = if is_written { None } else { parse_day(value) };
+        exact.or_else(|| told().and_then(midnight))
+    };
+    DATE_ATTRIBUTES.iter().find_map(|name| read(name))
 }
 
 fn event_time(element: ElementRef) -> Option<EventTime> {
-    exact(element)?.trim().parse::<EventTime>().ok()
+    let mut values = DATE_ATTRIBUTES.iter().filter_map(|name| element.attr(name));
+    values.find_map(|value| value.trim().parse::<EventTime>().ok())
 }
 
 /// Whether an element stands amid the words of a long paragraph.
@@ -197,6 +320,10 @@ fn is_in_sentence(element: ElementRef) -> bool {
 /// Whether its attributes give a time of day.
 fn has_time(element: ElementRef) -> bool {
     event_time(element).and_then(EventTime::time).is_some_and(|time| time != jiff::civil::Time::midnight())
+}
+
+pub(in crate::extract) fn day_event(day: Date) -> Event {
+    Event { begin: EventTime::Day(day), end: None, place: None }
 }
 
 /// An event at the time that an element gives, or else on the day.
@@ -221,6 +348,13 @@ fn text_before(element: ElementRef) -> String {
     let line = crate::support::text::one_line(&pieces.join(" "));
     let skipped = line.chars().count().saturating_sub(BEFORE_CHARS_MAX);
     line.chars().skip(skipped).collect()
+}
+
+/// The words before the first figure of an element's text: "Expires" of "Expires 4 May".
+fn words_before_figures(element: ElementRef) -> String {
+    let text = text_of(element);
+    let end = text.find(|c: char| c.is_numeric()).unwrap_or(0);
+    text[..end].chars().take(BEFORE_CHARS_MAX).collect()
 }
 
 /// The day in an element's own text, or in one of the pieces that other elements divide it into.
@@ -256,6 +390,9 @@ pub(in crate::extract) fn is_date_name(class: &str) -> bool {
                 | "submitted"
                 | "created"
                 | "pubdate"
+                | "timeago"
+                | "dtstart"
+                | "dtend"
         )
     }) || lower.ends_with("date")
 }
@@ -265,17 +402,189 @@ fn is_update_name(class: &str) -> bool {
     class.split(['-', '_']).any(|part| part.eq_ignore_ascii_case("modified"))
 }
 
-fn is_event_word(part: &str) -> bool {
-    matches!(
-        part,
-        "event" | "events" | "evento" | "evenement" | "agenda" | "start" | "end" | "begin" | "deadline"
-    )
+/// "deadline", "expires", "closing-date": until when something holds.
+fn is_bound_name(class: &str) -> bool {
+    let lower = class.to_ascii_lowercase();
+    let mut parts = lower.split(['-', '_']);
+    parts.any(|part| matches!(part, "deadline" | "expires" | "expiry" | "expiration" | "closing" | "due"))
 }
 
-/// Whether an element holds the day of an event: "event-date", "fecha-evento"; or a card that is called an event does.
+/// Whether an element is named as the date of publication: it is none of an event, wherever it stands.
+fn is_publication(element: ElementRef) -> bool {
+    let is_name = |class: &str| {
+        let lower = class.to_ascii_lowercase();
+        lower.split(['-', '_']).any(|part| matches!(part, "published" | "posted" | "pubdate" | "created"))
+    };
+    element.attr("itemprop") == Some("datePublished")
+        || element.value().classes().any(is_name) && !element.value().classes().any(is_event_name)
+}
+
+/// "start-date", "date-end": when something begins, or ends. "text-start" says where a text stands.
+fn has_name_of_span(element: ElementRef, words: &[&str]) -> bool {
+    element.value().classes().any(|class| {
+        let lower = class.to_ascii_lowercase();
+        let parts: Vec<&str> = lower.split(['-', '_']).collect();
+        let is_date = parts.iter().any(|part| matches!(*part, "date" | "dt" | "time" | "event"));
+        parts.iter().any(|part| words.contains(part)) && is_date
+    })
+}
+
+/// Whether an element holds the day of an event: "event-date", "dtstart", `itemprop="startDate"`; or it is in what is called one.
 fn is_of_event(element: ElementRef, part: ElementRef) -> bool {
-    let words = |class: &str| class.to_ascii_lowercase();
-    let is_named = |class: &str| words(class).split(['-', '_']).any(is_event_word);
-    let begins = |class: &str| words(class).split(['-', '_']).next().is_some_and(is_event_word);
-    element.value().classes().any(is_named) || part.value().classes().any(begins)
+    let is_event = |around: ElementRef| {
+        let kind = around.attr("itemtype").unwrap_or_default();
+        around.value().classes().any(is_event_name) || kind.trim_end_matches('/').ends_with("Event")
+    };
+    is_event_end(element)
+        || element.attr("itemprop") == Some("startDate")
+        || element.value().classes().any(|class| class == "dtstart")
+        || has_name_of_span(element, &["start", "begin", "debut", "inicio", "inizio"])
+        || below(part, element).any(is_event)
+        || !matches!(part.value().name(), "main" | "body") && is_event(part)
+}
+
+fn is_event_end(element: ElementRef) -> bool {
+    element.attr("itemprop") == Some("endDate")
+        || element.value().classes().any(|class| class == "dtend")
+        || has_name_of_span(element, &["end"])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::extract::page::Page;
+    use crate::model::feed::RawEntry;
+
+    const NOW: &str = "2022-10-20T12:00:00Z";
+
+    /// The entries of a page with three records, in which `DAY` stands for 11, 12 and 13.
+    fn entries(address: &str, title: &str, class: &str, date: &str) -> Vec<RawEntry> {
+        let url = url::Url::parse(address).unwrap();
+        let rules = DateRules { now: NOW.parse().ok(), ..DateRules::default() };
+        let record = |n: u8| {
+            let date = date.replace("DAY", &format!("1{n}"));
+            format!(
+                "<div class='{class}'>{date}<h3><a href=/n{n}>A thing to be told, number {n}</a></h3></div>"
+            )
+        };
+        let records: String = (1..=3).map(record).collect();
+        let body = format!("<html lang=en><title>{title}</title><h1>{title}</h1><div>{records}</div>");
+        Page::parse(&body, Some(&url)).mine(rules, &HashSet::new()).feed.entries
+    }
+
+    /// When the first entry was published and changed, and when its event begins.
+    fn first(entries: &[RawEntry]) -> [Option<String>; 3] {
+        let day = |at: Option<Timestamp>| at.map(|at| day_of(at).to_string());
+        let event = entries[0].event.as_ref().map(|event| event.begin.to_string());
+        [day(entries[0].published), day(entries[0].updated), event]
+    }
+
+    fn dates(date: &str) -> [Option<String>; 3] {
+        first(&entries("https://x.org/news", "News", "news", date))
+    }
+
+    fn published(day: &str) -> [Option<String>; 3] {
+        [Some(day.to_owned()), None, None]
+    }
+
+    #[test]
+    fn the_day_of_an_event_is_no_publication_before_it_nor_after() {
+        for (month, class, date) in [
+            ("12", "event-card", "<p>DAY/MONTH/2022</p>"),
+            ("09", "event-card", "<span class=date>DAY/MONTH/2022</span>"),
+            ("09", "post-4 tribe_events", "<time datetime=2022-MONTH-DAY>DAY</time>"),
+            ("09", "node--type-evenement", "<div class=date><time datetime=2022-MONTH-DAY>DAY</time></div>"),
+            ("12", "vevent", "<abbr class=dtstart title=2022-MONTH-DAY>DAY.MONTH.</abbr>"),
+            ("09", "vevent", "<abbr class=dtstart title=2022-MONTH-DAY>DAY.MONTH.</abbr>"),
+            ("09", "c", "<time itemprop=startDate datetime=2022-MONTH-DAY>DAY</time>"),
+            (
+                "09",
+                "c' itemscope itemtype='https://schema.org/MusicEvent",
+                "<time datetime=2022-MONTH-DAY>DAY</time>",
+            ),
+        ] {
+            let found = first(&entries("https://x.org/a", "News", class, &date.replace("MONTH", month)));
+            assert_eq!(found, [None, None, Some(format!("2022-{month}-11"))], "{class} {date}");
+        }
+        let told = "<p class=date>11/11/2022</p><p>Published on 4 October 2022</p>";
+        let found = first(&entries("https://x.org/a", "News", "event-card", told));
+        assert_eq!(found, [Some("2022-10-04".into()), None, Some("2022-11-11".into())]);
+        for class in ["post category-events", "pointer-events-none", "text-start"] {
+            let found =
+                first(&entries("https://x.org/a", "News", class, "<p class='date text-end'>DAY/09/2022</p>"));
+            assert_eq!(found, published("2022-09-11"), "{class}");
+        }
+    }
+
+    #[test]
+    fn an_event_has_the_end_that_stands_beside_its_begin() {
+        let span = "<time itemprop=startDate datetime=2022-12-DAYT18:00>DAY</time><time itemprop=endDate datetime=2022-12-DAYT20:00>DAY</time>";
+        let found = entries("https://x.org/a", "News", "news", span).remove(0);
+        let event = found.event.unwrap();
+        assert_eq!(event.end.unwrap().to_string(), "2022-12-11T20:00:00");
+        assert_eq!(found.published, None);
+    }
+
+    #[test]
+    fn on_a_calendar_all_days_are_those_of_events() {
+        for (address, title) in [
+            ("https://x.org/a", "Agenda cultural | Town"),
+            ("https://x.org/vivere/eventi", "Town"),
+            ("https://x.org/news/events", "Town"),
+            ("https://x.org/a", "الفعاليات"),
+            ("https://x.org/a", "Agenda 2022"),
+        ] {
+            for date in ["<span class=date>DAY/12/2022</span>", "<i>DAY November 2022</i>"] {
+                let [published, _, event] = first(&entries(address, title, "c", date));
+                assert!(published.is_none() && event.is_some(), "{title} {address} {date}");
+            }
+            let past = first(&entries(address, title, "c", "<span class=date>DAY/09/2022</span>"));
+            assert_eq!(past, published("2022-09-11"), "what has nothing to come is a list of what was told");
+            let said = first(&entries(address, title, "c", "<p>Published on DAY September 2022</p>"));
+            assert_eq!(said[0].as_deref(), Some("2022-09-11"), "{title} {address}");
+        }
+        for (address, title) in [
+            ("https://x.org/a", "News and events"),
+            ("https://x.org/events/news", "Town"),
+            ("https://x.org/news", "Agenda 2030"),
+        ] {
+            let found = first(&entries(address, title, "c", "<span class=date>DAY/09/2022</span>"));
+            assert_eq!(found, published("2022-09-11"), "{title} {address}");
+        }
+    }
+
+    #[test]
+    fn what_is_exact_comes_before_what_is_told_from_today() {
+        for date in [
+            "<span class=date title='October DAY, 2022'>1 week ago</span>",
+            "<time datetime='' title=2022-10-DAYT10:00:00Z>1 week ago</time>",
+            "<relative-time datetime=2022-10-DAYT10:00:00Z>1 week ago</relative-time>",
+            "<abbr class=published title=2022-10-DAYT10:00:00Z>DAY oct</abbr>",
+            "<span class=ago title='2022-10-DAY 10:00:00'>1 week ago</span>",
+            "<span class=timeago aria-label='DAY October 2022'>1 week ago</span>",
+            "<span class=timeago title='Oct DAY, 2022, 12:00 AM +0200'>1 week ago</span>",
+            "<span class=date data-time=16654896DAY></span>",
+            "<time datetime=2022-10>DAY October 2022</time>",
+            "<time datetime=2022-10-20T12:00:01Z>DAY October 2022</time>",
+            "<div class=date><b>Oct</b><b>DAY</b><b>2022</b></div>",
+            "<div class=date><b>DAY</b><b>10</b><b>2022</b></div>",
+            "<span class=date><i class=material-icons>event</i>DAY/10/2022</span>",
+        ] {
+            assert_eq!(dates(date), published("2022-10-11"), "{date}");
+        }
+        assert_eq!(dates("<time datetime=2022>2022</time>"), [None, None, None]);
+    }
+
+    #[test]
+    fn what_is_named_as_a_limit_is_no_date() {
+        for date in [
+            "<time class=expires datetime=2022-12-DAY>DAY Dec</time>",
+            "<time datetime=2022-12-DAY>Expires DAY Dec</time>",
+            "<div class=closing-date><time datetime=2022-12-DAY>DAY Dec</time></div>",
+        ] {
+            assert_eq!(dates(date), [None, None, None], "{date}");
+        }
+    }
 }

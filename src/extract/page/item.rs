@@ -2,26 +2,51 @@
 
 use jiff::Timestamp;
 use scraper::ElementRef;
+use serde_json::Value;
+use url::Url;
 
-use super::dates::ShownDates;
+use super::dates::{AHEAD, ShownDates, is_moment_of};
 use super::{Page, selector, text_of};
-use crate::extract::date::parse_date;
-use crate::extract::prose_date::{DateRules, find_date};
+use crate::extract::date::parse_day;
+use crate::extract::dated_address::day_in_address;
+use crate::extract::prose_date::{DateRules, Field, Told, midnight};
 use crate::extract::xml::resolve_against;
 use crate::model::event::Event;
 use crate::model::feed::{Image, Person};
+use crate::support::text::fold;
 
-/// Metadata names for the dates of publication and change.
-const PUBLISHED_NAMES: &[&str] = &[
+/// Names in `<meta>` for the dates of publication and change, in lower case, the best first.
+const PUBLISHED_NAMES: [&str; 20] = [
     "article:published_time",
-    "datePublished",
+    "datepublished",
     "og:article:published_time",
-    "DC.date.issued",
-    "date",
+    "article:published",
+    "citation_publication_date",
+    "citation_online_date",
+    "citation_date",
+    "dc.date.issued",
+    "dcterms.issued",
+    "dc.date.created",
+    "dcterms.created",
+    "dc.date",
+    "dcterms.date",
+    "sailthru.date",
+    "parsely-pub-date",
+    "publication_date",
+    "publish-date",
+    "publish_date",
     "pubdate",
+    "date",
 ];
 
-const UPDATED_NAMES: &[&str] = &["article:modified_time", "dateModified", "og:updated_time"];
+const UPDATED_NAMES: [&str; 6] = [
+    "article:modified_time",
+    "datemodified",
+    "og:updated_time",
+    "dcterms.modified",
+    "dc.date.modified",
+    "dc.date.updated",
+];
 
 /// What an entry's own page says about it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -46,20 +71,23 @@ impl Page {
     /// Reads an entry's own page: JSON-LD, `article:published_time`, `<time>` and visible text, in that order.
     pub fn read_item(&self, rules: DateRules) -> ItemPage {
         let linked = self.json_ld();
+        let own = self.own_objects(&linked);
         let from_json =
-            |key: &str| linked.iter().find_map(|object| object.get(key).and_then(|value| value.as_str()));
+            |key: &str| own.iter().find_map(|object| object.get(key)?.as_str().and_then(parse_day));
         let (shown, shown_update, event) = self.shown_dates(rules);
+        // A page may be dated with the moment at which it is made.
+        let is_own = |at: &Timestamp| shown.is_none() || rules.now.is_none_or(|now| !is_moment_of(*at, now));
+        let in_address = || {
+            let day = day_in_address(self.base()?.as_str())?;
+            let is_past = rules.now.is_none_or(|now| day <= now + AHEAD);
+            (is_past && event.is_none() && !self.is_under_agenda(rules.now)).then_some(day)
+        };
         let published = from_json("datePublished")
-            .and_then(parse_date)
-            .or_else(|| {
-                let date = self.meta(PUBLISHED_NAMES)?;
-                parse_date(&date).or_else(|| find_date(&date, rules))
-            })
-            .or(shown);
-        let updated = from_json("dateModified")
-            .and_then(parse_date)
-            .or_else(|| self.meta(UPDATED_NAMES).and_then(|date| parse_date(&date)))
-            .or(shown_update);
+            .or_else(|| self.dated_meta(&PUBLISHED_NAMES, rules).filter(is_own))
+            .or(shown)
+            .or_else(in_address);
+        let updated =
+            from_json("dateModified").or_else(|| self.dated_meta(&UPDATED_NAMES, rules)).or(shown_update);
         let author = self.meta(&["author", "article:author"]).filter(|author| !author.starts_with("http"));
         let title = self
             .meta(&["og:title", "twitter:title"])
@@ -83,6 +111,72 @@ impl Page {
                 alt: self.meta(&["og:image:alt"]),
             }),
         }
+    }
+
+    /// The date in the first of these fields of `<meta>` that has one, as that of the page and not of a part of it.
+    fn dated_meta(&self, names: &[&str], rules: DateRules) -> Option<Timestamp> {
+        let of = |element: ElementRef| {
+            let name = ["property", "name", "itemprop"].iter().find_map(|name| element.attr(name))?;
+            let place = names.iter().position(|known| name.eq_ignore_ascii_case(known))?;
+            let value = element.attr("content")?;
+            let told = || Told::of(value, DateRules::strict(rules.order), Field::Named).published;
+            let date = parse_day(value).or_else(|| told().and_then(midnight))?;
+            let is_of_part = element.ancestors().filter_map(ElementRef::wrap).any(is_of_other_kind);
+            (!is_of_part).then_some((place, date))
+        };
+        let metas = selector("meta[content]");
+        self.html.select(&metas).filter_map(of).min_by_key(|(place, _)| *place).map(|found| found.1)
+    }
+
+    /// What structured data says of the article itself, the best first: not of the site, of its parts, or of other articles.
+    fn own_objects<'a>(&self, objects: &'a [Value]) -> Vec<&'a Value> {
+        let headings = ["h1", "title"].map(|css| self.first(css).map(text_of).map(|text| fold(&text)));
+        let is_headed = |object: &Value| {
+            let headline = object.get("headline").and_then(Value::as_str).map(fold);
+            headline.filter(|headline| !headline.trim().is_empty()).is_some_and(|headline| {
+                headings.iter().flatten().any(|heading| heading.contains(headline.trim()))
+            })
+        };
+        let rank = |object: &Value| {
+            let place = self.place_of(object);
+            let is_headed = is_headed(object);
+            match kind_of(object) {
+                Kind::Other => None,
+                _ if place == Place::Elsewhere && !is_headed => None,
+                Kind::Article => Some(u8::from(place != Place::Here && !is_headed)),
+                Kind::Unknown if place == Place::Here => Some(2),
+                Kind::Unknown => None,
+                Kind::Page => Some(3),
+            }
+        };
+        let all = objects.iter().flat_map(|object| std::iter::once(object).chain(object.get("mainEntity")));
+        let mut own: Vec<(u8, &Value)> = all.filter_map(|object| Some((rank(object)?, object))).collect();
+        own.sort_by_key(|(rank, _)| *rank);
+        own.into_iter().map(|(_, object)| object).collect()
+    }
+
+    /// Where an object of structured data says that it is. The front page is named by mistake as often as not.
+    fn place_of(&self, object: &Value) -> Place {
+        let Some(base) = self.base() else { return Place::Unsaid };
+        let plain = |url: &Url| url.path().trim_end_matches('/').to_ascii_lowercase();
+        let canonical = self.first("link[rel~=canonical][href]").and_then(|link| link.attr("href"));
+        let canonical = canonical.and_then(|href| base.join(href).ok());
+        let own = [Some(plain(base)), canonical.as_ref().map(plain)];
+        let addresses = ["url", "mainEntityOfPage", "@id"].iter().filter_map(|key| {
+            let value = object.get(key)?;
+            base.join(value.as_str().or_else(|| value.get("@id")?.as_str())?).ok()
+        });
+        let mut place = Place::Unsaid;
+        for address in addresses {
+            let path = plain(&address);
+            if own.iter().flatten().any(|own| *own == path) && address.query() == base.query() {
+                return Place::Here;
+            }
+            if !path.is_empty() || address.query().is_some() {
+                place = Place::Elsewhere;
+            }
+        }
+        place
     }
 
     /// The same page in other languages.
@@ -150,13 +244,73 @@ impl Page {
             !line.any(|above| is_set_aside(above) || is_card(&above))
         };
         let elements = article.descendants().filter_map(ElementRef::wrap).filter(is_own);
-        let dates = ShownDates::of_article(article, elements, rules);
+        let is_agenda = self.is_under_agenda(rules.now);
+        let dates = ShownDates::of_article(article, elements, rules, is_agenda);
         let beside =
             heading.into_iter().flat_map(|heading| heading.next_siblings().filter_map(ElementRef::wrap));
         let beside = beside.flat_map(|sibling| sibling.descendants().filter_map(ElementRef::wrap));
-        let near = ShownDates::of_article(article, beside.filter(is_own).take(BESIDE_TITLE_MAX), rules);
+        let beside = beside.filter(is_own).take(BESIDE_TITLE_MAX);
+        let near = ShownDates::of_article(article, beside, rules, is_agenda);
         (dates.named().or(near.published()), dates.updated, near.event())
     }
+}
+
+/// Where an object of structured data says that it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Here,
+    Unsaid,
+    Elsewhere,
+}
+
+/// What an object of structured data describes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Article,
+    /// A page, with what it is about or without.
+    Page,
+    Unknown,
+    /// What has dates of its own: the site, a picture, a comment, an event.
+    Other,
+}
+
+fn kind_of(object: &Value) -> Kind {
+    let kinds = match object.get("@type") {
+        Some(Value::String(kind)) => vec![kind.as_str()],
+        Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    };
+    let is_article = |kind: &&str| {
+        ["Article", "Posting", "Report", "Announcement", "CreativeWork"].iter().any(|end| kind.ends_with(end))
+    };
+    match () {
+        () if kinds.iter().any(is_article) => Kind::Article,
+        () if kinds.iter().any(|kind| is_other_kind(kind)) => Kind::Other,
+        () if kinds.iter().any(|kind| kind.ends_with("Page")) => Kind::Page,
+        () => Kind::Unknown,
+    }
+}
+
+/// Whether a type of schema.org has dates that are none of an article.
+fn is_other_kind(kind: &str) -> bool {
+    const OTHERS: [&str; 10] = [
+        "Comment",
+        "WebSite",
+        "Person",
+        "Organization",
+        "Object",
+        "Event",
+        "Review",
+        "Rating",
+        "List",
+        "Answer",
+    ];
+    OTHERS.iter().any(|other| kind.ends_with(other))
+}
+
+/// Whether microdata calls an element something that has dates of its own.
+fn is_of_other_kind(element: ElementRef) -> bool {
+    element.attr("itemtype").is_some_and(|kind| is_other_kind(kind.trim().trim_end_matches('/')))
 }
 
 /// How many elements behind the title may hold the date of an article that has no place for it.
@@ -199,8 +353,10 @@ fn is_set_aside(element: ElementRef) -> bool {
         lower.split(['-', '_']).any(|part| ASIDE.contains(&part))
     };
     let value = element.value();
+    let is_event = element.attr("itemtype").is_some_and(|kind| kind.ends_with("Event"));
     let holds = |css: &str| element.select(&selector(css)).next().is_some();
     match value.name() {
+        _ if is_of_other_kind(element) && !is_event => true,
         "aside" | "footer" | "nav" | "form" => true,
         "header" => {
             !holds("h1")

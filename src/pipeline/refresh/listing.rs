@@ -124,7 +124,7 @@ fn has_container(fetched: &Fetched, item: &str) -> bool {
 }
 
 fn dated(feed: &RawFeed) -> usize {
-    feed.entries.iter().filter(|entry| entry.published.is_some()).count()
+    feed.entries.iter().filter(|entry| entry.published.is_some() || entry.event.is_some()).count()
 }
 
 /// Whether a reading collapsed: no entries, fewer than a third of before, one title for all, or no dates where there were some.

@@ -358,10 +358,14 @@ fn add_item_page(raw: &mut RawEntry, item: ItemPage, date_from: DateFrom) {
         }
         raw.title = item.title.map(|value| RawText { value, ..RawText::default() });
     }
+    // The day of an event that the card tells of is none of publication on its page either.
+    let day = |at: Timestamp| at.to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
+    let is_event = |at: &Timestamp| raw.event.as_ref().is_some_and(|event| event.begin.date() == day(*at));
+    let published = item.published.filter(|at| !is_event(at));
     // Only `date_from = "item"` overrides a date given by the feed or card.
     (raw.published, raw.updated) = match date_from {
-        DateFrom::Item => (item.published.or(raw.published), item.updated.or(raw.updated)),
-        DateFrom::Card => (raw.published.or(item.published), raw.updated.or(item.updated)),
+        DateFrom::Item => (published.or(raw.published), item.updated.or(raw.updated)),
+        DateFrom::Card => (raw.published.or(published), raw.updated.or(item.updated)),
     };
     raw.event = raw.event.take().or(item.event);
     raw.language = item.language.or(raw.language.take());
