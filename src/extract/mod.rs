@@ -60,7 +60,7 @@ pub enum ExtractError {
     /// A wall or an error page in place of the page.
     #[error("{0}")]
     Wall(&'static str),
-    #[error("this is a sitemap that tells no news: use kind = \"sitemap\"")]
+    #[error("this is a sitemap without news entries: use kind = \"sitemap\"")]
     Sitemap,
     #[error("this is neither a feed nor a web page that we can read")]
     Unknown,
@@ -299,7 +299,7 @@ fn feed_inside(text: &str, url: Option<&Url>, rules: DateRules) -> Option<RawFee
 }
 
 fn told(mut feed: RawFeed) -> RawFeed {
-    feed.problems.push("something else stands before the feed, and was passed over".into());
+    feed.problems.push("text before the feed was skipped".into());
     feed
 }
 

@@ -46,9 +46,7 @@ impl Columns {
             sheet.records.iter().map(move |(_, cells)| cell(cells, at)).filter(|cell| !cell.is_empty())
         };
         if names.iter().any(|name| name.contains('@')) {
-            return Err(vec![
-                "the first line has no names of columns: write one, as address,language".into(),
-            ]);
+            return Err(vec!["the first line must name the columns, for example address,language".into()]);
         }
         let address = address_column(names, &values)
             .ok_or_else(|| vec!["the column \"address\" is missing".to_owned()])?;

@@ -192,7 +192,7 @@ fn consent_at(
         let name = words::plain(name).replace(' ', "_");
         let at = dates::read(text, order).map_err(|fault| format!("{name}: {fault}"))?;
         return if at > now + AHEAD_MAX {
-            Err(format!("{name}: \"{text}\" has not come yet"))
+            Err(format!("{name}: \"{text}\" is in the future"))
         } else {
             Ok(Some(at))
         };
