@@ -518,8 +518,8 @@ fn a_wish_to_leave_without_proof_is_answered_as_one_in_their_language() {
     let (_server, mut app) = app("");
     app.ok(&["subscribers", "add", "--update", "--language", "fr", "bo@example.org"]);
     for (name, subject, text) in [
-        ("ana", "End your subscription: Test", "asked to end your subscription"),
-        ("bo", "Votre désabonnement : Test", "rien ne change"),
+        ("ana", "End your subscription: Test", "received a request to unsubscribe"),
+        ("bo", "Votre désabonnement : Test", "votre abonnement reste inchangé"),
     ] {
         let asked = format!("From: {name}@example.org\nTo: news@example.org\nSubject: unsubscribe\n\n");
         assert!(read(&app, &asked).contains("answered with their link"));
