@@ -189,7 +189,7 @@ pub fn confirmation_request(bytes: &[u8]) -> Option<ConfirmationRequest> {
     guarded(|| Ok(mail::confirmation_request(bytes))).unwrap_or_default()
 }
 
-/// Reads a newsletter that came by mail; `None` for what is no mail.
+/// Reads a newsletter that came by mail; `None` if it is not a mail.
 pub fn read_mail(bytes: &[u8]) -> Option<RawEntry> {
     guarded(|| Ok(mail::read_mail(bytes))).unwrap_or_default()
 }

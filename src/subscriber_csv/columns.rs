@@ -21,7 +21,7 @@ pub(super) const COLUMNS: [&str; 12] = [
 ];
 /// Other names of these columns in our own tables, and the columns that replace a schedule.
 const ALSO: [&str; 6] = ["email", "e-mail", "cadence", "hour", "timezone", "consent"];
-/// Maximum number of distinct states; no program has as many.
+/// Maximum number of distinct states; no mailing program has as many.
 const STATES_MAX: usize = 20;
 
 pub(super) fn cell(cells: &[String], at: usize) -> &str {

@@ -247,7 +247,7 @@ fn a_list_of_three_is_held_up_as_a_long_one_is_and_old_news_is_given_up() {
             app.later(24 * 60);
         }
     }
-    // What could not leave for more than two weeks is no news.
+    // A message that could not leave for more than two weeks is no longer news.
     let ran = app.run(&["run"]);
     assert_eq!(state(&app).0, "failed", "{}", ran.stderr);
     assert!(state(&app).1.contains("within 14d"), "{:?}", state(&app));

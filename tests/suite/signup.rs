@@ -122,7 +122,7 @@ fn whoever_signs_up_confirms_changes_and_leaves_by_links() {
         service.ask("POST", target, &format!("{FORM}Origin: https://evil.example\r\n"), changed).0,
         403
     );
-    // A time zone that there is not loses nothing else; no topic is no choice.
+    // A time zone that does not exist loses nothing else; choosing no topic is not a choice.
     let (status, page) =
         service.ask("POST", target, FORM, &changed.replace("America%2FBogota", "Mars%2FBase"));
     assert!(
