@@ -89,7 +89,7 @@ pub(super) fn show(app: &App, address: &Address) -> anyhow::Result<()> {
         writeln!(out, "recipient of: {}", digests.join(", "))?;
     }
     for Suppression { scope, why, .. } in suppressions(&marks) {
-        writeln!(out, "suppressed for {scope}: {why}")?;
+        writeln!(out, "suppressed: {why} (applies to {scope})")?;
     }
     let mut events = subscriber.as_ref().map(entered).unwrap_or_default();
     events.extend(marks.into_iter().map(marked));

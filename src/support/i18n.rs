@@ -508,7 +508,7 @@ mod tests {
         assert_eq!(phrases("fr-CA")["colon"], "\u{a0}:");
         assert_eq!((known("PT-br"), known("tlh"), spoken("tlh", "fr")), (known("pt"), None, "fr"));
         assert!(parse_language("fr-CA").is_ok() && parse_language("fr-@@ <b>").is_err());
-        assert!(parse_language("tlh").unwrap_err().contains("\"tlh\": write one of "));
+        assert!(parse_language("tlh").unwrap_err().contains("\"tlh\": use one of "));
         assert_eq!(language_name("tlh", "fr"), "tlh");
         assert_eq!(counted("more_stories", 1, "fr"), "et un article de plus sur la page web");
         assert_eq!(counted("more_stories", 1200, "es"), "y 1200 más en la página web");

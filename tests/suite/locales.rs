@@ -116,7 +116,7 @@ fn a_language_without_words_is_refused_and_those_that_there_are_are_named() {
     );
     app.write("feeds.toml", app.read("feeds.toml").replace("language = \"en\"", "language = \"la-VA\""));
     let ran = app.run(&["check"]);
-    let all = "write one of ar, ca, de, en, es, fr, id, it, nl, pt, ru, sw, uk, zh";
+    let all = "use one of ar, ca, de, en, es, fr, id, it, nl, pt, ru, sw, uk, zh";
     assert_eq!((ran.code, ran.stderr.lines().count()), (2, 3), "{}", ran.stderr);
     for want in [
         "feeds.toml:5: [channel]: language: the interface is not available in \"la-VA\"",
