@@ -581,7 +581,9 @@ fn what_waits_is_listed_and_whoever_is_suppressed_can_be_brought_back() {
     assert!(objects.len() == 2 && objects[0]["address"] == subscriber && objects[0]["attempts"] == 1);
     // A recipient of the configuration, who is in no list.
     let shown = app.ok(&["subscribers", "show", recipient]);
-    for want in ["not a subscriber", "recipient of: d", "suppressed: bounced (applies to all mail)", "no such user"] {
+    for want in
+        ["not a subscriber", "recipient of: d", "suppressed: bounced (applies to all mail)", "no such user"]
+    {
         assert!(shown.contains(want), "{want} is not in {shown}");
     }
     let said = app.ok(&["subscribers", "unsuppress", recipient]);

@@ -135,7 +135,7 @@ fn whoever_signs_up_confirms_changes_and_leaves_by_links() {
     let (status, page) =
         service.ask("POST", target, FORM, "l=en&do=save&language=es&has_topics=1&cadence=monthly");
     assert!(
-        status == 422 && page.contains("no topic") && !page.contains("value=\"budget\" checked"),
+        status == 422 && page.contains("No topic selected") && !page.contains("value=\"budget\" checked"),
         "{page}"
     );
     let (status, page) = service.ask("POST", target, FORM, changed);
