@@ -239,7 +239,7 @@ impl App {
     fn take_over(&self) -> anyhow::Result<()> {
         let gone = self.store().take_over_from_the_dead()?;
         if gone > 0 {
-            tracing::warn!(gone, "processes ended in the middle of their work, which goes on here");
+            tracing::warn!(gone, "took over the work of processes that died");
         }
         Ok(())
     }
@@ -335,7 +335,7 @@ impl App {
         self.abandon_if_failed(&told);
         let told = told?;
         if told > 0 {
-            tracing::info!(told, "told that feeds changed");
+            tracing::info!(told, "announced changed feeds");
         }
         Ok(())
     }
@@ -417,11 +417,11 @@ impl App {
             now,
         )?;
         if gone > 0 {
-            tracing::info!(gone, "entries that their sources dropped long ago are forgotten");
+            tracing::info!(gone, "deleted entries that their sources dropped long ago");
         }
         let gone = forget::deliveries(self.store(), duration(self.config.mail.retention_seconds), now)?;
         if gone > 0 {
-            tracing::info!(gone, "old deliveries are forgotten");
+            tracing::info!(gone, "deleted old deliveries");
         }
         forget::issues(
             self.store(),
@@ -522,7 +522,7 @@ impl App {
 pub fn log_unsent(deliveries: &Deliveries) {
     match (&deliveries.held_up, deliveries.unsent()) {
         (Some(reason), _) => {
-            tracing::error!(reason, "mail is held up: what is left waits for the next turn");
+            tracing::error!(reason, "mail is held up: the rest waits for the next cycle");
         }
         (None, Some(unsent)) if deliveries.is_none_sent() => tracing::warn!("no mail was sent: {unsent}"),
         _ => {}

@@ -28,7 +28,7 @@ fn list(name: &str) -> &'static [String] {
 }
 
 /// Normalizes a text like the lists: folded, with spaces for everything but letters and digits. The point in the middle of a double l
-/// (Catalan) is none of those, nor is an apostrophe that counts as a letter.
+/// (Catalan) is dropped, and an apostrophe that Unicode counts as a letter becomes a space.
 pub(super) fn plain(text: &str) -> String {
     const POINTS: [&str; 6] =
         ["l\u{b7}l", "l\u{2022}l", "l\u{2027}l", "l\u{2219}l", "l\u{22c5}l", "l\u{30fb}l"];

@@ -50,9 +50,7 @@ pub(super) fn import(app: &App, options: &ImportOptions) -> anyhow::Result<()> {
     let mut table = read(app, options)?;
     if !table.unclear.is_empty() {
         table.unclear.iter().for_each(|why| eprintln!("{file}:1: {why}"));
-        return Err(
-            Usage("nothing was imported: the table does not tell for sure who wants mail".into()).into()
-        );
+        return Err(Usage("nothing was imported: the table does not make clear who wants mail".into()).into());
     }
     ask_for_consent(&mut table, options.consent.is_some());
     table.faults.sort();

@@ -94,7 +94,7 @@ pub(super) fn sources(configured: &[Source], known: &[SourceRow]) -> anyhow::Res
         let row = rows.get(source.id.as_str());
         let state = row.map(|row| row.state.clone()).unwrap_or_default();
         let next = match (source.is_enabled, state.is_gone) {
-            _ if source.mail_address().is_some() => "as it comes".to_owned(),
+            _ if source.mail_address().is_some() => "when mail arrives".to_owned(),
             (false, _) => "disabled".to_owned(),
             (true, true) => "never".to_owned(),
             (true, false) => minute(state.next_poll, "now"),

@@ -89,7 +89,7 @@ pub(super) fn show(app: &App, address: &Address) -> anyhow::Result<()> {
         writeln!(out, "recipient of: {}", digests.join(", "))?;
     }
     for Suppression { scope, why, .. } in suppressions(&marks) {
-        writeln!(out, "suppressed: {why}; gets nothing of {scope}")?;
+        writeln!(out, "suppressed: {why} (applies to {scope})")?;
     }
     let mut events = subscriber.as_ref().map(entered).unwrap_or_default();
     events.extend(marks.into_iter().map(marked));
@@ -115,7 +115,7 @@ fn marked([what, why, at]: [String; 3]) -> Event {
     let suppressed = what.strip_prefix("suppressed").or_else(|| what.strip_prefix("was suppressed"));
     let what = match (suppressed, what.strip_prefix("resumed")) {
         (Some(digest), _) => format!("suppressed for {}: {why}", scope(digest)),
-        (None, Some(digest)) => format!("gets {} again, kept out before: {why}", scope(digest)),
+        (None, Some(digest)) => format!("receives {} again (was suppressed: {why})", scope(digest)),
         (None, None) => format!("a {why} bounce"),
     };
     Event { at, what }

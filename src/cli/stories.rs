@@ -53,11 +53,11 @@ const NAMESAKES_MAX: usize = 10;
 pub(super) fn find(store: &Store, name: &str) -> anyhow::Result<StoredEntry> {
     let mut found = store.read(|r| r.entries().find(name.trim(), NAMESAKES_MAX))?;
     match found.len() {
-        0 => Err(Usage(format!("no entry is called \"{name}\": write its id, of which six characters are enough, its address or its guid; `courant entries --format jsonl` shows them")).into()),
+        0 => Err(Usage(format!("no entry matches \"{name}\": give its id (six characters are enough), its address or its guid; `courant entries --format jsonl` shows them")).into()),
         1 => Ok(found.remove(0)),
         _ => {
             let lines: Vec<String> = found.iter().map(line).collect();
-            Err(Usage(format!("\"{name}\" stands for several entries, write the id of one:\n{}", lines.join("\n"))).into())
+            Err(Usage(format!("\"{name}\" matches several entries: give the id of one:\n{}", lines.join("\n"))).into())
         }
     }
 }
@@ -93,7 +93,7 @@ fn write_entry(out: &mut impl Write, entry: &StoredEntry) -> std::io::Result<()>
     }
     if let Some(confidence) = entry.entry.language_confidence {
         let language = entry.entry.language.as_deref().unwrap_or("?");
-        writeln!(out, "      language: {language} ({} % sure)", (confidence * 100.0).round())?;
+        writeln!(out, "      language: {language} (confidence {} %)", (confidence * 100.0).round())?;
     }
     for topic in &entry.topics {
         writeln!(out, "      topic {}: {}", topic.topic, topic.reasons())?;

@@ -186,7 +186,7 @@ pub(super) fn subscribers(app: &App, wanted: &Subscribers) -> anyhow::Result<()>
             if !subscribers::remove(app.store(), key, &address)? {
                 return Err(not_there(&address));
             }
-            println!("{address} is out of the list");
+            println!("{address} was removed from the list");
             Ok(())
         }
         Subscribers::Erase { address: text } => {
@@ -324,7 +324,7 @@ fn list(app: &App, state: Option<&str>, format: super::ListFormat) -> anyhow::Re
 /// When the last issue of a subscriber was sent.
 pub(super) fn since(subscriber: &Subscriber) -> String {
     subscriber.last_issue.map_or_else(
-        || "they have had none yet".to_owned(),
-        |at: Timestamp| format!("their last issue is of {}", at.strftime("%Y-%m-%d %H:%MZ")),
+        || "no issue sent yet".to_owned(),
+        |at: Timestamp| format!("last issue sent on {}", at.strftime("%Y-%m-%d %H:%MZ")),
     )
 }

@@ -243,7 +243,7 @@ fn read_classify(section: Section, surroundings: &Surroundings) -> ClassifyConfi
         text.parse()
             .ok()
             .filter(|margin: &f32| (0.0..=100.0).contains(margin))
-            .ok_or(format!("\"{text}\" is not a lead: write \"0.3\""))
+            .ok_or(format!("\"{text}\" is not a margin: write a number such as \"0.3\""))
     };
     ClassifyConfig {
         model: section.string("model").map(|path| surroundings.folder.join(path)),

@@ -60,19 +60,19 @@ pub struct KeyError {
 pub enum KeyFault {
     #[error("it is not valid Base64")]
     Base64,
-    #[error("it is not of 32 bytes")]
+    #[error("it is not 32 bytes long")]
     Length,
     #[error("it is not a private key in PEM")]
     Pem,
-    #[error("{0} (RSA of 2048 to 4096 bits is asked for)")]
+    #[error("{0} (an RSA key of 2048 to 4096 bits is required)")]
     Rsa(KeyRejected),
-    #[error("its domain is none")]
+    #[error("its domain is not valid")]
     Domain,
 }
 
 /// There are no random numbers for a signature.
 #[derive(Debug, thiserror::Error)]
-#[error("it cannot be signed: there are no random numbers")]
+#[error("signing failed: no random numbers")]
 pub struct SigningError;
 
 /// Signs messages with one key.

@@ -55,7 +55,7 @@ pub enum LoginError {
     NoMechanism { offers: String, wanted: Vec<&'static str> },
     #[error("the token cannot be read from {}: {error}", path.display())]
     UnreadableToken { path: PathBuf, error: std::io::Error },
-    #[error("what should be the token is none: one line without spaces is expected")]
+    #[error("this is not a token: expected one line without spaces")]
     NoToken,
     #[error("the command for the token cannot be run: {0}")]
     CommandNotRun(std::io::Error),

@@ -59,7 +59,7 @@ pub enum DeliverError {
     #[error("{0}")]
     RefusesUs(String),
     /// We were told to stop before the server accepted any of it.
-    #[error("it was not handed over: the work was to end")]
+    #[error("not sent: shutting down")]
     Stopped,
     /// It may or may not have been accepted: the server's final reply never came.
     #[error("{0}")]

@@ -21,7 +21,7 @@ pub enum TlsError {
     NotSetUp(Error),
 }
 
-/// TLS that trusts the system's authorities and the operator's own certificates: authorities, or the very certificate of a
+/// TLS that trusts the system's authorities and the operator's own certificates: authorities, or the exact certificate of a
 /// server.
 ///
 /// # Errors
@@ -136,7 +136,7 @@ fn of_certificate(fault: &CertificateError, host: &str, has_ca_file: bool) -> St
     match fault {
         CertificateError::BadSignature if !has_ca_file => "its certificate is signed by another key than that of the authority which it names: name its authority's certificate, or its own, in a PEM file as [mail] ca_file".into(),
         CertificateError::BadSignature => "its certificate is signed by another key than the one of that name in ca_file: was it renewed?".into(),
-        CertificateError::UnknownIssuer => "nobody whom this machine trusts signed its certificate: name its authority's certificate, or its own if it is self-signed, in a PEM file as [mail] ca_file".into(),
+        CertificateError::UnknownIssuer => "no authority trusted by this machine signed its certificate: name its authority's certificate, or its own if it is self-signed, in a PEM file as [mail] ca_file".into(),
         CertificateError::NotValidForName => format!("its certificate is not for the name {host}"),
         CertificateError::NotValidForNameContext { presented, .. } if !presented.is_empty() => {
             format!("its certificate is for {}, and not for {host}", presented.join(", "))
@@ -149,10 +149,10 @@ fn of_certificate(fault: &CertificateError, host: &str, has_ca_file: bool) -> St
             "its certificate is not valid yet: is the clock of this machine right?".into()
         }
         CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") && !has_ca_file => {
-            "its certificate is one of an authority, and nobody whom this machine trusts signed it: put the very certificate that it shows into a PEM file, and name that as [mail] ca_file".into()
+            "it presents a CA certificate that no authority trusted by this machine signed: save exactly that certificate as a PEM file, and name it as [mail] ca_file".into()
         }
         CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
-            "its certificate is one of an authority, and another one than ca_file has: put the very certificate that it shows into [mail] ca_file".into()
+            "it presents a CA certificate that is not the one in ca_file: save exactly that certificate in [mail] ca_file".into()
         }
         other => format!("its certificate cannot be used: {other}"),
     }
@@ -208,11 +208,11 @@ mod tests {
             assert_eq!(verdict(certificate, certificate), "");
         }
         assert!(verdict(&good, &authority).contains("ca_file"), "{}", verdict(&good, &authority));
-        // Without a ca_file there is none that could be wrong.
+        // Without a ca_file, the advice is to name one.
         let of_authority = || CertificateError::Other(rustls::OtherError(Arc::new(CaUsedAsEndEntity)));
         for (fault, has_ca_file, want) in [
-            (of_authority(), false, "nobody whom this machine trusts signed it"),
-            (of_authority(), true, "another one than ca_file has"),
+            (of_authority(), false, "no authority trusted by this machine signed"),
+            (of_authority(), true, "not the one in ca_file"),
             (CertificateError::BadSignature, false, "name its authority's certificate"),
             (CertificateError::BadSignature, true, "was it renewed?"),
         ] {

@@ -312,7 +312,7 @@ impl<'a> FeedReader<'a> {
         self.dated(&value)
     }
 
-    /// The date that a text is; the first of a document that is none is told.
+    /// Parses a date; the first unparsable one of a document is reported.
     fn dated(&mut self, value: &str) -> Option<jiff::Timestamp> {
         self.dates(value).map(|read| read.at)
     }

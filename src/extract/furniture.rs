@@ -22,7 +22,7 @@ const TAIL_BYTES: usize = 4_000;
 
 /// A last paragraph with more bytes is not looked at.
 const BACK_BLOCK_BYTES_MAX: usize = 2_000;
-/// No reference of a sign is longer, in bytes.
+/// Maximum length of a character reference, in bytes.
 const REFERENCE_BYTES_MAX: usize = 32;
 
 /// Block elements that double-escaped text begins with.

@@ -1,5 +1,5 @@
-//! Calendars (iCalendar, RFC 5545): each event is an entry. What recurs is one entry with its next occurrence, an occurrence that
-//! was changed is one of its own, and what was cancelled or is private is none. The crate `calcard` reads lines, zones and rules.
+//! Calendars (iCalendar, RFC 5545): each event is an entry. A recurring event is one entry with its next occurrence, a changed
+//! occurrence is an entry of its own, and cancelled or private events are skipped. The crate `calcard` reads lines, zones and rules.
 
 mod vtimezone;
 
@@ -67,8 +67,8 @@ pub(super) fn read_calendar(text: &str, now: Option<Timestamp>) -> RawFeed {
     feed
 }
 
-/// The document up to its last whole component, and whether there is more after it: half an event is none. What stands behind the
-/// end of a calendar is somebody else's.
+/// The document up to its last complete component, and whether there is more after it: an incomplete event is dropped. Text after
+/// the end of a calendar does not belong to it.
 fn whole_part(text: &str) -> (&str, bool) {
     let upper = text.to_ascii_uppercase();
     let last = |line: &str| upper.rfind(line);
@@ -152,7 +152,7 @@ impl<'a> Calendar<'a> {
             .map(|(key, _)| key.0.clone())
             .collect();
         for (key, component) in events {
-            // What moves all later occurrences is no event of its own.
+            // A change to all later occurrences is not an event of its own.
             if key.1.is_some() && is_for_all_later(component) && ruled.contains(&key.0) {
                 continue;
             }
@@ -387,7 +387,7 @@ impl<'a> Calendar<'a> {
                 TimeOrDelta::Delta(delta) => delta.num_seconds(),
                 TimeOrDelta::Time(end) => end.timestamp() - at.timestamp(),
             };
-            // An end that the calendar does not give is none.
+            // There is no end unless the calendar gives one.
             let end = first.end.and_then(|_| last_moment(begin, moved(begin, seconds)?));
             Some(Event { begin, end, place: first.place.clone() })
         });
@@ -561,7 +561,7 @@ fn is_other_event(one: &ICalendarComponent, other: &ICalendarComponent) -> bool 
     version(one) == version(other) && raw_time(one, &Property::Dtstart) != raw_time(other, &Property::Dtstart)
 }
 
-/// Whether an event recurs by days or longer: what comes by the hour is no event that anybody is told of.
+/// Whether an event recurs by days or longer: hourly events are not announced.
 fn is_rule_of_days(component: &ICalendarComponent) -> bool {
     component.entries.iter().flat_map(|entry| &entry.values).all(|value| match value {
         ICalendarValue::RecurrenceRule(rule) => {

@@ -11,7 +11,7 @@ use super::xml::resolve_against;
 use crate::model::feed::{Enclosure, FeedFormat, Image, Link, Person, RawEntry, RawFeed, RawText};
 use crate::support::text::many;
 
-/// Why a text is no JSON Feed, in sentences for the operator.
+/// Why a text is not a JSON Feed, in sentences for the operator.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JsonFeedError {
     #[error("the JSON is broken: {0}")]
@@ -25,7 +25,7 @@ pub enum JsonFeedError {
 /// Reads a JSON Feed.
 ///
 /// # Errors
-/// When it is none.
+/// When it is not a JSON Feed.
 pub(super) fn read_json_feed(text: &str, base: Option<&Url>) -> Result<RawFeed, JsonFeedError> {
     let text = text.trim_start_matches('\u{FEFF}');
     let mut root = Root::default();

@@ -16,9 +16,9 @@ use crate::model::address::without_tracking;
 use crate::model::feed::{Link, Person, RawEntry, RawText};
 use crate::support::text::{bound_markup, escaped, fold, one_line};
 
-/// A longer text of a link is no "Unsubscribe", in characters.
+/// Maximum length of the text of an unsubscribe link, in characters.
 const LINK_CHARS_MAX: usize = 80;
-/// What stands around such a link in so few characters says nothing else.
+/// A block this short around such a link says nothing else, in characters.
 const BLOCK_CHARS_MAX: usize = 200;
 /// A picture as small as this counts readers, in pixels.
 const PIXEL_MAX: u32 = 3;
@@ -235,7 +235,7 @@ pub fn read_head(bytes: &[u8]) -> MailHead {
     MessageParser::default().parse_headers(bytes).map(|message| head(&message)).unwrap_or_default()
 }
 
-/// Reads a message as an entry; `None` for what is none.
+/// Reads a message as an entry; `None` if it is not one.
 pub(super) fn read_mail(bytes: &[u8]) -> Option<RawEntry> {
     let message = MessageParser::default().parse(bytes)?;
     let head = head(&message);
@@ -566,7 +566,7 @@ pub(super) fn confirmation_request(bytes: &[u8]) -> Option<ConfirmationRequest> 
     Some(ConfirmationRequest { subject, link })
 }
 
-/// Whether an address is one recipient's, or counts who follows it; one that leads nowhere from here is no better.
+/// Whether an address is specific to one recipient, or counts clicks; one that cannot be followed is treated alike.
 fn is_personal(lower: &str, marks: &[String]) -> bool {
     !lower.starts_with("http") && !lower.starts_with("mailto:")
         || has(lower, COUNTED)

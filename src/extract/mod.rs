@@ -61,7 +61,7 @@ pub enum ExtractError {
     /// A wall or an error page in place of the page.
     #[error("{0}")]
     Wall(&'static str),
-    #[error("this is a sitemap that tells no news: use kind = \"sitemap\"")]
+    #[error("this is a sitemap without news entries: use kind = \"sitemap\"")]
     Sitemap,
     #[error("this is neither a feed nor a web page that we can read")]
     Unknown,
@@ -190,7 +190,7 @@ pub fn confirmation_request(bytes: &[u8]) -> Option<ConfirmationRequest> {
     guarded(|| Ok(mail::confirmation_request(bytes))).unwrap_or_default()
 }
 
-/// Reads a newsletter that came by mail; `None` for what is no mail.
+/// Reads a newsletter that came by mail; `None` if it is not a mail.
 pub fn read_mail(bytes: &[u8]) -> Option<RawEntry> {
     guarded(|| Ok(mail::read_mail(bytes))).unwrap_or_default()
 }
@@ -300,7 +300,7 @@ fn feed_inside(text: &str, url: Option<&Url>, rules: DateRules) -> Option<RawFee
 }
 
 fn told(mut feed: RawFeed) -> RawFeed {
-    feed.problems.push("something else stands before the feed, and was passed over".into());
+    feed.problems.push("text before the feed was skipped".into());
     feed
 }
 

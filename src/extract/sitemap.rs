@@ -15,7 +15,7 @@ const ADDRESSES_MAX: usize = 50_000;
 /// A sitemap, or an index of others.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sitemap {
-    /// Pages, without a title where it is no news sitemap.
+    /// Pages; only a news sitemap gives their titles.
     pub entries: Vec<RawEntry>,
     /// Other sitemaps, and when they changed.
     pub sitemaps: Vec<(String, Option<Timestamp>)>,

@@ -16,7 +16,7 @@ pub(super) fn is_channel(text: &str) -> bool {
     has("tgme_channel_info") && (has("tgme_channel_history") || has("tgme_widget_message"))
 }
 
-/// Reads the posts of a channel, the newest first; messages of the service itself ("channel created") are none.
+/// Reads the posts of a channel, the newest first; service messages ("channel created") are skipped.
 pub(super) fn read_channel(text: &str, url: Option<&Url>) -> RawFeed {
     let page = Page::parse(text, url);
     let posts = selector(".tgme_widget_message[data-post]");
@@ -87,7 +87,7 @@ fn content(post: ElementRef, base: Option<&Url>) -> Option<RawText> {
     })
 }
 
-/// The first picture of a post; its author's is none.
+/// The first picture of a post, except that of its author.
 fn image(post: ElementRef, base: Option<&Url>) -> Option<Image> {
     let pictures = [
         ".tgme_widget_message_photo_wrap",

@@ -17,7 +17,7 @@ pub enum FetchError {
     #[error("{host} refuses the connection: the server is down, or the port is wrong")]
     Refused { host: String },
     #[error(
-        "{host} is a private address, where courant does not go by itself: if it is yours, name it in [fetch] allow"
+        "{host} is a private address, which courant does not connect to unless you list it in [fetch] allow"
     )]
     Private { host: String },
     #[error(

@@ -1,4 +1,4 @@
-//! Pages behind JavaScript: a program of the operator's is asked for what a browser makes of them, and answers HTML.
+//! Pages behind JavaScript: an external renderer configured by the operator returns the HTML that a browser would show.
 
 use jiff::Timestamp;
 use url::Url;

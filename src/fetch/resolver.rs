@@ -14,7 +14,7 @@ pub(super) struct GuardedResolver {
 
 /// The error for a name that only resolves to addresses that are not permitted.
 #[derive(Debug, thiserror::Error)]
-#[error("{0} leads to a private address")]
+#[error("{0} resolves to a private address")]
 pub(super) struct PrivateAddress(pub String);
 
 impl GuardedResolver {

@@ -51,8 +51,8 @@ pub fn is_telegram(url: &Url) -> bool {
         && url.host_str().is_some_and(|host| TELEGRAM.contains(&host.trim_start_matches("www.")))
 }
 
-/// The public page of a Telegram channel: of `https://t.me/NAME`, of one of its posts, or of that page itself. `None` for what is no
-/// channel, and for an invitation, which shows nothing in public.
+/// The public page of a Telegram channel: of `https://t.me/NAME`, of one of its posts, or of that page itself. `None` for
+/// anything else, and for an invitation, which shows nothing in public.
 pub fn telegram_page(url: &Url) -> Option<Url> {
     let mut parts = url.path_segments()?.filter(|part| !part.is_empty());
     let name = match parts.next()? {

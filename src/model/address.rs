@@ -120,7 +120,7 @@ pub fn without_tracking_in(text: String) -> String {
             found.find(|c: char| c.is_whitespace() || "<>\"'()[]{}|«»".contains(c)).unwrap_or(found.len());
         let (address, after) = found.split_at(end);
         let is_address = address.starts_with("http://") || address.starts_with("https://");
-        // What ends a sentence is no part of an address.
+        // Punctuation that ends a sentence is not part of an address.
         let whole = address.trim_end_matches(['.', ',', ';', ':', '!', '?']);
         let is_marked = is_address && MARKS.iter().any(|mark| whole.contains(mark));
         out.push_str(&if is_marked { without_tracking(whole) } else { whole.to_owned() });

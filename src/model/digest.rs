@@ -262,7 +262,8 @@ pub struct Delivery {
     pub issue: std::sync::Arc<Issue>,
     /// The Date header: when the issue was created.
     pub created: jiff::Timestamp,
-    /// Since when its recipient is doubted: a server said that there is none, and took nothing from us that would make it believed.
+    /// Since when its recipient is in doubt: a server said that the mailbox does not exist, and has accepted no mail of ours since
+    /// that would make this credible.
     pub doubted: Option<jiff::Timestamp>,
 }
 

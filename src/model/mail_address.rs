@@ -113,7 +113,7 @@ const NEVER_LOCAL: [&str; 12] = [
     "uucp",
 ];
 
-/// What stands before the @ in small letters, without its tag and what joins words.
+/// The part before the @ in lower case, without its tag and without separators of words.
 fn plain_local(local: &str) -> String {
     let name = local.split('+').next().unwrap_or_default();
     name.chars().filter(|c| !matches!(c, '-' | '_' | '.')).flat_map(char::to_lowercase).collect()
@@ -127,9 +127,9 @@ impl Address {
         let Some((local, domain)) = text.rsplit_once('@') else { return wrong("it has no @") };
         let local: String = local.nfkc().collect();
         if local.is_empty() || local.len() > LOCAL_BYTES_MAX {
-            return wrong("before the @ stand 1 to 64 characters");
+            return wrong("there must be 1 to 64 characters before the @");
         }
-        let Some(domain) = ascii_domain(domain) else { return wrong("after the @ stands no domain") };
+        let Some(domain) = ascii_domain(domain) else { return wrong("there is no domain after the @") };
         let whole = format!("{local}@{domain}");
         if whole.len() > ADDRESS_BYTES_MAX || whole.parse::<lettre::Address>().is_err() {
             return wrong("write it as name@example.org");
@@ -148,7 +148,7 @@ impl Address {
         if !is_dotted
             || local.contains(|c: char| "\"\\(),:;<>@[]".contains(c) || c.is_whitespace() || c.is_control())
         {
-            return wrong("what stands before the @ is not taken by mail servers");
+            return wrong("mail servers do not accept what is before the @");
         }
         let is_label = |label: &str| {
             (1..=63).contains(&label.len())
@@ -162,7 +162,7 @@ impl Address {
             || last.len() < 2
             || last.bytes().all(|b| b.is_ascii_digit())
         {
-            return wrong("after the @ stands no domain of the Internet");
+            return wrong("there is no Internet domain after the @");
         }
         if NEVER_DOMAINS.iter().any(|never| {
             domain == *never || domain.strip_suffix(never).is_some_and(|rest| rest.ends_with('.'))
@@ -170,9 +170,7 @@ impl Address {
             return wrong("no mail can be sent to its domain");
         }
         if NEVER_LOCAL.contains(&plain_local(local).as_str()) {
-            return wrong(
-                "it belongs to a program, or to those who deal with complaints, and nobody reads news there",
-            );
+            return wrong("it is a role address (noreply, abuse, postmaster) where nobody reads newsletters");
         }
         Ok(address)
     }

@@ -21,7 +21,7 @@ pub enum Command {
 /// What a refusal is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// There is no such mailbox, and will be none.
+    /// The mailbox does not exist; this is final.
     NoRecipient,
     /// The recipient's mailbox does not take it for now: it is full, or asks us to come again.
     Mailbox,
@@ -254,7 +254,7 @@ const US: &[&str] = &[
     "afzender",
     "отправител",
 ];
-/// About us as well, but of a mailbox too: where the code says that there is none, it is believed.
+/// These can be about us or about a mailbox: where the code says that the mailbox does not exist, the code is believed.
 const US_PERHAPS: [&str; 17] = [
     "blocked",
     "not permitted",
@@ -312,9 +312,9 @@ const FULL: [&str; 33] = [
     "mailbox vol ",
     "переполнен",
 ];
-/// Whose quota it is: of a sender there are some too.
+/// Quotas of the sender.
 const OUR_QUOTA: [&str; 6] = ["message quota", "sending", "daily", "hourly", "sender", "of your account"];
-/// About a mailbox that there is not.
+/// About a mailbox that does not exist.
 const UNKNOWN: &[&str] = &[
     "user unknown",
     "unknown user",
@@ -528,7 +528,7 @@ pub fn asks_for_fewer(code: u16, words: &str) -> bool {
     (400..500).contains(&code) && Words::new(words, &nobody).say(CONNECTIONS)
 }
 
-/// Words as the lists have them: folded, without addresses, a space for all that is no letter or figure.
+/// Normalizes words like the lists: folded, without addresses, with spaces for everything but letters and digits.
 fn plain(words: &str) -> String {
     let mut out = String::from(" ");
     // Whoever is called spam@… or policy@… is not what the server speaks of.
@@ -633,7 +633,7 @@ fn temporary(detail: Option<(u16, u16)>, words: &Words) -> Refusal {
     }
 }
 
-/// A message that is refused for good. Nothing that is said of it says that its recipient is none: he was taken before.
+/// A message that is refused for good. It says nothing about the recipient, whom the server had already accepted.
 fn of_message(detail: Option<(u16, u16)>, words: &Words) -> Refusal {
     let is_of_mailbox =
         matches!(detail, Some((2, detail)) if detail != 3) && !words.name_us() || words.say_full();
@@ -649,9 +649,9 @@ fn of_message(detail: Option<(u16, u16)>, words: &Words) -> Refusal {
 fn permanent(detail: Option<(u16, u16)>, words: &Words) -> Refusal {
     match detail {
         Some((2, 2)) => Refusal::Mailbox,
-        // Yandex has it so.
+        // As Yandex answers.
         Some((7, 1)) if words.say(UNKNOWN) && !words.may_name_us() => Refusal::NoRecipient,
-        // Outlook.com has it so of a mailbox that there is not.
+        // As Outlook.com answers for a mailbox that does not exist.
         Some((5, 0)) if words.say(&["mailbox unavailable"]) && !words.may_name_us() => Refusal::NoRecipient,
         Some((5, 0)) if words.say(UNKNOWN) && !words.may_name_us() => Refusal::NoRecipient,
         Some((1, 7 | 8) | (2, 3) | (3, 4) | (5, 1..) | (6 | 7, _)) => Refusal::Us,
@@ -664,7 +664,7 @@ fn permanent(detail: Option<(u16, u16)>, words: &Words) -> Refusal {
         Some((4, 1)) if words.say(&["recipient address rejected"]) => Refusal::NoRecipient,
         _ if words.may_name_us() => Refusal::Us,
         _ if words.say(UNKNOWN) => Refusal::NoRecipient,
-        // What nobody explains is no verdict on a person.
+        // An unexplained refusal does not count against a person.
         _ => Refusal::Unexplained,
     }
 }

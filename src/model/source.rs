@@ -84,7 +84,7 @@ impl SourceKind {
         SourceKind::MAIL,
     ];
 
-    /// The kind that an address is certainly of, for who leaves that open.
+    /// The kind that an address implies, if the configuration names none.
     pub fn of_address(text: &str) -> SourceKind {
         let is_telegram = url::Url::parse(text).is_ok_and(|url| account::is_telegram(&url));
         match account::feed_of_handle(text) {
@@ -198,7 +198,7 @@ pub struct Select {
     pub next: Option<String>,
 }
 
-/// How a mailbox is opened. It is not to be printed.
+/// The password of a mailbox; never printed.
 #[derive(Clone, Default)]
 pub struct Password(pub String);
 

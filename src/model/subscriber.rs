@@ -231,7 +231,7 @@ fn unknown_names(
 }
 
 fn no_language(tag: &str) -> String {
-    format!("\"{tag}\" is not a language: write a tag, as {} and pt-BR are", i18n::default_language())
+    format!("\"{tag}\" is not a language: write a tag such as {} or pt-BR", i18n::default_language())
 }
 
 /// A fault in a choice: the field, and a sentence.

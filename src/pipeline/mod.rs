@@ -1,4 +1,4 @@
-//! Pipelines: they connect the stages and make no decision that a stage could. Only they and the web server call the store.
+//! Pipelines: they connect the stages and make no decision that a stage could. They call the store, as do `web`, `app` and `cli`; stages do not.
 
 pub mod mail;
 pub mod maintenance;

@@ -1,7 +1,7 @@
 //! The pipeline that refreshes one source:
 //!
 //! ```text
-//! Source, FetchState ─ fetch ─▶ Answer ─ extract, further pages ─▶ Found ─ recognise, items' pages ─▶ Listed ─ prepare ─▶ Document ─ keep ─▶ Report
+//! Source, FetchState ─ fetch ─▶ Answer ─ extract, further pages ─▶ RawDocument ─ recognise, items' pages ─▶ Listed ─ prepare ─▶ PreparedDocument ─ keep ─▶ SourceReport
 //! ```
 //!
 //! It connects the stages and makes no decision that they could (`decide` is pure). Everything expensive happens before `keep`,

@@ -1,4 +1,4 @@
-//! The registry of feed formats. Each is one file beside this one, and one line here.
+//! The registry of feed formats. Each is a file beside this one, and an element here.
 
 use super::{OutputFormat, atom, json_feed, rss};
 

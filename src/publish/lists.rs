@@ -18,7 +18,7 @@ pub fn opml(catalog: Catalog) -> Vec<u8> {
             .as_ref()
             .map(|language| format!(" language=\"{}\"", escaped(language)))
             .unwrap_or_default();
-        // What is no feed is a link (OPML 2.0, "Other attributes").
+        // Anything but a feed is a link (OPML 2.0, "Other attributes").
         let kind = if source.kind.is_for_readers() {
             format!("type=\"rss\" xmlUrl=\"{url}\"")
         } else {

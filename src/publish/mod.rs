@@ -1,4 +1,4 @@
-//! Renders the channel: feeds in three formats, pages, lists. Pure: `pipeline::publish` writes the files.
+//! Renders the channel: feeds in several formats, pages, lists. Pure: `pipeline::publish` writes the files.
 
 pub mod atom;
 pub mod formats;

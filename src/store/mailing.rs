@@ -483,7 +483,7 @@ impl Mailing<'_, Write> {
         Ok(())
     }
 
-    /// Notes why mail is held up, or that it is no more.
+    /// Notes why mail is held up, or that it no longer is.
     pub fn set_held_up(&self, reason: Option<&str>) -> Result<()> {
         match reason {
             Some(reason) => self.db.execute(

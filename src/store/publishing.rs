@@ -258,7 +258,7 @@ impl Publishing<'_, Write> {
         Ok(())
     }
 
-    /// Takes a story that is no more out of all publications; answers which those were, and the date that it was sorted by.
+    /// Removes a story that no longer exists from all publications; returns which those were, and the date that it was sorted by.
     pub fn withdraw_story(&self, story: StoryKey) -> Result<(Vec<PublicationKey>, Option<Timestamp>)> {
         let sql = "DELETE FROM published_story WHERE story = ?1 RETURNING publication, sort_date";
         let rows = self

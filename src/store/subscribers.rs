@@ -227,8 +227,8 @@ impl<A> Subscribers<'_, A> {
         })
     }
 
-    /// The suppressions of an address, including lifted ones, and its bounces: what, reason or kind, time. That a message was read is no
-    /// event.
+    /// The suppressions of an address, including lifted ones, and its bounces: what, reason or kind, time. That a message was read is
+    /// not listed.
     pub fn marks_of(&self, hash: &str) -> Result<Vec<[String; 3]>> {
         let sql = "SELECT 'suppressed ' || digest, reason, at FROM suppression WHERE address = ?1
                    UNION ALL SELECT 'was suppressed ' || digest, reason, at FROM lifted_suppression WHERE hash = ?1

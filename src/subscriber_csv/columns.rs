@@ -21,7 +21,7 @@ pub(super) const COLUMNS: [&str; 12] = [
 ];
 /// Other names of these columns in our own tables, and the columns that replace a schedule.
 const ALSO: [&str; 6] = ["email", "e-mail", "cadence", "hour", "timezone", "consent"];
-/// Maximum number of distinct states; no program has as many.
+/// Maximum number of distinct states; no mailing program has as many.
 const STATES_MAX: usize = 20;
 
 pub(super) fn cell(cells: &[String], at: usize) -> &str {
@@ -46,9 +46,7 @@ impl Columns {
             sheet.records.iter().map(move |(_, cells)| cell(cells, at)).filter(|cell| !cell.is_empty())
         };
         if names.iter().any(|name| name.contains('@')) {
-            return Err(vec![
-                "the first line has no names of columns: write one, as address,language".into(),
-            ]);
+            return Err(vec!["the first line must name the columns, for example address,language".into()]);
         }
         let address = address_column(names, &values)
             .ok_or_else(|| vec!["the column \"address\" is missing".to_owned()])?;

@@ -129,7 +129,7 @@ pub(super) fn read(text: &str, order: Order) -> Result<Timestamp, String> {
         let part = |at: usize| found[at].parse::<i8>().unwrap_or(0);
         let Some((day, month)) = order.day_and_month(part(1), &found[2], part(3)) else {
             return Err(format!(
-                "\"{text}\" can be two days, and no other date of the table shows which: write it as 2022-10-17"
+                "\"{text}\" is ambiguous, and no other date in the table shows whether the day or the month is first: write it as 2022-10-17"
             ));
         };
         (date(year(&found[4]), Some(month), Some(day)), found.get(5))
@@ -238,7 +238,7 @@ mod tests {
         };
         assert_eq!(read(&["01/02/2020", "25/02/2020 10:00"]).as_deref(), Ok("02-03"));
         assert_eq!(read(&["01/02/2020", "2/25/20"]).as_deref(), Ok("03-02"));
-        assert!(read(&["01/02/2020", "2020-02-25"]).unwrap_err().contains("can be two days"));
+        assert!(read(&["01/02/2020", "2020-02-25"]).unwrap_err().contains("is ambiguous"));
         assert!(read(&["25/02/2020", "02/25/2020"]).is_err(), "both orders");
     }
 }

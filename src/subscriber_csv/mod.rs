@@ -46,7 +46,7 @@ pub fn read(mut reader: impl Read, reading: &Reading) -> Table {
         if cells.iter().skip(columns.count).any(|cell| !cell.is_empty()) || cells.len() < columns.count {
             table
                 .faults
-                .push((*line, format!("has {} fields where the head has {}", cells.len(), columns.count)));
+                .push((*line, format!("has {} fields, but the header has {}", cells.len(), columns.count)));
             continue;
         }
         match row(&columns, cells, *line, order, reading) {
@@ -80,7 +80,7 @@ fn keep(table: &mut Table, seen: &mut HashMap<String, usize>, row: Row) {
         Some(at) if rank(&row) > rank(&table.rows[*at]) => table.rows[*at] = row,
         Some(at) if rank(&row) == 0 && rank(&table.rows[*at]) == 0 => {
             let first = table.rows[*at].line;
-            table.faults.push((row.line, format!("{} stands in line {first} already", row.address)));
+            table.faults.push((row.line, format!("{} is already on line {first}", row.address)));
         }
         Some(_) => {}
         None => {
@@ -449,7 +449,7 @@ mod tests {
         );
         let faults = read_text("email,consent_at\na@x.org,03/02/2021\nb@x.org,2031-01-01\n").faults;
         assert!(
-            faults[0].1.contains("can be two days") && faults[1].1.contains("has not come yet"),
+            faults[0].1.contains("is ambiguous") && faults[1].1.contains("is in the future"),
             "{faults:?}"
         );
     }
@@ -466,8 +466,8 @@ mod tests {
             "3: \"bob\" is not a valid mail address",
             "3: language: \"english please\" is not a language",
             "3: cadence: \"yearly\" is not a cadence",
-            "5: ana@example.org stands in line 4 already",
-            "6: has 1 fields where the head has 7",
+            "5: ana@example.org is already on line 4",
+            "6: has 1 fields, but the header has 7",
         ] {
             assert!(faults.iter().any(|fault| fault.starts_with(want)), "{want} is not in {faults:#?}");
         }

@@ -15,7 +15,7 @@ use crate::support::i18n;
 const AHEAD_MAX: SignedDuration = SignedDuration::from_hours(24);
 const DAY_SECONDS: i64 = 24 * 3600;
 
-/// A column of states says what is none.
+/// A state column contains an unknown state.
 #[derive(Debug, thiserror::Error)]
 #[error("\"{text}\" in \"{column}\" is not a state: write {}", SubscriberState::ALL.map(SubscriberState::as_str).join(", "))]
 struct UnknownState {
@@ -69,7 +69,7 @@ fn verdict(columns: &Columns, cells: &[String], file: &str) -> Result<(Verdict, 
     Ok(found)
 }
 
-/// What a field says that is no verdict by its name: how somebody agreed, or what was written about them.
+/// What a field says whose name alone decides nothing: how somebody agreed, or what was written about them.
 fn of_remark(column: Column, text: &str) -> Option<Verdict> {
     match (column, words::word(text)) {
         // A source or a date that says no.
@@ -192,7 +192,7 @@ fn consent_at(
         let name = words::plain(name).replace(' ', "_");
         let at = dates::read(text, order).map_err(|fault| format!("{name}: {fault}"))?;
         return if at > now + AHEAD_MAX {
-            Err(format!("{name}: \"{text}\" has not come yet"))
+            Err(format!("{name}: \"{text}\" is in the future"))
         } else {
             Ok(Some(at))
         };

@@ -16,7 +16,7 @@ pub enum Fate {
     LeftOut,
 }
 
-/// The choices that a table has a column for. An empty field of a list is a choice of everything; of others, it is none.
+/// The choices that a table has a column for. An empty field of a list chooses everything; any other empty field chooses nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Chosen {
     pub language: bool,

@@ -192,7 +192,7 @@ pub(super) fn is_nothing(text: &str) -> bool {
         || text.starts_with("0000-00-00")
 }
 
-/// Whether a remark says, in words that are no state, that somebody wants no mail: a phrase in it, or one of its items.
+/// Whether a remark says, in words other than the name of a state, that somebody wants no mail: a phrase in it, or one of its items.
 pub(super) fn declines(text: &str) -> bool {
     let is_item = |item: &str| REMARKS.items.contains(plain(item).as_str()) || is_refusal(item);
     holds_any(text, &REMARKS.answers)

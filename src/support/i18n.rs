@@ -302,7 +302,7 @@ fn check_values(names: &Names, resource: FluentResource) -> Vec<(String, String)
     let mut faults = Vec::new();
     if let Err(errors) = bundle.add_resource(resource) {
         faults.extend(errors.into_iter().map(|error| match error {
-            FluentError::Overriding { id, .. } => (id, "stands there already".into()),
+            FluentError::Overriding { id, .. } => (id, "is defined twice".into()),
             error => (String::new(), error.to_string()),
         }));
     }
@@ -324,7 +324,7 @@ fn check_values(names: &Names, resource: FluentResource) -> Vec<(String, String)
             faults.push((name.clone(), "must be ltr or rtl".into()));
         }
         if name == "timezone" && jiff::tz::TimeZone::get(&text).is_err() {
-            faults.push((name.clone(), format!("must be a time zone, as Europe/Paris is, not {text}")));
+            faults.push((name.clone(), format!("must be a time zone such as Europe/Paris, not {text}")));
         }
     }
     faults.sort();
@@ -368,7 +368,7 @@ pub fn parse_language(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     Err(format!(
-        "there are no words for \"{text}\": write one of {}, or add its file to locales/",
+        "the interface is not available in \"{text}\": use one of {}, or add its file to locales/",
         languages().join(", ")
     ))
 }
@@ -491,7 +491,7 @@ mod tests {
         );
         assert_eq!(faults("\ndir = up\n", false), ["2: \"dir\" must be ltr or rtl"]);
         let found = faults("save = A\npause = B\nsave = C\n", false);
-        assert_eq!(found, ["3: \"save\" stands there already"]);
+        assert_eq!(found, ["3: \"save\" is defined twice"]);
         let found = faults("more_stories = { $count ->\n    [one] one\n   *[other] { nothing }\n}\n", false);
         assert!(
             found.len() == 1 && found[0].starts_with("1: \"more_stories\" ") && found[0].contains("nothing"),
@@ -508,7 +508,7 @@ mod tests {
         assert_eq!(phrases("fr-CA")["colon"], "\u{a0}:");
         assert_eq!((known("PT-br"), known("tlh"), spoken("tlh", "fr")), (known("pt"), None, "fr"));
         assert!(parse_language("fr-CA").is_ok() && parse_language("fr-@@ <b>").is_err());
-        assert!(parse_language("tlh").unwrap_err().contains("\"tlh\": write one of "));
+        assert!(parse_language("tlh").unwrap_err().contains("\"tlh\": use one of "));
         assert_eq!(language_name("tlh", "fr"), "tlh");
         assert_eq!(counted("more_stories", 1, "fr"), "et un article de plus sur la page web");
         assert_eq!(counted("more_stories", 1200, "es"), "y 1200 más en la página web");

@@ -54,7 +54,7 @@ pub struct Templates {
     fingerprint: String,
 }
 
-/// So much of a title is left, by which it is known again.
+/// Minimum length of a shortened title, in characters.
 const TITLE_CHARS_MIN: usize = 24;
 
 impl Templates {

@@ -38,7 +38,7 @@ pub async fn subscription_request(
         SignedDuration::from_hours(1),
         now,
     ) {
-        return (StatusCode::TOO_MANY_REQUESTS, "too many wishes: come again later\n").into_response();
+        return (StatusCode::TOO_MANY_REQUESTS, "too many requests: try again later\n").into_response();
     }
     let subscription_request = match hub::read_subscription_request(
         Form::read(&body).pairs(),
@@ -52,7 +52,7 @@ pub async fn subscription_request(
         Err(error) => return failed(&error),
     };
     let Ok(place) = app.verifying.clone().try_acquire_owned() else {
-        return (StatusCode::SERVICE_UNAVAILABLE, "busy: come again later\n").into_response();
+        return (StatusCode::SERVICE_UNAVAILABLE, "busy: try again later\n").into_response();
     };
     tokio::spawn(async move {
         let _place = place;
@@ -60,7 +60,7 @@ pub async fn subscription_request(
             hub::verify(&app.refresher.store, &app.refresher.client, &subscription_request, &challenge, now)
                 .await
         {
-            tracing::error!("a wish could not be kept: {error:#}");
+            tracing::error!("a subscription request could not be stored: {error:#}");
         }
     });
     StatusCode::ACCEPTED.into_response()

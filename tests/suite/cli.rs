@@ -89,7 +89,7 @@ fn probe_names_its_decisions_when_it_is_asked() {
         "- date: published 2022-10-04T00:00:00Z",
         "- pubdate \"mardi, 4 oct 2022\"\n",
         "\"31 Jun 2022\" is not a date",
-        "- no date: the day on which it is first seen will stand for it",
+        "- no date: the day it is first seen will be used",
         "- language: en; declared: nothing",
         "- left out: 22 bytes that other entries of the document have too",
     ] {

@@ -162,7 +162,7 @@ fn every_encoding_that_we_accept_is_undone() {
         ("zstd", zstd::encode_all(&plain[..], 3).unwrap()),
         ("gzip", plain.clone()),
         ("gzip, br", brotli(&gzip(&plain))),
-        // What servers write that is no encoding, or not the one of the body.
+        // What servers write that is not an encoding, or not the one of the body.
         ("utf-8", plain.clone()),
         ("none", gzip(&plain)),
         ("br", plain.clone()),

@@ -1,4 +1,4 @@
-//! Languages of the interface: those that we ship, those of an operator, and those that there are no words for.
+//! Languages of the interface: those that we ship, those of an operator, and those that it is not available in.
 
 use crate::support::http::{Reply, Server};
 use crate::support::service::Service;
@@ -105,7 +105,7 @@ fn a_faulty_locale_is_refused_by_every_command_with_its_line() {
         ] {
             assert!(ran.stderr.contains(want), "{want} is not in\n{}", ran.stderr);
         }
-        assert!(!ran.stderr.contains("no words for"), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("is not available in"), "{}", ran.stderr);
     }
 }
 
@@ -116,12 +116,12 @@ fn a_language_without_words_is_refused_and_those_that_there_are_are_named() {
     );
     app.write("feeds.toml", app.read("feeds.toml").replace("language = \"en\"", "language = \"la-VA\""));
     let ran = app.run(&["check"]);
-    let all = "write one of ar, ca, de, en, es, fr, id, it, nl, pt, ru, sw, uk, zh";
+    let all = "use one of ar, ca, de, en, es, fr, id, it, nl, pt, ru, sw, uk, zh";
     assert_eq!((ran.code, ran.stderr.lines().count()), (2, 3), "{}", ran.stderr);
     for want in [
-        "feeds.toml:5: [channel]: language: there are no words for \"la-VA\"",
-        "feeds.toml:13: [newsletter]: title: there are no words for \"eo\"",
-        "[[digest]] \"d\": language: there are no words for \"tlh\"",
+        "feeds.toml:5: [channel]: language: the interface is not available in \"la-VA\"",
+        "feeds.toml:13: [newsletter]: title: the interface is not available in \"eo\"",
+        "[[digest]] \"d\": language: the interface is not available in \"tlh\"",
     ] {
         assert!(ran.stderr.contains(want) && ran.stderr.contains(all), "{want} is not in\n{}", ran.stderr);
     }
@@ -130,7 +130,11 @@ fn a_language_without_words_is_refused_and_those_that_there_are_are_named() {
     assert!(ran.code == 2 && ran.stderr.contains(all), "{}", ran.stderr);
     app.write("list.csv", "address,language\nana@example.org,fr-CA\nbo@example.org,tlh\n");
     let ran = app.run(&["subscribers", "import", "list.csv", "--consent", "paper", "--skip-faulty"]);
-    assert!(ran.stderr.contains("list.csv:3: language: there are no words for \"tlh\""), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("list.csv:3: language: the interface is not available in \"tlh\""),
+        "{}",
+        ran.stderr
+    );
     assert!(ran.stdout.contains("1 imported, 0 left out, 1 faulty"), "{}", ran.stdout);
 }
 

@@ -129,7 +129,7 @@ fn a_mail_server_hands_newsletters_over_and_only_those_of_the_senders_are_kept()
     lmtp.say("QUIT\r\n", 1);
     drop(lmtp);
     assert_eq!(app.announced(), [("The bridge stays open".to_owned(), 1)]);
-    assert!(app.ok(&["sources"]).contains("as it comes"));
+    assert!(app.ok(&["sources"]).contains("when mail arrives"));
     assert_eq!(app.ok(&["fetch", "--all"]).trim(), "", "nobody is asked");
     // Piped, the message says whom it was delivered to.
     app.write("mail.eml", newsletter("5", "news@mail.town.example", "The market moves", 19));

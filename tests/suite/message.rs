@@ -384,7 +384,11 @@ fn the_operators_mail_names_its_sources_and_says_when_all_is_well() {
     app.run(&["run"]);
     assert_eq!(
         subjects(&app),
-        ["Test: budgets, courts need a look", "Test: courts works again", "Test: all well again: budgets"]
+        [
+            "Test: budgets, courts need a look",
+            "Test: courts works again",
+            "Test: everything works again: budgets"
+        ]
     );
 }
 

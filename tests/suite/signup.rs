@@ -88,7 +88,7 @@ fn whoever_signs_up_confirms_changes_and_leaves_by_links() {
     assert!(
         status == 200
             && page.contains("href=\"/preferences/")
-            && page.contains("The first e-mail comes on October 21, 2022, at 06:00"),
+            && page.contains("You will receive the first e-mail on October 21, 2022, at 06:00"),
         "{page}"
     );
     assert_eq!(service.ask("POST", &confirm, FORM, "").0, 404, "a link works once");
@@ -122,7 +122,7 @@ fn whoever_signs_up_confirms_changes_and_leaves_by_links() {
         service.ask("POST", target, &format!("{FORM}Origin: https://evil.example\r\n"), changed).0,
         403
     );
-    // A time zone that there is not loses nothing else; no topic is no choice.
+    // A time zone that does not exist loses nothing else; choosing no topic is not a choice.
     let (status, page) =
         service.ask("POST", target, FORM, &changed.replace("America%2FBogota", "Mars%2FBase"));
     assert!(
@@ -135,7 +135,7 @@ fn whoever_signs_up_confirms_changes_and_leaves_by_links() {
     let (status, page) =
         service.ask("POST", target, FORM, "l=en&do=save&language=es&has_topics=1&cadence=monthly");
     assert!(
-        status == 422 && page.contains("no topic") && !page.contains("value=\"budget\" checked"),
+        status == 422 && page.contains("No topic selected") && !page.contains("value=\"budget\" checked"),
         "{page}"
     );
     let (status, page) = service.ask("POST", target, FORM, changed);
@@ -417,7 +417,7 @@ fn what_was_typed_wrong_is_said_at_its_field() {
     let (status, page) = send("address=a%40gmial.com&cadence=weekly");
     assert!(status == 200 && page.contains("a@gmail.com") && page.contains("name=\"sure\""), "{page}");
     assert!(app.outbox().is_empty());
-    assert!(send("address=a%40gmial.com&sure=1").1.contains("Un message vient d’y être envoyé"));
+    assert!(send("address=a%40gmial.com&sure=1").1.contains("Un message vient d’être envoyé"));
     wait_for_mails(&app, 1);
     let (status, body) = service.ask(
         "POST",
@@ -469,13 +469,13 @@ fn who_confirms_is_welcomed_once_with_stories_that_no_issue_repeats() {
     let held = app.ok(&["subscribers", "export", "--address", "ana@example.org"]);
     assert!(held.contains("\"sign_ups\": [\n    {\n      \"address\": \"ana@example.org\""), "{held}");
     let (status, page) = service.ask("POST", &confirm, FORM, "");
-    assert!(status == 200 && page.contains("The next e-mail comes on"), "{page}");
+    assert!(status == 200 && page.contains("You will receive the next e-mail on"), "{page}");
     assert_eq!(service.ask("POST", &confirm, FORM, "").0, 404);
     let mails = wait_for_mails(&app, 2);
     drop(service);
     let mail = mails.iter().find(|mail| header(mail, "Subject").contains("is confirmed")).unwrap();
     let text = text_part(mail);
-    assert!(text.contains("The next e-mail comes on") && text.contains("## "), "{text}");
+    assert!(text.contains("You will receive the next e-mail") && text.contains("## "), "{text}");
     assert!(header(mail, "List-Id").contains("<personal."), "{}", header(mail, "List-Id"));
     app.later(25 * 60).ok(&["run"]);
     assert_eq!(app.outbox().len(), 2, "its stories were told");

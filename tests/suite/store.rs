@@ -343,7 +343,7 @@ fn a_store_of_the_version_before_is_brought_up_to_date_wherever_it_is_killed() {
         assert_eq!(ran.code, 0, "after {moment} ms: {}", ran.stderr);
         let entries = app.entries();
         assert_eq!(entries.len(), 3_002, "after {moment} ms");
-        // What the digest could have told before is no news now; the new ones are.
+        // What the digest could have told before is not news now; the new ones are.
         let mails = app.outbox();
         assert_eq!(mails.len(), 1, "after {moment} ms");
         assert!(!mails[0].contains("Number 17 of s"), "after {moment} ms");

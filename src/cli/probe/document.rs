@@ -93,7 +93,7 @@ fn decisions(raw: &RawEntry, entry: &Entry, document_language: Option<&str>) -> 
     let mut said = vec![match &entry.identity {
         Identity::Guid(guid) => format!("identity: its own, \"{guid}\""),
         Identity::Address(address) => format!("identity: its address, {address}"),
-        Identity::Content(_) => "identity: its words, for it has neither an identifier nor an address".into(),
+        Identity::Content(_) => "identity: a hash of its text (no identifier, no address)".into(),
     }];
     if let Some((written, kept)) =
         raw.url().zip(entry.url.as_deref()).filter(|(written, kept)| written != kept)
@@ -105,12 +105,12 @@ fn decisions(raw: &RawEntry, entry: &Entry, document_language: Option<&str>) -> 
     said.push(match (entry.published, entry.updated) {
         (Some(date), _) => format!("date: published {date}"),
         (None, Some(date)) => format!("date: updated {date}; none of publication"),
-        (None, None) => "no date: the day on which it is first seen will stand for it".into(),
+        (None, None) => "no date: the day it is first seen will be used".into(),
     });
     let declared = raw.language.as_deref().or(document_language).unwrap_or("nothing");
     said.push(match (&entry.language, entry.language_confidence) {
         (Some(language), Some(sure)) => {
-            format!("language: {language}; declared: {declared}; the words are {:.0} % sure", sure * 100.0)
+            format!("language: {language}; declared: {declared}; confidence {:.0} %", sure * 100.0)
         }
         (Some(language), None) => format!("language: {language}; declared: {declared}"),
         (None, _) => format!("no language; declared: {declared}"),

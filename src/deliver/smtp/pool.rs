@@ -39,7 +39,7 @@ pub(super) struct ServerState {
     pub(super) open_max: Option<usize>,
     /// Whether it accepted a connection in this run.
     pub(super) was_up: bool,
-    /// It gave an answer in this run that is no refusal of us. Until then, there is one message at a time for it.
+    /// Whether it gave a reply in this run other than a refusal of us. Until then, it gets one message at a time.
     pub(super) is_proven: bool,
     /// Nothing more goes through it in this run, and why.
     pub(super) left_out: Option<DeliverError>,

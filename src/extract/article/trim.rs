@@ -1,4 +1,4 @@
-//! Takes out of an article what is no part of it: boxes of forms before it is looked for, then lines of the page at its ends,
+//! Removes from an article what is not part of it: boxes of forms before it is looked for, then lines of the page at its ends,
 //! and what leads to other articles and to topics.
 
 use std::borrow::Cow;
@@ -77,7 +77,7 @@ fn detach(page: &mut Html, id: NodeId) {
     }
 }
 
-/// An article without what is no part of it; `None` if there is nothing of the kind, or nothing else.
+/// An article without what is not part of it; `None` if there is nothing to remove, or nothing would be left.
 pub(super) fn trimmed(html: &str) -> Option<String> {
     let mut fragment = Html::parse_fragment(&bound_markup(html));
     let lines: Vec<ElementRef> = fragment

@@ -15,9 +15,9 @@ use crate::model::event::{Event, EventTime};
 pub(in crate::extract) const DATE_CHARS_MAX: usize = 60;
 /// Maximum length of a text that says what a date in it is, in characters.
 const SAID_CHARS_MAX: usize = 2 * DATE_CHARS_MAX;
-/// How much of what stands before a date may say what it is, in characters.
+/// How much of the text before a date may say what it is, in characters.
 const BEFORE_CHARS_MAX: usize = 60;
-/// What is further ahead than this, with a time of day, is no slip of a clock.
+/// A date with a time further ahead than this is that of an event; a wrong clock does not explain it.
 pub(in crate::extract) const AHEAD: SignedDuration = SignedDuration::from_hours(24);
 /// A time that is no further from that of the reading is when the page was made.
 const MOMENT: SignedDuration = SignedDuration::from_mins(15);

@@ -316,7 +316,7 @@ fn is_of_other_kind(element: ElementRef) -> bool {
 /// How many elements behind the title may hold the date of an article that has no place for it.
 const BESIDE_TITLE_MAX: usize = 12;
 
-/// Whether an element is no part of an article: what is around it, what leads to others, what readers say of it.
+/// Whether an element is not part of an article: what surrounds it, links to other articles, comments.
 fn is_set_aside(element: ElementRef) -> bool {
     const ASIDE: [&str; 28] = [
         "related",

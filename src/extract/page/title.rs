@@ -68,7 +68,7 @@ fn push_words(element: ElementRef, words: &mut String) {
     }
 }
 
-/// Whether a part of a title is none of its words.
+/// Whether an element inside a title does not belong to its text.
 fn is_beside(part: ElementRef) -> bool {
     matches!(part.value().name(), "script" | "style" | "noscript" | "template" | "time")
         || part.attr("hidden").is_some()

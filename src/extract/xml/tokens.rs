@@ -96,7 +96,7 @@ impl<'a> Tokens<'a> {
                     return Some(self.start_tag(rest));
                 }
                 _ => {
-                    self.problem("a bare < stands in the text");
+                    self.problem("an unescaped < in the text");
                     self.position += 1;
                     return Some(Token::Text("<"));
                 }

@@ -115,7 +115,7 @@ fn text(answer: &Answer, bytes: usize) -> String {
         "The mail itself is attached"
     };
     let head = format!(
-        "{} answered a mail of the newsletter. If you reply to this, it goes to them. {attached}.",
+        "{} replied to the newsletter. If you reply to this message, your reply goes to them. {attached}.",
         answer.from
     );
     format!("{}\n\n{}\n", wrapped(&head, TEXT_COLUMNS), answer.text.trim())

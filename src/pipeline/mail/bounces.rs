@@ -40,15 +40,15 @@ pub fn take(returns: &Returns, bytes: &[u8], recipients: &[String]) -> anyhow::R
     let report = bounces::read(bytes, recipients, &returns.sender.ours());
     let done = |line: String| Ok(Taken::new(line, Verdict::Done));
     match &report.what {
-        Return::Other(why) => done(format!("left alone: {why}")),
+        Return::Other(why) => done(format!("ignored: {why}")),
         Return::Answer(answer) if !answer.is_reply && !has_return_path(returns, &report) => {
-            done("left alone: nothing that concerns us".into())
+            done("ignored: nothing that concerns us".into())
         }
         Return::Answer(answer) => answers::pass_on(returns, answer, bytes),
         Return::OptOut => done(opted_out(returns, &report)?),
         Return::Leave(from) => done(leave(returns, &report, from.as_deref())?),
         Return::Complaint(kind) if kind == "fraud" && !returns.fraud_is_complaint => {
-            done("left alone: a report of fraud ([mail] fraud_is_complaint makes it a complaint)".into())
+            done("ignored: a report of fraud ([mail] fraud_is_complaint makes it a complaint)".into())
         }
         Return::Complaint(_) => done(complained(returns, &report)?),
         Return::Bounce(failures) => {
@@ -127,7 +127,7 @@ fn leave_by(
     let (store, key, now) = (returns.store, &returns.sender.key, returns.now);
     let Some((_, hash)) = subscribers::read_leave_token(key, token) else { return Ok(None) };
     if let Some(why) = store.read(|r| past(r, report, &hash, queued))? {
-        return Ok(Some(format!("left alone: a wish to leave, {why}")));
+        return Ok(Some(format!("ignored: an unsubscribe request, {why}")));
     }
     if subscribers::unsubscribe(store, key, token, None, now)? != Left::All {
         return Ok(None);
@@ -150,14 +150,14 @@ fn has_return_path(returns: &Returns, report: &ReturnedMail) -> bool {
     report.return_tokens.iter().any(|token| returns.sender.key.verify_short(BOUNCE, token).is_some())
 }
 
-/// What a mailbox provider says of a recipient's wish is proven like a complaint.
+/// An unsubscribe request that a mailbox provider reports needs the same proof as a complaint.
 fn opted_out(returns: &Returns, report: &ReturnedMail) -> anyhow::Result<String> {
     if let Some(line) = leave_by_tokens(returns, report)? {
         return Ok(line);
     }
     match returns.store.read(|r| delivered_to(r, &returns.sender.key, report))? {
         Some(sent) => leave_delivered(returns, report, &sent),
-        None => Ok(unproven("wish to leave")),
+        None => Ok(unproven("unsubscribe request")),
     }
 }
 
@@ -187,7 +187,7 @@ fn complained(returns: &Returns, report: &ReturnedMail) -> Result<String, StoreE
         };
         let Concerned { hash, shown, queued, .. } = &person;
         if let Some(why) = past(w, report, hash, *queued)? {
-            return Ok(format!("left alone: a complaint of {shown}, {why}"));
+            return Ok(format!("ignored: a complaint of {shown}, {why}"));
         }
         subscribers::suppress_within(w, hash, SubscriberState::Complained, returns.now)?;
         note_read(w, report, hash, returns.now)?;
@@ -197,7 +197,7 @@ fn complained(returns: &Returns, report: &ReturnedMail) -> Result<String, StoreE
 
 /// Anybody can forge a report, so one without proof that its sender had our mail is ignored.
 fn unproven(what: &str) -> String {
-    format!("{what} left alone: nothing in it shows that it answers mail of ours")
+    format!("{what} ignored: nothing in it proves that it is about mail of ours")
 }
 
 /// The recipient that a report is about, found by the return path, the Message-ID or a link of our mail, which nobody else can
@@ -258,18 +258,22 @@ fn bounced(
     let now = returns.now;
     let reason = &failure.reason;
     if let (Kind::Hard | Kind::Soft, Some(why)) = (failure.kind, past(unit, report, hash, *queued)?) {
-        return Ok(format!("left alone: a bounce of {shown}, {why}"));
+        return Ok(format!("ignored: a bounce of {shown}, {why}"));
     }
     Ok(match failure.kind {
-        Kind::Arrived => format!("left alone: the mail reached {shown}, and others are not ours"),
+        Kind::Arrived => {
+            format!("ignored: the mail reached {shown}; the other recipients in the report are not ours")
+        }
         Kind::Hard | Kind::Soft if is_operator => {
-            format!("left alone: a mail to the operator, {shown}, did not arrive ({reason})")
+            format!("ignored: a mail to the operator, {shown}, did not arrive ({reason})")
         }
         Kind::NotTheirs => {
             tell_operator(unit, reason, now)?;
-            format!("counted for nobody: a mail to {shown} was refused for what is not theirs ({reason})")
+            format!(
+                "not counted: a mail to {shown} was refused for a reason that is not the recipient's ({reason})"
+            )
         }
-        Kind::Delayed => format!("left alone: a mail to {shown} is delayed ({reason})"),
+        Kind::Delayed => format!("ignored: a mail to {shown} is delayed ({reason})"),
         Kind::Hard => {
             // A bounce that was read before must not suppress a recipient readmitted since.
             let id = format!("hard {id}{hash}");
@@ -293,12 +297,12 @@ fn bounced(
     })
 }
 
-/// The operator hears of what is refused on its way for what we are, or what we write, and not of each report of it.
+/// Tells the operator that mail is refused in transit because of us or its content; once a week, not for each report.
 fn tell_operator(unit: &Unit<Write>, reason: &str, now: Timestamp) -> anyhow::Result<()> {
     let week = now.as_second().div_euclid(TOLD_ONCE_IN.as_secs());
     if unit.subscribers().put_bounce(&format!("told {week}"), "", "told", now, now)?.is_some() {
         let text = format!(
-            "says that mail is refused on its way, for a reason that is not its recipients': {reason}. It counts for nobody"
+            "says that mail is refused in transit, and not because of its recipients: {reason}. Nobody is charged with it"
         );
         unit.sources().put_notice("returned mail", &text, now)?;
     }
@@ -334,7 +338,7 @@ fn leave(returns: &Returns, report: &ReturnedMail, from: Option<&str>) -> anyhow
     }
     match from {
         Some(from) => answer(returns, &from),
-        None => Ok("left alone: a wish to leave from nobody".into()),
+        None => Ok("ignored: an unsubscribe request without a sender".into()),
     }
 }
 
@@ -346,17 +350,17 @@ fn answer(returns: &Returns, from: &Address) -> anyhow::Result<String> {
         Ok::<_, StoreError>((list.get(&hash)?, list.has_recipient(from.as_str())?))
     })?;
     let is_in = |known: &Subscriber| matches!(known.state, SubscriberState::Active | SubscriberState::Paused);
-    let wish = format!("a wish to leave without a token, from {}", from.masked());
+    let wish = format!("an unsubscribe request without a token, from {}", from.masked());
     match (known.filter(is_in), returns.context) {
         (Some(known), Some(context)) if context.sender.public_url.is_some() => {
             let is_sent = subscribers::ask_leaver(returns.store, context, &known)?;
             Ok(format!("{wish}: {}", if is_sent { "answered with their link" } else { "answered before" }))
         }
         (None, _) if !is_recipient => {
-            Ok("left alone: a wish to leave from somebody who is in no list".into())
+            Ok("ignored: an unsubscribe request from somebody who is on no list".into())
         }
         _ => Ok(format!(
-            "{wish}: nothing was changed. If it is theirs, say `courant subscribers remove ADDRESS`, or take them out of recipients"
+            "{wish}: nothing was changed. If it is genuine, run `courant subscribers remove ADDRESS`, or remove the address from recipients"
         )),
     }
 }

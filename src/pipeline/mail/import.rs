@@ -60,7 +60,7 @@ impl Import<'_> {
         known: Option<Subscriber>,
         suppression: Option<&str>,
     ) -> anyhow::Result<Imported> {
-        // Who consented here after they left there did so anew. When they signed up there says nothing of that.
+        // Consent given here after they left there is new consent; their sign-up date there does not matter.
         let agreed_since = |known: &Subscriber| {
             matches!(known.state, SubscriberState::Active | SubscriberState::Paused)
                 && row.left_at.is_some_and(|left_at| known.consent.at > left_at)

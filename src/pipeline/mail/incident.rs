@@ -1,4 +1,4 @@
-//! Mail that waits for the operator: the operator hears of it once when it begins, and once when nothing of it waits any more.
+//! A mail hold-up, while mail waits until the operator acts: reported once when it begins, and once when nothing waits any more.
 
 use jiff::Timestamp;
 

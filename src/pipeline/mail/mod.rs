@@ -1,6 +1,6 @@
-//! Mail pipelines: queueing (`queue`), sending (`outbox`), what is forgotten (`forget`), the list of subscribers (`subscribers`)
-//! and its import (`import`), returned mail (`bounces`), replies (`answers`), what both share (`returned`), and welcome mails
-//! (`welcome`).
+//! Mail pipelines: queueing (`queue`), sending (`outbox`), when to stop sending (`brake`), mail hold-ups (`incident`), deleting old
+//! mail (`forget`), the list of subscribers (`subscribers`) and its import (`import`), welcome mail (`welcome`), returned mail
+//! (`bounces`), replies (`answers`), and what these two share (`returned`).
 
 pub mod answers;
 pub mod bounces;

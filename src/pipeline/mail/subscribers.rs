@@ -283,7 +283,7 @@ pub fn put_within(
             seen: if known.state == SubscriberState::Active { known.seen } else { known.seen.max(welcome) },
             state,
             preferences,
-            // Consent holds as long as nobody left: a change of preferences or a pause is no new one.
+            // Consent holds until the person leaves: a change of preferences or a pause does not renew it.
             consent: if is_in(known.state) && is_in(state) { known.consent.clone() } else { consent },
             ..known
         },

@@ -23,9 +23,9 @@ pub struct Endpoint {
     pub url: String,
 }
 
-/// A feed with fewer entries is not one of the latest only, but of all that there are.
+/// A feed with fewer entries is taken to be complete.
 const LATEST_MIN: usize = 5;
-/// A feed whose newest entry is so much older than the newest on the page is no longer written.
+/// A feed whose newest entry is this much older than the newest on the page is taken to be abandoned.
 const STALE: SignedDuration = SignedDuration::from_hours(60 * 24);
 
 /// The entries that a page itself lists.

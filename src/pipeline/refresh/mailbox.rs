@@ -65,14 +65,14 @@ impl Refresher {
     /// When the store fails: the mail server has to come again.
     pub async fn accept_mail(&self, source: &Source, bytes: &[u8], now: Timestamp) -> anyhow::Result<String> {
         if !extract::read_head(bytes).is_from(&source.mail.from) {
-            return Ok(format!("left alone: a mail for the source {} from somebody else", source.id));
+            return Ok(format!("ignored: a mail for the source {} from somebody else", source.id));
         }
         if let Some(request) = extract::confirmation_request(bytes) {
             tracing::warn!(source = source.id, "{request}");
-            return Ok(format!("left alone: {request}"));
+            return Ok(format!("ignored: {request}"));
         }
         let Some(entry) = extract::read_mail(bytes) else {
-            return Ok(format!("left alone: nothing can be read in a mail for the source {}", source.id));
+            return Ok(format!("ignored: a mail for the source {} in which nothing can be read", source.id));
         };
         let source = Arc::new(source.clone());
         let (found, listed) = self.recognised(&source, of_mail(vec![entry], &source.url, true))?;

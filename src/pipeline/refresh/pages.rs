@@ -48,8 +48,7 @@ pub(super) struct PageBudget {
 }
 
 impl PageBudget {
-    /// At the start of a refresh. A feed that the page named is read as it is; and a page of another host, which a source may lead to,
-    /// is none that the operator wanted rendered.
+    /// At the start of a refresh. A feed that the page named is read as it is; pages of other hosts are not rendered.
     pub(super) fn of(source: &Source, state: &FetchState) -> PageBudget {
         let host = source.url.host_str().filter(|_| source.is_rendered && state.feed_url.is_none());
         PageBudget {

@@ -64,7 +64,7 @@ impl Refresher {
     }
 
     async fn read_part(&self, index: &Url, link: &str, now: Timestamp) -> Result<Sitemap, ReadError> {
-        let url = index.join(link).map_err(|_| ReadError::NoFeed("its address is none".into()))?;
+        let url = index.join(link).map_err(|_| ReadError::NoFeed("its address is not valid".into()))?;
         let fetched = match self.client.get(&url, &Validators::default(), Accept::Feed, now).await? {
             Answer::Document(fetched) => *fetched,
             Answer::NotModified(_) => return Ok(Sitemap::default()),
@@ -83,7 +83,7 @@ async fn read_apart(fetched: Fetched) -> anyhow::Result<(Fetched, Result<Sitemap
     Ok(tokio::task::spawn_blocking(task).await?)
 }
 
-/// Whether an address is that of a file that is no page.
+/// Whether an address is that of a file and not of a page.
 fn is_file(url: &Url) -> bool {
     let name = url.path().rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
     name.rsplit_once('.').is_some_and(|(_, extension)| FILES.contains(&extension))

@@ -57,7 +57,7 @@ pub fn read_subscription_request(
     };
     let topic = of("hub.topic").to_owned();
     if !topics.contains(&topic) {
-        return Err("hub.topic is none of our feeds");
+        return Err("hub.topic is not one of our feeds");
     }
     let callback = Url::parse(of("hub.callback"))
         .ok()

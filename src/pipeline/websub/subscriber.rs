@@ -80,7 +80,11 @@ pub async fn subscribe(
         refresher.store.write(|w| w.subscriptions().put(&new))?;
         asked += 1;
         if let Err(error) = ask(&refresher.client, &new, public).await {
-            tracing::warn!(source.id = source.id, "the hub {} was asked in vain: {error:#}", new.hub);
+            tracing::warn!(
+                source.id = source.id,
+                "the subscription at the hub {} failed: {error:#}",
+                new.hub
+            );
         }
     }
     Ok(asked)
@@ -92,7 +96,7 @@ fn needs_asking(known: &Subscription, now: Timestamp) -> bool {
 }
 
 async fn ask(client: &Client, subscription: &Subscription, public: &str) -> anyhow::Result<()> {
-    let hub = Url::parse(&subscription.hub).context("its address is none")?;
+    let hub = Url::parse(&subscription.hub).context("its address is not valid")?;
     let form = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("hub.mode", "subscribe")
         .append_pair("hub.topic", &subscription.topic)
