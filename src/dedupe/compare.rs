@@ -310,6 +310,11 @@ pub fn are_far_apart(a: &Sketch, b: &Sketch) -> bool {
     have_texts(a, b) && overlap(a, b, |_| true).share < OTHER_SHARE
 }
 
+/// Whether two entries are of different days.
+pub fn are_of_other_days(a: &Sketch, b: &Sketch) -> bool {
+    a.day != b.day && a.day != NO_DAY && b.day != NO_DAY
+}
+
 /// Whether both have enough text to compare.
 pub fn have_texts(a: &Sketch, b: &Sketch) -> bool {
     a.words.min(b.words) >= TEXT_WORDS_MIN

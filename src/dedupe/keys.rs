@@ -175,24 +175,63 @@ fn text_of(raw: &RawEntry) -> (&str, &str) {
     (title, summary)
 }
 
-/// Whether a source reused the identifier or address of one entry for another. A title that differs only in what counts the issues of
+/// Words of two letters say little.
+const WORD_CHARS_MIN: usize = 3;
+/// Shorter texts say too little to tell a new one from an edit, in words.
+const TEXT_WORDS_MIN: usize = 8;
+
+/// The words of a text, each once, without markup.
+fn words_of(text: &str) -> HashSet<String> {
+    let bare: String = text
+        .split('<')
+        .enumerate()
+        .map(|(at, part)| match part.split_once('>') {
+            Some((_, text)) if at > 0 => format!(" {text}"),
+            _ => part.to_owned(),
+        })
+        .collect();
+    fold(&bare)
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| word.chars().count() >= WORD_CHARS_MIN)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Whether most of what the shorter of two texts says is not in the other. Only the start of a known text is stored.
+fn are_of_other_matters(a: &str, b: &str) -> bool {
+    let (a, b) = (words_of(a), words_of(b));
+    let least = a.len().min(b.len());
+    least >= TEXT_WORDS_MIN && a.intersection(&b).count() * 5 < least * 2
+}
+
+/// Whether an entry is the next one under a title that recurs ("Council meeting"): published on a later day than the known one, with a
+/// text of other matters. An edit keeps much of the text, or the day.
+fn is_new_under_one_title(raw: &RawEntry, known: &StoredSummary) -> bool {
+    let is_later =
+        raw.published.zip(known.date).is_some_and(|(date, known)| date.duration_since(known) >= OTHER_DAY);
+    is_later && are_of_other_matters(text_of(raw).1, &known.summary)
+}
+
+/// Whether a source reused the identifier or address of one entry for another. The same title with a wholly new text of a later day is
+/// the next entry under it. A title that differs only in what counts the issues of
 /// a series (figures, months, days, seasons, letters) is the next issue of a series if date or address differ too, or there are no dates; if title and text both differ, with another
 /// address or date, it is another entry; anything else is an edit. Some sites give all their entries the address of the front
 /// page.
 pub fn is_reused(raw: &RawEntry, known: &StoredSummary) -> bool {
     let (title, summary) = text_of(raw);
-    if title.is_empty() || known.title.is_empty() || is_same_title(title, &known.title) {
+    if title.is_empty() || known.title.is_empty() {
         return false;
+    }
+    if is_same_title(title, &known.title) {
+        return is_new_under_one_title(raw, known);
     }
     let date = raw.date();
     let has_other_place = raw.url().and_then(canonical_key) != known.url.as_deref().and_then(canonical_key);
     let fragment =
         |url: Option<&str>| url.and_then(|url| url.split_once('#')).map(|(_, part)| part.to_owned());
     let has_other_part = has_other_place || fragment(raw.url()) != fragment(known.url.as_deref());
-    let is_other_day = match (date, known.date) {
-        (Some(date), Some(known)) => date.duration_since(known).abs() >= OTHER_DAY,
-        _ => false,
-    };
+    let is_other_day =
+        date.zip(known.date).is_some_and(|(date, known)| date.duration_since(known).abs() >= OTHER_DAY);
     let has_no_dates = date.is_none() && known.date.is_none();
     let likeness = similarity(summary, &known.summary);
     if is_next_in_series(title, &known.title) {
@@ -227,10 +266,10 @@ pub fn further_identities(raw: &RawEntry, own: &Identity) -> [Option<Identity>; 
     [fragment, place, title, titled_day].map(|part| part.and_then(further))
 }
 
-/// Whether an entry is the known one, judged by title alone.
+/// Whether an entry is the known one, judged by its title, and by its text where that is of another day.
 pub fn is_known(raw: &RawEntry, known: &StoredSummary) -> bool {
     let (title, _) = text_of(raw);
-    title.is_empty() || is_same_title(title, &known.title)
+    title.is_empty() || is_same_title(title, &known.title) && !is_new_under_one_title(raw, known)
 }
 
 #[cfg(test)]
@@ -264,6 +303,36 @@ mod tests {
             !is_reused(&raw("Open justice advances", "https://x.org/b", "2022-10-08"), &known),
             "a page that moved"
         );
+    }
+
+    #[test]
+    fn a_title_that_recurs_with_a_wholly_new_text_of_a_later_day_is_of_another_entry() {
+        let raw = |day: &str, text: &str| RawEntry {
+            guid: Some("https://x.org/canteen".into()),
+            title: Some(RawText { value: "Menu of the canteen".into(), ..RawText::default() }),
+            summary: Some(RawText { value: text.into(), is_html: true, ..RawText::default() }),
+            published: format!("{day}T08:00:00Z").parse().ok(),
+            ..RawEntry::default()
+        };
+        let first = "<p>Monday carrots, beef with rice and an apple; Tuesday soup, pasta, yoghurt.</p>";
+        let known = StoredSummary::of(&raw("2026-11-02", first), "");
+        let next = "<p>Cucumber, lentils, baked fish, pears and cheese are served during this week.</p>";
+        for (day, text, is_other) in [
+            ("2026-11-09", next, true),
+            ("2026-11-02", next, false),
+            ("2026-10-26", next, false),
+            ("2026-11-09", first, false),
+            (
+                "2026-11-09",
+                "<p>Monday carrots, fish with rice and an apple; Tuesday soup, pasta, cheese.</p>",
+                false,
+            ),
+            ("2026-11-09", "Closed", false),
+        ] {
+            let entry = raw(day, text);
+            assert_eq!(is_reused(&entry, &known), is_other, "{day} {text}");
+            assert_eq!(is_known(&entry, &known), !is_other, "{day} {text}");
+        }
     }
 
     #[test]

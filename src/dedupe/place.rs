@@ -303,6 +303,10 @@ fn by_key(new: &Sketch, known: &Sketch, key: &str, both_own: bool) -> Option<(Re
     let is_address = !key.starts_with("title:") && !key.starts_with("guid:");
     let is_contradicted = match titles {
         _ if is_told_apart && is_address => true,
+        // One title recurs at one address: "Council meeting".
+        Titles::Equal if is_same_source && compare::are_of_other_days(new, known) => {
+            compare::are_far_apart(new, known)
+        }
         Titles::Equal | Titles::Missing => {
             key.starts_with("title:")
                 && (compare::are_two_texts(new, known) || is_same_source && compare::are_issues(new, known))

@@ -1,5 +1,6 @@
 //! Extracts the article of an item's own page, without the site's boilerplate (dom_smoothie, after Mozilla's Readability).
 
+mod around;
 mod trim;
 
 use super::page::{ItemPage, Page};
@@ -48,11 +49,9 @@ pub fn read_article(document: Document, rules: DateRules) -> Article {
                 }
             }
             // No article can be separated: only the text of the page's main part is returned, without HTML.
-            Err(_) => Article {
-                text: Page::parse(&decoded.text, document.url).main_text(),
-                item,
-                ..Article::default()
-            },
+            Err(_) => {
+                Article { text: Page::parse(&prepared, document.url).main_text(), item, ..Article::default() }
+            }
         })
     })
     .unwrap_or_default()

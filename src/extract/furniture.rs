@@ -76,7 +76,7 @@ pub(super) struct Known<'a> {
 pub(super) fn without_furniture(html: &str, known: &Known) -> Option<String> {
     let mut text = fields::without_fields(html, known);
     let mut take = |without: Option<String>| text = without.or(text.take());
-    take(without_back_sentence(html, known));
+    take(without_back_sentence(html, known).or_else(|| without_sentence_at_end(html, known)));
     let current = text.as_deref().unwrap_or(html);
     let tail = known.address.and_then(|address| without_back_lines(current, address, known.title));
     tail.or(text)
@@ -143,6 +143,28 @@ fn without_back_sentence(html: &str, known: &Known) -> Option<String> {
         || words::of("back").iter().any(|pattern| fills(pattern, &plain, None)) && links_back();
     let kept = html[..at].trim_end();
     (is_back && !text_of(kept).is_empty()).then(|| kept.to_owned())
+}
+
+/// Removes the sentence that WordPress adds where it stands in one paragraph with the text: with the entry's own title.
+fn without_sentence_at_end(html: &str, known: &Known) -> Option<String> {
+    let title = words::plain(&text_of(known.title));
+    let start = html.len().saturating_sub(BACK_BLOCK_BYTES_MAX);
+    let start = (start..=html.len()).find(|at| html.is_char_boundary(*at))?;
+    let is_told = |text: &str| words::of("back").iter().any(|pattern| fills(pattern, text, Some(&title)));
+    let has_middle = |text: &str| {
+        let middles = words::of("back").iter().filter_map(|pattern| pattern.split('*').nth(1));
+        middles.map(str::trim).any(|middle| text.contains(middle))
+    };
+    if title.is_empty() || !has_middle(&words::plain(&html[start..])) {
+        return None;
+    }
+    // A sentence follows on the end of another one, or on mark-up.
+    let ends = html[start..].char_indices().filter(|(_, c)| c.is_whitespace() || *c == '>');
+    let ends = ends.map(|(at, c)| start + at + c.len_utf8());
+    let is_end = |at: &usize| html[..*at].trim_end().ends_with(['.', '!', '?', '…', ']', '>', ';', '»', '"']);
+    let at = ends.filter(is_end).find(|at| is_told(&words::plain(&text_of(&html[*at..]))))?;
+    let kept = html[..at].trim_end();
+    (!text_of(kept).is_empty()).then(|| kept.to_owned())
 }
 
 /// Whether a text is a pattern with something in place of each `*`: the title, if given, in the first.
@@ -359,6 +381,14 @@ mod tests {
                 "News of the town.",
                 "{line}"
             );
+        }
+        for line in [
+            "News of the town. L’articolo Un Títol proviene da Comune.",
+            "<p>News of the town. The post Un Títol appeared first on <a href='https://x.org'>X</a>.</p>",
+            "News of the town. Der Beitrag Un Títol erschien zuerst auf Stadt.",
+        ] {
+            assert_eq!(plain(line, "Un Títol"), "News of the town.", "{line}");
+            assert_eq!(plain(line, "Another"), text_of(line));
         }
         for story in [
             "<p>News.</p><p>L'article 5 est apparu en premier sur la liste.</p>",

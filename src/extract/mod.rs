@@ -226,9 +226,15 @@ pub fn read_item_page(document: Document, rules: DateRules) -> ItemPage {
     guarded(|| Ok(Page::parse(&decode(document).text, document.url).read_item(rules))).unwrap_or_default()
 }
 
-/// What answered in the place of a page, if it was not the page: a login, or that the site is closed for a while.
+/// What answered in the place of a page, if it was not the page: a login, that the site is closed for a while, or that it has no
+/// such page.
 pub fn stand_in(document: Document) -> Option<&'static str> {
     guarded(|| Ok(wall::stand_in(&Page::parse(&decode(document).text, document.url)))).unwrap_or_default()
+}
+
+/// Whether an address names news.
+pub fn is_address_of_news(url: &Url) -> bool {
+    url.path_segments().into_iter().flatten().any(listing::names_news)
 }
 
 fn guarded<T>(read: impl FnOnce() -> Result<T, ExtractError>) -> Result<T, ExtractError> {

@@ -21,6 +21,7 @@ pub(super) use self::target::{WIDE, own_target};
 pub(super) use self::title::{is_label, title_text};
 use super::date::parse_date;
 use super::prose_date::{DateRules, OpenDays, find_date, shown_order};
+use super::words;
 use super::xml::resolve_against;
 use crate::model::feed::{FeedFormat, Image, Link, RawEntry, RawFeed, RawText};
 use crate::model::source::{DateOrder, Select};
@@ -39,6 +40,9 @@ pub struct Page {
     language: OnceCell<Option<String>>,
 }
 
+/// A word of a page is compared with those of a feed if it has so many characters.
+const FIT_WORD_CHARS_MIN: usize = 4;
+
 /// Words in the titles of comment feeds, folded.
 const COMMENTS: [&str; 13] = [
     "comment",
@@ -55,6 +59,108 @@ const COMMENTS: [&str; 13] = [
     "replies",
     "reponses",
 ];
+
+/// Whether a feed is one of comments, by its title and address.
+fn is_of_comments(title: &str, href: &str) -> bool {
+    let title = fold(&format!("{title} {href}"));
+    COMMENTS.iter().any(|word| title.contains(word))
+}
+
+/// The address of a feed that an element names, and how surely: 0 for what is declared as a feed, 4 for a link of which only the
+/// text says so.
+fn feed_link(link: ElementRef) -> Option<(u8, String)> {
+    const TYPES: [&str; 4] = ["rss+xml", "atom+xml", "feed+json", "rdf+xml"];
+    const LAX_TYPES: [&str; 4] = ["", "text/xml", "application/xml", "application/json"];
+    let href = link.attr("href").unwrap_or_default().trim();
+    let kind = link.attr("type").unwrap_or_default().to_ascii_lowercase();
+    let rels = link.attr("rel").unwrap_or_default().to_ascii_lowercase();
+    let has_rel = |rel: &str| rels.split_ascii_whitespace().any(|known| known == rel);
+    let is_typed = TYPES.iter().any(|known| kind.contains(known));
+    let title = link.attr("title").unwrap_or_default();
+    let rank = match link.value().name() {
+        "link" if has_rel("alternate") && is_typed => 0,
+        "link" if has_rel("feed") => 0,
+        "link" if has_rel("alternate") && link.attr("hreflang").is_none() => {
+            let has_look = has_feed_look(href) || has_feed_name(title);
+            (has_look && LAX_TYPES.contains(&kind.as_str())).then_some(1)?
+        }
+        "a" if has_rel("feed") || is_typed => 2,
+        "a" if href.starts_with("feed:") || has_feed_look(href) => 3,
+        "a" if has_feed_name(&text_of(link)) || is_feed_icon(link) => 4,
+        _ => return None,
+    };
+    // "feed://x.org/rss" is read as this page is, "feed:https://x.org/rss" as it says.
+    Some((rank, href.strip_prefix("feed:").unwrap_or(href).to_owned()))
+}
+
+/// Whether a link without words says by its title or its picture that it leads to a feed.
+fn is_feed_icon(link: ElementRef) -> bool {
+    let is_named = |element: ElementRef| {
+        let said = ["title", "aria-label", "alt"].iter().filter_map(|name| element.attr(name));
+        let mut classes = element.value().classes();
+        said.into_iter().any(has_feed_name)
+            || classes
+                .any(|class| matches!(class, "fa-rss" | "fa-square-rss" | "icon-rss" | "rss-icon" | "bi-rss"))
+    };
+    !text_of(link).chars().any(char::is_alphabetic)
+        && (is_named(link) || link.descendants().skip(1).filter_map(ElementRef::wrap).any(is_named))
+}
+
+/// How well feeds fit the page that names several of them.
+struct FeedFit {
+    /// The words by which the page calls itself, folded.
+    words: Vec<String>,
+    is_news: bool,
+    is_aside: bool,
+}
+
+impl FeedFit {
+    fn of(page: &Page) -> FeedFit {
+        let heads = selector("title, h1");
+        let shown = page.html.select(&heads).take(3).map(text_of);
+        let path = page.base.as_ref().map(|base| base.path().to_owned());
+        let said = shown.chain(path).collect::<Vec<_>>().join(" ");
+        FeedFit {
+            is_news: words::has_one("news", &said.replace(['-', '_', '/'], " ")),
+            is_aside: is_aside_feed(&said),
+            words: words_of(&said),
+        }
+    }
+
+    /// The more, the better: the words of the page that a feed has in its title or address, and whether it is called news where
+    /// the page is. An agenda and offers of work are what other pages list.
+    fn of_feed(&self, title: &str, href: &str) -> i32 {
+        const NEWS: i32 = 2;
+        const ASIDE: i32 = 100;
+        let path = href
+            .split_once("://")
+            .map_or(href, |(_, rest)| rest.split_once('/').map_or("", |(_, path)| path));
+        let said = format!("{title} {path}");
+        let own = words_of(&said);
+        let shared = own.iter().filter(|word| self.words.contains(word)).count();
+        let is_news = self.is_news && words::has_one("news", &said.replace(['-', '_', '/'], " "));
+        let is_aside = !self.is_aside && is_aside_feed(&said);
+        i32::try_from(shared).unwrap_or(0) + if is_news { NEWS } else { 0 } - if is_aside { ASIDE } else { 0 }
+    }
+}
+
+/// The words of a text or path, each once, without the shortest.
+fn words_of(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = fold(text)
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| word.chars().count() >= FIT_WORD_CHARS_MIN && !matches!(*word, "feed" | "flux"))
+        .map(str::to_owned)
+        .collect();
+    words.sort_unstable();
+    words.dedup();
+    words
+}
+
+/// Whether a text or an address names an agenda or offers of work.
+fn is_aside_feed(text: &str) -> bool {
+    let spaced = text.replace(['-', '_', '/'], " ");
+    ["agenda", "jobs"].iter().any(|kind| words::has_one(kind, &spaced))
+}
 
 /// Whether the text of a link says that it leads to a feed: "RSS", "Nos flux RSS".
 fn has_feed_name(text: &str) -> bool {
@@ -192,45 +298,37 @@ impl Page {
         self.language.get_or_init(read).as_deref()
     }
 
-    /// The feeds that the page names, best first: those declared as feeds, then links that look like one, comment feeds last.
+    /// The feeds that the page names, best first: those declared as feeds, then links that look like one, comment feeds last; of
+    /// those that are named in one way, what fits the page before an agenda.
     fn feed_links(&self) -> Vec<String> {
-        const TYPES: [&str; 4] = ["rss+xml", "atom+xml", "feed+json", "rdf+xml"];
+        let fit = FeedFit::of(self);
         let links = selector("link[href][rel], a[href]");
-        let mut found: Vec<(u8, String)> = Vec::new();
+        let mut found: Vec<(u8, i32, String)> = Vec::new();
         for link in self.html.select(&links) {
-            let href = link.attr("href").unwrap_or_default().trim();
-            let kind = link.attr("type").unwrap_or_default().to_ascii_lowercase();
-            let rels = link.attr("rel").unwrap_or_default().to_ascii_lowercase();
-            let has_rel = |rel: &str| rels.split_ascii_whitespace().any(|known| known == rel);
-            let rank = match link.value().name() {
-                "link" if has_rel("alternate") && TYPES.iter().any(|known| kind.contains(known)) => 0,
-                "link" if has_rel("feed") => 0,
-                "link" if has_rel("alternate") && has_feed_look(href) && link.attr("hreflang").is_none() => {
-                    match kind.as_str() {
-                        "" | "text/xml" | "application/xml" | "application/json" => 1,
-                        _ => continue,
-                    }
-                }
-                "a" if has_rel("feed") || TYPES.iter().any(|known| kind.contains(known)) => 2,
-                "a" if href.starts_with("feed:") || has_feed_look(href) => 3,
-                "a" if has_feed_name(&text_of(link)) => 4,
-                _ => continue,
-            };
-            // "feed://x.org/rss" is read as this page is, "feed:https://x.org/rss" as it says.
-            let href = match href.strip_prefix("feed:") {
-                Some(rest) if rest.starts_with("//") => rest.to_owned(),
-                Some(rest) => rest.to_owned(),
-                None => href.to_owned(),
-            };
-            let title = fold(&format!("{} {}", link.attr("title").unwrap_or_default(), href));
-            let is_comments = COMMENTS.iter().any(|word| title.contains(word));
+            let Some((rank, href)) = feed_link(link) else { continue };
+            let title = link.attr("title").unwrap_or_default();
+            let rank = if is_of_comments(title, &href) { rank + 10 } else { rank };
             let href = resolve_against(self.base.as_ref(), &href);
-            if !found.iter().any(|(_, known)| *known == href) {
-                found.push((rank + if is_comments { 10 } else { 0 }, href));
+            if !found.iter().any(|(.., known)| *known == href) {
+                let said = if link.value().name() == "a" { text_of(link) } else { String::new() };
+                found.push((rank, -fit.of_feed(&format!("{title} {said}"), &href), href));
             }
         }
-        found.sort_by_key(|(rank, _)| *rank);
-        found.into_iter().map(|(_, href)| href).collect()
+        found.sort_by_key(|(rank, misfit, _)| (*rank, *misfit));
+        found.into_iter().map(|(.., href)| href).collect()
+    }
+
+    /// Whether the page declares a feed below its own address: one of what it lists.
+    pub(super) fn has_own_feed(&self) -> bool {
+        let directory = self.base.as_ref().map(|base| format!("{}/", base.path().trim_end_matches('/')));
+        let Some(directory) = directory.filter(|directory| directory.len() > 1) else { return false };
+        let is_own = |link: ElementRef| {
+            let (rank, href) = feed_link(link)?;
+            let is_listed = rank <= 1 && !is_of_comments(link.attr("title").unwrap_or_default(), &href);
+            let url = self.base.as_ref()?.join(&href).ok()?;
+            (is_listed && url.path().starts_with(&directory)).then_some(())
+        };
+        self.html.select(&selector("link[href][rel]")).find_map(is_own).is_some()
     }
 
     /// The calendars that the page names: what it declares, then what looks like one.
@@ -432,6 +530,20 @@ pub(super) fn name_of(element: ElementRef) -> String {
     format!("`{}{classes}` (\"{text}\")", element.value().name())
 }
 
+/// Whether the text right in an element is that of an icon: what a drawing is called, and the name by which a font draws a sign.
+pub(super) fn is_of_icon(element: ElementRef) -> bool {
+    let is_drawing = |around: ElementRef| matches!(around.value().name(), "svg" | "g" | "symbol" | "defs");
+    let is_font = |class: &str| {
+        ["material-icons", "material-symbols"].iter().any(|font| class.starts_with(font))
+            || class == "mat-icon"
+    };
+    match element.value().name() {
+        "svg" | "mat-icon" => true,
+        "title" | "desc" | "text" => element.parent().and_then(ElementRef::wrap).is_some_and(is_drawing),
+        _ => element.value().classes().any(is_font),
+    }
+}
+
 /// The text of an element on one line; blocks and breaks separate words.
 pub(super) fn text_of(element: ElementRef) -> String {
     let mut text = String::new();
@@ -473,12 +585,9 @@ fn spaced_text_of(element: ElementRef) -> String {
     one_line(&words.collect::<Vec<_>>().join(" "))
 }
 
-/// Whether nobody reads the text of an element: a script, or the name of a picture in a font of pictures.
+/// Whether nobody reads the text of an element: a script, or an icon.
 fn is_unread(element: ElementRef) -> bool {
-    let is_picture =
-        |class: &str| class.starts_with("material-icons") || class.starts_with("material-symbols");
-    matches!(element.value().name(), "script" | "style" | "noscript" | "template")
-        || element.value().classes().any(is_picture)
+    matches!(element.value().name(), "script" | "style" | "noscript" | "template") || is_of_icon(element)
 }
 
 /// The link in or around the title, or else the card itself or the first link in it.
@@ -635,6 +744,48 @@ mod tests {
         let text = "<a class=c href=x><h2>T</h2><picture><source srcset='/b.webp 900w'><img src='data:image/png;base64,x'></picture></a>";
         let entry = &page(text).read_cards(&select(".c"), RULES).entries[0];
         assert_eq!(entry.image.as_ref().unwrap().url, "https://example.org/b.webp");
+    }
+
+    #[test]
+    fn of_several_feeds_that_which_fits_the_page_comes_first() {
+        let first = |title: &str, names: &[&str]| {
+            let link = |(n, name): (usize, &&str)| {
+                format!("<link rel=alternate type=application/rss+xml title='{name}' href=/f{n}>")
+            };
+            let links: String = names.iter().enumerate().map(link).collect();
+            let url = Url::parse("https://example.org/x").unwrap();
+            let page = Page::parse(&format!("<title>{title}</title>{links}"), Some(&url));
+            page.endpoints()[0].rsplit("/f").next().and_then(|n| n.parse::<usize>().ok())
+        };
+        for (title, names, want) in [
+            ("Actualités", ["Agenda", "Emplois", "Actualités"], 2),
+            ("Town", ["Town » Calendar", "Town » Jobs", "Town » Feed"], 2),
+            ("Agenda | Ville", ["Ville » Agenda", "Ville » Emplois", "Ville » Autres"], 0),
+            ("Culture | Stadt", ["Stadt Sport", "Stadt Kultur", "Stadt Culture"], 2),
+            ("Town", ["Town » Feed", "Town » News", "Town » Works"], 0),
+        ] {
+            assert_eq!(first(title, &names), Some(want), "{title} {names:?}");
+        }
+    }
+
+    #[test]
+    fn a_feed_is_named_by_its_title_or_by_its_picture_too() {
+        for link in [
+            "<link rel=alternate type=text/xml title=RSS href=/x>",
+            "<link rel=alternate title='Flux RSS' href=/x>",
+            "<a href=/x><img src=/i.png alt=RSS></a>",
+            "<a href=/x title='Flux RSS'><i class='fa fa-rss'></i></a>",
+            "<a href=/x aria-label='RSS feed'><svg></svg></a>",
+        ] {
+            assert_eq!(page(link).endpoints(), ["https://example.org/x"], "{link}");
+        }
+        for link in [
+            "<link rel=alternate hreflang=fr title=RSS href=/x>",
+            "<link rel=alternate type=text/html title=RSS href=/x>",
+            "<a href=/x title=RSS>How to subscribe to all that we write</a>",
+        ] {
+            assert!(page(link).endpoints().is_empty(), "{link}");
+        }
     }
 
     #[test]

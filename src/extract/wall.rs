@@ -2,6 +2,7 @@
 //! without entries, since an ordinary page may contain these words too.
 
 use super::page::{Page, selector, text_of};
+use super::words;
 use crate::support::text::fold;
 
 /// A page with more text, in characters, is not a wall.
@@ -137,11 +138,29 @@ const LOGIN_PHRASES: &[&str] = &[
 const STAND_IN_CHARS_MAX: usize = 1_500;
 const STAND_IN_LINKS_MAX: usize = 12;
 
-/// Whether a page says that its site is closed, or asks for a login, in the place of what was asked for.
+/// Titles and main headings that are read for what they say of the page.
+const GONE_HEADS_MAX: usize = 3;
+
+/// Whether a title is that of a page in place of one that is not there, with the name of the site or the number of the error beside it.
+/// A story may tell of what was not found.
+fn says_gone(title: &str) -> bool {
+    const NUMBERED: [&str; 8] = ["404", "error", "erreur", "erro", "errore", "fehler", "fout", "http"];
+    let parts = title.split(['|', '»', '«', '–', '—', '·', ':', '(', ')', '-', '!', '.']);
+    parts.map(words::plain).any(|part| {
+        let words = part.split_whitespace();
+        let bare = words.filter(|word| !NUMBERED.contains(word)).collect::<Vec<_>>().join(" ");
+        words::is_one("gone", &part) && part != "404" || !bare.is_empty() && words::is_one("gone", &bare)
+    }) || words::is_one("gone", title)
+}
+
+/// Whether a page says that its site is closed, that it has no such page, or asks for a login, in the place of what was asked for.
 pub(super) fn stand_in(page: &Page) -> Option<&'static str> {
     let heads = selector("title, h1, h2");
     let head: Vec<String> = page.html().select(&heads).map(|head| fold(&text_of(head))).collect();
     let says = |phrases: &[&str]| phrases.iter().any(|phrase| head.iter().any(|head| head.contains(phrase)));
+    if page.html().select(&selector("title, h1")).take(GONE_HEADS_MAX).any(|head| says_gone(&text_of(head))) {
+        return Some("the site says that it has no such page");
+    }
     let (is_closed, is_login) = (says(CLOSED_PHRASES), says(LOGIN_PHRASES));
     if !is_closed && !is_login {
         return None;
@@ -194,4 +213,35 @@ fn says_in_noscript(page: &Page) -> bool {
     page.html()
         .select(&selector("noscript"))
         .any(|noscript| fold(&noscript.text().collect::<String>()).contains("javascript"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_is_not_there_says_so_in_its_title() {
+        for title in [
+            "Page introuvable",
+            "Page introuvable | Ville de Vire",
+            "Page not found – X",
+            "404 - Page not found",
+            "Error 404: Page not found",
+            "Erreur 404",
+            "404",
+            "Seite nicht gefunden - Stadt",
+            "Página no encontrada",
+            "Страница не найдена — Город",
+        ] {
+            assert!(says_gone(title), "{title}");
+        }
+        for title in [
+            "Missing hiker not found after three days",
+            "Le livre que l'on croyait introuvable",
+            "Room 404 is open again",
+            "Trésor introuvable : page tournée",
+        ] {
+            assert!(!says_gone(title), "{title}");
+        }
+    }
 }

@@ -100,7 +100,10 @@ mod tests {
     #[test]
     fn no_kind_forgets_a_language_of_the_interface() {
         let languages = ["ar", "ca", "de", "en", "es", "fr", "id", "it", "nl", "pt", "ru", "sw", "uk", "zh"];
-        for kind in ["news", "events", "gone", "call", "file", "badge", "line", "aside", "goes_on", "back"] {
+        for kind in [
+            "news", "events", "gone", "none", "plain", "section", "call", "file", "badge", "line", "aside",
+            "goes_on", "back",
+        ] {
             for language in languages {
                 let head = format!("\n{kind} {language}: ");
                 assert!(include_str!("words.txt").contains(&head), "{kind} {language}");

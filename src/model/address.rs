@@ -5,19 +5,52 @@ use url::Url;
 use crate::support::text::unescaped;
 
 /// Query parameters for tracking, which do not affect the page shown.
-const TRACKING: [&str; 27] = [
+const TRACKING: [&str; 85] = [
+    // Advertisers and networks: the click.
     "fbclid",
     "gclid",
+    "gclsrc",
     "dclid",
     "gbraid",
     "wbraid",
+    "gad_source",
+    "gad_campaignid",
+    "srsltid",
     "msclkid",
     "yclid",
+    "ysclid",
+    "_openstat",
     "igshid",
+    "igsh",
     "twclid",
     "ttclid",
+    "li_fat_id",
+    "epik",
+    "rdt_cid",
+    "sccid",
+    "irclickid",
+    "rb_clickid",
+    "zanpid",
+    "tduid",
+    "mibextid",
+    "action_object_map",
+    "action_type_map",
+    "action_ref_map",
+    "_branch_match_id",
+    "_branch_referrer",
+    "wickedid",
+    "guccounter",
+    "guce_referrer",
+    "guce_referrer_sig",
+    "ref_src",
+    "soc_src",
+    "soc_trk",
+    // Those who send mail: the recipient.
     "mc_cid",
     "mc_eid",
+    "mkt_tok",
+    "ml_subscriber",
+    "ml_subscriber_hash",
     "_hsenc",
     "_hsmi",
     "hsctatracking",
@@ -25,15 +58,88 @@ const TRACKING: [&str; 27] = [
     "vero_conv",
     "oly_anon_id",
     "oly_enc_id",
+    "sfmc_id",
+    "sfmc_activityid",
+    "elqtrackid",
+    "elqtrack",
+    "elqaid",
+    "elqat",
+    "elqcampaignid",
+    "elqcsid",
+    "bsft_eid",
+    "bsft_uid",
+    "bsft_clkid",
+    "dm_i",
+    "dmi",
+    "nr_email_referer",
+    "ck_subscriber_id",
+    "sb_referer_host",
+    // Those who count visits: the campaign.
+    "_ga",
+    "_gl",
+    "trk",
+    "s_cid",
+    "__s",
+    "sc_campaign",
+    "sc_channel",
+    "xtor",
+    "xtref",
     "wt_mc",
     "wtmc",
+    "wt.mc_id",
+    "wt.mc_ev",
     "ns_campaign",
+    "ns_mchannel",
+    "ns_source",
+    "ns_linkname",
     "cmpid",
     "spm",
-    "share",
-    "amp",
-    "replytocom",
 ];
+
+/// Beginnings of the names of families of such parameters.
+const TRACKING_FAMILIES: [&str; 14] = [
+    "utm_",
+    "mtm_",
+    "matomo_",
+    "piwik_",
+    "hsa_",
+    "cm_mmc",
+    "itm_",
+    "stm_",
+    "at_custom",
+    "bsft_",
+    "vero_",
+    "oly_",
+    "ga_",
+    "trkcampaign",
+];
+
+/// Names of families whose beginnings are those of other parameters too.
+const TRACKING_MEMBERS: [&str; 20] = [
+    "pk_campaign",
+    "pk_cpn",
+    "pk_kwd",
+    "pk_keyword",
+    "pk_source",
+    "pk_medium",
+    "pk_content",
+    "pk_cid",
+    "pk_vid",
+    "at_medium",
+    "at_campaign",
+    "at_campaign_type",
+    "at_bbc_team",
+    "at_link_id",
+    "at_link_type",
+    "at_ptr_name",
+    "at_format",
+    "at_variant",
+    "at_emailtype",
+    "at_recipient_id",
+];
+
+/// Parameters by which others come to the same page, and which yet affect what is shown.
+const SHOWN: [&str; 3] = ["share", "amp", "replytocom"];
 
 /// Query parameters for sessions, whose values change with each visit.
 const SESSIONS: [&str; 12] = [
@@ -59,7 +165,11 @@ fn is_session(name: &str, value: &str) -> bool {
     let is_random = value.len() >= SESSION_VALUE_MIN
         && value.bytes().any(|b| b.is_ascii_digit())
         && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.,".contains(&b));
-    is_named && (is_random || name != "sid" && value.len() >= SESSION_VALUE_MIN)
+    // The names that servers give to sessions by themselves are no others' parameters.
+    let is_of_server =
+        matches!(name.as_str(), "phpsessid" | "jsessionid") || name.starts_with("aspsessionid");
+    is_of_server
+        || is_named && (is_random || name != "sid" && value.len() >= SESSION_VALUE_MIN)
         || name == "s" && value.len() == 32 && value.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
@@ -75,13 +185,12 @@ fn without_path_session(path: &str) -> String {
 /// Removes tracking parameters and session ids from an address, leaving everything else as written. Parameters that affect what
 /// is shown (`share`, `amp`, `replytocom`) are kept.
 pub fn without_tracking(address: &str) -> String {
-    const SHOWS: [&str; 3] = ["share", "amp", "replytocom"];
     let (rest, fragment) = address.split_once('#').map_or((address, None), |(rest, f)| (rest, Some(f)));
     let (path, query) = rest.split_once('?').map_or((rest, None), |(path, query)| (path, Some(query)));
     let is_wanted = |pair: &&str| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let name = name.strip_prefix("amp;").unwrap_or(name);
-        !(is_tracking(name, value) && !SHOWS.contains(&name) || is_session(name, value))
+        !(is_tracking(name, value) || is_session(name, value))
     };
     let kept: Vec<&str> = query.into_iter().flat_map(|query| query.split('&')).filter(is_wanted).collect();
     let mut plain = if path.contains(';') { without_path_session(path) } else { path.to_owned() };
@@ -97,19 +206,27 @@ pub fn without_tracking(address: &str) -> String {
     plain
 }
 
+/// Whether an address, as written in a text or in HTML, has tracking parameters or a session id.
+fn has_tracking(address: &str) -> bool {
+    let (rest, fragment) = address.split_once('#').unwrap_or((address, ""));
+    let mut pairs = rest.split_once('?').map_or("", |(_, query)| query).split('&');
+    is_tracking_fragment(fragment) && fragment != "comments"
+        || pairs.any(|pair| {
+            let pair = pair.strip_prefix("amp;").unwrap_or(pair);
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            is_tracking(name, value) || is_session(name, value)
+        })
+}
+
 /// Removes tracking parameters from the addresses in a text; in one of HTML, `&` may stand as `&amp;`.
 pub fn without_tracking_in(text: String) -> String {
-    const MARKS: [&str; 8] =
-        ["utm_", "clid=", "mc_eid=", "mc_cid=", "xtor=", "at_medium=", "mtm_", "pk_campaign="];
     // Most texts have no address with parameters, which one look at each shows.
     let has_marks = |at: usize| {
         let address = &text.as_bytes()[at..];
         let end = memchr::memchr3(b'<', b'"', b' ', address).unwrap_or(address.len());
         memchr::memchr2(b'?', b'#', &address[..end]).is_some()
     };
-    if !memchr::memmem::find_iter(text.as_bytes(), "://").any(has_marks)
-        || !MARKS.iter().any(|mark| text.contains(mark))
-    {
+    if !memchr::memmem::find_iter(text.as_bytes(), "://").any(has_marks) {
         return text;
     }
     let (mut out, mut rest) = (String::with_capacity(text.len()), text.as_str());
@@ -122,7 +239,8 @@ pub fn without_tracking_in(text: String) -> String {
         let is_address = address.starts_with("http://") || address.starts_with("https://");
         // Punctuation that ends a sentence is not part of an address.
         let whole = address.trim_end_matches(['.', ',', ';', ':', '!', '?']);
-        let is_marked = is_address && MARKS.iter().any(|mark| whole.contains(mark));
+        // Only what loses something is written anew.
+        let is_marked = is_address && has_tracking(whole);
         out.push_str(&if is_marked { without_tracking(whole) } else { whole.to_owned() });
         out.push_str(&address[whole.len()..]);
         rest = after;
@@ -252,7 +370,7 @@ fn parsed_key(url: &Url) -> Option<String> {
     let mut pairs: Vec<(String, String)> = url
         .query_pairs()
         .map(|(k, v)| (k.into_owned(), v.into_owned()))
-        .filter(|(name, value)| !is_tracking(name, value) && !is_session(name, value))
+        .filter(|(name, value)| !is_beside_the_page(name, value) && !is_session(name, value))
         .collect();
     if path.is_empty() && pairs.is_empty() {
         return None;
@@ -271,10 +389,16 @@ fn parsed_key(url: &Url) -> Option<String> {
     Some(key)
 }
 
+/// Whether a parameter does not affect the page shown.
+fn is_beside_the_page(name: &str, value: &str) -> bool {
+    SHOWN.contains(&name.to_ascii_lowercase().as_str()) || is_tracking(name, value)
+}
+
 fn is_tracking(name: &str, value: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    name.starts_with("utm_")
-        || TRACKING.contains(&name.as_str())
+    TRACKING.contains(&name.as_str())
+        || TRACKING_FAMILIES.iter().any(|family| name.starts_with(family))
+        || TRACKING_MEMBERS.contains(&name.as_str())
         || (name == "source"
             && (value.starts_with("rss") || value.starts_with("post_internal") || value.starts_with("---")))
         || (matches!(name.as_str(), "ref" | "from")
@@ -391,6 +515,11 @@ mod tests {
             ("https://x.org/a?PHPSESSID=k3j4h5k3j4h5k3j4h5", "https://x.org/a"),
             ("https://x.org/a?sid=12", "https://x.org/a?sid=12"),
             ("https://x.org/a#xtor=RSS-1", "https://x.org/a"),
+            ("https://x.org/a?PHPSESSID=1", "https://x.org/a"),
+            ("https://x.org/a?mtm_campaign=m&pk_kwd=k&id=3", "https://x.org/a?id=3"),
+            ("https://x.org/a?at_medium=rss&at_custom1=z&xtor=RSS-2", "https://x.org/a"),
+            ("https://x.org/a?WT.mc_id=w&mkt_tok=t&_gl=1&cm_mmc=e&elqTrackId=9", "https://x.org/a"),
+            ("https://x.org/a?pk=4&at=5&ga=6&cid=7&_=8", "https://x.org/a?pk=4&at=5&ga=6&cid=7&_=8"),
         ] {
             assert_eq!(without_tracking(address), want);
         }
@@ -399,6 +528,11 @@ mod tests {
         for visit in visits {
             assert_eq!(canonical_key(visit).as_deref(), Some("x.org/a?id=1"));
         }
+        let shown = "<img src=\"https://x.org/a.png?w=3&amp;msclkid=7\"> https://x.org/a?share=x#comments";
+        assert_eq!(
+            without_tracking_in(shown.to_owned()),
+            "<img src=\"https://x.org/a.png?w=3\"> https://x.org/a?share=x#comments"
+        );
         let text = "See https://x.org/a?utm_source=ville, or (http://y.org/b?fbclid=1&amp;c=2). Not utm_x.";
         assert_eq!(
             without_tracking_in(text.to_owned()),

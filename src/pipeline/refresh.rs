@@ -226,7 +226,8 @@ impl Refresher {
     ) -> Result<RawDocument, ReadError> {
         if source.kind.may_be_listing && source.select.is_some() && state.feed_url.is_none() {
             elsewhere(asked, &fetched.url)?;
-            let (listing, fetched) = self.read_listing(source, &state.page, fetched, rules, now).await?;
+            let (listing, fetched) =
+                self.read_listing(asked, source, &state.page, fetched, rules, now).await?;
             return Ok(RawDocument::of_listing(listing, fetched));
         }
         let (fetched, result) = extract_apart(fetched, rules.dates).await?;
@@ -256,13 +257,14 @@ impl Refresher {
             expected(source, endpoint.feed.format)?;
             return Ok(RawDocument::of_endpoint(endpoint, &state.page));
         }
-        self.read_unknown_page(source, state, fetched, endpoints, rules, budget, now).await
+        self.read_unknown_page(asked, source, state, fetched, endpoints, rules, budget, now).await
     }
 
     /// Reads a page without configured selectors: feeds, WordPress, a news sitemap, then the page itself.
     #[expect(clippy::too_many_arguments)]
     async fn read_unknown_page(
         &self,
+        asked: &Url,
         source: &Source,
         state: &FetchState,
         fetched: Fetched,
@@ -277,7 +279,7 @@ impl Refresher {
             self.check_robots(&robots, &fetched.url, budget)?;
         }
         let page = fetched.url.clone();
-        let listing = self.read_listing(source, &state.page, fetched, rules, now).await;
+        let listing = self.read_listing(asked, source, &state.page, fetched, rules, now).await;
         if !state.page.is_explored {
             endpoints.extend(robots.sitemaps.into_iter().filter(|sitemap| sitemap.contains("news")));
             let listed = listing

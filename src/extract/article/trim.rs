@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use ego_tree::NodeId;
 use scraper::{ElementRef, Html};
 
+use super::around;
 use crate::extract::page::{selector, text_of};
 use crate::extract::words;
 use crate::support::text::bound_markup;
@@ -35,10 +36,13 @@ pub(super) fn prepared(html: &str) -> Cow<'_, str> {
     let has_box = NEWSLETTER_PARTS.iter().any(|part| has(part)) && has("<form");
     // SPIP keeps the postscript beside the text.
     let has_postscript = has("class=\"ps\"") || has("class='ps'") || has("class=\"ps ") || has("class=ps>");
-    if !has_box && !has_postscript {
+    let has_around =
+        ["<footer", "<nav", "<header", "ialog", "ookie", "onsent", "gdpr", "rgpd", "cmp", "didomi"];
+    if !has_box && !has_postscript && !has_around.iter().any(|part| has(part)) {
         return Cow::Borrowed(html);
     }
     let mut page = Html::parse_document(html);
+    around::take_out(&mut page);
     let forms = selector("form");
     let boxes: Vec<NodeId> = page.select(&forms).filter_map(newsletter_box).map(|found| found.id()).collect();
     let postscript = page.select(&selector("div.ps")).next().map(|found| found.id());
@@ -71,7 +75,7 @@ fn newsletter_box(form: ElementRef) -> Option<ElementRef> {
     boxes.filter(|element| text_of(*element).chars().count() <= BOX_CHARS_MAX).last()
 }
 
-fn detach(page: &mut Html, id: NodeId) {
+pub(super) fn detach(page: &mut Html, id: NodeId) {
     if let Some(mut node) = page.tree.get_mut(id) {
         node.detach();
     }

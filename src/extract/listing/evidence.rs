@@ -7,7 +7,8 @@ use scraper::ElementRef;
 use url::Url;
 
 use super::cards::{Card, is_heading_link};
-use super::headings::{self, Heading};
+use super::headings::{self, Above, Heading};
+use super::kinds::{self, Kind, is_own_path, names_news};
 use super::links::is_call;
 use super::unread;
 use crate::extract::page::{Page, selector, text_of};
@@ -19,8 +20,11 @@ use crate::model::feed::RawEntry;
 const RECORDS_MIN: usize = 3;
 /// Bare links are not a listing, unless at least this many lead to pages below this one.
 const BARE_LINKS_MIN: usize = 5;
-/// Number of elements around a record whose names are read.
-const AROUND_MAX: usize = 6;
+/// Titles of so many words on average are labels, and headlines.
+const LABEL_WORDS_MAX: usize = 2;
+const HEADLINE_WORDS_MIN: usize = 5;
+/// The title of a section has at most so many words.
+const SECTION_WORDS_MAX: usize = 3;
 /// A title that says that a page was not found is short, in characters.
 const GONE_CHARS_MAX: usize = 90;
 /// A link among so many more characters of its paragraph is part of the text.
@@ -65,32 +69,105 @@ pub(super) fn doubt(page: &Page, cards: &[Card], entries: &[RawEntry], is_aside:
         let is_full = |card: &Card| card.has_heading() && card.has_date() && !is_article_of_page(card);
         return (cards.is_empty() || !cards.iter().all(is_full)).then_some(Doubt::Few);
     }
-    let words: usize =
-        entries.iter().filter_map(|entry| entry.title.as_ref()).map(|title| words::count(&title.value)).sum();
+    let words: usize = titles(entries).map(words::count).sum();
     let is_rich = most(cards, says_more);
-    let is_below = page.base().is_some_and(|base| cards.iter().all(|card| is_below(&card.href, base)));
-    let says_enough = is_rich || words >= entries.len() * 3 || entries.len() >= BARE_LINKS_MIN && is_below;
+    let is_long = || entries.len() >= BARE_LINKS_MIN && is_below_page(page, cards);
+    let says_enough = is_rich || words >= entries.len() * 3 || is_long();
     if !says_enough {
         return Some(Doubt::Few);
     }
     if is_dated(cards, entries, is_rich) {
         return None;
     }
-    let above = headings::above(page, cards);
-    let is_headed = || above.first().and_then(Option::as_ref).is_some_and(Heading::is_news);
-    // Bare links under a heading of their own are what that says.
-    let is_of_page = || {
-        is_rich
-            || !most(cards, |card| is_own_path(page, &card.href))
-                && above.iter().flatten().all(|heading| heading.is_of_page() || heading.is_news())
-    };
-    let is_on_its_page =
-        || (is_below || is_page_of_news(page) && is_of_page()) && !is_menu_again(page, cards);
-    let is_called_news = is_marked_up(cards)
-        || has_news_addresses(page, cards)
-        || !most(cards, is_contact) && (is_headed() || is_on_its_page());
-    let is_listing = is_called_news && is_in_main(page, cards);
+    let is_listing = is_called_news(page, cards, entries, is_rich) && is_in_main(page, cards);
     (!is_listing).then_some(Doubt::Undated)
+}
+
+/// Whether records of any number are called news.
+pub(super) fn are_news(page: &Page, cards: &[Card], entries: &[RawEntry]) -> bool {
+    is_called_news(page, cards, entries, most(cards, says_more)) && is_in_main(page, cards)
+}
+
+/// Whether something calls undated records news: themselves, their list, the heading above them, or the page, if nothing of
+/// another meaning stands between.
+fn is_called_news(page: &Page, cards: &[Card], entries: &[RawEntry], is_rich: bool) -> bool {
+    if are_sections(entries) {
+        return false;
+    }
+    let are_others = most(cards, |card| kinds::kind_of(card) == Some(Kind::Other));
+    let is_short = || are_labels(cards, entries);
+    if most(cards, |card| kinds::is_called_news(page, card)) && !(is_below_page(page, cards) && is_short()) {
+        return true;
+    }
+    if most(cards, is_contact) {
+        return false;
+    }
+    let above = headings::above(page, cards);
+    if above.first().is_some_and(|above| above.is_news() && !(are_others && is_of_page(above))) {
+        return true;
+    }
+    // Bare links under a heading of their own are what that says.
+    let is_of_page = || match is_rich {
+        true => above.iter().filter(|above| above.is_apart()).count() * 2 < above.len(),
+        false => !most(cards, |card| is_own_path(page, &card.href)) && !above.iter().any(Above::is_apart),
+    };
+    let calls_them_news = || {
+        is_page_of_news(page)
+            || most(cards, |card| kinds::news_list(card).is_some())
+            || most(cards, kinds::is_post) && are_headlines(entries)
+            || is_below_page(page, cards) && (page.has_own_feed() || cards.iter().all(is_counted))
+    };
+    !are_others && calls_them_news() && is_of_page() && !is_menu_again(page, cards)
+}
+
+fn is_of_page(above: &Above) -> bool {
+    above.heading.as_ref().is_some_and(Heading::is_of_page)
+}
+
+fn titles(entries: &[RawEntry]) -> impl Iterator<Item = &str> {
+    entries.iter().filter_map(|entry| entry.title.as_ref()).map(|title| title.value.as_str())
+}
+
+/// Whether entries are the sections of a part of a site: contacts, pictures, where to subscribe.
+fn are_sections(entries: &[RawEntry]) -> bool {
+    let is_section = |title: &&str| {
+        let plain = words::plain(title);
+        let follows = words::after("section", &plain);
+        // An issue or a year makes it one of several of its kind.
+        let is_short = plain.split_whitespace().count() <= SECTION_WORDS_MAX
+            && !plain.contains(|c: char| c.is_numeric());
+        follows.is_some_and(|rest| rest.is_empty() || is_short) || words::is_one("news", title)
+    };
+    titles(entries).filter(is_section).count() * 2 >= entries.len()
+}
+
+/// Whether the titles of entries are labels of a word or two, as their addresses are, and not headlines.
+fn are_labels(cards: &[Card], entries: &[RawEntry]) -> bool {
+    let words: usize = titles(entries).map(words::count).sum();
+    let is_slug = |card: &Card| {
+        let path = card.href.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
+        let last = path.rsplit('/').next().unwrap_or_default();
+        last.matches(['-', '_']).count() >= 2 || last.contains(|c: char| c.is_ascii_digit())
+    };
+    words <= entries.len() * LABEL_WORDS_MAX && !most(cards, is_slug)
+}
+
+/// Whether the titles of entries are as long as headlines are.
+fn are_headlines(entries: &[RawEntry]) -> bool {
+    titles(entries).map(words::count).sum::<usize>() >= entries.len() * HEADLINE_WORDS_MIN
+}
+
+/// Whether a record is called what the entries behind it have in common, with their number: "Works (3)".
+fn is_counted(card: &Card) -> bool {
+    card.anchors.iter().any(|(_, text)| {
+        let count = text.trim().strip_suffix(')').and_then(|text| text.rsplit_once(" ("));
+        count.is_some_and(|(_, count)| !count.is_empty() && count.bytes().all(|b| b.is_ascii_digit()))
+    })
+}
+
+/// Whether records are on pages below this one.
+fn is_below_page(page: &Page, cards: &[Card]) -> bool {
+    page.base().is_some_and(|base| cards.iter().all(|card| is_below(&card.href, base)))
 }
 
 /// Whether so many of the entries are known of the page that it was only laid out anew.
@@ -155,79 +232,9 @@ fn is_article_of_page(card: &Card) -> bool {
     !links().any(is_heading_link) && (is_page || links().all(is_in_prose))
 }
 
-/// Whether the records, or the lists that they stand in, are marked up as news.
-fn is_marked_up(cards: &[Card]) -> bool {
-    let names = |element: ElementRef, kinds: &[&str]| {
-        let names = element.value().classes().chain(element.attr("id"));
-        names.map(words::parts_of_name).any(|parts| {
-            kinds.iter().any(|kind| parts.iter().any(|part| words::of(kind).contains(part)))
-                || words::of("list").contains(&parts.join(" "))
-        })
-    };
-    let is_typed = |element: ElementRef| {
-        let kind = element.attr("itemtype").unwrap_or_default();
-        ["Article", "BlogPosting"].iter().any(|known| kind.ends_with(known))
-    };
-    let is_marked = |card: &Card| {
-        let record = card.record;
-        let inner = record.children().filter_map(ElementRef::wrap);
-        let mut own = std::iter::once(record).chain(inner);
-        let around = record.ancestors().filter_map(ElementRef::wrap).take(AROUND_MAX);
-        let mut lists =
-            around.filter(|around| !matches!(around.value().name(), "html" | "body" | "main" | "article"));
-        own.any(|own| own.value().name() == "article" || is_typed(own) || names(own, &["news", "markup"]))
-            || lists.any(|list| names(list, &["news"]))
-    };
-    most(cards, is_marked)
-}
-
-/// Whether the addresses name news, or a year.
-fn has_news_addresses(page: &Page, cards: &[Card]) -> bool {
-    most(cards, |card| {
-        let Ok(url) = Url::parse(&card.href) else { return false };
-        !is_own_path(page, &card.href) && has_news_path(&url) || has_news_query(&url)
-    })
-}
-
-/// Whether an address differs from that of the page by its query only: the path says nothing of it then.
-fn is_own_path(page: &Page, href: &str) -> bool {
-    Url::parse(href).is_ok_and(|url| page.base().is_some_and(|own| own.path() == url.path()))
-}
-
-fn has_news_path(url: &Url) -> bool {
-    let segments: Vec<&str> = url.path_segments().into_iter().flatten().collect();
-    let is_year = |segment: &&str| {
-        segment.len() == 4 && segment.parse().is_ok_and(|year| (1990..=2100).contains(&year))
-    };
-    // A year at the end is what the link is about.
-    let directories = &segments[..segments.len().saturating_sub(1)];
-    directories.iter().any(|segment| is_year(segment) || words::of("address").contains(*segment))
-        || segments.iter().any(|segment| names_news(segment))
-}
-
-/// `?news=4`, `?article4`, `?page=actu&id=4`, `?post_type=post`.
-fn has_news_query(url: &Url) -> bool {
-    url.query_pairs().any(|(name, value)| {
-        let name = name.trim_end_matches(|c: char| c.is_ascii_digit());
-        let is_article = words::of("markup").contains(name);
-        let is_page = matches!(name, "page" | "p" | "view" | "type" | "post_type" | "section" | "rubrique");
-        is_article
-            || words::of("news").contains(name)
-            || is_page && (words::of("news").contains(&*value) || value == "post")
-            || name == "p" && !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit())
-    })
-}
-
-fn names_news(segment: &str) -> bool {
-    let parts = words::parts_of_name(segment);
-    // A slug of many words is a title.
-    parts.len() <= 3
-        && parts.iter().any(|part| words::of("news").contains(part) || words::of("markup").contains(part))
-}
-
 /// Whether the page calls itself news: in the first part of its title, in its heading, in its address. The rest of a title is the
 /// name of the site.
-fn is_page_of_news(page: &Page) -> bool {
+pub(super) fn is_page_of_news(page: &Page) -> bool {
     let first = |css: &str| page.html().select(&selector(css)).next().map(text_of);
     let title = first("title").unwrap_or_default();
     let title = [" - ", " – ", " — ", " | ", " · ", " « ", " : "]
@@ -282,4 +289,170 @@ fn is_below(href: &str, base: &Url) -> bool {
     let directory = format!("{}/", base.path().trim_end_matches('/'));
     let path = Url::parse(href).map(|url| url.path().to_owned()).unwrap_or_default();
     directory.len() > 1 && path.len() > directory.len() && path.starts_with(&directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use url::Url;
+
+    use crate::extract::page::Page;
+    use crate::extract::prose_date::DateRules;
+    use crate::model::source::DateOrder;
+
+    /// The titles that are read from a page.
+    fn titles(address: &str, body: &str) -> Vec<String> {
+        let url = Url::parse(&format!("https://x.org{address}")).unwrap();
+        let reading = Page::parse(body, Some(&url)).mine(DateRules::strict(DateOrder::Dmy), &HashSet::new());
+        reading.feed.entries.into_iter().filter_map(|entry| Some(entry.title?.value)).collect()
+    }
+
+    fn count(address: &str, body: &str) -> usize {
+        titles(address, body).len()
+    }
+
+    /// Three cards, each a `card` with `{n}` for its number and `{t}` for its title.
+    fn cards(card: &str) -> String {
+        let titles = ["The harbour gets a new crane", "Council agrees a plan", "The mill opens"];
+        let card = |(n, title): (usize, &&str)| card.replace("{n}", &n.to_string()).replace("{t}", title);
+        titles.iter().enumerate().map(card).collect()
+    }
+
+    const CARDS: [&str; 7] = [
+        "<article><h2><a href=/s{n}>{t}</a></h2><p>What there is to be known of it, in a few words.</p></article>",
+        "<article class=card><a href=/s{n}><img src=/i.jpg><h3>{t}</h3></a></article>",
+        "<div class=card><h3><a href=/s{n}>{t}</a></h3><p>What there is to be known of it, in a few words.</p></div>",
+        "<div class=hentry><h3 class=entry-title><a href=/s{n}>{t}</a></h3></div>",
+        "<div class=post><h2><a href=/node/{n}1>{t}</a></h2></div>",
+        "<article class='node node--type-bundle'><h2><a href=/node/{n}1>{t}</a></h2></article>",
+        "<div class=views-row><h3><a href=/town/s{n}>{t}</a></h3></div>",
+    ];
+
+    #[test]
+    fn a_card_is_not_news_for_how_it_is_made() {
+        for card in CARDS {
+            let list = cards(card);
+            for (address, body) in [
+                ("/", format!("<title>Welcome</title><h1>Welcome</h1>{list}")),
+                ("/town", format!("<title>Town</title><section><h2>Vos démarches</h2>{list}</section>")),
+                ("/town", format!("<h1>Our mission</h1><div>{list}</div>")),
+            ] {
+                assert_eq!(count(address, &body), 0, "{body}");
+            }
+            for (address, body) in [
+                ("/", format!("<h1>Town</h1><section><h2>À la une</h2>{list}</section>")),
+                ("/x", format!("<title>Aktuelles | Stadt</title><h1>Aktuelles</h1>{list}")),
+                ("/noticias", format!("<h1>Ayuntamiento</h1>{list}")),
+                ("/", format!("<section class=block-actualites><h2>Près de chez vous</h2>{list}</section>")),
+                ("/news", format!("<h2>October 2026</h2>{list}")),
+                ("/news", format!("<div><h2>Filter by theme</h2><form><select></select></form></div>{list}")),
+                (
+                    "/news",
+                    format!(
+                        "<article class=top><h2><a href=/top>The greatest story of them all</a></h2></article><div>{list}</div>"
+                    ),
+                ),
+                ("/news", format!("<p hidden>No results</p>{list}")),
+                ("/", format!("<h2>Events</h2><p>There are no events.</p><h2>Latest news</h2>{list}")),
+                ("/", format!("<h2>Actualités</h2><h3>Culture</h3><div>{list}</div>")),
+            ] {
+                assert_eq!(count(address, &body), 3, "{address} {body}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_heading_of_something_else_or_a_line_that_there_is_nothing_parts_cards_from_the_page() {
+        for (title, nothing, heading) in [
+            ("Actualités", "Aucune actualité pour le moment.", "Nos services"),
+            ("News", "There are no news items at the moment.", "Our team"),
+            ("Noticias", "No hay noticias.", "Nuestro equipo"),
+            ("Aktuelles", "Derzeit keine Meldungen.", "Bürgerservice"),
+            ("Новости", "Новостей пока нет", "Наши услуги"),
+        ] {
+            let page = |rest: &str| format!("<title>{title}</title><main><h1>{title}</h1>{rest}</main>");
+            for card in CARDS {
+                let list = cards(card);
+                assert_eq!(count("/x", &page(&list)), 3, "{title} {card}");
+                for rest in [
+                    format!("<p>{nothing}</p><div>{list}</div>"),
+                    format!("<section><h2>{heading}</h2>{list}</section>"),
+                    format!("<p>{nothing}</p><div class=head><h2>{heading}</h2></div><div>{list}</div>"),
+                ] {
+                    assert_eq!(count("/x", &page(&rest)), 0, "{rest}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn systems_say_what_their_records_are() {
+        let list = |class: &str| {
+            cards(&format!("<article class='{class}'><h2><a href=/s{{n}}>{{t}}</a></h2></article>"))
+        };
+        for class in [
+            "node node--type-article node--view-mode-teaser",
+            "node node--type-actualite",
+            "node node-news node-teaser",
+            "post-12 post type-post hentry",
+            "post-12 noticia type-noticia",
+        ] {
+            assert_eq!(count("/", &list(class)), 3, "{class}");
+        }
+        for class in [
+            "node node--type-demarche",
+            "node node--type-page",
+            "node node-annuaire node-teaser",
+            "post-12 page type-page hentry",
+            "post-12 project type-project hentry",
+            "team-member",
+        ] {
+            assert_eq!(count("/", &list(class)), 0, "{class}");
+            let headed = format!("<h2>Actualités</h2>{}", list(class));
+            assert_eq!(count("/", &headed), 3, "{class}: a heading right above says what they are");
+        }
+    }
+
+    #[test]
+    fn the_sections_of_a_page_for_news_are_no_news() {
+        let hub = |names: &[&str], base: &str| {
+            let card = |(n, name): (usize, &&str)| {
+                format!(
+                    "<div class=card><h3><a href={base}/s{n}>{name}</a></h3><p>All that you want to know of it.</p></div>"
+                )
+            };
+            names.iter().enumerate().map(card).collect::<String>()
+        };
+        for (title, address, names) in [
+            ("Newsroom", "/newsroom", ["Press kit", "Media contacts", "Subscribe"]),
+            ("Presse", "/presse", ["Contacts presse", "Photothèque", "Accréditations"]),
+            ("Aktuelles", "/aktuelles", ["Pressemitteilungen", "Amtsblatt", "Stellenangebote"]),
+            ("Noticias", "/noticias", ["Comunicados", "Galería de fotos", "Vídeos"]),
+            ("Новости", "/novosti", ["Контакты", "Фотогалерея", "Подписка"]),
+        ] {
+            let page = format!("<title>{title}</title><h1>{title}</h1>{}", hub(&names, address));
+            assert_eq!(count(address, &page), 0, "{page}");
+        }
+        let issues = hub(&["Newsletter 12", "Newsletter 13", "Newsletter 14"], "/news");
+        assert_eq!(count("/news", &format!("<h1>News</h1>{issues}")), 3);
+    }
+
+    #[test]
+    fn one_piece_of_news_beside_services_is_not_lost_for_them() {
+        let card = |class: &str, href: &str, title: &str, day: &str| {
+            format!("<div class={class}><h3><a href={href}>{title}</a></h3><p>{day}</p></div>")
+        };
+        let services = |n: u8| card("card", &format!("/s{n}"), "Urban planning", "");
+        let services =
+            format!("<section><h2>Nos services</h2>{}</section>", (1..=6).map(services).collect::<String>());
+        for class in ["card", "story"] {
+            let page = |day: &str| {
+                let news = card(class, "/n1", "The bridge opens again", day);
+                format!("<title>Actualités</title><h1>Actualités</h1><div>{news}</div>{services}")
+            };
+            assert_eq!(titles("/actualites", &page("4 October 2022")), ["The bridge opens again"], "{class}");
+            assert_eq!(count("/actualites", &page("")), 0, "one without a date is no listing");
+        }
+    }
 }

@@ -6,6 +6,7 @@ mod cards;
 mod evidence;
 mod groups;
 mod headings;
+mod kinds;
 mod links;
 mod records;
 mod selectors;
@@ -18,6 +19,7 @@ use std::collections::HashSet;
 use self::cards::Card;
 use self::evidence::Doubt;
 use self::groups::Listings;
+pub(super) use self::kinds::names_news;
 use self::links::{LinkGroup, Reach};
 use super::page::Page;
 use super::prose_date::DateRules;
@@ -25,7 +27,7 @@ use super::{PageReading, Way};
 use crate::model::feed::RawEntry;
 use crate::support::text::{many, shorten};
 
-/// Of the listings that do not come first, a shorter one is taken for what stands beside another.
+/// Of the listings that do not come first, a shorter one is taken for what stands beside another, unless it is called news.
 const ENTRIES_MIN: usize = 3;
 
 impl Page {
@@ -53,8 +55,8 @@ impl Page {
         PageReading { feed, way: Some(Way::Records), select }
     }
 
-    /// The listing that looks most like news of those that are a listing, and its place among them. Only the first may be short, or
-    /// stand in a menu or notice.
+    /// The listing that looks most like news of those that are a listing, and its place among them. Only the first may be short
+    /// without being called news, or stand in a menu or notice.
     fn first_listing<'a>(
         &self,
         listings: &Listings<'a>,
@@ -66,7 +68,10 @@ impl Page {
                 return None;
             }
             let read = self.read_listing(listing, rules, known);
-            (read.doubt.is_none() && (at == 0 || read.entries.len() >= ENTRIES_MIN)).then_some((at, read))
+            let is_long = at == 0 || read.entries.len() >= ENTRIES_MIN;
+            let is_listing =
+                read.doubt.is_none() && (is_long || evidence::are_news(self, &read.cards, &read.entries));
+            is_listing.then_some((at, read))
         })
     }
 
@@ -202,7 +207,8 @@ mod tests {
             format!("<h1>Services</h1>{}", list("tile", "s")),
             format!("<title>Pagina niet gevonden</title><h1>Nieuws</h1>{}", list("tile", "s")),
             format!("<h1>Nieuws</h1><main><p>Text</p></main>{}", list("tile", "s")),
-            format!("<nav><a href=/town/1>One</a><a href=/town/2>Two</a><a href=/town/3>Three</a></nav>{}", list("tile", "town")),
+            list("tile", "town"),
+            format!("<nav><a href=/town/1>One</a><a href=/town/2>Two</a><a href=/town/3>Three</a></nav><title>News</title>{}", list("tile", "town")),
             "<h1>Forms</h1><ul><li><a href=/f/a.pdf>Form to ask for a permit to build</a><li><a href=/f/b.pdf>Form to ask for a place in school</a><li><a href=/f/c.pdf>Form to ask for a lower tax</a></ul>".to_owned(),
             "<main><article><h1>The bridge is open</h1><p>4 May 2022</p><p>It was closed for two years, says <a href=/r.pdf>the report</a> of its builders.</p></article></main>".to_owned(),
         ] {
@@ -218,7 +224,6 @@ mod tests {
             format!("<title>Новости - Город</title>{}", list("tile", "s")),
             list("newsItem", "s"),
             list("tile", "noticias"),
-            list("tile", "town"),
         ] {
             assert_eq!(count(&news), 4, "{news}");
         }
@@ -329,7 +334,6 @@ mod tests {
             "/i.php?page=actu&id=",
             "/s.php?news=",
             "/?post_type=post&p=",
-            "/node/",
             "/web/-/s",
             "/flash-infos/s",
             "/infos/s",
@@ -341,7 +345,7 @@ mod tests {
         for class in ["newslist", "newsflash", "mod_latestnews", "post-list", "articleList", "entries"] {
             assert_eq!(count(class, &|n| format!("/s{n}")), 3, "{class}");
         }
-        for address in ["/s.php?id=", "/services/s", "/?view=s"] {
+        for address in ["/s.php?id=", "/services/s", "/?view=s", "/node/"] {
             assert_eq!(count("", &|n| format!("{address}{n}")), 0, "{address}");
         }
     }
@@ -720,6 +724,37 @@ mod tests {
         let list = format!("<ul>{}{}{}</ul>", card(1, "3 Jan"), card(2, "31 Dec"), card(3, "20 Dec"));
         let days: Vec<String> = titles_and_days(&list).into_iter().map(|(_, day)| day).collect();
         assert_eq!(days, ["2022-01-03", "2021-12-31", "2021-12-20"]);
+    }
+
+    #[test]
+    fn icons_are_no_words_of_a_title_and_a_cut_one_is_shown_whole() {
+        for title in [
+            "<svg><title>External link</title><path d=M0></svg>The mill has a roof",
+            "<i class=material-icons>arrow_forward</i>The mill has a roof",
+            "<span class='material-symbols-outlined'>home</span> The mill has a roof",
+        ] {
+            let card = |n: u8| format!("<div class=c><h3><a href=/n{n}>{title} {n}</a></h3></div>");
+            let page = format!("<h1>News</h1>{}", (1..=3).map(card).collect::<String>());
+            assert_eq!(titles_and_days(&page)[0].0, "The mill has a roof 1", "{title}");
+        }
+        let cut = |n: u8| {
+            format!(
+                "<div class=c><h3><a href=/n{n} title='The mill has a roof {n} again'>The mill has a roof {n}…</a></h3></div>"
+            )
+        };
+        let page = format!("<h1>News</h1>{}", (1..=3).map(cut).collect::<String>());
+        assert_eq!(titles_and_days(&page)[1].0, "The mill has a roof 2 again");
+    }
+
+    #[test]
+    fn signs_escaped_in_structured_data_are_read() {
+        let object = |n: u8| {
+            format!(
+                "{{\"@type\":\"NewsArticle\",\"headline\":\"L&#8217;\u{c9}tat &amp; la ville, {n}\",\"url\":\"/e{n}\",\"datePublished\":\"2022-10-0{n}\"}}"
+            )
+        };
+        let data = format!("<script type=application/ld+json>[{}]</script>", [1, 2, 3].map(object).join(","));
+        assert_eq!(titles_and_days(&data)[0].0, "L\u{2019}\u{c9}tat & la ville, 1");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Entries that a page lists as structured data: JSON-LD lists and articles, and h-feed.
 
+use scraper::Html;
 use serde_json::Value;
 
 use crate::extract::date::{parse_date, parse_day};
@@ -96,8 +97,8 @@ fn article(page: &Page, object: &Value) -> Option<RawEntry> {
             media_type: None,
             hreflang: None,
         }],
-        title: Some(plain(text("headline").or_else(|| text("name"))?)),
-        summary: text("description").map(plain),
+        title: Some(plain(unescaped(text("headline").or_else(|| text("name"))?))),
+        summary: text("description").map(unescaped).map(plain),
         published: text("datePublished").and_then(|date| parse_day(&date)),
         updated: text("dateModified").and_then(|date| parse_date(&date)),
         event: event_of(object),
@@ -105,6 +106,14 @@ fn article(page: &Page, object: &Value) -> Option<RawEntry> {
         language: text("inLanguage").or_else(|| page.language().map(str::to_owned)),
         ..RawEntry::default()
     })
+}
+
+/// A text without the references of signs that systems leave in structured data: `L&#8217;État`.
+fn unescaped(text: String) -> String {
+    if !text.contains('&') || text.contains('<') {
+        return text;
+    }
+    one_line(&Html::parse_fragment(&text).root_element().text().collect::<String>())
 }
 
 /// When and where something takes place (schema.org `Event`): `startDate`, `endDate`, `location`.

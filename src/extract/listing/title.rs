@@ -10,7 +10,7 @@ use crate::extract::page::{is_label, selector, text_of, title_text};
 use crate::extract::prose_date::is_date_only;
 use crate::extract::words;
 use crate::model::feed::RawEntry;
-use crate::support::text::one_line;
+use crate::support::text::{fold, one_line};
 
 /// Maximum length of a title, in characters; of one that is named by nothing, and its minimum.
 const TITLE_CHARS_MAX: usize = 300;
@@ -89,6 +89,20 @@ fn title_besides(card: &Card, labels: &[String]) -> Option<String> {
         .or_else(attribute)
         .or_else(|| picture_title(card).filter(|text| is_own(text)))
         .or_else(|| lead(card, &is_own))
+        .map(|title| whole_title(card, &title).unwrap_or(title))
+}
+
+/// The whole of a title that the page shows cut: the attribute that shows it to a pointer begins with what is left of it.
+fn whole_title(card: &Card, title: &str) -> Option<String> {
+    let head = title.strip_suffix('…').or_else(|| title.strip_suffix("..."))?.trim_end();
+    let around = card.anchors.iter().map(|(anchor, _)| *anchor).chain(card.heading());
+    let said = around.flat_map(|element| [element.attr("title"), element.attr("aria-label")]);
+    let is_whole = |text: &String| {
+        fold(text).starts_with(&fold(head))
+            && text.chars().count() > head.chars().count()
+            && is_short_title(text)
+    };
+    said.flatten().map(one_line).find(is_whole)
 }
 
 /// Whether a text may be a title, of any length.

@@ -2,7 +2,7 @@
 
 use scraper::ElementRef;
 
-use super::text_of;
+use super::{is_of_icon, text_of};
 use crate::extract::prose_date::is_date_only;
 use crate::extract::words;
 use crate::support::text::one_line;
@@ -72,6 +72,7 @@ fn push_words(element: ElementRef, words: &mut String) {
 fn is_beside(part: ElementRef) -> bool {
     matches!(part.value().name(), "script" | "style" | "noscript" | "template" | "time")
         || part.attr("hidden").is_some()
+        || is_of_icon(part)
         || part.value().classes().any(|class| {
             let class = class.to_ascii_lowercase().replace('_', "-");
             HIDDEN_CLASSES.contains(&class.as_str())

@@ -12,6 +12,7 @@ use crate::fetch::client::{Accept, Answer, Client, FetchError, Fetched};
 use crate::model::address::canonical_key;
 use crate::model::feed::{FeedFormat, RawEntry, RawFeed};
 use crate::model::source::Validators;
+use crate::support::text::fold;
 
 /// Maximum number of documents tried for a page.
 const ENDPOINTS_MAX: usize = 5;
@@ -32,6 +33,8 @@ const STALE: SignedDuration = SignedDuration::from_hours(60 * 24);
 pub struct Listed {
     /// Addresses, as keys.
     keys: HashSet<String>,
+    /// Folded.
+    titles: HashSet<String>,
     newest: Option<Timestamp>,
     /// The source is this page, whatever else its site tells of: its entries must be found in what stands in for it.
     must_cover: bool,
@@ -40,10 +43,11 @@ pub struct Listed {
 impl Listed {
     /// What a listing lists.
     pub fn of(listing: &RawFeed, must_cover: bool) -> Listed {
-        Listed { keys: keys_of(listing), newest: newest(listing), must_cover }
+        Listed { keys: keys_of(listing), titles: titles_of(listing), newest: newest(listing), must_cover }
     }
 
-    /// Whether a document stands for the page: it holds nearly all of what both can hold, and is as new.
+    /// Whether a document stands for the page: it holds nearly all of what both can hold, or, where it may be the feed of the whole
+    /// site, some of it, and is as new.
     fn is_covered_by(&self, feed: &RawFeed) -> bool {
         let is_stale =
             self.newest.zip(newest(feed)).is_some_and(|(page, feed)| page.duration_since(feed) > STALE);
@@ -51,12 +55,18 @@ impl Listed {
         let both = if own.len() < LATEST_MIN { self.keys.len() } else { self.keys.len().min(own.len()) };
         let shared = own.intersection(&self.keys).count();
         let covers = self.keys.is_empty() || shared > 0 && shared * 4 >= both * 3;
-        !is_stale && (covers || !self.must_cover)
+        let shares = || shared > 0 || !titles_of(feed).is_disjoint(&self.titles);
+        !is_stale && (covers || !self.must_cover && shares())
     }
 }
 
 fn keys_of(feed: &RawFeed) -> HashSet<String> {
     feed.entries.iter().filter_map(|entry| canonical_key(entry.url()?)).collect()
+}
+
+fn titles_of(feed: &RawFeed) -> HashSet<String> {
+    let titles = feed.entries.iter().filter_map(|entry| entry.title.as_ref());
+    titles.map(|title| fold(&title.value)).filter(|title| !title.is_empty()).collect()
 }
 
 fn newest(feed: &RawFeed) -> Option<Timestamp> {

@@ -5,13 +5,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use url::Url;
 
 use super::extraction::document;
 use super::read_error::ReadError;
 use super::refresher::Refresher;
 use crate::extract::{self, ExtractError, PageReading, PageRules};
 use crate::fetch::client::Fetched;
-use crate::model::address::canonical_key;
+use crate::model::address::{canonical_key, without_index};
 use crate::model::feed::{RawEntry, RawFeed};
 use crate::model::source::{PageMemory, Select, Source};
 use crate::support::text::fold;
@@ -43,7 +44,31 @@ pub(super) struct ListingReading {
 }
 
 impl Refresher {
+    /// Reads a page as a listing. Where its address leads to another page of the site and nothing there is known, it is gone.
     pub(super) async fn read_listing(
+        &self,
+        asked: &Url,
+        source: &Source,
+        memory: &PageMemory,
+        fetched: Fetched,
+        rules: &PageRules,
+        now: Timestamp,
+    ) -> Result<(ListingReading, Fetched), ReadError> {
+        let leads_away = leads_away(asked, &fetched.url);
+        let (listing, fetched) = self.read_listing_there(source, memory, fetched, rules, now).await?;
+        if leads_away && !listing.feed.entries.is_empty() {
+            let known = self.known_items(source)?;
+            if !known.addresses.is_empty() && known.knows(&listing.feed) == 0 {
+                return Err(ReadError::NoFeed(format!(
+                    "the server redirects to {}, which has none of the entries that are known of this page: give the new address of the listing",
+                    fetched.url
+                )));
+            }
+        }
+        Ok((listing, fetched))
+    }
+
+    async fn read_listing_there(
         &self,
         source: &Source,
         memory: &PageMemory,
@@ -114,6 +139,15 @@ impl Refresher {
             self.store.read(|r| r.intake().known_items(&source.id)).map_err(anyhow::Error::from)?;
         Ok(KnownItems { addresses: Arc::new(addresses), titles })
     }
+}
+
+/// Whether one address led to another that is no place for what was asked: neither below it, nor of the same name, nor called news.
+fn leads_away(asked: &Url, found: &Url) -> bool {
+    let plain = |url: &Url| without_index(url.path()).trim_end_matches('/').to_ascii_lowercase();
+    let (asked, there) = (plain(asked), plain(found));
+    let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let is_same = there.starts_with(&asked) || last(&asked) == last(&there);
+    !is_same && !extract::is_address_of_news(found)
 }
 
 /// Whether a page contains the container of its entries: the selector without its last part.
@@ -207,4 +241,28 @@ async fn extract_listing(
         (fetched, result)
     };
     Ok(tokio::task::spawn_blocking(task).await.map_err(anyhow::Error::from)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_leads_to_another_kind_of_page_leads_away() {
+        let url = |path: &str| Url::parse(&format!("https://x.org{path}")).unwrap();
+        for (to, is_away) in [
+            ("/", true),
+            ("/fr/", true),
+            ("/accueil", true),
+            ("/town/services", true),
+            ("/press/", false),
+            ("/en/press", false),
+            ("/press/2027", false),
+            ("/press/index.php", false),
+            ("/en/all-news", false),
+        ] {
+            assert_eq!(leads_away(&url("/press"), &url(to)), is_away, "{to}");
+        }
+        assert!(!leads_away(&url("/"), &url("/en/")));
+    }
 }

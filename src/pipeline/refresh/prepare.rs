@@ -23,6 +23,7 @@ use crate::model::topic::TopicMatch;
 use crate::normalize::entry::{Context, fingerprint, identity, normalize, plain};
 use crate::normalize::html::text_of_safe_html;
 use crate::normalize::language::LanguageDetector;
+use crate::support::text::fold;
 
 /// An entry as listed by the source, with the identity it is recognised by. The fingerprint covers what is listed, before the
 /// item's own page adds to it.
@@ -214,8 +215,12 @@ fn telling(
 ) -> Option<Identity> {
     let place = |url: Option<&str>| url.and_then(canonical_key);
     let tells = |kind: &usize| {
-        let of_stored =
-            stored.is_some_and(|stored| *kind == 1 && place(stored.url.as_deref()) == place(raw.url()));
+        // What the known entry has too tells nothing.
+        let of_stored = stored.is_some_and(|stored| match kind {
+            1 => place(stored.url.as_deref()) == place(raw.url()),
+            2 => raw.title.as_ref().is_some_and(|title| fold(&title.value) == fold(&stored.title)),
+            _ => false,
+        });
         further[*kind].is_some() && !of_stored && others.iter().all(|other| other[*kind] != further[*kind])
     };
     let first = (0..further.len()).find(tells);
