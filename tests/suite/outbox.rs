@@ -437,6 +437,8 @@ fn a_server_with_limits_gets_all_in_one_run() {
         Whim::FourSenders,
         Whim::TenMessages,
         Whim::TenMessagesInSilence,
+        Whim::TenMessagesInWords("452 4.5.3 Too many messages in this session"),
+        Whim::TenMessagesInWords("503 Maximum number of messages per connection reached"),
         Whim::HangUp,
     ] {
         let (server, sink) = (story(), Sink::start());
