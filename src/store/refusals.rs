@@ -62,7 +62,7 @@ impl<A> Mailing<'_, A> {
     /// The readers who were refused since a time in the same words as this one, at domains that took nothing afterwards.
     pub fn refused_alike(&self, hash: &str, from: Timestamp) -> Result<RefusedAlike> {
         let sql = "SELECT count(*), count(DISTINCT domain) FROM refusal WHERE words = (SELECT words FROM refusal WHERE hash = ?1) AND latest >= ?2
-                   AND NOT EXISTS (SELECT 1 FROM domain_day WHERE domain_day.domain = refusal.domain AND domain_day.latest > refusal.since)";
+                   AND NOT EXISTS (SELECT 1 FROM domain_day WHERE domain_day.domain = refusal.domain AND domain_day.latest >= refusal.since)";
         self.db.one(sql, params![hash, millis(from)], |row| {
             let (readers, domains): (i64, i64) = (row.get(0)?, row.get(1)?);
             Ok(RefusedAlike { readers: readers.unsigned_abs(), domains: domains.unsigned_abs() })

@@ -5,9 +5,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::settlement::{Follow, Sentence};
-use crate::model::keys::DeliveryKey;
 use crate::store::{RefusedAlike, StoreError, TakenThere, Unit, WhyHandedBack, Write};
-use crate::support::text::many;
 
 /// What was refused and taken counts for so long.
 const WINDOW: SignedDuration = SignedDuration::from_hours(72);
@@ -55,7 +53,7 @@ impl Known {
     /// Why the reader is not to be suppressed yet, if so.
     fn doubtful(&self, refusals_max: u64, now: Timestamp) -> Option<Doubtful> {
         let lasts = now.duration_since(self.since);
-        let has_taken = self.taken.latest.is_some_and(|latest| latest > self.since);
+        let has_taken = self.taken.latest.is_some_and(|latest| latest >= self.since);
         // Whoever is put off for two days while nobody there is served at all shares that with the others.
         let is_shut = !self.is_gone && self.refused > 1 && !has_taken;
         let is_alike = self.alike.domains > refusals_max
@@ -89,9 +87,19 @@ pub(super) fn kept_back(
         Follow::SoftBounce(hash, _) => (hash, false),
         Follow::Nothing => return Ok(None),
     };
-    // Whoever is not refused any more was served meanwhile; mail to strangers is judged by itself.
-    let since = unit.mailing().refused_since(hash)?.unwrap_or(now);
-    let known = known(unit, sentence.number, (hash, &sentence.domain), (is_gone, since), now)?;
+    let was_served = unit.mailing().was_served(sentence.number)?;
+    let known = match unit.mailing().refused_since(hash)? {
+        Some(since) => known(
+            unit,
+            Known { is_gone, since, was_served, ..Known::default() },
+            hash,
+            &sentence.domain,
+            now,
+        )?,
+        // The reader was served meanwhile, or this is no mail of a list: others show nothing of strangers.
+        None => Known { is_gone, since: now, was_served, ..Known::default() },
+    };
+    let since = known.since;
     let Some(why) = known.doubtful(refusals_max as u64, now) else {
         return Ok(None);
     };
@@ -99,19 +107,17 @@ pub(super) fn kept_back(
     let pause = pause.clamp(*ASKED_AGAIN_SECONDS.start(), *ASKED_AGAIN_SECONDS.end());
     let next_attempt = now.checked_add(SignedDuration::from_secs(pause)).unwrap_or(now);
     let reason = sentence.outcome.reason().unwrap_or_default();
-    let readers = |count: u64| many(count as usize, "reader", "readers");
     let domain = &sentence.domain;
+    // Without figures: equal reasons are equal texts.
     let held = match why {
-        Doubtful::There => Some(format!("{} of {domain} refused within days", readers(known.refused))),
-        Doubtful::Alike => {
-            Some(format!("{} refused in the same words within days", readers(known.alike.readers)))
-        }
+        Doubtful::There => Some(format!("many readers of {domain} are refused within days")),
+        Doubtful::Alike => Some("many readers are refused in the same words within days".to_owned()),
         Doubtful::Served => None,
     };
     let why_back = match held {
         Some(crowd) => {
             let reason = format!("{crowd}: {reason}");
-            let has_taken = known.taken.latest.is_some_and(|latest| latest > since);
+            let has_taken = known.taken.latest.is_some_and(|latest| latest >= since);
             if why == Doubtful::There && !has_taken {
                 unit.mailing().pause_domain(domain, &reason)?;
             }
@@ -127,23 +133,22 @@ pub(super) fn kept_back(
     Ok(Some(KeptBack { why: why_back, next_attempt }))
 }
 
+/// Adds what is known of others.
 fn known(
     unit: &Unit<Write>,
-    number: DeliveryKey,
-    (hash, domain): (&str, &str),
-    (is_gone, since): (bool, Timestamp),
+    of_reader: Known,
+    hash: &str,
+    domain: &str,
     now: Timestamp,
 ) -> Result<Known, StoreError> {
     let from = now.saturating_sub(WINDOW).unwrap_or(Timestamp::MIN);
     let mailing = unit.mailing();
     Ok(Known {
-        is_gone,
-        since,
-        was_served: mailing.was_served(number)?,
-        refused: mailing.refused_there(domain, is_gone, from)?,
+        refused: mailing.refused_there(domain, of_reader.is_gone, from)?,
         taken: mailing.taken_there(domain, from)?,
         alike: mailing.refused_alike(hash, from)?,
         taken_of_all: mailing.taken_a_day(from)?,
+        ..of_reader
     })
 }
 
