@@ -602,8 +602,13 @@ const ONE_CONNECTION: [&str; 6] =
 
 /// Whether an answer asks for another connection, since this one had as many messages as it may have. Servers say it with any code.
 pub fn asks_for_another(code: u16, words: &str) -> bool {
+    // Of a message with a single recipient, there are never too many recipients.
+    let is_of_recipients = matches!(enhanced(words), Some([4, 5, 3]));
     let words = Words::new(words, &Parties { ours: &Ours::default(), recipients: &[] });
-    (400..600).contains(&code) && !words.say(CONNECTIONS) && words.say(MESSAGES) && words.say(&ONE_CONNECTION)
+    (400..600).contains(&code)
+        && !words.say(CONNECTIONS)
+        && words.say(MESSAGES)
+        && (is_of_recipients || words.say(&ONE_CONNECTION))
 }
 
 /// A host as Postfix names it: what it is called says nothing.
@@ -946,6 +951,7 @@ mod tests {
             (554, "5.7.0 too many transactions", true),
             (452, "4.5.3 Too many recipients received this connection", true),
             (451, "Message limit of this connection is exceeded", true),
+            (452, "4.5.3 Error: too many recipients", true),
             (450, "too many concurrent sessions", false),
             (451, "4.7.652 too many messages, and the maximum number of connections", false),
             (450, "4.7.1 too many messages from your network today", false),
