@@ -55,7 +55,7 @@ fn a_provider_that_forgets_a_share_of_its_users_for_a_day_costs_none_of_them() {
     // Every third of them, others each time.
     let turn = std::sync::atomic::AtomicUsize::new(0);
     sink.refuse(move |to| {
-        let is_third = || turn.fetch_add(1, std::sync::atomic::Ordering::SeqCst) % 3 == 0;
+        let is_third = || turn.fetch_add(1, std::sync::atomic::Ordering::SeqCst).is_multiple_of(3);
         (to.ends_with("@large.example") && is_third()).then_some(GONE)
     });
     let ran = app.run(&["run"]);
