@@ -3,7 +3,7 @@
 mod parts;
 mod signals;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -22,7 +22,7 @@ use crate::normalize::language::LanguageDetector;
 use crate::pipeline::mail::MailContext;
 use crate::pipeline::mail::forget;
 use crate::pipeline::mail::incident;
-use crate::pipeline::mail::outbox::{Deliveries, DeliveryPace, OutboxWorker, Progress};
+use crate::pipeline::mail::outbox::{Deliveries, DeliveryPace, OutboxWorker, Progress, Readers};
 use crate::pipeline::mail::queue::{self, DigestReport};
 use crate::pipeline::mail::subscribers;
 use crate::pipeline::maintenance::{self, TopicAssigner};
@@ -74,6 +74,8 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// Set by Ctrl-C or SIGTERM: every phase ends where it is.
     pub stop: CancellationToken,
+    /// Who is to get the configured digests; found out when mail is sent.
+    readers: OnceLock<Arc<Readers>>,
 }
 
 /// The results of one cycle.
@@ -141,6 +143,7 @@ impl App {
             clock,
             metrics: Arc::default(),
             stop,
+            readers: OnceLock::new(),
         };
         app.keep_leases();
         Ok(app)
@@ -473,6 +476,7 @@ impl App {
     fn outbox(&self) -> OutboxWorker {
         let mail = &self.config.mail;
         let operators = mail.operators.iter().map(|operator| self.sender.key.hash(operator.as_str()));
+        let readers = || Arc::new(Readers::new(&self.config.digests, &self.sender.key));
         OutboxWorker {
             store: self.store().clone(),
             transport: self.transport.clone(),
@@ -487,6 +491,7 @@ impl App {
             },
             clock: self.clock,
             operators: operators.collect(),
+            readers: self.readers.get_or_init(readers).clone(),
             stop: self.stop.clone(),
         }
     }

@@ -87,9 +87,14 @@ fn is_of_network(status: Option<[u16; 3]>) -> bool {
 
 /// What our own server's answer would leave open: a report is the last word, and comes from many more servers.
 fn judge_unexplained(status: Option<[u16; 3]>, words: &str) -> Kind {
-    let says_gone = NO_MAILBOX.is_match(words) || words::says("gone", words);
+    let is_gone = |text: &str| NO_MAILBOX.is_match(text) || words::says("gone", text);
+    let says_gone = is_gone(words);
     let says_passing = PASSES.is_match(words) || words::says("passes", words);
-    if words::says("about us", words) {
+    // Who is unknown may be the one who sends.
+    let sentences = || words.split(['.', ';', '!', '\n']).filter(|text| is_gone(text));
+    let is_of_sender =
+        says_gone && sentences().next().is_some() && sentences().all(|text| words::says("sender", text));
+    if words::says("about us", words) || is_of_sender {
         Kind::NotTheirs
     } else if says_gone && !says_passing {
         Kind::Hard
@@ -179,6 +184,28 @@ mod tests {
     fn judge(code: &str, said: &str, told: &str) -> Kind {
         let ours = Ours::new(["news@example.org"]);
         super::judge(code, said, told, &Parties { ours: &ours, recipients: &["a@x.org".to_owned()] })
+    }
+
+    #[test]
+    fn a_sender_who_is_unknown_is_no_recipient_who_is() {
+        for said in [
+            "L'expéditeur est inconnu",
+            "L’adresse de l’expéditeur n’existe pas.",
+            "Der Absender ist unbekannt",
+            "Die Absenderadresse existiert nicht",
+            "Il mittente non esiste",
+            "O remetente é desconhecido",
+            "De afzender bestaat niet",
+            "Le serveur de destination est inconnu pour le moment",
+        ] {
+            assert_eq!(judge("", said, ""), Kind::NotTheirs, "{said}");
+        }
+        for said in [
+            "Der Absender wird benachrichtigt. Der Empfänger ist unbekannt",
+            "Notification à l'expéditeur :\nL'adresse du destinataire n'existe pas",
+        ] {
+            assert_eq!(judge("", said, ""), Kind::Hard, "{said}");
+        }
     }
 
     #[test]

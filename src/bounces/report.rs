@@ -201,6 +201,8 @@ pub(super) fn sloppy(text: &str, failed: &str, ours: &Ours) -> Return {
 pub(super) fn complaint(feedback: &str) -> Return {
     let blocks = blocks(feedback);
     let kind = blocks.iter().find_map(|block| field(block, "feedback-type")).unwrap_or_default();
+    // A comment may follow (RFC 5322 section 3.2.2).
+    let kind = kind.split('(').next().unwrap_or_default();
     match kind.trim().to_ascii_lowercase().as_str() {
         kind @ ("abuse" | "fraud") => Return::Complaint(kind.to_owned()),
         "not-spam" => Return::Other("somebody said that our mail is not spam"),

@@ -48,7 +48,9 @@ impl Reply {
             _ => line.as_str(),
         });
         let words: Vec<&str> = self.lines.iter().take(1).map(String::as_str).chain(rest).collect();
-        words.join(" ").trim().to_owned()
+        // What turns the direction of writing would turn that of ours as well.
+        let is_turn = |c: char| matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+        words.join(" ").trim().replace(is_turn, "")
     }
 }
 

@@ -19,22 +19,35 @@ pub struct Sending {
     pub has_others: bool,
     /// Servers that refused it for a reason that is about us before another one was asked, with the reason.
     pub refused_by: Vec<(usize, String)>,
+    /// Servers that did not take it for another reason before another one was asked, with the reason.
+    pub passed_by: Vec<(usize, String)>,
     pub result: Result<(), DeliverError>,
 }
 
 impl Sending {
     /// What no other server was asked about.
     pub fn by(server: Option<usize>, result: Result<(), DeliverError>) -> Sending {
-        Sending { server, is_named: false, has_others: false, refused_by: Vec::new(), result }
+        Sending {
+            server,
+            is_named: false,
+            has_others: false,
+            refused_by: Vec::new(),
+            passed_by: Vec::new(),
+            result,
+        }
     }
 
     /// The same with other words.
     pub fn map(self, words: impl Fn(String) -> String) -> Sending {
+        let of_servers = |said: Vec<(usize, String)>| -> Vec<(usize, String)> {
+            said.into_iter().map(|(at, reason)| (at, words(reason))).collect()
+        };
         Sending {
             server: self.server,
             is_named: self.is_named,
             has_others: self.has_others,
-            refused_by: self.refused_by.into_iter().map(|(at, reason)| (at, words(reason))).collect(),
+            refused_by: of_servers(self.refused_by),
+            passed_by: of_servers(self.passed_by),
             result: self.result.map_err(|error| error.map(words)),
         }
     }

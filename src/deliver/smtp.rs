@@ -13,7 +13,7 @@ use lettre::transport::smtp::extension::ClientId;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::judgement::{is_closing, is_crowded, is_final, judged, not_taken};
+use self::judgement::{is_closing, is_crowded, is_final, is_spent, judged, may_be_its_own, not_taken};
 use self::message::{Stuffed, tell, uncarried};
 use self::pool::{Idle, Place, Pool};
 use self::server::Server;
@@ -59,12 +59,14 @@ impl Smtp {
         Ok(Smtp { servers, timeout, hello: ClientId::default().to_string(), ours, pool: Arc::default() })
     }
 
-    /// Hands a message over. A server that cannot be reached, or refuses us, costs a try at the next one. After `stop` nothing is
-    /// handed over any more; what the server was already told to take goes on to its end.
+    /// Hands a message over. A server that cannot be reached, or does not take it, costs a try at the next one, whatever it says: it may
+    /// be sick, and know nobody. After `stop` nothing is handed over any more; what the server was already told to take goes on to its
+    /// end.
     pub async fn send(&self, envelope: &Envelope, message: &str, stop: &CancellationToken) -> Sending {
-        let (mut refused_by, mut avoided): (Vec<(usize, String)>, Vec<usize>) = (Vec::new(), Vec::new());
+        let (mut refused_by, mut passed_by) = (Vec::new(), Vec::new());
+        let (mut avoided, mut last): (Vec<usize>, Option<Sending>) = (Vec::new(), None);
         loop {
-            let mut sending = self.send_once(envelope, message, stop, &avoided).await;
+            let sending = self.send_once(envelope, message, stop, &avoided).await;
             let other = sending.server.filter(|at| self.has_other(*at, &avoided));
             match (other, &sending.result) {
                 (Some(at), Err(DeliverError::RefusesUs(reason))) => {
@@ -72,10 +74,20 @@ impl Smtp {
                     avoided.push(at);
                 }
                 (Some(at), Err(DeliverError::Unable(_))) => avoided.push(at),
+                (Some(at), Err(error)) if may_be_its_own(error) => {
+                    self.note_answer(Some(at), &sending.result);
+                    passed_by.push((at, error.to_string()));
+                    avoided.push(at);
+                    last = Some(sending);
+                }
                 _ => {
+                    // Where no other one can be reached after all, what was said stands.
+                    let is_said = matches!(sending.result, Err(DeliverError::Unavailable(_)))
+                        && sending.server.is_none();
+                    let mut sending = if is_said { last.unwrap_or(sending) } else { sending };
                     self.note_answer(sending.server, &sending.result);
                     sending.has_others = sending.server.is_some_and(|at| self.has_other(at, &[]));
-                    sending.refused_by = refused_by;
+                    (sending.refused_by, sending.passed_by) = (refused_by, passed_by);
                     return sending;
                 }
             }
@@ -109,6 +121,10 @@ impl Smtp {
                 // The server closed this connection without taking the message; a new one may work.
                 Err((Fault::Refused(reply), _)) if reply.code == CLOSING && was_kept && !is_fresh => {
                     is_fresh = true
+                }
+                Err((fault, Some(idle))) if idle.messages > 0 && is_spent(&fault) => {
+                    idle.close().await;
+                    is_fresh = true;
                 }
                 Err((fault, Some(idle))) => {
                     if !self.ease(idle, &fault, &mut slower).await {
@@ -190,6 +206,11 @@ impl Smtp {
             tokio::time::sleep(pace).await;
             match tell(&mut idle.connection, envelope).await {
                 Ok(()) => return Ok((idle, was_kept)),
+                // It had as many messages over this connection as it takes.
+                Err((_, fault)) if idle.messages > 0 && is_spent(&fault) => {
+                    idle.close().await;
+                    (is_fresh, tries) = (true, tries + 1);
+                }
                 Err((command, fault @ Fault::Refused(_))) if !is_closing(&fault) => {
                     // The server replied: the connection is fine, but this message is refused.
                     let is_fine = idle.connection.ask("RSET", 200..=299).await.is_ok();
@@ -308,9 +329,7 @@ impl Smtp {
         let at = idle.place.at;
         if self.lower(at, fault) {
             // The place is freed when the connection is closed.
-            let Idle { connection, place, .. } = idle;
-            connection.quit().await;
-            drop(place);
+            idle.close().await;
             return true;
         }
         self.keep(idle);
@@ -391,11 +410,7 @@ impl Smtp {
             self.pool.state().server(at).idle.push(idle);
             self.pool.changed.notify_waiters();
         } else {
-            tokio::spawn(async move {
-                let Idle { connection, place, .. } = idle;
-                connection.quit().await;
-                drop(place);
-            });
+            tokio::spawn(idle.close());
         }
     }
 

@@ -2,6 +2,11 @@
 //! list its readers. Pure: from the command, the code, the enhanced code (RFC 3463, RFC 7505) and the words. Our own server's answers
 //! and those that reports of failed deliveries repeat are judged by the same function.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 use crate::support::text::fold;
 
 /// What the server refused.
@@ -138,6 +143,27 @@ const US: &[&str] = &[
     "authenticat",
     "auth required",
     "not allowed to send",
+    "from address",
+    "sending from",
+    "sending address",
+    "originating",
+    "your address",
+    "your email address",
+    "your mail address",
+    "domain of your",
+    "your plan",
+    "your subscription",
+    "your daily",
+    "daily limit",
+    "hourly limit",
+    "you are an unknown",
+    "unknown client",
+    "password",
+    "whitelist",
+    "white list",
+    "access list",
+    "sandbox",
+    "an authorized recipient",
     "rcpthosts",
     "virus",
     "malware",
@@ -178,6 +204,7 @@ const US: &[&str] = &[
     "ptr record",
     "ptr resource record",
     " no ptr",
+    " ptr unknown",
     "dns ptr",
     "dns mx",
     "reverse hostname",
@@ -381,6 +408,10 @@ const UNKNOWN: &[&str] = &[
     "utilisateur inconnu",
     "utilisateur inexistant",
     "adresse inconnue",
+    "mail inconnue",
+    "lettres inconnue",
+    "electronique inconnue",
+    "correo inexistente",
     "adresse inexistante",
     "adresse invalide",
     "boite inconnue",
@@ -505,10 +536,33 @@ const TROUBLE: &[&str] = &[
     "at the moment",
     "try again",
     "backup mx",
+    "licence",
+    "license",
+    "pour le moment",
+    "le serveur est",
+    "server ist",
+    "il server e",
+    "o servidor esta",
+    "el servidor esta",
+    "en este momento",
+    "no momento",
+    "al momento",
+    "derzeit",
+    "zurzeit",
+    "momentan",
     "being migrated",
     "not accepting mail",
     "not accepting network messages",
 ];
+/// What a server looks its users up in, and what may be wrong with that.
+const REGISTERS: [&str; 3] = ["database", " db ", "user table"];
+const OUT_OF_ORDER: [&str; 8] =
+    ["unavailable", "not available", "fail", " down ", "connection", "cannot be", "could not be", "offline"];
+/// What has a word of `TROUBLE` in it, and says that a recipient was looked for.
+const LOOKED_FOR: [&str; 4] = ["not found in ldap", "unknown in ldap", "not in ldap", "no such user in ldap"];
+/// About one mailbox, though others are refused in such words.
+const ONE_MAILBOX: [&str; 4] =
+    ["is receiving mail at a rate", "is receiving mail too quickly", "for this recipient", "mailbox quota"];
 /// About more at a time than the server lets us have: fewer connections, or a slower pace, get the mail through.
 const CONNECTIONS: &[&str] = &[
     "concurren",
@@ -528,9 +582,42 @@ pub fn asks_for_fewer(code: u16, words: &str) -> bool {
     (400..500).contains(&code) && Words::new(words, &nobody).say(CONNECTIONS)
 }
 
+/// About the messages of one connection.
+const MESSAGES: &[&str] = &[
+    "too many messages",
+    "too many mails",
+    "too many emails",
+    "too many transactions",
+    "too many recipients",
+    "message limit",
+    "messages limit",
+    "maximum messages",
+    "maximum number of messages",
+    "number of messages",
+    "messages per",
+    "mails per",
+];
+const ONE_CONNECTION: [&str; 6] =
+    ["session", "connection", "already sent", "transactions", "new connect", "reconnect"];
+
+/// Whether an answer asks for another connection, since this one had as many messages as it may have. Servers say it with any code.
+pub fn asks_for_another(code: u16, words: &str) -> bool {
+    // Of a message with a single recipient, there are never too many recipients.
+    let is_of_recipients = matches!(enhanced(words), Some([4, 5, 3]));
+    let words = Words::new(words, &Parties { ours: &Ours::default(), recipients: &[] });
+    (400..600).contains(&code)
+        && !words.say(CONNECTIONS)
+        && words.say(MESSAGES)
+        && (is_of_recipients || words.say(&ONE_CONNECTION))
+}
+
+/// A host as Postfix names it: what it is called says nothing.
+static HOST: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?i)\bhost [\w.-]+\[[^\]]*\]").unwrap());
+
 /// Normalizes words like the lists: folded, without addresses, with spaces for everything but letters and digits.
 fn plain(words: &str) -> String {
     let mut out = String::from(" ");
+    let words = HOST.replace_all(words, " ");
     // Whoever is called spam@… or policy@… is not what the server speaks of.
     let pieces = words.split(|c| !is_of_address(c)).filter(|piece| !piece.contains('@'));
     for word in
@@ -542,8 +629,22 @@ fn plain(words: &str) -> String {
     out
 }
 
-/// What a reply says to everybody alike: its words without addresses, domains, numbers and ids.
+/// The words that refusals of recipients are made of.
+static VOCABULARY: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+    let words = UNKNOWN.iter().chain(&FULL).flat_map(|phrase| phrase.split_whitespace());
+    // Articles and the like stand in any sentence.
+    words.filter(|word| word.chars().count() >= 4).collect()
+});
+
+/// What a reply says to everybody alike: the words of it that refusals are made of, or else those that are no addresses, domains, numbers
+/// and ids. An id may be one of letters, and a date has names.
 pub fn gist(words: &str) -> String {
+    let all = bare(words);
+    let known: Vec<&str> = all.split(' ').filter(|word| VOCABULARY.contains(word)).collect();
+    if known.len() < 2 { all } else { known.join(" ") }
+}
+
+fn bare(words: &str) -> String {
     let is_name = |piece: &str| piece.contains('@') || piece.trim_matches('.').contains('.');
     let has_figure = |word: &str| word.contains(|c: char| c.is_numeric());
     let pieces = words.split(|c| !is_of_address(c)).filter(|piece| !is_name(piece));
@@ -588,6 +689,11 @@ impl Words {
         (self.name_us() || self.say(&US_PERHAPS)) && !self.say(&NOT_US)
     }
 
+    /// Whether they speak of the server's own state.
+    fn say_trouble(&self) -> bool {
+        self.say(TROUBLE) && !self.say(&LOOKED_FOR) || self.say(&REGISTERS) && self.say(&OUT_OF_ORDER)
+    }
+
     fn say_full(&self) -> bool {
         self.say(&FULL) && !self.say(&OUR_QUOTA)
     }
@@ -612,8 +718,10 @@ pub fn refusal(
         Command::Connect | Command::Auth | Command::Mail => Refusal::Us,
         // An address that no mailbox can have; other words that it does not know are ours (RFC 5321 section 4.2.3, RFC 4954 section 6).
         Command::Rcpt if code == 501 && detail == Some((1, 3)) && !words.name_us() => Refusal::NoRecipient,
-        _ if matches!(code, 500..=504 | 530 | 534 | 535 | 538 | 555) => Refusal::Us,
+        _ if matches!(code, 500..=504 | 530 | 534 | 535 | 538 | 555 | 600..) => Refusal::Us,
         _ if is_temporary => temporary(detail, &words),
+        // A final code with one for now in its words is none to believe.
+        Command::Rcpt if enhanced.is_some_and(|[class, ..]| class == 4) => temporary(detail, &words),
         Command::Data => of_message(detail, &words),
         Command::Rcpt => permanent(detail, &words),
     }
@@ -649,6 +757,7 @@ fn of_message(detail: Option<(u16, u16)>, words: &Words) -> Refusal {
 fn permanent(detail: Option<(u16, u16)>, words: &Words) -> Refusal {
     match detail {
         Some((2, 2)) => Refusal::Mailbox,
+        _ if words.say(&ONE_MAILBOX) && !words.quotes_policy => Refusal::Mailbox,
         // As Yandex answers.
         Some((7, 1)) if words.say(UNKNOWN) && !words.may_name_us() => Refusal::NoRecipient,
         // As Outlook.com answers for a mailbox that does not exist.
@@ -658,7 +767,7 @@ fn permanent(detail: Option<(u16, u16)>, words: &Words) -> Refusal {
         _ if words.name_us() => Refusal::Us,
         _ if words.say_full() => Refusal::Mailbox,
         _ if words.say(&GREYLISTED) => Refusal::Mailbox,
-        _ if words.say(&PASSING) || words.say(TROUBLE) => if_passing(detail),
+        _ if words.say(&PASSING) || words.say_trouble() => if_passing(detail),
         Some((1, 1..=6 | 9 | 10) | (2, 1)) => Refusal::NoRecipient,
         // A directory that is asked at the edge (Exchange Online).
         Some((4, 1)) if words.say(&["recipient address rejected"]) => Refusal::NoRecipient,
@@ -721,6 +830,40 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wrong_with_us_or_the_server_is_not_said_of_a_recipient() {
+        use Refusal::{Busy, Mailbox, Us};
+        for (code, words, want) in [
+            (550, "5.1.1 User unknown: the account database is unavailable", Busy),
+            (550, "5.1.1 User unknown (db connection lost)", Busy),
+            (550, "Unknown user, the licence has expired", Busy),
+            (550, "Le domaine est inconnu pour le moment", Busy),
+            (550, "5.1.1 From address not found", Us),
+            (550, "The address that you are sending from does not exist", Us),
+            (550, "5.1.1 Your email address is unknown here", Us),
+            (550, "Unknown user or bad password", Us),
+            (550, "Recipient does not exist in your plan", Us),
+            (550, "User unknown in our whitelist", Us),
+            (550, "PTR unknown", Us),
+            (550, "5.1.90 Your daily limit of recipients is reached", Us),
+            (550, "Sandbox account: not an authorized recipient", Us),
+            (600, "5.1.1 user unknown", Us),
+            (550, "4.1.1 user unknown", Mailbox),
+            (
+                550,
+                "5.2.1 The user is receiving mail at a rate that prevents more from being delivered",
+                Mailbox,
+            ),
+            (552, "5.2.3 The message is too large for this recipient", Mailbox),
+            (552, "Message rejected: mailbox quota exceeded", Mailbox),
+            (550, "5.1.1 undeliverable address: host backend[192.0.2.1] said: 550 User unknown", NoRecipient),
+            (550, "5.1.1 recipient not found in LDAP", NoRecipient),
+            (550, "5.1.1 no such user in our database", NoRecipient),
+        ] {
+            assert_eq!(refusal(Rcpt, code, enhanced(words), words, &NOBODY), want, "{code} {words}");
+        }
+    }
+
+    #[test]
     fn nothing_but_a_refused_recipient_says_that_there_is_none() {
         for command in [Connect, Auth, Mail, Data] {
             for code in 400..600 {
@@ -776,10 +919,12 @@ mod tests {
             "550 5.1.1 <ana@a.example>: User unknown (id 4Xy9) at mx1.host.example.",
             "550 5.1.1 <bo@b.example>: user unknown (id 77q) at mx2.host.example",
         ];
-        assert_eq!(gist(alike[0]), "user unknown id at");
+        assert_eq!(gist(alike[0]), "user unknown");
         assert_eq!(gist(alike[1]), gist(alike[0]));
         assert_eq!(gist("550 5.1.1 <c@d.example> user unknown, id at 12"), gist(alike[0]));
+        assert_eq!(gist("550 5.1.1 User unknown [vhibpwhbwgzj], on Thursday"), gist(alike[0]));
         assert_ne!(gist("550 5.1.1 no such user"), gist(alike[0]));
+        assert_eq!(gist("550 what a pity 12a"), "what a pity");
     }
 
     #[test]
@@ -794,6 +939,26 @@ mod tests {
             (451, "4.7.1 greylisted", false),
         ] {
             assert_eq!(asks_for_fewer(code, words), want, "{code} {words}");
+        }
+    }
+
+    #[test]
+    fn an_answer_may_ask_for_another_connection() {
+        for (code, words, want) in [
+            (452, "4.5.3 too many messages in this session", true),
+            (450, "4.7.1 Too many messages for this connection, please reconnect", true),
+            (503, "Maximum number of messages per session reached", true),
+            (554, "5.7.0 too many transactions", true),
+            (452, "4.5.3 Too many recipients received this connection", true),
+            (451, "Message limit of this connection is exceeded", true),
+            (452, "4.5.3 Error: too many recipients", true),
+            (450, "too many concurrent sessions", false),
+            (451, "4.7.652 too many messages, and the maximum number of connections", false),
+            (450, "4.7.1 too many messages from your network today", false),
+            (552, "5.2.2 mailbox full", false),
+            (250, "too many messages in this session", false),
+        ] {
+            assert_eq!(asks_for_another(code, words), want, "{code} {words}");
         }
     }
 

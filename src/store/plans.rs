@@ -21,7 +21,7 @@ use crate::model::subscription::Subscription;
 
 /// Tables that grow with time or with the number of people. Sources, publications, hosts and rulings are bounded by what
 /// somebody wrote.
-const GROWING: [&str; 13] = [
+const GROWING: [&str; 14] = [
     "sign_up",
     "entry",
     "event",
@@ -35,6 +35,7 @@ const GROWING: [&str; 13] = [
     "subscriber",
     "suppression",
     "bounce",
+    "refusal",
 ];
 
 /// Statements that scan a table on purpose, and why.
@@ -249,8 +250,32 @@ fn write_deliveries(w: &Unit<Write>) -> Result<ClaimedDelivery> {
     w.leases().renew("w", now)?;
     w.mailing().settle(claimed, DeliveryState::Sent, None, now)?;
     w.mailing().skip_uncertain(now)?;
+    write_refusals(w)?;
     w.mailing().forget_notices(1)?;
     Ok(claimed)
+}
+
+fn write_refusals(w: &Unit<Write>) -> Result<()> {
+    let (now, hash) = (at(NOW), "g".to_owned());
+    let refused = NewRefusal {
+        hash,
+        domain: "x.example".into(),
+        words: "no".into(),
+        is_gone: true,
+        delivery: DeliveryKey(2),
+    };
+    w.mailing().note_taken("h", "x.example", now)?;
+    w.mailing().put_refusal(&refused, now)?;
+    w.subscribers().put("g", &subscriber(), at(0))?;
+    w.mailing().note_believed("g", now)?;
+    w.subscribers().suppress("g", &Scope::All, "bounced", now)?;
+    w.mailing().take_back("g", true, (at(0), SignedDuration::from_hours(1)), now)?;
+    w.mailing().note_believed("g", now)?;
+    w.mailing().take_back("g", false, (at(0), SignedDuration::from_hours(1)), now)?;
+    let why = WhyHandedBack::NotTheirs("no".into());
+    w.mailing().keep_back(DeliveryKey(2), 0, &why, now)?;
+    w.subscribers().delete("g")?;
+    w.mailing().forget_refusals(at(0))
 }
 
 fn write_subscribers(w: &Unit<Write>) -> Result<()> {
@@ -426,6 +451,12 @@ fn read_mailing(r: &Unit<Read>) -> Result<()> {
     r.mailing().secret("n")?;
     r.mailing().delivery_counts()?;
     r.mailing().notices()?;
+    r.mailing().refused_since("g")?;
+    r.mailing().refused_there("x.example", true, now)?;
+    r.mailing().refused_alike("g", now)?;
+    r.mailing().taken_there("x.example", now)?;
+    r.mailing().taken_a_day(now)?;
+    r.mailing().was_served(DeliveryKey(1))?;
     Ok(())
 }
 
@@ -436,6 +467,7 @@ fn read_subscribers(r: &Unit<Read>) -> Result<()> {
     r.subscribers().each(|_| Ok::<_, StoreError>(()))?;
     r.subscribers().counts()?;
     r.subscribers().suppression("h", &digest)?;
+    r.subscribers().state("h")?;
     r.subscribers().clear_suppressions()?;
     r.subscribers().delivery_recipient(Some(DeliveryKey(1)), None)?;
     r.subscribers().delivery_recipient(None, Some("m"))?;
@@ -483,6 +515,7 @@ fn call_sites() -> Vec<(String, u32)> {
         ("mailing", include_str!("mailing.rs")),
         ("intake", include_str!("intake.rs")),
         ("publishing", include_str!("publishing.rs")),
+        ("refusals", include_str!("refusals.rs")),
         ("sources", include_str!("sources.rs")),
         ("stories", include_str!("stories.rs")),
         ("subscribers", include_str!("subscribers.rs")),

@@ -163,6 +163,11 @@ impl<A> Subscribers<'_, A> {
         self.db.row("SELECT latest FROM clock", [], |row| Ok(time(row.get(0)?)))
     }
 
+    /// The state of a subscriber; `None` if there is none.
+    pub fn state(&self, hash: &str) -> Result<Option<String>> {
+        self.db.row("SELECT state FROM subscriber WHERE hash = ?1", [hash], |row| row.get(0))
+    }
+
     /// Why an address must not get a digest, if so.
     pub fn suppression(&self, hash: &str, digest: &DigestId) -> Result<Option<String>> {
         let sql = "SELECT reason FROM suppression WHERE address = ?1 AND digest IN (?2, ?3) ORDER BY digest LIMIT 1";
@@ -379,14 +384,16 @@ impl Subscribers<'_, Write> {
             self.db.execute("DELETE FROM suppression WHERE address = ?1", [hash])?;
         }
         self.db.execute("UPDATE bounce SET is_past = 1 WHERE hash = ?1 AND is_past = 0", [hash])?;
+        self.db.execute("DELETE FROM refusal WHERE hash = ?1", [hash])?;
         Ok(())
     }
 
-    /// Deletes the bounces and lifted suppressions of an address.
+    /// Deletes the bounces, refusals and lifted suppressions of an address.
     pub fn forget_history(&self, hash: &str) -> Result<()> {
         self.db.batch("PRAGMA secure_delete = ON")?;
         self.db.execute("DELETE FROM lifted_suppression WHERE hash = ?1", [hash])?;
         self.db.execute("DELETE FROM bounce WHERE hash = ?1", [hash])?;
+        self.db.execute("DELETE FROM refusal WHERE hash = ?1", [hash])?;
         Ok(())
     }
 

@@ -194,10 +194,55 @@ pub(super) fn is_nothing(text: &str) -> bool {
 
 /// Whether a remark says, in words other than the name of a state, that somebody wants no mail: a phrase in it, or one of its items.
 pub(super) fn declines(text: &str) -> bool {
-    let is_item = |item: &str| REMARKS.items.contains(plain(item).as_str()) || is_refusal(item);
     holds_any(text, &REMARKS.answers)
         || holds_any(text, &REMARKS.phrases)
-        || text.split([',', ';', '|', '\n', '"', '/', '[', ']', '.']).any(is_item)
+        || text.split([',', ';', '|', '\n', '"', '/', '[', ']', '.']).any(is_refusing_item)
+}
+
+/// Endings of plurals, and what stands in the singular instead: tags, labels and lists are called after many.
+const PLURALS: [(&str, &str); 14] = [
+    ("s", ""),
+    ("es", ""),
+    ("rs", ""),
+    ("e", ""),
+    ("n", ""),
+    ("en", ""),
+    ("er", ""),
+    ("r", ""),
+    ("i", "o"),
+    ("e", "a"),
+    ("i", "e"),
+    ("os", "o"),
+    ("as", "a"),
+    ("ами", ""),
+];
+
+/// Words in the singular that a text may be the plural of.
+fn singulars(text: &str) -> impl Iterator<Item = String> {
+    PLURALS.iter().filter_map(move |(ending, instead)| {
+        let stem = text.strip_suffix(ending)?;
+        (stem.chars().count() >= SINGULAR_CHARS_MIN).then(|| format!("{stem}{instead}"))
+    })
+}
+
+/// Shorter words are changed into others by an ending.
+const SINGULAR_CHARS_MIN: usize = 4;
+
+/// Whether a whole tag, or the whole of a note, is a word of refusal: also with a year, in the plural, or as the name of a column.
+fn is_refusing_item(item: &str) -> bool {
+    let words = plain(item);
+    let words = words.trim_matches(|c: char| c.is_ascii_digit() || c == ' ');
+    let is_name = |name: &str| match NAMES.whole.get(name) {
+        Some((Column::Refused(verdict), _)) => {
+            verdict.refusal().is_some() && name.chars().count() >= SINGULAR_CHARS_MIN
+        }
+        _ => false,
+    };
+    let is_known = |word: &str| REMARKS.items.contains(word) || is_refusal(word) || is_name(word);
+    is_refusal(item)
+        || is_known(words)
+        || REMARKS.beginnings.iter().any(|beginning| words.starts_with(beginning.as_str()))
+        || singulars(words).any(|word| is_known(&word))
 }
 
 /// Whether the whole of a text is the state of somebody who left. One or two Latin letters are too little to tell.
@@ -214,7 +259,14 @@ pub(super) fn refuses(text: &str) -> bool {
 /// Whether the fields of a JSON object, as some programs write what they do not know, say that somebody wants no mail.
 pub(super) fn object_declines(text: &str) -> bool {
     let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(text) else { return false };
+    fields_decline(&fields)
+}
+
+fn fields_decline(fields: &serde_json::Map<String, serde_json::Value>) -> bool {
     fields.iter().any(|(name, value)| {
+        if let serde_json::Value::Object(inner) = value {
+            return fields_decline(inner);
+        }
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         match column(name) {
             Some((Column::Agreed | Column::Confirmed | Column::State, _)) => {
@@ -249,6 +301,7 @@ struct Remarks {
     answers: Vec<String>,
     phrases: Vec<String>,
     items: HashSet<String>,
+    beginnings: Vec<String>,
 }
 
 static REMARKS: LazyLock<Remarks> = LazyLock::new(|| {
@@ -257,6 +310,7 @@ static REMARKS: LazyLock<Remarks> = LazyLock::new(|| {
         match meaning {
             "answer" => remarks.answers.extend(words.map(plain)),
             "phrase" => remarks.phrases.extend(words.map(plain)),
+            "beginning" => remarks.beginnings.extend(words.map(plain)),
             _ => remarks.items.extend(words.map(plain)),
         }
     }
@@ -305,6 +359,66 @@ static REFUSALS: LazyLock<Vec<(String, Verdict)>> = LazyLock::new(|| {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tags_and_labels_name_in_the_plural_who_left() {
+        for tag in [
+            "Désabonnés",
+            "désinscriptions 2022",
+            "désinscrites",
+            "Abmeldungen",
+            "abgemeldete",
+            "Abbestellungen",
+            "bajas",
+            "baja voluntaria",
+            "desuscritos",
+            "canceladas",
+            "cancelou a assinatura",
+            "descadastrados",
+            "disiscritti",
+            "disiscritte",
+            "cancellati",
+            "uitgeschrevenen",
+            "uitschrijvingen",
+            "отписались",
+            "отписавшиеся",
+            "Unsubscribes",
+            "unsubscribers",
+            "unsubbed",
+            "opt-outs",
+            "optouts",
+            "Bounces",
+            "hard bounces",
+            "complainers",
+            "ex-subscribers",
+            "ex-abonnés",
+            "anciens abonnés",
+            "former subscriber",
+            "antiguos suscriptores",
+            "ehemalige Abonnenten",
+            "refuse la lettre",
+            "möchte nichts mehr",
+            "Werbesperre",
+            "NPAI",
+            "RGPD: opposition",
+            "inactifs",
+        ] {
+            assert!(declines(&format!("vip, {tag}")), "{tag}");
+        }
+        for tag in [
+            "abonnés",
+            "Bounce house",
+            "former mayor",
+            "ancien maire",
+            "optics",
+            "Leavitt",
+            "basics",
+            "inscrits",
+            "opposite",
+        ] {
+            assert!(!declines(&format!("vip, {tag}")), "{tag}");
+        }
+    }
 
     #[test]
     fn names_and_words_of_other_programs_are_known() {
@@ -369,6 +483,10 @@ mod tests {
             assert!(declines(text), "{text}");
         }
         assert!(!declines("vip; Lima; A") && !declines("members"));
+        assert!(
+            object_declines(r#"{"mailing": {"wanted": false}}"#) && object_declines(r#"{"email_ok": 0}"#)
+        );
+        assert!(!object_declines(r#"{"mailing": {"wanted": true}, "email_ok": 1}"#));
         assert!(object_declines(r#"{"newsletter": false}"#) && object_declines(r#"{"opt-out": "yes"}"#));
         assert!(!object_declines(r#"{"newsletter": true, "vip": false}"#) && !object_declines("{"));
         assert_eq!(refusals_file("nonsubscribed_members_1").as_deref(), Some("nonsubscribed"));

@@ -7,6 +7,7 @@ mod calendar;
 mod cli;
 mod crash;
 mod docs;
+mod doubts;
 mod exim;
 mod fetch;
 mod hostile;

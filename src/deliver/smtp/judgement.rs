@@ -2,7 +2,9 @@
 
 use crate::deliver::DeliverError;
 use crate::deliver::connection::{CLOSING, Fault};
-use crate::model::refusal::{Command, Ours, Parties, Refusal, asks_for_fewer, enhanced, refusal};
+use crate::model::refusal::{
+    Command, Ours, Parties, Refusal, asks_for_another, asks_for_fewer, enhanced, refusal,
+};
 
 /// Whether the server closes the connection, whatever the command.
 pub(super) fn is_closing(fault: &Fault) -> bool {
@@ -20,6 +22,24 @@ pub(super) fn is_final(fault: &Fault) -> bool {
 /// Whether the server asks for fewer connections, or for less at a time, and keeps this one open.
 pub(super) fn is_crowded(fault: &Fault) -> bool {
     matches!(fault, Fault::Refused(reply) if reply.code != CLOSING && asks_for_fewer(reply.code, &reply.words()))
+}
+
+/// Whether another server may take a message that one did not take, though it does not say that it refuses us. What it may have taken is
+/// not handed to another one.
+pub(super) fn may_be_its_own(error: &DeliverError) -> bool {
+    matches!(
+        error,
+        DeliverError::Temporary(_)
+            | DeliverError::Declined(_)
+            | DeliverError::Unexplained(_)
+            | DeliverError::Unavailable(_)
+            | DeliverError::NoMailbox(_)
+    )
+}
+
+/// Whether the server asks for another connection: this one had as many messages as it takes.
+pub(super) fn is_spent(fault: &Fault) -> bool {
+    matches!(fault, Fault::Refused(reply) if asks_for_another(reply.code, &reply.words()))
 }
 
 /// What it means that a message was not taken after the server was told of it: where no answer comes, it may have been.

@@ -17,6 +17,15 @@ pub(super) struct Idle {
     pub(super) place: Place,
 }
 
+impl Idle {
+    /// Takes leave of the server. The place is freed when the connection is closed.
+    pub(super) async fn close(self) {
+        let Idle { connection, place, .. } = self;
+        connection.quit().await;
+        drop(place);
+    }
+}
+
 /// One of a server's connection slots; dropping it frees the slot.
 pub(super) struct Place {
     pub(super) pool: Arc<Pool>,

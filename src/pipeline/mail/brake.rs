@@ -232,7 +232,7 @@ impl Brake {
         noted
     }
 
-    /// Servers that refused it because of us before another one was asked.
+    /// Servers that did not take it before another one was asked.
     fn note_others(&self, state: &mut State, delivery: &Delivery, sending: &Sending, noted: &mut Noted) {
         let domain = domain_of(&delivery.recipient);
         for (server, reason) in &sending.refused_by {
@@ -248,6 +248,15 @@ impl Brake {
                 ),
             };
             noted.out.extend(out.map(|reason| (Some(*server), reason)));
+        }
+        // What a server says of a recipient whom another one takes is nothing of the recipient: after some, it is sick.
+        if sending.result.is_ok() && delivery.digest.is_list() {
+            let known = (&state.domains, !sending.has_others);
+            for (server, reason) in &sending.passed_by {
+                let record = state.servers.entry(Some(*server)).or_default();
+                let out = record.wait(None, reason, known, self.refusals_max);
+                noted.out.extend(out.map(|reason| (Some(*server), reason)));
+            }
         }
     }
 

@@ -15,6 +15,8 @@ use crate::support::clock::Clock;
 const FORGOTTEN: usize = 2_000;
 /// How long mail that contains an address is kept after it was sent.
 const PRIVATE_KEPT: SignedDuration = SignedDuration::from_hours(48);
+/// How long it is kept who was refused last: longer than the time between two issues of most digests.
+const REFUSALS_KEPT: SignedDuration = SignedDuration::from_hours(60 * 24);
 
 /// Deletes the deliveries settled longer ago than `retention`, in batches; returns how many.
 ///
@@ -23,9 +25,11 @@ const PRIVATE_KEPT: SignedDuration = SignedDuration::from_hours(48);
 pub fn deliveries(store: &Store, retention: SignedDuration, now: Timestamp) -> anyhow::Result<usize> {
     let Ok(limit) = now.checked_sub(retention) else { return Ok(0) };
     let private = now.saturating_sub(PRIVATE_KEPT)?.max(limit);
+    let refusals = now.saturating_sub(REFUSALS_KEPT)?;
     store.write(|w| {
         w.subscribers().forget_expired_sign_ups(now)?;
         w.mailing().forget_turns(Clock::of_leases())?;
+        w.mailing().forget_refusals(refusals)?;
         w.subscribers().forget_private_mail(private)
     })?;
     let mut gone = 0;

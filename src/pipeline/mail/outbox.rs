@@ -9,7 +9,9 @@
 mod brakes;
 mod ledger;
 mod outcome;
+mod readers;
 mod settlement;
+mod verdict;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,7 +26,8 @@ use self::brakes::{Audience, Brakes, Taken};
 use self::ledger::{Claim, ClaimRequest, Ledger, LedgerKeeper, carry_out};
 pub use self::outcome::Deliveries;
 use self::outcome::DeliveryOutcome;
-use self::settlement::{Sentence, Settled, Settlement};
+pub use self::readers::Readers;
+use self::settlement::{Mark, Sentence, Settled, Settlement};
 use super::brake::{Before, Brake, Doubt, Ground, Noted, Rest, domain_of};
 use crate::deliver::message::{Built, MessageError, PreparedMessage, Sender, build, prepare};
 use crate::deliver::transport::Transport;
@@ -75,6 +78,7 @@ pub struct OutboxWorker {
     pub clock: Clock,
     /// The keyed hashes of the operator's addresses, which no refusal keeps from hearing of it.
     pub operators: Arc<[String]>,
+    pub readers: Arc<Readers>,
     /// Set when the work is to end: what is handed over by then is settled, the rest waits for the next run.
     pub stop: CancellationToken,
 }
@@ -166,10 +170,10 @@ impl OutboxWorker {
     }
 
     fn ledger(&self) -> (Ledger, LedgerKeeper) {
-        let DeliveryPace { connections, rate, rate_per_domain, .. } = self.pace;
+        let DeliveryPace { connections, rate, rate_per_domain, refusals_max, .. } = self.pace;
         let (ledger, entries) = Ledger::open(connections);
-        let (store, clock) = (self.store.clone(), self.clock);
-        (ledger, LedgerKeeper { store, clock, rate, rate_per_domain, entries })
+        let (store, clock, readers) = (self.store.clone(), self.clock, self.readers.clone());
+        (ledger, LedgerKeeper { store, clock, rate, rate_per_domain, refusals_max, readers, entries })
     }
 
     /// Reads due deliveries in chunks. The body of an issue is encoded once for all its recipients.
@@ -216,38 +220,60 @@ impl OutboxWorker {
             }
             let place = way.places.acquire().await;
             let built = self.built(&delivery, &body);
-            match way.ledger.turn(std::mem::take(&mut settled), Some(self.wanted(&delivery))).await? {
+            let wanted = Some(self.wanted(&delivery));
+            let mut told = Vec::new();
+            match way.ledger.turn(std::mem::take(&mut settled), wanted).await?.claim {
                 Claim::Refused => continue,
                 Claim::Suppressed(claimed, reason) => {
                     let outcome =
                         DeliveryOutcome::Withheld(delivery.message_id.clone(), format!("not sent: {reason}"));
-                    let next_attempt = self.clock.now();
-                    settled.push(Settlement::Claimed(Settled { claimed, outcome, next_attempt }));
+                    told.push(outcome.clone());
+                    settled.push(Settlement::Claimed(Settled::new(claimed, outcome, self.clock.now())));
                 }
                 Claim::Ours(claimed, turn) => {
                     let sending = self.send(&delivery, built, turn).await;
-                    let doubt = self.doubt(&delivery, claimed, &sending);
-                    let own = Settlement::Claimed(self.settled(&delivery, claimed, &sending));
-                    if doubt.is_some() {
-                        // Before anybody else can show that it is to be believed.
-                        way.ledger.turn(vec![own], None).await?;
-                    } else {
-                        settled.push(own);
-                    }
-                    settled.extend(self.noted(&delivery, brake.note(&delivery, &sending, doubt), brake));
+                    told = self.answered(&delivery, claimed, &sending, brake, way, &mut settled).await?;
                 }
             }
             drop((admission, place));
-            for outcome in settled.iter().filter_map(Settlement::told) {
+            for outcome in told {
                 outcome.log();
                 // Whoever counts may be gone: the work goes on.
-                let _ = way.told.send((outcome.clone(), delivery.digest.is_to_strangers())).await;
+                let _ = way.told.send((outcome, delivery.digest.is_to_strangers())).await;
             }
         }
         if !settled.is_empty() {
             way.ledger.turn(settled, None).await?;
         }
         Ok(())
+    }
+
+    /// Keeps what an answer means for this delivery and for others, and answers what is to be told of it. What may wait for the next
+    /// claim is added to `settled`.
+    async fn answered(
+        &self,
+        delivery: &Delivery,
+        claimed: ClaimedDelivery,
+        sending: &Sending,
+        brake: &Brake,
+        way: &Way,
+        settled: &mut Vec<Settlement>,
+    ) -> anyhow::Result<Vec<DeliveryOutcome>> {
+        let doubt = self.doubt(delivery, claimed, sending);
+        let own = self.settled(delivery, claimed, sending, doubt.as_ref());
+        let mut told: Vec<DeliveryOutcome> = own.outcome.told().into_iter().collect();
+        if doubt.is_some() {
+            // Before anybody else can show that it is to be believed.
+            way.ledger.turn(vec![Settlement::Claimed(own)], None).await?;
+        } else {
+            settled.push(Settlement::Claimed(own));
+        }
+        let noted = self.noted(delivery, brake.note(delivery, sending, doubt), brake);
+        if !noted.is_empty() {
+            settled.extend(noted);
+            told.extend(way.ledger.turn(std::mem::take(settled), None).await?.decided);
+        }
+        Ok(told)
     }
 
     /// Waits for the turn of a message, and sends it.
@@ -354,9 +380,17 @@ impl OutboxWorker {
         }
     }
 
-    fn settled(&self, delivery: &Delivery, claimed: ClaimedDelivery, sending: &Sending) -> Settled {
+    fn settled(
+        &self,
+        delivery: &Delivery,
+        claimed: ClaimedDelivery,
+        sending: &Sending,
+        doubt: Option<&Doubt>,
+    ) -> Settled {
         // Pauses count from the current time: a run may have been under way for hours.
-        Settled::of(delivery, claimed, sending, self.pace.on_uncertain, self.clock.now())
+        let settled = Settled::of(delivery, claimed, sending, self.pace.on_uncertain, self.clock.now());
+        let hash = || self.sender.key.hash(&delivery.recipient);
+        Settled { mark: Mark::of(delivery, sending, doubt, hash), ..settled }
     }
 
     fn sentence(&self, doubt: Doubt) -> Sentence {
@@ -403,8 +437,7 @@ impl OutboxWorker {
         rest.held.iter().try_for_each(|number| unit.mailing().hold(*number))?;
         let mut told = Vec::new();
         for sentence in rest.believed.into_iter().map(|doubt| self.sentence(doubt)) {
-            carry_out(unit, &sentence, self.clock.now())?;
-            told.push(sentence.outcome);
+            told.push(carry_out(unit, &sentence, self.pace.refusals_max, self.clock.now())?);
         }
         let deferred = |doubt: Doubt| DeliveryOutcome::Deferred(doubt.message_id, doubt.reason);
         told.extend(rest.unbelieved.into_iter().map(deferred));

@@ -531,6 +531,7 @@ pub fn everything(store: &Store, key: &SigningKey, address: &Address) -> anyhow:
             "answers": list.answers_of(address.as_str())?.iter().map(|(subject, at)| {
                 json!({ "subject": subject, "passed_on": at })
             }).collect::<Vec<_>>(),
+            "refused_since": r.mailing().refused_since(&hash)?,
             "marks": list.marks_of(&hash)?.iter().map(|[what, why, at]| {
                 json!({ "what": what.trim(), "why": why, "at": at })
             }).collect::<Vec<_>>(),

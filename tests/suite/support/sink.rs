@@ -47,6 +47,8 @@ pub(crate) enum Whim {
     TenMessages,
     /// After ten messages it hangs up.
     TenMessagesInSilence,
+    /// After ten messages it says so to each further one, with a code of its own, and the connection stays.
+    TenMessagesInWords(&'static str),
 }
 
 /// What a recipient is refused with, if it is.
@@ -220,6 +222,11 @@ fn serve(stream: &TcpStream, shared: &Shared, place: usize) -> std::io::Result<(
         } else if upper.starts_with("MAIL FROM:") && whim == Whim::RefuseSender {
             shared.refused.fetch_add(1, Ordering::SeqCst);
             b"550 5.1.0 Sender address blocked: user unknown\r\n"
+        } else if let (true, Whim::TenMessagesInWords(said)) =
+            (messages >= 10 && upper.starts_with("MAIL FROM:"), whim)
+        {
+            out.write_all(format!("{said}\r\n").as_bytes())?;
+            continue;
         } else if upper.starts_with("MAIL FROM:") && whim == Whim::FourSenders && place >= 4 {
             b"451 4.7.652 The mail server has exceeded the maximum number of connections\r\n"
         } else if upper.starts_with("RCPT TO:") {

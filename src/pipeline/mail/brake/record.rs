@@ -296,7 +296,7 @@ mod tests {
         };
         let same: fn(usize) -> String =
             |n| format!("550 5.1.1 (the recipient) user unknown (id {n}x, firm{n}.example)");
-        let own: fn(usize) -> String = |n| format!("550 no such user {}", "a".repeat(n));
+        let own: fn(usize) -> String = |n| format!("550 nothing of that {}", "a".repeat(n));
         let none = Domains::new();
         for (count, words, tried, want) in [
             (40, same, 400, 40),

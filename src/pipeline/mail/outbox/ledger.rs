@@ -1,15 +1,19 @@
 //! The ledger: deliveries are claimed and settled in it, all that waits at a time in one transaction.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
 use super::outcome::DeliveryOutcome;
-use super::settlement::{Follow, Sentence, Settled, Settlement};
+use super::readers::Readers;
+use super::settlement::{Follow, Mark, Sentence, Settled, Settlement};
+use super::verdict::kept_back;
 use crate::model::digest::DigestId;
 use crate::model::keys::DeliveryKey;
 use crate::model::subscriber::SubscriberState;
 use crate::pipeline::mail::{bounces, subscribers};
-use crate::store::{ClaimedDelivery, Store, StoreError, Unit, Write};
+use crate::store::{ClaimedDelivery, Store, StoreError, Unit, WhyHandedBack, Write};
 use crate::support::clock::Clock;
 
 /// A request to claim a delivery.
@@ -34,7 +38,14 @@ pub(super) enum Claim {
 pub(super) struct LedgerEntry {
     settled: Vec<Settlement>,
     wanted: Option<ClaimRequest>,
-    answer: oneshot::Sender<anyhow::Result<Claim>>,
+    answer: oneshot::Sender<anyhow::Result<Turn>>,
+}
+
+/// What the ledger answers.
+pub(super) struct Turn {
+    pub(super) claim: Claim,
+    /// What became of those who were in doubt.
+    pub(super) decided: Vec<DeliveryOutcome>,
 }
 
 /// The channel to the ledger.
@@ -53,7 +64,7 @@ impl Ledger {
         &self,
         settled: Vec<Settlement>,
         wanted: Option<ClaimRequest>,
-    ) -> anyhow::Result<Claim> {
+    ) -> anyhow::Result<Turn> {
         let (answer, answered) = oneshot::channel();
         let gone = || anyhow::anyhow!("the ledger of deliveries is closed");
         self.0.send(LedgerEntry { settled, wanted, answer }).await.map_err(|_| gone())?;
@@ -68,6 +79,8 @@ pub(super) struct LedgerKeeper {
     /// Messages a second, in all and to the recipients of one domain; 0 is as fast as it goes.
     pub(super) rate: f64,
     pub(super) rate_per_domain: f64,
+    pub(super) refusals_max: usize,
+    pub(super) readers: Arc<Readers>,
     pub(super) entries: mpsc::Receiver<LedgerEntry>,
 }
 
@@ -79,12 +92,11 @@ impl LedgerKeeper {
             while let Ok(more) = self.entries.try_recv() {
                 batch.push(more);
             }
-            let claims = self.keep(&batch);
-            match claims {
-                Ok(claims) => batch
-                    .into_iter()
-                    .zip(claims)
-                    .for_each(|(entry, claim)| drop(entry.answer.send(Ok(claim)))),
+            let turns = self.keep(&batch);
+            match turns {
+                Ok(turns) => {
+                    batch.into_iter().zip(turns).for_each(|(entry, turn)| drop(entry.answer.send(Ok(turn))))
+                }
                 Err(error) => batch
                     .into_iter()
                     .for_each(|entry| drop(entry.answer.send(Err(anyhow::anyhow!("{error:#}"))))),
@@ -92,22 +104,28 @@ impl LedgerKeeper {
         }
     }
 
-    fn keep(&self, batch: &[LedgerEntry]) -> anyhow::Result<Vec<Claim>> {
+    fn keep(&self, batch: &[LedgerEntry]) -> anyhow::Result<Vec<Turn>> {
         self.store.write(|w| {
             let now = self.clock.now();
-            let mut claims = Vec::with_capacity(batch.len());
+            let mut turns = Vec::with_capacity(batch.len());
             for entry in batch {
-                entry.settled.iter().try_for_each(|settlement| match settlement {
-                    Settlement::Claimed(settled) => settle(w, settled),
-                    Settlement::Believed(sentence) => carry_out(w, sentence, now),
-                    Settlement::Told(_) => Ok(()),
-                })?;
-                claims.push(match &entry.wanted {
+                let mut decided = Vec::new();
+                for settlement in &entry.settled {
+                    match settlement {
+                        Settlement::Claimed(settled) => settle(w, settled, now)?,
+                        Settlement::Believed(sentence) => {
+                            decided.push(carry_out(w, sentence, self.refusals_max, now)?);
+                        }
+                        Settlement::Told(outcome) => decided.push(outcome.clone()),
+                    }
+                }
+                let claim = match &entry.wanted {
                     Some(wanted) => self.claim(w, wanted, now)?,
                     None => Claim::Refused,
-                });
+                };
+                turns.push(Turn { claim, decided });
             }
-            Ok(claims)
+            Ok(turns)
         })
     }
 
@@ -122,9 +140,28 @@ impl LedgerKeeper {
             .subscribers()
             .suppression(&wanted.hash, &wanted.digest)?
             .filter(|reason| bars(reason, &wanted.digest));
+        let reason = match reason {
+            None => self.gone(unit, wanted)?,
+            suppressed => suppressed,
+        };
         Ok(match reason {
             Some(reason) => Claim::Suppressed(claimed, reason),
             None => Claim::Ours(claimed, self.turn(unit, &wanted.domain)?),
+        })
+    }
+
+    /// Why somebody is not to get what waits for them, if they are off the list, or out of the configuration.
+    fn gone(&self, unit: &Unit<Write>, wanted: &ClaimRequest) -> Result<Option<String>, StoreError> {
+        Ok(match &wanted.digest {
+            DigestId::Personal => match unit.subscribers().state(&wanted.hash)? {
+                Some(state) if state == SubscriberState::Active.as_str() => None,
+                Some(state) => Some(state),
+                None => Some("no longer on the list".to_owned()),
+            },
+            DigestId::Configured(id) if !self.readers.has(id, &wanted.hash) => {
+                Some("no longer a recipient in the configuration".to_owned())
+            }
+            _ => None,
         })
     }
 
@@ -140,7 +177,12 @@ impl LedgerKeeper {
     }
 }
 
-fn settle(unit: &Unit<Write>, settled: &Settled) -> anyhow::Result<()> {
+fn settle(unit: &Unit<Write>, settled: &Settled, now: Timestamp) -> anyhow::Result<()> {
+    match &settled.mark {
+        Some(Mark::Taken(hash, domain)) => unit.mailing().note_taken(hash, domain, now)?,
+        Some(Mark::Refused(refused)) => unit.mailing().put_refusal(refused, now)?,
+        None => {}
+    }
     let is_ours = match settled.outcome.state() {
         Some((state, reason)) => {
             unit.mailing().settle(settled.claimed, state, reason, settled.next_attempt)?
@@ -163,20 +205,39 @@ fn settle(unit: &Unit<Write>, settled: &Settled) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Keeps what became of a delivery that was in doubt.
-pub(super) fn carry_out(unit: &Unit<Write>, sentence: &Sentence, now: Timestamp) -> anyhow::Result<()> {
-    let Some((state, _)) = sentence.outcome.state() else { return Ok(()) };
-    let is_ours =
-        unit.mailing().settle_doubt(sentence.number, sentence.attempts, state, sentence.next_attempt)?;
-    // Where another process tries it again, it finds out by itself.
-    if is_ours { follow(unit, &sentence.follow, now) } else { Ok(()) }
+/// Keeps what becomes of a delivery that was in doubt, and answers that: what is said of many is nobody's own.
+pub(super) fn carry_out(
+    unit: &Unit<Write>,
+    sentence: &Sentence,
+    refusals_max: usize,
+    now: Timestamp,
+) -> anyhow::Result<DeliveryOutcome> {
+    let Sentence { number, attempts, .. } = *sentence;
+    if let Some(kept) = kept_back(unit, sentence, refusals_max, now)? {
+        unit.mailing().keep_back(number, attempts, &kept.why, kept.next_attempt)?;
+        let id = sentence.message_id.clone();
+        return Ok(match kept.why {
+            WhyHandedBack::NotTheirs(reason) => DeliveryOutcome::PutOff(id, reason, true),
+            WhyHandedBack::InDoubt { reason, .. } => DeliveryOutcome::Deferred(id, reason),
+        });
+    }
+    if let Some((state, _)) = sentence.outcome.state()
+        && unit.mailing().settle_doubt(number, attempts, state, sentence.next_attempt)?
+    {
+        // Where another process tries it again, it finds out by itself.
+        follow(unit, &sentence.follow, now)?;
+    }
+    Ok(sentence.outcome.clone())
 }
 
 fn follow(unit: &Unit<Write>, follow: &Follow, now: Timestamp) -> anyhow::Result<()> {
     match follow {
         Follow::Nothing => {}
         // Writing to such addresses again would damage our reputation with mailbox providers.
-        Follow::HardBounce(hash) => subscribers::suppress_within(unit, hash, SubscriberState::Bounced, now)?,
+        Follow::HardBounce(hash) => {
+            unit.mailing().note_believed(hash, now)?;
+            subscribers::suppress_within(unit, hash, SubscriberState::Bounced, now)?;
+        }
         Follow::SoftBounce(hash, id) => {
             bounces::note_soft(unit, hash, &format!("given up: {id}"), now)?;
         }

@@ -124,6 +124,16 @@ impl DeliveryOutcome {
         }
     }
 
+    /// What is to be told of it at once; of what is in doubt, that is decided later.
+    pub(super) fn told(&self) -> Option<DeliveryOutcome> {
+        (!matches!(self, DeliveryOutcome::InDoubt(_))).then(|| self.clone())
+    }
+
+    /// Why it was not sent.
+    pub(super) fn reason(&self) -> Option<&str> {
+        self.state().and_then(|(_, reason)| reason)
+    }
+
     pub(super) fn why_handed_back(&self) -> Option<WhyHandedBack> {
         match self {
             DeliveryOutcome::PutOff(_, reason, false) => {

@@ -7,8 +7,9 @@ use super::outcome::DeliveryOutcome;
 use crate::deliver::{DeliverError, Sending};
 use crate::model::digest::{Delivery, OnUncertain};
 use crate::model::keys::DeliveryKey;
-use crate::pipeline::mail::brake::{Doubt, Ground};
-use crate::store::{ClaimedDelivery, WhyHandedBack};
+use crate::model::refusal::gist;
+use crate::pipeline::mail::brake::{Doubt, Ground, domain_of};
+use crate::store::{ClaimedDelivery, NewRefusal, WhyHandedBack};
 
 /// The first pause after a temporary failure; it doubles with each attempt.
 const RETRY_SECONDS: i64 = 300;
@@ -31,13 +32,55 @@ pub(super) enum Follow {
     SoftBounce(String, String),
 }
 
+/// What is kept of an answer to the mail of a list, to judge others by.
+pub(super) enum Mark {
+    /// The hash and the domain of a reader whose mail was taken.
+    Taken(String, String),
+    Refused(NewRefusal),
+}
+
+impl Mark {
+    /// What is kept of an answer; `doubt` is what was said of the reader.
+    pub(super) fn of(
+        delivery: &Delivery,
+        sending: &Sending,
+        doubt: Option<&Doubt>,
+        hash: impl FnOnce() -> String,
+    ) -> Option<Mark> {
+        if !delivery.digest.is_list() {
+            return None;
+        }
+        if sending.result.is_ok() {
+            return Some(Mark::Taken(hash(), domain_of(&delivery.recipient)));
+        }
+        doubt.map(|doubt| {
+            Mark::Refused(NewRefusal {
+                hash: doubt.hash.clone(),
+                domain: doubt.domain.clone(),
+                words: gist(&doubt.reason),
+                is_gone: doubt.ground == Ground::NoMailbox,
+                delivery: delivery.id,
+            })
+        })
+    }
+}
+
 pub(super) struct Settled {
     pub(super) claimed: ClaimedDelivery,
+    pub(super) mark: Option<Mark>,
     pub(super) outcome: DeliveryOutcome,
     pub(super) next_attempt: Timestamp,
 }
 
 impl Settled {
+    pub(super) fn new(
+        claimed: ClaimedDelivery,
+        outcome: DeliveryOutcome,
+        next_attempt: Timestamp,
+    ) -> Settled {
+        Settled { claimed, mark: None, outcome, next_attempt }
+    }
+
     /// What becomes of a delivery.
     pub(super) fn of(
         delivery: &Delivery,
@@ -78,7 +121,7 @@ impl Settled {
                 None => (DeliveryOutcome::Refused(id, error.to_string()), now),
             },
         };
-        Settled { claimed, outcome, next_attempt }
+        Settled::new(claimed, outcome, next_attempt)
     }
 }
 
@@ -87,6 +130,9 @@ pub(super) struct Sentence {
     pub(super) number: DeliveryKey,
     /// Those before it was refused.
     pub(super) attempts: u32,
+    /// The domain of the recipient.
+    pub(super) domain: String,
+    pub(super) message_id: String,
     pub(super) outcome: DeliveryOutcome,
     pub(super) next_attempt: Timestamp,
     pub(super) follow: Follow,
@@ -95,7 +141,8 @@ pub(super) struct Sentence {
 impl Sentence {
     /// What becomes of a delivery whose recipient was refused, now that it is believed.
     pub(super) fn of(doubt: Doubt, operators: &[String], now: Timestamp) -> Sentence {
-        let Doubt { number, attempts, message_id: id, hash, ground, reason, digest, .. } = doubt;
+        let Doubt { number, attempts, message_id: id, hash, domain, ground, reason, digest, .. } = doubt;
+        let message_id = id.clone();
         let is_for_people = digest.is_list() || digest.is_to_strangers();
         let is_operator = !is_for_people || operators.contains(&hash);
         let attempt = attempts + 1;
@@ -107,7 +154,7 @@ impl Sentence {
             (DeliveryOutcome::Refused(id.clone(), reason), now, Follow::SoftBounce(hash, id))
         };
         let follow = if is_operator { Follow::Nothing } else { follow };
-        Sentence { number, attempts, outcome, next_attempt, follow }
+        Sentence { number, attempts, domain, message_id, outcome, next_attempt, follow }
     }
 }
 
@@ -117,19 +164,6 @@ pub(super) enum Settlement {
     Believed(Sentence),
     /// It is kept already.
     Told(DeliveryOutcome),
-}
-
-impl Settlement {
-    /// What is to be told of it; of what is in doubt, that is decided later.
-    pub(super) fn told(&self) -> Option<&DeliveryOutcome> {
-        match self {
-            Settlement::Claimed(settled) => {
-                Some(&settled.outcome).filter(|outcome| !matches!(outcome, DeliveryOutcome::InDoubt(_)))
-            }
-            Settlement::Believed(sentence) => Some(&sentence.outcome),
-            Settlement::Told(outcome) => Some(outcome),
-        }
-    }
 }
 
 /// The pause of what waits for reasons that are not its recipient's, by how long it waited.
