@@ -461,6 +461,9 @@ fn logins_are_made_in_the_way_that_the_server_offers() {
     let with = |url: &str, secret: &str| {
         config.replace("@@", &format!("transport = \"{url}\"\nusername = \"tim\"\n{secret}"))
     };
+    let hourly = |config: &str, id: &str| {
+        config.replace("id = \"d\"", &format!("id = \"{id}\"")).replace("Thu,Fri 08:00 UTC", "0 * * * *")
+    };
     let password = "password = \"file:secret\"";
     for (offered, secret, code, want) in [
         ("CRAM-MD5 PLAIN", password, 0, "CRAM-MD5 tim b913a602c7eda7a495b4e6e7334d3890"),
@@ -471,12 +474,8 @@ fn logins_are_made_in_the_way_that_the_server_offers() {
         ("PLAIN", "token = \"command:echo new\"", 4, ""),
     ] {
         sink.offer(offered);
-        app.write(
-            "feeds.toml",
-            with(&sink.url(), secret)
-                .replace("id = \"d\"", &format!("id = \"d{}\"", sink.count()))
-                .replace("Thu,Fri 08:00 UTC", "0 * * * *"),
-        );
+        let config = with(&sink.url(), secret);
+        app.write("feeds.toml", hourly(&config, &format!("d{}", sink.count())));
         let ran = app.later(60).run(&["run"]);
         assert_eq!(ran.code, code, "{offered}: {}", ran.stderr);
         assert_eq!(sink.logins().first().map_or("", String::as_str), want, "{offered}: {}", ran.stderr);
@@ -504,10 +503,7 @@ fn logins_are_made_in_the_way_that_the_server_offers() {
         );
     }
     // What waits for a digest that is no more is not sent: this is a new one.
-    let renewed = with(&open, password)
-        .replace("id = \"d\"", "id = \"last\"")
-        .replace("Thu,Fri 08:00 UTC", "0 * * * *");
-    app.write("feeds.toml", renewed);
+    app.write("feeds.toml", hourly(&with(&open, password), "last"));
     let (before, ran) = (sink.count(), app.later(60).run(&["run"]));
     assert!(ran.code == 4 && ran.stderr.contains("it offers no TLS"), "{}", ran.stderr);
     assert!(sink.count() == before && sink.logins().is_empty());
