@@ -44,6 +44,8 @@ const NOTICES: [&str; 30] = [
     "moovegdpr",
     "qccmp2",
 ];
+/// Parts of the names of boxes that lie over a page.
+const BOXES: [&str; 4] = ["modal", "popup", "overlay", "banner"];
 /// A notice has no more text, in characters.
 const NOTICE_CHARS_MAX: usize = 4_000;
 /// One that has no name of its own is shorter.
@@ -127,8 +129,13 @@ fn is_notice(element: ElementRef) -> bool {
     };
     let text = text_of(element);
     let chars = text.chars().count();
-    let is_plain =
-        || chars <= PLAIN_NOTICE_CHARS_MAX && !is_in_article(element) && says_cookies(&text) && asks(element);
+    let is_box = || names().flat_map(words::parts_of_name).any(|part| BOXES.contains(&part.as_str()));
+    let is_plain = || {
+        chars <= PLAIN_NOTICE_CHARS_MAX
+            && !is_in_article(element)
+            && says_cookies(&text)
+            && (asks(element) || is_box())
+    };
     chars <= NOTICE_CHARS_MAX && (is_of_manager || is_named() || is_plain())
 }
 
@@ -195,6 +202,7 @@ mod tests {
             "<div class=overlay role=dialog><p>Take part in our survey.</p></div>",
             "<div class=site-cookies><p>Nous utilisons des cookies.</p><button>OK</button></div>",
             "<div><p>Usamos cookies.</p><button>Aceptar</button></div>",
+            "<div class=modal><p>Usamos cookies.</p></div>",
             "<footer><p>Town hall, 1 Main Street</p></footer>",
             "<nav><a href=/a>Town</a></nav>",
         ] {
