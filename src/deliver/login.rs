@@ -247,7 +247,8 @@ mod tests {
         assert_eq!(by_file.shown().await.unwrap(), "one");
         by_file.forget();
         assert_eq!(by_file.shown().await.unwrap(), "two");
-        for (command, want) in [("echo three", Ok("three")), ("exit 3", Err("failed")), ("true", Err("none"))]
+        for (command, want) in
+            [("echo three", Ok("three")), ("exit 3", Err("failed")), ("true", Err("not a token"))]
         {
             let shown =
                 Login::new("u".into(), Secret::Token(TokenPlace::Command(command.into()))).shown().await;

@@ -140,7 +140,7 @@ mod tests {
         assert_ne!(by_id, identity(&answer("b@x.org", Some("1@x.org")), b"one"));
         assert_ne!(identity(&answer("a@x.org", None), b"one"), identity(&answer("a@x.org", None), b"two"));
         let small = text(&answer("a@x.org", None), 100);
-        assert!(small.starts_with("a@x.org answered") && small.ends_with("attached.\n\nHello\n"), "{small}");
+        assert!(small.starts_with("a@x.org replied") && small.ends_with("attached.\n\nHello\n"), "{small}");
         assert!(text(&answer("a@x.org", None), ATTACHED_BYTES_MAX + 1).contains("too large"));
     }
 }
