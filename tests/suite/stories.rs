@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde_json::{Value, json};
 
 use crate::support::http::{Reply, Request, Server};
-use crate::support::{App, rss};
+use crate::support::{App, header, rss, text_part};
 
 /// The labelled stories: story, topic, language, published, source, title, text.
 fn labelled() -> Vec<Vec<&'static str>> {
@@ -269,6 +269,73 @@ fn a_teaser_joins_its_story_and_explain_says_why() {
         app.ok(&["explain", "http://partner.example/3?utm_source=mail"]).contains("Milan"),
         "by its address, however it is written"
     );
+}
+
+#[test]
+fn the_version_that_was_published_first_is_shown_whatever_was_read_first() {
+    let title = "Rome adopts a budget for its schools";
+    let server = Server::start(move |request: &Request| match request.target.as_str() {
+        "/copy" => Reply::ok(rss(&[("copy", title, 13, TEXT)])),
+        _ => Reply::ok(rss(&[("original", title, 12, TEXT)])),
+    });
+    let source = |id: &str| {
+        let url = server.url(&format!("/{id}"));
+        format!("[[source]]\nid = \"{id}\"\nkind = \"feed\"\nurl = \"{url}\"\nlang = \"en\"\n")
+    };
+    let app = App::new(&["copy", "original"].map(source).concat());
+    app.ok(&["fetch", "--source", "copy"]);
+    app.ok(&["fetch", "--source", "original"]);
+    app.ok(&["publish"]);
+    let atom = app.read("public/atom.xml");
+    assert_eq!(atom.matches("<entry>").count(), 1, "{atom}");
+    let shown = atom.split("<entry>").nth(1).unwrap();
+    let credited = shown.find("https://partner.example/original").unwrap();
+    assert!(shown.find("https://partner.example/copy").is_some_and(|at| at > credited), "{shown}");
+}
+
+#[test]
+fn a_digest_is_led_by_a_story_in_its_language_and_can_be_in_some_languages_only() {
+    let server = Server::start(|request: &Request| {
+        Reply::ok(match request.target.as_str() {
+            "/en" => rss(&[(
+                "en",
+                "The harbour of Oslo is closed for repairs until spring",
+                19,
+                "Ships go to Bergen.",
+            )]),
+            _ => rss(&[(
+                "fr",
+                "Le théâtre de Lyon rouvre ses portes après deux ans",
+                12,
+                "La salle a été refaite.",
+            )]),
+        })
+    });
+    let sources: String = ["en", "fr"]
+        .map(|id| {
+            format!(
+                "[[source]]\nid = \"{id}\"\nkind = \"feed\"\nurl = \"{}\"\nlang = \"{id}\"\n",
+                server.url(&format!("/{id}"))
+            )
+        })
+        .concat();
+    let digest = |id: &str, more: &str| {
+        format!(
+            "[[digest]]\nid = \"{id}\"\nlanguage = \"fr\"\nschedule = \"daily 08:00 UTC\"\nrecipients = [\"{id}@example.org\"]\n{more}"
+        )
+    };
+    let mut app = App::new(&(sources + &digest("all", "") + &digest("own", "languages = [\"fr\"]\n")));
+    app.ok(&["run"]);
+    app.later(24 * 60).ok(&["run"]);
+    let mails = app.outbox();
+    let of = |id: &str| {
+        let mail = mails.iter().find(|mail| header(mail, "To").contains(id)).unwrap();
+        (header(mail, "Subject"), text_part(mail))
+    };
+    let ((subject, all), (_, own)) = (of("all@"), of("own@"));
+    assert!(subject.contains("Lyon") || subject.contains("=?utf-8?"), "{subject}");
+    assert!(!subject.contains("Oslo") && all.contains("Oslo") && all.contains("Lyon"), "{subject} {all}");
+    assert!(own.contains("Lyon") && !own.contains("Oslo"), "{own}");
 }
 
 #[test]
