@@ -488,6 +488,40 @@ mod tests {
     }
 
     #[test]
+    fn an_update_by_its_title_is_the_story_for_a_month_whatever_its_figures() {
+        let first = Item { title: "Flood in Valencia closes the ring road", text: TEXT, ..A };
+        let changed = TEXT.replace("twelve thousand", "15,000");
+        for (title, day, story) in [
+            ("[Updated] Flood in Valencia closes the ring road", 29, 0),
+            ("Flood in Valencia closes the ring road (mise à jour)", 3, 0),
+            ("[Updated] Flood in Valencia closes the ring road", 31, 1),
+            ("[Again] Flood in Valencia closes the ring road", 29, 1),
+        ] {
+            let update = Item { url: "https://x.org/2", title, text: &changed, day, ..first };
+            assert_eq!(placed(&[first, update])[1].0, story, "{title} after {day} days");
+        }
+    }
+
+    #[test]
+    fn what_two_sources_repeat_makes_no_copy_of_short_texts() {
+        let banner = "This site uses cookies to measure its audience and to remember your choices, and shares them with nobody; \
+                      subscribe to our newsletter to get the news of the region every Monday morning in your mailbox for free.";
+        let texts = [
+            "The library of Graz opens on Sundays from May on.",
+            "The tram of Linz stops for repairs until the autumn.",
+            "The mayor of Wels invites young people to a debate.",
+        ]
+        .map(|text| format!("{text} {banner}"));
+        let item = |source, url, title, text| Item { source, url, title, text, ..A };
+        let items = [
+            item("a", "https://x.org/1", "Sundays at the library", &texts[0]),
+            item("a", "https://x.org/2", "Young people meet the mayor", &texts[1]),
+            item("b", "https://y.org/1", "No tram in Linz for months", &texts[2]),
+        ];
+        assert_eq!(placed(&items)[2].0, 2);
+    }
+
+    #[test]
     fn a_source_that_changes_all_its_addresses_is_recognised() {
         let moved = Item { url: "https://x.org/2022/open-justice", ..A };
         assert_eq!(placed(&[A, moved])[1], (0, Relation::Copy));
