@@ -12,7 +12,7 @@ use crate::model::story::Story;
 use crate::model::subscriber::Interests;
 use crate::support::i18n::{Phrases, counted, long_date, phrases, spoken};
 use crate::support::templates::{TemplateError, Templates};
-use crate::support::text::{fitting, primary_language, shorten, wrapped};
+use crate::support::text::{fitting, is_same_language, shorten, wrapped};
 use crate::view::{Catalog, ComingView, LinkView, StoryView, coming_among, coming_view, view_among};
 
 /// Minimum room, in characters, for the first story's title in a subject.
@@ -160,9 +160,8 @@ pub fn render(
 
 /// The stories that subject and preview name: those in the language of the mail first.
 fn leading<'a>(views: &'a [StoryView], language: &str) -> Vec<&'a StoryView> {
-    let is_own =
-        |view: &&StoryView| primary_language(&view.language).eq_ignore_ascii_case(primary_language(language));
-    let (own, others): (Vec<_>, Vec<_>) = views.iter().partition(is_own);
+    let (own, others): (Vec<_>, Vec<_>) =
+        views.iter().partition(|view| is_same_language(&view.language, language));
     own.into_iter().chain(others).collect()
 }
 

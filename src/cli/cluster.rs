@@ -20,7 +20,7 @@ use crate::model::entry::Alternate;
 use crate::model::key::Key;
 use crate::model::sketch::Sketch;
 use crate::model::story::Relation;
-use crate::support::text::bound_markup;
+use crate::support::text::{bound_markup, nearest};
 
 /// Entries processed together: first many, so that boilerplate shows before the first is placed; then few, which are still in
 /// the processor's cache when they are placed.
@@ -238,8 +238,7 @@ fn line_error(number: usize, line: &[u8], error: &serde_json::Error) -> LineErro
 fn nearest_field(field: &str) -> &'static str {
     let lower = field.to_ascii_lowercase();
     let synonym = SYNONYMS.iter().find(|(name, _)| *name == lower).map(|(_, field)| *field);
-    let nearest = || FIELDS.into_iter().min_by_key(|known| strsim::osa_distance(known, &lower));
-    synonym.or_else(nearest).unwrap_or_default()
+    synonym.or_else(|| nearest(&lower, FIELDS)).unwrap_or_default()
 }
 
 fn ready(number: usize, line: &[u8]) -> Result<Ready, LineError> {

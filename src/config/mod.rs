@@ -34,6 +34,7 @@ use crate::model::source::Source;
 use crate::model::subscriber::Interests;
 use crate::model::topic::Topic;
 use crate::support::i18n::{self, LocaleFault};
+use crate::support::text::did_you_mean;
 
 /// The starter file written by `courant init`.
 pub const STARTER: &str = include_str!("starter.toml");
@@ -346,11 +347,8 @@ fn known_topic(topics: &[Topic], id: &str) -> Result<String, String> {
     if topics.iter().any(|topic| topic.id == id) {
         return Ok(id.to_owned());
     }
-    let nearest = topics.iter().min_by_key(|topic| strsim::osa_distance(&topic.id, id));
-    Err(format!(
-        "no [[topic]] has the id \"{id}\"{}",
-        nearest.map(|topic| format!(": did you mean \"{}\"?", topic.id)).unwrap_or_default()
-    ))
+    let near = did_you_mean(id, topics.iter().map(|topic| topic.id.as_str()));
+    Err(format!("no [[topic]] has the id \"{id}\"{near}"))
 }
 
 fn read_newsletter(section: Section) -> Newsletter {

@@ -184,33 +184,25 @@ pub fn is_update(a: &Sketch, b: &Sketch) -> bool {
         && days_between(a, b).is_none_or(|days| days <= UPDATE_DAYS_MAX)
 }
 
+/// Whether each of two sets has something that the other has not.
+fn each_has_more(ours: &[u32], theirs: &[u32]) -> bool {
+    ours.iter().any(|item| !theirs.contains(item)) && theirs.iter().any(|item| !ours.contains(item))
+}
+
 /// A text with at most this many figures is compared by all of them.
 const FEW_FIGURES: usize = 6;
 
 /// Whether two entries of one source differ like issues of a series: each has a figure or a month that the other has not, in the
 /// title, the opening or a text of few figures.
 pub fn are_issues(a: &Sketch, b: &Sketch) -> bool {
-    let differ = |ours: &[u32], theirs: &[u32]| {
-        ours.iter().any(|figure| !theirs.contains(figure))
-            && theirs.iter().any(|figure| !ours.contains(figure))
-    };
     let of_kind = |sketch: &Sketch, kind: WordKind| -> Vec<u32> {
         sketch.concepts().filter(|concept| concept.kind() == kind).map(Marked::word).collect()
     };
     let (ours, theirs) = (a.part(Part::Numbers), b.part(Part::Numbers));
-    (ours.len().max(theirs.len()) <= FEW_FIGURES && differ(ours, theirs))
+    (ours.len().max(theirs.len()) <= FEW_FIGURES && each_has_more(ours, theirs))
         || [WordKind::Number, WordKind::Calendar]
             .into_iter()
-            .any(|kind| differ(&of_kind(a, kind), &of_kind(b, kind)))
-}
-
-/// Whether the numbers in two titles can be those of one event: those of one are all in the other.
-pub fn numbers_agree(a: &Sketch, b: &Sketch) -> bool {
-    let numbers = |sketch: &Sketch| -> Vec<u32> {
-        sketch.title().filter(|word| word.kind() == WordKind::Number).map(|word| word.word()).collect()
-    };
-    let (a, b) = (numbers(a), numbers(b));
-    a.iter().all(|number| b.contains(number)) || b.iter().all(|number| a.contains(number))
+            .any(|kind| each_has_more(&of_kind(a, kind), &of_kind(b, kind)))
 }
 
 /// The longest common subsequence of words, as positions in both titles.
@@ -308,11 +300,6 @@ fn figures(a: &Sketch, b: &Sketch, titles: Titles) -> f32 {
 /// Whether both have a text, and those have hardly a phrase in common.
 pub fn are_far_apart(a: &Sketch, b: &Sketch) -> bool {
     have_texts(a, b) && overlap(a, b, |_| true).share < OTHER_SHARE
-}
-
-/// Whether two entries are of different days.
-pub fn are_of_other_days(a: &Sketch, b: &Sketch) -> bool {
-    a.day != b.day && a.day != NO_DAY && b.day != NO_DAY
 }
 
 /// Whether both have enough text to compare.
@@ -435,7 +422,7 @@ pub fn copy(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Comparison
     }
     let text = Evidence::Text { share: overlap.share, shared: overlap.looked_at };
     let few = Evidence::FewPhrases { share: overlap.share, shared: overlap.shared };
-    if is_same_source && is_update(a, b) {
+    if is_same_source && matches!(titles, Titles::Within | Titles::Apart) && is_update(a, b) {
         return yes(overlap.share.max(UPDATE_SCORE), Evidence::Updated);
     }
     if titles == Titles::NumbersDiffer {
@@ -591,7 +578,7 @@ pub fn translation(a: &Sketch, b: &Sketch, likeness: &Likeness, rivals: (f32, f3
     if let Some(days) = days_between(a, b).filter(|&days| days > days_max) {
         return no(share, Evidence::Days(days));
     }
-    if numbers_of_titles_differ(a, b) || !numbers_agree(a, b) {
+    if numbers_of_titles_differ(a, b) {
         return no(share, Evidence::TitleNumbers);
     }
     if have_nothing_in_common(a, b, Part::Numbers, 2) || have_nothing_in_common(a, b, Part::Names, 4) {
@@ -625,9 +612,5 @@ fn numbers_of_titles_differ(a: &Sketch, b: &Sketch) -> bool {
             .map(Marked::word)
             .collect()
     };
-    let (ours, theirs) = (numbers(a), numbers(b));
-    !ours.is_empty()
-        && !theirs.is_empty()
-        && (ours.iter().any(|number| !theirs.contains(number))
-            && theirs.iter().any(|number| !ours.contains(number)))
+    each_has_more(&numbers(a), &numbers(b))
 }

@@ -252,6 +252,8 @@ mod tests {
             [("en", "participation"), ("es", "participacion")],
             [("en", "algorithms"), ("es", "algoritmos")],
             [("de", "nigeria"), ("sw", "nigeria")],
+            [("en", "paraguay"), ("es", "paraguay")],
+            [("en", "kyrgyz"), ("fr", "kyrgyz")],
             [("en", "kyrgyz"), ("fr", "kirghize")],
         ] {
             let [one, other] = pair.map(|(language, letters)| of(language, letters));

@@ -304,7 +304,7 @@ fn by_key(new: &Sketch, known: &Sketch, key: &str, both_own: bool) -> Option<(Re
     let is_contradicted = match titles {
         _ if is_told_apart && is_address => true,
         // One title recurs at one address: "Council meeting".
-        Titles::Equal if is_same_source && compare::are_of_other_days(new, known) => {
+        Titles::Equal if is_same_source && compare::days_between(new, known).is_some_and(|days| days > 0) => {
             compare::are_far_apart(new, known)
         }
         Titles::Equal | Titles::Missing => {

@@ -116,8 +116,11 @@ impl<L: EntryIndex> Settling<'_, L> {
             if is_same_source && is_same_language && titles == Titles::NumbersDiffer {
                 return Ok(Some(Reason::Member(Evidence::TitleNumbers)));
             }
-            let is_update = is_same_source && compare::is_update(sketch, &member.sketch);
-            if is_same_source && is_same_language && !is_update && !opinion.reason.is_by_key() {
+            if is_same_source
+                && is_same_language
+                && !opinion.reason.is_by_key()
+                && !compare::is_update(sketch, &member.sketch)
+            {
                 if matches!(titles, Titles::Frame | Titles::Apart) {
                     return Ok(Some(Reason::Member(Evidence::OtherTitle)));
                 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::support::text::primary_language;
+use crate::support::text::is_same_language;
 
 use super::entry::Entry;
 use super::event::Event;
@@ -116,10 +116,7 @@ impl StoredEntry {
     }
 
     fn is_in(&self, language: &str) -> bool {
-        self.entry
-            .language
-            .as_deref()
-            .is_some_and(|own| primary_language(own).eq_ignore_ascii_case(primary_language(language)))
+        self.entry.language.as_deref().is_some_and(|own| is_same_language(own, language))
     }
 }
 

@@ -7,7 +7,7 @@ use super::keys::EntryKey;
 use super::mail_address::Address;
 use super::schedule::Schedule;
 use crate::support::i18n;
-use crate::support::text::is_language_tag;
+use crate::support::text::{did_you_mean, is_language_tag};
 
 /// Whether mail is sent to a subscriber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -224,8 +224,7 @@ fn unknown_names(
     known: &[String],
 ) -> impl Iterator<Item = FieldFault> {
     chosen.iter().filter(|name| !known.contains(name)).map(move |name| {
-        let near = known.iter().min_by_key(|known| strsim::osa_distance(known, name));
-        let near = near.map(|near| format!(": did you mean \"{near}\"?")).unwrap_or_default();
+        let near = did_you_mean(name, known.iter().map(String::as_str));
         (field, format!("\"{name}\" is unknown{near}"))
     })
 }

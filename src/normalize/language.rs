@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use lingua::{IsoCode639_1, Language, LanguageDetectorBuilder};
 
 use crate::support::stopwords::{LANGUAGES, languages_of};
-use crate::support::text::{fold_into, one_line, primary_language};
+use crate::support::text::{fold_into, is_same_language, one_line, primary_language};
 
 /// Confidence at which the text overrules the declared language.
 const SURE: f32 = 0.97;
@@ -110,9 +110,7 @@ impl LanguageDetector {
             return (declared, None);
         }
         match self.by_models(&start) {
-            Some((spoken, confidence)) if primary_language(tag).eq_ignore_ascii_case(&spoken) => {
-                (declared, Some(confidence))
-            }
+            Some((spoken, confidence)) if is_same_language(tag, &spoken) => (declared, Some(confidence)),
             Some((spoken, confidence)) if confidence >= SURE => (Some(spoken), Some(confidence)),
             Some((_, confidence)) => (declared, Some(1.0 - confidence)),
             None => (declared, None),

@@ -12,7 +12,7 @@ use fluent_syntax::ast::{CallArguments, Entry, Expression, InlineExpression, Pat
 use jiff::civil::Date;
 use sha2::{Digest as _, Sha256};
 
-use crate::support::text::{hex, is_language_tag, primary_language};
+use crate::support::text::{did_you_mean, hex, is_language_tag, primary_language};
 
 /// The messages of a language without variables, by name.
 pub type Phrases = BTreeMap<&'static str, &'static str>;
@@ -270,8 +270,7 @@ fn check(text: &str, is_whole: bool) -> Vec<(usize, String)> {
     for (name, variables) in &names {
         let Some(known) = REFERENCE.get(name) else {
             if !name.starts_with(LANGUAGE) {
-                let near = REFERENCE.keys().min_by_key(|known| strsim::osa_distance(known, name));
-                let near = near.map(|near| format!(": did you mean \"{near}\"?")).unwrap_or_default();
+                let near = did_you_mean(name, REFERENCE.keys().map(String::as_str));
                 faults.push((line_with(name), format!("unknown key \"{name}\"{near}")));
             }
             continue;

@@ -386,6 +386,21 @@ pub fn primary_language(tag: &str) -> &str {
     tag.split(['-', '_']).next().unwrap_or(tag)
 }
 
+/// Whether two tags are of one language, whatever the region: "fr" and "fr-CA".
+pub fn is_same_language(one: &str, other: &str) -> bool {
+    primary_language(one).eq_ignore_ascii_case(primary_language(other))
+}
+
+/// The known name that is closest to another one; the first of several.
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known.into_iter().min_by_key(|known| strsim::osa_distance(known, name))
+}
+
+/// What a message about an unknown name ends with: the closest known one, if there is any.
+pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(name, known).map(|near| format!(": did you mean \"{near}\"?")).unwrap_or_default()
+}
+
 /// A number with its noun, for English messages: `1 story`, `2 stories`.
 pub fn many<N: std::fmt::Display + PartialEq + From<u8>>(count: N, one: &str, more: &str) -> String {
     let noun = if count == N::from(1) { one } else { more };
