@@ -106,6 +106,7 @@ fn take_one(app: &App, reader: Option<&Address>, bytes: &[u8]) -> anyhow::Result
         context: Some(app.mail_context()),
         answers_to: reader,
         operators: &app.config.mail.operators,
+        refusals_max: app.config.mail.refusals_max,
         now: app.clock.now(),
     };
     take(&returns, bytes, &[])
@@ -118,6 +119,7 @@ async fn hand_over(app: &App, listen: &str) -> anyhow::Result<()> {
     let (store, sender, clock, reader) =
         (app.refresher.store.clone(), app.sender.clone(), app.clock, reader(app, None));
     let fraud_is_complaint = app.config.mail.fraud_is_complaint;
+    let refusals_max = app.config.mail.refusals_max;
     let operators = app.config.mail.operators.clone();
     let (refresher, sources) = (app.refresher.clone(), app.config.sources.clone());
     let take = move |bytes: &[u8], recipients: &[String]| {
@@ -128,6 +130,7 @@ async fn hand_over(app: &App, listen: &str) -> anyhow::Result<()> {
             context: None,
             answers_to: reader.as_ref(),
             operators: &operators,
+            refusals_max,
             now: clock.now(),
         };
         let taken = newsletter(&refresher, &sources, bytes, recipients, returns.now);

@@ -483,6 +483,7 @@ mod tests {
         assert!(!format!("{config:?}").contains("geheim"));
         assert!(messages(&mail("geheim"))[0].contains("must not stand in this file"));
         assert!(messages(&mail("env:NOT_THERE"))[0].contains("no variable NOT_THERE"));
+        assert!(messages(&mail("file:/dev/null"))[0].contains("/dev/null is empty"));
     }
 
     #[test]

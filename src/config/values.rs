@@ -34,15 +34,20 @@ pub fn secret_at(text: &str, folder: &Path) -> Result<Secret, String> {
 
 /// Reads `env:NAME` or `file:PATH`; secrets are never written into the configuration itself.
 pub(super) fn secret(text: &str, surroundings: &Surroundings) -> Result<String, String> {
+    let filled = |text: String, place: String| match text.trim() {
+        "" => Err(format!("{place} is empty")),
+        text => Ok(text.to_owned()),
+    };
     if let Some(name) = text.strip_prefix("env:") {
-        return (surroundings.environment)(name)
-            .ok_or_else(|| format!("the environment has no variable {name}"));
+        let value = (surroundings.environment)(name);
+        let value = value.ok_or_else(|| format!("the environment has no variable {name}"))?;
+        return filled(value, format!("the variable {name}"));
     }
     if let Some(path) = text.strip_prefix("file:") {
         let path = surroundings.folder.join(path);
         return std::fs::read_to_string(&path)
-            .map(|text| text.trim().to_owned())
-            .map_err(|error| format!("cannot read {}: {error}", path.display()));
+            .map_err(|error| format!("cannot read {}: {error}", path.display()))
+            .and_then(|text| filled(text, path.display().to_string()));
     }
     Err("a secret must not stand in this file: write \"env:NAME\" or \"file:PATH\"".into())
 }

@@ -179,6 +179,14 @@ impl Address {
         &self.0
     }
 
+    /// The mailbox that most providers deliver this address to: in lower case, without a subaddress (RFC 5233) and dots. Only for
+    /// counting: two people may share it.
+    pub fn mailbox(&self) -> String {
+        let (local, domain) = self.0.rsplit_once('@').unwrap_or((&self.0, ""));
+        let user = local.split_once('+').map_or(local, |(user, _)| user);
+        format!("{}@{domain}", user.replace('.', "")).to_lowercase()
+    }
+
     pub fn domain(&self) -> &str {
         self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
     }
@@ -298,6 +306,15 @@ mod tests {
         let is_example = |text: &str| Address::parse_public(text).unwrap().is_example();
         assert!(is_example("ana@x.example") && is_example("ana@a.b.Example"));
         assert!(!is_example("ana@example.org") && !is_example("ana@x.example.com"));
+    }
+
+    #[test]
+    fn spellings_of_one_mailbox_are_counted_together() {
+        let mailbox = |text: &str| Address::parse(text).unwrap().mailbox();
+        for same in ["ana.diaz@gmail.com", "Ana.Diaz+news@gmail.com", "a.n.a.diaz@GMAIL.com"] {
+            assert_eq!(mailbox(same), "anadiaz@gmail.com");
+        }
+        assert_ne!(mailbox("ana@example.org"), mailbox("anb@example.org"));
     }
 
     #[test]

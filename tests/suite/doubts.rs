@@ -4,7 +4,7 @@ use std::process::{Child, Stdio};
 
 use crate::support::http::{Reply, Server};
 use crate::support::sink::{Sink, Whim};
-use crate::support::{App, rss};
+use crate::support::{App, header, rss};
 
 const OPERATOR: &str = "ops@example.org";
 const GONE: &str = "550 5.1.1 No such user here";
@@ -194,4 +194,47 @@ fn a_mailbox_that_no_server_knows_is_gone() {
     }
     app.ok(&["run"]);
     assert_eq!((suppressed(&app, &list), first.count() + second.count()), (1, 19));
+}
+
+/// What a relay sends back later for a mail that it took.
+fn report(app: &App, to: &str) -> String {
+    let mail = app.outbox().into_iter().rfind(|mail| header(mail, "To") == to).unwrap();
+    let id = header(&mail, "Message-ID");
+    format!(
+        "From: MAILER-DAEMON@relay.example\r\nTo: news@example.org\r\nSubject: Undelivered Mail Returned to Sender\r\nMIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=\"b\"\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; relay.example\r\n\r\nFinal-Recipient: rfc822; {to}\r\nAction: failed\r\nStatus: 5.1.1\r\nDiagnostic-Code: smtp; {GONE}\r\n\r\n--b\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: {id}\r\n\r\n--b--\r\n"
+    )
+}
+
+#[test]
+fn what_a_relay_reports_of_many_at_a_provider_costs_none_of_them_at_once() {
+    let server = Server::always(story("Cusco"));
+    let (big, others) = (people(30, "large.example"), people(20, "other.example"));
+    let mut app = app(&server, &[], &[big.clone(), others.clone()].concat());
+    let config = app.read("feeds.toml").replace("transport = []", "transport = \"file:outbox\"");
+    app.write("feeds.toml", config);
+    app.at("2022-10-20T08:00:00Z").ok(&["run"]);
+    let mut reported = |app: &App, to: &str| {
+        app.write("report.eml", report(app, to));
+        app.ok(&["bounces", "report.eml"])
+    };
+    let said: Vec<String> = big[..8].iter().map(|to| reported(&app, to)).collect();
+    assert!(said[0].starts_with("hard bounce"), "{said:?}");
+    assert!(
+        said[4].contains("many readers of large.example") && said[4].contains("taken back of 4"),
+        "{said:?}"
+    );
+    assert_eq!(suppressed(&app, &big), 0);
+    // Somebody who is gone at another domain is gone.
+    assert!(reported(&app, &others[3]).starts_with("hard bounce"));
+    assert_eq!(suppressed(&app, &others), 1);
+    app.at("2022-10-20T09:00:00Z").ok(&["run"]);
+    let told = app.outbox().iter().filter(|mail| header(mail, "To") == OPERATOR).count();
+    assert_eq!(told, 1);
+    // What is said of them again and again is true.
+    for (day, name) in [(21, "Lima"), (22, "Tacna"), (23, "Puno")] {
+        server.answer(move |_| story(name));
+        app.at(&format!("2022-10-{day}T08:00:00Z")).ok(&["run"]);
+        big[..8].iter().for_each(|to| drop(reported(&app, to)));
+    }
+    assert_eq!(suppressed(&app, &big), 8);
 }

@@ -138,6 +138,13 @@ fn whoever_signs_up_confirms_changes_and_leaves_by_links() {
         status == 422 && page.contains("No topic selected") && !page.contains("value=\"budget\" checked"),
         "{page}"
     );
+    let again =
+        format!("l=en&form={}&address=bo%40example.org&language=en&has_topics=1", form_token(&service));
+    let (status, page) = service.ask("POST", "/subscribe", FORM, &again);
+    assert!(
+        status == 422 && page.contains("No topic selected") && !page.contains("value=\"budget\" checked"),
+        "{page}"
+    );
     let (status, page) = service.ask("POST", target, FORM, changed);
     assert!(status == 200 && page.contains("Sus preferencias se han guardado."), "{status} {page}");
     let data: Value = serde_json::from_str(&service.ask("GET", &format!("{target}/data"), "", "").1).unwrap();
@@ -520,4 +527,18 @@ fn a_confirmation_expires_and_the_address_is_forgotten() {
     drop(service);
     let held = app.ok(&["subscribers", "export", "--address", "slow@example.org"]);
     assert!(held.contains("\"deliveries\": []") && held.contains("\"subscriber\": null"), "{held}");
+}
+
+#[test]
+fn a_mailbox_under_many_spellings_gets_few_confirmations() {
+    let (_server, app) = app();
+    let service = Service::start(&app);
+    let token = form_token(&service);
+    for n in 0..9 {
+        let body = format!("l=en&form={token}&address=a.na%2B{n}%40example.org&language=en&cadence=daily");
+        let (status, page) = service.ask("POST", "/subscribe", FORM, &body);
+        assert!(status == 200 && page.contains("We have sent an e-mail"), "{n}: {status} {page}");
+    }
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(wait_for_mails(&app, 6).len(), 6);
 }

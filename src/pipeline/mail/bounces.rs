@@ -3,15 +3,18 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::answers;
+use super::brake::domain_of;
+use super::crowd::reported_of_many;
 use super::returned::{Returns, Taken, Verdict};
 use super::subscribers::{self, Left};
 use crate::bounces::{self, Failure, Kind, Return, ReturnedMail};
 use crate::model::digest::DigestId;
 use crate::model::keys::DeliveryKey;
 use crate::model::mail_address::Address;
+use crate::model::refusal::gist;
 use crate::model::subscriber::{Subscriber, SubscriberState};
 use crate::model::token::{BOUNCE, SigningKey, UNSUBSCRIBE};
-use crate::store::{Delivered, StoreError, Unit, Write};
+use crate::store::{Delivered, NewRefusal, StoreError, Unit, Write};
 use crate::support::text::ordinal;
 
 /// This many soft bounces within `SOFT_WITHIN` count as a hard one.
@@ -27,6 +30,8 @@ struct Concerned {
     shown: String,
     /// The delivery, where the report shows which.
     delivery: Option<DeliveryKey>,
+    /// The domain of a reader of a list, where the report shows the delivery.
+    domain: Option<String>,
     queued: Option<Timestamp>,
     /// It is about a mail to the operator.
     is_operator: bool,
@@ -212,12 +217,13 @@ fn concerned(
         let is_operator = matches!(digest, DigestId::Operator | DigestId::Answer);
         let (hash, shown) = (key.hash(&recipient), masked(&recipient));
         let (delivery, queued) = (Some(number), Some(queued));
-        return Ok(Some(Concerned { hash, shown, delivery, queued, is_operator }));
+        let domain = digest.is_list().then(|| domain_of(&recipient));
+        return Ok(Some(Concerned { hash, shown, delivery, domain, queued, is_operator }));
     }
     let mut read = report.leave_tokens.iter().filter_map(|token| subscribers::read_leave_token(key, token));
     let Some((_, hash)) = read.next() else { return Ok(None) };
     let shown = list.get(&hash)?.map_or_else(|| "a recipient".into(), |known| known.address.masked());
-    Ok(Some(Concerned { hash, shown, delivery: None, queued: None, is_operator: false }))
+    Ok(Some(Concerned { hash, shown, delivery: None, domain: None, queued: None, is_operator: false }))
 }
 
 /// The delivery that a report is about.
@@ -251,7 +257,7 @@ fn bounced(
     person: &Concerned,
     failure: &Failure,
 ) -> anyhow::Result<String> {
-    let Concerned { hash, shown, delivery, queued, is_operator } = person;
+    let Concerned { hash, shown, delivery, queued, is_operator, .. } = person;
     let is_operator = *is_operator || returns.is_operator(hash);
     // An alias with many mailboxes behind it, or a server that repeats itself, tells of one mail many times.
     let id = delivery.map_or_else(|| report.id.clone(), |DeliveryKey(number)| format!("of {number} "));
@@ -274,26 +280,60 @@ fn bounced(
             )
         }
         Kind::Delayed => format!("ignored: a mail to {shown} is delayed ({reason})"),
-        Kind::Hard => {
-            // A bounce that was read before must not suppress a recipient readmitted since.
-            let id = format!("hard {id}{hash}");
-            if unit.subscribers().put_bounce(&id, hash, "hard", now, now)?.is_none() {
-                return Ok(format!("hard bounce of {shown}: read before"));
-            }
-            subscribers::suppress_within(unit, hash, SubscriberState::Bounced, now)?;
-            format!("hard bounce: {shown}, never written to again ({reason})")
+        Kind::Hard => hard_bounced(unit, returns, person, &id, reason)?,
+        Kind::Soft => soft_bounced(unit, person, &id, reason, now)?,
+    })
+}
+
+fn hard_bounced(
+    unit: &Unit<Write>,
+    returns: &Returns,
+    person: &Concerned,
+    id: &str,
+    reason: &str,
+) -> anyhow::Result<String> {
+    let (Concerned { hash, shown, .. }, now) = (person, returns.now);
+    // A bounce that was read before must not suppress a recipient readmitted since.
+    if unit.subscribers().put_bounce(&format!("hard {id}{hash}"), hash, "hard", now, now)?.is_none() {
+        return Ok(format!("hard bounce of {shown}: read before"));
+    }
+    if let (Some(delivery), Some(domain)) = (person.delivery, &person.domain) {
+        let words = gist(reason);
+        let refused =
+            NewRefusal { hash: hash.clone(), domain: domain.clone(), words, is_gone: true, delivery };
+        if let Some((many, taken_back)) = reported_of_many(unit, &refused, returns.refusals_max, now)? {
+            tell_operator(unit, &format!("{many}, as if they did not exist: {reason}"), now)?;
+            let line = soft_bounced(unit, person, id, &format!("{many}: {reason}"), now)?;
+            return Ok(match taken_back {
+                0 => line,
+                some => {
+                    format!("{line}; taken back of {}", crate::support::text::many(some, "other", "others"))
+                }
+            });
         }
-        Kind::Soft => match note_soft(unit, hash, &format!("soft {id}{hash}"), now)? {
-            None => format!("soft bounce of {shown}: read before, or another report of the same mail"),
-            Some(count) if count >= SOFT_SERIES => {
-                format!(
-                    "soft bounce: {shown}, the {} in {} days: never written to again ({reason})",
-                    ordinal(count),
-                    SOFT_WITHIN.as_hours() / 24
-                )
-            }
-            Some(count) => format!("soft bounce: {shown}, {count} of {SOFT_SERIES} ({reason})"),
-        },
+    }
+    subscribers::suppress_within(unit, hash, SubscriberState::Bounced, now)?;
+    Ok(format!("hard bounce: {shown}, never written to again ({reason})"))
+}
+
+fn soft_bounced(
+    unit: &Unit<Write>,
+    person: &Concerned,
+    id: &str,
+    reason: &str,
+    now: Timestamp,
+) -> anyhow::Result<String> {
+    let Concerned { hash, shown, .. } = person;
+    Ok(match note_soft(unit, hash, &format!("soft {id}{hash}"), now)? {
+        None => format!("soft bounce of {shown}: read before, or another report of the same mail"),
+        Some(count) if count >= SOFT_SERIES => {
+            format!(
+                "soft bounce: {shown}, the {} in {} days: never written to again ({reason})",
+                ordinal(count),
+                SOFT_WITHIN.as_hours() / 24
+            )
+        }
+        Some(count) => format!("soft bounce: {shown}, {count} of {SOFT_SERIES} ({reason})"),
     })
 }
 

@@ -5,6 +5,7 @@
 pub mod answers;
 pub mod bounces;
 mod brake;
+mod crowd;
 pub mod forget;
 pub mod import;
 pub mod incident;

@@ -20,6 +20,8 @@ pub struct Returns<'a> {
     pub answers_to: Option<&'a Address>,
     /// Those who are to hear of what goes wrong, whatever comes back from them.
     pub operators: &'a [Address],
+    /// From how many readers on a refusal is not one reader's own (`[mail] refusals_max`).
+    pub refusals_max: usize,
     pub now: Timestamp,
 }
 

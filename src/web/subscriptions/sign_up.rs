@@ -12,18 +12,20 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Shared, SubscriptionQuery, catalog, client, is_foreign, language, message, with};
 use crate::model::mail_address::Address;
-use crate::model::subscriber::{Choice, Preferences};
+use crate::model::subscriber::{Choice, Preferences, SubscriptionOptions};
 use crate::model::token::FORM;
 use crate::pipeline::mail::subscribers;
 use crate::support::i18n::{capitalized, language_of, phrases, said};
 use crate::support::text::shorten;
-use crate::web::forms::{self, Form};
+use crate::web::forms::{self, Form, FormFields};
 use crate::web::limits::network;
 use crate::web::state::{AppState, failed};
 
 /// Sign-ups per hour from one network, and to one mail domain.
 const SIGN_UPS_PER_NETWORK: u32 = 10;
 const SIGN_UPS_PER_DOMAIN: u32 = 100;
+/// Sign-ups per day of all spellings of one mailbox.
+const SIGN_UPS_PER_MAILBOX: u32 = 6;
 /// At this multiple of a busy hour's sign-ups, other people's mailboxes are under attack.
 const BRAKE: u32 = 10;
 /// Minimum time before the second step, which slows down mail bombing.
@@ -31,6 +33,7 @@ const STEP_WAIT: SignedDuration = SignedDuration::from_secs(10);
 /// Required leading zero bits of a client's proof of work: about a second of work.
 const PROOF_BITS: u32 = 20;
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
+const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// Kept of a text that somebody agreed to, in characters.
 const CONSENT_CHARS_MAX: usize = 4_000;
 /// How long a form may be open.
@@ -70,6 +73,16 @@ fn sign_up(
         allow(format!("domain {}", address.domain()), SIGN_UPS_PER_DOMAIN) && allow("many".into(), most);
     if !is_calm && !has_proof {
         return Ok(Some(Stop::OneMoreStep));
+    }
+    // Any number of spellings may be one person's, who did not ask for this.
+    let is_much = !app.limits.allow(
+        format!("mailbox {}", address.mailbox()),
+        SIGN_UPS_PER_MAILBOX,
+        DAY,
+        mail_context.now,
+    );
+    if is_much {
+        return Ok(None);
     }
     if subscribers::sign_up(&app.refresher.store, mail_context, address, preferences, consent_text)? {
         app.mail_waits.notify_one();
@@ -123,7 +136,7 @@ pub(crate) async fn show_form(
         timezone: phrases(language)["timezone"].into(),
         ..Choice::default()
     };
-    form_page(&app, StatusCode::OK, language, "", &choice, &[], None)
+    form_page(&app, StatusCode::OK, language, "", forms::fields(&app, &choice, language), &[], None)
 }
 
 fn form_page(
@@ -131,7 +144,7 @@ fn form_page(
     status: StatusCode,
     language: &str,
     address: &str,
-    choice: &Choice,
+    fields: FormFields,
     faults: &[&str],
     hint: Option<String>,
 ) -> Response {
@@ -144,7 +157,7 @@ fn form_page(
         "address": address,
         "faults": faults,
         "hint": hint.map(|address| said("form_hint", language, &[("address", address.into())])),
-        "form": forms::fields(app, choice, language),
+        "form": fields,
         "form_token": app.sender.key.sign(FORM, &app.clock.now().as_second().to_string()),
     });
     app.page(status, "web/subscribe.html", &with(page, more))
@@ -171,8 +184,8 @@ pub(crate) async fn send_form(
         Err(key) => return again(&app, &form, language, StatusCode::UNPROCESSABLE_ENTITY, key),
     };
     if let Some(hint) = address.hint().filter(|_| form.one("sure").is_empty()) {
-        let choice = forms::choice(&form, &app.subscription_options);
-        return form_page(&app, StatusCode::OK, language, form.one("address"), &choice, &[], Some(hint));
+        let fields = submitted(&app, &form, language);
+        return form_page(&app, StatusCode::OK, language, form.one("address"), fields, &[], Some(hint));
     }
     let t = phrases(language);
     let shown = format!("{} {}", t["subscribe_text"], t["subscribe_legal"]);
@@ -197,15 +210,30 @@ fn is_open(app: &AppState, shown: &str) -> bool {
 
 /// The form again, with the submitted values and the fault.
 fn again(app: &AppState, form: &Form, language: &str, status: StatusCode, key: &str) -> Response {
-    let choice = forms::choice(form, &app.subscription_options);
-    form_page(app, status, language, form.one("address"), &choice, &[phrases(language)[key]], None)
+    let fields = submitted(app, form, language);
+    form_page(app, status, language, form.one("address"), fields, &[phrases(language)[key]], None)
+}
+
+/// The fields as they were submitted.
+fn submitted(app: &AppState, form: &Form, language: &str) -> FormFields {
+    let options = &app.subscription_options;
+    let mut fields = forms::fields(app, &forms::choice(form, options), language);
+    if lacks_topic(form, options) {
+        fields.untick_topics();
+    }
+    fields
+}
+
+/// Whether topics could be ticked, and none is.
+fn lacks_topic(form: &Form, options: &SubscriptionOptions) -> bool {
+    !form.one("has_topics").is_empty() && forms::has_no_topic(form, options)
 }
 
 /// Address and preferences in a form, or the phrase for what is wrong.
 fn wanted(app: &AppState, form: &Form, language: &str) -> Result<(Address, Preferences), &'static str> {
     let options = &app.subscription_options;
     let address = Address::parse_public(form.one("address")).map_err(|_| "wrong_address")?;
-    if !form.one("has_topics").is_empty() && forms::has_no_topic(form, options) {
+    if lacks_topic(form, options) {
         return Err("no_topics");
     }
     let preferences = options.preferences(&forms::choice(form, options), language).map_err(|faults| {
