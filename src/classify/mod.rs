@@ -2,6 +2,7 @@
 
 pub mod model;
 mod rules;
+pub mod suggest;
 
 use self::model::Model;
 use self::rules::Rules;

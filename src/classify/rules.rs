@@ -176,7 +176,7 @@ impl Keyword {
     }
 }
 
-fn words(folded: &str) -> Vec<&str> {
+pub(super) fn words(folded: &str) -> Vec<&str> {
     folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect()
 }
 
