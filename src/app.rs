@@ -22,7 +22,7 @@ use crate::normalize::language::LanguageDetector;
 use crate::pipeline::mail::MailContext;
 use crate::pipeline::mail::forget;
 use crate::pipeline::mail::incident;
-use crate::pipeline::mail::outbox::{Deliveries, DeliveryPace, OutboxWorker, Progress, Readers};
+use crate::pipeline::mail::outbox::{Deliveries, DeliveryPace, DigestRecipients, OutboxWorker, Progress};
 use crate::pipeline::mail::queue::{self, DigestReport};
 use crate::pipeline::mail::subscribers;
 use crate::pipeline::maintenance::{self, TopicAssigner};
@@ -75,7 +75,7 @@ pub struct App {
     /// Set by Ctrl-C or SIGTERM: every phase ends where it is.
     pub stop: CancellationToken,
     /// Who is to get the configured digests; found out when mail is sent.
-    readers: OnceLock<Arc<Readers>>,
+    readers: OnceLock<Arc<DigestRecipients>>,
 }
 
 /// The results of one cycle.
@@ -476,7 +476,7 @@ impl App {
     fn outbox(&self) -> OutboxWorker {
         let mail = &self.config.mail;
         let operators = mail.operators.iter().map(|operator| self.sender.key.hash(operator.as_str()));
-        let readers = || Arc::new(Readers::new(&self.config.digests, &self.sender.key));
+        let readers = || Arc::new(DigestRecipients::new(&self.config.digests, &self.sender.key));
         OutboxWorker {
             store: self.store().clone(),
             transport: self.transport.clone(),

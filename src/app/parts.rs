@@ -15,7 +15,7 @@ use crate::classify::Classifier;
 use crate::classify::model::Model;
 use crate::config::{self, AccessToken, Config, MailConfig, TransportConfig};
 use crate::deliver::dkim::{DkimKey, Signer};
-use crate::deliver::login::{Secret, TokenPlace};
+use crate::deliver::login::{Credential, TokenPlace};
 use crate::deliver::smtp::{self, Smtp};
 use crate::deliver::tls;
 use crate::deliver::transport::Transport;
@@ -152,14 +152,14 @@ pub fn transport(mail: &MailConfig) -> anyhow::Result<Transport> {
             let root = ca_file.as_ref().map(read).transpose().context("[mail] ca_file")?;
             let secret = match (token, password) {
                 (Some(AccessToken::Given(token)), _) => {
-                    Some(Secret::Token(TokenPlace::Given(token.expose().to_owned())))
+                    Some(Credential::Token(TokenPlace::Given(token.expose().to_owned())))
                 }
-                (Some(AccessToken::File(path)), _) => Some(Secret::Token(TokenPlace::File(path.clone()))),
+                (Some(AccessToken::File(path)), _) => Some(Credential::Token(TokenPlace::File(path.clone()))),
                 (Some(AccessToken::Command(command)), _) => {
-                    Some(Secret::Token(TokenPlace::Command(command.clone())))
+                    Some(Credential::Token(TokenPlace::Command(command.clone())))
                 }
                 (None, password) => {
-                    password.as_ref().map(|password| Secret::Password(password.expose().to_owned()))
+                    password.as_ref().map(|password| Credential::Password(password.expose().to_owned()))
                 }
             };
             let settings = |url| smtp::SmtpSettings {

@@ -8,7 +8,7 @@ use regex::Regex;
 use super::parts::MessageParts;
 use super::patterns::{ADDRESS, pattern};
 use super::report::{complaint, failures, is_bounce, sloppy};
-use super::returned::{Answer, Return};
+use super::returned::{PersonalReply, Return};
 use super::words;
 use crate::model::refusal::Ours;
 
@@ -184,7 +184,7 @@ impl<'a> Incoming<'a> {
         };
         let copies = self.headers("Cc");
         let named = self.sent_to.iter().chain(&copies).flat_map(|text| tokens(&ADDRESS, text));
-        Return::Answer(Answer {
+        Return::Answer(PersonalReply {
             from: from.to_owned(),
             subject: self.subject.clone(),
             text: body.chars().take(ANSWER_CHARS_MAX).collect(),

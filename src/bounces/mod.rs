@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 
 use self::incoming::Incoming;
 pub use self::incoming::plain_address;
-pub use self::returned::{Answer, Failure, Kind, Return, ReturnedMail};
+pub use self::returned::{BounceKind, Failure, PersonalReply, Return, ReturnedMail};
 use crate::model::refusal::Ours;
 use crate::support::text::hex;
 
@@ -75,62 +75,80 @@ mod tests {
                 "Mail delivery failed: returning message to sender",
                 exim,
                 "a@x.org\n  550 Unrouteable address",
-                Kind::Hard,
+                BounceKind::Hard,
             ),
             (
                 "Mailer-Daemon@x.org",
                 "Mail delivery failed",
                 exim,
                 "a@x.org\n  retry timeout exceeded",
-                Kind::NotTheirs,
+                BounceKind::NotTheirs,
             ),
             (
                 "Mailer-Daemon@x.org",
                 "Warning: message 1a delayed 24 hours",
                 auto,
                 "has not yet been delivered to a@x.org",
-                Kind::Delayed,
+                BounceKind::Delayed,
             ),
             (
                 "MAILER-DAEMON@x.org",
                 "notification d'erreur",
                 "",
                 "<a@x.org>:\nRemote host said: 550 5.1.1 utilisateur inconnu",
-                Kind::Hard,
+                BounceKind::Hard,
             ),
             (
                 "postmaster@x.org",
                 "Unzustellbar: Digest",
                 "",
                 "an a@x.org. Der Empfänger ist unbekannt.",
-                Kind::Hard,
+                BounceKind::Hard,
             ),
             (
                 "postmaster@x.org",
                 "Zustellung verzögert",
                 "",
                 "a@x.org konnte noch nicht zugestellt werden",
-                Kind::Delayed,
+                BounceKind::Delayed,
             ),
             (
                 "postmaster@x.org",
                 "Não foi possível entregar",
                 "",
                 "a@x.org: a caixa de correio cheia",
-                Kind::Soft,
+                BounceKind::Soft,
             ),
-            ("postmaster@x.org", "No se pudo entregar", "", "a@x.org: no existe ese usuario", Kind::Hard),
-            ("postmaster@x.org", "Mancata consegna", "", "a@x.org: utente sconosciuto", Kind::Hard),
-            ("postmaster@x.org", "Remise impossible", "", "a@x.org: raison inexpliquée", Kind::Soft),
-            ("postmaster@x.org", "Échec de la remise", "", "Le destinataire a@x.org est inconnu", Kind::Hard),
+            (
+                "postmaster@x.org",
+                "No se pudo entregar",
+                "",
+                "a@x.org: no existe ese usuario",
+                BounceKind::Hard,
+            ),
+            ("postmaster@x.org", "Mancata consegna", "", "a@x.org: utente sconosciuto", BounceKind::Hard),
+            ("postmaster@x.org", "Remise impossible", "", "a@x.org: raison inexpliquée", BounceKind::Soft),
+            (
+                "postmaster@x.org",
+                "Échec de la remise",
+                "",
+                "Le destinataire a@x.org est inconnu",
+                BounceKind::Hard,
+            ),
             (
                 "postmaster@x.org",
                 "Não entregue: News",
                 "",
                 "Não foi possível entregar a mensagem a a@x.org: usuário desconhecido",
-                Kind::Hard,
+                BounceKind::Hard,
             ),
-            ("Mailer-Daemon@x.org", "Mancato recapito", "", "La casella di a@x.org è piena", Kind::Soft),
+            (
+                "Mailer-Daemon@x.org",
+                "Mancato recapito",
+                "",
+                "La casella di a@x.org è piena",
+                BounceKind::Soft,
+            ),
         ] {
             match prose(from, subject, more, text) {
                 Return::Bounce(failures) => {

@@ -7,7 +7,7 @@ use regex::Regex;
 
 use super::judge::judge;
 use super::patterns::{ADDRESS, NO_MAILBOX, PASSES, REPLY_CODE, STATUS, pattern};
-use super::returned::{Failure, Kind, Return};
+use super::returned::{BounceKind, Failure, Return};
 use super::words;
 use crate::model::refusal::{Ours, Parties};
 use crate::support::text::{one_line, shorten, without_controls};
@@ -96,18 +96,18 @@ pub(super) fn failures(status: &str, text: &str, ours: &Ours) -> Vec<Failure> {
             "failed" | "failure" => {
                 judge(code, if diagnostic.is_empty() { text } else { diagnostic }, told, &parties)
             }
-            "delayed" => Kind::Delayed,
-            "delivered" | "relayed" | "expanded" => Kind::Arrived,
+            "delayed" => BounceKind::Delayed,
+            "delivered" | "relayed" | "expanded" => BounceKind::Arrived,
             // A missing or unknown action, as in sloppy reports.
             _ if code.starts_with('5') => judge(code, diagnostic, told, &parties),
-            _ if code.starts_with('4') => Kind::Delayed,
+            _ if code.starts_with('4') => BounceKind::Delayed,
             _ => continue,
         };
         let reason = if diagnostic.is_empty() { code } else { diagnostic };
         let address = own.first().cloned().unwrap_or_default();
         failures.push(Failure { address, names: own, kind, reason: shown(reason) });
     }
-    if failures.iter().all(|failure| failure.kind == Kind::Arrived) {
+    if failures.iter().all(|failure| failure.kind == BounceKind::Arrived) {
         return Vec::new();
     }
     failures
@@ -167,7 +167,7 @@ pub(super) fn sloppy(text: &str, failed: &str, ours: &Ours) -> Return {
     // What is said of one recipient says nothing of another.
     let all: Vec<Vec<String>> = addresses.iter().map(|address| vec![address.clone()]).collect();
     let kind_of = |address: &String| match all.len() {
-        _ if is_delayed => Kind::Delayed,
+        _ if is_delayed => BounceKind::Delayed,
         1 => judge("", report, "", &Parties { ours, recipients: std::slice::from_ref(address) }),
         _ => {
             let own = std::slice::from_ref(address);
@@ -244,79 +244,79 @@ mod tests {
                 "5.1.1",
                 gone,
                 "<a@x.org>: host mx[192.0.2.1] said: 550 5.1.1 user unknown (in\n    reply to RCPT TO command)",
-                Kind::Hard,
+                BounceKind::Hard,
             ),
             (
                 "5.1.1",
                 gone,
                 "<a@x.org>: host mx[192.0.2.1] said: 550 5.1.1 user unknown (in reply\n    to MAIL FROM command)",
-                Kind::NotTheirs,
+                BounceKind::NotTheirs,
             ),
             (
                 "5.1.1",
                 gone,
                 "<a@x.org>: host mx[192.0.2.1] refused to talk to\n    me: 550 5.1.1 user unknown",
-                Kind::NotTheirs,
+                BounceKind::NotTheirs,
             ),
             (
                 "5.0.0",
                 "550 mailbox unavailable",
                 "<a@x.org>: 550 mailbox unavailable (in reply to end of\n    DATA command)",
-                Kind::NotTheirs,
+                BounceKind::NotTheirs,
             ),
             (
                 "5.0.0",
                 "550 mailbox unavailable",
                 "<a@x.org>: 550 mailbox unavailable (in reply to EHLO command)",
-                Kind::NotTheirs,
+                BounceKind::NotTheirs,
             ),
             (
                 "5.0.0",
                 "550 no such user",
                 "  a@x.org\n    SMTP error from remote mail server after pipelined MAIL FROM:<n@y.org> SIZE=9:\n    550 no such user",
-                Kind::NotTheirs,
+                BounceKind::NotTheirs,
             ),
             (
                 "5.0.0",
                 "550 no such user",
                 "  a@x.org\n    SMTP error from remote mail server after pipelined RCPT TO:<a@x.org>:\n    550 no such user",
-                Kind::Hard,
+                BounceKind::Hard,
             ),
             (
                 "5.0.0",
                 "550 no such user",
                 "  a@x.org\n    SMTP error from remote mail server after initial connection:\n    550 no such user",
-                Kind::NotTheirs,
+                BounceKind::NotTheirs,
             ),
             (
                 "5.0.0",
                 "550 no such user",
                 "... while talking to mx.x.org.:\n>>> MAIL From:<n@y.org>\n<<< 550 no such user",
-                Kind::NotTheirs,
+                BounceKind::NotTheirs,
             ),
             (
                 "5.0.0",
                 "550 no such user",
                 ">>> DATA\n<<< 550 no such user a@x.org\n<<< 503 5.0.0 Need RCPT (recipient)",
-                Kind::Hard,
+                BounceKind::Hard,
             ),
             (
                 "5.0.0",
                 "550 no such user",
                 "<a@x.org>:\nConnected to 192.0.2.1 but sender was rejected.",
-                Kind::NotTheirs,
+                BounceKind::NotTheirs,
             ),
             (
                 "5.1.1",
                 gone,
                 "<a@x.org>: 550 5.1.1 user unknown (in reply to end of DATA command)",
-                Kind::Hard,
+                BounceKind::Hard,
             ),
             (
                 "5.1.0",
                 "550 5.1.0 RESOLVER.ADR.ExRecipNotFound; not found",
                 "Delivery has failed to a@x.org",
-                Kind::Hard,
+                BounceKind::Hard,
             ),
         ] {
             assert_eq!(failures(&report(&[("a@x.org", status, said)]), text)[0].kind, want, "{said}: {text}");
@@ -337,6 +337,6 @@ mod tests {
         ]);
         let text = "<a@x.org>: host mx said: 550 5.1.1 user unknown (in reply to RCPT TO command)\n\n<b@y.org>: host mx said: 550 5.1.1 user unknown (in reply to MAIL FROM\n    command)\n";
         let kinds: Vec<_> = failures(&both, text).iter().map(|failure| failure.kind).collect();
-        assert_eq!(kinds, [Kind::Hard, Kind::NotTheirs]);
+        assert_eq!(kinds, [BounceKind::Hard, BounceKind::NotTheirs]);
     }
 }

@@ -66,7 +66,7 @@ pub struct Model {
 }
 
 /// A bucket of a text with its weight in it.
-type Feature = (u32, f32);
+type BucketWeight = (u32, f32);
 
 /// Counts the buckets of one text after another.
 struct Counter {
@@ -74,8 +74,8 @@ struct Counter {
     seen: Vec<(u32, u32)>,
     text: u32,
     /// Buckets of word n-grams and of letter n-grams, with counts.
-    words: Vec<Feature>,
-    letters: Vec<Feature>,
+    words: Vec<BucketWeight>,
+    letters: Vec<BucketWeight>,
 }
 
 /// Idle counters for reuse: creating one takes longer than counting a single text.
@@ -165,7 +165,7 @@ impl Counter {
     }
 
     /// The buckets of a text weighted by rarity; the words and the letters are each normalized to length 1.
-    fn features(&mut self, folded: &str, rarity: impl Fn(u32) -> f32) -> Vec<Feature> {
+    fn features(&mut self, folded: &str, rarity: impl Fn(u32) -> f32) -> Vec<BucketWeight> {
         self.count(folded);
         let mut features = Vec::with_capacity(self.words.len() + self.letters.len());
         for list in [&self.words, &self.letters] {
@@ -218,7 +218,8 @@ impl Model {
             0 => 0.0,
             count => ((1.0 + total) / (1.0 + count as f32)).ln().max(0.0) + 1.0,
         };
-        let vectors: Vec<Vec<Feature>> = folded.iter().map(|text| counter.features(text, rarity)).collect();
+        let vectors: Vec<Vec<BucketWeight>> =
+            folded.iter().map(|text| counter.features(text, rarity)).collect();
         let width = labels.len() + 1;
         let mut rows = vec![0f32; BUCKETS * width];
         (0..BUCKETS).for_each(|bucket| rows[bucket * width] = rarity(bucket as u32));
@@ -364,7 +365,7 @@ impl Predictor<'_> {
         let width = self.model.labels.len() + 1;
         let words: Vec<&str> = words_of(folded).collect();
         let mut by_word = vec![0f32; words.len()];
-        let norm = |list: &[Feature]| {
+        let norm = |list: &[BucketWeight]| {
             let square: f32 =
                 list.iter().map(|(bucket, _)| self.model.rows[*bucket as usize * width].powi(2)).sum();
             square.sqrt().max(f32::MIN_POSITIVE)
@@ -386,7 +387,7 @@ impl Predictor<'_> {
 type Weights = (Vec<f32>, f32);
 
 /// Trains the weights of all labels in parallel.
-fn train_all(labels: &[String], examples: &[Example], vectors: &[Vec<Feature>]) -> Vec<Weights> {
+fn train_all(labels: &[String], examples: &[Example], vectors: &[Vec<BucketWeight>]) -> Vec<Weights> {
     let sign = |example: &Example, label: &String| if example.labels.contains(label) { 1.0 } else { -1.0 };
     let train = |label| {
         train_one(&examples.iter().map(|example| sign(example, label)).collect::<Vec<f32>>(), vectors)
@@ -395,7 +396,7 @@ fn train_all(labels: &[String], examples: &[Example], vectors: &[Vec<Feature>]) 
 }
 
 /// Dual coordinate descent for a support vector machine with squared hinge loss (Hsieh et al., 2008), as in liblinear.
-fn train_one(signs: &[f32], vectors: &[Vec<Feature>]) -> Weights {
+fn train_one(signs: &[f32], vectors: &[Vec<BucketWeight>]) -> Weights {
     let mut weights = vec![0f32; BUCKETS];
     let mut bias = 0f32;
     let mut alphas = vec![0f32; signs.len()];

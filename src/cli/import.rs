@@ -8,7 +8,7 @@ use clap::Args;
 use crate::app::{App, Usage};
 use crate::pipeline::mail::import::{Import, Imported};
 use crate::store::{Unit, Write};
-use crate::subscriber_csv::{self, Fate, Reading, Row, Table};
+use crate::subscriber_csv::{self, Fate, Row, Table, TableContext};
 use crate::support::text::many;
 
 #[derive(Debug, Clone, Args)]
@@ -73,7 +73,7 @@ fn read(app: &App, options: &ImportOptions) -> anyhow::Result<Table> {
     let path: &Path = &options.file;
     let reader = std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    let reading = Reading {
+    let reading = TableContext {
         options: &app.subscription_options(),
         language: &app.config.channel.language,
         file: &name,

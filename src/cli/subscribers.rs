@@ -62,7 +62,7 @@ pub(super) struct AddOptions {
     /// E-mail address.
     address: String,
     #[command(flatten)]
-    chosen: Chosen,
+    chosen: PreferenceArguments,
     /// How they gave their consent [default: put in by the operator].
     #[arg(long, value_name = "TEXT")]
     consent: Option<String>,
@@ -75,7 +75,7 @@ pub(super) struct AddOptions {
 }
 
 #[derive(Debug, Clone, Args)]
-pub(super) struct Chosen {
+pub(super) struct PreferenceArguments {
     /// Language of the mail.
     #[arg(long, value_name = "LANG")]
     language: Option<String>,
@@ -102,7 +102,7 @@ pub(super) struct Chosen {
     schedule: Option<String>,
 }
 
-impl Chosen {
+impl PreferenceArguments {
     /// The requested preferences, on top of the existing ones.
     fn choice(&self, known: Option<&Subscriber>) -> Choice {
         let mut choice = Choice::default();

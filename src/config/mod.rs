@@ -16,7 +16,7 @@ use url::Url;
 
 pub use fetch::FetchConfig;
 pub use mail::{AccessToken, DkimSettings, MailConfig, TransportConfig};
-pub use section::Fault;
+pub use section::ConfigFault;
 pub use values::{Secret, secret_at};
 
 use fetch::read_fetch;
@@ -99,10 +99,10 @@ pub enum ConfigError {
     Unreadable { path: PathBuf, cause: std::io::Error },
     /// The faults in the operator's `locales/` come first, then those of the file.
     #[error("{}", list_faults(.locales, .path, .faults))]
-    Faulty { locales: Vec<LocaleFault>, path: PathBuf, faults: Vec<Fault> },
+    Faulty { locales: Vec<LocaleFault>, path: PathBuf, faults: Vec<ConfigFault> },
 }
 
-fn list_faults(locales: &[LocaleFault], path: &Path, faults: &[Fault]) -> String {
+fn list_faults(locales: &[LocaleFault], path: &Path, faults: &[ConfigFault]) -> String {
     let of_locales = locales.iter().map(|fault| (fault.path.as_path(), fault.line, &fault.message));
     let of_file = faults.iter().map(|fault| (path, fault.line, &fault.message));
     let lines: Vec<String> = of_locales
@@ -188,7 +188,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
 ///
 /// # Errors
 /// All faults, sorted by line.
-pub fn parse(text: &str, surroundings: &Surroundings) -> Result<Config, Vec<Fault>> {
+pub fn parse(text: &str, surroundings: &Surroundings) -> Result<Config, Vec<ConfigFault>> {
     let faults = Faults::new(text);
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in errors {
@@ -426,7 +426,7 @@ fn read_digest(section: Section, topics: &[Topic]) -> Digest {
 mod tests {
     use super::*;
 
-    fn check(text: &str) -> Result<Config, Vec<Fault>> {
+    fn check(text: &str) -> Result<Config, Vec<ConfigFault>> {
         let environment = |name: &str| (name == "SMTP_PASSWORD").then(|| "geheim".to_owned());
         parse(text, &Surroundings { folder: Path::new("/srv/courant"), environment: &environment })
     }

@@ -7,7 +7,7 @@ use super::Surroundings;
 use super::fetch::FetchConfig;
 use super::section::Section;
 use super::values::{parse_duration, parse_language, secret};
-use crate::model::filter::{Field, Filter, Rule};
+use crate::model::filter::{Filter, Rule, RuleField};
 use crate::model::source::{DateFrom, DateOrder, MailRules, Password, Select, Source, SourceKind};
 
 pub(super) fn read_source(
@@ -105,14 +105,14 @@ fn parse_pattern(text: &str) -> Result<Regex, String> {
 
 /// `[source.keep]` and `[source.drop]`: one or several patterns for each field.
 fn read_rules(section: Section) -> Vec<Rule> {
-    let of = |(name, field): &(&'static str, Field)| {
+    let of = |(name, field): &(&'static str, RuleField)| {
         section
             .one_or_more(name, parse_pattern)
             .into_iter()
             .map(|pattern| Rule { field: *field, pattern })
             .collect::<Vec<_>>()
     };
-    Field::ALL.iter().flat_map(of).collect()
+    RuleField::ALL.iter().flat_map(of).collect()
 }
 
 /// One of `rewrite = [{ title = "PATTERN", with = "TEXT" }]`.

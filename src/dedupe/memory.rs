@@ -10,7 +10,7 @@ use crate::model::keys::{EntryKey, StoryKey};
 use crate::model::sketch::{NO_DAY, Part, Sketch, hash64};
 
 use super::entry_index::{DAYS_MAX, EntryIndex, KnownEntry, POSTINGS_MAX, Posting, Postings};
-use super::feature_table::{FeatureTable, Mark, PLACES_MAX, Window};
+use super::feature_table::{DayPosting, FeatureTable, PLACES_MAX, Window};
 use super::grams::{GramCounts, Grams, Opening, TEXT_CHARS_MAX};
 
 /// Entries per generation; two generations are held.
@@ -168,7 +168,7 @@ impl InMemoryIndex {
 
     /// Adds a posting, unless the feature has too many, or one of an entry with the same title in another source: that is one
     /// story, which its first entry represents.
-    fn bear(&mut self, one: u32, mark: Mark, own: Brief) {
+    fn bear(&mut self, one: u32, mark: DayPosting, own: Brief) {
         let stands_for = |other: &Brief| {
             own.title_hash != 0 && other.title_hash == own.title_hash && other.source != own.source
         };
@@ -183,7 +183,7 @@ impl InMemoryIndex {
     }
 
     /// Adds a posting, replacing the oldest if the feature has too many: translations follow soon or never.
-    fn bear_lately(&mut self, one: u32, mark: Mark) {
+    fn bear_lately(&mut self, one: u32, mark: DayPosting) {
         let (mut count, mut oldest) = (0, mark);
         self.feature_table.each(one, Window::ALL, |other| {
             count += 1;
@@ -197,11 +197,11 @@ impl InMemoryIndex {
     }
 
     /// The mark of an entry that is held.
-    fn mark(&self, number: usize, day: i32) -> Mark {
-        Mark::new((number - self.generations[0].start) as u32, day)
+    fn mark(&self, number: usize, day: i32) -> DayPosting {
+        DayPosting::new((number - self.generations[0].start) as u32, day)
     }
 
-    fn number(&self, mark: Mark) -> usize {
+    fn number(&self, mark: DayPosting) -> usize {
         self.generations[0].start + mark.place as usize
     }
 

@@ -368,7 +368,7 @@ fn kind_weight(concept: Marked) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dedupe::keys::{Names, keys};
+    use crate::dedupe::keys::{EntryNames, keys};
     use crate::dedupe::memory::InMemoryIndex;
     use crate::dedupe::sketch::{SketchInput, sketch};
     use crate::model::entry::Alternate;
@@ -394,14 +394,14 @@ mod tests {
                 .map(|url| Alternate { language: "fr".into(), url: (*url).into() })
                 .collect();
             let date = jiff::Timestamp::from_second(i64::from(item.day) * 86_400).ok();
-            keys(&Names {
+            keys(&EntryNames {
                 source: item.source,
                 url: Some(item.url),
                 title: item.title,
                 summary: item.text,
                 alternates: &alternates,
                 date,
-                ..Names::default()
+                ..EntryNames::default()
             })
         };
         let mut relations = Vec::new();

@@ -15,12 +15,12 @@ use tokio_util::sync::CancellationToken;
 
 use self::judgement::{is_closing, is_crowded, is_final, is_spent, judged, may_be_its_own, not_taken};
 use self::message::{Stuffed, tell, uncarried};
-use self::pool::{Idle, Place, Pool};
+use self::pool::{ConnectionSlot, Idle, SmtpPool};
 use self::server::Server;
 pub use self::server::{SettingsError, SmtpSettings};
-use super::connection::{CLOSING, Connection, Fault, Opening};
+use super::connection::{CLOSING, ConnectionOptions, SmtpConnection, SmtpFault};
 use super::{DeliverError, Sending};
-use crate::model::refusal::{Command, Ours, Parties};
+use crate::model::refusal::{Ours, Parties, SmtpCommand};
 
 /// Timeout of connecting, including TLS and AUTH.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -32,10 +32,10 @@ const PAUSES: [Duration; 3] = [Duration::from_millis(250), Duration::from_secs(1
 const MESSAGES_PER_CONNECTION: u32 = 100;
 
 /// How to get a connection.
-enum Step {
+enum AcquireStep {
     Take(Idle),
     /// Open one; another idle connection may have to be closed first.
-    Open(Place, Option<Idle>),
+    Open(ConnectionSlot, Option<Idle>),
     Wait,
     Down(DeliverError),
 }
@@ -48,7 +48,7 @@ pub struct Smtp {
     hello: String,
     /// What a server may name that is ours.
     ours: Ours,
-    pool: Arc<Pool>,
+    pool: Arc<SmtpPool>,
 }
 
 impl Smtp {
@@ -119,7 +119,7 @@ impl Smtp {
             let at = idle.place.at;
             match self.hand_over(idle, message).await {
                 // The server closed this connection without taking the message; a new one may work.
-                Err((Fault::Refused(reply), _)) if reply.code == CLOSING && was_kept && !is_fresh => {
+                Err((SmtpFault::Refused(reply), _)) if reply.code == CLOSING && was_kept && !is_fresh => {
                     is_fresh = true
                 }
                 Err((fault, Some(idle))) if idle.messages > 0 && is_spent(&fault) => {
@@ -181,8 +181,8 @@ impl Smtp {
     ) -> Result<(Idle, bool), Box<Sending>> {
         let (mut is_fresh, mut slower) = (is_fresh, PAUSES.iter());
         let failed = |at: Option<usize>, error| Box::new(Sending::by(at, Err(error)));
-        let answered = |at: usize, command: Command, fault: &Fault| {
-            let is_named = matches!(command, Command::Rcpt | Command::Data);
+        let answered = |at: usize, command: SmtpCommand, fault: &SmtpFault| {
+            let is_named = matches!(command, SmtpCommand::Rcpt | SmtpCommand::Data);
             Box::new(Sending { is_named, ..Sending::by(Some(at), Err(judged(command, fault, parties))) })
         };
         let mut last = failed(None, DeliverError::Unavailable("no mail server can be reached now".into()));
@@ -211,7 +211,7 @@ impl Smtp {
                     idle.close().await;
                     (is_fresh, tries) = (true, tries + 1);
                 }
-                Err((command, fault @ Fault::Refused(_))) if !is_closing(&fault) => {
+                Err((command, fault @ SmtpFault::Refused(_))) if !is_closing(&fault) => {
                     // The server replied: the connection is fine, but this message is refused.
                     let is_fine = idle.connection.ask("RSET", 200..=299).await.is_ok();
                     if is_fine && self.ease(idle, &fault, &mut slower).await {
@@ -224,7 +224,7 @@ impl Smtp {
                 Err(_) if was_kept => is_fresh = true,
                 // One connection too many, and the server says so late.
                 Err((_, fault)) if self.lower(at, &fault) => {
-                    last = answered(at, Command::Connect, &fault);
+                    last = answered(at, SmtpCommand::Connect, &fault);
                 }
                 Err((command, fault)) => return Err(answered(at, command, &fault)),
             }
@@ -241,10 +241,10 @@ impl Smtp {
             tokio::pin!(changed);
             changed.as_mut().enable();
             match self.step(at, is_fresh) {
-                Step::Take(idle) => return Ok((idle, true)),
-                Step::Wait => changed.await,
-                Step::Down(reason) => return Err(reason),
-                Step::Open(place, replaced) => {
+                AcquireStep::Take(idle) => return Ok((idle, true)),
+                AcquireStep::Wait => changed.await,
+                AcquireStep::Down(reason) => return Err(reason),
+                AcquireStep::Open(place, replaced) => {
                     if let Some(replaced) = replaced {
                         // The slot is freed when the connection is closed.
                         replaced.connection.quit().await;
@@ -261,7 +261,7 @@ impl Smtp {
                         continue;
                     }
                     let was_up = self.pool.state().server(at).was_up;
-                    let is_busy = was_up && !matches!(fault, Fault::Unusable(_)) && !is_final(&fault);
+                    let is_busy = was_up && !matches!(fault, SmtpFault::Unusable(_)) && !is_final(&fault);
                     if let Some(pause) = pauses.next().filter(|_| is_busy) {
                         drop(place);
                         tokio::time::sleep(*pause).await;
@@ -276,30 +276,30 @@ impl Smtp {
         }
     }
 
-    fn step(&self, at: usize, is_fresh: bool) -> Step {
+    fn step(&self, at: usize, is_fresh: bool) -> AcquireStep {
         let mut state = self.pool.state();
         let server = state.server(at);
         if let Some(reason) = server.out() {
-            return Step::Down(reason.clone());
+            return AcquireStep::Down(reason.clone());
         }
         if server.is_on_trial() {
-            return Step::Wait;
+            return AcquireStep::Wait;
         }
         if !is_fresh && let Some(idle) = server.idle.pop() {
-            return Step::Take(idle);
+            return AcquireStep::Take(idle);
         }
         let is_full = server.open_max.is_some_and(|most| server.open >= most);
         let replaced = if is_full { server.idle.pop() } else { None };
         if is_full && replaced.is_none() {
-            return Step::Wait;
+            return AcquireStep::Wait;
         }
         server.open += 1;
-        Step::Open(Place { pool: self.pool.clone(), at }, replaced)
+        AcquireStep::Open(ConnectionSlot { pool: self.pool.clone(), at }, replaced)
     }
 
     /// Lowers the maximum number of connections after a failure, if others are open; `false` if there are none.
-    fn lower(&self, at: usize, fault: &Fault) -> bool {
-        if matches!(fault, Fault::Unusable(_)) || is_final(fault) {
+    fn lower(&self, at: usize, fault: &SmtpFault) -> bool {
+        if matches!(fault, SmtpFault::Unusable(_)) || is_final(fault) {
             return false;
         }
         let mut state = self.pool.state();
@@ -321,7 +321,7 @@ impl Smtp {
 
     /// Keeps a connection, unless the server asks for fewer: then it is closed, or the pace is lowered where it is the only one. Answers
     /// whether the message is to be tried again at once.
-    async fn ease(&self, idle: Idle, fault: &Fault, slower: &mut std::slice::Iter<'_, Duration>) -> bool {
+    async fn ease(&self, idle: Idle, fault: &SmtpFault, slower: &mut std::slice::Iter<'_, Duration>) -> bool {
         if !is_crowded(fault) {
             self.keep(idle);
             return false;
@@ -342,9 +342,9 @@ impl Smtp {
         pause.is_some()
     }
 
-    async fn open(&self, at: usize) -> Result<Connection, (Command, Fault)> {
+    async fn open(&self, at: usize) -> Result<SmtpConnection, (SmtpCommand, SmtpFault)> {
         let server = &self.servers[at];
-        let opening = Opening {
+        let opening = ConnectionOptions {
             host: &server.host,
             port: server.port,
             security: &server.security,
@@ -353,16 +353,16 @@ impl Smtp {
             hello: &self.hello,
             timeout: self.timeout,
         };
-        match tokio::time::timeout(CONNECT_TIMEOUT, Connection::open(&opening)).await {
+        match tokio::time::timeout(CONNECT_TIMEOUT, SmtpConnection::open(&opening)).await {
             Ok(opened) => opened,
-            Err(_) => Err((Command::Connect, Fault::Silent(CONNECT_TIMEOUT))),
+            Err(_) => Err((SmtpCommand::Connect, SmtpFault::Silent(CONNECT_TIMEOUT))),
         }
     }
 
     /// The error while a server is skipped.
-    fn out_of_use(&self, at: usize, command: Command, fault: &Fault) -> DeliverError {
+    fn out_of_use(&self, at: usize, command: SmtpCommand, fault: &SmtpFault) -> DeliverError {
         let Server { host, port, .. } = &self.servers[at];
-        let login = if command == Command::Auth { "it refuses the login: " } else { "" };
+        let login = if command == SmtpCommand::Auth { "it refuses the login: " } else { "" };
         let words = format!("the mail server {host}:{port} cannot be used now: {login}{fault}");
         let nobody = Parties { ours: &self.ours, recipients: &[] };
         match judged(command, fault, &nobody) {
@@ -375,7 +375,7 @@ impl Smtp {
     ///
     /// # Errors
     /// With the connection, if it can be used further.
-    async fn hand_over(&self, mut idle: Idle, message: &str) -> Result<(), (Fault, Option<Idle>)> {
+    async fn hand_over(&self, mut idle: Idle, message: &str) -> Result<(), (SmtpFault, Option<Idle>)> {
         let done = idle.connection.ask_raw(Stuffed(message).to_string().as_bytes(), 200..=299).await;
         match done {
             Ok(_) => {
@@ -383,7 +383,7 @@ impl Smtp {
                 self.keep(idle);
                 Ok(())
             }
-            Err(fault @ Fault::Refused(_)) if !is_closing(&fault) => Err((fault, Some(idle))),
+            Err(fault @ SmtpFault::Refused(_)) if !is_closing(&fault) => Err((fault, Some(idle))),
             Err(fault) => Err((fault, None)),
         }
     }

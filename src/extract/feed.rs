@@ -368,8 +368,8 @@ impl<'a> FeedReader<'a> {
         let (mut person, mut line) = (Person::default(), String::new());
         while let Some(event) = self.cursor.next_in(element.depth) {
             match event {
-                super::xml::Event::Text(text) => line.push_str(&text),
-                super::xml::Event::Start(child) => {
+                super::xml::XmlEvent::Text(text) => line.push_str(&text),
+                super::xml::XmlEvent::Start(child) => {
                     let resolves = matches!(child.name.as_ref(), "uri" | "url" | "homepage");
                     let base = self.cursor.base().cloned();
                     let value = self.read_plain(&child);

@@ -65,7 +65,7 @@ pub(super) fn escaped_twice(html: &str) -> Option<String> {
 }
 
 /// What the feed says of an entry outside of its text.
-pub(super) struct Known<'a> {
+pub(super) struct EntryContext<'a> {
     pub address: Option<&'a Url>,
     pub title: &'a str,
     pub authors: &'a [String],
@@ -73,7 +73,7 @@ pub(super) struct Known<'a> {
 }
 
 /// The text without additions of the system; `None` if there are none.
-pub(super) fn without_furniture(html: &str, known: &Known) -> Option<String> {
+pub(super) fn without_furniture(html: &str, known: &EntryContext) -> Option<String> {
     let mut text = fields::without_fields(html, known);
     let mut take = |without: Option<String>| text = without.or(text.take());
     take(without_back_sentence(html, known).or_else(|| without_sentence_at_end(html, known)));
@@ -121,7 +121,7 @@ fn may_be_told(block: &str) -> bool {
 
 /// Removes the last paragraph if it is the sentence that WordPress adds, in one of the languages of the interface: with the
 /// title, or with a link to the entry whose title was another one then.
-fn without_back_sentence(html: &str, known: &Known) -> Option<String> {
+fn without_back_sentence(html: &str, known: &EntryContext) -> Option<String> {
     let at = last_paragraph(html)?;
     let block = html.get(at..).filter(|block| block.len() <= BACK_BLOCK_BYTES_MAX && may_be_told(block))?;
     let (plain, title) = (words::plain(&text_of(block)), words::plain(&text_of(known.title)));
@@ -146,7 +146,7 @@ fn without_back_sentence(html: &str, known: &Known) -> Option<String> {
 }
 
 /// Removes the sentence that WordPress adds where it stands in one paragraph with the text: with the entry's own title.
-fn without_sentence_at_end(html: &str, known: &Known) -> Option<String> {
+fn without_sentence_at_end(html: &str, known: &EntryContext) -> Option<String> {
     let title = words::plain(&text_of(known.title));
     let start = html.len().saturating_sub(BACK_BLOCK_BYTES_MAX);
     let start = (start..=html.len()).find(|at| html.is_char_boundary(*at))?;
@@ -287,7 +287,7 @@ mod tests {
 
     fn plain(html: &str, title: &str) -> String {
         let address = Url::parse("https://x.org/a/").unwrap();
-        let known = Known {
+        let known = EntryContext {
             address: Some(&address),
             title,
             authors: &["ana".to_owned()],

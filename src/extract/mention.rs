@@ -3,7 +3,7 @@
 
 use jiff::civil::{Date, Time};
 
-use super::calendar::{CALENDAR, Found, Role, Token, next_day};
+use super::calendar::{CALENDAR, Found, Role, TextToken, next_day};
 use crate::model::source::DateOrder;
 
 /// How many words may stand between a label and its day: "Publié par la mairie le 3 mai 2026".
@@ -42,7 +42,7 @@ pub(super) struct Mention {
 }
 
 /// The days that a folded text names, in its order.
-pub(super) fn mentions(folded: &str, tokens: &[Token], order: DateOrder, is_prose: bool) -> Vec<Mention> {
+pub(super) fn mentions(folded: &str, tokens: &[TextToken], order: DateOrder, is_prose: bool) -> Vec<Mention> {
     let mut found: Vec<Found> = Vec::new();
     while let Some(next) = next_day(folded, tokens, found.last().map_or(0, |last| last.to), order, is_prose) {
         found.push(next);
@@ -68,7 +68,7 @@ pub(super) fn mentions(folded: &str, tokens: &[Token], order: DateOrder, is_pros
 /// What is said of one day: the tokens since the day before it belong to it, and those until the next day.
 fn mention(
     folded: &str,
-    tokens: &[Token],
+    tokens: &[TextToken],
     found: Found,
     (since, from, until): (usize, usize, usize),
     begin: Option<Date>,
@@ -87,7 +87,7 @@ fn mention(
     Mention { date: found.date, begin, time: times.first, role, stand, found }
 }
 
-fn is_published(after: &[Token]) -> bool {
+fn is_published(after: &[TextToken]) -> bool {
     CALENDAR.labels.at_start(after).is_some_and(|(role, _)| role == Role::Published)
 }
 
@@ -101,7 +101,7 @@ enum Tie {
 }
 
 /// How two days are tied, if nothing else stands between the tokens before `from` and `to`.
-fn through(folded: &str, tokens: &[Token], from: usize, to: usize) -> Option<Tie> {
+fn through(folded: &str, tokens: &[TextToken], from: usize, to: usize) -> Option<Tie> {
     const SIGNS: [&str; 11] = ["-", "--", ">", ">>", "->", "=>", "»", "→", "➔", "➜", "~"];
     let gap = &folded[tokens[from.checked_sub(1)?].end()..tokens[to].start];
     match gap.trim_matches(|c: char| c.is_whitespace() || c == '.') {
@@ -116,12 +116,12 @@ fn through(folded: &str, tokens: &[Token], from: usize, to: usize) -> Option<Tie
     is_rest.then_some(Tie::Word)
 }
 
-fn is_joint(token: &Token) -> bool {
+fn is_joint(token: &TextToken) -> bool {
     let one = std::slice::from_ref(token);
     CALENDAR.joints.at_start(one).is_some() || CALENDAR.around.at_start(one).is_some() || token.is_separator()
 }
 
-fn is_weekday(token: &Token) -> bool {
+fn is_weekday(token: &TextToken) -> bool {
     CALENDAR.weekdays.at_start(std::slice::from_ref(token)).is_some()
 }
 
@@ -129,7 +129,7 @@ fn is_weekday(token: &Token) -> bool {
 /// 03.11.2026", "28/11/2026 - 03/12/2026".
 fn range(
     folded: &str,
-    tokens: &[Token],
+    tokens: &[TextToken],
     last: &Found,
     before: Option<&Found>,
     order: DateOrder,
@@ -165,8 +165,8 @@ struct Half {
 }
 
 impl Half {
-    fn at(tokens: &[Token], at: usize, until: usize, order: DateOrder) -> Option<Half> {
-        let small = |token: &Token| token.text.parse::<i8>().ok().filter(|_| token.text.len() <= 2);
+    fn at(tokens: &[TextToken], at: usize, until: usize, order: DateOrder) -> Option<Half> {
+        let small = |token: &TextToken| token.text.parse::<i8>().ok().filter(|_| token.text.len() <= 2);
         let first = small(&tokens[at])?;
         let is_joined = |at: usize| tokens[at].end() == tokens[at + 1].start;
         // "10" of "20/10" is no day of its own.
@@ -195,10 +195,10 @@ impl Half {
 }
 
 /// The last label before a day, and the token at which it begins.
-fn label_before(folded: &str, tokens: &[Token], since: usize, to: usize) -> Option<(Role, usize)> {
+fn label_before(folded: &str, tokens: &[TextToken], since: usize, to: usize) -> Option<(Role, usize)> {
     let (mut at, mut last) = (since, None);
     while at < to {
-        let is_free = |token: &Token| is_joint(token) || is_weekday(token);
+        let is_free = |token: &TextToken| is_joint(token) || is_weekday(token);
         let stated = CALENDAR.stated.at_start(&tokens[at..to]);
         let stated = stated.filter(|(_, length)| tokens[at + length..to].iter().all(is_free));
         match CALENDAR.labels.at_start(&tokens[at..to]).or(stated) {
@@ -224,7 +224,7 @@ struct Times {
     is_span: bool,
 }
 
-fn times(folded: &str, after: &[Token]) -> Times {
+fn times(folded: &str, after: &[TextToken]) -> Times {
     let starts = 0..after.len().min(TIME_TOKENS_MAX);
     let is_free = |at: usize| after[..at].iter().all(|token| is_joint(token) || token.text == "-");
     let first =
@@ -238,7 +238,7 @@ fn times(folded: &str, after: &[Token]) -> Times {
 }
 
 /// `18h`, `18 h 30`, `18:30`, `6 pm` at the start of the tokens, and its number of tokens.
-fn clock(folded: &str, tokens: &[Token]) -> Option<(Time, usize)> {
+fn clock(folded: &str, tokens: &[TextToken]) -> Option<(Time, usize)> {
     let hour = tokens.first().filter(|hour| hour.is_number() && hour.text.len() <= 2)?;
     let minute_at = |at: usize| {
         let minute = tokens.get(at).filter(|minute| minute.is_number() && minute.text.len() == 2)?;
@@ -279,7 +279,7 @@ enum Beside {
     Words(usize),
 }
 
-fn stand(folded: &str, tokens: &[Token], (from, to): (usize, usize)) -> Stand {
+fn stand(folded: &str, tokens: &[TextToken], (from, to): (usize, usize)) -> Stand {
     let has_end = folded.trim_end().ends_with(['.', '!', '?', '…']);
     match (before(folded, tokens, from), after(folded, tokens, to)) {
         (Beside::Nothing | Beside::Sign, Beside::Nothing) | (Beside::Nothing, Beside::Sign) => Stand::Apart,
@@ -300,9 +300,9 @@ fn stand(folded: &str, tokens: &[Token], (from, to): (usize, usize)) -> Stand {
     }
 }
 
-fn before(folded: &str, tokens: &[Token], from: usize) -> Beside {
-    let word = |token: &Token| !token.is_separator();
-    let belongs = |token: &&Token| is_joint(token) || is_weekday(token) || is_dated(token);
+fn before(folded: &str, tokens: &[TextToken], from: usize) -> Beside {
+    let word = |token: &TextToken| !token.is_separator();
+    let belongs = |token: &&TextToken| is_joint(token) || is_weekday(token) || is_dated(token);
     let own = tokens[..from].iter().rev().take_while(belongs).count();
     let Some(last) = from.checked_sub(own + 1) else { return Beside::Nothing };
     let count = tokens[..=last].iter().filter(|token| word(token)).count();
@@ -318,7 +318,7 @@ fn before(folded: &str, tokens: &[Token], from: usize) -> Beside {
     }
 }
 
-fn after(folded: &str, tokens: &[Token], to: usize) -> Beside {
+fn after(folded: &str, tokens: &[TextToken], to: usize) -> Beside {
     let rest = &tokens[to..];
     let mut at = 0;
     while let Some(after) = rest.get(at..).filter(|after| !after.is_empty()) {
@@ -341,7 +341,7 @@ fn after(folded: &str, tokens: &[Token], to: usize) -> Beside {
     }
 }
 
-fn is_dated(token: &Token) -> bool {
+fn is_dated(token: &TextToken) -> bool {
     CALENDAR.published.at_start(std::slice::from_ref(token)).is_some()
 }
 

@@ -87,14 +87,14 @@ pub struct PageRules {
 pub struct PageReading {
     pub feed: RawFeed,
     /// `None` for a feed in place of the page, and if nothing was found.
-    pub way: Option<Way>,
+    pub way: Option<ExtractionMethod>,
     /// Selectors that find these cards; `None` if no selector does.
     pub select: Option<Select>,
 }
 
 /// How the entries of a page were found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum ExtractionMethod {
     Selectors,
     /// JSON-LD, microdata or h-feed.
     StructuredData,
@@ -102,13 +102,13 @@ pub enum Way {
     Records,
 }
 
-impl Way {
+impl ExtractionMethod {
     /// The name shown to the operator.
     pub fn name(self) -> &'static str {
         match self {
-            Way::Selectors => "selectors",
-            Way::StructuredData => "structured data",
-            Way::Records => "record mining",
+            ExtractionMethod::Selectors => "selectors",
+            ExtractionMethod::StructuredData => "structured data",
+            ExtractionMethod::Records => "record mining",
         }
     }
 }
@@ -148,7 +148,7 @@ pub fn read_page(document: Document, rules: &PageRules) -> Result<PageReading, E
         let mut reading = match &rules.select {
             Some(select) => PageReading {
                 feed: page.read_cards(select, dates),
-                way: Some(Way::Selectors),
+                way: Some(ExtractionMethod::Selectors),
                 select: Some(select.clone()),
             },
             None => page.mine(dates, &rules.known),

@@ -4,7 +4,9 @@
 use jiff::civil::Date;
 use jiff::{Span, Timestamp};
 
-use super::calendar::{CALENDAR, Role, Token, Unit, first_day, folded, is_all_dates, tokens, written};
+use super::calendar::{
+    CALENDAR, Role, TextToken, TimeUnit, first_day, folded, is_all_dates, tokens, written,
+};
 use super::mention::{Mention, Stand, mentions};
 use crate::model::event::{Event, EventTime};
 use crate::model::source::DateOrder;
@@ -105,14 +107,14 @@ const RELATIVE_TOKENS_MAX: usize = 16;
 
 /// The date that a text gives, at midnight UTC: the day of publication if it names one, else the first day that is no deadline.
 pub fn find_date(text: &str, rules: DateRules) -> Option<Timestamp> {
-    let found = Told::of(text, rules, Field::Named);
+    let found = Told::of(text, rules, DateContext::Named);
     let event = || found.event.as_ref().map(|event| event.begin.date());
     found.published.or_else(event).or(found.updated).and_then(midnight)
 }
 
 /// Where a text stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Field {
+pub enum DateContext {
     /// In an element that is named as a date's: any day in it counts.
     Named,
     /// Anywhere: a day counts if the text says of what it is, or if it stands for itself.
@@ -133,7 +135,7 @@ pub struct Told {
 
 impl Told {
     /// Reads a text; days from today and days without a year count only where `rules` give what they lack.
-    pub fn of(text: &str, rules: DateRules, field: Field) -> Told {
+    pub fn of(text: &str, rules: DateRules, field: DateContext) -> Told {
         // Most texts name no day, and are many.
         if rules.now.is_none() && !text.contains(char::is_numeric) {
             return Told::default();
@@ -145,12 +147,12 @@ impl Told {
         if found.is_empty() {
             let told = Told::without_year(&tokens, rules);
             let is_said = told.is_said || told.updated.is_some();
-            return if field == Field::Named || is_said { told } else { Told::default() };
+            return if field == DateContext::Named || is_said { told } else { Told::default() };
         }
         let stands = |mention: &&Mention| match field {
-            Field::Named => true,
-            Field::Text => mention.stand >= Stand::Loose,
-            Field::Title => mention.stand == Stand::Apart,
+            DateContext::Named => true,
+            DateContext::Text => mention.stand >= Stand::Loose,
+            DateContext::Title => mention.stand == Stand::Apart,
         };
         let role = |wanted: Role| found.iter().find(move |mention| mention.role == wanted);
         // What has a time of day and is still to come is an event's.
@@ -173,7 +175,7 @@ impl Told {
         }
     }
 
-    fn without_year(tokens: &[Token], rules: DateRules) -> Told {
+    fn without_year(tokens: &[TextToken], rules: DateRules) -> Told {
         let relative = rules.now.and_then(|now| relative_day(tokens, now));
         let Some((day, role)) = relative else {
             let published = rules.year.and_then(|year| yearless(tokens, year));
@@ -218,7 +220,7 @@ pub fn day_without_year(text: &str) -> Option<(i8, i8)> {
 }
 
 /// `1er mars`, `Oct 5`, in the year given.
-fn yearless(tokens: &[Token], year: i16) -> Option<Date> {
+fn yearless(tokens: &[TextToken], year: i16) -> Option<Date> {
     (0..tokens.len()).find_map(|at| written(tokens, at, |_| Some((year, 0)))).map(|found| found.date)
 }
 
@@ -232,7 +234,7 @@ pub fn year_of_heading(text: &str) -> Option<i16> {
 }
 
 /// "il y a 3 jours", "2 hours ago", "ayer": the day, if the text says nothing else.
-fn relative_day(tokens: &[Token], now: Timestamp) -> Option<(Date, Role)> {
+fn relative_day(tokens: &[TextToken], now: Timestamp) -> Option<(Date, Role)> {
     if tokens.is_empty() || tokens.len() > RELATIVE_TOKENS_MAX {
         return None;
     }
@@ -264,20 +266,20 @@ fn relative_day(tokens: &[Token], now: Timestamp) -> Option<(Date, Role)> {
 }
 
 /// "2d", "3 wk": an age in a field for dates that says no more. Minutes and months share a letter.
-fn short_age(tokens: &[Token]) -> Option<Span> {
+fn short_age(tokens: &[TextToken]) -> Option<Span> {
     let [count, unit] = tokens else { return None };
     let unit = match unit.text {
-        "h" => Unit::Hour,
-        "d" => Unit::Day,
-        "w" => Unit::Week,
-        "y" => Unit::Year,
+        "h" => TimeUnit::Hour,
+        "d" => TimeUnit::Day,
+        "w" => TimeUnit::Week,
+        "y" => TimeUnit::Year,
         _ => return None,
     };
     span(unit, count.text.parse().ok()?)
 }
 
 /// A day relative to today at the start of the tokens, and its number of tokens.
-fn relative_at(tokens: &[Token], now: Timestamp) -> Option<(Date, usize)> {
+fn relative_at(tokens: &[TextToken], now: Timestamp) -> Option<(Date, usize)> {
     let words = &*CALENDAR;
     let zoned = now.to_zoned_datetime(jiff::tz::TimeZone::UTC);
     let before = words.before.at_start(tokens).map_or(0, |found| found.1);
@@ -307,16 +309,16 @@ fn relative_at(tokens: &[Token], now: Timestamp) -> Option<(Date, usize)> {
     }
 }
 
-fn span(unit: Unit, count: i64) -> Option<Span> {
+fn span(unit: TimeUnit, count: i64) -> Option<Span> {
     let empty = Span::new();
     match unit {
-        Unit::Second => empty.try_seconds(count),
-        Unit::Minute => empty.try_minutes(count),
-        Unit::Hour => empty.try_hours(count),
-        Unit::Day => empty.try_days(count),
-        Unit::Week => empty.try_weeks(count),
-        Unit::Month => empty.try_months(count),
-        Unit::Year => empty.try_years(count),
+        TimeUnit::Second => empty.try_seconds(count),
+        TimeUnit::Minute => empty.try_minutes(count),
+        TimeUnit::Hour => empty.try_hours(count),
+        TimeUnit::Day => empty.try_days(count),
+        TimeUnit::Week => empty.try_weeks(count),
+        TimeUnit::Month => empty.try_months(count),
+        TimeUnit::Year => empty.try_years(count),
     }
     .ok()
 }
@@ -433,7 +435,7 @@ mod tests {
         }
     }
 
-    fn told(text: &str, field: Field) -> Told {
+    fn told(text: &str, field: DateContext) -> Told {
         let now = "2022-10-20T12:00:00Z".parse().ok();
         Told::of(text, DateRules { order: DateOrder::Dmy, now, year: None }, field)
     }
@@ -447,7 +449,7 @@ mod tests {
             "Le 3 mai 2021, la ville a ouvert un centre de santé pour tous les habitants.",
             "Since 3 May 2021 the library has been closed.",
         ] {
-            assert_eq!(told(text, Field::Text), Told::default(), "{text}");
+            assert_eq!(told(text, DateContext::Text), Told::default(), "{text}");
         }
         for (text, day) in [
             ("14/10/2022 : La halle rouvre", "2022-10-14"),
@@ -459,11 +461,11 @@ mod tests {
             ("20 OCT '22", "2022-10-20"),
             ("Bogotá D. C., 14 de octubre de 2022.", "2022-10-14"),
         ] {
-            let found = told(text, Field::Text).published.map(|day| day.to_string());
+            let found = told(text, DateContext::Text).published.map(|day| day.to_string());
             assert_eq!(found.as_deref(), Some(day), "{text}");
         }
-        assert_eq!(told("Vœux du maire 14 octobre 2022", Field::Title).published, None);
-        assert_eq!(told("20 oct 22 h", Field::Named).published, None, "a time of day is no year");
+        assert_eq!(told("Vœux du maire 14 octobre 2022", DateContext::Title).published, None);
+        assert_eq!(told("20 oct 22 h", DateContext::Named).published, None, "a time of day is no year");
     }
 
     #[test]
@@ -485,16 +487,16 @@ mod tests {
             "آخر موعد: 14/10/2022",
             "截止日期：2022年10月14日",
         ] {
-            assert_eq!(told(text, Field::Named), Told::default(), "{text}");
+            assert_eq!(told(text, DateContext::Named), Told::default(), "{text}");
         }
-        let both = told("Fecha límite: 30/10/2022 - Publicado: 14/10/2022", Field::Text);
+        let both = told("Fecha límite: 30/10/2022 - Publicado: 14/10/2022", DateContext::Text);
         assert_eq!(both.published.unwrap().to_string(), "2022-10-14");
     }
 
     #[test]
     fn several_days_and_a_time_to_come_are_an_event() {
         let event = |text: &str| {
-            let event = told(text, Field::Named).event?;
+            let event = told(text, DateContext::Named).event?;
             Some((event.begin.to_string(), event.end.map(|end| end.to_string())))
         };
         for (text, begin, end) in [
@@ -516,7 +518,7 @@ mod tests {
             ("Concert 4 & 5 novembre 2022", "2022-11-04", Some("2022-11-05")),
         ] {
             assert_eq!(event(text), Some((begin.to_owned(), end.map(str::to_owned))), "{text}");
-            assert_eq!(told(text, Field::Named).published, None, "{text}");
+            assert_eq!(told(text, DateContext::Named).published, None, "{text}");
         }
         assert_eq!(event("Samedi 15 octobre 2022 à 18 h 30"), None, "what is past may be a publication");
         assert_eq!(event("Bulletin 12 - 14 mai 2022"), None);
@@ -530,7 +532,7 @@ mod tests {
             "Mis à jour le 9 octobre 2022, publié le 4 octobre 2022",
             "Publié le 4 octobre 2022 — modifié le 9 octobre 2022",
         ] {
-            let told = told(text, Field::Text);
+            let told = told(text, DateContext::Text);
             let days = (told.published.unwrap().to_string(), told.updated.unwrap().to_string());
             assert_eq!(days, ("2022-10-04".to_owned(), "2022-10-09".to_owned()), "{text}");
         }
@@ -543,11 +545,11 @@ mod tests {
             "Stand: 09.10.2022",
             "Laatste wijziging 9 oktober 2022",
         ] {
-            let told = told(text, Field::Text);
+            let told = told(text, DateContext::Text);
             let day = told.updated.map(|day| day.to_string());
             assert_eq!((told.published, day.as_deref()), (None, Some("2022-10-09")), "{text}");
         }
-        let stand = told("Stand de tir - 09/10/2022", Field::Text).published;
+        let stand = told("Stand de tir - 09/10/2022", DateContext::Text).published;
         assert_eq!(stand.unwrap().to_string(), "2022-10-09");
     }
 

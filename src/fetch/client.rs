@@ -95,7 +95,7 @@ pub struct Fetched {
 
 /// The answer to a request.
 #[derive(Debug, Clone)]
-pub enum Answer {
+pub enum FetchOutcome {
     Document(Box<Fetched>),
     /// 304: our version is current. The validators in this answer replace the old ones.
     NotModified(Meta),
@@ -111,8 +111,8 @@ pub struct Client {
 }
 
 /// The result of one hop.
-enum Step {
-    Answer(Answer),
+enum HopResult {
+    Answer(FetchOutcome),
     Redirect { to: Url, is_permanent: bool },
 }
 
@@ -177,7 +177,7 @@ impl Client {
         validators: &Validators,
         wanted: Accept,
         now: Timestamp,
-    ) -> Result<Answer, FetchError> {
+    ) -> Result<FetchOutcome, FetchError> {
         let seconds = self.settings.deadline.as_secs();
         let mut remaining = self.settings.deadline;
         let mut url = url.clone();
@@ -192,14 +192,14 @@ impl Client {
                 .unwrap_or(Err(FetchError::Deadline { seconds }))?;
             remaining = remaining.saturating_sub(started.elapsed());
             match step {
-                Step::Answer(mut answer) => {
+                HopResult::Answer(mut answer) => {
                     answer.meta_mut().moved_to = (hops > 0 && is_permanent).then_some(url);
                     return Ok(answer);
                 }
-                Step::Redirect { to, .. } if hops == REDIRECTS_MAX => {
+                HopResult::Redirect { to, .. } if hops == REDIRECTS_MAX => {
                     return Err(FetchError::Redirects { to: to.to_string() });
                 }
-                Step::Redirect { to, is_permanent: this_one } => {
+                HopResult::Redirect { to, is_permanent: this_one } => {
                     is_permanent &= this_one;
                     hops += 1;
                     url = to;
@@ -295,7 +295,7 @@ impl Client {
     }
 
     /// One request and its answer; a connection that breaks before the answer is retried once.
-    async fn hop(&self, url: &Url, chain: &mut RedirectChain<'_>) -> Result<Step, FetchError> {
+    async fn hop(&self, url: &Url, chain: &mut RedirectChain<'_>) -> Result<HopResult, FetchError> {
         self.check_address(url).await?;
         let response = self.send_twice(url, chain).await?;
         self.check_peer(response.remote_addr())?;
@@ -307,7 +307,7 @@ impl Client {
                 Err(FetchError::Status { status: 304, retry_after_seconds: None })
             }
             StatusCode::NOT_MODIFIED => {
-                Ok(Step::Answer(Answer::NotModified(Meta::of(response.headers(), url, chain.now))))
+                Ok(HopResult::Answer(FetchOutcome::NotModified(Meta::of(response.headers(), url, chain.now))))
             }
             StatusCode::MOVED_PERMANENTLY
             | StatusCode::FOUND
@@ -317,11 +317,11 @@ impl Client {
                 let to = redirect_target(url, response.headers())?;
                 chain.cookies.keep(url, response.headers());
                 drain(response).await;
-                Ok(Step::Redirect { to, is_permanent: matches!(status.as_u16(), 301 | 308) })
+                Ok(HopResult::Redirect { to, is_permanent: matches!(status.as_u16(), 301 | 308) })
             }
-            _ if status.is_success() => {
-                Ok(Step::Answer(Answer::Document(Box::new(self.receive(url, response, chain).await?))))
-            }
+            _ if status.is_success() => Ok(HopResult::Answer(FetchOutcome::Document(Box::new(
+                self.receive(url, response, chain).await?,
+            )))),
             StatusCode::GONE => {
                 drain(response).await;
                 Err(FetchError::Gone)
@@ -457,11 +457,11 @@ impl Client {
     }
 }
 
-impl Answer {
+impl FetchOutcome {
     fn meta_mut(&mut self) -> &mut Meta {
         match self {
-            Answer::Document(fetched) => &mut fetched.meta,
-            Answer::NotModified(meta) => meta,
+            FetchOutcome::Document(fetched) => &mut fetched.meta,
+            FetchOutcome::NotModified(meta) => meta,
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::support::text::fold;
 
 /// What the server refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Command {
+pub enum SmtpCommand {
     /// The greeting, EHLO, STARTTLS.
     Connect,
     Auth,
@@ -579,7 +579,7 @@ const CONNECTIONS: &[&str] = &[
 /// Whether an answer for now asks for fewer connections, or for less at a time.
 pub fn asks_for_fewer(code: u16, words: &str) -> bool {
     let nobody = Parties { ours: &Ours::default(), recipients: &[] };
-    (400..500).contains(&code) && Words::new(words, &nobody).say(CONNECTIONS)
+    (400..500).contains(&code) && ReplyWords::new(words, &nobody).say(CONNECTIONS)
 }
 
 /// About the messages of one connection.
@@ -604,7 +604,7 @@ const ONE_CONNECTION: [&str; 6] =
 pub fn asks_for_another(code: u16, words: &str) -> bool {
     // Of a message with a single recipient, there are never too many recipients.
     let is_of_recipients = matches!(enhanced(words), Some([4, 5, 3]));
-    let words = Words::new(words, &Parties { ours: &Ours::default(), recipients: &[] });
+    let words = ReplyWords::new(words, &Parties { ours: &Ours::default(), recipients: &[] });
     (400..600).contains(&code)
         && !words.say(CONNECTIONS)
         && words.say(MESSAGES)
@@ -653,7 +653,7 @@ fn bare(words: &str) -> String {
 }
 
 /// What is asked of the words of a reply.
-struct Words {
+struct ReplyWords {
     plain: String,
     /// They repeat what another server said, with a code that is about senders.
     quotes_policy: bool,
@@ -661,14 +661,14 @@ struct Words {
     names_ours: bool,
 }
 
-impl Words {
-    fn new(words: &str, parties: &Parties) -> Words {
+impl ReplyWords {
+    fn new(words: &str, parties: &Parties) -> ReplyWords {
         // The first one may be its own.
         let rest = words.split_whitespace().skip(1);
         let mut codes = rest.flat_map(|word| word.split(|c: char| !c.is_ascii_digit() && c != '.'));
         let is_policy =
             |code: &str| enhanced(code).is_some_and(|[class, subject, _]| (class, subject) == (5, 7));
-        Words {
+        ReplyWords {
             plain: plain(words),
             quotes_policy: codes.any(is_policy),
             names_ours: parties.are_ours_named(words),
@@ -701,34 +701,36 @@ impl Words {
 
 /// What a refusal is about. `enhanced` are the three numbers of an enhanced code where there is one.
 pub fn refusal(
-    command: Command,
+    command: SmtpCommand,
     code: u16,
     enhanced: Option<[u16; 3]>,
     words: &str,
     parties: &Parties,
 ) -> Refusal {
-    let words = Words::new(words, parties);
+    let words = ReplyWords::new(words, parties);
     let is_temporary = (400..500).contains(&code);
     let detail = enhanced.map(|[_, subject, detail]| (subject, detail));
     match command {
         // The server ends the conversation, whatever we said.
         _ if code == 421 => Refusal::Busy,
-        Command::Connect | Command::Auth | Command::Mail if is_temporary => Refusal::Busy,
-        Command::Connect if words.say(&CROWDED) => Refusal::Busy,
-        Command::Connect | Command::Auth | Command::Mail => Refusal::Us,
+        SmtpCommand::Connect | SmtpCommand::Auth | SmtpCommand::Mail if is_temporary => Refusal::Busy,
+        SmtpCommand::Connect if words.say(&CROWDED) => Refusal::Busy,
+        SmtpCommand::Connect | SmtpCommand::Auth | SmtpCommand::Mail => Refusal::Us,
         // An address that no mailbox can have; other words that it does not know are ours (RFC 5321 section 4.2.3, RFC 4954 section 6).
-        Command::Rcpt if code == 501 && detail == Some((1, 3)) && !words.name_us() => Refusal::NoRecipient,
+        SmtpCommand::Rcpt if code == 501 && detail == Some((1, 3)) && !words.name_us() => {
+            Refusal::NoRecipient
+        }
         _ if matches!(code, 500..=504 | 530 | 534 | 535 | 538 | 555 | 600..) => Refusal::Us,
         _ if is_temporary => temporary(detail, &words),
         // A final code with one for now in its words is none to believe.
-        Command::Rcpt if enhanced.is_some_and(|[class, ..]| class == 4) => temporary(detail, &words),
-        Command::Data => of_message(detail, &words),
-        Command::Rcpt => permanent(detail, &words),
+        SmtpCommand::Rcpt if enhanced.is_some_and(|[class, ..]| class == 4) => temporary(detail, &words),
+        SmtpCommand::Data => of_message(detail, &words),
+        SmtpCommand::Rcpt => permanent(detail, &words),
     }
 }
 
 /// A recipient or a message that is refused for now.
-fn temporary(detail: Option<(u16, u16)>, words: &Words) -> Refusal {
+fn temporary(detail: Option<(u16, u16)>, words: &ReplyWords) -> Refusal {
     let is_full = matches!(detail, Some((2, 2))) || words.say_full();
     match detail {
         _ if is_full && !words.say(&["insufficient system", "email server"]) => Refusal::Mailbox,
@@ -742,7 +744,7 @@ fn temporary(detail: Option<(u16, u16)>, words: &Words) -> Refusal {
 }
 
 /// A message that is refused for good. It says nothing about the recipient, whom the server had already accepted.
-fn of_message(detail: Option<(u16, u16)>, words: &Words) -> Refusal {
+fn of_message(detail: Option<(u16, u16)>, words: &ReplyWords) -> Refusal {
     let is_of_mailbox =
         matches!(detail, Some((2, detail)) if detail != 3) && !words.name_us() || words.say_full();
     if is_of_mailbox && !words.say(&["message size", "message too", "too big"]) {
@@ -754,7 +756,7 @@ fn of_message(detail: Option<(u16, u16)>, words: &Words) -> Refusal {
 
 /// A recipient that is refused for good, by the last two numbers of the code and the words. What names us wins over any code: who is
 /// blocked is often told so in a sentence about the recipient.
-fn permanent(detail: Option<(u16, u16)>, words: &Words) -> Refusal {
+fn permanent(detail: Option<(u16, u16)>, words: &ReplyWords) -> Refusal {
     match detail {
         Some((2, 2)) => Refusal::Mailbox,
         _ if words.say(&ONE_MAILBOX) && !words.quotes_policy => Refusal::Mailbox,
@@ -793,8 +795,8 @@ pub fn enhanced(words: &str) -> Option<[u16; 3]> {
 
 #[cfg(test)]
 mod tests {
-    use super::Command::{Auth, Connect, Data, Mail, Rcpt};
     use super::Refusal::NoRecipient;
+    use super::SmtpCommand::{Auth, Connect, Data, Mail, Rcpt};
     use super::*;
 
     /// A line a reply: the source of the fact, the command, the code, the words, and what it is about.

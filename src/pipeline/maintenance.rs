@@ -45,7 +45,7 @@ pub struct Explanation {
 
 /// The result of a pass over all entries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Changes {
+pub struct PassCounts {
     pub entries: usize,
     pub changed: usize,
 }
@@ -225,7 +225,7 @@ struct Stood {
 ///
 /// # Errors
 /// When the store fails; what was moved stays moved.
-pub fn recluster(store: &Store, is_dry: bool, mut on_step: impl FnMut(usize)) -> anyhow::Result<Changes> {
+pub fn recluster(store: &Store, is_dry: bool, mut on_step: impl FnMut(usize)) -> anyhow::Result<PassCounts> {
     let mut memory = InMemoryIndex::default();
     let mut stood: Vec<Stood> = Vec::new();
     loop {
@@ -316,7 +316,7 @@ fn apply(
     stood: &[Stood],
     decisions: &[PlacementDecision],
     is_dry: bool,
-) -> anyhow::Result<Changes> {
+) -> anyhow::Result<PassCounts> {
     // A story stays with its first entry; other stories split from it get new ids.
     let mut heirs: HashMap<StoryKey, usize> = HashMap::new();
     for (number, own) in stood.iter().enumerate() {
@@ -330,7 +330,7 @@ fn apply(
             moves.insert(number, first);
         }
     }
-    let changes = Changes { entries: stood.len(), changed: moves.len() };
+    let changes = PassCounts { entries: stood.len(), changed: moves.len() };
     if is_dry {
         return Ok(changes);
     }
@@ -447,9 +447,9 @@ pub fn reclassify(
     topic_assigner: TopicAssigner,
     fingerprint: &str,
     mut on_step: impl FnMut(usize),
-) -> anyhow::Result<Changes> {
+) -> anyhow::Result<PassCounts> {
     let mut after = store.read(|r| r.stories().job(RECLASSIFY, fingerprint))?;
-    let mut changes = Changes::default();
+    let mut changes = PassCounts::default();
     loop {
         let entries = store.read(|r| r.entries().after(after, BATCH, MarkupScope::Without))?;
         let Some(last) = entries.last() else { break };

@@ -1,7 +1,7 @@
 //! The pipeline that refreshes one source:
 //!
 //! ```text
-//! Source, FetchState ─ fetch ─▶ Answer ─ extract, further pages ─▶ RawDocument ─ recognise, items' pages ─▶ Listed ─ prepare ─▶ PreparedDocument ─ keep ─▶ SourceReport
+//! Source, FetchState ─ fetch ─▶ FetchOutcome ─ extract, further pages ─▶ RawDocument ─ recognise, items' pages ─▶ ListedEntry ─ prepare ─▶ PreparedDocument ─ keep ─▶ SourceReport
 //! ```
 //!
 //! It connects the stages and makes no decision that they could (`decide` is pure). Everything expensive happens before `keep`,
@@ -30,16 +30,16 @@ use url::Url;
 
 use self::document::{Brought, RawDocument};
 pub use self::document::{PreparedDocument, PreparedRefresh};
-use self::explore::Listed as ListedOnPage;
+use self::explore::PageEntries;
 use self::extraction::{document, extract_apart};
 use self::pages::PageBudget;
-use self::prepare::{Listed, Preparation, Recogniser};
+use self::prepare::{ListedEntry, Preparation, Recogniser};
 pub use self::read_error::ReadError;
 pub use self::refresher::{Job, OriginLocks, Refresher, SourceOutcome, SourceReport};
 use self::wanted::{elsewhere, expected, offered};
 use crate::extract::prose_date::DateRules;
 use crate::extract::{self, ExtractError, PageRules};
-use crate::fetch::client::{Accept, Answer, Fetched, Meta};
+use crate::fetch::client::{Accept, FetchOutcome, Fetched, Meta};
 use crate::fetch::politeness::PollBounds;
 use crate::model::feed::FeedFormat;
 use crate::model::source::{DateOrder, FetchState, PageMemory, Source, Validators};
@@ -176,10 +176,10 @@ impl Refresher {
             self.client.get(&address, &state.validators, Accept::Feed, now).await?
         };
         let fetched = match answer {
-            Answer::NotModified(meta) => {
+            FetchOutcome::NotModified(meta) => {
                 return Ok(Brought::NotModified(Box::new(meta), budget.crawl_delay_seconds()));
             }
-            Answer::Document(fetched) => *fetched,
+            FetchOutcome::Document(fetched) => *fetched,
         };
         let fetched = self.past_meta_refresh(fetched, is_page, &mut budget, now).await?;
         let rules = page_rules(source, state, now);
@@ -207,8 +207,8 @@ impl Refresher {
             self.client.get(&to, &Validators::default(), Accept::Feed, now).await?
         };
         Ok(match answer {
-            Answer::Document(next) => *next,
-            Answer::NotModified(_) => fetched,
+            FetchOutcome::Document(next) => *next,
+            FetchOutcome::NotModified(_) => fetched,
         })
     }
 
@@ -285,7 +285,7 @@ impl Refresher {
             let listed = listing
                 .as_ref()
                 .ok()
-                .map(|(listing, _)| ListedOnPage::of(&listing.feed, !source.kind.may_be_feed));
+                .map(|(listing, _)| PageEntries::of(&listing.feed, !source.kind.may_be_feed));
             if let Some(endpoint) =
                 explore::explore(&self.client, &endpoints, &page, listed.as_ref(), rules.dates, now).await?
             {
@@ -303,7 +303,7 @@ impl Refresher {
         &self,
         source: &Source,
         mut found: RawDocument,
-    ) -> anyhow::Result<(RawDocument, Vec<Listed>)> {
+    ) -> anyhow::Result<(RawDocument, Vec<ListedEntry>)> {
         let mut entries = std::mem::take(&mut found.feed.entries);
         let listed = entries.len();
         entries.retain(|entry| !entry.is_empty());
@@ -336,7 +336,7 @@ impl Refresher {
         &self,
         source: &Arc<Source>,
         found: RawDocument,
-        listed: Vec<Listed>,
+        listed: Vec<ListedEntry>,
         crawl_delay_seconds: Option<u64>,
         now: Timestamp,
     ) -> anyhow::Result<PreparedDocument> {

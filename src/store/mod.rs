@@ -95,7 +95,7 @@ type Result<T> = std::result::Result<T, StoreError>;
 
 /// A handle on the store; clones share the same one.
 #[derive(Clone)]
-pub struct Store(Arc<pool::Pool>);
+pub struct Store(Arc<pool::ConnectionPool>);
 
 impl Store {
     /// Opens a database, creating it if missing, and migrates it. `worker` names this process in leases; the name must be unique
@@ -104,7 +104,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be opened or comes from a later version.
     pub fn open(path: &Path, worker: &str) -> Result<Store> {
-        Ok(Store(Arc::new(pool::Pool::open(path, worker)?)))
+        Ok(Store(Arc::new(pool::ConnectionPool::open(path, worker)?)))
     }
 
     /// Reads a consistent snapshot, whatever is written meanwhile. May be called from any thread; a runtime thread hands over

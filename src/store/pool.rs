@@ -41,11 +41,11 @@ struct Writer {
 }
 
 /// All connections of this process to one file.
-pub(super) struct Pool {
+pub(super) struct ConnectionPool {
     path: PathBuf,
     /// Closed before the writer: the last connection to close checkpoints and removes the WAL, which read-only connections
     /// cannot.
-    readers: Mutex<Readers>,
+    readers: Mutex<ReadConnections>,
     writer: Mutex<Writer>,
     is_free: Condvar,
     worker: String,
@@ -54,13 +54,13 @@ pub(super) struct Pool {
 }
 
 #[derive(Default)]
-struct Readers {
+struct ReadConnections {
     idle: Vec<Db>,
     open: usize,
 }
 
-impl Pool {
-    pub(super) fn open(path: &Path, worker: &str) -> Result<Pool> {
+impl ConnectionPool {
+    pub(super) fn open(path: &Path, worker: &str) -> Result<ConnectionPool> {
         if let Some(folder) = path.parent() {
             // A failure shows when the file is opened, with a better message.
             let _ = std::fs::create_dir_all(folder);
@@ -77,7 +77,7 @@ impl Pool {
         let index =
             FeatureIndex::open(&beside(path, "features"), &store_id(&db)?).map_err(StoreError::Features)?;
         let writer = Mutex::new(Writer { db, index: RefCell::new(index) });
-        Ok(Pool {
+        Ok(ConnectionPool {
             path: path.to_owned(),
             writer,
             readers: Mutex::default(),
@@ -193,7 +193,7 @@ impl Pool {
     }
 }
 
-impl Drop for Pool {
+impl Drop for ConnectionPool {
     fn drop(&mut self) {
         // Leases of a process that exits cleanly are free at once; on failure, others just wait for them to end.
         if let Ok(writer) = self.writer.get_mut() {
@@ -219,7 +219,7 @@ fn make_private(path: &Path) {
 
 /// A reader on loan.
 struct LentReader<'a> {
-    pool: &'a Pool,
+    pool: &'a ConnectionPool,
     db: Option<Db>,
 }
 

@@ -15,12 +15,12 @@ use std::io::Read;
 use self::columns::{Columns, cell};
 use self::dates::Order;
 use self::row::row;
-pub use self::table::{Chosen, Fate, Reading, Remark, Row, Table};
+pub use self::table::{Fate, PreferenceColumns, Remark, Row, Table, TableContext};
 pub use self::write::{write, write_head};
 use crate::model::mail_address::Address;
 
 /// Reads a table and checks all rows.
-pub fn read(mut reader: impl Read, reading: &Reading) -> Table {
+pub fn read(mut reader: impl Read, reading: &TableContext) -> Table {
     let mut table = Table::default();
     let mut bytes = Vec::new();
     if let Err(error) = reader.read_to_end(&mut bytes) {
@@ -110,7 +110,7 @@ mod tests {
     fn read_file(file: &str, ignored: &[String], text: &str) -> Table {
         let now = "2022-10-17T08:00:00Z".parse().unwrap();
         let options = subscription_options();
-        read(text.as_bytes(), &Reading { options: &options, language: "en", file, ignored, now })
+        read(text.as_bytes(), &TableContext { options: &options, language: "en", file, ignored, now })
     }
 
     /// The outcome for each person in a table, by the local part of the address.

@@ -18,7 +18,7 @@ pub enum Fate {
 
 /// The choices that a table has a column for. An empty field of a list chooses everything; any other empty field chooses nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Chosen {
+pub struct PreferenceColumns {
     pub language: bool,
     pub languages: bool,
     pub topics: bool,
@@ -29,7 +29,7 @@ pub struct Chosen {
     pub timezone: bool,
 }
 
-impl Chosen {
+impl PreferenceColumns {
     /// The preferences of somebody known, with what a table says of them.
     pub fn over(self, known: Preferences, table: &Preferences) -> Preferences {
         let Preferences { language, mut interests, cadence } = known;
@@ -72,7 +72,7 @@ pub struct Row {
     pub why: String,
     pub preferences: Preferences,
     /// Which of them the table has a column for.
-    pub chosen: Chosen,
+    pub chosen: PreferenceColumns,
     /// Empty if the table does not say.
     pub consent_source: String,
     pub consent_at: Timestamp,
@@ -101,7 +101,7 @@ pub struct Table {
 
 /// The context in which a table is read.
 #[derive(Debug, Clone, Copy)]
-pub struct Reading<'a> {
+pub struct TableContext<'a> {
     pub options: &'a SubscriptionOptions,
     /// Language of people without one.
     pub language: &'a str,

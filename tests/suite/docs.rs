@@ -585,7 +585,7 @@ fn configuration_keys() -> BTreeMap<String, BTreeSet<String>> {
     }
     // Rules ask for the names of fields, one after the other.
     let fields = std::fs::read_to_string(Path::new(ROOT).join("src/model/filter.rs")).unwrap();
-    let field = Regex::new(r#"\("(\w+)", Field::\w+\)"#).unwrap();
+    let field = Regex::new(r#"\("(\w+)", RuleField::\w+\)"#).unwrap();
     keys.insert("read_rules".into(), field.captures_iter(&fields).map(|found| found[1].to_owned()).collect());
     keys
 }

@@ -10,7 +10,7 @@ use crate::extract::prose_date::DateRules;
 use crate::extract::{self, Document, ExtractError, PageRules};
 use crate::model::entry::{Entry, Identity};
 use crate::model::feed::{Person, RawEntry, RawFeed};
-use crate::model::filter::{Filter, Verdict};
+use crate::model::filter::{Filter, RuleOutcome};
 use crate::model::source::Select;
 use crate::normalize::entry::{Context, normalize, plain};
 use crate::normalize::html::safe_html;
@@ -47,7 +47,7 @@ pub fn find(document: Document, rules: &PageRules) -> Result<ProbeResult, Extrac
 }
 
 /// A document read and normalized.
-pub struct Reading {
+pub struct ProbedDocument {
     pub feed: RawFeed,
     pub entries: Vec<Entry>,
     title: Option<String>,
@@ -61,7 +61,11 @@ pub struct Reading {
 }
 
 /// Normalizes what was extracted.
-pub fn clean(mut feed: RawFeed, base: Option<&Url>, language_detector: Option<&LanguageDetector>) -> Reading {
+pub fn clean(
+    mut feed: RawFeed,
+    base: Option<&Url>,
+    language_detector: Option<&LanguageDetector>,
+) -> ProbedDocument {
     let context = Context { source: "probe", language: None, base, language_detector, listed: None };
     // The raw entries go: a document may be as long as memory allows.
     let mut raws = std::mem::take(&mut feed.entries);
@@ -76,7 +80,7 @@ pub fn clean(mut feed: RawFeed, base: Option<&Url>, language_detector: Option<&L
         .unzip::<_, _, Vec<Entry>, Vec<Vec<String>>>();
     let title = feed.title.as_ref().map(plain);
     let description = feed.description.as_ref().map(plain);
-    Reading {
+    ProbedDocument {
         feed,
         title,
         description,
@@ -129,16 +133,16 @@ pub fn clean_found(
     filter: &Filter,
     classifier: &Classifier,
     language_detector: Option<&LanguageDetector>,
-) -> Reading {
+) -> ProbedDocument {
     let ProbeResult { feed, way, select, .. } = found;
-    let mut reading = Reading { way: Some(way), select, ..clean(feed, base, language_detector) };
+    let mut reading = ProbedDocument { way: Some(way), select, ..clean(feed, base, language_detector) };
     for (entry, rules) in reading.entries.iter_mut().zip(&mut reading.rules) {
         let (title, used) = filter.rewritten(&entry.title);
         entry.title = title;
         rules.extend(used);
         let topics =
             classifier.classify(&entry.title, &entry.summary, &entry.tags, entry.language.as_deref());
-        if let Verdict::Dropped(rule) = filter.verdict(entry, &topics) {
+        if let RuleOutcome::Dropped(rule) = filter.verdict(entry, &topics) {
             rules.push(format!("dropped: {rule}"));
         }
     }
@@ -176,7 +180,7 @@ pub fn article(document: Document, dates: DateRules) -> Value {
     json!({ "version": "https://jsonfeed.org/version/1.1", "title": "article", "items": [object] })
 }
 
-impl Reading {
+impl ProbedDocument {
     /// Renders JSON Feed 1.1; what it has no field for goes under `_courant`.
     pub fn to_json_feed(&self) -> Value {
         let feed = &self.feed;

@@ -4,11 +4,11 @@ use lettre::Address;
 use lettre::address::Envelope;
 
 use crate::deliver::DeliverError;
-use crate::deliver::connection::{Connection, Fault};
-use crate::model::refusal::Command;
+use crate::deliver::connection::{SmtpConnection, SmtpFault};
+use crate::model::refusal::SmtpCommand;
 
 /// Why a server cannot carry an address of an envelope, if it cannot: one beyond ASCII needs an extension (RFC 6531).
-pub(super) fn uncarried(connection: &Connection, envelope: &Envelope) -> Option<DeliverError> {
+pub(super) fn uncarried(connection: &SmtpConnection, envelope: &Envelope) -> Option<DeliverError> {
     if is_ascii(envelope.from()) && is_ascii(envelope.to()) || connection.has("SMTPUTF8") {
         return None;
     }
@@ -25,16 +25,22 @@ fn is_ascii<'a>(addresses: impl IntoIterator<Item = &'a Address>) -> bool {
 }
 
 /// Sends the envelope, up to the reply to DATA (RFC 5321 section 3.3).
-pub(super) async fn tell(connection: &mut Connection, envelope: &Envelope) -> Result<(), (Command, Fault)> {
+pub(super) async fn tell(
+    connection: &mut SmtpConnection,
+    envelope: &Envelope,
+) -> Result<(), (SmtpCommand, SmtpFault)> {
     let is_plain = is_ascii(envelope.from()) && is_ascii(envelope.to());
     let options = if is_plain { "" } else { " SMTPUTF8" };
     let from = envelope.from().map(ToString::to_string).unwrap_or_default();
-    let at = |command: Command| move |fault| (command, fault);
-    connection.ask(&format!("MAIL FROM:<{from}>{options}"), 200..=299).await.map_err(at(Command::Mail))?;
+    let at = |command: SmtpCommand| move |fault| (command, fault);
+    connection
+        .ask(&format!("MAIL FROM:<{from}>{options}"), 200..=299)
+        .await
+        .map_err(at(SmtpCommand::Mail))?;
     for to in envelope.to() {
-        connection.ask(&format!("RCPT TO:<{to}>"), 200..=299).await.map_err(at(Command::Rcpt))?;
+        connection.ask(&format!("RCPT TO:<{to}>"), 200..=299).await.map_err(at(SmtpCommand::Rcpt))?;
     }
-    connection.ask("DATA", 354..=354).await.map_err(at(Command::Data))?;
+    connection.ask("DATA", 354..=354).await.map_err(at(SmtpCommand::Data))?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use url::Url;
 
 use crate::deliver::connection::Security;
-use crate::deliver::login::{Login, Secret};
+use crate::deliver::login::{Credential, Login};
 use crate::deliver::tls::{TlsError, client_config};
 use crate::support::text::percent_decoded;
 
@@ -13,7 +13,7 @@ pub struct SmtpSettings<'a> {
     pub url: &'a Url,
     pub username: Option<&'a str>,
     /// The secret of the user name, if not in the URL.
-    pub secret: Option<Secret>,
+    pub secret: Option<Credential>,
     /// Contents of a PEM file with certificates that the operator trusts.
     pub extra_root_pem: Option<&'a [u8]>,
 }
@@ -76,7 +76,7 @@ impl Server {
         let secret = settings
             .secret
             .clone()
-            .or_else(|| url.password().map(|password| Secret::Password(decoded(password))));
+            .or_else(|| url.password().map(|password| Credential::Password(decoded(password))));
         let login = match (username, secret) {
             (Some(username), Some(secret)) => Some(Login::new(username, secret)),
             (Some(_), None) => return Err(SettingsError::NoSecret),

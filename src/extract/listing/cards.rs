@@ -14,7 +14,7 @@ use crate::extract::page::agenda::is_among_events;
 use crate::extract::page::dates::{AHEAD, DATE_CHARS_MAX, ShownDates, day_event, day_of, is_date_name};
 use crate::extract::page::{Page, background_of, image_of, name_of, selector, text_of};
 use crate::extract::prose_date::{
-    DateRules, Field, Told, day_without_year, is_date_only, midnight, year_of_heading,
+    DateContext, DateRules, Told, day_without_year, is_date_only, midnight, year_of_heading,
 };
 use crate::model::feed::{Link, RawEntry, RawText};
 
@@ -104,7 +104,8 @@ fn add_neighbours(cards: &mut [Card], owners: &HashMap<NodeId, Option<&str>>) {
     let strict = DateRules::strict(crate::model::source::DateOrder::Dmy);
     let is_date_line = |element: ElementRef| {
         let text = text_of(element);
-        text.chars().count() <= DATE_CHARS_MAX && Told::of(&text, strict, Field::Text).published.is_some()
+        text.chars().count() <= DATE_CHARS_MAX
+            && Told::of(&text, strict, DateContext::Text).published.is_some()
     };
     let Some(first) = cards.first().map(|card| card.record) else { return };
     let in_front = element_before(first).filter(is_free).is_some_and(is_date_line);
@@ -206,7 +207,7 @@ impl<'a> Card<'a> {
     fn date_beside(&self, is_before: bool, rules: DateRules) -> Option<Timestamp> {
         let node = if is_before { self.record.prev_sibling() } else { self.record.next_sibling() }?;
         let text = node.value().as_text()?.trim_matches(|c: char| !c.is_alphanumeric());
-        let told = is_date_only(text).then(|| Told::of(text, rules, Field::Text))?;
+        let told = is_date_only(text).then(|| Told::of(text, rules, DateContext::Text))?;
         told.published.and_then(midnight)
     }
 
@@ -381,7 +382,7 @@ pub(super) fn is_byline(text: &str) -> bool {
     let strict = DateRules::strict(crate::model::source::DateOrder::Dmy);
     text.chars().count() <= 100
         && !text.ends_with(['.', '…', '!', '?'])
-        && Told::of(text, strict, Field::Text).published.is_some()
+        && Told::of(text, strict, DateContext::Text).published.is_some()
         && text.split_whitespace().count() <= 14
 }
 

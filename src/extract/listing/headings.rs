@@ -80,7 +80,7 @@ impl Above {
 }
 
 /// What stands above records, in page order.
-enum Mark<'a> {
+enum HeadingMark<'a> {
     Heading(ElementRef<'a>, Heading),
     Nothing,
 }
@@ -94,7 +94,7 @@ pub(super) fn above(page: &Page, cards: &[Card]) -> Vec<Above> {
     let title = page.html().select(&selector("title")).next().map(text_of).unwrap_or_default();
     let title = fold(&title);
     let mut found = vec![Above::default(); cards.len()];
-    let mut seen: Vec<Mark> = Vec::new();
+    let mut seen: Vec<HeadingMark> = Vec::new();
     for element in page.html().tree.root().descendants().filter_map(ElementRef::wrap) {
         if let Some(at) = records.get(&element.id()) {
             found[*at] = nearest(&seen, element);
@@ -105,30 +105,30 @@ pub(super) fn above(page: &Page, cards: &[Card]) -> Vec<Above> {
                 || element.ancestors().any(|around| records.contains_key(&around.id()))
         };
         if says_nothing(element) && !is_in_record() {
-            seen.push(Mark::Nothing);
+            seen.push(HeadingMark::Nothing);
         } else if is_heading(element) && !is_in_record() && !is_in_menu(element) {
             let level = element.value().name().bytes().last().map_or(6, |digit| digit - b'0');
             let text = text_of(element);
             let folded = fold(&text);
             let is_of_page = level == 1 || !folded.trim().is_empty() && title.contains(folded.trim());
-            seen.push(Mark::Heading(element, Heading { level, text, is_of_page }));
+            seen.push(HeadingMark::Heading(element, Heading { level, text, is_of_page }));
         }
     }
     found
 }
 
 /// The nearest heading that says something of a record. What stands under a lower heading stands under the higher one too.
-fn nearest(seen: &[Mark], record: ElementRef) -> Above {
+fn nearest(seen: &[HeadingMark], record: ElementRef) -> Above {
     let around: HashSet<NodeId> = record.ancestors().map(|around| around.id()).collect();
     let mut is_empty = false;
     let mut found: Option<Above> = None;
     for mark in seen.iter().rev() {
         let (element, heading) = match mark {
-            Mark::Nothing => {
+            HeadingMark::Nothing => {
                 is_empty = true;
                 continue;
             }
-            Mark::Heading(element, heading) => (*element, heading),
+            HeadingMark::Heading(element, heading) => (*element, heading),
         };
         let here = || Above { heading: Some(heading.clone()), is_empty };
         match &found {

@@ -136,7 +136,7 @@ pub(super) fn anchors(page: &Page, reach: Reach) -> Vec<Anchor<'_>> {
     let own = page.base();
     let own_key = own.map(key_of).unwrap_or_default();
     let selector = selector(if reach == Reach::Wide { WIDE } else { "a[href]" });
-    let sizes = Sizes::of(page);
+    let sizes = TextLengths::of(page);
     let mut found = Vec::new();
     for element in page.html().select(&selector).take(ANCHORS_MAX) {
         let href = match reach {
@@ -325,7 +325,7 @@ fn is_in_agenda(element: ElementRef) -> bool {
 }
 
 /// Whether a link is in a menu, a footer, a sidebar or a form, by element, role or name.
-fn is_set_aside(element: ElementRef, sizes: &Sizes) -> bool {
+fn is_set_aside(element: ElementRef, sizes: &TextLengths) -> bool {
     let mut is_in_article = false;
     for ancestor in element.ancestors().filter_map(ElementRef::wrap).take(ANCESTORS_MAX) {
         let name = ancestor.value().name();
@@ -380,13 +380,13 @@ fn is_aside_name(name: &str) -> bool {
 }
 
 /// How much text the elements of a page have.
-struct Sizes {
+struct TextLengths {
     within: HashMap<NodeId, usize>,
     page: usize,
 }
 
-impl Sizes {
-    fn of(page: &Page) -> Sizes {
+impl TextLengths {
+    fn of(page: &Page) -> TextLengths {
         let mut within: HashMap<NodeId, usize> = HashMap::new();
         for node in page.html().tree.root().descendants() {
             let Some(text) = node.value().as_text() else { continue };
@@ -399,7 +399,7 @@ impl Sizes {
             }
         }
         let page_size = within.get(&page.html().tree.root().id()).copied().unwrap_or_default();
-        Sizes { within, page: page_size }
+        TextLengths { within, page: page_size }
     }
 
     /// Whether an element is around most of what the page says, with headings or rows: no aside, whatever it is called.

@@ -17,13 +17,13 @@ mod unread;
 use std::collections::HashSet;
 
 use self::cards::Card;
-use self::evidence::Doubt;
+use self::evidence::ListingDoubt;
 use self::groups::Listings;
 pub(super) use self::kinds::names_news;
 use self::links::{LinkGroup, Reach};
 use super::page::Page;
 use super::prose_date::DateRules;
-use super::{PageReading, Way};
+use super::{ExtractionMethod, PageReading};
 use crate::model::feed::RawEntry;
 use crate::support::text::{many, shorten};
 
@@ -40,11 +40,11 @@ impl Page {
         let mined = found.as_ref().map_or(0, |(_, read)| read.entries.len());
         if structured.len() >= 3 && structured.len() * 10 >= mined * 8 {
             feed.entries = structured;
-            return PageReading { feed, way: Some(Way::StructuredData), select: None };
+            return PageReading { feed, way: Some(ExtractionMethod::StructuredData), select: None };
         }
         let clicked = found.is_none().then(|| groups::listings(self, Reach::Wide));
         let by_click = clicked.as_ref().and_then(|clicked| self.first_listing(clicked, rules, known));
-        let is_enough = |read: &Read| read.cards.iter().all(|card| card.says_enough(self.base()));
+        let is_enough = |read: &ListingResult| read.cards.iter().all(|card| card.says_enough(self.base()));
         let Some((at, read)) = found.or_else(|| by_click.filter(|(_, read)| is_enough(read))) else {
             feed.problems.push(self.nothing_found(&listings, rules));
             return PageReading { feed, way: None, select: None };
@@ -52,7 +52,7 @@ impl Page {
         let select = selectors::freeze(self, &read.cards, &read.entries, rules);
         feed.notes = left_out(clicked.as_ref().unwrap_or(&listings), at, &read.entries);
         feed.entries = read.entries;
-        PageReading { feed, way: Some(Way::Records), select }
+        PageReading { feed, way: Some(ExtractionMethod::Records), select }
     }
 
     /// The listing that looks most like news of those that are a listing, and its place among them. Only the first may be short
@@ -62,7 +62,7 @@ impl Page {
         listings: &Listings<'a>,
         rules: DateRules,
         known: &HashSet<String>,
-    ) -> Option<(usize, Read<'a>)> {
+    ) -> Option<(usize, ListingResult<'a>)> {
         listings.ranked.iter().enumerate().find_map(|(at, listing)| {
             if at > 0 && listing.is_set_aside() {
                 return None;
@@ -81,13 +81,13 @@ impl Page {
         listing: &LinkGroup<'a>,
         rules: DateRules,
         known: &HashSet<String>,
-    ) -> Read<'a> {
+    ) -> ListingResult<'a> {
         let cards = headings::under_news(self, cards::cards(listing));
         let entries = cards::entries(self, &cards, rules);
         let is_known = evidence::are_known(&entries, known);
         let doubt = evidence::doubt(self, &cards, &entries, listing.is_set_aside())
-            .filter(|doubt| *doubt == Doubt::Gone || !is_known);
-        Read { cards, entries, doubt }
+            .filter(|doubt| *doubt == ListingDoubt::Gone || !is_known);
+        ListingResult { cards, entries, doubt }
     }
 
     /// That there is no listing, with what comes nearest.
@@ -100,16 +100,16 @@ impl Page {
             "no listing found: the most alike are {} (\"{}\"), which are {}",
             many(read.cards.len(), "link", "links"),
             name_of(listing),
-            read.doubt.unwrap_or(Doubt::Few).words()
+            read.doubt.unwrap_or(ListingDoubt::Few).words()
         )
     }
 }
 
 /// What was read of a listing, and why it is none.
-struct Read<'a> {
+struct ListingResult<'a> {
     cards: Vec<Card<'a>>,
     entries: Vec<RawEntry>,
-    doubt: Option<Doubt>,
+    doubt: Option<ListingDoubt>,
 }
 
 /// A listing's first words.

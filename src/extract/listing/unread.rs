@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use scraper::ElementRef;
 
 use super::cards::{Card, is_heading};
-use crate::extract::calendar::{Token, folded, tokens};
+use crate::extract::calendar::{TextToken, folded, tokens};
 use crate::extract::page::text_of;
 
 /// A date is shorter, in characters.
@@ -85,7 +85,8 @@ impl Shape {
             return None;
         }
         let folded = folded(text);
-        let tokens: Vec<Token> = tokens(&folded).into_iter().filter(|token| !token.is_separator()).collect();
+        let tokens: Vec<TextToken> =
+            tokens(&folded).into_iter().filter(|token| !token.is_separator()).collect();
         shape.ends_with_figure = tokens.last()?.is_number();
         let mut word_end = None;
         for token in tokens {

@@ -8,7 +8,7 @@ use scraper::ElementRef;
 use super::agenda::is_event_name;
 use super::{spaced_text_of, text_of};
 use crate::extract::date::parse_day;
-use crate::extract::prose_date::{DateRules, Field, Told, midnight};
+use crate::extract::prose_date::{DateContext, DateRules, Told, midnight};
 use crate::model::event::{Event, EventTime};
 
 /// Maximum length of a text that is mostly a date, in characters.
@@ -82,7 +82,7 @@ impl<'a> ShownDates<'a> {
         is_agenda: bool,
     ) -> ShownDates<'a> {
         let mut dates = ShownDates { rules, is_agenda, ..ShownDates::default() };
-        dates.read_as(Field::Named, element, card);
+        dates.read_as(DateContext::Named, element, card);
         element.descendants().skip(1).filter_map(ElementRef::wrap).for_each(|inner| dates.read(inner, card));
         dates
     }
@@ -150,24 +150,24 @@ impl<'a> ShownDates<'a> {
         let is_named = length <= SAID_CHARS_MAX && element.value().classes().any(is_date_name);
         let is_field = is_time(element) || is_named;
         let field = match () {
-            () if is_field && is_in_sentence(element) => Field::Text,
-            () if is_field => Field::Named,
-            () if is_in_title(element) => Field::Title,
-            () => Field::Text,
+            () if is_field && is_in_sentence(element) => DateContext::Text,
+            () if is_field => DateContext::Named,
+            () if is_in_title(element) => DateContext::Title,
+            () => DateContext::Text,
         };
         self.read_as(field, element, part);
     }
 
-    fn read_as(&mut self, field: Field, element: ElementRef<'a>, part: ElementRef<'a>) {
+    fn read_as(&mut self, field: DateContext, element: ElementRef<'a>, part: ElementRef<'a>) {
         let text = text_of(element);
         let length = text.chars().count();
         let told = match () {
             () if length > SAID_CHARS_MAX => Told::default(),
-            () if field == Field::Named => told_by(element, &text, self.rules),
+            () if field == DateContext::Named => told_by(element, &text, self.rules),
             () => Told::of(&text, self.rules, field),
         };
         let own = own_date(element, field, self.rules);
-        let is_dated = field == Field::Named || own.is_some() || told != Told::default();
+        let is_dated = field == DateContext::Named || own.is_some() || told != Told::default();
         if !is_dated || below(part, element).any(|around| around.value().classes().any(is_bound_name)) {
             return;
         }
@@ -177,7 +177,7 @@ impl<'a> ShownDates<'a> {
         self.updated = self.updated.or(told.updated.and_then(midnight));
         let is_of_event =
             (self.is_agenda || is_of_event(element, part)) && !below(part, element).any(is_publication);
-        if field == Field::Named {
+        if field == DateContext::Named {
             let rank = match is_of_event {
                 true => Rank::Event,
                 false if is_time(element) => Rank::Time,
@@ -205,7 +205,7 @@ impl<'a> ShownDates<'a> {
             return self.end_event(element, at);
         }
         let line = format!("{} {} {}", text_before(element), words_before_figures(element), day_of(at));
-        let around = Told::of(&line, self.rules, Field::Named);
+        let around = Told::of(&line, self.rules, DateContext::Named);
         let is_update = element.value().classes().any(is_update_name)
             || element.attr("itemprop") == Some("dateModified")
             || told.published.or(around.published).is_none() && told.updated.or(around.updated).is_some();
@@ -232,7 +232,7 @@ impl<'a> ShownDates<'a> {
         let strict = DateRules::strict(self.rules.order);
         let exact = exact_date(element, self.rules)?;
         let is_now = self.rules.now.is_some_and(|now| is_moment_of(exact, now));
-        let told = || Told::of(&text_of(element), strict, Field::Named).published;
+        let told = || Told::of(&text_of(element), strict, DateContext::Named).published;
         match is_now.then(told).flatten().filter(|day| *day != day_of(exact)) {
             Some(day) => midnight(day),
             None => Some(exact),
@@ -250,7 +250,7 @@ impl<'a> ShownDates<'a> {
 
 /// What the text of an element that is there for a date says, also if its parts stand together without spaces.
 fn told_by(element: ElementRef, text: &str, rules: DateRules) -> Told {
-    let told = Told::of(text, rules, Field::Named);
+    let told = Told::of(text, rules, DateContext::Named);
     if told != Told::default() || element.children().filter(|child| child.value().is_element()).count() < 2 {
         return told;
     }
@@ -259,9 +259,9 @@ fn told_by(element: ElementRef, text: &str, rules: DateRules) -> Told {
     let is_figures = |part: &&str| part.len() <= 4 && part.bytes().all(|b| b.is_ascii_digit());
     match parts[..] {
         [.., year] if parts.len() == 3 && year.len() == 4 && parts.iter().all(is_figures) => {
-            Told::of(&parts.join("/"), rules, Field::Named)
+            Told::of(&parts.join("/"), rules, DateContext::Named)
         }
-        _ => Told::of(&spaced, rules, Field::Named),
+        _ => Told::of(&spaced, rules, DateContext::Named),
     }
 }
 
@@ -293,7 +293,7 @@ pub(super) fn is_moment_of(date: Timestamp, now: Timestamp) -> bool {
 fn exact_date(element: ElementRef, rules: DateRules) -> Option<Timestamp> {
     let read = |name: &str| {
         let value = element.attr(name)?;
-        let told = || Told::of(value, DateRules::strict(rules.order), Field::Named).published;
+        let told = || Told::of(value, DateRules::strict(rules.order), DateContext::Named).published;
         // What is written for readers is a day of theirs, in whatever zone.
         let is_written =
             matches!(name, "title" | "aria-label") && !value.trim().starts_with(|c: char| c.is_ascii_digit());
@@ -358,7 +358,7 @@ fn words_before_figures(element: ElementRef) -> String {
 }
 
 /// The day in an element's own text, or in one of the pieces that other elements divide it into.
-fn own_date(element: ElementRef, field: Field, rules: DateRules) -> Option<Date> {
+fn own_date(element: ElementRef, field: DateContext, rules: DateRules) -> Option<Date> {
     let pieces: Vec<&str> =
         element.children().filter_map(|child| child.value().as_text().map(|text| &text[..])).collect();
     let told = |text: &str| Told::of(text, rules, field).published;

@@ -3,9 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::answers;
-use super::returned::{Returns, Taken, Verdict};
+use super::returned::{MessageDisposition, ProcessedMessage, Returns};
 use super::subscribers::{self, Left};
-use crate::bounces::{self, Failure, Kind, Return, ReturnedMail};
+use crate::bounces::{self, BounceKind, Failure, Return, ReturnedMail};
 use crate::model::digest::DigestId;
 use crate::model::keys::DeliveryKey;
 use crate::model::mail_address::Address;
@@ -36,9 +36,9 @@ struct Concerned {
 ///
 /// # Errors
 /// When the store fails: the message has to be read again.
-pub fn take(returns: &Returns, bytes: &[u8], recipients: &[String]) -> anyhow::Result<Taken> {
+pub fn take(returns: &Returns, bytes: &[u8], recipients: &[String]) -> anyhow::Result<ProcessedMessage> {
     let report = bounces::read(bytes, recipients, &returns.sender.ours());
-    let done = |line: String| Ok(Taken::new(line, Verdict::Done));
+    let done = |line: String| Ok(ProcessedMessage::new(line, MessageDisposition::Done));
     match &report.what {
         Return::Other(why) => done(format!("ignored: {why}")),
         Return::Answer(answer) if !answer.is_reply && !has_return_path(returns, &report) => {
@@ -61,7 +61,7 @@ pub fn take(returns: &Returns, bytes: &[u8], recipients: &[String]) -> anyhow::R
                 lines.collect::<anyhow::Result<Vec<String>>>()
             })?;
             lines.dedup();
-            Ok(Taken { lines, verdict: Verdict::Done })
+            Ok(ProcessedMessage { lines, verdict: MessageDisposition::Done })
         }
     }
 }
@@ -74,11 +74,11 @@ fn of_recipient(key: &SigningKey, hash: &str, failures: &[Failure]) -> Vec<Failu
     let names_own = failures.iter().any(|failure| is_about_own(&failure));
     let chosen = failures.iter().filter(|failure| match names_own {
         true => is_about_own(failure),
-        false => failure.kind != Kind::Arrived,
+        false => failure.kind != BounceKind::Arrived,
     });
     let softened = |failure: &Failure| {
         let is_elsewhere = !failure.address.is_empty() && !is_own(&failure.address);
-        let kind = if is_elsewhere { failure.kind.min(Kind::Soft) } else { failure.kind };
+        let kind = if is_elsewhere { failure.kind.min(BounceKind::Soft) } else { failure.kind };
         Failure { kind, ..failure.clone() }
     };
     chosen.map(softened).collect()
@@ -257,24 +257,26 @@ fn bounced(
     let id = delivery.map_or_else(|| report.id.clone(), |DeliveryKey(number)| format!("of {number} "));
     let now = returns.now;
     let reason = &failure.reason;
-    if let (Kind::Hard | Kind::Soft, Some(why)) = (failure.kind, past(unit, report, hash, *queued)?) {
+    if let (BounceKind::Hard | BounceKind::Soft, Some(why)) =
+        (failure.kind, past(unit, report, hash, *queued)?)
+    {
         return Ok(format!("ignored: a bounce of {shown}, {why}"));
     }
     Ok(match failure.kind {
-        Kind::Arrived => {
+        BounceKind::Arrived => {
             format!("ignored: the mail reached {shown}; the other recipients in the report are not ours")
         }
-        Kind::Hard | Kind::Soft if is_operator => {
+        BounceKind::Hard | BounceKind::Soft if is_operator => {
             format!("ignored: a mail to the operator, {shown}, did not arrive ({reason})")
         }
-        Kind::NotTheirs => {
+        BounceKind::NotTheirs => {
             tell_operator(unit, reason, now)?;
             format!(
                 "not counted: a mail to {shown} was refused for a reason that is not the recipient's ({reason})"
             )
         }
-        Kind::Delayed => format!("ignored: a mail to {shown} is delayed ({reason})"),
-        Kind::Hard => {
+        BounceKind::Delayed => format!("ignored: a mail to {shown} is delayed ({reason})"),
+        BounceKind::Hard => {
             // A bounce that was read before must not suppress a recipient readmitted since.
             let id = format!("hard {id}{hash}");
             if unit.subscribers().put_bounce(&id, hash, "hard", now, now)?.is_none() {
@@ -283,7 +285,7 @@ fn bounced(
             subscribers::suppress_within(unit, hash, SubscriberState::Bounced, now)?;
             format!("hard bounce: {shown}, never written to again ({reason})")
         }
-        Kind::Soft => match note_soft(unit, hash, &format!("soft {id}{hash}"), now)? {
+        BounceKind::Soft => match note_soft(unit, hash, &format!("soft {id}{hash}"), now)? {
             None => format!("soft bounce of {shown}: read before, or another report of the same mail"),
             Some(count) if count >= SOFT_SERIES => {
                 format!(

@@ -22,12 +22,12 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use self::brakes::{Audience, Brakes, Taken};
+use self::brakes::{AcceptedMail, Audience, Brakes};
 use self::ledger::{Claim, ClaimRequest, Ledger, LedgerKeeper, carry_out};
 pub use self::outcome::Deliveries;
 use self::outcome::DeliveryOutcome;
-pub use self::readers::Readers;
-use self::settlement::{Mark, Sentence, Settled, Settlement};
+pub use self::readers::DigestRecipients;
+use self::settlement::{DeliveryEvidence, Sentence, Settled, Settlement};
 use super::brake::{Before, Brake, Doubt, Ground, Noted, Rest, domain_of};
 use crate::deliver::message::{Built, MessageError, PreparedMessage, Sender, build, prepare};
 use crate::deliver::transport::Transport;
@@ -78,7 +78,7 @@ pub struct OutboxWorker {
     pub clock: Clock,
     /// The keyed hashes of the operator's addresses, which no refusal keeps from hearing of it.
     pub operators: Arc<[String]>,
-    pub readers: Arc<Readers>,
+    pub readers: Arc<DigestRecipients>,
     /// Set when the work is to end: what is handed over by then is settled, the rest waits for the next run.
     pub stop: CancellationToken,
 }
@@ -88,7 +88,7 @@ type DeliveryQueue = Arc<tokio::sync::Mutex<mpsc::Receiver<(Delivery, Body)>>>;
 
 /// What the senders of a run share.
 #[derive(Clone)]
-struct Way {
+struct SenderContext {
     ledger: Ledger,
     /// What became of each delivery, and whether it is to a stranger.
     told: mpsc::Sender<(DeliveryOutcome, bool)>,
@@ -127,7 +127,7 @@ impl OutboxWorker {
         let brakes = Arc::new(Brakes::new(self.pace.refusals_max, &paused));
         let (told, mut outcomes) = mpsc::channel(WAITING_MAX);
         let places = Arc::new(Semaphore::new(self.pace.connections));
-        let mut tasks = self.begin(due, &Way { ledger, told, brakes: brakes.clone(), places });
+        let mut tasks = self.begin(due, &SenderContext { ledger, told, brakes: brakes.clone(), places });
         let kept = tokio::task::spawn_blocking(move || keeper.run());
         let mut done = Deliveries::default();
         while let Some((outcome, is_to_stranger)) = outcomes.recv().await {
@@ -151,7 +151,7 @@ impl OutboxWorker {
 
     /// Starts to send: mail of lists by as many senders as there are connections, and the rest beside it, so that neither waits for
     /// the other.
-    fn begin(&self, due: Due, way: &Way) -> JoinSet<anyhow::Result<()>> {
+    fn begin(&self, due: Due, way: &SenderContext) -> JoinSet<anyhow::Result<()>> {
         let mut tasks = JoinSet::new();
         let beside = if due.lists.is_empty() { self.pace.connections } else { 1 };
         for (numbers, is_list, senders) in
@@ -201,7 +201,12 @@ impl OutboxWorker {
     }
 
     /// The work of one connection. Settled deliveries go to the ledger with the next claim, in one transaction.
-    async fn send_all(&self, queue: &DeliveryQueue, way: &Way, is_list: bool) -> anyhow::Result<()> {
+    async fn send_all(
+        &self,
+        queue: &DeliveryQueue,
+        way: &SenderContext,
+        is_list: bool,
+    ) -> anyhow::Result<()> {
         let mut settled: Vec<Settlement> = Vec::new();
         loop {
             let next = tokio::select! {
@@ -256,7 +261,7 @@ impl OutboxWorker {
         claimed: ClaimedDelivery,
         sending: &Sending,
         brake: &Brake,
-        way: &Way,
+        way: &SenderContext,
         settled: &mut Vec<Settlement>,
     ) -> anyhow::Result<Vec<DeliveryOutcome>> {
         let doubt = self.doubt(delivery, claimed, sending);
@@ -390,7 +395,7 @@ impl OutboxWorker {
         // Pauses count from the current time: a run may have been under way for hours.
         let settled = Settled::of(delivery, claimed, sending, self.pace.on_uncertain, self.clock.now());
         let hash = || self.sender.key.hash(&delivery.recipient);
-        Settled { mark: Mark::of(delivery, sending, doubt, hash), ..settled }
+        Settled { mark: DeliveryEvidence::of(delivery, sending, doubt, hash), ..settled }
     }
 
     fn sentence(&self, doubt: Doubt) -> Sentence {
@@ -449,7 +454,7 @@ impl OutboxWorker {
         &self,
         unit: &Unit<Write>,
         server: usize,
-        taken: Taken,
+        taken: AcceptedMail,
         trouble: Option<String>,
     ) -> Result<(MailServer, bool), StoreError> {
         let (name, now) = (self.transport.server_name(server), self.clock.now());

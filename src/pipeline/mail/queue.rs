@@ -77,7 +77,7 @@ pub fn queue(
         let slot = if force { None } else { Some(slot) };
         let new =
             NewIssue { digest: &digest.id, slot, now, issue: &issue, stories: &ids, recipients: &recipients };
-        let count = w.mailing().queue_issue(&new, message_id)?.ok_or(Unqueued::Taken)?;
+        let count = w.mailing().queue_issue(&new, message_id)?.ok_or(IssueNotQueued::Taken)?;
         w.mailing().put_digest_mark(&digest.id, last)?;
         Ok(count)
     });
@@ -85,8 +85,8 @@ pub fn queue(
         Ok(_) if is_empty => Ok(DigestReport::NothingNew),
         Ok(recipients) => Ok(DigestReport::Queued { stories: ids.len(), recipients }),
         // Another process filled the slot after we looked; its issue stands.
-        Err(Unqueued::Taken) => Ok(DigestReport::NotDue),
-        Err(Unqueued::Store(error)) => Err(error.into()),
+        Err(IssueNotQueued::Taken) => Ok(DigestReport::NotDue),
+        Err(IssueNotQueued::Store(error)) => Err(error.into()),
     }
 }
 
@@ -154,7 +154,7 @@ pub fn note_absent(store: &Store, configured: &[Digest]) -> Result<(), StoreErro
 
 /// Why an issue was not queued.
 #[derive(Debug, thiserror::Error)]
-enum Unqueued {
+enum IssueNotQueued {
     #[error("another process was first")]
     Taken,
     #[error(transparent)]

@@ -32,7 +32,7 @@ impl Returns<'_> {
 
 /// Whether a message is done with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum MessageDisposition {
     Done,
     /// It is for whoever reads the mailbox, and stays unread there.
     Kept,
@@ -42,14 +42,14 @@ pub enum Verdict {
 
 /// The result of processing a message: lines for the operator, without addresses.
 #[derive(Debug)]
-pub struct Taken {
+pub struct ProcessedMessage {
     pub lines: Vec<String>,
-    pub verdict: Verdict,
+    pub verdict: MessageDisposition,
 }
 
-impl Taken {
+impl ProcessedMessage {
     /// One line, and its verdict.
-    pub fn new(line: String, verdict: Verdict) -> Taken {
-        Taken { lines: vec![line], verdict }
+    pub fn new(line: String, verdict: MessageDisposition) -> ProcessedMessage {
+        ProcessedMessage { lines: vec![line], verdict }
     }
 }

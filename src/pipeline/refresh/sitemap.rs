@@ -11,7 +11,7 @@ use super::extraction::document;
 use super::read_error::ReadError;
 use super::refresher::Refresher;
 use crate::extract::{self, ExtractError, Sitemap};
-use crate::fetch::client::{Accept, Answer, Fetched};
+use crate::fetch::client::{Accept, FetchOutcome, Fetched};
 use crate::model::feed::{FeedFormat, RawEntry, RawFeed};
 use crate::model::source::{PageMemory, Source, Validators};
 
@@ -66,8 +66,8 @@ impl Refresher {
     async fn read_part(&self, index: &Url, link: &str, now: Timestamp) -> Result<Sitemap, ReadError> {
         let url = index.join(link).map_err(|_| ReadError::NoFeed("its address is not valid".into()))?;
         let fetched = match self.client.get(&url, &Validators::default(), Accept::Feed, now).await? {
-            Answer::Document(fetched) => *fetched,
-            Answer::NotModified(_) => return Ok(Sitemap::default()),
+            FetchOutcome::Document(fetched) => *fetched,
+            FetchOutcome::NotModified(_) => return Ok(Sitemap::default()),
         };
         let is_cut = fetched.cut.is_some();
         let sitemap = read_apart(fetched).await?.1?;

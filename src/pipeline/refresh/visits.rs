@@ -26,10 +26,10 @@ pub(super) struct Recognised {
 }
 
 /// What an entry is recognised by: a part of its address, its folded title, its date in seconds.
-type Feature = (String, String, Option<i64>);
+type MatchKey = (String, String, Option<i64>);
 
 /// All that an entry may be recognised by. An event's date is that on which it begins.
-struct Features<'a> {
+struct MatchFields<'a> {
     url: Option<&'a str>,
     title: String,
     date: Option<i64>,
@@ -47,8 +47,8 @@ enum Grain {
 
 impl Grain {
     /// What has to agree; `None` where a part is missing.
-    fn of(self, features: Features) -> Option<Feature> {
-        let Features { url, title, date } = features;
+    fn of(self, features: MatchFields) -> Option<MatchKey> {
+        let MatchFields { url, title, date } = features;
         let place =
             || url.map_or("", |url| url.split(['?', '#']).next().unwrap_or(url).trim_end_matches('/'));
         Some(match self {
@@ -79,11 +79,11 @@ pub(super) fn recognise(entries: &[RawEntry], recent: &[(String, StoredSummary)]
 }
 
 fn recognise_by(grain: Grain, entries: &[RawEntry], recent: &[(String, StoredSummary)]) -> Vec<Recognised> {
-    let listed: Vec<Option<Feature>> = entries.iter().map(|raw| grain.of(features_of(raw)?)).collect();
-    let mut counts: HashMap<&Feature, usize> = HashMap::new();
+    let listed: Vec<Option<MatchKey>> = entries.iter().map(|raw| grain.of(features_of(raw)?)).collect();
+    let mut counts: HashMap<&MatchKey, usize> = HashMap::new();
     listed.iter().flatten().for_each(|feature| *counts.entry(feature).or_default() += 1);
     // Of several, the oldest: where a visit was stored before it was known as one.
-    let stored: HashMap<Feature, usize> = recent
+    let stored: HashMap<MatchKey, usize> = recent
         .iter()
         .enumerate()
         .filter_map(|(at, (_, stored))| {
@@ -115,7 +115,7 @@ fn recognise_by(grain: Grain, entries: &[RawEntry], recent: &[(String, StoredSum
         .collect()
 }
 
-fn features_of(raw: &RawEntry) -> Option<Features<'_>> {
+fn features_of(raw: &RawEntry) -> Option<MatchFields<'_>> {
     Some(features(raw.url(), &raw.title.as_ref()?.value, day_of(raw)))
 }
 
@@ -125,9 +125,9 @@ fn day_of(raw: &RawEntry) -> Option<Timestamp> {
     begin.or_else(|| raw.date())
 }
 
-fn features<'a>(url: Option<&'a str>, title: &str, date: Option<Timestamp>) -> Features<'a> {
+fn features<'a>(url: Option<&'a str>, title: &str, date: Option<Timestamp>) -> MatchFields<'a> {
     let url = url.and_then(|url| url.split_once("://")).map(|(_, rest)| rest);
-    Features { url, title: fold(title), date: date.map(Timestamp::as_second) }
+    MatchFields { url, title: fold(title), date: date.map(Timestamp::as_second) }
 }
 
 fn parameters(url: &str) -> impl Iterator<Item = (&str, &str)> {

@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
 use super::outcome::DeliveryOutcome;
-use super::readers::Readers;
-use super::settlement::{Follow, Mark, Sentence, Settled, Settlement};
+use super::readers::DigestRecipients;
+use super::settlement::{DeliveryEvidence, Follow, Sentence, Settled, Settlement};
 use super::verdict::kept_back;
 use crate::model::digest::DigestId;
 use crate::model::keys::DeliveryKey;
@@ -80,7 +80,7 @@ pub(super) struct LedgerKeeper {
     pub(super) rate: f64,
     pub(super) rate_per_domain: f64,
     pub(super) refusals_max: usize,
-    pub(super) readers: Arc<Readers>,
+    pub(super) readers: Arc<DigestRecipients>,
     pub(super) entries: mpsc::Receiver<LedgerEntry>,
 }
 
@@ -179,8 +179,8 @@ impl LedgerKeeper {
 
 fn settle(unit: &Unit<Write>, settled: &Settled, now: Timestamp) -> anyhow::Result<()> {
     match &settled.mark {
-        Some(Mark::Taken(hash, domain)) => unit.mailing().note_taken(hash, domain, now)?,
-        Some(Mark::Refused(refused)) => unit.mailing().put_refusal(refused, now)?,
+        Some(DeliveryEvidence::Taken(hash, domain)) => unit.mailing().note_taken(hash, domain, now)?,
+        Some(DeliveryEvidence::Refused(refused)) => unit.mailing().put_refusal(refused, now)?,
         None => {}
     }
     let is_ours = match settled.outcome.state() {

@@ -33,28 +33,28 @@ pub(super) enum Follow {
 }
 
 /// What is kept of an answer to the mail of a list, to judge others by.
-pub(super) enum Mark {
+pub(super) enum DeliveryEvidence {
     /// The hash and the domain of a reader whose mail was taken.
     Taken(String, String),
     Refused(NewRefusal),
 }
 
-impl Mark {
+impl DeliveryEvidence {
     /// What is kept of an answer; `doubt` is what was said of the reader.
     pub(super) fn of(
         delivery: &Delivery,
         sending: &Sending,
         doubt: Option<&Doubt>,
         hash: impl FnOnce() -> String,
-    ) -> Option<Mark> {
+    ) -> Option<DeliveryEvidence> {
         if !delivery.digest.is_list() {
             return None;
         }
         if sending.result.is_ok() {
-            return Some(Mark::Taken(hash(), domain_of(&delivery.recipient)));
+            return Some(DeliveryEvidence::Taken(hash(), domain_of(&delivery.recipient)));
         }
         doubt.map(|doubt| {
-            Mark::Refused(NewRefusal {
+            DeliveryEvidence::Refused(NewRefusal {
                 hash: doubt.hash.clone(),
                 domain: doubt.domain.clone(),
                 words: gist(&doubt.reason),
@@ -67,7 +67,7 @@ impl Mark {
 
 pub(super) struct Settled {
     pub(super) claimed: ClaimedDelivery,
-    pub(super) mark: Option<Mark>,
+    pub(super) mark: Option<DeliveryEvidence>,
     pub(super) outcome: DeliveryOutcome,
     pub(super) next_attempt: Timestamp,
 }

@@ -18,7 +18,7 @@ const ASKED_AGAIN_SECONDS: std::ops::RangeInclusive<i64> = 3_600..=8 * 3_600;
 
 /// What the store knows of a refused reader, and of the others.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Known {
+struct RefusalHistory {
     /// Whether it is said that there is no such mailbox; otherwise it was put off for days.
     is_gone: bool,
     /// Since when that is said.
@@ -49,7 +49,7 @@ fn is_crowd(refused: u64, of: u64, refusals_max: u64) -> bool {
     refused >= refusals_max && refused.saturating_mul(SHARE) > of
 }
 
-impl Known {
+impl RefusalHistory {
     /// Why the reader is not to be suppressed yet, if so.
     fn doubtful(&self, refusals_max: u64, now: Timestamp) -> Option<Doubtful> {
         let lasts = now.duration_since(self.since);
@@ -91,13 +91,13 @@ pub(super) fn kept_back(
     let known = match unit.mailing().refused_since(hash)? {
         Some(since) => known(
             unit,
-            Known { is_gone, since, was_served, ..Known::default() },
+            RefusalHistory { is_gone, since, was_served, ..RefusalHistory::default() },
             hash,
             &sentence.domain,
             now,
         )?,
         // The reader was served meanwhile, or this is no mail of a list: others show nothing of strangers.
-        None => Known { is_gone, since: now, was_served, ..Known::default() },
+        None => RefusalHistory { is_gone, since: now, was_served, ..RefusalHistory::default() },
     };
     let since = known.since;
     let Some(why) = known.doubtful(refusals_max as u64, now) else {
@@ -136,14 +136,14 @@ pub(super) fn kept_back(
 /// Adds what is known of others.
 fn known(
     unit: &Unit<Write>,
-    of_reader: Known,
+    of_reader: RefusalHistory,
     hash: &str,
     domain: &str,
     now: Timestamp,
-) -> Result<Known, StoreError> {
+) -> Result<RefusalHistory, StoreError> {
     let from = now.saturating_sub(WINDOW).unwrap_or(Timestamp::MIN);
     let mailing = unit.mailing();
-    Ok(Known {
+    Ok(RefusalHistory {
         refused: mailing.refused_there(domain, of_reader.is_gone, from)?,
         taken: mailing.taken_there(domain, from)?,
         alike: mailing.refused_alike(hash, from)?,
@@ -162,10 +162,10 @@ mod tests {
         Timestamp::from_second(1_700_000_000 + hours * 3_600).unwrap()
     }
 
-    fn gone(refused: u64, most_a_day: u64, latest: i64) -> Known {
+    fn gone(refused: u64, most_a_day: u64, latest: i64) -> RefusalHistory {
         let latest = (most_a_day > 0).then_some(at(latest));
         let taken = TakenThere { most_a_day, latest };
-        Known { is_gone: true, since: at(0), refused, taken, ..Known::default() }
+        RefusalHistory { is_gone: true, since: at(0), refused, taken, ..RefusalHistory::default() }
     }
 
     #[test]
@@ -188,7 +188,7 @@ mod tests {
             (27, 63, 71, true, 72, None),
             (27, 63, -1, true, 72, Some(There)),
         ] {
-            let known = Known { was_served, ..gone(refused, best, latest) };
+            let known = RefusalHistory { was_served, ..gone(refused, best, latest) };
             let got = known.doubtful(MAX, at(hours));
             assert_eq!(got, want, "{refused} {best} {latest} {was_served} {hours}");
         }
@@ -201,7 +201,7 @@ mod tests {
             [(6, 6, 59, false, true), (6, 6, 60, true, true), (5, 5, 0, true, true), (40, 3, 9, true, true)]
         {
             let alike = RefusedAlike { readers, domains };
-            let known = Known { alike, taken_of_all: all, ..gone(1, 0, 0) };
+            let known = RefusalHistory { alike, taken_of_all: all, ..gone(1, 0, 0) };
             assert_eq!(known.doubtful(MAX, at(1)).is_none(), at_once, "{readers} {domains} {all}");
             assert_eq!(known.doubtful(MAX, at(72)).is_none(), later, "{readers} {domains} {all}");
         }
@@ -209,8 +209,10 @@ mod tests {
 
     #[test]
     fn who_is_put_off_for_days_together_with_all_others_there_is_charged_with_nothing() {
-        let put_off =
-            |refused, most_a_day, latest| Known { is_gone: false, ..gone(refused, most_a_day, latest) };
+        let put_off = |refused, most_a_day, latest| RefusalHistory {
+            is_gone: false,
+            ..gone(refused, most_a_day, latest)
+        };
         for (known, want) in [
             (put_off(1, 0, 0), None),
             (put_off(2, 0, 0), Some(Doubtful::There)),
