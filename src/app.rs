@@ -31,7 +31,7 @@ use crate::pipeline::refresh::{OriginLocks, Refresher, SourceOutcome, SourceRepo
 use crate::pipeline::websub::hub::{self, HubContext};
 use crate::pipeline::websub::subscriber;
 use crate::pipeline::worker::{self, Bounds, FetchReport, Selection};
-use crate::store::{Lease, Queue, Store};
+use crate::store::{Lease, LeasedResource, Store};
 use crate::support::clock::{Clock, TokenSource};
 use crate::support::telemetry::Metrics;
 use crate::support::templates::Templates;
@@ -50,7 +50,7 @@ const RENEWED_AFTER: Duration = Duration::from_secs(200);
 const PUBLISHER_PAUSE: Duration = Duration::from_millis(100);
 
 pub use self::parts::{classifier, client, mail_tls, renderer, transport};
-pub use self::signals::{Farewell, INTERRUPTED_CODE, Signals};
+pub use self::signals::{INTERRUPTED_CODE, ShutdownMode, Signals};
 pub use crate::support::clock::Interrupted;
 
 /// Wrong usage that only shows once the configuration is known.
@@ -240,7 +240,7 @@ impl App {
 
     /// Takes over what dead processes held.
     fn take_over(&self) -> anyhow::Result<()> {
-        let gone = self.store().take_over_from_the_dead()?;
+        let gone = self.store().release_dead_workers()?;
         if gone > 0 {
             tracing::warn!(gone, "took over the work of processes that died");
         }
@@ -290,8 +290,9 @@ impl App {
         let wanted = ["public".to_owned()];
         loop {
             let store = self.store();
-            let got = store
-                .write(|w| w.leases().claim(Queue::Publisher, &wanted, store.worker(), Clock::of_leases()))?;
+            let got = store.write(|w| {
+                w.leases().claim(LeasedResource::Publisher, &wanted, store.worker(), Clock::of_leases())
+            })?;
             if let Some(lease) = got.into_iter().next() {
                 return Ok(lease);
             }
@@ -328,13 +329,13 @@ impl App {
     }
 
     /// Announces changes to the hub, or as the hub, to all subscribers.
-    async fn tell(&self) -> anyhow::Result<()> {
+    async fn announce(&self) -> anyhow::Result<()> {
         let (Some(public), Some(hub)) = (self.config.public_url.as_deref(), self.hub.as_deref()) else {
             return Ok(());
         };
         let hub_context =
             HubContext { public, hub, is_own: self.is_own_hub(), folder: &self.config.publish.dir };
-        let told = hub::tell(self.store(), &self.refresher.client, hub_context, self.clock).await;
+        let told = hub::announce(self.store(), &self.refresher.client, hub_context, self.clock).await;
         self.abandon_if_failed(&told);
         let told = told?;
         if told > 0 {
@@ -367,7 +368,7 @@ impl App {
         }
         let reports = fetched.reports;
         let published = self.publish().await?;
-        self.tell().await?;
+        self.announce().await?;
         self.go_on()?;
         let digest_reports = tokio::task::block_in_place(|| self.queue())?;
         // The web version has to exist before the mail that links to it.
@@ -443,7 +444,7 @@ impl App {
     /// When the store fails.
     pub async fn deliver(&self, digest: Option<&DigestId>) -> anyhow::Result<Deliveries> {
         let mut done = self.send_due(digest).await?;
-        let shown = incident::Shown {
+        let shown = incident::RunSummary {
             trouble: done.trouble.as_deref(),
             sent: done.sent,
             sent_to_lists: done.sent_to_lists,

@@ -24,7 +24,7 @@ use crate::fetch::renderer::Renderer;
 use crate::model::guard::{Allowed, Guard};
 use crate::model::mail_address::Address;
 use crate::model::mail_address::ascii_domain;
-use crate::model::refusal::Ours;
+use crate::model::refusal::OwnIdentity;
 use crate::model::source::RENDERER_PLACE;
 use crate::store::Store;
 use crate::support::clock::TokenSource;
@@ -171,7 +171,7 @@ pub fn transport(mail: &MailConfig) -> anyhow::Result<Transport> {
             let servers: Vec<smtp::SmtpSettings> = urls.iter().map(settings).collect();
             let from = mailbox(&mail.from)?;
             let from: &str = from.email.as_ref();
-            let ours = Ours::new([from].into_iter().chain(mail.bounces.as_ref().map(Address::as_str)));
+            let ours = OwnIdentity::new([from].into_iter().chain(mail.bounces.as_ref().map(Address::as_str)));
             let smtp = Smtp::new(&servers, Duration::from_secs(mail.timeout_seconds), ours)
                 .map_err(|reason| Usage(format!("[mail] transport: {reason}")))?;
             Ok(Transport::Smtp(Box::new(smtp)))

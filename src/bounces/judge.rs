@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::inbound::BounceKind;
 use super::patterns::{NO_MAILBOX, PASSES, REPLY_CODE, STATUS, pattern};
-use super::returned::BounceKind;
 use super::words;
 use crate::model::refusal::{Parties, Refusal, SmtpCommand, refusal};
 use crate::support::text::one_line;
@@ -25,7 +25,7 @@ static NETWORK: LazyLock<Regex> = LazyLock::new(|| {
 /// are judged by the function that judges the answers of our own server (`model::refusal`); where nobody says a code, or nothing that
 /// it knows, the words of people are.
 pub(super) fn judge(code: &str, said: &str, told: &str, parties: &Parties) -> BounceKind {
-    let stage = stage(said).or_else(|| stage(told)).unwrap_or(SmtpCommand::Rcpt);
+    let stage = refused_command(said).or_else(|| refused_command(told)).unwrap_or(SmtpCommand::Rcpt);
     // Before a recipient was named, nothing was said of one.
     if matches!(stage, SmtpCommand::Connect | SmtpCommand::Auth | SmtpCommand::Mail) {
         return BounceKind::NotTheirs;
@@ -132,7 +132,7 @@ fn words_of_server(said: &str) -> &str {
 
 /// What was refused, where a report tells it, in the words of Postfix, Exim, qmail, sendmail and Exchange. Where it names several, the
 /// one that says least of a recipient.
-fn stage(said: &str) -> Option<SmtpCommand> {
+fn refused_command(said: &str) -> Option<SmtpCommand> {
     let said = one_line(said);
     // Sendmail, which sends all commands at once, shows the last one.
     let is_pipelined = said.contains("Need RCPT");
@@ -179,10 +179,10 @@ fn is_transient(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::refusal::Ours;
+    use crate::model::refusal::OwnIdentity;
 
     fn judge(code: &str, said: &str, told: &str) -> BounceKind {
-        let ours = Ours::new(["news@example.org"]);
+        let ours = OwnIdentity::new(["news@example.org"]);
         super::judge(code, said, told, &Parties { ours: &ours, recipients: &["a@x.org".to_owned()] })
     }
 

@@ -17,7 +17,7 @@ const RECIPIENTS_MAX: usize = 100;
 const IDLE: Duration = Duration::from_secs(300);
 
 /// Processes one message, its envelope sender as Return-Path, for these recipients; `false` asks the server to retry.
-pub type Taker = dyn Fn(&[u8], &[String]) -> bool + Send + Sync;
+pub type MessageHandler = dyn Fn(&[u8], &[String]) -> bool + Send + Sync;
 
 /// Serves until `shutdown` completes.
 ///
@@ -25,7 +25,7 @@ pub type Taker = dyn Fn(&[u8], &[String]) -> bool + Send + Sync;
 /// When the listener fails.
 pub async fn serve(
     listener: TcpListener,
-    take: Arc<Taker>,
+    take: Arc<MessageHandler>,
     shutdown: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
@@ -39,12 +39,12 @@ pub async fn serve(
         tokio::spawn(async move {
             let _place = places.acquire_owned().await;
             // A client that is cut off will retry.
-            let _ = tokio::time::timeout(4 * IDLE, talk(stream, &*take)).await;
+            let _ = tokio::time::timeout(4 * IDLE, serve_connection(stream, &*take)).await;
         });
     }
 }
 
-async fn talk(stream: TcpStream, take: &Taker) -> std::io::Result<()> {
+async fn serve_connection(stream: TcpStream, take: &MessageHandler) -> std::io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
     writer.write_all(b"220 courant LMTP\r\n").await?;

@@ -5,11 +5,11 @@ use std::sync::LazyLock;
 use mail_parser::Message;
 use regex::Regex;
 
+use super::inbound::{BounceKind, Failure, InboundKind};
 use super::judge::judge;
 use super::patterns::{ADDRESS, NO_MAILBOX, PASSES, REPLY_CODE, STATUS, pattern};
-use super::returned::{BounceKind, Failure, Return};
 use super::words;
-use crate::model::refusal::{Ours, Parties};
+use crate::model::refusal::{OwnIdentity, Parties};
 use crate::support::text::{one_line, shorten, without_controls};
 
 const REASON_CHARS_MAX: usize = 200;
@@ -79,7 +79,7 @@ fn passage<'a>(text: &'a str, own: &[String], all: &[Vec<String>]) -> &'a str {
 }
 
 /// What a status report says of each recipient; nothing where all were reached.
-pub(super) fn failures(status: &str, text: &str, ours: &Ours) -> Vec<Failure> {
+pub(super) fn failures(status: &str, text: &str, ours: &OwnIdentity) -> Vec<Failure> {
     let mut failures = Vec::new();
     let blocks = blocks(status);
     let blocks = &blocks[..blocks.len().min(FAILURES_MAX)];
@@ -132,7 +132,7 @@ pub(super) fn is_bounce(
             .any(|daemon| address.starts_with(daemon))
             || name.starts_with("mail delivery s");
     let is_nobody = message.header_raw("Return-Path").is_some_and(|path| path.trim() == "<>");
-    let is_report = words::speaks_of("report", subject);
+    let is_report = words::has_word_beginning("report", subject);
     let explains = || STATUS.is_match(text) || NO_MAILBOX.is_match(text) || words::says("gone", text);
     names_failed
         || is_daemon && (is_report || is_nobody || explains())
@@ -142,7 +142,7 @@ pub(super) fn is_bounce(
 }
 
 /// Reads a bounce in prose: the text before the returned mail.
-pub(super) fn sloppy(text: &str, failed: &str, ours: &Ours) -> Return {
+pub(super) fn prose_bounce(text: &str, failed: &str, ours: &OwnIdentity) -> InboundKind {
     let path = text.to_ascii_lowercase().find("return-path:");
     let end = path.into_iter().chain(words::find("copy", text)).min().unwrap_or(text.len());
     let report =
@@ -183,7 +183,7 @@ pub(super) fn sloppy(text: &str, failed: &str, ours: &Ours) -> Return {
             || words::says("passes", line)
     });
     let reason = shown(said.unwrap_or("no reason given"));
-    Return::Bounce(
+    InboundKind::Bounce(
         addresses
             .into_iter()
             .take(FAILURES_MAX)
@@ -198,18 +198,22 @@ pub(super) fn sloppy(text: &str, failed: &str, ours: &Ours) -> Return {
 }
 
 /// Classifies a feedback report (RFC 5965 section 3): most types are not complaints.
-pub(super) fn complaint(feedback: &str) -> Return {
+pub(super) fn complaint(feedback: &str) -> InboundKind {
     let blocks = blocks(feedback);
     let kind = blocks.iter().find_map(|block| field(block, "feedback-type")).unwrap_or_default();
     // A comment may follow (RFC 5322 section 3.2.2).
     let kind = kind.split('(').next().unwrap_or_default();
     match kind.trim().to_ascii_lowercase().as_str() {
-        kind @ ("abuse" | "fraud") => Return::Complaint(kind.to_owned()),
-        "not-spam" => Return::Other("somebody said that our mail is not spam"),
-        "opt-out" | "opt-out-list" => Return::OptOut,
-        "auth-failure" => Return::Other("a report of signatures that failed: look at SPF, DKIM and DMARC"),
-        "virus" => Return::Other("somebody says that there is a virus in our mail: look at what was sent"),
-        _ => Return::Other("feedback of a kind that is not a complaint"),
+        kind @ ("abuse" | "fraud") => InboundKind::Complaint(kind.to_owned()),
+        "not-spam" => InboundKind::Other("somebody said that our mail is not spam"),
+        "opt-out" | "opt-out-list" => InboundKind::OptOut,
+        "auth-failure" => {
+            InboundKind::Other("a report of signatures that failed: look at SPF, DKIM and DMARC")
+        }
+        "virus" => {
+            InboundKind::Other("somebody says that there is a virus in our mail: look at what was sent")
+        }
+        _ => InboundKind::Other("feedback of a kind that is not a complaint"),
     }
 }
 
@@ -224,7 +228,7 @@ mod tests {
     use super::*;
 
     fn failures(status: &str, text: &str) -> Vec<Failure> {
-        super::failures(status, text, &Ours::new(["n@y.org"]))
+        super::failures(status, text, &OwnIdentity::new(["n@y.org"]))
     }
 
     fn report(blocks: &[(&str, &str, &str)]) -> String {

@@ -79,7 +79,7 @@ struct Counter {
 }
 
 /// Idle counters for reuse: creating one takes longer than counting a single text.
-fn spare_counters() -> MutexGuard<'static, Vec<Counter>> {
+fn counter_pool() -> MutexGuard<'static, Vec<Counter>> {
     static SPARE: Mutex<Vec<Counter>> = Mutex::new(Vec::new());
     SPARE.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -241,7 +241,7 @@ impl Model {
     /// The most likely topics of a text, at most `labels_max`, best first.
     pub fn predict(&self, text: &str, labels_max: usize) -> Vec<Prediction> {
         let folded = prepared(text);
-        let spare = spare_counters().pop();
+        let spare = counter_pool().pop();
         let mut predictor = Predictor { model: self, counter: spare.unwrap_or_else(Counter::new) };
         let scores = predictor.scores(&folded);
         let mut order: Vec<usize> = (0..self.labels.len()).collect();
@@ -253,7 +253,7 @@ impl Model {
             evidence: predictor.evidence(&folded, label),
         };
         let predictions = order.iter().enumerate().take(labels_max).map(of).collect();
-        spare_counters().push(predictor.counter);
+        counter_pool().push(predictor.counter);
         predictions
     }
 

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 
 use super::{held_up, list, subscribers};
 use crate::app::{App, Usage};
-use crate::deliver::message::{Built, build, message_id, prepare};
+use crate::deliver::message::{BuiltMessage, build, message_id, prepare};
 use crate::model::digest::{Delivery, Digest, DigestId, Issue, LinkPlaces};
 use crate::model::keys::{DeliveryKey, IssueKey};
 use crate::model::mail_address::Address;
@@ -107,7 +107,7 @@ fn message(
     digest: DigestId,
     address: &Address,
     issue: Issue,
-) -> anyhow::Result<(Built, Delivery)> {
+) -> anyhow::Result<(BuiltMessage, Delivery)> {
     let now = app.clock.now();
     let message_id = message_id(
         &format!("test {digest}"),

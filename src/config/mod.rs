@@ -113,7 +113,7 @@ fn list_faults(locales: &[LocaleFault], path: &Path, faults: &[ConfigFault]) -> 
 }
 
 /// The context in which relative paths and secrets are resolved.
-pub struct Surroundings<'a> {
+pub struct ConfigContext<'a> {
     pub folder: &'a Path,
     pub environment: &'a dyn Fn(&str) -> Option<String>,
 }
@@ -171,7 +171,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
         .map_err(|cause| ConfigError::Unreadable { path: path.to_owned(), cause })?;
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let folder = absolute.parent().unwrap_or(Path::new("."));
-    let surroundings = Surroundings { folder, environment: &|name| std::env::var(name).ok() };
+    let surroundings = ConfigContext { folder, environment: &|name| std::env::var(name).ok() };
     // Before the file, which may mention a language added there.
     let locales = i18n::add(&path.parent().unwrap_or(Path::new("")).join("locales"));
     match parse(&text, &surroundings) {
@@ -188,7 +188,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
 ///
 /// # Errors
 /// All faults, sorted by line.
-pub fn parse(text: &str, surroundings: &Surroundings) -> Result<Config, Vec<ConfigFault>> {
+pub fn parse(text: &str, surroundings: &ConfigContext) -> Result<Config, Vec<ConfigFault>> {
     let faults = Faults::new(text);
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in errors {
@@ -199,7 +199,7 @@ pub fn parse(text: &str, surroundings: &Surroundings) -> Result<Config, Vec<Conf
     if found.is_empty() { Ok(config) } else { Err(found) }
 }
 
-fn read_root(root: &Section, surroundings: &Surroundings) -> Config {
+fn read_root(root: &Section, surroundings: &ConfigContext) -> Config {
     if root.number("version", 1, 0..=u64::MAX) != 1 {
         root.fault(0, "version must be 1: this file was written for a later version of courant");
     }
@@ -239,7 +239,7 @@ fn read_root(root: &Section, surroundings: &Surroundings) -> Config {
     config
 }
 
-fn read_classify(section: Section, surroundings: &Surroundings) -> ClassifyConfig {
+fn read_classify(section: Section, surroundings: &ConfigContext) -> ClassifyConfig {
     let margin = |text: &str| {
         text.parse()
             .ok()
@@ -271,7 +271,7 @@ fn read_channel(section: Section) -> Channel {
             |url| url.as_str().trim_end_matches('/').to_owned(),
         ),
         language: section
-            .parsed("language", i18n::parse_language)
+            .parsed("language", i18n::parse_interface_language)
             .unwrap_or_else(|| i18n::default_language().into()),
         description: section.string("description").unwrap_or_default(),
         entries_max: section.number("max_entries", 100, 1..=100_000) as usize,
@@ -282,7 +282,7 @@ fn read_channel(section: Section) -> Channel {
     }
 }
 
-fn read_store(section: Section, surroundings: &Surroundings) -> PathBuf {
+fn read_store(section: Section, surroundings: &ConfigContext) -> PathBuf {
     let path = section.parsed("url", |url| match url.strip_prefix("sqlite:") {
         Some(path) if !path.is_empty() => Ok(surroundings.folder.join(path.trim_start_matches("//"))),
         _ => Err(format!(
@@ -304,7 +304,7 @@ fn hide_password(url: &str) -> String {
     }
 }
 
-fn read_publish(section: Section, surroundings: &Surroundings) -> PublishConfig {
+fn read_publish(section: Section, surroundings: &ConfigContext) -> PublishConfig {
     let images = section.parsed("images", |text| match text {
         "omit" => Ok(Images::Omit),
         "direct" => Ok(Images::Direct),
@@ -353,7 +353,7 @@ fn known_topic(topics: &[Topic], id: &str) -> Result<String, String> {
 
 fn read_newsletter(section: Section) -> Newsletter {
     Newsletter {
-        titles: section.by_spoken_language("title", i18n::parse_language),
+        titles: section.by_spoken_language("title", i18n::parse_interface_language),
         entries_max: section.number("max_entries", 30, 1..=500) as usize,
         is_open: section.boolean("open", true),
         has_welcome: section.boolean("welcome", false),
@@ -412,7 +412,7 @@ fn read_digest(section: Section, topics: &[Topic]) -> Digest {
         id: DigestId::Configured(id),
         title: section.string("title").unwrap_or_else(|| "Digest".into()),
         language: section
-            .parsed("language", i18n::parse_language)
+            .parsed("language", i18n::parse_interface_language)
             .unwrap_or_else(|| i18n::default_language().into()),
         schedule: section.parsed("schedule", Schedule::parse).unwrap_or_else(Schedule::weekly),
         topics: section.list("topics", |id| known_topic(topics, id)),
@@ -428,7 +428,7 @@ mod tests {
 
     fn check(text: &str) -> Result<Config, Vec<ConfigFault>> {
         let environment = |name: &str| (name == "SMTP_PASSWORD").then(|| "geheim".to_owned());
-        parse(text, &Surroundings { folder: Path::new("/srv/courant"), environment: &environment })
+        parse(text, &ConfigContext { folder: Path::new("/srv/courant"), environment: &environment })
     }
 
     fn messages(text: &str) -> Vec<String> {

@@ -3,7 +3,7 @@
 use regex::Regex;
 use url::Url;
 
-use super::Surroundings;
+use super::ConfigContext;
 use super::fetch::FetchConfig;
 use super::section::Section;
 use super::values::{parse_duration, parse_language, secret};
@@ -14,7 +14,7 @@ pub(super) fn read_source(
     section: Section,
     interval: u64,
     fetch: &FetchConfig,
-    surroundings: &Surroundings,
+    surroundings: &ConfigContext,
 ) -> Source {
     let kind = section.parsed("kind", |text| {
         let names = || SourceKind::ALL.map(|kind| format!("\"{}\"", kind.name)).join(", ");
@@ -74,7 +74,7 @@ fn read_mail_rules(
     section: &Section,
     kind: SourceKind,
     url: Option<&Url>,
-    surroundings: &Surroundings,
+    surroundings: &ConfigContext,
 ) -> MailRules {
     let password = section.parsed("password", |text| secret(text, surroundings));
     let from = section.list("from", |text| Ok(text.trim().to_owned()));

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use url::Url;
 
-use super::Surroundings;
+use super::ConfigContext;
 
 pub(super) const DAY_SECONDS: u64 = 86_400;
 
@@ -29,11 +29,11 @@ impl Secret {
 /// # Errors
 /// In words, when it does not exist.
 pub fn secret_at(text: &str, folder: &Path) -> Result<Secret, String> {
-    secret(text, &Surroundings { folder, environment: &|name| std::env::var(name).ok() }).map(Secret)
+    secret(text, &ConfigContext { folder, environment: &|name| std::env::var(name).ok() }).map(Secret)
 }
 
 /// Reads `env:NAME` or `file:PATH`; secrets are never written into the configuration itself.
-pub(super) fn secret(text: &str, surroundings: &Surroundings) -> Result<String, String> {
+pub(super) fn secret(text: &str, surroundings: &ConfigContext) -> Result<String, String> {
     if let Some(name) = text.strip_prefix("env:") {
         return (surroundings.environment)(name)
             .ok_or_else(|| format!("the environment has no variable {name}"));
@@ -47,7 +47,7 @@ pub(super) fn secret(text: &str, surroundings: &Surroundings) -> Result<String, 
     Err("a secret must not stand in this file: write \"env:NAME\" or \"file:PATH\"".into())
 }
 
-pub(super) fn secret_or_text(text: &str, surroundings: &Surroundings) -> Result<String, String> {
+pub(super) fn secret_or_text(text: &str, surroundings: &ConfigContext) -> Result<String, String> {
     if text.starts_with("env:") { secret(text, surroundings) } else { Ok(text.to_owned()) }
 }
 

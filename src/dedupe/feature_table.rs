@@ -80,7 +80,7 @@ pub(super) struct FeatureTable {
 }
 
 /// The home line of a feature. Features keep their order when the table grows.
-fn home(one: u32, lines: usize) -> usize {
+fn home_line(one: u32, lines: usize) -> usize {
     ((u64::from(one.wrapping_mul(0x9E37_79B1)) * lines as u64) >> 32) as usize
 }
 
@@ -91,22 +91,24 @@ fn next(at: usize, lines: usize) -> usize {
 
 impl FeatureTable {
     /// Touches the lines of these features so that their cache misses overlap.
-    pub(super) fn warm(&self, features: &[u32]) {
+    pub(super) fn prefetch(&self, features: &[u32]) {
         let count = self.lines.len();
         if count == 0 {
             return;
         }
-        std::hint::black_box(features.iter().fold(0, |seen, one| seen ^ self.lines[home(*one, count)].0[0]));
+        std::hint::black_box(
+            features.iter().fold(0, |seen, one| seen ^ self.lines[home_line(*one, count)].0[0]),
+        );
         // A frequent feature continues in the next line.
         let full =
-            features.iter().map(|one| home(*one, count)).filter(|&at| self.lines[at].0[SLOTS - 1] != 0);
+            features.iter().map(|one| home_line(*one, count)).filter(|&at| self.lines[at].0[SLOTS - 1] != 0);
         std::hint::black_box(full.fold(0, |seen, at| seen ^ self.lines[next(at, count)].0[0]));
     }
 
     /// Calls `call` for each posting of a feature within a range of days.
     pub(super) fn each(&self, one: u32, window: Window, mut call: impl FnMut(DayPosting)) {
         let count = self.lines.len();
-        let mut at = if count == 0 { return } else { home(one, count) };
+        let mut at = if count == 0 { return } else { home_line(one, count) };
         loop {
             let CacheLine(slots) = &self.lines[at];
             // First the matching slots, without branches, then their contents.
@@ -149,7 +151,7 @@ impl FeatureTable {
     /// Replaces a posting of a feature by another.
     pub(super) fn replace(&mut self, one: u32, old: DayPosting, new: DayPosting) {
         let (count, wanted) = (self.lines.len(), old.slot(one));
-        let mut at = if count == 0 { return } else { home(one, count) };
+        let mut at = if count == 0 { return } else { home_line(one, count) };
         loop {
             let CacheLine(slots) = &mut self.lines[at];
             if let Some(slot) = slots.iter_mut().find(|slot| **slot == wanted) {
@@ -167,7 +169,7 @@ impl FeatureTable {
 /// Puts a slot into the first free position from its home line on; the table is never full.
 fn put(lines: &mut [CacheLine], slot: Slot) {
     let count = lines.len();
-    let mut at = home((slot >> 32) as u32, count);
+    let mut at = home_line((slot >> 32) as u32, count);
     loop {
         if let Some(free) = lines[at].0.iter_mut().find(|slot| **slot == 0) {
             *free = slot;

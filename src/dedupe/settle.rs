@@ -27,16 +27,16 @@ pub(super) fn settle<L: EntryIndex>(
     index: &mut L,
     opinions: Vec<Assessment>,
 ) -> Result<Placement, L::Error> {
-    Settling { sketch, index, opinions }.settle()
+    PlacementSettler { sketch, index, opinions }.settle()
 }
 
-struct Settling<'a, L> {
+struct PlacementSettler<'a, L> {
     sketch: &'a Sketch,
     index: &'a mut L,
     opinions: Vec<Assessment>,
 }
 
-impl<L: EntryIndex> Settling<'_, L> {
+impl<L: EntryIndex> PlacementSettler<'_, L> {
     fn settle(mut self) -> Result<Placement, L::Error> {
         self.opinions.sort_by(|a, b| {
             let rank = |opinion: &Assessment| {

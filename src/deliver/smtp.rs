@@ -14,13 +14,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::judgement::{is_closing, is_crowded, is_final, is_spent, judged, may_be_its_own, not_taken};
-use self::message::{Stuffed, tell, uncarried};
+use self::message::{DotStuffed, send_envelope, unsupported_address};
 use self::pool::{ConnectionSlot, Idle, SmtpPool};
 use self::server::Server;
 pub use self::server::{SettingsError, SmtpSettings};
 use super::connection::{CLOSING, ConnectionOptions, SmtpConnection, SmtpFault};
-use super::{DeliverError, Sending};
-use crate::model::refusal::{Ours, Parties, SmtpCommand};
+use super::{DeliverError, SendAttempt};
+use crate::model::refusal::{OwnIdentity, Parties, SmtpCommand};
 
 /// Timeout of connecting, including TLS and AUTH.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -47,14 +47,18 @@ pub struct Smtp {
     timeout: Duration,
     hello: String,
     /// What a server may name that is ours.
-    ours: Ours,
+    ours: OwnIdentity,
     pool: Arc<SmtpPool>,
 }
 
 impl Smtp {
     /// # Errors
     /// When an address, a certificate or the login is unusable.
-    pub fn new(servers: &[SmtpSettings], timeout: Duration, ours: Ours) -> Result<Smtp, SettingsError> {
+    pub fn new(
+        servers: &[SmtpSettings],
+        timeout: Duration,
+        ours: OwnIdentity,
+    ) -> Result<Smtp, SettingsError> {
         let servers = servers.iter().map(Server::new).collect::<Result<Vec<_>, _>>()?;
         Ok(Smtp { servers, timeout, hello: ClientId::default().to_string(), ours, pool: Arc::default() })
     }
@@ -62,9 +66,9 @@ impl Smtp {
     /// Hands a message over. A server that cannot be reached, or does not take it, costs a try at the next one, whatever it says: it may
     /// be sick, and know nobody. After `stop` nothing is handed over any more; what the server was already told to take goes on to its
     /// end.
-    pub async fn send(&self, envelope: &Envelope, message: &str, stop: &CancellationToken) -> Sending {
+    pub async fn send(&self, envelope: &Envelope, message: &str, stop: &CancellationToken) -> SendAttempt {
         let (mut refused_by, mut passed_by) = (Vec::new(), Vec::new());
-        let (mut avoided, mut last): (Vec<usize>, Option<Sending>) = (Vec::new(), None);
+        let (mut avoided, mut last): (Vec<usize>, Option<SendAttempt>) = (Vec::new(), None);
         loop {
             let sending = self.send_once(envelope, message, stop, &avoided).await;
             let other = sending.server.filter(|at| self.has_other(*at, &avoided));
@@ -101,21 +105,21 @@ impl Smtp {
         message: &str,
         stop: &CancellationToken,
         avoided: &[usize],
-    ) -> Sending {
+    ) -> SendAttempt {
         let recipients: Vec<String> = envelope.to().iter().map(ToString::to_string).collect();
         let parties = Parties { ours: &self.ours, recipients: &recipients };
         let (mut is_fresh, mut slower) = (false, PAUSES.iter());
         loop {
             let agreed = tokio::select! {
                 biased;
-                () = stop.cancelled() => return Sending::by(None, Err(DeliverError::Stopped)),
+                () = stop.cancelled() => return SendAttempt::by(None, Err(DeliverError::Stopped)),
                 agreed = self.agree(envelope, &parties, is_fresh, avoided) => agreed,
             };
             let (idle, was_kept) = match agreed {
                 Ok(agreed) => agreed,
                 Err(failed) => return *failed,
             };
-            let named = |at, result| Sending { is_named: true, ..Sending::by(Some(at), result) };
+            let named = |at, result| SendAttempt { is_named: true, ..SendAttempt::by(Some(at), result) };
             let at = idle.place.at;
             match self.hand_over(idle, message).await {
                 // The server closed this connection without taking the message; a new one may work.
@@ -127,7 +131,7 @@ impl Smtp {
                     is_fresh = true;
                 }
                 Err((fault, Some(idle))) => {
-                    if !self.ease(idle, &fault, &mut slower).await {
+                    if !self.keep_or_slow_down(idle, &fault, &mut slower).await {
                         return named(at, Err(not_taken(&fault, &parties)));
                     }
                 }
@@ -178,12 +182,15 @@ impl Smtp {
         parties: &Parties<'_>,
         is_fresh: bool,
         avoided: &[usize],
-    ) -> Result<(Idle, bool), Box<Sending>> {
+    ) -> Result<(Idle, bool), Box<SendAttempt>> {
         let (mut is_fresh, mut slower) = (is_fresh, PAUSES.iter());
-        let failed = |at: Option<usize>, error| Box::new(Sending::by(at, Err(error)));
+        let failed = |at: Option<usize>, error| Box::new(SendAttempt::by(at, Err(error)));
         let answered = |at: usize, command: SmtpCommand, fault: &SmtpFault| {
             let is_named = matches!(command, SmtpCommand::Rcpt | SmtpCommand::Data);
-            Box::new(Sending { is_named, ..Sending::by(Some(at), Err(judged(command, fault, parties))) })
+            Box::new(SendAttempt {
+                is_named,
+                ..SendAttempt::by(Some(at), Err(judged(command, fault, parties)))
+            })
         };
         let mut last = failed(None, DeliverError::Unavailable("no mail server can be reached now".into()));
         // Each server once, and once more for a kept connection that was closed in the meantime.
@@ -198,13 +205,13 @@ impl Smtp {
                     continue;
                 }
             };
-            if let Some(error) = uncarried(&idle.connection, envelope) {
+            if let Some(error) = unsupported_address(&idle.connection, envelope) {
                 self.keep(idle);
                 return Err(failed(Some(at), error));
             }
             let pace = self.pool.state().server(at).pace;
             tokio::time::sleep(pace).await;
-            match tell(&mut idle.connection, envelope).await {
+            match send_envelope(&mut idle.connection, envelope).await {
                 Ok(()) => return Ok((idle, was_kept)),
                 // It had as many messages over this connection as it takes.
                 Err((_, fault)) if idle.messages > 0 && is_spent(&fault) => {
@@ -214,7 +221,7 @@ impl Smtp {
                 Err((command, fault @ SmtpFault::Refused(_))) if !is_closing(&fault) => {
                     // The server replied: the connection is fine, but this message is refused.
                     let is_fine = idle.connection.ask("RSET", 200..=299).await.is_ok();
-                    if is_fine && self.ease(idle, &fault, &mut slower).await {
+                    if is_fine && self.keep_or_slow_down(idle, &fault, &mut slower).await {
                         tries += 1;
                         continue;
                     }
@@ -321,7 +328,12 @@ impl Smtp {
 
     /// Keeps a connection, unless the server asks for fewer: then it is closed, or the pace is lowered where it is the only one. Answers
     /// whether the message is to be tried again at once.
-    async fn ease(&self, idle: Idle, fault: &SmtpFault, slower: &mut std::slice::Iter<'_, Duration>) -> bool {
+    async fn keep_or_slow_down(
+        &self,
+        idle: Idle,
+        fault: &SmtpFault,
+        slower: &mut std::slice::Iter<'_, Duration>,
+    ) -> bool {
         if !is_crowded(fault) {
             self.keep(idle);
             return false;
@@ -376,7 +388,7 @@ impl Smtp {
     /// # Errors
     /// With the connection, if it can be used further.
     async fn hand_over(&self, mut idle: Idle, message: &str) -> Result<(), (SmtpFault, Option<Idle>)> {
-        let done = idle.connection.ask_raw(Stuffed(message).to_string().as_bytes(), 200..=299).await;
+        let done = idle.connection.ask_raw(DotStuffed(message).to_string().as_bytes(), 200..=299).await;
         match done {
             Ok(_) => {
                 idle.messages += 1;
@@ -455,7 +467,7 @@ mod tests {
             .iter()
             .map(|url| SmtpSettings { url, username: None, secret: None, extra_root_pem: None })
             .collect();
-        Smtp::new(&settings, Duration::from_secs(1), Ours::default())
+        Smtp::new(&settings, Duration::from_secs(1), OwnIdentity::default())
     }
 
     #[test]

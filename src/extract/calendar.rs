@@ -88,7 +88,7 @@ pub(super) enum TimeUnit {
 
 /// What a text says of a day in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum DateRole {
     /// Nothing.
     Plain,
     Published,
@@ -135,9 +135,9 @@ pub(super) struct DateVocabulary {
     pub around: PhraseTable<()>,
     pub published: PhraseTable<()>,
     /// What stands before a day and says of what it is.
-    pub labels: PhraseTable<Role>,
+    pub labels: PhraseTable<DateRole>,
     /// The same, where nothing stands between it and the day.
-    pub stated: PhraseTable<Role>,
+    pub stated: PhraseTable<DateRole>,
     /// What stands between the first and the last of several days, and before the first.
     pub through: PhraseTable<()>,
     pub first: PhraseTable<()>,
@@ -188,13 +188,13 @@ pub(super) static CALENDAR: LazyLock<DateVocabulary> = LazyLock::new(|| {
             ("around", _) => all.around.add(words, ()),
             ("published", _) => {
                 all.published.add(words, ());
-                all.labels.add(words, Role::Published);
+                all.labels.add(words, DateRole::Published);
             }
             ("dated", _) => all.published.add(words, ()),
-            ("updated", _) => all.labels.add(words, Role::Updated),
-            ("stated", _) => all.stated.add(words, Role::Updated),
-            ("bound", _) => all.labels.add(words, Role::Bound),
-            ("event", _) => all.labels.add(words, Role::Event),
+            ("updated", _) => all.labels.add(words, DateRole::Updated),
+            ("stated", _) => all.stated.add(words, DateRole::Updated),
+            ("bound", _) => all.labels.add(words, DateRole::Bound),
+            ("event", _) => all.labels.add(words, DateRole::Event),
             ("through", _) => all.through.add(words, ()),
             ("first", _) => all.first.add(words, ()),
             ("and", _) => all.and.add(words, ()),
@@ -226,7 +226,7 @@ fn unit(name: &str) -> TimeUnit {
 
 /// A day found in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct FoundDate {
     pub date: Date,
     /// The tokens it consists of: `from..to`.
     pub from: usize,
@@ -244,7 +244,7 @@ pub(super) fn first_day(
     tokens: &[TextToken],
     order: DateOrder,
     is_prose: bool,
-) -> Option<Found> {
+) -> Option<FoundDate> {
     next_day(folded, tokens, 0, order, is_prose)
 }
 
@@ -255,7 +255,7 @@ pub(super) fn next_day(
     from: usize,
     order: DateOrder,
     is_prose: bool,
-) -> Option<Found> {
+) -> Option<FoundDate> {
     (from..tokens.len()).find_map(|at| {
         numeric(folded, tokens, at, order, is_prose)
             .or_else(|| roman(tokens, at))
@@ -267,7 +267,7 @@ pub(super) fn next_day(
 
 /// `20 Nov 26`, `20 NOV '26`, `24/nov./26`: a year of two digits, where the figures are joined, the year is marked as one, or there
 /// is nothing else but dates. "20 nov 18 h" is a time of day.
-fn written_short(folded: &str, tokens: &[TextToken], from: usize) -> Option<Found> {
+fn written_short(folded: &str, tokens: &[TextToken], from: usize) -> Option<FoundDate> {
     let first = tokens.get(from).filter(|first| first.is_number())?;
     let short = |rest: &[TextToken]| {
         let token = rest.first().filter(|token| token.text.len() == 2)?;
@@ -319,12 +319,12 @@ pub(super) fn written(
     tokens: &[TextToken],
     from: usize,
     year_of: impl Fn(&[TextToken]) -> Option<(i16, usize)>,
-) -> Option<Found> {
+) -> Option<FoundDate> {
     let month_at = |at: usize| month_at(tokens, at);
     let joint_at = |at: usize| at + tokens.get(at..).map_or(0, joint);
     let found = |year: i16, month: i8, day: i8, to: usize| {
         let date = Date::new(year, month, day).ok()?;
-        Some(Found { date, from, to, proves: None, is_ambiguous: false })
+        Some(FoundDate { date, from, to, proves: None, is_ambiguous: false })
     };
     let first = tokens.get(from)?;
     if let Some(day) = day(first.text) {
@@ -358,7 +358,7 @@ fn month_at(tokens: &[TextToken], at: usize) -> Option<(i8, usize)> {
 }
 
 /// `20.X.2026`, `20/X/2026`.
-fn roman(all: &[TextToken], from: usize) -> Option<Found> {
+fn roman(all: &[TextToken], from: usize) -> Option<FoundDate> {
     const MONTHS: [&str; 12] = ["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii"];
     let run @ [first, separator, month, same, last, ..] = all.get(from..)? else { return None };
     let is_joined = run[..5].windows(2).all(|two| two[0].end() == two[1].start);
@@ -368,16 +368,16 @@ fn roman(all: &[TextToken], from: usize) -> Option<Found> {
     let month = MONTHS.iter().position(|roman| *roman == month.text)? + 1;
     let date = Date::new(year(last.text)?, month as i8, day(first.text)?).ok()?;
     let is_date = !is_in_longer_run(all, from, separator.text) && !is_reference(all, from);
-    is_date.then_some(Found { date, from, to: from + 5, proves: None, is_ambiguous: false })
+    is_date.then_some(FoundDate { date, from, to: from + 5, proves: None, is_ambiguous: false })
 }
 
 /// `2022年10月4日`, `2022년 10월 4일`.
-fn ideographic(tokens: &[TextToken], from: usize) -> Option<Found> {
+fn ideographic(tokens: &[TextToken], from: usize) -> Option<FoundDate> {
     let [y, of_year, m, of_month, d, of_day, ..] = tokens.get(from..)? else { return None };
     let signs = [of_year.text, of_month.text, of_day.text];
     let is_date = matches!(signs, ["年", "月", "日" | "号"]) || signs.map(korean) == ["y", "m", "d"];
     let date = Date::new(year(y.text)?, number(m.text, 1..=2)? as i8, day(d.text)?).ok()?;
-    is_date.then_some(Found { date, from, to: from + 6, proves: None, is_ambiguous: false })
+    is_date.then_some(FoundDate { date, from, to: from + 6, proves: None, is_ambiguous: false })
 }
 
 /// Folding decomposes Hangul syllables, so they are recomposed first.
@@ -425,7 +425,13 @@ fn proven_order(dmy: Option<Date>, mdy: Option<Date>, weekday: Option<i8>) -> Op
 }
 
 /// `2022-10-14`, `14/10/2022`, `14.10.22`.
-fn numeric(folded: &str, all: &[TextToken], from: usize, order: DateOrder, is_prose: bool) -> Option<Found> {
+fn numeric(
+    folded: &str,
+    all: &[TextToken],
+    from: usize,
+    order: DateOrder,
+    is_prose: bool,
+) -> Option<FoundDate> {
     let [a, separator, b, same, c, ..] = all.get(from..)? else { return None };
     if separator.text != same.text || !separator.is_separator() {
         return None;
@@ -434,7 +440,7 @@ fn numeric(folded: &str, all: &[TextToken], from: usize, order: DateOrder, is_pr
         return None;
     }
     let made =
-        |date: Date, proves, is_ambiguous| Some(Found { date, from, to: from + 5, proves, is_ambiguous });
+        |date: Date, proves, is_ambiguous| Some(FoundDate { date, from, to: from + 5, proves, is_ambiguous });
     let pair = |token: &TextToken| number(token.text, 1..=2).map(|value| value as i8);
     if let Some(year) = year(a.text) {
         return made(Date::new(year, pair(b)?, day(c.text)?).ok()?, None, false);
@@ -506,7 +512,7 @@ pub(super) fn is_all_dates(tokens: &[TextToken]) -> bool {
     let words = &*CALENDAR;
     let has_figures = tokens.iter().any(TextToken::is_number);
     let updated = |rest: &[TextToken]| {
-        let label = words.labels.at_start(rest).filter(|(role, _)| has_figures && *role == Role::Updated);
+        let label = words.labels.at_start(rest).filter(|(role, _)| has_figures && *role == DateRole::Updated);
         label.map(|found| found.1)
     };
     let mut at = 0;

@@ -151,7 +151,7 @@ pub fn read_page(document: Document, rules: &PageRules) -> Result<PageReading, E
                 way: Some(ExtractionMethod::Selectors),
                 select: Some(select.clone()),
             },
-            None => page.mine(dates, &rules.known),
+            None => page.detect_listing(dates, &rules.known),
         };
         if reading.feed.entries.is_empty()
             && let Some(wall) = wall::wall(&page)

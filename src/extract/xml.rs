@@ -354,7 +354,7 @@ fn write_end(element: &Element, out: &mut String) {
 
 /// Resolves a reference; absolute ones, and those without a base, stay as they are.
 pub(super) fn resolve_against(base: Option<&Url>, reference: &str) -> String {
-    let mended = mended_address(reference);
+    let mended = repaired_address(reference);
     let reference = mended.trim();
     let scheme_end = reference.find([':', '/', '?', '#']).filter(|&at| reference.as_bytes()[at] == b':');
     let is_absolute = scheme_end.is_some_and(|at| {
@@ -369,7 +369,7 @@ pub(super) fn resolve_against(base: Option<&Url>, reference: &str) -> String {
 }
 
 /// An address with double escaping undone and invisible characters removed.
-fn mended_address(reference: &str) -> Cow<'_, str> {
+fn repaired_address(reference: &str) -> Cow<'_, str> {
     let is_unseen = |c: char| {
         matches!(c, '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}' | '\u{AD}' | '\n' | '\r' | '\t')
     };

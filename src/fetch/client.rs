@@ -20,9 +20,9 @@ use super::cookies::Cookies;
 use super::decode;
 pub use super::fetch_error::FetchError;
 use super::fetch_error::REDIRECTS_MAX;
-use super::gate::{Gates, HostPermit};
 pub use super::headers::{Meta, retry_after};
 use super::headers::{header, header_value};
+use super::host_limits::{HostLimits, HostPermit};
 use super::resolver::GuardedResolver;
 use super::robots;
 use crate::model::guard::Guard;
@@ -106,7 +106,7 @@ pub enum FetchOutcome {
 pub struct Client {
     http: reqwest::Client,
     settings: Arc<ClientSettings>,
-    gates: Gates,
+    gates: HostLimits,
     body_bytes: Arc<AtomicU64>,
 }
 
@@ -143,7 +143,7 @@ impl Client {
         if let Some(pem) = &settings.extra_roots_pem {
             builder = builder.tls_certs_merge(reqwest::Certificate::from_pem_bundle(pem)?);
         }
-        let gates = Gates::new(settings.per_host);
+        let gates = HostLimits::new(settings.per_host);
         Ok(Client { http: builder.build()?, settings: Arc::new(settings), gates, body_bytes: Arc::default() })
     }
 

@@ -74,7 +74,7 @@ impl Filter {
     }
 
     /// Whether an entry at this address may be kept, for all that the address says: other rules of `keep` may still fit.
-    pub fn lets_through(&self, url: &str) -> bool {
+    pub fn accepts_url(&self, url: &str) -> bool {
         let fits = |rule: &Rule| rule.field == RuleField::Url && rule.pattern.is_match(url);
         let by_address = self.keep.iter().all(|rule| rule.field == RuleField::Url);
         !self.drop.iter().any(fits) && (self.keep.is_empty() || !by_address || self.keep.iter().any(fits))

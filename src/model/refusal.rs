@@ -40,14 +40,14 @@ pub enum Refusal {
 
 /// What is ours, as a server may name it: addresses that we write from, and their domains.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Ours {
+pub struct OwnIdentity {
     addresses: Vec<String>,
     domains: Vec<String>,
 }
 
-impl Ours {
-    pub fn new<'a>(addresses: impl IntoIterator<Item = &'a str>) -> Ours {
-        let mut ours = Ours::default();
+impl OwnIdentity {
+    pub fn new<'a>(addresses: impl IntoIterator<Item = &'a str>) -> OwnIdentity {
+        let mut ours = OwnIdentity::default();
         for address in addresses {
             let address = whole(address);
             ours.domains.extend(address.rsplit_once('@').map(|(_, domain)| domain.to_owned()));
@@ -105,7 +105,7 @@ fn is_of_address(c: char) -> bool {
 /// Whom a refusal may be about.
 #[derive(Debug, Clone, Copy)]
 pub struct Parties<'a> {
-    pub ours: &'a Ours,
+    pub ours: &'a OwnIdentity,
     pub recipients: &'a [String],
 }
 
@@ -578,7 +578,7 @@ const CONNECTIONS: &[&str] = &[
 
 /// Whether an answer for now asks for fewer connections, or for less at a time.
 pub fn asks_for_fewer(code: u16, words: &str) -> bool {
-    let nobody = Parties { ours: &Ours::default(), recipients: &[] };
+    let nobody = Parties { ours: &OwnIdentity::default(), recipients: &[] };
     (400..500).contains(&code) && ReplyWords::new(words, &nobody).say(CONNECTIONS)
 }
 
@@ -604,7 +604,7 @@ const ONE_CONNECTION: [&str; 6] =
 pub fn asks_for_another(code: u16, words: &str) -> bool {
     // Of a message with a single recipient, there are never too many recipients.
     let is_of_recipients = matches!(enhanced(words), Some([4, 5, 3]));
-    let words = ReplyWords::new(words, &Parties { ours: &Ours::default(), recipients: &[] });
+    let words = ReplyWords::new(words, &Parties { ours: &OwnIdentity::default(), recipients: &[] });
     (400..600).contains(&code)
         && !words.say(CONNECTIONS)
         && words.say(MESSAGES)
@@ -638,7 +638,7 @@ static VOCABULARY: LazyLock<HashSet<&str>> = LazyLock::new(|| {
 
 /// What a reply says to everybody alike: the words of it that refusals are made of, or else those that are no addresses, domains, numbers
 /// and ids. An id may be one of letters, and a date has names.
-pub fn gist(words: &str) -> String {
+pub fn reply_signature(words: &str) -> String {
     let all = bare(words);
     let known: Vec<&str> = all.split(' ').filter(|word| VOCABULARY.contains(word)).collect();
     if known.len() < 2 { all } else { known.join(" ") }
@@ -802,7 +802,7 @@ mod tests {
     /// A line a reply: the source of the fact, the command, the code, the words, and what it is about.
     const REPLIES: &str = include_str!("replies.tsv");
     const NOBODY: Parties =
-        Parties { ours: &Ours { addresses: Vec::new(), domains: Vec::new() }, recipients: &[] };
+        Parties { ours: &OwnIdentity { addresses: Vec::new(), domains: Vec::new() }, recipients: &[] };
 
     #[test]
     fn replies_of_real_servers_are_about_what_they_are_about() {
@@ -818,7 +818,7 @@ mod tests {
                 .find(|command| format!("{command:?}") == name)
                 .unwrap()
         };
-        let ours = Ours::new(["news@example.org"]);
+        let ours = OwnIdentity::new(["news@example.org"]);
         let parties = Parties { ours: &ours, recipients: &["u@x.example".to_owned()] };
         let wrong: Vec<_> = rows
             .iter()
@@ -886,7 +886,7 @@ mod tests {
 
     #[test]
     fn what_names_ours_and_nothing_of_the_recipient_is_about_us() {
-        let ours = Ours::new(["bounces@lists.town.example", "News@town.example"]);
+        let ours = OwnIdentity::new(["bounces@lists.town.example", "News@town.example"]);
         let asked = |words: &str, recipient: &str| {
             let recipients = [recipient.to_owned()];
             refusal(Rcpt, 550, enhanced(words), words, &Parties { ours: &ours, recipients: &recipients })
@@ -921,12 +921,18 @@ mod tests {
             "550 5.1.1 <ana@a.example>: User unknown (id 4Xy9) at mx1.host.example.",
             "550 5.1.1 <bo@b.example>: user unknown (id 77q) at mx2.host.example",
         ];
-        assert_eq!(gist(alike[0]), "user unknown");
-        assert_eq!(gist(alike[1]), gist(alike[0]));
-        assert_eq!(gist("550 5.1.1 <c@d.example> user unknown, id at 12"), gist(alike[0]));
-        assert_eq!(gist("550 5.1.1 User unknown [vhibpwhbwgzj], on Thursday"), gist(alike[0]));
-        assert_ne!(gist("550 5.1.1 no such user"), gist(alike[0]));
-        assert_eq!(gist("550 what a pity 12a"), "what a pity");
+        assert_eq!(reply_signature(alike[0]), "user unknown");
+        assert_eq!(reply_signature(alike[1]), reply_signature(alike[0]));
+        assert_eq!(
+            reply_signature("550 5.1.1 <c@d.example> user unknown, id at 12"),
+            reply_signature(alike[0])
+        );
+        assert_eq!(
+            reply_signature("550 5.1.1 User unknown [vhibpwhbwgzj], on Thursday"),
+            reply_signature(alike[0])
+        );
+        assert_ne!(reply_signature("550 5.1.1 no such user"), reply_signature(alike[0]));
+        assert_eq!(reply_signature("550 what a pity 12a"), "what a pity");
     }
 
     #[test]

@@ -214,7 +214,7 @@ fn story_named_after(entry_id_of_first: &str) -> String {
 
 /// The current story and the keys of an entry.
 #[derive(Debug, Clone, PartialEq)]
-struct Stood {
+struct StoredPlacement {
     entry: EntryKey,
     story: StoryKey,
     keys: Vec<Key>,
@@ -227,7 +227,7 @@ struct Stood {
 /// When the store fails; what was moved stays moved.
 pub fn recluster(store: &Store, is_dry: bool, mut on_step: impl FnMut(usize)) -> anyhow::Result<PassCounts> {
     let mut memory = InMemoryIndex::default();
-    let mut stood: Vec<Stood> = Vec::new();
+    let mut stood: Vec<StoredPlacement> = Vec::new();
     loop {
         let after = stood.last().map_or(EntryKey::BEFORE_ALL, |last| last.entry);
         let batch = store.read(|r| {
@@ -244,7 +244,7 @@ pub fn recluster(store: &Store, is_dry: bool, mut on_step: impl FnMut(usize)) ->
             let Some((story, sketch)) = sketched else { continue };
             let keys = keys_of(&entry.entry);
             memory.add(&sketch.unwrap_or_default(), &keys);
-            stood.push(Stood { entry: entry.order, story, keys });
+            stood.push(StoredPlacement { entry: entry.order, story, keys });
         }
     }
     let numbers: HashMap<EntryKey, usize> =
@@ -268,7 +268,7 @@ type PlacementDecision = Option<(Relation, usize, String)>;
 /// Places all entries in order.
 fn decide(
     memory: &mut InMemoryIndex,
-    stood: &[Stood],
+    stood: &[StoredPlacement],
     rulings: &[(usize, usize, bool)],
     opening: impl Fn(EntryKey) -> Result<(String, String), StoreError>,
     on_step: &mut impl FnMut(usize),
@@ -313,7 +313,7 @@ fn decide(
 fn apply(
     store: &Store,
     memory: &InMemoryIndex,
-    stood: &[Stood],
+    stood: &[StoredPlacement],
     decisions: &[PlacementDecision],
     is_dry: bool,
 ) -> anyhow::Result<PassCounts> {
@@ -348,7 +348,7 @@ fn apply(
 /// Moves one entry into the story of another; skipped if either was deleted in the meantime.
 fn move_one(
     unit: &Unit<Write>,
-    stood: &[Stood],
+    stood: &[StoredPlacement],
     heirs: &HashMap<StoryKey, usize>,
     decisions: &[PlacementDecision],
     number: usize,
@@ -404,7 +404,7 @@ impl TopicAssigner<'_> {
     }
 
     /// The digests that a story did not match, and matches with other topics of one entry.
-    fn newly_wanting(&self, story: &Story, entry: EntryKey, topics: &[TopicMatch]) -> Vec<&Digest> {
+    fn newly_matching_digests(&self, story: &Story, entry: EntryKey, topics: &[TopicMatch]) -> Vec<&Digest> {
         let mut after = story.clone();
         for version in after.versions.iter_mut().filter(|version| version.order == entry) {
             version.topics = topics.to_vec();
@@ -431,7 +431,7 @@ pub fn label(
         let story = w.entries().story_of(entry.order)?;
         w.stories().put_label(entry.order, topics, now)?;
         w.stories().set_topics(entry.order, &matches)?;
-        let digests = topic_assigner.newly_wanting(&story, entry.order, &matches);
+        let digests = topic_assigner.newly_matching_digests(&story, entry.order, &matches);
         digests.iter().try_for_each(|digest| w.stories().set_told(&digest.id, &story.id))
     })?;
     Ok(matches)
@@ -468,7 +468,7 @@ pub fn reclassify(
                 changed += 1;
                 let story = w.entries().story_of(stored.order)?;
                 w.stories().set_topics(stored.order, topics)?;
-                let digests = topic_assigner.newly_wanting(&story, stored.order, topics);
+                let digests = topic_assigner.newly_matching_digests(&story, stored.order, topics);
                 digests.iter().try_for_each(|digest| w.stories().set_told(&digest.id, &story.id))?;
             }
             w.stories().put_job(RECLASSIFY, fingerprint, after)?;
@@ -498,8 +498,12 @@ mod tests {
         ];
         let stories = [1, 1, 3, 3, 5, 1];
         let mut memory = InMemoryIndex::with_generations_of(2);
-        let stood: Vec<Stood> = stories
-            .map(|story| Stood { entry: EntryKey::BEFORE_ALL, story: StoryKey(story), keys: Vec::new() })
+        let stood: Vec<StoredPlacement> = stories
+            .map(|story| StoredPlacement {
+                entry: EntryKey::BEFORE_ALL,
+                story: StoryKey(story),
+                keys: Vec::new(),
+            })
             .into();
         titles.iter().for_each(|title| {
             memory.add(&sketch(&SketchInput { source: "a", title, ..SketchInput::default() }), &[])

@@ -25,7 +25,7 @@ use crate::model::publication::{Archives, Images, Publication, PublicationKey, P
 use crate::model::story::Story;
 use crate::model::token::SigningKey;
 use crate::publish::formats::{self, FORMATS};
-use crate::publish::planet::Setting;
+use crate::publish::planet::SiteContext;
 use crate::publish::{DocumentLocation, OPML, PAGE, archive_name, atom, lists, planet};
 use crate::store::{DirtyStory, Store, StoreError};
 use crate::support::clock::Interrupted;
@@ -411,8 +411,13 @@ impl Publisher<'_> {
     }
 
     /// The rendering settings.
-    pub fn setting(&self) -> Setting<'_> {
-        Setting { catalog: self.catalog, publications: self.publications, images: self.images, key: self.key }
+    pub fn setting(&self) -> SiteContext<'_> {
+        SiteContext {
+            catalog: self.catalog,
+            publications: self.publications,
+            images: self.images,
+            key: self.key,
+        }
     }
 
     fn write(&self, path: &str, bytes: &[u8]) -> anyhow::Result<bool> {

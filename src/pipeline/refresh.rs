@@ -28,8 +28,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use url::Url;
 
-use self::document::{Brought, RawDocument};
 pub use self::document::{PreparedDocument, PreparedRefresh};
+use self::document::{RawDocument, ReadOutcome};
 use self::explore::PageEntries;
 use self::extraction::{document, extract_apart};
 use self::pages::PageBudget;
@@ -42,7 +42,7 @@ use crate::extract::{self, ExtractError, PageRules};
 use crate::fetch::client::{Accept, FetchOutcome, Fetched, Meta};
 use crate::fetch::politeness::PollBounds;
 use crate::model::feed::FeedFormat;
-use crate::model::source::{DateOrder, FetchState, PageMemory, Source, Validators};
+use crate::model::source::{DateOrder, FetchState, LearnedPage, Source, Validators};
 use crate::store::StoreError;
 use crate::support::text::many;
 
@@ -62,7 +62,7 @@ impl Refresher {
         let brought = match self.read(&source, &state, now).await {
             Ok(brought) => brought,
             Err(ReadError::Internal(error)) => return Err(error),
-            Err(error) => Brought::Failure(error),
+            Err(error) => ReadOutcome::Failure(error),
         };
         Ok(PreparedRefresh { source, state, lease, now, brought })
     }
@@ -120,7 +120,7 @@ impl Refresher {
             state,
             lease: None,
             now,
-            brought: Brought::Document(Box::new(document)),
+            brought: ReadOutcome::Document(Box::new(document)),
         };
         self.keep(&[prepared], &[])?;
         Ok(())
@@ -132,7 +132,7 @@ impl Refresher {
         source: &Arc<Source>,
         state: &FetchState,
         now: Timestamp,
-    ) -> Result<Brought, ReadError> {
+    ) -> Result<ReadOutcome, ReadError> {
         let looking = state.looking_at_the_page(now).filter(|_| source.kind.may_be_listing);
         if let Some(looking) = looking {
             // A page that cannot be read any more takes nothing from its feed.
@@ -146,7 +146,7 @@ impl Refresher {
                 .read_as(
                     source,
                     &FetchState {
-                        page: PageMemory { is_explored: state.page.is_explored, ..page },
+                        page: LearnedPage { is_explored: state.page.is_explored, ..page },
                         ..state.clone()
                     },
                     now,
@@ -161,11 +161,13 @@ impl Refresher {
         source: &Arc<Source>,
         state: &FetchState,
         now: Timestamp,
-    ) -> Result<Brought, ReadError> {
+    ) -> Result<ReadOutcome, ReadError> {
         if source.kind.is_mail() {
             let found = self.read_mailbox(source, now).await?;
             let (found, listed) = self.recognised(source, found)?;
-            return Ok(Brought::Document(Box::new(self.prepared(source, found, listed, None, now).await?)));
+            return Ok(ReadOutcome::Document(Box::new(
+                self.prepared(source, found, listed, None, now).await?,
+            )));
         }
         let address = state.address(&source.url);
         let mut budget = PageBudget::of(source, state);
@@ -177,7 +179,7 @@ impl Refresher {
         };
         let fetched = match answer {
             FetchOutcome::NotModified(meta) => {
-                return Ok(Brought::NotModified(Box::new(meta), budget.crawl_delay_seconds()));
+                return Ok(ReadOutcome::NotModified(Box::new(meta), budget.crawl_delay_seconds()));
             }
             FetchOutcome::Document(fetched) => *fetched,
         };
@@ -189,7 +191,7 @@ impl Refresher {
         let (found, listed) =
             self.with_item_pages(source, found, listed, rules.dates, &mut budget, now).await?;
         let document = self.prepared(source, found, listed, budget.crawl_delay_seconds(), now).await?;
-        Ok(Brought::Document(Box::new(document)))
+        Ok(ReadOutcome::Document(Box::new(document)))
     }
 
     /// Follows a page that only redirects its readers (`<meta http-equiv=refresh>`), once.
@@ -289,7 +291,7 @@ impl Refresher {
             if let Some(endpoint) =
                 explore::explore(&self.client, &endpoints, &page, listed.as_ref(), rules.dates, now).await?
             {
-                let seen = PageMemory { looked: Some(now), ..state.page.clone() };
+                let seen = LearnedPage { looked: Some(now), ..state.page.clone() };
                 return Ok(RawDocument::of_endpoint(endpoint, &seen));
             }
         }

@@ -34,13 +34,13 @@ pub use entries::{EntryFilter, MarkupScope};
 pub use feature_index::{PostingBuffer, SlotPosting};
 pub use hub::Push;
 pub use intake::{EntryPlacement, Features, KeyHolder};
-pub use leases::{Lease, Queue};
+pub use leases::{Lease, LeasedResource};
 pub use mailing::{ClaimedDelivery, Due, MailServer, NewIssue, QueuedDelivery, WhyHandedBack};
 pub use publishing::DirtyStory;
-pub use refusals::{NewRefusal, RefusedAlike, TakenThere};
+pub use refusals::{AcceptedAtDomain, NewRefusal, RefusedAlike};
 pub use sources::{RobotsFile, SourceRow};
 pub use subscribers::{Delivered, GroupIssue, InterestGroup, PAGE, SignUp};
-pub use unit::{Moment, Read, Unit, Write};
+pub use unit::{Read, SnapshotVersion, Unit, Write};
 
 /// Why the store failed. The message says what to do where something can be done.
 #[derive(Debug, thiserror::Error)]
@@ -174,7 +174,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub fn take_over_from_the_dead(&self) -> Result<usize> {
+    pub fn release_dead_workers(&self) -> Result<usize> {
         let workers = self.read(|r| r.leases().workers())?;
         let dead: Vec<String> =
             workers.into_iter().filter(|worker| worker != self.worker() && self.0.is_dead(worker)).collect();

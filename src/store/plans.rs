@@ -355,8 +355,8 @@ fn lease(w: &Unit<Write>) -> Result<()> {
     w.leases().workers()?;
     w.leases().has_any("w")?;
     w.leases().abandon("w")?;
-    let leases = w.leases().claim(Queue::Host, &["h".to_owned()], "w", now)?;
-    w.leases().held(Queue::Host, &["h"], "w")?;
+    let leases = w.leases().claim(LeasedResource::Host, &["h".to_owned()], "w", now)?;
+    w.leases().held(LeasedResource::Host, &["h"], "w")?;
     w.sources().states_of(&["s"])?;
     w.leases().settle(&leases[0], "w")?;
     w.leases().take_over("w")

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::driver::Db;
 use super::feature_index::FeatureIndex;
 use super::unit::{Read, Unit, Write};
-use super::workers::{Alive, beside, hide, is_free};
+use super::workers::{LivenessLock, beside, hide, is_free};
 use super::{Result, StoreError, schema};
 
 /// Number of concurrent readers; further ones wait.
@@ -50,7 +50,7 @@ pub(super) struct ConnectionPool {
     is_free: Condvar,
     worker: String,
     /// Locked while this process lives; leases of a worker whose file is not locked are free.
-    alive: Option<Alive>,
+    alive: Option<LivenessLock>,
 }
 
 #[derive(Default)]
@@ -72,7 +72,7 @@ impl ConnectionPool {
         let said =
             |step: usize, steps: usize| eprintln!("bringing the database up to date: step {step} of {steps}");
         schema::migrate(&mut connection, said)?;
-        let alive = Alive::new(path, worker);
+        let alive = LivenessLock::new(path, worker);
         let db = Db::new(connection);
         let index =
             FeatureIndex::open(&beside(path, "features"), &store_id(&db)?).map_err(StoreError::Features)?;
@@ -123,7 +123,7 @@ impl ConnectionPool {
         limit: Option<Duration>,
         work: impl FnOnce(&Unit<Read>) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
-        let reader = LentReader { pool: self, db: Some(self.take_reader()?) };
+        let reader = PooledReader { pool: self, db: Some(self.take_reader()?) };
         let Some(db) = &reader.db else { return Err(StoreError::Busy.into()) };
         let transaction = Transaction::begin(db, "BEGIN")?;
         if let Some(limit) = limit {
@@ -218,12 +218,12 @@ fn make_private(path: &Path) {
 }
 
 /// A reader on loan.
-struct LentReader<'a> {
+struct PooledReader<'a> {
     pool: &'a ConnectionPool,
     db: Option<Db>,
 }
 
-impl Drop for LentReader<'_> {
+impl Drop for PooledReader<'_> {
     fn drop(&mut self) {
         self.pool.readers.lock().unwrap_or_else(PoisonError::into_inner).idle.extend(self.db.take());
         self.pool.is_free.notify_one();

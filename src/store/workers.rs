@@ -25,15 +25,15 @@ pub(super) fn hide(store: &Path, ending: &str) {
 }
 
 /// Proof that a worker is alive: a locked file beside the database. The kernel releases the lock when the process ends.
-pub(super) struct Alive {
+pub(super) struct LivenessLock {
     path: PathBuf,
     // Held, not read.
     _lock: File,
 }
 
-impl Alive {
+impl LivenessLock {
     /// `None` where files cannot be locked: leases then end by time alone. Files of dead processes are removed.
-    pub(super) fn new(store: &Path, worker: &str) -> Option<Alive> {
+    pub(super) fn new(store: &Path, worker: &str) -> Option<LivenessLock> {
         let folder = beside(store, "workers");
         std::fs::create_dir_all(&folder).ok()?;
         sweep(&folder);
@@ -43,7 +43,7 @@ impl Alive {
             lock.lock().ok()?;
             // Another process may have taken it for a dead worker's file just before it was locked.
             if path.exists() {
-                return Some(Alive { path, _lock: lock });
+                return Some(LivenessLock { path, _lock: lock });
             }
         }
         None
@@ -72,7 +72,7 @@ pub(super) fn is_free(store: &Path, worker: &str) -> bool {
     }
 }
 
-impl Drop for Alive {
+impl Drop for LivenessLock {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.path);
     }
@@ -92,7 +92,7 @@ mod tests {
                 scope.spawn(move || {
                     for turn in 0..100 {
                         let name = format!("{worker:x}a{turn:x}");
-                        let alive = Alive::new(store, &name).unwrap();
+                        let alive = LivenessLock::new(store, &name).unwrap();
                         assert!(alive.path.exists() && !is_free(store, &name), "{name}");
                     }
                 });

@@ -40,7 +40,7 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    pub(super) fn find(sheet: &sheet::Sheet, ignored: &[String]) -> Result<Columns, Vec<String>> {
+    pub(super) fn find(sheet: &sheet::Spreadsheet, ignored: &[String]) -> Result<Columns, Vec<String>> {
         let names = &sheet.names;
         let values = |at: usize| {
             sheet.records.iter().map(move |(_, cells)| cell(cells, at)).filter(|cell| !cell.is_empty())

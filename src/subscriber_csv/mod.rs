@@ -15,7 +15,7 @@ use std::io::Read;
 use self::columns::{Columns, cell};
 use self::dates::Order;
 use self::row::row;
-pub use self::table::{Fate, PreferenceColumns, Remark, Row, Table, TableContext};
+pub use self::table::{PreferenceColumns, Remark, Row, RowDecision, Table, TableContext};
 pub use self::write::{write, write_head};
 use crate::model::mail_address::Address;
 
@@ -72,9 +72,9 @@ fn doubt(address: &Address) -> Option<String> {
 /// Adds a row. If a person occurs twice, a refusal wins, wherever it is.
 fn keep(table: &mut Table, seen: &mut HashMap<String, usize>, row: Row) {
     let rank = |row: &Row| match row.fate {
-        Fate::In(_) => 0,
-        Fate::LeftOut => 1,
-        Fate::Refused(_) => 2,
+        RowDecision::In(_) => 0,
+        RowDecision::LeftOut => 1,
+        RowDecision::Refused(_) => 2,
     };
     match seen.get(&row.address.as_str().to_lowercase()) {
         Some(at) if rank(&row) > rank(&table.rows[*at]) => table.rows[*at] = row,
@@ -118,8 +118,8 @@ mod tests {
         assert!(table.unclear.is_empty() && table.faults.is_empty(), "{table:?}");
         let fate = |row: &Row| {
             let fate = match row.fate {
-                Fate::In(state) | Fate::Refused(state) => state.as_str(),
-                Fate::LeftOut => "out",
+                RowDecision::In(state) | RowDecision::Refused(state) => state.as_str(),
+                RowDecision::LeftOut => "out",
             };
             format!("{} {fate}", &row.address.as_str()[..1])
         };
@@ -479,7 +479,7 @@ mod tests {
         let table = read_text(text);
         assert!(table.faults.is_empty(), "{:?}", table.faults);
         let row = &table.rows[0];
-        assert_eq!((row.fate, table.is_own), (Fate::In(SubscriberState::Paused), true));
+        assert_eq!((row.fate, table.is_own), (RowDecision::In(SubscriberState::Paused), true));
         let subscriber = Subscriber {
             address: row.address.clone(),
             state: SubscriberState::Paused,

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::columns::{Columns, cell};
 use super::dates::{self, Order};
 use super::sheet;
-use super::table::{Fate, PreferenceColumns, Row, TableContext};
+use super::table::{PreferenceColumns, Row, RowDecision, TableContext};
 use super::words::{self, CellMeaning, Column, MailingStatus};
 use crate::model::mail_address::Address;
 use crate::model::subscriber::{Choice, Preferences, SubscriberState};
@@ -261,10 +261,10 @@ pub(super) fn row(
         return Err(faults);
     };
     let fate = match (verdict, verdict.refusal()) {
-        (_, Some(state)) => Fate::Refused(state),
-        (MailingStatus::LeftOut, _) => Fate::LeftOut,
-        (MailingStatus::Paused, _) => Fate::In(SubscriberState::Paused),
-        _ => Fate::In(SubscriberState::Active),
+        (_, Some(state)) => RowDecision::Refused(state),
+        (MailingStatus::LeftOut, _) => RowDecision::LeftOut,
+        (MailingStatus::Paused, _) => RowDecision::In(SubscriberState::Paused),
+        _ => RowDecision::In(SubscriberState::Active),
     };
     let left_at = left_at(columns, cells, order);
     let consent_source = consent_source(columns, cells, reading.file);

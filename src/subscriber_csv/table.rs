@@ -7,7 +7,7 @@ use crate::model::subscriber::{Cadence, Preferences, SubscriberState, Subscripti
 
 /// The outcome for a person in an imported table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum RowDecision {
     /// They get mail, or are paused.
     In(SubscriberState),
     /// They left, bounced or complained, and are suppressed.
@@ -67,7 +67,7 @@ impl PreferenceColumns {
 pub struct Row {
     pub line: u64,
     pub address: Address,
-    pub fate: Fate,
+    pub fate: RowDecision,
     /// The reason in the table, unless the person is included.
     pub why: String,
     pub preferences: Preferences,

@@ -362,7 +362,7 @@ pub fn known(language: &str) -> Option<&'static str> {
 ///
 /// # Errors
 /// When the interface does not have it: a sentence that lists the languages it has.
-pub fn parse_language(text: &str) -> Result<String, String> {
+pub fn parse_interface_language(text: &str) -> Result<String, String> {
     if is_language_tag(text) && known(text).is_some() {
         return Ok(text.to_owned());
     }
@@ -506,8 +506,8 @@ mod tests {
     fn languages_are_known_by_their_primary_subtag_and_count() {
         assert_eq!(phrases("fr-CA")["colon"], "\u{a0}:");
         assert_eq!((known("PT-br"), known("tlh"), spoken("tlh", "fr")), (known("pt"), None, "fr"));
-        assert!(parse_language("fr-CA").is_ok() && parse_language("fr-@@ <b>").is_err());
-        assert!(parse_language("tlh").unwrap_err().contains("\"tlh\": use one of "));
+        assert!(parse_interface_language("fr-CA").is_ok() && parse_interface_language("fr-@@ <b>").is_err());
+        assert!(parse_interface_language("tlh").unwrap_err().contains("\"tlh\": use one of "));
         assert_eq!(language_name("tlh", "fr"), "tlh");
         assert_eq!(counted("more_stories", 1, "fr"), "et un article de plus sur la page web");
         assert_eq!(counted("more_stories", 1200, "es"), "y 1200 más en la página web");

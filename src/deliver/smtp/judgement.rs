@@ -3,7 +3,7 @@
 use crate::deliver::DeliverError;
 use crate::deliver::connection::{CLOSING, SmtpFault};
 use crate::model::refusal::{
-    Ours, Parties, Refusal, SmtpCommand, asks_for_another, asks_for_fewer, enhanced, refusal,
+    OwnIdentity, Parties, Refusal, SmtpCommand, asks_for_another, asks_for_fewer, enhanced, refusal,
 };
 
 /// Whether the server closes the connection, whatever the command.
@@ -15,7 +15,7 @@ pub(super) fn is_closing(fault: &SmtpFault) -> bool {
 pub(super) fn is_final(fault: &SmtpFault) -> bool {
     let SmtpFault::Refused(reply) = fault else { return false };
     let words = reply.words();
-    let nobody = Parties { ours: &Ours::default(), recipients: &[] };
+    let nobody = Parties { ours: &OwnIdentity::default(), recipients: &[] };
     refusal(SmtpCommand::Connect, reply.code, enhanced(&words), &words, &nobody) == Refusal::Us
 }
 

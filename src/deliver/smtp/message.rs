@@ -8,7 +8,7 @@ use crate::deliver::connection::{SmtpConnection, SmtpFault};
 use crate::model::refusal::SmtpCommand;
 
 /// Why a server cannot carry an address of an envelope, if it cannot: one beyond ASCII needs an extension (RFC 6531).
-pub(super) fn uncarried(connection: &SmtpConnection, envelope: &Envelope) -> Option<DeliverError> {
+pub(super) fn unsupported_address(connection: &SmtpConnection, envelope: &Envelope) -> Option<DeliverError> {
     if is_ascii(envelope.from()) && is_ascii(envelope.to()) || connection.has("SMTPUTF8") {
         return None;
     }
@@ -25,7 +25,7 @@ fn is_ascii<'a>(addresses: impl IntoIterator<Item = &'a Address>) -> bool {
 }
 
 /// Sends the envelope, up to the reply to DATA (RFC 5321 section 3.3).
-pub(super) async fn tell(
+pub(super) async fn send_envelope(
     connection: &mut SmtpConnection,
     envelope: &Envelope,
 ) -> Result<(), (SmtpCommand, SmtpFault)> {
@@ -45,9 +45,9 @@ pub(super) async fn tell(
 }
 
 /// A message as transmitted, dot-stuffed and with its terminator (RFC 5321 section 4.5.2).
-pub(super) struct Stuffed<'a>(pub(super) &'a str);
+pub(super) struct DotStuffed<'a>(pub(super) &'a str);
 
-impl std::fmt::Display for Stuffed<'_> {
+impl std::fmt::Display for DotStuffed<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut rest = self.0;
         if rest.starts_with('.') {
@@ -75,7 +75,7 @@ mod tests {
             ("", "\r\n.\r\n"),
             ("a\r\n.\r\n.\r\n", "a\r\n..\r\n..\r\n.\r\n"),
         ] {
-            assert_eq!(Stuffed(message).to_string(), want);
+            assert_eq!(DotStuffed(message).to_string(), want);
         }
     }
 }

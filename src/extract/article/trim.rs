@@ -93,7 +93,7 @@ pub(super) fn trimmed(html: &str) -> Option<String> {
     let mut out: Vec<NodeId> =
         lines.iter().filter(|line| leads_aside(**line)).map(|line| line.id()).collect();
     out.extend(lines.iter().filter(|line| is_row_of_links(**line)).map(|line| line.id()));
-    out.extend(asides(&lines));
+    out.extend(related_link_sections(&lines));
     out.extend(lines_of_page(lines.iter().copied()));
     out.extend(lines_of_page(lines.iter().rev().copied()));
     if out.is_empty() || out.len() >= lines.len() {
@@ -181,7 +181,7 @@ fn is_row_of_links(line: ElementRef) -> bool {
 }
 
 /// Headings over links to other articles, with those links.
-fn asides(lines: &[ElementRef]) -> Vec<NodeId> {
+fn related_link_sections(lines: &[ElementRef]) -> Vec<NodeId> {
     let is_title = |line: &&ElementRef| {
         matches!(line.value().name(), "h2" | "h3" | "h4" | "h5" | "h6")
             && words::is_one("aside", &text_of(**line))

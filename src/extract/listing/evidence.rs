@@ -7,7 +7,7 @@ use scraper::ElementRef;
 use url::Url;
 
 use super::cards::{Card, is_heading_link};
-use super::headings::{self, Above, Heading};
+use super::headings::{self, Heading, RecordContext};
 use super::kinds::{self, RecordKind, is_own_path, names_news};
 use super::links::is_call;
 use super::unread;
@@ -114,7 +114,9 @@ fn is_called_news(page: &Page, cards: &[Card], entries: &[RawEntry], is_rich: bo
     // Bare links under a heading of their own are what that says.
     let is_of_page = || match is_rich {
         true => above.iter().filter(|above| above.is_apart()).count() * 2 < above.len(),
-        false => !most(cards, |card| is_own_path(page, &card.href)) && !above.iter().any(Above::is_apart),
+        false => {
+            !most(cards, |card| is_own_path(page, &card.href)) && !above.iter().any(RecordContext::is_apart)
+        }
     };
     let calls_them_news = || {
         is_page_of_news(page)
@@ -125,7 +127,7 @@ fn is_called_news(page: &Page, cards: &[Card], entries: &[RawEntry], is_rich: bo
     !are_others && calls_them_news() && is_of_page() && !is_menu_again(page, cards)
 }
 
-fn is_of_page(above: &Above) -> bool {
+fn is_of_page(above: &RecordContext) -> bool {
     above.heading.as_ref().is_some_and(Heading::is_of_page)
 }
 
@@ -309,7 +311,8 @@ mod tests {
     /// The titles that are read from a page.
     fn titles(address: &str, body: &str) -> Vec<String> {
         let url = Url::parse(&format!("https://x.org{address}")).unwrap();
-        let reading = Page::parse(body, Some(&url)).mine(DateRules::strict(DateOrder::Dmy), &HashSet::new());
+        let reading =
+            Page::parse(body, Some(&url)).detect_listing(DateRules::strict(DateOrder::Dmy), &HashSet::new());
         reading.feed.entries.into_iter().filter_map(|entry| Some(entry.title?.value)).collect()
     }
 

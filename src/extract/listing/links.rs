@@ -124,7 +124,7 @@ pub(super) fn is_stable_class(class: &str) -> bool {
 
 /// What counts as a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reach {
+pub(super) enum LinkScope {
     /// Links to other pages.
     Links,
     /// Also elements that a script makes links of, and links to routes (`#/news/1`) and parts (`#news-1`) of the same page.
@@ -132,16 +132,16 @@ pub(super) enum Reach {
 }
 
 /// The links of a page, without those that never lead to an entry.
-pub(super) fn anchors(page: &Page, reach: Reach) -> Vec<Anchor<'_>> {
+pub(super) fn anchors(page: &Page, reach: LinkScope) -> Vec<Anchor<'_>> {
     let own = page.base();
     let own_key = own.map(key_of).unwrap_or_default();
-    let selector = selector(if reach == Reach::Wide { WIDE } else { "a[href]" });
+    let selector = selector(if reach == LinkScope::Wide { WIDE } else { "a[href]" });
     let sizes = TextLengths::of(page);
     let mut found = Vec::new();
     for element in page.html().select(&selector).take(ANCHORS_MAX) {
         let href = match reach {
-            Reach::Links => element.attr("href").filter(|href| !href.trim_start().starts_with('#')),
-            Reach::Wide => own_target(element),
+            LinkScope::Links => element.attr("href").filter(|href| !href.trim_start().starts_with('#')),
+            LinkScope::Wide => own_target(element),
         };
         let Some(href) = href.map(str::trim).filter(|href| !href.is_empty()) else { continue };
         let resolved = match own {
@@ -153,7 +153,9 @@ pub(super) fn anchors(page: &Page, reach: Reach) -> Vec<Anchor<'_>> {
             continue;
         }
         let mut key = key_of(&url);
-        match url.fragment().filter(|fragment| !fragment.is_empty() && reach == Reach::Wide && key == own_key)
+        match url
+            .fragment()
+            .filter(|fragment| !fragment.is_empty() && reach == LinkScope::Wide && key == own_key)
         {
             Some(fragment) => key = format!("{key}#{fragment}"),
             None if key == own_key || is_no_entry(&url, own) => continue,

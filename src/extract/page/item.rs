@@ -5,11 +5,11 @@ use scraper::ElementRef;
 use serde_json::Value;
 use url::Url;
 
-use super::dates::{AHEAD, ShownDates, is_moment_of};
+use super::dates::{AHEAD, VisibleDates, is_moment_of};
 use super::{Page, selector, text_of};
 use crate::extract::date::parse_day;
 use crate::extract::dated_address::day_in_address;
-use crate::extract::prose_date::{DateContext, DateRules, Told, midnight};
+use crate::extract::prose_date::{DateContext, DateRules, StatedDates, midnight};
 use crate::extract::xml::resolve_against;
 use crate::model::event::Event;
 use crate::model::feed::{Image, Person};
@@ -119,7 +119,8 @@ impl Page {
             let name = ["property", "name", "itemprop"].iter().find_map(|name| element.attr(name))?;
             let place = names.iter().position(|known| name.eq_ignore_ascii_case(known))?;
             let value = element.attr("content")?;
-            let told = || Told::of(value, DateRules::strict(rules.order), DateContext::Named).published;
+            let told =
+                || StatedDates::of(value, DateRules::strict(rules.order), DateContext::Named).published;
             let date = parse_day(value).or_else(|| told().and_then(midnight))?;
             let is_of_part = element.ancestors().filter_map(ElementRef::wrap).any(is_of_other_kind);
             (!is_of_part).then_some((place, date))
@@ -245,12 +246,12 @@ impl Page {
         };
         let elements = article.descendants().filter_map(ElementRef::wrap).filter(is_own);
         let is_agenda = self.is_under_agenda(rules.now);
-        let dates = ShownDates::of_article(article, elements, rules, is_agenda);
+        let dates = VisibleDates::of_article(article, elements, rules, is_agenda);
         let beside =
             heading.into_iter().flat_map(|heading| heading.next_siblings().filter_map(ElementRef::wrap));
         let beside = beside.flat_map(|sibling| sibling.descendants().filter_map(ElementRef::wrap));
         let beside = beside.filter(is_own).take(BESIDE_TITLE_MAX);
-        let near = ShownDates::of_article(article, beside, rules, is_agenda);
+        let near = VisibleDates::of_article(article, beside, rules, is_agenda);
         (dates.named().or(near.published()), dates.updated, near.event())
     }
 }

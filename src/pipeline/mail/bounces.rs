@@ -2,10 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::answers;
-use super::returned::{MessageDisposition, ProcessedMessage, Returns};
-use super::subscribers::{self, Left};
-use crate::bounces::{self, BounceKind, Failure, Return, ReturnedMail};
+use super::inbound::{InboundContext, MessageDisposition, ProcessedMessage};
+use super::replies;
+use super::subscribers::{self, LeaveOutcome};
+use crate::bounces::{self, BounceKind, Failure, InboundKind, InboundMail};
 use crate::model::digest::DigestId;
 use crate::model::keys::DeliveryKey;
 use crate::model::mail_address::Address;
@@ -22,7 +22,7 @@ const SOFT_WITHIN: SignedDuration = SignedDuration::from_hours(60 * 24);
 const TOLD_ONCE_IN: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Whom a report is about.
-struct Concerned {
+struct ReportedRecipient {
     hash: String,
     shown: String,
     /// The delivery, where the report shows which.
@@ -36,24 +36,28 @@ struct Concerned {
 ///
 /// # Errors
 /// When the store fails: the message has to be read again.
-pub fn take(returns: &Returns, bytes: &[u8], recipients: &[String]) -> anyhow::Result<ProcessedMessage> {
+pub fn take(
+    returns: &InboundContext,
+    bytes: &[u8],
+    recipients: &[String],
+) -> anyhow::Result<ProcessedMessage> {
     let report = bounces::read(bytes, recipients, &returns.sender.ours());
     let done = |line: String| Ok(ProcessedMessage::new(line, MessageDisposition::Done));
     match &report.what {
-        Return::Other(why) => done(format!("ignored: {why}")),
-        Return::Answer(answer) if !answer.is_reply && !has_return_path(returns, &report) => {
+        InboundKind::Other(why) => done(format!("ignored: {why}")),
+        InboundKind::Answer(answer) if !answer.is_reply && !has_return_path(returns, &report) => {
             done("ignored: nothing that concerns us".into())
         }
-        Return::Answer(answer) => answers::pass_on(returns, answer, bytes),
-        Return::OptOut => done(opted_out(returns, &report)?),
-        Return::Leave(from) => done(leave(returns, &report, from.as_deref())?),
-        Return::Complaint(kind) if kind == "fraud" && !returns.fraud_is_complaint => {
+        InboundKind::Answer(answer) => replies::pass_on(returns, answer, bytes),
+        InboundKind::OptOut => done(opted_out(returns, &report)?),
+        InboundKind::Leave(from) => done(leave(returns, &report, from.as_deref())?),
+        InboundKind::Complaint(kind) if kind == "fraud" && !returns.fraud_is_complaint => {
             done("ignored: a report of fraud ([mail] fraud_is_complaint makes it a complaint)".into())
         }
-        Return::Complaint(_) => done(complained(returns, &report)?),
-        Return::Bounce(failures) => {
+        InboundKind::Complaint(_) => done(complained(returns, &report)?),
+        InboundKind::Bounce(failures) => {
             let mut lines = returns.store.write(|w| {
-                let Some(person) = concerned(w, &returns.sender.key, &report)? else {
+                let Some(person) = reported_recipient(w, &returns.sender.key, &report)? else {
                     return Ok(vec![unproven("bounce")]);
                 };
                 let failures = of_recipient(&returns.sender.key, &person.hash, failures);
@@ -85,7 +89,7 @@ fn of_recipient(key: &SigningKey, hash: &str, failures: &[Failure]) -> Vec<Failu
 }
 
 /// The mark of a message that was acted on for a person.
-fn mark(report: &ReturnedMail, hash: &str) -> String {
+fn mark(report: &InboundMail, hash: &str) -> String {
     format!("read {} {hash}", report.id)
 }
 
@@ -93,7 +97,7 @@ fn mark(report: &ReturnedMail, hash: &str) -> String {
 /// sent since then is newer, whatever its own date says.
 fn past<A>(
     unit: &Unit<A>,
-    report: &ReturnedMail,
+    report: &InboundMail,
     hash: &str,
     queued: Option<Timestamp>,
 ) -> Result<Option<&'static str>, StoreError> {
@@ -108,19 +112,14 @@ fn past<A>(
     Ok((is_older && !is_of_later_mail).then_some("written before they agreed to get mail"))
 }
 
-fn note_read(
-    unit: &Unit<Write>,
-    report: &ReturnedMail,
-    hash: &str,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+fn note_read(unit: &Unit<Write>, report: &InboundMail, hash: &str, now: Timestamp) -> Result<(), StoreError> {
     unit.subscribers().put_bounce(&mark(report, hash), hash, "read", now, now).map(drop)
 }
 
 /// Ends a digest by its token, as a message asks for. `None` if the token is not ours.
 fn leave_by(
-    returns: &Returns,
-    report: &ReturnedMail,
+    returns: &InboundContext,
+    report: &InboundMail,
     token: &str,
     queued: Option<Timestamp>,
 ) -> anyhow::Result<Option<String>> {
@@ -129,16 +128,20 @@ fn leave_by(
     if let Some(why) = store.read(|r| past(r, report, &hash, queued))? {
         return Ok(Some(format!("ignored: an unsubscribe request, {why}")));
     }
-    if subscribers::unsubscribe(store, key, token, None, now)? != Left::All {
+    if subscribers::unsubscribe(store, key, token, None, now)? != LeaveOutcome::All {
         return Ok(None);
     }
     store.write(|w| note_read(w, report, &hash, now))?;
-    let by = if report.what == Return::OptOut { "their mailbox provider" } else { "mail" };
+    let by = if report.what == InboundKind::OptOut { "their mailbox provider" } else { "mail" };
     Ok(Some(format!("unsubscribed by {by}")))
 }
 
 /// Ends the digest that a mail to `sent` was of.
-fn leave_delivered(returns: &Returns, report: &ReturnedMail, sent: &Delivered) -> anyhow::Result<String> {
+fn leave_delivered(
+    returns: &InboundContext,
+    report: &InboundMail,
+    sent: &Delivered,
+) -> anyhow::Result<String> {
     let Delivered { recipient, digest, queued, .. } = sent;
     let token = leave_token(&returns.sender.key, recipient, digest);
     let line = leave_by(returns, report, &token, Some(*queued))?.unwrap_or_default();
@@ -146,12 +149,12 @@ fn leave_delivered(returns: &Returns, report: &ReturnedMail, sent: &Delivered) -
 }
 
 /// Whether it came to, or is about, a return path that only a mail of ours had.
-fn has_return_path(returns: &Returns, report: &ReturnedMail) -> bool {
+fn has_return_path(returns: &InboundContext, report: &InboundMail) -> bool {
     report.return_tokens.iter().any(|token| returns.sender.key.verify_short(BOUNCE, token).is_some())
 }
 
 /// An unsubscribe request that a mailbox provider reports needs the same proof as a complaint.
-fn opted_out(returns: &Returns, report: &ReturnedMail) -> anyhow::Result<String> {
+fn opted_out(returns: &InboundContext, report: &InboundMail) -> anyhow::Result<String> {
     if let Some(line) = leave_by_tokens(returns, report)? {
         return Ok(line);
     }
@@ -162,7 +165,7 @@ fn opted_out(returns: &Returns, report: &ReturnedMail) -> anyhow::Result<String>
 }
 
 /// Leaves by the first of the tokens in a message that is ours.
-fn leave_by_tokens(returns: &Returns, report: &ReturnedMail) -> anyhow::Result<Option<String>> {
+fn leave_by_tokens(returns: &InboundContext, report: &InboundMail) -> anyhow::Result<Option<String>> {
     if report.leave_tokens.is_empty() {
         return Ok(None);
     }
@@ -180,12 +183,12 @@ fn leave_token(key: &SigningKey, address: &str, digest: &DigestId) -> String {
     key.sign(UNSUBSCRIBE, &format!("{} {}", digest.list(), key.hash(address)))
 }
 
-fn complained(returns: &Returns, report: &ReturnedMail) -> Result<String, StoreError> {
+fn complained(returns: &InboundContext, report: &InboundMail) -> Result<String, StoreError> {
     returns.store.write(|w| {
-        let Some(person) = concerned(w, &returns.sender.key, report)? else {
+        let Some(person) = reported_recipient(w, &returns.sender.key, report)? else {
             return Ok(unproven("complaint"));
         };
-        let Concerned { hash, shown, queued, .. } = &person;
+        let ReportedRecipient { hash, shown, queued, .. } = &person;
         if let Some(why) = past(w, report, hash, *queued)? {
             return Ok(format!("ignored: a complaint of {shown}, {why}"));
         }
@@ -202,29 +205,29 @@ fn unproven(what: &str) -> String {
 
 /// The recipient that a report is about, found by the return path, the Message-ID or a link of our mail, which nobody else can
 /// know. Addresses in the report prove nothing.
-fn concerned(
+fn reported_recipient(
     unit: &Unit<Write>,
     key: &SigningKey,
-    report: &ReturnedMail,
-) -> Result<Option<Concerned>, StoreError> {
+    report: &InboundMail,
+) -> Result<Option<ReportedRecipient>, StoreError> {
     let list = unit.subscribers();
     if let Some(Delivered { key: number, recipient, digest, queued }) = delivered_to(unit, key, report)? {
         let is_operator = matches!(digest, DigestId::Operator | DigestId::Answer);
         let (hash, shown) = (key.hash(&recipient), masked(&recipient));
         let (delivery, queued) = (Some(number), Some(queued));
-        return Ok(Some(Concerned { hash, shown, delivery, queued, is_operator }));
+        return Ok(Some(ReportedRecipient { hash, shown, delivery, queued, is_operator }));
     }
     let mut read = report.leave_tokens.iter().filter_map(|token| subscribers::read_leave_token(key, token));
     let Some((_, hash)) = read.next() else { return Ok(None) };
     let shown = list.get(&hash)?.map_or_else(|| "a recipient".into(), |known| known.address.masked());
-    Ok(Some(Concerned { hash, shown, delivery: None, queued: None, is_operator: false }))
+    Ok(Some(ReportedRecipient { hash, shown, delivery: None, queued: None, is_operator: false }))
 }
 
 /// The delivery that a report is about.
 fn delivered_to<A>(
     unit: &Unit<A>,
     key: &SigningKey,
-    report: &ReturnedMail,
+    report: &InboundMail,
 ) -> Result<Option<Delivered>, StoreError> {
     let list = unit.subscribers();
     for number in report.return_tokens.iter().filter_map(|token| key.verify_short(BOUNCE, token)) {
@@ -246,12 +249,12 @@ fn masked(address: &str) -> String {
 
 fn bounced(
     unit: &Unit<Write>,
-    returns: &Returns,
-    report: &ReturnedMail,
-    person: &Concerned,
+    returns: &InboundContext,
+    report: &InboundMail,
+    person: &ReportedRecipient,
     failure: &Failure,
 ) -> anyhow::Result<String> {
-    let Concerned { hash, shown, delivery, queued, is_operator } = person;
+    let ReportedRecipient { hash, shown, delivery, queued, is_operator } = person;
     let is_operator = *is_operator || returns.is_operator(hash);
     // An alias with many mailboxes behind it, or a server that repeats itself, tells of one mail many times.
     let id = delivery.map_or_else(|| report.id.clone(), |DeliveryKey(number)| format!("of {number} "));
@@ -325,7 +328,7 @@ pub fn note_soft(unit: &Unit<Write>, hash: &str, id: &str, now: Timestamp) -> an
 
 /// Handles a request to leave by mail. Proof of who it is from are the token of our link, the return path, or a reply to our mail
 /// from its recipient's address; a sender's address alone can be forged, so it is only sent the link.
-fn leave(returns: &Returns, report: &ReturnedMail, from: Option<&str>) -> anyhow::Result<String> {
+fn leave(returns: &InboundContext, report: &InboundMail, from: Option<&str>) -> anyhow::Result<String> {
     if let Some(line) = leave_by_tokens(returns, report)? {
         return Ok(line);
     }
@@ -345,7 +348,7 @@ fn leave(returns: &Returns, report: &ReturnedMail, from: Option<&str>) -> anyhow
 }
 
 /// Sends a link to the preferences to a sender without proof; tells the operator where that is impossible.
-fn answer(returns: &Returns, from: &Address) -> anyhow::Result<String> {
+fn answer(returns: &InboundContext, from: &Address) -> anyhow::Result<String> {
     let hash = returns.sender.key.hash(from.as_str());
     let (known, is_recipient) = returns.store.read(|r| {
         let list = r.subscribers();

@@ -9,7 +9,7 @@
 mod brakes;
 mod ledger;
 mod outcome;
-mod readers;
+mod recipients;
 mod settlement;
 mod verdict;
 
@@ -26,12 +26,12 @@ use self::brakes::{AcceptedMail, Audience, Brakes};
 use self::ledger::{Claim, ClaimRequest, Ledger, LedgerKeeper, carry_out};
 pub use self::outcome::Deliveries;
 use self::outcome::DeliveryOutcome;
-pub use self::readers::DigestRecipients;
-use self::settlement::{DeliveryEvidence, Sentence, Settled, Settlement};
-use super::brake::{Before, Brake, Doubt, Ground, Noted, Rest, domain_of};
-use crate::deliver::message::{Built, MessageError, PreparedMessage, Sender, build, prepare};
+pub use self::recipients::DigestRecipients;
+use self::settlement::{DeliveryEvidence, DoubtDecision, SettledDelivery, Settlement};
+use super::brake::{AcceptanceHistory, AnswerEffects, Brake, Doubt, RefusalGround, ServerRunEnd, domain_of};
+use crate::deliver::message::{BuiltMessage, MessageError, PreparedMessage, Sender, build, prepare};
 use crate::deliver::transport::Transport;
-use crate::deliver::{DeliverError, Sending};
+use crate::deliver::{DeliverError, SendAttempt};
 use crate::model::digest::{Delivery, DigestId, Issue, Notice, OnUncertain};
 use crate::model::keys::DeliveryKey;
 use crate::store::{ClaimedDelivery, Due, MailServer, Store, StoreError, Unit, Write};
@@ -233,7 +233,11 @@ impl OutboxWorker {
                     let outcome =
                         DeliveryOutcome::Withheld(delivery.message_id.clone(), format!("not sent: {reason}"));
                     told.push(outcome.clone());
-                    settled.push(Settlement::Claimed(Settled::new(claimed, outcome, self.clock.now())));
+                    settled.push(Settlement::Claimed(SettledDelivery::new(
+                        claimed,
+                        outcome,
+                        self.clock.now(),
+                    )));
                 }
                 Claim::Ours(claimed, turn) => {
                     let sending = self.send(&delivery, built, turn).await;
@@ -259,7 +263,7 @@ impl OutboxWorker {
         &self,
         delivery: &Delivery,
         claimed: ClaimedDelivery,
-        sending: &Sending,
+        sending: &SendAttempt,
         brake: &Brake,
         way: &SenderContext,
         settled: &mut Vec<Settlement>,
@@ -285,10 +289,10 @@ impl OutboxWorker {
     async fn send(
         &self,
         delivery: &Delivery,
-        built: Result<Built, MessageError>,
+        built: Result<BuiltMessage, MessageError>,
         turn: Option<Timestamp>,
-    ) -> Sending {
-        let failed = |error| Sending::by(None, Err(error));
+    ) -> SendAttempt {
+        let failed = |error| SendAttempt::by(None, Err(error));
         let message = match (self.outdated(delivery), built) {
             (Some(reason), _) => return failed(DeliverError::Permanent(reason)),
             (None, Err(error)) => return failed(DeliverError::Permanent(error.to_string())),
@@ -306,7 +310,7 @@ impl OutboxWorker {
         sending.map(|reason| masked(&reason, delivery))
     }
 
-    fn built(&self, delivery: &Delivery, body: &Body) -> Result<Built, MessageError> {
+    fn built(&self, delivery: &Delivery, body: &Body) -> Result<BuiltMessage, MessageError> {
         build(&self.sender, delivery, body.as_ref().as_ref().map_err(Clone::clone)?)
     }
 
@@ -337,8 +341,8 @@ impl OutboxWorker {
     }
 
     /// What was said of a recipient, if it was that.
-    fn doubt(&self, delivery: &Delivery, claimed: ClaimedDelivery, sending: &Sending) -> Option<Doubt> {
-        let (ground, reason) = Ground::of(sending.result.as_ref().err()?)?;
+    fn doubt(&self, delivery: &Delivery, claimed: ClaimedDelivery, sending: &SendAttempt) -> Option<Doubt> {
+        let (ground, reason) = RefusalGround::of(sending.result.as_ref().err()?)?;
         Some(Doubt {
             number: claimed.number,
             attempts: claimed.attempt.saturating_sub(1),
@@ -355,8 +359,8 @@ impl OutboxWorker {
     }
 
     /// What is to be kept of those whom an answer decides.
-    fn noted(&self, delivery: &Delivery, noted: Noted, brake: &Brake) -> Vec<Settlement> {
-        let Noted { believed, forgotten, out, paused } = noted;
+    fn noted(&self, delivery: &Delivery, noted: AnswerEffects, brake: &Brake) -> Vec<Settlement> {
+        let AnswerEffects { believed, forgotten, out, paused } = noted;
         if let Some(reason) = paused {
             let domain = domain_of(&delivery.recipient);
             tracing::info!(domain, reason, "nothing more is sent to this domain in this run");
@@ -369,7 +373,7 @@ impl OutboxWorker {
                 brake.pull(reason);
             }
         }
-        let believed = believed.into_iter().map(|doubt| Settlement::Believed(self.sentence(doubt)));
+        let believed = believed.into_iter().map(|doubt| Settlement::Believed(self.doubt_decision(doubt)));
         let deferred = |doubt: Doubt| DeliveryOutcome::Deferred(doubt.message_id, doubt.reason);
         let forgotten = forgotten.into_iter().map(|doubt| Settlement::Told(deferred(doubt)));
         believed.chain(forgotten).collect()
@@ -389,17 +393,18 @@ impl OutboxWorker {
         &self,
         delivery: &Delivery,
         claimed: ClaimedDelivery,
-        sending: &Sending,
+        sending: &SendAttempt,
         doubt: Option<&Doubt>,
-    ) -> Settled {
+    ) -> SettledDelivery {
         // Pauses count from the current time: a run may have been under way for hours.
-        let settled = Settled::of(delivery, claimed, sending, self.pace.on_uncertain, self.clock.now());
+        let settled =
+            SettledDelivery::of(delivery, claimed, sending, self.pace.on_uncertain, self.clock.now());
         let hash = || self.sender.key.hash(&delivery.recipient);
-        Settled { mark: DeliveryEvidence::of(delivery, sending, doubt, hash), ..settled }
+        SettledDelivery { mark: DeliveryEvidence::of(delivery, sending, doubt, hash), ..settled }
     }
 
-    fn sentence(&self, doubt: Doubt) -> Sentence {
-        Sentence::of(doubt, &self.operators, self.clock.now())
+    fn doubt_decision(&self, doubt: Doubt) -> DoubtDecision {
+        DoubtDecision::of(doubt, &self.operators, self.clock.now())
     }
 
     /// What is still in doubt is decided, and what is known of servers and domains is kept. Answers why mail waits that is still in
@@ -417,8 +422,11 @@ impl OutboxWorker {
                 let (known, is_news) = self.note_server(w, server, taken, left_out)?;
                 done.is_server_news |= is_news;
                 last_taken = last_taken.max(known.taken);
-                let before =
-                    Before { taken: known.taken, taken_any: known.taken_any, has_taken_any: taken.any };
+                let before = AcceptanceHistory {
+                    taken: known.taken,
+                    taken_any: known.taken_any,
+                    has_taken_any: taken.any,
+                };
                 let mut told = Vec::new();
                 for (brake, audience) in brakes.all() {
                     let rest = brake.rest(server, before, audience == Audience::Lists, now);
@@ -438,10 +446,10 @@ impl OutboxWorker {
     }
 
     /// Keeps what becomes of those who were in doubt until the end.
-    fn decide(&self, unit: &Unit<Write>, rest: Rest) -> anyhow::Result<Vec<DeliveryOutcome>> {
+    fn decide(&self, unit: &Unit<Write>, rest: ServerRunEnd) -> anyhow::Result<Vec<DeliveryOutcome>> {
         rest.held.iter().try_for_each(|number| unit.mailing().hold(*number))?;
         let mut told = Vec::new();
-        for sentence in rest.believed.into_iter().map(|doubt| self.sentence(doubt)) {
+        for sentence in rest.believed.into_iter().map(|doubt| self.doubt_decision(doubt)) {
             told.push(carry_out(unit, &sentence, self.pace.refusals_max, self.clock.now())?);
         }
         let deferred = |doubt: Doubt| DeliveryOutcome::Deferred(doubt.message_id, doubt.reason);

@@ -220,7 +220,7 @@ pub struct PersonalReport {
 const CLOCK_STEP: SignedDuration = SignedDuration::from_hours(1);
 
 /// Notes the clock. Where it has gone back, it was ahead, and slots that subscribers were given under it are computed again.
-fn heed_clock(store: &Store, now: Timestamp) -> Result<(), StoreError> {
+fn check_clock(store: &Store, now: Timestamp) -> Result<(), StoreError> {
     let latest = store.read(|r| r.subscribers().latest_clock())?;
     if latest.is_some_and(|latest| (now - CLOCK_STEP..now + CLOCK_STEP).contains(&latest)) {
         return Ok(());
@@ -244,7 +244,7 @@ pub fn queue_personal(
     stop: &CancellationToken,
 ) -> anyhow::Result<PersonalReport> {
     let mut turn = PersonalReport::default();
-    heed_clock(store, context.now)?;
+    check_clock(store, context.now)?;
     // Read before the stories: an entry that arrives in between goes into the next issue.
     let last = store.read(|r| r.entries().last())?;
     let coming = context.coming(store)?;

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 use url::Url;
 
-use super::visits::{self, Recognised};
+use super::visits::{self, RecognisedEntry};
 use crate::classify::Classifier;
 use crate::dedupe::grams::Opening;
 use crate::dedupe::keys::{self, EntryNames, further_identities};
@@ -41,11 +41,11 @@ pub struct Candidate {
     pub key: String,
     pub fingerprint: String,
     /// `None` if it was stored and unchanged when looked up, and need not be processed.
-    pub cleaned: Option<Box<Cleaned>>,
+    pub cleaned: Option<Box<CleanedEntry>>,
 }
 
 /// What is stored of an entry if it is new or changed.
-pub struct Cleaned {
+pub struct CleanedEntry {
     pub entry: Entry,
     pub topics: Vec<TopicMatch>,
     pub keys: Vec<Key>,
@@ -120,7 +120,7 @@ impl Recogniser {
         let found = visits::recognise(&self.entries, &recent);
         let is_found = |key: &String| found.iter().any(|one| one.key == *key);
         recent.retain(|(key, _)| is_found(key));
-        for Recognised { at, key, fingerprint } in found {
+        for RecognisedEntry { at, key, fingerprint } in found {
             self.own[at] = Identity::from_key(&key);
             self.fingerprints[at] = fingerprint;
             self.keys[at] = key;
@@ -202,12 +202,13 @@ impl Recogniser {
             Some(stored) => keys::is_reused(raw, stored),
             None => is_shared,
         };
-        if is_taken { telling(raw, further, &others, stored) } else { None }.unwrap_or_else(|| own.clone())
+        if is_taken { distinguishing_identity(raw, further, &others, stored) } else { None }
+            .unwrap_or_else(|| own.clone())
     }
 }
 
 /// The first further identity that distinguishes the entry from the others and from the known one, or else its last one.
-fn telling(
+fn distinguishing_identity(
     raw: &RawEntry,
     further: &[Option<Identity>; 4],
     others: &[&[Option<Identity>; 4]],
@@ -257,7 +258,7 @@ impl Preparation<'_> {
         listed.into_iter().map(candidate).collect()
     }
 
-    fn clean(&self, listed: &ListedEntry) -> Cleaned {
+    fn clean(&self, listed: &ListedEntry) -> CleanedEntry {
         // The configuration takes precedence over a template that says "en" on every page.
         let language = self.source.language.as_deref().or(self.language);
         let context = Context {
@@ -276,7 +277,7 @@ impl Preparation<'_> {
             RuleOutcome::Dropped(rule) => Some(rule.to_string()),
             _ => None,
         };
-        Cleaned { keys: keys_of(&entry), sketch: sketch_of(&entry, self.now), entry, topics, dropped_by }
+        CleanedEntry { keys: keys_of(&entry), sketch: sketch_of(&entry, self.now), entry, topics, dropped_by }
     }
 }
 

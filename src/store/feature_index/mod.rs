@@ -147,7 +147,7 @@ impl FeatureIndex {
         let anchors: Vec<u32> =
             anchors.iter().map(|anchor| anchor_feature(*anchor, span(mark.day))).collect();
         for (features, kind) in [(text_features, 0), (&anchors, u64::from(ANCHOR_BIT))] {
-            segment.warm(features.iter().copied());
+            segment.prefetch(features.iter().copied());
             features.iter().for_each(|feature| {
                 segment.put_posting(slot(*feature, day_mark(mark.day), place) | kind, place, || Some(*mark))
             });

@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
 use super::outcome::DeliveryOutcome;
-use super::readers::DigestRecipients;
-use super::settlement::{DeliveryEvidence, Follow, Sentence, Settled, Settlement};
+use super::recipients::DigestRecipients;
+use super::settlement::{DeliveryEvidence, DoubtDecision, FollowUp, SettledDelivery, Settlement};
 use super::verdict::kept_back;
 use crate::model::digest::DigestId;
 use crate::model::keys::DeliveryKey;
@@ -38,11 +38,11 @@ pub(super) enum Claim {
 pub(super) struct LedgerEntry {
     settled: Vec<Settlement>,
     wanted: Option<ClaimRequest>,
-    answer: oneshot::Sender<anyhow::Result<Turn>>,
+    answer: oneshot::Sender<anyhow::Result<LedgerReply>>,
 }
 
 /// What the ledger answers.
-pub(super) struct Turn {
+pub(super) struct LedgerReply {
     pub(super) claim: Claim,
     /// What became of those who were in doubt.
     pub(super) decided: Vec<DeliveryOutcome>,
@@ -64,7 +64,7 @@ impl Ledger {
         &self,
         settled: Vec<Settlement>,
         wanted: Option<ClaimRequest>,
-    ) -> anyhow::Result<Turn> {
+    ) -> anyhow::Result<LedgerReply> {
         let (answer, answered) = oneshot::channel();
         let gone = || anyhow::anyhow!("the ledger of deliveries is closed");
         self.0.send(LedgerEntry { settled, wanted, answer }).await.map_err(|_| gone())?;
@@ -104,7 +104,7 @@ impl LedgerKeeper {
         }
     }
 
-    fn keep(&self, batch: &[LedgerEntry]) -> anyhow::Result<Vec<Turn>> {
+    fn keep(&self, batch: &[LedgerEntry]) -> anyhow::Result<Vec<LedgerReply>> {
         self.store.write(|w| {
             let now = self.clock.now();
             let mut turns = Vec::with_capacity(batch.len());
@@ -123,7 +123,7 @@ impl LedgerKeeper {
                     Some(wanted) => self.claim(w, wanted, now)?,
                     None => Claim::Refused,
                 };
-                turns.push(Turn { claim, decided });
+                turns.push(LedgerReply { claim, decided });
             }
             Ok(turns)
         })
@@ -177,7 +177,7 @@ impl LedgerKeeper {
     }
 }
 
-fn settle(unit: &Unit<Write>, settled: &Settled, now: Timestamp) -> anyhow::Result<()> {
+fn settle(unit: &Unit<Write>, settled: &SettledDelivery, now: Timestamp) -> anyhow::Result<()> {
     match &settled.mark {
         Some(DeliveryEvidence::Taken(hash, domain)) => unit.mailing().note_taken(hash, domain, now)?,
         Some(DeliveryEvidence::Refused(refused)) => unit.mailing().put_refusal(refused, now)?,
@@ -208,11 +208,11 @@ fn settle(unit: &Unit<Write>, settled: &Settled, now: Timestamp) -> anyhow::Resu
 /// Keeps what becomes of a delivery that was in doubt, and answers that: what is said of many is nobody's own.
 pub(super) fn carry_out(
     unit: &Unit<Write>,
-    sentence: &Sentence,
+    sentence: &DoubtDecision,
     refusals_max: usize,
     now: Timestamp,
 ) -> anyhow::Result<DeliveryOutcome> {
-    let Sentence { number, attempts, .. } = *sentence;
+    let DoubtDecision { number, attempts, .. } = *sentence;
     if let Some(kept) = kept_back(unit, sentence, refusals_max, now)? {
         unit.mailing().keep_back(number, attempts, &kept.why, kept.next_attempt)?;
         let id = sentence.message_id.clone();
@@ -230,15 +230,15 @@ pub(super) fn carry_out(
     Ok(sentence.outcome.clone())
 }
 
-fn follow(unit: &Unit<Write>, follow: &Follow, now: Timestamp) -> anyhow::Result<()> {
+fn follow(unit: &Unit<Write>, follow: &FollowUp, now: Timestamp) -> anyhow::Result<()> {
     match follow {
-        Follow::Nothing => {}
+        FollowUp::Nothing => {}
         // Writing to such addresses again would damage our reputation with mailbox providers.
-        Follow::HardBounce(hash) => {
+        FollowUp::HardBounce(hash) => {
             unit.mailing().note_believed(hash, now)?;
             subscribers::suppress_within(unit, hash, SubscriberState::Bounced, now)?;
         }
-        Follow::SoftBounce(hash, id) => {
+        FollowUp::SoftBounce(hash, id) => {
             bounces::note_soft(unit, hash, &format!("given up: {id}"), now)?;
         }
     }

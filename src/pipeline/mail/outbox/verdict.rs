@@ -4,8 +4,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::settlement::{Follow, Sentence};
-use crate::store::{RefusedAlike, StoreError, TakenThere, Unit, WhyHandedBack, Write};
+use super::settlement::{DoubtDecision, FollowUp};
+use crate::store::{AcceptedAtDomain, RefusedAlike, StoreError, Unit, WhyHandedBack, Write};
 
 /// What was refused and taken counts for so long.
 const WINDOW: SignedDuration = SignedDuration::from_hours(72);
@@ -27,7 +27,7 @@ struct RefusalHistory {
     was_served: bool,
     /// Refused readers at the domain, this one included, and what the domain took.
     refused: u64,
-    taken: TakenThere,
+    taken: AcceptedAtDomain,
     /// Those refused in the same words at domains that took nothing since, and what all domains took on the best day.
     alike: RefusedAlike,
     taken_of_all: u64,
@@ -35,7 +35,7 @@ struct RefusalHistory {
 
 /// Why a reader is not suppressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Doubtful {
+enum SuppressionDoubt {
     /// Many at the domain are refused.
     There,
     /// Many are refused in the same words.
@@ -51,7 +51,7 @@ fn is_crowd(refused: u64, of: u64, refusals_max: u64) -> bool {
 
 impl RefusalHistory {
     /// Why the reader is not to be suppressed yet, if so.
-    fn doubtful(&self, refusals_max: u64, now: Timestamp) -> Option<Doubtful> {
+    fn suppression_doubt(&self, refusals_max: u64, now: Timestamp) -> Option<SuppressionDoubt> {
         let lasts = now.duration_since(self.since);
         let has_taken = self.taken.latest.is_some_and(|latest| latest >= self.since);
         // Whoever is put off for two days while nobody there is served at all shares that with the others.
@@ -60,17 +60,17 @@ impl RefusalHistory {
             && is_crowd(self.alike.readers, self.taken_of_all, refusals_max);
         if is_shut || is_crowd(self.refused, self.taken.most_a_day, refusals_max) {
             // What is said for days, while others there are served, is true.
-            (!(self.is_gone && has_taken && lasts >= WINDOW)).then_some(Doubtful::There)
+            (!(self.is_gone && has_taken && lasts >= WINDOW)).then_some(SuppressionDoubt::There)
         } else if is_alike {
-            (!(self.is_gone && lasts >= WINDOW)).then_some(Doubtful::Alike)
+            (!(self.is_gone && lasts >= WINDOW)).then_some(SuppressionDoubt::Alike)
         } else {
-            (self.is_gone && self.was_served && lasts < ANOTHER_DAY).then_some(Doubtful::Served)
+            (self.is_gone && self.was_served && lasts < ANOTHER_DAY).then_some(SuppressionDoubt::Served)
         }
     }
 }
 
 /// How a delivery waits whose reader is not suppressed.
-pub(super) struct KeptBack {
+pub(super) struct HeldDelivery {
     pub(super) why: WhyHandedBack,
     pub(super) next_attempt: Timestamp,
 }
@@ -78,14 +78,14 @@ pub(super) struct KeptBack {
 /// Why a reader of a list is not suppressed yet for what a server says, if so. What was believed of others before is then taken back.
 pub(super) fn kept_back(
     unit: &Unit<Write>,
-    sentence: &Sentence,
+    sentence: &DoubtDecision,
     refusals_max: usize,
     now: Timestamp,
-) -> Result<Option<KeptBack>, StoreError> {
+) -> Result<Option<HeldDelivery>, StoreError> {
     let (hash, is_gone) = match &sentence.follow {
-        Follow::HardBounce(hash) => (hash, true),
-        Follow::SoftBounce(hash, _) => (hash, false),
-        Follow::Nothing => return Ok(None),
+        FollowUp::HardBounce(hash) => (hash, true),
+        FollowUp::SoftBounce(hash, _) => (hash, false),
+        FollowUp::Nothing => return Ok(None),
     };
     let was_served = unit.mailing().was_served(sentence.number)?;
     let known = match unit.mailing().refused_since(hash)? {
@@ -100,7 +100,7 @@ pub(super) fn kept_back(
         None => RefusalHistory { is_gone, since: now, was_served, ..RefusalHistory::default() },
     };
     let since = known.since;
-    let Some(why) = known.doubtful(refusals_max as u64, now) else {
+    let Some(why) = known.suppression_doubt(refusals_max as u64, now) else {
         return Ok(None);
     };
     let pause = now.duration_since(since).as_secs();
@@ -110,19 +110,19 @@ pub(super) fn kept_back(
     let domain = &sentence.domain;
     // Without figures: equal reasons are equal texts.
     let held = match why {
-        Doubtful::There => Some(format!("many readers of {domain} are refused within days")),
-        Doubtful::Alike => Some("many readers are refused in the same words within days".to_owned()),
-        Doubtful::Served => None,
+        SuppressionDoubt::There => Some(format!("many readers of {domain} are refused within days")),
+        SuppressionDoubt::Alike => Some("many readers are refused in the same words within days".to_owned()),
+        SuppressionDoubt::Served => None,
     };
     let why_back = match held {
         Some(crowd) => {
             let reason = format!("{crowd}: {reason}");
             let has_taken = known.taken.latest.is_some_and(|latest| latest >= since);
-            if why == Doubtful::There && !has_taken {
+            if why == SuppressionDoubt::There && !has_taken {
                 unit.mailing().pause_domain(domain, &reason)?;
             }
             let window = (now.saturating_sub(WINDOW).unwrap_or(Timestamp::MIN), WINDOW);
-            unit.mailing().take_back(hash, why == Doubtful::Alike, window, next_attempt)?;
+            unit.mailing().take_back(hash, why == SuppressionDoubt::Alike, window, next_attempt)?;
             WhyHandedBack::NotTheirs(reason)
         }
         None => WhyHandedBack::InDoubt {
@@ -130,7 +130,7 @@ pub(super) fn kept_back(
             since: None,
         },
     };
-    Ok(Some(KeptBack { why: why_back, next_attempt }))
+    Ok(Some(HeldDelivery { why: why_back, next_attempt }))
 }
 
 /// Adds what is known of others.
@@ -164,13 +164,13 @@ mod tests {
 
     fn gone(refused: u64, most_a_day: u64, latest: i64) -> RefusalHistory {
         let latest = (most_a_day > 0).then_some(at(latest));
-        let taken = TakenThere { most_a_day, latest };
+        let taken = AcceptedAtDomain { most_a_day, latest };
         RefusalHistory { is_gone: true, since: at(0), refused, taken, ..RefusalHistory::default() }
     }
 
     #[test]
     fn a_reader_is_gone_when_it_is_said_of_few_and_again_on_another_day_of_who_was_served() {
-        use Doubtful::{Served, There};
+        use SuppressionDoubt::{Served, There};
         // How many are refused, what the domain took on its best day, when the last time; served before, hours; why not.
         for (refused, best, latest, was_served, hours, want) in [
             (1, 0, 0, false, 0, None),
@@ -189,7 +189,7 @@ mod tests {
             (27, 63, -1, true, 72, Some(There)),
         ] {
             let known = RefusalHistory { was_served, ..gone(refused, best, latest) };
-            let got = known.doubtful(MAX, at(hours));
+            let got = known.suppression_doubt(MAX, at(hours));
             assert_eq!(got, want, "{refused} {best} {latest} {was_served} {hours}");
         }
     }
@@ -202,8 +202,8 @@ mod tests {
         {
             let alike = RefusedAlike { readers, domains };
             let known = RefusalHistory { alike, taken_of_all: all, ..gone(1, 0, 0) };
-            assert_eq!(known.doubtful(MAX, at(1)).is_none(), at_once, "{readers} {domains} {all}");
-            assert_eq!(known.doubtful(MAX, at(72)).is_none(), later, "{readers} {domains} {all}");
+            assert_eq!(known.suppression_doubt(MAX, at(1)).is_none(), at_once, "{readers} {domains} {all}");
+            assert_eq!(known.suppression_doubt(MAX, at(72)).is_none(), later, "{readers} {domains} {all}");
         }
     }
 
@@ -215,13 +215,13 @@ mod tests {
         };
         for (known, want) in [
             (put_off(1, 0, 0), None),
-            (put_off(2, 0, 0), Some(Doubtful::There)),
-            (put_off(2, 9, -5), Some(Doubtful::There)),
+            (put_off(2, 0, 0), Some(SuppressionDoubt::There)),
+            (put_off(2, 9, -5), Some(SuppressionDoubt::There)),
             (put_off(2, 9, 30), None),
-            (put_off(5, 9, 30), Some(Doubtful::There)),
+            (put_off(5, 9, 30), Some(SuppressionDoubt::There)),
             (put_off(5, 50, 30), None),
         ] {
-            assert_eq!(known.doubtful(MAX, at(48)), want, "{known:?}");
+            assert_eq!(known.suppression_doubt(MAX, at(48)), want, "{known:?}");
         }
     }
 }

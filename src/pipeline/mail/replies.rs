@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
-use super::returned::{MessageDisposition, ProcessedMessage, Returns};
+use super::inbound::{InboundContext, MessageDisposition, ProcessedMessage};
 use crate::bounces::{PersonalReply, plain_address};
 use crate::deliver::message::message_id;
 use crate::digest::TEXT_COLUMNS;
@@ -34,7 +34,11 @@ enum ReplyNotQueued {
 ///
 /// # Errors
 /// When the store fails.
-pub fn pass_on(returns: &Returns, answer: &PersonalReply, bytes: &[u8]) -> anyhow::Result<ProcessedMessage> {
+pub fn pass_on(
+    returns: &InboundContext,
+    answer: &PersonalReply,
+    bytes: &[u8],
+) -> anyhow::Result<ProcessedMessage> {
     let who = Address::parse(&answer.from).map_or_else(|_| "somebody".into(), |from| from.masked());
     let kept = |why: &str| {
         Ok(ProcessedMessage::new(
@@ -69,7 +73,7 @@ pub fn pass_on(returns: &Returns, answer: &PersonalReply, bytes: &[u8]) -> anyho
 /// Records and queues the forwarded reply in one unit of work, so that neither concurrent processes nor a killed one forward it
 /// twice or never.
 fn queue(
-    returns: &Returns,
+    returns: &InboundContext,
     answer: &PersonalReply,
     reader: &Address,
     bytes: &[u8],

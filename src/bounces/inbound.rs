@@ -19,7 +19,7 @@ pub enum BounceKind {
 
 /// The classification of a returned message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Return {
+pub enum InboundKind {
     Bounce(Vec<Failure>),
     /// A complaint, with its feedback type: `abuse` or `fraud`.
     Complaint(String),
@@ -63,8 +63,8 @@ pub struct Failure {
 
 /// A classified message with the tokens in it that may be ours; the pipeline verifies their signatures.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReturnedMail {
-    pub what: Return,
+pub struct InboundMail {
+    pub what: InboundKind,
     /// The same whenever this message is read: its Message-ID, or a hash of all of it.
     pub id: String,
     /// When it was written or received, whichever is later.

@@ -14,7 +14,7 @@ use crate::extract;
 use crate::model::mail_address::Address;
 use crate::model::source::Source;
 use crate::pipeline::mail::bounces::take;
-use crate::pipeline::mail::returned::{MessageDisposition, ProcessedMessage, Returns};
+use crate::pipeline::mail::inbound::{InboundContext, MessageDisposition, ProcessedMessage};
 use crate::pipeline::refresh::Refresher;
 use crate::pipeline::refresh::mailbox::source_of;
 use crate::support::text::{many, percent_decoded};
@@ -99,7 +99,7 @@ fn take_one(app: &App, reader: Option<&Address>, bytes: &[u8]) -> anyhow::Result
     if let Some(taken) = newsletter(&app.refresher, &app.config.sources, bytes, &[], now)? {
         return Ok(taken);
     }
-    let returns = Returns {
+    let returns = InboundContext {
         store: app.store(),
         sender: &app.sender,
         fraud_is_complaint: app.config.mail.fraud_is_complaint,
@@ -121,7 +121,7 @@ async fn hand_over(app: &App, listen: &str) -> anyhow::Result<()> {
     let operators = app.config.mail.operators.clone();
     let (refresher, sources) = (app.refresher.clone(), app.config.sources.clone());
     let take = move |bytes: &[u8], recipients: &[String]| {
-        let returns = Returns {
+        let returns = InboundContext {
             store: &store,
             sender: &sender,
             fraud_is_complaint,

@@ -9,7 +9,7 @@ use crate::store::Store;
 
 /// The context in which returned mail is processed.
 #[derive(Clone, Copy)]
-pub struct Returns<'a> {
+pub struct InboundContext<'a> {
     pub store: &'a Store,
     pub sender: &'a Sender,
     /// Whether a report of fraud counts as a complaint.
@@ -23,7 +23,7 @@ pub struct Returns<'a> {
     pub now: Timestamp,
 }
 
-impl Returns<'_> {
+impl InboundContext<'_> {
     /// Whether a keyed hash is that of an operator's address.
     pub(super) fn is_operator(&self, hash: &str) -> bool {
         self.operators.iter().any(|operator| self.sender.key.hash(operator.as_str()) == hash)
