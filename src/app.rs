@@ -43,7 +43,7 @@ use self::parts::{dkim, duration, mailbox, secret};
 const INDEXED: usize = 2_000;
 
 /// Between two lines that tell how far long work is.
-const TOLD_EVERY: Duration = Duration::from_secs(5);
+const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 /// A third of a lease.
 const RENEWED_AFTER: Duration = Duration::from_secs(200);
 /// Interval at which a published folder held by another process is checked.
@@ -190,7 +190,7 @@ impl App {
         let (mut done, mut told) = (0, Instant::now());
         maintenance::make_ready(self.store(), |entries| {
             done += entries;
-            if told.elapsed() >= TOLD_EVERY {
+            if told.elapsed() >= REPORT_INTERVAL {
                 told = Instant::now();
                 eprintln!("bringing the database up to date: {done} entries are ready to be compared");
             }
@@ -210,7 +210,7 @@ impl App {
         self.take_over()?;
         // Stories of earlier versions have to be recognisable in new entries.
         self.make_ready()?;
-        self.go_on()?;
+        self.check_not_stopped()?;
         let bounds =
             Bounds { concurrency: self.config.fetch.concurrency, per_host: self.config.fetch.per_host };
         let sources: Vec<Arc<Source>> = self.config.sources.iter().cloned().map(Arc::new).collect();
@@ -234,7 +234,7 @@ impl App {
 
     /// # Errors
     /// When the work has to end.
-    pub fn go_on(&self) -> Result<(), Interrupted> {
+    pub fn check_not_stopped(&self) -> Result<(), Interrupted> {
         if self.stop.is_cancelled() { Err(Interrupted) } else { Ok(()) }
     }
 
@@ -369,12 +369,12 @@ impl App {
         let reports = fetched.reports;
         let published = self.publish().await?;
         self.announce().await?;
-        self.go_on()?;
+        self.check_not_stopped()?;
         let digest_reports = tokio::task::block_in_place(|| self.queue())?;
         // The web version has to exist before the mail that links to it.
         self.archive()?;
         let deliveries = self.deliver(None).await?;
-        self.go_on()?;
+        self.check_not_stopped()?;
         tokio::task::block_in_place(|| self.maintain())?;
         tracing::info!(
             sources = reports.len(),
@@ -391,7 +391,7 @@ impl App {
         let mut digest_reports = Vec::new();
         queue::note_absent(self.store(), &self.config.digests)?;
         for digest in &self.config.digests {
-            self.go_on()?;
+            self.check_not_stopped()?;
             digest_reports
                 .push((digest.id.clone(), queue::queue(self.store(), self.mail_context(), digest, false)?));
         }

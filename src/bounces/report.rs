@@ -65,7 +65,7 @@ fn addresses(block: &[(String, String)]) -> Vec<String> {
 
 /// The part of a report's text that is about one of its recipients: from the first of their addresses to one of another. Mail servers
 /// write there, and nowhere else, which command was refused.
-fn passage<'a>(text: &'a str, own: &[String], all: &[Vec<String>]) -> &'a str {
+fn text_about<'a>(text: &'a str, own: &[String], all: &[Vec<String>]) -> &'a str {
     let folded = text.to_ascii_lowercase();
     let find = |address: &String, from: usize| {
         folded[from..].find(&address.to_ascii_lowercase()).map(|at| from + at)
@@ -87,7 +87,7 @@ pub(super) fn failures(status: &str, text: &str, ours: &OwnIdentity) -> Vec<Fail
         blocks.iter().map(|block| addresses(block)).filter(|all| !all.is_empty()).collect();
     for block in blocks {
         let own = addresses(block);
-        let told = passage(text, &own, &all);
+        let told = text_about(text, &own, &all);
         let parties = Parties { ours, recipients: &own };
         let code = field(block, "status").unwrap_or_default();
         let diagnostic = field(block, "diagnostic-code").unwrap_or_default();
@@ -171,7 +171,7 @@ pub(super) fn prose_bounce(text: &str, failed: &str, ours: &OwnIdentity) -> Inbo
         1 => judge("", report, "", &Parties { ours, recipients: std::slice::from_ref(address) }),
         _ => {
             let own = std::slice::from_ref(address);
-            judge("", passage(report, own, &all), "", &Parties { ours, recipients: own })
+            judge("", text_about(report, own, &all), "", &Parties { ours, recipients: own })
         }
     };
     let said = report.lines().find(|line| {

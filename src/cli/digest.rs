@@ -47,7 +47,7 @@ pub(super) async fn digest_now(app: &App, only: Option<&str>, is_dry: bool) -> a
         app.archive()?;
         let deliveries = app.deliver(only.map(DigestId::from).as_ref()).await?;
         list::deliveries(&deliveries)?;
-        app.go_on()?;
+        app.check_not_stopped()?;
         held_up(&deliveries)?;
     }
     Ok(())

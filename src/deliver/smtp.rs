@@ -113,7 +113,7 @@ impl Smtp {
             let agreed = tokio::select! {
                 biased;
                 () = stop.cancelled() => return SendAttempt::by(None, Err(DeliverError::Stopped)),
-                agreed = self.agree(envelope, &parties, is_fresh, avoided) => agreed,
+                agreed = self.open_transaction(envelope, &parties, is_fresh, avoided) => agreed,
             };
             let (idle, was_kept) = match agreed {
                 Ok(agreed) => agreed,
@@ -176,7 +176,7 @@ impl Smtp {
 
     /// Finds a server that agrees to take a message, up to its word to go on; answers with the connection, and whether it was a kept
     /// one.
-    async fn agree(
+    async fn open_transaction(
         &self,
         envelope: &Envelope,
         parties: &Parties<'_>,
@@ -230,7 +230,7 @@ impl Smtp {
                 // The reused connection was closed without taking anything of this message; a new one is opened.
                 Err(_) if was_kept => is_fresh = true,
                 // One connection too many, and the server says so late.
-                Err((_, fault)) if self.lower(at, &fault) => {
+                Err((_, fault)) if self.reduce_connections(at, &fault) => {
                     last = answered(at, SmtpCommand::Connect, &fault);
                 }
                 Err((command, fault)) => return Err(answered(at, command, &fault)),
@@ -263,7 +263,7 @@ impl Smtp {
                         }
                         Err(failed) => failed,
                     };
-                    if self.lower(at, &fault) {
+                    if self.reduce_connections(at, &fault) {
                         drop(place);
                         continue;
                     }
@@ -305,7 +305,7 @@ impl Smtp {
     }
 
     /// Lowers the maximum number of connections after a failure, if others are open; `false` if there are none.
-    fn lower(&self, at: usize, fault: &SmtpFault) -> bool {
+    fn reduce_connections(&self, at: usize, fault: &SmtpFault) -> bool {
         if matches!(fault, SmtpFault::Unusable(_)) || is_final(fault) {
             return false;
         }
@@ -339,7 +339,7 @@ impl Smtp {
             return false;
         }
         let at = idle.place.at;
-        if self.lower(at, fault) {
+        if self.reduce_connections(at, fault) {
             // The place is freed when the connection is closed.
             idle.close().await;
             return true;

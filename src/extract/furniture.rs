@@ -103,7 +103,7 @@ fn last_paragraph(html: &str) -> Option<usize> {
 }
 
 /// Whether a paragraph may be a sentence that a system adds: most are not, which can be told without parsing them.
-fn may_be_told(block: &str) -> bool {
+fn may_be_added_sentence(block: &str) -> bool {
     let bare: String =
         block.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text)).collect();
     // References, and signs in attributes, take a parser.
@@ -123,7 +123,8 @@ fn may_be_told(block: &str) -> bool {
 /// title, or with a link to the entry whose title was another one then.
 fn without_back_sentence(html: &str, known: &EntryContext) -> Option<String> {
     let at = last_paragraph(html)?;
-    let block = html.get(at..).filter(|block| block.len() <= BACK_BLOCK_BYTES_MAX && may_be_told(block))?;
+    let block =
+        html.get(at..).filter(|block| block.len() <= BACK_BLOCK_BYTES_MAX && may_be_added_sentence(block))?;
     let (plain, title) = (words::plain(&text_of(block)), words::plain(&text_of(known.title)));
     let is_told = |title: &str| {
         !title.is_empty()

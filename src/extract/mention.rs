@@ -83,7 +83,7 @@ fn mention(
         None => DateRole::Plain,
     };
     let start = label.map_or(from, |(_, start)| start);
-    let stand = stand(folded, tokens, (start, found.to));
+    let stand = setting_of(folded, tokens, (start, found.to));
     Mention { date: found.date, begin, time: times.first, role, stand, found }
 }
 
@@ -285,7 +285,7 @@ enum AdjacentText {
     Words(usize),
 }
 
-fn stand(folded: &str, tokens: &[TextToken], (from, to): (usize, usize)) -> MentionSetting {
+fn setting_of(folded: &str, tokens: &[TextToken], (from, to): (usize, usize)) -> MentionSetting {
     let has_end = folded.trim_end().ends_with(['.', '!', '?', '…']);
     match (before(folded, tokens, from), after(folded, tokens, to)) {
         (AdjacentText::Nothing | AdjacentText::Sign, AdjacentText::Nothing)

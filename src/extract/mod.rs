@@ -228,8 +228,9 @@ pub fn read_item_page(document: Document, rules: DateRules) -> ItemPage {
 
 /// What answered in the place of a page, if it was not the page: a login, that the site is closed for a while, or that it has no
 /// such page.
-pub fn stand_in(document: Document) -> Option<&'static str> {
-    guarded(|| Ok(wall::stand_in(&Page::parse(&decode(document).text, document.url)))).unwrap_or_default()
+pub fn error_page_reason(document: Document) -> Option<&'static str> {
+    guarded(|| Ok(wall::error_page_reason(&Page::parse(&decode(document).text, document.url))))
+        .unwrap_or_default()
 }
 
 /// Whether an address names news.
@@ -291,7 +292,7 @@ fn feed_inside(text: &str, url: Option<&Url>, rules: DateRules) -> Option<RawFee
     if !first.starts_with('<') && start.is_none() || json.is_some() {
         let open = text[..json?].rfind('{')?;
         let feed = json_feed::read_json_feed(&text[open..], url).ok()?;
-        return Some(told(feed)).filter(|feed| !feed.entries.is_empty());
+        return Some(with_skipped_text_problem(feed)).filter(|feed| !feed.entries.is_empty());
     }
     let start = start?;
     if !looks_like_page(&text[..start]) {
@@ -302,10 +303,10 @@ fn feed_inside(text: &str, url: Option<&Url>, rules: DateRules) -> Option<RawFee
         text[start..].rfind(&close).map(|at| start + at + close.len())
     });
     let feed = feed::read_feed(&text[start..end.max().unwrap_or(text.len())], url.cloned(), rules)?;
-    Some(told(feed)).filter(|feed| !feed.entries.is_empty())
+    Some(with_skipped_text_problem(feed)).filter(|feed| !feed.entries.is_empty())
 }
 
-fn told(mut feed: RawFeed) -> RawFeed {
+fn with_skipped_text_problem(mut feed: RawFeed) -> RawFeed {
     feed.problems.push("text before the feed was skipped".into());
     feed
 }

@@ -106,7 +106,7 @@ pub enum FetchOutcome {
 pub struct Client {
     http: reqwest::Client,
     settings: Arc<ClientSettings>,
-    gates: HostLimits,
+    host_limits: HostLimits,
     body_bytes: Arc<AtomicU64>,
 }
 
@@ -143,8 +143,13 @@ impl Client {
         if let Some(pem) = &settings.extra_roots_pem {
             builder = builder.tls_certs_merge(reqwest::Certificate::from_pem_bundle(pem)?);
         }
-        let gates = HostLimits::new(settings.per_host);
-        Ok(Client { http: builder.build()?, settings: Arc::new(settings), gates, body_bytes: Arc::default() })
+        let host_limits = HostLimits::new(settings.per_host);
+        Ok(Client {
+            http: builder.build()?,
+            settings: Arc::new(settings),
+            host_limits,
+            body_bytes: Arc::default(),
+        })
     }
 
     /// Number of body bytes received so far, decompressed.
@@ -159,12 +164,12 @@ impl Client {
 
     /// A place at the host of a page that somebody else fetches for us.
     pub async fn place(&self, url: &Url) -> HostPermit {
-        self.gates.enter(url).await
+        self.host_limits.enter(url).await
     }
 
     /// Waits until `delay` has passed since the last page of this host was asked for.
     pub async fn pace(&self, url: &Url, delay: Duration) {
-        self.gates.pace(url, delay).await;
+        self.host_limits.pace(url, delay).await;
     }
 
     /// Fetches a document unless it is unchanged. `now` is for dates in headers.
@@ -185,7 +190,7 @@ impl Client {
         let (mut hops, mut is_permanent) = (0, true);
         loop {
             // Waiting for a permit is our own doing, and does not count against the server.
-            let _place = self.gates.enter(&url).await;
+            let _place = self.host_limits.enter(&url).await;
             let started = tokio::time::Instant::now();
             let step = tokio::time::timeout(remaining, self.hop(&url, &mut chain))
                 .await
@@ -213,7 +218,7 @@ impl Client {
     /// # Errors
     /// When it was not accepted.
     pub async fn post_form(&self, url: &Url, form: String) -> Result<(), FetchError> {
-        let _place = self.gates.enter(url).await;
+        let _place = self.host_limits.enter(url).await;
         self.check_address(url).await?;
         let request = self
             .http
@@ -241,7 +246,7 @@ impl Client {
         headers: &[(&'static str, String)],
         body: Vec<u8>,
     ) -> Result<(), FetchError> {
-        let _place = self.gates.enter(url).await;
+        let _place = self.host_limits.enter(url).await;
         self.check_address(url).await?;
         let request = self.http.post(url.clone()).body(body).timeout(self.settings.deadline);
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
@@ -268,7 +273,7 @@ impl Client {
     /// # Errors
     /// When it cannot be fetched, or is longer than `bytes_max`.
     pub async fn take(&self, url: &Url, bytes_max: usize) -> Result<Vec<u8>, FetchError> {
-        let _place = self.gates.enter(url).await;
+        let _place = self.host_limits.enter(url).await;
         self.check_address(url).await?;
         let response = self
             .http

@@ -49,7 +49,7 @@ impl OwnIdentity {
     pub fn new<'a>(addresses: impl IntoIterator<Item = &'a str>) -> OwnIdentity {
         let mut ours = OwnIdentity::default();
         for address in addresses {
-            let address = whole(address);
+            let address = canonical_address(address);
             ours.domains.extend(address.rsplit_once('@').map(|(_, domain)| domain.to_owned()));
             ours.addresses.push(address);
         }
@@ -58,7 +58,8 @@ impl OwnIdentity {
 
     /// Whether words name what is ours, and nothing of these recipients.
     fn are_named(&self, words: &str, recipients: &[String]) -> bool {
-        let recipients: Vec<String> = recipients.iter().map(|recipient| whole(recipient)).collect();
+        let recipients: Vec<String> =
+            recipients.iter().map(|recipient| canonical_address(recipient)).collect();
         // Reports in prose are read for addresses, and ours may be among them.
         let theirs: Vec<&String> =
             recipients.iter().filter(|recipient| !self.addresses.contains(recipient)).collect();
@@ -67,7 +68,7 @@ impl OwnIdentity {
         };
         let mut is_named = false;
         for name in names(words) {
-            let name = whole(name);
+            let name = canonical_address(name);
             let domain = name.rsplit('@').next().unwrap_or_default();
             if self.addresses.contains(&name) {
                 is_named = true;
@@ -82,7 +83,7 @@ impl OwnIdentity {
 }
 
 /// An address without what a return path has after a `+`, in small letters.
-fn whole(address: &str) -> String {
+fn canonical_address(address: &str) -> String {
     let address = address.to_lowercase();
     match address.split_once('@') {
         Some((name, domain)) => format!("{}@{domain}", name.split('+').next().unwrap_or_default()),

@@ -7,7 +7,7 @@ use super::account;
 use super::feed::FeedFormat;
 
 /// The operator hears of a source that failed so often in a row: once is an accident.
-pub const FAILURES_TOLD: u32 = 3;
+pub const FAILURES_NOTIFIED: u32 = 3;
 
 /// What stands behind the address of a source. All that sets a kind apart is said here.
 #[derive(Debug, Clone, Copy)]

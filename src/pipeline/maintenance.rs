@@ -167,7 +167,7 @@ pub fn merge(store: &Store, one: &StoredEntry, other: &StoredEntry, now: Timesta
         format!("{} of \"{}\" ({}): {BY_HAND}", relation.as_str(), first.entry.title, first.entry.source);
     store.write(|w| {
         let (into, from) = (w.intake().story_key_of(first.order)?, w.intake().story_key_of(second.order)?);
-        let (Some(into), Some(from)) = (into, from) else { return Err(gone()) };
+        let (Some(into), Some(from)) = (into, from) else { return Err(entry_forgotten()) };
         w.stories().forget_rulings(into, from)?;
         w.stories().put_ruling(first.order, second.order, true, now)?;
         w.stories().set_relation(second.order, relation, Some(&reason))?;
@@ -175,7 +175,7 @@ pub fn merge(store: &Store, one: &StoredEntry, other: &StoredEntry, now: Timesta
     })
 }
 
-fn gone() -> anyhow::Error {
+fn entry_forgotten() -> anyhow::Error {
     anyhow::anyhow!("the entry was forgotten in the meantime: try again")
 }
 
@@ -432,7 +432,7 @@ pub fn label(
         w.stories().put_label(entry.order, topics, now)?;
         w.stories().set_topics(entry.order, &matches)?;
         let digests = topic_assigner.newly_matching_digests(&story, entry.order, &matches);
-        digests.iter().try_for_each(|digest| w.stories().set_told(&digest.id, &story.id))
+        digests.iter().try_for_each(|digest| w.stories().mark_announced(&digest.id, &story.id))
     })?;
     Ok(matches)
 }
@@ -469,7 +469,7 @@ pub fn reclassify(
                 let story = w.entries().story_of(stored.order)?;
                 w.stories().set_topics(stored.order, topics)?;
                 let digests = topic_assigner.newly_matching_digests(&story, stored.order, topics);
-                digests.iter().try_for_each(|digest| w.stories().set_told(&digest.id, &story.id))?;
+                digests.iter().try_for_each(|digest| w.stories().mark_announced(&digest.id, &story.id))?;
             }
             w.stories().put_job(RECLASSIFY, fingerprint, after)?;
             Ok::<_, StoreError>(changed)

@@ -36,7 +36,7 @@ use self::pages::PageBudget;
 use self::prepare::{ListedEntry, Preparation, Recogniser};
 pub use self::read_error::ReadError;
 pub use self::refresher::{Job, OriginLocks, Refresher, SourceOutcome, SourceReport};
-use self::wanted::{elsewhere, expected, offered};
+use self::wanted::{expected, offered, reject_detour};
 use crate::extract::prose_date::DateRules;
 use crate::extract::{self, ExtractError, PageRules};
 use crate::fetch::client::{Accept, FetchOutcome, Fetched, Meta};
@@ -227,7 +227,7 @@ impl Refresher {
         now: Timestamp,
     ) -> Result<RawDocument, ReadError> {
         if source.kind.may_be_listing && source.select.is_some() && state.feed_url.is_none() {
-            elsewhere(asked, &fetched.url)?;
+            reject_detour(asked, &fetched.url)?;
             let (listing, fetched) =
                 self.read_listing(asked, source, &state.page, fetched, rules, now).await?;
             return Ok(RawDocument::of_listing(listing, fetched));
@@ -248,7 +248,7 @@ impl Refresher {
             Err(ExtractError::WebPage { endpoints }) => offered(source, &fetched, endpoints)?,
             Err(error) => return Err(error.into()),
         };
-        elsewhere(asked, &fetched.url)?;
+        reject_detour(asked, &fetched.url)?;
         if !source.kind.may_be_listing {
             // An abandoned domain may redirect to a page full of feeds, none of which is the source's.
             let is_elsewhere =
@@ -373,7 +373,7 @@ impl Refresher {
         Ok(tokio::task::spawn_blocking(task).await?)
     }
 
-    fn pace(&self, source: &Source) -> PollBounds {
+    fn poll_bounds(&self, source: &Source) -> PollBounds {
         PollBounds {
             interval: source.interval_seconds,
             min: self.interval_min_seconds,

@@ -158,8 +158,8 @@ impl Store {
     ///
     /// # Errors
     /// When the disk fails. A concurrent reader in another process only postpones it.
-    pub fn settle(&self) -> Result<()> {
-        blocking(|| self.0.settle())
+    pub fn checkpoint(&self) -> Result<()> {
+        blocking(|| self.0.checkpoint())
     }
 
     /// Returns free pages left by retention to the disk, in steps.

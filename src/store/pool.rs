@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::driver::Db;
 use super::feature_index::FeatureIndex;
 use super::unit::{Read, Unit, Write};
-use super::workers::{LivenessLock, beside, hide, is_free};
+use super::workers::{LivenessLock, hidden_path, is_free, move_to_hidden_path};
 use super::{Result, StoreError, schema};
 
 /// Number of concurrent readers; further ones wait.
@@ -66,16 +66,16 @@ impl ConnectionPool {
             let _ = std::fs::create_dir_all(folder);
         }
         make_private(path);
-        hide(path, "features");
-        hide(path, "workers");
+        move_to_hidden_path(path, "features");
+        move_to_hidden_path(path, "workers");
         let mut connection = connect(path, WRITER_CACHE_KIB)?;
         let said =
             |step: usize, steps: usize| eprintln!("bringing the database up to date: step {step} of {steps}");
         schema::migrate(&mut connection, said)?;
         let alive = LivenessLock::new(path, worker);
         let db = Db::new(connection);
-        let index =
-            FeatureIndex::open(&beside(path, "features"), &store_id(&db)?).map_err(StoreError::Features)?;
+        let index = FeatureIndex::open(&hidden_path(path, "features"), &store_id(&db)?)
+            .map_err(StoreError::Features)?;
         let writer = Mutex::new(Writer { db, index: RefCell::new(index) });
         Ok(ConnectionPool {
             path: path.to_owned(),
@@ -164,7 +164,7 @@ impl ConnectionPool {
         opened
     }
 
-    pub(super) fn settle(&self) -> Result<()> {
+    pub(super) fn checkpoint(&self) -> Result<()> {
         Ok(self.writer().db.connection().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
     }
 

@@ -85,7 +85,7 @@ impl Stories<'_, Write> {
     }
 
     /// Records a story as told by a digest without sending it: it existed when the digest last went out, but did not match it.
-    pub fn set_told(&self, digest: &DigestId, story_id: &str) -> Result<()> {
+    pub fn mark_announced(&self, digest: &DigestId, story_id: &str) -> Result<()> {
         let sql = "INSERT INTO issue_story (digest, story, issue)
                    SELECT issue.digest, story.pk, max(issue.pk) FROM story JOIN issue ON issue.digest = ?1 WHERE story.id = ?2
                        AND issue.created >= (SELECT min(first_seen) FROM entry WHERE entry.story = story.pk) GROUP BY issue.digest, story.pk ON CONFLICT DO NOTHING";

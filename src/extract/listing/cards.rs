@@ -48,7 +48,7 @@ pub(super) fn cards<'a>(listing: &LinkGroup<'a>) -> Vec<Card<'a>> {
     let mut cards: Vec<Card> = Vec::new();
     let mut by_key: HashMap<&str, usize> = HashMap::new();
     for anchor in &listing.anchors {
-        let record = climb(anchor.element, |element| is_own(element, &anchor.key));
+        let record = outermost_own_ancestor(anchor.element, |element| is_own(element, &anchor.key));
         let card = Card {
             href: anchor.href.clone(),
             anchors: vec![(anchor.element, anchor.text.clone())],
@@ -70,7 +70,10 @@ pub(super) fn cards<'a>(listing: &LinkGroup<'a>) -> Vec<Card<'a>> {
     cards
 }
 
-fn climb<'a>(element: ElementRef<'a>, is_own: impl Fn(&ElementRef<'a>) -> bool) -> ElementRef<'a> {
+fn outermost_own_ancestor<'a>(
+    element: ElementRef<'a>,
+    is_own: impl Fn(&ElementRef<'a>) -> bool,
+) -> ElementRef<'a> {
     let above = element.ancestors().filter_map(ElementRef::wrap).take_while(|ancestor| {
         is_own(ancestor) && !matches!(ancestor.value().name(), "body" | "html" | "main")
     });

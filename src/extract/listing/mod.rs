@@ -50,7 +50,7 @@ impl Page {
             return PageReading { feed, way: None, select: None };
         };
         let select = selectors::learn_selectors(self, &read.cards, &read.entries, rules);
-        feed.notes = left_out(clicked.as_ref().unwrap_or(&listings), at, &read.entries);
+        feed.notes = other_link_groups(clicked.as_ref().unwrap_or(&listings), at, &read.entries);
         feed.entries = read.entries;
         PageReading { feed, way: Some(ExtractionMethod::Records), select }
     }
@@ -119,7 +119,7 @@ fn name_of(listing: &LinkGroup) -> String {
 }
 
 /// The groups of links that are not the listing, with the reason.
-fn left_out(listings: &Listings, chosen: usize, entries: &[RawEntry]) -> Vec<String> {
+fn other_link_groups(listings: &Listings, chosen: usize, entries: &[RawEntry]) -> Vec<String> {
     let is_read = |listing: &LinkGroup| {
         let mut addresses = listing.anchors.iter().map(|anchor| anchor.href.as_str());
         addresses.all(|href| entries.iter().any(|entry| entry.url() == Some(href)))

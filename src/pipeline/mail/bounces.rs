@@ -19,7 +19,7 @@ const SOFT_SERIES: u64 = 3;
 const SOFT_WITHIN: SignedDuration = SignedDuration::from_hours(60 * 24);
 
 /// Reports of what is not the recipients' come in swarms.
-const TOLD_ONCE_IN: SignedDuration = SignedDuration::from_hours(7 * 24);
+const NOTICE_INTERVAL: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Whom a report is about.
 struct ReportedRecipient {
@@ -95,7 +95,7 @@ fn mark(report: &InboundMail, hash: &str) -> String {
 
 /// Why a message says nothing of today: it was read before, or its recipient agreed to get mail since it was written. One about a mail
 /// sent since then is newer, whatever its own date says.
-fn past<A>(
+fn outdated_reason<A>(
     unit: &Unit<A>,
     report: &InboundMail,
     hash: &str,
@@ -125,7 +125,7 @@ fn leave_by(
 ) -> anyhow::Result<Option<String>> {
     let (store, key, now) = (returns.store, &returns.sender.key, returns.now);
     let Some((_, hash)) = subscribers::read_leave_token(key, token) else { return Ok(None) };
-    if let Some(why) = store.read(|r| past(r, report, &hash, queued))? {
+    if let Some(why) = store.read(|r| outdated_reason(r, report, &hash, queued))? {
         return Ok(Some(format!("ignored: an unsubscribe request, {why}")));
     }
     if subscribers::unsubscribe(store, key, token, None, now)? != LeaveOutcome::All {
@@ -189,7 +189,7 @@ fn complained(returns: &InboundContext, report: &InboundMail) -> Result<String, 
             return Ok(unproven("complaint"));
         };
         let ReportedRecipient { hash, shown, queued, .. } = &person;
-        if let Some(why) = past(w, report, hash, *queued)? {
+        if let Some(why) = outdated_reason(w, report, hash, *queued)? {
             return Ok(format!("ignored: a complaint of {shown}, {why}"));
         }
         subscribers::suppress_within(w, hash, SubscriberState::Complained, returns.now)?;
@@ -261,7 +261,7 @@ fn bounced(
     let now = returns.now;
     let reason = &failure.reason;
     if let (BounceKind::Hard | BounceKind::Soft, Some(why)) =
-        (failure.kind, past(unit, report, hash, *queued)?)
+        (failure.kind, outdated_reason(unit, report, hash, *queued)?)
     {
         return Ok(format!("ignored: a bounce of {shown}, {why}"));
     }
@@ -304,7 +304,7 @@ fn bounced(
 
 /// Tells the operator that mail is refused in transit because of us or its content; once a week, not for each report.
 fn tell_operator(unit: &Unit<Write>, reason: &str, now: Timestamp) -> anyhow::Result<()> {
-    let week = now.as_second().div_euclid(TOLD_ONCE_IN.as_secs());
+    let week = now.as_second().div_euclid(NOTICE_INTERVAL.as_secs());
     if unit.subscribers().put_bounce(&format!("told {week}"), "", "told", now, now)?.is_some() {
         let text = format!(
             "says that mail is refused in transit, and not because of its recipients: {reason}. Nobody is charged with it"

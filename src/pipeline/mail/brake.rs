@@ -94,7 +94,7 @@ pub(super) struct Brake {
     refusals_max: usize,
     state: Mutex<State>,
     changed: Notify,
-    pub pulled: CancellationToken,
+    pub stopped: CancellationToken,
 }
 
 /// A message that may be tried; its end makes room for another one.
@@ -135,7 +135,7 @@ impl Brake {
             refusals_max,
             state: Mutex::default(),
             changed: Notify::new(),
-            pulled: CancellationToken::new(),
+            stopped: CancellationToken::new(),
         };
         for (name, reason) in paused {
             let mut state = brake.state();
@@ -157,7 +157,7 @@ impl Brake {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            if stop.is_cancelled() || self.pulled.is_cancelled() {
+            if stop.is_cancelled() || self.stopped.is_cancelled() {
                 return None;
             }
             match self.try_admit(&digest, &domain) {
@@ -167,7 +167,7 @@ impl Brake {
             }
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = self.pulled.cancelled() => {}
+                () = self.stopped.cancelled() => {}
                 () = changed => {}
             }
         }
@@ -251,7 +251,7 @@ impl Brake {
             let record = state.servers.entry(Some(*server)).or_default();
             // Another one took the very same message. What is said of strangers decides nothing about a server.
             let out = match sending.result.is_ok() {
-                true => record.out_if(delivery.digest.is_list(), || reason.clone()),
+                true => record.take_out_of_use_if(delivery.digest.is_list(), || reason.clone()),
                 false => record.wait(
                     Some(&domain),
                     reason,
@@ -301,7 +301,7 @@ impl Brake {
         let mut is_paused = is_last && refuse(&mut state.domains);
         let known = (&state.domains, is_last);
         let out = match (error, doubt) {
-            (DeliverError::Uncertain(reason), _) => record.unsure(delivery.id, reason, max),
+            (DeliverError::Uncertain(reason), _) => record.note_uncertain_reply(delivery.id, reason, max),
             (_, Some(doubt)) if doubt.ground == RefusalGround::Later && record.doubts.len() >= LATER_MAX => {
                 noted.forgotten.push(doubt);
                 None
@@ -323,9 +323,9 @@ impl Brake {
     }
 
     /// Ends sending: no server is left.
-    pub(super) fn pull(&self, reason: String) {
+    pub(super) fn stop_sending(&self, reason: String) {
         self.state().reason.get_or_insert(reason);
-        self.pulled.cancel();
+        self.stopped.cancel();
     }
 
     /// A server is left out, and others take its mail.
@@ -497,7 +497,7 @@ mod tests {
         assert!(paused.len() == 2 && brake.domains().open.is_empty());
         // Where the others refuse us as well, it is no domain's.
         assert_eq!((1..=9).find(|n| ends(&format!("a@{n}.example"))), Some(MAX - 1));
-        brake.pull("blocked".into());
+        brake.stop_sending("blocked".into());
         assert_eq!(brake.domains(), DomainNews::default());
     }
 
@@ -510,7 +510,7 @@ mod tests {
             let brake = Brake::new(MAX, &[]);
             brake.note(&stranger, &sending, None);
             assert_eq!(brake.trouble_with_strangers(None), None);
-            brake.pull("five in a row".into());
+            brake.stop_sending("five in a row".into());
             for (taken, want) in [(None, true), (Some(created), true), (Some(later), false)] {
                 assert_eq!(brake.trouble_with_strangers(taken).is_some(), want, "{taken:?}");
             }

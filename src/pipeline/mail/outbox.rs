@@ -212,7 +212,7 @@ impl OutboxWorker {
             let next = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => None,
-                () = way.brakes.lists.pulled.cancelled(), if is_list => None,
+                () = way.brakes.lists.stopped.cancelled(), if is_list => None,
                 next = async { queue.lock().await.recv().await } => next,
             };
             let Some((delivery, body)) = next else { break };
@@ -270,7 +270,7 @@ impl OutboxWorker {
     ) -> anyhow::Result<Vec<DeliveryOutcome>> {
         let doubt = self.doubt(delivery, claimed, sending);
         let own = self.settled(delivery, claimed, sending, doubt.as_ref());
-        let mut told: Vec<DeliveryOutcome> = own.outcome.told().into_iter().collect();
+        let mut told: Vec<DeliveryOutcome> = own.outcome.immediate().into_iter().collect();
         if doubt.is_some() {
             // Before anybody else can show that it is to be believed.
             way.ledger.turn(vec![Settlement::Claimed(own)], None).await?;
@@ -370,7 +370,7 @@ impl OutboxWorker {
             if delivery.digest.is_list() {
                 self.leave_out(server, reason, brake);
             } else {
-                brake.pull(reason);
+                brake.stop_sending(reason);
             }
         }
         let believed = believed.into_iter().map(|doubt| Settlement::Believed(self.doubt_decision(doubt)));
@@ -385,7 +385,7 @@ impl OutboxWorker {
             Some(server) if self.transport.leave_out(server, &reason) => {
                 brake.set_trouble_of(server, reason);
             }
-            _ => brake.pull(reason),
+            _ => brake.stop_sending(reason),
         }
     }
 
@@ -414,7 +414,7 @@ impl OutboxWorker {
         for (server, taken) in brakes.servers() {
             let left_out = brakes.lists.trouble_of(server);
             // What kept back all of it is whoever asked's to say.
-            if let Some(reason) = left_out.as_ref().filter(|_| !brakes.lists.pulled.is_cancelled()) {
+            if let Some(reason) = left_out.as_ref().filter(|_| !brakes.lists.stopped.is_cancelled()) {
                 let name = self.transport.server_name(server);
                 tracing::warn!("{name} was left out in this run: {reason}");
             }

@@ -465,7 +465,7 @@ fn nothing_fails(unit: &Unit<Read>, context: MailContext) -> Result<bool, StoreE
     let ids: Vec<&str> = asked.map(|source| source.id.as_str()).collect();
     let states = unit.sources().states_of(&ids)?;
     Ok(unit.mailing().held_up()?.is_none()
-        && states.values().all(|state| state.failures < crate::model::source::FAILURES_TOLD))
+        && states.values().all(|state| state.failures < crate::model::source::FAILURES_NOTIFIED))
 }
 
 /// A mail other than a digest, from the templates of a folder.

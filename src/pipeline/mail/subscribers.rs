@@ -502,7 +502,7 @@ pub fn erase(store: &Store, key: &SigningKey, address: &Address, now: Timestamp)
         w.subscribers().delete_deliveries(address.as_str())?;
         Ok::<_, StoreError>(was_known || was_there)
     })?;
-    store.settle()?;
+    store.checkpoint()?;
     Ok(was_known)
 }
 

@@ -15,7 +15,7 @@ use crate::model::digest::Notice;
 use crate::model::entry::{Entry, StoredSummary};
 use crate::model::feed::RawFeed;
 use crate::model::source::{
-    FAILURES_TOLD, FetchState, Hub, LearnedPage, MOVE_SEEN_MIN, PendingMove, Source, Validators,
+    FAILURES_NOTIFIED, FetchState, Hub, LearnedPage, MOVE_SEEN_MIN, PendingMove, Source, Validators,
 };
 use crate::support::text::fold;
 
@@ -137,7 +137,7 @@ pub fn after_document(
         date_order: feed.date_order.or(state.date_order),
     };
     let mended = new_state.page.mended.clone().filter(|_| *is_mended);
-    let works_again = (state.failures >= FAILURES_TOLD).then(|| Notice::WORKS_AGAIN.to_owned());
+    let works_again = (state.failures >= FAILURES_NOTIFIED).then(|| Notice::WORKS_AGAIN.to_owned());
     SourceDecision {
         notices: mended.into_iter().chain(works_again).collect(),
         forgets_push: stored.is_pushed && !is_push && announced > 0,
@@ -203,7 +203,7 @@ pub fn after_not_modified(
         ..state.clone()
     };
     let notices =
-        if state.failures >= FAILURES_TOLD { vec![Notice::WORKS_AGAIN.to_owned()] } else { Vec::new() };
+        if state.failures >= FAILURES_NOTIFIED { vec![Notice::WORKS_AGAIN.to_owned()] } else { Vec::new() };
     SourceDecision { state: new_state, notices, forgets_push: false }
 }
 
@@ -242,7 +242,7 @@ pub fn after_failure(
     );
     let notice = match failures {
         _ if is_gone => Some(sentence.clone()),
-        FAILURES_TOLD => Some(format!("failed {failures} times in a row: {sentence}")),
+        FAILURES_NOTIFIED => Some(format!("failed {failures} times in a row: {sentence}")),
         _ => None,
     };
     let state = FetchState {

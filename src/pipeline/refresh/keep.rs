@@ -98,7 +98,7 @@ impl Refresher {
                 // Only a source with a hub can be pushed.
                 let is_pushed = prepared.state.hub.is_some()
                     && unit.subscriptions().is_pushed(&prepared.source.id, prepared.now)?;
-                let pace = self.pace(&prepared.source);
+                let pace = self.poll_bounds(&prepared.source);
                 let after = decide::after_not_modified(
                     &prepared.state,
                     meta,
@@ -125,7 +125,7 @@ impl Refresher {
             &prepared.source,
             &prepared.state,
             error,
-            self.pace(&prepared.source),
+            self.poll_bounds(&prepared.source),
             prepared.now,
         );
         follow(unit, &prepared.source, &after, prepared.now)?;
@@ -180,7 +180,7 @@ impl Refresher {
             let all: Vec<String> = document.candidates.iter().map(|one| one.key.clone()).collect();
             unit.intake().settle_events(&source.id, &all, now)?;
         }
-        let after = decide::after_document(&stored, document, announced, self.pace(source), now);
+        let after = decide::after_document(&stored, document, announced, self.poll_bounds(source), now);
         follow(unit, source, &after, now)?;
         Ok(SourceOutcome::Read { new, changed, unchanged: document.candidates.len() - new - changed, joined })
     }

@@ -11,7 +11,7 @@ use super::extraction::document;
 use super::prepare::ListedEntry;
 use super::read_error::ReadError;
 use super::refresher::Refresher;
-use super::wanted::elsewhere;
+use super::wanted::reject_detour;
 use crate::extract::article::Article;
 use crate::extract::page::ItemPage;
 use crate::extract::prose_date::DateRules;
@@ -311,9 +311,9 @@ impl Refresher {
     ) -> Result<Article, ReadError> {
         match self.get_page(url, &Validators::default(), budget, now).await? {
             FetchOutcome::Document(page) => {
-                elsewhere(url, &page.url)?;
+                reject_detour(url, &page.url)?;
                 let task = move || {
-                    if let Some(reason) = extract::stand_in(document(&page)) {
+                    if let Some(reason) = extract::error_page_reason(document(&page)) {
                         return Err(ExtractError::Wall(reason));
                     }
                     Ok(match has_full_text {

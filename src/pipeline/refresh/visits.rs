@@ -107,7 +107,7 @@ fn recognise_by(
     }
     let varying: BTreeSet<String> = found
         .iter()
-        .flat_map(|(at, known)| differing(entries[*at].url(), recent[*known].1.url.as_deref()))
+        .flat_map(|(at, known)| differing_parameters(entries[*at].url(), recent[*known].1.url.as_deref()))
         .collect();
     found
         .into_iter()
@@ -140,7 +140,7 @@ fn parameters(url: &str) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// The parameters that two addresses have with different values.
-fn differing(one: Option<&str>, other: Option<&str>) -> Vec<String> {
+fn differing_parameters(one: Option<&str>, other: Option<&str>) -> Vec<String> {
     let (one, other) = (one.unwrap_or_default(), other.unwrap_or_default());
     let differs = |(name, value): &(&str, &str)| {
         parameters(other).any(|(known, stored)| known == *name && stored != *value)

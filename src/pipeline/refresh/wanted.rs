@@ -10,7 +10,7 @@ use crate::model::feed::FeedFormat;
 use crate::model::source::Source;
 
 /// Rejects redirects that are not an answer: to a login, or to a maintenance page.
-pub(super) fn elsewhere(asked: &Url, found: &Url) -> Result<(), ReadError> {
+pub(super) fn reject_detour(asked: &Url, found: &Url) -> Result<(), ReadError> {
     const LOGIN: [&str; 19] = [
         "login",
         "log-in",
@@ -109,8 +109,8 @@ mod tests {
             ("/news/", true),
             ("/en/news/login-to-the-city-archive", true),
         ] {
-            assert_eq!(elsewhere(&url("/news"), &url(to)).is_ok(), is_answer, "{to}");
+            assert_eq!(reject_detour(&url("/news"), &url(to)).is_ok(), is_answer, "{to}");
         }
-        assert!(elsewhere(&url("/maintenance/news"), &url("/maintenance/news/")).is_ok());
+        assert!(reject_detour(&url("/maintenance/news"), &url("/maintenance/news/")).is_ok());
     }
 }

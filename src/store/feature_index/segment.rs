@@ -450,7 +450,7 @@ impl Segment {
     }
 
     /// Number of records and slots of live entries.
-    pub(super) fn live(&self) -> (usize, usize) {
+    pub(super) fn live_counts(&self) -> (usize, usize) {
         let records = self.get(RECORDS_USED) - self.get(RECORDS_GONE).min(self.get(RECORDS_USED));
         if self.get(RECORDS_GONE) == 0 {
             return (records, self.get(SLOTS_USED));

@@ -199,8 +199,11 @@ impl SegmentFiles {
         let mut segments = Vec::new();
         for (at, held) in self.segments[..start].iter().enumerate() {
             // Copied only once half of it is removed, so that each entry is copied a bounded number of times.
-            let size =
-                if held.is_mostly_gone() { size_for(held.live(), slots_first) } else { Some(held.slots) };
+            let size = if held.is_mostly_gone() {
+                size_for(held.live_counts(), slots_first)
+            } else {
+                Some(held.slots)
+            };
             match size {
                 Some(slots) if slots < held.slots => {
                     segments.push(self.make(&mut state, slots, &self.segments[at..=at])?)
@@ -227,7 +230,7 @@ impl SegmentFiles {
         let mut of_all = (0, 0);
         let mut mergeable = (self.segments.len(), None);
         for (at, segment) in self.segments.iter().enumerate().rev() {
-            let (records, slots) = segment.live();
+            let (records, slots) = segment.live_counts();
             of_all = (of_all.0 + records, of_all.1 + slots);
             let size = size_for(of_all, self.sizes.slots_first);
             if at + 1 < self.segments.len() && size > Some(self.sizes.slots_max) {

@@ -269,7 +269,7 @@ pub(crate) async fn api(
     let consent_text = request.consent_text.as_deref().map(|text| shorten(text.trim(), CONSENT_CHARS_MAX));
     let consent_text = consent_text.as_deref().filter(|text| !text.is_empty());
     match sign_up(&app, ip, &address, &preferences, consent_text, has_proof) {
-        Ok(stop) => told(&app, &address, stop),
+        Ok(stop) => sign_up_response(&app, &address, stop),
         Err(error) => failed(&error),
     }
 }
@@ -288,7 +288,7 @@ fn checked(app: &AppState, address: &str, choice: &Choice) -> Result<(Address, P
 }
 
 /// The API's response to a sign-up.
-fn told(app: &AppState, address: &Address, stop: Option<SignUpObstacle>) -> Response {
+fn sign_up_response(app: &AppState, address: &Address, stop: Option<SignUpObstacle>) -> Response {
     match stop {
         None => answer(StatusCode::ACCEPTED, &json!({ "status": "confirm by mail", "hint": address.hint() })),
         Some(SignUpObstacle::OneMoreStep) => {

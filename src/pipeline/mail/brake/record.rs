@@ -78,11 +78,11 @@ impl Record {
     ) -> Option<String> {
         self.about_us.push(domain.map(str::to_owned));
         let is_many = self.weight(domains, is_last) >= refusals_max;
-        self.out_if(is_many, || reason.to_owned())
+        self.take_out_of_use_if(is_many, || reason.to_owned())
     }
 
     /// Nobody knows whether a message was taken.
-    pub(super) fn unsure(
+    pub(super) fn note_uncertain_reply(
         &mut self,
         number: DeliveryKey,
         reason: &str,
@@ -90,7 +90,7 @@ impl Record {
     ) -> Option<String> {
         self.uncertain.push(number);
         let count = self.uncertain.len();
-        self.out_if(count >= refusals_max, || format!("{count} messages in a row: {reason}"))
+        self.take_out_of_use_if(count >= refusals_max, || format!("{count} messages in a row: {reason}"))
     }
 
     /// A recipient was refused.
@@ -111,10 +111,14 @@ impl Record {
         let is_many = is_unexplained && self.weight(domains, is_last) >= refusals_max
             || counts && self.of_recipients >= refusals_max.saturating_mul(MAILBOX_FACTOR);
         let count = self.of_recipients;
-        self.out_if(is_many, || format!("{count} recipients in a row: {reason}"))
+        self.take_out_of_use_if(is_many, || format!("{count} recipients in a row: {reason}"))
     }
 
-    pub(super) fn out_if(&mut self, is_many: bool, reason: impl FnOnce() -> String) -> Option<String> {
+    pub(super) fn take_out_of_use_if(
+        &mut self,
+        is_many: bool,
+        reason: impl FnOnce() -> String,
+    ) -> Option<String> {
         if !is_many || self.is_out {
             return None;
         }
@@ -358,11 +362,14 @@ mod tests {
         let mut record = Record::default();
         assert_eq!((1..=100).find(|_| wait(&mut record).is_some()), Some(MAX));
         let mut record = Record::default();
-        assert_eq!((1..=100).find(|_| record.unsure(DeliveryKey(1), "?", MAX).is_some()), Some(MAX));
+        assert_eq!(
+            (1..=100).find(|_| record.note_uncertain_reply(DeliveryKey(1), "?", MAX).is_some()),
+            Some(MAX)
+        );
         let mut record = Record::default();
         for _ in 0..100 {
             assert!((1..MAX).all(|_| wait(&mut record).is_none()), "what it takes in between counts");
-            assert!((1..MAX).all(|_| record.unsure(DeliveryKey(1), "?", MAX).is_none()));
+            assert!((1..MAX).all(|_| record.note_uncertain_reply(DeliveryKey(1), "?", MAX).is_none()));
             record.take("x.example");
         }
     }

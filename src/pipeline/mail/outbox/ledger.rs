@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::outcome::DeliveryOutcome;
 use super::recipients::DigestRecipients;
 use super::settlement::{DeliveryEvidence, DoubtDecision, FollowUp, SettledDelivery, Settlement};
-use super::verdict::kept_back;
+use super::verdict::held_delivery;
 use crate::model::digest::DigestId;
 use crate::model::keys::DeliveryKey;
 use crate::model::subscriber::SubscriberState;
@@ -141,7 +141,7 @@ impl LedgerKeeper {
             .suppression(&wanted.hash, &wanted.digest)?
             .filter(|reason| bars(reason, &wanted.digest));
         let reason = match reason {
-            None => self.gone(unit, wanted)?,
+            None => self.reason_not_to_send(unit, wanted)?,
             suppressed => suppressed,
         };
         Ok(match reason {
@@ -151,7 +151,11 @@ impl LedgerKeeper {
     }
 
     /// Why somebody is not to get what waits for them, if they are off the list, or out of the configuration.
-    fn gone(&self, unit: &Unit<Write>, wanted: &ClaimRequest) -> Result<Option<String>, StoreError> {
+    fn reason_not_to_send(
+        &self,
+        unit: &Unit<Write>,
+        wanted: &ClaimRequest,
+    ) -> Result<Option<String>, StoreError> {
         Ok(match &wanted.digest {
             DigestId::Personal => match unit.subscribers().state(&wanted.hash)? {
                 Some(state) if state == SubscriberState::Active.as_str() => None,
@@ -213,7 +217,7 @@ pub(super) fn carry_out(
     now: Timestamp,
 ) -> anyhow::Result<DeliveryOutcome> {
     let DoubtDecision { number, attempts, .. } = *sentence;
-    if let Some(kept) = kept_back(unit, sentence, refusals_max, now)? {
+    if let Some(kept) = held_delivery(unit, sentence, refusals_max, now)? {
         unit.mailing().keep_back(number, attempts, &kept.why, kept.next_attempt)?;
         let id = sentence.message_id.clone();
         return Ok(match kept.why {

@@ -125,7 +125,7 @@ impl DeliveryOutcome {
     }
 
     /// What is to be told of it at once; of what is in doubt, that is decided later.
-    pub(super) fn told(&self) -> Option<DeliveryOutcome> {
+    pub(super) fn immediate(&self) -> Option<DeliveryOutcome> {
         (!matches!(self, DeliveryOutcome::InDoubt(_))).then(|| self.clone())
     }
 

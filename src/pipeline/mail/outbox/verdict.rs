@@ -76,7 +76,7 @@ pub(super) struct HeldDelivery {
 }
 
 /// Why a reader of a list is not suppressed yet for what a server says, if so. What was believed of others before is then taken back.
-pub(super) fn kept_back(
+pub(super) fn held_delivery(
     unit: &Unit<Write>,
     sentence: &DoubtDecision,
     refusals_max: usize,
