@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use crate::extract::elements::BLOCK_STARTS;
 use crate::model::feed::{RawEntry, RawText};
 use crate::support::text::{LineBuffer, one_line};
 
@@ -12,30 +13,6 @@ const ENTRIES_MIN: usize = 3;
 const BLOCKS_MAX: usize = 6;
 /// A block that is longer is part of the story, in bytes.
 const BLOCK_BYTES_MAX: usize = 2_000;
-/// Elements that begin a block.
-const BLOCKS: [&str; 20] = [
-    "p",
-    "div",
-    "ul",
-    "ol",
-    "hr",
-    "br",
-    "table",
-    "section",
-    "article",
-    "footer",
-    "header",
-    "aside",
-    "nav",
-    "blockquote",
-    "figure",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "pre",
-];
-
 #[derive(Clone, Copy)]
 enum TextEnd {
     First,
@@ -128,7 +105,7 @@ fn block_at(html: &str, title: &str, end: TextEnd) -> Option<(usize, String)> {
 
 fn is_block_start(tag: &str) -> bool {
     let length = tag.bytes().take_while(u8::is_ascii_alphanumeric).count();
-    BLOCKS.iter().any(|name| tag[..length].eq_ignore_ascii_case(name))
+    BLOCK_STARTS.iter().any(|name| tag[..length].eq_ignore_ascii_case(name))
 }
 
 /// Whether there is anything but tags and white space in a piece of HTML: of most, only the beginning is read.

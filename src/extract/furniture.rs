@@ -10,6 +10,7 @@ use url::Url;
 
 use super::page::selector;
 use super::words;
+use crate::extract::elements::ESCAPED_STARTS;
 use crate::model::address::{canonical_key, without_index};
 use crate::support::text::{attribute_of, bound_markup, fold, named_reference, one_line};
 
@@ -25,33 +26,11 @@ const BACK_BLOCK_BYTES_MAX: usize = 2_000;
 /// Maximum length of a character reference, in bytes.
 const REFERENCE_BYTES_MAX: usize = 32;
 
-/// Block elements that double-escaped text begins with.
-const BLOCKS: [&str; 18] = [
-    "p",
-    "div",
-    "br",
-    "ul",
-    "ol",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "table",
-    "blockquote",
-    "img",
-    "figure",
-    "section",
-    "article",
-    "span",
-    "strong",
-    "a ",
-];
-
 /// Undoes double escaping, if all of the HTML is escaped, from its first block to its last.
 pub(super) fn escaped_twice(html: &str) -> Option<String> {
     let trimmed = html.trim();
     let first = trimmed.strip_prefix("&lt;")?;
-    let is_block = BLOCKS.iter().any(|name| {
+    let is_block = ESCAPED_STARTS.iter().any(|name| {
         first.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
             && first[name.len()..].starts_with(|c: char| !c.is_ascii_alphanumeric())
             || name.ends_with(' ') && first.starts_with(name)

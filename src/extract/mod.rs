@@ -7,6 +7,7 @@ mod charset;
 mod codepages;
 pub mod date;
 mod dated_address;
+mod elements;
 mod feed;
 mod furniture;
 mod icalendar;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use url::Url;
 
 use self::charset::Decoded;
+use self::elements::TEXT_ELEMENTS;
 use self::json_feed::JsonFeedError;
 pub use self::mail::{ConfirmationRequest, MailHead, read_head};
 use self::page::{ItemPage, Page};
@@ -342,54 +344,6 @@ fn looks_like_page(text: &str) -> bool {
     false
 }
 
-/// Inline elements of HTML text.
-const INLINE: [&str; 44] = [
-    "a",
-    "abbr",
-    "acronym",
-    "address",
-    "b",
-    "big",
-    "blockquote",
-    "br",
-    "center",
-    "cite",
-    "code",
-    "dd",
-    "del",
-    "div",
-    "dl",
-    "dt",
-    "em",
-    "font",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "hr",
-    "i",
-    "img",
-    "ins",
-    "li",
-    "ol",
-    "p",
-    "pre",
-    "q",
-    "s",
-    "small",
-    "span",
-    "strike",
-    "strong",
-    "sub",
-    "sup",
-    "table",
-    "td",
-    "tr",
-    "tt",
-    "u",
-    "ul",
-];
-
 /// Whether a text declared as plain is HTML all the same: it has an end tag or a reference, and nothing that looks like a tag
 /// but is not one.
 fn looks_like_html(text: &str) -> bool {
@@ -404,5 +358,5 @@ fn looks_like_html(text: &str) -> bool {
         name.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or("").to_ascii_lowercase()
     });
     let has_end_tag = text.contains("</") || text.contains("/>") || text.to_ascii_lowercase().contains("<br");
-    (has_end_tag || has_reference) && tags.all(|name| INLINE.contains(&name.as_str()))
+    (has_end_tag || has_reference) && tags.all(|name| TEXT_ELEMENTS.contains(&name.as_str()))
 }

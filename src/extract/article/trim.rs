@@ -7,6 +7,7 @@ use ego_tree::NodeId;
 use scraper::{ElementRef, Html};
 
 use super::around;
+use crate::extract::elements::is_block;
 use crate::extract::page::{selector, text_of};
 use crate::extract::words;
 use crate::support::text::bound_markup;
@@ -106,13 +107,13 @@ pub(super) fn trimmed(html: &str) -> Option<String> {
 
 /// Whether an element is a line of text: a block with text and without blocks in it.
 fn is_line(element: ElementRef) -> bool {
-    super::is_block(element.value().name())
+    is_block(element.value().name())
         && !matches!(element.value().name(), "figure" | "figcaption" | "pre")
         && !element
             .descendants()
             .skip(1)
             .filter_map(ElementRef::wrap)
-            .any(|inner| super::is_block(inner.value().name()))
+            .any(|inner| is_block(inner.value().name()))
         && element.text().any(|text| !text.trim().is_empty())
 }
 

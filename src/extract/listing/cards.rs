@@ -10,6 +10,7 @@ use scraper::ElementRef;
 use super::links::{LinkGroup, is_call};
 use super::title::{title, titles, without_common_parts};
 use crate::extract::dated_address::{day_in_address, day_of_slug, year_in_address};
+use crate::extract::elements::is_heading;
 use crate::extract::page::agenda::is_among_events;
 use crate::extract::page::dates::{AHEAD, DATE_CHARS_MAX, VisibleDates, day_event, day_of, is_date_name};
 use crate::extract::page::{Page, background_of, image_of, name_of, selector, text_of};
@@ -78,10 +79,6 @@ fn outermost_own_ancestor<'a>(
         is_own(ancestor) && !matches!(ancestor.value().name(), "body" | "html" | "main")
     });
     above.last().unwrap_or(element)
-}
-
-pub(super) fn is_heading(element: ElementRef) -> bool {
-    matches!(element.value().name(), "h1" | "h2" | "h3" | "h4" | "h5" | "h6")
 }
 
 pub(super) fn is_heading_link(element: ElementRef) -> bool {

@@ -5,9 +5,10 @@ use std::collections::{HashMap, HashSet};
 use ego_tree::NodeId;
 use scraper::ElementRef;
 
-use super::cards::{Card, is_heading};
+use super::cards::Card;
 use super::evidence::is_page_of_news;
 use super::kinds;
+use crate::extract::elements::is_heading;
 use crate::extract::page::{Page, selector, text_of};
 use crate::extract::prose_date::{is_date_only, year_of_heading};
 use crate::extract::words;

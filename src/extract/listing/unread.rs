@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use scraper::ElementRef;
 
-use super::cards::{Card, is_heading};
+use super::cards::Card;
 use crate::extract::calendar::{TextToken, folded, tokens};
+use crate::extract::elements::is_heading;
 use crate::extract::page::text_of;
 
 /// A date is shorter, in characters.

@@ -8,6 +8,7 @@ use scraper::ElementRef;
 use super::agenda::is_event_name;
 use super::{spaced_text_of, text_of};
 use crate::extract::date::parse_day;
+use crate::extract::elements::is_heading;
 use crate::extract::prose_date::{DateContext, DateRules, StatedDates, midnight};
 use crate::model::event::{Event, EventTime};
 
@@ -372,8 +373,7 @@ fn own_date(element: ElementRef, field: DateContext, rules: DateRules) -> Option
 }
 
 fn is_in_title(element: ElementRef) -> bool {
-    let is_title =
-        |element: ElementRef| matches!(element.value().name(), "a" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6");
+    let is_title = |element: ElementRef| element.value().name() == "a" || is_heading(element);
     is_title(element) || element.ancestors().filter_map(ElementRef::wrap).take(3).any(is_title)
 }
 
