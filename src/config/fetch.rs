@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 use super::section::Section;
-use super::values::{DAY_SECONDS, parse_duration, parse_web_url};
+use super::values::{DAY_SECONDS, parse_duration};
 use super::{ConfigContext, parse};
+use crate::model::address::parse_web_url;
 use crate::model::guard::Allowed;
 use crate::model::source::RENDERER_PLACE;
 

@@ -23,8 +23,9 @@ use fetch::read_fetch;
 use mail::read_mail;
 use section::{Faults, Section};
 use source::read_source;
-use values::{DAY_SECONDS, parse_duration, parse_language, parse_web_url};
+use values::{DAY_SECONDS, parse_duration, parse_language};
 
+use crate::model::address::parse_web_url;
 use crate::model::channel::Channel;
 use crate::model::digest::{Digest, DigestId, Newsletter};
 use crate::model::mail_address::Address;

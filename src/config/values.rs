@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use url::Url;
-
 use super::ConfigContext;
 
 pub(super) const DAY_SECONDS: u64 = 86_400;
@@ -49,14 +47,6 @@ pub(super) fn secret(text: &str, surroundings: &ConfigContext) -> Result<String,
 
 pub(super) fn secret_or_text(text: &str, surroundings: &ConfigContext) -> Result<String, String> {
     if text.starts_with("env:") { secret(text, surroundings) } else { Ok(text.to_owned()) }
-}
-
-pub(super) fn parse_web_url(text: &str) -> Result<Url, String> {
-    match Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.host_str().is_some() => Ok(url),
-        Ok(url) => Err(format!("\"{text}\" must begin with http:// or https://, not {}:", url.scheme())),
-        Err(error) => Err(format!("\"{text}\" is not a web address: {error}")),
-    }
 }
 
 pub(super) fn parse_language(text: &str) -> Result<String, String> {

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::account;
+use super::address::parse_web_url;
 use super::feed::FeedFormat;
 
 /// The operator hears of a source that failed so often in a row: once is an accident.
@@ -30,14 +31,14 @@ impl SourceKind {
         may_be_feed: true,
         may_be_listing: false,
         format: None,
-        address: web_address,
+        address: source_address,
     };
     pub const PAGE: SourceKind = SourceKind {
         name: "page",
         may_be_feed: false,
         may_be_listing: true,
         format: None,
-        address: web_address,
+        address: source_address,
     };
     /// Whatever it turns out to be: a feed, a page that names its feed, or a listing.
     pub const AUTO: SourceKind = SourceKind {
@@ -45,7 +46,7 @@ impl SourceKind {
         may_be_feed: true,
         may_be_listing: true,
         format: None,
-        address: web_address,
+        address: source_address,
     };
     /// A calendar (iCalendar), or a page that names one.
     pub const CALENDAR: SourceKind =
@@ -110,20 +111,15 @@ impl SourceKind {
     }
 }
 
-fn web_address(text: &str) -> Result<url::Url, String> {
+fn source_address(text: &str) -> Result<url::Url, String> {
     // What calendars are linked with is read over HTTPS.
     let https = text.strip_prefix("webcal://").map(|rest| format!("https://{rest}"));
-    let text = https.as_deref().unwrap_or(text);
-    match url::Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.host_str().is_some() => Ok(url),
-        Ok(url) => Err(format!("\"{text}\" must begin with http:// or https://, not {}:", url.scheme())),
-        Err(error) => Err(format!("\"{text}\" is not a web address: {error}")),
-    }
+    parse_web_url(https.as_deref().unwrap_or(text))
 }
 
 fn account_address(text: &str) -> Result<url::Url, String> {
     let feed = account::feed_of_handle(text)
-        .or_else(|| web_address(text).ok().and_then(|page| account::feed_of_account(&page)));
+        .or_else(|| source_address(text).ok().and_then(|page| account::feed_of_account(&page)));
     feed.ok_or_else(|| {
         format!("\"{text}\" is not the address of an account: write \"@name@host\" or \"https://host/@name\"")
     })
@@ -131,7 +127,7 @@ fn account_address(text: &str) -> Result<url::Url, String> {
 
 fn channel_address(text: &str) -> Result<url::Url, String> {
     let name = text.strip_prefix('@').map(|name| format!("https://t.me/{name}"));
-    let url = web_address(name.as_deref().unwrap_or(text))?;
+    let url = source_address(name.as_deref().unwrap_or(text))?;
     if !account::is_telegram(&url) {
         return Ok(url);
     }
