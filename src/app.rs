@@ -7,7 +7,6 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -18,7 +17,6 @@ use crate::model::publication::{self, Publication};
 use crate::model::source::Source;
 use crate::model::subscriber::SubscriptionOptions;
 use crate::model::token::SigningKey;
-use crate::normalize::language::LanguageDetector;
 use crate::pipeline::mail::MailContext;
 use crate::pipeline::mail::forget;
 use crate::pipeline::mail::incident;
@@ -27,7 +25,7 @@ use crate::pipeline::mail::queue::{self, DigestReport};
 use crate::pipeline::mail::subscribers;
 use crate::pipeline::maintenance::{self, TopicAssigner};
 use crate::pipeline::publish::{Published, Publisher};
-use crate::pipeline::refresh::{OriginLocks, Refresher, SourceOutcome, SourceReport};
+use crate::pipeline::refresh::{Refresher, SourceOutcome, SourceReport};
 use crate::pipeline::websub::hub::{self, HubContext};
 use crate::pipeline::websub::subscriber;
 use crate::pipeline::worker::{self, Bounds, FetchReport, Selection};
@@ -37,7 +35,7 @@ use crate::support::telemetry::Metrics;
 use crate::support::templates::Templates;
 use crate::view::Catalog;
 
-use self::parts::{dkim, duration, mailbox, secret};
+use self::parts::{dkim, duration, hub_address, mailbox, refresher, secret};
 
 /// Entries added to the full-text search in one transaction.
 const INDEXED: usize = 2_000;
@@ -94,24 +92,7 @@ impl App {
         let key = SigningKey::new(secret(&store)?);
         subscribers::hash_suppressions(&store, &key)?;
         let (classifier, topics_fingerprint) = classifier(&config)?;
-        let refresher = Refresher {
-            client: client(&config.fetch)?,
-            renderer: renderer(&config.fetch)?,
-            mail_tls: config
-                .sources
-                .iter()
-                .any(|source| source.kind.is_mail())
-                .then(|| mail_tls(&config.mail))
-                .transpose()?,
-            store,
-            classifier: Arc::new(classifier),
-            language_detector: Arc::new(LanguageDetector::new(&config.languages())),
-            interval_min_seconds: config.fetch.interval_min_seconds,
-            interval_max_seconds: config.fetch.interval_max_seconds,
-            robots_locks: OriginLocks::default(),
-            cores: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
-            memory: Arc::default(),
-        };
+        let refresher = refresher(&config, store, classifier)?;
         let templates = Templates::load(&config.templates_dir)?;
         let transport = Arc::new(transport(&config.mail)?);
         let sender = Arc::new(Sender {
@@ -125,20 +106,14 @@ impl App {
         });
         let publications =
             publication::publications(&config.channel, &config.topics, &config.sources, &config.feeds);
-        let own_hub = || config.public_url.as_ref().map(|public| format!("{public}/hub"));
-        let hub = config
-            .publish
-            .hub
-            .as_deref()
-            .and_then(|hub| if hub == "self" { own_hub() } else { Some(hub.to_owned()) });
         let app = App {
+            hub: hub_address(&config),
             config,
             refresher,
             templates,
             transport,
             sender,
             publications,
-            hub,
             topics_fingerprint,
             clock,
             metrics: Arc::default(),

@@ -172,6 +172,14 @@ fn preview(leading: &[&StoryView]) -> Option<String> {
     (!text.is_empty()).then(|| shorten(&text, PREVIEW_CHARS_MAX))
 }
 
+impl Edition<'_> {
+    /// The address of the web version, if there is one.
+    fn web_address(&self, public: &str) -> Option<String> {
+        let name = self.name.filter(|_| self.is_public)?;
+        Some(format!("{public}/{}", archive_path(name)))
+    }
+}
+
 fn data<'a>(
     catalog: Catalog<'a>,
     edition: Edition<'a>,
@@ -201,10 +209,7 @@ fn data<'a>(
         more,
         more_text: counted("more_stories", more, said_in),
         web: format!("{public}/"),
-        online: edition
-            .name
-            .filter(|_| edition.is_public)
-            .map(|name| format!("{public}/{}", archive_path(name))),
+        online: edition.web_address(public),
         unsubscribe: edition.places.unsubscribe(),
         preferences: (edition.is_personal && edition.is_public).then(|| edition.places.preferences()),
         privacy: edition.is_public.then(|| format!("{public}/{}", privacy_path(said_in))),

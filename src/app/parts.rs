@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use jiff::SignedDuration;
 use lettre::message::Mailbox;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::Semaphore;
 use url::Url;
 
 use super::Usage;
@@ -26,6 +27,8 @@ use crate::model::mail_address::Address;
 use crate::model::mail_address::ascii_domain;
 use crate::model::refusal::OwnIdentity;
 use crate::model::source::RENDERER_PLACE;
+use crate::normalize::language::LanguageDetector;
+use crate::pipeline::refresh::{OriginLocks, Refresher};
 use crate::store::Store;
 use crate::support::clock::TokenSource;
 
@@ -176,5 +179,33 @@ pub fn transport(mail: &MailConfig) -> anyhow::Result<Transport> {
                 .map_err(|reason| Usage(format!("[mail] transport: {reason}")))?;
             Ok(Transport::Smtp(Box::new(smtp)))
         }
+    }
+}
+
+/// What refreshes sources under this configuration.
+pub(super) fn refresher(config: &Config, store: Store, classifier: Classifier) -> anyhow::Result<Refresher> {
+    let has_mail = config.sources.iter().any(|source| source.kind.is_mail());
+    Ok(Refresher {
+        client: client(&config.fetch)?,
+        renderer: renderer(&config.fetch)?,
+        mail_tls: has_mail.then(|| mail_tls(&config.mail)).transpose()?,
+        store,
+        classifier: Arc::new(classifier),
+        language_detector: Arc::new(LanguageDetector::new(&config.languages())),
+        interval_min_seconds: config.fetch.interval_min_seconds,
+        interval_max_seconds: config.fetch.interval_max_seconds,
+        robots_locks: OriginLocks::default(),
+        cores: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
+        memory: Arc::default(),
+    })
+}
+
+/// The address of the hub that announces changes: our own, or another one.
+pub(super) fn hub_address(config: &Config) -> Option<String> {
+    let hub = config.publish.hub.as_deref()?;
+    if hub == "self" {
+        config.public_url.as_ref().map(|public| format!("{public}/hub"))
+    } else {
+        Some(hub.to_owned())
     }
 }

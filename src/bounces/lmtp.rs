@@ -44,6 +44,24 @@ pub async fn serve(
     }
 }
 
+/// Receives and processes a message; returns the reply for each of its recipients.
+async fn receive(
+    reader: &mut BufReader<tokio::net::tcp::OwnedReadHalf>,
+    sender: &str,
+    recipients: &[String],
+    take: &MessageHandler,
+) -> std::io::Result<&'static [u8]> {
+    // The final delivery agent adds Return-Path (RFC 5321 section 4.4).
+    let head = format!("Return-Path: <{sender}>\r\n").into_bytes();
+    let message = data(reader, head).await?;
+    let is_taken = message.as_ref().is_some_and(|message| take(message, recipients));
+    Ok(match (&message, is_taken) {
+        (None, _) => b"552 5.3.4 too large\r\n",
+        (_, true) => b"250 2.0.0 taken\r\n",
+        (_, false) => b"451 4.3.0 come again\r\n",
+    })
+}
+
 async fn serve_connection(stream: TcpStream, take: &MessageHandler) -> std::io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
@@ -74,15 +92,7 @@ async fn serve_connection(stream: TcpStream, take: &MessageHandler) -> std::io::
             "DATA" if recipients.is_empty() => "503 5.5.1 no valid recipients",
             "DATA" => {
                 writer.write_all(b"354 go on\r\n").await?;
-                // The final delivery agent adds Return-Path (RFC 5321 section 4.4).
-                let head = format!("Return-Path: <{sender}>\r\n").into_bytes();
-                let message = data(&mut reader, head).await?;
-                let is_taken = message.as_ref().is_some_and(|message| take(message, &recipients));
-                let said: &[u8] = match (&message, is_taken) {
-                    (None, _) => b"552 5.3.4 too large\r\n",
-                    (_, true) => b"250 2.0.0 taken\r\n",
-                    (_, false) => b"451 4.3.0 come again\r\n",
-                };
+                let said = receive(&mut reader, &sender, &recipients, take).await?;
                 for _ in recipients.drain(..) {
                     writer.write_all(said).await?;
                 }

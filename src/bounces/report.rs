@@ -141,12 +141,8 @@ pub(super) fn is_bounce(
         || is_report && is_nobody && !is_automatic
 }
 
-/// Reads a bounce in prose: the text before the returned mail.
-pub(super) fn prose_bounce(text: &str, failed: &str, ours: &OwnIdentity) -> InboundKind {
-    let path = text.to_ascii_lowercase().find("return-path:");
-    let end = path.into_iter().chain(words::find("copy", text)).min().unwrap_or(text.len());
-    let report =
-        text.get(..end).filter(|report| ADDRESS.is_match(report) || !failed.is_empty()).unwrap_or(text);
+/// The addresses that a bounce in prose is about: those that its head names, or else those in its text.
+fn failed_addresses(failed: &str, report: &str) -> Vec<String> {
     let mut addresses: Vec<String> =
         ADDRESS.find_iter(failed).map(|found| found.as_str().to_owned()).collect();
     if addresses.is_empty() {
@@ -159,6 +155,26 @@ pub(super) fn prose_bounce(text: &str, failed: &str, ours: &OwnIdentity) -> Inbo
     }
     addresses.sort();
     addresses.dedup();
+    addresses
+}
+
+/// Whether a line of a report says why.
+fn is_reason(line: &str) -> bool {
+    STATUS.is_match(line)
+        || REPLY_CODE.is_match(line)
+        || NO_MAILBOX.is_match(line)
+        || PASSES.is_match(line)
+        || words::says("gone", line)
+        || words::says("passes", line)
+}
+
+/// Reads a bounce in prose: the text before the returned mail.
+pub(super) fn prose_bounce(text: &str, failed: &str, ours: &OwnIdentity) -> InboundKind {
+    let path = text.to_ascii_lowercase().find("return-path:");
+    let end = path.into_iter().chain(words::find("copy", text)).min().unwrap_or(text.len());
+    let report =
+        text.get(..end).filter(|report| ADDRESS.is_match(report) || !failed.is_empty()).unwrap_or(text);
+    let mut addresses = failed_addresses(failed, report);
     let is_tried = STILL_TRYING.is_match(report) || words::says("trying", report);
     let is_delayed = is_tried && !report.contains("giving up");
     if addresses.is_empty() {
@@ -174,15 +190,7 @@ pub(super) fn prose_bounce(text: &str, failed: &str, ours: &OwnIdentity) -> Inbo
             judge("", text_about(report, own, &all), "", &Parties { ours, recipients: own })
         }
     };
-    let said = report.lines().find(|line| {
-        STATUS.is_match(line)
-            || REPLY_CODE.is_match(line)
-            || NO_MAILBOX.is_match(line)
-            || PASSES.is_match(line)
-            || words::says("gone", line)
-            || words::says("passes", line)
-    });
-    let reason = shown(said.unwrap_or("no reason given"));
+    let reason = shown(report.lines().find(|line| is_reason(line)).unwrap_or("no reason given"));
     InboundKind::Bounce(
         addresses
             .into_iter()

@@ -164,6 +164,18 @@ impl Counter {
         });
     }
 
+    /// The number of texts that each bucket is in.
+    fn documents(&mut self, folded: &[String]) -> Vec<u32> {
+        let mut documents = vec![0u32; BUCKETS];
+        for text in folded {
+            self.count(text);
+            // A bucket in both lists counts twice.
+            let buckets = self.words.iter().chain(&self.letters);
+            buckets.for_each(|(bucket, _)| documents[*bucket as usize] += 1);
+        }
+        documents
+    }
+
     /// The buckets of a text weighted by rarity; the words and the letters are each normalized to length 1.
     fn features(&mut self, folded: &str, rarity: impl Fn(u32) -> f32) -> Vec<BucketWeight> {
         self.count(folded);
@@ -203,16 +215,7 @@ impl Model {
         }
         let folded: Vec<String> = examples.iter().map(|example| prepared(&example.text)).collect();
         let mut counter = Counter::new();
-        let mut documents = vec![0u32; BUCKETS];
-        for text in &folded {
-            counter.count(text);
-            // A bucket in both lists counts twice.
-            counter
-                .words
-                .iter()
-                .chain(&counter.letters)
-                .for_each(|(bucket, _)| documents[*bucket as usize] += 1);
-        }
+        let documents = counter.documents(&folded);
         let total = examples.len() as f32;
         let rarity = |bucket: u32| match documents[bucket as usize] {
             0 => 0.0,

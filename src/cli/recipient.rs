@@ -4,7 +4,7 @@ use std::io::Write;
 
 use crate::app::{App, Usage};
 use crate::model::mail_address::Address;
-use crate::model::subscriber::{Subscriber, SubscriberState};
+use crate::model::subscriber::{Preferences, Subscriber, SubscriberState};
 use crate::pipeline::mail::subscribers;
 use crate::store::StoreError;
 
@@ -52,6 +52,12 @@ fn suppressions(marks: &[[String; 3]]) -> Vec<Suppression<'_>> {
         .collect()
 }
 
+/// What a subscriber gets.
+fn subscription_line(known: &Subscriber) -> String {
+    let Preferences { language, cadence, interests } = &known.preferences;
+    format!("in the list: {}, {language}, {cadence}, {}", known.state.as_str(), interests.summary())
+}
+
 /// Prints the whole history of an address.
 ///
 /// # Errors
@@ -74,14 +80,7 @@ pub(super) fn show(app: &App, address: &Address) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{address}")?;
     match &subscriber {
-        Some(known) => writeln!(
-            out,
-            "in the list: {}, {}, {}, {}",
-            known.state.as_str(),
-            known.preferences.language,
-            known.preferences.cadence,
-            known.preferences.interests.summary()
-        )?,
+        Some(known) => writeln!(out, "{}", subscription_line(known))?,
         None if sign_ups > 0 => writeln!(out, "signed up, not confirmed yet")?,
         None => writeln!(out, "not a subscriber")?,
     }

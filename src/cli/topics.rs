@@ -165,7 +165,21 @@ fn eval(labels: &Path, model: Option<&Path>) -> anyhow::Result<()> {
         }
         Ok(score)
     };
-    let whole = scores(0.0)?;
+    print_score(&scores(0.0)?);
+    println!();
+    for margin in MARGINS {
+        let score = scores(margin)?;
+        println!(
+            "lead of {margin:.1}: answers {:.1} %, of which right {:.1} %",
+            100.0 * score.answered as f64 / score.texts.max(1) as f64,
+            100.0 * score.precision()
+        );
+    }
+    Ok(())
+}
+
+/// Prints how well topics were assigned: each of them, and all.
+fn print_score(whole: &Score) {
     println!("{:<24}  {:>5}  {:>9}  {:>6}  {:>5}", "topic", "texts", "precision", "recall", "F1");
     for (label, (right, given, there)) in &whole.by_label {
         let share = |of: usize| *right as f64 / of.max(1) as f64;
@@ -184,16 +198,6 @@ fn eval(labels: &Path, model: Option<&Path>) -> anyhow::Result<()> {
         "",
         whole.macro_f1()
     );
-    println!();
-    for margin in MARGINS {
-        let score = scores(margin)?;
-        println!(
-            "lead of {margin:.1}: answers {:.1} %, of which right {:.1} %",
-            100.0 * score.answered as f64 / score.texts.max(1) as f64,
-            100.0 * score.precision()
-        );
-    }
-    Ok(())
 }
 
 /// `courant label`.

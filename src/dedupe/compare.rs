@@ -420,8 +420,6 @@ pub fn copy(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Comparison
         let whole = self::overlap(a, b, |_| true);
         overlap = if whole.share >= SERIES_SHARE { whole } else { overlap };
     }
-    let text = Evidence::Text { share: overlap.share, shared: overlap.looked_at };
-    let few = Evidence::FewPhrases { share: overlap.share, shared: overlap.shared };
     if is_same_source && matches!(titles, Titles::Within | Titles::Apart) && is_update(a, b) {
         return yes(overlap.share.max(UPDATE_SCORE), Evidence::Updated);
     }
@@ -434,28 +432,35 @@ pub fn copy(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Comparison
     if is_same_source && !matches!(titles, Titles::Equal | Titles::Within | Titles::Missing) {
         return no(overlap.share, Evidence::OtherTitle);
     }
-    if have_texts(a, b) && overlap.looked_at > 0 {
-        let figures = figures(a, b, titles);
-        let needed = copy_share_min(a, b, titles, &overlap);
-        let shared_min = if titles == Titles::Apart { SHARED_MIN } else { SHARED_MIN.min(overlap.looked_at) };
-        let is_enough = overlap.share >= needed && overlap.shared >= shared_min;
-        let is_beyond_doubt =
-            !is_same_source && overlap.share >= SERIES_SHARE && overlap.looked_at >= MANY_PHRASES;
-        if is_enough && figures < FIGURES_SHARE && !is_beyond_doubt {
-            return no(overlap.share, Evidence::Figures { share: figures });
-        }
-        if is_enough {
-            return yes(overlap.share, text);
-        }
-        if titles != Titles::Equal {
-            let is_framed = titles == Titles::Frame && overlap.share >= COPY_SHARE;
-            return no(overlap.share, if is_framed { Evidence::TitleFrame } else { few });
-        }
-        if overlap.share < OTHER_SHARE {
-            return no(overlap.share, Evidence::OtherText);
-        }
+    if have_texts(a, b)
+        && overlap.looked_at > 0
+        && let Some(comparison) = copy_by_text(a, b, titles, &overlap)
+    {
+        return comparison;
     }
     same_title(a, b, titles, overlap)
+}
+
+/// What the texts of two entries say; `None` if they leave it to equal titles.
+fn copy_by_text(a: &Sketch, b: &Sketch, titles: Titles, overlap: &Overlap) -> Option<Comparison> {
+    let figures = figures(a, b, titles);
+    let needed = copy_share_min(a, b, titles, overlap);
+    let shared_min = if titles == Titles::Apart { SHARED_MIN } else { SHARED_MIN.min(overlap.looked_at) };
+    let is_enough = overlap.share >= needed && overlap.shared >= shared_min;
+    let is_beyond_doubt =
+        a.source != b.source && overlap.share >= SERIES_SHARE && overlap.looked_at >= MANY_PHRASES;
+    if is_enough && figures < FIGURES_SHARE && !is_beyond_doubt {
+        return Some(no(overlap.share, Evidence::Figures { share: figures }));
+    }
+    if is_enough {
+        return Some(yes(overlap.share, Evidence::Text { share: overlap.share, shared: overlap.looked_at }));
+    }
+    if titles != Titles::Equal {
+        let is_framed = titles == Titles::Frame && overlap.share >= COPY_SHARE;
+        let few = Evidence::FewPhrases { share: overlap.share, shared: overlap.shared };
+        return Some(no(overlap.share, if is_framed { Evidence::TitleFrame } else { few }));
+    }
+    (overlap.share < OTHER_SHARE).then(|| no(overlap.share, Evidence::OtherText))
 }
 
 /// Compares entries of which at least one has no comparable text.

@@ -25,6 +25,11 @@ pub struct SendAttempt {
 }
 
 impl SendAttempt {
+    /// The answer of a server that had heard of the recipient.
+    pub(crate) fn of_named(server: usize, result: Result<(), DeliverError>) -> SendAttempt {
+        SendAttempt { is_named: true, ..SendAttempt::by(Some(server), result) }
+    }
+
     /// What no other server was asked about.
     pub fn by(server: Option<usize>, result: Result<(), DeliverError>) -> SendAttempt {
         SendAttempt {

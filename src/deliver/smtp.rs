@@ -119,7 +119,6 @@ impl Smtp {
                 Ok(agreed) => agreed,
                 Err(failed) => return *failed,
             };
-            let named = |at, result| SendAttempt { is_named: true, ..SendAttempt::by(Some(at), result) };
             let at = idle.place.at;
             match self.hand_over(idle, message).await {
                 // The server closed this connection without taking the message; a new one may work.
@@ -132,11 +131,11 @@ impl Smtp {
                 }
                 Err((fault, Some(idle))) => {
                     if !self.keep_or_slow_down(idle, &fault, &mut slower).await {
-                        return named(at, Err(not_taken(&fault, &parties)));
+                        return SendAttempt::of_named(at, Err(not_taken(&fault, &parties)));
                     }
                 }
-                Err((fault, None)) => return named(at, Err(not_taken(&fault, &parties))),
-                Ok(()) => return named(at, Ok(())),
+                Err((fault, None)) => return SendAttempt::of_named(at, Err(not_taken(&fault, &parties))),
+                Ok(()) => return SendAttempt::of_named(at, Ok(())),
             }
         }
     }
@@ -276,7 +275,6 @@ impl Smtp {
                     }
                     let reason = self.out_of_use(at, command, &fault);
                     self.pool.state().server(at).down = Some((Instant::now() + DOWN, reason.clone()));
-                    drop(place);
                     return Err(reason);
                 }
             }

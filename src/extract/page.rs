@@ -427,16 +427,19 @@ impl Page {
                 select.item
             ));
         }
-        let next = css(&select.next)
-            .and_then(|next| self.html.select(&next).next())
-            .and_then(|next| next.attr("href"));
-        feed.links.extend(next.map(|href| Link {
-            href: resolve_against(self.base.as_ref(), href),
+        feed.links.extend(self.next_link(select));
+        feed
+    }
+
+    /// The link to the page that continues this one.
+    fn next_link(&self, select: &Select) -> Option<Link> {
+        let next = css(&select.next).and_then(|next| self.html.select(&next).next())?;
+        Some(Link {
+            href: resolve_against(self.base.as_ref(), next.attr("href")?),
             rel: "next".into(),
             media_type: None,
             hreflang: None,
-        }));
-        feed
+        })
     }
 
     /// As for a listing that is read without selectors: whether any day of a calendar is still to come.

@@ -13,7 +13,7 @@ use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue,
     IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION,
 };
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt};
 use url::{Host, Url};
 
 use super::cookies::Cookies;
@@ -411,6 +411,36 @@ impl Client {
         request.send().await.map_err(|error| self.explain(url, &error))
     }
 
+    /// Reads a body up to a maximum length; also returns why it is not complete, if so.
+    async fn read_body(
+        &self,
+        reader: &mut (impl AsyncRead + Unpin),
+        bytes_max: usize,
+        broken: impl Fn(&std::io::Error) -> FetchError,
+    ) -> Result<(Vec<u8>, Option<String>), FetchError> {
+        let mut bytes = Vec::new();
+        let mut buffer = vec![0; READ_BYTES];
+        loop {
+            match reader.read(&mut buffer).await {
+                Ok(0) => return Ok((bytes, None)),
+                Ok(read) => {
+                    self.body_bytes.fetch_add(read as u64, Ordering::Relaxed);
+                    let room = bytes_max - bytes.len();
+                    bytes.extend_from_slice(&buffer[..read.min(room)]);
+                    if read > room {
+                        let cut = format!("the document is longer than {bytes_max} bytes and was cut there");
+                        return Ok((bytes, Some(cut)));
+                    }
+                }
+                Err(error) if bytes.is_empty() => return Err(broken(&error)),
+                Err(error) => {
+                    let cut = format!("the document came incomplete: {}", broken(&error));
+                    return Ok((bytes, Some(cut)));
+                }
+            }
+        }
+    }
+
     /// Receives the body, decoding it as it arrives, up to the limit.
     async fn receive(
         &self,
@@ -429,28 +459,7 @@ impl Client {
         let broken = |error: &std::io::Error| FetchError::of_reading(url, error, self.settings.timeout);
         let stream = response.bytes_stream().map(|chunk| chunk.map_err(std::io::Error::other));
         let mut reader = decode::decoded(stream, &content_encoding).await.map_err(|error| broken(&error))?;
-        let (mut bytes, mut cut) = (Vec::new(), None);
-        let mut buffer = vec![0; READ_BYTES];
-        loop {
-            match reader.read(&mut buffer).await {
-                Ok(0) => break,
-                Ok(read) => {
-                    self.body_bytes.fetch_add(read as u64, Ordering::Relaxed);
-                    let room = bytes_max - bytes.len();
-                    bytes.extend_from_slice(&buffer[..read.min(room)]);
-                    if read > room {
-                        cut =
-                            Some(format!("the document is longer than {bytes_max} bytes and was cut there"));
-                        break;
-                    }
-                }
-                Err(error) if bytes.is_empty() => return Err(broken(&error)),
-                Err(error) => {
-                    cut = Some(format!("the document came incomplete: {}", broken(&error)));
-                    break;
-                }
-            }
-        }
+        let (bytes, cut) = self.read_body(&mut reader, bytes_max, broken).await?;
         if cut.is_some() {
             meta.validators = Validators::default();
         }

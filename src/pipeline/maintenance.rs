@@ -295,9 +295,8 @@ fn decide(
                 .decision()
                 .map(|decision| (decision.relation, decision.entry.0 as usize, decision.reason.to_string())),
         );
-        for story in
-            intake.decision().iter().map(|decision| decision.story).chain(intake.also.iter().copied())
-        {
+        let joined = intake.decision().map(|decision| decision.story);
+        for story in joined.into_iter().chain(intake.also.iter().copied()) {
             memory.join(story.0 as usize, number);
         }
         for (a, b, _) in rulings.iter().filter(|(_, b, is_same)| *is_same && *b == number) {

@@ -249,6 +249,22 @@ pub async fn fetch(
 }
 
 impl<F: FnMut(&SourceReport)> FetchRound<'_, F> {
+    /// Claims hosts and begins to read them; returns those that other processes are reading.
+    fn claim_some(
+        &mut self,
+        sources: &[Arc<Source>],
+        selection: &Selection,
+        some: Vec<Host>,
+    ) -> anyhow::Result<Vec<Host>> {
+        let claims = claim(self.refresher, sources, selection, some, self.clock.now())?;
+        claims.claimed.into_iter().for_each(|(lease, jobs)| self.begin(sources, &lease, jobs));
+        for at in claims.read {
+            let source = sources[at].id.clone();
+            self.report(at, SourceReport { source, outcome: SourceOutcome::TakenOver });
+        }
+        Ok(claims.elsewhere)
+    }
+
     /// Claims and reads until everything is done; returns whether `stop` ended it. Waits for hosts that other processes are
     /// reading, so that publishing or mailing afterwards includes their results.
     async fn run(
@@ -264,15 +280,7 @@ impl<F: FnMut(&SourceReport)> FetchRound<'_, F> {
         loop {
             while !hosts.is_empty() && self.tasks.len() < 2 * concurrency {
                 let some: Vec<Host> = hosts.drain(..hosts.len().min(HOSTS_CLAIMED)).collect();
-                let claims = claim(self.refresher, sources, selection, some, self.clock.now())?;
-                claims.claimed.into_iter().for_each(|(lease, jobs)| self.begin(sources, &lease, jobs));
-                elsewhere.extend(claims.elsewhere);
-                for at in claims.read {
-                    self.report(
-                        at,
-                        SourceReport { source: sources[at].id.clone(), outcome: SourceOutcome::TakenOver },
-                    );
-                }
+                elsewhere.extend(self.claim_some(sources, selection, some)?);
             }
             tokio::select! {
                 is_at_work = self.step() => {

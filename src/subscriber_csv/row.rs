@@ -23,34 +23,36 @@ struct UnknownState {
     column: String,
 }
 
+/// What a cell says of a person, if anything.
+fn status_of(column: &Column, name: &str, text: &str) -> Result<Option<MailingStatus>, UnknownState> {
+    Ok(match (column, words::word(text)) {
+        (Column::State, None) if text.is_empty() => None,
+        (Column::State, Some(CellMeaning::Is(verdict))) => Some(verdict),
+        (Column::State | Column::Agreed | Column::Confirmed, Some(CellMeaning::Yes)) => None,
+        (Column::State | Column::Agreed, Some(CellMeaning::No)) => Some(MailingStatus::Unsubscribed),
+        (Column::Agreed | Column::Confirmed, Some(CellMeaning::Is(verdict))) => Some(verdict),
+        (Column::Agreed | Column::Confirmed, None) if text.is_empty() || text == "2" => {
+            Some(MailingStatus::LeftOut)
+        }
+        (Column::Confirmed, Some(CellMeaning::No)) => Some(MailingStatus::LeftOut),
+        (Column::Agreed | Column::Confirmed, None) if dates::is_date(text) => None,
+        (Column::State | Column::Agreed | Column::Confirmed, None) => {
+            return Err(UnknownState { text: text.to_owned(), column: name.to_owned() });
+        }
+        (Column::Refused(_), _) if words::is_nothing(text) => None,
+        (Column::Refused(_), Some(CellMeaning::Is(verdict))) if verdict.refusal().is_some() => Some(verdict),
+        (Column::Refused(verdict), _) => Some(*verdict),
+        (Column::ConfirmTime, _) if words::is_nothing(text) => Some(MailingStatus::LeftOut),
+        _ => of_remark(*column, text),
+    })
+}
+
 /// The verdict on a person: the gravest of all columns, with the reason.
 fn verdict(columns: &Columns, cells: &[String], file: &str) -> Result<(MailingStatus, String), UnknownState> {
     let mut found = (MailingStatus::Active, String::new());
     for (at, column) in &columns.known {
         let (name, text) = (&columns.names[*at], cell(cells, *at));
-        let said = match (column, words::word(text)) {
-            (Column::State, None) if text.is_empty() => None,
-            (Column::State, Some(CellMeaning::Is(verdict))) => Some(verdict),
-            (Column::State | Column::Agreed | Column::Confirmed, Some(CellMeaning::Yes)) => None,
-            (Column::State | Column::Agreed, Some(CellMeaning::No)) => Some(MailingStatus::Unsubscribed),
-            (Column::Agreed | Column::Confirmed, Some(CellMeaning::Is(verdict))) => Some(verdict),
-            (Column::Agreed | Column::Confirmed, None) if text.is_empty() || text == "2" => {
-                Some(MailingStatus::LeftOut)
-            }
-            (Column::Confirmed, Some(CellMeaning::No)) => Some(MailingStatus::LeftOut),
-            (Column::Agreed | Column::Confirmed, None) if dates::is_date(text) => None,
-            (Column::State | Column::Agreed | Column::Confirmed, None) => {
-                return Err(UnknownState { text: text.to_owned(), column: name.clone() });
-            }
-            (Column::Refused(_), _) if words::is_nothing(text) => None,
-            (Column::Refused(_), Some(CellMeaning::Is(verdict))) if verdict.refusal().is_some() => {
-                Some(verdict)
-            }
-            (Column::Refused(verdict), _) => Some(*verdict),
-            (Column::ConfirmTime, _) if words::is_nothing(text) => Some(MailingStatus::LeftOut),
-            _ => of_remark(*column, text),
-        };
-        if let Some(verdict) = said.filter(|verdict| *verdict > found.0) {
+        if let Some(verdict) = status_of(column, name, text)?.filter(|verdict| *verdict > found.0) {
             found = (
                 verdict,
                 if text.is_empty() {

@@ -578,6 +578,7 @@ fn configuration_keys() -> BTreeMap<String, BTreeSet<String>> {
                 "defaults" => "defaults",
                 "channel_section" => "read_channel",
                 _ if name == "read_transport" => "read_mail",
+                _ if name == "read_kind" || name == "read_render" => "read_source",
                 _ => name,
             };
             keys.entry(owner.to_owned()).or_default().insert(found[2].to_owned());

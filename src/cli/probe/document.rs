@@ -217,25 +217,7 @@ impl ProbedDocument {
             out.push_str(&format!("  - {note}\n"));
         }
         for ((entry, rules), decisions) in self.entries.iter().zip(&self.rules).zip(&self.decisions) {
-            let date = entry
-                .date()
-                .map_or_else(|| "no date   ".to_owned(), |date| date.strftime("%Y-%m-%d").to_string());
-            out.push_str(&format!(
-                "\n{date}  {}\n",
-                if entry.title.is_empty() { "(no title)" } else { &entry.title }
-            ));
-            for line in [
-                entry.url.as_deref(),
-                entry.image.as_ref().map(|image| image.url.as_str()),
-                Some(shorten(&entry.summary, 160).as_str()),
-            ]
-            .into_iter()
-            .flatten()
-            {
-                if !line.is_empty() {
-                    out.push_str(&format!("            {line}\n"));
-                }
-            }
+            out.push_str(&text_of(entry));
             rules.iter().for_each(|rule| out.push_str(&format!("            * {rule}\n")));
             for decision in decisions.iter().filter(|_| has_decisions) {
                 out.push_str(&format!("            - {decision}\n"));
@@ -251,6 +233,21 @@ impl ProbedDocument {
     pub fn select(&self) -> Option<&Select> {
         self.select.as_ref()
     }
+}
+
+/// The date, the title and more of an entry, for the terminal.
+fn text_of(entry: &Entry) -> String {
+    let date =
+        entry.date().map_or_else(|| "no date   ".to_owned(), |date| date.strftime("%Y-%m-%d").to_string());
+    let title = if entry.title.is_empty() { "(no title)" } else { &entry.title };
+    let mut out = format!("\n{date}  {title}\n");
+    let summary = shorten(&entry.summary, 160);
+    let image = entry.image.as_ref().map(|image| image.url.as_str());
+    let lines = [entry.url.as_deref(), image, Some(&*summary)];
+    for line in lines.into_iter().flatten().filter(|line| !line.is_empty()) {
+        out.push_str(&format!("            {line}\n"));
+    }
+    out
 }
 
 /// The keys of a `[source.select]`, in reading order.

@@ -46,6 +46,25 @@ pub(super) struct Server {
     pub(super) weight: u32,
 }
 
+/// When TLS starts, and the port for it; `tls` is the parameter of the address.
+fn security(
+    settings: &SmtpSettings,
+    tls: Option<&str>,
+    has_login: bool,
+) -> Result<(Security, u16), SettingsError> {
+    let config = || client_config(settings.extra_root_pem).map_err(SettingsError::CaFile);
+    Ok(match (settings.url.scheme(), tls) {
+        ("smtps", _) => (Security::Wrapper(config()?), 465),
+        (_, Some("none")) => (Security::None, 25),
+        (_, Some("required")) => (Security::Required(config()?), 587),
+        // With a password, TLS is required: an attacker in between could strip STARTTLS.
+        (_, None) if has_login => (Security::Required(config()?), 587),
+        (_, Some("opportunistic")) if has_login => return Err(SettingsError::PasswordWithoutTls),
+        (_, None | Some("opportunistic")) => (Security::Opportunistic(config()?), 25),
+        (_, Some(other)) => return Err(SettingsError::UnknownTls(other.to_owned())),
+    })
+}
+
 impl Server {
     pub(super) fn new(settings: &SmtpSettings) -> Result<Server, SettingsError> {
         let url = settings.url;
@@ -58,21 +77,7 @@ impl Server {
             .username
             .map(str::to_owned)
             .or_else(|| Some(decoded(url.username())).filter(|name| !name.is_empty()));
-        let config = || client_config(settings.extra_root_pem).map_err(SettingsError::CaFile);
-        let (security, port) = match (url.scheme(), parameter("tls").as_deref()) {
-            ("smtps", _) => (Security::Wrapper(config()?), 465),
-            (_, Some("none")) => (Security::None, 25),
-            (_, Some("required")) => (Security::Required(config()?), 587),
-            // With a password, TLS is required: an attacker in between could strip STARTTLS.
-            (_, None) if username.is_some() => (Security::Required(config()?), 587),
-            (_, Some("opportunistic")) if username.is_some() => {
-                return Err(SettingsError::PasswordWithoutTls);
-            }
-            (_, None | Some("opportunistic")) => (Security::Opportunistic(config()?), 25),
-            (_, Some(other)) => {
-                return Err(SettingsError::UnknownTls(other.to_owned()));
-            }
-        };
+        let (security, port) = security(settings, parameter("tls").as_deref(), username.is_some())?;
         let secret = settings
             .secret
             .clone()

@@ -131,6 +131,12 @@ pub(super) enum LinkScope {
     Wide,
 }
 
+/// The address that a link leads to, if it is one on the web.
+fn web_target(base: Option<&Url>, href: &str) -> Option<Url> {
+    let url = base.map_or_else(|| Url::parse(href), |base| base.join(href)).ok()?;
+    matches!(url.scheme(), "http" | "https").then_some(url)
+}
+
 /// The links of a page, without those that never lead to an entry.
 pub(super) fn anchors(page: &Page, reach: LinkScope) -> Vec<Anchor<'_>> {
     let own = page.base();
@@ -144,14 +150,7 @@ pub(super) fn anchors(page: &Page, reach: LinkScope) -> Vec<Anchor<'_>> {
             LinkScope::Wide => own_target(element),
         };
         let Some(href) = href.map(str::trim).filter(|href| !href.is_empty()) else { continue };
-        let resolved = match own {
-            Some(own) => own.join(href),
-            None => Url::parse(href),
-        };
-        let Ok(url) = resolved else { continue };
-        if !matches!(url.scheme(), "http" | "https") {
-            continue;
-        }
+        let Some(url) = web_target(own, href) else { continue };
         let mut key = key_of(&url);
         match url
             .fragment()

@@ -317,38 +317,40 @@ fn is_of_other_kind(element: ElementRef) -> bool {
 /// How many elements behind the title may hold the date of an article that has no place for it.
 const BESIDE_TITLE_MAX: usize = 12;
 
+/// Parts of the names of elements that surround an article.
+const ASIDE: [&str; 28] = [
+    "related",
+    "comment",
+    "comments",
+    "commentlist",
+    "respond",
+    "sidebar",
+    "widget",
+    "widgets",
+    "footer",
+    "breadcrumb",
+    "breadcrumbs",
+    "menu",
+    "navigation",
+    "pagination",
+    "meteo",
+    "weather",
+    "wetter",
+    "tiempo",
+    "clima",
+    "recommended",
+    "recommendations",
+    "popular",
+    "recent",
+    "latest",
+    "similar",
+    "newsletter",
+    "cookie",
+    "topbar",
+];
+
 /// Whether an element is not part of an article: what surrounds it, links to other articles, comments.
 fn is_set_aside(element: ElementRef) -> bool {
-    const ASIDE: [&str; 28] = [
-        "related",
-        "comment",
-        "comments",
-        "commentlist",
-        "respond",
-        "sidebar",
-        "widget",
-        "widgets",
-        "footer",
-        "breadcrumb",
-        "breadcrumbs",
-        "menu",
-        "navigation",
-        "pagination",
-        "meteo",
-        "weather",
-        "wetter",
-        "tiempo",
-        "clima",
-        "recommended",
-        "recommendations",
-        "popular",
-        "recent",
-        "latest",
-        "similar",
-        "newsletter",
-        "cookie",
-        "topbar",
-    ];
     let is_aside = |name: &str| {
         let lower = name.to_ascii_lowercase();
         lower.split(['-', '_']).any(|part| ASIDE.contains(&part))

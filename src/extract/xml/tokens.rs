@@ -61,6 +61,13 @@ impl<'a> Tokens<'a> {
         XmlToken::CData(&inner[..end.unwrap_or(inner.len())])
     }
 
+    fn end_tag(&mut self, rest: &'a str) -> XmlToken<'a> {
+        let end = end_of_tag(rest);
+        self.position += end;
+        let name = rest[2..end].trim_end_matches('>').trim();
+        XmlToken::End(name.split_ascii_whitespace().next().unwrap_or(name))
+    }
+
     pub(super) fn next_token(&mut self) -> Option<XmlToken<'a>> {
         loop {
             self.token_start = self.position;
@@ -86,12 +93,7 @@ impl<'a> Tokens<'a> {
                     self.position +=
                         memmem::find(rest.as_bytes(), b"?>").map_or_else(|| end_of_tag(rest), |end| end + 2)
                 }
-                Some(b'/') => {
-                    let end = end_of_tag(rest);
-                    self.position += end;
-                    let name = rest[2..end].trim_end_matches('>').trim();
-                    return Some(XmlToken::End(name.split_ascii_whitespace().next().unwrap_or(name)));
-                }
+                Some(b'/') => return Some(self.end_tag(rest)),
                 Some(c) if c.is_ascii_alphabetic() || *c == b'_' || !c.is_ascii() => {
                     return Some(self.start_tag(rest));
                 }

@@ -98,6 +98,17 @@ struct SenderContext {
 }
 
 impl OutboxWorker {
+    /// Gives up what a killed run may have sent, if that is configured.
+    fn skip_uncertain(&self) -> Result<(), StoreError> {
+        if self.pace.on_uncertain == OnUncertain::Skip {
+            let skipped = self.store.write(|w| w.mailing().skip_uncertain(Clock::of_leases()))?;
+            if skipped > 0 {
+                tracing::warn!(skipped, "deliveries that a killed run had handed over are not sent again");
+            }
+        }
+        Ok(())
+    }
+
     /// Sends what is due. `on_done` is called with the total, then for each delivery.
     ///
     /// # Errors
@@ -107,12 +118,7 @@ impl OutboxWorker {
         digest: Option<&DigestId>,
         mut on_done: impl FnMut(Progress),
     ) -> anyhow::Result<Deliveries> {
-        if self.pace.on_uncertain == OnUncertain::Skip {
-            let skipped = self.store.write(|w| w.mailing().skip_uncertain(Clock::of_leases()))?;
-            if skipped > 0 {
-                tracing::warn!(skipped, "deliveries that a killed run had handed over are not sent again");
-            }
-        }
+        self.skip_uncertain()?;
         let (due, paused) = self.store.read(|r| {
             let due = r.mailing().due(self.clock.now(), Clock::of_leases(), digest)?;
             Ok::<_, StoreError>((due, r.mailing().paused_domains()?))
@@ -142,10 +148,7 @@ impl OutboxWorker {
         let at_the_end = self.end(&brakes, &mut done)?;
         done.reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         done.trouble = brakes.lists.trouble().or(at_the_end).or(done.put_off.take());
-        // What kept back all of it is whoever asked's to say.
-        if let Some(unsent) = done.unsent().filter(|_| done.sent > 0 && done.trouble.is_none()) {
-            tracing::warn!("{} sent, {unsent}", done.sent);
-        }
+        log_unsent(&done);
         Ok(done)
     }
 
@@ -506,6 +509,13 @@ impl OutboxWorker {
         known.trouble = trouble;
         unit.sources().put_notice(&format!("mail server {name}"), &text, self.clock.now())?;
         Ok(true)
+    }
+}
+
+/// Logs what was not sent besides what was. What kept back all of it is whoever asked's to say.
+fn log_unsent(done: &Deliveries) {
+    if let Some(unsent) = done.unsent().filter(|_| done.sent > 0 && done.trouble.is_none()) {
+        tracing::warn!("{} sent, {unsent}", done.sent);
     }
 }
 

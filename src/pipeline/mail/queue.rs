@@ -436,20 +436,20 @@ pub fn queue_notices(store: &Store, context: MailContext, operators: &[Address])
     let issue = mail(context, "operator", "en", &data)?;
     let domain = context.sender.from.email.domain();
     let recipients: Vec<String> = operators.iter().map(|operator| operator.as_str().to_owned()).collect();
+    let new = NewIssue {
+        digest: &DigestId::Operator,
+        slot: None,
+        now,
+        issue: &issue,
+        stories: &[],
+        recipients: &recipients,
+    };
     store.write(|w| {
         // Another process may have queued them in the meantime.
         if w.mailing().notices()?.len() < notices.len() {
             return Ok(());
         }
         w.mailing().forget_notices(notices.len())?;
-        let new = NewIssue {
-            digest: &DigestId::Operator,
-            slot: None,
-            now,
-            issue: &issue,
-            stories: &[],
-            recipients: &recipients,
-        };
         w.mailing()
             .queue_issue(&new, |number, recipient| {
                 message_id(DigestId::Operator.as_str(), number, now, recipient, domain)

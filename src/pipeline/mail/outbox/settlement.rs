@@ -104,12 +104,7 @@ impl SettledDelivery {
             Err(DeliverError::Uncertain(reason)) if on_uncertain == OnUncertain::Resend => {
                 match UNCERTAIN_PAUSES.get(delivery.uncertain as usize) {
                     Some(pause) => (DeliveryOutcome::Unsure(id, reason.clone()), waits(*pause)),
-                    None => {
-                        let copies = delivery.uncertain + 1;
-                        let reason =
-                            format!("given up: it was sent {copies} times and may have arrived: {reason}");
-                        (DeliveryOutcome::Refused(id, reason), now)
-                    }
+                    None => (DeliveryOutcome::Refused(id, given_up(delivery, reason)), now),
                 }
             }
             Err(error) => match RefusalGround::of(error) {
@@ -123,6 +118,12 @@ impl SettledDelivery {
         };
         SettledDelivery::new(claimed, outcome, next_attempt)
     }
+}
+
+/// Why a message is not sent once more of which nobody knows whether it arrived.
+fn given_up(delivery: &Delivery, reason: &str) -> String {
+    let copies = delivery.uncertain + 1;
+    format!("given up: it was sent {copies} times and may have arrived: {reason}")
 }
 
 /// A delivery that was in doubt.
