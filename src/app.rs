@@ -7,7 +7,6 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -18,39 +17,38 @@ use crate::model::publication::{self, Publication};
 use crate::model::source::Source;
 use crate::model::subscriber::SubscriptionOptions;
 use crate::model::token::SigningKey;
-use crate::normalize::language::LanguageDetector;
 use crate::pipeline::mail::MailContext;
 use crate::pipeline::mail::forget;
 use crate::pipeline::mail::incident;
-use crate::pipeline::mail::outbox::{Deliveries, DeliveryPace, OutboxWorker, Progress, Readers};
+use crate::pipeline::mail::outbox::{Deliveries, DeliveryPace, DigestRecipients, OutboxWorker, Progress};
 use crate::pipeline::mail::queue::{self, DigestReport};
 use crate::pipeline::mail::subscribers;
 use crate::pipeline::maintenance::{self, TopicAssigner};
 use crate::pipeline::publish::{Published, Publisher};
-use crate::pipeline::refresh::{OriginLocks, Refresher, SourceOutcome, SourceReport};
+use crate::pipeline::refresh::{Refresher, SourceOutcome, SourceReport};
 use crate::pipeline::websub::hub::{self, HubContext};
 use crate::pipeline::websub::subscriber;
 use crate::pipeline::worker::{self, Bounds, FetchReport, Selection};
-use crate::store::{Lease, Queue, Store};
+use crate::store::{Lease, LeasedResource, Store};
 use crate::support::clock::{Clock, TokenSource};
 use crate::support::telemetry::Metrics;
 use crate::support::templates::Templates;
 use crate::view::Catalog;
 
-use self::parts::{dkim, duration, mailbox, secret};
+use self::parts::{dkim, duration, hub_address, mailbox, refresher, secret};
 
 /// Entries added to the full-text search in one transaction.
 const INDEXED: usize = 2_000;
 
 /// Between two lines that tell how far long work is.
-const TOLD_EVERY: Duration = Duration::from_secs(5);
+const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 /// A third of a lease.
 const RENEWED_AFTER: Duration = Duration::from_secs(200);
 /// Interval at which a published folder held by another process is checked.
 const PUBLISHER_PAUSE: Duration = Duration::from_millis(100);
 
 pub use self::parts::{classifier, client, mail_tls, renderer, transport};
-pub use self::signals::{Farewell, INTERRUPTED_CODE, Signals};
+pub use self::signals::{INTERRUPTED_CODE, ShutdownMode, Signals};
 pub use crate::support::clock::Interrupted;
 
 /// Wrong usage that only shows once the configuration is known.
@@ -75,7 +73,7 @@ pub struct App {
     /// Set by Ctrl-C or SIGTERM: every phase ends where it is.
     pub stop: CancellationToken,
     /// Who is to get the configured digests; found out when mail is sent.
-    readers: OnceLock<Arc<Readers>>,
+    readers: OnceLock<Arc<DigestRecipients>>,
 }
 
 /// The results of one cycle.
@@ -94,24 +92,7 @@ impl App {
         let key = SigningKey::new(secret(&store)?);
         subscribers::hash_suppressions(&store, &key)?;
         let (classifier, topics_fingerprint) = classifier(&config)?;
-        let refresher = Refresher {
-            client: client(&config.fetch)?,
-            renderer: renderer(&config.fetch)?,
-            mail_tls: config
-                .sources
-                .iter()
-                .any(|source| source.kind.is_mail())
-                .then(|| mail_tls(&config.mail))
-                .transpose()?,
-            store,
-            classifier: Arc::new(classifier),
-            language_detector: Arc::new(LanguageDetector::new(&config.languages())),
-            interval_min_seconds: config.fetch.interval_min_seconds,
-            interval_max_seconds: config.fetch.interval_max_seconds,
-            robots_locks: OriginLocks::default(),
-            cores: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
-            memory: Arc::default(),
-        };
+        let refresher = refresher(&config, store, classifier)?;
         let templates = Templates::load(&config.templates_dir)?;
         let transport = Arc::new(transport(&config.mail)?);
         let sender = Arc::new(Sender {
@@ -125,20 +106,14 @@ impl App {
         });
         let publications =
             publication::publications(&config.channel, &config.topics, &config.sources, &config.feeds);
-        let own_hub = || config.public_url.as_ref().map(|public| format!("{public}/hub"));
-        let hub = config
-            .publish
-            .hub
-            .as_deref()
-            .and_then(|hub| if hub == "self" { own_hub() } else { Some(hub.to_owned()) });
         let app = App {
+            hub: hub_address(&config),
             config,
             refresher,
             templates,
             transport,
             sender,
             publications,
-            hub,
             topics_fingerprint,
             clock,
             metrics: Arc::default(),
@@ -190,7 +165,7 @@ impl App {
         let (mut done, mut told) = (0, Instant::now());
         maintenance::make_ready(self.store(), |entries| {
             done += entries;
-            if told.elapsed() >= TOLD_EVERY {
+            if told.elapsed() >= REPORT_INTERVAL {
                 told = Instant::now();
                 eprintln!("bringing the database up to date: {done} entries are ready to be compared");
             }
@@ -210,7 +185,7 @@ impl App {
         self.take_over()?;
         // Stories of earlier versions have to be recognisable in new entries.
         self.make_ready()?;
-        self.go_on()?;
+        self.check_not_stopped()?;
         let bounds =
             Bounds { concurrency: self.config.fetch.concurrency, per_host: self.config.fetch.per_host };
         let sources: Vec<Arc<Source>> = self.config.sources.iter().cloned().map(Arc::new).collect();
@@ -234,13 +209,13 @@ impl App {
 
     /// # Errors
     /// When the work has to end.
-    pub fn go_on(&self) -> Result<(), Interrupted> {
+    pub fn check_not_stopped(&self) -> Result<(), Interrupted> {
         if self.stop.is_cancelled() { Err(Interrupted) } else { Ok(()) }
     }
 
     /// Takes over what dead processes held.
     fn take_over(&self) -> anyhow::Result<()> {
-        let gone = self.store().take_over_from_the_dead()?;
+        let gone = self.store().release_dead_workers()?;
         if gone > 0 {
             tracing::warn!(gone, "took over the work of processes that died");
         }
@@ -290,8 +265,9 @@ impl App {
         let wanted = ["public".to_owned()];
         loop {
             let store = self.store();
-            let got = store
-                .write(|w| w.leases().claim(Queue::Publisher, &wanted, store.worker(), Clock::of_leases()))?;
+            let got = store.write(|w| {
+                w.leases().claim(LeasedResource::Publisher, &wanted, store.worker(), Clock::of_leases())
+            })?;
             if let Some(lease) = got.into_iter().next() {
                 return Ok(lease);
             }
@@ -328,13 +304,13 @@ impl App {
     }
 
     /// Announces changes to the hub, or as the hub, to all subscribers.
-    async fn tell(&self) -> anyhow::Result<()> {
+    async fn announce(&self) -> anyhow::Result<()> {
         let (Some(public), Some(hub)) = (self.config.public_url.as_deref(), self.hub.as_deref()) else {
             return Ok(());
         };
         let hub_context =
             HubContext { public, hub, is_own: self.is_own_hub(), folder: &self.config.publish.dir };
-        let told = hub::tell(self.store(), &self.refresher.client, hub_context, self.clock).await;
+        let told = hub::announce(self.store(), &self.refresher.client, hub_context, self.clock).await;
         self.abandon_if_failed(&told);
         let told = told?;
         if told > 0 {
@@ -367,13 +343,13 @@ impl App {
         }
         let reports = fetched.reports;
         let published = self.publish().await?;
-        self.tell().await?;
-        self.go_on()?;
+        self.announce().await?;
+        self.check_not_stopped()?;
         let digest_reports = tokio::task::block_in_place(|| self.queue())?;
         // The web version has to exist before the mail that links to it.
         self.archive()?;
         let deliveries = self.deliver(None).await?;
-        self.go_on()?;
+        self.check_not_stopped()?;
         tokio::task::block_in_place(|| self.maintain())?;
         tracing::info!(
             sources = reports.len(),
@@ -390,7 +366,7 @@ impl App {
         let mut digest_reports = Vec::new();
         queue::note_absent(self.store(), &self.config.digests)?;
         for digest in &self.config.digests {
-            self.go_on()?;
+            self.check_not_stopped()?;
             digest_reports
                 .push((digest.id.clone(), queue::queue(self.store(), self.mail_context(), digest, false)?));
         }
@@ -443,7 +419,7 @@ impl App {
     /// When the store fails.
     pub async fn deliver(&self, digest: Option<&DigestId>) -> anyhow::Result<Deliveries> {
         let mut done = self.send_due(digest).await?;
-        let shown = incident::Shown {
+        let shown = incident::RunSummary {
             trouble: done.trouble.as_deref(),
             sent: done.sent,
             sent_to_lists: done.sent_to_lists,
@@ -476,7 +452,7 @@ impl App {
     fn outbox(&self) -> OutboxWorker {
         let mail = &self.config.mail;
         let operators = mail.operators.iter().map(|operator| self.sender.key.hash(operator.as_str()));
-        let readers = || Arc::new(Readers::new(&self.config.digests, &self.sender.key));
+        let readers = || Arc::new(DigestRecipients::new(&self.config.digests, &self.sender.key));
         OutboxWorker {
             store: self.store().clone(),
             transport: self.transport.clone(),

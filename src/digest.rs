@@ -13,7 +13,7 @@ use crate::model::subscriber::Interests;
 use crate::support::i18n::{Phrases, counted, long_date, phrases, spoken};
 use crate::support::templates::{TemplateError, Templates};
 use crate::support::text::{fitting, is_same_language, shorten, wrapped};
-use crate::view::{Catalog, ComingView, LinkView, StoryView, coming_among, coming_view, view_among};
+use crate::view::{Catalog, LinkView, StoryView, UpcomingEventView, coming_among, coming_view, view_among};
 
 /// Minimum room, in characters, for the first story's title in a subject.
 const LEAD_CHARS_MIN: usize = 16;
@@ -77,7 +77,7 @@ struct Data<'a> {
     note: Option<&'a str>,
     groups: Vec<TopicGroup>,
     /// Events that begin soon, but for those among the stories.
-    coming: Vec<ComingView>,
+    coming: Vec<UpcomingEventView>,
     /// Stories that found no room.
     more: usize,
     /// That number, in words.
@@ -172,11 +172,19 @@ fn preview(leading: &[&StoryView]) -> Option<String> {
     (!text.is_empty()).then(|| shorten(&text, PREVIEW_CHARS_MAX))
 }
 
+impl Edition<'_> {
+    /// The address of the web version, if there is one.
+    fn web_address(&self, public: &str) -> Option<String> {
+        let name = self.name.filter(|_| self.is_public)?;
+        Some(format!("{public}/{}", archive_path(name)))
+    }
+}
+
 fn data<'a>(
     catalog: Catalog<'a>,
     edition: Edition<'a>,
     views: Vec<StoryView>,
-    coming: Vec<ComingView>,
+    coming: Vec<UpcomingEventView>,
     more: usize,
     now: Timestamp,
 ) -> Data<'a> {
@@ -201,10 +209,7 @@ fn data<'a>(
         more,
         more_text: counted("more_stories", more, said_in),
         web: format!("{public}/"),
-        online: edition
-            .name
-            .filter(|_| edition.is_public)
-            .map(|name| format!("{public}/{}", archive_path(name))),
+        online: edition.web_address(public),
         unsubscribe: edition.places.unsubscribe(),
         preferences: (edition.is_personal && edition.is_public).then(|| edition.places.preferences()),
         privacy: edition.is_public.then(|| format!("{public}/{}", privacy_path(said_in))),
@@ -215,10 +220,10 @@ fn data<'a>(
 }
 
 /// What is coming up beside the stories.
-fn coming(catalog: Catalog, edition: Edition, stories: &[&Story]) -> Vec<ComingView> {
+fn coming(catalog: Catalog, edition: Edition, stories: &[&Story]) -> Vec<UpcomingEventView> {
     let others = coming_among(edition.coming, edition.interests).into_iter();
     let others = others.filter(|story| stories.iter().all(|told| told.id != story.id));
-    let short = |view: ComingView| ComingView {
+    let short = |view: UpcomingEventView| UpcomingEventView {
         title: shorten(&view.title, TITLE_CHARS_MAX),
         event: shorten(&view.event, TITLE_CHARS_MAX),
         url: view.url.filter(|url| url.len() <= URL_BYTES_MAX),

@@ -91,7 +91,7 @@ pub fn view_among(catalog: Catalog, story: &Story, language: &str, interests: &I
     let translations = story.translations_of(shown).into_iter();
     StoryView {
         title: if title.is_empty() { "…".into() } else { title },
-        url: web_address(shown.entry.url.as_deref()),
+        url: openable_address(shown.entry.url.as_deref()),
         summary: crate::support::text::shorten(&shown.entry.summary, SUMMARY_CHARS_MAX),
         dir: direction(&own_language),
         language: own_language,
@@ -113,7 +113,7 @@ const COMING_MAX: usize = 10;
 
 /// An event that is to come.
 #[derive(Debug, Clone, Serialize)]
-pub struct ComingView {
+pub struct UpcomingEventView {
     pub title: String,
     pub url: Option<String>,
     pub language: String,
@@ -148,10 +148,10 @@ pub fn coming_view(
     story: &Story,
     language: &str,
     interests: &Interests,
-) -> Option<ComingView> {
+) -> Option<UpcomingEventView> {
     let StoryView { title, url, language, dir, partner, event, .. } =
         view_among(catalog, story, language, interests);
-    Some(ComingView { title, url, language, dir, partner, event: event? })
+    Some(UpcomingEventView { title, url, language, dir, partner, event: event? })
 }
 
 /// When and where, as people of a language write it: "1 December 2026, 18:00–20:00 (UTC+1) · Town hall".
@@ -210,12 +210,12 @@ fn zone_name(seconds: i32) -> String {
 }
 
 /// An address that readers can open.
-fn web_address(url: Option<&str>) -> Option<String> {
+fn openable_address(url: Option<&str>) -> Option<String> {
     url.filter(|url| url.starts_with("http://") || url.starts_with("https://")).map(str::to_owned)
 }
 
 fn image_view(image: &Image) -> Option<ImageView> {
-    Some(ImageView { url: web_address(Some(&image.url))?, alt: image.alt.clone().unwrap_or_default() })
+    Some(ImageView { url: openable_address(Some(&image.url))?, alt: image.alt.clone().unwrap_or_default() })
 }
 
 fn topic_view(catalog: Catalog, matched: &TopicMatch, language: &str) -> TopicView {
@@ -233,6 +233,6 @@ fn link_view(version: &StoredEntry, label: String, said_in: &str) -> Option<Link
         label,
         language_name: language_name(&own, said_in),
         language: own,
-        url: web_address(version.entry.url.as_deref())?,
+        url: openable_address(version.entry.url.as_deref())?,
     })
 }

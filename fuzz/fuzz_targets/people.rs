@@ -1,19 +1,22 @@
-//! What people and mail servers send: returned messages, tables of subscribers, schedules, addresses, wishes of hubs.
+//! What people and mail servers send: returned messages, tables of subscribers, schedules, addresses, requests of hubs.
 #![no_main]
 
 use courant::model::mail_address::Address;
+use courant::model::refusal::OwnIdentity;
 use courant::model::schedule::Schedule;
 use courant::model::subscriber::{Interests, SubscriptionOptions};
 use courant::model::token::SigningKey;
 use courant::pipeline::websub::hub;
-use courant::{bounces, subscriber_csv};
+use courant::subscriber_csv::{self, TableContext};
+use courant::bounces;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let now = jiff::Timestamp::UNIX_EPOCH;
-    let _ = bounces::read(bytes, &[]);
-    let offer = SubscriptionOptions { topics: vec!["justice".into()], partners: vec!["OGP".into()] };
-    let _ = subscriber_csv::read(bytes, &offer, "en", now);
+    let _ = bounces::read(bytes, &[], &OwnIdentity::default());
+    let options = SubscriptionOptions { topics: vec!["justice".into()], partners: vec!["OGP".into()] };
+    let context = TableContext { options: &options, language: "en", file: "people.csv", ignored: &[], now };
+    let _ = subscriber_csv::read(bytes, &context);
     let text = String::from_utf8_lossy(bytes);
     if let Ok(schedule) = Schedule::parse(&text) {
         let last = schedule.last_slot(now);

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use jiff::SignedDuration;
 use lettre::message::Mailbox;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::Semaphore;
 use url::Url;
 
 use super::Usage;
@@ -15,7 +16,7 @@ use crate::classify::Classifier;
 use crate::classify::model::Model;
 use crate::config::{self, AccessToken, Config, MailConfig, TransportConfig};
 use crate::deliver::dkim::{DkimKey, Signer};
-use crate::deliver::login::{Secret, TokenPlace};
+use crate::deliver::login::{Credential, TokenPlace};
 use crate::deliver::smtp::{self, Smtp};
 use crate::deliver::tls;
 use crate::deliver::transport::Transport;
@@ -24,8 +25,10 @@ use crate::fetch::renderer::Renderer;
 use crate::model::guard::{Allowed, Guard};
 use crate::model::mail_address::Address;
 use crate::model::mail_address::ascii_domain;
-use crate::model::refusal::Ours;
+use crate::model::refusal::OwnIdentity;
 use crate::model::source::RENDERER_PLACE;
+use crate::normalize::language::LanguageDetector;
+use crate::pipeline::refresh::{OriginLocks, Refresher};
 use crate::store::Store;
 use crate::support::clock::TokenSource;
 
@@ -152,14 +155,14 @@ pub fn transport(mail: &MailConfig) -> anyhow::Result<Transport> {
             let root = ca_file.as_ref().map(read).transpose().context("[mail] ca_file")?;
             let secret = match (token, password) {
                 (Some(AccessToken::Given(token)), _) => {
-                    Some(Secret::Token(TokenPlace::Given(token.expose().to_owned())))
+                    Some(Credential::Token(TokenPlace::Given(token.expose().to_owned())))
                 }
-                (Some(AccessToken::File(path)), _) => Some(Secret::Token(TokenPlace::File(path.clone()))),
+                (Some(AccessToken::File(path)), _) => Some(Credential::Token(TokenPlace::File(path.clone()))),
                 (Some(AccessToken::Command(command)), _) => {
-                    Some(Secret::Token(TokenPlace::Command(command.clone())))
+                    Some(Credential::Token(TokenPlace::Command(command.clone())))
                 }
                 (None, password) => {
-                    password.as_ref().map(|password| Secret::Password(password.expose().to_owned()))
+                    password.as_ref().map(|password| Credential::Password(password.expose().to_owned()))
                 }
             };
             let settings = |url| smtp::SmtpSettings {
@@ -171,10 +174,38 @@ pub fn transport(mail: &MailConfig) -> anyhow::Result<Transport> {
             let servers: Vec<smtp::SmtpSettings> = urls.iter().map(settings).collect();
             let from = mailbox(&mail.from)?;
             let from: &str = from.email.as_ref();
-            let ours = Ours::new([from].into_iter().chain(mail.bounces.as_ref().map(Address::as_str)));
+            let ours = OwnIdentity::new([from].into_iter().chain(mail.bounces.as_ref().map(Address::as_str)));
             let smtp = Smtp::new(&servers, Duration::from_secs(mail.timeout_seconds), ours)
                 .map_err(|reason| Usage(format!("[mail] transport: {reason}")))?;
             Ok(Transport::Smtp(Box::new(smtp)))
         }
+    }
+}
+
+/// What refreshes sources under this configuration.
+pub(super) fn refresher(config: &Config, store: Store, classifier: Classifier) -> anyhow::Result<Refresher> {
+    let has_mail = config.sources.iter().any(|source| source.kind.is_mail());
+    Ok(Refresher {
+        client: client(&config.fetch)?,
+        renderer: renderer(&config.fetch)?,
+        mail_tls: has_mail.then(|| mail_tls(&config.mail)).transpose()?,
+        store,
+        classifier: Arc::new(classifier),
+        language_detector: Arc::new(LanguageDetector::new(&config.languages())),
+        interval_min_seconds: config.fetch.interval_min_seconds,
+        interval_max_seconds: config.fetch.interval_max_seconds,
+        robots_locks: OriginLocks::default(),
+        cores: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
+        memory: Arc::default(),
+    })
+}
+
+/// The address of the hub that announces changes: our own, or another one.
+pub(super) fn hub_address(config: &Config) -> Option<String> {
+    let hub = config.publish.hub.as_deref()?;
+    if hub == "self" {
+        config.public_url.as_ref().map(|public| format!("{public}/hub"))
+    } else {
+        Some(hub.to_owned())
     }
 }

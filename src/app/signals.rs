@@ -14,7 +14,7 @@ pub const INTERRUPTED_CODE: i32 = 130;
 
 /// How a command ends on a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Farewell {
+pub enum ShutdownMode {
     /// It checks the stop token, and has a moment to store what it did.
     Orderly,
     /// It may end anywhere, since every unit of work is atomic.
@@ -30,7 +30,7 @@ const SIGXFSZ: i32 = 25;
 pub struct Signals {
     /// Set by a signal: every phase ends where it is.
     pub stop: CancellationToken,
-    farewell: Arc<OnceLock<Farewell>>,
+    shutdown_mode: Arc<OnceLock<ShutdownMode>>,
 }
 
 impl Signals {
@@ -39,30 +39,30 @@ impl Signals {
     ///
     /// # Errors
     /// When signal handlers cannot be installed.
-    pub fn heed() -> std::io::Result<Signals> {
+    pub fn listen() -> std::io::Result<Signals> {
         use tokio::signal::unix::{SignalKind, signal};
         let (mut terminate, mut interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         // Exceeding the file-size limit is then a write error instead of ending the process.
         let _ = signal(SignalKind::from_raw(SIGXFSZ));
-        let signals = Signals { stop: CancellationToken::new(), farewell: Arc::default() };
-        let (stop, farewell) = (signals.stop.clone(), signals.farewell.clone());
+        let signals = Signals { stop: CancellationToken::new(), shutdown_mode: Arc::default() };
+        let (stop, shutdown_mode) = (signals.stop.clone(), signals.shutdown_mode.clone());
         tokio::spawn(async move {
             loop {
                 tokio::select! {
                     _ = terminate.recv() => {}
                     _ = interrupt.recv() => {}
                 }
-                match farewell.get() {
-                    Some(Farewell::Own) => {
+                match shutdown_mode.get() {
+                    Some(ShutdownMode::Own) => {
                         stop.cancel();
                         continue;
                     }
-                    Some(Farewell::Orderly) => {
+                    Some(ShutdownMode::Orderly) => {
                         stop.cancel();
                         tokio::time::sleep(ENDED_WITHIN).await;
                     }
-                    Some(Farewell::AtOnce) | None => {}
+                    Some(ShutdownMode::AtOnce) | None => {}
                 }
                 eprintln!("{Interrupted}");
                 std::process::exit(INTERRUPTED_CODE);
@@ -72,7 +72,7 @@ impl Signals {
     }
 
     /// Sets how the command ends from now on.
-    pub fn end_with(&self, farewell: Farewell) {
-        let _ = self.farewell.set(farewell);
+    pub fn end_with(&self, shutdown_mode: ShutdownMode) {
+        let _ = self.shutdown_mode.set(shutdown_mode);
     }
 }

@@ -20,9 +20,9 @@ const HEADS_MAX: usize = 2_000;
 /// Timeout of each step of the dialogue.
 const STEP_TIMEOUT: Duration = Duration::from_secs(60);
 
-trait Connection: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug> Connection for T {}
-type Stream = Box<dyn Connection>;
+trait ImapTransport: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug> ImapTransport for T {}
+type ImapStream = Box<dyn ImapTransport>;
 
 /// Visits each unread message of `imaps://user@host/INBOX` or `imap://…` (STARTTLS, unless it ends in `?tls=none`).
 ///
@@ -124,7 +124,11 @@ async fn step<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Resul
         .map_err(|_| anyhow::anyhow!("the mailbox did not answer within {} s", STEP_TIMEOUT.as_secs()))?
 }
 
-async fn login(url: &Url, password: &str, tls: Arc<rustls::ClientConfig>) -> anyhow::Result<Session<Stream>> {
+async fn login(
+    url: &Url,
+    password: &str,
+    tls: Arc<rustls::ClientConfig>,
+) -> anyhow::Result<Session<ImapStream>> {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let is_wrapped = url.scheme() == "imaps";
     let is_plain = url.query_pairs().any(|(name, value)| name == "tls" && value == "none");
@@ -132,7 +136,7 @@ async fn login(url: &Url, password: &str, tls: Arc<rustls::ClientConfig>) -> any
         TcpStream::connect((host.as_str(), url.port().unwrap_or(if is_wrapped { 993 } else { 143 }))).await?;
     let name = rustls::pki_types::ServerName::try_from(host)?;
     let connector = tokio_rustls::TlsConnector::from(tls);
-    let stream: Stream = if is_wrapped {
+    let stream: ImapStream = if is_wrapped {
         Box::new(connector.clone().connect(name.clone(), stream).await?)
     } else {
         Box::new(stream)

@@ -5,12 +5,12 @@ use std::sync::LazyLock;
 use mail_parser::Message;
 use regex::Regex;
 
+use super::inbound::{InboundKind, PersonalReply};
 use super::parts::MessageParts;
 use super::patterns::{ADDRESS, pattern};
-use super::report::{complaint, failures, is_bounce, sloppy};
-use super::returned::{Answer, Return};
+use super::report::{complaint, failures, is_bounce, prose_bounce};
 use super::words;
-use crate::model::refusal::Ours;
+use crate::model::refusal::OwnIdentity;
 
 /// Maximum length of a reply's text, in characters; the mail itself is attached.
 const ANSWER_CHARS_MAX: usize = 20_000;
@@ -82,9 +82,9 @@ impl<'a> Incoming<'a> {
     }
 
     /// Unsubscribe tokens in the mail it reports on, and in the subject if it asks to leave.
-    pub(super) fn leave_tokens(&self, what: &Return) -> Vec<String> {
+    pub(super) fn leave_tokens(&self, what: &InboundKind) -> Vec<String> {
         let mut leave_tokens = tokens(&LEAVE_TOKEN, &self.original);
-        if matches!(what, Return::Leave(_)) {
+        if matches!(what, InboundKind::Leave(_)) {
             leave_tokens.extend(tokens(&LEAVE_TOKEN, &self.subject));
         }
         leave_tokens
@@ -110,7 +110,7 @@ impl<'a> Incoming<'a> {
         ids
     }
 
-    pub(super) fn what(&self, ours: &Ours) -> Return {
+    pub(super) fn what(&self, ours: &OwnIdentity) -> InboundKind {
         let text = &self.parts.text;
         let failed = self.headers("X-Failed-Recipients");
         let is_automatic = self.is_automatic();
@@ -119,15 +119,17 @@ impl<'a> Incoming<'a> {
             complaint(feedback)
         } else if let Some(status) = &self.parts.status {
             match failures(status, text, ours) {
-                failures if failures.is_empty() => Return::Other("a report of a delivery that did not fail"),
-                failures => Return::Bounce(failures),
+                failures if failures.is_empty() => {
+                    InboundKind::Other("a report of a delivery that did not fail")
+                }
+                failures => InboundKind::Bounce(failures),
             }
         } else if words::says("challenge", &self.subject) || words::says("challenge", text) {
-            Return::Other("a question whether a person sent our mail")
+            InboundKind::Other("a question whether a person sent our mail")
         } else if is_bounce(self.message, &self.subject, text, !failed.is_empty(), is_automatic, has_token) {
-            sloppy(text, &failed.join(" "), ours)
+            prose_bounce(text, &failed.join(" "), ours)
         } else if is_automatic {
-            Return::Other("an automatic reply")
+            InboundKind::Other("an automatic reply")
         } else {
             self.by_person()
         }
@@ -164,27 +166,27 @@ impl<'a> Incoming<'a> {
         self.message.from().and_then(|from| from.first()).and_then(|from| from.address())
     }
 
-    fn by_person(&self) -> Return {
+    fn by_person(&self) -> InboundKind {
         // The token that our link puts into the subject is not part of the text.
         let subject = LEAVE_TOKEN.replace_all(&self.subject, "");
         let body = self.message.body_text(0).unwrap_or_default();
         if words::is_leave(&subject) || words::body_is_leave(&body) {
-            return Return::Leave(self.writer().map(str::to_owned));
+            return InboundKind::Leave(self.writer().map(str::to_owned));
         }
         let is_reply = self.has("In-Reply-To") || words::is_reply(&subject);
         if !is_reply && self.sent_tokens().is_empty() {
-            return Return::Other("nothing that concerns us");
+            return InboundKind::Other("nothing that concerns us");
         }
         if self.may_be_automatic() {
-            return Return::Other("an answer that a program may have written");
+            return InboundKind::Other("an answer that a program may have written");
         }
         let wanted = self.message.reply_to().and_then(|to| to.first()).and_then(|to| to.address());
         let Some(from) = wanted.or_else(|| self.writer()) else {
-            return Return::Other("an answer by nobody");
+            return InboundKind::Other("an answer by nobody");
         };
         let copies = self.headers("Cc");
         let named = self.sent_to.iter().chain(&copies).flat_map(|text| tokens(&ADDRESS, text));
-        Return::Answer(Answer {
+        InboundKind::Answer(PersonalReply {
             from: from.to_owned(),
             subject: self.subject.clone(),
             text: body.chars().take(ANSWER_CHARS_MAX).collect(),
@@ -219,19 +221,19 @@ mod tests {
 
     use super::*;
 
-    fn read(text: &str) -> Return {
+    fn read(text: &str) -> InboundKind {
         let message = MessageParser::default().parse(text.as_bytes()).unwrap();
-        Incoming::new(&message, &[]).what(&Ours::default())
+        Incoming::new(&message, &[]).what(&OwnIdentity::default())
     }
 
     #[test]
     fn who_asks_whether_we_are_human_has_not_refused_our_mail() {
         let challenge = "From: <MAILER-DAEMON@x.org>\nReturn-Path: <>\nTo: news+1-a@example.org\nSubject: Confirm your message\n\nPlease prove that you are human to reach a@x.org: https://x.org/1\n";
-        assert!(matches!(read(challenge), Return::Other(_)));
+        assert!(matches!(read(challenge), InboundKind::Other(_)));
         let refusal = challenge
             .replace("prove that you are human to reach", "note: 550 5.1.1 no such user")
             .replace("Confirm your message", "Undelivered");
-        assert!(matches!(read(&refusal), Return::Bounce(_)));
+        assert!(matches!(read(&refusal), InboundKind::Bounce(_)));
     }
 
     #[test]
@@ -239,8 +241,8 @@ mod tests {
         let to = |to: &str| {
             read(&format!("From: a@x.org\nTo: {to}\nSubject: A question\n\nHow does that work?\n"))
         };
-        assert!(matches!(to("news+1-a@example.org"), Return::Answer(answer) if !answer.is_reply));
-        assert!(matches!(to("news@example.org"), Return::Other(_)));
+        assert!(matches!(to("news+1-a@example.org"), InboundKind::Answer(answer) if !answer.is_reply));
+        assert!(matches!(to("news@example.org"), InboundKind::Other(_)));
     }
 
     #[test]
@@ -265,7 +267,7 @@ mod tests {
                 "To: News <news+1-a@example.org>\r\nCc: b@y.org\r\n{head}\r\n\r\nHello there, a question\r\n"
             );
             let message = MessageParser::default().parse(text.as_bytes()).unwrap();
-            Incoming::new(&message, &["returns@example.org".to_owned()]).what(&Ours::default())
+            Incoming::new(&message, &["returns@example.org".to_owned()]).what(&OwnIdentity::default())
         };
         for head in [
             "From: Ana <a@x.org>|Subject: Re: Stop corruption",
@@ -276,7 +278,7 @@ mod tests {
             "From: other@x.org|Reply-To: a@x.org|Subject: Re: S|Return-Path: <other@x.org>",
         ] {
             match mail(head) {
-                Return::Answer(answer) => {
+                InboundKind::Answer(answer) => {
                     assert_eq!(answer.from, "a@x.org", "{head}");
                     assert_eq!(
                         answer.sent_to,
@@ -301,7 +303,7 @@ mod tests {
             "X-Loop: a@x.org",
         ] {
             let said = mail(&format!("From: a@x.org|Subject: Re: Stop corruption|{more}"));
-            assert!(matches!(said, Return::Other(_)), "{more}: {said:?}");
+            assert!(matches!(said, InboundKind::Other(_)), "{more}: {said:?}");
         }
         for head in [
             "From: no-reply@x.org|Subject: Re: your order",
@@ -309,7 +311,7 @@ mod tests {
             "Subject: Re: nobody",
         ] {
             let said = mail(head);
-            assert!(matches!(said, Return::Other(_)), "{head}: {said:?}");
+            assert!(matches!(said, InboundKind::Other(_)), "{head}: {said:?}");
         }
     }
 }

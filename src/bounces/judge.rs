@@ -4,10 +4,10 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::inbound::BounceKind;
 use super::patterns::{NO_MAILBOX, PASSES, REPLY_CODE, STATUS, pattern};
-use super::returned::Kind;
 use super::words;
-use crate::model::refusal::{Command, Parties, Refusal, refusal};
+use crate::model::refusal::{Parties, Refusal, SmtpCommand, refusal};
 use crate::support::text::one_line;
 
 static FULL: LazyLock<Regex> = LazyLock::new(|| {
@@ -24,11 +24,11 @@ static NETWORK: LazyLock<Regex> = LazyLock::new(|| {
 /// What a failure means, by the status of a report, what a server said, and what the report tells of it beside that. The server's words
 /// are judged by the function that judges the answers of our own server (`model::refusal`); where nobody says a code, or nothing that
 /// it knows, the words of people are.
-pub(super) fn judge(code: &str, said: &str, told: &str, parties: &Parties) -> Kind {
-    let stage = stage(said).or_else(|| stage(told)).unwrap_or(Command::Rcpt);
+pub(super) fn judge(code: &str, said: &str, told: &str, parties: &Parties) -> BounceKind {
+    let stage = refused_command(said).or_else(|| refused_command(told)).unwrap_or(SmtpCommand::Rcpt);
     // Before a recipient was named, nothing was said of one.
-    if matches!(stage, Command::Connect | Command::Auth | Command::Mail) {
-        return Kind::NotTheirs;
+    if matches!(stage, SmtpCommand::Connect | SmtpCommand::Auth | SmtpCommand::Mail) {
+        return BounceKind::NotTheirs;
     }
     let words = words_of_server(said);
     let numbers = |text: &str| {
@@ -50,28 +50,28 @@ pub(super) fn judge(code: &str, said: &str, told: &str, parties: &Parties) -> Ki
     if status.is_none() && !REPLY_CODE.is_match(words) {
         // Words alone could be about the message.
         let kind = judge_prose(said, parties);
-        return if stage == Command::Data { kind.min(Kind::Soft) } else { kind };
+        return if stage == SmtpCommand::Data { kind.min(BounceKind::Soft) } else { kind };
     }
     // Its own status, which the words repeat, is not what yet another server said.
     let own = status.map(|[class, subject, detail]| format!("{class}.{subject}.{detail}"));
     let bare = own.map_or_else(|| words.to_owned(), |own| words.replace(&own, " "));
     match refusal(stage, reply, status, &bare, parties) {
-        Refusal::NoRecipient => Kind::Hard,
+        Refusal::NoRecipient => BounceKind::Hard,
         // Some servers look only when they have the message. Their words alone could be about that message.
-        Refusal::Us if stage == Command::Data && names_no_mailbox(status) => {
-            match refusal(Command::Rcpt, reply, status, &bare, parties) {
+        Refusal::Us if stage == SmtpCommand::Data && names_no_mailbox(status) => {
+            match refusal(SmtpCommand::Rcpt, reply, status, &bare, parties) {
                 Refusal::NoRecipient if NO_MAILBOX.is_match(words) || words::says("gone", words) => {
-                    Kind::Hard
+                    BounceKind::Hard
                 }
-                _ => Kind::NotTheirs,
+                _ => BounceKind::NotTheirs,
             }
         }
-        Refusal::Us => Kind::NotTheirs,
-        Refusal::Mailbox => Kind::Soft,
+        Refusal::Us => BounceKind::NotTheirs,
+        Refusal::Mailbox => BounceKind::Soft,
         Refusal::Busy if is_temporary && !is_of_network(status) && !NETWORK.is_match(words) => {
-            if NO_MAILBOX.is_match(words) { Kind::Soft } else { Kind::NotTheirs }
+            if NO_MAILBOX.is_match(words) { BounceKind::Soft } else { BounceKind::NotTheirs }
         }
-        Refusal::Busy => Kind::NotTheirs,
+        Refusal::Busy => BounceKind::NotTheirs,
         Refusal::Unexplained => judge_unexplained(status, words),
     }
 }
@@ -86,7 +86,7 @@ fn is_of_network(status: Option<[u16; 3]>) -> bool {
 }
 
 /// What our own server's answer would leave open: a report is the last word, and comes from many more servers.
-fn judge_unexplained(status: Option<[u16; 3]>, words: &str) -> Kind {
+fn judge_unexplained(status: Option<[u16; 3]>, words: &str) -> BounceKind {
     let is_gone = |text: &str| NO_MAILBOX.is_match(text) || words::says("gone", text);
     let says_gone = is_gone(words);
     let says_passing = PASSES.is_match(words) || words::says("passes", words);
@@ -95,23 +95,23 @@ fn judge_unexplained(status: Option<[u16; 3]>, words: &str) -> Kind {
     let is_of_sender =
         says_gone && sentences().next().is_some() && sentences().all(|text| words::says("sender", text));
     if words::says("about us", words) || is_of_sender {
-        Kind::NotTheirs
+        BounceKind::NotTheirs
     } else if says_gone && !says_passing {
-        Kind::Hard
+        BounceKind::Hard
     } else if NETWORK.is_match(words) || matches!(status, Some([_, 4, _])) {
-        Kind::NotTheirs
+        BounceKind::NotTheirs
     } else {
-        Kind::Soft
+        BounceKind::Soft
     }
 }
 
 /// What people are told, without any code.
-fn judge_prose(said: &str, parties: &Parties) -> Kind {
+fn judge_prose(said: &str, parties: &Parties) -> BounceKind {
     let says_full = FULL.is_match(said) || words::says("full", said);
     if words::says("about us", said) || parties.are_ours_named(said) {
-        Kind::NotTheirs
+        BounceKind::NotTheirs
     } else if says_full {
-        Kind::Soft
+        BounceKind::Soft
     } else {
         judge_unexplained(None, said)
     }
@@ -132,18 +132,18 @@ fn words_of_server(said: &str) -> &str {
 
 /// What was refused, where a report tells it, in the words of Postfix, Exim, qmail, sendmail and Exchange. Where it names several, the
 /// one that says least of a recipient.
-fn stage(said: &str) -> Option<Command> {
+fn refused_command(said: &str) -> Option<SmtpCommand> {
     let said = one_line(said);
     // Sendmail, which sends all commands at once, shows the last one.
     let is_pipelined = said.contains("Need RCPT");
-    let found = STAGES
-        .iter()
-        .find(|(command, pattern)| !(is_pipelined && *command == Command::Data) && pattern.is_match(&said));
+    let found = STAGES.iter().find(|(command, pattern)| {
+        !(is_pipelined && *command == SmtpCommand::Data) && pattern.is_match(&said)
+    });
     found.map(|(command, _)| *command)
 }
 
 /// The words for each stage.
-static STAGES: LazyLock<[(Command, Regex); 5]> = LazyLock::new(|| {
+static STAGES: LazyLock<[(SmtpCommand, Regex); 5]> = LazyLock::new(|| {
     let answer = |what: &str, more: &str| {
         pattern(&format!(
             r"(?i)(?:(?:in )?(?:reply|response) to|after|while (?:performing|receiving|sending)|>>>|-->|==>)(?: (?:the|an|a|initial|server|sending|pipelined|your|end of))* ?(?:{what})\b{more}"
@@ -151,22 +151,22 @@ static STAGES: LazyLock<[(Command, Regex); 5]> = LazyLock::new(|| {
     };
     [
         (
-            Command::Connect,
+            SmtpCommand::Connect,
             answer(
                 "connection|connecting|greeting|banner|ehlo|helo|lhlo|starttls",
                 "|refused to talk to me|greeting failed|my name was rejected",
             ),
         ),
-        (Command::Auth, answer("auth", "")),
-        (Command::Mail, answer("mail from", "|mail from command|sender was rejected")),
+        (SmtpCommand::Auth, answer("auth", "")),
+        (SmtpCommand::Mail, answer("mail from", "|mail from command|sender was rejected")),
         (
-            Command::Data,
+            SmtpCommand::Data,
             answer(
                 "data|bdat|message body|message content|body",
                 r"|end of data|data command|after i sent the message|after the message was sent",
             ),
         ),
-        (Command::Rcpt, answer("rcpt to", "|rcpt to command|does not like recipient")),
+        (SmtpCommand::Rcpt, answer("rcpt to", "|rcpt to command|does not like recipient")),
     ]
 });
 
@@ -179,10 +179,10 @@ fn is_transient(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::refusal::Ours;
+    use crate::model::refusal::OwnIdentity;
 
-    fn judge(code: &str, said: &str, told: &str) -> Kind {
-        let ours = Ours::new(["news@example.org"]);
+    fn judge(code: &str, said: &str, told: &str) -> BounceKind {
+        let ours = OwnIdentity::new(["news@example.org"]);
         super::judge(code, said, told, &Parties { ours: &ours, recipients: &["a@x.org".to_owned()] })
     }
 
@@ -198,13 +198,13 @@ mod tests {
             "De afzender bestaat niet",
             "Le serveur de destination est inconnu pour le moment",
         ] {
-            assert_eq!(judge("", said, ""), Kind::NotTheirs, "{said}");
+            assert_eq!(judge("", said, ""), BounceKind::NotTheirs, "{said}");
         }
         for said in [
             "Der Absender wird benachrichtigt. Der Empfänger ist unbekannt",
             "Notification à l'expéditeur :\nL'adresse du destinataire n'existe pas",
         ] {
-            assert_eq!(judge("", said, ""), Kind::Hard, "{said}");
+            assert_eq!(judge("", said, ""), BounceKind::Hard, "{said}");
         }
     }
 
@@ -234,7 +234,7 @@ mod tests {
             ("5.0.0", "550 Empfänger unbekannt"),
             ("5.0.0", "550 Utente sconosciuto"),
         ] {
-            assert_eq!(judge(code, said, ""), Kind::Hard, "{code} {said}");
+            assert_eq!(judge(code, said, ""), BounceKind::Hard, "{code} {said}");
         }
         for (code, said) in [
             ("5.2.2", "554 5.2.2 mailbox full"),
@@ -253,7 +253,7 @@ mod tests {
             ("", "mailbox is full: retry timeout exceeded"),
             ("4.2.2", "452 4.2.2 over quota"),
         ] {
-            assert_eq!(judge(code, said, ""), Kind::Soft, "{code} {said}");
+            assert_eq!(judge(code, said, ""), BounceKind::Soft, "{code} {said}");
         }
         for (code, said) in [
             ("5.0.0", "550 relay not permitted"),
@@ -300,10 +300,10 @@ mod tests {
             ("", "I asked the owner of news@example.org: no such user"),
             ("5.1.1", "550 5.1.1 user database error: no such user"),
         ] {
-            assert_eq!(judge(code, said, ""), Kind::NotTheirs, "{code} {said}");
+            assert_eq!(judge(code, said, ""), BounceKind::NotTheirs, "{code} {said}");
         }
         // What is looked up only when the message was there is believed by its status.
         let late = "host mx[192.0.2.1] said: 550 5.1.1 User unknown (in reply to end of DATA command)";
-        assert_eq!(judge("5.1.1", late, ""), Kind::Hard);
+        assert_eq!(judge("5.1.1", late, ""), BounceKind::Hard);
     }
 }

@@ -17,7 +17,7 @@ const RECIPIENTS_MAX: usize = 100;
 const IDLE: Duration = Duration::from_secs(300);
 
 /// Processes one message, its envelope sender as Return-Path, for these recipients; `false` asks the server to retry.
-pub type Taker = dyn Fn(&[u8], &[String]) -> bool + Send + Sync;
+pub type MessageHandler = dyn Fn(&[u8], &[String]) -> bool + Send + Sync;
 
 /// Serves until `shutdown` completes.
 ///
@@ -25,7 +25,7 @@ pub type Taker = dyn Fn(&[u8], &[String]) -> bool + Send + Sync;
 /// When the listener fails.
 pub async fn serve(
     listener: TcpListener,
-    take: Arc<Taker>,
+    take: Arc<MessageHandler>,
     shutdown: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
@@ -39,12 +39,30 @@ pub async fn serve(
         tokio::spawn(async move {
             let _place = places.acquire_owned().await;
             // A client that is cut off will retry.
-            let _ = tokio::time::timeout(4 * IDLE, talk(stream, &*take)).await;
+            let _ = tokio::time::timeout(4 * IDLE, serve_connection(stream, &*take)).await;
         });
     }
 }
 
-async fn talk(stream: TcpStream, take: &Taker) -> std::io::Result<()> {
+/// Receives and processes a message; returns the reply for each of its recipients.
+async fn receive(
+    reader: &mut BufReader<tokio::net::tcp::OwnedReadHalf>,
+    sender: &str,
+    recipients: &[String],
+    take: &MessageHandler,
+) -> std::io::Result<&'static [u8]> {
+    // The final delivery agent adds Return-Path (RFC 5321 section 4.4).
+    let head = format!("Return-Path: <{sender}>\r\n").into_bytes();
+    let message = data(reader, head).await?;
+    let is_taken = message.as_ref().is_some_and(|message| take(message, recipients));
+    Ok(match (&message, is_taken) {
+        (None, _) => b"552 5.3.4 too large\r\n",
+        (_, true) => b"250 2.0.0 taken\r\n",
+        (_, false) => b"451 4.3.0 come again\r\n",
+    })
+}
+
+async fn serve_connection(stream: TcpStream, take: &MessageHandler) -> std::io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
     writer.write_all(b"220 courant LMTP\r\n").await?;
@@ -74,15 +92,7 @@ async fn talk(stream: TcpStream, take: &Taker) -> std::io::Result<()> {
             "DATA" if recipients.is_empty() => "503 5.5.1 no valid recipients",
             "DATA" => {
                 writer.write_all(b"354 go on\r\n").await?;
-                // The final delivery agent adds Return-Path (RFC 5321 section 4.4).
-                let head = format!("Return-Path: <{sender}>\r\n").into_bytes();
-                let message = data(&mut reader, head).await?;
-                let is_taken = message.as_ref().is_some_and(|message| take(message, &recipients));
-                let said: &[u8] = match (&message, is_taken) {
-                    (None, _) => b"552 5.3.4 too large\r\n",
-                    (_, true) => b"250 2.0.0 taken\r\n",
-                    (_, false) => b"451 4.3.0 come again\r\n",
-                };
+                let said = receive(&mut reader, &sender, &recipients, take).await?;
                 for _ in recipients.drain(..) {
                     writer.write_all(said).await?;
                 }

@@ -2,6 +2,7 @@
 //! single message, without knowledge of subscribers or the store.
 
 pub mod imap;
+mod inbound;
 mod incoming;
 mod judge;
 pub mod lmtp;
@@ -9,25 +10,24 @@ pub mod mailbox;
 mod parts;
 mod patterns;
 mod report;
-mod returned;
 mod words;
 
 use jiff::Timestamp;
 use mail_parser::{DateTime, Message, MessageParser};
 use sha2::{Digest as _, Sha256};
 
+pub use self::inbound::{BounceKind, Failure, InboundKind, InboundMail, PersonalReply};
 use self::incoming::Incoming;
 pub use self::incoming::plain_address;
-pub use self::returned::{Answer, Failure, Kind, Return, ReturnedMail};
-use crate::model::refusal::Ours;
+use crate::model::refusal::OwnIdentity;
 use crate::support::text::hex;
 
 /// Classifies a message. `recipients` are the addresses in the envelope, if known; what a report says of `ours` is about us.
-pub fn read(bytes: &[u8], recipients: &[String], ours: &Ours) -> ReturnedMail {
+pub fn read(bytes: &[u8], recipients: &[String], ours: &OwnIdentity) -> InboundMail {
     let hash = || hex(&Sha256::digest(bytes)[..16]);
     let Some(message) = MessageParser::default().parse(bytes) else {
-        return ReturnedMail {
-            what: Return::Other("it is not a mail"),
+        return InboundMail {
+            what: InboundKind::Other("it is not a mail"),
             id: hash(),
             written: None,
             return_tokens: Vec::new(),
@@ -37,7 +37,7 @@ pub fn read(bytes: &[u8], recipients: &[String], ours: &Ours) -> ReturnedMail {
     };
     let incoming = Incoming::new(&message, recipients);
     let what = incoming.what(ours);
-    ReturnedMail {
+    InboundMail {
         return_tokens: incoming.return_tokens(),
         message_ids: incoming.message_ids(),
         leave_tokens: incoming.leave_tokens(&what),
@@ -58,11 +58,11 @@ fn written(message: &Message) -> Option<Timestamp> {
 mod tests {
     use super::*;
 
-    fn prose(from: &str, subject: &str, more: &str, text: &str) -> Return {
+    fn prose(from: &str, subject: &str, more: &str, text: &str) -> InboundKind {
         let message = format!(
             "Return-Path: <>\r\nFrom: {from}\r\nTo: news@example.org\r\nSubject: {subject}\r\n{more}Content-Type: text/plain; charset=utf-8\r\n\r\n{text}\r\n"
         );
-        read(message.as_bytes(), &[], &Ours::new(["news@example.org"])).what
+        read(message.as_bytes(), &[], &OwnIdentity::new(["news@example.org"])).what
     }
 
     #[test]
@@ -75,65 +75,83 @@ mod tests {
                 "Mail delivery failed: returning message to sender",
                 exim,
                 "a@x.org\n  550 Unrouteable address",
-                Kind::Hard,
+                BounceKind::Hard,
             ),
             (
                 "Mailer-Daemon@x.org",
                 "Mail delivery failed",
                 exim,
                 "a@x.org\n  retry timeout exceeded",
-                Kind::NotTheirs,
+                BounceKind::NotTheirs,
             ),
             (
                 "Mailer-Daemon@x.org",
                 "Warning: message 1a delayed 24 hours",
                 auto,
                 "has not yet been delivered to a@x.org",
-                Kind::Delayed,
+                BounceKind::Delayed,
             ),
             (
                 "MAILER-DAEMON@x.org",
                 "notification d'erreur",
                 "",
                 "<a@x.org>:\nRemote host said: 550 5.1.1 utilisateur inconnu",
-                Kind::Hard,
+                BounceKind::Hard,
             ),
             (
                 "postmaster@x.org",
                 "Unzustellbar: Digest",
                 "",
                 "an a@x.org. Der Empfänger ist unbekannt.",
-                Kind::Hard,
+                BounceKind::Hard,
             ),
             (
                 "postmaster@x.org",
                 "Zustellung verzögert",
                 "",
                 "a@x.org konnte noch nicht zugestellt werden",
-                Kind::Delayed,
+                BounceKind::Delayed,
             ),
             (
                 "postmaster@x.org",
                 "Não foi possível entregar",
                 "",
                 "a@x.org: a caixa de correio cheia",
-                Kind::Soft,
+                BounceKind::Soft,
             ),
-            ("postmaster@x.org", "No se pudo entregar", "", "a@x.org: no existe ese usuario", Kind::Hard),
-            ("postmaster@x.org", "Mancata consegna", "", "a@x.org: utente sconosciuto", Kind::Hard),
-            ("postmaster@x.org", "Remise impossible", "", "a@x.org: raison inexpliquée", Kind::Soft),
-            ("postmaster@x.org", "Échec de la remise", "", "Le destinataire a@x.org est inconnu", Kind::Hard),
+            (
+                "postmaster@x.org",
+                "No se pudo entregar",
+                "",
+                "a@x.org: no existe ese usuario",
+                BounceKind::Hard,
+            ),
+            ("postmaster@x.org", "Mancata consegna", "", "a@x.org: utente sconosciuto", BounceKind::Hard),
+            ("postmaster@x.org", "Remise impossible", "", "a@x.org: raison inexpliquée", BounceKind::Soft),
+            (
+                "postmaster@x.org",
+                "Échec de la remise",
+                "",
+                "Le destinataire a@x.org est inconnu",
+                BounceKind::Hard,
+            ),
             (
                 "postmaster@x.org",
                 "Não entregue: News",
                 "",
                 "Não foi possível entregar a mensagem a a@x.org: usuário desconhecido",
-                Kind::Hard,
+                BounceKind::Hard,
             ),
-            ("Mailer-Daemon@x.org", "Mancato recapito", "", "La casella di a@x.org è piena", Kind::Soft),
+            (
+                "Mailer-Daemon@x.org",
+                "Mancato recapito",
+                "",
+                "La casella di a@x.org è piena",
+                BounceKind::Soft,
+            ),
         ] {
             match prose(from, subject, more, text) {
-                Return::Bounce(failures) => {
+                InboundKind::Bounce(failures) => {
                     assert_eq!(
                         (failures[0].address.as_str(), failures[0].kind),
                         ("a@x.org", want),
@@ -150,7 +168,10 @@ mod tests {
             ("a@x.org", "Re: undelivered justice", "In-Reply-To: <x@y.org>\r\n"),
         ] {
             let said = prose(from, subject, more, "a@x.org n'existe plus");
-            assert!(matches!(said, Return::Other(_)) || subject.starts_with("Re:"), "{subject}: {said:?}");
+            assert!(
+                matches!(said, InboundKind::Other(_)) || subject.starts_with("Re:"),
+                "{subject}: {said:?}"
+            );
         }
     }
 }

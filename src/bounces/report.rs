@@ -5,11 +5,11 @@ use std::sync::LazyLock;
 use mail_parser::Message;
 use regex::Regex;
 
+use super::inbound::{BounceKind, Failure, InboundKind};
 use super::judge::judge;
 use super::patterns::{ADDRESS, NO_MAILBOX, PASSES, REPLY_CODE, STATUS, pattern};
-use super::returned::{Failure, Kind, Return};
 use super::words;
-use crate::model::refusal::{Ours, Parties};
+use crate::model::refusal::{OwnIdentity, Parties};
 use crate::support::text::{one_line, shorten, without_controls};
 
 const REASON_CHARS_MAX: usize = 200;
@@ -65,7 +65,7 @@ fn addresses(block: &[(String, String)]) -> Vec<String> {
 
 /// The part of a report's text that is about one of its recipients: from the first of their addresses to one of another. Mail servers
 /// write there, and nowhere else, which command was refused.
-fn passage<'a>(text: &'a str, own: &[String], all: &[Vec<String>]) -> &'a str {
+fn text_about<'a>(text: &'a str, own: &[String], all: &[Vec<String>]) -> &'a str {
     let folded = text.to_ascii_lowercase();
     let find = |address: &String, from: usize| {
         folded[from..].find(&address.to_ascii_lowercase()).map(|at| from + at)
@@ -79,7 +79,7 @@ fn passage<'a>(text: &'a str, own: &[String], all: &[Vec<String>]) -> &'a str {
 }
 
 /// What a status report says of each recipient; nothing where all were reached.
-pub(super) fn failures(status: &str, text: &str, ours: &Ours) -> Vec<Failure> {
+pub(super) fn failures(status: &str, text: &str, ours: &OwnIdentity) -> Vec<Failure> {
     let mut failures = Vec::new();
     let blocks = blocks(status);
     let blocks = &blocks[..blocks.len().min(FAILURES_MAX)];
@@ -87,7 +87,7 @@ pub(super) fn failures(status: &str, text: &str, ours: &Ours) -> Vec<Failure> {
         blocks.iter().map(|block| addresses(block)).filter(|all| !all.is_empty()).collect();
     for block in blocks {
         let own = addresses(block);
-        let told = passage(text, &own, &all);
+        let told = text_about(text, &own, &all);
         let parties = Parties { ours, recipients: &own };
         let code = field(block, "status").unwrap_or_default();
         let diagnostic = field(block, "diagnostic-code").unwrap_or_default();
@@ -96,18 +96,18 @@ pub(super) fn failures(status: &str, text: &str, ours: &Ours) -> Vec<Failure> {
             "failed" | "failure" => {
                 judge(code, if diagnostic.is_empty() { text } else { diagnostic }, told, &parties)
             }
-            "delayed" => Kind::Delayed,
-            "delivered" | "relayed" | "expanded" => Kind::Arrived,
+            "delayed" => BounceKind::Delayed,
+            "delivered" | "relayed" | "expanded" => BounceKind::Arrived,
             // A missing or unknown action, as in sloppy reports.
             _ if code.starts_with('5') => judge(code, diagnostic, told, &parties),
-            _ if code.starts_with('4') => Kind::Delayed,
+            _ if code.starts_with('4') => BounceKind::Delayed,
             _ => continue,
         };
         let reason = if diagnostic.is_empty() { code } else { diagnostic };
         let address = own.first().cloned().unwrap_or_default();
         failures.push(Failure { address, names: own, kind, reason: shown(reason) });
     }
-    if failures.iter().all(|failure| failure.kind == Kind::Arrived) {
+    if failures.iter().all(|failure| failure.kind == BounceKind::Arrived) {
         return Vec::new();
     }
     failures
@@ -132,7 +132,7 @@ pub(super) fn is_bounce(
             .any(|daemon| address.starts_with(daemon))
             || name.starts_with("mail delivery s");
     let is_nobody = message.header_raw("Return-Path").is_some_and(|path| path.trim() == "<>");
-    let is_report = words::speaks_of("report", subject);
+    let is_report = words::has_word_beginning("report", subject);
     let explains = || STATUS.is_match(text) || NO_MAILBOX.is_match(text) || words::says("gone", text);
     names_failed
         || is_daemon && (is_report || is_nobody || explains())
@@ -141,12 +141,8 @@ pub(super) fn is_bounce(
         || is_report && is_nobody && !is_automatic
 }
 
-/// Reads a bounce in prose: the text before the returned mail.
-pub(super) fn sloppy(text: &str, failed: &str, ours: &Ours) -> Return {
-    let path = text.to_ascii_lowercase().find("return-path:");
-    let end = path.into_iter().chain(words::find("copy", text)).min().unwrap_or(text.len());
-    let report =
-        text.get(..end).filter(|report| ADDRESS.is_match(report) || !failed.is_empty()).unwrap_or(text);
+/// The addresses that a bounce in prose is about: those that its head names, or else those in its text.
+fn failed_addresses(failed: &str, report: &str) -> Vec<String> {
     let mut addresses: Vec<String> =
         ADDRESS.find_iter(failed).map(|found| found.as_str().to_owned()).collect();
     if addresses.is_empty() {
@@ -159,6 +155,26 @@ pub(super) fn sloppy(text: &str, failed: &str, ours: &Ours) -> Return {
     }
     addresses.sort();
     addresses.dedup();
+    addresses
+}
+
+/// Whether a line of a report says why.
+fn is_reason(line: &str) -> bool {
+    STATUS.is_match(line)
+        || REPLY_CODE.is_match(line)
+        || NO_MAILBOX.is_match(line)
+        || PASSES.is_match(line)
+        || words::says("gone", line)
+        || words::says("passes", line)
+}
+
+/// Reads a bounce in prose: the text before the returned mail.
+pub(super) fn prose_bounce(text: &str, failed: &str, ours: &OwnIdentity) -> InboundKind {
+    let path = text.to_ascii_lowercase().find("return-path:");
+    let end = path.into_iter().chain(words::find("copy", text)).min().unwrap_or(text.len());
+    let report =
+        text.get(..end).filter(|report| ADDRESS.is_match(report) || !failed.is_empty()).unwrap_or(text);
+    let mut addresses = failed_addresses(failed, report);
     let is_tried = STILL_TRYING.is_match(report) || words::says("trying", report);
     let is_delayed = is_tried && !report.contains("giving up");
     if addresses.is_empty() {
@@ -167,23 +183,15 @@ pub(super) fn sloppy(text: &str, failed: &str, ours: &Ours) -> Return {
     // What is said of one recipient says nothing of another.
     let all: Vec<Vec<String>> = addresses.iter().map(|address| vec![address.clone()]).collect();
     let kind_of = |address: &String| match all.len() {
-        _ if is_delayed => Kind::Delayed,
+        _ if is_delayed => BounceKind::Delayed,
         1 => judge("", report, "", &Parties { ours, recipients: std::slice::from_ref(address) }),
         _ => {
             let own = std::slice::from_ref(address);
-            judge("", passage(report, own, &all), "", &Parties { ours, recipients: own })
+            judge("", text_about(report, own, &all), "", &Parties { ours, recipients: own })
         }
     };
-    let said = report.lines().find(|line| {
-        STATUS.is_match(line)
-            || REPLY_CODE.is_match(line)
-            || NO_MAILBOX.is_match(line)
-            || PASSES.is_match(line)
-            || words::says("gone", line)
-            || words::says("passes", line)
-    });
-    let reason = shown(said.unwrap_or("no reason given"));
-    Return::Bounce(
+    let reason = shown(report.lines().find(|line| is_reason(line)).unwrap_or("no reason given"));
+    InboundKind::Bounce(
         addresses
             .into_iter()
             .take(FAILURES_MAX)
@@ -198,18 +206,22 @@ pub(super) fn sloppy(text: &str, failed: &str, ours: &Ours) -> Return {
 }
 
 /// Classifies a feedback report (RFC 5965 section 3): most types are not complaints.
-pub(super) fn complaint(feedback: &str) -> Return {
+pub(super) fn complaint(feedback: &str) -> InboundKind {
     let blocks = blocks(feedback);
     let kind = blocks.iter().find_map(|block| field(block, "feedback-type")).unwrap_or_default();
     // A comment may follow (RFC 5322 section 3.2.2).
     let kind = kind.split('(').next().unwrap_or_default();
     match kind.trim().to_ascii_lowercase().as_str() {
-        kind @ ("abuse" | "fraud") => Return::Complaint(kind.to_owned()),
-        "not-spam" => Return::Other("somebody said that our mail is not spam"),
-        "opt-out" | "opt-out-list" => Return::OptOut,
-        "auth-failure" => Return::Other("a report of signatures that failed: look at SPF, DKIM and DMARC"),
-        "virus" => Return::Other("somebody says that there is a virus in our mail: look at what was sent"),
-        _ => Return::Other("feedback of a kind that is not a complaint"),
+        kind @ ("abuse" | "fraud") => InboundKind::Complaint(kind.to_owned()),
+        "not-spam" => InboundKind::Other("somebody said that our mail is not spam"),
+        "opt-out" | "opt-out-list" => InboundKind::OptOut,
+        "auth-failure" => {
+            InboundKind::Other("a report of signatures that failed: look at SPF, DKIM and DMARC")
+        }
+        "virus" => {
+            InboundKind::Other("somebody says that there is a virus in our mail: look at what was sent")
+        }
+        _ => InboundKind::Other("feedback of a kind that is not a complaint"),
     }
 }
 
@@ -224,7 +236,7 @@ mod tests {
     use super::*;
 
     fn failures(status: &str, text: &str) -> Vec<Failure> {
-        super::failures(status, text, &Ours::new(["n@y.org"]))
+        super::failures(status, text, &OwnIdentity::new(["n@y.org"]))
     }
 
     fn report(blocks: &[(&str, &str, &str)]) -> String {
@@ -244,79 +256,79 @@ mod tests {
                 "5.1.1",
                 gone,
                 "<a@x.org>: host mx[192.0.2.1] said: 550 5.1.1 user unknown (in\n    reply to RCPT TO command)",
-                Kind::Hard,
+                BounceKind::Hard,
             ),
             (
                 "5.1.1",
                 gone,
                 "<a@x.org>: host mx[192.0.2.1] said: 550 5.1.1 user unknown (in reply\n    to MAIL FROM command)",
-                Kind::NotTheirs,
+                BounceKind::NotTheirs,
             ),
             (
                 "5.1.1",
                 gone,
                 "<a@x.org>: host mx[192.0.2.1] refused to talk to\n    me: 550 5.1.1 user unknown",
-                Kind::NotTheirs,
+                BounceKind::NotTheirs,
             ),
             (
                 "5.0.0",
                 "550 mailbox unavailable",
                 "<a@x.org>: 550 mailbox unavailable (in reply to end of\n    DATA command)",
-                Kind::NotTheirs,
+                BounceKind::NotTheirs,
             ),
             (
                 "5.0.0",
                 "550 mailbox unavailable",
                 "<a@x.org>: 550 mailbox unavailable (in reply to EHLO command)",
-                Kind::NotTheirs,
+                BounceKind::NotTheirs,
             ),
             (
                 "5.0.0",
                 "550 no such user",
                 "  a@x.org\n    SMTP error from remote mail server after pipelined MAIL FROM:<n@y.org> SIZE=9:\n    550 no such user",
-                Kind::NotTheirs,
+                BounceKind::NotTheirs,
             ),
             (
                 "5.0.0",
                 "550 no such user",
                 "  a@x.org\n    SMTP error from remote mail server after pipelined RCPT TO:<a@x.org>:\n    550 no such user",
-                Kind::Hard,
+                BounceKind::Hard,
             ),
             (
                 "5.0.0",
                 "550 no such user",
                 "  a@x.org\n    SMTP error from remote mail server after initial connection:\n    550 no such user",
-                Kind::NotTheirs,
+                BounceKind::NotTheirs,
             ),
             (
                 "5.0.0",
                 "550 no such user",
                 "... while talking to mx.x.org.:\n>>> MAIL From:<n@y.org>\n<<< 550 no such user",
-                Kind::NotTheirs,
+                BounceKind::NotTheirs,
             ),
             (
                 "5.0.0",
                 "550 no such user",
                 ">>> DATA\n<<< 550 no such user a@x.org\n<<< 503 5.0.0 Need RCPT (recipient)",
-                Kind::Hard,
+                BounceKind::Hard,
             ),
             (
                 "5.0.0",
                 "550 no such user",
                 "<a@x.org>:\nConnected to 192.0.2.1 but sender was rejected.",
-                Kind::NotTheirs,
+                BounceKind::NotTheirs,
             ),
             (
                 "5.1.1",
                 gone,
                 "<a@x.org>: 550 5.1.1 user unknown (in reply to end of DATA command)",
-                Kind::Hard,
+                BounceKind::Hard,
             ),
             (
                 "5.1.0",
                 "550 5.1.0 RESOLVER.ADR.ExRecipNotFound; not found",
                 "Delivery has failed to a@x.org",
-                Kind::Hard,
+                BounceKind::Hard,
             ),
         ] {
             assert_eq!(failures(&report(&[("a@x.org", status, said)]), text)[0].kind, want, "{said}: {text}");
@@ -337,6 +349,6 @@ mod tests {
         ]);
         let text = "<a@x.org>: host mx said: 550 5.1.1 user unknown (in reply to RCPT TO command)\n\n<b@y.org>: host mx said: 550 5.1.1 user unknown (in reply to MAIL FROM\n    command)\n";
         let kinds: Vec<_> = failures(&both, text).iter().map(|failure| failure.kind).collect();
-        assert_eq!(kinds, [Kind::Hard, Kind::NotTheirs]);
+        assert_eq!(kinds, [BounceKind::Hard, BounceKind::NotTheirs]);
     }
 }

@@ -50,7 +50,7 @@ pub(super) fn says(name: &str, text: &str) -> bool {
 }
 
 /// Whether a text contains a word that begins with an item of a list.
-pub(super) fn speaks_of(name: &str, text: &str) -> bool {
+pub(super) fn has_word_beginning(name: &str, text: &str) -> bool {
     let text = format!(" {}", plain(text));
     list(name).iter().any(|phrase| {
         if phrase.is_ascii() { text.contains(&format!(" {phrase}")) } else { text.contains(phrase.as_str()) }
@@ -94,10 +94,12 @@ pub(super) fn is_reply(subject: &str) -> bool {
 /// Whether a subject or line is a request to leave and nothing else: a reply to a title about something that should stop is not.
 pub(super) fn is_leave(text: &str) -> bool {
     let text = plain(without_prefixes(text).0);
-    is_wish(&text) || is_wish(&without_fillers(&text, true)) || is_wish(&without_fillers(&text, false))
+    is_leave_phrase(&text)
+        || is_leave_phrase(&without_fillers(&text, true))
+        || is_leave_phrase(&without_fillers(&text, false))
 }
 
-fn is_wish(text: &str) -> bool {
+fn is_leave_phrase(text: &str) -> bool {
     list("leave").iter().chain(&*OWN_LINKS).any(|phrase| phrase == text)
 }
 
@@ -115,7 +117,7 @@ fn without_fillers(text: &str, at_ends: bool) -> String {
                 if let Some(rest) = text.strip_suffix(&filler) {
                     text = format!("{rest} ");
                 }
-                if is_wish(text.trim()) {
+                if is_leave_phrase(text.trim()) {
                     return text.trim().to_owned();
                 }
             } else {

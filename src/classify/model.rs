@@ -73,7 +73,7 @@ pub struct Model {
 }
 
 /// A bucket of a text with its weight in it.
-type Feature = (u32, f32);
+type BucketWeight = (u32, f32);
 
 /// Counts the buckets of one text after another.
 struct Counter {
@@ -81,11 +81,11 @@ struct Counter {
     seen: Vec<(u32, u32)>,
     text: u32,
     /// The buckets of each field, with counts.
-    fields: [Vec<Feature>; FIELDS.len()],
+    fields: [Vec<BucketWeight>; FIELDS.len()],
 }
 
 /// Idle counters for reuse: creating one takes longer than counting a single text.
-fn spare_counters() -> MutexGuard<'static, Vec<Counter>> {
+fn counter_pool() -> MutexGuard<'static, Vec<Counter>> {
     static SPARE: Mutex<Vec<Counter>> = Mutex::new(Vec::new());
     SPARE.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -185,7 +185,7 @@ impl Counter {
     }
 
     /// The buckets of a text weighted by rarity; those of each field are normalized to its weight.
-    fn features(&mut self, folded: &str, rarity: impl Fn(u32) -> f32) -> Vec<Feature> {
+    fn features(&mut self, folded: &str, rarity: impl Fn(u32) -> f32) -> Vec<BucketWeight> {
         self.count(folded);
         let mut features = Vec::with_capacity(self.fields.iter().map(Vec::len).sum());
         for (list, (_, field_weight)) in self.fields.iter().zip(FIELDS) {
@@ -234,7 +234,8 @@ impl Model {
             0 => 0.0,
             count => ((1.0 + total) / (1.0 + count as f32)).ln().max(0.0) + 1.0,
         };
-        let vectors: Vec<Vec<Feature>> = folded.iter().map(|text| counter.features(text, rarity)).collect();
+        let vectors: Vec<Vec<BucketWeight>> =
+            folded.iter().map(|text| counter.features(text, rarity)).collect();
         let width = labels.len() + 1;
         let mut rows = vec![0f32; BUCKETS * width];
         (0..BUCKETS).for_each(|bucket| rows[bucket * width] = rarity(bucket as u32));
@@ -256,7 +257,7 @@ impl Model {
     /// The most likely topics of a text, at most `labels_max`, best first.
     pub fn predict(&self, text: &str, labels_max: usize) -> Vec<Prediction> {
         let folded = prepared(text);
-        let spare = spare_counters().pop();
+        let spare = counter_pool().pop();
         let mut predictor = Predictor { model: self, counter: spare.unwrap_or_else(Counter::new) };
         let scores = predictor.scores(&folded);
         let mut order: Vec<usize> = (0..self.labels.len()).collect();
@@ -268,7 +269,7 @@ impl Model {
             evidence: predictor.evidence(&folded, label),
         };
         let predictions = order.iter().enumerate().take(labels_max).map(of).collect();
-        spare_counters().push(predictor.counter);
+        counter_pool().push(predictor.counter);
         predictions
     }
 
@@ -380,7 +381,7 @@ impl Predictor<'_> {
         let width = self.model.labels.len() + 1;
         let words: Vec<&str> = words_of(folded).collect();
         let mut by_word = vec![0f32; words.len()];
-        let norm = |list: &[Feature]| {
+        let norm = |list: &[BucketWeight]| {
             let square: f32 =
                 list.iter().map(|(bucket, _)| self.model.rows[*bucket as usize * width].powi(2)).sum();
             square.sqrt().max(f32::MIN_POSITIVE)
@@ -402,7 +403,7 @@ impl Predictor<'_> {
 type Weights = (Vec<f32>, f32);
 
 /// Trains the weights of all labels in parallel.
-fn train_all(labels: &[String], examples: &[Example], vectors: &[Vec<Feature>]) -> Vec<Weights> {
+fn train_all(labels: &[String], examples: &[Example], vectors: &[Vec<BucketWeight>]) -> Vec<Weights> {
     let sign = |example: &Example, label: &String| if example.labels.contains(label) { 1.0 } else { -1.0 };
     let train = |label| {
         train_one(&examples.iter().map(|example| sign(example, label)).collect::<Vec<f32>>(), vectors)
@@ -411,7 +412,7 @@ fn train_all(labels: &[String], examples: &[Example], vectors: &[Vec<Feature>]) 
 }
 
 /// By how much naive Bayes scales each bucket: its log count ratio between the texts of a label and all others, around 1.
-fn bayes_scales(signs: &[f32], vectors: &[Vec<Feature>]) -> Vec<f32> {
+fn bayes_scales(signs: &[f32], vectors: &[Vec<BucketWeight>]) -> Vec<f32> {
     let mut sums = vec![(0f32, 0f32); BUCKETS];
     for (vector, sign) in vectors.iter().zip(signs) {
         for &(bucket, value) in vector {
@@ -434,7 +435,7 @@ fn bayes_scales(signs: &[f32], vectors: &[Vec<Feature>]) -> Vec<f32> {
 }
 
 /// Dual coordinate descent for a support vector machine with squared hinge loss (Hsieh et al., 2008), as in liblinear.
-fn train_one(signs: &[f32], vectors: &[Vec<Feature>]) -> Weights {
+fn train_one(signs: &[f32], vectors: &[Vec<BucketWeight>]) -> Weights {
     let mut weights = vec![0f32; BUCKETS];
     let mut bias = 0f32;
     let mut alphas = vec![0f32; signs.len()];
@@ -442,7 +443,7 @@ fn train_one(signs: &[f32], vectors: &[Vec<Feature>]) -> Weights {
     // The scale is in the weights, so that a prediction need not know it.
     let mut squared = bayes_scales(signs, vectors);
     squared.iter_mut().for_each(|scale| *scale *= *scale);
-    let square = |&(bucket, value): &Feature| squared[bucket as usize] * value * value;
+    let square = |&(bucket, value): &BucketWeight| squared[bucket as usize] * value * value;
     let squares: Vec<f32> =
         vectors.iter().map(|vector| vector.iter().map(square).sum::<f32>() + 1.0 + diagonal).collect();
     let mut order: Vec<usize> = (0..signs.len()).collect();

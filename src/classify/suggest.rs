@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::rules::words;
+use crate::model::topic::LabelledEntry;
 use crate::support::stopwords::languages_of;
 use crate::support::text::{fold, primary_language};
 
@@ -18,16 +19,6 @@ const STEM_CHARS_MIN: usize = 5;
 const ENDING_CHARS_MAX: usize = 4;
 /// Shorter words say little.
 const WORD_CHARS_MIN: usize = 3;
-
-/// An entry with the topics that a person gave it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LabelledEntry {
-    pub title: String,
-    pub summary: String,
-    /// BCP 47 tag, or empty if unknown.
-    pub language: String,
-    pub topics: Vec<String>,
-}
 
 /// A keyword that the rules of a topic do not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +45,8 @@ pub fn suggest(
         by_language.entry(primary_language(&entry.language).to_ascii_lowercase()).or_default().push(entry);
     }
     let of_language = |entries: &[&LabelledEntry]| {
-        let is_own: Vec<bool> = entries.iter().map(|entry| entry.topics.iter().any(|own| own == topic)).collect();
+        let is_own: Vec<bool> =
+            entries.iter().map(|entry| entry.topics.iter().any(|own| own == topic)).collect();
         let is_missed: Vec<bool> =
             entries.iter().zip(&is_own).map(|(entry, is_own)| *is_own && !is_matched(entry)).collect();
         best(with_prefixes(places(entries)), &is_own, &is_missed)
@@ -72,7 +64,9 @@ fn places(entries: &[&LabelledEntry]) -> Places {
             let folded = fold(text);
             let words = words(&folded);
             for count in 1..=PHRASE_WORDS_MAX {
-                seen.extend(words.windows(count).filter(|phrase| is_phrase(phrase)).map(|phrase| phrase.join(" ")));
+                seen.extend(
+                    words.windows(count).filter(|phrase| is_phrase(phrase)).map(|phrase| phrase.join(" ")),
+                );
             }
         }
         seen.into_iter().for_each(|phrase| places.entry(phrase).or_default().push(number));
@@ -192,7 +186,9 @@ mod tests {
         assert_eq!((found["en"][0].with_topic, found["en"][0].without), (3, 0));
         // What the rules find needs no more keywords.
         let found = suggest(&labelled, "justice", |entry| entry.title.contains("ruling"));
-        assert!(!found.contains_key("en") || found["en"].iter().all(|found| !found.keyword.contains("ruling")));
+        assert!(
+            !found.contains_key("en") || found["en"].iter().all(|found| !found.keyword.contains("ruling"))
+        );
         assert!(suggest(&labelled, "justice", |_| true).is_empty());
         assert!(suggest(&[], "justice", |_| false).is_empty());
     }

@@ -6,7 +6,7 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
 use super::{probe, subscribers, topics};
-use crate::app::Farewell;
+use crate::app::ShutdownMode;
 
 /// Gathers the news of many organisations, publishes one clean feed and mails digests.
 #[derive(Debug, Parser)]
@@ -157,6 +157,9 @@ pub(super) enum Command {
     /// Train and test the model that assigns topics.
     #[command(subcommand)]
     Classify(topics::Classify),
+    /// Improve the rules that assign topics.
+    #[command(subcommand)]
+    Topics(topics::Topics),
     /// Set the topics of an entry by hand; they are kept, and the next model learns from them.
     Label {
         /// The entry, as for explain.
@@ -185,14 +188,14 @@ pub(super) enum Command {
 
 impl Command {
     /// How the command ends on a signal.
-    pub(super) fn farewell(&self) -> Farewell {
+    pub(super) fn shutdown_mode(&self) -> ShutdownMode {
         match self {
             Command::Fetch { .. } | Command::Publish | Command::Digest { .. } | Command::Run => {
-                Farewell::Orderly
+                ShutdownMode::Orderly
             }
-            Command::Serve { .. } => Farewell::Own,
-            Command::Bounces { place, .. } if place == "lmtp" => Farewell::Own,
-            _ => Farewell::AtOnce,
+            Command::Serve { .. } => ShutdownMode::Own,
+            Command::Bounces { place, .. } if place == "lmtp" => ShutdownMode::Own,
+            _ => ShutdownMode::AtOnce,
         }
     }
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::dedupe::grams::{Opening, TEXT_CHARS_MAX};
-use crate::dedupe::keys::{Names, guid_key, keys};
+use crate::dedupe::keys::{EntryNames, guid_key, keys};
 use crate::dedupe::memory::InMemoryIndex;
 use crate::dedupe::place::{NewEntry, place};
 use crate::dedupe::placement::Placement;
@@ -249,7 +249,7 @@ fn ready(number: usize, line: &[u8]) -> Result<Ready, LineError> {
     let title = item.title.as_deref().unwrap_or_default();
     let source = item.source.as_deref().unwrap_or_default();
     let date: Option<Timestamp> = item.published.as_deref().and_then(parse_date);
-    let names = Names {
+    let names = EntryNames {
         source,
         url: item.url.as_deref(),
         guid: item.guid.as_deref(),

@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{App, Farewell, RunReport, Signals};
+use crate::app::{App, RunReport, ShutdownMode, Signals};
 use crate::pipeline::mail::queue::DigestReport;
 use crate::pipeline::refresh::SourceOutcome;
 use crate::support::clock::Clock;
@@ -209,7 +209,7 @@ pub async fn run(
 async fn serve(app: &App, signals: &Signals) -> anyhow::Result<()> {
     let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
     println!("\nServing the page on http://{}/ until Ctrl-C", listener.local_addr()?);
-    signals.end_with(Farewell::Own);
+    signals.end_with(ShutdownMode::Own);
     let stop = signals.stop.clone().cancelled_owned();
     Ok(web::server::serve(listener, app.config.publish.dir.clone(), None, stop).await?)
 }

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 
 use super::{held_up, list, subscribers};
 use crate::app::{App, Usage};
-use crate::deliver::message::{Built, build, message_id, prepare};
+use crate::deliver::message::{BuiltMessage, build, message_id, prepare};
 use crate::model::digest::{Delivery, Digest, DigestId, Issue, LinkPlaces};
 use crate::model::keys::{DeliveryKey, IssueKey};
 use crate::model::mail_address::Address;
@@ -47,7 +47,7 @@ pub(super) async fn digest_now(app: &App, only: Option<&str>, is_dry: bool) -> a
         app.archive()?;
         let deliveries = app.deliver(only.map(DigestId::from).as_ref()).await?;
         list::deliveries(&deliveries)?;
-        app.go_on()?;
+        app.check_not_stopped()?;
         held_up(&deliveries)?;
     }
     Ok(())
@@ -107,7 +107,7 @@ fn message(
     digest: DigestId,
     address: &Address,
     issue: Issue,
-) -> anyhow::Result<(Built, Delivery)> {
+) -> anyhow::Result<(BuiltMessage, Delivery)> {
     let now = app.clock.now();
     let message_id = message_id(
         &format!("test {digest}"),

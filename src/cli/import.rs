@@ -8,7 +8,7 @@ use clap::Args;
 use crate::app::{App, Usage};
 use crate::pipeline::mail::import::{Import, Imported};
 use crate::store::{Unit, Write};
-use crate::subscriber_csv::{self, Fate, Reading, Row, Table};
+use crate::subscriber_csv::{self, Row, RowDecision, Table, TableContext};
 use crate::support::text::many;
 
 #[derive(Debug, Clone, Args)]
@@ -65,7 +65,7 @@ pub(super) fn import(app: &App, options: &ImportOptions) -> anyhow::Result<()> {
         .into());
     }
     let counts = keep(app, options, &table)?;
-    tell(&counts, table.faults.len(), options.dry_run);
+    print_summary(&counts, table.faults.len(), options.dry_run);
     Ok(())
 }
 
@@ -73,7 +73,7 @@ fn read(app: &App, options: &ImportOptions) -> anyhow::Result<Table> {
     let path: &Path = &options.file;
     let reader = std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    let reading = Reading {
+    let reading = TableContext {
         options: &app.subscription_options(),
         language: &app.config.channel.language,
         file: &name,
@@ -86,7 +86,7 @@ fn read(app: &App, options: &ImportOptions) -> anyhow::Result<Table> {
 /// Reports rows that do not say how the person consented.
 fn ask_for_consent(table: &mut Table, has_consent: bool) {
     let is_silent =
-        |row: &Row| !has_consent && row.consent_source.is_empty() && matches!(row.fate, Fate::In(_));
+        |row: &Row| !has_consent && row.consent_source.is_empty() && matches!(row.fate, RowDecision::In(_));
     let silent = table.rows.iter().filter(|row| is_silent(row));
     table.faults.extend(silent.map(|row| {
         (row.line, "no consent_source: say with --consent TEXT how you know that they want it".to_owned())
@@ -130,7 +130,7 @@ fn keep(app: &App, options: &ImportOptions, table: &Table) -> anyhow::Result<Cou
     Ok(counts)
 }
 
-fn tell(counts: &Counts, faulty: usize, is_dry: bool) {
+fn print_summary(counts: &Counts, faulty: usize, is_dry: bool) {
     let verb = if is_dry { "would be imported" } else { "imported" };
     let mut line = format!("{} {verb}, {} left out, {faulty} faulty", counts.added, counts.left_out);
     for (count, what) in [

@@ -81,6 +81,16 @@ fn last_fault(state: &FetchState) -> String {
     }
 }
 
+/// When a source is read next, in words.
+fn next_poll(source: &Source, state: &FetchState) -> String {
+    match (source.is_enabled, state.is_gone) {
+        _ if source.mail_address().is_some() => "when mail arrives".to_owned(),
+        (false, _) => "disabled".to_owned(),
+        (true, true) => "never".to_owned(),
+        (true, false) => minute(state.next_poll, "now"),
+    }
+}
+
 /// Prints one row per source, configured ones first.
 pub(super) fn sources(configured: &[Source], known: &[SourceRow]) -> anyhow::Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
@@ -93,12 +103,7 @@ pub(super) fn sources(configured: &[Source], known: &[SourceRow]) -> anyhow::Res
     for source in configured {
         let row = rows.get(source.id.as_str());
         let state = row.map(|row| row.state.clone()).unwrap_or_default();
-        let next = match (source.is_enabled, state.is_gone) {
-            _ if source.mail_address().is_some() => "when mail arrives".to_owned(),
-            (false, _) => "disabled".to_owned(),
-            (true, true) => "never".to_owned(),
-            (true, false) => minute(state.next_poll, "now"),
-        };
+        let next = next_poll(source, &state);
         writeln!(
             out,
             "{:<24}  {:<17}  {:>7}  {next:<17}  {}",

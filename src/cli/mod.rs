@@ -1,6 +1,7 @@
 //! The command line: runs the commands and reports their results.
 
 mod arguments;
+mod bounces;
 pub mod cluster;
 pub mod demo;
 mod digest;
@@ -9,7 +10,6 @@ mod list;
 pub mod probe;
 mod queue;
 mod recipient;
-mod returns;
 mod serve;
 mod stories;
 mod subscribers;
@@ -82,7 +82,7 @@ pub fn main() -> ExitCode {
 }
 
 async fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let signals = Signals::heed().context("cannot listen for signals")?;
+    let signals = Signals::listen().context("cannot listen for signals")?;
     let clock = arguments.now.map_or(Clock::System, Clock::Fixed);
     match &arguments.command {
         Command::Init { dir } => return init(dir),
@@ -99,7 +99,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         _ => {}
     }
     let app = App::new(config::load(&arguments.config)?, clock, signals.stop.clone())?;
-    signals.end_with(arguments.command.farewell());
+    signals.end_with(arguments.command.shutdown_mode());
     run_with(app, arguments).await
 }
 
@@ -137,7 +137,7 @@ async fn run_with(app: App, arguments: &Arguments) -> anyhow::Result<()> {
         }
         Command::Subscribers(wanted) => subscribers::subscribers(&app, wanted),
         Command::Queue { format } => queue::queue(&app, *format),
-        Command::Bounces { place, listen } => returns::bounces(&app, place, listen, &arguments.config).await,
+        Command::Bounces { place, listen } => bounces::bounces(&app, place, listen, &arguments.config).await,
         Command::Run => run_once(&app).await,
         Command::Serve { listen } => serve::serve(app, listen).await,
         Command::Entries { format, source, since, limit } => list::entries(
@@ -150,6 +150,7 @@ async fn run_with(app: App, arguments: &Arguments) -> anyhow::Result<()> {
         Command::Split { entry } => stories::split(&app, entry),
         Command::Recluster { dry_run } => stories::recluster(&app, *dry_run),
         Command::Classify(wanted) => topics::classify(wanted, Some(&app)),
+        Command::Topics(wanted) => topics::topics(&app, wanted),
         Command::Label { entry, topics, forget } => topics::label(&app, entry, topics, *forget),
         Command::Reclassify => topics::reclassify(&app),
         Command::Sources => list::sources(&app.config.sources, &app.store().read(|r| r.sources().list())?),

@@ -17,7 +17,7 @@ use crate::classify::Classifier;
 use crate::config::{self, Config, FetchConfig};
 use crate::extract::prose_date::DateRules;
 use crate::extract::{Document, PageRules};
-use crate::fetch::client::{Accept, Answer, Client, Fetched, Meta};
+use crate::fetch::client::{Accept, Client, FetchOutcome, Fetched, Meta};
 use crate::model::guard::Allowed;
 use crate::model::source::{DateOrder, Select, Source, SourceKind, Validators};
 use crate::normalize::language::LanguageDetector;
@@ -26,7 +26,7 @@ use crate::support::files;
 use document::ProbeResult;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum OutputFormat {
+enum ProbeFormat {
     Text,
     Jsonfeed,
 }
@@ -41,7 +41,7 @@ pub struct ProbeArguments {
     #[arg(long, value_name = "CT")]
     content_type: Option<String>,
     #[arg(long, value_enum, default_value = "text")]
-    format: OutputFormat,
+    format: ProbeFormat,
     /// Read the document as the page of one entry, and show its article.
     #[arg(long, conflicts_with = "write")]
     article: bool,
@@ -93,8 +93,8 @@ pub async fn probe(
     let filter = source.map(|source| source.filter.clone()).unwrap_or_default();
     let reading = document::clean_found(found, url.as_ref(), &filter, &classifier, Some(&language_detector));
     match wanted.format {
-        OutputFormat::Jsonfeed => print_json(&reading.to_json_feed())?,
-        OutputFormat::Text => print!("{}", reading.to_text(is_verbose)),
+        ProbeFormat::Jsonfeed => print_json(&reading.to_json_feed())?,
+        ProbeFormat::Text => print!("{}", reading.to_text(is_verbose)),
     }
     if wanted.write {
         write_found(config_path, url.as_ref(), reading.select())?;
@@ -113,10 +113,10 @@ impl ProbeArguments {
     }
 }
 
-fn print_article(article: &serde_json::Value, format: OutputFormat) -> anyhow::Result<()> {
+fn print_article(article: &serde_json::Value, format: ProbeFormat) -> anyhow::Result<()> {
     match format {
-        OutputFormat::Jsonfeed => print_json(article)?,
-        OutputFormat::Text => {
+        ProbeFormat::Jsonfeed => print_json(article)?,
+        ProbeFormat::Text => {
             println!("{}", article["items"][0]["content_text"].as_str().unwrap_or_default())
         }
     }
@@ -163,8 +163,8 @@ async fn open(
         return Ok((renderer.render(&url, now).await?, Some(client)));
     }
     match client.get(&url, &Validators::default(), Accept::Feed, now).await? {
-        Answer::Document(fetched) => Ok((*fetched, Some(client))),
-        Answer::NotModified(_) => bail!("{url} answers 304 to a first request"),
+        FetchOutcome::Document(fetched) => Ok((*fetched, Some(client))),
+        FetchOutcome::NotModified(_) => bail!("{url} answers 304 to a first request"),
     }
 }
 
@@ -196,7 +196,7 @@ async fn ask_endpoints(
         return Ok(found);
     }
     let must_cover = source.is_some_and(|source| !source.kind.may_be_feed);
-    let listed = explore::Listed::of(&found.feed, must_cover);
+    let listed = explore::PageEntries::of(&found.feed, must_cover);
     let order = source.map_or(DateOrder::Dmy, |source| source.date_order);
     let rules = DateRules { order, now: Some(now), year: None };
     Ok(match explore::explore(client, &found.endpoints, &page.url, Some(&listed), rules, now).await? {

@@ -4,12 +4,12 @@ use std::io::Write;
 
 use crate::app::{App, Usage};
 use crate::model::mail_address::Address;
-use crate::model::subscriber::{Subscriber, SubscriberState};
+use crate::model::subscriber::{Preferences, Subscriber, SubscriberState};
 use crate::pipeline::mail::subscribers;
 use crate::store::StoreError;
 
 /// An event in the history of an address.
-struct Event {
+struct HistoryLine {
     at: String,
     what: String,
 }
@@ -52,6 +52,12 @@ fn suppressions(marks: &[[String; 3]]) -> Vec<Suppression<'_>> {
         .collect()
 }
 
+/// What a subscriber gets.
+fn subscription_line(known: &Subscriber) -> String {
+    let Preferences { language, cadence, interests } = &known.preferences;
+    format!("in the list: {}, {language}, {cadence}, {}", known.state.as_str(), interests.summary())
+}
+
 /// Prints the whole history of an address.
 ///
 /// # Errors
@@ -74,14 +80,7 @@ pub(super) fn show(app: &App, address: &Address) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{address}")?;
     match &subscriber {
-        Some(known) => writeln!(
-            out,
-            "in the list: {}, {}, {}, {}",
-            known.state.as_str(),
-            known.preferences.language,
-            known.preferences.cadence,
-            known.preferences.interests.summary()
-        )?,
+        Some(known) => writeln!(out, "{}", subscription_line(known))?,
         None if sign_ups > 0 => writeln!(out, "signed up, not confirmed yet")?,
         None => writeln!(out, "not a subscriber")?,
     }
@@ -96,32 +95,32 @@ pub(super) fn show(app: &App, address: &Address) -> anyhow::Result<()> {
     events.extend(deliveries.into_iter().map(delivered));
     // A stable sort: events of the same time keep their order.
     events.sort_by(|a, b| a.at.cmp(&b.at));
-    for Event { at, what } in events {
+    for HistoryLine { at, what } in events {
         writeln!(out, "{at}  {what}")?;
     }
     Ok(())
 }
 
 /// How a person joined the list.
-fn entered(known: &Subscriber) -> Vec<Event> {
+fn entered(known: &Subscriber) -> Vec<HistoryLine> {
     let consent = format!("consent: {}", known.consent.source);
     vec![
-        Event { at: known.created.to_string(), what: "added to the list".into() },
-        Event { at: known.consent.at.to_string(), what: consent },
+        HistoryLine { at: known.created.to_string(), what: "added to the list".into() },
+        HistoryLine { at: known.consent.at.to_string(), what: consent },
     ]
 }
 
-fn marked([what, why, at]: [String; 3]) -> Event {
+fn marked([what, why, at]: [String; 3]) -> HistoryLine {
     let suppressed = what.strip_prefix("suppressed").or_else(|| what.strip_prefix("was suppressed"));
     let what = match (suppressed, what.strip_prefix("resumed")) {
         (Some(digest), _) => format!("suppressed for {}: {why}", scope(digest)),
         (None, Some(digest)) => format!("receives {} again (was suppressed: {why})", scope(digest)),
         (None, None) => format!("a {why} bounce"),
     };
-    Event { at, what }
+    HistoryLine { at, what }
 }
 
-fn delivered([digest, subject, at, state, error]: [String; 5]) -> Event {
+fn delivered([digest, subject, at, state, error]: [String; 5]) -> HistoryLine {
     let state = match state.as_str() {
         "failed" => "refused",
         "pending" => "waits",
@@ -129,7 +128,7 @@ fn delivered([digest, subject, at, state, error]: [String; 5]) -> Event {
         other => other,
     };
     let error = if error.is_empty() { error } else { format!(": {error}") };
-    Event { at, what: format!("{digest}, \"{subject}\", {state}{error}") }
+    HistoryLine { at, what: format!("{digest}, \"{subject}\", {state}{error}") }
 }
 
 /// Resumes mail to an address that paused, left or bounced, and prints why it had none. After a complaint, `even_complained` is

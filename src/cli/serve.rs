@@ -13,13 +13,13 @@ use crate::app::{self, App};
 use crate::model::digest::DigestId;
 use crate::web;
 use crate::web::limits::Limits;
-use crate::web::pictures::Pictures;
+use crate::web::picture_cache::PictureCache;
 use crate::web::state::AppState;
 
 /// Interval at which `courant serve` checks what is due.
 const TICK: Duration = Duration::from_secs(30);
 /// How long running work has to finish after a signal.
-const FAREWELL: Duration = Duration::from_millis(1_200);
+const SHUTDOWN_GRACE: Duration = Duration::from_millis(1_200);
 /// Threads that answer web requests.
 const WEB_THREADS: usize = 2;
 
@@ -44,7 +44,7 @@ pub(super) async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
         }
     }
     confirmations.abort();
-    let ended = tokio::time::timeout(FAREWELL, async { (server.await, turns.await) }).await;
+    let ended = tokio::time::timeout(SHUTDOWN_GRACE, async { (server.await, turns.await) }).await;
     readers.shutdown_background();
     if let Ok((server, _)) = ended {
         server??;
@@ -85,7 +85,7 @@ fn web_state(app: &App, mail_waits: Arc<Notify>) -> AppState {
         sources: app.config.sources.clone(),
         publications: app.publications.clone(),
         images: app.config.publish.images,
-        pictures: Pictures::default(),
+        pictures: PictureCache::default(),
         newsletter: app.config.newsletter.clone(),
         serve: app.config.serve.clone(),
         subscription_options: app.subscription_options(),

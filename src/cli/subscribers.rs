@@ -62,7 +62,7 @@ pub(super) struct AddOptions {
     /// E-mail address.
     address: String,
     #[command(flatten)]
-    chosen: Chosen,
+    chosen: PreferenceArguments,
     /// How they gave their consent [default: put in by the operator].
     #[arg(long, value_name = "TEXT")]
     consent: Option<String>,
@@ -75,7 +75,7 @@ pub(super) struct AddOptions {
 }
 
 #[derive(Debug, Clone, Args)]
-pub(super) struct Chosen {
+pub(super) struct PreferenceArguments {
     /// Language of the mail.
     #[arg(long, value_name = "LANG")]
     language: Option<String>,
@@ -102,7 +102,7 @@ pub(super) struct Chosen {
     schedule: Option<String>,
 }
 
-impl Chosen {
+impl PreferenceArguments {
     /// The requested preferences, on top of the existing ones.
     fn choice(&self, known: Option<&Subscriber>) -> Choice {
         let mut choice = Choice::default();
@@ -151,31 +151,7 @@ pub(super) fn subscribers(app: &App, wanted: &Subscribers) -> anyhow::Result<()>
         Subscribers::List { state, format } => list(app, state.as_deref(), *format),
         Subscribers::Add(wanted) => add(app, wanted),
         Subscribers::Import(options) => super::import::import(app, options),
-        Subscribers::Export { file, address: wanted } => {
-            let mut out: Box<dyn Write> = match file {
-                Some(path) if path != Path::new("-") => Box::new(
-                    std::fs::File::create(path)
-                        .with_context(|| format!("cannot write {}", path.display()))?,
-                ),
-                _ => Box::new(std::io::stdout().lock()),
-            };
-            match wanted {
-                Some(text) => {
-                    writeln!(out, "{:#}", subscribers::everything(app.store(), key, &address(text)?)?)?
-                }
-                None => {
-                    let mut table = csv::Writer::from_writer(out);
-                    subscriber_csv::write_head(&mut table)?;
-                    app.store().read(|r| {
-                        r.subscribers().each(|subscriber| {
-                            Ok::<_, anyhow::Error>(subscriber_csv::write(&mut table, &subscriber)?)
-                        })
-                    })?;
-                    table.flush()?;
-                }
-            }
-            Ok(())
-        }
+        Subscribers::Export { file, address } => export(app, file.as_deref(), address.as_deref()),
         Subscribers::Pause { address: text } => pause(app, &address(text)?),
         Subscribers::Resume { address: text, complained } => {
             recipient::resume(app, &address(text)?, *complained)
@@ -272,6 +248,27 @@ fn pause(app: &App, address: &Address) -> anyhow::Result<()> {
     }
 }
 
+/// Writes the list as a table, or everything stored of one address.
+fn export(app: &App, file: Option<&Path>, wanted: Option<&str>) -> anyhow::Result<()> {
+    let mut out: Box<dyn Write> = match file {
+        Some(path) if path != Path::new("-") => {
+            Box::new(std::fs::File::create(path).with_context(|| format!("cannot write {}", path.display()))?)
+        }
+        _ => Box::new(std::io::stdout().lock()),
+    };
+    if let Some(text) = wanted {
+        let known = subscribers::everything(app.store(), &app.sender.key, &address(text)?)?;
+        return Ok(writeln!(out, "{known:#}")?);
+    }
+    let mut table = csv::Writer::from_writer(out);
+    subscriber_csv::write_head(&mut table)?;
+    app.store().read(|r| {
+        r.subscribers()
+            .each(|subscriber| Ok::<_, anyhow::Error>(subscriber_csv::write(&mut table, &subscriber)?))
+    })?;
+    Ok(table.flush()?)
+}
+
 fn list(app: &App, state: Option<&str>, format: super::ListFormat) -> anyhow::Result<()> {
     let wanted = state
         .map(|text| {
@@ -302,23 +299,21 @@ fn list(app: &App, state: Option<&str>, format: super::ListFormat) -> anyhow::Re
     };
     app.store().read(|r| r.subscribers().each(row))?;
     if !is_json {
-        let counts: Vec<String> = app
-            .store()
-            .read(|r| r.subscribers().counts())?
-            .into_iter()
-            .map(|(state, count)| format!("{count} {state}"))
-            .collect();
-        writeln!(
-            out,
-            "{}",
-            if counts.is_empty() {
-                "nobody yet: `courant subscribers add ADDRESS`, or /subscribe under `courant serve`".into()
-            } else {
-                counts.join(", ")
-            }
-        )?;
+        writeln!(out, "{}", counts_line(app)?)?;
     }
     Ok(())
+}
+
+/// The number of subscribers in each state.
+fn counts_line(app: &App) -> anyhow::Result<String> {
+    let counts = app.store().read(|r| r.subscribers().counts())?;
+    if counts.is_empty() {
+        return Ok(
+            "nobody yet: `courant subscribers add ADDRESS`, or /subscribe under `courant serve`".into()
+        );
+    }
+    let counts: Vec<String> = counts.into_iter().map(|(state, count)| format!("{count} {state}")).collect();
+    Ok(counts.join(", "))
 }
 
 /// When the last issue of a subscriber was sent.

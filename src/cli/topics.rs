@@ -1,5 +1,6 @@
 //! Commands about topics: the model that learns them, and labels that people give to entries.
 
+use std::collections::BTreeMap;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,9 @@ use rayon::prelude::*;
 use super::stories::find;
 use crate::app::{App, Usage, progress};
 use crate::classify::model::{Example, Model, Score, cross_validate};
-use crate::classify::text_of;
+use crate::classify::suggest::{Suggestion, suggest};
+use crate::classify::{Classifier, text_of};
+use crate::model::topic::{LabelledEntry, Topic};
 use crate::pipeline::maintenance;
 use crate::support::files::write_atomically;
 use crate::support::text::many;
@@ -103,7 +106,7 @@ fn train(labels: &Path, path: &Path, app: Option<&App>) -> anyhow::Result<()> {
         examples.extend(
             corrections
                 .into_iter()
-                .map(|(title, summary, labels)| Example { labels, text: text_of(&title, &summary) }),
+                .map(|entry| Example { text: text_of(&entry.title, &entry.summary), labels: entry.topics }),
         );
     }
     let model = Model::train(&examples)?;
@@ -165,7 +168,21 @@ fn eval(labels: &Path, model: Option<&Path>) -> anyhow::Result<()> {
         }
         Ok(score)
     };
-    let whole = scores(0.0)?;
+    print_score(&scores(0.0)?);
+    println!();
+    for margin in MARGINS {
+        let score = scores(margin)?;
+        println!(
+            "lead of {margin:.1}: answers {:.1} %, of which right {:.1} %",
+            100.0 * score.answered as f64 / score.texts.max(1) as f64,
+            100.0 * score.precision()
+        );
+    }
+    Ok(())
+}
+
+/// Prints how well topics were assigned: each of them, and all.
+fn print_score(whole: &Score) {
     println!("{:<24}  {:>5}  {:>9}  {:>6}  {:>5}", "topic", "texts", "precision", "recall", "F1");
     for (label, (right, given, there)) in &whole.by_label {
         let share = |of: usize| *right as f64 / of.max(1) as f64;
@@ -184,26 +201,70 @@ fn eval(labels: &Path, model: Option<&Path>) -> anyhow::Result<()> {
         "",
         whole.macro_f1()
     );
-    println!();
-    for margin in MARGINS {
-        let score = scores(margin)?;
-        println!(
-            "lead of {margin:.1}: answers {:.1} %, of which right {:.1} %",
-            100.0 * score.answered as f64 / score.texts.max(1) as f64,
-            100.0 * score.precision()
-        );
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Topics {
+    /// Propose keywords for the rules, from the entries labelled with `courant label` that they miss.
+    Suggest {
+        /// Ids of the topics; without any, all.
+        #[arg(value_name = "TOPIC")]
+        topics: Vec<String>,
+    },
+}
+
+/// `courant topics`.
+pub(super) fn topics(app: &App, wanted: &Topics) -> anyhow::Result<()> {
+    let Topics::Suggest { topics } = wanted;
+    check_topics(app, topics)?;
+    let labelled = app.store().read(|r| r.stories().labels())?;
+    let is_wanted = |topic: &&Topic| topics.is_empty() || topics.contains(&topic.id);
+    let rules = Classifier::new(&app.config.topics);
+    for topic in app.config.topics.iter().filter(is_wanted) {
+        let count = labelled.iter().filter(|entry| entry.topics.contains(&topic.id)).count();
+        let is_matched = |entry: &LabelledEntry| {
+            let found = rules.classify(&entry.title, &entry.summary, &[], Some(&entry.language));
+            found.iter().any(|found| found.topic == topic.id)
+        };
+        let found = suggest(&labelled, &topic.id, is_matched);
+        print_suggestions(&topic.id, count, &found);
     }
     Ok(())
 }
 
+/// Prints the keywords proposed for a topic, as they are written in the configuration.
+fn print_suggestions(topic: &str, count: usize, found: &BTreeMap<String, Vec<Suggestion>>) {
+    let from = many(count, "labelled entry", "labelled entries");
+    if found.is_empty() {
+        println!("{topic}: {from}, no keyword to propose");
+        return;
+    }
+    println!("{topic}: {from}; not found by the rules yet:");
+    for (language, suggestions) in found {
+        let language = if language.is_empty() { "unknown language" } else { language };
+        let keywords: Vec<String> =
+            suggestions.iter().map(|suggestion| format!("\"{}\"", suggestion.keyword)).collect();
+        println!("  {language} = [{}]", keywords.join(", "));
+        for Suggestion { keyword, with_topic, without } in suggestions {
+            println!("    {keyword}: in {with_topic} with the topic, {without} without");
+        }
+    }
+}
+
+/// Refuses topics that are not configured.
+fn check_topics(app: &App, topics: &[String]) -> anyhow::Result<()> {
+    let known: Vec<&str> = app.config.topics.iter().map(|topic| topic.id.as_str()).collect();
+    match topics.iter().find(|topic| !known.contains(&topic.as_str())) {
+        Some(topic) => {
+            Err(Usage(format!("no [[topic]] has the id \"{topic}\": there are {}", known.join(", "))).into())
+        }
+        None => Ok(()),
+    }
+}
+
 /// `courant label`.
 pub(super) fn label(app: &App, name: &str, topics: &[String], is_forgotten: bool) -> anyhow::Result<()> {
-    let known: Vec<&str> = app.config.topics.iter().map(|topic| topic.id.as_str()).collect();
-    if let Some(topic) = topics.iter().find(|topic| !known.contains(&topic.as_str())) {
-        return Err(
-            Usage(format!("no [[topic]] has the id \"{topic}\": there are {}", known.join(", "))).into()
-        );
-    }
+    check_topics(app, topics)?;
     let store = app.store();
     let entry = find(store, name)?;
     let matches = maintenance::label(

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 use super::section::Section;
-use super::values::{DAY_SECONDS, parse_duration, parse_web_url};
-use super::{Surroundings, parse};
+use super::values::{DAY_SECONDS, parse_duration};
+use super::{ConfigContext, parse};
+use crate::model::address::parse_web_url;
 use crate::model::guard::Allowed;
 use crate::model::source::RENDERER_PLACE;
 
@@ -42,7 +43,7 @@ pub(super) fn read_fetch(
     section: Section,
     defaults: &Section,
     channel_url: &str,
-    surroundings: &Surroundings,
+    surroundings: &ConfigContext,
 ) -> FetchConfig {
     let default_timeout = defaults.seconds("timeout", parse_duration);
     let proxy =
@@ -77,7 +78,7 @@ fn parse_renderer(text: &str) -> Result<String, String> {
 }
 
 /// The proxies that the HTTP client will find by itself, and the configured one.
-fn proxy_hosts(proxy: Option<&Url>, surroundings: &Surroundings) -> Vec<String> {
+fn proxy_hosts(proxy: Option<&Url>, surroundings: &ConfigContext) -> Vec<String> {
     let names = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
     let from_environment = names
         .iter()
@@ -97,7 +98,7 @@ fn proxy_hosts(proxy: Option<&Url>, surroundings: &Surroundings) -> Vec<String> 
 impl Default for FetchConfig {
     /// The defaults of an empty configuration.
     fn default() -> Self {
-        let surroundings = Surroundings { folder: Path::new("."), environment: &|_| None };
+        let surroundings = ConfigContext { folder: Path::new("."), environment: &|_| None };
         parse("", &surroundings).expect("an empty configuration is valid").fetch
     }
 }

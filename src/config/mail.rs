@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use url::Url;
 
-use super::Surroundings;
+use super::ConfigContext;
 use super::section::Section;
 use super::values::{DAY_SECONDS, Secret, parse_duration, secret, secret_or_text};
 use crate::model::digest::OnUncertain;
@@ -105,7 +105,7 @@ pub struct DkimSettings {
     pub is_ed25519: bool,
 }
 
-pub(super) fn read_mail(section: Section, surroundings: &Surroundings) -> MailConfig {
+pub(super) fn read_mail(section: Section, surroundings: &ConfigContext) -> MailConfig {
     let mailbox = |text: &str| match text.parse::<lettre::message::Mailbox>() {
         Ok(_) => Ok(text.to_owned()),
         Err(_) => Err(format!("\"{text}\" is not a valid mail address: write \"Name <name@example.org>\"")),
@@ -132,7 +132,7 @@ pub(super) fn read_mail(section: Section, surroundings: &Surroundings) -> MailCo
 }
 
 /// The transport configured in `[mail]`; `None` if it is missing or faulty.
-fn read_transport(section: &Section, surroundings: &Surroundings) -> Option<TransportConfig> {
+fn read_transport(section: &Section, surroundings: &ConfigContext) -> Option<TransportConfig> {
     let username = section.parsed("username", |text| secret_or_text(text, surroundings));
     let password = section.parsed("password", |text| secret(text, surroundings).map(Secret));
     let token = section.parsed("token", |text| access_token(text, surroundings));
@@ -170,7 +170,7 @@ enum Route {
     Server(Url),
 }
 
-fn parse_route(text: &str, has_login: bool, surroundings: &Surroundings) -> Result<Route, String> {
+fn parse_route(text: &str, has_login: bool, surroundings: &ConfigContext) -> Result<Route, String> {
     if let Some(path) = text.strip_prefix("file:") {
         return Ok(Route::Folder(surroundings.folder.join(path)));
     }
@@ -187,7 +187,7 @@ fn parse_route(text: &str, has_login: bool, surroundings: &Surroundings) -> Resu
     Ok(Route::Server(url))
 }
 
-fn read_dkim(section: Section, surroundings: &Surroundings) -> DkimSettings {
+fn read_dkim(section: Section, surroundings: &ConfigContext) -> DkimSettings {
     let algorithm = section.parsed("algorithm", |text| match text {
         "rsa" => Ok(false),
         "ed25519" => Ok(true),
@@ -207,7 +207,7 @@ fn read_dkim(section: Section, surroundings: &Surroundings) -> DkimSettings {
 }
 
 /// `env:NAME`, `file:PATH` or `command:…`.
-fn access_token(text: &str, surroundings: &Surroundings) -> Result<AccessToken, String> {
+fn access_token(text: &str, surroundings: &ConfigContext) -> Result<AccessToken, String> {
     if let Some(path) = text.strip_prefix("file:") {
         return Ok(AccessToken::File(surroundings.folder.join(path)));
     }

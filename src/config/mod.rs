@@ -16,15 +16,16 @@ use url::Url;
 
 pub use fetch::FetchConfig;
 pub use mail::{AccessToken, DkimSettings, MailConfig, TransportConfig};
-pub use section::Fault;
+pub use section::ConfigFault;
 pub use values::{Secret, secret_at};
 
 use fetch::read_fetch;
 use mail::read_mail;
 use section::{Faults, Section};
 use source::read_source;
-use values::{DAY_SECONDS, parse_duration, parse_language, parse_web_url};
+use values::{DAY_SECONDS, parse_duration, parse_language};
 
+use crate::model::address::parse_web_url;
 use crate::model::channel::Channel;
 use crate::model::digest::{Digest, DigestId, Newsletter};
 use crate::model::mail_address::Address;
@@ -99,10 +100,10 @@ pub enum ConfigError {
     Unreadable { path: PathBuf, cause: std::io::Error },
     /// The faults in the operator's `locales/` come first, then those of the file.
     #[error("{}", list_faults(.locales, .path, .faults))]
-    Faulty { locales: Vec<LocaleFault>, path: PathBuf, faults: Vec<Fault> },
+    Faulty { locales: Vec<LocaleFault>, path: PathBuf, faults: Vec<ConfigFault> },
 }
 
-fn list_faults(locales: &[LocaleFault], path: &Path, faults: &[Fault]) -> String {
+fn list_faults(locales: &[LocaleFault], path: &Path, faults: &[ConfigFault]) -> String {
     let of_locales = locales.iter().map(|fault| (fault.path.as_path(), fault.line, &fault.message));
     let of_file = faults.iter().map(|fault| (path, fault.line, &fault.message));
     let lines: Vec<String> = of_locales
@@ -113,7 +114,7 @@ fn list_faults(locales: &[LocaleFault], path: &Path, faults: &[Fault]) -> String
 }
 
 /// The context in which relative paths and secrets are resolved.
-pub struct Surroundings<'a> {
+pub struct ConfigContext<'a> {
     pub folder: &'a Path,
     pub environment: &'a dyn Fn(&str) -> Option<String>,
 }
@@ -171,7 +172,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
         .map_err(|cause| ConfigError::Unreadable { path: path.to_owned(), cause })?;
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let folder = absolute.parent().unwrap_or(Path::new("."));
-    let surroundings = Surroundings { folder, environment: &|name| std::env::var(name).ok() };
+    let surroundings = ConfigContext { folder, environment: &|name| std::env::var(name).ok() };
     // Before the file, which may mention a language added there.
     let locales = i18n::add(&path.parent().unwrap_or(Path::new("")).join("locales"));
     match parse(&text, &surroundings) {
@@ -188,7 +189,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
 ///
 /// # Errors
 /// All faults, sorted by line.
-pub fn parse(text: &str, surroundings: &Surroundings) -> Result<Config, Vec<Fault>> {
+pub fn parse(text: &str, surroundings: &ConfigContext) -> Result<Config, Vec<ConfigFault>> {
     let faults = Faults::new(text);
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in errors {
@@ -199,7 +200,7 @@ pub fn parse(text: &str, surroundings: &Surroundings) -> Result<Config, Vec<Faul
     if found.is_empty() { Ok(config) } else { Err(found) }
 }
 
-fn read_root(root: &Section, surroundings: &Surroundings) -> Config {
+fn read_root(root: &Section, surroundings: &ConfigContext) -> Config {
     if root.number("version", 1, 0..=u64::MAX) != 1 {
         root.fault(0, "version must be 1: this file was written for a later version of courant");
     }
@@ -239,7 +240,7 @@ fn read_root(root: &Section, surroundings: &Surroundings) -> Config {
     config
 }
 
-fn read_classify(section: Section, surroundings: &Surroundings) -> ClassifyConfig {
+fn read_classify(section: Section, surroundings: &ConfigContext) -> ClassifyConfig {
     let margin = |text: &str| {
         text.parse()
             .ok()
@@ -271,7 +272,7 @@ fn read_channel(section: Section) -> Channel {
             |url| url.as_str().trim_end_matches('/').to_owned(),
         ),
         language: section
-            .parsed("language", i18n::parse_language)
+            .parsed("language", i18n::parse_interface_language)
             .unwrap_or_else(|| i18n::default_language().into()),
         description: section.string("description").unwrap_or_default(),
         entries_max: section.number("max_entries", 100, 1..=100_000) as usize,
@@ -282,7 +283,7 @@ fn read_channel(section: Section) -> Channel {
     }
 }
 
-fn read_store(section: Section, surroundings: &Surroundings) -> PathBuf {
+fn read_store(section: Section, surroundings: &ConfigContext) -> PathBuf {
     let path = section.parsed("url", |url| match url.strip_prefix("sqlite:") {
         Some(path) if !path.is_empty() => Ok(surroundings.folder.join(path.trim_start_matches("//"))),
         _ => Err(format!(
@@ -304,7 +305,7 @@ fn hide_password(url: &str) -> String {
     }
 }
 
-fn read_publish(section: Section, surroundings: &Surroundings) -> PublishConfig {
+fn read_publish(section: Section, surroundings: &ConfigContext) -> PublishConfig {
     let images = section.parsed("images", |text| match text {
         "omit" => Ok(Images::Omit),
         "direct" => Ok(Images::Direct),
@@ -353,7 +354,7 @@ fn known_topic(topics: &[Topic], id: &str) -> Result<String, String> {
 
 fn read_newsletter(section: Section) -> Newsletter {
     Newsletter {
-        titles: section.by_spoken_language("title", i18n::parse_language),
+        titles: section.by_spoken_language("title", i18n::parse_interface_language),
         entries_max: section.number("max_entries", 30, 1..=500) as usize,
         is_open: section.boolean("open", true),
         has_welcome: section.boolean("welcome", false),
@@ -412,7 +413,7 @@ fn read_digest(section: Section, topics: &[Topic]) -> Digest {
         id: DigestId::Configured(id),
         title: section.string("title").unwrap_or_else(|| "Digest".into()),
         language: section
-            .parsed("language", i18n::parse_language)
+            .parsed("language", i18n::parse_interface_language)
             .unwrap_or_else(|| i18n::default_language().into()),
         schedule: section.parsed("schedule", Schedule::parse).unwrap_or_else(Schedule::weekly),
         topics: section.list("topics", |id| known_topic(topics, id)),
@@ -426,9 +427,9 @@ fn read_digest(section: Section, topics: &[Topic]) -> Digest {
 mod tests {
     use super::*;
 
-    fn check(text: &str) -> Result<Config, Vec<Fault>> {
+    fn check(text: &str) -> Result<Config, Vec<ConfigFault>> {
         let environment = |name: &str| (name == "SMTP_PASSWORD").then(|| "geheim".to_owned());
-        parse(text, &Surroundings { folder: Path::new("/srv/courant"), environment: &environment })
+        parse(text, &ConfigContext { folder: Path::new("/srv/courant"), environment: &environment })
     }
 
     fn messages(text: &str) -> Vec<String> {

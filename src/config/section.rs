@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 /// A fault in a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Fault {
+pub struct ConfigFault {
     /// Starting at 1.
     pub line: usize,
     pub message: String,
@@ -18,7 +18,7 @@ pub struct Fault {
 /// Collects the faults of a document.
 pub(super) struct Faults<'a> {
     text: &'a str,
-    found: RefCell<Vec<Fault>>,
+    found: RefCell<Vec<ConfigFault>>,
 }
 
 impl<'a> Faults<'a> {
@@ -30,11 +30,11 @@ impl<'a> Faults<'a> {
     pub(super) fn push(&self, at: usize, message: impl Into<String>) {
         let line =
             self.text.as_bytes()[..at.min(self.text.len())].iter().filter(|byte| **byte == b'\n').count() + 1;
-        self.found.borrow_mut().push(Fault { line, message: message.into() });
+        self.found.borrow_mut().push(ConfigFault { line, message: message.into() });
     }
 
     /// All faults, sorted by line.
-    pub(super) fn into_sorted(self) -> Vec<Fault> {
+    pub(super) fn into_sorted(self) -> Vec<ConfigFault> {
         let mut found = self.found.into_inner();
         found.sort();
         found.dedup();

@@ -3,31 +3,15 @@
 use regex::Regex;
 use url::Url;
 
-use super::Surroundings;
+use super::ConfigContext;
 use super::fetch::FetchConfig;
 use super::section::Section;
 use super::values::{parse_duration, parse_language, secret};
-use crate::model::filter::{Field, Filter, Rule};
+use crate::model::filter::{Filter, Rule, RuleField};
 use crate::model::source::{DateFrom, DateOrder, MailRules, Password, Select, Source, SourceKind};
 
-pub(super) fn read_source(
-    section: Section,
-    interval: u64,
-    fetch: &FetchConfig,
-    surroundings: &Surroundings,
-) -> Source {
-    let kind = section.parsed("kind", |text| {
-        let names = || SourceKind::ALL.map(|kind| format!("\"{}\"", kind.name)).join(", ");
-        let found = SourceKind::ALL.into_iter().find(|kind| kind.name == text);
-        found.ok_or_else(|| format!("\"{text}\" is not a kind of source: expected one of {}", names()))
-    });
-    let kind = match (kind, section.string("url")) {
-        (Some(kind), Some(address)) if kind.name == SourceKind::AUTO.name => SourceKind::of_address(&address),
-        (Some(kind), _) => kind,
-        (None, Some(address)) if !section.has("kind") => SourceKind::of_address(&address),
-        (None, _) => SourceKind::AUTO,
-    };
-    let url = section.parsed("url", kind.address);
+/// Whether the page of a source is rendered before it is read.
+fn read_render(section: &Section, kind: SourceKind, fetch: &FetchConfig) -> bool {
     let is_rendered = section.boolean("render", false);
     if is_rendered && fetch.renderer.is_none() {
         section.fault(section.at, "render = true needs a program that renders: name it in [fetch] renderer");
@@ -35,6 +19,33 @@ pub(super) fn read_source(
     if is_rendered && !kind.may_be_listing {
         section.fault(section.at, format!("render = true is for pages, not for kind = \"{}\"", kind.name));
     }
+    is_rendered
+}
+
+/// The kind of a source: as configured, or else by its address.
+fn read_kind(section: &Section) -> SourceKind {
+    let kind = section.parsed("kind", |text| {
+        let names = || SourceKind::ALL.map(|kind| format!("\"{}\"", kind.name)).join(", ");
+        let found = SourceKind::ALL.into_iter().find(|kind| kind.name == text);
+        found.ok_or_else(|| format!("\"{text}\" is not a kind of source: expected one of {}", names()))
+    });
+    match (kind, section.string("url")) {
+        (Some(kind), Some(address)) if kind.name == SourceKind::AUTO.name => SourceKind::of_address(&address),
+        (Some(kind), _) => kind,
+        (None, Some(address)) if !section.has("kind") => SourceKind::of_address(&address),
+        (None, _) => SourceKind::AUTO,
+    }
+}
+
+pub(super) fn read_source(
+    section: Section,
+    interval: u64,
+    fetch: &FetchConfig,
+    surroundings: &ConfigContext,
+) -> Source {
+    let kind = read_kind(&section);
+    let url = section.parsed("url", kind.address);
+    let is_rendered = read_render(&section, kind, fetch);
     // What a browser shows is a page.
     let kind = if is_rendered { SourceKind::PAGE } else { kind };
     if !section.has("url") {
@@ -74,7 +85,7 @@ fn read_mail_rules(
     section: &Section,
     kind: SourceKind,
     url: Option<&Url>,
-    surroundings: &Surroundings,
+    surroundings: &ConfigContext,
 ) -> MailRules {
     let password = section.parsed("password", |text| secret(text, surroundings));
     let from = section.list("from", |text| Ok(text.trim().to_owned()));
@@ -105,14 +116,14 @@ fn parse_pattern(text: &str) -> Result<Regex, String> {
 
 /// `[source.keep]` and `[source.drop]`: one or several patterns for each field.
 fn read_rules(section: Section) -> Vec<Rule> {
-    let of = |(name, field): &(&'static str, Field)| {
+    let of = |(name, field): &(&'static str, RuleField)| {
         section
             .one_or_more(name, parse_pattern)
             .into_iter()
             .map(|pattern| Rule { field: *field, pattern })
             .collect::<Vec<_>>()
     };
-    Field::ALL.iter().flat_map(of).collect()
+    RuleField::ALL.iter().flat_map(of).collect()
 }
 
 /// One of `rewrite = [{ title = "PATTERN", with = "TEXT" }]`.

@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use url::Url;
-
-use super::Surroundings;
+use super::ConfigContext;
 
 pub(super) const DAY_SECONDS: u64 = 86_400;
 
@@ -29,11 +27,11 @@ impl Secret {
 /// # Errors
 /// In words, when it does not exist.
 pub fn secret_at(text: &str, folder: &Path) -> Result<Secret, String> {
-    secret(text, &Surroundings { folder, environment: &|name| std::env::var(name).ok() }).map(Secret)
+    secret(text, &ConfigContext { folder, environment: &|name| std::env::var(name).ok() }).map(Secret)
 }
 
 /// Reads `env:NAME` or `file:PATH`; secrets are never written into the configuration itself.
-pub(super) fn secret(text: &str, surroundings: &Surroundings) -> Result<String, String> {
+pub(super) fn secret(text: &str, surroundings: &ConfigContext) -> Result<String, String> {
     let filled = |text: String, place: String| match text.trim() {
         "" => Err(format!("{place} is empty")),
         text => Ok(text.to_owned()),
@@ -52,16 +50,8 @@ pub(super) fn secret(text: &str, surroundings: &Surroundings) -> Result<String, 
     Err("a secret must not stand in this file: write \"env:NAME\" or \"file:PATH\"".into())
 }
 
-pub(super) fn secret_or_text(text: &str, surroundings: &Surroundings) -> Result<String, String> {
+pub(super) fn secret_or_text(text: &str, surroundings: &ConfigContext) -> Result<String, String> {
     if text.starts_with("env:") { secret(text, surroundings) } else { Ok(text.to_owned()) }
-}
-
-pub(super) fn parse_web_url(text: &str) -> Result<Url, String> {
-    match Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.host_str().is_some() => Ok(url),
-        Ok(url) => Err(format!("\"{text}\" must begin with http:// or https://, not {}:", url.scheme())),
-        Err(error) => Err(format!("\"{text}\" is not a web address: {error}")),
-    }
 }
 
 pub(super) fn parse_language(text: &str) -> Result<String, String> {

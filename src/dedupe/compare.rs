@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::LazyLock;
 
-use crate::model::sketch::{Marked, NO_DAY, Part, Sketch, WordKind, hash};
+use crate::model::sketch::{MarkedHash, NO_DAY, Part, Sketch, WordKind, hash};
 use crate::support::text::many;
 
 use super::entry_index::DAYS_MAX;
@@ -119,13 +119,13 @@ pub fn titles(a: &Sketch, b: &Sketch) -> Titles {
     if a.title_hash == b.title_hash {
         return Titles::Equal;
     }
-    let (ours, theirs): (Vec<Marked>, Vec<Marked>) = (a.title().collect(), b.title().collect());
+    let (ours, theirs): (Vec<MarkedHash>, Vec<MarkedHash>) = (a.title().collect(), b.title().collect());
     let common = common_words(&ours, &theirs);
     let (rest_a, rest_b) = (rest(&ours, &common, |&(at, _)| at), rest(&theirs, &common, |&(_, at)| at));
     let longest = ours.len().max(theirs.len());
     // At least half of the words in the same order: a common pattern, possibly of a series.
     let is_frame = common.len() * 2 >= longest && !common.is_empty();
-    let is_number = |word: &Marked| matches!(word.kind(), WordKind::Number | WordKind::Calendar);
+    let is_number = |word: &MarkedHash| matches!(word.kind(), WordKind::Number | WordKind::Calendar);
     if is_frame && (rest_a.iter().any(is_number) || rest_b.iter().any(is_number)) {
         return Titles::NumbersDiffer;
     }
@@ -166,14 +166,14 @@ const UPDATE_WORDS: [&str; 25] = [
     "actualitzat",
 ];
 static UPDATE_HASHES: LazyLock<Vec<u32>> = LazyLock::new(|| {
-    UPDATE_WORDS.iter().map(|word| Marked::new(hash(word.as_bytes()), WordKind::Word).word()).collect()
+    UPDATE_WORDS.iter().map(|word| MarkedHash::new(hash(word.as_bytes()), WordKind::Word).word()).collect()
 });
 /// An update comes within this many days.
 const UPDATE_DAYS_MAX: i32 = 30;
 
 /// Whether one entry is by its title an update of the other: "[Updated] X" of "X".
 pub fn is_update(a: &Sketch, b: &Sketch) -> bool {
-    let (ours, theirs): (Vec<Marked>, Vec<Marked>) = (a.title().collect(), b.title().collect());
+    let (ours, theirs): (Vec<MarkedHash>, Vec<MarkedHash>) = (a.title().collect(), b.title().collect());
     let common = common_words(&ours, &theirs);
     let (rest_a, rest_b) = (rest(&ours, &common, |&(at, _)| at), rest(&theirs, &common, |&(_, at)| at));
     let (more, less) = if rest_a.is_empty() { (rest_b, rest_a) } else { (rest_a, rest_b) };
@@ -196,7 +196,7 @@ const FEW_FIGURES: usize = 6;
 /// title, the opening or a text of few figures.
 pub fn are_issues(a: &Sketch, b: &Sketch) -> bool {
     let of_kind = |sketch: &Sketch, kind: WordKind| -> Vec<u32> {
-        sketch.concepts().filter(|concept| concept.kind() == kind).map(Marked::word).collect()
+        sketch.concepts().filter(|concept| concept.kind() == kind).map(MarkedHash::word).collect()
     };
     let (ours, theirs) = (a.part(Part::Numbers), b.part(Part::Numbers));
     (ours.len().max(theirs.len()) <= FEW_FIGURES && each_has_more(ours, theirs))
@@ -206,7 +206,7 @@ pub fn are_issues(a: &Sketch, b: &Sketch) -> bool {
 }
 
 /// The longest common subsequence of words, as positions in both titles.
-fn common_words(a: &[Marked], b: &[Marked]) -> Vec<(usize, usize)> {
+fn common_words(a: &[MarkedHash], b: &[MarkedHash]) -> Vec<(usize, usize)> {
     let width = b.len() + 1;
     let mut table = vec![0u8; (a.len() + 1) * width];
     for i in (0..a.len()).rev() {
@@ -233,10 +233,10 @@ fn common_words(a: &[Marked], b: &[Marked]) -> Vec<(usize, usize)> {
 }
 
 fn rest(
-    words: &[Marked],
+    words: &[MarkedHash],
     common: &[(usize, usize)],
     place: impl Fn(&(usize, usize)) -> usize,
-) -> Vec<Marked> {
+) -> Vec<MarkedHash> {
     let taken: Vec<usize> = common.iter().map(place).collect();
     words.iter().enumerate().filter(|(at, _)| !taken.contains(at)).map(|(_, word)| *word).collect()
 }
@@ -420,8 +420,6 @@ pub fn copy(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Comparison
         let whole = self::overlap(a, b, |_| true);
         overlap = if whole.share >= SERIES_SHARE { whole } else { overlap };
     }
-    let text = Evidence::Text { share: overlap.share, shared: overlap.looked_at };
-    let few = Evidence::FewPhrases { share: overlap.share, shared: overlap.shared };
     if is_same_source && matches!(titles, Titles::Within | Titles::Apart) && is_update(a, b) {
         return yes(overlap.share.max(UPDATE_SCORE), Evidence::Updated);
     }
@@ -434,28 +432,35 @@ pub fn copy(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Comparison
     if is_same_source && !matches!(titles, Titles::Equal | Titles::Within | Titles::Missing) {
         return no(overlap.share, Evidence::OtherTitle);
     }
-    if have_texts(a, b) && overlap.looked_at > 0 {
-        let figures = figures(a, b, titles);
-        let needed = copy_share_min(a, b, titles, &overlap);
-        let shared_min = if titles == Titles::Apart { SHARED_MIN } else { SHARED_MIN.min(overlap.looked_at) };
-        let is_enough = overlap.share >= needed && overlap.shared >= shared_min;
-        let is_beyond_doubt =
-            !is_same_source && overlap.share >= SERIES_SHARE && overlap.looked_at >= MANY_PHRASES;
-        if is_enough && figures < FIGURES_SHARE && !is_beyond_doubt {
-            return no(overlap.share, Evidence::Figures { share: figures });
-        }
-        if is_enough {
-            return yes(overlap.share, text);
-        }
-        if titles != Titles::Equal {
-            let is_framed = titles == Titles::Frame && overlap.share >= COPY_SHARE;
-            return no(overlap.share, if is_framed { Evidence::TitleFrame } else { few });
-        }
-        if overlap.share < OTHER_SHARE {
-            return no(overlap.share, Evidence::OtherText);
-        }
+    if have_texts(a, b)
+        && overlap.looked_at > 0
+        && let Some(comparison) = copy_by_text(a, b, titles, &overlap)
+    {
+        return comparison;
     }
     same_title(a, b, titles, overlap)
+}
+
+/// What the texts of two entries say; `None` if they leave it to equal titles.
+fn copy_by_text(a: &Sketch, b: &Sketch, titles: Titles, overlap: &Overlap) -> Option<Comparison> {
+    let figures = figures(a, b, titles);
+    let needed = copy_share_min(a, b, titles, overlap);
+    let shared_min = if titles == Titles::Apart { SHARED_MIN } else { SHARED_MIN.min(overlap.looked_at) };
+    let is_enough = overlap.share >= needed && overlap.shared >= shared_min;
+    let is_beyond_doubt =
+        a.source != b.source && overlap.share >= SERIES_SHARE && overlap.looked_at >= MANY_PHRASES;
+    if is_enough && figures < FIGURES_SHARE && !is_beyond_doubt {
+        return Some(no(overlap.share, Evidence::Figures { share: figures }));
+    }
+    if is_enough {
+        return Some(yes(overlap.share, Evidence::Text { share: overlap.share, shared: overlap.looked_at }));
+    }
+    if titles != Titles::Equal {
+        let is_framed = titles == Titles::Frame && overlap.share >= COPY_SHARE;
+        let few = Evidence::FewPhrases { share: overlap.share, shared: overlap.shared };
+        return Some(no(overlap.share, if is_framed { Evidence::TitleFrame } else { few }));
+    }
+    (overlap.share < OTHER_SHARE).then(|| no(overlap.share, Evidence::OtherText))
 }
 
 /// Compares entries of which at least one has no comparable text.
@@ -503,7 +508,7 @@ const NEARNESS_WEIGHTS: [f32; 3] = [0.5, 0.375, 0.125];
 
 /// The similarity of two entries in different languages.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Nearness {
+pub struct ConceptSimilarity {
     /// From 0 to 1.
     pub score: f32,
     /// Weight and number of the shared concepts.
@@ -512,16 +517,16 @@ pub struct Nearness {
 }
 
 /// The similarity of two entries in different languages: the share of their concepts that they have in common.
-pub fn nearness(a: &Sketch, b: &Sketch) -> Nearness {
-    let weight = |concept: Marked| CONCEPT_WEIGHTS[concept.kind() as usize];
-    let is_name = |concept: Marked| usize::from(concept.kind() != WordKind::Word);
+pub fn nearness(a: &Sketch, b: &Sketch) -> ConceptSimilarity {
+    let weight = |concept: MarkedHash| CONCEPT_WEIGHTS[concept.kind() as usize];
+    let is_name = |concept: MarkedHash| usize::from(concept.kind() != WordKind::Word);
     // Of words first, then of names and figures.
     let totals = |sketch: &Sketch| {
         let mut totals = [0.0, 0.0];
         sketch.concepts().for_each(|concept| totals[is_name(concept)] += weight(concept));
         totals
     };
-    let theirs: Vec<Marked> = b.concepts().collect();
+    let theirs: Vec<MarkedHash> = b.concepts().collect();
     let (mut shared, mut count) = ([0.0, 0.0], 0);
     for concept in a.concepts() {
         if let Ok(at) = theirs.binary_search_by_key(&concept.word(), |other| other.word()) {
@@ -545,34 +550,40 @@ pub fn nearness(a: &Sketch, b: &Sketch) -> Nearness {
     let [words, names] =
         [0, 1].map(|kind| share(ours[kind], theirs[kind], shared[kind], links).unwrap_or(all));
     let score = [all, words, names].iter().zip(NEARNESS_WEIGHTS).map(|(share, weight)| share * weight).sum();
-    Nearness { score, weight: shared[0] + shared[1] + links, count }
+    ConceptSimilarity { score, weight: shared[0] + shared[1] + links, count }
 }
 
 /// How alike two entries in different languages are, by words and by letters.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Likeness {
-    pub words: Nearness,
+pub struct TranslationSimilarity {
+    pub words: ConceptSimilarity,
     /// From 0 to 1.
     pub letters: f32,
     /// Whether they came within a day.
     pub is_same_day: bool,
 }
 
-impl Likeness {
+impl TranslationSimilarity {
     fn total(&self) -> f32 {
         let day = if self.is_same_day { SAME_DAY_WEIGHT } else { 0.0 };
         self.words.score * WORDS_WEIGHT + self.letters + day
     }
 
     /// Of several, the greatest by both and the greatest by letters; nothing if there is none.
-    pub fn greatest<'a>(all: impl Iterator<Item = &'a Likeness>) -> (f32, f32) {
+    pub fn greatest<'a>(all: impl Iterator<Item = &'a TranslationSimilarity>) -> (f32, f32) {
         all.fold((0.0, 0.0), |(total, letters), one| (one.total().max(total), one.letters.max(letters)))
     }
 }
 
 /// Whether two entries in different languages tell the same news; `rivals` are the greatest likenesses of any other story.
-pub fn translation(a: &Sketch, b: &Sketch, likeness: &Likeness, rivals: (f32, f32)) -> Comparison {
-    let Likeness { words: Nearness { score: share, weight, count }, letters, .. } = *likeness;
+pub fn translation(
+    a: &Sketch,
+    b: &Sketch,
+    likeness: &TranslationSimilarity,
+    rivals: (f32, f32),
+) -> Comparison {
+    let TranslationSimilarity { words: ConceptSimilarity { score: share, weight, count }, letters, .. } =
+        *likeness;
     let words = a.words.min(b.words);
     let days_max = if words == 0 { TITLES_DAYS_MAX } else { DAYS_MAX };
     if let Some(days) = days_between(a, b).filter(|&days| days > days_max) {
@@ -609,7 +620,7 @@ fn numbers_of_titles_differ(a: &Sketch, b: &Sketch) -> bool {
         sketch
             .title()
             .filter(|word| matches!(word.kind(), WordKind::Number | WordKind::Calendar))
-            .map(Marked::word)
+            .map(MarkedHash::word)
             .collect()
     };
     each_has_more(&numbers(a), &numbers(b))

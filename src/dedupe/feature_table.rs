@@ -27,22 +27,22 @@ struct CacheLine([Slot; SLOTS]);
 
 /// A posting: the place of an entry and its day mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Mark {
+pub(super) struct DayPosting {
     pub place: u32,
     day: u32,
 }
 
-impl Mark {
-    pub(super) fn new(place: u32, day: i32) -> Mark {
-        Mark { place, day: if day == NO_DAY { NO_DAY_MARK } else { day as u32 % DAY_MARKS } }
+impl DayPosting {
+    pub(super) fn new(place: u32, day: i32) -> DayPosting {
+        DayPosting { place, day: if day == NO_DAY { NO_DAY_MARK } else { day as u32 % DAY_MARKS } }
     }
 
     fn slot(self, one: u32) -> Slot {
         u64::from(one) << 32 | u64::from(self.day) << PLACE_BITS | u64::from(self.place + 1)
     }
 
-    fn of(slot: Slot) -> Mark {
-        Mark { place: (slot as u32 & PLACES_MAX as u32) - 1, day: slot as u32 >> PLACE_BITS }
+    fn of(slot: Slot) -> DayPosting {
+        DayPosting { place: (slot as u32 & PLACES_MAX as u32) - 1, day: slot as u32 >> PLACE_BITS }
     }
 }
 
@@ -80,7 +80,7 @@ pub(super) struct FeatureTable {
 }
 
 /// The home line of a feature. Features keep their order when the table grows.
-fn home(one: u32, lines: usize) -> usize {
+fn home_line(one: u32, lines: usize) -> usize {
     ((u64::from(one.wrapping_mul(0x9E37_79B1)) * lines as u64) >> 32) as usize
 }
 
@@ -91,22 +91,24 @@ fn next(at: usize, lines: usize) -> usize {
 
 impl FeatureTable {
     /// Touches the lines of these features so that their cache misses overlap.
-    pub(super) fn warm(&self, features: &[u32]) {
+    pub(super) fn prefetch(&self, features: &[u32]) {
         let count = self.lines.len();
         if count == 0 {
             return;
         }
-        std::hint::black_box(features.iter().fold(0, |seen, one| seen ^ self.lines[home(*one, count)].0[0]));
+        std::hint::black_box(
+            features.iter().fold(0, |seen, one| seen ^ self.lines[home_line(*one, count)].0[0]),
+        );
         // A frequent feature continues in the next line.
         let full =
-            features.iter().map(|one| home(*one, count)).filter(|&at| self.lines[at].0[SLOTS - 1] != 0);
+            features.iter().map(|one| home_line(*one, count)).filter(|&at| self.lines[at].0[SLOTS - 1] != 0);
         std::hint::black_box(full.fold(0, |seen, at| seen ^ self.lines[next(at, count)].0[0]));
     }
 
     /// Calls `call` for each posting of a feature within a range of days.
-    pub(super) fn each(&self, one: u32, window: Window, mut call: impl FnMut(Mark)) {
+    pub(super) fn each(&self, one: u32, window: Window, mut call: impl FnMut(DayPosting)) {
         let count = self.lines.len();
-        let mut at = if count == 0 { return } else { home(one, count) };
+        let mut at = if count == 0 { return } else { home_line(one, count) };
         loop {
             let CacheLine(slots) = &self.lines[at];
             // First the matching slots, without branches, then their contents.
@@ -114,7 +116,7 @@ impl FeatureTable {
             let mut found =
                 slots.iter().rev().fold(0u32, |found, slot| found << 1 | u32::from(is_wanted(*slot)));
             while found != 0 {
-                call(Mark::of(slots[found.trailing_zeros() as usize]));
+                call(DayPosting::of(slots[found.trailing_zeros() as usize]));
                 found &= found - 1;
             }
             if slots[SLOTS - 1] == 0 {
@@ -125,7 +127,7 @@ impl FeatureTable {
     }
 
     /// Adds a posting.
-    pub(super) fn insert(&mut self, one: u32, mark: Mark) {
+    pub(super) fn insert(&mut self, one: u32, mark: DayPosting) {
         if (self.len + 1) * 100 > self.lines.len() * SLOTS * FULL_PERCENT {
             self.rebuild((self.lines.len() * 3 / 2).max(LINES_MIN), 0);
         }
@@ -147,9 +149,9 @@ impl FeatureTable {
     }
 
     /// Replaces a posting of a feature by another.
-    pub(super) fn replace(&mut self, one: u32, old: Mark, new: Mark) {
+    pub(super) fn replace(&mut self, one: u32, old: DayPosting, new: DayPosting) {
         let (count, wanted) = (self.lines.len(), old.slot(one));
-        let mut at = if count == 0 { return } else { home(one, count) };
+        let mut at = if count == 0 { return } else { home_line(one, count) };
         loop {
             let CacheLine(slots) = &mut self.lines[at];
             if let Some(slot) = slots.iter_mut().find(|slot| **slot == wanted) {
@@ -167,7 +169,7 @@ impl FeatureTable {
 /// Puts a slot into the first free position from its home line on; the table is never full.
 fn put(lines: &mut [CacheLine], slot: Slot) {
     let count = lines.len();
-    let mut at = home((slot >> 32) as u32, count);
+    let mut at = home_line((slot >> 32) as u32, count);
     loop {
         if let Some(free) = lines[at].0.iter_mut().find(|slot| **slot == 0) {
             *free = slot;
@@ -195,7 +197,7 @@ mod tests {
         let count = |place: u32| if place.is_multiple_of(97) { 12 } else { 1 };
         for place in 0..20_000u32 {
             (0..count(place))
-                .for_each(|more| feature_table.insert(place ^ 0x55, Mark::new(place + more, 20_000)));
+                .for_each(|more| feature_table.insert(place ^ 0x55, DayPosting::new(place + more, 20_000)));
         }
         for place in 0..20_000u32 {
             assert_eq!(
@@ -204,10 +206,10 @@ mod tests {
             );
         }
         let mut later = FeatureTable::default();
-        (0..100).for_each(|place| later.insert(place % 10, Mark::new(place, 0)));
+        (0..100).for_each(|place| later.insert(place % 10, DayPosting::new(place, 0)));
         later.forget(50);
         assert_eq!((postings(&later, 3), later.len), (vec![3, 13, 23, 33, 43], 50));
-        feature_table.replace(97 ^ 0x55, Mark::new(97, 20_000), Mark::new(7, NO_DAY));
+        feature_table.replace(97 ^ 0x55, DayPosting::new(97, 20_000), DayPosting::new(7, NO_DAY));
         assert_eq!(
             postings(&feature_table, 97 ^ 0x55),
             std::iter::once(7).chain(98..109).collect::<Vec<u32>>()
@@ -225,7 +227,7 @@ mod tests {
             (NO_DAY, 5, true),
             (5, NO_DAY, true),
         ] {
-            assert_eq!(Window::around(of, 14).has(Mark::new(0, day).slot(7)), is_near, "{day} {of}");
+            assert_eq!(Window::around(of, 14).has(DayPosting::new(0, day).slot(7)), is_near, "{day} {of}");
         }
     }
 }

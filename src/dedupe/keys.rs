@@ -18,7 +18,7 @@ const TITLE_CHARS_MIN: usize = 12;
 
 /// The names of an entry: its own and those it gives for copies and translations.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Names<'a> {
+pub struct EntryNames<'a> {
     pub source: &'a str,
     pub url: Option<&'a str>,
     pub guid: Option<&'a str>,
@@ -32,9 +32,9 @@ pub struct Names<'a> {
     pub event: Option<EventTime>,
 }
 
-impl<'a> Names<'a> {
-    pub fn of(entry: &'a Entry) -> Names<'a> {
-        Names {
+impl<'a> EntryNames<'a> {
+    pub fn of(entry: &'a Entry) -> EntryNames<'a> {
+        EntryNames {
             source: &entry.source,
             url: entry.url.as_deref(),
             guid: entry.guid.as_deref(),
@@ -50,7 +50,7 @@ impl<'a> Names<'a> {
 
 /// The keys of an entry: its addresses, those of its translations, and its title and date within its source, so that a source
 /// that changes all its guids and addresses at once does not produce news.
-pub fn keys(names: &Names) -> Vec<Key> {
+pub fn keys(names: &EntryNames) -> Vec<Key> {
     let own = names
         .url
         .into_iter()

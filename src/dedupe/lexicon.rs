@@ -182,7 +182,7 @@ impl Lexicon {
 }
 
 /// Maps a letter, or a pair, to one letter for its sound; also returns whether the next letter was part of it.
-fn sound(c: char, next: Option<char>) -> (char, bool) {
+fn phonetic_letter(c: char, next: Option<char>) -> (char, bool) {
     match (c, next) {
         ('p', Some('h')) => ('f', true),
         ('c', Some('h')) | ('q', Some('u')) => ('k', true),
@@ -203,7 +203,7 @@ fn stem(letters: &str) -> String {
     let mut rest = letters.chars().peekable();
     while let Some(c) = rest.next() {
         let next = rest.peek().copied();
-        let (c, is_pair) = sound(c, next);
+        let (c, is_pair) = phonetic_letter(c, next);
         if is_pair {
             rest.next();
         }

@@ -10,7 +10,7 @@ use crate::model::keys::{EntryKey, StoryKey};
 use crate::model::sketch::{NO_DAY, Part, Sketch, hash64};
 
 use super::entry_index::{DAYS_MAX, EntryIndex, KnownEntry, POSTINGS_MAX, Posting, Postings};
-use super::feature_table::{FeatureTable, Mark, PLACES_MAX, Window};
+use super::feature_table::{DayPosting, FeatureTable, PLACES_MAX, Window};
 use super::grams::{GramCounts, Grams, Opening, TEXT_CHARS_MAX};
 
 /// Entries per generation; two generations are held.
@@ -106,7 +106,7 @@ pub struct InMemoryIndex {
 }
 
 /// Spreads the bits of a hash so that it can serve as a table position.
-fn spread(hash: u64) -> u64 {
+fn mix_hash(hash: u64) -> u64 {
     hash.wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
@@ -152,15 +152,15 @@ impl InMemoryIndex {
         let own = Brief::of(sketch);
         let mark = self.mark(number, sketch.day);
         let features: Vec<u32> = sketch.shingles().chain(sketch.title_feature()).collect();
-        self.feature_table.warm(&features);
+        self.feature_table.prefetch(&features);
         for one in features {
-            self.bear(one, mark, own);
+            self.add_posting(one, mark, own);
         }
         let newer = &mut self.generations[1];
         let place = (number - newer.start) as u32;
         for key in keys {
             let hash = hash64(key.value.as_bytes());
-            newer.keys.insert_unique(spread(hash), (hash, place, key.kind), |(other, ..)| spread(*other));
+            newer.keys.insert_unique(mix_hash(hash), (hash, place, key.kind), |(other, ..)| mix_hash(*other));
         }
         newer.briefs.push(own);
         newer.sketches.push(sketch);
@@ -168,7 +168,7 @@ impl InMemoryIndex {
 
     /// Adds a posting, unless the feature has too many, or one of an entry with the same title in another source: that is one
     /// story, which its first entry represents.
-    fn bear(&mut self, one: u32, mark: Mark, own: Brief) {
+    fn add_posting(&mut self, one: u32, mark: DayPosting, own: Brief) {
         let stands_for = |other: &Brief| {
             own.title_hash != 0 && other.title_hash == own.title_hash && other.source != own.source
         };
@@ -183,7 +183,7 @@ impl InMemoryIndex {
     }
 
     /// Adds a posting, replacing the oldest if the feature has too many: translations follow soon or never.
-    fn bear_lately(&mut self, one: u32, mark: Mark) {
+    fn add_recent_posting(&mut self, one: u32, mark: DayPosting) {
         let (mut count, mut oldest) = (0, mark);
         self.feature_table.each(one, Window::ALL, |other| {
             count += 1;
@@ -197,11 +197,11 @@ impl InMemoryIndex {
     }
 
     /// The mark of an entry that is held.
-    fn mark(&self, number: usize, day: i32) -> Mark {
-        Mark::new((number - self.generations[0].start) as u32, day)
+    fn mark(&self, number: usize, day: i32) -> DayPosting {
+        DayPosting::new((number - self.generations[0].start) as u32, day)
     }
 
-    fn number(&self, mark: Mark) -> usize {
+    fn number(&self, mark: DayPosting) -> usize {
         self.generations[0].start + mark.place as usize
     }
 
@@ -230,8 +230,8 @@ impl InMemoryIndex {
         self.openings.push_back((start(opening.title), start(opening.text)));
         let mark = self.mark(number, sketch.day);
         let anchors: Vec<u32> = sketch.own_anchors().collect();
-        self.feature_table.warm(&anchors);
-        anchors.into_iter().for_each(|anchor| self.bear_lately(anchor, mark));
+        self.feature_table.prefetch(&anchors);
+        anchors.into_iter().for_each(|anchor| self.add_recent_posting(anchor, mark));
     }
 
     /// Keeps two entries in different stories, whatever their texts.
@@ -305,7 +305,7 @@ impl EntryIndex for InMemoryIndex {
         let mut found = Vec::new();
         for generation in &self.generations {
             for (_, place, kind) in
-                generation.keys.iter_hash(spread(hash)).filter(|(other, ..)| *other == hash)
+                generation.keys.iter_hash(mix_hash(hash)).filter(|(other, ..)| *other == hash)
             {
                 let number = generation.start + *place as usize;
                 if number < self.at {
@@ -319,7 +319,7 @@ impl EntryIndex for InMemoryIndex {
     }
 
     fn postings(&mut self, features: &[u32], around: Option<i32>) -> Result<Vec<Postings>, Infallible> {
-        self.feature_table.warm(features);
+        self.feature_table.prefetch(features);
         let window = around.map_or(Window::ALL, |day| Window::around(day, DAYS_MAX));
         let is_near =
             |own: i32| around.is_none_or(|day| own == NO_DAY || own.abs_diff(day) <= DAYS_MAX.unsigned_abs());

@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use super::compare::{self, Evidence, Likeness, Nearness, Titles};
+use super::compare::{self, ConceptSimilarity, Evidence, Titles, TranslationSimilarity};
 use super::entry_index::{
     EntryIndex, KnownEntry, POSTINGS_MAX, Posting, Postings, RARE_STORIES_MAX, stories,
 };
@@ -11,7 +11,7 @@ use super::placement::{Assessment, Placement, Reason};
 use super::settle::settle;
 use crate::model::key::{Key, KeyKind};
 use crate::model::keys::{EntryKey, StoryKey};
-use crate::model::sketch::{Marked, NO_DAY, Sketch};
+use crate::model::sketch::{MarkedHash, NO_DAY, Sketch};
 use crate::model::story::Relation;
 
 /// The entry to be placed.
@@ -212,7 +212,7 @@ impl<L: EntryIndex> Placer<'_, L> {
             }
         }
         let votes_min = if sketch.words < SHORT_WORDS_MAX { SHORT_VOTES_MIN } else { VOTES_MIN };
-        let mut candidates: Vec<(KnownEntry, Nearness)> = Vec::new();
+        let mut candidates: Vec<(KnownEntry, ConceptSimilarity)> = Vec::new();
         for entry in best(&votes, TRANSLATIONS_MAX, votes_min) {
             let Some(known) = self.index.known(entry)? else { continue };
             let nearness = compare::nearness(sketch, &known.sketch);
@@ -226,7 +226,10 @@ impl<L: EntryIndex> Placer<'_, L> {
 
     /// Compares with the nearest entries in another language by their words, and by their letters, which hold for words that are
     /// not known.
-    fn compare_translations(&mut self, candidates: &[(KnownEntry, Nearness)]) -> Result<(), L::Error> {
+    fn compare_translations(
+        &mut self,
+        candidates: &[(KnownEntry, ConceptSimilarity)],
+    ) -> Result<(), L::Error> {
         if self.grams.is_none() {
             let grams = Grams::of(self.new.opening);
             self.index.count_grams(&grams)?;
@@ -235,19 +238,23 @@ impl<L: EntryIndex> Placer<'_, L> {
         let Some(grams) = &self.grams else { return Ok(()) };
         let entries: Vec<EntryKey> = candidates.iter().map(|(known, _)| known.entry).collect();
         let letters = self.index.likeness(grams, &entries)?;
-        let likeness: Vec<Likeness> = candidates
+        let likeness: Vec<TranslationSimilarity> = candidates
             .iter()
             .zip(letters)
             .map(|((known, nearness), letters)| {
                 let days = compare::days_between(self.new.sketch, &known.sketch);
-                Likeness { words: *nearness, letters, is_same_day: days.is_some_and(|days| days <= 1) }
+                TranslationSimilarity {
+                    words: *nearness,
+                    letters,
+                    is_same_day: days.is_some_and(|days| days <= 1),
+                }
             })
             .collect();
         for ((known, _), own) in candidates.iter().zip(&likeness) {
             // The closest other story, whether close enough or not: if two are equally close, neither is a translation.
             let others =
                 candidates.iter().zip(&likeness).filter(|((other, _), _)| other.story != known.story);
-            let rival = Likeness::greatest(others.map(|(_, likeness)| likeness));
+            let rival = TranslationSimilarity::greatest(others.map(|(_, likeness)| likeness));
             let verdict = compare::translation(self.new.sketch, &known.sketch, own, rival);
             let reason = Reason::Compared(verdict.evidence);
             self.say(known, Relation::Translation, (verdict.is_same, verdict.score), reason);
@@ -361,14 +368,14 @@ fn rarity(stories: usize) -> f32 {
     1.0 / (1.0 + stories.min(POSTINGS_MAX) as f32 * 0.25)
 }
 
-fn kind_weight(concept: Marked) -> f32 {
+fn kind_weight(concept: MarkedHash) -> f32 {
     compare::CONCEPT_WEIGHTS[concept.kind() as usize]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dedupe::keys::{Names, keys};
+    use crate::dedupe::keys::{EntryNames, keys};
     use crate::dedupe::memory::InMemoryIndex;
     use crate::dedupe::sketch::{SketchInput, sketch};
     use crate::model::entry::Alternate;
@@ -394,14 +401,14 @@ mod tests {
                 .map(|url| Alternate { language: "fr".into(), url: (*url).into() })
                 .collect();
             let date = jiff::Timestamp::from_second(i64::from(item.day) * 86_400).ok();
-            keys(&Names {
+            keys(&EntryNames {
                 source: item.source,
                 url: Some(item.url),
                 title: item.title,
                 summary: item.text,
                 alternates: &alternates,
                 date,
-                ..Names::default()
+                ..EntryNames::default()
             })
         };
         let mut relations = Vec::new();

@@ -27,16 +27,16 @@ pub(super) fn settle<L: EntryIndex>(
     index: &mut L,
     opinions: Vec<Assessment>,
 ) -> Result<Placement, L::Error> {
-    Settling { sketch, index, opinions }.settle()
+    PlacementSettler { sketch, index, opinions }.settle()
 }
 
-struct Settling<'a, L> {
+struct PlacementSettler<'a, L> {
     sketch: &'a Sketch,
     index: &'a mut L,
     opinions: Vec<Assessment>,
 }
 
-impl<L: EntryIndex> Settling<'_, L> {
+impl<L: EntryIndex> PlacementSettler<'_, L> {
     fn settle(mut self) -> Result<Placement, L::Error> {
         self.opinions.sort_by(|a, b| {
             let rank = |opinion: &Assessment| {
@@ -59,25 +59,31 @@ impl<L: EntryIndex> Settling<'_, L> {
             }
         }
         self.opinions.sort_by_key(|opinion| !opinion.is_same);
-        let mut also: Vec<StoryKey> = Vec::new();
-        if let Some(first) = self.opinions.first().filter(|opinion| opinion.is_same).cloned() {
-            let others: Vec<Assessment> = self
-                .opinions
-                .iter()
-                .filter(|opinion| opinion.is_same && opinion.story != first.story)
-                .cloned()
-                .collect();
-            for opinion in &others {
-                let is_sure = opinion.reason.is_by_key()
-                    || opinion.score
-                        >= if opinion.relation == Relation::Copy { MERGE_SHARE } else { SECOND_SHARE };
-                if is_sure && !also.contains(&opinion.story) && !self.are_parted(&first, opinion)? {
-                    also.push(opinion.story);
-                }
-            }
-        }
+        let mut also = match self.opinions.first().filter(|opinion| opinion.is_same).cloned() {
+            Some(first) => self.merged(&first)?,
+            None => Vec::new(),
+        };
         also.sort_unstable();
         Ok(Placement { opinions: self.opinions, also })
+    }
+
+    /// The other stories that the entry shows to be the same as the one that it joins.
+    fn merged(&mut self, first: &Assessment) -> Result<Vec<StoryKey>, L::Error> {
+        let others: Vec<Assessment> = self
+            .opinions
+            .iter()
+            .filter(|opinion| opinion.is_same && opinion.story != first.story)
+            .cloned()
+            .collect();
+        let mut also: Vec<StoryKey> = Vec::new();
+        for opinion in &others {
+            let share = if opinion.relation == Relation::Copy { MERGE_SHARE } else { SECOND_SHARE };
+            let is_sure = opinion.reason.is_by_key() || opinion.score >= share;
+            if is_sure && !also.contains(&opinion.story) && !self.are_parted(first, opinion)? {
+                also.push(opinion.story);
+            }
+        }
+        Ok(also)
     }
 
     /// Whether two stories remain distinct although the new entry matches both: by a ruling, or by the titles of the matched

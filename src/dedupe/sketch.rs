@@ -2,7 +2,7 @@
 
 use super::lexicon::concept;
 use super::words::{Word, Words};
-use crate::model::sketch::{Head, Marked, NO_DAY, Sketch, WordKind, hash, hash_all};
+use crate::model::sketch::{MarkedHash, NO_DAY, Sketch, SketchHead, WordKind, hash, hash_all};
 use crate::support::stopwords::LANGUAGES;
 use crate::support::text::primary_language;
 
@@ -25,7 +25,7 @@ pub const LINKS_MAX: usize = 12;
 /// Minimum length of a word that counts as a concept, in letters.
 const CONCEPT_LETTERS_MIN: usize = 3;
 /// A language is only recognised if it has this many more stop words than any other.
-const LITTLE_LEAD: usize = 2;
+const STOP_WORD_LEAD: usize = 2;
 
 /// The input of a sketch.
 #[derive(Debug, Clone, Copy, Default)]
@@ -70,7 +70,7 @@ pub fn sketch(parts: &SketchInput) -> Sketch {
     let language =
         parts.language.map(language_code).filter(|&code| code != 0).unwrap_or_else(|| spoken(&title, &text));
     let links = sorted(parts.links.iter().map(|link| hash(link.as_bytes())), LINKS_MAX);
-    let head = Head {
+    let head = SketchHead {
         source: source_hash(parts.source),
         title_hash: if title.words.is_empty() {
             0
@@ -82,7 +82,8 @@ pub fn sketch(parts: &SketchInput) -> Sketch {
         words: u32::try_from(text.words.len()).unwrap_or(u32::MAX),
         threshold,
     };
-    let title_words: Vec<u32> = title.words.iter().map(|word| Marked::new(word.hash, word.kind).0).collect();
+    let title_words: Vec<u32> =
+        title.words.iter().map(|word| MarkedHash::new(word.hash, word.kind).0).collect();
     Sketch::new(
         head,
         [
@@ -136,16 +137,16 @@ fn concepts(title: &Words, text: &Words, language: u32) -> Vec<u32> {
         WordKind::Word | WordKind::Name => concept(words.letters(word), column),
     };
     let bears = |words: &Words, word: &Word| {
-        word.little & own == 0
+        word.stop_word_languages & own == 0
             && (matches!(word.kind, WordKind::Number)
                 || words.letters(word).len() >= CONCEPT_LETTERS_MIN
                 || word.kind == WordKind::Name)
     };
-    let mut kept: Vec<Marked> = Vec::new();
+    let mut kept: Vec<MarkedHash> = Vec::new();
     let title_words = title.words.iter().map(|word| (title, word));
     let text_words = text.words.iter().take(CONCEPT_WORDS).map(|word| (text, word));
     for (words, word) in title_words.chain(text_words).filter(|(words, word)| bears(words, word)) {
-        let marked = Marked::new(of(words, word), word.kind);
+        let marked = MarkedHash::new(of(words, word), word.kind);
         match kept.iter().position(|known| known.word() == marked.word()) {
             // Keeps the lowest kind seen: a word that is lower-case somewhere is not a name.
             Some(at) => kept[at] = kept[at].min(marked),
@@ -162,12 +163,12 @@ fn spoken(title: &Words, text: &Words) -> u32 {
     let mut counts = [0usize; LANGUAGES.len()];
     for word in title.words.iter().chain(text.words.iter().take(200)) {
         for (language, count) in counts.iter_mut().enumerate() {
-            *count += usize::from(word.little >> language & 1);
+            *count += usize::from(word.stop_word_languages >> language & 1);
         }
     }
     let mut order: Vec<usize> = (0..LANGUAGES.len()).collect();
     order.sort_by_key(|&language| std::cmp::Reverse(counts[language]));
-    if counts[order[0]] >= counts[order[1]] + LITTLE_LEAD { language_code(LANGUAGES[order[0]]) } else { 0 }
+    if counts[order[0]] >= counts[order[1]] + STOP_WORD_LEAD { language_code(LANGUAGES[order[0]]) } else { 0 }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ pub(super) struct Word {
     pub hash: u32,
     pub kind: WordKind,
     /// One bit for each language in which it is a stop word.
-    pub little: u8,
+    pub stop_word_languages: u8,
     /// Range of its folded letters in `Words::letters`.
     start: u32,
     end: u32,
@@ -85,7 +85,13 @@ impl Words {
             (month, calendar, WordKind::Calendar),
             (day.clone(), hash(number(day).as_bytes()), WordKind::Number),
         ] {
-            self.words.push(Word { hash, kind, little: 0, start: range.start as u32, end: range.end as u32 });
+            self.words.push(Word {
+                hash,
+                kind,
+                stop_word_languages: 0,
+                start: range.start as u32,
+                end: range.end as u32,
+            });
         }
     }
 
@@ -102,7 +108,7 @@ impl Words {
 
     /// Adds a word with the hash of its folded letters.
     fn push(&mut self, raw: &str, place: Range<usize>, own: u32, is_sentence_start: bool) {
-        let mut little = 0;
+        let mut stop_word_languages = 0;
         let (hash, kind) = if raw.as_bytes()[0].is_ascii_digit() || is_roman(raw) {
             (own, WordKind::Number)
         } else {
@@ -110,13 +116,19 @@ impl Words {
                 Some(Special::Calendar(hash)) => (hash, WordKind::Calendar),
                 Some(Special::Number(hash)) => (hash, WordKind::Number),
                 Some(Special::Little(bits)) => {
-                    little = bits;
+                    stop_word_languages = bits;
                     (own, WordKind::Word)
                 }
                 None => (own, if is_name(raw, is_sentence_start) { WordKind::Name } else { WordKind::Word }),
             }
         };
-        self.words.push(Word { hash, kind, little, start: place.start as u32, end: place.end as u32 });
+        self.words.push(Word {
+            hash,
+            kind,
+            stop_word_languages,
+            start: place.start as u32,
+            end: place.end as u32,
+        });
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 use super::login::{ChallengeError, Login, LoginError, Mechanism, cram_md5, encoded, plain, xoauth2};
 use super::tls;
-use crate::model::refusal::{self, Command};
+use crate::model::refusal::{self, SmtpCommand};
 use crate::support::text::without_controls;
 
 /// RFC 5321 section 4.5.3.1.5 limits lines to 512 bytes; some servers send longer explanations.
@@ -18,8 +18,8 @@ const REPLY_BYTES_MAX: usize = 32_768;
 /// The server closes the connection (RFC 5321 section 3.8).
 pub(super) const CLOSING: u16 = 421;
 
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send + Sync> Stream for T {}
+trait SmtpStream: AsyncRead + AsyncWrite + Unpin + Send + Sync {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + Sync> SmtpStream for T {}
 
 /// When TLS starts.
 pub(super) enum Security {
@@ -62,7 +62,7 @@ impl std::fmt::Display for Reply {
 
 /// Why a conversation failed.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(super) enum SmtpFault {
     /// The server refused a command.
     Refused(Reply),
     /// The server hung up, or did not speak SMTP.
@@ -73,30 +73,30 @@ pub(super) enum Fault {
     Unusable(String),
 }
 
-impl std::fmt::Display for Fault {
+impl std::fmt::Display for SmtpFault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Fault::Refused(reply) => reply.fmt(f),
-            Fault::Broken(words) | Fault::Unusable(words) => f.write_str(words),
-            Fault::Silent(timeout) => write!(f, "no answer within {} s", timeout.as_secs()),
+            SmtpFault::Refused(reply) => reply.fmt(f),
+            SmtpFault::Broken(words) | SmtpFault::Unusable(words) => f.write_str(words),
+            SmtpFault::Silent(timeout) => write!(f, "no answer within {} s", timeout.as_secs()),
         }
     }
 }
 
-impl From<LoginError> for Fault {
-    fn from(error: LoginError) -> Fault {
-        Fault::Unusable(error.to_string())
+impl From<LoginError> for SmtpFault {
+    fn from(error: LoginError) -> SmtpFault {
+        SmtpFault::Unusable(error.to_string())
     }
 }
 
-impl From<ChallengeError> for Fault {
-    fn from(error: ChallengeError) -> Fault {
-        Fault::Broken(error.to_string())
+impl From<ChallengeError> for SmtpFault {
+    fn from(error: ChallengeError) -> SmtpFault {
+        SmtpFault::Broken(error.to_string())
     }
 }
 
 /// Parameters of a connection.
-pub(super) struct Opening<'a> {
+pub(super) struct ConnectionOptions<'a> {
     pub host: &'a str,
     pub port: u16,
     pub security: &'a Security,
@@ -110,34 +110,36 @@ pub(super) struct Opening<'a> {
 }
 
 /// An open connection.
-pub(super) struct Connection {
-    stream: BufReader<Box<dyn Stream>>,
+pub(super) struct SmtpConnection {
+    stream: BufReader<Box<dyn SmtpStream>>,
     timeout: Duration,
     is_encrypted: bool,
     /// Capabilities from the EHLO reply, in upper case.
     offers: Vec<String>,
 }
 
-impl Connection {
+impl SmtpConnection {
     /// Connects and logs in, so that messages can be sent.
     ///
     /// # Errors
     /// The command that failed and the fault; the login counts as a command of its own.
-    pub(super) async fn open(opening: &Opening<'_>) -> Result<Connection, (Command, Fault)> {
-        let fault = |fault| (Command::Connect, fault);
-        let mut connection = Connection::connect(opening).await.map_err(fault)?;
+    pub(super) async fn open(
+        opening: &ConnectionOptions<'_>,
+    ) -> Result<SmtpConnection, (SmtpCommand, SmtpFault)> {
+        let fault = |fault| (SmtpCommand::Connect, fault);
+        let mut connection = SmtpConnection::connect(opening).await.map_err(fault)?;
         if let Some(login) = opening.login {
-            connection.log_in(login).await.map_err(|fault| (Command::Auth, fault))?;
+            connection.log_in(login).await.map_err(|fault| (SmtpCommand::Auth, fault))?;
         }
         Ok(connection)
     }
 
-    async fn connect(opening: &Opening<'_>) -> Result<Connection, Fault> {
-        let broken = |error: std::io::Error| Fault::Broken(error.to_string());
+    async fn connect(opening: &ConnectionOptions<'_>) -> Result<SmtpConnection, SmtpFault> {
+        let broken = |error: std::io::Error| SmtpFault::Broken(error.to_string());
         let stream = TcpStream::connect((opening.host, opening.port)).await.map_err(broken)?;
         // With Nagle's algorithm, each message would wait 40 ms for an acknowledgement.
         stream.set_nodelay(true).map_err(broken)?;
-        let mut connection = Connection {
+        let mut connection = SmtpConnection {
             stream: BufReader::new(Box::new(stream)),
             timeout: opening.timeout,
             is_encrypted: false,
@@ -156,7 +158,7 @@ impl Connection {
         };
         if let Some(config) = config {
             if !connection.has("STARTTLS") {
-                return Err(Fault::Unusable(
+                return Err(SmtpFault::Unusable(
                     "it offers no TLS, which is required where there is a user name or ?tls=required".into(),
                 ));
             }
@@ -170,28 +172,28 @@ impl Connection {
     async fn encrypted(
         self,
         config: &Arc<rustls::ClientConfig>,
-        opening: &Opening<'_>,
-    ) -> Result<Connection, Fault> {
+        opening: &ConnectionOptions<'_>,
+    ) -> Result<SmtpConnection, SmtpFault> {
         let host = opening.host;
         // What somebody on the way put behind the answer in the clear is not to be taken for the server's (RFC 3207 section 6).
         if !self.stream.buffer().is_empty() {
-            return Err(Fault::Broken("it went on speaking before TLS began".into()));
+            return Err(SmtpFault::Broken("it went on speaking before TLS began".into()));
         }
         let name = rustls::pki_types::ServerName::try_from(host.to_owned())
-            .map_err(|error| Fault::Unusable(error.to_string()))?;
+            .map_err(|error| SmtpFault::Unusable(error.to_string()))?;
         let connector = tokio_rustls::TlsConnector::from(config.clone());
         let stream = connector
             .connect(name, self.stream.into_inner())
             .await
-            .map_err(|error| Fault::Unusable(tls::explain(&error, host, opening.has_ca_file)))?;
-        Ok(Connection { stream: BufReader::new(Box::new(stream)), is_encrypted: true, ..self })
+            .map_err(|error| SmtpFault::Unusable(tls::explain(&error, host, opening.has_ca_file)))?;
+        Ok(SmtpConnection { stream: BufReader::new(Box::new(stream)), is_encrypted: true, ..self })
     }
 
-    async fn introduce(&mut self, hello: &str) -> Result<(), Fault> {
+    async fn introduce(&mut self, hello: &str) -> Result<(), SmtpFault> {
         let reply = match self.ask(&format!("EHLO {hello}"), 200..=299).await {
             // A server older than RFC 1869 has no extensions.
-            Err(Fault::Refused(reply)) if reply.code >= 500 => {
-                self.ask(&format!("HELO {hello}"), 200..=299).await.map_err(|_| Fault::Refused(reply))?;
+            Err(SmtpFault::Refused(reply)) if reply.code >= 500 => {
+                self.ask(&format!("HELO {hello}"), 200..=299).await.map_err(|_| SmtpFault::Refused(reply))?;
                 self.offers.clear();
                 return Ok(());
             }
@@ -206,7 +208,7 @@ impl Connection {
         self.offers.iter().any(|offer| offer.split(' ').next() == Some(keyword))
     }
 
-    async fn log_in(&mut self, login: &Login) -> Result<(), Fault> {
+    async fn log_in(&mut self, login: &Login) -> Result<(), SmtpFault> {
         let offered: Vec<String> = self
             .offers
             .iter()
@@ -225,7 +227,7 @@ impl Connection {
         done
     }
 
-    async fn say_who(&mut self, mechanism: Mechanism, username: &str, shown: &str) -> Result<(), Fault> {
+    async fn say_who(&mut self, mechanism: Mechanism, username: &str, shown: &str) -> Result<(), SmtpFault> {
         let name = mechanism.name();
         match mechanism {
             Mechanism::Plain => {
@@ -260,7 +262,7 @@ impl Connection {
         &mut self,
         line: &str,
         wanted: std::ops::RangeInclusive<u16>,
-    ) -> Result<Reply, Fault> {
+    ) -> Result<Reply, SmtpFault> {
         self.ask_raw(format!("{line}\r\n").as_bytes(), wanted).await
     }
 
@@ -272,7 +274,7 @@ impl Connection {
         &mut self,
         bytes: &[u8],
         wanted: std::ops::RangeInclusive<u16>,
-    ) -> Result<Reply, Fault> {
+    ) -> Result<Reply, SmtpFault> {
         let timeout = self.timeout;
         let written = async {
             self.stream.write_all(bytes).await?;
@@ -283,21 +285,21 @@ impl Connection {
             // A reply sent before hanging up is more informative: a server closes an idle connection with a 421.
             Ok(Err(error)) => {
                 return match self.answered().await {
-                    Ok(reply) if reply.code >= 400 => Err(Fault::Refused(reply)),
-                    _ => Err(Fault::Broken(error.to_string())),
+                    Ok(reply) if reply.code >= 400 => Err(SmtpFault::Refused(reply)),
+                    _ => Err(SmtpFault::Broken(error.to_string())),
                 };
             }
-            Err(_) => return Err(Fault::Silent(timeout)),
+            Err(_) => return Err(SmtpFault::Silent(timeout)),
         }
         expect(self.answered().await?, wanted)
     }
 
-    async fn answered(&mut self) -> Result<Reply, Fault> {
+    async fn answered(&mut self) -> Result<Reply, SmtpFault> {
         let timeout = self.timeout;
-        tokio::time::timeout(timeout, self.reply()).await.unwrap_or(Err(Fault::Silent(timeout)))
+        tokio::time::timeout(timeout, self.reply()).await.unwrap_or(Err(SmtpFault::Silent(timeout)))
     }
 
-    async fn reply(&mut self) -> Result<Reply, Fault> {
+    async fn reply(&mut self) -> Result<Reply, SmtpFault> {
         let (mut lines, mut bytes) = (Vec::new(), 0);
         loop {
             let line = self.line().await?;
@@ -306,7 +308,7 @@ impl Connection {
             let (Some(code), true) = (code.and_then(|code| code.parse().ok()), bytes <= REPLY_BYTES_MAX)
             else {
                 let shown: String = line.chars().filter(|c| !c.is_control()).take(60).collect();
-                return Err(Fault::Broken(if bytes > REPLY_BYTES_MAX {
+                return Err(SmtpFault::Broken(if bytes > REPLY_BYTES_MAX {
                     format!("its answer has no end (more than {REPLY_BYTES_MAX} bytes)")
                 } else {
                     format!("it does not speak SMTP: \"{shown}\"")
@@ -321,21 +323,21 @@ impl Connection {
     }
 
     /// Reads a line without its end.
-    async fn line(&mut self) -> Result<String, Fault> {
+    async fn line(&mut self) -> Result<String, SmtpFault> {
         let mut line = Vec::new();
         loop {
             let buffer = match self.stream.fill_buf().await {
                 // TLS closed without close_notify.
                 Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => &[],
-                buffer => buffer.map_err(|error| Fault::Broken(error.to_string()))?,
+                buffer => buffer.map_err(|error| SmtpFault::Broken(error.to_string()))?,
             };
             if buffer.is_empty() {
-                return Err(Fault::Broken("it closed the connection".into()));
+                return Err(SmtpFault::Broken("it closed the connection".into()));
             }
             let end = memchr::memchr(b'\n', buffer);
             let count = end.map_or(buffer.len(), |end| end + 1);
             if line.len() + count > LINE_BYTES_MAX {
-                return Err(Fault::Broken(format!(
+                return Err(SmtpFault::Broken(format!(
                     "its answer has no end (more than {LINE_BYTES_MAX} bytes on one line)"
                 )));
             }
@@ -354,22 +356,22 @@ impl Connection {
     }
 }
 
-fn expect(reply: Reply, wanted: std::ops::RangeInclusive<u16>) -> Result<Reply, Fault> {
-    if wanted.contains(&reply.code) { Ok(reply) } else { Err(Fault::Refused(reply)) }
+fn expect(reply: Reply, wanted: std::ops::RangeInclusive<u16>) -> Result<Reply, SmtpFault> {
+    if wanted.contains(&reply.code) { Ok(reply) } else { Err(SmtpFault::Refused(reply)) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn talking(text: Vec<u8>) -> Connection {
+    fn talking(text: Vec<u8>) -> SmtpConnection {
         let (mut ours, theirs) = tokio::io::duplex(1 << 20);
         tokio::spawn(async move {
             let _ = ours.write_all(&text).await;
             // The connection stays open: a reply without an end is given up because of its size.
             std::future::pending::<()>().await;
         });
-        Connection {
+        SmtpConnection {
             stream: BufReader::new(Box::new(theirs)),
             timeout: Duration::from_secs(5),
             is_encrypted: false,

@@ -80,17 +80,17 @@ pub struct SigningError;
 pub struct Signer {
     domain: String,
     selector: String,
-    key: SigningKey,
+    key: DkimSigningKey,
 }
 
-enum SigningKey {
+enum DkimSigningKey {
     Rsa(Box<RsaKeyPair>),
     Ed25519(Box<Ed25519KeyPair>),
 }
 
-impl std::fmt::Debug for SigningKey {
+impl std::fmt::Debug for DkimSigningKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SigningKey(…)")
+        f.write_str("DkimSigningKey(…)")
     }
 }
 
@@ -102,7 +102,7 @@ impl Signer {
         let signing = if key.is_ed25519 {
             let seed = BASE64.decode(key.key.trim()).map_err(|_| wrong(KeyFault::Base64))?;
             let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_| wrong(KeyFault::Length))?;
-            SigningKey::Ed25519(Box::new(pair))
+            DkimSigningKey::Ed25519(Box::new(pair))
         } else {
             let pem = key.key.as_bytes();
             let pair = match PrivatePkcs1KeyDer::from_pem_slice(pem) {
@@ -113,7 +113,7 @@ impl Signer {
                 }
             };
             let pair = pair.map_err(|error| wrong(KeyFault::Rsa(error)))?;
-            SigningKey::Rsa(Box::new(pair))
+            DkimSigningKey::Rsa(Box::new(pair))
         };
         let domain =
             crate::model::mail_address::ascii_domain(key.domain).ok_or_else(|| wrong(KeyFault::Domain))?;
@@ -141,8 +141,8 @@ impl Signer {
             }
         }
         let algorithm = match self.key {
-            SigningKey::Rsa(_) => "rsa-sha256",
-            SigningKey::Ed25519(_) => "ed25519-sha256",
+            DkimSigningKey::Rsa(_) => "rsa-sha256",
+            DkimSigningKey::Ed25519(_) => "ed25519-sha256",
         };
         let start = format!(
             "v=1; a={algorithm}; c=relaxed/relaxed;\r\n\td={}; s={};\r\n\tbh={};\r\n\th={};\r\n\tb=",
@@ -161,17 +161,17 @@ impl Signer {
     }
 }
 
-impl SigningKey {
+impl DkimSigningKey {
     fn sign(&self, text: &[u8]) -> Result<Vec<u8>, SigningError> {
         match self {
-            SigningKey::Rsa(pair) => {
+            DkimSigningKey::Rsa(pair) => {
                 let mut signature = vec![0; pair.public().modulus_len()];
                 pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text, &mut signature)
                     .map_err(|_| SigningError)?;
                 Ok(signature)
             }
             // RFC 8463 section 3: what is signed is the hash.
-            SigningKey::Ed25519(pair) => Ok(pair.sign(&Sha256::digest(text)).as_ref().to_vec()),
+            DkimSigningKey::Ed25519(pair) => Ok(pair.sign(&Sha256::digest(text)).as_ref().to_vec()),
         }
     }
 }

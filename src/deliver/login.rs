@@ -27,7 +27,7 @@ pub enum TokenPlace {
 
 /// The credential shown to a server.
 #[derive(Clone)]
-pub enum Secret {
+pub enum Credential {
     Password(String),
     Token(TokenPlace),
 }
@@ -35,7 +35,7 @@ pub enum Secret {
 /// A user name and its secret.
 pub struct Login {
     pub username: String,
-    secret: Secret,
+    secret: Credential,
     token: Mutex<Option<(String, Instant)>>,
 }
 
@@ -88,7 +88,7 @@ impl Mechanism {
 }
 
 impl Login {
-    pub fn new(username: String, secret: Secret) -> Login {
+    pub fn new(username: String, secret: Credential) -> Login {
         Login { username, secret, token: Mutex::default() }
     }
 
@@ -99,9 +99,9 @@ impl Login {
     /// When there is none.
     pub fn mechanism(&self, offered: &[String], is_encrypted: bool) -> Result<Mechanism, LoginError> {
         let wanted: &[Mechanism] = match (&self.secret, is_encrypted) {
-            (Secret::Token(_), _) => &[Mechanism::XOAuth2],
-            (Secret::Password(_), true) => &[Mechanism::Plain, Mechanism::Login, Mechanism::CramMd5],
-            (Secret::Password(_), false) => &[Mechanism::CramMd5, Mechanism::Plain, Mechanism::Login],
+            (Credential::Token(_), _) => &[Mechanism::XOAuth2],
+            (Credential::Password(_), true) => &[Mechanism::Plain, Mechanism::Login, Mechanism::CramMd5],
+            (Credential::Password(_), false) => &[Mechanism::CramMd5, Mechanism::Plain, Mechanism::Login],
         };
         let found = wanted.iter().find(|mechanism| offered.iter().any(|name| name == mechanism.name()));
         found.copied().ok_or_else(|| {
@@ -117,8 +117,8 @@ impl Login {
     /// When no token can be obtained.
     pub async fn shown(&self) -> Result<String, LoginError> {
         let place = match &self.secret {
-            Secret::Password(password) => return Ok(password.clone()),
-            Secret::Token(place) => place,
+            Credential::Password(password) => return Ok(password.clone()),
+            Credential::Token(place) => place,
         };
         if let Some((token, until)) = &*self.token.lock().unwrap_or_else(PoisonError::into_inner)
             && *until > Instant::now()
@@ -218,7 +218,7 @@ mod tests {
     fn the_way_is_one_that_the_server_offers_and_the_safest_in_the_clear() {
         let login = |secret| Login::new("u".into(), secret);
         let offered = |names: &str| names.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        let password = login(Secret::Password("p".into()));
+        let password = login(Credential::Password("p".into()));
         for (names, is_encrypted, want) in [
             ("CRAM-MD5 PLAIN LOGIN", true, Mechanism::Plain),
             ("CRAM-MD5 PLAIN LOGIN", false, Mechanism::CramMd5),
@@ -227,7 +227,7 @@ mod tests {
         ] {
             assert_eq!(password.mechanism(&offered(names), is_encrypted).unwrap(), want, "{names}");
         }
-        let token = login(Secret::Token(TokenPlace::Given("t".into())));
+        let token = login(Credential::Token(TokenPlace::Given("t".into())));
         assert_eq!(token.mechanism(&offered("PLAIN XOAUTH2"), true).unwrap(), Mechanism::XOAuth2);
         assert!(
             token.mechanism(&offered("PLAIN"), true).unwrap_err().to_string().contains("it offers PLAIN")
@@ -239,7 +239,7 @@ mod tests {
     async fn a_token_comes_from_a_file_or_a_command_and_is_asked_for_anew_when_it_was_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("token");
-        let by_file = Login::new("u".into(), Secret::Token(TokenPlace::File(path.clone())));
+        let by_file = Login::new("u".into(), Credential::Token(TokenPlace::File(path.clone())));
         assert!(by_file.shown().await.unwrap_err().to_string().contains("cannot be read"));
         std::fs::write(&path, "one\n").unwrap();
         assert_eq!(by_file.shown().await.unwrap(), "one");
@@ -251,7 +251,7 @@ mod tests {
             [("echo three", Ok("three")), ("exit 3", Err("failed")), ("true", Err("not a token"))]
         {
             let shown =
-                Login::new("u".into(), Secret::Token(TokenPlace::Command(command.into()))).shown().await;
+                Login::new("u".into(), Credential::Token(TokenPlace::Command(command.into()))).shown().await;
             match want {
                 Ok(token) => assert_eq!(shown.unwrap(), token),
                 Err(words) => assert!(shown.unwrap_err().to_string().contains(words), "{command}"),

@@ -15,7 +15,7 @@ use super::dkim::Signer;
 use crate::model::digest::{Delivery, DigestId, ForwardedMail, Issue, LinkPlaces};
 use crate::model::keys::IssueKey;
 use crate::model::mail_address::Address;
-use crate::model::refusal::Ours;
+use crate::model::refusal::OwnIdentity;
 use crate::model::token::{BOUNCE, PREFERENCES, SigningKey, UNSUBSCRIBE};
 
 /// The sender of all mail.
@@ -37,9 +37,9 @@ pub struct Sender {
 
 impl Sender {
     /// The addresses that we write from, as a server may name them.
-    pub fn ours(&self) -> Ours {
+    pub fn ours(&self) -> OwnIdentity {
         let from: &str = self.from.email.as_ref();
-        Ours::new([from].into_iter().chain(self.bounces.as_ref().map(Address::as_str)))
+        OwnIdentity::new([from].into_iter().chain(self.bounces.as_ref().map(Address::as_str)))
     }
 }
 
@@ -187,7 +187,7 @@ pub fn build(
     sender: &Sender,
     delivery: &Delivery,
     prepared: &PreparedMessage,
-) -> Result<Built, MessageError> {
+) -> Result<BuiltMessage, MessageError> {
     let to: Mailbox = delivery
         .recipient
         .parse()
@@ -229,7 +229,7 @@ pub fn build(
     let signatures: String =
         signatures.collect::<Result<_, _>>().map_err(|error| MessageError(error.to_string()))?;
     let text = format!("{signatures}{head}\r\n{body}");
-    Ok(Built { envelope: envelope(sender, delivery, message.envelope())?, text })
+    Ok(BuiltMessage { envelope: envelope(sender, delivery, message.envelope())?, text })
 }
 
 /// Folds lines of a head at spaces where they are longer than they should be (RFC 5322 section 2.1.1): a name that is encoded stands on
@@ -244,7 +244,7 @@ fn folded(head: &str) -> String {
             let start = if start == 0 { rest.find(": ").map_or(0, |colon| colon + 2) } else { start };
             let is_within = |at: &usize| *at > start;
             let text = rest.trim_end();
-            let last = text[..floor(text, HEAD_LINE_BYTES_MAX)].rfind(' ').filter(is_within);
+            let last = text[..floor_char_boundary(text, HEAD_LINE_BYTES_MAX)].rfind(' ').filter(is_within);
             let Some(at) = last.or_else(|| text[start..].find(' ').map(|at| start + at)) else { break };
             out.push_str(&rest[..at]);
             out.push_str("\r\n");
@@ -256,13 +256,13 @@ fn folded(head: &str) -> String {
 }
 
 /// The last place up to `at` where a text can be cut.
-fn floor(text: &str, at: usize) -> usize {
+fn floor_char_boundary(text: &str, at: usize) -> usize {
     (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
 /// A message ready to send.
 #[derive(Debug, Clone)]
-pub struct Built {
+pub struct BuiltMessage {
     pub envelope: Envelope,
     /// ASCII, except for addresses that are not.
     pub text: String,

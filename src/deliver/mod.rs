@@ -10,7 +10,7 @@ pub mod transport;
 
 /// How the sending of a message went.
 #[derive(Debug)]
-pub struct Sending {
+pub struct SendAttempt {
     /// The server that answered last, by its place among the configured ones; `None` where none did.
     pub server: Option<usize>,
     /// Whether that server had heard of the recipient: only then its answer can be about them.
@@ -24,10 +24,15 @@ pub struct Sending {
     pub result: Result<(), DeliverError>,
 }
 
-impl Sending {
+impl SendAttempt {
+    /// The answer of a server that had heard of the recipient.
+    pub(crate) fn of_named(server: usize, result: Result<(), DeliverError>) -> SendAttempt {
+        SendAttempt { is_named: true, ..SendAttempt::by(Some(server), result) }
+    }
+
     /// What no other server was asked about.
-    pub fn by(server: Option<usize>, result: Result<(), DeliverError>) -> Sending {
-        Sending {
+    pub fn by(server: Option<usize>, result: Result<(), DeliverError>) -> SendAttempt {
+        SendAttempt {
             server,
             is_named: false,
             has_others: false,
@@ -38,11 +43,11 @@ impl Sending {
     }
 
     /// The same with other words.
-    pub fn map(self, words: impl Fn(String) -> String) -> Sending {
+    pub fn map(self, words: impl Fn(String) -> String) -> SendAttempt {
         let of_servers = |said: Vec<(usize, String)>| -> Vec<(usize, String)> {
             said.into_iter().map(|(at, reason)| (at, words(reason))).collect()
         };
-        Sending {
+        SendAttempt {
             server: self.server,
             is_named: self.is_named,
             has_others: self.has_others,

@@ -14,13 +14,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::judgement::{is_closing, is_crowded, is_final, is_spent, judged, may_be_its_own, not_taken};
-use self::message::{Stuffed, tell, uncarried};
-use self::pool::{Idle, Place, Pool};
+use self::message::{DotStuffed, send_envelope, unsupported_address};
+use self::pool::{ConnectionSlot, Idle, SmtpPool};
 use self::server::Server;
 pub use self::server::{SettingsError, SmtpSettings};
-use super::connection::{CLOSING, Connection, Fault, Opening};
-use super::{DeliverError, Sending};
-use crate::model::refusal::{Command, Ours, Parties};
+use super::connection::{CLOSING, ConnectionOptions, SmtpConnection, SmtpFault};
+use super::{DeliverError, SendAttempt};
+use crate::model::refusal::{OwnIdentity, Parties, SmtpCommand};
 
 /// Timeout of connecting, including TLS and AUTH.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -32,10 +32,10 @@ const PAUSES: [Duration; 3] = [Duration::from_millis(250), Duration::from_secs(1
 const MESSAGES_PER_CONNECTION: u32 = 100;
 
 /// How to get a connection.
-enum Step {
+enum AcquireStep {
     Take(Idle),
     /// Open one; another idle connection may have to be closed first.
-    Open(Place, Option<Idle>),
+    Open(ConnectionSlot, Option<Idle>),
     Wait,
     Down(DeliverError),
 }
@@ -47,14 +47,18 @@ pub struct Smtp {
     timeout: Duration,
     hello: String,
     /// What a server may name that is ours.
-    ours: Ours,
-    pool: Arc<Pool>,
+    ours: OwnIdentity,
+    pool: Arc<SmtpPool>,
 }
 
 impl Smtp {
     /// # Errors
     /// When an address, a certificate or the login is unusable.
-    pub fn new(servers: &[SmtpSettings], timeout: Duration, ours: Ours) -> Result<Smtp, SettingsError> {
+    pub fn new(
+        servers: &[SmtpSettings],
+        timeout: Duration,
+        ours: OwnIdentity,
+    ) -> Result<Smtp, SettingsError> {
         let servers = servers.iter().map(Server::new).collect::<Result<Vec<_>, _>>()?;
         Ok(Smtp { servers, timeout, hello: ClientId::default().to_string(), ours, pool: Arc::default() })
     }
@@ -62,9 +66,9 @@ impl Smtp {
     /// Hands a message over. A server that cannot be reached, or does not take it, costs a try at the next one, whatever it says: it may
     /// be sick, and know nobody. After `stop` nothing is handed over any more; what the server was already told to take goes on to its
     /// end.
-    pub async fn send(&self, envelope: &Envelope, message: &str, stop: &CancellationToken) -> Sending {
+    pub async fn send(&self, envelope: &Envelope, message: &str, stop: &CancellationToken) -> SendAttempt {
         let (mut refused_by, mut passed_by) = (Vec::new(), Vec::new());
-        let (mut avoided, mut last): (Vec<usize>, Option<Sending>) = (Vec::new(), None);
+        let (mut avoided, mut last): (Vec<usize>, Option<SendAttempt>) = (Vec::new(), None);
         loop {
             let sending = self.send_once(envelope, message, stop, &avoided).await;
             let other = sending.server.filter(|at| self.has_other(*at, &avoided));
@@ -101,25 +105,24 @@ impl Smtp {
         message: &str,
         stop: &CancellationToken,
         avoided: &[usize],
-    ) -> Sending {
+    ) -> SendAttempt {
         let recipients: Vec<String> = envelope.to().iter().map(ToString::to_string).collect();
         let parties = Parties { ours: &self.ours, recipients: &recipients };
         let (mut is_fresh, mut slower) = (false, PAUSES.iter());
         loop {
             let agreed = tokio::select! {
                 biased;
-                () = stop.cancelled() => return Sending::by(None, Err(DeliverError::Stopped)),
-                agreed = self.agree(envelope, &parties, is_fresh, avoided) => agreed,
+                () = stop.cancelled() => return SendAttempt::by(None, Err(DeliverError::Stopped)),
+                agreed = self.open_transaction(envelope, &parties, is_fresh, avoided) => agreed,
             };
             let (idle, was_kept) = match agreed {
                 Ok(agreed) => agreed,
                 Err(failed) => return *failed,
             };
-            let named = |at, result| Sending { is_named: true, ..Sending::by(Some(at), result) };
             let at = idle.place.at;
             match self.hand_over(idle, message).await {
                 // The server closed this connection without taking the message; a new one may work.
-                Err((Fault::Refused(reply), _)) if reply.code == CLOSING && was_kept && !is_fresh => {
+                Err((SmtpFault::Refused(reply), _)) if reply.code == CLOSING && was_kept && !is_fresh => {
                     is_fresh = true
                 }
                 Err((fault, Some(idle))) if idle.messages > 0 && is_spent(&fault) => {
@@ -127,12 +130,12 @@ impl Smtp {
                     is_fresh = true;
                 }
                 Err((fault, Some(idle))) => {
-                    if !self.ease(idle, &fault, &mut slower).await {
-                        return named(at, Err(not_taken(&fault, &parties)));
+                    if !self.keep_or_slow_down(idle, &fault, &mut slower).await {
+                        return SendAttempt::of_named(at, Err(not_taken(&fault, &parties)));
                     }
                 }
-                Err((fault, None)) => return named(at, Err(not_taken(&fault, &parties))),
-                Ok(()) => return named(at, Ok(())),
+                Err((fault, None)) => return SendAttempt::of_named(at, Err(not_taken(&fault, &parties))),
+                Ok(()) => return SendAttempt::of_named(at, Ok(())),
             }
         }
     }
@@ -172,18 +175,21 @@ impl Smtp {
 
     /// Finds a server that agrees to take a message, up to its word to go on; answers with the connection, and whether it was a kept
     /// one.
-    async fn agree(
+    async fn open_transaction(
         &self,
         envelope: &Envelope,
         parties: &Parties<'_>,
         is_fresh: bool,
         avoided: &[usize],
-    ) -> Result<(Idle, bool), Box<Sending>> {
+    ) -> Result<(Idle, bool), Box<SendAttempt>> {
         let (mut is_fresh, mut slower) = (is_fresh, PAUSES.iter());
-        let failed = |at: Option<usize>, error| Box::new(Sending::by(at, Err(error)));
-        let answered = |at: usize, command: Command, fault: &Fault| {
-            let is_named = matches!(command, Command::Rcpt | Command::Data);
-            Box::new(Sending { is_named, ..Sending::by(Some(at), Err(judged(command, fault, parties))) })
+        let failed = |at: Option<usize>, error| Box::new(SendAttempt::by(at, Err(error)));
+        let answered = |at: usize, command: SmtpCommand, fault: &SmtpFault| {
+            let is_named = matches!(command, SmtpCommand::Rcpt | SmtpCommand::Data);
+            Box::new(SendAttempt {
+                is_named,
+                ..SendAttempt::by(Some(at), Err(judged(command, fault, parties)))
+            })
         };
         let mut last = failed(None, DeliverError::Unavailable("no mail server can be reached now".into()));
         // Each server once, and once more for a kept connection that was closed in the meantime.
@@ -198,23 +204,23 @@ impl Smtp {
                     continue;
                 }
             };
-            if let Some(error) = uncarried(&idle.connection, envelope) {
+            if let Some(error) = unsupported_address(&idle.connection, envelope) {
                 self.keep(idle);
                 return Err(failed(Some(at), error));
             }
             let pace = self.pool.state().server(at).pace;
             tokio::time::sleep(pace).await;
-            match tell(&mut idle.connection, envelope).await {
+            match send_envelope(&mut idle.connection, envelope).await {
                 Ok(()) => return Ok((idle, was_kept)),
                 // It had as many messages over this connection as it takes.
                 Err((_, fault)) if idle.messages > 0 && is_spent(&fault) => {
                     idle.close().await;
                     (is_fresh, tries) = (true, tries + 1);
                 }
-                Err((command, fault @ Fault::Refused(_))) if !is_closing(&fault) => {
+                Err((command, fault @ SmtpFault::Refused(_))) if !is_closing(&fault) => {
                     // The server replied: the connection is fine, but this message is refused.
                     let is_fine = idle.connection.ask("RSET", 200..=299).await.is_ok();
-                    if is_fine && self.ease(idle, &fault, &mut slower).await {
+                    if is_fine && self.keep_or_slow_down(idle, &fault, &mut slower).await {
                         tries += 1;
                         continue;
                     }
@@ -223,8 +229,8 @@ impl Smtp {
                 // The reused connection was closed without taking anything of this message; a new one is opened.
                 Err(_) if was_kept => is_fresh = true,
                 // One connection too many, and the server says so late.
-                Err((_, fault)) if self.lower(at, &fault) => {
-                    last = answered(at, Command::Connect, &fault);
+                Err((_, fault)) if self.reduce_connections(at, &fault) => {
+                    last = answered(at, SmtpCommand::Connect, &fault);
                 }
                 Err((command, fault)) => return Err(answered(at, command, &fault)),
             }
@@ -241,10 +247,10 @@ impl Smtp {
             tokio::pin!(changed);
             changed.as_mut().enable();
             match self.step(at, is_fresh) {
-                Step::Take(idle) => return Ok((idle, true)),
-                Step::Wait => changed.await,
-                Step::Down(reason) => return Err(reason),
-                Step::Open(place, replaced) => {
+                AcquireStep::Take(idle) => return Ok((idle, true)),
+                AcquireStep::Wait => changed.await,
+                AcquireStep::Down(reason) => return Err(reason),
+                AcquireStep::Open(place, replaced) => {
                     if let Some(replaced) = replaced {
                         // The slot is freed when the connection is closed.
                         replaced.connection.quit().await;
@@ -256,12 +262,12 @@ impl Smtp {
                         }
                         Err(failed) => failed,
                     };
-                    if self.lower(at, &fault) {
+                    if self.reduce_connections(at, &fault) {
                         drop(place);
                         continue;
                     }
                     let was_up = self.pool.state().server(at).was_up;
-                    let is_busy = was_up && !matches!(fault, Fault::Unusable(_)) && !is_final(&fault);
+                    let is_busy = was_up && !matches!(fault, SmtpFault::Unusable(_)) && !is_final(&fault);
                     if let Some(pause) = pauses.next().filter(|_| is_busy) {
                         drop(place);
                         tokio::time::sleep(*pause).await;
@@ -269,37 +275,36 @@ impl Smtp {
                     }
                     let reason = self.out_of_use(at, command, &fault);
                     self.pool.state().server(at).down = Some((Instant::now() + DOWN, reason.clone()));
-                    drop(place);
                     return Err(reason);
                 }
             }
         }
     }
 
-    fn step(&self, at: usize, is_fresh: bool) -> Step {
+    fn step(&self, at: usize, is_fresh: bool) -> AcquireStep {
         let mut state = self.pool.state();
         let server = state.server(at);
         if let Some(reason) = server.out() {
-            return Step::Down(reason.clone());
+            return AcquireStep::Down(reason.clone());
         }
         if server.is_on_trial() {
-            return Step::Wait;
+            return AcquireStep::Wait;
         }
         if !is_fresh && let Some(idle) = server.idle.pop() {
-            return Step::Take(idle);
+            return AcquireStep::Take(idle);
         }
         let is_full = server.open_max.is_some_and(|most| server.open >= most);
         let replaced = if is_full { server.idle.pop() } else { None };
         if is_full && replaced.is_none() {
-            return Step::Wait;
+            return AcquireStep::Wait;
         }
         server.open += 1;
-        Step::Open(Place { pool: self.pool.clone(), at }, replaced)
+        AcquireStep::Open(ConnectionSlot { pool: self.pool.clone(), at }, replaced)
     }
 
     /// Lowers the maximum number of connections after a failure, if others are open; `false` if there are none.
-    fn lower(&self, at: usize, fault: &Fault) -> bool {
-        if matches!(fault, Fault::Unusable(_)) || is_final(fault) {
+    fn reduce_connections(&self, at: usize, fault: &SmtpFault) -> bool {
+        if matches!(fault, SmtpFault::Unusable(_)) || is_final(fault) {
             return false;
         }
         let mut state = self.pool.state();
@@ -321,13 +326,18 @@ impl Smtp {
 
     /// Keeps a connection, unless the server asks for fewer: then it is closed, or the pace is lowered where it is the only one. Answers
     /// whether the message is to be tried again at once.
-    async fn ease(&self, idle: Idle, fault: &Fault, slower: &mut std::slice::Iter<'_, Duration>) -> bool {
+    async fn keep_or_slow_down(
+        &self,
+        idle: Idle,
+        fault: &SmtpFault,
+        slower: &mut std::slice::Iter<'_, Duration>,
+    ) -> bool {
         if !is_crowded(fault) {
             self.keep(idle);
             return false;
         }
         let at = idle.place.at;
-        if self.lower(at, fault) {
+        if self.reduce_connections(at, fault) {
             // The place is freed when the connection is closed.
             idle.close().await;
             return true;
@@ -342,9 +352,9 @@ impl Smtp {
         pause.is_some()
     }
 
-    async fn open(&self, at: usize) -> Result<Connection, (Command, Fault)> {
+    async fn open(&self, at: usize) -> Result<SmtpConnection, (SmtpCommand, SmtpFault)> {
         let server = &self.servers[at];
-        let opening = Opening {
+        let opening = ConnectionOptions {
             host: &server.host,
             port: server.port,
             security: &server.security,
@@ -353,16 +363,16 @@ impl Smtp {
             hello: &self.hello,
             timeout: self.timeout,
         };
-        match tokio::time::timeout(CONNECT_TIMEOUT, Connection::open(&opening)).await {
+        match tokio::time::timeout(CONNECT_TIMEOUT, SmtpConnection::open(&opening)).await {
             Ok(opened) => opened,
-            Err(_) => Err((Command::Connect, Fault::Silent(CONNECT_TIMEOUT))),
+            Err(_) => Err((SmtpCommand::Connect, SmtpFault::Silent(CONNECT_TIMEOUT))),
         }
     }
 
     /// The error while a server is skipped.
-    fn out_of_use(&self, at: usize, command: Command, fault: &Fault) -> DeliverError {
+    fn out_of_use(&self, at: usize, command: SmtpCommand, fault: &SmtpFault) -> DeliverError {
         let Server { host, port, .. } = &self.servers[at];
-        let login = if command == Command::Auth { "it refuses the login: " } else { "" };
+        let login = if command == SmtpCommand::Auth { "it refuses the login: " } else { "" };
         let words = format!("the mail server {host}:{port} cannot be used now: {login}{fault}");
         let nobody = Parties { ours: &self.ours, recipients: &[] };
         match judged(command, fault, &nobody) {
@@ -375,15 +385,15 @@ impl Smtp {
     ///
     /// # Errors
     /// With the connection, if it can be used further.
-    async fn hand_over(&self, mut idle: Idle, message: &str) -> Result<(), (Fault, Option<Idle>)> {
-        let done = idle.connection.ask_raw(Stuffed(message).to_string().as_bytes(), 200..=299).await;
+    async fn hand_over(&self, mut idle: Idle, message: &str) -> Result<(), (SmtpFault, Option<Idle>)> {
+        let done = idle.connection.ask_raw(DotStuffed(message).to_string().as_bytes(), 200..=299).await;
         match done {
             Ok(_) => {
                 idle.messages += 1;
                 self.keep(idle);
                 Ok(())
             }
-            Err(fault @ Fault::Refused(_)) if !is_closing(&fault) => Err((fault, Some(idle))),
+            Err(fault @ SmtpFault::Refused(_)) if !is_closing(&fault) => Err((fault, Some(idle))),
             Err(fault) => Err((fault, None)),
         }
     }
@@ -455,7 +465,7 @@ mod tests {
             .iter()
             .map(|url| SmtpSettings { url, username: None, secret: None, extra_root_pem: None })
             .collect();
-        Smtp::new(&settings, Duration::from_secs(1), Ours::default())
+        Smtp::new(&settings, Duration::from_secs(1), OwnIdentity::default())
     }
 
     #[test]

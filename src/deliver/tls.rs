@@ -47,7 +47,7 @@ pub fn client_config(extra_pem: Option<&[u8]>) -> Result<Arc<ClientConfig>, TlsE
         let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone());
         Some(builder.build().map_err(TlsError::Unusable)?)
     };
-    let trusted = Trusted { authorities, own, provider: provider.clone() };
+    let trusted = PinnedVerifier { authorities, own, provider: provider.clone() };
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(TlsError::NotSetUp)?
@@ -60,13 +60,13 @@ pub fn client_config(extra_pem: Option<&[u8]>) -> Result<Arc<ClientConfig>, TlsE
 /// Accepts a certificate issued by an authority, or named by the operator itself; for the latter, host name and issuer do not
 /// matter.
 #[derive(Debug)]
-struct Trusted {
+struct PinnedVerifier {
     authorities: Option<Arc<WebPkiServerVerifier>>,
     own: Vec<CertificateDer<'static>>,
     provider: Arc<CryptoProvider>,
 }
 
-impl ServerCertVerifier for Trusted {
+impl ServerCertVerifier for PinnedVerifier {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,
@@ -194,7 +194,7 @@ mod tests {
             let provider = Arc::new(rustls::crypto::ring::default_provider());
             let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone());
             let trusted =
-                Trusted { authorities: builder.build().ok(), own: vec![certificate(named)], provider };
+                PinnedVerifier { authorities: builder.build().ok(), own: vec![certificate(named)], provider };
             let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1_700_000_000));
             match trusted.verify_server_cert(&certificate(shown), &[], &host, &[], now) {
                 Ok(_) => String::new(),

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
 
-use super::message::Built;
+use super::message::BuiltMessage;
 use super::smtp::Smtp;
-use super::{DeliverError, Sending};
+use super::{DeliverError, SendAttempt};
 use crate::support::files::{sweep, write_atomically};
 
 /// Where messages are sent.
@@ -24,10 +24,15 @@ impl Transport {
     }
 
     /// Hands a message over. `Ok` means that a server took it, or that the file stands. After `stop` nothing is begun.
-    pub async fn send(&self, message: &Built, message_id: &str, stop: &CancellationToken) -> Sending {
+    pub async fn send(
+        &self,
+        message: &BuiltMessage,
+        message_id: &str,
+        stop: &CancellationToken,
+    ) -> SendAttempt {
         match self {
             Transport::Directory(folder) => {
-                Sending::by(Some(0), write_eml(folder, message_id, message.text.as_bytes()))
+                SendAttempt::by(Some(0), write_eml(folder, message_id, message.text.as_bytes()))
             }
             Transport::Smtp(smtp) => smtp.send(&message.envelope, &message.text, stop).await,
         }

@@ -6,6 +6,7 @@ mod trim;
 use super::page::{ItemPage, Page};
 use super::prose_date::DateRules;
 use super::{Document, decode, guarded};
+use crate::extract::elements;
 use crate::support::text::{bound_markup, one_line};
 
 /// Pages with more elements are not analysed.
@@ -77,7 +78,7 @@ fn text_without(fragment: &scraper::Html, left_out: &[ego_tree::NodeId]) -> Stri
             match element.name() {
                 "td" | "th" => out.push(' '),
                 "br" | "hr" if is_open => out.push('\n'),
-                name if is_block(name) => out.push('\n'),
+                name if elements::is_block(name) => out.push('\n'),
                 _ => {}
             }
         } else if let Some(words) = node.value().as_text().filter(|_| is_open && !is_left_out(node, left_out))
@@ -86,40 +87,6 @@ fn text_without(fragment: &scraper::Html, left_out: &[ego_tree::NodeId]) -> Stri
         }
     }
     out.lines().map(one_line).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
-}
-
-fn is_block(name: &str) -> bool {
-    matches!(
-        name,
-        "p" | "div"
-            | "section"
-            | "article"
-            | "main"
-            | "header"
-            | "footer"
-            | "aside"
-            | "ul"
-            | "ol"
-            | "li"
-            | "dl"
-            | "dt"
-            | "dd"
-            | "h1"
-            | "h2"
-            | "h3"
-            | "h4"
-            | "h5"
-            | "h6"
-            | "blockquote"
-            | "pre"
-            | "table"
-            | "tr"
-            | "figure"
-            | "figcaption"
-            | "address"
-            | "details"
-            | "summary"
-    )
 }
 
 fn is_left_out(node: ego_tree::NodeRef<'_, scraper::Node>, left_out: &[ego_tree::NodeId]) -> bool {

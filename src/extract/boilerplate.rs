@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use crate::extract::elements::BLOCK_STARTS;
 use crate::model::feed::{RawEntry, RawText};
 use crate::support::text::{LineBuffer, one_line};
 
@@ -12,32 +13,8 @@ const ENTRIES_MIN: usize = 3;
 const BLOCKS_MAX: usize = 6;
 /// A block that is longer is part of the story, in bytes.
 const BLOCK_BYTES_MAX: usize = 2_000;
-/// Elements that begin a block.
-const BLOCKS: [&str; 20] = [
-    "p",
-    "div",
-    "ul",
-    "ol",
-    "hr",
-    "br",
-    "table",
-    "section",
-    "article",
-    "footer",
-    "header",
-    "aside",
-    "nav",
-    "blockquote",
-    "figure",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "pre",
-];
-
 #[derive(Clone, Copy)]
-enum End {
+enum TextEnd {
     First,
     Last,
 }
@@ -56,7 +33,7 @@ pub fn strip(entries: &mut [&mut RawEntry]) {
                 Some((title, of(raw).as_mut().filter(|text| text.is_html)?))
             })
             .collect();
-        for end in [End::Last, End::First] {
+        for end in [TextEnd::Last, TextEnd::First] {
             for _ in 0..BLOCKS_MAX {
                 if !strip_block(&mut texts, end) {
                     break;
@@ -73,7 +50,7 @@ pub fn strip(entries: &mut [&mut RawEntry]) {
 }
 
 /// Takes one block from an end of each text that has it in common with others; answers whether there was one.
-fn strip_block(texts: &mut [(String, &mut RawText)], end: End) -> bool {
+fn strip_block(texts: &mut [(String, &mut RawText)], end: TextEnd) -> bool {
     if texts.len() < ENTRIES_MIN {
         return false;
     }
@@ -92,8 +69,8 @@ fn strip_block(texts: &mut [(String, &mut RawText)], end: End) -> bool {
     for ((_, text), at) in texts.iter_mut().zip(repeated) {
         let Some(at) = at else { continue };
         match end {
-            End::Last => text.value.truncate(at),
-            End::First => drop(text.value.drain(..at)),
+            TextEnd::Last => text.value.truncate(at),
+            TextEnd::First => drop(text.value.drain(..at)),
         }
         is_any = true;
     }
@@ -102,22 +79,22 @@ fn strip_block(texts: &mut [(String, &mut RawText)], end: End) -> bool {
 
 /// Where the first block of a text ends or its last one begins, and its words, in which the title of the entry is a placeholder.
 /// `None` where there is nothing else, or nothing in it.
-fn block_at(html: &str, title: &str, end: End) -> Option<(usize, String)> {
+fn block_at(html: &str, title: &str, end: TextEnd) -> Option<(usize, String)> {
     let bytes = html.as_bytes();
     let is_start = |at: &usize| is_block_start(&html[at + 1..]);
     let at = match end {
-        End::Last => memchr::memrchr_iter(b'<', bytes)
+        TextEnd::Last => memchr::memrchr_iter(b'<', bytes)
             .take_while(|at| html.len() - at <= BLOCK_BYTES_MAX)
             .filter(is_start)
             .find(|at| has_words(&html[*at..]))?,
-        End::First => memchr::memchr_iter(b'<', bytes)
+        TextEnd::First => memchr::memchr_iter(b'<', bytes)
             .take_while(|at| *at <= BLOCK_BYTES_MAX)
             .filter(is_start)
             .find(|at| has_words(&html[..*at]))?,
     };
     let (block, rest) = match end {
-        End::Last => (&html[at..], &html[..at]),
-        End::First => (&html[..at], &html[at..]),
+        TextEnd::Last => (&html[at..], &html[..at]),
+        TextEnd::First => (&html[..at], &html[at..]),
     };
     if !has_words(rest) {
         return None;
@@ -128,7 +105,7 @@ fn block_at(html: &str, title: &str, end: End) -> Option<(usize, String)> {
 
 fn is_block_start(tag: &str) -> bool {
     let length = tag.bytes().take_while(u8::is_ascii_alphanumeric).count();
-    BLOCKS.iter().any(|name| tag[..length].eq_ignore_ascii_case(name))
+    BLOCK_STARTS.iter().any(|name| tag[..length].eq_ignore_ascii_case(name))
 }
 
 /// Whether there is anything but tags and white space in a piece of HTML: of most, only the beginning is read.

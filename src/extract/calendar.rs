@@ -10,12 +10,12 @@ use crate::support::text::fold;
 
 /// A number, a word, or a separator that is meaningful between numbers. Each ideograph is a token of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Token<'a> {
+pub(super) struct TextToken<'a> {
     pub text: &'a str,
     pub start: usize,
 }
 
-impl Token<'_> {
+impl TextToken<'_> {
     pub(super) fn end(&self) -> usize {
         self.start + self.text.len()
     }
@@ -51,7 +51,7 @@ pub(super) fn plain_sign(c: char) -> char {
 }
 
 /// Splits a folded text into tokens.
-pub(super) fn tokens(folded: &str) -> Vec<Token<'_>> {
+pub(super) fn tokens(folded: &str) -> Vec<TextToken<'_>> {
     let mut tokens = Vec::new();
     let mut start = 0;
     while let Some(first) = folded[start..].chars().next() {
@@ -63,7 +63,7 @@ pub(super) fn tokens(folded: &str) -> Vec<Token<'_>> {
         };
         let length = rest.find(|c| !is_same(c)).unwrap_or(rest.len()).max(first.len_utf8());
         if first.is_alphanumeric() || matches!(first, '/' | '-' | '.') {
-            tokens.push(Token { text: &rest[..length], start });
+            tokens.push(TextToken { text: &rest[..length], start });
         }
         start += length;
     }
@@ -76,7 +76,7 @@ fn is_ideograph(c: char) -> bool {
 
 /// The unit of time that a word denotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unit {
+pub(super) enum TimeUnit {
     Second,
     Minute,
     Hour,
@@ -88,7 +88,7 @@ pub(super) enum Unit {
 
 /// What a text says of a day in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum DateRole {
     /// Nothing.
     Plain,
     Published,
@@ -100,11 +100,11 @@ pub(super) enum Role {
 }
 
 /// Words of one kind with their values, each stored as a sequence of tokens.
-pub(super) struct Words<T>(HashMap<String, Vec<(Vec<String>, T)>>);
+pub(super) struct PhraseTable<T>(HashMap<String, Vec<(Vec<String>, T)>>);
 
-impl<T: Copy> Words<T> {
+impl<T: Copy> PhraseTable<T> {
     fn new() -> Self {
-        Words(HashMap::new())
+        PhraseTable(HashMap::new())
     }
 
     fn add(&mut self, line: &str, value: T) {
@@ -118,7 +118,7 @@ impl<T: Copy> Words<T> {
     }
 
     /// The longest entry that the tokens start with: its value, and its number of tokens.
-    pub(super) fn at_start(&self, tokens: &[Token]) -> Option<(T, usize)> {
+    pub(super) fn at_start(&self, tokens: &[TextToken]) -> Option<(T, usize)> {
         let found = self.0.get(tokens.first()?.text)?.iter().filter(|(parts, _)| {
             parts.len() <= tokens.len() && parts.iter().zip(tokens).all(|(part, token)| part == token.text)
         });
@@ -127,54 +127,54 @@ impl<T: Copy> Words<T> {
 }
 
 /// All words of the data file.
-pub(super) struct Calendar {
-    pub months: Words<i8>,
+pub(super) struct DateVocabulary {
+    pub months: PhraseTable<i8>,
     /// Monday is 1.
-    pub weekdays: Words<i8>,
-    pub joints: Words<()>,
-    pub around: Words<()>,
-    pub published: Words<()>,
+    pub weekdays: PhraseTable<i8>,
+    pub joints: PhraseTable<()>,
+    pub around: PhraseTable<()>,
+    pub published: PhraseTable<()>,
     /// What stands before a day and says of what it is.
-    pub labels: Words<Role>,
+    pub labels: PhraseTable<DateRole>,
     /// The same, where nothing stands between it and the day.
-    pub stated: Words<Role>,
+    pub stated: PhraseTable<DateRole>,
     /// What stands between the first and the last of several days, and before the first.
-    pub through: Words<()>,
-    pub first: Words<()>,
+    pub through: PhraseTable<()>,
+    pub first: PhraseTable<()>,
     /// What stands between two days of several.
-    pub and: Words<()>,
-    pub times: Words<()>,
-    pub figures: Words<()>,
-    pub references: Words<()>,
+    pub and: PhraseTable<()>,
+    pub times: PhraseTable<()>,
+    pub figures: PhraseTable<()>,
+    pub references: PhraseTable<()>,
     /// Units of time, with the count contained in the word itself.
-    pub units: Words<(Unit, i64)>,
-    pub before: Words<()>,
-    pub after: Words<()>,
-    pub days_ago: Words<i64>,
-    pub numbers: Words<i64>,
+    pub units: PhraseTable<(TimeUnit, i64)>,
+    pub before: PhraseTable<()>,
+    pub after: PhraseTable<()>,
+    pub days_ago: PhraseTable<i64>,
+    pub numbers: PhraseTable<i64>,
 }
 
 /// The words of all languages of the interface.
-pub(super) static CALENDAR: LazyLock<Calendar> = LazyLock::new(|| {
-    let mut all = Calendar {
-        months: Words::new(),
-        weekdays: Words::new(),
-        joints: Words::new(),
-        around: Words::new(),
-        published: Words::new(),
-        labels: Words::new(),
-        stated: Words::new(),
-        through: Words::new(),
-        first: Words::new(),
-        and: Words::new(),
-        times: Words::new(),
-        figures: Words::new(),
-        references: Words::new(),
-        units: Words::new(),
-        before: Words::new(),
-        after: Words::new(),
-        days_ago: Words::new(),
-        numbers: Words::new(),
+pub(super) static CALENDAR: LazyLock<DateVocabulary> = LazyLock::new(|| {
+    let mut all = DateVocabulary {
+        months: PhraseTable::new(),
+        weekdays: PhraseTable::new(),
+        joints: PhraseTable::new(),
+        around: PhraseTable::new(),
+        published: PhraseTable::new(),
+        labels: PhraseTable::new(),
+        stated: PhraseTable::new(),
+        through: PhraseTable::new(),
+        first: PhraseTable::new(),
+        and: PhraseTable::new(),
+        times: PhraseTable::new(),
+        figures: PhraseTable::new(),
+        references: PhraseTable::new(),
+        units: PhraseTable::new(),
+        before: PhraseTable::new(),
+        after: PhraseTable::new(),
+        days_ago: PhraseTable::new(),
+        numbers: PhraseTable::new(),
     };
     let lines = include_str!("calendar.txt").lines().filter(|line| !line.starts_with('#'));
     for (head, words) in lines.filter_map(|line| line.split_once(": ")) {
@@ -188,13 +188,13 @@ pub(super) static CALENDAR: LazyLock<Calendar> = LazyLock::new(|| {
             ("around", _) => all.around.add(words, ()),
             ("published", _) => {
                 all.published.add(words, ());
-                all.labels.add(words, Role::Published);
+                all.labels.add(words, DateRole::Published);
             }
             ("dated", _) => all.published.add(words, ()),
-            ("updated", _) => all.labels.add(words, Role::Updated),
-            ("stated", _) => all.stated.add(words, Role::Updated),
-            ("bound", _) => all.labels.add(words, Role::Bound),
-            ("event", _) => all.labels.add(words, Role::Event),
+            ("updated", _) => all.labels.add(words, DateRole::Updated),
+            ("stated", _) => all.stated.add(words, DateRole::Updated),
+            ("bound", _) => all.labels.add(words, DateRole::Bound),
+            ("event", _) => all.labels.add(words, DateRole::Event),
             ("through", _) => all.through.add(words, ()),
             ("first", _) => all.first.add(words, ()),
             ("and", _) => all.and.add(words, ()),
@@ -212,21 +212,21 @@ pub(super) static CALENDAR: LazyLock<Calendar> = LazyLock::new(|| {
     all
 });
 
-fn unit(name: &str) -> Unit {
+fn unit(name: &str) -> TimeUnit {
     match name {
-        "second" => Unit::Second,
-        "minute" => Unit::Minute,
-        "hour" => Unit::Hour,
-        "day" => Unit::Day,
-        "week" => Unit::Week,
-        "month" => Unit::Month,
-        _ => Unit::Year,
+        "second" => TimeUnit::Second,
+        "minute" => TimeUnit::Minute,
+        "hour" => TimeUnit::Hour,
+        "day" => TimeUnit::Day,
+        "week" => TimeUnit::Week,
+        "month" => TimeUnit::Month,
+        _ => TimeUnit::Year,
     }
 }
 
 /// A day found in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct FoundDate {
     pub date: Date,
     /// The tokens it consists of: `from..to`.
     pub from: usize,
@@ -239,18 +239,23 @@ pub(super) struct Found {
 
 /// The first complete date among the tokens of `folded`. In prose, a two-digit year needs more supporting context than in a
 /// field that contains nothing but a date.
-pub(super) fn first_day(folded: &str, tokens: &[Token], order: DateOrder, is_prose: bool) -> Option<Found> {
+pub(super) fn first_day(
+    folded: &str,
+    tokens: &[TextToken],
+    order: DateOrder,
+    is_prose: bool,
+) -> Option<FoundDate> {
     next_day(folded, tokens, 0, order, is_prose)
 }
 
 /// The first complete date from a token on.
 pub(super) fn next_day(
     folded: &str,
-    tokens: &[Token],
+    tokens: &[TextToken],
     from: usize,
     order: DateOrder,
     is_prose: bool,
-) -> Option<Found> {
+) -> Option<FoundDate> {
     (from..tokens.len()).find_map(|at| {
         numeric(folded, tokens, at, order, is_prose)
             .or_else(|| roman(tokens, at))
@@ -262,9 +267,9 @@ pub(super) fn next_day(
 
 /// `20 Nov 26`, `20 NOV '26`, `24/nov./26`: a year of two digits, where the figures are joined, the year is marked as one, or there
 /// is nothing else but dates. "20 nov 18 h" is a time of day.
-fn written_short(folded: &str, tokens: &[Token], from: usize) -> Option<Found> {
+fn written_short(folded: &str, tokens: &[TextToken], from: usize) -> Option<FoundDate> {
     let first = tokens.get(from).filter(|first| first.is_number())?;
-    let short = |rest: &[Token]| {
+    let short = |rest: &[TextToken]| {
         let token = rest.first().filter(|token| token.text.len() == 2)?;
         let is_marked = folded[..token.start].ends_with(['\'', '/', '-']);
         let is_time = folded[token.end()..].trim_start().starts_with([':', 'h', 'u'])
@@ -297,7 +302,7 @@ fn day(token: &str) -> Option<i8> {
 }
 
 /// The number of tokens that join two parts of a written date: ordinal suffixes, "de", "del", full stops.
-fn joint(tokens: &[Token]) -> usize {
+fn joint(tokens: &[TextToken]) -> usize {
     let mut at = 0;
     while let Some(rest) = tokens.get(at..).filter(|rest| !rest.is_empty()) {
         match CALENDAR.joints.at_start(rest) {
@@ -311,15 +316,15 @@ fn joint(tokens: &[Token]) -> usize {
 
 /// `14 octobre 2022`, `5 de octubre de 2022`, `October 5, 2022`, `2022 Oct 5`; the year is read by `year_of`.
 pub(super) fn written(
-    tokens: &[Token],
+    tokens: &[TextToken],
     from: usize,
-    year_of: impl Fn(&[Token]) -> Option<(i16, usize)>,
-) -> Option<Found> {
+    year_of: impl Fn(&[TextToken]) -> Option<(i16, usize)>,
+) -> Option<FoundDate> {
     let month_at = |at: usize| month_at(tokens, at);
     let joint_at = |at: usize| at + tokens.get(at..).map_or(0, joint);
     let found = |year: i16, month: i8, day: i8, to: usize| {
         let date = Date::new(year, month, day).ok()?;
-        Some(Found { date, from, to, proves: None, is_ambiguous: false })
+        Some(FoundDate { date, from, to, proves: None, is_ambiguous: false })
     };
     let first = tokens.get(from)?;
     if let Some(day) = day(first.text) {
@@ -344,7 +349,7 @@ pub(super) fn written(
 }
 
 /// The month that tokens name from one on, and their number; also by its names of two regions, "تشرين الأول/أكتوبر".
-fn month_at(tokens: &[Token], at: usize) -> Option<(i8, usize)> {
+fn month_at(tokens: &[TextToken], at: usize) -> Option<(i8, usize)> {
     let (month, length) = CALENDAR.months.at_start(tokens.get(at..)?)?;
     let rest = &tokens[at + length..];
     let sign = usize::from(rest.first().is_some_and(|token| token.text == "/"));
@@ -353,7 +358,7 @@ fn month_at(tokens: &[Token], at: usize) -> Option<(i8, usize)> {
 }
 
 /// `20.X.2026`, `20/X/2026`.
-fn roman(all: &[Token], from: usize) -> Option<Found> {
+fn roman(all: &[TextToken], from: usize) -> Option<FoundDate> {
     const MONTHS: [&str; 12] = ["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii"];
     let run @ [first, separator, month, same, last, ..] = all.get(from..)? else { return None };
     let is_joined = run[..5].windows(2).all(|two| two[0].end() == two[1].start);
@@ -363,16 +368,16 @@ fn roman(all: &[Token], from: usize) -> Option<Found> {
     let month = MONTHS.iter().position(|roman| *roman == month.text)? + 1;
     let date = Date::new(year(last.text)?, month as i8, day(first.text)?).ok()?;
     let is_date = !is_in_longer_run(all, from, separator.text) && !is_reference(all, from);
-    is_date.then_some(Found { date, from, to: from + 5, proves: None, is_ambiguous: false })
+    is_date.then_some(FoundDate { date, from, to: from + 5, proves: None, is_ambiguous: false })
 }
 
 /// `2022年10月4日`, `2022년 10월 4일`.
-fn ideographic(tokens: &[Token], from: usize) -> Option<Found> {
+fn ideographic(tokens: &[TextToken], from: usize) -> Option<FoundDate> {
     let [y, of_year, m, of_month, d, of_day, ..] = tokens.get(from..)? else { return None };
     let signs = [of_year.text, of_month.text, of_day.text];
     let is_date = matches!(signs, ["年", "月", "日" | "号"]) || signs.map(korean) == ["y", "m", "d"];
     let date = Date::new(year(y.text)?, number(m.text, 1..=2)? as i8, day(d.text)?).ok()?;
-    is_date.then_some(Found { date, from, to: from + 6, proves: None, is_ambiguous: false })
+    is_date.then_some(FoundDate { date, from, to: from + 6, proves: None, is_ambiguous: false })
 }
 
 /// Folding decomposes Hangul syllables, so they are recomposed first.
@@ -391,8 +396,8 @@ fn unfold(text: &str) -> String {
 }
 
 /// Whether the numbers from `from` on are part of a longer sequence: a telephone number, an IP address, a version.
-fn is_in_longer_run(all: &[Token], from: usize, separator: &str) -> bool {
-    let goes_on = |token: Option<&Token>, next: Option<&Token>| {
+fn is_in_longer_run(all: &[TextToken], from: usize, separator: &str) -> bool {
+    let goes_on = |token: Option<&TextToken>, next: Option<&TextToken>| {
         token.zip(next).is_some_and(|(token, next)| {
             let is_joined = token.end() == next.start || next.end() == token.start;
             token.text == separator && next.is_number() && is_joined
@@ -403,7 +408,7 @@ fn is_in_longer_run(all: &[Token], from: usize, separator: &str) -> bool {
 }
 
 /// Whether figures are a reference: "Version 4.11.2026", "Art. 4.10.2022", "n° 2026-11-04".
-fn is_reference(all: &[Token], from: usize) -> bool {
+fn is_reference(all: &[TextToken], from: usize) -> bool {
     // "n°" folds to "n" and a sign that is no token.
     let said = all[..from].iter().rposition(|token| !token.is_separator());
     said.is_some_and(|at| CALENDAR.references.at_start(&all[at..=at]).is_some())
@@ -420,7 +425,13 @@ fn proven_order(dmy: Option<Date>, mdy: Option<Date>, weekday: Option<i8>) -> Op
 }
 
 /// `2022-10-14`, `14/10/2022`, `14.10.22`.
-fn numeric(folded: &str, all: &[Token], from: usize, order: DateOrder, is_prose: bool) -> Option<Found> {
+fn numeric(
+    folded: &str,
+    all: &[TextToken],
+    from: usize,
+    order: DateOrder,
+    is_prose: bool,
+) -> Option<FoundDate> {
     let [a, separator, b, same, c, ..] = all.get(from..)? else { return None };
     if separator.text != same.text || !separator.is_separator() {
         return None;
@@ -429,8 +440,8 @@ fn numeric(folded: &str, all: &[Token], from: usize, order: DateOrder, is_prose:
         return None;
     }
     let made =
-        |date: Date, proves, is_ambiguous| Some(Found { date, from, to: from + 5, proves, is_ambiguous });
-    let pair = |token: &Token| number(token.text, 1..=2).map(|value| value as i8);
+        |date: Date, proves, is_ambiguous| Some(FoundDate { date, from, to: from + 5, proves, is_ambiguous });
+    let pair = |token: &TextToken| number(token.text, 1..=2).map(|value| value as i8);
     if let Some(year) = year(a.text) {
         return made(Date::new(year, pair(b)?, day(c.text)?).ok()?, None, false);
     }
@@ -438,7 +449,7 @@ fn numeric(folded: &str, all: &[Token], from: usize, order: DateOrder, is_prose:
     if full.is_none() && is_prose && !stands_alone(folded, all, from) {
         return None;
     }
-    let short = |token: &Token| {
+    let short = |token: &TextToken| {
         number(token.text, 2..=2).map(|short| if short < 70 { 2000 + short } else { 1900 + short })
     };
     if order == DateOrder::Ymd && full.is_none() {
@@ -459,14 +470,14 @@ fn numeric(folded: &str, all: &[Token], from: usize, order: DateOrder, is_prose:
 }
 
 /// The weekday right before a date, which resolves its order: "Mon, 10/03/2022" can be read in one way only.
-fn weekday_before(tokens: &[Token], at: usize) -> Option<i8> {
+fn weekday_before(tokens: &[TextToken], at: usize) -> Option<i8> {
     let before = tokens[..at].iter().rposition(|token| !token.is_separator())?;
     CALENDAR.weekdays.at_start(&tokens[before..=before]).map(|(weekday, _)| weekday)
 }
 
 /// Whether three numbers in prose, the last with two digits, can be a date: each has two digits, and nothing around them
 /// indicates a quantity or a number.
-fn stands_alone(folded: &str, tokens: &[Token], from: usize) -> bool {
+fn stands_alone(folded: &str, tokens: &[TextToken], from: usize) -> bool {
     let (first, last) = (&tokens[from], &tokens[from + 4]);
     if folded.contains(['€', '$', '£', '%', '#', '°']) {
         return false;
@@ -478,7 +489,7 @@ fn stands_alone(folded: &str, tokens: &[Token], from: usize) -> bool {
     let before = folded[..first.start].trim_end();
     let after = folded[last.end()..].trim_start();
     let is_edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
-    let is_figure = |token: Option<&Token>| {
+    let is_figure = |token: Option<&TextToken>| {
         token.is_some_and(|token| CALENDAR.figures.at_start(std::slice::from_ref(token)).is_some())
     };
     let said = tokens[..from].iter().rposition(|token| !token.is_separator()).map(|at| &tokens[at]);
@@ -497,11 +508,11 @@ fn stands_alone(folded: &str, tokens: &[Token], from: usize) -> bool {
 }
 
 /// Whether the tokens consist of nothing but days, months, years and times of day.
-pub(super) fn is_all_dates(tokens: &[Token]) -> bool {
+pub(super) fn is_all_dates(tokens: &[TextToken]) -> bool {
     let words = &*CALENDAR;
-    let has_figures = tokens.iter().any(Token::is_number);
-    let updated = |rest: &[Token]| {
-        let label = words.labels.at_start(rest).filter(|(role, _)| has_figures && *role == Role::Updated);
+    let has_figures = tokens.iter().any(TextToken::is_number);
+    let updated = |rest: &[TextToken]| {
+        let label = words.labels.at_start(rest).filter(|(role, _)| has_figures && *role == DateRole::Updated);
         label.map(|found| found.1)
     };
     let mut at = 0;

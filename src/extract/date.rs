@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use jiff::civil::{Date, ISOWeekDate, Time, Weekday};
 use jiff::{SignedDuration, Timestamp};
 
-use super::calendar::{CALENDAR, Role, folded, plain_sign, tokens};
+use super::calendar::{CALENDAR, DateRole, folded, plain_sign, tokens};
 use super::mention::{Mention, mentions};
 use super::zone::{half_of_day, in_named_zone, zone_seconds};
 use crate::model::source::DateOrder;
@@ -84,7 +84,7 @@ fn spoken(text: &str, order: DateOrder) -> Option<ReadDate> {
     let folded = folded(text);
     let tokens = tokens(&folded);
     let found = mentions(&folded, &tokens, order, false);
-    let role = |wanted: Role| found.iter().position(|mention| mention.role == wanted);
+    let role = |wanted: DateRole| found.iter().position(|mention| mention.role == wanted);
     let at = |at: usize| {
         let Mention { found: day, .. } = &found[at];
         let start = at.checked_sub(1).map_or(0, |before| tokens[found[before].found.to - 1].end());
@@ -97,8 +97,9 @@ fn spoken(text: &str, order: DateOrder) -> Option<ReadDate> {
         };
         instant(day.date, seconds, zone)
     };
-    let own = role(Role::Published).or_else(|| role(Role::Plain)).or((!found.is_empty()).then_some(0))?;
-    let updated = role(Role::Updated).filter(|updated| *updated != own).and_then(at);
+    let own =
+        role(DateRole::Published).or_else(|| role(DateRole::Plain)).or((!found.is_empty()).then_some(0))?;
+    let updated = role(DateRole::Updated).filter(|updated| *updated != own).and_then(at);
     let day = found[own].found;
     Some(ReadDate { at: at(own)?, updated, proves: day.proves, is_ambiguous: day.is_ambiguous })
 }

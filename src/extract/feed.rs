@@ -10,7 +10,7 @@ use url::Url;
 
 use self::entry::keep_first;
 use super::date::{ReadDate, parse_date, read_date};
-use super::prose_date::{DateRules, OpenDays, day_from_today, has_half_day, midnight};
+use super::prose_date::{AmbiguousDates, DateRules, day_from_today, has_half_day, midnight};
 use super::xml::{Cursor, Element, TextMode, Vocabulary};
 use crate::model::feed::{FeedFormat, Link, Person, RawEntry, RawFeed, RawText};
 use crate::model::source::DateOrder;
@@ -28,16 +28,20 @@ const ENTRY_NAMES: [&str; 2] = ["item", "entry"];
 /// Reads an XML feed. `None` if it contains no feed element. Ambiguous numeric dates are read in the order of `rules`, unless the
 /// unambiguous ones show the other order.
 pub(super) fn read_feed(text: &str, base: Option<Url>, rules: DateRules) -> Option<RawFeed> {
-    let mut habit = DateHabit { order: rules.order, now: rules.now, ..DateHabit::default() };
+    let mut habit = DateConvention { order: rules.order, now: rules.now, ..DateConvention::default() };
     let feed = read_in(text, base.clone(), &mut habit);
     let shown = habit.shown();
     let feed = match shown {
         Some(order) if order != rules.order && habit.is_ambiguous => {
-            read_in(text, base, &mut DateHabit { order, now: rules.now, ..DateHabit::default() })
+            read_in(text, base, &mut DateConvention { order, now: rules.now, ..DateConvention::default() })
         }
         None if rules.order == DateOrder::default() && habit.is_ambiguous => {
             let order = DateOrder::Mdy;
-            let other = read_in(text, base, &mut DateHabit { order, now: rules.now, ..DateHabit::default() });
+            let other = read_in(
+                text,
+                base,
+                &mut DateConvention { order, now: rules.now, ..DateConvention::default() },
+            );
             match (feed, other) {
                 (Some(feed), Some(other)) if is_month_first(&feed, &other, habit, rules.now) => Some(other),
                 (feed, _) => feed,
@@ -52,11 +56,11 @@ pub(super) fn read_feed(text: &str, base: Option<Url>, rules: DateRules) -> Opti
 fn is_month_first(
     day_first: &RawFeed,
     month_first: &RawFeed,
-    habit: DateHabit,
+    habit: DateConvention,
     now: Option<jiff::Timestamp>,
 ) -> bool {
     let days = |feed: &RawFeed| feed.entries.iter().filter_map(|entry| entry.published).collect();
-    let open = OpenDays {
+    let open = AmbiguousDates {
         day_first: days(day_first),
         month_first: days(month_first),
         has_half_day: habit.has_half_day,
@@ -66,7 +70,7 @@ fn is_month_first(
 
 /// How a feed writes its dates.
 #[derive(Debug, Clone, Copy, Default)]
-struct DateHabit {
+struct DateConvention {
     order: DateOrder,
     /// The reference time for "yesterday"; without it, relative dates are ignored.
     now: Option<jiff::Timestamp>,
@@ -79,7 +83,7 @@ struct DateHabit {
     has_half_day: bool,
 }
 
-impl DateHabit {
+impl DateConvention {
     fn read(&mut self, text: &str) -> Option<ReadDate> {
         let Some(read) = read_date(text, self.order) else {
             let at = midnight(day_from_today(text, self.now?)?)?;
@@ -101,7 +105,7 @@ impl DateHabit {
     }
 }
 
-fn read_in(text: &str, base: Option<Url>, habit: &mut DateHabit) -> Option<RawFeed> {
+fn read_in(text: &str, base: Option<Url>, habit: &mut DateConvention) -> Option<RawFeed> {
     let mut reader = FeedReader {
         cursor: Cursor::new(text, base),
         feed: RawFeed::default(),
@@ -126,7 +130,7 @@ struct FeedReader<'a> {
     cursor: Cursor<'a>,
     feed: RawFeed,
     has_root: bool,
-    habit: DateHabit,
+    habit: DateConvention,
 }
 
 impl<'a> FeedReader<'a> {
@@ -368,8 +372,8 @@ impl<'a> FeedReader<'a> {
         let (mut person, mut line) = (Person::default(), String::new());
         while let Some(event) = self.cursor.next_in(element.depth) {
             match event {
-                super::xml::Event::Text(text) => line.push_str(&text),
-                super::xml::Event::Start(child) => {
+                super::xml::XmlEvent::Text(text) => line.push_str(&text),
+                super::xml::XmlEvent::Start(child) => {
                     let resolves = matches!(child.name.as_ref(), "uri" | "url" | "homepage");
                     let base = self.cursor.base().cloned();
                     let value = self.read_plain(&child);

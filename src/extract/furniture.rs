@@ -10,6 +10,7 @@ use url::Url;
 
 use super::page::selector;
 use super::words;
+use crate::extract::elements::ESCAPED_STARTS;
 use crate::model::address::{canonical_key, without_index};
 use crate::support::text::{attribute_of, bound_markup, fold, named_reference, one_line};
 
@@ -25,33 +26,11 @@ const BACK_BLOCK_BYTES_MAX: usize = 2_000;
 /// Maximum length of a character reference, in bytes.
 const REFERENCE_BYTES_MAX: usize = 32;
 
-/// Block elements that double-escaped text begins with.
-const BLOCKS: [&str; 18] = [
-    "p",
-    "div",
-    "br",
-    "ul",
-    "ol",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "table",
-    "blockquote",
-    "img",
-    "figure",
-    "section",
-    "article",
-    "span",
-    "strong",
-    "a ",
-];
-
 /// Undoes double escaping, if all of the HTML is escaped, from its first block to its last.
 pub(super) fn escaped_twice(html: &str) -> Option<String> {
     let trimmed = html.trim();
     let first = trimmed.strip_prefix("&lt;")?;
-    let is_block = BLOCKS.iter().any(|name| {
+    let is_block = ESCAPED_STARTS.iter().any(|name| {
         first.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
             && first[name.len()..].starts_with(|c: char| !c.is_ascii_alphanumeric())
             || name.ends_with(' ') && first.starts_with(name)
@@ -65,7 +44,7 @@ pub(super) fn escaped_twice(html: &str) -> Option<String> {
 }
 
 /// What the feed says of an entry outside of its text.
-pub(super) struct Known<'a> {
+pub(super) struct EntryContext<'a> {
     pub address: Option<&'a Url>,
     pub title: &'a str,
     pub authors: &'a [String],
@@ -73,7 +52,7 @@ pub(super) struct Known<'a> {
 }
 
 /// The text without additions of the system; `None` if there are none.
-pub(super) fn without_furniture(html: &str, known: &Known) -> Option<String> {
+pub(super) fn without_furniture(html: &str, known: &EntryContext) -> Option<String> {
     let mut text = fields::without_fields(html, known);
     let mut take = |without: Option<String>| text = without.or(text.take());
     take(without_back_sentence(html, known).or_else(|| without_sentence_at_end(html, known)));
@@ -103,7 +82,7 @@ fn last_paragraph(html: &str) -> Option<usize> {
 }
 
 /// Whether a paragraph may be a sentence that a system adds: most are not, which can be told without parsing them.
-fn may_be_told(block: &str) -> bool {
+fn may_be_added_sentence(block: &str) -> bool {
     let bare: String =
         block.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text)).collect();
     // References, and signs in attributes, take a parser.
@@ -121,9 +100,10 @@ fn may_be_told(block: &str) -> bool {
 
 /// Removes the last paragraph if it is the sentence that WordPress adds, in one of the languages of the interface: with the
 /// title, or with a link to the entry whose title was another one then.
-fn without_back_sentence(html: &str, known: &Known) -> Option<String> {
+fn without_back_sentence(html: &str, known: &EntryContext) -> Option<String> {
     let at = last_paragraph(html)?;
-    let block = html.get(at..).filter(|block| block.len() <= BACK_BLOCK_BYTES_MAX && may_be_told(block))?;
+    let block =
+        html.get(at..).filter(|block| block.len() <= BACK_BLOCK_BYTES_MAX && may_be_added_sentence(block))?;
     let (plain, title) = (words::plain(&text_of(block)), words::plain(&text_of(known.title)));
     let is_told = |title: &str| {
         !title.is_empty()
@@ -146,7 +126,7 @@ fn without_back_sentence(html: &str, known: &Known) -> Option<String> {
 }
 
 /// Removes the sentence that WordPress adds where it stands in one paragraph with the text: with the entry's own title.
-fn without_sentence_at_end(html: &str, known: &Known) -> Option<String> {
+fn without_sentence_at_end(html: &str, known: &EntryContext) -> Option<String> {
     let title = words::plain(&text_of(known.title));
     let start = html.len().saturating_sub(BACK_BLOCK_BYTES_MAX);
     let start = (start..=html.len()).find(|at| html.is_char_boundary(*at))?;
@@ -287,7 +267,7 @@ mod tests {
 
     fn plain(html: &str, title: &str) -> String {
         let address = Url::parse("https://x.org/a/").unwrap();
-        let known = Known {
+        let known = EntryContext {
             address: Some(&address),
             title,
             authors: &["ana".to_owned()],

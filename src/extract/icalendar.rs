@@ -229,8 +229,8 @@ impl<'a> Calendar<'a> {
         &mut self,
         events: &[(EventKey, &'a ICalendarComponent)],
         cancelled: &[EventKey],
-    ) -> HashMap<String, Changes> {
-        let mut changed: HashMap<String, Changes> = HashMap::new();
+    ) -> HashMap<String, RecurrenceOverrides> {
+        let mut changed: HashMap<String, RecurrenceOverrides> = HashMap::new();
         let kept: HashSet<&EventKey> = events.iter().map(|(key, _)| key).chain(cancelled).collect();
         for component in &self.calendar.components {
             let (Some(uid), Some(of)) = (text(component, &Property::Uid), recurrence_id(component)) else {
@@ -352,7 +352,7 @@ impl<'a> Calendar<'a> {
         &self,
         component: &ICalendarComponent,
         first: &Event,
-        changes: Option<&Changes>,
+        changes: Option<&RecurrenceOverrides>,
     ) -> Occurrence {
         if !is_rule_of_days(component) {
             return Occurrence::Unknown;
@@ -405,7 +405,7 @@ impl<'a> Calendar<'a> {
 
 /// How the occurrences of a rule were changed one by one.
 #[derive(Default)]
-struct Changes {
+struct RecurrenceOverrides {
     left_out: HashSet<i64>,
     /// All from this one on begin so much later (`RANGE=THISANDFUTURE`).
     moved_from: Option<(Timestamp, SignedDuration)>,

@@ -42,6 +42,11 @@ pub(super) fn read_json_feed(text: &str, base: Option<&Url>) -> Result<RawFeed, 
     if !root.has_items && !is_feed {
         return Err(refused(JsonFeedError::NoFeed));
     }
+    Ok(feed_of(root, fault, base))
+}
+
+/// The feed of a root object; `fault` is where its document breaks off.
+fn feed_of(root: Root, fault: Option<serde_json::Error>, base: Option<&Url>) -> RawFeed {
     let Root { head, items, passed_over, .. } = root;
     let mut feed = RawFeed {
         format: FeedFormat::JsonFeed,
@@ -66,7 +71,7 @@ pub(super) fn read_json_feed(text: &str, base: Option<&Url>) -> Result<RawFeed, 
         let items = many(passed_over, "item", "items");
         feed.problems.push(format!("{items} passed over, no object or one too many"));
     }
-    Ok(feed)
+    feed
 }
 
 /// The root object, read incrementally: items before a syntax error are kept, and no more of them are held than wanted.

@@ -358,7 +358,7 @@ fn cleaned(html: &str, recipients: &[String], leave: &[String]) -> (String, Opti
     for element in page.select(&selector("[style], [hidden]")).filter(|element| is_hidden(*element)) {
         gone.push(element.id());
     }
-    let mut blocks = Blocks { chars_of_mail: chars, judged: HashMap::new() };
+    let mut blocks = LinkBlocks { chars_of_mail: chars, judged: HashMap::new() };
     for anchor in page.select(&selector("a[href]")) {
         let href = anchor.attr("href").unwrap_or_default().trim();
         let lower = href.to_ascii_lowercase();
@@ -615,12 +615,12 @@ fn is_hidden(element: ElementRef) -> bool {
 }
 
 /// Blocks around links, each judged once: a hostile mail has one with thousands of links.
-struct Blocks {
+struct LinkBlocks {
     chars_of_mail: usize,
     judged: HashMap<NodeId, bool>,
 }
 
-impl Blocks {
+impl LinkBlocks {
     /// What goes with a link that is one recipient's: the block that holds it, where that says little else.
     fn around(&mut self, anchor: ElementRef) -> NodeId {
         let is_block = |element: &ElementRef| {

@@ -3,7 +3,7 @@
 
 use jiff::civil::{Date, Time};
 
-use super::calendar::{CALENDAR, Found, Role, Token, next_day};
+use super::calendar::{CALENDAR, DateRole, FoundDate, TextToken, next_day};
 use crate::model::source::DateOrder;
 
 /// How many words may stand between a label and its day: "Publié par la mairie le 3 mai 2026".
@@ -19,7 +19,7 @@ const TIME_TOKENS_MAX: usize = 4;
 
 /// How a day stands in its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stand {
+pub(super) enum MentionSetting {
     /// Within a sentence.
     Within,
     /// Beside a few words, as "News 24 May 2024" has it.
@@ -36,14 +36,14 @@ pub(super) struct Mention {
     pub begin: Option<Date>,
     /// The time of day behind it.
     pub time: Option<Time>,
-    pub role: Role,
-    pub stand: Stand,
-    pub found: Found,
+    pub role: DateRole,
+    pub stand: MentionSetting,
+    pub found: FoundDate,
 }
 
 /// The days that a folded text names, in its order.
-pub(super) fn mentions(folded: &str, tokens: &[Token], order: DateOrder, is_prose: bool) -> Vec<Mention> {
-    let mut found: Vec<Found> = Vec::new();
+pub(super) fn mentions(folded: &str, tokens: &[TextToken], order: DateOrder, is_prose: bool) -> Vec<Mention> {
+    let mut found: Vec<FoundDate> = Vec::new();
     while let Some(next) = next_day(folded, tokens, found.last().map_or(0, |last| last.to), order, is_prose) {
         found.push(next);
     }
@@ -68,32 +68,32 @@ pub(super) fn mentions(folded: &str, tokens: &[Token], order: DateOrder, is_pros
 /// What is said of one day: the tokens since the day before it belong to it, and those until the next day.
 fn mention(
     folded: &str,
-    tokens: &[Token],
-    found: Found,
+    tokens: &[TextToken],
+    found: FoundDate,
     (since, from, until): (usize, usize, usize),
     begin: Option<Date>,
 ) -> Mention {
     let label = label_before(folded, tokens, since, from);
     let times = times(folded, &tokens[found.to..until]);
     let role = match label {
-        _ if begin.is_some() || times.is_span => Role::Event,
+        _ if begin.is_some() || times.is_span => DateRole::Event,
         Some((role, _)) => role,
         // "10月14日发布", "am 3. Mai veröffentlicht".
-        None if until == tokens.len() && is_published(&tokens[found.to..]) => Role::Published,
-        None => Role::Plain,
+        None if until == tokens.len() && is_published(&tokens[found.to..]) => DateRole::Published,
+        None => DateRole::Plain,
     };
     let start = label.map_or(from, |(_, start)| start);
-    let stand = stand(folded, tokens, (start, found.to));
+    let stand = setting_of(folded, tokens, (start, found.to));
     Mention { date: found.date, begin, time: times.first, role, stand, found }
 }
 
-fn is_published(after: &[Token]) -> bool {
-    CALENDAR.labels.at_start(after).is_some_and(|(role, _)| role == Role::Published)
+fn is_published(after: &[TextToken]) -> bool {
+    CALENDAR.labels.at_start(after).is_some_and(|(role, _)| role == DateRole::Published)
 }
 
 /// What ties the first of several days to the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Tie {
+enum RangeConnector {
     /// A dash or an arrow.
     Sign,
     /// "to", "and".
@@ -101,27 +101,27 @@ enum Tie {
 }
 
 /// How two days are tied, if nothing else stands between the tokens before `from` and `to`.
-fn through(folded: &str, tokens: &[Token], from: usize, to: usize) -> Option<Tie> {
+fn through(folded: &str, tokens: &[TextToken], from: usize, to: usize) -> Option<RangeConnector> {
     const SIGNS: [&str; 11] = ["-", "--", ">", ">>", "->", "=>", "»", "→", "➔", "➜", "~"];
     let gap = &folded[tokens[from.checked_sub(1)?].end()..tokens[to].start];
     match gap.trim_matches(|c: char| c.is_whitespace() || c == '.') {
-        "&" => return Some(Tie::Word),
-        sign if SIGNS.contains(&sign) => return Some(Tie::Sign),
+        "&" => return Some(RangeConnector::Word),
+        sign if SIGNS.contains(&sign) => return Some(RangeConnector::Sign),
         _ => {}
     }
     let dots = tokens[from..to].iter().take_while(|token| token.text == ".").count();
     let between = &tokens[from + dots..to];
     let (_, length) = CALENDAR.through.at_start(between).or_else(|| CALENDAR.and.at_start(between))?;
     let is_rest = between[length..].iter().all(|token| is_joint(token) || is_weekday(token));
-    is_rest.then_some(Tie::Word)
+    is_rest.then_some(RangeConnector::Word)
 }
 
-fn is_joint(token: &Token) -> bool {
+fn is_joint(token: &TextToken) -> bool {
     let one = std::slice::from_ref(token);
     CALENDAR.joints.at_start(one).is_some() || CALENDAR.around.at_start(one).is_some() || token.is_separator()
 }
 
-fn is_weekday(token: &Token) -> bool {
+fn is_weekday(token: &TextToken) -> bool {
     CALENDAR.weekdays.at_start(std::slice::from_ref(token)).is_some()
 }
 
@@ -129,16 +129,16 @@ fn is_weekday(token: &Token) -> bool {
 /// 03.11.2026", "28/11/2026 - 03/12/2026".
 fn range(
     folded: &str,
-    tokens: &[Token],
-    last: &Found,
-    before: Option<&Found>,
+    tokens: &[TextToken],
+    last: &FoundDate,
+    before: Option<&FoundDate>,
     order: DateOrder,
 ) -> Option<(Date, usize)> {
     if let Some(before) = before.filter(|before| through(folded, tokens, before.to, last.from).is_some()) {
         return (before.date < last.date).then_some((before.date, before.from));
     }
     let starts = (last.from.saturating_sub(7)..last.from).rev();
-    starts.filter_map(|at| Half::at(tokens, at, last.from, order)).find_map(|half| {
+    starts.filter_map(|at| PartialDate::at(tokens, at, last.from, order)).find_map(|half| {
         let tie = through(folded, tokens, half.to, last.from)?;
         let said = half.from.checked_sub(1).map(|before| &tokens[before]);
         let is_first = said.is_none_or(|token| {
@@ -148,13 +148,13 @@ fn range(
         let year = last.date.year() - i16::from(month > last.date.month());
         let begin = Date::new(year, month, half.day).ok().filter(|begin| *begin < last.date)?;
         // A sign also stands between a number and a date: "Bulletin 12 - 14 mai 2026".
-        let is_range = is_first || half.is_day || tie == Tie::Word;
+        let is_range = is_first || half.is_day || tie == RangeConnector::Word;
         is_range.then(|| (begin, half.from - usize::from(is_first && said.is_some())))
     })
 }
 
 /// The first of several days, of the year of the last one, and perhaps of its month.
-struct Half {
+struct PartialDate {
     day: i8,
     month: Option<i8>,
     /// Whether it is a day whatever stands before it: its month has a name.
@@ -164,9 +164,9 @@ struct Half {
     to: usize,
 }
 
-impl Half {
-    fn at(tokens: &[Token], at: usize, until: usize, order: DateOrder) -> Option<Half> {
-        let small = |token: &Token| token.text.parse::<i8>().ok().filter(|_| token.text.len() <= 2);
+impl PartialDate {
+    fn at(tokens: &[TextToken], at: usize, until: usize, order: DateOrder) -> Option<PartialDate> {
+        let small = |token: &TextToken| token.text.parse::<i8>().ok().filter(|_| token.text.len() <= 2);
         let first = small(&tokens[at])?;
         let is_joined = |at: usize| tokens[at].end() == tokens[at + 1].start;
         // "10" of "20/10" is no day of its own.
@@ -178,11 +178,17 @@ impl Half {
             let second = small(&tokens[at + 2])?;
             let (day, month) = if order == DateOrder::Mdy { (second, first) } else { (first, second) };
             let is_day = tokens.get(at + 3).is_some_and(|after| after.text == "." && is_joined(at + 2));
-            return Some(Half { day, month: Some(month), is_day, from: at, to: at + 3 });
+            return Some(PartialDate { day, month: Some(month), is_day, from: at, to: at + 3 });
         }
         let named = at.checked_sub(1).and_then(|before| CALENDAR.months.at_start(&tokens[before..at]));
         if let Some((month, _)) = named {
-            return Some(Half { day: first, month: Some(month), is_day: true, from: at - 1, to: at + 1 });
+            return Some(PartialDate {
+                day: first,
+                month: Some(month),
+                is_day: true,
+                from: at - 1,
+                to: at + 1,
+            });
         }
         let mut to = at + 1;
         to += usize::from(tokens.get(to).is_some_and(|token| matches!(token.text, "er" | "." | "º")));
@@ -190,15 +196,15 @@ impl Half {
         let month = CALENDAR.months.at_start(tokens.get(to..until)?);
         to += month.map_or(0, |(_, length)| length);
         let is_day = month.is_some();
-        Some(Half { day: first, month: month.map(|(month, _)| month), is_day, from: at, to })
+        Some(PartialDate { day: first, month: month.map(|(month, _)| month), is_day, from: at, to })
     }
 }
 
 /// The last label before a day, and the token at which it begins.
-fn label_before(folded: &str, tokens: &[Token], since: usize, to: usize) -> Option<(Role, usize)> {
+fn label_before(folded: &str, tokens: &[TextToken], since: usize, to: usize) -> Option<(DateRole, usize)> {
     let (mut at, mut last) = (since, None);
     while at < to {
-        let is_free = |token: &Token| is_joint(token) || is_weekday(token);
+        let is_free = |token: &TextToken| is_joint(token) || is_weekday(token);
         let stated = CALENDAR.stated.at_start(&tokens[at..to]);
         let stated = stated.filter(|(_, length)| tokens[at + length..to].iter().all(is_free));
         match CALENDAR.labels.at_start(&tokens[at..to]).or(stated) {
@@ -224,7 +230,7 @@ struct Times {
     is_span: bool,
 }
 
-fn times(folded: &str, after: &[Token]) -> Times {
+fn times(folded: &str, after: &[TextToken]) -> Times {
     let starts = 0..after.len().min(TIME_TOKENS_MAX);
     let is_free = |at: usize| after[..at].iter().all(|token| is_joint(token) || token.text == "-");
     let first =
@@ -238,7 +244,7 @@ fn times(folded: &str, after: &[Token]) -> Times {
 }
 
 /// `18h`, `18 h 30`, `18:30`, `6 pm` at the start of the tokens, and its number of tokens.
-fn clock(folded: &str, tokens: &[Token]) -> Option<(Time, usize)> {
+fn clock(folded: &str, tokens: &[TextToken]) -> Option<(Time, usize)> {
     let hour = tokens.first().filter(|hour| hour.is_number() && hour.text.len() <= 2)?;
     let minute_at = |at: usize| {
         let minute = tokens.get(at).filter(|minute| minute.is_number() && minute.text.len() == 2)?;
@@ -270,7 +276,7 @@ fn clock(folded: &str, tokens: &[Token]) -> Option<(Time, usize)> {
 }
 
 /// What stands beside a day, beyond weekdays, prepositions and times that belong to it.
-enum Beside {
+enum AdjacentText {
     Nothing,
     /// A sign that sets it apart, and the number of words behind it.
     Sign,
@@ -279,46 +285,50 @@ enum Beside {
     Words(usize),
 }
 
-fn stand(folded: &str, tokens: &[Token], (from, to): (usize, usize)) -> Stand {
+fn setting_of(folded: &str, tokens: &[TextToken], (from, to): (usize, usize)) -> MentionSetting {
     let has_end = folded.trim_end().ends_with(['.', '!', '?', '…']);
     match (before(folded, tokens, from), after(folded, tokens, to)) {
-        (Beside::Nothing | Beside::Sign, Beside::Nothing) | (Beside::Nothing, Beside::Sign) => Stand::Apart,
-        (Beside::Sign, Beside::Sign) => Stand::Apart,
-        (Beside::Comma(words), Beside::Nothing | Beside::Sign)
-        | (Beside::Nothing | Beside::Sign, Beside::Comma(words))
+        (AdjacentText::Nothing | AdjacentText::Sign, AdjacentText::Nothing)
+        | (AdjacentText::Nothing, AdjacentText::Sign) => MentionSetting::Apart,
+        (AdjacentText::Sign, AdjacentText::Sign) => MentionSetting::Apart,
+        (AdjacentText::Comma(words), AdjacentText::Nothing | AdjacentText::Sign)
+        | (AdjacentText::Nothing | AdjacentText::Sign, AdjacentText::Comma(words))
             if words <= COMMA_WORDS_MAX && !has_end =>
         {
-            Stand::Apart
+            MentionSetting::Apart
         }
-        (Beside::Comma(words), Beside::Nothing) if words <= PLACE_WORDS_MAX => Stand::Apart,
-        (Beside::Words(words), Beside::Nothing) | (Beside::Nothing, Beside::Words(words))
+        (AdjacentText::Comma(words), AdjacentText::Nothing) if words <= PLACE_WORDS_MAX => {
+            MentionSetting::Apart
+        }
+        (AdjacentText::Words(words), AdjacentText::Nothing)
+        | (AdjacentText::Nothing, AdjacentText::Words(words))
             if words <= LOOSE_WORDS_MAX && !has_end =>
         {
-            Stand::Loose
+            MentionSetting::Loose
         }
-        _ => Stand::Within,
+        _ => MentionSetting::Within,
     }
 }
 
-fn before(folded: &str, tokens: &[Token], from: usize) -> Beside {
-    let word = |token: &Token| !token.is_separator();
-    let belongs = |token: &&Token| is_joint(token) || is_weekday(token) || is_dated(token);
+fn before(folded: &str, tokens: &[TextToken], from: usize) -> AdjacentText {
+    let word = |token: &TextToken| !token.is_separator();
+    let belongs = |token: &&TextToken| is_joint(token) || is_weekday(token) || is_dated(token);
     let own = tokens[..from].iter().rev().take_while(belongs).count();
-    let Some(last) = from.checked_sub(own + 1) else { return Beside::Nothing };
+    let Some(last) = from.checked_sub(own + 1) else { return AdjacentText::Nothing };
     let count = tokens[..=last].iter().filter(|token| word(token)).count();
     let between = &folded[tokens[last].end()..tokens[from].start];
     match sign_in(between).or_else(|| between.starts_with(". ").then_some('.')) {
-        Some(',') => Beside::Comma(count),
-        Some(_) => Beside::Sign,
+        Some(',') => AdjacentText::Comma(count),
+        Some(_) => AdjacentText::Sign,
         // "Arrêté du 3 mars": a preposition ties the day to what stands before it.
         None if tokens[last + 1..from].iter().any(|token| !is_weekday(token) && word(token)) => {
-            Beside::Words(usize::MAX)
+            AdjacentText::Words(usize::MAX)
         }
-        None => Beside::Words(count),
+        None => AdjacentText::Words(count),
     }
 }
 
-fn after(folded: &str, tokens: &[Token], to: usize) -> Beside {
+fn after(folded: &str, tokens: &[TextToken], to: usize) -> AdjacentText {
     let rest = &tokens[to..];
     let mut at = 0;
     while let Some(after) = rest.get(at..).filter(|after| !after.is_empty()) {
@@ -331,17 +341,17 @@ fn after(folded: &str, tokens: &[Token], to: usize) -> Beside {
         }
     }
     let start = tokens[to - 1].end();
-    let Some(next) = rest.get(at) else { return Beside::Nothing };
+    let Some(next) = rest.get(at) else { return AdjacentText::Nothing };
     let count = rest[at..].iter().filter(|token| !token.is_separator()).count();
     match sign_in(&folded[start..next.start]) {
-        Some(',') => Beside::Comma(count),
-        Some(_) => Beside::Sign,
-        None if next.is_number() => Beside::Words(usize::MAX),
-        None => Beside::Words(count),
+        Some(',') => AdjacentText::Comma(count),
+        Some(_) => AdjacentText::Sign,
+        None if next.is_number() => AdjacentText::Words(usize::MAX),
+        None => AdjacentText::Words(count),
     }
 }
 
-fn is_dated(token: &Token) -> bool {
+fn is_dated(token: &TextToken) -> bool {
     CALENDAR.published.at_start(std::slice::from_ref(token)).is_some()
 }
 

@@ -7,6 +7,7 @@ mod charset;
 mod codepages;
 pub mod date;
 mod dated_address;
+mod elements;
 mod feed;
 mod furniture;
 mod icalendar;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use url::Url;
 
 use self::charset::Decoded;
+use self::elements::TEXT_ELEMENTS;
 use self::json_feed::JsonFeedError;
 pub use self::mail::{ConfirmationRequest, MailHead, read_head};
 use self::page::{ItemPage, Page};
@@ -87,14 +89,14 @@ pub struct PageRules {
 pub struct PageReading {
     pub feed: RawFeed,
     /// `None` for a feed in place of the page, and if nothing was found.
-    pub way: Option<Way>,
+    pub way: Option<ExtractionMethod>,
     /// Selectors that find these cards; `None` if no selector does.
     pub select: Option<Select>,
 }
 
 /// How the entries of a page were found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum ExtractionMethod {
     Selectors,
     /// JSON-LD, microdata or h-feed.
     StructuredData,
@@ -102,13 +104,13 @@ pub enum Way {
     Records,
 }
 
-impl Way {
+impl ExtractionMethod {
     /// The name shown to the operator.
     pub fn name(self) -> &'static str {
         match self {
-            Way::Selectors => "selectors",
-            Way::StructuredData => "structured data",
-            Way::Records => "record mining",
+            ExtractionMethod::Selectors => "selectors",
+            ExtractionMethod::StructuredData => "structured data",
+            ExtractionMethod::Records => "record mining",
         }
     }
 }
@@ -148,10 +150,10 @@ pub fn read_page(document: Document, rules: &PageRules) -> Result<PageReading, E
         let mut reading = match &rules.select {
             Some(select) => PageReading {
                 feed: page.read_cards(select, dates),
-                way: Some(Way::Selectors),
+                way: Some(ExtractionMethod::Selectors),
                 select: Some(select.clone()),
             },
-            None => page.mine(dates, &rules.known),
+            None => page.detect_listing(dates, &rules.known),
         };
         if reading.feed.entries.is_empty()
             && let Some(wall) = wall::wall(&page)
@@ -228,8 +230,9 @@ pub fn read_item_page(document: Document, rules: DateRules) -> ItemPage {
 
 /// What answered in the place of a page, if it was not the page: a login, that the site is closed for a while, or that it has no
 /// such page.
-pub fn stand_in(document: Document) -> Option<&'static str> {
-    guarded(|| Ok(wall::stand_in(&Page::parse(&decode(document).text, document.url)))).unwrap_or_default()
+pub fn error_page_reason(document: Document) -> Option<&'static str> {
+    guarded(|| Ok(wall::error_page_reason(&Page::parse(&decode(document).text, document.url))))
+        .unwrap_or_default()
 }
 
 /// Whether an address names news.
@@ -291,7 +294,7 @@ fn feed_inside(text: &str, url: Option<&Url>, rules: DateRules) -> Option<RawFee
     if !first.starts_with('<') && start.is_none() || json.is_some() {
         let open = text[..json?].rfind('{')?;
         let feed = json_feed::read_json_feed(&text[open..], url).ok()?;
-        return Some(told(feed)).filter(|feed| !feed.entries.is_empty());
+        return Some(with_skipped_text_problem(feed)).filter(|feed| !feed.entries.is_empty());
     }
     let start = start?;
     if !looks_like_page(&text[..start]) {
@@ -302,10 +305,10 @@ fn feed_inside(text: &str, url: Option<&Url>, rules: DateRules) -> Option<RawFee
         text[start..].rfind(&close).map(|at| start + at + close.len())
     });
     let feed = feed::read_feed(&text[start..end.max().unwrap_or(text.len())], url.cloned(), rules)?;
-    Some(told(feed)).filter(|feed| !feed.entries.is_empty())
+    Some(with_skipped_text_problem(feed)).filter(|feed| !feed.entries.is_empty())
 }
 
-fn told(mut feed: RawFeed) -> RawFeed {
+fn with_skipped_text_problem(mut feed: RawFeed) -> RawFeed {
     feed.problems.push("text before the feed was skipped".into());
     feed
 }
@@ -341,54 +344,6 @@ fn looks_like_page(text: &str) -> bool {
     false
 }
 
-/// Inline elements of HTML text.
-const INLINE: [&str; 44] = [
-    "a",
-    "abbr",
-    "acronym",
-    "address",
-    "b",
-    "big",
-    "blockquote",
-    "br",
-    "center",
-    "cite",
-    "code",
-    "dd",
-    "del",
-    "div",
-    "dl",
-    "dt",
-    "em",
-    "font",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "hr",
-    "i",
-    "img",
-    "ins",
-    "li",
-    "ol",
-    "p",
-    "pre",
-    "q",
-    "s",
-    "small",
-    "span",
-    "strike",
-    "strong",
-    "sub",
-    "sup",
-    "table",
-    "td",
-    "tr",
-    "tt",
-    "u",
-    "ul",
-];
-
 /// Whether a text declared as plain is HTML all the same: it has an end tag or a reference, and nothing that looks like a tag
 /// but is not one.
 fn looks_like_html(text: &str) -> bool {
@@ -403,5 +358,5 @@ fn looks_like_html(text: &str) -> bool {
         name.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or("").to_ascii_lowercase()
     });
     let has_end_tag = text.contains("</") || text.contains("/>") || text.to_ascii_lowercase().contains("<br");
-    (has_end_tag || has_reference) && tags.all(|name| INLINE.contains(&name.as_str()))
+    (has_end_tag || has_reference) && tags.all(|name| TEXT_ELEMENTS.contains(&name.as_str()))
 }

@@ -14,13 +14,13 @@ use scraper::{ElementRef, Html, Selector};
 use url::Url;
 
 use self::agenda::is_among_events;
-use self::dates::ShownDates;
+use self::dates::VisibleDates;
 pub use self::item::ItemPage;
 use self::target::target_of;
 pub(super) use self::target::{WIDE, own_target};
 pub(super) use self::title::{is_label, title_text};
 use super::date::parse_date;
-use super::prose_date::{DateRules, OpenDays, find_date, shown_order};
+use super::prose_date::{AmbiguousDates, DateRules, find_date, shown_order};
 use super::words;
 use super::xml::resolve_against;
 use crate::model::feed::{FeedFormat, Image, Link, RawEntry, RawFeed, RawText};
@@ -259,7 +259,7 @@ impl Page {
         let order = self.shown_order().unwrap_or_else(|| {
             let is_open = rules.order == DateOrder::default();
             let is_month_first =
-                is_open && OpenDays::of(self.texts()).is_month_first(self.language(), rules.now);
+                is_open && AmbiguousDates::of(self.texts()).is_month_first(self.language(), rules.now);
             if is_month_first { DateOrder::Mdy } else { rules.order }
         });
         DateRules { order, ..rules }
@@ -427,16 +427,19 @@ impl Page {
                 select.item
             ));
         }
-        let next = css(&select.next)
-            .and_then(|next| self.html.select(&next).next())
-            .and_then(|next| next.attr("href"));
-        feed.links.extend(next.map(|href| Link {
-            href: resolve_against(self.base.as_ref(), href),
+        feed.links.extend(self.next_link(select));
+        feed
+    }
+
+    /// The link to the page that continues this one.
+    fn next_link(&self, select: &Select) -> Option<Link> {
+        let next = css(&select.next).and_then(|next| self.html.select(&next).next())?;
+        Some(Link {
+            href: resolve_against(self.base.as_ref(), next.attr("href")?),
             rel: "next".into(),
             media_type: None,
             hreflang: None,
-        }));
-        feed
+        })
     }
 
     /// As for a listing that is read without selectors: whether any day of a calendar is still to come.
@@ -444,7 +447,8 @@ impl Page {
         let Some(now) = rules.now else { return true };
         let is_to_come = |card: ElementRef| {
             let fields = card.select(&parts.date);
-            let mut events = fields.filter_map(|date| ShownDates::of_field(date, card, rules, true).event());
+            let mut events =
+                fields.filter_map(|date| VisibleDates::of_field(date, card, rules, true).event());
             events.any(|event| !event.is_over(now))
         };
         self.html.select(item).take(CARDS_MAX).any(is_to_come)
@@ -466,7 +470,7 @@ impl Page {
         let title = title_element.map(title_text).or_else(|| longest_link_text(card, link))?;
         let is_agenda = is_agenda || is_among_events(card);
         let fields = card.select(&parts.date);
-        let mut fields = fields.map(|date| (ShownDates::of_field(date, card, rules, is_agenda), date));
+        let mut fields = fields.map(|date| (VisibleDates::of_field(date, card, rules, is_agenda), date));
         let (dates, field) = fields.find(|(dates, _)| dates.is_known()).unzip();
         let dates = dates.unwrap_or_default();
         let summary = parts

@@ -4,8 +4,10 @@
 use jiff::civil::Date;
 use jiff::{Span, Timestamp};
 
-use super::calendar::{CALENDAR, Role, Token, Unit, first_day, folded, is_all_dates, tokens, written};
-use super::mention::{Mention, Stand, mentions};
+use super::calendar::{
+    CALENDAR, DateRole, TextToken, TimeUnit, first_day, folded, is_all_dates, tokens, written,
+};
+use super::mention::{Mention, MentionSetting, mentions};
 use crate::model::event::{Event, EventTime};
 use crate::model::source::DateOrder;
 
@@ -44,17 +46,17 @@ pub fn shown_order<'a>(texts: impl Iterator<Item = &'a str>) -> Option<DateOrder
 
 /// Days in figures whose order nothing proves: as they are with the day first, and with the month first.
 #[derive(Debug, Default)]
-pub(super) struct OpenDays {
+pub(super) struct AmbiguousDates {
     pub day_first: Vec<Timestamp>,
     pub month_first: Vec<Timestamp>,
     /// Whether any has a time with a half of the day: "3:00 PM".
     pub has_half_day: bool,
 }
 
-impl OpenDays {
+impl AmbiguousDates {
     /// The days among texts.
-    pub(super) fn of<'a>(texts: impl Iterator<Item = &'a str>) -> OpenDays {
-        let mut open = OpenDays::default();
+    pub(super) fn of<'a>(texts: impl Iterator<Item = &'a str>) -> AmbiguousDates {
+        let mut open = AmbiguousDates::default();
         for text in
             texts.filter(|text| text.len() <= CHARS_MAX && text.contains(|c: char| c.is_ascii_digit()))
         {
@@ -105,14 +107,14 @@ const RELATIVE_TOKENS_MAX: usize = 16;
 
 /// The date that a text gives, at midnight UTC: the day of publication if it names one, else the first day that is no deadline.
 pub fn find_date(text: &str, rules: DateRules) -> Option<Timestamp> {
-    let found = Told::of(text, rules, Field::Named);
+    let found = StatedDates::of(text, rules, DateContext::Named);
     let event = || found.event.as_ref().map(|event| event.begin.date());
     found.published.or_else(event).or(found.updated).and_then(midnight)
 }
 
 /// Where a text stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Field {
+pub enum DateContext {
     /// In an element that is named as a date's: any day in it counts.
     Named,
     /// Anywhere: a day counts if the text says of what it is, or if it stands for itself.
@@ -123,7 +125,7 @@ pub enum Field {
 
 /// What a text says of the entry that it stands by.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Told {
+pub struct StatedDates {
     pub published: Option<Date>,
     /// Whether it says so: "Publié le".
     pub is_said: bool,
@@ -131,57 +133,61 @@ pub struct Told {
     pub event: Option<Event>,
 }
 
-impl Told {
+impl StatedDates {
     /// Reads a text; days from today and days without a year count only where `rules` give what they lack.
-    pub fn of(text: &str, rules: DateRules, field: Field) -> Told {
+    pub fn of(text: &str, rules: DateRules, field: DateContext) -> StatedDates {
         // Most texts name no day, and are many.
         if rules.now.is_none() && !text.contains(char::is_numeric) {
-            return Told::default();
+            return StatedDates::default();
         }
         let head: String = text.chars().take(CHARS_MAX).collect();
         let folded = folded(&head);
         let tokens = tokens(&folded);
         let found = mentions(&folded, &tokens, rules.order, true);
         if found.is_empty() {
-            let told = Told::without_year(&tokens, rules);
+            let told = StatedDates::without_year(&tokens, rules);
             let is_said = told.is_said || told.updated.is_some();
-            return if field == Field::Named || is_said { told } else { Told::default() };
+            return if field == DateContext::Named || is_said { told } else { StatedDates::default() };
         }
         let stands = |mention: &&Mention| match field {
-            Field::Named => true,
-            Field::Text => mention.stand >= Stand::Loose,
-            Field::Title => mention.stand == Stand::Apart,
+            DateContext::Named => true,
+            DateContext::Text => mention.stand >= MentionSetting::Loose,
+            DateContext::Title => mention.stand == MentionSetting::Apart,
         };
-        let role = |wanted: Role| found.iter().find(move |mention| mention.role == wanted);
+        let role = |wanted: DateRole| found.iter().find(move |mention| mention.role == wanted);
         // What has a time of day and is still to come is an event's.
         let is_to_come = |mention: &&Mention| {
             mention.time.is_some() && rules.now.is_some_and(|now| midnight(mention.date) > Some(now))
         };
-        let plain = || found.iter().filter(|mention| mention.role == Role::Plain).filter(stands);
-        let said = role(Role::Published);
-        let event = found.iter().filter(stands).find(|mention| mention.role == Role::Event);
+        let plain = || found.iter().filter(|mention| mention.role == DateRole::Plain).filter(stands);
+        let said = role(DateRole::Published);
+        let event = found.iter().filter(stands).find(|mention| mention.role == DateRole::Event);
         // A zero taken for a date.
         let is_day = |date: &Date| !(date.year() == 1970 && date.day_of_year() <= 2);
-        Told {
+        StatedDates {
             published: said
                 .or_else(|| plain().find(|mention| !is_to_come(mention)))
                 .map(|found| found.date)
                 .filter(is_day),
             is_said: said.is_some(),
-            updated: role(Role::Updated).map(|found| found.date),
+            updated: role(DateRole::Updated).map(|found| found.date),
             event: event.or_else(|| plain().find(is_to_come)).map(event_of),
         }
     }
 
-    fn without_year(tokens: &[Token], rules: DateRules) -> Told {
+    fn without_year(tokens: &[TextToken], rules: DateRules) -> StatedDates {
         let relative = rules.now.and_then(|now| relative_day(tokens, now));
         let Some((day, role)) = relative else {
             let published = rules.year.and_then(|year| yearless(tokens, year));
-            return Told { published, ..Told::default() };
+            return StatedDates { published, ..StatedDates::default() };
         };
         match role {
-            Role::Updated => Told { updated: Some(day), ..Told::default() },
-            _ => Told { published: Some(day), is_said: role == Role::Published, ..Told::default() },
+            DateRole::Updated => StatedDates { updated: Some(day), ..StatedDates::default() },
+            _ => StatedDates {
+                published: Some(day),
+                is_said: role == DateRole::Published,
+                ..StatedDates::default()
+            },
         }
     }
 }
@@ -218,7 +224,7 @@ pub fn day_without_year(text: &str) -> Option<(i8, i8)> {
 }
 
 /// `1er mars`, `Oct 5`, in the year given.
-fn yearless(tokens: &[Token], year: i16) -> Option<Date> {
+fn yearless(tokens: &[TextToken], year: i16) -> Option<Date> {
     (0..tokens.len()).find_map(|at| written(tokens, at, |_| Some((year, 0)))).map(|found| found.date)
 }
 
@@ -232,11 +238,11 @@ pub fn year_of_heading(text: &str) -> Option<i16> {
 }
 
 /// "il y a 3 jours", "2 hours ago", "ayer": the day, if the text says nothing else.
-fn relative_day(tokens: &[Token], now: Timestamp) -> Option<(Date, Role)> {
+fn relative_day(tokens: &[TextToken], now: Timestamp) -> Option<(Date, DateRole)> {
     if tokens.is_empty() || tokens.len() > RELATIVE_TOKENS_MAX {
         return None;
     }
-    let (mut at, mut found, mut role) = (0, None, Role::Plain);
+    let (mut at, mut found, mut role) = (0, None, DateRole::Plain);
     if let Some(span) = short_age(tokens) {
         return Some((now.to_zoned_datetime(jiff::tz::TimeZone::UTC).checked_sub(span).ok()?.date(), role));
     }
@@ -248,7 +254,7 @@ fn relative_day(tokens: &[Token], now: Timestamp) -> Option<(Date, Role)> {
         } else {
             // Words around the relative date: "Publié", "à 10 h 30".
             let label = CALENDAR.labels.at_start(rest);
-            let label = label.filter(|(role, _)| matches!(role, Role::Published | Role::Updated));
+            let label = label.filter(|(role, _)| matches!(role, DateRole::Published | DateRole::Updated));
             role = label.filter(|_| found.is_none()).map_or(role, |(role, _)| role);
             let lengths = [
                 CALENDAR.published.at_start(rest).map(|found| found.1),
@@ -264,20 +270,20 @@ fn relative_day(tokens: &[Token], now: Timestamp) -> Option<(Date, Role)> {
 }
 
 /// "2d", "3 wk": an age in a field for dates that says no more. Minutes and months share a letter.
-fn short_age(tokens: &[Token]) -> Option<Span> {
+fn short_age(tokens: &[TextToken]) -> Option<Span> {
     let [count, unit] = tokens else { return None };
     let unit = match unit.text {
-        "h" => Unit::Hour,
-        "d" => Unit::Day,
-        "w" => Unit::Week,
-        "y" => Unit::Year,
+        "h" => TimeUnit::Hour,
+        "d" => TimeUnit::Day,
+        "w" => TimeUnit::Week,
+        "y" => TimeUnit::Year,
         _ => return None,
     };
     span(unit, count.text.parse().ok()?)
 }
 
 /// A day relative to today at the start of the tokens, and its number of tokens.
-fn relative_at(tokens: &[Token], now: Timestamp) -> Option<(Date, usize)> {
+fn relative_at(tokens: &[TextToken], now: Timestamp) -> Option<(Date, usize)> {
     let words = &*CALENDAR;
     let zoned = now.to_zoned_datetime(jiff::tz::TimeZone::UTC);
     let before = words.before.at_start(tokens).map_or(0, |found| found.1);
@@ -307,16 +313,16 @@ fn relative_at(tokens: &[Token], now: Timestamp) -> Option<(Date, usize)> {
     }
 }
 
-fn span(unit: Unit, count: i64) -> Option<Span> {
+fn span(unit: TimeUnit, count: i64) -> Option<Span> {
     let empty = Span::new();
     match unit {
-        Unit::Second => empty.try_seconds(count),
-        Unit::Minute => empty.try_minutes(count),
-        Unit::Hour => empty.try_hours(count),
-        Unit::Day => empty.try_days(count),
-        Unit::Week => empty.try_weeks(count),
-        Unit::Month => empty.try_months(count),
-        Unit::Year => empty.try_years(count),
+        TimeUnit::Second => empty.try_seconds(count),
+        TimeUnit::Minute => empty.try_minutes(count),
+        TimeUnit::Hour => empty.try_hours(count),
+        TimeUnit::Day => empty.try_days(count),
+        TimeUnit::Week => empty.try_weeks(count),
+        TimeUnit::Month => empty.try_months(count),
+        TimeUnit::Year => empty.try_years(count),
     }
     .ok()
 }
@@ -384,7 +390,7 @@ mod tests {
     fn the_month_comes_first_where_all_of_a_list_says_so() {
         let now = "2022-11-29T12:00:00Z".parse().ok();
         let is_month_first = |texts: &[&str], language: &str| {
-            OpenDays::of(texts.iter().copied()).is_month_first(Some(language), now)
+            AmbiguousDates::of(texts.iter().copied()).is_month_first(Some(language), now)
         };
         let halves = ["11/12/2022 3:00 PM", "10/12/2022 3:00 PM", "10/05/2022 9:00 AM"];
         assert!(is_month_first(&halves, "en-US") && is_month_first(&halves, "en"));
@@ -433,9 +439,9 @@ mod tests {
         }
     }
 
-    fn told(text: &str, field: Field) -> Told {
+    fn told(text: &str, field: DateContext) -> StatedDates {
         let now = "2022-10-20T12:00:00Z".parse().ok();
-        Told::of(text, DateRules { order: DateOrder::Dmy, now, year: None }, field)
+        StatedDates::of(text, DateRules { order: DateOrder::Dmy, now, year: None }, field)
     }
 
     #[test]
@@ -447,7 +453,7 @@ mod tests {
             "Le 3 mai 2021, la ville a ouvert un centre de santé pour tous les habitants.",
             "Since 3 May 2021 the library has been closed.",
         ] {
-            assert_eq!(told(text, Field::Text), Told::default(), "{text}");
+            assert_eq!(told(text, DateContext::Text), StatedDates::default(), "{text}");
         }
         for (text, day) in [
             ("14/10/2022 : La halle rouvre", "2022-10-14"),
@@ -459,11 +465,11 @@ mod tests {
             ("20 OCT '22", "2022-10-20"),
             ("Bogotá D. C., 14 de octubre de 2022.", "2022-10-14"),
         ] {
-            let found = told(text, Field::Text).published.map(|day| day.to_string());
+            let found = told(text, DateContext::Text).published.map(|day| day.to_string());
             assert_eq!(found.as_deref(), Some(day), "{text}");
         }
-        assert_eq!(told("Vœux du maire 14 octobre 2022", Field::Title).published, None);
-        assert_eq!(told("20 oct 22 h", Field::Named).published, None, "a time of day is no year");
+        assert_eq!(told("Vœux du maire 14 octobre 2022", DateContext::Title).published, None);
+        assert_eq!(told("20 oct 22 h", DateContext::Named).published, None, "a time of day is no year");
     }
 
     #[test]
@@ -485,16 +491,16 @@ mod tests {
             "آخر موعد: 14/10/2022",
             "截止日期：2022年10月14日",
         ] {
-            assert_eq!(told(text, Field::Named), Told::default(), "{text}");
+            assert_eq!(told(text, DateContext::Named), StatedDates::default(), "{text}");
         }
-        let both = told("Fecha límite: 30/10/2022 - Publicado: 14/10/2022", Field::Text);
+        let both = told("Fecha límite: 30/10/2022 - Publicado: 14/10/2022", DateContext::Text);
         assert_eq!(both.published.unwrap().to_string(), "2022-10-14");
     }
 
     #[test]
     fn several_days_and_a_time_to_come_are_an_event() {
         let event = |text: &str| {
-            let event = told(text, Field::Named).event?;
+            let event = told(text, DateContext::Named).event?;
             Some((event.begin.to_string(), event.end.map(|end| end.to_string())))
         };
         for (text, begin, end) in [
@@ -516,7 +522,7 @@ mod tests {
             ("Concert 4 & 5 novembre 2022", "2022-11-04", Some("2022-11-05")),
         ] {
             assert_eq!(event(text), Some((begin.to_owned(), end.map(str::to_owned))), "{text}");
-            assert_eq!(told(text, Field::Named).published, None, "{text}");
+            assert_eq!(told(text, DateContext::Named).published, None, "{text}");
         }
         assert_eq!(event("Samedi 15 octobre 2022 à 18 h 30"), None, "what is past may be a publication");
         assert_eq!(event("Bulletin 12 - 14 mai 2022"), None);
@@ -530,7 +536,7 @@ mod tests {
             "Mis à jour le 9 octobre 2022, publié le 4 octobre 2022",
             "Publié le 4 octobre 2022 — modifié le 9 octobre 2022",
         ] {
-            let told = told(text, Field::Text);
+            let told = told(text, DateContext::Text);
             let days = (told.published.unwrap().to_string(), told.updated.unwrap().to_string());
             assert_eq!(days, ("2022-10-04".to_owned(), "2022-10-09".to_owned()), "{text}");
         }
@@ -543,11 +549,11 @@ mod tests {
             "Stand: 09.10.2022",
             "Laatste wijziging 9 oktober 2022",
         ] {
-            let told = told(text, Field::Text);
+            let told = told(text, DateContext::Text);
             let day = told.updated.map(|day| day.to_string());
             assert_eq!((told.published, day.as_deref()), (None, Some("2022-10-09")), "{text}");
         }
-        let stand = told("Stand de tir - 09/10/2022", Field::Text).published;
+        let stand = told("Stand de tir - 09/10/2022", DateContext::Text).published;
         assert_eq!(stand.unwrap().to_string(), "2022-10-09");
     }
 

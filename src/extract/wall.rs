@@ -154,7 +154,7 @@ fn says_gone(title: &str) -> bool {
 }
 
 /// Whether a page says that its site is closed, that it has no such page, or asks for a login, in the place of what was asked for.
-pub(super) fn stand_in(page: &Page) -> Option<&'static str> {
+pub(super) fn error_page_reason(page: &Page) -> Option<&'static str> {
     let heads = selector("title, h1, h2");
     let head: Vec<String> = page.html().select(&heads).map(|head| fold(&text_of(head))).collect();
     let says = |phrases: &[&str]| phrases.iter().any(|phrase| head.iter().any(|head| head.contains(phrase)));
@@ -197,7 +197,7 @@ pub(super) fn wall(page: &Page) -> Option<&'static str> {
             "this page needs a browser: without JavaScript it shows nothing; look for a feed, or for the address that its script asks",
         );
     }
-    if let Some(reason) = stand_in(page) {
+    if let Some(reason) = error_page_reason(page) {
         return Some(reason);
     }
     if chars <= WALL_CHARS_MAX && says(PAYWALL_PHRASES) {

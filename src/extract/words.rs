@@ -6,10 +6,10 @@ use std::sync::LazyLock;
 use crate::support::text::fold;
 
 /// Words of one kind, folded.
-pub(super) type Words = HashSet<String>;
+pub(super) type WordSet = HashSet<String>;
 
-static TABLE: LazyLock<HashMap<&'static str, Words>> = LazyLock::new(|| {
-    let mut table: HashMap<&str, Words> = HashMap::new();
+static TABLE: LazyLock<HashMap<&'static str, WordSet>> = LazyLock::new(|| {
+    let mut table: HashMap<&str, WordSet> = HashMap::new();
     let lines = include_str!("words.txt").lines().filter(|line| !line.starts_with('#'));
     for (head, words) in lines.filter_map(|line| line.split_once(": ")) {
         let kind = head.split(' ').next().unwrap_or(head);
@@ -19,7 +19,7 @@ static TABLE: LazyLock<HashMap<&'static str, Words>> = LazyLock::new(|| {
 });
 
 /// The words of a kind that the table has.
-pub(super) fn of(kind: &str) -> &'static Words {
+pub(super) fn of(kind: &str) -> &'static WordSet {
     &TABLE[kind]
 }
 

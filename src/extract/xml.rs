@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use memchr::memmem;
 use url::Url;
 
-use self::tokens::{Attributes, Token, Tokens};
+use self::tokens::{Attributes, Tokens, XmlToken};
 pub(super) use self::vocabulary::Vocabulary;
 use self::vocabulary::{vocabulary_of_bare_prefix, vocabulary_of_uri};
 use crate::support::text::push_escaped;
@@ -34,7 +34,7 @@ pub(super) struct Element<'a> {
 
 /// The next event inside an element.
 #[derive(Debug)]
-pub(super) enum Event<'a> {
+pub(super) enum XmlEvent<'a> {
     Start(Element<'a>),
     /// Character data with references resolved.
     Text(Cow<'a, str>),
@@ -134,7 +134,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next event inside the element whose children are at `depth`; `None` once it is closed.
-    pub(super) fn next_in(&mut self, depth: usize) -> Option<Event<'a>> {
+    pub(super) fn next_in(&mut self, depth: usize) -> Option<XmlEvent<'a>> {
         loop {
             if self.open.len() < depth {
                 return None;
@@ -144,17 +144,19 @@ impl<'a> Cursor<'a> {
                 continue;
             }
             match self.tokens.next_token()? {
-                Token::Start { name, attributes, is_empty } => {
+                XmlToken::Start { name, attributes, is_empty } => {
                     if let Some(element) = self.push(name, attributes, is_empty) {
-                        return Some(Event::Start(element));
+                        return Some(XmlEvent::Start(element));
                     }
                 }
-                Token::End(name) => self.close(name),
-                Token::Text(raw) if self.too_deep == 0 => {
-                    return Some(Event::Text(self.tokens.resolve_references(raw)));
+                XmlToken::End(name) => self.close(name),
+                XmlToken::Text(raw) if self.too_deep == 0 => {
+                    return Some(XmlEvent::Text(self.tokens.resolve_references(raw)));
                 }
-                Token::CData(raw) if self.too_deep == 0 => return Some(Event::Text(Cow::Borrowed(raw))),
-                Token::Text(_) | Token::CData(_) => {}
+                XmlToken::CData(raw) if self.too_deep == 0 => {
+                    return Some(XmlEvent::Text(Cow::Borrowed(raw)));
+                }
+                XmlToken::Text(_) | XmlToken::CData(_) => {}
             }
         }
     }
@@ -162,7 +164,7 @@ impl<'a> Cursor<'a> {
     /// The next child element, skipping character data.
     pub(super) fn next_child(&mut self, depth: usize) -> Option<Element<'a>> {
         loop {
-            if let Event::Start(element) = self.next_in(depth)? {
+            if let XmlEvent::Start(element) = self.next_in(depth)? {
                 return Some(element);
             }
         }
@@ -186,9 +188,9 @@ impl<'a> Cursor<'a> {
             // A child closed by an outer end tag has already left the stack.
             let Some(event) = self.next_in(element.depth) else { return markup };
             match event {
-                Event::Text(text) if mode == TextMode::Escaped => push_escaped(&mut markup.value, &text),
-                Event::Text(text) => markup.value.push_str(&text),
-                Event::Start(child) => {
+                XmlEvent::Text(text) if mode == TextMode::Escaped => push_escaped(&mut markup.value, &text),
+                XmlEvent::Text(text) => markup.value.push_str(&text),
+                XmlEvent::Start(child) => {
                     if child.vocabulary == Vocabulary::Core && boundaries.contains(&child.name.as_ref()) {
                         self.rewind_to(self.tokens.token_start, element.depth);
                         return markup;
@@ -352,7 +354,7 @@ fn write_end(element: &Element, out: &mut String) {
 
 /// Resolves a reference; absolute ones, and those without a base, stay as they are.
 pub(super) fn resolve_against(base: Option<&Url>, reference: &str) -> String {
-    let mended = mended_address(reference);
+    let mended = repaired_address(reference);
     let reference = mended.trim();
     let scheme_end = reference.find([':', '/', '?', '#']).filter(|&at| reference.as_bytes()[at] == b':');
     let is_absolute = scheme_end.is_some_and(|at| {
@@ -367,7 +369,7 @@ pub(super) fn resolve_against(base: Option<&Url>, reference: &str) -> String {
 }
 
 /// An address with double escaping undone and invisible characters removed.
-fn mended_address(reference: &str) -> Cow<'_, str> {
+fn repaired_address(reference: &str) -> Cow<'_, str> {
     let is_unseen = |c: char| {
         matches!(c, '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}' | '\u{AD}' | '\n' | '\r' | '\t')
     };

@@ -13,16 +13,16 @@ use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue,
     IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION,
 };
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt};
 use url::{Host, Url};
 
 use super::cookies::Cookies;
 use super::decode;
 pub use super::fetch_error::FetchError;
 use super::fetch_error::REDIRECTS_MAX;
-use super::gate::{Gates, HostPermit};
 pub use super::headers::{Meta, retry_after};
 use super::headers::{header, header_value};
+use super::host_limits::{HostLimits, HostPermit};
 use super::resolver::GuardedResolver;
 use super::robots;
 use crate::model::guard::Guard;
@@ -95,7 +95,7 @@ pub struct Fetched {
 
 /// The answer to a request.
 #[derive(Debug, Clone)]
-pub enum Answer {
+pub enum FetchOutcome {
     Document(Box<Fetched>),
     /// 304: our version is current. The validators in this answer replace the old ones.
     NotModified(Meta),
@@ -106,13 +106,13 @@ pub enum Answer {
 pub struct Client {
     http: reqwest::Client,
     settings: Arc<ClientSettings>,
-    gates: Gates,
+    host_limits: HostLimits,
     body_bytes: Arc<AtomicU64>,
 }
 
 /// The result of one hop.
-enum Step {
-    Answer(Answer),
+enum HopResult {
+    Answer(FetchOutcome),
     Redirect { to: Url, is_permanent: bool },
 }
 
@@ -143,8 +143,13 @@ impl Client {
         if let Some(pem) = &settings.extra_roots_pem {
             builder = builder.tls_certs_merge(reqwest::Certificate::from_pem_bundle(pem)?);
         }
-        let gates = Gates::new(settings.per_host);
-        Ok(Client { http: builder.build()?, settings: Arc::new(settings), gates, body_bytes: Arc::default() })
+        let host_limits = HostLimits::new(settings.per_host);
+        Ok(Client {
+            http: builder.build()?,
+            settings: Arc::new(settings),
+            host_limits,
+            body_bytes: Arc::default(),
+        })
     }
 
     /// Number of body bytes received so far, decompressed.
@@ -159,12 +164,12 @@ impl Client {
 
     /// A place at the host of a page that somebody else fetches for us.
     pub async fn place(&self, url: &Url) -> HostPermit {
-        self.gates.enter(url).await
+        self.host_limits.enter(url).await
     }
 
     /// Waits until `delay` has passed since the last page of this host was asked for.
     pub async fn pace(&self, url: &Url, delay: Duration) {
-        self.gates.pace(url, delay).await;
+        self.host_limits.pace(url, delay).await;
     }
 
     /// Fetches a document unless it is unchanged. `now` is for dates in headers.
@@ -177,7 +182,7 @@ impl Client {
         validators: &Validators,
         wanted: Accept,
         now: Timestamp,
-    ) -> Result<Answer, FetchError> {
+    ) -> Result<FetchOutcome, FetchError> {
         let seconds = self.settings.deadline.as_secs();
         let mut remaining = self.settings.deadline;
         let mut url = url.clone();
@@ -185,21 +190,21 @@ impl Client {
         let (mut hops, mut is_permanent) = (0, true);
         loop {
             // Waiting for a permit is our own doing, and does not count against the server.
-            let _place = self.gates.enter(&url).await;
+            let _place = self.host_limits.enter(&url).await;
             let started = tokio::time::Instant::now();
             let step = tokio::time::timeout(remaining, self.hop(&url, &mut chain))
                 .await
                 .unwrap_or(Err(FetchError::Deadline { seconds }))?;
             remaining = remaining.saturating_sub(started.elapsed());
             match step {
-                Step::Answer(mut answer) => {
+                HopResult::Answer(mut answer) => {
                     answer.meta_mut().moved_to = (hops > 0 && is_permanent).then_some(url);
                     return Ok(answer);
                 }
-                Step::Redirect { to, .. } if hops == REDIRECTS_MAX => {
+                HopResult::Redirect { to, .. } if hops == REDIRECTS_MAX => {
                     return Err(FetchError::Redirects { to: to.to_string() });
                 }
-                Step::Redirect { to, is_permanent: this_one } => {
+                HopResult::Redirect { to, is_permanent: this_one } => {
                     is_permanent &= this_one;
                     hops += 1;
                     url = to;
@@ -213,7 +218,7 @@ impl Client {
     /// # Errors
     /// When it was not accepted.
     pub async fn post_form(&self, url: &Url, form: String) -> Result<(), FetchError> {
-        let _place = self.gates.enter(url).await;
+        let _place = self.host_limits.enter(url).await;
         self.check_address(url).await?;
         let request = self
             .http
@@ -241,7 +246,7 @@ impl Client {
         headers: &[(&'static str, String)],
         body: Vec<u8>,
     ) -> Result<(), FetchError> {
-        let _place = self.gates.enter(url).await;
+        let _place = self.host_limits.enter(url).await;
         self.check_address(url).await?;
         let request = self.http.post(url.clone()).body(body).timeout(self.settings.deadline);
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
@@ -268,7 +273,7 @@ impl Client {
     /// # Errors
     /// When it cannot be fetched, or is longer than `bytes_max`.
     pub async fn take(&self, url: &Url, bytes_max: usize) -> Result<Vec<u8>, FetchError> {
-        let _place = self.gates.enter(url).await;
+        let _place = self.host_limits.enter(url).await;
         self.check_address(url).await?;
         let response = self
             .http
@@ -295,7 +300,7 @@ impl Client {
     }
 
     /// One request and its answer; a connection that breaks before the answer is retried once.
-    async fn hop(&self, url: &Url, chain: &mut RedirectChain<'_>) -> Result<Step, FetchError> {
+    async fn hop(&self, url: &Url, chain: &mut RedirectChain<'_>) -> Result<HopResult, FetchError> {
         self.check_address(url).await?;
         let response = self.send_twice(url, chain).await?;
         self.check_peer(response.remote_addr())?;
@@ -307,7 +312,7 @@ impl Client {
                 Err(FetchError::Status { status: 304, retry_after_seconds: None })
             }
             StatusCode::NOT_MODIFIED => {
-                Ok(Step::Answer(Answer::NotModified(Meta::of(response.headers(), url, chain.now))))
+                Ok(HopResult::Answer(FetchOutcome::NotModified(Meta::of(response.headers(), url, chain.now))))
             }
             StatusCode::MOVED_PERMANENTLY
             | StatusCode::FOUND
@@ -317,11 +322,11 @@ impl Client {
                 let to = redirect_target(url, response.headers())?;
                 chain.cookies.keep(url, response.headers());
                 drain(response).await;
-                Ok(Step::Redirect { to, is_permanent: matches!(status.as_u16(), 301 | 308) })
+                Ok(HopResult::Redirect { to, is_permanent: matches!(status.as_u16(), 301 | 308) })
             }
-            _ if status.is_success() => {
-                Ok(Step::Answer(Answer::Document(Box::new(self.receive(url, response, chain).await?))))
-            }
+            _ if status.is_success() => Ok(HopResult::Answer(FetchOutcome::Document(Box::new(
+                self.receive(url, response, chain).await?,
+            )))),
             StatusCode::GONE => {
                 drain(response).await;
                 Err(FetchError::Gone)
@@ -406,6 +411,36 @@ impl Client {
         request.send().await.map_err(|error| self.explain(url, &error))
     }
 
+    /// Reads a body up to a maximum length; also returns why it is not complete, if so.
+    async fn read_body(
+        &self,
+        reader: &mut (impl AsyncRead + Unpin),
+        bytes_max: usize,
+        broken: impl Fn(&std::io::Error) -> FetchError,
+    ) -> Result<(Vec<u8>, Option<String>), FetchError> {
+        let mut bytes = Vec::new();
+        let mut buffer = vec![0; READ_BYTES];
+        loop {
+            match reader.read(&mut buffer).await {
+                Ok(0) => return Ok((bytes, None)),
+                Ok(read) => {
+                    self.body_bytes.fetch_add(read as u64, Ordering::Relaxed);
+                    let room = bytes_max - bytes.len();
+                    bytes.extend_from_slice(&buffer[..read.min(room)]);
+                    if read > room {
+                        let cut = format!("the document is longer than {bytes_max} bytes and was cut there");
+                        return Ok((bytes, Some(cut)));
+                    }
+                }
+                Err(error) if bytes.is_empty() => return Err(broken(&error)),
+                Err(error) => {
+                    let cut = format!("the document came incomplete: {}", broken(&error));
+                    return Ok((bytes, Some(cut)));
+                }
+            }
+        }
+    }
+
     /// Receives the body, decoding it as it arrives, up to the limit.
     async fn receive(
         &self,
@@ -424,28 +459,7 @@ impl Client {
         let broken = |error: &std::io::Error| FetchError::of_reading(url, error, self.settings.timeout);
         let stream = response.bytes_stream().map(|chunk| chunk.map_err(std::io::Error::other));
         let mut reader = decode::decoded(stream, &content_encoding).await.map_err(|error| broken(&error))?;
-        let (mut bytes, mut cut) = (Vec::new(), None);
-        let mut buffer = vec![0; READ_BYTES];
-        loop {
-            match reader.read(&mut buffer).await {
-                Ok(0) => break,
-                Ok(read) => {
-                    self.body_bytes.fetch_add(read as u64, Ordering::Relaxed);
-                    let room = bytes_max - bytes.len();
-                    bytes.extend_from_slice(&buffer[..read.min(room)]);
-                    if read > room {
-                        cut =
-                            Some(format!("the document is longer than {bytes_max} bytes and was cut there"));
-                        break;
-                    }
-                }
-                Err(error) if bytes.is_empty() => return Err(broken(&error)),
-                Err(error) => {
-                    cut = Some(format!("the document came incomplete: {}", broken(&error)));
-                    break;
-                }
-            }
-        }
+        let (bytes, cut) = self.read_body(&mut reader, bytes_max, broken).await?;
         if cut.is_some() {
             meta.validators = Validators::default();
         }
@@ -457,11 +471,11 @@ impl Client {
     }
 }
 
-impl Answer {
+impl FetchOutcome {
     fn meta_mut(&mut self) -> &mut Meta {
         match self {
-            Answer::Document(fetched) => &mut fetched.meta,
-            Answer::NotModified(meta) => meta,
+            FetchOutcome::Document(fetched) => &mut fetched.meta,
+            FetchOutcome::NotModified(meta) => meta,
         }
     }
 }

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::client::FetchError;
 use crate::model::feed::PollHints;
-use crate::model::source::Rhythm;
+use crate::model::source::NewsRhythm;
 
 /// Failing sources are polled at least daily, or at a longer interval of their own, until they have failed this often in a row.
 const DAILY_FAILURES_MAX: u32 = 21;
@@ -59,7 +59,7 @@ fn later(now: Timestamp, seconds: u64) -> Timestamp {
 }
 
 /// After a success: the interval of the source, or longer if the server or the feed asks for it.
-pub fn after_success(now: Timestamp, pace: PollBounds, rhythm: &Rhythm, asked: ServerHints) -> NextPoll {
+pub fn after_success(now: Timestamp, pace: PollBounds, rhythm: &NewsRhythm, asked: ServerHints) -> NextPoll {
     let (interval, why) = own_interval(now, pace, rhythm);
     let update_seconds = asked.hints.and_then(PollHints::update_seconds);
     let ttl_seconds = asked.hints.and_then(|hints| hints.ttl_minutes).map(|minutes| u64::from(minutes) * 60);
@@ -88,7 +88,7 @@ pub fn after_success(now: Timestamp, pace: PollBounds, rhythm: &Rhythm, asked: S
 }
 
 /// The configured interval, adapted to how often the source really publishes.
-fn own_interval(now: Timestamp, pace: PollBounds, rhythm: &Rhythm) -> (u64, &'static str) {
+fn own_interval(now: Timestamp, pace: PollBounds, rhythm: &NewsRhythm) -> (u64, &'static str) {
     let configured = (pace.interval, "the interval of the source");
     if pace.is_fixed {
         return configured;
@@ -189,7 +189,7 @@ mod tests {
     }
 
     fn after(asked: ServerHints) -> Option<u64> {
-        wait(after_success(now(), PACE, &Rhythm::default(), asked))
+        wait(after_success(now(), PACE, &NewsRhythm::default(), asked))
     }
 
     #[test]
@@ -215,7 +215,7 @@ mod tests {
         assert_eq!(after(ServerHints { is_pushed: true, ..ServerHints::default() }), Some(24 * HOUR));
         let eager = PollBounds { interval: 1, ..PACE };
         assert_eq!(
-            wait(after_success(now(), eager, &Rhythm::default(), ServerHints::default())),
+            wait(after_success(now(), eager, &NewsRhythm::default(), ServerHints::default())),
             Some(900),
             "the floor"
         );
@@ -238,19 +238,20 @@ mod tests {
 
     #[test]
     fn the_rhythm_of_the_source_bends_its_interval() {
-        let quiet = |days: i64| Rhythm {
+        let quiet = |days: i64| NewsRhythm {
             news_at: Some(now() - SignedDuration::from_hours(24 * days)),
-            ..Rhythm::default()
+            ..NewsRhythm::default()
         };
         let wait_of =
-            |rhythm: &Rhythm, pace| wait(after_success(now(), pace, rhythm, ServerHints::default()));
+            |rhythm: &NewsRhythm, pace| wait(after_success(now(), pace, rhythm, ServerHints::default()));
         assert_eq!(wait_of(&quiet(3), PACE), Some(HOUR));
         assert_eq!(wait_of(&quiet(15), PACE), Some(2 * HOUR));
         assert_eq!(wait_of(&quiet(300), PACE), Some(4 * HOUR));
         assert_eq!(wait_of(&quiet(300), PollBounds { is_fixed: true, ..PACE }), Some(HOUR));
-        let busy = Rhythm { news_at: Some(now()), news_gap_seconds: Some(1800), news_count: 9, since: None };
+        let busy =
+            NewsRhythm { news_at: Some(now()), news_gap_seconds: Some(1800), news_count: 9, since: None };
         assert_eq!(wait_of(&busy, PACE), Some(HOUR / 2));
-        assert_eq!(wait_of(&Rhythm { news_count: 2, ..busy }, PACE), Some(HOUR));
+        assert_eq!(wait_of(&NewsRhythm { news_count: 2, ..busy }, PACE), Some(HOUR));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use url::Url;
 
-use super::client::{Accept, Answer, Client, FetchError, Fetched};
+use super::client::{Accept, Client, FetchError, FetchOutcome, Fetched};
 use super::headers::Meta;
 use crate::model::source::{RENDERER_PLACE, Validators};
 
@@ -40,7 +40,7 @@ impl Renderer {
             self.asked(page).ok_or_else(|| failed(FetchError::BadRedirect { to: self.address.clone() }))?;
         match self.client.get(&asked, &Validators::default(), Accept::Page, now).await.map_err(failed)? {
             // Whatever caching the renderer speaks of is its own.
-            Answer::Document(fetched) if !fetched.bytes.trim_ascii().is_empty() => {
+            FetchOutcome::Document(fetched) if !fetched.bytes.trim_ascii().is_empty() => {
                 Ok(Fetched { url: page.clone(), meta: Meta::default(), ..*fetched })
             }
             _ => Err(RenderError::Empty { renderer: self.name() }),

@@ -4,6 +4,18 @@ use url::Url;
 
 use crate::support::text::unescaped;
 
+/// Parses the address of something on the web.
+///
+/// # Errors
+/// When it is not an address with `http` or `https` and a host: a sentence that says what is wrong with it.
+pub fn parse_web_url(text: &str) -> Result<Url, String> {
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.host_str().is_some() => Ok(url),
+        Ok(url) => Err(format!("\"{text}\" must begin with http:// or https://, not {}:", url.scheme())),
+        Err(error) => Err(format!("\"{text}\" is not a web address: {error}")),
+    }
+}
+
 /// Query parameters for tracking, which do not affect the page shown.
 const TRACKING: [&str; 85] = [
     // Advertisers and networks: the click.

@@ -7,7 +7,7 @@ use super::topic::TopicMatch;
 
 /// The field that a rule examines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Field {
+pub enum RuleField {
     Title,
     Url,
     Content,
@@ -15,26 +15,26 @@ pub enum Field {
     Topic,
 }
 
-impl Field {
-    pub const ALL: [(&'static str, Field); 5] = [
-        ("title", Field::Title),
-        ("url", Field::Url),
-        ("content", Field::Content),
-        ("author", Field::Author),
-        ("topic", Field::Topic),
+impl RuleField {
+    pub const ALL: [(&'static str, RuleField); 5] = [
+        ("title", RuleField::Title),
+        ("url", RuleField::Url),
+        ("content", RuleField::Content),
+        ("author", RuleField::Author),
+        ("topic", RuleField::Topic),
     ];
 }
 
 /// A pattern for one field.
 #[derive(Debug, Clone)]
 pub struct Rule {
-    pub field: Field,
+    pub field: RuleField,
     pub pattern: Regex,
 }
 
 impl std::fmt::Display for Rule {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let name = Field::ALL.iter().find(|(_, field)| *field == self.field).map_or("", |(name, _)| name);
+        let name = RuleField::ALL.iter().find(|(_, field)| *field == self.field).map_or("", |(name, _)| name);
         write!(f, "{name} = \"{}\"", self.pattern)
     }
 }
@@ -51,7 +51,7 @@ pub struct Filter {
 
 /// The result of the rules for an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum RuleOutcome {
     Kept,
     /// With the rule, in words.
     Dropped(String),
@@ -74,33 +74,33 @@ impl Filter {
     }
 
     /// Whether an entry at this address may be kept, for all that the address says: other rules of `keep` may still fit.
-    pub fn lets_through(&self, url: &str) -> bool {
-        let fits = |rule: &Rule| rule.field == Field::Url && rule.pattern.is_match(url);
-        let by_address = self.keep.iter().all(|rule| rule.field == Field::Url);
+    pub fn accepts_url(&self, url: &str) -> bool {
+        let fits = |rule: &Rule| rule.field == RuleField::Url && rule.pattern.is_match(url);
+        let by_address = self.keep.iter().all(|rule| rule.field == RuleField::Url);
         !self.drop.iter().any(fits) && (self.keep.is_empty() || !by_address || self.keep.iter().any(fits))
     }
 
-    pub fn verdict(&self, entry: &Entry, topics: &[TopicMatch]) -> Verdict {
+    pub fn verdict(&self, entry: &Entry, topics: &[TopicMatch]) -> RuleOutcome {
         let fits = |rule: &&Rule| match rule.field {
-            Field::Title => rule.pattern.is_match(&entry.title),
-            Field::Url => entry.url.as_deref().is_some_and(|url| rule.pattern.is_match(url)),
-            Field::Content => {
+            RuleField::Title => rule.pattern.is_match(&entry.title),
+            RuleField::Url => entry.url.as_deref().is_some_and(|url| rule.pattern.is_match(url)),
+            RuleField::Content => {
                 rule.pattern.is_match(&entry.summary)
                     || entry.content_html.as_deref().is_some_and(|html| rule.pattern.is_match(html))
             }
-            Field::Author => entry
+            RuleField::Author => entry
                 .authors
                 .iter()
                 .any(|author| author.name.as_deref().is_some_and(|name| rule.pattern.is_match(name))),
-            Field::Topic => topics.iter().any(|topic| rule.pattern.is_match(&topic.topic)),
+            RuleField::Topic => topics.iter().any(|topic| rule.pattern.is_match(&topic.topic)),
         };
         if let Some(rule) = self.drop.iter().find(fits) {
-            return Verdict::Dropped(format!("drop {rule}"));
+            return RuleOutcome::Dropped(format!("drop {rule}"));
         }
         if !self.keep.is_empty() && !self.keep.iter().any(|rule| fits(&rule)) {
-            return Verdict::Dropped("no rule of keep fits".into());
+            return RuleOutcome::Dropped("no rule of keep fits".into());
         }
-        Verdict::Kept
+        RuleOutcome::Kept
     }
 }
 

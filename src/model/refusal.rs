@@ -11,7 +11,7 @@ use crate::support::text::fold;
 
 /// What the server refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Command {
+pub enum SmtpCommand {
     /// The greeting, EHLO, STARTTLS.
     Connect,
     Auth,
@@ -40,16 +40,16 @@ pub enum Refusal {
 
 /// What is ours, as a server may name it: addresses that we write from, and their domains.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Ours {
+pub struct OwnIdentity {
     addresses: Vec<String>,
     domains: Vec<String>,
 }
 
-impl Ours {
-    pub fn new<'a>(addresses: impl IntoIterator<Item = &'a str>) -> Ours {
-        let mut ours = Ours::default();
+impl OwnIdentity {
+    pub fn new<'a>(addresses: impl IntoIterator<Item = &'a str>) -> OwnIdentity {
+        let mut ours = OwnIdentity::default();
         for address in addresses {
-            let address = whole(address);
+            let address = canonical_address(address);
             ours.domains.extend(address.rsplit_once('@').map(|(_, domain)| domain.to_owned()));
             ours.addresses.push(address);
         }
@@ -58,7 +58,8 @@ impl Ours {
 
     /// Whether words name what is ours, and nothing of these recipients.
     fn are_named(&self, words: &str, recipients: &[String]) -> bool {
-        let recipients: Vec<String> = recipients.iter().map(|recipient| whole(recipient)).collect();
+        let recipients: Vec<String> =
+            recipients.iter().map(|recipient| canonical_address(recipient)).collect();
         // Reports in prose are read for addresses, and ours may be among them.
         let theirs: Vec<&String> =
             recipients.iter().filter(|recipient| !self.addresses.contains(recipient)).collect();
@@ -67,7 +68,7 @@ impl Ours {
         };
         let mut is_named = false;
         for name in names(words) {
-            let name = whole(name);
+            let name = canonical_address(name);
             let domain = name.rsplit('@').next().unwrap_or_default();
             if self.addresses.contains(&name) {
                 is_named = true;
@@ -82,7 +83,7 @@ impl Ours {
 }
 
 /// An address without what a return path has after a `+`, in small letters.
-fn whole(address: &str) -> String {
+fn canonical_address(address: &str) -> String {
     let address = address.to_lowercase();
     match address.split_once('@') {
         Some((name, domain)) => format!("{}@{domain}", name.split('+').next().unwrap_or_default()),
@@ -105,7 +106,7 @@ fn is_of_address(c: char) -> bool {
 /// Whom a refusal may be about.
 #[derive(Debug, Clone, Copy)]
 pub struct Parties<'a> {
-    pub ours: &'a Ours,
+    pub ours: &'a OwnIdentity,
     pub recipients: &'a [String],
 }
 
@@ -578,8 +579,8 @@ const CONNECTIONS: &[&str] = &[
 
 /// Whether an answer for now asks for fewer connections, or for less at a time.
 pub fn asks_for_fewer(code: u16, words: &str) -> bool {
-    let nobody = Parties { ours: &Ours::default(), recipients: &[] };
-    (400..500).contains(&code) && Words::new(words, &nobody).say(CONNECTIONS)
+    let nobody = Parties { ours: &OwnIdentity::default(), recipients: &[] };
+    (400..500).contains(&code) && ReplyWords::new(words, &nobody).say(CONNECTIONS)
 }
 
 /// About the messages of one connection.
@@ -604,7 +605,7 @@ const ONE_CONNECTION: [&str; 6] =
 pub fn asks_for_another(code: u16, words: &str) -> bool {
     // Of a message with a single recipient, there are never too many recipients.
     let is_of_recipients = matches!(enhanced(words), Some([4, 5, 3]));
-    let words = Words::new(words, &Parties { ours: &Ours::default(), recipients: &[] });
+    let words = ReplyWords::new(words, &Parties { ours: &OwnIdentity::default(), recipients: &[] });
     (400..600).contains(&code)
         && !words.say(CONNECTIONS)
         && words.say(MESSAGES)
@@ -638,7 +639,7 @@ static VOCABULARY: LazyLock<HashSet<&str>> = LazyLock::new(|| {
 
 /// What a reply says to everybody alike: the words of it that refusals are made of, or else those that are no addresses, domains, numbers
 /// and ids. An id may be one of letters, and a date has names.
-pub fn gist(words: &str) -> String {
+pub fn reply_signature(words: &str) -> String {
     let all = bare(words);
     let known: Vec<&str> = all.split(' ').filter(|word| VOCABULARY.contains(word)).collect();
     if known.len() < 2 { all } else { known.join(" ") }
@@ -653,7 +654,7 @@ fn bare(words: &str) -> String {
 }
 
 /// What is asked of the words of a reply.
-struct Words {
+struct ReplyWords {
     plain: String,
     /// They repeat what another server said, with a code that is about senders.
     quotes_policy: bool,
@@ -661,14 +662,14 @@ struct Words {
     names_ours: bool,
 }
 
-impl Words {
-    fn new(words: &str, parties: &Parties) -> Words {
+impl ReplyWords {
+    fn new(words: &str, parties: &Parties) -> ReplyWords {
         // The first one may be its own.
         let rest = words.split_whitespace().skip(1);
         let mut codes = rest.flat_map(|word| word.split(|c: char| !c.is_ascii_digit() && c != '.'));
         let is_policy =
             |code: &str| enhanced(code).is_some_and(|[class, subject, _]| (class, subject) == (5, 7));
-        Words {
+        ReplyWords {
             plain: plain(words),
             quotes_policy: codes.any(is_policy),
             names_ours: parties.are_ours_named(words),
@@ -701,34 +702,36 @@ impl Words {
 
 /// What a refusal is about. `enhanced` are the three numbers of an enhanced code where there is one.
 pub fn refusal(
-    command: Command,
+    command: SmtpCommand,
     code: u16,
     enhanced: Option<[u16; 3]>,
     words: &str,
     parties: &Parties,
 ) -> Refusal {
-    let words = Words::new(words, parties);
+    let words = ReplyWords::new(words, parties);
     let is_temporary = (400..500).contains(&code);
     let detail = enhanced.map(|[_, subject, detail]| (subject, detail));
     match command {
         // The server ends the conversation, whatever we said.
         _ if code == 421 => Refusal::Busy,
-        Command::Connect | Command::Auth | Command::Mail if is_temporary => Refusal::Busy,
-        Command::Connect if words.say(&CROWDED) => Refusal::Busy,
-        Command::Connect | Command::Auth | Command::Mail => Refusal::Us,
+        SmtpCommand::Connect | SmtpCommand::Auth | SmtpCommand::Mail if is_temporary => Refusal::Busy,
+        SmtpCommand::Connect if words.say(&CROWDED) => Refusal::Busy,
+        SmtpCommand::Connect | SmtpCommand::Auth | SmtpCommand::Mail => Refusal::Us,
         // An address that no mailbox can have; other words that it does not know are ours (RFC 5321 section 4.2.3, RFC 4954 section 6).
-        Command::Rcpt if code == 501 && detail == Some((1, 3)) && !words.name_us() => Refusal::NoRecipient,
+        SmtpCommand::Rcpt if code == 501 && detail == Some((1, 3)) && !words.name_us() => {
+            Refusal::NoRecipient
+        }
         _ if matches!(code, 500..=504 | 530 | 534 | 535 | 538 | 555 | 600..) => Refusal::Us,
         _ if is_temporary => temporary(detail, &words),
         // A final code with one for now in its words is none to believe.
-        Command::Rcpt if enhanced.is_some_and(|[class, ..]| class == 4) => temporary(detail, &words),
-        Command::Data => of_message(detail, &words),
-        Command::Rcpt => permanent(detail, &words),
+        SmtpCommand::Rcpt if enhanced.is_some_and(|[class, ..]| class == 4) => temporary(detail, &words),
+        SmtpCommand::Data => of_message(detail, &words),
+        SmtpCommand::Rcpt => permanent(detail, &words),
     }
 }
 
 /// A recipient or a message that is refused for now.
-fn temporary(detail: Option<(u16, u16)>, words: &Words) -> Refusal {
+fn temporary(detail: Option<(u16, u16)>, words: &ReplyWords) -> Refusal {
     let is_full = matches!(detail, Some((2, 2))) || words.say_full();
     match detail {
         _ if is_full && !words.say(&["insufficient system", "email server"]) => Refusal::Mailbox,
@@ -742,7 +745,7 @@ fn temporary(detail: Option<(u16, u16)>, words: &Words) -> Refusal {
 }
 
 /// A message that is refused for good. It says nothing about the recipient, whom the server had already accepted.
-fn of_message(detail: Option<(u16, u16)>, words: &Words) -> Refusal {
+fn of_message(detail: Option<(u16, u16)>, words: &ReplyWords) -> Refusal {
     let is_of_mailbox =
         matches!(detail, Some((2, detail)) if detail != 3) && !words.name_us() || words.say_full();
     if is_of_mailbox && !words.say(&["message size", "message too", "too big"]) {
@@ -754,7 +757,7 @@ fn of_message(detail: Option<(u16, u16)>, words: &Words) -> Refusal {
 
 /// A recipient that is refused for good, by the last two numbers of the code and the words. What names us wins over any code: who is
 /// blocked is often told so in a sentence about the recipient.
-fn permanent(detail: Option<(u16, u16)>, words: &Words) -> Refusal {
+fn permanent(detail: Option<(u16, u16)>, words: &ReplyWords) -> Refusal {
     match detail {
         Some((2, 2)) => Refusal::Mailbox,
         _ if words.say(&ONE_MAILBOX) && !words.quotes_policy => Refusal::Mailbox,
@@ -793,14 +796,14 @@ pub fn enhanced(words: &str) -> Option<[u16; 3]> {
 
 #[cfg(test)]
 mod tests {
-    use super::Command::{Auth, Connect, Data, Mail, Rcpt};
     use super::Refusal::NoRecipient;
+    use super::SmtpCommand::{Auth, Connect, Data, Mail, Rcpt};
     use super::*;
 
     /// A line a reply: the source of the fact, the command, the code, the words, and what it is about.
     const REPLIES: &str = include_str!("replies.tsv");
     const NOBODY: Parties =
-        Parties { ours: &Ours { addresses: Vec::new(), domains: Vec::new() }, recipients: &[] };
+        Parties { ours: &OwnIdentity { addresses: Vec::new(), domains: Vec::new() }, recipients: &[] };
 
     #[test]
     fn replies_of_real_servers_are_about_what_they_are_about() {
@@ -816,7 +819,7 @@ mod tests {
                 .find(|command| format!("{command:?}") == name)
                 .unwrap()
         };
-        let ours = Ours::new(["news@example.org"]);
+        let ours = OwnIdentity::new(["news@example.org"]);
         let parties = Parties { ours: &ours, recipients: &["u@x.example".to_owned()] };
         let wrong: Vec<_> = rows
             .iter()
@@ -884,7 +887,7 @@ mod tests {
 
     #[test]
     fn what_names_ours_and_nothing_of_the_recipient_is_about_us() {
-        let ours = Ours::new(["bounces@lists.town.example", "News@town.example"]);
+        let ours = OwnIdentity::new(["bounces@lists.town.example", "News@town.example"]);
         let asked = |words: &str, recipient: &str| {
             let recipients = [recipient.to_owned()];
             refusal(Rcpt, 550, enhanced(words), words, &Parties { ours: &ours, recipients: &recipients })
@@ -919,12 +922,18 @@ mod tests {
             "550 5.1.1 <ana@a.example>: User unknown (id 4Xy9) at mx1.host.example.",
             "550 5.1.1 <bo@b.example>: user unknown (id 77q) at mx2.host.example",
         ];
-        assert_eq!(gist(alike[0]), "user unknown");
-        assert_eq!(gist(alike[1]), gist(alike[0]));
-        assert_eq!(gist("550 5.1.1 <c@d.example> user unknown, id at 12"), gist(alike[0]));
-        assert_eq!(gist("550 5.1.1 User unknown [vhibpwhbwgzj], on Thursday"), gist(alike[0]));
-        assert_ne!(gist("550 5.1.1 no such user"), gist(alike[0]));
-        assert_eq!(gist("550 what a pity 12a"), "what a pity");
+        assert_eq!(reply_signature(alike[0]), "user unknown");
+        assert_eq!(reply_signature(alike[1]), reply_signature(alike[0]));
+        assert_eq!(
+            reply_signature("550 5.1.1 <c@d.example> user unknown, id at 12"),
+            reply_signature(alike[0])
+        );
+        assert_eq!(
+            reply_signature("550 5.1.1 User unknown [vhibpwhbwgzj], on Thursday"),
+            reply_signature(alike[0])
+        );
+        assert_ne!(reply_signature("550 5.1.1 no such user"), reply_signature(alike[0]));
+        assert_eq!(reply_signature("550 what a pity 12a"), "what a pity");
     }
 
     #[test]

@@ -57,11 +57,11 @@ impl WordKind {
 
 /// A hash with a kind in its two low bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Marked(pub u32);
+pub struct MarkedHash(pub u32);
 
-impl Marked {
-    pub fn new(hash: u32, kind: WordKind) -> Marked {
-        Marked((hash & !3) | kind as u32)
+impl MarkedHash {
+    pub fn new(hash: u32, kind: WordKind) -> MarkedHash {
+        MarkedHash((hash & !3) | kind as u32)
     }
 
     pub fn kind(self) -> WordKind {
@@ -104,7 +104,7 @@ const HEAD_NUMBERS: usize = 6 + PARTS;
 
 /// The fixed-size fields of a sketch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Head {
+pub struct SketchHead {
     pub source: u32,
     /// Hash of the title's words in order, without kinds; 0 without a title.
     pub title_hash: u32,
@@ -121,22 +121,22 @@ pub struct Head {
 /// A sketch: head and parts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sketch {
-    head: Head,
+    head: SketchHead,
     ends: [u32; PARTS],
     data: Box<[u32]>,
 }
 
 impl std::ops::Deref for Sketch {
-    type Target = Head;
+    type Target = SketchHead;
 
-    fn deref(&self) -> &Head {
+    fn deref(&self) -> &SketchHead {
         &self.head
     }
 }
 
 impl Sketch {
     /// Builds a sketch from its parts, in the order of `Part`.
-    pub fn new(head: Head, parts: [&[u32]; PARTS]) -> Sketch {
+    pub fn new(head: SketchHead, parts: [&[u32]; PARTS]) -> Sketch {
         let mut ends = [0; PARTS];
         let mut data = Vec::with_capacity(parts.iter().map(|part| part.len()).sum());
         for (part, end) in parts.iter().zip(&mut ends) {
@@ -152,12 +152,12 @@ impl Sketch {
         &self.data[start..self.ends[at] as usize]
     }
 
-    pub fn title(&self) -> impl Iterator<Item = Marked> + Clone + '_ {
-        self.part(Part::Title).iter().map(|&word| Marked(word))
+    pub fn title(&self) -> impl Iterator<Item = MarkedHash> + Clone + '_ {
+        self.part(Part::Title).iter().map(|&word| MarkedHash(word))
     }
 
-    pub fn concepts(&self) -> impl Iterator<Item = Marked> + '_ {
-        self.part(Part::Concepts).iter().map(|&concept| Marked(concept))
+    pub fn concepts(&self) -> impl Iterator<Item = MarkedHash> + '_ {
+        self.part(Part::Concepts).iter().map(|&concept| MarkedHash(concept))
     }
 
     /// All kept shingles, each once.
@@ -201,7 +201,7 @@ impl Sketch {
         let ends: [u32; PARTS] = head[6..].try_into().ok()?;
         let is_sound = ends.is_sorted() && ends[PARTS - 1] as usize == data.len();
         let [source, title_hash, language, day, words, threshold] = head[..6].try_into().ok()?;
-        let own = Head { source, title_hash, language, day: day as i32, words, threshold };
+        let own = SketchHead { source, title_hash, language, day: day as i32, words, threshold };
         is_sound.then(|| Sketch { head: own, ends, data: data.into() })
     }
 
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn a_sketch_survives_as_bytes_and_other_bytes_are_none() {
         let sketch = Sketch::new(
-            Head { source: 7, day: -3, threshold: u32::MAX, ..Head::default() },
+            SketchHead { source: 7, day: -3, threshold: u32::MAX, ..SketchHead::default() },
             [&[1, 2], &[], &[3], &[], &[4, 5], &[], &[6]],
         );
         let bytes = sketch.to_bytes();

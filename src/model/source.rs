@@ -4,10 +4,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::account;
+use super::address::parse_web_url;
 use super::feed::FeedFormat;
 
 /// The operator hears of a source that failed so often in a row: once is an accident.
-pub const FAILURES_TOLD: u32 = 3;
+pub const FAILURES_NOTIFIED: u32 = 3;
 
 /// What stands behind the address of a source. All that sets a kind apart is said here.
 #[derive(Debug, Clone, Copy)]
@@ -30,14 +31,14 @@ impl SourceKind {
         may_be_feed: true,
         may_be_listing: false,
         format: None,
-        address: web_address,
+        address: source_address,
     };
     pub const PAGE: SourceKind = SourceKind {
         name: "page",
         may_be_feed: false,
         may_be_listing: true,
         format: None,
-        address: web_address,
+        address: source_address,
     };
     /// Whatever it turns out to be: a feed, a page that names its feed, or a listing.
     pub const AUTO: SourceKind = SourceKind {
@@ -45,7 +46,7 @@ impl SourceKind {
         may_be_feed: true,
         may_be_listing: true,
         format: None,
-        address: web_address,
+        address: source_address,
     };
     /// A calendar (iCalendar), or a page that names one.
     pub const CALENDAR: SourceKind =
@@ -110,20 +111,15 @@ impl SourceKind {
     }
 }
 
-fn web_address(text: &str) -> Result<url::Url, String> {
+fn source_address(text: &str) -> Result<url::Url, String> {
     // What calendars are linked with is read over HTTPS.
     let https = text.strip_prefix("webcal://").map(|rest| format!("https://{rest}"));
-    let text = https.as_deref().unwrap_or(text);
-    match url::Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.host_str().is_some() => Ok(url),
-        Ok(url) => Err(format!("\"{text}\" must begin with http:// or https://, not {}:", url.scheme())),
-        Err(error) => Err(format!("\"{text}\" is not a web address: {error}")),
-    }
+    parse_web_url(https.as_deref().unwrap_or(text))
 }
 
 fn account_address(text: &str) -> Result<url::Url, String> {
     let feed = account::feed_of_handle(text)
-        .or_else(|| web_address(text).ok().and_then(|page| account::feed_of_account(&page)));
+        .or_else(|| source_address(text).ok().and_then(|page| account::feed_of_account(&page)));
     feed.ok_or_else(|| {
         format!("\"{text}\" is not the address of an account: write \"@name@host\" or \"https://host/@name\"")
     })
@@ -131,7 +127,7 @@ fn account_address(text: &str) -> Result<url::Url, String> {
 
 fn channel_address(text: &str) -> Result<url::Url, String> {
     let name = text.strip_prefix('@').map(|name| format!("https://t.me/{name}"));
-    let url = web_address(name.as_deref().unwrap_or(text))?;
+    let url = source_address(name.as_deref().unwrap_or(text))?;
     if !account::is_telegram(&url) {
         return Ok(url);
     }
@@ -262,7 +258,7 @@ pub struct Validators {
 
 /// How often a source has been seen to publish.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rhythm {
+pub struct NewsRhythm {
     /// The first success.
     pub since: Option<Timestamp>,
     /// The last poll that brought news.
@@ -272,25 +268,30 @@ pub struct Rhythm {
     pub news_count: u32,
 }
 
-impl Rhythm {
+impl NewsRhythm {
     /// The rhythm after a poll at `now`.
-    pub fn after(self, now: Timestamp, has_news: bool) -> Rhythm {
+    pub fn after(self, now: Timestamp, has_news: bool) -> NewsRhythm {
         let since = self.since.or(Some(now));
         if !has_news {
-            return Rhythm { since, ..self };
+            return NewsRhythm { since, ..self };
         }
         let gap = self.news_at.map(|last| u64::try_from(now.duration_since(last).as_secs()).unwrap_or(0));
         let news_gap_seconds = match (self.news_gap_seconds, gap) {
             (Some(old), Some(new)) => Some((old * 3 + new) / 4),
             (old, new) => old.or(new),
         };
-        Rhythm { since, news_at: Some(now), news_gap_seconds, news_count: self.news_count.saturating_add(1) }
+        NewsRhythm {
+            since,
+            news_at: Some(now),
+            news_gap_seconds,
+            news_count: self.news_count.saturating_add(1),
+        }
     }
 }
 
 /// A permanent redirect under observation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Move {
+pub struct PendingMove {
     pub to: String,
     /// Number of consecutive polls in which it led to a good document.
     pub seen: u32,
@@ -326,15 +327,15 @@ pub struct FetchState {
     pub is_gone: bool,
     /// A feed named by the page at the source's address.
     pub feed_url: Option<String>,
-    pub moved: Option<Move>,
+    pub moved: Option<PendingMove>,
     /// `max-age` or `Expires` of the last response in seconds, for later 304s.
     pub fresh_seconds: Option<u64>,
     pub hints: super::feed::PollHints,
-    pub rhythm: Rhythm,
+    pub rhythm: NewsRhythm,
     /// The feed's own address and its hub (WebSub).
     pub hub: Option<Hub>,
     /// What was learned of a page.
-    pub page: PageMemory,
+    pub page: LearnedPage,
     /// The order of dates in figures that the last document showed that had a date to tell it by.
     pub date_order: Option<DateOrder>,
 }
@@ -342,7 +343,7 @@ pub struct FetchState {
 /// The structure of a page at its last good reading, to detect a collapse and to reuse what was learned.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct PageMemory {
+pub struct LearnedPage {
     /// How its entries were found, in words.
     pub way: Option<String>,
     /// Selectors learned for a page without configured ones, or in place of those that failed.
@@ -377,7 +378,7 @@ impl FetchState {
         self.feed_url.as_ref()?;
         let is_recent =
             self.page.looked.is_some_and(|looked| now.duration_since(looked).abs() < LOOKED_EVERY);
-        let page = PageMemory { is_explored: false, looked: Some(now), ..self.page.clone() };
+        let page = LearnedPage { is_explored: false, looked: Some(now), ..self.page.clone() };
         let asked = FetchState { feed_url: None, validators: Validators::default(), page, ..self.clone() };
         (!is_recent).then_some(asked)
     }

@@ -247,7 +247,7 @@ impl SubscriptionOptions {
         let language = if own.is_empty() { language } else { own };
         if !is_language_tag(language) {
             faults.push(("language", no_language(language)));
-        } else if let Err(fault) = i18n::parse_language(language) {
+        } else if let Err(fault) = i18n::parse_interface_language(language) {
             faults.push(("language", fault));
         }
         let is_wrong = |tag: &&String| !is_language_tag(tag);

@@ -51,6 +51,16 @@ impl Topic {
     }
 }
 
+/// An entry with the topics that a person gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelledEntry {
+    pub title: String,
+    pub summary: String,
+    /// BCP 47 tag, or empty if unknown.
+    pub language: String,
+    pub topics: Vec<String>,
+}
+
 /// A topic assigned to an entry, with the words that led to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TopicMatch {

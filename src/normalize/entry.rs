@@ -92,6 +92,15 @@ fn judged_language(
     }
 }
 
+/// The summary as text: the start of what the source gives as one, or else of the content.
+fn summary_of(summary_html: Option<&str>, content_html: Option<&str>) -> String {
+    match (summary_html, content_html) {
+        (Some(summary), _) => start_of_safe_html(summary, SUMMARY_CHARS_MAX),
+        (None, Some(content)) => start_of_safe_html(content, EXCERPT_CHARS_MAX),
+        (None, None) => String::new(),
+    }
+}
+
 /// Normalizes an entry.
 pub fn normalize(raw: &RawEntry, context: Context) -> Entry {
     let (identity, fingerprint) = context.listed.map_or_else(
@@ -101,11 +110,7 @@ pub fn normalize(raw: &RawEntry, context: Context) -> Entry {
     let markup = |text: &RawText| safe_html(text, context.base).map(without_tracking_in);
     let content_html = raw.content.as_ref().and_then(markup);
     let summary_html = raw.summary.as_ref().and_then(markup);
-    let summary = match (&summary_html, &content_html) {
-        (Some(summary), _) => start_of_safe_html(summary, SUMMARY_CHARS_MAX),
-        (None, Some(content)) => start_of_safe_html(content, EXCERPT_CHARS_MAX),
-        (None, None) => String::new(),
-    };
+    let summary = summary_of(summary_html.as_deref(), content_html.as_deref());
     let title = without_tracking_in(raw.title.as_ref().map(plain).unwrap_or_default());
     let (language, language_confidence) = judged_language(raw, context, &title, &summary);
     Entry {

@@ -15,9 +15,9 @@ const LIKELY: f32 = 0.4;
 /// Minimum confidence of the stop words alone.
 const CLEAR: f32 = 0.95;
 /// In text of a language, at least one in this many words is a stop word.
-const LITTLE_SHARE: usize = 6;
+const STOP_WORD_SHARE: usize = 6;
 /// The factor that a stop word contributes to its languages, and the minimum weight of a language that the models exclude.
-const LITTLE_WORD_WORTH: f64 = 6.0;
+const STOP_WORD_WEIGHT: f64 = 6.0;
 const FLOOR: f64 = 0.01;
 /// Fewer words cannot overrule a declaration; fewer letters have no language.
 const WORDS_MIN: usize = 5;
@@ -49,7 +49,7 @@ struct Start<'a> {
     text: &'a str,
     words: usize,
     /// For each language of `LANGUAGES`, its number of stop words.
-    little: [i32; LANGUAGES.len()],
+    stop_words: [i32; LANGUAGES.len()],
 }
 
 impl Default for LanguageDetector {
@@ -81,7 +81,7 @@ impl LanguageDetector {
     /// The language of a text and the confidence, 0 to 1; `None` for a text with too few letters.
     pub fn detect(&self, text: &str) -> Option<(String, f32)> {
         let start = Start::of(text)?;
-        self.by_little_words(&start).or_else(|| self.by_models(&start))
+        self.by_stop_words(&start).or_else(|| self.by_models(&start))
     }
 
     /// The language of an entry: the declared one, unless there is enough text that is surely in another one. Also returns the
@@ -120,7 +120,7 @@ impl LanguageDetector {
     /// The confidence in the declared language, if it has more stop words than any other. The models cannot outvote that and
     /// need not be asked: `FLOOR` and the lead of a single word keep every other language below `SURE`.
     fn agreement(&self, start: &Start, own: usize) -> Option<f32> {
-        let count = |at: &usize| start.little(self.told[*at]);
+        let count = |at: &usize| start.stop_words(self.told[*at]);
         let leads = (0..self.languages.len()).filter(|at| *at != own).all(|at| count(&own) > count(&at));
         leads.then(|| {
             let weighed = self.weighed(start, |_| 1.0);
@@ -130,12 +130,12 @@ impl LanguageDetector {
 
     /// The language by stop words alone, if they are frequent and clear. Those of languages that are not configured count too:
     /// words of two languages indicate neither, and a third one may be meant.
-    fn by_little_words(&self, start: &Start) -> Option<(String, f32)> {
-        let (at, count) = start.little.iter().enumerate().max_by_key(|(_, count)| **count)?;
+    fn by_stop_words(&self, start: &Start) -> Option<(String, f32)> {
+        let (at, count) = start.stop_words.iter().enumerate().max_by_key(|(_, count)| **count)?;
         let own = self.told.iter().position(|told| *told == Some(at))?;
         let weighed = self.weighed(start, |_| 1.0);
         let confidence = share(weighed[own].1, &weighed);
-        let is_clear = confidence >= CLEAR && *count as usize * LITTLE_SHARE >= start.words;
+        let is_clear = confidence >= CLEAR && *count as usize * STOP_WORD_SHARE >= start.words;
         is_clear.then(|| (code(self.languages[own]), confidence))
     }
 
@@ -158,7 +158,7 @@ impl LanguageDetector {
         let weighed = self.languages.iter().zip(&self.told);
         weighed
             .map(|(language, told)| {
-                (*language, weight(*language) * LITTLE_WORD_WORTH.powi(start.little(*told)))
+                (*language, weight(*language) * STOP_WORD_WEIGHT.powi(start.stop_words(*told)))
             })
             .collect()
     }
@@ -179,12 +179,12 @@ impl Start<'_> {
         }
         let mut folded = String::with_capacity(text.len());
         fold_into(&mut folded, text);
-        let mut start = Start { text, words: 0, little: [0; LANGUAGES.len()] };
+        let mut start = Start { text, words: 0, stop_words: [0; LANGUAGES.len()] };
         for word in folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
             let languages = languages_of(word);
             start.words += 1;
             start
-                .little
+                .stop_words
                 .iter_mut()
                 .enumerate()
                 .for_each(|(at, count)| *count += i32::from(languages >> at & 1));
@@ -192,8 +192,8 @@ impl Start<'_> {
         Some(start)
     }
 
-    fn little(&self, told: Option<usize>) -> i32 {
-        told.map_or(0, |at| self.little[at])
+    fn stop_words(&self, told: Option<usize>) -> i32 {
+        told.map_or(0, |at| self.stop_words[at])
     }
 }
 
@@ -322,7 +322,7 @@ mod tests {
 
     #[test]
     fn the_lead_of_one_word_is_more_than_the_models_can_outvote() {
-        let (most, least) = (1.0 + FLOOR, FLOOR * LITTLE_WORD_WORTH);
+        let (most, least) = (1.0 + FLOOR, FLOOR * STOP_WORD_WEIGHT);
         assert!(((most / (most + least)) as f32) < SURE);
     }
 

@@ -45,7 +45,7 @@ pub struct Explanation {
 
 /// The result of a pass over all entries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Changes {
+pub struct PassCounts {
     pub entries: usize,
     pub changed: usize,
 }
@@ -167,7 +167,7 @@ pub fn merge(store: &Store, one: &StoredEntry, other: &StoredEntry, now: Timesta
         format!("{} of \"{}\" ({}): {BY_HAND}", relation.as_str(), first.entry.title, first.entry.source);
     store.write(|w| {
         let (into, from) = (w.intake().story_key_of(first.order)?, w.intake().story_key_of(second.order)?);
-        let (Some(into), Some(from)) = (into, from) else { return Err(gone()) };
+        let (Some(into), Some(from)) = (into, from) else { return Err(entry_forgotten()) };
         w.stories().forget_rulings(into, from)?;
         w.stories().put_ruling(first.order, second.order, true, now)?;
         w.stories().set_relation(second.order, relation, Some(&reason))?;
@@ -175,7 +175,7 @@ pub fn merge(store: &Store, one: &StoredEntry, other: &StoredEntry, now: Timesta
     })
 }
 
-fn gone() -> anyhow::Error {
+fn entry_forgotten() -> anyhow::Error {
     anyhow::anyhow!("the entry was forgotten in the meantime: try again")
 }
 
@@ -214,7 +214,7 @@ fn story_named_after(entry_id_of_first: &str) -> String {
 
 /// The current story and the keys of an entry.
 #[derive(Debug, Clone, PartialEq)]
-struct Stood {
+struct StoredPlacement {
     entry: EntryKey,
     story: StoryKey,
     keys: Vec<Key>,
@@ -225,9 +225,9 @@ struct Stood {
 ///
 /// # Errors
 /// When the store fails; what was moved stays moved.
-pub fn recluster(store: &Store, is_dry: bool, mut on_step: impl FnMut(usize)) -> anyhow::Result<Changes> {
+pub fn recluster(store: &Store, is_dry: bool, mut on_step: impl FnMut(usize)) -> anyhow::Result<PassCounts> {
     let mut memory = InMemoryIndex::default();
-    let mut stood: Vec<Stood> = Vec::new();
+    let mut stood: Vec<StoredPlacement> = Vec::new();
     loop {
         let after = stood.last().map_or(EntryKey::BEFORE_ALL, |last| last.entry);
         let batch = store.read(|r| {
@@ -244,7 +244,7 @@ pub fn recluster(store: &Store, is_dry: bool, mut on_step: impl FnMut(usize)) ->
             let Some((story, sketch)) = sketched else { continue };
             let keys = keys_of(&entry.entry);
             memory.add(&sketch.unwrap_or_default(), &keys);
-            stood.push(Stood { entry: entry.order, story, keys });
+            stood.push(StoredPlacement { entry: entry.order, story, keys });
         }
     }
     let numbers: HashMap<EntryKey, usize> =
@@ -268,7 +268,7 @@ type PlacementDecision = Option<(Relation, usize, String)>;
 /// Places all entries in order.
 fn decide(
     memory: &mut InMemoryIndex,
-    stood: &[Stood],
+    stood: &[StoredPlacement],
     rulings: &[(usize, usize, bool)],
     opening: impl Fn(EntryKey) -> Result<(String, String), StoreError>,
     on_step: &mut impl FnMut(usize),
@@ -295,9 +295,8 @@ fn decide(
                 .decision()
                 .map(|decision| (decision.relation, decision.entry.0 as usize, decision.reason.to_string())),
         );
-        for story in
-            intake.decision().iter().map(|decision| decision.story).chain(intake.also.iter().copied())
-        {
+        let joined = intake.decision().map(|decision| decision.story);
+        for story in joined.into_iter().chain(intake.also.iter().copied()) {
             memory.join(story.0 as usize, number);
         }
         for (a, b, _) in rulings.iter().filter(|(_, b, is_same)| *is_same && *b == number) {
@@ -313,10 +312,10 @@ fn decide(
 fn apply(
     store: &Store,
     memory: &InMemoryIndex,
-    stood: &[Stood],
+    stood: &[StoredPlacement],
     decisions: &[PlacementDecision],
     is_dry: bool,
-) -> anyhow::Result<Changes> {
+) -> anyhow::Result<PassCounts> {
     // A story stays with its first entry; other stories split from it get new ids.
     let mut heirs: HashMap<StoryKey, usize> = HashMap::new();
     for (number, own) in stood.iter().enumerate() {
@@ -330,7 +329,7 @@ fn apply(
             moves.insert(number, first);
         }
     }
-    let changes = Changes { entries: stood.len(), changed: moves.len() };
+    let changes = PassCounts { entries: stood.len(), changed: moves.len() };
     if is_dry {
         return Ok(changes);
     }
@@ -348,7 +347,7 @@ fn apply(
 /// Moves one entry into the story of another; skipped if either was deleted in the meantime.
 fn move_one(
     unit: &Unit<Write>,
-    stood: &[Stood],
+    stood: &[StoredPlacement],
     heirs: &HashMap<StoryKey, usize>,
     decisions: &[PlacementDecision],
     number: usize,
@@ -404,7 +403,7 @@ impl TopicAssigner<'_> {
     }
 
     /// The digests that a story did not match, and matches with other topics of one entry.
-    fn newly_wanting(&self, story: &Story, entry: EntryKey, topics: &[TopicMatch]) -> Vec<&Digest> {
+    fn newly_matching_digests(&self, story: &Story, entry: EntryKey, topics: &[TopicMatch]) -> Vec<&Digest> {
         let mut after = story.clone();
         for version in after.versions.iter_mut().filter(|version| version.order == entry) {
             version.topics = topics.to_vec();
@@ -431,8 +430,8 @@ pub fn label(
         let story = w.entries().story_of(entry.order)?;
         w.stories().put_label(entry.order, topics, now)?;
         w.stories().set_topics(entry.order, &matches)?;
-        let digests = topic_assigner.newly_wanting(&story, entry.order, &matches);
-        digests.iter().try_for_each(|digest| w.stories().set_told(&digest.id, &story.id))
+        let digests = topic_assigner.newly_matching_digests(&story, entry.order, &matches);
+        digests.iter().try_for_each(|digest| w.stories().mark_announced(&digest.id, &story.id))
     })?;
     Ok(matches)
 }
@@ -447,9 +446,9 @@ pub fn reclassify(
     topic_assigner: TopicAssigner,
     fingerprint: &str,
     mut on_step: impl FnMut(usize),
-) -> anyhow::Result<Changes> {
+) -> anyhow::Result<PassCounts> {
     let mut after = store.read(|r| r.stories().job(RECLASSIFY, fingerprint))?;
-    let mut changes = Changes::default();
+    let mut changes = PassCounts::default();
     loop {
         let entries = store.read(|r| r.entries().after(after, BATCH, MarkupScope::Without))?;
         let Some(last) = entries.last() else { break };
@@ -468,8 +467,8 @@ pub fn reclassify(
                 changed += 1;
                 let story = w.entries().story_of(stored.order)?;
                 w.stories().set_topics(stored.order, topics)?;
-                let digests = topic_assigner.newly_wanting(&story, stored.order, topics);
-                digests.iter().try_for_each(|digest| w.stories().set_told(&digest.id, &story.id))?;
+                let digests = topic_assigner.newly_matching_digests(&story, stored.order, topics);
+                digests.iter().try_for_each(|digest| w.stories().mark_announced(&digest.id, &story.id))?;
             }
             w.stories().put_job(RECLASSIFY, fingerprint, after)?;
             Ok::<_, StoreError>(changed)
@@ -498,8 +497,12 @@ mod tests {
         ];
         let stories = [1, 1, 3, 3, 5, 1];
         let mut memory = InMemoryIndex::with_generations_of(2);
-        let stood: Vec<Stood> = stories
-            .map(|story| Stood { entry: EntryKey::BEFORE_ALL, story: StoryKey(story), keys: Vec::new() })
+        let stood: Vec<StoredPlacement> = stories
+            .map(|story| StoredPlacement {
+                entry: EntryKey::BEFORE_ALL,
+                story: StoryKey(story),
+                keys: Vec::new(),
+            })
             .into();
         titles.iter().for_each(|title| {
             memory.add(&sketch(&SketchInput { source: "a", title, ..SketchInput::default() }), &[])

@@ -25,7 +25,7 @@ use crate::model::publication::{Archives, Images, Publication, PublicationKey, P
 use crate::model::story::Story;
 use crate::model::token::SigningKey;
 use crate::publish::formats::{self, FORMATS};
-use crate::publish::planet::Setting;
+use crate::publish::planet::SiteContext;
 use crate::publish::{DocumentLocation, OPML, PAGE, archive_name, atom, lists, planet};
 use crate::store::{DirtyStory, Store, StoreError};
 use crate::support::clock::Interrupted;
@@ -104,7 +104,7 @@ impl Publisher<'_> {
     fn publish_marked(&self, store: &Store) -> anyhow::Result<Published> {
         self.settle_publications(store)?;
         for keys in store.read(|r| r.publishing().dirty_keys())?.chunks(DIRTY) {
-            self.go_on()?;
+            self.check_not_stopped()?;
             self.place(store, keys)?;
         }
         let mut published = Published { written: self.archive_feeds(store)?, ..Published::default() };
@@ -120,7 +120,7 @@ impl Publisher<'_> {
     /// Marks publications that are new, or whose contents are defined differently, as out of date entirely.
     fn settle_publications(&self, store: &Store) -> anyhow::Result<()> {
         let (known, known_around) = store
-            .read(|r| Ok::<_, StoreError>((r.publishing().publications()?, r.publishing().around()?)))?;
+            .read(|r| Ok::<_, StoreError>((r.publishing().publications()?, r.publishing().site_digest()?)))?;
         let known: HashMap<PublicationKey, String> =
             known.into_iter().map(|(publication, contents, _)| (publication, contents)).collect();
         let mut new = Vec::new();
@@ -142,7 +142,7 @@ impl Publisher<'_> {
             })?;
         }
         // Everything is out of date as well if what surrounds the stories changed, or if files were deleted.
-        let around = self.around()?;
+        let around = self.site_digest()?;
         let is_changed = known_around.as_ref() != Some(&around);
         let is_gone =
             |publication: &Publication| !self.folder.join(publication.path.as_str()).join(PAGE).exists();
@@ -167,7 +167,7 @@ impl Publisher<'_> {
     }
 
     /// A digest of everything that pages show besides stories.
-    fn around(&self) -> anyhow::Result<String> {
+    fn site_digest(&self) -> anyhow::Result<String> {
         let channel = self.catalog.channel;
         let topics: Vec<_> = self.catalog.topics.iter().map(|topic| (&topic.id, &topic.label)).collect();
         let sources: Vec<_> = self
@@ -274,7 +274,7 @@ impl Publisher<'_> {
             // The last stories stay in the feed itself.
             let full = (store.read(|r| r.publishing().last(&publication.path))?.0 - 1).max(0) / ARCHIVE;
             for number in done + 1..=full {
-                self.go_on()?;
+                self.check_not_stopped()?;
                 let (first, last) = (Seq((number - 1) * ARCHIVE + 1), Seq(number * ARCHIVE));
                 let stories = store.read(|r| r.publishing().between(&publication.path, first, last))?;
                 let place =
@@ -328,10 +328,10 @@ impl Publisher<'_> {
             .collect();
         let mut newest = NewestStories { store, archived: &archived, last: None };
         let mut written = 0;
-        for chunk in store.read(|r| r.publishing().behind())?.chunks(EVEN) {
+        for chunk in store.read(|r| r.publishing().outdated_files())?.chunks(EVEN) {
             let mut changed: Vec<&String> = Vec::new();
             for path in chunk {
-                self.go_on()?;
+                self.check_not_stopped()?;
                 let publication = by_file.get(path).copied();
                 let bytes = match publication {
                     Some(publication) => {
@@ -406,13 +406,18 @@ impl Publisher<'_> {
         Ok(written)
     }
 
-    fn go_on(&self) -> Result<(), Interrupted> {
+    fn check_not_stopped(&self) -> Result<(), Interrupted> {
         if self.stop.is_cancelled() { Err(Interrupted) } else { Ok(()) }
     }
 
     /// The rendering settings.
-    pub fn setting(&self) -> Setting<'_> {
-        Setting { catalog: self.catalog, publications: self.publications, images: self.images, key: self.key }
+    pub fn setting(&self) -> SiteContext<'_> {
+        SiteContext {
+            catalog: self.catalog,
+            publications: self.publications,
+            images: self.images,
+            key: self.key,
+        }
     }
 
     fn write(&self, path: &str, bytes: &[u8]) -> anyhow::Result<bool> {

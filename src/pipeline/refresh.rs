@@ -1,7 +1,7 @@
 //! The pipeline that refreshes one source:
 //!
 //! ```text
-//! Source, FetchState ─ fetch ─▶ Answer ─ extract, further pages ─▶ RawDocument ─ recognise, items' pages ─▶ Listed ─ prepare ─▶ PreparedDocument ─ keep ─▶ SourceReport
+//! Source, FetchState ─ fetch ─▶ FetchOutcome ─ extract, further pages ─▶ RawDocument ─ recognise, items' pages ─▶ ListedEntry ─ prepare ─▶ PreparedDocument ─ keep ─▶ SourceReport
 //! ```
 //!
 //! It connects the stages and makes no decision that they could (`decide` is pure). Everything expensive happens before `keep`,
@@ -28,21 +28,21 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use url::Url;
 
-use self::document::{Brought, RawDocument};
 pub use self::document::{PreparedDocument, PreparedRefresh};
-use self::explore::Listed as ListedOnPage;
+use self::document::{RawDocument, ReadOutcome};
+use self::explore::PageEntries;
 use self::extraction::{document, extract_apart};
 use self::pages::PageBudget;
-use self::prepare::{Listed, Preparation, Recogniser};
+use self::prepare::{ListedEntry, Preparation, Recogniser};
 pub use self::read_error::ReadError;
 pub use self::refresher::{Job, OriginLocks, Refresher, SourceOutcome, SourceReport};
-use self::wanted::{elsewhere, expected, offered};
+use self::wanted::{expected, offered, reject_detour};
 use crate::extract::prose_date::DateRules;
 use crate::extract::{self, ExtractError, PageRules};
-use crate::fetch::client::{Accept, Answer, Fetched, Meta};
+use crate::fetch::client::{Accept, FetchOutcome, Fetched, Meta};
 use crate::fetch::politeness::PollBounds;
 use crate::model::feed::FeedFormat;
-use crate::model::source::{DateOrder, FetchState, PageMemory, Source, Validators};
+use crate::model::source::{DateOrder, FetchState, LearnedPage, Source, Validators};
 use crate::store::StoreError;
 use crate::support::text::many;
 
@@ -62,7 +62,7 @@ impl Refresher {
         let brought = match self.read(&source, &state, now).await {
             Ok(brought) => brought,
             Err(ReadError::Internal(error)) => return Err(error),
-            Err(error) => Brought::Failure(error),
+            Err(error) => ReadOutcome::Failure(error),
         };
         Ok(PreparedRefresh { source, state, lease, now, brought })
     }
@@ -120,7 +120,7 @@ impl Refresher {
             state,
             lease: None,
             now,
-            brought: Brought::Document(Box::new(document)),
+            brought: ReadOutcome::Document(Box::new(document)),
         };
         self.keep(&[prepared], &[])?;
         Ok(())
@@ -132,7 +132,7 @@ impl Refresher {
         source: &Arc<Source>,
         state: &FetchState,
         now: Timestamp,
-    ) -> Result<Brought, ReadError> {
+    ) -> Result<ReadOutcome, ReadError> {
         let looking = state.looking_at_the_page(now).filter(|_| source.kind.may_be_listing);
         if let Some(looking) = looking {
             // A page that cannot be read any more takes nothing from its feed.
@@ -146,7 +146,7 @@ impl Refresher {
                 .read_as(
                     source,
                     &FetchState {
-                        page: PageMemory { is_explored: state.page.is_explored, ..page },
+                        page: LearnedPage { is_explored: state.page.is_explored, ..page },
                         ..state.clone()
                     },
                     now,
@@ -161,11 +161,13 @@ impl Refresher {
         source: &Arc<Source>,
         state: &FetchState,
         now: Timestamp,
-    ) -> Result<Brought, ReadError> {
+    ) -> Result<ReadOutcome, ReadError> {
         if source.kind.is_mail() {
             let found = self.read_mailbox(source, now).await?;
             let (found, listed) = self.recognised(source, found)?;
-            return Ok(Brought::Document(Box::new(self.prepared(source, found, listed, None, now).await?)));
+            return Ok(ReadOutcome::Document(Box::new(
+                self.prepared(source, found, listed, None, now).await?,
+            )));
         }
         let address = state.address(&source.url);
         let mut budget = PageBudget::of(source, state);
@@ -176,10 +178,10 @@ impl Refresher {
             self.client.get(&address, &state.validators, Accept::Feed, now).await?
         };
         let fetched = match answer {
-            Answer::NotModified(meta) => {
-                return Ok(Brought::NotModified(Box::new(meta), budget.crawl_delay_seconds()));
+            FetchOutcome::NotModified(meta) => {
+                return Ok(ReadOutcome::NotModified(Box::new(meta), budget.crawl_delay_seconds()));
             }
-            Answer::Document(fetched) => *fetched,
+            FetchOutcome::Document(fetched) => *fetched,
         };
         let fetched = self.past_meta_refresh(fetched, is_page, &mut budget, now).await?;
         let rules = page_rules(source, state, now);
@@ -189,7 +191,7 @@ impl Refresher {
         let (found, listed) =
             self.with_item_pages(source, found, listed, rules.dates, &mut budget, now).await?;
         let document = self.prepared(source, found, listed, budget.crawl_delay_seconds(), now).await?;
-        Ok(Brought::Document(Box::new(document)))
+        Ok(ReadOutcome::Document(Box::new(document)))
     }
 
     /// Follows a page that only redirects its readers (`<meta http-equiv=refresh>`), once.
@@ -207,8 +209,8 @@ impl Refresher {
             self.client.get(&to, &Validators::default(), Accept::Feed, now).await?
         };
         Ok(match answer {
-            Answer::Document(next) => *next,
-            Answer::NotModified(_) => fetched,
+            FetchOutcome::Document(next) => *next,
+            FetchOutcome::NotModified(_) => fetched,
         })
     }
 
@@ -225,7 +227,7 @@ impl Refresher {
         now: Timestamp,
     ) -> Result<RawDocument, ReadError> {
         if source.kind.may_be_listing && source.select.is_some() && state.feed_url.is_none() {
-            elsewhere(asked, &fetched.url)?;
+            reject_detour(asked, &fetched.url)?;
             let (listing, fetched) =
                 self.read_listing(asked, source, &state.page, fetched, rules, now).await?;
             return Ok(RawDocument::of_listing(listing, fetched));
@@ -246,7 +248,7 @@ impl Refresher {
             Err(ExtractError::WebPage { endpoints }) => offered(source, &fetched, endpoints)?,
             Err(error) => return Err(error.into()),
         };
-        elsewhere(asked, &fetched.url)?;
+        reject_detour(asked, &fetched.url)?;
         if !source.kind.may_be_listing {
             // An abandoned domain may redirect to a page full of feeds, none of which is the source's.
             let is_elsewhere =
@@ -285,11 +287,11 @@ impl Refresher {
             let listed = listing
                 .as_ref()
                 .ok()
-                .map(|(listing, _)| ListedOnPage::of(&listing.feed, !source.kind.may_be_feed));
+                .map(|(listing, _)| PageEntries::of(&listing.feed, !source.kind.may_be_feed));
             if let Some(endpoint) =
                 explore::explore(&self.client, &endpoints, &page, listed.as_ref(), rules.dates, now).await?
             {
-                let seen = PageMemory { looked: Some(now), ..state.page.clone() };
+                let seen = LearnedPage { looked: Some(now), ..state.page.clone() };
                 return Ok(RawDocument::of_endpoint(endpoint, &seen));
             }
         }
@@ -303,7 +305,7 @@ impl Refresher {
         &self,
         source: &Source,
         mut found: RawDocument,
-    ) -> anyhow::Result<(RawDocument, Vec<Listed>)> {
+    ) -> anyhow::Result<(RawDocument, Vec<ListedEntry>)> {
         let mut entries = std::mem::take(&mut found.feed.entries);
         let listed = entries.len();
         entries.retain(|entry| !entry.is_empty());
@@ -336,7 +338,7 @@ impl Refresher {
         &self,
         source: &Arc<Source>,
         found: RawDocument,
-        listed: Vec<Listed>,
+        listed: Vec<ListedEntry>,
         crawl_delay_seconds: Option<u64>,
         now: Timestamp,
     ) -> anyhow::Result<PreparedDocument> {
@@ -371,7 +373,7 @@ impl Refresher {
         Ok(tokio::task::spawn_blocking(task).await?)
     }
 
-    fn pace(&self, source: &Source) -> PollBounds {
+    fn poll_bounds(&self, source: &Source) -> PollBounds {
         PollBounds {
             interval: source.interval_seconds,
             min: self.interval_min_seconds,

@@ -12,7 +12,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::model::source::{FetchState, Source};
 use crate::pipeline::refresh::{Job, PreparedRefresh, Refresher, SourceOutcome, SourceReport};
-use crate::store::{Lease, Queue};
+use crate::store::{Lease, LeasedResource};
 use crate::support::clock::Clock;
 
 /// Which sources to read.
@@ -152,7 +152,7 @@ fn claim(
     let worker = refresher.store.worker();
     let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
     refresher.store.write(|w| {
-        let got = w.leases().claim(Queue::Host, &names, worker, Clock::of_leases())?;
+        let got = w.leases().claim(LeasedResource::Host, &names, worker, Clock::of_leases())?;
         let leases: HashMap<String, Lease> = got.into_iter().map(|lease| (lease.id.clone(), lease)).collect();
         let ids: Vec<&str> =
             hosts.iter().flat_map(|host| &host.sources).map(|at| sources[*at].id.as_str()).collect();
@@ -191,7 +191,7 @@ fn claim(
 type Reports = Vec<(usize, SourceReport)>;
 
 /// One round of fetching.
-struct Fetching<'a, F> {
+struct FetchRound<'a, F> {
     refresher: &'a Refresher,
     clock: Clock,
     per_host: usize,
@@ -223,7 +223,7 @@ pub async fn fetch(
     on_done: impl FnMut(&SourceReport),
 ) -> anyhow::Result<FetchReport> {
     let mut hosts = hosts(refresher, sources, selection, clock.now())?;
-    let mut fetching = Fetching {
+    let mut fetching = FetchRound {
         refresher,
         clock,
         per_host: bounds.per_host,
@@ -248,7 +248,23 @@ pub async fn fetch(
     })
 }
 
-impl<F: FnMut(&SourceReport)> Fetching<'_, F> {
+impl<F: FnMut(&SourceReport)> FetchRound<'_, F> {
+    /// Claims hosts and begins to read them; returns those that other processes are reading.
+    fn claim_some(
+        &mut self,
+        sources: &[Arc<Source>],
+        selection: &Selection,
+        some: Vec<Host>,
+    ) -> anyhow::Result<Vec<Host>> {
+        let claims = claim(self.refresher, sources, selection, some, self.clock.now())?;
+        claims.claimed.into_iter().for_each(|(lease, jobs)| self.begin(sources, &lease, jobs));
+        for at in claims.read {
+            let source = sources[at].id.clone();
+            self.report(at, SourceReport { source, outcome: SourceOutcome::TakenOver });
+        }
+        Ok(claims.elsewhere)
+    }
+
     /// Claims and reads until everything is done; returns whether `stop` ended it. Waits for hosts that other processes are
     /// reading, so that publishing or mailing afterwards includes their results.
     async fn run(
@@ -264,15 +280,7 @@ impl<F: FnMut(&SourceReport)> Fetching<'_, F> {
         loop {
             while !hosts.is_empty() && self.tasks.len() < 2 * concurrency {
                 let some: Vec<Host> = hosts.drain(..hosts.len().min(HOSTS_CLAIMED)).collect();
-                let claims = claim(self.refresher, sources, selection, some, self.clock.now())?;
-                claims.claimed.into_iter().for_each(|(lease, jobs)| self.begin(sources, &lease, jobs));
-                elsewhere.extend(claims.elsewhere);
-                for at in claims.read {
-                    self.report(
-                        at,
-                        SourceReport { source: sources[at].id.clone(), outcome: SourceOutcome::TakenOver },
-                    );
-                }
+                elsewhere.extend(self.claim_some(sources, selection, some)?);
             }
             tokio::select! {
                 is_at_work = self.step() => {
@@ -289,7 +297,7 @@ impl<F: FnMut(&SourceReport)> Fetching<'_, F> {
                 () = tokio::time::sleep(HOSTS_PAUSE) => {}
                 () = &mut stop => return Ok(true),
             }
-            self.refresher.store.take_over_from_the_dead()?;
+            self.refresher.store.release_dead_workers()?;
             std::mem::swap(hosts, &mut elsewhere);
         }
     }
@@ -331,7 +339,7 @@ impl<F: FnMut(&SourceReport)> Fetching<'_, F> {
             }
             kept = async { self.keeping.as_mut().expect("it is asked only where it is").await }, if self.keeping.is_some() => {
                 self.keeping = None;
-                self.tell(kept??);
+                self.report_all(kept??);
                 for lease in self.releasing.drain(..) {
                     self.left.remove(&lease);
                 }
@@ -371,7 +379,7 @@ impl<F: FnMut(&SourceReport)> Fetching<'_, F> {
         }));
     }
 
-    fn tell(&mut self, reports: Reports) {
+    fn report_all(&mut self, reports: Reports) {
         for (at, report) in reports {
             self.report(at, report);
         }

@@ -43,19 +43,13 @@ pub fn render(
         .map(StoredEntry::updated)
         .max()
         .unwrap_or(Timestamp::UNIX_EPOCH);
-    let mut links: Vec<Link> = place
-        .links(catalog, ATOM)
-        .iter()
-        .map(|(rel, href)| link(href, rel, "application/atom+xml", None))
-        .collect();
-    links.push(link(&place.address(catalog, ""), "alternate", "text/html", Some(language)));
     let feed = Feed {
         title: plain(&place.title(catalog), None),
         subtitle: (!channel.description.is_empty()).then(|| plain(&channel.description, None)),
         id: place.address(catalog, ATOM),
         updated: date(updated),
         authors: vec![Person { name: xml_safe(&channel.title).into_owned(), ..Person::default() }],
-        links,
+        links: document_links(catalog, place),
         generator: Some(Generator {
             value: "courant".into(),
             uri: None,
@@ -72,6 +66,18 @@ pub fn render(
         ..Feed::default()
     };
     feed.write_to(Vec::new())
+}
+
+/// The links of a document: itself and its neighbours, and the page of the publication.
+fn document_links(catalog: Catalog, place: DocumentLocation) -> Vec<Link> {
+    let mut links: Vec<Link> = place
+        .links(catalog, ATOM)
+        .iter()
+        .map(|(rel, href)| link(href, rel, "application/atom+xml", None))
+        .collect();
+    let page = place.address(catalog, "");
+    links.push(link(&page, "alternate", "text/html", Some(&place.publication.language)));
+    links
 }
 
 /// Each that is used, or was since the first version.

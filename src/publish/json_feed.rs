@@ -1,7 +1,10 @@
 //! Renders a feed as JSON Feed 1.1, one item per story.
 
-use serde_json::{Map, Value, json};
+pub mod schema;
 
+use serde_json::{Value, json};
+
+use self::schema::{JsonAuthor, JsonFeed, JsonItem};
 use super::{DocumentLocation, JSON, OutputFormat};
 use crate::model::feed::Enclosure;
 use crate::model::story::{StoredEntry, Story};
@@ -17,71 +20,63 @@ pub const FORMAT: OutputFormat = OutputFormat {
 
 /// Renders the feed.
 fn render(catalog: Catalog, place: DocumentLocation, stories: &[Story]) -> Vec<u8> {
-    let mut feed = json!({
-        "version": "https://jsonfeed.org/version/1.1",
-        "title": place.title(catalog),
-        "home_page_url": place.address(catalog, ""),
-        "feed_url": place.address(catalog, JSON),
-        "language": place.publication.language,
-        "authors": [{ "name": catalog.channel.title }],
-        "items": stories.iter().map(|story| item(catalog, place, story)).collect::<Vec<_>>(),
-    });
-    if !catalog.channel.description.is_empty() {
-        feed["description"] = json!(catalog.channel.description);
-    }
-    if let Some(hub) = place.hub {
-        feed["hubs"] = json!([{ "type": "WebSub", "url": hub }]);
-    }
-    let mut bytes = serde_json::to_vec_pretty(&feed).unwrap_or_default();
+    let channel = JsonAuthor { name: Some(catalog.channel.title.clone()), ..JsonAuthor::default() };
+    let feed = JsonFeed {
+        title: Some(place.title(catalog)),
+        home_page_url: Some(place.address(catalog, "")),
+        feed_url: Some(place.address(catalog, JSON)),
+        description: non_empty(&catalog.channel.description),
+        language: Some(place.publication.language.clone()),
+        authors: vec![channel],
+        hubs: place.hub.map(|hub| json!({ "type": "WebSub", "url": hub })).into_iter().collect(),
+        extension: None,
+        items: stories.iter().map(|story| item(catalog, place, story)).collect(),
+    };
+    let mut bytes = serde_json::to_vec_pretty(&feed.to_value()).unwrap_or_default();
     bytes.push(b'\n');
     bytes
 }
 
-fn item(catalog: Catalog, place: DocumentLocation, story: &Story) -> Value {
-    let shown = story.version_among(&place.publication.language, &place.publication.interests);
-    let e = &shown.entry;
-    let mut item = Map::new();
-    let mut put = |key: &str, value: Value| {
-        if !value.is_null()
-            && value.as_str() != Some("")
-            && value.as_array().is_none_or(|list| !list.is_empty())
-        {
-            item.insert(key.to_owned(), value);
-        }
-    };
-    put("id", json!(format!("urn:uuid:{}", story.id)));
-    put("url", json!(e.url));
-    put("title", json!(e.title));
-    let line = event_of(catalog, story, shown);
-    put("summary", json!(with_line(line.as_deref(), &e.summary, "\n")));
-    // One of the two must be there.
-    match &e.content_html {
-        Some(html) => put("content_html", json!(with_paragraph(line.as_deref(), html))),
-        None => {
-            let text = [&e.summary, &e.title].into_iter().find(|text| !text.is_empty());
-            put("content_text", json!(with_line(line.as_deref(), text.map_or("…", String::as_str), "\n")));
-        }
-    }
-    put("image", json!(e.image.as_ref().map(|image| &image.url)));
-    put("date_published", json!(shown.published().map(date)));
-    put("date_modified", json!(date(shown.updated())));
-    put("language", json!(e.language));
-    put("authors", authors(shown));
-    let language = &place.publication.language;
-    let labels = story.topics().into_iter().map(|matched| catalog.topic_label(&matched.topic, language));
-    put("tags", labels.collect());
-    put("attachments", e.enclosures.iter().map(attachment).collect());
-    put("_courant", extension(story, shown));
-    Value::Object(item)
+fn non_empty(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
-fn attachment(enclosure: &Enclosure) -> Value {
-    let mime_type = enclosure.mime_type.as_deref().unwrap_or("application/octet-stream");
-    let mut attachment = json!({ "url": enclosure.url, "mime_type": mime_type });
-    if let Some(size) = enclosure.size_in_bytes {
-        attachment["size_in_bytes"] = json!(size);
+fn item(catalog: Catalog, place: DocumentLocation, story: &Story) -> JsonItem {
+    let shown = story.version_among(&place.publication.language, &place.publication.interests);
+    let e = &shown.entry;
+    let line = event_of(catalog, story, shown);
+    // One of the two must be there.
+    let (content_html, content_text) = match &e.content_html {
+        Some(html) => (non_empty(&with_paragraph(line.as_deref(), html)), None),
+        None => {
+            let text = [&e.summary, &e.title].into_iter().find(|text| !text.is_empty());
+            (None, Some(with_line(line.as_deref(), text.map_or("…", String::as_str), "\n")))
+        }
+    };
+    let language = &place.publication.language;
+    let labels = story.topics().into_iter().map(|matched| catalog.topic_label(&matched.topic, language));
+    JsonItem {
+        id: format!("urn:uuid:{}", story.id),
+        url: e.url.as_deref().and_then(non_empty),
+        title: non_empty(&e.title),
+        summary: non_empty(&with_line(line.as_deref(), &e.summary, "\n")),
+        content_html,
+        content_text,
+        image: e.image.as_ref().and_then(|image| non_empty(&image.url)),
+        date_published: shown.published().map(date),
+        date_modified: Some(date(shown.updated())),
+        language: e.language.as_deref().and_then(non_empty),
+        authors: authors(shown),
+        tags: labels.map(str::to_owned).collect(),
+        attachments: e.enclosures.iter().map(attachment).collect(),
+        extension: Some(extension(story, shown)),
     }
-    attachment
+}
+
+/// JSON Feed requires the media type of an attachment.
+fn attachment(enclosure: &Enclosure) -> Enclosure {
+    let mime_type = enclosure.mime_type.as_deref().unwrap_or("application/octet-stream");
+    Enclosure { mime_type: Some(mime_type.to_owned()), ..enclosure.clone() }
 }
 
 /// Our extension; its name begins with an underscore (JSON Feed 1.1, "Extensions").
@@ -107,15 +102,12 @@ fn date(time: jiff::Timestamp) -> String {
 }
 
 /// Authors without mail addresses, which are meant for the source's own readers.
-fn authors(shown: &StoredEntry) -> Value {
+fn authors(shown: &StoredEntry) -> Vec<JsonAuthor> {
     let named = shown.entry.authors.iter().filter_map(|person| {
-        let name = person.name.as_deref().or(person.url.as_deref())?;
-        let mut author = json!({ "name": name });
-        if let Some(url) = &person.url {
-            author["url"] = json!(url);
-        }
-        Some(author)
+        let name = person.name.clone().or_else(|| person.url.clone())?;
+        Some(JsonAuthor { name: Some(name), url: person.url.clone(), extension: None })
     });
-    let named: Vec<Value> = named.collect();
-    if named.is_empty() { json!([{ "name": shown.partner }]) } else { Value::Array(named) }
+    let named: Vec<JsonAuthor> = named.collect();
+    let partner = || JsonAuthor { name: Some(shown.partner.clone()), ..JsonAuthor::default() };
+    if named.is_empty() { vec![partner()] } else { named }
 }

@@ -10,7 +10,7 @@ use crate::model::subscriber::Interests;
 use crate::model::token::{IMAGE, SigningKey};
 use crate::support::i18n::{Phrases, capitalized, language_of, long_date, phrases, spoken};
 use crate::support::templates::{TemplateError, Templates};
-use crate::view::{Catalog, ComingView, StoryView, coming_view, view_among};
+use crate::view::{Catalog, StoryView, UpcomingEventView, coming_view, view_among};
 
 /// The path of the list of days.
 pub const DAYS: &str = "days/index.html";
@@ -22,7 +22,7 @@ pub fn day_path(day: &str) -> String {
 
 /// The settings for rendering pages.
 #[derive(Debug, Clone, Copy)]
-pub struct Setting<'a> {
+pub struct SiteContext<'a> {
     pub catalog: Catalog<'a>,
     pub publications: &'a [Publication],
     pub images: Images,
@@ -47,7 +47,7 @@ struct PageContext<'a> {
     has_images: bool,
     navigation: Vec<PageSection>,
     /// Events that begin soon.
-    coming: Vec<ComingView>,
+    coming: Vec<UpcomingEventView>,
     days: Vec<Day>,
     list: Vec<DayLink>,
     query: &'a str,
@@ -95,7 +95,7 @@ struct DayLink {
 /// # Errors
 /// When a template of the operator is faulty.
 pub fn publication(
-    setting: Setting,
+    setting: SiteContext,
     publication: &Publication,
     stories: &[Story],
     coming: &[&Story],
@@ -124,7 +124,7 @@ pub fn publication(
 /// # Errors
 /// When a template of the operator is faulty.
 pub fn day(
-    setting: Setting,
+    setting: SiteContext,
     day: &str,
     stories: &[Story],
     templates: &Templates,
@@ -141,7 +141,7 @@ pub fn day(
 /// # Errors
 /// When a template of the operator is faulty.
 pub fn days(
-    setting: Setting,
+    setting: SiteContext,
     days: &[(String, u64)],
     templates: &Templates,
 ) -> Result<String, TemplateError> {
@@ -162,7 +162,7 @@ pub fn days(
 /// # Errors
 /// When a template of the operator is faulty.
 pub fn search(
-    setting: Setting,
+    setting: SiteContext,
     query: &str,
     language: &str,
     stories: &[Story],
@@ -182,7 +182,7 @@ pub fn search(
 }
 
 /// A link to another publication; languages are named in themselves.
-fn navigation_link(setting: Setting, publication: &Publication, language: &str) -> PageLink {
+fn navigation_link(setting: SiteContext, publication: &Publication, language: &str) -> PageLink {
     let own = (publication.kind == PublicationKind::Language).then(|| publication.name.clone());
     PageLink {
         path: publication.path.as_str().to_owned(),
@@ -195,7 +195,7 @@ fn navigation_link(setting: Setting, publication: &Publication, language: &str) 
     }
 }
 
-fn page<'a>(setting: Setting<'a>, language: &str, path: &str) -> PageContext<'a> {
+fn page<'a>(setting: SiteContext<'a>, language: &str, path: &str) -> PageContext<'a> {
     let channel = setting.catalog.channel;
     let t = phrases(spoken(language, &channel.language));
     let section = |kind: PublicationKind, label: &str| {
@@ -241,7 +241,13 @@ fn named(catalog: Catalog, publication: &Publication, language: &str) -> String 
 const IMAGES: &str = "image/";
 
 /// The view of a story, with the address of its picture as configured.
-fn shown(setting: Setting, story: &Story, language: &str, interests: &Interests, root: &str) -> StoryView {
+fn shown(
+    setting: SiteContext,
+    story: &Story,
+    language: &str,
+    interests: &Interests,
+    root: &str,
+) -> StoryView {
     let mut view = view_among(setting.catalog, story, language, interests);
     if let Some(image) = view.image.as_mut().filter(|_| setting.images == Images::Proxy) {
         image.url = format!("{root}{IMAGES}{}", setting.key.sign(IMAGE, &image.url));
@@ -250,7 +256,7 @@ fn shown(setting: Setting, story: &Story, language: &str, interests: &Interests,
 }
 
 fn by_day(
-    setting: Setting,
+    setting: SiteContext,
     language: &str,
     interests: &Interests,
     root: &str,

@@ -93,7 +93,11 @@ fn item(catalog: Catalog, place: DocumentLocation, story: &Story) -> Item {
     let line = event_of(catalog, story, shown);
     let summary = with_line(line.as_deref(), &e.summary, "\n");
     Item {
-        title: Some(safe(&if title.is_empty() { "(untitled)".into() } else { unmistakable(&title) })),
+        title: Some(safe(&if title.is_empty() {
+            "(untitled)".into()
+        } else {
+            escape_ambiguous_title(&title)
+        })),
         link: e.url.clone(),
         description: (!summary.is_empty()).then(|| safe(&crate::support::text::escaped(&summary))),
         content: e.content_html.as_deref().map(|html| safe(&with_paragraph(line.as_deref(), html))),
@@ -115,7 +119,7 @@ fn item(catalog: Catalog, place: DocumentLocation, story: &Story) -> Item {
 }
 
 /// RSS does not specify whether titles are HTML, and readers guess: text that looks like markup is escaped once more.
-fn unmistakable(title: &str) -> String {
+fn escape_ambiguous_title(title: &str) -> String {
     let follows = |at: usize, wanted: fn(char) -> bool| title[at + 1..].chars().next().is_some_and(wanted);
     let is_tag = title
         .match_indices('<')

@@ -44,7 +44,7 @@ const NEW_ENTRIES_MAX: usize = 50_000;
 
 /// The parts of an entry that no query filters by.
 #[derive(Serialize, Deserialize, Default)]
-struct Details {
+struct EntryDetails {
     #[serde(default)]
     authors: Vec<Person>,
     #[serde(default)]
@@ -66,7 +66,7 @@ struct Details {
 }
 
 pub(super) fn details_of(entry: &Entry) -> String {
-    let details = Details {
+    let details = EntryDetails {
         authors: entry.authors.clone(),
         tags: entry.tags.clone(),
         image: entry.image.clone(),
@@ -94,7 +94,7 @@ fn stored(row: &Row) -> rusqlite::Result<StoredEntry> {
     let at = |column: usize| -> rusqlite::Result<Option<Timestamp>> { Ok(optional_time(row.get(column)?)) };
     let identity: String = row.get(3)?;
     // Written by us; if the row was tampered with, these parts read as empty.
-    let details: Details = serde_json::from_str(&row.get::<_, String>(16)?).unwrap_or_default();
+    let details: EntryDetails = serde_json::from_str(&row.get::<_, String>(16)?).unwrap_or_default();
     let relation: String = row.get(19)?;
     Ok(StoredEntry {
         entry: Entry {

@@ -12,18 +12,18 @@ use super::{Result, millis};
 
 /// Kinds of work in the table of leases. Deliveries and hub pushes, of which there are many, are leased in their own rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Queue {
+pub enum LeasedResource {
     /// All sources of one origin.
     Host,
     /// The published folder.
     Publisher,
 }
 
-impl Queue {
+impl LeasedResource {
     fn as_str(self) -> &'static str {
         match self {
-            Queue::Host => "host",
-            Queue::Publisher => "publisher",
+            LeasedResource::Host => "host",
+            LeasedResource::Publisher => "publisher",
         }
     }
 }
@@ -31,7 +31,7 @@ impl Queue {
 /// Work that belongs to this process until the lease ends.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Lease {
-    pub queue: Queue,
+    pub queue: LeasedResource,
     pub id: String,
     /// How many times it was claimed; a worker whose lease was taken over recognises that by this number.
     pub attempt: i64,
@@ -62,7 +62,13 @@ impl<A> Leases<'_, A> {
 
 impl Leases<'_, Write> {
     /// Claims the work with these ids that no worker holds. Returns the leases obtained, in the order of `ids`.
-    pub fn claim(&self, queue: Queue, ids: &[String], worker: &str, now: Timestamp) -> Result<Vec<Lease>> {
+    pub fn claim(
+        &self,
+        queue: LeasedResource,
+        ids: &[String],
+        worker: &str,
+        now: Timestamp,
+    ) -> Result<Vec<Lease>> {
         // "WHERE true" keeps the parser from reading "ON" as a join condition.
         let sql = "INSERT INTO lease (queue, id, worker, attempt, lease_end) SELECT ?1, value, ?3, 1, ?4 FROM json_each(?2) WHERE true
                    ON CONFLICT (queue, id) DO UPDATE SET worker = ?3, attempt = attempt + 1, lease_end = ?4 WHERE lease_end <= ?5 OR lease_end > ?6
@@ -78,7 +84,7 @@ impl Leases<'_, Write> {
     }
 
     /// Which of these ids this worker still holds, with the number of claims of each.
-    pub fn held(&self, queue: Queue, ids: &[&str], worker: &str) -> Result<HashMap<String, i64>> {
+    pub fn held(&self, queue: LeasedResource, ids: &[&str], worker: &str) -> Result<HashMap<String, i64>> {
         let sql = "SELECT lease.id, attempt FROM json_each(?2) AS asked CROSS JOIN lease ON lease.queue = ?1 AND lease.id = asked.value WHERE worker = ?3";
         let rows = self
             .db

@@ -103,6 +103,20 @@ fn issue(row: &Row) -> rusqlite::Result<Issue> {
     })
 }
 
+type DeliveryRow =
+    ((DigestId, String, String), (u32, u32), IssueKey, Timestamp, DeliveryKey, Option<Timestamp>);
+
+fn delivery_row(row: &Row) -> rusqlite::Result<DeliveryRow> {
+    Ok((
+        (row.get(0)?, row.get(1)?, row.get(2)?),
+        (row.get(3)?, row.get(8)?),
+        row.get(4)?,
+        time(row.get(5)?),
+        row.get(6)?,
+        row.get::<_, Option<i64>>(7)?.map(time),
+    ))
+}
+
 impl<A> Mailing<'_, A> {
     /// The last slot of a digest filled until now. Issues are numbered in the order in which they were made: a slot that later
     /// issues have passed by was filled under a wrong clock, and so was one in the future.
@@ -165,20 +179,8 @@ impl<A> Mailing<'_, A> {
     pub fn deliveries(&self, numbers: &[DeliveryKey], known: Option<&Arc<Issue>>) -> Result<Vec<Delivery>> {
         let sql = "SELECT issue.digest, recipient, message_id, attempts, issue.pk, created, delivery.pk, doubted, uncertain
                    FROM json_each(?1) AS wanted CROSS JOIN delivery ON delivery.pk = wanted.value JOIN issue ON issue.pk = delivery.issue ORDER BY wanted.key";
-        type DeliveryRow =
-            ((DigestId, String, String), (u32, u32), IssueKey, Timestamp, DeliveryKey, Option<Timestamp>);
         // Those that were erased in the meantime are gone.
-        let read = |row: &Row| {
-            Ok((
-                (row.get(0)?, row.get(1)?, row.get(2)?),
-                (row.get(3)?, row.get(8)?),
-                row.get(4)?,
-                time(row.get(5)?),
-                row.get(6)?,
-                row.get::<_, Option<i64>>(7)?.map(time),
-            ))
-        };
-        let rows: Vec<DeliveryRow> = self.db.rows(sql, [keys_text(numbers)], read)?;
+        let rows = self.db.rows(sql, [keys_text(numbers)], delivery_row)?;
         let mut issues: HashMap<IssueKey, Arc<Issue>> = HashMap::new();
         let mut deliveries = Vec::with_capacity(rows.len());
         for ((digest, recipient, message_id), (attempts, uncertain), key, created, id, doubted) in rows {

@@ -34,13 +34,13 @@ pub use entries::{EntryFilter, MarkupScope};
 pub use feature_index::{PostingBuffer, SlotPosting};
 pub use hub::Push;
 pub use intake::{EntryPlacement, Features, KeyHolder};
-pub use leases::{Lease, Queue};
+pub use leases::{Lease, LeasedResource};
 pub use mailing::{ClaimedDelivery, Due, MailServer, NewIssue, QueuedDelivery, WhyHandedBack};
 pub use publishing::DirtyStory;
-pub use refusals::{NewRefusal, RefusedAlike, TakenThere};
+pub use refusals::{AcceptedAtDomain, NewRefusal, RefusedAlike};
 pub use sources::{RobotsFile, SourceRow};
 pub use subscribers::{Delivered, GroupIssue, InterestGroup, PAGE, SignUp};
-pub use unit::{Moment, Read, Unit, Write};
+pub use unit::{Read, SnapshotVersion, Unit, Write};
 
 /// Why the store failed. The message says what to do where something can be done.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +95,7 @@ type Result<T> = std::result::Result<T, StoreError>;
 
 /// A handle on the store; clones share the same one.
 #[derive(Clone)]
-pub struct Store(Arc<pool::Pool>);
+pub struct Store(Arc<pool::ConnectionPool>);
 
 impl Store {
     /// Opens a database, creating it if missing, and migrates it. `worker` names this process in leases; the name must be unique
@@ -104,7 +104,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be opened or comes from a later version.
     pub fn open(path: &Path, worker: &str) -> Result<Store> {
-        Ok(Store(Arc::new(pool::Pool::open(path, worker)?)))
+        Ok(Store(Arc::new(pool::ConnectionPool::open(path, worker)?)))
     }
 
     /// Reads a consistent snapshot, whatever is written meanwhile. May be called from any thread; a runtime thread hands over
@@ -158,8 +158,8 @@ impl Store {
     ///
     /// # Errors
     /// When the disk fails. A concurrent reader in another process only postpones it.
-    pub fn settle(&self) -> Result<()> {
-        blocking(|| self.0.settle())
+    pub fn checkpoint(&self) -> Result<()> {
+        blocking(|| self.0.checkpoint())
     }
 
     /// Returns free pages left by retention to the disk, in steps.
@@ -174,7 +174,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub fn take_over_from_the_dead(&self) -> Result<usize> {
+    pub fn release_dead_workers(&self) -> Result<usize> {
         let workers = self.read(|r| r.leases().workers())?;
         let dead: Vec<String> =
             workers.into_iter().filter(|worker| worker != self.worker() && self.0.is_dead(worker)).collect();

@@ -201,7 +201,7 @@ fn write_stories(w: &Unit<Write>) -> Result<()> {
     w.stories().end_job("j")?;
     w.stories().put_label(EntryKey(1), Some(&["t".to_owned()]), now)?;
     w.stories().set_topics(EntryKey(1), &[])?;
-    w.stories().set_told(&digest(), "story-1")?;
+    w.stories().mark_announced(&digest(), "story-1")?;
     w.stories().put_ruling(EntryKey(1), EntryKey(3), false, now)?;
     w.stories().forget_rulings(StoryKey(7), StoryKey(8))?;
     w.stories().set_relation(EntryKey(1), Relation::First, None)?;
@@ -355,8 +355,8 @@ fn lease(w: &Unit<Write>) -> Result<()> {
     w.leases().workers()?;
     w.leases().has_any("w")?;
     w.leases().abandon("w")?;
-    let leases = w.leases().claim(Queue::Host, &["h".to_owned()], "w", now)?;
-    w.leases().held(Queue::Host, &["h"], "w")?;
+    let leases = w.leases().claim(LeasedResource::Host, &["h".to_owned()], "w", now)?;
+    w.leases().held(LeasedResource::Host, &["h"], "w")?;
     w.sources().states_of(&["s"])?;
     w.leases().settle(&leases[0], "w")?;
     w.leases().take_over("w")
@@ -427,9 +427,9 @@ fn read_publications(r: &Unit<Read>) -> Result<()> {
     r.publishing().dirty_keys()?;
     r.publishing().dirty_stories(&[StoryKey(1)])?;
     r.publishing().publications()?;
-    r.publishing().around()?;
+    r.publishing().site_digest()?;
     r.publishing().coming()?;
-    r.publishing().behind()?;
+    r.publishing().outdated_files()?;
     r.publishing().last(&channel)?;
     r.publishing().between(&channel, Seq(1), Seq(9))?;
     r.publishing().newest(&channel, 10, Some(Seq::BEFORE_ALL))?;

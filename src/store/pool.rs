@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::driver::Db;
 use super::feature_index::FeatureIndex;
 use super::unit::{Read, Unit, Write};
-use super::workers::{Alive, beside, hide, is_free};
+use super::workers::{LivenessLock, hidden_path, is_free, move_to_hidden_path};
 use super::{Result, StoreError, schema};
 
 /// Number of concurrent readers; further ones wait.
@@ -41,43 +41,43 @@ struct Writer {
 }
 
 /// All connections of this process to one file.
-pub(super) struct Pool {
+pub(super) struct ConnectionPool {
     path: PathBuf,
     /// Closed before the writer: the last connection to close checkpoints and removes the WAL, which read-only connections
     /// cannot.
-    readers: Mutex<Readers>,
+    readers: Mutex<ReadConnections>,
     writer: Mutex<Writer>,
     is_free: Condvar,
     worker: String,
     /// Locked while this process lives; leases of a worker whose file is not locked are free.
-    alive: Option<Alive>,
+    alive: Option<LivenessLock>,
 }
 
 #[derive(Default)]
-struct Readers {
+struct ReadConnections {
     idle: Vec<Db>,
     open: usize,
 }
 
-impl Pool {
-    pub(super) fn open(path: &Path, worker: &str) -> Result<Pool> {
+impl ConnectionPool {
+    pub(super) fn open(path: &Path, worker: &str) -> Result<ConnectionPool> {
         if let Some(folder) = path.parent() {
             // A failure shows when the file is opened, with a better message.
             let _ = std::fs::create_dir_all(folder);
         }
         make_private(path);
-        hide(path, "features");
-        hide(path, "workers");
+        move_to_hidden_path(path, "features");
+        move_to_hidden_path(path, "workers");
         let mut connection = connect(path, WRITER_CACHE_KIB)?;
         let said =
             |step: usize, steps: usize| eprintln!("bringing the database up to date: step {step} of {steps}");
         schema::migrate(&mut connection, said)?;
-        let alive = Alive::new(path, worker);
+        let alive = LivenessLock::new(path, worker);
         let db = Db::new(connection);
-        let index =
-            FeatureIndex::open(&beside(path, "features"), &store_id(&db)?).map_err(StoreError::Features)?;
+        let index = FeatureIndex::open(&hidden_path(path, "features"), &store_id(&db)?)
+            .map_err(StoreError::Features)?;
         let writer = Mutex::new(Writer { db, index: RefCell::new(index) });
-        Ok(Pool {
+        Ok(ConnectionPool {
             path: path.to_owned(),
             writer,
             readers: Mutex::default(),
@@ -123,7 +123,7 @@ impl Pool {
         limit: Option<Duration>,
         work: impl FnOnce(&Unit<Read>) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
-        let reader = LentReader { pool: self, db: Some(self.take_reader()?) };
+        let reader = PooledReader { pool: self, db: Some(self.take_reader()?) };
         let Some(db) = &reader.db else { return Err(StoreError::Busy.into()) };
         let transaction = Transaction::begin(db, "BEGIN")?;
         if let Some(limit) = limit {
@@ -164,7 +164,7 @@ impl Pool {
         opened
     }
 
-    pub(super) fn settle(&self) -> Result<()> {
+    pub(super) fn checkpoint(&self) -> Result<()> {
         Ok(self.writer().db.connection().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
     }
 
@@ -193,7 +193,7 @@ impl Pool {
     }
 }
 
-impl Drop for Pool {
+impl Drop for ConnectionPool {
     fn drop(&mut self) {
         // Leases of a process that exits cleanly are free at once; on failure, others just wait for them to end.
         if let Ok(writer) = self.writer.get_mut() {
@@ -218,12 +218,12 @@ fn make_private(path: &Path) {
 }
 
 /// A reader on loan.
-struct LentReader<'a> {
-    pool: &'a Pool,
+struct PooledReader<'a> {
+    pool: &'a ConnectionPool,
     db: Option<Db>,
 }
 
-impl Drop for LentReader<'_> {
+impl Drop for PooledReader<'_> {
     fn drop(&mut self) {
         self.pool.readers.lock().unwrap_or_else(PoisonError::into_inner).idle.extend(self.db.take());
         self.pool.is_free.notify_one();

@@ -52,7 +52,7 @@ impl<A> Publishing<'_, A> {
     }
 
     /// What surrounded the stories of all publications when they were last rendered.
-    pub fn around(&self) -> Result<Option<String>> {
+    pub fn site_digest(&self) -> Result<Option<String>> {
         self.db.row("SELECT contents FROM publication WHERE path = ?1", [AROUND], |row| row.get(0))
     }
 
@@ -64,7 +64,7 @@ impl<A> Publishing<'_, A> {
     }
 
     /// The files that are behind.
-    pub fn behind(&self) -> Result<Vec<String>> {
+    pub fn outdated_files(&self) -> Result<Vec<String>> {
         self.db.rows("SELECT path FROM behind ORDER BY path", [], |row| row.get(0))
     }
 

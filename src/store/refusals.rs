@@ -28,7 +28,7 @@ pub struct NewRefusal {
 
 /// What a domain took of the mail of lists.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct TakenThere {
+pub struct AcceptedAtDomain {
     /// On the best of the days.
     pub most_a_day: u64,
     pub latest: Option<Timestamp>,
@@ -70,11 +70,11 @@ impl<A> Mailing<'_, A> {
     }
 
     /// What a domain took since the day of a time.
-    pub fn taken_there(&self, domain: &str, from: Timestamp) -> Result<TakenThere> {
+    pub fn taken_there(&self, domain: &str, from: Timestamp) -> Result<AcceptedAtDomain> {
         let sql =
             "SELECT coalesce(max(taken), 0), max(latest) FROM domain_day WHERE domain = ?1 AND day >= ?2";
         self.db.one(sql, params![domain, day(from)], |row| {
-            Ok(TakenThere {
+            Ok(AcceptedAtDomain {
                 most_a_day: row.get::<_, i64>(0)?.unsigned_abs(),
                 latest: row.get::<_, Option<i64>>(1)?.map(time),
             })

@@ -8,7 +8,7 @@ use super::{Result, Unit, millis};
 use crate::model::digest::DigestId;
 use crate::model::keys::{EntryKey, StoryKey};
 use crate::model::story::Relation;
-use crate::model::topic::TopicMatch;
+use crate::model::topic::{LabelledEntry, TopicMatch};
 
 impl<A> Stories<'_, A> {
     /// All rulings: two entries, and whether they belong to one story.
@@ -18,16 +18,17 @@ impl<A> Stories<'_, A> {
         })
     }
 
-    /// All labels: title and summary of each entry, and its topics.
-    pub fn labels(&self) -> Result<Vec<(String, String, Vec<String>)>> {
-        let sql = "SELECT title, summary, label.topics FROM label JOIN entry ON entry.pk = label.entry ORDER BY label.entry";
-        let rows = self.db.rows(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?)))?;
-        Ok(rows
-            .into_iter()
-            .map(|(title, summary, topics)| {
-                (title, summary, serde_json::from_str(&topics).unwrap_or_default())
+    /// All labelled entries.
+    pub fn labels(&self) -> Result<Vec<LabelledEntry>> {
+        let sql = "SELECT title, summary, language, label.topics FROM label JOIN entry ON entry.pk = label.entry ORDER BY label.entry";
+        self.db.rows(sql, [], |row| {
+            Ok(LabelledEntry {
+                title: row.get(0)?,
+                summary: row.get(1)?,
+                language: row.get::<_, Option<String>>(2)?.unwrap_or_default(),
+                topics: serde_json::from_str(&row.get::<_, String>(3)?).unwrap_or_default(),
             })
-            .collect())
+        })
     }
 
     /// The last entry processed by a job started with this `state`; `BEFORE_ALL` if it was not begun, or was begun with another
@@ -85,7 +86,7 @@ impl Stories<'_, Write> {
     }
 
     /// Records a story as told by a digest without sending it: it existed when the digest last went out, but did not match it.
-    pub fn set_told(&self, digest: &DigestId, story_id: &str) -> Result<()> {
+    pub fn mark_announced(&self, digest: &DigestId, story_id: &str) -> Result<()> {
         let sql = "INSERT INTO issue_story (digest, story, issue)
                    SELECT issue.digest, story.pk, max(issue.pk) FROM story JOIN issue ON issue.digest = ?1 WHERE story.id = ?2
                        AND issue.created >= (SELECT min(first_seen) FROM entry WHERE entry.story = story.pk) GROUP BY issue.digest, story.pk ON CONFLICT DO NOTHING";

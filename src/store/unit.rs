@@ -77,15 +77,15 @@ impl<'a, Access> Unit<'a, Access> {
 
 /// Identifies a unit of work in time: what was read in one unit still holds in the next if nothing was written in between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moment {
+pub struct SnapshotVersion {
     unit: u64,
     /// SQLite's `data_version`, which changes when other connections write.
     version: i64,
 }
 
-impl Moment {
+impl SnapshotVersion {
     /// Whether this unit directly follows the other, with no write by anyone in between.
-    pub fn is_next_after(self, other: Moment) -> bool {
+    pub fn is_next_after(self, other: SnapshotVersion) -> bool {
         self.version == other.version && self.unit == other.unit + 1
     }
 }
@@ -95,8 +95,8 @@ impl Unit<'_, Write> {
     ///
     /// # Errors
     /// When the database fails.
-    pub fn moment(&self) -> Result<Moment> {
-        Ok(Moment {
+    pub fn moment(&self) -> Result<SnapshotVersion> {
+        Ok(SnapshotVersion {
             unit: self.db.begun(),
             version: self.db.one("PRAGMA data_version", [], |row| row.get(0))?,
         })

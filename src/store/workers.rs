@@ -9,32 +9,32 @@ use crate::support::files::remove_unlocked;
 const TRIES: usize = 10;
 
 /// A hidden path beside the database, by suffix, so that a glob on the database's name matches the database alone.
-pub(super) fn beside(store: &Path, ending: &str) -> PathBuf {
+pub(super) fn hidden_path(store: &Path, ending: &str) -> PathBuf {
     let name = store.file_name().unwrap_or_default().to_string_lossy();
     store.with_file_name(format!(".{name}.{ending}"))
 }
 
 /// Moves a folder from its earlier, unhidden place beside the database.
-pub(super) fn hide(store: &Path, ending: &str) {
+pub(super) fn move_to_hidden_path(store: &Path, ending: &str) {
     let mut was = store.as_os_str().to_owned();
     was.push(format!(".{ending}"));
     // If this fails, the folder is created anew.
-    if Path::new(&was).is_dir() && !beside(store, ending).exists() {
-        let _ = std::fs::rename(&was, beside(store, ending));
+    if Path::new(&was).is_dir() && !hidden_path(store, ending).exists() {
+        let _ = std::fs::rename(&was, hidden_path(store, ending));
     }
 }
 
 /// Proof that a worker is alive: a locked file beside the database. The kernel releases the lock when the process ends.
-pub(super) struct Alive {
+pub(super) struct LivenessLock {
     path: PathBuf,
     // Held, not read.
     _lock: File,
 }
 
-impl Alive {
+impl LivenessLock {
     /// `None` where files cannot be locked: leases then end by time alone. Files of dead processes are removed.
-    pub(super) fn new(store: &Path, worker: &str) -> Option<Alive> {
-        let folder = beside(store, "workers");
+    pub(super) fn new(store: &Path, worker: &str) -> Option<LivenessLock> {
+        let folder = hidden_path(store, "workers");
         std::fs::create_dir_all(&folder).ok()?;
         sweep(&folder);
         let path = folder.join(worker);
@@ -43,7 +43,7 @@ impl Alive {
             lock.lock().ok()?;
             // Another process may have taken it for a dead worker's file just before it was locked.
             if path.exists() {
-                return Some(Alive { path, _lock: lock });
+                return Some(LivenessLock { path, _lock: lock });
             }
         }
         None
@@ -61,7 +61,7 @@ pub(super) fn is_free(store: &Path, worker: &str) -> bool {
     if worker.is_empty() || !worker.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return false;
     }
-    let path = beside(store, "workers").join(worker);
+    let path = hidden_path(store, "workers").join(worker);
     match File::open(&path) {
         Ok(file) if file.try_lock().is_ok() => {
             let _ = std::fs::remove_file(&path);
@@ -72,7 +72,7 @@ pub(super) fn is_free(store: &Path, worker: &str) -> bool {
     }
 }
 
-impl Drop for Alive {
+impl Drop for LivenessLock {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.path);
     }
@@ -92,7 +92,7 @@ mod tests {
                 scope.spawn(move || {
                     for turn in 0..100 {
                         let name = format!("{worker:x}a{turn:x}");
-                        let alive = Alive::new(store, &name).unwrap();
+                        let alive = LivenessLock::new(store, &name).unwrap();
                         assert!(alive.path.exists() && !is_free(store, &name), "{name}");
                     }
                 });

@@ -1,6 +1,6 @@
 //! What the columns of a table mean, by their names and by what stands in them.
 
-use super::words::{self, Column, Word};
+use super::words::{self, CellMeaning, Column};
 use super::{dates, sheet};
 use crate::model::subscriber::SubscriberState;
 
@@ -40,7 +40,7 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    pub(super) fn find(sheet: &sheet::Sheet, ignored: &[String]) -> Result<Columns, Vec<String>> {
+    pub(super) fn find(sheet: &sheet::Spreadsheet, ignored: &[String]) -> Result<Columns, Vec<String>> {
         let names = &sheet.names;
         let values = |at: usize| {
             sheet.records.iter().map(move |(_, cells)| cell(cells, at)).filter(|cell| !cell.is_empty())
@@ -117,7 +117,7 @@ fn settle_by_values<'a, I: Iterator<Item = &'a str>>(
 ) {
     // "consent" is where somebody agreed, or whether they did.
     for (at, column) in &mut *known {
-        let is_answer = |value: &str| matches!(words::word(value), Some(Word::Yes | Word::No));
+        let is_answer = |value: &str| matches!(words::word(value), Some(CellMeaning::Yes | CellMeaning::No));
         let is_named = !words::plain(&names[*at]).contains("source");
         let is_answered = values(*at).next().is_some() && values(*at).all(is_answer);
         if *column == Column::ConsentSource && is_named && is_answered {

@@ -15,12 +15,12 @@ use std::io::Read;
 use self::columns::{Columns, cell};
 use self::dates::Order;
 use self::row::row;
-pub use self::table::{Chosen, Fate, Reading, Remark, Row, Table};
+pub use self::table::{PreferenceColumns, Remark, Row, RowDecision, Table, TableContext};
 pub use self::write::{write, write_head};
 use crate::model::mail_address::Address;
 
 /// Reads a table and checks all rows.
-pub fn read(mut reader: impl Read, reading: &Reading) -> Table {
+pub fn read(mut reader: impl Read, reading: &TableContext) -> Table {
     let mut table = Table::default();
     let mut bytes = Vec::new();
     if let Err(error) = reader.read_to_end(&mut bytes) {
@@ -72,9 +72,9 @@ fn doubt(address: &Address) -> Option<String> {
 /// Adds a row. If a person occurs twice, a refusal wins, wherever it is.
 fn keep(table: &mut Table, seen: &mut HashMap<String, usize>, row: Row) {
     let rank = |row: &Row| match row.fate {
-        Fate::In(_) => 0,
-        Fate::LeftOut => 1,
-        Fate::Refused(_) => 2,
+        RowDecision::In(_) => 0,
+        RowDecision::LeftOut => 1,
+        RowDecision::Refused(_) => 2,
     };
     match seen.get(&row.address.as_str().to_lowercase()) {
         Some(at) if rank(&row) > rank(&table.rows[*at]) => table.rows[*at] = row,
@@ -110,7 +110,7 @@ mod tests {
     fn read_file(file: &str, ignored: &[String], text: &str) -> Table {
         let now = "2022-10-17T08:00:00Z".parse().unwrap();
         let options = subscription_options();
-        read(text.as_bytes(), &Reading { options: &options, language: "en", file, ignored, now })
+        read(text.as_bytes(), &TableContext { options: &options, language: "en", file, ignored, now })
     }
 
     /// The outcome for each person in a table, by the local part of the address.
@@ -118,8 +118,8 @@ mod tests {
         assert!(table.unclear.is_empty() && table.faults.is_empty(), "{table:?}");
         let fate = |row: &Row| {
             let fate = match row.fate {
-                Fate::In(state) | Fate::Refused(state) => state.as_str(),
-                Fate::LeftOut => "out",
+                RowDecision::In(state) | RowDecision::Refused(state) => state.as_str(),
+                RowDecision::LeftOut => "out",
             };
             format!("{} {fate}", &row.address.as_str()[..1])
         };
@@ -479,7 +479,7 @@ mod tests {
         let table = read_text(text);
         assert!(table.faults.is_empty(), "{:?}", table.faults);
         let row = &table.rows[0];
-        assert_eq!((row.fate, table.is_own), (Fate::In(SubscriberState::Paused), true));
+        assert_eq!((row.fate, table.is_own), (RowDecision::In(SubscriberState::Paused), true));
         let subscriber = Subscriber {
             address: row.address.clone(),
             state: SubscriberState::Paused,

@@ -5,8 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::columns::{Columns, cell};
 use super::dates::{self, Order};
 use super::sheet;
-use super::table::{Chosen, Fate, Reading, Row};
-use super::words::{self, Column, Verdict, Word};
+use super::table::{PreferenceColumns, Row, RowDecision, TableContext};
+use super::words::{self, CellMeaning, Column, MailingStatus};
 use crate::model::mail_address::Address;
 use crate::model::subscriber::{Choice, Preferences, SubscriberState};
 use crate::support::i18n;
@@ -23,32 +23,36 @@ struct UnknownState {
     column: String,
 }
 
+/// What a cell says of a person, if anything.
+fn status_of(column: &Column, name: &str, text: &str) -> Result<Option<MailingStatus>, UnknownState> {
+    Ok(match (column, words::word(text)) {
+        (Column::State, None) if text.is_empty() => None,
+        (Column::State, Some(CellMeaning::Is(verdict))) => Some(verdict),
+        (Column::State | Column::Agreed | Column::Confirmed, Some(CellMeaning::Yes)) => None,
+        (Column::State | Column::Agreed, Some(CellMeaning::No)) => Some(MailingStatus::Unsubscribed),
+        (Column::Agreed | Column::Confirmed, Some(CellMeaning::Is(verdict))) => Some(verdict),
+        (Column::Agreed | Column::Confirmed, None) if text.is_empty() || text == "2" => {
+            Some(MailingStatus::LeftOut)
+        }
+        (Column::Confirmed, Some(CellMeaning::No)) => Some(MailingStatus::LeftOut),
+        (Column::Agreed | Column::Confirmed, None) if dates::is_date(text) => None,
+        (Column::State | Column::Agreed | Column::Confirmed, None) => {
+            return Err(UnknownState { text: text.to_owned(), column: name.to_owned() });
+        }
+        (Column::Refused(_), _) if words::is_nothing(text) => None,
+        (Column::Refused(_), Some(CellMeaning::Is(verdict))) if verdict.refusal().is_some() => Some(verdict),
+        (Column::Refused(verdict), _) => Some(*verdict),
+        (Column::ConfirmTime, _) if words::is_nothing(text) => Some(MailingStatus::LeftOut),
+        _ => of_remark(*column, text),
+    })
+}
+
 /// The verdict on a person: the gravest of all columns, with the reason.
-fn verdict(columns: &Columns, cells: &[String], file: &str) -> Result<(Verdict, String), UnknownState> {
-    let mut found = (Verdict::Active, String::new());
+fn verdict(columns: &Columns, cells: &[String], file: &str) -> Result<(MailingStatus, String), UnknownState> {
+    let mut found = (MailingStatus::Active, String::new());
     for (at, column) in &columns.known {
         let (name, text) = (&columns.names[*at], cell(cells, *at));
-        let said = match (column, words::word(text)) {
-            (Column::State, None) if text.is_empty() => None,
-            (Column::State, Some(Word::Is(verdict))) => Some(verdict),
-            (Column::State | Column::Agreed | Column::Confirmed, Some(Word::Yes)) => None,
-            (Column::State | Column::Agreed, Some(Word::No)) => Some(Verdict::Unsubscribed),
-            (Column::Agreed | Column::Confirmed, Some(Word::Is(verdict))) => Some(verdict),
-            (Column::Agreed | Column::Confirmed, None) if text.is_empty() || text == "2" => {
-                Some(Verdict::LeftOut)
-            }
-            (Column::Confirmed, Some(Word::No)) => Some(Verdict::LeftOut),
-            (Column::Agreed | Column::Confirmed, None) if dates::is_date(text) => None,
-            (Column::State | Column::Agreed | Column::Confirmed, None) => {
-                return Err(UnknownState { text: text.to_owned(), column: name.clone() });
-            }
-            (Column::Refused(_), _) if words::is_nothing(text) => None,
-            (Column::Refused(_), Some(Word::Is(verdict))) if verdict.refusal().is_some() => Some(verdict),
-            (Column::Refused(verdict), _) => Some(*verdict),
-            (Column::ConfirmTime, _) if words::is_nothing(text) => Some(Verdict::LeftOut),
-            _ => of_remark(*column, text),
-        };
-        if let Some(verdict) = said.filter(|verdict| *verdict > found.0) {
+        if let Some(verdict) = status_of(column, name, text)?.filter(|verdict| *verdict > found.0) {
             found = (
                 verdict,
                 if text.is_empty() {
@@ -59,35 +63,35 @@ fn verdict(columns: &Columns, cells: &[String], file: &str) -> Result<(Verdict, 
             );
         }
     }
-    if found.0 < Verdict::LeftOut && !says_active(columns, cells) {
+    if found.0 < MailingStatus::LeftOut && !says_active(columns, cells) {
         if let Some(word) = words::refusals_file(file) {
-            found = (Verdict::LeftOut, format!("the name of the file says \"{word}\""));
+            found = (MailingStatus::LeftOut, format!("the name of the file says \"{word}\""));
         } else if columns.is_of_refusals {
-            found = (Verdict::LeftOut, "the table is one of people who left".to_owned());
+            found = (MailingStatus::LeftOut, "the table is one of people who left".to_owned());
         }
     }
     Ok(found)
 }
 
 /// What a field says whose name alone decides nothing: how somebody agreed, or what was written about them.
-fn of_remark(column: Column, text: &str) -> Option<Verdict> {
+fn of_remark(column: Column, text: &str) -> Option<MailingStatus> {
     match (column, words::word(text)) {
         // A source or a date that says no.
-        (Column::ConsentSource | Column::ConsentText | Column::Consented, Some(Word::No)) => {
-            Some(Verdict::LeftOut)
+        (Column::ConsentSource | Column::ConsentText | Column::Consented, Some(CellMeaning::No)) => {
+            Some(MailingStatus::LeftOut)
         }
-        (Column::ConsentSource | Column::ConsentText, Some(Word::Is(verdict))) => Some(verdict),
-        (Column::Remark, _) if words::object_declines(text) => Some(Verdict::LeftOut),
+        (Column::ConsentSource | Column::ConsentText, Some(CellMeaning::Is(verdict))) => Some(verdict),
+        (Column::Remark, _) if words::object_declines(text) => Some(MailingStatus::LeftOut),
         // What people wrote may be about something else: nobody is kept out for it for ever.
         (Column::Remark | Column::ConsentSource, _) => {
             let is_said = words::refusal_in(text).is_some() || words::declines(text);
-            is_said.then_some(Verdict::LeftOut)
+            is_said.then_some(MailingStatus::LeftOut)
         }
         // The text that people agreed to may itself speak of leaving.
-        (Column::ConsentText, _) => words::answers_no(text).then_some(Verdict::LeftOut),
+        (Column::ConsentText, _) => words::answers_no(text).then_some(MailingStatus::LeftOut),
         (Column::Harmless, _) => words::refusal_in(text)
             .filter(|(_, verdict)| verdict.refusal().is_some())
-            .map(|_| Verdict::LeftOut),
+            .map(|_| MailingStatus::LeftOut),
         _ => None,
     }
 }
@@ -102,7 +106,7 @@ fn says_active(columns: &Columns, cells: &[String]) -> bool {
     columns.known.iter().any(|(at, column)| {
         *column == Column::State
             && is_current(*at)
-            && words::word(cell(cells, *at)) == Some(Word::Is(Verdict::Active))
+            && words::word(cell(cells, *at)) == Some(CellMeaning::Is(MailingStatus::Active))
     })
 }
 
@@ -128,12 +132,12 @@ fn choice(columns: &Columns, cells: &[String]) -> Choice {
 }
 
 /// What somebody chose, and what of it stands in the table.
-type Choices = (Preferences, Chosen);
+type Choices = (Preferences, PreferenceColumns);
 
 /// What a row chooses. A list may be left empty, and is then one of everything.
-fn chosen(columns: &Columns, choice: &Choice) -> Chosen {
+fn chosen(columns: &Columns, choice: &Choice) -> PreferenceColumns {
     let has = |name| columns.known.iter().any(|(_, column)| *column == Column::Own(name));
-    Chosen {
+    PreferenceColumns {
         language: !choice.language.is_empty(),
         languages: has("languages"),
         topics: has("topics"),
@@ -149,7 +153,7 @@ fn chosen(columns: &Columns, choice: &Choice) -> Chosen {
 fn preferences(
     columns: &Columns,
     cells: &[String],
-    reading: &Reading,
+    reading: &TableContext,
 ) -> Result<(Choices, Option<String>), Vec<String>> {
     let mut chosen = choice(columns, cells);
     let read = |choice: &Choice| {
@@ -234,20 +238,21 @@ pub(super) fn row(
     cells: &[String],
     line: u64,
     order: Order,
-    reading: &Reading,
+    reading: &TableContext,
 ) -> Result<(Row, Option<String>), Vec<String>> {
     let mut faults = Vec::new();
     let address = Address::parse_public(sheet::bare_address(cell(cells, columns.address)))
         .map_err(|fault| faults.push(fault));
     let said = verdict(columns, cells, reading.file).map_err(|fault| faults.push(fault.to_string()));
     let mut chosen = preferences(columns, cells, reading);
-    let is_out = matches!(&said, Ok((verdict, _)) if *verdict >= Verdict::LeftOut);
+    let is_out = matches!(&said, Ok((verdict, _)) if *verdict >= MailingStatus::LeftOut);
     let mut at = consent_at(columns, cells, order, reading.now);
     if is_out {
         // A person who must not get mail is recorded, whatever else is wrong with the row.
         let none = || reading.options.preferences(&Choice::default(), reading.language);
-        chosen = chosen
-            .or_else(|_| none().map(|chosen| ((chosen, Chosen::default()), None)).map_err(|_| Vec::new()));
+        chosen = chosen.or_else(|_| {
+            none().map(|chosen| ((chosen, PreferenceColumns::default()), None)).map_err(|_| Vec::new())
+        });
         at = at.or(Ok(None));
     }
     let chosen = chosen.map_err(|found| faults.extend(found));
@@ -258,10 +263,10 @@ pub(super) fn row(
         return Err(faults);
     };
     let fate = match (verdict, verdict.refusal()) {
-        (_, Some(state)) => Fate::Refused(state),
-        (Verdict::LeftOut, _) => Fate::LeftOut,
-        (Verdict::Paused, _) => Fate::In(SubscriberState::Paused),
-        _ => Fate::In(SubscriberState::Active),
+        (_, Some(state)) => RowDecision::Refused(state),
+        (MailingStatus::LeftOut, _) => RowDecision::LeftOut,
+        (MailingStatus::Paused, _) => RowDecision::In(SubscriberState::Paused),
+        _ => RowDecision::In(SubscriberState::Active),
     };
     let left_at = left_at(columns, cells, order);
     let consent_source = consent_source(columns, cells, reading.file);

@@ -7,7 +7,7 @@ use crate::support::text::is_unseen;
 
 /// The cells of a table.
 #[derive(Debug, Default)]
-pub(super) struct Sheet {
+pub(super) struct Spreadsheet {
     pub names: Vec<String>,
     /// The rows, with the line number on which each begins.
     pub records: Vec<(u64, Vec<String>)>,
@@ -101,14 +101,14 @@ impl Lines<'_> {
 }
 
 /// Reads the cells of a table. A list of bare addresses, as written by Mailman, is a table with one column.
-pub(super) fn read(bytes: &[u8]) -> Sheet {
+pub(super) fn read(bytes: &[u8]) -> Spreadsheet {
     let text = decode(bytes).replace("\r\n", "\n").replace('\r', "\n");
     let text = text.trim_start_matches('\u{feff}');
     let (separator, text, skipped) = match named_separator(text) {
         Some((separator, rest)) => (separator, rest, 1),
         None => (likely_separator(text), text, 0),
     };
-    let mut sheet = Sheet::default();
+    let mut sheet = Spreadsheet::default();
     let mut lines = Lines { text, byte: 0, line: 1 + skipped };
     for record in reader(text, separator).records() {
         match record {

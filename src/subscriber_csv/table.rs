@@ -7,7 +7,7 @@ use crate::model::subscriber::{Cadence, Preferences, SubscriberState, Subscripti
 
 /// The outcome for a person in an imported table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum RowDecision {
     /// They get mail, or are paused.
     In(SubscriberState),
     /// They left, bounced or complained, and are suppressed.
@@ -18,7 +18,7 @@ pub enum Fate {
 
 /// The choices that a table has a column for. An empty field of a list chooses everything; any other empty field chooses nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Chosen {
+pub struct PreferenceColumns {
     pub language: bool,
     pub languages: bool,
     pub topics: bool,
@@ -29,7 +29,7 @@ pub struct Chosen {
     pub timezone: bool,
 }
 
-impl Chosen {
+impl PreferenceColumns {
     /// The preferences of somebody known, with what a table says of them.
     pub fn over(self, known: Preferences, table: &Preferences) -> Preferences {
         let Preferences { language, mut interests, cadence } = known;
@@ -67,12 +67,12 @@ impl Chosen {
 pub struct Row {
     pub line: u64,
     pub address: Address,
-    pub fate: Fate,
+    pub fate: RowDecision,
     /// The reason in the table, unless the person is included.
     pub why: String,
     pub preferences: Preferences,
     /// Which of them the table has a column for.
-    pub chosen: Chosen,
+    pub chosen: PreferenceColumns,
     /// Empty if the table does not say.
     pub consent_source: String,
     pub consent_at: Timestamp,
@@ -101,7 +101,7 @@ pub struct Table {
 
 /// The context in which a table is read.
 #[derive(Debug, Clone, Copy)]
-pub struct Reading<'a> {
+pub struct TableContext<'a> {
     pub options: &'a SubscriptionOptions,
     /// Language of people without one.
     pub language: &'a str,

@@ -14,7 +14,7 @@ pub(super) enum Column {
     /// The state of a person, in words.
     State,
     /// A refusal or permanent failure: a date, a reason, or yes.
-    Refused(Verdict),
+    Refused(MailingStatus),
     /// Agreement: yes, or a date.
     Agreed,
     /// Confirmation of the address: yes, or a date.
@@ -42,7 +42,7 @@ impl Column {
 
 /// What a table says of a person, from the least to the most grave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Verdict {
+pub(super) enum MailingStatus {
     Active,
     Paused,
     /// Neither refused nor agreed.
@@ -52,22 +52,22 @@ pub(super) enum Verdict {
     Complained,
 }
 
-impl Verdict {
+impl MailingStatus {
     /// The state to suppress a person with, if this is a refusal.
     pub(super) fn refusal(self) -> Option<SubscriberState> {
         match self {
-            Verdict::Unsubscribed => Some(SubscriberState::Unsubscribed),
-            Verdict::Bounced => Some(SubscriberState::Bounced),
-            Verdict::Complained => Some(SubscriberState::Complained),
-            Verdict::Active | Verdict::Paused | Verdict::LeftOut => None,
+            MailingStatus::Unsubscribed => Some(SubscriberState::Unsubscribed),
+            MailingStatus::Bounced => Some(SubscriberState::Bounced),
+            MailingStatus::Complained => Some(SubscriberState::Complained),
+            MailingStatus::Active | MailingStatus::Paused | MailingStatus::LeftOut => None,
         }
     }
 }
 
 /// The meaning of a word in a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Word {
-    Is(Verdict),
+pub(super) enum CellMeaning {
+    Is(MailingStatus),
     Yes,
     No,
 }
@@ -77,7 +77,7 @@ const OWN: [&str; 9] =
     ["language", "timezone", "languages", "topics", "without", "partners", "schedule", "cadence", "hour"];
 
 #[derive(Default)]
-struct Names {
+struct ColumnNames {
     /// With the position in its line: earlier names are more certain.
     whole: HashMap<String, (Column, usize)>,
     beginnings: Vec<(String, Column)>,
@@ -103,10 +103,10 @@ fn column_of(meaning: &'static str) -> Column {
         "consented" => Column::Consented,
         "confirm time" => Column::ConfirmTime,
         "opt in time" => Column::OptInTime,
-        "refused unsubscribed" => Column::Refused(Verdict::Unsubscribed),
-        "refused bounced" => Column::Refused(Verdict::Bounced),
-        "refused complained" => Column::Refused(Verdict::Complained),
-        "refused left out" => Column::Refused(Verdict::LeftOut),
+        "refused unsubscribed" => Column::Refused(MailingStatus::Unsubscribed),
+        "refused bounced" => Column::Refused(MailingStatus::Bounced),
+        "refused complained" => Column::Refused(MailingStatus::Complained),
+        "refused left out" => Column::Refused(MailingStatus::LeftOut),
         "agreed" => Column::Agreed,
         "confirmed" => Column::Confirmed,
         "remark" => Column::Remark,
@@ -114,8 +114,8 @@ fn column_of(meaning: &'static str) -> Column {
     }
 }
 
-static NAMES: LazyLock<Names> = LazyLock::new(|| {
-    let mut names = Names::default();
+static NAMES: LazyLock<ColumnNames> = LazyLock::new(|| {
+    let mut names = ColumnNames::default();
     for (meaning, words) in lines(include_str!("columns.txt")) {
         if meaning == "suspicious" {
             names.suspicious.extend(words.map(plain));
@@ -138,18 +138,18 @@ static NAMES: LazyLock<Names> = LazyLock::new(|| {
     names
 });
 
-static WORDS: LazyLock<HashMap<String, Word>> = LazyLock::new(|| {
+static WORDS: LazyLock<HashMap<String, CellMeaning>> = LazyLock::new(|| {
     let mut known = HashMap::new();
     for (meaning, words) in lines(include_str!("states.txt")) {
         let word = match meaning {
-            "active" => Word::Is(Verdict::Active),
-            "paused" => Word::Is(Verdict::Paused),
-            "unsubscribed" => Word::Is(Verdict::Unsubscribed),
-            "bounced" => Word::Is(Verdict::Bounced),
-            "complained" => Word::Is(Verdict::Complained),
-            "yes" => Word::Yes,
-            "no" => Word::No,
-            _ => Word::Is(Verdict::LeftOut),
+            "active" => CellMeaning::Is(MailingStatus::Active),
+            "paused" => CellMeaning::Is(MailingStatus::Paused),
+            "unsubscribed" => CellMeaning::Is(MailingStatus::Unsubscribed),
+            "bounced" => CellMeaning::Is(MailingStatus::Bounced),
+            "complained" => CellMeaning::Is(MailingStatus::Complained),
+            "yes" => CellMeaning::Yes,
+            "no" => CellMeaning::No,
+            _ => CellMeaning::Is(MailingStatus::LeftOut),
         };
         for text in words {
             known.entry(plain(text)).or_insert(word);
@@ -181,14 +181,14 @@ pub(super) fn is_suspicious(name: &str) -> bool {
 }
 
 /// The meaning of a word.
-pub(super) fn word(text: &str) -> Option<Word> {
+pub(super) fn word(text: &str) -> Option<CellMeaning> {
     WORDS.get(plain(text).as_str()).copied()
 }
 
 /// Whether a field for a date or reason is effectively empty: blank, no, or zeros.
 pub(super) fn is_nothing(text: &str) -> bool {
     !text.chars().any(|c| c.is_alphanumeric() && c != '0')
-        || matches!(word(text), Some(Word::No | Word::Is(Verdict::Active)))
+        || matches!(word(text), Some(CellMeaning::No | CellMeaning::Is(MailingStatus::Active)))
         || text.starts_with("0000-00-00")
 }
 
@@ -248,7 +248,7 @@ fn is_refusing_item(item: &str) -> bool {
 /// Whether the whole of a text is the state of somebody who left. One or two Latin letters are too little to tell.
 fn is_refusal(text: &str) -> bool {
     let is_long = !text.is_ascii() || text.trim().len() > 2;
-    is_long && matches!(word(text), Some(Word::Is(verdict)) if verdict.refusal().is_some())
+    is_long && matches!(word(text), Some(CellMeaning::Is(verdict)) if verdict.refusal().is_some())
 }
 
 /// Whether a field says in any of these ways that somebody wants no mail.
@@ -270,7 +270,7 @@ fn fields_decline(fields: &serde_json::Map<String, serde_json::Value>) -> bool {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         match column(name) {
             Some((Column::Agreed | Column::Confirmed | Column::State, _)) => {
-                matches!(word(&value), Some(Word::No)) || is_refusal(&value)
+                matches!(word(&value), Some(CellMeaning::No)) || is_refusal(&value)
             }
             Some((Column::Refused(_), _)) => !is_nothing(&value),
             _ => false,
@@ -334,7 +334,7 @@ pub(super) fn refusals_file(name: &str) -> Option<String> {
 const REMARKED_CHARS_MIN: usize = 6;
 
 /// A word of refusal in a remark.
-pub(super) fn refusal_in(text: &str) -> Option<(&'static str, Verdict)> {
+pub(super) fn refusal_in(text: &str) -> Option<(&'static str, MailingStatus)> {
     if text.is_empty() {
         return None;
     }
@@ -344,11 +344,13 @@ pub(super) fn refusal_in(text: &str) -> Option<(&'static str, Verdict)> {
 }
 
 /// The longer words of refusal, padded with spaces, the gravest and longest first.
-static REFUSALS: LazyLock<Vec<(String, Verdict)>> = LazyLock::new(|| {
+static REFUSALS: LazyLock<Vec<(String, MailingStatus)>> = LazyLock::new(|| {
     let long = WORDS.iter().filter(|(phrase, _)| phrase.chars().count() >= REMARKED_CHARS_MIN);
-    let mut found: Vec<(String, Verdict)> = long
+    let mut found: Vec<(String, MailingStatus)> = long
         .filter_map(|(phrase, meaning)| match meaning {
-            Word::Is(verdict) if *verdict >= Verdict::LeftOut => Some((format!(" {phrase} "), *verdict)),
+            CellMeaning::Is(verdict) if *verdict >= MailingStatus::LeftOut => {
+                Some((format!(" {phrase} "), *verdict))
+            }
             _ => None,
         })
         .collect();
@@ -425,9 +427,9 @@ mod tests {
         for (name, want) in [
             ("Email Address", Column::Address),
             ("E-Mail-Adresse", Column::Address),
-            ("UNSUB_TIME", Column::Refused(Verdict::Unsubscribed)),
-            ("CLEAN_TIME", Column::Refused(Verdict::Bounced)),
-            ("Opted out of email: Weekly", Column::Refused(Verdict::Unsubscribed)),
+            ("UNSUB_TIME", Column::Refused(MailingStatus::Unsubscribed)),
+            ("CLEAN_TIME", Column::Refused(MailingStatus::Bounced)),
+            ("Opted out of email: Weekly", Column::Refused(MailingStatus::Unsubscribed)),
             ("subscribed_to_emails", Column::Agreed),
             ("DOUBLE_OPT-IN", Column::Confirmed),
             ("CONFIRM_TIME", Column::ConfirmTime),
@@ -459,14 +461,14 @@ mod tests {
             assert!(column(name).is_none() && is_suspicious(name), "{name}");
         }
         for (text, want) in [
-            ("Subscribed", Word::Is(Verdict::Active)),
-            ("blocklisted", Word::Is(Verdict::Unsubscribed)),
-            ("Désabonné", Word::Is(Verdict::Unsubscribed)),
-            ("by_bounces", Word::Is(Verdict::Bounced)),
-            ("Non-subscribed", Word::Is(Verdict::Unsubscribed)),
-            ("unactivated", Word::Is(Verdict::LeftOut)),
-            ("Sí", Word::Yes),
-            ("FALSE", Word::No),
+            ("Subscribed", CellMeaning::Is(MailingStatus::Active)),
+            ("blocklisted", CellMeaning::Is(MailingStatus::Unsubscribed)),
+            ("Désabonné", CellMeaning::Is(MailingStatus::Unsubscribed)),
+            ("by_bounces", CellMeaning::Is(MailingStatus::Bounced)),
+            ("Non-subscribed", CellMeaning::Is(MailingStatus::Unsubscribed)),
+            ("unactivated", CellMeaning::Is(MailingStatus::LeftOut)),
+            ("Sí", CellMeaning::Yes),
+            ("FALSE", CellMeaning::No),
         ] {
             assert_eq!(word(text), Some(want), "{text}");
         }
@@ -475,7 +477,7 @@ mod tests {
         assert!(!is_nothing("2022-01-02") && !is_nothing("moved away"));
         assert_eq!(
             refusal_in("vip, Unsubscribed, 2021").map(|(_, verdict)| verdict),
-            Some(Verdict::Unsubscribed)
+            Some(MailingStatus::Unsubscribed)
         );
         assert_eq!(refusal_in("members; Lima"), None);
         for text in ["退订", "已退订", "إلغاء الاشتراك", "عدم الاشتراك", "vip; baixa", "niet meer mailen"]

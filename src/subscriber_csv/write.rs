@@ -28,14 +28,14 @@ pub fn write<W: Write>(out: &mut csv::Writer<W>, subscriber: &Subscriber) -> csv
         &interests.without.join(";"),
         &interests.partners.join(";"),
         &cadence.to_string(),
-        &harmless(&subscriber.consent.source),
+        &escape_formula(&subscriber.consent.source),
         &subscriber.consent.at.to_string(),
         &subscriber.created.to_string(),
-        &harmless(subscriber.consent.text.as_deref().unwrap_or_default()),
+        &escape_formula(subscriber.consent.text.as_deref().unwrap_or_default()),
     ])
 }
 
 /// Escapes fields that a spreadsheet would take for a formula.
-fn harmless(text: &str) -> String {
+fn escape_formula(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }

@@ -48,7 +48,7 @@ pub struct LocaleFault {
 }
 
 /// The messages of a language.
-struct Words {
+struct LocaleMessages {
     bundle: FluentBundle<FluentResource>,
     phrases: Phrases,
 }
@@ -60,7 +60,7 @@ struct Locale {
     /// The built-in text, then the operator's; later messages win.
     texts: Vec<String>,
     /// Parsed on first use: most commands use none.
-    words: OnceLock<Words>,
+    words: OnceLock<LocaleMessages>,
 }
 
 /// All languages of the interface.
@@ -70,16 +70,16 @@ struct Locales(Vec<Locale>);
 static LOCALES: OnceLock<Locales> = OnceLock::new();
 
 /// Names of messages, with the variables of each.
-type Names = BTreeMap<String, BTreeSet<String>>;
+type MessageNames = BTreeMap<String, BTreeSet<String>>;
 
 /// The names required of every language.
-static REFERENCE: LazyLock<Names> = LazyLock::new(|| {
+static REFERENCE: LazyLock<MessageNames> = LazyLock::new(|| {
     let (resource, _) = parsed(SHIPPED[0].1);
     names(&resource)
 });
 
 impl Locale {
-    fn words(&self) -> &Words {
+    fn words(&self) -> &LocaleMessages {
         self.words.get_or_init(|| words(self.tag, &self.texts))
     }
 }
@@ -105,7 +105,7 @@ fn locales() -> &'static Locales {
 }
 
 /// The messages of a language, or of the default if it is unknown; callers have to check that beforehand.
-fn words_of(language: &str) -> &'static Words {
+fn words_of(language: &str) -> &'static LocaleMessages {
     let locales = locales();
     locales.find(language).unwrap_or(&locales.0[0]).words()
 }
@@ -118,11 +118,11 @@ fn parsed(text: &str) -> (FluentResource, Vec<fluent_syntax::parser::ParserError
 }
 
 /// Parses files that are known to be valid: built-in ones are tested, the operator's were checked.
-fn words(tag: &'static str, texts: &[String]) -> Words {
+fn words(tag: &'static str, texts: &[String]) -> LocaleMessages {
     let mut bundle = FluentBundle::new_concurrent(tag.parse().into_iter().collect());
     // Bidi isolation marks around arguments would be visible in mails.
     bundle.set_use_isolating(false);
-    let mut all = Names::new();
+    let mut all = MessageNames::new();
     for text in texts {
         let (resource, _) = parsed(text);
         all.extend(names(&resource));
@@ -134,7 +134,7 @@ fn words(tag: &'static str, texts: &[String]) -> Words {
         let text = format(&bundle, &name, None).0;
         phrases.insert(Box::leak(name.into_boxed_str()), Box::leak(text.into_boxed_str()));
     }
-    Words { bundle, phrases }
+    LocaleMessages { bundle, phrases }
 }
 
 fn format(
@@ -151,8 +151,8 @@ fn format(
 }
 
 /// The names of the messages in a file, with their variables.
-fn names(resource: &FluentResource) -> Names {
-    let mut names = Names::new();
+fn names(resource: &FluentResource) -> MessageNames {
+    let mut names = MessageNames::new();
     for entry in resource.entries() {
         if let Entry::Message(message) = entry {
             let variables = names.entry(message.id.name.to_owned()).or_default();
@@ -296,7 +296,7 @@ fn check(text: &str, is_whole: bool) -> Vec<(usize, String)> {
 }
 
 /// Names of messages that cannot be formatted, and why.
-fn check_values(names: &Names, resource: FluentResource) -> Vec<(String, String)> {
+fn check_values(names: &MessageNames, resource: FluentResource) -> Vec<(String, String)> {
     let mut bundle = FluentBundle::new_concurrent(Vec::new());
     let mut faults = Vec::new();
     if let Err(errors) = bundle.add_resource(resource) {
@@ -362,7 +362,7 @@ pub fn known(language: &str) -> Option<&'static str> {
 ///
 /// # Errors
 /// When the interface does not have it: a sentence that lists the languages it has.
-pub fn parse_language(text: &str) -> Result<String, String> {
+pub fn parse_interface_language(text: &str) -> Result<String, String> {
     if is_language_tag(text) && known(text).is_some() {
         return Ok(text.to_owned());
     }
@@ -453,7 +453,7 @@ mod tests {
         for (tag, text) in SHIPPED {
             assert_eq!(check(text, true), [], "{tag}");
             let (resource, _) = parsed(text);
-            let others = |names: &Names| -> Names {
+            let others = |names: &MessageNames| -> MessageNames {
                 let is_other = |name: &str| !name.starts_with(LANGUAGE);
                 names
                     .iter()
@@ -506,8 +506,8 @@ mod tests {
     fn languages_are_known_by_their_primary_subtag_and_count() {
         assert_eq!(phrases("fr-CA")["colon"], "\u{a0}:");
         assert_eq!((known("PT-br"), known("tlh"), spoken("tlh", "fr")), (known("pt"), None, "fr"));
-        assert!(parse_language("fr-CA").is_ok() && parse_language("fr-@@ <b>").is_err());
-        assert!(parse_language("tlh").unwrap_err().contains("\"tlh\": use one of "));
+        assert!(parse_interface_language("fr-CA").is_ok() && parse_interface_language("fr-@@ <b>").is_err());
+        assert!(parse_interface_language("tlh").unwrap_err().contains("\"tlh\": use one of "));
         assert_eq!(language_name("tlh", "fr"), "tlh");
         assert_eq!(counted("more_stories", 1, "fr"), "et un article de plus sur la page web");
         assert_eq!(counted("more_stories", 1200, "es"), "y 1200 más en la página web");

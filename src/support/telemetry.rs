@@ -45,7 +45,7 @@ struct StateLabel {
 
 /// Current quantities in the store.
 #[derive(Debug, Default)]
-pub struct Levels {
+pub struct Gauges {
     pub sources_ok: u64,
     pub sources_failing: u64,
     /// The key of the last entry.
@@ -150,7 +150,7 @@ impl Metrics {
     ///
     /// # Errors
     /// When memory is exhausted.
-    pub fn text(&self, levels: &Levels) -> Result<String, std::fmt::Error> {
+    pub fn text(&self, levels: &Gauges) -> Result<String, std::fmt::Error> {
         let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         let put = |family: &Family<StateLabel, Gauge>, rows: &[(String, u64)]| {
             family.clear();

@@ -33,12 +33,12 @@ const FOREVER: &str = "public, max-age=31536000, immutable";
 /// The published folder.
 pub struct Files {
     folder: PathBuf,
-    held: RwLock<Held>,
+    held: RwLock<FileCache>,
     started: Instant,
 }
 
 #[derive(Default)]
-struct Held {
+struct FileCache {
     files: HashMap<String, Arc<File>>,
     bytes: usize,
 }
@@ -126,7 +126,7 @@ impl Files {
         // A rough estimate: the compressed forms are a third of the plain one.
         let bytes = file.plain.bytes.len() * 2;
         if held.bytes + bytes > HELD_BYTES_MAX {
-            *held = Held::default();
+            *held = FileCache::default();
         }
         held.bytes += bytes;
         held.files.insert(name, file.clone());

@@ -103,7 +103,7 @@ pub(super) struct FormFields {
 
 impl FormFields {
     /// Shows all topics as not ticked, as submitted.
-    pub(super) fn untick_topics(&mut self) {
+    pub(super) fn clear_topics(&mut self) {
         self.topics.iter_mut().for_each(|topic| topic.is_chosen = false);
     }
 }

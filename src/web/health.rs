@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use super::state::{AppState, failed};
 use crate::model::publication::PublicationKey;
 use crate::store::StoreError;
-use crate::support::telemetry::Levels;
+use crate::support::telemetry::Gauges;
 
 /// Liveness: the process answers.
 pub(super) async fn alive() -> &'static str {
@@ -41,7 +41,7 @@ pub(super) async fn metrics(State(app): State<Arc<AppState>>) -> Response {
     }
 }
 
-fn levels(app: &AppState) -> anyhow::Result<Levels> {
+fn levels(app: &AppState) -> anyhow::Result<Gauges> {
     let (states, last, stories, subscribers, deliveries) = app.refresher.store.read(|r| {
         Ok::<_, StoreError>((
             r.sources().states()?,
@@ -54,7 +54,7 @@ fn levels(app: &AppState) -> anyhow::Result<Levels> {
     let enabled = app.sources.iter().filter(|source| source.is_enabled).count();
     let is_failing = |id: &str| states.get(id).is_some_and(|state| state.last_error.is_some());
     let failing = app.sources.iter().filter(|source| source.is_enabled && is_failing(&source.id)).count();
-    Ok(Levels {
+    Ok(Gauges {
         sources_ok: (enabled - failing) as u64,
         sources_failing: failing as u64,
         entries_last: last.0.unsigned_abs(),

@@ -17,7 +17,7 @@ use crate::pipeline::websub::hub;
 use crate::support::clock::TokenSource;
 
 /// Requests from one network per hour: a feed reader has a few hundred feeds at most.
-const WISHES_PER_NETWORK: u32 = 300;
+const REQUESTS_PER_NETWORK: u32 = 300;
 /// Maximum number of concurrent verifications.
 const VERIFYING_MAX: usize = 32;
 
@@ -34,7 +34,7 @@ pub async fn subscription_request(
     };
     if !app.limits.allow(
         format!("hub {}", network(client(peer, &headers, &app.serve.trusted_proxies))),
-        WISHES_PER_NETWORK,
+        REQUESTS_PER_NETWORK,
         SignedDuration::from_hours(1),
         now,
     ) {

@@ -7,7 +7,7 @@ mod health;
 pub mod hubs;
 mod images;
 pub mod limits;
-pub mod pictures;
+pub mod picture_cache;
 pub mod search;
 pub mod server;
 pub mod state;

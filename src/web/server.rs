@@ -37,7 +37,7 @@ const SEND_BUFFER_BYTES: usize = 256 << 10;
 /// Pause before accepting again when the system has no resources for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Time for requests under way to finish when the service ends.
-const FAREWELL: Duration = Duration::from_secs(1);
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 
 /// Path prefixes that do not name files.
 const ASKED: [&str; 12] = [
@@ -235,7 +235,7 @@ pub async fn serve(
             drop(place);
         });
     }
-    let _ = tokio::time::timeout(FAREWELL, graceful.shutdown()).await;
+    let _ = tokio::time::timeout(SHUTDOWN_GRACE, graceful.shutdown()).await;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::limits::Limits;
-use super::pictures::Pictures;
+use super::picture_cache::PictureCache;
 use crate::config::ServeConfig;
 use crate::deliver::message::Sender;
 use crate::model::channel::Channel;
@@ -17,7 +17,7 @@ use crate::model::subscriber::SubscriptionOptions;
 use crate::model::topic::Topic;
 use crate::pipeline::mail::MailContext;
 use crate::pipeline::refresh::Refresher;
-use crate::publish::planet::Setting;
+use crate::publish::planet::SiteContext;
 use crate::support::clock::Clock;
 use crate::support::telemetry::Metrics;
 use crate::support::templates::Templates;
@@ -33,7 +33,7 @@ pub struct AppState {
     pub sources: Vec<Source>,
     pub publications: Vec<Publication>,
     pub images: Images,
-    pub pictures: Pictures,
+    pub pictures: PictureCache,
     pub newsletter: Newsletter,
     pub serve: ServeConfig,
     pub subscription_options: SubscriptionOptions,
@@ -71,9 +71,9 @@ impl AppState {
     }
 
     /// The settings for rendering pages of the planet.
-    pub fn setting(&self) -> Setting<'_> {
+    pub fn setting(&self) -> SiteContext<'_> {
         let catalog = Catalog { channel: &self.channel, topics: &self.topics, sources: &self.sources };
-        Setting { catalog, publications: &self.publications, images: self.images, key: &self.sender.key }
+        SiteContext { catalog, publications: &self.publications, images: self.images, key: &self.sender.key }
     }
 
     /// Renders a page; never cached, as it may be personal.

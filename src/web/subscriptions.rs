@@ -17,11 +17,11 @@ pub(super) use self::preferences::{change_preferences, data, show_preferences};
 pub(super) use self::sign_up::{api, send_form, show_form};
 use super::state::{AppState, failed};
 use crate::model::token::{PREFERENCES, UNSUBSCRIBE};
-use crate::pipeline::mail::subscribers::{self, Left};
+use crate::pipeline::mail::subscribers::{self, LeaveOutcome};
 use crate::pipeline::mail::welcome::next_mail;
 use crate::support::i18n::{default_language, known, phrases};
 
-type Shared = State<Arc<AppState>>;
+type SharedState = State<Arc<AppState>>;
 
 /// `?l=fr`, and the topic that a link is about.
 #[derive(Debug, Default, serde::Deserialize)]
@@ -109,7 +109,7 @@ fn address_of(text: &str) -> Option<IpAddr> {
 
 /// The page of a confirmation link: it asks first, since a scanner that follows the link must not confirm.
 pub(super) async fn show_confirm(
-    State(app): Shared,
+    State(app): SharedState,
     Path(token): Path<String>,
     Query(asked): Query<SubscriptionQuery>,
     headers: HeaderMap,
@@ -133,7 +133,7 @@ pub(super) async fn show_confirm(
 }
 
 pub(super) async fn confirm(
-    State(app): Shared,
+    State(app): SharedState,
     Path(token): Path<String>,
     Query(asked): Query<SubscriptionQuery>,
     headers: HeaderMap,
@@ -165,7 +165,7 @@ pub(super) async fn confirm(
 }
 
 pub(super) async fn show_leave(
-    State(app): Shared,
+    State(app): SharedState,
     Path(token): Path<String>,
     Query(asked): Query<SubscriptionQuery>,
     headers: HeaderMap,
@@ -180,9 +180,11 @@ pub(super) async fn show_leave(
     };
     let (ask, button) =
         match subscribers::would_leave(&app.refresher.store, &app.sender.key, &token, &topic.id) {
-            Ok(Left::Topic) => ("leave_topic_ask", "leave_topic_button"),
-            Ok(Left::All) => ("leave_last_topic_ask", "unsubscribe_button"),
-            Ok(Left::Nothing | Left::Unknown) => return ask_to_leave(&app, language, &token, true),
+            Ok(LeaveOutcome::Topic) => ("leave_topic_ask", "leave_topic_button"),
+            Ok(LeaveOutcome::All) => ("leave_last_topic_ask", "unsubscribe_button"),
+            Ok(LeaveOutcome::Nothing | LeaveOutcome::Unknown) => {
+                return ask_to_leave(&app, language, &token, true);
+            }
             Err(error) => return failed(&error),
         };
     let more = json!({ "button": phrases(language)[button], "topic": topic.label(language) });
@@ -199,7 +201,7 @@ fn ask_to_leave(app: &AppState, language: &str, token: &str, is_other: bool) -> 
 
 /// Handles the one-click POST of RFC 8058, and the button of the page.
 pub(super) async fn leave(
-    State(app): Shared,
+    State(app): SharedState,
     Path(token): Path<String>,
     Query(asked): Query<SubscriptionQuery>,
     headers: HeaderMap,
@@ -220,13 +222,15 @@ pub(super) async fn leave(
     };
     let (store, key, now) = (&app.refresher.store, &app.sender.key, app.clock.now());
     match subscribers::unsubscribe(store, key, &token, topic.map(|topic| topic.id.as_str()), now) {
-        Ok(Left::All) => message(&app, StatusCode::OK, language, "unsubscribed", json!({})),
-        Ok(Left::Topic) => {
+        Ok(LeaveOutcome::All) => message(&app, StatusCode::OK, language, "unsubscribed", json!({})),
+        Ok(LeaveOutcome::Topic) => {
             let label = topic.map(|topic| topic.label(language));
             message(&app, StatusCode::OK, language, "left_topic", json!({ "topic": label }))
         }
-        Ok(Left::Nothing) => ask_to_leave(&app, language, &token, true),
-        Ok(Left::Unknown) => message(&app, StatusCode::NOT_FOUND, language, "unsubscribe_unknown", json!({})),
+        Ok(LeaveOutcome::Nothing) => ask_to_leave(&app, language, &token, true),
+        Ok(LeaveOutcome::Unknown) => {
+            message(&app, StatusCode::NOT_FOUND, language, "unsubscribe_unknown", json!({}))
+        }
         Err(error) => failed(&error),
     }
 }

@@ -578,6 +578,7 @@ fn configuration_keys() -> BTreeMap<String, BTreeSet<String>> {
                 "defaults" => "defaults",
                 "channel_section" => "read_channel",
                 _ if name == "read_transport" => "read_mail",
+                _ if name == "read_kind" || name == "read_render" => "read_source",
                 _ => name,
             };
             keys.entry(owner.to_owned()).or_default().insert(found[2].to_owned());
@@ -585,7 +586,7 @@ fn configuration_keys() -> BTreeMap<String, BTreeSet<String>> {
     }
     // Rules ask for the names of fields, one after the other.
     let fields = std::fs::read_to_string(Path::new(ROOT).join("src/model/filter.rs")).unwrap();
-    let field = Regex::new(r#"\("(\w+)", Field::\w+\)"#).unwrap();
+    let field = Regex::new(r#"\("(\w+)", RuleField::\w+\)"#).unwrap();
     keys.insert("read_rules".into(), field.captures_iter(&fields).map(|found| found[1].to_owned()).collect());
     keys
 }

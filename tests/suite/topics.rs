@@ -141,6 +141,30 @@ fn rules_come_first_then_the_model_and_then_what_people_say() {
 }
 
 #[test]
+fn keywords_are_proposed_from_what_people_labelled_and_the_rules_missed() {
+    let server = Server::always(Reply::ok(rss(&[
+        ("1", "The court opens its archive", 12, "Anyone may read it."),
+        ("2", "A tribunal in the mountains", 13, "Magistrates ride there on mules."),
+        ("3", "What a magistrate earns", 14, "It is public now."),
+        ("4", "What a teacher earns", 15, "It is public now."),
+    ])));
+    let app = app_with(&server, "");
+    app.ok(&["fetch"]);
+    assert!(app.ok(&["topics", "suggest"]).contains("open-justice: 0 labelled entries, no keyword to propose"));
+    for (entry, topic) in [("1", "open-justice"), ("2", "open-justice"), ("3", "open-justice"), ("4", "climate")] {
+        app.ok(&["label", &format!("https://partner.example/{entry}"), topic]);
+    }
+    let said = app.ok(&["topics", "suggest", "open-justice"]);
+    assert!(
+        said.contains("open-justice: 3 labelled entries") && said.contains("[\"magistrate*\"]"),
+        "{said}"
+    );
+    assert!(said.contains("magistrate*: in 2 with the topic, 0 without"), "{said}");
+    let ran = app.run(&["topics", "suggest", "sports"]);
+    assert!(ran.code == 2 && ran.stderr.contains("no [[topic]] has the id \"sports\""), "{}", ran.stderr);
+}
+
+#[test]
 fn tags_of_the_source_give_topics() {
     let feed = "<rss version=\"2.0\"><channel><item><guid>1</guid><title>Annual report</title><category>environment</category></item><item><guid>2</guid><title>Another report</title></item></channel></rss>";
     let server = Server::always(Reply::ok(feed));

@@ -10,11 +10,12 @@ use crate::extract::prose_date::DateRules;
 use crate::extract::{self, Document, ExtractError, PageRules};
 use crate::model::entry::{Entry, Identity};
 use crate::model::feed::{Person, RawEntry, RawFeed};
-use crate::model::filter::{Filter, Verdict};
+use crate::model::filter::{Filter, RuleOutcome};
 use crate::model::source::Select;
 use crate::normalize::entry::{Context, normalize, plain};
 use crate::normalize::html::safe_html;
 use crate::normalize::language::LanguageDetector;
+use crate::publish::json_feed::schema::{JsonAuthor, JsonFeed, JsonItem};
 use crate::support::text::{many, shorten};
 
 /// What was found in a document, and how.
@@ -47,7 +48,7 @@ pub fn find(document: Document, rules: &PageRules) -> Result<ProbeResult, Extrac
 }
 
 /// A document read and normalized.
-pub struct Reading {
+pub struct ProbedDocument {
     pub feed: RawFeed,
     pub entries: Vec<Entry>,
     title: Option<String>,
@@ -61,7 +62,11 @@ pub struct Reading {
 }
 
 /// Normalizes what was extracted.
-pub fn clean(mut feed: RawFeed, base: Option<&Url>, language_detector: Option<&LanguageDetector>) -> Reading {
+pub fn clean(
+    mut feed: RawFeed,
+    base: Option<&Url>,
+    language_detector: Option<&LanguageDetector>,
+) -> ProbedDocument {
     let context = Context { source: "probe", language: None, base, language_detector, listed: None };
     // The raw entries go: a document may be as long as memory allows.
     let mut raws = std::mem::take(&mut feed.entries);
@@ -76,7 +81,7 @@ pub fn clean(mut feed: RawFeed, base: Option<&Url>, language_detector: Option<&L
         .unzip::<_, _, Vec<Entry>, Vec<Vec<String>>>();
     let title = feed.title.as_ref().map(plain);
     let description = feed.description.as_ref().map(plain);
-    Reading {
+    ProbedDocument {
         feed,
         title,
         description,
@@ -129,16 +134,16 @@ pub fn clean_found(
     filter: &Filter,
     classifier: &Classifier,
     language_detector: Option<&LanguageDetector>,
-) -> Reading {
+) -> ProbedDocument {
     let ProbeResult { feed, way, select, .. } = found;
-    let mut reading = Reading { way: Some(way), select, ..clean(feed, base, language_detector) };
+    let mut reading = ProbedDocument { way: Some(way), select, ..clean(feed, base, language_detector) };
     for (entry, rules) in reading.entries.iter_mut().zip(&mut reading.rules) {
         let (title, used) = filter.rewritten(&entry.title);
         entry.title = title;
         rules.extend(used);
         let topics =
             classifier.classify(&entry.title, &entry.summary, &entry.tags, entry.language.as_deref());
-        if let Verdict::Dropped(rule) = filter.verdict(entry, &topics) {
+        if let RuleOutcome::Dropped(rule) = filter.verdict(entry, &topics) {
             rules.push(format!("dropped: {rule}"));
         }
     }
@@ -149,44 +154,31 @@ pub fn clean_found(
 pub fn article(document: Document, dates: DateRules) -> Value {
     let article = extract::article::read_article(document, dates);
     let html = article.html.as_deref().map(|html| safe_html(html, document.url));
-    let mut object = Map::new();
-    let own = document.url.map(Url::to_string).or(article.item.canonical.clone());
-    put(&mut object, "id", own.clone().or_else(|| Some("article".into())));
-    put(&mut object, "url", own);
-    put(&mut object, "title", article.title);
-    put(&mut object, "content_html", html);
-    put(&mut object, "content_text", Some(article.text));
-    put(&mut object, "image", article.item.image.map(|image| image.url));
-    put(&mut object, "date_published", article.item.published.map(|date| date.to_string()));
-    put(&mut object, "date_modified", article.item.updated.map(|date| date.to_string()));
-    put(
-        &mut object,
-        "authors",
-        article.item.author.as_ref().and_then(|author| persons(std::slice::from_ref(author))),
-    );
-    put(&mut object, "language", article.item.language);
-    let alternates: Vec<Value> = article
-        .item
-        .alternates
-        .iter()
-        .map(|(language, url)| json!({ "language": language, "url": url }))
-        .collect();
-    object
-        .insert("_courant".into(), json!({ "canonical": article.item.canonical, "alternates": alternates }));
-    json!({ "version": "https://jsonfeed.org/version/1.1", "title": "article", "items": [object] })
+    let page = article.item;
+    let own = document.url.map(Url::to_string).or(page.canonical.clone());
+    let alternates: Vec<Value> =
+        page.alternates.iter().map(|(language, url)| json!({ "language": language, "url": url })).collect();
+    let item = JsonItem {
+        id: own.clone().unwrap_or_else(|| "article".into()),
+        url: own,
+        title: article.title,
+        content_html: html,
+        content_text: Some(article.text),
+        image: page.image.map(|image| image.url),
+        date_published: page.published.map(|date| date.to_string()),
+        date_modified: page.updated.map(|date| date.to_string()),
+        authors: page.author.iter().map(author).collect(),
+        language: page.language,
+        extension: Some(json!({ "canonical": page.canonical, "alternates": alternates })),
+        ..JsonItem::default()
+    };
+    JsonFeed { title: Some("article".into()), items: vec![item], ..JsonFeed::default() }.to_value()
 }
 
-impl Reading {
+impl ProbedDocument {
     /// Renders JSON Feed 1.1; what it has no field for goes under `_courant`.
     pub fn to_json_feed(&self) -> Value {
         let feed = &self.feed;
-        let mut root = Map::new();
-        root.insert("version".into(), json!("https://jsonfeed.org/version/1.1"));
-        put(&mut root, "title", self.title.as_deref());
-        put(&mut root, "home_page_url", feed.home_page_url());
-        put(&mut root, "description", self.description.as_deref());
-        put(&mut root, "language", feed.language.as_deref());
-        put(&mut root, "authors", persons(&feed.authors));
         let mut extra = Map::new();
         put(&mut extra, "format", Some(json!(feed.format)));
         put(&mut extra, "date_modified", feed.updated.map(|date| date.to_string()));
@@ -194,12 +186,17 @@ impl Reading {
         put(&mut extra, "way", self.way);
         put(&mut extra, "select", self.select.as_ref());
         put(&mut extra, "problems", (!feed.problems.is_empty()).then_some(&feed.problems));
-        root.insert("_courant".into(), Value::Object(extra));
-        root.insert(
-            "items".into(),
-            self.entries.iter().zip(&self.rules).map(|(entry, rules)| item(entry, rules)).collect(),
-        );
-        Value::Object(root)
+        let document = JsonFeed {
+            title: self.title.clone(),
+            home_page_url: feed.home_page_url().map(Into::into),
+            description: self.description.clone(),
+            language: feed.language.clone(),
+            authors: feed.authors.iter().map(author).collect(),
+            extension: Some(Value::Object(extra)),
+            items: self.entries.iter().zip(&self.rules).map(|(entry, rules)| item(entry, rules)).collect(),
+            ..JsonFeed::default()
+        };
+        document.to_value()
     }
 
     /// A table for the terminal, on request with what was decided of each entry.
@@ -220,25 +217,7 @@ impl Reading {
             out.push_str(&format!("  - {note}\n"));
         }
         for ((entry, rules), decisions) in self.entries.iter().zip(&self.rules).zip(&self.decisions) {
-            let date = entry
-                .date()
-                .map_or_else(|| "no date   ".to_owned(), |date| date.strftime("%Y-%m-%d").to_string());
-            out.push_str(&format!(
-                "\n{date}  {}\n",
-                if entry.title.is_empty() { "(no title)" } else { &entry.title }
-            ));
-            for line in [
-                entry.url.as_deref(),
-                entry.image.as_ref().map(|image| image.url.as_str()),
-                Some(shorten(&entry.summary, 160).as_str()),
-            ]
-            .into_iter()
-            .flatten()
-            {
-                if !line.is_empty() {
-                    out.push_str(&format!("            {line}\n"));
-                }
-            }
+            out.push_str(&text_of(entry));
             rules.iter().for_each(|rule| out.push_str(&format!("            * {rule}\n")));
             for decision in decisions.iter().filter(|_| has_decisions) {
                 out.push_str(&format!("            - {decision}\n"));
@@ -254,6 +233,21 @@ impl Reading {
     pub fn select(&self) -> Option<&Select> {
         self.select.as_ref()
     }
+}
+
+/// The date, the title and more of an entry, for the terminal.
+fn text_of(entry: &Entry) -> String {
+    let date =
+        entry.date().map_or_else(|| "no date   ".to_owned(), |date| date.strftime("%Y-%m-%d").to_string());
+    let title = if entry.title.is_empty() { "(no title)" } else { &entry.title };
+    let mut out = format!("\n{date}  {title}\n");
+    let summary = shorten(&entry.summary, 160);
+    let image = entry.image.as_ref().map(|image| image.url.as_str());
+    let lines = [entry.url.as_deref(), image, Some(&*summary)];
+    for line in lines.into_iter().flatten().filter(|line| !line.is_empty()) {
+        out.push_str(&format!("            {line}\n"));
+    }
+    out
 }
 
 /// The keys of a `[source.select]`, in reading order.
@@ -283,46 +277,22 @@ fn put(object: &mut Map<String, Value>, key: &str, value: Option<impl serde::Ser
 }
 
 /// JSON Feed authors have no mail address: it goes under `_courant`, and replaces a missing URL.
-fn persons(persons: &[Person]) -> Option<Vec<Value>> {
-    let one = |person: &Person| {
-        let mut object = Map::new();
-        put(&mut object, "name", person.name.as_deref());
-        put(
-            &mut object,
-            "url",
-            person.url.clone().or_else(|| person.email.as_ref().map(|email| format!("mailto:{email}"))),
-        );
-        if let Some(email) = &person.email {
-            object.insert("_courant".into(), json!({ "email": email }));
-        }
-        Value::Object(object)
-    };
-    (!persons.is_empty()).then(|| persons.iter().map(one).collect())
+fn author(person: &Person) -> JsonAuthor {
+    let mail = person.email.as_ref();
+    JsonAuthor {
+        name: person.name.clone(),
+        url: person.url.clone().or_else(|| mail.map(|mail| format!("mailto:{mail}"))),
+        extension: mail.map(|mail| json!({ "email": mail })),
+    }
 }
 
-fn item(entry: &Entry, rules: &[String]) -> Value {
-    let mut object = Map::new();
+fn item(entry: &Entry, rules: &[String]) -> JsonItem {
     let is_made_up = !matches!(entry.identity, Identity::Guid(_));
     let id = match &entry.identity {
         Identity::Guid(guid) => guid.clone(),
         Identity::Address(_) => entry.url.clone().unwrap_or_default(),
         Identity::Content(hash) => format!("urn:sha256:{hash}"),
     };
-    put(&mut object, "id", Some(id));
-    put(&mut object, "url", entry.url.as_deref());
-    put(&mut object, "title", (!entry.title.is_empty()).then_some(&entry.title));
-    match (&entry.content_html, entry.summary.as_str()) {
-        (Some(html), _) => put(&mut object, "content_html", Some(html)),
-        (None, summary) => put(&mut object, "content_text", Some(summary)),
-    }
-    put(&mut object, "summary", (!entry.summary.is_empty()).then_some(&entry.summary));
-    put(&mut object, "image", entry.image.as_ref().map(|image| &image.url));
-    put(&mut object, "date_published", entry.published.map(|date| date.to_string()));
-    put(&mut object, "date_modified", entry.updated.map(|date| date.to_string()));
-    put(&mut object, "authors", persons(&entry.authors));
-    put(&mut object, "tags", (!entry.tags.is_empty()).then_some(&entry.tags));
-    put(&mut object, "language", entry.language.as_deref());
-    put(&mut object, "attachments", (!entry.enclosures.is_empty()).then_some(&entry.enclosures));
     let mut extra = Map::new();
     put(&mut extra, "summary_html", entry.summary_html.as_deref());
     put(&mut extra, "source", entry.provenance.as_ref());
@@ -331,8 +301,20 @@ fn item(entry: &Entry, rules: &[String]) -> Value {
     put(&mut extra, "event", entry.event.as_ref());
     put(&mut extra, "rules", (!rules.is_empty()).then_some(rules));
     put(&mut extra, "id_made_up", is_made_up.then_some(true));
-    if !extra.is_empty() {
-        object.insert("_courant".into(), Value::Object(extra));
+    JsonItem {
+        id,
+        url: entry.url.clone(),
+        title: (!entry.title.is_empty()).then(|| entry.title.clone()),
+        summary: (!entry.summary.is_empty()).then(|| entry.summary.clone()),
+        content_html: entry.content_html.clone(),
+        content_text: entry.content_html.is_none().then(|| entry.summary.clone()),
+        image: entry.image.as_ref().map(|image| image.url.clone()),
+        date_published: entry.published.map(|date| date.to_string()),
+        date_modified: entry.updated.map(|date| date.to_string()),
+        language: entry.language.clone(),
+        authors: entry.authors.iter().map(author).collect(),
+        tags: entry.tags.clone(),
+        attachments: entry.enclosures.clone(),
+        extension: (!extra.is_empty()).then_some(Value::Object(extra)),
     }
-    Value::Object(object)
 }

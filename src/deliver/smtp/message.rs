@@ -4,11 +4,11 @@ use lettre::Address;
 use lettre::address::Envelope;
 
 use crate::deliver::DeliverError;
-use crate::deliver::connection::{Connection, Fault};
-use crate::model::refusal::Command;
+use crate::deliver::connection::{SmtpConnection, SmtpFault};
+use crate::model::refusal::SmtpCommand;
 
 /// Why a server cannot carry an address of an envelope, if it cannot: one beyond ASCII needs an extension (RFC 6531).
-pub(super) fn uncarried(connection: &Connection, envelope: &Envelope) -> Option<DeliverError> {
+pub(super) fn unsupported_address(connection: &SmtpConnection, envelope: &Envelope) -> Option<DeliverError> {
     if is_ascii(envelope.from()) && is_ascii(envelope.to()) || connection.has("SMTPUTF8") {
         return None;
     }
@@ -25,23 +25,29 @@ fn is_ascii<'a>(addresses: impl IntoIterator<Item = &'a Address>) -> bool {
 }
 
 /// Sends the envelope, up to the reply to DATA (RFC 5321 section 3.3).
-pub(super) async fn tell(connection: &mut Connection, envelope: &Envelope) -> Result<(), (Command, Fault)> {
+pub(super) async fn send_envelope(
+    connection: &mut SmtpConnection,
+    envelope: &Envelope,
+) -> Result<(), (SmtpCommand, SmtpFault)> {
     let is_plain = is_ascii(envelope.from()) && is_ascii(envelope.to());
     let options = if is_plain { "" } else { " SMTPUTF8" };
     let from = envelope.from().map(ToString::to_string).unwrap_or_default();
-    let at = |command: Command| move |fault| (command, fault);
-    connection.ask(&format!("MAIL FROM:<{from}>{options}"), 200..=299).await.map_err(at(Command::Mail))?;
+    let at = |command: SmtpCommand| move |fault| (command, fault);
+    connection
+        .ask(&format!("MAIL FROM:<{from}>{options}"), 200..=299)
+        .await
+        .map_err(at(SmtpCommand::Mail))?;
     for to in envelope.to() {
-        connection.ask(&format!("RCPT TO:<{to}>"), 200..=299).await.map_err(at(Command::Rcpt))?;
+        connection.ask(&format!("RCPT TO:<{to}>"), 200..=299).await.map_err(at(SmtpCommand::Rcpt))?;
     }
-    connection.ask("DATA", 354..=354).await.map_err(at(Command::Data))?;
+    connection.ask("DATA", 354..=354).await.map_err(at(SmtpCommand::Data))?;
     Ok(())
 }
 
 /// A message as transmitted, dot-stuffed and with its terminator (RFC 5321 section 4.5.2).
-pub(super) struct Stuffed<'a>(pub(super) &'a str);
+pub(super) struct DotStuffed<'a>(pub(super) &'a str);
 
-impl std::fmt::Display for Stuffed<'_> {
+impl std::fmt::Display for DotStuffed<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut rest = self.0;
         if rest.starts_with('.') {
@@ -69,7 +75,7 @@ mod tests {
             ("", "\r\n.\r\n"),
             ("a\r\n.\r\n.\r\n", "a\r\n..\r\n..\r\n.\r\n"),
         ] {
-            assert_eq!(Stuffed(message).to_string(), want);
+            assert_eq!(DotStuffed(message).to_string(), want);
         }
     }
 }

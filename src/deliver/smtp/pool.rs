@@ -8,13 +8,13 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::deliver::DeliverError;
-use crate::deliver::connection::Connection;
+use crate::deliver::connection::SmtpConnection;
 
 /// An idle connection.
 pub(super) struct Idle {
-    pub(super) connection: Connection,
+    pub(super) connection: SmtpConnection,
     pub(super) messages: u32,
-    pub(super) place: Place,
+    pub(super) place: ConnectionSlot,
 }
 
 impl Idle {
@@ -27,12 +27,12 @@ impl Idle {
 }
 
 /// One of a server's connection slots; dropping it frees the slot.
-pub(super) struct Place {
-    pub(super) pool: Arc<Pool>,
+pub(super) struct ConnectionSlot {
+    pub(super) pool: Arc<SmtpPool>,
     pub(super) at: usize,
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         self.pool.state().server(self.at).open -= 1;
         self.pool.changed.notify_waiters();
@@ -78,25 +78,25 @@ impl ServerState {
 }
 
 #[derive(Default)]
-pub(super) struct PoolState {
+pub(super) struct SmtpPoolState {
     pub(super) servers: HashMap<usize, ServerState>,
 }
 
-impl PoolState {
+impl SmtpPoolState {
     pub(super) fn server(&mut self, at: usize) -> &mut ServerState {
         self.servers.entry(at).or_default()
     }
 }
 
 #[derive(Default)]
-pub(super) struct Pool {
-    state: Mutex<PoolState>,
+pub(super) struct SmtpPool {
+    state: Mutex<SmtpPoolState>,
     /// A connection is idle, or there is room for one.
     pub(super) changed: Notify,
 }
 
-impl Pool {
-    pub(super) fn state(&self) -> MutexGuard<'_, PoolState> {
+impl SmtpPool {
+    pub(super) fn state(&self) -> MutexGuard<'_, SmtpPoolState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

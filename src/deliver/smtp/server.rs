@@ -3,7 +3,7 @@
 use url::Url;
 
 use crate::deliver::connection::Security;
-use crate::deliver::login::{Login, Secret};
+use crate::deliver::login::{Credential, Login};
 use crate::deliver::tls::{TlsError, client_config};
 use crate::support::text::percent_decoded;
 
@@ -13,7 +13,7 @@ pub struct SmtpSettings<'a> {
     pub url: &'a Url,
     pub username: Option<&'a str>,
     /// The secret of the user name, if not in the URL.
-    pub secret: Option<Secret>,
+    pub secret: Option<Credential>,
     /// Contents of a PEM file with certificates that the operator trusts.
     pub extra_root_pem: Option<&'a [u8]>,
 }
@@ -46,6 +46,25 @@ pub(super) struct Server {
     pub(super) weight: u32,
 }
 
+/// When TLS starts, and the port for it; `tls` is the parameter of the address.
+fn security(
+    settings: &SmtpSettings,
+    tls: Option<&str>,
+    has_login: bool,
+) -> Result<(Security, u16), SettingsError> {
+    let config = || client_config(settings.extra_root_pem).map_err(SettingsError::CaFile);
+    Ok(match (settings.url.scheme(), tls) {
+        ("smtps", _) => (Security::Wrapper(config()?), 465),
+        (_, Some("none")) => (Security::None, 25),
+        (_, Some("required")) => (Security::Required(config()?), 587),
+        // With a password, TLS is required: an attacker in between could strip STARTTLS.
+        (_, None) if has_login => (Security::Required(config()?), 587),
+        (_, Some("opportunistic")) if has_login => return Err(SettingsError::PasswordWithoutTls),
+        (_, None | Some("opportunistic")) => (Security::Opportunistic(config()?), 25),
+        (_, Some(other)) => return Err(SettingsError::UnknownTls(other.to_owned())),
+    })
+}
+
 impl Server {
     pub(super) fn new(settings: &SmtpSettings) -> Result<Server, SettingsError> {
         let url = settings.url;
@@ -58,25 +77,11 @@ impl Server {
             .username
             .map(str::to_owned)
             .or_else(|| Some(decoded(url.username())).filter(|name| !name.is_empty()));
-        let config = || client_config(settings.extra_root_pem).map_err(SettingsError::CaFile);
-        let (security, port) = match (url.scheme(), parameter("tls").as_deref()) {
-            ("smtps", _) => (Security::Wrapper(config()?), 465),
-            (_, Some("none")) => (Security::None, 25),
-            (_, Some("required")) => (Security::Required(config()?), 587),
-            // With a password, TLS is required: an attacker in between could strip STARTTLS.
-            (_, None) if username.is_some() => (Security::Required(config()?), 587),
-            (_, Some("opportunistic")) if username.is_some() => {
-                return Err(SettingsError::PasswordWithoutTls);
-            }
-            (_, None | Some("opportunistic")) => (Security::Opportunistic(config()?), 25),
-            (_, Some(other)) => {
-                return Err(SettingsError::UnknownTls(other.to_owned()));
-            }
-        };
+        let (security, port) = security(settings, parameter("tls").as_deref(), username.is_some())?;
         let secret = settings
             .secret
             .clone()
-            .or_else(|| url.password().map(|password| Secret::Password(decoded(password))));
+            .or_else(|| url.password().map(|password| Credential::Password(decoded(password))));
         let login = match (username, secret) {
             (Some(username), Some(secret)) => Some(Login::new(username, secret)),
             (Some(_), None) => return Err(SettingsError::NoSecret),

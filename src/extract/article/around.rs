@@ -63,7 +63,7 @@ const AROUND_SHORT: &str =
 
 /// Takes out what is around the article of a page.
 pub(super) fn take_out(page: &mut Html) {
-    lead_out_of_headers(page);
+    move_leads_out_of_headers(page);
     let kept = kept(page);
     let mut out: Vec<NodeId> = Vec::new();
     let always = selector(ALWAYS);
@@ -155,7 +155,7 @@ fn asks(element: ElementRef) -> bool {
 }
 
 /// Leads stand in the header of an article, with its title, and are of its text.
-fn lead_out_of_headers(page: &mut Html) {
+fn move_leads_out_of_headers(page: &mut Html) {
     let headers = selector("article header, main header");
     let leads = |header: ElementRef| -> Vec<NodeId> {
         let paragraphs = header.children().filter_map(ElementRef::wrap);

@@ -7,6 +7,7 @@ use ego_tree::NodeId;
 use scraper::{ElementRef, Html};
 
 use super::around;
+use crate::extract::elements::is_block;
 use crate::extract::page::{selector, text_of};
 use crate::extract::words;
 use crate::support::text::bound_markup;
@@ -93,7 +94,7 @@ pub(super) fn trimmed(html: &str) -> Option<String> {
     let mut out: Vec<NodeId> =
         lines.iter().filter(|line| leads_aside(**line)).map(|line| line.id()).collect();
     out.extend(lines.iter().filter(|line| is_row_of_links(**line)).map(|line| line.id()));
-    out.extend(asides(&lines));
+    out.extend(related_link_sections(&lines));
     out.extend(lines_of_page(lines.iter().copied()));
     out.extend(lines_of_page(lines.iter().rev().copied()));
     if out.is_empty() || out.len() >= lines.len() {
@@ -106,13 +107,13 @@ pub(super) fn trimmed(html: &str) -> Option<String> {
 
 /// Whether an element is a line of text: a block with text and without blocks in it.
 fn is_line(element: ElementRef) -> bool {
-    super::is_block(element.value().name())
+    is_block(element.value().name())
         && !matches!(element.value().name(), "figure" | "figcaption" | "pre")
         && !element
             .descendants()
             .skip(1)
             .filter_map(ElementRef::wrap)
-            .any(|inner| super::is_block(inner.value().name()))
+            .any(|inner| is_block(inner.value().name()))
         && element.text().any(|text| !text.trim().is_empty())
 }
 
@@ -181,7 +182,7 @@ fn is_row_of_links(line: ElementRef) -> bool {
 }
 
 /// Headings over links to other articles, with those links.
-fn asides(lines: &[ElementRef]) -> Vec<NodeId> {
+fn related_link_sections(lines: &[ElementRef]) -> Vec<NodeId> {
     let is_title = |line: &&ElementRef| {
         matches!(line.value().name(), "h2" | "h3" | "h4" | "h5" | "h6")
             && words::is_one("aside", &text_of(**line))

@@ -6,7 +6,7 @@ use super::{ENTRIES_MAX, ENTRY_NAMES, FeedReader, PARTS_MAX, push_bounded};
 use crate::extract::date::parse_date;
 use crate::extract::furniture;
 use crate::extract::looks_like_html;
-use crate::extract::xml::{Element, Event, Vocabulary};
+use crate::extract::xml::{Element, Vocabulary, XmlEvent};
 use crate::model::event::{self, EventTime};
 use crate::model::feed::{
     Enclosure, FeedFormat, Image, Link, Origin, RawEntry, RawText, preferred_alternate,
@@ -86,7 +86,7 @@ impl<'a> FeedReader<'a> {
         }
         let title = entry.title.as_ref().map(|title| title.value.clone()).unwrap_or_default();
         let authors: Vec<String> = entry.authors.iter().filter_map(|author| author.name.clone()).collect();
-        let known = furniture::Known {
+        let known = furniture::EntryContext {
             address: address.as_ref(),
             title: &title,
             authors: &authors,
@@ -305,8 +305,8 @@ impl<'a> FeedReader<'a> {
         let (mut links, mut line) = (Vec::new(), String::new());
         while let Some(event) = self.cursor.next_in(element.depth) {
             match event {
-                Event::Text(text) => line.push_str(&text),
-                Event::Start(child) => match child.name.as_ref() {
+                XmlEvent::Text(text) => line.push_str(&text),
+                XmlEvent::Start(child) => match child.name.as_ref() {
                     "title" => origin.title = self.read_text(&child, false),
                     "id" => origin.id = Some(self.read_plain(&child)),
                     "link" => links.extend(self.read_link(&child)),

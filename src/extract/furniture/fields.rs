@@ -5,7 +5,7 @@ use ego_tree::NodeId;
 use jiff::tz::TimeZone;
 use scraper::{ElementRef, Html};
 
-use super::{Known, text_of};
+use super::{EntryContext, text_of};
 use crate::extract::page::{date_of, selector, text_of as text_of_element};
 use crate::extract::prose_date::{DateRules, find_date, is_date_only};
 use crate::model::source::DateOrder;
@@ -24,7 +24,7 @@ const CLASSED: &str = ".field--name-title, .field--name-uid, .field--name-create
 
 /// What an element in front of a text is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Field {
+enum LeadingField {
     Title,
     Date,
     /// Author, topics: a field only beside others.
@@ -32,7 +32,7 @@ enum Field {
 }
 
 /// The text without the fields in front of it; `None` if there are none, or nothing else.
-pub(super) fn without_fields(html: &str, known: &Known) -> Option<String> {
+pub(super) fn without_fields(html: &str, known: &EntryContext) -> Option<String> {
     let has_classes = memchr::memmem::find(html.as_bytes(), b"field--name-").is_some();
     let start = html.trim_start();
     let may_be_bare = start.get(..5).is_some_and(|tag| {
@@ -96,8 +96,8 @@ fn begins_with_field(start: &str, title: &str) -> bool {
 
 /// The elements in front of a text that are title, author, date and topics: the run up to the last that is known to be one. What
 /// is not known must stand between or right behind those.
-fn bare_fields(root: ElementRef, known: &Known) -> Vec<NodeId> {
-    let mut run: Vec<(NodeId, Field)> = Vec::new();
+fn bare_fields(root: ElementRef, known: &EntryContext) -> Vec<NodeId> {
+    let mut run: Vec<(NodeId, LeadingField)> = Vec::new();
     let mut bytes = 0;
     for child in root.children() {
         if child.value().as_text().is_some_and(|text| text.trim().is_empty()) {
@@ -111,26 +111,27 @@ fn bare_fields(root: ElementRef, known: &Known) -> Vec<NodeId> {
         };
         run.push((element.id(), field));
     }
-    let count = |wanted: Field| run.iter().filter(|(_, field)| *field == wanted).count();
+    let count = |wanted: LeadingField| run.iter().filter(|(_, field)| *field == wanted).count();
     // A title alone may be a heading that the author wrote, and a name may begin a text.
-    let is_sure = count(Field::Date) > 0 || count(Field::Title) > 0 && count(Field::Name) > 0;
-    let is_alone = run.len() == 1 && count(Field::Date) == 0;
-    if !is_sure || is_alone || run.first().is_some_and(|(_, first)| *first == Field::Name) {
+    let is_sure =
+        count(LeadingField::Date) > 0 || count(LeadingField::Title) > 0 && count(LeadingField::Name) > 0;
+    let is_alone = run.len() == 1 && count(LeadingField::Date) == 0;
+    if !is_sure || is_alone || run.first().is_some_and(|(_, first)| *first == LeadingField::Name) {
         return Vec::new();
     }
     run.into_iter().map(|(id, _)| id).collect()
 }
 
-fn field_of(element: ElementRef, known: &Known) -> Option<Field> {
+fn field_of(element: ElementRef, known: &EntryContext) -> Option<LeadingField> {
     let text = text_of_element(element);
     if !matches!(element.value().name(), "span" | "div") || text.is_empty() {
         return None;
     }
     if fold(&text) == fold(&text_of(known.title)) {
-        return Some(Field::Title);
+        return Some(LeadingField::Title);
     }
     if is_date_of_entry(element, &text, known) {
-        return Some(Field::Date);
+        return Some(LeadingField::Date);
     }
     let is_short = text.split_whitespace().count() <= NAME_WORDS_MAX && !text.ends_with(['.', '!', '?', ':']);
     let is_author = known.authors.iter().any(|author| fold(author) == fold(&text));
@@ -140,11 +141,11 @@ fn field_of(element: ElementRef, known: &Known) -> Option<Field> {
         && linked.chars().filter(|c| c.is_alphanumeric()).eq(text.chars().filter(|c| c.is_alphanumeric()));
     let is_bare_span = element.value().name() == "span"
         && element.children().filter_map(ElementRef::wrap).any(|inner| inner.value().name() == "span");
-    (is_author || is_short && (is_linked || is_bare_span)).then_some(Field::Name)
+    (is_author || is_short && (is_linked || is_bare_span)).then_some(LeadingField::Name)
 }
 
 /// Whether an element says nothing but the day of the entry, or a label and that day: another day is part of the story.
-fn is_date_of_entry(element: ElementRef, text: &str, known: &Known) -> bool {
+fn is_date_of_entry(element: ElementRef, text: &str, known: &EntryContext) -> bool {
     let Some(published) = known.published else { return false };
     let rules = DateRules::strict(DateOrder::Dmy);
     let times = selector("time");

@@ -10,11 +10,12 @@ use scraper::ElementRef;
 use super::links::{LinkGroup, is_call};
 use super::title::{title, titles, without_common_parts};
 use crate::extract::dated_address::{day_in_address, day_of_slug, year_in_address};
+use crate::extract::elements::is_heading;
 use crate::extract::page::agenda::is_among_events;
-use crate::extract::page::dates::{AHEAD, DATE_CHARS_MAX, ShownDates, day_event, day_of, is_date_name};
+use crate::extract::page::dates::{AHEAD, DATE_CHARS_MAX, VisibleDates, day_event, day_of, is_date_name};
 use crate::extract::page::{Page, background_of, image_of, name_of, selector, text_of};
 use crate::extract::prose_date::{
-    DateRules, Field, Told, day_without_year, is_date_only, midnight, year_of_heading,
+    DateContext, DateRules, StatedDates, day_without_year, is_date_only, midnight, year_of_heading,
 };
 use crate::model::feed::{Link, RawEntry, RawText};
 
@@ -48,7 +49,7 @@ pub(super) fn cards<'a>(listing: &LinkGroup<'a>) -> Vec<Card<'a>> {
     let mut cards: Vec<Card> = Vec::new();
     let mut by_key: HashMap<&str, usize> = HashMap::new();
     for anchor in &listing.anchors {
-        let record = climb(anchor.element, |element| is_own(element, &anchor.key));
+        let record = outermost_own_ancestor(anchor.element, |element| is_own(element, &anchor.key));
         let card = Card {
             href: anchor.href.clone(),
             anchors: vec![(anchor.element, anchor.text.clone())],
@@ -70,15 +71,14 @@ pub(super) fn cards<'a>(listing: &LinkGroup<'a>) -> Vec<Card<'a>> {
     cards
 }
 
-fn climb<'a>(element: ElementRef<'a>, is_own: impl Fn(&ElementRef<'a>) -> bool) -> ElementRef<'a> {
+fn outermost_own_ancestor<'a>(
+    element: ElementRef<'a>,
+    is_own: impl Fn(&ElementRef<'a>) -> bool,
+) -> ElementRef<'a> {
     let above = element.ancestors().filter_map(ElementRef::wrap).take_while(|ancestor| {
         is_own(ancestor) && !matches!(ancestor.value().name(), "body" | "html" | "main")
     });
     above.last().unwrap_or(element)
-}
-
-pub(super) fn is_heading(element: ElementRef) -> bool {
-    matches!(element.value().name(), "h1" | "h2" | "h3" | "h4" | "h5" | "h6")
 }
 
 pub(super) fn is_heading_link(element: ElementRef) -> bool {
@@ -104,7 +104,8 @@ fn add_neighbours(cards: &mut [Card], owners: &HashMap<NodeId, Option<&str>>) {
     let strict = DateRules::strict(crate::model::source::DateOrder::Dmy);
     let is_date_line = |element: ElementRef| {
         let text = text_of(element);
-        text.chars().count() <= DATE_CHARS_MAX && Told::of(&text, strict, Field::Text).published.is_some()
+        text.chars().count() <= DATE_CHARS_MAX
+            && StatedDates::of(&text, strict, DateContext::Text).published.is_some()
     };
     let Some(first) = cards.first().map(|card| card.record) else { return };
     let in_front = element_before(first).filter(is_free).is_some_and(is_date_line);
@@ -198,15 +199,15 @@ impl<'a> Card<'a> {
     }
 
     /// When the card says that it was published and changed, and that its event takes place.
-    fn dates(&self, rules: DateRules) -> ShownDates<'a> {
-        ShownDates::of(self.parts(), rules, false)
+    fn dates(&self, rules: DateRules) -> VisibleDates<'a> {
+        VisibleDates::of(self.parts(), rules, false)
     }
 
     /// The date that is all of the text right before or after the record.
     fn date_beside(&self, is_before: bool, rules: DateRules) -> Option<Timestamp> {
         let node = if is_before { self.record.prev_sibling() } else { self.record.next_sibling() }?;
         let text = node.value().as_text()?.trim_matches(|c: char| !c.is_alphanumeric());
-        let told = is_date_only(text).then(|| Told::of(text, rules, Field::Text))?;
+        let told = is_date_only(text).then(|| StatedDates::of(text, rules, DateContext::Text))?;
         told.published.and_then(midnight)
     }
 
@@ -356,7 +357,7 @@ fn give_dates_around(entries: &mut [RawEntry], cards: &[&Card], rules: DateRules
 fn has_days_to_come(cards: &[Card], rules: DateRules) -> bool {
     let Some(now) = rules.now else { return true };
     cards.iter().any(|card| {
-        let event = ShownDates::of(card.parts(), rules, true).event();
+        let event = VisibleDates::of(card.parts(), rules, true).event();
         event.is_some_and(|event| !event.is_over(now))
     })
 }
@@ -381,7 +382,7 @@ pub(super) fn is_byline(text: &str) -> bool {
     let strict = DateRules::strict(crate::model::source::DateOrder::Dmy);
     text.chars().count() <= 100
         && !text.ends_with(['.', '…', '!', '?'])
-        && Told::of(text, strict, Field::Text).published.is_some()
+        && StatedDates::of(text, strict, DateContext::Text).published.is_some()
         && text.split_whitespace().count() <= 14
 }
 
@@ -398,7 +399,7 @@ pub(super) fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawE
         }
         let language =
             card.record.attr("lang").map(str::to_owned).or_else(|| page.language().map(str::to_owned));
-        let dates = ShownDates::of(card.parts(), rules, is_agenda || is_among_events(card.record));
+        let dates = VisibleDates::of(card.parts(), rules, is_agenda || is_among_events(card.record));
         Some(RawEntry {
             links: vec![Link {
                 href: card.href.clone(),

@@ -7,8 +7,8 @@ use scraper::ElementRef;
 use url::Url;
 
 use super::cards::{Card, is_heading_link};
-use super::headings::{self, Above, Heading};
-use super::kinds::{self, Kind, is_own_path, names_news};
+use super::headings::{self, Heading, RecordContext};
+use super::kinds::{self, RecordKind, is_own_path, names_news};
 use super::links::is_call;
 use super::unread;
 use crate::extract::page::{Page, selector, text_of};
@@ -41,46 +41,51 @@ const KNOWN_MIN: usize = 2;
 
 /// Why records are no listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Doubt {
+pub(super) enum ListingDoubt {
     /// The page stands in place of another one.
     Gone,
     Few,
     Undated,
 }
 
-impl Doubt {
+impl ListingDoubt {
     /// What the records are instead, after "which are".
     pub(super) fn words(self) -> &'static str {
         match self {
-            Doubt::Gone => "what a site suggests in place of a page that it does not have",
-            Doubt::Few => "too few, or a menu",
-            Doubt::Undated => "undated, and nothing on the page calls them news",
+            ListingDoubt::Gone => "what a site suggests in place of a page that it does not have",
+            ListingDoubt::Few => "too few, or a menu",
+            ListingDoubt::Undated => "undated, and nothing on the page calls them news",
         }
     }
 }
 
 /// Whether similar records are a listing: at least three that say more than a menu does, and are dated or called news; if fewer,
 /// or in a menu or notice, each needs a heading of its own and a date.
-pub(super) fn doubt(page: &Page, cards: &[Card], entries: &[RawEntry], is_aside: bool) -> Option<Doubt> {
+pub(super) fn doubt(
+    page: &Page,
+    cards: &[Card],
+    entries: &[RawEntry],
+    is_aside: bool,
+) -> Option<ListingDoubt> {
     if is_gone(page) {
-        return Some(Doubt::Gone);
+        return Some(ListingDoubt::Gone);
     }
     if entries.len() < RECORDS_MIN || is_aside {
         let is_full = |card: &Card| card.has_heading() && card.has_date() && !is_article_of_page(card);
-        return (cards.is_empty() || !cards.iter().all(is_full)).then_some(Doubt::Few);
+        return (cards.is_empty() || !cards.iter().all(is_full)).then_some(ListingDoubt::Few);
     }
     let words: usize = titles(entries).map(words::count).sum();
     let is_rich = most(cards, says_more);
     let is_long = || entries.len() >= BARE_LINKS_MIN && is_below_page(page, cards);
     let says_enough = is_rich || words >= entries.len() * 3 || is_long();
     if !says_enough {
-        return Some(Doubt::Few);
+        return Some(ListingDoubt::Few);
     }
     if is_dated(cards, entries, is_rich) {
         return None;
     }
     let is_listing = is_called_news(page, cards, entries, is_rich) && is_in_main(page, cards);
-    (!is_listing).then_some(Doubt::Undated)
+    (!is_listing).then_some(ListingDoubt::Undated)
 }
 
 /// Whether records of any number are called news.
@@ -94,7 +99,7 @@ fn is_called_news(page: &Page, cards: &[Card], entries: &[RawEntry], is_rich: bo
     if are_sections(entries) {
         return false;
     }
-    let are_others = most(cards, |card| kinds::kind_of(card) == Some(Kind::Other));
+    let are_others = most(cards, |card| kinds::kind_of(card) == Some(RecordKind::Other));
     let is_short = || are_labels(cards, entries);
     if most(cards, |card| kinds::is_called_news(page, card)) && !(is_below_page(page, cards) && is_short()) {
         return true;
@@ -109,7 +114,9 @@ fn is_called_news(page: &Page, cards: &[Card], entries: &[RawEntry], is_rich: bo
     // Bare links under a heading of their own are what that says.
     let is_of_page = || match is_rich {
         true => above.iter().filter(|above| above.is_apart()).count() * 2 < above.len(),
-        false => !most(cards, |card| is_own_path(page, &card.href)) && !above.iter().any(Above::is_apart),
+        false => {
+            !most(cards, |card| is_own_path(page, &card.href)) && !above.iter().any(RecordContext::is_apart)
+        }
     };
     let calls_them_news = || {
         is_page_of_news(page)
@@ -120,7 +127,7 @@ fn is_called_news(page: &Page, cards: &[Card], entries: &[RawEntry], is_rich: bo
     !are_others && calls_them_news() && is_of_page() && !is_menu_again(page, cards)
 }
 
-fn is_of_page(above: &Above) -> bool {
+fn is_of_page(above: &RecordContext) -> bool {
     above.heading.as_ref().is_some_and(Heading::is_of_page)
 }
 
@@ -304,7 +311,8 @@ mod tests {
     /// The titles that are read from a page.
     fn titles(address: &str, body: &str) -> Vec<String> {
         let url = Url::parse(&format!("https://x.org{address}")).unwrap();
-        let reading = Page::parse(body, Some(&url)).mine(DateRules::strict(DateOrder::Dmy), &HashSet::new());
+        let reading =
+            Page::parse(body, Some(&url)).detect_listing(DateRules::strict(DateOrder::Dmy), &HashSet::new());
         reading.feed.entries.into_iter().filter_map(|entry| Some(entry.title?.value)).collect()
     }
 

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use ego_tree::NodeId;
 
 use super::cards;
-use super::links::{Anchor, LinkGroup, Reach, anchors};
+use super::links::{Anchor, LinkGroup, LinkScope, anchors};
 use super::records::main_links;
 use super::title::titles;
 use crate::extract::page::Page;
@@ -28,7 +28,7 @@ pub(super) struct Listings<'a> {
 }
 
 /// The listings of a page, by how much they look like news.
-pub(super) fn listings(page: &Page, reach: Reach) -> Listings<'_> {
+pub(super) fn listings(page: &Page, reach: LinkScope) -> Listings<'_> {
     let all = merge_by_address(main_links(anchors(page, reach)));
     let scores: Vec<f64> = all.iter().map(score).collect();
     let mut order: Vec<usize> = (0..all.len()).filter(|at| scores[*at] > 0.0).collect();

@@ -5,9 +5,10 @@ use std::collections::{HashMap, HashSet};
 use ego_tree::NodeId;
 use scraper::ElementRef;
 
-use super::cards::{Card, is_heading};
+use super::cards::Card;
 use super::evidence::is_page_of_news;
 use super::kinds;
+use crate::extract::elements::is_heading;
 use crate::extract::page::{Page, selector, text_of};
 use crate::extract::prose_date::{is_date_only, year_of_heading};
 use crate::extract::words;
@@ -59,14 +60,14 @@ impl Heading {
 
 /// What a record stands under.
 #[derive(Clone, Default)]
-pub(super) struct Above {
+pub(super) struct RecordContext {
     /// The nearest heading that says something of the record.
     pub heading: Option<Heading>,
     /// Whether a line between says that there is nothing under that heading.
     pub is_empty: bool,
 }
 
-impl Above {
+impl RecordContext {
     /// Whether the record stands under a heading that calls it news.
     pub(super) fn is_news(&self) -> bool {
         !self.is_empty && self.heading.as_ref().is_some_and(Heading::is_news)
@@ -80,21 +81,21 @@ impl Above {
 }
 
 /// What stands above records, in page order.
-enum Mark<'a> {
+enum HeadingMark<'a> {
     Heading(ElementRef<'a>, Heading),
     Nothing,
 }
 
 /// What is above each record and is not a part of a record.
-pub(super) fn above(page: &Page, cards: &[Card]) -> Vec<Above> {
+pub(super) fn above(page: &Page, cards: &[Card]) -> Vec<RecordContext> {
     let records: HashMap<NodeId, usize> =
         cards.iter().enumerate().map(|(at, card)| (card.record.id(), at)).collect();
     // On a flat page, the heading of a record stands beside its link.
     let own: HashSet<NodeId> = cards.iter().filter_map(|card| Some(card.heading()?.id())).collect();
     let title = page.html().select(&selector("title")).next().map(text_of).unwrap_or_default();
     let title = fold(&title);
-    let mut found = vec![Above::default(); cards.len()];
-    let mut seen: Vec<Mark> = Vec::new();
+    let mut found = vec![RecordContext::default(); cards.len()];
+    let mut seen: Vec<HeadingMark> = Vec::new();
     for element in page.html().tree.root().descendants().filter_map(ElementRef::wrap) {
         if let Some(at) = records.get(&element.id()) {
             found[*at] = nearest(&seen, element);
@@ -105,38 +106,38 @@ pub(super) fn above(page: &Page, cards: &[Card]) -> Vec<Above> {
                 || element.ancestors().any(|around| records.contains_key(&around.id()))
         };
         if says_nothing(element) && !is_in_record() {
-            seen.push(Mark::Nothing);
+            seen.push(HeadingMark::Nothing);
         } else if is_heading(element) && !is_in_record() && !is_in_menu(element) {
             let level = element.value().name().bytes().last().map_or(6, |digit| digit - b'0');
             let text = text_of(element);
             let folded = fold(&text);
             let is_of_page = level == 1 || !folded.trim().is_empty() && title.contains(folded.trim());
-            seen.push(Mark::Heading(element, Heading { level, text, is_of_page }));
+            seen.push(HeadingMark::Heading(element, Heading { level, text, is_of_page }));
         }
     }
     found
 }
 
 /// The nearest heading that says something of a record. What stands under a lower heading stands under the higher one too.
-fn nearest(seen: &[Mark], record: ElementRef) -> Above {
+fn nearest(seen: &[HeadingMark], record: ElementRef) -> RecordContext {
     let around: HashSet<NodeId> = record.ancestors().map(|around| around.id()).collect();
     let mut is_empty = false;
-    let mut found: Option<Above> = None;
+    let mut found: Option<RecordContext> = None;
     for mark in seen.iter().rev() {
         let (element, heading) = match mark {
-            Mark::Nothing => {
+            HeadingMark::Nothing => {
                 is_empty = true;
                 continue;
             }
-            Mark::Heading(element, heading) => (*element, heading),
+            HeadingMark::Heading(element, heading) => (*element, heading),
         };
-        let here = || Above { heading: Some(heading.clone()), is_empty };
+        let here = || RecordContext { heading: Some(heading.clone()), is_empty };
         match &found {
             None if heading.is_of_page() || heading.is_news() => return here(),
             None if !heading.is_plain() && !is_beside(element) && heads(element, &around) => {
                 found = Some(here());
             }
-            Some(Above { heading: Some(lower), .. })
+            Some(RecordContext { heading: Some(lower), .. })
                 if heading.is_news()
                     && heading.is_of_part()
                     && heading.level < lower.level
@@ -147,7 +148,7 @@ fn nearest(seen: &[Mark], record: ElementRef) -> Above {
             _ => {}
         }
     }
-    found.unwrap_or(Above { heading: None, is_empty })
+    found.unwrap_or(RecordContext { heading: None, is_empty })
 }
 
 /// Whether a heading is that of what it stands with: what is around it is around the record too, or holds little more than the
@@ -238,10 +239,10 @@ pub(super) fn under_news<'a>(page: &Page, cards: Vec<Card<'a>>) -> Vec<Card<'a>>
     let above = above(page, &cards);
     let headings = || above.iter().filter_map(|above| above.heading.as_ref());
     let level = headings().filter(|heading| heading.is_news()).map(|heading| heading.level).max();
-    let is_page_with_parts = above.iter().any(Above::is_apart)
+    let is_page_with_parts = above.iter().any(RecordContext::is_apart)
         && above.iter().any(|above| !above.is_apart())
         && is_page_of_news(page);
-    let is_elsewhere = |card: &Card, above: &Above| {
+    let is_elsewhere = |card: &Card, above: &RecordContext| {
         let part = above.heading.as_ref().filter(|heading| !heading.is_news() && heading.level > 1);
         part.is_some_and(|part| {
             level.is_some_and(|level| part.level <= level)

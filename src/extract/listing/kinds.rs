@@ -14,25 +14,25 @@ const WITHIN_MAX: usize = 12;
 
 /// What a record is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum RecordKind {
     News,
     /// A service, a person, a page of the site.
     Other,
 }
 
 /// What the system that made the page calls a record, or else what its own name says that it is besides news.
-pub(super) fn kind_of(card: &Card) -> Option<Kind> {
+pub(super) fn kind_of(card: &Card) -> Option<RecordKind> {
     let elements = card.record.descendants().filter_map(ElementRef::wrap).take(WITHIN_MAX);
     let typed = elements.filter_map(type_of).find_map(|name| {
         let parts = words::parts_of_name(&name);
         let is_of = |kind: &str| parts.iter().any(|part| words::of(kind).contains(part));
         match () {
-            () if is_of("news") || is_of("markup") => Some(Kind::News),
-            () if is_of("other") || parts == ["page"] => Some(Kind::Other),
+            () if is_of("news") || is_of("markup") => Some(RecordKind::News),
+            () if is_of("other") || parts == ["page"] => Some(RecordKind::Other),
             () => None,
         }
     });
-    typed.or_else(|| is_named_other(card.record).then_some(Kind::Other))
+    typed.or_else(|| is_named_other(card.record).then_some(RecordKind::Other))
 }
 
 /// The type of content that an element is of: `node--type-article` and `node node-article` of Drupal, `type-post` of WordPress.
@@ -111,7 +111,7 @@ pub(super) fn is_called_news(page: &Page, card: &Card) -> bool {
     let is_part =
         |list: &ElementRef| list.select(&selector("h1")).all(|heading| is_within(heading, card.record));
     let kind = kind_of(card);
-    kind == Some(Kind::News)
+    kind == Some(RecordKind::News)
         || is_marked(card.record)
         || kind.is_none() && news_list(card).is_some_and(|list| is_part(&list))
         || kind.is_none() && has_news_address(page, card)

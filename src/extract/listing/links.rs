@@ -124,36 +124,37 @@ pub(super) fn is_stable_class(class: &str) -> bool {
 
 /// What counts as a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reach {
+pub(super) enum LinkScope {
     /// Links to other pages.
     Links,
     /// Also elements that a script makes links of, and links to routes (`#/news/1`) and parts (`#news-1`) of the same page.
     Wide,
 }
 
+/// The address that a link leads to, if it is one on the web.
+fn web_target(base: Option<&Url>, href: &str) -> Option<Url> {
+    let url = base.map_or_else(|| Url::parse(href), |base| base.join(href)).ok()?;
+    matches!(url.scheme(), "http" | "https").then_some(url)
+}
+
 /// The links of a page, without those that never lead to an entry.
-pub(super) fn anchors(page: &Page, reach: Reach) -> Vec<Anchor<'_>> {
+pub(super) fn anchors(page: &Page, reach: LinkScope) -> Vec<Anchor<'_>> {
     let own = page.base();
     let own_key = own.map(key_of).unwrap_or_default();
-    let selector = selector(if reach == Reach::Wide { WIDE } else { "a[href]" });
-    let sizes = Sizes::of(page);
+    let selector = selector(if reach == LinkScope::Wide { WIDE } else { "a[href]" });
+    let sizes = TextLengths::of(page);
     let mut found = Vec::new();
     for element in page.html().select(&selector).take(ANCHORS_MAX) {
         let href = match reach {
-            Reach::Links => element.attr("href").filter(|href| !href.trim_start().starts_with('#')),
-            Reach::Wide => own_target(element),
+            LinkScope::Links => element.attr("href").filter(|href| !href.trim_start().starts_with('#')),
+            LinkScope::Wide => own_target(element),
         };
         let Some(href) = href.map(str::trim).filter(|href| !href.is_empty()) else { continue };
-        let resolved = match own {
-            Some(own) => own.join(href),
-            None => Url::parse(href),
-        };
-        let Ok(url) = resolved else { continue };
-        if !matches!(url.scheme(), "http" | "https") {
-            continue;
-        }
+        let Some(url) = web_target(own, href) else { continue };
         let mut key = key_of(&url);
-        match url.fragment().filter(|fragment| !fragment.is_empty() && reach == Reach::Wide && key == own_key)
+        match url
+            .fragment()
+            .filter(|fragment| !fragment.is_empty() && reach == LinkScope::Wide && key == own_key)
         {
             Some(fragment) => key = format!("{key}#{fragment}"),
             None if key == own_key || is_no_entry(&url, own) => continue,
@@ -325,7 +326,7 @@ fn is_in_agenda(element: ElementRef) -> bool {
 }
 
 /// Whether a link is in a menu, a footer, a sidebar or a form, by element, role or name.
-fn is_set_aside(element: ElementRef, sizes: &Sizes) -> bool {
+fn is_set_aside(element: ElementRef, sizes: &TextLengths) -> bool {
     let mut is_in_article = false;
     for ancestor in element.ancestors().filter_map(ElementRef::wrap).take(ANCESTORS_MAX) {
         let name = ancestor.value().name();
@@ -380,13 +381,13 @@ fn is_aside_name(name: &str) -> bool {
 }
 
 /// How much text the elements of a page have.
-struct Sizes {
+struct TextLengths {
     within: HashMap<NodeId, usize>,
     page: usize,
 }
 
-impl Sizes {
-    fn of(page: &Page) -> Sizes {
+impl TextLengths {
+    fn of(page: &Page) -> TextLengths {
         let mut within: HashMap<NodeId, usize> = HashMap::new();
         for node in page.html().tree.root().descendants() {
             let Some(text) = node.value().as_text() else { continue };
@@ -399,7 +400,7 @@ impl Sizes {
             }
         }
         let page_size = within.get(&page.html().tree.root().id()).copied().unwrap_or_default();
-        Sizes { within, page: page_size }
+        TextLengths { within, page: page_size }
     }
 
     /// Whether an element is around most of what the page says, with headings or rows: no aside, whatever it is called.

@@ -17,13 +17,13 @@ mod unread;
 use std::collections::HashSet;
 
 use self::cards::Card;
-use self::evidence::Doubt;
+use self::evidence::ListingDoubt;
 use self::groups::Listings;
 pub(super) use self::kinds::names_news;
-use self::links::{LinkGroup, Reach};
+use self::links::{LinkGroup, LinkScope};
 use super::page::Page;
 use super::prose_date::DateRules;
-use super::{PageReading, Way};
+use super::{ExtractionMethod, PageReading};
 use crate::model::feed::RawEntry;
 use crate::support::text::{many, shorten};
 
@@ -32,27 +32,27 @@ const ENTRIES_MIN: usize = 3;
 
 impl Page {
     /// Finds the cards of a listing without selectors. Links to addresses that are known of the page prove one.
-    pub fn mine(&self, rules: DateRules, known: &HashSet<String>) -> PageReading {
+    pub fn detect_listing(&self, rules: DateRules, known: &HashSet<String>) -> PageReading {
         let mut feed = self.catalog();
-        let listings = groups::listings(self, Reach::Links);
+        let listings = groups::listings(self, LinkScope::Links);
         let found = self.first_listing(&listings, rules, known);
         let structured = structured::entries(self, rules);
         let mined = found.as_ref().map_or(0, |(_, read)| read.entries.len());
         if structured.len() >= 3 && structured.len() * 10 >= mined * 8 {
             feed.entries = structured;
-            return PageReading { feed, way: Some(Way::StructuredData), select: None };
+            return PageReading { feed, way: Some(ExtractionMethod::StructuredData), select: None };
         }
-        let clicked = found.is_none().then(|| groups::listings(self, Reach::Wide));
+        let clicked = found.is_none().then(|| groups::listings(self, LinkScope::Wide));
         let by_click = clicked.as_ref().and_then(|clicked| self.first_listing(clicked, rules, known));
-        let is_enough = |read: &Read| read.cards.iter().all(|card| card.says_enough(self.base()));
+        let is_enough = |read: &ListingResult| read.cards.iter().all(|card| card.says_enough(self.base()));
         let Some((at, read)) = found.or_else(|| by_click.filter(|(_, read)| is_enough(read))) else {
             feed.problems.push(self.nothing_found(&listings, rules));
             return PageReading { feed, way: None, select: None };
         };
-        let select = selectors::freeze(self, &read.cards, &read.entries, rules);
-        feed.notes = left_out(clicked.as_ref().unwrap_or(&listings), at, &read.entries);
+        let select = selectors::learn_selectors(self, &read.cards, &read.entries, rules);
+        feed.notes = other_link_groups(clicked.as_ref().unwrap_or(&listings), at, &read.entries);
         feed.entries = read.entries;
-        PageReading { feed, way: Some(Way::Records), select }
+        PageReading { feed, way: Some(ExtractionMethod::Records), select }
     }
 
     /// The listing that looks most like news of those that are a listing, and its place among them. Only the first may be short
@@ -62,7 +62,7 @@ impl Page {
         listings: &Listings<'a>,
         rules: DateRules,
         known: &HashSet<String>,
-    ) -> Option<(usize, Read<'a>)> {
+    ) -> Option<(usize, ListingResult<'a>)> {
         listings.ranked.iter().enumerate().find_map(|(at, listing)| {
             if at > 0 && listing.is_set_aside() {
                 return None;
@@ -81,13 +81,13 @@ impl Page {
         listing: &LinkGroup<'a>,
         rules: DateRules,
         known: &HashSet<String>,
-    ) -> Read<'a> {
+    ) -> ListingResult<'a> {
         let cards = headings::under_news(self, cards::cards(listing));
         let entries = cards::entries(self, &cards, rules);
         let is_known = evidence::are_known(&entries, known);
         let doubt = evidence::doubt(self, &cards, &entries, listing.is_set_aside())
-            .filter(|doubt| *doubt == Doubt::Gone || !is_known);
-        Read { cards, entries, doubt }
+            .filter(|doubt| *doubt == ListingDoubt::Gone || !is_known);
+        ListingResult { cards, entries, doubt }
     }
 
     /// That there is no listing, with what comes nearest.
@@ -100,16 +100,16 @@ impl Page {
             "no listing found: the most alike are {} (\"{}\"), which are {}",
             many(read.cards.len(), "link", "links"),
             name_of(listing),
-            read.doubt.unwrap_or(Doubt::Few).words()
+            read.doubt.unwrap_or(ListingDoubt::Few).words()
         )
     }
 }
 
 /// What was read of a listing, and why it is none.
-struct Read<'a> {
+struct ListingResult<'a> {
     cards: Vec<Card<'a>>,
     entries: Vec<RawEntry>,
-    doubt: Option<Doubt>,
+    doubt: Option<ListingDoubt>,
 }
 
 /// A listing's first words.
@@ -119,7 +119,7 @@ fn name_of(listing: &LinkGroup) -> String {
 }
 
 /// The groups of links that are not the listing, with the reason.
-fn left_out(listings: &Listings, chosen: usize, entries: &[RawEntry]) -> Vec<String> {
+fn other_link_groups(listings: &Listings, chosen: usize, entries: &[RawEntry]) -> Vec<String> {
     let is_read = |listing: &LinkGroup| {
         let mut addresses = listing.anchors.iter().map(|anchor| anchor.href.as_str());
         addresses.all(|href| entries.iter().any(|entry| entry.url() == Some(href)))
@@ -158,7 +158,7 @@ mod tests {
         let day = |date: Option<jiff::Timestamp>| {
             date.map(|date| date.strftime("%Y-%m-%d").to_string()).unwrap_or_default()
         };
-        let reading = Page::parse(body, Some(&url)).mine(rules, &HashSet::new());
+        let reading = Page::parse(body, Some(&url)).detect_listing(rules, &HashSet::new());
         let told = reading.feed.problems.iter().any(|problem| problem.starts_with("no listing found"));
         assert_eq!(told, reading.feed.entries.is_empty(), "what is not found is said");
         let entries = reading.feed.entries.into_iter();
@@ -198,7 +198,7 @@ mod tests {
         let count = |body: &str| {
             let url = url::Url::parse("https://x.org/town/").unwrap();
             Page::parse(body, Some(&url))
-                .mine(DateRules::strict(DateOrder::Dmy), &HashSet::new())
+                .detect_listing(DateRules::strict(DateOrder::Dmy), &HashSet::new())
                 .feed
                 .entries
                 .len()
@@ -216,7 +216,8 @@ mod tests {
         }
         let steps = "<h1>Request</h1><ol><li><a href='?step=1'>Who you are and where you live</a><li><a href='?step=2'>What you want to ask for</a><li><a href='?step=3'>Look at it all and send</a></ol>";
         let url = url::Url::parse("https://x.org/noticias").ok();
-        let steps = Page::parse(steps, url.as_ref()).mine(DateRules::strict(DateOrder::Dmy), &HashSet::new());
+        let steps = Page::parse(steps, url.as_ref())
+            .detect_listing(DateRules::strict(DateOrder::Dmy), &HashSet::new());
         assert_eq!(steps.feed.entries.len(), 0, "the page's own address says nothing of its steps");
         for news in [
             format!("<h1>Nieuws</h1>{}", list("tile", "s")),
@@ -235,7 +236,11 @@ mod tests {
         let body = "<title>Town</title><ul><li><a href=/a>One</a><li><a href=/b>Two</a><li><a href=/c>Three</a></ul>";
         let count = |known: &[&str]| {
             let known = known.iter().filter_map(|address| canonical_key(address)).collect();
-            Page::parse(body, Some(&url)).mine(DateRules::strict(DateOrder::Dmy), &known).feed.entries.len()
+            Page::parse(body, Some(&url))
+                .detect_listing(DateRules::strict(DateOrder::Dmy), &known)
+                .feed
+                .entries
+                .len()
         };
         assert_eq!(count(&["https://x.org/a", "https://x.org/c"]), 3);
         assert_eq!(count(&["https://x.org/a", "https://x.org/d"]), 0);
@@ -251,7 +256,7 @@ mod tests {
         let count = |address: &str, body: &str| {
             let url = url::Url::parse(address).unwrap();
             let page = Page::parse(body, Some(&url));
-            page.mine(DateRules::strict(DateOrder::Dmy), &HashSet::new()).feed.entries.len()
+            page.detect_listing(DateRules::strict(DateOrder::Dmy), &HashSet::new()).feed.entries.len()
         };
         assert_eq!(count("https://x.org/2", &format!("<title>Berita | Kota</title>{}", links(""))), 3);
         assert_eq!(count("https://x.org/noticias.html", &links("")), 3);
@@ -324,7 +329,7 @@ mod tests {
             let url = url::Url::parse("https://x.org/").unwrap();
             let body = format!("<div class='{class}'>{}</div>", (1..=3).map(card).collect::<String>());
             Page::parse(&body, Some(&url))
-                .mine(DateRules::strict(DateOrder::Dmy), &HashSet::new())
+                .detect_listing(DateRules::strict(DateOrder::Dmy), &HashSet::new())
                 .feed
                 .entries
                 .len()
@@ -409,7 +414,7 @@ mod tests {
             (1..=3).map(item).collect::<String>()
         );
         let reading = Page::parse(&body, url::Url::parse("https://x.org/").ok().as_ref())
-            .mine(DateRules::strict(DateOrder::Dmy), &HashSet::new());
+            .detect_listing(DateRules::strict(DateOrder::Dmy), &HashSet::new());
         let notes: Vec<&String> = reading.feed.entries.iter().flat_map(|entry| &entry.notes).collect();
         assert_eq!(notes[0], "its date comes from `i` (\"1 October 2022\")");
         assert_eq!(notes.len(), 3);
@@ -536,8 +541,8 @@ mod tests {
         };
         for (count, is_frozen) in [(1, false), (2, true)] {
             let body = format!("<ul class=list>{}</ul>", (1..=count).map(card).collect::<String>());
-            let reading =
-                Page::parse(&body, Some(&url)).mine(DateRules::strict(DateOrder::Dmy), &HashSet::new());
+            let reading = Page::parse(&body, Some(&url))
+                .detect_listing(DateRules::strict(DateOrder::Dmy), &HashSet::new());
             assert_eq!((reading.feed.entries.len(), reading.select.is_some()), (count as usize, is_frozen));
         }
     }
@@ -576,8 +581,8 @@ mod tests {
         ];
         for (body, start) in pages {
             let url = url::Url::parse("https://x.org/news/").unwrap();
-            let reading =
-                Page::parse(&body, Some(&url)).mine(DateRules::strict(DateOrder::Dmy), &HashSet::new());
+            let reading = Page::parse(&body, Some(&url))
+                .detect_listing(DateRules::strict(DateOrder::Dmy), &HashSet::new());
             let links: Vec<&str> = reading.feed.entries.iter().filter_map(RawEntry::url).collect();
             let wanted: Vec<String> = (1..=3).map(|n| format!("{start}{n}")).collect();
             assert_eq!(links, wanted, "{body}");
@@ -638,8 +643,8 @@ mod tests {
         assert_eq!(days, ["2022-10-10", "2022-10-11", "2022-10-12"]);
         let url = url::Url::parse("https://x.org/news/").unwrap();
         let rules = DateRules { order: DateOrder::Dmy, now: None, year: None };
-        let reading =
-            Page::parse(&(0..3).map(card).collect::<String>(), Some(&url)).mine(rules, &HashSet::new());
+        let reading = Page::parse(&(0..3).map(card).collect::<String>(), Some(&url))
+            .detect_listing(rules, &HashSet::new());
         let begins = reading.feed.entries.into_iter().map(|entry| entry.event.unwrap().begin.to_string());
         assert!(begins.eq(["2022-11-20", "2022-11-21", "2022-11-22"]), "and its own day is kept");
         let object = |n: u8| {
@@ -648,7 +653,7 @@ mod tests {
             )
         };
         let data = format!("<script type=application/ld+json>[{}]</script>", [1, 2, 3].map(object).join(","));
-        let reading = Page::parse(&data, Some(&url)).mine(rules, &HashSet::new());
+        let reading = Page::parse(&data, Some(&url)).detect_listing(rules, &HashSet::new());
         let event = reading.feed.entries[0].event.clone().unwrap();
         assert_eq!(
             (event.begin.to_string().as_str(), event.place.as_deref()),
@@ -667,7 +672,7 @@ mod tests {
                 )
             })
             .collect();
-        Page::parse(&body, Some(&url)).mine(rules, &HashSet::new()).feed.entries
+        Page::parse(&body, Some(&url)).detect_listing(rules, &HashSet::new()).feed.entries
     }
 
     #[test]

@@ -18,7 +18,12 @@ const STEPS_MAX: usize = 8;
 const CARDS_MIN: usize = 2;
 
 /// Selectors that find the same entries; `None` if there are none.
-pub(super) fn freeze(page: &Page, cards: &[Card], entries: &[RawEntry], rules: DateRules) -> Option<Select> {
+pub(super) fn learn_selectors(
+    page: &Page,
+    cards: &[Card],
+    entries: &[RawEntry],
+    rules: DateRules,
+) -> Option<Select> {
     // A single card is like its container: the next ones would be lost in it.
     if cards.len() < CARDS_MIN {
         return None;

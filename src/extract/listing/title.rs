@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use scraper::ElementRef;
 
-use super::cards::{Card, is_byline, is_heading};
+use super::cards::{Card, is_byline};
 use super::links::{is_call, is_file_label};
+use crate::extract::elements::is_heading;
 use crate::extract::page::{is_label, selector, text_of, title_text};
 use crate::extract::prose_date::is_date_only;
 use crate::extract::words;

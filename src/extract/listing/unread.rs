@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use scraper::ElementRef;
 
-use super::cards::{Card, is_heading};
-use crate::extract::calendar::{Token, folded, tokens};
+use super::cards::Card;
+use crate::extract::calendar::{TextToken, folded, tokens};
+use crate::extract::elements::is_heading;
 use crate::extract::page::text_of;
 
 /// A date is shorter, in characters.
@@ -18,7 +19,7 @@ const RECORDS_MIN: usize = 3;
 
 /// A short text of figures and words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Shape {
+struct TextPattern {
     figures: Vec<u16>,
     words: Vec<String>,
     /// Whether a figure comes last.
@@ -35,7 +36,8 @@ pub(super) fn are_dated(cards: &[Card]) -> bool {
     }
     // At the same place among the short texts of each record.
     (0..places).any(|place| {
-        let shapes: Vec<Shape> = texts.iter().filter_map(|texts| Shape::of(texts.get(place)?)).collect();
+        let shapes: Vec<TextPattern> =
+            texts.iter().filter_map(|texts| TextPattern::of(texts.get(place)?)).collect();
         shapes.len() >= RECORDS_MIN && shapes.len() * 3 >= cards.len() * 2 && are_dates(&shapes)
     })
 }
@@ -77,15 +79,16 @@ fn is_day_and_month(text: &str) -> bool {
     is_padded && is_between(day, 31) && is_between(month, 12)
 }
 
-impl Shape {
+impl TextPattern {
     /// The figures and words of a text that may be a date; prices, sizes, numbers of telephones and times of day have others.
-    fn of(text: &str) -> Option<Shape> {
-        let mut shape = Shape { figures: Vec::new(), words: Vec::new(), ends_with_figure: false };
+    fn of(text: &str) -> Option<TextPattern> {
+        let mut shape = TextPattern { figures: Vec::new(), words: Vec::new(), ends_with_figure: false };
         if text.contains(['€', '$', '£', '%', '+', '@', '(', '²', ':']) {
             return None;
         }
         let folded = folded(text);
-        let tokens: Vec<Token> = tokens(&folded).into_iter().filter(|token| !token.is_separator()).collect();
+        let tokens: Vec<TextToken> =
+            tokens(&folded).into_iter().filter(|token| !token.is_separator()).collect();
         shape.ends_with_figure = tokens.last()?.is_number();
         let mut word_end = None;
         for token in tokens {
@@ -107,9 +110,9 @@ impl Shape {
 
 /// Whether texts are dates: their words are few and return, and where it is always the same one, the figures run one way, as
 /// those of a sorted list do and those of a count do not.
-fn are_dates(shapes: &[Shape]) -> bool {
+fn are_dates(shapes: &[TextPattern]) -> bool {
     let first = &shapes[0];
-    let is_like = |shape: &Shape| {
+    let is_like = |shape: &TextPattern| {
         shape.figures.len() == first.figures.len() && shape.ends_with_figure == first.ends_with_figure
     };
     let figures: HashSet<&[u16]> = shapes.iter().map(|shape| shape.figures.as_slice()).collect();
@@ -119,8 +122,9 @@ fn are_dates(shapes: &[Shape]) -> bool {
     }
     if words.len() > 1 {
         // The name of a month, perhaps with a preposition: no other word is beside a figure in so many records.
-        let is_day =
-            |shape: &Shape| shape.figures.iter().all(|figure| (1..=31).contains(figure) || *figure >= 1990);
+        let is_day = |shape: &TextPattern| {
+            shape.figures.iter().all(|figure| (1..=31).contains(figure) || *figure >= 1990)
+        };
         return shapes.iter().all(is_day)
             && words.len() < shapes.len().max(RECORDS_MIN + 1)
             && first.words.len() <= 2;
@@ -141,7 +145,7 @@ mod tests {
     #[test]
     fn dates_are_told_from_counts_and_labels() {
         let is_date = |texts: [&str; 4]| {
-            let shapes: Vec<Shape> = texts.iter().filter_map(|text| Shape::of(text)).collect();
+            let shapes: Vec<TextPattern> = texts.iter().filter_map(|text| TextPattern::of(text)).collect();
             shapes.len() == texts.len() && are_dates(&shapes)
                 || texts.iter().all(|text| is_day_and_month(text))
         };

@@ -73,59 +73,59 @@ pub(in crate::extract) fn is_among_events(card: ElementRef) -> bool {
     lists.any(|list| list.value().classes().chain(list.attr("id")).any(is_event_name))
 }
 
+/// Parts of names that an event has.
+const EVENT_PARTS: [&str; 14] = [
+    "event",
+    "events",
+    "vevent",
+    "evento",
+    "eventos",
+    "eventi",
+    "evenement",
+    "evenements",
+    "evenementen",
+    "veranstaltung",
+    "veranstaltungen",
+    "esdeveniment",
+    "esdeveniments",
+    "agenda",
+];
+/// Parts of names that make a name with an event in it mean something else.
+const OTHER_PARTS: [&str; 26] = [
+    "cat",
+    "category",
+    "categorie",
+    "tag",
+    "tags",
+    "term",
+    "tax",
+    "taxonomy",
+    "pointer",
+    "no",
+    "not",
+    "with",
+    "has",
+    "related",
+    "icon",
+    "icons",
+    "bi",
+    "fa",
+    "fas",
+    "far",
+    "mdi",
+    "ti",
+    "lni",
+    "dashicons",
+    "glyphicon",
+    "menu",
+];
+
 /// "event-date", "tribe_events", "node--type-evenement", "vevent"; neither a category of news nor the name of a picture.
 pub(super) fn is_event_name(class: &str) -> bool {
-    const OTHERS: [&str; 26] = [
-        "cat",
-        "category",
-        "categorie",
-        "tag",
-        "tags",
-        "term",
-        "tax",
-        "taxonomy",
-        "pointer",
-        "no",
-        "not",
-        "with",
-        "has",
-        "related",
-        "icon",
-        "icons",
-        "bi",
-        "fa",
-        "fas",
-        "far",
-        "mdi",
-        "ti",
-        "lni",
-        "dashicons",
-        "glyphicon",
-        "menu",
-    ];
     let parts = words::parts_of_name(class);
-    let is_event = |part: &str| {
-        matches!(
-            part,
-            "event"
-                | "events"
-                | "vevent"
-                | "evento"
-                | "eventos"
-                | "eventi"
-                | "evenement"
-                | "evenements"
-                | "evenementen"
-                | "veranstaltung"
-                | "veranstaltungen"
-                | "esdeveniment"
-                | "esdeveniments"
-                | "agenda"
-        )
-    };
-    parts.iter().any(|part| is_event(part))
+    parts.iter().any(|part| EVENT_PARTS.contains(&part.as_str()))
         && !parts.iter().any(|part| {
-            OTHERS.contains(&part.as_str())
+            OTHER_PARTS.contains(&part.as_str())
                 || words::of("news").contains(part) && !words::of("events").contains(part)
         })
 }

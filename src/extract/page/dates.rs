@@ -8,7 +8,8 @@ use scraper::ElementRef;
 use super::agenda::is_event_name;
 use super::{spaced_text_of, text_of};
 use crate::extract::date::parse_day;
-use crate::extract::prose_date::{DateRules, Field, Told, midnight};
+use crate::extract::elements::is_heading;
+use crate::extract::prose_date::{DateContext, DateRules, StatedDates, midnight};
 use crate::model::event::{Event, EventTime};
 
 /// Maximum length of a text that is mostly a date, in characters.
@@ -51,7 +52,7 @@ enum Rank {
 
 /// What a card or an article says of its dates.
 #[derive(Default)]
-pub(in crate::extract) struct ShownDates<'a> {
+pub(in crate::extract) struct VisibleDates<'a> {
     published: Option<(Rank, Timestamp, ElementRef<'a>)>,
     pub(in crate::extract) updated: Option<Timestamp>,
     event: Option<(Rank, Event)>,
@@ -60,14 +61,14 @@ pub(in crate::extract) struct ShownDates<'a> {
     is_agenda: bool,
 }
 
-impl<'a> ShownDates<'a> {
+impl<'a> VisibleDates<'a> {
     /// Reads the dates of a card that consists of these parts.
     pub(in crate::extract) fn of(
         parts: impl Iterator<Item = ElementRef<'a>>,
         rules: DateRules,
         is_agenda: bool,
-    ) -> ShownDates<'a> {
-        let mut dates = ShownDates { rules, is_agenda, ..ShownDates::default() };
+    ) -> VisibleDates<'a> {
+        let mut dates = VisibleDates { rules, is_agenda, ..VisibleDates::default() };
         for part in parts {
             part.descendants().filter_map(ElementRef::wrap).for_each(|element| dates.read(element, part));
         }
@@ -80,9 +81,9 @@ impl<'a> ShownDates<'a> {
         card: ElementRef<'a>,
         rules: DateRules,
         is_agenda: bool,
-    ) -> ShownDates<'a> {
-        let mut dates = ShownDates { rules, is_agenda, ..ShownDates::default() };
-        dates.read_as(Field::Named, element, card);
+    ) -> VisibleDates<'a> {
+        let mut dates = VisibleDates { rules, is_agenda, ..VisibleDates::default() };
+        dates.read_as(DateContext::Named, element, card);
         element.descendants().skip(1).filter_map(ElementRef::wrap).for_each(|inner| dates.read(inner, card));
         dates
     }
@@ -93,8 +94,8 @@ impl<'a> ShownDates<'a> {
         own: impl Iterator<Item = ElementRef<'a>>,
         rules: DateRules,
         is_agenda: bool,
-    ) -> ShownDates<'a> {
-        let mut dates = ShownDates { rules, is_agenda, ..ShownDates::default() };
+    ) -> VisibleDates<'a> {
+        let mut dates = VisibleDates { rules, is_agenda, ..VisibleDates::default() };
         own.for_each(|element| dates.read(element, article));
         dates
     }
@@ -150,24 +151,24 @@ impl<'a> ShownDates<'a> {
         let is_named = length <= SAID_CHARS_MAX && element.value().classes().any(is_date_name);
         let is_field = is_time(element) || is_named;
         let field = match () {
-            () if is_field && is_in_sentence(element) => Field::Text,
-            () if is_field => Field::Named,
-            () if is_in_title(element) => Field::Title,
-            () => Field::Text,
+            () if is_field && is_in_sentence(element) => DateContext::Text,
+            () if is_field => DateContext::Named,
+            () if is_in_title(element) => DateContext::Title,
+            () => DateContext::Text,
         };
         self.read_as(field, element, part);
     }
 
-    fn read_as(&mut self, field: Field, element: ElementRef<'a>, part: ElementRef<'a>) {
+    fn read_as(&mut self, field: DateContext, element: ElementRef<'a>, part: ElementRef<'a>) {
         let text = text_of(element);
         let length = text.chars().count();
         let told = match () {
-            () if length > SAID_CHARS_MAX => Told::default(),
-            () if field == Field::Named => told_by(element, &text, self.rules),
-            () => Told::of(&text, self.rules, field),
+            () if length > SAID_CHARS_MAX => StatedDates::default(),
+            () if field == DateContext::Named => stated_dates(element, &text, self.rules),
+            () => StatedDates::of(&text, self.rules, field),
         };
         let own = own_date(element, field, self.rules);
-        let is_dated = field == Field::Named || own.is_some() || told != Told::default();
+        let is_dated = field == DateContext::Named || own.is_some() || told != StatedDates::default();
         if !is_dated || below(part, element).any(|around| around.value().classes().any(is_bound_name)) {
             return;
         }
@@ -177,7 +178,7 @@ impl<'a> ShownDates<'a> {
         self.updated = self.updated.or(told.updated.and_then(midnight));
         let is_of_event =
             (self.is_agenda || is_of_event(element, part)) && !below(part, element).any(is_publication);
-        if field == Field::Named {
+        if field == DateContext::Named {
             let rank = match is_of_event {
                 true => Rank::Event,
                 false if is_time(element) => Rank::Time,
@@ -197,7 +198,7 @@ impl<'a> ShownDates<'a> {
     }
 
     /// Reads an element that is there for a date, as what its text, its name or the words before it say.
-    fn read_field(&mut self, element: ElementRef<'a>, rank: Rank, told: Told) {
+    fn read_field(&mut self, element: ElementRef<'a>, rank: Rank, told: StatedDates) {
         let Some(at) = self.exact_date(element).or(told.published.and_then(midnight)) else {
             return self.note_event(Rank::Said, told.event);
         };
@@ -205,7 +206,7 @@ impl<'a> ShownDates<'a> {
             return self.end_event(element, at);
         }
         let line = format!("{} {} {}", text_before(element), words_before_figures(element), day_of(at));
-        let around = Told::of(&line, self.rules, Field::Named);
+        let around = StatedDates::of(&line, self.rules, DateContext::Named);
         let is_update = element.value().classes().any(is_update_name)
             || element.attr("itemprop") == Some("dateModified")
             || told.published.or(around.published).is_none() && told.updated.or(around.updated).is_some();
@@ -232,7 +233,7 @@ impl<'a> ShownDates<'a> {
         let strict = DateRules::strict(self.rules.order);
         let exact = exact_date(element, self.rules)?;
         let is_now = self.rules.now.is_some_and(|now| is_moment_of(exact, now));
-        let told = || Told::of(&text_of(element), strict, Field::Named).published;
+        let told = || StatedDates::of(&text_of(element), strict, DateContext::Named).published;
         match is_now.then(told).flatten().filter(|day| *day != day_of(exact)) {
             Some(day) => midnight(day),
             None => Some(exact),
@@ -249,9 +250,11 @@ impl<'a> ShownDates<'a> {
 }
 
 /// What the text of an element that is there for a date says, also if its parts stand together without spaces.
-fn told_by(element: ElementRef, text: &str, rules: DateRules) -> Told {
-    let told = Told::of(text, rules, Field::Named);
-    if told != Told::default() || element.children().filter(|child| child.value().is_element()).count() < 2 {
+fn stated_dates(element: ElementRef, text: &str, rules: DateRules) -> StatedDates {
+    let told = StatedDates::of(text, rules, DateContext::Named);
+    if told != StatedDates::default()
+        || element.children().filter(|child| child.value().is_element()).count() < 2
+    {
         return told;
     }
     let spaced = spaced_text_of(element);
@@ -259,9 +262,9 @@ fn told_by(element: ElementRef, text: &str, rules: DateRules) -> Told {
     let is_figures = |part: &&str| part.len() <= 4 && part.bytes().all(|b| b.is_ascii_digit());
     match parts[..] {
         [.., year] if parts.len() == 3 && year.len() == 4 && parts.iter().all(is_figures) => {
-            Told::of(&parts.join("/"), rules, Field::Named)
+            StatedDates::of(&parts.join("/"), rules, DateContext::Named)
         }
-        _ => Told::of(&spaced, rules, Field::Named),
+        _ => StatedDates::of(&spaced, rules, DateContext::Named),
     }
 }
 
@@ -293,7 +296,7 @@ pub(super) fn is_moment_of(date: Timestamp, now: Timestamp) -> bool {
 fn exact_date(element: ElementRef, rules: DateRules) -> Option<Timestamp> {
     let read = |name: &str| {
         let value = element.attr(name)?;
-        let told = || Told::of(value, DateRules::strict(rules.order), Field::Named).published;
+        let told = || StatedDates::of(value, DateRules::strict(rules.order), DateContext::Named).published;
         // What is written for readers is a day of theirs, in whatever zone.
         let is_written =
             matches!(name, "title" | "aria-label") && !value.trim().starts_with(|c: char| c.is_ascii_digit());
@@ -358,10 +361,10 @@ fn words_before_figures(element: ElementRef) -> String {
 }
 
 /// The day in an element's own text, or in one of the pieces that other elements divide it into.
-fn own_date(element: ElementRef, field: Field, rules: DateRules) -> Option<Date> {
+fn own_date(element: ElementRef, field: DateContext, rules: DateRules) -> Option<Date> {
     let pieces: Vec<&str> =
         element.children().filter_map(|child| child.value().as_text().map(|text| &text[..])).collect();
-    let told = |text: &str| Told::of(text, rules, field).published;
+    let told = |text: &str| StatedDates::of(text, rules, field).published;
     let whole = crate::support::text::one_line(&pieces.concat());
     let short = Some(&whole).filter(|whole| whole.chars().count() <= DATE_CHARS_MAX);
     short
@@ -370,8 +373,7 @@ fn own_date(element: ElementRef, field: Field, rules: DateRules) -> Option<Date>
 }
 
 fn is_in_title(element: ElementRef) -> bool {
-    let is_title =
-        |element: ElementRef| matches!(element.value().name(), "a" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6");
+    let is_title = |element: ElementRef| element.value().name() == "a" || is_heading(element);
     is_title(element) || element.ancestors().filter_map(ElementRef::wrap).take(3).any(is_title)
 }
 
@@ -471,7 +473,7 @@ mod tests {
         };
         let records: String = (1..=3).map(record).collect();
         let body = format!("<html lang=en><title>{title}</title><h1>{title}</h1><div>{records}</div>");
-        Page::parse(&body, Some(&url)).mine(rules, &HashSet::new()).feed.entries
+        Page::parse(&body, Some(&url)).detect_listing(rules, &HashSet::new()).feed.entries
     }
 
     /// When the first entry was published and changed, and when its event begins.

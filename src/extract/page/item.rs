@@ -5,11 +5,11 @@ use scraper::ElementRef;
 use serde_json::Value;
 use url::Url;
 
-use super::dates::{AHEAD, ShownDates, is_moment_of};
+use super::dates::{AHEAD, VisibleDates, is_moment_of};
 use super::{Page, selector, text_of};
 use crate::extract::date::parse_day;
 use crate::extract::dated_address::day_in_address;
-use crate::extract::prose_date::{DateRules, Field, Told, midnight};
+use crate::extract::prose_date::{DateContext, DateRules, StatedDates, midnight};
 use crate::extract::xml::resolve_against;
 use crate::model::event::Event;
 use crate::model::feed::{Image, Person};
@@ -119,7 +119,8 @@ impl Page {
             let name = ["property", "name", "itemprop"].iter().find_map(|name| element.attr(name))?;
             let place = names.iter().position(|known| name.eq_ignore_ascii_case(known))?;
             let value = element.attr("content")?;
-            let told = || Told::of(value, DateRules::strict(rules.order), Field::Named).published;
+            let told =
+                || StatedDates::of(value, DateRules::strict(rules.order), DateContext::Named).published;
             let date = parse_day(value).or_else(|| told().and_then(midnight))?;
             let is_of_part = element.ancestors().filter_map(ElementRef::wrap).any(is_of_other_kind);
             (!is_of_part).then_some((place, date))
@@ -141,12 +142,12 @@ impl Page {
             let place = self.place_of(object);
             let is_headed = is_headed(object);
             match kind_of(object) {
-                Kind::Other => None,
-                _ if place == Place::Elsewhere && !is_headed => None,
-                Kind::Article => Some(u8::from(place != Place::Here && !is_headed)),
-                Kind::Unknown if place == Place::Here => Some(2),
-                Kind::Unknown => None,
-                Kind::Page => Some(3),
+                ObjectKind::Other => None,
+                _ if place == ObjectLocation::Elsewhere && !is_headed => None,
+                ObjectKind::Article => Some(u8::from(place != ObjectLocation::Here && !is_headed)),
+                ObjectKind::Unknown if place == ObjectLocation::Here => Some(2),
+                ObjectKind::Unknown => None,
+                ObjectKind::Page => Some(3),
             }
         };
         let all = objects.iter().flat_map(|object| std::iter::once(object).chain(object.get("mainEntity")));
@@ -156,8 +157,8 @@ impl Page {
     }
 
     /// Where an object of structured data says that it is. The front page is named by mistake as often as not.
-    fn place_of(&self, object: &Value) -> Place {
-        let Some(base) = self.base() else { return Place::Unsaid };
+    fn place_of(&self, object: &Value) -> ObjectLocation {
+        let Some(base) = self.base() else { return ObjectLocation::Unsaid };
         let plain = |url: &Url| url.path().trim_end_matches('/').to_ascii_lowercase();
         let canonical = self.first("link[rel~=canonical][href]").and_then(|link| link.attr("href"));
         let canonical = canonical.and_then(|href| base.join(href).ok());
@@ -166,14 +167,14 @@ impl Page {
             let value = object.get(key)?;
             base.join(value.as_str().or_else(|| value.get("@id")?.as_str())?).ok()
         });
-        let mut place = Place::Unsaid;
+        let mut place = ObjectLocation::Unsaid;
         for address in addresses {
             let path = plain(&address);
             if own.iter().flatten().any(|own| *own == path) && address.query() == base.query() {
-                return Place::Here;
+                return ObjectLocation::Here;
             }
             if !path.is_empty() || address.query().is_some() {
-                place = Place::Elsewhere;
+                place = ObjectLocation::Elsewhere;
             }
         }
         place
@@ -245,19 +246,19 @@ impl Page {
         };
         let elements = article.descendants().filter_map(ElementRef::wrap).filter(is_own);
         let is_agenda = self.is_under_agenda(rules.now);
-        let dates = ShownDates::of_article(article, elements, rules, is_agenda);
+        let dates = VisibleDates::of_article(article, elements, rules, is_agenda);
         let beside =
             heading.into_iter().flat_map(|heading| heading.next_siblings().filter_map(ElementRef::wrap));
         let beside = beside.flat_map(|sibling| sibling.descendants().filter_map(ElementRef::wrap));
         let beside = beside.filter(is_own).take(BESIDE_TITLE_MAX);
-        let near = ShownDates::of_article(article, beside, rules, is_agenda);
+        let near = VisibleDates::of_article(article, beside, rules, is_agenda);
         (dates.named().or(near.published()), dates.updated, near.event())
     }
 }
 
 /// Where an object of structured data says that it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum ObjectLocation {
     Here,
     Unsaid,
     Elsewhere,
@@ -265,7 +266,7 @@ enum Place {
 
 /// What an object of structured data describes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ObjectKind {
     Article,
     /// A page, with what it is about or without.
     Page,
@@ -274,7 +275,7 @@ enum Kind {
     Other,
 }
 
-fn kind_of(object: &Value) -> Kind {
+fn kind_of(object: &Value) -> ObjectKind {
     let kinds = match object.get("@type") {
         Some(Value::String(kind)) => vec![kind.as_str()],
         Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).collect(),
@@ -284,10 +285,10 @@ fn kind_of(object: &Value) -> Kind {
         ["Article", "Posting", "Report", "Announcement", "CreativeWork"].iter().any(|end| kind.ends_with(end))
     };
     match () {
-        () if kinds.iter().any(is_article) => Kind::Article,
-        () if kinds.iter().any(|kind| is_other_kind(kind)) => Kind::Other,
-        () if kinds.iter().any(|kind| kind.ends_with("Page")) => Kind::Page,
-        () => Kind::Unknown,
+        () if kinds.iter().any(is_article) => ObjectKind::Article,
+        () if kinds.iter().any(|kind| is_other_kind(kind)) => ObjectKind::Other,
+        () if kinds.iter().any(|kind| kind.ends_with("Page")) => ObjectKind::Page,
+        () => ObjectKind::Unknown,
     }
 }
 
@@ -316,38 +317,40 @@ fn is_of_other_kind(element: ElementRef) -> bool {
 /// How many elements behind the title may hold the date of an article that has no place for it.
 const BESIDE_TITLE_MAX: usize = 12;
 
+/// Parts of the names of elements that surround an article.
+const ASIDE: [&str; 28] = [
+    "related",
+    "comment",
+    "comments",
+    "commentlist",
+    "respond",
+    "sidebar",
+    "widget",
+    "widgets",
+    "footer",
+    "breadcrumb",
+    "breadcrumbs",
+    "menu",
+    "navigation",
+    "pagination",
+    "meteo",
+    "weather",
+    "wetter",
+    "tiempo",
+    "clima",
+    "recommended",
+    "recommendations",
+    "popular",
+    "recent",
+    "latest",
+    "similar",
+    "newsletter",
+    "cookie",
+    "topbar",
+];
+
 /// Whether an element is not part of an article: what surrounds it, links to other articles, comments.
 fn is_set_aside(element: ElementRef) -> bool {
-    const ASIDE: [&str; 28] = [
-        "related",
-        "comment",
-        "comments",
-        "commentlist",
-        "respond",
-        "sidebar",
-        "widget",
-        "widgets",
-        "footer",
-        "breadcrumb",
-        "breadcrumbs",
-        "menu",
-        "navigation",
-        "pagination",
-        "meteo",
-        "weather",
-        "wetter",
-        "tiempo",
-        "clima",
-        "recommended",
-        "recommendations",
-        "popular",
-        "recent",
-        "latest",
-        "similar",
-        "newsletter",
-        "cookie",
-        "topbar",
-    ];
     let is_aside = |name: &str| {
         let lower = name.to_ascii_lowercase();
         lower.split(['-', '_']).any(|part| ASIDE.contains(&part))

@@ -3,6 +3,7 @@
 use scraper::ElementRef;
 
 use super::{is_of_icon, text_of};
+use crate::extract::elements::is_heading;
 use crate::extract::prose_date::is_date_only;
 use crate::extract::words;
 use crate::support::text::one_line;
@@ -100,7 +101,7 @@ pub(in crate::extract) fn is_label(part: ElementRef) -> bool {
     };
     let is_whole = match part.value().name() {
         "a" => is_lone_link(),
-        name => matches!(name, "h1" | "h2" | "h3" | "h4" | "h5" | "h6"),
+        _ => is_heading(part),
     };
     !is_whole
         && !text.is_empty()

@@ -14,7 +14,7 @@ const ENTITY_BYTES_MAX: usize = 16 * 1024;
 const EXPANSION_BYTES_MAX: usize = 256 * 1024;
 
 /// A lexical token of the document.
-pub(super) enum Token<'a> {
+pub(super) enum XmlToken<'a> {
     Start { name: &'a str, attributes: &'a str, is_empty: bool },
     End(&'a str),
     Text(&'a str),
@@ -52,16 +52,23 @@ impl<'a> Tokens<'a> {
     }
 
     /// Reads a CDATA section; `inner` starts after its opening.
-    fn cdata(&mut self, inner: &'a str) -> Token<'a> {
+    fn cdata(&mut self, inner: &'a str) -> XmlToken<'a> {
         let end = memmem::find(inner.as_bytes(), b"]]>");
         self.position += "<![CDATA[".len() + end.map_or(inner.len(), |end| end + "]]>".len());
         if end.is_none() {
             self.problem("a CDATA section never ends: the document was cut short");
         }
-        Token::CData(&inner[..end.unwrap_or(inner.len())])
+        XmlToken::CData(&inner[..end.unwrap_or(inner.len())])
     }
 
-    pub(super) fn next_token(&mut self) -> Option<Token<'a>> {
+    fn end_tag(&mut self, rest: &'a str) -> XmlToken<'a> {
+        let end = end_of_tag(rest);
+        self.position += end;
+        let name = rest[2..end].trim_end_matches('>').trim();
+        XmlToken::End(name.split_ascii_whitespace().next().unwrap_or(name))
+    }
+
+    pub(super) fn next_token(&mut self) -> Option<XmlToken<'a>> {
         loop {
             self.token_start = self.position;
             let rest = &self.text[self.position..];
@@ -71,7 +78,7 @@ impl<'a> Tokens<'a> {
             if !rest.starts_with('<') {
                 let end = memchr(b'<', rest.as_bytes()).unwrap_or(rest.len());
                 self.position += end;
-                return Some(Token::Text(&rest[..end]));
+                return Some(XmlToken::Text(&rest[..end]));
             }
             if let Some(inner) = rest.strip_prefix("<![CDATA[") {
                 return Some(self.cdata(inner));
@@ -86,26 +93,21 @@ impl<'a> Tokens<'a> {
                     self.position +=
                         memmem::find(rest.as_bytes(), b"?>").map_or_else(|| end_of_tag(rest), |end| end + 2)
                 }
-                Some(b'/') => {
-                    let end = end_of_tag(rest);
-                    self.position += end;
-                    let name = rest[2..end].trim_end_matches('>').trim();
-                    return Some(Token::End(name.split_ascii_whitespace().next().unwrap_or(name)));
-                }
+                Some(b'/') => return Some(self.end_tag(rest)),
                 Some(c) if c.is_ascii_alphabetic() || *c == b'_' || !c.is_ascii() => {
                     return Some(self.start_tag(rest));
                 }
                 _ => {
                     self.problem("an unescaped < in the text");
                     self.position += 1;
-                    return Some(Token::Text("<"));
+                    return Some(XmlToken::Text("<"));
                 }
             }
         }
     }
 
     /// Skips a comment or DOCTYPE; any other `<!` is text.
-    fn skip_declaration(&mut self, rest: &'a str) -> Option<Token<'a>> {
+    fn skip_declaration(&mut self, rest: &'a str) -> Option<XmlToken<'a>> {
         if rest.starts_with("<!--") {
             match memmem::find(&rest.as_bytes()[4..], b"-->") {
                 Some(end) => self.position += end + 7,
@@ -118,7 +120,7 @@ impl<'a> Tokens<'a> {
             self.position += self.doctype(rest);
         } else {
             self.position += 2;
-            return Some(Token::Text("<!"));
+            return Some(XmlToken::Text("<!"));
         }
         None
     }
@@ -145,7 +147,7 @@ impl<'a> Tokens<'a> {
         memchr(b'>', &rest.as_bytes()[end..]).map_or(rest.len(), |at| end + at + 1)
     }
 
-    fn start_tag(&mut self, rest: &'a str) -> Token<'a> {
+    fn start_tag(&mut self, rest: &'a str) -> XmlToken<'a> {
         let end = end_of_tag(rest);
         if !rest[..end].ends_with('>') {
             self.problem("a tag never ends");
@@ -155,7 +157,7 @@ impl<'a> Tokens<'a> {
         let is_empty = inner.ends_with('/');
         let inner = inner.strip_suffix('/').unwrap_or(inner);
         let name_end = inner.find(|c: char| c.is_ascii_whitespace() || c == '/').unwrap_or(inner.len());
-        Token::Start { name: &inner[..name_end], attributes: &inner[name_end..], is_empty }
+        XmlToken::Start { name: &inner[..name_end], attributes: &inner[name_end..], is_empty }
     }
 
     /// Resolves character and entity references; unknown ones stay as they are.

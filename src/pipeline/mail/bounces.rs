@@ -2,30 +2,30 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::answers;
 use super::brake::domain_of;
 use super::crowd::reported_of_many;
-use super::returned::{Returns, Taken, Verdict};
-use super::subscribers::{self, Left};
-use crate::bounces::{self, Failure, Kind, Return, ReturnedMail};
+use super::inbound::{InboundContext, MessageDisposition, ProcessedMessage};
+use super::replies;
+use super::subscribers::{self, LeaveOutcome};
+use crate::bounces::{self, BounceKind, Failure, InboundKind, InboundMail};
 use crate::model::digest::DigestId;
 use crate::model::keys::DeliveryKey;
 use crate::model::mail_address::Address;
-use crate::model::refusal::gist;
+use crate::model::refusal::reply_signature;
 use crate::model::subscriber::{Subscriber, SubscriberState};
 use crate::model::token::{BOUNCE, SigningKey, UNSUBSCRIBE};
 use crate::store::{Delivered, NewRefusal, StoreError, Unit, Write};
-use crate::support::text::ordinal;
+use crate::support::text::{many, ordinal};
 
 /// This many soft bounces within `SOFT_WITHIN` count as a hard one.
 const SOFT_SERIES: u64 = 3;
 const SOFT_WITHIN: SignedDuration = SignedDuration::from_hours(60 * 24);
 
 /// Reports of what is not the recipients' come in swarms.
-const TOLD_ONCE_IN: SignedDuration = SignedDuration::from_hours(7 * 24);
+const NOTICE_INTERVAL: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Whom a report is about.
-struct Concerned {
+struct ReportedRecipient {
     hash: String,
     shown: String,
     /// The delivery, where the report shows which.
@@ -41,24 +41,28 @@ struct Concerned {
 ///
 /// # Errors
 /// When the store fails: the message has to be read again.
-pub fn take(returns: &Returns, bytes: &[u8], recipients: &[String]) -> anyhow::Result<Taken> {
+pub fn take(
+    returns: &InboundContext,
+    bytes: &[u8],
+    recipients: &[String],
+) -> anyhow::Result<ProcessedMessage> {
     let report = bounces::read(bytes, recipients, &returns.sender.ours());
-    let done = |line: String| Ok(Taken::new(line, Verdict::Done));
+    let done = |line: String| Ok(ProcessedMessage::new(line, MessageDisposition::Done));
     match &report.what {
-        Return::Other(why) => done(format!("ignored: {why}")),
-        Return::Answer(answer) if !answer.is_reply && !has_return_path(returns, &report) => {
+        InboundKind::Other(why) => done(format!("ignored: {why}")),
+        InboundKind::Answer(answer) if !answer.is_reply && !has_return_path(returns, &report) => {
             done("ignored: nothing that concerns us".into())
         }
-        Return::Answer(answer) => answers::pass_on(returns, answer, bytes),
-        Return::OptOut => done(opted_out(returns, &report)?),
-        Return::Leave(from) => done(leave(returns, &report, from.as_deref())?),
-        Return::Complaint(kind) if kind == "fraud" && !returns.fraud_is_complaint => {
+        InboundKind::Answer(answer) => replies::pass_on(returns, answer, bytes),
+        InboundKind::OptOut => done(opted_out(returns, &report)?),
+        InboundKind::Leave(from) => done(leave(returns, &report, from.as_deref())?),
+        InboundKind::Complaint(kind) if kind == "fraud" && !returns.fraud_is_complaint => {
             done("ignored: a report of fraud ([mail] fraud_is_complaint makes it a complaint)".into())
         }
-        Return::Complaint(_) => done(complained(returns, &report)?),
-        Return::Bounce(failures) => {
+        InboundKind::Complaint(_) => done(complained(returns, &report)?),
+        InboundKind::Bounce(failures) => {
             let mut lines = returns.store.write(|w| {
-                let Some(person) = concerned(w, &returns.sender.key, &report)? else {
+                let Some(person) = reported_recipient(w, &returns.sender.key, &report)? else {
                     return Ok(vec![unproven("bounce")]);
                 };
                 let failures = of_recipient(&returns.sender.key, &person.hash, failures);
@@ -66,7 +70,7 @@ pub fn take(returns: &Returns, bytes: &[u8], recipients: &[String]) -> anyhow::R
                 lines.collect::<anyhow::Result<Vec<String>>>()
             })?;
             lines.dedup();
-            Ok(Taken { lines, verdict: Verdict::Done })
+            Ok(ProcessedMessage { lines, verdict: MessageDisposition::Done })
         }
     }
 }
@@ -79,26 +83,26 @@ fn of_recipient(key: &SigningKey, hash: &str, failures: &[Failure]) -> Vec<Failu
     let names_own = failures.iter().any(|failure| is_about_own(&failure));
     let chosen = failures.iter().filter(|failure| match names_own {
         true => is_about_own(failure),
-        false => failure.kind != Kind::Arrived,
+        false => failure.kind != BounceKind::Arrived,
     });
     let softened = |failure: &Failure| {
         let is_elsewhere = !failure.address.is_empty() && !is_own(&failure.address);
-        let kind = if is_elsewhere { failure.kind.min(Kind::Soft) } else { failure.kind };
+        let kind = if is_elsewhere { failure.kind.min(BounceKind::Soft) } else { failure.kind };
         Failure { kind, ..failure.clone() }
     };
     chosen.map(softened).collect()
 }
 
 /// The mark of a message that was acted on for a person.
-fn mark(report: &ReturnedMail, hash: &str) -> String {
+fn mark(report: &InboundMail, hash: &str) -> String {
     format!("read {} {hash}", report.id)
 }
 
 /// Why a message says nothing of today: it was read before, or its recipient agreed to get mail since it was written. One about a mail
 /// sent since then is newer, whatever its own date says.
-fn past<A>(
+fn outdated_reason<A>(
     unit: &Unit<A>,
-    report: &ReturnedMail,
+    report: &InboundMail,
     hash: &str,
     queued: Option<Timestamp>,
 ) -> Result<Option<&'static str>, StoreError> {
@@ -113,37 +117,36 @@ fn past<A>(
     Ok((is_older && !is_of_later_mail).then_some("written before they agreed to get mail"))
 }
 
-fn note_read(
-    unit: &Unit<Write>,
-    report: &ReturnedMail,
-    hash: &str,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+fn note_read(unit: &Unit<Write>, report: &InboundMail, hash: &str, now: Timestamp) -> Result<(), StoreError> {
     unit.subscribers().put_bounce(&mark(report, hash), hash, "read", now, now).map(drop)
 }
 
 /// Ends a digest by its token, as a message asks for. `None` if the token is not ours.
 fn leave_by(
-    returns: &Returns,
-    report: &ReturnedMail,
+    returns: &InboundContext,
+    report: &InboundMail,
     token: &str,
     queued: Option<Timestamp>,
 ) -> anyhow::Result<Option<String>> {
     let (store, key, now) = (returns.store, &returns.sender.key, returns.now);
     let Some((_, hash)) = subscribers::read_leave_token(key, token) else { return Ok(None) };
-    if let Some(why) = store.read(|r| past(r, report, &hash, queued))? {
+    if let Some(why) = store.read(|r| outdated_reason(r, report, &hash, queued))? {
         return Ok(Some(format!("ignored: an unsubscribe request, {why}")));
     }
-    if subscribers::unsubscribe(store, key, token, None, now)? != Left::All {
+    if subscribers::unsubscribe(store, key, token, None, now)? != LeaveOutcome::All {
         return Ok(None);
     }
     store.write(|w| note_read(w, report, &hash, now))?;
-    let by = if report.what == Return::OptOut { "their mailbox provider" } else { "mail" };
+    let by = if report.what == InboundKind::OptOut { "their mailbox provider" } else { "mail" };
     Ok(Some(format!("unsubscribed by {by}")))
 }
 
 /// Ends the digest that a mail to `sent` was of.
-fn leave_delivered(returns: &Returns, report: &ReturnedMail, sent: &Delivered) -> anyhow::Result<String> {
+fn leave_delivered(
+    returns: &InboundContext,
+    report: &InboundMail,
+    sent: &Delivered,
+) -> anyhow::Result<String> {
     let Delivered { recipient, digest, queued, .. } = sent;
     let token = leave_token(&returns.sender.key, recipient, digest);
     let line = leave_by(returns, report, &token, Some(*queued))?.unwrap_or_default();
@@ -151,12 +154,12 @@ fn leave_delivered(returns: &Returns, report: &ReturnedMail, sent: &Delivered) -
 }
 
 /// Whether it came to, or is about, a return path that only a mail of ours had.
-fn has_return_path(returns: &Returns, report: &ReturnedMail) -> bool {
+fn has_return_path(returns: &InboundContext, report: &InboundMail) -> bool {
     report.return_tokens.iter().any(|token| returns.sender.key.verify_short(BOUNCE, token).is_some())
 }
 
 /// An unsubscribe request that a mailbox provider reports needs the same proof as a complaint.
-fn opted_out(returns: &Returns, report: &ReturnedMail) -> anyhow::Result<String> {
+fn opted_out(returns: &InboundContext, report: &InboundMail) -> anyhow::Result<String> {
     if let Some(line) = leave_by_tokens(returns, report)? {
         return Ok(line);
     }
@@ -167,7 +170,7 @@ fn opted_out(returns: &Returns, report: &ReturnedMail) -> anyhow::Result<String>
 }
 
 /// Leaves by the first of the tokens in a message that is ours.
-fn leave_by_tokens(returns: &Returns, report: &ReturnedMail) -> anyhow::Result<Option<String>> {
+fn leave_by_tokens(returns: &InboundContext, report: &InboundMail) -> anyhow::Result<Option<String>> {
     if report.leave_tokens.is_empty() {
         return Ok(None);
     }
@@ -185,13 +188,13 @@ fn leave_token(key: &SigningKey, address: &str, digest: &DigestId) -> String {
     key.sign(UNSUBSCRIBE, &format!("{} {}", digest.list(), key.hash(address)))
 }
 
-fn complained(returns: &Returns, report: &ReturnedMail) -> Result<String, StoreError> {
+fn complained(returns: &InboundContext, report: &InboundMail) -> Result<String, StoreError> {
     returns.store.write(|w| {
-        let Some(person) = concerned(w, &returns.sender.key, report)? else {
+        let Some(person) = reported_recipient(w, &returns.sender.key, report)? else {
             return Ok(unproven("complaint"));
         };
-        let Concerned { hash, shown, queued, .. } = &person;
-        if let Some(why) = past(w, report, hash, *queued)? {
+        let ReportedRecipient { hash, shown, queued, .. } = &person;
+        if let Some(why) = outdated_reason(w, report, hash, *queued)? {
             return Ok(format!("ignored: a complaint of {shown}, {why}"));
         }
         subscribers::suppress_within(w, hash, SubscriberState::Complained, returns.now)?;
@@ -207,30 +210,37 @@ fn unproven(what: &str) -> String {
 
 /// The recipient that a report is about, found by the return path, the Message-ID or a link of our mail, which nobody else can
 /// know. Addresses in the report prove nothing.
-fn concerned(
+fn reported_recipient(
     unit: &Unit<Write>,
     key: &SigningKey,
-    report: &ReturnedMail,
-) -> Result<Option<Concerned>, StoreError> {
+    report: &InboundMail,
+) -> Result<Option<ReportedRecipient>, StoreError> {
     let list = unit.subscribers();
     if let Some(Delivered { key: number, recipient, digest, queued }) = delivered_to(unit, key, report)? {
         let is_operator = matches!(digest, DigestId::Operator | DigestId::Answer);
         let (hash, shown) = (key.hash(&recipient), masked(&recipient));
         let (delivery, queued) = (Some(number), Some(queued));
         let domain = digest.is_list().then(|| domain_of(&recipient));
-        return Ok(Some(Concerned { hash, shown, delivery, domain, queued, is_operator }));
+        return Ok(Some(ReportedRecipient { hash, shown, delivery, domain, queued, is_operator }));
     }
     let mut read = report.leave_tokens.iter().filter_map(|token| subscribers::read_leave_token(key, token));
     let Some((_, hash)) = read.next() else { return Ok(None) };
     let shown = list.get(&hash)?.map_or_else(|| "a recipient".into(), |known| known.address.masked());
-    Ok(Some(Concerned { hash, shown, delivery: None, domain: None, queued: None, is_operator: false }))
+    Ok(Some(ReportedRecipient {
+        hash,
+        shown,
+        delivery: None,
+        domain: None,
+        queued: None,
+        is_operator: false,
+    }))
 }
 
 /// The delivery that a report is about.
 fn delivered_to<A>(
     unit: &Unit<A>,
     key: &SigningKey,
-    report: &ReturnedMail,
+    report: &InboundMail,
 ) -> Result<Option<Delivered>, StoreError> {
     let list = unit.subscribers();
     for number in report.return_tokens.iter().filter_map(|token| key.verify_short(BOUNCE, token)) {
@@ -252,62 +262,64 @@ fn masked(address: &str) -> String {
 
 fn bounced(
     unit: &Unit<Write>,
-    returns: &Returns,
-    report: &ReturnedMail,
-    person: &Concerned,
+    returns: &InboundContext,
+    report: &InboundMail,
+    person: &ReportedRecipient,
     failure: &Failure,
 ) -> anyhow::Result<String> {
-    let Concerned { hash, shown, delivery, queued, is_operator, .. } = person;
+    let ReportedRecipient { hash, shown, delivery, queued, is_operator, .. } = person;
     let is_operator = *is_operator || returns.is_operator(hash);
     // An alias with many mailboxes behind it, or a server that repeats itself, tells of one mail many times.
     let id = delivery.map_or_else(|| report.id.clone(), |DeliveryKey(number)| format!("of {number} "));
     let now = returns.now;
     let reason = &failure.reason;
-    if let (Kind::Hard | Kind::Soft, Some(why)) = (failure.kind, past(unit, report, hash, *queued)?) {
+    if let (BounceKind::Hard | BounceKind::Soft, Some(why)) =
+        (failure.kind, outdated_reason(unit, report, hash, *queued)?)
+    {
         return Ok(format!("ignored: a bounce of {shown}, {why}"));
     }
     Ok(match failure.kind {
-        Kind::Arrived => {
+        BounceKind::Arrived => {
             format!("ignored: the mail reached {shown}; the other recipients in the report are not ours")
         }
-        Kind::Hard | Kind::Soft if is_operator => {
+        BounceKind::Hard | BounceKind::Soft if is_operator => {
             format!("ignored: a mail to the operator, {shown}, did not arrive ({reason})")
         }
-        Kind::NotTheirs => {
+        BounceKind::NotTheirs => {
             tell_operator(unit, reason, now)?;
             format!(
                 "not counted: a mail to {shown} was refused for a reason that is not the recipient's ({reason})"
             )
         }
-        Kind::Delayed => format!("ignored: a mail to {shown} is delayed ({reason})"),
-        Kind::Hard => hard_bounced(unit, returns, person, &id, reason)?,
-        Kind::Soft => soft_bounced(unit, person, &id, reason, now)?,
+        BounceKind::Delayed => format!("ignored: a mail to {shown} is delayed ({reason})"),
+        BounceKind::Hard => hard_bounced(unit, returns, person, &id, reason)?,
+        BounceKind::Soft => soft_bounced(unit, person, &id, reason, now)?,
     })
 }
 
 fn hard_bounced(
     unit: &Unit<Write>,
-    returns: &Returns,
-    person: &Concerned,
+    returns: &InboundContext,
+    person: &ReportedRecipient,
     id: &str,
     reason: &str,
 ) -> anyhow::Result<String> {
-    let (Concerned { hash, shown, .. }, now) = (person, returns.now);
+    let (ReportedRecipient { hash, shown, .. }, now) = (person, returns.now);
     // A bounce that was read before must not suppress a recipient readmitted since.
     if unit.subscribers().put_bounce(&format!("hard {id}{hash}"), hash, "hard", now, now)?.is_none() {
         return Ok(format!("hard bounce of {shown}: read before"));
     }
     if let (Some(delivery), Some(domain)) = (person.delivery, &person.domain) {
-        let words = gist(reason);
+        let words = reply_signature(reason);
         let refused =
             NewRefusal { hash: hash.clone(), domain: domain.clone(), words, is_gone: true, delivery };
-        if let Some((many, taken_back)) = reported_of_many(unit, &refused, returns.refusals_max, now)? {
-            tell_operator(unit, &format!("{many}, as if they did not exist: {reason}"), now)?;
-            let line = soft_bounced(unit, person, id, &format!("{many}: {reason}"), now)?;
+        if let Some((crowd, taken_back)) = reported_of_many(unit, &refused, returns.refusals_max, now)? {
+            tell_operator(unit, &format!("{crowd}, as if they did not exist: {reason}"), now)?;
+            let line = soft_bounced(unit, person, id, &format!("{crowd}: {reason}"), now)?;
             return Ok(match taken_back {
                 0 => line,
                 some => {
-                    format!("{line}; taken back of {}", crate::support::text::many(some, "other", "others"))
+                    format!("{line}; taken back of {}", many(some, "other", "others"))
                 }
             });
         }
@@ -318,12 +330,12 @@ fn hard_bounced(
 
 fn soft_bounced(
     unit: &Unit<Write>,
-    person: &Concerned,
+    person: &ReportedRecipient,
     id: &str,
     reason: &str,
     now: Timestamp,
 ) -> anyhow::Result<String> {
-    let Concerned { hash, shown, .. } = person;
+    let ReportedRecipient { hash, shown, .. } = person;
     Ok(match note_soft(unit, hash, &format!("soft {id}{hash}"), now)? {
         None => format!("soft bounce of {shown}: read before, or another report of the same mail"),
         Some(count) if count >= SOFT_SERIES => {
@@ -339,7 +351,7 @@ fn soft_bounced(
 
 /// Tells the operator that mail is refused in transit because of us or its content; once a week, not for each report.
 fn tell_operator(unit: &Unit<Write>, reason: &str, now: Timestamp) -> anyhow::Result<()> {
-    let week = now.as_second().div_euclid(TOLD_ONCE_IN.as_secs());
+    let week = now.as_second().div_euclid(NOTICE_INTERVAL.as_secs());
     if unit.subscribers().put_bounce(&format!("told {week}"), "", "told", now, now)?.is_some() {
         let text = format!(
             "says that mail is refused in transit, and not because of its recipients: {reason}. Nobody is charged with it"
@@ -363,7 +375,7 @@ pub fn note_soft(unit: &Unit<Write>, hash: &str, id: &str, now: Timestamp) -> an
 
 /// Handles a request to leave by mail. Proof of who it is from are the token of our link, the return path, or a reply to our mail
 /// from its recipient's address; a sender's address alone can be forged, so it is only sent the link.
-fn leave(returns: &Returns, report: &ReturnedMail, from: Option<&str>) -> anyhow::Result<String> {
+fn leave(returns: &InboundContext, report: &InboundMail, from: Option<&str>) -> anyhow::Result<String> {
     if let Some(line) = leave_by_tokens(returns, report)? {
         return Ok(line);
     }
@@ -383,7 +395,7 @@ fn leave(returns: &Returns, report: &ReturnedMail, from: Option<&str>) -> anyhow
 }
 
 /// Sends a link to the preferences to a sender without proof; tells the operator where that is impossible.
-fn answer(returns: &Returns, from: &Address) -> anyhow::Result<String> {
+fn answer(returns: &InboundContext, from: &Address) -> anyhow::Result<String> {
     let hash = returns.sender.key.hash(from.as_str());
     let (known, is_recipient) = returns.store.read(|r| {
         let list = r.subscribers();

@@ -14,9 +14,9 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-pub(super) use self::doubt::{Before, Doubt, Ground, domain_of};
+pub(super) use self::doubt::{AcceptanceHistory, Doubt, RefusalGround, domain_of};
 use self::record::{Domains, Record};
-use crate::deliver::{DeliverError, Sending};
+use crate::deliver::{DeliverError, SendAttempt};
 use crate::model::digest::Delivery;
 use crate::model::keys::DeliveryKey;
 
@@ -30,7 +30,7 @@ const ALIKE: &str = "many domains refuse in the same words: ";
 
 /// What follows of an answer.
 #[derive(Debug, Default)]
-pub(super) struct Noted {
+pub(super) struct AnswerEffects {
     /// What servers said of these recipients is to be believed.
     pub believed: Vec<Doubt>,
     /// These are to come again, and there are too many of them to keep in mind.
@@ -43,7 +43,7 @@ pub(super) struct Noted {
 
 /// The end of a run, for one server.
 #[derive(Debug, Default)]
-pub(super) struct Rest {
+pub(super) struct ServerRunEnd {
     pub believed: Vec<Doubt>,
     pub unbelieved: Vec<Doubt>,
     /// Those that wait for the operator.
@@ -63,7 +63,7 @@ pub(super) struct DomainNews {
 
 /// The messages of one digest that are under way.
 #[derive(Debug, Default)]
-struct Lot {
+struct DigestProgress {
     under_way: usize,
     /// One of them was answered with something else than a refusal that may be about us.
     is_proven: bool,
@@ -73,7 +73,7 @@ struct Lot {
 struct State {
     servers: HashMap<Option<usize>, Record>,
     domains: Domains,
-    lots: HashMap<String, Lot>,
+    digests: HashMap<String, DigestProgress>,
     under_way: usize,
     /// Recipients that a server had heard of.
     tried: usize,
@@ -94,13 +94,13 @@ pub(super) struct Brake {
     refusals_max: usize,
     state: Mutex<State>,
     changed: Notify,
-    pub pulled: CancellationToken,
+    pub stopped: CancellationToken,
 }
 
 /// A message that may be tried; its end makes room for another one.
 pub(super) struct Admission<'a> {
     brake: &'a Brake,
-    lot: String,
+    digest: String,
     domain: String,
 }
 
@@ -108,8 +108,8 @@ impl Drop for Admission<'_> {
     fn drop(&mut self) {
         let mut state = self.brake.state();
         state.under_way -= 1;
-        if let Some(lot) = state.lots.get_mut(&self.lot) {
-            lot.under_way -= 1;
+        if let Some(digest) = state.digests.get_mut(&self.digest) {
+            digest.under_way -= 1;
         }
         if let Some(domain) = state.domains.get_mut(&self.domain) {
             domain.under_way -= 1;
@@ -121,7 +121,7 @@ impl Drop for Admission<'_> {
 
 /// Whether a message may be tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Entrance {
+enum AdmissionState {
     Open,
     Wait,
     /// Not in this run.
@@ -135,7 +135,7 @@ impl Brake {
             refusals_max,
             state: Mutex::default(),
             changed: Notify::new(),
-            pulled: CancellationToken::new(),
+            stopped: CancellationToken::new(),
         };
         for (name, reason) in paused {
             let mut state = brake.state();
@@ -152,28 +152,28 @@ impl Brake {
     /// Waits until a message may be tried: one after the other until one of its digest was not refused, and no more at a time than
     /// refusals are left, of its domain as well. `None` when it is not to be tried in this run any more.
     pub(super) async fn admit(&self, delivery: &Delivery, stop: &CancellationToken) -> Option<Admission<'_>> {
-        let (lot, domain) = (delivery.digest.as_str().to_owned(), domain_of(&delivery.recipient));
+        let (digest, domain) = (delivery.digest.as_str().to_owned(), domain_of(&delivery.recipient));
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            if stop.is_cancelled() || self.pulled.is_cancelled() {
+            if stop.is_cancelled() || self.stopped.is_cancelled() {
                 return None;
             }
-            match self.try_admit(&lot, &domain) {
-                Entrance::Open => return Some(Admission { brake: self, lot, domain }),
-                Entrance::Shut => return None,
-                Entrance::Wait => {}
+            match self.try_admit(&digest, &domain) {
+                AdmissionState::Open => return Some(Admission { brake: self, digest, domain }),
+                AdmissionState::Shut => return None,
+                AdmissionState::Wait => {}
             }
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = self.pulled.cancelled() => {}
+                () = self.stopped.cancelled() => {}
                 () = changed => {}
             }
         }
     }
 
-    fn try_admit(&self, lot: &str, domain: &str) -> Entrance {
+    fn try_admit(&self, digest: &str, domain: &str) -> AdmissionState {
         let mut state = self.state();
         let is_last = !state.has_others;
         let refused = state
@@ -187,25 +187,31 @@ impl Brake {
             Some(refused) if refused > 0 => under_way == 0 || under_way + refused < self.refusals_max,
             _ => true,
         };
-        let State { lots, domains, .. } = &mut *state;
-        let (lot, domain) = (lots.entry(lot.to_owned()).or_default(), domains.entry(domain.to_owned()));
+        let State { digests, domains, .. } = &mut *state;
+        let (digest, domain) =
+            (digests.entry(digest.to_owned()).or_default(), domains.entry(domain.to_owned()));
         let domain = domain.or_default();
         if domain.out.is_some() {
-            return Entrance::Shut;
+            return AdmissionState::Shut;
         }
-        if !has_room || lot.under_way > 0 && !lot.is_proven || !domain.has_room(self.refusals_max) {
-            return Entrance::Wait;
+        if !has_room || digest.under_way > 0 && !digest.is_proven || !domain.has_room(self.refusals_max) {
+            return AdmissionState::Wait;
         }
-        lot.under_way += 1;
+        digest.under_way += 1;
         domain.under_way += 1;
         state.under_way += 1;
-        Entrance::Open
+        AdmissionState::Open
     }
 
     /// Takes note of how a message went; `doubt` is what was said of its recipient, if it is that.
-    pub(super) fn note(&self, delivery: &Delivery, sending: &Sending, doubt: Option<Doubt>) -> Noted {
+    pub(super) fn note(
+        &self,
+        delivery: &Delivery,
+        sending: &SendAttempt,
+        doubt: Option<Doubt>,
+    ) -> AnswerEffects {
         let mut state = self.state();
-        let mut noted = Noted::default();
+        let mut noted = AnswerEffects::default();
         state.has_others = sending.has_others;
         state.tried += usize::from(sending.is_named);
         self.note_others(&mut state, delivery, sending, &mut noted);
@@ -226,20 +232,26 @@ impl Brake {
             Ok(()) => true,
             Err(error) => matches!(error, DeliverError::Temporary(_) | DeliverError::Declined(_)),
         };
-        if is_proof && let Some(lot) = state.lots.get_mut(delivery.digest.as_str()) {
-            lot.is_proven = true;
+        if is_proof && let Some(digest) = state.digests.get_mut(delivery.digest.as_str()) {
+            digest.is_proven = true;
         }
         noted
     }
 
     /// Servers that did not take it before another one was asked.
-    fn note_others(&self, state: &mut State, delivery: &Delivery, sending: &Sending, noted: &mut Noted) {
+    fn note_others(
+        &self,
+        state: &mut State,
+        delivery: &Delivery,
+        sending: &SendAttempt,
+        noted: &mut AnswerEffects,
+    ) {
         let domain = domain_of(&delivery.recipient);
         for (server, reason) in &sending.refused_by {
             let record = state.servers.entry(Some(*server)).or_default();
             // Another one took the very same message. What is said of strangers decides nothing about a server.
             let out = match sending.result.is_ok() {
-                true => record.out_if(delivery.digest.is_list(), || reason.clone()),
+                true => record.take_out_of_use_if(delivery.digest.is_list(), || reason.clone()),
                 false => record.wait(
                     Some(&domain),
                     reason,
@@ -264,9 +276,9 @@ impl Brake {
         &self,
         state: &mut State,
         delivery: &Delivery,
-        sending: &Sending,
+        sending: &SendAttempt,
         doubt: Option<Doubt>,
-        noted: &mut Noted,
+        noted: &mut AnswerEffects,
     ) {
         let (name, max, is_last) = (domain_of(&delivery.recipient), self.refusals_max, !sending.has_others);
         let record = state.servers.entry(sending.server).or_default();
@@ -289,8 +301,8 @@ impl Brake {
         let mut is_paused = is_last && refuse(&mut state.domains);
         let known = (&state.domains, is_last);
         let out = match (error, doubt) {
-            (DeliverError::Uncertain(reason), _) => record.unsure(delivery.id, reason, max),
-            (_, Some(doubt)) if doubt.ground == Ground::Later && record.doubts.len() >= LATER_MAX => {
+            (DeliverError::Uncertain(reason), _) => record.note_uncertain_reply(delivery.id, reason, max),
+            (_, Some(doubt)) if doubt.ground == RefusalGround::Later && record.doubts.len() >= LATER_MAX => {
                 noted.forgotten.push(doubt);
                 None
             }
@@ -311,9 +323,9 @@ impl Brake {
     }
 
     /// Ends sending: no server is left.
-    pub(super) fn pull(&self, reason: String) {
+    pub(super) fn stop_sending(&self, reason: String) {
         self.state().reason.get_or_insert(reason);
-        self.pulled.cancel();
+        self.stopped.cancel();
     }
 
     /// A server is left out, and others take its mail.
@@ -366,11 +378,17 @@ impl Brake {
     }
 
     /// What is to be believed at the end of what a server said. Only mail of a list waits for the operator.
-    pub(super) fn rest(&self, server: usize, before: Before, is_list: bool, now: Timestamp) -> Rest {
+    pub(super) fn rest(
+        &self,
+        server: usize,
+        before: AcceptanceHistory,
+        is_list: bool,
+        now: Timestamp,
+    ) -> ServerRunEnd {
         let mut state = self.state();
         let (has_ended, tried) = (state.reason.is_some(), state.tried);
         let State { servers, domains, .. } = &mut *state;
-        let Some(record) = servers.get_mut(&Some(server)) else { return Rest::default() };
+        let Some(record) = servers.get_mut(&Some(server)) else { return ServerRunEnd::default() };
         let alike = record.alike(domains, tried, self.refusals_max);
         let is_repeated = |doubt: &Doubt| {
             let since = doubt.since.filter(|since| now.duration_since(*since) >= ANOTHER_DAY);
@@ -405,7 +423,7 @@ impl Brake {
         for doubt in &believed {
             domains.entry(doubt.domain.clone()).and_modify(|domain| domain.is_settled = domain.was_alike);
         }
-        Rest { believed, unbelieved, held, trouble }
+        ServerRunEnd { believed, unbelieved, held, trouble }
     }
 }
 
@@ -438,8 +456,11 @@ mod tests {
         }
     }
 
-    fn refused() -> Sending {
-        Sending { is_named: true, ..Sending::by(Some(0), Err(DeliverError::RefusesUs("blocked".into()))) }
+    fn refused() -> SendAttempt {
+        SendAttempt {
+            is_named: true,
+            ..SendAttempt::by(Some(0), Err(DeliverError::RefusesUs("blocked".into())))
+        }
     }
 
     #[tokio::test]
@@ -448,17 +469,17 @@ mod tests {
         let (mine, other) =
             (delivery("a@x.example"), Delivery { digest: "o".into(), ..delivery("b@y.example") });
         let first = brake.admit(&mine, &stop).await.unwrap();
-        assert_eq!(brake.try_admit("d", "x.example"), Entrance::Wait, "its answer is waited for");
+        assert_eq!(brake.try_admit("d", "x.example"), AdmissionState::Wait, "its answer is waited for");
         let other = brake.admit(&other, &stop).await.unwrap();
-        brake.note(&mine, &Sending::by(Some(0), Ok(())), None);
+        brake.note(&mine, &SendAttempt::by(Some(0), Ok(())), None);
         let more = [brake.admit(&mine, &stop).await, brake.admit(&mine, &stop).await];
         assert!(more.iter().all(Option::is_some));
         // Three refusals are left.
         brake.note(&delivery("c@z.example"), &refused(), None);
         brake.note(&delivery("c@w.example"), &refused(), None);
-        assert_eq!(brake.try_admit("d", "x.example"), Entrance::Wait);
+        assert_eq!(brake.try_admit("d", "x.example"), AdmissionState::Wait);
         drop((first, other));
-        assert_eq!(brake.try_admit("d", "x.example"), Entrance::Open);
+        assert_eq!(brake.try_admit("d", "x.example"), AdmissionState::Open);
         stop.cancel();
         assert!(brake.admit(&mine, &stop).await.is_none());
     }
@@ -468,15 +489,15 @@ mod tests {
         let brake = Brake::new(MAX, &[("old.example".to_owned(), "no".to_owned())]);
         let ends = |recipient: &str| !brake.note(&delivery(recipient), &refused(), None).out.is_empty();
         assert!((0..MAX).all(|_| !ends("a@big.example")) && !ends("a@old.example"));
-        assert_eq!(brake.try_admit("d", "big.example"), Entrance::Shut);
-        assert_eq!(brake.try_admit("d", "old.example"), Entrance::Shut);
-        assert_eq!(brake.try_admit("d", "other.example"), Entrance::Open);
+        assert_eq!(brake.try_admit("d", "big.example"), AdmissionState::Shut);
+        assert_eq!(brake.try_admit("d", "old.example"), AdmissionState::Shut);
+        assert_eq!(brake.try_admit("d", "other.example"), AdmissionState::Open);
         assert!(brake.trouble().is_some_and(|trouble| trouble.contains("big.example")));
         let paused: Vec<String> = brake.domains().paused.into_iter().map(|(name, _)| name).collect();
         assert!(paused.len() == 2 && brake.domains().open.is_empty());
         // Where the others refuse us as well, it is no domain's.
         assert_eq!((1..=9).find(|n| ends(&format!("a@{n}.example"))), Some(MAX - 1));
-        brake.pull("blocked".into());
+        brake.stop_sending("blocked".into());
         assert_eq!(brake.domains(), DomainNews::default());
     }
 
@@ -484,29 +505,29 @@ mod tests {
     fn what_is_said_of_strangers_is_about_us_if_nobody_on_a_list_was_taken_since() {
         let (created, later) = (Timestamp::UNIX_EPOCH, Timestamp::from_second(9).unwrap());
         let stranger = Delivery { digest: "_confirm".into(), ..delivery("a@x.example") };
-        let gone = Sending::by(Some(0), Err(DeliverError::NoMailbox("gone".into())));
-        for sending in [refused(), Sending { is_named: true, ..gone }] {
+        let gone = SendAttempt::by(Some(0), Err(DeliverError::NoMailbox("gone".into())));
+        for sending in [refused(), SendAttempt { is_named: true, ..gone }] {
             let brake = Brake::new(MAX, &[]);
             brake.note(&stranger, &sending, None);
             assert_eq!(brake.trouble_with_strangers(None), None);
-            brake.pull("five in a row".into());
+            brake.stop_sending("five in a row".into());
             for (taken, want) in [(None, true), (Some(created), true), (Some(later), false)] {
                 assert_eq!(brake.trouble_with_strangers(taken).is_some(), want, "{taken:?}");
             }
         }
         // No server had heard of the recipient.
         let brake = Brake::new(MAX, &[]);
-        brake.note(&stranger, &Sending { is_named: false, ..refused() }, None);
+        brake.note(&stranger, &SendAttempt { is_named: false, ..refused() }, None);
         assert!(brake.trouble_with_strangers(Some(later)).is_some());
     }
 
     #[test]
     fn a_server_is_left_out_before_a_domain_is_while_there_is_another_one() {
         let brake = Brake::new(MAX, &[]);
-        let of_two = Sending { has_others: true, ..refused() };
-        let noted: Vec<Noted> =
+        let of_two = SendAttempt { has_others: true, ..refused() };
+        let noted: Vec<AnswerEffects> =
             (0..MAX).map(|_| brake.note(&delivery("a@x.example"), &of_two, None)).collect();
         assert!(noted[MAX - 1].out.len() == 1 && noted.iter().all(|noted| noted.paused.is_none()));
-        assert_eq!(brake.try_admit("d", "x.example"), Entrance::Open);
+        assert_eq!(brake.try_admit("d", "x.example"), AdmissionState::Open);
     }
 }

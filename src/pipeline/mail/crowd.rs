@@ -4,7 +4,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::store::{NewRefusal, RefusedAlike, StoreError, TakenThere, Unit, Write};
+use crate::store::{AcceptedAtDomain, NewRefusal, RefusedAlike, StoreError, Unit, Write};
 
 /// What was refused and taken counts for so long.
 const WINDOW: SignedDuration = SignedDuration::from_hours(72);
@@ -15,16 +15,16 @@ const SHARE: u64 = 10;
 
 /// What the store knows of a refused reader, and of the others.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Refused {
+pub(super) struct RefusalHistory {
     /// Whether it is said that there is no such mailbox; otherwise it was put off for days.
     is_gone: bool,
     /// Since when that is said.
     pub(super) since: Timestamp,
     /// Whether a server took other mail to the reader.
     was_served: bool,
-    /// Refused readers at the domain, this one included, and what the domain took.
+    /// RefusalHistory readers at the domain, this one included, and what the domain took.
     refused: u64,
-    taken: TakenThere,
+    taken: AcceptedAtDomain,
     /// Those refused in the same words at domains that took nothing since, and what all domains took on the best day.
     alike: RefusedAlike,
     taken_of_all: u64,
@@ -32,7 +32,7 @@ pub(super) struct Refused {
 
 /// Why a reader is not suppressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Doubtful {
+pub(super) enum SuppressionDoubt {
     /// Many at the domain are refused.
     There,
     /// Many are refused in the same words.
@@ -41,13 +41,15 @@ pub(super) enum Doubtful {
     Served,
 }
 
-impl Doubtful {
+impl SuppressionDoubt {
     /// What is said of many, without figures: equal reasons are equal texts.
     pub(super) fn crowd(self, domain: &str) -> Option<String> {
         match self {
-            Doubtful::There => Some(format!("many readers of {domain} are refused within days")),
-            Doubtful::Alike => Some("many readers are refused in the same words within days".to_owned()),
-            Doubtful::Served => None,
+            SuppressionDoubt::There => Some(format!("many readers of {domain} are refused within days")),
+            SuppressionDoubt::Alike => {
+                Some("many readers are refused in the same words within days".to_owned())
+            }
+            SuppressionDoubt::Served => None,
         }
     }
 }
@@ -62,10 +64,10 @@ fn is_crowd(refused: u64, of: u64, refusals_max: u64) -> bool {
     refused >= refusals_max && refused.saturating_mul(SHARE) > of
 }
 
-impl Refused {
+impl RefusalHistory {
     /// What is known of the reader alone.
-    pub(super) fn alone(is_gone: bool, since: Timestamp, was_served: bool) -> Refused {
-        Refused { is_gone, since, was_served, ..Refused::default() }
+    pub(super) fn alone(is_gone: bool, since: Timestamp, was_served: bool) -> RefusalHistory {
+        RefusalHistory { is_gone, since, was_served, ..RefusalHistory::default() }
     }
 
     /// Adds what is known of others.
@@ -75,10 +77,10 @@ impl Refused {
         hash: &str,
         domain: &str,
         now: Timestamp,
-    ) -> Result<Refused, StoreError> {
+    ) -> Result<RefusalHistory, StoreError> {
         let (from, _) = window(now);
         let mailing = unit.mailing();
-        Ok(Refused {
+        Ok(RefusalHistory {
             refused: mailing.refused_there(domain, self.is_gone, from)?,
             taken: mailing.taken_there(domain, from)?,
             alike: mailing.refused_alike(hash, from)?,
@@ -93,7 +95,7 @@ impl Refused {
     }
 
     /// Why the reader is not to be suppressed yet, if so.
-    pub(super) fn doubtful(&self, refusals_max: u64, now: Timestamp) -> Option<Doubtful> {
+    pub(super) fn suppression_doubt(&self, refusals_max: u64, now: Timestamp) -> Option<SuppressionDoubt> {
         let lasts = now.duration_since(self.since);
         let has_taken = self.has_taken();
         // Whoever is put off for two days while nobody there is served at all shares that with the others.
@@ -102,11 +104,11 @@ impl Refused {
             && is_crowd(self.alike.readers, self.taken_of_all, refusals_max);
         if is_shut || is_crowd(self.refused, self.taken.most_a_day, refusals_max) {
             // What is said for days, while others there are served, is true.
-            (!(self.is_gone && has_taken && lasts >= WINDOW)).then_some(Doubtful::There)
+            (!(self.is_gone && has_taken && lasts >= WINDOW)).then_some(SuppressionDoubt::There)
         } else if is_alike {
-            (!(self.is_gone && lasts >= WINDOW)).then_some(Doubtful::Alike)
+            (!(self.is_gone && lasts >= WINDOW)).then_some(SuppressionDoubt::Alike)
         } else {
-            (self.is_gone && self.was_served && lasts < ANOTHER_DAY).then_some(Doubtful::Served)
+            (self.is_gone && self.was_served && lasts < ANOTHER_DAY).then_some(SuppressionDoubt::Served)
         }
     }
 }
@@ -121,12 +123,12 @@ pub(super) fn reported_of_many(
 ) -> Result<Option<(String, usize)>, StoreError> {
     let NewRefusal { hash, domain, .. } = refused;
     unit.mailing().put_refusal(refused, now)?;
-    let reported = Refused::alone(true, now, false).among_others(unit, hash, domain, now)?;
-    let Some(why) = reported.doubtful(refusals_max as u64, now) else {
+    let reported = RefusalHistory::alone(true, now, false).among_others(unit, hash, domain, now)?;
+    let Some(why) = reported.suppression_doubt(refusals_max as u64, now) else {
         unit.mailing().note_believed(hash, now)?;
         return Ok(None);
     };
-    let taken_back = unit.mailing().take_back(hash, why == Doubtful::Alike, window(now), now)?;
+    let taken_back = unit.mailing().take_back(hash, why == SuppressionDoubt::Alike, window(now), now)?;
     Ok(why.crowd(domain).map(|crowd| (crowd, taken_back)))
 }
 
@@ -140,15 +142,15 @@ mod tests {
         Timestamp::from_second(1_700_000_000 + hours * 3_600).unwrap()
     }
 
-    fn gone(refused: u64, most_a_day: u64, latest: i64) -> Refused {
+    fn gone(refused: u64, most_a_day: u64, latest: i64) -> RefusalHistory {
         let latest = (most_a_day > 0).then_some(at(latest));
-        let taken = TakenThere { most_a_day, latest };
-        Refused { is_gone: true, since: at(0), refused, taken, ..Refused::default() }
+        let taken = AcceptedAtDomain { most_a_day, latest };
+        RefusalHistory { is_gone: true, since: at(0), refused, taken, ..RefusalHistory::default() }
     }
 
     #[test]
     fn a_reader_is_gone_when_it_is_said_of_few_and_again_on_another_day_of_who_was_served() {
-        use Doubtful::{Served, There};
+        use SuppressionDoubt::{Served, There};
         // How many are refused, what the domain took on its best day, when the last time; served before, hours; why not.
         for (refused, best, latest, was_served, hours, want) in [
             (1, 0, 0, false, 0, None),
@@ -166,8 +168,8 @@ mod tests {
             (27, 63, 71, true, 72, None),
             (27, 63, -1, true, 72, Some(There)),
         ] {
-            let known = Refused { was_served, ..gone(refused, best, latest) };
-            let got = known.doubtful(MAX, at(hours));
+            let known = RefusalHistory { was_served, ..gone(refused, best, latest) };
+            let got = known.suppression_doubt(MAX, at(hours));
             assert_eq!(got, want, "{refused} {best} {latest} {was_served} {hours}");
         }
     }
@@ -179,25 +181,27 @@ mod tests {
             [(6, 6, 59, false, true), (6, 6, 60, true, true), (5, 5, 0, true, true), (40, 3, 9, true, true)]
         {
             let alike = RefusedAlike { readers, domains };
-            let known = Refused { alike, taken_of_all: all, ..gone(1, 0, 0) };
-            assert_eq!(known.doubtful(MAX, at(1)).is_none(), at_once, "{readers} {domains} {all}");
-            assert_eq!(known.doubtful(MAX, at(72)).is_none(), later, "{readers} {domains} {all}");
+            let known = RefusalHistory { alike, taken_of_all: all, ..gone(1, 0, 0) };
+            assert_eq!(known.suppression_doubt(MAX, at(1)).is_none(), at_once, "{readers} {domains} {all}");
+            assert_eq!(known.suppression_doubt(MAX, at(72)).is_none(), later, "{readers} {domains} {all}");
         }
     }
 
     #[test]
     fn who_is_put_off_for_days_together_with_all_others_there_is_charged_with_nothing() {
-        let put_off =
-            |refused, most_a_day, latest| Refused { is_gone: false, ..gone(refused, most_a_day, latest) };
+        let put_off = |refused, most_a_day, latest| RefusalHistory {
+            is_gone: false,
+            ..gone(refused, most_a_day, latest)
+        };
         for (known, want) in [
             (put_off(1, 0, 0), None),
-            (put_off(2, 0, 0), Some(Doubtful::There)),
-            (put_off(2, 9, -5), Some(Doubtful::There)),
+            (put_off(2, 0, 0), Some(SuppressionDoubt::There)),
+            (put_off(2, 9, -5), Some(SuppressionDoubt::There)),
             (put_off(2, 9, 30), None),
-            (put_off(5, 9, 30), Some(Doubtful::There)),
+            (put_off(5, 9, 30), Some(SuppressionDoubt::There)),
             (put_off(5, 50, 30), None),
         ] {
-            assert_eq!(known.doubtful(MAX, at(48)), want, "{known:?}");
+            assert_eq!(known.suppression_doubt(MAX, at(48)), want, "{known:?}");
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::model::digest::DigestId;
 use crate::model::subscriber::{Consent, Subscriber, SubscriberState};
 use crate::model::token::SigningKey;
 use crate::store::{Unit, Write};
-use crate::subscriber_csv::{Fate, Row};
+use crate::subscriber_csv::{Row, RowDecision};
 
 /// The outcome of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,9 +45,11 @@ impl Import<'_> {
         let known = unit.subscribers().get(&hash)?;
         let suppression = unit.subscribers().suppression(&hash, &DigestId::Personal)?;
         match row.fate {
-            Fate::LeftOut => Ok(Imported::LeftOut(row.why.clone())),
-            Fate::Refused(state) => self.refuse(unit, row, &hash, state, known, suppression.as_deref()),
-            Fate::In(state) => self.put(unit, row, state, known, suppression),
+            RowDecision::LeftOut => Ok(Imported::LeftOut(row.why.clone())),
+            RowDecision::Refused(state) => {
+                self.refuse(unit, row, &hash, state, known, suppression.as_deref())
+            }
+            RowDecision::In(state) => self.put(unit, row, state, known, suppression),
         }
     }
 

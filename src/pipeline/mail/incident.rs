@@ -12,7 +12,7 @@ const NOTHING_WAITS: &str = "is no longer held up: nothing waits any more";
 
 /// What a run has shown.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Shown<'a> {
+pub struct RunSummary<'a> {
     /// Why mail waits that is not its recipients' to mend.
     pub trouble: Option<&'a str>,
     /// Messages that left, and those of them that were not for the operator.
@@ -22,7 +22,7 @@ pub struct Shown<'a> {
 
 /// What becomes of it.
 #[derive(Debug, PartialEq, Eq)]
-struct Next {
+struct HoldUpChange {
     /// Why mail is held up now.
     held_up: Option<String>,
     /// What the operator is to be told.
@@ -31,11 +31,11 @@ struct Next {
 }
 
 /// `before` is why it was held up before this run; `waits` whether anything of it still does.
-fn next(before: Option<String>, waits: bool, shown: Shown) -> Next {
-    let goes_on = |held_up: Option<String>| Next { held_up, notice: None, is_over: false };
-    let over = |text: &str| Next { held_up: None, notice: Some(text.to_owned()), is_over: true };
+fn next(before: Option<String>, waits: bool, shown: RunSummary) -> HoldUpChange {
+    let goes_on = |held_up: Option<String>| HoldUpChange { held_up, notice: None, is_over: false };
+    let over = |text: &str| HoldUpChange { held_up: None, notice: Some(text.to_owned()), is_over: true };
     match (before, shown.trouble) {
-        (None, Some(reason)) => Next {
+        (None, Some(reason)) => HoldUpChange {
             held_up: Some(reason.to_owned()),
             notice: Some(format!("is held up: {reason}")),
             is_over: false,
@@ -53,7 +53,7 @@ fn next(before: Option<String>, waits: bool, shown: Shown) -> Next {
 ///
 /// # Errors
 /// When the store fails.
-pub fn note(store: &Store, shown: Shown, now: Timestamp) -> anyhow::Result<(Option<String>, bool)> {
+pub fn note(store: &Store, shown: RunSummary, now: Timestamp) -> anyhow::Result<(Option<String>, bool)> {
     let is_quiet = shown.trouble.is_none() && store.read(|r| r.mailing().held_up())?.is_none();
     if is_quiet {
         return Ok((None, false));
@@ -92,7 +92,7 @@ mod tests {
             (Some("no"), None, 0, 1, false, None, Some(NOTHING_WAITS)),
             (Some("no"), None, 0, 0, false, None, None),
         ] {
-            let shown = Shown { trouble, sent: to_lists + to_operator, sent_to_lists: to_lists };
+            let shown = RunSummary { trouble, sent: to_lists + to_operator, sent_to_lists: to_lists };
             let got = next(before.map(str::to_owned), waits, shown);
             assert_eq!(
                 (got.held_up.as_deref(), got.notice.as_deref()),

@@ -2,16 +2,16 @@
 //! mail (`forget`), the list of subscribers (`subscribers`) and its import (`import`), welcome mail (`welcome`), returned mail
 //! (`bounces`), replies (`answers`), and what these two share (`returned`).
 
-pub mod answers;
 pub mod bounces;
 mod brake;
 mod crowd;
 pub mod forget;
 pub mod import;
+pub mod inbound;
 pub mod incident;
 pub mod outbox;
 pub mod queue;
-pub mod returned;
+pub mod replies;
 pub mod subscribers;
 pub mod welcome;
 

@@ -9,7 +9,7 @@
 mod brakes;
 mod ledger;
 mod outcome;
-mod readers;
+mod recipients;
 mod settlement;
 mod verdict;
 
@@ -22,16 +22,16 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use self::brakes::{Audience, Brakes, Taken};
+use self::brakes::{AcceptedMail, Audience, Brakes};
 use self::ledger::{Claim, ClaimRequest, Ledger, LedgerKeeper, carry_out};
 pub use self::outcome::Deliveries;
 use self::outcome::DeliveryOutcome;
-pub use self::readers::Readers;
-use self::settlement::{Mark, Sentence, Settled, Settlement};
-use super::brake::{Before, Brake, Doubt, Ground, Noted, Rest, domain_of};
-use crate::deliver::message::{Built, MessageError, PreparedMessage, Sender, build, prepare};
+pub use self::recipients::DigestRecipients;
+use self::settlement::{DeliveryEvidence, DoubtDecision, SettledDelivery, Settlement};
+use super::brake::{AcceptanceHistory, AnswerEffects, Brake, Doubt, RefusalGround, ServerRunEnd, domain_of};
+use crate::deliver::message::{BuiltMessage, MessageError, PreparedMessage, Sender, build, prepare};
 use crate::deliver::transport::Transport;
-use crate::deliver::{DeliverError, Sending};
+use crate::deliver::{DeliverError, SendAttempt};
 use crate::model::digest::{Delivery, DigestId, Issue, Notice, OnUncertain};
 use crate::model::keys::DeliveryKey;
 use crate::store::{ClaimedDelivery, Due, MailServer, Store, StoreError, Unit, Write};
@@ -78,7 +78,7 @@ pub struct OutboxWorker {
     pub clock: Clock,
     /// The keyed hashes of the operator's addresses, which no refusal keeps from hearing of it.
     pub operators: Arc<[String]>,
-    pub readers: Arc<Readers>,
+    pub readers: Arc<DigestRecipients>,
     /// Set when the work is to end: what is handed over by then is settled, the rest waits for the next run.
     pub stop: CancellationToken,
 }
@@ -88,7 +88,7 @@ type DeliveryQueue = Arc<tokio::sync::Mutex<mpsc::Receiver<(Delivery, Body)>>>;
 
 /// What the senders of a run share.
 #[derive(Clone)]
-struct Way {
+struct SenderContext {
     ledger: Ledger,
     /// What became of each delivery, and whether it is to a stranger.
     told: mpsc::Sender<(DeliveryOutcome, bool)>,
@@ -98,6 +98,17 @@ struct Way {
 }
 
 impl OutboxWorker {
+    /// Gives up what a killed run may have sent, if that is configured.
+    fn skip_uncertain(&self) -> Result<(), StoreError> {
+        if self.pace.on_uncertain == OnUncertain::Skip {
+            let skipped = self.store.write(|w| w.mailing().skip_uncertain(Clock::of_leases()))?;
+            if skipped > 0 {
+                tracing::warn!(skipped, "deliveries that a killed run had handed over are not sent again");
+            }
+        }
+        Ok(())
+    }
+
     /// Sends what is due. `on_done` is called with the total, then for each delivery.
     ///
     /// # Errors
@@ -107,12 +118,7 @@ impl OutboxWorker {
         digest: Option<&DigestId>,
         mut on_done: impl FnMut(Progress),
     ) -> anyhow::Result<Deliveries> {
-        if self.pace.on_uncertain == OnUncertain::Skip {
-            let skipped = self.store.write(|w| w.mailing().skip_uncertain(Clock::of_leases()))?;
-            if skipped > 0 {
-                tracing::warn!(skipped, "deliveries that a killed run had handed over are not sent again");
-            }
-        }
+        self.skip_uncertain()?;
         let (due, paused) = self.store.read(|r| {
             let due = r.mailing().due(self.clock.now(), Clock::of_leases(), digest)?;
             Ok::<_, StoreError>((due, r.mailing().paused_domains()?))
@@ -127,7 +133,7 @@ impl OutboxWorker {
         let brakes = Arc::new(Brakes::new(self.pace.refusals_max, &paused));
         let (told, mut outcomes) = mpsc::channel(WAITING_MAX);
         let places = Arc::new(Semaphore::new(self.pace.connections));
-        let mut tasks = self.begin(due, &Way { ledger, told, brakes: brakes.clone(), places });
+        let mut tasks = self.begin(due, &SenderContext { ledger, told, brakes: brakes.clone(), places });
         let kept = tokio::task::spawn_blocking(move || keeper.run());
         let mut done = Deliveries::default();
         while let Some((outcome, is_to_stranger)) = outcomes.recv().await {
@@ -142,16 +148,13 @@ impl OutboxWorker {
         let at_the_end = self.end(&brakes, &mut done)?;
         done.reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         done.trouble = brakes.lists.trouble().or(at_the_end).or(done.put_off.take());
-        // What kept back all of it is whoever asked's to say.
-        if let Some(unsent) = done.unsent().filter(|_| done.sent > 0 && done.trouble.is_none()) {
-            tracing::warn!("{} sent, {unsent}", done.sent);
-        }
+        log_unsent(&done);
         Ok(done)
     }
 
     /// Starts to send: mail of lists by as many senders as there are connections, and the rest beside it, so that neither waits for
     /// the other.
-    fn begin(&self, due: Due, way: &Way) -> JoinSet<anyhow::Result<()>> {
+    fn begin(&self, due: Due, way: &SenderContext) -> JoinSet<anyhow::Result<()>> {
         let mut tasks = JoinSet::new();
         let beside = if due.lists.is_empty() { self.pace.connections } else { 1 };
         for (numbers, is_list, senders) in
@@ -201,13 +204,18 @@ impl OutboxWorker {
     }
 
     /// The work of one connection. Settled deliveries go to the ledger with the next claim, in one transaction.
-    async fn send_all(&self, queue: &DeliveryQueue, way: &Way, is_list: bool) -> anyhow::Result<()> {
+    async fn send_all(
+        &self,
+        queue: &DeliveryQueue,
+        way: &SenderContext,
+        is_list: bool,
+    ) -> anyhow::Result<()> {
         let mut settled: Vec<Settlement> = Vec::new();
         loop {
             let next = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => None,
-                () = way.brakes.lists.pulled.cancelled(), if is_list => None,
+                () = way.brakes.lists.stopped.cancelled(), if is_list => None,
                 next = async { queue.lock().await.recv().await } => next,
             };
             let Some((delivery, body)) = next else { break };
@@ -228,7 +236,11 @@ impl OutboxWorker {
                     let outcome =
                         DeliveryOutcome::Withheld(delivery.message_id.clone(), format!("not sent: {reason}"));
                     told.push(outcome.clone());
-                    settled.push(Settlement::Claimed(Settled::new(claimed, outcome, self.clock.now())));
+                    settled.push(Settlement::Claimed(SettledDelivery::new(
+                        claimed,
+                        outcome,
+                        self.clock.now(),
+                    )));
                 }
                 Claim::Ours(claimed, turn) => {
                     let sending = self.send(&delivery, built, turn).await;
@@ -254,14 +266,14 @@ impl OutboxWorker {
         &self,
         delivery: &Delivery,
         claimed: ClaimedDelivery,
-        sending: &Sending,
+        sending: &SendAttempt,
         brake: &Brake,
-        way: &Way,
+        way: &SenderContext,
         settled: &mut Vec<Settlement>,
     ) -> anyhow::Result<Vec<DeliveryOutcome>> {
         let doubt = self.doubt(delivery, claimed, sending);
         let own = self.settled(delivery, claimed, sending, doubt.as_ref());
-        let mut told: Vec<DeliveryOutcome> = own.outcome.told().into_iter().collect();
+        let mut told: Vec<DeliveryOutcome> = own.outcome.immediate().into_iter().collect();
         if doubt.is_some() {
             // Before anybody else can show that it is to be believed.
             way.ledger.turn(vec![Settlement::Claimed(own)], None).await?;
@@ -280,10 +292,10 @@ impl OutboxWorker {
     async fn send(
         &self,
         delivery: &Delivery,
-        built: Result<Built, MessageError>,
+        built: Result<BuiltMessage, MessageError>,
         turn: Option<Timestamp>,
-    ) -> Sending {
-        let failed = |error| Sending::by(None, Err(error));
+    ) -> SendAttempt {
+        let failed = |error| SendAttempt::by(None, Err(error));
         let message = match (self.outdated(delivery), built) {
             (Some(reason), _) => return failed(DeliverError::Permanent(reason)),
             (None, Err(error)) => return failed(DeliverError::Permanent(error.to_string())),
@@ -301,7 +313,7 @@ impl OutboxWorker {
         sending.map(|reason| masked(&reason, delivery))
     }
 
-    fn built(&self, delivery: &Delivery, body: &Body) -> Result<Built, MessageError> {
+    fn built(&self, delivery: &Delivery, body: &Body) -> Result<BuiltMessage, MessageError> {
         build(&self.sender, delivery, body.as_ref().as_ref().map_err(Clone::clone)?)
     }
 
@@ -332,8 +344,8 @@ impl OutboxWorker {
     }
 
     /// What was said of a recipient, if it was that.
-    fn doubt(&self, delivery: &Delivery, claimed: ClaimedDelivery, sending: &Sending) -> Option<Doubt> {
-        let (ground, reason) = Ground::of(sending.result.as_ref().err()?)?;
+    fn doubt(&self, delivery: &Delivery, claimed: ClaimedDelivery, sending: &SendAttempt) -> Option<Doubt> {
+        let (ground, reason) = RefusalGround::of(sending.result.as_ref().err()?)?;
         Some(Doubt {
             number: claimed.number,
             attempts: claimed.attempt.saturating_sub(1),
@@ -350,8 +362,8 @@ impl OutboxWorker {
     }
 
     /// What is to be kept of those whom an answer decides.
-    fn noted(&self, delivery: &Delivery, noted: Noted, brake: &Brake) -> Vec<Settlement> {
-        let Noted { believed, forgotten, out, paused } = noted;
+    fn noted(&self, delivery: &Delivery, noted: AnswerEffects, brake: &Brake) -> Vec<Settlement> {
+        let AnswerEffects { believed, forgotten, out, paused } = noted;
         if let Some(reason) = paused {
             let domain = domain_of(&delivery.recipient);
             tracing::info!(domain, reason, "nothing more is sent to this domain in this run");
@@ -361,10 +373,10 @@ impl OutboxWorker {
             if delivery.digest.is_list() {
                 self.leave_out(server, reason, brake);
             } else {
-                brake.pull(reason);
+                brake.stop_sending(reason);
             }
         }
-        let believed = believed.into_iter().map(|doubt| Settlement::Believed(self.sentence(doubt)));
+        let believed = believed.into_iter().map(|doubt| Settlement::Believed(self.doubt_decision(doubt)));
         let deferred = |doubt: Doubt| DeliveryOutcome::Deferred(doubt.message_id, doubt.reason);
         let forgotten = forgotten.into_iter().map(|doubt| Settlement::Told(deferred(doubt)));
         believed.chain(forgotten).collect()
@@ -376,7 +388,7 @@ impl OutboxWorker {
             Some(server) if self.transport.leave_out(server, &reason) => {
                 brake.set_trouble_of(server, reason);
             }
-            _ => brake.pull(reason),
+            _ => brake.stop_sending(reason),
         }
     }
 
@@ -384,17 +396,18 @@ impl OutboxWorker {
         &self,
         delivery: &Delivery,
         claimed: ClaimedDelivery,
-        sending: &Sending,
+        sending: &SendAttempt,
         doubt: Option<&Doubt>,
-    ) -> Settled {
+    ) -> SettledDelivery {
         // Pauses count from the current time: a run may have been under way for hours.
-        let settled = Settled::of(delivery, claimed, sending, self.pace.on_uncertain, self.clock.now());
+        let settled =
+            SettledDelivery::of(delivery, claimed, sending, self.pace.on_uncertain, self.clock.now());
         let hash = || self.sender.key.hash(&delivery.recipient);
-        Settled { mark: Mark::of(delivery, sending, doubt, hash), ..settled }
+        SettledDelivery { mark: DeliveryEvidence::of(delivery, sending, doubt, hash), ..settled }
     }
 
-    fn sentence(&self, doubt: Doubt) -> Sentence {
-        Sentence::of(doubt, &self.operators, self.clock.now())
+    fn doubt_decision(&self, doubt: Doubt) -> DoubtDecision {
+        DoubtDecision::of(doubt, &self.operators, self.clock.now())
     }
 
     /// What is still in doubt is decided, and what is known of servers and domains is kept. Answers why mail waits that is still in
@@ -404,7 +417,7 @@ impl OutboxWorker {
         for (server, taken) in brakes.servers() {
             let left_out = brakes.lists.trouble_of(server);
             // What kept back all of it is whoever asked's to say.
-            if let Some(reason) = left_out.as_ref().filter(|_| !brakes.lists.pulled.is_cancelled()) {
+            if let Some(reason) = left_out.as_ref().filter(|_| !brakes.lists.stopped.is_cancelled()) {
                 let name = self.transport.server_name(server);
                 tracing::warn!("{name} was left out in this run: {reason}");
             }
@@ -412,8 +425,11 @@ impl OutboxWorker {
                 let (known, is_news) = self.note_server(w, server, taken, left_out)?;
                 done.is_server_news |= is_news;
                 last_taken = last_taken.max(known.taken);
-                let before =
-                    Before { taken: known.taken, taken_any: known.taken_any, has_taken_any: taken.any };
+                let before = AcceptanceHistory {
+                    taken: known.taken,
+                    taken_any: known.taken_any,
+                    has_taken_any: taken.any,
+                };
                 let mut told = Vec::new();
                 for (brake, audience) in brakes.all() {
                     let rest = brake.rest(server, before, audience == Audience::Lists, now);
@@ -433,10 +449,10 @@ impl OutboxWorker {
     }
 
     /// Keeps what becomes of those who were in doubt until the end.
-    fn decide(&self, unit: &Unit<Write>, rest: Rest) -> anyhow::Result<Vec<DeliveryOutcome>> {
+    fn decide(&self, unit: &Unit<Write>, rest: ServerRunEnd) -> anyhow::Result<Vec<DeliveryOutcome>> {
         rest.held.iter().try_for_each(|number| unit.mailing().hold(*number))?;
         let mut told = Vec::new();
-        for sentence in rest.believed.into_iter().map(|doubt| self.sentence(doubt)) {
+        for sentence in rest.believed.into_iter().map(|doubt| self.doubt_decision(doubt)) {
             told.push(carry_out(unit, &sentence, self.pace.refusals_max, self.clock.now())?);
         }
         let deferred = |doubt: Doubt| DeliveryOutcome::Deferred(doubt.message_id, doubt.reason);
@@ -449,7 +465,7 @@ impl OutboxWorker {
         &self,
         unit: &Unit<Write>,
         server: usize,
-        taken: Taken,
+        taken: AcceptedMail,
         trouble: Option<String>,
     ) -> Result<(MailServer, bool), StoreError> {
         let (name, now) = (self.transport.server_name(server), self.clock.now());
@@ -493,6 +509,13 @@ impl OutboxWorker {
         known.trouble = trouble;
         unit.sources().put_notice(&format!("mail server {name}"), &text, self.clock.now())?;
         Ok(true)
+    }
+}
+
+/// Logs what was not sent besides what was. What kept back all of it is whoever asked's to say.
+fn log_unsent(done: &Deliveries) {
+    if let Some(unsent) = done.unsent().filter(|_| done.sent > 0 && done.trouble.is_none()) {
+        tracing::warn!("{} sent, {unsent}", done.sent);
     }
 }
 

@@ -77,7 +77,7 @@ pub fn queue(
         let slot = if force { None } else { Some(slot) };
         let new =
             NewIssue { digest: &digest.id, slot, now, issue: &issue, stories: &ids, recipients: &recipients };
-        let count = w.mailing().queue_issue(&new, message_id)?.ok_or(Unqueued::Taken)?;
+        let count = w.mailing().queue_issue(&new, message_id)?.ok_or(IssueNotQueued::Taken)?;
         w.mailing().put_digest_mark(&digest.id, last)?;
         Ok(count)
     });
@@ -85,8 +85,8 @@ pub fn queue(
         Ok(_) if is_empty => Ok(DigestReport::NothingNew),
         Ok(recipients) => Ok(DigestReport::Queued { stories: ids.len(), recipients }),
         // Another process filled the slot after we looked; its issue stands.
-        Err(Unqueued::Taken) => Ok(DigestReport::NotDue),
-        Err(Unqueued::Store(error)) => Err(error.into()),
+        Err(IssueNotQueued::Taken) => Ok(DigestReport::NotDue),
+        Err(IssueNotQueued::Store(error)) => Err(error.into()),
     }
 }
 
@@ -154,7 +154,7 @@ pub fn note_absent(store: &Store, configured: &[Digest]) -> Result<(), StoreErro
 
 /// Why an issue was not queued.
 #[derive(Debug, thiserror::Error)]
-enum Unqueued {
+enum IssueNotQueued {
     #[error("another process was first")]
     Taken,
     #[error(transparent)]
@@ -220,7 +220,7 @@ pub struct PersonalReport {
 const CLOCK_STEP: SignedDuration = SignedDuration::from_hours(1);
 
 /// Notes the clock. Where it has gone back, it was ahead, and slots that subscribers were given under it are computed again.
-fn heed_clock(store: &Store, now: Timestamp) -> Result<(), StoreError> {
+fn check_clock(store: &Store, now: Timestamp) -> Result<(), StoreError> {
     let latest = store.read(|r| r.subscribers().latest_clock())?;
     if latest.is_some_and(|latest| (now - CLOCK_STEP..now + CLOCK_STEP).contains(&latest)) {
         return Ok(());
@@ -244,7 +244,7 @@ pub fn queue_personal(
     stop: &CancellationToken,
 ) -> anyhow::Result<PersonalReport> {
     let mut turn = PersonalReport::default();
-    heed_clock(store, context.now)?;
+    check_clock(store, context.now)?;
     // Read before the stories: an entry that arrives in between goes into the next issue.
     let last = store.read(|r| r.entries().last())?;
     let coming = context.coming(store)?;
@@ -436,20 +436,20 @@ pub fn queue_notices(store: &Store, context: MailContext, operators: &[Address])
     let issue = mail(context, "operator", "en", &data)?;
     let domain = context.sender.from.email.domain();
     let recipients: Vec<String> = operators.iter().map(|operator| operator.as_str().to_owned()).collect();
+    let new = NewIssue {
+        digest: &DigestId::Operator,
+        slot: None,
+        now,
+        issue: &issue,
+        stories: &[],
+        recipients: &recipients,
+    };
     store.write(|w| {
         // Another process may have queued them in the meantime.
         if w.mailing().notices()?.len() < notices.len() {
             return Ok(());
         }
         w.mailing().forget_notices(notices.len())?;
-        let new = NewIssue {
-            digest: &DigestId::Operator,
-            slot: None,
-            now,
-            issue: &issue,
-            stories: &[],
-            recipients: &recipients,
-        };
         w.mailing()
             .queue_issue(&new, |number, recipient| {
                 message_id(DigestId::Operator.as_str(), number, now, recipient, domain)
@@ -465,7 +465,7 @@ fn nothing_fails(unit: &Unit<Read>, context: MailContext) -> Result<bool, StoreE
     let ids: Vec<&str> = asked.map(|source| source.id.as_str()).collect();
     let states = unit.sources().states_of(&ids)?;
     Ok(unit.mailing().held_up()?.is_none()
-        && states.values().all(|state| state.failures < crate::model::source::FAILURES_TOLD))
+        && states.values().all(|state| state.failures < crate::model::source::FAILURES_NOTIFIED))
 }
 
 /// A mail other than a digest, from the templates of a folder.

@@ -56,7 +56,7 @@ pub fn sign_up(
         preferences: preferences.clone(),
         consent_text: consent_text.map(str::to_owned),
     };
-    ask(store, context, &sign_up, Asked::ToSignUp)
+    ask(store, context, &sign_up, RequestKind::ToSignUp)
 }
 
 /// Queues the mail that lets a subscriber leave who may have asked for it: a sender's address alone proves nothing. Returns whether a
@@ -66,17 +66,17 @@ pub fn sign_up(
 /// When the store or a template fails, or courant has no public address.
 pub fn ask_leaver(store: &Store, context: MailContext, known: &Subscriber) -> anyhow::Result<bool> {
     let (address, preferences) = (known.address.clone(), known.preferences.clone());
-    ask(store, context, &SignUp { address, preferences, consent_text: None }, Asked::ToLeave)
+    ask(store, context, &SignUp { address, preferences, consent_text: None }, RequestKind::ToLeave)
 }
 
 /// What somebody who may not be the owner of an address asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asked {
+enum RequestKind {
     ToSignUp,
     ToLeave,
 }
 
-fn ask(store: &Store, context: MailContext, sign_up: &SignUp, asked: Asked) -> anyhow::Result<bool> {
+fn ask(store: &Store, context: MailContext, sign_up: &SignUp, asked: RequestKind) -> anyhow::Result<bool> {
     let (key, now, address) = (&context.sender.key, context.now, &sign_up.address);
     let hash = key.hash(address.as_str());
     let known = store.read(|r| {
@@ -122,7 +122,7 @@ fn confirmation_mail(
     hash: &str,
     expires: Timestamp,
     wanted: &str,
-    asked: Option<Asked>,
+    asked: Option<RequestKind>,
 ) -> anyhow::Result<Issue> {
     let is_known = asked.is_some();
     let (sender, newsletter) = (context.sender, context.newsletter);
@@ -138,7 +138,7 @@ fn confirmation_mail(
         title: newsletter.title(language, context.catalog.channel),
         language,
         is_known,
-        is_leaving: asked == Some(Asked::ToLeave),
+        is_leaving: asked == Some(RequestKind::ToLeave),
         link: format!("{link}?l={language}"),
         controller: newsletter.controller.as_deref(),
         t: phrases(language),
@@ -327,7 +327,7 @@ pub fn by_link(store: &Store, key: &SigningKey, token: &str) -> anyhow::Result<O
 
 /// The result of leaving.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Left {
+pub enum LeaveOutcome {
     /// The digest is not sent any more.
     All,
     Topic,
@@ -348,13 +348,13 @@ pub fn unsubscribe(
     token: &str,
     topic: Option<&str>,
     now: Timestamp,
-) -> anyhow::Result<Left> {
-    let Some((digest, hash)) = read_leave_token(key, token) else { return Ok(Left::Unknown) };
+) -> anyhow::Result<LeaveOutcome> {
+    let Some((digest, hash)) = read_leave_token(key, token) else { return Ok(LeaveOutcome::Unknown) };
     let left = store.write(|w| match topic {
         Some(topic) => leave_topic(w, key, &digest, &hash, topic, now),
-        None => Ok(leave(w, &digest, &hash, now).map(|()| Left::All)?),
+        None => Ok(leave(w, &digest, &hash, now).map(|()| LeaveOutcome::All)?),
     })?;
-    if left == Left::All {
+    if left == LeaveOutcome::All {
         tracing::info!(digest.id = digest.as_str(), "a recipient unsubscribed");
     }
     Ok(left)
@@ -373,15 +373,20 @@ pub(super) fn read_leave_token(key: &SigningKey, token: &str) -> Option<(DigestI
 ///
 /// # Errors
 /// When the store fails.
-pub fn would_leave(store: &Store, key: &SigningKey, token: &str, topic: &str) -> anyhow::Result<Left> {
-    let Some((digest, hash)) = read_leave_token(key, token) else { return Ok(Left::Unknown) };
+pub fn would_leave(
+    store: &Store,
+    key: &SigningKey,
+    token: &str,
+    topic: &str,
+) -> anyhow::Result<LeaveOutcome> {
+    let Some((digest, hash)) = read_leave_token(key, token) else { return Ok(LeaveOutcome::Unknown) };
     let known = store.read(|r| r.subscribers().get(&hash))?;
     let known = known.filter(|_| digest == DigestId::Personal);
-    Ok(known.map_or(Left::Nothing, |known| match known.preferences.interests {
+    Ok(known.map_or(LeaveOutcome::Nothing, |known| match known.preferences.interests {
         interests if interests.has_topic(topic) && interests.clone().leave_topic(topic).is_none() => {
-            Left::All
+            LeaveOutcome::All
         }
-        _ => Left::Topic,
+        _ => LeaveOutcome::Topic,
     }))
 }
 
@@ -396,23 +401,23 @@ fn leave_topic(
     hash: &str,
     topic: &str,
     now: Timestamp,
-) -> anyhow::Result<Left> {
+) -> anyhow::Result<LeaveOutcome> {
     let known = unit.subscribers().get(hash)?.filter(|_| *digest == DigestId::Personal);
     let is_last = |known: &Subscriber| {
         known.preferences.interests.has_topic(topic) && without_topic(known, topic).is_none()
     };
     if known.as_ref().is_some_and(is_last) {
         leave(unit, digest, hash, now)?;
-        return Ok(Left::All);
+        return Ok(LeaveOutcome::All);
     }
     let Some((known, interests)) =
         known.and_then(|known| without_topic(&known, topic).map(|interests| (known, interests)))
     else {
-        return Ok(Left::Nothing);
+        return Ok(LeaveOutcome::Nothing);
     };
     let preferences = Preferences { interests, ..known.preferences };
     put_within(unit, key, known.address, preferences, known.consent, known.state, now)?;
-    Ok(Left::Topic)
+    Ok(LeaveOutcome::Topic)
 }
 
 fn leave(unit: &Unit<Write>, digest: &DigestId, hash: &str, now: Timestamp) -> Result<(), StoreError> {
@@ -497,7 +502,7 @@ pub fn erase(store: &Store, key: &SigningKey, address: &Address, now: Timestamp)
         w.subscribers().delete_deliveries(address.as_str())?;
         Ok::<_, StoreError>(was_known || was_there)
     })?;
-    store.settle()?;
+    store.checkpoint()?;
     Ok(was_known)
 }
 

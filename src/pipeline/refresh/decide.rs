@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
 use super::document::PreparedDocument;
-use super::prepare::{Candidate, Cleaned};
+use super::prepare::{Candidate, CleanedEntry};
 use super::read_error::ReadError;
 use crate::fetch::client::{FetchError, Meta};
 use crate::fetch::politeness::{self, PollBounds, ServerHints};
@@ -15,7 +15,7 @@ use crate::model::digest::Notice;
 use crate::model::entry::{Entry, StoredSummary};
 use crate::model::feed::RawFeed;
 use crate::model::source::{
-    FAILURES_TOLD, FetchState, Hub, MOVE_SEEN_MIN, Move, PageMemory, Source, Validators,
+    FAILURES_NOTIFIED, FetchState, Hub, LearnedPage, MOVE_SEEN_MIN, PendingMove, Source, Validators,
 };
 use crate::support::text::fold;
 
@@ -26,7 +26,7 @@ const FLOOD_ENTRIES_MIN: usize = 100;
 const FLOOD_AGE_MAX: SignedDuration = SignedDuration::from_hours(24);
 
 /// What is stored of a source when its document is decided on.
-pub struct Stored {
+pub struct StoredSource {
     pub state: FetchState,
     /// By identity key.
     pub known: HashMap<String, StoredSummary>,
@@ -39,10 +39,10 @@ pub struct Stored {
 /// What to do about one entry.
 pub enum Intent<'a> {
     Insert {
-        cleaned: &'a Cleaned,
+        cleaned: &'a CleanedEntry,
         is_news: bool,
     },
-    Update(&'a Cleaned),
+    Update(&'a CleanedEntry),
     Same,
     /// Dropped by the source's filter, with the rule.
     Drop(&'a str),
@@ -51,7 +51,7 @@ pub enum Intent<'a> {
 }
 
 /// One intent for each candidate, in order.
-pub fn intents<'a>(stored: &Stored, candidates: &'a [Candidate], now: Timestamp) -> Vec<Intent<'a>> {
+pub fn intents<'a>(stored: &StoredSource, candidates: &'a [Candidate], now: Timestamp) -> Vec<Intent<'a>> {
     // A last success in the future was recorded under a wrong clock.
     let last_success = stored.state.last_success.map(|last| last.min(now));
     let unknown = candidates.iter().filter(|candidate| !stored.known.contains_key(&candidate.key)).count();
@@ -89,7 +89,7 @@ fn is_news(
 }
 
 /// The consequences of a refresh for its source.
-pub struct Consequence {
+pub struct SourceDecision {
     pub state: FetchState,
     /// Notices for the operator.
     pub notices: Vec<String>,
@@ -99,12 +99,12 @@ pub struct Consequence {
 
 /// The consequences of a document of which `announced` entries were announced as news.
 pub fn after_document(
-    stored: &Stored,
+    stored: &StoredSource,
     document: &PreparedDocument,
     announced: usize,
     pace: PollBounds,
     now: Timestamp,
-) -> Consequence {
+) -> SourceDecision {
     let PreparedDocument { feed, meta, is_push, is_mended, .. } = document;
     let state = &stored.state;
     let rhythm = state.rhythm.after(now, announced > 0);
@@ -137,8 +137,8 @@ pub fn after_document(
         date_order: feed.date_order.or(state.date_order),
     };
     let mended = new_state.page.mended.clone().filter(|_| *is_mended);
-    let works_again = (state.failures >= FAILURES_TOLD).then(|| Notice::WORKS_AGAIN.to_owned());
-    Consequence {
+    let works_again = (state.failures >= FAILURES_NOTIFIED).then(|| Notice::WORKS_AGAIN.to_owned());
+    SourceDecision {
         notices: mended.into_iter().chain(works_again).collect(),
         forgets_push: stored.is_pushed && !is_push && announced > 0,
         state: new_state,
@@ -156,7 +156,7 @@ fn validators_of(PreparedDocument { feed, meta, candidates, .. }: &PreparedDocum
 }
 
 /// A redirect target may hold something else: it is only tracked if the source is new, or the document holds known entries.
-fn moved_to<'a>(stored: &Stored, document: &'a PreparedDocument) -> Option<&'a Url> {
+fn moved_to<'a>(stored: &StoredSource, document: &'a PreparedDocument) -> Option<&'a Url> {
     let is_ours = stored.state.last_success.is_none() || !stored.known.is_empty();
     document.meta.moved_to.as_ref().filter(|_| !document.candidates.is_empty() && is_ours)
 }
@@ -176,7 +176,7 @@ pub fn after_not_modified(
     is_pushed: bool,
     pace: PollBounds,
     now: Timestamp,
-) -> Consequence {
+) -> SourceDecision {
     let validators = Validators {
         etag: meta.validators.etag.clone().or_else(|| state.validators.etag.clone()),
         last_modified: meta
@@ -203,8 +203,8 @@ pub fn after_not_modified(
         ..state.clone()
     };
     let notices =
-        if state.failures >= FAILURES_TOLD { vec![Notice::WORKS_AGAIN.to_owned()] } else { Vec::new() };
-    Consequence { state: new_state, notices, forgets_push: false }
+        if state.failures >= FAILURES_NOTIFIED { vec![Notice::WORKS_AGAIN.to_owned()] } else { Vec::new() };
+    SourceDecision { state: new_state, notices, forgets_push: false }
 }
 
 /// The consequences of a failure.
@@ -214,7 +214,7 @@ pub fn after_failure(
     error: &ReadError,
     pace: PollBounds,
     now: Timestamp,
-) -> Consequence {
+) -> SourceDecision {
     let fetch_error = if let ReadError::Fetch(error) = error { Some(error) } else { None };
     let sentence = error.to_string();
     let is_remembered = state.address(&source.url) != source.url;
@@ -229,7 +229,7 @@ pub fn after_failure(
     let mut state = state.clone();
     if is_remembered && is_dead {
         // The remembered address is dead: the configured one is tried again.
-        let page = PageMemory { is_explored: false, ..state.page };
+        let page = LearnedPage { is_explored: false, ..state.page };
         state = FetchState { feed_url: None, moved: None, validators: Validators::default(), page, ..state };
     }
     let is_gone = matches!(error, ReadError::Fetch(FetchError::Gone)) && !is_remembered;
@@ -242,7 +242,7 @@ pub fn after_failure(
     );
     let notice = match failures {
         _ if is_gone => Some(sentence.clone()),
-        FAILURES_TOLD => Some(format!("failed {failures} times in a row: {sentence}")),
+        FAILURES_NOTIFIED => Some(format!("failed {failures} times in a row: {sentence}")),
         _ => None,
     };
     let state = FetchState {
@@ -254,7 +254,7 @@ pub fn after_failure(
         next_poll_reason: Some(next.reason),
         ..state
     };
-    Consequence { state, notices: notice.into_iter().collect(), forgets_push: false }
+    SourceDecision { state, notices: notice.into_iter().collect(), forgets_push: false }
 }
 
 fn link_of(feed: &RawFeed, rel: &str) -> Option<String> {
@@ -263,13 +263,13 @@ fn link_of(feed: &RawFeed, rel: &str) -> Option<String> {
 
 /// Counts how often a permanent redirect led to the same good document. When the target is requested directly, a proven move
 /// stays proven.
-fn seen_moved(old: Option<Move>, to: Option<&Url>, is_elsewhere: bool) -> Option<Move> {
+fn seen_moved(old: Option<PendingMove>, to: Option<&Url>, is_elsewhere: bool) -> Option<PendingMove> {
     match (old, to) {
         (_, Some(_)) if is_elsewhere => None,
         (Some(old), Some(to)) if old.to == to.as_str() => {
-            Some(Move { seen: old.seen.saturating_add(1), ..old })
+            Some(PendingMove { seen: old.seen.saturating_add(1), ..old })
         }
-        (_, Some(to)) => Some(Move { to: to.to_string(), seen: 1 }),
+        (_, Some(to)) => Some(PendingMove { to: to.to_string(), seen: 1 }),
         (Some(old), None) if old.seen >= MOVE_SEEN_MIN => Some(old),
         (_, None) => None,
     }
@@ -310,7 +310,7 @@ mod tests {
             event: None,
             fingerprint: fingerprint.into(),
         };
-        let cleaned = Cleaned {
+        let cleaned = CleanedEntry {
             entry,
             topics: Vec::new(),
             keys: Vec::new(),
@@ -320,7 +320,7 @@ mod tests {
         Candidate { key: key.into(), fingerprint: fingerprint.into(), cleaned: Some(Box::new(cleaned)) }
     }
 
-    fn stored(known: &[(&str, &str)], last_success: Option<&str>) -> Stored {
+    fn stored(known: &[(&str, &str)], last_success: Option<&str>) -> StoredSource {
         let known = known.iter().map(|(key, fingerprint)| {
             let known = StoredSummary {
                 fingerprint: (*fingerprint).into(),
@@ -331,7 +331,7 @@ mod tests {
             };
             ((*key).to_owned(), known)
         });
-        Stored {
+        StoredSource {
             state: FetchState { last_success: last_success.map(at), ..FetchState::default() },
             known: known.collect(),
             is_pushed: false,
@@ -339,7 +339,7 @@ mod tests {
         }
     }
 
-    fn said(stored: &Stored, candidates: &[Candidate]) -> Vec<&'static str> {
+    fn said(stored: &StoredSource, candidates: &[Candidate]) -> Vec<&'static str> {
         let word = |intent: &Intent| match intent {
             Intent::Insert { is_news: true, .. } => "news",
             Intent::Insert { .. } => "kept",

@@ -11,7 +11,7 @@ use super::prepare::Candidate;
 use super::read_error::ReadError;
 use crate::fetch::client::{Fetched, Meta};
 use crate::model::feed::RawFeed;
-use crate::model::source::{FetchState, PageMemory, Source};
+use crate::model::source::{FetchState, LearnedPage, Source};
 use crate::store::Lease;
 
 /// A refresh that is complete except for its unit of work.
@@ -20,14 +20,14 @@ pub struct PreparedRefresh {
     pub(super) state: FetchState,
     pub lease: Option<Lease>,
     pub(super) now: Timestamp,
-    pub(super) brought: Brought,
+    pub(super) brought: ReadOutcome,
 }
 
 impl PreparedRefresh {
     /// The number of entries that the unit of work has to process.
     pub fn weight(&self) -> usize {
         match &self.brought {
-            Brought::Document(document) => {
+            ReadOutcome::Document(document) => {
                 document.candidates.iter().filter(|candidate| candidate.cleaned.is_some()).count()
             }
             _ => 0,
@@ -36,7 +36,7 @@ impl PreparedRefresh {
 }
 
 /// The result of reading a source.
-pub(super) enum Brought {
+pub(super) enum ReadOutcome {
     /// With the Crawl-delay of robots.txt, in seconds.
     NotModified(Box<Meta>, Option<u64>),
     Document(Box<PreparedDocument>),
@@ -55,7 +55,7 @@ pub struct PreparedDocument {
     /// Pushed by a hub, so it says nothing about when to poll.
     pub(super) is_push: bool,
     /// What is remembered of the page's structure.
-    pub(super) page: PageMemory,
+    pub(super) page: LearnedPage,
     /// The selectors were learned again: entries that seem new may just have been missed before.
     pub(super) is_mended: bool,
 }
@@ -67,7 +67,7 @@ pub(super) struct RawDocument {
     pub(super) feed_url: Option<String>,
     pub(super) base: Url,
     pub(super) is_push: bool,
-    pub(super) page: PageMemory,
+    pub(super) page: LearnedPage,
     pub(super) is_mended: bool,
 }
 
@@ -76,7 +76,7 @@ impl RawDocument {
         mut feed: RawFeed,
         fetched: Fetched,
         feed_url: Option<String>,
-        page: PageMemory,
+        page: LearnedPage,
     ) -> RawDocument {
         feed.is_cut |= fetched.cut.is_some();
         feed.problems.extend(fetched.cut);
@@ -98,8 +98,8 @@ impl RawDocument {
         }
     }
 
-    pub(super) fn of_endpoint(endpoint: Endpoint, page: &PageMemory) -> RawDocument {
-        let page = PageMemory { way: Some(explore::way(endpoint.feed.format).to_owned()), ..page.clone() };
+    pub(super) fn of_endpoint(endpoint: Endpoint, page: &LearnedPage) -> RawDocument {
+        let page = LearnedPage { way: Some(explore::way(endpoint.feed.format).to_owned()), ..page.clone() };
         RawDocument::new(endpoint.feed, endpoint.fetched, Some(endpoint.url), page)
     }
 }

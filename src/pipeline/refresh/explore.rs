@@ -8,7 +8,7 @@ use url::Url;
 use super::extraction::extract_apart;
 use super::read_error::ReadError;
 use crate::extract::prose_date::DateRules;
-use crate::fetch::client::{Accept, Answer, Client, FetchError, Fetched};
+use crate::fetch::client::{Accept, Client, FetchError, FetchOutcome, Fetched};
 use crate::model::address::canonical_key;
 use crate::model::feed::{FeedFormat, RawEntry, RawFeed};
 use crate::model::source::Validators;
@@ -30,7 +30,7 @@ const LATEST_MIN: usize = 5;
 const STALE: SignedDuration = SignedDuration::from_hours(60 * 24);
 
 /// The entries that a page itself lists.
-pub struct Listed {
+pub struct PageEntries {
     /// Addresses, as keys.
     keys: HashSet<String>,
     /// Folded.
@@ -40,10 +40,15 @@ pub struct Listed {
     must_cover: bool,
 }
 
-impl Listed {
+impl PageEntries {
     /// What a listing lists.
-    pub fn of(listing: &RawFeed, must_cover: bool) -> Listed {
-        Listed { keys: keys_of(listing), titles: titles_of(listing), newest: newest(listing), must_cover }
+    pub fn of(listing: &RawFeed, must_cover: bool) -> PageEntries {
+        PageEntries {
+            keys: keys_of(listing),
+            titles: titles_of(listing),
+            newest: newest(listing),
+            must_cover,
+        }
     }
 
     /// Whether a document stands for the page: it holds nearly all of what both can hold, or, where it may be the feed of the whole
@@ -94,19 +99,20 @@ pub async fn explore(
     client: &Client,
     endpoints: &[String],
     page: &Url,
-    listed: Option<&Listed>,
+    listed: Option<&PageEntries>,
     rules: DateRules,
     now: Timestamp,
 ) -> anyhow::Result<Option<Endpoint>> {
     for endpoint in endpoints.iter().take(ENDPOINTS_MAX) {
         let Ok(url) = page.join(endpoint) else { continue };
-        let Ok(Answer::Document(fetched)) = client.get(&url, &Validators::default(), Accept::Feed, now).await
+        let Ok(FetchOutcome::Document(fetched)) =
+            client.get(&url, &Validators::default(), Accept::Feed, now).await
         else {
             continue;
         };
         let (fetched, result) = extract_apart(*fetched, rules).await?;
         let Ok(feed) = result else { continue };
-        let stands_for = |listed: &Listed| listed.is_covered_by(&feed);
+        let stands_for = |listed: &PageEntries| listed.is_covered_by(&feed);
         if !feed.entries.is_empty() && !is_of_comments(&feed) && listed.is_none_or(stands_for) {
             return Ok(Some(Endpoint { feed, fetched, url: url.to_string() }));
         }
@@ -161,8 +167,8 @@ async fn read_named(
         ReadError::NoFeed(format!("the page names a feed at \"{link}\", which is not a valid address"))
     })?;
     let fetched = match client.get(&url, &Validators::default(), Accept::Feed, now).await? {
-        Answer::Document(fetched) => *fetched,
-        Answer::NotModified(_) => {
+        FetchOutcome::Document(fetched) => *fetched,
+        FetchOutcome::NotModified(_) => {
             return Err(FetchError::Status { status: 304, retry_after_seconds: None }.into());
         }
     };

@@ -10,7 +10,7 @@ use crate::dedupe::sketch::{language_code, source_hash};
 use crate::model::key::KeyKind;
 use crate::model::keys::{EntryKey, StoryKey};
 use crate::model::sketch::Sketch;
-use crate::store::{KeyHolder, Moment, PostingBuffer, SlotPosting, StoreError, Unit, Write};
+use crate::store::{KeyHolder, PostingBuffer, SlotPosting, SnapshotVersion, StoreError, Unit, Write};
 
 /// Maximum number of entries that share an address: more indicate a front page.
 const HOLDERS_OF_KEY_MAX: usize = 50;
@@ -24,7 +24,7 @@ const STORIES_MAX: usize = 100_000;
 /// Look-ups of one unit of work, reused by the next if nothing is written in between.
 #[derive(Default)]
 pub struct LookupCache {
-    read: Option<Moment>,
+    read: Option<SnapshotVersion>,
     /// Stories of entries; `None` for deleted ones. Many features lead to the same entries.
     stories: HashMap<EntryKey, Option<StoryKey>>,
     /// Entries that were compared: the same ones are neighbours of many.

@@ -7,10 +7,10 @@ use std::sync::{MutexGuard, PoisonError};
 use anyhow::Context as _;
 use jiff::Timestamp;
 
-use super::decide::{self, Consequence, Intent, Stored};
-use super::document::{Brought, PreparedDocument, PreparedRefresh};
+use super::decide::{self, Intent, SourceDecision, StoredSource};
+use super::document::{PreparedDocument, PreparedRefresh, ReadOutcome};
 use super::index::{LookupCache, StoreIndex};
-use super::prepare::{Candidate, Cleaned, opening_of};
+use super::prepare::{Candidate, CleanedEntry, opening_of};
 use super::read_error::ReadError;
 use super::refresher::{Refresher, SourceOutcome, SourceReport};
 use crate::dedupe::place::{NewEntry, place};
@@ -20,7 +20,7 @@ use crate::model::keys::EntryKey;
 use crate::model::source::Source;
 use crate::model::story::Relation;
 use crate::normalize::entry::entry_id;
-use crate::store::{EntryPlacement, Features, Lease, Queue, StoreError, Unit, Write};
+use crate::store::{EntryPlacement, Features, Lease, LeasedResource, StoreError, Unit, Write};
 
 impl Refresher {
     /// Stores the results of several refreshes, and releases the leases that are done.
@@ -48,7 +48,7 @@ impl Refresher {
             let mut reports = Vec::with_capacity(prepared.len());
             let hosts: Vec<&str> =
                 prepared.iter().filter_map(|one| Some(one.lease.as_ref()?.id.as_str())).collect();
-            let held = unit.leases().held(Queue::Host, &hosts, self.store.worker())?;
+            let held = unit.leases().held(LeasedResource::Host, &hosts, self.store.worker())?;
             for one in prepared {
                 // If another process took the host over meanwhile, that process stores its own result.
                 let is_ours =
@@ -94,11 +94,11 @@ impl Refresher {
         prepared: &PreparedRefresh,
     ) -> anyhow::Result<SourceOutcome> {
         match &prepared.brought {
-            Brought::NotModified(meta, crawl_delay_seconds) => {
+            ReadOutcome::NotModified(meta, crawl_delay_seconds) => {
                 // Only a source with a hub can be pushed.
                 let is_pushed = prepared.state.hub.is_some()
                     && unit.subscriptions().is_pushed(&prepared.source.id, prepared.now)?;
-                let pace = self.pace(&prepared.source);
+                let pace = self.poll_bounds(&prepared.source);
                 let after = decide::after_not_modified(
                     &prepared.state,
                     meta,
@@ -110,8 +110,8 @@ impl Refresher {
                 follow(unit, &prepared.source, &after, prepared.now)?;
                 Ok(SourceOutcome::NotModified)
             }
-            Brought::Document(document) => self.keep_document(unit, index, prepared, document),
-            Brought::Failure(error) => self.keep_failure(unit, prepared, error),
+            ReadOutcome::Document(document) => self.keep_document(unit, index, prepared, document),
+            ReadOutcome::Failure(error) => self.keep_failure(unit, prepared, error),
         }
     }
 
@@ -125,7 +125,7 @@ impl Refresher {
             &prepared.source,
             &prepared.state,
             error,
-            self.pace(&prepared.source),
+            self.poll_bounds(&prepared.source),
             prepared.now,
         );
         follow(unit, &prepared.source, &after, prepared.now)?;
@@ -180,7 +180,7 @@ impl Refresher {
             let all: Vec<String> = document.candidates.iter().map(|one| one.key.clone()).collect();
             unit.intake().settle_events(&source.id, &all, now)?;
         }
-        let after = decide::after_document(&stored, document, announced, self.pace(source), now);
+        let after = decide::after_document(&stored, document, announced, self.poll_bounds(source), now);
         follow(unit, source, &after, now)?;
         Ok(SourceOutcome::Read { new, changed, unchanged: document.candidates.len() - new - changed, joined })
     }
@@ -191,7 +191,7 @@ impl Refresher {
         unit: &Unit<Write>,
         prepared: &PreparedRefresh,
         document: &PreparedDocument,
-    ) -> Result<Stored, StoreError> {
+    ) -> Result<StoredSource, StoreError> {
         let source = &prepared.source;
         let state = unit.sources().state(&source.id)?;
         // A changed address in the configuration means another document, for which the old state is meaningless.
@@ -202,11 +202,16 @@ impl Refresher {
         let is_pushed = state.hub.is_some() && unit.subscriptions().is_pushed(&source.id, prepared.now)?;
         let known_titles =
             if document.is_mended { unit.intake().known_items(&source.id)?.1 } else { HashSet::new() };
-        Ok(Stored { state, known, is_pushed, known_titles })
+        Ok(StoredSource { state, known, is_pushed, known_titles })
     }
 
-    fn update(&self, unit: &Unit<Write>, cleaned: &Cleaned, now: Timestamp) -> Result<EntryKey, StoreError> {
-        let Cleaned { entry, topics, keys, sketch, .. } = cleaned;
+    fn update(
+        &self,
+        unit: &Unit<Write>,
+        cleaned: &CleanedEntry,
+        now: Timestamp,
+    ) -> Result<EntryKey, StoreError> {
+        let CleanedEntry { entry, topics, keys, sketch, .. } = cleaned;
         // Labels take precedence.
         let label = unit.intake().label(&entry.id)?.map(|topics| self.classifier.labelled(&topics));
         unit.intake().update(entry, label.as_ref().unwrap_or(topics), &Features { keys, sketch }, now)
@@ -225,7 +230,7 @@ fn is_of_the_store(error: &anyhow::Error) -> bool {
 fn follow(
     unit: &Unit<Write>,
     source: &Source,
-    after: &Consequence,
+    after: &SourceDecision,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     if after.forgets_push {
@@ -247,11 +252,11 @@ struct Inserted {
 fn insert(
     unit: &Unit<Write>,
     index: &mut StoreIndex,
-    cleaned: &Cleaned,
+    cleaned: &CleanedEntry,
     is_news: bool,
     now: Timestamp,
 ) -> Result<Inserted, StoreError> {
-    let Cleaned { entry, topics, keys, sketch, .. } = cleaned;
+    let CleanedEntry { entry, topics, keys, sketch, .. } = cleaned;
     let intake = place(NewEntry { keys, sketch, opening: opening_of(entry) }, index)?;
     let (story, relation, reason) = match intake.decision() {
         None => (entry_id("story", &Identity::Guid(entry.id.clone())), Relation::First, None),

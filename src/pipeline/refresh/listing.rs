@@ -14,7 +14,7 @@ use crate::extract::{self, ExtractError, PageReading, PageRules};
 use crate::fetch::client::Fetched;
 use crate::model::address::{canonical_key, without_index};
 use crate::model::feed::{RawEntry, RawFeed};
-use crate::model::source::{PageMemory, Select, Source};
+use crate::model::source::{LearnedPage, Select, Source};
 use crate::support::text::fold;
 
 /// Canonical addresses and folded titles of a source's stored entries.
@@ -38,7 +38,7 @@ impl KnownItems {
 /// A listing as read.
 pub(super) struct ListingReading {
     pub feed: RawFeed,
-    pub memory: PageMemory,
+    pub memory: LearnedPage,
     /// The selectors were learned again in this reading: entries that seem new may be old.
     pub is_mended: bool,
 }
@@ -49,7 +49,7 @@ impl Refresher {
         &self,
         asked: &Url,
         source: &Source,
-        memory: &PageMemory,
+        memory: &LearnedPage,
         fetched: Fetched,
         rules: &PageRules,
         now: Timestamp,
@@ -71,7 +71,7 @@ impl Refresher {
     async fn read_listing_there(
         &self,
         source: &Source,
-        memory: &PageMemory,
+        memory: &LearnedPage,
         fetched: Fetched,
         rules: &PageRules,
         now: Timestamp,
@@ -107,7 +107,7 @@ impl Refresher {
         let is_better =
             mined.feed.entries.len() > reading.feed.entries.len() || known.knows(&reading.feed) < recognised;
         if recognised >= wanted && is_better {
-            return Ok((mend(source, memory, select, mined, now), fetched));
+            return Ok((relearn_selectors(source, memory, select, mined, now), fetched));
         }
         if !reading.feed.entries.is_empty() {
             return Ok((keep(memory, reading), fetched));
@@ -162,7 +162,7 @@ fn dated(feed: &RawFeed) -> usize {
 }
 
 /// Whether a reading collapsed: no entries, fewer than a third of before, one title for all, or no dates where there were some.
-fn has_collapsed(feed: &RawFeed, memory: &PageMemory) -> bool {
+fn has_collapsed(feed: &RawFeed, memory: &LearnedPage) -> bool {
     let count = feed.entries.len();
     let titles: HashSet<&str> = feed
         .entries
@@ -177,14 +177,14 @@ fn has_collapsed(feed: &RawFeed, memory: &PageMemory) -> bool {
     count == 0 || few || same_titles || no_dates
 }
 
-fn keep(memory: &PageMemory, reading: PageReading) -> ListingReading {
+fn keep(memory: &LearnedPage, reading: PageReading) -> ListingReading {
     let (count, dated) = if reading.feed.entries.is_empty() {
         (memory.count, memory.dated)
     } else {
         (reading.feed.entries.len(), dated(&reading.feed))
     };
     let memory =
-        PageMemory { count, dated, way: reading.way.map(|way| way.name().to_owned()), ..memory.clone() };
+        LearnedPage { count, dated, way: reading.way.map(|way| way.name().to_owned()), ..memory.clone() };
     ListingReading { feed: reading.feed, memory, is_mended: false }
 }
 
@@ -201,7 +201,7 @@ fn with_details(mut reading: PageReading, mined: PageReading) -> PageReading {
 }
 
 /// The first reading without selectors: what was found is stored as learned.
-fn learn(source: &Source, memory: &PageMemory, reading: PageReading) -> ListingReading {
+fn learn(source: &Source, memory: &LearnedPage, reading: PageReading) -> ListingReading {
     let learned = reading.select.clone();
     let mut listing = keep(memory, reading);
     listing.memory.learned = learned;
@@ -209,9 +209,9 @@ fn learn(source: &Source, memory: &PageMemory, reading: PageReading) -> ListingR
     listing
 }
 
-fn mend(
+fn relearn_selectors(
     source: &Source,
-    memory: &PageMemory,
+    memory: &LearnedPage,
     old: Option<Select>,
     mined: PageReading,
     now: Timestamp,

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
-use super::document::{Brought, PreparedRefresh, RawDocument};
+use super::document::{PreparedRefresh, RawDocument, ReadOutcome};
 use super::read_error::ReadError;
 use super::refresher::{Refresher, SourceOutcome};
 use crate::bounces::imap;
 use crate::extract;
 use crate::fetch::client::Meta;
 use crate::model::feed::{FeedFormat, RawEntry, RawFeed};
-use crate::model::source::{FetchState, PageMemory, Source};
+use crate::model::source::{FetchState, LearnedPage, Source};
 
 /// Mail that came earlier is not looked at.
 const MAIL_AGE_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -80,7 +80,7 @@ impl Refresher {
         let state = self.store.read(|r| r.sources().state(&source.id))?;
         let url = source.url.to_string();
         let state = if state.url == url { state } else { FetchState { url, ..FetchState::default() } };
-        let brought = Brought::Document(Box::new(document));
+        let brought = ReadOutcome::Document(Box::new(document));
         let id = source.id.clone();
         let prepared = PreparedRefresh { source, state, lease: None, now, brought };
         let reports = self.keep(&[prepared], &[])?;
@@ -112,7 +112,7 @@ fn of_mail(entries: Vec<RawEntry>, base: &Url, is_push: bool) -> RawDocument {
         feed_url: None,
         base: base.clone(),
         is_push,
-        page: PageMemory { way: Some("mail".to_owned()), ..PageMemory::default() },
+        page: LearnedPage { way: Some("mail".to_owned()), ..LearnedPage::default() },
         is_mended: false,
     }
 }

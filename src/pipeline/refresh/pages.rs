@@ -8,15 +8,15 @@ use url::Url;
 
 use super::document::RawDocument;
 use super::extraction::document;
-use super::prepare::Listed;
+use super::prepare::ListedEntry;
 use super::read_error::ReadError;
 use super::refresher::Refresher;
-use super::wanted::elsewhere;
+use super::wanted::reject_detour;
 use crate::extract::article::Article;
 use crate::extract::page::ItemPage;
 use crate::extract::prose_date::DateRules;
 use crate::extract::{self, ExtractError, PageRules};
-use crate::fetch::client::{Accept, Answer, FetchError};
+use crate::fetch::client::{Accept, FetchError, FetchOutcome};
 use crate::fetch::robots::Robots;
 use crate::model::feed::{FeedFormat, Link, RawEntry, RawText};
 use crate::model::source::{DateFrom, FetchState, Source, Validators};
@@ -78,7 +78,7 @@ impl Refresher {
         validators: &Validators,
         budget: &mut PageBudget,
         now: Timestamp,
-    ) -> Result<Answer, ReadError> {
+    ) -> Result<FetchOutcome, ReadError> {
         let host = || url.host_str().unwrap_or_default().to_owned();
         let robots = self.robots(url, now).await?;
         self.check_robots(&robots, url, budget)?;
@@ -96,7 +96,7 @@ impl Refresher {
         if let Some(renderer) = self.renderer.as_ref().filter(|_| budget.is_rendered(url)) {
             // The renderer's request to the page's host is one of ours.
             let _place = self.client.place(url).await;
-            return Ok(Answer::Document(Box::new(renderer.render(url, now).await?)));
+            return Ok(FetchOutcome::Document(Box::new(renderer.render(url, now).await?)));
         }
         Ok(self.client.get(url, validators, Accept::Page, now).await?)
     }
@@ -168,7 +168,7 @@ impl Refresher {
             now + SignedDuration::from_secs(seconds.clamp(ROBOTS_SECONDS_MIN, ROBOTS_SECONDS_MAX) as i64)
         };
         Ok(match self.client.get(&address, &Validators::default(), Accept::Robots, now).await {
-            Ok(Answer::Document(file)) => {
+            Ok(FetchOutcome::Document(file)) => {
                 let expires = until(file.meta.fresh_seconds.unwrap_or(ROBOTS_SECONDS_MAX));
                 RobotsFile { text: Some(String::from_utf8_lossy(&file.bytes).into_owned()), expires }
             }
@@ -179,7 +179,7 @@ impl Refresher {
                 | FetchError::Redirects { .. }
                 | FetchError::BadRedirect { .. },
             )
-            | Ok(Answer::NotModified(_)) => {
+            | Ok(FetchOutcome::NotModified(_)) => {
                 RobotsFile { text: Some(String::new()), expires: until(ROBOTS_SECONDS_MAX) }
             }
             // "Unreachable": nothing is allowed, unless a recent version is stored. Requested again at the next poll.
@@ -220,14 +220,14 @@ impl Refresher {
             }
             let Ok(url) = Url::parse(&next) else { break };
             let page = match self.get_page(&url, &Validators::default(), budget, now).await {
-                Ok(Answer::Document(page)) => {
+                Ok(FetchOutcome::Document(page)) => {
                     let rules = rules.clone();
                     tokio::task::spawn_blocking(move || extract::read_page(document(&page), &rules))
                         .await
                         .map_err(anyhow::Error::from)?
                         .map(|page| page.feed)
                 }
-                Ok(Answer::NotModified(_)) => break,
+                Ok(FetchOutcome::NotModified(_)) => break,
                 Err(ReadError::Internal(error)) => return Err(error.into()),
                 Err(error) => {
                     found.feed.problems.push(format!("the next page {url} was not read: {error}"));
@@ -247,11 +247,11 @@ impl Refresher {
         &self,
         source: &Source,
         mut found: RawDocument,
-        listed: Vec<Listed>,
+        listed: Vec<ListedEntry>,
         rules: DateRules,
         budget: &mut PageBudget,
         now: Timestamp,
-    ) -> Result<(RawDocument, Vec<Listed>), ReadError> {
+    ) -> Result<(RawDocument, Vec<ListedEntry>), ReadError> {
         let is_wanted = source.date_from == DateFrom::Item || source.has_full_text;
         // A card without a title has one on its own page, and so has an address in a sitemap.
         let is_sitemap = found.feed.format == FeedFormat::Sitemap;
@@ -261,7 +261,7 @@ impl Refresher {
             return Ok((found, listed));
         }
         let mut left = ITEM_PAGES_MAX;
-        let mut done: Vec<Listed> = Vec::with_capacity(listed.len());
+        let mut done: Vec<ListedEntry> = Vec::with_capacity(listed.len());
         for mut listed in listed {
             let url = listed
                 .raw
@@ -310,10 +310,10 @@ impl Refresher {
         now: Timestamp,
     ) -> Result<Article, ReadError> {
         match self.get_page(url, &Validators::default(), budget, now).await? {
-            Answer::Document(page) => {
-                elsewhere(url, &page.url)?;
+            FetchOutcome::Document(page) => {
+                reject_detour(url, &page.url)?;
                 let task = move || {
-                    if let Some(reason) = extract::stand_in(document(&page)) {
+                    if let Some(reason) = extract::error_page_reason(document(&page)) {
                         return Err(ExtractError::Wall(reason));
                     }
                     Ok(match has_full_text {
@@ -326,7 +326,7 @@ impl Refresher {
                 };
                 Ok(tokio::task::spawn_blocking(task).await.map_err(anyhow::Error::from)??)
             }
-            Answer::NotModified(_) => Ok(Article::default()),
+            FetchOutcome::NotModified(_) => Ok(Article::default()),
         }
     }
 }

@@ -6,16 +6,16 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 use url::Url;
 
-use super::visits::{self, Recognised};
+use super::visits::{self, RecognisedEntry};
 use crate::classify::Classifier;
 use crate::dedupe::grams::Opening;
-use crate::dedupe::keys::{self, Names, further_identities};
+use crate::dedupe::keys::{self, EntryNames, further_identities};
 use crate::dedupe::sketch::{LINKS_MAX, SketchInput, sketch};
 use crate::extract::boilerplate;
 use crate::model::address::canonical_key;
 use crate::model::entry::{Entry, Identity, StoredSummary};
 use crate::model::feed::{RawEntry, RawText};
-use crate::model::filter::Verdict;
+use crate::model::filter::RuleOutcome;
 use crate::model::key::Key;
 use crate::model::sketch::Sketch;
 use crate::model::source::Source;
@@ -27,7 +27,7 @@ use crate::support::text::fold;
 
 /// An entry as listed by the source, with the identity it is recognised by. The fingerprint covers what is listed, before the
 /// item's own page adds to it.
-pub struct Listed {
+pub struct ListedEntry {
     pub raw: RawEntry,
     pub identity: Identity,
     pub key: String,
@@ -41,11 +41,11 @@ pub struct Candidate {
     pub key: String,
     pub fingerprint: String,
     /// `None` if it was stored and unchanged when looked up, and need not be processed.
-    pub cleaned: Option<Box<Cleaned>>,
+    pub cleaned: Option<Box<CleanedEntry>>,
 }
 
 /// What is stored of an entry if it is new or changed.
-pub struct Cleaned {
+pub struct CleanedEntry {
     pub entry: Entry,
     pub topics: Vec<TopicMatch>,
     pub keys: Vec<Key>,
@@ -120,7 +120,7 @@ impl Recogniser {
         let found = visits::recognise(&self.entries, &recent);
         let is_found = |key: &String| found.iter().any(|one| one.key == *key);
         recent.retain(|(key, _)| is_found(key));
-        for Recognised { at, key, fingerprint } in found {
+        for RecognisedEntry { at, key, fingerprint } in found {
             self.own[at] = Identity::from_key(&key);
             self.fingerprints[at] = fingerprint;
             self.keys[at] = key;
@@ -155,19 +155,19 @@ impl Recogniser {
 
     /// Returns each entry once. `known` is what is stored under all their possible identities. An identifier or address that
     /// several different entries of the document share, or that belonged to another entry before, does not suffice as identity.
-    pub fn recognise(self, known: &HashMap<String, StoredSummary>) -> Vec<Listed> {
+    pub fn recognise(self, known: &HashMap<String, StoredSummary>) -> Vec<ListedEntry> {
         let mut groups: HashMap<&str, Vec<usize>> = HashMap::new();
         self.keys.iter().enumerate().for_each(|(at, key)| groups.entry(key).or_default().push(at));
         let recognised = |at: usize| self.recognised_by(at, &groups[self.keys[at].as_str()], known);
         let identities: Vec<Identity> = (0..self.entries.len()).map(recognised).collect();
-        let mut listed: Vec<Listed> = Vec::with_capacity(self.entries.len());
+        let mut listed: Vec<ListedEntry> = Vec::with_capacity(self.entries.len());
         let mut seen: HashSet<String> = HashSet::new();
         for ((raw, identity), fingerprint) in self.entries.into_iter().zip(identities).zip(self.fingerprints)
         {
             let key = identity.key();
             if seen.insert(key.clone()) {
                 let is_same = known.get(&key).is_some_and(|known| known.fingerprint == fingerprint);
-                listed.push(Listed { raw, identity, key, fingerprint, is_same });
+                listed.push(ListedEntry { raw, identity, key, fingerprint, is_same });
             }
         }
         listed
@@ -202,12 +202,13 @@ impl Recogniser {
             Some(stored) => keys::is_reused(raw, stored),
             None => is_shared,
         };
-        if is_taken { telling(raw, further, &others, stored) } else { None }.unwrap_or_else(|| own.clone())
+        if is_taken { distinguishing_identity(raw, further, &others, stored) } else { None }
+            .unwrap_or_else(|| own.clone())
     }
 }
 
 /// The first further identity that distinguishes the entry from the others and from the known one, or else its last one.
-fn telling(
+fn distinguishing_identity(
     raw: &RawEntry,
     further: &[Option<Identity>; 4],
     others: &[&[Option<Identity>; 4]],
@@ -245,19 +246,19 @@ pub struct Preparation<'a> {
 
 impl Preparation<'_> {
     /// Cleans what is not known to be the same.
-    pub fn prepare(&self, mut listed: Vec<Listed>) -> Vec<Candidate> {
+    pub fn prepare(&self, mut listed: Vec<ListedEntry>) -> Vec<Candidate> {
         // Fingerprints are of what was listed: it does not matter to them what the entries of a document have in common.
         if listed.iter().any(|listed| !listed.is_same) {
             boilerplate::strip(&mut listed.iter_mut().map(|listed| &mut listed.raw).collect::<Vec<_>>());
         }
-        let candidate = |listed: Listed| {
+        let candidate = |listed: ListedEntry| {
             let cleaned = (!listed.is_same).then(|| Box::new(self.clean(&listed)));
             Candidate { key: listed.key, fingerprint: listed.fingerprint, cleaned }
         };
         listed.into_iter().map(candidate).collect()
     }
 
-    fn clean(&self, listed: &Listed) -> Cleaned {
+    fn clean(&self, listed: &ListedEntry) -> CleanedEntry {
         // The configuration takes precedence over a template that says "en" on every page.
         let language = self.source.language.as_deref().or(self.language);
         let context = Context {
@@ -273,16 +274,16 @@ impl Preparation<'_> {
         let tags: Vec<String> = entry.tags.iter().chain(&self.source.tags).cloned().collect();
         let topics = self.classifier.classify(&entry.title, &entry.summary, &tags, entry.language.as_deref());
         let dropped_by = match self.source.filter.verdict(&entry, &topics) {
-            Verdict::Dropped(rule) => Some(rule.to_string()),
+            RuleOutcome::Dropped(rule) => Some(rule.to_string()),
             _ => None,
         };
-        Cleaned { keys: keys_of(&entry), sketch: sketch_of(&entry, self.now), entry, topics, dropped_by }
+        CleanedEntry { keys: keys_of(&entry), sketch: sketch_of(&entry, self.now), entry, topics, dropped_by }
     }
 }
 
 /// The keys of a normalized entry.
 pub fn keys_of(entry: &Entry) -> Vec<Key> {
-    keys::keys(&Names::of(entry))
+    keys::keys(&EntryNames::of(entry))
 }
 
 /// How an entry begins, to be compared across languages.

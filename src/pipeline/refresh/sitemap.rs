@@ -11,9 +11,9 @@ use super::extraction::document;
 use super::read_error::ReadError;
 use super::refresher::Refresher;
 use crate::extract::{self, ExtractError, Sitemap};
-use crate::fetch::client::{Accept, Answer, Fetched};
+use crate::fetch::client::{Accept, FetchOutcome, Fetched};
 use crate::model::feed::{FeedFormat, RawEntry, RawFeed};
-use crate::model::source::{PageMemory, Source, Validators};
+use crate::model::source::{LearnedPage, Source, Validators};
 
 /// Addresses taken of a sitemap: as many as there are pages that one refresh may ask for.
 const ADDRESSES_MAX: usize = super::pages::ITEM_PAGES_MAX;
@@ -59,15 +59,15 @@ impl Refresher {
         let (entries, problem) = newest(entries, source);
         feed.entries = entries;
         feed.problems.extend(problem);
-        let page = PageMemory { way: Some("sitemap".to_owned()), ..PageMemory::default() };
+        let page = LearnedPage { way: Some("sitemap".to_owned()), ..LearnedPage::default() };
         Ok(RawDocument::new(feed, fetched, None, page))
     }
 
     async fn read_part(&self, index: &Url, link: &str, now: Timestamp) -> Result<Sitemap, ReadError> {
         let url = index.join(link).map_err(|_| ReadError::NoFeed("its address is not valid".into()))?;
         let fetched = match self.client.get(&url, &Validators::default(), Accept::Feed, now).await? {
-            Answer::Document(fetched) => *fetched,
-            Answer::NotModified(_) => return Ok(Sitemap::default()),
+            FetchOutcome::Document(fetched) => *fetched,
+            FetchOutcome::NotModified(_) => return Ok(Sitemap::default()),
         };
         let is_cut = fetched.cut.is_some();
         let sitemap = read_apart(fetched).await?.1?;
@@ -111,7 +111,7 @@ fn newest(entries: Vec<RawEntry>, source: &Source) -> (Vec<RawEntry>, Option<Str
     let is_story = |entry: &RawEntry| {
         let Some(url) = entry.url().and_then(|url| Url::parse(url).ok()) else { return false };
         let is_list = url.query().is_none() && parents.contains(&place(&url));
-        !is_list && !is_file(&url) && source.filter.lets_through(url.as_str())
+        !is_list && !is_file(&url) && source.filter.accepts_url(url.as_str())
     };
     let mut entries: Vec<RawEntry> = entries.into_iter().filter(is_story).collect();
     entries.retain(|entry| entry.url().is_some_and(|url| seen.insert(url.to_owned())));

@@ -16,7 +16,7 @@ const DATED_MIN: usize = 2;
 
 /// An entry that is stored under another identity than it bears.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Recognised {
+pub(super) struct RecognisedEntry {
     /// Its position in the document.
     pub at: usize,
     /// The key of the identity that it is stored under.
@@ -26,10 +26,10 @@ pub(super) struct Recognised {
 }
 
 /// What an entry is recognised by: a part of its address, its folded title, its date in seconds.
-type Feature = (String, String, Option<i64>);
+type MatchKey = (String, String, Option<i64>);
 
 /// All that an entry may be recognised by. An event's date is that on which it begins.
-struct Features<'a> {
+struct MatchFields<'a> {
     url: Option<&'a str>,
     title: String,
     date: Option<i64>,
@@ -37,7 +37,7 @@ struct Features<'a> {
 
 /// Which parts of a feature have to agree, in the order in which they are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Grain {
+enum MatchPrecision {
     All,
     /// The place has the value in its path.
     TitleAndDate,
@@ -45,17 +45,17 @@ enum Grain {
     PlaceAndTitle,
 }
 
-impl Grain {
+impl MatchPrecision {
     /// What has to agree; `None` where a part is missing.
-    fn of(self, features: Features) -> Option<Feature> {
-        let Features { url, title, date } = features;
+    fn of(self, features: MatchFields) -> Option<MatchKey> {
+        let MatchFields { url, title, date } = features;
         let place =
             || url.map_or("", |url| url.split(['?', '#']).next().unwrap_or(url).trim_end_matches('/'));
         Some(match self {
             _ if title.trim().is_empty() => return None,
-            Grain::All => (place().to_owned(), title, date),
-            Grain::TitleAndDate => (String::new(), title, Some(date?)),
-            Grain::PlaceAndTitle => (url?.to_owned(), title, None),
+            MatchPrecision::All => (place().to_owned(), title, date),
+            MatchPrecision::TitleAndDate => (String::new(), title, Some(date?)),
+            MatchPrecision::PlaceAndTitle => (url?.to_owned(), title, None),
         })
     }
 
@@ -63,27 +63,31 @@ impl Grain {
     fn is_sure(self, found: usize, dated: usize, listed: usize) -> bool {
         let is_most = found >= DATELESS_MIN && found * 2 > listed;
         match self {
-            Grain::All => dated >= DATED_MIN || dated == listed || is_most,
-            Grain::TitleAndDate => is_most,
-            Grain::PlaceAndTitle => is_most || found == listed && found >= DATED_MIN,
+            MatchPrecision::All => dated >= DATED_MIN || dated == listed || is_most,
+            MatchPrecision::TitleAndDate => is_most,
+            MatchPrecision::PlaceAndTitle => is_most || found == listed && found >= DATED_MIN,
         }
     }
 }
 
 /// Finds the stored entries of a document of which none is known by its own identity. `recent` are the source's latest entries by
 /// their keys, the newest first.
-pub(super) fn recognise(entries: &[RawEntry], recent: &[(String, StoredSummary)]) -> Vec<Recognised> {
-    let grains = [Grain::All, Grain::TitleAndDate, Grain::PlaceAndTitle];
+pub(super) fn recognise(entries: &[RawEntry], recent: &[(String, StoredSummary)]) -> Vec<RecognisedEntry> {
+    let grains = [MatchPrecision::All, MatchPrecision::TitleAndDate, MatchPrecision::PlaceAndTitle];
     let mut found = grains.into_iter().map(|grain| recognise_by(grain, entries, recent));
     found.find(|found| !found.is_empty()).unwrap_or_default()
 }
 
-fn recognise_by(grain: Grain, entries: &[RawEntry], recent: &[(String, StoredSummary)]) -> Vec<Recognised> {
-    let listed: Vec<Option<Feature>> = entries.iter().map(|raw| grain.of(features_of(raw)?)).collect();
-    let mut counts: HashMap<&Feature, usize> = HashMap::new();
+fn recognise_by(
+    grain: MatchPrecision,
+    entries: &[RawEntry],
+    recent: &[(String, StoredSummary)],
+) -> Vec<RecognisedEntry> {
+    let listed: Vec<Option<MatchKey>> = entries.iter().map(|raw| grain.of(features_of(raw)?)).collect();
+    let mut counts: HashMap<&MatchKey, usize> = HashMap::new();
     listed.iter().flatten().for_each(|feature| *counts.entry(feature).or_default() += 1);
     // Of several, the oldest: where a visit was stored before it was known as one.
-    let stored: HashMap<Feature, usize> = recent
+    let stored: HashMap<MatchKey, usize> = recent
         .iter()
         .enumerate()
         .filter_map(|(at, (_, stored))| {
@@ -103,11 +107,11 @@ fn recognise_by(grain: Grain, entries: &[RawEntry], recent: &[(String, StoredSum
     }
     let varying: BTreeSet<String> = found
         .iter()
-        .flat_map(|(at, known)| differing(entries[*at].url(), recent[*known].1.url.as_deref()))
+        .flat_map(|(at, known)| differing_parameters(entries[*at].url(), recent[*known].1.url.as_deref()))
         .collect();
     found
         .into_iter()
-        .map(|(at, known)| Recognised {
+        .map(|(at, known)| RecognisedEntry {
             at,
             key: recent[known].0.clone(),
             fingerprint: fingerprint(&without(&entries[at], &varying)),
@@ -115,7 +119,7 @@ fn recognise_by(grain: Grain, entries: &[RawEntry], recent: &[(String, StoredSum
         .collect()
 }
 
-fn features_of(raw: &RawEntry) -> Option<Features<'_>> {
+fn features_of(raw: &RawEntry) -> Option<MatchFields<'_>> {
     Some(features(raw.url(), &raw.title.as_ref()?.value, day_of(raw)))
 }
 
@@ -125,9 +129,9 @@ fn day_of(raw: &RawEntry) -> Option<Timestamp> {
     begin.or_else(|| raw.date())
 }
 
-fn features<'a>(url: Option<&'a str>, title: &str, date: Option<Timestamp>) -> Features<'a> {
+fn features<'a>(url: Option<&'a str>, title: &str, date: Option<Timestamp>) -> MatchFields<'a> {
     let url = url.and_then(|url| url.split_once("://")).map(|(_, rest)| rest);
-    Features { url, title: fold(title), date: date.map(Timestamp::as_second) }
+    MatchFields { url, title: fold(title), date: date.map(Timestamp::as_second) }
 }
 
 fn parameters(url: &str) -> impl Iterator<Item = (&str, &str)> {
@@ -136,7 +140,7 @@ fn parameters(url: &str) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// The parameters that two addresses have with different values.
-fn differing(one: Option<&str>, other: Option<&str>) -> Vec<String> {
+fn differing_parameters(one: Option<&str>, other: Option<&str>) -> Vec<String> {
     let (one, other) = (one.unwrap_or_default(), other.unwrap_or_default());
     let differs = |(name, value): &(&str, &str)| {
         parameters(other).any(|(known, stored)| known == *name && stored != *value)
@@ -207,8 +211,9 @@ mod tests {
             let again = recognise(&poll("c3", date), &recent(&poll("a1", date)));
             assert_eq!(first.len(), 3);
             assert_eq!(first[1].key, "https://x.org/a?id=1&v=b2");
-            let prints =
-                |found: &[Recognised]| found.iter().map(|one| one.fingerprint.clone()).collect::<Vec<_>>();
+            let prints = |found: &[RecognisedEntry]| {
+                found.iter().map(|one| one.fingerprint.clone()).collect::<Vec<_>>()
+            };
             assert_eq!(prints(&first), prints(&again), "no edit");
         }
     }

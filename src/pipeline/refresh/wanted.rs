@@ -9,45 +9,48 @@ use crate::fetch::client::Fetched;
 use crate::model::feed::FeedFormat;
 use crate::model::source::Source;
 
+/// Parts of the addresses of login pages.
+const LOGIN: [&str; 19] = [
+    "login",
+    "log-in",
+    "signin",
+    "sign-in",
+    "sign_in",
+    "wp-login",
+    "sso",
+    "auth",
+    "authenticate",
+    "authorize",
+    "connexion",
+    "se-connecter",
+    "identification",
+    "iniciar-sesion",
+    "acceso",
+    "anmelden",
+    "accedi",
+    "entrar",
+    "inloggen",
+];
+/// Parts of the addresses of pages that stand in for a site that is being worked on.
+const CLOSED: [&str; 14] = [
+    "maintenance",
+    "mantenimiento",
+    "wartung",
+    "manutencao",
+    "manutenzione",
+    "manteniment",
+    "onderhoud",
+    "under-maintenance",
+    "site-maintenance",
+    "unavailable",
+    "coming-soon",
+    "under-construction",
+    "site-offline",
+    "travaux",
+];
+
 /// Rejects redirects that are not an answer: to a login, or to a maintenance page.
-pub(super) fn elsewhere(asked: &Url, found: &Url) -> Result<(), ReadError> {
-    const LOGIN: [&str; 19] = [
-        "login",
-        "log-in",
-        "signin",
-        "sign-in",
-        "sign_in",
-        "wp-login",
-        "sso",
-        "auth",
-        "authenticate",
-        "authorize",
-        "connexion",
-        "se-connecter",
-        "identification",
-        "iniciar-sesion",
-        "acceso",
-        "anmelden",
-        "accedi",
-        "entrar",
-        "inloggen",
-    ];
-    const CLOSED: [&str; 14] = [
-        "maintenance",
-        "mantenimiento",
-        "wartung",
-        "manutencao",
-        "manutenzione",
-        "manteniment",
-        "onderhoud",
-        "under-maintenance",
-        "site-maintenance",
-        "unavailable",
-        "coming-soon",
-        "under-construction",
-        "site-offline",
-        "travaux",
-    ];
+pub(super) fn reject_detour(asked: &Url, found: &Url) -> Result<(), ReadError> {
     let parts = |url: &Url| -> Vec<String> {
         let part = |part: &str| part.split('.').next().unwrap_or(part).to_ascii_lowercase();
         url.path().split('/').filter(|part| !part.is_empty()).map(part).collect()
@@ -109,8 +112,8 @@ mod tests {
             ("/news/", true),
             ("/en/news/login-to-the-city-archive", true),
         ] {
-            assert_eq!(elsewhere(&url("/news"), &url(to)).is_ok(), is_answer, "{to}");
+            assert_eq!(reject_detour(&url("/news"), &url(to)).is_ok(), is_answer, "{to}");
         }
-        assert!(elsewhere(&url("/maintenance/news"), &url("/maintenance/news/")).is_ok());
+        assert!(reject_detour(&url("/maintenance/news"), &url("/maintenance/news/")).is_ok());
     }
 }

@@ -152,7 +152,7 @@ pub struct HubContext<'a> {
 ///
 /// # Errors
 /// When the store fails; a subscriber that does not answer is tried again later.
-pub async fn tell(
+pub async fn announce(
     store: &Store,
     client: &Client,
     hub_context: HubContext<'_>,

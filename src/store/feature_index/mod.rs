@@ -29,7 +29,7 @@ use crate::model::keys::EntryKey;
 pub(super) use self::postings::EntryMark;
 pub use self::postings::{PostingBuffer, SlotPosting};
 use self::segment::{LAST_ENTRY, RECORDS_USED, Segment};
-use self::segment_files::{SIZES, SegmentFiles, Sizes};
+use self::segment_files::{SIZES, SegmentFiles, SegmentSizes};
 use self::slot::{ANCHOR_BIT, DayRange, anchor_feature, day_mark, slot, span};
 
 /// Number of features looked up together, so that their cache lines are fetched concurrently: 16 KiB of lines, half of a typical
@@ -62,7 +62,7 @@ impl FeatureIndex {
         FeatureIndex::with(folder, store_id, &boot, SIZES)
     }
 
-    fn with(folder: &Path, store_id: &str, boot: &str, sizes: Sizes) -> io::Result<FeatureIndex> {
+    fn with(folder: &Path, store_id: &str, boot: &str, sizes: SegmentSizes) -> io::Result<FeatureIndex> {
         let files = SegmentFiles::open(folder, store_id, boot, sizes)?;
         Ok(FeatureIndex { files, lookups: Cell::new(0), releases: Cell::new(0) })
     }
@@ -147,7 +147,7 @@ impl FeatureIndex {
         let anchors: Vec<u32> =
             anchors.iter().map(|anchor| anchor_feature(*anchor, span(mark.day))).collect();
         for (features, kind) in [(text_features, 0), (&anchors, u64::from(ANCHOR_BIT))] {
-            segment.warm(features.iter().copied());
+            segment.prefetch(features.iter().copied());
             features.iter().for_each(|feature| {
                 segment.put_posting(slot(*feature, day_mark(mark.day), place) | kind, place, || Some(*mark))
             });
@@ -274,7 +274,7 @@ mod tests {
         }
     }
 
-    const SMALL: Sizes = Sizes { slots_first: 1 << 11, slots_max: 1 << 13, largest_max: 3 };
+    const SMALL: SegmentSizes = SegmentSizes { slots_first: 1 << 11, slots_max: 1 << 13, largest_max: 3 };
 
     fn open(folder: &Path) -> FeatureIndex {
         FeatureIndex::with(folder, "one", "boot", SMALL).unwrap()

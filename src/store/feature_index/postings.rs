@@ -40,14 +40,14 @@ pub struct PostingBuffer {
     /// candidate slots, record places, and the number of places for each feature.
     pub(super) open: Vec<u32>,
     pub(super) asked: Vec<(u32, u32)>,
-    pub(super) seen: Vec<Seen>,
+    pub(super) seen: Vec<SlotMatch>,
     pub(super) places: Vec<u32>,
     pub(super) found: Vec<(u32, usize)>,
 }
 
 /// A slot that may hold one of the features looked up, and which one.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Seen {
+pub(super) struct SlotMatch {
     pub(super) at: u32,
     pub(super) feature: u32,
     pub(super) slot: u32,

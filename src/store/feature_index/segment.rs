@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use memmap2::{MmapOptions, MmapRaw, UncheckedAdvice};
 
-use super::postings::{EntryMark, MANY, PostingBuffer, Seen, SlotPosting};
+use super::postings::{EntryMark, MANY, PostingBuffer, SlotMatch, SlotPosting};
 use super::slot::{
     ANCHOR_BIT, DAY_MARKS, DayRange, KEY_MARK, MANY_MARK, NO_DAY_MARK, PLACES_MAX, anchor_feature, day_mark,
-    feature_of, first_like, home, key_feature, like, many_slot, mark_of, place_of, slot, span, tag,
+    feature_of, first_like, home_word, key_feature, like, many_slot, mark_of, place_of, slot, span, tag,
 };
 use crate::model::keys::EntryKey;
 use crate::model::sketch::NO_DAY;
@@ -201,7 +201,7 @@ impl Segment {
     /// Calls `call` for each slot whose tag matches a feature, until it returns `false`. Returns the first free slot after them.
     pub(super) fn walk(&self, feature: u32, mut call: impl FnMut(usize) -> bool) -> Option<usize> {
         let tags = self.tags();
-        let mut at = home(feature, tags.len());
+        let mut at = home_word(feature, tags.len());
         for _ in 0..WORDS_OF_FEATURE_MAX.min(tags.len()) {
             let word = tags[at].load(Relaxed);
             let mut found = like(word, tag(feature));
@@ -231,10 +231,10 @@ impl Segment {
     }
 
     /// Touches the tag words of features so that their cache misses overlap.
-    pub(super) fn warm(&self, features: impl Iterator<Item = u32>) {
+    pub(super) fn prefetch(&self, features: impl Iterator<Item = u32>) {
         let tags = self.tags();
         std::hint::black_box(
-            features.fold(0, |seen, feature| seen ^ tags[home(feature, tags.len())].load(Relaxed)),
+            features.fold(0, |seen, feature| seen ^ tags[home_word(feature, tags.len())].load(Relaxed)),
         );
     }
 
@@ -255,11 +255,11 @@ impl Segment {
     pub(super) fn read(&self, features: &[u32], days: DayRange, out: &mut PostingBuffer) {
         let PostingBuffer { all, row, counts, open, asked, seen, places, found } = out;
         self.ask(features, days, open, asked);
-        self.warm(asked.iter().map(|(_, feature)| *feature));
+        self.prefetch(asked.iter().map(|(_, feature)| *feature));
         seen.clear();
         for (at, feature) in asked.iter() {
             self.walk(*feature, |slot| {
-                seen.push(Seen { at: *at, feature: *feature, slot: slot as u32 });
+                seen.push(SlotMatch { at: *at, feature: *feature, slot: slot as u32 });
                 true
             });
         }
@@ -450,7 +450,7 @@ impl Segment {
     }
 
     /// Number of records and slots of live entries.
-    pub(super) fn live(&self) -> (usize, usize) {
+    pub(super) fn live_counts(&self) -> (usize, usize) {
         let records = self.get(RECORDS_USED) - self.get(RECORDS_GONE).min(self.get(RECORDS_USED));
         if self.get(RECORDS_GONE) == 0 {
             return (records, self.get(SLOTS_USED));

@@ -11,7 +11,7 @@ use crate::model::sketch::hash64;
 
 /// How large segments are, and how many of the largest are held.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sizes {
+pub(super) struct SegmentSizes {
     /// Slots of the smallest and of the largest segment.
     pub(super) slots_first: usize,
     pub(super) slots_max: usize,
@@ -20,7 +20,8 @@ pub(super) struct Sizes {
 
 /// Room for more than a million entries of a hundred features. Larger segments mean fewer to search, but the unit that merges
 /// them takes longer.
-pub(super) const SIZES: Sizes = Sizes { slots_first: 1 << 17, slots_max: 1 << 24, largest_max: 10 };
+pub(super) const SIZES: SegmentSizes =
+    SegmentSizes { slots_first: 1 << 17, slots_max: 1 << 24, largest_max: 10 };
 
 /// The contents of the index file. Epoch 0 means that there is no index.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -41,7 +42,7 @@ pub(super) struct SegmentFiles {
     /// Hashes of what the files belong to: the database, and the current boot of the machine.
     store: u64,
     boot: u64,
-    sizes: Sizes,
+    sizes: SegmentSizes,
     pub(super) state: IndexState,
     /// Oldest first.
     pub(super) segments: Vec<Segment>,
@@ -49,7 +50,12 @@ pub(super) struct SegmentFiles {
 
 impl SegmentFiles {
     /// Files that are missing, corrupt or of something else count as an empty, untrusted index. Writes nothing.
-    pub(super) fn open(folder: &Path, store_id: &str, boot: &str, sizes: Sizes) -> io::Result<SegmentFiles> {
+    pub(super) fn open(
+        folder: &Path,
+        store_id: &str,
+        boot: &str,
+        sizes: SegmentSizes,
+    ) -> io::Result<SegmentFiles> {
         let (store, boot) = (hash64(store_id.as_bytes()), hash64(boot.as_bytes()));
         let mut files = SegmentFiles {
             folder: folder.to_path_buf(),
@@ -187,14 +193,17 @@ impl SegmentFiles {
     /// Merges as many of the newest segments as fit into one, begins a new segment, and drops the oldest ones where there are
     /// too many. Removed entries are not copied, so the index shrinks with the database.
     pub(super) fn grow(&mut self) -> io::Result<()> {
-        let Sizes { slots_first, slots_max, largest_max } = self.sizes;
+        let SegmentSizes { slots_first, slots_max, largest_max } = self.sizes;
         let (start, size) = self.mergeable();
         let mut state = self.state.clone();
         let mut segments = Vec::new();
         for (at, held) in self.segments[..start].iter().enumerate() {
             // Copied only once half of it is removed, so that each entry is copied a bounded number of times.
-            let size =
-                if held.is_mostly_gone() { size_for(held.live(), slots_first) } else { Some(held.slots) };
+            let size = if held.is_mostly_gone() {
+                size_for(held.live_counts(), slots_first)
+            } else {
+                Some(held.slots)
+            };
             match size {
                 Some(slots) if slots < held.slots => {
                     segments.push(self.make(&mut state, slots, &self.segments[at..=at])?)
@@ -221,7 +230,7 @@ impl SegmentFiles {
         let mut of_all = (0, 0);
         let mut mergeable = (self.segments.len(), None);
         for (at, segment) in self.segments.iter().enumerate().rev() {
-            let (records, slots) = segment.live();
+            let (records, slots) = segment.live_counts();
             of_all = (of_all.0 + records, of_all.1 + slots);
             let size = size_for(of_all, self.sizes.slots_first);
             if at + 1 < self.segments.len() && size > Some(self.sizes.slots_max) {

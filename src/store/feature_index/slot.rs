@@ -63,7 +63,7 @@ pub(super) fn anchor_feature(anchor: u32, span: i32) -> u32 {
 }
 
 /// The home word of a feature in a table of this many tag words.
-pub(super) fn home(feature: u32, words: usize) -> usize {
+pub(super) fn home_word(feature: u32, words: usize) -> usize {
     ((u64::from(feature.wrapping_mul(0x9E37_79B1)) * words as u64) >> 32) as usize
 }
 

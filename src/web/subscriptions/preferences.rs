@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use super::{Shared, SubscriptionQuery, catalog, is_foreign, language, message, with};
+use super::{SharedState, SubscriptionQuery, catalog, is_foreign, language, message, with};
 use crate::model::subscriber::{Choice, Consent, Preferences, Subscriber, SubscriberState};
 use crate::pipeline::mail::subscribers;
 use crate::support::i18n::phrases;
@@ -15,7 +15,7 @@ use crate::web::state::{AppState, failed};
 
 /// Shows the preference centre.
 pub(crate) async fn show_preferences(
-    State(app): Shared,
+    State(app): SharedState,
     Path(token): Path<String>,
     Query(asked): Query<SubscriptionQuery>,
     headers: HeaderMap,
@@ -24,7 +24,7 @@ pub(crate) async fn show_preferences(
     let found = subscribers::by_link(&app.refresher.store, &app.sender.key, &token);
     match found {
         Ok(Some((_, subscriber))) => {
-            preferences_page(&app, StatusCode::OK, language, &token, &subscriber, Said::default())
+            preferences_page(&app, StatusCode::OK, language, &token, &subscriber, FormFeedback::default())
         }
         Ok(None) => message(&app, StatusCode::NOT_FOUND, language, "link_dead", json!({})),
         Err(error) => failed(&error),
@@ -33,7 +33,7 @@ pub(crate) async fn show_preferences(
 
 /// Additional contents of the preferences page.
 #[derive(Default)]
-struct Said<'a> {
+struct FormFeedback<'a> {
     notice: Option<&'static str>,
     fault: Option<&'static str>,
     /// Submitted values that could not be saved.
@@ -46,13 +46,13 @@ fn preferences_page(
     language: &str,
     token: &str,
     subscriber: &Subscriber,
-    said: Said,
+    said: FormFeedback,
 ) -> Response {
     let t = phrases(language);
     let stored = forms::of_preferences(&subscriber.preferences);
     let mut form = forms::fields(app, said.entered.unwrap_or(&stored), language);
     if said.fault == Some("no_topics") {
-        form.untick_topics();
+        form.clear_topics();
     }
     let state = format!("state_{}", subscriber.state.as_str());
     let more = json!({
@@ -68,7 +68,7 @@ fn preferences_page(
 }
 
 pub(crate) async fn change_preferences(
-    State(app): Shared,
+    State(app): SharedState,
     Path(token): Path<String>,
     headers: HeaderMap,
     body: Bytes,
@@ -105,7 +105,7 @@ fn change(app: &AppState, token: &str, language: &str, form: &Form) -> anyhow::R
                 language,
                 token,
                 &subscriber,
-                Said::default(),
+                FormFeedback::default(),
             )));
         }
         "pause" => (subscriber.preferences.clone(), SubscriberState::Paused),
@@ -128,7 +128,7 @@ fn change(app: &AppState, token: &str, language: &str, form: &Form) -> anyhow::R
                 language,
                 token,
                 &subscriber,
-                Said { fault: Some(faults), entered: Some(&choice), ..Said::default() },
+                FormFeedback { fault: Some(faults), entered: Some(&choice), ..FormFeedback::default() },
             );
             return Ok(Some(page));
         }
@@ -162,12 +162,12 @@ fn save(
         &language,
         token,
         &changed,
-        Said { notice: Some("saved"), ..Said::default() },
+        FormFeedback { notice: Some("saved"), ..FormFeedback::default() },
     ))
 }
 
 /// Exports all data stored about a subscriber, for themselves.
-pub(crate) async fn data(State(app): Shared, Path(token): Path<String>) -> Response {
+pub(crate) async fn data(State(app): SharedState, Path(token): Path<String>) -> Response {
     let store = &app.refresher.store;
     let found = subscribers::by_link(store, &app.sender.key, &token);
     let everything = found.and_then(|found| {

@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{Shared, SubscriptionQuery, catalog, client, is_foreign, language, message, with};
+use super::{SharedState, SubscriptionQuery, catalog, client, is_foreign, language, message, with};
 use crate::model::mail_address::Address;
 use crate::model::subscriber::{Choice, Preferences, SubscriptionOptions};
 use crate::model::token::FORM;
@@ -40,7 +40,7 @@ const CONSENT_CHARS_MAX: usize = 4_000;
 const FORM_OPEN: SignedDuration = SignedDuration::from_hours(24);
 
 /// Why a sign-up is stopped.
-enum Stop {
+enum SignUpObstacle {
     TooMany,
     /// There are many sign-ups at the moment: an extra step keeps programs out.
     OneMoreStep,
@@ -56,10 +56,10 @@ fn sign_up(
     preferences: &Preferences,
     consent_text: Option<&str>,
     has_proof: bool,
-) -> Result<Option<Stop>, anyhow::Error> {
+) -> Result<Option<SignUpObstacle>, anyhow::Error> {
     let mail_context = app.mail_context();
     if !app.newsletter.is_open || mail_context.sender.public_url.is_none() {
-        return Ok(Some(Stop::Closed));
+        return Ok(Some(SignUpObstacle::Closed));
     }
     let allow = |key: String, times| app.limits.allow(key, times, HOUR, mail_context.now);
     let most = app.serve.sign_ups_per_hour;
@@ -67,12 +67,12 @@ fn sign_up(
     if !has_proof && !allow(format!("network {}", network(ip)), SIGN_UPS_PER_NETWORK)
         || !allow("all".into(), most.saturating_mul(BRAKE))
     {
-        return Ok(Some(Stop::TooMany));
+        return Ok(Some(SignUpObstacle::TooMany));
     }
     let is_calm =
         allow(format!("domain {}", address.domain()), SIGN_UPS_PER_DOMAIN) && allow("many".into(), most);
     if !is_calm && !has_proof {
-        return Ok(Some(Stop::OneMoreStep));
+        return Ok(Some(SignUpObstacle::OneMoreStep));
     }
     // Any number of spellings may be one person's, who did not ask for this.
     let is_much = !app.limits.allow(
@@ -109,7 +109,7 @@ fn is_step(app: &AppState, token: &str, address: &Address, wait: SignedDuration)
 }
 
 /// Verifies the proof of work: the SHA-256 of challenge and nonce has enough leading zero bits.
-fn is_worked_for(challenge: &str, nonce: &str, bits: u32) -> bool {
+fn has_proof_of_work(challenge: &str, nonce: &str, bits: u32) -> bool {
     let digest = Sha256::digest(format!("{challenge}{nonce}"));
     let first = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);
     first.leading_zeros() >= bits
@@ -126,7 +126,7 @@ fn step_page(app: &AppState, language: &str, form: &Form, address: &Address) -> 
 
 /// Shows the sign-up form.
 pub(crate) async fn show_form(
-    State(app): Shared,
+    State(app): SharedState,
     Query(asked): Query<SubscriptionQuery>,
     headers: HeaderMap,
 ) -> Response {
@@ -165,7 +165,7 @@ fn form_page(
 
 /// Handles the submitted form.
 pub(crate) async fn send_form(
-    State(app): Shared,
+    State(app): SharedState,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     body: Bytes,
@@ -192,12 +192,14 @@ pub(crate) async fn send_form(
     let has_proof = is_step(&app, form.one("step"), &address, STEP_WAIT);
     let ip = client(peer, &headers, &app.serve.trusted_proxies);
     match sign_up(&app, ip, &address, &preferences, Some(&shown), has_proof) {
-        Ok(Some(Stop::OneMoreStep)) => step_page(&app, language, &form, &address),
+        Ok(Some(SignUpObstacle::OneMoreStep)) => step_page(&app, language, &form, &address),
         Ok(None) => message(&app, StatusCode::OK, language, "check_mail", json!({})),
-        Ok(Some(Stop::TooMany)) => {
+        Ok(Some(SignUpObstacle::TooMany)) => {
             message(&app, StatusCode::TOO_MANY_REQUESTS, language, "too_many", json!({}))
         }
-        Ok(Some(Stop::Closed)) => message(&app, StatusCode::FORBIDDEN, language, "form_closed", json!({})),
+        Ok(Some(SignUpObstacle::Closed)) => {
+            message(&app, StatusCode::FORBIDDEN, language, "form_closed", json!({}))
+        }
         Err(error) => failed(&error),
     }
 }
@@ -219,7 +221,7 @@ fn submitted(app: &AppState, form: &Form, language: &str) -> FormFields {
     let options = &app.subscription_options;
     let mut fields = forms::fields(app, &forms::choice(form, options), language);
     if lacks_topic(form, options) {
-        fields.untick_topics();
+        fields.clear_topics();
     }
     fields
 }
@@ -268,7 +270,7 @@ fn fault(field: &str, message: &str) -> Value {
 
 /// `POST /api/subscriptions`: sign-up for programs. Another site's page cannot send JSON without a preflight request.
 pub(crate) async fn api(
-    State(app): Shared,
+    State(app): SharedState,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     body: Bytes,
@@ -289,13 +291,13 @@ pub(crate) async fn api(
         Ok(checked) => checked,
         Err(faults) => return answer(StatusCode::UNPROCESSABLE_ENTITY, &json!({ "errors": faults })),
     };
-    let has_proof = is_worked_for(&request.challenge, &request.nonce, PROOF_BITS)
+    let has_proof = has_proof_of_work(&request.challenge, &request.nonce, PROOF_BITS)
         && is_step(&app, &request.challenge, &address, SignedDuration::ZERO);
     let ip = client(peer, &headers, &app.serve.trusted_proxies);
     let consent_text = request.consent_text.as_deref().map(|text| shorten(text.trim(), CONSENT_CHARS_MAX));
     let consent_text = consent_text.as_deref().filter(|text| !text.is_empty());
     match sign_up(&app, ip, &address, &preferences, consent_text, has_proof) {
-        Ok(stop) => told(&app, &address, stop),
+        Ok(stop) => sign_up_response(&app, &address, stop),
         Err(error) => failed(&error),
     }
 }
@@ -314,10 +316,10 @@ fn checked(app: &AppState, address: &str, choice: &Choice) -> Result<(Address, P
 }
 
 /// The API's response to a sign-up.
-fn told(app: &AppState, address: &Address, stop: Option<Stop>) -> Response {
+fn sign_up_response(app: &AppState, address: &Address, stop: Option<SignUpObstacle>) -> Response {
     match stop {
         None => answer(StatusCode::ACCEPTED, &json!({ "status": "confirm by mail", "hint": address.hint() })),
-        Some(Stop::OneMoreStep) => {
+        Some(SignUpObstacle::OneMoreStep) => {
             let mut body = fault(
                 "",
                 "many are signing up: send it again with the challenge, and a nonce such that the SHA-256 of challenge and nonce, as one text, begins with as many zero bits",
@@ -326,13 +328,13 @@ fn told(app: &AppState, address: &Address, stop: Option<Stop>) -> Response {
             body["bits"] = PROOF_BITS.into();
             answer(StatusCode::TOO_MANY_REQUESTS, &body)
         }
-        Some(Stop::TooMany) => {
+        Some(SignUpObstacle::TooMany) => {
             let mut response =
                 answer(StatusCode::TOO_MANY_REQUESTS, &fault("", "too many requests: try again later"));
             response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("3600"));
             response
         }
-        Some(Stop::Closed) => answer(StatusCode::FORBIDDEN, &fault("", "sign-up is closed")),
+        Some(SignUpObstacle::Closed) => answer(StatusCode::FORBIDDEN, &fault("", "sign-up is closed")),
     }
 }
 
@@ -342,8 +344,8 @@ mod tests {
 
     #[test]
     fn a_proof_of_work_is_that() {
-        assert!(!is_worked_for("challenge", "0", PROOF_BITS));
-        let nonce = (0..).map(|n: u64| n.to_string()).find(|nonce| is_worked_for("c", nonce, 8)).unwrap();
-        assert!(is_worked_for("c", &nonce, 8) && !is_worked_for("c", &nonce, 32));
+        assert!(!has_proof_of_work("challenge", "0", PROOF_BITS));
+        let nonce = (0..).map(|n: u64| n.to_string()).find(|nonce| has_proof_of_work("c", nonce, 8)).unwrap();
+        assert!(has_proof_of_work("c", &nonce, 8) && !has_proof_of_work("c", &nonce, 32));
     }
 }

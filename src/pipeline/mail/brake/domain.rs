@@ -1,7 +1,7 @@
 //! What was said in a run of the recipients at one domain. A mail server that passes mail on repeats what other providers say: one of
 //! them may refuse everybody while the others take their mail.
 
-use super::doubt::Ground;
+use super::doubt::RefusalGround;
 
 /// Some addresses of a list that was not cleaned for years stand in a row: so many times `refusals_max` are no accident.
 pub(super) const MAILBOX_FACTOR: usize = 4;
@@ -42,13 +42,18 @@ impl Domain {
     }
 
     /// A recipient was refused; without a ground it is because of us or the server. Answers whether that was one too many.
-    pub(super) fn refuse(&mut self, ground: Option<Ground>, reason: &str, refusals_max: usize) -> bool {
-        if ground == Some(Ground::Later) {
+    pub(super) fn refuse(
+        &mut self,
+        ground: Option<RefusalGround>,
+        reason: &str,
+        refusals_max: usize,
+    ) -> bool {
+        if ground == Some(RefusalGround::Later) {
             return false;
         }
-        let is_unexplained = ground == Some(Ground::Unexplained);
+        let is_unexplained = ground == Some(RefusalGround::Unexplained);
         self.about_us += usize::from(ground.is_none() || is_unexplained);
-        self.grave += usize::from(ground.is_some_and(Ground::is_grave));
+        self.grave += usize::from(ground.is_some_and(RefusalGround::is_grave));
         self.of_recipients += usize::from(ground.is_some());
         let many = refusals_max.saturating_mul(MAILBOX_FACTOR);
         let grave_max = if self.has_taken { many } else { refusals_max };
@@ -87,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_domain_is_left_alone_after_as_many_in_a_row_as_its_answers_weigh() {
-        use Ground::{Full, Later, NoMailbox, Unexplained};
+        use RefusalGround::{Full, Later, NoMailbox, Unexplained};
         // What is refused, whether somebody was taken before, whether an earlier run stopped asking.
         for (ground, has_taken, was_paused, want) in [
             (None, false, false, Some(MAX)),

@@ -8,7 +8,7 @@ use crate::model::keys::DeliveryKey;
 
 /// What a server said of a recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ground {
+pub(crate) enum RefusalGround {
     /// There is no such mailbox.
     NoMailbox,
     /// Nothing that explains it.
@@ -19,21 +19,21 @@ pub(crate) enum Ground {
     Later,
 }
 
-impl Ground {
+impl RefusalGround {
     /// Why a recipient is refused, if it is the recipient.
-    pub(crate) fn of(error: &DeliverError) -> Option<(Ground, &str)> {
+    pub(crate) fn of(error: &DeliverError) -> Option<(RefusalGround, &str)> {
         match error {
-            DeliverError::NoMailbox(reason) => Some((Ground::NoMailbox, reason)),
-            DeliverError::Unexplained(reason) => Some((Ground::Unexplained, reason)),
-            DeliverError::Declined(reason) => Some((Ground::Full, reason)),
-            DeliverError::Temporary(reason) => Some((Ground::Later, reason)),
+            DeliverError::NoMailbox(reason) => Some((RefusalGround::NoMailbox, reason)),
+            DeliverError::Unexplained(reason) => Some((RefusalGround::Unexplained, reason)),
+            DeliverError::Declined(reason) => Some((RefusalGround::Full, reason)),
+            DeliverError::Temporary(reason) => Some((RefusalGround::Later, reason)),
             _ => None,
         }
     }
 
     /// Whether it may cost the recipient all further mail, at once or by and by, for no reason that is known to be theirs.
     pub(crate) fn is_grave(self) -> bool {
-        matches!(self, Ground::NoMailbox | Ground::Unexplained)
+        matches!(self, RefusalGround::NoMailbox | RefusalGround::Unexplained)
     }
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct Doubt {
     pub created: Timestamp,
     /// Since when, if it was in doubt in an earlier run.
     pub since: Option<Timestamp>,
-    pub ground: Ground,
+    pub ground: RefusalGround,
     pub reason: String,
     /// Whether the same server took the mail of somebody at another domain afterwards.
     pub is_vouched: bool,
@@ -60,7 +60,7 @@ pub(crate) struct Doubt {
 
 /// When a server last took mail for a list, and any mail.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Before {
+pub(crate) struct AcceptanceHistory {
     pub taken: Option<Timestamp>,
     pub taken_any: Option<Timestamp>,
     /// Whether it took any in this run.

@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::domain::{Domain, MAILBOX_FACTOR};
-use super::doubt::{Before, Doubt, Ground};
+use super::doubt::{AcceptanceHistory, Doubt, RefusalGround};
 use crate::model::keys::DeliveryKey;
-use crate::model::refusal::gist;
+use crate::model::refusal::reply_signature;
 
 /// Mail to a single recipient who may not exist is waited with for so long before the operator hears of it.
 const SINGLE_WAITS: SignedDuration = SignedDuration::from_hours(24);
@@ -78,11 +78,11 @@ impl Record {
     ) -> Option<String> {
         self.about_us.push(domain.map(str::to_owned));
         let is_many = self.weight(domains, is_last) >= refusals_max;
-        self.out_if(is_many, || reason.to_owned())
+        self.take_out_of_use_if(is_many, || reason.to_owned())
     }
 
     /// Nobody knows whether a message was taken.
-    pub(super) fn unsure(
+    pub(super) fn note_uncertain_reply(
         &mut self,
         number: DeliveryKey,
         reason: &str,
@@ -90,7 +90,7 @@ impl Record {
     ) -> Option<String> {
         self.uncertain.push(number);
         let count = self.uncertain.len();
-        self.out_if(count >= refusals_max, || format!("{count} messages in a row: {reason}"))
+        self.take_out_of_use_if(count >= refusals_max, || format!("{count} messages in a row: {reason}"))
     }
 
     /// A recipient was refused.
@@ -101,8 +101,8 @@ impl Record {
         refusals_max: usize,
     ) -> Option<String> {
         let reason = doubt.reason.clone();
-        let counts = doubt.ground != Ground::Later;
-        let is_unexplained = doubt.ground == Ground::Unexplained;
+        let counts = doubt.ground != RefusalGround::Later;
+        let is_unexplained = doubt.ground == RefusalGround::Unexplained;
         if is_unexplained {
             self.about_us.push(Some(doubt.domain.clone()));
         }
@@ -111,10 +111,14 @@ impl Record {
         let is_many = is_unexplained && self.weight(domains, is_last) >= refusals_max
             || counts && self.of_recipients >= refusals_max.saturating_mul(MAILBOX_FACTOR);
         let count = self.of_recipients;
-        self.out_if(is_many, || format!("{count} recipients in a row: {reason}"))
+        self.take_out_of_use_if(is_many, || format!("{count} recipients in a row: {reason}"))
     }
 
-    pub(super) fn out_if(&mut self, is_many: bool, reason: impl FnOnce() -> String) -> Option<String> {
+    pub(super) fn take_out_of_use_if(
+        &mut self,
+        is_many: bool,
+        reason: impl FnOnce() -> String,
+    ) -> Option<String> {
         if !is_many || self.is_out {
             return None;
         }
@@ -131,8 +135,8 @@ impl Record {
         let mut told: HashMap<String, Vec<&str>> = HashMap::new();
         let took_nothing = |name: &str| domains.get(name).is_none_or(|domain| !domain.has_taken);
         for doubt in &self.doubts {
-            if doubt.ground == Ground::NoMailbox && took_nothing(&doubt.domain) {
-                told.entry(gist(&doubt.reason)).or_default().push(&doubt.domain);
+            if doubt.ground == RefusalGround::NoMailbox && took_nothing(&doubt.domain) {
+                told.entry(reply_signature(&doubt.reason)).or_default().push(&doubt.domain);
             }
         }
         let mut alike = HashSet::new();
@@ -156,14 +160,14 @@ impl Record {
     pub(super) fn is_believed(
         &self,
         doubt: &Doubt,
-        before: Before,
+        before: AcceptanceHistory,
         is_lost: bool,
         refusals_max: usize,
     ) -> bool {
         let (grave, others) = self.counts();
         let was_since =
             |taken: Option<Timestamp>| doubt.since.zip(taken).is_some_and(|(since, taken)| taken > since);
-        if is_lost && doubt.ground != Ground::Later {
+        if is_lost && doubt.ground != RefusalGround::Later {
             false
         } else if doubt.is_vouched {
             true
@@ -178,7 +182,7 @@ impl Record {
             true
         } else {
             let has_taken_any = before.has_taken_any || was_since(before.taken_any);
-            grave <= 1 && (has_taken_any || doubt.ground == Ground::Unexplained)
+            grave <= 1 && (has_taken_any || doubt.ground == RefusalGround::Unexplained)
         }
     }
 
@@ -186,7 +190,8 @@ impl Record {
     pub(super) fn is_held(&self, doubt: &Doubt, is_lost: bool, now: Timestamp) -> bool {
         let is_late = now.duration_since(doubt.created) >= SINGLE_WAITS;
         let is_alone = self.counts().0 <= 1 && !is_late && !is_lost;
-        doubt.ground != Ground::Later && (self.is_out || is_lost || doubt.ground.is_grave() && !is_alone)
+        doubt.ground != RefusalGround::Later
+            && (self.is_out || is_lost || doubt.ground.is_grave() && !is_alone)
     }
 }
 
@@ -200,7 +205,7 @@ mod tests {
         Timestamp::from_second(1_700_000_000 + hours * 3_600).unwrap()
     }
 
-    fn doubt(ground: Ground) -> Doubt {
+    fn doubt(ground: RefusalGround) -> Doubt {
         Doubt {
             number: DeliveryKey(1),
             attempts: 0,
@@ -221,7 +226,7 @@ mod tests {
     }
 
     /// A server that refuses some, takes one of another domain, and refuses some more.
-    fn record(ground: Ground, before: usize, has_taken: bool, after: usize) -> (Record, usize) {
+    fn record(ground: RefusalGround, before: usize, has_taken: bool, after: usize) -> (Record, usize) {
         let (mut record, mut believed) = (Record::default(), 0);
         for _ in 0..before {
             refuse(&mut record, doubt(ground));
@@ -237,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_believed_when_the_server_takes_the_mail_of_others() {
-        use Ground::{Full, Later, NoMailbox, Unexplained};
+        use RefusalGround::{Full, Later, NoMailbox, Unexplained};
         // What is refused, how many before the server takes one, whether it does, how many after; how many are believed, and whether
         // the rest waits for the operator.
         for (ground, before, has_taken, after, want, is_held) in [
@@ -258,7 +263,8 @@ mod tests {
             (Later, 0, true, 40, 40, false),
         ] {
             let (record, before_the_end) = record(ground, before, has_taken, after);
-            let is_believed = |doubt: &&Doubt| record.is_believed(doubt, Before::default(), false, MAX);
+            let is_believed =
+                |doubt: &&Doubt| record.is_believed(doubt, AcceptanceHistory::default(), false, MAX);
             let (believed, rest): (Vec<&Doubt>, Vec<&Doubt>) = record.doubts.iter().partition(is_believed);
             let believed = before_the_end + believed.len();
             let held = rest.iter().any(|doubt| record.is_held(doubt, false, at(1)));
@@ -272,12 +278,13 @@ mod tests {
 
     #[test]
     fn what_others_get_shows_nothing_of_a_domain_that_may_have_lost_everybody() {
-        let (mut record, believed) = record(Ground::NoMailbox, 3, true, 0);
+        let (mut record, believed) = record(RefusalGround::NoMailbox, 3, true, 0);
         let some = record.doubts[0].clone();
         assert_eq!(believed, 0);
-        assert!(record.is_believed(&some, Before::default(), false, MAX));
+        assert!(record.is_believed(&some, AcceptanceHistory::default(), false, MAX));
         assert!(
-            !record.is_believed(&some, Before::default(), true, MAX) && record.is_held(&some, true, at(0))
+            !record.is_believed(&some, AcceptanceHistory::default(), true, MAX)
+                && record.is_held(&some, true, at(0))
         );
         // But somebody there who is taken does.
         assert_eq!(record.take("x.example").len(), 3);
@@ -289,7 +296,7 @@ mod tests {
             let mut record = Record::default();
             for n in 0..count {
                 let (domain, reason) = (format!("firm{n}.example"), words(n));
-                refuse(&mut record, Doubt { domain, reason, ..doubt(Ground::NoMailbox) });
+                refuse(&mut record, Doubt { domain, reason, ..doubt(RefusalGround::NoMailbox) });
                 record.take("other.example");
             }
             record
@@ -318,45 +325,51 @@ mod tests {
     #[test]
     fn who_is_doubted_is_believed_to_be_gone_when_others_were_served_since() {
         let mut record = Record::default();
-        let old = Doubt { since: Some(at(1)), ..doubt(Ground::NoMailbox) };
+        let old = Doubt { since: Some(at(1)), ..doubt(RefusalGround::NoMailbox) };
         refuse(&mut record, old.clone());
         refuse(&mut record, old.clone());
         for (taken, want) in [(None, false), (Some(at(1)), false), (Some(at(2)), true)] {
-            let before = Before { taken, ..Before::default() };
+            let before = AcceptanceHistory { taken, ..AcceptanceHistory::default() };
             assert_eq!(record.is_believed(&old, before, false, MAX), want, "{taken:?}");
             // That the operator's mail was taken shows nothing of two.
-            let before = Before { taken_any: taken, ..Before::default() };
+            let before = AcceptanceHistory { taken_any: taken, ..AcceptanceHistory::default() };
             assert!(!record.is_believed(&old, before, false, MAX));
         }
         // The mail of the operator shows it of a single one.
         let mut record = Record::default();
         refuse(&mut record, old.clone());
-        let (no, since) = (Before::default(), Before { taken_any: Some(at(2)), ..Before::default() });
+        let (no, since) = (
+            AcceptanceHistory::default(),
+            AcceptanceHistory { taken_any: Some(at(2)), ..AcceptanceHistory::default() },
+        );
         assert!(!record.is_believed(&old, no, false, MAX) && record.is_held(&old, false, at(24)));
         assert!(record.is_believed(&old, since, false, MAX));
-        assert!(record.is_believed(&old, Before { has_taken_any: true, ..no }, false, MAX));
+        assert!(record.is_believed(&old, AcceptanceHistory { has_taken_any: true, ..no }, false, MAX));
     }
 
     #[test]
     fn a_server_is_out_after_as_many_in_a_row_as_its_answers_weigh() {
-        let refused = |ground: Ground| {
+        let refused = |ground: RefusalGround| {
             let mut record = Record::default();
             (1..=100).find(|_| refuse(&mut record, doubt(ground)).is_some())
         };
-        assert_eq!(refused(Ground::Unexplained), Some(MAX));
-        assert_eq!(refused(Ground::NoMailbox), Some(4 * MAX));
-        assert_eq!(refused(Ground::Full), Some(4 * MAX));
-        assert_eq!(refused(Ground::Later), None);
+        assert_eq!(refused(RefusalGround::Unexplained), Some(MAX));
+        assert_eq!(refused(RefusalGround::NoMailbox), Some(4 * MAX));
+        assert_eq!(refused(RefusalGround::Full), Some(4 * MAX));
+        assert_eq!(refused(RefusalGround::Later), None);
         let none = Domains::new();
         let wait = |record: &mut Record| record.wait(None, "no", (&none, true), MAX);
         let mut record = Record::default();
         assert_eq!((1..=100).find(|_| wait(&mut record).is_some()), Some(MAX));
         let mut record = Record::default();
-        assert_eq!((1..=100).find(|_| record.unsure(DeliveryKey(1), "?", MAX).is_some()), Some(MAX));
+        assert_eq!(
+            (1..=100).find(|_| record.note_uncertain_reply(DeliveryKey(1), "?", MAX).is_some()),
+            Some(MAX)
+        );
         let mut record = Record::default();
         for _ in 0..100 {
             assert!((1..MAX).all(|_| wait(&mut record).is_none()), "what it takes in between counts");
-            assert!((1..MAX).all(|_| record.unsure(DeliveryKey(1), "?", MAX).is_none()));
+            assert!((1..MAX).all(|_| record.note_uncertain_reply(DeliveryKey(1), "?", MAX).is_none()));
             record.take("x.example");
         }
     }

@@ -25,7 +25,7 @@ pub(super) enum Audience {
 
 /// What a server took in a run.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Taken {
+pub(super) struct AcceptedMail {
     pub(super) for_lists: bool,
     pub(super) any: bool,
 }
@@ -56,8 +56,8 @@ impl Brakes {
     }
 
     /// The servers that answered in this run.
-    pub(super) fn servers(&self) -> BTreeMap<usize, Taken> {
-        let mut servers: BTreeMap<usize, Taken> = BTreeMap::new();
+    pub(super) fn servers(&self) -> BTreeMap<usize, AcceptedMail> {
+        let mut servers: BTreeMap<usize, AcceptedMail> = BTreeMap::new();
         for (brake, audience) in self.all() {
             for (server, has_taken) in brake.servers() {
                 let taken = servers.entry(server).or_default();

@@ -6,9 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
 use super::outcome::DeliveryOutcome;
-use super::readers::Readers;
-use super::settlement::{Follow, Mark, Sentence, Settled, Settlement};
-use super::verdict::kept_back;
+use super::recipients::DigestRecipients;
+use super::settlement::{DeliveryEvidence, DoubtDecision, FollowUp, SettledDelivery, Settlement};
+use super::verdict::held_delivery;
 use crate::model::digest::DigestId;
 use crate::model::keys::DeliveryKey;
 use crate::model::subscriber::SubscriberState;
@@ -38,11 +38,11 @@ pub(super) enum Claim {
 pub(super) struct LedgerEntry {
     settled: Vec<Settlement>,
     wanted: Option<ClaimRequest>,
-    answer: oneshot::Sender<anyhow::Result<Turn>>,
+    answer: oneshot::Sender<anyhow::Result<LedgerReply>>,
 }
 
 /// What the ledger answers.
-pub(super) struct Turn {
+pub(super) struct LedgerReply {
     pub(super) claim: Claim,
     /// What became of those who were in doubt.
     pub(super) decided: Vec<DeliveryOutcome>,
@@ -64,7 +64,7 @@ impl Ledger {
         &self,
         settled: Vec<Settlement>,
         wanted: Option<ClaimRequest>,
-    ) -> anyhow::Result<Turn> {
+    ) -> anyhow::Result<LedgerReply> {
         let (answer, answered) = oneshot::channel();
         let gone = || anyhow::anyhow!("the ledger of deliveries is closed");
         self.0.send(LedgerEntry { settled, wanted, answer }).await.map_err(|_| gone())?;
@@ -80,7 +80,7 @@ pub(super) struct LedgerKeeper {
     pub(super) rate: f64,
     pub(super) rate_per_domain: f64,
     pub(super) refusals_max: usize,
-    pub(super) readers: Arc<Readers>,
+    pub(super) readers: Arc<DigestRecipients>,
     pub(super) entries: mpsc::Receiver<LedgerEntry>,
 }
 
@@ -104,7 +104,7 @@ impl LedgerKeeper {
         }
     }
 
-    fn keep(&self, batch: &[LedgerEntry]) -> anyhow::Result<Vec<Turn>> {
+    fn keep(&self, batch: &[LedgerEntry]) -> anyhow::Result<Vec<LedgerReply>> {
         self.store.write(|w| {
             let now = self.clock.now();
             let mut turns = Vec::with_capacity(batch.len());
@@ -123,7 +123,7 @@ impl LedgerKeeper {
                     Some(wanted) => self.claim(w, wanted, now)?,
                     None => Claim::Refused,
                 };
-                turns.push(Turn { claim, decided });
+                turns.push(LedgerReply { claim, decided });
             }
             Ok(turns)
         })
@@ -141,7 +141,7 @@ impl LedgerKeeper {
             .suppression(&wanted.hash, &wanted.digest)?
             .filter(|reason| bars(reason, &wanted.digest));
         let reason = match reason {
-            None => self.gone(unit, wanted)?,
+            None => self.reason_not_to_send(unit, wanted)?,
             suppressed => suppressed,
         };
         Ok(match reason {
@@ -151,7 +151,11 @@ impl LedgerKeeper {
     }
 
     /// Why somebody is not to get what waits for them, if they are off the list, or out of the configuration.
-    fn gone(&self, unit: &Unit<Write>, wanted: &ClaimRequest) -> Result<Option<String>, StoreError> {
+    fn reason_not_to_send(
+        &self,
+        unit: &Unit<Write>,
+        wanted: &ClaimRequest,
+    ) -> Result<Option<String>, StoreError> {
         Ok(match &wanted.digest {
             DigestId::Personal => match unit.subscribers().state(&wanted.hash)? {
                 Some(state) if state == SubscriberState::Active.as_str() => None,
@@ -177,10 +181,10 @@ impl LedgerKeeper {
     }
 }
 
-fn settle(unit: &Unit<Write>, settled: &Settled, now: Timestamp) -> anyhow::Result<()> {
+fn settle(unit: &Unit<Write>, settled: &SettledDelivery, now: Timestamp) -> anyhow::Result<()> {
     match &settled.mark {
-        Some(Mark::Taken(hash, domain)) => unit.mailing().note_taken(hash, domain, now)?,
-        Some(Mark::Refused(refused)) => unit.mailing().put_refusal(refused, now)?,
+        Some(DeliveryEvidence::Taken(hash, domain)) => unit.mailing().note_taken(hash, domain, now)?,
+        Some(DeliveryEvidence::Refused(refused)) => unit.mailing().put_refusal(refused, now)?,
         None => {}
     }
     let is_ours = match settled.outcome.state() {
@@ -208,12 +212,12 @@ fn settle(unit: &Unit<Write>, settled: &Settled, now: Timestamp) -> anyhow::Resu
 /// Keeps what becomes of a delivery that was in doubt, and answers that: what is said of many is nobody's own.
 pub(super) fn carry_out(
     unit: &Unit<Write>,
-    sentence: &Sentence,
+    sentence: &DoubtDecision,
     refusals_max: usize,
     now: Timestamp,
 ) -> anyhow::Result<DeliveryOutcome> {
-    let Sentence { number, attempts, .. } = *sentence;
-    if let Some(kept) = kept_back(unit, sentence, refusals_max, now)? {
+    let DoubtDecision { number, attempts, .. } = *sentence;
+    if let Some(kept) = held_delivery(unit, sentence, refusals_max, now)? {
         unit.mailing().keep_back(number, attempts, &kept.why, kept.next_attempt)?;
         let id = sentence.message_id.clone();
         return Ok(match kept.why {
@@ -230,15 +234,15 @@ pub(super) fn carry_out(
     Ok(sentence.outcome.clone())
 }
 
-fn follow(unit: &Unit<Write>, follow: &Follow, now: Timestamp) -> anyhow::Result<()> {
+fn follow(unit: &Unit<Write>, follow: &FollowUp, now: Timestamp) -> anyhow::Result<()> {
     match follow {
-        Follow::Nothing => {}
+        FollowUp::Nothing => {}
         // Writing to such addresses again would damage our reputation with mailbox providers.
-        Follow::HardBounce(hash) => {
+        FollowUp::HardBounce(hash) => {
             unit.mailing().note_believed(hash, now)?;
             subscribers::suppress_within(unit, hash, SubscriberState::Bounced, now)?;
         }
-        Follow::SoftBounce(hash, id) => {
+        FollowUp::SoftBounce(hash, id) => {
             bounces::note_soft(unit, hash, &format!("given up: {id}"), now)?;
         }
     }

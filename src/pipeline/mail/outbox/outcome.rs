@@ -58,7 +58,7 @@ impl Deliveries {
             DeliveryOutcome::HandedBack(_) | DeliveryOutcome::Withheld(..) | DeliveryOutcome::InDoubt(_) => {}
             DeliveryOutcome::PutOff(_, reason, is_held) => {
                 self.deferred += 1;
-                self.tell(&reason);
+                self.count_reason(&reason);
                 if is_held {
                     self.put_off.get_or_insert(reason);
                 }
@@ -69,16 +69,16 @@ impl Deliveries {
             }
             DeliveryOutcome::Deferred(_, reason) | DeliveryOutcome::Unsure(_, reason) => {
                 self.deferred += 1;
-                self.tell(&reason);
+                self.count_reason(&reason);
             }
             DeliveryOutcome::Refused(_, reason) => {
                 self.refused += 1;
-                self.tell(&reason);
+                self.count_reason(&reason);
             }
         }
     }
 
-    fn tell(&mut self, reason: &str) {
+    fn count_reason(&mut self, reason: &str) {
         let has_room = self.reasons.len() < REASONS_MAX;
         match self.reasons.iter_mut().find(|(known, _)| known == reason) {
             Some((_, count)) => *count += 1,
@@ -125,7 +125,7 @@ impl DeliveryOutcome {
     }
 
     /// What is to be told of it at once; of what is in doubt, that is decided later.
-    pub(super) fn told(&self) -> Option<DeliveryOutcome> {
+    pub(super) fn immediate(&self) -> Option<DeliveryOutcome> {
         (!matches!(self, DeliveryOutcome::InDoubt(_))).then(|| self.clone())
     }
 

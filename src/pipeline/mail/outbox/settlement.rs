@@ -4,11 +4,11 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::outcome::DeliveryOutcome;
-use crate::deliver::{DeliverError, Sending};
+use crate::deliver::{DeliverError, SendAttempt};
 use crate::model::digest::{Delivery, OnUncertain};
 use crate::model::keys::DeliveryKey;
-use crate::model::refusal::gist;
-use crate::pipeline::mail::brake::{Doubt, Ground, domain_of};
+use crate::model::refusal::reply_signature;
+use crate::pipeline::mail::brake::{Doubt, RefusalGround, domain_of};
 use crate::store::{ClaimedDelivery, NewRefusal, WhyHandedBack};
 
 /// The first pause after a temporary failure; it doubles with each attempt.
@@ -26,75 +26,75 @@ const PUT_OFF_SECONDS: std::ops::RangeInclusive<i64> = RETRY_SECONDS..=3_600;
 const PUT_OFF_SHARE: i64 = 8;
 
 /// The consequence of a result for the recipient's other mail.
-pub(super) enum Follow {
+pub(super) enum FollowUp {
     Nothing,
     HardBounce(String),
     SoftBounce(String, String),
 }
 
 /// What is kept of an answer to the mail of a list, to judge others by.
-pub(super) enum Mark {
+pub(super) enum DeliveryEvidence {
     /// The hash and the domain of a reader whose mail was taken.
     Taken(String, String),
     Refused(NewRefusal),
 }
 
-impl Mark {
+impl DeliveryEvidence {
     /// What is kept of an answer; `doubt` is what was said of the reader.
     pub(super) fn of(
         delivery: &Delivery,
-        sending: &Sending,
+        sending: &SendAttempt,
         doubt: Option<&Doubt>,
         hash: impl FnOnce() -> String,
-    ) -> Option<Mark> {
+    ) -> Option<DeliveryEvidence> {
         if !delivery.digest.is_list() {
             return None;
         }
         if sending.result.is_ok() {
-            return Some(Mark::Taken(hash(), domain_of(&delivery.recipient)));
+            return Some(DeliveryEvidence::Taken(hash(), domain_of(&delivery.recipient)));
         }
         doubt.map(|doubt| {
-            Mark::Refused(NewRefusal {
+            DeliveryEvidence::Refused(NewRefusal {
                 hash: doubt.hash.clone(),
                 domain: doubt.domain.clone(),
-                words: gist(&doubt.reason),
-                is_gone: doubt.ground == Ground::NoMailbox,
+                words: reply_signature(&doubt.reason),
+                is_gone: doubt.ground == RefusalGround::NoMailbox,
                 delivery: delivery.id,
             })
         })
     }
 }
 
-pub(super) struct Settled {
+pub(super) struct SettledDelivery {
     pub(super) claimed: ClaimedDelivery,
-    pub(super) mark: Option<Mark>,
+    pub(super) mark: Option<DeliveryEvidence>,
     pub(super) outcome: DeliveryOutcome,
     pub(super) next_attempt: Timestamp,
 }
 
-impl Settled {
+impl SettledDelivery {
     pub(super) fn new(
         claimed: ClaimedDelivery,
         outcome: DeliveryOutcome,
         next_attempt: Timestamp,
-    ) -> Settled {
-        Settled { claimed, mark: None, outcome, next_attempt }
+    ) -> SettledDelivery {
+        SettledDelivery { claimed, mark: None, outcome, next_attempt }
     }
 
     /// What becomes of a delivery.
     pub(super) fn of(
         delivery: &Delivery,
         claimed: ClaimedDelivery,
-        sending: &Sending,
+        sending: &SendAttempt,
         on_uncertain: OnUncertain,
         now: Timestamp,
-    ) -> Settled {
+    ) -> SettledDelivery {
         let id = delivery.message_id.clone();
         let is_for_people = delivery.digest.is_list() || delivery.digest.is_to_strangers();
         // What the operator is to hear, and what a server says of strangers, is nothing that the operator has to wait for.
         let is_held = delivery.digest.is_list() || delivery.digest.is_to_strangers() && !sending.is_named;
         let waits = |pause| now.checked_add(pause).unwrap_or(now);
-        let put_off = || waits(put_off_for(now.duration_since(delivery.created)));
+        let put_off = || waits(retry_delay(now.duration_since(delivery.created)));
         let (outcome, next_attempt) = match &sending.result {
             Ok(()) => (DeliveryOutcome::Sent(id, is_for_people), now),
             Err(DeliverError::Stopped) => (DeliveryOutcome::HandedBack(id), now),
@@ -104,15 +104,10 @@ impl Settled {
             Err(DeliverError::Uncertain(reason)) if on_uncertain == OnUncertain::Resend => {
                 match UNCERTAIN_PAUSES.get(delivery.uncertain as usize) {
                     Some(pause) => (DeliveryOutcome::Unsure(id, reason.clone()), waits(*pause)),
-                    None => {
-                        let copies = delivery.uncertain + 1;
-                        let reason =
-                            format!("given up: it was sent {copies} times and may have arrived: {reason}");
-                        (DeliveryOutcome::Refused(id, reason), now)
-                    }
+                    None => (DeliveryOutcome::Refused(id, given_up(delivery, reason)), now),
                 }
             }
-            Err(error) => match Ground::of(error) {
+            Err(error) => match RefusalGround::of(error) {
                 Some((ground, reason)) => {
                     let since = ground.is_grave().then_some(now);
                     let why = WhyHandedBack::InDoubt { reason: reason.to_owned(), since };
@@ -121,12 +116,18 @@ impl Settled {
                 None => (DeliveryOutcome::Refused(id, error.to_string()), now),
             },
         };
-        Settled::new(claimed, outcome, next_attempt)
+        SettledDelivery::new(claimed, outcome, next_attempt)
     }
 }
 
+/// Why a message is not sent once more of which nobody knows whether it arrived.
+fn given_up(delivery: &Delivery, reason: &str) -> String {
+    let copies = delivery.uncertain + 1;
+    format!("given up: it was sent {copies} times and may have arrived: {reason}")
+}
+
 /// A delivery that was in doubt.
-pub(super) struct Sentence {
+pub(super) struct DoubtDecision {
     pub(super) number: DeliveryKey,
     /// Those before it was refused.
     pub(super) attempts: u32,
@@ -135,39 +136,39 @@ pub(super) struct Sentence {
     pub(super) message_id: String,
     pub(super) outcome: DeliveryOutcome,
     pub(super) next_attempt: Timestamp,
-    pub(super) follow: Follow,
+    pub(super) follow: FollowUp,
 }
 
-impl Sentence {
+impl DoubtDecision {
     /// What becomes of a delivery whose recipient was refused, now that it is believed.
-    pub(super) fn of(doubt: Doubt, operators: &[String], now: Timestamp) -> Sentence {
+    pub(super) fn of(doubt: Doubt, operators: &[String], now: Timestamp) -> DoubtDecision {
         let Doubt { number, attempts, message_id: id, hash, domain, ground, reason, digest, .. } = doubt;
         let message_id = id.clone();
         let is_for_people = digest.is_list() || digest.is_to_strangers();
         let is_operator = !is_for_people || operators.contains(&hash);
         let attempt = attempts + 1;
-        let (outcome, next_attempt, follow) = if ground == Ground::NoMailbox {
-            (DeliveryOutcome::Refused(id, reason), now, Follow::HardBounce(hash))
+        let (outcome, next_attempt, follow) = if ground == RefusalGround::NoMailbox {
+            (DeliveryOutcome::Refused(id, reason), now, FollowUp::HardBounce(hash))
         } else if attempt < ATTEMPTS_MAX {
-            (DeliveryOutcome::Deferred(id, reason), now + pause_after(attempt), Follow::Nothing)
+            (DeliveryOutcome::Deferred(id, reason), now + pause_after(attempt), FollowUp::Nothing)
         } else {
-            (DeliveryOutcome::Refused(id.clone(), reason), now, Follow::SoftBounce(hash, id))
+            (DeliveryOutcome::Refused(id.clone(), reason), now, FollowUp::SoftBounce(hash, id))
         };
-        let follow = if is_operator { Follow::Nothing } else { follow };
-        Sentence { number, attempts, domain, message_id, outcome, next_attempt, follow }
+        let follow = if is_operator { FollowUp::Nothing } else { follow };
+        DoubtDecision { number, attempts, domain, message_id, outcome, next_attempt, follow }
     }
 }
 
 /// What goes to the ledger.
 pub(super) enum Settlement {
-    Claimed(Settled),
-    Believed(Sentence),
+    Claimed(SettledDelivery),
+    Believed(DoubtDecision),
     /// It is kept already.
     Told(DeliveryOutcome),
 }
 
 /// The pause of what waits for reasons that are not its recipient's, by how long it waited.
-fn put_off_for(waited: SignedDuration) -> SignedDuration {
+fn retry_delay(waited: SignedDuration) -> SignedDuration {
     let share = waited.as_secs() / PUT_OFF_SHARE;
     SignedDuration::from_secs(share.clamp(*PUT_OFF_SECONDS.start(), *PUT_OFF_SECONDS.end()))
 }

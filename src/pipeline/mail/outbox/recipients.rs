@@ -7,11 +7,11 @@ use crate::model::token::SigningKey;
 
 /// The keyed hashes of the recipients of each configured digest.
 #[derive(Debug, Default)]
-pub struct Readers(HashMap<String, HashSet<String>>);
+pub struct DigestRecipients(HashMap<String, HashSet<String>>);
 
-impl Readers {
-    pub fn new(digests: &[Digest], key: &SigningKey) -> Readers {
-        let mut readers = Readers::default();
+impl DigestRecipients {
+    pub fn new(digests: &[Digest], key: &SigningKey) -> DigestRecipients {
+        let mut readers = DigestRecipients::default();
         for digest in digests {
             if let DigestId::Configured(id) = &digest.id {
                 let of = readers.0.entry(id.clone()).or_default();

@@ -14,7 +14,7 @@ use crate::extract;
 use crate::model::mail_address::Address;
 use crate::model::source::Source;
 use crate::pipeline::mail::bounces::take;
-use crate::pipeline::mail::returned::{Returns, Taken, Verdict};
+use crate::pipeline::mail::inbound::{InboundContext, MessageDisposition, ProcessedMessage};
 use crate::pipeline::refresh::Refresher;
 use crate::pipeline::refresh::mailbox::source_of;
 use crate::support::text::{many, percent_decoded};
@@ -25,10 +25,10 @@ use crate::support::text::{many, percent_decoded};
 /// When the place cannot be read, or the store fails.
 pub(super) async fn bounces(app: &App, place: &str, listen: &str, config_path: &Path) -> anyhow::Result<()> {
     let mut count = 0usize;
-    let mut told = |taken: Taken| {
+    let mut told = |taken: ProcessedMessage| {
         count += 1;
         taken.lines.iter().for_each(|line| println!("{line}"));
-        taken.verdict == Verdict::Done
+        taken.verdict == MessageDisposition::Done
     };
     let reader = reader(app, None);
     let mut visit = |bytes: &[u8]| -> anyhow::Result<()> {
@@ -82,7 +82,7 @@ fn newsletter(
     bytes: &[u8],
     recipients: &[String],
     now: Timestamp,
-) -> anyhow::Result<Option<Taken>> {
+) -> anyhow::Result<Option<ProcessedMessage>> {
     if sources.iter().all(|source| source.mail_address().is_none()) {
         return Ok(None);
     }
@@ -91,15 +91,15 @@ fn newsletter(
     let Some(source) = source_of(sources, &named) else { return Ok(None) };
     let accepted = refresher.accept_mail(source, bytes, now);
     let line = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(accepted))?;
-    Ok(Some(Taken::new(line, Verdict::Done)))
+    Ok(Some(ProcessedMessage::new(line, MessageDisposition::Done)))
 }
 
-fn take_one(app: &App, reader: Option<&Address>, bytes: &[u8]) -> anyhow::Result<Taken> {
+fn take_one(app: &App, reader: Option<&Address>, bytes: &[u8]) -> anyhow::Result<ProcessedMessage> {
     let now = app.clock.now();
     if let Some(taken) = newsletter(&app.refresher, &app.config.sources, bytes, &[], now)? {
         return Ok(taken);
     }
-    let returns = Returns {
+    let returns = InboundContext {
         store: app.store(),
         sender: &app.sender,
         fraud_is_complaint: app.config.mail.fraud_is_complaint,
@@ -123,7 +123,7 @@ async fn hand_over(app: &App, listen: &str) -> anyhow::Result<()> {
     let operators = app.config.mail.operators.clone();
     let (refresher, sources) = (app.refresher.clone(), app.config.sources.clone());
     let take = move |bytes: &[u8], recipients: &[String]| {
-        let returns = Returns {
+        let returns = InboundContext {
             store: &store,
             sender: &sender,
             fraud_is_complaint,
@@ -138,7 +138,7 @@ async fn hand_over(app: &App, listen: &str) -> anyhow::Result<()> {
         match taken {
             Ok(taken) => {
                 taken.lines.iter().for_each(|line| println!("{line}"));
-                taken.verdict != Verdict::Later
+                taken.verdict != MessageDisposition::Later
             }
             Err(error) => {
                 tracing::error!("a message could not be dealt with: {error:#}");

@@ -3,8 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
-use super::returned::{Returns, Taken, Verdict};
-use crate::bounces::{Answer, plain_address};
+use super::inbound::{InboundContext, MessageDisposition, ProcessedMessage};
+use crate::bounces::{PersonalReply, plain_address};
 use crate::deliver::message::message_id;
 use crate::digest::TEXT_COLUMNS;
 use crate::model::digest::{DigestId, ForwardedMail, Issue, LinkPlaces, subject};
@@ -21,7 +21,7 @@ const KIND: &str = "answer";
 
 /// Why a reply was not queued.
 #[derive(Debug, thiserror::Error)]
-enum Unqueued {
+enum ReplyNotQueued {
     #[error("it was passed on before")]
     Before,
     #[error("too many today")]
@@ -34,10 +34,18 @@ enum Unqueued {
 ///
 /// # Errors
 /// When the store fails.
-pub fn pass_on(returns: &Returns, answer: &Answer, bytes: &[u8]) -> anyhow::Result<Taken> {
+pub fn pass_on(
+    returns: &InboundContext,
+    answer: &PersonalReply,
+    bytes: &[u8],
+) -> anyhow::Result<ProcessedMessage> {
     let who = Address::parse(&answer.from).map_or_else(|_| "somebody".into(), |from| from.masked());
-    let kept =
-        |why: &str| Ok(Taken::new(format!("left in the mailbox: an answer by {who}, {why}"), Verdict::Kept));
+    let kept = |why: &str| {
+        Ok(ProcessedMessage::new(
+            format!("left in the mailbox: an answer by {who}, {why}"),
+            MessageDisposition::Kept,
+        ))
+    };
     let Some(reader) = returns.answers_to else {
         return kept("and no [mail] reply_to to pass it on to");
     };
@@ -45,21 +53,31 @@ pub fn pass_on(returns: &Returns, answer: &Answer, bytes: &[u8]) -> anyhow::Resu
         return kept("which went to reply_to as well");
     }
     Ok(match queue(returns, answer, reader, bytes) {
-        Ok(()) => Taken::new(format!("passed on to reply_to: an answer by {who}"), Verdict::Done),
-        Err(Unqueued::Before) => Taken::new(format!("an answer by {who}: passed on before"), Verdict::Done),
-        Err(Unqueued::TooMany) => Taken::new(
+        Ok(()) => ProcessedMessage::new(
+            format!("passed on to reply_to: an answer by {who}"),
+            MessageDisposition::Done,
+        ),
+        Err(ReplyNotQueued::Before) => {
+            ProcessedMessage::new(format!("an answer by {who}: passed on before"), MessageDisposition::Done)
+        }
+        Err(ReplyNotQueued::TooMany) => ProcessedMessage::new(
             format!(
                 "left in the mailbox: an answer by {who}, for {ANSWERS_A_DAY} were passed on within a day"
             ),
-            Verdict::Later,
+            MessageDisposition::Later,
         ),
-        Err(Unqueued::Store(error)) => return Err(error.into()),
+        Err(ReplyNotQueued::Store(error)) => return Err(error.into()),
     })
 }
 
 /// Records and queues the forwarded reply in one unit of work, so that neither concurrent processes nor a killed one forward it
 /// twice or never.
-fn queue(returns: &Returns, answer: &Answer, reader: &Address, bytes: &[u8]) -> Result<(), Unqueued> {
+fn queue(
+    returns: &InboundContext,
+    answer: &PersonalReply,
+    reader: &Address,
+    bytes: &[u8],
+) -> Result<(), ReplyNotQueued> {
     let (sender, now) = (returns.sender, returns.now);
     let a_day_ago = now.saturating_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
     let id = identity(answer, bytes);
@@ -79,8 +97,8 @@ fn queue(returns: &Returns, answer: &Answer, reader: &Address, bytes: &[u8]) -> 
     let recipients = [reader.as_str().to_owned()];
     returns.store.write(|w| {
         match w.subscribers().put_bounce(&id, "", KIND, now, a_day_ago)? {
-            None => return Err(Unqueued::Before),
-            Some(count) if count > ANSWERS_A_DAY => return Err(Unqueued::TooMany),
+            None => return Err(ReplyNotQueued::Before),
+            Some(count) if count > ANSWERS_A_DAY => return Err(ReplyNotQueued::TooMany),
             Some(_) => {}
         }
         let new = NewIssue {
@@ -99,7 +117,7 @@ fn queue(returns: &Returns, answer: &Answer, reader: &Address, bytes: &[u8]) -> 
 }
 
 /// Identifies a reply however it arrived: by its Message-ID, or else by its bytes.
-fn identity(answer: &Answer, bytes: &[u8]) -> String {
+fn identity(answer: &PersonalReply, bytes: &[u8]) -> String {
     let digest = match &answer.message_id {
         Some(message_id) => Sha256::digest(format!("{}\0{message_id}", answer.from)),
         None => Sha256::digest(bytes),
@@ -108,7 +126,7 @@ fn identity(answer: &Answer, bytes: &[u8]) -> String {
 }
 
 /// Built without a template: what the sender wrote is treated as plain text.
-fn text(answer: &Answer, bytes: usize) -> String {
+fn text(answer: &PersonalReply, bytes: usize) -> String {
     let attached = if bytes > ATTACHED_BYTES_MAX {
         "The mail is too large to be attached"
     } else {
@@ -127,7 +145,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_known_again_however_it_came() {
-        let answer = |from: &str, id: Option<&str>| Answer {
+        let answer = |from: &str, id: Option<&str>| PersonalReply {
             from: from.into(),
             subject: String::new(),
             text: " Hello\n".into(),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 /// What a bounce says about a recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum BounceKind {
     /// It arrived, or was handed on.
     Arrived,
     /// Delivery is still being attempted: nothing to do.
@@ -19,7 +19,7 @@ pub enum Kind {
 
 /// The classification of a returned message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Return {
+pub enum InboundKind {
     Bounce(Vec<Failure>),
     /// A complaint, with its feedback type: `abuse` or `fraud`.
     Complaint(String),
@@ -28,14 +28,14 @@ pub enum Return {
     /// A mailbox provider says that a recipient asked to leave (RFC 5965).
     OptOut,
     /// A personal reply to our mail.
-    Answer(Answer),
+    Answer(PersonalReply),
     /// Anything else, such as out-of-office replies or spam, and why it is ignored.
     Other(&'static str),
 }
 
 /// A reply to our mail, written by a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct PersonalReply {
     /// The address of the sender.
     pub from: String,
     pub subject: String,
@@ -56,15 +56,15 @@ pub struct Failure {
     pub address: String,
     /// All that the report calls this recipient.
     pub names: Vec<String>,
-    pub kind: Kind,
+    pub kind: BounceKind,
     /// In the server's words.
     pub reason: String,
 }
 
 /// A classified message with the tokens in it that may be ours; the pipeline verifies their signatures.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReturnedMail {
-    pub what: Return,
+pub struct InboundMail {
+    pub what: InboundKind,
     /// The same whenever this message is read: its Message-ID, or a hash of all of it.
     pub id: String,
     /// When it was written or received, whichever is later.

@@ -10,16 +10,16 @@ const KEPT_BYTES_MAX: usize = 64 << 20;
 
 /// The recently fetched pictures.
 #[derive(Default)]
-pub struct Pictures(Mutex<Kept>);
+pub struct PictureCache(Mutex<CachedPictures>);
 
 /// Media type and bytes by address.
 #[derive(Default)]
-struct Kept {
+struct CachedPictures {
     pictures: HashMap<String, (&'static str, Bytes)>,
     bytes: usize,
 }
 
-impl Pictures {
+impl PictureCache {
     pub fn get(&self, url: &str) -> Option<(&'static str, Bytes)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pictures.get(url).cloned()
     }
@@ -27,7 +27,7 @@ impl Pictures {
     pub fn keep(&self, url: &str, kind: &'static str, bytes: Bytes) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.bytes + bytes.len() > KEPT_BYTES_MAX {
-            *kept = Kept::default();
+            *kept = CachedPictures::default();
         }
         kept.bytes += bytes.len();
         kept.pictures.insert(url.to_owned(), (kind, bytes));

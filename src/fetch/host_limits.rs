@@ -10,13 +10,13 @@ use url::Url;
 
 /// The gates of all hosts.
 #[derive(Debug, Clone)]
-pub struct Gates {
+pub struct HostLimits {
     per_host: usize,
-    hosts: Arc<Mutex<HashMap<String, Arc<Gate>>>>,
+    hosts: Arc<Mutex<HashMap<String, Arc<HostLimit>>>>,
 }
 
 #[derive(Debug)]
-struct Gate {
+struct HostLimit {
     places: Arc<Semaphore>,
     /// When the next page may be requested.
     next_page: Mutex<Option<Instant>>,
@@ -27,7 +27,7 @@ struct Gate {
 /// A permit for a host, held during a request.
 #[derive(Debug)]
 pub struct HostPermit {
-    gate: Arc<Gate>,
+    gate: Arc<HostLimit>,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -40,12 +40,12 @@ impl Drop for HostPermit {
     }
 }
 
-impl Gates {
-    pub fn new(per_host: usize) -> Gates {
-        Gates { per_host, hosts: Arc::default() }
+impl HostLimits {
+    pub fn new(per_host: usize) -> HostLimits {
+        HostLimits { per_host, hosts: Arc::default() }
     }
 
-    fn gate(&self, url: &Url) -> Arc<Gate> {
+    fn gate(&self, url: &Url) -> Arc<HostLimit> {
         let host = format!(
             "{}:{}",
             url.host_str().unwrap_or_default(),
@@ -53,7 +53,7 @@ impl Gates {
         );
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || {
-            Arc::new(Gate {
+            Arc::new(HostLimit {
                 places: Arc::new(Semaphore::new(self.per_host)),
                 next_page: Mutex::default(),
                 released: Mutex::default(),

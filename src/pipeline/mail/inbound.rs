@@ -9,7 +9,7 @@ use crate::store::Store;
 
 /// The context in which returned mail is processed.
 #[derive(Clone, Copy)]
-pub struct Returns<'a> {
+pub struct InboundContext<'a> {
     pub store: &'a Store,
     pub sender: &'a Sender,
     /// Whether a report of fraud counts as a complaint.
@@ -25,7 +25,7 @@ pub struct Returns<'a> {
     pub now: Timestamp,
 }
 
-impl Returns<'_> {
+impl InboundContext<'_> {
     /// Whether a keyed hash is that of an operator's address.
     pub(super) fn is_operator(&self, hash: &str) -> bool {
         self.operators.iter().any(|operator| self.sender.key.hash(operator.as_str()) == hash)
@@ -34,7 +34,7 @@ impl Returns<'_> {
 
 /// Whether a message is done with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum MessageDisposition {
     Done,
     /// It is for whoever reads the mailbox, and stays unread there.
     Kept,
@@ -44,14 +44,14 @@ pub enum Verdict {
 
 /// The result of processing a message: lines for the operator, without addresses.
 #[derive(Debug)]
-pub struct Taken {
+pub struct ProcessedMessage {
     pub lines: Vec<String>,
-    pub verdict: Verdict,
+    pub verdict: MessageDisposition,
 }
 
-impl Taken {
+impl ProcessedMessage {
     /// One line, and its verdict.
-    pub fn new(line: String, verdict: Verdict) -> Taken {
-        Taken { lines: vec![line], verdict }
+    pub fn new(line: String, verdict: MessageDisposition) -> ProcessedMessage {
+        ProcessedMessage { lines: vec![line], verdict }
     }
 }
