@@ -150,7 +150,7 @@ fn best(places: Places, is_own: &[bool], is_missed: &[bool]) -> Vec<Suggestion> 
         if new(&numbers) == 0 || rank(&(suggestion.clone(), numbers.clone())).0 <= 0 {
             break;
         }
-        numbers.iter().for_each(|number| drop(missed.remove(number)));
+        missed.retain(|number| !numbers.contains(number));
         chosen.push(suggestion);
     }
     chosen
