@@ -17,12 +17,12 @@ const TEXT_BYTES_MAX: usize = 4_000;
 /// Length of letter n-grams.
 const LETTERS: std::ops::RangeInclusive<usize> = 2..=5;
 /// The regularization parameter C: the cost of a wrong example against a simple model.
-const COST: f32 = 0.3;
+const COST: f32 = 0.5;
 /// The weight of the title's own n-grams beside those of the whole text, and where a title ends.
 const TITLE_WEIGHT: f32 = 0.5;
 const TITLE_END: &str = ". ";
 /// How far naive Bayes scales the n-grams, 0 to 1, and what it adds to each count.
-const BAYES: f32 = 0.3;
+const BAYES: f32 = 0.2;
 const BAYES_COUNT: f32 = 0.1;
 const ROUNDS_MAX: usize = 200;
 /// Training ends when no example would change the weights by more than this.
@@ -121,11 +121,12 @@ fn prepared(text: &str) -> String {
     fold(&text[..end])
 }
 
-/// Calls `on_bucket` for each n-gram of a folded text and of its title, with the number of its word, and its field.
+/// Calls `on_bucket` for each n-gram of a folded text, and of its title if there is more, with the number of its word, and its field.
 fn buckets(folded: &str, mut on_bucket: impl FnMut(u32, usize, usize)) {
-    let title = folded.split_once(TITLE_END).map_or(folded, |(title, _)| title);
     buckets_of(folded, 0, &mut on_bucket);
-    buckets_of(title, TITLE_FIELDS, &mut on_bucket);
+    if let Some((title, _)) = folded.split_once(TITLE_END) {
+        buckets_of(title, TITLE_FIELDS, &mut on_bucket);
+    }
 }
 
 /// The n-grams of words are of the field `words`, those of letters of the next one.
