@@ -499,7 +499,7 @@ const TITLES_DAYS_MAX: i32 = 7;
 /// What it adds that both came within a day.
 const SAME_DAY_WEIGHT: f32 = 0.1;
 /// The minimum of that, for texts of at least so many words: two short reports of one event share most of their names.
-const TRANSLATION_MIN: [(u32, f32); 4] = [(60, 0.74), (35, 0.8), (1, 0.97), (0, 0.72)];
+const TRANSLATION_MIN: [(u32, f32); 4] = [(60, 0.74), (35, 0.8), (1, 0.97), (0, 0.64)];
 /// A translation has to be closer than any other story by this margin.
 const RIVAL_MARGIN: f32 = 0.05;
 /// Stories of one event share its names and figures, so words count separately too. Weights of the shares of all concepts, of
