@@ -1,6 +1,8 @@
 //! How alike two texts in different languages are by their letters: names, figures and words of one origin share groups of four
 //! letters. A group counts the less, the more texts have it.
 
+use std::sync::LazyLock;
+
 use crate::model::sketch::hash;
 use crate::support::text::fold_into;
 
@@ -35,7 +37,7 @@ impl Grams {
             add_grams(&folded, mark, &mut grams);
         }
         // Of a group in both, the one in the title stays.
-        grams.sort_unstable_by_key(|gram| (gram >> 1, std::cmp::Reverse(gram & 1)));
+        grams.sort_unstable_by_key(|gram| gram ^ 1);
         grams.dedup_by_key(|gram| *gram >> 1);
         Grams(grams)
     }
@@ -43,6 +45,11 @@ impl Grams {
 
 /// Adds the groups of each word, with a space before and behind it.
 fn add_grams(folded: &str, mark: u16, grams: &mut Vec<u16>) {
+    let mut gram = |letters: &[u8]| {
+        let hash = hash(letters);
+        let kind = (hash ^ (hash >> 13) ^ (hash >> 26)) as usize % KINDS;
+        grams.push((kind as u16) << 1 | mark);
+    };
     let mut padded = String::new();
     let mut starts: Vec<usize> = Vec::new();
     for word in folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
@@ -50,16 +57,23 @@ fn add_grams(folded: &str, mark: u16, grams: &mut Vec<u16>) {
         padded.push(' ');
         padded.push_str(word);
         padded.push(' ');
+        let letters = padded.as_bytes();
+        if word.is_ascii() {
+            letters.windows(LETTERS.min(letters.len())).for_each(&mut gram);
+            continue;
+        }
         starts.clear();
         starts.extend(padded.char_indices().map(|(at, _)| at));
         starts.push(padded.len());
         for group in starts.windows(LETTERS.min(starts.len() - 1) + 1) {
-            let hash = hash(&padded.as_bytes()[group[0]..group[group.len() - 1]]);
-            let kind = (hash ^ (hash >> 13) ^ (hash >> 26)) as usize % KINDS;
-            grams.push((kind as u16) << 1 | mark);
+            gram(&letters[group[0]..group[group.len() - 1]]);
         }
     }
 }
+
+/// The natural logarithms of 1 + n.
+static LOGARITHMS: LazyLock<Vec<f32>> =
+    LazyLock::new(|| (0..=u16::MAX).map(|n| (1.0 + f32::from(n)).ln()).collect());
 
 /// How many texts have each group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,26 +102,30 @@ impl GramCounts {
         }
     }
 
-    fn weight(&self, gram: u16) -> f32 {
-        let count = f32::from(self.counts[usize::from(gram >> 1)]);
-        let rarity = ((1.0 + self.texts as f32) / (1.0 + count)).ln() + 1.0;
-        if gram & 1 == 1 { rarity * TITLE_WEIGHT } else { rarity }
-    }
-
-    /// The cosine of two texts, from 0 to 1.
-    pub fn likeness(&self, a: &Grams, b: &Grams) -> f32 {
-        let square = |grams: &Grams| grams.0.iter().map(|gram| self.weight(*gram).powi(2)).sum::<f32>();
-        let (mut at, mut shared) = (0, 0.0);
-        for gram in &a.0 {
-            while b.0.get(at).is_some_and(|other| other >> 1 < gram >> 1) {
-                at += 1;
+    /// The cosine of a text with each of some others, from 0 to 1.
+    pub fn likeness<'a>(&self, own: &Grams, others: impl IntoIterator<Item = &'a Grams>) -> Vec<f32> {
+        let logarithms = &*LOGARITHMS;
+        let all = logarithms[self.texts as usize] + 1.0;
+        let weight = |gram: u16| {
+            let rarity = all - logarithms[usize::from(self.counts[usize::from(gram >> 1)])];
+            if gram & 1 == 1 { rarity * TITLE_WEIGHT } else { rarity }
+        };
+        let square = |grams: &Grams| grams.0.iter().map(|gram| weight(*gram).powi(2)).sum::<f32>();
+        let own_square = square(own);
+        let cosine = |other: &Grams| {
+            let (mut at, mut shared) = (0, 0.0);
+            for gram in &own.0 {
+                while other.0.get(at).is_some_and(|theirs| theirs >> 1 < gram >> 1) {
+                    at += 1;
+                }
+                if let Some(theirs) = other.0.get(at).filter(|theirs| *theirs >> 1 == gram >> 1) {
+                    shared += weight(*gram) * weight(*theirs);
+                }
             }
-            if let Some(other) = b.0.get(at).filter(|other| *other >> 1 == gram >> 1) {
-                shared += self.weight(*gram) * self.weight(*other);
-            }
-        }
-        let norm = (square(a) * square(b)).sqrt();
-        if norm > 0.0 { shared / norm } else { 0.0 }
+            let norm = (own_square * square(other)).sqrt();
+            if norm > 0.0 { shared / norm } else { 0.0 }
+        };
+        others.into_iter().map(cosine).collect()
     }
 
     /// As stored: the number of texts and the counts, little-endian.
@@ -143,10 +161,11 @@ mod tests {
         for grams in [&en, &fr, &other] {
             counts.add(grams);
         }
-        let (near, far) = (counts.likeness(&en, &fr), counts.likeness(&en, &other));
+        let [near, far, own, nothing] = counts.likeness(&en, [&fr, &other, &en, &of("", "—")])[..] else {
+            unreachable!("one for each")
+        };
         assert!(near > 0.3 && far < 0.15, "{near} {far}");
-        assert!((counts.likeness(&en, &en) - 1.0).abs() < 1e-5);
-        assert_eq!(counts.likeness(&en, &of("", "—")), 0.0);
+        assert!((own - 1.0).abs() < 1e-5 && nothing == 0.0);
         assert_eq!(GramCounts::from_bytes(&counts.to_bytes()), Some(counts.clone()));
         assert_eq!(GramCounts::from_bytes(b"no counts"), None);
     }
@@ -156,6 +175,6 @@ mod tests {
         let mut counts = GramCounts::default();
         let grams = Grams::of(Opening { title: "a", text: "" });
         (0..200_000).for_each(|_| counts.add(&grams));
-        assert!(counts.likeness(&grams, &grams) > 0.99);
+        assert!(counts.likeness(&grams, [&grams])[0] > 0.99);
     }
 }

@@ -371,9 +371,9 @@ impl EntryIndex for InMemoryIndex {
                 self.openings.get(usize::try_from(entry.0).ok()?.checked_sub(self.opened)?)?;
             Some(Opening { title, text })
         };
-        let likeness =
-            |entry| opening(entry).map_or(0.0, |opening| self.gram_counts.likeness(own, &Grams::of(opening)));
-        Ok(entries.iter().map(likeness).collect())
+        let grams = |entry| opening(entry).map(Grams::of).unwrap_or_default();
+        let others: Vec<Grams> = entries.iter().map(grams).collect();
+        Ok(self.gram_counts.likeness(own, &others))
     }
 
     fn count_grams(&mut self, own: &Grams) -> Result<(), Infallible> {

@@ -3,8 +3,11 @@
 
 mod fields;
 
+use std::sync::LazyLock;
+
 use jiff::Timestamp;
 use memchr::memmem;
+use regex::Regex;
 use scraper::{ElementRef, Html};
 use url::Url;
 
@@ -125,19 +128,27 @@ fn without_back_sentence(html: &str, known: &EntryContext) -> Option<String> {
     (is_back && !text_of(kept).is_empty()).then(|| kept.to_owned())
 }
 
+/// What stands between title and site in such a sentence, folded.
+static BACK_MIDDLES: LazyLock<Regex> = LazyLock::new(|| {
+    let middles = words::of("back").iter().filter_map(|pattern| pattern.split('*').nth(1));
+    let pattern = |middle: &str| regex::escape(middle.trim()).replace('\'', "['’ʼ]");
+    let mut patterns: Vec<String> = middles.map(pattern).collect();
+    patterns.sort();
+    Regex::new(&patterns.join("|")).expect("the words are escaped")
+});
+
 /// Removes the sentence that WordPress adds where it stands in one paragraph with the text: with the entry's own title.
 fn without_sentence_at_end(html: &str, known: &EntryContext) -> Option<String> {
-    let title = words::plain(&text_of(known.title));
     let start = html.len().saturating_sub(BACK_BLOCK_BYTES_MAX);
     let start = (start..=html.len()).find(|at| html.is_char_boundary(*at))?;
-    let is_told = |text: &str| words::of("back").iter().any(|pattern| fills(pattern, text, Some(&title)));
-    let has_middle = |text: &str| {
-        let middles = words::of("back").iter().filter_map(|pattern| pattern.split('*').nth(1));
-        middles.map(str::trim).any(|middle| text.contains(middle))
-    };
-    if title.is_empty() || !has_middle(&words::plain(&html[start..])) {
+    if !BACK_MIDDLES.is_match(&fold(&html[start..])) {
         return None;
     }
+    let title = words::plain(&text_of(known.title));
+    if title.is_empty() {
+        return None;
+    }
+    let is_told = |text: &str| words::of("back").iter().any(|pattern| fills(pattern, text, Some(&title)));
     // A sentence follows on the end of another one, or on mark-up.
     let ends = html[start..].char_indices().filter(|(_, c)| c.is_whitespace() || *c == '>');
     let ends = ends.map(|(at, c)| start + at + c.len_utf8());

@@ -150,8 +150,12 @@ fn keywords_are_proposed_from_what_people_labelled_and_the_rules_missed() {
     ])));
     let app = app_with(&server, "");
     app.ok(&["fetch"]);
-    assert!(app.ok(&["topics", "suggest"]).contains("open-justice: 0 labelled entries, no keyword to propose"));
-    for (entry, topic) in [("1", "open-justice"), ("2", "open-justice"), ("3", "open-justice"), ("4", "climate")] {
+    assert!(
+        app.ok(&["topics", "suggest"]).contains("open-justice: 0 labelled entries, no keyword to propose")
+    );
+    for (entry, topic) in
+        [("1", "open-justice"), ("2", "open-justice"), ("3", "open-justice"), ("4", "climate")]
+    {
         app.ok(&["label", &format!("https://partner.example/{entry}"), topic]);
     }
     let said = app.ok(&["topics", "suggest", "open-justice"]);

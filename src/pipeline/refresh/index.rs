@@ -1,6 +1,7 @@
 //! The store as an `EntryIndex` for placing new entries.
 
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 
 use crate::dedupe::entry_index::{
     DAYS_MAX, EntryIndex, KnownEntry, POSTINGS_MAX, Posting, Postings, RARE_STORIES_MAX, stories,
@@ -20,6 +21,8 @@ const MEMBERS_MAX: usize = 12;
 /// Capacity for known entries and for stories remembered between units: a few megabytes each.
 const KNOWN_MAX: usize = 4_000;
 const STORIES_MAX: usize = 100_000;
+/// About a kilobyte each.
+const GRAMS_MAX: usize = 4_000;
 
 /// Look-ups of one unit of work, reused by the next if nothing is written in between.
 #[derive(Default)]
@@ -29,6 +32,8 @@ pub struct LookupCache {
     stories: HashMap<EntryKey, Option<StoryKey>>,
     /// Entries that were compared: the same ones are neighbours of many.
     known: HashMap<EntryKey, Option<KnownEntry>>,
+    /// The groups of letters of entries that were compared.
+    grams: HashMap<EntryKey, Grams>,
 }
 
 /// The index of the store within one unit of work.
@@ -80,15 +85,12 @@ impl<'u, 'w> StoreIndex<'u, 'w> {
         Ok(self.memory)
     }
 
-    fn gram_counts(&mut self) -> Result<&mut GramCounts, StoreError> {
-        let counts = match self.gram_counts.take() {
-            Some(counts) => counts,
-            None => {
-                let stored = self.unit.intake().gram_counts()?;
-                stored.and_then(|bytes| GramCounts::from_bytes(&bytes)).unwrap_or_default()
-            }
-        };
-        Ok(self.gram_counts.insert(counts))
+    fn load_gram_counts(&mut self) -> Result<(), StoreError> {
+        if self.gram_counts.is_none() {
+            let stored = self.unit.intake().gram_counts()?;
+            self.gram_counts = stored.and_then(|bytes| GramCounts::from_bytes(&bytes));
+        }
+        Ok(())
     }
 
     /// An index for placing an entry that is already stored, given by its key and id.
@@ -111,6 +113,7 @@ impl<'u, 'w> StoreIndex<'u, 'w> {
     /// Records that the sketch of an entry changed.
     pub fn forget_sketch(&mut self, entry: EntryKey) {
         self.memory.known.remove(&entry);
+        self.memory.grams.remove(&entry);
     }
 
     /// Drops all look-ups, after stories were merged.
@@ -242,17 +245,24 @@ impl EntryIndex for StoreIndex<'_, '_> {
     }
 
     fn likeness(&mut self, own: &Grams, entries: &[EntryKey]) -> Result<Vec<f32>, StoreError> {
-        let unit = self.unit;
-        let counts = self.gram_counts()?;
-        let likeness = |entry: &EntryKey| {
-            let (title, text) = unit.intake().opening(*entry)?;
-            Ok(counts.likeness(own, &Grams::of(Opening { title: &title, text: &text })))
-        };
-        entries.iter().map(likeness).collect()
+        let grams = &mut self.memory.grams;
+        if grams.len() + entries.len() > GRAMS_MAX {
+            grams.clear();
+        }
+        for entry in entries {
+            if let Entry::Vacant(missing) = grams.entry(*entry) {
+                let (title, text) = self.unit.intake().opening(*entry)?;
+                missing.insert(Grams::of(Opening { title: &title, text: &text }));
+            }
+        }
+        self.load_gram_counts()?;
+        let counts = self.gram_counts.get_or_insert_default();
+        Ok(counts.likeness(own, entries.iter().map(|entry| &self.memory.grams[entry])))
     }
 
     fn count_grams(&mut self, own: &Grams) -> Result<(), StoreError> {
-        self.gram_counts()?.add(own);
+        self.load_gram_counts()?;
+        self.gram_counts.get_or_insert_default().add(own);
         self.has_counted = true;
         Ok(())
     }
