@@ -26,6 +26,8 @@ const TAIL_BYTES: usize = 4_000;
 
 /// A last paragraph with more bytes is not looked at.
 const BACK_BLOCK_BYTES_MAX: usize = 2_000;
+/// The words in front of the title in such a sentence are within so many characters.
+const BACK_FIRST_CHARS_MAX: usize = 60;
 /// Maximum length of a character reference, in bytes.
 const REFERENCE_BYTES_MAX: usize = 32;
 
@@ -85,7 +87,7 @@ fn last_paragraph(html: &str) -> Option<usize> {
 }
 
 /// Whether a paragraph may be a sentence that a system adds: most are not, which can be told without parsing them.
-fn may_be_added_sentence(block: &str) -> bool {
+fn may_be_added(block: &str) -> bool {
     let bare: String =
         block.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text)).collect();
     // References, and signs in attributes, take a parser.
@@ -98,15 +100,44 @@ fn may_be_added_sentence(block: &str) -> bool {
         let second = rest.split_once('*').map_or(rest, |(second, _)| second);
         plain.starts_with(first.trim()) && plain.contains(second.trim())
     };
-    words::after("goes_on", &plain).is_some() || words::of("back").iter().any(may_fill)
+    let is_call = |rest: &str| rest.contains(char::is_alphanumeric);
+    words::after("goes_on", &plain).is_some_and(is_call) || words::of("back").iter().any(may_fill)
+}
+
+/// What stands between title and site in the sentence that WordPress adds, folded: up to an apostrophe, which may be a reference in
+/// mark-up. Only literals, so that no text is slow.
+static BACK_MIDDLES: LazyLock<Regex> = LazyLock::new(|| {
+    let middles = words::of("back").iter().filter_map(|pattern| pattern.split('*').nth(1));
+    let literal = |words: &str| {
+        let part = words.split('\'').max_by_key(|part| part.len()).unwrap_or(words);
+        regex::escape(part.trim())
+    };
+    let mut literals: Vec<String> = middles.map(literal).collect();
+    literals.sort();
+    Regex::new(&literals.join("|")).expect("the words are escaped")
+});
+
+/// Whether a text, past its tags, begins as the sentence that WordPress adds.
+fn begins_back_sentence(html: &str) -> bool {
+    let mut rest = html.trim_start();
+    while let Some((_, after)) = rest.strip_prefix('<').and_then(|tag| tag.split_once('>')) {
+        rest = after.trim_start();
+    }
+    let end = rest.char_indices().nth(BACK_FIRST_CHARS_MAX).map_or(rest.len(), |(at, _)| at);
+    let plain = words::plain(&rest[..end]);
+    // A reference in front of it takes a parser.
+    let is_begun = |pattern: &String| {
+        let first = pattern.split(['*', '\'']).next().unwrap_or_default().trim();
+        plain.starts_with(first)
+    };
+    rest.starts_with('&') || words::of("back").iter().any(is_begun)
 }
 
 /// Removes the last paragraph if it is the sentence that WordPress adds, in one of the languages of the interface: with the
 /// title, or with a link to the entry whose title was another one then.
 fn without_back_sentence(html: &str, known: &EntryContext) -> Option<String> {
     let at = last_paragraph(html)?;
-    let block =
-        html.get(at..).filter(|block| block.len() <= BACK_BLOCK_BYTES_MAX && may_be_added_sentence(block))?;
+    let block = html.get(at..).filter(|block| block.len() <= BACK_BLOCK_BYTES_MAX && may_be_added(block))?;
     let (plain, title) = (words::plain(&text_of(block)), words::plain(&text_of(known.title)));
     let is_told = |title: &str| {
         !title.is_empty()
@@ -128,15 +159,6 @@ fn without_back_sentence(html: &str, known: &EntryContext) -> Option<String> {
     (is_back && !text_of(kept).is_empty()).then(|| kept.to_owned())
 }
 
-/// What stands between title and site in such a sentence, folded.
-static BACK_MIDDLES: LazyLock<Regex> = LazyLock::new(|| {
-    let middles = words::of("back").iter().filter_map(|pattern| pattern.split('*').nth(1));
-    let pattern = |middle: &str| regex::escape(middle.trim()).replace('\'', "['’ʼ]");
-    let mut patterns: Vec<String> = middles.map(pattern).collect();
-    patterns.sort();
-    Regex::new(&patterns.join("|")).expect("the words are escaped")
-});
-
 /// Removes the sentence that WordPress adds where it stands in one paragraph with the text: with the entry's own title.
 fn without_sentence_at_end(html: &str, known: &EntryContext) -> Option<String> {
     let start = html.len().saturating_sub(BACK_BLOCK_BYTES_MAX);
@@ -153,7 +175,8 @@ fn without_sentence_at_end(html: &str, known: &EntryContext) -> Option<String> {
     let ends = html[start..].char_indices().filter(|(_, c)| c.is_whitespace() || *c == '>');
     let ends = ends.map(|(at, c)| start + at + c.len_utf8());
     let is_end = |at: &usize| html[..*at].trim_end().ends_with(['.', '!', '?', '…', ']', '>', ';', '»', '"']);
-    let at = ends.filter(is_end).find(|at| is_told(&words::plain(&text_of(&html[*at..]))))?;
+    let may_begin = |at: &usize| is_end(at) && begins_back_sentence(&html[*at..]);
+    let at = ends.filter(may_begin).find(|at| is_told(&words::plain(&text_of(&html[*at..]))))?;
     let kept = html[..at].trim_end();
     (!text_of(kept).is_empty()).then(|| kept.to_owned())
 }
