@@ -39,7 +39,8 @@ const VOTES_MIN: f32 = 2.0;
 const SHORT_WORDS_MAX: u32 = 60;
 const SHORT_VOTES_MIN: f32 = 0.5;
 /// Candidates with a lower similarity are dropped.
-const NEAR_MIN: f32 = 0.2;
+const NEAR_MIN: f32 = 0.3;
+const NEAR_SHORT_MIN: f32 = 0.2;
 /// Approximate number of features looked up for an entry with two or three languages, so that the map need not grow.
 const FEATURES_ASKED: usize = 220;
 
@@ -218,7 +219,11 @@ impl<L: EntryIndex> Placer<'_, L> {
             let nearness = compare::nearness(sketch, &known.sketch);
             candidates.push((known, nearness));
         }
-        if candidates.iter().any(|(_, nearness)| nearness.score >= NEAR_MIN) {
+        let near_min = |known: &KnownEntry| {
+            let words = sketch.words.min(known.sketch.words);
+            if words < SHORT_WORDS_MAX { NEAR_SHORT_MIN } else { NEAR_MIN }
+        };
+        if candidates.iter().any(|(known, nearness)| nearness.score >= near_min(known)) {
             self.compare_translations(&candidates)?;
         }
         Ok(())
