@@ -19,10 +19,12 @@ const LETTERS: std::ops::RangeInclusive<usize> = 2..=5;
 /// The regularization parameter C: the cost of a wrong example against a simple model.
 const COST: f32 = 0.5;
 /// The weight of the title's own n-grams beside those of the whole text, and where a title ends.
-const TITLE_WEIGHT: f32 = 0.5;
+const TITLE_WEIGHT: f32 = 0.4;
 const TITLE_END: &str = ". ";
-/// How far naive Bayes scales the n-grams, 0 to 1, and what it adds to each count.
-const BAYES: f32 = 0.2;
+/// How far naive Bayes scales the n-grams of a label with many examples, 0 to 1; half of it is at `BAYES_HALF` examples, since counts of
+/// few texts say little. What it adds to each count.
+const BAYES: f32 = 0.3;
+const BAYES_HALF: f32 = 60.0;
 const BAYES_COUNT: f32 = 0.1;
 const ROUNDS_MAX: usize = 200;
 /// Training ends when no example would change the weights by more than this.
@@ -431,7 +433,9 @@ fn bayes_scales(signs: &[f32], vectors: &[Vec<BucketWeight>]) -> Vec<f32> {
         (((own + BAYES_COUNT) / own_total) / ((others + BAYES_COUNT) / others_total)).ln().abs()
     };
     let mean = sums.iter().filter(is_seen).map(|pair| f64::from(ratio(pair))).sum::<f64>() as f32 / seen;
-    let scale = |pair| BAYES * ratio(pair) / mean.max(f32::MIN_POSITIVE) + 1.0 - BAYES;
+    let own_texts = signs.iter().filter(|sign| **sign > 0.0).count() as f32;
+    let bayes = BAYES * own_texts / (own_texts + BAYES_HALF);
+    let scale = |pair| bayes * ratio(pair) / mean.max(f32::MIN_POSITIVE) + 1.0 - bayes;
     sums.iter().map(scale).collect()
 }
 

@@ -30,6 +30,8 @@ use crate::support::text::escaped;
 const RECURRING_MAX: usize = 500;
 /// Occurrences of one event that are counted through to find the next one: every day for half a century.
 const OCCURRENCES_MAX: usize = 20_000;
+/// A rule that no day fulfils counts as so many of `RECURRING_MAX` more.
+const NEVER_COST: usize = 49;
 /// Tags and attachments of one event.
 const PARTS_MAX: usize = 64;
 /// Stamps that are all within so many seconds tell when the document was made, not the events.
@@ -166,6 +168,8 @@ impl<'a> Calendar<'a> {
                     Some(Occurrence::Next(next)) => event = Some(next),
                     // All of them were cancelled or stand for themselves.
                     Some(Occurrence::None) => continue,
+                    // To find that out takes as long as many others.
+                    Some(Occurrence::Never) => *budget = budget.saturating_sub(NEVER_COST),
                     Some(Occurrence::Unknown) | None => {}
                 }
             }
@@ -361,7 +365,7 @@ impl<'a> Calendar<'a> {
         let alone = ICalendar { components: zones.chain([component.clone()]).collect() };
         let mut events = alone.expand_dates(self.zone, OCCURRENCES_MAX).events;
         if events.is_empty() {
-            return Occurrence::Unknown;
+            return Occurrence::Never;
         }
         events.sort_by_key(|event| event.start);
         let zone = component.property(&Property::Dtstart).and_then(|start| start.tz_id());
@@ -433,6 +437,8 @@ enum Occurrence {
     Next(Event),
     /// It has no occurrence of its own.
     None,
+    /// No day fulfils it: the event stands at its first day.
+    Never,
     /// It cannot be followed: the event stands at its first day.
     Unknown,
 }

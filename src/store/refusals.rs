@@ -136,14 +136,14 @@ impl Mailing<'_, Write> {
 
     /// Takes back what was believed of readers since a time, now that many are refused at their domain or in the same words: nobody of
     /// them is suppressed for it any more, and their mail waits until `next_attempt`. What lasted for as long as `lasting` stays. Answers
-    /// how many there were.
+    /// who they are, by the hashes of their addresses, and which deliveries it was about.
     pub fn take_back(
         &self,
         hash: &str,
         is_alike: bool,
         (from, lasting): (Timestamp, SignedDuration),
         next_attempt: Timestamp,
-    ) -> Result<usize> {
+    ) -> Result<Vec<(String, DeliveryKey)>> {
         let like = if is_alike { "words" } else { "domain" };
         let sql = format!(
             "SELECT hash, delivery, believed, was FROM refusal WHERE {like} = (SELECT {like} FROM refusal WHERE hash = ?1)
@@ -157,7 +157,7 @@ impl Mailing<'_, Write> {
         for (hash, delivery, believed, was) in &rows {
             self.take_back_one(hash, *delivery, *believed, was.as_deref(), next_attempt)?;
         }
-        Ok(rows.len())
+        Ok(rows.into_iter().map(|(hash, delivery, ..)| (hash, delivery)).collect())
     }
 
     fn take_back_one(

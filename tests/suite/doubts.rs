@@ -196,9 +196,10 @@ fn a_mailbox_that_no_server_knows_is_gone() {
     assert_eq!((suppressed(&app, &list), first.count() + second.count()), (1, 19));
 }
 
-/// What a relay sends back later for a mail that it took.
-fn report(app: &App, to: &str) -> String {
-    let mail = app.outbox().into_iter().rfind(|mail| header(mail, "To") == to).unwrap();
+/// What a relay sends back later for the mail of a story that it took.
+fn report(app: &App, to: &str, name: &str) -> String {
+    let is_of = |mail: &String| header(mail, "To") == to && header(mail, "Subject").contains(name);
+    let mail = app.outbox().into_iter().find(is_of).unwrap();
     let id = header(&mail, "Message-ID");
     format!(
         "From: MAILER-DAEMON@relay.example\r\nTo: news@example.org\r\nSubject: Undelivered Mail Returned to Sender\r\nMIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=\"b\"\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; relay.example\r\n\r\nFinal-Recipient: rfc822; {to}\r\nAction: failed\r\nStatus: 5.1.1\r\nDiagnostic-Code: smtp; {GONE}\r\n\r\n--b\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: {id}\r\n\r\n--b--\r\n"
@@ -213,11 +214,11 @@ fn what_a_relay_reports_of_many_at_a_provider_costs_none_of_them_at_once() {
     let config = app.read("feeds.toml").replace("transport = []", "transport = \"file:outbox\"");
     app.write("feeds.toml", config);
     app.at("2022-10-20T08:00:00Z").ok(&["run"]);
-    let mut reported = |app: &App, to: &str| {
-        app.write("report.eml", report(app, to));
+    let reported = |app: &App, to: &str, name: &str| {
+        app.write("report.eml", report(app, to, name));
         app.ok(&["bounces", "report.eml"])
     };
-    let said: Vec<String> = big[..8].iter().map(|to| reported(&app, to)).collect();
+    let said: Vec<String> = big[..8].iter().map(|to| reported(&app, to, "Cusco")).collect();
     assert!(said[0].starts_with("hard bounce"), "{said:?}");
     assert!(
         said[4].contains("many readers of large.example") && said[4].contains("taken back of 4"),
@@ -225,16 +226,17 @@ fn what_a_relay_reports_of_many_at_a_provider_costs_none_of_them_at_once() {
     );
     assert_eq!(suppressed(&app, &big), 0);
     // Somebody who is gone at another domain is gone.
-    assert!(reported(&app, &others[3]).starts_with("hard bounce"));
+    assert!(reported(&app, &others[3], "Cusco").starts_with("hard bounce"));
     assert_eq!(suppressed(&app, &others), 1);
     app.at("2022-10-20T09:00:00Z").ok(&["run"]);
     let told = app.outbox().iter().filter(|mail| header(mail, "To") == OPERATOR).count();
     assert_eq!(told, 1);
     // What is said of them again and again is true.
-    for (day, name) in [(21, "Lima"), (22, "Tacna"), (23, "Puno")] {
+    for (day, name) in [(21, "Lima"), (22, "Tacna")] {
         server.answer(move |_| story(name));
         app.at(&format!("2022-10-{day}T08:00:00Z")).ok(&["run"]);
-        big[..8].iter().for_each(|to| drop(reported(&app, to)));
+        assert_eq!(suppressed(&app, &big), 0);
+        big[..8].iter().for_each(|to| drop(reported(&app, to, name)));
     }
     assert_eq!(suppressed(&app, &big), 8);
 }

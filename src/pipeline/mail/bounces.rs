@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::brake::domain_of;
-use super::crowd::reported_of_many;
+use super::crowd::{ReportedCrowd, reported_of_many};
 use super::inbound::{InboundContext, MessageDisposition, ProcessedMessage};
 use super::replies;
 use super::subscribers::{self, LeaveOutcome};
@@ -270,7 +270,7 @@ fn bounced(
     let ReportedRecipient { hash, shown, delivery, queued, is_operator, .. } = person;
     let is_operator = *is_operator || returns.is_operator(hash);
     // An alias with many mailboxes behind it, or a server that repeats itself, tells of one mail many times.
-    let id = delivery.map_or_else(|| report.id.clone(), |DeliveryKey(number)| format!("of {number} "));
+    let id = delivery.map_or_else(|| report.id.clone(), delivery_mark);
     let now = returns.now;
     let reason = &failure.reason;
     if let (BounceKind::Hard | BounceKind::Soft, Some(why)) =
@@ -297,6 +297,16 @@ fn bounced(
     })
 }
 
+/// What is counted once for a delivery.
+fn delivery_mark(DeliveryKey(number): DeliveryKey) -> String {
+    format!("of {number} ")
+}
+
+/// The mark of a soft bounce.
+fn soft_mark(id: &str, hash: &str) -> String {
+    format!("soft {id}{hash}")
+}
+
 fn hard_bounced(
     unit: &Unit<Write>,
     returns: &InboundContext,
@@ -313,14 +323,16 @@ fn hard_bounced(
         let words = reply_signature(reason);
         let refused =
             NewRefusal { hash: hash.clone(), domain: domain.clone(), words, is_gone: true, delivery };
-        if let Some((crowd, taken_back)) = reported_of_many(unit, &refused, returns.refusals_max, now)? {
+        if let Some(found) = reported_of_many(unit, &refused, returns.refusals_max, now)? {
+            let ReportedCrowd { crowd, taken_back } = found;
             tell_operator(unit, &format!("{crowd}, as if they did not exist: {reason}"), now)?;
+            for (other, delivery) in &taken_back {
+                note_soft(unit, other, &soft_mark(&delivery_mark(*delivery), other), now)?;
+            }
             let line = soft_bounced(unit, person, id, &format!("{crowd}: {reason}"), now)?;
-            return Ok(match taken_back {
+            return Ok(match taken_back.len() {
                 0 => line,
-                some => {
-                    format!("{line}; taken back of {}", many(some, "other", "others"))
-                }
+                some => format!("{line}; taken back of {}", many(some, "other", "others")),
             });
         }
     }
@@ -336,7 +348,7 @@ fn soft_bounced(
     now: Timestamp,
 ) -> anyhow::Result<String> {
     let ReportedRecipient { hash, shown, .. } = person;
-    Ok(match note_soft(unit, hash, &format!("soft {id}{hash}"), now)? {
+    Ok(match note_soft(unit, hash, &soft_mark(id, hash), now)? {
         None => format!("soft bounce of {shown}: read before, or another report of the same mail"),
         Some(count) if count >= SOFT_SERIES => {
             format!(

@@ -4,6 +4,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::model::keys::DeliveryKey;
 use crate::store::{AcceptedAtDomain, NewRefusal, RefusedAlike, StoreError, Unit, Write};
 
 /// What was refused and taken counts for so long.
@@ -113,14 +114,22 @@ impl RefusalHistory {
     }
 }
 
+/// What reports say of many.
+pub(super) struct ReportedCrowd {
+    /// In words.
+    pub(super) crowd: String,
+    /// Those who were suppressed for it before, and for which delivery.
+    pub(super) taken_back: Vec<(String, DeliveryKey)>,
+}
+
 /// Why a reader whom a report calls unknown is not suppressed yet, if so: a relay takes all mail, so what is said of many shows only in
-/// what comes back. What was believed of others before is then taken back; of how many is answered as well.
+/// what comes back. What was believed of others before is then taken back.
 pub(super) fn reported_of_many(
     unit: &Unit<Write>,
     refused: &NewRefusal,
     refusals_max: usize,
     now: Timestamp,
-) -> Result<Option<(String, usize)>, StoreError> {
+) -> Result<Option<ReportedCrowd>, StoreError> {
     let NewRefusal { hash, domain, .. } = refused;
     unit.mailing().put_refusal(refused, now)?;
     let reported = RefusalHistory::alone(true, now, false).among_others(unit, hash, domain, now)?;
@@ -129,7 +138,7 @@ pub(super) fn reported_of_many(
         return Ok(None);
     };
     let taken_back = unit.mailing().take_back(hash, why == SuppressionDoubt::Alike, window(now), now)?;
-    Ok(why.crowd(domain).map(|crowd| (crowd, taken_back)))
+    Ok(why.crowd(domain).map(|crowd| ReportedCrowd { crowd, taken_back }))
 }
 
 #[cfg(test)]
