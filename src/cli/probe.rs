@@ -201,7 +201,7 @@ async fn ask_endpoints(
     let rules = DateRules { order, now: Some(now), year: None };
     Ok(match explore::explore(client, &found.endpoints, &page.url, Some(&listed), rules, now).await? {
         Some(endpoint) => ProbeResult {
-            way: explore::way(endpoint.feed.format),
+            way: endpoint.feed.format.page_method(),
             feed: endpoint.feed,
             select: found.select,
             endpoints: found.endpoints,

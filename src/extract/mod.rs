@@ -9,6 +9,7 @@ pub mod date;
 mod dated_address;
 mod elements;
 mod feed;
+mod formats;
 mod furniture;
 mod icalendar;
 mod json_feed;
@@ -33,6 +34,7 @@ use url::Url;
 
 use self::charset::Decoded;
 use self::elements::TEXT_ELEMENTS;
+use self::formats::Candidate;
 use self::json_feed::JsonFeedError;
 pub use self::mail::{ConfirmationRequest, MailHead, read_head};
 use self::page::{ItemPage, Page};
@@ -256,61 +258,11 @@ fn read_feed_unguarded(document: Document, rules: DateRules) -> Result<RawFeed, 
     if text.trim().is_empty() {
         return Err(ExtractError::Empty);
     }
-    let start = text.trim_start();
-    let is_sitemap = sitemap::is_sitemap(start);
-    let mut feed = if icalendar::is_calendar(text) {
-        icalendar::read_calendar(text, rules.now)
-    } else if start.starts_with('[') {
-        wordpress::read_posts(text, document.url).ok_or(ExtractError::JsonList)?
-    } else if start.starts_with('{') {
-        json_feed::read_json_feed(text, document.url).map_err(ExtractError::Json)?
-    } else if is_sitemap {
-        sitemap::read_news(text, document.url.cloned()).ok_or(ExtractError::Sitemap)?
-    } else if let Some(feed) = feed_inside(text, document.url, rules) {
-        feed
-    } else if looks_like_page(text) && telegram::is_channel(text) {
-        telegram::read_channel(text, document.url)
-    } else if looks_like_page(text) {
-        return Err(ExtractError::WebPage { endpoints: Page::parse(text, document.url).endpoints() });
-    } else {
-        feed::read_feed(text, document.url.cloned(), rules).ok_or(ExtractError::Unknown)?
-    };
+    let candidate = Candidate { text, url: document.url, rules };
+    let read = formats::READERS.iter().find_map(|reader| reader(&candidate));
+    let mut feed = read.unwrap_or(Err(ExtractError::Unknown))?;
     feed.problems.splice(0..0, decoded.problem);
     Ok(feed)
-}
-
-/// Finds a feed inside another document, whole and unescaped: preceded by error output of a database or debugger, or wrapped
-/// into a page.
-fn feed_inside(text: &str, url: Option<&Url>, rules: DateRules) -> Option<RawFeed> {
-    let first = text.trim_start();
-    let roots = ["<rss", "<feed", "<rdf:RDF"];
-    let is_root = |at: &usize| {
-        let after = roots.iter().find_map(|root| text[*at..].strip_prefix(root));
-        after.is_some_and(|after| after.starts_with(|c: char| c.is_ascii_whitespace() || c == '>'))
-    };
-    let start = memchr::memchr_iter(b'<', text.as_bytes()).find(is_root);
-    let before = &text[..start.unwrap_or(text.len())];
-    let json = memchr::memmem::find(before.as_bytes(), b"\"https://jsonfeed.org/version/");
-    if !first.starts_with('<') && start.is_none() || json.is_some() {
-        let open = text[..json?].rfind('{')?;
-        let feed = json_feed::read_json_feed(&text[open..], url).ok()?;
-        return Some(with_skipped_text_problem(feed)).filter(|feed| !feed.entries.is_empty());
-    }
-    let start = start?;
-    if !looks_like_page(&text[..start]) {
-        return None;
-    }
-    let end = roots.iter().filter_map(|root| {
-        let close = format!("</{}>", &root[1..]);
-        text[start..].rfind(&close).map(|at| start + at + close.len())
-    });
-    let feed = feed::read_feed(&text[start..end.max().unwrap_or(text.len())], url.cloned(), rules)?;
-    Some(with_skipped_text_problem(feed)).filter(|feed| !feed.entries.is_empty())
-}
-
-fn with_skipped_text_problem(mut feed: RawFeed) -> RawFeed {
-    feed.problems.push("text before the feed was skipped".into());
-    feed
 }
 
 /// The `charset` parameter of a Content-Type header.

@@ -23,7 +23,7 @@ use super::date::parse_date;
 use super::prose_date::{AmbiguousDates, DateRules, find_date, shown_order};
 use super::words;
 use super::xml::resolve_against;
-use crate::model::feed::{FeedFormat, Image, Link, RawEntry, RawFeed, RawText};
+use crate::model::feed::{FEED_MEDIA_TYPES, FeedFormat, Image, Link, RawEntry, RawFeed, RawText};
 use crate::model::source::{DateOrder, Select};
 use crate::support::text::{bound_markup, fold, many, one_line, shorten};
 
@@ -69,13 +69,13 @@ fn is_of_comments(title: &str, href: &str) -> bool {
 /// The address of a feed that an element names, and how surely: 0 for what is declared as a feed, 4 for a link of which only the
 /// text says so.
 fn feed_link(link: ElementRef) -> Option<(u8, String)> {
-    const TYPES: [&str; 4] = ["rss+xml", "atom+xml", "feed+json", "rdf+xml"];
     const LAX_TYPES: [&str; 4] = ["", "text/xml", "application/xml", "application/json"];
     let href = link.attr("href").unwrap_or_default().trim();
     let kind = link.attr("type").unwrap_or_default().to_ascii_lowercase();
     let rels = link.attr("rel").unwrap_or_default().to_ascii_lowercase();
     let has_rel = |rel: &str| rels.split_ascii_whitespace().any(|known| known == rel);
-    let is_typed = TYPES.iter().any(|known| kind.contains(known));
+    let is_typed =
+        FEED_MEDIA_TYPES.iter().any(|known| kind.contains(known.trim_start_matches("application/")));
     let title = link.attr("title").unwrap_or_default();
     let rank = match link.value().name() {
         "link" if has_rel("alternate") && is_typed => 0,

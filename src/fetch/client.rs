@@ -2,8 +2,8 @@
 //! the pipeline does next.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -25,6 +25,7 @@ use super::headers::{header, header_value};
 use super::host_limits::{HostLimits, HostPermit};
 use super::resolver::GuardedResolver;
 use super::robots;
+use crate::model::feed::FEED_MEDIA_TYPES;
 use crate::model::guard::Guard;
 use crate::model::source::Validators;
 
@@ -39,7 +40,8 @@ const IDLE: Duration = Duration::from_millis(500);
 const ANSWER_BYTES_MAX: usize = 4 * 1024;
 const READ_BYTES: usize = 64 * 1024;
 
-const ACCEPT_FEED: &str = "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml;q=0.9, application/xml;q=0.8, text/xml;q=0.8, application/json;q=0.7, text/calendar;q=0.7, text/html;q=0.5, */*;q=0.1";
+/// What is asked for beside the media types of feeds.
+const ACCEPT_BESIDE_FEED: &str = "application/xml;q=0.8, text/xml;q=0.8, application/json;q=0.7, text/calendar;q=0.7, text/html;q=0.5, */*;q=0.1";
 const ACCEPT_PAGE: &str = "text/html, application/xhtml+xml, application/xml;q=0.8, */*;q=0.1";
 const ACCEPT_ROBOTS: &str = "text/plain, */*;q=0.1";
 
@@ -72,11 +74,15 @@ pub enum Accept {
 
 impl Accept {
     fn accept(self) -> HeaderValue {
-        HeaderValue::from_static(match self {
-            Accept::Feed => ACCEPT_FEED,
-            Accept::Page => ACCEPT_PAGE,
-            Accept::Robots => ACCEPT_ROBOTS,
-        })
+        static FEED: LazyLock<Option<HeaderValue>> = LazyLock::new(|| {
+            HeaderValue::from_str(&format!("{}, {ACCEPT_BESIDE_FEED}", FEED_MEDIA_TYPES.join(", "))).ok()
+        });
+        let feed = || FEED.clone().unwrap_or(HeaderValue::from_static(ACCEPT_BESIDE_FEED));
+        match self {
+            Accept::Feed => feed(),
+            Accept::Page => HeaderValue::from_static(ACCEPT_PAGE),
+            Accept::Robots => HeaderValue::from_static(ACCEPT_ROBOTS),
+        }
     }
 }
 

@@ -7,6 +7,10 @@ use url::Url;
 
 use super::event::Event;
 
+/// Media types of feeds, by which web pages name them and servers choose them.
+pub const FEED_MEDIA_TYPES: [&str; 4] =
+    ["application/atom+xml", "application/rss+xml", "application/feed+json", "application/rdf+xml"];
+
 /// The format that a document turned out to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
 #[serde(rename_all = "snake_case")]
@@ -40,6 +44,17 @@ impl FeedFormat {
             FeedFormat::Telegram => "the public page of a Telegram channel",
             FeedFormat::Page => "a web page",
             _ => "a feed",
+        }
+    }
+
+    /// The name of the way in which a page is read by a document of it that the page names.
+    pub fn page_method(self) -> &'static str {
+        match self {
+            FeedFormat::WordPress => "WordPress REST",
+            FeedFormat::Sitemap => "news sitemap",
+            FeedFormat::Calendar => "calendar",
+            FeedFormat::Telegram => "Telegram",
+            _ => "feed autodiscovery",
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use url::Url;
 
-use super::explore::{self, Endpoint};
+use super::explore::Endpoint;
 use super::listing::ListingReading;
 use super::prepare::Candidate;
 use super::read_error::ReadError;
@@ -99,7 +99,7 @@ impl RawDocument {
     }
 
     pub(super) fn of_endpoint(endpoint: Endpoint, page: &LearnedPage) -> RawDocument {
-        let page = LearnedPage { way: Some(explore::way(endpoint.feed.format).to_owned()), ..page.clone() };
+        let page = LearnedPage { way: Some(endpoint.feed.format.page_method().to_owned()), ..page.clone() };
         RawDocument::new(endpoint.feed, endpoint.fetched, Some(endpoint.url), page)
     }
 }

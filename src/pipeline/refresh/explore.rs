@@ -10,7 +10,7 @@ use super::read_error::ReadError;
 use crate::extract::prose_date::DateRules;
 use crate::fetch::client::{Accept, Client, FetchError, FetchOutcome, Fetched};
 use crate::model::address::canonical_key;
-use crate::model::feed::{FeedFormat, RawEntry, RawFeed};
+use crate::model::feed::{RawEntry, RawFeed};
 use crate::model::source::Validators;
 use crate::support::text::fold;
 
@@ -118,17 +118,6 @@ pub async fn explore(
         }
     }
     Ok(None)
-}
-
-/// The name of a format among the ways to read a page.
-pub fn way(format: FeedFormat) -> &'static str {
-    match format {
-        FeedFormat::WordPress => "WordPress REST",
-        FeedFormat::Sitemap => "news sitemap",
-        FeedFormat::Calendar => "calendar",
-        FeedFormat::Telegram => "Telegram",
-        _ => "feed autodiscovery",
-    }
 }
 
 /// The first readable feed that a page names, for a source that has to be a feed; one with entries is preferred to an empty one.
